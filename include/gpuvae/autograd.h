@@ -1,0 +1,75 @@
+// Reverse-mode automatic differentiation, define-by-run: operations on variables that require gradients
+// record a graph; backward() walks it once and frees it.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "gpuvae/tensor.h"
+
+namespace gpuvae {
+
+namespace autograd {
+struct Node;
+struct Leaf;
+}  // namespace autograd
+
+// A tensor together with its place in the graph. Copies are the same variable.
+class Variable {
+ public:
+  Variable() = default;
+  // A constant, or a leaf whose gradient backward() accumulates.
+  Variable(Tensor value, bool requires_grad = false);  // NOLINT: tensors are constants, implicitly
+
+  explicit operator bool() const { return static_cast<bool>(value_); }
+  const Tensor& value() const { return value_; }
+  const Shape& shape() const { return value_.shape(); }
+  DType dtype() const { return value_.dtype(); }
+  Device device() const { return value_.device(); }
+
+  bool requires_grad() const { return leaf_ || node_; }
+  bool is_leaf() const { return !node_; }
+  Tensor grad() const;     // of a leaf; undefined if none has arrived since zero_grad()
+  void zero_grad() const;  // forgets the gradient; costs nothing on the device
+  // Where a leaf's gradient shall be written, for instance a slice of an arena. Same shape, dtype and device.
+  void set_grad_storage(Tensor storage) const;
+  void zero_stored_grad() const;  // fills the storage set above with zeros and calls it the gradient
+  Variable detach() const { return Variable(value_); }
+
+  // Gradients of this one-element variable with respect to all leaves; see autograd::backward.
+  void backward(bool retain_graph = false) const;
+
+ private:
+  friend struct GraphAccess;
+  Tensor value_;
+  std::shared_ptr<autograd::Leaf> leaf_;
+  std::shared_ptr<autograd::Node> node_;
+  int output_ = 0;
+};
+
+// While one lives, operations of this thread record nothing.
+class NoGradGuard {
+ public:
+  NoGradGuard();
+  ~NoGradGuard();
+  NoGradGuard(const NoGradGuard&) = delete;
+  NoGradGuard& operator=(const NoGradGuard&) = delete;
+
+ private:
+  bool previous_;
+};
+bool grad_enabled();
+
+namespace autograd {
+
+// The total whose gradient is taken is the sum over roots of weight * variable; each has one element.
+struct Root {
+  Variable variable;
+  double weight = 1;
+};
+// Adds to the gradient of every leaf reached. The graph is freed unless `retain_graph`; a second pass over a
+// freed graph throws.
+void backward(std::span<const Root> roots, bool retain_graph = false);
+
+}  // namespace autograd
+}  // namespace gpuvae

@@ -1,0 +1,98 @@
+// Differentiable operations. A matrix is [rows, columns]; an operation on more dimensions treats all but the
+// last as rows. All inputs share one device and one dtype: f32, or f64 on the CPU. Errors: gpuvae::Error.
+#pragma once
+
+#include "gpuvae/autograd.h"
+#include "gpuvae/random.h"
+
+namespace gpuvae {
+
+// ---- primitives ----
+
+// Elementwise; a row [columns] or [1, columns], a column [rows, 1] and a single element broadcast.
+Variable add(const Variable& a, const Variable& b);
+Variable subtract(const Variable& a, const Variable& b);
+Variable multiply(const Variable& a, const Variable& b);
+Variable divide(const Variable& a, const Variable& b);
+
+Variable affine(const Variable& x, double scale, double shift);  // scale x + shift
+Variable exp(const Variable& x);
+Variable log(const Variable& x);
+Variable sqrt(const Variable& x);
+Variable square(const Variable& x);
+Variable reciprocal(const Variable& x);
+Variable clamp(const Variable& x, double low, double high);  // slope 0 where clamped
+Variable activate(const Variable& x, Activation activation);
+
+Variable sum(const Variable& x);          // [1]
+Variable sum_rows(const Variable& x);     // [rows, columns] to [columns]
+Variable sum_columns(const Variable& x);  // [rows, columns] to [rows, 1]
+Variable reshape(const Variable& x, Shape shape);
+Variable columns(const Variable& x, std::int64_t first, std::int64_t count);  // [rows, count]
+
+// op(a) op(b), where op transposes on request. [m, k] [k, n] to [m, n].
+Variable matmul(const Variable& a, const Variable& b, bool transpose_a = false, bool transpose_b = false);
+
+// ---- fused; each has a twin of the same name in gpuvae::composed ----
+
+// activation(x weight^T + bias): x [rows, in], weight [out, in], bias [out] or undefined; [rows, out].
+Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
+                Activation activation = Activation::identity);
+
+// How a posterior's parameters are read and its noise drawn.
+struct PosteriorOptions {
+  PosteriorScale scale = PosteriorScale::log_variance;
+  double noise_std = 1;  // standard deviation of epsilon
+  Noise noise;           // drawn inside the kernel, unless
+  Tensor epsilon;        // [rows, latent] is given
+  Tensor samples;        // i32 [rows]: the samples noise is drawn for; keeps noise.samples alive
+};
+struct PosteriorSample {
+  Variable z;   // [rows, latent]
+  Variable kl;  // [1]
+};
+// `stats` is [rows, 2 latent]: the mean, then the scale parameter. z = mean + noise_std epsilon sigma
+// (Kingma and Welling, 2013, section 2.4).
+Variable sample_posterior(const Variable& stats, const PosteriorOptions& options);
+// weight times the sum over rows and dimensions of KL(N(mean, sigma^2) || N(0, 1)), nats (ibid., appendix B).
+Variable kl_divergence(const Variable& stats, PosteriorScale scale, double weight = 1);
+// Both in one pass.
+PosteriorSample sample_posterior_with_kl(const Variable& stats, const PosteriorOptions& options,
+                                         double weight = 1);
+
+// weight times the sum over all elements of -log Bernoulli(target | p), nats; p from its logit, or p itself,
+// kept 1e-7 away from 0 and 1. Value and gradient in one pass. `target` is a constant in [0, 1]; 1 / batch as
+// weight gives the mean over a batch of the sum over pixels.
+Variable bce_with_logits(const Variable& logits, const Variable& target, double weight = 1);
+Variable bce(const Variable& probabilities, const Variable& target, double weight = 1);
+
+// weight times the sum over all elements of -log N(target | mean, exp(v)), nats, with log 2 pi. `params` is
+// [rows, 2 columns]: the mean (its logit if sigmoid_mean), then the log variance v, clipped to [low, high].
+struct GaussianOptions {
+  bool sigmoid_mean = true;
+  double low = -5, high = 5;
+};
+Variable gaussian_nll(const Variable& params, const Variable& target, const GaussianOptions& options = {},
+                      double weight = 1);
+
+// The same functions built from primitives: oracle of the tests, baseline of the benchmark.
+namespace composed {
+Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
+                Activation activation = Activation::identity);
+Variable sample_posterior(const Variable& stats, const PosteriorOptions& options);
+Variable kl_divergence(const Variable& stats, PosteriorScale scale, double weight = 1);
+PosteriorSample sample_posterior_with_kl(const Variable& stats, const PosteriorOptions& options,
+                                         double weight = 1);
+Variable bce_with_logits(const Variable& logits, const Variable& target, double weight = 1);
+Variable bce(const Variable& probabilities, const Variable& target, double weight = 1);
+Variable gaussian_nll(const Variable& params, const Variable& target, const GaussianOptions& options = {},
+                      double weight = 1);
+}  // namespace composed
+
+// ---- random tensors, not differentiable: row r, column c holds number c of noise's row r ----
+Tensor random_normal(Shape shape, const Noise& noise, double mean = 0, double deviation = 1,
+                     DType dtype = DType::f32, Device device = Device::cpu());
+Tensor random_uniform(Shape shape, const Noise& noise, double low = 0, double high = 1,
+                      DType dtype = DType::f32, Device device = Device::cpu());
+
+}  // namespace gpuvae

@@ -1,0 +1,52 @@
+// Optimisers: one kernel launch updates every parameter.
+#pragma once
+
+#include <span>
+
+#include "gpuvae/nn.h"
+
+namespace gpuvae {
+
+struct OptimizerOptions {
+  OptimizerKind kind = OptimizerKind::adam;
+  double learning_rate = 1e-3;
+  double beta1 = 0.9;    // Adam; momentum of SGD (set 0 for plain SGD)
+  double beta2 = 0.999;  // Adam; rho of RMSprop
+  double epsilon = 1e-8;
+  double l2 = 0;           // adds l2 * ||theta||^2 to the loss; for AdamW: decoupled weight decay
+  bool l2_biases = false;  // whether biases are decayed too
+  double clip_norm = 0;    // the gradient's norm is kept at or below this; 0: no clipping
+
+  // The usual settings of each kind, as its framework has them.
+  static OptimizerOptions defaults(OptimizerKind kind);
+};
+
+// Moves the parameters' elements and gradients into one contiguous arena (the variables become views of it)
+// and updates them all at once. The module must outlive the optimiser and not move.
+class Optimizer {
+ public:
+  Optimizer(std::span<const Parameter> parameters, const OptimizerOptions& options);
+
+  void zero_grad();
+  void step();  // parameters without a gradient count as having a zero one
+
+  const OptimizerOptions& options() const { return options_; }
+  std::uint64_t steps() const { return clock_.step; }
+  double gradient_norm() const;  // before clipping, at the last step; waits. Only with clip_norm.
+
+  // Everything but the parameters that a bit-for-bit resume needs.
+  Tensor state1() const { return state1_; }  // undefined where the kind keeps none
+  Tensor state2() const { return state2_; }
+  void restore(std::uint64_t steps, const Tensor& state1, const Tensor& state2);
+
+ private:
+  void place(const Parameter& p, std::int64_t offset);
+
+  OptimizerOptions options_;
+  Clock clock_;
+  std::vector<Variable> variables_;
+  Tensor values_, gradients_, state1_, state2_, clip_;
+  std::int64_t decayed_ = 0;
+};
+
+}  // namespace gpuvae

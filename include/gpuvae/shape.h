@@ -1,0 +1,35 @@
+// The extents of a tensor: rank 0 to 4, row-major.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+
+namespace gpuvae {
+
+class Shape {
+ public:
+  static constexpr int kMostRank = 4;
+
+  Shape() = default;  // rank 0: one element
+  Shape(std::initializer_list<std::int64_t> extents);
+  explicit Shape(std::span<const std::int64_t> extents);
+
+  int rank() const { return rank_; }
+  std::int64_t operator[](int axis) const;  // negative counts from the last
+  std::int64_t elements() const;            // the product; 1 for rank 0
+  std::int64_t rows() const;                // all but the last extent; 1 for rank 0 and 1
+  std::int64_t columns() const;             // the last extent; 1 for rank 0
+  std::span<const std::int64_t> extents() const { return {extents_.data(), static_cast<std::size_t>(rank_)}; }
+  std::string text() const;  // "[100, 784]"
+
+  bool operator==(const Shape&) const = default;
+
+ private:
+  std::array<std::int64_t, kMostRank> extents_{};
+  int rank_ = 0;
+};
+
+}  // namespace gpuvae

@@ -1,0 +1,75 @@
+// Training and evaluation of a VAE on images that live on the device.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+
+#include "gpuvae/data.h"
+#include "gpuvae/optim.h"
+#include "gpuvae/vae.h"
+
+namespace gpuvae {
+
+struct TrainOptions {
+  std::int64_t batch_size = 100;
+  bool drop_last = false;     // leave a ragged last batch out
+  BatchOptions data;          // order and binarization
+  bool frozen_noise = false;  // one epsilon per image for the whole run, instead of a fresh one every epoch
+  double beta = 1;            // weight of the KL term in the gradient and in the reported loss
+  bool pixel_mean = false;    // mean instead of sum over the pixels: not an ELBO
+  std::int64_t validation_batch = 1000;
+};
+
+// Nats per image (unless pixel_mean): means over the images seen, weights of the moment each batch was seen.
+struct Losses {
+  double loss = 0, reconstruction = 0, kl = 0;  // loss = reconstruction + beta * kl
+};
+struct EpochResult {
+  int epoch = 0;  // from 1
+  Losses train, validation;
+  double train_seconds = 0, validation_seconds = 0;
+};
+// A look at a running epoch: images done, and the losses so far.
+using ProgressCallback = std::function<void(std::int64_t images, const Losses& so_far)>;
+
+class Trainer {
+ public:
+  // All of them live on the model's device and outlive the trainer.
+  Trainer(Vae& model, Optimizer& optimizer, ImageSet train, ImageSet validation, const TrainOptions& options);
+
+  // One pass over the training set, then one over the validation set (if it has images). Throws Error at a
+  // loss that is not finite, naming the step.
+  EpochResult run_epoch(const ProgressCallback& progress = {});
+  Losses evaluate(const ImageSet& images);
+
+  int epochs_done() const { return epoch_; }
+  void resume_after(int epochs) { epoch_ = epochs; }
+  std::int64_t steps_per_epoch() const { return static_cast<std::int64_t>(steps_per_epoch_); }
+  std::int64_t images_per_epoch() const;
+
+ private:
+  void step(const Clock& clock);
+  Elbo losses_of(const Batch& batch, RandomPurpose purpose, const Clock& clock) const;
+  void count(const Elbo& elbo, std::int64_t rows, const Clock& clock);
+  void reset_totals();
+  Losses read_totals(std::int64_t images, bool training) const;
+
+  Vae& model_;
+  Optimizer& optimizer_;
+  ImageSet train_, validation_;
+  TrainOptions options_;
+  std::uint64_t steps_per_epoch_ = 0;
+  int epoch_ = 0;
+  Tensor totals_;  // kernels' totals and the first bad step, as bytes on the device
+};
+
+// Parameters as a safetensors file, under their names, with text metadata. Written whole or not at all.
+void save_parameters(const std::filesystem::path& path, std::span<const Parameter> parameters,
+                     const std::map<std::string, std::string>& metadata = {});
+// Reads them back into the variables and returns the metadata. Throws Error naming the first tensor that is
+// missing, extra, or differs in shape or type, and how.
+std::map<std::string, std::string> load_parameters(const std::filesystem::path& path,
+                                                   std::span<const Parameter> parameters);
+
+}  // namespace gpuvae

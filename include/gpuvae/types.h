@@ -1,0 +1,50 @@
+// Small enumerations shared by operations, kernels and the VAE.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace gpuvae {
+
+enum class DType : std::uint8_t { f32, f64, bf16, u8, i32 };
+
+constexpr std::size_t size_of(DType t) {
+  switch (t) {
+    case DType::f64:
+      return 8;
+    case DType::bf16:
+      return 2;
+    case DType::u8:
+      return 1;
+    case DType::f32:
+    case DType::i32:
+      break;
+  }
+  return 4;
+}
+std::string_view name(DType t);
+
+// Activations of a dense layer. Each one's derivative is a function of its output.
+enum class Activation : std::uint8_t { identity, relu, leaky_relu, sigmoid, tanh, softplus };
+std::string_view name(Activation a);
+inline constexpr float kLeakySlope = 0.01f;  // of leaky ReLU below zero
+
+// What the second half of a posterior's parameters means (the first half is the mean):
+// sigma = exp(s / 2), exp(s), or softplus(s) + 1e-6.
+enum class PosteriorScale : std::uint8_t { log_variance, log_sigma, softplus };
+std::string_view name(PosteriorScale s);
+
+enum class Binarize : std::uint8_t {
+  none,       // x = byte / 255
+  threshold,  // x = byte / 255 > threshold
+  fixed,      // Bernoulli(byte / 255), one draw per pixel for the whole run
+  dynamic,    // Bernoulli(byte / 255), drawn anew every epoch
+};
+std::string_view name(Binarize b);
+
+// The update rules of gpuvae/optim.h; kernels/math/optimizer.h has the formulas.
+enum class OptimizerKind : std::uint8_t { sgd, rmsprop, rmsprop_tf1, adagrad, adam, adamw };
+std::string_view name(OptimizerKind k);
+
+}  // namespace gpuvae

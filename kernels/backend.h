@@ -1,0 +1,313 @@
+// The one interface between host code and kernels. A method is a kernel; its arguments are raw pointers and
+// sizes in one struct, so that kernels know nothing of tensors or autograd and are testable alone.
+//
+// Conventions. Matrices are row-major and contiguous. Pointers are memory of the backend's device; those
+// marked "or null" may be. `dtype` is the type of every untyped pointer: f32 everywhere, f64 on the CPU only.
+// Sizes may be anything from 0. Outputs do not overlap inputs unless a comment allows it. Kernels are
+// asynchronous on `stream`, deterministic, and throw gpuvae::Error for what they cannot do.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "gpuvae/random.h"
+#include "gpuvae/types.h"
+
+namespace gpuvae::kernels {
+
+using StreamHandle = void*;  // cudaStream_t, or null on the CPU
+using EventHandle = void*;
+
+// c[m, n] = activation(a b + bias) (+ c). a is [m, k], or [k, m] if transpose_a; b is [k, n], or [n, k] if
+// transpose_b. `accumulate` adds to c and goes with neither bias nor activation.
+struct GemmArgs {
+  DType dtype = DType::f32;
+  std::int64_t m = 0, n = 0, k = 0;
+  const void* a = nullptr;
+  const void* b = nullptr;
+  void* c = nullptr;
+  bool transpose_a = false, transpose_b = false, accumulate = false;
+  const void* bias = nullptr;  // [n], or null
+  Activation activation = Activation::identity;
+};
+
+// d_input[i, j] = d_output[i, j] * activation'(output[i, j]); d_bias[j] (+)= sum over i of d_input[i, j].
+struct ActivationBackwardArgs {
+  DType dtype = DType::f32;
+  std::int64_t rows = 0, columns = 0;
+  Activation activation = Activation::identity;
+  const void* output = nullptr;  // may be null for identity
+  const void* d_output = nullptr;
+  void* d_input = nullptr;  // or null; may be d_output
+  void* d_bias = nullptr;   // [columns], or null
+  bool accumulate_bias = false;
+};
+
+enum class Unary : std::uint8_t {
+  relu,
+  leaky_relu,
+  sigmoid,
+  tanh,
+  softplus,  // as Activation
+  exp,
+  log,
+  sqrt,
+  square,
+  reciprocal,
+  affine,  // a x + b
+  clamp,   // min(max(x, a), b); slope 0 where clamped
+};
+struct UnaryArgs {
+  DType dtype = DType::f32;
+  Unary operation = Unary::affine;
+  std::int64_t size = 0;
+  double a = 1, b = 0;
+  const void* x = nullptr;
+  void* y = nullptr;  // may be x
+};
+// d_x = d_y * operation'(x)
+struct UnaryBackwardArgs {
+  DType dtype = DType::f32;
+  Unary operation = Unary::affine;
+  std::int64_t size = 0;
+  double a = 1, b = 0;
+  const void* x = nullptr;
+  const void* y = nullptr;
+  const void* d_y = nullptr;
+  void* d_x = nullptr;  // may be d_y
+};
+
+enum class Binary : std::uint8_t { add, subtract, multiply, divide };
+enum class Broadcast : std::uint8_t {
+  none,    // [rows, columns]
+  row,     // [columns], the same for every row
+  column,  // [rows], the same for every column
+  scalar,  // [1]
+};
+struct BinaryArgs {
+  DType dtype = DType::f32;
+  Binary operation = Binary::add;
+  std::int64_t rows = 0, columns = 0;
+  const void* a = nullptr;
+  const void* b = nullptr;
+  void* out = nullptr;  // [rows, columns]; may be a or b if that is not broadcast
+  Broadcast broadcast_a = Broadcast::none, broadcast_b = Broadcast::none;
+};
+
+enum class Axis : std::uint8_t {
+  all,      // out[1]
+  rows,     // out[columns]: sum over the rows
+  columns,  // out[rows]: sum over the columns
+};
+// out = scale * sum of x over an axis (+ out)
+struct ReduceArgs {
+  DType dtype = DType::f32;
+  Axis axis = Axis::all;
+  std::int64_t rows = 0, columns = 0;
+  double scale = 1;
+  const void* x = nullptr;
+  void* out = nullptr;
+  bool accumulate = false;
+};
+
+// y = (alpha * *device_alpha) x + beta y
+struct AxpbyArgs {
+  DType dtype = DType::f32;
+  std::int64_t size = 0;
+  double alpha = 1, beta = 0;
+  const void* device_alpha = nullptr;  // [1] of dtype, or null for 1
+  const void* x = nullptr;
+  void* y = nullptr;  // may be x; not read if beta is 0
+};
+
+struct FillArgs {
+  DType dtype = DType::f32;
+  std::int64_t size = 0;
+  double value = 0;
+  void* out = nullptr;
+};
+
+// out[r, out_first + c] (+)= x[r, x_first + c] for c below `columns`: part of each row of one matrix to part
+// of each row of another.
+struct ColumnsArgs {
+  DType dtype = DType::f32;
+  std::int64_t rows = 0, columns = 0;
+  const void* x = nullptr;
+  std::int64_t x_width = 0, x_first = 0;
+  void* out = nullptr;
+  std::int64_t out_width = 0, out_first = 0;
+  bool accumulate = false;
+};
+
+// out = x, another type. From u8, i32, f32, f64, bf16 to f32, f64 or bf16 (f64 on the CPU only).
+struct CastArgs {
+  DType from = DType::f32, to = DType::f32;
+  std::int64_t size = 0;
+  const void* x = nullptr;
+  void* out = nullptr;
+};
+
+// out[r, c] = low + (high - low) u, or mean + deviation n; number c of row r's position.
+struct RandomArgs {
+  DType dtype = DType::f32;
+  bool normal = true;
+  double a = 0, b = 1;  // (mean, deviation) or (low, high)
+  std::int64_t rows = 0, columns = 0;
+  Noise noise = {};
+  void* out = nullptr;
+};
+
+// stats is [rows, 2 latent]: mean, then scale parameter. With sigma from `scale`:
+//   z   = mean + noise_std * epsilon * sigma         epsilon drawn from `noise`, or given
+//   *kl = kl_weight * sum over rows and dimensions of KL(N(mean, sigma^2) || N(0, 1))
+struct PosteriorArgs {
+  DType dtype = DType::f32;
+  PosteriorScale scale = PosteriorScale::log_variance;
+  std::int64_t rows = 0, latent = 0;
+  double noise_std = 1, kl_weight = 1;
+  Noise noise = {};
+  const void* epsilon = nullptr;  // [rows, latent], or null: drawn inline
+  const void* stats = nullptr;
+  void* z = nullptr;   // [rows, latent], or null
+  void* kl = nullptr;  // [1], or null
+};
+// d_stats of the above; both gradients at once. d_kl multiplies kl_weight.
+struct PosteriorBackwardArgs {
+  PosteriorArgs forward = {};  // z and kl unused
+  const void* d_z = nullptr;   // [rows, latent], or null
+  double d_kl = 0;
+  const void* device_d_kl = nullptr;  // [1], times d_kl; or null
+  void* d_stats = nullptr;
+};
+
+// *loss = weight * sum of the pixels' negative log likelihood; the gradient, weight * slope, in the same
+// pass.
+struct BceArgs {
+  DType dtype = DType::f32;
+  bool logits = true;  // x is logits, or probabilities
+  std::int64_t size = 0;
+  double weight = 1;
+  const void* x = nullptr;
+  const void* target = nullptr;
+  void* loss = nullptr;  // [1]
+  void* d_x = nullptr;   // or null
+};
+// params is [rows, 2 columns]: mean (its logit if sigmoid_mean), then log variance, clipped to [low, high].
+struct GaussianNllArgs {
+  DType dtype = DType::f32;
+  bool sigmoid_mean = true;
+  std::int64_t rows = 0, columns = 0;
+  double low = -5, high = 5, weight = 1;
+  const void* params = nullptr;
+  const void* target = nullptr;  // [rows, columns]
+  void* loss = nullptr;          // [1]
+  void* d_params = nullptr;      // or null
+};
+
+// One launch over a whole arena of parameters. The first `decayed` elements receive decay, the rest do not.
+// `clock` counts finished updates: this one is number clock + 1 in Adam's bias correction.
+struct OptimizerArgs {
+  DType dtype = DType::f32;
+  OptimizerKind kind = OptimizerKind::adam;
+  std::int64_t size = 0, decayed = 0;
+  double learning_rate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = 0;
+  Clock clock = {};
+  void* parameters = nullptr;
+  const void* gradients = nullptr;
+  void* state1 = nullptr;
+  void* state2 = nullptr;                // or null: see optimizer_states()
+  const void* gradient_scale = nullptr;  // [1], or null for 1
+};
+
+// *scale = min(1, max_norm / ||x||), *norm = ||x||: clipping by global norm (Pascanu et al., 2013).
+struct ClipArgs {
+  DType dtype = DType::f32;
+  std::int64_t size = 0;
+  double max_norm = 1;
+  const void* x = nullptr;
+  void* scale = nullptr;  // [1]
+  void* norm = nullptr;   // [1]
+};
+
+// Row r of a batch is sample s = order((step in epoch) * batch + r) of the data set: out[r] = s's bytes,
+// scaled to [0, 1] and binarized. Rows past the data set are not written: `rows` says how many there are.
+struct GatherArgs {
+  DType dtype = DType::f32;
+  std::int64_t rows = 0, columns = 0;
+  std::int64_t batch = 0;              // of a full batch
+  std::int64_t count = 0;              // samples in the data set
+  const std::uint8_t* data = nullptr;  // [count, columns]
+  bool shuffle = true;
+  Binarize binarize = Binarize::none;
+  double threshold = 0.5;
+  std::uint64_t seed = 0;
+  Clock clock = {};
+  void* out = nullptr;
+  std::int32_t* samples = nullptr;  // [rows], or null: s
+};
+
+// totals[i] += weights[i] * *terms[i]. The first step whose sum is not finite is kept in *bad_step (counted
+// from 1; 0 while all were).
+inline constexpr int kMostMetrics = 4;
+struct MetricsArgs {
+  DType dtype = DType::f32;
+  int count = 0;
+  const void* terms[kMostMetrics] = {};
+  double weights[kMostMetrics] = {};
+  Clock clock = {};
+  double* totals = nullptr;
+  std::uint64_t* bad_step = nullptr;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // ---- the device: memory, streams, events ----
+  virtual std::string description() const = 0;
+  // System memory of the device; throws Error if there is none left. The pool above calls it seldom.
+  virtual void* allocate(std::size_t bytes) = 0;
+  virtual void release(void* pointer) noexcept = 0;
+  // Stream-ordered copies. To the device the source may be reused at once; from the device the call waits.
+  virtual void copy_to_device(void* to, const void* from, std::size_t bytes, StreamHandle) = 0;
+  virtual void copy_from_device(void* to, const void* from, std::size_t bytes, StreamHandle) = 0;
+  virtual void copy_on_device(void* to, const void* from, std::size_t bytes, StreamHandle) = 0;
+  virtual StreamHandle create_stream() = 0;
+  virtual void destroy_stream(StreamHandle) noexcept = 0;
+  virtual void synchronize(StreamHandle) = 0;
+  virtual EventHandle record_event(StreamHandle) = 0;
+  virtual void wait_event(StreamHandle, EventHandle) = 0;             // the stream waits, not the host
+  virtual double milliseconds_between(EventHandle, EventHandle) = 0;  // waits for the second
+  virtual void destroy_event(EventHandle) noexcept = 0;
+
+  // ---- kernels ----
+  virtual void gemm(const GemmArgs&, StreamHandle) = 0;
+  virtual void activation_backward(const ActivationBackwardArgs&, StreamHandle) = 0;
+  virtual void unary(const UnaryArgs&, StreamHandle) = 0;
+  virtual void unary_backward(const UnaryBackwardArgs&, StreamHandle) = 0;
+  virtual void binary(const BinaryArgs&, StreamHandle) = 0;
+  virtual void reduce(const ReduceArgs&, StreamHandle) = 0;
+  virtual void axpby(const AxpbyArgs&, StreamHandle) = 0;
+  virtual void fill(const FillArgs&, StreamHandle) = 0;
+  virtual void copy_columns(const ColumnsArgs&, StreamHandle) {}
+  virtual void cast(const CastArgs&, StreamHandle) = 0;
+  virtual void random(const RandomArgs&, StreamHandle) = 0;
+  virtual void posterior(const PosteriorArgs&, StreamHandle) = 0;
+  virtual void posterior_backward(const PosteriorBackwardArgs&, StreamHandle) = 0;
+  virtual void bce(const BceArgs&, StreamHandle) = 0;
+  virtual void gaussian_nll(const GaussianNllArgs&, StreamHandle) = 0;
+  virtual void optimizer_step(const OptimizerArgs&, StreamHandle) = 0;
+  virtual void clip(const ClipArgs&, StreamHandle) = 0;
+  virtual void gather(const GatherArgs&, StreamHandle) = 0;
+  virtual void accumulate_metrics(const MetricsArgs&, StreamHandle) = 0;
+};
+
+Backend& cpu_backend();
+
+// Null where the build has no CUDA or the machine no usable GPU; `cuda_status()` says which, for people.
+Backend* cuda_backend(int device);
+int cuda_device_count();
+std::string cuda_status();
+
+}  // namespace gpuvae::kernels

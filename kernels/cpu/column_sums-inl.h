@@ -1,0 +1,43 @@
+// Sums over the rows of a matrix whose elements are made on the way. Included once per instruction set, as
+// Highway's headers are.
+#if defined(GPUVAE_KERNELS_CPU_COLUMN_SUMS_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef GPUVAE_KERNELS_CPU_COLUMN_SUMS_INL_H
+#undef GPUVAE_KERNELS_CPU_COLUMN_SUMS_INL_H
+#else
+#define GPUVAE_KERNELS_CPU_COLUMN_SUMS_INL_H
+#endif
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/simd_loop-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace gpuvae::kernels::HWY_NAMESPACE {
+
+// Calls element(access, i) once for each vector of the row-major matrix and store(column, sum) once for each
+// column. Threads share the columns; a column is summed from top to bottom, in double every 64 rows.
+template <class T, class Element, class Store>
+void column_sums(std::int64_t rows, std::int64_t columns, const Element& element, const Store& store) {
+  constexpr std::int64_t kWidth = 128, kBlock = 64;
+  const std::int64_t strips = (columns + kWidth - 1) / kWidth;
+  parallel_for(strips, rows * columns >= kCheapGrain, [&](std::int64_t strip) HWY_ATTR {
+    const std::int64_t first = strip * kWidth, last = std::min(columns, first + kWidth);
+    double total[kWidth] = {};
+    for (std::int64_t top = 0; top < rows; top += kBlock) {
+      HWY_ALIGN T sum[kWidth] = {};
+      for (std::int64_t row = top; row < std::min(rows, top + kBlock); ++row)
+        each_vector<T>(first, last, [&](auto access, std::int64_t column) HWY_ATTR {
+          T* partial = sum + (column - first);
+          access.store(hn::Add(access.load(partial), element(access, row * columns + column)), partial);
+        });
+      for (std::int64_t i = 0; i < last - first; ++i) total[i] += static_cast<double>(sum[i]);
+    }
+    for (std::int64_t i = 0; i < last - first; ++i) store(first + i, total[i]);
+  });
+}
+
+}  // namespace gpuvae::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif

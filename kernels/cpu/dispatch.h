@@ -1,0 +1,54 @@
+// From the untyped arguments of kernels/backend.h to templates over float and double.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "gpuvae/random.h"
+#include "gpuvae/types.h"
+#include "kernels/check.h"
+
+namespace gpuvae::kernels {
+
+// Calls body with a float or a double, whose type is what counts.
+template <class Body>
+void with_float(DType dtype, const char* operation, const Body& body) {
+  switch (dtype) {
+    case DType::f32:
+      return body(float());
+    case DType::f64:
+      return body(double());
+    default:
+      fail(operation, "expected f32 or f64, got {}", name(dtype));
+  }
+}
+
+template <class T>
+const T* as(const void* pointer) {
+  return static_cast<const T*>(pointer);
+}
+template <class T>
+T* as(void* pointer) {
+  return static_cast<T*>(pointer);
+}
+// The value of a scalar that may be absent.
+template <class T>
+T value_or(const void* pointer, T otherwise) {
+  return pointer ? *as<T>(pointer) : otherwise;
+}
+
+inline std::uint64_t step_of(const Clock& clock) {
+  return clock.step + (clock.device_step ? *clock.device_step : 0);
+}
+inline std::uint64_t epoch_of(const Clock& clock) {
+  return step_of(clock) / std::max<std::uint64_t>(1, clock.steps_per_epoch);
+}
+
+// Where a row's random numbers are in the sequence.
+inline std::uint64_t time_of(const Noise& noise) { return noise.frozen ? 0 : epoch_of(noise.clock); }
+inline std::uint32_t sample_of(const Noise& noise, std::int64_t row) {
+  return noise.samples ? static_cast<std::uint32_t>(noise.samples[row])
+                       : noise.first_sample + static_cast<std::uint32_t>(row);
+}
+
+}  // namespace gpuvae::kernels

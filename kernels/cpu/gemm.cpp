@@ -1,0 +1,196 @@
+// Matrix products through oneDNN, with bias and activation fused. Primitives are costly to make and cheap to
+// run: each thread keeps those it has made.
+#include <omp.h>
+
+#include <array>
+#include <dnnl.hpp>
+#include <memory>
+#include <unordered_map>
+
+#include "kernels/cpu/backend.h"
+#include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/math/activation.h"
+
+namespace gpuvae::kernels {
+namespace {
+
+using dnnl::memory;
+
+const dnnl::engine& engine() {
+  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+  return cpu;
+}
+
+// What a primitive is specialised for; oneDNN divides the work when it makes one, so the number of threads
+// too.
+struct Key {
+  std::int64_t m, n, k;
+  std::uint32_t threads;
+  Activation activation;
+  bool transpose_a, transpose_b, accumulate, bias;
+  bool operator==(const Key&) const = default;
+};
+struct KeyHash {
+  std::size_t operator()(const Key& key) const {
+    std::uint64_t h = 0;
+    const auto mix = [&h](std::uint64_t value) { h = (h ^ value) * 0x9E3779B97F4A7C15ull, h ^= h >> 29; };
+    mix(static_cast<std::uint64_t>(key.m));
+    mix(static_cast<std::uint64_t>(key.n));
+    mix(static_cast<std::uint64_t>(key.k));
+    mix(std::uint64_t{key.threads} << 32 | static_cast<std::uint64_t>(key.activation) << 8 |
+        key.transpose_a * 8u | key.transpose_b * 4u | key.accumulate * 2u | key.bias * 1u);
+    return h;
+  }
+};
+
+memory::desc matrix(std::int64_t rows, std::int64_t columns, bool transposed) {
+  const memory::dims strides =
+      transposed ? memory::dims{1, std::max<std::int64_t>(1, rows)} : memory::dims{columns, 1};
+  return {{rows, columns}, memory::data_type::f32, strides};
+}
+
+void append_eltwise(dnnl::post_ops& operations, dnnl::algorithm algorithm, float alpha) {
+#if DNNL_VERSION_MAJOR >= 3
+  operations.append_eltwise(algorithm, alpha, 0);
+#else
+  operations.append_eltwise(1, algorithm, alpha, 0);
+#endif
+}
+
+dnnl::primitive_attr attributes_of(const Key& key) {
+  dnnl::post_ops operations;
+  if (key.accumulate) operations.append_sum(1);
+  switch (key.activation) {
+    case Activation::relu:
+      append_eltwise(operations, dnnl::algorithm::eltwise_relu, 0);
+      break;
+    case Activation::leaky_relu:
+      append_eltwise(operations, dnnl::algorithm::eltwise_relu, kLeakySlope);
+      break;
+    case Activation::sigmoid:
+      append_eltwise(operations, dnnl::algorithm::eltwise_logistic, 0);
+      break;
+    case Activation::tanh:
+      append_eltwise(operations, dnnl::algorithm::eltwise_tanh, 0);
+      break;
+    case Activation::softplus:
+#if DNNL_VERSION_MAJOR >= 3
+      append_eltwise(operations, dnnl::algorithm::eltwise_soft_relu, 1);
+#else
+      append_eltwise(operations, dnnl::algorithm::eltwise_soft_relu, 0);
+#endif
+      break;
+    case Activation::identity:
+      break;
+  }
+  dnnl::primitive_attr attributes;
+  attributes.set_post_ops(operations);
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
+}
+
+dnnl::matmul::primitive_desc describe(const Key& key) {
+  const memory::desc a = matrix(key.m, key.k, key.transpose_a), b = matrix(key.k, key.n, key.transpose_b);
+  const memory::desc c = matrix(key.m, key.n, false);
+  const memory::desc bias = key.bias ? matrix(1, key.n, false) : memory::desc();
+#if DNNL_VERSION_MAJOR >= 3
+  return key.bias ? dnnl::matmul::primitive_desc(engine(), a, b, bias, c, attributes_of(key))
+                  : dnnl::matmul::primitive_desc(engine(), a, b, c, attributes_of(key));
+#else
+  const auto operation = key.bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
+  return {operation, attributes_of(key), engine()};
+#endif
+}
+
+// A primitive with its memory objects, which are pointed at the caller's matrices for each run.
+class Product {
+ public:
+  explicit Product(const Key& key) : Product(describe(key), key.bias) {}
+
+  void run(const GemmArgs& g) {
+    const std::array pointers = {g.a, g.b, static_cast<const void*>(g.c), g.bias};
+    for (int i = 0; i < arguments_; ++i)
+      memories_[static_cast<std::size_t>(i)].set_data_handle(
+          const_cast<void*>(pointers[static_cast<std::size_t>(i)]));
+    dnnl::error::wrap_c_api(
+        dnnl_primitive_execute(primitive_.get(), stream().get(), arguments_ + 1, list_.data()),
+        "could not execute a matrix product");
+  }
+
+ private:
+  Product(const dnnl::matmul::primitive_desc& d, bool bias)
+      : primitive_(d), arguments_(bias ? 4 : 3), scratchpad_(d.scratchpad_desc(), engine()) {
+    const std::array names = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS};
+    const std::array descriptions = {d.src_desc(), d.weights_desc(), d.dst_desc(), d.bias_desc()};
+    for (std::size_t i = 0; i < static_cast<std::size_t>(arguments_); ++i) {
+      memories_[i] = memory(descriptions[i], engine(), DNNL_MEMORY_NONE);
+      list_[i] = {names[i], memories_[i].get()};
+    }
+    list_[static_cast<std::size_t>(arguments_)] = {DNNL_ARG_SCRATCHPAD, scratchpad_.get()};
+  }
+  static const dnnl::stream& stream() {
+    thread_local const dnnl::stream of_thread(engine());
+    return of_thread;
+  }
+
+  dnnl::matmul primitive_;
+  int arguments_;
+  memory scratchpad_;
+  std::array<memory, 4> memories_;
+  std::array<dnnl_exec_arg_t, 5> list_;
+};
+
+void gemm_f32(const GemmArgs& g) {
+  constexpr std::size_t kMostKept = 1024;
+  thread_local std::unordered_map<Key, Product, KeyHash> kept;
+  const Key key{g.m,
+                g.n,
+                g.k,
+                static_cast<std::uint32_t>(omp_get_max_threads()),
+                g.activation,
+                g.transpose_a,
+                g.transpose_b,
+                g.accumulate,
+                g.bias != nullptr};
+  auto found = kept.find(key);
+  if (found == kept.end()) {
+    if (kept.size() >= kMostKept) kept.clear();
+    found = kept.try_emplace(key, key).first;
+  }
+  found->second.run(g);
+}
+
+// For gradient checks and for products without terms, where speed is not wanted.
+template <class T>
+void gemm_plain(const GemmArgs& g) {
+  const std::int64_t a_row = g.transpose_a ? 1 : g.k, a_column = g.transpose_a ? g.m : 1;
+  const std::int64_t b_row = g.transpose_b ? 1 : g.n, b_column = g.transpose_b ? g.k : 1;
+  parallel_for(g.m, g.m * g.n * (g.k + 1) > kCheapGrain, [&](std::int64_t i) {
+    T* c = as<T>(g.c) + i * g.n;
+    if (!g.accumulate)
+      for (std::int64_t j = 0; j < g.n; ++j) c[j] = g.bias ? as<T>(g.bias)[j] : T(0);
+    for (std::int64_t p = 0; p < g.k; ++p) {
+      const T a = as<T>(g.a)[i * a_row + p * a_column];
+      const T* b = as<T>(g.b) + p * b_row;
+      for (std::int64_t j = 0; j < g.n; ++j) c[j] += a * b[j * b_column];
+    }
+    for (std::int64_t j = 0; j < g.n; ++j) c[j] = math::activate(g.activation, c[j]);
+  });
+}
+
+}  // namespace
+
+void CpuBackend::gemm(const GemmArgs& g, StreamHandle) {
+  check(g.dtype == DType::f32 || g.dtype == DType::f64, "gemm", "expected f32 or f64, got {}", name(g.dtype));
+  if (g.m == 0 || g.n == 0) return;
+  if (g.dtype == DType::f64) return gemm_plain<double>(g);
+  if (g.k == 0) return gemm_plain<float>(g);
+  try {
+    gemm_f32(g);
+  } catch (const dnnl::error& error) {
+    fail("gemm", "oneDNN: {} for [{}, {}] x [{}, {}]", error.what(), g.m, g.k, g.k, g.n);
+  }
+}
+
+}  // namespace gpuvae::kernels

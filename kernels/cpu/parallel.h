@@ -1,0 +1,72 @@
+// Work shared among OpenMP threads in pieces whose bounds depend on the size alone and whose partial sums are
+// added in order, so that results have the same bits at any number of threads.
+#pragma once
+
+#include <omp.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+namespace gpuvae::kernels {
+
+// Sizes from which threads pay, in elements: for kernels bound by memory, and for those that compute.
+inline constexpr std::int64_t kCheapGrain = 40'000;
+inline constexpr std::int64_t kCostlyGrain = 10'000;
+
+// Calls body(i) for i in 0 ... count - 1, on threads if `worth`. The team always has its full size: GNU
+// OpenMP ends and restarts threads when it changes.
+template <class Body>
+void parallel_for(std::int64_t count, bool worth, const Body& body) {
+  if (!worth || count < 2 || omp_get_max_threads() == 1) {
+    for (std::int64_t i = 0; i < count; ++i) body(i);
+    return;
+  }
+#pragma omp parallel for schedule(static)
+  for (std::int64_t i = 0; i < count; ++i) body(i);
+}
+
+// 0 ... size - 1 in at most kMost pieces of at least `least`, whose length is a multiple of `multiple`.
+class Chunks {
+ public:
+  static constexpr std::int64_t kMost = 256;
+
+  static Chunks of_elements(std::int64_t size) { return Chunks(size, kLeastElements, 64); }
+  static Chunks of_rows(std::int64_t rows, std::int64_t columns) {
+    return Chunks(rows, std::max<std::int64_t>(1, kLeastElements / std::max<std::int64_t>(1, columns)), 1);
+  }
+  std::int64_t count() const { return (size_ + length_ - 1) / length_; }
+  std::int64_t begin(std::int64_t chunk) const { return chunk * length_; }
+  std::int64_t end(std::int64_t chunk) const { return std::min(size_, (chunk + 1) * length_); }
+
+ private:
+  static constexpr std::int64_t kLeastElements = 4096;
+
+  Chunks(std::int64_t size, std::int64_t least, std::int64_t multiple) : size_(size) {
+    const std::int64_t even = (size + kMost - 1) / kMost;
+    length_ = std::max(least, (even + multiple - 1) / multiple * multiple);
+  }
+  std::int64_t size_, length_;
+};
+
+// Calls body(begin, end) for each chunk.
+template <class Body>
+void parallel_chunks(const Chunks& chunks, bool worth, const Body& body) {
+  parallel_for(chunks.count(), worth,
+               [&](std::int64_t chunk) { body(chunks.begin(chunk), chunks.end(chunk)); });
+}
+
+// The sum of body(begin, end) over the chunks.
+template <class Body>
+double parallel_sum(const Chunks& chunks, bool worth, const Body& body) {
+  std::array<double, Chunks::kMost> partial;
+  parallel_for(chunks.count(), worth, [&](std::int64_t chunk) {
+    partial[static_cast<std::size_t>(chunk)] = body(chunks.begin(chunk), chunks.end(chunk));
+  });
+  double total = 0;
+  for (std::int64_t chunk = 0; chunk < chunks.count(); ++chunk)
+    total += partial[static_cast<std::size_t>(chunk)];
+  return total;
+}
+
+}  // namespace gpuvae::kernels

@@ -1,0 +1,74 @@
+// The CPU backend's memory, copies and clocks.
+#include <omp.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <memory>
+
+#include "kernels/check.h"
+#include "kernels/cpu/backend.h"
+#include "kernels/cpu/simd.h"
+// Highway's targets need the definitions above.
+#include "hwy/highway.h"
+
+namespace gpuvae::kernels {
+namespace {
+
+using Time = std::chrono::steady_clock::time_point;
+
+std::string processor_model() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const auto colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "CPU";
+}
+
+void copy(void* to, const void* from, std::size_t bytes) {
+  if (bytes > 0) std::memmove(to, from, bytes);
+}
+
+}  // namespace
+
+std::string CpuBackend::description() const {
+  const auto targets = hwy::SupportedTargets() & HWY_TARGETS;
+  return fmt::format("{}, {} threads, {}", processor_model(), omp_get_max_threads(),
+                     hwy::TargetName(targets & -targets));
+}
+
+void* CpuBackend::allocate(std::size_t bytes) {
+  constexpr std::size_t kAlignment = 64;
+  check(bytes <= SIZE_MAX - kAlignment, "allocate", "expected a size below 2^64, got {} bytes", bytes);
+  const std::size_t rounded = (bytes / kAlignment + 1) * kAlignment;
+  void* pointer = std::aligned_alloc(kAlignment, rounded);
+  check(pointer != nullptr, "allocate", "expected {} bytes of memory, the system has none left", bytes);
+  return pointer;
+}
+void CpuBackend::release(void* pointer) noexcept { std::free(pointer); }
+
+void CpuBackend::copy_to_device(void* to, const void* from, std::size_t bytes, StreamHandle) {
+  copy(to, from, bytes);
+}
+void CpuBackend::copy_from_device(void* to, const void* from, std::size_t bytes, StreamHandle) {
+  copy(to, from, bytes);
+}
+void CpuBackend::copy_on_device(void* to, const void* from, std::size_t bytes, StreamHandle) {
+  copy(to, from, bytes);
+}
+
+EventHandle CpuBackend::record_event(StreamHandle) { return new Time(std::chrono::steady_clock::now()); }
+double CpuBackend::milliseconds_between(EventHandle from, EventHandle to) {
+  return std::chrono::duration<double, std::milli>(*static_cast<Time*>(to) - *static_cast<Time*>(from))
+      .count();
+}
+void CpuBackend::destroy_event(EventHandle event) noexcept { delete static_cast<Time*>(event); }
+
+Backend& cpu_backend() {
+  static CpuBackend backend;
+  return backend;
+}
+
+}  // namespace gpuvae::kernels

@@ -1,0 +1,215 @@
+// The formulas of kernels/math for vectors of float and double; each names its scalar twin. Included once per
+// instruction set, as Highway's headers are. NaN stays NaN in all of them.
+#if defined(GPUVAE_KERNELS_CPU_SIMD_MATH_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef GPUVAE_KERNELS_CPU_SIMD_MATH_INL_H
+#undef GPUVAE_KERNELS_CPU_SIMD_MATH_INL_H
+#else
+#define GPUVAE_KERNELS_CPU_SIMD_MATH_INL_H
+#endif
+
+#include <limits>
+
+#include "hwy/contrib/math/math-inl.h"
+#include "hwy/highway.h"
+#include "kernels/math/activation.h"
+#include "kernels/math/likelihood.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace gpuvae::kernels::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <class V>
+using Lane = hn::TFromV<V>;
+template <class V>
+using Tag = hn::DFromV<V>;
+template <class V>
+HWY_INLINE V constant(double value) {
+  return hn::Set(Tag<V>(), static_cast<Lane<V>>(value));
+}
+// y where x is a number, x where it is NaN.
+template <class V>
+HWY_INLINE V keep_nan(V x, V y) {
+  return hn::IfThenElse(hn::Eq(x, x), y, x);
+}
+
+// e^x. Highway's is valid up to `high`, and takes NaN for very negative.
+template <class V>
+HWY_INLINE V exp(V x) {
+  const V high = constant<V>(sizeof(Lane<V>) == 4 ? 88.7228394 : 709.782712893384);
+  const V infinity = constant<V>(std::numeric_limits<double>::infinity());
+  const V y = hn::Exp(Tag<V>(), hn::IfThenElse(hn::Gt(x, high), high, x));
+  return keep_nan(x, hn::IfThenElse(hn::Gt(x, high), infinity, y));
+}
+
+// e^x for x <= 0; 0 where a float would be subnormal. Float: Cephes' expf, with the power of two made from
+// the bits of the rounded quotient.
+template <class V>
+HWY_INLINE V exp_of_negative(V x) {
+  const Tag<V> d;
+  if constexpr (sizeof(Lane<V>) == 8) {
+    return keep_nan(x, hn::Exp(d, x));
+  } else {
+    const hn::RebindToSigned<Tag<V>> bits;
+    const V magic = constant<V>(0x1.8p23);
+    const V shifted = hn::MulAdd(x, constant<V>(1.44269504088896341), magic);
+    const V n = hn::Sub(shifted, magic);
+    const V r = hn::NegMulAdd(n, constant<V>(-2.12194440e-4), hn::NegMulAdd(n, constant<V>(0.693359375), x));
+    V p = hn::MulAdd(r, constant<V>(1.9875691500e-4), constant<V>(1.3981999507e-3));
+    p = hn::MulAdd(p, r, constant<V>(8.3334519073e-3));
+    p = hn::MulAdd(p, r, constant<V>(4.1665795894e-2));
+    p = hn::MulAdd(p, r, constant<V>(1.6666665459e-1));
+    p = hn::MulAdd(p, r, constant<V>(5.0000001201e-1));
+    const V one = constant<V>(1);
+    p = hn::Add(hn::MulAdd(p, hn::Mul(r, r), r), one);
+    const V power =
+        hn::BitCast(d, hn::Add(hn::ShiftLeft<23>(hn::BitCast(bits, shifted)), hn::BitCast(bits, one)));
+    return hn::IfThenZeroElse(hn::Lt(x, constant<V>(-87.336544)), hn::Mul(p, power));
+  }
+}
+
+// log(1 + x) for x in [0, 1]. Float: 2 artanh(x / (2 + x)) by its series, economised.
+template <class V>
+HWY_INLINE V log1p_of_unit(V x) {
+  if constexpr (sizeof(Lane<V>) == 8) {
+    return keep_nan(x, hn::Log1p(Tag<V>(), x));
+  } else {
+    const V s = hn::Div(x, hn::Add(x, constant<V>(2)));
+    const V z = hn::Mul(s, s);
+    V p = hn::MulAdd(z, constant<V>(0.1342574901129868), constant<V>(0.14118309902672815));
+    p = hn::MulAdd(p, z, constant<V>(0.2000378032245502));
+    p = hn::MulAdd(p, z, constant<V>(0.33333320168349617));
+    const V twice = hn::Add(s, s);
+    return hn::MulAdd(hn::Mul(p, z), twice, twice);
+  }
+}
+
+// log x; -inf at 0, NaN below.
+template <class V>
+HWY_INLINE V log(V x) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const V zero = constant<V>(0), top = constant<V>(infinity);
+  V y = hn::Log(Tag<V>(), x);
+  y = hn::IfThenElse(hn::Eq(x, top), x, y);
+  y = hn::IfThenElse(hn::Eq(x, zero), constant<V>(-infinity), y);
+  y = hn::IfThenElse(hn::Lt(x, zero), constant<V>(std::numeric_limits<double>::quiet_NaN()), y);
+  return keep_nan(x, y);
+}
+
+// math::sigmoid and the log(1 + exp(-|x|)) of math::softplus, from one exponential.
+template <class V>
+HWY_INLINE V sigmoid_from(V x, V e) {
+  const V one = constant<V>(1);
+  return hn::Div(hn::IfThenElse(hn::Ge(x, constant<V>(0)), one, e), hn::Add(one, e));
+}
+template <class V>
+HWY_INLINE V sigmoid(V x) {
+  return sigmoid_from(x, exp_of_negative(hn::Neg(hn::Abs(x))));
+}
+// math::softplus
+template <class V>
+HWY_INLINE V softplus(V x) {
+  const V rest = log1p_of_unit(exp_of_negative(hn::Neg(hn::Abs(x))));
+  return keep_nan(x, hn::Add(hn::Max(x, constant<V>(0)), rest));
+}
+template <class V>
+HWY_INLINE V tanh(V x) {
+  return keep_nan(x, hn::Tanh(Tag<V>(), x));
+}
+// e^x - 1
+template <class V>
+HWY_INLINE V expm1(V x) {
+  return keep_nan(x, hn::Expm1(Tag<V>(), x));
+}
+
+// math::clamp
+template <class V>
+HWY_INLINE V clamp(V x, V low, V high) {
+  return hn::IfThenElse(hn::Lt(x, low), low, hn::IfThenElse(hn::Gt(x, high), high, x));
+}
+// 1 where the mask is set, `otherwise` elsewhere.
+template <class V>
+HWY_INLINE V one_if(hn::Mask<Tag<V>> mask, double otherwise = 0) {
+  return hn::IfThenElse(mask, constant<V>(1), constant<V>(otherwise));
+}
+
+// math::activate
+template <Activation kind, class V>
+HWY_INLINE V activate(V x) {
+  if constexpr (kind == Activation::relu) {
+    return hn::IfThenZeroElse(hn::Le(x, constant<V>(0)), x);
+  } else if constexpr (kind == Activation::leaky_relu) {
+    return hn::IfThenElse(hn::Gt(x, constant<V>(0)), x, hn::Mul(x, constant<V>(kLeakySlope)));
+  } else if constexpr (kind == Activation::sigmoid) {
+    return sigmoid(x);
+  } else if constexpr (kind == Activation::tanh) {
+    return HWY_NAMESPACE::tanh(x);
+  } else if constexpr (kind == Activation::softplus) {
+    return softplus(x);
+  } else {
+    return x;
+  }
+}
+// math::activation_derivative
+template <Activation kind, class V>
+HWY_INLINE V activation_derivative(V y) {
+  const V one = constant<V>(1);
+  if constexpr (kind == Activation::relu) {
+    return one_if<V>(hn::Gt(y, constant<V>(0)));
+  } else if constexpr (kind == Activation::leaky_relu) {
+    return one_if<V>(hn::Gt(y, constant<V>(0)), kLeakySlope);
+  } else if constexpr (kind == Activation::sigmoid) {
+    return hn::Mul(y, hn::Sub(one, y));
+  } else if constexpr (kind == Activation::tanh) {
+    return hn::NegMulAdd(y, y, one);
+  } else if constexpr (kind == Activation::softplus) {
+    return hn::Neg(HWY_NAMESPACE::expm1(hn::Neg(y)));
+  } else {
+    return one;
+  }
+}
+
+template <class V>
+struct ValueAndSlope {
+  V value, slope;
+};
+// math::bce_with_logits
+template <class V>
+HWY_INLINE ValueAndSlope<V> bce_with_logits(V logit, V target) {
+  const V e = exp_of_negative(hn::Neg(hn::Abs(logit)));
+  const V positive = hn::IfThenElseZero(hn::Gt(logit, constant<V>(0)), logit);
+  return {hn::Add(hn::NegMulAdd(logit, target, positive), log1p_of_unit(e)),
+          hn::Sub(sigmoid_from(logit, e), target)};
+}
+// math::bce
+template <class V>
+HWY_INLINE ValueAndSlope<V> bce(V probability, V target) {
+  using T = Lane<V>;
+  const V one = constant<V>(1);
+  const V low = hn::Set(Tag<V>(), T(math::kProbabilityMargin)), high = hn::Sub(one, low);
+  const V p = clamp(probability, low, high), q = hn::Sub(one, p);
+  const V log_p = hn::Log(Tag<V>(), p), log_q = hn::Log1p(Tag<V>(), hn::Neg(p));
+  const V gain = hn::MulAdd(target, log_p, hn::Mul(hn::Sub(one, target), log_q));
+  const auto outside = hn::Or(hn::Lt(probability, low), hn::Gt(probability, high));
+  return {keep_nan(p, hn::Neg(gain)),
+          hn::IfThenZeroElse(outside, hn::Div(hn::Sub(p, target), hn::Mul(p, q)))};
+}
+
+template <class V>
+struct GaussianNll {
+  V value, mean_slope, log_variance_slope;
+};
+// math::gaussian_nll
+template <class V>
+HWY_INLINE GaussianNll<V> gaussian_nll(V mean, V log_variance, V target, V low, V high) {
+  const V half = constant<V>(0.5), v = clamp(log_variance, low, high);
+  const auto outside = hn::Or(hn::Lt(log_variance, low), hn::Gt(log_variance, high));
+  const V precision = HWY_NAMESPACE::exp(hn::Neg(v)), difference = hn::Sub(mean, target);
+  const V scaled = hn::Mul(difference, precision), squared = hn::Mul(difference, scaled);
+  const V value = hn::Mul(half, hn::Add(hn::Add(constant<V>(math::kLogTwoPi), v), squared));
+  const V slope = hn::Mul(half, hn::Sub(constant<V>(1), squared));
+  return {value, scaled, hn::IfThenZeroElse(outside, slope)};
+}
+
+}  // namespace gpuvae::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif

@@ -1,0 +1,59 @@
+// One element of each optimiser's update. Sources stand beside each.
+#pragma once
+
+#include "gpuvae/types.h"
+#include "kernels/math/host_device.h"
+
+namespace gpuvae::math {
+
+// State tensors an optimiser keeps per parameter.
+GPUVAE_HD int optimizer_states(OptimizerKind k) {
+  return k == OptimizerKind::adam || k == OptimizerKind::adamw ? 2 : 1;
+}
+
+template <class T>
+struct OptimizerScalars {
+  T learning_rate;
+  T beta1;  // Adam's beta1; SGD's momentum
+  T beta2;  // Adam's beta2; RMSprop's rho
+  T epsilon;
+  T decay;        // 2 * L2 coefficient added to the gradient, or AdamW's decoupled weight decay
+  T correction1;  // 1 / (1 - beta1^t)
+  T correction2;  // 1 / (1 - beta2^t)
+};
+
+// Updates parameter p and states s1, s2 with gradient g.
+template <class T>
+GPUVAE_HD void optimizer_update(OptimizerKind kind, const OptimizerScalars<T>& o, T g, T& p, T& s1, T& s2) {
+  if (kind == OptimizerKind::adamw) {
+    p -= o.learning_rate * o.decay * p;  // Loshchilov and Hutter, 2019
+  } else {
+    g += o.decay * p;
+  }
+  switch (kind) {
+    case OptimizerKind::sgd:  // classical momentum, as torch.optim.SGD
+      s1 = o.beta1 * s1 + g;
+      p -= o.learning_rate * s1;
+      break;
+    case OptimizerKind::rmsprop:  // Hinton, 2012; epsilon outside the root, as Keras
+      s1 = o.beta2 * s1 + (T(1) - o.beta2) * g * g;
+      p -= o.learning_rate * g / (sqrt(s1) + o.epsilon);
+      break;
+    case OptimizerKind::rmsprop_tf1:  // TensorFlow 1: epsilon inside the root, accumulator starts at 1
+      s1 = o.beta2 * s1 + (T(1) - o.beta2) * g * g;
+      p -= o.learning_rate * g / sqrt(s1 + o.epsilon);
+      break;
+    case OptimizerKind::adagrad:  // Duchi, Hazan, Singer, 2011
+      s1 += g * g;
+      p -= o.learning_rate * g / (sqrt(s1) + o.epsilon);
+      break;
+    case OptimizerKind::adam:  // Kingma and Ba, 2015
+    case OptimizerKind::adamw:
+      s1 = o.beta1 * s1 + (T(1) - o.beta1) * g;
+      s2 = o.beta2 * s2 + (T(1) - o.beta2) * g * g;
+      p -= o.learning_rate * (s1 * o.correction1) / (sqrt(s2 * o.correction2) + o.epsilon);
+      break;
+  }
+}
+
+}  // namespace gpuvae::math

@@ -1,0 +1,100 @@
+// Counter-based random numbers: the same function on CPU and GPU, so that noise depends on what it is for
+// (seed, time, sample, dimension) and never on launch shape or thread.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "gpuvae/random.h"
+#include "kernels/math/host_device.h"
+
+namespace gpuvae {
+
+struct Philox4x32 {
+  std::uint32_t v[4];
+};
+
+// Philox4x32-10: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+// `key` holds the published key words as (word 1 << 32 | word 0).
+GPUVAE_HD Philox4x32 philox4x32(std::uint32_t c0, std::uint32_t c1, std::uint32_t c2, std::uint32_t c3,
+                                std::uint64_t key) {
+  std::uint32_t k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32);
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t a = 0xD2511F53ull * c0, b = 0xCD9E8D57ull * c2;
+    c0 = static_cast<std::uint32_t>(b >> 32) ^ c1 ^ k0;
+    c1 = static_cast<std::uint32_t>(b);
+    c2 = static_cast<std::uint32_t>(a >> 32) ^ c3 ^ k1;
+    c3 = static_cast<std::uint32_t>(a);
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  return {{c0, c1, c2, c3}};
+}
+
+// A position in the random sequence: numbers of one (seed, purpose, time, sample) are indexed by dimension.
+GPUVAE_HD Philox4x32 random_block(std::uint64_t seed, RandomPurpose purpose, std::uint64_t time,
+                                  std::uint32_t sample, std::uint32_t block) {
+  const std::uint32_t tag =
+      static_cast<std::uint32_t>(purpose) << 24 | static_cast<std::uint32_t>(time >> 32);
+  return philox4x32(block, sample, static_cast<std::uint32_t>(time), tag, seed);
+}
+
+// Uniform in (0, 1): 24 bits, centred, so that neither end is ever drawn.
+GPUVAE_HD float uniform01(std::uint32_t bits) { return (static_cast<float>(bits >> 8) + 0.5f) * 0x1p-24f; }
+
+struct Normal2 {
+  float first, second;
+};
+
+// Box and Muller, "A note on the generation of random normal deviates", 1958. |n| < 5.9.
+GPUVAE_HD Normal2 box_muller(std::uint32_t a, std::uint32_t b) {
+  const float radius = sqrtf(-2.0f * logf(uniform01(a)));
+  const float angle = 6.28318530717958647692f * uniform01(b);
+  return {radius * cosf(angle), radius * sinf(angle)};
+}
+
+// Standard normals number 4 * block ... 4 * block + 3 of a position.
+GPUVAE_HD void normal4(const Philox4x32& bits, float out[4]) {
+  const Normal2 low = box_muller(bits.v[0], bits.v[1]), high = box_muller(bits.v[2], bits.v[3]);
+  out[0] = low.first;
+  out[1] = low.second;
+  out[2] = high.first;
+  out[3] = high.second;
+}
+
+// One standard normal, dimension `dimension` of a position.
+GPUVAE_HD float normal_at(std::uint64_t seed, RandomPurpose purpose, std::uint64_t time, std::uint32_t sample,
+                          std::uint32_t dimension) {
+  float four[4];
+  normal4(random_block(seed, purpose, time, sample, dimension / 4), four);
+  return four[dimension % 4];
+}
+
+// A bijection of 0 ... n-1 that looks random: six Feistel rounds over the smallest even-width power of two
+// that holds n, walked until the value falls below n (Black and Rogaway, "Ciphers with arbitrary finite
+// domains", CT-RSA 2002). A shuffled order then needs no table, on any device, at any batch size.
+GPUVAE_HD std::uint32_t shuffled_index(std::uint32_t i, std::uint32_t n, std::uint64_t seed,
+                                       std::uint64_t epoch) {
+  int half = 1;
+  while (half < 16 && (1ull << (2 * half)) < n) ++half;
+  const std::uint32_t mask = (1u << half) - 1;
+  const std::uint32_t k0 = static_cast<std::uint32_t>(seed) ^ static_cast<std::uint32_t>(epoch) * 0x9E3779B9u;
+  const std::uint32_t k1 = static_cast<std::uint32_t>(seed >> 32) + static_cast<std::uint32_t>(epoch >> 32);
+  do {
+    std::uint32_t left = i >> half, right = i & mask;
+    for (std::uint32_t round = 0; round < 6; ++round) {
+      // The finaliser of MurmurHash3 as round function.
+      std::uint32_t h = right + k0 + round * 0x85EBCA6Bu;
+      h = (h ^ h >> 16) * 0x85EBCA6Bu;
+      h = ((h ^ k1) ^ h >> 13) * 0xC2B2AE35u;
+      h ^= h >> 16;
+      const std::uint32_t next = left ^ (h & mask);
+      left = right;
+      right = next;
+    }
+    i = left << half | right;
+  } while (i >= n);
+  return i;
+}
+
+}  // namespace gpuvae

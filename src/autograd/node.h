@@ -1,0 +1,104 @@
+// The graph behind variables, and what an operation's backward function sees of it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "gpuvae/autograd.h"
+
+namespace gpuvae::autograd {
+
+// d total / d output: nothing yet, one number for every element, or a tensor. Numbers stay on the host, so
+// that scaling a loss launches no kernel.
+struct Gradient {
+  enum class Kind : std::uint8_t { none, constant, tensor };
+  Kind kind = Kind::none;
+  double constant = 0;
+  Tensor tensor;
+};
+
+struct Leaf {
+  Shape shape;
+  DType dtype;
+  Device device;
+  Tensor grad;  // what the caller sees; undefined if `defined` is false and no storage was set
+  bool has_storage = false;
+  bool defined = false;
+};
+
+// Where a gradient goes: a leaf, or an output of an earlier node. Holds no values.
+struct Edge {
+  std::shared_ptr<Leaf> leaf;
+  std::shared_ptr<Node> node;
+  int output = 0;
+  explicit operator bool() const { return leaf || node; }
+};
+
+struct Output {
+  Shape shape;
+  DType dtype;
+  Device device;
+  Gradient gradient;
+};
+
+class BackwardContext;
+
+struct Node {
+  std::uint64_t order = 0;  // of creation: consumers come after producers
+  const char* name = "";
+  std::vector<Edge> inputs;
+  std::vector<Output> outputs;
+  std::function<void(BackwardContext&)> backward;
+  bool freed = false, queued = false;
+
+  Node() = default;
+  ~Node();  // iterative: a long chain does not recurse
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+};
+
+// Handed to a node's backward function.
+class BackwardContext {
+ public:
+  BackwardContext(Node& node, bool retain) : node_(node), retain_(retain) {}
+
+  bool needs(int input) const { return static_cast<bool>(node_.inputs[input]); }
+  bool retains_graph() const { return retain_; }
+  const Gradient& gradient(int output = 0) const { return node_.outputs[output].gradient; }
+  // The same as a tensor, filled if it was a number; zeros if nothing arrived.
+  Tensor gradient_tensor(int output = 0) const;
+  // And given up by the node: may be overwritten if it is the sole owner.
+  Tensor take_gradient(int output = 0) const;
+
+  // Adds to the gradient of an input.
+  void add(int input, Tensor gradient) const;
+  void add_constant(int input, double gradient) const;
+
+  // Where a kernel may write (or add) the gradient of an input itself.
+  struct Destination {
+    Tensor tensor;
+    bool accumulate;
+  };
+  Destination destination(int input) const;
+
+ private:
+  Node& node_;
+  bool retain_;
+};
+
+}  // namespace gpuvae::autograd
+
+namespace gpuvae {
+
+// Operations build variables through this.
+struct GraphAccess {
+  static bool needs_gradient(std::initializer_list<const Variable*> inputs);
+  static std::shared_ptr<autograd::Node> make_node(const char* name,
+                                                   std::initializer_list<const Variable*> inputs);
+  static Variable output(const std::shared_ptr<autograd::Node>& node, Tensor value);
+  static autograd::Edge edge(const Variable& v);
+};
+
+}  // namespace gpuvae

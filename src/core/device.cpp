@@ -1,0 +1,75 @@
+#include "gpuvae/device.h"
+
+#include <charconv>
+#include <map>
+
+#include "kernels/backend.h"
+#include "kernels/check.h"
+
+namespace gpuvae {
+
+Device Device::cuda(int index) {
+  const int count = cuda_count();
+  check(index >= 0 && index < count, "device", "expected a CUDA device below {}, got {} ({})", count, index,
+        kernels::cuda_status());
+  return Device(Kind::cuda, index);
+}
+Device Device::best() { return cuda_count() > 0 ? cuda(0) : cpu(); }
+int Device::cuda_count() { return kernels::cuda_device_count(); }
+
+Device Device::parse(const std::string& text) {
+  if (text == "auto") return best();
+  if (text == "cpu") return cpu();
+  if (text == "cuda") return cuda(0);
+  int index = -1;
+  if (text.starts_with("cuda:")) {
+    const auto [end, error] = std::from_chars(text.data() + 5, text.data() + text.size(), index);
+    if (error == std::errc() && end == text.data() + text.size()) return cuda(index);
+  }
+  fail("device", "expected auto, cpu, cuda or cuda:N, got {}", text);
+}
+
+std::string Device::text() const { return is_cpu() ? "cpu" : fmt::format("cuda:{}", index_); }
+std::string Device::description() const { return backend().description(); }
+
+kernels::Backend& Device::backend() const {
+  if (is_cpu()) return kernels::cpu_backend();
+  kernels::Backend* cuda = kernels::cuda_backend(index_);
+  check(cuda != nullptr, "device", "no CUDA device {}: {}", index_, kernels::cuda_status());
+  return *cuda;
+}
+
+Stream::Stream(Device device)
+    : device_(device), handle_(device.backend().create_stream(), [device](void* handle) {
+        if (handle) device.backend().destroy_stream(handle);
+      }) {}
+
+Stream Stream::wrap(Device device, void* handle) {
+  return Stream(device, {handle, [](void*) {}});
+}
+
+namespace {
+std::map<int, Stream>& current_cuda_streams() {
+  thread_local std::map<int, Stream> streams;
+  return streams;
+}
+}  // namespace
+
+Stream Stream::current(Device device) {
+  if (device.is_cpu()) return Stream(device, std::shared_ptr<void>());
+  auto& streams = current_cuda_streams();
+  const auto found = streams.find(device.index());
+  return found != streams.end() ? found->second : Stream(device, std::shared_ptr<void>());
+}
+
+void Stream::synchronize() const { device_.backend().synchronize(handle()); }
+
+StreamGuard::StreamGuard(Stream stream) : previous_(Stream::current(stream.device())) {
+  if (!stream.device().is_cpu()) current_cuda_streams().insert_or_assign(stream.device().index(), stream);
+}
+StreamGuard::~StreamGuard() {
+  if (!previous_.device().is_cpu())
+    current_cuda_streams().insert_or_assign(previous_.device().index(), previous_);
+}
+
+}  // namespace gpuvae

@@ -1,0 +1,26 @@
+#include "gpuvae/types.h"
+
+namespace gpuvae {
+
+std::string_view name(DType t) {
+  constexpr std::string_view names[] = {"f32", "f64", "bf16", "u8", "i32"};
+  return names[static_cast<int>(t)];
+}
+std::string_view name(Activation a) {
+  constexpr std::string_view names[] = {"identity", "relu", "leaky_relu", "sigmoid", "tanh", "softplus"};
+  return names[static_cast<int>(a)];
+}
+std::string_view name(PosteriorScale s) {
+  constexpr std::string_view names[] = {"log_variance", "log_sigma", "softplus"};
+  return names[static_cast<int>(s)];
+}
+std::string_view name(Binarize b) {
+  constexpr std::string_view names[] = {"none", "threshold", "fixed", "dynamic"};
+  return names[static_cast<int>(b)];
+}
+std::string_view name(OptimizerKind k) {
+  constexpr std::string_view names[] = {"sgd", "rmsprop", "rmsprop_tf1", "adagrad", "adam", "adamw"};
+  return names[static_cast<int>(k)];
+}
+
+}  // namespace gpuvae

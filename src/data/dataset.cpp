@@ -1,0 +1,82 @@
+#include "gpuvae/data.h"
+#include "kernels/check.h"
+#include "src/data/procedural_digits.h"
+#include "src/io/idx.h"
+
+namespace gpuvae {
+namespace {
+
+namespace fs = std::filesystem;
+
+// As published, or as unpacked by some tools.
+constexpr const char* kSuffixes[][2] = {{"images-idx3-ubyte", "labels-idx1-ubyte"},
+                                        {"images.idx3-ubyte", "labels.idx1-ubyte"}};
+
+std::optional<fs::path> find_file(const fs::path& folder, const std::string& prefix, int kind) {
+  for (const auto& suffix : kSuffixes)
+    for (const char* end : {"", ".gz"}) {
+      const fs::path path = folder / (prefix + suffix[kind] + end);
+      std::error_code ignored;
+      if (fs::exists(path, ignored)) return path;
+    }
+  return {};
+}
+
+fs::path require_file(const fs::path& folder, const std::string& prefix, int kind) {
+  const auto found = find_file(folder, prefix, kind);
+  check(found.has_value(), "mnist", "{}: expected {}{} or {}{}.gz, found neither", folder.string(), prefix,
+        kSuffixes[0][kind], prefix, kSuffixes[0][kind]);
+  return *found;
+}
+
+ImageSet load_part(const fs::path& folder, const std::string& prefix) {
+  const fs::path image_path = require_file(folder, prefix, 0), label_path = require_file(folder, prefix, 1);
+  const io::IdxImages images = io::read_idx_images(image_path);
+  ImageSet set;
+  set.labels = io::read_idx_labels(label_path);
+  check(static_cast<std::int64_t>(set.labels.size()) == images.count, "mnist",
+        "{}: expected {} labels, one per image of {}, got {}", label_path.string(), images.count,
+        image_path.string(), set.labels.size());
+  set.height = static_cast<int>(images.rows), set.width = static_cast<int>(images.columns);
+  set.images = Tensor::from(images.pixels, {images.count, images.rows * images.columns});
+  return set;
+}
+
+ImageSet procedural_part(std::int64_t first, std::int64_t count) {
+  data::Digits digits = data::make_procedural_digits(first, count);
+  return {28, 28, Tensor::from(digits.images, {count, 784}), std::move(digits.labels)};
+}
+
+}  // namespace
+
+ImageSet ImageSet::slice(std::int64_t first, std::int64_t n) const {
+  ImageSet part{height, width, images.slice(first, n), {}};
+  if (!labels.empty()) part.labels.assign(labels.begin() + first, labels.begin() + first + n);
+  return part;
+}
+
+ImageSet ImageSet::to(Device device) const { return {height, width, images.to(device), labels}; }
+
+bool has_mnist(const fs::path& folder) {
+  for (const char* prefix : {"train-", "t10k-"})
+    for (int kind : {0, 1})
+      if (find_file(folder, prefix, kind)) return true;
+  return false;
+}
+
+Split load_mnist(const fs::path& folder) {
+  Split split{load_part(folder, "train-"), load_part(folder, "t10k-"), "MNIST from " + folder.string()};
+  check(split.train.height == split.test.height && split.train.width == split.test.width, "mnist",
+        "{}: expected test images of {}x{} like the training images, got {}x{}", folder.string(),
+        split.train.height, split.train.width, split.test.height, split.test.width);
+  return split;
+}
+
+Split procedural_mnist(std::int64_t train, std::int64_t test) {
+  constexpr std::int64_t kTestFirst = 60000;
+  check(train <= kTestFirst, "mnist", "expected at most {} procedural training digits, got {}", kTestFirst,
+        train);
+  return {procedural_part(0, train), procedural_part(kTestFirst, test), "built-in procedural digits"};
+}
+
+}  // namespace gpuvae

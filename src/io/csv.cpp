@@ -1,0 +1,53 @@
+#include "src/io/csv.h"
+
+#include <fmt/ranges.h>
+
+#include <cmath>
+#include <cstdint>
+#include <utility>
+
+#include "kernels/check.h"
+#include "src/io/file.h"
+
+namespace gpuvae::io {
+namespace {
+
+std::string number_text(double value) {
+  constexpr double kMostExact = 9007199254740992.0;  // 2^53
+  if (std::abs(value) < kMostExact && value == std::trunc(value))
+    return fmt::format("{}", static_cast<std::int64_t>(value));
+  return fmt::format("{:.6g}", value);
+}
+
+std::string comment_text(std::string comment) {
+  for (std::size_t at = 0; (at = comment.find('\n', at)) != std::string::npos; at += 3)
+    comment.replace(at, 1, "\n# ");
+  return "# " + comment + "\n";
+}
+
+}  // namespace
+
+CsvWriter::CsvWriter(std::filesystem::path path, const std::vector<std::string>& columns,
+                     const std::vector<std::string>& comments)
+    : path_(std::move(path)), columns_(columns.size()) {
+  check(columns_ > 0, "write", "{}: a table needs at least one column", path_.string());
+  for (const auto& name : columns)
+    check(!name.empty() && name.front() != '#' && name.find_first_of(",\"\r\n") == std::string::npos, "write",
+          "{}: column name '{}' is empty, begins with # or would need quotes", path_.string(), name);
+  for (const auto& comment : comments) text_ += comment_text(comment);
+  text_ += fmt::format("{}\n", fmt::join(columns, ","));
+  write_file(path_, text_);
+}
+
+void CsvWriter::append(const std::vector<double>& row) {
+  check(row.size() == columns_, "write", "{}: expected {} numbers in a row, got {}", path_.string(), columns_,
+        row.size());
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    if (i > 0) text_ += ',';
+    text_ += number_text(row[i]);
+  }
+  text_ += '\n';
+  write_file(path_, text_);
+}
+
+}  // namespace gpuvae::io

@@ -1,0 +1,181 @@
+#include "src/io/idx.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <system_error>
+
+#include "kernels/check.h"
+#include "src/io/file.h"
+
+namespace gpuvae::io {
+namespace {
+
+constexpr std::uint32_t kImagesMagic = 0x803, kLabelsMagic = 0x801;
+constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 40;  // a header that claims more is damaged
+constexpr std::size_t kChunk = std::size_t{1} << 20;
+
+// "2051 (images of unsigned bytes)". Two zero bytes, the type, the number of dimensions.
+std::string describe_magic(std::uint32_t magic) {
+  const std::uint32_t type = magic >> 8, dimensions = magic & 255;
+  if (magic == kImagesMagic) return fmt::format("{} (images of unsigned bytes)", magic);
+  if (magic == kLabelsMagic) return fmt::format("{} (labels of unsigned bytes)", magic);
+  const char* name = nullptr;
+  if (type == 0x08) name = "unsigned bytes";
+  if (type == 0x09) name = "signed bytes";
+  if (type == 0x0B) name = "16-bit integers";
+  if (type == 0x0C) name = "32-bit integers";
+  if (type == 0x0D) name = "32-bit floats";
+  if (type == 0x0E) name = "64-bit floats";
+  if (name == nullptr) return fmt::format("{} (0x{:08x}, not an IDX file)", magic, magic);
+  return fmt::format("{} ({}-dimensional IDX of {})", magic, dimensions, name);
+}
+
+// "60000 x 28 x 28".
+std::string shape_text(const std::vector<std::int64_t>& sizes) {
+  std::string text;
+  for (const std::int64_t size : sizes) text += (text.empty() ? "" : " x ") + std::to_string(size);
+  return text;
+}
+
+// An open file of either kind; gzread passes plain bytes through.
+class IdxReader {
+ public:
+  explicit IdxReader(const std::filesystem::path& path) : path_(path), file_(nullptr, gzclose_r) {
+    std::error_code error;
+    const auto status = std::filesystem::status(path, error);
+    if (!std::filesystem::exists(status))
+      fail("read_idx", "{}: expected a file, got none ({})", path.string(),
+           error ? error.message() : "no such file");
+    if (std::filesystem::is_directory(status))
+      fail("read_idx", "{}: expected a file, got a directory", path.string());
+    errno = 0;
+    file_.reset(gzopen(path.c_str(), "rb"));
+    if (!file_)
+      fail("read_idx", "{}: expected a readable file, got: {}", path.string(), std::strerror(errno));
+  }
+
+  // Up to `size` bytes; fewer only at the end of the file.
+  std::size_t read(std::uint8_t* out, std::size_t size) {
+    const int got = gzread(file_.get(), out, static_cast<unsigned>(size));
+    int code = Z_OK;
+    const char* reason = gzerror(file_.get(), &code);
+    if (got < 0 || code < 0) {  // zlib begins its reason with the path; the error already names it
+      const std::string prefix = path_.string() + ": ",
+                        text = code == Z_ERRNO ? std::strerror(errno) : reason;
+      fail("read_idx", "{}: expected {}, got: {}", path_.string(),
+           code == Z_ERRNO ? "readable data" : "an intact gzip stream",
+           text.starts_with(prefix) ? text.substr(prefix.size()) : text);
+    }
+    return static_cast<std::size_t>(got);
+  }
+
+  // The magic, then `dimensions` sizes.
+  std::vector<std::int64_t> header(std::uint32_t magic, std::size_t dimensions) {
+    std::uint8_t bytes[16] = {};
+    const std::size_t size = 4 + 4 * dimensions, got = read(bytes, size);
+    if (got == 0) fail("read_idx", "{}: expected an IDX file, got an empty file", path_.string());
+    const auto word = [&](std::size_t i) {
+      return std::uint32_t{bytes[4 * i]} << 24 | std::uint32_t{bytes[4 * i + 1]} << 16 |
+             std::uint32_t{bytes[4 * i + 2]} << 8 | std::uint32_t{bytes[4 * i + 3]};
+    };
+    if (got >= 4 && word(0) != magic)
+      fail("read_idx", "{}: expected magic {}, got {}", path_.string(), describe_magic(magic),
+           describe_magic(word(0)));
+    if (got < size)
+      fail("read_idx", "{}: expected a header of {} bytes, got a truncated one of {}", path_.string(), size,
+           got);
+    std::vector<std::int64_t> sizes;
+    for (std::size_t i = 1; i <= dimensions; ++i) sizes.push_back(word(i));
+    return sizes;
+  }
+
+  // The product of `sizes` bytes, which must be all that is left.
+  std::vector<std::uint8_t> payload(const std::vector<std::int64_t>& sizes) {
+    std::uint64_t total = 1;
+    for (const std::int64_t size : sizes) {  // each is below 2^32, so the checks come before any overflow
+      if (size == 0 || total > kMaxBytes / static_cast<std::uint64_t>(size))
+        fail("read_idx", "{}: expected sizes from 1 to {} bytes in all, got {}", path_.string(), kMaxBytes,
+             shape_text(sizes));
+      total *= static_cast<std::uint64_t>(size);
+    }
+    std::vector<std::uint8_t> data;
+    while (data.size() < total) {
+      const std::size_t start = data.size();
+      data.resize(start + static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, total - start)));
+      const std::size_t got = read(data.data() + start, data.size() - start);
+      if (got < data.size() - start)
+        fail("read_idx", "{}: expected {} bytes of data ({}), got only {}: the file is truncated",
+             path_.string(), total, shape_text(sizes), start + got);
+    }
+    std::uint8_t extra = 0;
+    if (read(&extra, 1) != 0)
+      fail("read_idx", "{}: expected the end of the file after {} bytes of data ({}), got trailing bytes",
+           path_.string(), total, shape_text(sizes));
+    return data;
+  }
+
+ private:
+  std::filesystem::path path_;
+  std::unique_ptr<gzFile_s, int (*)(gzFile)> file_;
+};
+
+std::vector<std::uint8_t> encode_header(const std::filesystem::path& path, std::uint32_t magic,
+                                        const std::vector<std::int64_t>& sizes, std::size_t data_size) {
+  std::vector<std::uint8_t> header;
+  const auto append = [&](std::int64_t word) {
+    for (int shift = 24; shift >= 0; shift -= 8)
+      header.push_back(static_cast<std::uint8_t>(word >> shift & 255));
+  };
+  append(magic);
+  std::uint64_t total = 1;
+  for (const std::int64_t size : sizes) {
+    check(size > 0 && size <= std::numeric_limits<std::uint32_t>::max() &&
+              total <= kMaxBytes / static_cast<std::uint64_t>(size),
+          "write_idx", "{}: expected sizes from 1 to {} bytes in all, got {}", path.string(), kMaxBytes,
+          shape_text(sizes));
+    total *= static_cast<std::uint64_t>(size);
+    append(size);
+  }
+  check(data_size == total, "write_idx", "{}: expected {} bytes of data ({}), got {}", path.string(), total,
+        shape_text(sizes), data_size);
+  return header;
+}
+
+void write_idx(const std::filesystem::path& path, std::uint32_t magic, const std::vector<std::int64_t>& sizes,
+               const std::vector<std::uint8_t>& data) {
+  const std::vector<std::uint8_t> header = encode_header(path, magic, sizes, data.size());
+  AtomicFile file(path);
+  file.write(std::as_bytes(std::span(header)));
+  file.write(std::as_bytes(std::span(data)));
+  file.commit();
+}
+
+}  // namespace
+
+IdxImages read_idx_images(const std::filesystem::path& path) {
+  IdxReader reader(path);
+  const std::vector<std::int64_t> sizes = reader.header(kImagesMagic, 3);
+  return {sizes[0], sizes[1], sizes[2], reader.payload(sizes)};
+}
+
+std::vector<std::uint8_t> read_idx_labels(const std::filesystem::path& path) {
+  IdxReader reader(path);
+  return reader.payload(reader.header(kLabelsMagic, 1));
+}
+
+void write_idx_images(const std::filesystem::path& path, const IdxImages& images) {
+  write_idx(path, kImagesMagic, {images.count, images.rows, images.columns}, images.pixels);
+}
+
+void write_idx_labels(const std::filesystem::path& path, const std::vector<std::uint8_t>& labels) {
+  write_idx(path, kLabelsMagic, {static_cast<std::int64_t>(labels.size())}, labels);
+}
+
+}  // namespace gpuvae::io

@@ -1,0 +1,115 @@
+#include "src/io/image.h"
+
+#include <algorithm>
+#include <climits>
+#include <string>
+
+#include "kernels/check.h"
+#include "src/io/file.h"
+#include "src/io/stb.h"
+
+namespace gpuvae::io {
+namespace {
+
+// stb counts bytes in ints, and a PNG has one more a row.
+bool has_drawable_size(std::int64_t width, std::int64_t height) {
+  return width > 0 && height > 0 && width < INT_MAX && height <= INT_MAX / (width + 1);
+}
+
+struct Cell {
+  int width, height, zoom;  // of one image, in its own pixels
+
+  std::size_t pixels() const { return static_cast<std::size_t>(width) * height; }
+};
+
+void check_images(std::string_view operation, std::size_t values, int count, const Cell& cell, int columns) {
+  check(count > 0 && cell.width > 0 && cell.height > 0, operation,
+        "expected at least one image of at least one pixel, got {} of {} x {}", count, cell.width,
+        cell.height);
+  check(columns > 0 && cell.zoom > 0, operation, "expected columns and zoom of at least 1, got {} and {}",
+        columns, cell.zoom);
+  check(values / cell.pixels() == static_cast<std::size_t>(count) && values % cell.pixels() == 0, operation,
+        "expected {} images of {} x {}, got {} values", count, cell.width, cell.height, values);
+}
+
+Gray canvas(std::string_view operation, std::int64_t width, std::int64_t height, std::uint8_t background) {
+  check(has_drawable_size(width, height), operation, "a picture of {} x {} pixels is too large", width,
+        height);
+  return {static_cast<int>(width), static_cast<int>(height),
+          std::vector<std::uint8_t>(static_cast<std::size_t>(width) * height, background)};
+}
+
+// The pixels that n images of `size` need in a row, with `gap` between them.
+std::int64_t extent(std::int64_t n, std::int64_t size, std::int64_t gap) { return n * size + (n - 1) * gap; }
+
+std::uint8_t shade(float value) {
+  if (!(value > 0.0f)) return 0;  // NaN too
+  return static_cast<std::uint8_t>(std::min(value, 1.0f) * 255.0f + 0.5f);
+}
+
+void draw(Gray& onto, std::int64_t left, std::int64_t top, const Cell& cell, const float* image) {
+  for (std::int64_t y = 0; y < std::int64_t{cell.height} * cell.zoom; ++y) {
+    std::uint8_t* row = onto.pixels.data() + (top + y) * onto.width + left;
+    const float* source = image + y / cell.zoom * cell.width;
+    for (int x = 0; x < cell.width; ++x, row += cell.zoom) std::fill_n(row, cell.zoom, shade(source[x]));
+  }
+}
+
+}  // namespace
+
+void write_png(const std::filesystem::path& path, const Gray& image) {
+  check(has_drawable_size(image.width, image.height) &&
+            image.pixels.size() == static_cast<std::size_t>(image.width) * image.height,
+        "write", "{}: {} pixels do not make a picture of {} x {}", path.string(), image.pixels.size(),
+        image.width, image.height);
+  const std::string bytes = encode_png(image);
+  check(!bytes.empty(), "write", "{}: out of memory for the PNG encoder", path.string());
+  write_file(path, bytes);
+}
+
+Gray read_image(const std::filesystem::path& path) {
+  const std::string bytes = read_file(path);
+  check(bytes.size() <= INT_MAX, "read", "{}: {} bytes are too many for an image", path.string(),
+        bytes.size());
+  Gray image;
+  if (const char* reason = decode_image(bytes, image))
+    fail("read", "{}: not a readable PNG, JPEG, BMP or PNM image: {}", path.string(), reason);
+  return image;
+}
+
+Gray image_grid(std::span<const float> images, int count, int width, int height, int columns,
+                const GridStyle& style) {
+  const Cell cell{width, height, style.zoom};
+  check_images("image_grid", images.size(), count, cell, columns);
+  check(style.gap >= 0, "image_grid", "expected a gap of at least 0, got {}", style.gap);
+  columns = std::min(columns, count);
+  const std::int64_t across = std::int64_t{width} * cell.zoom, down = std::int64_t{height} * cell.zoom;
+  Gray grid = canvas("image_grid", extent(columns, across, style.gap),
+                     extent((count - 1) / columns + 1, down, style.gap), style.background);
+  for (int i = 0; i < count; ++i)
+    draw(grid, (i % columns) * (across + style.gap), (i / columns) * (down + style.gap), cell,
+         images.data() + i * cell.pixels());
+  return grid;
+}
+
+Gray reconstruction_sheet(std::span<const float> originals, std::span<const float> reconstructions, int count,
+                          int width, int height, int columns, int zoom) {
+  constexpr std::uint8_t kBackground = 128;  // apart from the black of digits and the white of paper
+  const Cell cell{width, height, zoom};
+  check_images("reconstruction_sheet", originals.size(), count, cell, columns);
+  check_images("reconstruction_sheet", reconstructions.size(), count, cell, columns);
+  columns = std::min(columns, count);
+  const std::int64_t thin = zoom, wide = 6 * thin;
+  const std::int64_t across = std::int64_t{width} * zoom, down = std::int64_t{height} * zoom;
+  const std::int64_t pair = extent(2, down, thin);
+  Gray sheet = canvas("reconstruction_sheet", extent(columns, across, thin),
+                      extent((count - 1) / columns + 1, pair, wide), kBackground);
+  for (int i = 0; i < count; ++i) {
+    const std::int64_t left = (i % columns) * (across + thin), top = (i / columns) * (pair + wide);
+    draw(sheet, left, top, cell, originals.data() + i * cell.pixels());
+    draw(sheet, left, top + down + thin, cell, reconstructions.data() + i * cell.pixels());
+  }
+  return sheet;
+}
+
+}  // namespace gpuvae::io

@@ -1,0 +1,226 @@
+#include "src/io/safetensors.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <bit>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <optional>
+#include <set>
+#include <span>
+#include <string_view>
+
+#include "kernels/check.h"
+#include "src/io/file.h"
+
+namespace gpuvae::io {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "tensor data are copied as they are in memory");
+
+using Json = nlohmann::ordered_json;
+constexpr std::size_t kLengthBytes = 8;
+constexpr std::size_t kMostHeaderBytes = 100'000'000;  // the reference implementation's limit
+constexpr std::string_view kMetadata = "__metadata__";
+
+constexpr std::pair<DType, std::string_view> kDTypes[] = {
+    {DType::f32, "F32"}, {DType::f64, "F64"}, {DType::bf16, "BF16"}, {DType::u8, "U8"}, {DType::i32, "I32"}};
+
+std::string_view tag(DType dtype) {
+  return std::ranges::find(kDTypes, dtype, &std::pair<DType, std::string_view>::first)->second;
+}
+
+// The bytes of a tensor, or nothing where an extent is negative or the product overflows.
+std::optional<std::uint64_t> byte_count(std::span<const std::int64_t> shape, DType dtype) {
+  std::uint64_t count = size_of(dtype);
+  for (const std::int64_t extent : shape)
+    if (extent < 0 || __builtin_mul_overflow(count, static_cast<std::uint64_t>(extent), &count)) return {};
+  return count;
+}
+
+struct Span {
+  std::uint64_t begin = 0, end = 0;
+};
+
+// Where each tensor's data stand: the widest elements first, in the given order among equals.
+std::vector<std::size_t> data_order(const TensorFile& file) {
+  std::vector<std::size_t> order(file.tensors.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, std::ranges::greater{},
+                           [&](std::size_t i) { return size_of(file.tensors[i].second.dtype); });
+  return order;
+}
+
+void check_writable(const std::string& path, const TensorFile& file) {
+  std::set<std::string_view> names;
+  for (const auto& [name, tensor] : file.tensors) {
+    check(name != kMetadata, "write", "{}: tensor name '{}' is reserved", path, name);
+    check(names.insert(name).second, "write", "{}: duplicate tensor name '{}'", path, name);
+    const auto expected = byte_count(tensor.shape, tensor.dtype);
+    check(expected && *expected == tensor.bytes.size(), "write",
+          "{}: tensor '{}': {} bytes of {} do not match shape [{}]", path, name, tensor.bytes.size(),
+          gpuvae::name(tensor.dtype), fmt::join(tensor.shape, ", "));
+  }
+}
+
+std::string header_text(const std::string& path, const TensorFile& file, std::span<const std::size_t> order) {
+  std::vector<Span> spans(file.tensors.size());
+  std::uint64_t offset = 0;
+  for (const std::size_t i : order)
+    spans[i].begin = offset, spans[i].end = offset += file.tensors[i].second.bytes.size();
+  Json header = Json::object();
+  if (!file.metadata.empty()) header[std::string(kMetadata)] = file.metadata;
+  for (std::size_t i = 0; i < file.tensors.size(); ++i) {
+    const auto& [name, tensor] = file.tensors[i];
+    header[name] = {{"dtype", tag(tensor.dtype)},
+                    {"shape", tensor.shape},
+                    {"data_offsets", {spans[i].begin, spans[i].end}}};
+  }
+  try {
+    std::string text = header.dump();
+    text.resize((text.size() + 7) / 8 * 8, ' ');
+    return text;
+  } catch (const Json::type_error&) {
+    fail("write", "{}: a tensor name or the metadata is not UTF-8", path);
+  }
+}
+
+// Parses the header of `path`. JSON libraries keep the last of equal keys; here they are an error.
+class HeaderParser {
+ public:
+  explicit HeaderParser(std::string path) : path_(std::move(path)) {}
+
+  Json parse(std::string_view text) {
+    check(!text.empty() && text.front() == '{', "read", "{}: header does not begin with '{{'", path_);
+    try {
+      const Json header = Json::parse(text, [this](int, Json::parse_event_t event, Json& value) {
+        on(event, value);
+        return true;
+      });
+      return header;
+    } catch (const Json::parse_error& error) {
+      fail("read", "{}: header is not valid JSON (at its byte {})", path_, error.byte);
+    }
+  }
+
+ private:
+  void on(Json::parse_event_t event, const Json& value) {
+    if (event == Json::parse_event_t::object_start) keys_.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys_.pop_back();
+    if (event != Json::parse_event_t::key) return;
+    const auto& key = value.get_ref<const std::string&>();
+    check(keys_.back().insert(key).second, "read", "{}: duplicate name '{}' in the header", path_, key);
+  }
+
+  std::string path_;
+  std::vector<std::set<std::string>> keys_;  // of the objects that are open
+};
+
+std::map<std::string, std::string> parse_metadata(const std::string& path, const Json& json) {
+  check(json.is_object(), "read", "{}: {} is not an object", path, kMetadata);
+  std::map<std::string, std::string> metadata;
+  for (const auto& [key, value] : json.items()) {
+    check(value.is_string(), "read", "{}: {} '{}' is not a string", path, kMetadata, key);
+    metadata[key] = value.get<std::string>();
+  }
+  return metadata;
+}
+
+bool is_unsigned_array(const Json& info, const char* key) {
+  const auto found = info.find(key);
+  return found != info.end() && found->is_array() &&
+         std::ranges::all_of(*found, [](const Json& value) { return value.is_number_unsigned(); });
+}
+
+// One tensor's header entry, checked on its own against the size of everything behind the header.
+Span parse_tensor(const std::string& where, const Json& info, std::size_t data_bytes, HostTensor& tensor) {
+  check(info.is_object(), "read", "{}: its header entry is not an object", where);
+  const auto dtype = info.find("dtype");
+  check(dtype != info.end() && dtype->is_string(), "read", "{}: dtype is missing or not a string", where);
+  const auto& text = dtype->get_ref<const std::string&>();
+  const auto known = std::ranges::find(kDTypes, text, &std::pair<DType, std::string_view>::second);
+  check(known != std::end(kDTypes), "read", "{}: expected dtype F32, F64, BF16, U8 or I32, got '{}'", where,
+        text);
+  tensor.dtype = known->first;
+  check(is_unsigned_array(info, "shape"), "read", "{}: shape is not an array of sizes", where);
+  tensor.shape = info["shape"].get<std::vector<std::int64_t>>();
+  check(is_unsigned_array(info, "data_offsets") && info["data_offsets"].size() == 2, "read",
+        "{}: data_offsets is not a pair of offsets", where);
+  const Span span{info["data_offsets"][0], info["data_offsets"][1]};
+  check(span.begin <= span.end && span.end <= data_bytes, "read",
+        "{}: data_offsets [{}, {}] are not inside the {} bytes of data", where, span.begin, span.end,
+        data_bytes);
+  const auto expected = byte_count(tensor.shape, tensor.dtype);
+  check(expected.has_value(), "read", "{}: shape [{}] overflows", where, fmt::join(tensor.shape, ", "));
+  check(*expected == span.end - span.begin, "read", "{}: {} [{}] takes {} bytes, data_offsets span {}", where,
+        text, fmt::join(tensor.shape, ", "), *expected, span.end - span.begin);
+  return span;
+}
+
+// The spans must tile the data: the format allows neither overlaps nor bytes that no tensor owns.
+void check_tiling(const std::string& path, std::vector<Span> spans, std::uint64_t data_bytes) {
+  std::ranges::sort(spans, {}, [](const Span& span) { return std::pair(span.begin, span.end); });
+  std::uint64_t offset = 0;
+  for (const Span& span : spans) {
+    check(span.begin >= offset, "read", "{}: tensors overlap at data offset {}", path, span.begin);
+    check(span.begin == offset, "read", "{}: hole in the data at offsets [{}, {}]", path, offset, span.begin);
+    offset = span.end;
+  }
+  check(offset == data_bytes, "read", "{}: {} trailing bytes", path, data_bytes - offset);
+}
+
+std::string_view split_header(const std::string& path, std::string_view& bytes) {
+  check(bytes.size() >= kLengthBytes, "read", "{}: expected at least {} bytes, got {}", path, kLengthBytes,
+        bytes.size());
+  std::uint64_t length = 0;
+  std::ranges::copy(bytes.substr(0, kLengthBytes), reinterpret_cast<char*>(&length));
+  bytes.remove_prefix(kLengthBytes);
+  check(length <= bytes.size(), "read", "{}: header of {} bytes in a file of {}", path, length,
+        bytes.size() + kLengthBytes);
+  check(length <= kMostHeaderBytes, "read", "{}: header of {} bytes, expected at most {}", path, length,
+        kMostHeaderBytes);
+  const std::string_view header = bytes.substr(0, length);
+  bytes.remove_prefix(length);
+  return header;
+}
+
+}  // namespace
+
+void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
+  check_writable(path.string(), file);
+  const auto order = data_order(file);
+  const std::string header = header_text(path.string(), file, order);
+  const std::uint64_t length = header.size();
+  AtomicFile out(path);
+  out.write(std::as_bytes(std::span(&length, 1)));
+  out.write(header);
+  for (const std::size_t i : order) out.write(file.tensors[i].second.bytes);
+  out.commit();
+}
+
+TensorFile read_safetensors(const std::filesystem::path& path) {
+  const std::string bytes = read_file(path), where = path.string();
+  std::string_view data = bytes;
+  const std::string_view text = split_header(where, data);
+  const Json header = HeaderParser(where).parse(text);
+  TensorFile file;
+  std::vector<Span> spans;
+  for (const auto& [key, value] : header.items()) {
+    if (key == kMetadata) {
+      file.metadata = parse_metadata(where, value);
+      continue;
+    }
+    auto& [name, tensor] = file.tensors.emplace_back(key, HostTensor{});
+    spans.push_back(parse_tensor(fmt::format("{}: tensor '{}'", where, name), value, data.size(), tensor));
+  }
+  // Only now may data be copied: overlapping tensors could ask for far more memory than the file has bytes.
+  check_tiling(where, spans, data.size());
+  for (std::size_t i = 0; i < spans.size(); ++i) {
+    const auto tensor = std::as_bytes(std::span(data.substr(spans[i].begin, spans[i].end - spans[i].begin)));
+    file.tensors[i].second.bytes.assign(tensor.begin(), tensor.end());
+  }
+  return file;
+}
+
+}  // namespace gpuvae::io

@@ -1,0 +1,85 @@
+#include "gpuvae/nn.h"
+
+#include <cmath>
+
+#include "kernels/check.h"
+
+namespace gpuvae {
+namespace {
+
+// FNV-1a: a parameter's place in the random sequence, whatever else the model holds.
+std::uint64_t hash(std::string_view text) {
+  std::uint64_t h = 0xcbf29ce484222325ull;
+  for (unsigned char c : text) h = (h ^ c) * 0x100000001b3ull;
+  return h >> 8;  // the counter has 56 bits of time
+}
+
+Noise noise_for(const std::string& name, const Initializer& i) {
+  Noise noise{.seed = i.seed, .purpose = RandomPurpose::initialization};
+  noise.clock.step = hash(name);
+  return noise;
+}
+
+Tensor draw_weight(const std::string& name, Shape shape, const Initializer& init, Device device, int heads) {
+  const double in = static_cast<double>(shape[1]), out = static_cast<double>(shape[0]) / heads;
+  const Noise noise = noise_for(name, init);
+  const auto normal = [&](double std) { return random_normal(shape, noise, 0, std, DType::f32, device); };
+  switch (init.weight) {
+    case WeightInit::he_normal:
+      return normal(std::sqrt(2 / in));
+    case WeightInit::normal:
+      return normal(init.weight_std);
+    case WeightInit::two_over_root_fan_in:
+      return normal(2 / std::sqrt(in));
+    case WeightInit::glorot_uniform:
+      break;
+  }
+  const double a = std::sqrt(6 / (in + out));
+  return random_uniform(shape, noise, -a, a, DType::f32, device);
+}
+
+}  // namespace
+
+std::string_view name(WeightInit i) {
+  constexpr std::string_view names[] = {"glorot_uniform", "he_normal", "normal", "two_over_root_fan_in"};
+  return names[static_cast<int>(i)];
+}
+
+Linear::Linear(const std::string& name, std::int64_t in, std::int64_t out, Activation activation_,
+               const Initializer& init, Device device, int heads)
+    : activation(activation_), name_(name) {
+  check(in > 0 && out > 0, "linear", "expected widths of 1 or more for {}, got {} to {}", name, in, out);
+  check(heads > 0 && out % heads == 0, "linear", "expected outputs in {} equal heads for {}, got {}", heads,
+        name, out);
+  weight = Variable(draw_weight(name + ".weight", {out, in}, init, device, heads), true);
+  Tensor b = init.bias_std == 0 ? Tensor::zeros({out}, DType::f32, device)
+                                : random_normal({out}, noise_for(name + ".bias", init), 0, init.bias_std,
+                                                DType::f32, device);
+  bias = Variable(std::move(b), true);
+}
+
+void Linear::collect(std::vector<Parameter>& into) {
+  into.push_back({name_ + ".weight", &weight, false});
+  into.push_back({name_ + ".bias", &bias, true});
+}
+
+Mlp::Mlp(const std::string& name, std::int64_t in, std::span<const std::int64_t> widths,
+         Activation activation, const Initializer& init, Device device)
+    : outputs_(in) {
+  for (std::size_t i = 0; i < widths.size(); ++i) {
+    layers.emplace_back(name + "." + std::to_string(i), outputs_, widths[i], activation, init, device);
+    outputs_ = widths[i];
+  }
+}
+
+Variable Mlp::operator()(const Variable& x) const {
+  Variable h = x;
+  for (const Linear& layer : layers) h = layer(h);
+  return h;
+}
+
+void Mlp::collect(std::vector<Parameter>& into) {
+  for (Linear& layer : layers) layer.collect(into);
+}
+
+}  // namespace gpuvae

@@ -1,0 +1,152 @@
+// Unary and binary primitives with broadcasting.
+#include "src/ops/op.h"
+
+namespace gpuvae {
+namespace {
+
+using namespace ops;
+using kernels::Axis;
+using kernels::Binary;
+using kernels::Broadcast;
+using kernels::Unary;
+
+Tensor unary_value(Unary operation, const Tensor& x, double a = 1, double b = 0) {
+  Tensor y = empty_like(x);
+  backend(x).unary({x.dtype(), operation, x.elements(), a, b, x.data(), y.data()}, stream(x));
+  return y;
+}
+
+Variable unary(const char* name, Unary operation, const Variable& x, double a = 1, double b = 0) {
+  check_defined(name, x, "x");
+  Tensor y = unary_value(operation, x.value(), a, b);
+  return record(name, {&x}, y, [=, x = x.value()](BackwardContext& context) {
+    const Tensor d_y = context.take_gradient();
+    Tensor d_x = d_y.is_sole_owner() ? d_y : empty_like(x);
+    backend(x).unary_backward(
+        {x.dtype(), operation, x.elements(), a, b, x.data(), y.data(), d_y.data(), d_x.data()}, stream(x));
+    context.add(0, std::move(d_x));
+  });
+}
+
+Broadcast broadcast_of(const char* name, const Variable& v, const Shape& out) {
+  const Shape& s = v.shape();
+  if (s == out) return Broadcast::none;
+  if (s.elements() == 1) return Broadcast::scalar;
+  if (s.elements() == s.columns() && s.columns() == out.columns()) return Broadcast::row;
+  if (s.columns() == 1 && s.rows() == out.rows()) return Broadcast::column;
+  fail(name, "expected {} or what broadcasts to it (a row, a column, one element), got {}", out.text(),
+       s.text());
+}
+
+Tensor binary_value(Binary operation, const Shape& out, const Tensor& a, Broadcast broadcast_a,
+                    const Tensor& b, Broadcast broadcast_b) {
+  Tensor y = Tensor::empty(out, a.dtype(), a.device());
+  backend(a).binary({a.dtype(), operation, out.rows(), out.columns(), a.data(), b.data(), y.data(),
+                     broadcast_a, broadcast_b},
+                    stream(a));
+  return y;
+}
+
+// Sums a gradient of the output's shape down to what was broadcast.
+Tensor reduced_to(const Shape& shape, Broadcast broadcast, const Tensor& gradient, double scale) {
+  const Shape& s = gradient.shape();
+  Tensor result = Tensor::empty(shape, gradient.dtype(), gradient.device());
+  if (broadcast == Broadcast::none) {
+    if (scale == 1) return gradient;
+    kernels::AxpbyArgs args{.dtype = gradient.dtype(), .size = s.elements(), .alpha = scale};
+    args.x = gradient.data(), args.y = result.data();
+    backend(gradient).axpby(args, stream(gradient));
+    return result;
+  }
+  const Axis axis = broadcast == Broadcast::row      ? Axis::rows
+                    : broadcast == Broadcast::column ? Axis::columns
+                                                     : Axis::all;
+  backend(gradient).reduce(
+      {gradient.dtype(), axis, s.rows(), s.columns(), scale, gradient.data(), result.data()},
+      stream(gradient));
+  return result;
+}
+
+Variable binary(const char* name, Binary operation, const Variable& a, const Variable& b) {
+  check_defined(name, a, "a");
+  check_defined(name, b, "b");
+  check_like(name, b, a);
+  const Shape out = a.shape().elements() >= b.shape().elements() ? a.shape() : b.shape();
+  const Broadcast broadcast_a = broadcast_of(name, a, out), broadcast_b = broadcast_of(name, b, out);
+  Tensor y = binary_value(operation, out, a.value(), broadcast_a, b.value(), broadcast_b);
+  const bool product = operation == Binary::multiply || operation == Binary::divide;
+  // Sums and differences need no values.
+  const Tensor av = product ? a.value() : Tensor(), bv = product ? b.value() : Tensor();
+  return record(name, {&a, &b}, y,
+                [=, y = operation == Binary::divide ? y : Tensor(), a_shape = a.shape(),
+                 b_shape = b.shape()](BackwardContext& context) {
+                  const Tensor g = context.gradient_tensor();
+                  const auto pass = [&](int input, const Shape& shape, Broadcast broadcast,
+                                        const Tensor& gradient, double scale = 1) {
+                    context.add(input, reduced_to(shape, broadcast, gradient, scale));
+                  };
+                  if (context.needs(0)) {
+                    pass(0, a_shape, broadcast_a,
+                         product ? binary_value(operation, out, g, Broadcast::none, bv, broadcast_b) : g);
+                  }
+                  if (!context.needs(1)) return;
+                  if (operation == Binary::multiply) {
+                    pass(1, b_shape, broadcast_b,
+                         binary_value(Binary::multiply, out, g, Broadcast::none, av, broadcast_a));
+                  } else if (operation == Binary::divide) {  // d(a/b)/db = -y / b
+                    const Tensor gy =
+                        binary_value(Binary::multiply, out, g, Broadcast::none, y, Broadcast::none);
+                    pass(1, b_shape, broadcast_b,
+                         binary_value(Binary::divide, out, gy, Broadcast::none, bv, broadcast_b), -1);
+                  } else {
+                    pass(1, b_shape, broadcast_b, g, operation == Binary::subtract ? -1 : 1);
+                  }
+                });
+}
+
+}  // namespace
+
+Variable add(const Variable& a, const Variable& b) { return binary("add", Binary::add, a, b); }
+Variable subtract(const Variable& a, const Variable& b) { return binary("subtract", Binary::subtract, a, b); }
+Variable multiply(const Variable& a, const Variable& b) { return binary("multiply", Binary::multiply, a, b); }
+Variable divide(const Variable& a, const Variable& b) { return binary("divide", Binary::divide, a, b); }
+
+Variable affine(const Variable& x, double scale, double shift) {
+  check_defined("affine", x, "x");
+  return record("affine", {&x}, unary_value(Unary::affine, x.value(), scale, shift),
+                [scale](BackwardContext& context) {
+                  if (context.gradient().kind == Gradient::Kind::constant)
+                    return context.add_constant(0, scale * context.gradient().constant);
+                  context.add(0, unary_value(Unary::affine, context.gradient_tensor(), scale, 0));
+                });
+}
+
+Variable exp(const Variable& x) { return unary("exp", Unary::exp, x); }
+Variable log(const Variable& x) { return unary("log", Unary::log, x); }
+Variable sqrt(const Variable& x) { return unary("sqrt", Unary::sqrt, x); }
+Variable square(const Variable& x) { return unary("square", Unary::square, x); }
+Variable reciprocal(const Variable& x) { return unary("reciprocal", Unary::reciprocal, x); }
+Variable clamp(const Variable& x, double low, double high) {
+  check(low <= high, "clamp", "expected low <= high, got {} and {}", low, high);
+  return unary("clamp", Unary::clamp, x, low, high);
+}
+
+Variable activate(const Variable& x, Activation activation) {
+  switch (activation) {
+    case Activation::relu:
+      return unary("relu", Unary::relu, x);
+    case Activation::leaky_relu:
+      return unary("leaky_relu", Unary::leaky_relu, x);
+    case Activation::sigmoid:
+      return unary("sigmoid", Unary::sigmoid, x);
+    case Activation::tanh:
+      return unary("tanh", Unary::tanh, x);
+    case Activation::softplus:
+      return unary("softplus", Unary::softplus, x);
+    case Activation::identity:
+      break;
+  }
+  return x;
+}
+
+}  // namespace gpuvae

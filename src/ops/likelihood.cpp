@@ -1,0 +1,115 @@
+// Negative log likelihoods: value and gradient in one pass, the gradient kept for the backward pass.
+#include "src/ops/op.h"
+
+namespace gpuvae {
+
+namespace ops {
+
+void add_scaled(BackwardContext& context, int input, const Tensor& slope) {
+  const Gradient& g = context.gradient();
+  if (g.kind == Gradient::Kind::constant && g.constant == 1) return context.add(input, slope);
+  Tensor scaled = empty_like(slope);
+  kernels::AxpbyArgs args{.dtype = slope.dtype(), .size = slope.elements()};
+  args.alpha = g.kind == Gradient::Kind::tensor ? 1 : g.constant;
+  args.device_alpha = g.kind == Gradient::Kind::tensor ? g.tensor.data() : nullptr;
+  args.x = slope.data(), args.y = scaled.data();
+  backend(slope).axpby(args, stream(slope));
+  context.add(input, std::move(scaled));
+}
+
+}  // namespace ops
+
+namespace {
+
+using namespace ops;
+
+void check_target(const char* name, const Variable& target, const Variable& x, const Shape& shape) {
+  check_defined(name, target, "a target");
+  check_like(name, target, x);
+  check(!target.requires_grad(), name, "expected a constant target, got one that requires gradients");
+  check(target.shape() == shape, name, "expected a target of {}, got {}", shape.text(),
+        target.shape().text());
+}
+
+// The slope leaves with the backward pass unless the graph is kept.
+Variable record_with_slope(const char* name, const Variable& x, Tensor loss, Tensor slope) {
+  return record(name, {&x}, std::move(loss), [slope](BackwardContext& context) mutable {
+    add_scaled(context, 0, slope);
+    if (!context.retains_graph()) slope = Tensor();
+  });
+}
+
+Variable bce_of(const char* name, bool logits, const Variable& x, const Variable& target, double weight) {
+  check_defined(name, x, logits ? "logits" : "probabilities");
+  check_target(name, target, x, x.shape());
+  Tensor loss = scalar_like(x.value());
+  Tensor slope = GraphAccess::needs_gradient({&x}) ? empty_like(x.value()) : Tensor();
+  backend(loss).bce({x.dtype(), logits, x.shape().elements(), weight, x.value().data(), target.value().data(),
+                     loss.data(), slope ? slope.data() : nullptr},
+                    stream(loss));
+  return record_with_slope(name, x, std::move(loss), std::move(slope));
+}
+
+std::int64_t gaussian_columns(const Variable& params, const GaussianOptions& options) {
+  check_defined("gaussian_nll", params, "params");
+  check(params.shape().rank() == 2 && params.shape()[1] % 2 == 0, "gaussian_nll",
+        "expected params of [rows, 2 columns] (mean, then log variance), got {}", params.shape().text());
+  check(options.low <= options.high, "gaussian_nll", "expected low <= high, got {} and {}", options.low,
+        options.high);
+  return params.shape()[1] / 2;
+}
+
+}  // namespace
+
+Variable bce_with_logits(const Variable& logits, const Variable& target, double weight) {
+  return bce_of("bce_with_logits", true, logits, target, weight);
+}
+Variable bce(const Variable& probabilities, const Variable& target, double weight) {
+  return bce_of("bce", false, probabilities, target, weight);
+}
+
+Variable gaussian_nll(const Variable& params, const Variable& target, const GaussianOptions& options,
+                      double weight) {
+  const std::int64_t width = gaussian_columns(params, options), rows = params.shape()[0];
+  check_target("gaussian_nll", target, params, {rows, width});
+  Tensor loss = scalar_like(params.value());
+  Tensor slope = GraphAccess::needs_gradient({&params}) ? empty_like(params.value()) : Tensor();
+  kernels::GaussianNllArgs args{.dtype = params.dtype(), .sigmoid_mean = options.sigmoid_mean, .rows = rows};
+  args.columns = width, args.low = options.low, args.high = options.high, args.weight = weight;
+  args.params = params.value().data(), args.target = target.value().data();
+  args.loss = loss.data(), args.d_params = slope ? slope.data() : nullptr;
+  backend(loss).gaussian_nll(args, stream(loss));
+  return record_with_slope("gaussian_nll", params, std::move(loss), std::move(slope));
+}
+
+namespace composed {
+
+Variable bce_with_logits(const Variable& logits, const Variable& target, double weight) {
+  check_target("bce_with_logits", target, logits, logits.shape());
+  const Variable terms = subtract(activate(logits, Activation::softplus), multiply(logits, target));
+  return affine(sum(terms), weight, 0);
+}
+
+Variable bce(const Variable& probabilities, const Variable& target, double weight) {
+  check_target("bce", target, probabilities, probabilities.shape());
+  constexpr double kMargin = 1e-7;  // as bce says
+  const Variable p = clamp(probabilities, kMargin, 1 - kMargin);
+  const Variable log_p = log(p), log_q = log(affine(p, -1, 1));
+  const Variable one_minus_target = affine(target, -1, 1);
+  return affine(sum(add(multiply(log_p, target), multiply(log_q, one_minus_target))), -weight, 0);
+}
+
+Variable gaussian_nll(const Variable& params, const Variable& target, const GaussianOptions& options,
+                      double weight) {
+  const std::int64_t width = gaussian_columns(params, options);
+  check_target("gaussian_nll", target, params, {params.shape()[0], width});
+  constexpr double kLogTwoPi = 1.83787706640934548356;
+  Variable mean = columns(params, 0, width);
+  if (options.sigmoid_mean) mean = activate(mean, Activation::sigmoid);
+  const Variable v = clamp(columns(params, width, width), options.low, options.high);
+  const Variable squares = multiply(square(subtract(mean, target)), exp(affine(v, -1, 0)));
+  return affine(sum(affine(add(squares, v), 1, kLogTwoPi)), 0.5 * weight, 0);
+}
+
+}  // namespace composed
+}  // namespace gpuvae

@@ -1,0 +1,43 @@
+// What every operation is made of: checks, the backend, and recording.
+#pragma once
+
+#include "gpuvae/ops.h"
+#include "kernels/backend.h"
+#include "kernels/check.h"
+#include "src/autograd/node.h"
+
+namespace gpuvae::ops {
+
+using autograd::BackwardContext;
+using autograd::Gradient;
+
+inline kernels::Backend& backend(const Tensor& t) { return t.device().backend(); }
+inline kernels::StreamHandle stream(const Tensor& t) { return Stream::current(t.device()).handle(); }
+inline Tensor empty_like(const Tensor& t) { return Tensor::empty(t.shape(), t.dtype(), t.device()); }
+inline Tensor scalar_like(const Tensor& t) { return Tensor::empty({1}, t.dtype(), t.device()); }
+
+inline void check_defined(const char* operation, const Variable& v, const char* what) {
+  check(static_cast<bool>(v), operation, "expected {}, got an undefined variable", what);
+}
+// Same dtype and device as `like`.
+inline void check_like(const char* operation, const Variable& v, const Variable& like) {
+  check(v.dtype() == like.dtype() && v.device() == like.device(), operation,
+        "expected {} on {} as the other input, got {}", name(like.dtype()), like.device().text(),
+        v.value().text());
+}
+
+// The output, attached to a new node if any input requires gradients.
+template <class Backward>
+Variable record(const char* operation, std::initializer_list<const Variable*> inputs, Tensor value,
+                Backward&& backward) {
+  if (!GraphAccess::needs_gradient(inputs)) return Variable(std::move(value));
+  auto node = GraphAccess::make_node(operation, inputs);
+  node->backward = std::forward<Backward>(backward);
+  return GraphAccess::output(node, std::move(value));
+}
+
+// Gradient of a scalar output whose derivative `slope` was computed in the forward pass: slope times
+// d_output.
+void add_scaled(BackwardContext& context, int input, const Tensor& slope);
+
+}  // namespace gpuvae::ops

@@ -1,0 +1,128 @@
+#include "gpuvae/optim.h"
+#include "kernels/backend.h"
+#include "kernels/check.h"
+
+namespace gpuvae {
+namespace {
+
+// Every parameter starts on a cache line, so that kernels may use wide accesses; the gaps stay zero.
+constexpr std::int64_t kAlignment = 16;
+std::int64_t padded(std::int64_t n) { return (n + kAlignment - 1) / kAlignment * kAlignment; }
+
+bool keeps_second_state(OptimizerKind k) { return k == OptimizerKind::adam || k == OptimizerKind::adamw; }
+
+void check_options(const OptimizerOptions& o) {
+  check(o.learning_rate > 0, "optimizer", "expected a learning rate above 0, got {}", o.learning_rate);
+  check(o.beta1 >= 0 && o.beta1 < 1 && o.beta2 >= 0 && o.beta2 < 1, "optimizer",
+        "expected beta1 and beta2 in [0, 1), got {} and {}", o.beta1, o.beta2);
+  check(o.epsilon >= 0 && o.l2 >= 0 && o.clip_norm >= 0, "optimizer",
+        "expected epsilon, l2 and clip_norm of 0 or more, got {}, {} and {}", o.epsilon, o.l2, o.clip_norm);
+}
+
+}  // namespace
+
+OptimizerOptions OptimizerOptions::defaults(OptimizerKind kind) {
+  OptimizerOptions o;
+  o.kind = kind;
+  switch (kind) {
+    case OptimizerKind::sgd:
+      o.beta1 = 0, o.learning_rate = 1e-2;
+      break;
+    case OptimizerKind::rmsprop:
+      o.beta2 = 0.9, o.epsilon = 1e-7;
+      break;  // Keras
+    case OptimizerKind::rmsprop_tf1:
+      o.beta2 = 0.9, o.epsilon = 1e-10;
+      break;  // TensorFlow 1
+    case OptimizerKind::adagrad:
+      o.learning_rate = 1e-2, o.epsilon = 1e-10;
+      break;
+    case OptimizerKind::adamw:
+      o.l2 = 1e-2;
+      break;
+    case OptimizerKind::adam:
+      break;
+  }
+  return o;
+}
+
+Optimizer::Optimizer(std::span<const Parameter> parameters, const OptimizerOptions& options)
+    : options_(options) {
+  check_options(options);
+  check(!parameters.empty(), "optimizer", "expected parameters, got none");
+  const Device device = parameters[0].variable->device();
+  // Decayed parameters first, so that one boundary separates them.
+  const auto is_decayed = [&](const Parameter& p) { return !p.is_bias || options.l2_biases; };
+  std::int64_t total = 0;
+  for (const Parameter& p : parameters) {
+    check(p.variable->requires_grad() && p.variable->is_leaf() && p.variable->dtype() == DType::f32,
+          "optimizer", "expected {} to be an f32 leaf that requires gradients, got {}", p.name,
+          p.variable->value().text());
+    check(p.variable->device() == device, "optimizer", "expected all parameters on {}, got {} on {}",
+          device.text(), p.name, p.variable->device().text());
+    total += padded(p.variable->shape().elements());
+    if (is_decayed(p)) decayed_ += padded(p.variable->shape().elements());
+  }
+  values_ = Tensor::zeros({total}, DType::f32, device);
+  gradients_ = Tensor::zeros({total}, DType::f32, device);
+  // TensorFlow 1 starts the mean square at one.
+  state1_ = Tensor::full({total}, options.kind == OptimizerKind::rmsprop_tf1 ? 1 : 0, DType::f32, device);
+  if (keeps_second_state(options.kind)) state2_ = Tensor::zeros({total}, DType::f32, device);
+  if (options.clip_norm > 0) clip_ = Tensor::zeros({2}, DType::f32, device);
+  std::int64_t next[2] = {0, decayed_};
+  for (const Parameter& p : parameters) {
+    std::int64_t& offset = next[is_decayed(p) ? 0 : 1];
+    place(p, offset);
+    offset += padded(p.variable->shape().elements());
+  }
+}
+
+void Optimizer::place(const Parameter& p, std::int64_t offset) {
+  const Shape shape = p.variable->shape();
+  const Tensor value = values_.slice(offset, shape.elements()).reshape(shape);
+  value.copy_from(p.variable->value());
+  *p.variable = Variable(value, true);
+  p.variable->set_grad_storage(gradients_.slice(offset, shape.elements()).reshape(shape));
+  variables_.push_back(*p.variable);
+}
+
+void Optimizer::zero_grad() {
+  for (const Variable& v : variables_) v.zero_grad();
+}
+
+void Optimizer::step() {
+  for (const Variable& v : variables_)
+    if (!v.grad()) v.zero_stored_grad();
+  const Device device = values_.device();
+  const auto stream = Stream::current(device).handle();
+  kernels::OptimizerArgs args{.kind = options_.kind, .size = values_.elements(), .decayed = decayed_};
+  args.learning_rate = options_.learning_rate, args.beta1 = options_.beta1, args.beta2 = options_.beta2;
+  args.epsilon = options_.epsilon;
+  args.decay = options_.kind == OptimizerKind::adamw ? options_.l2 : 2 * options_.l2;
+  args.clock = clock_;
+  args.parameters = values_.data(), args.gradients = gradients_.data();
+  args.state1 = state1_.data(), args.state2 = state2_ ? state2_.data() : nullptr;
+  if (clip_) {
+    float* scale = clip_.data_as<float>();
+    device.backend().clip(
+        {DType::f32, gradients_.elements(), options_.clip_norm, gradients_.data(), scale, scale + 1}, stream);
+    args.gradient_scale = scale;
+  }
+  device.backend().optimizer_step(args, stream);
+  ++clock_.step;
+}
+
+double Optimizer::gradient_norm() const {
+  check(static_cast<bool>(clip_), "gradient_norm", "expected an optimiser with clip_norm, got one without");
+  return clip_.slice(1, 1).item();
+}
+
+void Optimizer::restore(std::uint64_t steps, const Tensor& state1, const Tensor& state2) {
+  state1_.copy_from(state1);
+  check(static_cast<bool>(state2) == static_cast<bool>(state2_), "optimizer",
+        "expected {} second state, got {}", state2_ ? "a" : "no", state2 ? "one" : "none");
+  if (state2_) state2_.copy_from(state2);
+  clock_.step = steps;
+}
+
+}  // namespace gpuvae
