@@ -290,7 +290,7 @@ class Backend {
   virtual void reduce(const ReduceArgs&, StreamHandle) = 0;
   virtual void axpby(const AxpbyArgs&, StreamHandle) = 0;
   virtual void fill(const FillArgs&, StreamHandle) = 0;
-  virtual void copy_columns(const ColumnsArgs&, StreamHandle) {}
+  virtual void copy_columns(const ColumnsArgs&, StreamHandle) = 0;
   virtual void cast(const CastArgs&, StreamHandle) = 0;
   virtual void random(const RandomArgs&, StreamHandle) = 0;
   virtual void posterior(const PosteriorArgs&, StreamHandle) = 0;

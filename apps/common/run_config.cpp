@@ -46,10 +46,11 @@ struct Binder {
   CLI::Option* value(const std::string& flag, T& variable, const std::string& description,
                      const std::string& type = "") {
     CLI::Option* option = app.add_option(flag, variable, description)->capture_default_str()->group(group);
+    if constexpr (std::is_same_v<T, double>) option->default_str(fmt::format("{}", variable));  // every digit
     return type.empty() ? option : option->type_name(type);
   }
   void flag(const std::string& flag, bool& variable, const std::string& description) {
-    app.add_flag(flag, variable, description)->capture_default_str()->group(group);
+    app.add_flag(flag, variable, description)->default_str(variable ? "true" : "false")->group(group);
   }
   template <class E>
   void choice(const std::string& flag, E& variable, E last, const std::string& description) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gpuvae/device.h"
+#include "gpuvae/error.h"
 #include "gpuvae/shape.h"
 #include "gpuvae/types.h"
 

@@ -1,5 +1,6 @@
-// The backward pass of a layer's activation, with the gradient of its bias from the same pass.
+// A layer's bias and activation, and their backward pass with the gradient of the bias.
 #include "kernels/cpu/backend.h"
+#include "kernels/cpu/bias_activation.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
@@ -39,26 +40,48 @@ void backward(const ActivationBackwardArgs& g) {
   }
 }
 
-template <class T>
-void backward_of(const ActivationBackwardArgs& g) {
-  switch (g.activation) {
+template <Activation kind>
+void forward(const GemmArgs& g) {
+  const float* bias = as<float>(g.bias);
+  const auto finish_rows = [=](std::int64_t begin, std::int64_t end) HWY_ATTR {
+    for (std::int64_t row = begin; row < end; ++row) {
+      float* c = as<float>(g.c) + row * g.n;
+      each_vector<float>(0, g.n, [=](auto access, std::int64_t i) HWY_ATTR {
+        const auto x = access.load(c + i);
+        access.store(activate<kind>(bias ? hn::Add(x, access.load(bias + i)) : x), c + i);
+      });
+    }
+  };
+  constexpr bool cheap = kind == Activation::relu || kind == Activation::leaky_relu;
+  parallel_chunks(Chunks::of_rows(g.m, g.n), g.m * g.n >= (cheap ? kCheapGrain : kCostlyGrain), finish_rows);
+}
+
+// Calls body with the activation as a compile-time constant.
+template <class Body>
+void with_activation(Activation activation, const Body& body) {
+  switch (activation) {
     case Activation::identity:
-      return backward<Activation::identity, T>(g);
+      return body(std::integral_constant<Activation, Activation::identity>());
     case Activation::relu:
-      return backward<Activation::relu, T>(g);
+      return body(std::integral_constant<Activation, Activation::relu>());
     case Activation::leaky_relu:
-      return backward<Activation::leaky_relu, T>(g);
+      return body(std::integral_constant<Activation, Activation::leaky_relu>());
     case Activation::sigmoid:
-      return backward<Activation::sigmoid, T>(g);
+      return body(std::integral_constant<Activation, Activation::sigmoid>());
     case Activation::tanh:
-      return backward<Activation::tanh, T>(g);
+      return body(std::integral_constant<Activation, Activation::tanh>());
     case Activation::softplus:
-      return backward<Activation::softplus, T>(g);
+      return body(std::integral_constant<Activation, Activation::softplus>());
   }
 }
 
+void BiasActivation(const GemmArgs& g) {
+  with_activation(g.activation, [&](auto kind) { forward<kind()>(g); });
+}
 void ActivationBackward(const ActivationBackwardArgs& g) {
-  with_float(g.dtype, "activation_backward", [&](auto type) { backward_of<decltype(type)>(g); });
+  with_float(g.dtype, "activation_backward", [&](auto type) {
+    with_activation(g.activation, [&](auto kind) { backward<kind(), decltype(type)>(g); });
+  });
 }
 
 }  // namespace gpuvae::kernels::HWY_NAMESPACE
@@ -67,8 +90,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace gpuvae::kernels {
 HWY_EXPORT(ActivationBackward);
+HWY_EXPORT(BiasActivation);
 void CpuBackend::activation_backward(const ActivationBackwardArgs& g, StreamHandle) {
   HWY_DYNAMIC_DISPATCH(ActivationBackward)(g);
 }
+void add_bias_and_activate(const GemmArgs& g) { HWY_DYNAMIC_DISPATCH(BiasActivation)(g); }
 }  // namespace gpuvae::kernels
 #endif

@@ -30,6 +30,7 @@ class CpuBackend final : public Backend {
   void reduce(const ReduceArgs&, StreamHandle) override;
   void axpby(const AxpbyArgs&, StreamHandle) override;
   void fill(const FillArgs&, StreamHandle) override;
+  void copy_columns(const ColumnsArgs&, StreamHandle) override;
   void cast(const CastArgs&, StreamHandle) override;
   void random(const RandomArgs&, StreamHandle) override;
   void posterior(const PosteriorArgs&, StreamHandle) override;

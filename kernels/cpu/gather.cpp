@@ -1,68 +1,149 @@
 // Batches from a resident data set of bytes: shuffled, scaled to [0, 1] and binarized in one pass.
-#include <array>
+#include <cstring>
 
 #include "kernels/cpu/backend.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/simd.h"
 #include "kernels/math/philox.h"
 
-namespace gpuvae::kernels {
-namespace {
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/gather.cpp"
+#include "hwy/cache_control.h"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+#include "kernels/cpu/random_words-inl.h"
 
-// What each byte becomes: byte / 255 correctly rounded, or whether that exceeds the threshold.
+HWY_BEFORE_NAMESPACE();
+namespace gpuvae::kernels::HWY_NAMESPACE {
+
+// byte / 255, correctly rounded, for the bytes that one vector of T holds.
 template <class T>
-std::array<T, 256> values_of_bytes(const GatherArgs& g) {
-  std::array<T, 256> values;
-  for (std::size_t byte = 0; byte < values.size(); ++byte) {
-    const T x = static_cast<T>(byte) / T(255);
-    values[byte] = g.binarize == Binarize::threshold ? T(x > static_cast<T>(g.threshold)) : x;
+HWY_INLINE hn::Vec<hn::ScalableTag<T>> scaled(const std::uint8_t* bytes) {
+  const hn::ScalableTag<T> d;
+  const hn::Rebind<std::uint8_t, decltype(d)> d_byte;
+  const hn::Rebind<std::int32_t, decltype(d)> d_int;
+  const auto wide = hn::PromoteTo(d_int, hn::LoadU(d_byte, bytes));
+  if constexpr (sizeof(T) == 8) {
+    return hn::Div(hn::PromoteTo(d, wide), hn::Set(d, T(255)));
+  } else {
+    return hn::Div(hn::ConvertTo(d, wide), hn::Set(d, T(255)));
   }
-  return values;
+}
+
+// byte / 255, or whether that exceeds the threshold.
+template <bool compare, class T>
+void scale_row(const std::uint8_t* bytes, std::int64_t columns, T threshold, T* out) {
+  const hn::ScalableTag<T> d;
+  constexpr std::int64_t lanes = HWY_LANES(T);
+  std::int64_t i = 0;
+  for (; i + lanes <= columns; i += lanes) {
+    const auto x = scaled<T>(bytes + i);
+    const auto above = hn::IfThenElseZero(hn::Gt(x, hn::Set(d, threshold)), hn::Set(d, T(1)));
+    hn::StoreU(compare ? above : x, d, out + i);
+  }
+  for (; i < columns; ++i) {
+    const T x = static_cast<T>(bytes[i]) / T(255);
+    out[i] = compare ? T(x > threshold) : x;
+  }
+}
+
+// The random words from number `first` on that one vector of float holds.
+HWY_INLINE hn::Vec<hn::ScalableTag<std::uint32_t>> words_at(const std::uint64_t* pairs, std::int64_t first) {
+  const hn::ScalableTag<std::uint32_t> d;
+#if HWY_TARGET == HWY_SCALAR
+  return hn::Set(d, static_cast<std::uint32_t>(pairs[first / 2] >> (first % 2 * 32)));
+#else
+  return hn::BitCast(d, hn::Load(hn::ScalableTag<std::uint64_t>(), pairs + first / 2));
+#endif
+}
+
+// Bernoulli(byte / 255): as math's uniform01() < byte / 255, in float whatever T is.
+template <class T>
+void draw_row(const std::uint8_t* bytes, std::int64_t columns, const RandomPosition& at, T* out) {
+  constexpr std::int64_t kPiece = 4 * kBlocks, lanes = HWY_LANES(float);
+  static_assert(kPiece % lanes == 0);
+  const hn::ScalableTag<float> d;
+  const hn::RebindToSigned<decltype(d)> d_int;
+  HWY_ALIGN std::uint64_t pairs[kPiece / 2];
+  HWY_ALIGN float drawn[kPiece];
+  std::uint8_t piece[kPiece] = {};
+  for (std::int64_t first = 0; first < columns; first += kPiece) {
+    const std::int64_t count = std::min(kPiece, columns - first);
+    std::memcpy(piece, bytes + first, static_cast<std::size_t>(count));
+    random_words(at, static_cast<std::uint32_t>(first / 4), pairs);
+    for (std::int64_t i = 0; i < kPiece; i += lanes) {
+      const auto words = words_at(pairs, i);
+      const auto bits = hn::BitCast(d_int, hn::ShiftRight<8>(words));
+      const auto uniform = hn::Mul(hn::Add(hn::ConvertTo(d, bits), hn::Set(d, 0.5f)), hn::Set(d, 0x1p-24f));
+      const auto below = hn::Lt(uniform, scaled<float>(piece + i));
+      hn::Store(hn::IfThenElseZero(below, hn::Set(d, 1.0f)), d, drawn + i);
+    }
+    for (std::int64_t i = 0; i < count; ++i) out[first + i] = static_cast<T>(drawn[i]);
+  }
 }
 
 template <class T>
-void draw_row(const GatherArgs& g, std::uint64_t time, std::uint32_t sample, T* out) {
-  const std::uint8_t* bytes = g.data + static_cast<std::int64_t>(sample) * g.columns;
-  for (std::int64_t column = 0; column < g.columns; column += 4) {
-    const Philox4x32 bits = random_block(g.seed, RandomPurpose::binarization, time, sample,
-                                         static_cast<std::uint32_t>(column / 4));
-    for (std::int64_t i = 0; i < std::min<std::int64_t>(4, g.columns - column); ++i)
-      out[column + i] = uniform01(bits.v[i]) < static_cast<float>(bytes[column + i]) / 255.0f ? T(1) : T(0);
+void gather_row(const GatherArgs& g, const std::uint8_t* bytes, std::uint64_t epoch, std::uint32_t sample,
+                T* out) {
+  const std::uint64_t time = g.binarize == Binarize::dynamic ? epoch + 1 : 0;
+  switch (g.binarize) {
+    case Binarize::none:
+      return scale_row<false>(bytes, g.columns, T(0), out);
+    case Binarize::threshold:
+      return scale_row<true>(bytes, g.columns, static_cast<T>(g.threshold), out);
+    case Binarize::fixed:
+    case Binarize::dynamic:
+      return draw_row(bytes, g.columns, {g.seed, RandomPurpose::binarization, time, sample}, out);
   }
+}
+
+// Rows of a shuffled data set are far apart: fetched while the row before is worked on.
+HWY_INLINE void prefetch(const std::uint8_t* bytes, std::int64_t columns) {
+  constexpr std::int64_t kCacheLine = 64;
+  for (std::int64_t i = 0; i < columns; i += kCacheLine) hwy::Prefetch(bytes + i);
 }
 
 template <class T>
 void gather_of(const GatherArgs& g) {
-  const std::uint64_t per_epoch = std::max<std::uint64_t>(1, g.clock.steps_per_epoch);
-  const std::uint64_t epoch = epoch_of(g.clock),
-                      first = step_of(g.clock) % per_epoch * static_cast<std::uint64_t>(g.batch);
-  const bool drawn = g.binarize == Binarize::fixed || g.binarize == Binarize::dynamic;
-  const std::uint64_t time = g.binarize == Binarize::dynamic ? epoch + 1 : 0;
-  const std::array<T, 256> values = values_of_bytes<T>(g);
-  const bool worth = g.rows * g.columns >= (drawn ? kCostlyGrain : kCheapGrain);
-  parallel_chunks(Chunks::of_rows(g.rows, g.columns), worth, [&](std::int64_t begin, std::int64_t end) {
+  const std::uint64_t step_in_epoch = step_of(g.clock) % std::max<std::uint64_t>(1, g.clock.steps_per_epoch);
+  const std::uint64_t epoch = epoch_of(g.clock);
+  const auto first = static_cast<std::int64_t>(step_in_epoch) * g.batch;
+  const auto sample_at = [&](std::int64_t row) {
+    const auto position = static_cast<std::uint32_t>(first + row);
+    return g.shuffle ? shuffled_index(position, static_cast<std::uint32_t>(g.count), g.seed, epoch)
+                     : position;
+  };
+  const auto bytes_of = [&](std::uint32_t sample) {
+    return g.data + static_cast<std::int64_t>(sample) * g.columns;
+  };
+  const auto gather_rows = [&](std::int64_t begin, std::int64_t end) {
+    std::uint32_t next = sample_at(begin);
     for (std::int64_t row = begin; row < end; ++row) {
-      const std::uint64_t position = first + static_cast<std::uint64_t>(row);
-      if (position >= static_cast<std::uint64_t>(g.count)) return;
-      const auto index = static_cast<std::uint32_t>(position);
-      const std::uint32_t sample =
-          g.shuffle ? shuffled_index(index, static_cast<std::uint32_t>(g.count), g.seed, epoch) : index;
-      if (g.samples) g.samples[row] = static_cast<std::int32_t>(sample);
-      T* out = as<T>(g.out) + row * g.columns;
-      if (drawn) {
-        draw_row(g, time, sample, out);
-        continue;
+      const std::uint32_t sample = next;
+      if (row + 1 < end) {
+        next = sample_at(row + 1);
+        prefetch(bytes_of(next), g.columns);
       }
-      const std::uint8_t* bytes = g.data + static_cast<std::int64_t>(sample) * g.columns;
-      for (std::int64_t column = 0; column < g.columns; ++column) out[column] = values[bytes[column]];
+      if (g.samples) g.samples[row] = static_cast<std::int32_t>(sample);
+      gather_row(g, bytes_of(sample), epoch, sample, as<T>(g.out) + row * g.columns);
     }
-  });
+  };
+  const std::int64_t rows = std::min(g.rows, g.count - first);
+  if (rows <= 0) return;
+  parallel_chunks(Chunks::of_rows(rows, g.columns), rows * g.columns >= kCheapGrain, gather_rows);
 }
 
-}  // namespace
-
-void CpuBackend::gather(const GatherArgs& g, StreamHandle) {
+void Gather(const GatherArgs& g) {
   with_float(g.dtype, "gather", [&](auto type) { gather_of<decltype(type)>(g); });
 }
 
+}  // namespace gpuvae::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace gpuvae::kernels {
+HWY_EXPORT(Gather);
+void CpuBackend::gather(const GatherArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Gather)(g); }
 }  // namespace gpuvae::kernels
+#endif

@@ -1,5 +1,6 @@
-// Matrix products through oneDNN, with bias and activation fused. Primitives are costly to make and cheap to
-// run: each thread keeps those it has made.
+// Matrix products through oneDNN, with the bias fused. The activation follows in a pass of our own, for
+// oneDNN's ReLU makes 0 of NaN. Primitives are costly to make and cheap to run: each thread keeps those it
+// has made.
 #include <omp.h>
 
 #include <array>
@@ -8,6 +9,7 @@
 #include <unordered_map>
 
 #include "kernels/cpu/backend.h"
+#include "kernels/cpu/bias_activation.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/math/activation.h"
@@ -27,7 +29,6 @@ const dnnl::engine& engine() {
 struct Key {
   std::int64_t m, n, k;
   std::uint32_t threads;
-  Activation activation;
   bool transpose_a, transpose_b, accumulate, bias;
   bool operator==(const Key&) const = default;
 };
@@ -38,8 +39,8 @@ struct KeyHash {
     mix(static_cast<std::uint64_t>(key.m));
     mix(static_cast<std::uint64_t>(key.n));
     mix(static_cast<std::uint64_t>(key.k));
-    mix(std::uint64_t{key.threads} << 32 | static_cast<std::uint64_t>(key.activation) << 8 |
-        key.transpose_a * 8u | key.transpose_b * 4u | key.accumulate * 2u | key.bias * 1u);
+    mix(std::uint64_t{key.threads} << 32 | key.transpose_a * 8u | key.transpose_b * 4u | key.accumulate * 2u |
+        key.bias * 1u);
     return h;
   }
 };
@@ -50,40 +51,9 @@ memory::desc matrix(std::int64_t rows, std::int64_t columns, bool transposed) {
   return {{rows, columns}, memory::data_type::f32, strides};
 }
 
-void append_eltwise(dnnl::post_ops& operations, dnnl::algorithm algorithm, float alpha) {
-#if DNNL_VERSION_MAJOR >= 3
-  operations.append_eltwise(algorithm, alpha, 0);
-#else
-  operations.append_eltwise(1, algorithm, alpha, 0);
-#endif
-}
-
 dnnl::primitive_attr attributes_of(const Key& key) {
   dnnl::post_ops operations;
   if (key.accumulate) operations.append_sum(1);
-  switch (key.activation) {
-    case Activation::relu:
-      append_eltwise(operations, dnnl::algorithm::eltwise_relu, 0);
-      break;
-    case Activation::leaky_relu:
-      append_eltwise(operations, dnnl::algorithm::eltwise_relu, kLeakySlope);
-      break;
-    case Activation::sigmoid:
-      append_eltwise(operations, dnnl::algorithm::eltwise_logistic, 0);
-      break;
-    case Activation::tanh:
-      append_eltwise(operations, dnnl::algorithm::eltwise_tanh, 0);
-      break;
-    case Activation::softplus:
-#if DNNL_VERSION_MAJOR >= 3
-      append_eltwise(operations, dnnl::algorithm::eltwise_soft_relu, 1);
-#else
-      append_eltwise(operations, dnnl::algorithm::eltwise_soft_relu, 0);
-#endif
-      break;
-    case Activation::identity:
-      break;
-  }
   dnnl::primitive_attr attributes;
   attributes.set_post_ops(operations);
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
@@ -144,21 +114,17 @@ class Product {
 void gemm_f32(const GemmArgs& g) {
   constexpr std::size_t kMostKept = 1024;
   thread_local std::unordered_map<Key, Product, KeyHash> kept;
-  const Key key{g.m,
-                g.n,
-                g.k,
-                static_cast<std::uint32_t>(omp_get_max_threads()),
-                g.activation,
-                g.transpose_a,
-                g.transpose_b,
-                g.accumulate,
-                g.bias != nullptr};
+  // An activation's pass adds the bias too.
+  const bool bias = g.bias != nullptr && g.activation == Activation::identity;
+  const auto threads = static_cast<std::uint32_t>(omp_get_max_threads());
+  const Key key{g.m, g.n, g.k, threads, g.transpose_a, g.transpose_b, g.accumulate, bias};
   auto found = kept.find(key);
   if (found == kept.end()) {
     if (kept.size() >= kMostKept) kept.clear();
     found = kept.try_emplace(key, key).first;
   }
   found->second.run(g);
+  if (g.activation != Activation::identity) add_bias_and_activate(g);
 }
 
 // For gradient checks and for products without terms, where speed is not wanted.

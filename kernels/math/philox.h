@@ -39,8 +39,8 @@ GPUVAE_HD Philox4x32 random_block(std::uint64_t seed, RandomPurpose purpose, std
   return philox4x32(block, sample, static_cast<std::uint32_t>(time), tag, seed);
 }
 
-// Uniform in (0, 1): 24 bits, centred, so that neither end is ever drawn.
-GPUVAE_HD float uniform01(std::uint32_t bits) { return (static_cast<float>(bits >> 8) + 0.5f) * 0x1p-24f; }
+// Uniform in (0, 1): 23 bits, centred, so that neither end is ever drawn.
+GPUVAE_HD float uniform01(std::uint32_t bits) { return (static_cast<float>(bits >> 9) + 0.5f) * 0x1p-23f; }
 
 struct Normal2 {
   float first, second;

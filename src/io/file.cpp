@@ -47,7 +47,7 @@ AtomicFile::~AtomicFile() { discard(); }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
   check(file_ != nullptr, "write", "{}: expected an open file, got a finished one", path_.string());
-  if (std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size()) return;
+  if (bytes.empty() || std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size()) return;
   const int error_number = errno;
   discard();
   fail_on("write", path_, reason(error_number));

@@ -1,0 +1,81 @@
+// The CUDA backend of one device. Each method stands beside its kernel in the .cu file of its family;
+// memory, streams and events are in runtime.cpp, matrix products in gemm.cpp.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "kernels/backend.h"
+
+namespace gpuvae::kernels {
+
+class Matmul;
+class Workspaces;
+
+// A stream's memory for reductions across blocks. Kernels of one stream run one after another and share it;
+// a captured graph uses that of the stream it was captured on, and is to be launched there.
+struct Scratch {
+  float* partials = nullptr;     // kPartials of them, aligned to 16 bytes and more
+  unsigned* counters = nullptr;  // kCounters of them, all 0 between launches
+};
+inline constexpr std::int64_t kPartials = 1 << 18, kCounters = 1 << 12;
+
+class CudaBackend final : public Backend {
+ public:
+  explicit CudaBackend(int device);
+  ~CudaBackend() override;
+
+  std::string description() const override;
+  void* allocate(std::size_t bytes) override;
+  void release(void* pointer) noexcept override;
+  void copy_to_device(void* to, const void* from, std::size_t bytes, StreamHandle stream) override;
+  void copy_from_device(void* to, const void* from, std::size_t bytes, StreamHandle stream) override;
+  void copy_on_device(void* to, const void* from, std::size_t bytes, StreamHandle stream) override;
+  StreamHandle create_stream() override;
+  void destroy_stream(StreamHandle stream) noexcept override;
+  void synchronize(StreamHandle stream) override;
+  EventHandle record_event(StreamHandle stream) override;
+  void wait_event(StreamHandle stream, EventHandle event) override;
+  double milliseconds_between(EventHandle first, EventHandle second) override;
+  void destroy_event(EventHandle event) noexcept override;
+
+  void gemm(const GemmArgs& args, StreamHandle stream) override;
+  void activation_backward(const ActivationBackwardArgs& args, StreamHandle stream) override;
+  void unary(const UnaryArgs& args, StreamHandle stream) override;
+  void unary_backward(const UnaryBackwardArgs& args, StreamHandle stream) override;
+  void binary(const BinaryArgs& args, StreamHandle stream) override;
+  void reduce(const ReduceArgs& args, StreamHandle stream) override;
+  void axpby(const AxpbyArgs& args, StreamHandle stream) override;
+  void fill(const FillArgs& args, StreamHandle stream) override;
+  void copy_columns(const ColumnsArgs& args, StreamHandle stream) override;
+  void cast(const CastArgs& args, StreamHandle stream) override;
+  void random(const RandomArgs& args, StreamHandle stream) override;
+  void posterior(const PosteriorArgs& args, StreamHandle stream) override;
+  void posterior_backward(const PosteriorBackwardArgs& args, StreamHandle stream) override;
+  void bce(const BceArgs& args, StreamHandle stream) override;
+  void gaussian_nll(const GaussianNllArgs& args, StreamHandle stream) override;
+  void optimizer_step(const OptimizerArgs& args, StreamHandle stream) override;
+  void clip(const ClipArgs& args, StreamHandle stream) override;
+  void gather(const GatherArgs& args, StreamHandle stream) override;
+  void accumulate_metrics(const MetricsArgs& args, StreamHandle stream) override;
+
+ private:
+  // Blocks for `items` of work, `per_block` to a block: enough to fill the device, where loops do the rest.
+  std::int64_t blocks(std::int64_t items, std::int64_t per_block) const;
+  Scratch scratch(StreamHandle stream);
+
+  // What cuBLASLt does not do.
+  void gemm_tiled(const GemmArgs& args, StreamHandle stream);
+  void add_bias_and_activate(const GemmArgs& args, StreamHandle stream);  // c = activation(c + bias)
+
+  int device_;
+  int multiprocessors_ = 1;
+  std::unique_ptr<Workspaces> workspaces_;
+  std::unique_ptr<Matmul> matmul_;
+};
+
+// Whether this build holds machine code, or PTX, for the current device.
+bool has_kernels_for_current_device();
+
+}  // namespace gpuvae::kernels

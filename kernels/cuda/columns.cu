@@ -1,0 +1,30 @@
+// Part of each row of one matrix to part of each row of another.
+#include "kernels/cuda/device.cuh"
+#include "kernels/cuda/launch.cuh"
+
+namespace gpuvae::kernels {
+namespace {
+
+__global__ void __launch_bounds__(kThreads) copy_columns_kernel(ColumnsArgs args) {
+  const float* x = static_cast<const float*>(args.x);
+  float* out = static_cast<float*>(args.out);
+  const std::int64_t size = args.rows * args.columns, stride = std::int64_t{gridDim.x} * kThreads;
+  for (std::int64_t i = std::int64_t{blockIdx.x} * kThreads + threadIdx.x; i < size; i += stride) {
+    const std::int64_t row = i / args.columns, column = i % args.columns;
+    float& to = out[row * args.out_width + args.out_first + column];
+    const float from = x[row * args.x_width + args.x_first + column];
+    to = args.accumulate ? to + from : from;
+  }
+}
+
+}  // namespace
+
+void CudaBackend::copy_columns(const ColumnsArgs& args, StreamHandle stream) {
+  require_f32("columns", args.dtype);
+  const DeviceGuard on(device_);
+  const std::int64_t size = args.rows * args.columns;
+  launch({"columns", "copy_columns_kernel", blocks(size, kThreads), kThreads, size, stream},
+         copy_columns_kernel, args);
+}
+
+}  // namespace gpuvae::kernels

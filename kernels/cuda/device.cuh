@@ -1,0 +1,164 @@
+// Building blocks of the kernels: vectors of floats, grid-stride loops, and sums over warps, blocks and
+// grids. All sums are in a fixed order.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "kernels/cuda/backend.h"
+
+namespace gpuvae::kernels {
+
+inline constexpr int kThreads = 256;  // of a block, unless a kernel says otherwise
+
+__host__ __device__ constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+
+namespace {
+
+constexpr unsigned kWholeWarp = 0xffffffffu;
+
+// N consecutive floats: 4 are one 16-byte access.
+template <int N>
+struct Floats {
+  float v[N];
+  __device__ float& operator[](int i) { return v[i]; }
+  __device__ const float& operator[](int i) const { return v[i]; }
+};
+
+template <int N>
+__device__ __forceinline__ Floats<N> load(const float* p) {
+  static_assert(N == 1 || N == 4);
+  if constexpr (N == 4) {
+    const float4 x = *reinterpret_cast<const float4*>(p);
+    return {{x.x, x.y, x.z, x.w}};
+  } else {
+    return {{*p}};
+  }
+}
+
+template <int N>
+__device__ __forceinline__ void store(float* p, const Floats<N>& x) {
+  if constexpr (N == 4) {
+    __stwb(reinterpret_cast<float4*>(p), make_float4(x[0], x[1], x[2], x[3]));  // a plain store may be split
+  } else {
+    *p = x[0];
+  }
+}
+
+// The first `count` of four floats, the others 0: one access where rows are `Aligned` multiples of four.
+template <bool Aligned>
+__device__ __forceinline__ Floats<4> load_some(const float* p, int count) {
+  if constexpr (Aligned) {
+    return load<4>(p);
+  } else {
+    Floats<4> x;
+#pragma unroll
+    for (int k = 0; k < 4; ++k) x[k] = k < count ? p[k] : 0.0f;
+    return x;
+  }
+}
+
+template <bool Aligned>
+__device__ __forceinline__ void store_some(float* p, const Floats<4>& x, int count) {
+  if constexpr (Aligned) {
+    store(p, x);
+  } else {
+#pragma unroll
+    for (int k = 0; k < 4; ++k)
+      if (k < count) p[k] = x[k];
+  }
+}
+
+template <int N>
+__device__ __forceinline__ float sum_of(const Floats<N>& x) {
+  if constexpr (N == 4) return (x[0] + x[1]) + (x[2] + x[3]);
+  return x[0];
+}
+
+__device__ __forceinline__ std::int64_t grid_thread() {
+  return static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+}
+__device__ __forceinline__ std::int64_t grid_threads() {
+  return static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+}
+
+template <int N>
+struct Width {
+  static constexpr int value = N;
+};
+
+// Calls f(Width<4>, i) for groups of four elements, if `vectors` allows, and f(Width<1>, i) for the rest.
+template <class F>
+__device__ __forceinline__ void for_elements(std::int64_t size, bool vectors, const F& f) {
+  const std::int64_t groups = vectors ? size / 4 : 0;
+  for (std::int64_t i = grid_thread(); i < groups; i += grid_threads()) f(Width<4>{}, 4 * i);
+  for (std::int64_t i = 4 * groups + grid_thread(); i < size; i += grid_threads()) f(Width<1>{}, i);
+}
+
+// Four columns, or the last one to three, of a row.
+struct ColumnGroup {
+  std::int64_t row, column;
+  int count;
+};
+
+// Calls f(ColumnGroup) for every group of four columns of every row.
+template <class F>
+__device__ __forceinline__ void for_column_groups(std::int64_t rows, std::int64_t columns, const F& f) {
+  const std::int64_t groups = ceil_div(columns, 4);
+  for (std::int64_t i = grid_thread(); i < rows * groups; i += grid_threads()) {
+    const std::int64_t row = i / groups, column = 4 * (i - row * groups), left = columns - column;
+    f(ColumnGroup{row, column, left < 4 ? static_cast<int>(left) : 4});
+  }
+}
+
+template <class T>
+__device__ __forceinline__ T warp_sum(T v) {
+#pragma unroll
+  for (int i = 16; i > 0; i /= 2) v += __shfl_xor_sync(kWholeWarp, v, i);
+  return v;
+}
+
+// The sum over a one-dimensional block of whole warps, in every thread. Safe to call repeatedly.
+template <class T>
+__device__ T block_sum(T v) {
+  __shared__ T partial[32];
+  const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
+  v = warp_sum(v);
+  if (lane == 0) partial[warp] = v;
+  __syncthreads();
+  v = warp_sum(lane < warps ? partial[lane] : T(0));
+  __syncthreads();  // the next call writes partial again
+  return v;
+}
+
+// True in all threads of the last of `blocks` blocks that arrive at a counter; what the others wrote before
+// is then visible. The counter wraps to 0 for the next launch.
+__device__ __forceinline__ bool last_block(unsigned* counter, unsigned blocks) {
+  __shared__ bool last;
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0 && threadIdx.y == 0) last = atomicInc(counter, blocks - 1) == blocks - 1;
+  __syncthreads();
+  const bool result = last;
+  if (result) __threadfence();
+  return result;
+}
+
+// Sums `v` over the grid, T within a block and double across blocks; one thread calls finish(total).
+template <class T, class F>
+__device__ void grid_sum(T v, const Scratch& scratch, const F& finish) {
+  double* partials = reinterpret_cast<double*>(scratch.partials);
+  v = block_sum(v);
+  if (threadIdx.x == 0) partials[blockIdx.x] = v;
+  if (!last_block(scratch.counters, gridDim.x)) return;
+  double total = 0;
+  for (unsigned i = threadIdx.x; i < gridDim.x; i += blockDim.x) total += __ldcg(partials + i);
+  total = block_sum(total);
+  if (threadIdx.x == 0) finish(total);
+}
+
+}  // namespace
+}  // namespace gpuvae::kernels

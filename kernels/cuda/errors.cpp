@@ -1,0 +1,29 @@
+// Messages of what CUDA refused. Apart from the kernels, so that nvcc need not compile the formatting.
+#include "kernels/cuda/errors.h"
+
+#include "kernels/check.h"
+#include "kernels/cuda/launch.cuh"
+
+namespace gpuvae::kernels {
+
+// A failed call's error is also CUDA's "last error": cleared, so that a later check does not report it again.
+void fail_cuda(cudaError_t error, const char* operation, const char* call) {
+  cudaGetLastError();
+  fail(operation, "{}: {} ({})", call, cudaGetErrorString(error), cudaGetErrorName(error));
+}
+
+void fail_dtype(const char* operation, DType dtype) {
+  fail(operation, "the CUDA backend computes in f32, got {}", name(dtype));
+}
+
+void fail_size(const char* operation, const char* expected, std::int64_t got) {
+  fail(operation, "expected {}, got {}", expected, got);
+}
+
+void fail_launch(const Launch& site, cudaError_t error) {
+  cudaGetLastError();
+  fail(site.operation, "launch of {}, grid ({}), block ({}, {}), size {}: {}", site.kernel, site.blocks,
+       site.block.x, site.block.y, site.size, cudaGetErrorString(error));
+}
+
+}  // namespace gpuvae::kernels

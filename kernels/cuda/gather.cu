@@ -1,0 +1,90 @@
+// A batch from the resident data set: shuffle, scale and binarize in one pass.
+#include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/noise.cuh"
+
+namespace gpuvae::kernels {
+namespace {
+
+struct Pixels {
+  std::uint8_t v[4];
+};
+
+template <bool Aligned>
+__device__ __forceinline__ Pixels load_pixels(const std::uint8_t* p, int count) {
+  Pixels pixels{};
+  if constexpr (Aligned) {
+    const uchar4 x = *reinterpret_cast<const uchar4*>(p);
+    pixels = {{x.x, x.y, x.z, x.w}};
+  } else {
+#pragma unroll
+    for (int k = 0; k < 4; ++k)
+      if (k < count) pixels.v[k] = p[k];
+  }
+  return pixels;
+}
+
+// Pixels column ... column + 3 of a sample, in [0, 1], binarized.
+__device__ __forceinline__ Floats<4> scaled(const GatherArgs& args, const Pixels& pixels, std::uint64_t epoch,
+                                            std::uint32_t sample, std::int64_t column) {
+  Floats<4> x;
+#pragma unroll
+  for (int k = 0; k < 4; ++k) x[k] = static_cast<float>(pixels.v[k]) / 255.0f;
+  if (args.binarize == Binarize::none) return x;
+  Floats<4> bound;
+  if (args.binarize == Binarize::threshold) {
+    const float threshold = static_cast<float>(args.threshold);
+    bound = {{threshold, threshold, threshold, threshold}};
+  } else {
+    const std::uint64_t time = args.binarize == Binarize::dynamic ? epoch + 1 : 0;
+    const Philox4x32 bits = random_block(args.seed, RandomPurpose::binarization, time, sample,
+                                         static_cast<std::uint32_t>(column / 4));
+#pragma unroll
+    for (int k = 0; k < 4; ++k) bound[k] = uniform01(bits.v[k]);
+  }
+#pragma unroll
+  for (int k = 0; k < 4; ++k) x[k] = x[k] > bound[k] ? 1.0f : 0.0f;
+  return x;
+}
+
+// A row of the block's threads per row of the batch. All its threads compute the row's sample: that is as
+// cheap as one of them doing it, and needs no barrier.
+template <bool Aligned>
+__global__ void __launch_bounds__(kThreads) gather_kernel(GatherArgs args) {
+  float* out = static_cast<float*>(args.out);
+  const std::uint64_t step = finished_steps(args.clock), per_epoch = steps_per_epoch(args.clock);
+  const std::uint64_t epoch = step / per_epoch;
+  const std::int64_t first = static_cast<std::int64_t>(step - epoch * per_epoch) * args.batch;
+  const std::int64_t rows = args.count - first < args.rows ? args.count - first : args.rows;
+  const std::int64_t stride = static_cast<std::int64_t>(gridDim.x) * blockDim.y;
+  for (std::int64_t row = static_cast<std::int64_t>(blockIdx.x) * blockDim.y + threadIdx.y; row < rows;
+       row += stride) {
+    std::uint32_t sample = static_cast<std::uint32_t>(first + row);
+    if (args.shuffle)
+      sample = shuffled_index(sample, static_cast<std::uint32_t>(args.count), args.seed, epoch);
+    if (args.samples && threadIdx.x == 0) args.samples[row] = static_cast<std::int32_t>(sample);
+    const std::uint8_t* pixels = args.data + static_cast<std::int64_t>(sample) * args.columns;
+    for (std::int64_t column = 4 * threadIdx.x; column < args.columns; column += 4 * blockDim.x) {
+      const std::int64_t left = args.columns - column;
+      const int count = left < 4 ? static_cast<int>(left) : 4;
+      const Floats<4> x = scaled(args, load_pixels<Aligned>(pixels + column, count), epoch, sample, column);
+      store_some<Aligned>(out + row * args.columns + column, x, count);
+    }
+  }
+}
+
+}  // namespace
+
+void CudaBackend::gather(const GatherArgs& args, StreamHandle stream) {
+  require_f32("gather", args.dtype);
+  const DeviceGuard on(device_);
+  const bool aligned = args.columns % 4 == 0 && aligned16(args.out) &&
+                       reinterpret_cast<std::uintptr_t>(args.data) % sizeof(uchar4) == 0;
+  unsigned threads = 32;  // of a row
+  while (threads < kThreads && 4 * threads < args.columns) threads *= 2;
+  const unsigned rows_per_block = kThreads / threads;
+  launch({"gather", "gather_kernel", blocks(args.rows, rows_per_block), dim3(threads, rows_per_block),
+          args.rows * args.columns, stream},
+         aligned ? gather_kernel<true> : gather_kernel<false>, args);
+}
+
+}  // namespace gpuvae::kernels

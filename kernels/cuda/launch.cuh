@@ -1,0 +1,46 @@
+// The one way to launch a kernel: skips empty grids, checks the result, and names what failed.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <utility>
+
+#include "kernels/backend.h"
+#include "kernels/cuda/errors.h"
+
+namespace gpuvae::kernels {
+
+struct Launch {
+  const char* operation;  // of Backend, for messages
+  const char* kernel;
+  std::int64_t blocks;
+  dim3 block;
+  std::int64_t size;  // of the work, for messages
+  StreamHandle stream;
+};
+
+[[noreturn]] void fail_launch(const Launch& launch, cudaError_t error);
+
+inline constexpr std::int64_t kMostBlocks = 0x7fffffff;  // of gridDim.x
+
+template <class... Parameters, class... Arguments>
+void launch(const Launch& site, void (*kernel)(Parameters...), Arguments&&... arguments) {
+  if (site.blocks == 0) return;
+  if (site.blocks < 0 || site.blocks > kMostBlocks) fail_launch(site, cudaErrorInvalidConfiguration);
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(static_cast<unsigned>(site.blocks));
+  config.blockDim = site.block;
+  config.stream = static_cast<cudaStream_t>(site.stream);
+  const cudaError_t error = cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...);
+  if (error != cudaSuccess) [[unlikely]]
+    fail_launch(site, error);
+}
+
+// Null counts as aligned: what is absent hinders nobody.
+template <class... Pointers>
+bool aligned16(Pointers... pointers) {
+  return ((reinterpret_cast<std::uintptr_t>(pointers) | ...) & 15) == 0;
+}
+
+}  // namespace gpuvae::kernels

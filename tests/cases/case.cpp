@@ -1,0 +1,30 @@
+#include "tests/cases/case.h"
+
+#include <cmath>
+#include <random>
+
+namespace gpuvae::cases {
+
+const std::vector<Case>& all_cases() {
+  static const std::vector<Case> cases = [] {
+    std::vector<Case> all;
+    for (auto* part : {elementwise_cases, shape_cases, linear_cases, posterior_cases, likelihood_cases, random_cases})
+      for (Case& c : part()) all.push_back(std::move(c));
+    return all;
+  }();
+  return cases;
+}
+
+Doubles input_values(const Input& input, std::uint64_t salt) {
+  std::mt19937_64 generator(salt * 7919 + 17);
+  Doubles values(static_cast<std::size_t>(input.shape.elements()));
+  for (double& v : values) {
+    const double u = static_cast<double>(generator() >> 11) * 0x1p-53;
+    v = input.low + (input.high - input.low) * u;
+    if (std::fabs(v) < input.margin) v = std::copysign(input.margin, v);
+    v = static_cast<float>(v);  // so that f32 and f64 see the same input
+  }
+  return values;
+}
+
+}  // namespace gpuvae::cases

@@ -1,0 +1,50 @@
+// One case of an operation drives four checks and the benchmark: against a naive double reference, gradients
+// against central differences, fused against composed, CUDA against CPU.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "gpuvae/ops.h"
+
+namespace gpuvae::cases {
+
+using Doubles = std::vector<double>;
+using Variables = std::vector<Variable>;
+
+// Values are drawn uniformly from [low, high], at least `margin` away from zero (from kinks).
+struct Input {
+  Shape shape = {};
+  double low = -1, high = 1, margin = 0;
+  bool differentiable = true;
+};
+
+struct Case {
+  std::string operation;  // its name in gpuvae/ops.h
+  std::string name = {};  // "linear/relu_100x784x256"
+  std::vector<Input> inputs = {};
+  std::function<Variables(std::span<const Variable>)> run = {};
+  std::function<Variables(std::span<const Variable>)> composed = {};  // empty for a primitive
+  // Outputs from inputs, in plain loops over doubles.
+  std::function<std::vector<Doubles>(std::span<const Doubles>)> reference = {};
+  // Largest error relative to the largest element of the result (f32); of gradients likewise.
+  double tolerance = 1e-5, gradient_tolerance = 1e-4;
+  double bytes = 0, flops = 0;  // the least that forward and backward together move and do
+};
+
+const std::vector<Case>& all_cases();
+
+// By file of the same name.
+std::vector<Case> elementwise_cases();
+std::vector<Case> shape_cases();
+std::vector<Case> linear_cases();
+std::vector<Case> posterior_cases();
+std::vector<Case> likelihood_cases();
+std::vector<Case> random_cases();
+
+// Values of an input, the same every time: `salt` tells inputs apart.
+Doubles input_values(const Input& input, std::uint64_t salt);
+
+}  // namespace gpuvae::cases

@@ -1,0 +1,91 @@
+#include <cmath>
+
+#include "tests/cases/case.h"
+
+namespace gpuvae::cases {
+namespace {
+
+using Function = std::function<double(double)>;
+
+Case unary_case(const std::string& operation, const std::string& name, Input input,
+                const std::function<Variable(const Variable&)>& run, const Function& f) {
+  Case c{.operation = operation, .name = operation + "/" + name, .inputs = {input}};
+  c.run = [run](auto in) { return Variables{run(in[0])}; };
+  c.reference = [f](auto in) {
+    Doubles y;
+    for (double x : in[0]) y.push_back(f(x));
+    return std::vector<Doubles>{y};
+  };
+  c.bytes = 20.0 * static_cast<double>(input.shape.elements());
+  return c;
+}
+
+void add_unary(std::vector<Case>& cases) {
+  // Widths around the vector registers, and one that spans several blocks and threads.
+  for (const Shape& s : {Shape{1}, Shape{31}, Shape{33, 3}, Shape{100, 784}}) {
+    const std::string n = s.text();
+    const Input any{s, -4, 4, 0.01}, positive{s, 0.1, 5};
+    cases.push_back(unary_case("exp", n, any, [](auto& x) { return exp(x); }, [](double x) { return std::exp(x); }));
+    cases.push_back(unary_case("log", n, positive, [](auto& x) { return log(x); }, [](double x) { return std::log(x); }));
+    cases.push_back(unary_case("sqrt", n, positive, [](auto& x) { return sqrt(x); }, [](double x) { return std::sqrt(x); }));
+    cases.push_back(unary_case("square", n, any, [](auto& x) { return square(x); }, [](double x) { return x * x; }));
+    cases.push_back(unary_case("reciprocal", n, positive, [](auto& x) { return reciprocal(x); }, [](double x) { return 1 / x; }));
+    cases.push_back(unary_case("affine", n, any, [](auto& x) { return affine(x, -2.5, 0.75); }, [](double x) { return -2.5 * x + 0.75; }));
+    cases.push_back(unary_case("clamp", n, any, [](auto& x) { return clamp(x, -1.5, 2.25); },
+                               [](double x) { return std::min(std::max(x, -1.5), 2.25); }));
+    const auto activation = [&](Activation a, const Function& f) {
+      cases.push_back(unary_case("activate", std::string(name(a)) + n, any, [a](auto& x) { return activate(x, a); }, f));
+    };
+    activation(Activation::identity, [](double x) { return x; });
+    activation(Activation::relu, [](double x) { return x > 0 ? x : 0; });
+    activation(Activation::leaky_relu, [](double x) { return x > 0 ? x : 0.01f * x; });
+    activation(Activation::sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); });
+    activation(Activation::tanh, [](double x) { return std::tanh(x); });
+    activation(Activation::softplus, [](double x) { return std::log(1 + std::exp(x)); });
+  }
+}
+
+Case binary_case(const std::string& operation, const std::string& name, Shape a, Shape b,
+                 const std::function<Variable(const Variable&, const Variable&)>& run,
+                 const std::function<double(double, double)>& f) {
+  Case c{.operation = operation, .name = operation + "/" + name, .inputs = {{a, -3, 3}, {b, 0.5, 2}}};
+  c.run = [run](auto in) { return Variables{run(in[0], in[1])}; };
+  const Shape out = a.elements() >= b.elements() ? a : b;
+  const auto at = [out](const Shape& s, const Doubles& v, std::int64_t i) {
+    if (s.elements() == 1) return v[0];
+    if (s == out) return v[i];
+    return s.columns() == 1 && s.rows() == out.rows() && s.rank() == 2 ? v[i / out.columns()] : v[i % out.columns()];
+  };
+  c.reference = [=](auto in) {
+    Doubles y;
+    for (std::int64_t i = 0; i < out.elements(); ++i) y.push_back(f(at(a, in[0], i), at(b, in[1], i)));
+    return std::vector<Doubles>{y};
+  };
+  return c;
+}
+
+void add_binary(std::vector<Case>& cases) {
+  struct Pair {
+    const char* name;
+    Shape a, b;
+  };
+  for (const Pair& p : {Pair{"same", {33, 17}, {33, 17}}, Pair{"row", {33, 17}, {17}}, Pair{"row_left", {1, 17}, {33, 17}},
+                        Pair{"column", {33, 17}, {33, 1}}, Pair{"scalar", {33, 17}, {1}}, Pair{"one", {1}, {1}},
+                        Pair{"large", {1000, 131}, {131}}, Pair{"many_rows", {70000, 3}, {3}}}) {
+    cases.push_back(binary_case("add", p.name, p.a, p.b, add, [](double x, double y) { return x + y; }));
+    cases.push_back(binary_case("subtract", p.name, p.a, p.b, subtract, [](double x, double y) { return x - y; }));
+    cases.push_back(binary_case("multiply", p.name, p.a, p.b, multiply, [](double x, double y) { return x * y; }));
+    cases.push_back(binary_case("divide", p.name, p.a, p.b, divide, [](double x, double y) { return x / y; }));
+  }
+}
+
+}  // namespace
+
+std::vector<Case> elementwise_cases() {
+  std::vector<Case> cases;
+  add_unary(cases);
+  add_binary(cases);
+  return cases;
+}
+
+}  // namespace gpuvae::cases

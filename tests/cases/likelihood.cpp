@@ -1,0 +1,65 @@
+#include <cmath>
+
+#include "tests/cases/case.h"
+
+namespace gpuvae::cases {
+namespace {
+
+Case bce_case(bool logits, Shape s, double weight) {
+  Case c{.operation = logits ? "bce_with_logits" : "bce"};
+  c.name = c.operation + "/" + s.text();
+  c.inputs = {logits ? Input{s, -6, 6} : Input{s, 0.02, 0.98}, {s, 0, 1, 0, false}};
+  c.run = [=](auto v) { return Variables{(logits ? bce_with_logits : bce)(v[0], v[1], weight)}; };
+  c.composed = [=](auto v) { return Variables{(logits ? composed::bce_with_logits : composed::bce)(v[0], v[1], weight)}; };
+  c.reference = [=](auto v) {
+    double sum = 0;
+    for (std::size_t i = 0; i < v[0].size(); ++i) {
+      const double p = logits ? 1 / (1 + std::exp(-v[0][i])) : v[0][i], t = v[1][i];
+      sum -= t * std::log(p) + (1 - t) * std::log(1 - p);
+    }
+    return std::vector<Doubles>{{weight * sum}};
+  };
+  c.bytes = 12.0 * static_cast<double>(s.elements());
+  return c;
+}
+
+Case gaussian_case(std::int64_t rows, std::int64_t width, bool sigmoid_mean, double weight) {
+  Case c{.operation = "gaussian_nll"};
+  c.name = "gaussian_nll/" + Shape{rows, width}.text() + (sigmoid_mean ? "_sigmoid" : "");
+  // Log variances on both sides of the clip at [-2, 1.5].
+  c.inputs = {{{rows, 2 * width}, -3, 3}, {{rows, width}, 0, 1, 0, false}};
+  const GaussianOptions o{sigmoid_mean, -2, 1.5};
+  c.run = [=](auto v) { return Variables{gaussian_nll(v[0], v[1], o, weight)}; };
+  c.composed = [=](auto v) { return Variables{composed::gaussian_nll(v[0], v[1], o, weight)}; };
+  c.reference = [=](auto v) {
+    double sum = 0;
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t i = 0; i < width; ++i) {
+        double m = v[0][r * 2 * width + i];
+        if (sigmoid_mean) m = 1 / (1 + std::exp(-m));
+        const double variance = std::exp(std::min(std::max(v[0][r * 2 * width + width + i], -2.0), 1.5));
+        const double d = v[1][r * width + i] - m;
+        sum += 0.5 * std::log(2 * M_PI * variance) + d * d / (2 * variance);
+      }
+    return std::vector<Doubles>{{weight * sum}};
+  };
+  c.bytes = 20.0 * static_cast<double>(rows * width);
+  return c;
+}
+
+}  // namespace
+
+std::vector<Case> likelihood_cases() {
+  std::vector<Case> cases;
+  for (const Shape& s : {Shape{1, 1}, Shape{33, 31}, Shape{100, 784}, Shape{70000, 3}, Shape{3, 1000}})
+    for (bool logits : {false, true}) cases.push_back(bce_case(logits, s, 0.01));
+  for (bool sigmoid_mean : {false, true}) {
+    cases.push_back(gaussian_case(1, 1, sigmoid_mean, 1));
+    cases.push_back(gaussian_case(33, 17, sigmoid_mean, 0.5));
+    cases.push_back(gaussian_case(100, 560, sigmoid_mean, 0.01));
+    cases.push_back(gaussian_case(70000, 3, sigmoid_mean, 1e-3));
+  }
+  return cases;
+}
+
+}  // namespace gpuvae::cases

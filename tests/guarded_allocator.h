@@ -1,0 +1,48 @@
+// Memory for tensors with a pattern on both sides: a kernel that writes past its tensor is found out when the
+// tensor dies, also where no sanitizer looks.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "gpuvae/memory.h"
+
+namespace gpuvae {
+
+class GuardedAllocator final : public Allocator {
+ public:
+  void* allocate(std::size_t bytes, const Stream&) override {
+    const std::size_t total = (bytes + 2 * kGuard + 63) / 64 * 64;
+    auto* block = static_cast<unsigned char*>(std::aligned_alloc(64, total));
+    std::memset(block, kPattern, total);  // 0xFF...: NaN where nothing is written
+    return block + kGuard;
+  }
+  void free(void* pointer, std::size_t bytes, const Stream&) noexcept override {
+    auto* data = static_cast<unsigned char*>(pointer);
+    for (std::size_t i = 0; i < kGuard; ++i)
+      if (data[-1 - static_cast<std::ptrdiff_t>(i)] != kPattern || data[bytes + i] != kPattern) {
+        ADD_FAILURE() << "a kernel wrote outside a tensor of " << bytes << " bytes";
+        break;
+      }
+    std::free(data - kGuard);
+  }
+
+  class Scope {
+   public:
+    explicit Scope(Device device) : device_(device) { set_allocator(device, std::make_shared<GuardedAllocator>()); }
+    ~Scope() { set_allocator(device_, nullptr); }
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    Device device_;
+  };
+
+ private:
+  static constexpr std::size_t kGuard = 256;
+  static constexpr unsigned char kPattern = 0xFF;
+};
+
+}  // namespace gpuvae

@@ -1,0 +1,83 @@
+#include "cublaslt_product.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "detail.h"
+
+namespace simt::detail {
+
+void check_operand(const char* name, const void* p, std::size_t bytes, const Product& product) {
+  if (bytes == 0 || in_device_memory(p, bytes)) return;
+  fail(
+      "cublasLtMatmul (m %zu, n %zu, k %zu): %s at %p needs %zu bytes; its allocation has %zu bytes from "
+      "there",
+      std::size_t(product.m()), std::size_t(product.n()), std::size_t(product.k()), name, p, bytes,
+      bytes_from(p));
+}
+
+void check_operands(const Product& p) {
+  check_operand("A", p.pa, p.a.bytes(), p);
+  check_operand("B", p.pb, p.b.bytes(), p);
+  if (p.beta != 0.0f) check_operand("C", p.pc, p.c.bytes(), p);
+  check_operand("D", p.pd, p.d.bytes(), p);
+  const std::uint64_t length = p.operation.epilogue == CUBLASLT_EPILOGUE_BGRADB ? p.n() : p.m();
+  if (p.operation.uses_bias()) check_operand("bias", p.operation.bias, length * sizeof(float), p);
+}
+
+namespace {
+
+void bias_gradient(const Product& p) {
+  const bool of_a = p.operation.epilogue == CUBLASLT_EPILOGUE_BGRADA;
+  const Strided a = p.op_a(), b = p.op_b();
+  for (std::uint64_t i = 0; i < (of_a ? p.m() : p.n()); ++i) {
+    double sum = 0.0;
+    for (std::uint64_t l = 0; l < p.k(); ++l) sum += of_a ? a(i, l) : b(l, i);
+    p.operation.bias[i] = float(sum);
+  }
+}
+
+float finished_element(const Product& p, double sum, std::uint64_t i, std::uint64_t j) {
+  const Strided c{p.pc, p.c.row_stride(), p.c.column_stride()};
+  double value = p.alpha * sum;
+  if (p.beta != 0.0f) value += double(p.beta) * c(i, j);
+  if (p.operation.adds_bias()) value += p.operation.bias[i];
+  return float(p.operation.rectifies() && value < 0.0 ? 0.0 : value);  // a NaN stays one
+}
+
+// Column by column of D, four terms of the sum at a time, so that the inner loop vectorises.
+void multiply(const Product& p) {
+  const std::uint64_t m = p.m(), n = p.n(), k = p.k(), padded = (k + 3) / 4 * 4;
+  const Strided a = p.op_a(), b = p.op_b();
+  std::vector<double> packed(padded * m, 0.0), column(padded, 0.0), sum(m);
+  for (std::uint64_t l = 0; l < k; ++l)
+    for (std::uint64_t i = 0; i < m; ++i) packed[l * m + i] = a(i, l);
+  for (std::uint64_t j = 0; j < n; ++j) {
+    for (std::uint64_t l = 0; l < k; ++l) column[l] = b(l, j);
+    std::fill(sum.begin(), sum.end(), 0.0);
+    for (std::uint64_t l = 0; l < k; l += 4) {
+      const double *line = &packed[l * m], x0 = column[l], x1 = column[l + 1], x2 = column[l + 2],
+                   x3 = column[l + 3];
+      for (std::uint64_t i = 0; i < m; ++i)
+        sum[i] += line[i] * x0 + line[m + i] * x1 + line[2 * m + i] * x2 + line[3 * m + i] * x3;
+    }
+    for (std::uint64_t i = 0; i < m; ++i) {
+      const std::int64_t at = std::int64_t(i) * p.d.row_stride() + std::int64_t(j) * p.d.column_stride();
+      p.pd[at] = finished_element(p, sum[i], i, j);
+    }
+  }
+}
+
+}  // namespace
+
+void run(const Product& p) {
+  check_operands(p);
+  ++counters().kernels_run;
+  const DeviceAccess access;
+  const auto epilogue = p.operation.epilogue;
+  if (epilogue == CUBLASLT_EPILOGUE_BGRADA || epilogue == CUBLASLT_EPILOGUE_BGRADB) bias_gradient(p);
+  multiply(p);
+  check_guards();
+}
+
+}  // namespace simt::detail

@@ -1,0 +1,114 @@
+// One matrix product as cuBLASLt's descriptors say it: D = epilogue(alpha op(A) op(B) + beta C).
+#pragma once
+
+#include <cublasLt.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace simt::detail {
+
+struct Layout {
+  cudaDataType_t type;
+  std::uint64_t rows, columns;
+  std::int64_t ld;
+  std::int32_t order;
+  std::int32_t batch;
+
+  std::int64_t row_stride() const { return order == CUBLASLT_ORDER_ROW ? ld : 1; }
+  std::int64_t column_stride() const { return order == CUBLASLT_ORDER_ROW ? 1 : ld; }
+  std::size_t bytes() const {
+    const std::uint64_t lines = order == CUBLASLT_ORDER_ROW ? rows : columns;
+    const std::uint64_t length = order == CUBLASLT_ORDER_ROW ? columns : rows;
+    return lines && length ? ((lines - 1) * std::uint64_t(ld) + length) * sizeof(float) : 0;
+  }
+  bool sound() const { return ld >= std::int64_t(order == CUBLASLT_ORDER_ROW ? columns : rows); }
+  bool supported() const {
+    return type == CUDA_R_32F && batch == 1 && (order == CUBLASLT_ORDER_COL || order == CUBLASLT_ORDER_ROW);
+  }
+};
+
+struct Operation {
+  cublasComputeType_t compute;
+  cudaDataType_t scale;
+  std::int32_t pointer_mode;
+  cublasOperation_t transpose_a, transpose_b;
+  cublasLtEpilogue_t epilogue;
+  float* bias;
+  cudaDataType_t bias_type;
+
+  bool supported() const {
+    const bool single = compute == CUBLAS_COMPUTE_32F || compute == CUBLAS_COMPUTE_32F_PEDANTIC ||
+                        compute == CUBLAS_COMPUTE_32F_FAST_TF32;
+    switch (epilogue) {
+      case CUBLASLT_EPILOGUE_DEFAULT:
+      case CUBLASLT_EPILOGUE_RELU:
+      case CUBLASLT_EPILOGUE_BIAS:
+      case CUBLASLT_EPILOGUE_RELU_BIAS:
+      case CUBLASLT_EPILOGUE_BGRADA:
+      case CUBLASLT_EPILOGUE_BGRADB:
+        break;
+      default:
+        return false;
+    }
+    return single && scale == CUDA_R_32F && bias_type == CUDA_R_32F &&
+           pointer_mode == CUBLASLT_POINTER_MODE_HOST;
+  }
+  bool adds_bias() const {
+    return epilogue == CUBLASLT_EPILOGUE_BIAS || epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
+  }
+  bool rectifies() const {
+    return epilogue == CUBLASLT_EPILOGUE_RELU || epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
+  }
+  bool uses_bias() const {
+    return epilogue != CUBLASLT_EPILOGUE_DEFAULT && epilogue != CUBLASLT_EPILOGUE_RELU;
+  }
+};
+
+struct Strided {  // op(X), wherever its elements are
+  const float* data;
+  std::int64_t row_stride, column_stride;
+  float operator()(std::uint64_t row, std::uint64_t column) const {
+    return data[std::int64_t(row) * row_stride + std::int64_t(column) * column_stride];
+  }
+};
+
+struct Product {
+  Operation operation;
+  Layout a, b, c, d;
+  float alpha, beta;
+  const float *pa, *pb, *pc;
+  float* pd;
+
+  bool transposed_a() const { return operation.transpose_a != CUBLAS_OP_N; }
+  bool transposed_b() const { return operation.transpose_b != CUBLAS_OP_N; }
+  std::uint64_t m() const { return transposed_a() ? a.columns : a.rows; }
+  std::uint64_t n() const { return transposed_b() ? b.rows : b.columns; }
+  std::uint64_t k() const { return transposed_a() ? a.rows : a.columns; }
+
+  bool shapes_fit() const {
+    const std::uint64_t k_of_b = transposed_b() ? b.columns : b.rows;
+    return k() == k_of_b && d.rows == m() && d.columns == n() && c.rows == m() && c.columns == n() &&
+           a.sound() && b.sound() && c.sound() && d.sound() && (!operation.uses_bias() || operation.bias);
+  }
+  cublasStatus_t status() const {
+    if (!operation.supported() || !a.supported() || !b.supported() || !c.supported() || !d.supported())
+      return CUBLAS_STATUS_NOT_SUPPORTED;
+    return shapes_fit() ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_INVALID_VALUE;
+  }
+  Strided op_a() const {
+    const std::int64_t r = a.row_stride(), c = a.column_stride();
+    return transposed_a() ? Strided{pa, c, r} : Strided{pa, r, c};
+  }
+  Strided op_b() const {
+    const std::int64_t r = b.row_stride(), c = b.column_stride();
+    return transposed_b() ? Strided{pb, c, r} : Strided{pb, r, c};
+  }
+};
+
+// Every operand wholly inside one allocation, or simt::Error.
+void check_operand(const char* name, const void* p, std::size_t bytes, const Product& product);
+void check_operands(const Product& product);
+void run(const Product& product);
+
+}  // namespace simt::detail

@@ -1,0 +1,99 @@
+// The CUDA backend as a whole, on the emulated device: streams, memory, foreign streams, and a machine without a GPU.
+#include <cuda_runtime_api.h>
+#include <gtest/gtest.h>
+
+#include "control.h"
+#include "counters.h"
+#include "gpuvae/data.h"
+#include "gpuvae/memory.h"
+#include "gpuvae/ops.h"
+#include "gpuvae/train.h"
+#include "kernels/backend.h"
+
+namespace gpuvae {
+namespace {
+
+TEST(SimtBackend, ForeignStreamsAreUsed) {
+  cudaStream_t stream = nullptr;
+  ASSERT_EQ(cudaStreamCreate(&stream), cudaSuccess);
+  const Device cuda = Device::cuda();
+  const Tensor x = Tensor::from(std::vector<float>{1, 2, 3}, {3}, cuda);
+  Stream::current(cuda).synchronize();
+  {
+    const StreamGuard guard(Stream::wrap(cuda, stream));
+    EXPECT_EQ(Stream::current(cuda).handle(), stream);
+    EXPECT_EQ(affine(x, 2, 1).value().to_vector(), (std::vector<float>{3, 5, 7}));
+  }
+  EXPECT_EQ(Stream::current(cuda).handle(), nullptr);
+  release_unused_memory(cuda);
+  EXPECT_EQ(cudaStreamDestroy(stream), cudaSuccess);
+}
+
+TEST(SimtBackend, OwnStreamsComputeTheSame) {
+  const Device cuda = Device::cuda();
+  const Stream stream(cuda);
+  const StreamGuard guard(stream);
+  const Tensor x = random_normal({100, 32}, {.seed = 4}, 0, 1, DType::f32, cuda);
+  const Tensor y = random_normal({100, 32}, {.seed = 4});
+  EXPECT_NEAR(sum(square(x)).value().item(), sum(square(y)).value().item(), 1e-2);
+}
+
+TEST(SimtBackend, ForeignMemoryIsViewed) {
+  const Device cuda = Device::cuda();
+  void* memory = nullptr;
+  ASSERT_EQ(cudaMalloc(&memory, 4 * sizeof(float)), cudaSuccess);
+  {
+    const Tensor view = Tensor::view(memory, {2, 2}, DType::f32, cuda);
+    view.fill(2.5);
+    EXPECT_EQ(sum(view).value().item(), 10);
+  }
+  EXPECT_EQ(cudaFree(memory), cudaSuccess);
+}
+
+TEST(SimtBackend, TrainingStepsAskTheDeviceForNothingButKernels) {
+  const Device cuda = Device::cuda();
+  VaeOptions o;
+  o.pixels = 16, o.encoder_widths = {8};
+  Vae model(o, cuda);
+  Optimizer optimizer(model.parameters(), {});
+  const ImageSet images{4, 4, Tensor::from(std::vector<std::uint8_t>(16 * 20, 99), {20, 16}, cuda), {}};
+  TrainOptions train;
+  train.batch_size = 4;
+  Trainer trainer(model, optimizer, images, images.slice(0, 0), train);
+  trainer.run_epoch();
+  const simt::Counters before = simt::counters();
+  trainer.run_epoch();
+  const simt::Counters after = simt::counters();
+  EXPECT_EQ(after.allocations, before.allocations);
+  EXPECT_EQ(after.frees, before.frees);
+  EXPECT_LE(after.host_synchronisations - before.host_synchronisations, 2u) << "the totals: reset, and read once an epoch";
+  EXPECT_GT(after.kernel_launches, before.kernel_launches + 5 * 10);
+}
+
+TEST(SimtBackend, AFailedLaunchNamesKernelAndSize) {
+  const Device cuda = Device::cuda();
+  kernels::UnaryArgs args{.operation = kernels::Unary::exp, .size = std::int64_t{1} << 62};
+  try {
+    const Tensor x = Tensor::zeros({1}, DType::f64, Device::cpu());
+    args.dtype = DType::f64, args.x = x.data(), args.y = x.data();
+    cuda.backend().unary(args, nullptr);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("f32"), std::string::npos) << e.what();
+  }
+}
+
+TEST(SimtBackend, WithoutAGpuTheBestDeviceIsTheCpu) {
+  for (const char* why : {"1", "driver"}) {
+    setenv("SIMT_NO_DEVICE", why, 1);
+    EXPECT_EQ(kernels::cuda_device_count(), 0);
+    EXPECT_TRUE(Device::best().is_cpu());
+    EXPECT_NE(kernels::cuda_status().find(why == std::string("driver") ? "driver" : "no"), std::string::npos)
+        << kernels::cuda_status();
+    EXPECT_THROW(Device::cuda(), Error);
+  }
+  unsetenv("SIMT_NO_DEVICE");
+}
+
+}  // namespace
+}  // namespace gpuvae
