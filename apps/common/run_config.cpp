@@ -1,9 +1,10 @@
 #include "apps/common/run_config.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 
 namespace gpuvae::apps {
@@ -33,9 +34,21 @@ void add_choice(CLI::App& app, const std::string& flag, E& value, E last, const 
         for (int i = 0; i <= static_cast<int>(last); ++i) all.emplace_back(name(static_cast<E>(i)));
         return all;
       }()))
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
       ->type_name(listed(last))
       ->default_str(std::string(name(value)))
       ->group(group);
+}
+
+// "512,256"; a part that is not a number becomes 0.
+std::vector<std::int64_t> parse_widths(const std::string& text) {
+  std::vector<std::int64_t> widths;
+  for (const std::string& part : text.empty() ? std::vector<std::string>{} : CLI::detail::split(text, ',')) {
+    std::int64_t width = 0;
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), width);
+    widths.push_back(error == std::errc() && end == part.data() + part.size() ? width : 0);
+  }
+  return widths;
 }
 
 struct Binder {
@@ -47,10 +60,24 @@ struct Binder {
                      const std::string& type = "") {
     CLI::Option* option = app.add_option(flag, variable, description)->capture_default_str()->group(group);
     if constexpr (std::is_same_v<T, double>) option->default_str(fmt::format("{}", variable));  // every digit
+    option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     return type.empty() ? option : option->type_name(type);
   }
   void flag(const std::string& flag, bool& variable, const std::string& description) {
     app.add_flag(flag, variable, description)->default_str(variable ? "true" : "false")->group(group);
+  }
+  void widths(const std::string& flag, std::vector<std::int64_t>& variable, const std::string& description) {
+    app.add_option_function<std::string>(
+           flag, [&variable](const std::string& text) { variable = parse_widths(text); }, description)
+        ->check([](const std::string& text) {
+          const std::vector<std::int64_t> widths = parse_widths(text);
+          const bool sound = std::all_of(widths.begin(), widths.end(), [](auto w) { return w > 0; });
+          return sound ? "" : "expected widths of 1 or more such as 512,256, got " + text;
+        })
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+        ->default_str(fmt::format("{}", fmt::join(variable, ",")))
+        ->type_name("N,N,...")
+        ->group(group);
   }
   template <class E>
   void choice(const std::string& flag, E& variable, E last, const std::string& description) {
@@ -83,12 +110,8 @@ void bind_run(CLI::App& app, RunConfig& c) {
 
 void bind_model(CLI::App& app, RunConfig& c) {
   Binder b{app, "Model"};
-  b.value("--hidden", c.hidden, "widths of the encoder's hidden layers", "N...")
-      ->check(kAtLeastOne)
-      ->delimiter(',');
-  b.value("--decoder-hidden", c.decoder_hidden, "of the decoder's [the encoder's, mirrored]", "N...")
-      ->check(kAtLeastOne)
-      ->delimiter(',');
+  b.widths("--hidden", c.hidden, "widths of the encoder's hidden layers");
+  b.widths("--decoder-hidden", c.decoder_hidden, "of the decoder's [the encoder's, mirrored]");
   b.value("--latent", c.latent, "latent dimensions", "N")->check(kAtLeastOne);
   b.choice("--activation", c.activation, Activation::softplus, "of the hidden layers");
   b.choice("--posterior-scale", c.posterior_scale, PosteriorScale::softplus,
@@ -140,6 +163,7 @@ void bind(CLI::App& app, RunConfig& c, const std::vector<Preset>& presets) {
   for (const Preset& p : presets) preset_names.push_back(p.name);
   auto* preset = app.add_option("--preset", c.preset, "where all settings start from; see below")
                      ->capture_default_str()
+                     ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
                      ->type_name("NAME")
                      ->group("Run");
   if (!preset_names.empty()) preset->check(CLI::IsMember(preset_names));

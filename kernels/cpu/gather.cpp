@@ -74,8 +74,8 @@ void draw_row(const std::uint8_t* bytes, std::int64_t columns, const RandomPosit
     random_words(at, static_cast<std::uint32_t>(first / 4), pairs);
     for (std::int64_t i = 0; i < kPiece; i += lanes) {
       const auto words = words_at(pairs, i);
-      const auto bits = hn::BitCast(d_int, hn::ShiftRight<8>(words));
-      const auto uniform = hn::Mul(hn::Add(hn::ConvertTo(d, bits), hn::Set(d, 0.5f)), hn::Set(d, 0x1p-24f));
+      const auto bits = hn::BitCast(d_int, hn::ShiftRight<9>(words));
+      const auto uniform = hn::Mul(hn::Add(hn::ConvertTo(d, bits), hn::Set(d, 0.5f)), hn::Set(d, 0x1p-23f));
       const auto below = hn::Lt(uniform, scaled<float>(piece + i));
       hn::Store(hn::IfThenElseZero(below, hn::Set(d, 1.0f)), d, drawn + i);
     }

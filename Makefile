@@ -1,0 +1,55 @@
+# Two commands: `make mnist` trains a VAE and draws what it learned, `make test` proves the build.
+# Each installs what is missing first (Debian and Ubuntu; elsewhere it says what to install).
+PRESET ?= release
+BUILD := build/$(PRESET)
+JOBS ?= $(shell nproc)
+PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev nlohmann-json3-dev libstb-dev \
+            libcli11-dev libgtest-dev libbenchmark-dev
+SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
+
+.PHONY: mnist test build deps bench reproduce format asan tsan install clean
+.DEFAULT_GOAL := build
+
+mnist: build
+	$(BUILD)/bin/mnist_vae $(ARGS)
+
+test: build
+	cd $(BUILD) && ctest --output-on-failure -j $(JOBS)
+
+build: deps
+	cmake --preset $(PRESET) $(CMAKE_ARGS)
+	cmake --build --preset $(PRESET) -j $(JOBS)
+
+# Installs only what dpkg does not know yet, so that a second run needs neither network nor root.
+deps:
+	@if ! command -v dpkg-query >/dev/null; then \
+	  echo "gpuvae needs (Debian's names): $(PACKAGES)"; \
+	else \
+	  missing=; for p in $(PACKAGES); do \
+	    dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	  if [ -n "$$missing" ]; then \
+	    echo "installing$$missing"; \
+	    $(SUDO) apt-get update -qq && \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	  fi; \
+	fi
+
+# Where a training step's time goes, beside the bare matrix products of the same step.
+bench: build
+	$(BUILD)/bin/step_bench
+
+# The published losses on real MNIST, three seeds; minutes. Wants the data: data/fetch.sh, or GPUVAE_DATA_DIR.
+reproduce: build
+	bash bench/reproduce.sh $(BUILD)/bin/mnist_vae
+
+asan tsan: deps
+	cmake --preset $@ && cmake --build --preset $@ -j $(JOBS) && cd build/$@ && ctest --output-on-failure -j $(JOBS)
+
+format:
+	git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format -i
+
+install: build
+	cmake --install $(BUILD)
+
+clean:
+	rm -rf build

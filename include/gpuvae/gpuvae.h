@@ -1,0 +1,14 @@
+// All of gpuvae.
+#pragma once
+
+#include "gpuvae/autograd.h"
+#include "gpuvae/data.h"
+#include "gpuvae/device.h"
+#include "gpuvae/error.h"
+#include "gpuvae/memory.h"
+#include "gpuvae/nn.h"
+#include "gpuvae/ops.h"
+#include "gpuvae/optim.h"
+#include "gpuvae/tensor.h"
+#include "gpuvae/train.h"
+#include "gpuvae/vae.h"

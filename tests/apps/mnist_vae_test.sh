@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# mnist_vae as people use it: a run folder, the same run again, and every bad input. Argument: the program.
+set -u
+program=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+unset GPUVAE_DATA_DIR
+failures=0
+fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
+
+# expect_error STATUS PATTERN ARGUMENTS...: one line on stderr that matches, that status, and no model.
+expect_error() {
+  local status=$1 pattern=$2; shift 2
+  "$program" "$@" >stdout.txt 2>stderr.txt
+  local got=$?
+  [ $got -eq "$status" ] || fail "'$*' exited with $got, expected $status: $(cat stderr.txt)"
+  grep -qE "$pattern" stderr.txt || fail "'$*' did not say '$pattern': $(cat stderr.txt)"
+  [ "$(grep -c '^mnist_vae: ' stderr.txt)" -eq 1 ] || fail "'$*' did not fail in one line: $(cat stderr.txt)"
+}
+no_partial_files() { find "$1" -name '*.tmp-*' | grep -q . && fail "temporary files left in $1"; }
+
+small="--builtin-data --train-images 2000 --validation-images 500 --hidden 32 --epochs 2 --device cpu"
+
+# ---- a run and its folder ----
+"$program" $small --out a >stdout.txt 2>log.txt || fail "a small run failed: $(cat log.txt)"
+for file in config.toml metrics.csv manifold.png reconstructions.png samples.png model.safetensors; do
+  [ -s "a/$file" ] || fail "no $file"
+done
+no_partial_files a
+grep -q 'nats/image' log.txt || fail "the log does not name the loss's unit"
+grep -v '^#' a/metrics.csv | head -1 | grep -q '^epoch,train_loss,train_reconstruction,train_kl,val_loss,val_reconstruction,val_kl,train_seconds,val_seconds' ||
+  fail "metrics.csv has other columns"
+[ "$(grep -cE '^[12],' a/metrics.csv)" -eq 2 ] || fail "metrics.csv has not two epochs"
+
+# ---- the same run from its file, in another folder; another seed differs ----
+"$program" --config a/config.toml --out b 2>log.txt || fail "config.toml was not accepted: $(cat log.txt)"
+cmp -s a/model.safetensors b/model.safetensors || fail "config.toml does not reproduce the model bit for bit"
+cmp -s a/manifold.png b/manifold.png || fail "config.toml does not reproduce the manifold"
+"$program" --config a/config.toml --seed 1 --out c 2>/dev/null
+cmp -s a/model.safetensors c/model.safetensors && fail "another seed gives the same model"
+diff <(cut -d, -f1-7 a/metrics.csv) <(cut -d, -f1-7 b/metrics.csv) >/dev/null || fail "metrics differ"
+
+# ---- flags ----
+"$program" --help | grep -q -- '--preset' || fail "--help does not explain --preset"
+expect_error 2 'no-such-flag' --no-such-flag
+expect_error 2 'preset' --preset nothing
+expect_error 2 'batch-size' --batch-size 0
+expect_error 2 'optimizer' --optimizer fancy
+expect_error 1 'cuda|CUDA' $small --device cuda:63 --out d
+[ -e d/model.safetensors ] && fail "a model without training"
+
+# ---- folders and files ----
+echo x >out.txt
+expect_error 1 'out.txt' $small --out out.txt/x  # a parent that is a file
+expect_error 1 'out.txt' $small --out out.txt
+expect_error 1 'nowhere: expected train-images' --data-dir nowhere --out e
+mkdir partial && : >partial/train-images-idx3-ubyte
+expect_error 1 'partial/train-images-idx3-ubyte|expected train-labels' --data-dir partial --out f
+
+# IDX header: magic, count, rows, columns; big-endian.
+images() { printf "\\x00\\x00\\x08\\x$1\\x00\\x00\\x00\\x$2\\x00\\x00\\x00\\x02\\x00\\x00\\x00\\x02"; head -c "$3" /dev/zero; }
+labels() { printf "\\x00\\x00\\x08\\x01\\x00\\x00\\x00\\x$1"; head -c "$2" /dev/zero; }
+good() {
+  rm -rf data1 && mkdir data1
+  images 03 04 16 >data1/train-images-idx3-ubyte; labels 04 4 >data1/train-labels-idx1-ubyte
+  images 03 02 8 >data1/t10k-images-idx3-ubyte; labels 02 2 >data1/t10k-labels-idx1-ubyte
+}
+tiny="--data-dir data1 --hidden 4 --epochs 1 --batch-size 2 --device cpu --out g"
+good; "$program" $tiny 2>stderr.txt || fail "four tiny IDX files: $(cat stderr.txt)"
+good; images 03 04 15 >data1/train-images-idx3-ubyte; expect_error 1 'train-images-idx3-ubyte' $tiny    # truncated
+good; images 03 04 17 >data1/train-images-idx3-ubyte; expect_error 1 'train-images-idx3-ubyte' $tiny    # garbage behind
+good; images 01 04 16 >data1/train-images-idx3-ubyte; expect_error 1 'train-images-idx3-ubyte' $tiny    # magic
+good; images 03 ff 16 >data1/train-images-idx3-ubyte; expect_error 1 'train-images-idx3-ubyte' $tiny    # count
+good; labels 03 3 >data1/train-labels-idx1-ubyte; expect_error 1 'train-labels-idx1-ubyte: expected 4' $tiny
+good; rm data1/t10k-labels-idx1-ubyte; expect_error 1 't10k-labels-idx1-ubyte' $tiny
+
+# ---- without files: the built-in digits, said in one line ----
+"$program" --train-images 500 --validation-images 100 --hidden 8 --epochs 1 --device cpu --out h 2>log.txt || fail "no fallback"
+[ "$(grep -c 'built-in digits' log.txt)" -eq 1 ] || fail "the fallback is not announced: $(cat log.txt)"
+
+# ---- a loss that is not a number: the step is named, the last good epoch's model stays ----
+expect_error 1 'not finite at step [0-9]+' $small --epochs 40 --learning-rate 1e30 --optimizer sgd --out i
+no_partial_files i
+
+# ---- a disk that is full (a limit on file sizes stands in): nothing half-written under its final name ----
+(trap '' XFSZ; ulimit -f 8; "$program" $small --hidden 512 --out j >/dev/null 2>stderr.txt) && fail "a full disk went unnoticed"
+grep -qE '^mnist_vae: \[write\].*j/' stderr.txt || fail "a full disk is not reported: $(cat stderr.txt)"
+[ -e j/model.safetensors ] && fail "a half-written model"
+no_partial_files j
+
+[ $failures -eq 0 ] && echo "all checks passed"
+exit $((failures > 0))
