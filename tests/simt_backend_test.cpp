@@ -2,6 +2,8 @@
 #include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "control.h"
 #include "counters.h"
 #include "gpuvae/data.h"
@@ -83,16 +85,20 @@ TEST(SimtBackend, AFailedLaunchNamesKernelAndSize) {
   }
 }
 
-TEST(SimtBackend, WithoutAGpuTheBestDeviceIsTheCpu) {
-  for (const char* why : {"1", "driver"}) {
-    setenv("SIMT_NO_DEVICE", why, 1);
-    EXPECT_EQ(kernels::cuda_device_count(), 0);
-    EXPECT_TRUE(Device::best().is_cpu());
-    EXPECT_NE(kernels::cuda_status().find(why == std::string("driver") ? "driver" : "no"), std::string::npos)
-        << kernels::cuda_status();
-    EXPECT_THROW(Device::cuda(), Error);
+// A process of its own, started with SIMT_NO_DEVICE=1 (no device) or =driver (no driver): devices are counted once.
+TEST(NoGpu, TheBestDeviceIsTheCpu) {
+  const char* why = std::getenv("SIMT_NO_DEVICE");
+  if (!why) GTEST_SKIP() << "there is an emulated device";
+  EXPECT_EQ(kernels::cuda_device_count(), 0);
+  EXPECT_TRUE(Device::best().is_cpu());
+  const std::string status = kernels::cuda_status();
+  EXPECT_NE(status.find(why == std::string("driver") ? "driver" : "no "), std::string::npos) << status;
+  try {
+    Device::cuda();
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find(status), std::string::npos) << e.what();
   }
-  unsetenv("SIMT_NO_DEVICE");
 }
 
 }  // namespace

@@ -13,20 +13,45 @@
 HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
 
+// One vector of pixels: its values into the sum, its slopes to d_x.
+template <bool logits, class T>
+struct Pixels {
+  const T* x;
+  const T* target;
+  T* d_x;
+  hn::Vec<hn::ScalableTag<T>> weight;
+
+  template <class Access>
+  HWY_INLINE void operator()(Access access, std::int64_t i, Sum<T>& sum) const {
+    const auto in = access.load(x + i), t = access.load(target + i);
+    const auto pixel = logits ? bce_with_logits(in, t) : HWY_NAMESPACE::bce(in, t);
+    sum.add(access.keep(pixel.value));
+    if (d_x) access.store(hn::Mul(weight, pixel.slope), d_x + i);
+  }
+
+  // Eight vectors that share a logarithm.
+  static constexpr std::int64_t kGroup = 8, kElements = kGroup * HWY_LANES(T);
+  HWY_INLINE void group(std::int64_t i, Sum<T>& sum) const {
+    const Whole<T> access;
+    auto odds = hn::Zero(access.d), values = hn::Zero(access.d);
+    for (std::int64_t j = i; j < i + kElements; j += HWY_LANES(T)) {
+      const auto pixel = bce_with_logits(access.load(x + j), access.load(target + j), odds);
+      values = hn::Add(values, pixel.value);
+      if (d_x) access.store(hn::Mul(weight, pixel.slope), d_x + j);
+    }
+    sum.add(hn::Add(values, log_of_odds(odds)));
+  }
+};
+
 template <bool logits, class T>
 void bce_of(const BceArgs& g) {
-  const T* x = as<T>(g.x);
-  const T* target = as<T>(g.target);
-  T* d_x = as<T>(g.d_x);
+  const Pixels<logits, T> pixels{as<T>(g.x), as<T>(g.target), as<T>(g.d_x),
+                                 hn::Set(hn::ScalableTag<T>(), static_cast<T>(g.weight))};
   const auto chunk_loss = [=](std::int64_t begin, std::int64_t end) HWY_ATTR {
     Sum<T> sum;
-    const auto weight = hn::Set(hn::ScalableTag<T>(), static_cast<T>(g.weight));
-    each_vector<T>(begin, end, [&](auto access, std::int64_t i) HWY_ATTR {
-      const auto in = access.load(x + i), t = access.load(target + i);
-      const auto pixel = logits ? bce_with_logits(in, t) : HWY_NAMESPACE::bce(in, t);
-      sum.add(access.keep(pixel.value));
-      if (d_x) access.store(hn::Mul(weight, pixel.slope), d_x + i);
-    });
+    if constexpr (logits)
+      for (; begin + pixels.kElements <= end; begin += pixels.kElements) pixels.group(begin, sum);
+    each_vector<T>(begin, end, [&](auto access, std::int64_t i) HWY_ATTR { pixels(access, i, sum); });
     return sum.total();
   };
   const double loss = parallel_sum(Chunks::of_elements(g.size), g.size >= kCostlyGrain, chunk_loss);

@@ -3,6 +3,7 @@
 
 #include "kernels/cpu/backend.h"
 #include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/flush_subnormals.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/math/optimizer.h"
@@ -89,6 +90,7 @@ template <OptimizerKind kind, class T>
 void update_all(const OptimizerArgs& g) {
   parallel_chunks(Chunks::of_elements(g.size), g.size >= kCostlyGrain,
                   [&](std::int64_t begin, std::int64_t end) {
+                    const FlushSubnormals flush;
                     const std::int64_t middle = std::clamp(g.decayed, begin, end);
                     update_range<kind, T>(g, g.decay, begin, middle);
                     update_range<kind, T>(g, 0, middle, end);
