@@ -1,5 +1,6 @@
-// A training step of 784-256-2-256-784 beside its bare oneDNN matrix products, on one thread and on two: the two
-// are timed in turns within one run, so that a noisy machine disturbs both alike. Prints medians and their ratio.
+// A training step of 784-256-2-256-784 beside its bare oneDNN matrix products, on one thread and on two: the
+// two are timed in turns within one run, so that a noisy machine disturbs both alike. Prints medians and
+// their ratio.
 #include <dnnl.h>
 #include <fmt/format.h>
 #include <omp.h>
@@ -34,10 +35,10 @@ struct Product {
 };
 // All eleven of the step, by layer: forward, weight gradient, input gradient (the images need none).
 const Product kProducts[] = {
-    {false, true, kBatch, 256, 784}, {true, false, 256, 784, kBatch},
-    {false, true, kBatch, 4, 256},   {true, false, 4, 256, kBatch},   {false, false, kBatch, 256, 4},
-    {false, true, kBatch, 256, 2},   {true, false, 256, 2, kBatch},   {false, false, kBatch, 2, 256},
-    {false, true, kBatch, 784, 256}, {true, false, 784, 256, kBatch}, {false, false, kBatch, 256, 784}};
+    {false, true, kBatch, 256, 784}, {true, false, 256, 784, kBatch}, {false, true, kBatch, 4, 256},
+    {true, false, 4, 256, kBatch},   {false, false, kBatch, 256, 4},  {false, true, kBatch, 256, 2},
+    {true, false, 256, 2, kBatch},   {false, false, kBatch, 2, 256},  {false, true, kBatch, 784, 256},
+    {true, false, 784, 256, kBatch}, {false, false, kBatch, 256, 784}};
 
 class BareProducts {
  public:
@@ -75,7 +76,10 @@ void measure(int threads, OptimizerKind kind) {
   std::vector<double> step, bare, ratio;
   for (int round = 0; round < kRounds + 5; ++round) {
     const double a = microseconds([&] { trainer.run_epoch(); }) / kSteps;
-    const double b = microseconds([&] { for (int i = 0; i < kSteps; ++i) products.run(); }) / kSteps;
+    const double b = microseconds([&] {
+                       for (int i = 0; i < kSteps; ++i) products.run();
+                     }) /
+                     kSteps;
     if (round < 5) continue;  // warm-up
     step.push_back(a), bare.push_back(b), ratio.push_back(a / b);
   }
@@ -89,9 +93,10 @@ void measure(int threads, OptimizerKind kind) {
 
 int main() {
   using namespace gpuvae;
-  fmt::print("784-256-2-256-784, batch {}, f32, {}\nmedians of {} rounds of {} steps, taken in turns\n\n", kBatch,
-             Device::cpu().description(), kRounds, kSteps);
-  fmt::print("| optimiser | threads | step, us | its 11 bare products, us | ratio |\n|---|---|---|---|---|\n");
+  fmt::print("784-256-2-256-784, batch {}, f32, {}\nmedians of {} rounds of {} steps, taken in turns\n\n",
+             kBatch, Device::cpu().description(), kRounds, kSteps);
+  fmt::print(
+      "| optimiser | threads | step, us | its 11 bare products, us | ratio |\n|---|---|---|---|---|\n");
   for (const OptimizerKind kind : {OptimizerKind::adam, OptimizerKind::rmsprop})
     for (const int threads : {2, 1}) measure(threads, kind);
 }

@@ -31,7 +31,9 @@ class GuardedAllocator final : public Allocator {
 
   class Scope {
    public:
-    explicit Scope(Device device) : device_(device) { set_allocator(device, std::make_shared<GuardedAllocator>()); }
+    explicit Scope(Device device) : device_(device) {
+      set_allocator(device, std::make_shared<GuardedAllocator>());
+    }
     ~Scope() { set_allocator(device_, nullptr); }
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;

@@ -69,7 +69,8 @@ void expect_close(const Doubles& got, const Doubles& expected, double tolerance,
   for (std::size_t i = 0; i < got.size() && bad < 3; ++i)
     if (!(std::fabs(got[i] - expected[i]) <= bound)) {
       ++bad;
-      ADD_FAILURE() << what << ": element " << i << " is " << got[i] << ", expected " << expected[i] << " within " << bound;
+      ADD_FAILURE() << what << ": element " << i << " is " << got[i] << ", expected " << expected[i]
+                    << " within " << bound;
     }
 }
 
@@ -79,7 +80,8 @@ void expect_close(const Result& got, const Result& expected, double tolerance, d
     expect_close(got.outputs[i], expected.outputs[i], tolerance, "output " + std::to_string(i));
   ASSERT_EQ(got.gradients.size(), expected.gradients.size());
   for (std::size_t i = 0; i < got.gradients.size(); ++i)
-    expect_close(got.gradients[i], expected.gradients[i], gradient_tolerance, "gradient " + std::to_string(i));
+    expect_close(got.gradients[i], expected.gradients[i], gradient_tolerance,
+                 "gradient " + std::to_string(i));
 }
 
 // The emulated device runs a thousandth as fast as a real one: the longest cases would take minutes there.
@@ -130,9 +132,10 @@ TEST_P(Operation, GradientMatchesCentralDifferences) {
       x[i] = before;
       const double expected = (up - down) / (2 * h);
       // The difference of two totals keeps about eleven digits of the total.
-      const double bound = 1e-6 * std::max(1.0, largest(gradient)) + 1e-10 * std::fabs(up) / h * 1e-5 + 1e-15 * std::fabs(up) / h;
-      EXPECT_TRUE(std::fabs(gradient[i] - expected) <= bound) << "element " << i << " of input " << which - 1 << ": "
-                                                              << gradient[i] << ", expected " << expected;
+      const double bound = 1e-6 * std::max(1.0, largest(gradient)) + 1e-10 * std::fabs(up) / h * 1e-5 +
+                           1e-15 * std::fabs(up) / h;
+      EXPECT_TRUE(std::fabs(gradient[i] - expected) <= bound)
+          << "element " << i << " of input " << which - 1 << ": " << gradient[i] << ", expected " << expected;
     }
   }
 }
@@ -147,15 +150,17 @@ TEST_P(Operation, SinglePrecisionGradient) {
 TEST_P(Operation, FusedEqualsComposed) {
   const Case& c = GetParam();
   if (!c.composed) GTEST_SKIP() << "a primitive";
-  expect_close(evaluate(c, c.run, DType::f64, Device::cpu()), evaluate(c, c.composed, DType::f64, Device::cpu()), 1e-9, 1e-9);
-  expect_close(evaluate(c, c.run, DType::f32, Device::cpu()), evaluate(c, c.composed, DType::f32, Device::cpu()),
-               c.tolerance, c.gradient_tolerance);
+  expect_close(evaluate(c, c.run, DType::f64, Device::cpu()),
+               evaluate(c, c.composed, DType::f64, Device::cpu()), 1e-9, 1e-9);
+  expect_close(evaluate(c, c.run, DType::f32, Device::cpu()),
+               evaluate(c, c.composed, DType::f32, Device::cpu()), c.tolerance, c.gradient_tolerance);
 }
 
 TEST_P(Operation, SameBitsAtAnyNumberOfThreads) {
   const Case& c = GetParam();
   // oneDNN divides products by the number of threads.
-  if (c.operation == "linear" || c.operation == "matmul") GTEST_SKIP() << "bits hold for one number of threads";
+  if (c.operation == "linear" || c.operation == "matmul")
+    GTEST_SKIP() << "bits hold for one number of threads";
   const int threads = omp_get_max_threads();
   std::vector<Result> results;
   for (int t : {1, 2, 3}) {
@@ -185,7 +190,8 @@ TEST_P(Operation, CudaMatchesCpu) {
 }
 
 std::string test_name(const testing::TestParamInfo<Case>& info) {
-  return std::regex_replace(info.param.name, std::regex("[^A-Za-z0-9]+"), "_") + "_" + std::to_string(info.index);
+  return std::regex_replace(info.param.name, std::regex("[^A-Za-z0-9]+"), "_") + "_" +
+         std::to_string(info.index);
 }
 INSTANTIATE_TEST_SUITE_P(Cases, Operation, testing::ValuesIn(all_cases()), test_name);
 

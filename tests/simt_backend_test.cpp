@@ -1,4 +1,5 @@
-// The CUDA backend as a whole, on the emulated device: streams, memory, foreign streams, and a machine without a GPU.
+// The CUDA backend as a whole, on the emulated device: streams, memory, foreign streams, and a machine
+// without a GPU.
 #include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 
@@ -68,7 +69,8 @@ TEST(SimtBackend, TrainingStepsAskTheDeviceForNothingButKernels) {
   const simt::Counters after = simt::counters();
   EXPECT_EQ(after.allocations, before.allocations);
   EXPECT_EQ(after.frees, before.frees);
-  EXPECT_LE(after.host_synchronisations - before.host_synchronisations, 2u) << "the totals: reset, and read once an epoch";
+  EXPECT_LE(after.host_synchronisations - before.host_synchronisations, 2u)
+      << "the totals: reset, and read once an epoch";
   EXPECT_GT(after.kernel_launches, before.kernel_launches + 5 * 10);
 }
 
@@ -85,7 +87,8 @@ TEST(SimtBackend, AFailedLaunchNamesKernelAndSize) {
   }
 }
 
-// A process of its own, started with SIMT_NO_DEVICE=1 (no device) or =driver (no driver): devices are counted once.
+// A process of its own, started with SIMT_NO_DEVICE=1 (no device) or =driver (no driver): devices are counted
+// once.
 TEST(NoGpu, TheBestDeviceIsTheCpu) {
   const char* why = std::getenv("SIMT_NO_DEVICE");
   if (!why) GTEST_SKIP() << "there is an emulated device";

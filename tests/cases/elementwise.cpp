@@ -25,16 +25,25 @@ void add_unary(std::vector<Case>& cases) {
   for (const Shape& s : {Shape{1}, Shape{31}, Shape{33, 3}, Shape{100, 784}}) {
     const std::string n = s.text();
     const Input any{s, -4, 4, 0.01}, positive{s, 0.1, 5};
-    cases.push_back(unary_case("exp", n, any, [](auto& x) { return exp(x); }, [](double x) { return std::exp(x); }));
-    cases.push_back(unary_case("log", n, positive, [](auto& x) { return log(x); }, [](double x) { return std::log(x); }));
-    cases.push_back(unary_case("sqrt", n, positive, [](auto& x) { return sqrt(x); }, [](double x) { return std::sqrt(x); }));
-    cases.push_back(unary_case("square", n, any, [](auto& x) { return square(x); }, [](double x) { return x * x; }));
-    cases.push_back(unary_case("reciprocal", n, positive, [](auto& x) { return reciprocal(x); }, [](double x) { return 1 / x; }));
-    cases.push_back(unary_case("affine", n, any, [](auto& x) { return affine(x, -2.5, 0.75); }, [](double x) { return -2.5 * x + 0.75; }));
-    cases.push_back(unary_case("clamp", n, any, [](auto& x) { return clamp(x, -1.5, 2.25); },
-                               [](double x) { return std::min(std::max(x, -1.5), 2.25); }));
+    cases.push_back(unary_case(
+        "exp", n, any, [](auto& x) { return exp(x); }, [](double x) { return std::exp(x); }));
+    cases.push_back(unary_case(
+        "log", n, positive, [](auto& x) { return log(x); }, [](double x) { return std::log(x); }));
+    cases.push_back(unary_case(
+        "sqrt", n, positive, [](auto& x) { return sqrt(x); }, [](double x) { return std::sqrt(x); }));
+    cases.push_back(unary_case(
+        "square", n, any, [](auto& x) { return square(x); }, [](double x) { return x * x; }));
+    cases.push_back(unary_case(
+        "reciprocal", n, positive, [](auto& x) { return reciprocal(x); }, [](double x) { return 1 / x; }));
+    cases.push_back(unary_case(
+        "affine", n, any, [](auto& x) { return affine(x, -2.5, 0.75); },
+        [](double x) { return -2.5 * x + 0.75; }));
+    cases.push_back(unary_case(
+        "clamp", n, any, [](auto& x) { return clamp(x, -1.5, 2.25); },
+        [](double x) { return std::min(std::max(x, -1.5), 2.25); }));
     const auto activation = [&](Activation a, const Function& f) {
-      cases.push_back(unary_case("activate", std::string(name(a)) + n, any, [a](auto& x) { return activate(x, a); }, f));
+      cases.push_back(unary_case(
+          "activate", std::string(name(a)) + n, any, [a](auto& x) { return activate(x, a); }, f));
     };
     activation(Activation::identity, [](double x) { return x; });
     activation(Activation::relu, [](double x) { return x > 0 ? x : 0; });
@@ -54,7 +63,8 @@ Case binary_case(const std::string& operation, const std::string& name, Shape a,
   const auto at = [out](const Shape& s, const Doubles& v, std::int64_t i) {
     if (s.elements() == 1) return v[0];
     if (s == out) return v[i];
-    return s.columns() == 1 && s.rows() == out.rows() && s.rank() == 2 ? v[i / out.columns()] : v[i % out.columns()];
+    return s.columns() == 1 && s.rows() == out.rows() && s.rank() == 2 ? v[i / out.columns()]
+                                                                       : v[i % out.columns()];
   };
   c.reference = [=](auto in) {
     Doubles y;
@@ -69,13 +79,17 @@ void add_binary(std::vector<Case>& cases) {
     const char* name;
     Shape a, b;
   };
-  for (const Pair& p : {Pair{"same", {33, 17}, {33, 17}}, Pair{"row", {33, 17}, {17}}, Pair{"row_left", {1, 17}, {33, 17}},
-                        Pair{"column", {33, 17}, {33, 1}}, Pair{"scalar", {33, 17}, {1}}, Pair{"one", {1}, {1}},
-                        Pair{"large", {1000, 131}, {131}}, Pair{"many_rows", {70000, 3}, {3}}}) {
+  for (const Pair& p :
+       {Pair{"same", {33, 17}, {33, 17}}, Pair{"row", {33, 17}, {17}}, Pair{"row_left", {1, 17}, {33, 17}},
+        Pair{"column", {33, 17}, {33, 1}}, Pair{"scalar", {33, 17}, {1}}, Pair{"one", {1}, {1}},
+        Pair{"large", {1000, 131}, {131}}, Pair{"many_rows", {70000, 3}, {3}}}) {
     cases.push_back(binary_case("add", p.name, p.a, p.b, add, [](double x, double y) { return x + y; }));
-    cases.push_back(binary_case("subtract", p.name, p.a, p.b, subtract, [](double x, double y) { return x - y; }));
-    cases.push_back(binary_case("multiply", p.name, p.a, p.b, multiply, [](double x, double y) { return x * y; }));
-    cases.push_back(binary_case("divide", p.name, p.a, p.b, divide, [](double x, double y) { return x / y; }));
+    cases.push_back(
+        binary_case("subtract", p.name, p.a, p.b, subtract, [](double x, double y) { return x - y; }));
+    cases.push_back(
+        binary_case("multiply", p.name, p.a, p.b, multiply, [](double x, double y) { return x * y; }));
+    cases.push_back(
+        binary_case("divide", p.name, p.a, p.b, divide, [](double x, double y) { return x / y; }));
   }
 }
 

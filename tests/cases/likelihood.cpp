@@ -10,7 +10,9 @@ Case bce_case(bool logits, Shape s, double weight) {
   c.name = c.operation + "/" + s.text();
   c.inputs = {logits ? Input{s, -6, 6} : Input{s, 0.02, 0.98}, {s, 0, 1, 0, false}};
   c.run = [=](auto v) { return Variables{(logits ? bce_with_logits : bce)(v[0], v[1], weight)}; };
-  c.composed = [=](auto v) { return Variables{(logits ? composed::bce_with_logits : composed::bce)(v[0], v[1], weight)}; };
+  c.composed = [=](auto v) {
+    return Variables{(logits ? composed::bce_with_logits : composed::bce)(v[0], v[1], weight)};
+  };
   c.reference = [=](auto v) {
     double sum = 0;
     for (std::size_t i = 0; i < v[0].size(); ++i) {

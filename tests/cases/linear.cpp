@@ -7,12 +7,18 @@ namespace {
 
 double activated(Activation a, double x) {
   switch (a) {
-    case Activation::relu: return x > 0 ? x : 0;
-    case Activation::leaky_relu: return x > 0 ? x : 0.01f * x;
-    case Activation::sigmoid: return 1 / (1 + std::exp(-x));
-    case Activation::tanh: return std::tanh(x);
-    case Activation::softplus: return std::log1p(std::exp(x));
-    case Activation::identity: break;
+    case Activation::relu:
+      return x > 0 ? x : 0;
+    case Activation::leaky_relu:
+      return x > 0 ? x : 0.01f * x;
+    case Activation::sigmoid:
+      return 1 / (1 + std::exp(-x));
+    case Activation::tanh:
+      return std::tanh(x);
+    case Activation::softplus:
+      return std::log1p(std::exp(x));
+    case Activation::identity:
+      break;
   }
   return x;
 }

@@ -8,9 +8,12 @@ namespace {
 
 double sigma_of(PosteriorScale scale, double s) {
   switch (scale) {
-    case PosteriorScale::log_sigma: return std::exp(s);
-    case PosteriorScale::softplus: return std::log(1 + std::exp(s)) + 1e-6;
-    case PosteriorScale::log_variance: break;
+    case PosteriorScale::log_sigma:
+      return std::exp(s);
+    case PosteriorScale::softplus:
+      return std::log(1 + std::exp(s)) + 1e-6;
+    case PosteriorScale::log_variance:
+      break;
   }
   return std::sqrt(std::exp(s));
 }
@@ -18,12 +21,13 @@ double sigma_of(PosteriorScale scale, double s) {
 enum class Form { sample, kl, both };
 
 // The posterior's KL is computed from the integral's closed form in sigma^2.
-std::vector<Doubles> reference(const Doubles& stats, std::int64_t rows, std::int64_t latent, PosteriorScale scale,
-                               const PosteriorOptions& o, double weight, Form form) {
+std::vector<Doubles> reference(const Doubles& stats, std::int64_t rows, std::int64_t latent,
+                               PosteriorScale scale, const PosteriorOptions& o, double weight, Form form) {
   Doubles z, kl{0};
   for (std::int64_t r = 0; r < rows; ++r)
     for (std::int64_t d = 0; d < latent; ++d) {
-      const double mu = stats[r * 2 * latent + d], sigma = sigma_of(scale, stats[r * 2 * latent + latent + d]);
+      const double mu = stats[r * 2 * latent + d],
+                   sigma = sigma_of(scale, stats[r * 2 * latent + latent + d]);
       const double epsilon = reference_normal(o.noise.seed, o.noise.purpose, o.noise.clock.step,
                                               static_cast<std::uint32_t>(o.noise.first_sample + r),
                                               static_cast<std::uint32_t>(d));
@@ -36,11 +40,17 @@ std::vector<Doubles> reference(const Doubles& stats, std::int64_t rows, std::int
 }
 
 Case posterior_case(Form form, PosteriorScale scale, std::int64_t rows, std::int64_t latent) {
-  const char* operation = form == Form::sample ? "sample_posterior" : form == Form::kl ? "kl_divergence" : "sample_posterior_with_kl";
+  const char* operation = form == Form::sample ? "sample_posterior"
+                          : form == Form::kl   ? "kl_divergence"
+                                               : "sample_posterior_with_kl";
   Case c{.operation = operation};
   c.name = c.operation + "/" + std::string(name(scale)) + Shape{rows, latent}.text();
   c.inputs = {{{rows, 2 * latent}, -2, 2}};
-  PosteriorOptions o{.scale = scale, .noise_std = 0.7, .noise = {.seed = 0x1234567890abcdefull}, .epsilon = {}, .samples = {}};
+  PosteriorOptions o{.scale = scale,
+                     .noise_std = 0.7,
+                     .noise = {.seed = 0x1234567890abcdefull},
+                     .epsilon = {},
+                     .samples = {}};
   o.noise.clock.step = 5, o.noise.first_sample = 11;
   const double weight = 0.01;
   const auto wrap = [=](auto sample, auto divergence, auto both) {

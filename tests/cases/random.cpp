@@ -13,14 +13,16 @@ Case random_case(bool normal, std::int64_t rows, std::int64_t width) {
   noise.clock = {.step = 77, .steps_per_epoch = 10};
   noise.first_sample = 3;
   c.run = [=](auto v) {
-    return Variables{(normal ? random_normal : random_uniform)({rows, width}, noise, -0.25, 1.5, v[0].dtype(), v[0].device())};
+    return Variables{(normal ? random_normal : random_uniform)({rows, width}, noise, -0.25, 1.5, v[0].dtype(),
+                                                               v[0].device())};
   };
   c.reference = [=](auto) {
     Doubles y;
     for (std::int64_t r = 0; r < rows; ++r)
       for (std::int64_t i = 0; i < width; ++i) {
         const auto sample = static_cast<std::uint32_t>(r + 3), dimension = static_cast<std::uint32_t>(i);
-        const double u = reference_uniform(reference_words(noise.seed, noise.purpose, 7, sample, dimension)[i % 4]);
+        const double u =
+            reference_uniform(reference_words(noise.seed, noise.purpose, 7, sample, dimension)[i % 4]);
         y.push_back(normal ? -0.25 + 1.5 * reference_normal(noise.seed, noise.purpose, 7, sample, dimension)
                            : -0.25 + 1.75 * u);
       }

@@ -23,8 +23,8 @@ inline Words reference_philox(Words c, std::array<std::uint32_t, 2> key) {
   return c;
 }
 
-inline Words reference_words(std::uint64_t seed, RandomPurpose purpose, std::uint64_t time, std::uint32_t sample,
-                             std::uint32_t dimension) {
+inline Words reference_words(std::uint64_t seed, RandomPurpose purpose, std::uint64_t time,
+                             std::uint32_t sample, std::uint32_t dimension) {
   const auto low = static_cast<std::uint32_t>(time), high = static_cast<std::uint32_t>(time >> 32);
   return reference_philox({dimension / 4, sample, low, (static_cast<std::uint32_t>(purpose) << 24) + high},
                           {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)});
@@ -32,8 +32,8 @@ inline Words reference_words(std::uint64_t seed, RandomPurpose purpose, std::uin
 
 inline double reference_uniform(std::uint32_t word) { return ((word / 512) + 0.5) / 8388608.0; }
 
-inline double reference_normal(std::uint64_t seed, RandomPurpose purpose, std::uint64_t time, std::uint32_t sample,
-                               std::uint32_t dimension) {
+inline double reference_normal(std::uint64_t seed, RandomPurpose purpose, std::uint64_t time,
+                               std::uint32_t sample, std::uint32_t dimension) {
   const Words w = reference_words(seed, purpose, time, sample, dimension);
   const std::uint32_t pair = dimension % 4 / 2 * 2;
   const double radius = std::sqrt(-2 * std::log(reference_uniform(w[pair])));

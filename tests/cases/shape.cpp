@@ -17,7 +17,8 @@ Case sum_case(const std::string& operation, Shape s, Variable (*run)(const Varia
 }
 
 Case columns_case(Shape s, std::int64_t first, std::int64_t count) {
-  Case c{.operation = "columns", .name = "columns/" + s.text() + "_" + std::to_string(first), .inputs = {{s}}};
+  Case c{
+      .operation = "columns", .name = "columns/" + s.text() + "_" + std::to_string(first), .inputs = {{s}}};
   c.run = [=](auto in) { return Variables{columns(in[0], first, count)}; };
   c.reference = [=](auto in) {
     Doubles y;

@@ -80,8 +80,8 @@ TEST(GatherBatch, BinarizesAsAsked) {
       for (std::int64_t p = 0; p < pixels; ++p) {
         const int byte = (37 * i + p) % 256;
         ASSERT_EQ(threshold[i * pixels + p], byte > 127 ? 1 : 0);
-        const auto words = cases::reference_words(12, RandomPurpose::binarization, 0, static_cast<std::uint32_t>(i),
-                                                  static_cast<std::uint32_t>(p));
+        const auto words = cases::reference_words(
+            12, RandomPurpose::binarization, 0, static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(p));
         ASSERT_EQ(fixed[i * pixels + p], cases::reference_uniform(words[p % 4]) < byte / 255.0 ? 1 : 0);
       }
     EXPECT_EQ(gather(Binarize::fixed, 3), fixed);

@@ -26,14 +26,16 @@ struct Reference {
     if (decayed && o.kind != OptimizerKind::adamw) g += 2 * o.l2 * p;
     if (adam) {
       m = o.beta1 * m + (1 - o.beta1) * g, v = o.beta2 * v + (1 - o.beta2) * g * g;
-      p -= o.learning_rate * (m / (1 - std::pow(o.beta1, t))) / (std::sqrt(v / (1 - std::pow(o.beta2, t))) + o.epsilon);
+      p -= o.learning_rate * (m / (1 - std::pow(o.beta1, t))) /
+           (std::sqrt(v / (1 - std::pow(o.beta2, t))) + o.epsilon);
     } else if (o.kind == OptimizerKind::sgd) {
       m = o.beta1 * m + g, p -= o.learning_rate * m;
     } else if (o.kind == OptimizerKind::adagrad) {
       v += g * g, p -= o.learning_rate * g / (std::sqrt(v) + o.epsilon);
     } else {
       v = o.beta2 * v + (1 - o.beta2) * g * g;
-      p -= o.learning_rate * g / (o.kind == OptimizerKind::rmsprop ? std::sqrt(v) + o.epsilon : std::sqrt(v + o.epsilon));
+      p -= o.learning_rate * g /
+           (o.kind == OptimizerKind::rmsprop ? std::sqrt(v) + o.epsilon : std::sqrt(v + o.epsilon));
     }
   }
 };
@@ -43,7 +45,8 @@ void train(Model& model, Optimizer& optimizer, int steps) {
     const double* g = kGradients[t % 3];
     optimizer.zero_grad();
     const Tensor gw = Tensor::from(std::vector<float>{float(g[0]), float(g[1]), float(g[2])}, {3, 1});
-    add(sum(multiply(model.weight, gw.to(model.weight.device()))), affine(sum(model.bias), g[3], 0)).backward();
+    add(sum(multiply(model.weight, gw.to(model.weight.device()))), affine(sum(model.bias), g[3], 0))
+        .backward();
     optimizer.step();
   }
 }
@@ -71,13 +74,13 @@ TEST_P(Kinds, FollowTheirPapers) {
         for (int t = 1; t <= 20; ++t)
           for (int i = 0; i < 4; ++i) expected[i].update(kGradients[(t - 1) % 3][i], t, i < 3 || biases);
         const auto weights = model.weight.value().to_doubles();
-        for (int i = 0; i < 3; ++i) EXPECT_NEAR(weights[i], expected[i].p, 2e-6 * std::fabs(expected[i].p) + 2e-6);
+        for (int i = 0; i < 3; ++i)
+          EXPECT_NEAR(weights[i], expected[i].p, 2e-6 * std::fabs(expected[i].p) + 2e-6);
         EXPECT_NEAR(model.bias.value().item(), expected[3].p, 2e-6 * std::fabs(expected[3].p) + 2e-6);
       }
 }
-INSTANTIATE_TEST_SUITE_P(Optimizer, Kinds, testing::Range(0, 6), [](const auto& i) {
-  return std::string(name(OptimizerKind(i.param)));
-});
+INSTANTIATE_TEST_SUITE_P(Optimizer, Kinds, testing::Range(0, 6),
+                         [](const auto& i) { return std::string(name(OptimizerKind(i.param))); });
 
 TEST(Optimizer, ClipsByGlobalNorm) {
   Model model;
@@ -109,7 +112,8 @@ TEST(Optimizer, ResumesBitForBit) {
   train(straight, a, 6);
   train(first, b, 3);
   Model second;
-  second.weight = Variable(first.weight.value().clone(), true), second.bias = Variable(first.bias.value().clone(), true);
+  second.weight = Variable(first.weight.value().clone(), true),
+  second.bias = Variable(first.bias.value().clone(), true);
   Optimizer c(second.parameters(), o);
   c.restore(b.steps(), b.state1().clone(), b.state2().clone());
   train(second, c, 3);

@@ -38,7 +38,7 @@ TEST(Manifold, FirstDimensionGrowsToTheRightAndSecondUpwards) {
   EXPECT_NEAR(image.pixels[0], low, 1);
   EXPECT_NEAR(image.pixels[2], middle, 1);
   EXPECT_NEAR(image.pixels[4], high, 1);
-  EXPECT_NEAR(image.pixels[1], high, 1);           // the top row has the largest z2
+  EXPECT_NEAR(image.pixels[1], high, 1);  // the top row has the largest z2
   EXPECT_NEAR(image.pixels[2 * 6 + 1], low, 1);
 }
 

@@ -19,7 +19,9 @@ TEST(Philox, PublishedKnownAnswers) {
   const Answer answers[] = {
       {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
       {{~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-      {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}, {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
+      {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+       {0xa4093822, 0x299f31d0},
+       {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
   };
   for (const Answer& a : answers) {
     const std::uint64_t key = std::uint64_t{a.key[1]} << 32 | a.key[0];
@@ -51,7 +53,8 @@ TEST(Random, PurposesSeedsTimesAndSamplesDiffer) {
   Noise seed = base, purpose = base, time = base, sample = base;
   seed.seed = 2, purpose.purpose = RandomPurpose::prior, time.clock.step = 1, sample.first_sample = 1;
   std::set<std::vector<float>> distinct;
-  for (const Noise& n : {base, seed, purpose, time, sample}) distinct.insert(random_normal({1, 8}, n).to_vector());
+  for (const Noise& n : {base, seed, purpose, time, sample})
+    distinct.insert(random_normal({1, 8}, n).to_vector());
   EXPECT_EQ(distinct.size(), 5u);
 }
 
@@ -100,7 +103,8 @@ TEST(Shuffle, BatchesAreSpreadOverTheDataSet) {
     for (std::uint32_t first = 0; first < n; first += batch, ++batches) {
       double mean = 0;
       for (std::uint32_t i = 0; i < batch; ++i) mean += shuffled_index(first + i, n, 7, epoch);
-      const double deviation = (mean / batch - (n - 1) / 2.0) / (n / std::sqrt(12.0) / std::sqrt(double{batch}));
+      const double deviation =
+          (mean / batch - (n - 1) / 2.0) / (n / std::sqrt(12.0) / std::sqrt(double{batch}));
       squares += deviation * deviation;
     }
   EXPECT_NEAR(squares / batches, 1.0, 0.15);

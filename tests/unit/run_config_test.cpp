@@ -20,7 +20,8 @@ CommandLine parse(std::vector<std::string> arguments) {
   std::vector<char*> argv;
   for (std::string& a : arguments) argv.push_back(a.data());
   argv.push_back(nullptr);
-  return parse_command_line(static_cast<int>(arguments.size()), argv.data(), "program", "A program.", presets());
+  return parse_command_line(static_cast<int>(arguments.size()), argv.data(), "program", "A program.",
+                            presets());
 }
 
 TEST(CommandLine, PresetsAreStartingPointsAndFlagsOverrideThem) {
@@ -39,10 +40,18 @@ TEST(CommandLine, AnOptimizerBringsItsUsualSettings) {
 }
 
 TEST(CommandLine, MistakesAreErrors) {
-  for (const std::vector<std::string>& arguments :
-       {std::vector<std::string>{"--no-such-flag"}, {"--preset", "nothing"}, {"--batch-size", "0"}, {"--batch-size", "x"},
-        {"--epochs", "-1"}, {"--latent", "0"}, {"--activation", "swish"}, {"--hidden", "0"}, {"--learning-rate", "0"},
-        {"--seed"}, {"--config", "/no/such/file"}, {"stray"}}) {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--no-such-flag"},
+                                                    {"--preset", "nothing"},
+                                                    {"--batch-size", "0"},
+                                                    {"--batch-size", "x"},
+                                                    {"--epochs", "-1"},
+                                                    {"--latent", "0"},
+                                                    {"--activation", "swish"},
+                                                    {"--hidden", "0"},
+                                                    {"--learning-rate", "0"},
+                                                    {"--seed"},
+                                                    {"--config", "/no/such/file"},
+                                                    {"stray"}}) {
     testing::internal::CaptureStderr();
     EXPECT_EQ(parse(arguments).exit_code, 2) << arguments[0];
     const std::string message = testing::internal::GetCapturedStderr();
@@ -62,10 +71,11 @@ TEST(CommandLine, HelpNamesFlagsAndPresets) {
 TEST(ConfigFile, GivesTheSameRunBack) {
   const test::TemporaryFolder folder;
   const auto path = folder.path() / "config.toml";
-  const RunConfig before = parse({"--preset", "other", "--seed", "123456789012345678", "--beta", "0.30000000000000004",
-                                  "--hidden", "5", "--decoder-hidden", "6,7", "--binarize", "dynamic", "--activation",
-                                  "tanh", "--frozen-noise", "--out", "a folder/x", "--optimizer", "adamw"})
-                               .config;
+  const RunConfig before =
+      parse({"--preset", "other", "--seed", "123456789012345678", "--beta", "0.30000000000000004", "--hidden",
+             "5", "--decoder-hidden", "6,7", "--binarize", "dynamic", "--activation", "tanh",
+             "--frozen-noise", "--out", "a folder/x", "--optimizer", "adamw"})
+          .config;
   io::write_file(path, to_toml(before, "program"));
   const RunConfig after = parse({"--config", path.string()}).config;
   EXPECT_EQ(to_toml(after, "program"), to_toml(before, "program"));

@@ -50,7 +50,8 @@ TEST(Tensor, ViewsForeignMemoryWithoutOwningIt) {
     t.fill(7);
   }
   EXPECT_EQ(memory[3], 7);
-  EXPECT_NE(message_of([] { Tensor::view(nullptr, {1}, DType::f32, Device::cpu()); }).find("[view]"), std::string::npos);
+  EXPECT_NE(message_of([] { Tensor::view(nullptr, {1}, DType::f32, Device::cpu()); }).find("[view]"),
+            std::string::npos);
 }
 
 TEST(Tensor, ConvertsTypes) {
@@ -63,7 +64,8 @@ TEST(Tensor, ConvertsTypes) {
 
 TEST(Tensor, ErrorsNameOperationAndShapes) {
   const Tensor t = Tensor::zeros({3, 2});
-  EXPECT_EQ(message_of([&] { t.reshape({5}); }), "[reshape] expected 6 elements, got [5] for f32[3, 2] on cpu");
+  EXPECT_EQ(message_of([&] { t.reshape({5}); }),
+            "[reshape] expected 6 elements, got [5] for f32[3, 2] on cpu");
   EXPECT_NE(message_of([&] { t.slice(2, 2); }).find("f32[3, 2]"), std::string::npos);
   EXPECT_NE(message_of([&] { t.item(); }).find("one element"), std::string::npos);
   EXPECT_NE(message_of([&] { t.data_as<double>(); }).find("expected f64"), std::string::npos);

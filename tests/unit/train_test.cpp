@@ -44,11 +44,13 @@ Plan small_setup(Device device = Device::cpu()) {
 
 struct Session {
   explicit Session(const Plan& s)
-      : model([&] {
-          VaeOptions o = s.model;
-          o.initializer.seed = s.seed;
-          return o;
-        }(), s.device),
+      : model(
+            [&] {
+              VaeOptions o = s.model;
+              o.initializer.seed = s.seed;
+              return o;
+            }(),
+            s.device),
         optimizer(model.parameters(), s.optimizer),
         trainer(model, optimizer, bars(s.images).to(s.device), bars(64).to(s.device), [&] {
           TrainOptions o = s.train;
@@ -105,7 +107,8 @@ TEST(Trainer, CudaFollowsTheCpuStepByStep) {
     for (int epoch = 0; epoch < 3; ++epoch) {
       const EpochResult a = cpu.trainer.run_epoch(), b = cuda.trainer.run_epoch();
       const double scale = std::fabs(a.train.reconstruction) + a.train.kl;
-      EXPECT_TRUE(std::fabs(a.train.loss - b.train.loss) <= 2e-5 * scale) << a.train.loss << " and " << b.train.loss;
+      EXPECT_TRUE(std::fabs(a.train.loss - b.train.loss) <= 2e-5 * scale)
+          << a.train.loss << " and " << b.train.loss;
       EXPECT_TRUE(std::fabs(a.validation.loss - b.validation.loss) <= 2e-5 * scale);
       EXPECT_TRUE(std::fabs(a.validation.kl - b.validation.kl) <= 2e-5 * scale);
     }
@@ -158,7 +161,8 @@ TEST(Trainer, ADivergedRunNamesItsStep) {
   }
 }
 
-// The ELBO of a fixed model, against sums over the images in plain doubles with the noise of the same samples.
+// The ELBO of a fixed model, against sums over the images in plain doubles with the noise of the same
+// samples.
 TEST(Trainer, EvaluationIsTheMeanOverImagesWhateverTheBatch) {
   double losses[3];
   int i = 0;
@@ -228,8 +232,9 @@ TEST(Vae, ParametersAreCountedAndNamed) {
   EXPECT_EQ(model.parameter_count(), 404244);  // 784-256-(2, 2), 2-256-784
   std::vector<std::string> names;
   for (const Parameter& p : model.parameters()) names.push_back(p.name);
-  EXPECT_EQ(names, (std::vector<std::string>{"encoder.0.weight", "encoder.0.bias", "posterior.weight", "posterior.bias",
-                                             "decoder.0.weight", "decoder.0.bias", "output.weight", "output.bias"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"encoder.0.weight", "encoder.0.bias", "posterior.weight",
+                                             "posterior.bias", "decoder.0.weight", "decoder.0.bias",
+                                             "output.weight", "output.bias"}));
   o.encoder_widths = {200}, o.likelihood = gaussian_likelihood(), o.pixels = 560;
   EXPECT_EQ(Vae(o, Device::cpu()).parameter_count(), 338724);  // FLEX on Frey
   o = {}, o.encoder_widths = {200, 100}, o.latent = 2;
