@@ -75,31 +75,16 @@ HWY_INLINE void finish(const Skinny& g, std::int64_t i, std::int64_t j, float su
   if (g.accumulate) sum += c;
   c = g.relu ? math::activate(Activation::relu, sum) : sum;
 }
-// Ends elements (i, j) on, but for the first `skip`, which are done. Not inline: the sums around would leave
-// their registers.
-HWY_NOINLINE void finish_lanes(const Skinny& g, std::int64_t i, std::int64_t j, std::int64_t skip, V sum) {
-  HWY_ALIGN float lanes[kLanes];
-  hn::Store(sum, D(), lanes);
-  for (std::int64_t lane = skip; lane < kLanes; ++lane) finish(g, i, j + lane, lanes[lane]);
-}
-// The same for whole vectors of c where it is contiguous in j. A loop for each step: one for all is not unrolled.
-template <int R, int W>
-HWY_INLINE void finish_vectors(const Skinny& g, std::int64_t i, std::int64_t j, V (&sum)[R][W]) {
-  const D d;
-  const std::int64_t c_i = g.c_i;
-  float* c = g.c + i * c_i + j;
-  const auto each = [&](const auto& body) HWY_ATTR {
-    for (int r = 0; r < R; ++r)
-      for (int w = 0; w < W; ++w) body(sum[r][w], c + r * c_i + w * kLanes, w * kLanes);
-  };
-  if (const float* bias = g.bias ? g.bias + j : nullptr)
-    each([=](V& v, float*, std::int64_t w) HWY_ATTR { v = hn::Add(v, hn::LoadU(d, bias + w)); });
-  if (g.accumulate) each([=](V& v, float* to, std::int64_t) HWY_ATTR { v = hn::Add(v, hn::LoadU(d, to)); });
-  if (g.relu) each([=](V& v, float*, std::int64_t) HWY_ATTR { v = activate<Activation::relu>(v); });
-  each([=](V& v, float* to, std::int64_t) HWY_ATTR { hn::StoreU(v, d, to); });
+// Ends a tile of c whose sums are in `sums`, but for its first `skip` columns, which are done.
+template <int R, int Width>
+HWY_NOINLINE void finish_tile(const Skinny& g, std::int64_t i, std::int64_t j, std::int64_t skip,
+                              const float* sums) {
+  for (std::int64_t r = 0; r < R; ++r)
+    for (std::int64_t w = skip; w < Width; ++w) finish(g, i + r, j + w, sums[r * Width + w]);
 }
 
-// R rows of c and W vectors of columns, as the sum of the outer products of x's columns and y's rows.
+// R rows of c and W vectors of columns, as the sum of the outer products of x's columns and y's rows. The loops
+// over sums do one thing each: the compiler unrolls them only then, and keeps the sums in registers.
 template <int R, int W>
 HWY_INLINE void outer_tile(const Skinny& g, std::int64_t i, std::int64_t j, std::int64_t skip = 0) {
   const D d;
@@ -107,17 +92,36 @@ HWY_INLINE void outer_tile(const Skinny& g, std::int64_t i, std::int64_t j, std:
   for (int r = 0; r < R; ++r)
     for (int w = 0; w < W; ++w) sum[r][w] = hn::Zero(d);
   const float *x = g.x + i * g.x_i, *y = g.y + j;
-  for (std::int64_t p = 0; p < g.k; ++p, x += g.x_p, y += g.y_p) {
+  const std::int64_t x_i = g.x_i, x_p = g.x_p, y_p = g.y_p, c_i = g.c_i;
+  for (std::int64_t p = 0; p < g.k; ++p, x += x_p, y += y_p) {
     V row[W];
     for (int w = 0; w < W; ++w) row[w] = hn::LoadU(d, y + w * kLanes);
     for (int r = 0; r < R; ++r) {
-      const V element = hn::Set(d, x[r * g.x_i]);
+      const V element = hn::Set(d, x[r * x_i]);
       for (int w = 0; w < W; ++w) sum[r][w] = hn::MulAdd(element, row[w], sum[r][w]);
     }
   }
-  if (skip == 0 && g.c_j == 1) return finish_vectors(g, i, j, sum);
+  if (skip > 0 || g.c_j != 1) {
+    HWY_ALIGN float sums[R * W * kLanes];
+    for (int r = 0; r < R; ++r)
+      for (int w = 0; w < W; ++w) hn::Store(sum[r][w], d, sums + (r * W + w) * kLanes);
+    return finish_tile<R, W * kLanes>(g, i, j, skip, sums);
+  }
+  float* c = g.c + i * c_i + j;
+  if (const float* bias = g.bias) {
+    for (int r = 0; r < R; ++r)
+      for (int w = 0; w < W; ++w) sum[r][w] = hn::Add(sum[r][w], hn::LoadU(d, bias + j + w * kLanes));
+  }
+  if (g.accumulate) {
+    for (int r = 0; r < R; ++r)
+      for (int w = 0; w < W; ++w) sum[r][w] = hn::Add(sum[r][w], hn::LoadU(d, c + r * c_i + w * kLanes));
+  }
+  if (g.relu) {
+    for (int r = 0; r < R; ++r)
+      for (int w = 0; w < W; ++w) sum[r][w] = activate<Activation::relu>(sum[r][w]);
+  }
   for (int r = 0; r < R; ++r)
-    for (int w = 0; w < W; ++w) finish_lanes(g, i + r, j + w * kLanes, skip, sum[r][w]);
+    for (int w = 0; w < W; ++w) hn::StoreU(sum[r][w], d, c + r * c_i + w * kLanes);
 }
 // R rows of c: wide tiles while they fit (eight sums at once or so keep both multipliers busy), then single
 // vectors, the last of which reaches back over columns that are done.
