@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "apps/common/train_app.h"
 #include "gpuvae/train.h"
 
 namespace gpuvae {
@@ -91,8 +92,9 @@ void measure(int threads, OptimizerKind kind) {
 }  // namespace
 }  // namespace gpuvae
 
-int main() {
+int main(int, char** argv) {
   using namespace gpuvae;
+  apps::calm_openmp(argv);  // as the programs run
   fmt::print("784-256-2-256-784, batch {}, f32, {}\nmedians of {} rounds of {} steps, taken in turns\n\n",
              kBatch, Device::cpu().description(), kRounds, kSteps);
   fmt::print(

@@ -139,7 +139,7 @@ int run_guarded(const std::string& program, const std::function<void()>& body) {
 }
 
 void calm_openmp(char** argv) {
-  constexpr const char* kSpins = "1000";  // about the gaps within a step: see bench/NOTES.md
+  constexpr const char* kSpins = "2000";  // about the gaps within a step: see bench/NOTES.md
   if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
   setenv("GOMP_SPINCOUNT", kSpins, 1);
   execv("/proc/self/exe", argv);  // returns only if it failed: then the default must do

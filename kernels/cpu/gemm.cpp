@@ -12,6 +12,7 @@
 #include "kernels/cpu/bias_activation.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/skinny_gemm.h"
 #include "kernels/math/activation.h"
 
 namespace gpuvae::kernels {
@@ -152,6 +153,7 @@ void CpuBackend::gemm(const GemmArgs& g, StreamHandle) {
   if (g.m == 0 || g.n == 0) return;
   if (g.dtype == DType::f64) return gemm_plain<double>(g);
   if (g.k == 0) return gemm_plain<float>(g);
+  if (skinny_gemm(g)) return;
   try {
     gemm_f32(g);
   } catch (const dnnl::error& error) {

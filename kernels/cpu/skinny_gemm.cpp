@@ -1,5 +1,5 @@
-// Matrix products with a short side in one pass over the long ones. Where vectors would run across the rows of a
-// matrix, that matrix is short enough to be transposed on the stack first.
+// Matrix products with a short side in one pass over the long ones. Where vectors would run across the rows
+// of a matrix, that matrix is short enough to be transposed on the stack first.
 #include "kernels/cpu/skinny_gemm.h"
 
 #include <algorithm>
@@ -24,8 +24,8 @@ namespace {
 // The most elements of a matrix transposed on the stack: 32 KiB.
 constexpr std::int64_t kMostTransposed = 8192;
 
-// c(i, j) = finish(sum over p below k of x(i, p) y(p, j)) for i below `rows` and j below `columns`. Strides lead
-// from one i, p or j to the next.
+// c(i, j) = finish(sum over p below k of x(i, p) y(p, j)) for i below `rows` and j below `columns`. Strides
+// lead from one i, p or j to the next.
 struct Skinny {
   std::int64_t rows, columns, k;
   const float *x, *y;
@@ -35,27 +35,29 @@ struct Skinny {
   std::int64_t bias_i, bias_j;
   bool accumulate, relu;
 
-  explicit Skinny(const GemmArgs& g)
-      : rows(g.m), columns(g.n), k(g.k), x(as<float>(g.a)), y(as<float>(g.b)), c(as<float>(g.c)),
-        x_i(g.transpose_a ? 1 : g.k), x_p(g.transpose_a ? g.m : 1), y_p(g.transpose_b ? 1 : g.n),
-        y_j(g.transpose_b ? g.k : 1), c_i(g.n), c_j(1), bias(as<float>(g.bias)), bias_i(0), bias_j(1),
-        accumulate(g.accumulate), relu(g.activation == Activation::relu) {}
-
   // The same product as c' = y' x'.
   void transpose() {
     std::swap(rows, columns), std::swap(x, y), std::swap(c_i, c_j), std::swap(bias_i, bias_j);
     std::swap(x_i, y_j), std::swap(x_p, y_p);
   }
-  // Lays y out anew in `buffer`, by columns (contiguous in p) or by rows (contiguous in j).
-  void copy_y(float* buffer, bool by_columns) {
-    const std::int64_t p_stride = by_columns ? 1 : columns, j_stride = by_columns ? k : 1;
-    const std::int64_t outer = by_columns ? columns : k, inner = by_columns ? k : columns;
-    const std::int64_t from_outer = by_columns ? y_j : y_p, from_inner = by_columns ? y_p : y_j;
-    for (std::int64_t o = 0; o < outer; ++o)
-      for (std::int64_t i = 0; i < inner; ++i) buffer[o * inner + i] = y[o * from_outer + i * from_inner];
+  // Lays y out anew in `buffer`, contiguous in j, or in p with `p_stride` 1.
+  void copy_y(float* buffer, std::int64_t p_stride, std::int64_t j_stride) {
+    for (std::int64_t p = 0; p < k; ++p)
+      for (std::int64_t j = 0; j < columns; ++j) buffer[p * p_stride + j * j_stride] = y[p * y_p + j * y_j];
     y = buffer, y_p = p_stride, y_j = j_stride;
   }
 };
+
+Skinny skinny(const GemmArgs& g) {
+  Skinny s{};
+  s.rows = g.m, s.columns = g.n, s.k = g.k;
+  s.x = as<float>(g.a), s.x_i = g.transpose_a ? 1 : g.k, s.x_p = g.transpose_a ? g.m : 1;
+  s.y = as<float>(g.b), s.y_p = g.transpose_b ? 1 : g.n, s.y_j = g.transpose_b ? g.k : 1;
+  s.c = as<float>(g.c), s.c_i = g.n, s.c_j = 1;
+  s.bias = as<float>(g.bias), s.bias_j = 1;
+  s.accumulate = g.accumulate, s.relu = g.activation == Activation::relu;
+  return s;
+}
 
 }  // namespace
 }  // namespace gpuvae::kernels
@@ -75,16 +77,15 @@ HWY_INLINE void finish(const Skinny& g, std::int64_t i, std::int64_t j, float su
   if (g.accumulate) sum += c;
   c = g.relu ? math::activate(Activation::relu, sum) : sum;
 }
-// Ends a tile of c whose sums are in `sums`, but for its first `skip` columns, which are done.
-template <int R, int Width>
-HWY_NOINLINE void finish_tile(const Skinny& g, std::int64_t i, std::int64_t j, std::int64_t skip,
-                              const float* sums) {
-  for (std::int64_t r = 0; r < R; ++r)
-    for (std::int64_t w = skip; w < Width; ++w) finish(g, i + r, j + w, sums[r * Width + w]);
+// Ends a tile of c whose sums are in memory, but for its first `skip` columns, which are done.
+HWY_NOINLINE void finish_tile(const Skinny& g, std::int64_t i, std::int64_t j, std::int64_t rows,
+                              std::int64_t width, std::int64_t skip, const float* sums) {
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t w = skip; w < width; ++w) finish(g, i + r, j + w, sums[r * width + w]);
 }
 
-// R rows of c and W vectors of columns, as the sum of the outer products of x's columns and y's rows. The loops
-// over sums do one thing each: the compiler unrolls them only then, and keeps the sums in registers.
+// R rows of c and W vectors of columns, as the sum of the outer products of x's columns and y's rows. The
+// loops over sums do one thing each: the compiler unrolls them only then, and keeps the sums in registers.
 template <int R, int W>
 HWY_INLINE void outer_tile(const Skinny& g, std::int64_t i, std::int64_t j, std::int64_t skip = 0) {
   const D d;
@@ -101,11 +102,11 @@ HWY_INLINE void outer_tile(const Skinny& g, std::int64_t i, std::int64_t j, std:
       for (int w = 0; w < W; ++w) sum[r][w] = hn::MulAdd(element, row[w], sum[r][w]);
     }
   }
-  if (skip > 0 || g.c_j != 1) {
+  if (skip > 0 || g.c_j != 1 || (g.bias && g.bias_j != 1)) {
     HWY_ALIGN float sums[R * W * kLanes];
     for (int r = 0; r < R; ++r)
       for (int w = 0; w < W; ++w) hn::Store(sum[r][w], d, sums + (r * W + w) * kLanes);
-    return finish_tile<R, W * kLanes>(g, i, j, skip, sums);
+    return finish_tile(g, i, j, R, W * kLanes, skip, sums);
   }
   float* c = g.c + i * c_i + j;
   if (const float* bias = g.bias) {
@@ -142,6 +143,11 @@ void sum_outer_products(const Skinny& g) {
   if (g.rows - i == 1) outer_rows<1>(g, i);
 }
 
+// How the last vector of a sum is read: it ends where the sum does, and what was added before counts as zero.
+struct Rest {
+  hn::Mask<D> rest;
+  HWY_INLINE V load(const float* from) const { return hn::IfThenElseZero(rest, hn::LoadU(D(), from)); }
+};
 // R rows and C columns of c as dot products.
 template <int R, int C>
 HWY_INLINE void dot_tile(const Skinny& g, std::int64_t i, std::int64_t j) {
@@ -150,14 +156,17 @@ HWY_INLINE void dot_tile(const Skinny& g, std::int64_t i, std::int64_t j) {
   for (int r = 0; r < R; ++r)
     for (int c = 0; c < C; ++c) sum[r][c] = hn::Zero(d);
   const float *x = g.x + i * g.x_i, *y = g.y + j * g.y_j;
-  each_vector<float>(0, g.k, [&](auto access, std::int64_t p) HWY_ATTR {
+  const auto add = [&](auto access, std::int64_t p) HWY_ATTR {
     V column[C];
     for (int c = 0; c < C; ++c) column[c] = access.load(y + c * g.y_j + p);
     for (int r = 0; r < R; ++r) {
       const V row = access.load(x + r * g.x_i + p);
       for (int c = 0; c < C; ++c) sum[r][c] = hn::MulAdd(row, column[c], sum[r][c]);
     }
-  });
+  };
+  std::int64_t p = 0;
+  for (; p + kLanes <= g.k; p += kLanes) add(Whole<float>{}, p);
+  if (p < g.k) add(Rest{hn::Not(hn::FirstN(d, static_cast<std::size_t>(p + kLanes - g.k)))}, g.k - kLanes);
   for (int r = 0; r < R; ++r)
     for (int c = 0; c < C; ++c) finish(g, i + r, j + c, hn::GetLane(hn::SumOfLanes(d, sum[r][c])));
 }
@@ -167,7 +176,7 @@ void dot_rows(const Skinny& g, std::int64_t i) {
   for (; j + 2 <= g.columns; j += 2) dot_tile<R, 2>(g, i, j);
   if (j < g.columns) dot_tile<R, 1>(g, i, j);
 }
-// Needs x and y contiguous in p.
+// Needs x and y contiguous in p, and k enough for a vector.
 void dot_products(const Skinny& g) {
   std::int64_t i = 0;
   for (; i + 4 <= g.rows; i += 4) dot_rows<4>(g, i);
@@ -176,8 +185,8 @@ void dot_products(const Skinny& g) {
 
 void SkinnyGemm(Skinny& g, bool dots) {
   std::array<float, kMostTransposed> buffer;
-  if (dots && g.y_p != 1) g.copy_y(buffer.data(), true);
-  if (!dots && g.y_j != 1) g.copy_y(buffer.data(), false);
+  if (dots && g.y_p != 1) g.copy_y(buffer.data(), 1, g.k);
+  if (!dots && g.y_j != 1) g.copy_y(buffer.data(), g.columns, 1);
   dots ? dot_products(g) : sum_outer_products(g);
 }
 
@@ -188,24 +197,38 @@ HWY_AFTER_NAMESPACE();
 namespace gpuvae::kernels {
 namespace {
 HWY_EXPORT(SkinnyGemm);
+
+enum class Form { none, dots, dots_transposed, outer, outer_transposed };
+// Where each form beats oneDNN, as measured on one thread and two, on AVX2.
+Form form_of(const GemmArgs& g) {
+  constexpr std::int64_t kShort = 10, kFewDots = 8, kLongSum = 64, kLeastColumns = 16, kMostWork = 262'144;
+  constexpr std::int64_t kMostElements = 131'072;  // from where threads pay, for want of cache
+  if (std::min({g.m, g.n, g.k}) > kShort || g.m * g.n * g.k > kMostWork) return Form::none;
+  if (std::max({g.m * g.n, g.m * g.k, g.k * g.n}) > kMostElements) return Form::none;
+  // To transpose b costs about as much as to multiply it by two rows of a.
+  const bool transposable = g.k * g.n <= kMostTransposed;
+  if (!g.transpose_a && g.k >= kLongSum) {
+    if (g.n <= kFewDots && g.m >= g.n && (g.transpose_b || transposable)) return Form::dots;
+    if (g.m <= kFewDots && g.transpose_b) return Form::dots_transposed;
+  }
+  if (g.n >= kLeastColumns) {
+    const bool outer = !g.transpose_b || (transposable && g.m >= 2 * g.k);
+    return outer ? Form::outer : Form::none;
+  }
+  return g.transpose_a && g.m >= kLeastColumns && g.n <= kShort ? Form::outer_transposed : Form::none;
 }
+}  // namespace
 
 bool skinny_gemm(const GemmArgs& g) {
-  // FORM CHOICE (to be measured)
-  extern int skinny_force;
-  if (skinny_force < 0) return false;
-  Skinny s(g);
-  const bool fused = g.activation == Activation::identity || g.activation == Activation::relu;
-  if (!fused) s.bias = nullptr;
-  bool dots = false;
-  const int force = skinny_force;
-  if (force == 1) dots = true;                 // dots
-  if (force == 2) s.transpose();               // outer, swapped
-  if (force == 3) { dots = true; s.transpose(); }
-  if (dots && (s.x_p != 1 || (s.y_p != 1 && s.k * s.columns > kMostTransposed))) return false;
-  if (!dots && (s.columns < 16 || (s.y_j != 1 && s.k * s.columns > kMostTransposed))) return false;
-  HWY_DYNAMIC_DISPATCH(SkinnyGemm)(s, dots);
-  if (!fused) add_bias_and_activate(g);
+  const Form form = form_of(g);
+  if (form == Form::none) return false;
+  Skinny product = skinny(g);
+  // Other activations have a pass of their own, which adds the bias too.
+  const bool finished = g.activation == Activation::identity || g.activation == Activation::relu;
+  if (!finished) product.bias = nullptr;
+  if (form == Form::dots_transposed || form == Form::outer_transposed) product.transpose();
+  HWY_DYNAMIC_DISPATCH(SkinnyGemm)(product, form == Form::dots || form == Form::dots_transposed);
+  if (!finished) add_bias_and_activate(g);
   return true;
 }
 }  // namespace gpuvae::kernels
