@@ -34,9 +34,10 @@ deps:
 	  fi; \
 	fi
 
-# Where a training step's time goes, beside the bare matrix products of the same step.
+# A training step beside the bare matrix products of the same step; then each fused operation beside its composed twin.
 bench: build
 	$(BUILD)/bin/step_bench
+	$(BUILD)/bin/operations_bench --benchmark_filter='/(fused|composed)'
 
 # The published losses on real MNIST, three seeds; minutes. Wants the data: data/fetch.sh, or GPUVAE_DATA_DIR.
 reproduce: build

@@ -30,10 +30,11 @@ void add_choice(CLI::App& app, const std::string& flag, E& value, E last, const 
          },
          description)
       ->check(CLI::IsMember([last] {
-        std::vector<std::string> all;
-        for (int i = 0; i <= static_cast<int>(last); ++i) all.emplace_back(name(static_cast<E>(i)));
-        return all;
-      }()))
+                std::vector<std::string> all;
+                for (int i = 0; i <= static_cast<int>(last); ++i) all.emplace_back(name(static_cast<E>(i)));
+                return all;
+              }())
+                  .description(""))
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
       ->type_name(listed(last))
       ->default_str(std::string(name(value)))
@@ -94,7 +95,8 @@ void bind_run(CLI::App& app, RunConfig& c) {
   b.value("--seed", c.seed, "of weights, order and noise; a run repeats bit for bit", "N");
   b.value("--device", c.device, "auto (a GPU if there is one), cpu, cuda or cuda:N", "DEVICE");
   b.value("--out", c.out, "folder for pictures, metrics and model [runs/PROGRAM-PRESET]", "FOLDER");
-  b.value("--epochs", c.epochs, "passes over the training set", "N")->check(CLI::Range(0, 1'000'000));
+  b.value("--epochs", c.epochs, "passes over the training set", "N")
+      ->check(CLI::Range(0, 1'000'000, "0 or more"));
   b.group = "Data";
   b.value("--data-dir", c.data_dir, "where the data files are [$GPUVAE_DATA_DIR, then data/]", "FOLDER");
   b.flag("--builtin-data", c.builtin_data, "use the built-in procedural data set");
@@ -117,7 +119,7 @@ void bind_model(CLI::App& app, RunConfig& c) {
   b.choice("--posterior-scale", c.posterior_scale, PosteriorScale::softplus,
            "what the encoder puts out beside the mean");
   b.value("--likelihood", c.likelihood, "p(x | z)", "bernoulli|gaussian")
-      ->check(CLI::IsMember({"bernoulli", "gaussian"}));
+      ->check(CLI::IsMember({"bernoulli", "gaussian"}).description(""));
   b.value("--log-variance-low", c.log_variance_low, "the Gaussian's log variance is clipped here", "X");
   b.value("--log-variance-high", c.log_variance_high, "and here", "X");
   b.choice("--init", c.init, WeightInit::two_over_root_fan_in, "how weights are drawn");
@@ -166,7 +168,7 @@ void bind(CLI::App& app, RunConfig& c, const std::vector<Preset>& presets) {
                      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
                      ->type_name("NAME")
                      ->group("Run");
-  if (!preset_names.empty()) preset->check(CLI::IsMember(preset_names));
+  if (!preset_names.empty()) preset->check(CLI::IsMember(preset_names).description(""));
   app.set_config("--config", "", "a run folder's config.toml: repeats that run")
       ->type_name("FILE")
       ->group("Run");
@@ -191,35 +193,47 @@ void settle_optimizer(const CLI::App& app, RunConfig& c) {
   settle("--l2", &OptimizerOptions::l2);
 }
 
+// A first reading, for the preset alone, on the command line or in the file: the real one starts from it, and
+// reports what is wrong.
+std::string preset_asked_for(int argc, char** argv, const std::string& program,
+                             const std::vector<Preset>& presets) {
+  RunConfig scratch;
+  CLI::App app("", program);
+  bind(app, scratch, presets);
+  app.set_help_flag();
+  app.allow_extras();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError&) {
+  }
+  return scratch.preset;
+}
+
 }  // namespace
 
 CommandLine parse_command_line(int argc, char** argv, const std::string& program,
                                const std::string& description, const std::vector<Preset>& presets) {
   CommandLine result;
   RunConfig& config = result.config;
-  // The first reading finds the preset, on the command line or in the file; the second starts from it.
-  for (int reading = 0; reading < 2; ++reading) {
-    CLI::App app(description, program);
-    app.footer(preset_list(presets));
-    if (reading == 1) {
-      const auto chosen =
-          std::find_if(presets.begin(), presets.end(), [&](auto& p) { return p.name == config.preset; });
-      config = chosen->config;
-      config.preset = chosen->name;
-    }
-    bind(app, config, presets);
-    try {
-      app.parse(argc, argv);
-    } catch (const CLI::CallForHelp& help) {
-      result.exit_code = app.exit(help);
-      return result;
-    } catch (const CLI::ParseError& error) {
-      std::fprintf(stderr, "%s: %s (see --help)\n", program.c_str(), error.what());
-      result.exit_code = 2;
-      return result;
-    }
-    if (reading == 1) settle_optimizer(app, config);
+  const std::string asked = preset_asked_for(argc, argv, program, presets);
+  const auto chosen = std::find_if(presets.begin(), presets.end(), [&](auto& p) { return p.name == asked; });
+  const Preset& start = chosen != presets.end() ? *chosen : presets.front();
+  config = start.config;
+  config.preset = start.name;
+  CLI::App app(description, program);
+  app.footer(preset_list(presets));
+  bind(app, config, presets);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    result.exit_code = app.exit(help);
+    return result;
+  } catch (const CLI::ParseError& error) {
+    std::fprintf(stderr, "%s: %s (see --help)\n", program.c_str(), error.what());
+    result.exit_code = 2;
+    return result;
   }
+  settle_optimizer(app, config);
   if (config.out.empty()) config.out = "runs/" + program + "-" + config.preset;
   return result;
 }

@@ -60,8 +60,7 @@ class Run {
                           metric_comments(config_));
     Progress progress(config_.epochs, trainer_->images_per_epoch(), unit_of(config_));
     for (int epoch = 1; epoch <= config_.epochs; ++epoch) {
-      const EpochResult r = trainer_->run_epoch(
-          [&](std::int64_t images, const Losses& so_far) { progress.update(epoch, images, so_far.loss); });
+      const EpochResult r = run_epoch(epoch, progress);
       const Losses &t = r.train, &v = r.validation;
       metrics.append({double(r.epoch), t.loss, t.reconstruction, t.kl, v.loss, v.reconstruction, v.kl,
                       r.train_seconds, r.validation_seconds});
@@ -90,6 +89,18 @@ class Run {
                  config_.preset.c_str(), static_cast<unsigned long long>(config_.seed));
     if (config_.pixel_mean)
       std::fprintf(stderr, "loss    reconstruction is a mean over the pixels: this is not an ELBO\n");
+  }
+
+  // A run that diverges leaves the model of the last good epoch.
+  EpochResult run_epoch(int epoch, Progress& progress) {
+    try {
+      return trainer_->run_epoch(
+          [&](std::int64_t images, const Losses& so_far) { progress.update(epoch, images, so_far.loss); });
+    } catch (const Error& error) {
+      if (epoch == 1) throw;
+      throw std::runtime_error(fmt::format("{}; {} holds epoch {}", error.what(),
+                                           (folder_ / "model.safetensors").string(), epoch - 1));
+    }
   }
 
   EpochLine epoch_line(const EpochResult& r) const {

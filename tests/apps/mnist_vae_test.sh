@@ -92,6 +92,11 @@ good; rm data1/t10k-labels-idx1-ubyte; expect_error 1 't10k-labels-idx1-ubyte' $
 # ---- a loss that is not a number: the step is named, the last good epoch's model stays ----
 expect_error 1 'not finite at step [0-9]+' $small --epochs 40 --learning-rate 1e30 --optimizer sgd --out i
 no_partial_files i
+diverging="--builtin-data --train-images 200 --validation-images 100 --hidden 32 --device cpu --optimizer sgd --learning-rate 0.05"
+expect_error 1 'not finite.*i2/model.safetensors holds epoch [0-9]+' $diverging --epochs 200 --out i2
+good=$(grep -cE '^[0-9]+,' i2/metrics.csv)
+"$program" $diverging --epochs "$good" --out i3 2>/dev/null || fail "the good epochs of a diverging run"
+cmp -s i2/model.safetensors i3/model.safetensors || fail "a diverged run does not keep its last good model"
 
 # ---- a disk that is full (a limit on file sizes stands in): nothing half-written under its final name ----
 (trap '' XFSZ; ulimit -f 8; "$program" $small --hidden 512 --out j >/dev/null 2>stderr.txt) && fail "a full disk went unnoticed"
