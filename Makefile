@@ -7,11 +7,15 @@ PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev n
             libcli11-dev libgtest-dev libbenchmark-dev
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: mnist test build deps bench reproduce format asan tsan install clean
+.PHONY: mnist fetch test build deps bench reproduce format asan tsan install clean
 .DEFAULT_GOAL := build
 
-mnist: build
+mnist: build fetch
 	$(BUILD)/bin/mnist_vae $(ARGS)
+
+# Downloads the data sets once, if it can; without them the program draws digits of its own.
+fetch:
+	@[ -n "$$GPUVAE_DATA_DIR" ] || [ -e data/t10k-labels-idx1-ubyte.gz ] || bash data/fetch.sh >/dev/null 2>&1 || true
 
 test: build
 	cd $(BUILD) && ctest --output-on-failure -j $(JOBS)

@@ -1,5 +1,5 @@
-// Every case of every operation, forward and backward, fused and composed, under Google Benchmark. CPU times; the
-// cases are those of tests/cases. --benchmark_filter=bce picks some, --benchmark_format=json writes JSON.
+// Every case of every operation, forward and backward, fused and composed, under Google Benchmark. CPU times;
+// the cases are those of tests/cases. --benchmark_filter=bce picks some, --benchmark_format=json writes JSON.
 #include <benchmark/benchmark.h>
 
 #include "apps/common/train_app.h"
@@ -36,8 +36,9 @@ void run(benchmark::State& state, const Case& c, const Function& f) {
 void register_all() {
   for (const Case& c : all_cases()) {
     const auto add = [&](const char* kind, const Function& f) {
-      benchmark::RegisterBenchmark((c.name + "/" + kind).c_str(), [&c, f](benchmark::State& s) { run(s, c, f); })
-          ->UseRealTime();
+      benchmark::RegisterBenchmark((c.name + "/" + kind).c_str(), [&c, f](benchmark::State& s) {
+        run(s, c, f);
+      })->UseRealTime();
     };
     add(c.composed ? "fused" : "primitive", c.run);
     if (c.composed) add("composed", c.composed);

@@ -41,6 +41,26 @@ TEST(SimtBackend, OwnStreamsComputeTheSame) {
   EXPECT_NEAR(sum(square(x)).value().item(), sum(square(y)).value().item(), 1e-2);
 }
 
+// In a random order of streams (SIMT_SEED=7) the second reads what the first wrote only because it waits.
+TEST(SimtBackend, EventsOrderStreamsAndTellTime) {
+  const Device cuda = Device::cuda();
+  kernels::Backend& backend = cuda.backend();
+  const Stream first(cuda), second(cuda);
+  const Tensor x = Tensor::empty({1000}, DType::f32, cuda), y = Tensor::empty({1000}, DType::f32, cuda);
+  const kernels::EventHandle begin = backend.record_event(first.handle());
+  backend.fill({DType::f32, 1000, 3, x.data()}, first.handle());
+  const kernels::EventHandle written = backend.record_event(first.handle());
+  backend.wait_event(second.handle(), written);
+  kernels::AxpbyArgs twice{.size = 1000, .alpha = 2};
+  twice.x = x.data(), twice.y = y.data();
+  backend.axpby(twice, second.handle());
+  EXPECT_GE(backend.milliseconds_between(begin, written), 0);
+  second.synchronize();
+  EXPECT_EQ(y.to_vector(), std::vector<float>(1000, 6.0f));
+  backend.destroy_event(begin);
+  backend.destroy_event(written);
+}
+
 TEST(SimtBackend, ForeignMemoryIsViewed) {
   const Device cuda = Device::cuda();
   void* memory = nullptr;

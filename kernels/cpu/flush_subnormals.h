@@ -1,8 +1,8 @@
 // Treats numbers below 1.2e-38 as zero while one lives, on this thread.
 //
-// An optimiser's states decay geometrically where the gradient is zero, as at pixels that are always black. After
-// some 900 steps they are subnormal, where x86 multiplies a hundred times slower, and yet too small to move a
-// parameter.
+// An optimiser's states decay geometrically where the gradient is zero, as at pixels that are always black.
+// After some 900 steps they are subnormal, where x86 multiplies a hundred times slower, and yet too small to
+// move a parameter.
 #pragma once
 
 #if defined(__SSE2__)

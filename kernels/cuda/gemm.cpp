@@ -8,8 +8,8 @@
 namespace gpuvae::kernels {
 namespace {
 
-// cuBLASLt reads the bias 16 bytes at a time, knows none of our activations but ReLU, and does not promise that
-// its ReLU keeps NaN, which hides a run that diverged.
+// cuBLASLt reads the bias 16 bytes at a time, knows none of our activations but ReLU, and does not promise
+// that its ReLU keeps NaN, which hides a run that diverged.
 bool has_epilogue(const GemmArgs& args) {
   return args.activation == Activation::identity && reinterpret_cast<std::uintptr_t>(args.bias) % 16 == 0;
 }
