@@ -29,11 +29,6 @@ unsigned alignment_of(const void* pointer) {
   return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0 ? 16 : 4;
 }
 
-cublasLtEpilogue_t epilogue(bool bias, bool relu) {
-  if (bias) return relu ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_BIAS;
-  return relu ? CUBLASLT_EPILOGUE_RELU : CUBLASLT_EPILOGUE_DEFAULT;
-}
-
 }  // namespace
 
 // cuBLASLt is column-major, where a row-major matrix appears transposed: it computes c' = b' a', whose
@@ -67,7 +62,8 @@ struct Matmul::Plan {
     check_lt(lt.operation_create(&operation, CUBLAS_COMPUTE_32F, CUDA_R_32F), "cublasLtMatmulDescCreate");
     set(operation, CUBLASLT_MATMUL_DESC_TRANSA, key.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(operation, CUBLASLT_MATMUL_DESC_TRANSB, key.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
-    set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue(key.bias, key.relu));
+    set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE,
+        key.bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT);
   }
 
   void choose(cublasLtHandle_t handle, const Key& key, std::size_t most_workspace) {
@@ -103,7 +99,6 @@ Matmul::Key Matmul::key_of(const GemmArgs& args) {
           args.transpose_b,
           args.accumulate,
           args.bias != nullptr,
-          args.activation == Activation::relu,
           alignment_of(args.a),
           alignment_of(args.b),
           alignment_of(args.c)};

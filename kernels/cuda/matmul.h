@@ -20,15 +20,15 @@ class Matmul {
   Matmul(const Matmul&) = delete;
   Matmul& operator=(const Matmul&) = delete;
 
-  // The product with its bias, ReLU and accumulation, in full f32. False if cuBLASLt has no algorithm for it,
-  // and nothing was done.
+  // The product with its bias and accumulation, without its activation, in full f32. False if cuBLASLt has no
+  // algorithm for it, and nothing was done.
   bool run(const GemmArgs& args, void* workspace, std::size_t workspace_bytes, StreamHandle stream);
 
  private:
   struct Plan;
   struct Key {
     std::int64_t m, n, k;
-    bool transpose_a, transpose_b, accumulate, bias, relu;
+    bool transpose_a, transpose_b, accumulate, bias;
     unsigned alignment_a, alignment_b, alignment_c;
     auto operator<=>(const Key&) const = default;
   };
