@@ -2,24 +2,11 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "apps/common/train_app.h"
+#include "apps/common/presets.h"
+#include "apps/common/program.h"
 
 namespace gpuvae::apps {
 namespace {
-
-constexpr const char* kProgram = "mnist_vae";
-
-std::vector<Preset> presets() {
-  Preset standard{
-      "default", "784-256-128-64-2, a good 2-D manifold in seconds: Adam, summed ELBO, 9 epochs", {}};
-  standard.config.hidden = {256, 128, 64};
-  standard.config.optimizer.learning_rate = 2e-3;
-  standard.config.epochs = 9;
-
-  Preset keras{"keras-mnist", "784-256-2 as in the Keras VAE notebooks: RMSprop, 3 epochs", {}};
-  keras.config.optimizer = OptimizerOptions::defaults(OptimizerKind::rmsprop);
-  return {standard, keras};
-}
 
 // The folder asked for, or else the first that has MNIST; the built-in digits if none has.
 Split load(const RunConfig& config) {
@@ -39,12 +26,9 @@ Split load(const RunConfig& config) {
 
 int main(int argc, char** argv) {
   using namespace gpuvae::apps;
-  calm_openmp(argv);
-  const CommandLine line =
-      parse_command_line(argc, argv, kProgram,
-                         "Trains a variational autoencoder on MNIST digits and draws what it "
-                         "learned: manifold, reconstructions, samples.",
-                         presets());
-  if (line.exit_code >= 0) return line.exit_code;
-  return run_guarded(kProgram, [&] { train_and_write({kProgram, load}, line.config); });
+  return run_program(argc, argv,
+                     {"mnist_vae",
+                      "Trains a variational autoencoder on MNIST digits and draws what it learned; or works "
+                      "with a trained one.",
+                      mnist_presets(), load, "digit"});
 }

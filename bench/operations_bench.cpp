@@ -2,7 +2,7 @@
 // the cases are those of tests/cases. --benchmark_filter=bce picks some, --benchmark_format=json writes JSON.
 #include <benchmark/benchmark.h>
 
-#include "apps/common/train_app.h"
+#include "apps/common/program.h"
 #include "tests/cases/case.h"
 
 namespace gpuvae::cases {

@@ -10,7 +10,7 @@
 #include <cstdio>
 #include <vector>
 
-#include "apps/common/train_app.h"
+#include "apps/common/program.h"
 #include "gpuvae/train.h"
 
 namespace gpuvae {

@@ -1,29 +1,33 @@
-// The pictures of a run folder.
+// Images decoded and laid out: grids, sheets, samples.
 #pragma once
 
-#include <filesystem>
-#include <span>
-#include <vector>
-
+#include "apps/common/grid.h"
 #include "gpuvae/data.h"
 #include "gpuvae/vae.h"
+#include "src/io/image.h"
 
 namespace gpuvae::apps {
 
-// Inverse of the standard normal's distribution function, for p in (0, 1).
-double normal_quantile(double p);
+// A manifold grid, and the latent values of its columns from the left and rows from the top.
+struct GridImage {
+  io::Gray image;
+  std::vector<double> columns, rows;
+  bool z1_across = true;
+};
+// [least, most]: the range of the encoded data, for a Grid of that kind.
+GridImage decode_grid(const Vae& model, const Grid& grid, double least, double most, int height, int width);
 
-// `n` values spaced evenly in probability, from the quantile of `edge` to that of 1 - edge.
-std::vector<float> quantiles(int n, double edge);
+// Means of p(x | z) for z [count, latent], in batches: [count, pixels], on the host.
+std::vector<float> decode_all(const Vae& model, const std::vector<float>& z);
 
-// n x n decoded images: z1 grows to the right, z2 upwards; further dimensions are 0.
-void write_manifold(const Vae& model, int n, double edge, int height, int width,
-                    const std::filesystem::path& path);
-// Originals above their reconstructions, from the posterior's mean.
-void write_reconstructions(const Vae& model, const ImageSet& images, int count,
-                           const std::filesystem::path& path);
+// The first images of a set as the model sees them (scaled, binarized): [count, pixels], on the device.
+Tensor first_images(const ImageSet& images, std::int64_t count, const BatchOptions& options);
+
+// The first images of a set side by side.
+io::Gray examples(const ImageSet& images, int count, int columns, int zoom = 1);
+// Originals above the means of their reconstructions.
+io::Gray reconstructions(const Vae& model, const ImageSet& images, int count, const BatchOptions& options);
 // Decoded draws from the prior.
-void write_samples(const Vae& model, int count, std::uint64_t seed, int height, int width,
-                   const std::filesystem::path& path);
+io::Gray prior_samples(const Vae& model, int count, std::uint64_t seed, int height, int width);
 
 }  // namespace gpuvae::apps

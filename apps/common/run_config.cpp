@@ -1,250 +1,24 @@
 #include "apps/common/run_config.h"
 
-#include <fmt/ranges.h>
-
-#include <CLI/CLI.hpp>
-#include <algorithm>
-#include <charconv>
-#include <cstdio>
-
 namespace gpuvae::apps {
 namespace {
 
-template <class E>
-std::string listed(E last) {
-  std::string text;
-  for (int i = 0; i <= static_cast<int>(last); ++i)
-    text += (i ? "|" : "") + std::string(name(static_cast<E>(i)));
-  return text;
+std::shared_ptr<Likelihood> likelihood_of(const RunConfig& c) {
+  GaussianOptions gaussian{c.gaussian_mean == "sigmoid", c.log_variance_low, c.log_variance_high};
+  if (c.likelihood == "gaussian") return gaussian_likelihood(gaussian);
+  if (c.likelihood == "gaussian-shared") return shared_gaussian_likelihood(gaussian);
+  if (c.likelihood == "gaussian-fixed") return fixed_gaussian_likelihood(c.sigma, gaussian.sigmoid_mean);
+  if (c.likelihood == "continuous-bernoulli") return continuous_bernoulli_likelihood();
+  return bernoulli_likelihood();
 }
 
-// An option over an enumeration: its names in the help, in the file and on the command line.
-template <class E>
-void add_choice(CLI::App& app, const std::string& flag, E& value, E last, const std::string& description,
-                const std::string& group) {
-  app.add_option_function<std::string>(
-         flag,
-         [&value, last](const std::string& text) {
-           for (int i = 0; i <= static_cast<int>(last); ++i)
-             if (text == name(static_cast<E>(i))) value = static_cast<E>(i);
-         },
-         description)
-      ->check(CLI::IsMember([last] {
-                std::vector<std::string> all;
-                for (int i = 0; i <= static_cast<int>(last); ++i) all.emplace_back(name(static_cast<E>(i)));
-                return all;
-              }())
-                  .description(""))
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
-      ->type_name(listed(last))
-      ->default_str(std::string(name(value)))
-      ->group(group);
-}
-
-// "512,256"; a part that is not a number becomes 0.
-std::vector<std::int64_t> parse_widths(const std::string& text) {
-  std::vector<std::int64_t> widths;
-  for (const std::string& part : text.empty() ? std::vector<std::string>{} : CLI::detail::split(text, ',')) {
-    std::int64_t width = 0;
-    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), width);
-    widths.push_back(error == std::errc() && end == part.data() + part.size() ? width : 0);
-  }
-  return widths;
-}
-
-struct Binder {
-  CLI::App& app;
-  std::string group;
-
-  template <class T>
-  CLI::Option* value(const std::string& flag, T& variable, const std::string& description,
-                     const std::string& type = "") {
-    CLI::Option* option = app.add_option(flag, variable, description)->capture_default_str()->group(group);
-    if constexpr (std::is_same_v<T, double>) option->default_str(fmt::format("{}", variable));  // every digit
-    option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-    return type.empty() ? option : option->type_name(type);
-  }
-  void flag(const std::string& flag, bool& variable, const std::string& description) {
-    app.add_flag(flag, variable, description)->default_str(variable ? "true" : "false")->group(group);
-  }
-  void widths(const std::string& flag, std::vector<std::int64_t>& variable, const std::string& description) {
-    app.add_option_function<std::string>(
-           flag, [&variable](const std::string& text) { variable = parse_widths(text); }, description)
-        ->check([](const std::string& text) {
-          const std::vector<std::int64_t> widths = parse_widths(text);
-          const bool sound = std::all_of(widths.begin(), widths.end(), [](auto w) { return w > 0; });
-          return sound ? "" : "expected widths of 1 or more such as 512,256, got " + text;
-        })
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
-        ->default_str(fmt::format("{}", fmt::join(variable, ",")))
-        ->type_name("N,N,...")
-        ->group(group);
-  }
-  template <class E>
-  void choice(const std::string& flag, E& variable, E last, const std::string& description) {
-    add_choice(app, flag, variable, last, description, group);
-  }
-};
-
-const auto kAtLeastOne = CLI::Range(std::int64_t{1}, std::int64_t{1} << 40, "at least 1");
-const auto kPositive = CLI::Range(1e-300, 1e300, "above 0");
-const auto kNotNegative = CLI::Range(0.0, 1e300, "0 or more");
-
-void bind_run(CLI::App& app, RunConfig& c) {
-  Binder b{app, "Run"};
-  b.value("--seed", c.seed, "of weights, order and noise; a run repeats bit for bit", "N");
-  b.value("--device", c.device, "auto (a GPU if there is one), cpu, cuda or cuda:N", "DEVICE");
-  b.value("--out", c.out, "folder for pictures, metrics and model [runs/PROGRAM-PRESET]", "FOLDER");
-  b.value("--epochs", c.epochs, "passes over the training set", "N")
-      ->check(CLI::Range(0, 1'000'000, "0 or more"));
-  b.group = "Data";
-  b.value("--data-dir", c.data_dir, "where the data files are [$GPUVAE_DATA_DIR, then data/]", "FOLDER");
-  b.flag("--builtin-data", c.builtin_data, "use the built-in procedural data set");
-  b.value("--train-images", c.train_images, "use the first N only; 0: all", "N")->check(kNotNegative);
-  b.value("--validation-images", c.validation_images, "use the first N only; 0: all", "N")
-      ->check(kNotNegative);
-  b.value("--batch-size", c.batch_size, "images a step", "N")->check(kAtLeastOne);
-  b.flag("--drop-last", c.drop_last, "leave out a last batch that is not full");
-  b.flag("--no-shuffle", c.no_shuffle, "keep the order of the files");
-  b.choice("--binarize", c.binarize, Binarize::dynamic, "pixels to 0 and 1");
-  b.value("--threshold", c.threshold, "of --binarize threshold", "X");
-}
-
-void bind_model(CLI::App& app, RunConfig& c) {
-  Binder b{app, "Model"};
-  b.widths("--hidden", c.hidden, "widths of the encoder's hidden layers");
-  b.widths("--decoder-hidden", c.decoder_hidden, "of the decoder's [the encoder's, mirrored]");
-  b.value("--latent", c.latent, "latent dimensions", "N")->check(kAtLeastOne);
-  b.choice("--activation", c.activation, Activation::softplus, "of the hidden layers");
-  b.choice("--posterior-scale", c.posterior_scale, PosteriorScale::softplus,
-           "what the encoder puts out beside the mean");
-  b.value("--likelihood", c.likelihood, "p(x | z)", "bernoulli|gaussian")
-      ->check(CLI::IsMember({"bernoulli", "gaussian"}).description(""));
-  b.value("--log-variance-low", c.log_variance_low, "the Gaussian's log variance is clipped here", "X");
-  b.value("--log-variance-high", c.log_variance_high, "and here", "X");
-  b.choice("--init", c.init, WeightInit::two_over_root_fan_in, "how weights are drawn");
-  b.value("--init-std", c.init_std, "standard deviation of --init normal", "X")->check(kNotNegative);
-  b.value("--bias-std", c.bias_std, "biases are drawn from N(0, X^2)", "X")->check(kNotNegative);
-  b.group = "Loss";
-  b.value("--noise-std", c.noise_std, "standard deviation of epsilon in z = mean + epsilon sigma", "X")
-      ->check(kNotNegative);
-  b.flag("--frozen-noise", c.frozen_noise, "one epsilon per image for the whole run");
-  b.flag("--pixel-mean", c.pixel_mean, "mean over the pixels instead of their sum: not an ELBO");
-  b.value("--beta", c.beta, "weight of the KL term", "X")->check(kNotNegative);
-}
-
-void bind_optimizer(CLI::App& app, RunConfig& c) {
-  Binder b{app, "Optimiser"};
-  OptimizerOptions& o = c.optimizer;
-  b.choice("--optimizer", o.kind, OptimizerKind::adamw, "its usual settings hold unless given below");
-  b.value("--learning-rate", o.learning_rate, "step size", "X")->check(kPositive);
-  b.value("--beta1", o.beta1, "Adam; the momentum of sgd", "X")->check(CLI::Range(0.0, 1.0));
-  b.value("--beta2", o.beta2, "Adam; the rho of rmsprop", "X")->check(CLI::Range(0.0, 1.0));
-  b.value("--epsilon", o.epsilon, "in the denominator", "X")->check(kNotNegative);
-  b.value("--l2", o.l2, "adds X ||weights||^2 to the loss; adamw: decoupled decay", "X")->check(kNotNegative);
-  b.flag("--l2-biases", o.l2_biases, "biases as well");
-  b.value("--clip-norm", o.clip_norm, "largest norm of the gradient; 0: no clipping", "X")
-      ->check(kNotNegative);
-  b.group = "Pictures";
-  b.value("--manifold", c.manifold, "images a side of manifold.png", "N")->check(CLI::Range(1, 200));
-  b.value("--manifold-edge", c.manifold_edge, "it spans the prior's quantiles from X to 1 - X", "X")
-      ->check(CLI::Range(1e-6, 0.49));
-  b.value("--samples", c.samples, "images in samples.png", "N")->check(CLI::Range(1, 10000));
-  b.value("--reconstructions", c.reconstructions, "images in reconstructions.png", "N")
-      ->check(CLI::Range(1, 10000));
-}
-
-std::string preset_list(const std::vector<Preset>& presets) {
-  std::string text = "Presets:\n";
-  for (const Preset& p : presets) text += fmt::format("  {:<14} {}\n", p.name, p.description);
-  return text;
-}
-
-void bind(CLI::App& app, RunConfig& c, const std::vector<Preset>& presets) {
-  std::vector<std::string> preset_names;
-  for (const Preset& p : presets) preset_names.push_back(p.name);
-  auto* preset = app.add_option("--preset", c.preset, "where all settings start from; see below")
-                     ->capture_default_str()
-                     ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
-                     ->type_name("NAME")
-                     ->group("Run");
-  if (!preset_names.empty()) preset->check(CLI::IsMember(preset_names).description(""));
-  app.set_config("--config", "", "a run folder's config.toml: repeats that run")
-      ->type_name("FILE")
-      ->group("Run");
-  app.allow_config_extras(CLI::config_extras_mode::error);
-  bind_run(app, c);
-  bind_model(app, c);
-  bind_optimizer(app, c);
-  app.get_formatter()->column_width(34);
-}
-
-// The usual settings of an optimiser that was chosen without saying more.
-void settle_optimizer(const CLI::App& app, RunConfig& c) {
-  if (app.count("--optimizer") == 0) return;
-  const OptimizerOptions usual = OptimizerOptions::defaults(c.optimizer.kind);
-  const auto settle = [&](const char* flag, double OptimizerOptions::*field) {
-    if (app.count(flag) == 0) c.optimizer.*field = usual.*field;
-  };
-  settle("--learning-rate", &OptimizerOptions::learning_rate);
-  settle("--beta1", &OptimizerOptions::beta1);
-  settle("--beta2", &OptimizerOptions::beta2);
-  settle("--epsilon", &OptimizerOptions::epsilon);
-  settle("--l2", &OptimizerOptions::l2);
-}
-
-// A first reading, for the preset alone, on the command line or in the file: the real one starts from it, and
-// reports what is wrong.
-std::string preset_asked_for(int argc, char** argv, const std::string& program,
-                             const std::vector<Preset>& presets) {
-  RunConfig scratch;
-  CLI::App app("", program);
-  bind(app, scratch, presets);
-  app.set_help_flag();
-  app.allow_extras();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError&) {
-  }
-  return scratch.preset;
+std::shared_ptr<Prior> prior_of(const RunConfig& c) {
+  if (c.prior == "mixture") return gaussian_mixture_prior(c.prior_components);
+  if (c.prior == "vamp") return vamp_prior(c.prior_components, c.gaussian_mean == "sigmoid");
+  return standard_normal_prior();
 }
 
 }  // namespace
-
-CommandLine parse_command_line(int argc, char** argv, const std::string& program,
-                               const std::string& description, const std::vector<Preset>& presets) {
-  CommandLine result;
-  RunConfig& config = result.config;
-  const std::string asked = preset_asked_for(argc, argv, program, presets);
-  const auto chosen = std::find_if(presets.begin(), presets.end(), [&](auto& p) { return p.name == asked; });
-  const Preset& start = chosen != presets.end() ? *chosen : presets.front();
-  config = start.config;
-  config.preset = start.name;
-  CLI::App app(description, program);
-  app.footer(preset_list(presets));
-  bind(app, config, presets);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp& help) {
-    result.exit_code = app.exit(help);
-    return result;
-  } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "%s: %s (see --help)\n", program.c_str(), error.what());
-    result.exit_code = 2;
-    return result;
-  }
-  settle_optimizer(app, config);
-  if (config.out.empty()) config.out = "runs/" + program + "-" + config.preset;
-  return result;
-}
-
-std::string to_toml(const RunConfig& config, const std::string& program) {
-  CLI::App app("", program);
-  RunConfig copy = config;
-  bind(app, copy, {});
-  return fmt::format("# Repeat this run: {} --config <this file>\n{}", program,
-                     app.config_to_str(true, true));
-}
 
 VaeOptions RunConfig::model(std::int64_t pixels) const {
   VaeOptions o;
@@ -253,10 +27,9 @@ VaeOptions RunConfig::model(std::int64_t pixels) const {
   o.decoder_widths = decoder_hidden;
   o.latent = latent;
   o.activation = activation;
-  o.scale = posterior_scale;
-  o.noise_std = noise_std;
-  o.likelihood = likelihood == "gaussian" ? gaussian_likelihood({true, log_variance_low, log_variance_high})
-                                          : bernoulli_likelihood();
+  o.posterior = diagonal_gaussian({posterior_scale, noise_std});
+  o.likelihood = likelihood_of(*this);
+  o.prior = prior_of(*this);
   o.initializer = {init, init_std, bias_std, seed};
   return o;
 }
@@ -268,8 +41,25 @@ TrainOptions RunConfig::training() const {
   o.data = {!no_shuffle, binarize, threshold, seed};
   o.frozen_noise = frozen_noise;
   o.beta = beta;
+  o.warmup_epochs = warmup_epochs;
+  o.free_bits = free_bits;
   o.pixel_mean = pixel_mean;
+  o.batch_sum = batch_sum;
+  if (log_every > 0) o.report_steps = log_every;
   return o;
+}
+
+bool same_training(const RunConfig& a, const RunConfig& b) {
+  const auto essence = [](RunConfig c) {
+    const RunConfig plain;
+    c.preset = plain.preset, c.out = plain.out, c.epochs = plain.epochs, c.log_every = plain.log_every;
+    c.device = plain.device, c.data_dir = plain.data_dir;
+    c.encode = plain.encode, c.manifold = plain.manifold, c.samples = plain.samples;
+    c.reconstructions = plain.reconstructions, c.examples = plain.examples;
+    c.latent_names = plain.latent_names, c.sliders = plain.sliders;
+    return to_toml(c, "");
+  };
+  return essence(a) == essence(b);
 }
 
 }  // namespace gpuvae::apps

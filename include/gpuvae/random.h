@@ -15,6 +15,7 @@ enum class RandomPurpose : std::uint32_t {
   binarization,
   likelihood,  // draws from p(x | z)
   test,
+  importance,  // draws of q(z | x) for evaluation
 };
 
 // Training time. The step may live in device memory, so that a captured graph sees it advance.

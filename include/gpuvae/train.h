@@ -17,8 +17,12 @@ struct TrainOptions {
   BatchOptions data;          // order and binarization
   bool frozen_noise = false;  // one epsilon per image for the whole run, instead of a fresh one every epoch
   double beta = 1;            // weight of the KL term in the gradient and in the reported loss
+  double warmup_epochs = 0;   // the gradient's weight rises from 0 to beta over these, step by step
+  double free_bits = 0;       // see ElboWeights; the reported KL term is the plain one
   bool pixel_mean = false;    // mean instead of sum over the pixels: not an ELBO
+  bool batch_sum = false;     // the gradient is of the sum over the batch; what is reported is a mean
   std::int64_t validation_batch = 1000;
+  std::int64_t report_steps = 50;  // between calls of run_epoch's progress
 };
 
 // Nats per image (unless pixel_mean): means over the images seen, weights of the moment each batch was seen.
@@ -52,6 +56,7 @@ class Trainer {
   void step(const Clock& clock);
   Elbo losses_of(const Batch& batch, RandomPurpose purpose, const Clock& clock) const;
   void count(const Elbo& elbo, std::int64_t rows, const Clock& clock);
+  double beta_at(std::uint64_t step) const;
   void reset_totals();
   Losses read_totals(std::int64_t images, bool training) const;
 
@@ -71,5 +76,12 @@ void save_parameters(const std::filesystem::path& path, std::span<const Paramete
 // missing, extra, or differs in shape or type, and how.
 std::map<std::string, std::string> load_parameters(const std::filesystem::path& path,
                                                    std::span<const Parameter> parameters);
+
+// The same, with the optimiser's state and the number of finished epochs: training goes on from it bit for bit
+// (with Trainer::resume_after). load_checkpoint returns that number.
+void save_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
+                     const Optimizer& optimizer, int epochs);
+int load_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
+                    Optimizer& optimizer);
 
 }  // namespace gpuvae

@@ -1,29 +1,9 @@
 // Variational autoencoders: Kingma and Welling, "Auto-encoding variational Bayes", 2013.
 #pragma once
 
-#include <memory>
-
-#include "gpuvae/nn.h"
+#include "gpuvae/distributions.h"
 
 namespace gpuvae {
-
-// p(x | z), from the decoder's outputs ("params").
-class Likelihood {
- public:
-  virtual ~Likelihood() = default;
-  virtual std::string name() const = 0;
-  virtual int params_per_pixel() const = 0;
-  // weight times the sum over all elements of -log p(x | z), nats, [1]. params [rows, params_per_pixel *
-  // pixels].
-  virtual Variable negative_log_likelihood(const Variable& params, const Variable& x,
-                                           double weight) const = 0;
-  // What is shown: E[x | z], [rows, pixels].
-  virtual Variable mean(const Variable& params) const = 0;
-};
-// Pixels in [0, 1] as probabilities, from logits.
-std::shared_ptr<const Likelihood> bernoulli_likelihood();
-// A mean (through a sigmoid) and a clipped log variance for every pixel.
-std::shared_ptr<const Likelihood> gaussian_likelihood(const GaussianOptions& options = {});
 
 struct VaeOptions {
   std::int64_t pixels = 784;
@@ -31,15 +11,21 @@ struct VaeOptions {
   std::vector<std::int64_t> decoder_widths;  // empty: the encoder's, mirrored
   std::int64_t latent = 2;
   Activation activation = Activation::relu;
-  PosteriorScale scale = PosteriorScale::log_variance;
-  double noise_std = 1;
-  std::shared_ptr<const Likelihood> likelihood = bernoulli_likelihood();
+  std::shared_ptr<const Posterior> posterior = diagonal_gaussian();
+  std::shared_ptr<Likelihood> likelihood = bernoulli_likelihood();
+  std::shared_ptr<Prior> prior = standard_normal_prior();
   Initializer initializer;
 };
 
-// The two terms of the negative ELBO, each already weighted; [1].
+// Factors of sums over the batch (1 / rows: nats per image), and free bits (Kingma et al., 2016): a dimension
+// whose KL divergence, mean over the batch, is below `free_bits` nats is not penalised further.
+struct ElboWeights {
+  double reconstruction = 1, kl = 1, free_bits = 0;
+};
+// The two terms of the negative ELBO, each already weighted; [1]. `regularizer` is what is minimised in the place
+// of `kl`: the same variable unless there are free bits.
 struct Elbo {
-  Variable reconstruction, kl;
+  Variable reconstruction, kl, regularizer;
 };
 
 class Vae {
@@ -48,27 +34,40 @@ class Vae {
   Vae(const Vae&) = delete;  // an optimiser refers to its parameters
   Vae& operator=(const Vae&) = delete;
 
-  // q(z | x): [rows, 2 latent], the mean, then the scale parameter. x [rows, pixels].
+  // q(z | x): its parameters, its mean, a draw. x [rows, pixels].
   Variable encode(const Variable& x) const { return posterior_(encoder_(x)); }
-  Variable encode_mean(const Variable& x) const { return columns(encode(x), 0, options_.latent); }
-  // Parameters of p(x | z), and its mean.
+  Variable encode_mean(const Variable& x) const { return options_.posterior->mean(encode(x)); }
+  Variable encode_sample(const Variable& x, const Draw& draw) const {
+    return options_.posterior->rsample(encode(x), draw);
+  }
+  // p(x | z): its parameters, its mean. z [rows, latent].
   Variable decode(const Variable& z) const { return output_(decoder_(z)); }
   Variable decode_mean(const Variable& z) const { return options_.likelihood->mean(decode(z)); }
-  // mean of p(x | mean of q(z | x))
-  Variable reconstruct(const Variable& x) const { return decode_mean(encode_mean(x)); }
 
-  // Weights multiply sums over the batch: 1 / rows gives nats per image.
-  Elbo negative_elbo(const Variable& x, const PosteriorOptions& noise, double reconstruction_weight,
-                     double kl_weight) const;
-  // options().scale and noise_std with the given noise.
-  PosteriorOptions posterior_options(const Noise& noise, const Tensor& samples = {}) const;
+  // The mean of p(x | mean of q(z | x)).
+  Variable reconstruct(const Variable& x) const { return decode_mean(encode_mean(x)); }
+  // z from the prior, with the mean of p(x | z) (for Bernoulli: probabilities) and a draw from it.
+  struct Generated {
+    Tensor z, mean, x;
+  };
+  Generated sample_prior(std::int64_t rows, std::uint64_t seed) const;
+  // A draw of x from p(x | z) at a draw of z from q(z | x).
+  Tensor posterior_predictive(const Variable& x, std::uint64_t seed) const;
+
+  Elbo negative_elbo(const Variable& x, const Draw& draw, const ElboWeights& weights) const;
 
   std::vector<Parameter> parameters();
   std::int64_t parameter_count();
   const VaeOptions& options() const { return options_; }
   Device device() const { return device_; }
+  const Mlp& encoder() const { return encoder_; }
+  const Linear& posterior_head() const { return posterior_; }
+  const Mlp& decoder() const { return decoder_; }
+  const Linear& output() const { return output_; }
 
  private:
+  Variable free_bits_kl(const Variable& stats, const ElboWeights& weights) const;
+
   VaeOptions options_;
   Device device_;
   Mlp encoder_, decoder_;

@@ -20,8 +20,6 @@ struct Totals {
   std::uint64_t bad_step = 0;
 };
 
-constexpr std::uint64_t kProgressSteps = 50;  // how often a running epoch is looked at
-
 }  // namespace
 
 Trainer::Trainer(Vae& model, Optimizer& optimizer, ImageSet train, ImageSet validation,
@@ -32,6 +30,11 @@ Trainer::Trainer(Vae& model, Optimizer& optimizer, ImageSet train, ImageSet vali
       validation_(std::move(validation)),
       options_(options) {
   check(options.batch_size > 0, "train", "expected a batch size of 1 or more, got {}", options.batch_size);
+  check(options.warmup_epochs >= 0 && options.free_bits >= 0, "train",
+        "expected warm-up epochs and free bits of 0 or more, got {} and {}", options.warmup_epochs,
+        options.free_bits);
+  check(options.report_steps > 0, "train", "expected 1 or more steps between reports, got {}",
+        options.report_steps);
   check(options.validation_batch > 0, "train", "expected a validation batch of 1 or more, got {}",
         options.validation_batch);
   check(train_.pixels() == model.options().pixels, "train", "expected images of {} pixels, got {}",
@@ -49,24 +52,32 @@ std::int64_t Trainer::images_per_epoch() const {
   return std::min(train_.count(), static_cast<std::int64_t>(steps_per_epoch_) * options_.batch_size);
 }
 
+// Of the sum or the mean over the batch, as the gradient wants it.
 Elbo Trainer::losses_of(const Batch& batch, RandomPurpose purpose, const Clock& clock) const {
-  const Noise noise{
+  Draw draw;
+  draw.noise = {
       .seed = options_.data.seed, .purpose = purpose, .clock = clock, .frozen = options_.frozen_noise};
-  const double per_image = 1.0 / static_cast<double>(batch.x.shape()[0]);
+  draw.samples = batch.samples;
+  const double per_image = options_.batch_sum ? 1.0 : 1.0 / static_cast<double>(batch.x.shape()[0]);
   const double per_pixel = options_.pixel_mean ? 1.0 / static_cast<double>(train_.pixels()) : 1.0;
-  return model_.negative_elbo(batch.x, model_.posterior_options(noise, batch.samples), per_image * per_pixel,
-                              per_image);
+  return model_.negative_elbo(batch.x, draw, {per_image * per_pixel, per_image, options_.free_bits});
 }
 
 void Trainer::count(const Elbo& elbo, std::int64_t rows, const Clock& clock) {
   kernels::MetricsArgs args{.count = 2};
   args.terms[0] = elbo.reconstruction.value().data(), args.terms[1] = elbo.kl.value().data();
-  args.weights[0] = args.weights[1] = static_cast<double>(rows);
+  args.weights[0] = args.weights[1] = options_.batch_sum ? 1.0 : static_cast<double>(rows);
   args.clock = clock;
   auto* totals = static_cast<std::byte*>(totals_.data());
   args.totals = reinterpret_cast<double*>(totals + offsetof(Totals, sums));
   args.bad_step = reinterpret_cast<std::uint64_t*>(totals + offsetof(Totals, bad_step));
   model_.device().backend().accumulate_metrics(args, Stream::current(model_.device()).handle());
+}
+
+// Linear warm-up (Bowman et al., 2016; Sonderby et al., 2016).
+double Trainer::beta_at(std::uint64_t step) const {
+  const double steps = options_.warmup_epochs * static_cast<double>(steps_per_epoch_);
+  return options_.beta * (steps > 0 ? std::min(1.0, static_cast<double>(step) / steps) : 1.0);
 }
 
 void Trainer::reset_totals() {
@@ -91,7 +102,7 @@ Losses Trainer::read_totals(std::int64_t images, bool training) const {
 void Trainer::step(const Clock& clock) {
   const Batch batch = gather_batch(train_.images, options_.batch_size, clock, options_.data);
   const Elbo elbo = losses_of(batch, RandomPurpose::posterior_noise, clock);
-  const autograd::Root roots[] = {{elbo.reconstruction, 1}, {elbo.kl, options_.beta}};
+  const autograd::Root roots[] = {{elbo.reconstruction, 1}, {elbo.regularizer, beta_at(clock.step)}};
   optimizer_.zero_grad();
   autograd::backward(roots);
   optimizer_.step();
@@ -107,7 +118,7 @@ EpochResult Trainer::run_epoch(const ProgressCallback& progress) {
               .steps_per_epoch = steps_per_epoch_};
   for (std::uint64_t i = 0; i < steps_per_epoch_; ++i, ++clock.step) {
     step(clock);
-    if (!progress || (i + 1) % kProgressSteps != 0) continue;
+    if (!progress || (i + 1) % static_cast<std::uint64_t>(options_.report_steps) != 0) continue;
     const std::int64_t done = std::min<std::int64_t>(images_per_epoch(), (i + 1) * options_.batch_size);
     progress(done, read_totals(done, true));
   }

@@ -8,7 +8,7 @@ namespace {
 VaeOptions checked(VaeOptions o) {
   check(o.pixels > 0 && o.latent > 0, "vae", "expected pixels and latent of 1 or more, got {} and {}",
         o.pixels, o.latent);
-  check(o.likelihood != nullptr, "vae", "expected a likelihood, got none");
+  check(o.posterior && o.likelihood && o.prior, "vae", "expected a posterior, a likelihood and a prior");
   if (o.decoder_widths.empty()) o.decoder_widths.assign(o.encoder_widths.rbegin(), o.encoder_widths.rend());
   return o;
 }
@@ -18,24 +18,54 @@ VaeOptions checked(VaeOptions o) {
 Vae::Vae(const VaeOptions& options, Device device) : options_(checked(options)), device_(device) {
   const VaeOptions& o = options_;
   encoder_ = Mlp("encoder", o.pixels, o.encoder_widths, o.activation, o.initializer, device);
-  // Mean and scale are initialised as two layers side by side.
-  posterior_ =
-      Linear("posterior", encoder_.outputs(), 2 * o.latent, Activation::identity, o.initializer, device, 2);
+  // The parts of a head (mean, scale) are initialised as layers side by side.
+  const int heads = o.posterior->params_per_dimension(), per_pixel = o.likelihood->params_per_pixel();
+  posterior_ = Linear("posterior", encoder_.outputs(), heads * o.latent, Activation::identity, o.initializer,
+                      device, heads);
   decoder_ = Mlp("decoder", o.latent, o.decoder_widths, o.activation, o.initializer, device);
-  const int per_pixel = o.likelihood->params_per_pixel();
   output_ = Linear("output", decoder_.outputs(), per_pixel * o.pixels, Activation::identity, o.initializer,
                    device, per_pixel);
+  const ModelContext context{o.pixels, o.latent, o.initializer, device,
+                             [this](const Variable& x) { return encode(x); }};
+  o.likelihood->initialize(context);
+  o.prior->initialize(context);
 }
 
-PosteriorOptions Vae::posterior_options(const Noise& noise, const Tensor& samples) const {
-  return {options_.scale, options_.noise_std, noise, {}, samples};
+Elbo Vae::negative_elbo(const Variable& x, const Draw& draw, const ElboWeights& weights) const {
+  const VaeOptions& o = options_;
+  const Variable stats = encode(x);
+  const PosteriorSample sample = o.posterior->rsample_with_kl(stats, draw, *o.prior, weights.kl);
+  const Variable params = decode(sample.z);
+  Elbo elbo{o.likelihood->negative_log_likelihood(params, x, weights.reconstruction), sample.kl, sample.kl};
+  if (weights.free_bits > 0) elbo.regularizer = free_bits_kl(stats, weights);
+  return elbo;
 }
 
-Elbo Vae::negative_elbo(const Variable& x, const PosteriorOptions& noise, double reconstruction_weight,
-                        double kl_weight) const {
-  const PosteriorSample sample = sample_posterior_with_kl(encode(x), noise, kl_weight);
-  return {options_.likelihood->negative_log_likelihood(decode(sample.z), x, reconstruction_weight),
-          sample.kl};
+Variable Vae::free_bits_kl(const Variable& stats, const ElboWeights& weights) const {
+  const Variable kl =
+      options_.prior->is_standard_normal() ? options_.posterior->kl_to_standard_normal(stats) : Variable();
+  check(static_cast<bool>(kl), "vae", "free bits want a KL divergence a dimension, which {} and {} do not have",
+        options_.posterior->name(), options_.prior->name());
+  const double rows = static_cast<double>(stats.shape()[0]);
+  const Variable floored = clamp(affine(sum_rows(kl), 1 / rows, 0), weights.free_bits, 1e30);
+  return affine(sum(floored), weights.kl * rows, 0);
+}
+
+Vae::Generated Vae::sample_prior(std::int64_t rows, std::uint64_t seed) const {
+  const NoGradGuard no_grad;
+  const Noise z_noise{.seed = seed, .purpose = RandomPurpose::prior};
+  const Noise x_noise{.seed = seed, .purpose = RandomPurpose::likelihood};
+  const Tensor z = options_.prior->sample(rows, options_.latent, z_noise, device_);
+  const Variable params = decode(z);
+  return {z, options_.likelihood->mean(params).value(), options_.likelihood->sample(params, x_noise)};
+}
+
+Tensor Vae::posterior_predictive(const Variable& x, std::uint64_t seed) const {
+  const NoGradGuard no_grad;
+  Draw draw;
+  draw.noise = {.seed = seed, .purpose = RandomPurpose::validation_noise};
+  const Noise x_noise{.seed = ~seed, .purpose = RandomPurpose::likelihood};
+  return options_.likelihood->sample(decode(encode_sample(x, draw)), x_noise);
 }
 
 std::vector<Parameter> Vae::parameters() {
@@ -44,6 +74,8 @@ std::vector<Parameter> Vae::parameters() {
   posterior_.collect(all);
   decoder_.collect(all);
   output_.collect(all);
+  options_.likelihood->collect(all);
+  options_.prior->collect(all);
   return all;
 }
 

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "src/io/image.h"
-#include "tests/unit/temporary_folder.h"
+#include <cmath>
 
 namespace gpuvae::apps {
 namespace {
@@ -14,32 +13,83 @@ TEST(Quantiles, AreThoseOfTheStandardNormal) {
   EXPECT_NEAR(normal_quantile(0.975), 1.959963984540054, 1e-9);
   EXPECT_NEAR(normal_quantile(0.01), -2.326347874040841, 1e-9);
   EXPECT_NEAR(normal_quantile(1e-6), -4.753424308822899, 1e-6);
-  const auto z = quantiles(5, 0.1);
-  EXPECT_FLOAT_EQ(z[0], -1.2815516f);
-  EXPECT_NEAR(z[2], 0, 1e-7);
-  EXPECT_FLOAT_EQ(z[4], 1.2815516f);
-  EXPECT_EQ(quantiles(1, 0.1), std::vector<float>{0});
+}
+
+using Doubles = std::vector<double>;
+
+TEST(Grids, AreReadFromText) {
+  const std::vector<Grid> g = parse_grids("quantile:5:0.1:0.9,linear:3:-5:5:left-up,data:2:down-right");
+  ASSERT_EQ(g.size(), 3u);
+  EXPECT_EQ(g[1].across(0, 0), (Doubles{5, 0, -5}));  // z1 grows to the left
+  EXPECT_EQ(g[1].down(0, 0), (Doubles{5, 0, -5}));    // z2 upwards
+  EXPECT_TRUE(g[1].z1_across());
+  EXPECT_FALSE(g[2].z1_across());
+  EXPECT_EQ(g[2].across(-2, 4), (Doubles{-2, 4}));
+  EXPECT_EQ(g[2].down(-2, 4), (Doubles{-2, 4}));
+  EXPECT_NEAR(g[0].across(0, 0)[0], -1.2815515655446004, 1e-9);
+  EXPECT_NEAR(g[0].down(0, 0)[0], 1.2815515655446004, 1e-9);  // right-up: the top row has the largest z2
+  EXPECT_NEAR(g[0].across(0, 0)[2], 0, 1e-12);
+  EXPECT_EQ(parse_grids("quantile")[0].n, 20);
+  EXPECT_EQ(parse_grids("linear:1:2:4")[0].across(0, 0), Doubles{3});
+  EXPECT_TRUE(parse_grids("none").empty());
+}
+
+TEST(Grids, MistakesAreNamed) {
+  for (const char* text : {"", "round:5", "linear:0", "linear:201", "linear:2.5", "linear:5:1", "linear:5:2:1",
+                           "linear:5:0:1:up-up", "quantile:5:0:0.9", "quantile:5:0.1:1", "data:5:0:1",
+                           "linear:5:a:1", "linear:5:0:nan", "linear:5:0:1:right-up:7"})
+    EXPECT_NE(grid_mistake(text), "") << text;
+  EXPECT_EQ(grid_mistake("linear:5:-5:5:up-left"), "");
+  for (const char* text : {"1:2", "2:1:0.1", "0:1:0", "0:1:2", "0:1:0.1:0", "a:1:0.1", "0:1:.1:1:1"})
+    EXPECT_NE(slider_mistake(text), "") << text;
+  EXPECT_EQ(slider_mistake(""), "");
+  EXPECT_EQ(parse_sliders("-15:15:3:0.01").scale, 0.01);
 }
 
 // A decoder that shows z: pixel 0 is sigmoid(z1), pixel 1 sigmoid(z2).
+struct Transparent {
+  Vae model{[] {
+              VaeOptions o;
+              o.pixels = 2, o.encoder_widths = {2}, o.activation = Activation::identity;
+              return o;
+            }(),
+            Device::cpu()};
+  Transparent() {
+    const Tensor identity = Tensor::from(std::vector<float>{1, 0, 0, 1}, {2, 2});
+    for (const Parameter& p : model.parameters())
+      if (p.name == "decoder.0.weight" || p.name == "output.weight") p.variable->value().copy_from(identity);
+  }
+};
+constexpr int kLow = 55, kMiddle = 128, kHigh = 200;  // 255 sigmoid(-1.28), sigmoid(0), sigmoid(1.28)
+
 TEST(Manifold, FirstDimensionGrowsToTheRightAndSecondUpwards) {
-  VaeOptions o;
-  o.pixels = 2, o.encoder_widths = {2}, o.activation = Activation::identity;
-  Vae model(o, Device::cpu());
-  const Tensor identity = Tensor::from(std::vector<float>{1, 0, 0, 1}, {2, 2});
-  for (const Parameter& p : model.parameters())
-    if (p.name == "decoder.0.weight" || p.name == "output.weight") p.variable->value().copy_from(identity);
-  const test::TemporaryFolder folder;
-  write_manifold(model, 3, 0.1, 1, 2, folder.path() / "m.png");
-  const io::Gray image = io::read_image(folder.path() / "m.png");
-  ASSERT_EQ(image.width, 6);
-  ASSERT_EQ(image.height, 3);
-  const int low = 55, middle = 128, high = 200;  // 255 sigmoid(-1.28), sigmoid(0), sigmoid(1.28)
-  EXPECT_NEAR(image.pixels[0], low, 1);
-  EXPECT_NEAR(image.pixels[2], middle, 1);
-  EXPECT_NEAR(image.pixels[4], high, 1);
-  EXPECT_NEAR(image.pixels[1], high, 1);  // the top row has the largest z2
-  EXPECT_NEAR(image.pixels[2 * 6 + 1], low, 1);
+  const GridImage g = decode_grid(Transparent().model, parse_grids("quantile:3:0.1:0.9")[0], 0, 0, 1, 2);
+  ASSERT_EQ(g.image.width, 6);
+  ASSERT_EQ(g.image.height, 3);
+  EXPECT_NEAR(g.image.pixels[0], kLow, 1);
+  EXPECT_NEAR(g.image.pixels[2], kMiddle, 1);
+  EXPECT_NEAR(g.image.pixels[4], kHigh, 1);
+  EXPECT_NEAR(g.image.pixels[1], kHigh, 1);  // the top row has the largest z2
+  EXPECT_NEAR(g.image.pixels[2 * 6 + 1], kLow, 1);
+}
+
+TEST(Manifold, FirstDimensionMayGoDown) {
+  const GridImage g = decode_grid(Transparent().model, parse_grids("data:3:down-right")[0], -1.2815516,
+                                  1.2815516, 1, 2);
+  EXPECT_NEAR(g.image.pixels[0], kLow, 1);           // z1 at the top left
+  EXPECT_NEAR(g.image.pixels[4], kLow, 1);           // and at the top right
+  EXPECT_NEAR(g.image.pixels[2 * 6], kHigh, 1);      // it grows downwards
+  EXPECT_NEAR(g.image.pixels[1], kLow, 1);           // z2 at the left
+  EXPECT_NEAR(g.image.pixels[5], kHigh, 1);          // grows to the right
+  EXPECT_FALSE(g.z1_across);
+}
+
+TEST(DecodeAll, KeepsTheOrderAcrossBatches) {
+  std::vector<float> z;
+  for (int i = 0; i < 2003; ++i) z.insert(z.end(), {static_cast<float>(i % 7) - 3, 0});
+  const std::vector<float> x = decode_all(Transparent().model, z);
+  ASSERT_EQ(x.size(), 2003u * 2);
+  for (int i = 0; i < 2003; ++i) EXPECT_NEAR(x[2 * i], 1 / (1 + std::exp(-z[2 * i])), 1e-6);
 }
 
 }  // namespace

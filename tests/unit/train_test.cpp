@@ -191,7 +191,7 @@ TEST(Trainer, FrozenNoiseIsTheSameEveryEpoch) {
 TEST(Trainer, NoiseStdBetaAndPixelMeanAct) {
   Plan setup = small_setup();
   const Losses plain = Session(setup).trainer.evaluate(bars(64));
-  setup.model.noise_std = 0;
+  setup.model.posterior = diagonal_gaussian({PosteriorScale::log_variance, 0});
   EXPECT_NE(Session(setup).trainer.evaluate(bars(64)).reconstruction, plain.reconstruction);
   setup = small_setup();
   setup.train.beta = 3;

@@ -1,0 +1,36 @@
+#include "apps/common/program.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+
+#include "apps/common/commands.h"
+
+namespace gpuvae::apps {
+
+int run_program(int argc, char** argv, const Program& program) {
+  calm_openmp(argv);
+  const CommandLine line =
+      parse_command_line(argc, argv, program.name, program.description, program.presets);
+  if (line.exit_code >= 0) return line.exit_code;
+  try {
+    run_command(program, line);
+    return 0;
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "%s: out of memory\n", program.name.c_str());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: %s\n", program.name.c_str(), error.what());
+  }
+  return 1;
+}
+
+void calm_openmp(char** argv) {
+  constexpr const char* kSpins = "2000";  // about the gaps within a step: see bench/NOTES.md
+  if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
+  setenv("GOMP_SPINCOUNT", kSpins, 1);
+  execv("/proc/self/exe", argv);  // returns only if it failed: then the default must do
+}
+
+}  // namespace gpuvae::apps

@@ -1,0 +1,72 @@
+// A run: its configuration, data, model and folder; trained, or reloaded where the folder holds it already.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "apps/common/run_config.h"
+#include "gpuvae/evaluate.h"
+
+namespace gpuvae::apps {
+
+struct Program {
+  std::string name, description;
+  std::vector<Preset> presets;
+  std::function<Split(const RunConfig&)> load;  // its own data, onto the CPU; announces what it found
+  std::string label_name = "class";             // what labels are: "digit"
+  std::string order_name = {};                  // what images are that follow each other: "frame"
+};
+
+// The losses of finished epochs, as in metrics.csv.
+struct History {
+  std::vector<EpochResult> epochs;
+};
+
+class Session {
+ public:
+  // Loads the data and builds the model. Throws Error.
+  Session(const Program& program, const RunConfig& config);
+
+  // Brings the model to the end of its last epoch: loads it, continues an interrupted or lengthened run, or
+  // trains from the start (always with `retrain`). Writes config.toml, metrics.csv, model.safetensors.
+  void train_or_reload(bool retrain);
+
+  const RunConfig& config() const { return config_; }
+  const Program& program() const { return program_; }
+  const std::filesystem::path& folder() const { return folder_; }
+  Vae& model() const { return *model_; }
+  const ImageSet& train() const { return train_; }
+  const ImageSet& validation() const { return validation_; }
+  // The set named "train" or "validation" (the training set if there is no other), or its first images.
+  ImageSet images(const std::string& set, std::int64_t most = 0) const;
+  const History& history() const { return history_; }
+  const std::string& source() const { return source_; }
+  std::string unit() const;
+  bool has_pictures() const { return train_.height > 1; }  // rather than rows of a table
+  EvaluationOptions evaluation() const;
+
+ private:
+  void announce() const;
+  bool reload();
+  int resume();
+  void train_from(int epoch);
+  EpochResult run_epoch(int epoch, class Progress& progress, class StepLog* log);
+  void save_model(int epoch) const;
+  void save_checkpoint(int epoch) const;
+
+  Program program_;
+  RunConfig config_;
+  std::filesystem::path folder_;
+  Device device_;
+  ImageSet train_, validation_;
+  std::string source_;
+  std::unique_ptr<Vae> model_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<Trainer> trainer_;
+  History history_;
+};
+
+// The files that --data names, as a split.
+Split load_other_data(const RunConfig& config);
+
+}  // namespace gpuvae::apps

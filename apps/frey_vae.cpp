@@ -1,0 +1,34 @@
+// Trains a variational autoencoder on the Frey faces and draws what it learned.
+#include <cstdio>
+#include <cstdlib>
+
+#include "apps/common/presets.h"
+#include "apps/common/program.h"
+
+namespace gpuvae::apps {
+namespace {
+
+// The folder asked for, or else the first that has the faces; the built-in ones if none has.
+Split load(const RunConfig& config) {
+  if (config.builtin_data) return procedural_frey();
+  if (!config.data_dir.empty()) return load_frey(config.data_dir);
+  const char* from_environment = std::getenv("GPUVAE_DATA_DIR");
+  for (const char* folder : {from_environment, "data"})
+    if (folder && has_frey(folder)) return load_frey(folder);
+  std::fprintf(stderr,
+               "note    no frey_rawface.mat in data/: training on built-in faces (data/fetch.sh downloads the "
+               "original)\n");
+  return procedural_frey();
+}
+
+}  // namespace
+}  // namespace gpuvae::apps
+
+int main(int argc, char** argv) {
+  using namespace gpuvae::apps;
+  return run_program(argc, argv,
+                     {"frey_vae",
+                      "Trains a variational autoencoder on the Frey faces and draws what it learned; or works "
+                      "with a trained one.",
+                      frey_presets(), load, "class", "frame"});
+}

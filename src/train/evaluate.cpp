@@ -1,0 +1,214 @@
+#include "gpuvae/evaluate.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "kernels/check.h"
+#include "src/vae/pending_ops.h"
+
+namespace gpuvae {
+namespace {
+
+// Few enough that a batch stays in a CPU's cache, many enough to fill a GPU.
+std::int64_t rows_for(const EvaluationOptions& options, const Vae& model) {
+  if (options.rows > 0) return options.rows;
+  return model.device().is_cpu() ? 1000 : 16384;
+}
+
+Tensor images_in_order(const ImageSet& images, std::int64_t batch_size, std::int64_t batch,
+                       const EvaluationOptions& options) {
+  BatchOptions in_order = options.data;
+  in_order.shuffle = false;
+  const std::int64_t batches = (images.count() + batch_size - 1) / batch_size;
+  const Clock clock{.step = static_cast<std::uint64_t>(batch),
+                    .steps_per_epoch = static_cast<std::uint64_t>(batches)};
+  return gather_batch(images.images, batch_size, clock, in_order).x;
+}
+
+void check_images(const char* name, const Vae& model, const ImageSet& images) {
+  check(images.images && images.count() > 0, name, "expected images, got none");
+  check(images.pixels() == model.options().pixels, name, "expected images of {} pixels, got {}",
+        model.options().pixels, images.pixels());
+}
+
+// Calls each(x, first image) for all images in batches.
+template <class Each>
+void for_batches(const Vae& model, const ImageSet& images, const EvaluationOptions& options, Each each) {
+  const std::int64_t batch = std::min(rows_for(options, model), images.count());
+  for (std::int64_t first = 0; first < images.count(); first += batch)
+    each(images_in_order(images, batch, first / batch, options), first);
+}
+
+Draw draw_at(std::uint64_t seed, RandomPurpose purpose, std::int64_t first) {
+  Draw draw;
+  draw.noise = {.seed = seed, .purpose = purpose, .frozen = true};
+  draw.noise.first_sample = static_cast<std::uint32_t>(first);
+  return draw;
+}
+
+// The sum of exp(log weights) and of their squares, relative to the largest seen.
+struct LogSum {
+  double largest = -INFINITY, sum = 0, squares = 0;
+  void add(double log_weight) {
+    if (log_weight > largest) {
+      const double shrink = std::exp(largest - log_weight);
+      sum *= shrink, squares *= shrink * shrink, largest = log_weight;
+    }
+    const double w = std::exp(log_weight - largest);
+    sum += w, squares += w * w;
+  }
+  double log_mean(std::int64_t n) const { return largest + std::log(sum / static_cast<double>(n)); }
+};
+
+// log p(x | z_k) + log p(z_k) - log q(z_k | x) of `samples` draws for each image of x, in the images' order.
+std::vector<float> log_weights(const Vae& model, const Tensor& x, const Tensor& stats, std::int64_t samples,
+                               const Draw& draw) {
+  const VaeOptions& o = model.options();
+  const Variable repeated = repeat_rows(stats, samples);
+  const Variable z = o.posterior->rsample(repeated, draw);
+  const Variable likelihood = o.likelihood->log_density(model.decode(z), repeat_rows(x, samples));
+  return subtract(add(likelihood, o.prior->log_density(z)), o.posterior->log_density(repeated, z))
+      .value()
+      .to_vector();
+}
+
+ImportanceEstimate summarise(const std::vector<LogSum>& sums, std::int64_t samples, double seconds) {
+  ImportanceEstimate result;
+  const double n = static_cast<double>(sums.size());
+  for (const LogSum& s : sums) {
+    result.nll -= s.log_mean(samples) / n;
+    result.effective_samples += s.sum * s.sum / s.squares / n;
+  }
+  double squares = 0;
+  for (const LogSum& s : sums) squares += std::pow(-s.log_mean(samples) - result.nll, 2);
+  result.standard_error = n > 1 ? std::sqrt(squares / (n - 1) / n) : NAN;
+  result.seconds = seconds;
+  return result;
+}
+
+}  // namespace
+
+Losses evaluate_elbo(const Vae& model, const ImageSet& images, const EvaluationOptions& options) {
+  check_images("evaluate", model, images);
+  const NoGradGuard no_grad;
+  double reconstruction = 0, kl = 0;
+  for_batches(model, images, options, [&](const Tensor& x, std::int64_t first) {
+    const Elbo elbo =
+        model.negative_elbo(x, draw_at(options.seed, RandomPurpose::validation_noise, first), {});
+    reconstruction += elbo.reconstruction.value().item(), kl += elbo.kl.value().item();
+  });
+  const double n = static_cast<double>(images.count());
+  return {(reconstruction + kl) / n, reconstruction / n, kl / n};
+}
+
+ImportanceEstimate importance_weighted_nll(
+    const Vae& model, const ImageSet& images, std::int64_t samples, const EvaluationOptions& options,
+    const std::function<void(std::int64_t, double)>& progress) {
+  check_images("importance_weighted_nll", model, images);
+  check(samples > 0, "importance_weighted_nll", "expected 1 or more samples, got {}", samples);
+  check(images.count() <= UINT32_MAX / samples, "importance_weighted_nll",
+        "expected fewer than 2^32 samples in all, got {} for each of {} images", samples, images.count());
+  const NoGradGuard no_grad;
+  const auto start = std::chrono::steady_clock::now();
+  const std::int64_t rows = rows_for(options, model);
+  const std::int64_t piece = std::min(samples, rows), batch = std::max<std::int64_t>(1, rows / samples);
+  std::vector<LogSum> sums(static_cast<std::size_t>(images.count()));
+  for (std::int64_t first = 0; first < images.count(); first += batch) {
+    const Tensor x = images_in_order(images, batch, first / batch, options);
+    const Tensor stats = model.encode(x).value();
+    for (std::int64_t done = 0; done < samples; done += piece) {
+      const std::int64_t count = std::min(piece, samples - done);
+      const Draw draw = draw_at(options.seed, RandomPurpose::importance, first * samples + done);
+      const std::vector<float> weights = log_weights(model, x, stats, count, draw);
+      for (std::size_t i = 0; i < weights.size(); ++i) sums[first + i / count].add(weights[i]);
+    }
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    if (progress) progress(std::min(first + batch, images.count()), elapsed.count());
+  }
+  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+  return summarise(sums, samples, elapsed.count());
+}
+
+namespace {
+
+// Sums over the rows of columns and of their squares.
+struct Moments {
+  std::vector<double> sum, squares;
+  double rows = 0;
+  void add(const Tensor& t) {
+    const std::vector<float> values = t.to_vector();
+    const auto columns = static_cast<std::size_t>(t.shape()[1]);
+    sum.resize(columns), squares.resize(columns);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      sum[i % columns] += values[i];
+      squares[i % columns] += double(values[i]) * values[i];
+    }
+    rows += static_cast<double>(t.shape()[0]);
+  }
+  double mean(std::size_t i) const { return sum[i] / rows; }
+  double variance(std::size_t i) const { return std::max(0.0, squares[i] / rows - mean(i) * mean(i)); }
+  double deviation() const {  // root mean square over the columns
+    double total = 0;
+    for (std::size_t i = 0; i < sum.size(); ++i) total += variance(i);
+    return std::sqrt(total / static_cast<double>(sum.size()));
+  }
+};
+
+double mean_of(const std::vector<float>& values) {
+  double sum = 0;
+  for (float v : values) sum += v;
+  return sum / static_cast<double>(values.size());
+}
+
+}  // namespace
+
+LatentStatistics latent_statistics(const Vae& model, const ImageSet& all, const EvaluationOptions& options,
+                                   std::int64_t most) {
+  check_images("latent_statistics", model, all);
+  const NoGradGuard no_grad;
+  const ImageSet images = all.slice(0, std::min(most, all.count()));
+  const VaeOptions& o = model.options();
+  Moments data, decoded, means, kl;
+  std::vector<float> stats;
+  for_batches(model, images, options, [&](const Tensor& x, std::int64_t) {
+    const Variable s = model.encode(x), mean = o.posterior->mean(s);
+    data.add(x), means.add(mean.value()), decoded.add(model.decode_mean(mean).value());
+    if (const Variable k = o.posterior->kl_to_standard_normal(s); k && o.prior->is_standard_normal())
+      kl.add(k.value());
+    const std::vector<float> host = s.value().to_vector();
+    stats.insert(stats.end(), host.begin(), host.end());
+  });
+  LatentStatistics result;
+  for (std::size_t d = 0; d < kl.sum.size(); ++d) result.kl.push_back(kl.mean(d));
+  for (std::size_t d = 0; d < means.sum.size(); ++d) {
+    result.mean_variance.push_back(means.variance(d));
+    result.active_units += means.variance(d) > 0.01;
+  }
+  result.decoded_deviation = decoded.deviation(), result.data_deviation = data.deviation();
+
+  const auto width = static_cast<std::int64_t>(stats.size()) / images.count();
+  const Variable s = Tensor::from(stats, {images.count(), width}, model.device());
+  const Variable z = o.posterior->rsample(s, draw_at(options.seed, RandomPurpose::importance, 0));
+  const Variable aggregate = o.posterior->aggregate_log_density(s, z);
+  result.mutual_information = aggregate ? mean_of(o.posterior->log_density(s, z).value().to_vector()) -
+                                              mean_of(aggregate.value().to_vector())
+                                        : NAN;
+  return result;
+}
+
+Tensor encode_all(const Vae& model, const ImageSet& images, const EvaluationOptions& options, bool sample) {
+  check_images("encode", model, images);
+  const NoGradGuard no_grad;
+  const std::int64_t latent = model.options().latent;
+  std::vector<float> z;
+  for_batches(model, images, options, [&](const Tensor& x, std::int64_t first) {
+    const Draw draw = draw_at(options.seed, RandomPurpose::validation_noise, first);
+    const Variable batch = sample ? model.encode_sample(x, draw) : model.encode_mean(x);
+    const std::vector<float> host = batch.value().to_vector();
+    z.insert(z.end(), host.begin(), host.end());
+  });
+  return Tensor::from(z, {images.count(), latent});
+}
+
+}  // namespace gpuvae
