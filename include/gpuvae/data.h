@@ -13,7 +13,7 @@ namespace gpuvae {
 
 struct ImageSet {
   int height = 0, width = 0;
-  Tensor images;                     // u8 [count, height * width], on the device
+  Tensor images;  // u8 [count, height * width] or f32 [count, columns] (height 1, unless they are images)
   std::vector<std::uint8_t> labels;  // one per image, or none
 
   std::int64_t count() const { return images.shape()[0]; }
@@ -34,6 +34,27 @@ Split load_mnist(const std::filesystem::path& folder);
 bool has_mnist(const std::filesystem::path& folder);
 // The built-in stroke-drawn digits, the same for everybody.
 Split procedural_mnist(std::int64_t train = 60000, std::int64_t test = 10000);
+
+struct DatasetOptions {
+  std::string label_column = {};     // of a table: name, or number from 0, of labels 0..255; empty: none
+  bool standardize = false;          // floats: mean 0 and deviation 1 a column, of the training rows
+  double validation_fraction = 0.1;  // of the rows, in [0, 1); not of MNIST, which has a split of its own
+  std::uint64_t seed = 0;            // of the permutation that chooses them
+  std::int64_t max_rows = 0;         // the first so many rows only (MNIST: of either part); 0: all
+};
+// Any file or folder of rows, told by what it is:
+// - A folder with MNIST's four files, as load_mnist. An IDX file of images, with the labels of the file
+//   "...labels..." beside "...images...", if there is one.
+// - .npy: unsigned bytes become u8, everything else f32. [n, h, w], [n, h, w, 1] and [n, 1, h, w] are images,
+//   other shapes rows of height 1.
+// - .csv, .tsv, .txt: a table of numbers, f32, height 1; with or without a line of names, parted by tabs,
+//   semicolons, commas or spaces. Tables and .npy may be compressed (.gz).
+// - A folder of PNG, JPEG, BMP or PNM images of one size, by name: u8, colours become their luminance.
+//   Sub-folders, by name, are the classes 0, 1, ...; hidden files are skipped.
+// Floats are used as they are unless standardised; a column that is constant in training becomes 0. `test`
+// has the validation rows, at least one unless the fraction is 0; both parts keep the order of the file.
+// Throws Error "[read] path: reason", with row and column where a value is to blame.
+Split load_dataset(const std::filesystem::path& path, const DatasetOptions& options = {});
 
 struct BatchOptions {
   bool shuffle = true;

@@ -1,18 +1,13 @@
 #include "src/io/idx.h"
 
-#include <zlib.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <limits>
-#include <memory>
 #include <span>
 #include <string>
-#include <system_error>
 
 #include "kernels/check.h"
 #include "src/io/file.h"
+#include "src/io/input.h"
 
 namespace gpuvae::io {
 namespace {
@@ -44,42 +39,14 @@ std::string shape_text(const std::vector<std::int64_t>& sizes) {
   return text;
 }
 
-// An open file of either kind; gzread passes plain bytes through.
 class IdxReader {
  public:
-  explicit IdxReader(const std::filesystem::path& path) : path_(path), file_(nullptr, gzclose_r) {
-    std::error_code error;
-    const auto status = std::filesystem::status(path, error);
-    if (!std::filesystem::exists(status))
-      fail("read_idx", "{}: expected a file, got none ({})", path.string(),
-           error ? error.message() : "no such file");
-    if (std::filesystem::is_directory(status))
-      fail("read_idx", "{}: expected a file, got a directory", path.string());
-    errno = 0;
-    file_.reset(gzopen(path.c_str(), "rb"));
-    if (!file_)
-      fail("read_idx", "{}: expected a readable file, got: {}", path.string(), std::strerror(errno));
-  }
-
-  // Up to `size` bytes; fewer only at the end of the file.
-  std::size_t read(std::uint8_t* out, std::size_t size) {
-    const int got = gzread(file_.get(), out, static_cast<unsigned>(size));
-    int code = Z_OK;
-    const char* reason = gzerror(file_.get(), &code);
-    if (got < 0 || code < 0) {  // zlib begins its reason with the path; the error already names it
-      const std::string prefix = path_.string() + ": ",
-                        text = code == Z_ERRNO ? std::strerror(errno) : reason;
-      fail("read_idx", "{}: expected {}, got: {}", path_.string(),
-           code == Z_ERRNO ? "readable data" : "an intact gzip stream",
-           text.starts_with(prefix) ? text.substr(prefix.size()) : text);
-    }
-    return static_cast<std::size_t>(got);
-  }
+  explicit IdxReader(const std::filesystem::path& path) : path_(path), file_(path, "read_idx") {}
 
   // The magic, then `dimensions` sizes.
   std::vector<std::int64_t> header(std::uint32_t magic, std::size_t dimensions) {
     std::uint8_t bytes[16] = {};
-    const std::size_t size = 4 + 4 * dimensions, got = read(bytes, size);
+    const std::size_t size = 4 + 4 * dimensions, got = file_.read(std::span(bytes).first(size));
     if (got == 0) fail("read_idx", "{}: expected an IDX file, got an empty file", path_.string());
     const auto word = [&](std::size_t i) {
       return std::uint32_t{bytes[4 * i]} << 24 | std::uint32_t{bytes[4 * i + 1]} << 16 |
@@ -109,13 +76,13 @@ class IdxReader {
     while (data.size() < total) {
       const std::size_t start = data.size();
       data.resize(start + static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, total - start)));
-      const std::size_t got = read(data.data() + start, data.size() - start);
+      const std::size_t got = file_.read(std::span(data).subspan(start));
       if (got < data.size() - start)
         fail("read_idx", "{}: expected {} bytes of data ({}), got only {}: the file is truncated",
              path_.string(), total, shape_text(sizes), start + got);
     }
     std::uint8_t extra = 0;
-    if (read(&extra, 1) != 0)
+    if (file_.read(std::span(&extra, 1)) != 0)
       fail("read_idx", "{}: expected the end of the file after {} bytes of data ({}), got trailing bytes",
            path_.string(), total, shape_text(sizes));
     return data;
@@ -123,7 +90,7 @@ class IdxReader {
 
  private:
   std::filesystem::path path_;
-  std::unique_ptr<gzFile_s, int (*)(gzFile)> file_;
+  InputFile file_;
 };
 
 std::vector<std::uint8_t> encode_header(const std::filesystem::path& path, std::uint32_t magic,

@@ -1,0 +1,34 @@
+// Files that are read from beginning to end, plain or gzip.
+#pragma once
+
+#include <zlib.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace gpuvae::io {
+
+// An open file; gzip is told by its content, not its name. Every failure throws Error: "[operation] path:
+// reason".
+class InputFile {
+ public:
+  explicit InputFile(std::filesystem::path path, std::string_view operation = "read");
+
+  // Up to out.size() bytes, less than 2^31; fewer only at the end of the file. Bytes after the end of a gzip
+  // stream are ignored, as gzip does.
+  std::size_t read(std::span<std::uint8_t> out);
+  // Reads to the end; how many bytes that were.
+  std::uint64_t skip_rest();
+
+ private:
+  std::filesystem::path path_;
+  std::string operation_;
+  std::unique_ptr<gzFile_s, int (*)(gzFile)> file_;  // gzread passes plain bytes through
+};
+
+}  // namespace gpuvae::io

@@ -1,0 +1,203 @@
+#include "src/io/npy.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "kernels/check.h"
+#include "src/io/file.h"
+#include "src/io/input.h"
+#include "src/io/npy_header.h"
+
+namespace gpuvae::io {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "byte orders are told from that of the machine");
+
+constexpr std::string_view kMagic = "\x93NUMPY";
+constexpr std::size_t kMostHeaderBytes = 1 << 20;  // NumPy itself reads no more than 10,000
+constexpr std::size_t kChunk = 1 << 20;            // a multiple of every element's size
+
+struct Boolean {
+  std::uint8_t bits;
+  explicit operator float() const { return bits != 0 ? 1.0f : 0.0f; }
+};
+
+// IEEE 754 binary16.
+struct Half {
+  std::uint16_t bits;
+  explicit operator float() const {
+    const int exponent = bits >> 10 & 31, mantissa = bits & 1023;
+    const auto sign = static_cast<float>(bits >> 15 != 0 ? -1 : 1);
+    if (exponent == 31) return sign * (mantissa != 0 ? NAN : INFINITY);
+    if (exponent == 0) return sign * std::ldexp(static_cast<float>(mantissa), -24);
+    return sign * std::ldexp(static_cast<float>(1024 + mantissa), exponent - 25);
+  }
+};
+
+using Append = void(std::span<const std::uint8_t> raw, bool swapped, std::vector<float>& values);
+
+template <class T>
+void append(std::span<const std::uint8_t> raw, bool swapped, std::vector<float>& values) {
+  for (std::size_t i = 0; i < raw.size(); i += sizeof(T)) {
+    std::array<std::uint8_t, sizeof(T)> element;
+    std::memcpy(element.data(), raw.data() + i, sizeof(T));
+    if (swapped) std::ranges::reverse(element);
+    values.push_back(static_cast<float>(std::bit_cast<T>(element)));
+  }
+}
+
+struct ElementType {
+  std::string_view code;
+  std::size_t size;
+  Append* append;
+};
+constexpr ElementType kTypes[] = {{"u1", 1, nullptr},  // kept as they are
+                                  {"b1", 1, append<Boolean>},
+                                  {"i1", 1, append<std::int8_t>},
+                                  {"u2", 2, append<std::uint16_t>},
+                                  {"i2", 2, append<std::int16_t>},
+                                  {"u4", 4, append<std::uint32_t>},
+                                  {"i4", 4, append<std::int32_t>},
+                                  {"u8", 8, append<std::uint64_t>},
+                                  {"i8", 8, append<std::int64_t>},
+                                  {"f2", 2, append<Half>},
+                                  {"f4", 4, append<float>},
+                                  {"f8", 8, append<double>}};
+
+const ElementType& element_type(const std::string& path, const std::string& dtype) {
+  const std::string_view text = dtype, code = text.substr(std::min<std::size_t>(1, text.size()));
+  check(!code.starts_with('O'), "read", "{}: holds Python objects (dtype {}): save numbers instead", path,
+        dtype);
+  const auto found = std::ranges::find(kTypes, code, &ElementType::code);
+  const std::string_view orders = found != std::end(kTypes) && found->size == 1 ? "|<>" : "<>";
+  if (found != std::end(kTypes) && orders.find(text[0]) != std::string_view::npos) return *found;
+  const std::string_view kind = code.starts_with('c')                            ? "complex numbers"
+                                : code.starts_with('U') || code.starts_with('S') ? "strings"
+                                : code.starts_with('V')                          ? "structured records"
+                                                                                 : "other elements";
+  fail("read", "{}: expected booleans, integers of 1 to 8 bytes or floats of 2 to 8 bytes, got {} (dtype {})",
+       path, kind, dtype);
+}
+
+std::optional<std::uint64_t> product(std::uint64_t size, std::span<const std::int64_t> shape) {
+  for (const std::int64_t extent : shape)
+    if (extent < 0 || __builtin_mul_overflow(size, static_cast<std::uint64_t>(extent), &size)) return {};
+  return size;
+}
+
+std::string shape_text(std::span<const std::int64_t> shape) {
+  return fmt::format("({}{})", fmt::join(shape, ", "), shape.size() == 1 ? "," : "");
+}
+
+NpyHeader read_header(const std::string& path, InputFile& file) {
+  std::array<std::uint8_t, 12> start{};
+  const std::size_t got = file.read(std::span(start).first(8));
+  const std::string_view magic(reinterpret_cast<const char*>(start.data()), std::min(got, kMagic.size()));
+  check(magic == kMagic, "read", "{}: not an NPY file: it does not begin with \\x93NUMPY", path);
+  const int version = start[6];
+  check(got < 8 || (version >= 1 && version <= 3 && start[7] == 0), "read",
+        "{}: expected NPY version 1.0, 2.0 or 3.0, got {}.{}", path, version, start[7]);
+  const std::size_t length_bytes = version == 1 ? 2 : 4;
+  const std::size_t length_got = got < 8 ? 0 : file.read(std::span(start).subspan(8, length_bytes));
+  check(length_got == length_bytes, "read", "{}: truncated header: the file ends after {} bytes", path,
+        got + length_got);
+  std::size_t length = 0;
+  for (std::size_t i = length_bytes; i-- > 0;) length = length << 8 | start[8 + i];
+  check(length <= kMostHeaderBytes, "read", "{}: header of {} bytes, expected at most {}", path, length,
+        kMostHeaderBytes);
+  std::vector<std::uint8_t> text(length);
+  const std::size_t text_got = file.read(text);
+  check(text_got == length, "read", "{}: truncated header: expected {} bytes, got {}", path, length,
+        text_got);
+  return parse_npy_header(path, {reinterpret_cast<const char*>(text.data()), length});
+}
+
+void read_elements(const std::string& path, InputFile& file, const NpyHeader& header, const ElementType& type,
+                   NpyArray& array) {
+  const auto total = product(type.size, header.shape);
+  check(total.has_value(), "read", "{}: shape {} overflows", path, shape_text(header.shape));
+  const bool swapped = header.dtype[0] == '>';
+  std::vector<std::uint8_t> chunk;
+  for (std::uint64_t done = 0; done < *total; done += chunk.size()) {
+    chunk.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, *total - done)));
+    const std::size_t got = file.read(chunk);
+    check(got == chunk.size(), "read", "{}: expected {} bytes of data ({} {}), got {}: the file is truncated",
+          path, *total, header.dtype, shape_text(header.shape), done + got);
+    if (array.bytes) {
+      array.u8.insert(array.u8.end(), chunk.begin(), chunk.end());
+    } else {
+      type.append(chunk, swapped, array.f32);
+    }
+  }
+  const std::uint64_t extra = file.skip_rest();
+  check(extra == 0, "read", "{}: expected {} bytes of data ({} {}), got {}: too many", path, *total,
+        header.dtype, shape_text(header.shape), *total + extra);
+}
+
+// From the first index varying fastest to the last.
+template <class T>
+void to_c_order(std::span<const std::int64_t> shape, std::vector<T>& elements) {
+  if (shape.size() < 2) return;
+  std::vector<std::size_t> strides, index(shape.size(), 0);
+  std::size_t stride = 1, from = 0;
+  for (const std::int64_t extent : shape)
+    strides.push_back(stride), stride *= static_cast<std::size_t>(extent);
+  std::vector<T> ordered;
+  ordered.reserve(elements.size());
+  while (ordered.size() < elements.size()) {
+    ordered.push_back(elements[from]);
+    for (std::size_t axis = shape.size(); axis-- > 0;) {
+      from += strides[axis];
+      if (++index[axis] < static_cast<std::size_t>(shape[axis])) break;
+      from -= strides[axis] * index[axis];
+      index[axis] = 0;
+    }
+  }
+  elements = std::move(ordered);
+}
+
+}  // namespace
+
+NpyArray read_npy(const std::filesystem::path& path) {
+  const std::string where = path.string();
+  InputFile file(path);
+  const NpyHeader header = read_header(where, file);
+  const ElementType& type = element_type(where, header.dtype);
+  NpyArray array;
+  array.shape = header.shape;
+  array.bytes = type.append == nullptr;
+  read_elements(where, file, header, type, array);
+  if (header.fortran_order) to_c_order(array.shape, array.u8), to_c_order(array.shape, array.f32);
+  return array;
+}
+
+void write_npy(const std::filesystem::path& path, std::span<const std::int64_t> shape,
+               std::span<const float> values) {
+  const auto count = product(1, shape);
+  check(count && *count == values.size(), "write", "{}: {} values do not match shape {}", path.string(),
+        values.size(), shape_text(shape));
+  std::string text =
+      fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': {}, }}", shape_text(shape));
+  constexpr std::size_t kStart = kMagic.size() + 4, kAlignment = 64;
+  text.resize((kStart + text.size() + kAlignment) / kAlignment * kAlignment - kStart, ' ');
+  text.back() = '\n';
+  check(text.size() <= 0xFFFF, "write", "{}: {} dimensions are too many", path.string(), shape.size());
+  AtomicFile file(path);
+  file.write(kMagic);
+  const std::array<std::uint8_t, 4> start{1, 0, static_cast<std::uint8_t>(text.size() & 255),
+                                          static_cast<std::uint8_t>(text.size() >> 8)};
+  file.write(std::as_bytes(std::span(start)));
+  file.write(text);
+  file.write(std::as_bytes(values));
+  file.commit();
+}
+
+}  // namespace gpuvae::io
