@@ -55,8 +55,10 @@ enum class Unary : std::uint8_t {
   sqrt,
   square,
   reciprocal,
-  affine,  // a x + b
-  clamp,   // min(max(x, a), b); slope 0 where clamped
+  affine,                               // a x + b
+  clamp,                                // min(max(x, a), b); slope 0 where clamped
+  continuous_bernoulli_log_normalizer,  // kernels/math/continuous_bernoulli.h
+  continuous_bernoulli_mean,
 };
 struct UnaryArgs {
   DType dtype = DType::f32;
@@ -181,11 +183,17 @@ struct PosteriorBackwardArgs {
   void* d_stats = nullptr;
 };
 
+// What x is, and which distribution it is a parameter of.
+enum class BceKind : std::uint8_t {
+  logits,             // Bernoulli
+  probabilities,      // Bernoulli
+  continuous_logits,  // continuous Bernoulli
+};
 // *loss = weight * sum of the pixels' negative log likelihood; the gradient, weight * slope, in the same
 // pass.
 struct BceArgs {
   DType dtype = DType::f32;
-  bool logits = true;  // x is logits, or probabilities
+  BceKind kind = BceKind::logits;
   std::int64_t size = 0;
   double weight = 1;
   const void* x = nullptr;
