@@ -55,8 +55,10 @@ enum class Unary : std::uint8_t {
   sqrt,
   square,
   reciprocal,
-  affine,  // a x + b
-  clamp,   // min(max(x, a), b); slope 0 where clamped
+  affine,                               // a x + b
+  clamp,                                // min(max(x, a), b); slope 0 where clamped
+  continuous_bernoulli_log_normalizer,  // kernels/math/continuous_bernoulli.h
+  continuous_bernoulli_mean,
 };
 struct UnaryArgs {
   DType dtype = DType::f32;
@@ -181,11 +183,17 @@ struct PosteriorBackwardArgs {
   void* d_stats = nullptr;
 };
 
+// What x is, and which distribution it is a parameter of.
+enum class BceKind : std::uint8_t {
+  logits,             // Bernoulli
+  probabilities,      // Bernoulli
+  continuous_logits,  // continuous Bernoulli
+};
 // *loss = weight * sum of the pixels' negative log likelihood; the gradient, weight * slope, in the same
 // pass.
 struct BceArgs {
   DType dtype = DType::f32;
-  bool logits = true;  // x is logits, or probabilities
+  BceKind kind = BceKind::logits;
   std::int64_t size = 0;
   double weight = 1;
   const void* x = nullptr;
@@ -231,13 +239,15 @@ struct ClipArgs {
 };
 
 // Row r of a batch is sample s = order((step in epoch) * batch + r) of the data set: out[r] = s's bytes,
-// scaled to [0, 1] and binarized. Rows past the data set are not written: `rows` says how many there are.
+// scaled to [0, 1] and binarized, or its floats as they are, which a threshold alone binarizes. Rows past the
+// data set are not written: `rows` says how many there are.
 struct GatherArgs {
   DType dtype = DType::f32;
   std::int64_t rows = 0, columns = 0;
-  std::int64_t batch = 0;              // of a full batch
-  std::int64_t count = 0;              // samples in the data set
-  const std::uint8_t* data = nullptr;  // [count, columns]
+  std::int64_t batch = 0;      // of a full batch
+  std::int64_t count = 0;      // samples in the data set
+  DType source = DType::u8;    // or f32
+  const void* data = nullptr;  // [count, columns] of source
   bool shuffle = true;
   Binarize binarize = Binarize::none;
   double threshold = 0.5;

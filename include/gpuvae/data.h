@@ -1,4 +1,4 @@
-// Data sets that live on the device as bytes, and batches gathered from them.
+// Data sets that live on the device, and batches gathered from them.
 #pragma once
 
 #include <filesystem>
@@ -63,11 +63,12 @@ struct BatchOptions {
   std::uint64_t seed = 0;
 };
 struct Batch {
-  Tensor x;        // [rows, pixels] in [0, 1]
+  Tensor x;        // [rows, pixels]
   Tensor samples;  // i32 [rows]: which images these are
 };
 // Batch number (step modulo steps_per_epoch) of the clock's epoch: order, scaling and binarization in one
-// pass. The last batch of an epoch may be shorter.
+// pass. Bytes are scaled to [0, 1]; f32 values, such as those of a standardised table, stay as they are, and
+// only a threshold binarizes them (value > threshold). The last batch of an epoch may be shorter.
 Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& clock,
                    const BatchOptions& options, DType dtype = DType::f32);
 // The same, an image at a time, from primitives; without binarization. For a clock without a device step.

@@ -23,6 +23,11 @@ Variable square(const Variable& x);
 Variable reciprocal(const Variable& x);
 Variable clamp(const Variable& x, double low, double high);  // slope 0 where clamped
 Variable activate(const Variable& x, Activation activation);
+// The continuous Bernoulli distribution p(x) = exp(l x - A(l)) on [0, 1] with logit l (Loaiza-Ganem and
+// Cunningham, 2019): A(l) = log((exp(l) - 1) / l), that is softplus(l) - log C(l) in their terms, and its
+// derivative, the mean.
+Variable continuous_bernoulli_log_normalizer(const Variable& logits);
+Variable continuous_bernoulli_mean(const Variable& logits);
 
 Variable sum(const Variable& x);          // [1]
 Variable sum_rows(const Variable& x);     // [rows, columns] to [columns]
@@ -65,6 +70,8 @@ PosteriorSample sample_posterior_with_kl(const Variable& stats, const PosteriorO
 // weight gives the mean over a batch of the sum over pixels.
 Variable bce_with_logits(const Variable& logits, const Variable& target, double weight = 1);
 Variable bce(const Variable& probabilities, const Variable& target, double weight = 1);
+// The same of the continuous Bernoulli density: a likelihood for pixels that are not binary. May be negative.
+Variable continuous_bernoulli_nll(const Variable& logits, const Variable& target, double weight = 1);
 
 // weight times the sum over all elements of -log N(target | mean, exp(v)), nats, with log 2 pi. `params` is
 // [rows, 2 columns]: the mean (its logit if sigmoid_mean), then the log variance v, clipped to [low, high].
@@ -85,6 +92,7 @@ PosteriorSample sample_posterior_with_kl(const Variable& stats, const PosteriorO
                                          double weight = 1);
 Variable bce_with_logits(const Variable& logits, const Variable& target, double weight = 1);
 Variable bce(const Variable& probabilities, const Variable& target, double weight = 1);
+Variable continuous_bernoulli_nll(const Variable& logits, const Variable& target, double weight = 1);
 Variable gaussian_nll(const Variable& params, const Variable& target, const GaussianOptions& options = {},
                       double weight = 1);
 }  // namespace composed

@@ -1,4 +1,4 @@
-// Training and evaluation of a VAE on images that live on the device.
+// Training and evaluation of a VAE on images (u8, or f32 tables) that live on the device.
 #pragma once
 
 #include <filesystem>

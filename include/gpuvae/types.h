@@ -36,8 +36,8 @@ enum class PosteriorScale : std::uint8_t { log_variance, log_sigma, softplus };
 std::string_view name(PosteriorScale s);
 
 enum class Binarize : std::uint8_t {
-  none,       // x = byte / 255
-  threshold,  // x = byte / 255 > threshold
+  none,       // x = byte / 255, or the value of f32 data
+  threshold,  // x = byte / 255 (or the value) > threshold
   fixed,      // Bernoulli(byte / 255), one draw per pixel for the whole run
   dynamic,    // Bernoulli(byte / 255), drawn anew every epoch
 };

@@ -1,4 +1,4 @@
-// Bernoulli negative log likelihood and its gradient in one pass.
+// Bernoulli and continuous Bernoulli negative log likelihood and its gradient in one pass.
 #include "kernels/cpu/backend.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/parallel.h"
@@ -7,14 +7,26 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/bce.cpp"
 #include "hwy/foreach_target.h"
+#include "kernels/cpu/continuous_bernoulli-inl.h"
 #include "kernels/cpu/simd_loop-inl.h"
 #include "kernels/cpu/simd_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
 
+template <BceKind kind, class V>
+HWY_INLINE ValueAndSlope<V> pixel_nll(V x, V target) {
+  if constexpr (kind == BceKind::logits) {
+    return bce_with_logits(x, target);
+  } else if constexpr (kind == BceKind::probabilities) {
+    return HWY_NAMESPACE::bce(x, target);
+  } else {
+    return continuous_bernoulli_nll(x, target);
+  }
+}
+
 // One vector of pixels: its values into the sum, its slopes to d_x.
-template <bool logits, class T>
+template <BceKind kind, class T>
 struct Pixels {
   const T* x;
   const T* target;
@@ -23,8 +35,7 @@ struct Pixels {
 
   template <class Access>
   HWY_INLINE void operator()(Access access, std::int64_t i, Sum<T>& sum) const {
-    const auto in = access.load(x + i), t = access.load(target + i);
-    const auto pixel = logits ? bce_with_logits(in, t) : HWY_NAMESPACE::bce(in, t);
+    const auto pixel = pixel_nll<kind>(access.load(x + i), access.load(target + i));
     sum.add(access.keep(pixel.value));
     if (d_x) access.store(hn::Mul(weight, pixel.slope), d_x + i);
   }
@@ -43,13 +54,13 @@ struct Pixels {
   }
 };
 
-template <bool logits, class T>
+template <BceKind kind, class T>
 void bce_of(const BceArgs& g) {
-  const Pixels<logits, T> pixels{as<T>(g.x), as<T>(g.target), as<T>(g.d_x),
-                                 hn::Set(hn::ScalableTag<T>(), static_cast<T>(g.weight))};
+  const Pixels<kind, T> pixels{as<T>(g.x), as<T>(g.target), as<T>(g.d_x),
+                               hn::Set(hn::ScalableTag<T>(), static_cast<T>(g.weight))};
   const auto chunk_loss = [=](std::int64_t begin, std::int64_t end) HWY_ATTR {
     Sum<T> sum;
-    if constexpr (logits)
+    if constexpr (kind == BceKind::logits)
       for (; begin + pixels.kElements <= end; begin += pixels.kElements) pixels.group(begin, sum);
     each_vector<T>(begin, end, [&](auto access, std::int64_t i) HWY_ATTR { pixels(access, i, sum); });
     return sum.total();
@@ -60,7 +71,15 @@ void bce_of(const BceArgs& g) {
 
 void Bce(const BceArgs& g) {
   with_float(g.dtype, "bce", [&](auto type) {
-    g.logits ? bce_of<true, decltype(type)>(g) : bce_of<false, decltype(type)>(g);
+    using T = decltype(type);
+    switch (g.kind) {
+      case BceKind::logits:
+        return bce_of<BceKind::logits, T>(g);
+      case BceKind::probabilities:
+        return bce_of<BceKind::probabilities, T>(g);
+      case BceKind::continuous_logits:
+        return bce_of<BceKind::continuous_logits, T>(g);
+    }
   });
 }
 

@@ -7,6 +7,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/elementwise.cpp"
 #include "hwy/foreach_target.h"
+#include "kernels/cpu/continuous_bernoulli-inl.h"
 #include "kernels/cpu/simd_loop-inl.h"
 #include "kernels/cpu/simd_math-inl.h"
 
@@ -55,6 +56,10 @@ HWY_INLINE V value(V x, V a, V b) {
     return hn::Div(constant<V>(1), x);
   } else if constexpr (operation == Unary::affine) {
     return hn::MulAdd(a, x, b);
+  } else if constexpr (operation == Unary::continuous_bernoulli_log_normalizer) {
+    return ContinuousBernoulli<V>(x).log_normalizer();
+  } else if constexpr (operation == Unary::continuous_bernoulli_mean) {
+    return ContinuousBernoulli<V>(x).mean();
   } else {
     static_assert(operation == Unary::clamp);
     return clamp(x, a, b);
@@ -63,7 +68,9 @@ HWY_INLINE V value(V x, V a, V b) {
 
 // Whether the derivative is a function of x rather than of y.
 constexpr bool slope_from_x(Unary operation) {
-  return operation == Unary::log || operation == Unary::square || operation == Unary::clamp;
+  return operation == Unary::log || operation == Unary::square || operation == Unary::clamp ||
+         operation == Unary::continuous_bernoulli_log_normalizer ||
+         operation == Unary::continuous_bernoulli_mean;
 }
 // The derivative, from x or y.
 template <Unary operation, class V>
@@ -81,6 +88,10 @@ HWY_INLINE V slope(V v, V a, V b) {
     return hn::Add(v, v);
   } else if constexpr (operation == Unary::reciprocal) {
     return hn::Neg(hn::Mul(v, v));
+  } else if constexpr (operation == Unary::continuous_bernoulli_log_normalizer) {
+    return ContinuousBernoulli<V>(v).mean();
+  } else if constexpr (operation == Unary::continuous_bernoulli_mean) {
+    return ContinuousBernoulli<V>(v).variance();
   } else {
     static_assert(operation == Unary::clamp);
     return one_if<V>(hn::And(hn::Ge(v, a), hn::Le(v, b)));
@@ -135,6 +146,8 @@ void with_operation(Unary operation, const Body& body) {
     GPUVAE_UNARY_CASE(reciprocal);
     GPUVAE_UNARY_CASE(affine);
     GPUVAE_UNARY_CASE(clamp);
+    GPUVAE_UNARY_CASE(continuous_bernoulli_log_normalizer);
+    GPUVAE_UNARY_CASE(continuous_bernoulli_mean);
   }
 #undef GPUVAE_UNARY_CASE
 }

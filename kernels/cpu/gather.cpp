@@ -1,4 +1,4 @@
-// Batches from a resident data set of bytes: shuffled, scaled to [0, 1] and binarized in one pass.
+// Batches from a resident data set: shuffled, scaled to [0, 1] if of bytes, and binarized in one pass.
 #include <cstring>
 
 #include "kernels/cpu/backend.h"
@@ -83,6 +83,17 @@ void draw_row(const std::uint8_t* bytes, std::int64_t columns, const RandomPosit
   }
 }
 
+// A sample of floats: its values, or whether they exceed the threshold.
+template <class T>
+void gather_row(const GatherArgs& g, const float* values, std::uint64_t, std::uint32_t, T* out) {
+  const T threshold = static_cast<T>(g.threshold);
+  const bool compare = g.binarize == Binarize::threshold;
+  for (std::int64_t i = 0; i < g.columns; ++i) {
+    const T x = static_cast<T>(values[i]);
+    out[i] = compare ? T(x > threshold) : x;
+  }
+}
+
 template <class T>
 void gather_row(const GatherArgs& g, const std::uint8_t* bytes, std::uint64_t epoch, std::uint32_t sample,
                 T* out) {
@@ -99,12 +110,13 @@ void gather_row(const GatherArgs& g, const std::uint8_t* bytes, std::uint64_t ep
 }
 
 // Rows of a shuffled data set are far apart: fetched while the row before is worked on.
-HWY_INLINE void prefetch(const std::uint8_t* bytes, std::int64_t columns) {
-  constexpr std::int64_t kCacheLine = 64;
-  for (std::int64_t i = 0; i < columns; i += kCacheLine) hwy::Prefetch(bytes + i);
+template <class Source>
+HWY_INLINE void prefetch(const Source* row, std::int64_t columns) {
+  constexpr std::int64_t kCacheLine = 64 / sizeof(Source);
+  for (std::int64_t i = 0; i < columns; i += kCacheLine) hwy::Prefetch(row + i);
 }
 
-template <class T>
+template <class Source, class T>
 void gather_of(const GatherArgs& g) {
   const std::uint64_t step_in_epoch = step_of(g.clock) % std::max<std::uint64_t>(1, g.clock.steps_per_epoch);
   const std::uint64_t epoch = epoch_of(g.clock);
@@ -114,8 +126,8 @@ void gather_of(const GatherArgs& g) {
     return g.shuffle ? shuffled_index(position, static_cast<std::uint32_t>(g.count), g.seed, epoch)
                      : position;
   };
-  const auto bytes_of = [&](std::uint32_t sample) {
-    return g.data + static_cast<std::int64_t>(sample) * g.columns;
+  const auto source_row = [&](std::uint32_t sample) {
+    return as<Source>(g.data) + static_cast<std::int64_t>(sample) * g.columns;
   };
   const auto gather_rows = [&](std::int64_t begin, std::int64_t end) {
     std::uint32_t next = sample_at(begin);
@@ -123,10 +135,10 @@ void gather_of(const GatherArgs& g) {
       const std::uint32_t sample = next;
       if (row + 1 < end) {
         next = sample_at(row + 1);
-        prefetch(bytes_of(next), g.columns);
+        prefetch(source_row(next), g.columns);
       }
       if (g.samples) g.samples[row] = static_cast<std::int32_t>(sample);
-      gather_row(g, bytes_of(sample), epoch, sample, as<T>(g.out) + row * g.columns);
+      gather_row(g, source_row(sample), epoch, sample, as<T>(g.out) + row * g.columns);
     }
   };
   const std::int64_t rows = std::min(g.rows, g.count - first);
@@ -135,7 +147,9 @@ void gather_of(const GatherArgs& g) {
 }
 
 void Gather(const GatherArgs& g) {
-  with_float(g.dtype, "gather", [&](auto type) { gather_of<decltype(type)>(g); });
+  with_float(g.dtype, "gather", [&](auto type) {
+    g.source == DType::u8 ? gather_of<std::uint8_t, decltype(type)>(g) : gather_of<float, decltype(type)>(g);
+  });
 }
 
 }  // namespace gpuvae::kernels::HWY_NAMESPACE

@@ -1,12 +1,24 @@
-// Binary cross-entropy, value and gradient in one pass.
+// Bernoulli and continuous Bernoulli negative log likelihood, value and gradient in one pass.
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/launch.cuh"
+#include "kernels/math/continuous_bernoulli.h"
 #include "kernels/math/likelihood.h"
 
 namespace gpuvae::kernels {
 namespace {
 
-template <bool Logits>
+template <BceKind Kind>
+__device__ __forceinline__ math::ValueAndSlope<float> pixel_nll(float x, float target) {
+  if constexpr (Kind == BceKind::logits) {
+    return math::bce_with_logits(x, target);
+  } else if constexpr (Kind == BceKind::probabilities) {
+    return math::bce(x, target);
+  } else {
+    return math::continuous_bernoulli_nll(x, target);
+  }
+}
+
+template <BceKind Kind>
 __global__ void __launch_bounds__(kThreads) bce_kernel(BceArgs args, bool vectors, Scratch scratch) {
   const float* x = static_cast<const float*>(args.x);
   const float* target = static_cast<const float*>(args.target);
@@ -19,7 +31,7 @@ __global__ void __launch_bounds__(kThreads) bce_kernel(BceArgs args, bool vector
     Floats<kWidth> values, slopes;
 #pragma unroll
     for (int k = 0; k < kWidth; ++k) {
-      const auto pixel = Logits ? math::bce_with_logits(xs[k], ts[k]) : math::bce(xs[k], ts[k]);
+      const auto pixel = pixel_nll<Kind>(xs[k], ts[k]);
       values[k] = pixel.value;
       slopes[k] = weight * pixel.slope;
     }
@@ -30,6 +42,18 @@ __global__ void __launch_bounds__(kThreads) bce_kernel(BceArgs args, bool vector
            [&](double total) { *static_cast<float*>(args.loss) = static_cast<float>(args.weight * total); });
 }
 
+auto kernel_of(BceKind kind) {
+  switch (kind) {
+    case BceKind::probabilities:
+      return bce_kernel<BceKind::probabilities>;
+    case BceKind::continuous_logits:
+      return bce_kernel<BceKind::continuous_logits>;
+    case BceKind::logits:
+      break;
+  }
+  return bce_kernel<BceKind::logits>;
+}
+
 }  // namespace
 
 void CudaBackend::bce(const BceArgs& args, StreamHandle stream) {
@@ -37,8 +61,8 @@ void CudaBackend::bce(const BceArgs& args, StreamHandle stream) {
   const DeviceGuard on(device_);
   const bool vectors = aligned16(args.x, args.target, args.d_x);
   const std::int64_t grid = std::max<std::int64_t>(1, blocks(args.size, kThreads * (vectors ? 4 : 1)));
-  launch({"bce", "bce_kernel", grid, kThreads, args.size, stream},
-         args.logits ? bce_kernel<true> : bce_kernel<false>, args, vectors, scratch(stream));
+  launch({"bce", "bce_kernel", grid, kThreads, args.size, stream}, kernel_of(args.kind), args, vectors,
+         scratch(stream));
 }
 
 }  // namespace gpuvae::kernels

@@ -5,6 +5,7 @@
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/math/activation.h"
+#include "kernels/math/continuous_bernoulli.h"
 #include "kernels/math/likelihood.h"
 
 namespace gpuvae::kernels {
@@ -36,13 +37,19 @@ __device__ __forceinline__ float apply(Unary operation, float x, float a, float 
       return a * x + b;
     case Unary::clamp:
       return math::clamp(x, a, b);
+    case Unary::continuous_bernoulli_log_normalizer:
+      return math::continuous_bernoulli(x).log_normalizer;
+    case Unary::continuous_bernoulli_mean:
+      return math::continuous_bernoulli(x).mean;
   }
   return x;
 }
 
 // Whether the derivative is a function of the input, else of the output: so that only one need be read.
 __host__ __device__ __forceinline__ bool derivative_takes_x(Unary operation) {
-  return operation == Unary::log || operation == Unary::square || operation == Unary::clamp;
+  return operation == Unary::log || operation == Unary::square || operation == Unary::clamp ||
+         operation == Unary::continuous_bernoulli_log_normalizer ||
+         operation == Unary::continuous_bernoulli_mean;
 }
 
 // dy/dx at v: x if derivative_takes_x(), else y.
@@ -72,6 +79,10 @@ __device__ __forceinline__ float derivative(Unary operation, float v, float a, f
       return a;
     case Unary::clamp:
       return v < a || v > b ? 0.0f : 1.0f;
+    case Unary::continuous_bernoulli_log_normalizer:
+      return math::continuous_bernoulli(v).mean;
+    case Unary::continuous_bernoulli_mean:
+      return math::continuous_bernoulli(v).variance;
   }
   return 0.0f;
 }

@@ -5,30 +5,31 @@
 namespace gpuvae::kernels {
 namespace {
 
-struct Pixels {
-  std::uint8_t v[4];
-};
-
+// Bytes as values in [0, 1], floats as they are.
 template <bool Aligned>
-__device__ __forceinline__ Pixels load_pixels(const std::uint8_t* p, int count) {
-  Pixels pixels{};
+__device__ __forceinline__ Floats<4> load_values(const std::uint8_t* p, int count) {
+  std::uint8_t bytes[4] = {};
   if constexpr (Aligned) {
     const uchar4 x = *reinterpret_cast<const uchar4*>(p);
-    pixels = {{x.x, x.y, x.z, x.w}};
+    bytes[0] = x.x, bytes[1] = x.y, bytes[2] = x.z, bytes[3] = x.w;
   } else {
 #pragma unroll
     for (int k = 0; k < 4; ++k)
-      if (k < count) pixels.v[k] = p[k];
+      if (k < count) bytes[k] = p[k];
   }
-  return pixels;
-}
-
-// Pixels column ... column + 3 of a sample, in [0, 1], binarized.
-__device__ __forceinline__ Floats<4> scaled(const GatherArgs& args, const Pixels& pixels, std::uint64_t epoch,
-                                            std::uint32_t sample, std::int64_t column) {
   Floats<4> x;
 #pragma unroll
-  for (int k = 0; k < 4; ++k) x[k] = static_cast<float>(pixels.v[k]) / 255.0f;
+  for (int k = 0; k < 4; ++k) x[k] = static_cast<float>(bytes[k]) / 255.0f;
+  return x;
+}
+template <bool Aligned>
+__device__ __forceinline__ Floats<4> load_values(const float* p, int count) {
+  return load_some<Aligned>(p, count);
+}
+
+// Values column ... column + 3 of a sample, binarized.
+__device__ __forceinline__ Floats<4> binarized(const GatherArgs& args, Floats<4> x, std::uint64_t epoch,
+                                               std::uint32_t sample, std::int64_t column) {
   if (args.binarize == Binarize::none) return x;
   Floats<4> bound;
   if (args.binarize == Binarize::threshold) {
@@ -48,7 +49,7 @@ __device__ __forceinline__ Floats<4> scaled(const GatherArgs& args, const Pixels
 
 // A row of the block's threads per row of the batch. All its threads compute the row's sample: that is as
 // cheap as one of them doing it, and needs no barrier.
-template <bool Aligned>
+template <class Source, bool Aligned>
 __global__ void __launch_bounds__(kThreads) gather_kernel(GatherArgs args) {
   float* out = static_cast<float*>(args.out);
   const std::uint64_t step = finished_steps(args.clock), per_epoch = steps_per_epoch(args.clock);
@@ -62,11 +63,12 @@ __global__ void __launch_bounds__(kThreads) gather_kernel(GatherArgs args) {
     if (args.shuffle)
       sample = shuffled_index(sample, static_cast<std::uint32_t>(args.count), args.seed, epoch);
     if (args.samples && threadIdx.x == 0) args.samples[row] = static_cast<std::int32_t>(sample);
-    const std::uint8_t* pixels = args.data + static_cast<std::int64_t>(sample) * args.columns;
+    const Source* values = static_cast<const Source*>(args.data) + std::int64_t{sample} * args.columns;
     for (std::int64_t column = 4 * threadIdx.x; column < args.columns; column += 4 * blockDim.x) {
       const std::int64_t left = args.columns - column;
       const int count = left < 4 ? static_cast<int>(left) : 4;
-      const Floats<4> x = scaled(args, load_pixels<Aligned>(pixels + column, count), epoch, sample, column);
+      const Floats<4> x =
+          binarized(args, load_values<Aligned>(values + column, count), epoch, sample, column);
       store_some<Aligned>(out + row * args.columns + column, x, count);
     }
   }
@@ -77,14 +79,17 @@ __global__ void __launch_bounds__(kThreads) gather_kernel(GatherArgs args) {
 void CudaBackend::gather(const GatherArgs& args, StreamHandle stream) {
   require_f32("gather", args.dtype);
   const DeviceGuard on(device_);
+  const bool bytes = args.source == DType::u8;
   const bool aligned = args.columns % 4 == 0 && aligned16(args.out) &&
-                       reinterpret_cast<std::uintptr_t>(args.data) % sizeof(uchar4) == 0;
+                       reinterpret_cast<std::uintptr_t>(args.data) % (bytes ? sizeof(uchar4) : 16) == 0;
   unsigned threads = 32;  // of a row
   while (threads < kThreads && 4 * threads < args.columns) threads *= 2;
   const unsigned rows_per_block = kThreads / threads;
   launch({"gather", "gather_kernel", blocks(args.rows, rows_per_block), dim3(threads, rows_per_block),
           args.rows * args.columns, stream},
-         aligned ? gather_kernel<true> : gather_kernel<false>, args);
+         bytes ? (aligned ? gather_kernel<std::uint8_t, true> : gather_kernel<std::uint8_t, false>)
+               : (aligned ? gather_kernel<float, true> : gather_kernel<float, false>),
+         args);
 }
 
 }  // namespace gpuvae::kernels

@@ -8,9 +8,15 @@
 namespace gpuvae {
 namespace {
 
+void check_images(const Tensor& images, Binarize binarize) {
+  check((images.dtype() == DType::u8 || images.dtype() == DType::f32) && images.shape().rank() == 2,
+        "gather_batch", "expected images of u8 or f32 [count, pixels], got {}", images.text());
+  const bool drawn = binarize == Binarize::fixed || binarize == Binarize::dynamic;
+  check(!drawn || images.dtype() == DType::u8, "gather_batch",
+        "expected u8 images to draw binary pixels from, got {}", images.text());
+}
+
 std::int64_t rows_of(const Tensor& images, std::int64_t batch_size, const Clock& clock) {
-  check(images.dtype() == DType::u8 && images.shape().rank() == 2, "gather_batch",
-        "expected images of u8[count, pixels], got {}", images.text());
   const std::int64_t count = images.shape()[0];
   check(batch_size > 0, "gather_batch", "expected a batch size of 1 or more, got {}", batch_size);
   check(count > 0 && count <= INT32_MAX, "gather_batch", "expected 1 to 2^31-1 images, got {}", count);
@@ -26,13 +32,14 @@ std::int64_t rows_of(const Tensor& images, std::int64_t batch_size, const Clock&
 
 Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& clock,
                    const BatchOptions& options, DType dtype) {
+  check_images(images, options.binarize);
   // With a device step the host does not know which batch this is: it counts as a full one.
   const std::int64_t rows = clock.device_step ? batch_size : rows_of(images, batch_size, clock);
   const Device device = images.device();
   Batch batch{Tensor::empty({rows, images.shape()[1]}, dtype, device),
               Tensor::empty({rows}, DType::i32, device)};
   kernels::GatherArgs args{.dtype = dtype, .rows = rows, .columns = images.shape()[1], .batch = batch_size};
-  args.count = images.shape()[0], args.data = images.data_as<std::uint8_t>();
+  args.count = images.shape()[0], args.source = images.dtype(), args.data = images.data();
   args.shuffle = options.shuffle, args.binarize = options.binarize, args.threshold = options.threshold;
   args.seed = options.seed, args.clock = clock;
   args.out = batch.x.data(), args.samples = batch.samples.data_as<std::int32_t>();
@@ -46,6 +53,7 @@ Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& c
                    const BatchOptions& options, DType dtype) {
   check(options.binarize == Binarize::none && !clock.device_step, "gather_batch",
         "the composed twin neither binarizes nor reads a device step");
+  check_images(images, options.binarize);
   const std::int64_t rows = rows_of(images, batch_size, clock), count = images.shape()[0];
   const auto first = static_cast<std::int64_t>(clock.step % clock.steps_per_epoch) * batch_size;
   std::vector<std::int32_t> order;
@@ -59,7 +67,8 @@ Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& c
   const Device device = images.device();
   Tensor x = Tensor::empty({rows, images.shape()[1]}, dtype, device);
   for (std::int64_t r = 0; r < rows; ++r) x.slice(r, 1).copy_from(images.slice(order[r], 1).to(dtype));
-  kernels::UnaryArgs scale{.dtype = dtype, .size = x.elements(), .a = 1.0 / 255};
+  kernels::UnaryArgs scale{.dtype = dtype, .size = x.elements()};
+  scale.a = images.dtype() == DType::u8 ? 1.0 / 255 : 1;
   scale.x = x.data(), scale.y = x.data();
   device.backend().unary(scale, Stream::current(device).handle());
   return {x, Tensor::from(order, {rows}, device)};

@@ -131,6 +131,13 @@ Variable clamp(const Variable& x, double low, double high) {
   return unary("clamp", Unary::clamp, x, low, high);
 }
 
+Variable continuous_bernoulli_log_normalizer(const Variable& logits) {
+  return unary("continuous_bernoulli_log_normalizer", Unary::continuous_bernoulli_log_normalizer, logits);
+}
+Variable continuous_bernoulli_mean(const Variable& logits) {
+  return unary("continuous_bernoulli_mean", Unary::continuous_bernoulli_mean, logits);
+}
+
 Variable activate(const Variable& x, Activation activation) {
   switch (activation) {
     case Activation::relu:

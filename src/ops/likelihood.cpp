@@ -22,6 +22,7 @@ void add_scaled(BackwardContext& context, int input, const Tensor& slope) {
 namespace {
 
 using namespace ops;
+using kernels::BceKind;
 
 void check_target(const char* name, const Variable& target, const Variable& x, const Shape& shape) {
   check_defined(name, target, "a target");
@@ -39,12 +40,12 @@ Variable record_with_slope(const char* name, const Variable& x, Tensor loss, Ten
   });
 }
 
-Variable bce_of(const char* name, bool logits, const Variable& x, const Variable& target, double weight) {
-  check_defined(name, x, logits ? "logits" : "probabilities");
+Variable bce_of(const char* name, BceKind kind, const Variable& x, const Variable& target, double weight) {
+  check_defined(name, x, kind == BceKind::probabilities ? "probabilities" : "logits");
   check_target(name, target, x, x.shape());
   Tensor loss = scalar_like(x.value());
   Tensor slope = GraphAccess::needs_gradient({&x}) ? empty_like(x.value()) : Tensor();
-  backend(loss).bce({x.dtype(), logits, x.shape().elements(), weight, x.value().data(), target.value().data(),
+  backend(loss).bce({x.dtype(), kind, x.shape().elements(), weight, x.value().data(), target.value().data(),
                      loss.data(), slope ? slope.data() : nullptr},
                     stream(loss));
   return record_with_slope(name, x, std::move(loss), std::move(slope));
@@ -62,10 +63,13 @@ std::int64_t gaussian_columns(const Variable& params, const GaussianOptions& opt
 }  // namespace
 
 Variable bce_with_logits(const Variable& logits, const Variable& target, double weight) {
-  return bce_of("bce_with_logits", true, logits, target, weight);
+  return bce_of("bce_with_logits", BceKind::logits, logits, target, weight);
 }
 Variable bce(const Variable& probabilities, const Variable& target, double weight) {
-  return bce_of("bce", false, probabilities, target, weight);
+  return bce_of("bce", BceKind::probabilities, probabilities, target, weight);
+}
+Variable continuous_bernoulli_nll(const Variable& logits, const Variable& target, double weight) {
+  return bce_of("continuous_bernoulli_nll", BceKind::continuous_logits, logits, target, weight);
 }
 
 Variable gaussian_nll(const Variable& params, const Variable& target, const GaussianOptions& options,
@@ -87,6 +91,12 @@ namespace composed {
 Variable bce_with_logits(const Variable& logits, const Variable& target, double weight) {
   check_target("bce_with_logits", target, logits, logits.shape());
   const Variable terms = subtract(activate(logits, Activation::softplus), multiply(logits, target));
+  return affine(sum(terms), weight, 0);
+}
+
+Variable continuous_bernoulli_nll(const Variable& logits, const Variable& target, double weight) {
+  check_target("continuous_bernoulli_nll", target, logits, logits.shape());
+  const Variable terms = subtract(continuous_bernoulli_log_normalizer(logits), multiply(logits, target));
   return affine(sum(terms), weight, 0);
 }
 

@@ -14,8 +14,6 @@ inline Variable gaussian_log_density(const Variable& params, const Variable& tar
   return sum_columns(affine(add(squares, v), -0.5, -0.918938533204672742));
 }
 inline Variable continuous_bernoulli_log_density(const Variable& l, const Variable& x) { return bernoulli_log_density(l, x); }
-inline Variable continuous_bernoulli_nll(const Variable& l, const Variable& x, double w) { return bce_with_logits(l, x, w); }
-inline Variable continuous_bernoulli_mean(const Variable& l) { return activate(l, Activation::sigmoid); }
 inline Variable mixture_log_density(const Variable& z, const Variable&, PosteriorScale, const Variable&) { return sum_columns(z); }
 inline Tensor repeat_rows(const Tensor& x, std::int64_t n) {
   Tensor out = Tensor::empty({x.shape()[0] * n, x.shape()[1]}, x.dtype(), x.device());

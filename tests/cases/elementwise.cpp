@@ -41,6 +41,17 @@ void add_unary(std::vector<Case>& cases) {
     cases.push_back(unary_case(
         "clamp", n, any, [](auto& x) { return clamp(x, -1.5, 2.25); },
         [](double x) { return std::min(std::max(x, -1.5), 2.25); }));
+    // Both sides of the series around 0, and far from it.
+    const Input logits{s, -4, 4}, far{s, -150, 150};
+    for (const Input& l : {logits, far}) {
+      const std::string range = n + (l.high > 4 ? "_far" : "");
+      cases.push_back(unary_case("continuous_bernoulli_log_normalizer", range, l,
+                                 continuous_bernoulli_log_normalizer,
+                                 [](double x) { return double(std::log(std::expm1((long double)x) / x)); }));
+      cases.push_back(
+          unary_case("continuous_bernoulli_mean", range, l, continuous_bernoulli_mean,
+                     [](double x) { return double(-1 / std::expm1(-(long double)x) - 1 / (long double)x); }));
+    }
     const auto activation = [&](Activation a, const Function& f) {
       cases.push_back(unary_case(
           "activate", std::string(name(a)) + n, any, [a](auto& x) { return activate(x, a); }, f));

@@ -25,6 +25,25 @@ Case bce_case(bool logits, Shape s, double weight) {
   return c;
 }
 
+Case continuous_bernoulli_case(Shape s, double most, double weight) {
+  Case c{.operation = "continuous_bernoulli_nll"};
+  c.name = c.operation + "/" + s.text() + "_to_" + std::to_string(static_cast<int>(most));
+  c.inputs = {{s, -most, most}, {s, 0, 1, 0, false}};
+  c.run = [=](auto v) { return Variables{continuous_bernoulli_nll(v[0], v[1], weight)}; };
+  c.composed = [=](auto v) { return Variables{composed::continuous_bernoulli_nll(v[0], v[1], weight)}; };
+  // As the paper has it: -log(C(p) p^t (1 - p)^(1 - t)), C(p) = 2 artanh(1 - 2 p) / (1 - 2 p).
+  c.reference = [=](auto v) {
+    long double sum = 0;
+    for (std::size_t i = 0; i < v[0].size(); ++i) {
+      const long double p = 1 / (1 + std::exp(-(long double)v[0][i])), t = v[1][i], u = 1 - 2 * p;
+      sum -= std::log(2 * std::atanh(u) / u) + t * std::log(p) + (1 - t) * std::log(1 - p);
+    }
+    return std::vector<Doubles>{{static_cast<double>(weight * sum)}};
+  };
+  c.bytes = 12.0 * static_cast<double>(s.elements());
+  return c;
+}
+
 Case gaussian_case(std::int64_t rows, std::int64_t width, bool sigmoid_mean, double weight) {
   Case c{.operation = "gaussian_nll"};
   c.name = "gaussian_nll/" + Shape{rows, width}.text() + (sigmoid_mean ? "_sigmoid" : "");
@@ -55,6 +74,8 @@ std::vector<Case> likelihood_cases() {
   std::vector<Case> cases;
   for (const Shape& s : {Shape{1, 1}, Shape{33, 31}, Shape{100, 784}, Shape{70000, 3}, Shape{3, 1000}})
     for (bool logits : {false, true}) cases.push_back(bce_case(logits, s, 0.01));
+  for (const Shape& s : {Shape{1, 1}, Shape{33, 31}, Shape{100, 784}, Shape{70000, 3}, Shape{3, 1000}})
+    for (double most : {1.5, 12.0}) cases.push_back(continuous_bernoulli_case(s, most, 0.01));
   for (bool sigmoid_mean : {false, true}) {
     cases.push_back(gaussian_case(1, 1, sigmoid_mean, 1));
     cases.push_back(gaussian_case(33, 17, sigmoid_mean, 0.5));

@@ -9,6 +9,8 @@
 namespace gpuvae {
 namespace {
 
+constexpr std::uint64_t kThree = 3;  // a device's step
+
 // Pixel p of image i is (37 i + p) mod 256.
 Tensor images(std::int64_t count, std::int64_t pixels) {
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(count * pixels));
@@ -90,10 +92,51 @@ TEST(GatherBatch, BinarizesAsAsked) {
   }
 }
 
+// Value c of row i is (1000 i + c) / 7 - 50: neither in [0, 1] nor exact in fewer bits.
+Tensor table(std::int64_t count, std::int64_t columns) {
+  std::vector<float> values;
+  for (std::int64_t i = 0; i < count; ++i)
+    for (std::int64_t c = 0; c < columns; ++c)
+      values.push_back(static_cast<float>(1000 * i + c) / 7.0f - 50.0f);
+  return Tensor::from(values, {count, columns});
+}
+
+TEST_P(Gather, CopiesRowsOfFloatsUnscaledOnEveryDevice) {
+  const Tensor data = table(23, GetParam());
+  for (const Device device : {Device::cpu(), Device::best()})
+    for (std::uint64_t step = 0; step < 5; ++step) {
+      const Clock clock{.step = step, .steps_per_epoch = 5};
+      const Batch fused = gather_batch(data.to(device), 5, clock, {.seed = 99});
+      EXPECT_EQ(samples_of(fused), samples_of(composed::gather_batch(data, 5, clock, {.seed = 99})));
+      std::vector<float> expected;
+      for (const std::int32_t s : samples_of(fused))
+        for (const float x : data.slice(s, 1).to_vector()) expected.push_back(x);
+      EXPECT_EQ(fused.x.to_vector(), expected);
+      EXPECT_EQ(composed::gather_batch(data, 5, clock, {.seed = 99}).x.to_vector(), expected);
+      const BatchOptions above{.binarize = Binarize::threshold, .threshold = 1500, .seed = 99};
+      for (float& x : expected) x = x > 1500 ? 1 : 0;
+      EXPECT_EQ(gather_batch(data.to(device), 5, clock, above).x.to_vector(), expected);
+    }
+  EXPECT_EQ(gather_batch(data, 23, {}, {.shuffle = false}, DType::f64).x.to_doubles(), data.to_doubles());
+}
+
+TEST(GatherBatch, DrawsNoBinaryPixelsFromFloats) {
+  const Clock clocks[] = {{.steps_per_epoch = 4}, {.device_step = &kThree, .steps_per_epoch = 4}};
+  for (const Clock& clock : clocks)
+    for (const Binarize how : {Binarize::fixed, Binarize::dynamic}) {
+      try {
+        gather_batch(table(20, 6), 5, clock, {.binarize = how});
+        ADD_FAILURE() << "drew";
+      } catch (const Error& e) {
+        EXPECT_STREQ(e.what(),
+                     "[gather_batch] expected u8 images to draw binary pixels from, got f32[20, 6] on cpu");
+      }
+    }
+}
+
 TEST(GatherBatch, ReadsTheStepFromTheDevice) {
   const Tensor data = images(20, 6);
-  const std::uint64_t three = 3;
-  const Clock on_device{.step = 1, .device_step = &three, .steps_per_epoch = 4};
+  const Clock on_device{.step = 1, .device_step = &kThree, .steps_per_epoch = 4};
   const Batch a = gather_batch(data, 5, on_device, {.seed = 1});
   const Batch b = gather_batch(data, 5, {.step = 4, .steps_per_epoch = 4}, {.seed = 1});
   EXPECT_EQ(samples_of(a), samples_of(b));
@@ -103,7 +146,8 @@ TEST(GatherBatch, RejectsWhatCannotBe) {
   const Tensor data = images(20, 6);
   EXPECT_THROW(gather_batch(data, 0, {}, {}), Error);
   EXPECT_THROW(gather_batch(data, 5, {.step = 0, .steps_per_epoch = 5}, {}), Error);
-  EXPECT_THROW(gather_batch(data.to(DType::f32), 5, {}, {}), Error);
+  EXPECT_THROW(gather_batch(data.to(DType::f64), 5, {}, {}), Error);
+  EXPECT_THROW(gather_batch(data.to(DType::f32).reshape({20, 3, 2}), 5, {}, {}), Error);
 }
 
 }  // namespace
