@@ -5,6 +5,8 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev nlohmann-json3-dev libstb-dev \
             libcli11-dev libgtest-dev libbenchmark-dev
+# A browser for the test of the pages, which is skipped where the distribution has none under this name.
+TEST_PACKAGES := chromium-headless-shell
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
 .PHONY: mnist fetch test build deps bench reproduce format asan tsan install clean
@@ -17,6 +19,7 @@ mnist: build fetch
 fetch:
 	@[ -n "$$GPUVAE_DATA_DIR" ] || [ -e data/t10k-labels-idx1-ubyte.gz ] || bash data/fetch.sh >/dev/null 2>&1 || true
 
+test asan tsan: WANTED := $(TEST_PACKAGES)
 test: build
 	cd $(BUILD) && ctest --output-on-failure -j $(JOBS)
 
@@ -27,15 +30,16 @@ build: deps
 # Installs only what dpkg does not know yet, so that a second run needs neither network nor root.
 deps:
 	@if ! command -v dpkg-query >/dev/null; then \
-	  echo "gpuvae needs (Debian's names): $(PACKAGES)"; \
+	  echo "gpuvae needs (Debian's names): $(PACKAGES) $(WANTED)"; \
 	else \
-	  missing=; for p in $(PACKAGES); do \
-	    dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
-	  if [ -n "$$missing" ]; then \
-	    echo "installing$$missing"; \
-	    $(SUDO) apt-get update -qq && \
-	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
-	  fi; \
+	  installed() { dpkg-query -W -f='$${Status}' $$1 2>/dev/null | grep -q 'ok installed'; }; \
+	  install() { \
+	    echo "installing $$*"; \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$$@" >/dev/null; }; \
+	  missing=; for p in $(PACKAGES); do installed $$p || missing="$$missing $$p"; done; \
+	  if [ -n "$$missing" ]; then $(SUDO) apt-get update -qq && install $$missing || exit 1; fi; \
+	  for p in $(WANTED); do \
+	    installed $$p || ! apt-cache show $$p >/dev/null 2>&1 || install $$p || echo "going on without $$p"; done; \
 	fi
 
 # A training step beside the bare matrix products of the same step; then each fused operation beside its composed twin.

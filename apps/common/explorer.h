@@ -13,23 +13,23 @@ namespace gpuvae::apps {
 struct PageLayer {
   Activation activation = Activation::identity;
   std::int64_t in = 0, out = 0;
-  std::vector<float> weight, bias;  // [out, in], [out]
+  std::vector<float> weight = {}, bias = {};  // [out, in], [out]
 };
 
 // A latent dimension: z = value * scale, the value in [low, high]. The pad shows the same range.
 struct Slider {
-  std::string name;
+  std::string name = {};
   double low = -3, high = 3, step = 0.05, scale = 1;
 };
 
 struct ExplorerPage {
-  std::string title, subtitle;
-  int height = 28, width = 28;            // of an image; height 1: a table's row, drawn as bars
-  std::vector<PageLayer> decoder;         // the last one gives the mean of p(x | z); pixels in [0, 1]
-  std::vector<Slider> sliders;            // one a latent dimension
-  std::vector<float> points;              // [n, latent], encoded data behind the pad; may be empty
-  std::vector<int> labels;                // one a point, or none; more than ten kinds read as a quantity
-  std::vector<std::string> column_names;  // of a table: one a column, or none
+  std::string title = {}, subtitle = {};
+  int height = 28, width = 28;                 // of an image; height 1: a table's row, drawn as bars
+  std::vector<PageLayer> decoder = {};         // the last one gives the mean of p(x | z); pixels in [0, 1]
+  std::vector<Slider> sliders = {};            // one a latent dimension
+  std::vector<float> points = {};              // [n, latent], encoded data behind the pad; may be empty
+  std::vector<int> labels = {};                // one a point, or none; more than ten kinds read as a quantity
+  std::vector<std::string> column_names = {};  // of a table: one a column, or none
 };
 
 // Of more points, every k-th goes into the page.

@@ -169,7 +169,7 @@ ExplorerPage trained_page(Vae& model, const ImageSet& data) {
   const NoGradGuard no_grad;
   ExplorerPage page;
   page.title = "MNIST in latent space";
-  page.subtitle = fmt::format("{} validation images, each at the mean of q(z | x)", data.count());
+  page.subtitle = "10,000 validation images, each at the mean of q(z | x)";
   page.height = data.height, page.width = data.width;
   Tensor weight;
   for (const Parameter& p : model.parameters()) {

@@ -11,7 +11,7 @@ const axisOf = (dimension) => {
   return { dimension, name: data.sliders[dimension].name, low, high };
 };
 
-// Smallest and largest value that a table's decoder gives at the data, or across the sliders' ranges.
+// Smallest and largest value that a table's decoder gives at the data, or without data at the sliders' ends.
 function valueRange() {
   let low = 0, high = 0;
   const look = (z) => {
@@ -20,7 +20,7 @@ function valueRange() {
   look(new Float32Array(latent));
   const step = Math.max(1, Math.floor(points.count / 300));
   for (let i = 0; i < points.count; i += step) look(Float32Array.from({ length: latent }, (_, k) => points.at(i, k)));
-  data.sliders.forEach((slider, k) => {
+  if (points.count === 0) data.sliders.forEach((slider, k) => {
     for (const end of range(slider)) look(Float32Array.from({ length: latent }, (_, i) => (i === k ? end : 0)));
   });
   return low < high ? [low, high] : [-1, 1];

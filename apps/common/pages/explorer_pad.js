@@ -55,10 +55,9 @@ function makePad(canvas, points, manifold) {
   }
 
   function drawPrior(context) {
-    if (!axes[1]) return;
     const scale = (axis) => plotSide() / (axis.high - axis.low);
     context.save();
-    context.strokeStyle = colour("muted");
+    context.strokeStyle = shows.manifold ? "rgba(255, 255, 255, 0.8)" : colour("muted");
     context.setLineDash([3, 5]);
     for (const deviations of [1, 2]) {
       context.beginPath();
@@ -74,7 +73,7 @@ function makePad(canvas, points, manifold) {
     const y = (i) => (axes[1] ? toY(points.at(i, axes[1].dimension))
                               : kMargin.top + plotSide() * (0.1 + 0.8 * ((i * 0.618034) % 1)));
     const plain = colour("accent");
-    context.globalAlpha = shows.manifold ? 0.9 : 0.75;
+    context.globalAlpha = shows.manifold ? 0.85 : 0.75;
     for (let i = 0; i < points.count; ++i) {
       if (!points.shown(i)) continue;
       context.fillStyle = points.colourOf(i) ?? plain;
@@ -83,12 +82,29 @@ function makePad(canvas, points, manifold) {
       context.fill();
     }
     context.globalAlpha = 1;
-    if (axes[1]) drawClassNames(context);
   }
 
-  // Each label stands at the median of its points: nobody needs the colours alone.
-  function drawClassNames(context) {
+  // Each label stands at the median of its points, or near it: nobody needs the colours alone.
+  function classPlaces() {
     const median = (list) => list.sort((a, b) => a - b)[list.length >> 1];
+    const places = points.classes.filter((c) => c.shown).map((c) => {
+      const members = points.membersOf(c);
+      const [x, y] = axes.map((axis) => median(members.map((i) => points.at(i, axis.dimension))));
+      return { text: c.label, x: toX(x), y: toY(y) };
+    });
+    const kApart = 20;
+    for (let round = 0; round < 20; ++round) {
+      places.forEach((a, i) => places.slice(i + 1).forEach((b) => {
+        const right = b.x - a.x, down = b.y - a.y || 0.01, distance = Math.hypot(right, down);
+        const push = Math.max(kApart - distance, 0) / 2 / distance;
+        a.x -= push * right, a.y -= push * down;
+        b.x += push * right, b.y += push * down;
+      }));
+    }
+    return places;
+  }
+
+  function drawClassNames(context) {
     context.font = "700 16px " + fontOf(canvas);
     context.textAlign = "center";
     context.textBaseline = "middle";
@@ -96,12 +112,9 @@ function makePad(canvas, points, manifold) {
     context.lineJoin = "round";
     context.strokeStyle = colour("card");
     context.fillStyle = colour("ink");
-    for (const c of points.classes) {
-      if (!c.shown) continue;
-      const members = points.membersOf(c);
-      const [x, y] = axes.map((axis) => median(members.map((i) => points.at(i, axis.dimension))));
-      context.strokeText(c.label, toX(x), toY(y));
-      context.fillText(c.label, toX(x), toY(y));
+    for (const { text, x, y } of classPlaces()) {
+      context.strokeText(text, x, y);
+      context.fillText(text, x, y);
     }
   }
 
@@ -123,7 +136,7 @@ function makePad(canvas, points, manifold) {
   function drawGround(context) {
     drawAxes(context);
     clipToPlot(context);
-    if (!shows.manifold) return drawPrior(context);
+    if (!shows.manifold) return;
     context.imageSmoothingQuality = "high";
     context.drawImage(manifold.canvas, kMargin.left, kMargin.top, plotSide(), plotSide());
   }
@@ -131,6 +144,8 @@ function makePad(canvas, points, manifold) {
   function drawDots(context) {
     clipToPlot(context);
     if (shows.points) drawPoints(context);
+    if (axes[1]) drawPrior(context);
+    if (axes[1] && shows.points) drawClassNames(context);
   }
 
   // Dark on light on dark: seen on any image and in any theme.
@@ -192,9 +207,9 @@ function makePad(canvas, points, manifold) {
   };
 }
 
-// Round numbers within an axis, about six of them.
+// Round numbers within an axis, at most nine of them.
 function ticks({ low, high }) {
-  const rough = (high - low) / 6, power = 10 ** Math.floor(Math.log10(rough));
+  const rough = (high - low) / 8, power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].find((factor) => factor * power >= 0.999 * rough) * power;
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   const list = [];
