@@ -4,7 +4,7 @@ PRESET ?= release
 BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev nlohmann-json3-dev libstb-dev \
-            libcli11-dev libgtest-dev libbenchmark-dev
+            libcli11-dev libeigen3-dev libgtest-dev libbenchmark-dev
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
 .PHONY: mnist fetch test build deps bench reproduce format asan tsan install clean
