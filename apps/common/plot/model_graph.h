@@ -1,0 +1,38 @@
+// The picture of a model: what data flow through, and where the terms of the loss arise.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "gpuvae/vae.h"
+
+namespace gpuvae::apps {
+
+struct GraphLayer {
+  std::string name, detail;     // "encoder.0", "dense 784 → 256, relu"
+  std::int64_t parameters = 0;  // 0: none are shown
+};
+
+struct ModelGraph {
+  std::string title;
+  GraphLayer input;                 // x
+  std::vector<GraphLayer> encoder;  // hidden layers, from x on
+  GraphLayer mean, scale;           // of q(z | x)
+  GraphLayer latent, noise;         // z = mean + sigma epsilon, and epsilon
+  std::vector<GraphLayer> decoder;  // hidden layers, from z on
+  GraphLayer output;                // the parameters of p(x | z)
+  GraphLayer likelihood;            // p(x | z)
+  GraphLayer reconstruction, kl;    // the terms of the loss
+  std::string loss;                 // how they make it up
+};
+
+// `beta` weighs the KL term.
+ModelGraph model_graph(const VaeOptions& options, int height, int width, double beta = 1);
+
+std::int64_t parameter_count(const ModelGraph& graph);
+
+// From x down the left side, through z at the bottom, up the right side to p(x | z); the loss in between.
+std::string model_graph_svg(const ModelGraph& graph);
+
+}  // namespace gpuvae::apps
