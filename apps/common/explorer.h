@@ -14,6 +14,7 @@ struct PageLayer {
   Activation activation = Activation::identity;
   std::int64_t in = 0, out = 0;
   std::vector<float> weight = {}, bias = {};  // [out, in], [out]
+  bool continuous_bernoulli_mean = false;     // of the outputs, as logits, instead of the activation
 };
 
 // A latent dimension: z = value * scale, the value in [low, high]. The pad shows the same range.

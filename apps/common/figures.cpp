@@ -204,7 +204,9 @@ std::vector<Figure> all_figures(const Session& s, const Evaluation& e, const std
   if (e.latent.kl.size() > 2) figures.push_back(kl_figure(e));
   figures.push_back(svg_figure(
       "model.svg", "Model", fmt::format("{} parameters.", s.model().parameter_count()),
-      model_graph_svg(model_graph(s.model().options(), s.train().height, s.train().width, c.beta)), true));
+      model_graph_svg(model_graph(s.model().options(), s.train().height, s.train().width,
+                                  {c.beta, c.posterior_scale, c.noise_std})),
+      true));
   if (!s.has_pictures()) return figures;
 
   for (Figure& f : manifold_figures(s, codes)) figures.push_back(std::move(f));
@@ -235,10 +237,11 @@ ExplorerPage explorer_of(const Session& s, const std::vector<float>& codes) {
   };
   for (const Linear& layer : model.decoder().layers) add(layer, layer.activation);
   const bool gaussian = c.likelihood.rfind("gaussian", 0) == 0;
-  page.continuous_bernoulli = c.likelihood == "continuous-bernoulli";
-  add(model.output(), page.continuous_bernoulli || (gaussian && c.gaussian_mean == "identity")
+  const bool continuous = c.likelihood == "continuous-bernoulli";
+  add(model.output(), continuous || (gaussian && c.gaussian_mean == "identity")
                           ? Activation::identity
                           : Activation::sigmoid);
+  page.decoder.back().continuous_bernoulli_mean = continuous;
   PageLayer& last = page.decoder.back();  // of a Gaussian's parameters only the mean is shown
   last.out = s.train().pixels();
   last.weight.resize(static_cast<std::size_t>(last.in * last.out));

@@ -17,7 +17,8 @@ void write_rows(const std::filesystem::path& path, const Rows& rows) {
   const std::size_t width = rows.columns.size(), count = rows.values.size() / width;
   const std::string ending = path.extension().string();
   if (ending == ".npy") {
-    io::write_npy(path, {static_cast<std::int64_t>(count), static_cast<std::int64_t>(width)}, rows.values);
+    const std::int64_t shape[] = {static_cast<std::int64_t>(count), static_cast<std::int64_t>(width)};
+    io::write_npy(path, shape, rows.values);
     return;
   }
   check(ending == ".csv", "write", "{}: expected a file ending in .csv or .npy", path.string());

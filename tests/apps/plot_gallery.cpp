@@ -184,9 +184,8 @@ void draw_models(const Gallery& g) {
     g.add(fmt::format("model-{}", widths.size()), model_graph_svg(model_graph(o, 28, 28)));
   }
   o.encoder_widths = {512, 256}, o.decoder_widths = {200}, o.latent = 20, o.pixels = 560;
-  o.likelihood = gaussian_likelihood(), o.scale = PosteriorScale::softplus,
-  o.activation = Activation::leaky_relu;
-  ModelGraph graph = model_graph(o, 28, 20, 0.5);
+  o.likelihood = gaussian_likelihood(), o.activation = Activation::leaky_relu;
+  ModelGraph graph = model_graph(o, 28, 20, {0.5, PosteriorScale::softplus});
   graph.title = "A Gaussian VAE for Frey faces";
   g.add("model-gaussian", model_graph_svg(graph));
 }

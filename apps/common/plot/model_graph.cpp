@@ -223,7 +223,8 @@ std::string scale_name(PosteriorScale scale) {
 
 }  // namespace
 
-ModelGraph model_graph(const VaeOptions& o, int height, int width, double beta) {
+ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNotes& notes) {
+  const double beta = notes.beta;
   std::vector<std::int64_t> decoder = o.decoder_widths;
   if (decoder.empty()) decoder.assign(o.encoder_widths.rbegin(), o.encoder_widths.rend());
   const std::int64_t encoded = o.encoder_widths.empty() ? o.pixels : o.encoder_widths.back();
@@ -233,22 +234,25 @@ ModelGraph model_graph(const VaeOptions& o, int height, int width, double beta) 
   const std::string outputs =
       per_pixel == 1 ? fmt::format("{}", o.pixels) : fmt::format("{} × {}", per_pixel, o.pixels);
   ModelGraph g;
-  g.input = {"x", fmt::format("{} pixels ({} × {})", o.pixels, height, width), 0};
+  g.input = {"x", height > 1 ? fmt::format("{} pixels ({} × {})", o.pixels, height, width)
+                             : fmt::format("{} columns", o.pixels), 0};
   g.encoder = hidden_layers("encoder", o.pixels, o.encoder_widths, o.activation);
   g.mean = {"mean μ", head, (encoded + 1) * o.latent};
-  g.scale = {scale_name(o.scale), head, (encoded + 1) * o.latent};
+  g.scale = {scale_name(notes.scale), head, (encoded + 1) * o.latent};
   g.latent = {"z = μ + σ ε", fmt::format("{} latent dimension{}", o.latent, o.latent == 1 ? "" : "s"), 0};
-  g.noise = {o.noise_std == 1 ? "ε ~ N(0, I)" : fmt::format("ε ~ N(0, {}² I)", o.noise_std), "noise", 0};
+  g.noise = {notes.noise_std == 1 ? "ε ~ N(0, I)" : fmt::format("ε ~ N(0, {}² I)", notes.noise_std), "noise", 0};
   g.decoder = hidden_layers("decoder", o.latent, decoder, o.activation);
-  g.output = {per_pixel == 1 ? "logits" : "mean, log variance",
+  g.output = {per_pixel > 1 ? "mean, log variance"
+              : o.likelihood->name().find("Gaussian") == 0 ? "mean"
+                                                           : "logits",
               dense_text(decoded, outputs, Activation::identity), (decoded + 1) * o.pixels * per_pixel};
   std::string family = o.likelihood->name();
   if (!family.empty()) family[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(family[0])));
-  g.likelihood = {"p(x | z)", fmt::format("{} for each pixel", family), 0};
+  g.likelihood = {"p(x | z)", fmt::format("{} for each {}", family, height > 1 ? "pixel" : "column"), 0};
   g.reconstruction = {"reconstruction", "−log p(x | z)", 0};
   g.loss =
       beta == 1 ? "loss = reconstruction + KL = −ELBO" : fmt::format("loss = reconstruction + {} · KL", beta);
-  g.kl = {beta == 1 ? "KL" : fmt::format("{} · KL", beta), "KL(q(z | x) ‖ N(0, I))", 0};
+  g.kl = {beta == 1 ? "KL" : fmt::format("{} · KL", beta), o.prior->is_standard_normal() ? "KL(q(z | x) ‖ N(0, I))" : "KL(q(z | x) ‖ p(z)), learned p", 0};
   return g;
 }
 

@@ -27,8 +27,13 @@ struct ModelGraph {
   std::string loss;                 // how they make it up
 };
 
-// `beta` weighs the KL term.
-ModelGraph model_graph(const VaeOptions& options, int height, int width, double beta = 1);
+// What the options of a model do not tell: the weight of the KL term, and how a diagonal Gaussian is read.
+struct GraphNotes {
+  double beta = 1;
+  PosteriorScale scale = PosteriorScale::log_variance;
+  double noise_std = 1;
+};
+ModelGraph model_graph(const VaeOptions& options, int height, int width, const GraphNotes& notes = {});
 
 std::int64_t parameter_count(const ModelGraph& graph);
 
