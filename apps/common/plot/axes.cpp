@@ -72,6 +72,7 @@ Ticks nice_ticks(double low, double high, int at_most, double smallest_step) {
 Ticks log_ticks(double low, double high, int at_most) {
   const int first = static_cast<int>(std::floor(std::log10(low)));
   const int last = static_cast<int>(std::ceil(std::log10(high)));
+  const bool plain = low > 0.9e-3 && high < 1e6;
   for (const int decades : {0, 1, 2, 5, 10, 20, 50, 100, 200, 500}) {
     Ticks ticks;
     for (int exponent = first; exponent <= last; ++exponent)
@@ -80,9 +81,9 @@ Ticks log_ticks(double low, double high, int at_most) {
         const double value = decimal(multiple, exponent);
         if (value < low * (1 - 1e-9) || value > high * (1 + 1e-9)) continue;
         ticks.values.push_back(value);
-        ticks.labels.push_back(exponent >= -3 && exponent < 6 ? number_text(value, std::max(0, -exponent))
-                               : multiple == 1                ? power_of_ten_text(exponent)
-                                                              : scientific_text(value, exponent, 0));
+        ticks.labels.push_back(plain           ? number_text(value, std::max(0, -exponent))
+                               : multiple == 1 ? power_of_ten_text(exponent)
+                                               : scientific_text(value, exponent, 0));
       }
     if (decades == 0 && ticks.values.size() < 3) break;  // within a decade, about: as on a linear axis
     if (ticks.values.size() <= static_cast<std::size_t>(at_most)) return ticks;
