@@ -28,6 +28,7 @@ struct LineChart {
 // Whole numbers on the x axis where all x are whole: epochs.
 std::string line_chart_svg(const LineChart& chart);
 
+// Classes beyond the tenth repeat the colours; at most 100. About 15 bytes a point.
 struct ScatterPlot {
   std::string title = {}, x_label = {}, y_label = {};
   std::vector<float> x = {}, y = {};

@@ -91,12 +91,21 @@ TEST(Scales, MapLinearlyOrByLogarithm) {
 }
 
 TEST(Labels, SpreadAsLittleAsNeeded) {
-  EXPECT_EQ(spread_labels({10, 50, 90}, 18), (std::vector<double>{10, 50, 90}));
-  EXPECT_EQ(spread_labels({50, 50}, 18), (std::vector<double>{41, 59}));
-  EXPECT_EQ(spread_labels({56, 50}, 10), (std::vector<double>{58, 48}));
+  using Heights = std::vector<double>;
+  const Range far{-1000, 1000};
+  EXPECT_EQ(spread_labels({10, 50, 90}, 18, far), (Heights{10, 50, 90}));
+  EXPECT_EQ(spread_labels({50, 50}, 18, far), (Heights{41, 59}));
+  EXPECT_EQ(spread_labels({56, 50}, 10, far), (Heights{58, 48}));
   // The third is pushed by the first two, and pushes back.
-  EXPECT_EQ(spread_labels({0, 0, 6}, 10), (std::vector<double>{-8, 2, 12}));
-  EXPECT_TRUE(spread_labels({}, 10).empty());
+  EXPECT_EQ(spread_labels({0, 0, 6}, 10, far), (Heights{-8, 2, 12}));
+  EXPECT_TRUE(spread_labels({}, 10, far).empty());
+}
+
+TEST(Labels, StayWithinBounds) {
+  using Heights = std::vector<double>;
+  EXPECT_EQ(spread_labels({0, 0, 6}, 10, {0, 100}), (Heights{0, 10, 20}));
+  EXPECT_EQ(spread_labels({20, 99, 98}, 10, {0, 100}), (Heights{20, 100, 90}));
+  EXPECT_EQ(spread_labels({95, 99, 98}, 10, {0, 100}), (Heights{80, 100, 90}));
 }
 
 TEST(Text, IsEscapedForXml) {
