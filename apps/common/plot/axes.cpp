@@ -72,6 +72,7 @@ Ticks nice_ticks(double low, double high, int at_most, double smallest_step) {
 Ticks log_ticks(double low, double high, int at_most) {
   const int first = static_cast<int>(std::floor(std::log10(low)));
   const int last = static_cast<int>(std::ceil(std::log10(high)));
+  const bool plain = low > 0.9e-3 && high < 1e6;
   for (const int decades : {0, 1, 2, 5, 10, 20, 50, 100, 200, 500}) {
     Ticks ticks;
     for (int exponent = first; exponent <= last; ++exponent)
@@ -80,9 +81,9 @@ Ticks log_ticks(double low, double high, int at_most) {
         const double value = decimal(multiple, exponent);
         if (value < low * (1 - 1e-9) || value > high * (1 + 1e-9)) continue;
         ticks.values.push_back(value);
-        ticks.labels.push_back(exponent >= -3 && exponent < 6 ? number_text(value, std::max(0, -exponent))
-                               : multiple == 1                ? power_of_ten_text(exponent)
-                                                              : scientific_text(value, exponent, 0));
+        ticks.labels.push_back(plain           ? number_text(value, std::max(0, -exponent))
+                               : multiple == 1 ? power_of_ten_text(exponent)
+                                               : scientific_text(value, exponent, 0));
       }
     if (decades == 0 && ticks.values.size() < 3) break;  // within a decade, about: as on a linear axis
     if (ticks.values.size() <= static_cast<std::size_t>(at_most)) return ticks;
@@ -173,29 +174,31 @@ void draw_y_label(Svg& svg, const Box& area, double ticks_end, std::string_view 
   svg.text(ticks_end - 13, area.centre_y(), label, {.size = kLarge, .anchor = "middle", .upwards = true});
 }
 
-std::vector<double> spread_labels(const std::vector<double>& wanted, double gap) {
+std::vector<double> spread_labels(const std::vector<double>& wanted, double gap, Range within) {
   std::vector<std::size_t> order(wanted.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return wanted[a] < wanted[b]; });
-  // Runs of labels that touch move as one, centred on the mean of where they want to be.
+  // Less the gaps above it, each label must not be above the one before: the nearest such heights in the
+  // least squares' sense are means of runs (pool adjacent violators; Ayer et al., 1955), clamped to the
+  // bounds.
   struct Run {
-    double sum, count;  // of wanted heights, each less its offset within the run
-    double top() const { return sum / count; }
+    double sum = 0;
+    std::size_t count = 0;
+    double mean() const { return sum / static_cast<double>(count); }
   };
   std::vector<Run> runs;
-  for (const std::size_t i : order) {
-    runs.push_back({wanted[i], 1});
-    while (runs.size() > 1) {
-      const Run below = runs.back(), above = runs[runs.size() - 2];
-      if (below.top() >= above.top() + above.count * gap) break;
-      runs.pop_back();
-      runs.back() = {above.sum + below.sum - below.count * above.count * gap, above.count + below.count};
-    }
+  for (std::size_t k = 0; k < order.size(); ++k) {
+    Run run{wanted[order[k]] - static_cast<double>(k) * gap, 1};
+    for (; !runs.empty() && runs.back().mean() > run.mean(); runs.pop_back())
+      run = {runs.back().sum + run.sum, runs.back().count + run.count};
+    runs.push_back(run);
   }
   std::vector<double> placed(wanted.size());
-  std::size_t at = 0;
+  std::size_t k = 0;
+  const double lowest = within.high - static_cast<double>(wanted.size() - 1) * gap;
   for (const Run& run : runs)
-    for (int i = 0; i < static_cast<int>(run.count); ++i) placed[order[at++]] = run.top() + i * gap;
+    for (const std::size_t end = k + run.count; k < end; ++k)
+      placed[order[k]] = std::max(within.low, std::min(lowest, run.mean())) + static_cast<double>(k) * gap;
   return placed;
 }
 

@@ -66,7 +66,8 @@ void draw_title(Svg& svg, const Box& area, std::string_view title);
 void draw_x_label(Svg& svg, const Box& area, double ticks_end, std::string_view label);
 void draw_y_label(Svg& svg, const Box& area, double ticks_end, std::string_view label);
 
-// Where labels at the given heights go, in the order given, so that neighbours are `gap` apart.
-std::vector<double> spread_labels(const std::vector<double>& wanted, double gap);
+// Where labels at the wanted heights go, in the order given: moved as little as possible so that neighbours
+// are `gap` apart, and all `within`, if they fit.
+std::vector<double> spread_labels(const std::vector<double>& wanted, double gap, Range within);
 
 }  // namespace gpuvae::apps::plot

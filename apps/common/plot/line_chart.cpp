@@ -13,7 +13,7 @@ namespace {
 
 using namespace plot;
 
-constexpr double kWidth = 560, kHeight = 340, kLabelGap = 18, kLabelDistance = 14;
+constexpr double kWidth = 560, kHeight = 340, kLabelGap = 18, kLabelDistance = 30;
 
 struct Points {
   std::vector<double> x, y;  // equally many
@@ -118,12 +118,13 @@ std::string line_chart_svg(const LineChart& chart) {
     if (chart.series[i].name.empty() || std::isnan(curves[i].end)) continue;
     ending.push_back(i), ends.push_back(curves[i].end);
   }
-  const std::vector<double> heights = spread_labels(ends, kLabelGap);
+  const std::vector<double> heights = spread_labels(ends, kLabelGap, {8, height - 8});
   for (std::size_t k = 0; k < ending.size(); ++k) {
     const Curve& curve = curves[ending[k]];
     const double x = axes.area.right() + kLabelDistance;
     svg.line(curve.end_x + 5, curve.end, x - 3, heights[k],
-             fmt::format("stroke=\"{}\" stroke-opacity=\".5\"", colour(ending[k])));
+             fmt::format("stroke=\"{}\" stroke-opacity=\".6\"{}", colour(ending[k]),
+                         chart.series[ending[k]].dashed ? " stroke-dasharray=\"4 2.5\"" : ""));
     svg.text(x, middle(heights[k], kNormal), chart.series[ending[k]].name, {.colour = colour(ending[k])});
   }
   return svg.finish(chart.title);
