@@ -214,15 +214,16 @@ Listing list_images(const fs::path& folder) {
   const std::string path = folder.string();
   check(!top.files.empty() || !top.folders.empty(), "read", "{}: expected images, got an empty folder", path);
   if (top.folders.empty()) return {.files = std::move(top.files), .labels = {}, .classes = {}};
-  check(top.files.empty(), "read", "{}: expected either images or sub-folders (classes), got both: {} and {}",
-        path, top.files.empty() ? "" : top.files[0].filename().string(), top.folders[0].filename().string());
+  if (!top.files.empty())
+    fail("read", "{}: expected either images or sub-folders (classes), got both: {} and {}", path,
+         top.files[0].filename().string(), top.folders[0].filename().string());
   check(top.folders.size() <= 256, "read", "{}: expected at most 256 classes, got {}", path,
         top.folders.size());
   Listing listing;
   for (const fs::path& sub : top.folders) {
     const Entries entries = list(sub);
-    check(entries.folders.empty(), "read", "{}: expected images in {}, got a folder",
-          entries.folders.empty() ? "" : entries.folders[0].string(), sub.filename().string());
+    if (!entries.folders.empty())
+      fail("read", "{}: expected an image, got a folder", entries.folders[0].string());
     check(!entries.files.empty(), "read", "{}: expected images, got an empty folder", sub.string());
     listing.files.insert(listing.files.end(), entries.files.begin(), entries.files.end());
     listing.labels.resize(listing.files.size(), static_cast<std::uint8_t>(listing.classes.size()));
