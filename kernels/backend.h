@@ -239,6 +239,28 @@ struct LogDensityArgs {
   void* out = nullptr;           // [rows]
 };
 
+// out[r] = log of the sum over k of exp(log_weights[k]) N(z[r]; mean_k, sigma_k^2), diagonal Gaussians.
+struct MixtureArgs {
+  DType dtype = DType::f32;
+  PosteriorScale scale = PosteriorScale::log_variance;
+  std::int64_t rows = 0, latent = 0, components = 0;
+  const void* z = nullptr;            // [rows, latent]
+  const void* stats = nullptr;        // [components, 2 latent]: mean, then scale parameter
+  const void* log_weights = nullptr;  // [components], or null: -log components each
+  void* workspace = nullptr;  // [2 latent + 1, mixture_stride(components)]: written forward, read backward
+  void* out = nullptr;        // [rows]
+};
+// So that vectors of components need no remainder.
+constexpr std::int64_t mixture_stride(std::int64_t components) { return (components + 15) / 16 * 16; }
+// Gradients of the above; those that are null are not computed.
+struct MixtureBackwardArgs {
+  MixtureArgs forward = {};     // with its workspace and out
+  const void* d_out = nullptr;  // [rows]
+  void* d_z = nullptr;
+  void* d_stats = nullptr;
+  void* d_log_weights = nullptr;
+};
+
 // One launch over a whole arena of parameters. The first `decayed` elements receive decay, the rest do not.
 // `clock` counts finished updates: this one is number clock + 1 in Adam's bias correction.
 struct OptimizerArgs {
@@ -335,6 +357,8 @@ class Backend {
   virtual void bce(const BceArgs&, StreamHandle) = 0;
   virtual void gaussian_nll(const GaussianNllArgs&, StreamHandle) = 0;
   virtual void log_density(const LogDensityArgs&, StreamHandle) = 0;
+  virtual void mixture(const MixtureArgs&, StreamHandle) = 0;
+  virtual void mixture_backward(const MixtureBackwardArgs&, StreamHandle) = 0;
   virtual void optimizer_step(const OptimizerArgs&, StreamHandle) = 0;
   virtual void clip(const ClipArgs&, StreamHandle) = 0;
   virtual void gather(const GatherArgs&, StreamHandle) = 0;

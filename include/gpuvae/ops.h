@@ -91,6 +91,13 @@ Variable continuous_bernoulli_log_density(const Variable& logits, const Variable
 Variable gaussian_log_density(const Variable& params, const Variable& target,
                               const GaussianOptions& options = {});
 
+// log sum_k exp(log_weights_k) N(z_r; mean_k, sigma_k^2) of each row r of z [rows, latent], nats: a mixture
+// of diagonal Gaussians; [rows, 1]. `stats` is [components, 2 latent], read as a posterior's. log_weights
+// [components] are taken as they are, the caller normalises them; undefined means 1 / components each.
+// Differentiable in all three; never holds rows x components elements.
+Variable mixture_log_density(const Variable& z, const Variable& stats, PosteriorScale scale,
+                             const Variable& log_weights);
+
 // The same functions built from primitives: oracle of the tests, baseline of the benchmark.
 namespace composed {
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
@@ -108,6 +115,9 @@ Variable bernoulli_log_density(const Variable& logits, const Variable& target);
 Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target);
 Variable gaussian_log_density(const Variable& params, const Variable& target,
                               const GaussianOptions& options = {});
+// Without the care for densities too small or too large to exponentiate.
+Variable mixture_log_density(const Variable& z, const Variable& stats, PosteriorScale scale,
+                             const Variable& log_weights);
 }  // namespace composed
 
 // Each row n times in a row, [rows, columns] to [rows * n, columns]; f32 or f64, not differentiable.

@@ -39,6 +39,8 @@ class CpuBackend final : public Backend {
   void bce(const BceArgs&, StreamHandle) override;
   void gaussian_nll(const GaussianNllArgs&, StreamHandle) override;
   void log_density(const LogDensityArgs&, StreamHandle) override;
+  void mixture(const MixtureArgs&, StreamHandle) override;
+  void mixture_backward(const MixtureBackwardArgs&, StreamHandle) override;
   void optimizer_step(const OptimizerArgs&, StreamHandle) override;
   void clip(const ClipArgs&, StreamHandle) override;
   void gather(const GatherArgs&, StreamHandle) override;

@@ -57,6 +57,8 @@ class CudaBackend final : public Backend {
   void bce(const BceArgs& args, StreamHandle stream) override;
   void gaussian_nll(const GaussianNllArgs& args, StreamHandle stream) override;
   void log_density(const LogDensityArgs& args, StreamHandle stream) override;
+  void mixture(const MixtureArgs& args, StreamHandle stream) override;
+  void mixture_backward(const MixtureBackwardArgs& args, StreamHandle stream) override;
   void optimizer_step(const OptimizerArgs& args, StreamHandle stream) override;
   void clip(const ClipArgs& args, StreamHandle stream) override;
   void gather(const GatherArgs& args, StreamHandle stream) override;

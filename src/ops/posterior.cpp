@@ -1,5 +1,6 @@
 // Reparameterised sampling from the diagonal Gaussian posterior, and its KL divergence, alone or in one pass.
 #include "src/ops/op.h"
+#include "src/ops/sigma.h"
 
 namespace gpuvae {
 namespace {
@@ -88,22 +89,6 @@ PosteriorSample sample_posterior_with_kl(const Variable& stats, const PosteriorO
 }
 
 namespace composed {
-namespace {
-
-Variable sigma_of(const Variable& s, PosteriorScale scale) {
-  constexpr double kFloor = 1e-6;  // as PosteriorScale says
-  switch (scale) {
-    case PosteriorScale::log_sigma:
-      return exp(s);
-    case PosteriorScale::softplus:
-      return affine(activate(s, Activation::softplus), 1, kFloor);
-    case PosteriorScale::log_variance:
-      break;
-  }
-  return exp(affine(s, 0.5, 0));
-}
-
-}  // namespace
 
 Variable sample_posterior(const Variable& stats, const PosteriorOptions& options) {
   const std::int64_t latent = latent_of("sample_posterior", stats);
