@@ -142,6 +142,14 @@ struct ColumnsArgs {
   bool accumulate = false;
 };
 
+// out[r * times + i] = x[r]: each row of a matrix `times` times in a row.
+struct RepeatRowsArgs {
+  DType dtype = DType::f32;
+  std::int64_t rows = 0, columns = 0, times = 1;  // rows of x
+  const void* x = nullptr;
+  void* out = nullptr;
+};
+
 // out = x, another type. From u8, i32, f32, f64, bf16 to f32, f64 or bf16 (f64 on the CPU only).
 struct CastArgs {
   DType from = DType::f32, to = DType::f32;
@@ -211,6 +219,46 @@ struct GaussianNllArgs {
   const void* target = nullptr;  // [rows, columns]
   void* loss = nullptr;          // [1]
   void* d_params = nullptr;      // or null
+};
+
+enum class Density : std::uint8_t {
+  bernoulli,             // params [rows, columns]: logits
+  continuous_bernoulli,  // likewise
+  gaussian,              // params [rows, 2 columns], as in GaussianNllArgs
+};
+// out[r] = the sum over columns of log p(target[r / repeats] | params[r]): a row of the target stands for
+// `repeats` rows of parameters.
+struct LogDensityArgs {
+  DType dtype = DType::f32;
+  Density density = Density::bernoulli;
+  std::int64_t rows = 0, columns = 0, repeats = 1;
+  bool sigmoid_mean = true;  // this and the bounds: of the Gaussian
+  double low = -5, high = 5;
+  const void* params = nullptr;
+  const void* target = nullptr;  // [rows / repeats, columns]
+  void* out = nullptr;           // [rows]
+};
+
+// out[r] = log of the sum over k of exp(log_weights[k]) N(z[r]; mean_k, sigma_k^2), diagonal Gaussians.
+struct MixtureArgs {
+  DType dtype = DType::f32;
+  PosteriorScale scale = PosteriorScale::log_variance;
+  std::int64_t rows = 0, latent = 0, components = 0;
+  const void* z = nullptr;            // [rows, latent]
+  const void* stats = nullptr;        // [components, 2 latent]: mean, then scale parameter
+  const void* log_weights = nullptr;  // [components], or null: -log components each
+  void* workspace = nullptr;  // [2 latent + 1, mixture_stride(components)]: written forward, read backward
+  void* out = nullptr;        // [rows]
+};
+// So that vectors of components need no remainder.
+constexpr std::int64_t mixture_stride(std::int64_t components) { return (components + 15) / 16 * 16; }
+// Gradients of the above; those that are null are not computed.
+struct MixtureBackwardArgs {
+  MixtureArgs forward = {};     // with its workspace and out
+  const void* d_out = nullptr;  // [rows]
+  void* d_z = nullptr;
+  void* d_stats = nullptr;
+  void* d_log_weights = nullptr;
 };
 
 // One launch over a whole arena of parameters. The first `decayed` elements receive decay, the rest do not.
@@ -301,12 +349,16 @@ class Backend {
   virtual void axpby(const AxpbyArgs&, StreamHandle) = 0;
   virtual void fill(const FillArgs&, StreamHandle) = 0;
   virtual void copy_columns(const ColumnsArgs&, StreamHandle) = 0;
+  virtual void repeat_rows(const RepeatRowsArgs&, StreamHandle) = 0;
   virtual void cast(const CastArgs&, StreamHandle) = 0;
   virtual void random(const RandomArgs&, StreamHandle) = 0;
   virtual void posterior(const PosteriorArgs&, StreamHandle) = 0;
   virtual void posterior_backward(const PosteriorBackwardArgs&, StreamHandle) = 0;
   virtual void bce(const BceArgs&, StreamHandle) = 0;
   virtual void gaussian_nll(const GaussianNllArgs&, StreamHandle) = 0;
+  virtual void log_density(const LogDensityArgs&, StreamHandle) = 0;
+  virtual void mixture(const MixtureArgs&, StreamHandle) = 0;
+  virtual void mixture_backward(const MixtureBackwardArgs&, StreamHandle) = 0;
   virtual void optimizer_step(const OptimizerArgs&, StreamHandle) = 0;
   virtual void clip(const ClipArgs&, StreamHandle) = 0;
   virtual void gather(const GatherArgs&, StreamHandle) = 0;

@@ -82,6 +82,22 @@ struct GaussianOptions {
 Variable gaussian_nll(const Variable& params, const Variable& target, const GaussianOptions& options = {},
                       double weight = 1);
 
+// log p(target | parameters) of each row: the sum over its columns, nats; [rows, 1]. The distributions are
+// those of the negative log likelihoods above, the target a constant. It may have fewer rows, [rows / n,
+// columns]: each then stands for n consecutive rows of parameters, as in importance sampling. One pass; where
+// a gradient is needed, the composed twin is computed instead.
+Variable bernoulli_log_density(const Variable& logits, const Variable& target);
+Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target);
+Variable gaussian_log_density(const Variable& params, const Variable& target,
+                              const GaussianOptions& options = {});
+
+// log sum_k exp(log_weights_k) N(z_r; mean_k, sigma_k^2) of each row r of z [rows, latent], nats: a mixture
+// of diagonal Gaussians; [rows, 1]. `stats` is [components, 2 latent], read as a posterior's. log_weights
+// [components] are taken as they are, the caller normalises them; undefined means 1 / components each.
+// Differentiable in all three; never holds rows x components elements.
+Variable mixture_log_density(const Variable& z, const Variable& stats, PosteriorScale scale,
+                             const Variable& log_weights);
+
 // The same functions built from primitives: oracle of the tests, baseline of the benchmark.
 namespace composed {
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
@@ -95,7 +111,17 @@ Variable bce(const Variable& probabilities, const Variable& target, double weigh
 Variable continuous_bernoulli_nll(const Variable& logits, const Variable& target, double weight = 1);
 Variable gaussian_nll(const Variable& params, const Variable& target, const GaussianOptions& options = {},
                       double weight = 1);
+Variable bernoulli_log_density(const Variable& logits, const Variable& target);
+Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target);
+Variable gaussian_log_density(const Variable& params, const Variable& target,
+                              const GaussianOptions& options = {});
+// Without the care for densities too small or too large to exponentiate.
+Variable mixture_log_density(const Variable& z, const Variable& stats, PosteriorScale scale,
+                             const Variable& log_weights);
 }  // namespace composed
+
+// Each row n times in a row, [rows, columns] to [rows * n, columns]; f32 or f64, not differentiable.
+Tensor repeat_rows(const Tensor& x, std::int64_t n);
 
 // ---- random tensors, not differentiable: row r, column c holds number c of noise's row r ----
 Tensor random_normal(Shape shape, const Noise& noise, double mean = 0, double deviation = 1,

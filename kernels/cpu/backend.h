@@ -31,12 +31,16 @@ class CpuBackend final : public Backend {
   void axpby(const AxpbyArgs&, StreamHandle) override;
   void fill(const FillArgs&, StreamHandle) override;
   void copy_columns(const ColumnsArgs&, StreamHandle) override;
+  void repeat_rows(const RepeatRowsArgs&, StreamHandle) override;
   void cast(const CastArgs&, StreamHandle) override;
   void random(const RandomArgs&, StreamHandle) override;
   void posterior(const PosteriorArgs&, StreamHandle) override;
   void posterior_backward(const PosteriorBackwardArgs&, StreamHandle) override;
   void bce(const BceArgs&, StreamHandle) override;
   void gaussian_nll(const GaussianNllArgs&, StreamHandle) override;
+  void log_density(const LogDensityArgs&, StreamHandle) override;
+  void mixture(const MixtureArgs&, StreamHandle) override;
+  void mixture_backward(const MixtureBackwardArgs&, StreamHandle) override;
   void optimizer_step(const OptimizerArgs&, StreamHandle) override;
   void clip(const ClipArgs&, StreamHandle) override;
   void gather(const GatherArgs&, StreamHandle) override;

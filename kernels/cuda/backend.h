@@ -49,12 +49,16 @@ class CudaBackend final : public Backend {
   void axpby(const AxpbyArgs& args, StreamHandle stream) override;
   void fill(const FillArgs& args, StreamHandle stream) override;
   void copy_columns(const ColumnsArgs& args, StreamHandle stream) override;
+  void repeat_rows(const RepeatRowsArgs& args, StreamHandle stream) override;
   void cast(const CastArgs& args, StreamHandle stream) override;
   void random(const RandomArgs& args, StreamHandle stream) override;
   void posterior(const PosteriorArgs& args, StreamHandle stream) override;
   void posterior_backward(const PosteriorBackwardArgs& args, StreamHandle stream) override;
   void bce(const BceArgs& args, StreamHandle stream) override;
   void gaussian_nll(const GaussianNllArgs& args, StreamHandle stream) override;
+  void log_density(const LogDensityArgs& args, StreamHandle stream) override;
+  void mixture(const MixtureArgs& args, StreamHandle stream) override;
+  void mixture_backward(const MixtureBackwardArgs& args, StreamHandle stream) override;
   void optimizer_step(const OptimizerArgs& args, StreamHandle stream) override;
   void clip(const ClipArgs& args, StreamHandle stream) override;
   void gather(const GatherArgs& args, StreamHandle stream) override;

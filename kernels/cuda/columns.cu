@@ -1,4 +1,4 @@
-// Part of each row of one matrix to part of each row of another.
+// Part of each row of one matrix to part of each row of another; rows repeated.
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/launch.cuh"
 
@@ -17,6 +17,16 @@ __global__ void __launch_bounds__(kThreads) copy_columns_kernel(ColumnsArgs args
   }
 }
 
+__global__ void __launch_bounds__(kThreads) repeat_rows_kernel(RepeatRowsArgs args) {
+  const float* x = static_cast<const float*>(args.x);
+  float* out = static_cast<float*>(args.out);
+  const std::int64_t size = args.rows * args.times * args.columns;
+  for (std::int64_t i = grid_thread(); i < size; i += grid_threads()) {
+    const std::int64_t row = i / args.columns, column = i - row * args.columns;
+    out[i] = x[row / args.times * args.columns + column];
+  }
+}
+
 }  // namespace
 
 void CudaBackend::copy_columns(const ColumnsArgs& args, StreamHandle stream) {
@@ -25,6 +35,14 @@ void CudaBackend::copy_columns(const ColumnsArgs& args, StreamHandle stream) {
   const std::int64_t size = args.rows * args.columns;
   launch({"columns", "copy_columns_kernel", blocks(size, kThreads), kThreads, size, stream},
          copy_columns_kernel, args);
+}
+
+void CudaBackend::repeat_rows(const RepeatRowsArgs& args, StreamHandle stream) {
+  require_f32("repeat_rows", args.dtype);
+  const DeviceGuard on(device_);
+  const std::int64_t size = args.rows * args.times * args.columns;
+  launch({"repeat_rows", "repeat_rows_kernel", blocks(size, kThreads), kThreads, size, stream},
+         repeat_rows_kernel, args);
 }
 
 }  // namespace gpuvae::kernels

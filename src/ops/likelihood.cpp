@@ -1,4 +1,5 @@
-// Negative log likelihoods: value and gradient in one pass, the gradient kept for the backward pass.
+// Negative log likelihoods: value and gradient in one pass, the gradient kept for the backward pass. And log
+// densities row by row, for evaluation.
 #include "src/ops/op.h"
 
 namespace gpuvae {
@@ -51,13 +52,36 @@ Variable bce_of(const char* name, BceKind kind, const Variable& x, const Variabl
   return record_with_slope(name, x, std::move(loss), std::move(slope));
 }
 
-std::int64_t gaussian_columns(const Variable& params, const GaussianOptions& options) {
-  check_defined("gaussian_nll", params, "params");
-  check(params.shape().rank() == 2 && params.shape()[1] % 2 == 0, "gaussian_nll",
+std::int64_t gaussian_columns(const char* name, const Variable& params, const GaussianOptions& options) {
+  check_defined(name, params, "params");
+  check(params.shape().rank() == 2 && params.shape()[1] % 2 == 0, name,
         "expected params of [rows, 2 columns] (mean, then log variance), got {}", params.shape().text());
-  check(options.low <= options.high, "gaussian_nll", "expected low <= high, got {} and {}", options.low,
-        options.high);
+  check(options.low <= options.high, name, "expected low <= high, got {} and {}", options.low, options.high);
   return params.shape()[1] / 2;
+}
+
+// How many rows of `params` a row of the target stands for.
+std::int64_t repeats_of(const char* name, const Variable& params, const Variable& target,
+                        std::int64_t columns) {
+  check_defined(name, target, "a target");
+  check_like(name, target, params);
+  check(!target.requires_grad(), name, "expected a constant target, got one that requires gradients");
+  const std::int64_t rows = params.shape().rows(), given = target.shape().rows();
+  check(target.shape().columns() == columns && (given > 0 ? rows % given == 0 : rows == 0) &&
+            (rows > 0 || given == 0),
+        name, "expected a target of [{} / n, {}], got {}", rows, columns, target.shape().text());
+  return given > 0 ? rows / given : 1;
+}
+
+Variable log_density(kernels::Density density, const char* name, const Variable& params,
+                     const Variable& target, std::int64_t columns, const GaussianOptions& options = {}) {
+  kernels::LogDensityArgs args{.dtype = params.dtype(), .density = density, .rows = params.shape().rows()};
+  args.columns = columns, args.repeats = repeats_of(name, params, target, columns);
+  args.sigmoid_mean = options.sigmoid_mean, args.low = options.low, args.high = options.high;
+  Tensor out = Tensor::empty({args.rows, 1}, params.dtype(), params.device());
+  args.params = params.value().data(), args.target = target.value().data(), args.out = out.data();
+  backend(out).log_density(args, stream(out));
+  return out;
 }
 
 }  // namespace
@@ -74,7 +98,7 @@ Variable continuous_bernoulli_nll(const Variable& logits, const Variable& target
 
 Variable gaussian_nll(const Variable& params, const Variable& target, const GaussianOptions& options,
                       double weight) {
-  const std::int64_t width = gaussian_columns(params, options), rows = params.shape()[0];
+  const std::int64_t width = gaussian_columns("gaussian_nll", params, options), rows = params.shape()[0];
   check_target("gaussian_nll", target, params, {rows, width});
   Tensor loss = scalar_like(params.value());
   Tensor slope = GraphAccess::needs_gradient({&params}) ? empty_like(params.value()) : Tensor();
@@ -86,7 +110,62 @@ Variable gaussian_nll(const Variable& params, const Variable& target, const Gaus
   return record_with_slope("gaussian_nll", params, std::move(loss), std::move(slope));
 }
 
+Variable bernoulli_log_density(const Variable& logits, const Variable& target) {
+  check_defined("bernoulli_log_density", logits, "logits");
+  if (GraphAccess::needs_gradient({&logits})) return composed::bernoulli_log_density(logits, target);
+  return log_density(kernels::Density::bernoulli, "bernoulli_log_density", logits, target,
+                     logits.shape().columns());
+}
+Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target) {
+  check_defined("continuous_bernoulli_log_density", logits, "logits");
+  if (GraphAccess::needs_gradient({&logits}))
+    return composed::continuous_bernoulli_log_density(logits, target);
+  return log_density(kernels::Density::continuous_bernoulli, "continuous_bernoulli_log_density", logits,
+                     target, logits.shape().columns());
+}
+Variable gaussian_log_density(const Variable& params, const Variable& target,
+                              const GaussianOptions& options) {
+  const std::int64_t width = gaussian_columns("gaussian_log_density", params, options);
+  if (GraphAccess::needs_gradient({&params})) return composed::gaussian_log_density(params, target, options);
+  return log_density(kernels::Density::gaussian, "gaussian_log_density", params, target, width, options);
+}
+
 namespace composed {
+namespace {
+
+// The target as often as its rows stand for rows of `params`, in `shape`.
+Variable repeated(const char* name, const Variable& params, const Variable& target, const Shape& shape) {
+  const std::int64_t n = repeats_of(name, params, target, shape.columns());
+  return (n == 1 ? target.value() : repeat_rows(target.value(), n)).reshape(shape);
+}
+
+// -2 log N(target | mean, exp(v)) of each element.
+Variable twice_gaussian_nll(const Variable& params, const Variable& target, const GaussianOptions& options) {
+  constexpr double kLogTwoPi = 1.83787706640934548356;
+  const std::int64_t width = params.shape().columns() / 2;
+  Variable mean = columns(params, 0, width);
+  if (options.sigmoid_mean) mean = activate(mean, Activation::sigmoid);
+  const Variable v = clamp(columns(params, width, width), options.low, options.high);
+  const Variable squares = multiply(square(subtract(mean, target)), exp(affine(v, -1, 0)));
+  return affine(add(squares, v), 1, kLogTwoPi);
+}
+
+}  // namespace
+
+Variable bernoulli_log_density(const Variable& logits, const Variable& target) {
+  const Variable t = repeated("bernoulli_log_density", logits, target, logits.shape());
+  return sum_columns(subtract(multiply(logits, t), activate(logits, Activation::softplus)));
+}
+Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target) {
+  const Variable t = repeated("continuous_bernoulli_log_density", logits, target, logits.shape());
+  return sum_columns(subtract(multiply(logits, t), continuous_bernoulli_log_normalizer(logits)));
+}
+Variable gaussian_log_density(const Variable& params, const Variable& target,
+                              const GaussianOptions& options) {
+  const std::int64_t width = gaussian_columns("gaussian_log_density", params, options);
+  const Variable t = repeated("gaussian_log_density", params, target, {params.shape()[0], width});
+  return affine(sum_columns(twice_gaussian_nll(params, t, options)), -0.5, 0);
+}
 
 Variable bce_with_logits(const Variable& logits, const Variable& target, double weight) {
   check_target("bce_with_logits", target, logits, logits.shape());
@@ -111,14 +190,9 @@ Variable bce(const Variable& probabilities, const Variable& target, double weigh
 
 Variable gaussian_nll(const Variable& params, const Variable& target, const GaussianOptions& options,
                       double weight) {
-  const std::int64_t width = gaussian_columns(params, options);
+  const std::int64_t width = gaussian_columns("gaussian_nll", params, options);
   check_target("gaussian_nll", target, params, {params.shape()[0], width});
-  constexpr double kLogTwoPi = 1.83787706640934548356;
-  Variable mean = columns(params, 0, width);
-  if (options.sigmoid_mean) mean = activate(mean, Activation::sigmoid);
-  const Variable v = clamp(columns(params, width, width), options.low, options.high);
-  const Variable squares = multiply(square(subtract(mean, target)), exp(affine(v, -1, 0)));
-  return affine(sum(affine(add(squares, v), 1, kLogTwoPi)), 0.5 * weight, 0);
+  return affine(sum(twice_gaussian_nll(params, target, options)), 0.5 * weight, 0);
 }
 
 }  // namespace composed

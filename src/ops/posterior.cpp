@@ -1,6 +1,6 @@
 // Reparameterised sampling from the diagonal Gaussian posterior, and its KL divergence, alone or in one pass.
 #include "src/ops/op.h"
-#include "src/ops/posterior.h"
+#include "src/ops/sigma.h"
 
 namespace gpuvae {
 namespace {
@@ -75,25 +75,6 @@ PosteriorSample run(const char* name, const Variable& stats, const PosteriorOpti
 
 }  // namespace
 
-namespace ops {
-
-Variable posterior_sigma(const Variable& stats, PosteriorScale scale) {
-  const std::int64_t latent = latent_of("posterior_sigma", stats);
-  const Variable s = columns(stats, latent, latent);
-  constexpr double kFloor = 1e-6;  // as PosteriorScale says
-  switch (scale) {
-    case PosteriorScale::log_sigma:
-      return exp(s);
-    case PosteriorScale::softplus:
-      return affine(activate(s, Activation::softplus), 1, kFloor);
-    case PosteriorScale::log_variance:
-      break;
-  }
-  return exp(affine(s, 0.5, 0));
-}
-
-}  // namespace ops
-
 Variable sample_posterior(const Variable& stats, const PosteriorOptions& options) {
   return run("sample_posterior", stats, options, 1, {true, false}).z;
 }
@@ -117,13 +98,13 @@ Variable sample_posterior(const Variable& stats, const PosteriorOptions& options
   const Tensor epsilon =
       options.epsilon ? options.epsilon
                       : random_normal({stats.shape()[0], latent}, noise, 0, 1, stats.dtype(), stats.device());
-  const Variable sigma = posterior_sigma(stats, options.scale);
+  const Variable sigma = sigma_of(columns(stats, latent, latent), options.scale);
   return add(columns(stats, 0, latent), multiply(affine(sigma, options.noise_std, 0), epsilon));
 }
 
 Variable kl_divergence(const Variable& stats, PosteriorScale scale, double weight) {
   const std::int64_t latent = latent_of("kl_divergence", stats);
-  const Variable mean = columns(stats, 0, latent), sigma = posterior_sigma(stats, scale);
+  const Variable mean = columns(stats, 0, latent), sigma = sigma_of(columns(stats, latent, latent), scale);
   const Variable squares = affine(add(square(sigma), square(mean)), 0.5, -0.5);
   return affine(sum(subtract(squares, log(sigma))), weight, 0);
 }

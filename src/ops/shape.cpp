@@ -1,4 +1,4 @@
-// Sums, reshapes, slices of columns.
+// Sums, reshapes, slices of columns, repeated rows.
 #include "src/ops/op.h"
 
 namespace gpuvae {
@@ -71,6 +71,15 @@ Variable columns(const Variable& x, std::int64_t first, std::int64_t count) {
     backend(g).copy_columns({g.dtype(), rows, count, g.data(), count, 0, d_x.data(), width, first, true},
                             stream(g));
   });
+}
+
+Tensor repeat_rows(const Tensor& x, std::int64_t n) {
+  check_defined("repeat_rows", x, "x");
+  check(n > 0, "repeat_rows", "expected to repeat rows once or more, got {}", n);
+  const std::int64_t rows = x.shape().rows(), width = x.shape().columns();
+  Tensor out = Tensor::empty({rows * n, width}, x.dtype(), x.device());
+  backend(x).repeat_rows({x.dtype(), rows, width, n, x.data(), out.data()}, stream(x));
+  return out;
 }
 
 }  // namespace gpuvae

@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "kernels/check.h"
-#include "src/vae/pending_ops.h"
 
 namespace gpuvae {
 namespace {

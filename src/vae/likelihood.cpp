@@ -3,7 +3,6 @@
 
 #include "gpuvae/distributions.h"
 #include "kernels/check.h"
-#include "src/vae/pending_ops.h"
 
 namespace gpuvae {
 namespace {
@@ -95,7 +94,9 @@ class SharedGaussian final : public Likelihood {
  public:
   SharedGaussian(const GaussianOptions& options, std::optional<double> fixed_log_variance)
       : options_(options), fixed_(fixed_log_variance) {}
-  std::string name() const override { return fixed_ ? "Gaussian of fixed sigma" : "Gaussian of shared sigma"; }
+  std::string name() const override {
+    return fixed_ ? "Gaussian of fixed sigma" : "Gaussian of shared sigma";
+  }
   bool is_density() const override { return true; }
 
   void initialize(const ModelContext& context) override {

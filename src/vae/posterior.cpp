@@ -2,8 +2,7 @@
 
 #include "gpuvae/distributions.h"
 #include "kernels/check.h"
-#include "src/ops/posterior.h"
-#include "src/vae/pending_ops.h"
+#include "src/ops/sigma.h"
 
 namespace gpuvae {
 namespace {
@@ -59,7 +58,10 @@ class DiagonalGaussian final : public Posterior {
     return Tensor::from(values, stats.shape(), stats.device());
   }
 
-  Variable sigma(const Variable& stats) const { return ops::posterior_sigma(stats, options_.scale); }
+  Variable sigma(const Variable& stats) const {
+    const std::int64_t latent = stats.shape()[1] / 2;
+    return composed::sigma_of(columns(stats, latent, latent), options_.scale);
+  }
 
   DiagonalGaussianOptions options_;
 };

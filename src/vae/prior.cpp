@@ -3,7 +3,6 @@
 
 #include "gpuvae/distributions.h"
 #include "kernels/check.h"
-#include "src/vae/pending_ops.h"
 
 namespace gpuvae {
 namespace {
@@ -22,7 +21,8 @@ class StandardNormal final : public Prior {
   }
 };
 
-// A mixture of diagonal Gaussians whose components are the rows of [components, 2 latent]: means, log variances.
+// A mixture of diagonal Gaussians whose components are the rows of [components, 2 latent]: means, log
+// variances.
 class Mixture : public Prior {
  public:
   explicit Mixture(int components) : components_(components) {

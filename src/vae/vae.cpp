@@ -44,8 +44,9 @@ Elbo Vae::negative_elbo(const Variable& x, const Draw& draw, const ElboWeights& 
 Variable Vae::free_bits_kl(const Variable& stats, const ElboWeights& weights) const {
   const Variable kl =
       options_.prior->is_standard_normal() ? options_.posterior->kl_to_standard_normal(stats) : Variable();
-  check(static_cast<bool>(kl), "vae", "free bits want a KL divergence a dimension, which {} and {} do not have",
-        options_.posterior->name(), options_.prior->name());
+  check(static_cast<bool>(kl), "vae",
+        "free bits want a KL divergence a dimension, which {} and {} do not have", options_.posterior->name(),
+        options_.prior->name());
   const double rows = static_cast<double>(stats.shape()[0]);
   const Variable floored = clamp(affine(sum_rows(kl), 1 / rows, 0), weights.free_bits, 1e30);
   return affine(sum(floored), weights.kl * rows, 0);

@@ -42,6 +42,8 @@ std::vector<Case> shape_cases();
 std::vector<Case> linear_cases();
 std::vector<Case> posterior_cases();
 std::vector<Case> likelihood_cases();
+std::vector<Case> log_density_cases();
+std::vector<Case> mixture_cases();
 std::vector<Case> random_cases();
 
 // Values of an input, the same every time: `salt` tells inputs apart.

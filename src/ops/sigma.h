@@ -1,0 +1,21 @@
+// A posterior's standard deviation from its scale parameter, from primitives.
+#pragma once
+
+#include "gpuvae/ops.h"
+
+namespace gpuvae::composed {
+
+inline Variable sigma_of(const Variable& s, PosteriorScale scale) {
+  constexpr double kFloor = 1e-6;  // as PosteriorScale says
+  switch (scale) {
+    case PosteriorScale::log_sigma:
+      return exp(s);
+    case PosteriorScale::softplus:
+      return affine(activate(s, Activation::softplus), 1, kFloor);
+    case PosteriorScale::log_variance:
+      break;
+  }
+  return exp(affine(s, 0.5, 0));
+}
+
+}  // namespace gpuvae::composed

@@ -1,0 +1,100 @@
+#include <cmath>
+
+#include "tests/cases/case.h"
+
+namespace gpuvae::cases {
+namespace {
+
+using Run = std::function<Variable(const Variable&, const Variable&)>;
+using Pixel = std::function<double(const double* params, std::int64_t width, double target)>;
+
+struct Likelihood {
+  const char* operation;
+  Run run, composed;
+  std::int64_t parameters;  // of a pixel
+  double most;              // of their magnitude
+  Pixel log_density;        // params points at the pixel's first one, the second is `width` further
+};
+
+GaussianOptions options(bool sigmoid_mean) { return {sigmoid_mean, -2, 1.5}; }
+
+double gaussian_pixel(const double* params, std::int64_t width, double target, bool sigmoid_mean) {
+  const double mean = sigmoid_mean ? 1 / (1 + std::exp(-params[0])) : params[0], d = target - mean;
+  const double variance = std::exp(std::min(std::max(params[width], -2.0), 1.5));
+  return -0.5 * std::log(2 * M_PI * variance) - d * d / (2 * variance);
+}
+
+std::vector<Likelihood> likelihoods() {
+  const auto bernoulli = [](const double* l, std::int64_t, double t) {
+    return t * *l - std::log(1 + std::exp(*l));
+  };
+  const auto continuous = [](const double* l, std::int64_t, double t) {
+    return t * *l - static_cast<double>(std::log(std::expm1(static_cast<long double>(*l)) / *l));
+  };
+  std::vector<Likelihood> all = {
+      {"bernoulli_log_density", bernoulli_log_density, composed::bernoulli_log_density, 1, 6, bernoulli},
+      {"continuous_bernoulli_log_density", continuous_bernoulli_log_density,
+       composed::continuous_bernoulli_log_density, 1, 6, continuous}};
+  for (bool s : {false, true})
+    all.push_back({"gaussian_log_density",
+                   [s](auto& x, auto& t) { return gaussian_log_density(x, t, options(s)); },
+                   [s](auto& x, auto& t) { return composed::gaussian_log_density(x, t, options(s)); }, 2, 3,
+                   [s](const double* x, std::int64_t w, double t) { return gaussian_pixel(x, w, t, s); }});
+  return all;
+}
+
+// Each of `targets` rows stands for n rows of parameters. Only without a gradient is the fused kernel run.
+Case log_density_case(const Likelihood& l, std::int64_t targets, std::int64_t n, std::int64_t width,
+                      bool differentiable) {
+  Case c{.operation = l.operation};
+  c.name = c.operation + "/" + Shape{targets, n, width}.text() + (differentiable ? "_gradient" : "");
+  const std::int64_t rows = targets * n, row_width = l.parameters * width;
+  c.inputs = {{{rows, row_width}, -l.most, l.most, 0, differentiable}, {{targets, width}, 0, 1, 0, false}};
+  c.run = [=](auto v) { return Variables{l.run(v[0], v[1])}; };
+  c.composed = [=](auto v) { return Variables{l.composed(v[0], v[1])}; };
+  c.reference = [=](auto v) {
+    Doubles out(static_cast<std::size_t>(rows));
+    for (std::int64_t i = 0; i < rows * width; ++i)
+      out[i / width] += l.log_density(v[0].data() + i / width * row_width + i % width, width,
+                                      v[1][i / width / n * width + i % width]);
+    return std::vector<Doubles>{out};
+  };
+  c.bytes = 4.0 * static_cast<double>(rows * row_width);
+  return c;
+}
+
+Case repeat_rows_case(std::int64_t rows, std::int64_t width, std::int64_t n) {
+  Case c{.operation = "repeat_rows"};
+  c.name = c.operation + "/" + Shape{rows, width, n}.text();
+  c.inputs = {{{rows, width}, -1, 1, 0, false}};
+  c.run = [=](auto v) { return Variables{repeat_rows(v[0].value(), n)}; };
+  c.reference = [=](auto v) {
+    Doubles out;
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t i = 0; i < n; ++i)
+        out.insert(out.end(), v[0].begin() + r * width, v[0].begin() + (r + 1) * width);
+    return std::vector<Doubles>{out};
+  };
+  return c;
+}
+
+}  // namespace
+
+std::vector<Case> log_density_cases() {
+  std::vector<Case> cases;
+  for (const Likelihood& l : likelihoods())
+    for (bool differentiable : {false, true}) {
+      cases.push_back(log_density_case(l, 1, 1, 1, differentiable));
+      cases.push_back(log_density_case(l, 11, 3, 31, differentiable));
+      cases.push_back(log_density_case(l, 5, 20, 784, differentiable));
+      cases.push_back(log_density_case(l, 70000, 1, 3, differentiable));
+      cases.push_back(log_density_case(l, 1, 3, 1000, differentiable));
+    }
+  cases.push_back(repeat_rows_case(1, 1, 1));
+  cases.push_back(repeat_rows_case(33, 17, 5));
+  cases.push_back(repeat_rows_case(3, 784, 50));
+  cases.push_back(repeat_rows_case(70000, 2, 2));
+  return cases;
+}
+
+}  // namespace gpuvae::cases

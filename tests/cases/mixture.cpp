@@ -1,0 +1,80 @@
+#include <cmath>
+
+#include "tests/cases/case.h"
+
+namespace gpuvae::cases {
+namespace {
+
+double sigma_of(PosteriorScale scale, double s) {
+  if (scale == PosteriorScale::log_sigma) return std::exp(s);
+  return scale == PosteriorScale::softplus ? std::log(1 + std::exp(s)) + 1e-6 : std::sqrt(std::exp(s));
+}
+
+// Densities themselves, summed in long double: its exponents reach further than the cases.
+double log_density(const double* z, std::int64_t latent, std::int64_t components, PosteriorScale scale,
+                   const Doubles& stats, const Doubles* log_weights) {
+  long double sum = 0;
+  for (std::int64_t k = 0; k < components; ++k) {
+    long double density = log_weights ? std::exp(static_cast<long double>((*log_weights)[k]))
+                                      : 1 / static_cast<long double>(components);
+    for (std::int64_t d = 0; d < latent; ++d) {
+      const long double mean = stats[k * 2 * latent + d],
+                        sigma = sigma_of(scale, stats[k * 2 * latent + latent + d]);
+      const long double u = (z[d] - mean) / sigma;
+      density *= std::exp(-u * u / 2) / (sigma * std::sqrt(2 * M_PIl));
+    }
+    sum += density;
+  }
+  return static_cast<double>(std::log(sum));
+}
+
+struct Setting {
+  std::int64_t rows, latent, components;
+  PosteriorScale scale = PosteriorScale::log_variance;
+  bool weighted = false;
+  double spread = 1.5;  // of z and the means
+};
+
+Case mixture_case(const Setting& s) {
+  Case c{.operation = "mixture_log_density"};
+  c.name = c.operation + "/" + std::string(name(s.scale)) + Shape{s.rows, s.latent, s.components}.text() +
+           (s.weighted ? "_weighted" : "") + (s.spread > 2 ? "_far" : "");
+  c.inputs = {{{s.rows, s.latent}, -s.spread, s.spread}, {{s.components, 2 * s.latent}, -s.spread, s.spread}};
+  if (s.weighted) c.inputs.push_back({{s.components}, -3, 1});
+  const auto wrap = [=](auto density) {
+    return [=](std::span<const Variable> v) {
+      return Variables{density(v[0], v[1], s.scale, s.weighted ? v[2] : Variable())};
+    };
+  };
+  c.run = wrap(mixture_log_density);
+  if (s.spread <= 2) c.composed = wrap(composed::mixture_log_density);
+  c.reference = [=](auto v) {
+    Doubles out;
+    for (std::int64_t r = 0; r < s.rows; ++r)
+      out.push_back(log_density(v[0].data() + r * s.latent, s.latent, s.components, s.scale, v[1],
+                                s.weighted ? &v[2] : nullptr));
+    return std::vector<Doubles>{out};
+  };
+  c.flops = 20.0 * static_cast<double>(s.rows * s.latent * s.components);
+  return c;
+}
+
+}  // namespace
+
+std::vector<Case> mixture_cases() {
+  std::vector<Case> cases;
+  for (int scale = 0; scale <= static_cast<int>(PosteriorScale::softplus); ++scale)
+    for (bool weighted : {false, true}) {
+      cases.push_back(mixture_case({1, 1, 1, PosteriorScale(scale), weighted}));
+      cases.push_back(mixture_case({33, 3, 10, PosteriorScale(scale), weighted}));
+    }
+  cases.push_back(mixture_case({70, 10, 300, PosteriorScale::log_variance, true}));  // several tiles
+  cases.push_back(mixture_case({300, 2, 17, PosteriorScale::log_variance, true}));
+  cases.push_back(mixture_case({5, 40, 70}));
+  // A thousand nats below 0, where plain exponentials vanish; floats of that size leave 1e-4 of a nat.
+  cases.push_back(mixture_case({20, 40, 7, PosteriorScale::log_variance, true, 4}));
+  cases.back().gradient_tolerance = 1e-3;
+  return cases;
+}
+
+}  // namespace gpuvae::cases
