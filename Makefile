@@ -3,7 +3,7 @@
 PRESET ?= release
 BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
-PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev nlohmann-json3-dev libstb-dev \
+PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev libmatio-dev nlohmann-json3-dev libstb-dev \
             libcli11-dev libgtest-dev libbenchmark-dev
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
