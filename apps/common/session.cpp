@@ -184,7 +184,7 @@ void Session::save_checkpoint(int epoch) const {
 }
 
 Split load_other_data(const RunConfig& c) {
-  // MAT
+  if (fs::path(c.data).extension() == ".mat") return load_frey(c.data);
   DatasetOptions options;
   options.label_column = c.label_column;
   options.standardize = c.standardize;

@@ -15,6 +15,9 @@ struct ImageSet {
   int height = 0, width = 0;
   Tensor images;  // u8 [count, height * width] or f32 [count, columns] (height 1, unless they are images)
   std::vector<std::uint8_t> labels;  // one per image, or none
+  // Known causes of an image, where there are any: factors [count, factor_names.size()], row by row.
+  std::vector<std::string> factor_names = {};
+  std::vector<float> factors = {};
 
   std::int64_t count() const { return images.shape()[0]; }
   std::int64_t pixels() const { return images.shape()[1]; }
@@ -55,6 +58,17 @@ struct DatasetOptions {
 // has the validation rows, at least one unless the fraction is 0; both parts keep the order of the file.
 // Throws Error "[read] path: reason", with row and column where a value is to blame.
 Split load_dataset(const std::filesystem::path& path, const DatasetOptions& options = {});
+
+// Frey Face from frey_rawface.mat, or from the folder that holds it: a MATLAB file whose variable ff is
+// uint8, 560 x n (n >= 2), a face of 28 x 20 a column. The faces keep their order: the first 1,800 of the
+// original's 1,965 are for training, the rest is `test`; other n are split in proportion. Throws Error
+// "[read] path: reason", or "[frey] path: expected ff of 560 x n, got ...".
+Split load_frey(const std::filesystem::path& path);
+// Whether the folder has that file.
+bool has_frey(const std::filesystem::path& folder);
+// 1,965 built-in frames of a drawn face, the same for everybody, split as Frey Face; their factors are "pose"
+// and "smile", each in [-1, 1].
+Split procedural_frey();
 
 struct BatchOptions {
   bool shuffle = true;

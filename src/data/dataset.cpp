@@ -1,7 +1,9 @@
 #include "gpuvae/data.h"
 #include "kernels/check.h"
 #include "src/data/procedural_digits.h"
+#include "src/data/procedural_faces.h"
 #include "src/io/idx.h"
+#include "src/io/mat.h"
 
 namespace gpuvae {
 namespace {
@@ -11,6 +13,9 @@ namespace fs = std::filesystem;
 // As published, or as unpacked by some tools.
 constexpr const char* kSuffixes[][2] = {{"images-idx3-ubyte", "labels-idx1-ubyte"},
                                         {"images.idx3-ubyte", "labels.idx1-ubyte"}};
+
+constexpr const char* kFreyFile = "frey_rawface.mat";
+using data::kFaceHeight, data::kFaceWidth;
 
 std::optional<fs::path> find_file(const fs::path& folder, const std::string& prefix, int kind) {
   for (const auto& suffix : kSuffixes)
@@ -47,15 +52,26 @@ ImageSet procedural_part(std::int64_t first, std::int64_t count) {
   return {28, 28, Tensor::from(digits.images, {count, 784}), std::move(digits.labels)};
 }
 
+// A video's first 1,800 of 1,965 frames train, the rest validates; other lengths in proportion.
+Split split_frames(const ImageSet& frames, std::string source) {
+  const std::int64_t train = frames.count() * 1800 / 1965;
+  return {frames.slice(0, train), frames.slice(train, frames.count() - train), std::move(source)};
+}
+
 }  // namespace
 
 ImageSet ImageSet::slice(std::int64_t first, std::int64_t n) const {
-  ImageSet part{height, width, images.slice(first, n), {}};
+  ImageSet part{height, width, images.slice(first, n), {}, factor_names};
   if (!labels.empty()) part.labels.assign(labels.begin() + first, labels.begin() + first + n);
+  const auto each = static_cast<std::int64_t>(factor_names.size());
+  if (!factors.empty())
+    part.factors.assign(factors.begin() + first * each, factors.begin() + (first + n) * each);
   return part;
 }
 
-ImageSet ImageSet::to(Device device) const { return {height, width, images.to(device), labels}; }
+ImageSet ImageSet::to(Device device) const {
+  return {height, width, images.to(device), labels, factor_names, factors};
+}
 
 bool has_mnist(const fs::path& folder) {
   for (const char* prefix : {"train-", "t10k-"})
@@ -77,6 +93,33 @@ Split procedural_mnist(std::int64_t train, std::int64_t test) {
   check(train <= kTestFirst, "mnist", "expected at most {} procedural training digits, got {}", kTestFirst,
         train);
   return {procedural_part(0, train), procedural_part(kTestFirst, test), "built-in procedural digits"};
+}
+
+Split load_frey(const fs::path& path) {
+  std::error_code ignored;
+  const fs::path file = fs::is_directory(path, ignored) ? path / kFreyFile : path;
+  const io::MatBytes faces = io::read_mat_u8(file, "ff");
+  check(faces.rows == kFaceHeight * kFaceWidth && faces.columns >= 2, "frey",
+        "{}: expected ff of 560 x n (n >= 2), got {} x {}", file.string(), faces.rows, faces.columns);
+  // The file's columns are contiguous, and so are our rows.
+  return split_frames({kFaceHeight, kFaceWidth, Tensor::from(faces.values, {faces.columns, faces.rows}), {}},
+                      "Frey Face from " + file.string());
+}
+
+bool has_frey(const fs::path& folder) {
+  std::error_code ignored;
+  return fs::exists(folder / kFreyFile, ignored);
+}
+
+Split procedural_frey() {
+  data::Faces faces = data::make_procedural_faces(0, data::kProceduralFaces);
+  return split_frames({kFaceHeight,
+                       kFaceWidth,
+                       Tensor::from(faces.images, {data::kProceduralFaces, kFaceHeight * kFaceWidth}),
+                       {},
+                       {"pose", "smile"},
+                       std::move(faces.factors)},
+                      "built-in procedural faces");
 }
 
 }  // namespace gpuvae

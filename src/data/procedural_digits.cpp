@@ -12,8 +12,8 @@
 #include <limits>
 
 #include "kernels/check.h"
-#include "kernels/math/philox.h"
 #include "src/data/digit_strokes.h"
+#include "src/data/draws.h"
 
 #ifdef __FAST_MATH__
 #error "procedural_digits.cpp promises the same bytes everywhere: compile it without -ffast-math"
@@ -29,37 +29,6 @@ constexpr float kBox = 20.0f;     // pixels: the larger side of a digit, as in M
 constexpr float kMiddle = 14.0f;  // pixel index of the centre of mass, as in MNIST
 constexpr std::uint64_t kKey = 0x6469676974730001ull;
 constexpr int kMaxStamps = 512;
-
-// The random numbers of one digit, in order.
-class Draws {
- public:
-  explicit Draws(std::uint64_t index) : index_(index) {}
-
-  std::uint32_t bits() {
-    if (used_ == 4) {
-      block_ = philox4x32(next_block_++, static_cast<std::uint32_t>(index_),
-                          static_cast<std::uint32_t>(index_ >> 32), 0, kKey);
-      used_ = 0;
-    }
-    return block_.v[used_++];
-  }
-  int below(int n) {
-    return static_cast<int>(static_cast<std::uint64_t>(bits()) * static_cast<std::uint64_t>(n) >> 32);
-  }
-  float uniform() { return static_cast<float>(bits() >> 8) * 0x1p-24f; }
-  // Close to a standard normal, |n| < 3.46, with no logarithm: the centred sum of four bytes.
-  float normal() {
-    const std::uint32_t b = bits();
-    const int sum = static_cast<int>((b & 255) + (b >> 8 & 255) + (b >> 16 & 255) + (b >> 24));
-    return static_cast<float>(sum - 510) * (1.0f / 147.8f);
-  }
-
- private:
-  std::uint64_t index_;
-  std::uint32_t next_block_ = 0;
-  int used_ = 4;
-  Philox4x32 block_{};
-};
 
 // A control point of the path: position in units of the box, pen radius relative to the digit's.
 struct PathPoint {
@@ -240,7 +209,7 @@ bool recentre(const std::uint8_t* image, Stamps& stamps) {
 }
 
 void make_digit(std::uint64_t index, std::uint8_t* image, std::uint8_t* label) {
-  Draws draws(index);
+  Draws draws(kKey, index);
   *label = static_cast<std::uint8_t>(draws.below(10));
   Path path = blend_prototypes(choose_family(*label, draws), draws);
   warp(path, *label, draws);

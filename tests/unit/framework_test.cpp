@@ -186,6 +186,7 @@ TEST(Framework, LearnedPriorsTrainAndDraw) {
     o.likelihood = gaussian_likelihood(), o.prior = prior;
     const Outcome outcome = train(o, {}, 20);
     EXPECT_LT(outcome.last.loss, outcome.first.loss - 5) << prior->name();
+    const Vae model(o, Device::best());  // the prior is its own from here on
     const Tensor z = prior->sample(500, 2, {.seed = 2, .purpose = RandomPurpose::prior}, Device::best());
     // The density of its own draws, on average, is its negative entropy: finite, and above that of far points.
     const double near = sum(prior->log_density(z)).value().item() / 500;

@@ -1,0 +1,41 @@
+// Random numbers of the built-in data sets: the same everywhere, from integers alone.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/math/philox.h"
+
+namespace gpuvae::data {
+
+// The random numbers of item `index` of the data set `key`, in order.
+class Draws {
+ public:
+  Draws(std::uint64_t key, std::uint64_t index) : key_(key), index_(index) {}
+
+  std::uint32_t bits() {
+    if (used_ == 4) {
+      block_ = philox4x32(next_block_++, static_cast<std::uint32_t>(index_),
+                          static_cast<std::uint32_t>(index_ >> 32), 0, key_);
+      used_ = 0;
+    }
+    return block_.v[used_++];
+  }
+  int below(int n) {
+    return static_cast<int>(static_cast<std::uint64_t>(bits()) * static_cast<std::uint64_t>(n) >> 32);
+  }
+  float uniform() { return static_cast<float>(bits() >> 8) * 0x1p-24f; }
+  // Close to a standard normal, |n| < 3.46, with no logarithm: the centred sum of four bytes.
+  float normal() {
+    const std::uint32_t b = bits();
+    const int sum = static_cast<int>((b & 255) + (b >> 8 & 255) + (b >> 16 & 255) + (b >> 24));
+    return static_cast<float>(sum - 510) * (1.0f / 147.8f);
+  }
+
+ private:
+  std::uint64_t key_, index_;
+  std::uint32_t next_block_ = 0;
+  int used_ = 4;
+  Philox4x32 block_{};
+};
+
+}  // namespace gpuvae::data

@@ -1,0 +1,242 @@
+#include "src/io/mat.h"
+
+#include <matio.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <iterator>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "kernels/check.h"
+#include "src/io/file.h"
+
+namespace gpuvae::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kHeader = 128, kTag = 8;
+constexpr std::size_t kLongestHead = 1 << 12;            // bytes of a variable that hold its sizes and name
+constexpr std::uint32_t kMatrix = 14, kCompressed = 15;  // types of top-level elements
+
+std::uint32_t word_at(std::string_view bytes, std::size_t at, bool swapped) {
+  std::uint32_t word = 0;
+  std::memcpy(&word, bytes.data() + at, sizeof word);
+  return swapped ? __builtin_bswap32(word) : word;
+}
+
+// Version 4 has no signature: five words that begin a matrix (type, rows, columns, imaginary, length of
+// name).
+bool looks_like_version_4(std::string_view bytes) {
+  if (bytes.size() < 20) return false;
+  for (const bool swapped : {false, true}) {
+    const auto word = [&](std::size_t i) { return word_at(bytes, 4 * i, swapped); };
+    const std::uint32_t type = word(0);
+    const bool possible = type / 1000 <= 4 && type / 100 % 10 == 0 && type / 10 % 10 <= 5 && type % 10 <= 2;
+    const std::uint32_t most = 1u << 28;
+    if (possible && word(1) - 1 < most && word(2) - 1 < most && word(3) <= 1 && word(4) - 2 < 64) return true;
+  }
+  return false;
+}
+
+// Throws unless this is a version 5 to 7 file; returns whether its byte order is not ours.
+bool check_version(const fs::path& path, std::string_view bytes) {
+  check(!bytes.empty(), "read", "{}: expected a MATLAB file, got an empty one", path.string());
+  constexpr std::string_view kHdf5 = "\x89HDF\r\n\x1a\n";
+  if (bytes.starts_with(kHdf5) || bytes.starts_with("MATLAB 7.3") ||
+      (bytes.size() >= 512 && bytes.substr(512).starts_with(kHdf5)))
+    fail(
+        "read",
+        "{}: MATLAB 7.3 (HDF5) file: save it again in MATLAB with save(..., '-v7'), or convert it in Python: "
+        "read it with h5py, write it with scipy.io.savemat",
+        path.string());
+  const bool header = bytes.size() >= kHeader;
+  const std::string_view order = header ? bytes.substr(126, 2) : std::string_view();
+  if (order != "IM" && order != "MI") {
+    if (looks_like_version_4(bytes))
+      fail("read",
+           "{}: MATLAB 4 file: save it again in MATLAB with save(..., '-v7'), or convert it in Python: "
+           "scipy.io.loadmat, then scipy.io.savemat",
+           path.string());
+    check(!bytes.starts_with("MATLAB 5.0 MAT-file"), "read",
+          "{}: truncated: expected a header of {} bytes, got {}", path.string(), kHeader, bytes.size());
+    fail("read", "{}: not a MATLAB file", path.string());
+  }
+  std::uint16_t mark = 0, version = 0;
+  std::memcpy(&version, bytes.data() + 124, 2);
+  std::memcpy(&mark, bytes.data() + 126, 2);
+  const bool swapped = mark != ('M' << 8 | 'I');
+  if (swapped) version = __builtin_bswap16(version);
+  check(version == 0x0100, "read", "{}: expected a MATLAB file of version 5 to 7, got version {:#06x}",
+        path.string(), version);
+  return swapped;
+}
+
+// A top-level element, unpacked: how many bytes it has, and its first ones, tag included.
+struct Element {
+  std::string head;
+  std::size_t size = 0;
+};
+
+// Throws unless the compressed data are intact. Memory does not grow with them.
+Element unpack(const fs::path& path, std::string_view packed) {
+  z_stream stream{};
+  check(inflateInit(&stream) == Z_OK, "read", "{}: out of memory", path.string());
+  const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&stream, inflateEnd);
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
+  stream.avail_in = static_cast<uInt>(packed.size());
+  std::array<char, 1 << 16> block;
+  Element element;
+  for (int status = Z_OK; status != Z_STREAM_END;) {
+    stream.next_out = reinterpret_cast<Bytef*>(block.data());
+    stream.avail_out = static_cast<uInt>(block.size());
+    status = inflate(&stream, Z_NO_FLUSH);
+    check(status == Z_OK || status == Z_STREAM_END, "read", "{}: damaged: compressed data: {}", path.string(),
+          stream.msg ? stream.msg : "they end too early");
+    const std::size_t got = block.size() - stream.avail_out;
+    if (element.head.size() < kLongestHead) element.head.append(block.data(), std::min(got, kLongestHead));
+    element.size += got;
+  }
+  return element;
+}
+
+// The parts of a matrix: flags, sizes, name, data. Reads no byte that is not there.
+class Parts {
+ public:
+  Parts(const fs::path& path, const Element& element, bool swapped)
+      : path_(path), element_(element), swapped_(swapped) {}
+
+  // Steps over the next part and returns where its bytes are; the data's need not be in the head.
+  std::pair<std::size_t, std::size_t> next() {
+    const std::uint32_t first = word(at_);
+    const bool small = first >> 16 != 0;  // up to four bytes, in the tag itself
+    const std::size_t size = small ? first >> 16 : word(at_ + 4), from = at_ + (small ? 4 : kTag);
+    check(size <= (small ? 4 : element_.size - std::min(element_.size, from)), "read",
+          "{}: damaged: a part of a variable has {} bytes, more than are there", path_.string(), size);
+    at_ = small ? at_ + kTag : from + (size + 7) / 8 * 8;
+    return {from, size};
+  }
+  std::uint32_t word(std::size_t at) const {
+    check(at + 4 <= element_.head.size(), "read", "{}: damaged: a variable ends too early", path_.string());
+    return word_at(element_.head, at, swapped_);
+  }
+
+ private:
+  const fs::path& path_;
+  const Element& element_;
+  bool swapped_;
+  std::size_t at_ = kTag;
+};
+
+// A uint8 matrix must have as many bytes as its sizes say. Others are not read, and not all writers take care
+// with theirs.
+void check_matrix(const fs::path& path, const Element& element, bool swapped) {
+  check(element.size >= kTag && word_at(element.head, 0, swapped) == kMatrix, "read",
+        "{}: damaged: no variable in {} bytes of compressed data", path.string(), element.size);
+  if (element.size == kTag) return;  // an empty matrix
+  Parts parts(path, element, swapped);
+  if ((parts.word(parts.next().first) & 255) != MAT_C_UINT8) return;
+  const std::size_t claimed = kTag + word_at(element.head, 4, swapped);
+  check(claimed == element.size, "read", "{}: damaged: expected a variable of {} bytes, got {}",
+        path.string(), claimed, element.size);
+  const auto [sizes_at, sizes_bytes] = parts.next();
+  double count = 1;
+  for (std::size_t i = 0; i + 4 <= sizes_bytes; i += 4) count *= parts.word(sizes_at + i);
+  parts.next();  // the name
+  const std::size_t bytes = parts.next().second;
+  check(static_cast<double>(bytes) == count, "read",
+        "{}: damaged: expected {} bytes of data, as a variable's sizes say, got {}", path.string(), count,
+        bytes);
+}
+
+// libmatio trusts what it reads, so that is checked first: the elements must fill the file exactly.
+void check_elements(const fs::path& path, std::string_view bytes, bool swapped) {
+  for (std::size_t at = kHeader; at < bytes.size();) {
+    const std::size_t left = bytes.size() - at;
+    check(left >= kTag, "read", "{}: truncated: {} bytes at {} begin no variable", path.string(), left, at);
+    const std::uint32_t type = word_at(bytes, at, swapped), size = word_at(bytes, at + 4, swapped);
+    check(type == kMatrix || type == kCompressed, "read", "{}: damaged: no variable begins at byte {}",
+          path.string(), at);
+    check(size <= left - kTag, "read", "{}: truncated: the variable at byte {} has {} bytes, {} are there",
+          path.string(), at, size, left - kTag);
+    const std::string_view element = bytes.substr(at, kTag + size);
+    check_matrix(path,
+                 type == kCompressed ? unpack(path, element.substr(kTag))
+                                     : Element{std::string(element.substr(0, kLongestHead)), element.size()},
+                 swapped);
+    at += element.size();
+  }
+}
+
+std::string_view class_name(const matvar_t& v) {
+  constexpr std::string_view kNames[] = {"empty",  "cell",   "struct", "object", "char",    "sparse",
+                                         "double", "single", "int8",   "uint8",  "int16",   "uint16",
+                                         "int32",  "uint32", "int64",  "uint64", "function"};
+  if (v.isLogical) return "logical";
+  if (v.class_type == MAT_C_UINT8 && v.isComplex) return "complex uint8";
+  const auto i = static_cast<std::size_t>(v.class_type);
+  return i < std::size(kNames) ? kNames[i] : "another class";
+}
+
+std::string shape_text(const matvar_t& v) {
+  std::string text;
+  for (int i = 0; i < std::min(v.rank, 8); ++i) text += fmt::format("{}{}", i == 0 ? "" : " x ", v.dims[i]);
+  return text;
+}
+
+// "'a', 'b'", for people: a few names, short, of printable characters.
+std::string names_text(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size() && i < 8; ++i) {
+    std::string name = names[i].substr(0, 63);
+    std::replace_if(
+        name.begin(), name.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+    text += fmt::format("{}'{}'", i == 0 ? "" : ", ", name);
+  }
+  if (names.size() > 8) text += ", ...";
+  return text.empty() ? "no variables" : text;
+}
+
+using File = std::unique_ptr<mat_t, int (*)(mat_t*)>;
+using Matrix = std::unique_ptr<matvar_t, void (*)(matvar_t*)>;
+
+Matrix find(const fs::path& path, mat_t* file, const std::string& variable) {
+  std::vector<std::string> names;
+  for (Matrix next(Mat_VarReadNextInfo(file), Mat_VarFree); next; next.reset(Mat_VarReadNextInfo(file))) {
+    names.emplace_back(next->name ? next->name : "");
+    if (names.back() == variable) return next;
+  }
+  fail("read", "{}: expected a variable '{}', got {}", path.string(), variable, names_text(names));
+}
+
+}  // namespace
+
+MatBytes read_mat_u8(const fs::path& path, const std::string& variable) {
+  {
+    const std::string bytes = read_file(path);
+    check_elements(path, bytes, check_version(path, bytes));
+  }
+  // libmatio logs nothing unless Mat_LogInit was called: what went wrong is said here, once.
+  const File file(Mat_Open(path.c_str(), MAT_ACC_RDONLY), Mat_Close);
+  check(file != nullptr, "read", "{}: not a MATLAB file that libmatio can open", path.string());
+  const Matrix matrix = find(path, file.get(), variable);
+  check(matrix->class_type == MAT_C_UINT8 && !matrix->isComplex && !matrix->isLogical, "read",
+        "{}: expected '{}' to be uint8, got {}", path.string(), variable, class_name(*matrix));
+  check(matrix->rank == 2 && matrix->dims[0] > 0 && matrix->dims[1] > 0, "read",
+        "{}: expected '{}' to be a matrix with elements, got {}", path.string(), variable,
+        shape_text(*matrix));
+  MatBytes result{static_cast<std::int64_t>(matrix->dims[0]), static_cast<std::int64_t>(matrix->dims[1]), {}};
+  const std::size_t count = matrix->dims[0] * matrix->dims[1];
+  const bool read = Mat_VarReadDataAll(file.get(), matrix.get()) == 0 && matrix->data != nullptr;
+  check(read && matrix->nbytes == count, "read", "{}: damaged: the data of '{}' are not {} bytes",
+        path.string(), variable, count);
+  const auto* values = static_cast<const std::uint8_t*>(matrix->data);
+  result.values.assign(values, values + count);
+  return result;
+}
+
+}  // namespace gpuvae::io
