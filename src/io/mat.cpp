@@ -139,14 +139,22 @@ void check_matrix(const fs::path& path, const Element& element, bool swapped) {
         "{}: damaged: no variable in {} bytes of compressed data", path.string(), element.size);
   if (element.size == kTag) return;  // an empty matrix
   Parts parts(path, element, swapped);
-  if ((parts.word(parts.next().first) & 255) != MAT_C_UINT8) return;
-  const std::size_t claimed = kTag + word_at(element.head, 4, swapped);
-  check(claimed == element.size, "read", "{}: damaged: expected a variable of {} bytes, got {}",
-        path.string(), claimed, element.size);
+  const std::uint32_t kind = parts.word(parts.next().first) & 255;
+  const bool nested = kind == MAT_C_CELL || kind == MAT_C_STRUCT || kind == MAT_C_OBJECT;
+  if (kind != MAT_C_UINT8 && !nested) return;
   const auto [sizes_at, sizes_bytes] = parts.next();
   double count = 1;
   for (std::size_t i = 0; i + 4 <= sizes_bytes; i += 4) count *= parts.word(sizes_at + i);
   parts.next();  // the name
+  if (nested) {  // libmatio walks through as many members as are claimed
+    if (kind != MAT_C_CELL) parts.next(), parts.next();  // names of members
+    check(count <= static_cast<double>(element.size), "read", "{}: damaged: {} members in {} bytes",
+          path.string(), count, element.size);
+    return;
+  }
+  const std::size_t claimed = kTag + word_at(element.head, 4, swapped);
+  check(claimed == element.size, "read", "{}: damaged: expected a variable of {} bytes, got {}",
+        path.string(), claimed, element.size);
   const std::size_t bytes = parts.next().second;
   check(static_cast<double>(bytes) == count, "read",
         "{}: damaged: expected {} bytes of data, as a variable's sizes say, got {}", path.string(), count,

@@ -202,6 +202,16 @@ TEST_F(MatFile, FalseSizes) {
   rejects(matrix() + "odd", {"truncated: 3 bytes at 232"});
 }
 
+// Beside the matrix: libmatio would walk through two billion cells.
+TEST_F(MatFile, FalseSizesOfOtherVariables) {
+  std::string cells = matrix({.rows = 1u << 30, .columns = 2});
+  cells[16] = MAT_C_CELL;
+  put(header() + cells + matrix());
+  expect_error({"damaged: 2147483648 members in 104 bytes"});
+  write({{.name = "cells", .kind = MAT_C_CELL, .type = MAT_T_CELL, .dims = {0, 0}}, {}});
+  EXPECT_EQ(read_mat_u8(path(), "ff").values, ramp(35));
+}
+
 TEST_F(MatFile, DamagedCompressedData) {
   const std::string whole = compressed(matrix());
   std::string wrong_sum = whole;
