@@ -15,9 +15,10 @@ Split load(const RunConfig& config) {
   const char* from_environment = std::getenv("GPUVAE_DATA_DIR");
   for (const char* folder : {from_environment, "data"})
     if (folder && has_frey(folder)) return load_frey(folder);
-  std::fprintf(stderr,
-               "note    no frey_rawface.mat in data/: training on built-in faces (data/fetch.sh downloads the "
-               "original)\n");
+  std::fprintf(
+      stderr,
+      "note    no frey_rawface.mat in data/: training on built-in faces (data/fetch.sh downloads the "
+      "original)\n");
   return procedural_frey();
 }
 
@@ -26,9 +27,10 @@ Split load(const RunConfig& config) {
 
 int main(int argc, char** argv) {
   using namespace gpuvae::apps;
-  return run_program(argc, argv,
-                     {"frey_vae",
-                      "Trains a variational autoencoder on the Frey faces and draws what it learned; or works "
-                      "with a trained one.",
-                      frey_presets(), load, "class", "frame"});
+  return run_program(
+      argc, argv,
+      {"frey_vae",
+       "Trains a variational autoencoder on the Frey faces and draws what it learned; or works "
+       "with a trained one.",
+       frey_presets(), load, "class", "frame"});
 }

@@ -8,9 +8,10 @@ int main(int argc, char** argv) {
   const auto load = [](const RunConfig&) -> Split {
     throw Error("data", "expected --data PATH: an .npy, .csv or IDX file, or a folder of images");
   };
-  return run_program(argc, argv,
-                     {"vae",
-                      "Trains a variational autoencoder on data of any kind (arrays, tables, images) and draws "
-                      "what it learned; or works with a trained one.",
-                      file_presets(), load});
+  return run_program(
+      argc, argv,
+      {"vae",
+       "Trains a variational autoencoder on data of any kind (arrays, tables, images) and draws "
+       "what it learned; or works with a trained one.",
+       file_presets(), load});
 }

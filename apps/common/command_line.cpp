@@ -113,7 +113,8 @@ void bind_run(CLI::App& app, RunConfig& c) {
   b.group = "Data";
   b.value("--data-dir", c.data_dir, "where the data files are [$GPUVAE_DATA_DIR, then data/]", "FOLDER");
   b.value("--data", c.data, "other data: .npy, .csv, IDX, .mat, or a folder of images or IDX files", "PATH");
-  b.value("--label-column", c.label_column, "of a CSV: name or number (from 0) of the class labels", "COLUMN");
+  b.value("--label-column", c.label_column, "of a CSV: name or number (from 0) of the class labels",
+          "COLUMN");
   b.flag("--standardize", c.standardize, "columns of numbers to mean 0 and deviation 1");
   b.value("--validation-fraction", c.validation_fraction, "of --data without a test set", "X")
       ->check(CLI::Range(0.0, 0.9));

@@ -37,8 +37,10 @@ void draw_run(const Session& s) {
   write_figures(s.folder(), figures);
   io::write_file(s.folder() / "explorer.html", explorer_html(explorer_of(s, codes)));
   io::write_file(s.folder() / "report.html", report_html(report_of(s, e, figures, codes)));
-  std::fprintf(stderr, "wrote   %s/: report.html, explorer.html, %zu pictures, metrics.csv, config.toml, model.safetensors\n",
-               s.folder().c_str(), figures.size());
+  std::fprintf(
+      stderr,
+      "wrote   %s/: report.html, explorer.html, %zu pictures, metrics.csv, config.toml, model.safetensors\n",
+      s.folder().c_str(), figures.size());
 }
 
 void eval(const Session& s, const Command& command) {
@@ -96,16 +98,19 @@ void write_decoded(const Session& s, const fs::path& path, const std::vector<flo
 fs::path decoded_path(const Session& s, const Command& command, const char* stem) {
   const fs::path path =
       output_or(s, command, fmt::format("{}{}", stem, s.has_pictures() ? ".png" : ".csv").c_str());
-  if (s.has_pictures()) check_ending(path, {".png", ".csv", ".npy"});
-  else check_ending(path, {".csv", ".npy"});
+  if (s.has_pictures())
+    check_ending(path, {".png", ".csv", ".npy"});
+  else
+    check_ending(path, {".csv", ".npy"});
   return path;
 }
 
 void decode(const Session& s, const Command& command) {
   const fs::path path = decoded_path(s, command, "decoded");
   const std::int64_t latent = s.config().latent;
-  write_decoded(s, path, decode_all(s.model(), command.input.empty() ? parse_codes(command.z, latent)
-                                                                     : read_codes(command.input, latent)));
+  write_decoded(s, path,
+                decode_all(s.model(), command.input.empty() ? parse_codes(command.z, latent)
+                                                            : read_codes(command.input, latent)));
 }
 
 void reconstruct(const Session& s, const Command& command) {

@@ -16,9 +16,10 @@ ImportanceEstimate estimate_nll(const Session& s, const ImageSet& images, std::i
   const EvaluationOptions options = s.evaluation();
   const std::int64_t few = std::min<std::int64_t>(images.count(), std::max<std::int64_t>(1, 4000 / samples));
   const double seconds = importance_weighted_nll(s.model(), images.slice(0, few), samples, options).seconds;
-  std::fprintf(stderr, "nll     %lld images x %lld samples: about %s\n",
-               static_cast<long long>(images.count()), static_cast<long long>(samples),
-               time_left_text(seconds / static_cast<double>(few) * static_cast<double>(images.count())).c_str());
+  std::fprintf(
+      stderr, "nll     %lld images x %lld samples: about %s\n", static_cast<long long>(images.count()),
+      static_cast<long long>(samples),
+      time_left_text(seconds / static_cast<double>(few) * static_cast<double>(images.count())).c_str());
   return importance_weighted_nll(s.model(), images, samples, options);
 }
 
@@ -40,7 +41,8 @@ Evaluation evaluate(const Session& s, const Command& command) {
 std::string collapse_warning(const LatentStatistics& l) {
   if (!l.collapsed()) return "";
   return fmt::format(
-      "posterior collapse: the decoder ignores z (its output moves {:.2g} a pixel over the images, the data {:.2g}); "
+      "posterior collapse: the decoder ignores z (its output moves {:.2g} a pixel over the images, the data "
+      "{:.2g}); "
       "try --warmup-epochs, --free-bits, a smaller --beta, or a summed loss",
       l.decoded_deviation, l.data_deviation);
 }
@@ -48,28 +50,32 @@ std::string collapse_warning(const LatentStatistics& l) {
 std::string evaluation_text(const Session& s, const Evaluation& e) {
   const LatentStatistics& l = e.latent;
   const std::string unit = s.has_pictures() ? "nats/image" : "nats/row";
-  std::string text = fmt::format("{:<22}{}, {} {}\n", "set", e.set, e.images, s.has_pictures() ? "images" : "rows");
+  std::string text =
+      fmt::format("{:<22}{}, {} {}\n", "set", e.set, e.images, s.has_pictures() ? "images" : "rows");
   const auto line = [&](const std::string& name, const std::string& value) {
     text += fmt::format("{:<22}{}\n", name, value);
   };
   line("ELBO", fmt::format("{:.3f} {} = -(reconstruction {:.3f} + KL {:.3f})", -e.elbo.loss, unit,
                            e.elbo.reconstruction, e.elbo.kl));
   if (s.config().noise_std != 1)
-    line("", fmt::format("not a bound: z is drawn with {} of the posterior's deviation", s.config().noise_std));
+    line("",
+         fmt::format("not a bound: z is drawn with {} of the posterior's deviation", s.config().noise_std));
   if (e.importance)
     line("-log p(x), at most",
          fmt::format("{:.3f} +- {:.3f} {} ({} importance samples, {:.1f} of them effective, {})",
                      e.importance->nll, e.importance->standard_error, unit, e.samples,
                      e.importance->effective_samples, elapsed_text(e.importance->seconds)));
   line("bits per dimension",
-       fmt::format("{:.4f}{}", e.bits_per_dimension,
-                   s.model().options().likelihood->is_density() ? " (of a density, in units of the data)" : ""));
+       fmt::format(
+           "{:.4f}{}", e.bits_per_dimension,
+           s.model().options().likelihood->is_density() ? " (of a density, in units of the data)" : ""));
   if (!l.kl.empty()) line("KL per dimension", fmt::format("{:.3f} nats", fmt::join(l.kl, ", ")));
   line("active units", fmt::format("{} of {} (variance of the posterior mean above 0.01)", l.active_units,
                                    l.mean_variance.size()));
-  line("mutual information", fmt::format("{:.3f} nats, at most log {} = {:.2f}", l.mutual_information,
-                                         std::min<std::int64_t>(e.images, 10000),
-                                         std::log(static_cast<double>(std::min<std::int64_t>(e.images, 10000)))));
+  line("mutual information",
+       fmt::format("{:.3f} nats, at most log {} = {:.2f}", l.mutual_information,
+                   std::min<std::int64_t>(e.images, 10000),
+                   std::log(static_cast<double>(std::min<std::int64_t>(e.images, 10000)))));
   line("decoder", fmt::format("moves {:.4f} a pixel over the images, the data {:.4f}", l.decoded_deviation,
                               l.data_deviation));
   return text;

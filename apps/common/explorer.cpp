@@ -56,7 +56,8 @@ void check_data(const ExplorerPage& page) {
 Json decoder_json(const ExplorerPage& page) {
   Json layers = Json::array();
   for (const PageLayer& layer : page.decoder)
-    layers.push_back({{"activation", layer.continuous_bernoulli_mean ? "continuous_bernoulli_mean" : name(layer.activation)},
+    layers.push_back({{"activation", layer.continuous_bernoulli_mean ? "continuous_bernoulli_mean"
+                                                                     : name(layer.activation)},
                       {"in", layer.in},
                       {"out", layer.out},
                       {"weight", base64(layer.weight)},

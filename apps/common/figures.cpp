@@ -15,7 +15,8 @@
 namespace gpuvae::apps {
 namespace {
 
-Figure svg_figure(std::string file, std::string title, std::string caption, std::string svg, bool wide = false) {
+Figure svg_figure(std::string file, std::string title, std::string caption, std::string svg,
+                  bool wide = false) {
   return {std::move(file), {std::move(title), std::move(caption), std::move(svg), "", wide}};
 }
 Figure png_figure(std::string file, std::string title, std::string caption, const io::Gray& image,
@@ -49,7 +50,8 @@ Figure curve_figure(const Session& s, const std::string& file, const std::string
   training.markers = validation.markers = training.x.size() <= 15;
   chart.series = {training};
   if (s.validation().count() > 0) chart.series.push_back(validation);
-  return svg_figure(file, title, "Training: while learning, with the weights of the moment; validation: after the epoch.",
+  return svg_figure(file, title,
+                    "Training: while learning, with the weights of the moment; validation: after the epoch.",
                     line_chart_svg(chart));
 }
 
@@ -85,11 +87,11 @@ Figure latent_figure(const Session& s, const std::vector<float>& codes) {
   }
   plot.equal_scale = true;
   colour(s, images, plot);
-  return svg_figure("latent.svg", plot.title,
-                    fmt::format("{} of q(z | x) for {} validation {}.",
-                                s.config().encode == "mean" ? "Means" : "Draws", images.count(),
-                                s.has_pictures() ? "images" : "rows"),
-                    scatter_svg(plot));
+  return svg_figure(
+      "latent.svg", plot.title,
+      fmt::format("{} of q(z | x) for {} validation {}.", s.config().encode == "mean" ? "Means" : "Draws",
+                  images.count(), s.has_pictures() ? "images" : "rows"),
+      scatter_svg(plot));
 }
 
 Figure kl_figure(const Evaluation& e) {
@@ -140,9 +142,10 @@ Figure posterior_figure(const Session& s) {
   const Variable x = first_images(set, set.count(), s.evaluation().data);
   const auto count = static_cast<std::size_t>(set.count());
   LabelledSheet sheet{"Posterior predictive", {}, {}};
-  sheet.rows = {sheet_row("original", x.value().to_vector(), count, set),
-                sheet_row("mean", s.model().reconstruct(x).value().to_vector(), count, set),
-                sheet_row("draw", s.model().posterior_predictive(x, s.config().seed).to_vector(), count, set)};
+  sheet.rows = {
+      sheet_row("original", x.value().to_vector(), count, set),
+      sheet_row("mean", s.model().reconstruct(x).value().to_vector(), count, set),
+      sheet_row("draw", s.model().posterior_predictive(x, s.config().seed).to_vector(), count, set)};
   return svg_figure("posterior.svg", sheet.title,
                     "Originals, the mean of p(x | z) at the posterior's mean, and a draw of z and x.",
                     labelled_sheet_svg(sheet), true);
@@ -164,7 +167,8 @@ Figure prior_figure(const Session& s) {
 }  // namespace
 
 std::vector<float> shown_codes(const Session& s) {
-  return encode_all(s.model(), s.images("validation"), s.evaluation(), s.config().encode == "sample").to_vector();
+  return encode_all(s.model(), s.images("validation"), s.evaluation(), s.config().encode == "sample")
+      .to_vector();
 }
 
 std::vector<Figure> manifold_figures(const Session& s, const std::vector<float>& codes) {
@@ -202,11 +206,11 @@ std::vector<Figure> all_figures(const Session& s, const Evaluation& e, const std
   }
   figures.push_back(latent_figure(s, codes));
   if (e.latent.kl.size() > 2) figures.push_back(kl_figure(e));
-  figures.push_back(svg_figure(
-      "model.svg", "Model", fmt::format("{} parameters.", s.model().parameter_count()),
-      model_graph_svg(model_graph(s.model().options(), s.train().height, s.train().width,
-                                  {c.beta, c.posterior_scale, c.noise_std})),
-      true));
+  figures.push_back(
+      svg_figure("model.svg", "Model", fmt::format("{} parameters.", s.model().parameter_count()),
+                 model_graph_svg(model_graph(s.model().options(), s.train().height, s.train().width,
+                                             {c.beta, c.posterior_scale, c.noise_std})),
+                 true));
   if (!s.has_pictures()) return figures;
 
   for (Figure& f : manifold_figures(s, codes)) figures.push_back(std::move(f));
@@ -214,7 +218,8 @@ std::vector<Figure> all_figures(const Session& s, const Evaluation& e, const std
   figures.push_back(posterior_figure(s));
   figures.push_back(prior_figure(s));
   figures.push_back(png_figure("reconstructions.png", "Reconstructions", "Originals above reconstructions.",
-                               reconstructions(s.model(), set, c.reconstructions, s.evaluation().data), true));
+                               reconstructions(s.model(), set, c.reconstructions, s.evaluation().data),
+                               true));
   figures.push_back(png_figure("samples.png", "Samples", "Means of p(x | z), z from the prior.",
                                prior_samples(s.model(), c.samples, c.seed, set.height, set.width)));
   constexpr int kExampleColumns = 25;
@@ -232,15 +237,14 @@ ExplorerPage explorer_of(const Session& s, const std::vector<float>& codes) {
   page.height = s.train().height, page.width = s.train().width;
   const auto add = [&](const Linear& layer, Activation activation) {
     const Shape shape = layer.weight.shape();
-    page.decoder.push_back({activation, shape[1], shape[0], layer.weight.value().to_vector(),
-                            layer.bias.value().to_vector()});
+    page.decoder.push_back(
+        {activation, shape[1], shape[0], layer.weight.value().to_vector(), layer.bias.value().to_vector()});
   };
   for (const Linear& layer : model.decoder().layers) add(layer, layer.activation);
   const bool gaussian = c.likelihood.rfind("gaussian", 0) == 0;
   const bool continuous = c.likelihood == "continuous-bernoulli";
-  add(model.output(), continuous || (gaussian && c.gaussian_mean == "identity")
-                          ? Activation::identity
-                          : Activation::sigmoid);
+  add(model.output(),
+      continuous || (gaussian && c.gaussian_mean == "identity") ? Activation::identity : Activation::sigmoid);
   page.decoder.back().continuous_bernoulli_mean = continuous;
   PageLayer& last = page.decoder.back();  // of a Gaussian's parameters only the mean is shown
   last.out = s.train().pixels();

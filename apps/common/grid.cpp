@@ -111,13 +111,16 @@ std::string grid_mistake(const std::string& text) {
 SliderRange parse_sliders(const std::string& text) {
   const std::vector<std::string> parts = split(text, ':');
   if (parts.size() != 3 && parts.size() != 4) reject("LOW:HIGH:STEP or LOW:HIGH:STEP:SCALE", text);
-  SliderRange r{number(parts[0]), number(parts[1]), number(parts[2]), parts.size() == 4 ? number(parts[3]) : 1};
+  SliderRange r{number(parts[0]), number(parts[1]), number(parts[2]),
+                parts.size() == 4 ? number(parts[3]) : 1};
   if (!(r.low < r.high && r.step > 0 && r.step <= r.high - r.low && r.scale != 0))
     reject("LOW below HIGH, a STEP that fits between, and a SCALE that is not 0", text);
   return r;
 }
 std::string slider_mistake(const std::string& text) {
-  return mistake_of([&] { if (!text.empty()) parse_sliders(text); });
+  return mistake_of([&] {
+    if (!text.empty()) parse_sliders(text);
+  });
 }
 
 double normal_quantile(double p) {

@@ -31,8 +31,8 @@ struct Grid {
   std::vector<double> ascending(double least, double most) const;
 };
 
-// "quantile:20:0.01:0.99:right-up", "linear:5:-5:5:left-up", "data:20:down-right", several joined by commas, or
-// "none". Parts may be left out from the end.
+// "quantile:20:0.01:0.99:right-up", "linear:5:-5:5:left-up", "data:20:down-right", several joined by commas,
+// or "none". Parts may be left out from the end.
 std::vector<Grid> parse_grids(const std::string& text);
 std::string grid_mistake(const std::string& text);  // empty: none
 

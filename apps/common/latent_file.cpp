@@ -27,7 +27,8 @@ void write_rows(const std::filesystem::path& path, const Rows& rows) {
   for (std::size_t r = 0; r < count; ++r) {
     if (!rows.labels.empty()) fmt::format_to(std::back_inserter(text), "{},", rows.labels[r]);
     for (std::size_t c = 0; c < width; ++c)
-      fmt::format_to(std::back_inserter(text), "{}{}", rows.values[r * width + c], c + 1 < width ? "," : "\n");
+      fmt::format_to(std::back_inserter(text), "{}{}", rows.values[r * width + c],
+                     c + 1 < width ? "," : "\n");
   }
   io::write_file(path, text);
 }
@@ -47,7 +48,8 @@ std::vector<float> read_codes(const std::filesystem::path& path, std::int64_t la
   check(width == latent + first, "decode", "{}: expected {} columns, got {}", path.string(), latent, width);
   std::vector<float> codes;
   for (std::int64_t r = 0; r < table.rows; ++r)
-    codes.insert(codes.end(), table.values.begin() + r * width + first, table.values.begin() + (r + 1) * width);
+    codes.insert(codes.end(), table.values.begin() + r * width + first,
+                 table.values.begin() + (r + 1) * width);
   return codes;
 }
 
@@ -64,7 +66,8 @@ std::vector<float> parse_codes(const std::string& text, std::int64_t latent) {
             "expected numbers in --z, got \"{}\"", number);
       codes.push_back(value);
     }
-    check(found == latent, "decode", "expected {} numbers a code in --z, got {} in \"{}\"", latent, found, row);
+    check(found == latent, "decode", "expected {} numbers a code in --z, got {} in \"{}\"", latent, found,
+          row);
   }
   check(!codes.empty(), "decode", "expected latent codes: --z 0.5,-1 or --input codes.csv");
   return codes;

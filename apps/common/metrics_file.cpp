@@ -11,21 +11,23 @@
 namespace gpuvae::apps {
 namespace {
 
-const std::vector<std::string> kColumns = {"epoch",    "train_loss",         "train_reconstruction", "train_kl",
-                                           "val_loss", "val_reconstruction", "val_kl",               "train_seconds",
-                                           "val_seconds"};
+const std::vector<std::string> kColumns = {"epoch",    "train_loss",    "train_reconstruction",
+                                           "train_kl", "val_loss",      "val_reconstruction",
+                                           "val_kl",   "train_seconds", "val_seconds"};
 
 std::vector<std::string> comments(bool pixel_mean) {
-  return {pixel_mean ? "reconstruction: mean over the pixels, kl: sum over the latent dimensions, nats; not an ELBO"
-                     : "losses: nats per image, mean over the images; loss = reconstruction + beta * kl = -ELBO "
-                       "at beta 1",
+  return {pixel_mean
+              ? "reconstruction: mean over the pixels, kl: sum over the latent dimensions, nats; not an ELBO"
+              : "losses: nats per image, mean over the images; loss = reconstruction + beta * kl = -ELBO "
+                "at beta 1",
           "train_*: while training, with the weights of the moment; val_*: after the epoch"};
 }
 
 std::vector<double> row(const EpochResult& r) {
   const Losses &t = r.train, &v = r.validation;
-  return {double(r.epoch), t.loss, t.reconstruction, t.kl, v.loss, v.reconstruction, v.kl, r.train_seconds,
-          r.validation_seconds};
+  return {
+      double(r.epoch),     t.loss, t.reconstruction, t.kl, v.loss, v.reconstruction, v.kl, r.train_seconds,
+      r.validation_seconds};
 }
 
 }  // namespace
@@ -64,8 +66,7 @@ std::vector<EpochResult> read_metrics(const std::filesystem::path& path) {
 
 StepLog::StepLog(const std::filesystem::path& path, const RunConfig& c)
     : csv_(path, {"epoch", "images", "loss", "reconstruction", "kl"},
-           {fmt::format("means over the last {} steps, an image; minus the loss is the bound",
-                        c.log_every)}),
+           {fmt::format("means over the last {} steps, an image; minus the loss is the bound", c.log_every)}),
       beta_(c.beta) {}
 
 void StepLog::update(int epoch, std::int64_t images, const Losses& so_far) {

@@ -20,7 +20,8 @@ Preset keras_mnist() {
 }
 
 Preset tf_mnist() {
-  Preset p{"tf-mnist", "784-200-100 on binarised digits, TensorFlow 1: softplus sigma, RMSProp, 30 epochs", {}};
+  Preset p{
+      "tf-mnist", "784-200-100 on binarised digits, TensorFlow 1: softplus sigma, RMSProp, 30 epochs", {}};
   RunConfig& c = p.config;
   c.train_images = 42000;
   c.binarize = Binarize::threshold;
@@ -45,7 +46,8 @@ RunConfig flex() {
 }
 
 Preset flex_mnist() {
-  Preset p{"flex-mnist", "784-200-2, flexible Keras framework, Bernoulli: Adam, one frozen noise, 50 epochs", flex()};
+  Preset p{"flex-mnist", "784-200-2, flexible Keras framework, Bernoulli: Adam, one frozen noise, 50 epochs",
+           flex()};
   p.config.epochs = 50;
   return p;
 }
@@ -75,7 +77,8 @@ Preset frey_default() {
 }
 
 Preset keras_frey() {
-  Preset p{"keras-frey", "560-256-2, Keras demo: pixel-mean BCE, noise of 0.01 (not an ELBO), 100 epochs", {}};
+  Preset p{
+      "keras-frey", "560-256-2, Keras demo: pixel-mean BCE, noise of 0.01 (not an ELBO), 100 epochs", {}};
   RunConfig& c = p.config;
   c.validation_images = 100;
   c.noise_std = 0.01, c.pixel_mean = true;
@@ -86,7 +89,8 @@ Preset keras_frey() {
 }
 
 Preset flex_frey() {
-  Preset p{"flex-frey", "560-200-2, flexible Keras framework, Gaussian: Adam, one frozen noise, 30 epochs", flex()};
+  Preset p{"flex-frey", "560-200-2, flexible Keras framework, Gaussian: Adam, one frozen noise, 30 epochs",
+           flex()};
   p.config.likelihood = "gaussian";
   p.config.epochs = 30;
   p.config.latent_names = "humour,pose", p.config.sliders = "-10:10:0.5";

@@ -62,9 +62,9 @@ struct Command {
   std::string name = "train";
   bool retrain = false;
   std::string input, output, z;
-  std::string set = "validation";        // whose images: train, validation
-  std::int64_t importance_samples = 0;   // of eval; 0: no importance-weighted estimate
-  std::int64_t images = 0;               // the first N only; 0: all
+  std::string set = "validation";       // whose images: train, validation
+  std::int64_t importance_samples = 0;  // of eval; 0: no importance-weighted estimate
+  std::int64_t images = 0;              // the first N only; 0: all
 };
 
 struct Preset {

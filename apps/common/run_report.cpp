@@ -31,8 +31,8 @@ std::vector<ReportNumber> loss_numbers(const Session& s) {
   const EpochResult& last = s.history().epochs.back();
   const std::string unit = s.unit();
   const std::string kind = s.config().pixel_mean ? "not an ELBO" : "negative ELBO";
-  std::vector<ReportNumber> numbers = {
-      {"Training loss", fmt::format("{:.2f}", last.train.loss), unit, fmt::format("epoch {}, {}", last.epoch, kind)}};
+  std::vector<ReportNumber> numbers = {{"Training loss", fmt::format("{:.2f}", last.train.loss), unit,
+                                        fmt::format("epoch {}, {}", last.epoch, kind)}};
   if (s.validation().count() > 0)
     numbers.push_back({"Validation loss", fmt::format("{:.2f}", last.validation.loss), unit,
                        fmt::format("reconstruction {:.2f} + KL {:.2f}", last.validation.reconstruction,
@@ -52,12 +52,13 @@ ReportPage report_of(const Session& s, const Evaluation& e, const std::vector<Fi
   page.title = fmt::format("{}, preset {}", s.program().name, s.config().preset);
   page.subtitle = fmt::format("{}: {} training and {} validation {}", s.source(), s.train().count(),
                               s.validation().count(), s.has_pictures() ? "images" : "rows");
-  if (const std::string warning = collapse_warning(e.latent); !warning.empty()) page.warnings.push_back(warning);
+  if (const std::string warning = collapse_warning(e.latent); !warning.empty())
+    page.warnings.push_back(warning);
   if (s.config().pixel_mean)
     page.warnings.push_back("The reconstruction term is a mean over the pixels: the loss is not an ELBO.");
   page.numbers = loss_numbers(s);
-  page.numbers.push_back({"Active units", fmt::format("{} of {}", e.latent.active_units, s.config().latent), "",
-                          "variance of the posterior mean above 0.01"});
+  page.numbers.push_back({"Active units", fmt::format("{} of {}", e.latent.active_units, s.config().latent),
+                          "", "variance of the posterior mean above 0.01"});
   page.numbers.push_back({"Mutual information", fmt::format("{:.2f}", e.latent.mutual_information), "nats",
                           "between x and z, under q"});
   page.numbers.push_back({"Bits per dimension", fmt::format("{:.3f}", e.bits_per_dimension), "bits",

@@ -1,7 +1,8 @@
-// The three distributions of a variational autoencoder, each replaceable by a class of one's own: the posterior
-// q(z | x), the likelihood p(x | z) and the prior p(z). They are built from differentiable operations, so a new
-// one needs densities and draws but no derivatives; examples in tests/unit/framework_test.cpp. An object with
-// parameters (a learned prior, a shared variance) belongs to one model.
+// The three distributions of a variational autoencoder, each replaceable by a class of one's own: the
+// posterior q(z | x), the likelihood p(x | z) and the prior p(z). They are built from differentiable
+// operations, so a new one needs densities and draws but no derivatives; examples in
+// tests/unit/framework_test.cpp. An object with parameters (a learned prior, a shared variance) belongs to
+// one model.
 #pragma once
 
 #include <functional>
@@ -42,8 +43,8 @@ class Prior {
 std::shared_ptr<Prior> standard_normal_prior();
 // sum over k of softmax(w)_k N(mean_k, diag(sigma_k^2)), all learned.
 std::shared_ptr<Prior> gaussian_mixture_prior(int components);
-// The mean of the posteriors of `components` learned pseudo-inputs (Tomczak and Welling, 2018). Pixels in [0, 1]
-// if `unit_pixels`. Wants the diagonal Gaussian posterior with log variances.
+// The mean of the posteriors of `components` learned pseudo-inputs (Tomczak and Welling, 2018). Pixels in [0,
+// 1] if `unit_pixels`. Wants the diagonal Gaussian posterior with log variances.
 std::shared_ptr<Prior> vamp_prior(int components, bool unit_pixels = true);
 
 // q(z | x), from the encoder's outputs ("stats", [rows, params_per_dimension * latent]).
@@ -52,23 +53,28 @@ class Posterior {
   virtual ~Posterior() = default;
   virtual std::string name() const = 0;
   virtual int params_per_dimension() const { return 2; }
-  virtual Variable mean(const Variable& stats) const = 0;                       // [rows, latent]
-  virtual Variable rsample(const Variable& stats, const Draw& draw) const = 0;  // [rows, latent], differentiable
+  virtual Variable mean(const Variable& stats) const = 0;  // [rows, latent]
+  virtual Variable rsample(const Variable& stats,
+                           const Draw& draw) const = 0;  // [rows, latent], differentiable
   // log density at z of what rsample draws, nats, [rows, 1].
   virtual Variable log_density(const Variable& stats, const Variable& z) const = 0;
-  // KL(q || N(0, 1)) of each row and dimension, nats, [rows, latent]; undefined where no closed form is known.
+  // KL(q || N(0, 1)) of each row and dimension, nats, [rows, latent]; undefined where no closed form is
+  // known.
   virtual Variable kl_to_standard_normal(const Variable&) const { return {}; }
-  // log of the mean over the rows of `stats` of their densities at z, the aggregated posterior, nats, [z's rows, 1];
-  // undefined where it is not known.
-  virtual Variable aggregate_log_density(const Variable& /*stats*/, const Variable& /*z*/) const { return {}; }
-  // A draw, and weight times the sum over rows of KL(q || prior), nats: in closed form where there is one, else
-  // estimated at the draw, log q(z | x) - log p(z).
+  // log of the mean over the rows of `stats` of their densities at z, the aggregated posterior, nats, [z's
+  // rows, 1]; undefined where it is not known.
+  virtual Variable aggregate_log_density(const Variable& /*stats*/, const Variable& /*z*/) const {
+    return {};
+  }
+  // A draw, and weight times the sum over rows of KL(q || prior), nats: in closed form where there is one,
+  // else estimated at the draw, log q(z | x) - log p(z).
   virtual PosteriorSample rsample_with_kl(const Variable& stats, const Draw& draw, const Prior& prior,
                                           double weight) const;
 };
 struct DiagonalGaussianOptions {
   PosteriorScale scale = PosteriorScale::log_variance;
-  double noise_std = 1;  // z = mean + noise_std epsilon sigma; anything but 1 is not the posterior of the KL term
+  double noise_std =
+      1;  // z = mean + noise_std epsilon sigma; anything but 1 is not the posterior of the KL term
 };
 std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options = {});
 
@@ -80,7 +86,9 @@ class Likelihood {
   virtual int params_per_pixel() const { return 1; }
   virtual void initialize(const ModelContext&) {}
   virtual void collect(std::vector<Parameter>&) {}
-  virtual bool is_density() const { return false; }  // of continuous x in units of the data, not a probability
+  virtual bool is_density() const {
+    return false;
+  }  // of continuous x in units of the data, not a probability
   // log p(x | z) of each row, nats, [rows, 1]; x [rows, pixels].
   virtual Variable log_density(const Variable& params, const Variable& x) const = 0;
   // weight times the sum over rows of -log p(x | z), nats, [1].

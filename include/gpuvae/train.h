@@ -77,8 +77,8 @@ void save_parameters(const std::filesystem::path& path, std::span<const Paramete
 std::map<std::string, std::string> load_parameters(const std::filesystem::path& path,
                                                    std::span<const Parameter> parameters);
 
-// The same, with the optimiser's state and the number of finished epochs: training goes on from it bit for bit
-// (with Trainer::resume_after). load_checkpoint returns that number.
+// The same, with the optimiser's state and the number of finished epochs: training goes on from it bit for
+// bit (with Trainer::resume_after). load_checkpoint returns that number.
 void save_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
                      const Optimizer& optimizer, int epochs);
 int load_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,

@@ -22,8 +22,8 @@ struct VaeOptions {
 struct ElboWeights {
   double reconstruction = 1, kl = 1, free_bits = 0;
 };
-// The two terms of the negative ELBO, each already weighted; [1]. `regularizer` is what is minimised in the place
-// of `kl`: the same variable unless there are free bits.
+// The two terms of the negative ELBO, each already weighted; [1]. `regularizer` is what is minimised in the
+// place of `kl`: the same variable unless there are free bits.
 struct Elbo {
   Variable reconstruction, kl, regularizer;
 };

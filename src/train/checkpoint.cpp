@@ -95,8 +95,8 @@ int load_checkpoint(const std::filesystem::path& path, std::span<const Parameter
     std::uint64_t value = 0;
     const std::string text = found == file.metadata.end() ? "nothing" : found->second;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    check(error == std::errc() && end == text.data() + text.size(), "load", "{}: expected a number of {}, got {}",
-          path.string(), key, text);
+    check(error == std::errc() && end == text.data() + text.size(), "load",
+          "{}: expected a number of {}, got {}", path.string(), key, text);
     return value;
   };
   const std::uint64_t steps = number("steps"), epochs = number("epochs");

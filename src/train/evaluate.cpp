@@ -101,9 +101,9 @@ Losses evaluate_elbo(const Vae& model, const ImageSet& images, const EvaluationO
   return {(reconstruction + kl) / n, reconstruction / n, kl / n};
 }
 
-ImportanceEstimate importance_weighted_nll(
-    const Vae& model, const ImageSet& images, std::int64_t samples, const EvaluationOptions& options,
-    const std::function<void(std::int64_t, double)>& progress) {
+ImportanceEstimate importance_weighted_nll(const Vae& model, const ImageSet& images, std::int64_t samples,
+                                           const EvaluationOptions& options,
+                                           const std::function<void(std::int64_t, double)>& progress) {
   check_images("importance_weighted_nll", model, images);
   check(samples > 0, "importance_weighted_nll", "expected 1 or more samples, got {}", samples);
   check(images.count() <= UINT32_MAX / samples, "importance_weighted_nll",

@@ -1,16 +1,13 @@
 // Makes pages for explorer_page_test.sh: `pages FOLDER` from random decoders, each with the latents and
-// images that the page must reproduce; `run FOLDER OUT` from the model of a run folder, with the validation
-// data.
+// images that the page must reproduce.
 #include <fmt/ranges.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
-#include "apps/common/pictures.h"
+#include "apps/common/program.h"
 #include "apps/common/report.h"
-#include "apps/common/run_config.h"
-#include "apps/common/train_app.h"
 #include "gpuvae/vae.h"
 #include "kernels/check.h"
 #include "src/io/file.h"
@@ -163,53 +160,6 @@ void write_pages(const fs::path& folder) {
   write_latents(folder / "report.json", 3, inside.decoder);
 }
 
-// ---- a run folder ----
-
-ExplorerPage trained_page(Vae& model, const ImageSet& data) {
-  const NoGradGuard no_grad;
-  ExplorerPage page;
-  page.title = "MNIST in latent space";
-  page.subtitle = "10,000 validation images, each at the mean of q(z | x)";
-  page.height = data.height, page.width = data.width;
-  Tensor weight;
-  for (const Parameter& p : model.parameters()) {
-    if (!p.name.starts_with("decoder.") && !p.name.starts_with("output.")) continue;
-    if (!p.is_bias)
-      weight = p.variable->value();
-    else
-      page.decoder.push_back(page_layer(weight, p.variable->value(), model.options().activation));
-  }
-  page.decoder.back().activation = Activation::sigmoid;
-  const Tensor x =
-      gather_batch(data.images, data.count(), {.step = 0, .steps_per_epoch = 1}, {.shuffle = false}).x;
-  page.points = model.encode_mean(x).value().to_vector();
-  page.labels.assign(data.labels.begin(), data.labels.end());
-  page.sliders = sliders_around(page.points, model.options().latent);
-  return page;
-}
-
-void write_run(const std::string& run, const fs::path& out) {
-  std::string program = "tool", flag = "--config", file = run + "/config.toml";
-  char* arguments[] = {program.data(), flag.data(), file.data()};
-  const RunConfig config =
-      parse_command_line(3, arguments, program, "", {{"default", "", {}}, {"keras-mnist", "", {}}}).config;
-  const char* folder = std::getenv("GPUVAE_DATA_DIR");
-  const ImageSet data = (folder ? load_mnist(folder) : procedural_mnist()).test;
-  Vae model(config.model(data.pixels()), Device::cpu());
-  load_parameters(run + "/model.safetensors", model.parameters());
-  const ExplorerPage page = trained_page(model, data);
-  io::make_folder(out);
-  io::write_file(out / "explorer.html", explorer_html(page));
-  ReportPage whole = report(page);
-  whole.title = "mnist_vae";
-  for (const char* picture : {"manifold", "reconstructions", "samples"})
-    whole.pictures.push_back(
-        {picture, "as in the run folder", "", io::read_file(run + "/" + picture + ".png"), false});
-  io::write_file(out / "report.html", report_html(whole));
-  const Decode decode = [&](const Variable& z) { return model.decode_mean(z); };
-  write_latents(out / "explorer.json", config.latent, decode);
-}
-
 }  // namespace
 }  // namespace gpuvae::apps
 
@@ -218,7 +168,6 @@ int main(int argc, char** argv) {
   const std::string task = argc > 1 ? argv[1] : "";
   return run_guarded("explorer_page_tool", [&] {
     if (task == "pages" && argc == 3) return write_pages(argv[2]);
-    if (task == "run" && argc == 4) return write_run(argv[2], argv[3]);
-    gpuvae::fail("usage", "expected 'pages FOLDER' or 'run FOLDER OUT', got {} arguments", argc - 1);
+    gpuvae::fail("usage", "expected 'pages FOLDER', got {} arguments", argc - 1);
   });
 }

@@ -130,7 +130,8 @@ TEST(Evaluation, StatisticsOfAKnownPosterior) {
   double ww = 0;
   for (double w : kWeight) ww += w * w;
   EXPECT_NEAR(s.decoded_deviation, std::sqrt(variance * ww / kPixels), 1e-4);
-  // Means nearly normal: I(x; z) is about that of a Gaussian channel, half the log of total over noise variance.
+  // Means nearly normal: I(x; z) is about that of a Gaussian channel, half the log of total over noise
+  // variance.
   EXPECT_NEAR(s.mutual_information, 0.5 * std::log(1 + variance * exact.precision), 0.05);
 }
 

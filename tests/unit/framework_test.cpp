@@ -188,7 +188,8 @@ TEST(Framework, LearnedPriorsTrainAndDraw) {
     EXPECT_LT(outcome.last.loss, outcome.first.loss - 5) << prior->name();
     const Vae model(o, Device::best());  // the prior is its own from here on
     const Tensor z = prior->sample(500, 2, {.seed = 2, .purpose = RandomPurpose::prior}, Device::best());
-    // The density of its own draws, on average, is its negative entropy: finite, and above that of far points.
+    // The density of its own draws, on average, is its negative entropy: finite, and above that of far
+    // points.
     const double near = sum(prior->log_density(z)).value().item() / 500;
     const Variable far = Tensor::full({500, 2}, 30, DType::f32, Device::best());
     EXPECT_GT(near, sum(prior->log_density(far)).value().item() / 500 + 5) << prior->name();

@@ -35,9 +35,9 @@ TEST(Grids, AreReadFromText) {
 }
 
 TEST(Grids, MistakesAreNamed) {
-  for (const char* text : {"", "round:5", "linear:0", "linear:201", "linear:2.5", "linear:5:1", "linear:5:2:1",
-                           "linear:5:0:1:up-up", "quantile:5:0:0.9", "quantile:5:0.1:1", "data:5:0:1",
-                           "linear:5:a:1", "linear:5:0:nan", "linear:5:0:1:right-up:7"})
+  for (const char* text : {"", "round:5", "linear:0", "linear:201", "linear:2.5", "linear:5:1",
+                           "linear:5:2:1", "linear:5:0:1:up-up", "quantile:5:0:0.9", "quantile:5:0.1:1",
+                           "data:5:0:1", "linear:5:a:1", "linear:5:0:nan", "linear:5:0:1:right-up:7"})
     EXPECT_NE(grid_mistake(text), "") << text;
   EXPECT_EQ(grid_mistake("linear:5:-5:5:up-left"), "");
   for (const char* text : {"1:2", "2:1:0.1", "0:1:0", "0:1:2", "0:1:0.1:0", "a:1:0.1", "0:1:.1:1:1"})
@@ -74,13 +74,13 @@ TEST(Manifold, FirstDimensionGrowsToTheRightAndSecondUpwards) {
 }
 
 TEST(Manifold, FirstDimensionMayGoDown) {
-  const GridImage g = decode_grid(Transparent().model, parse_grids("data:3:down-right")[0], -1.2815516,
-                                  1.2815516, 1, 2);
-  EXPECT_NEAR(g.image.pixels[0], kLow, 1);           // z1 at the top left
-  EXPECT_NEAR(g.image.pixels[4], kLow, 1);           // and at the top right
-  EXPECT_NEAR(g.image.pixels[2 * 6], kHigh, 1);      // it grows downwards
-  EXPECT_NEAR(g.image.pixels[1], kLow, 1);           // z2 at the left
-  EXPECT_NEAR(g.image.pixels[5], kHigh, 1);          // grows to the right
+  const GridImage g =
+      decode_grid(Transparent().model, parse_grids("data:3:down-right")[0], -1.2815516, 1.2815516, 1, 2);
+  EXPECT_NEAR(g.image.pixels[0], kLow, 1);       // z1 at the top left
+  EXPECT_NEAR(g.image.pixels[4], kLow, 1);       // and at the top right
+  EXPECT_NEAR(g.image.pixels[2 * 6], kHigh, 1);  // it grows downwards
+  EXPECT_NEAR(g.image.pixels[1], kLow, 1);       // z2 at the left
+  EXPECT_NEAR(g.image.pixels[5], kHigh, 1);      // grows to the right
   EXPECT_FALSE(g.z1_across);
 }
 

@@ -234,15 +234,18 @@ ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNo
   const std::string outputs =
       per_pixel == 1 ? fmt::format("{}", o.pixels) : fmt::format("{} × {}", per_pixel, o.pixels);
   ModelGraph g;
-  g.input = {"x", height > 1 ? fmt::format("{} pixels ({} × {})", o.pixels, height, width)
-                             : fmt::format("{} columns", o.pixels), 0};
+  g.input = {"x",
+             height > 1 ? fmt::format("{} pixels ({} × {})", o.pixels, height, width)
+                        : fmt::format("{} columns", o.pixels),
+             0};
   g.encoder = hidden_layers("encoder", o.pixels, o.encoder_widths, o.activation);
   g.mean = {"mean μ", head, (encoded + 1) * o.latent};
   g.scale = {scale_name(notes.scale), head, (encoded + 1) * o.latent};
   g.latent = {"z = μ + σ ε", fmt::format("{} latent dimension{}", o.latent, o.latent == 1 ? "" : "s"), 0};
-  g.noise = {notes.noise_std == 1 ? "ε ~ N(0, I)" : fmt::format("ε ~ N(0, {}² I)", notes.noise_std), "noise", 0};
+  g.noise = {notes.noise_std == 1 ? "ε ~ N(0, I)" : fmt::format("ε ~ N(0, {}² I)", notes.noise_std), "noise",
+             0};
   g.decoder = hidden_layers("decoder", o.latent, decoder, o.activation);
-  g.output = {per_pixel > 1 ? "mean, log variance"
+  g.output = {per_pixel > 1                                ? "mean, log variance"
               : o.likelihood->name().find("Gaussian") == 0 ? "mean"
                                                            : "logits",
               dense_text(decoded, outputs, Activation::identity), (decoded + 1) * o.pixels * per_pixel};
@@ -252,7 +255,8 @@ ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNo
   g.reconstruction = {"reconstruction", "−log p(x | z)", 0};
   g.loss =
       beta == 1 ? "loss = reconstruction + KL = −ELBO" : fmt::format("loss = reconstruction + {} · KL", beta);
-  g.kl = {beta == 1 ? "KL" : fmt::format("{} · KL", beta), o.prior->is_standard_normal() ? "KL(q(z | x) ‖ N(0, I))" : "KL(q(z | x) ‖ p(z)), learned p", 0};
+  g.kl = {beta == 1 ? "KL" : fmt::format("{} · KL", beta),
+          o.prior->is_standard_normal() ? "KL(q(z | x) ‖ N(0, I))" : "KL(q(z | x) ‖ p(z)), learned p", 0};
   return g;
 }
 
