@@ -47,9 +47,10 @@ bench: build
 	$(BUILD)/bin/step_bench
 	$(BUILD)/bin/operations_bench --benchmark_filter='/(fused|composed)'
 
-# The published losses on real MNIST, three seeds; minutes. Wants the data: data/fetch.sh, or GPUVAE_DATA_DIR.
+# The five published systems on real data, and a table of their losses; an hour. Wants python3 and the data (data/fetch.sh,
+# or GPUVAE_DATA_DIR).
 reproduce: build
-	bash bench/reproduce.sh $(BUILD)/bin/mnist_vae
+	bench/reproduce --bin $(BUILD)/bin $(ARGS)
 
 asan tsan: deps
 	cmake --preset $@ && cmake --build --preset $@ -j $(JOBS) && cd build/$@ && ctest --output-on-failure -j $(JOBS)

@@ -15,7 +15,9 @@ namespace {
 ImportanceEstimate estimate_nll(const Session& s, const ImageSet& images, std::int64_t samples) {
   const EvaluationOptions options = s.evaluation();
   const std::int64_t few = std::min<std::int64_t>(images.count(), std::max<std::int64_t>(1, 4000 / samples));
-  const double seconds = importance_weighted_nll(s.model(), images.slice(0, few), samples, options).seconds;
+  double seconds = 0;
+  for (int i = 0; i < 2; ++i)  // the first warms up
+    seconds = importance_weighted_nll(s.model(), images.slice(0, few), samples, options).seconds;
   std::fprintf(
       stderr, "nll     %lld images x %lld samples: about %s\n", static_cast<long long>(images.count()),
       static_cast<long long>(samples),

@@ -127,9 +127,7 @@ TEST(Evaluation, StatisticsOfAKnownPosterior) {
   EXPECT_EQ(s.active_units, 1);
   EXPECT_FALSE(s.collapsed());
   // The decoded means are w z + b.
-  double ww = 0;
-  for (double w : kWeight) ww += w * w;
-  EXPECT_NEAR(s.decoded_deviation, std::sqrt(variance * ww / kPixels), 1e-4);
+  EXPECT_NEAR(s.decoded_deviation, std::sqrt(variance) * (0.4 + 0.2 + 0.3) / kPixels, 1e-4);
   // Means nearly normal: I(x; z) is about that of a Gaussian channel, half the log of total over noise
   // variance.
   EXPECT_NEAR(s.mutual_information, 0.5 * std::log(1 + variance * exact.precision), 0.05);
