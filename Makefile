@@ -9,15 +9,21 @@ PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev l
 TEST_PACKAGES := chromium-headless-shell
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: mnist fetch test build deps bench reproduce format asan tsan install clean
+.PHONY: mnist frey fetch test build deps bench reproduce format asan tsan install clean
 .DEFAULT_GOAL := build
 
+mnist: NEED := t10k-labels-idx1-ubyte.gz
 mnist: build fetch
 	$(BUILD)/bin/mnist_vae $(ARGS)
 
-# Downloads the data sets once, if it can; without them the program draws digits of its own.
+frey: NEED := frey_rawface.mat
+frey: build fetch
+	$(BUILD)/bin/frey_vae $(ARGS)
+
+# Downloads the data sets once, if it can; without them the programs draw digits or faces of their own.
+NEED := frey_rawface.mat
 fetch:
-	@[ -n "$$GPUVAE_DATA_DIR" ] || [ -e data/t10k-labels-idx1-ubyte.gz ] || bash data/fetch.sh >/dev/null 2>&1 || true
+	@[ -n "$$GPUVAE_DATA_DIR" ] || [ -e data/$(NEED) ] || bash data/fetch.sh >/dev/null 2>&1 || true
 
 test asan tsan: WANTED := $(TEST_PACKAGES)
 test: build
