@@ -35,7 +35,7 @@ void check_values(const RunConfig& c, const ImageSet& images) {
 ImageSet load_input(const RunConfig& c, const std::string& path, const std::string& set,
                     const Likeness& like) {
   ImageSet images = load_unscaled(c, path, set, "");
-  if (images.pixels() != like.pixels && !c.label_column.empty())
+  if (images.pixels() == like.pixels + 1 && !c.label_column.empty())  // so it has the labels' column
     images = load_unscaled(c, path, set, c.label_column);
   check(images.pixels() == like.pixels, "data", "{}: expected {} values each, like the training data, got {}",
         path, like.pixels, images.pixels());
