@@ -1,5 +1,7 @@
 #include "apps/common/run_config.h"
 
+#include <fmt/format.h>
+
 #include <sstream>
 
 namespace gpuvae::apps {
@@ -72,6 +74,8 @@ bool same_training(RunConfig a, RunConfig b) {
 }
 
 std::pair<std::string, std::string> first_difference(const RunConfig& a, const RunConfig& b) {
+  if (a.preset != b.preset)
+    return {fmt::format("preset=\"{}\"", a.preset), fmt::format("preset=\"{}\"", b.preset)};
   std::istringstream left(essence(a)), right(essence(b));
   for (std::string l, r; std::getline(left, l) && std::getline(right, r);)
     if (l != r) return {l, r};

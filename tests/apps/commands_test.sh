@@ -63,6 +63,7 @@ grep -q '^epochs=100000' interrupted/config.toml || fail "the interrupted run di
 run $small --epochs 4 --out interrupted
 said '^resumed'
 same whole/model.safetensors interrupted/model.safetensors
+same whole/steps.csv interrupted/steps.csv
 # A run killed before its first checkpoint leaves nothing of the run that was there before.
 cp -r a overwritten
 killed $small --epochs 100000 --seed 1 --out overwritten
@@ -142,6 +143,7 @@ said '^epoch 1/1'
 # ---- settings that are not the folder's: nothing is trained over it ----
 expect_untouched a 1 '\[eval\] a holds a run with hidden=16, got hidden=33' eval --out a --hidden 33
 expect_untouched a 1 '\[encode\] a holds a run with seed=0, got seed=1' encode --out a --seed 1
+expect_untouched a 1 'preset="default", got preset="keras-mnist"' sample --out a --preset keras-mnist
 expect_untouched a 1 'epochs=2, got epochs=4' decode --out a --epochs 4 --z 0,0
 cp -r a other && run $small --epochs 2 --hidden 17 --out wide && cp wide/model.safetensors other/
 expect_untouched other 1 'other/model.safetensors: expected encoder.*\[16, 784\], got f32 ?\[17, 784\]' eval --out other
