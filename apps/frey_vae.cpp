@@ -9,7 +9,7 @@ namespace gpuvae::apps {
 namespace {
 
 // The folder asked for, or else the first that has the faces; the built-in ones if none has.
-Split load(const RunConfig& config) {
+Split load(RunConfig& config) {
   if (config.builtin_data) return procedural_frey();
   if (!config.data_dir.empty()) return load_frey(config.data_dir);
   const char* from_environment = std::getenv("GPUVAE_DATA_DIR");
@@ -19,6 +19,7 @@ Split load(const RunConfig& config) {
       stderr,
       "note    no frey_rawface.mat in data/: training on built-in faces (data/fetch.sh downloads the "
       "original)\n");
+  config.builtin_data = true;
   return procedural_frey();
 }
 

@@ -5,8 +5,8 @@
 int main(int argc, char** argv) {
   using namespace gpuvae;
   using namespace gpuvae::apps;
-  const auto load = [](const RunConfig&) -> Split {
-    throw Error("data", "expected --data PATH: an .npy, .csv or IDX file, or a folder of images");
+  const auto load = [](RunConfig&) -> Split {
+    throw Error("data", "expected --data PATH: an .npy, .csv, .mat or IDX file, or a folder of images");
   };
   return run_program(
       argc, argv,

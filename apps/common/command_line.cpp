@@ -95,8 +95,23 @@ struct Binder {
   }
 };
 
-const std::vector<std::string> kCommands = {"train",       "eval",   "encode",   "decode",
-                                            "reconstruct", "sample", "manifold", "explore"};
+// Each with what it does.
+const std::vector<std::pair<std::string, std::string>> kCommands = {
+    {"train", "trains, or goes on, or finds the run done; draws everything"},
+    {"eval", "ELBO, KL by dimension, collapse, -log p(x) (--importance-samples): eval.json"},
+    {"encode", "images to latent codes: latent.csv"},
+    {"decode", "latent codes (--z, --input) to images"},
+    {"reconstruct", "images through the latent space and back"},
+    {"sample", "images of codes from the prior"},
+    {"manifold", "the grids of --manifold"},
+    {"explore", "explorer.html, which decodes under the pointer"}};
+
+std::vector<std::string> command_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, description] : kCommands) names.push_back(name);
+  return names;
+}
+
 const auto kAtLeastOne = CLI::Range(std::int64_t{1}, std::int64_t{1} << 40, "at least 1");
 const auto kPositive = CLI::Range(1e-300, 1e300, "above 0");
 const auto kNotNegative = CLI::Range(0.0, 1e300, "0 or more");
@@ -117,7 +132,7 @@ void bind_run(CLI::App& app, RunConfig& c) {
           "COLUMN");
   b.flag("--standardize", c.standardize, "columns of numbers to mean 0 and deviation 1");
   b.value("--validation-fraction", c.validation_fraction, "of --data without a test set", "X")
-      ->check(CLI::Range(0.0, 0.9));
+      ->check(CLI::Range(0.0, 0.9, "0 to 0.9"));
   b.flag("--builtin-data", c.builtin_data, "use the built-in procedural data set");
   b.value("--train-images", c.train_images, "use the first N only; 0: all", "N")->check(kNotNegative);
   b.value("--validation-images", c.validation_images, "use the first N only; 0: all", "N")
@@ -148,7 +163,7 @@ void bind_model(CLI::App& app, RunConfig& c) {
   b.value("--log-variance-high", c.log_variance_high, "and here", "X");
   b.names("--prior", c.prior, {"normal", "mixture", "vamp"}, "p(z): N(0, I), or a learned mixture");
   b.value("--prior-components", c.prior_components, "of the mixture, or pseudo-inputs of vamp", "N")
-      ->check(CLI::Range(1, 100000));
+      ->check(CLI::Range(1, 100000, "1 to 100000"));
   b.choice("--init", c.init, WeightInit::two_over_root_fan_in, "how weights are drawn");
   b.value("--init-std", c.init_std, "standard deviation of --init normal", "X")->check(kNotNegative);
   b.value("--bias-std", c.bias_std, "biases are drawn from N(0, X^2)", "X")->check(kNotNegative);
@@ -168,8 +183,8 @@ void bind_optimizer(CLI::App& app, RunConfig& c) {
   OptimizerOptions& o = c.optimizer;
   b.choice("--optimizer", o.kind, OptimizerKind::adamw, "its usual settings hold unless given below");
   b.value("--learning-rate", o.learning_rate, "step size", "X")->check(kPositive);
-  b.value("--beta1", o.beta1, "Adam; the momentum of sgd", "X")->check(CLI::Range(0.0, 1.0));
-  b.value("--beta2", o.beta2, "Adam; the rho of rmsprop", "X")->check(CLI::Range(0.0, 1.0));
+  b.value("--beta1", o.beta1, "Adam; the momentum of sgd", "X")->check(CLI::Range(0.0, 1.0, "0 to 1"));
+  b.value("--beta2", o.beta2, "Adam; the rho of rmsprop", "X")->check(CLI::Range(0.0, 1.0, "0 to 1"));
   b.value("--epsilon", o.epsilon, "in the denominator", "X")->check(kNotNegative);
   b.value("--l2", o.l2, "adds X ||weights||^2 to the loss; adamw: decoupled decay", "X")->check(kNotNegative);
   b.flag("--l2-biases", o.l2_biases, "biases as well");
@@ -182,10 +197,11 @@ void bind_pictures(CLI::App& app, RunConfig& c) {
   b.names("--encode", c.encode, {"mean", "sample"}, "of q(z | x): what is drawn and exported");
   b.value("--manifold", c.manifold, "grids: quantile|linear|data:N:LOW:HIGH[:AXES], ...; or none", "GRIDS")
       ->check([](const std::string& text) { return grid_mistake(text); });
-  b.value("--samples", c.samples, "images in samples.png", "N")->check(CLI::Range(1, 10000));
+  b.value("--samples", c.samples, "images in samples.png", "N")->check(CLI::Range(1, 10000, "1 to 10000"));
   b.value("--reconstructions", c.reconstructions, "images in reconstructions.png", "N")
-      ->check(CLI::Range(1, 10000));
-  b.value("--examples", c.examples, "images in examples.png, 25 a row", "N")->check(CLI::Range(1, 10000));
+      ->check(CLI::Range(1, 10000, "1 to 10000"));
+  b.value("--examples", c.examples, "images in examples.png, 25 a row", "N")
+      ->check(CLI::Range(1, 10000, "1 to 10000"));
   b.value("--latent-names", c.latent_names, "of the explorer's sliders, such as pose,humour", "NAMES");
   b.value("--sliders", c.sliders, "their range: LOW:HIGH:STEP[:SCALE], z = value * SCALE", "RANGE")
       ->check([](const std::string& text) { return slider_mistake(text); });
@@ -193,9 +209,9 @@ void bind_pictures(CLI::App& app, RunConfig& c) {
 
 void bind_command(CLI::App& app, Command& c) {
   const char* group = "Command";
-  app.add_option("command", c.name, "what to do, after training or with the run folder's trained model")
-      ->check(CLI::IsMember(kCommands).description(""))
-      ->type_name("train|eval|encode|decode|reconstruct|sample|manifold|explore")
+  app.add_option("command", c.name, "see below; all but train start from the run folder's settings")
+      ->check(CLI::IsMember(command_names()).description(""))
+      ->type_name("COMMAND")
       ->default_str("train")
       ->configurable(false);
   const auto option = [&](const char* flag, auto& variable, const char* description, const char* type) {
@@ -218,8 +234,10 @@ void bind_command(CLI::App& app, Command& c) {
   option("--output", c.output, "where to, by its ending (.csv, .npy, .png) [in the run folder]", "FILE");
 }
 
-std::string preset_list(const std::vector<Preset>& presets) {
-  std::string text = "Presets:\n";
+std::string footer(const std::vector<Preset>& presets) {
+  std::string text = "Commands:\n";
+  for (const auto& [name, description] : kCommands) text += fmt::format("  {:<14} {}\n", name, description);
+  text += "\nPresets:\n";
   for (const Preset& p : presets) text += fmt::format("  {:<14} {}\n", p.name, p.description);
   return text;
 }
@@ -313,7 +331,7 @@ CommandLine parse_arguments(const std::vector<std::string>& arguments, const std
   config = start.config;
   config.preset = start.name;
   CLI::App app(description, program);
-  app.footer(preset_list(presets));
+  app.footer(footer(presets));
   bind(app, config, presets);
   bind_command(app, result.command);
   try {
@@ -322,7 +340,7 @@ CommandLine parse_arguments(const std::vector<std::string>& arguments, const std
     result.exit_code = app.exit(help);
     return result;
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "%s: %s (see --help)\n", program.c_str(), error.what());
+    result.error = error.what();
     result.exit_code = 2;
     return result;
   }
@@ -337,13 +355,15 @@ CommandLine parse_command_line(int argc, char** argv, const std::string& program
                                const std::string& description, const std::vector<Preset>& presets) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
   start_from_folder(arguments, program, presets);
-  return parse_arguments(arguments, program, description, presets);
+  const CommandLine line = parse_arguments(arguments, program, description, presets);
+  if (!line.error.empty()) std::fprintf(stderr, "%s: %s (see --help)\n", program.c_str(), line.error.c_str());
+  return line;
 }
 
 RunConfig read_config(const std::string& path, const std::string& program,
                       const std::vector<Preset>& presets) {
   const CommandLine line = parse_arguments({"--config", path}, program, "", presets);
-  check(line.exit_code < 0, "config", "{} is not a configuration of {}", path, program);
+  check(line.exit_code < 0, "config", "{} is not a configuration of {}: {}", path, program, line.error);
   return line.config;
 }
 

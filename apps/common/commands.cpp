@@ -1,12 +1,14 @@
 #include "apps/common/commands.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdio>
 
 #include "apps/common/figures.h"
 #include "apps/common/latent_file.h"
+#include "apps/common/other_data.h"
+#include "kernels/check.h"
 #include "src/io/file.h"
 
 namespace gpuvae::apps {
@@ -20,12 +22,48 @@ fs::path output_or(const Session& s, const Command& command, const char* name) {
   return command.output.empty() ? s.folder() / name : fs::path(command.output);
 }
 
-void check_ending(const fs::path& path, std::initializer_list<const char*> endings) {
+void check_ending(const fs::path& path, const std::vector<std::string>& endings) {
   const std::string ending = path.extension().string();
-  if (std::any_of(endings.begin(), endings.end(), [&](const char* e) { return ending == e; })) return;
-  std::string expected;
-  for (const char* e : endings) expected += (expected.empty() ? "" : " or ") + std::string(e);
-  throw Error("write", fmt::format("{}: expected a file ending in {}", path.string(), expected));
+  check(std::find(endings.begin(), endings.end(), ending) != endings.end(), "write",
+        "{}: expected a file ending in {}", path.string(), fmt::join(endings, " or "));
+}
+
+// What a command takes beside the run's settings.
+struct Usage {
+  std::string name;
+  bool images, input, output;
+  std::vector<std::string> endings;
+};
+const Usage kUsages[] = {{"train", false, false, false, {}},
+                         {"eval", true, false, true, {".json"}},
+                         {"encode", true, true, true, {".csv", ".npy"}},
+                         {"decode", false, true, true, {".png", ".csv", ".npy"}},
+                         {"reconstruct", true, true, true, {".png", ".csv", ".npy"}},
+                         {"sample", false, false, true, {".png", ".csv", ".npy"}},
+                         {"manifold", false, false, false, {}},
+                         {"explore", false, false, true, {".html"}}};
+
+// What can be told before the data are read and a model is trained.
+void check_command(const Command& c, const RunConfig& config) {
+  const auto usage =
+      std::find_if(std::begin(kUsages), std::end(kUsages), [&](auto& u) { return u.name == c.name; });
+  const auto refuse = [&](bool given, bool taken, const char* flag) {
+    check(!given || taken, c.name, "this command does not take {}", flag);
+  };
+  const Command plain;
+  refuse(c.set != plain.set, usage->images, "--set");
+  refuse(c.images != plain.images, usage->images, "--images");
+  refuse(!c.input.empty(), usage->input, "--input");
+  refuse(!c.output.empty(), usage->output, "--output");
+  refuse(!c.z.empty(), c.name == "decode", "--z");
+  refuse(c.importance_samples != plain.importance_samples, c.name == "eval", "--importance-samples");
+  if (!c.output.empty()) check_ending(c.output, usage->endings);
+  if (c.name != "decode") return;
+  check(c.z.empty() || c.input.empty(), "decode", "expected either --z or --input, got both");
+  if (c.input.empty())
+    parse_codes(c.z, config.latent);
+  else
+    read_codes(c.input, config.latent);
 }
 
 void draw_run(const Session& s) {
@@ -56,20 +94,15 @@ void eval(const Session& s, const Command& command) {
 // The images a command works on: the run's own, or those of --input, all of them.
 ImageSet images_of(const Session& s, const Command& command) {
   if (command.input.empty()) return s.images(command.set, command.images);
-  RunConfig other = s.config();
-  other.data = command.input, other.validation_fraction = 0;
-  const Split split = load_other_data(other);
-  const ImageSet& set = command.set == "train" || split.test.count() == 0 ? split.train : split.test;
-  if (set.pixels() != s.model().options().pixels)
-    throw Error("data", fmt::format("{}: expected {} values each, got {}", command.input,
-                                    s.model().options().pixels, set.pixels()));
+  const ImageSet set =
+      load_input(s.config(), command.input, command.set,
+                 {s.model().options().pixels, s.train().images.dtype() == DType::u8, s.standardization()});
   return set.slice(0, command.images > 0 ? std::min(command.images, set.count()) : set.count())
       .to(s.model().device());
 }
 
 void encode(const Session& s, const Command& command) {
   const fs::path path = output_or(s, command, "latent.csv");
-  check_ending(path, {".csv", ".npy"});
   const ImageSet images = images_of(s, command);
   Rows rows;
   for (std::int64_t d = 0; d < s.config().latent; ++d) rows.columns.push_back(fmt::format("z{}", d + 1));
@@ -79,8 +112,8 @@ void encode(const Session& s, const Command& command) {
   say_wrote(path);
 }
 
-// Decoded rows as a sheet of images or as numbers, by the file's ending.
-void write_decoded(const Session& s, const fs::path& path, const std::vector<float>& images) {
+// Decoded rows as a sheet of images or as numbers, by the file's ending; of a table in its own units.
+void write_decoded(const Session& s, const fs::path& path, std::vector<float> images) {
   const ImageSet& like = s.train();
   const auto count = static_cast<int>(static_cast<std::int64_t>(images.size()) / like.pixels());
   if (path.extension() == ".png") {
@@ -88,8 +121,11 @@ void write_decoded(const Session& s, const fs::path& path, const std::vector<flo
                                        {.gap = 2, .background = 40, .zoom = 2}));
   } else {
     Rows rows;
-    for (std::int64_t i = 0; i < like.pixels(); ++i) rows.columns.push_back(fmt::format("x{}", i));
-    rows.values = images;
+    rows.columns = s.column_names();
+    for (std::int64_t i = 0; rows.columns.size() < static_cast<std::size_t>(like.pixels()); ++i)
+      rows.columns.push_back(fmt::format("x{}", i));
+    if (!s.standardization().empty()) restore_units(s.standardization(), images);
+    rows.values = std::move(images);
     write_rows(path, rows);
   }
   say_wrote(path);
@@ -98,10 +134,8 @@ void write_decoded(const Session& s, const fs::path& path, const std::vector<flo
 fs::path decoded_path(const Session& s, const Command& command, const char* stem) {
   const fs::path path =
       output_or(s, command, fmt::format("{}{}", stem, s.has_pictures() ? ".png" : ".csv").c_str());
-  if (s.has_pictures())
-    check_ending(path, {".png", ".csv", ".npy"});
-  else
-    check_ending(path, {".csv", ".npy"});
+  check(s.has_pictures() || path.extension() != ".png", "write",
+        "{}: expected a file ending in .csv or .npy for rows of a table", path.string());
   return path;
 }
 
@@ -152,7 +186,9 @@ void explore(const Session& s, const Command& command) {
 }  // namespace
 
 void run_command(const Program& program, const CommandLine& line) {
+  check_command(line.command, line.config);
   Session session(program, line.config);
+  if (line.command.name != "train" && !line.command.retrain) session.check_folder(line.command.name);
   session.train_or_reload(line.command.retrain);
   const std::string& what = line.command.name;
   if (what == "eval") return eval(session, line.command);

@@ -67,10 +67,12 @@ std::string evaluation_text(const Session& s, const Evaluation& e) {
          fmt::format("{:.3f} +- {:.3f} {} ({} importance samples, {:.1f} of them effective, {})",
                      e.importance->nll, e.importance->standard_error, unit, e.samples,
                      e.importance->effective_samples, elapsed_text(e.importance->seconds)));
+  const bool density = s.model().options().likelihood->is_density();
   line("bits per dimension",
-       fmt::format(
-           "{:.4f}{}", e.bits_per_dimension,
-           s.model().options().likelihood->is_density() ? " (of a density, in units of the data)" : ""));
+       fmt::format("{:.4f}{}", e.bits_per_dimension,
+                   !density                      ? ""
+                   : s.standardization().empty() ? " (of a density, in units of the data)"
+                                                 : " (of a density, in units of the standardised data)"));
   if (!l.kl.empty()) line("KL per dimension", fmt::format("{:.3f} nats", fmt::join(l.kl, ", ")));
   line("active units", fmt::format("{} of {} (variance of the posterior mean above 0.01)", l.active_units,
                                    l.mean_variance.size()));

@@ -1,6 +1,6 @@
 #include "apps/common/latent_file.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <charconv>
 #include <cmath>
@@ -13,6 +13,24 @@
 
 namespace gpuvae::apps {
 
+namespace {
+
+// As in a CSV file's first line.
+std::string quoted(const std::string& name) {
+  if (name.find_first_of(",;\t\" ") == std::string::npos) return name;
+  std::string text = "\"";
+  for (const char c : name) text += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return text + "\"";
+}
+
+std::vector<float> checked(const std::filesystem::path& path, std::vector<float> codes) {
+  for (const float z : codes)
+    check(std::isfinite(z), "decode", "{}: expected finite latent codes, got {}", path.string(), z);
+  return codes;
+}
+
+}  // namespace
+
 void write_rows(const std::filesystem::path& path, const Rows& rows) {
   const std::size_t width = rows.columns.size(), count = rows.values.size() / width;
   const std::string ending = path.extension().string();
@@ -23,7 +41,7 @@ void write_rows(const std::filesystem::path& path, const Rows& rows) {
   }
   check(ending == ".csv", "write", "{}: expected a file ending in .csv or .npy", path.string());
   std::string text = rows.labels.empty() ? "" : "label,";
-  text += fmt::format("{}\n", fmt::join(rows.columns, ","));
+  for (std::size_t c = 0; c < width; ++c) text += quoted(rows.columns[c]) + (c + 1 < width ? "," : "\n");
   for (std::size_t r = 0; r < count; ++r) {
     if (!rows.labels.empty()) fmt::format_to(std::back_inserter(text), "{},", rows.labels[r]);
     for (std::size_t c = 0; c < width; ++c)
@@ -39,7 +57,7 @@ std::vector<float> read_codes(const std::filesystem::path& path, std::int64_t la
     const io::NpyArray array = io::read_npy(path);
     check(array.shape.size() == 2 && array.shape[1] == latent && !array.f32.empty(), "decode",
           "{}: expected floats of [n, {}], got [{}]", path.string(), latent, fmt::join(array.shape, ", "));
-    return array.f32;
+    return checked(path, array.f32);
   }
   check(ending == ".csv", "decode", "{}: expected a file ending in .csv or .npy", path.string());
   const io::Table table = io::read_csv(path);
@@ -50,7 +68,7 @@ std::vector<float> read_codes(const std::filesystem::path& path, std::int64_t la
   for (std::int64_t r = 0; r < table.rows; ++r)
     codes.insert(codes.end(), table.values.begin() + r * width + first,
                  table.values.begin() + (r + 1) * width);
-  return codes;
+  return checked(path, std::move(codes));
 }
 
 std::vector<float> parse_codes(const std::string& text, std::int64_t latent) {

@@ -7,6 +7,7 @@
 
 #include "gpuvae/error.h"
 #include "src/io/file.h"
+#include "src/io/table.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -14,6 +15,16 @@ namespace {
 const std::vector<std::string> kColumns = {"epoch",    "train_loss",    "train_reconstruction",
                                            "train_kl", "val_loss",      "val_reconstruction",
                                            "val_kl",   "train_seconds", "val_seconds"};
+
+const std::vector<std::string> kStepColumns = {"epoch", "images", "loss", "reconstruction", "kl"};
+
+// The rows of an older steps.csv; none where it is not one. Its six digits survive f32.
+std::vector<float> read_steps(const std::filesystem::path& path) try {
+  const io::Table table = io::read_csv(path);
+  return table.columns == kStepColumns ? table.values : std::vector<float>{};
+} catch (const Error&) {
+  return {};
+}
 
 std::vector<std::string> comments(bool pixel_mean) {
   return {pixel_mean
@@ -64,23 +75,28 @@ std::vector<EpochResult> read_metrics(const std::filesystem::path& path) {
   return epochs;
 }
 
-StepLog::StepLog(const std::filesystem::path& path, const RunConfig& c)
-    : csv_(path, {"epoch", "images", "loss", "reconstruction", "kl"},
-           {fmt::format("means over the last {} steps, an image; minus the loss is the bound", c.log_every)}),
-      beta_(c.beta) {}
+StepLog::StepLog(const std::filesystem::path& path, const RunConfig& c, int epochs_done) : beta_(c.beta) {
+  const std::vector<float> before = epochs_done > 0 ? read_steps(path) : std::vector<float>{};
+  csv_.emplace(path, kStepColumns,
+               std::vector{fmt::format("means over the last {} steps, an image; minus the loss is the bound",
+                                       c.log_every)});
+  const std::size_t width = kStepColumns.size();
+  for (auto row = before.begin(); row != before.end() && *row <= epochs_done; row += width)
+    csv_->append({row, row + width});
+}
 
 void StepLog::update(int epoch, std::int64_t images, const Losses& so_far) {
   if (epoch != epoch_) epoch_ = epoch, epoch_images_ = 0, sums_ = {};
   const double n = static_cast<double>(images), before = static_cast<double>(epoch_images_), d = n - before;
   const double reconstruction = (so_far.reconstruction * n - sums_.reconstruction * before) / d;
   const double kl = (so_far.kl * n - sums_.kl * before) / d;
-  csv_.append({double(epoch), n, reconstruction + beta_ * kl, reconstruction, kl});
+  csv_->append({double(epoch), n, reconstruction + beta_ * kl, reconstruction, kl});
   epoch_images_ = images, sums_ = so_far;
 }
 
-EpochLine epoch_line(const EpochResult& r, bool validated) {
+EpochLine epoch_line(const EpochResult& r, bool validated, double beta) {
   EpochLine line;
-  line.epoch = r.epoch;
+  line.epoch = r.epoch, line.beta = beta;
   line.train = r.train.loss;
   line.reconstruction = r.train.reconstruction, line.kl = r.train.kl;
   line.seconds = r.train_seconds;

@@ -1,6 +1,8 @@
 // metrics.csv, an epoch a row, and steps.csv, a row every so many steps.
 #pragma once
 
+#include <optional>
+
 #include "apps/common/progress.h"
 #include "apps/common/run_config.h"
 #include "src/io/csv.h"
@@ -21,17 +23,18 @@ std::vector<EpochResult> read_metrics(const std::filesystem::path& path);
 // Losses of the steps since the row before: means an image.
 class StepLog {
  public:
-  StepLog(const std::filesystem::path& path, const RunConfig& config);
+  // Keeps the rows of the epochs that are done.
+  StepLog(const std::filesystem::path& path, const RunConfig& config, int epochs_done);
   void update(int epoch, std::int64_t images, const Losses& so_far);
 
  private:
-  io::CsvWriter csv_;
+  std::optional<io::CsvWriter> csv_;
   std::int64_t epoch_images_ = 0;
   double beta_;
   int epoch_ = 0;
   Losses sums_;
 };
 
-EpochLine epoch_line(const EpochResult& r, bool validated);
+EpochLine epoch_line(const EpochResult& r, bool validated, double beta);
 
 }  // namespace gpuvae::apps

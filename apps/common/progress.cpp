@@ -43,7 +43,9 @@ void put(std::FILE* out, std::string_view text) {
   std::fflush(out);
 }
 
+// Small losses, such as means over the pixels, get four decimals.
 std::string loss_text(double loss, int decimals) {
+  if (loss != 0 && std::abs(loss) < 1) decimals = 4;
   return std::abs(loss) < 1e7 ? fmt::format("{:.{}f}", loss, decimals) : fmt::format("{:.4g}", loss);
 }
 
@@ -161,8 +163,9 @@ std::string bar_text(double fraction, int cells, bool blocks) {
 std::string epoch_text(const EpochLine& line, int epochs, std::int64_t images, std::string_view unit) {
   std::string text = fmt::format("epoch {}/{}  train {}", line.epoch, epochs, loss_text(line.train, 2));
   if (line.val) text += fmt::format("  val {}", loss_text(*line.val, 2));
-  text += fmt::format("  {} (reconstruction {} + KL {})  {}", unit, loss_text(line.reconstruction, 1),
-                      loss_text(line.kl, 1), elapsed_text(line.seconds));
+  text += fmt::format("  {} (reconstruction {} + {}KL {})  {}", unit, loss_text(line.reconstruction, 1),
+                      line.beta == 1 ? "" : fmt::format("{} x ", line.beta), loss_text(line.kl, 1),
+                      elapsed_text(line.seconds));
   if (line.seconds > 0)
     text += fmt::format("  {} images/s", rate_text(static_cast<double>(images) / line.seconds));
   return text;

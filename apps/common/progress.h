@@ -17,6 +17,7 @@ struct EpochLine {
   std::optional<double> val;          // where there is validation data
   double reconstruction = 0, kl = 0;  // of `val`, or of `train` without it
   double seconds = 0;                 // of training, without validation
+  double beta = 1;                    // weight of `kl` in the losses
 };
 
 // On a terminal one line is redrawn, at most ten times a second; finish_epoch() replaces it by a line that

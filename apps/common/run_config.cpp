@@ -1,5 +1,9 @@
 #include "apps/common/run_config.h"
 
+#include <fmt/format.h>
+
+#include <sstream>
+
 namespace gpuvae::apps {
 namespace {
 
@@ -49,17 +53,33 @@ TrainOptions RunConfig::training() const {
   return o;
 }
 
-bool same_training(const RunConfig& a, const RunConfig& b) {
-  const auto essence = [](RunConfig c) {
-    const RunConfig plain;
-    c.preset = plain.preset, c.out = plain.out, c.epochs = plain.epochs, c.log_every = plain.log_every;
-    c.device = plain.device, c.data_dir = plain.data_dir;
-    c.encode = plain.encode, c.manifold = plain.manifold, c.samples = plain.samples;
-    c.reconstructions = plain.reconstructions, c.examples = plain.examples;
-    c.latent_names = plain.latent_names, c.sliders = plain.sliders;
-    return to_toml(c, "");
-  };
+namespace {
+
+// What decides the weights, as TOML.
+std::string essence(RunConfig c) {
+  const RunConfig plain;
+  c.preset = plain.preset, c.out = plain.out, c.log_every = plain.log_every;
+  c.device = plain.device, c.data_dir = plain.data_dir;
+  c.encode = plain.encode, c.manifold = plain.manifold, c.samples = plain.samples;
+  c.reconstructions = plain.reconstructions, c.examples = plain.examples;
+  c.latent_names = plain.latent_names, c.sliders = plain.sliders;
+  return to_toml(c, "");
+}
+
+}  // namespace
+
+bool same_training(RunConfig a, RunConfig b) {
+  a.epochs = b.epochs;
   return essence(a) == essence(b);
+}
+
+std::pair<std::string, std::string> first_difference(const RunConfig& a, const RunConfig& b) {
+  if (a.preset != b.preset)
+    return {fmt::format("preset=\"{}\"", a.preset), fmt::format("preset=\"{}\"", b.preset)};
+  std::istringstream left(essence(a)), right(essence(b));
+  for (std::string l, r; std::getline(left, l) && std::getline(right, r);)
+    if (l != r) return {l, r};
+  return {};
 }
 
 }  // namespace gpuvae::apps

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gpuvae/train.h"
@@ -76,7 +77,8 @@ struct Preset {
 struct CommandLine {
   RunConfig config;
   Command command;
-  int exit_code = -1;  // 0 or more: the program is done (help was shown, or an error printed)
+  int exit_code = -1;      // 0 or more: the program is done (help was shown, or an error printed)
+  std::string error = {};  // what was printed
 };
 
 // Flags override the TOML file given by --config, which overrides the preset. Commands other than train start
@@ -92,6 +94,9 @@ RunConfig read_config(const std::string& path, const std::string& program,
 std::string to_toml(const RunConfig& config, const std::string& program);
 
 // Whether both train the same model on the same data, but for the number of epochs.
-bool same_training(const RunConfig& a, const RunConfig& b);
+bool same_training(RunConfig a, RunConfig b);
+// The first setting, the number of epochs among them, that makes two runs different: "key=value" of each;
+// empty where there is none.
+std::pair<std::string, std::string> first_difference(const RunConfig& a, const RunConfig& b);
 
 }  // namespace gpuvae::apps

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "apps/common/metrics_file.h"
+#include "apps/common/other_data.h"
 #include "apps/common/progress.h"
 #include "src/io/file.h"
 
@@ -41,16 +42,6 @@ RunConfig resolved(RunConfig c, const ImageSet& train) {
   return c;
 }
 
-// Bernoulli pixels are probabilities.
-void check_range(const RunConfig& c, const ImageSet& train) {
-  if (train.images.dtype() == DType::u8 || c.likelihood.rfind("gaussian", 0) == 0) return;
-  for (const float v : train.images.to_vector())
-    if (!(v >= 0 && v <= 1))
-      throw Error("data", fmt::format("--likelihood {} expects values in [0, 1], got {}: take gaussian with "
-                                      "--gaussian-mean identity",
-                                      c.likelihood, v));
-}
-
 int epochs_of(const std::map<std::string, std::string>& metadata) {
   const auto found = metadata.find("epochs");
   return found == metadata.end() ? -1 : std::atoi(found->second.c_str());
@@ -61,12 +52,13 @@ int epochs_of(const std::map<std::string, std::string>& metadata) {
 Session::Session(const Program& program, const RunConfig& config)
     : program_(program), config_(config), folder_(config.out), device_(Device::parse(config.device)) {
   io::make_folder(folder_);
-  const Split split = config.data.empty() ? program.load(config) : load_other_data(config);
-  source_ = split.source;
+  Split split = config.data.empty() ? program.load(config_) : load_other_data(config);
   train_ = first_images(split.train, config.train_images).to(device_);
   validation_ = validation_of(split, config).to(device_);
+  source_ = split.source, standardization_ = split.standardization;
+  column_names_ = split.column_names, class_names_ = split.class_names;
   config_ = resolved(config_, train_);
-  check_range(config_, train_);
+  check_values(config_, train_);
   std::fprintf(stderr, "data    %s: %lld training and %lld validation %s\n", split.source.c_str(),
                static_cast<long long>(train_.count()), static_cast<long long>(validation_.count()),
                has_pictures() ? fmt::format("images of {}x{}", train_.height, train_.width).c_str()
@@ -104,8 +96,26 @@ void Session::train_or_reload(bool retrain) {
   announce();
   if (!retrain && reload()) return;
   const int done = retrain ? 0 : resume();
+  if (done == 0) forget();
   io::write_file(folder_ / "config.toml", to_toml(config_, program_.name));
   train_from(done);
+}
+
+void Session::check_folder(const std::string& command) const {
+  std::error_code ignored;
+  const fs::path config_file = folder_ / "config.toml";
+  if (!fs::exists(config_file, ignored)) return;
+  const auto [held, asked] =
+      first_difference(read_config(config_file.string(), program_.name, program_.presets), config_);
+  if (!held.empty())
+    throw Error(command, fmt::format("{} holds a run with {}, got {}: leave that out, or train anew",
+                                     folder_.string(), held, asked));
+}
+
+// Another run's weights must not pass for those of the configuration that is about to be written.
+void Session::forget() const {
+  std::error_code ignored;
+  for (const char* file : {kModelFile, kCheckpointFile}) fs::remove(folder_ / file, ignored);
 }
 
 // A finished run of this configuration. Weights that do not fit are an error: nothing is trained over them.
@@ -145,7 +155,7 @@ int Session::resume() {
 void Session::train_from(int done) {
   MetricsFile metrics(folder_ / "metrics.csv", config_.pixel_mean, history_.epochs);
   std::optional<StepLog> steps;
-  if (config_.log_every > 0) steps.emplace(folder_ / "steps.csv", config_);
+  if (config_.log_every > 0) steps.emplace(folder_ / "steps.csv", config_, done);
   Progress progress(config_.epochs, trainer_->images_per_epoch(), unit());
   auto saved = std::chrono::steady_clock::now();
   for (int epoch = done + 1; epoch <= config_.epochs; ++epoch) {
@@ -155,7 +165,7 @@ void Session::train_from(int done) {
     save_model(epoch);
     const auto now = std::chrono::steady_clock::now();
     if (epoch == config_.epochs || now - saved > std::chrono::seconds(5)) save_checkpoint(epoch), saved = now;
-    progress.finish_epoch(epoch_line(r, validation_.count() > 0));
+    progress.finish_epoch(epoch_line(r, validation_.count() > 0, config_.beta));
   }
   if (config_.epochs == 0) save_model(0);
 }
@@ -181,15 +191,6 @@ void Session::save_model(int epoch) const {
 
 void Session::save_checkpoint(int epoch) const {
   gpuvae::save_checkpoint(folder_ / kCheckpointFile, model_->parameters(), *optimizer_, epoch);
-}
-
-Split load_other_data(const RunConfig& c) {
-  if (fs::path(c.data).extension() == ".mat") return load_frey(c.data);
-  DatasetOptions options;
-  options.label_column = c.label_column;
-  options.standardize = c.standardize;
-  options.validation_fraction = c.validation_fraction;
-  return load_dataset(c.data, options);
 }
 
 }  // namespace gpuvae::apps

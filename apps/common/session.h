@@ -12,9 +12,11 @@ namespace gpuvae::apps {
 struct Program {
   std::string name, description;
   std::vector<Preset> presets;
-  std::function<Split(const RunConfig&)> load;  // its own data, onto the CPU; announces what it found
-  std::string label_name = "class";             // what labels are: "digit"
-  std::string order_name = {};                  // what images are that follow each other: "frame"
+  // Its own data, onto the CPU; announces what it found. Sets builtin_data where that is what it takes, so
+  // that a run is never mistaken for one on the original data.
+  std::function<Split(RunConfig&)> load;
+  std::string label_name = "class";  // what labels are: "digit"
+  std::string order_name = {};       // what images are that follow each other: "frame"
 };
 
 // The losses of finished epochs, as in metrics.csv.
@@ -30,6 +32,9 @@ class Session {
   // Brings the model to the end of its last epoch: loads it, continues an interrupted or lengthened run, or
   // trains from the start (always with `retrain`). Writes config.toml, metrics.csv, model.safetensors.
   void train_or_reload(bool retrain);
+  // Throws Error, naming the first setting that differs, where the folder holds another run: commands other
+  // than train neither change it nor train over it.
+  void check_folder(const std::string& command) const;
 
   const RunConfig& config() const { return config_; }
   const Program& program() const { return program_; }
@@ -41,6 +46,9 @@ class Session {
   ImageSet images(const std::string& set, std::int64_t most = 0) const;
   const History& history() const { return history_; }
   const std::string& source() const { return source_; }
+  const Standardization& standardization() const { return standardization_; }
+  const std::vector<std::string>& column_names() const { return column_names_; }  // of a table, or none
+  const std::vector<std::string>& class_names() const { return class_names_; }    // of labels, or none
   std::string unit() const;
   bool has_pictures() const { return train_.height > 1; }  // rather than rows of a table
   EvaluationOptions evaluation() const;
@@ -48,6 +56,7 @@ class Session {
  private:
   void announce() const;
   bool reload();
+  void forget() const;
   int resume();
   void train_from(int epoch);
   EpochResult run_epoch(int epoch, class Progress& progress, class StepLog* log);
@@ -60,13 +69,12 @@ class Session {
   Device device_;
   ImageSet train_, validation_;
   std::string source_;
+  Standardization standardization_;
+  std::vector<std::string> column_names_, class_names_;
   std::unique_ptr<Vae> model_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Trainer> trainer_;
   History history_;
 };
-
-// The files that --data names, as a split.
-Split load_other_data(const RunConfig& config);
 
 }  // namespace gpuvae::apps

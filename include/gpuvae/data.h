@@ -25,10 +25,24 @@ struct ImageSet {
   ImageSet to(Device device) const;
 };
 
+// What a table's columns were standardised by: (x - mean) / deviation, and 0 where the deviation is 0.
+struct Standardization {
+  std::vector<double> mean, deviation;  // one a column, or none
+  bool empty() const { return mean.empty(); }
+};
+
 struct Split {
   ImageSet train, test;
-  std::string source;  // where it came from, for people
+  std::string source;                          // where it came from, for people
+  std::vector<std::string> column_names = {};  // of a table that names its columns, without the labels'
+  std::vector<std::string> class_names = {};   // of labels 0, 1, ..., where they have names
+  Standardization standardization = {};        // of `train` and `test`, if they are
 };
+
+// f32 images [count, columns] on the CPU, in place: into the units of a standardised training set, and back.
+// Throw Error where the columns are not as many.
+void standardize(const Standardization& by, const Tensor& images);
+void restore_units(const Standardization& by, std::vector<float>& rows);
 
 // The four MNIST files of a folder, plain or gzip: 60,000 and 10,000 images in the original, any number here.
 // Throws Error naming file and reason if one is missing, damaged, or does not fit the others.
@@ -40,7 +54,8 @@ Split procedural_mnist(std::int64_t train = 60000, std::int64_t test = 10000);
 
 struct DatasetOptions {
   std::string label_column = {};     // of a table: name, or number from 0, of labels 0..255; empty: none
-  bool standardize = false;          // floats: mean 0 and deviation 1 a column, of the training rows
+  bool standardize = false;          // floats: mean 0 and deviation 1 a column, of the training rows;
+                                     // bytes stay as they are
   double validation_fraction = 0.1;  // of the rows, in [0, 1); not of MNIST, which has a split of its own
   std::uint64_t seed = 0;            // of the permutation that chooses them
   std::int64_t max_rows = 0;         // the first so many rows only (MNIST: of either part); 0: all
@@ -55,7 +70,8 @@ struct DatasetOptions {
 // - A folder of PNG, JPEG, BMP or PNM images of one size, by name: u8, colours become their luminance.
 //   Sub-folders, by name, are the classes 0, 1, ...; hidden files are skipped.
 // Floats are used as they are unless standardised; a column that is constant in training becomes 0. `test`
-// has the validation rows, at least one unless the fraction is 0; both parts keep the order of the file.
+// has the validation rows, at least one unless the fraction is 0 (only then one row is enough); both parts
+// keep the order of the file.
 // Throws Error "[read] path: reason", with row and column where a value is to blame.
 Split load_dataset(const std::filesystem::path& path, const DatasetOptions& options = {});
 

@@ -86,8 +86,6 @@ Split load_idx(const fs::path& path, const DatasetOptions& options) {
 // The four files, which have a split of their own.
 Split load_mnist_folder(const fs::path& path, const DatasetOptions& options) {
   check_unlabelled(path, options);
-  check(!options.standardize, "read", "{}: expected a table or an array of floats to standardise, got bytes",
-        path.string());
   Split split = load_mnist(path);
   for (ImageSet* part : {&split.train, &split.test})
     if (options.max_rows > 0 && part->count() > options.max_rows) *part = part->slice(0, options.max_rows);
@@ -103,7 +101,7 @@ Split load_npy(const fs::path& path, const DatasetOptions& options) {
   Rows rows{.path = path.string(), .bytes = array.bytes};
   check(extents.size() >= 2, "read", "{}: expected an array of 2 or more dimensions, rows first, got ({})",
         rows.path, fmt::join(extents, ", "));
-  check(extents[0] >= 2, "read", "{}: expected 2 to 2^31-1 rows, got {}", rows.path, extents[0]);
+  check(extents[0] >= 1, "read", "{}: expected 1 to 2^31-1 rows, got {}", rows.path, extents[0]);
   if (extents.size() == 4 && extents[3] == 1) {
     extents.pop_back();
   } else if (extents.size() == 4 && extents[1] == 1) {
@@ -244,6 +242,7 @@ Split load_images(const fs::path& folder, const DatasetOptions& options) {
   std::string source = fmt::format("{}: images of {} x {}", short_name(folder), rows.height, rows.width);
   if (!listing.classes.empty())
     source += fmt::format(", {} classes ({})", listing.classes.size(), fmt::join(listing.classes, ", "));
+  rows.classes = std::move(listing.classes);
   return split_rows(std::move(rows), options, std::move(source));
 }
 

@@ -66,12 +66,8 @@ ImageSet part(const Rows& rows, const std::vector<bool>& chosen, bool which) {
   return set;
 }
 
-struct Moments {
-  std::vector<double> mean, deviation;
-};
-
 // Differences from the first row lose nothing to a large mean, and are exactly 0 where a column is constant.
-Moments moments(const Tensor& x) {
+Standardization moments(const Tensor& x) {
   const auto count = static_cast<std::size_t>(x.shape()[0]), columns = static_cast<std::size_t>(x.shape()[1]);
   const float* values = x.data_as<float>();
   std::vector<double> first(values, values + columns), sum(columns, 0.0), squares(columns, 0.0);
@@ -83,7 +79,7 @@ Moments moments(const Tensor& x) {
       const double difference = values[row * columns + c] - first[c] - sum[c];
       squares[c] += difference * difference;
     }
-  Moments result{std::move(first), std::move(squares)};
+  Standardization result{std::move(first), std::move(squares)};
   for (std::size_t c = 0; c < columns; ++c) {
     result.mean[c] += sum[c];
     result.deviation[c] = std::sqrt(result.deviation[c] / static_cast<double>(count));
@@ -91,12 +87,13 @@ Moments moments(const Tensor& x) {
   return result;
 }
 
-void apply(const Moments& m, const Tensor& x) {
-  const auto count = static_cast<std::size_t>(x.shape()[0]), columns = m.mean.size();
-  float* values = x.data_as<float>();
-  for (std::size_t row = 0; row < count; ++row)
-    for (std::size_t c = 0; c < columns; ++c, ++values)
-      *values = m.deviation[c] > 0 ? static_cast<float>((*values - m.mean[c]) / m.deviation[c]) : 0.0f;
+// A column's name is its number where the file has none: such names say nothing.
+std::vector<std::string> given_names(std::vector<std::string> names) {
+  const auto is_number = [](const std::string& name) {
+    return !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
+  };
+  if (std::ranges::all_of(names, is_number)) names.clear();
+  return names;
 }
 
 }  // namespace
@@ -109,21 +106,44 @@ void check_options(const DatasetOptions& options) {
 }
 
 Split split_rows(Rows rows, const DatasetOptions& options, std::string source) {
-  check(!options.standardize || !rows.bytes, "read",
-        "{}: expected a table or an array of floats to standardise, got bytes", rows.path);
   keep_first(rows, options.max_rows);
-  check(rows.count() >= 2 && rows.count() <= INT32_MAX, "read", "{}: expected 2 to 2^31-1 rows, got {}",
-        rows.path, rows.count());
+  const int fewest = options.validation_fraction > 0 ? 2 : 1;
+  check(rows.count() >= fewest && rows.count() <= INT32_MAX, "read", "{}: expected {} to 2^31-1 rows, got {}",
+        rows.path, fewest, rows.count());
   check_finite(rows);
   const std::vector<bool> chosen = choose(rows.count(), options);
   Split split{
       .train = part(rows, chosen, false), .test = part(rows, chosen, true), .source = std::move(source)};
-  if (!options.standardize) return split;
-  const Moments of_training = moments(split.train.images);
-  apply(of_training, split.train.images);
-  apply(of_training, split.test.images);
+  split.column_names = given_names(std::move(rows.columns));
+  split.class_names = std::move(rows.classes);
+  if (!options.standardize || rows.bytes) return split;
+  split.standardization = moments(split.train.images);
+  standardize(split.standardization, split.train.images);
+  standardize(split.standardization, split.test.images);
   split.source += ", standardised";
   return split;
 }
 
 }  // namespace gpuvae::data
+
+namespace gpuvae {
+
+void standardize(const Standardization& by, const Tensor& images) {
+  const auto count = static_cast<std::size_t>(images.shape()[0]), columns = by.mean.size();
+  check(static_cast<std::size_t>(images.shape()[1]) == columns, "standardize",
+        "expected rows of {} columns, got {}", columns, images.shape()[1]);
+  float* values = images.data_as<float>();
+  for (std::size_t row = 0; row < count; ++row)
+    for (std::size_t c = 0; c < columns; ++c, ++values)
+      *values = by.deviation[c] > 0 ? static_cast<float>((*values - by.mean[c]) / by.deviation[c]) : 0.0f;
+}
+
+void restore_units(const Standardization& by, std::vector<float>& rows) {
+  const std::size_t columns = by.mean.size();
+  check(columns > 0 && rows.size() % columns == 0, "restore_units",
+        "expected rows of {} columns, got {} values", columns, rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    rows[i] = static_cast<float>(rows[i] * by.deviation[i % columns] + by.mean[i % columns]);
+}
+
+}  // namespace gpuvae

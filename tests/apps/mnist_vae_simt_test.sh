@@ -5,7 +5,7 @@ program=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 run() {
-  "$program" --builtin-data --preset keras-mnist --train-images 300 --validation-images 200 --epochs 2 --manifold 4 \
+  "$program" --builtin-data --preset keras-mnist --train-images 300 --validation-images 200 --epochs 2 --manifold quantile:4 \
     --samples 9 --device "$1" --out "$work/$2" 2>"$work/log-$2.txt"
 }
 export SIMT_SEED=${SIMT_SEED:-0}

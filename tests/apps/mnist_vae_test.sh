@@ -1,45 +1,27 @@
 #!/usr/bin/env bash
 # mnist_vae as people use it: a run folder, the same run again, and every bad input. Argument: the program.
-set -u
-program=$1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-unset GPUVAE_DATA_DIR
-failures=0
-fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
-
-# expect_error STATUS PATTERN ARGUMENTS...: one line on stderr that matches, that status, and no model.
-expect_error() {
-  local status=$1 pattern=$2; shift 2
-  "$program" "$@" >stdout.txt 2>stderr.txt
-  local got=$?
-  [ $got -eq "$status" ] || fail "'$*' exited with $got, expected $status: $(cat stderr.txt)"
-  grep -qE "$pattern" stderr.txt || fail "'$*' did not say '$pattern': $(cat stderr.txt)"
-  [ "$(grep -c '^mnist_vae: ' stderr.txt)" -eq 1 ] || fail "'$*' did not fail in one line: $(cat stderr.txt)"
-}
-no_partial_files() { find "$1" -name '*.tmp-*' | grep -q . && fail "temporary files left in $1"; }
+source "$(dirname "$0")/common.sh"
 
 small="--builtin-data --train-images 2000 --validation-images 500 --hidden 32 --epochs 2 --device cpu"
 
 # ---- a run and its folder ----
-"$program" $small --out a >stdout.txt 2>log.txt || fail "a small run failed: $(cat log.txt)"
+run $small --out a
 for file in config.toml metrics.csv manifold.png reconstructions.png samples.png model.safetensors; do
   [ -s "a/$file" ] || fail "no $file"
 done
 no_partial_files a
-grep -q 'nats/image' log.txt || fail "the log does not name the loss's unit"
+said 'nats/image'
 grep -v '^#' a/metrics.csv | head -1 | grep -q '^epoch,train_loss,train_reconstruction,train_kl,val_loss,val_reconstruction,val_kl,train_seconds,val_seconds' ||
   fail "metrics.csv has other columns"
 [ "$(grep -cE '^[12],' a/metrics.csv)" -eq 2 ] || fail "metrics.csv has not two epochs"
 
 # ---- the same run from its file, in another folder; another seed differs ----
-"$program" --config a/config.toml --out b 2>log.txt || fail "config.toml was not accepted: $(cat log.txt)"
-cmp -s a/model.safetensors b/model.safetensors || fail "config.toml does not reproduce the model bit for bit"
-cmp -s a/manifold.png b/manifold.png || fail "config.toml does not reproduce the manifold"
-"$program" --config a/config.toml --seed 1 --out c 2>/dev/null
-cmp -s a/model.safetensors c/model.safetensors && fail "another seed gives the same model"
-diff <(cut -d, -f1-7 a/metrics.csv) <(cut -d, -f1-7 b/metrics.csv) >/dev/null || fail "metrics differ"
+run --config a/config.toml --out b
+same a/model.safetensors b/model.safetensors
+same a/manifold.png b/manifold.png
+[ "$(losses a)" = "$(losses b)" ] || fail "metrics differ"
+run --config a/config.toml --seed 1 --out c
+differ a/model.safetensors c/model.safetensors
 
 # ---- training reaches its band: 20,000 built-in digits, 784-128-2, mean of three seeds ----
 # Eight seeds gave reconstructions of 152.2 to 159.5 and KL of 4.33 to 5.07 nats after epoch 3. Half the noise gives a
@@ -77,7 +59,7 @@ good() {
   images 03 02 8 >data1/t10k-images-idx3-ubyte; labels 02 2 >data1/t10k-labels-idx1-ubyte
 }
 tiny="--data-dir data1 --hidden 4 --epochs 1 --batch-size 2 --device cpu --out g"
-good; "$program" $tiny 2>stderr.txt || fail "four tiny IDX files: $(cat stderr.txt)"
+good; run $tiny
 good; images 03 04 15 >data1/train-images-idx3-ubyte; expect_error 1 'train-images-idx3-ubyte' $tiny    # truncated
 good; images 03 04 17 >data1/train-images-idx3-ubyte; expect_error 1 'train-images-idx3-ubyte' $tiny    # garbage behind
 good; images 01 04 16 >data1/train-images-idx3-ubyte; expect_error 1 'train-images-idx3-ubyte' $tiny    # magic
@@ -86,8 +68,15 @@ good; labels 03 3 >data1/train-labels-idx1-ubyte; expect_error 1 'train-labels-i
 good; rm data1/t10k-labels-idx1-ubyte; expect_error 1 't10k-labels-idx1-ubyte' $tiny
 
 # ---- without files: the built-in digits, said in one line ----
-"$program" --train-images 500 --validation-images 100 --hidden 8 --epochs 1 --device cpu --out h 2>log.txt || fail "no fallback"
+run --train-images 500 --validation-images 100 --hidden 8 --epochs 1 --device cpu --out h
 [ "$(grep -c 'built-in digits' log.txt)" -eq 1 ] || fail "the fallback is not announced: $(cat log.txt)"
+# Where the files are there later, that is another run; a command on this one keeps to its digits.
+good
+run --data-dir data1 --train-images 500 --validation-images 100 --hidden 8 --epochs 1 --device cpu --out h
+said '^epoch 1/1'
+run --train-images 500 --validation-images 100 --hidden 8 --epochs 1 --device cpu --out h3
+run eval --out h3 --data-dir data1
+said '^loaded'
 
 # ---- a loss that is not a number: the step is named, the last good epoch's model stays ----
 expect_error 1 'not finite at step [0-9]+' $small --epochs 40 --learning-rate 1e30 --optimizer sgd --out i
@@ -104,5 +93,4 @@ grep -qE '^mnist_vae: \[write\].*j/' stderr.txt || fail "a full disk is not repo
 [ -e j/model.safetensors ] && fail "a half-written model"
 no_partial_files j
 
-[ $failures -eq 0 ] && echo "all checks passed"
-exit $((failures > 0))
+finish

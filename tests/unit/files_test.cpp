@@ -133,6 +133,8 @@ TEST(LoadDataset, NeedsTwoRows) {
   write_float_npy(folder / "none.npy", {0, 3}, {});
   expect_contains(loading_error(folder / "t.csv"), {"expected 2 to 2^31-1 rows, got 1"});
   expect_contains(loading_error(folder / "one.npy"), {"rows, got 1"});
+  EXPECT_EQ(load_dataset(folder / "t.csv", kAllInTraining).train.images.to_doubles(), (Doubles{1, 2}));
+  EXPECT_EQ(load_dataset(folder / "one.npy", kAllInTraining).train.count(), 1);  // one is enough to look at
   expect_contains(loading_error(folder / "none.npy"), {"rows, got 0"});
 }
 
@@ -173,12 +175,46 @@ TEST(Standardize, ConstantColumnsBecomeZero) {
   }
 }
 
+TEST(Standardize, OtherRowsCanFollowAndReturn) {
+  const TemporaryFolder folder;
+  io::write_file(folder / "t.csv", "length,class,weight,fixed\n1,0,10,5\n3,1,50,5\n");
+  DatasetOptions options = kAllInTraining;
+  options.standardize = true, options.label_column = "class";
+  const Split split = load_dataset(folder / "t.csv", options);
+  EXPECT_EQ(split.column_names, (std::vector<std::string>{"length", "weight", "fixed"}));
+  EXPECT_EQ(split.standardization.mean, (Doubles{2, 30, 5}));
+  EXPECT_EQ(split.standardization.deviation, (Doubles{1, 20, 0}));
+  const Tensor other = Tensor::from(std::vector<float>{5, 20, 6}, {1, 3});
+  standardize(split.standardization, other);
+  EXPECT_EQ(other.to_doubles(), (Doubles{3, -0.5, 0}));
+  std::vector<float> rows = {3, -0.5, 0.25, 0, 0, 0};
+  restore_units(split.standardization, rows);
+  EXPECT_EQ(rows, (std::vector<float>{5, 20, 5, 2, 30, 5}));
+  const Tensor narrow = Tensor::from(std::vector<float>{5, 20}, {1, 2});
+  expect_contains(error_of([&] { standardize(split.standardization, narrow); }),
+                  {"expected rows of 3 columns, got 2"});
+  rows.pop_back();
+  expect_contains(error_of([&] { restore_units(split.standardization, rows); }),
+                  {"expected rows of 3 columns, got 5 values"});
+}
+
+TEST(Standardize, ColumnsWithoutNamesHaveNone) {
+  const TemporaryFolder folder;
+  io::write_file(folder / "t.csv", "1,2\n3,4\n");
+  const Split split = load_dataset(folder / "t.csv", kAllInTraining);
+  EXPECT_TRUE(split.column_names.empty());
+  EXPECT_TRUE(split.standardization.empty());
+}
+
 TEST(Standardize, IsForFloats) {
   const TemporaryFolder folder;
   write_byte_npy(folder / "b.npy", "(2, 2)", "abcd");
   write_float_npy(folder / "f.npy", {2, 1}, {0, 1});
-  expect_contains(loading_error(folder / "b.npy", {.standardize = true}), {"to standardise, got bytes"});
   DatasetOptions options = kAllInTraining;
+  options.standardize = true;
+  EXPECT_EQ(load_dataset(folder / "b.npy", options).train.images.dtype(), DType::u8);
+  EXPECT_TRUE(load_dataset(folder / "b.npy", options).standardization.empty());
+  options.standardize = false;
   EXPECT_EQ(load_dataset(folder / "f.npy", options).train.images.to_doubles(), (Doubles{0, 1}));
   options.standardize = true;
   EXPECT_EQ(load_dataset(folder / "f.npy", options).train.images.to_doubles(), (Doubles{-1, 1}));
@@ -341,7 +377,7 @@ TEST(LoadIdx, TheFourFilesOfAFolder) {
   EXPECT_EQ(split.train.images.to_doubles(), (Doubles{1, 2, 3}));
   EXPECT_EQ(split.test.labels, (Labels{5, 6, 7}));
   EXPECT_EQ(load_dataset(folder.path()).train.count(), 4);  // nothing is taken from training for validation
-  expect_contains(loading_error(folder.path(), {.standardize = true}), {"to standardise, got bytes"});
+  EXPECT_EQ(load_dataset(folder.path(), {.standardize = true}).train.images.dtype(), DType::u8);
   expect_contains(loading_error(folder.path(), {.label_column = "x"}), {"expected a table"});
 }
 
@@ -375,6 +411,7 @@ TEST(LoadImages, SubFoldersAreClasses) {
   EXPECT_EQ(split.train.images.to_doubles(), (Doubles{20, 30, 10}));
   EXPECT_EQ(split.train.labels, (Labels{0, 0, 1}));
   expect_contains(split.source, {": images of 1 x 1, 2 classes (cat, dog)"});
+  EXPECT_EQ(split.class_names, (std::vector<std::string>{"cat", "dog"}));
   options.max_rows = 2;
   EXPECT_EQ(load_dataset(folder.path(), options).train.labels, (Labels{0, 0}));
 }

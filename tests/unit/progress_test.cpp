@@ -152,6 +152,17 @@ TEST(ProgressText, Epochs) {
             "epoch 1/1  train nan  nats/image (reconstruction 1.25e+09 + KL 0.0)  0.00 s");
 }
 
+TEST(ProgressText, SmallLossesHaveFourDecimals) {
+  EXPECT_EQ(
+      epoch_text({1, 0.51234, 0.99996, 0.5001, 0.00004, 1}, 1, 1, "nats (pixel mean)"),
+      "epoch 1/1  train 0.5123  val 1.0000  nats (pixel mean) (reconstruction 0.5001 + KL 0.0000)  1.00 s  "
+      "1.0 images/s");
+  EXPECT_EQ(epoch_text({1, -0.51234, {}, 1, -1.25, 0}, 1, 1, "u"),
+            "epoch 1/1  train -0.5123  u (reconstruction 1.0 + KL -1.2)  0.00 s");
+  EXPECT_EQ(epoch_text({1, 20, {}, 10, 2, 0, 5}, 1, 1, "u"),
+            "epoch 1/1  train 20.00  u (reconstruction 10.0 + 5 x KL 2.0)  0.00 s");
+}
+
 TEST(ProgressText, Locales) {
   EXPECT_TRUE(is_utf8_locale(nullptr, nullptr, "en_US.UTF-8"));
   EXPECT_TRUE(is_utf8_locale("", "C.utf8", "C"));

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "gpuvae/error.h"
 #include "src/io/file.h"
 #include "tests/unit/temporary_folder.h"
 
@@ -87,6 +88,195 @@ TEST(ConfigFile, GivesTheSameRunBack) {
   EXPECT_TRUE(after.frozen_noise && after.no_shuffle);
   EXPECT_EQ(after.optimizer.l2, 0.01);
   EXPECT_EQ(parse({"--config", path.string(), "--epochs", "1"}).config.epochs, 1);
+}
+
+// Every setting away from its default, so that one that is not written, or under another's name, shows.
+const std::vector<std::string> kEverything = {"--preset",
+                                              "other",
+                                              "--seed",
+                                              "3",
+                                              "--device",
+                                              "cpu",
+                                              "--out",
+                                              "x",
+                                              "--epochs",
+                                              "9",
+                                              "--log-every",
+                                              "4",
+                                              "--data-dir",
+                                              "d",
+                                              "--data",
+                                              "a b.csv",
+                                              "--label-column",
+                                              "class",
+                                              "--standardize",
+                                              "--validation-fraction",
+                                              "0.25",
+                                              "--builtin-data",
+                                              "--train-images",
+                                              "11",
+                                              "--validation-images",
+                                              "12",
+                                              "--validation-set",
+                                              "rest",
+                                              "--batch-size",
+                                              "13",
+                                              "--drop-last",
+                                              "--binarize",
+                                              "fixed",
+                                              "--threshold",
+                                              "0.25",
+                                              "--latent",
+                                              "5",
+                                              "--posterior-scale",
+                                              "softplus",
+                                              "--likelihood",
+                                              "gaussian-fixed",
+                                              "--gaussian-mean",
+                                              "identity",
+                                              "--sigma",
+                                              "0.3",
+                                              "--log-variance-low",
+                                              "-7",
+                                              "--log-variance-high",
+                                              "8",
+                                              "--prior",
+                                              "vamp",
+                                              "--prior-components",
+                                              "17",
+                                              "--init",
+                                              "normal",
+                                              "--init-std",
+                                              "0.02",
+                                              "--bias-std",
+                                              "0.03",
+                                              "--noise-std",
+                                              "0.5",
+                                              "--pixel-mean",
+                                              "--batch-sum",
+                                              "--beta",
+                                              "4",
+                                              "--warmup-epochs",
+                                              "2.5",
+                                              "--free-bits",
+                                              "0.125",
+                                              "--l2",
+                                              "0.01",
+                                              "--l2-biases",
+                                              "--clip-norm",
+                                              "6",
+                                              "--encode",
+                                              "sample",
+                                              "--manifold",
+                                              "quantile:5:0.01:0.99:left-up,data:3",
+                                              "--samples",
+                                              "18",
+                                              "--reconstructions",
+                                              "19",
+                                              "--examples",
+                                              "20",
+                                              "--latent-names",
+                                              "pose,humour",
+                                              "--sliders",
+                                              "-15:15:3:0.01"};
+
+TEST(ConfigFile, HoldsEverySetting) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "config.toml";
+  io::write_file(path, to_toml(parse(kEverything).config, "program"));
+  const RunConfig c = read_config(path.string(), "program", presets());
+  EXPECT_EQ(to_toml(c, "program"), io::read_file(path));
+  EXPECT_EQ(c.preset + c.device + c.out + c.data_dir + c.data + c.label_column, "othercpuxda b.csvclass");
+  EXPECT_EQ(c.seed, 3u);
+  EXPECT_EQ(c.epochs, 9);
+  EXPECT_EQ(c.log_every, 4);
+  EXPECT_TRUE(c.standardize && c.builtin_data && c.drop_last && c.pixel_mean && c.batch_sum);
+  EXPECT_EQ(c.validation_fraction, 0.25);
+  EXPECT_EQ(c.train_images, 11);
+  EXPECT_EQ(c.validation_images, 12);
+  EXPECT_EQ(c.validation_set, "rest");
+  EXPECT_EQ(c.batch_size, 13);
+  EXPECT_EQ(c.binarize, Binarize::fixed);
+  EXPECT_EQ(c.threshold, 0.25);
+  EXPECT_EQ(c.latent, 5);
+  EXPECT_EQ(c.posterior_scale, PosteriorScale::softplus);
+  EXPECT_EQ(c.likelihood + " " + c.gaussian_mean + " " + c.prior, "gaussian-fixed identity vamp");
+  EXPECT_EQ(c.sigma, 0.3);
+  EXPECT_EQ(c.log_variance_low, -7);
+  EXPECT_EQ(c.log_variance_high, 8);
+  EXPECT_EQ(c.prior_components, 17);
+  EXPECT_EQ(c.init, WeightInit::normal);
+  EXPECT_EQ(c.init_std, 0.02);
+  EXPECT_EQ(c.bias_std, 0.03);
+  EXPECT_EQ(c.noise_std, 0.5);
+  EXPECT_EQ(c.beta, 4);
+  EXPECT_EQ(c.warmup_epochs, 2.5);
+  EXPECT_EQ(c.free_bits, 0.125);
+  EXPECT_EQ(c.optimizer.l2, 0.01);
+  EXPECT_EQ(c.optimizer.clip_norm, 6);
+  EXPECT_TRUE(c.optimizer.l2_biases);
+  EXPECT_EQ(c.encode, "sample");
+  EXPECT_EQ(c.manifold, "quantile:5:0.01:0.99:left-up,data:3");
+  EXPECT_EQ(c.samples, 18);
+  EXPECT_EQ(c.reconstructions, 19);
+  EXPECT_EQ(c.examples, 20);
+  EXPECT_EQ(c.latent_names, "pose,humour");
+  EXPECT_EQ(c.sliders, "-15:15:3:0.01");
+}
+
+TEST(ConfigFile, OfAnotherProgramIsAnErrorThatSaysWhy) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "config.toml";
+  io::write_file(path, "speed = 3\n");
+  testing::internal::CaptureStderr();
+  try {
+    read_config(path.string(), "program", presets());
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    EXPECT_NE(message.find("config.toml is not a configuration of program: "), std::string::npos) << message;
+    EXPECT_NE(message.find("speed"), std::string::npos) << message;
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+TEST(SameTraining, IsDecidedByWhatDecidesTheWeights) {
+  const RunConfig before = parse({"--hidden", "8"}).config;
+  for (const std::vector<std::string>& looks : {std::vector<std::string>{"--epochs", "9"},
+                                                {"--manifold", "none"},
+                                                {"--out", "x"},
+                                                {"--encode", "sample"},
+                                                {"--sliders", "-1:1:0.5"},
+                                                {"--log-every", "5"},
+                                                {"--device", "cpu"},
+                                                {"--samples", "1"}}) {
+    std::vector<std::string> arguments = {"--hidden", "8"};
+    arguments.insert(arguments.end(), looks.begin(), looks.end());
+    EXPECT_TRUE(same_training(before, parse(arguments).config)) << looks[0];
+  }
+  for (const std::vector<std::string>& weights : {std::vector<std::string>{"--seed", "1"},
+                                                  {"--hidden", "9"},
+                                                  {"--beta", "2"},
+                                                  {"--data", "x.npy"},
+                                                  {"--builtin-data"},
+                                                  {"--train-images", "5"},
+                                                  {"--prior", "vamp"},
+                                                  {"--free-bits", "1"}}) {
+    std::vector<std::string> arguments = {"--hidden", "8"};
+    arguments.insert(arguments.end(), weights.begin(), weights.end());
+    EXPECT_FALSE(same_training(before, parse(arguments).config)) << weights[0];
+  }
+}
+
+TEST(SameTraining, TheFirstDifferenceIsNamed) {
+  const auto between = [](const std::vector<std::string>& a, const std::vector<std::string>& b) {
+    const auto [left, right] = first_difference(parse(a).config, parse(b).config);
+    return left + " " + right;
+  };
+  EXPECT_EQ(between({"--hidden", "8,4"}, {"--latent", "3", "--hidden", "8"}), "hidden=\"8,4\" hidden=8");
+  EXPECT_EQ(between({"--epochs", "3"}, {"--epochs", "4"}), "epochs=3 epochs=4");
+  EXPECT_EQ(between({}, {"--preset", "other"}), "preset=\"default\" preset=\"other\"");
+  EXPECT_EQ(between({"--out", "a"}, {"--out", "b", "--samples", "3"}), " ");
 }
 
 TEST(ConfigFile, UnknownKeysAndNonsenseAreErrors) {

@@ -1,0 +1,165 @@
+#!/usr/bin/env bash
+# vae on data of its users: arrays, tables, images. Arguments: vae, mnist_vae (whose pictures are data too).
+mnist=$(realpath "$2")
+source "$(dirname "$0")/common.sh"
+small="--hidden 16 --epochs 3 --device cpu --samples 9"
+
+expect_error 1 '\[data\] expected --data PATH: an .npy, .csv' --out none
+expect_error 1 '\[read\] nowhere.csv' --data nowhere.csv --out none
+
+# ---- a table of two classes that differ in scale and place, label column first ----
+# The classes lie 6 deviations apart in every column, whose units differ a thousandfold.
+table() {  # table SEED ROWS
+  awk -v seed="$1" -v rows="$2" 'BEGIN {
+    srand(seed)
+    for (r = 0; r < rows; ++r) {
+      y = r % 2
+      printf "%d", y
+      for (c = 1; c <= 6; ++c) {
+        n = -6; for (k = 0; k < 12; ++k) n += rand()
+        printf ",%.9g", 1000 * c + (c % 2 ? 1 : 0.01) * (n + (y ? 3 : -3))
+      }
+      print ""
+    }
+  }'
+}
+table 1 800 >plain.csv
+{ echo 'signal,"a b",two,three,four,five,six'; cat plain.csv; } >named.csv
+run $small --epochs 40 --data named.csv --label-column signal --out t
+said "labels from 'signal', standardised: 720 training and 80 validation rows of 6 columns"
+said 'nats/row'
+[ -e t/manifold.png ] && fail "a manifold of pictures of a table"
+pictures t/{latent,curves,curves-kl,model}.svg t/{report,explorer}.html
+for line in 'likelihood="gaussian"' 'gaussian-mean="identity"' 'standardize=true'; do
+  grep -q "^$line" t/config.toml || fail "config.toml without $line"
+done
+run --config t/config.toml --out t2
+same t/model.safetensors t2/model.safetensors
+run $small --epochs 40 --data plain.csv --label-column 0 --out p  # the same numbers without names
+same t/model.safetensors p/model.safetensors
+
+# Codes know the class: nearest centroids of the training codes, on the validation codes.
+run encode --out t --set train --output train.csv
+run encode --out t
+[ "$(head -1 t/latent.csv) $(wc -l <t/latent.csv) $(wc -l <train.csv)" = "label,z1,z2 81 721" ] || fail "latent.csv: $(head -1 t/latent.csv)"
+holds 'accuracy > 0.8' accuracy="$(awk -F, '
+  FNR == 1 { next }
+  NR == FNR { n[$1]++; x[$1] += $2; y[$1] += $3; next }
+  { best = ""
+    for (c in n) { d = ($2 - x[c] / n[c]) ^ 2 + ($3 - y[c] / n[c]) ^ 2; if (best == "" || d < least) { best = c; least = d } }
+    right += best == $1; ++rows }
+  END { print right / rows }' train.csv t/latent.csv)"
+
+# ---- new rows are standardised as the training rows were ----
+# Codes of a few training rows, read on their own: those of the whole set. Their own mean would move them.
+run encode --out t --set train --images 5 --output five.csv
+run encode --out t --input named.csv --output all.csv
+[ "$(wc -l <all.csv)" -eq 801 ] || fail "not all rows of --input"
+head -41 named.csv >part.csv
+run encode --out t --input part.csv --output part-codes.csv
+head -41 all.csv | diff -q - part-codes.csv >/dev/null || fail "codes depend on the other rows of --input"
+grep -qxF "$(sed -n 2p five.csv)" all.csv || fail "codes of --input are not those of the training set"
+cut -d, -f2- part.csv >unlabelled.csv; run encode --out t --input unlabelled.csv --output unlabelled-codes.csv
+[ "$(cut -d, -f2- part-codes.csv)" = "$(cat unlabelled-codes.csv)" ] || fail "codes of rows without labels differ"
+sed -n '1p;3p' unlabelled.csv >single.csv; run encode --out t --input single.csv --output single-codes.csv
+csv single-codes.csv >single.txt; sed -n 3p unlabelled-codes.csv | tr ',' ' ' >third.txt
+close single.txt third.txt 1e-4
+
+# ---- decoded rows are in the table's units, under its names ----
+run reconstruct --out t --input unlabelled.csv --output r.csv
+[ "$(head -1 r.csv)" = '"a b",two,three,four,five,six' ] || fail "columns of reconstructions: $(head -1 r.csv)"
+for c in 1 2 3 4 5 6; do  # within the data's range, and with their class: the sign of the difference to the mean
+  paste -d, <(cut -d, -f$c unlabelled.csv | tail -n +2) <(cut -d, -f$c r.csv | tail -n +2) |
+    awk -F, -v m=$((1000 * c)) -v s="$([ $((c % 2)) -eq 1 ] && echo 1 || echo 0.01)" '
+      { right += ($1 - m) * ($2 - m) > 0; d = ($1 - $2) / s; if (d * d > 36) bad = 1 } END { exit bad || right / NR < 0.9 }' ||
+    fail "column $c of the reconstructions is not in its units"
+done
+run decode --out t --input unlabelled-codes.csv --output d.csv
+same d.csv r.csv
+run reconstruct --out p --input unlabelled.csv --output rp.csv
+[ "$(head -1 rp.csv)" = x0,x1,x2,x3,x4,x5 ] || fail "columns without names: $(head -1 rp.csv)"
+csv r.csv >r.txt; csv rp.csv >rp.txt; close r.txt rp.txt 1e-2
+run reconstruct --out t --input unlabelled.csv --output r.npy
+npy r.npy 6 >rn.txt; close r.txt rn.txt 1e-2
+run sample --out t
+csv t/samples.csv | awk '{ if (!($1 > 990 && $1 < 1010 && $6 > 5999 && $6 < 6001)) exit 1 } END { exit NR != 9 }' ||
+  fail "samples are not in the table's units"
+run decode --out t --z 0,0
+[ -s t/decoded.csv ] || fail "decode of a table does not write decoded.csv"
+expect_untouched t 1 'x.png: expected a file ending in .csv or .npy for rows' decode --out t --z 0,0 --output t/x.png
+expect_untouched t 1 'rows of a table have no manifold' manifold --out t
+
+# ---- arrays ----
+# npy_file DESCR SHAPE: a header; the data follow.
+npy_file() {
+  local header="{'descr': '$1', 'fortran_order': False, 'shape': ($2), }"
+  printf '\x93NUMPY\x01\x00'; printf '%b' "\\x76\\x00"; printf '%-117s\n' "$header"
+}
+bytes() { awk -v n="$1" 'BEGIN { srand(3); for (i = 0; i < n; ++i) printf "%c", 32 + int(rand() * 90) }'; }
+{ npy_file '|u1' '60, 6, 5'; bytes 1800; } >images.npy
+run $small --data images.npy --out u
+said ': 54 training and 6 validation images of 6x5'
+grep -q '^likelihood="bernoulli"' u/config.toml || fail "bytes are not Bernoulli by default"
+pictures u/{manifold,reconstructions,samples}.png
+run encode --out u --input images.npy --output u.csv
+[ "$(wc -l <u.csv)" -eq 61 ] || fail "not all images of --input"
+run $small --data d.csv --out no-labels --validation-fraction 0
+said 'standardised: 40 training and 0 validation rows'
+pictures no-labels/{report,explorer}.html
+run eval --out no-labels
+grep -q '"set": "train"' no-labels/eval.json || fail "eval without validation rows"
+run $small --data r.npy --out floats --likelihood gaussian-shared --gaussian-mean identity
+said '6 floats, standardised'
+run encode --out t --output codes.npy
+run $small --data codes.npy --standardize=false --out raw
+not_said 'standardised'
+expect_error 1 'bernoulli expects values in \[0, 1\], got' $small --data r.npy --likelihood bernoulli --out b
+expect_error 1 'bernoulli expects values in \[0, 1\], got -?[0-9]' $small --data named.csv --likelihood continuous-bernoulli --out b
+[ -e b/model.safetensors ] && fail "a Bernoulli model of any numbers"
+expect_untouched t 1 'images.npy: expected 6 values each, like the training data, got 30' encode --out t --input images.npy
+expect_untouched u 1 'r.npy: expected 30 values each' encode --out u --input r.npy
+{ npy_file '|u1' '3, 6'; bytes 18; } >six.npy
+expect_untouched t 1 'six.npy: expected floats, like the training data, got bytes' encode --out t --input six.npy
+
+# ---- images: folders of pictures, by class; IDX; MNIST's four files ----
+run $small --data images.npy --out u >/dev/null
+for i in 0 1 2 3 4 5 6 7; do
+  mkdir -p pictures/$([ $((i % 2)) -eq 0 ] && echo even || echo odd)
+  "$program" decode --out u --z "$i,-$i" --output pictures/$([ $((i % 2)) -eq 0 ] && echo even || echo odd)/$i.png 2>log.txt || fail "$(cat log.txt)"
+done
+run $small --data pictures --out f --batch-size 2
+said '2 classes \(even, odd\): 7 training and 1 validation images'
+run encode --out f --input pictures --output f.csv
+[ "$(cut -d, -f1 f.csv | paste -sd' ')" = "label 0 0 0 0 1 1 1 1" ] || fail "classes: $(cut -d, -f1 f.csv | paste -sd' ')"
+idx() { printf '\x00\x00\x08\x03\x00\x00\x00\x1e\x00\x00\x00\x06\x00\x00\x00\x05'; bytes 900; }
+labels() { printf '\x00\x00\x08\x01\x00\x00\x00\x1e'; head -c 30 /dev/zero | tr '\0' '\4'; }
+idx >some-images-idx3-ubyte; labels >some-labels-idx1-ubyte
+run $small --data some-images-idx3-ubyte --out i
+said ': 27 training and 3 validation images of 6x5'
+run encode --out i --output i.csv
+[ "$(cut -d, -f1 i.csv | sort -u | paste -sd' ')" = "4 label" ] || fail "labels beside the IDX file are lost"
+run reconstruct --out i --input images.npy --output ri.npy
+[ "$(npy ri.npy 30 | wc -l)" -eq 60 ] || fail "reconstructions of --input"
+mkdir four && for part in train t10k; do idx >four/$part-images-idx3-ubyte; labels >four/$part-labels-idx1-ubyte; done
+run $small --data four --out m
+said ': 30 training and 30 validation images'
+(program=$mnist; run $small --data four --out m2; said ': 30 training and 30 validation images of 6x5'; exit $failures) || failures=$((failures + 1))
+
+# ---- files that are no data ----
+bad() { local pattern=$1; shift; expect_error 1 "$pattern" $small --data "$@" --out bad; }
+printf '1,2\n3\n' >ragged.csv; bad '\[read\] ragged.csv: line 2' ragged.csv
+printf 'a,b\n1,two\n' >text.csv; bad "\[read\] text.csv: line 2, column 'b'.*'two'" text.csv
+: >empty.csv; bad '\[read\] empty.csv' empty.csv
+printf 'a,b\n' >header.csv; bad '\[read\] header.csv' header.csv
+printf 'a,b\n1,2\n' >row.csv; bad '\[read\] row.csv: expected 2 to .* rows, got 1' row.csv
+printf 'a,b\n1,\n' >missing.csv; bad '\[read\] missing.csv: line 2' missing.csv
+bad "expected label column 'class' among the 7 columns" named.csv --label-column class
+{ npy_file '|O' '3,'; bytes 24; } >object.npy; bad '\[read\] object.npy' object.npy
+head -c 900 images.npy >short.npy; bad '\[read\] short.npy' short.npy
+{ npy_file '<f4' '4,'; bytes 16; } >flat.npy; bad 'flat.npy: expected an array of 2 or more dimensions' flat.npy
+echo x >data.xyz; bad "data.xyz: expected .*got '.xyz'" data.xyz
+mkdir hollow; bad 'hollow: expected images, got an empty folder' hollow
+mkdir wrong && echo x >wrong/a.png; bad '\[read\] wrong/a.png' wrong
+head -c 300 some-images-idx3-ubyte >short-images; bad 'short-images: expected 900 bytes' short-images
+[ -e bad/model.safetensors ] && fail "a model without data"
+finish
