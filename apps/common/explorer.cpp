@@ -6,6 +6,7 @@
 
 #include "apps/common/html.h"
 #include "apps/common/pages/pages.h"
+#include "apps/common/palette.h"
 #include "kernels/check.h"
 
 namespace gpuvae::apps {
@@ -48,6 +49,9 @@ void check_data(const ExplorerPage& page) {
   const std::int64_t count = ssize(page.points) / latent;
   check(page.labels.empty() || ssize(page.labels) == count, kOperation, "expected {} labels or none, got {}",
         count, page.labels.size());
+  check(page.values.empty() || ssize(page.values) == count, kOperation, "expected {} values or none, got {}",
+        count, page.values.size());
+  check(page.values.empty() || page.labels.empty(), kOperation, "expected labels or values, got both");
   check(page.column_names.empty() || (page.height == 1 && ssize(page.column_names) == page.width), kOperation,
         "expected a name for each of a table's columns, got {} names for {} x {}", page.column_names.size(),
         page.height, page.width);
@@ -80,22 +84,35 @@ Json columns_json(const ExplorerPage& page) {
   return columns;
 }
 
+// The same colours as in the figures: of classes, and along a quantity.
+void add_colours(Json& data, const ExplorerPage& page) {
+  constexpr int kStops = 9;
+  data["colourLabel"] = page.colour_label;
+  data["colours"] = data["ramp"] = Json::array();
+  for (const Rgb c : kLabelColours) data["colours"].push_back(hex(c));
+  for (int i = 0; i < kStops; ++i) data["ramp"].push_back(hex(sequential_colour(i / (kStops - 1.0))));
+}
+
 void add_points(Json& data, const ExplorerPage& page) {
   const std::int64_t latent = ssize(page.sliders), count = ssize(page.points) / latent;
   const std::int64_t stride = (count + kPagePoints - 1) / kPagePoints;
   std::vector<float> points;
-  std::vector<int> labels;
+  Json labels = Json::array();
   for (std::int64_t i = 0; i < count; i += stride) {
     points.insert(points.end(), page.points.begin() + i * latent, page.points.begin() + (i + 1) * latent);
     if (!page.labels.empty()) labels.push_back(page.labels[i]);
+    if (!page.values.empty()) labels.push_back(page.values[i]);
   }
   data["points"] = base64(points);
   data["labels"] = labels;
+  data["isQuantity"] = !page.values.empty();
+  add_colours(data, page);
 }
 
 // JSON in ASCII that a script element can hold: no text in it ends the element.
 std::string script_json(const ExplorerPage& page) {
   Json data = {{"height", page.height}, {"width", page.width}, {"leakySlope", kLeakySlope}};
+  data["isNormal"] = page.standard_normal_prior;
   data["decoder"] = decoder_json(page);
   data["sliders"] = sliders_json(page);
   data["columns"] = columns_json(page);

@@ -30,6 +30,9 @@ struct ExplorerPage {
   std::vector<Slider> sliders = {};            // one a latent dimension
   std::vector<float> points = {};              // [n, latent], encoded data behind the pad; may be empty
   std::vector<int> labels = {};                // one a point, or none; more than ten kinds read as a quantity
+  std::vector<float> values = {};              // a quantity a point, or none; not beside labels
+  std::string colour_label = {};               // what labels or values are: "digit"
+  bool standard_normal_prior = true;           // else random draws take an encoded point, and no circles show
   std::vector<std::string> column_names = {};  // of a table: one a column, or none
 };
 

@@ -46,9 +46,7 @@ Grid parse_grid(const std::string& text) {
     g.axes = parts.back();
     parts.pop_back();
   }
-  const bool ranged = g.kind != GridKind::data;
-  if (parts.size() != 1 && parts.size() != 2 && !(ranged && parts.size() == 4))
-    reject(ranged ? "KIND:N:LOW:HIGH:AXES" : "data:N:AXES", text);
+  if (parts.size() != 1 && parts.size() != 2 && parts.size() != 4) reject("KIND:N:LOW:HIGH:AXES", text);
   if (parts.size() > 1) {
     const double n = number(parts[1]);
     if (!(n >= 1 && n <= 200 && n == std::floor(n))) reject("1 to 200 images a side", parts[1]);
@@ -57,6 +55,8 @@ Grid parse_grid(const std::string& text) {
   if (parts.size() == 4) g.low = number(parts[2]), g.high = number(parts[3]);
   if (g.kind == GridKind::quantile && !(g.low > 0 && g.low < g.high && g.high < 1))
     reject("probabilities 0 < LOW < HIGH < 1", text);
+  g.per_axis = g.kind == GridKind::data && parts.size() == 4;
+  if (g.per_axis && !(g.low >= 0 && g.high <= 1)) reject("quantiles 0 <= LOW < HIGH <= 1 of the data", text);
   if (!(g.low < g.high)) reject("LOW below HIGH", text);
   return g;
 }

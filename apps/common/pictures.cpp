@@ -4,6 +4,21 @@
 #include <cmath>
 
 namespace gpuvae::apps {
+namespace {
+
+constexpr int kSheetWidth = 1180;  // pixels of a sheet's rows: what the report has room for
+
+struct Sheet {
+  int columns, zoom;
+};
+// Up to 20 images a row, small ones twice as large.
+Sheet sheet_for(int width) {
+  constexpr int kMost = 20, kGap = 2;
+  const int zoom = std::clamp(kSheetWidth / (kMost * (width + kGap)), 1, 2);
+  return {std::clamp(kSheetWidth / (zoom * width + kGap), 1, kMost), zoom};
+}
+
+}  // namespace
 
 std::vector<float> decode_all(const Vae& model, const std::vector<float>& z) {
   const NoGradGuard no_grad;
@@ -22,10 +37,30 @@ std::vector<float> decode_all(const Vae& model, const std::vector<float>& z) {
   return all;
 }
 
-GridImage decode_grid(const Vae& model, const Grid& grid, double least, double most, int height, int width) {
+CodeRange code_range(const Grid& grid, const std::vector<float>& codes, std::int64_t latent,
+                     std::int64_t dimension) {
+  std::vector<float> values;
+  for (std::size_t i = 0; i < codes.size(); ++i)
+    if (!grid.per_axis || static_cast<std::int64_t>(i) % latent == dimension) values.push_back(codes[i]);
+  if (values.empty()) return {};
+  const auto quantile = [&](double p) {
+    const auto rank =
+        static_cast<std::ptrdiff_t>(std::lround(p * static_cast<double>(std::ssize(values) - 1)));
+    std::nth_element(values.begin(), values.begin() + rank, values.end());
+    return static_cast<double>(values[static_cast<std::size_t>(rank)]);
+  };
+  return {quantile(grid.per_axis ? grid.low : 0), quantile(grid.per_axis ? grid.high : 1)};
+}
+
+GridImage decode_grid(const Vae& model, const Grid& grid, const std::vector<float>& codes, int height,
+                      int width) {
   const auto latent = static_cast<std::size_t>(model.options().latent);
   const auto n = static_cast<std::size_t>(grid.n);
-  GridImage result{{}, grid.across(least, most), grid.down(least, most), grid.z1_across()};
+  const std::int64_t second = latent > 1 ? 1 : 0;
+  const bool z1_across = grid.z1_across();
+  const CodeRange x = code_range(grid, codes, model.options().latent, z1_across ? 0 : second);
+  const CodeRange y = code_range(grid, codes, model.options().latent, z1_across ? second : 0);
+  GridImage result{{}, grid.across(x.low, x.high), grid.down(y.low, y.high), z1_across};
   std::vector<float> z(n * n * latent, 0.0f);
   for (std::size_t i = 0; i < n * n; ++i) {
     const double across = result.columns[i % n], down = result.rows[i / n];
@@ -43,25 +78,28 @@ Tensor first_images(const ImageSet& images, std::int64_t count, const BatchOptio
   return gather_batch(images.images, shown, {.step = 0, .steps_per_epoch = 1}, in_order).x;
 }
 
-io::Gray examples(const ImageSet& images, int count, int columns, int zoom) {
+io::Gray examples(const ImageSet& images, int count) {
+  constexpr int kColumns = 25;
   const Tensor x = first_images(images, count, {});
-  return io::image_grid(x.to_vector(), static_cast<int>(x.shape()[0]), images.width, images.height, columns,
+  const int zoom = std::clamp(kSheetWidth / (kColumns * images.width), 1, 2);
+  return io::image_grid(x.to_vector(), static_cast<int>(x.shape()[0]), images.width, images.height, kColumns,
                         {.zoom = zoom});
 }
 
 io::Gray reconstructions(const Vae& model, const ImageSet& images, int count, const BatchOptions& options) {
   const NoGradGuard no_grad;
   const Tensor x = first_images(images, count, options);
-  constexpr int kColumns = 20, kZoom = 2;
+  const Sheet sheet = sheet_for(images.width);
   return io::reconstruction_sheet(x.to_vector(), model.reconstruct(x).value().to_vector(),
-                                  static_cast<int>(x.shape()[0]), images.width, images.height, kColumns,
-                                  kZoom);
+                                  static_cast<int>(x.shape()[0]), images.width, images.height, sheet.columns,
+                                  sheet.zoom);
 }
 
 io::Gray prior_samples(const Vae& model, int count, std::uint64_t seed, int height, int width) {
   const std::vector<float> images = model.sample_prior(count, seed).mean.to_vector();
-  const int columns = static_cast<int>(std::ceil(std::sqrt(count)));
-  return io::image_grid(images, count, width, height, columns, {.gap = 2, .background = 40, .zoom = 2});
+  const Sheet sheet = sheet_for(width);
+  return io::image_grid(images, count, width, height, sheet.columns,
+                        {.gap = 2, .background = 40, .zoom = sheet.zoom});
 }
 
 }  // namespace gpuvae::apps

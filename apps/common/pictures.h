@@ -14,8 +14,16 @@ struct GridImage {
   std::vector<double> columns, rows;
   bool z1_across = true;
 };
-// [least, most]: the range of the encoded data, for a Grid of that kind.
-GridImage decode_grid(const Vae& model, const Grid& grid, double least, double most, int height, int width);
+// `codes`: the encoded data [n, latent], for a Grid of that kind; [-3, 3] without.
+GridImage decode_grid(const Vae& model, const Grid& grid, const std::vector<float>& codes, int height,
+                      int width);
+
+struct CodeRange {
+  double low = -3, high = 3;
+};
+// What a Grid of kind `data` covers of latent dimension `dimension`.
+CodeRange code_range(const Grid& grid, const std::vector<float>& codes, std::int64_t latent,
+                     std::int64_t dimension);
 
 // Means of p(x | z) for z [count, latent], in batches: [count, pixels], on the host.
 std::vector<float> decode_all(const Vae& model, const std::vector<float>& z);
@@ -23,11 +31,11 @@ std::vector<float> decode_all(const Vae& model, const std::vector<float>& z);
 // The first images of a set as the model sees them (scaled, binarized): [count, pixels], on the device.
 Tensor first_images(const ImageSet& images, std::int64_t count, const BatchOptions& options);
 
-// The first images of a set side by side.
-io::Gray examples(const ImageSet& images, int count, int columns, int zoom = 1);
+// The first images of a set side by side, 25 a row.
+io::Gray examples(const ImageSet& images, int count);
 // Originals above the means of their reconstructions.
 io::Gray reconstructions(const Vae& model, const ImageSet& images, int count, const BatchOptions& options);
-// Decoded draws from the prior.
+// Decoded draws from the prior, in wide rows.
 io::Gray prior_samples(const Vae& model, int count, std::uint64_t seed, int height, int width);
 
 }  // namespace gpuvae::apps

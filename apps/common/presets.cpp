@@ -68,11 +68,12 @@ Preset theano_mnist() {
 }
 
 Preset frey_default() {
-  Preset p{"default", "560-200-2, Gaussian with a learned variance for every pixel: Adam, 100 epochs", {}};
+  Preset p{"default", "560-200-2, Gaussian with a learned variance for every pixel: Adam, 60 epochs", {}};
   p.config.likelihood = "gaussian";
   p.config.hidden = {200};
-  p.config.epochs = 100;
-  p.config.manifold = "quantile:15:0.02:0.98";
+  p.config.optimizer.learning_rate = 3e-3;
+  p.config.epochs = 60;
+  p.config.manifold = "data:12:0.02:0.98";
   return p;
 }
 

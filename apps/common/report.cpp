@@ -1,5 +1,7 @@
 #include "apps/common/report.h"
 
+#include <cstdlib>
+
 #include "apps/common/html.h"
 #include "kernels/check.h"
 
@@ -25,17 +27,30 @@ std::string numbers_html(const ReportPage& page) {
   return fmt::format("<dl class=\"page-numbers\">\n{}</dl>\n", cards);
 }
 
+// The width of an SVG, in CSS pixels; 0 if it does not say.
+double width_of(const std::string& svg) {
+  const std::size_t at = svg.find(" width=\"");
+  return at < svg.find('>') ? std::atof(svg.c_str() + at + 8) : 0;
+}
+
+// Figures may grow a little with the page: much larger, their text would outgrow the page's.
+std::string limit_style(const std::string& svg) {
+  constexpr double kMost = 1.3;
+  const double width = width_of(svg);
+  return width > 0 ? fmt::format(" style=\"max-width:min(100%,{:.0f}px)\"", kMost * width) : "";
+}
+
 // As an image of its own: ids and styles within an SVG cannot clash with those of another.
 std::string picture_html(const ReportPicture& p) {
   check(p.svg.empty() != p.png.empty(), "report", "expected SVG text or PNG bytes for picture '{}', got {}",
         p.title, p.svg.empty() ? "neither" : "both");
   const bool vector = p.png.empty();
   return fmt::format(
-      "<figure{}><div class=\"page-sheet\"><img{} src=\"data:image/{};base64,{}\" alt=\"{}\"></div>"
+      "<figure{}><div class=\"page-sheet\"><img{}{} src=\"data:image/{};base64,{}\" alt=\"{}\"></div>"
       "<figcaption><b>{}</b><span>{}</span></figcaption></figure>\n",
       p.wide ? " class=\"page-wide\"" : "", vector ? " class=\"page-vector\"" : "",
-      vector ? "svg+xml" : "png", base64(vector ? p.svg : p.png), html_escaped(p.title),
-      html_escaped(p.title), html_escaped(p.caption));
+      vector ? limit_style(p.svg) : "", vector ? "svg+xml" : "png", base64(vector ? p.svg : p.png),
+      html_escaped(p.title), html_escaped(p.title), html_escaped(p.caption));
 }
 
 std::string pictures_html(const ReportPage& page) {
@@ -47,8 +62,10 @@ std::string pictures_html(const ReportPage& page) {
 
 std::string explorer_section(const ReportPage& page) {
   if (!page.explorer) return "";
-  return fmt::format("<h2>{}</h2>\n<p class=\"page-note\">{}</p>\n{}", html_escaped(page.explorer->title),
-                     html_escaped(page.explorer->subtitle), explorer_fragment(*page.explorer));
+  return fmt::format(
+      "<h2>Explorer</h2>\n<p class=\"page-note\">Decodes here, in this page, wherever the pointer goes in "
+      "latent space.</p>\n{}",
+      explorer_fragment(*page.explorer));
 }
 
 std::string configuration_html(const ReportPage& page) {

@@ -29,14 +29,15 @@ std::vector<std::pair<std::string, std::vector<ReportRow>>> settings(const RunCo
 std::vector<ReportNumber> loss_numbers(const Session& s) {
   if (s.history().epochs.empty()) return {};
   const EpochResult& last = s.history().epochs.back();
-  const std::string unit = s.unit();
-  const std::string kind = s.config().pixel_mean ? "not an ELBO" : "negative ELBO";
-  std::vector<ReportNumber> numbers = {{"Training loss", fmt::format("{:.2f}", last.train.loss), unit,
-                                        fmt::format("epoch {}, {}", last.epoch, kind)}};
+  const std::string unit = loss_unit(s);
+  const int decimals = s.config().pixel_mean ? 4 : 2;  // a mean over pixels changes in the third
+  std::vector<ReportNumber> numbers = {{"Training loss", figure_text(last.train.loss, decimals), unit,
+                                        fmt::format("epoch {}, {}", last.epoch, loss_name(s.config()))}};
   if (s.validation().count() > 0)
-    numbers.push_back({"Validation loss", fmt::format("{:.2f}", last.validation.loss), unit,
-                       fmt::format("reconstruction {:.2f} + KL {:.2f}", last.validation.reconstruction,
-                                   last.validation.kl)});
+    numbers.push_back(
+        {"Validation loss", figure_text(last.validation.loss, decimals), unit,
+         fmt::format("reconstruction {} + KL {}", figure_text(last.validation.reconstruction, decimals),
+                     figure_text(last.validation.kl, decimals))});
   double seconds = 0;
   for (const EpochResult& r : s.history().epochs) seconds += r.train_seconds;
   numbers.push_back({"Training time", elapsed_text(seconds), "",
@@ -50,8 +51,9 @@ ReportPage report_of(const Session& s, const Evaluation& e, const std::vector<Fi
                      const std::vector<float>& codes) {
   ReportPage page;
   page.title = fmt::format("{}, preset {}", s.program().name, s.config().preset);
-  page.subtitle = fmt::format("{}: {} training and {} validation {}", s.source(), s.train().count(),
-                              s.validation().count(), s.has_pictures() ? "images" : "rows");
+  page.subtitle =
+      fmt::format("{}: {} training and {} validation {}", s.source(), count_text(s.train().count()),
+                  count_text(s.validation().count()), s.has_pictures() ? "images" : "rows");
   if (const std::string warning = collapse_warning(e.latent); !warning.empty())
     page.warnings.push_back(warning);
   if (s.config().pixel_mean)
@@ -59,11 +61,11 @@ ReportPage report_of(const Session& s, const Evaluation& e, const std::vector<Fi
   page.numbers = loss_numbers(s);
   page.numbers.push_back({"Active units", fmt::format("{} of {}", e.latent.active_units, s.config().latent),
                           "", "variance of the posterior mean above 0.01"});
-  page.numbers.push_back({"Mutual information", fmt::format("{:.2f}", e.latent.mutual_information), "nats",
+  page.numbers.push_back({"Mutual information", figure_text(e.latent.mutual_information, 2), "nats",
                           "between x and z, under q"});
-  page.numbers.push_back({"Bits per dimension", fmt::format("{:.3f}", e.bits_per_dimension), "bits",
+  page.numbers.push_back({"Bits per dimension", figure_text(e.bits_per_dimension, 3), "bits",
                           e.importance ? "importance-weighted" : "from the ELBO"});
-  page.numbers.push_back({"Parameters", fmt::format("{}", s.model().parameter_count()), "", ""});
+  page.numbers.push_back({"Parameters", count_text(s.model().parameter_count()), "", "weights and biases"});
   for (const Figure& f : figures)
     if (!f.picture.title.empty()) page.pictures.push_back(f.picture);
   page.configuration = settings(s.config());

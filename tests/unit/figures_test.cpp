@@ -209,6 +209,22 @@ TEST(Scatter, IsSoundForEveryKindOfData) {
       scatter_svg({"tall", "x", "y", {0, 1}, {0, 1e6f}, {12, 40}, {}, "many classes", {}, true, false}));
 }
 
+TEST(Scatter, NamesOfClassesDoNotCoverEachOther) {
+  ScatterPlot plot = cloud(1000);
+  plot.name_centres = true;  // all ten have nearly the same centre
+  std::vector<Box> names;
+  const std::string svg = scatter_svg(plot);
+  for (const SvgElement& e : svg_elements(svg, "text"))
+    if (e.has("paint-order", "stroke")) names.push_back(test::text_box(e));
+  ASSERT_EQ(names.size(), 10u);
+  for (std::size_t i = 0; i < names.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      EXPECT_GE(
+          std::hypot(names[i].centre_x() - names[j].centre_x(), names[i].centre_y() - names[j].centre_y()),
+          14)
+          << i << " and " << j;
+}
+
 TEST(Scatter, RefusesSizesThatDoNotFit) {
   ScatterPlot plot{"", "", "", {1, 2}, {1}, {}, {}};
   EXPECT_EQ(error_of([&] { scatter_svg(plot); }), "[scatter] expected as many x as y, got 2 and 1");
@@ -328,6 +344,16 @@ TEST(BarChart, RefusesWhatItCannotDraw) {
             "[bar_chart] expected a finite reference line, got nan");
 }
 
+TEST(GridPlot, TurnsColumnLabelsOnlyWhereTheyWouldTouch) {
+  for (const int cells : {5, 20}) {
+    const std::vector<double> z(static_cast<std::size_t>(cells), -1.5);
+    const std::string svg = grid_svg({"", "", "", shades(cells * 28, cells * 28), z, z});
+    std::size_t turned = 0;
+    for (const SvgElement& e : svg_elements(svg, "text")) turned += e.attributes.count("transform");
+    EXPECT_EQ(turned > 0, cells == 20);
+  }
+}
+
 TEST(Sheet, PutsCaptionsBesideRowsOfImages) {
   const io::Gray face = shades(20, 28);
   const std::string svg = labelled_sheet_svg(
@@ -389,6 +415,25 @@ TEST(ModelGraph, NamesShapesTermsAndCounts) {
   for (const char* text : {"dense 560 → 30, leaky relu", "dense 15 → 2 × 560", "scale s, σ = softplus(s)",
                            "0.5 · KL", "mean, log variance", "loss = reconstruction + 0.5 · KL"})
     EXPECT_TRUE(has_text(gaussian, text)) << text;
+}
+
+TEST(ModelGraph, CallsOnlyAnElboAnElbo) {
+  const auto loss = [](const GraphNotes& notes) { return model_graph({}, 28, 28, notes).loss; };
+  EXPECT_EQ(loss({}), "loss = reconstruction + KL = −ELBO");
+  EXPECT_EQ(loss({.noise_std = 0.01}), "loss = reconstruction + KL");
+  EXPECT_EQ(loss({.free_bits = 0.5}), "loss = reconstruction + KL, at least 0.5 nats a dimension");
+  EXPECT_EQ(loss({.pixel_mean = true}), "loss = reconstruction + KL (not an ELBO)");
+  const ModelGraph graph = model_graph({}, 28, 28, {.noise_std = 0.01, .pixel_mean = true});
+  EXPECT_EQ(graph.reconstruction.detail, "−log p(x | z), mean of pixels");
+  expect_sound(model_graph_svg(graph));
+}
+
+TEST(ModelGraph, CountsALearnedPriorToo) {
+  ModelGraph graph = model_graph({}, 28, 28);
+  graph.kl.parameters = 250;
+  const std::string svg = model_graph_svg(graph);
+  expect_sound(svg);
+  EXPECT_TRUE(has_text(svg, "250") && has_text(svg, "404,494 parameters"));
 }
 
 TEST(ModelGraph, IsSoundForAnyDepth) {

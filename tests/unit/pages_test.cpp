@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/common/html.h"
+#include "apps/common/palette.h"
 #include "apps/common/report.h"
 #include "tests/unit/temporary_folder.h"
 
@@ -89,6 +90,30 @@ TEST(Explorer, CarriesEveryNumberOfTheDecoderAndTheData) {
   EXPECT_EQ(data["sliders"][1]["scale"], 2);
   EXPECT_EQ(floats(data["points"]), page.points);
   EXPECT_EQ(data["labels"], page.labels);
+}
+
+TEST(Explorer, HasTheColoursOfTheFigures) {
+  ExplorerPage page = small_page();
+  page.colour_label = "digit";
+  const nlohmann::json data = data_of(explorer_html(page));
+  ASSERT_EQ(data["colours"].size(), kLabelColours.size());
+  for (std::size_t i = 0; i < kLabelColours.size(); ++i) EXPECT_EQ(data["colours"][i], hex(kLabelColours[i]));
+  EXPECT_EQ(data["ramp"].front(), hex(sequential_colour(0)));
+  EXPECT_EQ(data["ramp"].back(), hex(sequential_colour(1)));
+  EXPECT_EQ(data["colourLabel"], "digit");
+  EXPECT_EQ(data["isQuantity"], false);
+}
+
+TEST(Explorer, ColoursByAQuantity) {
+  ExplorerPage page = small_page();
+  page.labels.clear(), page.values = {0.5f, 7};
+  const nlohmann::json data = data_of(explorer_html(page));
+  EXPECT_EQ(data["labels"], page.values);
+  EXPECT_EQ(data["isQuantity"], true);
+  page.labels = {1, 2};
+  EXPECT_EQ(error_of([&] { explorer_html(page); }), "[explorer] expected labels or values, got both");
+  page.labels.clear(), page.values = {1};
+  EXPECT_EQ(error_of([&] { explorer_html(page); }), "[explorer] expected 2 values or none, got 1");
 }
 
 TEST(Explorer, NoTextBreaksOutOfItsPlace) {
@@ -206,6 +231,15 @@ TEST(Report, HoldsEveryPartEscaped) {
         "src=\"data:image/svg+xml;base64,PHN2Zy8+\" alt=\"Loss\"", "<figure class=\"page-wide\">",
         "src=\"data:image/png;base64,iVBORw==\" alt=\"Samples\""})
     EXPECT_EQ(count(html, part), 1) << part;
+}
+
+TEST(Report, FiguresGrowByAThirdAtMost) {
+  ReportPage page = small_report();
+  page.pictures = {{"a", "", "<svg width=\"500\"></svg>", "", true},
+                   {"b", "", "<svg><g width=\"9\"/></svg>", "", true}};
+  const std::string html = report_html(page);
+  EXPECT_EQ(count(html, "max-width:min(100%,650px)"), 1);
+  EXPECT_EQ(count(html, "max-width:min("), 1);
 }
 
 TEST(Report, LeavesEmptyPartsOut) {

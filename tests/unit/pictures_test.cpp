@@ -35,9 +35,10 @@ TEST(Grids, AreReadFromText) {
 }
 
 TEST(Grids, MistakesAreNamed) {
-  for (const char* text : {"", "round:5", "linear:0", "linear:201", "linear:2.5", "linear:5:1",
-                           "linear:5:2:1", "linear:5:0:1:up-up", "quantile:5:0:0.9", "quantile:5:0.1:1",
-                           "data:5:0:1", "linear:5:a:1", "linear:5:0:nan", "linear:5:0:1:right-up:7"})
+  for (const char* text :
+       {"", "round:5", "linear:0", "linear:201", "linear:2.5", "linear:5:1", "linear:5:2:1",
+        "linear:5:0:1:up-up", "quantile:5:0:0.9", "quantile:5:0.1:1", "data:5:0", "data:5:-0.1:1",
+        "data:5:0:1.5", "data:5:0.6:0.4", "linear:5:a:1", "linear:5:0:nan", "linear:5:0:1:right-up:7"})
     EXPECT_NE(grid_mistake(text), "") << text;
   EXPECT_EQ(grid_mistake("linear:5:-5:5:up-left"), "");
   for (const char* text : {"1:2", "2:1:0.1", "0:1:0", "0:1:2", "0:1:0.1:0", "a:1:0.1", "0:1:.1:1:1"})
@@ -63,7 +64,7 @@ struct Transparent {
 constexpr int kLow = 55, kMiddle = 128, kHigh = 200;  // 255 sigmoid(-1.28), sigmoid(0), sigmoid(1.28)
 
 TEST(Manifold, FirstDimensionGrowsToTheRightAndSecondUpwards) {
-  const GridImage g = decode_grid(Transparent().model, parse_grids("quantile:3:0.1:0.9")[0], 0, 0, 1, 2);
+  const GridImage g = decode_grid(Transparent().model, parse_grids("quantile:3:0.1:0.9")[0], {}, 1, 2);
   ASSERT_EQ(g.image.width, 6);
   ASSERT_EQ(g.image.height, 3);
   EXPECT_NEAR(g.image.pixels[0], kLow, 1);
@@ -74,14 +75,40 @@ TEST(Manifold, FirstDimensionGrowsToTheRightAndSecondUpwards) {
 }
 
 TEST(Manifold, FirstDimensionMayGoDown) {
-  const GridImage g =
-      decode_grid(Transparent().model, parse_grids("data:3:down-right")[0], -1.2815516, 1.2815516, 1, 2);
+  const GridImage g = decode_grid(Transparent().model, parse_grids("data:3:down-right")[0],
+                                  {1.2815516f, 0, 0.5f, -1.2815516f}, 1, 2);
   EXPECT_NEAR(g.image.pixels[0], kLow, 1);       // z1 at the top left
   EXPECT_NEAR(g.image.pixels[4], kLow, 1);       // and at the top right
   EXPECT_NEAR(g.image.pixels[2 * 6], kHigh, 1);  // it grows downwards
   EXPECT_NEAR(g.image.pixels[1], kLow, 1);       // z2 at the left
   EXPECT_NEAR(g.image.pixels[5], kHigh, 1);      // grows to the right
   EXPECT_FALSE(g.z1_across);
+}
+
+TEST(Manifold, CoversTheQuantilesOfEachAxis) {
+  std::vector<float> codes;  // z1 from 0 to 100, z2 from -10 to 0
+  for (int i = 0; i <= 100; ++i) codes.insert(codes.end(), {static_cast<float>(i), 0.1f * i - 10});
+  const auto grid = [&](const char* text) {
+    return decode_grid(Transparent().model, parse_grids(text)[0], codes, 1, 2);
+  };
+  const GridImage right_up = grid("data:3:0.1:0.9");
+  EXPECT_EQ(right_up.columns, (Doubles{10, 50, 90}));
+  EXPECT_NEAR(right_up.rows[0], -1, 1e-5);
+  EXPECT_NEAR(right_up.rows[2], -9, 1e-5);
+  const GridImage down_right = grid("data:3:0:1:down-right");
+  EXPECT_EQ(down_right.rows, (Doubles{0, 50, 100}));
+  EXPECT_EQ(down_right.columns, (Doubles{-10, -5, 0}));
+  EXPECT_EQ(grid("data:2").rows, (Doubles{100, -10})) << "one range for both axes";
+}
+
+TEST(Examples, Are25InARowAndSmallOnesTwiceAsLarge) {
+  ImageSet set{28, 20, Tensor::empty({60, 560}, DType::u8, Device::cpu()), {}};
+  const io::Gray faces = examples(set, 60);
+  EXPECT_EQ(faces.width, 25 * 20 * 2);
+  EXPECT_EQ(faces.height, 3 * 28 * 2);
+  set.height = 20, set.width = 28;
+  EXPECT_EQ(examples(set, 50).width, 25 * 28);
+  EXPECT_EQ(examples(set, 50).height, 2 * 20);
 }
 
 TEST(DecodeAll, KeepsTheOrderAcrossBatches) {

@@ -108,6 +108,12 @@ function normal() {  // Box and Muller
   return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
 }
 
+// Of the prior; where that is learned, of the encoded data, which it has learned to follow.
+function randomDraw() {
+  const from = data.isNormal || points.count === 0 ? null : Math.floor(Math.random() * points.count);
+  return Float32Array.from({ length: latent }, (_, k) => (from === null ? normal() : points.at(from, k)));
+}
+
 // ---- the pad ----
 
 // A mouse moves z wherever it goes on the pad; a click holds z, so that the mouse can leave, until the next click.
@@ -116,7 +122,7 @@ function showHint() {
   const [first, second] = find(".gx-hint").children;
   first.textContent = held ? "z is held; click the pad to let it go." : "Point or drag to move z; click to hold it.";
   second.textContent = "Arrow keys move it too, with Shift in larger steps." +
-    (axes[1] ? " Dashed: one and two standard deviations of the prior." : "");
+    (axes[1] && data.isNormal ? " Dashed: one and two standard deviations of the prior." : "");
 }
 padCanvas.addEventListener("pointerdown", (event) => {
   if (event.button !== 0) return;
@@ -205,7 +211,7 @@ async function copyZ(button) {
 
 const actions = {
   reset: () => glideTo(new Float32Array(latent)),
-  random: () => glideTo(Float32Array.from({ length: latent }, normal)),
+  random: () => glideTo(randomDraw()),
   copy: copyZ,
 };
 for (const button of root.querySelectorAll("[data-do]")) {

@@ -144,7 +144,7 @@ function makePad(canvas, points, manifold) {
   function drawDots(context) {
     clipToPlot(context);
     if (shows.points) drawPoints(context);
-    if (axes[1]) drawPrior(context);
+    if (axes[1] && data.isNormal) drawPrior(context);
     if (axes[1] && shows.points) drawClassNames(context);
   }
 

@@ -252,16 +252,22 @@ ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNo
   std::string family = o.likelihood->name();
   if (!family.empty()) family[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(family[0])));
   g.likelihood = {"p(x | z)", fmt::format("{} for each {}", family, height > 1 ? "pixel" : "column"), 0};
-  g.reconstruction = {"reconstruction", "−log p(x | z)", 0};
-  g.loss =
-      beta == 1 ? "loss = reconstruction + KL = −ELBO" : fmt::format("loss = reconstruction + {} · KL", beta);
+  g.reconstruction = {"reconstruction",
+                      notes.pixel_mean
+                          ? fmt::format("−log p(x | z), mean of {}", height > 1 ? "pixels" : "columns")
+                          : "−log p(x | z)",
+                      0};
+  g.loss = beta == 1 ? "loss = reconstruction + KL" : fmt::format("loss = reconstruction + {} · KL", beta);
+  if (notes.free_bits > 0) g.loss += fmt::format(", at least {} nats a dimension", notes.free_bits);
+  g.loss += notes.is_elbo() ? " = −ELBO" : notes.pixel_mean ? " (not an ELBO)" : "";
   g.kl = {beta == 1 ? "KL" : fmt::format("{} · KL", beta),
           o.prior->is_standard_normal() ? "KL(q(z | x) ‖ N(0, I))" : "KL(q(z | x) ‖ p(z)), learned p", 0};
   return g;
 }
 
 std::int64_t parameter_count(const ModelGraph& g) {
-  std::int64_t count = g.mean.parameters + g.scale.parameters + g.output.parameters;
+  std::int64_t count = g.mean.parameters + g.scale.parameters + g.output.parameters +
+                       g.likelihood.parameters + g.kl.parameters;
   for (const auto* layers : {&g.encoder, &g.decoder})
     for (const GraphLayer& layer : *layers) count += layer.parameters;
   return count;

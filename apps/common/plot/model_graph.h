@@ -27,11 +27,16 @@ struct ModelGraph {
   std::string loss;                 // how they make it up
 };
 
-// What the options of a model do not tell: the weight of the KL term, and how a diagonal Gaussian is read.
+// What the options of a model do not tell: how a diagonal Gaussian is read, and what the loss is made of.
 struct GraphNotes {
   double beta = 1;
   PosteriorScale scale = PosteriorScale::log_variance;
   double noise_std = 1;
+  bool pixel_mean = false;
+  double free_bits = 0;
+
+  // Whether the loss is the negative evidence lower bound.
+  bool is_elbo() const { return beta == 1 && noise_std == 1 && !pixel_mean && free_bits == 0; }
 };
 ModelGraph model_graph(const VaeOptions& options, int height, int width, const GraphNotes& notes = {});
 

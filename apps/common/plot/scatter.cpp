@@ -114,15 +114,39 @@ double median(std::vector<double> values) {
   return *half;
 }
 
+struct Name {
+  std::string text;
+  double x, y;
+};
+
+// Moved apart where they would cover each other, as little as that takes.
+void spread(std::vector<Name>& names) {
+  constexpr double kApart = 19;
+  constexpr int kRounds = 40;
+  for (int round = 0; round < kRounds; ++round)
+    for (std::size_t i = 0; i < names.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j) {
+        Name &a = names[i], &b = names[j];
+        const double right = b.x - a.x, down = b.y == a.y ? 0.01 : b.y - a.y;
+        const double distance = std::hypot(right, down),
+                     push = std::max(kApart - distance, 0.0) / 2 / distance;
+        a.x -= push * right, a.y -= push * down;
+        b.x += push * right, b.y += push * down;
+      }
+}
+
 void name_centres(Svg& svg, const ScatterPlot& plot, const Axes& axes, const std::vector<Group>& groups) {
+  std::vector<Name> names;
   for (std::size_t group = 1; group < groups.size(); ++group) {
     std::vector<double> xs, ys;
     for (const std::size_t i : groups[group].points) xs.push_back(plot.x[i]), ys.push_back(plot.y[i]);
     if (xs.empty()) continue;
-    svg.text(axes.x(median(xs)), middle(axes.y(median(ys)), kTitle),
-             class_name(plot, static_cast<int>(group) - 1),
-             {.size = kTitle, .anchor = "middle", .bold = true, .halo = true});
+    names.push_back({class_name(plot, static_cast<int>(group) - 1), axes.x(median(xs)), axes.y(median(ys))});
   }
+  spread(names);
+  for (const Name& n : names)
+    svg.text(n.x, middle(n.y, kTitle), n.text,
+             {.size = kTitle, .anchor = "middle", .bold = true, .halo = true});
 }
 
 void draw_class_bar(Svg& svg, const ScatterPlot& plot, const Axes& axes) {

@@ -42,12 +42,16 @@ void draw_grid_ticks(Svg& svg, const GridPlot& plot, const Box& area) {
   const double gap = kTickLength + kTickGap;
   double widest_x = 0, widest_y = 0;
   const double across = area.width / static_cast<double>(plot.x_ticks.size());
+  for (const double z : plot.x_ticks) widest_x = std::max(widest_x, text_width(number_text(z, 2), kNormal));
+  const bool turned = widest_x + 8 > across;
   for (const std::size_t i : labelled_cells(plot.x_ticks.size(), across)) {
     const double x = area.x + (static_cast<double>(i) + 0.5) * across;
     const std::string label = number_text(plot.x_ticks[i], 2);
     svg.line(x, area.bottom(), x, area.bottom() + kTickLength, ink);
-    svg.text(middle(x, kNormal), area.bottom() + gap, label, {.anchor = "end", .upwards = true});
-    widest_x = std::max(widest_x, text_width(label, kNormal));
+    if (turned)
+      svg.text(middle(x, kNormal), area.bottom() + gap, label, {.anchor = "end", .upwards = true});
+    else
+      svg.text(x, area.bottom() + gap + 0.75 * kNormal, label, {.anchor = "middle"});
   }
   const double down = area.height / static_cast<double>(plot.y_ticks.size());
   for (const std::size_t i : labelled_cells(plot.y_ticks.size(), down)) {
@@ -57,7 +61,7 @@ void draw_grid_ticks(Svg& svg, const GridPlot& plot, const Box& area) {
     svg.text(area.x - gap, middle(y, kNormal), label, {.anchor = "end"});
     widest_y = std::max(widest_y, text_width(label, kNormal));
   }
-  draw_x_label(svg, area, area.bottom() + gap + widest_x, plot.x_label);
+  draw_x_label(svg, area, area.bottom() + gap + (turned ? widest_x : kNormal), plot.x_label);
   draw_y_label(svg, area, area.x - gap - widest_y, plot.y_label);
 }
 
@@ -83,7 +87,7 @@ void check_sheet(const LabelledSheet& sheet) {
 std::string grid_svg(const GridPlot& plot) {
   check_cells("columns", plot.x_ticks.size(), plot.image.width);
   check_cells("rows", plot.y_ticks.size(), plot.image.height);
-  const double zoom = zoom_for(std::max(plot.image.width, plot.image.height), 560);
+  const double zoom = zoom_for(std::max(plot.image.width, plot.image.height), 680);
   const Box area{0, 0, plot.image.width * zoom, plot.image.height * zoom};
   Svg svg;
   svg.image(area, plot.image);
@@ -98,7 +102,7 @@ std::string labelled_sheet_svg(const LabelledSheet& sheet) {
   const auto with_images =
       std::find_if(sheet.rows.begin(), sheet.rows.end(), [](auto& r) { return !r.images.empty(); });
   const io::Gray& first = with_images->images.front();
-  const double zoom = zoom_for(std::max(first.width, first.height), kCell);
+  const double zoom = zoom_for(first.width, kCell);
   double width = first.width * zoom;
   const double height = first.height * zoom;
   for (const std::string& name : sheet.column_names)
