@@ -87,7 +87,8 @@ void check_sheet(const LabelledSheet& sheet) {
 std::string grid_svg(const GridPlot& plot) {
   check_cells("columns", plot.x_ticks.size(), plot.image.width);
   check_cells("rows", plot.y_ticks.size(), plot.image.height);
-  const double zoom = zoom_for(std::max(plot.image.width, plot.image.height), 680);
+  // Wide ones fit a page's column, tall ones a screen.
+  const double zoom = std::min(zoom_for(plot.image.width, 560), zoom_for(plot.image.height, 760));
   const Box area{0, 0, plot.image.width * zoom, plot.image.height * zoom};
   Svg svg;
   svg.image(area, plot.image);
