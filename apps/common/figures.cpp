@@ -73,6 +73,7 @@ Figure latent_figure(const Session& s, const std::vector<float>& codes) {
   }
   CodeColours colours = code_colours(s);
   plot.labels = std::move(colours.labels), plot.values = std::move(colours.values);
+  plot.label_names = s.class_names();
   plot.colour_label = colours.name;
   plot.equal_scale = plot.name_centres = true;
   return svg_figure("latent.svg", plot.title, caption, scatter_svg(plot));

@@ -54,8 +54,8 @@ Split procedural_mnist(std::int64_t train = 60000, std::int64_t test = 10000);
 
 struct DatasetOptions {
   std::string label_column = {};     // of a table: name, or number from 0, of labels 0..255; empty: none
-  bool standardize = false;          // floats: mean 0 and deviation 1 a column, of the training rows;
-                                     // bytes stay as they are
+  bool standardize = false;          // rows of floats: mean 0 and deviation 1 a column, of the training rows;
+                                     // bytes and images stay as they are
   double validation_fraction = 0.1;  // of the rows, in [0, 1); not of MNIST, which has a split of its own
   std::uint64_t seed = 0;            // of the permutation that chooses them
   std::int64_t max_rows = 0;         // the first so many rows only (MNIST: of either part); 0: all

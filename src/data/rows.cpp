@@ -116,7 +116,7 @@ Split split_rows(Rows rows, const DatasetOptions& options, std::string source) {
       .train = part(rows, chosen, false), .test = part(rows, chosen, true), .source = std::move(source)};
   split.column_names = given_names(std::move(rows.columns));
   split.class_names = std::move(rows.classes);
-  if (!options.standardize || rows.bytes) return split;
+  if (!options.standardize || rows.bytes || rows.height > 1) return split;
   split.standardization = moments(split.train.images);
   standardize(split.standardization, split.train.images);
   standardize(split.standardization, split.test.images);

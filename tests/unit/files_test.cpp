@@ -218,6 +218,8 @@ TEST(Standardize, IsForFloats) {
   EXPECT_EQ(load_dataset(folder / "f.npy", options).train.images.to_doubles(), (Doubles{0, 1}));
   options.standardize = true;
   EXPECT_EQ(load_dataset(folder / "f.npy", options).train.images.to_doubles(), (Doubles{-1, 1}));
+  write_float_npy(folder / "i.npy", {2, 2, 1}, {0, 0.25, 0.5, 1});
+  EXPECT_EQ(load_dataset(folder / "i.npy", options).train.images.to_doubles(), (Doubles{0, 0.25, 0.5, 1}));
 }
 
 // ---- arrays ----
