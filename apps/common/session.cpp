@@ -115,6 +115,8 @@ void Session::check_folder(const std::string& command) const {
 // Another run's weights must not pass for those of the configuration that is about to be written.
 void Session::forget() const {
   std::error_code ignored;
+  if (fs::exists(folder_ / kModelFile, ignored))
+    std::fprintf(stderr, "note    %s held another run: trained anew\n", folder_.c_str());
   for (const char* file : {kModelFile, kCheckpointFile}) fs::remove(folder_ / file, ignored);
 }
 

@@ -24,6 +24,7 @@ struct ModelContext {
   std::int64_t pixels = 0, latent = 0;
   Initializer initializer;
   Device device = Device::cpu();
+  bool posterior_has_log_variances = false;         // see Posterior::has_log_variances
   std::function<Variable(const Variable&)> encode;  // x [rows, pixels] to stats, at any later time
 };
 
@@ -53,6 +54,8 @@ class Posterior {
   virtual ~Posterior() = default;
   virtual std::string name() const = 0;
   virtual int params_per_dimension() const { return 2; }
+  // Whether stats are the mean and the log variance of the very Gaussian that rsample draws from.
+  virtual bool has_log_variances() const { return false; }
   virtual Variable mean(const Variable& stats) const = 0;  // [rows, latent]
   virtual Variable rsample(const Variable& stats,
                            const Draw& draw) const = 0;  // [rows, latent], differentiable

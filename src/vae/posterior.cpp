@@ -14,6 +14,10 @@ class DiagonalGaussian final : public Posterior {
     return "diagonal Gaussian (" + std::string(gpuvae::name(options_.scale)) + ")";
   }
 
+  bool has_log_variances() const override {
+    return options_.scale == PosteriorScale::log_variance && options_.noise_std == 1;
+  }
+
   Variable mean(const Variable& stats) const override { return columns(stats, 0, stats.shape()[1] / 2); }
 
   Variable rsample(const Variable& stats, const Draw& draw) const override {

@@ -103,6 +103,8 @@ class Vamp final : public Mixture {
   }
 
   void initialize(const ModelContext& c) override {
+    check(c.posterior_has_log_variances, "prior",
+          "a VampPrior expects a Gaussian posterior with log variances and noise of deviation 1");
     // Sigmoid of -3: dark images, as those the paper starts from.
     const double start = unit_pixels_ ? -3 : 0, spread = unit_pixels_ ? 0.5 : 1;
     inputs_ = Variable(

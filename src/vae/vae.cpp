@@ -25,8 +25,10 @@ Vae::Vae(const VaeOptions& options, Device device) : options_(checked(options)),
   decoder_ = Mlp("decoder", o.latent, o.decoder_widths, o.activation, o.initializer, device);
   output_ = Linear("output", decoder_.outputs(), per_pixel * o.pixels, Activation::identity, o.initializer,
                    device, per_pixel);
-  const ModelContext context{o.pixels, o.latent, o.initializer, device,
-                             [this](const Variable& x) { return encode(x); }};
+  const ModelContext context{
+      o.pixels, o.latent, o.initializer, device, o.posterior->has_log_variances(), [this](const Variable& x) {
+        return encode(x);
+      }};
   o.likelihood->initialize(context);
   o.prior->initialize(context);
 }

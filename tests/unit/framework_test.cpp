@@ -166,13 +166,13 @@ TEST(Framework, FixedAndSharedGaussiansHaveTheirDensities) {
   const Variable x = Tensor::full({3, 16}, 0.7, DType::f32, Device::best());
   const double expected = 3 * 16 * (0.5 * std::log(2 * M_PI * 0.04) + 0.04 / (2 * 0.04));
   const auto fixed = fixed_gaussian_likelihood(0.2);  // sigmoid(0) = 0.5, 0.2 away from x
-  fixed->initialize({16, 2, {}, Device::best(), {}});
+  fixed->initialize({16, 2, {}, Device::best(), true, {}});
   EXPECT_NEAR(fixed->negative_log_likelihood(params, x, 1).value().item(), expected, 1e-3);
   std::vector<Parameter> none;
   fixed->collect(none);
   EXPECT_TRUE(none.empty());
   const auto shared = shared_gaussian_likelihood();
-  shared->initialize({16, 2, {}, Device::best(), {}});
+  shared->initialize({16, 2, {}, Device::best(), true, {}});
   std::vector<Parameter> one;
   shared->collect(one);
   ASSERT_EQ(one.size(), 1u);
@@ -194,6 +194,12 @@ TEST(Framework, LearnedPriorsTrainAndDraw) {
     const Variable far = Tensor::full({500, 2}, 30, DType::f32, Device::best());
     EXPECT_GT(near, sum(prior->log_density(far)).value().item() / 500 + 5) << prior->name();
   }
+}
+
+TEST(Framework, AVampPriorWantsLogVariances) {
+  VaeOptions o = small_model();
+  o.prior = vamp_prior(3), o.posterior = diagonal_gaussian({PosteriorScale::softplus});
+  EXPECT_THROW(Vae(o, Device::best()), Error);
 }
 
 TEST(Framework, BernoulliDrawsHaveTheirProbabilities) {
