@@ -79,16 +79,16 @@ TEST(Evaluation, WithTheTruePosteriorOneSampleIsExact) {
 }
 
 TEST(Evaluation, ManySamplesOvercomeAWrongPosterior) {
-  const ImageSet images = points(60);
+  const ImageSet images = points(20);
   const LinearGaussian wrong(0.3, 1.4);
   const double exact = exact_nll(images), elbo = evaluate_elbo(wrong.model, images, {}).loss;
   const ImportanceEstimate one = importance_weighted_nll(wrong.model, images, 1, {});
-  const ImportanceEstimate many = importance_weighted_nll(wrong.model, images, 4000, {});
+  const ImportanceEstimate many = importance_weighted_nll(wrong.model, images, 1000, {});
   EXPECT_GT(elbo, exact + 0.1);
   EXPECT_GT(one.nll, exact + 0.1);
-  EXPECT_NEAR(many.nll, exact, 0.01);
-  EXPECT_LT(many.effective_samples, 3500);
-  EXPECT_GT(many.effective_samples, 500);
+  EXPECT_NEAR(many.nll, exact, 0.02);
+  EXPECT_LT(many.effective_samples, 900);
+  EXPECT_GT(many.effective_samples, 100);
 }
 
 TEST(Evaluation, BatchesDoNotMatter) {
