@@ -1,38 +1,57 @@
 #!/usr/bin/env python3
-"""The two Frey systems in plain numpy, with numpy's own initial weights, order and noise: how much seeds differ.
+"""Published systems in plain numpy, with numpy's own initial weights, order and noise: how much seeds differ.
 
-    bench/reference_frey.py keras-frey|flex-frey|flex-frey-fresh [first seed] [seeds]     (numpy: from PyPI)
+    bench/reference.py keras-frey|flex-frey|flex-frey-fresh|flex-mnist|flex-mnist-fresh [first seed] [seeds]
 
 Prints, a seed a line: loss of epoch 1 and of the last epoch (training, validation), KL of the validation set, and the
-deviation of the decoded pixels over the training set (root mean square over the pixels, and mean).
+deviation of the decoded pixels over the training set (root mean square over the pixels, and mean). numpy: from PyPI.
 """
+import gzip
 import os
 import sys
 
 import numpy as np
 
-PIXELS, BATCH, TRAIN = 560, 100, 1800
+BATCH, FOLDER = 100, os.environ.get("GPUVAE_DATA_DIR", "data")
 
 
-def faces():
-    path = os.path.join(os.environ.get("GPUVAE_DATA_DIR", "data"), "frey_rawface.mat")
-    file, size = open(path, "rb").read(), PIXELS * 1965
+def faces(training, validation):
+    file, size = open(os.path.join(FOLDER, "frey_rawface.mat"), "rb").read(), 560 * 1965
     pad = -size % 8  # the matrix is the last element of the file, padded to 8 bytes
-    pixels = np.frombuffer(file[len(file) - size - pad:len(file) - pad], np.uint8).reshape(1965, PIXELS)
-    return (pixels / np.float32(255)).astype("f")
+    pixels = np.frombuffer(file[len(file) - size - pad:len(file) - pad], np.uint8).reshape(1965, 560)
+    pixels = (pixels / np.float32(255)).astype("f")
+    return pixels[:training], pixels[training:training + validation]
+
+
+def digits():
+    def read(name):
+        file = gzip.open(os.path.join(FOLDER, name + "-images-idx3-ubyte.gz")).read()
+        return (np.frombuffer(file, np.uint8, offset=16).reshape(-1, 784) / np.float32(255)).astype("f")
+
+    return read("train"), read("t10k")
+
+
+# Data, hidden units, Gaussian likelihood, scale of the noise, epochs, one noise for good.
+SYSTEMS = {
+    "keras-frey": (lambda: faces(1800, 100), 256, False, 0.01, 100, False),
+    "flex-frey": (lambda: faces(1800, 165), 200, True, 1, 30, True),
+    "flex-frey-fresh": (lambda: faces(1800, 165), 200, True, 1, 30, False),
+    "flex-mnist": (digits, 200, False, 1, 50, True),
+    "flex-mnist-fresh": (digits, 200, False, 1, 50, False),
+}
 
 
 class Model:
     """Weights in pairs (matrix, bias): hidden, mean, log variance, hidden, output, and for Gaussians log variance."""
 
-    def __init__(self, random, hidden, gaussian, noise_std):
-        sizes = [(PIXELS, hidden), (hidden, 2), (hidden, 2), (2, hidden), (hidden, PIXELS)]
-        sizes += [(hidden, PIXELS)] if gaussian else []
+    def __init__(self, random, pixels, hidden, gaussian, noise_std, mean_over_pixels):
+        sizes = [(pixels, hidden), (hidden, 2), (hidden, 2), (2, hidden), (hidden, pixels)]
+        sizes += [(hidden, pixels)] if gaussian else []
         self.weights = []
         for fan_in, fan_out in sizes:  # Glorot and Bengio, 2010
             bound = np.sqrt(6 / (fan_in + fan_out))
             self.weights += [random.uniform(-bound, bound, (fan_in, fan_out)).astype("f"), np.zeros(fan_out, "f")]
-        self.gaussian, self.noise_std = gaussian, noise_std
+        self.gaussian, self.noise_std, self.share = gaussian, noise_std, 1 / pixels if mean_over_pixels else 1
         self.first = [np.zeros_like(w) for w in self.weights]
         self.second = [np.zeros_like(w) for w in self.weights]
         self.steps = 0
@@ -48,8 +67,8 @@ class Model:
         logits = self.d @ w[8] + w[9]
         self.p = 1 / (1 + np.exp(-logits))
         kl = 0.5 * (self.sigma**2 + self.mean**2 - 1 - self.log_variance).sum(1)
-        if not self.gaussian:  # the mean over the pixels
-            return (np.logaddexp(0, logits) - logits * x).mean(1), kl
+        if not self.gaussian:
+            return self.share * (np.logaddexp(0, logits) - logits * x).sum(1), kl
         self.raw = self.d @ w[10] + w[11]
         self.v = np.clip(self.raw, -5, 5)
         return 0.5 * (self.v + np.log(2 * np.pi) + (x - self.p) ** 2 * np.exp(-self.v)).sum(1), kl
@@ -63,7 +82,7 @@ class Model:
             g[10], g[11] = self.d.T @ d_raw, d_raw.sum(0)
             d_d = d_out @ w[8].T + d_raw @ w[10].T
         else:
-            d_out = (self.p - self.x) / PIXELS / rows
+            d_out = (self.p - self.x) * self.share / rows
             d_d = d_out @ w[8].T
         g[8], g[9] = self.d.T @ d_out, d_out.sum(0)
         d_d = d_d * (self.d > 0)
@@ -86,24 +105,22 @@ class Model:
             w -= (rate * m / (np.sqrt(v) + 1e-8)).astype("f")
 
 
-def train(system, seed, x):
+def train(seed, training, validation, hidden, gaussian, noise_std, epochs, frozen):
     random = np.random.default_rng(seed)
-    keras = system == "keras-frey"
-    training, validation = x[:TRAIN], x[TRAIN:TRAIN + 100] if keras else x[TRAIN:]
-    model = Model(random, 256 if keras else 200, not keras, 0.01 if keras else 1)
+    model = Model(random, training.shape[1], hidden, gaussian, noise_std, mean_over_pixels=noise_std < 1)
     noise = [random.standard_normal((len(s), 2)).astype("f") for s in (training, validation)]
     history = []
-    for _ in range(100 if keras else 30):
-        if system != "flex-frey":  # which has one noise for good
+    for _ in range(epochs):
+        if not frozen:
             noise = [random.standard_normal((len(s), 2)).astype("f") for s in (training, validation)]
-        order, total = random.permutation(TRAIN), 0
-        for i in range(0, TRAIN, BATCH):
+        order, total = random.permutation(len(training)), 0
+        for i in range(0, len(training), BATCH):
             batch = order[i:i + BATCH]
             reconstruction, kl = model.forward(training[batch], noise[0][batch])
-            total += (reconstruction + kl).sum()
+            total += (reconstruction + kl).sum(dtype=np.float64)
             model.adam(model.backward())
         reconstruction, kl = model.forward(validation, noise[1])
-        history.append((total / TRAIN, (reconstruction + kl).mean(), kl.mean()))
+        history.append((total / len(training), (reconstruction + kl).mean(), kl.mean()))
     model.forward(training, 0 * noise[0])
     deviation = model.p.std(0)
     return [*history[0][:2], *history[-1], np.sqrt((deviation**2).mean()), deviation.mean()]
@@ -112,6 +129,8 @@ def train(system, seed, x):
 if __name__ == "__main__":
     system = sys.argv[1]
     first = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    images = faces()
+    data, *settings = SYSTEMS[system]
+    training, validation = data()
     for seed in range(first, first + (int(sys.argv[3]) if len(sys.argv) > 3 else 5)):
-        print(system, seed, *(f"{value:.4f}" for value in train(system, seed, images)), flush=True)
+        values = train(seed, training, validation, *settings)
+        print(system, seed, *(f"{value:.4f}" for value in values), flush=True)
