@@ -65,7 +65,7 @@ class Model:
         self.z = self.mean + self.noise_std * epsilon * self.sigma
         self.d = np.maximum(self.z @ w[6] + w[7], 0)
         logits = self.d @ w[8] + w[9]
-        self.p = 1 / (1 + np.exp(-logits))
+        self.p = (1 + np.tanh(logits / 2)) / 2
         kl = 0.5 * (self.sigma**2 + self.mean**2 - 1 - self.log_variance).sum(1)
         if not self.gaussian:
             return self.share * (np.logaddexp(0, logits) - logits * x).sum(1), kl
