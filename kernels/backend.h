@@ -23,6 +23,7 @@ using EventHandle = void*;
 // transpose_b. `accumulate` adds to c and goes with neither bias nor activation.
 struct GemmArgs {
   DType dtype = DType::f32;
+  Precision precision = Precision::f32;  // of large f32 products; small ones may be more precise
   std::int64_t m = 0, n = 0, k = 0;
   const void* a = nullptr;
   const void* b = nullptr;
@@ -324,6 +325,7 @@ class Backend {
 
   // ---- the device: memory, streams, events ----
   virtual std::string description() const = 0;
+  virtual bool supports(Precision precision) const = 0;  // of gemm
   // System memory of the device; throws Error if there is none left. The pool above calls it seldom.
   virtual void* allocate(std::size_t bytes) = 0;
   virtual void release(void* pointer) noexcept = 0;

@@ -148,6 +148,7 @@ void bind_model(CLI::App& app, RunConfig& c) {
   b.widths("--decoder-hidden", c.decoder_hidden, "of the decoder's [the encoder's, mirrored]");
   b.value("--latent", c.latent, "latent dimensions", "N")->check(kAtLeastOne);
   b.choice("--activation", c.activation, Activation::softplus, "of the hidden layers");
+  b.choice("--precision", c.precision, Precision::bf16, "of matrix products, where the device has it");
   b.choice("--posterior-scale", c.posterior_scale, PosteriorScale::softplus,
            "what the encoder puts out beside the mean");
   b.names("--likelihood", c.likelihood,

@@ -31,6 +31,7 @@ VaeOptions RunConfig::model(std::int64_t pixels) const {
   o.decoder_widths = decoder_hidden;
   o.latent = latent;
   o.activation = activation;
+  o.precision = precision;
   o.posterior = diagonal_gaussian({posterior_scale, noise_std});
   o.likelihood = likelihood_of(*this);
   o.prior = prior_of(*this);

@@ -33,6 +33,7 @@ struct RunConfig {
   std::vector<std::int64_t> hidden = {256}, decoder_hidden;
   std::int64_t latent = 2;
   Activation activation = Activation::relu;
+  Precision precision = Precision::f32;
   PosteriorScale posterior_scale = PosteriorScale::log_variance;
   std::string likelihood = "bernoulli";
   double log_variance_low = -5, log_variance_high = 5, sigma = 0.1;

@@ -37,13 +37,14 @@ class Linear {
  public:
   Linear() = default;
   Linear(const std::string& name, std::int64_t in, std::int64_t out, Activation activation,
-         const Initializer& initializer, Device device, int heads = 1);
+         const Initializer& initializer, Device device, int heads = 1, Precision precision = Precision::f32);
 
-  Variable operator()(const Variable& x) const { return linear(x, weight, bias, activation); }
+  Variable operator()(const Variable& x) const { return linear(x, weight, bias, activation, precision); }
   void collect(std::vector<Parameter>& into);
 
   Variable weight, bias;  // [out, in], [out]
   Activation activation = Activation::identity;
+  Precision precision = Precision::f32;
 
  private:
   std::string name_;
@@ -54,7 +55,7 @@ class Mlp {
  public:
   Mlp() = default;
   Mlp(const std::string& name, std::int64_t in, std::span<const std::int64_t> widths, Activation activation,
-      const Initializer& initializer, Device device);
+      const Initializer& initializer, Device device, Precision precision = Precision::f32);
 
   Variable operator()(const Variable& x) const;
   std::int64_t outputs() const { return outputs_; }

@@ -40,9 +40,10 @@ Variable matmul(const Variable& a, const Variable& b, bool transpose_a = false, 
 
 // ---- fused; each has a twin of the same name in gpuvae::composed ----
 
-// activation(x weight^T + bias): x [rows, in], weight [out, in], bias [out] or undefined; [rows, out].
+// activation(x weight^T + bias): x [rows, in], weight [out, in], bias [out] or undefined; [rows, out]. The
+// precision is that of the product and of its two gradients.
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
-                Activation activation = Activation::identity);
+                Activation activation = Activation::identity, Precision precision = Precision::f32);
 
 // How a posterior's parameters are read and its noise drawn.
 struct PosteriorOptions {

@@ -30,6 +30,14 @@ enum class Activation : std::uint8_t { identity, relu, leaky_relu, sigmoid, tanh
 std::string_view name(Activation a);
 inline constexpr float kLeakySlope = 0.01f;  // of leaky ReLU below zero
 
+// How a matrix product reads its factors; sums and results are f32 always, weights stay f32 in memory.
+enum class Precision : std::uint8_t {
+  f32,   // as they are
+  tf32,  // rounded to 10 bits of fraction: GPUs from sm_80 on
+  bf16,  // rounded to 7: GPUs from sm_80 on, CPUs with AVX512_BF16 or AMX
+};
+std::string_view name(Precision p);
+
 // What the second half of a posterior's parameters means (the first half is the mean):
 // sigma = exp(s / 2), exp(s), or softplus(s) + 1e-6.
 enum class PosteriorScale : std::uint8_t { log_variance, log_sigma, softplus };

@@ -15,6 +15,7 @@ struct VaeOptions {
   std::shared_ptr<Likelihood> likelihood = bernoulli_likelihood();
   std::shared_ptr<Prior> prior = standard_normal_prior();
   Initializer initializer;
+  Precision precision = Precision::f32;  // of the dense layers' products
 };
 
 // Factors of sums over the batch (1 / rows: nats per image), and free bits (Kingma et al., 2016): a dimension

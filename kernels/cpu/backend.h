@@ -9,6 +9,7 @@ namespace gpuvae::kernels {
 class CpuBackend final : public Backend {
  public:
   std::string description() const override;
+  bool supports(Precision precision) const override;
   void* allocate(std::size_t bytes) override;
   void release(void* pointer) noexcept override;
   void copy_to_device(void* to, const void* from, std::size_t bytes, StreamHandle) override;

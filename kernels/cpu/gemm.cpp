@@ -7,6 +7,7 @@
 #include <dnnl.hpp>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "kernels/cpu/backend.h"
 #include "kernels/cpu/bias_activation.h"
@@ -30,7 +31,7 @@ const dnnl::engine& engine() {
 struct Key {
   std::int64_t m, n, k;
   std::uint32_t threads;
-  bool transpose_a, transpose_b, accumulate, bias;
+  bool transpose_a, transpose_b, accumulate, bias, bf16;
   bool operator==(const Key&) const = default;
 };
 struct KeyHash {
@@ -41,15 +42,15 @@ struct KeyHash {
     mix(static_cast<std::uint64_t>(key.n));
     mix(static_cast<std::uint64_t>(key.k));
     mix(std::uint64_t{key.threads} << 32 | key.transpose_a * 8u | key.transpose_b * 4u | key.accumulate * 2u |
-        key.bias * 1u);
+        key.bias * 1u | key.bf16 * 16u);
     return h;
   }
 };
 
-memory::desc matrix(std::int64_t rows, std::int64_t columns, bool transposed) {
+memory::desc matrix(std::int64_t rows, std::int64_t columns, bool transposed, bool bf16 = false) {
   const memory::dims strides =
       transposed ? memory::dims{1, std::max<std::int64_t>(1, rows)} : memory::dims{columns, 1};
-  return {{rows, columns}, memory::data_type::f32, strides};
+  return {{rows, columns}, bf16 ? memory::data_type::bf16 : memory::data_type::f32, strides};
 }
 
 dnnl::primitive_attr attributes_of(const Key& key) {
@@ -62,7 +63,8 @@ dnnl::primitive_attr attributes_of(const Key& key) {
 }
 
 dnnl::matmul::primitive_desc describe(const Key& key) {
-  const memory::desc a = matrix(key.m, key.k, key.transpose_a), b = matrix(key.k, key.n, key.transpose_b);
+  const memory::desc a = matrix(key.m, key.k, key.transpose_a, key.bf16);
+  const memory::desc b = matrix(key.k, key.n, key.transpose_b, key.bf16);
   const memory::desc c = matrix(key.m, key.n, false);
   const memory::desc bias = key.bias ? matrix(1, key.n, false) : memory::desc();
 #if DNNL_VERSION_MAJOR >= 3
@@ -112,19 +114,32 @@ class Product {
   std::array<dnnl_exec_arg_t, 5> list_;
 };
 
+// The same numbers as bf16, in memory of the calling thread that lives until the next call for this factor.
+const void* rounded(const void* x, std::int64_t size, int factor) {
+  thread_local std::array<std::vector<std::uint16_t>, 2> of_thread;
+  std::vector<std::uint16_t>& bits = of_thread[static_cast<std::size_t>(factor)];
+  if (bits.size() < static_cast<std::size_t>(size)) bits.resize(static_cast<std::size_t>(size));
+  cpu_backend().cast({DType::f32, DType::bf16, size, x, bits.data()}, nullptr);
+  return bits.data();
+}
+
 void gemm_f32(const GemmArgs& g) {
   constexpr std::size_t kMostKept = 1024;
   thread_local std::unordered_map<Key, Product, KeyHash> kept;
   // An activation's pass adds the bias too.
   const bool bias = g.bias != nullptr && g.activation == Activation::identity;
   const auto threads = static_cast<std::uint32_t>(omp_get_max_threads());
-  const Key key{g.m, g.n, g.k, threads, g.transpose_a, g.transpose_b, g.accumulate, bias};
+  const Key key{g.m,          g.n,           g.k,
+                threads,      g.transpose_a, g.transpose_b,
+                g.accumulate, bias,          g.precision == Precision::bf16};
   auto found = kept.find(key);
   if (found == kept.end()) {
     if (kept.size() >= kMostKept) kept.clear();
     found = kept.try_emplace(key, key).first;
   }
-  found->second.run(g);
+  GemmArgs product = g;
+  if (key.bf16) product.a = rounded(g.a, g.m * g.k, 0), product.b = rounded(g.b, g.k * g.n, 1);
+  found->second.run(product);
   if (g.activation != Activation::identity) add_bias_and_activate(g);
 }
 
@@ -148,8 +163,18 @@ void gemm_plain(const GemmArgs& g) {
 
 }  // namespace
 
+bool CpuBackend::supports(Precision precision) const {
+  const auto has = [](dnnl::cpu_isa isa) {  // instruction sets hold the bits of those they contain
+    const auto bits = static_cast<unsigned>(isa);
+    return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & bits) == bits;
+  };
+  return precision == Precision::f32 ||
+         (precision == Precision::bf16 && has(dnnl::cpu_isa::avx512_core_bf16));
+}
+
 void CpuBackend::gemm(const GemmArgs& g, StreamHandle) {
   check(g.dtype == DType::f32 || g.dtype == DType::f64, "gemm", "expected f32 or f64, got {}", name(g.dtype));
+  check(supports(g.precision), "gemm", "expected a precision that this CPU has, got {}", name(g.precision));
   if (g.m == 0 || g.n == 0) return;
   if (g.dtype == DType::f64) return gemm_plain<double>(g);
   if (g.k == 0) return gemm_plain<float>(g);

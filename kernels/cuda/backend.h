@@ -27,6 +27,7 @@ class CudaBackend final : public Backend {
   ~CudaBackend() override;
 
   std::string description() const override;
+  bool supports(Precision precision) const override;
   void* allocate(std::size_t bytes) override;
   void release(void* pointer) noexcept override;
   void copy_to_device(void* to, const void* from, std::size_t bytes, StreamHandle stream) override;

@@ -16,6 +16,14 @@ bool has_epilogue(const GemmArgs& args) {
 
 }  // namespace
 
+bool CudaBackend::supports(Precision precision) const {
+  constexpr int kFirstWithTensorFloats = 8;  // compute capability
+  int major = 0;
+  check_cuda(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device_), "device",
+             "cudaDeviceGetAttribute");
+  return precision == Precision::f32 || major >= kFirstWithTensorFloats;
+}
+
 void CudaBackend::gemm(const GemmArgs& args, StreamHandle stream) {
   require_f32("gemm", args.dtype);
   const bool plain = !args.bias && args.activation == Activation::identity;

@@ -24,6 +24,18 @@ void set(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttribut
            "cublasLtMatmulPreferenceSetAttribute");
 }
 
+cublasComputeType_t compute_type(Precision precision) {
+  switch (precision) {
+    case Precision::tf32:
+      return CUBLAS_COMPUTE_32F_FAST_TF32;
+    case Precision::bf16:
+      return CUBLAS_COMPUTE_32F_FAST_16BF;
+    case Precision::f32:
+      break;
+  }
+  return CUBLAS_COMPUTE_32F;
+}
+
 // Slices of an arena are aligned to 4 bytes only, and algorithms differ in what they need.
 unsigned alignment_of(const void* pointer) {
   return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0 ? 16 : 4;
@@ -59,7 +71,8 @@ struct Matmul::Plan {
     key.transpose_b ? layout(first, key.k, key.n) : layout(first, key.n, key.k);
     key.transpose_a ? layout(second, key.m, key.k) : layout(second, key.k, key.m);
     layout(result, key.n, key.m);
-    check_lt(lt.operation_create(&operation, CUBLAS_COMPUTE_32F, CUDA_R_32F), "cublasLtMatmulDescCreate");
+    check_lt(lt.operation_create(&operation, compute_type(key.precision), CUDA_R_32F),
+             "cublasLtMatmulDescCreate");
     set(operation, CUBLASLT_MATMUL_DESC_TRANSA, key.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(operation, CUBLASLT_MATMUL_DESC_TRANSB, key.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE,
@@ -99,6 +112,7 @@ Matmul::Key Matmul::key_of(const GemmArgs& args) {
           args.transpose_b,
           args.accumulate,
           args.bias != nullptr,
+          args.precision,
           alignment_of(args.a),
           alignment_of(args.b),
           alignment_of(args.c)};

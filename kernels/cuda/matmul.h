@@ -20,7 +20,7 @@ class Matmul {
   Matmul(const Matmul&) = delete;
   Matmul& operator=(const Matmul&) = delete;
 
-  // The product with its bias and accumulation, without its activation, in full f32. False if cuBLASLt has no
+  // The product with its bias and accumulation, without its activation. False if cuBLASLt has no
   // algorithm for it, and nothing was done.
   bool run(const GemmArgs& args, void* workspace, std::size_t workspace_bytes, StreamHandle stream);
 
@@ -29,6 +29,7 @@ class Matmul {
   struct Key {
     std::int64_t m, n, k;
     bool transpose_a, transpose_b, accumulate, bias;
+    Precision precision;
     unsigned alignment_a, alignment_b, alignment_c;
     auto operator<=>(const Key&) const = default;
   };

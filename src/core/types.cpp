@@ -10,6 +10,10 @@ std::string_view name(Activation a) {
   constexpr std::string_view names[] = {"identity", "relu", "leaky_relu", "sigmoid", "tanh", "softplus"};
   return names[static_cast<int>(a)];
 }
+std::string_view name(Precision p) {
+  constexpr std::string_view names[] = {"f32", "tf32", "bf16"};
+  return names[static_cast<int>(p)];
+}
 std::string_view name(PosteriorScale s) {
   constexpr std::string_view names[] = {"log_variance", "log_sigma", "softplus"};
   return names[static_cast<int>(s)];

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "kernels/backend.h"
 #include "kernels/check.h"
 
 namespace gpuvae {
@@ -46,8 +47,10 @@ std::string_view name(WeightInit i) {
 }
 
 Linear::Linear(const std::string& name, std::int64_t in, std::int64_t out, Activation activation_,
-               const Initializer& init, Device device, int heads)
-    : activation(activation_), name_(name) {
+               const Initializer& init, Device device, int heads, Precision precision_)
+    : activation(activation_), precision(precision_), name_(name) {
+  check(device.backend().supports(precision), "linear", "expected a precision that {} has, got {}",
+        device.description(), gpuvae::name(precision));
   check(in > 0 && out > 0, "linear", "expected widths of 1 or more for {}, got {} to {}", name, in, out);
   check(heads > 0 && out % heads == 0, "linear", "expected outputs in {} equal heads for {}, got {}", heads,
         name, out);
@@ -64,10 +67,11 @@ void Linear::collect(std::vector<Parameter>& into) {
 }
 
 Mlp::Mlp(const std::string& name, std::int64_t in, std::span<const std::int64_t> widths,
-         Activation activation, const Initializer& init, Device device)
+         Activation activation, const Initializer& init, Device device, Precision precision)
     : outputs_(in) {
   for (std::size_t i = 0; i < widths.size(); ++i) {
-    layers.emplace_back(name + "." + std::to_string(i), outputs_, widths[i], activation, init, device);
+    layers.emplace_back(name + "." + std::to_string(i), outputs_, widths[i], activation, init, device, 1,
+                        precision);
     outputs_ = widths[i];
   }
 }

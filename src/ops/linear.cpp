@@ -11,8 +11,10 @@ struct Factor {
   bool transpose;
 };
 // c (+)= op(a) op(b)
-void multiply_into(const Tensor& c, bool accumulate, Factor a, Factor b) {
-  kernels::GemmArgs args{.dtype = c.dtype(), .m = c.shape().rows(), .n = c.shape().columns()};
+void multiply_into(const Tensor& c, bool accumulate, Factor a, Factor b,
+                   Precision precision = Precision::f32) {
+  kernels::GemmArgs args{.dtype = c.dtype(), .precision = precision};
+  args.m = c.shape().rows(), args.n = c.shape().columns();
   args.k = a.transpose ? a.tensor.shape().rows() : a.tensor.shape().columns();
   args.a = a.tensor.data(), args.b = b.tensor.data(), args.c = c.data();
   args.transpose_a = a.transpose, args.transpose_b = b.transpose, args.accumulate = accumulate;
@@ -34,7 +36,7 @@ void check_linear(const Variable& x, const Variable& weight, const Variable& bia
 
 // d_bias and the gradient before the activation, in one pass over d_output; then two products.
 void linear_backward(BackwardContext& context, const Tensor& x, const Tensor& weight, const Tensor& y,
-                     Activation activation) {
+                     Activation activation, Precision precision) {
   const Tensor d_y = context.take_gradient();
   const bool bias = context.needs(2);
   Tensor d_pre = d_y;
@@ -54,29 +56,31 @@ void linear_backward(BackwardContext& context, const Tensor& x, const Tensor& we
   }
   if (context.needs(1)) {
     const auto [d_weight, accumulate] = context.destination(1);
-    multiply_into(d_weight, accumulate, {d_pre, true}, {x, false});
+    multiply_into(d_weight, accumulate, {d_pre, true}, {x, false}, precision);
   }
   if (context.needs(0)) {
     const auto [d_x, accumulate] = context.destination(0);
-    multiply_into(d_x, accumulate, {d_pre, false}, {weight, false});
+    multiply_into(d_x, accumulate, {d_pre, false}, {weight, false}, precision);
   }
 }
 
 }  // namespace
 
-Variable linear(const Variable& x, const Variable& weight, const Variable& bias, Activation activation) {
+Variable linear(const Variable& x, const Variable& weight, const Variable& bias, Activation activation,
+                Precision precision) {
   check_linear(x, weight, bias);
   Tensor y = Tensor::empty({x.shape().rows(), weight.shape()[0]}, x.dtype(), x.device());
-  kernels::GemmArgs args{.dtype = y.dtype(), .m = y.shape()[0], .n = y.shape()[1], .k = x.shape().columns()};
+  kernels::GemmArgs args{.dtype = y.dtype(), .precision = precision};
+  args.m = y.shape()[0], args.n = y.shape()[1], args.k = x.shape().columns();
   args.a = x.value().data(), args.b = weight.value().data(), args.c = y.data();
   args.transpose_b = true, args.activation = activation;
   args.bias = bias ? bias.value().data() : nullptr;
   backend(y).gemm(args, stream(y));
   return record("linear", {&x, &weight, &bias}, y,
-                [activation, x_value = weight.requires_grad() ? x.value() : Tensor(),
+                [activation, precision, x_value = weight.requires_grad() ? x.value() : Tensor(),
                  weight_value = x.requires_grad() ? weight.value() : Tensor(),
                  y = activation == Activation::identity ? Tensor() : y](BackwardContext& context) {
-                  linear_backward(context, x_value, weight_value, y, activation);
+                  linear_backward(context, x_value, weight_value, y, activation, precision);
                 });
 }
 

@@ -17,14 +17,14 @@ VaeOptions checked(VaeOptions o) {
 
 Vae::Vae(const VaeOptions& options, Device device) : options_(checked(options)), device_(device) {
   const VaeOptions& o = options_;
-  encoder_ = Mlp("encoder", o.pixels, o.encoder_widths, o.activation, o.initializer, device);
+  encoder_ = Mlp("encoder", o.pixels, o.encoder_widths, o.activation, o.initializer, device, o.precision);
   // The parts of a head (mean, scale) are initialised as layers side by side.
   const int heads = o.posterior->params_per_dimension(), per_pixel = o.likelihood->params_per_pixel();
   posterior_ = Linear("posterior", encoder_.outputs(), heads * o.latent, Activation::identity, o.initializer,
-                      device, heads);
-  decoder_ = Mlp("decoder", o.latent, o.decoder_widths, o.activation, o.initializer, device);
+                      device, heads, o.precision);
+  decoder_ = Mlp("decoder", o.latent, o.decoder_widths, o.activation, o.initializer, device, o.precision);
   output_ = Linear("output", decoder_.outputs(), per_pixel * o.pixels, Activation::identity, o.initializer,
-                   device, per_pixel);
+                   device, per_pixel, o.precision);
   const ModelContext context{
       o.pixels, o.latent, o.initializer, device, o.posterior->has_log_variances(), [this](const Variable& x) {
         return encode(x);

@@ -51,9 +51,9 @@ void multiply(const Product& p) {
   const Strided a = p.op_a(), b = p.op_b();
   std::vector<double> packed(padded * m, 0.0), column(padded, 0.0), sum(m);
   for (std::uint64_t l = 0; l < k; ++l)
-    for (std::uint64_t i = 0; i < m; ++i) packed[l * m + i] = a(i, l);
+    for (std::uint64_t i = 0; i < m; ++i) packed[l * m + i] = p.operation.rounded(a(i, l));
   for (std::uint64_t j = 0; j < n; ++j) {
-    for (std::uint64_t l = 0; l < k; ++l) column[l] = b(l, j);
+    for (std::uint64_t l = 0; l < k; ++l) column[l] = p.operation.rounded(b(l, j));
     std::fill(sum.begin(), sum.end(), 0.0);
     for (std::uint64_t l = 0; l < k; l += 4) {
       const double *line = &packed[l * m], x0 = column[l], x1 = column[l + 1], x2 = column[l + 2],

@@ -3,6 +3,7 @@
 
 #include <cublasLt.h>
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -39,7 +40,7 @@ struct Operation {
 
   bool supported() const {
     const bool single = compute == CUBLAS_COMPUTE_32F || compute == CUBLAS_COMPUTE_32F_PEDANTIC ||
-                        compute == CUBLAS_COMPUTE_32F_FAST_TF32;
+                        compute == CUBLAS_COMPUTE_32F_FAST_TF32 || compute == CUBLAS_COMPUTE_32F_FAST_16BF;
     switch (epilogue) {
       case CUBLASLT_EPILOGUE_DEFAULT:
       case CUBLASLT_EPILOGUE_RELU:
@@ -53,6 +54,16 @@ struct Operation {
     }
     return single && scale == CUDA_R_32F && bias_type == CUDA_R_32F &&
            pointer_mode == CUBLASLT_POINTER_MODE_HOST;
+  }
+  // A factor's element as the product reads it: to nearest, ties to even.
+  float rounded(float x) const {
+    const int dropped = compute == CUBLAS_COMPUTE_32F_FAST_TF32   ? 13
+                        : compute == CUBLAS_COMPUTE_32F_FAST_16BF ? 16
+                                                                  : 0;
+    auto bits = std::bit_cast<std::uint32_t>(x);
+    if (dropped == 0 || (bits & 0x7f800000u) == 0x7f800000u) return x;  // infinities and NaN stay
+    bits += (1u << (dropped - 1)) - 1 + (bits >> dropped & 1);
+    return std::bit_cast<float>(bits & ~((1u << dropped) - 1));
   }
   bool adds_bias() const {
     return epilogue == CUBLASLT_EPILOGUE_BIAS || epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
