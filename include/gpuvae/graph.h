@@ -11,9 +11,9 @@ namespace gpuvae {
 
 // What a body gave its stream, ready to be launched any number of times. Host code of the body ran at the
 // capture only: what changes from launch to launch must be read from device memory (Optimizer::clock, a
-// Clock's device_step). Memory of the body's tensors belongs to the graph until it dies, and is handed to
-// nobody else; tensors from outside that the body uses must outlive the graph. Those the body leaves behind
-// hold what the latest launch computed.
+// Clock's device_step). Memory of the body's tensors belongs to the graph and to the tensors it leaves
+// behind, which hold what the latest launch computed; nobody else is handed it while one of them lives.
+// Tensors from outside that the body uses must outlive the graph.
 class Graph {
  public:
   // Records `body` on `stream`, `repeats` times in a row; nothing runs. The stream is current inside. Run the

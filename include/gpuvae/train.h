@@ -67,8 +67,7 @@ class Trainer {
   bool reports_wait() const;
   Stream training_stream();
   void run_steps(const ProgressCallback& progress);
-  void reset_state(std::uint64_t step);
-  Losses read_totals(std::int64_t images, bool training) const;
+  Losses read_totals(const Tensor& state, std::int64_t images, bool training) const;
 
   Vae& model_;
   Optimizer& optimizer_;

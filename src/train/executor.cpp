@@ -7,9 +7,10 @@ namespace gpuvae {
 std::uint64_t steps_a_launch(std::uint64_t steps) {
   constexpr std::uint64_t kFewest = 50, kMost = 100;
   if (steps <= kMost) return std::max<std::uint64_t>(steps, 1);
+  const auto launches = [=](std::uint64_t n) { return steps / n + steps % n; };
   std::uint64_t best = kMost;
   for (std::uint64_t n = kMost; n >= kFewest; --n)
-    if (steps % n < steps % best) best = n;
+    if (launches(n) < launches(best)) best = n;
   return best;
 }
 

@@ -14,7 +14,8 @@
 namespace gpuvae {
 
 // How many steps a graph should hold where `steps` of them are done between two looks at the run: all, if
-// they are at most 100, else 50 to 100, so that few are left over.
+// they are at most 100, else 50 to 100, for the fewest launches where those left over are launched one by
+// one.
 std::uint64_t steps_a_launch(std::uint64_t steps);
 
 class StepExecutor {

@@ -71,6 +71,11 @@ class RunAhead {
   std::deque<kernels::EventHandle> launched_;
 };
 
+void write_state(const Tensor& state, const RunState& value) {
+  state.device().backend().copy_to_device(state.data(), &value, sizeof value,
+                                          Stream::current(state.device()).handle());
+}
+
 }  // namespace
 
 Trainer::Trainer(Vae& model, Optimizer& optimizer, ImageSet train, ImageSet validation,
@@ -126,15 +131,8 @@ Stream Trainer::training_stream() {
   return *stream_;
 }
 
-void Trainer::reset_state(std::uint64_t step) {
-  RunState fresh;
-  fresh.step = step;
-  model_.device().backend().copy_to_device(state_.data(), &fresh, sizeof fresh,
-                                           Stream::current(model_.device()).handle());
-}
-
-Losses Trainer::read_totals(std::int64_t images, bool training) const {
-  const Tensor host = state_.to(Device::cpu());
+Losses Trainer::read_totals(const Tensor& state, std::int64_t images, bool training) const {
+  const Tensor host = state.to(Device::cpu());
   RunState totals;
   std::memcpy(&totals, host.data(), sizeof totals);
   check(totals.bad_step == 0 || training, "evaluate", "the loss is not finite after epoch {}", epoch_ + 1);
@@ -171,7 +169,7 @@ void Trainer::run_steps(const ProgressCallback& progress) {
     if (!due) continue;
     const std::int64_t images =
         std::min(images_per_epoch(), static_cast<std::int64_t>(done + steps) * options_.batch_size);
-    progress(images, read_totals(images, true));
+    progress(images, read_totals(state_, images, true));
     reported_ = std::chrono::steady_clock::now();
   }
 }
@@ -182,9 +180,9 @@ EpochResult Trainer::run_epoch(const ProgressCallback& progress) {
   result.epoch = epoch_ + 1;
   auto start = std::chrono::steady_clock::now();
   if (reported_ == std::chrono::steady_clock::time_point{}) reported_ = start;
-  reset_state(static_cast<std::uint64_t>(epoch_) * steps_per_epoch_);
+  write_state(state_, {.step = static_cast<std::uint64_t>(epoch_) * steps_per_epoch_});
   run_steps(progress);
-  result.train = read_totals(images_per_epoch(), true);
+  result.train = read_totals(state_, images_per_epoch(), true);
   result.train_seconds = seconds_since(start);
   if (validation_.images && validation_.count() > 0) {
     start = std::chrono::steady_clock::now();
@@ -197,7 +195,8 @@ EpochResult Trainer::run_epoch(const ProgressCallback& progress) {
 
 Losses Trainer::evaluate(const ImageSet& images) {
   const NoGradGuard no_grad;
-  reset_state(0);
+  const Tensor totals = Tensor::empty(state_.shape(), DType::u8, state_.device());
+  write_state(totals, {});
   const auto batches = static_cast<std::uint64_t>((images.count() + options_.validation_batch - 1) /
                                                   options_.validation_batch);
   BatchOptions in_order = options_.data;
@@ -205,7 +204,7 @@ Losses Trainer::evaluate(const ImageSet& images) {
   in_order.seed = ~in_order.seed;  // image i of this set is not image i of the training set
   // The epoch of the clock is the epoch of training, so that validation noise is fresh every epoch too.
   Clock clock{.step = static_cast<std::uint64_t>(epoch_) * batches, .steps_per_epoch = batches};
-  auto* state = static_cast<RunState*>(state_.data());
+  auto* state = static_cast<RunState*>(totals.data());
   for (std::uint64_t i = 0; i < batches; ++i, ++clock.step) {
     const Batch batch = gather_batch(images.images, options_.validation_batch, clock, in_order);
     const Noise noise{.seed = options_.data.seed,
@@ -215,7 +214,7 @@ Losses Trainer::evaluate(const ImageSet& images) {
     const StepContext step{.clock = clock, .rows = batch.x.shape()[0], .state = state};
     count_losses(losses_of(model_, batch, noise, options_), options_, step, false);
   }
-  return read_totals(images.count(), false);
+  return read_totals(totals, images.count(), false);
 }
 
 }  // namespace gpuvae

@@ -76,6 +76,7 @@ TEST_F(Graphs, MemoryOfTheBodyIsNobodyElses) {
     }
     for (int i = 0; i < 20; ++i)
       EXPECT_EQ(others[i].to_vector(), std::vector<float>(1000, static_cast<float>(i)));
+    result = Tensor();
   }
   // All of it is free again: as many tensors as the graph and the others had need no new memory.
   const MemoryStatistics before = memory_statistics(cuda);
@@ -276,7 +277,7 @@ TEST(GraphParts, RootsMayBeWeighedOnTheDevice) {
 TEST(GraphParts, LaunchesHoldFiftyToAHundredSteps) {
   const std::pair<std::uint64_t, std::uint64_t> expected[] = {{0, 1},     {1, 1},    {37, 37},  {100, 100},
                                                               {101, 100}, {120, 60}, {468, 78}, {540, 90},
-                                                              {600, 100}, {1965, 93}};
+                                                              {600, 100}, {1965, 98}};
   for (const auto& [steps, together] : expected) EXPECT_EQ(steps_a_launch(steps), together) << steps;
 }
 
