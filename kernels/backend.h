@@ -18,6 +18,7 @@ namespace gpuvae::kernels {
 
 using StreamHandle = void*;  // cudaStream_t, or null on the CPU
 using EventHandle = void*;
+using GraphHandle = void*;
 
 // c[m, n] = activation(a b + bias) (+ c). a is [m, k], or [k, m] if transpose_a; b is [k, n], or [n, k] if
 // transpose_b. `accumulate` adds to c and goes with neither bias nor activation.
@@ -307,7 +308,7 @@ struct GatherArgs {
 };
 
 // totals[i] += weights[i] * *terms[i]. The first step whose sum is not finite is kept in *bad_step (counted
-// from 1; 0 while all were).
+// from 1; 0 while all were). Then *advance grows by one: a step that ends with this call counts itself.
 inline constexpr int kMostMetrics = 4;
 struct MetricsArgs {
   DType dtype = DType::f32;
@@ -317,6 +318,15 @@ struct MetricsArgs {
   Clock clock = {};
   double* totals = nullptr;
   std::uint64_t* bad_step = nullptr;
+  std::uint64_t* advance = nullptr;  // or null; may be the clock's device_step
+};
+
+// *out = height * min(1, step / steps), with the clock's step: a weight that rises while a graph is replayed.
+struct RampArgs {
+  DType dtype = DType::f32;
+  double height = 1, steps = 1;
+  Clock clock = {};
+  void* out = nullptr;  // [1]
 };
 
 class Backend {
@@ -339,7 +349,16 @@ class Backend {
   virtual EventHandle record_event(StreamHandle) = 0;
   virtual void wait_event(StreamHandle, EventHandle) = 0;             // the stream waits, not the host
   virtual double milliseconds_between(EventHandle, EventHandle) = 0;  // waits for the second
+  virtual void synchronize_event(EventHandle) = 0;                    // the host waits
   virtual void destroy_event(EventHandle) noexcept = 0;
+
+  // ---- graphs: what a stream is given between begin and end is recorded instead of run ----
+  virtual void begin_capture(StreamHandle) = 0;
+  virtual GraphHandle end_capture(StreamHandle) = 0;  // ready to launch
+  virtual void discard_capture(StreamHandle) noexcept = 0;
+  virtual void launch_graph(GraphHandle, StreamHandle) = 0;
+  virtual std::size_t graph_nodes(GraphHandle) = 0;
+  virtual void destroy_graph(GraphHandle) noexcept = 0;  // also while a launch is running
 
   // ---- kernels ----
   virtual void gemm(const GemmArgs&, StreamHandle) = 0;
@@ -365,6 +384,8 @@ class Backend {
   virtual void clip(const ClipArgs&, StreamHandle) = 0;
   virtual void gather(const GatherArgs&, StreamHandle) = 0;
   virtual void accumulate_metrics(const MetricsArgs&, StreamHandle) = 0;
+  virtual void ramp(const RampArgs&, StreamHandle) = 0;
+  virtual void advance(std::uint64_t* counter, std::uint64_t by, StreamHandle) = 0;  // *counter += by
 };
 
 Backend& cpu_backend();

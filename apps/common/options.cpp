@@ -116,6 +116,8 @@ void bind_run(CLI::App& app, RunConfig& c) {
   Binder b{app, "Run"};
   b.value("--seed", c.seed, "of weights, order and noise; a run repeats bit for bit", "N");
   b.value("--device", c.device, "auto (a GPU if there is one), cpu, cuda or cuda:N", "DEVICE");
+  b.choice("--executor", c.executor, Executor::fused,
+           "how steps run: as CUDA graphs of many (auto, on a GPU), or one by one");
   b.value("--out", c.out, "folder for pictures, metrics and model [runs/PROGRAM-PRESET]", "FOLDER");
   b.value("--epochs", c.epochs, "passes over the training set", "N")
       ->check(CLI::Range(0, 1'000'000, "0 or more"));

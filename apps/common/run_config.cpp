@@ -50,7 +50,8 @@ TrainOptions RunConfig::training() const {
   o.free_bits = free_bits;
   o.pixel_mean = pixel_mean;
   o.batch_sum = batch_sum;
-  if (log_every > 0) o.report_steps = log_every;
+  o.executor = executor;
+  if (log_every > 0) o.report_steps = log_every, o.report_seconds = 0;  // every row of steps.csv
   return o;
 }
 
@@ -60,7 +61,7 @@ namespace {
 std::string essence(RunConfig c) {
   const RunConfig plain;
   c.preset = plain.preset, c.out = plain.out, c.log_every = plain.log_every;
-  c.device = plain.device, c.data_dir = plain.data_dir;
+  c.device = plain.device, c.executor = plain.executor, c.data_dir = plain.data_dir;
   c.encode = plain.encode, c.manifold = plain.manifold, c.samples = plain.samples;
   c.reconstructions = plain.reconstructions, c.examples = plain.examples;
   c.latent_names = plain.latent_names, c.sliders = plain.sliders;

@@ -13,6 +13,7 @@ struct RunConfig {
   std::string preset = "default";
   std::uint64_t seed = 0;
   std::string device = "auto";
+  Executor executor = Executor::automatic;
   std::string out;  // empty: runs/<program>-<preset>
   int epochs = 3;
   std::int64_t log_every = 0;  // steps between rows of steps.csv; 0: none

@@ -88,6 +88,7 @@ void Session::announce() const {
   std::fprintf(stderr, "model   %lld parameters, %lld latent dimensions, preset %s, seed %llu\n",
                static_cast<long long>(model_->parameter_count()), static_cast<long long>(config_.latent),
                config_.preset.c_str(), static_cast<unsigned long long>(config_.seed));
+  std::fprintf(stderr, "executor  %s\n", trainer_->executor().c_str());
   if (config_.pixel_mean)
     std::fprintf(stderr, "loss    reconstruction is a mean over the pixels: this is not an ELBO\n");
 }

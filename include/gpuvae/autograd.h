@@ -62,10 +62,12 @@ bool grad_enabled();
 
 namespace autograd {
 
-// The total whose gradient is taken is the sum over roots of weight * variable; each has one element.
+// The total whose gradient is taken is the sum over roots of weight * *device_weight * variable; each has one
+// element.
 struct Root {
   Variable variable;
   double weight = 1;
+  Tensor device_weight = {};  // [1], of the variable's dtype and device; or undefined, for 1
 };
 // Adds to the gradient of every leaf reached. The graph is freed unless `retain_graph`; a second pass over a
 // freed graph throws.

@@ -98,9 +98,10 @@ struct Batch {
 };
 // Batch number (step modulo steps_per_epoch) of the clock's epoch: order, scaling and binarization in one
 // pass. Bytes are scaled to [0, 1]; f32 values, such as those of a standardised table, stay as they are, and
-// only a threshold binarizes them (value > threshold). The last batch of an epoch may be shorter.
+// only a threshold binarizes them (value > threshold). The last batch of an epoch may be shorter: with a
+// device step the caller knows, and says so by `rows` (0: as many as the clock tells, or else a full batch).
 Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& clock,
-                   const BatchOptions& options, DType dtype = DType::f32);
+                   const BatchOptions& options, DType dtype = DType::f32, std::int64_t rows = 0);
 // The same, an image at a time, from primitives; without binarization. For a clock without a device step.
 namespace composed {
 Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& clock,

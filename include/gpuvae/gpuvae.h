@@ -7,6 +7,7 @@
 #include "gpuvae/distributions.h"
 #include "gpuvae/error.h"
 #include "gpuvae/evaluate.h"
+#include "gpuvae/graph.h"
 #include "gpuvae/memory.h"
 #include "gpuvae/nn.h"
 #include "gpuvae/ops.h"

@@ -21,6 +21,9 @@ struct OptimizerOptions {
   static OptimizerOptions defaults(OptimizerKind kind);
 };
 
+// The number of an update, which Adam's bias correction wants, is counted on the host; from the first step()
+// inside a captured graph on, on the device, so that the graph's later launches count on.
+//
 // Moves the parameters' elements and gradients into one contiguous arena (the variables become views of it)
 // and updates them all at once. The module must outlive the optimiser and not move.
 class Optimizer {
@@ -29,9 +32,15 @@ class Optimizer {
 
   void zero_grad();
   void step();  // parameters without a gradient count as having a zero one
+  // The same, where the caller keeps the number of finished updates, and tells of them by count(). For steps
+  // that are launched again as part of a graph.
+  void step(const Clock& updates);
+  void count(std::uint64_t updates);
 
   const OptimizerOptions& options() const { return options_; }
-  std::uint64_t steps() const { return clock_.step; }
+  std::uint64_t steps() const;  // finished updates; waits for the current stream if they count on the device
+  // Their number as a clock for batches and noise of a step of one's own; inside a capture, the device's.
+  Clock clock(std::uint64_t steps_per_epoch = 1);
   double gradient_norm() const;  // before clipping, at the last step; waits. Only with clip_norm.
 
   // Everything but the parameters that a bit-for-bit resume needs.
@@ -41,11 +50,14 @@ class Optimizer {
 
  private:
   void place(const Parameter& p, std::int64_t offset);
+  std::uint64_t* counter() const;
 
   OptimizerOptions options_;
-  Clock clock_;
+  std::uint64_t steps_ = 0;  // and those of counter_, if on_device_
+  bool on_device_ = false;
   std::vector<Variable> variables_;
   Tensor values_, gradients_, state1_, state2_, clip_;
+  Tensor counter_;  // bytes of a number
   std::int64_t decayed_ = 0;
 };
 

@@ -1,9 +1,11 @@
 // Training and evaluation of a VAE on images (u8, or f32 tables) that live on the device.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 
 #include "gpuvae/data.h"
 #include "gpuvae/optim.h"
@@ -22,7 +24,11 @@ struct TrainOptions {
   bool pixel_mean = false;    // mean instead of sum over the pixels: not an ELBO
   bool batch_sum = false;     // the gradient is of the sum over the batch; what is reported is a mean
   std::int64_t validation_batch = 1000;
-  std::int64_t report_steps = 50;  // between calls of run_epoch's progress
+  // Between calls of run_epoch's progress. A report from a GPU waits for it: there they are also at least
+  // report_seconds apart, at the end of a launch; with 0 every report_steps.
+  std::int64_t report_steps = 50;
+  double report_seconds = 0.5;
+  Executor executor = Executor::automatic;  // the bits are the same with eager and graph
 };
 
 // Nats per image (unless pixel_mean): means over the images seen, weights of the moment each batch was seen.
@@ -39,8 +45,12 @@ using ProgressCallback = std::function<void(std::int64_t images, const Losses& s
 
 class Trainer {
  public:
-  // All of them live on the model's device and outlive the trainer.
+  // All of them live on the model's device and outlive the trainer. With graphs training runs on the stream
+  // that is current in run_epoch, or on one of the trainer's own if that is the device's default.
   Trainer(Vae& model, Optimizer& optimizer, ImageSet train, ImageSet validation, const TrainOptions& options);
+  ~Trainer();
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
 
   // One pass over the training set, then one over the validation set (if it has images). Throws Error at a
   // loss that is not finite, naming the step.
@@ -51,14 +61,13 @@ class Trainer {
   void resume_after(int epochs) { epoch_ = epochs; }
   std::int64_t steps_per_epoch() const { return static_cast<std::int64_t>(steps_per_epoch_); }
   std::int64_t images_per_epoch() const;
+  std::string executor() const;  // which one runs the steps, and why: "graph: 100 steps a launch"
 
  private:
-  void step(const Clock& clock);
-  Elbo losses_of(const Batch& batch, RandomPurpose purpose, const Clock& clock) const;
-  void count(const Elbo& elbo, std::int64_t rows, const Clock& clock);
-  double beta_at(std::uint64_t step) const;
-  void reset_totals();
-  Losses read_totals(std::int64_t images, bool training) const;
+  bool reports_wait() const;
+  Stream training_stream();
+  void run_steps(const ProgressCallback& progress);
+  Losses read_totals(const Tensor& state, std::int64_t images, bool training) const;
 
   Vae& model_;
   Optimizer& optimizer_;
@@ -66,7 +75,10 @@ class Trainer {
   TrainOptions options_;
   std::uint64_t steps_per_epoch_ = 0;
   int epoch_ = 0;
-  Tensor totals_;  // kernels' totals and the first bad step, as bytes on the device
+  Tensor state_;                  // a RunState, as bytes on the device
+  std::optional<Stream> stream_;  // of the trainer's own, for captures
+  std::unique_ptr<class StepExecutor> executor_;
+  std::chrono::steady_clock::time_point reported_;
 };
 
 // Parameters as a safetensors file, under their names, with text metadata. Written whole or not at all.

@@ -21,7 +21,14 @@ class CpuBackend final : public Backend {
   EventHandle record_event(StreamHandle) override;
   void wait_event(StreamHandle, EventHandle) override {}
   double milliseconds_between(EventHandle, EventHandle) override;
+  void synchronize_event(EventHandle) override {}
   void destroy_event(EventHandle) noexcept override;
+  void begin_capture(StreamHandle) override;
+  GraphHandle end_capture(StreamHandle) override;
+  void discard_capture(StreamHandle) noexcept override {}
+  void launch_graph(GraphHandle, StreamHandle) override;
+  std::size_t graph_nodes(GraphHandle) override;
+  void destroy_graph(GraphHandle) noexcept override {}
 
   void gemm(const GemmArgs&, StreamHandle) override;
   void activation_backward(const ActivationBackwardArgs&, StreamHandle) override;
@@ -46,6 +53,8 @@ class CpuBackend final : public Backend {
   void clip(const ClipArgs&, StreamHandle) override;
   void gather(const GatherArgs&, StreamHandle) override;
   void accumulate_metrics(const MetricsArgs&, StreamHandle) override;
+  void ramp(const RampArgs&, StreamHandle) override;
+  void advance(std::uint64_t* counter, std::uint64_t by, StreamHandle) override;
 };
 
 }  // namespace gpuvae::kernels

@@ -1,4 +1,5 @@
-// Running sums of a training run's losses, and the first step that diverged.
+// Running sums of a training run's losses, the first step that diverged, and what counts steps.
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/cpu/backend.h"
@@ -18,6 +19,16 @@ void CpuBackend::accumulate_metrics(const MetricsArgs& g, StreamHandle) {
     }
     if (*g.bad_step == 0 && !std::isfinite(sum)) *g.bad_step = step_of(g.clock) + 1;
   });
+  if (g.advance) ++*g.advance;
 }
+
+void CpuBackend::ramp(const RampArgs& g, StreamHandle) {
+  with_float(g.dtype, "ramp", [&](auto type) {
+    *as<decltype(type)>(g.out) = static_cast<decltype(type)>(
+        g.height * std::min(1.0, static_cast<double>(step_of(g.clock)) / g.steps));
+  });
+}
+
+void CpuBackend::advance(std::uint64_t* counter, std::uint64_t by, StreamHandle) { *counter += by; }
 
 }  // namespace gpuvae::kernels

@@ -66,6 +66,14 @@ double CpuBackend::milliseconds_between(EventHandle from, EventHandle to) {
 }
 void CpuBackend::destroy_event(EventHandle event) noexcept { delete static_cast<Time*>(event); }
 
+namespace {
+[[noreturn]] void fail_graph() { fail("graph", "expected a CUDA device, got cpu"); }
+}  // namespace
+void CpuBackend::begin_capture(StreamHandle) { fail_graph(); }
+GraphHandle CpuBackend::end_capture(StreamHandle) { fail_graph(); }
+void CpuBackend::launch_graph(GraphHandle, StreamHandle) { fail_graph(); }
+std::size_t CpuBackend::graph_nodes(GraphHandle) { fail_graph(); }
+
 Backend& cpu_backend() {
   static CpuBackend backend;
   return backend;

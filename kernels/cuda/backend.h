@@ -1,5 +1,5 @@
 // The CUDA backend of one device. Each method stands beside its kernel in the .cu file of its family;
-// memory, streams and events are in runtime.cpp, matrix products in gemm.cpp.
+// memory, streams and events are in runtime.cpp, graphs in graph.cpp, matrix products in gemm.cpp.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,14 @@ class CudaBackend final : public Backend {
   EventHandle record_event(StreamHandle stream) override;
   void wait_event(StreamHandle stream, EventHandle event) override;
   double milliseconds_between(EventHandle first, EventHandle second) override;
+  void synchronize_event(EventHandle event) override;
   void destroy_event(EventHandle event) noexcept override;
+  void begin_capture(StreamHandle stream) override;
+  GraphHandle end_capture(StreamHandle stream) override;
+  void discard_capture(StreamHandle stream) noexcept override;
+  void launch_graph(GraphHandle graph, StreamHandle stream) override;
+  std::size_t graph_nodes(GraphHandle graph) override;
+  void destroy_graph(GraphHandle graph) noexcept override;
 
   void gemm(const GemmArgs& args, StreamHandle stream) override;
   void activation_backward(const ActivationBackwardArgs& args, StreamHandle stream) override;
@@ -64,6 +71,8 @@ class CudaBackend final : public Backend {
   void clip(const ClipArgs& args, StreamHandle stream) override;
   void gather(const GatherArgs& args, StreamHandle stream) override;
   void accumulate_metrics(const MetricsArgs& args, StreamHandle stream) override;
+  void ramp(const RampArgs& args, StreamHandle stream) override;
+  void advance(std::uint64_t* counter, std::uint64_t by, StreamHandle stream) override;
 
  private:
   // Blocks for `items` of work, `per_block` to a block: enough to fill the device, where loops do the rest.

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "kernels/check.h"
+#include "kernels/cuda/capture.h"
 #include "kernels/cuda/cublaslt.h"
 
 namespace gpuvae::kernels {
@@ -130,7 +131,13 @@ bool Matmul::run(const GemmArgs& args, void* workspace, std::size_t workspace_by
   const std::lock_guard lock(mutex_);  // also for the bias pointer, which belongs to the plan
   const Key key = key_of(args);
   std::unique_ptr<Plan>& plan = plans_[key];
-  if (!plan) plan = make_plan(key, workspace_bytes);
+  if (!plan) {
+    // cuBLASLt may refuse to choose an algorithm inside a capture, or load one's code there.
+    check(!is_capturing(static_cast<cudaStream_t>(stream)), "gemm",
+          "the first product of m {}, n {}, k {} is inside a captured graph: run the step once before",
+          args.m, args.n, args.k);
+    plan = make_plan(key, workspace_bytes);
+  }
   if (!plan->usable) return false;
   if (args.bias) set(plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, args.bias);
   const float one = 1.0f, beta = args.accumulate ? 1.0f : 0.0f;

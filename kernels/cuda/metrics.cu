@@ -1,4 +1,4 @@
-// Running totals of a step's loss terms, and the first step that was not finite.
+// Running totals of a step's loss terms, the first step that was not finite, and what counts steps.
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/noise.cuh"
 
@@ -16,6 +16,17 @@ __global__ void metrics_kernel(MetricsArgs args) {
     sum += term;
   }
   if (!std::isfinite(sum) && *args.bad_step == 0) *args.bad_step = finished_steps(args.clock) + 1;
+  if (args.advance) ++*args.advance;
+}
+
+__global__ void ramp_kernel(RampArgs args) {
+  if (threadIdx.x != 0) return;
+  const double part = static_cast<double>(finished_steps(args.clock)) / args.steps;
+  *static_cast<float*>(args.out) = static_cast<float>(args.height * (part < 1 ? part : 1));
+}
+
+__global__ void advance_kernel(std::uint64_t* counter, std::uint64_t by) {
+  if (threadIdx.x == 0) *counter += by;
 }
 
 }  // namespace
@@ -24,8 +35,20 @@ void CudaBackend::accumulate_metrics(const MetricsArgs& args, StreamHandle strea
   require_f32("accumulate_metrics", args.dtype);
   if (args.count > kMostMetrics) fail_size("accumulate_metrics", "at most 4 terms", args.count);
   const DeviceGuard on(device_);
-  launch({"accumulate_metrics", "metrics_kernel", args.count > 0 ? 1 : 0, 32, args.count, stream},
-         metrics_kernel, args);
+  const bool something = args.count > 0 || args.advance;
+  launch({"accumulate_metrics", "metrics_kernel", something ? 1 : 0, 32, args.count, stream}, metrics_kernel,
+         args);
+}
+
+void CudaBackend::ramp(const RampArgs& args, StreamHandle stream) {
+  require_f32("ramp", args.dtype);
+  const DeviceGuard on(device_);
+  launch({"ramp", "ramp_kernel", 1, 32, 1, stream}, ramp_kernel, args);
+}
+
+void CudaBackend::advance(std::uint64_t* counter, std::uint64_t by, StreamHandle stream) {
+  const DeviceGuard on(device_);
+  launch({"advance", "advance_kernel", 1, 32, 1, stream}, advance_kernel, counter, by);
 }
 
 }  // namespace gpuvae::kernels

@@ -5,6 +5,7 @@
 
 #include "kernels/check.h"
 #include "kernels/cuda/backend.h"
+#include "kernels/cuda/capture.h"
 #include "kernels/cuda/errors.h"
 #include "kernels/cuda/matmul.h"
 #include "kernels/cuda/workspaces.h"
@@ -66,6 +67,7 @@ void CudaBackend::release(void* pointer) noexcept { cudaFree(pointer); }
 void CudaBackend::copy_to_device(void* to, const void* from, std::size_t bytes, StreamHandle stream) {
   if (bytes == 0) return;
   const DeviceGuard on(device_);
+  refuse_in_capture("copy_to_device", stream);  // a replay would read memory that is long gone
   check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, cuda(stream)), "copy_to_device",
              "cudaMemcpyAsync");
   if (is_read_later(from)) synchronize(stream);
@@ -74,6 +76,7 @@ void CudaBackend::copy_to_device(void* to, const void* from, std::size_t bytes, 
 void CudaBackend::copy_from_device(void* to, const void* from, std::size_t bytes, StreamHandle stream) {
   if (bytes == 0) return;
   const DeviceGuard on(device_);
+  refuse_in_capture("copy_from_device", stream);
   check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, cuda(stream)), "copy_from_device",
              "cudaMemcpyAsync");
   synchronize(stream);
@@ -103,6 +106,7 @@ void CudaBackend::destroy_stream(StreamHandle stream) noexcept {
 
 void CudaBackend::synchronize(StreamHandle stream) {
   const DeviceGuard on(device_);
+  refuse_in_capture("synchronize", stream);
   check_cuda(cudaStreamSynchronize(cuda(stream)), "synchronize", "cudaStreamSynchronize");
 }
 
@@ -133,6 +137,12 @@ double CudaBackend::milliseconds_between(EventHandle first, EventHandle second) 
       cudaEventElapsedTime(&milliseconds, static_cast<cudaEvent_t>(first), static_cast<cudaEvent_t>(second)),
       "milliseconds_between", "cudaEventElapsedTime");
   return milliseconds;
+}
+
+void CudaBackend::synchronize_event(EventHandle event) {
+  const DeviceGuard on(device_);
+  check_cuda(cudaEventSynchronize(static_cast<cudaEvent_t>(event)), "synchronize_event",
+             "cudaEventSynchronize");
 }
 
 void CudaBackend::destroy_event(EventHandle event) noexcept {

@@ -55,6 +55,20 @@ void add_constant_to(const Edge& edge, double value) {
     o.gradient = {Gradient::Kind::constant, o.gradient.constant + value, {}};
 }
 
+void add_root_to(const Edge& edge, const Root& root) {
+  const Variable& v = root.variable;
+  if (!root.device_weight) return add_constant_to(edge, root.weight);
+  check(root.device_weight.elements() == 1 && root.device_weight.dtype() == v.dtype() &&
+            root.device_weight.device() == v.device(),
+        "backward", "expected a weight like {}, got {}", v.value().text(), root.device_weight.text());
+  Tensor gradient = Tensor::empty(v.shape(), v.dtype(), v.device());
+  kernels::AxpbyArgs args{.dtype = v.dtype(), .size = 1, .alpha = root.weight};
+  args.x = root.device_weight.data(), args.y = gradient.data();
+  v.device().backend().axpby(args, Stream::current(v.device()).handle());
+  edge.leaf ? add_to_leaf(*edge.leaf, std::move(gradient))
+            : add_to_output(edge.node->outputs[edge.output], std::move(gradient));
+}
+
 struct LaterFirst {
   bool operator()(const std::shared_ptr<Node>& a, const std::shared_ptr<Node>& b) const {
     return a->order < b->order;
@@ -165,7 +179,7 @@ void backward(std::span<const Root> roots, bool retain_graph) {
           v.value().text());
     const Edge edge = GraphAccess::edge(v);
     walk.push(edge.node);
-    add_constant_to(edge, root.weight);
+    add_root_to(edge, root);
   }
   NoGradGuard no_recording;
   walk.run(retain_graph);

@@ -48,7 +48,7 @@ void Variable::zero_stored_grad() const {
 }
 
 void Variable::backward(bool retain_graph) const {
-  const autograd::Root root{*this, 1.0};
+  const autograd::Root root{*this};
   autograd::backward({&root, 1}, retain_graph);
 }
 

@@ -5,6 +5,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/check.h"
+#include "src/core/memory.h"
 
 namespace gpuvae {
 
@@ -41,7 +42,9 @@ kernels::Backend& Device::backend() const {
 
 Stream::Stream(Device device)
     : device_(device), handle_(device.backend().create_stream(), [device](void* handle) {
-        if (handle) device.backend().destroy_stream(handle);
+        if (!handle) return;
+        device.backend().destroy_stream(handle);
+        release_stream(device, handle);
       }) {}
 
 Stream Stream::wrap(Device device, void* handle) {
@@ -62,7 +65,10 @@ Stream Stream::current(Device device) {
   return found != streams.end() ? found->second : Stream(device, std::shared_ptr<void>());
 }
 
-void Stream::synchronize() const { device_.backend().synchronize(handle()); }
+void Stream::synchronize() const {
+  refuse_in_capture("synchronize", device_);
+  device_.backend().synchronize(handle());
+}
 
 StreamGuard::StreamGuard(Stream stream) : previous_(Stream::current(stream.device())) {
   if (!stream.device().is_cpu()) current_cuda_streams().insert_or_assign(stream.device().index(), stream);

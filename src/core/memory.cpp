@@ -1,5 +1,6 @@
 #include "src/core/memory.h"
 
+#include <algorithm>
 #include <bit>
 #include <map>
 #include <mutex>
@@ -20,7 +21,8 @@ std::size_t rounded(std::size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
-// Free blocks by (stream, size). A block is reused on the stream that freed it, so no waiting is needed.
+// Free blocks by (stream, size). A block is reused on the stream that freed it, so no waiting is needed;
+// those of streams that have ended serve any.
 class Pool final : public Allocator {
  public:
   explicit Pool(Device device) : device_(device) {}
@@ -28,8 +30,9 @@ class Pool final : public Allocator {
   void* allocate(std::size_t bytes, const Stream& stream) override {
     const std::size_t size = rounded(bytes);
     std::scoped_lock lock(mutex_);
-    auto& blocks = free_[{stream.handle(), size}];
-    if (!blocks.empty()) {
+    for (void* owner : {stream.handle(), ended()}) {
+      auto& blocks = free_[{owner, size}];
+      if (blocks.empty()) continue;
       void* block = blocks.back();
       blocks.pop_back();
       return block;
@@ -43,10 +46,18 @@ class Pool final : public Allocator {
     std::scoped_lock lock(mutex_);
     free_[{stream.handle(), rounded(bytes)}].push_back(pointer);
   }
+  void release_stream(void* stream) {
+    std::scoped_lock lock(mutex_);
+    for (auto found = free_.lower_bound({stream, 0}); found != free_.end() && found->first.first == stream;) {
+      auto& blocks = free_[{ended(), found->first.second}];
+      blocks.insert(blocks.end(), found->second.begin(), found->second.end());
+      found = free_.erase(found);
+    }
+  }
   void trim() {
     std::scoped_lock lock(mutex_);
     for (auto& [key, blocks] : free_) {
-      if (!blocks.empty()) device_.backend().synchronize(key.first);
+      if (!blocks.empty() && key.first != ended()) device_.backend().synchronize(key.first);
       for (void* block : blocks) device_.backend().release(block), reserved_ -= key.second;
       blocks.clear();
     }
@@ -58,6 +69,8 @@ class Pool final : public Allocator {
   }
 
  private:
+  void* ended() { return this; }  // no stream has this handle
+
   Device device_;
   std::mutex mutex_;
   std::map<std::pair<void*, std::size_t>, std::vector<void*>> free_;
@@ -88,17 +101,68 @@ void ensure_pool(DeviceMemory& memory, Device device) {
   if (!memory.allocator) memory.allocator = memory.pool;
 }
 
+std::shared_ptr<Allocator> allocator_of(Device device) {
+  DeviceMemory& memory = memory_of(slot_of(device));
+  std::scoped_lock lock(memory.mutex);
+  ensure_pool(memory, device);
+  return memory.allocator;
+}
+
+// What this thread captures. A plain pointer: tensors may outlive the thread's objects.
+thread_local const CaptureScope* capturing = nullptr;
+
 }  // namespace
+
+GraphMemory::GraphMemory(Device device) : upstream_(allocator_of(device)) {}
+
+GraphMemory::~GraphMemory() {
+  for (const Block& b : free_) b.from->free(b.pointer, b.bytes, b.stream);
+  for (const Block& b : kept_) b.from->free(b.pointer, b.bytes, b.stream);
+}
+
+void* GraphMemory::allocate(std::size_t bytes, const Stream& stream) {
+  const std::size_t size = rounded(bytes);
+  std::scoped_lock lock(mutex_);
+  const auto fits = [&](const Block& b) { return b.bytes == size && b.stream == stream; };
+  const auto found = std::find_if(free_.begin(), free_.end(), fits);
+  if (found == free_.end()) return upstream_->allocate(size, stream);
+  void* pointer = found->pointer;
+  free_.erase(found);
+  return pointer;
+}
+
+void GraphMemory::free(void* pointer, std::size_t bytes, const Stream& stream) noexcept {
+  std::scoped_lock lock(mutex_);
+  free_.push_back({upstream_, pointer, rounded(bytes), stream});
+}
+
+void GraphMemory::keep(std::shared_ptr<Allocator> allocator, void* pointer, std::size_t bytes,
+                       const Stream& stream) noexcept {
+  std::scoped_lock lock(mutex_);
+  kept_.push_back({std::move(allocator), pointer, bytes, stream});
+}
+
+CaptureScope::CaptureScope(Device d, std::shared_ptr<GraphMemory> m) : device(d), memory(std::move(m)) {
+  check(!capturing, "graph", "expected one capture at a time, got one inside another");
+  capturing = this;
+}
+CaptureScope::~CaptureScope() { capturing = nullptr; }
+
+bool is_capturing(Device device) { return capturing && capturing->device == device; }
+
+void refuse_in_capture(const char* call, Device device) {
+  check(
+      !is_capturing(device), call,
+      "expected work for the device alone while a graph is captured, got a call that waits for {} or copies "
+      "from the host",
+      device.text());
+}
 
 std::shared_ptr<Storage> allocate_storage(std::size_t bytes, Device device) {
   auto storage = std::make_shared<Storage>(nullptr, bytes, Stream::current(device));
   DeviceMemory& memory = memory_of(slot_of(device));
-  std::shared_ptr<Allocator> allocator;
-  {
-    std::scoped_lock lock(memory.mutex);
-    ensure_pool(memory, device);
-    allocator = memory.allocator;
-  }
+  std::shared_ptr<Allocator> allocator =
+      is_capturing(device) ? std::shared_ptr<Allocator>(capturing->memory) : allocator_of(device);
   storage->pointer = allocator->allocate(bytes, storage->stream);
   check(storage->pointer != nullptr, "allocate", "{} bytes on {}: the allocator returned nothing", bytes,
         device.text());
@@ -113,7 +177,10 @@ std::shared_ptr<Storage> allocate_storage(std::size_t bytes, Device device) {
 
 Storage::~Storage() {
   if (!allocator) return;
-  allocator->free(pointer, bytes, stream);
+  if (is_capturing(stream.device()) && allocator != capturing->memory)
+    capturing->memory->keep(allocator, pointer, bytes, stream);  // captured work may use it
+  else
+    allocator->free(pointer, bytes, stream);
   DeviceMemory& memory = memory_of(pool);
   std::scoped_lock lock(memory.mutex);
   memory.statistics.live_bytes -= bytes;
@@ -138,6 +205,12 @@ void set_allocator(Device device, std::shared_ptr<Allocator> allocator) {
   std::scoped_lock lock(memory.mutex);
   ensure_pool(memory, device);
   memory.allocator = allocator ? std::move(allocator) : memory.pool;
+}
+
+void release_stream(Device device, void* stream) noexcept {
+  DeviceMemory& memory = memory_of(slot_of(device));
+  std::scoped_lock lock(memory.mutex);
+  if (memory.pool) memory.pool->release_stream(stream);
 }
 
 void release_unused_memory(Device device) {

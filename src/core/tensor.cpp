@@ -41,6 +41,7 @@ Tensor Tensor::zeros(Shape shape, DType dtype, Device device) { return full(shap
 Tensor Tensor::from_bytes(const void* values, std::size_t count, Shape shape, DType dtype, Device device) {
   check(count == static_cast<std::size_t>(shape.elements()), "tensor", "expected {} values for {}, got {}",
         shape.elements(), shape.text(), count);
+  refuse_in_capture("from", device);
   Tensor t = empty(shape, dtype, device);
   device.backend().copy_to_device(t.data(), values, t.bytes(), stream_on(device));
   return t;
@@ -109,6 +110,7 @@ Tensor Tensor::clone() const {
 
 Tensor Tensor::to(Device device) const {
   if (device == device_) return *this;
+  refuse_in_capture("to", device_.is_cpu() ? device : device_);
   Tensor copy = empty(shape_, dtype_, device);
   copy.copy_from(*this);
   return copy;
@@ -129,9 +131,11 @@ void Tensor::copy_from(const Tensor& source) const {
   if (from == device_) {
     device_.backend().copy_on_device(data(), source.data(), bytes(), stream_on(device_));
   } else if (from.is_cpu()) {
+    refuse_in_capture("copy_from", device_);
     device_.backend().copy_to_device(data(), source.data(), bytes(), stream_on(device_));
   } else {
     check(device_.is_cpu(), "copy", "between two GPUs is not supported: {} to {}", source.text(), text());
+    refuse_in_capture("copy_from", from);
     from.backend().copy_from_device(data(), source.data(), bytes(), stream_on(from));
   }
 }
@@ -141,12 +145,14 @@ void Tensor::fill(double value) const {
 }
 
 std::vector<float> Tensor::to_vector() const {
+  refuse_in_capture("to_vector", device_);
   const Tensor host = to(DType::f32).to(Device::cpu());
   const float* first = host.data_as<float>();
   return {first, first + host.elements()};
 }
 
 std::vector<double> Tensor::to_doubles() const {
+  refuse_in_capture("to_doubles", device_);
   const Tensor host = to(Device::cpu()).to(DType::f64);
   const double* first = host.data_as<double>();
   return {first, first + host.elements()};
@@ -154,6 +160,7 @@ std::vector<double> Tensor::to_doubles() const {
 
 double Tensor::item() const {
   check(elements() == 1, "item", "expected one element, got {}", text());
+  refuse_in_capture("item", device_);
   return to_doubles()[0];
 }
 

@@ -26,5 +26,9 @@ std::string_view name(OptimizerKind k) {
   constexpr std::string_view names[] = {"sgd", "rmsprop", "rmsprop_tf1", "adagrad", "adam", "adamw"};
   return names[static_cast<int>(k)];
 }
+std::string_view name(Executor e) {
+  constexpr std::string_view names[] = {"auto", "eager", "graph", "fused"};
+  return names[static_cast<int>(e)];
+}
 
 }  // namespace gpuvae

@@ -31,10 +31,11 @@ std::int64_t rows_of(const Tensor& images, std::int64_t batch_size, const Clock&
 }  // namespace
 
 Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& clock,
-                   const BatchOptions& options, DType dtype) {
+                   const BatchOptions& options, DType dtype, std::int64_t rows) {
   check_images(images, options.binarize);
-  // With a device step the host does not know which batch this is: it counts as a full one.
-  const std::int64_t rows = clock.device_step ? batch_size : rows_of(images, batch_size, clock);
+  check(rows >= 0 && rows <= batch_size, "gather_batch", "expected at most {} rows, got {}", batch_size,
+        rows);
+  if (rows == 0) rows = clock.device_step ? batch_size : rows_of(images, batch_size, clock);
   const Device device = images.device();
   Batch batch{Tensor::empty({rows, images.shape()[1]}, dtype, device),
               Tensor::empty({rows}, DType::i32, device)};

@@ -1,6 +1,10 @@
 #include "gpuvae/optim.h"
+
+#include <cstring>
+
 #include "kernels/backend.h"
 #include "kernels/check.h"
+#include "src/core/memory.h"
 
 namespace gpuvae {
 namespace {
@@ -69,6 +73,7 @@ Optimizer::Optimizer(std::span<const Parameter> parameters, const OptimizerOptio
   state1_ = Tensor::full({total}, options.kind == OptimizerKind::rmsprop_tf1 ? 1 : 0, DType::f32, device);
   if (keeps_second_state(options.kind)) state2_ = Tensor::zeros({total}, DType::f32, device);
   if (options.clip_norm > 0) clip_ = Tensor::zeros({2}, DType::f32, device);
+  counter_ = Tensor::from(std::vector<std::uint8_t>(sizeof(std::uint64_t)), {sizeof(std::uint64_t)}, device);
   std::int64_t next[2] = {0, decayed_};
   for (const Parameter& p : parameters) {
     std::int64_t& offset = next[is_decayed(p) ? 0 : 1];
@@ -90,7 +95,35 @@ void Optimizer::zero_grad() {
   for (const Variable& v : variables_) v.zero_grad();
 }
 
+std::uint64_t* Optimizer::counter() const { return static_cast<std::uint64_t*>(counter_.data()); }
+
+Clock Optimizer::clock(std::uint64_t steps_per_epoch) {
+  on_device_ = on_device_ || is_capturing(values_.device());
+  return {steps_, on_device_ ? counter() : nullptr, steps_per_epoch};
+}
+
 void Optimizer::step() {
+  step(clock());
+  count(1);
+}
+
+void Optimizer::count(std::uint64_t updates) {
+  const Device device = values_.device();
+  if (on_device_)
+    device.backend().advance(counter(), updates, Stream::current(device).handle());
+  else
+    steps_ += updates;
+}
+
+std::uint64_t Optimizer::steps() const {
+  if (!on_device_) return steps_;
+  const Tensor host = counter_.to(Device::cpu());
+  std::uint64_t counted = 0;
+  std::memcpy(&counted, host.data(), sizeof counted);
+  return steps_ + counted;
+}
+
+void Optimizer::step(const Clock& updates) {
   for (const Variable& v : variables_)
     if (!v.grad()) v.zero_stored_grad();
   const Device device = values_.device();
@@ -99,7 +132,7 @@ void Optimizer::step() {
   args.learning_rate = options_.learning_rate, args.beta1 = options_.beta1, args.beta2 = options_.beta2;
   args.epsilon = options_.epsilon;
   args.decay = options_.kind == OptimizerKind::adamw ? options_.l2 : 2 * options_.l2;
-  args.clock = clock_;
+  args.clock = updates;
   args.parameters = values_.data(), args.gradients = gradients_.data();
   args.state1 = state1_.data(), args.state2 = state2_ ? state2_.data() : nullptr;
   if (clip_) {
@@ -109,7 +142,6 @@ void Optimizer::step() {
     args.gradient_scale = scale;
   }
   device.backend().optimizer_step(args, stream);
-  ++clock_.step;
 }
 
 double Optimizer::gradient_norm() const {
@@ -122,7 +154,14 @@ void Optimizer::restore(std::uint64_t steps, const Tensor& state1, const Tensor&
   check(static_cast<bool>(state2) == static_cast<bool>(state2_), "optimizer",
         "expected {} second state, got {}", state2_ ? "a" : "no", state2 ? "one" : "none");
   if (state2_) state2_.copy_from(state2);
-  clock_.step = steps;
+  if (!on_device_) {
+    steps_ = steps;
+    return;
+  }
+  // Graphs have steps_ in them: the counter makes up for it, modulo 2^64.
+  steps -= steps_;
+  counter_.device().backend().copy_to_device(counter_.data(), &steps, sizeof steps,
+                                             Stream::current(counter_.device()).handle());
 }
 
 }  // namespace gpuvae

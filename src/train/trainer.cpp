@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstring>
+#include <deque>
 
 #include "gpuvae/train.h"
 #include "kernels/backend.h"
 #include "kernels/check.h"
+#include "src/train/autograd_step.h"
+#include "src/train/executor.h"
 
 namespace gpuvae {
 namespace {
@@ -14,11 +16,65 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// What the metrics kernel keeps on the device.
-struct Totals {
-  double sums[kernels::kMostMetrics] = {};
-  std::uint64_t bad_step = 0;
+// The one stream waits for all that the other was given so far; the host does not.
+void order(const Stream& before, const Stream& after) {
+  kernels::Backend& backend = before.device().backend();
+  const kernels::EventHandle event = backend.record_event(before.handle());
+  backend.wait_event(after.handle(), event);
+  backend.destroy_event(event);
+}
+
+// Work goes to `inner` for a while, after what the current stream was given, and before what it will be.
+class StreamDetour {
+ public:
+  explicit StreamDetour(const Stream& inner)
+      : outer_(Stream::current(inner.device())), inner_(inner), guard_(inner) {
+    if (!(inner_ == outer_)) order(outer_, inner_);
+  }
+  ~StreamDetour() {
+    try {
+      if (!(inner_ == outer_)) order(inner_, outer_);
+    } catch (const Error&) {  // the device is lost: whoever uses it next is told
+    }
+  }
+  StreamDetour(const StreamDetour&) = delete;
+  StreamDetour& operator=(const StreamDetour&) = delete;
+
+ private:
+  Stream outer_, inner_;
+  StreamGuard guard_;
 };
+
+// Keeps the host at most two launches ahead of the device, so that reports are of the present.
+class RunAhead {
+ public:
+  explicit RunAhead(Device device) : backend_(device.backend()), device_(device) {}
+  ~RunAhead() {
+    for (kernels::EventHandle event : launched_) backend_.destroy_event(event);
+  }
+  RunAhead(const RunAhead&) = delete;
+  RunAhead& operator=(const RunAhead&) = delete;
+
+  void launched() {
+    constexpr std::size_t kMost = 2;
+    launched_.push_back(backend_.record_event(Stream::current(device_).handle()));
+    if (launched_.size() <= kMost) return;
+    const kernels::EventHandle oldest = launched_.front();
+    launched_.pop_front();
+    backend_.synchronize_event(oldest);
+    backend_.destroy_event(oldest);
+  }
+
+ private:
+  kernels::Backend& backend_;
+  Device device_;
+  std::deque<kernels::EventHandle> launched_;
+};
+
+void write_state(const Tensor& state, const RunState& value) {
+  state.device().backend().copy_to_device(state.data(), &value, sizeof value,
+                                          Stream::current(state.device()).handle());
+}
 
 }  // namespace
 
@@ -46,50 +102,38 @@ Trainer::Trainer(Vae& model, Optimizer& optimizer, ImageSet train, ImageSet vali
   steps_per_epoch_ = static_cast<std::uint64_t>(full + ragged);
   check(steps_per_epoch_ > 0, "train", "expected at least one batch of {}, got {} images", options.batch_size,
         train_.count());
+  check(options.report_seconds >= 0, "train", "expected 0 or more seconds between reports, got {}",
+        options.report_seconds);
+  state_ = Tensor::empty({sizeof(RunState)}, DType::u8, model.device());
+  const auto between = std::max<std::uint64_t>(
+      1, reports_wait() ? static_cast<std::uint64_t>(full)
+                        : static_cast<std::uint64_t>(std::min(full, options.report_steps)));
+  executor_ =
+      std::make_unique<StepExecutor>(std::make_unique<AutogradStep>(model, optimizer, train_, options_),
+                                     options.executor, model.device(), between);
 }
 
 std::int64_t Trainer::images_per_epoch() const {
   return std::min(train_.count(), static_cast<std::int64_t>(steps_per_epoch_) * options_.batch_size);
 }
 
-// Of the sum or the mean over the batch, as the gradient wants it.
-Elbo Trainer::losses_of(const Batch& batch, RandomPurpose purpose, const Clock& clock) const {
-  Draw draw;
-  draw.noise = {
-      .seed = options_.data.seed, .purpose = purpose, .clock = clock, .frozen = options_.frozen_noise};
-  draw.samples = batch.samples;
-  const double per_image = options_.batch_sum ? 1.0 : 1.0 / static_cast<double>(batch.x.shape()[0]);
-  const double per_pixel = options_.pixel_mean ? 1.0 / static_cast<double>(train_.pixels()) : 1.0;
-  return model_.negative_elbo(batch.x, draw, {per_image * per_pixel, per_image, options_.free_bits});
+Trainer::~Trainer() = default;
+
+std::string Trainer::executor() const { return executor_->text(); }
+
+bool Trainer::reports_wait() const { return !model_.device().is_cpu() && options_.report_seconds > 0; }
+
+// A capture needs a stream that is not the device's default one.
+Stream Trainer::training_stream() {
+  const Stream current = Stream::current(model_.device());
+  if (!executor_->captures() || current.handle()) return current;
+  if (!stream_) stream_ = Stream(model_.device());
+  return *stream_;
 }
 
-void Trainer::count(const Elbo& elbo, std::int64_t rows, const Clock& clock) {
-  kernels::MetricsArgs args{.count = 2};
-  args.terms[0] = elbo.reconstruction.value().data(), args.terms[1] = elbo.kl.value().data();
-  args.weights[0] = args.weights[1] = options_.batch_sum ? 1.0 : static_cast<double>(rows);
-  args.clock = clock;
-  auto* totals = static_cast<std::byte*>(totals_.data());
-  args.totals = reinterpret_cast<double*>(totals + offsetof(Totals, sums));
-  args.bad_step = reinterpret_cast<std::uint64_t*>(totals + offsetof(Totals, bad_step));
-  model_.device().backend().accumulate_metrics(args, Stream::current(model_.device()).handle());
-}
-
-// Linear warm-up (Bowman et al., 2016; Sonderby et al., 2016).
-double Trainer::beta_at(std::uint64_t step) const {
-  const double steps = options_.warmup_epochs * static_cast<double>(steps_per_epoch_);
-  return options_.beta * (steps > 0 ? std::min(1.0, static_cast<double>(step) / steps) : 1.0);
-}
-
-void Trainer::reset_totals() {
-  const Totals zero;
-  std::uint8_t bytes[sizeof zero];
-  std::memcpy(bytes, &zero, sizeof zero);
-  totals_ = Tensor::from(bytes, {sizeof zero}, model_.device());
-}
-
-Losses Trainer::read_totals(std::int64_t images, bool training) const {
-  const Tensor host = totals_.to(Device::cpu());
-  Totals totals;
+Losses Trainer::read_totals(const Tensor& state, std::int64_t images, bool training) const {
+  const Tensor host = state.to(Device::cpu());
+  RunState totals;
   std::memcpy(&totals, host.data(), sizeof totals);
   check(totals.bad_step == 0 || training, "evaluate", "the loss is not finite after epoch {}", epoch_ + 1);
   check(totals.bad_step == 0, "train", "the loss is not finite at step {} (epoch {}, step {} of {})",
@@ -99,30 +143,46 @@ Losses Trainer::read_totals(std::int64_t images, bool training) const {
   return {reconstruction + options_.beta * kl, reconstruction, kl};
 }
 
-void Trainer::step(const Clock& clock) {
-  const Batch batch = gather_batch(train_.images, options_.batch_size, clock, options_.data);
-  const Elbo elbo = losses_of(batch, RandomPurpose::posterior_noise, clock);
-  const autograd::Root roots[] = {{elbo.reconstruction, 1}, {elbo.regularizer, beta_at(clock.step)}};
-  optimizer_.zero_grad();
-  autograd::backward(roots);
-  optimizer_.step();
-  count(elbo, batch.x.shape()[0], clock);
+// All steps of an epoch. Nothing waits for the device but reports.
+void Trainer::run_steps(const ProgressCallback& progress) {
+  const std::uint64_t first = static_cast<std::uint64_t>(epoch_) * steps_per_epoch_;
+  const auto report = static_cast<std::uint64_t>(options_.report_steps),
+             full =
+                 std::min(steps_per_epoch_, static_cast<std::uint64_t>(train_.count() / options_.batch_size));
+  StepContext step;
+  step.state = static_cast<RunState*>(state_.data());
+  step.clock = {.device_step = &step.state->step, .steps_per_epoch = steps_per_epoch_};
+  step.updates = {.step = optimizer_.steps() - first, .device_step = &step.state->step};
+  RunAhead ahead(model_.device());
+  for (std::uint64_t done = 0, steps = 0; done < steps_per_epoch_; done += steps) {
+    step.rows = done < full ? options_.batch_size : train_.count() % options_.batch_size;
+    const std::uint64_t left = done < full ? full - done : 1;
+    const std::uint64_t together =
+        reports_wait() && executor_->captures() ? executor_->most_a_launch() : report;
+    steps = progress ? std::min(left, together - done % together) : left;
+    executor_->run(step, steps);
+    optimizer_.count(steps);
+    if (!progress) continue;
+    ahead.launched();
+    const bool due =
+        reports_wait() ? seconds_since(reported_) >= options_.report_seconds : (done + steps) % report == 0;
+    if (!due) continue;
+    const std::int64_t images =
+        std::min(images_per_epoch(), static_cast<std::int64_t>(done + steps) * options_.batch_size);
+    progress(images, read_totals(state_, images, true));
+    reported_ = std::chrono::steady_clock::now();
+  }
 }
 
 EpochResult Trainer::run_epoch(const ProgressCallback& progress) {
+  const StreamDetour on(training_stream());
   EpochResult result;
   result.epoch = epoch_ + 1;
   auto start = std::chrono::steady_clock::now();
-  reset_totals();
-  Clock clock{.step = static_cast<std::uint64_t>(epoch_) * steps_per_epoch_,
-              .steps_per_epoch = steps_per_epoch_};
-  for (std::uint64_t i = 0; i < steps_per_epoch_; ++i, ++clock.step) {
-    step(clock);
-    if (!progress || (i + 1) % static_cast<std::uint64_t>(options_.report_steps) != 0) continue;
-    const std::int64_t done = std::min<std::int64_t>(images_per_epoch(), (i + 1) * options_.batch_size);
-    progress(done, read_totals(done, true));
-  }
-  result.train = read_totals(images_per_epoch(), true);
+  if (reported_ == std::chrono::steady_clock::time_point{}) reported_ = start;
+  write_state(state_, {.step = static_cast<std::uint64_t>(epoch_) * steps_per_epoch_});
+  run_steps(progress);
+  result.train = read_totals(state_, images_per_epoch(), true);
   result.train_seconds = seconds_since(start);
   if (validation_.images && validation_.count() > 0) {
     start = std::chrono::steady_clock::now();
@@ -135,7 +195,8 @@ EpochResult Trainer::run_epoch(const ProgressCallback& progress) {
 
 Losses Trainer::evaluate(const ImageSet& images) {
   const NoGradGuard no_grad;
-  reset_totals();
+  const Tensor totals = Tensor::empty(state_.shape(), DType::u8, state_.device());
+  write_state(totals, {});
   const auto batches = static_cast<std::uint64_t>((images.count() + options_.validation_batch - 1) /
                                                   options_.validation_batch);
   BatchOptions in_order = options_.data;
@@ -143,11 +204,17 @@ Losses Trainer::evaluate(const ImageSet& images) {
   in_order.seed = ~in_order.seed;  // image i of this set is not image i of the training set
   // The epoch of the clock is the epoch of training, so that validation noise is fresh every epoch too.
   Clock clock{.step = static_cast<std::uint64_t>(epoch_) * batches, .steps_per_epoch = batches};
+  auto* state = static_cast<RunState*>(totals.data());
   for (std::uint64_t i = 0; i < batches; ++i, ++clock.step) {
     const Batch batch = gather_batch(images.images, options_.validation_batch, clock, in_order);
-    count(losses_of(batch, RandomPurpose::validation_noise, clock), batch.x.shape()[0], clock);
+    const Noise noise{.seed = options_.data.seed,
+                      .purpose = RandomPurpose::validation_noise,
+                      .clock = clock,
+                      .frozen = options_.frozen_noise};
+    const StepContext step{.clock = clock, .rows = batch.x.shape()[0], .state = state};
+    count_losses(losses_of(model_, batch, noise, options_), options_, step, false);
   }
-  return read_totals(images.count(), false);
+  return read_totals(totals, images.count(), false);
 }
 
 }  // namespace gpuvae

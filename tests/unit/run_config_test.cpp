@@ -40,6 +40,13 @@ TEST(CommandLine, AnOptimizerBringsItsUsualSettings) {
   EXPECT_EQ(c.optimizer.beta2, 0.8);
 }
 
+TEST(CommandLine, TheExecutorIsNoPartOfWhatIsTrained) {
+  const RunConfig plain = parse({}).config, eager = parse({"--executor", "eager"}).config;
+  EXPECT_EQ(plain.training().executor, Executor::automatic);
+  EXPECT_EQ(eager.training().executor, Executor::eager);
+  EXPECT_TRUE(same_training(plain, eager));
+}
+
 TEST(CommandLine, MistakesAreErrors) {
   for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--no-such-flag"},
                                                     {"--preset", "nothing"},
@@ -48,6 +55,7 @@ TEST(CommandLine, MistakesAreErrors) {
                                                     {"--epochs", "-1"},
                                                     {"--latent", "0"},
                                                     {"--activation", "swish"},
+                                                    {"--executor", "magic"},
                                                     {"--hidden", "0"},
                                                     {"--learning-rate", "0"},
                                                     {"--seed"},

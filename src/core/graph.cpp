@@ -1,0 +1,81 @@
+#include "gpuvae/graph.h"
+
+#include "kernels/backend.h"
+#include "kernels/check.h"
+#include "src/core/memory.h"
+
+namespace gpuvae {
+
+struct Graph::Recorded {
+  explicit Recorded(const Stream& s) : stream(s), memory(std::make_shared<GraphMemory>(s.device())) {}
+  ~Recorded() {
+    if (handle) stream.device().backend().destroy_graph(handle);
+  }
+  Recorded(const Recorded&) = delete;
+  Recorded& operator=(const Recorded&) = delete;
+
+  Stream stream;
+  std::shared_ptr<GraphMemory> memory;
+  kernels::GraphHandle handle = nullptr;
+};
+
+namespace {
+
+// Ends a capture that did not reach its end.
+class Capture {
+ public:
+  explicit Capture(const Stream& stream) : stream_(stream) {
+    backend().begin_capture(stream.handle());
+    open_ = true;
+  }
+  ~Capture() {
+    if (open_) backend().discard_capture(stream_.handle());
+  }
+  Capture(const Capture&) = delete;
+  Capture& operator=(const Capture&) = delete;
+
+  kernels::GraphHandle end() {
+    open_ = false;
+    return backend().end_capture(stream_.handle());
+  }
+
+ private:
+  kernels::Backend& backend() const { return stream_.device().backend(); }
+  const Stream& stream_;
+  bool open_ = false;
+};
+
+}  // namespace
+
+Graph Graph::capture(const Stream& stream, const std::function<void()>& body, int repeats,
+                     const Graph* sharing) {
+  check(repeats > 0, "graph", "expected 1 or more repeats, got {}", repeats);
+  check(!stream.device().is_cpu(), "graph", "expected a CUDA device, got cpu");
+  check(!sharing || sharing->stream() == stream, "graph",
+        "expected a graph of the same stream to share memory with, got one of another");
+  auto recorded = std::make_unique<Recorded>(stream);
+  if (sharing) recorded->memory = sharing->recorded_->memory;
+  const StreamGuard on(stream);
+  const CaptureScope memory(stream.device(), recorded->memory);
+  Capture capture(stream);
+  for (int i = 0; i < repeats; ++i) body();
+  recorded->handle = capture.end();
+  return Graph(std::move(recorded));
+}
+
+Graph::Graph(std::unique_ptr<Recorded> recorded) : recorded_(std::move(recorded)) {}
+Graph::Graph(Graph&&) noexcept = default;
+Graph& Graph::operator=(Graph&&) noexcept = default;
+Graph::~Graph() = default;
+
+void Graph::launch() const {
+  const Stream& stream = recorded_->stream;
+  check(Stream::current(stream.device()) == stream, "graph",
+        "expected the stream of the capture to be the current one at a launch, got another");
+  stream.device().backend().launch_graph(recorded_->handle, stream.handle());
+}
+
+std::size_t Graph::nodes() const { return stream().device().backend().graph_nodes(recorded_->handle); }
+const Stream& Graph::stream() const { return recorded_->stream; }
+
+}  // namespace gpuvae

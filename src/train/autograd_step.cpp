@@ -1,0 +1,56 @@
+#include "src/train/autograd_step.h"
+
+namespace gpuvae {
+
+Elbo losses_of(const Vae& model, const Batch& batch, const Noise& noise, const TrainOptions& options) {
+  Draw draw;
+  draw.noise = noise;
+  draw.samples = batch.samples;
+  const double per_image = options.batch_sum ? 1.0 : 1.0 / static_cast<double>(batch.x.shape()[0]);
+  const double per_pixel = options.pixel_mean ? 1.0 / static_cast<double>(batch.x.shape()[1]) : 1.0;
+  return model.negative_elbo(batch.x, draw, {per_image * per_pixel, per_image, options.free_bits});
+}
+
+void count_losses(const Elbo& elbo, const TrainOptions& options, const StepContext& step, bool advance) {
+  kernels::MetricsArgs args{.count = 2};
+  args.terms[0] = elbo.reconstruction.value().data(), args.terms[1] = elbo.kl.value().data();
+  args.weights[0] = args.weights[1] = options.batch_sum ? 1.0 : static_cast<double>(step.rows);
+  args.clock = step.clock;
+  args.totals = step.state->sums, args.bad_step = &step.state->bad_step;
+  args.advance = advance ? &step.state->step : nullptr;
+  const Device device = elbo.kl.device();
+  device.backend().accumulate_metrics(args, Stream::current(device).handle());
+}
+
+AutogradStep::AutogradStep(Vae& model, Optimizer& optimizer, const ImageSet& images,
+                           const TrainOptions& options)
+    : model_(model), optimizer_(optimizer), images_(images), options_(options) {}
+
+// Linear warm-up of the KL term's weight (Bowman et al., 2016; Sonderby et al., 2016), by the device's step.
+autograd::Root AutogradStep::regularizer_root(const Variable& regularizer, const Clock& clock) const {
+  const double steps = options_.warmup_epochs * static_cast<double>(clock.steps_per_epoch);
+  if (steps <= 0) return {regularizer, options_.beta};
+  const Device device = regularizer.device();
+  const Tensor weight = Tensor::empty({1}, regularizer.dtype(), device);
+  device.backend().ramp({weight.dtype(), options_.beta, steps, clock, weight.data()},
+                        Stream::current(device).handle());
+  return {regularizer, 1, weight};
+}
+
+void AutogradStep::enqueue(const StepContext& step) {
+  const Batch batch =
+      gather_batch(images_.images, options_.batch_size, step.clock, options_.data, DType::f32, step.rows);
+  const Noise noise{.seed = options_.data.seed,
+                    .purpose = RandomPurpose::posterior_noise,
+                    .clock = step.clock,
+                    .frozen = options_.frozen_noise};
+  const Elbo elbo = losses_of(model_, batch, noise, options_);
+  const autograd::Root roots[] = {{elbo.reconstruction, 1, {}},
+                                  regularizer_root(elbo.regularizer, step.clock)};
+  optimizer_.zero_grad();
+  autograd::backward(roots);
+  optimizer_.step(step.updates);
+  count_losses(elbo, options_, step, true);
+}
+
+}  // namespace gpuvae

@@ -1,0 +1,69 @@
+#include "src/train/executor.h"
+
+#include "kernels/check.h"
+
+namespace gpuvae {
+
+std::uint64_t steps_a_launch(std::uint64_t steps) {
+  constexpr std::uint64_t kFewest = 50, kMost = 100;
+  if (steps <= kMost) return std::max<std::uint64_t>(steps, 1);
+  const auto launches = [=](std::uint64_t n) { return steps / n + steps % n; };
+  std::uint64_t best = kMost;
+  for (std::uint64_t n = kMost; n >= kFewest; --n)
+    if (launches(n) < launches(best)) best = n;
+  return best;
+}
+
+StepExecutor::StepExecutor(std::unique_ptr<StepBody> body, Executor asked, Device device,
+                           std::uint64_t steps_between)
+    : body_(std::move(body)), asked_(asked), unrolled_(steps_a_launch(steps_between)) {
+  check(asked != Executor::fused, "train", "the fused executor is not available in this build");
+  check(asked != Executor::graph || !device.is_cpu(), "train",
+        "expected a CUDA device for the graph executor, got {}", device.text());
+  captures_ = asked == Executor::graph || (asked == Executor::automatic && !device.is_cpu());
+  why_ = asked == Executor::eager ? "as asked for" : "steps run one by one on the CPU";
+}
+
+std::string StepExecutor::text() const {
+  if (captures_) return fmt::format("graph: {} step{} a launch", unrolled_, unrolled_ == 1 ? "" : "s");
+  return fmt::format("eager: {}", why_);
+}
+
+// Null if the step cannot be captured, and nobody insists on it.
+const Graph* StepExecutor::graph_of(const StepContext& step, std::uint64_t steps) {
+  const auto found = graphs_.find({step.rows, steps});
+  if (found != graphs_.end()) return &found->second;
+  try {
+    const Graph* sharing = graphs_.empty() ? nullptr : &graphs_.begin()->second;
+    Graph graph = Graph::capture(
+        Stream::current(body_->device()), [&] { body_->enqueue(step); }, static_cast<int>(steps), sharing);
+    return &graphs_.emplace(std::pair{step.rows, steps}, std::move(graph)).first->second;
+  } catch (const Error& error) {
+    if (asked_ != Executor::automatic) throw;
+    captures_ = false;
+    why_ = fmt::format("this step cannot be captured: {}", error.what());
+    return nullptr;
+  }
+}
+
+void StepExecutor::run(const StepContext& step, std::uint64_t steps) {
+  const bool stale =
+      !graphs_.empty() &&
+      (step.updates.step != updates_ || graphs_.begin()->second.stream() != Stream::current(body_->device()));
+  if (stale) graphs_.clear();
+  updates_ = step.updates.step;
+  while (steps > 0) {
+    const std::uint64_t together = steps >= unrolled_ ? unrolled_ : 1;
+    const Graph* graph = captures_ && warm_.contains(step.rows) ? graph_of(step, together) : nullptr;
+    if (graph) {
+      graph->launch();
+      steps -= together;
+    } else {
+      body_->enqueue(step);
+      warm_.insert(step.rows);
+      --steps;
+    }
+  }
+}
+
+}  // namespace gpuvae

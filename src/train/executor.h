@@ -1,0 +1,48 @@
+// How training steps reach the device: one by one, or many at a launch as a captured graph.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "gpuvae/graph.h"
+#include "gpuvae/types.h"
+#include "src/train/step_body.h"
+
+namespace gpuvae {
+
+// How many steps a graph should hold where `steps` of them are done between two looks at the run: all, if
+// they are at most 100, else 50 to 100, for the fewest launches where those left over are launched one by
+// one.
+std::uint64_t steps_a_launch(std::uint64_t steps);
+
+class StepExecutor {
+ public:
+  // Throws Error where the device or this build cannot do what is asked for.
+  StepExecutor(std::unique_ptr<StepBody> body, Executor asked, Device device, std::uint64_t steps_between);
+
+  // Puts `steps` steps of step.rows images on the current stream. The first step of each size is run as it
+  // is, so that algorithms are chosen and workspaces there before the capture. Between calls only the values
+  // on the device may change, and the stream.
+  void run(const StepContext& step, std::uint64_t steps);
+
+  bool captures() const { return captures_; }
+  std::uint64_t most_a_launch() const { return captures_ ? unrolled_ : 1; }
+  std::string text() const;  // which, and why: "graph: 100 steps a launch"
+
+ private:
+  const Graph* graph_of(const StepContext& step, std::uint64_t steps);
+
+  std::unique_ptr<StepBody> body_;
+  Executor asked_;
+  bool captures_ = false;
+  std::uint64_t unrolled_;
+  std::string why_;
+  std::set<std::int64_t> warm_;                                     // rows of steps that have run
+  std::map<std::pair<std::int64_t, std::uint64_t>, Graph> graphs_;  // by rows and steps
+  std::uint64_t updates_ = 0;                                       // as the graphs have it
+};
+
+}  // namespace gpuvae

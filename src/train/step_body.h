@@ -1,0 +1,35 @@
+// A training step as executors see it: one whole step, put on the current stream.
+#pragma once
+
+#include <cstdint>
+
+#include "gpuvae/device.h"
+#include "gpuvae/random.h"
+#include "kernels/backend.h"
+
+namespace gpuvae {
+
+// What a run keeps on the device: the sums of the loss terms, the first step whose loss was not finite
+// (counted from 1), and how many steps are done.
+struct RunState {
+  double sums[kernels::kMostMetrics] = {};
+  std::uint64_t bad_step = 0, step = 0;
+};
+
+struct StepContext {
+  Clock clock = {};           // of the step: reads state->step
+  Clock updates = {};         // finished updates of the optimiser: reads state->step too
+  std::int64_t rows = 0;      // of the batch: a full one, or the ragged last one
+  RunState* state = nullptr;  // on the device
+};
+
+class StepBody {
+ public:
+  virtual ~StepBody() = default;
+  // Batch, losses, gradients, update, sums; its last kernel advances state->step. Neither waits nor decides
+  // anything by the number of the step, so that it may be captured and launched again.
+  virtual void enqueue(const StepContext& step) = 0;
+  virtual Device device() const = 0;
+};
+
+}  // namespace gpuvae
