@@ -55,7 +55,8 @@ def write(folder, run):
     versions = {k: v for r in run["results"] for p in r["peers"] for k, v in p["versions"].items()}
     lines = ["## The same training in other frameworks", "",
              f"{m['gpu'] or m['cpu']}, {m['cpus']} processors; {m['date']}, commit {m['commit']}, `{m['command']}`; {m['rounds']} "
-             "rounds in turns, float32 products; " + ", ".join(f"{k} {v}" for k, v in sorted(versions.items())) + "."]
+             "rounds in turns, float32 products." + ("" if not versions else " Versions: ") +
+             ", ".join(f"{k} {v}" for k, v in sorted(versions.items()))]
     for result in run["results"]:
         lines += ["", *table(result)]
     text = "\n".join(lines) + "\n"

@@ -47,6 +47,7 @@ class Contest:
         self.warm_up = 1 if options.smoke else workload.warm_up[options.device]
         self.turn = 1 if options.smoke else workload.turn[options.device]
         self.limit = 500 if options.smoke else 0
+        self.band = 0.25 if options.smoke else workload.band  # a few steps from other initial weights
         self.idx = folder / f"{workload.data}.idx"
         self.source = ours.export(options.bin, workload.data, self.idx)
         self.running, self.rows, self.left_out = {}, {}, []
@@ -64,28 +65,34 @@ class Contest:
         """The peer at its fastest number of threads, warmed up; the others are ended again."""
         best = None
         for threads in thread_counts(self.options.threads, self.options.device):
-            process = Process(peer, self.config(1, threads), self.options.python, self.folder, self.options.timeout)
+            process = None
             try:
-                answer = process.turn(max(1, self.warm_up - 1))
-            except BaseException:
-                process.close()
+                process = Process(peer, self.config(1, threads), self.options.python, self.folder, self.options.timeout)
+                answer = process.turn(self.warm_up)
+            except BaseException as error:
+                if process:
+                    process.close()
+                if best and isinstance(error, Trouble):
+                    note(f"{peer.name}, {threads} threads: {error}")
+                    continue
                 if best:
                     best[1].close()
                 raise
-            row = {"name": peer.name, "threads": threads, "rounds": [], "losses": [process.ready["loss"], *answer["losses"]],
-                   "setup_seconds": process.ready["setup_seconds"], "versions": process.ready["versions"],
-                   "compile_seconds": max(0, process.ready["first_epoch_seconds"] - statistics.median(answer["seconds"]))}
             seconds = statistics.median(answer["seconds"])
-            tried = (best[2]["tried"] if best else {}) | {threads: seconds}
             if best and seconds >= best[0]:
                 process.close()
             else:
                 if best:
                     best[1].close()
-                best = seconds, process, row
-            best[2]["tried"] = tried
+                best = seconds, process, self.row(peer, threads, process.ready, answer)
         self.running[peer.name], self.rows[peer.name] = best[1], best[2]
         note(f"{peer.name}: ready, {best[2]['threads']} threads")
+
+    @staticmethod
+    def row(peer, threads, ready, answer):
+        return {"name": peer.name, "threads": threads, "rounds": [], "losses": [ready["loss"], *answer["losses"]],
+                "setup_seconds": ready["setup_seconds"], "versions": ready["versions"],
+                "compile_seconds": max(0, ready["first_epoch_seconds"] - statistics.median(answer["seconds"]))}
 
     def start_all(self):
         for peer in all_peers():
@@ -149,11 +156,11 @@ class Contest:
         for row in self.rows.values():
             report.summarise(row, self.ours, steps)
             row["loss"] = row["losses"][judged - 1]
-            row["in_band"] = abs(row["loss"] - expected) <= self.workload.band * abs(expected)
+            row["in_band"] = abs(row["loss"] - expected) <= self.band * abs(expected)
         report.summarise(self.ours, self.ours, steps)
         self.ours["loss"] = expected
         return {"workload": self.workload.name, "data": self.source, "steps": steps, "judged_epoch": judged,
-                "band": self.workload.band, "warm_up_epochs": self.warm_up, "epochs_a_turn": self.turn,
+                "band": self.band, "warm_up_epochs": self.warm_up, "epochs_a_turn": self.turn,
                 "ours": self.ours, "peers": list(self.rows.values()), "left_out": self.left_out}
 
     def steps(self):
