@@ -20,6 +20,8 @@ import sys
 from datetime import date
 from pathlib import Path
 
+sys.dont_write_bytecode = True  # leaves the source tree as it is
+
 import ours
 import report
 from peers import HERE, Process, Trouble, all_peers
@@ -219,7 +221,8 @@ def main():
     options = parse()
     venv = ROOT / "build/peers-venv"
     if not (options.no_setup or options.python or options.no_peers):
-        subprocess.run([HERE / "setup", venv], check=True)
+        if subprocess.run([HERE / "setup", venv]).returncode:
+            note("no environment of our own: taking what this python has")
     installed = venv / "bin/python"
     options.python = options.python or (str(installed) if installed.exists() and not options.no_setup else sys.executable)
     folder = options.out.resolve() / "peers"
