@@ -9,7 +9,7 @@ PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev l
 TEST_PACKAGES := chromium-headless-shell
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: mnist frey fetch test build deps bench reproduce format asan tsan install clean
+.PHONY: mnist frey fetch test build deps bench bench-peers reproduce format asan tsan install clean
 .DEFAULT_GOAL := build
 
 mnist: NEED := t10k-labels-idx1-ubyte.gz
@@ -52,6 +52,11 @@ deps:
 bench: build
 	$(BUILD)/bin/step_bench
 	$(BUILD)/bin/operations_bench --benchmark_filter='/(fused|composed)'
+
+# The same training in PyTorch, libtorch, JAX and Keras, in turns with ours, and a table of ratios. Wants python3 and, the
+# first time, a package index: some 3 GB for an environment of 7 in build/peers-venv.
+bench-peers: build
+	bench/peers/run.py --bin $(BUILD)/bin $(ARGS)
 
 # The five published systems on real data, and a table of their losses; an hour. Wants python3 and the data (data/fetch.sh,
 # or GPUVAE_DATA_DIR).

@@ -1,0 +1,41 @@
+"""Our own programs, as the driver runs them. Standard library only."""
+import os
+import subprocess
+from pathlib import Path
+
+PROGRAMS = {"mnist": "mnist_vae", "frey": "frey_vae"}
+FILES = {"mnist": "train-images", "frey": "frey_rawface"}
+
+
+def data_folder(data):
+    """The folder that our programs would take the data from, or builtin."""
+    for folder in (os.environ.get("GPUVAE_DATA_DIR"), "data"):
+        if folder and Path(folder).is_dir() and any(f.name.startswith(FILES[data]) for f in Path(folder).iterdir()):
+            return folder
+    return "builtin"
+
+
+def run(command):
+    done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise RuntimeError((done.stderr.strip().splitlines() or [f"{command[0]}: status {done.returncode}"])[-1])
+    return done.stdout
+
+
+def export(binaries, data, path):
+    """Writes the training images as IDX. Returns where they came from."""
+    return run([binaries / "peers_data", data, data_folder(data), path]).strip()
+
+
+def train(binaries, workload, device, seed, epochs, limit, folder):
+    """Seconds and losses of the epochs of one training, in a process of its own. Our default settings but for the
+    pictures."""
+    source = data_folder(workload.data)
+    where = ["--builtin-data"] if source == "builtin" else ["--data-dir", source]
+    out = folder / f"ours-{workload.name}"
+    run([binaries / PROGRAMS[workload.data], "--preset", workload.preset, "--seed", seed, "--device", device, "--epochs",
+         epochs, "--train-images", limit, "--validation-images", 1, "--out", out, "--retrain", "--manifold", "none",
+         "--samples", 1, "--reconstructions", 1, "--examples", 1, *where, *workload.flags])
+    lines = [l for l in (out / "metrics.csv").read_text().splitlines() if l and not l.startswith("#")]
+    rows = [dict(zip(lines[0].split(","), map(float, l.split(",")))) for l in lines[1:]]
+    return [r["train_seconds"] for r in rows], [r["train_loss"] for r in rows]

@@ -1,0 +1,67 @@
+"""Medians, spreads and tables. Standard library only."""
+import json
+import os
+import statistics
+
+
+def quantile(values, q):
+    """Linear between the two nearest."""
+    values = sorted(values)
+    at = q * (len(values) - 1)
+    low = int(at)
+    return values[low] + (at - low) * (values[min(low + 1, len(values) - 1)] - values[low])
+
+
+def spread(values):
+    return {"median": statistics.median(values), "p10": quantile(values, 0.1), "p90": quantile(values, 0.9)}
+
+
+def summarise(row, ours, steps):
+    row["us_a_step"] = spread([s / steps * 1e6 for round_ in row["rounds"] for s in round_])
+    row["ratio"] = spread([statistics.median(a) / statistics.median(b) for a, b in zip(row["rounds"], ours["rounds"])])
+
+
+def number(x):
+    return f"{x:,.0f}" if x >= 100 else f"{x:.3g}"
+
+
+def table(result):
+    judged, ours = result["judged_epoch"], result["ours"]
+    lines = [f"### {result['workload']}", "",
+             f"{result['data']}; {result['steps']} steps an epoch. Ratio: time over ours in the same round. Loss: mean of "
+             f"epoch {judged} in training; \"other work\": further than {result['band']:.0%} from ours. Start: imports, data "
+             "and model; compile: the first epoch beyond a usual one.", "",
+             "| system | threads | us a step (p10 to p90) | ratio (p10 to p90) | start + compile, s | loss |",
+             "|---|---|---|---|---|---|"]
+    ranked = sorted(result["peers"], key=lambda r: (not r["in_band"], r["ratio"]["median"]))
+    for row in [ours, *ranked]:
+        time, ratio = row["us_a_step"], row["ratio"]
+        cells = [row["name"], str(row.get("threads", "")),
+                 f"{number(time['median'])} ({number(time['p10'])} to {number(time['p90'])})",
+                 "1" if row is ours else f"{ratio['median']:.2f} ({ratio['p10']:.2f} to {ratio['p90']:.2f})",
+                 f"{row['setup_seconds']:.1f} + {row['compile_seconds']:.1f}" if row is not ours else "",
+                 f"{row['loss']:.2f}" + ("" if row is ours or row["in_band"] else ", **other work**, not ranked")]
+        if row is not ours and any(row.get("notes", {}).values()):
+            cells[0] += " (" + ", ".join(f"{k}: {v}" for k, v in row["notes"].items()) + ")"
+        lines.append("| " + " | ".join(cells) + " |")
+    for row in result["left_out"]:
+        lines.append(f"| {row['name']} | | {row['kind']}: {row['reason'].replace('|', '/')} | | | |")
+    return lines
+
+
+def write(folder, run):
+    """peers.json and peers.md in `folder`, each whole or not at all. Returns the text of the second."""
+    m = run["machine"]
+    versions = {k: v for r in run["results"] for p in r["peers"] for k, v in p["versions"].items()}
+    lines = ["## The same training in other frameworks", "",
+             f"{m['gpu'] or m['cpu']}, {m['cpus']} processors; {m['date']}, commit {m['commit']}, `{m['command']}`; {m['rounds']} "
+             "rounds in turns, float32 products." + ("" if not versions else " Versions: ") +
+             ", ".join(f"{k} {v}" for k, v in sorted(versions.items()))]
+    for result in run["results"]:
+        lines += ["", *table(result)]
+    text = "\n".join(lines) + "\n"
+    for name, content in (("peers.json", json.dumps(run, indent=1) + "\n"), ("peers.md", text)):
+        partial = folder / f".{name}.{os.getpid()}"
+        partial.write_text(content)
+        partial.replace(folder / name)
+    return text

@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+"""Times the same trainings in our programs and in PyTorch, libtorch, JAX and Keras, in turns, and prints tables of
+ratios. `make bench-peers` builds ours and runs this.
+
+Every peer is a process of its own (child.py) that has trained its warm-up and waits; a round gives each, and ours, one
+turn of some epochs in a random order. What counts is an epoch's wall time: the shuffled gather from the resident u8
+images, the step, and one reading of the loss. Ratios are those of a round's medians. A peer whose training loss is
+outside the band around ours after the same number of epochs does other work, and is not ranked. On a CPU each peer
+tries several numbers of threads first and keeps the fastest; ours runs as it comes.
+"""
+import argparse
+import json
+import os
+import random
+import re
+import shlex
+import statistics
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+sys.dont_write_bytecode = True  # leaves the source tree as it is
+
+import ours
+import report
+from peers import HERE, Process, Trouble, all_peers
+from workloads import WORKLOADS
+
+ROOT = HERE.parent.parent
+
+
+def note(text):
+    print(f"  {text}", file=sys.stderr, flush=True)
+
+
+def thread_counts(asked, device):
+    everything = len(os.sched_getaffinity(0))
+    if device != "cpu":
+        return [everything]
+    return sorted({min(int(t), everything) for t in asked.split(",")} if asked else {1, min(2, everything), everything})
+
+
+class Contest:
+    """One workload: ours and all peers that this machine can run."""
+
+    def __init__(self, workload, options, folder):
+        self.workload, self.options, self.folder = workload, options, folder
+        self.warm_up = 1 if options.smoke else workload.warm_up[options.device]
+        self.turn = 1 if options.smoke else workload.turn[options.device]
+        self.limit = 500 if options.smoke else 0
+        self.band = 0.25 if options.smoke else workload.band  # a few steps from other initial weights
+        self.idx = folder / f"{workload.data}.idx"
+        self.source = ours.export(options.bin, workload.data, self.idx)
+        self.running, self.rows, self.left_out = {}, {}, []
+        self.ours = {"name": "gpuvae", "rounds": [], "losses": []}
+
+    def config(self, seed, threads):
+        return self.workload.config() | {"images": str(self.idx), "limit": self.limit, "seed": seed, "threads": threads,
+                                         "device": self.options.device, "scratch": str(self.folder / "scratch")}
+
+    def leave_out(self, peer, kind, reason):
+        self.left_out.append({"name": peer.name, "kind": kind, "reason": reason})
+        note(f"{peer.name}: {kind}: {reason}")
+
+    def start(self, peer):
+        """The peer at its fastest number of threads, warmed up; the others are ended again."""
+        best = None
+        for threads in thread_counts(self.options.threads, self.options.device):
+            process = None
+            try:
+                process = Process(peer, self.config(1, threads), self.options.python, self.folder, self.options.timeout)
+                answer = process.turn(self.warm_up)
+            except BaseException as error:
+                if process:
+                    process.close()
+                if best and isinstance(error, Trouble):
+                    note(f"{peer.name}, {threads} threads: {error}")
+                    continue
+                if best:
+                    best[1].close()
+                raise
+            seconds = statistics.median(answer["seconds"])
+            if best and seconds >= best[0]:
+                process.close()
+            else:
+                if best:
+                    best[1].close()
+                best = seconds, process, self.row(peer, threads, process.ready, answer)
+        self.running[peer.name], self.rows[peer.name] = best[1], best[2]
+        note(f"{peer.name}: ready, {best[2]['threads']} threads")
+
+    @staticmethod
+    def row(peer, threads, ready, answer):
+        return {"name": peer.name, "threads": threads, "rounds": [], "losses": [ready["loss"], *answer["losses"]],
+                "setup_seconds": ready["setup_seconds"], "versions": ready["versions"],
+                "compile_seconds": max(0, ready["first_epoch_seconds"] - statistics.median(answer["seconds"]))}
+
+    def start_all(self):
+        for peer in all_peers():
+            if self.options.only and not any(re.search(p, peer.name) for p in self.options.only):
+                continue
+            if self.options.short and not peer.short:
+                continue
+            if self.options.device not in peer.devices:
+                self.leave_out(peer, "skipped", peer.why_not)
+                continue
+            try:
+                self.start(peer)
+            except Trouble as trouble:
+                self.leave_out(peer, trouble.kind, str(trouble))
+
+    def our_turn(self, round_):
+        epochs = self.warm_up + self.turn
+        if round_ < 3:  # losses to compare with, of a few seeds
+            epochs = max(epochs, self.judged_epoch())
+        seconds, losses = ours.train(self.options.bin, self.workload, self.options.device, round_, epochs, self.limit,
+                                     self.folder)
+        self.ours["rounds"].append(seconds[self.warm_up:])
+        self.ours["losses"].append(losses)
+
+    def judged_epoch(self):
+        """The last epoch that all reach, at most the workload's."""
+        return min(self.workload.judged_epoch, self.warm_up + self.options.rounds * self.turn)
+
+    def peer_turn(self, name):
+        row = self.rows[name]
+        try:
+            answer = self.running[name].turn(self.turn)
+        except Trouble as trouble:
+            self.running.pop(name).close()
+            self.left_out.append({"name": name, "kind": "failed", "reason": str(trouble)})
+            del self.rows[name]
+            return
+        row["rounds"].append(answer["seconds"])
+        row["losses"] += answer["losses"]
+        row["notes"] = answer["notes"]
+
+    def run(self):
+        shuffled = random.Random(0)
+        try:
+            self.start_all()
+            for round_ in range(self.options.rounds):
+                turns = [None, *self.running]
+                shuffled.shuffle(turns)
+                for name in turns:
+                    self.our_turn(round_) if name is None else self.peer_turn(name)
+                note(f"round {round_ + 1} of {self.options.rounds}")
+        finally:
+            for process in self.running.values():
+                process.close()
+        return self.result()
+
+    def result(self):
+        judged = self.judged_epoch()
+        expected = statistics.median(l[judged - 1] for l in self.ours["losses"] if len(l) >= judged)
+        steps = self.steps()
+        for row in self.rows.values():
+            report.summarise(row, self.ours, steps)
+            row["loss"] = row["losses"][judged - 1]
+            row["in_band"] = abs(row["loss"] - expected) <= self.band * abs(expected)
+        report.summarise(self.ours, self.ours, steps)
+        self.ours["loss"] = expected
+        return {"workload": self.workload.name, "data": self.source, "steps": steps, "judged_epoch": judged,
+                "band": self.band, "warm_up_epochs": self.warm_up, "epochs_a_turn": self.turn,
+                "ours": self.ours, "peers": list(self.rows.values()), "left_out": self.left_out}
+
+    def steps(self):
+        pixels = 784 if self.workload.data == "mnist" else 560
+        return (self.limit or (self.idx.stat().st_size - 16) // pixels) // self.workload.batch
+
+
+def first_line(command):
+    try:
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                              cwd=ROOT).stdout.strip().partition("\n")[0]
+    except OSError:
+        return ""
+
+
+def machine(options):
+    models = re.findall(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
+    gpu = ["nvidia-smi", "--query-gpu=name,driver_version,clocks.sm,clocks.mem", "--format=csv,noheader"]
+    return {"device": options.device, "cpu": models[0] if models else os.uname().machine,
+            "cpus": len(os.sched_getaffinity(0)), "gpu": first_line(gpu) if options.device == "cuda" else "",
+            "commit": first_line(["git", "describe", "--always", "--dirty"]), "date": date.today().isoformat(),
+            "command": shlex.join(["bench/peers/run.py", *sys.argv[1:]]), "rounds": options.rounds}
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("workloads", nargs="*", help=f"of {', '.join(WORKLOADS)} [all]")
+    add("--bin", type=Path, default=ROOT / "build/release/bin", help="our programs")
+    add("--out", type=Path, default=ROOT / "build/bench", help="peers.json, peers.md; logs in peers/")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add("--rounds", type=int, default=5)
+    add("--threads", default="", help="numbers to try on a CPU, such as 1,2 [1, 2 and all]")
+    add("--only", action="append", help="peers whose name this regular expression finds; again for more")
+    add("--short", action="store_true", help="only the few peers that are usually fastest")
+    add("--no-peers", action="store_true", help="ours alone")
+    add("--smoke", action="store_true", help="one round of one epoch of 500 images, to see that everything runs")
+    add("--no-setup", action="store_true", help="use what the python has, install nothing")
+    add("--python", default="", help="of the peers [build/peers-venv; with --no-setup this one]")
+    add("--timeout", type=float, default=600, help="seconds a peer may take to start, or for a turn")
+    options = parser.parse_args()
+    unknown = [w for w in options.workloads if w not in WORKLOADS]
+    if unknown or options.rounds < 1:
+        parser.error(f"expected workloads of {', '.join(WORKLOADS)} and at least one round")
+    if options.device == "auto":
+        options.device = "cuda" if first_line(["nvidia-smi", "-L"]) else "cpu"
+    if options.smoke:
+        options.rounds = 1
+        options.threads = options.threads or str(len(os.sched_getaffinity(0)))
+    if options.no_peers:
+        options.only = ["(?!)"]
+    return options
+
+
+def main():
+    options = parse()
+    venv = ROOT / "build/peers-venv"
+    if not (options.no_setup or options.python or options.no_peers):
+        if subprocess.run([HERE / "setup", venv]).returncode:
+            note("no environment of our own: taking what this python has")
+    installed = venv / "bin/python"
+    options.python = options.python or (str(installed) if installed.exists() and not options.no_setup else sys.executable)
+    folder = options.out.resolve() / "peers"
+    folder.mkdir(parents=True, exist_ok=True)
+    results = []
+    for name in options.workloads or WORKLOADS:
+        note(name)
+        results.append(Contest(WORKLOADS[name], options, folder).run())
+    print(report.write(options.out, {"machine": machine(options), "results": results}), end="")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"bench/peers: {error}")

@@ -1,0 +1,44 @@
+"""The trainings that are timed: settings of ours and of every peer alike. Standard library only."""
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    kind: str  # rmsprop: epsilon outside the square root (Keras); adam: outside, after the bias correction
+    learning_rate: float
+    beta1: float
+    beta2: float  # the rho of rmsprop
+    epsilon: float
+
+
+@dataclass(frozen=True)
+class Workload:
+    name: str
+    data: str  # mnist or frey
+    preset: str
+    flags: tuple  # ours, beyond the preset
+    hidden: int
+    likelihood: str  # bernoulli (from logits), or gaussian: sigmoid mean, log variance clipped to [-5, 5]
+    optimizer: Optimizer
+    turn: dict  # device -> epochs a turn
+    warm_up: dict  # device -> epochs before the first turn
+    judged_epoch: int  # whose training loss is compared
+    band: float  # relative to ours; the spread of seeds with room to spare (bench/NOTES.md)
+    latent: int = 2
+    batch: int = 100
+
+    def config(self):
+        names = ("name", "hidden", "latent", "batch", "likelihood")
+        return {n: getattr(self, n) for n in names} | {"optimizer": asdict(self.optimizer)}
+
+
+ADAM = Optimizer("adam", 1e-3, 0.9, 0.999, 1e-8)
+FRESH = ("--frozen-noise=false",)
+
+WORKLOADS = {w.name: w for w in (
+    Workload("keras-mnist", "mnist", "keras-mnist", (), 256, "bernoulli", Optimizer("rmsprop", 1e-3, 0, 0.9, 1e-7),
+             {"cpu": 1, "cuda": 5}, {"cpu": 1, "cuda": 3}, 3, 0.02),
+    Workload("flex-mnist", "mnist", "flex-mnist", FRESH, 200, "bernoulli", ADAM,
+             {"cpu": 1, "cuda": 5}, {"cpu": 1, "cuda": 3}, 5, 0.02),
+    Workload("flex-frey", "frey", "flex-frey", FRESH, 200, "gaussian", ADAM,
+             {"cpu": 20, "cuda": 20}, {"cpu": 10, "cuda": 10}, 30, 0.04))}
