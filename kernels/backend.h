@@ -338,6 +338,9 @@ class Backend {
   virtual void wait_event(StreamHandle, EventHandle) = 0;             // the stream waits, not the host
   virtual double milliseconds_between(EventHandle, EventHandle) = 0;  // waits for the second
   virtual void destroy_event(EventHandle) noexcept = 0;
+  // Kernels started in this process so far, where calls start kernels: a product of cuBLASLt counts as one. 0
+  // on the CPU.
+  virtual std::uint64_t launches() const = 0;
 
   // ---- kernels ----
   virtual void gemm(const GemmArgs&, StreamHandle) = 0;

@@ -21,6 +21,7 @@ class CpuBackend final : public Backend {
   void wait_event(StreamHandle, EventHandle) override {}
   double milliseconds_between(EventHandle, EventHandle) override;
   void destroy_event(EventHandle) noexcept override;
+  std::uint64_t launches() const override { return 0; }
 
   void gemm(const GemmArgs&, StreamHandle) override;
   void activation_backward(const ActivationBackwardArgs&, StreamHandle) override;

@@ -39,6 +39,7 @@ class CudaBackend final : public Backend {
   void wait_event(StreamHandle stream, EventHandle event) override;
   double milliseconds_between(EventHandle first, EventHandle second) override;
   void destroy_event(EventHandle event) noexcept override;
+  std::uint64_t launches() const override;
 
   void gemm(const GemmArgs& args, StreamHandle stream) override;
   void activation_backward(const ActivationBackwardArgs& args, StreamHandle stream) override;
