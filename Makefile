@@ -9,7 +9,7 @@ PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev l
 TEST_PACKAGES := chromium-headless-shell
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: mnist frey fetch test build deps bench reproduce format asan tsan install clean
+.PHONY: mnist frey fetch test build deps bench gpu-check reproduce format asan tsan install clean
 .DEFAULT_GOAL := build
 
 mnist: NEED := t10k-labels-idx1-ubyte.gz
@@ -48,10 +48,14 @@ deps:
 	    installed $$p || ! apt-cache show $$p >/dev/null 2>&1 || install $$p || echo "going on without $$p"; done; \
 	fi
 
-# A training step beside the bare matrix products of the same step; then each fused operation beside its composed twin.
+# Fused operations beside their composed twins, training steps, epochs: tables and figures in build/bench/. Wants python3.
+# ARGS=--quick takes under two minutes.
 bench: build
-	$(BUILD)/bin/step_bench
-	$(BUILD)/bin/operations_bench --benchmark_filter='/(fused|composed)'
+	bench/report --bin $(BUILD)/bin $(ARGS)
+
+# Tests, sanitizers and benchmarks on a GPU in nine minutes: build/gpu-check/gpu-check.json. Wants python3.
+gpu-check: build
+	bench/gpu_check --bin $(BUILD)/bin $(ARGS)
 
 # The five published systems on real data, and a table of their losses; an hour. Wants python3 and the data (data/fetch.sh,
 # or GPUVAE_DATA_DIR).
