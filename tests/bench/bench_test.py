@@ -62,7 +62,7 @@ def report(out):
 
 
 def simt(out):
-    """Launches on the emulated device, and its events; its times mean nothing."""
+    """Launches, events and every executor on the emulated device; its times mean nothing."""
     place = out / "operations.json"
     run(bin / "gpuvae_bench_simt", "--device", "cuda", "--most-elements", "100000", "--flush-mib", "1", "--budget", "0.001",
         "--benchmark_filter=^(bce_with_logits/100x784|sample_posterior_with_kl/log_variance-100x2).*warm",
@@ -75,6 +75,16 @@ def simt(out):
     assert sampling["launches"] <= 5 and sampling["composed_launches"] > 15, sampling
     for row in rows.values():
         assert row["real_time"] > 0 and row["error"] < 1e-5, row
+
+
+    training = out / "training.jsonl"
+    run(bin / "train_bench_simt", "--device", "cuda", "--presets", "flex-frey", "--steps", "2", "--rounds", "1",
+        "--epoch-budget", "0", "--out", training, OMP_NUM_THREADS="1", GPUVAE_DATA_DIR=str(out))
+    lines = [json.loads(line) for line in training.read_text().splitlines()]
+    steps = [line for line in lines if line["kind"] == "step"]
+    assert lines[0]["device"] == "cuda:0" and steps and all(s["us"] > 0 and s["bare_us"] > 0 for s in steps), lines
+    shares = {line["call"]: line for line in lines if line["kind"] == "breakdown"}
+    assert shares["gemm"]["calls"] == 11 and shares["gemm"]["us"] > 0 and shares["gaussian_nll"]["us"] > 0, shares
 
 
 def no_gpu(out):
