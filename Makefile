@@ -9,7 +9,7 @@ PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev l
 TEST_PACKAGES := chromium-headless-shell
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: mnist frey fetch test build deps bench bench-peers reproduce format asan tsan install clean
+.PHONY: mnist frey fetch test build deps bench bench-peers gpu-check reproduce format asan tsan install clean
 .DEFAULT_GOAL := build
 
 mnist: NEED := t10k-labels-idx1-ubyte.gz
@@ -48,10 +48,14 @@ deps:
 	    installed $$p || ! apt-cache show $$p >/dev/null 2>&1 || install $$p || echo "going on without $$p"; done; \
 	fi
 
-# A training step beside the bare matrix products of the same step; then each fused operation beside its composed twin.
+# Fused operations beside their composed twins, training steps, epochs: tables and figures in build/bench/. Wants python3.
+# ARGS=--quick takes under two minutes.
 bench: build
-	$(BUILD)/bin/step_bench
-	$(BUILD)/bin/operations_bench --benchmark_filter='/(fused|composed)'
+	bench/report --bin $(BUILD)/bin $(ARGS)
+
+# Tests, sanitizers and benchmarks on a GPU in nine minutes: build/gpu-check/gpu-check.json. Wants python3.
+gpu-check: build
+	bench/gpu_check --bin $(BUILD)/bin $(ARGS)
 
 # The same training in PyTorch, libtorch, JAX and Keras, in turns with ours, and a table of ratios. Wants python3 and, the
 # first time, a package index: some 3 GB for an environment of 7 in build/peers-venv.

@@ -351,6 +351,9 @@ class Backend {
   virtual double milliseconds_between(EventHandle, EventHandle) = 0;  // waits for the second
   virtual void synchronize_event(EventHandle) = 0;                    // the host waits
   virtual void destroy_event(EventHandle) noexcept = 0;
+  // Kernels started in this process so far, where calls start kernels: a product of cuBLASLt counts as one. 0
+  // on the CPU.
+  virtual std::uint64_t launches() const = 0;
 
   // ---- graphs: what a stream is given between begin and end is recorded instead of run ----
   virtual void begin_capture(StreamHandle) = 0;

@@ -23,6 +23,7 @@ class CpuBackend final : public Backend {
   double milliseconds_between(EventHandle, EventHandle) override;
   void synchronize_event(EventHandle) override {}
   void destroy_event(EventHandle) noexcept override;
+  std::uint64_t launches() const override { return 0; }
   void begin_capture(StreamHandle) override;
   GraphHandle end_capture(StreamHandle) override;
   void discard_capture(StreamHandle) noexcept override {}

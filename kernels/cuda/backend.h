@@ -41,6 +41,7 @@ class CudaBackend final : public Backend {
   double milliseconds_between(EventHandle first, EventHandle second) override;
   void synchronize_event(EventHandle event) override;
   void destroy_event(EventHandle event) noexcept override;
+  std::uint64_t launches() const override;
   void begin_capture(StreamHandle stream) override;
   GraphHandle end_capture(StreamHandle stream) override;
   void discard_capture(StreamHandle stream) noexcept override;

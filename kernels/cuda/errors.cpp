@@ -1,10 +1,22 @@
 // Messages of what CUDA refused. Apart from the kernels, so that nvcc need not compile the formatting.
 #include "kernels/cuda/errors.h"
 
+#include <atomic>
+
 #include "kernels/check.h"
+#include "kernels/cuda/backend.h"
 #include "kernels/cuda/launch.cuh"
 
 namespace gpuvae::kernels {
+namespace {
+
+std::atomic<std::uint64_t> launched = 0;
+
+}  // namespace
+
+void count_launch() { launched.fetch_add(1, std::memory_order_relaxed); }
+
+std::uint64_t CudaBackend::launches() const { return launched.load(std::memory_order_relaxed); }
 
 // A failed call's error is also CUDA's "last error": cleared, so that a later check does not report it again.
 void fail_cuda(cudaError_t error, const char* operation, const char* call) {

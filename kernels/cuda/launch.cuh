@@ -20,6 +20,7 @@ struct Launch {
   StreamHandle stream;
 };
 
+void count_launch();  // of this process: see Backend::launches
 [[noreturn]] void fail_launch(const Launch& launch, cudaError_t error);
 
 inline constexpr std::int64_t kMostBlocks = 0x7fffffff;  // of gridDim.x
@@ -35,6 +36,7 @@ void launch(const Launch& site, void (*kernel)(Parameters...), Arguments&&... ar
   const cudaError_t error = cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...);
   if (error != cudaSuccess) [[unlikely]]
     fail_launch(site, error);
+  count_launch();
 }
 
 // Null counts as aligned: what is absent hinders nobody.

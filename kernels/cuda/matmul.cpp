@@ -5,6 +5,7 @@
 #include "kernels/check.h"
 #include "kernels/cuda/capture.h"
 #include "kernels/cuda/cublaslt.h"
+#include "kernels/cuda/launch.cuh"
 
 namespace gpuvae::kernels {
 namespace {
@@ -149,6 +150,7 @@ bool Matmul::run(const GemmArgs& args, void* workspace, std::size_t workspace_by
   if (status != CUBLAS_STATUS_SUCCESS && status != CUBLAS_STATUS_NOT_SUPPORTED)
     fail("gemm", "cublasLtMatmul, m {}, n {}, k {}: {}", args.m, args.n, args.k,
          cublaslt().status_string(status));
+  if (plan->usable) count_launch();
   return plan->usable;
 }
 

@@ -31,7 +31,9 @@ struct Case {
   std::function<std::vector<Doubles>(std::span<const Doubles>)> reference = {};
   // Largest error relative to the largest element of the result (f32); of gradients likewise.
   double tolerance = 1e-5, gradient_tolerance = 1e-4;
-  double bytes = 0, flops = 0;  // the least that forward and backward together move and do
+  // The least that forward and backward together move and do (additions, products, divisions, exponentials,
+  // logarithms and roots count one each), and what the forward pass alone does.
+  double bytes = 0, flops = 0, forward_bytes = 0, forward_flops = 0;
 };
 
 const std::vector<Case>& all_cases();
@@ -45,6 +47,26 @@ std::vector<Case> likelihood_cases();
 std::vector<Case> log_density_cases();
 std::vector<Case> mixture_cases();
 std::vector<Case> random_cases();
+
+// Makers of cases of any size, for the benchmark too.
+Case bce_case(bool logits, Shape shape, double weight);
+Case continuous_bernoulli_case(Shape shape, double largest_logit, double weight);
+Case gaussian_nll_case(std::int64_t rows, std::int64_t width, bool sigmoid_mean, double weight);
+Case linear_case(std::int64_t rows, std::int64_t in, std::int64_t out, Activation activation,
+                 bool bias = true);
+enum class PosteriorForm { sample, kl, both };
+Case posterior_case(PosteriorForm form, PosteriorScale scale, std::int64_t rows, std::int64_t latent);
+// Bernoulli, continuous Bernoulli, Gaussian with a plain and with a sigmoid mean. Each of `targets` rows
+// stands for n rows of parameters. Only without a gradient is the fused kernel run.
+std::vector<Case> log_density_cases(std::int64_t targets, std::int64_t n, std::int64_t width,
+                                    bool differentiable);
+struct MixtureSetting {
+  std::int64_t rows, latent, components;
+  PosteriorScale scale = PosteriorScale::log_variance;
+  bool weighted = false;
+  double spread = 1.5;  // of z and the means
+};
+Case mixture_case(const MixtureSetting& setting);
 
 // Values of an input, the same every time: `salt` tells inputs apart.
 Doubles input_values(const Input& input, std::uint64_t salt);

@@ -3,8 +3,6 @@
 #include "tests/cases/case.h"
 
 namespace gpuvae::cases {
-namespace {
-
 Case bce_case(bool logits, Shape s, double weight) {
   Case c{.operation = logits ? "bce_with_logits" : "bce"};
   c.name = c.operation + "/" + s.text();
@@ -21,7 +19,8 @@ Case bce_case(bool logits, Shape s, double weight) {
     }
     return std::vector<Doubles>{{weight * sum}};
   };
-  c.bytes = 12.0 * static_cast<double>(s.elements());
+  const auto n = static_cast<double>(s.elements());
+  c.bytes = 12 * n, c.forward_bytes = 8 * n, c.flops = 12 * n, c.forward_flops = 8 * n;
   return c;
 }
 
@@ -40,11 +39,12 @@ Case continuous_bernoulli_case(Shape s, double most, double weight) {
     }
     return std::vector<Doubles>{{static_cast<double>(weight * sum)}};
   };
-  c.bytes = 12.0 * static_cast<double>(s.elements());
+  const auto n = static_cast<double>(s.elements());
+  c.bytes = 12 * n, c.forward_bytes = 8 * n, c.flops = 22 * n, c.forward_flops = 14 * n;
   return c;
 }
 
-Case gaussian_case(std::int64_t rows, std::int64_t width, bool sigmoid_mean, double weight) {
+Case gaussian_nll_case(std::int64_t rows, std::int64_t width, bool sigmoid_mean, double weight) {
   Case c{.operation = "gaussian_nll"};
   c.name = "gaussian_nll/" + Shape{rows, width}.text() + (sigmoid_mean ? "_sigmoid" : "");
   // Log variances on both sides of the clip at [-2, 1.5].
@@ -64,11 +64,10 @@ Case gaussian_case(std::int64_t rows, std::int64_t width, bool sigmoid_mean, dou
       }
     return std::vector<Doubles>{{weight * sum}};
   };
-  c.bytes = 20.0 * static_cast<double>(rows * width);
+  const auto n = static_cast<double>(rows * width);
+  c.bytes = 20 * n, c.forward_bytes = 12 * n, c.flops = 19 * n, c.forward_flops = 13 * n;
   return c;
 }
-
-}  // namespace
 
 std::vector<Case> likelihood_cases() {
   std::vector<Case> cases;
@@ -77,10 +76,10 @@ std::vector<Case> likelihood_cases() {
   for (const Shape& s : {Shape{1, 1}, Shape{33, 31}, Shape{100, 784}, Shape{70000, 3}, Shape{3, 1000}})
     for (double most : {1.5, 12.0}) cases.push_back(continuous_bernoulli_case(s, most, 0.01));
   for (bool sigmoid_mean : {false, true}) {
-    cases.push_back(gaussian_case(1, 1, sigmoid_mean, 1));
-    cases.push_back(gaussian_case(33, 17, sigmoid_mean, 0.5));
-    cases.push_back(gaussian_case(100, 560, sigmoid_mean, 0.01));
-    cases.push_back(gaussian_case(70000, 3, sigmoid_mean, 1e-3));
+    cases.push_back(gaussian_nll_case(1, 1, sigmoid_mean, 1));
+    cases.push_back(gaussian_nll_case(33, 17, sigmoid_mean, 0.5));
+    cases.push_back(gaussian_nll_case(100, 560, sigmoid_mean, 0.01));
+    cases.push_back(gaussian_nll_case(70000, 3, sigmoid_mean, 1e-3));
   }
   return cases;
 }

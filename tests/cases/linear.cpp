@@ -23,7 +23,9 @@ double activated(Activation a, double x) {
   return x;
 }
 
-Case linear_case(std::int64_t rows, std::int64_t in, std::int64_t out, Activation a, bool bias = true) {
+}  // namespace
+
+Case linear_case(std::int64_t rows, std::int64_t in, std::int64_t out, Activation a, bool bias) {
   Case c{.operation = "linear"};
   c.name = "linear/" + std::string(name(a)) + Shape{rows, in, out}.text() + (bias ? "" : "_no_bias");
   const double scale = 1 / std::sqrt(static_cast<double>(in));
@@ -41,9 +43,17 @@ Case linear_case(std::int64_t rows, std::int64_t in, std::int64_t out, Activatio
       }
     return std::vector<Doubles>{y};
   };
-  c.flops = 6.0 * static_cast<double>(rows * in * out);
+  const auto product = static_cast<double>(rows * in * out);
+  c.flops = 6 * product, c.forward_flops = 2 * product;
+  // Forward: x, w, b, y. Backward: dy, y (of an activation), x, w; dx, dw, db.
+  const auto x = static_cast<double>(rows * in), w = static_cast<double>(in * out),
+             y = static_cast<double>(rows * out), b = bias ? static_cast<double>(out) : 0;
+  c.forward_bytes = 4 * (x + w + b + y);
+  c.bytes = c.forward_bytes + 4 * (y + (a == Activation::identity ? 0 : y) + 2 * x + 2 * w + b);
   return c;
 }
+
+namespace {
 
 Case matmul_case(std::int64_t m, std::int64_t k, std::int64_t n, bool ta, bool tb) {
   Case c{.operation = "matmul"};

@@ -43,7 +43,6 @@ std::vector<Likelihood> likelihoods() {
   return all;
 }
 
-// Each of `targets` rows stands for n rows of parameters. Only without a gradient is the fused kernel run.
 Case log_density_case(const Likelihood& l, std::int64_t targets, std::int64_t n, std::int64_t width,
                       bool differentiable) {
   Case c{.operation = l.operation};
@@ -59,7 +58,9 @@ Case log_density_case(const Likelihood& l, std::int64_t targets, std::int64_t n,
                                       v[1][i / width / n * width + i % width]);
     return std::vector<Doubles>{out};
   };
-  c.bytes = 4.0 * static_cast<double>(rows * row_width);
+  const auto parameters = static_cast<double>(rows * row_width);
+  c.forward_bytes = 4 * (parameters + static_cast<double>(targets * width + rows));
+  c.bytes = c.forward_bytes + (differentiable ? 8 * parameters : 0);
   return c;
 }
 
@@ -80,15 +81,21 @@ Case repeat_rows_case(std::int64_t rows, std::int64_t width, std::int64_t n) {
 
 }  // namespace
 
-std::vector<Case> log_density_cases() {
+std::vector<Case> log_density_cases(std::int64_t targets, std::int64_t n, std::int64_t width,
+                                    bool differentiable) {
   std::vector<Case> cases;
   for (const Likelihood& l : likelihoods())
-    for (bool differentiable : {false, true}) {
-      cases.push_back(log_density_case(l, 1, 1, 1, differentiable));
-      cases.push_back(log_density_case(l, 11, 3, 31, differentiable));
-      cases.push_back(log_density_case(l, 5, 20, 784, differentiable));
-      cases.push_back(log_density_case(l, 1, 3, 1000, differentiable));
-    }
+    cases.push_back(log_density_case(l, targets, n, width, differentiable));
+  return cases;
+}
+
+std::vector<Case> log_density_cases() {
+  std::vector<Case> cases;
+  const auto add = [&](std::int64_t targets, std::int64_t n, std::int64_t width) {
+    for (bool differentiable : {false, true})
+      for (Case& c : log_density_cases(targets, n, width, differentiable)) cases.push_back(std::move(c));
+  };
+  add(1, 1, 1), add(11, 3, 31), add(5, 20, 784), add(1, 3, 1000);
   cases.push_back(log_density_case(likelihoods().front(), 70000, 1, 3, false));
   cases.push_back(repeat_rows_case(1, 1, 1));
   cases.push_back(repeat_rows_case(33, 17, 5));

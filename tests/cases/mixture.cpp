@@ -28,14 +28,9 @@ double log_density(const double* z, std::int64_t latent, std::int64_t components
   return static_cast<double>(std::log(sum));
 }
 
-struct Setting {
-  std::int64_t rows, latent, components;
-  PosteriorScale scale = PosteriorScale::log_variance;
-  bool weighted = false;
-  double spread = 1.5;  // of z and the means
-};
+}  // namespace
 
-Case mixture_case(const Setting& s) {
+Case mixture_case(const MixtureSetting& s) {
   Case c{.operation = "mixture_log_density"};
   c.name = c.operation + "/" + std::string(name(s.scale)) + Shape{s.rows, s.latent, s.components}.text() +
            (s.weighted ? "_weighted" : "") + (s.spread > 2 ? "_far" : "");
@@ -55,11 +50,14 @@ Case mixture_case(const Setting& s) {
                                 s.weighted ? &v[2] : nullptr));
     return std::vector<Doubles>{out};
   };
-  c.flops = 20.0 * static_cast<double>(s.rows * s.latent * s.components);
+  const auto terms = static_cast<double>(s.rows * s.latent * s.components);
+  c.flops = 20 * terms, c.forward_flops = 4 * terms;
+  const auto z = static_cast<double>(s.rows * s.latent),
+             components = static_cast<double>(s.components * (2 * s.latent + (s.weighted ? 1 : 0)));
+  c.forward_bytes = 4 * (z + components + static_cast<double>(s.rows));
+  c.bytes = c.forward_bytes + 4 * (2 * (z + components) + static_cast<double>(s.rows));
   return c;
 }
-
-}  // namespace
 
 std::vector<Case> mixture_cases() {
   std::vector<Case> cases;

@@ -18,7 +18,7 @@ double sigma_of(PosteriorScale scale, double s) {
   return std::sqrt(std::exp(s));
 }
 
-enum class Form { sample, kl, both };
+using Form = PosteriorForm;
 
 // The posterior's KL is computed from the integral's closed form in sigma^2.
 std::vector<Doubles> reference(const Doubles& stats, std::int64_t rows, std::int64_t latent,
@@ -39,7 +39,9 @@ std::vector<Doubles> reference(const Doubles& stats, std::int64_t rows, std::int
   return {z, kl};
 }
 
-Case posterior_case(Form form, PosteriorScale scale, std::int64_t rows, std::int64_t latent) {
+}  // namespace
+
+Case posterior_case(PosteriorForm form, PosteriorScale scale, std::int64_t rows, std::int64_t latent) {
   const char* operation = form == Form::sample ? "sample_posterior"
                           : form == Form::kl   ? "kl_divergence"
                                                : "sample_posterior_with_kl";
@@ -64,11 +66,13 @@ Case posterior_case(Form form, PosteriorScale scale, std::int64_t rows, std::int
   c.run = wrap(sample_posterior, kl_divergence, sample_posterior_with_kl);
   c.composed = wrap(composed::sample_posterior, composed::kl_divergence, composed::sample_posterior_with_kl);
   c.reference = [=](auto v) { return reference(v[0], rows, latent, scale, o, weight, form); };
-  c.bytes = 4.0 * static_cast<double>(rows * latent) * (2 + 1 + 2 + 1 + 2);
+  // Forward: the statistics, z. Backward: the statistics, dz; their gradient.
+  const auto n = static_cast<double>(rows * latent);
+  const double z = form == Form::kl ? 0 : 1;
+  c.forward_bytes = 4 * n * (2 + z), c.bytes = c.forward_bytes + 4 * n * (2 + z + 2);
+  c.forward_flops = 12 * n, c.flops = 20 * n;
   return c;
 }
-
-}  // namespace
 
 std::vector<Case> posterior_cases() {
   std::vector<Case> cases;

@@ -1,0 +1,221 @@
+// Every fused operation beside its composed twin, forward and backward, at the sizes of the presets and at
+// large ones, with warm and with cold caches. The time of a benchmark is that of the fused operation: the
+// median of samples taken in turns with the twin's, by events on CUDA and by the wall clock on the CPU. Its
+// counters:
+//
+//   composed        seconds of the twin                       speedup     composed / fused, the median of the
+//   turns low, high       10th and 90th percentile of the fused     samples     of each bytes           the
+//   least that the operation must move    moved, composed_moved   what its kernel calls move copy bytes /
+//   time over the copy ceiling        matmul      flops / time over the matmul ceiling error           of the
+//   fused results against f64, over the largest element launches, composed_launches   kernels started (CUDA)
+//
+// The ceilings are measured first, by this program. An operation that would need too much memory or time is
+// skipped with a line. Google Benchmark's flags work: --benchmark_filter=bce, --benchmark_out=FILE.
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+
+#include "apps/common/program.h"
+#include "bench/observed_backend.h"
+#include "bench/workloads.h"
+#include "gpuvae/error.h"
+#include "gpuvae/memory.h"
+#include "src/core/backend_guard.h"
+
+namespace gpuvae::bench {
+namespace {
+
+struct Options {
+  std::string device = "auto";
+  bool quick = false, large = true;
+  double most_elements = 0, budget = 0;  // seconds for a benchmark; 0: chosen
+  std::size_t flush_mib = 0;
+};
+
+// What all benchmarks of a run share.
+struct Bench {
+  Device device;
+  Options options;
+  Ceilings ceilings;
+  Stopwatch stopwatch;
+};
+
+// What one run of `body` asks of the backend.
+struct Counted {
+  double bytes = 0;
+  std::uint64_t launches = 0;
+};
+Counted count(Device device, const Body& body) {
+  CountingBackend counting(device.backend());
+  const std::uint64_t before = counting.launches();
+  const BackendGuard guard(device, counting);
+  body();
+  return {counting.bytes, counting.launches() - before};
+}
+
+struct Samples {
+  std::vector<double> fused, composed, ratio;
+};
+
+// Fused and composed in turns, so that a noisy machine disturbs both alike.
+Samples sample(Bench& bench, const Contest& contest, bool cold) {
+  constexpr std::size_t kFewest = 3, kMost = 51;
+  const auto time = [&](const Body& body) {
+    return cold ? bench.stopwatch.cold(body) : bench.stopwatch.warm(body);
+  };
+  Samples samples;
+  const auto start = std::chrono::steady_clock::now();
+  const auto spent = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  contest.fused();
+  if (contest.composed) contest.composed();
+  while (samples.fused.size() < kFewest || (samples.fused.size() < kMost && spent() < bench.options.budget)) {
+    samples.fused.push_back(time(contest.fused));
+    if (!contest.composed) continue;
+    samples.composed.push_back(time(contest.composed));
+    samples.ratio.push_back(samples.composed.back() / samples.fused.back());
+  }
+  return samples;
+}
+
+void report(benchmark::State& state, const Bench& bench, const Workload& w, const Contest& contest,
+            const Samples& samples, bool cold) {
+  const Statistics fused = statistics_of(samples.fused);
+  auto& counters = state.counters;
+  const auto set = [&](const char* name, double value) { counters[name] = value; };
+  set("low", fused.low), set("high", fused.high), set("samples", fused.samples);
+  set("bytes", w.bytes), set("flops", w.flops);
+  set("copy", w.bytes / fused.median / bench.ceilings.copy_bytes);
+  if (w.operation == "linear") set("matmul", w.flops / fused.median / bench.ceilings.matmul_flops);
+  const Counted of_fused = count(bench.device, contest.fused);
+  set("moved", of_fused.bytes);
+  if (!bench.device.is_cpu()) set("launches", static_cast<double>(of_fused.launches));
+  if (contest.error && !cold)
+    if (const std::optional<double> error = contest.error()) set("error", *error);
+  if (contest.composed) {
+    set("composed", statistics_of(samples.composed).median),
+        set("speedup", statistics_of(samples.ratio).median);
+    const Counted of_composed = count(bench.device, contest.composed);
+    set("composed_moved", of_composed.bytes);
+    if (!bench.device.is_cpu()) set("composed_launches", static_cast<double>(of_composed.launches));
+  }
+  state.SetLabel(w.large ? "large" : "preset");
+}
+
+// One iteration for Google Benchmark: its time is the median of our samples.
+void run(benchmark::State& state, Bench& bench, const Workload& w, bool cold) {
+  try {
+    const Contest contest = w.prepare(bench.device);
+    const Samples samples = sample(bench, contest, cold);
+    for (auto _ : state) state.SetIterationTime(statistics_of(samples.fused).median);
+    report(state, bench, w, contest, samples, cold);
+  } catch (const Error& error) {  // the device's memory, most likely
+    state.SkipWithError(error.what());
+  }
+  release_unused_memory(bench.device);
+}
+
+// Why a workload cannot be run here; empty if it can.
+std::string obstacle(const Bench& bench, const Workload& w) {
+  constexpr double kLongest = 3, kTensors = 16;  // seconds for one run; tensors that a composed twin may keep
+  const double needed = 4 * kTensors * w.elements;
+  const double there =
+      0.6 * static_cast<double>(sysconf(_SC_AVPHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  if (bench.device.is_cpu() && needed > there)
+    return fmt::format("needs about {:.1f} GiB, has {:.1f}", needed / (1 << 30), there / (1 << 30));
+  constexpr double kOfMatmul = 30;  // matrix products do so many times the arithmetic of other kernels, about
+  const double rate = bench.ceilings.matmul_flops / (w.operation == "linear" ? 1 : kOfMatmul);
+  const double seconds = w.flops / rate + 6 * w.bytes / bench.ceilings.copy_bytes;
+  const double longest = bench.options.quick ? kLongest / 10 : kLongest;
+  if (seconds > longest)
+    return fmt::format("a run would take about {:.1f} s, more than {:.1f}", seconds, longest);
+  return "";
+}
+
+void register_all(Bench& bench, const std::vector<Workload>& workloads) {
+  for (const Workload& w : workloads) {
+    if (w.large && !bench.options.large) continue;
+    if (const std::string why = obstacle(bench, w); !why.empty()) {
+      std::fprintf(stderr, "skipped %s: %s\n", w.name().c_str(), why.c_str());
+      continue;
+    }
+    for (const bool cold : {false, true})
+      benchmark::RegisterBenchmark((w.name() + (cold ? "/cold" : "/warm")).c_str(),
+                                   [&bench, &w, cold](benchmark::State& s) { run(s, bench, w, cold); })
+          ->UseManualTime()
+          ->Iterations(1)
+          ->Unit(benchmark::kMicrosecond);
+  }
+}
+
+void add_context(const Bench& bench) {
+  const auto add = [](const char* key, const std::string& value) { benchmark::AddCustomContext(key, value); };
+  add("device", bench.device.text());
+  add("device_description", bench.device.description());
+  add("copy_bytes_per_second", fmt::format("{:.4g}", bench.ceilings.copy_bytes));
+  add("matmul_flops_per_second", fmt::format("{:.4g}", bench.ceilings.matmul_flops));
+  add("compiler", GPUVAE_COMPILER);
+}
+
+void choose_defaults(Options& o, Device device) {
+  const bool cpu = device.is_cpu();
+  if (o.most_elements <= 0) o.most_elements = o.quick ? (cpu ? 1 << 20 : 1 << 26) : (cpu ? 1 << 26 : 1 << 28);
+  if (o.budget <= 0) o.budget = o.quick ? 0.04 : 0.5;
+}
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Fused operations beside their composed twins.", "gpuvae_bench");
+  app.allow_extras();
+  app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  app.add_flag("--quick", options.quick, "smaller sizes and fewer samples: under two minutes");
+  app.add_flag("!--no-large", options.large, "the presets' sizes alone");
+  app.add_option("--most-elements", options.most_elements, "of a tensor; 0: 2^26 on the CPU, 2^28 on CUDA");
+  app.add_option("--budget", options.budget,
+                 "seconds of samples for a benchmark; 0: 0.5, or 0.04 with --quick");
+  app.add_option("--flush-mib", options.flush_mib,
+                 "written to empty the caches; 0: 3 x the L3 cache, or 512 on CUDA");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
+  std::vector<std::string> rest = app.remaining();
+  rest.insert(rest.begin(), argv[0]);
+  rest.push_back("--benchmark_counters_tabular=true");
+  std::vector<char*> arguments;
+  for (std::string& r : rest) arguments.push_back(r.data());
+  int count = static_cast<int>(arguments.size());
+  benchmark::Initialize(&count, arguments.data());
+  if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 1;
+  return apps::run_guarded("gpuvae_bench", [&] {
+    const Device device = Device::parse(options.device);
+    choose_defaults(options, device);
+    const auto at_most = static_cast<std::int64_t>(options.most_elements);
+    const std::int64_t side = device.is_cpu() ? 1536 : 4096,
+                       copied = std::int64_t{1} << (device.is_cpu() ? 25 : 28);
+    const Ceilings ceilings = measure_ceilings(device, std::min(copied, 4 * at_most),
+                                               std::min(side, static_cast<std::int64_t>(std::sqrt(at_most))));
+    std::fprintf(stderr, "%s: %s\nceilings: copy %.1f GB/s, f32 matrix product %.1f Gflop/s\n",
+                 device.text().c_str(), device.description().c_str(), ceilings.copy_bytes * 1e-9,
+                 ceilings.matmul_flops * 1e-9);
+    Bench bench{device, options, ceilings, Stopwatch(device, options.flush_mib << 20)};
+    const std::vector<Workload> workloads = all_workloads(options.most_elements);
+    add_context(bench);
+    register_all(bench, workloads);
+    benchmark::RunSpecifiedBenchmarks();
+  });
+}
+
+}  // namespace
+}  // namespace gpuvae::bench
+
+int main(int argc, char** argv) {
+  gpuvae::apps::calm_openmp(argv);
+  return gpuvae::bench::main(argc, argv);
+}

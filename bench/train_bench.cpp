@@ -1,0 +1,102 @@
+// Training, as the presets have it, with every executor that can run here: microseconds a step beside the
+// bare matrix products of the same step, seconds an epoch, images a second, the time to the published
+// validation loss, and where an eager step's time goes. Executors and products are timed in turns within one
+// run, so that a noisy machine disturbs all alike; medians and 10th to 90th percentiles. A table on stdout,
+// JSON lines in --out.
+#include <omp.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "apps/common/program.h"
+#include "bench/training.h"
+
+namespace gpuvae::bench {
+namespace {
+
+void print_epochs(Output& out, const std::vector<nlohmann::json>& rows) {
+  out.say(
+      "\n| preset | executor | s an epoch | validation, s | images/s | to the published loss "
+      "|\n|---|---|---|---|---|---|\n");
+  for (const nlohmann::json& r : rows) {
+    std::string reached = "not asked for";
+    if (r.contains("seconds_to_loss"))
+      reached = fmt::format("{:.2f} s, {} epochs", r["seconds_to_loss"].get<double>(),
+                            r["epochs_to_loss"].get<int>());
+    else if (r.contains("target_validation_loss"))
+      reached = fmt::format("not in {} epochs: {:.4g}", r["epochs"].get<int>(),
+                            r["last_validation_loss"].get<double>());
+    out.say("| {} | {} | {:.4g} ({:.4g}-{:.4g}) | {:.4g} | {:.0f} | {} |\n", r["preset"].get<std::string>(),
+            r["executor"].get<std::string>(), r["seconds"].get<double>(), r["low"].get<double>(),
+            r["high"].get<double>(), r["validation_seconds"].get<double>(),
+            r["images_per_second"].get<double>(), reached);
+  }
+}
+
+void measure(const TrainingOptions& o) {
+  if (o.threads > 0) omp_set_num_threads(o.threads);
+  const Device device = Device::parse(o.device);
+  if (o.probe) {
+    fmt::print("{}: {}\n", device.text(), device.description());
+    return;
+  }
+  Output out(o.out);
+  out.row({{"kind", "device"},
+           {"device", device.text()},
+           {"description", device.description()},
+           {"compiler", GPUVAE_COMPILER},
+           {"threads", omp_get_max_threads()}});
+  out.say("{}: {}; medians (10th-90th percentile) of {} rounds, steps and products in turns\n\n",
+          device.text(), device.description(), o.rounds);
+  out.say(
+      "| preset | executor | optimiser | threads | step, us | bare products, us | ratio | images/s |\n"
+      "|---|---|---|---|---|---|---|---|\n");
+  std::vector<nlohmann::json> epochs;
+  for (const System& system : kSystems) {
+    const auto& names = o.presets;
+    if (!names.empty() && std::find(names.begin(), names.end(), system.name) == names.end()) continue;
+    for (nlohmann::json& row : measure_training(system, o, device, out)) epochs.push_back(std::move(row));
+  }
+  print_epochs(out, epochs);
+}
+
+int main(int argc, char** argv) {
+  TrainingOptions o;
+  CLI::App app("Training steps, epochs and times to the published losses, by preset and executor.",
+               "train_bench");
+  std::vector<std::string> presets, executors, optimizers;
+  for (const System& s : kSystems) presets.push_back(s.name);
+  for (const Executor& e : kExecutors) executors.push_back(e.name);
+  for (int k = 0; k <= static_cast<int>(OptimizerKind::adamw); ++k)
+    optimizers.emplace_back(name(OptimizerKind(k)));
+  app.add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--presets", o.presets, "those alone")->delimiter(',')->check(CLI::IsMember(presets));
+  app.add_option("--executors", o.executors, "those alone")->delimiter(',')->check(CLI::IsMember(executors));
+  app.add_option("--optimizer", o.optimizer, "in the place of the preset's")
+      ->check(CLI::IsMember(optimizers));
+  app.add_option("--rounds", o.rounds, "of steps and products in turns")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  app.add_option("--steps", o.steps, "of a round; 0: 20 on the CPU, 600 on CUDA")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--threads", o.threads, "of OpenMP; 0: its own choice")->check(CLI::NonNegativeNumber);
+  app.add_option("--epoch-budget", o.epoch_budget, "seconds for whole epochs of a preset")
+      ->capture_default_str();
+  app.add_flag("!--no-loss", o.to_loss, "no runs to the published losses");
+  app.add_option("--data-dir", o.data_dir,
+                 "of MNIST and Frey Face; else $GPUVAE_DATA_DIR, data/, or built-in data");
+  app.add_option("--out", o.out, "JSON lines");
+  app.add_flag("--probe", o.probe, "only say which device this is");
+  app.add_flag("--quick", o.quick, "7 rounds and at most 6 seconds of whole epochs of a preset");
+  CLI11_PARSE(app, argc, argv);
+  if (o.quick) o.rounds = std::min(o.rounds, 7), o.epoch_budget = std::min(o.epoch_budget, 6.0);
+  return apps::run_guarded("train_bench", [&] { measure(o); });
+}
+
+}  // namespace
+}  // namespace gpuvae::bench
+
+int main(int argc, char** argv) {
+  gpuvae::apps::calm_openmp(argv);  // as the programs run
+  return gpuvae::bench::main(argc, argv);
+}

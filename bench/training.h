@@ -1,0 +1,73 @@
+// The measurements of train_bench.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "gpuvae/error.h"
+#include "gpuvae/train.h"
+
+namespace gpuvae::bench {
+
+// How a training step is run: one line each.
+struct Executor {
+  const char* name;
+  void (*choose)(TrainOptions&);
+};
+inline constexpr Executor kExecutors[] = {
+    {"eager", [](TrainOptions&) {}},
+};
+
+// The presets, and the validation loss that a run must reach: the upper end of the published or measured band
+// after the preset's epochs, as in bench/reproduce (a single figure widened by 0.2 %). 0: none is known.
+struct System {
+  const char* name;
+  bool frey;
+  double target;
+};
+inline constexpr System kSystems[] = {
+    {"default", false, 0},        {"keras-mnist", false, 166.5},  {"tf-mnist", false, 91.4},
+    {"flex-mnist", false, 154.0}, {"theano-mnist", false, 159.9}, {"keras-frey", true, 0.642},
+    {"flex-frey", true, -536},
+};
+
+struct TrainingOptions {
+  std::string device = "auto", data_dir, out, optimizer;
+  std::vector<std::string> presets, executors;
+  int rounds = 31, threads = 0;
+  std::int64_t steps = 0;
+  double epoch_budget = 60;
+  bool quick = false, to_loss = true, probe = false;
+};
+
+// A table for people, rows for programs.
+class Output {
+ public:
+  explicit Output(const std::string& path) {
+    if (path.empty()) return;
+    file_.open(path);
+    if (!file_) throw Error("write", fmt::format("expected to write {}, cannot", path));
+  }
+  void row(const nlohmann::json& row) {
+    if (file_.is_open()) file_ << row.dump() << std::endl;
+  }
+  template <class... T>
+  void say(fmt::format_string<T...> format, T&&... values) {
+    fmt::print(format, std::forward<T>(values)...);
+    std::fflush(stdout);
+  }
+
+ private:
+  std::ofstream file_;
+};
+
+// Times one preset; steps go to `out` at once. The rows of its whole epochs.
+std::vector<nlohmann::json> measure_training(const System& system, const TrainingOptions& options,
+                                             Device device, Output& out);
+
+}  // namespace gpuvae::bench

@@ -1,0 +1,207 @@
+// Operations with cases: sizes of the presets, and large ones.
+#include <algorithm>
+#include <cmath>
+
+#include "bench/workloads.h"
+#include "src/autograd/node.h"
+#include "tests/cases/case.h"
+
+namespace gpuvae::bench {
+namespace {
+
+using cases::Case;
+using cases::Doubles;
+using cases::Variables;
+using Function = std::function<Variables(std::span<const Variable>)>;
+
+constexpr double kExactElements = 1 << 21, kExactFlops = 2e9;  // what f64 does in a second or two
+
+double elements_of(const Case& c) {
+  double most = 0;
+  for (const cases::Input& input : c.inputs)
+    most = std::max(most, static_cast<double>(input.shape.elements()));
+  return most;
+}
+
+// Small inputs are those of the tests, large ones are drawn on the device.
+Variables make_inputs(const Case& c, DType dtype, Device device) {
+  Variables inputs;
+  for (std::size_t i = 0; i < c.inputs.size(); ++i) {
+    const cases::Input& in = c.inputs[i];
+    if (static_cast<double>(in.shape.elements()) <= kExactElements) {
+      const Tensor exact = Tensor::from(cases::input_values(in, i), in.shape);
+      inputs.emplace_back(exact.to(dtype).to(device), in.differentiable);
+    } else {
+      const Noise noise{.seed = i + 1, .purpose = RandomPurpose::test};
+      inputs.emplace_back(random_uniform(in.shape, noise, in.low, in.high, dtype, device), in.differentiable);
+    }
+  }
+  return inputs;
+}
+
+// A variable whose gradient is handed on and forgotten, as that of an activation; a leaf would copy it.
+Variable activation(const Variable& leaf) {
+  auto node = GraphAccess::make_node("activation", {&leaf});
+  node->backward = [](autograd::BackwardContext&) {};
+  return GraphAccess::output(node, leaf.value());
+}
+
+// The first input is an activation, the others are parameters. Outputs of one element are backward's roots;
+// others are given a gradient of ones by a sum, fused and composed alike.
+void run(const Variables& inputs, const Function& f, bool training) {
+  if (!training) {
+    const NoGradGuard no_grad;
+    f(inputs);
+    return;
+  }
+  for (const Variable& input : inputs) input.zero_grad();
+  Variables in = inputs;
+  if (in[0].requires_grad()) in[0] = activation(in[0]);
+  std::vector<autograd::Root> roots;
+  for (const Variable& o : f(in)) {
+    const Variable one = o.shape().elements() == 1 ? o : sum(o);
+    if (one.requires_grad()) roots.push_back({one, 1});
+  }
+  autograd::backward(roots);
+}
+
+std::vector<Doubles> results(const Case& c, DType dtype, Device device, bool training) {
+  const Variables inputs = make_inputs(c, dtype, device);
+  std::vector<Doubles> all;
+  const Variables outputs = c.run(inputs);
+  for (const Variable& o : outputs) all.push_back(o.value().to_doubles());
+  if (!training) return all;
+  std::vector<autograd::Root> roots;
+  for (const Variable& o : outputs) roots.push_back({o.shape().elements() == 1 ? o : sum(o), 1});
+  autograd::backward(roots);
+  for (const Variable& input : inputs)
+    if (input.requires_grad() && input.grad()) all.push_back(input.grad().to_doubles());
+  return all;
+}
+
+// NaN is an error of infinity.
+double largest_error(const std::vector<Doubles>& got, const std::vector<Doubles>& exact) {
+  double worst = 0;
+  for (std::size_t t = 0; t < exact.size(); ++t) {
+    double largest = 1e-30, difference = 0;
+    for (std::size_t i = 0; i < exact[t].size(); ++i) {
+      largest = std::max(largest, std::fabs(exact[t][i]));
+      const double d = std::fabs(got[t][i] - exact[t][i]);
+      difference = d >= difference || std::isnan(d) ? (std::isnan(d) ? INFINITY : d) : difference;
+    }
+    worst = std::max(worst, difference / largest);
+  }
+  return worst;
+}
+
+Contest prepare(const Case& c, Device device, bool training) {
+  const auto inputs = std::make_shared<Variables>(make_inputs(c, DType::f32, device));
+  Contest contest;
+  contest.fused = [=] { run(*inputs, c.run, training); };
+  if (c.composed) contest.composed = [=] { run(*inputs, c.composed, training); };
+  contest.error = [=]() -> std::optional<double> {
+    if (elements_of(c) > kExactElements || c.flops > kExactFlops) return std::nullopt;
+    return largest_error(results(c, DType::f32, device, training),
+                         results(c, DType::f64, Device::cpu(), training));
+  };
+  return contest;
+}
+
+class List {
+ public:
+  explicit List(double most_elements) : most_(most_elements) {}
+
+  // `kept`: elements of the largest tensor that a composed twin makes, where that is not an input.
+  void add(Case c, bool large, bool has_backward = true, std::int64_t kept = 0) {
+    if (elements_of(c) > most_) return;
+    const std::string size = size_name(c.name.substr(c.operation.size() + 1));
+    for (const bool training : {false, true}) {
+      if (training && !has_backward) continue;
+      Workload w{c.operation, size, training ? "training" : "forward", large,
+                 std::max(elements_of(c), static_cast<double>(kept))};
+      w.bytes = training ? c.bytes : c.forward_bytes, w.flops = training ? c.flops : c.forward_flops;
+      w.prepare = [c, training](Device device) { return bench::prepare(c, device, training); };
+      list_.push_back(std::move(w));
+    }
+  }
+  std::vector<Workload> take() { return std::move(list_); }
+
+ private:
+  double most_;
+  std::vector<Workload> list_;
+};
+
+void add_likelihoods(List& list, const std::vector<std::int64_t>& sizes) {
+  const auto add = [&](std::int64_t rows, std::int64_t width, bool large) {
+    const double weight = 1 / static_cast<double>(rows);
+    list.add(cases::bce_case(true, {rows, width}, weight), large);
+    list.add(cases::bce_case(false, {rows, width}, weight), large);
+    list.add(cases::continuous_bernoulli_case({rows, width}, 12, weight), large);
+  };
+  add(100, 784, false);
+  list.add(cases::gaussian_nll_case(100, 560, true, 0.01), false);
+  constexpr std::int64_t kWidth = 1024;
+  for (const std::int64_t n : sizes) {
+    add(n / kWidth, kWidth, true);
+    list.add(cases::gaussian_nll_case(n / kWidth / 2, kWidth, true, 1e-3), true);
+  }
+}
+
+void add_posteriors(List& list, const std::vector<std::int64_t>& sizes) {
+  using cases::PosteriorForm;
+  for (const PosteriorForm form : {PosteriorForm::sample, PosteriorForm::kl, PosteriorForm::both}) {
+    list.add(cases::posterior_case(form, PosteriorScale::log_variance, 100, 2), false);
+    list.add(cases::posterior_case(form, PosteriorScale::softplus, 64, 100), false);
+    constexpr std::int64_t kLatent = 64;
+    for (const std::int64_t n : sizes)
+      list.add(cases::posterior_case(form, PosteriorScale::log_variance, n / kLatent / 2, kLatent), true);
+  }
+}
+
+void add_layers(List& list) {
+  const auto add = [&](std::int64_t rows, std::int64_t in, std::int64_t out, Activation a, bool large) {
+    list.add(cases::linear_case(rows, in, out, a), large);
+  };
+  add(100, 784, 256, Activation::relu, false);
+  add(100, 256, 4, Activation::identity, false);
+  add(100, 2, 256, Activation::relu, false);
+  add(100, 256, 784, Activation::identity, false);
+  add(100, 784, 500, Activation::tanh, false);
+  add(64, 784, 200, Activation::softplus, false);
+  add(100, 200, 1120, Activation::sigmoid, false);
+  for (const std::int64_t batch : {64, 1024, 8192, 65536})
+    for (const std::int64_t width : {128, 512, 2048, 8192}) add(batch, width, width, Activation::relu, true);
+  for (const Activation a : {Activation::sigmoid, Activation::tanh, Activation::softplus})
+    add(8192, 512, 512, a, true);
+}
+
+void add_densities(List& list, const std::vector<std::int64_t>& sizes) {
+  const auto add = [&](std::int64_t targets, std::int64_t n, std::int64_t width, bool large) {
+    std::vector<Case> all = cases::log_density_cases(targets, n, width, false);
+    all.erase(all.begin() + 2);  // the Gaussian with a plain mean
+    for (Case& c : all) list.add(std::move(c), large, false);
+  };
+  add(20, 50, 784, false);
+  for (const std::int64_t n : sizes) add(n / 1024 / 64, 64, 512, true);
+  const auto add_mixture = [&](const cases::MixtureSetting& s, bool large) {
+    list.add(cases::mixture_case(s), large, true, s.rows * s.components);
+  };
+  add_mixture({100, 2, 50}, false);
+  add_mixture({100, 2, 500, PosteriorScale::log_variance, true}, false);
+  add_mixture({8192, 16, 500}, true);
+  add_mixture({65536, 16, 500}, true);
+}
+
+}  // namespace
+
+std::vector<Workload> case_workloads(double most_elements) {
+  List list(most_elements);
+  const std::vector<std::int64_t> sizes = large_sizes(most_elements);
+  add_likelihoods(list, sizes);
+  add_posteriors(list, sizes);
+  add_layers(list);
+  add_densities(list, sizes);
+  return list.take();
+}
+
+}  // namespace gpuvae::bench

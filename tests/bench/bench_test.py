@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""The benchmarks as people run them, small: bench_test.py SOURCE BIN report | simt | no_gpu"""
+import json, os, subprocess, sys, tempfile, xml.etree.ElementTree
+from pathlib import Path
+
+source, bin, what = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+
+
+def run(*command, status=0, **environment):
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env={**os.environ, **environment})
+    assert done.returncode == status, f"{command}: expected status {status}, got {done.returncode}\n{done.stdout}{done.stderr}"
+    return done
+
+
+def check_svg(path):
+    """Well-formed, and nothing that is no number."""
+    text = path.read_text()
+    xml.etree.ElementTree.fromstring(text)
+    assert "nan" not in text and "inf\"" not in text, f"{path}: a number that is none"
+
+
+def report(out):
+    """make bench, on a few operations and one preset, with built-in faces."""
+    few = "^(bce_with_logits|gaussian_nll|linear/relu-100x784x256|sample_posterior_with_kl/log_variance|optimizer_step/adam-404244)"
+    run(source / "bench/report", "--bin", bin, "--out", out, "--device", "cpu", "--quick", "--operations", few, "--presets",
+        "flex-frey", GPUVAE_DATA_DIR=str(out))
+    result = json.loads((out / "report.json").read_text())
+    for key in ("device", "device_description", "compiler", "commit", "date", "command", "driver"):
+        assert result["environment"][key], key
+    assert result["ceilings"]["copy_bytes_per_second"] > 1e8 and result["ceilings"]["matmul_flops_per_second"] > 1e8
+
+    rows = {(o["operation"], o["size"], o["pass"], o["cold"]): o for o in result["operations"]}
+    bce = rows["bce_with_logits", "100x784", "training", False]
+    assert bce["bytes"] == 12 * 78400 and bce["seconds"] > 0 and bce["composed_seconds"] > 0, bce
+    assert bce["error"] < 1e-5, bce
+    # The fused kernel reads logits and target and writes the gradient; the twin takes many passes.
+    assert 12 * 78400 <= bce["moved"] < 12.1 * 78400 and bce["composed_moved"] > 3 * bce["moved"], bce
+    assert rows["bce_with_logits", "1024x1024", "forward", True]["large"]
+    adam = rows["optimizer_step", "adam-404244", "update", False]
+    assert adam["bytes"] == adam["moved"] == 28 * 404244 and adam["composed_moved"] > 2 * adam["moved"], adam
+    assert adam["error"] < 1e-6, adam
+    linear = rows["linear", "relu-100x784x256", "training", False]
+    assert 0 < linear["share_of_matmul"] < 1.5 and linear["error"] < 1e-4, linear
+
+    step, = [s for s in result["steps"]]
+    assert step["preset"] == "flex-frey" and step["executor"] == "eager" and step["products"] == 11, step
+    assert 0.5 < step["us"] / step["bare_us"] < 50 and step["images_per_second"] > 0, step
+    epoch, = result["epochs"]
+    assert epoch["seconds"] > 0 and not epoch["real_data"] and "target_validation_loss" not in epoch, epoch
+    shares = {b["call"]: b for b in result["breakdown"]}
+    assert shares["gemm"]["calls"] == 11 and shares["gaussian_nll"]["calls"] == 1, shares
+    assert shares["optimizer_step"]["bytes"] > 28 * 338724 and "rest" in shares, shares
+
+    markdown = (out / "report.md").read_text()
+    assert "flex-frey" in markdown and "bce_with_logits 100x784" in markdown
+    figures = ["fused-composed-large.svg", "fused-composed-presets.svg", "roofline.svg", "step-ratio.svg", "step-breakdown.svg"]
+    for figure in figures:
+        assert figure in markdown, figure
+        check_svg(out / figure)
+    failed = run(bin / "bench_report", "--environment", out / "nothing.json", "--out", out, status=1)
+    assert "nothing.json" in failed.stderr and failed.stderr.count("\n") == 1, failed.stderr
+
+
+def simt(out):
+    """Launches, events and every executor on the emulated device; its times mean nothing."""
+    place = out / "operations.json"
+    run(bin / "gpuvae_bench_simt", "--device", "cuda", "--most-elements", "100000", "--flush-mib", "1", "--budget", "0.001",
+        "--benchmark_filter=^(bce_with_logits/100x784|sample_posterior_with_kl/log_variance-100x2).*warm",
+        f"--benchmark_out={place}", "--benchmark_out_format=json", OMP_NUM_THREADS="1")
+    rows = {b["name"].split("/warm")[0]: b for b in json.loads(place.read_text())["benchmarks"]}
+    assert len(rows) == 4, rows.keys()
+    bce, sampling = (rows[f"{n}/training"] for n in ("bce_with_logits/100x784", "sample_posterior_with_kl/log_variance-100x2"))
+    assert bce["launches"] == 1 and bce["composed_launches"] > 8, bce
+    # Forward and backward of both; that of the sum that makes z a scalar.
+    assert sampling["launches"] <= 5 and sampling["composed_launches"] > 15, sampling
+    for row in rows.values():
+        assert row["real_time"] > 0 and row["error"] < 1e-5, row
+
+
+    training = out / "training.jsonl"
+    run(bin / "train_bench_simt", "--device", "cuda", "--presets", "flex-frey", "--steps", "2", "--rounds", "1",
+        "--epoch-budget", "0", "--out", training, OMP_NUM_THREADS="1", GPUVAE_DATA_DIR=str(out))
+    lines = [json.loads(line) for line in training.read_text().splitlines()]
+    steps = [line for line in lines if line["kind"] == "step"]
+    assert lines[0]["device"] == "cuda:0" and steps and all(s["us"] > 0 and s["bare_us"] > 0 for s in steps), lines
+    shares = {line["call"]: line for line in lines if line["kind"] == "breakdown"}
+    assert shares["gemm"]["calls"] == 11 and shares["gemm"]["us"] > 0 and shares["gaussian_nll"]["us"] > 0, shares
+
+
+def no_gpu(out):
+    """One line and a status of its own, and nothing written."""
+    done = run(source / "bench/gpu_check", "--bin", bin, "--out", out / "result", status=3, CUDA_VISIBLE_DEVICES="")
+    assert done.stdout == "" and done.stderr.count("\n") == 1 and "no usable GPU" in done.stderr, done.stderr
+    assert not (out / "result").exists()
+    done = run(source / "bench/gpu_check", "--bin", out, status=2)
+    assert "gpuvae_tests" in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+with tempfile.TemporaryDirectory() as folder:
+    {"report": report, "simt": simt, "no_gpu": no_gpu}[what](Path(folder))

@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""What the compiled CUDA kernels do with memory: no kernel spills registers, and those that memory bounds read and
+write 16 bytes an instruction.
+
+    check_kernels.py LIBRARY [--ptxas PROGRAM]
+
+LIBRARY holds PTX as it stands (nvcc --no-compress). It is assembled again with `ptxas -v`, which reports spills; loads
+and stores are counted in the PTX itself. Where cuobjdump is installed, 128-bit accesses of the machine code are counted
+too. Exit status: 0 sound, 1 not, 77 nothing to look at.
+"""
+import argparse, collections, concurrent.futures, os, re, shutil, subprocess, sys, tempfile
+
+# Kernels that memory bounds, with the fewest 16-byte loads and stores each must have; of a template, the variant for
+# aligned data. A byte image is read four pixels at a time: 4 bytes, one access as well.
+HOT = [
+    ("unary_kernel", 1, 1), ("unary_backward_kernel", 2, 1), ("binary_kernel", 2, 1), ("axpby_kernel", 2, 1),
+    ("fill_kernel", 0, 1), ("activation_backward_kernel", 2, 1), ("activation_bias_backward_kernel<4>", 2, 1),
+    ("bias_activation_kernel", 1, 1), ("bce_kernel<(BceKind)0>", 2, 1), ("bce_kernel<(BceKind)1>", 2, 1),
+    ("bce_kernel<(BceKind)2>", 2, 1), ("gaussian_nll_kernel<true>", 3, 2), ("posterior_kernel<true>", 3, 1),
+    ("posterior_backward_kernel<true>", 3, 2), ("optimizer_kernel", 4, 3), ("gather_kernel<unsigned char, true>", 1, 1),
+    ("gather_kernel<float, true>", 1, 1), ("log_density_kernel<(Density)0, true>", 2, 0),
+    ("log_density_kernel<(Density)1, true>", 2, 0), ("log_density_kernel<(Density)2, true>", 3, 0),
+    ("random_kernel<true>", 0, 1), ("sum_kernel", 1, 0), ("sum_rows_kernel<4>", 1, 0), ("clip_kernel", 1, 0),
+]
+VECTOR = {"load": re.compile(r"\bld\.global[.\w:]*\.v4\b"), "store": re.compile(r"\bst\.global[.\w]*\.v4\b")}
+
+
+def modules(library):
+    """The PTX texts of the newest architecture in a file."""
+    data = open(library, "rb").read()
+    texts, at = [], data.find(b".version ")
+    while at >= 0:
+        end = data.find(b"\0", at)
+        text = data[at:end].decode("latin-1")
+        target = re.search(r"^\.target sm_(\d+)", text, re.M)
+        if target:
+            texts.append((int(target.group(1)), text))
+        at = data.find(b".version ", end)
+    newest = max((t for t, _ in texts), default=0)
+    return newest, [text for target, text in texts if target == newest]
+
+
+def demangled(names):
+    if not shutil.which("c++filt"):
+        sys.exit("check_kernels: expected c++filt (binutils), found none")
+    out = subprocess.run(["c++filt"], input="\n".join(names), capture_output=True, text=True, check=True).stdout
+    plain = [re.sub(r"gpuvae::kernels::|\(anonymous namespace\)::|^void ", "", line) for line in out.splitlines()]
+    return dict(zip(names, plain))
+
+
+def short(name):
+    """Without the parameters: "bce_kernel<(BceKind)1>"."""
+    depth = 0
+    for i, c in enumerate(name):
+        depth += (c == "<") - (c == ">")
+        if c == "(" and depth == 0:
+            return name[:i]
+    return name
+
+
+def assemble(ptxas, architecture, text):
+    """Spilled bytes by mangled name."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "kernel.ptx")
+        with open(path, "w", encoding="latin-1") as file:
+            file.write(text)
+        done = subprocess.run([ptxas, "-v", f"-arch=sm_{architecture}", path, "-o", os.path.join(folder, "kernel.cubin")],
+                              capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"check_kernels: {ptxas} failed: {done.stderr.strip()}")
+    found = re.findall(r"Compiling entry function '(\w+)'.*?(\d+) bytes spill stores, (\d+) bytes spill loads",
+                       done.stderr + done.stdout, re.S)
+    return {name: int(stores) + int(loads) for name, stores, loads in found}
+
+
+def kernels_of(texts):
+    """Bodies by mangled name."""
+    return {m.group(1): m.group(0) for text in texts for m in re.finditer(r"\.entry (\w+)\(.*?^\}", text, re.S | re.M)}
+
+
+def machine_code(library):
+    """The same from cuobjdump: {name: (128-bit loads, 128-bit stores)}, of several architectures the fewest; empty
+    without it."""
+    if not shutil.which("cuobjdump"):
+        return {}
+    out = subprocess.run(["cuobjdump", "-sass", library], capture_output=True, text=True)
+    if out.returncode != 0:
+        sys.exit(f"check_kernels: cuobjdump failed: {out.stderr.strip()}")
+    result = {}
+    for part in re.split(r"^\s*Function : ", out.stdout, flags=re.M)[1:]:
+        name = part.split(None, 1)[0]
+        count = lambda pattern: len(re.findall(pattern, part))
+        found = (count(r"\bLDG\.[\w.]*128"), count(r"\bSTG\.[\w.]*128"))
+        before = result.get(name, found)
+        result[name] = (min(before[0], found[0]), min(before[1], found[1]))
+    return result
+
+
+def check_hot(counts, what):
+    """counts: {short name: (loads, stores)}. The number of complaints."""
+    bad = 0
+    for name, loads, stores in HOT:
+        if name not in counts:
+            print(f"FAIL {name}: there is no such kernel in the {what}; expected one (HOT in check_kernels.py)")
+            bad += 1
+        elif counts[name][0] < loads or counts[name][1] < stores:
+            print(f"FAIL {name} ({what}): expected {loads} vector loads and {stores} stores or more, got {counts[name]}")
+            bad += 1
+    return bad
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("library")
+    parser.add_argument("--ptxas", default=shutil.which("ptxas") or "/usr/local/cuda/bin/ptxas")
+    options = parser.parse_args()
+    architecture, texts = modules(options.library)
+    if not texts:
+        print(f"{options.library} holds no PTX: nothing to check")
+        return 77
+    bodies = kernels_of(texts)
+    names = demangled(list(bodies))
+    bad = 0
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        spills = collections.ChainMap(*pool.map(lambda text: assemble(options.ptxas, architecture, text), texts))
+    for name in bodies:
+        if name not in spills:
+            print(f"FAIL {names[name]}: ptxas said nothing of its spills")
+            bad += 1
+        elif spills[name] > 0:
+            print(f"FAIL {names[name]}: {spills[name]} bytes of spills")
+            bad += 1
+
+    bad += check_hot({short(names[n]): tuple(len(VECTOR[k].findall(body)) for k in ("load", "store"))
+                      for n, body in bodies.items()}, "PTX")
+    code = machine_code(options.library)
+    if code:
+        # Bytes are loaded 32 bits at a time: no 128-bit load to look for.
+        exempt = {"gather_kernel<unsigned char, true>"}
+        counts = {short(names[n]): (99 if short(names[n]) in exempt else loads, stores)
+                  for n, (loads, stores) in code.items() if n in names}
+        bad += check_hot(counts, "machine code")
+    print(f"{len(bodies)} kernels for sm_{architecture}: no spills in {sum(not s for s in spills.values())}, "
+          f"{len(HOT)} hot ones looked at{', machine code too' if code else ''}; {bad} complaints")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
