@@ -20,7 +20,8 @@ struct Executor {
   void (*choose)(TrainOptions&);
 };
 inline constexpr Executor kExecutors[] = {
-    {"eager", [](TrainOptions&) {}},
+    {"eager", [](TrainOptions& o) { o.executor = gpuvae::Executor::eager; }},
+    {"graph", [](TrainOptions& o) { o.executor = gpuvae::Executor::graph; }},
 };
 
 // The presets, and the validation loss that a run must reach: the upper end of the published or measured band

@@ -1,46 +1,97 @@
 // Sampling from the diagonal Gaussian posterior and its KL to the prior, forward and backward.
-#include "kernels/math/posterior.h"
-
 #include "kernels/cpu/backend.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/simd.h"
 #include "kernels/math/philox.h"
 
-namespace gpuvae::kernels {
-namespace {
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/posterior.cpp"
+#include "hwy/foreach_target.h"
+#include "kernels/cpu/simd_loop-inl.h"
+#include "kernels/cpu/simd_math-inl.h"
 
-// Calls body(dimension, epsilon) for each dimension of a row; epsilon is 0 where no sample is wanted.
+HWY_BEFORE_NAMESPACE();
+namespace gpuvae::kernels::HWY_NAMESPACE {
+
+// Dimensions of a row, or of several rows, side by side: vectors then are full however few dimensions there
+// are. A whole number of Philox's blocks of four.
+constexpr std::int64_t kTile = 256;
+
+template <class T>
+struct Tile {
+  std::int64_t row, rows, first, dimensions;  // of each row: first ... first + dimensions - 1
+  HWY_ALIGN T mean[kTile], s[kTile], epsilon[kTile], d_z[kTile];
+
+  std::int64_t size() const { return rows * dimensions; }
+
+  // Between a matrix of `width` columns, from column `offset` on, and a part of the tile.
+  void load(const T* matrix, std::int64_t width, std::int64_t offset, T* to) const {
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t i = 0; i < dimensions; ++i)
+        to[r * dimensions + i] = matrix[(row + r) * width + offset + first + i];
+  }
+  void store(const T* from, T* matrix, std::int64_t width, std::int64_t offset) const {
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t i = 0; i < dimensions; ++i)
+        matrix[(row + r) * width + offset + first + i] = from[r * dimensions + i];
+  }
+
+  void draw(const Noise& noise) {
+    const std::uint64_t time = time_of(noise);
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t i = 0; i < dimensions; i += 4) {
+        const auto block = static_cast<std::uint32_t>((first + i) / 4);
+        float numbers[4];
+        normal4(random_block(noise.seed, noise.purpose, time, sample_of(noise, row + r), block), numbers);
+        for (std::int64_t k = 0; k < std::min<std::int64_t>(4, dimensions - i); ++k)
+          epsilon[r * dimensions + i + k] = static_cast<T>(numbers[k]);
+      }
+  }
+  void load(const PosteriorArgs& g, bool sampled) {
+    load(as<T>(g.stats), 2 * g.latent, 0, mean);
+    load(as<T>(g.stats), 2 * g.latent, g.latent, s);
+    if (!sampled) return;
+    if (g.epsilon) return load(as<T>(g.epsilon), g.latent, 0, epsilon);
+    if (g.noise_std != 0) return draw(g.noise);
+    std::fill_n(epsilon, size(), T(0));
+  }
+};
+
+// Calls body(tile) for tiles that cover rows begin ... end - 1.
 template <class T, class Body>
-void each_dimension(const PosteriorArgs& g, bool sampled, std::uint64_t time, std::int64_t row,
-                    const Body& body) {
-  const bool drawn = sampled && !g.epsilon && g.noise_std != 0;
-  float numbers[4] = {};
-  for (std::int64_t i = 0; i < g.latent; ++i) {
-    if (drawn && i % 4 == 0) {
-      const auto block = static_cast<std::uint32_t>(i / 4);
-      const Philox4x32 bits =
-          random_block(g.noise.seed, g.noise.purpose, time, sample_of(g.noise, row), block);
-      normal4(bits, numbers);
+void each_tile(const PosteriorArgs& g, std::int64_t begin, std::int64_t end, const Body& body) {
+  Tile<T> tile;
+  const std::int64_t together = std::max<std::int64_t>(1, kTile / std::max<std::int64_t>(1, g.latent));
+  for (tile.row = begin; tile.row < end; tile.row += together) {
+    tile.rows = std::min(together, end - tile.row);
+    for (tile.first = 0; tile.first < g.latent; tile.first += kTile) {
+      tile.dimensions = std::min(kTile, g.latent - tile.first);
+      body(tile);
     }
-    body(i, sampled && g.epsilon ? as<T>(g.epsilon)[row * g.latent + i] : static_cast<T>(numbers[i % 4]));
   }
 }
 
 template <class T>
 void posterior_of(const PosteriorArgs& g) {
-  const T noise_std = static_cast<T>(g.noise_std);
-  const std::uint64_t time = time_of(g.noise);
-  const auto chunk_kl = [&](std::int64_t begin, std::int64_t end) {
-    double kl = 0;
-    for (std::int64_t row = begin; row < end; ++row) {
-      const T* mean = as<T>(g.stats) + row * 2 * g.latent;
-      each_dimension<T>(g, g.z != nullptr, time, row, [&](std::int64_t i, T epsilon) {
-        const auto sigma = math::posterior_sigma(g.scale, mean[g.latent + i]);
-        if (g.z) as<T>(g.z)[row * g.latent + i] = mean[i] + noise_std * epsilon * sigma.sigma;
-        if (g.kl) kl += static_cast<double>(math::kl_standard_normal(mean[i], sigma));
+  using V = hn::Vec<hn::ScalableTag<T>>;
+  const V noise_std = constant<V>(g.noise_std);
+  const auto chunk_kl = [&](std::int64_t begin, std::int64_t end) HWY_ATTR {
+    Sum<T> kl;
+    each_tile<T>(g, begin, end, [&](Tile<T>& tile) HWY_ATTR {
+      tile.load(g, g.z != nullptr);
+      each_vector<T>(0, tile.size(), [&](auto access, std::int64_t i) HWY_ATTR {
+        const V mean = access.load(tile.mean + i), s = access.load(tile.s + i);
+        const V sigma = posterior_sigma(g.scale, s);
+        if (g.kl)
+          kl.add(access.keep(kl_standard_normal(mean, sigma, posterior_log_sigma(g.scale, s, sigma))));
+        if (!g.z) return;
+        const V epsilon = hn::Mul(noise_std, access.load(tile.epsilon + i));
+        access.store(hn::MulAdd(epsilon, sigma, mean), tile.mean + i);
       });
-    }
-    return kl;
+      if (g.z) tile.store(tile.mean, as<T>(g.z), g.latent, 0);
+    });
+    return kl.total();
   };
   const bool worth = g.rows * g.latent >= kCostlyGrain;
   const double kl = parallel_sum(Chunks::of_rows(g.rows, 8 * g.latent), worth, chunk_kl);
@@ -49,34 +100,52 @@ void posterior_of(const PosteriorArgs& g) {
 
 template <class T>
 void posterior_backward_of(const PosteriorBackwardArgs& b) {
+  using V = hn::Vec<hn::ScalableTag<T>>;
   const PosteriorArgs& g = b.forward;
-  const T noise_std = static_cast<T>(g.noise_std);
-  const T kl_slope = static_cast<T>(g.kl_weight * b.d_kl) * value_or<T>(b.device_d_kl, 1);
-  const std::uint64_t time = time_of(g.noise);
-  const auto rows_backward = [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      const T* mean = as<T>(g.stats) + row * 2 * g.latent;
-      T* d_mean = as<T>(b.d_stats) + row * 2 * g.latent;
-      each_dimension<T>(g, b.d_z != nullptr, time, row, [&](std::int64_t i, T epsilon) {
-        const auto sigma = math::posterior_sigma(g.scale, mean[g.latent + i]);
-        const T d_z = b.d_z ? as<T>(b.d_z)[row * g.latent + i] : T(0);
-        d_mean[i] = d_z + kl_slope * mean[i];
-        d_mean[g.latent + i] =
-            d_z * noise_std * epsilon * sigma.slope + kl_slope * math::kl_slope_in_s(sigma);
+  const V noise_std = constant<V>(g.noise_std);
+  const V kl_slope =
+      hn::Set(hn::ScalableTag<T>(), static_cast<T>(g.kl_weight * b.d_kl) * value_or<T>(b.device_d_kl, 1));
+  const auto rows_backward = [&](std::int64_t begin, std::int64_t end) HWY_ATTR {
+    each_tile<T>(g, begin, end, [&](Tile<T>& tile) HWY_ATTR {
+      tile.load(g, b.d_z != nullptr);
+      if (b.d_z) tile.load(as<T>(b.d_z), g.latent, 0, tile.d_z);
+      each_vector<T>(0, tile.size(), [&](auto access, std::int64_t i) HWY_ATTR {
+        const V mean = access.load(tile.mean + i), s = access.load(tile.s + i);
+        const V sigma = posterior_sigma(g.scale, s), slope = posterior_sigma_slope(g.scale, s, sigma);
+        V d_mean = hn::Mul(kl_slope, mean), d_s = hn::Mul(kl_slope, kl_slope_in_s(sigma, slope));
+        if (b.d_z) {
+          const V d_z = access.load(tile.d_z + i);
+          d_mean = hn::Add(d_mean, d_z);
+          d_s = hn::MulAdd(hn::Mul(d_z, hn::Mul(noise_std, access.load(tile.epsilon + i))), slope, d_s);
+        }
+        access.store(d_mean, tile.mean + i);
+        access.store(d_s, tile.s + i);
       });
-    }
+      tile.store(tile.mean, as<T>(b.d_stats), 2 * g.latent, 0);
+      tile.store(tile.s, as<T>(b.d_stats), 2 * g.latent, g.latent);
+    });
   };
   parallel_chunks(Chunks::of_rows(g.rows, 8 * g.latent), g.rows * g.latent >= kCostlyGrain, rows_backward);
 }
 
-}  // namespace
-
-void CpuBackend::posterior(const PosteriorArgs& g, StreamHandle) {
+void SamplePosterior(const PosteriorArgs& g) {
   with_float(g.dtype, "posterior", [&](auto type) { posterior_of<decltype(type)>(g); });
 }
-void CpuBackend::posterior_backward(const PosteriorBackwardArgs& g, StreamHandle) {
+void SamplePosteriorBackward(const PosteriorBackwardArgs& g) {
   with_float(g.forward.dtype, "posterior_backward",
              [&](auto type) { posterior_backward_of<decltype(type)>(g); });
 }
 
+}  // namespace gpuvae::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace gpuvae::kernels {
+HWY_EXPORT(SamplePosterior);
+HWY_EXPORT(SamplePosteriorBackward);
+void CpuBackend::posterior(const PosteriorArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(SamplePosterior)(g); }
+void CpuBackend::posterior_backward(const PosteriorBackwardArgs& g, StreamHandle) {
+  HWY_DYNAMIC_DISPATCH(SamplePosteriorBackward)(g);
+}
 }  // namespace gpuvae::kernels
+#endif

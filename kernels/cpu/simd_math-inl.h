@@ -13,6 +13,7 @@
 #include "hwy/highway.h"
 #include "kernels/math/activation.h"
 #include "kernels/math/likelihood.h"
+#include "kernels/math/posterior.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
@@ -239,6 +240,33 @@ HWY_INLINE GaussianNll<V> gaussian_nll(V mean, V log_variance, V target, V low, 
   const V value = hn::Mul(half, hn::Add(hn::Add(constant<V>(math::kLogTwoPi), v), squared));
   const V slope = hn::Mul(half, hn::Sub(constant<V>(1), squared));
   return {value, scaled, hn::IfThenZeroElse(outside, slope)};
+}
+
+// The parts of math::posterior_sigma, each where it is wanted.
+template <class V>
+HWY_INLINE V posterior_sigma(PosteriorScale scale, V s) {
+  if (scale == PosteriorScale::softplus) return hn::Add(softplus(s), constant<V>(math::kSoftplusSigmaFloor));
+  return exp(scale == PosteriorScale::log_sigma ? s : hn::Mul(constant<V>(0.5), s));
+}
+template <class V>
+HWY_INLINE V posterior_log_sigma(PosteriorScale scale, V s, V sigma) {
+  if (scale == PosteriorScale::softplus) return log(sigma);
+  return scale == PosteriorScale::log_sigma ? s : hn::Mul(constant<V>(0.5), s);
+}
+template <class V>
+HWY_INLINE V posterior_sigma_slope(PosteriorScale scale, V s, V sigma) {
+  if (scale == PosteriorScale::softplus) return sigmoid(s);
+  return scale == PosteriorScale::log_sigma ? sigma : hn::Mul(constant<V>(0.5), sigma);
+}
+// math::kl_standard_normal and math::kl_slope_in_s
+template <class V>
+HWY_INLINE V kl_standard_normal(V mean, V sigma, V log_sigma) {
+  const V squares = hn::MulAdd(sigma, sigma, hn::MulSub(mean, mean, constant<V>(1)));
+  return hn::MulSub(constant<V>(0.5), squares, log_sigma);
+}
+template <class V>
+HWY_INLINE V kl_slope_in_s(V sigma, V slope) {
+  return hn::Mul(hn::Sub(sigma, hn::Div(constant<V>(1), sigma)), slope);
 }
 
 }  // namespace gpuvae::kernels::HWY_NAMESPACE
