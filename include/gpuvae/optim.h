@@ -29,10 +29,16 @@ class Optimizer {
 
   void zero_grad();
   void step();  // parameters without a gradient count as having a zero one
+  // For updates that somebody else makes: counts them.
+  void count(std::uint64_t updates) { clock_.step += updates; }
 
   const OptimizerOptions& options() const { return options_; }
   std::uint64_t steps() const { return clock_.step; }
   double gradient_norm() const;  // before clipping, at the last step; waits. Only with clip_norm.
+
+  // The arena: f32 [all parameters, with gaps], those that are decayed first.
+  Tensor values() const { return values_; }
+  std::int64_t decayed() const { return decayed_; }
 
   // Everything but the parameters that a bit-for-bit resume needs.
   Tensor state1() const { return state1_; }  // undefined where the kind keeps none

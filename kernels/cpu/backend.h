@@ -45,6 +45,7 @@ class CpuBackend final : public Backend {
   void clip(const ClipArgs&, StreamHandle) override;
   void gather(const GatherArgs&, StreamHandle) override;
   void accumulate_metrics(const MetricsArgs&, StreamHandle) override;
+  void fused_step(const FusedStepArgs&, StreamHandle) override;  // throws: its operations are fused one by one
 };
 
 }  // namespace gpuvae::kernels

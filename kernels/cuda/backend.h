@@ -63,6 +63,7 @@ class CudaBackend final : public Backend {
   void clip(const ClipArgs& args, StreamHandle stream) override;
   void gather(const GatherArgs& args, StreamHandle stream) override;
   void accumulate_metrics(const MetricsArgs& args, StreamHandle stream) override;
+  void fused_step(const FusedStepArgs& args, StreamHandle stream) override;
 
  private:
   // Blocks for `items` of work, `per_block` to a block: enough to fill the device, where loops do the rest.
@@ -75,6 +76,7 @@ class CudaBackend final : public Backend {
 
   int device_;
   int multiprocessors_ = 1;
+  int capability_ = 0;  // 10 * major + minor
   std::unique_ptr<Workspaces> workspaces_;
   std::unique_ptr<Matmul> matmul_;
 };

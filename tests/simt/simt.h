@@ -147,5 +147,6 @@ inline void cudaTriggerProgrammaticLaunchCompletion() {}
 
 #include "intrinsics_arithmetic.h"
 #include "intrinsics_warp.h"
+#include "intrinsics_tensor.h"
 // After the warp intrinsics, which it is built from.
 #include "cooperative_groups_twin.h"
