@@ -60,7 +60,7 @@ __device__ __forceinline__ void data_tile(const FusedPlan& plan, const FusedFact
   Piece piece;
   if (job.from_z) {
     prepare_d_stats<T>(plan, facts, first, column0 == 0, memory);
-    piece = multiply_tile<kHow, T>(memory, depth, computed([](float*, int) {}), weight, {});
+    piece = multiply_tile<kHow, T>(memory, depth, InPlace{}, weight, {});
   } else {
     const auto gradient = loaded([=](int k, int outer, int inner) {
       const int row = first + outer, column = k + inner;
@@ -82,14 +82,12 @@ __device__ __forceinline__ void data_tile(const FusedPlan& plan, const FusedFact
     if (job.to_z) store<4>(memory + row * T::kSumStride + column, d);
   });
   if (!job.to_z) return;
-  __syncthreads();
-  const float* decoder = plan.args.decoder[0].weight;
   const int latent = static_cast<int>(plan.args.posterior.latent);
   float* partials = plan.z_partials +
                     (static_cast<std::int64_t>(place.column_tile) * plan.args.gather.batch + first) * latent;
-  partial_product<T>(
-      memory, partials, min(T::kM, rows - first), latent, min(T::kN, in - column0),
-      [&](int c, int n) { return decoder[static_cast<std::int64_t>(column0 + n) * latent + c]; });
+  const float* decoder = plan.args.decoder[0].weight + static_cast<std::int64_t>(column0) * latent;
+  partial_product<T>(memory, partials, min(T::kM, rows - first), latent, min(T::kN, in - column0),
+                     Factor{decoder, 1, latent});
 }
 
 template <Multiply kHow, bool kSmall>
@@ -122,6 +120,7 @@ void launch_fused_backward(const FusedPlan& plan, const FusedBackward& backward,
   with_fused_kernel(how, [&](auto multiply, auto small) {
     using T = DataTile<small>;
     constexpr int kFloats = std::max(T::kFloats, WeightTile::kFloats);
+    static_assert(kFactorFloats<T, kFusedMostLatent> <= kFloats);
     FusedBackward work = backward;
     const std::int64_t batch = plan.args.gather.batch;
     if (work.data.layer.weight)

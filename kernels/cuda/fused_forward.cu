@@ -11,13 +11,7 @@ __device__ __forceinline__ Piece multiply_batch(const FusedPlan& plan, const Fus
                                                 float* memory, int first, int column0, bool vectors,
                                                 FusedFacts& facts, int* samples) {
   const GatherArgs& gather = plan.args.gather;
-  if (threadIdx.x == 0) {
-    facts = facts_of(plan);
-    if (blockIdx.x == 0) {
-      complete(plan, facts);
-      *plan.facts = facts;
-    }
-  }
+  if (threadIdx.x == 0) facts = facts_of(plan);
   __syncthreads();
   if (threadIdx.x < T::kM && first + static_cast<int>(threadIdx.x) < facts.rows) {
     const int row = first + static_cast<int>(threadIdx.x);
@@ -51,6 +45,10 @@ __global__ void __launch_bounds__(kThreads, 2)
   __shared__ FusedFacts facts;
   __shared__ int samples[T::kM];
   wait_for_predecessor();
+  if (forward.source == FusedSource::data && blockIdx.x == gridDim.x - 1) {
+    if (threadIdx.x == 0) *plan.facts = complete_facts(plan);  // takes a while: a block of its own
+    return;
+  }
   const FusedPlace place = place_of<T>(blockIdx.x, column_tiles);
   const int first = place.row, column0 = place.column_tile * T::kN;
   const int in = static_cast<int>(forward.layer.in), out = static_cast<int>(forward.layer.out);
@@ -88,14 +86,11 @@ __global__ void __launch_bounds__(kThreads, 2)
     if (forward.to_stats) store<4>(memory + row * T::kSumStride + column, y);
   });
   if (!forward.to_stats) return;
-  __syncthreads();
-  const FusedLayer head = plan.args.posterior_head;
-  const int width = static_cast<int>(head.out);
+  const int width = static_cast<int>(plan.args.posterior_head.out);
   float* partials = plan.stats_partials +
                     (static_cast<std::int64_t>(place.column_tile) * plan.args.gather.batch + first) * width;
-  partial_product<T>(
-      memory, partials, min(T::kM, facts.rows - first), width, min(T::kN, out - column0),
-      [&](int c, int n) { return head.weight[static_cast<std::int64_t>(c) * out + column0 + n]; });
+  partial_product<T>(memory, partials, min(T::kM, facts.rows - first), width, min(T::kN, out - column0),
+                     Factor{plan.args.posterior_head.weight + column0, out, 1});
 }
 
 }  // namespace
@@ -108,8 +103,10 @@ void launch_fused_forward(const FusedPlan& plan, const FusedForward& forward, co
   with_fused_kernel(how, [&](auto multiply, auto small) {
     using T = ForwardTile<small>;
     const std::int64_t tiles = ceil_div(forward.layer.out, T::kN);
+    const std::int64_t facts = forward.source == FusedSource::data ? 1 : 0;
+    static_assert(kFactorFloats<T, 2 * kFusedMostLatent> <= kForwardFloats<T>);
     launch(
-        {"fused_step", "fused_forward_kernel", ceil_div(gather.batch, T::kM) * tiles, kThreads,
+        {"fused_step", "fused_forward_kernel", ceil_div(gather.batch, T::kM) * tiles + facts, kThreads,
          gather.batch * forward.layer.out, how.stream, how.programmatic, kForwardFloats<T> * sizeof(float)},
         fused_forward_kernel<multiply, small>, plan, forward, static_cast<int>(tiles), vectors);
   });

@@ -30,15 +30,17 @@ __device__ __forceinline__ FusedFacts facts_of(const FusedPlan& plan) {
   return facts;
 }
 
-// The rest of the facts, which later kernels want.
-__device__ __forceinline__ void complete(const FusedPlan& plan, FusedFacts& facts) {
+// With the rest, which later kernels want.
+__device__ __forceinline__ FusedFacts complete_facts(const FusedPlan& plan) {
   const FusedStepArgs& args = plan.args;
+  FusedFacts facts = facts_of(plan);
   const double per_image = args.mean ? 1.0 / facts.rows : 1.0;
   double warm = 1;
   if (args.warmup_steps > 0) warm = static_cast<double>(facts.step) / args.warmup_steps;
   facts.reconstruction_weight = static_cast<float>(args.reconstruction_weight * per_image);
   facts.kl_weight = static_cast<float>(args.kl_weight * (warm < 1 ? warm : 1) * per_image);
   facts.optimizer = optimizer_scalars(args.optimizer, plan.log_beta1, plan.log_beta2);
+  return facts;
 }
 
 // One operand of a product: rows of the batch, of a layer before, from memory.
@@ -145,38 +147,71 @@ __device__ void prepare_codes(const FusedPlan& plan, const FusedFacts& facts, in
 }
 
 // The first decoder layer of a row group, computed chunk by chunk from the codes: cheaper than to exchange it
-// between blocks. The tile that `writes` keeps it for the backward pass.
+// between blocks. The tile that `writes` keeps it for the backward pass. A thread has one neuron, whose first
+// weights are fetched a chunk ahead, and some of the rows.
 template <class T>
-__device__ __forceinline__ auto decoder_rows(const FusedPlan& plan, const float* codes, int first, int rows,
-                                             bool writes) {
-  const FusedLayer layer = plan.args.decoder[0];
-  const FusedMatrix out = plan.g[0];
-  const Activation activation = plan.args.activation;
-  return computed([=](float* panel, int k0) {
-    constexpr int kRows = T::kM / (kThreads / T::kK);
-    const int latent = static_cast<int>(layer.in), width = static_cast<int>(layer.out);
-    const int k = static_cast<int>(threadIdx.x) % T::kK, row = static_cast<int>(threadIdx.x) / T::kK * kRows;
-    const int column = k0 + k;
-    float sums[kRows] = {};
-    if (column < width)
-      for (int l = 0; l < latent; l += 4) {
-        const Floats<4> w = load_row4(layer.weight + static_cast<std::int64_t>(column) * latent, l, latent);
+struct DecoderRows {
+  static constexpr bool kIsLoaded = false;
+  static constexpr int kRows = T::kM / (kThreads / T::kK), kAhead = 4;
+  struct Fetched {
+    Floats<4> weights[kAhead];
+    float bias;
+  };
+  FusedLayer layer;
+  FusedMatrix out;
+  Activation activation;
+  const float* codes;
+  int first, rows;
+  bool writes;
+
+  __device__ __forceinline__ int neuron(int k) const { return k + static_cast<int>(threadIdx.x) % T::kK; }
+  __device__ __forceinline__ Floats<4> weights(int neuron, int l) const {
+    const int latent = static_cast<int>(layer.in);
+    return load_row4(layer.weight + static_cast<std::int64_t>(neuron) * latent, l, latent);
+  }
+  __device__ __forceinline__ Fetched fetch(int k) const {
+    Fetched fetched{};
+    if (neuron(k) >= layer.out) return fetched;
 #pragma unroll
-        for (int i = 0; i < kRows; ++i) {
-          const Floats<4> z = load<4>(codes + (row + i) * kCodeStride + l);
-#pragma unroll
-          for (int j = 0; j < 4; ++j) sums[i] = fmaf(w[j], z[j], sums[i]);
-        }
-      }
-    const float bias = column < width ? layer.bias[column] : 0.0f;
+    for (int i = 0; i < kAhead; ++i)
+      if (4 * i < layer.in) fetched.weights[i] = weights(neuron(k), 4 * i);
+    fetched.bias = layer.bias[neuron(k)];
+    return fetched;
+  }
+  __device__ __forceinline__ void add(float (&sums)[kRows], const float* row, int l,
+                                      const Floats<4>& w) const {
 #pragma unroll
     for (int i = 0; i < kRows; ++i) {
-      const float y = column < width ? math::activate(activation, sums[i] + bias) : 0.0f;
-      panel[(row + i) * T::A::kStride + k] = y;
+      const Floats<4> z = load<4>(row + i * kCodeStride + l);
+#pragma unroll
+      for (int j = 0; j < 4; ++j) sums[i] = fmaf(w[j], z[j], sums[i]);
+    }
+  }
+  __device__ __forceinline__ void commit(const Fetched& fetched, int k, float* panel) const {
+    const int column = neuron(k), row = static_cast<int>(threadIdx.x) / T::kK * kRows;
+    const bool inside = column < layer.out;
+    float sums[kRows] = {};
+    if (inside) {
+#pragma unroll
+      for (int i = 0; i < kAhead; ++i)
+        if (4 * i < layer.in) add(sums, codes + row * kCodeStride, 4 * i, fetched.weights[i]);
+#pragma unroll 4
+      for (int l = 4 * kAhead; l < layer.in; l += 4)
+        add(sums, codes + row * kCodeStride, l, weights(column, l));
+    }
+#pragma unroll
+    for (int i = 0; i < kRows; ++i) {
+      const float y = inside ? math::activate(activation, sums[i] + fetched.bias) : 0.0f;
+      panel[(row + i) * T::A::kStride + column - k] = y;
       if (writes && first + row + i < rows && column < out.stride)
         out.at[static_cast<std::int64_t>(first + row + i) * out.stride + column] = y;
     }
-  });
+  }
+};
+template <class T>
+__device__ __forceinline__ DecoderRows<T> decoder_rows(const FusedPlan& plan, const float* codes, int first,
+                                                       int rows, bool writes) {
+  return {plan.args.decoder[0], plan.g[0], plan.args.activation, codes, first, rows, writes};
 }
 
 }  // namespace

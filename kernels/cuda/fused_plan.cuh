@@ -135,16 +135,36 @@ __device__ __forceinline__ FusedPlace place_of(unsigned block, int column_tiles)
   return {static_cast<int>(block) / column_tiles * T::kM, static_cast<int>(block) % column_tiles};
 }
 
-// out[row][c] = sum over n of tile[row][n] * factor(c, n), for rows below `rows`: a tile of a hidden layer's
-// part in the small layer behind it. The tile is in shared memory.
-template <class T, class Factor>
-__device__ __forceinline__ void partial_product(const float* tile, float* out, int rows, int columns,
-                                                int depth, const Factor& factor) {
+// Part of the weight of a small layer: (c, n) is at[c * c_stride + n * n_stride], one of the strides being 1.
+struct Factor {
+  const float* at;
+  int c_stride, n_stride;
+};
+template <class T>
+constexpr int kFactorStride = T::kN + 1;
+// Shared memory that partial_product uses.
+template <class T, int kColumns>
+constexpr int kFactorFloats = T::kSumFloats + kColumns* kFactorStride<T>;
+
+// out[row][c] = sum over n < depth of tile[row][n] * factor(c, n), for rows below `rows`: a tile of a hidden
+// layer's part in the small layer behind it. The tile is the finished one in `memory`, just written.
+template <class T>
+__device__ __forceinline__ void partial_product(float* memory, float* out, int rows, int columns, int depth,
+                                                const Factor& factor) {
+  float* factors = memory + T::kSumFloats;
+  for (int i = static_cast<int>(threadIdx.x); i < columns * depth; i += kThreads) {
+    const bool by_c = factor.c_stride == 1;
+    const int c = by_c ? i % columns : i / depth, n = by_c ? i / columns : i % depth;
+    factors[c * kFactorStride<T> + n] =
+        factor.at[static_cast<std::int64_t>(c) * factor.c_stride + n * factor.n_stride];
+  }
+  __syncthreads();
   for (int i = static_cast<int>(threadIdx.x); i < rows * columns; i += kThreads) {
     const int row = i / columns, c = i - row * columns;
     float sum = 0.0f;
 #pragma unroll 4
-    for (int n = 0; n < depth; ++n) sum = fmaf(tile[row * T::kSumStride + n], factor(c, n), sum);
+    for (int n = 0; n < depth; ++n)
+      sum = fmaf(memory[row * T::kSumStride + n], factors[c * kFactorStride<T> + n], sum);
     out[i] = sum;
   }
 }

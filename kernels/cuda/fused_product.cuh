@@ -59,8 +59,8 @@ struct Tile {
   using B = Panel<kN, kK, kBDown>;
   static constexpr int kBuffer = A::kFloats + B::kFloats;
   static constexpr int kSumStride = kN + 4;  // of the finished tile
-  static constexpr int kFloats = 2 * kBuffer;
-  static_assert(kShares * kM * kSumStride <= kFloats);
+  static constexpr int kFloats = 2 * kBuffer, kSumFloats = kShares * kM * kSumStride;
+  static_assert(kSumFloats <= kFloats);
 };
 
 __device__ __forceinline__ void split(float x, std::uint32_t& high, std::uint32_t& low) {
@@ -145,33 +145,37 @@ template <class Load>
 __device__ __forceinline__ Loaded<Load> loaded(const Load& load) {
   return {load};
 }
-// An operand that write(panel, k) computes.
-template <class Write>
-struct Computed {
+// An operand that is in place from the beginning, both chunks of it.
+struct InPlace {
   static constexpr bool kIsLoaded = false;
-  Write write;
+  struct Fetched {};
+  __device__ Fetched fetch(int) const { return {}; }
+  __device__ void commit(const Fetched&, int, float*) const {}
 };
-template <class Write>
-__device__ __forceinline__ Computed<Write> computed(const Write& write) {
-  return {write};
-}
+// Other operands are like it: fetch(k) starts what takes long, commit(fetched, k, panel) puts the chunk
+// there.
 
-template <class P, class Operand>
+template <class P, class Operand, bool kIsLoaded>
 struct Staged {  // the next chunk, on its way through registers
   Floats<4> groups[P::kGroups];
 
   __device__ __forceinline__ void fetch(const Operand& operand, int k) {
-    if constexpr (Operand::kIsLoaded)
-      P::for_groups([&](int i, int outer, int inner) { groups[i] = operand.load(k, outer, inner); });
+    P::for_groups([&](int i, int outer, int inner) { groups[i] = operand.load(k, outer, inner); });
   }
+  __device__ __forceinline__ void commit(const Operand&, int, float* panel) {
+    P::for_groups([&](int i, int outer, int inner) {
+      *reinterpret_cast<float4*>(panel + outer * P::kStride + inner) =
+          make_float4(groups[i][0], groups[i][1], groups[i][2], groups[i][3]);
+    });
+  }
+};
+template <class P, class Operand>
+struct Staged<P, Operand, false> {
+  typename Operand::Fetched fetched;
+
+  __device__ __forceinline__ void fetch(const Operand& operand, int k) { fetched = operand.fetch(k); }
   __device__ __forceinline__ void commit(const Operand& operand, int k, float* panel) {
-    if constexpr (Operand::kIsLoaded)
-      P::for_groups([&](int i, int outer, int inner) {
-        *reinterpret_cast<float4*>(panel + outer * P::kStride + inner) =
-            make_float4(groups[i][0], groups[i][1], groups[i][2], groups[i][3]);
-      });
-    else
-      operand.write(panel, k);
+    operand.commit(fetched, k, panel);
   }
 };
 
@@ -180,8 +184,8 @@ template <Multiply kHow, class T, class OperandA, class OperandB>
 __device__ __forceinline__ Piece multiply_tile(float* memory, int depth, const OperandA& a, const OperandB& b,
                                                Exact exact) {
   Piece piece{};
-  Staged<typename T::A, OperandA> next_a;
-  Staged<typename T::B, OperandB> next_b;
+  Staged<typename T::A, OperandA, OperandA::kIsLoaded> next_a;
+  Staged<typename T::B, OperandB, OperandB::kIsLoaded> next_b;
   next_a.fetch(a, 0), next_b.fetch(b, 0);
   next_a.commit(a, 0, memory), next_b.commit(b, 0, memory + T::A::kFloats);
   __syncthreads();

@@ -285,6 +285,7 @@ std::string why_not(const Plan& p, Device device) {
 TEST(FusedStep, SaysWhatDoesNotFit) {
   const Plan good = plan_of(4, {3}, 1);
   EXPECT_EQ(why_not(good, Device::cpu()), "the model is on the CPU");
+  EXPECT_THROW(Device::cpu().backend().fused_step({}, nullptr), Error);
   SKIP_WITHOUT_GPU();
   const auto why = [&](const std::function<void(Plan&)>& change) {
     Plan p = good;
@@ -306,6 +307,9 @@ TEST(FusedStep, SaysWhatDoesNotFit) {
   EXPECT_EQ(why([](Plan& p) { p.train.batch_size = 513; }), "the batch is 513, above 512");
   EXPECT_NE(why([](Plan& p) { p.optimizer.clip_norm = 1; }).find("clipped"), std::string::npos);
   EXPECT_NE(why([](Plan& p) { p.train.free_bits = 1; }).find("free bits"), std::string::npos);
+  Plan wide = good;
+  wide.model.latent = 65;
+  EXPECT_THROW(fused(wide, 1), Error);
 }
 
 }  // namespace
