@@ -60,14 +60,14 @@ __device__ __forceinline__ void data_tile(const FusedPlan& plan, const FusedFact
   Piece piece;
   if (job.from_z) {
     prepare_d_stats<T>(plan, facts, first, column0 == 0, memory);
-    piece = multiply_tile<kHow, T>(memory, depth, InPlace{}, weight, {});
+    piece = multiply_tile<kHow, T>(memory, depth, InPlace{}, weight, plan.split_of(false, false));
   } else {
     const auto gradient = loaded([=](int k, int outer, int inner) {
       const int row = first + outer, column = k + inner;
       if (row >= rows || column >= depth) return Floats<4>{};
       return load<4>(job.d_out.at + static_cast<std::int64_t>(row) * job.d_out.stride + column);
     });
-    piece = multiply_tile<kHow, T>(memory, depth, gradient, weight, {});
+    piece = multiply_tile<kHow, T>(memory, depth, gradient, weight, plan.split_of(false, false));
   }
   store_piece<T>(memory, piece);
   for_tile<T>(memory, [&](int row, int column, Floats<4> d) {

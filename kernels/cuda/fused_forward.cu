@@ -33,7 +33,8 @@ __device__ __forceinline__ Piece multiply_batch(const FusedPlan& plan, const Fus
     return x;
   });
   const auto weight = weight_rows(forward.layer, [=](int n) { return column0 + n < out ? column0 + n : -1; });
-  return multiply_tile<kHow, T>(memory, pixels, batch, weight, {gather.source == DType::u8, false});
+  return multiply_tile<kHow, T>(memory, pixels, batch, weight,
+                                plan.split_of(gather.source == DType::u8, false));
 }
 
 template <Multiply kHow, bool kSmall>
@@ -68,9 +69,10 @@ __global__ void __launch_bounds__(kThreads, 2)
     if (forward.source == FusedSource::code) {
       prepare_codes<T>(plan, facts, first, column0 == 0, memory, codes);
       const auto rows = decoder_rows<T>(plan, codes, first, facts.rows, column0 == 0);
-      piece = multiply_tile<kHow, T>(memory, in, rows, weight, {});
+      piece = multiply_tile<kHow, T>(memory, in, rows, weight, plan.split_of(false, false));
     } else {
-      piece = multiply_tile<kHow, T>(memory, in, rows_of<T>(forward.in, first, facts.rows, in), weight, {});
+      piece = multiply_tile<kHow, T>(memory, in, rows_of<T>(forward.in, first, facts.rows, in), weight,
+                                     plan.split_of(false, false));
     }
   }
   store_piece<T>(memory, piece);

@@ -152,7 +152,7 @@ __device__ void prepare_codes(const FusedPlan& plan, const FusedFacts& facts, in
 template <class T>
 struct DecoderRows {
   static constexpr bool kIsLoaded = false;
-  static constexpr int kRows = T::kM / (kThreads / T::kK), kAhead = 4;
+  static constexpr int kRows = T::kM / (kThreads / T::kK), kAhead = kRows > 4 ? 2 : 4;  // as registers allow
   struct Fetched {
     Floats<4> weights[kAhead];
     float bias;

@@ -115,10 +115,11 @@ __global__ void __launch_bounds__(kThreads, 2)
   if (source == FusedSource::code) {
     prepare_codes<T>(plan, facts, first, place.column_tile == 0, memory, codes);
     const auto rows = decoder_rows<T>(plan, codes, first, facts.rows, place.column_tile == 0);
-    piece = multiply_tile<kHow, T>(memory, in, rows, weight, {});
+    piece = multiply_tile<kHow, T>(memory, in, rows, weight, plan.split_of(false, false));
   } else {
     const FusedMatrix before = plan.g[1];
-    piece = multiply_tile<kHow, T>(memory, in, rows_of<T>(before, first, facts.rows, in), weight, {});
+    piece = multiply_tile<kHow, T>(memory, in, rows_of<T>(before, first, facts.rows, in), weight,
+                                   plan.split_of(false, false));
   }
   store_piece<T>(memory, piece);
   const double loss = block_sum(static_cast<double>(tile_loss<T>(plan, facts, memory, first, pixel0)));

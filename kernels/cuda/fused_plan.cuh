@@ -42,6 +42,12 @@ struct FusedPlan {
   double* kl_partials = nullptr;
   int stats_tiles = 0, z_tiles = 0, reconstruction_tiles = 0, kl_tiles = 0;
   double log_beta1 = 0, log_beta2 = 0;
+  bool split = true;  // products of TF32 are as good as f32
+
+  // How to multiply factors that may be bytes.
+  __host__ __device__ Split split_of(bool a_is_bytes, bool b_is_bytes) const {
+    return {split && !a_is_bytes, split && !b_is_bytes};
+  }
 };
 
 // The launches, in their files. `small` chooses tiles of 16 x 16, for layers too small for 32 x 32 to fill
@@ -205,8 +211,6 @@ void with_fused_kernel(const FusedLaunch& how, const F& f) {
   switch (how.how) {
     case Multiply::ffma:
       return with_tiles(std::integral_constant<Multiply, Multiply::ffma>{});
-    case Multiply::split_tf32:
-      return with_tiles(std::integral_constant<Multiply, Multiply::split_tf32>{});
     case Multiply::tf32:
       return with_tiles(std::integral_constant<Multiply, Multiply::tf32>{});
     case Multiply::bf16:

@@ -1,7 +1,8 @@
 // A block's tile of a matrix product, c[m, n] = sum over k of a[m, k] b[n, k], for the fused training step.
 // Its operands pass through shared memory in chunks of k, two of which are there at a time; warps share the
 // tile's 16 x 16 pieces and, where there are more warps than pieces, the k of each, whose sums are added in a
-// fixed order. Four ways to multiply, one layout of accumulators.
+// fixed order. Three ways to multiply, one layout of
+// accumulators.
 #pragma once
 
 #include "kernels/cuda/device.cuh"
@@ -9,7 +10,7 @@
 
 namespace gpuvae::kernels {
 
-enum class Multiply { ffma, split_tf32, tf32, bf16 };
+enum class Multiply { ffma, tf32, bf16 };
 
 namespace {
 
@@ -20,9 +21,11 @@ struct Piece {
   float v[2][4];
 };
 
-// Which factors are integers of at most 8 bits, so that a single TF32 number holds them.
-struct Exact {
-  bool a, b;
+// Whether a factor is multiplied as the sum of two TF32 numbers, or as one: because that is asked for, or
+// because it is an integer of at most 8 bits. Two of both, less the product of the small parts, are as good
+// as f32.
+struct Split {
+  bool a = true, b = true;
 };
 
 // kRows rows of an operand for kDepth steps of k in shared memory, k running along a row or down the rows.
@@ -63,15 +66,16 @@ struct Tile {
   static_assert(kSumFloats <= kFloats);
 };
 
-__device__ __forceinline__ void split(float x, std::uint32_t& high, std::uint32_t& low) {
+// x, or nearly: high, and what is left, low.
+__device__ __forceinline__ void split_tf32(float x, bool wanted, std::uint32_t& high, std::uint32_t& low) {
   high = to_tf32(x);
-  low = to_tf32(x - __uint_as_float(high & ~0x1fffu));
+  low = wanted ? to_tf32(x - __uint_as_float(high & ~0x1fffu)) : 0;
 }
 
 // Steps k ... k + 7 (bf16: + 15) of a piece whose first row and column are given.
 template <Multiply kHow, class T>
 __device__ __forceinline__ void multiply_step(Piece& piece, const float* a, const float* b, int row,
-                                              int column, int k, Exact exact) {
+                                              int column, int k, Split split) {
   const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
   if constexpr (kHow == Multiply::ffma) {
 #pragma unroll
@@ -107,17 +111,15 @@ __device__ __forceinline__ void multiply_step(Piece& piece, const float* a, cons
     std::uint32_t a_high[4], a_low[4];
 #pragma unroll
     for (int i = 0; i < 4; ++i)
-      split(T::A::at(a, row + g + i % 2 * 8, k + t + i / 2 * 4), a_high[i], a_low[i]);
+      split_tf32(T::A::at(a, row + g + i % 2 * 8, k + t + i / 2 * 4), split.a, a_high[i], a_low[i]);
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       std::uint32_t b_high[2], b_low[2];
 #pragma unroll
       for (int i = 0; i < 2; ++i)
-        split(T::B::at(b, column + 8 * half + g, k + t + 4 * i), b_high[i], b_low[i]);
-      if constexpr (kHow == Multiply::split_tf32) {  // small terms first
-        if (!exact.a) mma_tf32(piece.v[half], a_low, b_high);
-        if (!exact.b) mma_tf32(piece.v[half], a_high, b_low);
-      }
+        split_tf32(T::B::at(b, column + 8 * half + g, k + t + 4 * i), split.b, b_high[i], b_low[i]);
+      if (split.a) mma_tf32(piece.v[half], a_low, b_high);  // small terms first
+      if (split.b) mma_tf32(piece.v[half], a_high, b_low);
       mma_tf32(piece.v[half], a_high, b_high);
     }
   }
@@ -125,13 +127,13 @@ __device__ __forceinline__ void multiply_step(Piece& piece, const float* a, cons
 
 // A warp's share of a chunk: every kShares-th step of its piece.
 template <Multiply kHow, class T>
-__device__ __forceinline__ void multiply_chunk(Piece& piece, const float* buffer, int depth, Exact exact) {
+__device__ __forceinline__ void multiply_chunk(Piece& piece, const float* buffer, int depth, Split split) {
   constexpr int kStep = kHow == Multiply::bf16 ? 16 : 8;
   const int warp = threadIdx.x / 32, share = warp / T::kPieces, place = warp % T::kPieces;
   const int row = place % T::kPiecesM * 16, column = place / T::kPiecesM * 16;
 #pragma unroll 2
   for (int k = share * kStep; k < depth; k += T::kShares * kStep)
-    multiply_step<kHow, T>(piece, buffer, buffer + T::A::kFloats, row, column, k, exact);
+    multiply_step<kHow, T>(piece, buffer, buffer + T::A::kFloats, row, column, k, split);
 }
 
 // An operand whose groups of four are read from memory: load(outer, inner) of the chunk that starts at k.
@@ -182,7 +184,7 @@ struct Staged<P, Operand, false> {
 // The tile's product over k < depth. `memory` is T::kFloats of shared memory, free when the call begins.
 template <Multiply kHow, class T, class OperandA, class OperandB>
 __device__ __forceinline__ Piece multiply_tile(float* memory, int depth, const OperandA& a, const OperandB& b,
-                                               Exact exact) {
+                                               Split split) {
   Piece piece{};
   Staged<typename T::A, OperandA, OperandA::kIsLoaded> next_a;
   Staged<typename T::B, OperandB, OperandB::kIsLoaded> next_b;
@@ -192,7 +194,7 @@ __device__ __forceinline__ Piece multiply_tile(float* memory, int depth, const O
   for (int k = 0, turn = 0; k < depth; k += T::kK, turn ^= 1) {
     const int next = k + T::kK;
     if (next < depth) next_a.fetch(a, next), next_b.fetch(b, next);
-    multiply_chunk<kHow, T>(piece, memory + turn * T::kBuffer, min(T::kK, depth - k), exact);
+    multiply_chunk<kHow, T>(piece, memory + turn * T::kBuffer, min(T::kK, depth - k), split);
     if (next < depth) {
       float* buffer = memory + (turn ^ 1) * T::kBuffer;
       next_a.commit(a, next, buffer), next_b.commit(b, next, buffer + T::A::kFloats);

@@ -47,6 +47,7 @@ FusedPlan plan_of(const FusedStepArgs& args) {
   plan.z_partials = reinterpret_cast<float*>(base + at.z_partials);
   plan.reconstruction_partials = reinterpret_cast<double*>(base + at.reconstruction_partials);
   plan.kl_partials = reinterpret_cast<double*>(base + at.kl_partials);
+  plan.split = args.precision != FusedPrecision::tf32;
   plan.log_beta1 = std::log(args.optimizer.beta1), plan.log_beta2 = std::log(args.optimizer.beta2);
   return plan;
 }
@@ -152,15 +153,14 @@ Multiply multiply_of(FusedPrecision precision, int capability) {
   switch (precision) {
     case FusedPrecision::ffma:
       return Multiply::ffma;
-    case FusedPrecision::tf32:
-      return Multiply::tf32;
     case FusedPrecision::bf16:
       return Multiply::bf16;
     case FusedPrecision::automatic:
     case FusedPrecision::split_tf32:
+    case FusedPrecision::tf32:
       break;
   }
-  return tensor_cores ? Multiply::split_tf32 : Multiply::ffma;
+  return tensor_cores ? Multiply::tf32 : Multiply::ffma;
 }
 
 }  // namespace

@@ -66,7 +66,8 @@ __device__ __forceinline__ void weight_tile(const FusedPlan& plan, const FusedFa
     return job.bytes ? load_bytes<true>(static_cast<const std::uint8_t*>(job.in) + at, 4)
                      : load<4>(static_cast<const float*>(job.in) + at);
   });
-  store_piece<T>(memory, multiply_tile<kHow, T>(memory, rows, gradient, input, {false, job.bytes}));
+  store_piece<T>(memory,
+                 multiply_tile<kHow, T>(memory, rows, gradient, input, plan.split_of(false, job.bytes)));
   const Updated update = updated(plan, facts, job.layer.weight);
   for_tile<T>(memory, [&](int row, int column, Floats<4> sums) {
     const int out = job.outputs.row_of(m0 + row), at = n0 + column;

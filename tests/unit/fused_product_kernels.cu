@@ -8,7 +8,7 @@ namespace gpuvae::kernels {
 namespace {
 
 template <Multiply kHow, class T>
-__global__ void product_kernel(const float* a, const float* b, float* c, int depth, bool exact_a) {
+__global__ void product_kernel(const float* a, const float* b, float* c, int depth, Split split) {
   float* memory = dynamic_shared_floats();
   const auto rows = [=](const float* matrix) {
     return loaded([=](int k, int outer, int inner) {
@@ -19,28 +19,29 @@ __global__ void product_kernel(const float* a, const float* b, float* c, int dep
       return x;
     });
   };
-  store_piece<T>(memory, multiply_tile<kHow, T>(memory, depth, rows(a), rows(b), {exact_a, false}));
+  store_piece<T>(memory, multiply_tile<kHow, T>(memory, depth, rows(a), rows(b), split));
   for_tile<T>(memory,
               [&](int row, int column, const Floats<4>& sums) { store<4>(c + row * T::kN + column, sums); });
 }
 
 template <class T>
-void run(Multiply how, const float* a, const float* b, float* c, int depth, bool exact_a) {
-  const auto kernel = how == Multiply::ffma         ? product_kernel<Multiply::ffma, T>
-                      : how == Multiply::split_tf32 ? product_kernel<Multiply::split_tf32, T>
-                      : how == Multiply::tf32       ? product_kernel<Multiply::tf32, T>
-                                                    : product_kernel<Multiply::bf16, T>;
+void run(Multiply how, const float* a, const float* b, float* c, int depth, Split split) {
+  const auto kernel = how == Multiply::ffma   ? product_kernel<Multiply::ffma, T>
+                      : how == Multiply::tf32 ? product_kernel<Multiply::tf32, T>
+                                              : product_kernel<Multiply::bf16, T>;
   launch({"product", "product_kernel", 1, kThreads, depth, nullptr, false, T::kFloats * sizeof(float)},
-         kernel, a, b, c, depth, exact_a);
+         kernel, a, b, c, depth, split);
 }
 
 }  // namespace
 
-void fused_product(int how, int tile, const float* a, const float* b, float* c, int depth, bool exact_a) {
+void fused_product(int how, int tile, const float* a, const float* b, float* c, int depth, bool split_a,
+                   bool split_b) {
+  const Split split{split_a, split_b};
   if (tile == 16)
-    run<Tile<16, 16, 64, false, false>>(static_cast<Multiply>(how), a, b, c, depth, exact_a);
+    run<Tile<16, 16, 64, false, false>>(static_cast<Multiply>(how), a, b, c, depth, split);
   else
-    run<Tile<32, 32, 64, false, false>>(static_cast<Multiply>(how), a, b, c, depth, exact_a);
+    run<Tile<32, 32, 64, false, false>>(static_cast<Multiply>(how), a, b, c, depth, split);
 }
 
 }  // namespace gpuvae::kernels

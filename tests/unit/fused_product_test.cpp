@@ -33,7 +33,9 @@ double error_of(How how, int tile, bool pixels) {
     b.push_back(uniform01(bits.v[1]) - 0.5f);
   }
   const DeviceFloats on_a(a), on_b(b), on_c(c);
-  kernels::fused_product(how, tile, on_a.get(), on_b.get(), on_c.get(), kDepth, pixels);
+  const int multiply = how == ffma ? 0 : how == bf16 ? 2 : 1;
+  const bool split = how == split_tf32;  // pixels are exact as they are
+  kernels::fused_product(multiply, tile, on_a.get(), on_b.get(), on_c.get(), kDepth, split && !pixels, split);
   cudaMemcpy(c.data(), on_c.data, c.size() * sizeof(float), cudaMemcpyDeviceToHost);
   double most = 0;
   for (int m = 0; m < tile; ++m)

@@ -220,7 +220,7 @@ TEST(FusedStep, TakesLargeTilesAndManyRows) {
 
 TEST(FusedStep, TakesEveryDataSetAndNoise) {
   SKIP_WITHOUT_GPU();
-  for (int i = 0; i < 7; ++i) {
+  for (int i = 0; i < 9; ++i) {
     Plan p = plan_of(10, {8}, 2);
     p.optimizer = damped(OptimizerKind::adam);
     p.train.data.shuffle = i != 0;
@@ -229,6 +229,8 @@ TEST(FusedStep, TakesEveryDataSetAndNoise) {
     if (i == 5) p.train.data.binarize = Binarize::threshold, p.train.data.threshold = 0.3;
     p.train.frozen_noise = i == 6;
     p.train.drop_last = i == 6;
+    if (i == 7) p.train.batch_size = 1, p.images = 3;
+    if (i == 8) p.train.batch_size = 40;  // more than there are
     expect_same(p, kTolerance, fmt::format("variant {}", i).c_str());
   }
 }
