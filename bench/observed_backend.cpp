@@ -126,6 +126,14 @@ void ObservedBackend::advance(std::uint64_t* counter, std::uint64_t by, StreamHa
   observe({"advance", 2 * sizeof *counter}, s, [&] { inner_.advance(counter, by, s); });
 }
 
+// The batch, the losses' two sums, and a reading and writing of parameters and states.
+void ObservedBackend::fused_step(const FusedStepArgs& a, StreamHandle s) {
+  const double batch = times(a.gather.rows, a.gather.columns) * static_cast<double>(size_of(a.gather.source));
+  const double update =
+      4.0 * static_cast<double>(a.optimizer.size) * (2 + 2 * math::optimizer_states(a.optimizer.kind));
+  observe({"fused_step", batch + update}, s, [&] { inner_.fused_step(a, s); });
+}
+
 TimingBackend::~TimingBackend() {
   for (const Pending& p : pending_) inner().destroy_event(p.begin), inner().destroy_event(p.end);
 }

@@ -22,6 +22,7 @@ struct Executor {
 inline constexpr Executor kExecutors[] = {
     {"eager", [](TrainOptions& o) { o.executor = gpuvae::Executor::eager; }},
     {"graph", [](TrainOptions& o) { o.executor = gpuvae::Executor::graph; }},
+    {"fused", [](TrainOptions& o) { o.executor = gpuvae::Executor::fused; }},
 };
 
 // The presets, and the validation loss that a run must reach: the upper end of the published or measured band

@@ -13,6 +13,7 @@
 
 #include "gpuvae/random.h"
 #include "gpuvae/types.h"
+#include "kernels/fused_step.h"
 
 namespace gpuvae::kernels {
 
@@ -329,6 +330,36 @@ struct RampArgs {
   void* out = nullptr;  // [1]
 };
 
+// One training step, see kernels/fused_step.h. Capturable: it allocates nothing and never waits.
+struct FusedStepArgs {
+  // The batch. `rows` is that of a full batch: the kernels see from the clock how many rows there are. `out`
+  // and `samples` are unused. Every clock below is this one, but for the optimiser's.
+  GatherArgs gather = {};
+  PosteriorArgs posterior = {};  // scale, latent, noise_std, and the noise's seed, purpose and `frozen`
+
+  int encoder_layers = 1, decoder_layers = 1;
+  FusedLayer encoder[kFusedMostLayers] = {}, decoder[kFusedMostLayers] = {};  // in order of evaluation
+  FusedLayer posterior_head = {}, output = {};
+  Activation activation = Activation::relu;  // of the hidden layers
+
+  bool gaussian = false;               // else Bernoulli, from logits
+  GaussianNllArgs gaussian_head = {};  // sigmoid_mean, low, high
+
+  // The gradient is of reconstruction_weight * reconstruction + kl_weight * kl, sums over the batch, divided
+  // by its rows if `mean`. kl_weight rises linearly from 0 over the clock's first `warmup_steps`.
+  double reconstruction_weight = 1, kl_weight = 1, warmup_steps = 0;
+  bool mean = true;
+
+  OptimizerArgs optimizer = {};  // its gradients and gradient_scale are unused
+  // totals[0] += weights[0] * reconstruction, totals[1] += weights[1] * kl, plain sums over the batch;
+  // bad_step as in MetricsArgs. Terms and clock are unused.
+  MetricsArgs metrics = {};
+  std::uint64_t* advance = nullptr;  // += 1 when the step is done; may be the clocks' device_step; or null
+
+  FusedPrecision precision = FusedPrecision::automatic;
+  void* workspace = nullptr;  // fused_step_workspace() bytes; nothing in it is kept between steps
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -389,6 +420,7 @@ class Backend {
   virtual void accumulate_metrics(const MetricsArgs&, StreamHandle) = 0;
   virtual void ramp(const RampArgs&, StreamHandle) = 0;
   virtual void advance(std::uint64_t* counter, std::uint64_t by, StreamHandle) = 0;  // *counter += by
+  virtual void fused_step(const FusedStepArgs&, StreamHandle) = 0;                   // CUDA only
 };
 
 Backend& cpu_backend();

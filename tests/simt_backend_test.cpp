@@ -13,6 +13,7 @@
 #include "gpuvae/ops.h"
 #include "gpuvae/train.h"
 #include "kernels/backend.h"
+#include "src/train/fused_step.h"
 
 namespace gpuvae {
 namespace {
@@ -161,6 +162,63 @@ TEST(SimtBackend, MemoryOfAStreamThatEndedIsUsedAgain) {
   { SmallTraining(Executor::graph).trainer.run_epoch(); }
   EXPECT_EQ(memory_statistics(cuda).reserved_bytes, before.reserved_bytes);
   release_unused_memory(cuda);  // does not wait for streams that are no more
+}
+
+// A model, its optimiser and its fused step, whose steps count on the device.
+struct FusedRun {
+  explicit FusedRun(Device cuda)
+      : model(
+            [] {
+              VaeOptions o;
+              o.pixels = 16, o.encoder_widths = {8};
+              return o;
+            }(),
+            cuda),
+        optimizer(model.parameters(), {}),
+        images{4, 4, Tensor::from(std::vector<std::uint8_t>(16 * 20, 99), {20, 16}, cuda), {}},
+        state(Tensor::from(std::vector<std::uint8_t>(4 * sizeof(double)), {4 * sizeof(double)}, cuda)) {
+    train.batch_size = 8;
+    step = std::make_unique<FusedStep>(model, optimizer, images, train);
+  }
+  void enqueue() {
+    auto* sums = static_cast<double*>(state.data());
+    auto* steps = static_cast<std::uint64_t*>(state.data()) + 2;
+    const Clock clock{0, steps + 1, 3};
+    step->enqueue(clock, clock, {sums, steps, steps + 1});
+  }
+  std::vector<float> weights() { return model.output().weight.value().to_vector(); }
+
+  Vae model;
+  Optimizer optimizer;
+  ImageSet images;
+  Tensor state;
+  TrainOptions train;
+  std::unique_ptr<FusedStep> step;
+};
+
+TEST(SimtBackend, FusedStepsAreCapturedAndLaunchedAgain) {
+  const Device cuda = Device::cuda();
+  FusedRun one_by_one(cuda), captured(cuda);
+  Stream::current(cuda).synchronize();
+  const Stream stream(cuda);
+  const StreamGuard guard(stream);
+  const auto handle = static_cast<cudaStream_t>(stream.handle());
+  const simt::Counters before = simt::counters();
+  for (int i = 0; i < 6; ++i) one_by_one.enqueue();
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t executable = nullptr;
+  ASSERT_EQ(cudaStreamBeginCapture(handle, cudaStreamCaptureModeThreadLocal), cudaSuccess);
+  for (int i = 0; i < 3; ++i) captured.enqueue();
+  ASSERT_EQ(cudaStreamEndCapture(handle, &graph), cudaSuccess);
+  ASSERT_EQ(cudaGraphInstantiate(&executable, graph, 0), cudaSuccess);
+  for (int i = 0; i < 2; ++i) ASSERT_EQ(cudaGraphLaunch(executable, handle), cudaSuccess);
+  const simt::Counters after = simt::counters();
+  EXPECT_EQ(after.allocations, before.allocations);
+  EXPECT_EQ(after.host_synchronisations, before.host_synchronisations);
+  EXPECT_EQ(after.kernel_launches - before.kernel_launches, 6u * 5) << "five kernels a step";
+  EXPECT_EQ(captured.weights(), one_by_one.weights());
+  EXPECT_EQ(cudaGraphExecDestroy(executable), cudaSuccess);
+  EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
 }
 
 TEST(SimtBackend, AFailedLaunchNamesKernelAndSize) {

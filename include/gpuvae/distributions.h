@@ -48,6 +48,7 @@ std::shared_ptr<Prior> gaussian_mixture_prior(int components);
 // 1] if `unit_pixels`. Wants the diagonal Gaussian posterior with log variances.
 std::shared_ptr<Prior> vamp_prior(int components, bool unit_pixels = true);
 
+struct DiagonalGaussianOptions;
 // q(z | x), from the encoder's outputs ("stats", [rows, params_per_dimension * latent]).
 class Posterior {
  public:
@@ -73,6 +74,8 @@ class Posterior {
   // else estimated at the draw, log q(z | x) - log p(z).
   virtual PosteriorSample rsample_with_kl(const Variable& stats, const Draw& draw, const Prior& prior,
                                           double weight) const;
+  // Its settings, if this is the diagonal Gaussian below, which whole-step kernels know; else null.
+  virtual const DiagonalGaussianOptions* as_diagonal_gaussian() const { return nullptr; }
 };
 struct DiagonalGaussianOptions {
   PosteriorScale scale = PosteriorScale::log_variance;
@@ -99,6 +102,9 @@ class Likelihood {
   virtual Variable mean(const Variable& params) const = 0;  // E[x | z], [rows, pixels]: what is shown
   // A draw from p(x | z), [rows, pixels]; throws Error where a likelihood has none.
   virtual Tensor sample(const Variable& params, const Noise& noise) const;
+  // Whether this is the Bernoulli below, or the Gaussian, and its settings: whole-step kernels know them.
+  virtual bool is_bernoulli() const { return false; }
+  virtual const GaussianOptions* as_gaussian() const { return nullptr; }
 };
 // Pixels in [0, 1] as probabilities, from logits; draws are 0 or 1.
 std::shared_ptr<Likelihood> bernoulli_likelihood();

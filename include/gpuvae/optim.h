@@ -43,6 +43,10 @@ class Optimizer {
   Clock clock(std::uint64_t steps_per_epoch = 1);
   double gradient_norm() const;  // before clipping, at the last step; waits. Only with clip_norm.
 
+  // The arena: f32 [all parameters, with gaps], those that are decayed first.
+  Tensor values() const { return values_; }
+  std::int64_t decayed() const { return decayed_; }
+
   // Everything but the parameters that a bit-for-bit resume needs.
   Tensor state1() const { return state1_; }  // undefined where the kind keeps none
   Tensor state2() const { return state2_; }

@@ -28,7 +28,7 @@ struct TrainOptions {
   // report_seconds apart, at the end of a launch; with 0 every report_steps.
   std::int64_t report_steps = 50;
   double report_seconds = 0.5;
-  Executor executor = Executor::automatic;  // the bits are the same with eager and graph
+  Executor executor = Executor::automatic;  // the bits are the same with eager and graph, not with fused
 };
 
 // Nats per image (unless pixel_mean): means over the images seen, weights of the moment each batch was seen.
@@ -64,6 +64,7 @@ class Trainer {
   std::string executor() const;  // which one runs the steps, and why: "graph: 100 steps a launch"
 
  private:
+  struct ChosenStep choose_step();
   bool reports_wait() const;
   Stream training_stream();
   void run_steps(const ProgressCallback& progress);

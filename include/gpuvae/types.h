@@ -57,10 +57,10 @@ std::string_view name(OptimizerKind k);
 
 // How training steps reach the device.
 enum class Executor : std::uint8_t {
-  automatic,  // graph on CUDA, eager on the CPU
+  automatic,  // on CUDA fused where the model fits, else graph; eager on the CPU
   eager,      // kernel by kernel
   graph,      // many steps at a launch, as a captured CUDA graph
-  fused,      // a step as a few kernels, for the models that these cover
+  fused,      // likewise, with a step as a few kernels, for the models that these cover
 };
 std::string_view name(Executor e);  // "auto", "eager", ...
 

@@ -56,6 +56,8 @@ class CpuBackend final : public Backend {
   void accumulate_metrics(const MetricsArgs&, StreamHandle) override;
   void ramp(const RampArgs&, StreamHandle) override;
   void advance(std::uint64_t* counter, std::uint64_t by, StreamHandle) override;
+  void fused_step(const FusedStepArgs&,
+                  StreamHandle) override;  // throws: its operations are fused one by one
 };
 
 }  // namespace gpuvae::kernels

@@ -33,6 +33,10 @@ void copy(void* to, const void* from, std::size_t bytes) {
 
 }  // namespace
 
+void CpuBackend::fused_step(const FusedStepArgs&, StreamHandle) {
+  fail("fused_step", "expected a CUDA device, got the CPU");
+}
+
 std::string CpuBackend::description() const {
   const auto targets = hwy::SupportedTargets() & HWY_TARGETS;
   return fmt::format("{}, {} threads, {}", processor_model(), omp_get_max_threads(),

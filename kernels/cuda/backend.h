@@ -74,6 +74,7 @@ class CudaBackend final : public Backend {
   void accumulate_metrics(const MetricsArgs& args, StreamHandle stream) override;
   void ramp(const RampArgs& args, StreamHandle stream) override;
   void advance(std::uint64_t* counter, std::uint64_t by, StreamHandle stream) override;
+  void fused_step(const FusedStepArgs& args, StreamHandle stream) override;
 
  private:
   // Blocks for `items` of work, `per_block` to a block: enough to fill the device, where loops do the rest.
@@ -86,6 +87,7 @@ class CudaBackend final : public Backend {
 
   int device_;
   int multiprocessors_ = 1;
+  int capability_ = 0;  // 10 * major + minor
   std::unique_ptr<Workspaces> workspaces_;
   std::unique_ptr<Matmul> matmul_;
 };

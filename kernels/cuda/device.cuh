@@ -20,6 +20,16 @@ namespace {
 
 constexpr unsigned kWholeWarp = 0xffffffffu;
 
+// The launch's dynamic shared memory, aligned to 16 bytes.
+__device__ __forceinline__ float* dynamic_shared_floats() {
+#ifdef SIMT_EMULATED
+  return static_cast<float*>(simt::dynamic_shared());
+#else
+  extern __shared__ float4 dynamic_shared_memory[];
+  return reinterpret_cast<float*>(dynamic_shared_memory);
+#endif
+}
+
 // N consecutive floats: 4 are one 16-byte access.
 template <int N>
 struct Floats {

@@ -18,6 +18,10 @@ struct Launch {
   dim3 block;
   std::int64_t size;  // of the work, for messages
   StreamHandle stream;
+  // Programmatic dependent launch: the kernel may start before its predecessor in the stream has ended, and
+  // waits for it itself. Compute capability 9.0 and above.
+  bool programmatic = false;
+  std::size_t shared_bytes = 0;  // dynamic shared memory, at most 48 KiB
 };
 
 void count_launch();  // of this process: see Backend::launches
@@ -32,7 +36,12 @@ void launch(const Launch& site, void (*kernel)(Parameters...), Arguments&&... ar
   cudaLaunchConfig_t config{};
   config.gridDim = dim3(static_cast<unsigned>(site.blocks));
   config.blockDim = site.block;
+  config.dynamicSmemBytes = site.shared_bytes;
   config.stream = static_cast<cudaStream_t>(site.stream);
+  cudaLaunchAttribute overlap{};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  if (site.programmatic) config.attrs = &overlap, config.numAttrs = 1;
   const cudaError_t error = cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...);
   if (error != cudaSuccess) [[unlikely]]
     fail_launch(site, error);

@@ -1,30 +1,15 @@
 // One optimiser update of a whole arena of parameters.
 #include "kernels/cuda/launch.cuh"
-#include "kernels/cuda/noise.cuh"
-#include "kernels/math/optimizer.h"
+#include "kernels/cuda/optimizer_scalars.cuh"
 
 namespace gpuvae::kernels {
 namespace {
 
-// Adam's corrections in double, once a block: 1 / (1 - beta^t) as -1 / expm1(t log beta).
-__device__ __forceinline__ void shared_scalars(const OptimizerArgs& args, double log_beta1, double log_beta2,
-                                               math::OptimizerScalars<float>& shared) {
-  if (threadIdx.x == 0) {
-    const double t = static_cast<double>(finished_steps(args.clock) + 1);
-    shared.learning_rate = static_cast<float>(args.learning_rate);
-    shared.beta1 = static_cast<float>(args.beta1);
-    shared.beta2 = static_cast<float>(args.beta2);
-    shared.epsilon = static_cast<float>(args.epsilon);
-    shared.correction1 = static_cast<float>(-1 / math::expm1(t * log_beta1));
-    shared.correction2 = static_cast<float>(-1 / math::expm1(t * log_beta2));
-  }
-  __syncthreads();
-}
-
 __global__ void __launch_bounds__(kThreads)
     optimizer_kernel(OptimizerArgs args, double log_beta1, double log_beta2, bool vectors) {
   __shared__ math::OptimizerScalars<float> shared;
-  shared_scalars(args, log_beta1, log_beta2, shared);
+  if (threadIdx.x == 0) shared = optimizer_scalars(args, log_beta1, log_beta2);
+  __syncthreads();
   math::OptimizerScalars<float> scalars = shared;
   float* parameters = static_cast<float*>(args.parameters);
   float* state1 = static_cast<float*>(args.state1);

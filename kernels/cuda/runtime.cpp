@@ -28,6 +28,12 @@ CudaBackend::CudaBackend(int device)
     : device_(device), workspaces_(std::make_unique<Workspaces>()), matmul_(std::make_unique<Matmul>()) {
   check_cuda(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, device), "device",
              "cudaDeviceGetAttribute");
+  int major = 0, minor = 0;
+  check_cuda(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "device",
+             "cudaDeviceGetAttribute");
+  check_cuda(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "device",
+             "cudaDeviceGetAttribute");
+  capability_ = 10 * major + minor;
 }
 
 CudaBackend::~CudaBackend() = default;

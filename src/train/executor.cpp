@@ -14,18 +14,23 @@ std::uint64_t steps_a_launch(std::uint64_t steps) {
   return best;
 }
 
-StepExecutor::StepExecutor(std::unique_ptr<StepBody> body, Executor asked, Device device,
-                           std::uint64_t steps_between)
-    : body_(std::move(body)), asked_(asked), unrolled_(steps_a_launch(steps_between)) {
-  check(asked != Executor::fused, "train", "the fused executor is not available in this build");
-  check(asked != Executor::graph || !device.is_cpu(), "train",
-        "expected a CUDA device for the graph executor, got {}", device.text());
-  captures_ = asked == Executor::graph || (asked == Executor::automatic && !device.is_cpu());
-  why_ = asked == Executor::eager ? "as asked for" : "steps run one by one on the CPU";
+StepExecutor::StepExecutor(ChosenStep step, Executor asked, std::uint64_t steps_between)
+    : body_(std::move(step.body)),
+      name_(std::move(step.name)),
+      asked_(asked),
+      unrolled_(steps_a_launch(steps_between)),
+      why_(std::move(step.why)) {
+  const Device device = body_->device();
+  check(asked == Executor::automatic || asked == Executor::eager || !device.is_cpu(), "train",
+        "expected a CUDA device for the {} executor, got {}", gpuvae::name(asked), device.text());
+  captures_ = asked != Executor::eager && !device.is_cpu();
+  if (!captures_) why_ = asked == Executor::eager ? "as asked for" : "steps run one by one on the CPU";
 }
 
 std::string StepExecutor::text() const {
-  if (captures_) return fmt::format("graph: {} step{} a launch", unrolled_, unrolled_ == 1 ? "" : "s");
+  if (captures_)
+    return fmt::format("{}: {} step{} a launch{}", name_, unrolled_, unrolled_ == 1 ? "" : "s",
+                       why_.empty() ? "" : fmt::format("; not fused: {}", why_));
   return fmt::format("eager: {}", why_);
 }
 

@@ -18,10 +18,16 @@ namespace gpuvae {
 // one.
 std::uint64_t steps_a_launch(std::uint64_t steps);
 
+// The step that is run, by its executor's name, and why it is not the one that automatic would rather have.
+struct ChosenStep {
+  std::unique_ptr<StepBody> body;
+  std::string name = "graph", why = {};
+};
+
 class StepExecutor {
  public:
-  // Throws Error where the device or this build cannot do what is asked for.
-  StepExecutor(std::unique_ptr<StepBody> body, Executor asked, Device device, std::uint64_t steps_between);
+  // Throws Error where the device cannot do what is asked for.
+  StepExecutor(ChosenStep step, Executor asked, std::uint64_t steps_between);
 
   // Puts `steps` steps of step.rows images on the current stream. The first step of each size is run as it
   // is, so that algorithms are chosen and workspaces there before the capture. Between calls only the values
@@ -36,6 +42,7 @@ class StepExecutor {
   const Graph* graph_of(const StepContext& step, std::uint64_t steps);
 
   std::unique_ptr<StepBody> body_;
+  std::string name_;
   Executor asked_;
   bool captures_ = false;
   std::uint64_t unrolled_;

@@ -8,6 +8,7 @@
 #include "kernels/check.h"
 #include "src/train/autograd_step.h"
 #include "src/train/executor.h"
+#include "src/train/fused_step.h"
 
 namespace gpuvae {
 namespace {
@@ -108,9 +109,25 @@ Trainer::Trainer(Vae& model, Optimizer& optimizer, ImageSet train, ImageSet vali
   const auto between = std::max<std::uint64_t>(
       1, reports_wait() ? static_cast<std::uint64_t>(full)
                         : static_cast<std::uint64_t>(std::min(full, options.report_steps)));
-  executor_ =
-      std::make_unique<StepExecutor>(std::make_unique<AutogradStep>(model, optimizer, train_, options_),
-                                     options.executor, model.device(), between);
+  executor_ = std::make_unique<StepExecutor>(choose_step(), options.executor, between);
+}
+
+ChosenStep Trainer::choose_step() {
+  const Executor asked = options_.executor;
+  const bool cuda = !model_.device().is_cpu();
+  ChosenStep step;
+  if (cuda && (asked == Executor::automatic || asked == Executor::fused)) {
+    step.why = FusedStep::why_not(model_, optimizer_, train_, options_);
+    check(asked != Executor::fused || step.why.empty(), "train",
+          "expected a model that the fused executor covers, but {}", step.why);
+    if (step.why.empty()) {
+      step.body = std::make_unique<FusedStep>(model_, optimizer_, train_, options_);
+      step.name = "fused";
+      return step;
+    }
+  }
+  step.body = std::make_unique<AutogradStep>(model_, optimizer_, train_, options_);
+  return step;
 }
 
 std::int64_t Trainer::images_per_epoch() const {

@@ -23,6 +23,7 @@ Variable normal_like(const Variable& x, const Noise& noise) {
 class Bernoulli final : public Likelihood {
  public:
   std::string name() const override { return "Bernoulli"; }
+  bool is_bernoulli() const override { return true; }
   Variable log_density(const Variable& logits, const Variable& x) const override {
     return bernoulli_log_density(logits, x);
   }
@@ -66,6 +67,7 @@ class Gaussian final : public Likelihood {
  public:
   explicit Gaussian(const GaussianOptions& options) : options_(options) {}
   std::string name() const override { return "Gaussian"; }
+  const GaussianOptions* as_gaussian() const override { return &options_; }
   int params_per_pixel() const override { return 2; }
   bool is_density() const override { return true; }
   Variable log_density(const Variable& params, const Variable& x) const override {

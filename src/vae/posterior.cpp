@@ -14,6 +14,7 @@ class DiagonalGaussian final : public Posterior {
     return "diagonal Gaussian (" + std::string(gpuvae::name(options_.scale)) + ")";
   }
 
+  const DiagonalGaussianOptions* as_diagonal_gaussian() const override { return &options_; }
   bool has_log_variances() const override {
     return options_.scale == PosteriorScale::log_variance && options_.noise_std == 1;
   }

@@ -146,6 +146,7 @@ inline void cudaGridDependencySynchronize() {}
 inline void cudaTriggerProgrammaticLaunchCompletion() {}
 
 #include "intrinsics_arithmetic.h"
+#include "intrinsics_tensor.h"
 #include "intrinsics_warp.h"
 // After the warp intrinsics, which it is built from.
 #include "cooperative_groups_twin.h"

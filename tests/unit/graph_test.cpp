@@ -502,11 +502,20 @@ TEST(Executors, SayWhatRunsAndWhy) {
   EXPECT_EQ(Training(c, Executor::eager, Device::cpu()).trainer.executor(), "eager: as asked for");
   EXPECT_EQ(message_of([&] { Training(c, Executor::graph, Device::cpu()); }),
             "[train] expected a CUDA device for the graph executor, got cpu");
-  expect_start(message_of([&] { Training(c, Executor::fused, Device::best()); }),
-               "[train] the fused executor is not available");
+  EXPECT_EQ(message_of([&] { Training(c, Executor::fused, Device::cpu()); }),
+            "[train] expected a CUDA device for the fused executor, got cpu");
   if (Device::cuda_count() == 0) return;
-  EXPECT_EQ(Training(c, Executor::automatic).trainer.executor(), "graph: 5 steps a launch");
+  EXPECT_EQ(Training(c, Executor::automatic).trainer.executor(), "fused: 5 steps a launch");
+  EXPECT_EQ(Training(c, Executor::graph).trainer.executor(), "graph: 5 steps a launch");
   EXPECT_EQ(Training(c, Executor::eager).trainer.executor(), "eager: as asked for");
+  Case free{"free bits"};
+  free.options.free_bits = 0.1;
+  EXPECT_EQ(Training(free, Executor::automatic).trainer.executor(),
+            "graph: 5 steps a launch; not fused: free bits want the KL divergence of the whole batch first");
+  EXPECT_EQ(
+      message_of([&] { Training(free, Executor::fused); }),
+      "[train] expected a model that the fused executor covers, but free bits want the KL divergence of the "
+      "whole batch first");
 }
 
 }  // namespace

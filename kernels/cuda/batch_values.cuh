@@ -1,0 +1,61 @@
+// Values of a data set's samples, as a batch has them.
+#pragma once
+
+#include "kernels/cuda/noise.cuh"
+
+namespace gpuvae::kernels {
+namespace {
+
+// Four bytes as the integers they are.
+template <bool Aligned>
+__device__ __forceinline__ Floats<4> load_bytes(const std::uint8_t* p, int count) {
+  std::uint8_t bytes[4] = {};
+  if constexpr (Aligned) {
+    const uchar4 x = *reinterpret_cast<const uchar4*>(p);
+    bytes[0] = x.x, bytes[1] = x.y, bytes[2] = x.z, bytes[3] = x.w;
+  } else {
+#pragma unroll
+    for (int k = 0; k < 4; ++k)
+      if (k < count) bytes[k] = p[k];
+  }
+  Floats<4> x;
+#pragma unroll
+  for (int k = 0; k < 4; ++k) x[k] = static_cast<float>(bytes[k]);
+  return x;
+}
+
+// Bytes as values in [0, 1], floats as they are.
+template <bool Aligned>
+__device__ __forceinline__ Floats<4> load_values(const std::uint8_t* p, int count) {
+  Floats<4> x = load_bytes<Aligned>(p, count);
+#pragma unroll
+  for (int k = 0; k < 4; ++k) x[k] /= 255.0f;
+  return x;
+}
+template <bool Aligned>
+__device__ __forceinline__ Floats<4> load_values(const float* p, int count) {
+  return load_some<Aligned>(p, count);
+}
+
+// Values column ... column + 3 of a sample, binarized.
+__device__ __forceinline__ Floats<4> binarized(const GatherArgs& args, Floats<4> x, std::uint64_t epoch,
+                                               std::uint32_t sample, std::int64_t column) {
+  if (args.binarize == Binarize::none) return x;
+  Floats<4> bound;
+  if (args.binarize == Binarize::threshold) {
+    const float threshold = static_cast<float>(args.threshold);
+    bound = {{threshold, threshold, threshold, threshold}};
+  } else {
+    const std::uint64_t time = args.binarize == Binarize::dynamic ? epoch + 1 : 0;
+    const Philox4x32 bits = random_block(args.seed, RandomPurpose::binarization, time, sample,
+                                         static_cast<std::uint32_t>(column / 4));
+#pragma unroll
+    for (int k = 0; k < 4; ++k) bound[k] = uniform01(bits.v[k]);
+  }
+#pragma unroll
+  for (int k = 0; k < 4; ++k) x[k] = x[k] > bound[k] ? 1.0f : 0.0f;
+  return x;
+}
+
+}  // namespace
+}  // namespace gpuvae::kernels

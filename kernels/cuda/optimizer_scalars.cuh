@@ -1,0 +1,27 @@
+// The numbers of one optimiser update.
+#pragma once
+
+#include "kernels/cuda/noise.cuh"
+#include "kernels/math/optimizer.h"
+
+namespace gpuvae::kernels {
+namespace {
+
+// All but the decay, which depends on the element. Adam's corrections in double, for one thread of a block:
+// 1 / (1 - beta^t) as -1 / expm1(t log beta).
+__device__ __forceinline__ math::OptimizerScalars<float> optimizer_scalars(const OptimizerArgs& args,
+                                                                           double log_beta1,
+                                                                           double log_beta2) {
+  const double t = static_cast<double>(finished_steps(args.clock) + 1);
+  math::OptimizerScalars<float> scalars{};
+  scalars.learning_rate = static_cast<float>(args.learning_rate);
+  scalars.beta1 = static_cast<float>(args.beta1);
+  scalars.beta2 = static_cast<float>(args.beta2);
+  scalars.epsilon = static_cast<float>(args.epsilon);
+  scalars.correction1 = static_cast<float>(-1 / math::expm1(t * log_beta1));
+  scalars.correction2 = static_cast<float>(-1 / math::expm1(t * log_beta2));
+  return scalars;
+}
+
+}  // namespace
+}  // namespace gpuvae::kernels

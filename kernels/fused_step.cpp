@@ -1,0 +1,42 @@
+#include "kernels/fused_step.h"
+
+#include <fmt/format.h>
+
+#include "kernels/backend.h"
+#include "kernels/fused_workspace.h"
+
+namespace gpuvae::kernels {
+namespace {
+
+std::string hidden_layers(const char* name, int layers, const FusedLayer (&widths)[kFusedMostLayers]) {
+  if (layers < 1 || layers > kFusedMostLayers)
+    return fmt::format("the {} has {} hidden layers, not 1 or {}", name, layers, kFusedMostLayers);
+  for (int i = 0; i < layers; ++i)
+    if (widths[i].out > kFusedMostHidden)
+      return fmt::format("the {} has a hidden layer of {}, above {}", name, widths[i].out, kFusedMostHidden);
+  return "";
+}
+
+}  // namespace
+
+std::string fused_step_why_not(const FusedStepArgs& args) {
+  if (std::string why = hidden_layers("encoder", args.encoder_layers, args.encoder); !why.empty()) return why;
+  if (std::string why = hidden_layers("decoder", args.decoder_layers, args.decoder); !why.empty()) return why;
+  if (args.posterior.latent > kFusedMostLatent)
+    return fmt::format("the latent code has {} dimensions, above {}", args.posterior.latent,
+                       kFusedMostLatent);
+  if (args.gather.batch > kFusedMostBatch)
+    return fmt::format("the batch is {}, above {}", args.gather.batch, kFusedMostBatch);
+  if (args.gather.columns > (1 << 24))
+    return fmt::format("an image has {} pixels, above {}", args.gather.columns, 1 << 24);
+  if (args.posterior.epsilon) return "the noise is given, not drawn";
+  if (args.optimizer.gradient_scale)
+    return "gradients are clipped by their norm, which wants all of them first";
+  return "";
+}
+
+std::size_t fused_step_workspace(const FusedStepArgs& args) {
+  return fused_step_why_not(args).empty() ? FusedWorkspace(args).bytes : 0;
+}
+
+}  // namespace gpuvae::kernels

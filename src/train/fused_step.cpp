@@ -1,0 +1,142 @@
+#include "src/train/fused_step.h"
+
+#include "kernels/check.h"
+
+namespace gpuvae {
+namespace {
+
+kernels::FusedLayer layer_of(const Linear& linear) {
+  const Tensor &weight = linear.weight.value(), &bias = linear.bias.value();
+  return {weight.shape()[1], weight.shape()[0], static_cast<float*>(weight.data()),
+          static_cast<float*>(bias.data())};
+}
+
+// Returns how many layers there are, of which it writes those that there is room for.
+int layers_of(const Mlp& mlp, kernels::FusedLayer (&out)[kernels::kFusedMostLayers]) {
+  const std::size_t room = std::size(out);
+  for (std::size_t i = 0; i < std::min(mlp.layers.size(), room); ++i) out[i] = layer_of(mlp.layers[i]);
+  return static_cast<int>(mlp.layers.size());
+}
+
+void set_batch(kernels::FusedStepArgs& args, const ImageSet& images, const TrainOptions& options) {
+  kernels::GatherArgs& g = args.gather;
+  g.batch = g.rows = options.batch_size, g.columns = images.pixels(), g.count = images.count();
+  g.source = images.images.dtype(), g.data = images.images.data();
+  g.shuffle = options.data.shuffle, g.binarize = options.data.binarize;
+  g.threshold = options.data.threshold, g.seed = options.data.seed;
+}
+
+void set_model(kernels::FusedStepArgs& args, const Vae& model, const TrainOptions& options) {
+  const VaeOptions& o = model.options();
+  args.encoder_layers = layers_of(model.encoder(), args.encoder);
+  args.decoder_layers = layers_of(model.decoder(), args.decoder);
+  args.posterior_head = layer_of(model.posterior_head()), args.output = layer_of(model.output());
+  args.activation = o.activation;
+  args.posterior.latent = o.latent;
+  if (const DiagonalGaussianOptions* posterior = o.posterior->as_diagonal_gaussian())
+    args.posterior.scale = posterior->scale, args.posterior.noise_std = posterior->noise_std;
+  args.posterior.noise.seed = options.data.seed;
+  args.posterior.noise.purpose = RandomPurpose::posterior_noise;
+  args.posterior.noise.frozen = options.frozen_noise;
+  if (const GaussianOptions* gaussian = o.likelihood->as_gaussian()) {
+    args.gaussian = true;
+    args.gaussian_head.sigmoid_mean = gaussian->sigmoid_mean;
+    args.gaussian_head.low = gaussian->low, args.gaussian_head.high = gaussian->high;
+  }
+}
+
+// Nats per image, unless pixel_mean.
+void set_weights(kernels::FusedStepArgs& args, const ImageSet& images, const TrainOptions& options) {
+  const double per_pixel = options.pixel_mean ? 1.0 / static_cast<double>(images.pixels()) : 1.0;
+  args.reconstruction_weight = per_pixel, args.kl_weight = options.beta, args.mean = !options.batch_sum;
+  const std::int64_t full = images.count() / options.batch_size;
+  const bool ragged = images.count() % options.batch_size != 0 && !options.drop_last;
+  args.warmup_steps = options.warmup_epochs * static_cast<double>(full + ragged);
+  args.metrics.weights[0] = per_pixel, args.metrics.weights[1] = 1;
+}
+
+void set_optimizer(kernels::FusedStepArgs& args, const Optimizer& optimizer) {
+  const OptimizerOptions& o = optimizer.options();
+  kernels::OptimizerArgs& a = args.optimizer;
+  a.kind = o.kind, a.size = optimizer.values().elements(), a.decayed = optimizer.decayed();
+  a.learning_rate = o.learning_rate, a.beta1 = o.beta1, a.beta2 = o.beta2, a.epsilon = o.epsilon;
+  a.decay = o.kind == OptimizerKind::adamw ? o.l2 : 2 * o.l2;
+  a.parameters = optimizer.values().data();
+  a.state1 = optimizer.state1().data(), a.state2 = optimizer.state2() ? optimizer.state2().data() : nullptr;
+}
+
+kernels::FusedStepArgs args_of(const Vae& model, const Optimizer& optimizer, const ImageSet& images,
+                               const TrainOptions& options) {
+  kernels::FusedStepArgs args;
+  set_batch(args, images, options);
+  set_model(args, model, options);
+  set_weights(args, images, options);
+  set_optimizer(args, optimizer);
+  return args;
+}
+
+kernels::FusedPrecision fused_precision(Precision precision) {
+  switch (precision) {
+    case Precision::tf32:
+      return kernels::FusedPrecision::tf32;
+    case Precision::bf16:
+      return kernels::FusedPrecision::bf16;
+    case Precision::f32:
+      break;
+  }
+  return kernels::FusedPrecision::automatic;
+}
+
+std::string custom_part(Vae& model) {
+  const VaeOptions& o = model.options();
+  if (!o.posterior->as_diagonal_gaussian()) return fmt::format("the posterior is {}", o.posterior->name());
+  if (!o.prior->is_standard_normal()) return fmt::format("the prior is {}", o.prior->name());
+  if (!o.likelihood->is_bernoulli() && !o.likelihood->as_gaussian())
+    return fmt::format("the likelihood is {}", o.likelihood->name());
+  const std::size_t layers = model.encoder().layers.size() + model.decoder().layers.size() + 2;
+  if (model.parameters().size() != 2 * layers) return "a distribution has parameters of its own";
+  return "";
+}
+
+}  // namespace
+
+std::string FusedStep::why_not(Vae& model, const Optimizer& optimizer, const ImageSet& images,
+                               const TrainOptions& options) {
+  if (model.device().is_cpu()) return "the model is on the CPU";
+  if (std::string why = custom_part(model); !why.empty()) return why;
+  if (optimizer.options().clip_norm > 0)
+    return "gradients are clipped by their norm, which wants all of them first";
+  if (options.free_bits > 0) return "free bits want the KL divergence of the whole batch first";
+  return kernels::fused_step_why_not(args_of(model, optimizer, images, options));
+}
+
+FusedStep::FusedStep(Vae& model, const Optimizer& optimizer, const ImageSet& images,
+                     const TrainOptions& options, kernels::FusedPrecision precision)
+    : device_(model.device()) {
+  const std::string why = why_not(model, optimizer, images, options);
+  check(why.empty(), "fused_step", "expected a model that fits: {}", why);
+  check(images.images.device() == device_, "fused_step", "expected the images on {}, got {}", device_.text(),
+        images.images.text());
+  check(images.pixels() == model.options().pixels, "fused_step", "expected images of {} pixels, got {}",
+        model.options().pixels, images.pixels());
+  args_ = args_of(model, optimizer, images, options);
+  args_.precision = precision == kernels::FusedPrecision::automatic
+                        ? fused_precision(model.options().precision)
+                        : precision;
+  workspace_ =
+      Tensor::empty({static_cast<std::int64_t>(kernels::fused_step_workspace(args_))}, DType::u8, device_);
+  args_.workspace = workspace_.data();
+}
+
+void FusedStep::enqueue(const Clock& clock, const Clock& updates, const Totals& totals) {
+  args_.gather.clock = clock, args_.optimizer.clock = updates;
+  args_.metrics.totals = totals.sums, args_.metrics.bad_step = totals.bad_step;
+  args_.advance = totals.advance;
+  device_.backend().fused_step(args_, Stream::current(device_).handle());
+}
+
+void FusedStep::enqueue(const StepContext& step) {
+  enqueue(step.clock, step.updates, {step.state->sums, &step.state->bad_step, &step.state->step});
+}
+
+}  // namespace gpuvae

@@ -1,0 +1,318 @@
+// The whole-step kernels against the step made of operations, on the same device.
+#include "src/train/fused_step.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+
+#include "gpuvae/error.h"
+#include "kernels/math/philox.h"
+
+namespace gpuvae {
+namespace {
+
+// The device's totals, as FusedStep fills them.
+struct RunTotals {
+  double sums[2] = {};
+  std::uint64_t bad_step = 0, steps = 0;
+};
+
+struct Plan {
+  VaeOptions model = {};
+  OptimizerOptions optimizer = {};
+  TrainOptions train = {};
+  std::int64_t images = 24;
+  bool floats = false;  // f32 data
+  kernels::FusedPrecision precision = kernels::FusedPrecision::automatic;
+};
+
+Plan plan_of(std::int64_t pixels, std::vector<std::int64_t> widths, std::int64_t latent) {
+  Plan p;
+  p.model.pixels = pixels, p.model.encoder_widths = std::move(widths), p.model.latent = latent;
+  p.model.initializer.bias_std = 0.1;
+  p.optimizer.learning_rate = 3e-3;
+  p.train.batch_size = 10;
+  p.train.data.seed = 5;
+  return p;
+}
+
+ImageSet images_of(const Plan& p, Device device) {
+  std::vector<std::uint8_t> bytes;
+  std::vector<float> floats;
+  for (std::int64_t i = 0; i < p.images * p.model.pixels; ++i) {
+    const std::uint32_t word = philox4x32(static_cast<std::uint32_t>(i), 1, 2, 3, 4).v[0];
+    bytes.push_back(static_cast<std::uint8_t>(word >> 24));
+    floats.push_back(uniform01(word) * 2 - 0.5f);
+  }
+  const Shape shape{p.images, p.model.pixels};
+  return {1,
+          static_cast<int>(p.model.pixels),
+          p.floats ? Tensor::from(floats, shape, device) : Tensor::from(bytes, shape, device),
+          {}};
+}
+
+struct Outcome {
+  RunTotals totals;
+  std::vector<double> parameters;
+};
+
+std::vector<double> all_parameters(Vae& model) {
+  std::vector<double> all;
+  for (const Parameter& p : model.parameters())
+    for (double v : p.variable->value().to_doubles()) all.push_back(v);
+  return all;
+}
+
+// The trainer's own sums after as many whole epochs as hold `steps` steps.
+Outcome eager(const Plan& p, int epochs) {
+  const Device device = Device::best();
+  Vae model(p.model, device);
+  Optimizer optimizer(model.parameters(), p.optimizer);
+  const ImageSet images = images_of(p, device);
+  Trainer trainer(model, optimizer, images, images.slice(0, 0), p.train);
+  Outcome out;
+  for (int i = 0; i < epochs; ++i) {
+    const Losses losses = trainer.run_epoch().train;
+    out.totals.sums[0] += losses.reconstruction * static_cast<double>(trainer.images_per_epoch());
+    out.totals.sums[1] += losses.kl * static_cast<double>(trainer.images_per_epoch());
+  }
+  out.parameters = all_parameters(model);
+  return out;
+}
+
+RunTotals read(const Tensor& bytes) {
+  RunTotals totals;
+  const Tensor host = bytes.to(Device::cpu());
+  std::memcpy(&totals, host.data(), sizeof totals);
+  return totals;
+}
+
+// The step counts on the device, as it does in a captured graph.
+Outcome fused(const Plan& p, int epochs) {
+  const Device device = Device::best();
+  Vae model(p.model, device);
+  Optimizer optimizer(model.parameters(), p.optimizer);
+  const ImageSet images = images_of(p, device);
+  FusedStep step(model, optimizer, images, p.train, p.precision);
+  const RunTotals zero;
+  std::vector<std::uint8_t> bytes(sizeof zero);
+  std::memcpy(bytes.data(), &zero, sizeof zero);
+  const Tensor state = Tensor::from(bytes, {sizeof zero}, device);
+  auto* at = static_cast<std::byte*>(state.data());
+  const FusedStep::Totals totals{reinterpret_cast<double*>(at + offsetof(RunTotals, sums)),
+                                 reinterpret_cast<std::uint64_t*>(at + offsetof(RunTotals, bad_step)),
+                                 reinterpret_cast<std::uint64_t*>(at + offsetof(RunTotals, steps))};
+  const std::int64_t full = p.images / p.train.batch_size;
+  const bool ragged = p.images % p.train.batch_size != 0 && !p.train.drop_last;
+  const Clock clock{0, totals.advance, static_cast<std::uint64_t>(full + ragged)};
+  for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(epochs) * clock.steps_per_epoch; ++i)
+    step.enqueue(clock, clock, totals);
+  Outcome out;
+  out.totals = read(state);
+  out.parameters = all_parameters(model);
+  return out;
+}
+
+// The largest difference, relative to the largest number.
+double distance(const std::vector<double>& a, const std::vector<double>& b) {
+  double most = 0, difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    most = std::max(most, std::fabs(b[i]));
+    difference = std::max(difference, std::isnan(a[i]) ? INFINITY : std::fabs(a[i] - b[i]));
+  }
+  return difference / most;
+}
+
+void expect_same(const Plan& p, double tolerance, const char* what) {
+  const Outcome expected = eager(p, 2), got = fused(p, 2);
+  for (int i = 0; i < 2; ++i) {
+    const double error = std::fabs(got.totals.sums[i] / expected.totals.sums[i] - 1);
+    EXPECT_TRUE(error <= tolerance) << what << ": sum " << i << " is " << got.totals.sums[i] << ", expected "
+                                    << expected.totals.sums[i] << ", error " << error;
+  }
+  const double error = distance(got.parameters, expected.parameters);
+  EXPECT_TRUE(error <= tolerance) << what << ": parameters differ by " << error;
+  EXPECT_EQ(got.totals.bad_step, 0u) << what;
+}
+
+// Adam divides by the root of the mean square, so that a gradient near nothing moves a parameter as far as
+// any other, in a direction that rounding decides: epsilon is not small here.
+OptimizerOptions damped(OptimizerKind kind) {
+  OptimizerOptions o = OptimizerOptions::defaults(kind);
+  o.learning_rate = 1e-2, o.epsilon = 1e-3;
+  return o;
+}
+
+#define SKIP_WITHOUT_GPU() \
+  if (Device::cuda_count() == 0) GTEST_SKIP() << "no GPU"
+
+// Sums and parameters after six steps, relative. What differs is the order of sums.
+constexpr double kTolerance = 1e-5;
+
+TEST(FusedStepDevice, FollowsTheEagerTrainer) {
+  SKIP_WITHOUT_GPU();
+  Plan p = plan_of(20, {17}, 3);
+  p.optimizer = damped(OptimizerKind::adam);
+  expect_same(p, kTolerance, "one hidden layer");
+}
+
+TEST(FusedStepDevice, IsTheSameBitForBitInEveryRun) {
+  SKIP_WITHOUT_GPU();
+  Plan p = plan_of(12, {6, 5}, 2);
+  p.train.batch_size = 6, p.images = 15;
+  const Outcome a = fused(p, 1), b = fused(p, 1);
+  EXPECT_EQ(a.parameters, b.parameters);
+  EXPECT_EQ(a.totals.sums[0], b.totals.sums[0]);
+  EXPECT_EQ(a.totals.sums[1], b.totals.sums[1]);
+  EXPECT_EQ(a.totals.steps, 3u);
+}
+
+TEST(FusedStep, TakesEveryActivation) {
+  SKIP_WITHOUT_GPU();
+  for (int a = 0; a < 6; ++a) {
+    Plan p = plan_of(17, {9}, 2);
+    p.model.activation = Activation(a), p.optimizer = damped(OptimizerKind::adam);
+    expect_same(p, kTolerance, name(p.model.activation).data());
+  }
+}
+
+TEST(FusedStep, TakesEveryOptimizerAndDecay) {
+  SKIP_WITHOUT_GPU();
+  for (int kind = 0; kind < 6; ++kind) {
+    Plan p = plan_of(9, {8}, 2);
+    p.optimizer = damped(OptimizerKind(kind));
+    p.optimizer.l2 = 0.05, p.optimizer.l2_biases = kind % 2 == 0;
+    if (p.optimizer.kind == OptimizerKind::sgd) p.optimizer.beta1 = 0.9, p.optimizer.learning_rate = 1e-3;
+    p.model.likelihood = gaussian_likelihood({.sigmoid_mean = kind % 3 != 0, .low = -1, .high = 1});
+    expect_same(p, kTolerance, name(p.optimizer.kind).data());
+  }
+}
+
+TEST(FusedStep, TakesRaggedWidthsAndTwoHiddenLayers) {
+  SKIP_WITHOUT_GPU();
+  struct Sizes {
+    std::int64_t pixels, latent;
+    std::vector<std::int64_t> encoder, decoder;
+    bool gaussian;
+  };
+  for (const Sizes& s : {Sizes{1, 1, {1}, {1}, false},
+                         {3, 5, {3}, {17}, true},
+                         {17, 3, {5, 17}, {3, 33}, false},
+                         {6, 2, {4}, {7, 3}, true},
+                         {100, 9, {70, 18}, {66}, false}}) {
+    Plan p = plan_of(s.pixels, s.encoder, s.latent);
+    p.model.decoder_widths = s.decoder, p.optimizer = damped(OptimizerKind::rmsprop);
+    p.model.activation = Activation::tanh;
+    if (s.gaussian) p.model.likelihood = gaussian_likelihood();
+    expect_same(p, kTolerance, fmt::format("{} pixels", s.pixels).c_str());
+  }
+}
+
+TEST(FusedStep, TakesLargeTilesAndManyRows) {
+  SKIP_WITHOUT_GPU();
+  Plan p = plan_of(70, {100}, 3);
+  p.train.batch_size = 40, p.images = 75, p.optimizer = damped(OptimizerKind::adam);
+  expect_same(p, kTolerance, "more than a tile in every direction");
+}
+
+TEST(FusedStep, TakesEveryDataSetAndNoise) {
+  SKIP_WITHOUT_GPU();
+  for (int i = 0; i < 9; ++i) {
+    Plan p = plan_of(10, {8}, 2);
+    p.optimizer = damped(OptimizerKind::adam);
+    p.train.data.shuffle = i != 0;
+    if (i >= 1 && i <= 3) p.train.data.binarize = Binarize(i);
+    if (i == 4 || i == 5) p.floats = true, p.model.likelihood = gaussian_likelihood({.sigmoid_mean = false});
+    if (i == 5) p.train.data.binarize = Binarize::threshold, p.train.data.threshold = 0.3;
+    p.train.frozen_noise = i == 6;
+    p.train.drop_last = i == 6;
+    if (i == 7) p.train.batch_size = 1, p.images = 3;
+    if (i == 8) p.train.batch_size = 40;  // more than there are
+    expect_same(p, kTolerance, fmt::format("variant {}", i).c_str());
+  }
+}
+
+TEST(FusedStep, TakesEveryPosteriorAndLossWeight) {
+  SKIP_WITHOUT_GPU();
+  for (int i = 0; i < 7; ++i) {
+    Plan p = plan_of(10, {8}, 2);
+    p.optimizer = damped(OptimizerKind::adam);
+    if (i < 3) p.model.posterior = diagonal_gaussian({.scale = PosteriorScale(i)});
+    if (i == 3) p.model.posterior = diagonal_gaussian({.noise_std = 0});
+    if (i == 4) p.train.beta = 4, p.train.warmup_epochs = 1.5;
+    p.train.pixel_mean = i == 5;
+    p.train.batch_sum = i == 6;
+    expect_same(p, kTolerance, fmt::format("variant {}", i).c_str());
+  }
+}
+
+TEST(FusedStep, PrecisionIsAsAsked) {
+  SKIP_WITHOUT_GPU();
+  using kernels::FusedPrecision;
+  Plan p = plan_of(40, {24}, 3);
+  p.optimizer = damped(OptimizerKind::adam);
+  const Outcome expected = eager(p, 1);
+  const auto error = [&](FusedPrecision precision) {
+    p.precision = precision;
+    return distance(fused(p, 1).parameters, expected.parameters);
+  };
+  const double ffma = error(FusedPrecision::ffma), split = error(FusedPrecision::split_tf32);
+  const double tf32 = error(FusedPrecision::tf32), bf16 = error(FusedPrecision::bf16);
+  EXPECT_TRUE(ffma <= 2e-6 && split <= 2e-6) << ffma << " and " << split;
+  EXPECT_TRUE(tf32 > 5 * split && tf32 <= 1e-3) << tf32;
+  EXPECT_TRUE(bf16 > 2 * tf32 && bf16 <= 1e-2) << bf16;
+  EXPECT_EQ(error(FusedPrecision::automatic), split);
+}
+
+TEST(FusedStep, NamesTheFirstStepThatIsNotFinite) {
+  SKIP_WITHOUT_GPU();
+  Plan p = plan_of(4, {3}, 1);
+  p.model.likelihood = gaussian_likelihood();
+  p.optimizer = OptimizerOptions::defaults(OptimizerKind::sgd);
+  p.optimizer.learning_rate = 1e30;
+  const RunTotals totals = fused(p, 1).totals;
+  EXPECT_EQ(totals.bad_step, 2u);
+  EXPECT_EQ(totals.steps, 3u);
+}
+
+std::string why_not(const Plan& p, Device device) {
+  Vae model(p.model, device);
+  Optimizer optimizer(model.parameters(), p.optimizer);
+  return FusedStep::why_not(model, optimizer, images_of(p, device), p.train);
+}
+
+TEST(FusedStep, SaysWhatDoesNotFit) {
+  const Plan good = plan_of(4, {3}, 1);
+  EXPECT_EQ(why_not(good, Device::cpu()), "the model is on the CPU");
+  EXPECT_THROW(Device::cpu().backend().fused_step({}, nullptr), Error);
+  SKIP_WITHOUT_GPU();
+  const auto why = [&](const std::function<void(Plan&)>& change) {
+    Plan p = good;
+    change(p);
+    return why_not(p, Device::cuda());
+  };
+  EXPECT_EQ(why([](Plan&) {}), "");
+  EXPECT_EQ(why([](Plan& p) { p.model.prior = gaussian_mixture_prior(3); }),
+            "the prior is " + gaussian_mixture_prior(3)->name());
+  EXPECT_EQ(why([](Plan& p) { p.model.likelihood = continuous_bernoulli_likelihood(); }),
+            "the likelihood is continuous Bernoulli");
+  EXPECT_EQ(why([](Plan& p) {
+              p.model.encoder_widths = {3, 3, 3}, p.model.decoder_widths = {3};
+            }),
+            "the encoder has 3 hidden layers, not 1 or 2");
+  EXPECT_EQ(why([](Plan& p) { p.model.decoder_widths = {1025}; }),
+            "the decoder has a hidden layer of 1025, above 1024");
+  EXPECT_EQ(why([](Plan& p) { p.model.latent = 65; }), "the latent code has 65 dimensions, above 64");
+  EXPECT_EQ(why([](Plan& p) { p.train.batch_size = 513; }), "the batch is 513, above 512");
+  EXPECT_NE(why([](Plan& p) { p.optimizer.clip_norm = 1; }).find("clipped"), std::string::npos);
+  EXPECT_NE(why([](Plan& p) { p.train.free_bits = 1; }).find("free bits"), std::string::npos);
+  Plan wide = good;
+  wide.model.latent = 65;
+  EXPECT_THROW(fused(wide, 1), Error);
+}
+
+}  // namespace
+}  // namespace gpuvae
