@@ -509,7 +509,7 @@ TEST(Executors, SayWhatRunsAndWhy) {
   EXPECT_EQ(Training(c, Executor::graph).trainer.executor(), "graph: 5 steps a launch");
   EXPECT_EQ(Training(c, Executor::eager).trainer.executor(), "eager: as asked for");
   Case free{"free bits"};
-  free.options.free_bits = 0.1;
+  free.train.free_bits = 0.1;
   EXPECT_EQ(Training(free, Executor::automatic).trainer.executor(),
             "graph: 5 steps a launch; not fused: free bits want the KL divergence of the whole batch first");
   EXPECT_EQ(
