@@ -1,8 +1,7 @@
 // A block's tile of a matrix product, c[m, n] = sum over k of a[m, k] b[n, k], for the fused training step.
 // Its operands pass through shared memory in chunks of k, two of which are there at a time; warps share the
 // tile's 16 x 16 pieces and, where there are more warps than pieces, the k of each, whose sums are added in a
-// fixed order. Three ways to multiply, one layout of
-// accumulators.
+// fixed order. Three ways to multiply, one layout of accumulators.
 #pragma once
 
 #include "kernels/cuda/device.cuh"
@@ -22,8 +21,8 @@ struct Piece {
 };
 
 // Whether a factor is multiplied as the sum of two TF32 numbers, or as one: because that is asked for, or
-// because it is an integer of at most 8 bits. Two of both, less the product of the small parts, are as good
-// as f32.
+// because it is an integer of at most 8 bits. With both factors split, three products are about as good as
+// f32: the fourth, of the small parts, is below its rounding.
 struct Split {
   bool a = true, b = true;
 };
@@ -72,56 +71,66 @@ __device__ __forceinline__ void split_tf32(float x, bool wanted, std::uint32_t& 
   low = wanted ? to_tf32(x - __uint_as_float(high & ~0x1fffu)) : 0;
 }
 
-// Steps k ... k + 7 (bf16: + 15) of a piece whose first row and column are given.
-template <Multiply kHow, class T>
-__device__ __forceinline__ void multiply_step(Piece& piece, const float* a, const float* b, int row,
-                                              int column, int k, Split split) {
+// Steps k ... k + 7 of a piece whose first row and column are given, in plain f32.
+template <class T>
+__device__ __forceinline__ void step_ffma(Piece& piece, const float* a, const float* b, int row, int column,
+                                          int k) {
   const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
-  if constexpr (kHow == Multiply::ffma) {
 #pragma unroll
-    for (int i = k; i < k + 8; ++i) {
-      const float upper = T::A::at(a, row + g, i), lower = T::A::at(a, row + g + 8, i);
+  for (int i = k; i < k + 8; ++i) {
+    const float upper = T::A::at(a, row + g, i), lower = T::A::at(a, row + g + 8, i);
 #pragma unroll
-      for (int half = 0; half < 2; ++half)
+    for (int half = 0; half < 2; ++half)
 #pragma unroll
-        for (int j = 0; j < 2; ++j) {
-          const float factor = T::B::at(b, column + 8 * half + 2 * t + j, i);
-          piece.v[half][j] = fmaf(upper, factor, piece.v[half][j]);
-          piece.v[half][2 + j] = fmaf(lower, factor, piece.v[half][2 + j]);
-        }
-    }
-  } else if constexpr (kHow == Multiply::bf16) {
-    std::uint32_t as[4];
-#pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      const int r = row + g + i % 2 * 8, at = k + 2 * t + i / 2 * 8;
-      as[i] = to_bf16_pair(T::A::at(a, r, at), T::A::at(a, r, at + 1));
-    }
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      std::uint32_t bs[2];
-#pragma unroll
-      for (int i = 0; i < 2; ++i) {
-        const int c = column + 8 * half + g, at = k + 2 * t + 8 * i;
-        bs[i] = to_bf16_pair(T::B::at(b, c, at), T::B::at(b, c, at + 1));
+      for (int j = 0; j < 2; ++j) {
+        const float factor = T::B::at(b, column + 8 * half + 2 * t + j, i);
+        piece.v[half][j] = fmaf(upper, factor, piece.v[half][j]);
+        piece.v[half][2 + j] = fmaf(lower, factor, piece.v[half][2 + j]);
       }
-      mma_bf16(piece.v[half], as, bs);
+  }
+}
+
+// The same on tensor cores.
+template <class T>
+__device__ __forceinline__ void step_tf32(Piece& piece, const float* a, const float* b, int row, int column,
+                                          int k, Split split) {
+  const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+  std::uint32_t a_high[4], a_low[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i)
+    split_tf32(T::A::at(a, row + g + i % 2 * 8, k + t + i / 2 * 4), split.a, a_high[i], a_low[i]);
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    std::uint32_t b_high[2], b_low[2];
+#pragma unroll
+    for (int i = 0; i < 2; ++i)
+      split_tf32(T::B::at(b, column + 8 * half + g, k + t + 4 * i), split.b, b_high[i], b_low[i]);
+    if (split.a) mma_tf32(piece.v[half], a_low, b_high);  // small terms first
+    if (split.b) mma_tf32(piece.v[half], a_high, b_low);
+    mma_tf32(piece.v[half], a_high, b_high);
+  }
+}
+
+// Steps k ... k + 15.
+template <class T>
+__device__ __forceinline__ void step_bf16(Piece& piece, const float* a, const float* b, int row, int column,
+                                          int k) {
+  const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+  std::uint32_t as[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const int r = row + g + i % 2 * 8, at = k + 2 * t + i / 2 * 8;
+    as[i] = to_bf16_pair(T::A::at(a, r, at), T::A::at(a, r, at + 1));
+  }
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    std::uint32_t bs[2];
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      const int c = column + 8 * half + g, at = k + 2 * t + 8 * i;
+      bs[i] = to_bf16_pair(T::B::at(b, c, at), T::B::at(b, c, at + 1));
     }
-  } else {
-    std::uint32_t a_high[4], a_low[4];
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      split_tf32(T::A::at(a, row + g + i % 2 * 8, k + t + i / 2 * 4), split.a, a_high[i], a_low[i]);
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      std::uint32_t b_high[2], b_low[2];
-#pragma unroll
-      for (int i = 0; i < 2; ++i)
-        split_tf32(T::B::at(b, column + 8 * half + g, k + t + 4 * i), split.b, b_high[i], b_low[i]);
-      if (split.a) mma_tf32(piece.v[half], a_low, b_high);  // small terms first
-      if (split.b) mma_tf32(piece.v[half], a_high, b_low);
-      mma_tf32(piece.v[half], a_high, b_high);
-    }
+    mma_bf16(piece.v[half], as, bs);
   }
 }
 
@@ -131,17 +140,23 @@ __device__ __forceinline__ void multiply_chunk(Piece& piece, const float* buffer
   constexpr int kStep = kHow == Multiply::bf16 ? 16 : 8;
   const int warp = threadIdx.x / 32, share = warp / T::kPieces, place = warp % T::kPieces;
   const int row = place % T::kPiecesM * 16, column = place / T::kPiecesM * 16;
-#pragma unroll 2
+  const float* b = buffer + T::A::kFloats;
+#pragma unroll(T::kShares == 1 ? 2 : 1)
   for (int k = share * kStep; k < depth; k += T::kShares * kStep)
-    multiply_step<kHow, T>(piece, buffer, buffer + T::A::kFloats, row, column, k, split);
+    if constexpr (kHow == Multiply::ffma)
+      step_ffma<T>(piece, buffer, b, row, column, k);
+    else if constexpr (kHow == Multiply::tf32)
+      step_tf32<T>(piece, buffer, b, row, column, k, split);
+    else
+      step_bf16<T>(piece, buffer, b, row, column, k);
 }
 
-// An operand whose groups of four are read from memory: load(outer, inner) of the chunk that starts at k.
+// An operand whose groups of four are read from memory: load(k, outer, inner), of the chunk that starts at k.
 // Elements outside the matrix are 0.
 template <class Load>
 struct Loaded {
   static constexpr bool kIsLoaded = true;
-  Load load;  // (k, outer, inner)
+  Load load;
 };
 template <class Load>
 __device__ __forceinline__ Loaded<Load> loaded(const Load& load) {
