@@ -78,7 +78,8 @@ def simt(out):
 
 
     training = out / "training.jsonl"
-    run(bin / "train_bench_simt", "--device", "cuda", "--presets", "flex-frey", "--steps", "2", "--rounds", "1",
+    run(bin / "train_bench_simt", "--device", "cuda", "--presets", "flex-frey", "--executors", "eager,graph",
+        "--steps", "2", "--rounds", "1",
         "--epoch-budget", "0", "--out", training, OMP_NUM_THREADS="1", GPUVAE_DATA_DIR=str(out))
     lines = [json.loads(line) for line in training.read_text().splitlines()]
     steps = [line for line in lines if line["kind"] == "step"]

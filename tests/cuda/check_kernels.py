@@ -74,8 +74,17 @@ def assemble(ptxas, architecture, text):
 
 
 def kernels_of(texts):
-    """Bodies by mangled name."""
-    return {m.group(1): m.group(0) for text in texts for m in re.finditer(r"\.entry (\w+)\(.*?^\}", text, re.S | re.M)}
+    """Bodies by mangled name, each up to the brace that closes it."""
+    bodies = {}
+    for text in texts:
+        for entry in re.finditer(r"\.entry (\w+)\(", text):
+            depth, end = 0, text.index("{", entry.end())
+            for brace in re.finditer(r"[{}]", text[end:]):
+                depth += 1 if brace.group() == "{" else -1
+                if depth == 0:
+                    bodies[entry.group(1)] = text[entry.start():end + brace.end()]
+                    break
+    return bodies
 
 
 def machine_code(library):
