@@ -49,7 +49,7 @@ deps:
 	fi
 
 # Fused operations beside their composed twins, training steps, epochs: tables and figures in build/bench/. Wants python3.
-# ARGS=--quick takes under two minutes.
+# ARGS=--quick is for a first look.
 bench: build
 	bench/report --bin $(BUILD)/bin $(ARGS)
 

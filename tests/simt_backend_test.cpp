@@ -176,15 +176,14 @@ struct FusedRun {
             cuda),
         optimizer(model.parameters(), {}),
         images{4, 4, Tensor::from(std::vector<std::uint8_t>(16 * 20, 99), {20, 16}, cuda), {}},
-        state(Tensor::from(std::vector<std::uint8_t>(4 * sizeof(double)), {4 * sizeof(double)}, cuda)) {
+        state(Tensor::from(std::vector<std::uint8_t>(sizeof(RunState)), {sizeof(RunState)}, cuda)) {
     train.batch_size = 8;
     step = std::make_unique<FusedStep>(model, optimizer, images, train);
   }
   void enqueue() {
-    auto* sums = static_cast<double*>(state.data());
-    auto* steps = static_cast<std::uint64_t*>(state.data()) + 2;
-    const Clock clock{0, steps + 1, 3};
-    step->enqueue(clock, clock, {sums, steps, steps + 1});
+    auto* run = static_cast<RunState*>(state.data());
+    const Clock clock{0, &run->step, 3};
+    step->enqueue({clock, clock, train.batch_size, run});
   }
   std::vector<float> weights() { return model.output().weight.value().to_vector(); }
 

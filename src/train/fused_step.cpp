@@ -128,15 +128,11 @@ FusedStep::FusedStep(Vae& model, const Optimizer& optimizer, const ImageSet& ima
   args_.workspace = workspace_.data();
 }
 
-void FusedStep::enqueue(const Clock& clock, const Clock& updates, const Totals& totals) {
-  args_.gather.clock = clock, args_.optimizer.clock = updates;
-  args_.metrics.totals = totals.sums, args_.metrics.bad_step = totals.bad_step;
-  args_.advance = totals.advance;
-  device_.backend().fused_step(args_, Stream::current(device_).handle());
-}
-
 void FusedStep::enqueue(const StepContext& step) {
-  enqueue(step.clock, step.updates, {step.state->sums, &step.state->bad_step, &step.state->step});
+  args_.gather.clock = step.clock, args_.optimizer.clock = step.updates;
+  args_.metrics.totals = step.state->sums, args_.metrics.bad_step = &step.state->bad_step;
+  args_.advance = &step.state->step;
+  device_.backend().fused_step(args_, Stream::current(device_).handle());
 }
 
 }  // namespace gpuvae

@@ -13,13 +13,6 @@ namespace gpuvae {
 
 class FusedStep final : public StepBody {
  public:
-  // What a run keeps on the device.
-  struct Totals {
-    double* sums = nullptr;             // [2]: reconstruction and kl, of all images so far
-    std::uint64_t* bad_step = nullptr;  // the first step whose loss was not finite, from 1; 0: none
-    std::uint64_t* advance = nullptr;   // counted up at the end of the step; or null
-  };
-
   // "" if FusedStep takes these, else one line that says what does not fit.
   static std::string why_not(Vae& model, const Optimizer& optimizer, const ImageSet& images,
                              const TrainOptions& options);
@@ -29,10 +22,7 @@ class FusedStep final : public StepBody {
   FusedStep(Vae& model, const Optimizer& optimizer, const ImageSet& images, const TrainOptions& options,
             kernels::FusedPrecision precision = kernels::FusedPrecision::automatic);
 
-  // Puts one whole step on the current stream: batch, losses, gradients, update, totals. Capturable; nothing
-  // is allocated and nobody waits. `updates` counts the optimiser's finished updates: the caller tells the
-  // optimiser of this one (Optimizer::count).
-  void enqueue(const Clock& clock, const Clock& updates, const Totals& totals);
+  // Five kernels and more; the caller tells the optimiser of the update (Optimizer::count).
   void enqueue(const StepContext& step) override;
   Device device() const override { return device_; }
 

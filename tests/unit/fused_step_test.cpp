@@ -14,12 +14,6 @@
 namespace gpuvae {
 namespace {
 
-// The device's totals, as FusedStep fills them.
-struct RunTotals {
-  double sums[2] = {};
-  std::uint64_t bad_step = 0, steps = 0;
-};
-
 struct Plan {
   VaeOptions model = {};
   OptimizerOptions optimizer = {};
@@ -55,7 +49,7 @@ ImageSet images_of(const Plan& p, Device device) {
 }
 
 struct Outcome {
-  RunTotals totals;
+  RunState totals;
   std::vector<double> parameters;
 };
 
@@ -83,8 +77,8 @@ Outcome eager(const Plan& p, int epochs) {
   return out;
 }
 
-RunTotals read(const Tensor& bytes) {
-  RunTotals totals;
+RunState read(const Tensor& bytes) {
+  RunState totals;
   const Tensor host = bytes.to(Device::cpu());
   std::memcpy(&totals, host.data(), sizeof totals);
   return totals;
@@ -97,19 +91,16 @@ Outcome fused(const Plan& p, int epochs) {
   Optimizer optimizer(model.parameters(), p.optimizer);
   const ImageSet images = images_of(p, device);
   FusedStep step(model, optimizer, images, p.train, p.precision);
-  const RunTotals zero;
+  const RunState zero;
   std::vector<std::uint8_t> bytes(sizeof zero);
   std::memcpy(bytes.data(), &zero, sizeof zero);
   const Tensor state = Tensor::from(bytes, {sizeof zero}, device);
-  auto* at = static_cast<std::byte*>(state.data());
-  const FusedStep::Totals totals{reinterpret_cast<double*>(at + offsetof(RunTotals, sums)),
-                                 reinterpret_cast<std::uint64_t*>(at + offsetof(RunTotals, bad_step)),
-                                 reinterpret_cast<std::uint64_t*>(at + offsetof(RunTotals, steps))};
+  auto* run = static_cast<RunState*>(state.data());
   const std::int64_t full = p.images / p.train.batch_size;
   const bool ragged = p.images % p.train.batch_size != 0 && !p.train.drop_last;
-  const Clock clock{0, totals.advance, static_cast<std::uint64_t>(full + ragged)};
+  const Clock clock{0, &run->step, static_cast<std::uint64_t>(full + ragged)};
   for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(epochs) * clock.steps_per_epoch; ++i)
-    step.enqueue(clock, clock, totals);
+    step.enqueue({clock, clock, p.train.batch_size, run});
   Outcome out;
   out.totals = read(state);
   out.parameters = all_parameters(model);
@@ -168,7 +159,7 @@ TEST(FusedStepDevice, IsTheSameBitForBitInEveryRun) {
   EXPECT_EQ(a.parameters, b.parameters);
   EXPECT_EQ(a.totals.sums[0], b.totals.sums[0]);
   EXPECT_EQ(a.totals.sums[1], b.totals.sums[1]);
-  EXPECT_EQ(a.totals.steps, 3u);
+  EXPECT_EQ(a.totals.step, 3u);
 }
 
 TEST(FusedStep, TakesEveryActivation) {
@@ -274,9 +265,9 @@ TEST(FusedStep, NamesTheFirstStepThatIsNotFinite) {
   p.model.likelihood = gaussian_likelihood();
   p.optimizer = OptimizerOptions::defaults(OptimizerKind::sgd);
   p.optimizer.learning_rate = 1e30;
-  const RunTotals totals = fused(p, 1).totals;
+  const RunState totals = fused(p, 1).totals;
   EXPECT_EQ(totals.bad_step, 2u);
-  EXPECT_EQ(totals.steps, 3u);
+  EXPECT_EQ(totals.step, 3u);
 }
 
 std::string why_not(const Plan& p, Device device) {
