@@ -77,15 +77,15 @@ TEST(SimtBackend, ForeignMemoryIsViewed) {
 
 constexpr std::uint64_t kOneReadBack = 2;  // a copy to ordinary memory, which waits, and the wait after it
 
+VaeOptions small_model() {
+  VaeOptions o;
+  o.pixels = 16, o.encoder_widths = {8};
+  return o;
+}
+
 struct SmallTraining {
   explicit SmallTraining(Executor executor, Device cuda = Device::cuda())
-      : model(
-            [] {
-              VaeOptions o;
-              o.pixels = 16, o.encoder_widths = {8};
-              return o;
-            }(),
-            cuda),
+      : model(small_model(), cuda),
         optimizer(model.parameters(), {}),
         images{4, 4, Tensor::from(std::vector<std::uint8_t>(16 * 22, 99), {22, 16}, cuda), {}},
         trainer(model, optimizer, images, images.slice(0, 0), [=] {
@@ -167,13 +167,7 @@ TEST(SimtBackend, MemoryOfAStreamThatEndedIsUsedAgain) {
 // A model, its optimiser and its fused step, whose steps count on the device.
 struct FusedRun {
   explicit FusedRun(Device cuda)
-      : model(
-            [] {
-              VaeOptions o;
-              o.pixels = 16, o.encoder_widths = {8};
-              return o;
-            }(),
-            cuda),
+      : model(small_model(), cuda),
         optimizer(model.parameters(), {}),
         images{4, 4, Tensor::from(std::vector<std::uint8_t>(16 * 20, 99), {20, 16}, cuda), {}},
         state(Tensor::from(std::vector<std::uint8_t>(sizeof(RunState)), {sizeof(RunState)}, cuda)) {
