@@ -20,7 +20,7 @@ inline constexpr int kFusedMostLayers = 2;  // hidden, of the encoder and of the
 
 // How the products inside are computed; sums are f32 in every case.
 enum class FusedPrecision : std::uint8_t {
-  automatic,   // split_tf32 where the device has tensor cores for TF32 (compute capability 8.0), else ffma
+  automatic,   // split_tf32
   ffma,        // plain f32
   split_tf32,  // each factor as the sum of two TF32 numbers, three products: about as accurate as f32
   tf32,        // factors rounded to TF32: 11 significant bits

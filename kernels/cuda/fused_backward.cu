@@ -92,6 +92,7 @@ __device__ __forceinline__ void data_tile(const FusedPlan& plan, const FusedFact
 
 template <Multiply kHow, bool kSmall>
 __global__ void __launch_bounds__(kThreads, 2) fused_backward_kernel(FusedPlan plan, FusedBackward backward) {
+  if (!kTensorCores) return;
   float* memory = dynamic_shared_floats();
   __shared__ FusedFacts facts;
   wait_for_predecessor();

@@ -40,6 +40,7 @@ __device__ __forceinline__ Piece multiply_batch(const FusedPlan& plan, const Fus
 template <Multiply kHow, bool kSmall>
 __global__ void __launch_bounds__(kThreads, 2)
     fused_forward_kernel(FusedPlan plan, FusedForward forward, int column_tiles, bool vectors) {
+  if (!kTensorCores) return;
   using T = ForwardTile<kSmall>;
   float* memory = dynamic_shared_floats();
   float* codes = memory + T::kFloats;

@@ -90,6 +90,7 @@ __device__ __forceinline__ float tile_loss(const FusedPlan& plan, const FusedFac
 template <Multiply kHow, bool kSmall>
 __global__ void __launch_bounds__(kThreads, 2)
     fused_head_kernel(FusedPlan plan, FusedSource source, int column_tiles) {
+  if (!kTensorCores) return;
   using T = ForwardTile<kSmall>;
   float* memory = dynamic_shared_floats();
   float* codes = memory + T::kFloats;

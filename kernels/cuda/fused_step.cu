@@ -146,10 +146,7 @@ class FusedSchedule {
   int released_ = 0;
 };
 
-Multiply multiply_of(FusedPrecision precision, int capability) {
-  const bool tensor_cores = capability >= 80;
-  if (!tensor_cores && precision != FusedPrecision::automatic && precision != FusedPrecision::ffma)
-    fail_size("fused_step", "a GPU of compute capability 80 or more for TF32 and bf16", capability);
+Multiply multiply_of(FusedPrecision precision) {
   switch (precision) {
     case FusedPrecision::ffma:
       return Multiply::ffma;
@@ -160,7 +157,7 @@ Multiply multiply_of(FusedPrecision precision, int capability) {
     case FusedPrecision::tf32:
       break;
   }
-  return tensor_cores ? Multiply::tf32 : Multiply::ffma;
+  return Multiply::tf32;
 }
 
 }  // namespace
@@ -169,8 +166,10 @@ void CudaBackend::fused_step(const FusedStepArgs& args, StreamHandle stream) {
   require_f32("fused_step", args.gather.dtype);
   const std::string why_not = fused_step_why_not(args);
   if (!why_not.empty()) throw Error("fused_step", "expected a model that fits: " + why_not);
+  if (!supports(Precision::tf32))
+    fail_size("fused_step", "a GPU of compute capability 80 or more", capability_);
   const DeviceGuard on(device_);
-  const FusedLaunch how{multiply_of(args.precision, capability_), false, capability_ >= 90, stream};
+  const FusedLaunch how{multiply_of(args.precision), false, capability_ >= 90, stream};
   FusedSchedule(args, how, multiprocessors_).run();
 }
 

@@ -17,11 +17,8 @@ bool has_epilogue(const GemmArgs& args) {
 }  // namespace
 
 bool CudaBackend::supports(Precision precision) const {
-  constexpr int kFirstWithTensorFloats = 8;  // compute capability
-  int major = 0;
-  check_cuda(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device_), "device",
-             "cudaDeviceGetAttribute");
-  return precision == Precision::f32 || major >= kFirstWithTensorFloats;
+  constexpr int kFirstWithTensorFloats = 80;
+  return precision == Precision::f32 || capability_ >= kFirstWithTensorFloats;
 }
 
 void CudaBackend::gemm(const GemmArgs& args, StreamHandle stream) {

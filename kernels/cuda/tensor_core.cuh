@@ -14,6 +14,8 @@ namespace {
 #else
 #define GPUVAE_TENSOR_CORES 0  // the host launches no kernel that wants them
 #endif
+// Kernels of the fused step are empty for older devices: they would build for half a minute, and run nowhere.
+inline constexpr bool kTensorCores = GPUVAE_TENSOR_CORES != 0;
 
 // The nearest TF32 number (8 bits of exponent, 10 of fraction), ties away from zero, as an f32's bits.
 __device__ __forceinline__ std::uint32_t to_tf32(float x) {

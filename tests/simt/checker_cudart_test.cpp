@@ -280,6 +280,11 @@ TEST(Cudart, DeviceDescribesItself) {
   EXPECT_EQ(properties.multiProcessorCount, 5);
   EXPECT_EQ(multiprocessors, 5);
   ASSERT_EQ(unsetenv("SIMT_SMS"), 0);
+  EXPECT_EQ(10 * properties.major + properties.minor, 90);
+  ASSERT_EQ(setenv("SIMT_CAPABILITY", "75", 1), 0);
+  EXPECT_EQ(cudaGetDeviceProperties(&properties, 0), cudaSuccess);
+  EXPECT_EQ(10 * properties.major + properties.minor, 75);
+  ASSERT_EQ(unsetenv("SIMT_CAPABILITY"), 0);
 }
 
 TEST(Cudart, MachineWithoutADevice) {

@@ -53,6 +53,11 @@ int multiprocessors() {  // few, so that persistent kernels loop
   return asked ? std::max(1, std::atoi(asked)) : 3;
 }
 
+int compute_capability() {  // 10 * major + minor
+  const char* asked = std::getenv("SIMT_CAPABILITY");
+  return asked ? std::atoi(asked) : 90;
+}
+
 int blocks_per_multiprocessor(int threads_per_block) {  // at most two: every resident thread costs a stack
   if (threads_per_block <= 0 || threads_per_block > kMaxThreadsPerBlock) return 0;
   return std::min(2, kMaxThreadsPerMultiprocessor / threads_per_block);
@@ -94,10 +99,10 @@ cudaError_t attribute(int* value, cudaDeviceAttr asked) {
       *value = 228 * 1024;
       break;
     case cudaDevAttrComputeCapabilityMajor:
-      *value = 9;
+      *value = compute_capability() / 10;
       break;
     case cudaDevAttrComputeCapabilityMinor:
-      *value = 0;
+      *value = compute_capability() % 10;
       break;
     case cudaDevAttrCooperativeLaunch:
     case cudaDevAttrMemoryPoolsSupported:
@@ -123,7 +128,7 @@ cudaError_t attribute(int* value, cudaDeviceAttr asked) {
 cudaDeviceProp properties() {
   cudaDeviceProp p{};
   std::strcpy(p.name, "simt");
-  p.major = 9;
+  p.major = compute_capability() / 10, p.minor = compute_capability() % 10;
   p.warpSize = 32;
   p.multiProcessorCount = multiprocessors();
   p.totalGlobalMem = 8ull << 30;
