@@ -1,4 +1,5 @@
 """The list of peers, and a peer's process as the driver sees it. Standard library only."""
+import ctypes
 import json
 import os
 import select
@@ -56,7 +57,7 @@ class Trouble(Exception):
 
 
 class Process:
-    """A peer that waits for its turns: it has no thread busy meanwhile."""
+    """A peer that waits for its turns, stopped: threads that spin while they wait would slow the one whose turn it is."""
 
     def __init__(self, peer, config, python, folder, timeout):
         slug = "".join(c if c.isalnum() else "-" for c in peer.name) + f"-{config['threads']}"
@@ -73,17 +74,27 @@ class Process:
             self.child = subprocess.Popen(
                 [python, str(HERE / "child.py"), peer.module, json.dumps(config | {"variant": peer.variant})],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment, text=True, bufsize=1,
-                start_new_session=True, preexec_fn=self.pin)
+                start_new_session=True, preexec_fn=self.prepare)
         try:
             self.ready = self.reply()
+            self.signal(signal.SIGSTOP)
         except BaseException:
             self.close()
             raise
 
-    def pin(self):
-        """XLA and TensorFlow make as many threads as they may use processors."""
+    def prepare(self):
+        """In the child. XLA and TensorFlow make as many threads as they may use processors."""
         if self.cpus:
             os.sched_setaffinity(0, self.cpus)
+        pr_set_pdeathsig = 1  # a stopped process does not see that its driver is gone
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+    def signal(self, number):
+        """To the process and the compilers it has started, which are in its session."""
+        try:
+            os.killpg(self.child.pid, number)
+        except ProcessLookupError:
+            pass
 
     def reply(self):
         if not select.select([self.child.stdout], [], [], self.timeout)[0]:
@@ -99,22 +110,22 @@ class Process:
 
     def turn(self, epochs):
         """{"seconds": [...], "losses": [...]} of so many further epochs."""
+        self.signal(signal.SIGCONT)
         try:
             self.child.stdin.write(f"{epochs}\n")
             self.child.stdin.flush()
         except BrokenPipeError:
             pass  # reply() says what happened
-        return self.reply()
+        answer = self.reply()
+        self.signal(signal.SIGSTOP)
+        return answer
 
     def close(self):
-        """Ends the process and the compilers it has started, which are in its session."""
+        self.signal(signal.SIGCONT)
         try:
             self.child.stdin.close()
             self.child.wait(5)
         except (subprocess.TimeoutExpired, BrokenPipeError):
             pass
-        try:
-            os.killpg(self.child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        self.signal(signal.SIGKILL)
         self.child.wait()
