@@ -33,6 +33,7 @@ struct GemmArgs {
   bool transpose_a = false, transpose_b = false, accumulate = false;
   const void* bias = nullptr;  // [n], or null
   Activation activation = Activation::identity;
+  void* sums = nullptr;  // [m], or null; with transpose_a: the sums of a's columns, as a bias gradient wants
 };
 
 // d_input[i, j] = d_output[i, j] * activation'(output[i, j]); d_bias[j] (+)= sum over i of d_input[i, j].

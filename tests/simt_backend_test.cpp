@@ -3,7 +3,10 @@
 #include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
+#include <functional>
+#include <limits>
 
 #include "control.h"
 #include "counters.h"
@@ -225,6 +228,61 @@ TEST(SimtBackend, AFailedLaunchNamesKernelAndSize) {
   } catch (const Error& e) {
     EXPECT_NE(std::string(e.what()).find("f32"), std::string::npos) << e.what();
   }
+}
+
+// What cuBLASLt does beside a product costs no launch of its own.
+std::uint64_t launches_of(const std::function<void()>& work) {
+  kernels::Backend& backend = Device::cuda().backend();
+  const std::uint64_t before = backend.launches();
+  work();
+  return backend.launches() - before;
+}
+
+// Rows of x, of which the second holds a NaN.
+Variable rows_with_nan(std::int64_t columns) {
+  std::vector<float> x(static_cast<std::size_t>(3 * columns), 0.5f);
+  x[static_cast<std::size_t>(columns)] = std::numeric_limits<float>::quiet_NaN();
+  return Tensor::from(x, {3, columns}, Device::cuda());
+}
+
+void expect_relu(std::int64_t columns, std::uint64_t launches) {
+  const Device cuda = Device::cuda();
+  const Variable x = rows_with_nan(columns);
+  const Variable weight =
+      Tensor::from(std::vector<float>(static_cast<std::size_t>(2 * columns), 2), {2, columns}, cuda);
+  const Variable bias = Tensor::from(std::vector<float>{1, -1e6f}, {2}, cuda);
+  const auto layer = [&] { return linear(x, weight, bias, Activation::relu).value(); };
+  layer();  // tries the algorithm out
+  Tensor y;
+  EXPECT_EQ(launches_of([&] { y = layer(); }), launches);
+  const std::vector<float> got = y.to_vector();
+  const float first = static_cast<float>(columns) + 1;
+  for (const std::size_t row : {0, 2}) {
+    EXPECT_EQ(got[2 * row], first);
+    EXPECT_EQ(got[2 * row + 1], 0.0f);
+  }
+  EXPECT_TRUE(std::isnan(got[2]) && std::isnan(got[3])) << got[2] << ", " << got[3];
+}
+
+TEST(SimtBackend, ReluRidesOnTheProductWhereItKeepsNan) {
+  expect_relu(7, 1);
+  ASSERT_EQ(setenv("SIMT_RELU_HIDES_NAN", "1", 1), 0);
+  expect_relu(9, 2);  // another shape: shapes are tried out once
+  ASSERT_EQ(unsetenv("SIMT_RELU_HIDES_NAN"), 0);
+}
+
+TEST(SimtBackend, BiasGradientRidesOnTheWeightGradient) {
+  const Device cuda = Device::cuda();
+  const Variable x = random_normal({6, 8}, {.seed = 1}, 0, 1, DType::f32, cuda);
+  const Variable weight(random_normal({4, 8}, {.seed = 2}, 0, 1, DType::f32, cuda), true);
+  const Variable bias(Tensor::zeros({4}, DType::f32, cuda), true);
+  const Variable loss = sum(linear(x, weight, bias));
+  // The gradient of the sum is filled in; the product brings both gradients.
+  EXPECT_EQ(launches_of([&] { loss.backward(true); }), 2u);
+  EXPECT_EQ(bias.grad().to_vector(), std::vector<float>(4, 6));
+  // Added to those: now the bias wants a kernel of its own.
+  EXPECT_EQ(launches_of([&] { loss.backward(); }), 3u);
+  EXPECT_EQ(bias.grad().to_vector(), std::vector<float>(4, 12));
 }
 
 // A process of its own, started with SIMT_NO_DEVICE=1 (no device) or =driver (no driver): devices are counted

@@ -8,10 +8,13 @@
 namespace gpuvae::kernels {
 namespace {
 
-// cuBLASLt reads the bias 16 bytes at a time, knows none of our activations but ReLU, and does not promise
-// that its ReLU keeps NaN, which hides a run that diverged.
-bool has_epilogue(const GemmArgs& args) {
-  return args.activation == Activation::identity && reinterpret_cast<std::uintptr_t>(args.bias) % 16 == 0;
+// Whether cuBLASLt may do it all: it reads and writes vectors 16 bytes at a time, and of our activations it
+// knows ReLU, behind a bias (Matmul tries out what that ReLU makes of NaN).
+bool one_call(const GemmArgs& args) {
+  const bool aligned = reinterpret_cast<std::uintptr_t>(args.bias) % 16 == 0 &&
+                       reinterpret_cast<std::uintptr_t>(args.sums) % 16 == 0;
+  const bool relu = args.activation == Activation::relu && args.bias;
+  return aligned && (args.activation == Activation::identity || relu) && !(args.bias && args.sums);
 }
 
 }  // namespace
@@ -23,22 +26,25 @@ bool CudaBackend::supports(Precision precision) const {
 
 void CudaBackend::gemm(const GemmArgs& args, StreamHandle stream) {
   require_f32("gemm", args.dtype);
-  const bool plain = !args.bias && args.activation == Activation::identity;
-  check(plain || !args.accumulate, "gemm", "accumulation goes with neither bias nor activation");
-  if (args.m == 0 || args.n == 0) return;
+  check(!args.accumulate || (!args.bias && args.activation == Activation::identity), "gemm",
+        "accumulation goes with neither bias nor activation");
+  check(!args.sums || args.transpose_a, "gemm", "the sums of a's columns go with a transposed");
   const DeviceGuard on(device_);
+  const auto multiply = [&](const GemmArgs& product) {
+    return matmul_->run(product, workspaces_->matmul(stream), Workspaces::kMatmulBytes, stream);
+  };
   // Vectors and empty sums are no matrix products to cuBLASLt.
-  if (args.m == 1 || args.n == 1 || args.k <= 1) return gemm_tiled(args, stream);
+  const bool matrices = args.m > 1 && args.n > 1 && args.k > 1;
+  if (matrices && one_call(args) && multiply(args)) return;
 
   GemmArgs product = args;
-  const bool fused = has_epilogue(args);
-  if (!fused) {
-    product.bias = nullptr;
-    product.activation = Activation::identity;
-  }
-  if (!matmul_->run(product, workspaces_->matmul(stream), Workspaces::kMatmulBytes, stream))
-    return gemm_tiled(args, stream);
-  if (!fused) add_bias_and_activate(args, stream);
+  product.bias = product.sums = nullptr;
+  product.activation = Activation::identity;
+  if (args.sums)
+    activation_backward({.rows = args.k, .columns = args.m, .d_output = args.a, .d_bias = args.sums}, stream);
+  if (args.m == 0 || args.n == 0) return;
+  if (!matrices || !multiply(product)) return gemm_tiled(args, stream);
+  if (args.bias || args.activation != Activation::identity) add_bias_and_activate(args, stream);
 }
 
 }  // namespace gpuvae::kernels

@@ -1,11 +1,15 @@
 #include "kernels/cuda/matmul.h"
 
-#include <array>
+#include <algorithm>
+#include <cmath>
+#include <vector>
 
 #include "kernels/check.h"
 #include "kernels/cuda/capture.h"
 #include "kernels/cuda/cublaslt.h"
+#include "kernels/cuda/errors.h"
 #include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/workspaces.h"
 
 namespace gpuvae::kernels {
 namespace {
@@ -77,8 +81,21 @@ struct Matmul::Plan {
              "cublasLtMatmulDescCreate");
     set(operation, CUBLASLT_MATMUL_DESC_TRANSA, key.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(operation, CUBLASLT_MATMUL_DESC_TRANSB, key.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
-    set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE,
-        key.bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT);
+    set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(key.extra));
+  }
+  // With a and b exchanged, the sums over our a are those over cuBLASLt's B.
+  static cublasLtEpilogue_t epilogue_of(Extra extra) {
+    switch (extra) {
+      case Extra::bias:
+        return CUBLASLT_EPILOGUE_BIAS;
+      case Extra::bias_relu:
+        return CUBLASLT_EPILOGUE_RELU_BIAS;
+      case Extra::sums:
+        return CUBLASLT_EPILOGUE_BGRADB;
+      case Extra::none:
+        break;
+    }
+    return CUBLASLT_EPILOGUE_DEFAULT;
   }
 
   void choose(cublasLtHandle_t handle, const Key& key, std::size_t most_workspace) {
@@ -97,6 +114,43 @@ struct Matmul::Plan {
     algorithm = best.algo;
     workspace_bytes = best.workspaceSize;
   }
+
+  void point_at(const GemmArgs& args) {
+    const void* vector = args.bias ? args.bias : args.sums;
+    if (vector) set(operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, vector);
+  }
+
+  // Clears `usable` if cuBLASLt does not have it after all.
+  void run(cublasLtHandle_t handle, const GemmArgs& args, void* workspace, cudaStream_t stream) {
+    point_at(args);
+    const float one = 1.0f, beta = args.accumulate ? 1.0f : 0.0f;
+    const cublasStatus_t status =
+        cublaslt().matmul(handle, operation, &one, args.b, first, args.a, second, &beta, args.c, result,
+                          args.c, result, &algorithm, workspace, workspace_bytes, stream);
+    usable = status == CUBLAS_STATUS_SUCCESS;
+    if (!usable && status != CUBLAS_STATUS_NOT_SUPPORTED)
+      fail("gemm", "cublasLtMatmul, m {}, n {}, k {}: {}", args.m, args.n, args.k,
+           cublaslt().status_string(status));
+  }
+
+  // NVIDIA documents ReLU as max(x, 0), which may well be 0 for NaN and hide a run that diverged. So the
+  // algorithm is tried with a bias of NaN; c is overwritten afterwards. Waits for the device.
+  bool keeps_nan(cublasLtHandle_t handle, const GemmArgs& args, void* workspace, cudaStream_t stream) {
+    const auto bytes = static_cast<std::size_t>(args.n) * sizeof(float);
+    void* nan = nullptr;
+    check_cuda(cudaMalloc(&nan, bytes), "gemm", "cudaMalloc");
+    const DeviceMemory owner(nan);
+    check_cuda(cudaMemsetAsync(nan, 0xff, bytes, stream), "gemm", "cudaMemsetAsync");
+    GemmArgs trial = args;
+    trial.bias = nan;
+    run(handle, trial, workspace, stream);
+    if (!usable) return false;
+    std::vector<float> row(static_cast<std::size_t>(args.n));
+    check_cuda(cudaMemcpyAsync(row.data(), args.c, bytes, cudaMemcpyDeviceToHost, stream), "gemm",
+               "cudaMemcpyAsync");
+    check_cuda(cudaStreamSynchronize(stream), "gemm", "cudaStreamSynchronize");
+    return std::ranges::all_of(row, [](float y) { return std::isnan(y); });
+  }
 };
 
 Matmul::Matmul() = default;
@@ -107,49 +161,47 @@ Matmul::~Matmul() {
 }
 
 Matmul::Key Matmul::key_of(const GemmArgs& args) {
+  const Extra with_bias = args.activation == Activation::relu ? Extra::bias_relu : Extra::bias;
   return {args.m,
           args.n,
           args.k,
           args.transpose_a,
           args.transpose_b,
           args.accumulate,
-          args.bias != nullptr,
+          args.bias   ? with_bias
+          : args.sums ? Extra::sums
+                      : Extra::none,
           args.precision,
           alignment_of(args.a),
           alignment_of(args.b),
           alignment_of(args.c)};
 }
 
-std::unique_ptr<Matmul::Plan> Matmul::make_plan(const Key& key, std::size_t workspace_bytes) {
+std::unique_ptr<Matmul::Plan> Matmul::make_plan(const GemmArgs& args, void* workspace,
+                                                std::size_t workspace_bytes, StreamHandle stream) {
   if (!handle_) check_lt(cublaslt().create(&handle_), "cublasLtCreate");
+  const Key key = key_of(args);
   auto plan = std::make_unique<Plan>();
   plan->describe(key);
+  plan->point_at(args);  // the heuristic refuses an epilogue whose vector is missing
   plan->choose(handle_, key, workspace_bytes);
+  if (plan->usable && key.extra == Extra::bias_relu)
+    plan->usable = plan->keeps_nan(handle_, args, workspace, static_cast<cudaStream_t>(stream));
   return plan;
 }
 
 bool Matmul::run(const GemmArgs& args, void* workspace, std::size_t workspace_bytes, StreamHandle stream) {
   const std::lock_guard lock(mutex_);  // also for the bias pointer, which belongs to the plan
-  const Key key = key_of(args);
-  std::unique_ptr<Plan>& plan = plans_[key];
+  std::unique_ptr<Plan>& plan = plans_[key_of(args)];
   if (!plan) {
     // cuBLASLt may refuse to choose an algorithm inside a capture, or load one's code there.
     check(!is_capturing(static_cast<cudaStream_t>(stream)), "gemm",
           "the first product of m {}, n {}, k {} is inside a captured graph: run the step once before",
           args.m, args.n, args.k);
-    plan = make_plan(key, workspace_bytes);
+    plan = make_plan(args, workspace, workspace_bytes, stream);
   }
   if (!plan->usable) return false;
-  if (args.bias) set(plan->operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, args.bias);
-  const float one = 1.0f, beta = args.accumulate ? 1.0f : 0.0f;
-  const cublasStatus_t status =
-      cublaslt().matmul(handle_, plan->operation, &one, args.b, plan->first, args.a, plan->second, &beta,
-                        args.c, plan->result, args.c, plan->result, &plan->algorithm, workspace,
-                        plan->workspace_bytes, static_cast<cudaStream_t>(stream));
-  if (status == CUBLAS_STATUS_NOT_SUPPORTED) plan->usable = false;
-  if (status != CUBLAS_STATUS_SUCCESS && status != CUBLAS_STATUS_NOT_SUPPORTED)
-    fail("gemm", "cublasLtMatmul, m {}, n {}, k {}: {}", args.m, args.n, args.k,
-         cublaslt().status_string(status));
+  plan->run(handle_, args, workspace, static_cast<cudaStream_t>(stream));
   if (plan->usable) count_launch();
   return plan->usable;
 }

@@ -20,21 +20,24 @@ class Matmul {
   Matmul(const Matmul&) = delete;
   Matmul& operator=(const Matmul&) = delete;
 
-  // The product with its bias and accumulation, without its activation. False if cuBLASLt has no
-  // algorithm for it, and nothing was done.
+  // The whole of it: product and accumulation, and at most one of bias (then with ReLU, or without) and sums.
+  // False if cuBLASLt has no algorithm for that, or one whose ReLU hides NaN: then c is of no use.
   bool run(const GemmArgs& args, void* workspace, std::size_t workspace_bytes, StreamHandle stream);
 
  private:
   struct Plan;
+  enum class Extra { none, bias, bias_relu, sums };
   struct Key {
     std::int64_t m, n, k;
-    bool transpose_a, transpose_b, accumulate, bias;
+    bool transpose_a, transpose_b, accumulate;
+    Extra extra;
     Precision precision;
     unsigned alignment_a, alignment_b, alignment_c;
     auto operator<=>(const Key&) const = default;
   };
   static Key key_of(const GemmArgs& args);
-  std::unique_ptr<Plan> make_plan(const Key& key, std::size_t workspace_bytes);
+  std::unique_ptr<Plan> make_plan(const GemmArgs& args, void* workspace, std::size_t workspace_bytes,
+                                  StreamHandle stream);
 
   std::mutex mutex_;
   cublasLtHandle_t handle_ = nullptr;

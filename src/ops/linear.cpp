@@ -10,14 +10,15 @@ struct Factor {
   const Tensor& tensor;
   bool transpose;
 };
-// c (+)= op(a) op(b)
-void multiply_into(const Tensor& c, bool accumulate, Factor a, Factor b,
-                   Precision precision = Precision::f32) {
+// c (+)= op(a) op(b), and the sums of a's columns, if wanted.
+void multiply_into(const Tensor& c, bool accumulate, Factor a, Factor b, Precision precision = Precision::f32,
+                   const Tensor& sums = {}) {
   kernels::GemmArgs args{.dtype = c.dtype(), .precision = precision};
   args.m = c.shape().rows(), args.n = c.shape().columns();
   args.k = a.transpose ? a.tensor.shape().rows() : a.tensor.shape().columns();
   args.a = a.tensor.data(), args.b = b.tensor.data(), args.c = c.data();
   args.transpose_a = a.transpose, args.transpose_b = b.transpose, args.accumulate = accumulate;
+  if (sums) args.sums = sums.data();
   backend(c).gemm(args, stream(c));
 }
 
@@ -34,30 +35,38 @@ void check_linear(const Variable& x, const Variable& weight, const Variable& bia
         weight.shape()[0], bias.shape().text());
 }
 
-// d_bias and the gradient before the activation, in one pass over d_output; then two products.
+// From d_y the gradient before the activation, in place where nobody else holds d_y, and, if wanted, d_bias
+// from the same pass.
+Tensor before_activation(Tensor d_y, const Tensor& y, Activation activation,
+                         const BackwardContext::Destination& d_bias) {
+  kernels::ActivationBackwardArgs args{.dtype = d_y.dtype(), .activation = activation};
+  args.rows = d_y.shape().rows(), args.columns = d_y.shape().columns();
+  args.d_output = d_y.data();
+  Tensor d_pre;
+  if (activation == Activation::identity) {
+    d_pre = d_y;
+  } else {
+    d_pre = d_y.is_sole_owner() ? d_y : empty_like(d_y);
+    args.output = y.data(), args.d_input = d_pre.data();
+  }
+  if (d_bias.tensor) args.d_bias = d_bias.tensor.data(), args.accumulate_bias = d_bias.accumulate;
+  backend(d_y).activation_backward(args, stream(d_y));
+  return d_pre;
+}
+
 void linear_backward(BackwardContext& context, const Tensor& x, const Tensor& weight, const Tensor& y,
                      Activation activation, Precision precision) {
-  const Tensor d_y = context.take_gradient();
-  const bool bias = context.needs(2);
-  Tensor d_pre = d_y;
-  if (bias || activation != Activation::identity) {
-    kernels::ActivationBackwardArgs args{.dtype = d_y.dtype(), .activation = activation};
-    args.rows = d_y.shape().rows(), args.columns = d_y.shape().columns();
-    args.d_output = d_y.data();
-    if (activation != Activation::identity) {
-      if (!d_y.is_sole_owner()) d_pre = empty_like(d_y);
-      args.output = y.data(), args.d_input = d_pre.data();
-    }
-    if (bias) {
-      const auto [d_bias, accumulate] = context.destination(2);
-      args.d_bias = d_bias.data(), args.accumulate_bias = accumulate;
-    }
-    backend(d_y).activation_backward(args, stream(d_y));
-  }
-  if (context.needs(1)) {
-    const auto [d_weight, accumulate] = context.destination(1);
-    multiply_into(d_weight, accumulate, {d_pre, true}, {x, false}, precision);
-  }
+  BackwardContext::Destination d_weight = {}, d_bias = {};
+  if (context.needs(1)) d_weight = context.destination(1);
+  if (context.needs(2)) d_bias = context.destination(2);
+  Tensor d_pre = context.take_gradient(), sums;
+  // Where there is no other reason for a pass over d_y, d_weight's product sums d_bias on its way.
+  if (activation == Activation::identity && d_weight.tensor && d_bias.tensor && !d_bias.accumulate)
+    sums = d_bias.tensor;
+  else if (activation != Activation::identity || d_bias.tensor)
+    d_pre = before_activation(std::move(d_pre), y, activation, d_bias);
+  if (d_weight.tensor)
+    multiply_into(d_weight.tensor, d_weight.accumulate, {d_pre, true}, {x, false}, precision, sums);
   if (context.needs(0)) {
     const auto [d_x, accumulate] = context.destination(0);
     multiply_into(d_x, accumulate, {d_pre, false}, {weight, false}, precision);

@@ -2,6 +2,7 @@
 // library can do answers CUBLAS_STATUS_NOT_SUPPORTED.
 #include <cublasLt.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <new>
 
@@ -211,6 +212,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
   if (const cublasStatus_t status = p.status(); status != CUBLAS_STATUS_SUCCESS) return status;
   p.alpha = *static_cast<const float*>(alpha);
   p.beta = *static_cast<const float*>(beta);
+  p.relu_hides_nan = std::getenv("SIMT_RELU_HIDES_NAN") != nullptr;
   const std::scoped_lock lock(device_mutex());
   check_operands(p);
   check_operand("the workspace", workspace, workspace_bytes, p);

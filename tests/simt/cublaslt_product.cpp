@@ -1,6 +1,7 @@
 #include "cublaslt_product.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "detail.h"
@@ -42,7 +43,8 @@ float finished_element(const Product& p, double sum, std::uint64_t i, std::uint6
   double value = p.alpha * sum;
   if (p.beta != 0.0f) value += double(p.beta) * c(i, j);
   if (p.operation.adds_bias()) value += p.operation.bias[i];
-  return float(p.operation.rectifies() && value < 0.0 ? 0.0 : value);  // a NaN stays one
+  if (p.operation.rectifies() && (value < 0.0 || (p.relu_hides_nan && std::isnan(value)))) value = 0.0;
+  return float(value);
 }
 
 // Column by column of D, four terms of the sum at a time, so that the inner loop vectorises.

@@ -90,6 +90,7 @@ struct Product {
   float alpha, beta;
   const float *pa, *pb, *pc;
   float* pd;
+  bool relu_hides_nan = false;
 
   bool transposed_a() const { return operation.transpose_a != CUBLAS_OP_N; }
   bool transposed_b() const { return operation.transpose_b != CUBLAS_OP_N; }
