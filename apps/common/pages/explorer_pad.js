@@ -1,7 +1,7 @@
 // The latent plane: axes, the prior's circles, encoded data, manifold and cross-hair, on one canvas.
 
 function makePad(canvas, points, manifold) {
-  const kMargin = { left: 46, right: 14, top: 14, bottom: 46 };
+  const kMargin = { left: 58, right: 16, top: 20, bottom: 54 };
   // What stays while the cross-hair moves: axes and manifold, and above them the data.
   const ground = document.createElement("canvas"), dots = document.createElement("canvas");
   const shows = { points: points.count > 0, manifold: false };
@@ -118,9 +118,9 @@ function makePad(canvas, points, manifold) {
     }
   }
 
-  function clipToPlot(context) {
+  function clipToPlot(context, around = 0) {
     context.beginPath();
-    context.rect(kMargin.left, kMargin.top, plotSide(), plotSide());
+    context.rect(kMargin.left - around, kMargin.top - around, plotSide() + 2 * around, plotSide() + 2 * around);
     context.clip();
   }
 
@@ -165,6 +165,9 @@ function makePad(canvas, points, manifold) {
       }
       context.stroke();
     }
+    context.restore();
+    context.save();
+    clipToPlot(context, 10);  // the ring is whole at the plot's edge
     for (const [style, width] of [["#fff", 5], ["#d0103a", 2.5]]) {
       context.strokeStyle = style;
       context.lineWidth = width;
