@@ -49,7 +49,8 @@ void* CpuBackend::allocate(std::size_t bytes) {
   check(bytes <= SIZE_MAX - kAlignment, "allocate", "expected a size below 2^64, got {} bytes", bytes);
   const std::size_t rounded = (bytes / kAlignment + 1) * kAlignment;
   // Data sets: to touch small pages for the first time costs as much as a third of reading what goes there.
-  const bool large = bytes >= 4 * kHugePage;
+  // Smaller blocks may be malloc's own pages, which others get after us.
+  const bool large = bytes >= 16 * kHugePage;
   void* pointer = std::aligned_alloc(large ? kHugePage : kAlignment, rounded);
   check(pointer != nullptr, "allocate", "expected {} bytes of memory, the system has none left", bytes);
   if (large) madvise(pointer, rounded, MADV_HUGEPAGE);  // may be refused, which does no harm

@@ -210,7 +210,7 @@ std::string names_text(const std::vector<std::string>& names) {
   return text.empty() ? "no variables" : text;
 }
 
-// libmatio comes with HDF5 and some forty libraries more, which would double the time that every program
+// libmatio comes with HDF5 and some thirty libraries more, which would double the time that every program
 // takes to start: it is loaded when first used.
 struct Matio {
   decltype(&Mat_Open) open;
