@@ -3,8 +3,8 @@
 PRESET ?= release
 BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
-PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev libmatio-dev nlohmann-json3-dev libstb-dev \
-            libcli11-dev libeigen3-dev libgtest-dev libbenchmark-dev
+PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev libdeflate-dev libmatio-dev nlohmann-json3-dev \
+            libstb-dev libcli11-dev libeigen3-dev libgtest-dev libbenchmark-dev
 # A browser for the test of the pages, which is skipped where the distribution has none under this name.
 TEST_PACKAGES := chromium-headless-shell
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)

@@ -1,5 +1,5 @@
 # The libraries of the system that libgpuvae links; read by our build and by find_package(gpuvae).
-# oneDNN, Highway, libmatio and stb are looked for by file: not every distribution's packages have (working) CMake files.
+# oneDNN, Highway, libdeflate and stb are looked for by file: not every distribution's packages have (working) CMake files.
 include(CMakeFindDependencyMacro)
 find_dependency(OpenMP COMPONENTS CXX)
 find_dependency(fmt)
@@ -17,4 +17,4 @@ function(gpuvae_import target header library)
 endfunction()
 gpuvae_import(gpuvae::dnnl oneapi/dnnl/dnnl.hpp dnnl)
 gpuvae_import(gpuvae::hwy hwy/highway.h hwy)
-gpuvae_import(gpuvae::matio matio.h matio)
+gpuvae_import(gpuvae::deflate libdeflate.h deflate)

@@ -23,8 +23,8 @@ void write(const std::string& set, const std::string& source, const std::string&
   const Split split = load(set, source);
   const ImageSet& train = split.train;
   const auto* pixels = train.images.data_as<std::uint8_t>();
-  io::write_idx_images(
-      path, {train.count(), train.height, train.width, {pixels, pixels + train.images.elements()}});
+  io::write_idx_images(path, {train.count(), train.height, train.width},
+                       {pixels, pixels + train.images.elements()});
   std::puts(split.source.c_str());
 }
 

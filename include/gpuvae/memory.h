@@ -11,7 +11,8 @@ namespace gpuvae {
 
 // Gives memory that may be used by work put on `stream` from now on, 64-byte aligned (256 on CUDA). A block
 // is freed on the stream it was allocated on and may be handed out again there without waiting: whoever uses
-// a tensor on another stream makes the two wait for each other before the tensor dies.
+// a tensor on another stream makes the two wait for each other before the tensor dies. Calls come from any
+// thread, on the CPU also at once (load_mnist reads on two).
 class Allocator {
  public:
   virtual ~Allocator() = default;

@@ -1,4 +1,7 @@
 #include "gpuvae/data.h"
+
+#include <future>
+
 #include "kernels/check.h"
 #include "src/data/procedural_digits.h"
 #include "src/data/procedural_faces.h"
@@ -43,7 +46,7 @@ ImageSet load_part(const fs::path& folder, const std::string& prefix) {
         "{}: expected {} labels, one per image of {}, got {}", label_path.string(), images.count,
         image_path.string(), set.labels.size());
   set.height = static_cast<int>(images.rows), set.width = static_cast<int>(images.columns);
-  set.images = Tensor::from(images.pixels, {images.count, images.rows * images.columns});
+  set.images = images.pixels;
   return set;
 }
 
@@ -81,7 +84,9 @@ bool has_mnist(const fs::path& folder) {
 }
 
 Split load_mnist(const fs::path& folder) {
-  Split split{load_part(folder, "train-"), load_part(folder, "t10k-"), "MNIST from " + folder.string()};
+  auto test = std::async(std::launch::async, load_part, folder, "t10k-");
+  ImageSet train = load_part(folder, "train-");
+  Split split{std::move(train), test.get(), "MNIST from " + folder.string()};
   check(split.train.height == split.test.height && split.train.width == split.test.width, "mnist",
         "{}: expected test images of {}x{} like the training images, got {}x{}", folder.string(),
         split.train.height, split.train.width, split.test.height, split.test.width);

@@ -69,10 +69,11 @@ fs::path labels_beside(const fs::path& images) {
 
 Split load_idx(const fs::path& path, const DatasetOptions& options) {
   check_unlabelled(path, options);
-  io::IdxImages images = io::read_idx_images(path);
+  const io::IdxImages images = io::read_idx_images(path);
   Rows rows{.path = path.string(), .bytes = true};
   rows.height = to_int(rows.path, images.rows), rows.width = to_int(rows.path, images.columns);
-  rows.u8 = std::move(images.pixels);
+  const auto* pixels = images.pixels.data_as<std::uint8_t>();
+  rows.u8.assign(pixels, pixels + images.pixels.elements());
   if (const fs::path labels = labels_beside(path); !labels.empty()) {
     rows.labels = io::read_idx_labels(labels);
     check(static_cast<std::int64_t>(rows.labels.size()) == images.count, "read",

@@ -63,8 +63,16 @@ class IdxReader {
     return sizes;
   }
 
-  // The product of `sizes` bytes, which must be all that is left.
-  std::vector<std::uint8_t> payload(const std::vector<std::int64_t>& sizes) {
+  // The product of `sizes` bytes after a header of as many words, which must be all that is left.
+  Tensor payload(const std::vector<std::int64_t>& sizes) {
+    const std::uint64_t total = total_of(sizes), header = 4 + 4 * sizes.size();
+    if (const Tensor whole = read_whole(path_, header + total))
+      return whole.slice(static_cast<std::int64_t>(header), static_cast<std::int64_t>(total));
+    return Tensor::from(read_rest(sizes, total), {static_cast<std::int64_t>(total)});
+  }
+
+ private:
+  std::uint64_t total_of(const std::vector<std::int64_t>& sizes) const {
     std::uint64_t total = 1;
     for (const std::int64_t size : sizes) {  // each is below 2^32, so the checks come before any overflow
       if (size == 0 || total > kMaxBytes / static_cast<std::uint64_t>(size))
@@ -72,6 +80,10 @@ class IdxReader {
              shape_text(sizes));
       total *= static_cast<std::uint64_t>(size);
     }
+    return total;
+  }
+
+  std::vector<std::uint8_t> read_rest(const std::vector<std::int64_t>& sizes, std::uint64_t total) {
     std::vector<std::uint8_t> data;
     while (data.size() < total) {
       const std::size_t start = data.size();
@@ -88,7 +100,6 @@ class IdxReader {
     return data;
   }
 
- private:
   std::filesystem::path path_;
   InputFile file_;
 };
@@ -129,16 +140,18 @@ void write_idx(const std::filesystem::path& path, std::uint32_t magic, const std
 IdxImages read_idx_images(const std::filesystem::path& path) {
   IdxReader reader(path);
   const std::vector<std::int64_t> sizes = reader.header(kImagesMagic, 3);
-  return {sizes[0], sizes[1], sizes[2], reader.payload(sizes)};
+  return {sizes[0], sizes[1], sizes[2], reader.payload(sizes).reshape({sizes[0], sizes[1] * sizes[2]})};
 }
 
 std::vector<std::uint8_t> read_idx_labels(const std::filesystem::path& path) {
   IdxReader reader(path);
-  return reader.payload(reader.header(kLabelsMagic, 1));
+  const Tensor labels = reader.payload(reader.header(kLabelsMagic, 1));
+  return {labels.data_as<std::uint8_t>(), labels.data_as<std::uint8_t>() + labels.elements()};
 }
 
-void write_idx_images(const std::filesystem::path& path, const IdxImages& images) {
-  write_idx(path, kImagesMagic, {images.count, images.rows, images.columns}, images.pixels);
+void write_idx_images(const std::filesystem::path& path, const std::array<std::int64_t, 3>& sizes,
+                      const std::vector<std::uint8_t>& pixels) {
+  write_idx(path, kImagesMagic, {sizes.begin(), sizes.end()}, pixels);
 }
 
 void write_idx_labels(const std::filesystem::path& path, const std::vector<std::uint8_t>& labels) {

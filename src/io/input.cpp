@@ -1,7 +1,10 @@
 #include "src/io/input.h"
 
+#include <libdeflate.h>
+
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <system_error>
 #include <utility>
@@ -9,6 +12,31 @@
 #include "kernels/check.h"
 
 namespace gpuvae::io {
+namespace {
+
+// RFC 1952: a header of 10 bytes or more that begins with two of its own; CRC and size, modulo 2^32, at the
+// end.
+bool is_gzip(std::span<const std::uint8_t> bytes) {
+  return bytes.size() >= 18 && bytes[0] == 0x1F && bytes[1] == 0x8B;
+}
+std::uint32_t size_word(std::span<const std::uint8_t> gzip) {
+  std::uint32_t word = 0;
+  for (const std::uint8_t byte : gzip.last<4>()) word = word >> 8 | std::uint32_t{byte} << 24;
+  return word;
+}
+
+// A gzip stream with nothing after it, to exactly out.size() bytes.
+bool unpack(std::span<const std::uint8_t> packed, std::span<std::uint8_t> out) {
+  const std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)> decompressor(
+      libdeflate_alloc_decompressor(), libdeflate_free_decompressor);
+  std::size_t used = 0;
+  return decompressor &&
+         libdeflate_gzip_decompress_ex(decompressor.get(), packed.data(), packed.size(), out.data(),
+                                       out.size(), &used, nullptr) == LIBDEFLATE_SUCCESS &&
+         used == packed.size();
+}
+
+}  // namespace
 
 InputFile::InputFile(std::filesystem::path path, std::string_view operation)
     : path_(std::move(path)), operation_(operation), file_(nullptr, gzclose_r) {
@@ -42,6 +70,26 @@ std::uint64_t InputFile::skip_rest() {
   std::uint64_t bytes = 0;
   while (const std::size_t got = read(block)) bytes += got;
   return bytes;
+}
+
+Tensor read_whole(const std::filesystem::path& path, std::uint64_t bytes) {
+  constexpr std::uint64_t kMostRatio = 1032;  // of DEFLATE
+  std::error_code error;
+  const std::uint64_t size = std::filesystem::file_size(path, error);
+  if (error || bytes > size * kMostRatio) return {};
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
+  const auto read = [&](std::uint8_t* to) { return file && std::fread(to, 1, size, file.get()) == size; };
+  const auto empty = [&] { return Tensor::empty({static_cast<std::int64_t>(bytes)}, DType::u8); };
+  if (size == bytes) {
+    const Tensor content = empty();
+    const auto* first = content.data_as<std::uint8_t>();
+    return read(content.data_as<std::uint8_t>()) && !is_gzip({first, size}) ? content : Tensor();
+  }
+  const auto packed = std::make_unique_for_overwrite<std::uint8_t[]>(size);
+  const std::span<const std::uint8_t> stream(packed.get(), size);
+  if (!read(packed.get()) || !is_gzip(stream) || size_word(stream) != (bytes & 0xFFFFFFFF)) return {};
+  const Tensor content = empty();
+  return unpack(stream, {content.data_as<std::uint8_t>(), bytes}) ? content : Tensor();
 }
 
 }  // namespace gpuvae::io

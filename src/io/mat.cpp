@@ -1,5 +1,6 @@
 #include "src/io/mat.h"
 
+#include <dlfcn.h>
 #include <matio.h>
 #include <zlib.h>
 
@@ -209,12 +210,48 @@ std::string names_text(const std::vector<std::string>& names) {
   return text.empty() ? "no variables" : text;
 }
 
-using File = std::unique_ptr<mat_t, int (*)(mat_t*)>;
-using Matrix = std::unique_ptr<matvar_t, void (*)(matvar_t*)>;
+// libmatio comes with HDF5 and some thirty libraries more, which would double the time that every program
+// takes to start: it is loaded when first used.
+struct Matio {
+  decltype(&Mat_Open) open;
+  decltype(&Mat_Close) close;
+  decltype(&Mat_VarReadNextInfo) read_next_info;
+  decltype(&Mat_VarReadDataAll) read_data_all;
+  decltype(&Mat_VarFree) free;
+};
+
+template <class Function>
+void find_function(void* library, const char* name, Function& function) {
+  function = reinterpret_cast<Function>(dlsym(library, name));
+  check(function != nullptr, "read", "expected a libmatio with {}, got one without", name);
+}
+
+Matio load_matio() {
+  void* library = nullptr;
+  for (const char* name : {GPUVAE_MATIO_LIBRARY, GPUVAE_MATIO_SONAME})
+    if (!library) library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+  check(library != nullptr, "read", "MATLAB files are read by libmatio, which does not load: {}", dlerror());
+  Matio matio{};
+  find_function(library, "Mat_Open", matio.open);
+  find_function(library, "Mat_Close", matio.close);
+  find_function(library, "Mat_VarReadNextInfo", matio.read_next_info);
+  find_function(library, "Mat_VarReadDataAll", matio.read_data_all);
+  find_function(library, "Mat_VarFree", matio.free);
+  return matio;
+}
+
+const Matio& matio() {
+  static const Matio functions = load_matio();
+  return functions;
+}
+
+using File = std::unique_ptr<mat_t, decltype(&Mat_Close)>;
+using Matrix = std::unique_ptr<matvar_t, decltype(&Mat_VarFree)>;
 
 Matrix find(const fs::path& path, mat_t* file, const std::string& variable) {
   std::vector<std::string> names;
-  for (Matrix next(Mat_VarReadNextInfo(file), Mat_VarFree); next; next.reset(Mat_VarReadNextInfo(file))) {
+  const auto read_next = matio().read_next_info;
+  for (Matrix next(read_next(file), matio().free); next; next.reset(read_next(file))) {
     names.emplace_back(next->name ? next->name : "");
     if (names.back() == variable) return next;
   }
@@ -229,7 +266,7 @@ MatBytes read_mat_u8(const fs::path& path, const std::string& variable) {
     check_elements(path, bytes, check_version(path, bytes));
   }
   // libmatio logs nothing unless Mat_LogInit was called: what went wrong is said here, once.
-  const File file(Mat_Open(path.c_str(), MAT_ACC_RDONLY), Mat_Close);
+  const File file(matio().open(path.c_str(), MAT_ACC_RDONLY), matio().close);
   check(file != nullptr, "read", "{}: not a MATLAB file that libmatio can open", path.string());
   const Matrix matrix = find(path, file.get(), variable);
   check(matrix->class_type == MAT_C_UINT8 && !matrix->isComplex && !matrix->isLogical, "read",
@@ -239,7 +276,7 @@ MatBytes read_mat_u8(const fs::path& path, const std::string& variable) {
         shape_text(*matrix));
   MatBytes result{static_cast<std::int64_t>(matrix->dims[0]), static_cast<std::int64_t>(matrix->dims[1]), {}};
   const std::size_t count = matrix->dims[0] * matrix->dims[1];
-  const bool read = Mat_VarReadDataAll(file.get(), matrix.get()) == 0 && matrix->data != nullptr;
+  const bool read = matio().read_data_all(file.get(), matrix.get()) == 0 && matrix->data != nullptr;
   check(read && matrix->nbytes == count, "read", "{}: damaged: the data of '{}' are not {} bytes",
         path.string(), variable, count);
   const auto* values = static_cast<const std::uint8_t*>(matrix->data);

@@ -24,9 +24,8 @@ std::string error_of(const std::filesystem::path& folder) {
 }
 
 void write_set(const std::filesystem::path& folder, const char* prefix, int count, int side = 4) {
-  io::write_idx_images(
-      folder / (std::string(prefix) + "images-idx3-ubyte"),
-      {count, side, side, std::vector<std::uint8_t>(static_cast<std::size_t>(count * side * side), 7)});
+  io::write_idx_images(folder / (std::string(prefix) + "images-idx3-ubyte"), {count, side, side},
+                       std::vector<std::uint8_t>(static_cast<std::size_t>(count * side * side), 7));
   io::write_idx_labels(folder / (std::string(prefix) + "labels-idx1-ubyte"),
                        std::vector<std::uint8_t>(static_cast<std::size_t>(count), 3));
 }

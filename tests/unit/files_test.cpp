@@ -342,7 +342,7 @@ TEST(LoadTable, EveryExtension) {
 
 TEST(LoadIdx, OneFileWithTheLabelsBesideIt) {
   const TemporaryFolder folder;
-  io::write_idx_images(folder / "some-images-idx3-ubyte", {3, 1, 2, {1, 2, 3, 4, 5, 6}});
+  io::write_idx_images(folder / "some-images-idx3-ubyte", {3, 1, 2}, {1, 2, 3, 4, 5, 6});
   Split split = load_dataset(folder / "some-images-idx3-ubyte", kAllInTraining);
   EXPECT_TRUE(split.train.labels.empty());
   EXPECT_EQ(split.train.images.dtype(), DType::u8);
@@ -358,7 +358,7 @@ TEST(LoadIdx, OneFileWithTheLabelsBesideIt) {
 
 TEST(LoadIdx, GzipAndNamesThatDoNotTell) {
   const TemporaryFolder folder;
-  io::write_idx_images(folder / "plain", {2, 2, 1, {1, 2, 3, 4}});
+  io::write_idx_images(folder / "plain", {2, 2, 1}, {1, 2, 3, 4});
   const std::string bytes = io::read_file(folder / "plain");
   const gzFile out = gzopen((folder / "a-images.gz").c_str(), "wb");
   gzwrite(out, bytes.data(), static_cast<unsigned>(bytes.size()));
@@ -372,7 +372,7 @@ TEST(LoadIdx, GzipAndNamesThatDoNotTell) {
 TEST(LoadIdx, TheFourFilesOfAFolder) {
   const TemporaryFolder folder;
   for (const char* prefix : {"train-", "t10k-"}) {
-    io::write_idx_images(folder / (prefix + "images-idx3-ubyte"s), {4, 1, 1, {1, 2, 3, 4}});
+    io::write_idx_images(folder / (prefix + "images-idx3-ubyte"s), {4, 1, 1}, {1, 2, 3, 4});
     io::write_idx_labels(folder / (prefix + "labels-idx1-ubyte"s), {5, 6, 7, 8});
   }
   const Split split = load_dataset(folder.path(), {.max_rows = 3});
