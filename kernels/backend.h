@@ -275,7 +275,7 @@ struct OptimizerArgs {
   Clock clock = {};
   void* parameters = nullptr;
   const void* gradients = nullptr;
-  void* state1 = nullptr;
+  void* state1 = nullptr;                // SGD without momentum may leave it alone
   void* state2 = nullptr;                // or null: see optimizer_states()
   const void* gradient_scale = nullptr;  // [1], or null for 1
 };

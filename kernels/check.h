@@ -3,7 +3,19 @@
 
 #include <fmt/format.h>
 
+#include <string>
+
 #include "gpuvae/error.h"
+
+// What has a text() is formatted as that, and only when something failed: give check() the shape, not its
+// text.
+template <class T>
+requires requires(const T& t) { std::string(t.text()); }
+struct fmt::formatter<T> : fmt::formatter<std::string> {
+  auto format(const T& t, fmt::format_context& context) const {
+    return fmt::formatter<std::string>::format(t.text(), context);
+  }
+};
 
 namespace gpuvae {
 

@@ -52,7 +52,8 @@ void forward(const GemmArgs& g) {
       });
     }
   };
-  constexpr bool cheap = kind == Activation::relu || kind == Activation::leaky_relu;
+  constexpr bool cheap =
+      kind == Activation::identity || kind == Activation::relu || kind == Activation::leaky_relu;
   parallel_chunks(Chunks::of_rows(g.m, g.n), g.m * g.n >= (cheap ? kCheapGrain : kCostlyGrain), finish_rows);
 }
 

@@ -40,8 +40,8 @@ struct Pixels {
     if (d_x) access.store(hn::Mul(weight, pixel.slope), d_x + i);
   }
 
-  // Eight vectors that share a logarithm.
-  static constexpr std::int64_t kGroup = 8, kElements = kGroup * HWY_LANES(T);
+  // Vectors that share a logarithm.
+  static constexpr std::int64_t kGroup = 16, kElements = kGroup * HWY_LANES(T);
   HWY_INLINE void group(std::int64_t i, Sum<T>& sum) const {
     const Whole<T> access;
     auto odds = hn::Zero(access.d), values = hn::Zero(access.d);

@@ -20,18 +20,27 @@ namespace gpuvae::kernels::HWY_NAMESPACE {
 // column. Threads share the columns; a column is summed from top to bottom, in double every 64 rows.
 template <class T, class Element, class Store>
 void column_sums(std::int64_t rows, std::int64_t columns, const Element& element, const Store& store) {
-  constexpr std::int64_t kWidth = 128, kBlock = 64;
+  constexpr std::int64_t kWidth = 64, kBlock = 64, kRows = 4;
   const std::int64_t strips = (columns + kWidth - 1) / kWidth;
   parallel_for(strips, rows * columns >= kCheapGrain, [&](std::int64_t strip) HWY_ATTR {
     const std::int64_t first = strip * kWidth, last = std::min(columns, first + kWidth);
     double total[kWidth] = {};
     for (std::int64_t top = 0; top < rows; top += kBlock) {
       HWY_ALIGN T sum[kWidth] = {};
-      for (std::int64_t row = top; row < std::min(rows, top + kBlock); ++row)
+      const std::int64_t bottom = std::min(rows, top + kBlock);
+      // Several rows each time the sums are in registers.
+      const auto add_rows = [&]<std::int64_t count>(std::int64_t row) HWY_ATTR {
         each_vector<T>(first, last, [&](auto access, std::int64_t column) HWY_ATTR {
           T* partial = sum + (column - first);
-          access.store(hn::Add(access.load(partial), element(access, row * columns + column)), partial);
+          auto s = access.load(partial);
+          for (std::int64_t i = 0; i < count; ++i)
+            s = hn::Add(s, element(access, (row + i) * columns + column));
+          access.store(s, partial);
         });
+      };
+      std::int64_t row = top;
+      for (; row + kRows <= bottom; row += kRows) add_rows.template operator()<kRows>(row);
+      for (; row < bottom; ++row) add_rows.template operator()<1>(row);
       for (std::int64_t i = 0; i < last - first; ++i) total[i] += static_cast<double>(sum[i]);
     }
     for (std::int64_t i = 0; i < last - first; ++i) store(first + i, total[i]);

@@ -48,35 +48,24 @@ void scale_row(const std::uint8_t* bytes, std::int64_t columns, T threshold, T* 
   }
 }
 
-// The random words from number `first` on that one vector of float holds.
-HWY_INLINE hn::Vec<hn::ScalableTag<std::uint32_t>> words_at(const std::uint64_t* pairs, std::int64_t first) {
-  const hn::ScalableTag<std::uint32_t> d;
-#if HWY_TARGET == HWY_SCALAR
-  return hn::Set(d, static_cast<std::uint32_t>(pairs[first / 2] >> (first % 2 * 32)));
-#else
-  return hn::BitCast(d, hn::Load(hn::ScalableTag<std::uint64_t>(), pairs + first / 2));
-#endif
-}
-
 // Bernoulli(byte / 255): as math's uniform01() < byte / 255, in float whatever T is.
 template <class T>
-void draw_row(const std::uint8_t* bytes, std::int64_t columns, const RandomPosition& at, T* out) {
+void draw_row(const std::uint8_t* bytes, std::int64_t columns, const RandomPosition& at, std::uint32_t sample,
+              T* out) {
   constexpr std::int64_t kPiece = 4 * kBlocks, lanes = HWY_LANES(float);
-  static_assert(kPiece % lanes == 0);
   const hn::ScalableTag<float> d;
-  const hn::RebindToSigned<decltype(d)> d_int;
-  HWY_ALIGN std::uint64_t pairs[kPiece / 2];
+  const hn::ScalableTag<std::uint32_t> d_word;
   HWY_ALIGN float drawn[kPiece];
   std::uint8_t piece[kPiece] = {};
   for (std::int64_t first = 0; first < columns; first += kPiece) {
     const std::int64_t count = std::min(kPiece, columns - first);
     std::memcpy(piece, bytes + first, static_cast<std::size_t>(count));
-    random_words(at, static_cast<std::uint32_t>(first / 4), pairs);
+    Words words[4];
+    random_words(at, hn::Set(d_word, sample), hn::Iota(d_word, static_cast<std::uint32_t>(first / 4)), words);
+    store_blocks({uniform_of(words[0]), uniform_of(words[1]), uniform_of(words[2]), uniform_of(words[3])},
+                 drawn);
     for (std::int64_t i = 0; i < kPiece; i += lanes) {
-      const auto words = words_at(pairs, i);
-      const auto bits = hn::BitCast(d_int, hn::ShiftRight<9>(words));
-      const auto uniform = hn::Mul(hn::Add(hn::ConvertTo(d, bits), hn::Set(d, 0.5f)), hn::Set(d, 0x1p-23f));
-      const auto below = hn::Lt(uniform, scaled<float>(piece + i));
+      const auto below = hn::Lt(hn::Load(d, drawn + i), scaled<float>(piece + i));
       hn::Store(hn::IfThenElseZero(below, hn::Set(d, 1.0f)), d, drawn + i);
     }
     for (std::int64_t i = 0; i < count; ++i) out[first + i] = static_cast<T>(drawn[i]);
@@ -105,7 +94,7 @@ void gather_row(const GatherArgs& g, const std::uint8_t* bytes, std::uint64_t ep
       return scale_row<true>(bytes, g.columns, static_cast<T>(g.threshold), out);
     case Binarize::fixed:
     case Binarize::dynamic:
-      return draw_row(bytes, g.columns, {g.seed, RandomPurpose::binarization, time, sample}, out);
+      return draw_row(bytes, g.columns, {g.seed, RandomPurpose::binarization, time}, sample, out);
   }
 }
 

@@ -1,6 +1,6 @@
-// Matrix products through oneDNN, with the bias fused. The activation follows in a pass of our own, for
-// oneDNN's ReLU makes 0 of NaN. Primitives are costly to make and cheap to run: each thread keeps those it
-// has made.
+// Matrix products through oneDNN. Bias and activation follow in one pass of our own, for oneDNN's ReLU makes
+// 0 of NaN, and its bias is a pass too, on threads however small the product. Primitives are costly to make
+// and cheap to run: each thread keeps those it has made.
 #include <omp.h>
 
 #include <array>
@@ -31,7 +31,7 @@ const dnnl::engine& engine() {
 struct Key {
   std::int64_t m, n, k;
   std::uint32_t threads;
-  bool transpose_a, transpose_b, accumulate, bias, bf16;
+  bool transpose_a, transpose_b, accumulate, bf16;
   bool operator==(const Key&) const = default;
 };
 struct KeyHash {
@@ -42,7 +42,7 @@ struct KeyHash {
     mix(static_cast<std::uint64_t>(key.n));
     mix(static_cast<std::uint64_t>(key.k));
     mix(std::uint64_t{key.threads} << 32 | key.transpose_a * 8u | key.transpose_b * 4u | key.accumulate * 2u |
-        key.bias * 1u | key.bf16 * 16u);
+        key.bf16 * 1u);
     return h;
   }
 };
@@ -66,41 +66,37 @@ dnnl::matmul::primitive_desc describe(const Key& key) {
   const memory::desc a = matrix(key.m, key.k, key.transpose_a, key.bf16);
   const memory::desc b = matrix(key.k, key.n, key.transpose_b, key.bf16);
   const memory::desc c = matrix(key.m, key.n, false);
-  const memory::desc bias = key.bias ? matrix(1, key.n, false) : memory::desc();
 #if DNNL_VERSION_MAJOR >= 3
-  return key.bias ? dnnl::matmul::primitive_desc(engine(), a, b, bias, c, attributes_of(key))
-                  : dnnl::matmul::primitive_desc(engine(), a, b, c, attributes_of(key));
+  return dnnl::matmul::primitive_desc(engine(), a, b, c, attributes_of(key));
 #else
-  const auto operation = key.bias ? dnnl::matmul::desc(a, b, bias, c) : dnnl::matmul::desc(a, b, c);
-  return {operation, attributes_of(key), engine()};
+  return {dnnl::matmul::desc(a, b, c), attributes_of(key), engine()};
 #endif
 }
 
 // A primitive with its memory objects, which are pointed at the caller's matrices for each run.
 class Product {
  public:
-  explicit Product(const Key& key) : Product(describe(key), key.bias) {}
+  explicit Product(const Key& key) : Product(describe(key)) {}
 
   void run(const GemmArgs& g) {
-    const std::array pointers = {g.a, g.b, static_cast<const void*>(g.c), g.bias};
-    for (int i = 0; i < arguments_; ++i)
-      memories_[static_cast<std::size_t>(i)].set_data_handle(
-          const_cast<void*>(pointers[static_cast<std::size_t>(i)]));
+    const std::array pointers = {g.a, g.b, static_cast<const void*>(g.c)};
+    for (std::size_t i = 0; i < memories_.size(); ++i)
+      memories_[i].set_data_handle(const_cast<void*>(pointers[i]));
     dnnl::error::wrap_c_api(
-        dnnl_primitive_execute(primitive_.get(), stream().get(), arguments_ + 1, list_.data()),
+        dnnl_primitive_execute(primitive_.get(), stream().get(), list_.size(), list_.data()),
         "could not execute a matrix product");
   }
 
  private:
-  Product(const dnnl::matmul::primitive_desc& d, bool bias)
-      : primitive_(d), arguments_(bias ? 4 : 3), scratchpad_(d.scratchpad_desc(), engine()) {
-    const std::array names = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS};
-    const std::array descriptions = {d.src_desc(), d.weights_desc(), d.dst_desc(), d.bias_desc()};
-    for (std::size_t i = 0; i < static_cast<std::size_t>(arguments_); ++i) {
+  explicit Product(const dnnl::matmul::primitive_desc& d)
+      : primitive_(d), scratchpad_(d.scratchpad_desc(), engine()) {
+    const std::array names = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST};
+    const std::array descriptions = {d.src_desc(), d.weights_desc(), d.dst_desc()};
+    for (std::size_t i = 0; i < memories_.size(); ++i) {
       memories_[i] = memory(descriptions[i], engine(), DNNL_MEMORY_NONE);
       list_[i] = {names[i], memories_[i].get()};
     }
-    list_[static_cast<std::size_t>(arguments_)] = {DNNL_ARG_SCRATCHPAD, scratchpad_.get()};
+    list_.back() = {DNNL_ARG_SCRATCHPAD, scratchpad_.get()};
   }
   static const dnnl::stream& stream() {
     thread_local const dnnl::stream of_thread(engine());
@@ -108,10 +104,9 @@ class Product {
   }
 
   dnnl::matmul primitive_;
-  int arguments_;
   memory scratchpad_;
-  std::array<memory, 4> memories_;
-  std::array<dnnl_exec_arg_t, 5> list_;
+  std::array<memory, 3> memories_;
+  std::array<dnnl_exec_arg_t, 4> list_;
 };
 
 // The same numbers as bf16, in memory of the calling thread that lives until the next call for this factor.
@@ -126,12 +121,9 @@ const void* rounded(const void* x, std::int64_t size, int factor) {
 void gemm_f32(const GemmArgs& g) {
   constexpr std::size_t kMostKept = 1024;
   thread_local std::unordered_map<Key, Product, KeyHash> kept;
-  // An activation's pass adds the bias too.
-  const bool bias = g.bias != nullptr && g.activation == Activation::identity;
   const auto threads = static_cast<std::uint32_t>(omp_get_max_threads());
-  const Key key{g.m,          g.n,           g.k,
-                threads,      g.transpose_a, g.transpose_b,
-                g.accumulate, bias,          g.precision == Precision::bf16};
+  const Key key{g.m,           g.n,           g.k,          threads,
+                g.transpose_a, g.transpose_b, g.accumulate, g.precision == Precision::bf16};
   auto found = kept.find(key);
   if (found == kept.end()) {
     if (kept.size() >= kMostKept) kept.clear();
@@ -140,7 +132,7 @@ void gemm_f32(const GemmArgs& g) {
   GemmArgs product = g;
   if (key.bf16) product.a = rounded(g.a, g.m * g.k, 0), product.b = rounded(g.b, g.k * g.n, 1);
   found->second.run(product);
-  if (g.activation != Activation::identity) add_bias_and_activate(g);
+  if (g.bias || g.activation != Activation::identity) add_bias_and_activate(g);
 }
 
 // For gradient checks and for products without terms, where speed is not wanted.

@@ -67,33 +67,34 @@ HWY_INLINE void update(const Coefficients<V>& o, V g, V& p, V& s1, V& s2) {
   }
 }
 
-template <OptimizerKind kind, class T>
+// With as many of its states as the update has use for.
+template <OptimizerKind kind, int states, class T>
 void update_range(const OptimizerArgs& g, double decay, std::int64_t begin, std::int64_t end) {
   using V = hn::Vec<hn::ScalableTag<T>>;
-  constexpr bool two_states = kind == OptimizerKind::adam || kind == OptimizerKind::adamw;
   const Coefficients<V> coefficients(g, decay);
   T* parameters = as<T>(g.parameters);
   const T* gradients = as<T>(g.gradients);
   T* state1 = as<T>(g.state1);
   T* state2 = as<T>(g.state2);
   each_vector<T>(begin, end, [=](auto access, std::int64_t i) HWY_ATTR {
-    V p = access.load(parameters + i), s1 = access.load(state1 + i), s2 = s1;
-    if constexpr (two_states) s2 = access.load(state2 + i);
+    V p = access.load(parameters + i), s1 = hn::Zero(Tag<V>()), s2 = s1;
+    if constexpr (states > 0) s1 = access.load(state1 + i);
+    if constexpr (states > 1) s2 = access.load(state2 + i);
     update<kind>(coefficients, hn::Mul(coefficients.gradient_scale, access.load(gradients + i)), p, s1, s2);
     access.store(p, parameters + i);
-    access.store(s1, state1 + i);
-    if constexpr (two_states) access.store(s2, state2 + i);
+    if constexpr (states > 0) access.store(s1, state1 + i);
+    if constexpr (states > 1) access.store(s2, state2 + i);
   });
 }
 
-template <OptimizerKind kind, class T>
+template <OptimizerKind kind, class T, int states = math::optimizer_states(kind)>
 void update_all(const OptimizerArgs& g) {
   parallel_chunks(Chunks::of_elements(g.size), g.size >= kCostlyGrain,
                   [&](std::int64_t begin, std::int64_t end) {
                     const FlushSubnormals flush;
                     const std::int64_t middle = std::clamp(g.decayed, begin, end);
-                    update_range<kind, T>(g, g.decay, begin, middle);
-                    update_range<kind, T>(g, 0, middle, end);
+                    update_range<kind, states, T>(g, g.decay, begin, middle);
+                    update_range<kind, states, T>(g, 0, middle, end);
                   });
 }
 
@@ -101,7 +102,7 @@ template <class T>
 void optimizer_of(const OptimizerArgs& g) {
   switch (g.kind) {
     case OptimizerKind::sgd:
-      return update_all<OptimizerKind::sgd, T>(g);
+      return g.beta1 == 0 ? update_all<OptimizerKind::sgd, T, 0>(g) : update_all<OptimizerKind::sgd, T>(g);
     case OptimizerKind::rmsprop:
       return update_all<OptimizerKind::rmsprop, T>(g);
     case OptimizerKind::rmsprop_tf1:

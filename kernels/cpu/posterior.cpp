@@ -2,8 +2,8 @@
 #include "kernels/cpu/backend.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/random_blocks.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/math/philox.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/posterior.cpp"
@@ -37,23 +37,20 @@ struct Tile {
         matrix[(row + r) * width + offset + first + i] = from[r * dimensions + i];
   }
 
-  void draw(const Noise& noise) {
-    const std::uint64_t time = time_of(noise);
+  void draw(const Noise& noise, std::int64_t latent) {
+    float numbers[4 * kTile];  // rows of one dimension have a block each
+    const std::int64_t blocks_of_row = (latent + 3) / 4, blocks = (dimensions + 3) / 4;
+    draw_blocks({noise, latent, row * blocks_of_row + first / 4, rows * blocks}, true, numbers);
     for (std::int64_t r = 0; r < rows; ++r)
-      for (std::int64_t i = 0; i < dimensions; i += 4) {
-        const auto block = static_cast<std::uint32_t>((first + i) / 4);
-        float numbers[4];
-        normal4(random_block(noise.seed, noise.purpose, time, sample_of(noise, row + r), block), numbers);
-        for (std::int64_t k = 0; k < std::min<std::int64_t>(4, dimensions - i); ++k)
-          epsilon[r * dimensions + i + k] = static_cast<T>(numbers[k]);
-      }
+      for (std::int64_t i = 0; i < dimensions; ++i)
+        epsilon[r * dimensions + i] = static_cast<T>(numbers[4 * blocks * r + i]);
   }
   void load(const PosteriorArgs& g, bool sampled) {
     load(as<T>(g.stats), 2 * g.latent, 0, mean);
     load(as<T>(g.stats), 2 * g.latent, g.latent, s);
     if (!sampled) return;
     if (g.epsilon) return load(as<T>(g.epsilon), g.latent, 0, epsilon);
-    if (g.noise_std != 0) return draw(g.noise);
+    if (g.noise_std != 0) return draw(g.noise, g.latent);
     std::fill_n(epsilon, size(), T(0));
   }
 };

@@ -15,37 +15,38 @@ HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// A row's position in the random sequence, but for the block.
+// A position in the random sequence, but for sample and block.
 struct RandomPosition {
   std::uint64_t seed;
   RandomPurpose purpose;
   std::uint64_t time;
-  std::uint32_t sample;
 };
 
-// Blocks that random_words() makes at a time: two vectors, whose chains of rounds overlap.
-constexpr std::uint32_t kBlocks = 2 * HWY_LANES(std::uint64_t);
+using Words = hn::Vec<hn::ScalableTag<std::uint32_t>>;
 
-// random_block() for kBlocks blocks from `first` on; word w of block b is half w % 2 of pairs[2 b + w / 2],
-// low half first. The counters are the low halves of 64-bit lanes; what gathers in the high halves is never
-// read, for the multiplication takes low halves alone.
-HWY_INLINE void random_words(const RandomPosition& at, std::uint32_t first, std::uint64_t* pairs) {
+// Blocks that random_words() makes at a time.
+constexpr std::int64_t kBlocks = HWY_LANES(std::uint32_t);
+
+// random_block() for kBlocks samples and blocks, one of each a lane: words[w] holds word w of all of them.
+HWY_INLINE void random_words(const RandomPosition& at, Words sample, Words block, Words (&words)[4]) {
 #if HWY_TARGET == HWY_SCALAR
-  for (std::uint32_t i = 0; i < kBlocks; ++i) {
-    const Philox4x32 bits = random_block(at.seed, at.purpose, at.time, at.sample, first + i);
-    for (int j = 0; j < 2; ++j) pairs[2 * i + j] = std::uint64_t{bits.v[2 * j + 1]} << 32 | bits.v[2 * j];
-  }
+  const Philox4x32 bits = random_block(at.seed, at.purpose, at.time, hn::GetLane(sample), hn::GetLane(block));
+  for (int w = 0; w < 4; ++w) words[w] = hn::Set(hn::ScalableTag<std::uint32_t>(), bits.v[w]);
 #else
+  // Even and odd lanes go apart, in the low halves of 64-bit lanes, and their chains of rounds overlap. What
+  // gathers in the high halves is never read, for the multiplication takes low halves alone.
   const hn::ScalableTag<std::uint64_t> d;
-  const hn::Repartition<std::uint32_t, decltype(d)> d_half;
+  const hn::ScalableTag<std::uint32_t> d_half;
   using V = hn::Vec<decltype(d)>;
   const auto product = [=](V a, std::uint32_t b)
                            HWY_ATTR { return hn::MulEven(hn::BitCast(d_half, a), hn::Set(d_half, b)); };
   const std::uint32_t tag =
       static_cast<std::uint32_t>(at.purpose) << 24 | static_cast<std::uint32_t>(at.time >> 32);
-  const V sample = hn::Set(d, at.sample), time = hn::Set(d, at.time), end = hn::Set(d, tag);
-  V c0[] = {hn::Iota(d, first), hn::Iota(d, first + kBlocks / 2)};
-  V c1[] = {sample, sample}, c2[] = {time, time}, c3[] = {end, end};
+  const V even_block = hn::BitCast(d, block), even_sample = hn::BitCast(d, sample);
+  const V time = hn::Set(d, at.time), end = hn::Set(d, tag);
+  V c0[] = {even_block, hn::ShiftRight<32>(even_block)},
+    c1[] = {even_sample, hn::ShiftRight<32>(even_sample)};
+  V c2[] = {time, time}, c3[] = {end, end};
   std::uint32_t k0 = static_cast<std::uint32_t>(at.seed), k1 = static_cast<std::uint32_t>(at.seed >> 32);
   for (int round = 0; round < 10; ++round) {
     const V key0 = hn::Set(d, k0), key1 = hn::Set(d, k1);
@@ -59,10 +60,28 @@ HWY_INLINE void random_words(const RandomPosition& at, std::uint32_t first, std:
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }
-  const V low = hn::Set(d, 0xFFFFFFFFu);
-  for (int i = 0; i < 2; ++i)
-    hn::StoreInterleaved2(hn::Or(hn::And(c0[i], low), hn::ShiftLeft<32>(c1[i])),
-                          hn::Or(hn::And(c2[i], low), hn::ShiftLeft<32>(c3[i])), d, pairs + i * kBlocks);
+  const auto together = [=](const V(&word)[2]) HWY_ATTR {
+    return hn::OddEven(hn::BitCast(d_half, hn::ShiftLeft<32>(word[1])), hn::BitCast(d_half, word[0]));
+  };
+  words[0] = together(c0), words[1] = together(c1), words[2] = together(c2), words[3] = together(c3);
+#endif
+}
+
+// uniform01() of every word.
+HWY_INLINE hn::Vec<hn::ScalableTag<float>> uniform_of(Words words) {
+  const hn::ScalableTag<float> d;
+  const hn::RebindToSigned<decltype(d)> d_int;
+  const auto bits = hn::BitCast(d_int, hn::ShiftRight<9>(words));
+  return hn::Mul(hn::Add(hn::ConvertTo(d, bits), hn::Set(d, 0.5f)), hn::Set(d, 0x1p-23f));
+}
+
+// Number w of lane b to to[4 b + w].
+HWY_INLINE void store_blocks(const hn::Vec<hn::ScalableTag<float>> (&numbers)[4], float* to) {
+  const hn::ScalableTag<float> d;
+#if HWY_TARGET == HWY_SCALAR
+  for (int w = 0; w < 4; ++w) hn::Store(numbers[w], d, to + w);
+#else
+  hn::StoreInterleaved4(numbers[0], numbers[1], numbers[2], numbers[3], d, to);
 #endif
 }
 

@@ -195,7 +195,7 @@ HWY_INLINE ValueAndSlope<V> bce_with_logits(V logit, V target) {
           hn::Sub(sigmoid_from(logit, e), target)};
 }
 // The sum of log(1 + e) over several e in [0, 1], as one log(1 + odds) where 1 + odds is the product of the 1
-// + e: a logarithm for eight instead of each, as exact near zero, and no overflow below 2^120.
+// + e: a logarithm for many instead of each, as exact near zero, and no overflow below 2^120.
 template <class V>
 HWY_INLINE V multiply_odds(V odds, V e) {
   return hn::MulAdd(odds, e, hn::Add(odds, e));

@@ -7,7 +7,7 @@
 namespace gpuvae::math {
 
 // State tensors an optimiser keeps per parameter.
-GPUVAE_HD int optimizer_states(OptimizerKind k) {
+GPUVAE_HD constexpr int optimizer_states(OptimizerKind k) {
   return k == OptimizerKind::adam || k == OptimizerKind::adamw ? 2 : 1;
 }
 

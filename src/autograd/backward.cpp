@@ -60,7 +60,7 @@ void add_root_to(const Edge& edge, const Root& root) {
   if (!root.device_weight) return add_constant_to(edge, root.weight);
   check(root.device_weight.elements() == 1 && root.device_weight.dtype() == v.dtype() &&
             root.device_weight.device() == v.device(),
-        "backward", "expected a weight like {}, got {}", v.value().text(), root.device_weight.text());
+        "backward", "expected a weight like {}, got {}", v.value(), root.device_weight);
   Tensor gradient = Tensor::empty(v.shape(), v.dtype(), v.device());
   kernels::AxpbyArgs args{.dtype = v.dtype(), .size = 1, .alpha = root.weight};
   args.x = root.device_weight.data(), args.y = gradient.data();
@@ -174,9 +174,9 @@ void backward(std::span<const Root> roots, bool retain_graph) {
   for (const Root& root : roots) {
     const Variable& v = root.variable;
     check(static_cast<bool>(v) && v.shape().elements() == 1, "backward",
-          "expected a variable of one element, got {}", v.value().text());
+          "expected a variable of one element, got {}", v.value());
     check(v.requires_grad(), "backward", "expected a variable that requires gradients, got a constant {}",
-          v.value().text());
+          v.value());
     const Edge edge = GraphAccess::edge(v);
     walk.push(edge.node);
     add_root_to(edge, root);

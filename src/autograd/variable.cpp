@@ -17,7 +17,7 @@ NoGradGuard::~NoGradGuard() { recording = previous_; }
 Variable::Variable(Tensor value, bool requires_grad) : value_(std::move(value)) {
   if (!requires_grad) return;
   check(value_.dtype() == DType::f32 || value_.dtype() == DType::f64, "variable",
-        "expected f32 or f64 for a leaf with a gradient, got {}", value_.text());
+        "expected f32 or f64 for a leaf with a gradient, got {}", value_);
   leaf_ = std::make_shared<autograd::Leaf>(
       autograd::Leaf{value_.shape(), value_.dtype(), value_.device(), {}, false, false});
 }
@@ -31,10 +31,9 @@ void Variable::zero_grad() const {
 }
 
 void Variable::set_grad_storage(Tensor storage) const {
-  check(leaf_ != nullptr, "set_grad_storage", "expected a leaf that requires gradients, got {}",
-        value_.text());
+  check(leaf_ != nullptr, "set_grad_storage", "expected a leaf that requires gradients, got {}", value_);
   check(storage.shape() == shape() && storage.dtype() == dtype() && storage.device() == device(),
-        "set_grad_storage", "expected {}, got {}", value_.text(), storage.text());
+        "set_grad_storage", "expected {}, got {}", value_, storage);
   leaf_->grad = std::move(storage);
   leaf_->has_storage = true;
   leaf_->defined = false;
@@ -42,7 +41,7 @@ void Variable::set_grad_storage(Tensor storage) const {
 
 void Variable::zero_stored_grad() const {
   check(leaf_ && leaf_->has_storage, "zero_stored_grad", "expected a leaf with gradient storage, got {}",
-        value_.text());
+        value_);
   leaf_->grad.fill(0);
   leaf_->defined = true;
 }

@@ -50,8 +50,7 @@ std::atomic<kernels::Backend*>* replacement_of(const Device& device) {
 
 BackendGuard::BackendGuard(Device device, kernels::Backend& replacement) : device_(device) {
   auto* slot = replacement_of(device);
-  check(slot != nullptr, "backend", "expected a CUDA device below {}, got {}", kMostReplaceable,
-        device.text());
+  check(slot != nullptr, "backend", "expected a CUDA device below {}, got {}", kMostReplaceable, device);
   previous_ = slot->exchange(&replacement);
 }
 BackendGuard::~BackendGuard() { replacement_of(device_)->store(previous_); }

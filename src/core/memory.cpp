@@ -155,7 +155,7 @@ void refuse_in_capture(const char* call, Device device) {
       !is_capturing(device), call,
       "expected work for the device alone while a graph is captured, got a call that waits for {} or copies "
       "from the host",
-      device.text());
+      device);
 }
 
 std::shared_ptr<Storage> allocate_storage(std::size_t bytes, Device device) {
@@ -165,7 +165,7 @@ std::shared_ptr<Storage> allocate_storage(std::size_t bytes, Device device) {
       is_capturing(device) ? std::shared_ptr<Allocator>(capturing->memory) : allocator_of(device);
   storage->pointer = allocator->allocate(bytes, storage->stream);
   check(storage->pointer != nullptr, "allocate", "{} bytes on {}: the allocator returned nothing", bytes,
-        device.text());
+        device);
   storage->allocator = std::move(allocator);
   storage->pool = slot_of(device);
   std::scoped_lock lock(memory.mutex);

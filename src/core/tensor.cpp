@@ -27,7 +27,7 @@ Tensor::Tensor(std::shared_ptr<Storage> storage, std::size_t offset, Shape shape
 Tensor Tensor::empty(Shape shape, DType dtype, Device device) {
   std::size_t bytes = 0;
   check(!__builtin_mul_overflow(static_cast<std::size_t>(shape.elements()), size_of(dtype), &bytes), "tensor",
-        "{} of {} has more bytes than 2^64", shape.text(), name(dtype));
+        "{} of {} has more bytes than 2^64", shape, name(dtype));
   return {allocate_storage(bytes, device), 0, shape, dtype, device};
 }
 
@@ -40,7 +40,7 @@ Tensor Tensor::zeros(Shape shape, DType dtype, Device device) { return full(shap
 
 Tensor Tensor::from_bytes(const void* values, std::size_t count, Shape shape, DType dtype, Device device) {
   check(count == static_cast<std::size_t>(shape.elements()), "tensor", "expected {} values for {}, got {}",
-        shape.elements(), shape.text(), count);
+        shape.elements(), shape, count);
   refuse_in_capture("from", device);
   Tensor t = empty(shape, dtype, device);
   device.backend().copy_to_device(t.data(), values, t.bytes(), stream_on(device));
@@ -61,7 +61,7 @@ Tensor Tensor::from(std::span<const std::int32_t> v, Shape shape, Device device)
 
 Tensor Tensor::view(void* pointer, Shape shape, DType dtype, Device device) {
   check(pointer != nullptr || shape.elements() == 0, "view", "expected memory for {}, got a null pointer",
-        shape.text());
+        shape);
   check(reinterpret_cast<std::uintptr_t>(pointer) % size_of(dtype) == 0, "view",
         "expected a pointer aligned for {}, got {}", name(dtype), pointer);
   const std::size_t bytes = static_cast<std::size_t>(shape.elements()) * size_of(dtype);
@@ -75,7 +75,7 @@ void* Tensor::data() const {
 
 template <class T>
 T* Tensor::data_as() const {
-  check(dtype_ == dtype_of<T>(), "tensor", "expected {}, got {}", name(dtype_of<T>()), text());
+  check(dtype_ == dtype_of<T>(), "tensor", "expected {}, got {}", name(dtype_of<T>()), *this);
   return static_cast<T*>(data());
 }
 template float* Tensor::data_as<float>() const;
@@ -84,15 +84,15 @@ template std::uint8_t* Tensor::data_as<std::uint8_t>() const;
 template std::int32_t* Tensor::data_as<std::int32_t>() const;
 
 Tensor Tensor::reshape(Shape shape) const {
-  check(shape.elements() == elements(), "reshape", "expected {} elements, got {} for {}", elements(),
-        shape.text(), text());
+  check(shape.elements() == elements(), "reshape", "expected {} elements, got {} for {}", elements(), shape,
+        *this);
   return {storage_, offset_, shape, dtype_, device_};
 }
 
 Tensor Tensor::slice(std::int64_t first, std::int64_t count) const {
-  check(shape_.rank() > 0, "slice", "expected a tensor of rank 1 or more, got {}", text());
+  check(shape_.rank() > 0, "slice", "expected a tensor of rank 1 or more, got {}", *this);
   check(first >= 0 && count >= 0 && first <= shape_[0] - count, "slice",
-        "expected rows within {}, got {} from {}", text(), count, first);
+        "expected rows within {}, got {} from {}", *this, count, first);
   std::array<std::int64_t, Shape::kMostRank> extents{};
   for (int i = 0; i < shape_.rank(); ++i) extents[i] = i == 0 ? count : shape_[i];
   const std::int64_t row = shape_[0] == 0 ? 0 : elements() / shape_[0];
@@ -124,8 +124,7 @@ Tensor Tensor::to(DType dtype) const {
 }
 
 void Tensor::copy_from(const Tensor& source) const {
-  check(source.shape() == shape_ && source.dtype() == dtype_, "copy", "expected {}, got {}", text(),
-        source.text());
+  check(source.shape() == shape_ && source.dtype() == dtype_, "copy", "expected {}, got {}", *this, source);
   if (bytes() == 0) return;
   const Device from = source.device();
   if (from == device_) {
@@ -134,7 +133,7 @@ void Tensor::copy_from(const Tensor& source) const {
     refuse_in_capture("copy_from", device_);
     device_.backend().copy_to_device(data(), source.data(), bytes(), stream_on(device_));
   } else {
-    check(device_.is_cpu(), "copy", "between two GPUs is not supported: {} to {}", source.text(), text());
+    check(device_.is_cpu(), "copy", "between two GPUs is not supported: {} to {}", source, *this);
     refuse_in_capture("copy_from", from);
     from.backend().copy_from_device(data(), source.data(), bytes(), stream_on(from));
   }
@@ -159,7 +158,7 @@ std::vector<double> Tensor::to_doubles() const {
 }
 
 double Tensor::item() const {
-  check(elements() == 1, "item", "expected one element, got {}", text());
+  check(elements() == 1, "item", "expected one element, got {}", *this);
   refuse_in_capture("item", device_);
   return to_doubles()[0];
 }

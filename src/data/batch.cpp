@@ -10,10 +10,10 @@ namespace {
 
 void check_images(const Tensor& images, Binarize binarize) {
   check((images.dtype() == DType::u8 || images.dtype() == DType::f32) && images.shape().rank() == 2,
-        "gather_batch", "expected images of u8 or f32 [count, pixels], got {}", images.text());
+        "gather_batch", "expected images of u8 or f32 [count, pixels], got {}", images);
   const bool drawn = binarize == Binarize::fixed || binarize == Binarize::dynamic;
   check(!drawn || images.dtype() == DType::u8, "gather_batch",
-        "expected u8 images to draw binary pixels from, got {}", images.text());
+        "expected u8 images to draw binary pixels from, got {}", images);
 }
 
 std::int64_t rows_of(const Tensor& images, std::int64_t batch_size, const Clock& clock) {

@@ -34,8 +34,7 @@ Broadcast broadcast_of(const char* name, const Variable& v, const Shape& out) {
   if (s.elements() == 1) return Broadcast::scalar;
   if (s.elements() == s.columns() && s.columns() == out.columns()) return Broadcast::row;
   if (s.columns() == 1 && s.rows() == out.rows()) return Broadcast::column;
-  fail(name, "expected {} or what broadcasts to it (a row, a column, one element), got {}", out.text(),
-       s.text());
+  fail(name, "expected {} or what broadcasts to it (a row, a column, one element), got {}", out, s);
 }
 
 Tensor binary_value(Binary operation, const Shape& out, const Tensor& a, Broadcast broadcast_a,

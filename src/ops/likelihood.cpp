@@ -29,8 +29,7 @@ void check_target(const char* name, const Variable& target, const Variable& x, c
   check_defined(name, target, "a target");
   check_like(name, target, x);
   check(!target.requires_grad(), name, "expected a constant target, got one that requires gradients");
-  check(target.shape() == shape, name, "expected a target of {}, got {}", shape.text(),
-        target.shape().text());
+  check(target.shape() == shape, name, "expected a target of {}, got {}", shape, target.shape());
 }
 
 // The slope leaves with the backward pass unless the graph is kept.
@@ -55,7 +54,7 @@ Variable bce_of(const char* name, BceKind kind, const Variable& x, const Variabl
 std::int64_t gaussian_columns(const char* name, const Variable& params, const GaussianOptions& options) {
   check_defined(name, params, "params");
   check(params.shape().rank() == 2 && params.shape()[1] % 2 == 0, name,
-        "expected params of [rows, 2 columns] (mean, then log variance), got {}", params.shape().text());
+        "expected params of [rows, 2 columns] (mean, then log variance), got {}", params.shape());
   check(options.low <= options.high, name, "expected low <= high, got {} and {}", options.low, options.high);
   return params.shape()[1] / 2;
 }
@@ -69,7 +68,7 @@ std::int64_t repeats_of(const char* name, const Variable& params, const Variable
   const std::int64_t rows = params.shape().rows(), given = target.shape().rows();
   check(target.shape().columns() == columns && (given > 0 ? rows % given == 0 : rows == 0) &&
             (rows > 0 || given == 0),
-        name, "expected a target of [{} / n, {}], got {}", rows, columns, target.shape().text());
+        name, "expected a target of [{} / n, {}], got {}", rows, columns, target.shape());
   return given > 0 ? rows / given : 1;
 }
 

@@ -27,12 +27,11 @@ void check_linear(const Variable& x, const Variable& weight, const Variable& bia
   check_defined("linear", weight, "weight");
   check_like("linear", weight, x);
   check(weight.shape().rank() == 2 && weight.shape()[1] == x.shape().columns(), "linear",
-        "expected a weight of [out, {}] for x {}, got {}", x.shape().columns(), x.shape().text(),
-        weight.shape().text());
+        "expected a weight of [out, {}] for x {}, got {}", x.shape().columns(), x.shape(), weight.shape());
   if (!bias) return;
   check_like("linear", bias, x);
   check(bias.shape() == Shape{weight.shape()[0]}, "linear", "expected a bias of [{}], got {}",
-        weight.shape()[0], bias.shape().text());
+        weight.shape()[0], bias.shape());
 }
 
 // From d_y the gradient before the activation, in place where nobody else holds d_y, and, if wanted, d_bias
@@ -98,11 +97,10 @@ Variable matmul(const Variable& a, const Variable& b, bool transpose_a, bool tra
   check_defined("matmul", b, "b");
   check_like("matmul", b, a);
   const Shape &as = a.shape(), &bs = b.shape();
-  check(as.rank() == 2 && bs.rank() == 2, "matmul", "expected two matrices, got {} and {}", as.text(),
-        bs.text());
+  check(as.rank() == 2 && bs.rank() == 2, "matmul", "expected two matrices, got {} and {}", as, bs);
   const std::int64_t m = as[transpose_a ? 1 : 0], k = as[transpose_a ? 0 : 1], n = bs[transpose_b ? 0 : 1];
-  check(bs[transpose_b ? 1 : 0] == k, "matmul", "expected {} rows in op(b), got a {}{} and b {}{}", k,
-        as.text(), transpose_a ? " transposed" : "", bs.text(), transpose_b ? " transposed" : "");
+  check(bs[transpose_b ? 1 : 0] == k, "matmul", "expected {} rows in op(b), got a {}{} and b {}{}", k, as,
+        transpose_a ? " transposed" : "", bs, transpose_b ? " transposed" : "");
   Tensor c = Tensor::empty({m, n}, a.dtype(), a.device());
   multiply_into(c, false, {a.value(), transpose_a}, {b.value(), transpose_b});
   return record("matmul", {&a, &b}, c, [=, a = a.value(), b = b.value()](BackwardContext& context) {

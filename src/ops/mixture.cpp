@@ -19,16 +19,16 @@ Extents check_mixture(const Variable& z, const Variable& stats, const Variable& 
   check_defined(kName, z, "z");
   check_defined(kName, stats, "stats");
   check_like(kName, stats, z);
-  check(z.shape().rank() == 2, kName, "expected z of [rows, latent], got {}", z.shape().text());
+  check(z.shape().rank() == 2, kName, "expected z of [rows, latent], got {}", z.shape());
   const std::int64_t latent = z.shape()[1];
   check(stats.shape().rank() == 2 && stats.shape()[0] > 0 && stats.shape()[1] == 2 * latent, kName,
         "expected stats of [components, {}] (mean, then scale parameter) for z {}, got {}", 2 * latent,
-        z.shape().text(), stats.shape().text());
+        z.shape(), stats.shape());
   const std::int64_t components = stats.shape()[0];
   if (log_weights) {
     check_like(kName, log_weights, z);
     check(log_weights.shape() == Shape{components}, kName, "expected log_weights of [{}], got {}", components,
-          log_weights.shape().text());
+          log_weights.shape());
   }
   return {z.shape()[0], latent, components};
 }

@@ -22,8 +22,7 @@ inline void check_defined(const char* operation, const Variable& v, const char* 
 // Same dtype and device as `like`.
 inline void check_like(const char* operation, const Variable& v, const Variable& like) {
   check(v.dtype() == like.dtype() && v.device() == like.device(), operation,
-        "expected {} on {} as the other input, got {}", name(like.dtype()), like.device().text(),
-        v.value().text());
+        "expected {} on {} as the other input, got {}", name(like.dtype()), like.device(), v.value());
 }
 
 // The output, attached to a new node if any input requires gradients.

@@ -10,7 +10,7 @@ using namespace ops;
 std::int64_t latent_of(const char* name, const Variable& stats) {
   check_defined(name, stats, "stats");
   check(stats.shape().rank() == 2 && stats.shape()[1] % 2 == 0, name,
-        "expected stats of [rows, 2 latent] (mean, then scale parameter), got {}", stats.shape().text());
+        "expected stats of [rows, 2 latent] (mean, then scale parameter), got {}", stats.shape());
   return stats.shape()[1] / 2;
 }
 
@@ -20,12 +20,12 @@ void check_options(const char* name, const Variable& stats, const PosteriorOptio
   if (o.epsilon) {
     check_like(name, o.epsilon, stats);
     check(o.epsilon.shape() == Shape({rows, latent}), name, "expected epsilon of [{}, {}], got {}", rows,
-          latent, o.epsilon.shape().text());
+          latent, o.epsilon.shape());
   }
   if (o.samples)
     check(o.samples.dtype() == DType::i32 && o.samples.elements() == rows &&
               o.samples.device() == stats.device(),
-          name, "expected samples of i32[{}] on {}, got {}", rows, stats.device().text(), o.samples.text());
+          name, "expected samples of i32[{}] on {}, got {}", rows, stats.device(), o.samples);
 }
 
 struct Wanted {

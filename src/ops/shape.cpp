@@ -60,7 +60,7 @@ Variable columns(const Variable& x, std::int64_t first, std::int64_t count) {
   check_defined("columns", x, "x");
   const std::int64_t rows = x.shape().rows(), width = x.shape().columns();
   check(first >= 0 && count >= 0 && first <= width - count, "columns",
-        "expected columns within {}, got {} from {}", x.shape().text(), count, first);
+        "expected columns within {}, got {} from {}", x.shape(), count, first);
   Tensor out = Tensor::empty({rows, count}, x.dtype(), x.device());
   backend(x.value()).copy_columns(
       {x.dtype(), rows, count, x.value().data(), width, first, out.data(), count, 0}, stream(x.value()));

@@ -61,9 +61,9 @@ Optimizer::Optimizer(std::span<const Parameter> parameters, const OptimizerOptio
   for (const Parameter& p : parameters) {
     check(p.variable->requires_grad() && p.variable->is_leaf() && p.variable->dtype() == DType::f32,
           "optimizer", "expected {} to be an f32 leaf that requires gradients, got {}", p.name,
-          p.variable->value().text());
-    check(p.variable->device() == device, "optimizer", "expected all parameters on {}, got {} on {}",
-          device.text(), p.name, p.variable->device().text());
+          p.variable->value());
+    check(p.variable->device() == device, "optimizer", "expected all parameters on {}, got {} on {}", device,
+          p.name, p.variable->device());
     total += padded(p.variable->shape().elements());
     if (is_decayed(p)) decayed_ += padded(p.variable->shape().elements());
   }

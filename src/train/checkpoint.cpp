@@ -34,10 +34,10 @@ const io::HostTensor& expected(const io::TensorFile& file, const std::filesystem
                                const std::string& key, const Tensor& like) {
   const io::HostTensor* found = find(file, key);
   check(found != nullptr, "load", "{}: expected {} {}, found no tensor of that name", path.string(), key,
-        like.shape().text());
+        like.shape());
   const Shape shape{std::span<const std::int64_t>(found->shape)};
   check(shape == like.shape() && found->dtype == like.dtype(), "load", "{}: expected {} {}{}, got {}{}",
-        path.string(), key, name(like.dtype()), like.shape().text(), name(found->dtype), shape.text());
+        path.string(), key, name(like.dtype()), like.shape(), name(found->dtype), shape);
   return *found;
 }
 

@@ -22,7 +22,7 @@ StepExecutor::StepExecutor(ChosenStep step, Executor asked, std::uint64_t steps_
       why_(std::move(step.why)) {
   const Device device = body_->device();
   check(asked == Executor::automatic || asked == Executor::eager || !device.is_cpu(), "train",
-        "expected a CUDA device for the {} executor, got {}", gpuvae::name(asked), device.text());
+        "expected a CUDA device for the {} executor, got {}", gpuvae::name(asked), device);
   captures_ = asked != Executor::eager && !device.is_cpu();
   if (!captures_) why_ = asked == Executor::eager ? "as asked for" : "steps run one by one on the CPU";
 }

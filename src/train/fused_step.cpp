@@ -116,8 +116,8 @@ FusedStep::FusedStep(Vae& model, const Optimizer& optimizer, const ImageSet& ima
     : device_(model.device()) {
   const std::string why = why_not(model, optimizer, images, options);
   check(why.empty(), "fused_step", "expected a model that fits: {}", why);
-  check(images.images.device() == device_, "fused_step", "expected the images on {}, got {}", device_.text(),
-        images.images.text());
+  check(images.images.device() == device_, "fused_step", "expected the images on {}, got {}", device_,
+        images.images);
   check(images.pixels() == model.options().pixels, "fused_step", "expected images of {} pixels, got {}",
         model.options().pixels, images.pixels());
   args_ = args_of(model, optimizer, images, options);

@@ -97,7 +97,7 @@ Trainer::Trainer(Vae& model, Optimizer& optimizer, ImageSet train, ImageSet vali
   check(train_.pixels() == model.options().pixels, "train", "expected images of {} pixels, got {}",
         model.options().pixels, train_.pixels());
   check(train_.images.device() == model.device(), "train", "expected the images on {}, got {}",
-        model.device().text(), train_.images.text());
+        model.device(), train_.images);
   const std::int64_t full = train_.count() / options.batch_size;
   const bool ragged = train_.count() % options.batch_size != 0 && !options.drop_last;
   steps_per_epoch_ = static_cast<std::uint64_t>(full + ragged);

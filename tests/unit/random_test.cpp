@@ -7,6 +7,9 @@
 #include <vector>
 
 #include "gpuvae/ops.h"
+#include "kernels/cpu/simd.h"
+// Highway's targets need the definitions above.
+#include "hwy/highway.h"
 
 namespace gpuvae {
 namespace {
@@ -46,6 +49,92 @@ TEST(Random, UniformNeverReachesItsEnds) {
   EXPECT_GT(uniform01(0), 0.0f);
   EXPECT_LT(uniform01(~0u), 1.0f);
   EXPECT_TRUE(std::isfinite(box_muller(0, 0).first) && std::isfinite(box_muller(~0u, ~0u).second));
+}
+
+// Calls body with each instruction set that the CPU's kernels were compiled for and that runs here.
+template <class Body>
+void on_every_instruction_set(const Body& body) {
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    SCOPED_TRACE(hwy::TargetName(target));
+    hwy::SetSupportedTargetsForTest(target);
+    body();
+  }
+  hwy::SetSupportedTargetsForTest(0);
+}
+
+// The numbers of one row, by the formulas of kernels/math.
+std::vector<float> scalar_row(const Noise& noise, std::uint32_t sample, std::int64_t columns, bool normal) {
+  std::vector<float> row;
+  for (std::uint32_t block = 0; 4 * block < columns; ++block) {
+    const Philox4x32 bits = random_block(noise.seed, noise.purpose, noise.clock.step, sample, block);
+    float four[4];
+    normal4(bits, four);
+    for (int i = 0; i < 4; ++i) row.push_back(normal ? four[i] : uniform01(bits.v[i]));
+  }
+  row.resize(columns);
+  return row;
+}
+
+TEST(Random, VectorsDrawTheNumbersOfTheScalarFormula) {
+  Noise noise{.seed = 0xfedcba9876543210ull, .purpose = RandomPurpose::test};
+  noise.clock.step = 0x123456789ull;
+  on_every_instruction_set([&] {
+    for (const auto& [rows, columns] :
+         {std::pair<int, int>{1, 1}, {1001, 2}, {77, 3}, {64, 100}, {300, 1021}}) {
+      const auto normal = random_normal({rows, columns}, noise).to_vector();
+      const auto uniform = random_uniform({rows, columns}, noise).to_vector();
+      const auto wide = random_normal({rows, columns}, noise, 0, 1, DType::f64).to_doubles();
+      double worst = 0;
+      for (int r = 0; r < rows; ++r) {
+        const auto normals = scalar_row(noise, r, columns, true),
+                   uniforms = scalar_row(noise, r, columns, false);
+        for (int i = 0; i < columns; ++i) {
+          const auto at = static_cast<std::size_t>(r) * columns + i;
+          worst = std::max(worst, std::abs(double{normal[at]} - normals[i]));
+          ASSERT_EQ(uniform[at], uniforms[i]) << r << ", " << i;
+          ASSERT_EQ(wide[at], double{normal[at]}) << r << ", " << i;
+        }
+      }
+      EXPECT_LE(worst, 1e-6) << rows << " x " << columns;
+    }
+  });
+}
+
+// Samples, found by search, whose first two words have the smallest or the largest of their 23 bits.
+TEST(Random, NormalsAreFiniteAtTheEndsOfTheUniformNumbers) {
+  Noise noise{.seed = 1, .purpose = RandomPurpose::test};
+  const std::int32_t ends[] = {3833710, 190499, 4157987, 4787619};
+  const auto bits = [&](int i, int word) {
+    return random_block(1, noise.purpose, 0, ends[i], 0).v[word] >> 9;
+  };
+  ASSERT_TRUE(bits(0, 0) == 0 && bits(1, 0) == 0x7fffff && bits(2, 1) == 0 && bits(3, 1) == 0x7fffff);
+  noise.samples = ends;
+  on_every_instruction_set([&] {
+    const auto drawn = random_normal({4, 2}, noise).to_vector();
+    for (int r = 0; r < 4; ++r) {
+      const auto expected = scalar_row(noise, ends[r], 2, true);
+      for (int i = 0; i < 2; ++i) EXPECT_NEAR(drawn[2 * r + i], expected[i], 1e-6);
+    }
+    EXPECT_NEAR(std::hypot(drawn[0], drawn[1]), 5.7681, 1e-4);  // sqrt(2 log 2^24): the largest there is
+  });
+}
+
+// A sample's numbers have the same bits alone, in any place of a batch, and in a matrix of more columns.
+TEST(Random, NumbersDoNotDependOnWhatIsDrawnBesideThem) {
+  const Noise noise{.seed = 5, .purpose = RandomPurpose::posterior_noise};
+  on_every_instruction_set([&] {
+    const auto all = random_normal({500, 7}, noise).to_vector();
+    for (int columns : {1, 2, 4, 7})
+      for (int first : {0, 1, 13, 496}) {
+        Noise some = noise;
+        some.first_sample = first;
+        const int rows = std::min(19, 500 - first);
+        const auto drawn = random_normal({rows, columns}, some).to_vector();
+        for (int r = 0; r < rows; ++r)
+          for (int i = 0; i < columns; ++i)
+            ASSERT_EQ(drawn[r * columns + i], all[(first + r) * 7 + i]) << first << ", " << r << ", " << i;
+      }
+  });
 }
 
 TEST(Random, PurposesSeedsTimesAndSamplesDiffer) {
