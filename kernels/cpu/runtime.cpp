@@ -46,12 +46,12 @@ std::string CpuBackend::description() const {
 
 void* CpuBackend::allocate(std::size_t bytes) {
   constexpr std::size_t kAlignment = 64, kHugePage = std::size_t{2} << 20;
-  check(bytes <= SIZE_MAX - kAlignment, "allocate", "expected a size below 2^64, got {} bytes", bytes);
-  const std::size_t rounded = (bytes / kAlignment + 1) * kAlignment;
+  check(bytes <= SIZE_MAX - kHugePage, "allocate", "expected a size below 2^64, got {} bytes", bytes);
   // Data sets: to touch small pages for the first time costs as much as a third of reading what goes there.
   // Smaller blocks may be malloc's own pages, which others get after us.
   const bool large = bytes >= 16 * kHugePage;
-  void* pointer = std::aligned_alloc(large ? kHugePage : kAlignment, rounded);
+  const std::size_t alignment = large ? kHugePage : kAlignment, rounded = (bytes / alignment + 1) * alignment;
+  void* pointer = std::aligned_alloc(alignment, rounded);
   check(pointer != nullptr, "allocate", "expected {} bytes of memory, the system has none left", bytes);
   if (large) madvise(pointer, rounded, MADV_HUGEPAGE);  // may be refused, which does no harm
   return pointer;
