@@ -14,6 +14,7 @@
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/skinny_gemm.h"
+#include "kernels/cpu/sparse_gemm.h"
 #include "kernels/math/activation.h"
 
 namespace gpuvae::kernels {
@@ -175,6 +176,7 @@ void CpuBackend::gemm(const GemmArgs& g, StreamHandle) {
   if (g.dtype == DType::f64) return gemm_plain<double>(g);
   if (g.k == 0) return gemm_plain<float>(g);
   if (skinny_gemm(g)) return;
+  if (g.precision == Precision::f32 && sparse_gemm(g)) return;
   try {
     gemm_f32(g);
   } catch (const dnnl::error& error) {
