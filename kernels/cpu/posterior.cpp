@@ -17,6 +17,8 @@ namespace gpuvae::kernels::HWY_NAMESPACE {
 // Dimensions of a row, or of several rows, side by side: vectors then are full however few dimensions there
 // are. A whole number of Philox's blocks of four.
 constexpr std::int64_t kTile = 256;
+// Dimensions from which threads pay: each costs a normal, a softplus and its logarithm.
+constexpr std::int64_t kGrain = 3000;
 
 template <class T>
 struct Tile {
@@ -90,7 +92,7 @@ void posterior_of(const PosteriorArgs& g) {
     });
     return kl.total();
   };
-  const bool worth = g.rows * g.latent >= kCostlyGrain;
+  const bool worth = g.rows * g.latent >= kGrain;
   const double kl = parallel_sum(Chunks::of_rows(g.rows, 8 * g.latent), worth, chunk_kl);
   if (g.kl) *as<T>(g.kl) = static_cast<T>(g.kl_weight * kl);
 }
@@ -122,7 +124,7 @@ void posterior_backward_of(const PosteriorBackwardArgs& b) {
       tile.store(tile.s, as<T>(b.d_stats), 2 * g.latent, g.latent);
     });
   };
-  parallel_chunks(Chunks::of_rows(g.rows, 8 * g.latent), g.rows * g.latent >= kCostlyGrain, rows_backward);
+  parallel_chunks(Chunks::of_rows(g.rows, 8 * g.latent), g.rows * g.latent >= kGrain, rows_backward);
 }
 
 void SamplePosterior(const PosteriorArgs& g) {
