@@ -25,6 +25,9 @@ class ObservedBackend : public kernels::Backend {
 
   std::string description() const override { return inner_.description(); }
   bool supports(Precision precision) const override { return inner_.supports(precision); }
+  std::size_t relu_mask_bytes(std::int64_t m, std::int64_t n) const override {
+    return inner_.relu_mask_bytes(m, n);
+  }
   void* allocate(std::size_t bytes) override { return inner_.allocate(bytes); }
   void release(void* pointer) noexcept override { inner_.release(pointer); }
   void copy_to_device(void* to, const void* from, std::size_t bytes, kernels::StreamHandle s) override {

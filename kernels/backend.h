@@ -21,6 +21,16 @@ using StreamHandle = void*;  // cudaStream_t, or null on the CPU
 using EventHandle = void*;
 using GraphHandle = void*;
 
+// Lets a gradient pass through a layer's ReLU at the end of the product it comes from. The layer's own
+// product keeps a bit of each element of its output. The next layer's product of the input's gradient then is
+// c = a b where output is positive, else 0, and d_bias[j] = sum over i of c[i, j].
+struct ReluMask {
+  void* bits = nullptr;          // or null: Backend::relu_mask_bytes(m, n), written forward and read backward
+  bool* written = nullptr;       // forward: whether they were; if not, `output` has to do
+  const void* output = nullptr;  // backward: [m, n]
+  void* d_bias = nullptr;        // backward: [n]
+};
+
 // c[m, n] = activation(a b + bias) (+ c). a is [m, k], or [k, m] if transpose_a; b is [k, n], or [n, k] if
 // transpose_b. `accumulate` adds to c and goes with neither bias nor activation.
 struct GemmArgs {
@@ -34,6 +44,7 @@ struct GemmArgs {
   const void* bias = nullptr;  // [n], or null
   Activation activation = Activation::identity;
   void* sums = nullptr;  // [m], or null; with transpose_a: the sums of a's columns, as a bias gradient wants
+  ReluMask relu = {};    // with bias and Activation::relu, or alone
 };
 
 // d_input[i, j] = d_output[i, j] * activation'(output[i, j]); d_bias[j] (+)= sum over i of d_input[i, j].
@@ -368,6 +379,8 @@ class Backend {
   // ---- the device: memory, streams, events ----
   virtual std::string description() const = 0;
   virtual bool supports(Precision precision) const = 0;  // of gemm
+  // What a mask of ReLU takes for an output of [m, n]; 0 where gemm has no use for one.
+  virtual std::size_t relu_mask_bytes(std::int64_t m, std::int64_t n) const = 0;
   // System memory of the device; throws Error if there is none left. The pool above calls it seldom.
   virtual void* allocate(std::size_t bytes) = 0;
   virtual void release(void* pointer) noexcept = 0;

@@ -285,6 +285,56 @@ TEST(SimtBackend, BiasGradientRidesOnTheWeightGradient) {
   EXPECT_EQ(bias.grad().to_vector(), std::vector<float>(4, 12));
 }
 
+// Gradients of two layers with ReLU between them, of `hidden` units, on 6 rows; the launches of a backward
+// pass.
+enum class Use { once, shared, twice };  // the hidden layer, or the graph
+struct TwoLayers {
+  std::vector<std::vector<float>> gradients;
+  std::uint64_t launches = 0;
+
+  TwoLayers(Device device, std::int64_t hidden, Use use) {
+    const auto draw = [&](Shape shape, std::uint64_t seed) {
+      return random_normal(shape, {.seed = seed}, 0, 1, DType::f32, device);
+    };
+    const Variable x = draw({6, 8}, 1);
+    const std::vector<Variable> parameters = {
+        Variable(draw({hidden, 8}, 2), true), Variable(draw({hidden}, 3), true),
+        Variable(draw({4, hidden}, 4), true), Variable(draw({4}, 5), true)};
+    const auto loss = [&] {
+      const Variable h = linear(x, parameters[0], parameters[1], Activation::relu);
+      const Variable y = sum(square(linear(h, parameters[2], parameters[3])));
+      return use == Use::shared ? add(y, sum(h)) : y;
+    };
+    loss().backward();  // chooses algorithms
+    for (const Variable& p : parameters) p.zero_grad();
+    const Variable total = loss();
+    launches = launches_of([&] { total.backward(use == Use::twice); });
+    if (use == Use::twice) total.backward();
+    for (const Variable& p : parameters) gradients.push_back(p.grad().to_vector());
+  }
+};
+void expect_gradients_of_cpu(const TwoLayers& got, std::int64_t hidden, Use use) {
+  const TwoLayers expected(Device::cpu(), hidden, use);
+  for (std::size_t i = 0; i < got.gradients.size(); ++i)
+    for (std::size_t j = 0; j < got.gradients[i].size(); ++j)
+      EXPECT_NEAR(got.gradients[i][j], expected.gradients[i][j], 1e-3) << "parameter " << i << ", " << j;
+}
+
+TEST(SimtBackend, GradientsGoThroughReluInTheProductTheyComeFrom) {
+  const TwoLayers fused(Device::cuda(), 12, Use::once);
+  expect_gradients_of_cpu(fused, 12, Use::once);
+  ASSERT_EQ(setenv("SIMT_RELU_HIDES_NAN", "1", 1), 0);
+  const TwoLayers apart(Device::cuda(), 16, Use::once);  // another shape: shapes are tried out once
+  ASSERT_EQ(unsetenv("SIMT_RELU_HIDES_NAN"), 0);
+  expect_gradients_of_cpu(apart, 16, Use::once);
+  EXPECT_EQ(fused.launches + 1, apart.launches) << "the derivative and the bias's gradient need no kernel";
+}
+
+TEST(SimtBackend, GradientsThatMeetGoThroughReluTogether) {
+  expect_gradients_of_cpu(TwoLayers(Device::cuda(), 12, Use::shared), 12, Use::shared);
+  expect_gradients_of_cpu(TwoLayers(Device::cuda(), 12, Use::twice), 12, Use::twice);
+}
+
 // A process of its own, started with SIMT_NO_DEVICE=1 (no device) or =driver (no driver): devices are counted
 // once.
 TEST(NoGpu, TheBestDeviceIsTheCpu) {

@@ -10,6 +10,7 @@ class CpuBackend final : public Backend {
  public:
   std::string description() const override;
   bool supports(Precision precision) const override;
+  std::size_t relu_mask_bytes(std::int64_t, std::int64_t) const override { return 0; }
   void* allocate(std::size_t bytes) override;
   void release(void* pointer) noexcept override;
   void copy_to_device(void* to, const void* from, std::size_t bytes, StreamHandle) override;

@@ -28,6 +28,7 @@ class CudaBackend final : public Backend {
 
   std::string description() const override;
   bool supports(Precision precision) const override;
+  std::size_t relu_mask_bytes(std::int64_t m, std::int64_t n) const override;
   void* allocate(std::size_t bytes) override;
   void release(void* pointer) noexcept override;
   void copy_to_device(void* to, const void* from, std::size_t bytes, StreamHandle stream) override;
@@ -83,6 +84,7 @@ class CudaBackend final : public Backend {
 
   // What cuBLASLt does not do.
   void gemm_tiled(const GemmArgs& args, StreamHandle stream);
+  void add_bias_gradient(const GemmArgs& args, StreamHandle stream);
   void add_bias_and_activate(const GemmArgs& args, StreamHandle stream);  // c = activation(c + bias)
 
   int device_;

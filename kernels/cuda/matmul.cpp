@@ -82,6 +82,8 @@ struct Matmul::Plan {
     set(operation, CUBLASLT_MATMUL_DESC_TRANSA, key.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(operation, CUBLASLT_MATMUL_DESC_TRANSB, key.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(key.extra));
+    if (key.extra == Extra::bias_relu_bits || key.extra == Extra::through_relu)
+      set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, mask_stride(key.n));
   }
   // With a and b exchanged, the sums over our a are those over cuBLASLt's B.
   static cublasLtEpilogue_t epilogue_of(Extra extra) {
@@ -90,6 +92,10 @@ struct Matmul::Plan {
         return CUBLASLT_EPILOGUE_BIAS;
       case Extra::bias_relu:
         return CUBLASLT_EPILOGUE_RELU_BIAS;
+      case Extra::bias_relu_bits:
+        return CUBLASLT_EPILOGUE_RELU_AUX_BIAS;
+      case Extra::through_relu:
+        return CUBLASLT_EPILOGUE_DRELU_BGRAD;
       case Extra::sums:
         return CUBLASLT_EPILOGUE_BGRADB;
       case Extra::none:
@@ -116,8 +122,9 @@ struct Matmul::Plan {
   }
 
   void point_at(const GemmArgs& args) {
-    const void* vector = args.bias ? args.bias : args.sums;
+    const void* vector = args.bias ? args.bias : args.sums ? args.sums : args.relu.d_bias;
     if (vector) set(operation, CUBLASLT_MATMUL_DESC_BIAS_POINTER, vector);
+    if (args.relu.bits) set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, args.relu.bits);
   }
 
   // Clears `usable` if cuBLASLt does not have it after all.
@@ -160,17 +167,21 @@ Matmul::~Matmul() {
   if (handle_) cublaslt().destroy(handle_);
 }
 
+Matmul::Extra Matmul::extra_of(const GemmArgs& args) {
+  if (args.relu.output) return Extra::through_relu;
+  if (!args.bias) return args.sums ? Extra::sums : Extra::none;
+  if (args.activation != Activation::relu) return Extra::bias;
+  return args.relu.bits ? Extra::bias_relu_bits : Extra::bias_relu;
+}
+
 Matmul::Key Matmul::key_of(const GemmArgs& args) {
-  const Extra with_bias = args.activation == Activation::relu ? Extra::bias_relu : Extra::bias;
   return {args.m,
           args.n,
           args.k,
           args.transpose_a,
           args.transpose_b,
           args.accumulate,
-          args.bias   ? with_bias
-          : args.sums ? Extra::sums
-                      : Extra::none,
+          extra_of(args),
           args.precision,
           alignment_of(args.a),
           alignment_of(args.b),
@@ -185,7 +196,7 @@ std::unique_ptr<Matmul::Plan> Matmul::make_plan(const GemmArgs& args, void* work
   plan->describe(key);
   plan->point_at(args);  // the heuristic refuses an epilogue whose vector is missing
   plan->choose(handle_, key, workspace_bytes);
-  if (plan->usable && key.extra == Extra::bias_relu)
+  if (plan->usable && (key.extra == Extra::bias_relu || key.extra == Extra::bias_relu_bits))
     plan->usable = plan->keeps_nan(handle_, args, workspace, static_cast<cudaStream_t>(stream));
   return plan;
 }

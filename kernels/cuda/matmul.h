@@ -20,13 +20,18 @@ class Matmul {
   Matmul(const Matmul&) = delete;
   Matmul& operator=(const Matmul&) = delete;
 
-  // The whole of it: product and accumulation, and at most one of bias (then with ReLU, or without) and sums.
+  // Bits from a row of a mask of ReLU to the next, for rows of n: cuBLASLt wants whole 16 bytes.
+  static std::int64_t mask_stride(std::int64_t n) { return (n + 127) / 128 * 128; }
+
+  // The whole of it: product and accumulation, and at most one of bias (then with ReLU, and its bits, or
+  // without), sums, and a gradient through ReLU.
   // False if cuBLASLt has no algorithm for that, or one whose ReLU hides NaN: then c is of no use.
   bool run(const GemmArgs& args, void* workspace, std::size_t workspace_bytes, StreamHandle stream);
 
  private:
   struct Plan;
-  enum class Extra { none, bias, bias_relu, sums };
+  enum class Extra { none, bias, bias_relu, bias_relu_bits, sums, through_relu };
+  static Extra extra_of(const GemmArgs& args);
   struct Key {
     std::int64_t m, n, k;
     bool transpose_a, transpose_b, accumulate;

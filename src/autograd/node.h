@@ -41,6 +41,15 @@ struct Output {
   DType dtype;
   Device device;
   Gradient gradient;
+  int consumers = 0;  // nodes that were made with it as an input
+};
+
+// Left by a layer that ends with ReLU. The layer above may send the gradient through that ReLU at the end of
+// its own product, with the bias's gradient: the layer then finds that done (kernels::ReluMask).
+struct ReluBelow {
+  Tensor bits, output;
+  int bias = 0;  // which input the bias is
+  bool passed = false;
 };
 
 class BackwardContext;
@@ -51,6 +60,7 @@ struct Node {
   std::vector<Edge> inputs;
   std::vector<Output> outputs;
   std::function<void(BackwardContext&)> backward;
+  std::unique_ptr<ReluBelow> relu;
   bool freed = false, queued = false;
 
   Node() = default;
@@ -82,6 +92,16 @@ class BackwardContext {
     bool accumulate;
   };
   Destination destination(int input) const;
+
+  // Where a kernel may write the gradient of an input after sending it through the ReLU that made it, and of
+  // that layer's bias; null if the input is no such output, or if gradients from elsewhere have to be added.
+  struct ThroughRelu {
+    const ReluBelow* relu = nullptr;
+    Tensor gradient, d_bias;
+  };
+  ThroughRelu through_relu(int input) const;
+  // Whether the node's gradient came that way.
+  bool relu_passed() const { return node_.relu && node_.relu->passed; }
 
  private:
   Node& node_;

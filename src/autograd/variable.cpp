@@ -70,7 +70,10 @@ std::shared_ptr<autograd::Node> GraphAccess::make_node(const char* name,
   node->order = ++created;
   node->name = name;
   node->inputs.reserve(inputs.size());
-  for (const Variable* v : inputs) node->inputs.push_back(edge(*v));
+  for (const Variable* v : inputs) {
+    const autograd::Edge& input = node->inputs.emplace_back(edge(*v));
+    if (input.node) ++input.node->outputs[static_cast<std::size_t>(input.output)].consumers;
+  }
   return node;
 }
 

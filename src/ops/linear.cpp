@@ -10,14 +10,20 @@ struct Factor {
   const Tensor& tensor;
   bool transpose;
 };
-// c (+)= op(a) op(b), and the sums of a's columns, if wanted.
-void multiply_into(const Tensor& c, bool accumulate, Factor a, Factor b, Precision precision = Precision::f32,
-                   const Tensor& sums = {}) {
+// c = op(a) op(b).
+kernels::GemmArgs product_args(const Tensor& c, Factor a, Factor b, Precision precision) {
   kernels::GemmArgs args{.dtype = c.dtype(), .precision = precision};
   args.m = c.shape().rows(), args.n = c.shape().columns();
   args.k = a.transpose ? a.tensor.shape().rows() : a.tensor.shape().columns();
   args.a = a.tensor.data(), args.b = b.tensor.data(), args.c = c.data();
-  args.transpose_a = a.transpose, args.transpose_b = b.transpose, args.accumulate = accumulate;
+  args.transpose_a = a.transpose, args.transpose_b = b.transpose;
+  return args;
+}
+// c (+)= op(a) op(b), and the sums of a's columns, if wanted.
+void multiply_into(const Tensor& c, bool accumulate, Factor a, Factor b, Precision precision = Precision::f32,
+                   const Tensor& sums = {}) {
+  kernels::GemmArgs args = product_args(c, a, b, precision);
+  args.accumulate = accumulate;
   if (sums) args.sums = sums.data();
   backend(c).gemm(args, stream(c));
 }
@@ -53,23 +59,34 @@ Tensor before_activation(Tensor d_y, const Tensor& y, Activation activation,
   return d_pre;
 }
 
+// The gradient of x, sent through the ReLU that made it where that is the end of one product.
+void backward_to_input(BackwardContext& context, const Tensor& d_pre, const Tensor& weight,
+                       Precision precision) {
+  const auto [relu, gradient, d_bias] = context.through_relu(0);
+  if (!relu) {
+    const auto [d_x, accumulate] = context.destination(0);
+    return multiply_into(d_x, accumulate, {d_pre, false}, {weight, false}, precision);
+  }
+  kernels::GemmArgs args = product_args(gradient, {d_pre, false}, {weight, false}, precision);
+  args.relu = {.bits = relu->bits.data(), .output = relu->output.data(), .d_bias = d_bias.data()};
+  backend(gradient).gemm(args, stream(gradient));
+}
+
 void linear_backward(BackwardContext& context, const Tensor& x, const Tensor& weight, const Tensor& y,
                      Activation activation, Precision precision) {
+  const bool passed = context.relu_passed();  // then the gradient is that before ReLU, and d_bias is done
   BackwardContext::Destination d_weight = {}, d_bias = {};
   if (context.needs(1)) d_weight = context.destination(1);
-  if (context.needs(2)) d_bias = context.destination(2);
+  if (context.needs(2) && !passed) d_bias = context.destination(2);
   Tensor d_pre = context.take_gradient(), sums;
   // Where there is no other reason for a pass over d_y, d_weight's product sums d_bias on its way.
   if (activation == Activation::identity && d_weight.tensor && d_bias.tensor && !d_bias.accumulate)
     sums = d_bias.tensor;
-  else if (activation != Activation::identity || d_bias.tensor)
+  else if (!passed && (activation != Activation::identity || d_bias.tensor))
     d_pre = before_activation(std::move(d_pre), y, activation, d_bias);
   if (d_weight.tensor)
     multiply_into(d_weight.tensor, d_weight.accumulate, {d_pre, true}, {x, false}, precision, sums);
-  if (context.needs(0)) {
-    const auto [d_x, accumulate] = context.destination(0);
-    multiply_into(d_x, accumulate, {d_pre, false}, {weight, false}, precision);
-  }
+  if (context.needs(0)) backward_to_input(context, d_pre, weight, precision);
 }
 
 }  // namespace
@@ -78,18 +95,25 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
                 Precision precision) {
   check_linear(x, weight, bias);
   Tensor y = Tensor::empty({x.shape().rows(), weight.shape()[0]}, x.dtype(), x.device());
-  kernels::GemmArgs args{.dtype = y.dtype(), .precision = precision};
-  args.m = y.shape()[0], args.n = y.shape()[1], args.k = x.shape().columns();
-  args.a = x.value().data(), args.b = weight.value().data(), args.c = y.data();
-  args.transpose_b = true, args.activation = activation;
+  kernels::GemmArgs args = product_args(y, {x.value(), false}, {weight.value(), true}, precision);
+  args.activation = activation;
   args.bias = bias ? bias.value().data() : nullptr;
+  Tensor bits;
+  bool written = false;
+  if (activation == Activation::relu && bias && GraphAccess::needs_gradient({&x, &bias}))
+    if (const std::size_t bytes = backend(y).relu_mask_bytes(args.m, args.n)) {
+      bits = Tensor::empty({static_cast<std::int64_t>(bytes)}, DType::u8, y.device());
+      args.relu = {.bits = bits.data(), .written = &written};
+    }
   backend(y).gemm(args, stream(y));
-  return record("linear", {&x, &weight, &bias}, y,
-                [activation, precision, x_value = weight.requires_grad() ? x.value() : Tensor(),
-                 weight_value = x.requires_grad() ? weight.value() : Tensor(),
-                 y = activation == Activation::identity ? Tensor() : y](BackwardContext& context) {
-                  linear_backward(context, x_value, weight_value, y, activation, precision);
-                });
+  Variable output = record("linear", {&x, &weight, &bias}, y,
+                           [activation, precision, x_value = weight.requires_grad() ? x.value() : Tensor(),
+                            weight_value = x.requires_grad() ? weight.value() : Tensor(),
+                            y = activation == Activation::identity ? Tensor() : y](BackwardContext& context) {
+                             linear_backward(context, x_value, weight_value, y, activation, precision);
+                           });
+  if (written) GraphAccess::edge(output).node->relu.reset(new autograd::ReluBelow{bits, y, 2});
+  return output;
 }
 
 Variable matmul(const Variable& a, const Variable& b, bool transpose_a, bool transpose_b) {

@@ -79,6 +79,10 @@ class Multiplication {
     return status;
   }
 
+  void use_mask(std::uint8_t* mask, std::int64_t ld) {
+    set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, mask);
+    set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, ld);
+  }
   cublasStatus_t run(const float* a, const float* b, float* d, float* bias, cudaStream_t stream = nullptr) {
     set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
     return cublasLtMatmul(handle_, operation_, &c_.alpha, a, a_, b, b_, &c_.beta, d, d_, d, d_, nullptr,
@@ -154,6 +158,55 @@ TEST(CublasLt, AgreesWithANaiveProduct) {
           check({7, 5, 9, transpose_a, transpose_b, row_order, epilogue, 1.0f, 0.0f, 0});
           check({1, 3, 1, transpose_a, transpose_b, row_order, epilogue, 0.5f, 2.0f, 3});
         }
+}
+
+// Forward: what is positive sets its bit. Backward: bits let the gradient pass, and its rows are summed.
+TEST(CublasLt, SendsGradientsThroughReLU) {
+  for (const int m : {7, 128, 130}) {
+    const int n = 5, k = 9, ld = (m + 127) / 128 * 128;
+    const DeviceArray<std::uint8_t> mask(std::vector<std::uint8_t>(std::size_t(ld) / 8 * n, 0xa5));
+    const auto bias = noise(m, 3), a = noise(m * k, 1), b = noise(k * n, 2);
+    const DeviceArray<float> da(a), db(b), dd(std::vector<float>(m * n)), dbias(bias), sums(m);
+    Multiplication forward({m, n, k, false, false, false, CUBLASLT_EPILOGUE_RELU_AUX_BIAS, 1.0f, 0.0f, 0});
+    forward.use_mask(mask.get(), ld);
+    ASSERT_EQ(forward.run(da.get(), db.get(), dd.get(), dbias.get()), CUBLAS_STATUS_SUCCESS);
+    const auto y = dd.values();
+
+    const auto c = noise(m * k, 4), d = noise(k * n, 5);
+    const DeviceArray<float> dc(c), de(d), gradient(std::vector<float>(m * n));
+    for (const auto epilogue : {CUBLASLT_EPILOGUE_DRELU, CUBLASLT_EPILOGUE_DRELU_BGRAD}) {
+      Multiplication backward({m, n, k, false, false, false, epilogue, 1.0f, 0.0f, 0});
+      backward.use_mask(mask.get(), ld);
+      ASSERT_EQ(backward.run(dc.get(), de.get(), gradient.get(), sums.get()), CUBLAS_STATUS_SUCCESS);
+      const auto got = gradient.values(), got_sums = sums.values();
+      for (int i = 0; i < m; ++i) {
+        double row = 0.0;
+        for (int j = 0; j < n; ++j) {
+          double expected = 0.0;
+          for (int l = 0; l < k && y[j * m + i] > 0; ++l) expected += double(c[l * m + i]) * d[j * k + l];
+          expect_near(got[j * m + i], expected);
+          row += expected;
+        }
+        if (epilogue == CUBLASLT_EPILOGUE_DRELU_BGRAD) expect_near(got_sums[i], row);
+      }
+    }
+  }
+}
+
+TEST(CublasLt, WantsAMaskThatFits) {
+  Multiplication product({130, 5, 9, false, false, false, CUBLASLT_EPILOGUE_RELU_AUX, 1.0f, 0.0f, 0});
+  const DeviceArray<float> a(130 * 9), b(45), d(130 * 5);
+  const DeviceArray<std::uint8_t> mask(32 * 5), short_mask(32 * 5 - 1);
+  const auto run = [&](std::uint8_t* bits, std::int64_t ld) {
+    product.use_mask(bits, ld);
+    return product.run(a.get(), b.get(), d.get(), nullptr);
+  };
+  EXPECT_EQ(run(mask.get(), 256), CUBLAS_STATUS_SUCCESS);
+  EXPECT_EQ(run(nullptr, 256), CUBLAS_STATUS_INVALID_VALUE);
+  EXPECT_EQ(run(mask.get(), 128), CUBLAS_STATUS_INVALID_VALUE) << "fewer bits than rows";
+  EXPECT_EQ(run(mask.get(), 136), CUBLAS_STATUS_INVALID_VALUE) << "no whole 16 bytes";
+  EXPECT_EQ(run(mask.get() + 4, 256), CUBLAS_STATUS_INVALID_VALUE) << "not at 16 bytes";
+  EXPECT_MENTIONS(complaint([&] { return run(short_mask.get(), 256), cudaSuccess; }), "the mask at");
 }
 
 TEST(CublasLt, OfAStepsSize) {

@@ -86,7 +86,9 @@ cublasStatus_t cublasLtMatmulDescInit_internal(cublasLtMatmulDesc_t d, std::size
                         .transpose_b = CUBLAS_OP_N,
                         .epilogue = CUBLASLT_EPILOGUE_DEFAULT,
                         .bias = nullptr,
-                        .bias_type = CUDA_R_32F});
+                        .bias_type = CUDA_R_32F,
+                        .mask = nullptr,
+                        .mask_ld = 0});
 }
 cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* d, cublasComputeType_t compute,
                                         cudaDataType_t scale) {
@@ -114,6 +116,10 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t d,
       return set(o.bias, from, bytes);
     case CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE:
       return set(o.bias_type, from, bytes);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER:
+      return set(o.mask, from, bytes);
+    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD:
+      return set(o.mask_ld, from, bytes);
     default:
       return CUBLAS_STATUS_NOT_SUPPORTED;
   }

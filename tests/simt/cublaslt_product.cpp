@@ -22,18 +22,28 @@ void check_operands(const Product& p) {
   check_operand("B", p.pb, p.b.bytes(), p);
   if (p.beta != 0.0f) check_operand("C", p.pc, p.c.bytes(), p);
   check_operand("D", p.pd, p.d.bytes(), p);
-  const std::uint64_t length = p.operation.epilogue == CUBLASLT_EPILOGUE_BGRADB ? p.n() : p.m();
+  const std::uint64_t length = p.operation.sums_b() ? p.n() : p.m();
   if (p.operation.uses_bias()) check_operand("bias", p.operation.bias, length * sizeof(float), p);
+  if (p.operation.uses_mask()) check_operand("the mask", p.operation.mask, p.mask_bytes(), p);
 }
 
 namespace {
 
-void bias_gradient(const Product& p) {
-  const bool of_a = p.operation.epilogue == CUBLASLT_EPILOGUE_BGRADA;
+void sum_factor(const Product& p) {
+  const bool of_a = p.operation.sums_a();
   const Strided a = p.op_a(), b = p.op_b();
   for (std::uint64_t i = 0; i < (of_a ? p.m() : p.n()); ++i) {
     double sum = 0.0;
     for (std::uint64_t l = 0; l < p.k(); ++l) sum += of_a ? a(i, l) : b(l, i);
+    p.operation.bias[i] = float(sum);
+  }
+}
+
+void sum_rows_of_d(const Product& p) {
+  for (std::uint64_t i = 0; i < p.m(); ++i) {
+    double sum = 0.0;
+    for (std::uint64_t j = 0; j < p.n(); ++j)
+      sum += p.pd[std::int64_t(i) * p.d.row_stride() + std::int64_t(j) * p.d.column_stride()];
     p.operation.bias[i] = float(sum);
   }
 }
@@ -43,6 +53,8 @@ float finished_element(const Product& p, double sum, std::uint64_t i, std::uint6
   double value = p.alpha * sum;
   if (p.beta != 0.0f) value += double(p.beta) * c(i, j);
   if (p.operation.adds_bias()) value += p.operation.bias[i];
+  if (p.operation.masks()) return p.mask_bit(i, j) ? float(value) : 0.0f;
+  if (p.operation.uses_mask()) p.set_mask_bit(i, j, value > 0.0);
   if (p.operation.rectifies() && (value < 0.0 || (p.relu_hides_nan && std::isnan(value)))) value = 0.0;
   return float(value);
 }
@@ -76,9 +88,9 @@ void run(const Product& p) {
   check_operands(p);
   ++counters().kernels_run;
   const DeviceAccess access;
-  const auto epilogue = p.operation.epilogue;
-  if (epilogue == CUBLASLT_EPILOGUE_BGRADA || epilogue == CUBLASLT_EPILOGUE_BGRADB) bias_gradient(p);
+  if (p.operation.sums_a() || p.operation.sums_b()) sum_factor(p);
   multiply(p);
+  if (p.operation.sums_rows_of_d()) sum_rows_of_d(p);
   check_guards();
 }
 

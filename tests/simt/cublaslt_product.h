@@ -37,6 +37,8 @@ struct Operation {
   cublasLtEpilogue_t epilogue;
   float* bias;
   cudaDataType_t bias_type;
+  std::uint8_t* mask;  // of ReLU, as NVIDIA says: a bit an element, columns mask_ld bits apart
+  std::int64_t mask_ld;
 
   bool supported() const {
     const bool single = compute == CUBLAS_COMPUTE_32F || compute == CUBLAS_COMPUTE_32F_PEDANTIC ||
@@ -46,6 +48,10 @@ struct Operation {
       case CUBLASLT_EPILOGUE_RELU:
       case CUBLASLT_EPILOGUE_BIAS:
       case CUBLASLT_EPILOGUE_RELU_BIAS:
+      case CUBLASLT_EPILOGUE_RELU_AUX:
+      case CUBLASLT_EPILOGUE_RELU_AUX_BIAS:
+      case CUBLASLT_EPILOGUE_DRELU:
+      case CUBLASLT_EPILOGUE_DRELU_BGRAD:
       case CUBLASLT_EPILOGUE_BGRADA:
       case CUBLASLT_EPILOGUE_BGRADB:
         break;
@@ -65,15 +71,15 @@ struct Operation {
     bits += (1u << (dropped - 1)) - 1 + (bits >> dropped & 1);
     return std::bit_cast<float>(bits & ~((1u << dropped) - 1));
   }
-  bool adds_bias() const {
-    return epilogue == CUBLASLT_EPILOGUE_BIAS || epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
-  }
-  bool rectifies() const {
-    return epilogue == CUBLASLT_EPILOGUE_RELU || epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
-  }
-  bool uses_bias() const {
-    return epilogue != CUBLASLT_EPILOGUE_DEFAULT && epilogue != CUBLASLT_EPILOGUE_RELU;
-  }
+  bool has(int part) const { return (epilogue & part) != 0; }
+  bool rectifies() const { return has(CUBLASLT_EPILOGUE_RELU); }
+  bool adds_bias() const { return has(CUBLASLT_EPILOGUE_BIAS); }
+  bool uses_mask() const { return has(CUBLASLT_EPILOGUE_RELU_AUX & ~CUBLASLT_EPILOGUE_RELU); }
+  bool masks() const { return uses_mask() && !rectifies(); }
+  bool sums_rows_of_d() const { return has(CUBLASLT_EPILOGUE_DRELU_BGRAD & ~CUBLASLT_EPILOGUE_DRELU); }
+  bool sums_a() const { return has(CUBLASLT_EPILOGUE_BGRADA); }
+  bool sums_b() const { return has(CUBLASLT_EPILOGUE_BGRADB); }
+  bool uses_bias() const { return adds_bias() || sums_rows_of_d() || sums_a() || sums_b(); }
 };
 
 struct Strided {  // op(X), wherever its elements are
@@ -101,10 +107,25 @@ struct Product {
   bool shapes_fit() const {
     const std::uint64_t k_of_b = transposed_b() ? b.columns : b.rows;
     return k() == k_of_b && d.rows == m() && d.columns == n() && c.rows == m() && c.columns == n() &&
-           a.sound() && b.sound() && c.sound() && d.sound() && (!operation.uses_bias() || operation.bias);
+           a.sound() && b.sound() && c.sound() && d.sound() && (!operation.uses_bias() || operation.bias) &&
+           (!operation.uses_mask() || mask_fits());
+  }
+  bool mask_fits() const {  // columns of whole 16 bytes, at 16 bytes
+    return operation.mask && reinterpret_cast<std::uintptr_t>(operation.mask) % 16 == 0 &&
+           operation.mask_ld % 128 == 0 && operation.mask_ld >= std::int64_t(m());
+  }
+  std::size_t mask_bytes() const { return std::size_t(operation.mask_ld) / 8 * n(); }
+  std::uint8_t& mask_byte(std::uint64_t i, std::uint64_t j) const {
+    return operation.mask[(j * std::uint64_t(operation.mask_ld) + i) / 8];
+  }
+  bool mask_bit(std::uint64_t i, std::uint64_t j) const { return mask_byte(i, j) >> i % 8 & 1; }
+  void set_mask_bit(std::uint64_t i, std::uint64_t j, bool to) const {
+    const auto bit = static_cast<std::uint8_t>(1u << i % 8);
+    mask_byte(i, j) = static_cast<std::uint8_t>((mask_byte(i, j) & ~bit) | (to ? bit : 0));
   }
   cublasStatus_t status() const {
-    if (!operation.supported() || !a.supported() || !b.supported() || !c.supported() || !d.supported())
+    if (!operation.supported() || !a.supported() || !b.supported() || !c.supported() || !d.supported() ||
+        (operation.uses_mask() && d.order != CUBLASLT_ORDER_COL))
       return CUBLAS_STATUS_NOT_SUPPORTED;
     return shapes_fit() ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_INVALID_VALUE;
   }
