@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <new>
 
 #include "apps/common/commands.h"
@@ -31,9 +32,16 @@ int run_guarded(const std::string& program, const std::function<void()>& body) {
 
 void calm_openmp(char** argv) {
   constexpr const char* kSpins = "2000";  // about the gaps within a step: see bench/NOTES.md
-  if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
+  // Whoever says how threads wait is heard. Where they are to be bound, this one is already: started again,
+  // the program would have its one CPU for all of them.
+  for (const char* name :
+       {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"})
+    if (std::getenv(name)) return;
+  std::error_code error;  // its path rather than /proc/self/exe, so that it keeps its name
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return;
   setenv("GOMP_SPINCOUNT", kSpins, 1);
-  execv("/proc/self/exe", argv);  // returns only if it failed: then the default must do
+  execv(self.c_str(), argv);  // returns only if it failed: then the default must do
 }
 
 }  // namespace gpuvae::apps

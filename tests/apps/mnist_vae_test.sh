@@ -23,6 +23,11 @@ same a/manifold.png b/manifold.png
 run --config a/config.toml --seed 1 --out c
 differ a/model.safetensors c/model.safetensors
 
+# ---- threads that are to be bound have a processor each ----
+places=$(OMP_PROC_BIND=true OMP_NUM_THREADS=2 OMP_DISPLAY_AFFINITY=true "$program" $small --out bound 2>&1 |
+  grep -o 'affinity .*' | sort -u | wc -l)
+[ "$(nproc)" -lt 2 ] || [ "$places" -eq 2 ] || fail "two bound threads share a processor"
+
 # ---- training reaches its band: 20,000 built-in digits, 784-128-2, mean of three seeds ----
 # Eight seeds gave reconstructions of 152.2 to 159.5 and KL of 4.33 to 5.07 nats after epoch 3. Half the noise gives a
 # KL of 3.5, half the KL's weight one of 6.5, no noise a reconstruction of 150.9 at a KL of 1.5.
