@@ -41,7 +41,7 @@ Variable matmul(const Variable& a, const Variable& b, bool transpose_a = false, 
 // ---- fused; each has a twin of the same name in gpuvae::composed ----
 
 // activation(x weight^T + bias): x [rows, in], weight [out, in], bias [out] or undefined; [rows, out]. The
-// precision is that of the product and of its two gradients.
+// precision is that of the product and of its two gradients. The CPU may skip x's zeros: 0 * NaN is 0 then.
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
                 Activation activation = Activation::identity, Precision precision = Precision::f32);
 
