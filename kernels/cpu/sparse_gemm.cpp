@@ -155,8 +155,8 @@ void pack_strip(const SparseProduct& g, std::int64_t first, float* to) {
   constexpr std::int64_t kLine = 16;  // floats: a line of the cache is read while it is there
   const std::int64_t width = std::min(kStrip, g.columns - first), d_p = g.d_p, d_j = g.d_j;
   const float* from = g.d + first * d_j;
-  const auto copy = [&](std::int64_t p, std::int64_t j, std::int64_t j_end) {
-    for (; j < j_end; ++j) to[p * kStrip + j] = j < width ? from[p * d_p + j * d_j] : 0;
+  const auto copy_row = [&](std::int64_t p, std::int64_t j) {
+    for (; j < kStrip; ++j) to[p * kStrip + j] = j < width ? from[p * d_p + j * d_j] : 0;
   };
   std::int64_t p = 0;
   if (d_j == 1 && width == kStrip)
@@ -173,9 +173,9 @@ void pack_strip(const SparseProduct& g, std::int64_t first, float* to) {
           transpose(d4, v);
           for (int r = 0; r < 4; ++r) hn::Store(v[r], d4, to + (q + r) * kStrip + j);
         }
-      for (std::int64_t q = p; q < p + kLine; ++q) copy(q, whole, kStrip);
+      for (std::int64_t q = p; q < p + kLine; ++q) copy_row(q, whole);
     }
-  for (; p < g.depth; ++p) copy(p, 0, kStrip);
+  for (; p < g.depth; ++p) copy_row(p, 0);
 }
 
 // Sums of a panel and a strip are done: they go to c, whose element (i, j) is the first of them.
