@@ -1,0 +1,162 @@
+// Runs the PTX that nvcc produced, on the CPU: what was compiled, not a re-compilation of the source.
+//
+//   ptx::Memory memory;
+//   auto module = ptx::Module::load(text);
+//   float* x = memory.allocate<float>(1024);
+//   ptx::Counters c = module.launch(memory, "scale", {4}, {256}, 0, x, 2.0f);
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ptx {
+
+// What a kernel did wrong, or what the executor cannot do. The text names kernel, line, block, thread,
+// address.
+struct Error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct Dim3 {
+  unsigned x = 1, y = 1, z = 1;
+  std::size_t count() const { return std::size_t(x) * y * z; }
+};
+
+// How a tensor core adds its products to the accumulator.
+enum class Accumulate : std::uint8_t {
+  exact,       // in double, rounded once
+  truncating,  // aligned to the largest exponent and cut off, as measured on V100 and A100
+};
+
+struct Options {
+  bool races = true;           // shared memory between barriers, global memory between blocks
+  bool uninitialized = false;  // reads of memory that nobody wrote
+  bool profile = true;         // sectors, bank conflicts, instructions by class
+  std::uint64_t seed = 0;      // of the order of warps and blocks; 0: ascending
+  Accumulate accumulate = Accumulate::exact;
+};
+
+enum class Class : std::uint8_t {
+  integer,
+  float32,
+  float64,
+  special,
+  convert,
+  move,
+  compare,
+  branch,
+  global,
+  shared,
+  local,
+  param,
+  shuffle,
+  matrix,
+  barrier,
+  other,
+  kCount
+};
+std::string_view name(Class c);
+
+struct Accesses {
+  std::uint64_t requests = 0;      // warp instructions
+  std::uint64_t bytes = 0;         // that lanes asked for
+  std::uint64_t transactions = 0;  // sectors of 32 bytes (global), passes over the banks (shared)
+  std::uint64_t least = 0;         // that the same bytes need at best
+  void operator+=(const Accesses& o);
+};
+
+struct Counters {
+  std::string kernel;
+  std::uint64_t blocks = 0, warps = 0, warp_instructions = 0, lane_instructions = 0;
+  std::uint64_t divergent_branches = 0, barriers = 0;
+  std::array<std::uint64_t, std::size_t(Class::kCount)> instructions{};
+  Accesses global_load, global_store, shared_load, shared_store, local;
+  unsigned worst_bank_conflict = 0;
+  std::map<unsigned, Accesses> by_line;  // PTX lines of global and shared accesses
+  std::string report() const;
+};
+
+struct Allocation;
+
+// Device memory. Addresses are those of the host, so host code may copy with memcpy.
+class Memory {
+ public:
+  Memory();
+  ~Memory();
+  Memory(const Memory&) = delete;
+  void* allocate(std::size_t bytes, std::string name = "");  // filled with 0xff: NaN
+  template <class T>
+  T* allocate(std::size_t count, std::string name = "") {
+    return static_cast<T*>(allocate(count * sizeof(T), std::move(name)));
+  }
+  void free(void* pointer);
+  void mark_written(const void* pointer, std::size_t bytes);  // by the host, for Options::uninitialized
+  // Memory owned by somebody else.
+  void adopt(void* pointer, std::size_t bytes, std::string name, bool written = true);
+  void forget(void* pointer);  // it is no more
+
+  Allocation* find(std::uint64_t address);      // that holds it, freed or not; or null
+  std::string describe(std::uint64_t address);  // "16 bytes past the end of 'x' [..., ...)"
+  std::size_t live() const;                     // allocations
+
+ private:
+  std::map<std::uint64_t, std::unique_ptr<Allocation>> allocations_;  // by begin
+  std::vector<std::uint64_t> quarantine_;
+  std::size_t quarantined_ = 0;
+};
+
+struct Kernel;   // decoded
+struct Program;  // a module's kernels and variables
+
+struct Launch {
+  const Kernel* kernel = nullptr;
+  Dim3 grid, block;
+  std::size_t dynamic_shared = 0;
+  std::vector<std::byte> parameters;
+  // May start when all blocks of its predecessor have called launch_dependents or ended.
+  bool programmatic = false;
+};
+
+class Module {
+ public:
+  static Module load(std::string text);
+  std::vector<std::string> kernels() const;
+  const Kernel& kernel(std::string_view name) const;  // in full, or any part that names one only
+  std::vector<std::string> unsupported(std::string_view kernel) const;  // instructions
+
+  // `arguments` as cudaLaunchKernel has them: a pointer to each.
+  Launch prepare(const Kernel& kernel, Dim3 grid, Dim3 block, std::size_t dynamic_shared,
+                 const void* const* arguments) const;
+
+  template <class... P>
+  Counters launch(Memory& memory, std::string_view name, Dim3 grid, Dim3 block, std::size_t dynamic_shared,
+                  const P&... parameters) const {
+    const void* arguments[] = {static_cast<const void*>(&parameters)..., nullptr};
+    const std::size_t sizes[] = {sizeof(P)..., 0};
+    const Kernel& k = kernel(name);
+    check_sizes(k, {sizes, sizeof...(P)});
+    return run(memory, prepare(k, grid, block, dynamic_shared, arguments));
+  }
+  Counters run(Memory& memory, const Launch& launch) const;
+
+  Options options;
+
+ private:
+  void check_sizes(const Kernel& kernel, std::span<const std::size_t> sizes) const;
+  std::shared_ptr<Program> program_;
+};
+
+// The launches of a stream, in order; programmatic ones overlap with their predecessor as far as they may: a
+// dependent's blocks run up to their griddepcontrol.wait before the predecessor's go on from
+// launch_dependents.
+std::vector<Counters> run(Memory& memory, std::span<const Launch> launches, const Options& options);
+
+}  // namespace ptx

@@ -1,0 +1,166 @@
+// What lanes of a warp do together: branches, exits, barriers, shuffles, votes, dependent launches.
+#include <bit>
+
+#include "machine.h"
+
+namespace ptx {
+namespace {
+
+using std::uint32_t;
+
+std::uint32_t guard(Warp& w, const Instruction& i) {
+  const uint32_t p = i.predicate == kNoSlot ? ~0u : w.predicate(i.predicate);
+  return (i.negated ? ~p : p) & w.active;
+}
+
+void bra(Warp& w, const Instruction& i) {
+  const uint32_t taken = guard(w, i);
+  if (taken == w.active) {
+    w.pc = i.target;
+  } else if (taken != 0) {
+    ++w.block->grid->counters.divergent_branches;
+    w.others.push_back({i.target, taken, false});
+    w.set_active(w.active & ~taken);
+    w.reschedule();
+  }
+}
+
+void leave(Warp& w, const Instruction& i) {
+  const uint32_t gone = guard(w, i);
+  w.live &= ~gone;
+  for (Group& g : w.others) g.waiting = false;  // for whom? let them look again
+  w.set_active(w.active & ~gone);
+  if (w.active == 0) w.reschedule();
+}
+
+// All lanes of the warp that have not exited: bar.sync is .aligned.
+void bar(Warp& w, const Instruction& i) {
+  if (w.active != w.live) return w.wait_for_lanes(i, w.live);
+  if (w.at<uint32_t>(i.operand[0])[0] != 0)
+    w.fail(i, std::countr_zero(w.active), "barriers other than 0 are not modelled");
+  w.state = State::at_barrier;
+}
+
+// The lanes that give one mask; false if they are not all there yet.
+bool gathered(Warp& w, const Instruction& i, Slot mask_operand) {
+  const uint32_t* masks = w.at<uint32_t>(mask_operand);
+  const uint32_t mask = masks[std::countr_zero(w.active)];
+  uint32_t same = 0;
+  for (Slot l = 0; l < kLanes; ++l)
+    if (w.lane[l] && masks[l] == mask) same |= 1u << l;
+  if (same & ~mask) {
+    char text[96];
+    std::snprintf(text, sizeof text, "the lane is not in its own mask 0x%08x", mask);
+    w.fail(i, std::countr_zero(same & ~mask), text);
+  }
+  if (same != w.active) {  // others name another mask: they come later
+    w.others.push_back({w.pc - 1, w.active & ~same, false});
+    w.set_active(same);
+  }
+  if (same == mask) return true;
+  w.wait_for_lanes(i, mask);
+  return false;
+}
+
+void warp_sync(Warp& w, const Instruction& i) {
+  if (gathered(w, i, i.operand[0])) ++w.sync;
+}
+
+enum ShuffleMode : std::uint8_t { kUp, kDown, kBfly, kIdx };
+void shfl(Warp& w, const Instruction& i) {  // d, a, b, c, mask; p
+  if (!gathered(w, i, i.operand[4])) return;
+  const uint32_t *a = w.at<uint32_t>(i.operand[1]), *b = w.at<uint32_t>(i.operand[2]),
+                 *c = w.at<uint32_t>(i.operand[3]);
+  uint32_t result[kLanes], valid = 0;
+  for (int l = 0; l < int(kLanes); ++l) {
+    if (!w.lane[l]) continue;
+    const int shift = int(b[l] & 31), clamp = int(c[l] & 31), segment = int(c[l] >> 8 & 31);
+    const int most = (l & segment) | (clamp & ~segment), least = l & segment;
+    int from = l;
+    bool inside = true;
+    switch (i.mode) {
+      case kUp:
+        from = l - shift, inside = from >= most;
+        break;
+      case kDown:
+        from = l + shift, inside = from <= most;
+        break;
+      case kBfly:
+        from = l ^ shift, inside = from <= most;
+        break;
+      case kIdx:
+        from = least | (shift & ~segment), inside = from <= most;
+        break;
+    }
+    if (!inside)
+      from = l;
+    else
+      valid |= 1u << l;
+    if (!bit(w.active, Slot(from)))
+      w.fail(i, l, "it reads lane " + std::to_string(from) + ", which does not take part in the shuffle");
+    result[l] = a[from];
+  }
+  uint32_t* d = w.at<uint32_t>(i.operand[0]);
+  for (Slot l = 0; l < kLanes; ++l)
+    if (w.lane[l]) d[l] = result[l];
+  if (i.operand[5] != 0) {
+    uint32_t& p = w.predicate(i.operand[5]);
+    p = (p & ~w.active) | valid;
+  }
+}
+
+enum VoteMode : std::uint8_t { kAll, kAny, kUni, kBallot };
+void vote(Warp& w, const Instruction& i) {  // d, p, mask
+  if (!gathered(w, i, i.operand[2])) return;
+  uint32_t p = w.predicate(i.operand[1]);
+  if (i.mode & 8) p = ~p;
+  p &= w.active;
+  const int mode = i.mode & 7;
+  if (mode == kBallot) {
+    uint32_t* d = w.at<uint32_t>(i.operand[0]);
+    for (Slot l = 0; l < kLanes; ++l)
+      if (w.lane[l]) d[l] = p;
+    return;
+  }
+  const bool yes = mode == kAll ? p == w.active : mode == kAny ? p != 0 : p == 0 || p == w.active;
+  uint32_t& d = w.predicate(i.operand[0]);
+  d = (d & ~w.active) | (yes ? w.active : 0);
+}
+void activemask(Warp& w, const Instruction& i) {
+  uint32_t* d = w.at<uint32_t>(i.operand[0]);
+  for (Slot l = 0; l < kLanes; ++l)
+    if (w.lane[l]) d[l] = w.active;
+}
+
+void membar(Warp& w, const Instruction&) {
+  for (int l = 0; l < int(kLanes); ++l)
+    if (w.lane[l]) ++w.block->fences[w.thread(l)];
+}
+
+void trigger(Warp& w, const Instruction&) {
+  if (!w.triggered) w.triggered = true, w.state = State::paused;
+}
+void wait_for_grids(Warp& w, const Instruction&) {
+  w.waited = true;
+  if (!w.block->grid->predecessor_done) w.state = State::at_wait;
+}
+void nothing(Warp&, const Instruction&) {}
+
+}  // namespace
+
+Handler warp_handler(const Opcode& op) {
+  const std::string_view b = op.base;
+  if (b == "bra") return bra;
+  if (b == "ret" || b == "exit") return leave;
+  if (b == "shfl" && op.has("sync")) return shfl;
+  if (b == "vote" && op.has("sync")) return vote;
+  if (b == "activemask") return activemask;
+  if ((b == "bar" || b == "barrier") && op.has("warp")) return warp_sync;
+  if ((b == "bar" || b == "barrier") && op.has("sync")) return bar;
+  if (b == "membar" || b == "fence") return op.has("proxy") ? nothing : membar;
+  if (b == "griddepcontrol") return op.has("wait") ? wait_for_grids : trigger;
+  if (b == "nanosleep") return nothing;
+  return nullptr;
+}
+
+}  // namespace ptx
