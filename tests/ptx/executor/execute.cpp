@@ -156,7 +156,7 @@ bool Block::done() const {
 }
 
 bool Block::run(bool until_trigger) {
-  const bool shuffled = grid->options.seed != 0;
+  const bool shuffled = grid->options.order == Order::random;
   for (;;) {
     bool progress = false;
     std::size_t arrived = 0, finished = 0, paused = 0;
@@ -217,7 +217,8 @@ std::unique_ptr<Running> begin(Memory& memory, const Launch& launch, const Optio
     if (v.space == Space::global) memory.adopt(reinterpret_cast<void*>(v.address), v.size, v.name);
   r->order.resize(launch.grid.count());
   std::iota(r->order.begin(), r->order.end(), 0u);
-  if (options.seed) std::shuffle(r->order.begin(), r->order.end(), g.random);
+  if (options.order == Order::random) std::shuffle(r->order.begin(), r->order.end(), g.random);
+  if (options.order == Order::descending) std::reverse(r->order.begin(), r->order.end());
   return r;
 }
 

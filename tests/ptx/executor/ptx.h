@@ -30,18 +30,29 @@ struct Dim3 {
   std::size_t count() const { return std::size_t(x) * y * z; }
 };
 
+// The order in which the warps of a block and the blocks of a grid run.
+enum class Order : std::uint8_t { ascending, descending, random };
+
 // How a tensor core adds its products to the accumulator.
 enum class Accumulate : std::uint8_t {
   exact,       // in double, rounded once
-  truncating,  // aligned to the largest exponent and cut off, as measured on V100 and A100
+  truncating,  // aligned to the largest exponent and cut off, as measured on NVIDIA's tensor cores
 };
 
+// Results of approximate instructions (ex2.approx and its like): the nearest float, or the lowest or highest one
+// that the documented error allows.
+enum class Approximation : std::uint8_t { nearest, low, high };
+
 struct Options {
-  bool races = true;           // shared memory between barriers, global memory between blocks
-  bool uninitialized = false;  // reads of memory that nobody wrote
-  bool profile = true;         // sectors, bank conflicts, instructions by class
-  std::uint64_t seed = 0;      // of the order of warps and blocks; 0: ascending
+  bool races = true;          // conflicting accesses of threads, warps, blocks and overlapping grids
+  bool uninitialized = true;  // reads of shared and global memory that was never written
+  bool profile = true;        // sectors, bank conflicts, instructions by class
+  bool delayed_stores = false;  // a block's plain global stores reach other blocks at a fence or at its end only
+  Order order = Order::ascending;
+  std::uint64_t seed = 1;  // of Order::random
   Accumulate accumulate = Accumulate::exact;
+  Approximation approximation = Approximation::nearest;
+  std::uint64_t watchdog = 1ull << 32;  // warp instructions of one launch; more are taken for a hang
 };
 
 enum class Class : std::uint8_t {
