@@ -9,7 +9,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "machine.h"
+#include "grid.h"
 
 namespace ptx {
 namespace {
