@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "float_ops.h"
+#include "grid.h"
 
 namespace ptx {
 namespace {

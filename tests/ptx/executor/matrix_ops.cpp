@@ -16,7 +16,7 @@
 #include <bit>
 #include <cmath>
 
-#include "machine.h"
+#include "grid.h"
 
 namespace ptx {
 namespace {
