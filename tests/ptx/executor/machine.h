@@ -1,6 +1,7 @@
 // The machine that runs decoded kernels: instructions, warps, blocks, grids.
 #pragma once
 
+#include "opcode.h"
 #include "syntax.h"
 
 namespace ptx {
@@ -43,6 +44,8 @@ struct Kernel {
   std::size_t static_shared = 0, local_bytes = 0;
   std::vector<Variable> shared;
   std::vector<char> gaps;  // by 4 bytes of static shared memory: between variables
+  // Why the kernel cannot be run, an instruction each. A kernel with refusals is never launched.
+  std::vector<std::string> refusals;
 };
 
 struct Program {
@@ -141,20 +144,19 @@ struct Warp {
   [[noreturn]] void fail_deadlock();
 };
 
-// Decoders of families of instructions: null if they do not know it.
-struct Opcode {
-  std::string_view base;
-  std::vector<std::string_view> parts;  // behind the base
-  bool has(std::string_view part) const;
-  std::string_view type(unsigned from_last = 0) const;  // the last part, the one before, ...
-};
+// The handler of an opcode in a family of instructions, or null if the family does not have it.
+Handler approximate_handler(const Opcode& op);
+Handler bit_handler(const Opcode& op);
+Handler compare_handler(const Opcode& op);
+Handler convert_handler(const Opcode& op);
 Handler float_handler(const Opcode& op);
 Handler integer_handler(const Opcode& op);
-Handler convert_handler(const Opcode& op, unsigned to_bytes, unsigned from_bytes);
-Handler compare_handler(const Opcode& op);
-Handler memory_handler(const Opcode& op, unsigned register_bytes);
-Handler warp_handler(const Opcode& op);  // branches, barriers, shuffles, votes
 Handler matrix_handler(const Opcode& op);
+Handler memory_handler(const Opcode& op, unsigned register_bytes);
+Handler move_handler(const Opcode& op);
+// mov between a register of `whole` bytes and its parts of `part` bytes.
+Handler pack_handler(unsigned whole, unsigned part, bool pack);
+Handler warp_handler(const Opcode& op);  // branches, barriers, shuffles, votes
 
 // d = f(a, ...) of every active lane. All lanes are computed, so that the loop becomes vector instructions.
 template <class D, class A, class F>

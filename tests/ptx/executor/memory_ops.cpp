@@ -180,11 +180,8 @@ Handler by_register(bool is_store, unsigned bytes) {
 
 Handler memory_handler(const Opcode& op, unsigned register_bytes) {
   const std::string_view type = op.type();
-  for (const std::string_view ordering : {"volatile", "acquire", "release", "acq_rel", "mmio"})
-    if (op.has(ordering)) return nullptr;
   if (op.base == "cvta") return to_generic;
   if (op.base == "atom" || op.base == "red") {
-    if (op.has("cta") || op.has("noftz")) return nullptr;
     if (type == "f32") return atomic<float>;
     if (type == "f64") return atomic<double>;
     if (type == "s32") return atomic<std::int32_t>;
@@ -192,7 +189,7 @@ Handler memory_handler(const Opcode& op, unsigned register_bytes) {
     return type_bytes(type) == 4 ? atomic<uint32_t> : type_bytes(type) == 8 ? atomic<uint64_t> : nullptr;
   }
   const bool is_store = op.base == "st", is_signed = type[0] == 's';
-  if ((op.base != "ld" && !is_store) || op.has("relaxed")) return nullptr;
+  if (op.base != "ld" && !is_store) return nullptr;
   switch (type_bytes(type)) {
     case 1:
       return is_signed ? by_register<std::int8_t>(is_store, register_bytes)

@@ -40,23 +40,11 @@ const Kernel& Module::kernel(std::string_view name) const {
   return *found;
 }
 
-std::vector<std::string> Module::unsupported(std::string_view name) const {
-  std::vector<std::string> texts;
-  const Handler none = [&] {  // the handler of an unknown opcode
-    Kernel k;
-    static SyntaxKernel s;
-    s.code.assign(1, {.opcode = "nonsense", .text = "nonsense"});
-    k.syntax = &s;
-    decode(k, program_->syntax);
-    return k.code[0].run;
-  }();
-  for (const Instruction& i : kernel(name).code)
-    if (i.run == none) texts.emplace_back(i.source->text);
-  return texts;
-}
+std::vector<std::string> Module::unsupported(std::string_view name) const { return kernel(name).refusals; }
 
 Launch Module::prepare(const Kernel& k, Dim3 grid, Dim3 block, std::size_t dynamic_shared,
                        const void* const* arguments) const {
+  if (!k.refusals.empty()) throw Error(k.refusals[0]);
   Launch launch{&k, grid, block, dynamic_shared, std::vector<std::byte>(k.syntax->parameter_bytes), false};
   for (std::size_t n = 0; n < k.syntax->parameters.size(); ++n) {
     const Variable& p = k.syntax->parameters[n];
