@@ -1,6 +1,7 @@
 // The state of blocks and grids while they run.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <random>
 #include <unordered_map>
@@ -103,11 +104,16 @@ struct Grid {
   std::vector<std::uint64_t> executed;
   std::unordered_map<std::uint64_t, AtomicHistory> atomics;  // by address
   std::vector<const Block*> residents;
+  std::deque<StoreBuffer> unpublished;  // of blocks that ended last, oldest first
   std::mt19937_64 random;
   Counters counters;
 
   const Completed& known(bool waited) const { return waited ? after_wait : at_start; }
   Completed when_complete() const;
+  // Takes over the stores of a block that ends. No rule makes them visible to other blocks of the grid, so that those of
+  // the last blocks are withheld.
+  void keep_stores(StoreBuffer stores);
+  void publish_all();
   [[noreturn]] void fail_hang() const;
 };
 

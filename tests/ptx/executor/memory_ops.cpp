@@ -30,11 +30,16 @@ struct Overlay {
     for (uint32_t left = w.active; left; left &= left - 1) {
       const int l = std::countr_zero(left);
       std::memcpy(bytes[l], a.data[l], a.bytes);
-      if (all_blocks)
-        for (const Block* b : w.block->grid->residents) b->stores.overlay(a.address[l], bytes[l], a.bytes);
+      if (all_blocks) overlay_other_blocks(*w.block->grid, a, l);
       w.block->stores.overlay(a.address[l], bytes[l], a.bytes);
       a.data[l] = bytes[l];
     }
+  }
+
+ private:
+  void overlay_other_blocks(const Grid& grid, const Access& a, int l) {
+    for (const StoreBuffer& stores : grid.unpublished) stores.overlay(a.address[l], bytes[l], a.bytes);
+    for (const Block* b : grid.residents) b->stores.overlay(a.address[l], bytes[l], a.bytes);
   }
 };
 

@@ -10,6 +10,9 @@
 #include "grid.h"
 
 namespace ptx {
+namespace {
+constexpr std::size_t kUnpublished = 64;  // blocks whose stores are withheld behind their end
+}  // namespace
 
 void Completed::add(std::uint32_t id) {
   if (contains(id)) return;
@@ -39,6 +42,18 @@ Completed Grid::when_complete() const {
   all.merge(at_trigger);
   all.add(id);
   return all;
+}
+
+void Grid::keep_stores(StoreBuffer stores) {
+  unpublished.push_back(std::move(stores));
+  if (unpublished.size() <= kUnpublished) return;
+  unpublished.front().publish_all();
+  unpublished.pop_front();
+}
+
+void Grid::publish_all() {
+  for (StoreBuffer& stores : unpublished) stores.publish_all();
+  unpublished.clear();
 }
 
 namespace {
@@ -150,6 +165,7 @@ bool Running::advance() {
 }
 
 Counters Running::finish() {
+  grid.publish_all();
   Counters& c = grid.counters;
   const auto& code = grid.kernel->code;
   for (std::size_t k = 0; k < code.size(); ++k) {
