@@ -54,6 +54,7 @@ TEST_F(DependentTest, ChainsThatWaitAreRightInAllOrders) {
 TEST_F(DependentTest, MissingWait) {
   for (const Options& options : all_orders()) {
     module.options = options;
+    module.options.uninitialized = false;
     const std::string error = run_chain({kTriggerCompute, kCompute});
     EXPECT_NE(error.find("griddepcontrol.wait is missing or comes late"), std::string::npos) << error;
   }

@@ -63,7 +63,8 @@ class MachineTest : public testing::Test {
     return "";
   }
 
-  // Checks all parts of an error: the PTX line must hold the text that is quoted, the source line the kernel's mark.
+  // Checks all parts of an error: the PTX line must hold the quoted text, the source line (of the call, where a function
+  // is inlined) the kernel's mark.
   void expect_report(const std::string& error, const Report& expected) const {
     std::istringstream stream(error);
     std::string first, place, position;

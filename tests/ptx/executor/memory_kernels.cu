@@ -23,9 +23,7 @@ __global__ void global_store_to_shared(float* x, bool planted) {
   __shared__ float4 tile[32];
   const float4 v = make_float4(x[threadIdx.x], 1, 2, 3);
   if (planted)
-    asm volatile("st.global.wb.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(tile + threadIdx.x), "f"(v.x), "f"(v.y),  // @global_store_to_shared
-                 "f"(v.z), "f"(v.w)
-                 : "memory");
+    __stwb(tile + threadIdx.x, v);  // @global_store_to_shared
   else
     tile[threadIdx.x] = v;
   __syncthreads();

@@ -201,7 +201,7 @@ class Stream {
     auto now = std::make_unique<Running>(memory_, launches_[next_], options_, next_);
     Grid& grid = now->grid;
     const bool predecessor_runs = !grids_.empty() && grids_.back()->place + 1 == next_;
-    if (grids_.empty()) {
+    if (next_ == 0 || !launches_[next_].programmatic) {
       grid.at_start = grid.after_wait = Completed(grid.id);
     } else if (predecessor_runs) {
       grid.at_start = grids_.back()->grid.at_trigger;
@@ -237,10 +237,10 @@ class Stream {
     if (ended->place + 1 == next_) {
       last_complete_ = known;
       last_trigger_ = ended->grid.at_trigger;
-    } else if (Running& dependent = *grids_[k]; dependent.place == ended->place + 1) {
-      dependent.grid.after_wait = known;
-      dependent.grid.predecessor_complete = true;
-      dependent.resume();
+    } else if (k < grids_.size() && grids_[k]->place == ended->place + 1) {
+      grids_[k]->grid.after_wait = known;
+      grids_[k]->grid.predecessor_complete = true;
+      grids_[k]->resume();
     }
     results_[ended->place] = ended->finish();
   }
