@@ -139,13 +139,13 @@ void check_races(Warp& w, const Instruction& i, const Access& access);
 void profile(Warp& w, const Instruction& i, const Access& access);
 
 // Rules of ordering.
-Moment moment_of(const Warp& w, int lane);
+inline Moment moment_of(const Warp& w, int lane) {
+  const unsigned thread = w.thread(lane);
+  return {thread, w.block->time, w.sync, w.block->fences.count(thread)};
+}
 void acquire_and_release(Warp& w, std::uint64_t address, int lane);
 bool ordered_by_atomics(const Block& block, const Moment& now, unsigned from_block, const Moment& access);
 bool ordered_behind_all_blocks(const Block& block, const Moment& now);
-// The conflicting thread of the same block, or -1; the cell remembers the access.
-int update_cell(AccessCell& cell, const Warp& w, const Moment& now, std::uint8_t mask, bool store, bool atomic,
-                bool same_value);
 
 // "PTX line 12 (file.cu:34): ld.global.f32 ...".
 std::string place_of(const Kernel& kernel, const Instruction& i);

@@ -107,7 +107,7 @@ Running::Running(Memory& memory, const Launch& launch, const Options& options, s
   grid.hits.assign(k.code.size(), nullptr);
   grid.sites.resize(k.code.size());
   grid.executed.assign(k.code.size(), 0);
-  grid.random.seed(options.seed);
+  if (options.order == Order::random) grid.random.seed(options.seed);
   grid.counters.kernel = k.name;
   grid.counters.launches = 1;
   grid.counters.blocks = launch.grid.count();
