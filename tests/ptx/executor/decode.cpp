@@ -1,10 +1,7 @@
 #include "decode.h"
 
-#include <cxxabi.h>
-
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
 
 namespace ptx {
 namespace {
@@ -12,14 +9,6 @@ namespace {
 // Stands in the place of a refused instruction; a launch of its kernel is refused before it.
 void refused(Warp& w, const Instruction& i) {
   w.fail(i, std::countr_zero(w.active), "this instruction is not supported");
-}
-
-std::string demangled(const std::string& name) {
-  int status = 1;
-  char* plain = abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status);
-  std::string result = status == 0 ? plain : name;
-  std::free(plain);
-  return result;
 }
 
 }  // namespace
@@ -87,7 +76,7 @@ void Decoder::instruction(const SyntaxInstruction& s) {
   i.cls = class_of(op, i.space);
   if (!i.run) {
     i.run = refused;
-    kernel_.refusals.push_back("[" + demangled(kernel_.name) + "] refused instruction " +
+    kernel_.refusals.push_back("[" + readable_name(kernel_.name) + "] refused instruction " +
                                std::string(s.opcode) + " in PTX line " + std::to_string(s.line) + ", " +
                                reason + ": " + std::string(s.text));
   }

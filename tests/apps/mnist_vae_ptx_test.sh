@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# mnist_vae trains "on CUDA" on the emulated device, with each executor, and agrees with the CPU. Argument: the program.
+set -eu
+program=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+run() {  # device, executor, folder
+  "$program" --builtin-data --preset keras-mnist --train-images 200 --validation-images 200 --epochs 2 --manifold quantile:4 \
+    --samples 9 --device "$1" --executor "$2" --out "$work/$3" 2>"$work/log-$3.txt"
+}
+says() { grep -q "^$2" "$work/log-$1.txt" || { echo "$1: no line begins with '$2'"; cat "$work/log-$1.txt"; exit 1; }; }
+# 2 steps an epoch: losses of both epochs within 1e-4.
+agrees() {
+  paste -d, <(grep -E '^[0-9]' "$work/cpu/metrics.csv" | cut -d, -f1-7) <(grep -E '^[0-9]' "$work/$1/metrics.csv" | cut -d, -f1-7) |
+    awk -F, '{ for (i = 2; i <= 7; ++i) { d = $i - $(i + 7); if (d < 0) d = -d
+                 if (!(d <= 1e-4 * ($i + 1))) { print "column " i ": " $i " on the CPU, " $(i + 7) " on CUDA"; bad = 1 } } }
+             END { if (NR != 2) { print "expected 2 epochs, got " NR; bad = 1 }; exit bad }'
+}
+run cpu auto cpu
+says cpu 'executor  eager: '
+run cuda auto fused
+says fused 'device  cuda:0'
+says fused 'executor  fused: 2 steps a launch'
+agrees fused
+run cuda graph graph
+says graph 'executor  graph: 2 steps a launch'
+agrees graph
+for file in manifold.png reconstructions.png samples.png model.safetensors; do test -s "$work/fused/$file"; done
+if "$program" --builtin-data --train-images 200 --device cpu --executor graph --out "$work/none" 2>"$work/error.txt"; then
+  echo "a graph on the CPU was accepted"; exit 1
+fi
+grep -q '\[train\] expected a CUDA device for the graph executor, got cpu' "$work/error.txt" || { cat "$work/error.txt"; exit 1; }
+echo "CPU and CUDA agree"
