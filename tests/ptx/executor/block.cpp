@@ -31,7 +31,8 @@ void Block::start(Grid& of, unsigned number) {
 }
 
 void Block::finish() {
-  stores.publish_all();
+  if (!stores.empty()) grid->keep_stores(std::move(stores));
+  stores = {};
   if (triggered) return;
   ++grid->triggered_blocks;
   const bool waited = std::any_of(warps.begin(), warps.end(), [](const Warp& w) { return w.waited != 0; });

@@ -49,6 +49,27 @@ void list_groups(const Warp& w, std::string& text, std::size_t& listed) {
   for (const Group& group : w.others) add(group);
 }
 
+std::string source_place(const Kernel& kernel, unsigned file, unsigned line) {
+  const auto& files = kernel.program->syntax.files;
+  const auto name = files.find(file);
+  return (name == files.end() ? std::string("?") : name->second) + ":" + std::to_string(line);
+}
+
+// The place of the call if the instruction belongs to an inlined function, which the .loc in front of it tells.
+std::string inlined_at(const Kernel& kernel, const Instruction& i) {
+  const std::string& text = kernel.program->text;
+  std::size_t at = 0;
+  for (unsigned line = 1; line < i.source->line && at < text.size(); ++line) at = text.find('\n', at) + 1;
+  const std::size_t loc = text.rfind(".loc", at);
+  if (loc == std::string::npos) return "";
+  const std::string directive = text.substr(loc, text.find('\n', loc) - loc);
+  const std::size_t call = directive.find("inlined_at ");
+  unsigned file = 0, line = 0;
+  if (call == std::string::npos || std::sscanf(directive.c_str() + call, "inlined_at %u %u", &file, &line) != 2)
+    return "";
+  return ", inlined at " + source_place(kernel, file, line);
+}
+
 }  // namespace
 
 std::string coordinates(unsigned rank, Dim3 of) {
@@ -58,12 +79,8 @@ std::string coordinates(unsigned rank, Dim3 of) {
 
 std::string place_of(const Kernel& kernel, const Instruction& i) {
   std::string source;
-  if (i.source->source_line) {
-    const auto& files = kernel.program->syntax.files;
-    const auto file = files.find(i.source->source_file);
-    source = " (" + (file == files.end() ? std::string("?") : file->second) + ":" +
-             std::to_string(i.source->source_line) + ")";
-  }
+  if (i.source->source_line)
+    source = " (" + source_place(kernel, i.source->source_file, i.source->source_line) + inlined_at(kernel, i) + ")";
   return "PTX line " + std::to_string(i.source->line) + source + ": " + std::string(i.source->text);
 }
 

@@ -47,11 +47,6 @@ bool Acquire::visible(const Moment& now, const Fences& fences) const {
          fences.last_sync(now.thread) > atomic.sync;
 }
 
-Moment moment_of(const Warp& w, int lane) {
-  const unsigned thread = w.thread(lane);
-  return {thread, w.block->time, w.sync, w.block->fences.count(thread)};
-}
-
 // A block that has not executed a fence publishes nothing, and an address without releases has nothing to acquire.
 void acquire_and_release(Warp& w, std::uint64_t address, int lane) {
   Block& block = *w.block;

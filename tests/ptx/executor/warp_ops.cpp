@@ -169,10 +169,7 @@ Handler warp_handler(const Opcode& op) {
   if (b == "activemask") return activemask;
   if ((b == "bar" || b == "barrier") && op.has("warp")) return warp_sync;
   if ((b == "bar" || b == "barrier") && op.has("sync")) return bar;
-  if (b == "membar" || b == "fence") {
-    if (op.has("proxy")) return nullptr;
-    return op.has("cta") ? nothing : fence;
-  }
+  if (b == "membar" || b == "fence") return op.has("cta") || op.has("proxy") ? nothing : fence;
   if (b == "griddepcontrol") return op.has("wait") ? wait_for_grids : trigger;
   if (b == "nanosleep") return nothing;
   return nullptr;
