@@ -6,9 +6,10 @@ build=$(cd "$1" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 work=$(mktemp -d)
+work=$(cd "$work" && pwd -P)
 trap 'rm -rf "$work"' EXIT
 prefix=$work/installed
-nvcc=$(sed -n 's/^CMAKE_CUDA_COMPILER:[A-Z]*=//p' "$build/CMakeCache.txt" | grep -v NOTFOUND || true)
+nvcc=$(sed -n 's/^set(CMAKE_CUDA_COMPILER "\(.*\)")$/\1/p' "$build"/CMakeFiles/*/CMakeCUDACompiler.cmake 2>/dev/null || true)
 compiler=$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' "$build/CMakeCache.txt")
 
 say() { echo "consumer: $*"; }
@@ -59,7 +60,7 @@ check_cxx() {
   PATH=$path CUDACXX='' project cxx "${hidden[@]}" -DREADME_EXAMPLE="$work/readme.cpp"
   check_flags cxx "$prefix/include"
   say "a C++ program without a toolkit: $("$work/cxx/consumer")"
-  quietly readme "$work/cxx/readme"
+  quietly readme env OMP_NUM_THREADS=1 "$work/cxx/readme"
   say "the README's example runs: $(tail -1 "$work/readme.log")"
 }
 
@@ -139,15 +140,15 @@ check_missing() {
 }
 
 quietly install cmake --install "$build" --prefix "$prefix"
+grep -q 'gpuvae_WITH_CUDA ON' "$prefix"/lib*/cmake/gpuvae/gpuvaeConfig.cmake || nvcc=''
 say "installed: $(du -sh "$prefix" | cut -f1), $(basename "$prefix"/lib*/libgpuvae.*) $(stat -c %s "$prefix"/lib*/libgpuvae.*) bytes"
 check_headers
 check_missing
 check_cxx
-if [ -n "$nvcc" ] && grep -q 'gpuvae_WITH_CUDA ON' "$prefix"/lib*/cmake/gpuvae/gpuvaeConfig.cmake; then
+if [ -n "$nvcc" ]; then
   check_all_cuda
   check_subdirectory -DCONSUMER_CUDA=BEFORE -DCMAKE_CUDA_COMPILER="$nvcc"
 else
   say "skipped: programs with CUDA code, because this build has no CUDA backend"
-  nvcc=''
   check_subdirectory
 fi

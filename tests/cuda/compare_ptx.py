@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The library's kernels are those that the tests execute: PTX for the newest architecture, without line information.
+"""Shows that the tests execute the library's kernels: compares their PTX for one architecture without line information.
 
     compare_ptx.py LIBRARY OBJECT...
 
@@ -18,6 +18,7 @@ SECTION = re.compile(r"\s*\.section\s+\.debug_\w+.*?^\s*\}\s*$", re.M | re.S)
 def plain(text):
     text = SECTION.sub("", text)
     text = re.sub(r"^(\.target sm_\w+), debug$", r"\1", text, flags=re.M)
+    text = re.sub(r"(_GLOBAL__N__|_INTERNAL_)[0-9a-f]{8}_", r"\1_", text)  # nvcc numbers anonymous namespaces by the command line
     return [line.rstrip() for line in text.splitlines() if not LINE_INFORMATION.match(line)]
 
 
