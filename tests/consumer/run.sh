@@ -81,12 +81,17 @@ check_cuda() {
 
 check_all_cuda() {
   sed -n '/^```c++$/,/^```$/p' "$root/README.md" | sed '/^```/d' >"$work/readme_cuda.cpp"
-  check_cuda "cuda-enabled-after" -DCONSUMER_CUDA=AFTER -DREADME_CUDA_EXAMPLE="$work/readme_cuda.cpp"
-  check_cuda "cuda-enabled-before" -DCONSUMER_CUDA=BEFORE -DCMAKE_CUDA_STANDARD=20 -DCMAKE_CUDA_RUNTIME_LIBRARY=Shared
-  check_flags cuda-enabled-before "$prefix/include"
-  if command -v clang++ >/dev/null; then
-    check_cuda "cuda-clang-host" -DCONSUMER_CUDA=BEFORE -DCMAKE_CUDA_HOST_COMPILER=clang++ -DCMAKE_CXX_COMPILER=clang++
+  local running=() process
+  check_cuda "cuda-enabled-after" -DCONSUMER_CUDA=AFTER -DREADME_CUDA_EXAMPLE="$work/readme_cuda.cpp" & running+=($!)
+  check_cuda "cuda-enabled-before" -DCONSUMER_CUDA=BEFORE -DCMAKE_CUDA_STANDARD=20 -DCMAKE_CUDA_RUNTIME_LIBRARY=Shared & running+=($!)
+  : >"$work/empty.cu"
+  if "$nvcc" -ccbin clang++ -c "$work/empty.cu" -o "$work/empty.o" >/dev/null 2>&1; then
+    check_cuda "cuda-clang-host" -DCONSUMER_CUDA=BEFORE -DCMAKE_CUDA_HOST_COMPILER=clang++ -DCMAKE_CXX_COMPILER=clang++ & running+=($!)
+  else
+    say "skipped: cuda-clang-host, because nvcc finds no clang++ that it supports"
   fi
+  for process in "${running[@]}"; do wait "$process" || exit 1; done
+  check_flags cuda-enabled-before "$prefix/include"
 }
 
 # The sources as a subfolder. The library itself is not built again: the program is linked with the installed one.
