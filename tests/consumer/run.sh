@@ -21,7 +21,8 @@ quietly() { local log=$work/$1.log; shift; "$@" >"$log" 2>&1 || { cat "$log"; fa
 # project NAME ARGUMENTS...: configures and builds the project of this folder against the installed package.
 project() {
   local name=$1; shift
-  quietly "$name" cmake -S "$here" -B "$work/$name" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_CXX_COMPILER="$compiler" "$@"
+  quietly "$name" cmake -S "$here" -B "$work/$name" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" \
+    -DCMAKE_CXX_COMPILER="$compiler" "$@"
   quietly "$name" cmake --build "$work/$name"
 }
 
@@ -82,11 +83,16 @@ check_cuda() {
 check_all_cuda() {
   sed -n '/^```c++$/,/^```$/p' "$root/README.md" | sed '/^```/d' >"$work/readme_cuda.cpp"
   local running=() process
-  check_cuda "cuda-enabled-after" -DCONSUMER_CUDA=AFTER -DREADME_CUDA_EXAMPLE="$work/readme_cuda.cpp" & running+=($!)
-  check_cuda "cuda-enabled-before" -DCONSUMER_CUDA=BEFORE -DCMAKE_CUDA_STANDARD=20 -DCMAKE_CUDA_RUNTIME_LIBRARY=Shared & running+=($!)
+  check_cuda "cuda-enabled-after" -DCONSUMER_CUDA=AFTER -DREADME_CUDA_EXAMPLE="$work/readme_cuda.cpp" &
+  running+=($!)
+  check_cuda "cuda-enabled-before" -DCONSUMER_CUDA=BEFORE -DCMAKE_CUDA_STANDARD=20 \
+    -DCMAKE_CUDA_RUNTIME_LIBRARY=Shared &
+  running+=($!)
   : >"$work/empty.cu"
   if "$nvcc" -ccbin clang++ -c "$work/empty.cu" -o "$work/empty.o" >/dev/null 2>&1; then
-    check_cuda "cuda-clang-host" -DCONSUMER_CUDA=BEFORE -DCMAKE_CUDA_HOST_COMPILER=clang++ -DCMAKE_CXX_COMPILER=clang++ & running+=($!)
+    check_cuda "cuda-clang-host" -DCONSUMER_CUDA=BEFORE -DCMAKE_CUDA_HOST_COMPILER=clang++ \
+      -DCMAKE_CXX_COMPILER=clang++ &
+    running+=($!)
   else
     say "skipped: cuda-clang-host, because nvcc finds no clang++ that it supports"
   fi
@@ -97,7 +103,8 @@ check_all_cuda() {
 # The sources as a subfolder. The library itself is not built again: the program is linked with the installed one.
 check_subdirectory() {
   quietly sub cmake -S "$here" -B "$work/sub" -G Ninja -DGPUVAE_SOURCE="$root" -DCMAKE_CXX_COMPILER="$compiler" "$@"
-  quietly sub ninja -C "$work/sub" CMakeFiles/consumer.dir/consumer.cpp.o ${nvcc:+CMakeFiles/cuda_consumer.dir/cuda_consumer.cu.o}
+  quietly sub ninja -C "$work/sub" CMakeFiles/consumer.dir/consumer.cpp.o \
+    ${nvcc:+CMakeFiles/cuda_consumer.dir/cuda_consumer.cu.o}
   ! ninja -C "$work/sub" -t commands CMakeFiles/consumer.dir/consumer.cpp.o | tail -1 | grep -E -- '-fopenmp|isystem' ||
     fail "add_subdirectory: flags of gpuvae's dependencies reach the compiler"
   local program link
@@ -146,7 +153,7 @@ check_missing() {
 
 quietly install cmake --install "$build" --prefix "$prefix"
 grep -q 'gpuvae_WITH_CUDA ON' "$prefix"/lib*/cmake/gpuvae/gpuvaeConfig.cmake || nvcc=''
-say "installed: $(du -sh "$prefix" | cut -f1), $(basename "$prefix"/lib*/libgpuvae.*) $(stat -c %s "$prefix"/lib*/libgpuvae.*) bytes"
+say "installed: $(du -sh "$prefix" | cut -f1), library $(stat -Lc %s "$prefix"/lib*/libgpuvae.* | head -1) bytes"
 check_headers
 check_missing
 check_cxx
