@@ -1,21 +1,18 @@
-// Programmatic dependent launches: a dependent starts as early as it may, and griddepcontrol.wait is the only thing that
-// orders its accesses behind those of its predecessor.
+// Programmatic dependent launches: a dependent starts as early as it may, and griddepcontrol.wait is the only
+// thing that orders its accesses behind those of its predecessor.
 #include "machine_test.h"
 
 namespace ptx {
 namespace {
 
 // The steps of a link, first to last; see order_kernels.cu.
-constexpr int kWaitTriggerCompute = 321, kTriggerWaitCompute = 312, kWaitComputeTrigger = 231, kTriggerCompute = 32,
-              kCompute = 3;
+constexpr int kWaitTriggerCompute = 321, kTriggerWaitCompute = 312, kWaitComputeTrigger = 231,
+              kTriggerCompute = 32, kCompute = 3;
 
 class DependentTest : public MachineTest {
  protected:
   DependentTest() : MachineTest("order_kernels") {
-    for (int k = 0; k < 5; ++k) {
-      names_.push_back("x" + std::to_string(k));
-      x_.push_back(memory.allocate<float>(32, names_.back()));
-    }
+    for (const char* name : {"x0", "x1", "x2", "x3", "x4"}) x_.push_back(memory.allocate<float>(32, name));
     for (int i = 0; i < 32; ++i) x_[0][i] = 10;
     memory.mark_written(x_[0], 128);
   }
@@ -23,7 +20,8 @@ class DependentTest : public MachineTest {
   // x[k + 1] = x[k] + 1 for each link, all but the first programmatic.
   std::string run_chain(const std::vector<int>& steps) {
     std::vector<Launch> launches;
-    for (std::size_t k = 0; k < steps.size(); ++k) launches.push_back(link(x_[k], x_[k + 1], steps[k], k > 0));
+    for (std::size_t k = 0; k < steps.size(); ++k)
+      launches.push_back(link(x_[k], x_[k + 1], steps[k], k > 0));
     return run_all(launches);
   }
   Launch link(float* in, float* out, int steps, bool programmatic) {
@@ -37,15 +35,16 @@ class DependentTest : public MachineTest {
   }
 
   std::vector<float*> x_;
-  std::vector<std::string> names_;
 };
 
 TEST_F(DependentTest, ChainsThatWaitAreRightInAllOrders) {
   for (const Options& options : all_orders()) {
     module.options = options;
-    EXPECT_EQ(run_chain({kWaitTriggerCompute, kWaitTriggerCompute, kWaitTriggerCompute, kWaitComputeTrigger}), "");
+    EXPECT_EQ(run_chain({kWaitTriggerCompute, kWaitTriggerCompute, kWaitTriggerCompute, kWaitComputeTrigger}),
+              "");
     EXPECT_EQ(x_[4][31], 14.0f);
-    EXPECT_EQ(run_chain({kTriggerWaitCompute, kTriggerWaitCompute, kTriggerWaitCompute, kWaitTriggerCompute}), "");
+    EXPECT_EQ(run_chain({kTriggerWaitCompute, kTriggerWaitCompute, kTriggerWaitCompute, kWaitTriggerCompute}),
+              "");
     EXPECT_EQ(x_[4][0], 14.0f);
     EXPECT_EQ(run_chain({kCompute, kWaitTriggerCompute, kTriggerWaitCompute}), "");
   }
@@ -61,13 +60,14 @@ TEST_F(DependentTest, MissingWait) {
   module.options = Options();
   module.options.uninitialized = false;
   // The dependent runs first and reads; the predecessor's store then finds the early access.
-  expect_report(run_chain({kTriggerCompute, kCompute}),
-                {"link",
-                 "race in global memory at " + hex(x_[1]) +
-                     ": this store and an earlier access by a grid that runs at the same time (griddepcontrol.wait is "
-                     "missing or comes late) are not ordered, 0 bytes into 'x1' " +
-                     range(x_[1], 128),
-                 "(0, 0, 0)", "(0, 0, 0)"});
+  expect_report(
+      run_chain({kTriggerCompute, kCompute}),
+      {"link",
+       "race in global memory at " + hex(x_[1]) +
+           ": this store and an earlier access by a grid that runs at the same time (griddepcontrol.wait is "
+           "missing or comes late) are not ordered, 0 bytes into 'x1' " +
+           range(x_[1], 128),
+       "(0, 0, 0)", "(0, 0, 0)"});
 }
 
 TEST_F(DependentTest, EndOfThePredecessorMakesNothingVisible) {
@@ -80,7 +80,8 @@ TEST_F(DependentTest, LaunchesThatAreNotProgrammaticNeedNoWait) {
   EXPECT_EQ(x_[2][5], 12.0f);
 }
 
-// B triggers before it waits for A, so that C may run while A does. C's wait covers A only if B waits for A at all.
+// B triggers before it waits for A, so that C may run while A does. C's wait covers A only if B waits for A
+// at all.
 TEST_F(DependentTest, ThirdGridSeesTheFirstOnlyThroughTheSecond) {
   const auto chain = [&](int b, int c) {
     return run_all({link(x_[0], x_[1], kTriggerCompute, false), link(x_[3], x_[4], b, true),

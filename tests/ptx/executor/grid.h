@@ -96,7 +96,8 @@ struct Grid {
   bool any_waited = false;
   std::size_t triggered_blocks = 0;
 
-  // What is known to be complete: when the grid starts, behind its griddepcontrol.wait, and when a dependent starts.
+  // What is known to be complete: when the grid starts, behind its griddepcontrol.wait, and when a dependent
+  // starts.
   Completed at_start, after_wait, at_trigger;
 
   std::vector<Allocation*> hits;  // by instruction: the allocation that it accessed last
@@ -110,8 +111,8 @@ struct Grid {
 
   const Completed& known(bool waited) const { return waited ? after_wait : at_start; }
   Completed when_complete() const;
-  // Takes over the stores of a block that ends. No rule makes them visible to other blocks of the grid, so that those of
-  // the last blocks are withheld.
+  // Takes over the stores of a block that ends. No rule makes them visible to other blocks of the grid, so
+  // that those of the last blocks are withheld.
   void keep_stores(StoreBuffer stores);
   void publish_all();
   [[noreturn]] void fail_hang() const;

@@ -63,8 +63,8 @@ class MachineTest : public testing::Test {
     return "";
   }
 
-  // Checks all parts of an error: the PTX line must hold the quoted text, the source line (of the call, where a function
-  // is inlined) the kernel's mark.
+  // Checks all parts of an error: the PTX line must hold the quoted text, the source line (of the call, where
+  // a function is inlined) the kernel's mark.
   void expect_report(const std::string& error, const Report& expected) const {
     std::istringstream stream(error);
     std::string first, place, position;
@@ -77,7 +77,8 @@ class MachineTest : public testing::Test {
   }
   void expect_place(const std::string& place, const std::string& mark) const {
     std::smatch match;
-    ASSERT_TRUE(std::regex_search(place, match, std::regex("PTX line (\\d+) \\((.*_kernels\\.cu):(\\d+)\\): (.*)")))
+    ASSERT_TRUE(
+        std::regex_search(place, match, std::regex("PTX line (\\d+) \\((.*_kernels\\.cu):(\\d+)\\): (.*)")))
         << place;
     EXPECT_NE(ptx_.at(std::stoul(match[1]) - 1).find(match[4].str()), std::string::npos) << place;
     EXPECT_NE(source_.at(std::stoul(match[3]) - 1).find("@" + mark), std::string::npos) << place;

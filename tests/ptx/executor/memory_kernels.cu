@@ -1,5 +1,5 @@
-// Kernels of the tests of memory checks. Each has an argument that plants a bug; "@name" marks the line where the bug
-// shows.
+// Kernels of the tests of memory checks. Each has an argument that plants a bug; "@name" marks the line where
+// the bug shows.
 #include <cstdint>
 
 extern "C" {
@@ -31,7 +31,8 @@ __global__ void global_store_to_shared(float* x, bool planted) {
 }
 
 __global__ void shared_store_to_global(float* x) {
-  asm volatile("st.shared.f32 [%0], %1;" ::"l"(x + threadIdx.x), "f"(1.0f) : "memory");  // @shared_store_to_global
+  asm volatile("st.shared.f32 [%0], %1;" ::"l"(x + threadIdx.x), "f"(1.0f)
+               : "memory");  // @shared_store_to_global
 }
 
 __global__ void unwritten_shared(float* x, int written) {

@@ -1,5 +1,5 @@
-// Loads, stores and atomics of a warp. An access is translated and checked in all lanes, then counted, and only then
-// carried out.
+// Loads, stores and atomics of a warp. An access is translated and checked in all lanes, then counted, and
+// only then carried out.
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -22,8 +22,8 @@ bool delayed(const Warp& w, const Access& a) {
   return w.block->grid->options.delayed_stores && a.space == Space::global;
 }
 
-// What the block sees at the addresses of an access: memory, covered by its own stores that are still on the way.
-// With `all_blocks` the stores of other blocks cover it as well: the value that memory has in the end.
+// What the block sees at the addresses of an access: memory, covered by its own stores that are still on the
+// way. With `all_blocks` the stores of other blocks cover it as well: the value that memory has in the end.
 struct Overlay {
   alignas(16) char bytes[kLanes][16];
   void look(const Warp& w, Access& a, bool all_blocks) {

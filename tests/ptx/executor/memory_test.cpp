@@ -1,5 +1,5 @@
-// Accesses that are out of bounds, misaligned, in the wrong space, of freed or of unwritten memory: right kernels pass
-// in all orders, planted bugs are reported with all that locates them.
+// Accesses that are out of bounds, misaligned, in the wrong space, of freed or of unwritten memory: right
+// kernels pass in all orders, planted bugs are reported with all that locates them.
 #include "machine_test.h"
 
 namespace ptx {
@@ -28,11 +28,10 @@ TEST_F(MemoryTest, GlobalOffByOne) {
   float* out = memory.allocate<float>(1001, "out");
   const auto launch = [&](int n) { module.launch(memory, "add_one", {4}, {256}, 0, in, out, n); };
   EXPECT_EQ(error_of([&] { launch(1000); }), "");
-  expect_report(error_of([&] { launch(1001); }),
-                {"add_one",
-                 "4-byte load to global memory at " + hex(in, 4000) + ": 0 bytes past the end of 'in' " +
-                     range(in, 4000),
-                 "(3, 0, 0)", "(232, 0, 0)"});
+  expect_report(error_of([&] { launch(1001); }), {"add_one",
+                                                  "4-byte load to global memory at " + hex(in, 4000) +
+                                                      ": 0 bytes past the end of 'in' " + range(in, 4000),
+                                                  "(3, 0, 0)", "(232, 0, 0)"});
 }
 
 TEST_F(MemoryTest, Misaligned) {
@@ -66,7 +65,8 @@ TEST_F(MemoryTest, AdoptedMemoryIsKnownAsFreedUntilItIsUsedAgain) {
   memory.adopt(in, 256, "in");
   EXPECT_EQ(error_of(launch), "");
   memory.forget(in);
-  EXPECT_NE(error_of(launch).find("freed memory, 0 bytes into freed 'in' " + range(in, 256)), std::string::npos);
+  EXPECT_NE(error_of(launch).find("freed memory, 0 bytes into freed 'in' " + range(in, 256)),
+            std::string::npos);
   memory.adopt(in, 256, "again");
   EXPECT_EQ(error_of(launch), "");
 }
@@ -75,11 +75,12 @@ TEST_F(MemoryTest, GlobalInstructionWithASharedAddress) {
   float* x = upload_counting(32, "x");
   module.launch(memory, "global_store_to_shared", {1}, {32}, 0, x, false);
   EXPECT_EQ(x[0], 2.0f);
-  expect_report(error_of([&] { module.launch(memory, "global_store_to_shared", {1}, {32}, 0, x, true); }),
-                {"global_store_to_shared",
-                 "16-byte store to global memory at 0x100000000000000, which is a generic address of shared memory "
-                 "(offset 0x0)",
-                 "(0, 0, 0)", "(0, 0, 0)"});
+  expect_report(
+      error_of([&] { module.launch(memory, "global_store_to_shared", {1}, {32}, 0, x, true); }),
+      {"global_store_to_shared",
+       "16-byte store to global memory at 0x100000000000000, which is a generic address of shared memory "
+       "(offset 0x0)",
+       "(0, 0, 0)", "(0, 0, 0)"});
 }
 
 TEST_F(MemoryTest, SharedInstructionWithAGlobalAddress) {
@@ -106,11 +107,10 @@ TEST_F(MemoryTest, UnwrittenGlobal) {
   memory.mark_written(in, 40 * sizeof(float));
   const auto launch = [&](int n) { module.launch(memory, "add_one", {1}, {64}, 0, in, out, n); };
   EXPECT_EQ(error_of([&] { launch(40); }), "");
-  expect_report(error_of([&] { launch(41); }),
-                {"add_one",
-                 "4-byte load of global memory that nobody has written, at " + hex(in, 160) +
-                     ": 160 bytes into 'in' " + range(in, 256),
-                 "(0, 0, 0)", "(40, 0, 0)"});
+  expect_report(error_of([&] { launch(41); }), {"add_one",
+                                                "4-byte load of global memory that nobody has written, at " +
+                                                    hex(in, 160) + ": 160 bytes into 'in' " + range(in, 256),
+                                                "(0, 0, 0)", "(40, 0, 0)"});
   memory.mark_written(in, 256);
   EXPECT_EQ(error_of([&] { launch(64); }), "");
   memory.mark_unwritten(in + 63, 1);
@@ -123,8 +123,8 @@ TEST_F(MemoryTest, UnwrittenPaddingOfAVectorLoad) {
   module.launch(memory, "write_padded", {1}, {32}, 0, x);
   expect_report(error_of([&] { module.launch(memory, "read_padded", {1}, {32}, 0, x, y); }),
                 {"read_padded",
-                 "8-byte load of global memory that nobody has written, at " + hex(x, 1) + ": 1 bytes into 'x' " +
-                     range(x, 256),
+                 "8-byte load of global memory that nobody has written, at " + hex(x, 1) +
+                     ": 1 bytes into 'x' " + range(x, 256),
                  "(0, 0, 0)", "(0, 0, 0)"});
   memory.mark_written(x, 256);
   module.launch(memory, "read_padded", {1}, {32}, 0, x, y);
@@ -136,9 +136,9 @@ TEST_F(MemoryTest, UnwrittenLocal) {
   module.launch(memory, "unwritten_local", {1}, {32}, 0, x, 16, 3);
   EXPECT_EQ(x[0], 5);  // 5 * 7 = 3 modulo 16
   const std::string error = error_of([&] { module.launch(memory, "unwritten_local", {1}, {1}, 0, x, 5, 3); });
-  expect_report(error, {"unwritten_local",
-                        "4-byte load of local memory that the thread has not written, at offset 12", "(0, 0, 0)",
-                        "(0, 0, 0)"});
+  expect_report(
+      error, {"unwritten_local", "4-byte load of local memory that the thread has not written, at offset 12",
+              "(0, 0, 0)", "(0, 0, 0)"});
   expect_report(error_of([&] { module.launch(memory, "unwritten_local", {1}, {1}, 0, x, 16, 16); }),
                 {"unwritten_local", "4-byte load to local memory at 0x40, outside the 64 bytes of the thread",
                  "(0, 0, 0)", "(0, 0, 0)"});
@@ -155,11 +155,12 @@ TEST_F(MemoryTest, OverrunOfAStaticSharedArray) {
 
 TEST_F(MemoryTest, OverrunOfDynamicSharedMemory) {
   float* x = upload_counting(64, "x");
-  expect_report(error_of([&] { module.launch(memory, "dynamic_overrun", {1}, {64}, 256, x, 1); }),
-                {"dynamic_overrun",
-                 "4-byte store to shared memory at 0x100, outside the 256 bytes of the block: 256 bytes into the "
-                 "dynamic variable dynamic_tile",
-                 "(0, 0, 0)", "(63, 0, 0)"});
+  expect_report(
+      error_of([&] { module.launch(memory, "dynamic_overrun", {1}, {64}, 256, x, 1); }),
+      {"dynamic_overrun",
+       "4-byte store to shared memory at 0x100, outside the 256 bytes of the block: 256 bytes into the "
+       "dynamic variable dynamic_tile",
+       "(0, 0, 0)", "(63, 0, 0)"});
 }
 
 TEST_F(MemoryTest, ReadOnlyLoadOfWhatTheKernelWrites) {
@@ -167,8 +168,8 @@ TEST_F(MemoryTest, ReadOnlyLoadOfWhatTheKernelWrites) {
   EXPECT_EQ(error_of([&] { module.launch(memory, "read_only_load", {1}, {32}, 0, x, false); }), "");
   expect_report(error_of([&] { module.launch(memory, "read_only_load", {1}, {32}, 0, x, true); }),
                 {"read_only_load",
-                 "non-coherent load of memory that this kernel has written at " + hex(x) + ", 0 bytes into 'x' " +
-                     range(x, 128),
+                 "non-coherent load of memory that this kernel has written at " + hex(x) +
+                     ", 0 bytes into 'x' " + range(x, 128),
                  "(0, 0, 0)", "(0, 0, 0)"});
 }
 
@@ -211,8 +212,9 @@ TEST_F(MemoryTest, CountsSectorsAndPasses) {
   sum += strided;
   EXPECT_EQ(sum.launches, 2u);
   EXPECT_EQ(sum.global_load.transactions, 157u);
-  EXPECT_NE(json({{"k", sum}}).find("\"global_load\": {\"requests\": 33, \"bytes\": 4128, \"sectors\": 157, "
-                                    "\"least\": 129}"),
+  EXPECT_NE(json({{"k", sum}})
+                .find("\"global_load\": {\"requests\": 33, \"bytes\": 4128, \"sectors\": 157, "
+                      "\"least\": 129}"),
             std::string::npos)
       << json({{"k", sum}});
 }

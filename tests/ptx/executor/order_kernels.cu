@@ -1,5 +1,5 @@
-// Kernels of the tests of races, deadlocks and hangs. Each has an argument that plants a bug; "@name" marks the line
-// where the bug shows.
+// Kernels of the tests of races, deadlocks and hangs. Each has an argument that plants a bug; "@name" marks
+// the line where the bug shows.
 extern "C" {
 
 __global__ void reverse(const float* in, float* out, bool barrier) {
@@ -35,7 +35,8 @@ __global__ void sum_of_warp(const float* in, float* out, int leaving) {
 }
 
 __global__ void shuffle_from_outside(float* x, bool planted) {
-  if (threadIdx.x < 16) x[threadIdx.x] = __shfl_sync(0xffffu, x[threadIdx.x], planted ? 20 : 3);  // @shuffle_from_outside
+  if (threadIdx.x < 16)
+    x[threadIdx.x] = __shfl_sync(0xffffu, x[threadIdx.x], planted ? 20 : 3);  // @shuffle_from_outside
 }
 
 __global__ void barrier_of_half(float* x, bool planted) {
@@ -54,7 +55,8 @@ __global__ void barrier_in_branch(float* x, unsigned bound) {
   }
 }
 
-// Sums the blocks' values in the last block; `fences`: 1 before the ticket, 2 behind it, 4 only for the block.
+// Sums the blocks' values in the last block; `fences`: 1 before the ticket, 2 behind it, 4 only for the
+// block.
 __global__ void sum_of_blocks(const float* in, float* partial, unsigned* ticket, float* out, int fences) {
   __shared__ bool last;
   if (threadIdx.x == 0) partial[blockIdx.x] = in[blockIdx.x];
@@ -78,7 +80,9 @@ __global__ void count_up(unsigned* count, bool atomic) {
     *count += 1;  // @count_up
 }
 
-__global__ void blocks_store(int* x, int factor) { *x = 5 + factor * static_cast<int>(blockIdx.x); }  // @blocks_store
+__global__ void blocks_store(int* x, int factor) {
+  *x = 5 + factor * static_cast<int>(blockIdx.x);
+}  // @blocks_store
 
 __global__ void wait_for_flag(unsigned* flag, unsigned setter) {
   if (threadIdx.x == setter) atomicExch(flag, 1u);
@@ -86,8 +90,8 @@ __global__ void wait_for_flag(unsigned* flag, unsigned setter) {
     while (atomicAdd(flag, 0u) == 0u) __nanosleep(20);  // @wait_for_flag
 }
 
-// A link of a chain of dependent launches. `steps` are done in the order of their digits, the last one first: 1 waits
-// for the predecessor, 2 triggers the dependents, 3 computes out = in + 1.
+// A link of a chain of dependent launches. `steps` are done in the order of their digits, the last one first:
+// 1 waits for the predecessor, 2 triggers the dependents, 3 computes out = in + 1.
 __global__ void link(const float* in, float* out, int steps) {
   for (; steps != 0; steps /= 10) {
     if (steps % 10 == 1) asm volatile("griddepcontrol.wait;" ::: "memory");

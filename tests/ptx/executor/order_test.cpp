@@ -1,4 +1,5 @@
-// Races, deadlocks and hangs within a grid: right kernels give the same in all orders, planted bugs are reported.
+// Races, deadlocks and hangs within a grid: right kernels give the same in all orders, planted bugs are
+// reported.
 #include "machine_test.h"
 
 namespace ptx {
@@ -30,8 +31,10 @@ TEST_F(OrderTest, MissingBarrier) {
     module.launch(memory, "reverse", {1}, {64}, 0, in, out, true);
     EXPECT_EQ(out[0], 64.0f);
     EXPECT_EQ(out[63], 1.0f);
-    const std::string error = error_of([&] { module.launch(memory, "reverse", {1}, {64}, 0, in, out, false); });
-    // With one warp ahead of the other, the load reads what nobody has written yet, or the store comes too late.
+    const std::string error =
+        error_of([&] { module.launch(memory, "reverse", {1}, {64}, 0, in, out, false); });
+    // With one warp ahead of the other, the load reads what nobody has written yet, or the store comes too
+    // late.
     EXPECT_NE(error.find("reverse: "), std::string::npos);
     std::istringstream lines(error);
     std::string line;
@@ -43,10 +46,11 @@ TEST_F(OrderTest, MissingBarrier) {
   module.options.uninitialized = false;
   float* in = upload_counting(64, "in");
   float* out = memory.allocate<float>(64, "out");
-  expect_report(error_of([&] { module.launch(memory, "reverse", {1}, {64}, 0, in, out, false); }),
-                {"reverse",
-                 "race in shared memory at 0x80: this store and an earlier access by thread (31, 0, 0) are not ordered",
-                 "(0, 0, 0)", "(32, 0, 0)"});
+  expect_report(
+      error_of([&] { module.launch(memory, "reverse", {1}, {64}, 0, in, out, false); }),
+      {"reverse",
+       "race in shared memory at 0x80: this store and an earlier access by thread (31, 0, 0) are not ordered",
+       "(0, 0, 0)", "(32, 0, 0)"});
 }
 
 TEST_F(OrderTest, MissingSyncwarp) {
@@ -60,10 +64,11 @@ TEST_F(OrderTest, MissingSyncwarp) {
   }
   module.options = Options();
   float* x = upload_counting(32, "x");
-  expect_report(error_of([&] { module.launch(memory, "exchange_in_warp", {1}, {32}, 0, x, 0u); }),
-                {"exchange_in_warp",
-                 "race in shared memory at 0x4: this load and an earlier access by thread (1, 0, 0) are not ordered",
-                 "(0, 0, 0)", "(0, 0, 0)"});
+  expect_report(
+      error_of([&] { module.launch(memory, "exchange_in_warp", {1}, {32}, 0, x, 0u); }),
+      {"exchange_in_warp",
+       "race in shared memory at 0x4: this load and an earlier access by thread (1, 0, 0) are not ordered",
+       "(0, 0, 0)", "(0, 0, 0)"});
   // A __syncwarp of the lower half orders nothing in the upper half.
   const std::string error =
       error_of([&] { module.launch(memory, "exchange_in_warp", {1}, {32}, 0, x, 0xffffu); });
@@ -85,28 +90,35 @@ TEST_F(OrderTest, ShuffleReadsALaneThatDoesNotTakePart) {
   module.launch(memory, "shuffle_from_outside", {1}, {32}, 0, x, false);
   EXPECT_EQ(x[15], 4.0f);
   expect_report(error_of([&] { module.launch(memory, "shuffle_from_outside", {1}, {32}, 0, x, true); }),
-                {"shuffle_from_outside", "the shuffle reads lane 20, which does not take part in it", "(0, 0, 0)",
-                 "(0, 0, 0)"});
+                {"shuffle_from_outside", "the shuffle reads lane 20, which does not take part in it",
+                 "(0, 0, 0)", "(0, 0, 0)"});
 }
 
 TEST_F(OrderTest, BarrierThatSomeThreadsNeverReach) {
   float* x = upload_counting(64, "x");
   module.launch(memory, "barrier_of_half", {1}, {64}, 0, x, false);
-  expect_report(error_of([&] { module.launch(memory, "barrier_of_half", {1}, {64}, 0, x, true); }),
-                {"barrier_of_half",
-                 "deadlock: the block waits at a barrier for threads that have exited, such as thread (32, 0, 0)",
-                 "(0, 0, 0)", "(0, 0, 0)"});
+  expect_report(
+      error_of([&] { module.launch(memory, "barrier_of_half", {1}, {64}, 0, x, true); }),
+      {"barrier_of_half",
+       "deadlock: the block waits at a barrier for threads that have exited, such as thread (32, 0, 0)",
+       "(0, 0, 0)", "(0, 0, 0)"});
 }
 
 TEST_F(OrderTest, BarriersInBranches) {
   float* x = upload_counting(64, "x");
   module.launch(memory, "barrier_in_branch", {1}, {64}, 0, x, 64u);
-  const std::string lanes = error_of([&] { module.launch(memory, "barrier_in_branch", {1}, {64}, 0, x, 16u); });
-  EXPECT_NE(lanes.find("deadlock: lanes wait for lanes of their warp that do not come"), std::string::npos) << lanes;
-  EXPECT_NE(lanes.find("lanes 0x0000ffff wait for other lanes of the warp at PTX line"), std::string::npos) << lanes;
-  EXPECT_NE(lanes.find("lanes 0xffff0000 wait for other lanes of the warp at PTX line"), std::string::npos) << lanes;
-  const std::string warps = error_of([&] { module.launch(memory, "barrier_in_branch", {1}, {64}, 0, x, 32u); });
-  EXPECT_NE(warps.find("warps of the block wait at different barriers; warp 1 waits at PTX line"), std::string::npos)
+  const std::string lanes =
+      error_of([&] { module.launch(memory, "barrier_in_branch", {1}, {64}, 0, x, 16u); });
+  EXPECT_NE(lanes.find("deadlock: lanes wait for lanes of their warp that do not come"), std::string::npos)
+      << lanes;
+  EXPECT_NE(lanes.find("lanes 0x0000ffff wait for other lanes of the warp at PTX line"), std::string::npos)
+      << lanes;
+  EXPECT_NE(lanes.find("lanes 0xffff0000 wait for other lanes of the warp at PTX line"), std::string::npos)
+      << lanes;
+  const std::string warps =
+      error_of([&] { module.launch(memory, "barrier_in_branch", {1}, {64}, 0, x, 32u); });
+  EXPECT_NE(warps.find("warps of the block wait at different barriers; warp 1 waits at PTX line"),
+            std::string::npos)
       << warps;
 }
 
@@ -121,12 +133,13 @@ TEST_F(OrderTest, LastBlockNeedsTheFenceBeforeItsTicket) {
   }
   module.options = Options();
   const std::string error = error_of([&] { sum_of_blocks(2); });
-  expect_report(error, {"sum_of_blocks",
-                        "race in global memory at " + hex(partial_) +
-                            ": this load and an earlier access by block (0, 0, 0), thread (0, 0, 0) are not ordered, "
-                            "0 bytes into 'partial' " +
-                            range(partial_, 400),
-                        "(99, 0, 0)", "(0, 0, 0)"});
+  expect_report(
+      error, {"sum_of_blocks",
+              "race in global memory at " + hex(partial_) +
+                  ": this load and an earlier access by block (0, 0, 0), thread (0, 0, 0) are not ordered, "
+                  "0 bytes into 'partial' " +
+                  range(partial_, 400),
+              "(99, 0, 0)", "(0, 0, 0)"});
 }
 
 TEST_F(OrderTest, LastBlockNeedsTheFenceBehindItsTicket) {
@@ -153,8 +166,9 @@ TEST_F(OrderTest, PlainAddInsteadOfAtomic) {
     unsigned* count = upload(std::vector<unsigned>(1), "count");
     module.launch(memory, "count_up", {3}, {64}, 0, count, true);
     EXPECT_EQ(*count, 192u);
-    EXPECT_NE(error_of([&] { module.launch(memory, "count_up", {3}, {64}, 0, count, false); })
-                  .find("count_up: race in global memory at " + hex(count)),
+    EXPECT_NE(error_of([&] {
+                module.launch(memory, "count_up", {3}, {64}, 0, count, false);
+              }).find("count_up: race in global memory at " + hex(count)),
               std::string::npos);
   }
 }
@@ -198,13 +212,15 @@ TEST_F(OrderTest, HangIsReportedWithAllWhoWait) {
     module.options = options;
     module.options.watchdog = 100'000;
     unsigned* flag = upload(std::vector<unsigned>(1), "flag");
-    const std::string error = error_of([&] { module.launch(memory, "wait_for_flag", {1}, {64}, 0, flag, 99u); });
+    const std::string error =
+        error_of([&] { module.launch(memory, "wait_for_flag", {1}, {64}, 0, flag, 99u); });
     std::istringstream stream(error);
     std::string first, line;
     std::getline(stream, first);
     std::getline(stream, line);
     EXPECT_EQ(first, "wait_for_flag: hang: no end after 100000 warp instructions");
-    EXPECT_NE(line.find("block (0, 0, 0), warp 0, lanes 0x00000001 run at PTX line"), std::string::npos) << error;
+    EXPECT_NE(line.find("block (0, 0, 0), warp 0, lanes 0x00000001 run at PTX line"), std::string::npos)
+        << error;
     expect_place(line, "wait_for_flag");
   }
 }

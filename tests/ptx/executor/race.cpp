@@ -11,8 +11,10 @@ namespace {
 
 std::string conflict(const Access& a, std::uint64_t address, const std::string& with) {
   return std::string("race in ") + name_of(a.space) + " memory at " + hex(address) + ": this " +
-         (a.atomic ? "atomic" : a.store ? "store" : "load") + " and an earlier access by " + with +
-         " are not ordered";
+         (a.atomic  ? "atomic"
+          : a.store ? "store"
+                    : "load") +
+         " and an earlier access by " + with + " are not ordered";
 }
 
 // One word of an access of one lane.
@@ -58,7 +60,8 @@ void check_blocks(const WordAccess& a, const GlobalCell& cell) {
   const AccessCell& c = cell.in_block;
   if (cell.write_launch == block.grid->id && cell.write_block != block.rank && (c.write_mask & a.mask) &&
       !same_value(a.access, a.lane) && !(a.access.atomic && c.atomic) &&
-      !ordered_by_atomics(block, a.now, cell.write_block, {c.writer, c.write_time, c.write_sync, cell.write_fences}))
+      !ordered_by_atomics(block, a.now, cell.write_block,
+                          {c.writer, c.write_time, c.write_sync, cell.write_fences}))
     a.fail(thread_of_block(block, cell.write_block, c.writer));
   if (!a.access.store || cell.read_launch != block.grid->id || !(c.read_mask & a.mask)) return;
   if (cell.read_block == kSeveralBlocks) {
@@ -72,7 +75,8 @@ void check_blocks(const WordAccess& a, const GlobalCell& cell) {
 
 // ld.global.nc may only read what nobody writes while the kernel runs.
 void check_read_only(const WordAccess& a, const GlobalCell& cell) {
-  if (a.access.store || cell.write_launch != a.warp.block->grid->id || !(cell.in_block.write_mask & a.mask)) return;
+  if (a.access.store || cell.write_launch != a.warp.block->grid->id || !(cell.in_block.write_mask & a.mask))
+    return;
   if (a.instruction.source->opcode.find(".nc") != std::string_view::npos)
     a.warp.fail(a.instruction, a.lane,
                 "non-coherent load of memory that this kernel has written at " + hex(a.address) + ", " +
@@ -95,8 +99,7 @@ void check_global(const WordAccess& a, GlobalCell& cell) {
     c.write_mask = 0;
   }
   if (!read_here) c.read_time = 0;
-  const int culprit =
-      update_cell(c, a.warp, a.now, a.mask, a.access, a.lane);
+  const int culprit = update_cell(c, a.warp, a.now, a.mask, a.access, a.lane);
   if (culprit >= 0) a.fail(thread_of_block(block, block.rank, static_cast<unsigned>(culprit)));
   if (a.access.store) {
     cell.write_launch = launch;
@@ -111,8 +114,7 @@ void check_global(const WordAccess& a, GlobalCell& cell) {
 }
 
 void check_shared(const WordAccess& a, AccessCell& cell) {
-  const int culprit =
-      update_cell(cell, a.warp, a.now, a.mask, a.access, a.lane);
+  const int culprit = update_cell(cell, a.warp, a.now, a.mask, a.access, a.lane);
   if (culprit >= 0)
     a.fail("thread " + coordinates(static_cast<unsigned>(culprit), a.warp.block->grid->launch->block));
 }
@@ -125,11 +127,11 @@ void check_races(Warp& w, const Instruction& i, const Access& a) {
   for (std::uint32_t left = w.active; left; left &= left - 1) {
     const int lane = std::countr_zero(left);
     const std::uint64_t address = a.address[lane];
-    const auto mask =
-        static_cast<std::uint8_t>(a.bytes >= 4 ? 15 : ((1u << a.bytes) - 1) << (address % 4));
+    const auto mask = static_cast<std::uint8_t>(a.bytes >= 4 ? 15 : ((1u << a.bytes) - 1) << (address % 4));
     WordAccess word{w, i, a, lane, address, mask, moment_of(w, lane)};
     if (a.space == Space::shared) {
-      for (unsigned k = 0; k < words; ++k, word.address += 4) check_shared(word, block.cells[word.address / 4]);
+      for (unsigned k = 0; k < words; ++k, word.address += 4)
+        check_shared(word, block.cells[word.address / 4]);
     } else {
       Allocation& memory = *a.allocation[lane];
       if (memory.cells.empty()) memory.cells.resize(memory.word(memory.end + 3) + 1);

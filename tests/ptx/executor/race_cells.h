@@ -1,8 +1,9 @@
-// Races within a block. Two accesses of a word by different threads, one of them a write, must have a bar.sync
-// between them, or a bar.warp.sync if the threads are lanes of one warp. Shuffles and lockstep order nothing.
+// Races within a block. Two accesses of a word by different threads, one of them a write, must have a
+// bar.sync between them, or a bar.warp.sync if the threads are lanes of one warp. Shuffles and lockstep order
+// nothing.
 //
-// Two plain stores of one value are not reported: they are a data race by the letter of the memory model, but a
-// store of an aligned word is never torn, so that memory holds this value in any order.
+// Two plain stores of one value are not reported: they are a data race by the letter of the memory model, but
+// a store of an aligned word is never torn, so that memory holds this value in any order.
 #pragma once
 
 #include <algorithm>
@@ -21,17 +22,18 @@ inline bool same_value(const Access& a, int lane) {
 inline bool warp_synchronised(const Warp& w, unsigned thread, std::uint16_t sync, unsigned now) {
   if (sync < w.full_sync) return true;
   const std::uint32_t both = 1u << thread % kLanes | 1u << now % kLanes;
-  return std::any_of(w.partial_syncs.begin(), w.partial_syncs.end(), [&](const PartialSync& p) {
-    return p.number > sync && (p.mask & both) == both;
-  });
+  return std::any_of(w.partial_syncs.begin(), w.partial_syncs.end(),
+                     [&](const PartialSync& p) { return p.number > sync && (p.mask & both) == both; });
 }
 
-inline bool unordered(const Warp& w, const Moment& now, std::uint32_t time, unsigned thread, std::uint16_t sync) {
+inline bool unordered(const Warp& w, const Moment& now, std::uint32_t time, unsigned thread,
+                      std::uint16_t sync) {
   if (time != now.time || thread == now.thread) return false;
   return !same_warp(thread, now.thread) || !warp_synchronised(w, thread, sync, now.thread);
 }
 
-inline bool conflicts_with_readers(const AccessCell& cell, const Warp& w, const Moment& now, std::uint8_t mask) {
+inline bool conflicts_with_readers(const AccessCell& cell, const Warp& w, const Moment& now,
+                                   std::uint8_t mask) {
   if (!(cell.read_mask & mask) || cell.read_time != now.time) return false;
   if (cell.readers == 2) return true;
   if (cell.readers == 1) return !same_warp(cell.reader, now.thread) || cell.read_sync >= w.full_sync;

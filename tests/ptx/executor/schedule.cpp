@@ -1,7 +1,8 @@
-// The launches of a stream. A programmatic launch starts as early as it may: when all blocks of its predecessor have
-// executed launch_dependents or have ended. Newer grids run first, so that a dependent gets as far as its
-// griddepcontrol.wait before its predecessor goes on. The wait ends when the predecessor is complete. Grids before the
-// predecessor are known to be complete only if the predecessor itself has waited for them.
+// The launches of a stream. A programmatic launch starts as early as it may: when all blocks of its
+// predecessor have executed launch_dependents or have ended. Newer grids run first, so that a dependent gets
+// as far as its griddepcontrol.wait before its predecessor goes on. The wait ends when the predecessor is
+// complete. Grids before the predecessor are known to be complete only if the predecessor itself has waited
+// for them.
 #include <algorithm>
 #include <bit>
 #include <list>

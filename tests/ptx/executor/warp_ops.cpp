@@ -1,4 +1,5 @@
-// What the lanes of a warp do together: branches, exits, barriers, shuffles, votes, fences, dependent launches.
+// What the lanes of a warp do together: branches, exits, barriers, shuffles, votes, fences, dependent
+// launches.
 #include <bit>
 
 #include "grid.h"
