@@ -25,6 +25,7 @@ class ObservedBackend : public kernels::Backend {
 
   std::string description() const override { return inner_.description(); }
   bool supports(Precision precision) const override { return inner_.supports(precision); }
+  std::string fused_step_unavailable() const override { return inner_.fused_step_unavailable(); }
   std::size_t relu_mask_bytes(std::int64_t m, std::int64_t n) const override {
     return inner_.relu_mask_bytes(m, n);
   }

@@ -379,6 +379,8 @@ class Backend {
   // ---- the device: memory, streams, events ----
   virtual std::string description() const = 0;
   virtual bool supports(Precision precision) const = 0;  // of gemm
+  // Why fused_step cannot run on this device, in one line; "" if it can.
+  virtual std::string fused_step_unavailable() const = 0;
   // What a mask of ReLU takes for an output of [m, n]; 0 where gemm has no use for one.
   virtual std::size_t relu_mask_bytes(std::int64_t m, std::int64_t n) const = 0;
   // System memory of the device; throws Error if there is none left. The pool above calls it seldom.

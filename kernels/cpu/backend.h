@@ -10,6 +10,7 @@ class CpuBackend final : public Backend {
  public:
   std::string description() const override;
   bool supports(Precision precision) const override;
+  std::string fused_step_unavailable() const override { return "the model is on the CPU"; }
   std::size_t relu_mask_bytes(std::int64_t, std::int64_t) const override { return 0; }
   void* allocate(std::size_t bytes) override;
   void release(void* pointer) noexcept override;

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "kernels/check.h"
+#include "kernels/cuda/architecture.h"
 #include "kernels/cuda/backend.h"
 #include "kernels/cuda/errors.h"
 #include "kernels/cuda/matmul.h"
@@ -35,8 +36,8 @@ void check_combination(const GemmArgs& args) {
 
 }  // namespace
 
+// cuBLASLt has kernels of its own, so the device decides and not the architecture of this build.
 bool CudaBackend::supports(Precision precision) const {
-  constexpr int kFirstWithTensorFloats = 80;
   return precision == Precision::f32 || capability_ >= kFirstWithTensorFloats;
 }
 
