@@ -81,6 +81,7 @@ class ObservedBackend : public kernels::Backend {
   void accumulate_metrics(const kernels::MetricsArgs&, kernels::StreamHandle) override;
   void ramp(const kernels::RampArgs&, kernels::StreamHandle) override;
   void advance(std::uint64_t* counter, std::uint64_t by, kernels::StreamHandle) override;
+  void curand(const kernels::CurandArgs&, kernels::StreamHandle) override;
   void fused_step(const kernels::FusedStepArgs&, kernels::StreamHandle) override;
 
  protected:

@@ -58,6 +58,7 @@ class CpuBackend final : public Backend {
   void accumulate_metrics(const MetricsArgs&, StreamHandle) override;
   void ramp(const RampArgs&, StreamHandle) override;
   void advance(std::uint64_t* counter, std::uint64_t by, StreamHandle) override;
+  void curand(const CurandArgs&, StreamHandle) override;  // always throws
   void fused_step(const FusedStepArgs&,
                   StreamHandle) override;  // throws: its operations are fused one by one
 };

@@ -11,6 +11,7 @@
 
 namespace gpuvae::kernels {
 
+class Curand;
 class Matmul;
 class Workspaces;
 
@@ -79,6 +80,7 @@ class CudaBackend final : public Backend {
   void ramp(const RampArgs& args, StreamHandle stream) override;
   void advance(std::uint64_t* counter, std::uint64_t by, StreamHandle stream) override;
   void fused_step(const FusedStepArgs& args, StreamHandle stream) override;
+  void curand(const CurandArgs& args, StreamHandle stream) override;
 
  private:
   // Blocks for `items` of work, `per_block` to a block: enough to fill the device, where loops do the rest.
@@ -96,6 +98,7 @@ class CudaBackend final : public Backend {
   int capability_ = 0;  // of the device: 10 * major + minor
   std::unique_ptr<Workspaces> workspaces_;
   std::unique_ptr<Matmul> matmul_;
+  std::unique_ptr<Curand> curand_;
 };
 
 }  // namespace gpuvae::kernels

@@ -6,6 +6,7 @@
 #include "kernels/check.h"
 #include "kernels/cuda/backend.h"
 #include "kernels/cuda/capture.h"
+#include "kernels/cuda/curand.h"
 #include "kernels/cuda/errors.h"
 #include "kernels/cuda/matmul.h"
 #include "kernels/cuda/workspaces.h"
@@ -37,7 +38,8 @@ CudaBackend::CudaBackend(const CudaDevice& device, int architecture)
       capability_(10 * attribute_of(device, cudaDevAttrComputeCapabilityMajor) +
                   attribute_of(device, cudaDevAttrComputeCapabilityMinor)),
       workspaces_(std::make_unique<Workspaces>()),
-      matmul_(std::make_unique<Matmul>()) {}
+      matmul_(std::make_unique<Matmul>()),
+      curand_(std::make_unique<Curand>()) {}
 
 CudaBackend::~CudaBackend() = default;
 
