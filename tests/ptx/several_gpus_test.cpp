@@ -39,7 +39,8 @@ struct SmallTraining {
     options.pixels = 784, options.encoder_widths = {8}, options.latent = 2;
     Vae model(options, device);
     Optimizer optimizer(model.parameters(), OptimizerOptions::defaults(OptimizerKind::adam));
-    const ImageSet images = procedural_mnist().train.slice(0, 40).to(device);
+    static const ImageSet digits = procedural_mnist().train.slice(0, 40);
+    const ImageSet images = digits.to(device);
     TrainOptions train;
     train.batch_size = 8, train.executor = how;
     Trainer trainer(model, optimizer, images, images.slice(0, 0), train);
