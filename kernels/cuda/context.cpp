@@ -82,8 +82,9 @@ DeviceGuard::DeviceGuard(const CudaDevice& device) {
   active_ = true;
 }
 
-DeviceGuard::DeviceGuard(const CudaDevice& device, std::nothrow_t) noexcept
-    : active_(make_current(device.context, pushed_) == CUDA_SUCCESS) {}
+DeviceGuard::DeviceGuard(const CudaDevice& device, std::nothrow_t) noexcept {
+  active_ = make_current(device.context, pushed_) == CUDA_SUCCESS;
+}
 
 DeviceGuard::~DeviceGuard() {
   CUcontext popped = nullptr;

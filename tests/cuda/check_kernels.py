@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the compiled CUDA kernels do with memory: no kernel spills registers, and those that memory bounds read and
+"""What the compiled CUDA kernels do with memory: no kernel spills registers or uses local memory, and those that memory bounds read and
 write 16 bytes an instruction.
 
     check_kernels.py LIBRARY [--ptxas PROGRAM]
@@ -139,6 +139,12 @@ def main():
             bad += 1
         elif spills[name] > 0:
             print(f"FAIL {names[name]}: {spills[name]} bytes of spills")
+            bad += 1
+
+    # Local memory lies in global memory: an array whose index is not constant, or a slow path of sinf or cosf.
+    for name, body in bodies.items():
+        if re.search(r"\.local\b", body):
+            print(f"FAIL {names[name]}: uses local memory")
             bad += 1
 
     bad += check_hot({short(names[n]): tuple(len(VECTOR[k].findall(body)) for k in ("load", "store"))

@@ -1,6 +1,7 @@
 // The CUDA backend as a whole, on the emulated device: streams, memory, foreign streams, and a machine
 // without a GPU.
 #include <cuda_runtime_api.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -350,20 +351,37 @@ Tensor gradient_through_zeros(Device device, std::int64_t hidden) {
 
 TEST(EmulatedBackend, NoGradientPassesReluAtExactlyZero) {
   for (const std::int64_t hidden : {12, 20}) {
+    // Shapes are tried out once, so the second is another one.
     if (hidden == 20) {
       ASSERT_EQ(setenv("PTX_RELU_MASK_AT_ZERO", "1", 1), 0);
-    }  // another shape is tried out anew
+    }
     const std::vector<float> got = gradient_through_zeros(Device::cuda(), hidden).to_vector();
     ASSERT_EQ(unsetenv("PTX_RELU_MASK_AT_ZERO"), 0);
     const std::vector<float> expected = gradient_through_zeros(Device::cpu(), hidden).to_vector();
     float largest = 0;
     for (std::size_t i = 0; i < got.size(); ++i) {
       EXPECT_NEAR(got[i], expected[i], 1e-3) << i;
-      if (i < got.size() / 2) EXPECT_EQ(got[i], 0.0f) << i;
+      if (i < got.size() / 2) {
+        EXPECT_EQ(got[i], 0.0f) << i;
+      }
       largest = std::max(largest, std::abs(got[i]));
     }
     EXPECT_GT(largest, 0.1f);
   }
+}
+
+TEST(EmulatedBackend, NormalsAreThoseOfTheCpu) {
+  const Noise noise{.seed = 9, .purpose = RandomPurpose::test};
+  const std::vector<float> cpu = random_normal({2000, 50}, noise).to_vector();
+  const std::vector<float> cuda =
+      random_normal({2000, 50}, noise, 0, 1, DType::f32, Device::cuda()).to_vector();
+  float largest = 0;
+  for (std::size_t i = 0; i < cpu.size(); ++i) {
+    const float difference = std::abs(cpu[i] - cuda[i]);
+    largest = difference <= largest ? largest : difference;  // NaN stays
+  }
+  EXPECT_TRUE(largest < 3e-6f) << largest;
+  RecordProperty("largest_difference", fmt::format("{:.2e}", largest));
 }
 
 TEST(EmulatedBackend, PrecisionIsAskedForOfCublaslt) {

@@ -11,6 +11,7 @@
 #include "gpuvae/error.h"
 #include "gpuvae/graph.h"
 #include "gpuvae/train.h"
+#include "kernels/backend.h"
 #include "kernels/cuda/dynamic_library.h"
 
 namespace gpuvae {

@@ -56,7 +56,9 @@ TEST(PrecisionOnDevice, IsWhatItSays) {
          {std::tuple{Precision::tf32, 2e-5, 1e-3}, std::tuple{Precision::bf16, 2e-4, 8e-3}}) {
       if (!device.backend().supports(precision)) continue;
       const double error = error_of(precision, device);
-      if (device.is_cpu()) EXPECT_GT(error, low) << name(precision) << " on " << device.text();
+      if (device.is_cpu()) {
+        EXPECT_GT(error, low) << name(precision) << " on " << device.text();
+      }
       EXPECT_TRUE(error < high) << error << ", " << name(precision) << " on " << device.text();
     }
   }
