@@ -342,9 +342,10 @@ Tensor gradient_through_zeros(Device device, std::int64_t hidden) {
   const Variable bias(Tensor::from(biases, {hidden}, device), true);
   const Variable next(random_normal({4, hidden}, {.seed = 4}, 0, 1, DType::f32, device), true);
   for (int i = 0; i < 2; ++i) {  // the first pass chooses algorithms
-    weight.zero_grad();
+    for (const Variable* parameter : {&weight, &bias, &next}) parameter->zero_grad();
     const Variable h = linear(x, weight, bias, Activation::relu);
-    sum(add(square(linear(h, next, {})), linear(h, next, {}))).backward();
+    const Variable y = linear(h, next, {});
+    sum(add(square(y), y)).backward();
   }
   return weight.grad();
 }
