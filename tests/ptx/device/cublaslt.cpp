@@ -9,7 +9,7 @@
 #include "cublaslt_product.h"
 #include "detail.h"
 
-namespace simt::detail {
+namespace emulator::detail {
 namespace {
 
 struct Preference {
@@ -39,9 +39,9 @@ cublasStatus_t make(Opaque* opaque, std::size_t size, const T& value) {
 }
 
 }  // namespace
-}  // namespace simt::detail
+}  // namespace emulator::detail
 
-using namespace simt::detail;
+using namespace emulator::detail;
 
 extern "C" {
 
@@ -218,7 +218,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
   if (const cublasStatus_t status = p.status(); status != CUBLAS_STATUS_SUCCESS) return status;
   p.alpha = *static_cast<const float*>(alpha);
   p.beta = *static_cast<const float*>(beta);
-  p.relu_hides_nan = std::getenv("SIMT_RELU_HIDES_NAN") != nullptr;
+  p.relu_hides_nan = std::getenv("PTX_RELU_HIDES_NAN") != nullptr;
   const std::scoped_lock lock(device_mutex());
   check_operands(p);
   check_operand("the workspace", workspace, workspace_bytes, p);

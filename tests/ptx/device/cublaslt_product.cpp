@@ -6,7 +6,7 @@
 
 #include "detail.h"
 
-namespace simt::detail {
+namespace emulator::detail {
 
 void check_operand(const char* name, const void* p, std::size_t bytes, const Product& product) {
   if (bytes == 0 || in_device_memory(p, bytes)) return;
@@ -82,16 +82,29 @@ void multiply(const Product& p) {
   }
 }
 
+// Tells the executor what this product has written.
+void mark_results(const Product& p) {
+  ptx::Memory& memory = device_memory();
+  const bool by_rows = p.d.order == CUBLASLT_ORDER_ROW;
+  const std::uint64_t lines = by_rows ? p.m() : p.n(), length = by_rows ? p.n() : p.m();
+  for (std::uint64_t line = 0; line < lines; ++line)
+    memory.mark_written(p.pd + line * std::uint64_t(p.d.ld), length * sizeof(float));
+  const bool sums = p.operation.sums_a() || p.operation.sums_b() || p.operation.sums_rows_of_d();
+  if (sums) memory.mark_written(p.operation.bias, (p.operation.sums_b() ? p.n() : p.m()) * sizeof(float));
+  if (p.operation.uses_mask() && !p.operation.masks()) memory.mark_written(p.operation.mask, p.mask_bytes());
+}
+
 }  // namespace
 
 void run(const Product& p) {
+  flush_launches();
   check_operands(p);
   ++counters().kernels_run;
   const DeviceAccess access;
   if (p.operation.sums_a() || p.operation.sums_b()) sum_factor(p);
   multiply(p);
   if (p.operation.sums_rows_of_d()) sum_rows_of_d(p);
-  check_guards();
+  mark_results(p);
 }
 
-}  // namespace simt::detail
+}  // namespace emulator::detail

@@ -1,4 +1,5 @@
-// Stands in for libcudart: memory. Every allocation is one of the host's heap, so that ASan sees each end.
+// Stands in for libcudart: memory. The executor holds the device's allocations and checks what kernels do to
+// them.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -8,19 +9,17 @@
 
 #include "detail.h"
 
-#if SIMT_ASAN
+#if EMULATOR_ASAN
 #include <sanitizer/asan_interface.h>
 #else
 #define ASAN_POISON_MEMORY_REGION(p, n) (void)0
 #define ASAN_UNPOISON_MEMORY_REGION(p, n) (void)0
 #endif
 
-namespace simt::detail {
+namespace emulator::detail {
 namespace {
 
 constexpr std::size_t kTotalMemory = std::size_t(8) << 30;
-constexpr std::size_t kGuard = SIMT_ASAN ? 0 : 64;  // bytes behind each allocation; ASan has its own
-constexpr unsigned char kNever = 0xff;              // NaN, or index -1: what nobody has written
 
 using Ranges = std::map<const char*, std::size_t>;
 struct Memory {
@@ -46,8 +45,7 @@ cudaError_t allocate(void** p, std::size_t bytes) {
   ++counters().allocations;
   *p = nullptr;
   if (bytes == 0) return cudaSuccess;
-  if (posix_memalign(p, 256, bytes + kGuard)) return cudaErrorMemoryAllocation;
-  std::memset(*p, kNever, bytes + kGuard);
+  *p = device_memory().allocate(bytes, "cudaMalloc");
   memory().device[static_cast<char*>(*p)] = bytes;
   memory().live_bytes += bytes;
   ASAN_POISON_MEMORY_REGION(*p, bytes);
@@ -63,7 +61,7 @@ void deallocate(void* p) {
   memory().recent = memory().recent_end = nullptr;
   memory().device.erase(found);
   ++counters().frees;
-  std::free(p);
+  device_memory().free(p);
 }
 
 struct Rectangle {  // of bytes
@@ -77,6 +75,11 @@ void check_side(const void* p, std::size_t bytes, bool on_device, const char* wh
   const std::size_t left = bytes_from(memory().device, p);
   if (left == 0) fail("copy: the %s %p is not device memory", which, p);
   fail("copy: %zu bytes at the %s %p, but only %zu bytes of its allocation are left", bytes, which, p, left);
+}
+
+void copy_row(void* to, const void* from, std::size_t bytes, bool to_device) {
+  std::memcpy(to, from, bytes);
+  if (to_device) device_memory().mark_written(to, bytes);
 }
 
 cudaError_t copy(void* to, const void* from, std::size_t to_pitch, Rectangle r, cudaMemcpyKind kind,
@@ -102,7 +105,7 @@ cudaError_t copy(void* to, const void* from, std::size_t to_pitch, Rectangle r, 
     const DeviceAccess access;
     const char* source = staged ? staged->data() : static_cast<const char*>(from);
     for (std::size_t row = 0; row < r.height; ++row)
-      std::memcpy(static_cast<char*>(to) + row * to_pitch, source + row * r.pitch, r.width);
+      copy_row(static_cast<char*>(to) + row * to_pitch, source + row * r.pitch, r.width, to_device);
   });
   const bool waits = from_device && !to_device && !capturing && pageable(to);
   return queued == cudaSuccess && waits ? synchronise(stream) : queued;
@@ -122,10 +125,16 @@ cudaError_t fill(void* p, int value, std::size_t bytes, cudaStream_t stream) {
   return enqueue(stream, cudaGraphNodeTypeMemset, [=] {
     const DeviceAccess access;
     std::memset(p, value, bytes);
+    device_memory().mark_written(p, bytes);
   });
 }
 
 }  // namespace
+
+ptx::Memory& device_memory() {
+  static ptx::Memory& all = *new ptx::Memory;
+  return all;
+}
 
 std::size_t bytes_from(const void* p) { return bytes_from(memory().device, p); }
 
@@ -141,8 +150,8 @@ bool in_device_memory(const void* p, std::size_t bytes) {
   return c < m.recent_end && bytes <= std::size_t(m.recent_end - c);
 }
 
-void let_kernels_in([[maybe_unused]] bool open) {
-#if SIMT_ASAN
+void open_device_memory([[maybe_unused]] bool open) {
+#if EMULATOR_ASAN
   static int depth = 0;  // a copy or a kernel may itself run inside one
   if (open ? depth++ > 0 : --depth > 0) return;
   for (const auto& [p, n] : memory().device) {
@@ -154,20 +163,10 @@ void let_kernels_in([[maybe_unused]] bool open) {
 #endif
 }
 
-void check_guards() {
-  for (const auto& [p, n] : memory().device) {
-    const auto end = reinterpret_cast<unsigned char*>(const_cast<char*>(p)) + n;
-    if (std::all_of(end, end + kGuard, [](unsigned char byte) { return byte == kNever; })) continue;
-    std::memset(end, kNever, kGuard);  // so that the next kernel is not blamed
-    fail("the kernel wrote behind the end of an allocation of %zu bytes at %p", n,
-         static_cast<const void*>(p));
-  }
-}
+}  // namespace emulator::detail
 
-}  // namespace simt::detail
-
-using namespace simt::detail;
-using simt::fail;
+using namespace emulator::detail;
+using emulator::fail;
 
 extern "C" {
 

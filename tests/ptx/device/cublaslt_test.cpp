@@ -5,8 +5,8 @@
 
 #include <cmath>
 
-#include "checker_support.h"
 #include "counters.h"
+#include "test_support.h"
 
 namespace {
 

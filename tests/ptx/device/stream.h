@@ -10,7 +10,7 @@
 
 struct CUgraphNode_st {
   cudaGraphNodeType type;
-  simt::detail::Work work;
+  emulator::detail::Work work;
 };
 struct CUgraph_st {
   std::deque<CUgraphNode_st> nodes;  // in the order of the calls
@@ -19,7 +19,7 @@ struct CUgraphExec_st {
   CUgraph_st graph;
 };
 
-namespace simt::detail {
+namespace emulator::detail {
 
 struct Capture {
   cudaStream_t origin;
@@ -33,16 +33,16 @@ struct Record {  // of an event in a stream
   std::chrono::steady_clock::time_point when{};
 };
 
-}  // namespace simt::detail
+}  // namespace emulator::detail
 
 struct CUstream_st {
   struct Item {
-    simt::detail::Work work;                          // empty: only waits
-    std::shared_ptr<simt::detail::Record> waits_for;  // empty: runs at once
+    emulator::detail::Work work;                          // empty: only waits
+    std::shared_ptr<emulator::detail::Record> waits_for;  // empty: runs at once
   };
   unsigned flags = cudaStreamDefault;
   std::deque<Item> queue{};
-  std::shared_ptr<simt::detail::Capture> capture{};
+  std::shared_ptr<emulator::detail::Capture> capture{};
   unsigned captured = 0;  // calls, to tell whether an event is the last
   bool unjoined = false;  // the capture's origin does not yet wait for what this stream was given
 
@@ -54,15 +54,15 @@ struct CUstream_st {
 
 struct CUevent_st {
   unsigned flags = cudaEventDefault;
-  std::shared_ptr<simt::detail::Record> record{};  // empty: never recorded
-  std::shared_ptr<simt::detail::Capture> capture{};
+  std::shared_ptr<emulator::detail::Record> record{};  // empty: never recorded
+  std::shared_ptr<emulator::detail::Capture> capture{};
   cudaStream_t captured_on = nullptr;
   unsigned captured = 0;
 
   bool in_capture() const { return capture && !capture->ended; }
 };
 
-namespace simt::detail {
+namespace emulator::detail {
 
 CUstream_st& of(cudaStream_t stream);
 std::vector<cudaStream_t>& streams();  // all but the legacy one
@@ -70,4 +70,4 @@ cudaError_t invalidate(Capture& capture, cudaError_t why);
 bool any_blocking_stream_captures();
 cudaError_t join_capture(CUstream_st& stream, CUevent_st& event);  // how a capture spreads to other streams
 
-}  // namespace simt::detail
+}  // namespace emulator::detail

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace simt {
+namespace emulator {
 
 struct Counters {
   std::uint64_t allocations;  // cudaMalloc, cudaMallocAsync, cudaMallocHost, cudaHostAlloc
@@ -17,4 +17,4 @@ struct Counters {
 
 Counters counters();
 
-}  // namespace simt
+}  // namespace emulator

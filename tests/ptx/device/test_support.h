@@ -1,4 +1,4 @@
-// What the checker's tests share: device arrays, and expectations that depend on the build.
+// What the tests of the stand-ins share: device arrays and expectations.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -8,17 +8,6 @@
 #include <vector>
 
 #include "control.h"
-
-#ifdef SIMT_VARIANT_ASAN
-inline constexpr bool kAsan = true;
-#else
-inline constexpr bool kAsan = false;
-#endif
-#ifdef SIMT_VARIANT_RACE
-inline constexpr bool kRace = true;
-#else
-inline constexpr bool kRace = false;
-#endif
 
 template <class T>
 class DeviceArray {
@@ -55,7 +44,7 @@ std::string complaint(Action action) {
   try {
     EXPECT_EQ(action(), cudaSuccess);
     EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
-  } catch (const simt::Error& e) {
+  } catch (const emulator::Error& e) {
     return e.what();
   }
   return {};

@@ -1,24 +1,18 @@
-// Stands in for libcudart: the device, errors and functions. Memory and streams have files of their own.
+// Stands in for libcudart: the device and its errors.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <map>
 #include <string_view>
 #include <utility>
 
 #include "detail.h"
 
-namespace simt {
+namespace emulator {
 namespace detail {
 namespace {
 
 thread_local cudaError_t last_error = cudaSuccess;
-
-std::map<const void*, std::size_t>& dynamic_limits() {
-  static auto& limits = *new std::map<const void*, std::size_t>;
-  return limits;
-}
 
 }  // namespace
 
@@ -28,7 +22,7 @@ std::recursive_mutex& device_mutex() {
 }
 
 cudaError_t missing_device() {
-  const char* asked = std::getenv("SIMT_NO_DEVICE");
+  const char* asked = std::getenv("PTX_NO_DEVICE");
   if (!asked) return cudaSuccess;
   return std::string_view(asked) == "driver" ? cudaErrorInsufficientDriver : cudaErrorNoDevice;
 }
@@ -43,24 +37,19 @@ Counters& counters() {
   return counts;
 }
 
-std::size_t dynamic_shared_limit(const void* kernel) {
-  const auto found = dynamic_limits().find(kernel);
-  return found == dynamic_limits().end() ? kSharedPerBlock : found->second;
-}
-
-int multiprocessors() {  // few, so that persistent kernels loop
-  const char* asked = std::getenv("SIMT_SMS");
+int multiprocessors() {  // few, so that grid-stride loops go around
+  const char* asked = std::getenv("PTX_SMS");
   return asked ? std::max(1, std::atoi(asked)) : 3;
 }
 
 int compute_capability() {  // 10 * major + minor
-  const char* asked = std::getenv("SIMT_CAPABILITY");
+  const char* asked = std::getenv("PTX_CAPABILITY");
   return asked ? std::atoi(asked) : 90;
 }
 
-int blocks_per_multiprocessor(int threads_per_block) {  // at most two: every resident thread costs a stack
+int blocks_per_multiprocessor(int threads_per_block) {
   if (threads_per_block <= 0 || threads_per_block > kMaxThreadsPerBlock) return 0;
-  return std::min(2, kMaxThreadsPerMultiprocessor / threads_per_block);
+  return kMaxThreadsPerMultiprocessor / threads_per_block;
 }
 
 namespace {
@@ -105,6 +94,8 @@ cudaError_t attribute(int* value, cudaDeviceAttr asked) {
       *value = compute_capability() % 10;
       break;
     case cudaDevAttrCooperativeLaunch:
+      *value = 0;
+      break;
     case cudaDevAttrMemoryPoolsSupported:
     case cudaDevAttrUnifiedAddressing:
       *value = 1;
@@ -127,7 +118,7 @@ cudaError_t attribute(int* value, cudaDeviceAttr asked) {
 
 cudaDeviceProp properties() {
   cudaDeviceProp p{};
-  std::strcpy(p.name, "simt");
+  std::strcpy(p.name, "emulated");
   p.major = compute_capability() / 10, p.minor = compute_capability() % 10;
   p.warpSize = 32;
   p.multiProcessorCount = multiprocessors();
@@ -145,7 +136,7 @@ cudaDeviceProp properties() {
   p.maxGridSize[1] = p.maxGridSize[2] = kMaxGridYZ;
   p.l2CacheSize = 4 << 20;
   p.memoryBusWidth = 64;
-  p.cooperativeLaunch = p.unifiedAddressing = p.memoryPoolsSupported = p.concurrentKernels = 1;
+  p.unifiedAddressing = p.memoryPoolsSupported = p.concurrentKernels = 1;
   return p;
 }
 
@@ -166,8 +157,10 @@ constexpr Named kErrors[] = {
     {cudaErrorIllegalState, "cudaErrorIllegalState",
      "the operation cannot be performed in the present state"},
     {cudaErrorNotReady, "cudaErrorNotReady", "device not ready"},
-    {cudaErrorCooperativeLaunchTooLarge, "cudaErrorCooperativeLaunchTooLarge",
-     "too many blocks in cooperative launch"},
+    {cudaErrorLaunchOutOfResources, "cudaErrorLaunchOutOfResources",
+     "too many resources requested for launch"},
+    {cudaErrorNoKernelImageForDevice, "cudaErrorNoKernelImageForDevice",
+     "no kernel image is available for execution on the device"},
     {cudaErrorNotSupported, "cudaErrorNotSupported", "operation not supported"},
     {cudaErrorStreamCaptureUnsupported, "cudaErrorStreamCaptureUnsupported",
      "operation not permitted when stream is capturing"},
@@ -197,9 +190,9 @@ Counters counters() {
   return detail::counters();
 }
 
-}  // namespace simt
+}  // namespace emulator
 
-using namespace simt::detail;
+using namespace emulator::detail;
 
 extern "C" {
 
@@ -238,36 +231,6 @@ cudaError_t cudaDeviceGetPCIBusId(char* id, int length, int device) {
 cudaError_t cudaRuntimeGetVersion(int* version) { return *version = CUDART_VERSION, cudaSuccess; }
 cudaError_t cudaDriverGetVersion(int* version) {
   return *version = missing_device() == cudaErrorInsufficientDriver ? 0 : CUDART_VERSION, cudaSuccess;
-}
-
-cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute asked, int value) {
-  return entry_point([=] {
-    if (asked != cudaFuncAttributeMaxDynamicSharedMemorySize) return cudaSuccess;
-    if (value < 0 || std::size_t(value) > kSharedPerBlockOptIn) return cudaErrorInvalidValue;
-    dynamic_limits()[kernel] = std::size_t(value);
-    return cudaSuccess;
-  });
-}
-cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* kernel) {
-  return entry_point([=] {
-    *attributes = {};
-    attributes->maxThreadsPerBlock = kMaxThreadsPerBlock;
-    attributes->maxDynamicSharedSizeBytes = int(dynamic_shared_limit(kernel));
-    attributes->numRegs = 32;
-    attributes->ptxVersion = attributes->binaryVersion = 90;
-    return cudaSuccess;
-  });
-}
-cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, const void* kernel,
-                                                                   int threads, std::size_t bytes, unsigned) {
-  return entry_point([=] {
-    *blocks = bytes > dynamic_shared_limit(kernel) ? 0 : blocks_per_multiprocessor(threads);
-    return cudaSuccess;
-  });
-}
-cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void* kernel, int threads,
-                                                          std::size_t bytes) {
-  return cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(blocks, kernel, threads, bytes, 0);
 }
 
 }  // extern "C"

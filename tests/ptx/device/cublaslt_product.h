@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace simt::detail {
+namespace emulator::detail {
 
 struct Layout {
   cudaDataType_t type;
@@ -139,9 +139,9 @@ struct Product {
   }
 };
 
-// Every operand wholly inside one allocation, or simt::Error.
+// Every operand wholly inside one allocation, or emulator::Error.
 void check_operand(const char* name, const void* p, std::size_t bytes, const Product& product);
 void check_operands(const Product& product);
 void run(const Product& product);
 
-}  // namespace simt::detail
+}  // namespace emulator::detail

@@ -1,12 +1,12 @@
 // Stands in for libcudart: streams as queues, and events.
 //
-// With seed 0 a stream runs its work at once. With any other seed it runs nothing before somebody waits for
-// it, and then in a random order among streams: a missing wait shows as a wrong value.
+// By default a stream runs its work at once. A lazy stream (Settings::lazy_streams) runs nothing before
+// somebody waits for it, and then in a random order among streams: a missing wait shows as a wrong value.
 #include <algorithm>
 
 #include "stream.h"
 
-namespace simt::detail {
+namespace emulator::detail {
 
 std::vector<cudaStream_t>& streams() {
   static auto& all = *new std::vector<cudaStream_t>{new CUstream_st};  // the per-thread default stream
@@ -69,6 +69,11 @@ bool is_capturing(cudaStream_t stream) { return of(stream).capture != nullptr; }
 
 cudaError_t enqueue(cudaStream_t stream, cudaGraphNodeType type, Work work) {
   CUstream_st& s = of(stream);
+  if (type != cudaGraphNodeTypeKernel)  // all other work waits for what came before
+    work = [work = std::move(work)] {
+      flush_launches();
+      work();
+    };
   if (s.capture) {
     if (s.capture->invalid) return cudaErrorStreamCaptureInvalidated;
     s.capture->graph->nodes.push_back({type, std::move(work)});
@@ -90,11 +95,13 @@ cudaError_t synchronise(cudaStream_t stream) {
     keep_legacy_order(s);
   else
     run_until([&] { return s.queue.empty(); });
+  flush_launches();
   return cudaSuccess;
 }
 
 void finish_all_streams() {
   run_until([] { return all_empty(false); });
+  flush_launches();
 }
 
 namespace {
@@ -109,7 +116,11 @@ cudaError_t record(CUevent_st& event, CUstream_st& s) {
   if (is_legacy(s) && any_blocking_stream_captures()) return cudaErrorStreamCaptureImplicit;
   keep_legacy_order(s);
   event.record = std::make_shared<Record>();
-  push(s, {[r = event.record] { *r = {true, std::chrono::steady_clock::now()}; }, nullptr});
+  push(s, {[r = event.record] {
+             flush_launches();
+             *r = {true, std::chrono::steady_clock::now()};
+           },
+           nullptr});
   return cudaSuccess;
 }
 
@@ -129,9 +140,9 @@ cudaError_t elapsed(float* ms, const CUevent_st& start, const CUevent_st& end) {
 }
 
 }  // namespace
-}  // namespace simt::detail
+}  // namespace emulator::detail
 
-using namespace simt::detail;
+using namespace emulator::detail;
 
 extern "C" {
 

@@ -4,7 +4,7 @@
 
 #include "stream.h"
 
-namespace simt::detail {
+namespace emulator::detail {
 namespace {
 
 thread_local cudaStreamCaptureMode thread_mode = cudaStreamCaptureModeGlobal;
@@ -89,9 +89,9 @@ cudaError_t join_capture(CUstream_st& s, CUevent_st& event) {
   return cudaSuccess;
 }
 
-}  // namespace simt::detail
+}  // namespace emulator::detail
 
-using namespace simt::detail;
+using namespace emulator::detail;
 
 extern "C" {
 

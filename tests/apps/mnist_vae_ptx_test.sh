@@ -16,7 +16,6 @@ agrees() {
                  if (!(d <= 1e-4 * ($i + 1))) { print "column " i ": " $i " on the CPU, " $(i + 7) " on CUDA"; bad = 1 } } }
              END { if (NR != 2) { print "expected 2 epochs, got " NR; bad = 1 }; exit bad }'
 }
-export SIMT_SEED=${SIMT_SEED:-0}
 run cpu auto cpu
 says cpu 'executor  eager: '
 run cuda auto fused

@@ -21,7 +21,7 @@
 namespace gpuvae {
 namespace {
 
-TEST(SimtBackend, ForeignStreamsAreUsed) {
+TEST(EmulatedBackend, ForeignStreamsAreUsed) {
   cudaStream_t stream = nullptr;
   ASSERT_EQ(cudaStreamCreate(&stream), cudaSuccess);
   const Device cuda = Device::cuda();
@@ -37,7 +37,7 @@ TEST(SimtBackend, ForeignStreamsAreUsed) {
   EXPECT_EQ(cudaStreamDestroy(stream), cudaSuccess);
 }
 
-TEST(SimtBackend, OwnStreamsComputeTheSame) {
+TEST(EmulatedBackend, OwnStreamsComputeTheSame) {
   const Device cuda = Device::cuda();
   const Stream stream(cuda);
   const StreamGuard guard(stream);
@@ -46,8 +46,8 @@ TEST(SimtBackend, OwnStreamsComputeTheSame) {
   EXPECT_NEAR(sum(square(x)).value().item(), sum(square(y)).value().item(), 1e-2);
 }
 
-// In a random order of streams (SIMT_SEED=7) the second reads what the first wrote only because it waits.
-TEST(SimtBackend, EventsOrderStreamsAndTellTime) {
+// In a random order of streams (PTX_ORDER=random) the second reads what the first wrote only because it waits.
+TEST(EmulatedBackend, EventsOrderStreamsAndTellTime) {
   const Device cuda = Device::cuda();
   kernels::Backend& backend = cuda.backend();
   const Stream first(cuda), second(cuda);
@@ -66,7 +66,7 @@ TEST(SimtBackend, EventsOrderStreamsAndTellTime) {
   backend.destroy_event(written);
 }
 
-TEST(SimtBackend, ForeignMemoryIsViewed) {
+TEST(EmulatedBackend, ForeignMemoryIsViewed) {
   const Device cuda = Device::cuda();
   void* memory = nullptr;
   ASSERT_EQ(cudaMalloc(&memory, 4 * sizeof(float)), cudaSuccess);
@@ -102,12 +102,12 @@ struct SmallTraining {
   Trainer trainer;  // 5 full batches, and one of 2
 };
 
-TEST(SimtBackend, EagerStepsAskTheDeviceForNothingButKernels) {
+TEST(EmulatedBackend, EagerStepsAskTheDeviceForNothingButKernels) {
   SmallTraining run(Executor::eager);
   run.trainer.run_epoch();
-  const simt::Counters before = simt::counters();
+  const emulator::Counters before = emulator::counters();
   run.trainer.run_epoch();
-  const simt::Counters after = simt::counters();
+  const emulator::Counters after = emulator::counters();
   EXPECT_EQ(after.allocations, before.allocations);
   EXPECT_EQ(after.frees, before.frees);
   EXPECT_EQ(after.host_synchronisations - before.host_synchronisations, kOneReadBack)
@@ -115,14 +115,14 @@ TEST(SimtBackend, EagerStepsAskTheDeviceForNothingButKernels) {
   EXPECT_GT(after.kernel_launches, before.kernel_launches + 6 * 10);
 }
 
-TEST(SimtBackend, CapturedStepsAskTheDeviceForNothingButLaunches) {
+TEST(EmulatedBackend, CapturedStepsAskTheDeviceForNothingButLaunches) {
   SmallTraining run(Executor::graph);
   run.trainer.run_epoch();  // steps as they are, then one by one
   run.trainer.run_epoch();  // captures five of them, and the ragged one
-  const simt::Counters before = simt::counters();
+  const emulator::Counters before = emulator::counters();
   const MemoryStatistics memory_before = memory_statistics(Device::cuda());
   run.trainer.run_epoch();
-  const simt::Counters after = simt::counters();
+  const emulator::Counters after = emulator::counters();
   const MemoryStatistics memory_after = memory_statistics(Device::cuda());
   EXPECT_EQ(memory_after.allocations, memory_before.allocations);
   EXPECT_EQ(memory_after.live_bytes, memory_before.live_bytes);
@@ -135,7 +135,7 @@ TEST(SimtBackend, CapturedStepsAskTheDeviceForNothingButLaunches) {
   EXPECT_GT(after.kernels_run, before.kernels_run + 6 * 10);
 }
 
-TEST(SimtBackend, GraphsRunOnForeignStreams) {
+TEST(EmulatedBackend, GraphsRunOnForeignStreams) {
   cudaStream_t foreign = nullptr;
   ASSERT_EQ(cudaStreamCreate(&foreign), cudaSuccess);
   {
@@ -158,7 +158,7 @@ TEST(SimtBackend, GraphsRunOnForeignStreams) {
   EXPECT_EQ(cudaStreamDestroy(foreign), cudaSuccess);
 }
 
-TEST(SimtBackend, MemoryOfAStreamThatEndedIsUsedAgain) {
+TEST(EmulatedBackend, MemoryOfAStreamThatEndedIsUsedAgain) {
   const Device cuda = Device::cuda();
   { SmallTraining(Executor::graph).trainer.run_epoch(); }
   const MemoryStatistics before = memory_statistics(cuda);
@@ -192,14 +192,14 @@ struct FusedRun {
   std::unique_ptr<FusedStep> step;
 };
 
-TEST(SimtBackend, FusedStepsAreCapturedAndLaunchedAgain) {
+TEST(EmulatedBackend, FusedStepsAreCapturedAndLaunchedAgain) {
   const Device cuda = Device::cuda();
   FusedRun one_by_one(cuda), captured(cuda);
   Stream::current(cuda).synchronize();
   const Stream stream(cuda);
   const StreamGuard guard(stream);
   const auto handle = static_cast<cudaStream_t>(stream.handle());
-  const simt::Counters before = simt::counters();
+  const emulator::Counters before = emulator::counters();
   for (int i = 0; i < 6; ++i) one_by_one.enqueue();
   cudaGraph_t graph = nullptr;
   cudaGraphExec_t executable = nullptr;
@@ -208,7 +208,7 @@ TEST(SimtBackend, FusedStepsAreCapturedAndLaunchedAgain) {
   ASSERT_EQ(cudaStreamEndCapture(handle, &graph), cudaSuccess);
   ASSERT_EQ(cudaGraphInstantiate(&executable, graph, 0), cudaSuccess);
   for (int i = 0; i < 2; ++i) ASSERT_EQ(cudaGraphLaunch(executable, handle), cudaSuccess);
-  const simt::Counters after = simt::counters();
+  const emulator::Counters after = emulator::counters();
   EXPECT_EQ(after.allocations, before.allocations);
   EXPECT_EQ(after.host_synchronisations, before.host_synchronisations);
   EXPECT_EQ(after.kernel_launches - before.kernel_launches, 6u * 5) << "five kernels a step";
@@ -217,7 +217,7 @@ TEST(SimtBackend, FusedStepsAreCapturedAndLaunchedAgain) {
   EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
 }
 
-TEST(SimtBackend, AFailedLaunchNamesKernelAndSize) {
+TEST(EmulatedBackend, AFailedLaunchNamesKernelAndSize) {
   const Device cuda = Device::cuda();
   kernels::UnaryArgs args{.operation = kernels::Unary::exp, .size = std::int64_t{1} << 62};
   try {
@@ -264,14 +264,14 @@ void expect_relu(std::int64_t columns, std::uint64_t launches) {
   EXPECT_TRUE(std::isnan(got[2]) && std::isnan(got[3])) << got[2] << ", " << got[3];
 }
 
-TEST(SimtBackend, ReluRidesOnTheProductWhereItKeepsNan) {
+TEST(EmulatedBackend, ReluRidesOnTheProductWhereItKeepsNan) {
   expect_relu(7, 1);
-  ASSERT_EQ(setenv("SIMT_RELU_HIDES_NAN", "1", 1), 0);
+  ASSERT_EQ(setenv("PTX_RELU_HIDES_NAN", "1", 1), 0);
   expect_relu(9, 2);  // another shape: shapes are tried out once
-  ASSERT_EQ(unsetenv("SIMT_RELU_HIDES_NAN"), 0);
+  ASSERT_EQ(unsetenv("PTX_RELU_HIDES_NAN"), 0);
 }
 
-TEST(SimtBackend, BiasGradientRidesOnTheWeightGradient) {
+TEST(EmulatedBackend, BiasGradientRidesOnTheWeightGradient) {
   const Device cuda = Device::cuda();
   const Variable x = random_normal({6, 8}, {.seed = 1}, 0, 1, DType::f32, cuda);
   const Variable weight(random_normal({4, 8}, {.seed = 2}, 0, 1, DType::f32, cuda), true);
@@ -320,25 +320,25 @@ void expect_gradients_of_cpu(const TwoLayers& got, std::int64_t hidden, Use use)
       EXPECT_NEAR(got.gradients[i][j], expected.gradients[i][j], 1e-3) << "parameter " << i << ", " << j;
 }
 
-TEST(SimtBackend, GradientsGoThroughReluInTheProductTheyComeFrom) {
+TEST(EmulatedBackend, GradientsGoThroughReluInTheProductTheyComeFrom) {
   const TwoLayers fused(Device::cuda(), 12, Use::once);
   expect_gradients_of_cpu(fused, 12, Use::once);
-  ASSERT_EQ(setenv("SIMT_RELU_HIDES_NAN", "1", 1), 0);
+  ASSERT_EQ(setenv("PTX_RELU_HIDES_NAN", "1", 1), 0);
   const TwoLayers apart(Device::cuda(), 16, Use::once);  // another shape: shapes are tried out once
-  ASSERT_EQ(unsetenv("SIMT_RELU_HIDES_NAN"), 0);
+  ASSERT_EQ(unsetenv("PTX_RELU_HIDES_NAN"), 0);
   expect_gradients_of_cpu(apart, 16, Use::once);
   EXPECT_EQ(fused.launches + 1, apart.launches) << "the derivative and the bias's gradient need no kernel";
 }
 
-TEST(SimtBackend, GradientsThatMeetGoThroughReluTogether) {
+TEST(EmulatedBackend, GradientsThatMeetGoThroughReluTogether) {
   expect_gradients_of_cpu(TwoLayers(Device::cuda(), 12, Use::shared), 12, Use::shared);
   expect_gradients_of_cpu(TwoLayers(Device::cuda(), 12, Use::twice), 12, Use::twice);
 }
 
-// A process of its own, started with SIMT_NO_DEVICE=1 (no device) or =driver (no driver): devices are counted
+// A process of its own, started with PTX_NO_DEVICE=1 (no device) or =driver (no driver): devices are counted
 // once.
 TEST(NoGpu, TheBestDeviceIsTheCpu) {
-  const char* why = std::getenv("SIMT_NO_DEVICE");
+  const char* why = std::getenv("PTX_NO_DEVICE");
   if (!why) GTEST_SKIP() << "there is an emulated device";
   EXPECT_EQ(kernels::cuda_device_count(), 0);
   EXPECT_TRUE(Device::best().is_cpu());
