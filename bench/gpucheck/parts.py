@@ -47,7 +47,10 @@ def sanitizer_part(tool):
             return not_run("compute-sanitizer not found")
         small = [] if tool == "memcheck" and not c.rehearsal else ["--small"]
         run = yield sanitized(c, tool, tool, c.program("gpu_probe"), ["fused-steps", "--steps", "3", *small])
-        return sanitizer_verdict(run)
+        verdict = sanitizer_verdict(run)
+        if verdict.outcome != "passed":
+            return verdict
+        return experiment(run)[1] or verdict  # without steps there was nothing to find
     return body
 
 

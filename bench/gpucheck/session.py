@@ -56,10 +56,14 @@ class Session:
             self.result["programs"][path.name] = {"bytes": path.stat().st_size, "sha256": digest}
 
     def keep_earlier(self, names):
-        """Parts of an earlier run in the same folder, but for those that are about to run."""
+        """Parts of an earlier run on this device in the same folder, but for those that are about to run."""
         try:
-            earlier = json.loads((self.out / "gpu-check.json").read_text())["parts"]
+            result = json.loads((self.out / "gpu-check.json").read_text())
+            device, earlier = result["environment"]["device"], result["parts"]
         except (OSError, ValueError, KeyError):
+            return
+        if device != self.result["environment"]["device"]:
+            print(f"gpu_check: the results in {self.out} are of {device}: not kept", file=sys.stderr)
             return
         known = {p.name for p in PARTS} - set(names)
         self.result["parts"] = {name: entry for name, entry in earlier.items() if name in known}

@@ -86,16 +86,17 @@ class GpuCheck(unittest.TestCase):
         self.assertLessEqual(len(list(self.out.iterdir())), 8)
 
     def test_misbehaviour_ends_one_part_only(self):
-        for how, outcome, said in (("fail", "failed", "expected a sound device"), ("crash", "failed", "killed by SIGSEGV"),
-                                   ("garbage", "failed", "cublaslt"), ("nothing", "failed", "expected a JSON object"),
-                                   ("flood", "failed", "too much output"), ("hang", "out of time", "out of time after")):
+        cases = (("fail", "failed", "expected a sound device"), ("crash", "failed", "killed by SIGSEGV"),
+                 ("garbage", "failed", "cublaslt"), ("nothing", "failed", "expected a JSON object"),
+                 ("flood", "failed", "too much output"), ("hang", "out of time", "out of time after"))
+        for how, outcome, said in cases:
             with self.subTest(how):
                 self.scale = 0.1
                 result = self.check("--from", "cublaslt", status=1, fake={"gpu_probe cublaslt": how})
                 expected = {"cublaslt": outcome, "product-error": "passed", "legacy-stream": "passed", "step-times": "passed",
                             "ceilings": "passed", "operations": "passed", "training": "passed", "peers": "not run"}
                 self.assertEqual(self.outcomes(result), expected)
-                                self.assertIn("gpu-check: failed: cublaslt", self.page())
+                self.assertIn("gpu-check: failed: cublaslt", self.page())
                 self.assertIn(said, self.page())
                 self.assertIn("refuse the plan", self.page())  # what to do next
                 shutil.rmtree(self.out)
@@ -150,6 +151,10 @@ class GpuCheck(unittest.TestCase):
         result = self.check("--only", "memcheck", fake={"gpu_probe fused-steps": "refused"})
         self.assertEqual(self.outcomes(result)["memcheck"], "not run")
         self.assertIn("refused the device", self.page())
+        result = self.check("--only", "memcheck", fake={"gpu_probe fused-steps": "unsupported"})
+        self.assertEqual(self.outcomes(result)["memcheck"], "not run")
+        result = self.check("--only", "memcheck", status=1, fake={"gpu_probe fused-steps": "nothing"})
+        self.assertEqual(self.outcomes(result)["memcheck"], "failed")
         result = self.check("--only", "synccheck", status=1, fake={"gpu_probe fused-steps": "hang"})
         self.assertEqual(self.outcomes(result)["synccheck"], "out of time")
 
