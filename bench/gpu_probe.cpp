@@ -100,9 +100,8 @@ class Probe {
   void add_fused_steps() {
     CLI::App* c = add("fused-steps", "train with the fused step alone and digest the weights",
                       [this](Device d) { return fused_steps(d, fused_); });
-    c->add_option("--preset", fused_.preset, "preset whose model and optimiser are used")
+    c->add_option("--preset", fused_.preset, "preset whose model and optimiser are used, or small")
         ->capture_default_str();
-    c->add_flag("--small", fused_.small, "model of 40-24-3-24-40 at batch 10");
     c->add_option("--steps", fused_.steps, "training steps")->capture_default_str();
     c->add_flag("--graph", fused_.graph, "captured graphs of 100 steps");
     c->add_flag("--legacy-stream", fused_.legacy_stream, "stream 0 instead of a separate stream");
@@ -123,7 +122,7 @@ class Probe {
   void add_times() {
     CLI::App* c = add("step-times", "microseconds per training step of each executor",
                       [this](Device d) { return step_times(d, times_); });
-    c->add_option("--presets", times_.presets, "presets to time")->delimiter(',');
+    c->add_option("--presets", times_.presets, "presets to time, or small")->delimiter(',');
     c->add_option("--steps", times_.steps, "steps per graph")->capture_default_str();
     c->add_option("--launches", times_.launches, "timed launches; medians are reported")
         ->capture_default_str();

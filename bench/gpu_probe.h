@@ -14,8 +14,7 @@ namespace gpuvae::bench {
 nlohmann::json round_trip(Device device);
 
 struct FusedStepsOptions {
-  std::string preset = "keras-mnist";
-  bool small = false;  // a model of 40-24-3-24-40 at batch 10 instead of the preset's
+  std::string preset = "keras-mnist";  // or "small": 40-24-3-24-40 at batch 10
   std::uint64_t steps = 10000;
   bool graph = false;          // captured, 100 steps per launch, instead of one by one
   bool legacy_stream = false;  // stream 0 instead of a separate one

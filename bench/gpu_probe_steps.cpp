@@ -18,14 +18,24 @@
 namespace gpuvae::bench {
 namespace {
 
+// A preset of mnist_vae or frey_vae, or "small": 40-24-3-24-40 at batch 10, for slow devices.
 apps::RunConfig config_of(const std::string& preset) {
   for (const auto& presets : {apps::mnist_presets(), apps::frey_presets()})
     for (const apps::Preset& p : presets)
-      if (p.name == preset) return p.config;
-  throw Error("gpu_probe", "expected a preset of mnist_vae or frey_vae, got " + preset);
+      if (p.name == (preset == "small" ? "keras-mnist" : preset)) {
+        apps::RunConfig config = p.config;
+        if (preset != "small") return config;
+        config.hidden = {24};
+        config.latent = 3;
+        config.batch_size = 10;
+        return config;
+      }
+  throw Error("gpu_probe", "expected a preset of mnist_vae or frey_vae, or small, got " + preset);
 }
 
-bool is_frey(const std::string& preset) { return preset.ends_with("frey"); }
+std::int64_t pixels_of(const std::string& preset) {
+  return preset == "small" ? 40 : preset.ends_with("frey") ? 560 : 784;
+}
 
 // Bytes of which four fifths are 0, as in MNIST: the times of products depend on their data.
 ImageSet images_of(std::int64_t count, std::int64_t pixels, Device device) {
@@ -47,15 +57,15 @@ struct Training {
   Tensor state;
   StepContext context;
 
-  Training(const apps::RunConfig& c, std::int64_t pixels, Device device)
-      : config(c),
-        options(c.training()),
-        images(images_of(50 * c.batch_size, pixels, device)),
-        model(c.model(pixels), device),
-        optimizer(model.parameters(), c.optimizer),
-        state(Tensor::zeros({sizeof(RunState)}, DType::u8, device)) {
+  Training(const std::string& preset, Device device)
+      : config(config_of(preset)),
+        options(config.training()),
+        images(images_of(50 * config.batch_size, pixels_of(preset), device)),
+        model(config.model(images.pixels()), device),
+        optimizer(model.parameters(), config.optimizer),
+        state(Tensor::from(std::vector<std::uint8_t>(sizeof(RunState)), {sizeof(RunState)}, device)) {
     context.state = static_cast<RunState*>(state.data());
-    context.rows = c.batch_size;
+    context.rows = config.batch_size;
     context.clock = {0, &context.state->step, 50};
     context.updates = context.clock;
   }
@@ -89,14 +99,6 @@ std::string digest_of(Training& training) {
   return digest.text();
 }
 
-apps::RunConfig small_config() {
-  apps::RunConfig c = config_of("keras-mnist");
-  c.hidden = {24};
-  c.latent = 3;
-  c.batch_size = 10;
-  return c;
-}
-
 double mean_loss(const Training& training, std::uint64_t steps) {
   RunState sums;
   const Tensor host = training.state.to(Device::cpu());
@@ -109,11 +111,7 @@ double mean_loss(const Training& training, std::uint64_t steps) {
 
 nlohmann::json fused_steps(Device device, const FusedStepsOptions& o) {
   const StreamGuard guard(o.legacy_stream ? Stream::wrap(device, nullptr) : Stream(device));
-  Training training(o.small ? small_config() : config_of(o.preset),
-                    o.small             ? 40
-                    : is_frey(o.preset) ? 560
-                                        : 784,
-                    device);
+  Training training(o.preset, device);
   if (const std::string why = training.why_not_fused(); !why.empty()) return {{"unsupported", why}};
   StepExecutor executor(training.fused(), o.graph ? Executor::fused : Executor::eager, 100);
   nlohmann::json digests = nlohmann::json::object();
@@ -158,7 +156,7 @@ double milliseconds(Device device, const Body& body) {
 nlohmann::json time_steps(const std::string& preset, const Contestant& c, Device device,
                           const StepTimesOptions& o) {
   nlohmann::json row = {{"preset", preset}, {"executor", c.name}};
-  Training training(config_of(preset), is_frey(preset) ? 560 : 784, device);
+  Training training(preset, device);
   if (const std::string why = c.fused ? training.why_not_fused() : ""; !why.empty()) {
     row["unsupported"] = why;
     return row;

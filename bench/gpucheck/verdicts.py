@@ -36,7 +36,8 @@ def tail(run, lines=8):
 
 def trouble(run):
     """The verdict on a run that did not end well by itself."""
-    verdict = failed([run.why(), *tail(run)], summary=run.why())
+    said = [line for line in tail(run, 40) if re.match(r"\w+: \[|\w+: void |.*[Ee]rror|\[\w+\] ", line)][:1]
+    verdict = failed([run.why(), *tail(run)], summary=": ".join([run.why(), *said])[:300])
     if run.outcome == "out of time":
         verdict.outcome = "out of time"
     return verdict

@@ -127,7 +127,7 @@ class GpuCheck(unittest.TestCase):
 
     def test_truncation_is_seen(self):
         self.check("--only", "product-error", status=1, fake={"gpu_probe product-error": "truncates"})
-        self.assertIn("split_tf32, tile 16, floats: error 5e-06, expected at most 6e-07", self.page())
+        self.assertIn("split_tf32, tile 16, floats: error 5e-06, expected at most 1e-06", self.page())
 
     def test_sticky_errors_and_crashes_in_tests(self):
         result = self.check("--only", "cases", status=1, fake={"gpuvae_tests": "sticky"})
@@ -145,7 +145,7 @@ class GpuCheck(unittest.TestCase):
 
     def test_sanitizer(self):
         result = self.check("--only", "memcheck", "--only", "racecheck", status=1,
-                            fake={"gpu_probe fused-steps --steps 3 --small": "work", "gpu_probe fused-steps": "sanitizer finding"})
+                            fake={"gpu_probe fused-steps --steps 3 --preset small": "work", "gpu_probe fused-steps": "sanitizer finding"})
         self.assertEqual(self.outcomes(result), {"memcheck": "failed", "racecheck": "passed"})
         self.assertIn("fused_forward.cu:84", self.page())
         result = self.check("--only", "memcheck", fake={"gpu_probe fused-steps": "refused"})
