@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """bench/gpu_check with programs that work, fail, hang, crash, write nonsense, nothing or too much:
 gpu_check_test.py SOURCE"""
-import json, os, re, shutil, signal, subprocess, sys, tarfile, tempfile, threading, time, unittest
+import importlib.machinery, importlib.util, json, os, re, shutil, signal, subprocess, sys, tarfile, tempfile, threading, time, unittest
 from pathlib import Path
 
 SOURCE = Path(sys.argv[1]).resolve()
@@ -222,6 +222,17 @@ class GpuCheck(unittest.TestCase):
         shutil.rmtree(self.bin)
         result = self.check("--bundle", archive, "--only", "round-trip")
         self.assertEqual(self.outcomes(result), {"round-trip": "passed"})
+
+    def test_libraries_of_a_bundle(self):
+        """Those that the machine has itself are left out."""
+        loader = importlib.machinery.SourceFileLoader("gpu_check", str(SOURCE / "bench/gpu_check"))
+        script = importlib.util.module_from_spec(importlib.util.spec_from_loader("gpu_check", loader))
+        loader.exec_module(script)
+        (self.folder / "lib").mkdir()
+        for name in ("libc.so.6", "libnobody-has-this.so.3"):
+            (self.folder / "lib" / name).touch()
+        links = script.lacking_libraries(self.folder / "lib", self.folder / "links")
+        self.assertEqual([p.name for p in links.iterdir()], ["libnobody-has-this.so.3"])
 
     def test_full_disk(self):
         """A program that fills the disk is stopped."""
