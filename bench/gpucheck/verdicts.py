@@ -93,15 +93,15 @@ def tests_of(log):
 
 SANITIZER_FINDING = re.compile(r"^=========\s+((?:Invalid|Error|Warning|Race|Uninitialized|Barrier|Program hit|Unused|Leaked|"
                                r"Misaligned|Potential|Fatal).*)$", re.M)
-SANITIZER_REFUSAL = re.compile(r"Device not supported|No attachable process|unable to (?:find|load)|not supported on this", re.I)
+SANITIZER_REFUSAL = re.compile(r"^=========.*(?:Device not supported|No attachable process|unable to (?:find|load)|"
+                               r"not supported on this).*$", re.I | re.M)
 SUMMARY = re.compile(r"^========= (?:ERROR SUMMARY: (\d+)|RACECHECK SUMMARY: (\d+) hazard)", re.M)
 
 
 def sanitizer_verdict(run):
     refused = SANITIZER_REFUSAL.search(run.log)
     if refused:
-        line = next(l for l in run.log.splitlines() if refused.group(0) in l)
-        return not_run(f"compute-sanitizer refused the device: {line.strip('= ')}")
+        return not_run(f"compute-sanitizer refused the device: {refused.group(0).strip('= ')}")
     found = [m.start() for m in SANITIZER_FINDING.finditer(run.log)]
     if found:
         lines = run.log[found[0]:].splitlines()
