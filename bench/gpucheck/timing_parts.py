@@ -91,8 +91,8 @@ def training(c):
     place = c.scratch / "training.jsonl"
     run = yield Command("training", [
         c.program("train_bench"), "--device", "cuda", "--presets", c.pick("keras-mnist,flex-frey", "flex-frey"),
-        *c.pick(["--quick", "--no-loss", "--epoch-budget", 3], ["--executors", "eager", "--steps", 1, "--rounds", 1, "--no-loss",
-                                                "--epoch-budget", 0]), "--out", place])
+        *c.pick(["--quick", "--epoch-budget", 3], ["--executors", "eager", "--steps", 1, "--rounds", 1, "--epoch-budget", 0]),
+        "--no-loss", "--out", place])
     rows = file_lines(place)
     if not run.ok:
         verdict = trouble(run)

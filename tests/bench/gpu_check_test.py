@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """bench/gpu_check with programs that work, fail, hang, crash, write nonsense, nothing or too much:
 gpu_check_test.py SOURCE"""
-import importlib.machinery, importlib.util, json, os, re, shutil, signal, subprocess, sys, tarfile, tempfile, threading, time, unittest
+import importlib.machinery, importlib.util, json, os, re, shutil, signal, subprocess, sys, tarfile, tempfile, threading, time
+import unittest
 from pathlib import Path
 
 SOURCE = Path(sys.argv[1]).resolve()
@@ -38,14 +39,15 @@ class GpuCheck(unittest.TestCase):
         self.pids = self.folder / "pids"
 
     def command(self, *options):
-        return [sys.executable, SOURCE / "bench/gpu_check", "--bin", self.bin, "--out", self.out, "--time-scale", self.scale,
-                *options]
+        return list(map(str, [sys.executable, SOURCE / "bench/gpu_check", "--bin", self.bin, "--out", self.out, "--time-scale",
+                              self.scale, *options]))
 
     def environment(self, fake):
-        return {**os.environ, "PATH": f"{self.tools}:{os.environ['PATH']}", "FAKE": json.dumps(fake), "FAKE_PIDS": str(self.pids)}
+        return {**os.environ, "PATH": f"{self.tools}:{os.environ['PATH']}", "FAKE": json.dumps(fake),
+                "FAKE_PIDS": str(self.pids)}
 
     def check(self, *options, status=0, fake={}):
-        done = subprocess.run(list(map(str, self.command(*options))), env=self.environment(fake), capture_output=True, text=True)
+        done = subprocess.run(self.command(*options), env=self.environment(fake), capture_output=True, text=True)
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         return self.result() if status in (0, 1) else done
 
@@ -104,8 +106,9 @@ class GpuCheck(unittest.TestCase):
     def test_every_part_may_hang(self):
         """The limits hold even then, and no process is left."""
         self.scale, start = 0.02, time.monotonic()
-        result = self.check(status=1, fake={p: "hang" for p in ("gpuvae_tests", "gpuvae_bench", "train_bench", "gpu_probe fused",
-                            "gpu_probe round", "gpu_probe c", "gpu_probe p", "gpu_probe s")})
+        everything = ("gpuvae_tests", "gpuvae_bench", "train_bench", "gpu_probe fused", "gpu_probe round", "gpu_probe c",
+                      "gpu_probe p", "gpu_probe s")
+        result = self.check(status=1, fake=dict.fromkeys(everything, "hang"))
         self.assertLess(time.monotonic() - start, TOTAL * self.scale + 8)
         self.assertEqual(set(self.outcomes(result).values()), {"out of time", "failed", "not run"})
         pids = self.pids.read_text().split()
@@ -113,7 +116,8 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual([p for p in pids if alive(p)], [])
 
     def test_measurements_do_not_decide(self):
-        result = self.check(fake={"gpuvae_bench": "crash", "train_bench": "hang", "gpu_probe step-times --presets flex-mnist": "fail"})
+        result = self.check(fake={"gpuvae_bench": "crash", "train_bench": "hang",
+                                  "gpu_probe step-times --presets flex-mnist": "fail"})
         self.expect_only(result, operations="failed", training="out of time", step_times="failed")
         self.assertEqual(len(result["parts"]["step-times"]["result"]["rows"]), 6)  # of the other two presets
         self.assertIn("Measurements that failed: step-times, operations, training", self.page())
@@ -145,7 +149,8 @@ class GpuCheck(unittest.TestCase):
 
     def test_sanitizer(self):
         result = self.check("--only", "memcheck", "--only", "racecheck", status=1,
-                            fake={"gpu_probe fused-steps --steps 3 --preset small": "work", "gpu_probe fused-steps": "sanitizer finding"})
+                            fake={"gpu_probe fused-steps --steps 3 --preset small": "work",
+                                  "gpu_probe fused-steps": "sanitizer finding"})
         self.assertEqual(self.outcomes(result), {"memcheck": "failed", "racecheck": "passed"})
         self.assertIn("fused_forward.cu:84", self.page())
         result = self.check("--only", "memcheck", fake={"gpu_probe fused-steps": "refused"})
@@ -177,7 +182,7 @@ class GpuCheck(unittest.TestCase):
 
         reader = threading.Thread(target=read)
         reader.start()
-        child = subprocess.Popen(list(map(str, self.command())), env=self.environment({"gpu_probe product-error": "hang"}),
+        child = subprocess.Popen(self.command(), env=self.environment({"gpu_probe product-error": "hang"}),
                                  stdout=subprocess.DEVNULL)
         while not self.pids.exists() or not self.pids.read_text().endswith("\n"):
             time.sleep(0.01)
@@ -247,7 +252,7 @@ class GpuCheck(unittest.TestCase):
         """No room for results: the run goes on, says so, and keeps its exit status."""
         self.out.mkdir()
         (self.out / "gpu-check.json").mkdir()
-        done = subprocess.run(list(map(str, self.command("--only", "cublaslt"))), env=self.environment({"gpu_probe cublaslt": "fail"}),
+        done = subprocess.run(self.command("--only", "cublaslt"), env=self.environment({"gpu_probe cublaslt": "fail"}),
                               capture_output=True, text=True)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("cannot write gpu-check.json", done.stderr)
@@ -263,9 +268,11 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual(sanitizer_verdict(log("========= ERROR SUMMARY: 2 errors\n", 9)).outcome, "failed")
         self.assertEqual(sanitizer_verdict(log("done\n")).outcome, "failed")
         found = tests_of("[ RUN      ] A/B.C/0\n[       OK ] A/B.C/0 (3 ms)\n[ RUN      ] A/B.C/1\n[  SKIPPED ] A/B.C/1 (0 ms)\n"
-                         "[ RUN      ] A/B.C/2\nf.cpp:1: Failure\nx\n[  FAILED  ] A/B.C/2, where GetParam() = 7 (1 ms)\n[ RUN      ] D.E\n")
+                         "[ RUN      ] A/B.C/2\nf.cpp:1: Failure\nx\n[  FAILED  ] A/B.C/2, where GetParam() = 7 (1 ms)\n"
+                         "[ RUN      ] D.E\n")
         self.assertEqual((found["passed"], found["skipped"], found["failed"], found["running"]), (1, 1, ["A/B.C/2"], "D.E"))
-        self.assertEqual(failure_texts("[ RUN      ] D.E\nf.cpp:1: Failure\n  x\n[  FAILED  ] D.E\n"), ["D.E", "  f.cpp:1: Failure", "    x"])
+        self.assertEqual(failure_texts("[ RUN      ] D.E\nf.cpp:1: Failure\n  x\n[  FAILED  ] D.E\n"),
+                         ["D.E", "  f.cpp:1: Failure", "    x"])
 
 
 if __name__ == "__main__":

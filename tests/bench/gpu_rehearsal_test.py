@@ -27,7 +27,8 @@ def everything(folder):
     rows = parts["cublaslt"]["result"]["rows"]
     assert len(rows) == 3 * 3 * 6 and all(r["usable"] and r["same_bits_twice"] for r in rows), rows
     masks = [r for r in rows if r["epilogue"] == "bias, ReLU, mask"]
-    assert all((r["nan"], r["mask_at_zero"], r["mask_above_zero"], r["mask_below_zero"]) == ("kept", "0", "1", "0") for r in masks)
+    for r in masks:
+        assert (r["nan"], r["mask_at_zero"], r["mask_above_zero"], r["mask_below_zero"]) == ("kept", "0", "1", "0"), r
     assert all(r["library_launches"] == 1 for r in rows if r["epilogue"] != "none"), rows
     assert all(r["differs_from_f32"] for r in rows if r["precision"] == "bf16" and r["epilogue"] == "none"), rows
     times = {r["executor"]: r for r in parts["step-times"]["result"]["rows"]}
@@ -42,7 +43,8 @@ def broken_parts(folder):
     for program in PROGRAMS[1:]:
         (bin / program).symlink_to(BIN / program)
     probe = bin / PROGRAMS[0]
-    probe.write_text(f'#!/bin/sh\ncase $1 in\n  cublaslt) kill -SEGV $$ ;;\n  product-error) sleep 600 ;;\nesac\nexec {BIN / PROGRAMS[0]} "$@"\n')
+    probe.write_text("#!/bin/sh\ncase $1 in\n  cublaslt) kill -SEGV $$ ;;\n  product-error) sleep 600 ;;\nesac\n"
+                     f'exec {BIN / PROGRAMS[0]} "$@"\n')
     probe.chmod(0o755)
     only = [o for part in ("round-trip", "cublaslt", "product-error", "legacy-stream") for o in ("--only", part)]
     parts = rehearse(folder / "broken", *only, "--time-scale", 1, bin=bin, status=1)

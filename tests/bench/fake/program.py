@@ -66,8 +66,9 @@ def fused_steps(how):
 
 def answer(how):
     if program == "gpu_probe":
-        rows = {"product-error": [{"kind": k, "tile": 16, "factors": "floats", "largest": 5e-6 if how == "truncates" else 2e-7,
-                                   "mean_toward_result": -1e-8, "not_finite": 0} for k in ("ffma", "split_tf32", "tf32", "bf16")],
+        error = 5e-6 if how == "truncates" else 2e-7
+        rows = {"product-error": [{"kind": k, "tile": 16, "factors": "floats", "largest": error, "mean_toward_result": -1e-8,
+                                   "not_finite": 0} for k in ("ffma", "split_tf32", "tf32", "bf16")],
                 "cublaslt": [{"epilogue": "bias, ReLU, mask", "width": 2, "precision": "f32", "found": 1, "status": "ok",
                               "usable": True, "same_bits_twice": True, "nan": "kept", "mask_at_zero": "0", "mask_for_nan": "0",
                               "mask_above_zero": "1", "mask_below_zero": "0", "library_launches": 1}],
@@ -81,7 +82,8 @@ def answer(how):
         run_tests(how)
     elif program == "gpuvae_bench":
         Path(option("--benchmark_out")).write_text(json.dumps({"context": {}, "benchmarks": [
-            {"name": "bce_with_logits/100x784/training/warm", "real_time": 3.0, "unfused": 3e-5, "speedup": 10.0, "error": 1e-7}]}))
+            {"name": "bce_with_logits/100x784/training/warm", "real_time": 3.0, "unfused": 3e-5, "speedup": 10.0,
+             "error": 1e-7}]}))
     else:
         Path(option("--out")).write_text('{"kind": "epoch", "preset": "keras-mnist", "executor": "fused", "seconds": 0.02}\n')
 
