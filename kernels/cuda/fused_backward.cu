@@ -29,7 +29,7 @@ __device__ __forceinline__ void prepare_d_stats(const FusedPlan& plan, const Ste
     const int sample = plan.samples[at];
     const float mean = stats[l], scale = stats[latent + l];
     const float* partials = plan.z_partials + static_cast<std::int64_t>(at) * latent + l;
-    const float d_z = sum_partials(partials, plan.z_tiles, static_cast<std::int64_t>(batch) * latent);
+    const float d_z = sum_partials(partials, plan.z_tiles, batch * latent);
     float d_mean = 0.0f, d_scale = 0.0f;
     if (at < scalars.rows) {
       const auto sigma = math::posterior_sigma(plan.args.posterior.scale, scale);
@@ -80,10 +80,9 @@ __device__ __forceinline__ void data_tile(const FusedPlan& plan, const StepScala
   const FusedPlace place = place_of<T>(block, (in + T::kN - 1) / T::kN);
   const int first = place.row, column0 = place.column_tile * T::kN;
   const int column = column0 + element_column(T::kN);
-  const auto weight = loaded<typename T::B>([=](int k, int outer, int inner) {
+  const auto weight = loaded<typename T::B>(in % 4 == 0, [=](int k, int outer, int inner) {
     const int out = job.outputs.row_of(k + outer), at = column0 + inner;
-    if (out < 0 || at >= in) return Floats<4>{};
-    return load_row4(job.layer.weight + static_cast<std::int64_t>(out) * in, at, in);
+    return Span{job.layer.weight + static_cast<std::int64_t>(out) * in + at, out < 0 ? 0 : in - at};
   });
   const float* decoder = plan.args.decoder[0].weight + static_cast<std::int64_t>(column0) * latent;
   Factor factor{decoder, 1, latent, latent, min(T::kN, in - column0)};
@@ -97,7 +96,7 @@ __device__ __forceinline__ void data_tile(const FusedPlan& plan, const StepScala
     prepare_d_stats<T>(plan, scalars, first, column0 == 0, memory);
     piece = product.run(memory);
   } else {
-    auto product = product_of<kHow, T>(rows_of<T>(job.d_out, first, batch, depth), weight, depth);
+    auto product = product_of<kHow, T>(rows_of<typename T::A>(job.d_out, first, batch, depth), weight, depth);
     product.fetch_b();
     if (job.to_z) factor.start();
     wait_for_predecessor();

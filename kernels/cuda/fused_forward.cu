@@ -67,7 +67,8 @@ __global__ void __launch_bounds__(kThreads, 2)
     prepare_codes<T>(plan, first, column0 == 0, memory, codes, scalars);
     piece = product.run(memory);
   } else {
-    auto product = product_of<kHow, T>(rows_of<T>(forward.in, first, plan.batch(), in), weight, in);
+    auto product =
+        product_of<kHow, T>(rows_of<typename T::A>(forward.in, first, plan.batch(), in), weight, in);
     product.fetch_b();
     wait_for_predecessor();
     ScalarsLoad scalars_load;

@@ -48,10 +48,9 @@ template <class T, class Row>
 __device__ __forceinline__ auto weight_rows(const FusedLayer& layer, const Row& row) {
   const float* weight = layer.weight;
   const int columns = static_cast<int>(layer.in);
-  return loaded<typename T::B>([=](int k, int outer, int inner) {
+  return loaded<typename T::B>(columns % 4 == 0, [=](int k, int outer, int inner) {
     const int n = row(outer), column = k + inner;
-    if (n < 0 || column >= columns) return Floats<4>{};
-    return load_row4(weight + static_cast<std::int64_t>(n) * columns, column, columns);
+    return Span{weight + static_cast<std::int64_t>(n) * columns + column, n < 0 ? 0 : columns - column};
   });
 }
 
@@ -77,7 +76,7 @@ __device__ __forceinline__ void store_x(const FusedPlan& plan, int row, int colu
 template <class T>
 struct BatchRows {
   using P = typename T::A;
-  // Words as loaded: a float each, a byte each, or, where `vectors` allows, four bytes in the first.
+  // As loaded: four floats, or four bytes in the first word.
   struct Fetched {
     std::uint32_t words[P::kGroups][4];
   };
@@ -89,61 +88,64 @@ struct BatchRows {
 
   __device__ __forceinline__ bool holds_bytes() const { return plan.args.gather.source == DType::u8; }
 
-  __device__ __forceinline__ void fetch4(std::uint32_t (&words)[4], int sample, int column) const {
-    const int pixels = static_cast<int>(plan.args.gather.columns), count = pixels - column;
-    const std::int64_t at = static_cast<std::int64_t>(sample) * pixels + column;
-    words[0] = words[1] = words[2] = words[3] = 0;
-    if (sample < 0 || count <= 0) return;
-    if (holds_bytes()) {
-      const auto* bytes = static_cast<const std::uint8_t*>(plan.args.gather.data) + at;
-      if (vectors) {
-        words[0] = *reinterpret_cast<const std::uint32_t*>(bytes);
-      } else {
-#pragma unroll
-        for (int k = 0; k < 4; ++k)
-          if (k < count) words[k] = bytes[k];
-      }
-    } else {
-      const float* values = static_cast<const float*>(plan.args.gather.data) + at;
-      const Floats<4> x = vectors ? load<4>(values) : load_some<false>(values, count);
-#pragma unroll
-      for (int k = 0; k < 4; ++k) words[k] = __float_as_uint(x[k]);
-    }
+  __device__ __forceinline__ int count(int sample, int column) const {
+    return sample < 0 ? 0 : static_cast<int>(plan.args.gather.columns) - column;
+  }
+  __device__ __forceinline__ std::int64_t place(int sample, int column) const {
+    return static_cast<std::int64_t>(sample) * plan.args.gather.columns + column;
   }
   __device__ __forceinline__ Fetched fetch(int k) const {
-    Fetched fetched;
-    P::for_groups([&](int i, int outer, int inner) { fetch4(fetched.words[i], samples[outer], k + inner); });
+    Fetched fetched{};
+    if (!vectors) return fetched;
+    P::for_groups([&](int i, int outer, int inner) {
+      const int sample = samples[outer], column = k + inner;
+      auto& words = fetched.words[i];
+      if (count(sample, column) <= 0) return;
+      const void* data = plan.args.gather.data;
+      if (holds_bytes()) {
+        words[0] = *reinterpret_cast<const std::uint32_t*>(static_cast<const std::uint8_t*>(data) +
+                                                           place(sample, column));
+      } else {
+        const Floats<4> x = load<4>(static_cast<const float*>(data) + place(sample, column));
+#pragma unroll
+        for (int j = 0; j < 4; ++j) words[j] = __float_as_uint(x[j]);
+      }
+    });
     return fetched;
   }
-  __device__ __forceinline__ Floats<4> values(const std::uint32_t (&words)[4]) const {
-    Floats<4> x;
-#pragma unroll
-    for (int k = 0; k < 4; ++k)
-      if (holds_bytes())
-        x[k] = static_cast<float>(vectors ? words[0] >> (8 * k) & 0xffu : words[k]);
-      else
-        x[k] = __uint_as_float(words[k]);
-    return x;
+  // Four values of a sample whose rows are not aligned: not fetched ahead, which serves odd sizes only.
+  __device__ __forceinline__ Floats<4> slow_values(int sample, int column) const {
+    const void* data = plan.args.gather.data;
+    if (holds_bytes())
+      return load_bytes<false>(static_cast<const std::uint8_t*>(data) + place(sample, column),
+                               count(sample, column));
+    return load_some<false>(static_cast<const float*>(data) + place(sample, column), count(sample, column));
   }
   __device__ __forceinline__ void commit(const Fetched& fetched, int k, float* panel) const {
-    P::for_groups([&](int i, int outer, int inner) {
-      store_shared(panel + outer * P::kStride + inner, values(fetched.words[i]));
-    });
+    if (vectors)
+      P::for_groups([&](int i, int outer, int inner) {
+        const auto& words = fetched.words[i];
+        Floats<4> x;
+#pragma unroll
+        for (int j = 0; j < 4; ++j)
+          x[j] = holds_bytes() ? static_cast<float>(words[0] >> (8 * j) & 0xffu) : __uint_as_float(words[j]);
+        store_shared(panel + outer * P::kStride + inner, x);
+      });
     const GatherArgs& gather = plan.args.gather;
-    if (!writes && gather.binarize == Binarize::none) return;
+    if (vectors && !writes && gather.binarize == Binarize::none) return;
       // A loop over what this thread has just stored: the code below exists once.
 #pragma unroll 1
     for (int i = 0; i < P::kGroups; ++i) {
       const auto [outer, inner] = P::group(i);
       float* at = panel + outer * P::kStride + inner;
-      Floats<4> x = load<4>(at);
+      Floats<4> x = vectors ? load<4>(at) : slow_values(samples[outer], k + inner);
       if (gather.binarize != Binarize::none && samples[outer] >= 0) {
 #pragma unroll
         for (int j = 0; j < 4; ++j)
           if (holds_bytes()) x[j] /= 255.0f;
         x = binarized(gather, x, scalars->epoch, static_cast<std::uint32_t>(samples[outer]), k + inner);
-        store_shared(at, x);
       }
+      store_shared(at, x);
       if (writes && first + outer < plan.batch() && k + inner < plan.x_stride)
         store_x(plan, first + outer, k + inner, x);
     }
@@ -168,7 +170,7 @@ __device__ __forceinline__ void prepare_codes(const FusedPlan& plan, int first, 
   for (int i = thread; i < rows * width; i += kThreads) {
     const float bias = plan.args.posterior_head.bias[i % width];
     const float* partial = plan.stats_partials + static_cast<std::int64_t>(first) * width + i;
-    scratch[i] = sum_partials(partial, plan.stats_tiles, static_cast<std::int64_t>(batch) * width) + bias;
+    scratch[i] = sum_partials(partial, plan.stats_tiles, batch * width) + bias;
   }
   scalars_load.finish(scalars);
   if (thread < T::kM) samples[thread] = sample;
@@ -218,9 +220,15 @@ struct DecoderRows : Floating {
   bool writes;
 
   __device__ __forceinline__ int neuron(int k) const { return k + static_cast<int>(threadIdx.x) % T::kK; }
+  // Weights l ... l + 3 of a neuron, 0 behind its last: pairs where rows are no multiple of four, but even.
   __device__ __forceinline__ Floats<4> weights(int neuron, int l) const {
     const int latent = static_cast<int>(layer.in);
-    return load_row4(layer.weight + static_cast<std::int64_t>(neuron) * latent, l, latent);
+    const float* at = layer.weight + static_cast<std::int64_t>(neuron) * latent + l;
+    if (latent % 4 == 0) return load<4>(at);
+    if (latent % 2 != 0) return load_some<false>(at, latent - l);
+    const auto* pairs = reinterpret_cast<const float2*>(at);
+    const float2 low = pairs[0], high = l + 2 < latent ? pairs[1] : make_float2(0.0f, 0.0f);
+    return {{low.x, low.y, high.x, high.y}};
   }
   __device__ __forceinline__ Fetched fetch(int k) const {
     Fetched fetched{};
@@ -231,31 +239,38 @@ struct DecoderRows : Floating {
     fetched.bias = layer.bias[neuron(k)];
     return fetched;
   }
-  __device__ __forceinline__ void add(float (&sums)[kRows], const float* row, int l,
-                                      const Floats<4>& w) const {
-#pragma unroll
+  // Adds the part of latent dimensions l ... l + 3 to this thread's column of the panel.
+  __device__ __forceinline__ void add(float* at, const float* row, int l, const Floats<4>& w) const {
+#pragma unroll 4
     for (int i = 0; i < kRows; ++i) {
       const Floats<4> z = load<4>(row + i * kCodeStride + l);
+      float sum = at[i * T::A::kStride];
 #pragma unroll
-      for (int j = 0; j < 4; ++j) sums[i] = fmaf(w[j], z[j], sums[i]);
+      for (int j = 0; j < 4; ++j) sum = fmaf(w[j], z[j], sum);
+      at[i * T::A::kStride] = sum;
     }
   }
   __device__ __forceinline__ void commit(const Fetched& fetched, int k, float* panel) const {
     const int column = neuron(k), row = static_cast<int>(threadIdx.x) / T::kK * kRows;
+    const int latent = static_cast<int>(layer.in);
     const bool inside = column < layer.out;
-    float sums[kRows] = {};
-    if (inside) {
-#pragma unroll
-      for (int i = 0; i < kAhead; ++i)
-        if (4 * i < layer.in) add(sums, codes + row * kCodeStride, 4 * i, fetched.weights[i]);
-#pragma unroll 4
-      for (int l = 4 * kAhead; l < layer.in; l += 4)
-        add(sums, codes + row * kCodeStride, l, weights(column, l));
-    }
+    const float* my_codes = codes + row * kCodeStride;
     float* at = panel + row * T::A::kStride + column - k;
 #pragma unroll
-    for (int i = 0; i < kRows; ++i) at[i * T::A::kStride] = sums[i] + fetched.bias;
-      // A loop over what this thread has just stored: the activation's code exists once.
+    for (int i = 0; i < kRows; ++i) at[i * T::A::kStride] = fetched.bias;
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i)
+      if (4 * i < latent) add(at, my_codes, 4 * i, fetched.weights[i]);
+    if (inside && 4 * kAhead < latent) {
+      Floats<4> w = weights(column, 4 * kAhead);
+#pragma unroll 1
+      for (int l = 4 * kAhead; l < latent; l += 4) {
+        const Floats<4> next = l + 4 < latent ? weights(column, l + 4) : Floats<4>{};
+        add(at, my_codes, l, w);
+        w = next;
+      }
+    }
+    // A loop over what this thread has just stored: the activation's code exists once.
 #pragma unroll 1
     for (int i = 0; i < kRows; ++i) {
       const int y_row = first + row + i;

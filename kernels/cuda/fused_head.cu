@@ -117,7 +117,8 @@ __global__ void __launch_bounds__(kThreads, 2) fused_head_kernel(FusedPlan plan,
     prepare_codes<T>(plan, first, writes, memory, codes, scalars);
     piece = product.run(memory);
   } else {
-    auto product = product_of<kHow, T>(rows_of<T>(plan.g[1], first, plan.batch(), in), weight, in);
+    auto product =
+        product_of<kHow, T>(rows_of<typename T::A>(plan.g[1], first, plan.batch(), in), weight, in);
     product.fetch_b();
     wait_for_predecessor();
     ScalarsLoad scalars_load;

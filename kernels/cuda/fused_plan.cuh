@@ -81,8 +81,9 @@ struct FusedOutputs {
   __host__ __device__ int columns() const { return halves * half; }
   // Which output a column is, or -1 for padding.
   __host__ __device__ int row_of(int column) const {
-    const int part = column >= half ? 1 : 0, within = column - part * half;
-    return part < halves && within < real_half ? part * real_half + within : -1;
+    const bool second = column >= half;
+    const int end = second ? (halves - 1) * (half + real_half) : real_half;
+    return column < end ? column - (second ? half - real_half : 0) : -1;
   }
 };
 
@@ -127,20 +128,13 @@ __device__ __forceinline__ void wait_for_predecessor() {
 #endif
 }
 
-// Columns column ... column + 3 of a row of `columns` floats, 0 past its end: one access where rows are a
-// multiple of four (arenas and workspaces are aligned).
-__device__ __forceinline__ Floats<4> load_row4(const float* row, int column, int columns) {
-  if (columns % 4 == 0) return load<4>(row + column);
-  return load_some<false>(row + column, columns - column);
-}
-
 // An operand of a product: columns of a matrix of the workspace.
-template <class T>
+template <class P>
 __device__ __forceinline__ auto rows_of(FusedMatrix in, int first, int batch, int columns) {
-  return loaded<typename T::A>([=](int k, int outer, int inner) {
+  return loaded<P>(true, [=](int k, int outer, int inner) {
     const int row = first + outer, column = k + inner;
-    if (row >= batch || column >= columns) return Floats<4>{};
-    return load<4>(in.at + static_cast<std::int64_t>(row) * in.stride + column);
+    return Span{in.at + static_cast<std::int64_t>(row) * in.stride + column,
+                row < batch ? columns - column : 0};
   });
 }
 
@@ -195,11 +189,14 @@ template <class T>
 __device__ __forceinline__ void partial_product(float* memory, float* out, int rows, const Factor& factor) {
   float* factors = memory + T::kSumFloats;
   const int columns = factor.columns, elements = columns * factor.depth;
-  for (int i = static_cast<int>(threadIdx.x); i < elements; i += kThreads)
-    factors[factor.c_of(i) * kFactorStride<T> + factor.n_of(i)] =
-        i < kThreads ? factor.first : factor.element(i);
+  const auto place = [&](int i) -> float& {
+    return factors[factor.c_of(i) * kFactorStride<T> + factor.n_of(i)];
+  };
+  const int thread = static_cast<int>(threadIdx.x);
+  if (thread < elements) place(thread) = factor.first;
+  for (int i = thread + kThreads; i < elements; i += kThreads) place(i) = factor.element(i);
   __syncthreads();
-  for (int i = static_cast<int>(threadIdx.x); i < rows * columns; i += kThreads) {
+  for (int i = thread; i < rows * columns; i += kThreads) {
     const int row = i / columns, c = i - row * columns;
     float sum = 0.0f;
 #pragma unroll 4
@@ -210,14 +207,14 @@ __device__ __forceinline__ void partial_product(float* memory, float* out, int r
 }
 
 // The sum of a number's partial sums, `stride` apart, in order. Sixteen loads are in flight at a time.
-__device__ __forceinline__ float sum_partials(const float* first, int count, std::int64_t stride) {
+__device__ __forceinline__ float sum_partials(const float* at, int count, int stride) {
   constexpr int kTogether = 16;
   float sum = 0.0f;
 #pragma unroll 1
-  for (int begin = 0; begin < count; begin += kTogether) {
+  for (; count > 0; count -= kTogether) {
     float parts[kTogether];
 #pragma unroll
-    for (int i = 0; i < kTogether; ++i) parts[i] = begin + i < count ? first[(begin + i) * stride] : 0.0f;
+    for (int i = 0; i < kTogether; ++i, at += stride) parts[i] = i < count ? *at : 0.0f;
 #pragma unroll
     for (int i = 0; i < kTogether; ++i) sum += parts[i];
   }

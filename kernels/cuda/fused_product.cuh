@@ -175,7 +175,7 @@ __device__ __forceinline__ void multiply_steps(Piece& piece, const float* memory
   const int warp = threadIdx.x / 32, share = warp / T::kPieces, place = warp % T::kPieces;
   const int row = place % T::kPiecesM * 16, column = place / T::kPiecesM * 16;
   const float* b = memory + T::A::kFloats;
-#pragma unroll 2
+#pragma unroll 1
   for (int k = share * kStep; k < depth; k += T::kShares * kStep)
     if constexpr (kHow == Multiply::ffma)
       step_ffma<T>(piece, memory, b, row, column, k);
@@ -206,28 +206,49 @@ struct Floating {
   static __device__ constexpr bool holds_bytes() { return false; }
 };
 
-// An operand of floats whose groups of four load(k, outer, inner) reads from memory.
-template <class P, class Load>
+// The first `count` of the floats at `at`, at most four; none where it is 0 or less.
+struct Span {
+  const float* at;
+  int count;
+};
+
+// An operand of floats whose groups of four are where(k, outer, inner), a Span. Groups of an operand whose
+// rows are not `aligned` are not fetched ahead: that takes registers, and serves odd sizes only.
+template <class P, class Where>
 struct Loaded : Floating {
   struct Fetched {
     Floats<4> groups[P::kGroups];
   };
-  Load load;
+  Where where;
+  bool aligned;
 
   __device__ __forceinline__ Fetched fetch(int k) const {
-    Fetched fetched;
-    P::for_groups([&](int i, int outer, int inner) { fetched.groups[i] = load(k, outer, inner); });
+    Fetched fetched{};
+    if (!aligned) return fetched;
+    P::for_groups([&](int i, int outer, int inner) {
+      const Span span = where(k, outer, inner);
+      if (span.count > 0) fetched.groups[i] = load<4>(span.at);
+    });
     return fetched;
   }
-  __device__ __forceinline__ void commit(const Fetched& fetched, int, float* panel) const {
-    P::for_groups([&](int i, int outer, int inner) {
-      store_shared(panel + outer * P::kStride + inner, fetched.groups[i]);
-    });
+  __device__ __forceinline__ void commit(const Fetched& fetched, int k, float* panel) const {
+    if (aligned) {
+      P::for_groups([&](int i, int outer, int inner) {
+        store_shared(panel + outer * P::kStride + inner, fetched.groups[i]);
+      });
+      return;
+    }
+#pragma unroll 1
+    for (int i = 0; i < P::kGroups; ++i) {
+      const auto [outer, inner] = P::group(i);
+      const Span span = where(k, outer, inner);
+      store_shared(panel + outer * P::kStride + inner, load_some<false>(span.at, span.count));
+    }
   }
 };
-template <class P, class Load>
-__device__ __forceinline__ Loaded<P, Load> loaded(const Load& load) {
-  return {{}, load};
+template <class P, class Where>
+__device__ __forceinline__ Loaded<P, Where> loaded(bool aligned, const Where& where) {
+  return {{}, where, aligned};
 }
 // An operand whose only chunk is in place from the beginning.
 struct InPlace : Floating {

@@ -11,25 +11,24 @@ namespace {
 using WeightTile = Tile<32, 64, 64, 1, true, true>;
 constexpr int kBiasColumns = 32;  // per block
 
-// Up to kGroups groups of neighbouring parameters on their way through an update.
+// The optimiser's scalars for a layer that begins at an offset of the arena.
+__device__ __forceinline__ math::OptimizerScalars<float> layer_scalars(const OptimizerArgs& optimizer,
+                                                                       const StepScalars& scalars,
+                                                                       std::int64_t offset) {
+  math::OptimizerScalars<float> result = scalars.optimizer;
+  result.decay = offset < optimizer.decayed ? static_cast<float>(optimizer.decay) : 0.0f;
+  return result;
+}
+
+// kGroups groups of four neighbouring, aligned parameters on their way through an update.
 template <int kGroups>
-struct Update {
+struct VectorUpdate {
   const OptimizerArgs& optimizer;
-  bool vectors;  // groups of four, each aligned; else one to four
-  std::int64_t offsets[kGroups];
-  int counts[kGroups];  // 0 where there is none
+  std::int64_t offsets[kGroups];  // in the arena; below 0 where there is none
   Floats<4> parameters[kGroups], firsts[kGroups], seconds[kGroups];
 
-  __device__ __forceinline__ Floats<4> read(const void* array, int i) const {
-    const float* at = static_cast<const float*>(array) + offsets[i];
-    return vectors ? load<4>(at) : load_some<false>(at, counts[i]);
-  }
-  __device__ __forceinline__ void write(void* array, int i, const Floats<4>& x) const {
-    float* at = static_cast<float*>(array) + offsets[i];
-    if (vectors)
-      store<4>(at, x);
-    else
-      store_some<false>(at, x, counts[i]);
+  static __device__ __forceinline__ float* at(void* array, std::int64_t offset) {
+    return static_cast<float*>(array) + offset;
   }
   // Starts the loads: nothing but this step's update writes parameters and states.
   __device__ __forceinline__ void start() {
@@ -37,53 +36,48 @@ struct Update {
 #pragma unroll
     for (int i = 0; i < kGroups; ++i) {
       parameters[i] = firsts[i] = seconds[i] = Floats<4>{};
-      if (counts[i] <= 0) continue;
-      parameters[i] = read(optimizer.parameters, i);
-      firsts[i] = read(optimizer.state1, i);
-      if (two_states) seconds[i] = read(optimizer.state2, i);
+      if (offsets[i] < 0) continue;
+      parameters[i] = load<4>(at(optimizer.parameters, offsets[i]));
+      firsts[i] = load<4>(at(optimizer.state1, offsets[i]));
+      if (two_states) seconds[i] = load<4>(at(optimizer.state2, offsets[i]));
     }
   }
-  template <OptimizerKind kKind>
-  __device__ __forceinline__ void apply(const math::OptimizerScalars<float>& scalars,
-                                        const Floats<4> (&gradients)[kGroups]) {
-#pragma unroll
-    for (int i = 0; i < kGroups; ++i)
-#pragma unroll
-      for (int k = 0; k < 4; ++k)
-        math::optimizer_update(kKind, scalars, gradients[i][k], parameters[i][k], firsts[i][k],
-                               seconds[i][k]);
-  }
-  __device__ __forceinline__ void finish(math::OptimizerScalars<float> scalars, std::int64_t layer_offset,
+  __device__ __forceinline__ void finish(const math::OptimizerScalars<float>& scalars,
                                          const Floats<4> (&gradients)[kGroups]) {
-    scalars.decay = layer_offset < optimizer.decayed ? static_cast<float>(optimizer.decay) : 0.0f;
-    switch (optimizer.kind) {
-      case OptimizerKind::sgd:
-        apply<OptimizerKind::sgd>(scalars, gradients);
-        break;
-      case OptimizerKind::rmsprop:
-        apply<OptimizerKind::rmsprop>(scalars, gradients);
-        break;
-      case OptimizerKind::rmsprop_tf1:
-        apply<OptimizerKind::rmsprop_tf1>(scalars, gradients);
-        break;
-      case OptimizerKind::adagrad:
-        apply<OptimizerKind::adagrad>(scalars, gradients);
-        break;
-      case OptimizerKind::adam:
-        apply<OptimizerKind::adam>(scalars, gradients);
-        break;
-      case OptimizerKind::adamw:
-        apply<OptimizerKind::adamw>(scalars, gradients);
-        break;
-    }
     const bool two_states = math::optimizer_states(optimizer.kind) == 2;
 #pragma unroll
     for (int i = 0; i < kGroups; ++i) {
-      if (counts[i] <= 0) continue;
-      write(optimizer.parameters, i, parameters[i]);
-      write(optimizer.state1, i, firsts[i]);
-      if (two_states) write(optimizer.state2, i, seconds[i]);
+#pragma unroll
+      for (int k = 0; k < 4; ++k)
+        math::optimizer_update(optimizer.kind, scalars, gradients[i][k], parameters[i][k], firsts[i][k],
+                               seconds[i][k]);
+      if (offsets[i] < 0) continue;
+      store<4>(at(optimizer.parameters, offsets[i]), parameters[i]);
+      store<4>(at(optimizer.state1, offsets[i]), firsts[i]);
+      if (two_states) store<4>(at(optimizer.state2, offsets[i]), seconds[i]);
     }
+  }
+};
+
+// One parameter, and its states, from load to store.
+struct ScalarUpdate {
+  const OptimizerArgs& optimizer;
+  std::int64_t offset;  // in the arena; below 0 where there is none
+  float parameter = 0, first = 0, second = 0;
+
+  __device__ __forceinline__ float& in(void* array) const { return static_cast<float*>(array)[offset]; }
+  __device__ __forceinline__ void start() {
+    if (offset < 0) return;
+    parameter = in(optimizer.parameters);
+    first = in(optimizer.state1);
+    if (math::optimizer_states(optimizer.kind) == 2) second = in(optimizer.state2);
+  }
+  __device__ __forceinline__ void finish(const math::OptimizerScalars<float>& scalars, float gradient) {
+    if (offset < 0) return;
+    math::optimizer_update(optimizer.kind, scalars, gradient, parameter, first, second);
+    in(optimizer.parameters) = parameter;
+    in(optimizer.state1) = first;
+    if (math::optimizer_states(optimizer.kind) == 2) in(optimizer.state2) = second;
   }
 };
 
@@ -132,36 +126,58 @@ struct WeightInput {
   }
 };
 
+// The update of a tile whose rows are not aligned, one parameter at a time.
+__device__ __forceinline__ void update_elements(const OptimizerArgs& optimizer,
+                                                const math::OptimizerScalars<float>& scalars,
+                                                const FusedWeightJob& job, const float* memory, int m0,
+                                                int n0, std::int64_t offset) {
+  using T = WeightTile;
+  const int in = static_cast<int>(job.layer.in);
+#pragma unroll 1
+  for (int i = 0; i < T::kElements; ++i) {
+    const int row = element_row(T::kN, i), column = element_column(T::kN);
+    const int out = job.outputs.row_of(m0 + row), at = n0 + column;
+    ScalarUpdate update{optimizer,
+                        out < 0 || at >= in ? -1 : offset + static_cast<std::int64_t>(out) * in + at};
+    update.start();
+    update.finish(scalars, job.scale * tile_sum<T>(memory, row, column));
+  }
+}
+
 // Only the gradients d_out may come from the kernel before: all else is fetched before that one has ended.
 template <Multiply kHow>
 __device__ __forceinline__ void weight_tile(const FusedPlan& plan, const StepScalars& scalars,
                                             const FusedWeightJob& job, int block, float* memory) {
   using T = WeightTile;
-  constexpr int kGroups = T::kElements / 4;
+  constexpr int kGroups = T::kElements / 4,
+                kRows = kThreads / (T::kN / 4);  // kRows between a thread's groups
+  const OptimizerArgs& optimizer = plan.args.optimizer;
   const int in = static_cast<int>(job.layer.in), columns = job.outputs.columns(), rows = plan.batch();
   const int tiles = (in + T::kN - 1) / T::kN, m0 = block / tiles * T::kM, n0 = block % tiles * T::kN;
-  const auto gradient = loaded<typename T::A>([=](int k, int outer, int inner) {
-    const int row = k + outer, column = m0 + inner;
-    if (row >= rows || column >= columns) return Floats<4>{};
-    return load<4>(job.d_out.at + static_cast<std::int64_t>(row) * job.d_out.stride + column);
+  const int row = static_cast<int>(threadIdx.x) / (T::kN / 4);
+  const int column = static_cast<int>(threadIdx.x) % (T::kN / 4) * 4;
+  const auto gradient = loaded<typename T::A>(true, [=](int k, int outer, int inner) {
+    const int at = k + outer, column = m0 + inner;
+    return Span{job.d_out.at + static_cast<std::int64_t>(at) * job.d_out.stride + column,
+                at < rows ? columns - column : 0};
   });
   auto product = product_of<kHow, T>(gradient, WeightInput<typename T::B>{job, rows, in, n0}, rows);
-  const std::int64_t offset = arena_offset(plan.args.optimizer, job.layer.weight);
-  Update<kGroups> update{plan.args.optimizer, in % 4 == 0};
-  const int row = static_cast<int>(threadIdx.x) / (T::kN / 4),
-            column = static_cast<int>(threadIdx.x) % (T::kN / 4) * 4;
-  constexpr int kRows = kThreads / (T::kN / 4);  // between a thread's groups
+  product.fetch_b();
+  const std::int64_t offset = arena_offset(optimizer, job.layer.weight);
+  const bool vectors = in % 4 == 0;
+  VectorUpdate<kGroups> update{optimizer};
 #pragma unroll
   for (int i = 0; i < kGroups; ++i) {
     const int out = job.outputs.row_of(m0 + row + i * kRows), at = n0 + column;
-    update.offsets[i] = offset + static_cast<std::int64_t>(out) * in + at;
-    update.counts[i] = out < 0 ? 0 : min(in - at, 4);
+    const bool any = vectors && out >= 0 && at < in;
+    update.offsets[i] = any ? offset + static_cast<std::int64_t>(out) * in + at : -1;
   }
-  product.fetch_b();
   update.start();
   wait_for_predecessor();
   product.fetch_a();
   store_piece<T>(memory, product.run(memory));
+  const math::OptimizerScalars<float> mine = layer_scalars(optimizer, scalars, offset);
+  if (!vectors) return update_elements(optimizer, mine, job, memory, m0, n0, offset);
   Floats<4> gradients[kGroups];
 #pragma unroll
   for (int i = 0; i < kGroups; ++i) {
@@ -169,7 +185,7 @@ __device__ __forceinline__ void weight_tile(const FusedPlan& plan, const StepSca
 #pragma unroll
     for (int k = 0; k < 4; ++k) gradients[i][k] *= job.scale;
   }
-  update.finish(scalars.optimizer, offset, gradients);
+  update.finish(mine, gradients);
 }
 
 // The gradient of kBiasColumns biases: each warp sums every kWarps-th row, lane by column.
@@ -179,20 +195,18 @@ __device__ __forceinline__ void bias_columns(const FusedPlan& plan, const StepSc
   const bool inside = column < job.outputs.columns();
   const int out = inside && warp == 0 ? job.outputs.row_of(column) : -1;
   const std::int64_t offset = arena_offset(plan.args.optimizer, job.layer.bias);
-  Update<1> update{plan.args.optimizer, false, {offset + out}, {out < 0 ? 0 : 1}};
+  ScalarUpdate update{plan.args.optimizer, out < 0 ? -1 : offset + out};
   update.start();
   wait_for_predecessor();
   const int rows = max(plan.batch() - warp + kWarps - 1, 0) / kWarps;
   const float* first = job.d_out.at + static_cast<std::int64_t>(warp) * job.d_out.stride + column;
-  memory[threadIdx.x] =
-      inside ? sum_partials(first, rows, static_cast<std::int64_t>(kWarps) * job.d_out.stride) : 0.0f;
+  memory[threadIdx.x] = inside ? sum_partials(first, rows, kWarps * job.d_out.stride) : 0.0f;
   __syncthreads();
   if (warp != 0) return;
   float sum = 0.0f;
 #pragma unroll
   for (int i = 0; i < kWarps; ++i) sum += memory[32 * i + lane];
-  const Floats<4> gradients[1] = {{{sum, 0.0f, 0.0f, 0.0f}}};
-  update.finish(scalars.optimizer, offset, gradients);
+  update.finish(layer_scalars(plan.args.optimizer, scalars, offset), sum);
 }
 
 __device__ __forceinline__ double sum_of_blocks(const double* partials, int count) {
