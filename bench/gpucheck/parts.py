@@ -178,6 +178,8 @@ def product_complaints(row):
         yield f"{name}: {row['not_finite']} elements are not finite"
     if not row["largest"] <= bound:
         yield f"{name}: error {row['largest']:.2g}, expected at most {bound:.0e}"
+    if not row.get("of_bound", 0) <= 1:
+        yield f"{name}: error {row['of_bound']:.2g} times the bound that holds for tensor cores that truncate"
     if bound == 1e-6 and not abs(row["mean_toward_result"]) <= MOST_DRIFT:
         yield f"{name}: mean error toward the result {row['mean_toward_result']:+.1e}, expected at most {MOST_DRIFT:.1e}"
 
