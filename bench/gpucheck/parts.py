@@ -195,8 +195,8 @@ def product_error(c):
     return failed([*lines, text], found, lines[0]) if lines else passed(text, found)
 
 
-SANITIZER_ADVICE = ("Run `compute-sanitizer --tool {} gpu_probe fused-steps --steps 1 --preset small` and read the kernel and the "
-                    "line of the first finding.")
+SANITIZER_ADVICE = ("Run `compute-sanitizer --tool {} gpu_probe fused-steps --steps 1 --preset small` and read the kernel "
+                    "and the line of the first finding.")
 PARTS = (
     Part("round-trip", "copies and kernels of this build work at all", 10, 10, round_trip,
          "Nothing else means anything: check that the build has this GPU's architecture (CMAKE_CUDA_ARCHITECTURES) and the "

@@ -267,7 +267,8 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual(sanitizer_verdict(log("========= ERROR SUMMARY: 0 errors\n")).outcome, "passed")
         self.assertEqual(sanitizer_verdict(log("========= ERROR SUMMARY: 2 errors\n", 9)).outcome, "failed")
         self.assertEqual(sanitizer_verdict(log("done\n")).outcome, "failed")
-        found = tests_of("[ RUN      ] A/B.C/0\n[       OK ] A/B.C/0 (3 ms)\n[ RUN      ] A/B.C/1\n[  SKIPPED ] A/B.C/1 (0 ms)\n"
+        found = tests_of("[ RUN      ] A/B.C/0\n[       OK ] A/B.C/0 (3 ms)\n"
+                         "[ RUN      ] A/B.C/1\n[  SKIPPED ] A/B.C/1 (0 ms)\n"
                          "[ RUN      ] A/B.C/2\nf.cpp:1: Failure\nx\n[  FAILED  ] A/B.C/2, where GetParam() = 7 (1 ms)\n"
                          "[ RUN      ] D.E\n")
         self.assertEqual((found["passed"], found["skipped"], found["failed"], found["running"]), (1, 1, ["A/B.C/2"], "D.E"))
