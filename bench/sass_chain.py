@@ -144,10 +144,8 @@ class Walk:
 
     def __init__(self, kernel, plan, source, overlapped):
         self.kernel, self.source, self.overlapped, self.plan = kernel, source, overlapped, plan
-        skip = [re.compile(p) for p in plan.get("skip", [])]
-        matches = lambda i: any(p.search(source.text(l)) for l in i.lines for p in skip)
-        # Most of a block: the compiler moves single instructions into blocks that are not theirs.
-        skipped = {s for s, b in kernel.blocks.items() if s and 2 * sum(matches(kernel.code[k]) for k in b) > len(b)}
+        skipped = self.blocks_of(plan.get("skip", []))
+        self.without = self.blocks_of(plan.get("not_last", []))
         self.next = {s: [n for n in kernel.next[s] if n not in skipped] for s in kernel.blocks if s not in skipped}
         self.order = self.reverse_postorder()
         self.loops = self.find_loops()
@@ -201,6 +199,13 @@ class Walk:
                 loops[n] = (blocks | body, latches + [b])
         return loops
 
+    def blocks_of(self, patterns):
+        """The blocks of four instructions or more that are mostly of source lines which match. The compiler moves single
+        instructions into blocks that are not theirs, and names a wrong place of inlining for some: one line is no evidence."""
+        patterns = [re.compile(p) for p in patterns]
+        matches = lambda i: any(p.search(self.source.text(l)) for l in i.lines for p in patterns)
+        return {s for s, b in self.kernel.blocks.items() if s and len(b) >= 4 and 2 * sum(matches(self.kernel.code[k]) for k in b) > len(b)}
+
     def trips(self, header):
         _, latches = self.loops[header]
         lines = [l for b in latches + [header] for l in
@@ -213,7 +218,7 @@ class Walk:
         self.used.append((None, texts))
         return 1
 
-    def region(self, blocks, entry, times):
+    def region(self, blocks, entry, times, without=frozenset()):
         """Runs an acyclic region, inner loops included, once. {(block, successor outside or entry): times}"""
         arrived, exits = {entry: times}, {}
         inner = {h: self.loops[h][0] for h in self.loops if h in blocks and h != entry}
@@ -228,7 +233,7 @@ class Walk:
                 arrived[successor] = t.copy().join(arrived.get(successor))
 
         for b in self.order:
-            if b not in blocks or b in hidden or b not in arrived:
+            if b not in blocks or b in hidden or b not in arrived or b in without:
                 continue
             if b in outermost:
                 for (source, successor), t in self.loop(b, arrived[b]).items():
@@ -247,8 +252,9 @@ class Walk:
 
     def loop(self, header, times):
         blocks, latches = self.loops[header]
-        for _ in range(self.trips(header)):
-            exits = self.region(blocks, header, times)
+        trips = self.trips(header)
+        for trip in range(trips):
+            exits = self.region(blocks, header, times, self.without if trip == trips - 1 else frozenset())
             back = [t for (_, n), t in exits.items() if n == header]
             out = {e: t for e, t in exits.items() if e[1] != header}
             if back:

@@ -26,17 +26,19 @@ __device__ __forceinline__ void prepare_d_stats(const FusedPlan& plan, const Ste
     const int row = i / latent, l = i - row * latent, at = first + row;
     if (at >= batch) continue;
     const float* stats = plan.stats.at + static_cast<std::int64_t>(at) * plan.stats.stride;
-    const int sample = plan.samples[at];
-    const float mean = stats[l], scale = stats[latent + l];
+    int sample = plan.samples[at];
+    float mean = stats[l], scale = stats[latent + l];
+    load_here(mean);
+    load_here(scale);
     const float* partials = plan.z_partials + static_cast<std::int64_t>(at) * latent + l;
+    load_here(sample);
     const float d_z = sum_partials(partials, plan.z_tiles, batch * latent);
-    float d_mean = 0.0f, d_scale = 0.0f;
-    if (at < scalars.rows) {
-      const auto sigma = math::posterior_sigma(plan.args.posterior.scale, scale);
-      const float epsilon = sample_epsilon(plan, scalars.noise_time, sample, l);
-      d_mean = d_z + scalars.kl_weight * mean;
-      d_scale = d_z * epsilon * sigma.slope + scalars.kl_weight * math::kl_slope_in_s(sigma);
-    }
+    const float epsilon = sample_epsilon(plan, scalars.noise_time, sample, l);
+    const auto sigma = math::posterior_sigma(plan.args.posterior.scale, scale);
+    const bool live = at < scalars.rows;
+    const float d_mean = live ? d_z + scalars.kl_weight * mean : 0.0f;
+    const float slope = scalars.kl_weight * math::kl_slope_in_s(sigma);
+    const float d_scale = live ? d_z * epsilon * sigma.slope + slope : 0.0f;
     panel[row * T::A::kStride + l] = d_mean;
     panel[row * T::A::kStride + latent + l] = d_scale;
     if (!writes) continue;
@@ -73,8 +75,9 @@ struct TileOutputs {
 };
 
 template <Multiply kHow, class T>
-__device__ __forceinline__ void data_tile(const FusedPlan& plan, const StepScalars& scalars,
-                                          const FusedDataJob& job, int block, float* memory) {
+__device__ __forceinline__ void data_tile(const FusedPlan& plan, const ScalarsLoad& arriving,
+                                          StepScalars& scalars, const FusedDataJob& job, int block,
+                                          float* memory) {
   const int in = static_cast<int>(job.layer.in), depth = job.outputs.columns();
   const int batch = plan.batch(), latent = static_cast<int>(plan.args.posterior.latent);
   const FusedPlace place = place_of<T>(block, (in + T::kN - 1) / T::kN);
@@ -93,6 +96,7 @@ __device__ __forceinline__ void data_tile(const FusedPlan& plan, const StepScala
     product.fetch_b();
     wait_for_predecessor();
     outputs.start(job.in, first, batch, column);
+    arriving.finish(scalars);
     prepare_d_stats<T>(plan, scalars, first, column0 == 0, memory);
     piece = product.run(memory);
   } else {
@@ -102,6 +106,7 @@ __device__ __forceinline__ void data_tile(const FusedPlan& plan, const StepScala
     wait_for_predecessor();
     product.fetch_a();
     outputs.start(job.in, first, batch, column);
+    arriving.finish(scalars);
     piece = product.run(memory);
   }
   outputs.keep(memory);
@@ -122,29 +127,30 @@ __device__ __forceinline__ void data_tile(const FusedPlan& plan, const StepScala
 }
 
 template <Multiply kHow, bool kSmall>
-__global__ void __launch_bounds__(kThreads, 2) fused_backward_kernel(FusedPlan plan, FusedBackward backward) {
+__global__ void __launch_bounds__(kThreads, 2)
+    fused_backward_kernel(const __grid_constant__ FusedPlan plan,
+                          const __grid_constant__ FusedBackward backward) {
   if (!kTensorCores) return;
   float* memory = dynamic_shared_floats();
   __shared__ StepScalars scalars;
-  ScalarsLoad scalars_load;  // written long before the kernel before this one
-  scalars_load.start(plan.scalars);
-  scalars_load.finish(scalars);
-  __syncthreads();
+  ScalarsLoad arriving;  // they were written long before the kernel before this one began
+  arriving.start(plan.scalars);
   int block = static_cast<int>(blockIdx.x);
   if (block < backward.data.blocks) {
-    data_tile<kHow, DataTile<kSmall>>(plan, scalars, backward.data, block, memory);
+    data_tile<kHow, DataTile<kSmall>>(plan, arriving, scalars, backward.data, block, memory);
     return;
   }
   block -= backward.data.blocks;
-  FusedWeightJob job = backward.weights[0];
-  const int first_job = job.weight_blocks + job.bias_blocks;
-  if (block >= first_job) block -= first_job, job = backward.weights[1];
+  const int first_job = backward.weights[0].weight_blocks + backward.weights[0].bias_blocks;
+  const bool second = block >= first_job;
+  const FusedWeightJob& job = backward.weights[second ? 1 : 0];
+  if (second) block -= first_job;
   if (block < job.weight_blocks)
-    weight_tile<kHow>(plan, scalars, job, block, memory);
+    weight_tile<kHow>(plan, arriving, scalars, job, block, memory);
   else if (block < job.weight_blocks + job.bias_blocks)
-    bias_columns(plan, scalars, job, block - job.weight_blocks, memory);
+    bias_columns(plan, arriving, scalars, job, block - job.weight_blocks, memory);
   else
-    finish_step(plan, scalars);
+    finish_step(plan, arriving, scalars);
 }
 
 }  // namespace

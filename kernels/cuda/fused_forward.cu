@@ -23,11 +23,15 @@ __device__ __forceinline__ void choose_samples(const FusedPlan& plan, int first,
   __syncthreads();
 }
 
+// As many chunks ahead as registers allow.
+template <bool kSmall, FusedSource kSource>
+using HiddenTile = ForwardTile<kSmall, kSmall && kSource == FusedSource::data ? 2 : 1>;
+
 template <Multiply kHow, bool kSmall, FusedSource kSource>
 __global__ void __launch_bounds__(kThreads, 2)
     fused_forward_kernel(FusedPlan plan, FusedForward forward, int column_tiles, bool vectors) {
   if (!kTensorCores) return;
-  using T = ForwardTile<kSmall>;
+  using T = HiddenTile<kSmall, kSource>;
   float* memory = dynamic_shared_floats();
   __shared__ StepScalars scalars;
   const FusedPlace place = place_of<T>(blockIdx.x, column_tiles);
@@ -61,10 +65,11 @@ __global__ void __launch_bounds__(kThreads, 2)
     float* codes = memory + T::kFloats;
     auto product =
         product_of<kHow, T>(decoder_rows<T>(plan, codes, scalars, first, column0 == 0), weight, in);
+    const float stats_bias = first_stats_bias(plan);
     product.fetch_b();
     product.fetch_a();
     wait_for_predecessor();
-    prepare_codes<T>(plan, first, column0 == 0, memory, codes, scalars);
+    prepare_codes<T>(plan, first, column0 == 0, stats_bias, memory, codes, scalars);
     piece = product.run(memory);
   } else {
     auto product =
@@ -103,7 +108,7 @@ void launch_fused_forward(const FusedPlan& plan, const FusedForward& forward, co
   const bool vectors = gather.columns % 4 == 0 &&
                        reinterpret_cast<std::uintptr_t>(gather.data) % (bytes ? sizeof(uchar4) : 16) == 0;
   with_fused_kernel(how, [&](auto multiply, auto small) {
-    using T = ForwardTile<small>;
+    using T = ForwardTile<small, 1>;
     const std::int64_t tiles = ceil_div(forward.layer.out, T::kN);
     const std::int64_t scalars = forward.source == FusedSource::data ? 1 : 0;
     static_assert(kFactorFloats<T, 2 * kFusedMostLatent> <= kForwardFloats<T>);

@@ -10,8 +10,8 @@
 namespace gpuvae::kernels {
 namespace {
 
-template <bool kSmall>
-using ForwardTile = Tile<kSmall ? 16 : 32, kSmall ? 16 : 32, kSmall ? 256 : 128, 1, false, false>;
+template <bool kSmall, int kAhead>
+using ForwardTile = Tile<kSmall ? 16 : 32, kSmall ? 16 : 32, kSmall ? 256 : 128, kAhead, false, false>;
 
 constexpr int kCodeStride = kFusedMostLatent + 4;  // of z in shared memory
 template <class T>
@@ -142,7 +142,7 @@ struct BatchRows {
       if (gather.binarize != Binarize::none && samples[outer] >= 0) {
 #pragma unroll
         for (int j = 0; j < 4; ++j)
-          if (holds_bytes()) x[j] /= 255.0f;
+          if (holds_bytes()) x[j] = unit_value(x[j]);
         x = binarized(gather, x, scalars->epoch, static_cast<std::uint32_t>(samples[outer]), k + inner);
       }
       store_shared(at, x);
@@ -152,13 +152,20 @@ struct BatchRows {
   }
 };
 
+// The bias of the posterior parameter that a thread sums first: loaded early, and the index is computed
+// before other loads are in flight (an integer division waits for them otherwise).
+__device__ __forceinline__ float first_stats_bias(const FusedPlan& plan) {
+  const int width = static_cast<int>(plan.args.posterior_head.out);
+  return plan.args.posterior_head.bias[static_cast<int>(threadIdx.x) % width];
+}
+
 // stats and z of a row group, from the partial sums of the encoder's tiles, into shared memory (`codes`, rows
 // of kCodeStride; `scratch` is 2 latent numbers per row), and the step's scalars. All column tiles compute
 // the same; the one that `writes` keeps it, and the KL divergence, for later kernels. All loads start before
 // the first barrier.
 template <class T>
-__device__ __forceinline__ void prepare_codes(const FusedPlan& plan, int first, bool writes, float* scratch,
-                                              float* codes, StepScalars& scalars) {
+__device__ __forceinline__ void prepare_codes(const FusedPlan& plan, int first, bool writes, float first_bias,
+                                              float* scratch, float* codes, StepScalars& scalars) {
   __shared__ int samples[T::kM];
   const int latent = static_cast<int>(plan.args.posterior.latent), width = 2 * latent;
   const int padded = plan.z.stride, batch = plan.batch(), rows = min(T::kM, batch - first);
@@ -166,11 +173,12 @@ __device__ __forceinline__ void prepare_codes(const FusedPlan& plan, int first, 
   ScalarsLoad scalars_load;
   scalars_load.start(plan.scalars);
   const int sample = thread < rows ? plan.samples[first + thread] : 0;
+  float bias = first_bias;
 #pragma unroll 1
   for (int i = thread; i < rows * width; i += kThreads) {
-    const float bias = plan.args.posterior_head.bias[i % width];
     const float* partial = plan.stats_partials + static_cast<std::int64_t>(first) * width + i;
     scratch[i] = sum_partials(partial, plan.stats_tiles, batch * width) + bias;
+    if (i + kThreads < rows * width) bias = plan.args.posterior_head.bias[(i + kThreads) % width];
   }
   scalars_load.finish(scalars);
   if (thread < T::kM) samples[thread] = sample;

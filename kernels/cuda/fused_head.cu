@@ -43,10 +43,12 @@ struct HeadTile {
   }
   __device__ __forceinline__ void keep_targets(float* memory) const {
     const bool bytes = plan.args.gather.source == DType::u8;
-    const float scale = bytes && plan.args.gather.binarize == Binarize::none ? 255.0f : 1.0f;
+    const bool pixels_255 = plan.args.gather.binarize == Binarize::none;
 #pragma unroll
-    for (int i = 0; i < T::kElements; ++i)
-      *target_place(memory, i) = bytes ? static_cast<float>(targets[i]) / scale : __uint_as_float(targets[i]);
+    for (int i = 0; i < T::kElements; ++i) {
+      const float byte = static_cast<float>(targets[i]);
+      *target_place(memory, i) = !bytes ? __uint_as_float(targets[i]) : pixels_255 ? unit_value(byte) : byte;
+    }
   }
 
   __device__ __forceinline__ void store_gradient(int row, int column, float d) const {
@@ -89,10 +91,14 @@ struct HeadTile {
   }
 };
 
+// As many chunks ahead as registers allow.
+template <bool kSmall, FusedSource kSource>
+using OutputTile = ForwardTile<kSmall, kSource == FusedSource::code ? 2 : 1>;
+
 template <Multiply kHow, bool kSmall, FusedSource kSource>
 __global__ void __launch_bounds__(kThreads, 2) fused_head_kernel(FusedPlan plan, int column_tiles) {
   if (!kTensorCores) return;
-  using T = ForwardTile<kSmall>;
+  using T = OutputTile<kSmall, kSource>;
   float* memory = dynamic_shared_floats();
   __shared__ StepScalars scalars;
   const FusedPlace place = place_of<T>(blockIdx.x, column_tiles);
@@ -110,11 +116,12 @@ __global__ void __launch_bounds__(kThreads, 2) fused_head_kernel(FusedPlan plan,
     float* codes = memory + T::kFloats;
     const bool writes = place.column_tile == 0;
     auto product = product_of<kHow, T>(decoder_rows<T>(plan, codes, scalars, first, writes), weight, in);
+    const float stats_bias = first_stats_bias(plan);
     product.fetch_b();
     product.fetch_a();
     wait_for_predecessor();
     tile.load_targets();
-    prepare_codes<T>(plan, first, writes, memory, codes, scalars);
+    prepare_codes<T>(plan, first, writes, stats_bias, memory, codes, scalars);
     piece = product.run(memory);
   } else {
     auto product =
@@ -139,7 +146,7 @@ __global__ void __launch_bounds__(kThreads, 2) fused_head_kernel(FusedPlan plan,
 void launch_fused_head(const FusedPlan& plan, FusedSource source, const FusedLaunch& how) {
   const GatherArgs& gather = plan.args.gather;
   with_fused_kernel(how, [&](auto multiply, auto small) {
-    using T = ForwardTile<small>;
+    using T = ForwardTile<small, 1>;
     const std::int64_t tiles = ceil_div(gather.columns, plan.args.gaussian ? T::kN / 2 : T::kN);
     const auto kernel = source == FusedSource::code ? fused_head_kernel<multiply, small, FusedSource::code>
                                                     : fused_head_kernel<multiply, small, FusedSource::layer>;

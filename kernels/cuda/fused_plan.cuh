@@ -160,6 +160,11 @@ struct ScalarsLoad {
   }
 };
 
+// Keeps the compiler from moving a load down to the branch that uses the value: there it would start after
+// other loads have arrived.
+__device__ __forceinline__ void load_here(float& value) { asm volatile("" : "+f"(value)); }
+__device__ __forceinline__ void load_here(int& value) { asm volatile("" : "+r"(value)); }
+
 // Part of the weight of a small layer: (c, n) is at[c * c_stride + n * n_stride], one of the strides being 1.
 // The first kThreads elements can be loaded early.
 struct Factor {
@@ -194,6 +199,7 @@ __device__ __forceinline__ void partial_product(float* memory, float* out, int r
   };
   const int thread = static_cast<int>(threadIdx.x);
   if (thread < elements) place(thread) = factor.first;
+#pragma unroll 1
   for (int i = thread + kThreads; i < elements; i += kThreads) place(i) = factor.element(i);
   __syncthreads();
   for (int i = thread; i < rows * columns; i += kThreads) {

@@ -241,8 +241,8 @@ struct Loaded : Floating {
 #pragma unroll 1
     for (int i = 0; i < P::kGroups; ++i) {
       const auto [outer, inner] = P::group(i);
-      const Span span = where(k, outer, inner);
-      store_shared(panel + outer * P::kStride + inner, load_some<false>(span.at, span.count));
+      const Span odd = where(k, outer, inner);
+      store_shared(panel + outer * P::kStride + inner, load_some<false>(odd.at, odd.count));
     }
   }
 };

@@ -146,8 +146,9 @@ __device__ __forceinline__ void update_elements(const OptimizerArgs& optimizer,
 
 // Only the gradients d_out may come from the kernel before: all else is fetched before that one has ended.
 template <Multiply kHow>
-__device__ __forceinline__ void weight_tile(const FusedPlan& plan, const StepScalars& scalars,
-                                            const FusedWeightJob& job, int block, float* memory) {
+__device__ __forceinline__ void weight_tile(const FusedPlan& plan, const ScalarsLoad& arriving,
+                                            StepScalars& scalars, const FusedWeightJob& job, int block,
+                                            float* memory) {
   using T = WeightTile;
   constexpr int kGroups = T::kElements / 4,
                 kRows = kThreads / (T::kN / 4);  // kRows between a thread's groups
@@ -175,6 +176,7 @@ __device__ __forceinline__ void weight_tile(const FusedPlan& plan, const StepSca
   update.start();
   wait_for_predecessor();
   product.fetch_a();
+  arriving.finish(scalars);
   store_piece<T>(memory, product.run(memory));
   const math::OptimizerScalars<float> mine = layer_scalars(optimizer, scalars, offset);
   if (!vectors) return update_elements(optimizer, mine, job, memory, m0, n0, offset);
@@ -189,8 +191,9 @@ __device__ __forceinline__ void weight_tile(const FusedPlan& plan, const StepSca
 }
 
 // The gradient of kBiasColumns biases: each warp sums every kWarps-th row, lane by column.
-__device__ __forceinline__ void bias_columns(const FusedPlan& plan, const StepScalars& scalars,
-                                             const FusedWeightJob& job, int block, float* memory) {
+__device__ __forceinline__ void bias_columns(const FusedPlan& plan, const ScalarsLoad& arriving,
+                                             StepScalars& scalars, const FusedWeightJob& job, int block,
+                                             float* memory) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, column = block * kBiasColumns + lane;
   const bool inside = column < job.outputs.columns();
   const int out = inside && warp == 0 ? job.outputs.row_of(column) : -1;
@@ -201,6 +204,7 @@ __device__ __forceinline__ void bias_columns(const FusedPlan& plan, const StepSc
   const int rows = max(plan.batch() - warp + kWarps - 1, 0) / kWarps;
   const float* first = job.d_out.at + static_cast<std::int64_t>(warp) * job.d_out.stride + column;
   memory[threadIdx.x] = inside ? sum_partials(first, rows, kWarps * job.d_out.stride) : 0.0f;
+  arriving.finish(scalars);
   __syncthreads();
   if (warp != 0) return;
   float sum = 0.0f;
@@ -209,25 +213,36 @@ __device__ __forceinline__ void bias_columns(const FusedPlan& plan, const StepSc
   update.finish(layer_scalars(plan.args.optimizer, scalars, offset), sum);
 }
 
-__device__ __forceinline__ double sum_of_blocks(const double* partials, int count) {
-  double sum = 0;
-  for (int i = static_cast<int>(threadIdx.x); i < count; i += kThreads) sum += partials[i];
-  return sum;
+// This thread's part of the sum over blocks, of which `first` is loaded already.
+__device__ __forceinline__ double sum_of_blocks(const double* partials, int count, double first) {
+#pragma unroll 1
+  for (int i = static_cast<int>(threadIdx.x) + kThreads; i < count; i += kThreads) first += partials[i];
+  return first;
 }
 
-// Totals, and the clock: nothing reads it after this kernel's predecessors, which have the scalars.
-__device__ __forceinline__ void finish_step(const FusedPlan& plan, const StepScalars& scalars) {
+// Totals, and the clock: nothing reads it after this kernel's predecessors, which have the scalars. All loads
+// start together.
+__device__ __forceinline__ void finish_step(const FusedPlan& plan, const ScalarsLoad& arriving,
+                                            StepScalars& scalars) {
   wait_for_predecessor();
-  const double my_reconstruction = sum_of_blocks(plan.reconstruction_partials, plan.reconstruction_tiles);
-  const double my_kl = sum_of_blocks(plan.kl_partials, plan.kl_tiles);
+  const MetricsArgs& metrics = plan.args.metrics;
+  const double before[2] = {metrics.totals[0], metrics.totals[1]};
+  const std::uint64_t bad_step = *metrics.bad_step;
+  const std::uint64_t clock = plan.args.advance ? *plan.args.advance : 0;
+  const int thread = static_cast<int>(threadIdx.x);
+  const double first = thread < plan.reconstruction_tiles ? plan.reconstruction_partials[thread] : 0.0;
+  const double first_kl = thread < plan.kl_tiles ? plan.kl_partials[thread] : 0.0;
+  const double my_reconstruction =
+      sum_of_blocks(plan.reconstruction_partials, plan.reconstruction_tiles, first);
+  const double my_kl = sum_of_blocks(plan.kl_partials, plan.kl_tiles, first_kl);
+  arriving.finish(scalars);
   const double reconstruction = block_sum(my_reconstruction), kl = block_sum(my_kl);
   if (threadIdx.x != 0) return;
-  const MetricsArgs& metrics = plan.args.metrics;
   const double terms[2] = {metrics.weights[0] * reconstruction, metrics.weights[1] * kl};
-  metrics.totals[0] += terms[0];
-  metrics.totals[1] += terms[1];
-  if (!std::isfinite(terms[0] + terms[1]) && *metrics.bad_step == 0) *metrics.bad_step = scalars.step + 1;
-  if (plan.args.advance) ++*plan.args.advance;
+  metrics.totals[0] = before[0] + terms[0];
+  metrics.totals[1] = before[1] + terms[1];
+  if (!std::isfinite(terms[0] + terms[1]) && bad_step == 0) *metrics.bad_step = scalars.step + 1;
+  if (plan.args.advance) *plan.args.advance = clock + 1;
 }
 
 }  // namespace
