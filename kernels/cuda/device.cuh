@@ -22,12 +22,8 @@ constexpr unsigned kWholeWarp = 0xffffffffu;
 
 // The launch's dynamic shared memory, aligned to 16 bytes.
 __device__ __forceinline__ float* dynamic_shared_floats() {
-#ifdef SIMT_EMULATED
-  return static_cast<float*>(simt::dynamic_shared());
-#else
   extern __shared__ float4 dynamic_shared_memory[];
   return reinterpret_cast<float*>(dynamic_shared_memory);
-#endif
 }
 
 // N consecutive floats: 4 are one 16-byte access.
@@ -49,13 +45,20 @@ __device__ __forceinline__ Floats<N> load(const float* p) {
   }
 }
 
+// `p` must point to global memory: the instruction that keeps nvcc from splitting the store addresses global
+// memory only. check_kernels.py looks for shared addresses in such instructions.
 template <int N>
 __device__ __forceinline__ void store(float* p, const Floats<N>& x) {
   if constexpr (N == 4) {
-    __stwb(reinterpret_cast<float4*>(p), make_float4(x[0], x[1], x[2], x[3]));  // a plain store may be split
+    __stwb(reinterpret_cast<float4*>(p), make_float4(x[0], x[1], x[2], x[3]));
   } else {
     *p = x[0];
   }
+}
+
+// The store for shared memory.
+__device__ __forceinline__ void store_shared(float* p, const Floats<4>& x) {
+  *reinterpret_cast<float4*>(p) = make_float4(x[0], x[1], x[2], x[3]);
 }
 
 // The first `count` of four floats, the others 0: one access where rows are `Aligned` multiples of four.

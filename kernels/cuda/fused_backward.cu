@@ -79,7 +79,7 @@ __device__ __forceinline__ void data_tile(const FusedPlan& plan, const FusedFact
     for (int k = 0; k < 4; ++k)
       d[k] = at + k < in ? d[k] * math::activation_derivative(plan.args.activation, y[k]) : 0.0f;
     if (inside) store<4>(job.d_in.at + static_cast<std::int64_t>(first + row) * job.d_in.stride + at, d);
-    if (job.to_z) store<4>(memory + row * T::kSumStride + column, d);
+    if (job.to_z) store_shared(memory + row * T::kSumStride + column, d);
   });
   if (!job.to_z) return;
   const int latent = static_cast<int>(plan.args.posterior.latent);

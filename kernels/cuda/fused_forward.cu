@@ -86,7 +86,7 @@ __global__ void __launch_bounds__(kThreads, 2)
                           : 0.0f;
     if (first + row < facts.rows && at < forward.out.stride)
       store<4>(forward.out.at + static_cast<std::int64_t>(first + row) * forward.out.stride + at, y);
-    if (forward.to_stats) store<4>(memory + row * T::kSumStride + column, y);
+    if (forward.to_stats) store_shared(memory + row * T::kSumStride + column, y);
   });
   if (!forward.to_stats) return;
   const int width = static_cast<int>(plan.args.posterior_head.out);

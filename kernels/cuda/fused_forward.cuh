@@ -137,7 +137,7 @@ __device__ void prepare_codes(const FusedPlan& plan, const FusedFacts& facts, in
       }
       if (writes) store<4>(plan.z.at + static_cast<std::int64_t>(first + row) * plan.z.stride + column, z);
     }
-    store<4>(codes + row * kCodeStride + column, z);
+    store_shared(codes + row * kCodeStride + column, z);
   }
   if (writes) {
     const double sum = block_sum(static_cast<double>(kl));

@@ -119,7 +119,7 @@ namespace {
 // Rule: wait first, then trigger. When a kernel's wait returns, its predecessor has ended, and so that one's
 // predecessor too.
 __device__ __forceinline__ void wait_for_predecessor() {
-#if defined(SIMT_EMULATED) || __CUDA_ARCH__ >= 900
+#if __CUDA_ARCH__ >= 900
   cudaGridDependencySynchronize();
   cudaTriggerProgrammaticLaunchCompletion();
 #endif

@@ -1,5 +1,4 @@
-// One warp's matrix product on tensor cores, d += a b: a thin layer over PTX. Beside shared memory, this is
-// where the emulated build differs: g++ has no PTX (tests/simt/intrinsics_tensor.h takes its place).
+// One warp's matrix product on tensor cores, d += a b: a thin layer over PTX.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -9,7 +8,7 @@
 namespace gpuvae::kernels {
 namespace {
 
-#if defined(SIMT_EMULATED) || __CUDA_ARCH__ >= 800
+#if __CUDA_ARCH__ >= 800
 #define GPUVAE_TENSOR_CORES 1
 #else
 #define GPUVAE_TENSOR_CORES 0  // the host launches no kernel that wants them
@@ -19,9 +18,7 @@ inline constexpr bool kTensorCores = GPUVAE_TENSOR_CORES != 0;
 
 // The nearest TF32 number (8 bits of exponent, 10 of fraction), ties away from zero, as an f32's bits.
 __device__ __forceinline__ std::uint32_t to_tf32(float x) {
-#ifdef SIMT_EMULATED
-  return simt::round_away(x, 13);
-#elif GPUVAE_TENSOR_CORES
+#if GPUVAE_TENSOR_CORES
   std::uint32_t bits;
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
   return bits;
@@ -43,9 +40,7 @@ __device__ __forceinline__ std::uint32_t to_bf16_pair(float low, float high) {
 // (t, g), (t + 4, g); it holds d's (g, 2 t), (g, 2 t + 1), (g + 8, 2 t), (g + 8, 2 t + 1).
 __device__ __forceinline__ void mma_tf32(float (&d)[4], const std::uint32_t (&a)[4],
                                          const std::uint32_t (&b)[2]) {
-#ifdef SIMT_EMULATED
-  simt::mma_m16n8k8_tf32(d, a, b, {__FILE__, __LINE__});
-#elif GPUVAE_TENSOR_CORES
+#if GPUVAE_TENSOR_CORES
   asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
       "{%0,%1,%2,%3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
@@ -57,9 +52,7 @@ __device__ __forceinline__ void mma_tf32(float (&d)[4], const std::uint32_t (&a)
 // (g + 8, 2 t + 8) and b's (2 t, g), (2 t + 8, g).
 __device__ __forceinline__ void mma_bf16(float (&d)[4], const std::uint32_t (&a)[4],
                                          const std::uint32_t (&b)[2]) {
-#ifdef SIMT_EMULATED
-  simt::mma_m16n8k16_bf16(d, a, b, {__FILE__, __LINE__});
-#elif GPUVAE_TENSOR_CORES
+#if GPUVAE_TENSOR_CORES
   asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, "
       "{%0,%1,%2,%3};"
       : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What the compiled CUDA kernels do with memory: no kernel spills registers, and those that memory bounds read and
-write 16 bytes an instruction.
+"""What the compiled CUDA kernels do with memory: no kernel spills registers, no instruction for global memory has the
+address of shared memory, and kernels that memory bounds read and write 16 bytes per instruction.
 
     check_kernels.py LIBRARY [--ptxas PROGRAM]
 
@@ -87,6 +87,24 @@ def kernels_of(texts):
     return bodies
 
 
+GENERIC_SHARED = re.compile(r"\bcvta\.shared\.\w+\s+(%\w+)")
+ADDRESS_STEP = re.compile(r"\b(?:mov|add|sub|mad|selp|max|min|or|and|cvt|cvta\.to)\.[\w.]+\s+(%rd\d+),([^;]+);")
+GLOBAL_ACCESS = re.compile(r"\b(?:ld|st|red|atom)\.(?:\w+\.)*global[\w.]*[^\[;]*\[(%rd\d+)[^\]]*\]")
+
+
+def shared_as_global(body):
+    """The global accesses of a kernel whose address comes from a shared variable: on a device each is an illegal
+    address. Registers of PTX are nearly in static single assignment, so the order of instructions is not looked at."""
+    steps = [(to, re.findall(r"%rd\d+", sources)) for to, sources in ADDRESS_STEP.findall(body)]
+    shared = set(GENERIC_SHARED.findall(body))
+    while True:
+        more = {to for to, sources in steps if to not in shared and any(s in shared for s in sources)}
+        if not more:
+            break
+        shared |= more
+    return [m.group(0).strip() for m in GLOBAL_ACCESS.finditer(body) if m.group(1) in shared]
+
+
 def machine_code(library):
     """The same from cuobjdump: {name: (128-bit loads, 128-bit stores)}, of several architectures the fewest; empty
     without it."""
@@ -139,6 +157,11 @@ def main():
             bad += 1
         elif spills[name] > 0:
             print(f"FAIL {names[name]}: {spills[name]} bytes of spills")
+            bad += 1
+
+    for name, body in bodies.items():
+        for access in shared_as_global(body):
+            print(f"FAIL {names[name]}: an instruction for global memory has a shared address: {access}")
             bad += 1
 
     bad += check_hot({short(names[n]): tuple(len(VECTOR[k].findall(body)) for k in ("load", "store"))
