@@ -9,7 +9,7 @@ PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev l
 TEST_PACKAGES := chromium-headless-shell
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: mnist frey fetch test build deps bench bench-peers gpu-check reproduce format asan tsan install clean
+.PHONY: mnist frey fetch test modes build deps bench bench-peers gpu-check reproduce format asan tsan install clean
 .DEFAULT_GOAL := build
 
 mnist: NEED := t10k-labels-idx1-ubyte.gz
@@ -28,6 +28,10 @@ fetch:
 test asan tsan: WANTED := $(TEST_PACKAGES)
 test: build
 	cd $(BUILD) && ctest --output-on-failure -j $(JOBS)
+
+# The tests on the emulated CUDA device once more in other orders, numbers and architectures (tests/ptx/README.md).
+modes: build
+	cd $(BUILD) && ctest --output-on-failure -j $(JOBS) -C modes -R '^ptx\.modes'
 
 build: deps
 	cmake --preset $(PRESET) $(CMAKE_ARGS)
