@@ -89,7 +89,8 @@ void test_shared() {
   const auto x = floats(1024);
   float *dx = upload(m, x, "x"), *dy = m.allocate<float>(1024, "y");
   for (const std::uint64_t seed : {0, 1, 2, 3}) {
-    unit.options.order = Order::random; unit.options.seed = seed;
+    unit.options.order = Order::random;
+    unit.options.seed = seed;
     unit.launch(m, "block_reduce", {4}, {256}, 0, dx, dy);
     double worst = 0;
     for (int b = 0; b < 4; ++b) {

@@ -85,15 +85,24 @@ struct Accesses {
 };
 
 struct Counters {
-  std::string kernel;
+  std::string kernel;  // mangled
+  std::uint64_t launches = 0;
   std::uint64_t blocks = 0, warps = 0, warp_instructions = 0, lane_instructions = 0;
   std::uint64_t divergent_branches = 0, barriers = 0;
   std::array<std::uint64_t, std::size_t(Class::kCount)> instructions{};
-  Accesses global_load, global_store, shared_load, shared_store, local;
+  Accesses global_load, global_store, global_atomic, shared_load, shared_store, shared_atomic, local;
   unsigned worst_bank_conflict = 0;
   std::map<unsigned, Accesses> by_line;  // PTX lines of global and shared accesses
+  void operator+=(const Counters& o);    // of another launch of the same kernel
   std::string report() const;
+  std::string json() const;
 };
+// {"kernels": {"name": {...}, ...}}, the report that tests/ptx/check_profile.py reads. Names are those of short_name.
+std::string json(const std::map<std::string, Counters>& kernels);
+
+// "ns::kernel<float>(float*)" of a mangled name, and the same as "kernel<float>".
+std::string readable_name(const std::string& mangled);
+std::string short_name(const std::string& mangled);
 
 struct Allocation;
 
@@ -110,18 +119,26 @@ class Memory {
   }
   void free(void* pointer);
   void mark_written(const void* pointer, std::size_t bytes);  // by the host, for Options::uninitialized
-  // Memory owned by somebody else.
+  void mark_unwritten(const void* pointer, std::size_t bytes);  // of recycled memory
+  // Registers memory that somebody else owns.
   void adopt(void* pointer, std::size_t bytes, std::string name, bool written = true);
-  void forget(void* pointer);  // it is no more
+  // Ends the life of adopted memory. Later accesses are errors until the addresses are adopted again.
+  void forget(void* pointer);
 
   Allocation* find(std::uint64_t address);      // that holds it, freed or not; or null
   std::string describe(std::uint64_t address);  // "16 bytes past the end of 'x' [..., ...)"
-  std::size_t live() const;                     // allocations
+  std::size_t live() const;                     // number of allocations
+  std::uint32_t next_launch() { return ++launches_; }
 
  private:
+  void add(void* pointer, std::size_t bytes, std::string name, bool owned, bool written);
+  void set_written(const void* pointer, std::size_t bytes, bool value);
+  void drop_tombstones(std::uint64_t begin, std::uint64_t end);
+
   std::map<std::uint64_t, std::unique_ptr<Allocation>> allocations_;  // by begin
-  std::vector<std::uint64_t> quarantine_;
-  std::size_t quarantined_ = 0;
+  std::vector<std::uint64_t> quarantine_, tombstones_;  // by begin, oldest first
+  std::size_t quarantined_ = 0;                         // bytes
+  std::uint32_t launches_ = 0;
 };
 
 struct Kernel;   // decoded
