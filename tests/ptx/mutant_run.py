@@ -82,7 +82,7 @@ class Tests:
 
     def find(self, mutation, modes):
         """What finds a mutation, for the results."""
-        tests = self.of_kernel[mutation.instruction.kernel.name]
+        tests = self.of_kernel.get(mutation.instruction.kernel.name, [])
         with tempfile.NamedTemporaryFile("w", suffix=".mutant") as file:
             write_mutation(file, mutation, mutation.new)
             for mode in modes if tests else []:
