@@ -26,7 +26,7 @@ FusedPlan plan_of(const FusedStepArgs& args) {
   auto* base = static_cast<std::byte*>(args.workspace);
   const std::int64_t latent = args.posterior.latent, pixels = FusedWorkspace::padded(args.gather.columns);
   FusedPlan plan{.args = args};
-  plan.facts = reinterpret_cast<FusedFacts*>(base + at.facts);
+  plan.scalars = reinterpret_cast<StepScalars*>(base + at.scalars);
   plan.samples = reinterpret_cast<std::int32_t*>(base + at.samples);
   plan.x = base + at.x;
   plan.x_scale =
@@ -48,7 +48,6 @@ FusedPlan plan_of(const FusedStepArgs& args) {
   plan.z_partials = reinterpret_cast<float*>(base + at.z_partials);
   plan.reconstruction_partials = reinterpret_cast<double*>(base + at.reconstruction_partials);
   plan.kl_partials = reinterpret_cast<double*>(base + at.kl_partials);
-  plan.split = args.precision != FusedPrecision::tf32;
   plan.log_beta1 = std::log(args.optimizer.beta1), plan.log_beta2 = std::log(args.optimizer.beta2);
   return plan;
 }
@@ -153,12 +152,13 @@ Multiply multiply_of(FusedPrecision precision) {
       return Multiply::ffma;
     case FusedPrecision::bf16:
       return Multiply::bf16;
+    case FusedPrecision::tf32:
+      return Multiply::tf32;
     case FusedPrecision::automatic:
     case FusedPrecision::split_tf32:
-    case FusedPrecision::tf32:
       break;
   }
-  return Multiply::tf32;
+  return Multiply::split_tf32;
 }
 
 }  // namespace
