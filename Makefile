@@ -57,7 +57,8 @@ deps:
 bench: build
 	bench/report --bin $(BUILD)/bin $(ARGS)
 
-# Tests, sanitizers and benchmarks on a GPU in nine minutes: build/gpu-check/gpu-check.json. Wants python3.
+# First contact with a GPU, at most eight minutes: build/gpu-check/gpu-check.md says what is sound, what failed and what to do.
+# Needs python3. ARGS=--quick takes three minutes; CONTRIBUTING.md has the rest.
 gpu-check: build
 	bench/gpu_check --bin $(BUILD)/bin $(ARGS)
 
