@@ -1,9 +1,8 @@
-# The libraries of the system that libgpuvae links; read by our build and by find_package(gpuvae).
-# oneDNN, Highway, libdeflate and stb are looked for by file: not every distribution's packages have (working) CMake files.
-include(CMakeFindDependencyMacro)
-find_dependency(OpenMP COMPONENTS CXX)
-find_dependency(fmt)
-find_dependency(ZLIB)
+# The system libraries that the build compiles with and links. oneDNN, Highway, libdeflate and stb are looked for by file:
+# not every distribution's packages have (working) CMake files.
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(fmt REQUIRED)
+find_package(ZLIB REQUIRED)
 
 function(gpuvae_import target header library)
   string(TOUPPER ${library} upper)

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "tests/cases/case.h"
+#include "tests/exact_allocator.h"
 #include "tests/guarded_allocator.h"
 
 namespace gpuvae::cases {
@@ -182,6 +183,7 @@ TEST_P(Operation, CudaMatchesCpu) {
   }
   if (too_large_for_emulation(c)) GTEST_SKIP() << "too large for the emulated device";
   const Result cpu = evaluate(c, c.run, DType::f32, Device::cpu());
+  const ExactAllocator::Scope exact(Device::cuda());
   const Result cuda = evaluate(c, c.run, DType::f32, Device::cuda());
   expect_close(cuda, cpu, c.tolerance, c.gradient_tolerance);
   const Result again = evaluate(c, c.run, DType::f32, Device::cuda());

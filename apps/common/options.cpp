@@ -166,6 +166,10 @@ void bind_model(CLI::App& app, RunConfig& c) {
   b.choice("--init", c.init, WeightInit::two_over_root_fan_in, "how weights are drawn");
   b.value("--init-std", c.init_std, "standard deviation of --init normal", "X")->check(kNotNegative);
   b.value("--bias-std", c.bias_std, "biases are drawn from N(0, X^2)", "X")->check(kNotNegative);
+  b.choice(
+      "--init-generator", c.init_generator, InitGenerator::curand,
+      "random generator of initial weights and biases: philox runs on every device with the same numbers; "
+      "curand is NVIDIA's library, CUDA devices only");
   b.group = "Loss";
   b.value("--noise-std", c.noise_std, "standard deviation of epsilon in z = mean + epsilon sigma", "X")
       ->check(kNotNegative);

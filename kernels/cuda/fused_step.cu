@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "gpuvae/error.h"
+#include "kernels/cuda/architecture.h"
 #include "kernels/cuda/backend.h"
 #include "kernels/cuda/errors.h"
 #include "kernels/cuda/fused_plan.cuh"
@@ -162,14 +163,23 @@ Multiply multiply_of(FusedPrecision precision) {
 
 }  // namespace
 
+std::string CudaBackend::fused_step_unavailable() const {
+  if (capability_ < kFirstWithTensorFloats) return "the GPU has no tensor cores for TF32";
+  if (architecture_ >= kFirstWithTensorFloats) return "";
+  return "this build's kernels for the GPU are of compute capability " + architecture_name(architecture_) +
+         ", without tensor cores for TF32";
+}
+
 void CudaBackend::fused_step(const FusedStepArgs& args, StreamHandle stream) {
   require_f32("fused_step", args.gather.dtype);
   const std::string why_not = fused_step_why_not(args);
   if (!why_not.empty()) throw Error("fused_step", "expected a model that fits: " + why_not);
-  if (!supports(Precision::tf32))
-    fail_size("fused_step", "a GPU of compute capability 80 or more", capability_);
+  const std::string unavailable = fused_step_unavailable();
+  if (!unavailable.empty())
+    throw Error("fused_step", "expected a GPU with the fused kernels: " + unavailable);
   const DeviceGuard on(device_);
-  const FusedLaunch how{multiply_of(args.precision), false, capability_ >= 90, stream};
+  const FusedLaunch how{multiply_of(args.precision), false, architecture_ >= kFirstWithDependentLaunch,
+                        stream};
   FusedSchedule(args, how, multiprocessors_).run();
 }
 

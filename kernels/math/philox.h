@@ -49,8 +49,10 @@ struct Normal2 {
 // Box and Muller, "A note on the generation of random normal deviates", 1958. |n| < 5.9.
 GPUVAE_HD Normal2 box_muller(std::uint32_t a, std::uint32_t b) {
   const float radius = sqrtf(-2.0f * logf(uniform01(a)));
-#ifdef __CUDA_ARCH__  // sincospif needs no table for large angles, which would be in local memory
-  float sine, cosine;
+#ifdef __CUDA_ARCH__
+  // sinf and cosf would bring code for large angles, with an array in local memory, into every kernel that
+  // draws noise.
+  float sine = 0, cosine = 0;
   sincospif(2.0f * uniform01(b), &sine, &cosine);
   return {radius * cosine, radius * sine};
 #else

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The benchmarks as people run them, small: bench_test.py SOURCE BIN report | simt | no_gpu"""
+"""The benchmarks as people run them, small: bench_test.py SOURCE BIN report | ptx | no_gpu"""
 import json, os, subprocess, sys, tempfile, xml.etree.ElementTree
 from pathlib import Path
 
@@ -61,10 +61,10 @@ def report(out):
     assert "nothing.json" in failed.stderr and failed.stderr.count("\n") == 1, failed.stderr
 
 
-def simt(out):
+def ptx(out):
     """Launches, events and every executor on the emulated device; its times mean nothing."""
     place = out / "operations.json"
-    run(bin / "gpuvae_bench_simt", "--device", "cuda", "--most-elements", "100000", "--flush-mib", "1", "--budget", "0.001",
+    run(bin / "gpuvae_bench_ptx", "--device", "cuda", "--most-elements", "100000", "--flush-mib", "1", "--budget", "0.001",
         "--benchmark_filter=^(bce_with_logits/100x784|sample_posterior_with_kl/log_variance-100x2).*warm",
         f"--benchmark_out={place}", "--benchmark_out_format=json", OMP_NUM_THREADS="1")
     rows = {b["name"].split("/warm")[0]: b for b in json.loads(place.read_text())["benchmarks"]}
@@ -73,12 +73,13 @@ def simt(out):
     assert bce["launches"] == 1 and bce["composed_launches"] > 8, bce
     # Forward and backward of both; that of the sum that makes z a scalar.
     assert sampling["launches"] <= 5 and sampling["composed_launches"] > 15, sampling
+    assert sampling["composed_curand"] == 1 and "composed_curand" not in bce, sampling  # whose noise is cuRAND's
     for row in rows.values():
         assert row["real_time"] > 0 and row["error"] < 1e-5, row
 
 
     training = out / "training.jsonl"
-    run(bin / "train_bench_simt", "--device", "cuda", "--presets", "flex-frey", "--executors", "eager,graph",
+    run(bin / "train_bench_ptx", "--device", "cuda", "--presets", "flex-frey", "--executors", "eager,graph",
         "--steps", "2", "--rounds", "1",
         "--epoch-budget", "0", "--out", training, OMP_NUM_THREADS="1", GPUVAE_DATA_DIR=str(out))
     lines = [json.loads(line) for line in training.read_text().splitlines()]
@@ -98,4 +99,4 @@ def no_gpu(out):
 
 
 with tempfile.TemporaryDirectory() as folder:
-    {"report": report, "simt": simt, "no_gpu": no_gpu}[what](Path(folder))
+    {"report": report, "ptx": ptx, "no_gpu": no_gpu}[what](Path(folder))

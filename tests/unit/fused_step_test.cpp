@@ -10,6 +10,7 @@
 
 #include "gpuvae/error.h"
 #include "kernels/math/philox.h"
+#include "tests/exact_allocator.h"
 
 namespace gpuvae {
 namespace {
@@ -87,6 +88,7 @@ RunState read(const Tensor& bytes) {
 // The step counts on the device, as it does in a captured graph.
 Outcome fused(const Plan& p, int epochs) {
   const Device device = Device::best();
+  const ExactAllocator::Scope exact(device);
   Vae model(p.model, device);
   Optimizer optimizer(model.parameters(), p.optimizer);
   const ImageSet images = images_of(p, device);

@@ -1,8 +1,7 @@
 // The machine that runs decoded kernels: instructions, warps, blocks, grids.
 #pragma once
 
-#include <random>
-
+#include "opcode.h"
 #include "syntax.h"
 
 namespace ptx {
@@ -45,6 +44,8 @@ struct Kernel {
   std::size_t static_shared = 0, local_bytes = 0;
   std::vector<Variable> shared;
   std::vector<char> gaps;  // by 4 bytes of static shared memory: between variables
+  // Why the kernel cannot be run, an instruction each. A kernel with refusals is never launched.
+  std::vector<std::string> refusals;
 };
 
 struct Program {
@@ -79,135 +80,84 @@ enum Special : Slot {
 };
 constexpr Slot kLanes = 32, kSpecialBytes = kSpecials * 4 * kLanes;
 
-// Who last wrote and read a word of shared memory. Times are barriers passed, 0 for never.
-struct SharedCell {
-  std::uint32_t write_time = 0, read_time = 0;
-  std::uint16_t writer = 0, reader = 0, write_sync = 0, read_sync = 0;
-  std::uint8_t write_mask = 0, read_mask = 0, written = 0;
-  std::uint8_t readers = 0;  // 0: one thread, 1: several of a warp, 2: of several warps
-};
-struct GlobalCell {
-  SharedCell in_block;
-  std::uint32_t write_launch = 0, write_block = 0, read_launch = 0, read_block = 0;
-  std::uint16_t write_fences = 0;
-  bool atomic = false, several_blocks_read = false;
-};
-struct Allocation {
-  std::uint64_t begin = 0, end = 0;
-  std::string name;
-  bool freed = false, owned = true;
-  std::vector<GlobalCell> cells;
-  std::vector<bool> written;
-};
-
 struct Block;
+
+// Lanes of a warp that stand at one instruction.
 struct Group {
   std::uint32_t pc, mask;
   bool waiting;  // for other lanes of the warp
 };
+
+// A bar.warp.sync that some lanes of a warp passed.
+struct PartialSync {
+  std::uint16_t number;
+  std::uint32_t mask;
+};
+
 enum class State : std::uint8_t { ready, at_barrier, at_wait, paused, done };
 
 struct Warp {
-  // What handlers use all the time.
+  // The first members are those that handlers use all the time.
   char* base[2] = {};
   std::uint32_t active = 0, pc = 0;
   bool full = false;
-  std::uint32_t lane[kLanes] = {};  // `active`, spread: 0 or ~0
-  std::uint32_t other_pc = ~0u;     // the lowest of other groups
+  std::uint32_t lane[kLanes] = {};  // `active` spread over the lanes: 0 or ~0
+  std::uint32_t other_pc = ~0u;     // the lowest pc of the other groups
 
   Block* block = nullptr;
-  unsigned index = 0;  // in the block
-  std::uint32_t live = 0;
+  unsigned index = 0;      // in the block
+  std::uint32_t live = 0;  // lanes that have not exited
   State state = State::ready;
-  std::uint16_t sync = 0;  // __syncwarp calls passed
-  bool triggered = false, waited = false;
-  unsigned counted = 0;  // accesses to come that were counted with a merged one
+  std::uint16_t sync = 0;                  // number of bar.warp.sync instructions that the warp has passed
+  std::uint16_t full_sync = 0;             // the number of the last one that all live lanes passed together
+  std::uint32_t waited = 0;                // lanes that are behind a griddepcontrol.wait
+  unsigned counted = 0;                    // accesses to come that the profile has counted with a merged one
+  std::vector<PartialSync> partial_syncs;  // behind the last full one
   std::vector<Group> others;
-  std::vector<char> registers;  // with room to align
-  std::vector<char> locals;     // one piece per lane
+  std::vector<char> registers;      // with room to align them
+  std::vector<char> locals;         // local memory, one piece per lane
+  std::vector<char> local_written;  // by byte of `locals`
 
   template <class T>
   T* at(Slot s) {
     return reinterpret_cast<T*>(base[s & 1] + (s & ~Slot(1)));
   }
   std::uint32_t& predicate(Slot s) { return *at<std::uint32_t>(s); }
+  unsigned thread(int l) const { return index * kLanes + static_cast<unsigned>(l); }
+
+  void start(Block& of, unsigned number);
   void set_active(std::uint32_t mask);
-  void reschedule();  // goes on with the lowest pc of those that can run
-  void wait_for_lanes(const Instruction& i,
-                      std::uint32_t wanted);  // the active ones, before this instruction
-  void run(unsigned most);                    // until blocked or done, or so many instructions
+  // Continues with the group that has the lowest pc of those that can run.
+  void reschedule();
+  // Continues with a group that does not have the lowest pc, so that lanes that spin do not starve the
+  // others.
+  void rotate_groups();
+  // Suspends the active lanes in front of this instruction until the other lanes of `wanted` arrive.
+  void wait_for_lanes(const Instruction& i, std::uint32_t wanted);
+  // Records a bar.warp.sync of the lanes of `mask`.
+  void synchronise(std::uint32_t mask);
+  // Runs until the warp is blocked or done, or for `most` instructions.
+  void run(std::uint64_t most);
   [[noreturn]] void fail(const Instruction& i, int lane, const std::string& what);
-  unsigned thread(int lane) const { return index * kLanes + static_cast<unsigned>(lane); }
+
+ private:
+  void write_special_registers();
+  [[noreturn]] void fail_deadlock();
 };
 
-struct Released {  // what a block had fenced when it did an atomic: fences by thread
-  std::vector<std::uint16_t> fences;
-};
-
-struct Grid;
-struct Block {
-  Grid* grid = nullptr;
-  unsigned rank = 0, threads = 0;
-  std::vector<Warp> warps;
-  std::vector<char> shared;
-  std::vector<SharedCell> cells;
-  std::vector<std::uint16_t> fences, fences_at_acquire;    // by thread
-  std::map<unsigned, std::shared_ptr<Released>> acquired;  // by block
-  std::uint32_t time = 1;  // barriers passed by the block, counted on from block to block
-  void start(unsigned rank);
-  bool run(bool until_trigger);  // until done, or nothing can go on; whether it is done
-  bool done() const;
-};
-
-struct Grid {
-  Memory* memory = nullptr;
-  const Launch* launch = nullptr;
-  const Kernel* kernel = nullptr;
-  Options options;
-  std::uint32_t id = 0, predecessor = 0, successor = 0;  // of those that run at the same time
-  std::uint64_t limit = 0;                               // of static and dynamic shared memory
-  bool predecessor_done = true;
-  std::vector<Allocation*> hits;  // by instruction: what it touched last
-  struct Site {
-    Accesses accesses;
-  };
-  std::vector<Site> sites;
-  std::vector<std::uint64_t> executed;  // by instruction
-  std::vector<std::uint64_t> lanes;
-  std::map<std::uint64_t, std::map<unsigned, std::shared_ptr<Released>>> released;  // by address of an atomic
-  std::mt19937_64 random;
-  Counters counters;
-};
-
-// One access of a warp to memory.
-struct Access {
-  std::uint64_t address[kLanes];  // in its space
-  char* data[kLanes];             // on the host
-  unsigned bytes = 0;             // of a lane
-  bool store = false, atomic = false;
-  Space space = Space::global;
-  Allocation* allocation[kLanes];
-  alignas(16) char value[kLanes][16];  // to be stored
-};
-void translate(Warp& w, const Instruction& i, Slot address, Access& access);
-void check_races(Warp& w, const Instruction& i, Access& access);
-void acquire_and_release(Warp& w, std::uint64_t address, int lane);
-void profile(Warp& w, const Instruction& i, const Access& access);
-
-// Decoders of families of instructions: null if they do not know it.
-struct Opcode {
-  std::string_view base;
-  std::vector<std::string_view> parts;  // behind the base
-  bool has(std::string_view part) const;
-  std::string_view type(unsigned from_last = 0) const;  // the last part, the one before, ...
-};
+// The handler of an opcode in a family of instructions, or null if the family does not have it.
+Handler approximate_handler(const Opcode& op);
+Handler bit_handler(const Opcode& op);
+Handler compare_handler(const Opcode& op);
+Handler convert_handler(const Opcode& op);
 Handler float_handler(const Opcode& op);
 Handler integer_handler(const Opcode& op);
-Handler convert_handler(const Opcode& op, unsigned to_bytes, unsigned from_bytes);
-Handler compare_handler(const Opcode& op);
-Handler memory_handler(const Opcode& op, unsigned register_bytes);
-Handler warp_handler(const Opcode& op);  // branches, barriers, shuffles, votes
 Handler matrix_handler(const Opcode& op);
+Handler memory_handler(const Opcode& op, unsigned register_bytes);
+Handler move_handler(const Opcode& op);
+// mov between a register of `whole` bytes and its parts of `part` bytes.
+Handler pack_handler(unsigned whole, unsigned part, bool pack);
+Handler warp_handler(const Opcode& op);  // branches, barriers, shuffles, votes
 
 // d = f(a, ...) of every active lane. All lanes are computed, so that the loop becomes vector instructions.
 template <class D, class A, class F>

@@ -1,124 +1,174 @@
-// mma.sync of a warp: m16n8k8 of TF32 and m16n8k16 of bfloat16, sums in f32.
+// mma.sync of a warp: m16n8k8 of TF32 and m16n8k16 of bfloat16, with sums in f32.
 //
-// `exact`: products and sums in double, rounded once to f32. `truncating`: what Fasi, Higham, Mikaitis and
-// Pranesh (2021) measured on V100 and A100: products are exact, the products of one step and the accumulator
-// are aligned to the largest exponent among them, cut off there (24 bits of the largest, 1 more kept), added,
-// and the sum is truncated to f32. A step has 4 elements of k for TF32 and 8 for bfloat16, as on A100.
+// Accumulate::exact adds all products to the accumulator in double and rounds once.
+//
+// Accumulate::truncating adds as published for NVIDIA's tensor cores: M. Fasi, N. J. Higham, M. Mikaitis,
+// S. Pranesh, "Numerical behavior of NVIDIA tensor cores", PeerJ Computer Science 7:e330 (2021), and for
+// newer devices F. A. Khattak, M. Mikaitis, "Accurate models of NVIDIA tensor cores", arXiv:2512.07004
+// (2025). Products are exact. The accumulator and the products of one group of k are aligned to the largest
+// exponent among them and cut off behind 23 bits of fraction and some extra ones, added without normalisation
+// in between, and the sum is truncated to f32. There are 0 extra bits on V100 and T4, 1 on A100 and 2 on
+// H100; a group has 4 products of TF32 and 8 of bfloat16 on A100. The unfavourable side is taken among
+// devices that have these instructions: 1 extra bit, the groups of A100, and the exponent of a product's
+// value, where hardware aligns by the sum of its factors' exponents, which may be one less and then keeps one
+// more bit.
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
 
-#include "machine.h"
+#include "grid.h"
 
 namespace ptx {
 namespace {
 
+using std::uint32_t, std::uint64_t;
+
 constexpr int kM = 16, kN = 8;
+constexpr int kExtraBits = 1;
 
-inline float cut_to_float(double x) {  // towards zero
-  const float r = static_cast<float>(x);
-  return std::fabs(static_cast<double>(r)) > std::fabs(x) ? std::nextafter(r, 0.0f) : r;
+// Operands as matrices. Products of their elements are exact in double.
+template <int K>
+struct Factors {
+  float a[kM][K];
+  float b[K][kN];
+};
+
+// The f32 next to x towards zero, or x itself.
+inline float truncated(double x) {
+  const float nearest = static_cast<float>(x);
+  const bool beyond = std::fabs(static_cast<double>(nearest)) > std::fabs(x);
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(nearest) - (beyond ? 1u : 0u));
 }
 
-float truncating_sum(const double* terms, int count) {
-  double largest = 0;
-  for (int i = 0; i < count; ++i) {
-    if (!std::isfinite(terms[i])) {
-      double sum = 0;
-      for (int k = 0; k < count; ++k) sum += terms[k];
-      return static_cast<float>(sum);
-    }
-    largest = std::max(largest, std::fabs(terms[i]));
+// Adds terms[1 ...] to terms[0], column by column.
+template <int kTerms>
+void add_truncating(double (&terms)[kTerms][kN]) {
+  double plain[kN], largest[kN], sum[kN];
+  for (int n = 0; n < kN; ++n) {
+    plain[n] = terms[0][n];
+    largest[n] = 0x1p-300;  // below all products
+    sum[n] = 0;
   }
-  if (largest == 0) return static_cast<float>(terms[0]);
-  const double unit = std::ldexp(1.0, std::ilogb(largest) - 24);  // 24 bits, and one more
-  double sum = 0;
-  for (int i = 0; i < count; ++i) sum += std::trunc(terms[i] / unit) * unit;
-  return cut_to_float(sum);
+  for (int t = 1; t < kTerms; ++t)
+    for (int n = 0; n < kN; ++n) plain[n] += terms[t][n];
+  for (int t = 0; t < kTerms; ++t)
+    for (int n = 0; n < kN; ++n) largest[n] = std::max(largest[n], std::fabs(terms[t][n]));
+  for (int n = 0; n < kN; ++n) {
+    // The last bit that is kept has the weight `unit`; in units, terms are whole numbers below 2^25.
+    constexpr uint64_t kBias = 1023, kBits = 23 + kExtraBits;
+    const uint64_t exponent = std::bit_cast<uint64_t>(largest[n]) >> 52;
+    const double unit = std::bit_cast<double>((exponent - kBits) << 52);
+    const double units = std::bit_cast<double>((2 * kBias - exponent + kBits) << 52);
+    for (int t = 0; t < kTerms; ++t) sum[n] += std::trunc(terms[t][n] * units);
+    const bool finite = std::fabs(plain[n]) <= 0x1p1000;
+    terms[0][n] = finite ? truncated(sum[n] * unit) : plain[n];
+  }
 }
 
-// a[16][K], b[K][8], as rows of doubles; c and d in the layout of registers.
-template <int K, int kStep>
-void multiply(Warp& w, const Instruction& i, const float (&a)[kM][K], const float (&b)[K][kN],
-              bool truncate) {
-  float* d[4];
+template <int K, int kGroup>
+void row_truncating(const Factors<K>& factors, int m, double (&row)[kN]) {
+  double terms[kGroup + 1][kN];
+  std::copy(row, row + kN, terms[0]);
+  for (int k = 0; k < K; k += kGroup) {
+    for (int t = 0; t < kGroup; ++t)
+      for (int n = 0; n < kN; ++n) terms[t + 1][n] = double(factors.a[m][k + t]) * factors.b[k + t][n];
+    add_truncating(terms);
+  }
+  std::copy(terms[0], terms[0] + kN, row);
+}
+
+template <int K>
+void row_exact(const Factors<K>& factors, int m, double (&row)[kN]) {
+  double sum[kN];
+  std::copy(row, row + kN, sum);
+  for (int k = 0; k < K; ++k) {
+    const double x = factors.a[m][k];
+    for (int n = 0; n < kN; ++n) sum[n] += x * factors.b[k][n];
+  }
+  std::copy(sum, sum + kN, row);
+}
+
+// C and D: register r of lane l has row l / 4 + 8 (r / 2) and column 2 (l % 4) + r % 2.
+template <int K, int kGroup>
+void multiply(Warp& w, const Instruction& i, const Factors<K>& factors) {
+  const bool truncating = w.block->grid->options.accumulate == Accumulate::truncating;
   const float* c[4];
-  for (int r = 0; r < 4; ++r) d[r] = w.at<float>(i.operand[r]), c[r] = w.at<float>(i.operand[10 + r]);
+  float* d[4];
+  for (int r = 0; r < 4; ++r) {
+    d[r] = w.at<float>(i.operand[r]);
+    c[r] = w.at<float>(i.operand[10 + r]);
+  }
   float sums[kM][kN];
   for (int m = 0; m < kM; ++m) {
-    const int lane = m % 8 * 4, high = m / 8 * 2;
+    const int lane = m % 8 * 4;
+    const int high = m / 8 * 2;
     double row[kN];
     for (int n = 0; n < kN; ++n) row[n] = c[high + n % 2][lane + n / 2];
-    if (!truncate) {
-      for (int k = 0; k < K; ++k) {
-        const double x = a[m][k];
-        for (int n = 0; n < kN; ++n) row[n] += x * b[k][n];
-      }
-      for (int n = 0; n < kN; ++n) sums[m][n] = static_cast<float>(row[n]);
-    } else {
-      for (int n = 0; n < kN; ++n) {
-        double terms[kStep + 1] = {row[n]};
-        for (int k = 0; k < K; k += kStep) {
-          for (int s = 0; s < kStep; ++s) terms[s + 1] = static_cast<double>(a[m][k + s]) * b[k + s][n];
-          terms[0] = truncating_sum(terms, kStep + 1);
-        }
-        sums[m][n] = static_cast<float>(terms[0]);
-      }
-    }
+    if (truncating)
+      row_truncating<K, kGroup>(factors, m, row);
+    else
+      row_exact(factors, m, row);
+    for (int n = 0; n < kN; ++n) sums[m][n] = static_cast<float>(row[n]);
   }
-  for (int m = 0; m < kM; ++m)
+  for (int m = 0; m < kM; ++m)  // d may be c
     for (int n = 0; n < kN; ++n) d[m / 8 * 2 + n % 2][m % 8 * 4 + n / 2] = sums[m][n];
 }
 
-bool whole_warp(Warp& w, const Instruction& i) {
+bool has_whole_warp(Warp& w, const Instruction& i) {
   if (w.full) return true;
   w.wait_for_lanes(i, ~0u);
   return false;
 }
 
+// Hardware ignores the 13 bits of an f32 that TF32 lacks.
+inline float from_tf32(uint32_t x) { return std::bit_cast<float>(x & ~0x1fffu); }
+inline float low_bf16(uint32_t x) { return std::bit_cast<float>(x << 16); }
+inline float high_bf16(uint32_t x) { return std::bit_cast<float>(x & 0xffff0000u); }
+
+// A: register r of lane l has row l / 4 + 8 (r % 2) and column l % 4 + 4 (r / 2).
+// B: register r of lane l has row l % 4 + 4 r and column l / 4.
 void mma_tf32(Warp& w, const Instruction& i) {
-  if (!whole_warp(w, i)) return;
-  const std::uint32_t* r[6];
-  for (int k = 0; k < 6; ++k) r[k] = w.at<std::uint32_t>(i.operand[4 + k]);
-  const auto tf32 = [](std::uint32_t x) {
-    return std::bit_cast<float>(x & ~0x1fffu);
-  };  // hardware ignores the rest
-  float a[kM][8], b[8][kN];
-  for (int lane = 0; lane < 32; ++lane) {
-    const int g = lane / 4, t = lane % 4;
-    a[g][t] = tf32(r[0][lane]), a[g + 8][t] = tf32(r[1][lane]);
-    a[g][t + 4] = tf32(r[2][lane]), a[g + 8][t + 4] = tf32(r[3][lane]);
-    b[t][g] = tf32(r[4][lane]), b[t + 4][g] = tf32(r[5][lane]);
+  if (!has_whole_warp(w, i)) return;
+  Factors<8> f;
+  for (int r = 0; r < 4; ++r) {
+    const uint32_t* a = w.at<uint32_t>(i.operand[4 + r]);
+    for (int l = 0; l < 32; ++l) f.a[l / 4 + r % 2 * 8][l % 4 + r / 2 * 4] = from_tf32(a[l]);
   }
-  multiply<8, 4>(w, i, a, b, w.block->grid->options.accumulate == Accumulate::truncating);
+  for (int r = 0; r < 2; ++r) {
+    const uint32_t* b = w.at<uint32_t>(i.operand[8 + r]);
+    for (int l = 0; l < 32; ++l) f.b[l % 4 + r * 4][l / 4] = from_tf32(b[l]);
+  }
+  multiply<8, 4>(w, i, f);
 }
 
+// A: the halves of register r of lane l have row l / 4 + 8 (r % 2) and columns 2 (l % 4) + 8 (r / 2) and the
+// next. B: the halves of register r of lane l have rows 2 (l % 4) + 8 r and the next, and column l / 4.
 void mma_bf16(Warp& w, const Instruction& i) {
-  if (!whole_warp(w, i)) return;
-  const std::uint32_t* r[6];
-  for (int k = 0; k < 6; ++k) r[k] = w.at<std::uint32_t>(i.operand[4 + k]);
-  const auto low = [](std::uint32_t x) { return std::bit_cast<float>(x << 16); };
-  const auto high = [](std::uint32_t x) { return std::bit_cast<float>(x & 0xffff0000u); };
-  float a[kM][16], b[16][kN];
-  for (int lane = 0; lane < 32; ++lane) {
-    const int g = lane / 4, t = lane % 4 * 2;
-    for (int k = 0; k < 2; ++k) {
-      const std::uint32_t upper = r[2 * k][lane], lower = r[2 * k + 1][lane], factor = r[4 + k][lane];
-      a[g][t + 8 * k] = low(upper), a[g][t + 8 * k + 1] = high(upper);
-      a[g + 8][t + 8 * k] = low(lower), a[g + 8][t + 8 * k + 1] = high(lower);
-      b[t + 8 * k][g] = low(factor), b[t + 8 * k + 1][g] = high(factor);
+  if (!has_whole_warp(w, i)) return;
+  Factors<16> f;
+  for (int r = 0; r < 4; ++r) {
+    const uint32_t* a = w.at<uint32_t>(i.operand[4 + r]);
+    for (int l = 0; l < 32; ++l) {
+      float* pair = f.a[l / 4 + r % 2 * 8] + l % 4 * 2 + r / 2 * 8;
+      pair[0] = low_bf16(a[l]);
+      pair[1] = high_bf16(a[l]);
     }
   }
-  multiply<16, 8>(w, i, a, b, w.block->grid->options.accumulate == Accumulate::truncating);
+  for (int r = 0; r < 2; ++r) {
+    const uint32_t* b = w.at<uint32_t>(i.operand[8 + r]);
+    for (int l = 0; l < 32; ++l) {
+      f.b[l % 4 * 2 + r * 8][l / 4] = low_bf16(b[l]);
+      f.b[l % 4 * 2 + r * 8 + 1][l / 4] = high_bf16(b[l]);
+    }
+  }
+  multiply<16, 8>(w, i, f);
 }
 
 }  // namespace
 
 Handler matrix_handler(const Opcode& op) {
-  if (!op.has("sync") || !op.has("aligned") || !op.has("row") || !op.has("col")) return nullptr;
-  if (op.has("m16n8k8") && op.has("tf32")) return mma_tf32;
-  if (op.has("m16n8k16") && op.has("bf16")) return mma_bf16;
+  if (op.has("tf32")) return mma_tf32;
+  if (op.has("bf16")) return mma_bf16;
   return nullptr;
 }
 

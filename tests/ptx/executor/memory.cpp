@@ -1,15 +1,59 @@
-// Device memory: what is allocated, what was freed, and what lies near an address.
+// Device memory: what is allocated, what was freed, what was written, and what lies near an address.
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <cstring>
 
-#include "machine.h"
+#include "grid.h"
 
 namespace ptx {
 namespace {
-constexpr std::size_t kQuarantine = 64 << 20;  // freed bytes kept, so that late accesses are recognised
+
+constexpr std::size_t kQuarantine = 64
+                                    << 20;  // freed bytes that are kept, so that late accesses are recognised
+constexpr std::size_t kTombstones = 1024;   // forgotten allocations whose addresses are remembered
 constexpr std::size_t kAlign = 256;
+
+std::string text_of(const Allocation& a) {
+  const std::string name = a.name.empty() ? "allocation" : "'" + a.name + "'";
+  return (a.freed ? "freed " : "") + name + " [" + hex(a.begin) + ", " + hex(a.end) + "), " +
+         std::to_string(a.end - a.begin) + " bytes";
+}
+
 }  // namespace
+
+void Allocation::mark_all(bool value) {
+  written_.clear();
+  unwritten_ = value ? 0 : end - begin;
+}
+
+void Allocation::set_written(std::uint64_t address, std::uint64_t bytes, bool value) {
+  if (bytes == 0 || (value && unwritten_ == 0)) return;
+  if (written_.empty()) written_.assign(word(end + 3) + 1, unwritten_ == 0 ? 15 : 0);
+  for (std::uint64_t at = address, last = address + bytes; at < last;) {
+    const auto first = at % 4, end_of_word = std::min<std::uint64_t>(4, first + (last - at));
+    const auto mask = static_cast<std::uint8_t>((1u << end_of_word) - (1u << first));
+    std::uint8_t& now = written_[word(at)];
+    const auto next = static_cast<std::uint8_t>(value ? now | mask : now & ~mask);
+    const auto changed = static_cast<std::uint64_t>(std::popcount(static_cast<unsigned>(now ^ next)));
+    unwritten_ = value ? unwritten_ - changed : unwritten_ + changed;
+    now = next;
+    at += end_of_word - first;
+  }
+  if (unwritten_ == 0) written_.clear();
+}
+
+bool Allocation::is_written_bytewise(std::uint64_t address, unsigned bytes) const {
+  if (written_.empty()) return false;
+  for (std::uint64_t at = address; at < address + bytes; ++at)
+    if (!(written_[word(at)] >> (at % 4) & 1)) return false;
+  return true;
+}
+
+void Allocation::release_state() {
+  cells = {};
+  written_ = {};
+}
 
 Memory::Memory() = default;
 Memory::~Memory() {
@@ -19,34 +63,65 @@ Memory::~Memory() {
 
 void* Memory::allocate(std::size_t bytes, std::string name) {
   const std::size_t size = std::max<std::size_t>(1, (bytes + kAlign - 1) / kAlign) * kAlign;
-  void* p = std::aligned_alloc(kAlign, size + kAlign);  // room behind: nothing touches its neighbour
-  if (!p) throw Error("ptx: out of memory");
+  void* p = std::aligned_alloc(kAlign, size + kAlign);  // the room behind keeps neighbours apart
+  if (!p) throw Error("[ptx] expected memory for " + std::to_string(bytes) + " bytes, got none");
   std::memset(p, 0xff, size);
-  auto a = std::make_unique<Allocation>();
-  a->begin = reinterpret_cast<std::uint64_t>(p), a->end = a->begin + bytes;
-  a->name = std::move(name);
-  allocations_[a->begin] = std::move(a);
+  add(p, bytes, std::move(name), true, false);
   return p;
 }
 
-void Memory::adopt(void* pointer, std::size_t bytes, std::string name, bool written) {
+void Memory::add(void* pointer, std::size_t bytes, std::string name, bool owned, bool written) {
   const auto begin = reinterpret_cast<std::uint64_t>(pointer);
-  if (allocations_.contains(begin)) return;
+  drop_tombstones(begin, begin + bytes);
   auto a = std::make_unique<Allocation>();
-  a->begin = begin, a->end = begin + bytes, a->name = std::move(name), a->owned = false;
-  a->written.assign(bytes, written);
+  a->begin = begin;
+  a->end = begin + bytes;
+  a->name = std::move(name);
+  a->owned = owned;
+  a->mark_all(written);
   allocations_[begin] = std::move(a);
 }
 
-void Memory::forget(void* pointer) { allocations_.erase(reinterpret_cast<std::uint64_t>(pointer)); }
+void Memory::adopt(void* pointer, std::size_t bytes, std::string name, bool written) {
+  const auto found = allocations_.find(reinterpret_cast<std::uint64_t>(pointer));
+  if (found != allocations_.end() && !found->second->freed) return;
+  add(pointer, bytes, std::move(name), false, written);
+}
+
+// A forgotten allocation stays known as freed until its addresses are used again.
+void Memory::forget(void* pointer) {
+  const auto found = allocations_.find(reinterpret_cast<std::uint64_t>(pointer));
+  if (found == allocations_.end() || found->second->freed) return;
+  found->second->freed = true;
+  found->second->release_state();
+  tombstones_.push_back(found->first);
+  if (tombstones_.size() <= kTombstones) return;
+  const auto oldest = allocations_.find(tombstones_.front());
+  tombstones_.erase(tombstones_.begin());
+  if (oldest != allocations_.end() && oldest->second->freed && !oldest->second->owned)
+    allocations_.erase(oldest);
+}
+
+void Memory::drop_tombstones(std::uint64_t begin, std::uint64_t end) {
+  auto next = allocations_.upper_bound(begin);
+  if (next != allocations_.begin()) --next;
+  while (next != allocations_.end() && next->first < end) {
+    const Allocation& a = *next->second;
+    const bool buried = a.freed && !a.owned && a.end > begin;
+    if (buried) std::erase(tombstones_, next->first);
+    next = buried ? allocations_.erase(next) : std::next(next);
+  }
+}
 
 void Memory::free(void* pointer) {
   if (!pointer) return;
   const auto found = allocations_.find(reinterpret_cast<std::uint64_t>(pointer));
-  if (found == allocations_.end() || found->second->freed) throw Error("ptx: free of what is not allocated");
+  if (found == allocations_.end() || found->second->freed || !found->second->owned)
+    throw Error("[ptx] expected an allocation to free, got " +
+                describe(reinterpret_cast<std::uint64_t>(pointer)));
   Allocation& a = *found->second;
   a.freed = true;
-  a.cells = {}, a.written = {};
+  a.release_state();
   quarantine_.push_back(a.begin);
   quarantined_ += a.end - a.begin;
   while (quarantined_ > kQuarantine) {
@@ -58,15 +133,14 @@ void Memory::free(void* pointer) {
   }
 }
 
-void Memory::mark_written(const void* pointer, std::size_t bytes) {
+void Memory::set_written(const void* pointer, std::size_t bytes, bool value) {
   const auto address = reinterpret_cast<std::uint64_t>(pointer);
   Allocation* a = find(address);
-  if (!a || bytes == 0) return;
-  if (a->written.empty()) a->written.resize(a->end - a->begin);
-  const std::size_t first = address - a->begin;
-  std::fill_n(a->written.begin() + static_cast<std::ptrdiff_t>(first),
-              std::min(bytes, a->written.size() - first), true);
+  if (a) a->set_written(address, std::min<std::uint64_t>(bytes, a->end - address), value);
 }
+
+void Memory::mark_written(const void* pointer, std::size_t bytes) { set_written(pointer, bytes, true); }
+void Memory::mark_unwritten(const void* pointer, std::size_t bytes) { set_written(pointer, bytes, false); }
 
 Allocation* Memory::find(std::uint64_t address) {
   auto next = allocations_.upper_bound(address);
@@ -76,30 +150,22 @@ Allocation* Memory::find(std::uint64_t address) {
 }
 
 std::string Memory::describe(std::uint64_t address) {
-  const auto text = [&](const Allocation& a) {
-    char range[80];
-    std::snprintf(range, sizeof range, "[0x%llx, 0x%llx), %llu bytes",
-                  static_cast<unsigned long long>(a.begin), static_cast<unsigned long long>(a.end),
-                  static_cast<unsigned long long>(a.end - a.begin));
-    return (a.freed ? "freed " : "") + std::string(a.name.empty() ? "allocation" : "'" + a.name + "'") + " " +
-           range;
-  };
-  auto next = allocations_.upper_bound(address);
+  const auto next = allocations_.upper_bound(address);
   const Allocation* before = next == allocations_.begin() ? nullptr : std::prev(next)->second.get();
   const Allocation* after = next == allocations_.end() ? nullptr : next->second.get();
-  if (before && address < before->end)
-    return std::to_string(address - before->begin) + " bytes into " + text(*before);
-  const std::uint64_t past = before ? address - before->end : ~0ull,
-                      ahead = after ? after->begin - address : ~0ull;
   if (!before && !after) return "nothing is allocated";
-  return past <= ahead ? std::to_string(past) + " bytes past the end of " + text(*before)
-                       : std::to_string(ahead) + " bytes before " + text(*after);
+  if (before && address < before->end)
+    return std::to_string(address - before->begin) + " bytes into " + text_of(*before);
+  const std::uint64_t past = before ? address - before->end : ~0ull;
+  const std::uint64_t ahead = after ? after->begin - address : ~0ull;
+  return past <= ahead ? std::to_string(past) + " bytes past the end of " + text_of(*before)
+                       : std::to_string(ahead) + " bytes before " + text_of(*after);
 }
 
 std::size_t Memory::live() const {
-  std::size_t count = 0;
-  for (const auto& [begin, a] : allocations_) count += !a->freed && a->owned;
-  return count;
+  return static_cast<std::size_t>(
+      std::count_if(allocations_.begin(), allocations_.end(),
+                    [](const auto& entry) { return !entry.second->freed && entry.second->owned; }));
 }
 
 }  // namespace ptx

@@ -1,4 +1,4 @@
-// Modules: what was loaded, and how it is launched. And the report of a launch.
+// Modules: kernels by name, and launches with their arguments.
 #include <algorithm>
 #include <cstring>
 
@@ -13,7 +13,9 @@ Module Module::load(std::string text) {
   m.program_->syntax = parse(m.program_->text);
   for (const SyntaxKernel& s : m.program_->syntax.kernels) {
     Kernel& k = m.program_->kernels.emplace_back();
-    k.name = s.name, k.syntax = &s, k.program = m.program_.get();
+    k.name = s.name;
+    k.syntax = &s;
+    k.program = m.program_.get();
   }
   return m;
 }
@@ -29,32 +31,21 @@ const Kernel& Module::kernel(std::string_view name) const {
   for (Kernel& k : program_->kernels) {
     if (k.name != name && k.name.find(name) == std::string::npos) continue;
     if (found && k.name != name)
-      throw Error("ptx: more than one kernel is called like '" + std::string(name) + "'");
+      throw Error("[ptx::Module] expected the name of one kernel, got '" + std::string(name) +
+                  "', which several contain");
     found = &k;
     if (k.name == name) break;
   }
-  if (!found) throw Error("ptx: no kernel '" + std::string(name) + "'");
+  if (!found) throw Error("[ptx::Module] expected the name of a kernel, got '" + std::string(name) + "'");
   if (found->code.empty()) decode(*found, program_->syntax);
   return *found;
 }
 
-std::vector<std::string> Module::unsupported(std::string_view name) const {
-  std::vector<std::string> texts;
-  const Handler none = [&] {  // what an opcode nobody knows is decoded to
-    Kernel k;
-    static SyntaxKernel s;
-    s.code.assign(1, {.opcode = "nonsense", .text = "nonsense"});
-    k.syntax = &s;
-    decode(k, program_->syntax);
-    return k.code[0].run;
-  }();
-  for (const Instruction& i : kernel(name).code)
-    if (i.run == none) texts.emplace_back(i.source->text);
-  return texts;
-}
+std::vector<std::string> Module::unsupported(std::string_view name) const { return kernel(name).refusals; }
 
 Launch Module::prepare(const Kernel& k, Dim3 grid, Dim3 block, std::size_t dynamic_shared,
                        const void* const* arguments) const {
+  if (!k.refusals.empty()) throw Error(k.refusals[0]);
   Launch launch{&k, grid, block, dynamic_shared, std::vector<std::byte>(k.syntax->parameter_bytes), false};
   for (std::size_t n = 0; n < k.syntax->parameters.size(); ++n) {
     const Variable& p = k.syntax->parameters[n];
@@ -66,60 +57,16 @@ Launch Module::prepare(const Kernel& k, Dim3 grid, Dim3 block, std::size_t dynam
 void Module::check_sizes(const Kernel& k, std::span<const std::size_t> sizes) const {
   const auto& parameters = k.syntax->parameters;
   if (sizes.size() != parameters.size())
-    throw Error(k.name + " takes " + std::to_string(parameters.size()) + " arguments, got " +
-                std::to_string(sizes.size()));
+    throw Error(readable_name(k.name) + ": expected " + std::to_string(parameters.size()) +
+                " arguments, got " + std::to_string(sizes.size()));
   for (std::size_t n = 0; n < sizes.size(); ++n)
     if (sizes[n] != parameters[n].size)
-      throw Error(k.name + ": argument " + std::to_string(n) + " has " + std::to_string(parameters[n].size) +
-                  " bytes, got " + std::to_string(sizes[n]));
+      throw Error(readable_name(k.name) + ": expected argument " + std::to_string(n) + " to have " +
+                  std::to_string(parameters[n].size) + " bytes, got " + std::to_string(sizes[n]));
 }
 
 Counters Module::run(Memory& memory, const Launch& launch) const {
   return ptx::run(memory, {&launch, 1}, options).at(0);
-}
-
-std::string_view name(Class c) {
-  constexpr std::string_view kNames[] = {"integer", "float32", "float64", "special", "convert", "move",
-                                         "compare", "branch",  "global",  "shared",  "local",   "param",
-                                         "shuffle", "matrix",  "barrier", "other"};
-  return kNames[std::size_t(c)];
-}
-
-void Accesses::operator+=(const Accesses& o) {
-  requests += o.requests, bytes += o.bytes, transactions += o.transactions, least += o.least;
-}
-
-std::string Counters::report() const {
-  char line[256];
-  std::snprintf(line, sizeof line,
-                "%llu blocks, %llu warps, %llu warp instructions, %.1f lanes on average, %llu divergent "
-                "branches, %llu barriers\n",
-                static_cast<unsigned long long>(blocks), static_cast<unsigned long long>(warps),
-                static_cast<unsigned long long>(warp_instructions),
-                warp_instructions ? double(lane_instructions) / double(warp_instructions) : 0.0,
-                static_cast<unsigned long long>(divergent_branches),
-                static_cast<unsigned long long>(barriers));
-  std::string text = line;
-  for (std::size_t k = 0; k < instructions.size(); ++k) {
-    if (!instructions[k]) continue;
-    std::snprintf(line, sizeof line, "  %s %llu", std::string(name(Class(k))).c_str(),
-                  static_cast<unsigned long long>(instructions[k]));
-    text += line;
-  }
-  text += "\n";
-  const auto add = [&](const char* what, const char* unit, const Accesses& a) {
-    if (!a.requests) return;
-    std::snprintf(line, sizeof line, "  %-13s %9llu requests %11llu bytes %9llu %s, %.2f of the least\n",
-                  what, static_cast<unsigned long long>(a.requests), static_cast<unsigned long long>(a.bytes),
-                  static_cast<unsigned long long>(a.transactions), unit,
-                  a.least ? double(a.transactions) / double(a.least) : 1.0);
-    text += line;
-  };
-  add("global load", "sectors", global_load), add("global store", "sectors", global_store);
-  add("shared load", "passes", shared_load), add("shared store", "passes", shared_store),
-      add("local", "-", local);
-  if (worst_bank_conflict) text += "  worst bank conflict " + std::to_string(worst_bank_conflict) + "\n";
-  return text;
 }
 
 }  // namespace ptx

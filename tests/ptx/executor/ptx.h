@@ -39,15 +39,16 @@ enum class Accumulate : std::uint8_t {
   truncating,  // aligned to the largest exponent and cut off, as measured on NVIDIA's tensor cores
 };
 
-// Results of approximate instructions (ex2.approx and its like): the nearest float, or the lowest or highest one
-// that the documented error allows.
+// Results of approximate instructions (ex2.approx and its like): the nearest float, or the lowest or highest
+// one that the documented error allows.
 enum class Approximation : std::uint8_t { nearest, low, high };
 
 struct Options {
   bool races = true;          // conflicting accesses of threads, warps, blocks and overlapping grids
   bool uninitialized = true;  // reads of shared and global memory that was never written
   bool profile = true;        // sectors, bank conflicts, instructions by class
-  bool delayed_stores = false;  // a block's plain global stores reach other blocks at a fence or at its end only
+  bool delayed_stores =
+      false;  // a block's plain global stores reach other blocks at a fence or at its end only
   Order order = Order::ascending;
   std::uint64_t seed = 1;  // of Order::random
   Accumulate accumulate = Accumulate::exact;
@@ -85,15 +86,25 @@ struct Accesses {
 };
 
 struct Counters {
-  std::string kernel;
+  std::string kernel;  // mangled
+  std::uint64_t launches = 0;
   std::uint64_t blocks = 0, warps = 0, warp_instructions = 0, lane_instructions = 0;
   std::uint64_t divergent_branches = 0, barriers = 0;
   std::array<std::uint64_t, std::size_t(Class::kCount)> instructions{};
-  Accesses global_load, global_store, shared_load, shared_store, local;
+  Accesses global_load, global_store, global_atomic, shared_load, shared_store, shared_atomic, local;
   unsigned worst_bank_conflict = 0;
   std::map<unsigned, Accesses> by_line;  // PTX lines of global and shared accesses
+  void operator+=(const Counters& o);    // of another launch of the same kernel
   std::string report() const;
+  std::string json() const;
 };
+// {"kernels": {"name": {...}, ...}}, the report that tests/ptx/check_profile.py reads. Names are those of
+// short_name.
+std::string json(const std::map<std::string, Counters>& kernels);
+
+// "ns::kernel<float>(float*)" of a mangled name, and the same as "kernel<float>".
+std::string readable_name(const std::string& mangled);
+std::string short_name(const std::string& mangled);
 
 struct Allocation;
 
@@ -109,19 +120,27 @@ class Memory {
     return static_cast<T*>(allocate(count * sizeof(T), std::move(name)));
   }
   void free(void* pointer);
-  void mark_written(const void* pointer, std::size_t bytes);  // by the host, for Options::uninitialized
-  // Memory owned by somebody else.
+  void mark_written(const void* pointer, std::size_t bytes);    // by the host, for Options::uninitialized
+  void mark_unwritten(const void* pointer, std::size_t bytes);  // of recycled memory
+  // Registers memory that somebody else owns.
   void adopt(void* pointer, std::size_t bytes, std::string name, bool written = true);
-  void forget(void* pointer);  // it is no more
+  // Ends the life of adopted memory. Later accesses are errors until the addresses are adopted again.
+  void forget(void* pointer);
 
   Allocation* find(std::uint64_t address);      // that holds it, freed or not; or null
   std::string describe(std::uint64_t address);  // "16 bytes past the end of 'x' [..., ...)"
-  std::size_t live() const;                     // allocations
+  std::size_t live() const;                     // number of allocations
+  std::uint32_t next_launch() { return ++launches_; }
 
  private:
+  void add(void* pointer, std::size_t bytes, std::string name, bool owned, bool written);
+  void set_written(const void* pointer, std::size_t bytes, bool value);
+  void drop_tombstones(std::uint64_t begin, std::uint64_t end);
+
   std::map<std::uint64_t, std::unique_ptr<Allocation>> allocations_;  // by begin
-  std::vector<std::uint64_t> quarantine_;
-  std::size_t quarantined_ = 0;
+  std::vector<std::uint64_t> quarantine_, tombstones_;                // by begin, oldest first
+  std::size_t quarantined_ = 0;                                       // bytes
+  std::uint32_t launches_ = 0;
 };
 
 struct Kernel;   // decoded

@@ -1,4 +1,4 @@
-// PTX text as a tree: kernels, their registers, variables and instructions, names resolved.
+// The syntax tree of PTX text: kernels with their registers, variables and instructions; names are resolved.
 #pragma once
 
 #include <cstdint>
@@ -16,24 +16,32 @@ namespace ptx {
 
 enum class Space : std::uint8_t { generic, global, shared, local, param, constant };
 
-// Where spaces lie in the generic address range: not canonical on the host, so no allocation is ever there.
-constexpr std::uint64_t kSharedWindow = 1ull << 56, kLocalWindow = 2ull << 56, kParamWindow = 3ull << 56;
+// The windows of the generic address range. They are not canonical addresses of the host, so no allocation
+// can lie in them.
+constexpr std::uint64_t kSharedWindow = 1ull << 56;
+constexpr std::uint64_t kLocalWindow = 2ull << 56;
+constexpr std::uint64_t kParamWindow = 3ull << 56;
 
 struct Variable {
   std::string name;
   Space space = Space::global;
-  std::uint64_t address = 0, size = 0, align = 1;  // an offset, but for global variables
-  bool dynamic = false;                            // extern shared memory
+  // The address of a global variable, the offset of any other one.
+  std::uint64_t address = 0;
+  std::uint64_t size = 0;
+  std::uint64_t align = 1;
+  // Shared memory whose size the launch gives.
+  bool dynamic = false;
 };
 
 struct SyntaxOperand {
-  enum Kind : std::uint8_t { none, register_, immediate, symbol, address, vector, special } kind = none;
-  bool negated = false;    // !%p
-  int reg = -1;            // of reg, and the base of an address
-  int second = -1;         // the p of d|p
-  std::uint64_t bits = 0;  // of an immediate
-  std::int64_t offset = 0;
-  std::string_view name;  // of a symbol, also as the base of an address; of a special register
+  enum Kind : std::uint8_t { none, register_, immediate, symbol, address, vector, special };
+  Kind kind = none;
+  bool negated = false;     // !%p
+  int reg = -1;             // a register, or the base register of an address
+  int second = -1;          // the register p of d|p
+  std::uint64_t bits = 0;   // the value of an immediate
+  std::int64_t offset = 0;  // of an address
+  std::string_view name;    // a symbol (also as the base of an address) or a special register
   std::vector<SyntaxOperand> elements;
 };
 
@@ -49,21 +57,26 @@ struct SyntaxKernel {
   std::string name;
   std::vector<Variable> parameters;
   std::uint64_t parameter_bytes = 0;
-  std::vector<std::uint8_t> registers;  // bytes of each: 0 predicate, else 2, 4, 8
+  // Bytes of each register; 0 is a predicate.
+  std::vector<std::uint8_t> registers;
   std::map<std::string_view, unsigned> labels;
-  std::map<std::string_view, Variable> variables;  // shared and local ones declared inside
+  // Parameters, and the shared and local variables declared in the kernel's body.
+  std::map<std::string_view, Variable> variables;
   std::vector<SyntaxInstruction> code;
   unsigned max_threads = 1024;
 };
 
 struct Syntax {
   std::deque<SyntaxKernel> kernels;
-  std::map<std::string_view, Variable> variables;         // of the module
-  std::vector<std::unique_ptr<std::uint64_t[]>> storage;  // of its global variables
+  std::map<std::string_view, Variable> variables;  // of the module
+  std::vector<std::unique_ptr<std::uint64_t[]>> storage;
   std::map<unsigned, std::string> files;
 };
 
-Syntax parse(std::string_view text);         // which must outlive the result
-unsigned type_bytes(std::string_view type);  // "f32" -> 4, "pred" -> 0
+// The text must outlive the result.
+Syntax parse(std::string_view text);
+
+// "f32" -> 4, "b16" -> 2, "pred" -> 0.
+unsigned type_bytes(std::string_view type);
 
 }  // namespace ptx

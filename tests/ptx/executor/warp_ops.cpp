@@ -1,7 +1,8 @@
-// What lanes of a warp do together: branches, exits, barriers, shuffles, votes, dependent launches.
+// What the lanes of a warp do together: branches, exits, barriers, shuffles, votes, fences, dependent
+// launches.
 #include <bit>
 
-#include "machine.h"
+#include "grid.h"
 
 namespace ptx {
 namespace {
@@ -28,16 +29,16 @@ void bra(Warp& w, const Instruction& i) {
 void leave(Warp& w, const Instruction& i) {
   const uint32_t gone = guard(w, i);
   w.live &= ~gone;
-  for (Group& g : w.others) g.waiting = false;  // for whom? let them look again
+  for (Group& g : w.others) g.waiting = false;  // whoever waited for these lanes looks again
   w.set_active(w.active & ~gone);
   if (w.active == 0) w.reschedule();
 }
 
-// All lanes of the warp that have not exited: bar.sync is .aligned.
+// bar.sync is .aligned: all lanes of the warp that have not exited execute it together.
 void bar(Warp& w, const Instruction& i) {
   if (w.active != w.live) return w.wait_for_lanes(i, w.live);
   if (w.at<uint32_t>(i.operand[0])[0] != 0)
-    w.fail(i, std::countr_zero(w.active), "barriers other than 0 are not modelled");
+    w.fail(i, std::countr_zero(w.active), "barriers other than 0 are not supported");
   w.state = State::at_barrier;
 }
 
@@ -63,7 +64,7 @@ bool gathered(Warp& w, const Instruction& i, Slot mask_operand) {
 }
 
 void warp_sync(Warp& w, const Instruction& i) {
-  if (gathered(w, i, i.operand[0])) ++w.sync;
+  if (gathered(w, i, i.operand[0])) w.synchronise(w.active);
 }
 
 enum ShuffleMode : std::uint8_t { kUp, kDown, kBfly, kIdx };
@@ -97,7 +98,7 @@ void shfl(Warp& w, const Instruction& i) {  // d, a, b, c, mask; p
     else
       valid |= 1u << l;
     if (!bit(w.active, Slot(from)))
-      w.fail(i, l, "it reads lane " + std::to_string(from) + ", which does not take part in the shuffle");
+      w.fail(i, l, "the shuffle reads lane " + std::to_string(from) + ", which does not take part in it");
     result[l] = a[from];
   }
   uint32_t* d = w.at<uint32_t>(i.operand[0]);
@@ -132,17 +133,29 @@ void activemask(Warp& w, const Instruction& i) {
     if (w.lane[l]) d[l] = w.active;
 }
 
-void membar(Warp& w, const Instruction&) {
+// A fence of the whole GPU or system. One of the block alone orders nothing between blocks.
+void fence(Warp& w, const Instruction&) {
+  Block& block = *w.block;
   for (int l = 0; l < int(kLanes); ++l)
-    if (w.lane[l]) ++w.block->fences[w.thread(l)];
+    if (w.lane[l]) block.fences.add(w.thread(l), block.time, w.sync);
+  if (!block.stores.empty()) block.stores.fence(w.index, w.active, block.time, w.full_sync);
 }
 
+// launch_dependents. The first thread of a block that executes it counts.
 void trigger(Warp& w, const Instruction&) {
-  if (!w.triggered) w.triggered = true, w.state = State::paused;
+  Block& block = *w.block;
+  Grid& grid = *block.grid;
+  if (block.triggered) return;
+  block.triggered = true;
+  ++grid.triggered_blocks;
+  grid.at_trigger.merge(grid.known((w.waited & w.active) != 0));
+  if (grid.pauses_at_trigger) w.state = State::paused;
 }
 void wait_for_grids(Warp& w, const Instruction&) {
-  w.waited = true;
-  if (!w.block->grid->predecessor_done) w.state = State::at_wait;
+  Grid& grid = *w.block->grid;
+  w.waited |= w.active;
+  grid.any_waited = true;
+  if (!grid.predecessor_complete) w.state = State::at_wait;
 }
 void nothing(Warp&, const Instruction&) {}
 
@@ -157,7 +170,7 @@ Handler warp_handler(const Opcode& op) {
   if (b == "activemask") return activemask;
   if ((b == "bar" || b == "barrier") && op.has("warp")) return warp_sync;
   if ((b == "bar" || b == "barrier") && op.has("sync")) return bar;
-  if (b == "membar" || b == "fence") return op.has("proxy") ? nothing : membar;
+  if (b == "membar" || b == "fence") return op.has("cta") || op.has("proxy") ? nothing : fence;
   if (b == "griddepcontrol") return op.has("wait") ? wait_for_grids : trigger;
   if (b == "nanosleep") return nothing;
   return nullptr;

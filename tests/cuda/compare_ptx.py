@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""Shows that the tests execute the library's kernels: compares their PTX for one architecture without line information.
+
+    compare_ptx.py LIBRARY OBJECT...
+
+LIBRARY holds compressed PTX; the OBJECTs were compiled for tests, uncompressed and with -lineinfo. Exit status: 0 the texts
+agree, 1 they do not, 77 there is no libzstd to read the library with.
+"""
+import argparse, difflib, re, sys
+
+import fatbinary
+
+# What -lineinfo adds: source positions, their labels, the table of files and the sections of debug information.
+LINE_INFORMATION = re.compile(r"\s*(\.loc\s|\.file\s|//|\$L__(tmp|func_begin|func_end|info_string)\w*:)|\s*$")
+SECTION = re.compile(r"\s*\.section\s+\.debug_\w+.*?^\s*\}\s*$", re.M | re.S)
+
+
+def plain(text):
+    text = SECTION.sub("", text)
+    text = re.sub(r"^(\.target sm_\w+), debug$", r"\1", text, flags=re.M)
+    text = re.sub(r"(_GLOBAL__N__|_INTERNAL_)[0-9a-f]{8}_", r"\1_", text)  # nvcc numbers anonymous namespaces by the command line
+    return [line.rstrip() for line in text.splitlines() if not LINE_INFORMATION.match(line)]
+
+
+def kernels(lines):
+    """A module's name: what it defines."""
+    return tuple(sorted(re.findall(r"\.entry (\w+)", "\n".join(lines))))
+
+
+def modules(texts):
+    found = {}
+    for text in texts:
+        lines = plain(text)
+        if kernels(lines):
+            found[kernels(lines)] = lines
+    return found
+
+
+def differences(library, tests):
+    for names in sorted(library.keys() ^ tests.keys()):
+        yield f"only in the {'library' if names in library else 'tests'}: {', '.join(names)}"
+    for names in sorted(library.keys() & tests.keys()):
+        if library[names] != tests[names]:
+            diff = difflib.unified_diff(library[names], tests[names], "library", "tests", lineterm="", n=1)
+            yield "\n".join([f"{names[0]} and its module:", *list(diff)[:20]])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("library")
+    parser.add_argument("objects", nargs="+")
+    parser.add_argument("--architecture", type=int, default=90, help="compute capability times 10; default: 90")
+    args = parser.parse_args()
+    try:
+        texts, compressed = fatbinary.ptx(args.library, args.architecture)
+    except fatbinary.NoZstd as error:
+        print(f"compare_ptx: no libzstd: {error}")
+        return 77
+    library = modules(texts)
+    tests = modules([text for path in args.objects for text in fatbinary.ptx(path, args.architecture)[0]])
+    found = list(differences(library, tests))
+    if not library or compressed != len(texts):
+        found.append(f"the library: expected compressed PTX only, got {compressed} of {len(texts)} texts compressed")
+    print("\n".join(found), end="\n" if found else "")
+    count = sum(len(names) for names in library)
+    lines = sum(len(lines) for lines in library.values())
+    print(f"sm_{args.architecture}: {len(library)} modules, {count} kernels, {lines} lines of PTX, {len(found)} differences")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

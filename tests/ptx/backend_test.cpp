@@ -1,0 +1,426 @@
+// The CUDA backend as a whole, on the emulated device: streams, memory, foreign streams, and a machine
+// without a GPU.
+#include <cuda_runtime_api.h>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <functional>
+#include <limits>
+
+#include "control.h"
+#include "counters.h"
+#include "gpuvae/data.h"
+#include "gpuvae/graph.h"
+#include "gpuvae/memory.h"
+#include "gpuvae/ops.h"
+#include "gpuvae/train.h"
+#include "kernels/backend.h"
+#include "src/train/fused_step.h"
+
+namespace gpuvae {
+namespace {
+
+TEST(EmulatedBackend, ForeignStreamsAreUsed) {
+  cudaStream_t stream = nullptr;
+  ASSERT_EQ(cudaStreamCreate(&stream), cudaSuccess);
+  const Device cuda = Device::cuda();
+  const Tensor x = Tensor::from(std::vector<float>{1, 2, 3}, {3}, cuda);
+  Stream::current(cuda).synchronize();
+  {
+    const StreamGuard guard(Stream::wrap(cuda, stream));
+    EXPECT_EQ(Stream::current(cuda).handle(), stream);
+    EXPECT_EQ(affine(x, 2, 1).value().to_vector(), (std::vector<float>{3, 5, 7}));
+  }
+  EXPECT_EQ(Stream::current(cuda).handle(), nullptr);
+  release_unused_memory(cuda);
+  EXPECT_EQ(cudaStreamDestroy(stream), cudaSuccess);
+}
+
+TEST(EmulatedBackend, OwnStreamsComputeTheSame) {
+  const Device cuda = Device::cuda();
+  const Stream stream(cuda);
+  const StreamGuard guard(stream);
+  const Tensor x = random_normal({100, 32}, {.seed = 4}, 0, 1, DType::f32, cuda);
+  const Tensor y = random_normal({100, 32}, {.seed = 4});
+  EXPECT_NEAR(sum(square(x)).value().item(), sum(square(y)).value().item(), 1e-2);
+}
+
+// In a random order of streams (PTX_ORDER=random) the second reads what the first wrote only because it
+// waits.
+TEST(EmulatedBackend, EventsOrderStreamsAndTellTime) {
+  const Device cuda = Device::cuda();
+  kernels::Backend& backend = cuda.backend();
+  const Stream first(cuda), second(cuda);
+  const Tensor x = Tensor::empty({1000}, DType::f32, cuda), y = Tensor::empty({1000}, DType::f32, cuda);
+  const kernels::EventHandle begin = backend.record_event(first.handle());
+  backend.fill({DType::f32, 1000, 3, x.data()}, first.handle());
+  const kernels::EventHandle written = backend.record_event(first.handle());
+  backend.wait_event(second.handle(), written);
+  kernels::AxpbyArgs twice{.size = 1000, .alpha = 2};
+  twice.x = x.data(), twice.y = y.data();
+  backend.axpby(twice, second.handle());
+  EXPECT_GE(backend.milliseconds_between(begin, written), 0);
+  second.synchronize();
+  EXPECT_EQ(y.to_vector(), std::vector<float>(1000, 6.0f));
+  backend.destroy_event(begin);
+  backend.destroy_event(written);
+}
+
+TEST(EmulatedBackend, ForeignMemoryIsViewed) {
+  const Device cuda = Device::cuda();
+  void* memory = nullptr;
+  ASSERT_EQ(cudaMalloc(&memory, 4 * sizeof(float)), cudaSuccess);
+  {
+    const Tensor view = Tensor::view(memory, {2, 2}, DType::f32, cuda);
+    view.fill(2.5);
+    EXPECT_EQ(sum(view).value().item(), 10);
+  }
+  EXPECT_EQ(cudaFree(memory), cudaSuccess);
+}
+
+constexpr std::uint64_t kOneReadBack = 2;  // a copy to ordinary memory, which waits, and the wait after it
+
+VaeOptions small_model() {
+  VaeOptions o;
+  o.pixels = 16, o.encoder_widths = {8};
+  return o;
+}
+
+struct SmallTraining {
+  explicit SmallTraining(Executor executor, Device cuda = Device::cuda())
+      : model(small_model(), cuda),
+        optimizer(model.parameters(), {}),
+        images{4, 4, Tensor::from(std::vector<std::uint8_t>(16 * 22, 99), {22, 16}, cuda), {}},
+        trainer(model, optimizer, images, images.slice(0, 0), [=] {
+          TrainOptions o;
+          o.batch_size = 4, o.executor = executor;
+          return o;
+        }()) {}
+  Vae model;
+  Optimizer optimizer;
+  ImageSet images;
+  Trainer trainer;  // 5 full batches, and one of 2
+};
+
+TEST(EmulatedBackend, EagerStepsAskTheDeviceForNothingButKernels) {
+  SmallTraining run(Executor::eager);
+  run.trainer.run_epoch();
+  const emulator::Counters before = emulator::counters();
+  run.trainer.run_epoch();
+  const emulator::Counters after = emulator::counters();
+  EXPECT_EQ(after.allocations, before.allocations);
+  EXPECT_EQ(after.frees, before.frees);
+  EXPECT_EQ(after.host_synchronisations - before.host_synchronisations, kOneReadBack)
+      << "the totals, once an epoch";
+  EXPECT_GT(after.kernel_launches, before.kernel_launches + 6 * 10);
+}
+
+TEST(EmulatedBackend, CapturedStepsAskTheDeviceForNothingButLaunches) {
+  SmallTraining run(Executor::graph);
+  run.trainer.run_epoch();  // steps as they are, then one by one
+  run.trainer.run_epoch();  // captures five of them, and the ragged one
+  const emulator::Counters before = emulator::counters();
+  const MemoryStatistics memory_before = memory_statistics(Device::cuda());
+  run.trainer.run_epoch();
+  const emulator::Counters after = emulator::counters();
+  const MemoryStatistics memory_after = memory_statistics(Device::cuda());
+  EXPECT_EQ(memory_after.allocations, memory_before.allocations);
+  EXPECT_EQ(memory_after.live_bytes, memory_before.live_bytes);
+  EXPECT_EQ(after.allocations, before.allocations);
+  EXPECT_EQ(after.frees, before.frees);
+  EXPECT_EQ(after.host_synchronisations - before.host_synchronisations, kOneReadBack)
+      << "the totals, once an epoch";
+  EXPECT_EQ(after.graph_launches - before.graph_launches, 2u);
+  EXPECT_EQ(after.kernel_launches, before.kernel_launches);
+  EXPECT_GT(after.kernels_run, before.kernels_run + 6 * 10);
+}
+
+TEST(EmulatedBackend, GraphsRunOnForeignStreams) {
+  cudaStream_t foreign = nullptr;
+  ASSERT_EQ(cudaStreamCreate(&foreign), cudaSuccess);
+  {
+    const Stream stream = Stream::wrap(Device::cuda(), foreign);
+    const StreamGuard on(stream);
+    const Tensor x = Tensor::full({5}, 3, DType::f32, stream.device());
+    const Graph graph = Graph::capture(
+        stream, [&] { x.copy_from(affine(x, 2, 0).value()); }, 2);
+    graph.launch();
+    EXPECT_EQ(x.to_vector(), std::vector<float>(5, 12.0f));
+    // A capture of the caller's own: what waits is refused by the backend.
+    ASSERT_EQ(cudaStreamBeginCapture(foreign, cudaStreamCaptureModeRelaxed), cudaSuccess);
+    EXPECT_THROW(x.item(), Error);
+    EXPECT_THROW(Graph::capture(stream, [] {}), Error);
+    cudaGraph_t captured = nullptr;
+    EXPECT_EQ(cudaStreamEndCapture(foreign, &captured), cudaSuccess) << "and leaves it valid";
+    EXPECT_EQ(cudaGraphDestroy(captured), cudaSuccess);
+  }
+  release_unused_memory(Device::cuda());
+  EXPECT_EQ(cudaStreamDestroy(foreign), cudaSuccess);
+}
+
+TEST(EmulatedBackend, MemoryOfAStreamThatEndedIsUsedAgain) {
+  const Device cuda = Device::cuda();
+  { SmallTraining(Executor::graph).trainer.run_epoch(); }
+  const MemoryStatistics before = memory_statistics(cuda);
+  { SmallTraining(Executor::graph).trainer.run_epoch(); }
+  EXPECT_EQ(memory_statistics(cuda).reserved_bytes, before.reserved_bytes);
+  release_unused_memory(cuda);  // does not wait for streams that are no more
+}
+
+// A model, its optimiser and its fused step, whose steps count on the device.
+struct FusedRun {
+  explicit FusedRun(Device cuda)
+      : model(small_model(), cuda),
+        optimizer(model.parameters(), {}),
+        images{4, 4, Tensor::from(std::vector<std::uint8_t>(16 * 20, 99), {20, 16}, cuda), {}},
+        state(Tensor::from(std::vector<std::uint8_t>(sizeof(RunState)), {sizeof(RunState)}, cuda)) {
+    train.batch_size = 8;
+    step = std::make_unique<FusedStep>(model, optimizer, images, train);
+  }
+  void enqueue() {
+    auto* run = static_cast<RunState*>(state.data());
+    const Clock clock{0, &run->step, 3};
+    step->enqueue({clock, clock, train.batch_size, run});
+  }
+  std::vector<float> weights() { return model.output().weight.value().to_vector(); }
+
+  Vae model;
+  Optimizer optimizer;
+  ImageSet images;
+  Tensor state;
+  TrainOptions train;
+  std::unique_ptr<FusedStep> step;
+};
+
+TEST(EmulatedBackend, FusedStepsAreCapturedAndLaunchedAgain) {
+  const Device cuda = Device::cuda();
+  FusedRun one_by_one(cuda), captured(cuda);
+  Stream::current(cuda).synchronize();
+  const Stream stream(cuda);
+  const StreamGuard guard(stream);
+  const auto handle = static_cast<cudaStream_t>(stream.handle());
+  const emulator::Counters before = emulator::counters();
+  for (int i = 0; i < 6; ++i) one_by_one.enqueue();
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t executable = nullptr;
+  ASSERT_EQ(cudaStreamBeginCapture(handle, cudaStreamCaptureModeThreadLocal), cudaSuccess);
+  for (int i = 0; i < 3; ++i) captured.enqueue();
+  ASSERT_EQ(cudaStreamEndCapture(handle, &graph), cudaSuccess);
+  ASSERT_EQ(cudaGraphInstantiate(&executable, graph, 0), cudaSuccess);
+  for (int i = 0; i < 2; ++i) ASSERT_EQ(cudaGraphLaunch(executable, handle), cudaSuccess);
+  const emulator::Counters after = emulator::counters();
+  EXPECT_EQ(after.allocations, before.allocations);
+  EXPECT_EQ(after.host_synchronisations, before.host_synchronisations);
+  EXPECT_EQ(after.kernel_launches - before.kernel_launches, 6u * 5) << "five kernels a step";
+  EXPECT_EQ(captured.weights(), one_by_one.weights());
+  EXPECT_EQ(cudaGraphExecDestroy(executable), cudaSuccess);
+  EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
+}
+
+TEST(EmulatedBackend, AFailedLaunchNamesKernelAndSize) {
+  const Device cuda = Device::cuda();
+  kernels::UnaryArgs args{.operation = kernels::Unary::exp, .size = std::int64_t{1} << 62};
+  try {
+    const Tensor x = Tensor::zeros({1}, DType::f64, Device::cpu());
+    args.dtype = DType::f64, args.x = x.data(), args.y = x.data();
+    cuda.backend().unary(args, nullptr);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find("f32"), std::string::npos) << e.what();
+  }
+}
+
+// What cuBLASLt does beside a product costs no launch of its own.
+std::uint64_t launches_of(const std::function<void()>& work) {
+  kernels::Backend& backend = Device::cuda().backend();
+  const std::uint64_t before = backend.launches();
+  work();
+  return backend.launches() - before;
+}
+
+// Rows of x, of which the second holds a NaN.
+Variable rows_with_nan(std::int64_t columns) {
+  std::vector<float> x(static_cast<std::size_t>(3 * columns), 0.5f);
+  x[static_cast<std::size_t>(columns)] = std::numeric_limits<float>::quiet_NaN();
+  return Tensor::from(x, {3, columns}, Device::cuda());
+}
+
+void expect_relu(std::int64_t columns, std::uint64_t launches) {
+  const Device cuda = Device::cuda();
+  const Variable x = rows_with_nan(columns);
+  const Variable weight =
+      Tensor::from(std::vector<float>(static_cast<std::size_t>(2 * columns), 2), {2, columns}, cuda);
+  const Variable bias = Tensor::from(std::vector<float>{1, -1e6f}, {2}, cuda);
+  const auto layer = [&] { return linear(x, weight, bias, Activation::relu).value(); };
+  layer();  // tries the algorithm out
+  Tensor y;
+  EXPECT_EQ(launches_of([&] { y = layer(); }), launches);
+  const std::vector<float> got = y.to_vector();
+  const float first = static_cast<float>(columns) + 1;
+  for (const std::size_t row : {0, 2}) {
+    EXPECT_EQ(got[2 * row], first);
+    EXPECT_EQ(got[2 * row + 1], 0.0f);
+  }
+  EXPECT_TRUE(std::isnan(got[2]) && std::isnan(got[3])) << got[2] << ", " << got[3];
+}
+
+TEST(EmulatedBackend, ReluRidesOnTheProductWhereItKeepsNan) {
+  expect_relu(7, 1);
+  ASSERT_EQ(setenv("PTX_RELU_HIDES_NAN", "1", 1), 0);
+  expect_relu(9, 2);  // another shape: shapes are tried out once
+  ASSERT_EQ(unsetenv("PTX_RELU_HIDES_NAN"), 0);
+}
+
+TEST(EmulatedBackend, BiasGradientRidesOnTheWeightGradient) {
+  const Device cuda = Device::cuda();
+  const Variable x = random_normal({6, 8}, {.seed = 1}, 0, 1, DType::f32, cuda);
+  const Variable weight(random_normal({4, 8}, {.seed = 2}, 0, 1, DType::f32, cuda), true);
+  const Variable bias(Tensor::zeros({4}, DType::f32, cuda), true);
+  const Variable loss = sum(linear(x, weight, bias));
+  // The gradient of the sum is filled in; the product brings both gradients.
+  EXPECT_EQ(launches_of([&] { loss.backward(true); }), 2u);
+  EXPECT_EQ(bias.grad().to_vector(), std::vector<float>(4, 6));
+  // Added to those: now the bias wants a kernel of its own.
+  EXPECT_EQ(launches_of([&] { loss.backward(); }), 3u);
+  EXPECT_EQ(bias.grad().to_vector(), std::vector<float>(4, 12));
+}
+
+// Gradients of two layers with ReLU between them, of `hidden` units, on 6 rows; the launches of a backward
+// pass.
+enum class Use { once, shared, twice };  // the hidden layer, or the graph
+struct TwoLayers {
+  std::vector<std::vector<float>> gradients;
+  std::uint64_t launches = 0;
+
+  TwoLayers(Device device, std::int64_t hidden, Use use) {
+    const auto draw = [&](Shape shape, std::uint64_t seed) {
+      return random_normal(shape, {.seed = seed}, 0, 1, DType::f32, device);
+    };
+    const Variable x = draw({6, 8}, 1);
+    const std::vector<Variable> parameters = {
+        Variable(draw({hidden, 8}, 2), true), Variable(draw({hidden}, 3), true),
+        Variable(draw({4, hidden}, 4), true), Variable(draw({4}, 5), true)};
+    const auto loss = [&] {
+      const Variable h = linear(x, parameters[0], parameters[1], Activation::relu);
+      const Variable y = sum(square(linear(h, parameters[2], parameters[3])));
+      return use == Use::shared ? add(y, sum(h)) : y;
+    };
+    loss().backward();  // chooses algorithms
+    for (const Variable& p : parameters) p.zero_grad();
+    const Variable total = loss();
+    launches = launches_of([&] { total.backward(use == Use::twice); });
+    if (use == Use::twice) total.backward();
+    for (const Variable& p : parameters) gradients.push_back(p.grad().to_vector());
+  }
+};
+void expect_gradients_of_cpu(const TwoLayers& got, std::int64_t hidden, Use use) {
+  const TwoLayers expected(Device::cpu(), hidden, use);
+  for (std::size_t i = 0; i < got.gradients.size(); ++i)
+    for (std::size_t j = 0; j < got.gradients[i].size(); ++j)
+      EXPECT_NEAR(got.gradients[i][j], expected.gradients[i][j], 1e-3) << "parameter " << i << ", " << j;
+}
+
+TEST(EmulatedBackend, GradientsGoThroughReluInTheProductTheyComeFrom) {
+  const TwoLayers fused(Device::cuda(), 12, Use::once);
+  expect_gradients_of_cpu(fused, 12, Use::once);
+  ASSERT_EQ(setenv("PTX_RELU_HIDES_NAN", "1", 1), 0);
+  const TwoLayers apart(Device::cuda(), 16, Use::once);  // another shape: shapes are tried out once
+  ASSERT_EQ(unsetenv("PTX_RELU_HIDES_NAN"), 0);
+  expect_gradients_of_cpu(apart, 16, Use::once);
+  EXPECT_EQ(fused.launches + 1, apart.launches) << "the derivative and the bias's gradient need no kernel";
+}
+
+// Half of the outputs of a layer are exactly 0: its first weights and biases are.
+Tensor gradient_through_zeros(Device device, std::int64_t hidden) {
+  std::vector<float> weights(static_cast<std::size_t>(8 * hidden), 0.0f),
+      biases(static_cast<std::size_t>(hidden), 0.0f);
+  for (std::size_t i = weights.size() / 2; i < weights.size(); ++i) weights[i] = i % 3 == 0 ? -0.5f : 0.25f;
+  const Variable x = random_normal({6, 8}, {.seed = 1}, 0, 1, DType::f32, device);
+  const Variable weight(Tensor::from(weights, {hidden, 8}, device), true);
+  const Variable bias(Tensor::from(biases, {hidden}, device), true);
+  const Variable next(random_normal({4, hidden}, {.seed = 4}, 0, 1, DType::f32, device), true);
+  for (int i = 0; i < 2; ++i) {  // the first pass chooses algorithms
+    for (const Variable* parameter : {&weight, &bias, &next}) parameter->zero_grad();
+    const Variable h = linear(x, weight, bias, Activation::relu);
+    const Variable y = linear(h, next, {});
+    sum(add(square(y), y)).backward();
+  }
+  return weight.grad();
+}
+
+TEST(EmulatedBackend, NoGradientPassesReluAtExactlyZero) {
+  for (const std::int64_t hidden : {12, 20}) {
+    // Shapes are tried out once, so the second is another one.
+    if (hidden == 20) {
+      ASSERT_EQ(setenv("PTX_RELU_MASK_AT_ZERO", "1", 1), 0);
+    }
+    const std::vector<float> got = gradient_through_zeros(Device::cuda(), hidden).to_vector();
+    ASSERT_EQ(unsetenv("PTX_RELU_MASK_AT_ZERO"), 0);
+    const std::vector<float> expected = gradient_through_zeros(Device::cpu(), hidden).to_vector();
+    float largest = 0;
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      EXPECT_NEAR(got[i], expected[i], 1e-3) << i;
+      if (i < got.size() / 2) {
+        EXPECT_EQ(got[i], 0.0f) << i;
+      }
+      largest = std::max(largest, std::abs(got[i]));
+    }
+    EXPECT_GT(largest, 0.1f);
+  }
+}
+
+TEST(EmulatedBackend, NormalsAreThoseOfTheCpu) {
+  const Noise noise{.seed = 9, .purpose = RandomPurpose::test};
+  const std::vector<float> cpu = random_normal({2000, 50}, noise).to_vector();
+  const std::vector<float> cuda =
+      random_normal({2000, 50}, noise, 0, 1, DType::f32, Device::cuda()).to_vector();
+  float largest = 0;
+  for (std::size_t i = 0; i < cpu.size(); ++i) {
+    const float difference = std::abs(cpu[i] - cuda[i]);
+    largest = difference <= largest ? largest : difference;  // NaN stays
+  }
+  EXPECT_TRUE(largest < 3e-6f) << largest;
+  RecordProperty("largest_difference", fmt::format("{:.2e}", largest));
+}
+
+TEST(EmulatedBackend, PrecisionIsAskedForOfCublaslt) {
+  const Device cuda = Device::cuda();
+  const Variable x = random_normal({16, 8}, {.seed = 1}, 0, 1, DType::f32, cuda);
+  const Variable w = random_normal({4, 8}, {.seed = 2}, 0, 1, DType::f32, cuda);
+  const auto products = [&](Precision precision) {
+    const emulator::Counters before = emulator::counters();
+    linear(x, w, {}, Activation::identity, precision);
+    const emulator::Counters after = emulator::counters();
+    return std::pair(after.tf32_products - before.tf32_products, after.bf16_products - before.bf16_products);
+  };
+  EXPECT_EQ(products(Precision::f32), std::pair(std::uint64_t{0}, std::uint64_t{0}));
+  EXPECT_EQ(products(Precision::tf32), std::pair(std::uint64_t{1}, std::uint64_t{0}));
+  EXPECT_EQ(products(Precision::bf16), std::pair(std::uint64_t{0}, std::uint64_t{1}));
+}
+
+TEST(EmulatedBackend, GradientsThatMeetGoThroughReluTogether) {
+  expect_gradients_of_cpu(TwoLayers(Device::cuda(), 12, Use::shared), 12, Use::shared);
+  expect_gradients_of_cpu(TwoLayers(Device::cuda(), 12, Use::twice), 12, Use::twice);
+}
+
+// A process of its own, started with PTX_NO_DEVICE=1 (no device) or =driver (no driver): devices are counted
+// once.
+TEST(NoGpu, TheBestDeviceIsTheCpu) {
+  const char* why = std::getenv("PTX_NO_DEVICE");
+  if (!why) GTEST_SKIP() << "there is an emulated device";
+  EXPECT_EQ(kernels::cuda_device_count(), 0);
+  EXPECT_TRUE(Device::best().is_cpu());
+  const std::string status = kernels::cuda_status();
+  EXPECT_NE(status.find(why == std::string("driver") ? "driver" : "no "), std::string::npos) << status;
+  try {
+    Device::cuda();
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_NE(std::string(e.what()).find(status), std::string::npos) << e.what();
+  }
+}
+
+}  // namespace
+}  // namespace gpuvae

@@ -1,0 +1,23 @@
+// What the families of floating-point instructions share.
+#pragma once
+
+#include <cmath>
+#include <limits>
+
+#include "machine.h"
+
+namespace ptx {
+
+// .ftz: a subnormal f32 becomes a zero of its sign.
+template <bool kFtz, class T>
+inline T flushed(T x) {
+  if constexpr (kFtz && sizeof(T) == 4)
+    return std::fabs(x) < std::numeric_limits<T>::min() ? std::copysign(T(0), x) : x;
+  else
+    return x;
+}
+
+// add, sub, mul and fma of f32 with .rm, .rz or .rp.
+Handler directed_handler(const Opcode& op);
+
+}  // namespace ptx

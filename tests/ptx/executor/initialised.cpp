@@ -1,0 +1,74 @@
+// Finds loads of bytes that nobody has written: in shared, global and local memory, byte by byte.
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "grid.h"
+
+namespace ptx {
+namespace {
+
+std::uint8_t bytes_of_word(const Access& a, std::uint64_t address) {
+  return static_cast<std::uint8_t>(a.bytes >= 4 ? 15 : ((1u << a.bytes) - 1) << (address % 4));
+}
+
+void check_shared(Warp& w, const Instruction& i, int lane, const Access& a) {
+  std::uint8_t* written = w.block->shared_written.data() + a.address[lane] / 4;
+  const std::uint8_t mask = bytes_of_word(a, a.address[lane]);
+  for (unsigned k = 0; k < (a.bytes + 3) / 4; ++k) {
+    if (a.store && !a.atomic) {
+      written[k] |= mask;
+    } else if ((written[k] & mask) != mask) {
+      w.fail(i, lane,
+             describe(a) + " of shared memory that nobody has written, at offset " +
+                 std::to_string(a.address[lane] + 4 * k));
+    }
+  }
+}
+
+void check_global(Warp& w, const Instruction& i, int lane, const Access& a) {
+  Allocation& memory = *a.allocation[lane];
+  const std::uint64_t address = a.address[lane];
+  if (a.store && !a.atomic) {
+    memory.note_store(address, a.bytes);
+  } else if (!memory.is_written(address, a.bytes)) {
+    std::uint64_t first = address;
+    while (memory.is_written(first, 1)) ++first;
+    w.fail(i, lane,
+           describe(a) + " of global memory that nobody has written, at " + hex(first) + ": " +
+               w.block->grid->memory->describe(first));
+  }
+}
+
+void check_local(Warp& w, const Instruction& i, int lane, const Access& a) {
+  char* written = w.local_written.data() + (a.data[lane] - w.locals.data());
+  if (a.store)
+    std::memset(written, 1, a.bytes);
+  else if (std::memchr(written, 0, a.bytes))
+    w.fail(i, lane,
+           describe(a) + " of local memory that the thread has not written, at offset " +
+               std::to_string(a.address[lane]));
+}
+
+void check_parameters(Warp& w, const Instruction& i, int lane, const Access& a) {
+  const auto& parameters = w.block->grid->kernel->syntax->parameters;
+  const bool inside = std::any_of(parameters.begin(), parameters.end(), [&](const Variable& p) {
+    return a.address[lane] >= p.address && a.address[lane] + a.bytes <= p.address + p.size;
+  });
+  if (!inside)
+    w.fail(i, lane,
+           describe(a) + " of the parameters at offset " + std::to_string(a.address[lane]) +
+               ", which is not inside one parameter");
+}
+
+}  // namespace
+
+void check_initialised(Warp& w, const Instruction& i, const Access& a) {
+  const auto check = a.space == Space::shared  ? check_shared
+                     : a.space == Space::local ? check_local
+                     : a.space == Space::param ? check_parameters
+                                               : check_global;
+  for (std::uint32_t left = w.active; left; left &= left - 1) check(w, i, std::countr_zero(left), a);
+}
+
+}  // namespace ptx

@@ -1,0 +1,70 @@
+#include "lexer.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+
+namespace ptx {
+namespace {
+
+bool is_word(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '$' || c == '%' || c == '.';
+}
+
+// A scope such as .shared::cta belongs to its word.
+std::size_t end_of_word(std::string_view text, std::size_t begin) {
+  std::size_t end = begin + 1;
+  while (end < text.size() &&
+         (is_word(text[end]) || text.substr(end, 2) == "::" || text.substr(end - 1, 2) == "::"))
+    ++end;
+  return end;
+}
+
+std::size_t end_of_token(std::string_view text, std::size_t begin) {
+  if (text[begin] == '"') return std::min(text.find('"', begin + 1), text.size() - 1) + 1;
+  return is_word(text[begin]) ? end_of_word(text, begin) : begin + 1;
+}
+
+// The end of the comment that begins here, or `begin` if none does.
+std::size_t end_of_comment(std::string_view text, std::size_t begin) {
+  if (text.substr(begin, 2) == "//") return std::min(text.find('\n', begin), text.size());
+  if (text.substr(begin, 2) == "/*") return std::min(text.find("*/", begin + 2), text.size() - 2) + 2;
+  return begin;
+}
+
+}  // namespace
+
+std::vector<Token> tokenize(std::string_view text) {
+  std::vector<Token> tokens;
+  unsigned line = 1;
+  for (std::size_t at = 0; at < text.size();) {
+    const unsigned char c = static_cast<unsigned char>(text[at]);
+    std::size_t end = end_of_comment(text, at);
+    if (end == at) {
+      const bool blank = std::isspace(c) || c == '\0';
+      end = blank ? at + 1 : end_of_token(text, at);
+      if (!blank) tokens.push_back({text.substr(at, end - at), line});
+    }
+    line += static_cast<unsigned>(std::count(text.begin() + static_cast<std::ptrdiff_t>(at),
+                                             text.begin() + static_cast<std::ptrdiff_t>(end), '\n'));
+    at = end;
+  }
+  tokens.push_back({"", line});
+  return tokens;
+}
+
+bool parse_number(std::string_view text, std::uint64_t& bits) {
+  int base = 10;
+  if (text.size() > 2 && text[0] == '0' &&
+      std::string_view("fFdDxX").find(text[1]) != std::string_view::npos) {
+    base = 16;
+    text.remove_prefix(2);
+  } else if (text.size() > 1 && text[0] == '0') {
+    base = 8;
+  }
+  if (!text.empty() && text.back() == 'U') text.remove_suffix(1);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bits, base);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+}  // namespace ptx

@@ -1,0 +1,91 @@
+// What the race checker remembers: the last accesses of each word, fences, and atomics that publish.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+namespace ptx {
+
+// Who last wrote and read a word within a block. A time is the number of barriers that the block had passed;
+// 0 stands for never.
+struct AccessCell {
+  std::uint32_t write_time = 0, read_time = 0;
+  std::uint16_t writer = 0, reader = 0, write_sync = 0, read_sync = 0;
+  std::uint8_t write_mask = 0, read_mask = 0;  // bytes of the word
+  std::uint8_t readers = 0;                    // 0: one thread, 1: several of one warp, 2: of several warps
+  bool atomic = false;                         // the last write
+};
+
+constexpr std::uint32_t kSeveralBlocks = ~0u;  // as a read_block
+
+struct GlobalCell {
+  AccessCell in_block;
+  std::uint32_t write_launch = 0, write_block = 0, read_launch = 0, read_block = 0;
+  std::uint16_t write_fences = 0, read_fences = 0;  // that the accessing thread had executed
+};
+
+// One access as the rules of ordering see it.
+struct Moment {
+  unsigned thread;
+  std::uint32_t time;
+  std::uint16_t sync;
+  std::uint16_t fences;
+};
+
+// The GPU-wide fences that the threads of a block have executed.
+class Fences {
+ public:
+  void start(unsigned threads);
+  void add(unsigned thread, std::uint32_t time, std::uint16_t sync);
+  bool any() const { return newest_time_ != 0; }
+  std::uint16_t count(unsigned thread) const { return threads_[thread].count; }
+  // The number of fences that the thread had executed at the barrier which began `time`.
+  std::uint16_t count_before(unsigned thread, std::uint32_t time) const;
+  std::uint32_t last_time(unsigned thread) const { return threads_[thread].time; }
+  std::uint16_t last_sync(unsigned thread) const { return threads_[thread].sync; }
+  // The latest time before `time` at which a thread of the block executed a fence.
+  std::uint32_t last_before(std::uint32_t time) const {
+    return newest_time_ < time ? newest_time_ : older_time_;
+  }
+  std::vector<std::uint16_t> counts_before(std::uint32_t time) const;
+
+ private:
+  struct Thread {
+    std::uint16_t count = 0, count_before_time = 0, sync = 0;
+    std::uint32_t time = 0;
+  };
+  std::vector<Thread> threads_;
+  std::uint32_t newest_time_ = 0, older_time_ = 0;
+};
+
+// An atomic, together with the fences that come before it: it publishes what those fences cover.
+struct Release {
+  unsigned block = 0;
+  Moment atomic{};
+  std::vector<std::uint16_t> fences;  // by thread, at the last barrier
+  std::uint32_t fence_time = 0;       // of the latest fence that the atomic follows
+  std::uint32_t own_fence_time = 0;   // of the atomic's own thread
+  std::uint16_t own_fence_sync = 0;
+  bool covers(const Moment& access) const;
+};
+
+// The atomics on one address in the order of their execution.
+struct AtomicHistory {
+  std::vector<Release> releases;
+  std::unordered_map<unsigned, std::vector<std::size_t>> by_block;
+};
+
+// An atomic of a block that came behind `seen` releases of an address.
+struct Acquire {
+  const AtomicHistory* history = nullptr;
+  std::size_t seen = 0;
+  Moment atomic{};
+  // Whether a fence between the atomic and `now` makes the published memory visible to the thread of `now`.
+  bool visible(const Moment& now, const Fences& fences) const;
+};
+
+inline bool same_warp(unsigned a, unsigned b) { return a / 32 == b / 32; }
+
+}  // namespace ptx
