@@ -139,6 +139,8 @@ OptimizerOptions damped(OptimizerKind kind) {
   return o;
 }
 
+#define SKIP_WITHOUT_TENSOR_CORES() \
+  if (!Device::best().backend().supports(Precision::tf32)) GTEST_SKIP() << "no tensor cores for TF32"
 #define SKIP_WITHOUT_GPU() \
   if (Device::cuda_count() == 0) GTEST_SKIP() << "no GPU"
 
@@ -264,6 +266,7 @@ TEST(FusedStep, TakesEveryPosteriorAndLossWeight) {
 
 TEST(FusedStep, PrecisionIsAsAsked) {
   SKIP_WITHOUT_GPU();
+  SKIP_WITHOUT_TENSOR_CORES();
   using kernels::FusedPrecision;
   Plan p = plan_of(40, {24}, 3);
   p.optimizer = damped(OptimizerKind::adam);
@@ -278,6 +281,32 @@ TEST(FusedStep, PrecisionIsAsAsked) {
   EXPECT_TRUE(tf32 > 5 * split && tf32 <= 1e-3) << tf32;
   EXPECT_TRUE(bf16 > 2 * tf32 && bf16 <= 1e-2) << bf16;
   EXPECT_EQ(error(FusedPrecision::automatic), split);
+}
+
+// Each precision has kernels of its own for small and large tiles, and for what a layer reads.
+TEST(FusedStep, TakesEveryPrecisionTileAndDepth) {
+  SKIP_WITHOUT_GPU();
+  SKIP_WITHOUT_TENSOR_CORES();
+  using kernels::FusedPrecision;
+  for (const bool large : {false, true})
+    for (const bool deep : {false, true}) {
+      Plan p = large ? plan_of(40, {36}, 3) : plan_of(20, {17}, 3);
+      if (deep) p.model.encoder_widths = {large ? 36 : 17, large ? 44 : 9};
+      if (deep) p.model.decoder_widths = {large ? 35 : 7, large ? 50 : 18};
+      p.optimizer = damped(OptimizerKind::adam);
+      const Outcome expected = eager(p, 1);
+      for (const auto& [precision, tolerance] :
+           {std::pair{FusedPrecision::ffma, 5e-6}, std::pair{FusedPrecision::split_tf32, 5e-6},
+            std::pair{FusedPrecision::tf32, 3e-3}, std::pair{FusedPrecision::bf16, 5e-2}}) {
+        p.precision = precision;
+        const Outcome got = fused(p, 1);
+        const double error = distance(got.parameters, expected.parameters);
+        const double loss = std::fabs(got.totals.sums[0] / expected.totals.sums[0] - 1);
+        EXPECT_TRUE(error <= tolerance && loss <= tolerance)
+            << "precision " << int(precision) << (large ? ", large tiles" : ", small tiles")
+            << (deep ? ", two hidden layers: " : ", one hidden layer: ") << error << " and " << loss;
+      }
+    }
 }
 
 TEST(FusedStep, NamesTheFirstStepThatIsNotFinite) {
