@@ -200,8 +200,8 @@ def parse():
     add("--short", action="store_true", help="time only the few peers that are usually fastest")
     add("--no-peers", action="store_true", help="time gpuvae alone")
     add("--smoke", action="store_true", help="run one round of one epoch of 500 images, to see that everything works")
-    add("--no-setup", action="store_true", help="install nothing and use the packages of the Python interpreter")
-    add("--python", default="", help="Python interpreter of the peers (default: build/peers-venv, or this one with --no-setup)")
+    add("--no-setup", action="store_true", help="install nothing and use the Python that runs this script")
+    add("--python", default="", help="Python interpreter of the peers (default: that of build/peers-venv)")
     add("--timeout", type=float, default=600, help="seconds that a peer may take to start, or for a turn (default: 600)")
     options = parser.parse_args()
     unknown = [w for w in options.workloads if w not in WORKLOADS]
