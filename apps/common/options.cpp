@@ -94,7 +94,7 @@ struct Binder {
 // Each with what it does.
 const std::vector<std::pair<std::string, std::string>> kCommands = {
     {"train", "train, continue an interrupted run, or load a finished one; write all pictures"},
-    {"eval", "ELBO, KL per dimension, collapse and, with --importance-samples, -log p(x)"},
+    {"eval", "measure ELBO, KL per dimension, bits per dimension and collapse; see --importance-samples"},
     {"encode", "write the latent codes of images as CSV or NPY"},
     {"decode", "decode the latent codes given by --z or --input"},
     {"reconstruct", "encode images and decode their codes"},
