@@ -292,7 +292,7 @@ void bind_command(CLI::App& app, Command& c) {
 
 std::string option_footer(const std::vector<Preset>& presets) {
   std::string text =
-      "Values in brackets are the settings of the chosen preset.\n"
+      "The values beside the flags are the settings of the chosen preset.\n"
       "--FLAG=false switches off a flag that takes no value.\n\n"
       "Commands:\n";
   for (const auto& [name, description] : kCommands) text += fmt::format("  {:<14} {}\n", name, description);
