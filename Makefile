@@ -9,7 +9,7 @@ PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev l
 TEST_PACKAGES := chromium-headless-shell
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: mnist frey fetch test modes build deps bench bench-peers gpu-check reproduce format asan tsan install clean
+.PHONY: mnist frey fetch test modes build deps bench bench-peers gpu-check mutants reproduce format asan tsan install clean
 .DEFAULT_GOAL := build
 
 mnist: NEED := t10k-labels-idx1-ubyte.gz
@@ -57,9 +57,17 @@ deps:
 bench: build
 	bench/report --bin $(BUILD)/bin $(ARGS)
 
-# Tests, sanitizers and benchmarks on a GPU in nine minutes: build/gpu-check/gpu-check.json. Wants python3.
+# First contact with a GPU, at most eight minutes: build/gpu-check/gpu-check.md says what is sound, what failed and what to do.
+# Needs python3. ARGS=--quick takes three minutes; CONTRIBUTING.md has the rest.
 gpu-check: build
 	bench/gpu_check --bin $(BUILD)/bin $(ARGS)
+
+# How much the tests find: changes one instruction of a kernel at a time. Writes tests/ptx/mutants.md, in about half an hour.
+# Needs nvcc and python3.
+mutants: deps
+	cmake --preset $(PRESET) $(CMAKE_ARGS)
+	cmake --build --preset $(PRESET) -j $(JOBS) --target gpuvae_ptx_tests
+	tests/ptx/mutants.py $(BUILD)/bin/gpuvae_ptx_tests --write tests/ptx/mutants.md $(ARGS)
 
 # Times the same training in PyTorch, libtorch, JAX, Keras and gpuvae, in turns, and prints a table of ratios. It needs
 # python3. The first run downloads about 3 GB of packages, which take 7 GB in build/peers-venv.

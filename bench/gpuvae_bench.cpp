@@ -8,6 +8,7 @@
 //   least that the operation must move    moved, composed_moved   what its kernel calls move copy bytes /
 //   time over the copy ceiling        matmul      flops / time over the matmul ceiling error           of the
 //   fused results against f64, over the largest element launches, composed_launches   kernels started (CUDA)
+//   composed_curand 1 where the twin draws its noise by cuRAND
 //
 // The ceilings are measured first, by this program. An operation that would need too much memory or time is
 // skipped with a line. Google Benchmark's flags work: --benchmark_filter=bce, --benchmark_out=FILE.
@@ -102,6 +103,7 @@ void report(benchmark::State& state, const Bench& bench, const Workload& w, cons
         set("speedup", statistics_of(samples.ratio).median);
     const Counted of_composed = count(bench.device, contest.composed);
     set("composed_moved", of_composed.bytes);
+    if (contest.composed_uses_curand) set("composed_curand", 1);
     if (!bench.device.is_cpu()) set("composed_launches", static_cast<double>(of_composed.launches));
   }
   state.SetLabel(w.large ? "large" : "preset");

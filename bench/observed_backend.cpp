@@ -126,6 +126,10 @@ void ObservedBackend::advance(std::uint64_t* counter, std::uint64_t by, StreamHa
   observe({"advance", 2 * sizeof *counter}, s, [&] { inner_.advance(counter, by, s); });
 }
 
+void ObservedBackend::curand(const CurandArgs& a, StreamHandle s) {
+  observe({"curand", 4.0 * static_cast<double>(a.count)}, s, [&] { inner_.curand(a, s); });
+}
+
 // The batch, the losses' two sums, and a reading and writing of parameters and states.
 void ObservedBackend::fused_step(const FusedStepArgs& a, StreamHandle s) {
   const double batch = times(a.gather.rows, a.gather.columns) * static_cast<double>(size_of(a.gather.source));

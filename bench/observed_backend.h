@@ -25,6 +25,7 @@ class ObservedBackend : public kernels::Backend {
 
   std::string description() const override { return inner_.description(); }
   bool supports(Precision precision) const override { return inner_.supports(precision); }
+  std::string fused_step_unavailable() const override { return inner_.fused_step_unavailable(); }
   std::size_t relu_mask_bytes(std::int64_t m, std::int64_t n) const override {
     return inner_.relu_mask_bytes(m, n);
   }
@@ -80,6 +81,7 @@ class ObservedBackend : public kernels::Backend {
   void accumulate_metrics(const kernels::MetricsArgs&, kernels::StreamHandle) override;
   void ramp(const kernels::RampArgs&, kernels::StreamHandle) override;
   void advance(std::uint64_t* counter, std::uint64_t by, kernels::StreamHandle) override;
+  void curand(const kernels::CurandArgs&, kernels::StreamHandle) override;
   void fused_step(const kernels::FusedStepArgs&, kernels::StreamHandle) override;
 
  protected:

@@ -15,7 +15,7 @@ struct Operation {
   bool large = false, cold = false;
   double seconds = 0, low = 0, high = 0, bytes = 0, flops = 0, moved = 0;
   std::optional<double> composed = {}, speedup = {}, composed_moved = {}, copy = {}, matmul = {}, error = {},
-                        launches = {}, composed_launches = {};
+                        launches = {}, composed_launches = {}, composed_curand = {};
 };
 
 struct Report {

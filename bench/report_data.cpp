@@ -45,6 +45,7 @@ Operation operation_of(const json& b) {
   o.moved = value("moved");
   o.composed = number(b, "composed"), o.speedup = number(b, "speedup"),
   o.composed_moved = number(b, "composed_moved");
+  o.composed_curand = number(b, "composed_curand");
   o.copy = number(b, "copy"), o.matmul = number(b, "matmul"), o.error = number(b, "error");
   o.launches = number(b, "launches"), o.composed_launches = number(b, "composed_launches");
   return o;
@@ -69,6 +70,7 @@ json row_of(const Operation& o) {
               {"moved", o.moved}});
   put(row, "composed_seconds", o.composed), put(row, "speedup", o.speedup),
       put(row, "composed_moved", o.composed_moved);
+  put(row, "composed_curand", o.composed_curand);
   put(row, "share_of_copy", o.copy), put(row, "share_of_matmul", o.matmul), put(row, "error", o.error);
   put(row, "launches", o.launches), put(row, "composed_launches", o.composed_launches);
   return row;

@@ -38,8 +38,11 @@ std::string heading(const Report& report) {
 }
 
 std::string operations_table(const Report& report, bool large) {
-  bool launches = false;
-  for (const Operation& o : report.operations) launches |= o.launches.has_value();
+  bool launches = false, curand = false;
+  for (const Operation& o : report.operations) {
+    launches |= o.launches.has_value();
+    curand |= o.large == large && o.composed_curand.has_value();
+  }
   std::string rows;
   for (const Operation& o : report.operations) {
     if (o.large != large) continue;
@@ -51,8 +54,8 @@ std::string operations_table(const Report& report, bool large) {
     }
     rows += fmt::format("{} {} ({}-{}) | {} | {} | {} ({}, {}) | {:.1f} | {} | {} | {} |", head,
                         time_text(o.seconds), time_text(o.low), time_text(o.high),
-                        o.composed ? time_text(*o.composed) : "", optional_text(o.speedup, "{:.2f}"),
-                        bytes_text(o.bytes), bytes_text(o.moved),
+                        (o.composed ? time_text(*o.composed) : "") + (o.composed_curand ? " (cuRAND)" : ""),
+                        optional_text(o.speedup, "{:.2f}"), bytes_text(o.bytes), bytes_text(o.moved),
                         o.composed_moved ? bytes_text(*o.composed_moved) : "-", o.bytes / o.seconds * 1e-9,
                         percent(o.copy), percent(o.matmul), optional_text(o.error, "{:.1e}"));
     if (launches)
@@ -67,7 +70,11 @@ std::string operations_table(const Report& report, bool large) {
        "of copy | of matmul | error |";
   s += launches ? " launches | composed |\n" : "\n";
   for (int i = 0; i < (launches ? 13 : 11); ++i) s += "|---";
-  return s + "|\n" + rows;
+  s += "|\n" + rows;
+  if (curand)
+    s += "\n(cuRAND): the composed operation draws its noise with cuRAND's host API, then runs separate "
+         "kernels.\n";
+  return s;
 }
 
 std::string steps_table(const Report& report) {

@@ -16,6 +16,7 @@ namespace gpuvae::bench {
 struct Contest {
   Body fused;
   Body composed = {};  // empty where there is no twin
+  bool composed_uses_curand = false;
   std::function<std::optional<double>()> error =
       {};  // of the fused results: largest difference to f64, over
            // the largest element; none where f64 would take too long

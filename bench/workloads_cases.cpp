@@ -98,7 +98,9 @@ Contest prepare(const Case& c, Device device, bool training) {
   const auto inputs = std::make_shared<Variables>(make_inputs(c, DType::f32, device));
   Contest contest;
   contest.fused = [=] { run(*inputs, c.run, training); };
-  if (c.composed) contest.composed = [=] { run(*inputs, c.composed, training); };
+  contest.composed_uses_curand = !device.is_cpu() && c.composed_curand;
+  const Function composed = contest.composed_uses_curand ? c.composed_curand : c.composed;
+  if (composed) contest.composed = [=] { run(*inputs, composed, training); };
   contest.error = [=]() -> std::optional<double> {
     if (elements_of(c) > kExactElements || c.flops > kExactFlops) return std::nullopt;
     return largest_error(results(c, DType::f32, device, training),

@@ -183,6 +183,16 @@ struct RandomArgs {
   void* out = nullptr;
 };
 
+// out[i] = mean + deviation n, or uniform in (low, high], by cuRAND's Philox4x32-10 in its order: a sequence
+// of `seed` alone, which belongs to no position.
+struct CurandArgs {
+  bool normal = true;
+  double a = 0, b = 1;  // (mean, deviation) or (low, high)
+  std::int64_t count = 0;
+  std::uint64_t seed = 0;
+  float* out = nullptr;
+};
+
 // stats is [rows, 2 latent]: mean, then scale parameter. With sigma from `scale`:
 //   z   = mean + noise_std * epsilon * sigma         epsilon drawn from `noise`, or given
 //   *kl = kl_weight * sum over rows and dimensions of KL(N(mean, sigma^2) || N(0, 1))
@@ -379,6 +389,8 @@ class Backend {
   // ---- the device: memory, streams, events ----
   virtual std::string description() const = 0;
   virtual bool supports(Precision precision) const = 0;  // of gemm
+  // Why fused_step cannot run on this device, in one line; "" if it can.
+  virtual std::string fused_step_unavailable() const = 0;
   // What a mask of ReLU takes for an output of [m, n]; 0 where gemm has no use for one.
   virtual std::size_t relu_mask_bytes(std::int64_t m, std::int64_t n) const = 0;
   // System memory of the device; throws Error if there is none left. The pool above calls it seldom.
@@ -435,6 +447,7 @@ class Backend {
   virtual void ramp(const RampArgs&, StreamHandle) = 0;
   virtual void advance(std::uint64_t* counter, std::uint64_t by, StreamHandle) = 0;  // *counter += by
   virtual void fused_step(const FusedStepArgs&, StreamHandle) = 0;                   // CUDA only
+  virtual void curand(const CurandArgs&, StreamHandle) = 0;  // CUDA only, and not while a graph is captured
 };
 
 Backend& cpu_backend();

@@ -19,7 +19,7 @@ struct FusedWorkspace {
     const std::int64_t hidden = a.encoder[a.encoder_layers - 1].out, code = a.decoder[0].out;
     const std::int64_t outputs = (a.gaussian ? 2 : 1) * padded(a.gather.columns);
     const auto tiles = [](std::int64_t n) { return (n + kFusedSmallestTile - 1) / kFusedSmallestTile; };
-    facts = take(256);
+    scalars = take(256);
     samples = take(4 * batch);
     x = take(batch * padded(a.gather.columns) * static_cast<std::int64_t>(size_of(a.gather.source)));
     for (int i = 0; i < a.encoder_layers; ++i) {
@@ -41,7 +41,7 @@ struct FusedWorkspace {
   }
 
   std::size_t bytes = 0;
-  std::size_t facts = 0, samples = 0, x = 0;
+  std::size_t scalars = 0, samples = 0, x = 0;
   std::size_t h[kFusedMostLayers] = {}, d_h[kFusedMostLayers] = {};  // of the encoder
   std::size_t g[kFusedMostLayers] = {}, d_g[kFusedMostLayers] = {};  // of the decoder
   std::size_t stats = 0, d_stats = 0, z = 0, d_params = 0;

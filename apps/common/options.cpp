@@ -188,6 +188,8 @@ void bind_model(CLI::App& app, RunConfig& c) {
       ->check(kNotNegative);
   b.value("--bias-std", c.bias_std, "standard deviation of the initial biases, whose mean is 0", "X")
       ->check(kNotNegative);
+  b.choice("--init-generator", c.init_generator, InitGenerator::curand,
+           "random generator of the initial weights and biases: philox (any device) or curand (CUDA only)");
   b.group = "Loss";
   b.value("--noise-std", c.noise_std,
           "standard deviation of epsilon in z = mean + epsilon * sigma; only 1 gives an ELBO", "X")

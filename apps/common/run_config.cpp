@@ -35,7 +35,7 @@ VaeOptions RunConfig::model(std::int64_t pixels) const {
   o.posterior = diagonal_gaussian({posterior_scale, noise_std});
   o.likelihood = likelihood_of(*this);
   o.prior = prior_of(*this);
-  o.initializer = {init, init_std, bias_std, seed};
+  o.initializer = {init, init_std, bias_std, seed, init_generator};
   return o;
 }
 

@@ -43,6 +43,7 @@ struct RunConfig {
   int prior_components = 50;
   WeightInit init = WeightInit::glorot_uniform;
   double init_std = 0.01, bias_std = 0;
+  InitGenerator init_generator = InitGenerator::philox;
 
   double noise_std = 1;
   bool frozen_noise = false, pixel_mean = false, batch_sum = false;

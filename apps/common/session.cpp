@@ -63,7 +63,9 @@ Session::Session(const Program& program, const RunConfig& config)
                static_cast<long long>(train_.count()), static_cast<long long>(validation_.count()),
                has_pictures() ? fmt::format("images of {}x{}", train_.height, train_.width).c_str()
                               : fmt::format("rows of {} columns", train_.width).c_str());
-  model_ = std::make_unique<Vae>(config_.model(train_.pixels()), device_);
+  VaeOptions options = config_.model(train_.pixels());
+  if (device_.is_cpu()) options.initializer.generator = InitGenerator::philox;  // see check_generator()
+  model_ = std::make_unique<Vae>(options, device_);
   optimizer_ = std::make_unique<Optimizer>(model_->parameters(), config_.optimizer);
   trainer_ = std::make_unique<Trainer>(*model_, *optimizer_, train_, validation_, config_.training());
 }
@@ -93,10 +95,17 @@ void Session::announce() const {
     std::fprintf(stderr, "loss    reconstruction is a mean over the pixels: this is not an ELBO\n");
 }
 
+// A model that cuRAND initialised can be used on the CPU once it is trained, but not start there.
+void Session::check_generator() const {
+  check(config_.init_generator == InitGenerator::philox || !device_.is_cpu(), "init",
+        "expected a CUDA device for --init-generator curand, got {}", device_);
+}
+
 void Session::train_or_reload(bool retrain) {
   announce();
   if (!retrain && reload()) return;
   const int done = retrain ? 0 : resume();
+  if (done == 0) check_generator();
   if (done == 0) forget();
   io::write_file(folder_ / "config.toml", to_toml(config_, program_.name));
   train_from(done);

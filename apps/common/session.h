@@ -57,6 +57,7 @@ class Session {
   void announce() const;
   bool reload();
   void forget() const;
+  void check_generator() const;
   int resume();
   void train_from(int epoch);
   EpochResult run_epoch(int epoch, class Progress& progress, class StepLog* log);

@@ -15,9 +15,11 @@ class Device {
   enum class Kind { cpu, cuda };
 
   static Device cpu() { return Device(Kind::cpu, 0); }
-  static Device cuda(int index = 0);  // throws Error if there is no such device, saying why
-  static Device best();               // the first CUDA device, or the CPU
-  static int cuda_count();            // 0 without CUDA, a driver or a device
+  // Creates the device's context. Throws Error if there is no such device, or if the library was built
+  // without code that the device can run, saying why.
+  static Device cuda(int index = 0);
+  static Device best();     // the first CUDA device, or the CPU
+  static int cuda_count();  // 0 without CUDA, a driver or a device
   // "auto", "cpu", "cuda" or "cuda:1".
   static Device parse(const std::string& text);
 

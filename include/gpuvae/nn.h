@@ -18,11 +18,19 @@ enum class WeightInit : std::uint8_t {
 };
 std::string_view name(WeightInit i);
 
+// Who draws the initial weights and biases of layers. With philox they are the same on every device.
+enum class InitGenerator : std::uint8_t {
+  philox,  // the library's own generator
+  curand,  // NVIDIA's cuRAND; CUDA devices only
+};
+std::string_view name(InitGenerator g);
+
 struct Initializer {
   WeightInit weight = WeightInit::glorot_uniform;
   double weight_std = 0.01;  // of `normal`
   double bias_std = 0;       // biases are N(0, bias_std^2): zero by default
   std::uint64_t seed = 0;    // a parameter's numbers depend on seed and on its name
+  InitGenerator generator = InitGenerator::philox;
 };
 
 // A named, trainable tensor of a module, by reference: an optimiser may move its elements.

@@ -130,4 +130,9 @@ Tensor random_normal(Shape shape, const Noise& noise, double mean = 0, double de
 Tensor random_uniform(Shape shape, const Noise& noise, double low = 0, double high = 1,
                       DType dtype = DType::f32, Device device = Device::cpu());
 
+// The same distributions by NVIDIA's cuRAND, f32, from a seed alone; uniform numbers are in (low, high].
+// Throws Error on the CPU, where the library is missing, and while a graph is captured.
+Tensor curand_normal(Shape shape, std::uint64_t seed, double mean, double stddev, Device device);
+Tensor curand_uniform(Shape shape, std::uint64_t seed, double low, double high, Device device);
+
 }  // namespace gpuvae

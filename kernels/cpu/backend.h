@@ -10,6 +10,7 @@ class CpuBackend final : public Backend {
  public:
   std::string description() const override;
   bool supports(Precision precision) const override;
+  std::string fused_step_unavailable() const override { return "the model is on the CPU"; }
   std::size_t relu_mask_bytes(std::int64_t, std::int64_t) const override { return 0; }
   void* allocate(std::size_t bytes) override;
   void release(void* pointer) noexcept override;
@@ -57,6 +58,7 @@ class CpuBackend final : public Backend {
   void accumulate_metrics(const MetricsArgs&, StreamHandle) override;
   void ramp(const RampArgs&, StreamHandle) override;
   void advance(std::uint64_t* counter, std::uint64_t by, StreamHandle) override;
+  void curand(const CurandArgs&, StreamHandle) override;  // always throws
   void fused_step(const FusedStepArgs&,
                   StreamHandle) override;  // throws: its operations are fused one by one
 };

@@ -34,6 +34,10 @@ void copy(void* to, const void* from, std::size_t bytes) {
 
 }  // namespace
 
+void CpuBackend::curand(const CurandArgs&, StreamHandle) {
+  fail("curand", "expected a CUDA device, got the CPU");
+}
+
 void CpuBackend::fused_step(const FusedStepArgs&, StreamHandle) {
   fail("fused_step", "expected a CUDA device, got the CPU");
 }

@@ -7,9 +7,11 @@
 #include <string>
 
 #include "kernels/backend.h"
+#include "kernels/cuda/context.h"
 
 namespace gpuvae::kernels {
 
+class Curand;
 class Matmul;
 class Workspaces;
 
@@ -23,11 +25,13 @@ inline constexpr std::int64_t kPartials = 1 << 18, kCounters = 1 << 12;
 
 class CudaBackend final : public Backend {
  public:
-  explicit CudaBackend(int device);
+  // `architecture` is that of the kernels which run there, see kernels/cuda/architecture.h.
+  CudaBackend(const CudaDevice& device, int architecture);
   ~CudaBackend() override;
 
   std::string description() const override;
   bool supports(Precision precision) const override;
+  std::string fused_step_unavailable() const override;
   std::size_t relu_mask_bytes(std::int64_t m, std::int64_t n) const override;
   void* allocate(std::size_t bytes) override;
   void release(void* pointer) noexcept override;
@@ -76,6 +80,7 @@ class CudaBackend final : public Backend {
   void ramp(const RampArgs& args, StreamHandle stream) override;
   void advance(std::uint64_t* counter, std::uint64_t by, StreamHandle stream) override;
   void fused_step(const FusedStepArgs& args, StreamHandle stream) override;
+  void curand(const CurandArgs& args, StreamHandle stream) override;
 
  private:
   // Blocks for `items` of work, `per_block` to a block: enough to fill the device, where loops do the rest.
@@ -87,14 +92,13 @@ class CudaBackend final : public Backend {
   void add_bias_gradient(const GemmArgs& args, StreamHandle stream);
   void add_bias_and_activate(const GemmArgs& args, StreamHandle stream);  // c = activation(c + bias)
 
-  int device_;
+  CudaDevice device_;
+  int architecture_;
   int multiprocessors_ = 1;
-  int capability_ = 0;  // 10 * major + minor
+  int capability_ = 0;  // of the device: 10 * major + minor
   std::unique_ptr<Workspaces> workspaces_;
   std::unique_ptr<Matmul> matmul_;
+  std::unique_ptr<Curand> curand_;
 };
-
-// Whether this build holds machine code, or PTX, for the current device.
-bool has_kernels_for_current_device();
 
 }  // namespace gpuvae::kernels

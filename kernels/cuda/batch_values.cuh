@@ -24,12 +24,19 @@ __device__ __forceinline__ Floats<4> load_bytes(const std::uint8_t* p, int count
   return x;
 }
 
+// byte / 255, correctly rounded for every byte, without the branch of a division.
+__device__ __forceinline__ float unit_value(float byte) {
+  constexpr float kInverse = 1.0f / 255.0f;
+  const float quotient = byte * kInverse;
+  return fmaf(fmaf(-quotient, 255.0f, byte), kInverse, quotient);
+}
+
 // Bytes as values in [0, 1], floats as they are.
 template <bool Aligned>
 __device__ __forceinline__ Floats<4> load_values(const std::uint8_t* p, int count) {
   Floats<4> x = load_bytes<Aligned>(p, count);
 #pragma unroll
-  for (int k = 0; k < 4; ++k) x[k] /= 255.0f;
+  for (int k = 0; k < 4; ++k) x[k] = unit_value(x[k]);
   return x;
 }
 template <bool Aligned>

@@ -4,14 +4,22 @@
 #include <array>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "kernels/check.h"
+#include "kernels/cuda/architecture.h"
 #include "kernels/cuda/backend.h"
 #include "kernels/cuda/errors.h"
 
 namespace gpuvae::kernels {
 namespace {
+
+// A device that was asked for: its backend, or why the device has none.
+struct Entry {
+  std::unique_ptr<CudaBackend> backend;
+  std::string problem;
+};
 
 struct Devices {
   Devices() {
@@ -20,14 +28,12 @@ struct Devices {
       cudaGetLastError();
       count = 0;
     }
-    backends.resize(static_cast<std::size_t>(count));
-    asked.resize(static_cast<std::size_t>(count));
+    entries.resize(static_cast<std::size_t>(count));
   }
   std::mutex mutex;
   cudaError_t error = cudaSuccess;
   int count = 0;
-  std::vector<std::unique_ptr<CudaBackend>> backends;
-  std::vector<bool> asked;
+  std::vector<Entry> entries;
 };
 
 // Never destroyed: tensors of static storage release their memory after main.
@@ -53,6 +59,23 @@ std::string reason(const Devices& all) {
   }
 }
 
+Entry make_entry(int index) {
+  const CudaDevice device(index);
+  int architecture = 0;
+  {
+    const DeviceGuard on(device);
+    architecture = kernel_architecture();
+  }
+  if (architecture > 0) return {std::make_unique<CudaBackend>(device, architecture), ""};
+  cudaDeviceProp properties{};
+  check_cuda(cudaGetDeviceProperties(&properties, index), "device", "cudaGetDeviceProperties");
+  return {nullptr,
+          fmt::format("GPU {} ({}, compute capability {}.{}) cannot run this build, whose kernels are "
+                      "for compute capability {}: build with -DCMAKE_CUDA_ARCHITECTURES={}{}",
+                      index, properties.name, properties.major, properties.minor, built_architectures(),
+                      properties.major, properties.minor)};
+}
+
 }  // namespace
 
 int cuda_device_count() { return devices().count; }
@@ -61,13 +84,9 @@ Backend* cuda_backend(int device) {
   Devices& all = devices();
   if (device < 0 || device >= all.count) return nullptr;
   const std::lock_guard lock(all.mutex);
-  const auto index = static_cast<std::size_t>(device);
-  if (!all.asked[index]) {
-    const DeviceGuard on(device);
-    if (has_kernels_for_current_device()) all.backends[index] = std::make_unique<CudaBackend>(device);
-    all.asked[index] = true;
-  }
-  return all.backends[index].get();
+  Entry& entry = all.entries[static_cast<std::size_t>(device)];
+  if (!entry.backend && entry.problem.empty()) entry = make_entry(device);
+  return entry.backend.get();
 }
 
 std::string cuda_status() {
@@ -75,9 +94,8 @@ std::string cuda_status() {
   std::string status = fmt::format("built with CUDA {}.{}; {}", CUDART_VERSION / 1000,
                                    CUDART_VERSION % 1000 / 10, reason(all));
   const std::lock_guard lock(all.mutex);
-  for (std::size_t i = 0; i < all.backends.size(); ++i)
-    if (all.asked[i] && !all.backends[i])
-      status += fmt::format("; this build has no kernels for the architecture of GPU {}", i);
+  for (const Entry& entry : all.entries)
+    if (!entry.problem.empty()) status += "; " + entry.problem;
   return status;
 }
 

@@ -269,12 +269,4 @@ void CudaBackend::cast(const CastArgs& args, StreamHandle stream) {
          cast_from(args.from), args);
 }
 
-bool has_kernels_for_current_device() {
-  cudaFuncAttributes attributes{};
-  const bool found =
-      cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(fill_kernel)) == cudaSuccess;
-  if (!found) cudaGetLastError();  // else the next call reports it
-  return found;
-}
-
 }  // namespace gpuvae::kernels

@@ -2,6 +2,8 @@
 #include "kernels/cuda/errors.h"
 
 #include <atomic>
+#include <cstdlib>
+#include <string_view>
 
 #include "kernels/check.h"
 #include "kernels/cuda/backend.h"
@@ -15,6 +17,12 @@ std::atomic<std::uint64_t> launched = 0;
 }  // namespace
 
 void count_launch() { launched.fetch_add(1, std::memory_order_relaxed); }
+
+bool dependent_launches() {
+  static const char* const setting = std::getenv("GPUVAE_DEPENDENT_LAUNCHES");
+  static const bool allowed = !setting || std::string_view(setting) != "0";
+  return allowed;
+}
 
 std::uint64_t CudaBackend::launches() const { return launched.load(std::memory_order_relaxed); }
 

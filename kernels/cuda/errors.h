@@ -1,4 +1,4 @@
-// CUDA's return codes as gpuvae::Error, checks of arguments, and the guard that selects a device.
+// CUDA's return codes as gpuvae::Error, and checks of arguments.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -24,25 +24,5 @@ inline void require_f32(const char* operation, DType dtype) {
   if (dtype != DType::f32) [[unlikely]]
     fail_dtype(operation, dtype);
 }
-
-// Calls act on one device and leave the thread's choice as it was.
-class DeviceGuard {
- public:
-  explicit DeviceGuard(int device) {
-    check_cuda(cudaGetDevice(&previous_), "device", "cudaGetDevice");
-    if (previous_ == device) return;
-    check_cuda(cudaSetDevice(device), "device", "cudaSetDevice");
-    restore_ = true;
-  }
-  ~DeviceGuard() {
-    if (restore_) cudaSetDevice(previous_);
-  }
-  DeviceGuard(const DeviceGuard&) = delete;
-  DeviceGuard& operator=(const DeviceGuard&) = delete;
-
- private:
-  int previous_ = 0;
-  bool restore_ = false;
-};
 
 }  // namespace gpuvae::kernels

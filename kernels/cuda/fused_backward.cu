@@ -7,112 +7,150 @@ namespace gpuvae::kernels {
 namespace {
 
 template <bool kSmall>
-using DataTile = Tile<kSmall ? 16 : 32, kSmall ? 16 : 32, 64, false, true>;
+using DataTile = Tile<kSmall ? 16 : 32, kSmall ? 16 : 32, kSmall ? 256 : 128, 1, false, true>;
 
-// d_stats of a row group from the partial sums of d_z, as the chunks of the product's first operand. The
-// column tile that `writes` keeps it.
+// d_stats of a row group from the partial sums of d_z, as the product's first operand. The column tile that
+// `writes` keeps it.
 template <class T>
-__device__ void prepare_d_stats(const FusedPlan& plan, const FusedFacts& facts, int first, bool writes,
-                                float* memory) {
-  static_assert(2 * kFusedMostLatent <= 2 * T::kK, "both chunks are in shared memory at once");
-  const int latent = static_cast<int>(plan.args.posterior.latent), groups = (latent + 3) / 4;
-  const std::int64_t stride = plan.args.gather.batch * latent;
-  const auto place = [=](int row, int c) -> float& {
-    return memory[c / T::kK * T::kBuffer + row * T::A::kStride + c % T::kK];
-  };
-  for (int i = static_cast<int>(threadIdx.x); i < T::kM * 2 * T::kK; i += kThreads)
-    place(i / (2 * T::kK), i % (2 * T::kK)) = 0.0f;
+__device__ __forceinline__ void prepare_d_stats(const FusedPlan& plan, const StepScalars& scalars, int first,
+                                                bool writes, float* panel) {
+  static_assert(2 * kFusedMostLatent <= T::kK, "the product has one chunk");
+  constexpr int kStep = 16;  // of k, the longest
+  const int latent = static_cast<int>(plan.args.posterior.latent), batch = plan.batch();
+  const int columns = (2 * latent + kStep - 1) / kStep * kStep;
+  for (int i = static_cast<int>(threadIdx.x); i < T::kM * columns; i += kThreads)
+    panel[i / columns * T::A::kStride + i % columns] = 0.0f;
   __syncthreads();
-  for (int i = static_cast<int>(threadIdx.x); i < T::kM * groups; i += kThreads) {
-    const int row = i / groups, at = first + row, column = i % groups * 4;
-    if (at >= facts.rows) continue;
-    const Floats<4> epsilon = batch_epsilon(plan, facts.noise_time, at, column);
+#pragma unroll 1
+  for (int i = static_cast<int>(threadIdx.x); i < T::kM * latent; i += kThreads) {
+    const int row = i / latent, l = i - row * latent, at = first + row;
+    if (at >= batch) continue;
     const float* stats = plan.stats.at + static_cast<std::int64_t>(at) * plan.stats.stride;
+    int sample = plan.samples[at];
+    float mean = stats[l], scale = stats[latent + l];
+    load_here(mean);
+    load_here(scale);
+    const float* partials = plan.z_partials + static_cast<std::int64_t>(at) * latent + l;
+    load_here(sample);
+    const float d_z = sum_partials(partials, plan.z_tiles, batch * latent);
+    const float epsilon = sample_epsilon(plan, scalars.noise_time, sample, l);
+    const auto sigma = math::posterior_sigma(plan.args.posterior.scale, scale);
+    const bool live = at < scalars.rows;
+    const float d_mean = live ? d_z + scalars.kl_weight * mean : 0.0f;
+    const float slope = scalars.kl_weight * math::kl_slope_in_s(sigma);
+    const float d_scale = live ? d_z * epsilon * sigma.slope + slope : 0.0f;
+    panel[row * T::A::kStride + l] = d_mean;
+    panel[row * T::A::kStride + latent + l] = d_scale;
+    if (!writes) continue;
     float* d_stats = plan.d_stats.at + static_cast<std::int64_t>(at) * plan.d_stats.stride;
-    const float* partials = plan.z_partials + static_cast<std::int64_t>(at) * latent;
-#pragma unroll
-    for (int k = 0; k < 4; ++k) {
-      const int l = column + k;
-      if (l >= latent) break;
-      const float d_z = sum_partials(partials + l, plan.z_tiles, stride);
-      const auto sigma = math::posterior_sigma(plan.args.posterior.scale, stats[latent + l]);
-      const float d_mean = d_z + facts.kl_weight * stats[l];
-      const float d_scale = d_z * epsilon[k] * sigma.slope + facts.kl_weight * math::kl_slope_in_s(sigma);
-      place(row, l) = d_mean, place(row, latent + l) = d_scale;
-      if (writes) d_stats[l] = d_mean, d_stats[latent + l] = d_scale;
-    }
+    d_stats[l] = d_mean;
+    d_stats[latent + l] = d_scale;
+    if (l == 0)
+      for (int c = 2 * latent; c < plan.d_stats.stride; ++c) d_stats[c] = 0.0f;
   }
   __syncthreads();
 }
 
+// The layer's output at this thread's elements of a tile, for the activation's derivative.
+template <class T>
+struct TileOutputs {
+  float values[T::kElements] = {};
+
+  __device__ __forceinline__ void start(const FusedMatrix& in, int first, int batch, int column) {
+#pragma unroll
+    for (int i = 0; i < T::kElements; ++i) {
+      const int at = first + element_row(T::kN, i);
+      if (at < batch && column < in.stride)
+        values[i] = in.at[static_cast<std::int64_t>(at) * in.stride + column];
+    }
+  }
+  // In shared memory, where a loop can index them.
+  static __device__ __forceinline__ float* place(float* memory, int number) {
+    return memory + T::kFloats - T::kM * T::kN + number * kThreads + threadIdx.x;
+  }
+  __device__ __forceinline__ void keep(float* memory) const {
+#pragma unroll
+    for (int i = 0; i < T::kElements; ++i) *place(memory, i) = values[i];
+  }
+};
+
 template <Multiply kHow, class T>
-__device__ __forceinline__ void data_tile(const FusedPlan& plan, const FusedFacts& facts,
-                                          const FusedDataJob& job, int block, float* memory) {
+__device__ __forceinline__ void data_tile(const FusedPlan& plan, const ScalarsLoad& arriving,
+                                          StepScalars& scalars, const FusedDataJob& job, int block,
+                                          float* memory) {
   const int in = static_cast<int>(job.layer.in), depth = job.outputs.columns();
+  const int batch = plan.batch(), latent = static_cast<int>(plan.args.posterior.latent);
   const FusedPlace place = place_of<T>(block, (in + T::kN - 1) / T::kN);
-  const int first = place.row, column0 = place.column_tile * T::kN, rows = facts.rows;
-  if (first >= rows) return;
-  const auto weight = loaded([=](int k, int outer, int inner) {
-    const int out = job.outputs.row_of(k + outer), column = column0 + inner;
-    if (out < 0 || column >= in) return Floats<4>{};
-    return load_row4(job.layer.weight + static_cast<std::int64_t>(out) * in, column, in);
+  const int first = place.row, column0 = place.column_tile * T::kN;
+  const int column = column0 + element_column(T::kN);
+  const auto weight = loaded<typename T::B>(in % 4 == 0, [=](int k, int outer, int inner) {
+    const int out = job.outputs.row_of(k + outer), at = column0 + inner;
+    return Span{job.layer.weight + static_cast<std::int64_t>(out) * in + at, out < 0 ? 0 : in - at};
   });
+  const float* decoder = plan.args.decoder[0].weight + static_cast<std::int64_t>(column0) * latent;
+  Factor factor{decoder, 1, latent, latent, min(T::kN, in - column0)};
+  TileOutputs<T> outputs;
   Piece piece;
   if (job.from_z) {
-    prepare_d_stats<T>(plan, facts, first, column0 == 0, memory);
-    piece = multiply_tile<kHow, T>(memory, depth, InPlace{}, weight, plan.split_of(false, false));
+    auto product = product_of<kHow, T>(InPlace{}, weight, depth);
+    product.fetch_b();
+    wait_for_predecessor();
+    outputs.start(job.in, first, batch, column);
+    arriving.finish(scalars);
+    prepare_d_stats<T>(plan, scalars, first, column0 == 0, memory);
+    piece = product.run(memory);
   } else {
-    const auto gradient = loaded([=](int k, int outer, int inner) {
-      const int row = first + outer, column = k + inner;
-      if (row >= rows || column >= depth) return Floats<4>{};
-      return load<4>(job.d_out.at + static_cast<std::int64_t>(row) * job.d_out.stride + column);
-    });
-    piece = multiply_tile<kHow, T>(memory, depth, gradient, weight, plan.split_of(false, false));
+    auto product = product_of<kHow, T>(rows_of<typename T::A>(job.d_out, first, batch, depth), weight, depth);
+    product.fetch_b();
+    if (job.to_z) factor.start();
+    wait_for_predecessor();
+    product.fetch_a();
+    outputs.start(job.in, first, batch, column);
+    arriving.finish(scalars);
+    piece = product.run(memory);
   }
+  outputs.keep(memory);
   store_piece<T>(memory, piece);
-  for_tile<T>(memory, [&](int row, int column, Floats<4> d) {
-    const int at = column0 + column;
-    Floats<4> y{};
-    const bool inside = first + row < rows && at < job.in.stride;
-    if (inside) y = load<4>(job.in.at + static_cast<std::int64_t>(first + row) * job.in.stride + at);
-#pragma unroll
-    for (int k = 0; k < 4; ++k)
-      d[k] = at + k < in ? d[k] * math::activation_derivative(plan.args.activation, y[k]) : 0.0f;
-    if (inside) store<4>(job.d_in.at + static_cast<std::int64_t>(first + row) * job.d_in.stride + at, d);
-    if (job.to_z) store_shared(memory + row * T::kSumStride + column, d);
-  });
+#pragma unroll 1
+  for (int i = 0; i < T::kElements; ++i) {
+    const int row = element_row(T::kN, i), at = first + row;
+    const float y = *TileOutputs<T>::place(memory, i);
+    float d = tile_sum<T>(memory, row, column - column0);
+    d = column < in && at < scalars.rows ? d * math::activation_derivative(plan.args.activation, y) : 0.0f;
+    if (at < batch && column < job.d_in.stride)
+      job.d_in.at[static_cast<std::int64_t>(at) * job.d_in.stride + column] = d;
+    if (job.to_z) memory[row * T::kSumStride + column - column0] = d;
+  }
   if (!job.to_z) return;
-  const int latent = static_cast<int>(plan.args.posterior.latent);
-  float* partials = plan.z_partials +
-                    (static_cast<std::int64_t>(place.column_tile) * plan.args.gather.batch + first) * latent;
-  const float* decoder = plan.args.decoder[0].weight + static_cast<std::int64_t>(column0) * latent;
-  partial_product<T>(memory, partials, min(T::kM, rows - first), latent, min(T::kN, in - column0),
-                     Factor{decoder, 1, latent});
+  float* partials = plan.z_partials + (static_cast<std::int64_t>(place.column_tile) * batch + first) * latent;
+  partial_product<T>(memory, partials, min(T::kM, batch - first), factor);
 }
 
 template <Multiply kHow, bool kSmall>
-__global__ void __launch_bounds__(kThreads, 2) fused_backward_kernel(FusedPlan plan, FusedBackward backward) {
+__global__ void __launch_bounds__(kThreads, 2)
+    fused_backward_kernel(const __grid_constant__ FusedPlan plan,
+                          const __grid_constant__ FusedBackward backward) {
   if (!kTensorCores) return;
   float* memory = dynamic_shared_floats();
-  __shared__ FusedFacts facts;
-  wait_for_predecessor();
-  if (threadIdx.x == 0) facts = *plan.facts;
-  __syncthreads();
+  __shared__ StepScalars scalars;
+  ScalarsLoad arriving;  // they were written long before the kernel before this one began
+  arriving.start(plan.scalars);
   int block = static_cast<int>(blockIdx.x);
   if (block < backward.data.blocks) {
-    data_tile<kHow, DataTile<kSmall>>(plan, facts, backward.data, block, memory);
+    data_tile<kHow, DataTile<kSmall>>(plan, arriving, scalars, backward.data, block, memory);
     return;
   }
   block -= backward.data.blocks;
-  FusedWeightJob job = backward.weights[0];
-  const int first_job = job.weight_blocks + job.bias_blocks;
-  if (block >= first_job) block -= first_job, job = backward.weights[1];
+  const int first_job = backward.weights[0].weight_blocks + backward.weights[0].bias_blocks;
+  const bool second = block >= first_job;
+  const FusedWeightJob& job = backward.weights[second ? 1 : 0];
+  if (second) block -= first_job;
   if (block < job.weight_blocks)
-    weight_tile<kHow>(plan, facts, job, block, memory);
+    weight_tile<kHow>(plan, arriving, scalars, job, block, memory);
   else if (block < job.weight_blocks + job.bias_blocks)
-    bias_columns(plan, facts, job, block - job.weight_blocks, memory);
+    bias_columns(plan, arriving, scalars, job, block - job.weight_blocks, memory);
   else
-    finish_step(plan, facts);
+    finish_step(plan, arriving, scalars);
 }
 
 }  // namespace

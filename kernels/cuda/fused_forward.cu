@@ -5,95 +5,99 @@
 namespace gpuvae::kernels {
 namespace {
 
-// The product with the batch, gathered on the way. The first column tile keeps it for later kernels.
-template <Multiply kHow, class T>
-__device__ __forceinline__ Piece multiply_batch(const FusedPlan& plan, const FusedForward& forward,
-                                                float* memory, int first, int column0, bool vectors,
-                                                FusedFacts& facts, int* samples) {
+// Which samples the rows of a tile are, -1 for rows outside the batch. The first column tile keeps them.
+template <class T>
+__device__ __forceinline__ void choose_samples(const FusedPlan& plan, int first, bool writes, int* samples,
+                                               StepScalars& scalars) {
   const GatherArgs& gather = plan.args.gather;
-  if (threadIdx.x == 0) facts = facts_of(plan);
-  __syncthreads();
-  if (threadIdx.x < T::kM && first + static_cast<int>(threadIdx.x) < facts.rows) {
-    const int row = first + static_cast<int>(threadIdx.x);
-    auto sample = static_cast<std::uint32_t>(facts.first + row);
-    if (gather.shuffle)
-      sample = shuffled_index(sample, static_cast<std::uint32_t>(gather.count), gather.seed, facts.epoch);
-    samples[threadIdx.x] = static_cast<int>(sample);
-    if (column0 == 0) plan.samples[row] = static_cast<std::int32_t>(sample);
+  const int thread = static_cast<int>(threadIdx.x), row = first + thread;
+  if (thread < T::kM) {
+    const StepScalars mine = scalars_of(plan);
+    auto sample = static_cast<std::uint32_t>(mine.first + row);
+    if (row < mine.rows && gather.shuffle)
+      sample = shuffled_index(sample, static_cast<std::uint32_t>(gather.count), gather.seed, mine.epoch);
+    samples[thread] = row < mine.rows ? static_cast<int>(sample) : -1;
+    if (writes && row < plan.batch()) plan.samples[row] = max(samples[thread], 0);
+    if (thread == 0) scalars = mine;
   }
   __syncthreads();
-  const int pixels = static_cast<int>(gather.columns), rows = facts.rows,
-            out = static_cast<int>(forward.layer.out);
-  const std::uint64_t epoch = facts.epoch;
-  const auto batch = loaded([=, &plan](int k, int outer, int inner) {
-    const int row = first + outer, column = k + inner;
-    if (row >= rows || column >= pixels) return Floats<4>{};
-    const Floats<4> x = gather4(plan, epoch, samples[outer], column, vectors);
-    if (column0 == 0) store_x(plan, row, column, x);
-    return x;
-  });
-  const auto weight = weight_rows(forward.layer, [=](int n) { return column0 + n < out ? column0 + n : -1; });
-  return multiply_tile<kHow, T>(memory, pixels, batch, weight,
-                                plan.split_of(gather.source == DType::u8, false));
 }
 
-template <Multiply kHow, bool kSmall>
+// As many chunks ahead as registers allow.
+template <bool kSmall, FusedSource kSource>
+using HiddenTile = ForwardTile<kSmall, kSmall && kSource == FusedSource::data ? 2 : 1>;
+
+template <Multiply kHow, bool kSmall, FusedSource kSource>
 __global__ void __launch_bounds__(kThreads, 2)
     fused_forward_kernel(FusedPlan plan, FusedForward forward, int column_tiles, bool vectors) {
   if (!kTensorCores) return;
-  using T = ForwardTile<kSmall>;
+  using T = HiddenTile<kSmall, kSource>;
   float* memory = dynamic_shared_floats();
-  float* codes = memory + T::kFloats;
-  __shared__ FusedFacts facts;
-  __shared__ int samples[T::kM];
-  wait_for_predecessor();
-  if (forward.source == FusedSource::data && blockIdx.x == gridDim.x - 1) {
-    if (threadIdx.x == 0) *plan.facts = complete_facts(plan);  // takes a while: a block of its own
-    return;
-  }
+  __shared__ StepScalars scalars;
   const FusedPlace place = place_of<T>(blockIdx.x, column_tiles);
   const int first = place.row, column0 = place.column_tile * T::kN;
   const int in = static_cast<int>(forward.layer.in), out = static_cast<int>(forward.layer.out);
-  Piece piece;
-  if (forward.source == FusedSource::data) {
-    piece = multiply_batch<kHow, T>(plan, forward, memory, first, column0, vectors, facts, samples);
-  } else {
-    if (threadIdx.x == 0) facts = *plan.facts;
-    __syncthreads();
-    const auto weight =
-        weight_rows(forward.layer, [=](int n) { return column0 + n < out ? column0 + n : -1; });
-    if (first >= facts.rows) {
-      if (threadIdx.x == 0 && column0 == 0 && forward.source == FusedSource::code)
-        plan.kl_partials[first / T::kM] = 0;
+  const int width = static_cast<int>(plan.args.posterior_head.out);
+  const int column = column0 + element_column(T::kN);
+  const auto weight =
+      weight_rows<T>(forward.layer, [=](int n) { return column0 + n < out ? column0 + n : -1; });
+  // The encoder's first weights are written by the kernel before; other weights, long before.
+  if constexpr (kSource == FusedSource::data) {
+    wait_for_predecessor();
+    if (blockIdx.x == gridDim.x - 1) {
+      if (threadIdx.x == 0) *plan.scalars = complete_scalars(plan);  // takes a while: a separate block
       return;
     }
-    if (forward.source == FusedSource::code) {
-      prepare_codes<T>(plan, facts, first, column0 == 0, memory, codes);
-      const auto rows = decoder_rows<T>(plan, codes, first, facts.rows, column0 == 0);
-      piece = multiply_tile<kHow, T>(memory, in, rows, weight, plan.split_of(false, false));
-    } else {
-      piece = multiply_tile<kHow, T>(memory, in, rows_of<T>(forward.in, first, facts.rows, in), weight,
-                                     plan.split_of(false, false));
-    }
+  }
+  Factor factor{plan.args.posterior_head.weight + column0, out, 1, width, min(T::kN, out - column0)};
+  if (forward.to_stats) factor.start();
+  const float bias = column < out ? forward.layer.bias[column] : 0.0f;
+  Piece piece;
+  if constexpr (kSource == FusedSource::data) {
+    __shared__ int samples[T::kM];
+    const BatchRows<T> batch{plan, samples, &scalars, first, vectors, column0 == 0};
+    auto product = product_of<kHow, T>(batch, weight, in);
+    product.fetch_b();
+    choose_samples<T>(plan, first, column0 == 0, samples, scalars);
+    product.fetch_a();
+    piece = product.run(memory);
+  } else if constexpr (kSource == FusedSource::code) {
+    float* codes = memory + T::kFloats;
+    auto product =
+        product_of<kHow, T>(decoder_rows<T>(plan, codes, scalars, first, column0 == 0), weight, in);
+    const float stats_bias = first_stats_bias(plan);
+    product.fetch_b();
+    product.fetch_a();
+    wait_for_predecessor();
+    prepare_codes<T>(plan, first, column0 == 0, stats_bias, memory, codes, scalars);
+    piece = product.run(memory);
+  } else {
+    auto product =
+        product_of<kHow, T>(rows_of<typename T::A>(forward.in, first, plan.batch(), in), weight, in);
+    product.fetch_b();
+    wait_for_predecessor();
+    ScalarsLoad scalars_load;
+    scalars_load.start(plan.scalars);
+    product.fetch_a();
+    scalars_load.finish(scalars);
+    piece = product.run(memory);
   }
   store_piece<T>(memory, piece);
-  const float scale = forward.source == FusedSource::data ? plan.x_scale : 1.0f;
-  for_tile<T>(memory, [&](int row, int column, Floats<4> y) {
-    const int at = column0 + column;
-#pragma unroll
-    for (int k = 0; k < 4; ++k)
-      y[k] = at + k < out ? math::activate(plan.args.activation, scale * y[k] + forward.layer.bias[at + k])
-                          : 0.0f;
-    if (first + row < facts.rows && at < forward.out.stride)
-      store<4>(forward.out.at + static_cast<std::int64_t>(first + row) * forward.out.stride + at, y);
-    if (forward.to_stats) store_shared(memory + row * T::kSumStride + column, y);
-  });
+  const float scale = kSource == FusedSource::data ? plan.x_scale : 1.0f;
+#pragma unroll 1
+  for (int i = 0; i < T::kElements; ++i) {
+    const int row = element_row(T::kN, i), at = first + row;
+    float y = 0.0f;
+    if (column < out && at < scalars.rows)
+      y = math::activate(plan.args.activation, scale * tile_sum<T>(memory, row, column - column0) + bias);
+    if (at < plan.batch() && column < forward.out.stride)
+      forward.out.at[static_cast<std::int64_t>(at) * forward.out.stride + column] = y;
+    if (forward.to_stats) memory[row * T::kSumStride + column - column0] = y;
+  }
   if (!forward.to_stats) return;
-  const int width = static_cast<int>(plan.args.posterior_head.out);
   float* partials = plan.stats_partials +
                     (static_cast<std::int64_t>(place.column_tile) * plan.args.gather.batch + first) * width;
-  partial_product<T>(memory, partials, min(T::kM, facts.rows - first), width, min(T::kN, out - column0),
-                     Factor{plan.args.posterior_head.weight + column0, out, 1});
+  partial_product<T>(memory, partials, min(T::kM, plan.batch() - first), factor);
 }
 
 }  // namespace
@@ -104,14 +108,18 @@ void launch_fused_forward(const FusedPlan& plan, const FusedForward& forward, co
   const bool vectors = gather.columns % 4 == 0 &&
                        reinterpret_cast<std::uintptr_t>(gather.data) % (bytes ? sizeof(uchar4) : 16) == 0;
   with_fused_kernel(how, [&](auto multiply, auto small) {
-    using T = ForwardTile<small>;
+    using T = ForwardTile<small, 1>;
     const std::int64_t tiles = ceil_div(forward.layer.out, T::kN);
-    const std::int64_t facts = forward.source == FusedSource::data ? 1 : 0;
+    const std::int64_t scalars = forward.source == FusedSource::data ? 1 : 0;
     static_assert(kFactorFloats<T, 2 * kFusedMostLatent> <= kForwardFloats<T>);
+    const auto kernel =
+        forward.source == FusedSource::data   ? fused_forward_kernel<multiply, small, FusedSource::data>
+        : forward.source == FusedSource::code ? fused_forward_kernel<multiply, small, FusedSource::code>
+                                              : fused_forward_kernel<multiply, small, FusedSource::layer>;
     launch(
-        {"fused_step", "fused_forward_kernel", ceil_div(gather.batch, T::kM) * tiles + facts, kThreads,
+        {"fused_step", "fused_forward_kernel", ceil_div(gather.batch, T::kM) * tiles + scalars, kThreads,
          gather.batch * forward.layer.out, how.stream, how.programmatic, kForwardFloats<T> * sizeof(float)},
-        fused_forward_kernel<multiply, small>, plan, forward, static_cast<int>(tiles), vectors);
+        kernel, plan, forward, static_cast<int>(tiles), vectors);
   });
 }
 

@@ -1,4 +1,4 @@
-// What the forward kernels of a fused training step do before and inside their products: the batch's facts,
+// What the forward kernels of a fused training step do before and inside their products: the step's scalars,
 // the gather, the code z, and the operands of the products.
 #pragma once
 
@@ -10,82 +10,51 @@
 namespace gpuvae::kernels {
 namespace {
 
-template <bool kSmall>
-using ForwardTile = Tile<kSmall ? 16 : 32, kSmall ? 16 : 32, 64, false, false>;
+template <bool kSmall, int kAhead>
+using ForwardTile = Tile<kSmall ? 16 : 32, kSmall ? 16 : 32, kSmall ? 256 : 128, kAhead, false, false>;
 
 constexpr int kCodeStride = kFusedMostLatent + 4;  // of z in shared memory
 template <class T>
 constexpr int kForwardFloats = T::kFloats + T::kM* kCodeStride;  // of a forward kernel's shared memory
 
-__device__ __forceinline__ FusedFacts facts_of(const FusedPlan& plan) {
+__device__ __forceinline__ StepScalars scalars_of(const FusedPlan& plan) {
   const FusedStepArgs& args = plan.args;
-  FusedFacts facts;
-  facts.step = finished_steps(args.gather.clock);
+  StepScalars scalars;
+  scalars.step = finished_steps(args.gather.clock);
   const std::uint64_t per_epoch = steps_per_epoch(args.gather.clock);
-  facts.epoch = facts.step / per_epoch;
-  facts.noise_time = args.posterior.noise.frozen ? 0 : facts.epoch;
-  facts.first = static_cast<std::int64_t>(facts.step - facts.epoch * per_epoch) * args.gather.batch;
-  const std::int64_t left = args.gather.count - facts.first;
-  facts.rows = static_cast<int>(left < args.gather.batch ? left : args.gather.batch);
-  return facts;
+  scalars.epoch = scalars.step / per_epoch;
+  scalars.noise_time = args.posterior.noise.frozen ? 0 : scalars.epoch;
+  scalars.first = static_cast<std::int64_t>(scalars.step - scalars.epoch * per_epoch) * args.gather.batch;
+  const std::int64_t left = args.gather.count - scalars.first;
+  scalars.rows = static_cast<int>(left < args.gather.batch ? left : args.gather.batch);
+  return scalars;
 }
 
-// With the rest, which later kernels want.
-__device__ __forceinline__ FusedFacts complete_facts(const FusedPlan& plan) {
+// With the rest, which later kernels need.
+__device__ __forceinline__ StepScalars complete_scalars(const FusedPlan& plan) {
   const FusedStepArgs& args = plan.args;
-  FusedFacts facts = facts_of(plan);
-  const double per_image = args.mean ? 1.0 / facts.rows : 1.0;
+  StepScalars scalars = scalars_of(plan);
+  const double per_image = args.mean ? 1.0 / scalars.rows : 1.0;
   double warm = 1;
-  if (args.warmup_steps > 0) warm = static_cast<double>(facts.step) / args.warmup_steps;
-  facts.reconstruction_weight = static_cast<float>(args.reconstruction_weight * per_image);
-  facts.kl_weight = static_cast<float>(args.kl_weight * (warm < 1 ? warm : 1) * per_image);
-  facts.optimizer = optimizer_scalars(args.optimizer, plan.log_beta1, plan.log_beta2);
-  return facts;
+  if (args.warmup_steps > 0) warm = static_cast<double>(scalars.step) / args.warmup_steps;
+  scalars.reconstruction_weight = static_cast<float>(args.reconstruction_weight * per_image);
+  scalars.kl_weight = static_cast<float>(args.kl_weight * (warm < 1 ? warm : 1) * per_image);
+  scalars.optimizer = optimizer_scalars(args.optimizer, plan.log_beta1, plan.log_beta2);
+  return scalars;
 }
 
-// One operand of a product: rows of the batch, of a layer before, from memory.
-template <class T>
-__device__ __forceinline__ auto rows_of(FusedMatrix in, int first, int rows, int columns) {
-  return loaded([=](int k, int outer, int inner) {
-    const int row = first + outer, column = k + inner;
-    if (row >= rows || column >= columns) return Floats<4>{};
-    return load<4>(in.at + static_cast<std::int64_t>(row) * in.stride + column);
-  });
-}
-
-// The other: rows of a weight [out, in], which row(n) names, or -1.
-template <class Row>
+// An operand of a product: rows of a weight [out, in], which row(n) names, or -1.
+template <class T, class Row>
 __device__ __forceinline__ auto weight_rows(const FusedLayer& layer, const Row& row) {
   const float* weight = layer.weight;
   const int columns = static_cast<int>(layer.in);
-  return loaded([=](int k, int outer, int inner) {
+  return loaded<typename T::B>(columns % 4 == 0, [=](int k, int outer, int inner) {
     const int n = row(outer), column = k + inner;
-    if (n < 0 || column >= columns) return Floats<4>{};
-    return load_row4(weight + static_cast<std::int64_t>(n) * columns, column, columns);
+    return Span{weight + static_cast<std::int64_t>(n) * columns + column, n < 0 ? 0 : columns - column};
   });
 }
 
-// Four pixels of a sample, as the batch has them: bytes as integers, unless they are binarized.
-__device__ __forceinline__ Floats<4> gather4(const FusedPlan& plan, std::uint64_t epoch, int sample,
-                                             int column, bool vectors) {
-  const GatherArgs& gather = plan.args.gather;
-  const int count = min(static_cast<int>(gather.columns) - column, 4);
-  const std::int64_t at = static_cast<std::int64_t>(sample) * gather.columns + column;
-  const auto id = static_cast<std::uint32_t>(sample);
-  if (gather.source == DType::u8) {
-    const auto* bytes = static_cast<const std::uint8_t*>(gather.data) + at;
-    Floats<4> x = vectors ? load_bytes<true>(bytes, count) : load_bytes<false>(bytes, count);
-    if (gather.binarize == Binarize::none) return x;
-#pragma unroll
-    for (int k = 0; k < 4; ++k) x[k] /= 255.0f;
-    return binarized(gather, x, epoch, id, column);
-  }
-  const float* values = static_cast<const float*>(gather.data) + at;
-  return binarized(gather, vectors ? load_values<true>(values, count) : load_values<false>(values, count),
-                   epoch, id, column);
-}
-
-// Four pixels of a row of the batch, in the workspace. Padding is 0.
+// Four pixels of a row of the batch, into the workspace. Padding is 0.
 __device__ __forceinline__ void store_x(const FusedPlan& plan, int row, int column, Floats<4> x) {
   const int count = static_cast<int>(plan.args.gather.columns) - column;
 #pragma unroll
@@ -102,57 +71,150 @@ __device__ __forceinline__ void store_x(const FusedPlan& plan, int row, int colu
   }
 }
 
-// stats and z of a row group, from the partial sums of the encoder's tiles, into shared memory (`codes`, rows
-// of kCodeStride; `scratch` is 2 latent numbers a row). All column tiles compute the same; the one that
-// `writes` keeps it, and the KL divergence, for the kernels to come.
+// The batch, gathered from the data set: bytes stay integers unless they are binarized. The column tile that
+// `writes` keeps the batch for later kernels.
 template <class T>
-__device__ void prepare_codes(const FusedPlan& plan, const FusedFacts& facts, int first, bool writes,
-                              float* scratch, float* codes) {
-  const int latent = static_cast<int>(plan.args.posterior.latent), width = 2 * latent;
-  const int batch = static_cast<int>(plan.args.gather.batch), groups = (latent + 3) / 4;
-  const int rows = min(T::kM, facts.rows - first);
-  for (int i = static_cast<int>(threadIdx.x); i < rows * width; i += kThreads) {
-    const int row = i / width, c = i - row * width;
-    const float* partial = plan.stats_partials + static_cast<std::int64_t>(first) * width + i;
-    const float sum = sum_partials(partial, plan.stats_tiles, static_cast<std::int64_t>(batch) * width) +
-                      plan.args.posterior_head.bias[c];
-    scratch[i] = sum;
-    if (writes) plan.stats.at[static_cast<std::int64_t>(first + row) * plan.stats.stride + c] = sum;
+struct BatchRows {
+  using P = typename T::A;
+  // As loaded: four floats, or four bytes in the first word.
+  struct Fetched {
+    std::uint32_t words[P::kGroups][4];
+  };
+  const FusedPlan& plan;
+  const int* samples;          // in shared memory; -1 for rows outside the batch
+  const StepScalars* scalars;  // in shared memory
+  int first;
+  bool vectors, writes;
+
+  __device__ __forceinline__ bool holds_bytes() const { return plan.args.gather.source == DType::u8; }
+
+  __device__ __forceinline__ int count(int sample, int column) const {
+    return sample < 0 ? 0 : static_cast<int>(plan.args.gather.columns) - column;
   }
+  __device__ __forceinline__ std::int64_t place(int sample, int column) const {
+    return static_cast<std::int64_t>(sample) * plan.args.gather.columns + column;
+  }
+  __device__ __forceinline__ Fetched fetch(int k) const {
+    Fetched fetched{};
+    if (!vectors) return fetched;
+    P::for_groups([&](int i, int outer, int inner) {
+      const int sample = samples[outer], column = k + inner;
+      auto& words = fetched.words[i];
+      if (count(sample, column) <= 0) return;
+      const void* data = plan.args.gather.data;
+      if (holds_bytes()) {
+        words[0] = *reinterpret_cast<const std::uint32_t*>(static_cast<const std::uint8_t*>(data) +
+                                                           place(sample, column));
+      } else {
+        const Floats<4> x = load<4>(static_cast<const float*>(data) + place(sample, column));
+#pragma unroll
+        for (int j = 0; j < 4; ++j) words[j] = __float_as_uint(x[j]);
+      }
+    });
+    return fetched;
+  }
+  // Four values of a sample whose rows are not aligned: not fetched ahead, which serves odd sizes only.
+  __device__ __forceinline__ Floats<4> slow_values(int sample, int column) const {
+    const void* data = plan.args.gather.data;
+    if (holds_bytes())
+      return load_bytes<false>(static_cast<const std::uint8_t*>(data) + place(sample, column),
+                               count(sample, column));
+    return load_some<false>(static_cast<const float*>(data) + place(sample, column), count(sample, column));
+  }
+  __device__ __forceinline__ void commit(const Fetched& fetched, int k, float* panel) const {
+    if (vectors)
+      P::for_groups([&](int i, int outer, int inner) {
+        const auto& words = fetched.words[i];
+        Floats<4> x;
+#pragma unroll
+        for (int j = 0; j < 4; ++j)
+          x[j] = holds_bytes() ? static_cast<float>(words[0] >> (8 * j) & 0xffu) : __uint_as_float(words[j]);
+        store_shared(panel + outer * P::kStride + inner, x);
+      });
+    const GatherArgs& gather = plan.args.gather;
+    if (vectors && !writes && gather.binarize == Binarize::none) return;
+      // A loop over what this thread has just stored: the code below exists once.
+#pragma unroll 1
+    for (int i = 0; i < P::kGroups; ++i) {
+      const auto [outer, inner] = P::group(i);
+      float* at = panel + outer * P::kStride + inner;
+      Floats<4> x = vectors ? load<4>(at) : slow_values(samples[outer], k + inner);
+      if (gather.binarize != Binarize::none && samples[outer] >= 0) {
+#pragma unroll
+        for (int j = 0; j < 4; ++j)
+          if (holds_bytes()) x[j] = unit_value(x[j]);
+        x = binarized(gather, x, scalars->epoch, static_cast<std::uint32_t>(samples[outer]), k + inner);
+      }
+      store_shared(at, x);
+      if (writes && first + outer < plan.batch() && k + inner < plan.x_stride)
+        store_x(plan, first + outer, k + inner, x);
+    }
+  }
+};
+
+// The bias of the posterior parameter that a thread sums first: loaded early, and the index is computed
+// before other loads are in flight (an integer division waits for them otherwise).
+__device__ __forceinline__ float first_stats_bias(const FusedPlan& plan) {
+  const int width = static_cast<int>(plan.args.posterior_head.out);
+  return plan.args.posterior_head.bias[static_cast<int>(threadIdx.x) % width];
+}
+
+// stats and z of a row group, from the partial sums of the encoder's tiles, into shared memory (`codes`, rows
+// of kCodeStride; `scratch` is 2 latent numbers per row), and the step's scalars. All column tiles compute
+// the same; the one that `writes` keeps it, and the KL divergence, for later kernels. All loads start before
+// the first barrier.
+template <class T>
+__device__ __forceinline__ void prepare_codes(const FusedPlan& plan, int first, bool writes, float first_bias,
+                                              float* scratch, float* codes, StepScalars& scalars) {
+  __shared__ int samples[T::kM];
+  const int latent = static_cast<int>(plan.args.posterior.latent), width = 2 * latent;
+  const int padded = plan.z.stride, batch = plan.batch(), rows = min(T::kM, batch - first);
+  const int thread = static_cast<int>(threadIdx.x);
+  ScalarsLoad scalars_load;
+  scalars_load.start(plan.scalars);
+  const int sample = thread < rows ? plan.samples[first + thread] : 0;
+  float bias = first_bias;
+#pragma unroll 1
+  for (int i = thread; i < rows * width; i += kThreads) {
+    const float* partial = plan.stats_partials + static_cast<std::int64_t>(first) * width + i;
+    scratch[i] = sum_partials(partial, plan.stats_tiles, batch * width) + bias;
+    if (i + kThreads < rows * width) bias = plan.args.posterior_head.bias[(i + kThreads) % width];
+  }
+  scalars_load.finish(scalars);
+  if (thread < T::kM) samples[thread] = sample;
   __syncthreads();
   float kl = 0.0f;
-  for (int i = static_cast<int>(threadIdx.x); i < T::kM * groups; i += kThreads) {
-    const int row = i / groups, column = i % groups * 4;
-    Floats<4> z{};
-    if (row < rows) {
-      const Floats<4> epsilon = batch_epsilon(plan, facts.noise_time, first + row, column);
-#pragma unroll
-      for (int k = 0; k < 4; ++k) {
-        if (column + k >= latent) break;
-        const float mean = scratch[row * width + column + k];
-        const auto sigma =
-            math::posterior_sigma(plan.args.posterior.scale, scratch[row * width + latent + column + k]);
-        z[k] = mean + epsilon[k] * sigma.sigma;
-        kl += math::kl_standard_normal(mean, sigma);
-      }
-      if (writes) store<4>(plan.z.at + static_cast<std::int64_t>(first + row) * plan.z.stride + column, z);
+#pragma unroll 1
+  for (int i = thread; i < T::kM * padded; i += kThreads) {
+    const int row = i / padded, l = i - row * padded, at = first + row;
+    float z = 0.0f, mean = 0.0f, scale = 0.0f;
+    if (l < latent && at < scalars.rows) {
+      mean = scratch[row * width + l];
+      scale = scratch[row * width + latent + l];
+      const auto sigma = math::posterior_sigma(plan.args.posterior.scale, scale);
+      z = mean + sample_epsilon(plan, scalars.noise_time, samples[row], l) * sigma.sigma;
+      kl += math::kl_standard_normal(mean, sigma);
     }
-    store_shared(codes + row * kCodeStride + column, z);
+    codes[row * kCodeStride + l] = z;
+    if (!writes || row >= rows) continue;
+    plan.z.at[static_cast<std::int64_t>(at) * padded + l] = z;
+    float* stats = plan.stats.at + static_cast<std::int64_t>(at) * plan.stats.stride;
+    if (l < latent) stats[l] = mean, stats[latent + l] = scale;
+    if (width + l < plan.stats.stride) stats[width + l] = 0.0f;
   }
   if (writes) {
     const double sum = block_sum(static_cast<double>(kl));
-    if (threadIdx.x == 0) plan.kl_partials[first / T::kM] = sum;
+    if (thread == 0) plan.kl_partials[first / T::kM] = sum;
   }
   __syncthreads();
 }
 
 // The first decoder layer of a row group, computed chunk by chunk from the codes: cheaper than to exchange it
-// between blocks. The tile that `writes` keeps it for the backward pass. A thread has one neuron, whose first
-// weights are fetched a chunk ahead, and some of the rows.
+// between blocks. The tile that `writes` keeps it for the backward pass. Each thread computes one neuron of a
+// chunk for several rows, and fetches that neuron's first weights a chunk ahead.
 template <class T>
-struct DecoderRows {
-  static constexpr bool kIsLoaded = false;
-  static constexpr int kRows = T::kM / (kThreads / T::kK), kAhead = kRows > 4 ? 2 : 4;  // as registers allow
+struct DecoderRows : Floating {
+  static constexpr int kRows = T::kM / (kThreads / T::kK), kAhead = 2;  // as registers allow
   struct Fetched {
     Floats<4> weights[kAhead];
     float bias;
@@ -161,13 +223,20 @@ struct DecoderRows {
   FusedMatrix out;
   Activation activation;
   const float* codes;
-  int first, rows;
+  const StepScalars* scalars;  // in shared memory
+  int first, batch;
   bool writes;
 
   __device__ __forceinline__ int neuron(int k) const { return k + static_cast<int>(threadIdx.x) % T::kK; }
+  // Weights l ... l + 3 of a neuron, 0 behind its last: pairs where rows are no multiple of four, but even.
   __device__ __forceinline__ Floats<4> weights(int neuron, int l) const {
     const int latent = static_cast<int>(layer.in);
-    return load_row4(layer.weight + static_cast<std::int64_t>(neuron) * latent, l, latent);
+    const float* at = layer.weight + static_cast<std::int64_t>(neuron) * latent + l;
+    if (latent % 4 == 0) return load<4>(at);
+    if (latent % 2 != 0) return load_some<false>(at, latent - l);
+    const auto* pairs = reinterpret_cast<const float2*>(at);
+    const float2 low = pairs[0], high = l + 2 < latent ? pairs[1] : make_float2(0.0f, 0.0f);
+    return {{low.x, low.y, high.x, high.y}};
   }
   __device__ __forceinline__ Fetched fetch(int k) const {
     Fetched fetched{};
@@ -178,40 +247,54 @@ struct DecoderRows {
     fetched.bias = layer.bias[neuron(k)];
     return fetched;
   }
-  __device__ __forceinline__ void add(float (&sums)[kRows], const float* row, int l,
-                                      const Floats<4>& w) const {
-#pragma unroll
+  // Adds the part of latent dimensions l ... l + 3 to this thread's column of the panel.
+  __device__ __forceinline__ void add(float* at, const float* row, int l, const Floats<4>& w) const {
+#pragma unroll 4
     for (int i = 0; i < kRows; ++i) {
       const Floats<4> z = load<4>(row + i * kCodeStride + l);
+      float sum = at[i * T::A::kStride];
 #pragma unroll
-      for (int j = 0; j < 4; ++j) sums[i] = fmaf(w[j], z[j], sums[i]);
+      for (int j = 0; j < 4; ++j) sum = fmaf(w[j], z[j], sum);
+      at[i * T::A::kStride] = sum;
     }
   }
   __device__ __forceinline__ void commit(const Fetched& fetched, int k, float* panel) const {
     const int column = neuron(k), row = static_cast<int>(threadIdx.x) / T::kK * kRows;
+    const int latent = static_cast<int>(layer.in);
     const bool inside = column < layer.out;
-    float sums[kRows] = {};
-    if (inside) {
+    const float* my_codes = codes + row * kCodeStride;
+    float* at = panel + row * T::A::kStride + column - k;
 #pragma unroll
-      for (int i = 0; i < kAhead; ++i)
-        if (4 * i < layer.in) add(sums, codes + row * kCodeStride, 4 * i, fetched.weights[i]);
-#pragma unroll 4
-      for (int l = 4 * kAhead; l < layer.in; l += 4)
-        add(sums, codes + row * kCodeStride, l, weights(column, l));
+    for (int i = 0; i < kRows; ++i) at[i * T::A::kStride] = fetched.bias;
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i)
+      if (4 * i < latent) add(at, my_codes, 4 * i, fetched.weights[i]);
+    if (inside && 4 * kAhead < latent) {
+      Floats<4> w = weights(column, 4 * kAhead);
+#pragma unroll 1
+      for (int l = 4 * kAhead; l < latent; l += 4) {
+        const Floats<4> next = l + 4 < latent ? weights(column, l + 4) : Floats<4>{};
+        add(at, my_codes, l, w);
+        w = next;
+      }
     }
-#pragma unroll
+    // A loop over what this thread has just stored: the activation's code exists once.
+#pragma unroll 1
     for (int i = 0; i < kRows; ++i) {
-      const float y = inside ? math::activate(activation, sums[i] + fetched.bias) : 0.0f;
-      panel[(row + i) * T::A::kStride + column - k] = y;
-      if (writes && first + row + i < rows && column < out.stride)
-        out.at[static_cast<std::int64_t>(first + row + i) * out.stride + column] = y;
+      const int y_row = first + row + i;
+      float y = 0.0f;
+      if (inside && y_row < scalars->rows) y = math::activate(activation, at[i * T::A::kStride]);
+      at[i * T::A::kStride] = y;
+      if (writes && y_row < batch && column < out.stride)
+        out.at[static_cast<std::int64_t>(y_row) * out.stride + column] = y;
     }
   }
 };
 template <class T>
-__device__ __forceinline__ DecoderRows<T> decoder_rows(const FusedPlan& plan, const float* codes, int first,
-                                                       int rows, bool writes) {
-  return {plan.args.decoder[0], plan.g[0], plan.args.activation, codes, first, rows, writes};
+__device__ __forceinline__ DecoderRows<T> decoder_rows(const FusedPlan& plan, const float* codes,
+                                                       const StepScalars& scalars, int first, bool writes) {
+  return {{},    plan.args.decoder[0], plan.g[0], plan.args.activation, codes, &scalars,
+          first, plan.batch(),         writes};
 }
 
 }  // namespace

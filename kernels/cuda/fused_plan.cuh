@@ -11,26 +11,31 @@
 
 namespace gpuvae::kernels {
 
-// Derived from the clocks by the step's first kernel. Later ones read it, so that the last may advance them.
-struct FusedFacts {
+// Numbers of a step that the clocks decide. The step's first kernel writes them; later ones read them, so
+// that the last may advance the clocks.
+struct StepScalars {
   std::uint64_t step, epoch, noise_time;
-  std::int64_t first;  // position of the batch in the epoch's order
-  int rows;
+  std::int64_t first;                      // position of the batch in the epoch's order
+  int rows;                                // of the batch, which the last of an epoch may not fill
   float reconstruction_weight, kl_weight;  // of the sums over the batch, in the gradient
   math::OptimizerScalars<float> optimizer;
 };
-static_assert(sizeof(FusedFacts) <= 256);
+constexpr int kScalarWords = sizeof(StepScalars) / 4;
+static_assert(sizeof(StepScalars) <= 256 && sizeof(StepScalars) % 4 == 0 && kScalarWords <= kThreads);
 
-struct FusedMatrix {  // in the workspace: rows are padded with zeros to a multiple of four
+// A matrix of the workspace: one row per row of a full batch. Rows are padded to a multiple of four floats.
+// Padding, and the rows that a ragged batch does not fill, are zero: products need not know how many there
+// are.
+struct FusedMatrix {
   float* at = nullptr;
   int stride = 0;
 };
 
 struct FusedPlan {
   FusedStepArgs args = {};
-  FusedFacts* facts = nullptr;
-  std::int32_t* samples = nullptr;  // of the batch
-  void* x = nullptr;                // the batch: floats, or bytes, which stand for x_scale times themselves
+  StepScalars* scalars = nullptr;
+  std::int32_t* samples = nullptr;  // of the batch; 0 where it has no row
+  void* x = nullptr;                // the batch: floats, or uint8 pixels, whose value is x_scale * byte
   float x_scale = 1;
   int x_stride = 0;  // elements
   FusedMatrix h[kFusedMostLayers] = {}, d_h[kFusedMostLayers] = {};
@@ -42,12 +47,8 @@ struct FusedPlan {
   double* kl_partials = nullptr;
   int stats_tiles = 0, z_tiles = 0, reconstruction_tiles = 0, kl_tiles = 0;
   double log_beta1 = 0, log_beta2 = 0;
-  bool split = true;  // products of TF32 are as good as f32
 
-  // How to multiply factors that may be bytes.
-  __host__ __device__ Split split_of(bool a_is_bytes, bool b_is_bytes) const {
-    return {split && !a_is_bytes, split && !b_is_bytes};
-  }
+  __host__ __device__ int batch() const { return static_cast<int>(args.gather.batch); }
 };
 
 // The launches, in their files. `small` chooses tiles of 16 x 16, for layers too small for 32 x 32 to fill
@@ -80,8 +81,9 @@ struct FusedOutputs {
   __host__ __device__ int columns() const { return halves * half; }
   // Which output a column is, or -1 for padding.
   __host__ __device__ int row_of(int column) const {
-    const int part = column >= half ? 1 : 0, within = column - part * half;
-    return part < halves && within < real_half ? part * real_half + within : -1;
+    const bool second = column >= half;
+    const int end = second ? (halves - 1) * (half + real_half) : real_half;
+    return column < end ? column - (second ? half - real_half : 0) : -1;
   }
 };
 
@@ -116,8 +118,9 @@ void launch_fused_backward(const FusedPlan& plan, const FusedBackward& backward,
 
 namespace {
 
-// Rule: wait first, then trigger. When a kernel's wait returns, its predecessor has ended, and so that one's
-// predecessor too.
+// Rule: wait first, then trigger. A kernel that runs has a predecessor whose wait has returned, so all
+// kernels before that predecessor have ended. Before its own wait, a kernel may therefore read what its
+// direct predecessor does not write, and must not write anything.
 __device__ __forceinline__ void wait_for_predecessor() {
 #if __CUDA_ARCH__ >= 900
   cudaGridDependencySynchronize();
@@ -125,11 +128,14 @@ __device__ __forceinline__ void wait_for_predecessor() {
 #endif
 }
 
-// Columns column ... column + 3 of a row of `columns` floats, 0 past its end: one access where rows are a
-// multiple of four (arenas and workspaces are aligned).
-__device__ __forceinline__ Floats<4> load_row4(const float* row, int column, int columns) {
-  if (columns % 4 == 0) return load<4>(row + column);
-  return load_some<false>(row + column, columns - column);
+// An operand of a product: columns of a matrix of the workspace.
+template <class P>
+__device__ __forceinline__ auto rows_of(FusedMatrix in, int first, int batch, int columns) {
+  return loaded<P>(true, [=](int k, int outer, int inner) {
+    const int row = first + outer, column = k + inner;
+    return Span{in.at + static_cast<std::int64_t>(row) * in.stride + column,
+                row < batch ? columns - column : 0};
+  });
 }
 
 // A 16- or 32-row tile's row group and column tile.
@@ -141,10 +147,40 @@ __device__ __forceinline__ FusedPlace place_of(unsigned block, int column_tiles)
   return {static_cast<int>(block) / column_tiles * T::kM, static_cast<int>(block) % column_tiles};
 }
 
+// The scalars on their way to shared memory: start() loads, finish() stores, and a barrier makes them
+// visible.
+struct ScalarsLoad {
+  std::uint32_t word = 0;
+
+  __device__ __forceinline__ void start(const StepScalars* from) {
+    if (threadIdx.x < kScalarWords) word = reinterpret_cast<const std::uint32_t*>(from)[threadIdx.x];
+  }
+  __device__ __forceinline__ void finish(StepScalars& to) const {
+    if (threadIdx.x < kScalarWords) reinterpret_cast<std::uint32_t*>(&to)[threadIdx.x] = word;
+  }
+};
+
+// Keeps the compiler from moving a load down to the branch that uses the value: there it would start after
+// other loads have arrived.
+__device__ __forceinline__ void load_here(float& value) { asm volatile("" : "+f"(value)); }
+__device__ __forceinline__ void load_here(int& value) { asm volatile("" : "+r"(value)); }
+
 // Part of the weight of a small layer: (c, n) is at[c * c_stride + n * n_stride], one of the strides being 1.
+// The first kThreads elements can be loaded early.
 struct Factor {
   const float* at;
-  int c_stride, n_stride;
+  int c_stride, n_stride, columns, depth;
+  float first = 0;
+
+  __device__ __forceinline__ int c_of(int i) const { return c_stride == 1 ? i % columns : i / depth; }
+  __device__ __forceinline__ int n_of(int i) const { return c_stride == 1 ? i / columns : i % depth; }
+  __device__ __forceinline__ float element(int i) const {
+    return at[static_cast<std::int64_t>(c_of(i)) * c_stride + n_of(i) * n_stride];
+  }
+  __device__ __forceinline__ void start() {
+    const int i = static_cast<int>(threadIdx.x);
+    if (i < columns * depth) first = element(i);
+  }
 };
 template <class T>
 constexpr int kFactorStride = T::kN + 1;
@@ -152,49 +188,56 @@ constexpr int kFactorStride = T::kN + 1;
 template <class T, int kColumns>
 constexpr int kFactorFloats = T::kSumFloats + kColumns* kFactorStride<T>;
 
-// out[row][c] = sum over n < depth of tile[row][n] * factor(c, n), for rows below `rows`: a tile of a hidden
-// layer's part in the small layer behind it. The tile is the finished one in `memory`, just written.
+// out[row][c] = sum over n of tile[row][n] * factor(c, n), for rows below `rows`: a tile of a hidden layer's
+// part in the small layer behind it. The tile is the finished one in `memory`, just written.
 template <class T>
-__device__ __forceinline__ void partial_product(float* memory, float* out, int rows, int columns, int depth,
-                                                const Factor& factor) {
+__device__ __forceinline__ void partial_product(float* memory, float* out, int rows, const Factor& factor) {
   float* factors = memory + T::kSumFloats;
-  for (int i = static_cast<int>(threadIdx.x); i < columns * depth; i += kThreads) {
-    const bool by_c = factor.c_stride == 1;
-    const int c = by_c ? i % columns : i / depth, n = by_c ? i / columns : i % depth;
-    factors[c * kFactorStride<T> + n] =
-        factor.at[static_cast<std::int64_t>(c) * factor.c_stride + n * factor.n_stride];
-  }
+  const int columns = factor.columns, elements = columns * factor.depth;
+  const auto place = [&](int i) -> float& {
+    return factors[factor.c_of(i) * kFactorStride<T> + factor.n_of(i)];
+  };
+  const int thread = static_cast<int>(threadIdx.x);
+  if (thread < elements) place(thread) = factor.first;
+#pragma unroll 1
+  for (int i = thread + kThreads; i < elements; i += kThreads) place(i) = factor.element(i);
   __syncthreads();
-  for (int i = static_cast<int>(threadIdx.x); i < rows * columns; i += kThreads) {
+  for (int i = thread; i < rows * columns; i += kThreads) {
     const int row = i / columns, c = i - row * columns;
     float sum = 0.0f;
 #pragma unroll 4
-    for (int n = 0; n < depth; ++n)
+    for (int n = 0; n < factor.depth; ++n)
       sum = fmaf(memory[row * T::kSumStride + n], factors[c * kFactorStride<T> + n], sum);
     out[i] = sum;
   }
 }
 
-// The sum of a number's partial sums, `stride` apart, in order.
-__device__ __forceinline__ float sum_partials(const float* first, int count, std::int64_t stride) {
+// The sum of a number's partial sums, `stride` apart, in order. Sixteen loads are in flight at a time.
+__device__ __forceinline__ float sum_partials(const float* at, int count, int stride) {
+  constexpr int kTogether = 16;
   float sum = 0.0f;
-#pragma unroll 8
-  for (int i = 0; i < count; ++i) sum += first[i * stride];
+#pragma unroll 1
+  for (; count > 0; count -= kTogether) {
+    float parts[kTogether];
+#pragma unroll
+    for (int i = 0; i < kTogether; ++i, at += stride) parts[i] = i < count ? *at : 0.0f;
+#pragma unroll
+    for (int i = 0; i < kTogether; ++i) sum += parts[i];
+  }
   return sum;
 }
 
-// noise_std * epsilon of four latent dimensions of a row of the batch.
-__device__ __forceinline__ Floats<4> batch_epsilon(const FusedPlan& plan, std::uint64_t time, int row,
-                                                   int column) {
+// noise_std * epsilon of one latent dimension of a sample.
+__device__ __forceinline__ float sample_epsilon(const FusedPlan& plan, std::uint64_t time, int sample,
+                                                int column) {
   const float scale = static_cast<float>(plan.args.posterior.noise_std);
-  Floats<4> epsilon{};
-  if (scale == 0.0f) return epsilon;
-  Noise noise = plan.args.posterior.noise;
-  noise.samples = plan.samples;
-  epsilon = noise_normals(noise, time, row, column);
-#pragma unroll
-  for (int k = 0; k < 4; ++k) epsilon[k] *= scale;
-  return epsilon;
+  if (scale == 0.0f) return 0.0f;
+  const Noise& noise = plan.args.posterior.noise;
+  const Philox4x32 bits = random_block(noise.seed, noise.purpose, time, static_cast<std::uint32_t>(sample),
+                                       static_cast<std::uint32_t>(column / 4));
+  const bool low = column % 4 < 2;
+  const Normal2 normals = box_muller(low ? bits.v[0] : bits.v[2], low ? bits.v[1] : bits.v[3]);
+  return scale * (column % 2 == 0 ? normals.first : normals.second);
 }
 
 }  // namespace
@@ -213,6 +256,8 @@ void with_fused_kernel(const FusedLaunch& how, const F& f) {
       return with_tiles(std::integral_constant<Multiply, Multiply::ffma>{});
     case Multiply::tf32:
       return with_tiles(std::integral_constant<Multiply, Multiply::tf32>{});
+    case Multiply::split_tf32:
+      return with_tiles(std::integral_constant<Multiply, Multiply::split_tf32>{});
     case Multiply::bf16:
       return with_tiles(std::integral_constant<Multiply, Multiply::bf16>{});
   }

@@ -1,7 +1,20 @@
 // A block's tile of a matrix product, c[m, n] = sum over k of a[m, k] b[n, k], for the fused training step.
-// Its operands pass through shared memory in chunks of k, two of which are there at a time; warps share the
-// tile's 16 x 16 pieces and, where there are more warps than pieces, the k of each, whose sums are added in a
-// fixed order. Three ways to multiply, one layout of accumulators.
+// Its operands pass through shared memory in chunks of k. The loads of the next chunks are in flight, in
+// registers, while a chunk is multiplied. Warps share the tile's 16 x 16 pieces and, where there are more
+// warps than pieces, the steps of k of each piece; the shares are added in a fixed order.
+//
+// Error of split TF32. With u = 2^-24, S = the sum of |a[m, k] b[n, k]| over k and no underflow,
+//
+//   |c - exact| <= (kSplitError + kStepError + additions) u S,
+//   additions = ceil(depth / (8 kShares)) + kShares.
+//
+// kSplitError: a = a_high + a_low + a_rest with |a_low| <= 2^-11 |a| and |a_rest| <= 2^-22 |a|. The products
+// left out are a_low b_low, a_rest b and a b_rest, together at most 3 * 2^-22 |a b| = 12 u |a b|.
+// kStepError: tensor cores may truncate. Three products of a step of 8 k start from zero. The large one has
+// the error; those of the low parts are 2^-11 of it. At worst the unit adds 4 terms and its sum at a time,
+// cuts each of the 5 numbers to 24 bits of the largest (2 u each) and truncates the sum (2 u): 12 u for 4 k,
+// 24 u for both halves, and less than 1 u for all that is smaller.
+// additions: a step's sum is added to the total by an ordinary addition, which rounds to nearest: u each.
 #pragma once
 
 #include "kernels/cuda/device.cuh"
@@ -9,7 +22,10 @@
 
 namespace gpuvae::kernels {
 
-enum class Multiply { ffma, tf32, bf16 };
+enum class Multiply { ffma, tf32, split_tf32, bf16 };
+
+// Constants of the bound above.
+inline constexpr double kSplitError = 12, kStepError = 25;
 
 namespace {
 
@@ -20,13 +36,6 @@ struct Piece {
   float v[2][4];
 };
 
-// Whether a factor is multiplied as the sum of two TF32 numbers, or as one: because that is asked for, or
-// because it is an integer of at most 8 bits. With both factors split, three products are about as good as
-// f32: the fourth, of the small parts, is below its rounding.
-struct Split {
-  bool a = true, b = true;
-};
-
 // kRows rows of an operand for kDepth steps of k in shared memory, k running along a row or down the rows.
 // Strides keep the lanes of a fragment in different banks.
 template <int kRows, int kDepth, bool kDown>
@@ -34,41 +43,55 @@ struct Panel {
   static constexpr int kOuter = kDown ? kDepth : kRows, kInner = kDown ? kRows : kDepth;
   static constexpr int kStride = kDown ? kRows + 8 : kDepth + 4;
   static constexpr int kFloats = kOuter * kStride;
-  static constexpr int kGroups = kOuter * kInner / 4 / kThreads;  // of four floats, a thread
+  static constexpr int kGroups = kOuter * kInner / 4 / kThreads;  // of four floats, per thread
   static_assert(kGroups * 4 * kThreads == kOuter * kInner);
 
   static __device__ __forceinline__ float at(const float* panel, int row, int k) {
     return kDown ? panel[k * kStride + row] : panel[row * kStride + k];
   }
-  // f(number, outer, inner) for each of this thread's groups.
+  // This thread's groups. Where a row has 16 floats, 8 lanes store rows r and r + 2, whose banks differ;
+  // those of r and r + 1 would not.
+  struct Group {
+    int outer, inner;
+  };
+  static __device__ __forceinline__ Group group(int number) {
+    const int group = static_cast<int>(threadIdx.x) + number * kThreads;
+    int outer = group / (kInner / 4);
+    if (kInner == 16) outer = (outer & ~3) | (outer & 1) << 1 | (outer >> 1 & 1);
+    return {outer, group % (kInner / 4) * 4};
+  }
+  // f(number, outer, inner) for each of them.
   template <class F>
   static __device__ __forceinline__ void for_groups(const F& f) {
 #pragma unroll
     for (int i = 0; i < kGroups; ++i) {
-      const int group = static_cast<int>(threadIdx.x) + i * kThreads;
-      f(i, group / (kInner / 4), group % (kInner / 4) * 4);
+      const Group at = group(i);
+      f(i, at.outer, at.inner);
     }
   }
 };
 
-// kM x kN, in chunks of kK.
-template <int kM_, int kN_, int kK_, bool kADown, bool kBDown>
+// kM x kN, in chunks of kK, of which kAhead are on their way in registers.
+template <int kM_, int kN_, int kK_, int kAhead_, bool kADown, bool kBDown>
 struct Tile {
-  static constexpr int kM = kM_, kN = kN_, kK = kK_;
+  static constexpr int kM = kM_, kN = kN_, kK = kK_, kAhead = kAhead_;
   static constexpr int kPiecesM = kM / 16, kPieces = kPiecesM * (kN / 16), kShares = kWarps / kPieces;
   static_assert(kShares * kPieces == kWarps);
   using A = Panel<kM, kK, kADown>;
   using B = Panel<kN, kK, kBDown>;
-  static constexpr int kBuffer = A::kFloats + B::kFloats;
-  static constexpr int kSumStride = kN + 4;  // of the finished tile
-  static constexpr int kFloats = 2 * kBuffer, kSumFloats = kShares * kM * kSumStride;
+  static constexpr int kSumStride = kN + 8;  // of the finished tile: store_piece has no bank conflicts
+  static constexpr int kFloats = A::kFloats + B::kFloats, kSumFloats = kShares * kM * kSumStride;
   static_assert(kSumFloats <= kFloats);
+  // Elements of the finished tile per thread.
+  static constexpr int kElements = kM * kN / kThreads;
+  static_assert(kElements * kThreads == kM * kN && kThreads % kN == 0);
 };
 
 // x, or nearly: high, and what is left, low.
-__device__ __forceinline__ void split_tf32(float x, bool wanted, std::uint32_t& high, std::uint32_t& low) {
+template <bool kSplit>
+__device__ __forceinline__ void split_tf32(float x, std::uint32_t& high, std::uint32_t& low) {
   high = to_tf32(x);
-  low = wanted ? to_tf32(x - __uint_as_float(high & ~0x1fffu)) : 0;
+  low = kSplit ? to_tf32(x - __uint_as_float(high & ~0x1fffu)) : 0;
 }
 
 // Steps k ... k + 7 of a piece whose first row and column are given, in plain f32.
@@ -90,24 +113,33 @@ __device__ __forceinline__ void step_ffma(Piece& piece, const float* a, const fl
   }
 }
 
-// The same on tensor cores.
-template <class T>
+// Adds a step's sum. It was accumulated from zero, so that the error of the tensor cores' accumulation is
+// relative to the step and not to the total.
+__device__ __forceinline__ void add_step(float (&total)[4], const float (&step)[4]) {
+#pragma unroll
+  for (int i = 0; i < 4; ++i) total[i] += step[i];
+}
+
+// The same on tensor cores. A factor that is not split is one TF32 number.
+template <class T, bool kSplitA, bool kSplitB>
 __device__ __forceinline__ void step_tf32(Piece& piece, const float* a, const float* b, int row, int column,
-                                          int k, Split split) {
+                                          int k) {
   const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
   std::uint32_t a_high[4], a_low[4];
 #pragma unroll
   for (int i = 0; i < 4; ++i)
-    split_tf32(T::A::at(a, row + g + i % 2 * 8, k + t + i / 2 * 4), split.a, a_high[i], a_low[i]);
+    split_tf32<kSplitA>(T::A::at(a, row + g + i % 2 * 8, k + t + i / 2 * 4), a_high[i], a_low[i]);
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     std::uint32_t b_high[2], b_low[2];
 #pragma unroll
     for (int i = 0; i < 2; ++i)
-      split_tf32(T::B::at(b, column + 8 * half + g, k + t + 4 * i), split.b, b_high[i], b_low[i]);
-    if (split.a) mma_tf32(piece.v[half], a_low, b_high);  // small terms first
-    if (split.b) mma_tf32(piece.v[half], a_high, b_low);
-    mma_tf32(piece.v[half], a_high, b_high);
+      split_tf32<kSplitB>(T::B::at(b, column + 8 * half + g, k + t + 4 * i), b_high[i], b_low[i]);
+    float step[4] = {};
+    if (kSplitA) mma_tf32(step, a_low, b_high);  // small terms first
+    if (kSplitB) mma_tf32(step, a_high, b_low);
+    mma_tf32(step, a_high, b_high);
+    add_step(piece.v[half], step);
   }
 }
 
@@ -130,96 +162,149 @@ __device__ __forceinline__ void step_bf16(Piece& piece, const float* a, const fl
       const int c = column + 8 * half + g, at = k + 2 * t + 8 * i;
       bs[i] = to_bf16_pair(T::B::at(b, c, at), T::B::at(b, c, at + 1));
     }
-    mma_bf16(piece.v[half], as, bs);
+    float step[4] = {};
+    mma_bf16(step, as, bs);
+    add_step(piece.v[half], step);
   }
 }
 
 // A warp's share of a chunk: every kShares-th step of its piece.
-template <Multiply kHow, class T>
-__device__ __forceinline__ void multiply_chunk(Piece& piece, const float* buffer, int depth, Split split) {
+template <Multiply kHow, class T, bool kSplitA, bool kSplitB>
+__device__ __forceinline__ void multiply_steps(Piece& piece, const float* memory, int depth) {
   constexpr int kStep = kHow == Multiply::bf16 ? 16 : 8;
   const int warp = threadIdx.x / 32, share = warp / T::kPieces, place = warp % T::kPieces;
   const int row = place % T::kPiecesM * 16, column = place / T::kPiecesM * 16;
-  const float* b = buffer + T::A::kFloats;
-#pragma unroll(T::kShares == 1 ? 2 : 1)
+  const float* b = memory + T::A::kFloats;
+#pragma unroll 1
   for (int k = share * kStep; k < depth; k += T::kShares * kStep)
     if constexpr (kHow == Multiply::ffma)
-      step_ffma<T>(piece, buffer, b, row, column, k);
-    else if constexpr (kHow == Multiply::tf32)
-      step_tf32<T>(piece, buffer, b, row, column, k, split);
+      step_ffma<T>(piece, memory, b, row, column, k);
+    else if constexpr (kHow == Multiply::bf16)
+      step_bf16<T>(piece, memory, b, row, column, k);
     else
-      step_bf16<T>(piece, buffer, b, row, column, k);
+      step_tf32<T, kSplitA, kSplitB>(piece, memory, b, row, column, k);
 }
 
-// An operand whose groups of four are read from memory: load(k, outer, inner), of the chunk that starts at k.
-// Elements outside the matrix are 0.
-template <class Load>
-struct Loaded {
-  static constexpr bool kIsLoaded = true;
-  Load load;
-};
-template <class Load>
-__device__ __forceinline__ Loaded<Load> loaded(const Load& load) {
-  return {load};
+// Factors that are integers of at most 8 bits are TF32 numbers already: an operand that may hold such, which
+// is known at run time, has its own multiplication.
+template <Multiply kHow, class T, class OperandA, class OperandB>
+__device__ __forceinline__ void multiply_chunk(Piece& piece, const float* memory, int depth,
+                                               const OperandA& a, const OperandB& b) {
+  constexpr bool kSplit = kHow == Multiply::split_tf32;
+  if (kSplit && a.holds_bytes())
+    multiply_steps<kHow, T, false, kSplit>(piece, memory, depth);
+  else if (kSplit && b.holds_bytes())
+    multiply_steps<kHow, T, kSplit, false>(piece, memory, depth);
+  else
+    multiply_steps<kHow, T, kSplit, kSplit>(piece, memory, depth);
 }
-// An operand that is in place from the beginning, both chunks of it.
-struct InPlace {
-  static constexpr bool kIsLoaded = false;
+
+// What every operand has: fetch(k) starts the loads of the chunk that begins at k and uses none of them;
+// commit(fetched, k, panel) puts the chunk into shared memory. Elements outside the matrix are 0.
+
+struct Floating {
+  static __device__ constexpr bool holds_bytes() { return false; }
+};
+
+// The first `count` of the floats at `at`, at most four; none where it is 0 or less.
+struct Span {
+  const float* at;
+  int count;
+};
+
+// An operand of floats whose groups of four are where(k, outer, inner), a Span. Groups of an operand whose
+// rows are not `aligned` are not fetched ahead: that takes registers, and serves odd sizes only.
+template <class P, class Where>
+struct Loaded : Floating {
+  struct Fetched {
+    Floats<4> groups[P::kGroups];
+  };
+  Where where;
+  bool aligned;
+
+  __device__ __forceinline__ Fetched fetch(int k) const {
+    Fetched fetched{};
+    if (!aligned) return fetched;
+    P::for_groups([&](int i, int outer, int inner) {
+      const Span span = where(k, outer, inner);
+      if (span.count > 0) fetched.groups[i] = load<4>(span.at);
+    });
+    return fetched;
+  }
+  __device__ __forceinline__ void commit(const Fetched& fetched, int k, float* panel) const {
+    if (aligned) {
+      P::for_groups([&](int i, int outer, int inner) {
+        store_shared(panel + outer * P::kStride + inner, fetched.groups[i]);
+      });
+      return;
+    }
+#pragma unroll 1
+    for (int i = 0; i < P::kGroups; ++i) {
+      const auto [outer, inner] = P::group(i);
+      const Span odd = where(k, outer, inner);
+      store_shared(panel + outer * P::kStride + inner, load_some<false>(odd.at, odd.count));
+    }
+  }
+};
+template <class P, class Where>
+__device__ __forceinline__ Loaded<P, Where> loaded(bool aligned, const Where& where) {
+  return {{}, where, aligned};
+}
+// An operand whose only chunk is in place from the beginning.
+struct InPlace : Floating {
   struct Fetched {};
   __device__ Fetched fetch(int) const { return {}; }
   __device__ void commit(const Fetched&, int, float*) const {}
 };
-// Other operands are like it: fetch(k) starts what takes long, commit(fetched, k, panel) puts the chunk
-// there.
 
-template <class P, class Operand, bool kIsLoaded>
-struct Staged {  // the next chunk, on its way through registers
-  Floats<4> groups[P::kGroups];
-
-  __device__ __forceinline__ void fetch(const Operand& operand, int k) {
-    P::for_groups([&](int i, int outer, int inner) { groups[i] = operand.load(k, outer, inner); });
-  }
-  __device__ __forceinline__ void commit(const Operand&, int, float* panel) {
-    P::for_groups([&](int i, int outer, int inner) {
-      *reinterpret_cast<float4*>(panel + outer * P::kStride + inner) =
-          make_float4(groups[i][0], groups[i][1], groups[i][2], groups[i][3]);
-    });
-  }
-};
-template <class P, class Operand>
-struct Staged<P, Operand, false> {
-  typename Operand::Fetched fetched;
-
-  __device__ __forceinline__ void fetch(const Operand& operand, int k) { fetched = operand.fetch(k); }
-  __device__ __forceinline__ void commit(const Operand& operand, int k, float* panel) {
-    operand.commit(fetched, k, panel);
-  }
-};
-
-// The tile's product over k < depth. `memory` is T::kFloats of shared memory, free when the call begins.
+// The tile's product over k < depth, in steps that the caller may spread: what is not written by the kernel
+// before can be fetched before that one has ended.
 template <Multiply kHow, class T, class OperandA, class OperandB>
-__device__ __forceinline__ Piece multiply_tile(float* memory, int depth, const OperandA& a, const OperandB& b,
-                                               Split split) {
-  Piece piece{};
-  Staged<typename T::A, OperandA, OperandA::kIsLoaded> next_a;
-  Staged<typename T::B, OperandB, OperandB::kIsLoaded> next_b;
-  next_a.fetch(a, 0), next_b.fetch(b, 0);
-  next_a.commit(a, 0, memory), next_b.commit(b, 0, memory + T::A::kFloats);
-  __syncthreads();
-  for (int k = 0, turn = 0; k < depth; k += T::kK, turn ^= 1) {
-    const int next = k + T::kK;
-    if (next < depth) next_a.fetch(a, next), next_b.fetch(b, next);
-    multiply_chunk<kHow, T>(piece, memory + turn * T::kBuffer, min(T::kK, depth - k), split);
-    if (next < depth) {
-      float* buffer = memory + (turn ^ 1) * T::kBuffer;
-      next_a.commit(a, next, buffer), next_b.commit(b, next, buffer + T::A::kFloats);
-    }
-    __syncthreads();
+struct Product {
+  OperandA a;
+  OperandB b;
+  int depth;
+  typename OperandA::Fetched next_a[T::kAhead];
+  typename OperandB::Fetched next_b[T::kAhead];
+
+  __device__ __forceinline__ Product(const OperandA& a_, const OperandB& b_, int depth_)
+      : a(a_), b(b_), depth(depth_) {}
+  __device__ __forceinline__ void fetch_a() {
+#pragma unroll
+    for (int i = 0; i < T::kAhead; ++i) next_a[i] = a.fetch(i * T::kK);
   }
-  return piece;
+  __device__ __forceinline__ void fetch_b() {
+#pragma unroll
+    for (int i = 0; i < T::kAhead; ++i) next_b[i] = b.fetch(i * T::kK);
+  }
+  // After fetch_a() and fetch_b(). `memory` is T::kFloats of shared memory, free when the call begins.
+  __device__ __forceinline__ Piece run(float* memory) {
+    Piece piece{};
+    for (int first = 0; first < depth; first += T::kAhead * T::kK)
+#pragma unroll
+      for (int i = 0; i < T::kAhead; ++i) {
+        const int k = first + i * T::kK, later = k + T::kAhead * T::kK;
+        if (k >= depth) break;
+        b.commit(next_b[i], k, memory + T::A::kFloats);
+        a.commit(next_a[i], k, memory);
+        __syncthreads();
+        if (later < depth) {
+          next_b[i] = b.fetch(later);
+          next_a[i] = a.fetch(later);
+        }
+        multiply_chunk<kHow, T>(piece, memory, min(T::kK, depth - k), a, b);
+        __syncthreads();
+      }
+    return piece;
+  }
+};
+template <Multiply kHow, class T, class OperandA, class OperandB>
+__device__ __forceinline__ Product<kHow, T, OperandA, OperandB> product_of(const OperandA& a,
+                                                                           const OperandB& b, int depth) {
+  return {a, b, depth};
 }
 
-// Puts the pieces into `memory`, which multiply_tile has done with; after this tile_sums may be called.
+// Puts the pieces into `memory`, with which the product is done; after this tile_sum may be called.
 template <class T>
 __device__ __forceinline__ void store_piece(float* memory, const Piece& piece) {
   const int warp = threadIdx.x / 32, share = warp / T::kPieces, place = warp % T::kPieces;
@@ -229,10 +314,20 @@ __device__ __forceinline__ void store_piece(float* memory, const Piece& piece) {
 #pragma unroll
   for (int half = 0; half < 2; ++half)
 #pragma unroll
-    for (int i = 0; i < 4; ++i) at[i / 2 * 8 * T::kSumStride + 8 * half + i % 2] = piece.v[half][i];
+    for (int i = 0; i < 4; i += 2)
+      *reinterpret_cast<float2*>(at + i / 2 * 8 * T::kSumStride + 8 * half) =
+          make_float2(piece.v[half][i], piece.v[half][i + 1]);
   __syncthreads();
 }
 
+template <class T>
+__device__ __forceinline__ float tile_sum(const float* memory, int row, int column) {
+  float sum = 0.0f;
+#pragma unroll
+  for (int share = 0; share < T::kShares; ++share)
+    sum += memory[(share * T::kM + row) * T::kSumStride + column];
+  return sum;
+}
 // Columns column ... column + 3 of a row of the tile.
 template <class T>
 __device__ __forceinline__ Floats<4> tile_sums(const float* memory, int row, int column) {
@@ -246,13 +341,12 @@ __device__ __forceinline__ Floats<4> tile_sums(const float* memory, int row, int
   return sum;
 }
 
-// f(row, column, sums) for this thread's groups of four of the finished tile.
-template <class T, class F>
-__device__ __forceinline__ void for_tile(const float* memory, const F& f) {
-  for (int group = static_cast<int>(threadIdx.x); group < T::kM * (T::kN / 4); group += kThreads) {
-    const int row = group / (T::kN / 4), column = group % (T::kN / 4) * 4;
-    f(row, column, tile_sums<T>(memory, row, column));
-  }
+// The elements of a finished tile that a thread has: one column and every kThreads / columns-th row. Of a
+// tile of 16 columns, a warp has rows r and r + 2, whose banks differ.
+__device__ __forceinline__ int element_column(int columns) { return static_cast<int>(threadIdx.x) % columns; }
+__device__ __forceinline__ int element_row(int columns, int number) {
+  const int row = static_cast<int>(threadIdx.x) / columns;
+  return number * (kThreads / columns) + (columns == 16 ? (row & ~3) | (row & 1) << 1 | (row >> 1 & 1) : row);
 }
 
 }  // namespace

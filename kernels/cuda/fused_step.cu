@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "gpuvae/error.h"
+#include "kernels/cuda/architecture.h"
 #include "kernels/cuda/backend.h"
 #include "kernels/cuda/errors.h"
 #include "kernels/cuda/fused_plan.cuh"
@@ -25,7 +26,7 @@ FusedPlan plan_of(const FusedStepArgs& args) {
   auto* base = static_cast<std::byte*>(args.workspace);
   const std::int64_t latent = args.posterior.latent, pixels = FusedWorkspace::padded(args.gather.columns);
   FusedPlan plan{.args = args};
-  plan.facts = reinterpret_cast<FusedFacts*>(base + at.facts);
+  plan.scalars = reinterpret_cast<StepScalars*>(base + at.scalars);
   plan.samples = reinterpret_cast<std::int32_t*>(base + at.samples);
   plan.x = base + at.x;
   plan.x_scale =
@@ -47,7 +48,6 @@ FusedPlan plan_of(const FusedStepArgs& args) {
   plan.z_partials = reinterpret_cast<float*>(base + at.z_partials);
   plan.reconstruction_partials = reinterpret_cast<double*>(base + at.reconstruction_partials);
   plan.kl_partials = reinterpret_cast<double*>(base + at.kl_partials);
-  plan.split = args.precision != FusedPrecision::tf32;
   plan.log_beta1 = std::log(args.optimizer.beta1), plan.log_beta2 = std::log(args.optimizer.beta2);
   return plan;
 }
@@ -152,24 +152,34 @@ Multiply multiply_of(FusedPrecision precision) {
       return Multiply::ffma;
     case FusedPrecision::bf16:
       return Multiply::bf16;
+    case FusedPrecision::tf32:
+      return Multiply::tf32;
     case FusedPrecision::automatic:
     case FusedPrecision::split_tf32:
-    case FusedPrecision::tf32:
       break;
   }
-  return Multiply::tf32;
+  return Multiply::split_tf32;
 }
 
 }  // namespace
+
+std::string CudaBackend::fused_step_unavailable() const {
+  if (capability_ < kFirstWithTensorFloats) return "the GPU has no tensor cores for TF32";
+  if (architecture_ >= kFirstWithTensorFloats) return "";
+  return "this build's kernels for the GPU are of compute capability " + architecture_name(architecture_) +
+         ", without tensor cores for TF32";
+}
 
 void CudaBackend::fused_step(const FusedStepArgs& args, StreamHandle stream) {
   require_f32("fused_step", args.gather.dtype);
   const std::string why_not = fused_step_why_not(args);
   if (!why_not.empty()) throw Error("fused_step", "expected a model that fits: " + why_not);
-  if (!supports(Precision::tf32))
-    fail_size("fused_step", "a GPU of compute capability 80 or more", capability_);
+  const std::string unavailable = fused_step_unavailable();
+  if (!unavailable.empty())
+    throw Error("fused_step", "expected a GPU with the fused kernels: " + unavailable);
   const DeviceGuard on(device_);
-  const FusedLaunch how{multiply_of(args.precision), false, capability_ >= 90, stream};
+  const FusedLaunch how{multiply_of(args.precision), false, architecture_ >= kFirstWithDependentLaunch,
+                        stream};
   FusedSchedule(args, how, multiprocessors_).run();
 }
 

@@ -8,114 +8,241 @@
 namespace gpuvae::kernels {
 namespace {
 
-using WeightTile = Tile<32, 64, 32, true, true>;
-constexpr int kBiasColumns = 32;  // of a block
+using WeightTile = Tile<32, 64, 64, 1, true, true>;
+constexpr int kBiasColumns = 32;  // per block
 
-// One update of `count` neighbouring parameters, all of which are decayed, or none.
-__device__ __forceinline__ void update4(const OptimizerArgs& optimizer,
-                                        const math::OptimizerScalars<float>& scalars, std::int64_t offset,
-                                        int count, bool vectors, const Floats<4>& gradient) {
-  float* p = static_cast<float*>(optimizer.parameters) + offset;
-  float* s1 = static_cast<float*>(optimizer.state1) + offset;
-  float* s2 = static_cast<float*>(optimizer.state2) + offset;
-  const bool two_states = math::optimizer_states(optimizer.kind) == 2;
-  const auto read = [&](const float* at) { return vectors ? load<4>(at) : load_some<false>(at, count); };
-  Floats<4> ps = read(p), firsts = read(s1), seconds{};
-  if (two_states) seconds = read(s2);
-#pragma unroll
-  for (int k = 0; k < 4; ++k)
-    math::optimizer_update(optimizer.kind, scalars, gradient[k], ps[k], firsts[k], seconds[k]);
-  const auto write = [&](float* at, const Floats<4>& x) {
-    if (vectors)
-      store<4>(at, x);
-    else
-      store_some<false>(at, x, count);
-  };
-  write(p, ps), write(s1, firsts);
-  if (two_states) write(s2, seconds);
-}
-
-// Where a layer's parameters begin in the arena, and the scalars with its decay.
-struct Updated {
-  std::int64_t offset;
-  math::OptimizerScalars<float> scalars;
-};
-__device__ __forceinline__ Updated updated(const FusedPlan& plan, const FusedFacts& facts,
-                                           const float* begin) {
-  const OptimizerArgs& optimizer = plan.args.optimizer;
-  Updated result{begin - static_cast<const float*>(optimizer.parameters), facts.optimizer};
-  result.scalars.decay = result.offset < optimizer.decayed ? static_cast<float>(optimizer.decay) : 0.0f;
+// The optimiser's scalars for a layer that begins at an offset of the arena.
+__device__ __forceinline__ math::OptimizerScalars<float> layer_scalars(const OptimizerArgs& optimizer,
+                                                                       const StepScalars& scalars,
+                                                                       std::int64_t offset) {
+  math::OptimizerScalars<float> result = scalars.optimizer;
+  result.decay = offset < optimizer.decayed ? static_cast<float>(optimizer.decay) : 0.0f;
   return result;
 }
 
-template <Multiply kHow>
-__device__ __forceinline__ void weight_tile(const FusedPlan& plan, const FusedFacts& facts,
-                                            const FusedWeightJob& job, int block, float* memory) {
-  using T = WeightTile;
-  const int in = static_cast<int>(job.layer.in), columns = job.outputs.columns(), rows = facts.rows;
-  const int tiles = (in + T::kN - 1) / T::kN, m0 = block / tiles * T::kM, n0 = block % tiles * T::kN;
-  const auto gradient = loaded([=](int k, int outer, int inner) {
-    const int row = k + outer, column = m0 + inner;
-    if (row >= rows || column >= columns) return Floats<4>{};
-    return load<4>(job.d_out.at + static_cast<std::int64_t>(row) * job.d_out.stride + column);
-  });
-  const auto input = loaded([=](int k, int outer, int inner) {
-    const int row = k + outer, column = n0 + inner;
-    if (row >= rows || column >= in) return Floats<4>{};
-    const std::int64_t at = static_cast<std::int64_t>(row) * job.in_stride + column;
-    return job.bytes ? load_bytes<true>(static_cast<const std::uint8_t*>(job.in) + at, 4)
-                     : load<4>(static_cast<const float*>(job.in) + at);
-  });
-  store_piece<T>(memory,
-                 multiply_tile<kHow, T>(memory, rows, gradient, input, plan.split_of(false, job.bytes)));
-  const Updated update = updated(plan, facts, job.layer.weight);
-  for_tile<T>(memory, [&](int row, int column, Floats<4> sums) {
-    const int out = job.outputs.row_of(m0 + row), at = n0 + column;
-    if (out < 0 || at >= in) return;
+// kGroups groups of four neighbouring, aligned parameters on their way through an update.
+template <int kGroups>
+struct VectorUpdate {
+  const OptimizerArgs& optimizer;
+  std::int64_t offsets[kGroups];  // in the arena; below 0 where there is none
+  Floats<4> parameters[kGroups], firsts[kGroups], seconds[kGroups];
+
+  static __device__ __forceinline__ float* at(void* array, std::int64_t offset) {
+    return static_cast<float*>(array) + offset;
+  }
+  // Starts the loads: nothing but this step's update writes parameters and states.
+  __device__ __forceinline__ void start() {
+    const bool two_states = math::optimizer_states(optimizer.kind) == 2;
 #pragma unroll
-    for (int k = 0; k < 4; ++k) sums[k] *= job.scale;
-    update4(plan.args.optimizer, update.scalars, update.offset + static_cast<std::int64_t>(out) * in + at,
-            in - at, in % 4 == 0, sums);
+    for (int i = 0; i < kGroups; ++i) {
+      parameters[i] = firsts[i] = seconds[i] = Floats<4>{};
+      if (offsets[i] < 0) continue;
+      parameters[i] = load<4>(at(optimizer.parameters, offsets[i]));
+      firsts[i] = load<4>(at(optimizer.state1, offsets[i]));
+      if (two_states) seconds[i] = load<4>(at(optimizer.state2, offsets[i]));
+    }
+  }
+  __device__ __forceinline__ void finish(const math::OptimizerScalars<float>& scalars,
+                                         const Floats<4> (&gradients)[kGroups]) {
+    const bool two_states = math::optimizer_states(optimizer.kind) == 2;
+#pragma unroll
+    for (int i = 0; i < kGroups; ++i) {
+#pragma unroll
+      for (int k = 0; k < 4; ++k)
+        math::optimizer_update(optimizer.kind, scalars, gradients[i][k], parameters[i][k], firsts[i][k],
+                               seconds[i][k]);
+      if (offsets[i] < 0) continue;
+      store<4>(at(optimizer.parameters, offsets[i]), parameters[i]);
+      store<4>(at(optimizer.state1, offsets[i]), firsts[i]);
+      if (two_states) store<4>(at(optimizer.state2, offsets[i]), seconds[i]);
+    }
+  }
+};
+
+// One parameter, and its states, from load to store.
+struct ScalarUpdate {
+  const OptimizerArgs& optimizer;
+  std::int64_t offset;  // in the arena; below 0 where there is none
+  float parameter = 0, first = 0, second = 0;
+
+  __device__ __forceinline__ float& in(void* array) const { return static_cast<float*>(array)[offset]; }
+  __device__ __forceinline__ void start() {
+    if (offset < 0) return;
+    parameter = in(optimizer.parameters);
+    first = in(optimizer.state1);
+    if (math::optimizer_states(optimizer.kind) == 2) second = in(optimizer.state2);
+  }
+  __device__ __forceinline__ void finish(const math::OptimizerScalars<float>& scalars, float gradient) {
+    if (offset < 0) return;
+    math::optimizer_update(optimizer.kind, scalars, gradient, parameter, first, second);
+    in(optimizer.parameters) = parameter;
+    in(optimizer.state1) = first;
+    if (math::optimizer_states(optimizer.kind) == 2) in(optimizer.state2) = second;
+  }
+};
+
+// Where a layer's parameters begin in the arena.
+__device__ __forceinline__ std::int64_t arena_offset(const OptimizerArgs& optimizer, const float* begin) {
+  return begin - static_cast<const float*>(optimizer.parameters);
+}
+
+// The layer's input, [rows of the batch, in]: floats or bytes.
+template <class P>
+struct WeightInput {
+  struct Fetched {
+    std::uint32_t words[P::kGroups][4];
+  };
+  const FusedWeightJob& job;
+  int rows, in, n0;
+
+  __device__ __forceinline__ bool holds_bytes() const { return job.bytes; }
+  __device__ __forceinline__ Fetched fetch(int k) const {
+    Fetched fetched;
+    P::for_groups([&](int i, int outer, int inner) {
+      const int row = k + outer, column = n0 + inner;
+      auto& words = fetched.words[i];
+      words[0] = words[1] = words[2] = words[3] = 0;
+      if (row >= rows || column >= in) return;
+      const std::int64_t at = static_cast<std::int64_t>(row) * job.in_stride + column;
+      if (job.bytes) {
+        words[0] = *reinterpret_cast<const std::uint32_t*>(static_cast<const std::uint8_t*>(job.in) + at);
+      } else {
+        const Floats<4> x = load<4>(static_cast<const float*>(job.in) + at);
+#pragma unroll
+        for (int j = 0; j < 4; ++j) words[j] = __float_as_uint(x[j]);
+      }
+    });
+    return fetched;
+  }
+  __device__ __forceinline__ void commit(const Fetched& fetched, int, float* panel) const {
+    P::for_groups([&](int i, int outer, int inner) {
+      Floats<4> x;
+#pragma unroll
+      for (int j = 0; j < 4; ++j)
+        x[j] = job.bytes ? static_cast<float>(fetched.words[i][0] >> (8 * j) & 0xffu)
+                         : __uint_as_float(fetched.words[i][j]);
+      store_shared(panel + outer * P::kStride + inner, x);
+    });
+  }
+};
+
+// The update of a tile whose rows are not aligned, one parameter at a time.
+__device__ __forceinline__ void update_elements(const OptimizerArgs& optimizer,
+                                                const math::OptimizerScalars<float>& scalars,
+                                                const FusedWeightJob& job, const float* memory, int m0,
+                                                int n0, std::int64_t offset) {
+  using T = WeightTile;
+  const int in = static_cast<int>(job.layer.in);
+#pragma unroll 1
+  for (int i = 0; i < T::kElements; ++i) {
+    const int row = element_row(T::kN, i), column = element_column(T::kN);
+    const int out = job.outputs.row_of(m0 + row), at = n0 + column;
+    ScalarUpdate update{optimizer,
+                        out < 0 || at >= in ? -1 : offset + static_cast<std::int64_t>(out) * in + at};
+    update.start();
+    update.finish(scalars, job.scale * tile_sum<T>(memory, row, column));
+  }
+}
+
+// Only the gradients d_out may come from the kernel before: all else is fetched before that one has ended.
+template <Multiply kHow>
+__device__ __forceinline__ void weight_tile(const FusedPlan& plan, const ScalarsLoad& arriving,
+                                            StepScalars& scalars, const FusedWeightJob& job, int block,
+                                            float* memory) {
+  using T = WeightTile;
+  constexpr int kGroups = T::kElements / 4,
+                kRows = kThreads / (T::kN / 4);  // kRows between a thread's groups
+  const OptimizerArgs& optimizer = plan.args.optimizer;
+  const int in = static_cast<int>(job.layer.in), columns = job.outputs.columns(), rows = plan.batch();
+  const int tiles = (in + T::kN - 1) / T::kN, m0 = block / tiles * T::kM, n0 = block % tiles * T::kN;
+  const int row = static_cast<int>(threadIdx.x) / (T::kN / 4);
+  const int column = static_cast<int>(threadIdx.x) % (T::kN / 4) * 4;
+  const auto gradient = loaded<typename T::A>(true, [=](int k, int outer, int inner) {
+    const int at = k + outer, column = m0 + inner;
+    return Span{job.d_out.at + static_cast<std::int64_t>(at) * job.d_out.stride + column,
+                at < rows ? columns - column : 0};
   });
+  auto product = product_of<kHow, T>(gradient, WeightInput<typename T::B>{job, rows, in, n0}, rows);
+  product.fetch_b();
+  const std::int64_t offset = arena_offset(optimizer, job.layer.weight);
+  const bool vectors = in % 4 == 0;
+  VectorUpdate<kGroups> update{optimizer};
+#pragma unroll
+  for (int i = 0; i < kGroups; ++i) {
+    const int out = job.outputs.row_of(m0 + row + i * kRows), at = n0 + column;
+    const bool any = vectors && out >= 0 && at < in;
+    update.offsets[i] = any ? offset + static_cast<std::int64_t>(out) * in + at : -1;
+  }
+  update.start();
+  wait_for_predecessor();
+  product.fetch_a();
+  arriving.finish(scalars);
+  store_piece<T>(memory, product.run(memory));
+  const math::OptimizerScalars<float> mine = layer_scalars(optimizer, scalars, offset);
+  if (!vectors) return update_elements(optimizer, mine, job, memory, m0, n0, offset);
+  Floats<4> gradients[kGroups];
+#pragma unroll
+  for (int i = 0; i < kGroups; ++i) {
+    gradients[i] = tile_sums<T>(memory, row + i * kRows, column);
+#pragma unroll
+    for (int k = 0; k < 4; ++k) gradients[i][k] *= job.scale;
+  }
+  update.finish(mine, gradients);
 }
 
 // The gradient of kBiasColumns biases: each warp sums every kWarps-th row, lane by column.
-__device__ __forceinline__ void bias_columns(const FusedPlan& plan, const FusedFacts& facts,
-                                             const FusedWeightJob& job, int block, float* memory) {
+__device__ __forceinline__ void bias_columns(const FusedPlan& plan, const ScalarsLoad& arriving,
+                                             StepScalars& scalars, const FusedWeightJob& job, int block,
+                                             float* memory) {
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, column = block * kBiasColumns + lane;
   const bool inside = column < job.outputs.columns();
-  float sum = 0.0f;
-#pragma unroll 4
-  for (int row = warp; row < facts.rows; row += kWarps)
-    if (inside) sum += job.d_out.at[static_cast<std::int64_t>(row) * job.d_out.stride + column];
-  memory[threadIdx.x] = sum;
+  const int out = inside && warp == 0 ? job.outputs.row_of(column) : -1;
+  const std::int64_t offset = arena_offset(plan.args.optimizer, job.layer.bias);
+  ScalarUpdate update{plan.args.optimizer, out < 0 ? -1 : offset + out};
+  update.start();
+  wait_for_predecessor();
+  const int rows = max(plan.batch() - warp + kWarps - 1, 0) / kWarps;
+  const float* first = job.d_out.at + static_cast<std::int64_t>(warp) * job.d_out.stride + column;
+  memory[threadIdx.x] = inside ? sum_partials(first, rows, kWarps * job.d_out.stride) : 0.0f;
+  arriving.finish(scalars);
   __syncthreads();
-  const int out = inside ? job.outputs.row_of(column) : -1;
-  if (warp != 0 || out < 0) return;
-  sum = 0.0f;
+  if (warp != 0) return;
+  float sum = 0.0f;
 #pragma unroll
   for (int i = 0; i < kWarps; ++i) sum += memory[32 * i + lane];
-  const Updated update = updated(plan, facts, job.layer.bias);
-  update4(plan.args.optimizer, update.scalars, update.offset + out, 1, false, {{sum, 0.0f, 0.0f, 0.0f}});
+  update.finish(layer_scalars(plan.args.optimizer, scalars, offset), sum);
 }
 
-__device__ __forceinline__ double sum_of_blocks(const double* partials, int count) {
-  double sum = 0;
-  for (int i = static_cast<int>(threadIdx.x); i < count; i += kThreads) sum += partials[i];
-  return block_sum(sum);
+// This thread's part of the sum over blocks, of which `first` is loaded already.
+__device__ __forceinline__ double sum_of_blocks(const double* partials, int count, double first) {
+#pragma unroll 1
+  for (int i = static_cast<int>(threadIdx.x) + kThreads; i < count; i += kThreads) first += partials[i];
+  return first;
 }
 
-// Totals, and the clock: nothing reads it after this kernel's predecessors, which have the facts.
-__device__ __forceinline__ void finish_step(const FusedPlan& plan, const FusedFacts& facts) {
-  const double reconstruction = sum_of_blocks(plan.reconstruction_partials, plan.reconstruction_tiles);
-  const double kl = sum_of_blocks(plan.kl_partials, plan.kl_tiles);
-  if (threadIdx.x != 0) return;
+// Totals, and the clock: nothing reads it after this kernel's predecessors, which have the scalars. All loads
+// start together.
+__device__ __forceinline__ void finish_step(const FusedPlan& plan, const ScalarsLoad& arriving,
+                                            StepScalars& scalars) {
+  wait_for_predecessor();
   const MetricsArgs& metrics = plan.args.metrics;
+  const double before[2] = {metrics.totals[0], metrics.totals[1]};
+  const std::uint64_t bad_step = *metrics.bad_step;
+  const std::uint64_t clock = plan.args.advance ? *plan.args.advance : 0;
+  const int thread = static_cast<int>(threadIdx.x);
+  const double first = thread < plan.reconstruction_tiles ? plan.reconstruction_partials[thread] : 0.0;
+  const double first_kl = thread < plan.kl_tiles ? plan.kl_partials[thread] : 0.0;
+  const double my_reconstruction =
+      sum_of_blocks(plan.reconstruction_partials, plan.reconstruction_tiles, first);
+  const double my_kl = sum_of_blocks(plan.kl_partials, plan.kl_tiles, first_kl);
+  arriving.finish(scalars);
+  const double reconstruction = block_sum(my_reconstruction), kl = block_sum(my_kl);
+  if (threadIdx.x != 0) return;
   const double terms[2] = {metrics.weights[0] * reconstruction, metrics.weights[1] * kl};
-  metrics.totals[0] += terms[0];
-  metrics.totals[1] += terms[1];
-  if (!std::isfinite(terms[0] + terms[1]) && *metrics.bad_step == 0) *metrics.bad_step = facts.step + 1;
-  if (plan.args.advance) ++*plan.args.advance;
+  metrics.totals[0] = before[0] + terms[0];
+  metrics.totals[1] = before[1] + terms[1];
+  if (!std::isfinite(terms[0] + terms[1]) && bad_step == 0) *metrics.bad_step = scalars.step + 1;
+  if (plan.args.advance) *plan.args.advance = clock + 1;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "kernels/check.h"
+#include "kernels/cuda/architecture.h"
 #include "kernels/cuda/backend.h"
 #include "kernels/cuda/errors.h"
 #include "kernels/cuda/matmul.h"
@@ -11,8 +12,8 @@ namespace gpuvae::kernels {
 namespace {
 
 // Whether cuBLASLt may do it all: it reads and writes vectors 16 bytes at a time, and of our activations it
-// knows ReLU, behind a bias (Matmul tries out what that ReLU makes of NaN), and its derivative, given its
-// bits.
+// knows ReLU, behind a bias (Matmul tries out what that ReLU makes of NaN and of 0), and its derivative,
+// given its bits.
 bool one_call(const GemmArgs& args) {
   const std::array<const void*, 4> vectors = {args.bias, args.sums, args.relu.bits, args.relu.d_bias};
   for (const void* vector : vectors)
@@ -35,8 +36,8 @@ void check_combination(const GemmArgs& args) {
 
 }  // namespace
 
+// cuBLASLt has kernels of its own, so the device decides and not the architecture of this build.
 bool CudaBackend::supports(Precision precision) const {
-  constexpr int kFirstWithTensorFloats = 80;
   return precision == Precision::f32 || capability_ >= kFirstWithTensorFloats;
 }
 

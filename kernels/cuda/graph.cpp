@@ -61,6 +61,8 @@ GraphHandle CudaBackend::end_capture(StreamHandle stream) {
 }
 
 void CudaBackend::discard_capture(StreamHandle stream) noexcept {
+  const DeviceGuard on(device_, std::nothrow);
+  if (!on.is_active()) return;
   cudaGraph_t captured = nullptr;
   if (cudaStreamEndCapture(cuda(stream), &captured) != cudaSuccess) cudaGetLastError();
   if (captured) cudaGraphDestroy(captured);
@@ -74,6 +76,9 @@ void CudaBackend::launch_graph(GraphHandle graph, StreamHandle stream) {
 
 std::size_t CudaBackend::graph_nodes(GraphHandle graph) { return static_cast<Recorded*>(graph)->nodes; }
 
-void CudaBackend::destroy_graph(GraphHandle graph) noexcept { delete static_cast<Recorded*>(graph); }
+void CudaBackend::destroy_graph(GraphHandle graph) noexcept {
+  const DeviceGuard on(device_, std::nothrow);
+  if (on.is_active()) delete static_cast<Recorded*>(graph);
+}
 
 }  // namespace gpuvae::kernels

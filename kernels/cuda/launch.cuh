@@ -25,6 +25,9 @@ struct Launch {
 };
 
 void count_launch();  // of this process: see Backend::launches
+// False if the environment says GPUVAE_DEPENDENT_LAUNCHES=0: every kernel then starts after its predecessor
+// has ended, which tells a missing wait from other errors.
+bool dependent_launches();
 [[noreturn]] void fail_launch(const Launch& launch, cudaError_t error);
 
 inline constexpr std::int64_t kMostBlocks = 0x7fffffff;  // of gridDim.x
@@ -41,7 +44,7 @@ void launch(const Launch& site, void (*kernel)(Parameters...), Arguments&&... ar
   cudaLaunchAttribute overlap{};
   overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   overlap.val.programmaticStreamSerializationAllowed = 1;
-  if (site.programmatic) config.attrs = &overlap, config.numAttrs = 1;
+  if (site.programmatic && dependent_launches()) config.attrs = &overlap, config.numAttrs = 1;
   const cudaError_t error = cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...);
   if (error != cudaSuccess) [[unlikely]]
     fail_launch(site, error);

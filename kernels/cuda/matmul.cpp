@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "kernels/check.h"
@@ -140,23 +141,51 @@ struct Matmul::Plan {
            cublaslt().status_string(status));
   }
 
-  // NVIDIA documents ReLU as max(x, 0), which may well be 0 for NaN and hide a run that diverged. So the
-  // algorithm is tried with a bias of NaN; c is overwritten afterwards. Waits for the device.
-  bool keeps_nan(cublasLtHandle_t handle, const GemmArgs& args, void* workspace, cudaStream_t stream) {
-    const auto bytes = static_cast<std::size_t>(args.n) * sizeof(float);
-    void* nan = nullptr;
-    check_cuda(cudaMalloc(&nan, bytes), "gemm", "cudaMalloc");
-    const DeviceMemory owner(nan);
-    check_cuda(cudaMemsetAsync(nan, 0xff, bytes, stream), "gemm", "cudaMemsetAsync");
+  // NVIDIA documents ReLU as max(x, 0), which may well be 0 for NaN and hide a run that diverged, and does
+  // not say what the mask is at exactly 0. Ours is x > 0. So the algorithm is tried on products of 0 with
+  // biases that tell; c and the mask are overwritten afterwards. Waits for the device.
+  bool has_our_relu(cublasLtHandle_t handle, const GemmArgs& args, void* workspace, cudaStream_t stream) {
+    const auto a_bytes = static_cast<std::size_t>(args.m * args.k) * sizeof(float);
+    const auto row_bytes = static_cast<std::size_t>(args.n) * sizeof(float);
+    const DeviceMemory zeros = allocate_for_trial(a_bytes), bias = allocate_for_trial(row_bytes);
+    check_cuda(cudaMemsetAsync(zeros.get(), 0, a_bytes, stream), "gemm", "cudaMemsetAsync");
     GemmArgs trial = args;
-    trial.bias = nan;
-    run(handle, trial, workspace, stream);
-    if (!usable) return false;
+    trial.a = zeros.get();
+    trial.bias = bias.get();
+    for (const float x : {std::numeric_limits<float>::quiet_NaN(), -1.0f, -0.0f, 0.0f, 1.0f}) {
+      const std::vector<float> row(static_cast<std::size_t>(args.n), x);
+      check_cuda(cudaMemcpyAsync(bias.get(), row.data(), row_bytes, cudaMemcpyHostToDevice, stream), "gemm",
+                 "cudaMemcpyAsync");
+      run(handle, trial, workspace, stream);
+      if (!usable || !is_relu_of(x, args, stream)) return false;
+    }
+    return true;
+  }
+
+ private:
+  static DeviceMemory allocate_for_trial(std::size_t bytes) {
+    void* pointer = nullptr;
+    check_cuda(cudaMalloc(&pointer, bytes), "gemm", "cudaMalloc for a trial of ReLU");
+    return DeviceMemory(pointer);
+  }
+
+  // Whether the first row of c, and of the mask if there is one, is what our own kernels make of x.
+  static bool is_relu_of(float x, const GemmArgs& args, cudaStream_t stream) {
     std::vector<float> row(static_cast<std::size_t>(args.n));
-    check_cuda(cudaMemcpyAsync(row.data(), args.c, bytes, cudaMemcpyDeviceToHost, stream), "gemm",
-               "cudaMemcpyAsync");
+    std::vector<std::uint8_t> bits(args.relu.bits ? static_cast<std::size_t>(mask_stride(args.n) / 8) : 0);
+    check_cuda(
+        cudaMemcpyAsync(row.data(), args.c, row.size() * sizeof(float), cudaMemcpyDeviceToHost, stream),
+        "gemm", "cudaMemcpyAsync");
+    if (args.relu.bits)
+      check_cuda(cudaMemcpyAsync(bits.data(), args.relu.bits, bits.size(), cudaMemcpyDeviceToHost, stream),
+                 "gemm", "cudaMemcpyAsync");
     check_cuda(cudaStreamSynchronize(stream), "gemm", "cudaStreamSynchronize");
-    return std::ranges::all_of(row, [](float y) { return std::isnan(y); });
+    for (std::size_t j = 0; j < row.size(); ++j) {
+      const bool same = std::isnan(x) ? std::isnan(row[j]) : row[j] == std::max(x, 0.0f);
+      const bool bit = !bits.empty() && (bits[j / 8] >> j % 8 & 1);
+      if (!same || (!bits.empty() && bit != (x > 0))) return false;
+    }
+    return true;
   }
 };
 
@@ -197,7 +226,7 @@ std::unique_ptr<Matmul::Plan> Matmul::make_plan(const GemmArgs& args, void* work
   plan->point_at(args);  // the heuristic refuses an epilogue whose vector is missing
   plan->choose(handle_, key, workspace_bytes);
   if (plan->usable && (key.extra == Extra::bias_relu || key.extra == Extra::bias_relu_bits))
-    plan->usable = plan->keeps_nan(handle_, args, workspace, static_cast<cudaStream_t>(stream));
+    plan->usable = plan->has_our_relu(handle_, args, workspace, static_cast<cudaStream_t>(stream));
   return plan;
 }
 

@@ -25,7 +25,8 @@ class Matmul {
 
   // The whole of it: product and accumulation, and at most one of bias (then with ReLU, and its bits, or
   // without), sums, and a gradient through ReLU.
-  // False if cuBLASLt has no algorithm for that, or one whose ReLU hides NaN: then c is of no use.
+  // False if cuBLASLt has no algorithm for that, or one whose ReLU hides NaN or whose mask differs from x >
+  // 0: then c is of no use.
   bool run(const GemmArgs& args, void* workspace, std::size_t workspace_bytes, StreamHandle stream);
 
  private:

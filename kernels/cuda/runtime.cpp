@@ -6,6 +6,7 @@
 #include "kernels/check.h"
 #include "kernels/cuda/backend.h"
 #include "kernels/cuda/capture.h"
+#include "kernels/cuda/curand.h"
 #include "kernels/cuda/errors.h"
 #include "kernels/cuda/matmul.h"
 #include "kernels/cuda/workspaces.h"
@@ -22,19 +23,23 @@ bool is_read_later(const void* host) {
   return attributes.type != cudaMemoryTypeUnregistered;
 }
 
+int attribute_of(const CudaDevice& device, cudaDeviceAttr attribute) {
+  int value = 0;
+  check_cuda(cudaDeviceGetAttribute(&value, attribute, device.index), "device", "cudaDeviceGetAttribute");
+  return value;
+}
+
 }  // namespace
 
-CudaBackend::CudaBackend(int device)
-    : device_(device), workspaces_(std::make_unique<Workspaces>()), matmul_(std::make_unique<Matmul>()) {
-  check_cuda(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, device), "device",
-             "cudaDeviceGetAttribute");
-  int major = 0, minor = 0;
-  check_cuda(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "device",
-             "cudaDeviceGetAttribute");
-  check_cuda(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "device",
-             "cudaDeviceGetAttribute");
-  capability_ = 10 * major + minor;
-}
+CudaBackend::CudaBackend(const CudaDevice& device, int architecture)
+    : device_(device),
+      architecture_(architecture),
+      multiprocessors_(attribute_of(device, cudaDevAttrMultiProcessorCount)),
+      capability_(10 * attribute_of(device, cudaDevAttrComputeCapabilityMajor) +
+                  attribute_of(device, cudaDevAttrComputeCapabilityMinor)),
+      workspaces_(std::make_unique<Workspaces>()),
+      matmul_(std::make_unique<Matmul>()),
+      curand_(std::make_unique<Curand>()) {}
 
 CudaBackend::~CudaBackend() = default;
 
@@ -47,7 +52,7 @@ Scratch CudaBackend::scratch(StreamHandle stream) { return workspaces_->scratch(
 
 std::string CudaBackend::description() const {
   cudaDeviceProp properties{};
-  check_cuda(cudaGetDeviceProperties(&properties, device_), "description", "cudaGetDeviceProperties");
+  check_cuda(cudaGetDeviceProperties(&properties, device_.index), "description", "cudaGetDeviceProperties");
   return fmt::format("{}, compute capability {}.{}, {:.0f} GiB", properties.name, properties.major,
                      properties.minor, static_cast<double>(properties.totalGlobalMem) / (1 << 30));
 }
@@ -61,14 +66,17 @@ void* CudaBackend::allocate(std::size_t bytes) {
     cudaGetLastError();
     std::size_t free = 0, total = 0;
     check_cuda(cudaMemGetInfo(&free, &total), "allocate", "cudaMemGetInfo");
-    fail("allocate", "out of memory on CUDA device {}: {} bytes asked for, {} of {} free", device_, bytes,
-         free, total);
+    fail("allocate", "out of memory on CUDA device {}: {} bytes asked for, {} of {} free", device_.index,
+         bytes, free, total);
   }
   check_cuda(error, "allocate", "cudaMalloc");
   return pointer;
 }
 
-void CudaBackend::release(void* pointer) noexcept { cudaFree(pointer); }
+void CudaBackend::release(void* pointer) noexcept {
+  const DeviceGuard on(device_, std::nothrow);
+  if (on.is_active()) cudaFree(pointer);
+}
 
 void CudaBackend::copy_to_device(void* to, const void* from, std::size_t bytes, StreamHandle stream) {
   if (bytes == 0) return;
@@ -105,6 +113,8 @@ StreamHandle CudaBackend::create_stream() {
 
 void CudaBackend::destroy_stream(StreamHandle stream) noexcept {
   if (!stream) return;
+  const DeviceGuard on(device_, std::nothrow);
+  if (!on.is_active()) return;
   cudaStreamSynchronize(cuda(stream));
   workspaces_->forget(stream);
   cudaStreamDestroy(cuda(stream));
@@ -152,7 +162,9 @@ void CudaBackend::synchronize_event(EventHandle event) {
 }
 
 void CudaBackend::destroy_event(EventHandle event) noexcept {
-  if (event) cudaEventDestroy(static_cast<cudaEvent_t>(event));
+  if (!event) return;
+  const DeviceGuard on(device_, std::nothrow);
+  if (on.is_active()) cudaEventDestroy(static_cast<cudaEvent_t>(event));
 }
 
 }  // namespace gpuvae::kernels

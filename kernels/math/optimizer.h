@@ -30,30 +30,35 @@ GPUVAE_HD void optimizer_update(OptimizerKind kind, const OptimizerScalars<T>& o
   } else {
     g += o.decay * p;
   }
+  // All but SGD divide by a root: one place, so that the code of its rounding exists once.
+  T numerator = o.learning_rate * g, square = T(0), epsilon = o.epsilon;
   switch (kind) {
     case OptimizerKind::sgd:  // classical momentum, as torch.optim.SGD
       s1 = o.beta1 * s1 + g;
       p -= o.learning_rate * s1;
-      break;
+      return;
     case OptimizerKind::rmsprop:  // Hinton, 2012; epsilon outside the root, as Keras
       s1 = o.beta2 * s1 + (T(1) - o.beta2) * g * g;
-      p -= o.learning_rate * g / (sqrt(s1) + o.epsilon);
+      square = s1;
       break;
     case OptimizerKind::rmsprop_tf1:  // TensorFlow 1: epsilon inside the root, accumulator starts at 1
       s1 = o.beta2 * s1 + (T(1) - o.beta2) * g * g;
-      p -= o.learning_rate * g / sqrt(s1 + o.epsilon);
+      square = s1 + o.epsilon;
+      epsilon = T(0);
       break;
     case OptimizerKind::adagrad:  // Duchi, Hazan, Singer, 2011
       s1 += g * g;
-      p -= o.learning_rate * g / (sqrt(s1) + o.epsilon);
+      square = s1;
       break;
     case OptimizerKind::adam:  // Kingma and Ba, 2015
     case OptimizerKind::adamw:
       s1 = o.beta1 * s1 + (T(1) - o.beta1) * g;
       s2 = o.beta2 * s2 + (T(1) - o.beta2) * g * g;
-      p -= o.learning_rate * (s1 * o.correction1) / (sqrt(s2 * o.correction2) + o.epsilon);
+      numerator = o.learning_rate * (s1 * o.correction1);
+      square = s2 * o.correction2;
       break;
   }
+  p -= numerator / (sqrt(square) + epsilon);
 }
 
 }  // namespace gpuvae::math

@@ -49,8 +49,16 @@ struct Normal2 {
 // Box and Muller, "A note on the generation of random normal deviates", 1958. |n| < 5.9.
 GPUVAE_HD Normal2 box_muller(std::uint32_t a, std::uint32_t b) {
   const float radius = sqrtf(-2.0f * logf(uniform01(a)));
+#ifdef __CUDA_ARCH__
+  // sinf and cosf would bring code for large angles, with an array in local memory, into every kernel that
+  // draws noise.
+  float sine = 0, cosine = 0;
+  sincospif(2.0f * uniform01(b), &sine, &cosine);
+  return {radius * cosine, radius * sine};
+#else
   const float angle = 6.28318530717958647692f * uniform01(b);
   return {radius * cosf(angle), radius * sinf(angle)};
+#endif
 }
 
 // Standard normals number 4 * block ... 4 * block + 3 of a position.

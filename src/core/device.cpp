@@ -16,6 +16,8 @@ Device Device::cuda(int index) {
   const int count = cuda_count();
   check(index >= 0 && index < count, "device", "expected a CUDA device below {}, got {} ({})", count, index,
         kernels::cuda_status());
+  const bool usable = kernels::cuda_backend(index) != nullptr;  // before the status, which says why not
+  check(usable, "device", "no usable CUDA device {}: {}", index, kernels::cuda_status());
   return Device(Kind::cuda, index);
 }
 Device Device::best() { return cuda_count() > 0 ? cuda(0) : cpu(); }

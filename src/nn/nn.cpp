@@ -15,28 +15,56 @@ std::uint64_t hash(std::string_view text) {
   return h >> 8;  // the counter has 56 bits of time
 }
 
-Noise noise_for(const std::string& name, const Initializer& i) {
-  Noise noise{.seed = i.seed, .purpose = RandomPurpose::initialization};
-  noise.clock.step = hash(name);
-  return noise;
-}
+// Draws of one parameter.
+class ParameterDraws {
+ public:
+  ParameterDraws(const std::string& name, const Initializer& init, Device device)
+      : seed_(init.seed),
+        place_(hash(name)),
+        curand_(init.generator == InitGenerator::curand),
+        device_(device) {
+    check(!curand_ || !device.is_cpu(), "init",
+          "expected a CUDA device for initial weights by cuRAND, got {}", device);
+  }
+
+  Tensor normal(Shape shape, double stddev) const {
+    return curand_ ? curand_normal(shape, curand_seed(), 0, stddev, device_)
+                   : random_normal(shape, noise(), 0, stddev, DType::f32, device_);
+  }
+  Tensor uniform(Shape shape, double low, double high) const {
+    return curand_ ? curand_uniform(shape, curand_seed(), low, high, device_)
+                   : random_uniform(shape, noise(), low, high, DType::f32, device_);
+  }
+
+ private:
+  Noise noise() const {
+    Noise noise{.seed = seed_, .purpose = RandomPurpose::initialization};
+    noise.clock.step = place_;
+    return noise;
+  }
+  // A seed per parameter: cuRAND has no places in a sequence that a name could choose.
+  std::uint64_t curand_seed() const { return seed_ ^ place_ * 0x9E3779B97F4A7C15ull; }
+
+  std::uint64_t seed_, place_;
+  bool curand_;
+  Device device_;
+};
 
 Tensor draw_weight(const std::string& name, Shape shape, const Initializer& init, Device device, int heads) {
   const double in = static_cast<double>(shape[1]), out = static_cast<double>(shape[0]) / heads;
-  const Noise noise = noise_for(name, init);
-  const auto normal = [&](double std) { return random_normal(shape, noise, 0, std, DType::f32, device); };
+  const ParameterDraws draws(name, init, device);
   switch (init.weight) {
     case WeightInit::he_normal:
-      return normal(std::sqrt(2 / in));
+      return draws.normal(shape, std::sqrt(2 / in));
     case WeightInit::normal:
-      return normal(init.weight_std);
+      return draws.normal(shape, init.weight_std);
     case WeightInit::two_over_root_fan_in:
-      return normal(2 / std::sqrt(in));
+      return draws.normal(shape, 2 / std::sqrt(in));
     case WeightInit::glorot_uniform:
       break;
   }
   const double a = std::sqrt(6 / (in + out));
-  return random_uniform(shape, noise, -a, a, DType::f32, device);
+  return draws.uniform(shape, -a, a);
 }
 
 }  // namespace
@@ -45,6 +73,8 @@ std::string_view name(WeightInit i) {
   constexpr std::string_view names[] = {"glorot_uniform", "he_normal", "normal", "two_over_root_fan_in"};
   return names[static_cast<int>(i)];
 }
+
+std::string_view name(InitGenerator g) { return g == InitGenerator::philox ? "philox" : "curand"; }
 
 Linear::Linear(const std::string& name, std::int64_t in, std::int64_t out, Activation activation_,
                const Initializer& init, Device device, int heads, Precision precision_)
@@ -56,8 +86,7 @@ Linear::Linear(const std::string& name, std::int64_t in, std::int64_t out, Activ
         name, out);
   weight = Variable(draw_weight(name + ".weight", {out, in}, init, device, heads), true);
   Tensor b = init.bias_std == 0 ? Tensor::zeros({out}, DType::f32, device)
-                                : random_normal({out}, noise_for(name + ".bias", init), 0, init.bias_std,
-                                                DType::f32, device);
+                                : ParameterDraws(name + ".bias", init, device).normal({out}, init.bias_std);
   bias = Variable(std::move(b), true);
 }
 

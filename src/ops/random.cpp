@@ -10,7 +10,21 @@ Tensor random(bool normal, Shape shape, const Noise& noise, double a, double b, 
   return out;
 }
 
+Tensor curand(bool normal, Shape shape, std::uint64_t seed, double a, double b, Device device) {
+  check(!device.is_cpu(), "curand", "expected a CUDA device, got {}", device);
+  Tensor out = Tensor::empty(shape, DType::f32, device);
+  ops::backend(out).curand({normal, a, b, out.elements(), seed, out.data_as<float>()}, ops::stream(out));
+  return out;
+}
+
 }  // namespace
+
+Tensor curand_normal(Shape shape, std::uint64_t seed, double mean, double stddev, Device device) {
+  return curand(true, shape, seed, mean, stddev, device);
+}
+Tensor curand_uniform(Shape shape, std::uint64_t seed, double low, double high, Device device) {
+  return curand(false, shape, seed, low, high, device);
+}
 
 Tensor random_normal(Shape shape, const Noise& noise, double mean, double deviation, DType dtype,
                      Device device) {

@@ -102,8 +102,7 @@ std::string custom_part(Vae& model) {
 
 std::string FusedStep::why_not(Vae& model, const Optimizer& optimizer, const ImageSet& images,
                                const TrainOptions& options) {
-  if (model.device().is_cpu()) return "the model is on the CPU";
-  if (!model.device().backend().supports(Precision::tf32)) return "the GPU has no tensor cores for TF32";
+  if (std::string why = model.device().backend().fused_step_unavailable(); !why.empty()) return why;
   if (std::string why = custom_part(model); !why.empty()) return why;
   if (optimizer.options().clip_norm > 0)
     return "gradients are clipped by their norm, which wants all of them first";

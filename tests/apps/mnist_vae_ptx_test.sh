@@ -4,9 +4,9 @@ set -eu
 program=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-run() {  # device, executor, folder
+run() {  # device, executor, folder, further arguments
   "$program" --builtin-data --preset keras-mnist --train-images 200 --validation-images 200 --epochs 2 --manifold quantile:4 \
-    --samples 9 --device "$1" --executor "$2" --out "$work/$3" 2>"$work/log-$3.txt"
+    --samples 9 --device "$1" --executor "$2" --out "$work/$3" "${@:4}" 2>"$work/log-$3.txt"
 }
 says() { grep -q "^$2" "$work/log-$1.txt" || { echo "$1: no line begins with '$2'"; cat "$work/log-$1.txt"; exit 1; }; }
 # 2 steps an epoch: losses of both epochs within 1e-4.
@@ -30,4 +30,19 @@ if "$program" --builtin-data --train-images 200 --device cpu --executor graph --
   echo "a graph on the CPU was accepted"; exit 1
 fi
 grep -q '\[train\] expected a CUDA device for the graph executor, got cpu' "$work/error.txt" || { cat "$work/error.txt"; exit 1; }
+
+# Initial weights by cuRAND: the same again from the same seed, others than Philox's. A trained model needs no generator.
+curand() { run cuda fused "$1" --init-generator curand "${@:2}"; }
+curand first
+curand again
+curand other --seed 1
+numbers() { grep -E '^[0-9]' "$work/$1/metrics.csv" | cut -d, -f1-7; }
+[ "$(numbers first)" = "$(numbers again)" ] || { echo "cuRAND: the same seed gives other losses"; exit 1; }
+for folder in fused other; do
+  [ "$(numbers first)" != "$(numbers $folder)" ] || { echo "cuRAND: the losses are those of $folder"; exit 1; }
+done
+grep -q '^init-generator="curand"' "$work/first/config.toml" || { cat "$work/first/config.toml"; exit 1; }
+"$program" encode --out "$work/first" --device cpu 2>"$work/error.txt" || { cat "$work/error.txt"; exit 1; }
+if run cpu auto none --init-generator curand; then echo "cuRAND on the CPU was accepted"; exit 1; fi
+says none 'mnist_vae_ptx: \[init\] expected a CUDA device for --init-generator curand, got cpu'
 echo "CPU and CUDA agree"

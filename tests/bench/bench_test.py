@@ -73,6 +73,7 @@ def ptx(out):
     assert bce["launches"] == 1 and bce["composed_launches"] > 8, bce
     # Forward and backward of both; that of the sum that makes z a scalar.
     assert sampling["launches"] <= 5 and sampling["composed_launches"] > 15, sampling
+    assert sampling["composed_curand"] == 1 and "composed_curand" not in bce, sampling  # whose noise is cuRAND's
     for row in rows.values():
         assert row["real_time"] > 0 and row["error"] < 1e-5, row
 

@@ -27,6 +27,8 @@ struct Case {
   std::vector<Input> inputs = {};
   std::function<Variables(std::span<const Variable>)> run = {};
   std::function<Variables(std::span<const Variable>)> composed = {};  // empty for a primitive
+  // The same with noise by cuRAND, as a user of NVIDIA's libraries would write it; empty without noise.
+  std::function<Variables(std::span<const Variable>)> composed_curand = {};
   // Outputs from inputs, in plain loops over doubles.
   std::function<std::vector<Doubles>(std::span<const Doubles>)> reference = {};
   // Largest error relative to the largest element of the result (f32); of gradients likewise.

@@ -65,6 +65,14 @@ Case posterior_case(PosteriorForm form, PosteriorScale scale, std::int64_t rows,
   };
   c.run = wrap(sample_posterior, kl_divergence, sample_posterior_with_kl);
   c.composed = wrap(composed::sample_posterior, composed::kl_divergence, composed::sample_posterior_with_kl);
+  if (form != Form::kl)
+    c.composed_curand = [=](std::span<const Variable> v) -> Variables {
+      PosteriorOptions drawn = o;
+      drawn.epsilon = curand_normal({v[0].shape()[0], latent}, o.noise.seed, 0, 1, v[0].value().device());
+      if (form == Form::sample) return {composed::sample_posterior(v[0], drawn)};
+      const PosteriorSample s = composed::sample_posterior_with_kl(v[0], drawn, weight);
+      return {s.z, s.kl};
+    };
   c.reference = [=](auto v) { return reference(v[0], rows, latent, scale, o, weight, form); };
   // Forward: the statistics, z. Backward: the statistics, dz; their gradient.
   const auto n = static_cast<double>(rows * latent);

@@ -33,7 +33,8 @@ Case columns_case(Shape s, std::int64_t first, std::int64_t count) {
 
 std::vector<Case> shape_cases() {
   std::vector<Case> cases;
-  for (const Shape& s : {Shape{1, 1}, Shape{3, 17}, Shape{100, 784}, Shape{70000, 3}, Shape{2, 1000}}) {
+  for (const Shape& s : {Shape{1, 1}, Shape{3, 17}, Shape{100, 784}, Shape{70000, 3}, Shape{2, 1000},
+                         Shape{3000, 8}, Shape{5, 1537}}) {
     const auto width = static_cast<std::size_t>(s.columns());
     cases.push_back(sum_case("sum", s, sum, 1, [](std::size_t) { return 0; }));
     cases.push_back(sum_case("sum_rows", s, sum_rows, width, [=](std::size_t i) { return i % width; }));

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What the compiled CUDA kernels do with memory: no kernel spills registers, no instruction for global memory has the
-address of shared memory, and kernels that memory bounds read and write 16 bytes per instruction.
+"""What the compiled CUDA kernels do with memory: no kernel spills registers or uses local memory, no instruction for
+global memory has the address of shared memory, and kernels that memory bounds read and write 16 bytes per instruction.
 
     check_kernels.py LIBRARY [--ptxas PROGRAM]
 
@@ -162,6 +162,11 @@ def main():
     for name, body in bodies.items():
         for access in shared_as_global(body):
             print(f"FAIL {names[name]}: an instruction for global memory has a shared address: {access}")
+            bad += 1
+    # Local memory lies in global memory: an array whose index is not constant, or a slow path of sinf or cosf.
+    for name, body in bodies.items():
+        if re.search(r"\.local\b", body):
+            print(f"FAIL {names[name]}: uses local memory")
             bad += 1
 
     bad += check_hot({short(names[n]): tuple(len(VECTOR[k].findall(body)) for k in ("load", "store"))

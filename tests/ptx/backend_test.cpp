@@ -1,6 +1,7 @@
 // The CUDA backend as a whole, on the emulated device: streams, memory, foreign streams, and a machine
 // without a GPU.
 #include <cuda_runtime_api.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -46,7 +47,8 @@ TEST(EmulatedBackend, OwnStreamsComputeTheSame) {
   EXPECT_NEAR(sum(square(x)).value().item(), sum(square(y)).value().item(), 1e-2);
 }
 
-// In a random order of streams (PTX_ORDER=random) the second reads what the first wrote only because it waits.
+// In a random order of streams (PTX_ORDER=random) the second reads what the first wrote only because it
+// waits.
 TEST(EmulatedBackend, EventsOrderStreamsAndTellTime) {
   const Device cuda = Device::cuda();
   kernels::Backend& backend = cuda.backend();
@@ -328,6 +330,74 @@ TEST(EmulatedBackend, GradientsGoThroughReluInTheProductTheyComeFrom) {
   ASSERT_EQ(unsetenv("PTX_RELU_HIDES_NAN"), 0);
   expect_gradients_of_cpu(apart, 16, Use::once);
   EXPECT_EQ(fused.launches + 1, apart.launches) << "the derivative and the bias's gradient need no kernel";
+}
+
+// Half of the outputs of a layer are exactly 0: its first weights and biases are.
+Tensor gradient_through_zeros(Device device, std::int64_t hidden) {
+  std::vector<float> weights(static_cast<std::size_t>(8 * hidden), 0.0f),
+      biases(static_cast<std::size_t>(hidden), 0.0f);
+  for (std::size_t i = weights.size() / 2; i < weights.size(); ++i) weights[i] = i % 3 == 0 ? -0.5f : 0.25f;
+  const Variable x = random_normal({6, 8}, {.seed = 1}, 0, 1, DType::f32, device);
+  const Variable weight(Tensor::from(weights, {hidden, 8}, device), true);
+  const Variable bias(Tensor::from(biases, {hidden}, device), true);
+  const Variable next(random_normal({4, hidden}, {.seed = 4}, 0, 1, DType::f32, device), true);
+  for (int i = 0; i < 2; ++i) {  // the first pass chooses algorithms
+    for (const Variable* parameter : {&weight, &bias, &next}) parameter->zero_grad();
+    const Variable h = linear(x, weight, bias, Activation::relu);
+    const Variable y = linear(h, next, {});
+    sum(add(square(y), y)).backward();
+  }
+  return weight.grad();
+}
+
+TEST(EmulatedBackend, NoGradientPassesReluAtExactlyZero) {
+  for (const std::int64_t hidden : {12, 20}) {
+    // Shapes are tried out once, so the second is another one.
+    if (hidden == 20) {
+      ASSERT_EQ(setenv("PTX_RELU_MASK_AT_ZERO", "1", 1), 0);
+    }
+    const std::vector<float> got = gradient_through_zeros(Device::cuda(), hidden).to_vector();
+    ASSERT_EQ(unsetenv("PTX_RELU_MASK_AT_ZERO"), 0);
+    const std::vector<float> expected = gradient_through_zeros(Device::cpu(), hidden).to_vector();
+    float largest = 0;
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      EXPECT_NEAR(got[i], expected[i], 1e-3) << i;
+      if (i < got.size() / 2) {
+        EXPECT_EQ(got[i], 0.0f) << i;
+      }
+      largest = std::max(largest, std::abs(got[i]));
+    }
+    EXPECT_GT(largest, 0.1f);
+  }
+}
+
+TEST(EmulatedBackend, NormalsAreThoseOfTheCpu) {
+  const Noise noise{.seed = 9, .purpose = RandomPurpose::test};
+  const std::vector<float> cpu = random_normal({2000, 50}, noise).to_vector();
+  const std::vector<float> cuda =
+      random_normal({2000, 50}, noise, 0, 1, DType::f32, Device::cuda()).to_vector();
+  float largest = 0;
+  for (std::size_t i = 0; i < cpu.size(); ++i) {
+    const float difference = std::abs(cpu[i] - cuda[i]);
+    largest = difference <= largest ? largest : difference;  // NaN stays
+  }
+  EXPECT_TRUE(largest < 3e-6f) << largest;
+  RecordProperty("largest_difference", fmt::format("{:.2e}", largest));
+}
+
+TEST(EmulatedBackend, PrecisionIsAskedForOfCublaslt) {
+  const Device cuda = Device::cuda();
+  const Variable x = random_normal({16, 8}, {.seed = 1}, 0, 1, DType::f32, cuda);
+  const Variable w = random_normal({4, 8}, {.seed = 2}, 0, 1, DType::f32, cuda);
+  const auto products = [&](Precision precision) {
+    const emulator::Counters before = emulator::counters();
+    linear(x, w, {}, Activation::identity, precision);
+    const emulator::Counters after = emulator::counters();
+    return std::pair(after.tf32_products - before.tf32_products, after.bf16_products - before.bf16_products);
+  };
+  EXPECT_EQ(products(Precision::f32), std::pair(std::uint64_t{0}, std::uint64_t{0}));
+  EXPECT_EQ(products(Precision::tf32), std::pair(std::uint64_t{1}, std::uint64_t{0}));
+  EXPECT_EQ(products(Precision::bf16), std::pair(std::uint64_t{0}, std::uint64_t{1}));
 }
 
 TEST(EmulatedBackend, GradientsThatMeetGoThroughReluTogether) {

@@ -3,8 +3,16 @@
 namespace gpuvae::kernels {
 
 // c[tile, tile] = a b^T on the device, a and b [tile, depth], tile 16 or 32; `how` is a Multiply: 0 ffma, 1
-// TF32, 2 bf16. `split_a`, `split_b`: of TF32, whether the factor is split in two.
-void fused_product(int how, int tile, const float* a, const float* b, float* c, int depth, bool split_a,
-                   bool split_b);
+// TF32, 2 split TF32, 3 bf16. bytes_a, bytes_b: the factor holds integers of at most 8 bits.
+struct FusedProduct {
+  int how = 0, tile = 16, depth = 0;
+  const float* a = nullptr;
+  const float* b = nullptr;
+  float* c = nullptr;
+  bool bytes_a = false, bytes_b = false;
+};
+
+// Returns the bound of split TF32's error, relative to the sum of |a b| (kernels/cuda/fused_product.cuh).
+double fused_product(const FusedProduct& product);
 
 }  // namespace gpuvae::kernels

@@ -43,4 +43,7 @@ class WithSettings {
   Settings before_;
 };
 
+// Whether this process has a context on a device: memory of the GPU that nobody else can use.
+bool has_context(int device);
+
 }  // namespace emulator

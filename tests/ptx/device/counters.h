@@ -12,7 +12,8 @@ struct Counters {
       host_synchronisations;      // calls that make the host wait, cudaFree and blocking copies among them
   std::uint64_t kernel_launches;  // by the host, outside a capture; a cublasLtMatmul is one
   std::uint64_t graph_launches;
-  std::uint64_t kernels_run;  // executed, also as part of a graph
+  std::uint64_t tf32_products, bf16_products;  // of cublasLtMatmul, by the compute type asked for
+  std::uint64_t kernels_run;                   // executed, also as part of a graph
 };
 
 Counters counters();

@@ -219,7 +219,12 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
   p.alpha = *static_cast<const float*>(alpha);
   p.beta = *static_cast<const float*>(beta);
   p.relu_hides_nan = std::getenv("PTX_RELU_HIDES_NAN") != nullptr;
+  p.relu_mask_at_zero = std::getenv("PTX_RELU_MASK_AT_ZERO") != nullptr;
+  if (std::getenv("PTX_TF32_AS_F32")) p.operation.compute_tf32_as_f32();
   const std::scoped_lock lock(device_mutex());
+  const cublasComputeType_t asked = inside<Operation>(operation).compute;
+  counters().tf32_products += asked == CUBLAS_COMPUTE_32F_FAST_TF32;
+  counters().bf16_products += asked == CUBLAS_COMPUTE_32F_FAST_16BF;
   check_operands(p);
   check_operand("the workspace", workspace, workspace_bytes, p);
   if (!is_capturing(stream)) ++counters().kernel_launches;

@@ -54,7 +54,7 @@ float finished_element(const Product& p, double sum, std::uint64_t i, std::uint6
   if (p.beta != 0.0f) value += double(p.beta) * c(i, j);
   if (p.operation.adds_bias()) value += p.operation.bias[i];
   if (p.operation.masks()) return p.mask_bit(i, j) ? float(value) : 0.0f;
-  if (p.operation.uses_mask()) p.set_mask_bit(i, j, value > 0.0);
+  if (p.operation.uses_mask()) p.set_mask_bit(i, j, p.relu_mask_at_zero ? !(value < 0.0) : value > 0.0);
   if (p.operation.rectifies() && (value < 0.0 || (p.relu_hides_nan && std::isnan(value)))) value = 0.0;
   return float(value);
 }

@@ -71,6 +71,10 @@ struct Operation {
     bits += (1u << (dropped - 1)) - 1 + (bits >> dropped & 1);
     return std::bit_cast<float>(bits & ~((1u << dropped) - 1));
   }
+  // cuBLASLt may choose a kernel that is more precise than what was asked for.
+  void compute_tf32_as_f32() {
+    if (compute == CUBLAS_COMPUTE_32F_FAST_TF32) compute = CUBLAS_COMPUTE_32F;
+  }
   bool has(int part) const { return (epilogue & part) != 0; }
   bool rectifies() const { return has(CUBLASLT_EPILOGUE_RELU); }
   bool adds_bias() const { return has(CUBLASLT_EPILOGUE_BIAS); }
@@ -97,6 +101,7 @@ struct Product {
   const float *pa, *pb, *pc;
   float* pd;
   bool relu_hides_nan = false;
+  bool relu_mask_at_zero = false;  // the mask is !(x < 0) instead of x > 0
 
   bool transposed_a() const { return operation.transpose_a != CUBLAS_OP_N; }
   bool transposed_b() const { return operation.transpose_b != CUBLAS_OP_N; }

@@ -1,4 +1,4 @@
-// Stands in for libcudart: the device and its errors.
+// Stands in for libcudart: properties of the devices, and errors.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -140,6 +140,8 @@ cudaDeviceProp properties() {
   return p;
 }
 
+bool is_device(int device) { return device >= 0 && device < device_count(); }
+
 struct Named {
   cudaError_t error;
   const char *name, *text;
@@ -201,30 +203,20 @@ cudaError_t cudaPeekAtLastError() { return last_error; }
 const char* cudaGetErrorString(cudaError_t e) { return named(e).text; }
 const char* cudaGetErrorName(cudaError_t e) { return named(e).name; }
 
-cudaError_t cudaGetDeviceCount(int* count) {
-  *count = missing_device() == cudaSuccess ? 1 : 0;
-  return remember(missing_device());
-}
-cudaError_t cudaGetDevice(int* device) {
-  return entry_point([=] { return *device = 0, cudaSuccess; });
-}
-cudaError_t cudaSetDevice(int device) {
-  return entry_point([=] { return device == 0 ? cudaSuccess : cudaErrorInvalidDevice; });
-}
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr asked, int device) {
-  return entry_point([=] { return device == 0 ? attribute(value, asked) : cudaErrorInvalidDevice; });
+  return query_point([=] { return is_device(device) ? attribute(value, asked) : cudaErrorInvalidDevice; });
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* prop, int device) {
-  return entry_point([=] {
-    if (device != 0) return cudaErrorInvalidDevice;
+  return query_point([=] {
+    if (!is_device(device)) return cudaErrorInvalidDevice;
     *prop = properties();
     return cudaSuccess;
   });
 }
 cudaError_t cudaDeviceGetPCIBusId(char* id, int length, int device) {
-  return entry_point([=] {
-    if (device != 0) return cudaErrorInvalidDevice;
-    std::snprintf(id, std::size_t(length), "0000:00:00.0");
+  return query_point([=] {
+    if (!is_device(device)) return cudaErrorInvalidDevice;
+    std::snprintf(id, std::size_t(length), "0000:%02x:00.0", unsigned(device));
     return cudaSuccess;
   });
 }

@@ -69,6 +69,7 @@ bool is_capturing(cudaStream_t stream) { return of(stream).capture != nullptr; }
 
 cudaError_t enqueue(cudaStream_t stream, cudaGraphNodeType type, Work work) {
   CUstream_st& s = of(stream);
+  if (s.device >= 0 && s.device != current_device()) return cudaErrorInvalidResourceHandle;
   if (type != cudaGraphNodeTypeKernel)  // all other work waits for what came before
     work = [work = std::move(work)] {
       flush_launches();
@@ -148,7 +149,7 @@ extern "C" {
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   return entry_point([=] {
-    streams().push_back(*stream = new CUstream_st{.flags = flags});
+    streams().push_back(*stream = new CUstream_st{.flags = flags, .device = current_device()});
     return cudaSuccess;
   });
 }

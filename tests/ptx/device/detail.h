@@ -38,6 +38,12 @@ int multiprocessors();
 int compute_capability();  // 10 * major + minor
 int blocks_per_multiprocessor(int threads_per_block);
 
+// ---- contexts ----
+
+int device_count();
+int current_device();    // of this thread
+void require_context();  // makes the primary context of the current device current if there is none
+
 // ---- kernels ----
 
 struct Function {
@@ -85,11 +91,20 @@ std::recursive_mutex& device_mutex();
 cudaError_t missing_device();         // as PTX_NO_DEVICE asks
 cudaError_t remember(cudaError_t e);  // for cudaGetLastError
 
+// For calls that need no context.
 template <class Body>
-cudaError_t entry_point(Body body) {
+cudaError_t query_point(Body body) {
   const std::scoped_lock lock(device_mutex());
   const cudaError_t missing = missing_device();
   return remember(missing != cudaSuccess ? missing : body());
+}
+
+template <class Body>
+cudaError_t entry_point(Body body) {
+  return query_point([&] {
+    require_context();
+    return body();
+  });
 }
 
 }  // namespace detail

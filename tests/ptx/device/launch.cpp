@@ -5,6 +5,7 @@
 
 #include "detail.h"
 #include "machine.h"
+#include "mutant.h"
 
 namespace emulator::detail {
 namespace {
@@ -20,6 +21,7 @@ Held& held() {
 
 void run_now(const std::vector<ptx::Launch>& launches) {
   const DeviceAccess access;
+  for (const ptx::Launch& launch : launches) note_kernel(launch.kernel->name);
   try {
     counters().kernels_run += ptx::run(device_memory(), launches, current().kernels).size();
   } catch (const ptx::Error& e) {

@@ -9,6 +9,7 @@
 
 #include "detail.h"
 #include "machine.h"
+#include "mutant.h"
 
 namespace emulator::detail {
 namespace {
@@ -79,7 +80,8 @@ const Function* find_function(const void* host_function) {
   Image* image = newest_image(*r.binary);
   if (!image) return nullptr;
   if (!image->module)
-    image->module = std::make_unique<ptx::Module>(ptx::Module::load(std::string(image->text)));
+    image->module = std::make_unique<ptx::Module>(
+        ptx::Module::load(apply_mutant(std::string(image->text), image->target)));
   const auto [found, is_new] = r.found.try_emplace(image);
   if (is_new) found->second = {image->module.get(), &image->module->kernel(r.name), image->target};
   return &found->second;

@@ -41,6 +41,7 @@ struct CUstream_st {
     std::shared_ptr<emulator::detail::Record> waits_for;  // empty: runs at once
   };
   unsigned flags = cudaStreamDefault;
+  int device = -1;  // whose context it was created in; a default stream belongs to the current device
   std::deque<Item> queue{};
   std::shared_ptr<emulator::detail::Capture> capture{};
   unsigned captured = 0;  // calls, to tell whether an event is the last

@@ -55,7 +55,7 @@ std::string other_space(Grid& grid, uint64_t address) {
   if (!other.empty()) w.fail(i, lane, access_to(a, space, address) + other);
   w.fail(i, lane,
          access_to(a, space, address) + ", outside the " + std::to_string(size) + " bytes of the " +
-             (space == Space::shared ? "block" + near_shared(*grid.kernel, address)
+             (space == Space::shared  ? "block" + near_shared(*grid.kernel, address)
               : space == Space::local ? "thread"
                                       : "kernel's parameters"));
 }
@@ -76,8 +76,7 @@ Allocation* find_global(Warp& w, const Instruction& i, int lane, const Access& a
 char* in_global(Warp& w, const Instruction& i, int lane, Access& a, uint64_t address) {
   Grid& grid = *w.block->grid;
   Allocation*& hit = grid.hits[static_cast<std::size_t>(&i - grid.kernel->code.data())];
-  if (!hit || address < hit->begin || address + a.bytes > hit->end)
-    hit = find_global(w, i, lane, a, address);
+  if (!hit || address < hit->begin || address + a.bytes > hit->end) hit = find_global(w, i, lane, a, address);
   a.allocation[lane] = hit;
   return reinterpret_cast<char*>(address);
 }
@@ -157,8 +156,9 @@ void translate(Warp& w, const Instruction& i, Slot slot, Access& a) {
       address = static_cast<uint32_t>(address);
     }
     if (address & (a.bytes - 1))
-      w.fail(i, lane,
-             access_to(a, space, address) + ", which is not aligned to " + std::to_string(a.bytes) + " bytes");
+      w.fail(
+          i, lane,
+          access_to(a, space, address) + ", which is not aligned to " + std::to_string(a.bytes) + " bytes");
     a.address[lane] = address;
     a.data[lane] = resolve(w, i, lane, a, space, address);
   }

@@ -112,8 +112,8 @@ struct Rsqrt {
 // sin and cos: an absolute error of 2^-20.5 in [-2 pi, 2 pi] and of 2^-14.7 in [-100 pi, 100 pi]. Beyond,
 // there is no bound; here the error stays that of the largest range. sin(+-0) = +-0 and cos(0) = 1 are exact.
 inline double angle_error(float a) {
-  constexpr double kInTwoPi = 6.743495761743163e-07;
-  constexpr double kInHundredPi = 3.757193058150307e-05;
+  constexpr double kInTwoPi = 6.743495761743046e-07;
+  constexpr double kInHundredPi = 3.7571545817410776e-05;
   return a == 0 ? 0 : std::fabs(a) <= 6.2831853f ? kInTwoPi : kInHundredPi;
 }
 struct Sin {

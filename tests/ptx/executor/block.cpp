@@ -7,8 +7,9 @@
 namespace ptx {
 namespace {
 
-constexpr std::uint64_t kTurn = 1 << 16;     // instructions of a warp, so that a spinning one lets the others go on
-constexpr std::uint64_t kRandomTurn = 64;    // at most, in random order
+constexpr std::uint64_t kTurn =
+    1 << 16;  // instructions of a warp, so that a spinning one lets the others go on
+constexpr std::uint64_t kRandomTurn = 64;  // at most, in random order
 constexpr unsigned kTurnsBetweenRotations = 16;
 constexpr std::uint8_t kUnwrittenByte = 0xff;  // NaN, should a check be off
 
@@ -31,7 +32,8 @@ void Block::start(Grid& of, unsigned number) {
 }
 
 void Block::finish() {
-  stores.publish_all();
+  if (!stores.empty()) grid->keep_stores(std::move(stores));
+  stores = {};
   if (triggered) return;
   ++grid->triggered_blocks;
   const bool waited = std::any_of(warps.begin(), warps.end(), [](const Warp& w) { return w.waited != 0; });
@@ -78,7 +80,8 @@ bool Block::pass_barrier() {
   for (Warp& w : warps) {
     waited |= w.waited;
     if (w.state != State::at_barrier && w.state != State::done) return false;
-    const std::uint32_t all = threads - w.index * kLanes >= kLanes ? ~0u : (1u << (threads - w.index * kLanes)) - 1;
+    const std::uint32_t all =
+        threads - w.index * kLanes >= kLanes ? ~0u : (1u << (threads - w.index * kLanes)) - 1;
     if (w.live != all && !missing) missing = &w;
     if (w.state == State::at_barrier && !first) first = &w;
   }
@@ -92,8 +95,8 @@ bool Block::pass_barrier() {
   for (const Warp& w : warps)
     if (w.pc != first->pc)
       first->fail(code[first->pc - 1], lane,
-                  "warps of the block wait at different barriers; warp " + std::to_string(w.index) + " waits at " +
-                      place_of(*grid->kernel, code[w.pc - 1]));
+                  "warps of the block wait at different barriers; warp " + std::to_string(w.index) +
+                      " waits at " + place_of(*grid->kernel, code[w.pc - 1]));
   ++time;
   ++grid->counters.barriers;
   for (Warp& w : warps) {

@@ -73,13 +73,13 @@ void Counters::operator+=(const Counters& o) {
 std::string Counters::report() const {
   const double lanes = warp_instructions ? double(lane_instructions) / double(warp_instructions) : 0.0;
   std::string text = format(
-      "%llu launches, %llu blocks, %llu warps, %llu warp instructions, %.1f active lanes on average, %llu divergent "
+      "%llu launches, %llu blocks, %llu warps, %llu warp instructions, %.1f active lanes on average, %llu "
+      "divergent "
       "branches, %llu barriers\n",
-      number(launches), number(blocks), number(warps), number(warp_instructions), lanes, number(divergent_branches),
-      number(barriers));
+      number(launches), number(blocks), number(warps), number(warp_instructions), lanes,
+      number(divergent_branches), number(barriers));
   for (std::size_t k = 0; k < instructions.size(); ++k)
-    if (instructions[k])
-      text += "  " + std::string(name(Class(k))) + " " + std::to_string(instructions[k]);
+    if (instructions[k]) text += "  " + std::string(name(Class(k))) + " " + std::to_string(instructions[k]);
   text += "\n";
   for (const NamedMember& m : kAccesses) {
     const Accesses& a = this->*m.member;
@@ -94,14 +94,16 @@ std::string Counters::report() const {
 
 std::string Counters::json() const {
   std::string text = format(
-      "{\"launches\": %llu, \"blocks\": %llu, \"warps\": %llu, \"warp_instructions\": %llu, \"lane_instructions\": "
+      "{\"launches\": %llu, \"blocks\": %llu, \"warps\": %llu, \"warp_instructions\": %llu, "
+      "\"lane_instructions\": "
       "%llu, \"divergent_branches\": %llu, \"barriers\": %llu, \"worst_bank_conflict\": %u, \"by_class\": {",
       number(launches), number(blocks), number(warps), number(warp_instructions), number(lane_instructions),
       number(divergent_branches), number(barriers), worst_bank_conflict);
   bool first = true;
   for (std::size_t k = 0; k < instructions.size(); ++k) {
     if (!instructions[k]) continue;
-    text += (first ? "" : ", ") + quoted(std::string(name(Class(k)))) + ": " + std::to_string(instructions[k]);
+    text +=
+        (first ? "" : ", ") + quoted(std::string(name(Class(k)))) + ": " + std::to_string(instructions[k]);
     first = false;
   }
   text += "}";

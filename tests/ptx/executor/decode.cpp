@@ -59,6 +59,12 @@ void Decoder::run() {
   end_of_kernel();
 }
 
+std::string Decoder::refusal_text(const SyntaxInstruction& s, const std::string& reason) const {
+  std::string text = "[";
+  text += readable_name(kernel_.name) + "] refused instruction " + std::string(s.opcode) + " in PTX line ";
+  return text + std::to_string(s.line) + ", " + reason + ": " + std::string(s.text);
+}
+
 void Decoder::instruction(const SyntaxInstruction& s) {
   const Opcode op(s.opcode);
   Instruction i;
@@ -76,9 +82,7 @@ void Decoder::instruction(const SyntaxInstruction& s) {
   i.cls = class_of(op, i.space);
   if (!i.run) {
     i.run = refused;
-    kernel_.refusals.push_back("[" + readable_name(kernel_.name) + "] refused instruction " +
-                               std::string(s.opcode) + " in PTX line " + std::to_string(s.line) + ", " +
-                               reason + ": " + std::string(s.text));
+    kernel_.refusals.push_back(refusal_text(s, reason));
   }
   kernel_.code.push_back(i);
 }

@@ -26,6 +26,7 @@ class Decoder {
   void instruction(const SyntaxInstruction& s);
   bool is_known(const Opcode& op, std::string_view text);
   Handler handler(Instruction& i, const Opcode& op, const SyntaxInstruction& s);
+  std::string refusal_text(const SyntaxInstruction& s, const std::string& reason) const;
   void end_of_kernel();
 
   // decode_operands.cpp

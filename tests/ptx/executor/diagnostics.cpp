@@ -1,4 +1,5 @@
-// The texts of errors: which kernel, line, block and thread, and where warps stand that do not come to an end.
+// The texts of errors: which kernel, line, block and thread, and where warps stand that do not come to an
+// end.
 #include <cxxabi.h>
 
 #include <bit>
@@ -35,8 +36,8 @@ std::string where(const Warp& w, const Group& group) {
   const bool stopped = !group.waiting && w.state != State::ready && group.pc > 0;
   char lanes[32];
   std::snprintf(lanes, sizeof lanes, ", lanes 0x%08x ", group.mask);
-  return "block " + coordinates(w.block->rank, w.block->grid->launch->grid) + ", warp " + std::to_string(w.index) +
-         lanes + name_of(w.state, group.waiting) + " at " +
+  return "block " + coordinates(w.block->rank, w.block->grid->launch->grid) + ", warp " +
+         std::to_string(w.index) + lanes + name_of(w.state, group.waiting) + " at " +
          place_of(kernel, kernel.code[stopped ? group.pc - 1 : group.pc]);
 }
 
@@ -49,28 +50,49 @@ void list_groups(const Warp& w, std::string& text, std::size_t& listed) {
   for (const Group& group : w.others) add(group);
 }
 
+std::string source_place(const Kernel& kernel, unsigned file, unsigned line) {
+  const auto& files = kernel.program->syntax.files;
+  const auto name = files.find(file);
+  return (name == files.end() ? std::string("?") : name->second) + ":" + std::to_string(line);
+}
+
+// The place of the call if the instruction belongs to an inlined function, which the .loc in front of it
+// tells.
+std::string inlined_at(const Kernel& kernel, const Instruction& i) {
+  const std::string& text = kernel.program->text;
+  std::size_t at = 0;
+  for (unsigned line = 1; line < i.source->line && at < text.size(); ++line) at = text.find('\n', at) + 1;
+  const std::size_t loc = text.rfind(".loc", at);
+  if (loc == std::string::npos) return "";
+  const std::string directive = text.substr(loc, text.find('\n', loc) - loc);
+  const std::size_t call = directive.find("inlined_at ");
+  unsigned file = 0, line = 0;
+  if (call == std::string::npos ||
+      std::sscanf(directive.c_str() + call, "inlined_at %u %u", &file, &line) != 2)
+    return "";
+  return ", inlined at " + source_place(kernel, file, line);
+}
+
 }  // namespace
 
 std::string coordinates(unsigned rank, Dim3 of) {
-  return "(" + std::to_string(rank % of.x) + ", " + std::to_string(rank / of.x % of.y) + ", " +
-         std::to_string(rank / of.x / of.y) + ")";
+  char text[48];
+  std::snprintf(text, sizeof text, "(%u, %u, %u)", rank % of.x, rank / of.x % of.y, rank / of.x / of.y);
+  return text;
 }
 
 std::string place_of(const Kernel& kernel, const Instruction& i) {
   std::string source;
-  if (i.source->source_line) {
-    const auto& files = kernel.program->syntax.files;
-    const auto file = files.find(i.source->source_file);
-    source = " (" + (file == files.end() ? std::string("?") : file->second) + ":" +
-             std::to_string(i.source->source_line) + ")";
-  }
+  if (i.source->source_line)
+    source = " (" + source_place(kernel, i.source->source_file, i.source->source_line) +
+             inlined_at(kernel, i) + ")";
   return "PTX line " + std::to_string(i.source->line) + source + ": " + std::string(i.source->text);
 }
 
 void Warp::fail(const Instruction& i, int l, const std::string& what) {
   const Grid& grid = *block->grid;
-  throw Error(readable_name(grid.kernel->name) + ": " + what + "\n  " + place_of(*grid.kernel, i) + "\n  block " +
-              coordinates(block->rank, grid.launch->grid) + ", thread " +
+  throw Error(readable_name(grid.kernel->name) + ": " + what + "\n  " + place_of(*grid.kernel, i) +
+              "\n  block " + coordinates(block->rank, grid.launch->grid) + ", thread " +
               coordinates(thread(l), grid.launch->block));
 }
 

@@ -1,6 +1,7 @@
-// Ordering between the blocks of a grid. Accesses of one block come before those of another if a fence behind the
-// former and an atomic, then an atomic on the same address and a fence in front of the latter, lie between them. Within
-// each block a barrier may hand over from one thread to another. Fences are those of the whole GPU, in any thread.
+// Ordering between the blocks of a grid. Accesses of one block come before those of another if a fence behind
+// the former and an atomic, then an atomic on the same address and a fence in front of the latter, lie
+// between them. Within each block a barrier may hand over from one thread to another. Fences are those of the
+// whole GPU, in any thread.
 #include <algorithm>
 
 #include "grid.h"
@@ -36,7 +37,8 @@ std::vector<std::uint16_t> Fences::counts_before(std::uint32_t time) const {
 bool Release::covers(const Moment& access) const {
   if (access.time < fence_time || fences[access.thread] > access.fences) return true;
   if (access.thread == atomic.thread) return atomic.fences > access.fences;
-  return same_warp(access.thread, atomic.thread) && own_fence_time == access.time && own_fence_sync > access.sync;
+  return same_warp(access.thread, atomic.thread) && own_fence_time == access.time &&
+         own_fence_sync > access.sync;
 }
 
 bool Acquire::visible(const Moment& now, const Fences& fences) const {
@@ -47,12 +49,8 @@ bool Acquire::visible(const Moment& now, const Fences& fences) const {
          fences.last_sync(now.thread) > atomic.sync;
 }
 
-Moment moment_of(const Warp& w, int lane) {
-  const unsigned thread = w.thread(lane);
-  return {thread, w.block->time, w.sync, w.block->fences.count(thread)};
-}
-
-// A block that has not executed a fence publishes nothing, and an address without releases has nothing to acquire.
+// A block that has not executed a fence publishes nothing, and an address without releases has nothing to
+// acquire.
 void acquire_and_release(Warp& w, std::uint64_t address, int lane) {
   Block& block = *w.block;
   AtomicHistory& history = block.grid->atomics[address];
@@ -80,8 +78,8 @@ bool ordered_by_atomics(const Block& block, const Moment& now, unsigned from_blo
   return false;
 }
 
-// Whether the block's atomics came behind those of all other blocks. The accesses of those blocks are then taken to
-// be covered, because a cell does not remember all of its readers.
+// Whether the block's atomics came behind those of all other blocks. The accesses of those blocks are then
+// taken to be covered, because a cell does not remember all of its readers.
 bool ordered_behind_all_blocks(const Block& block, const Moment& now) {
   const std::size_t others = block.grid->launch->grid.count() - 1;
   return std::any_of(block.acquires.begin(), block.acquires.end(), [&](const Acquire& acquire) {

@@ -111,12 +111,18 @@ TEST(PtxFloat, DirectedRoundingHasTheseBits) {
   EXPECT_FALSE(std::signbit(one("add.rp.f32", 1, -1)));
 }
 
+// Whether a sum of such numbers is exact in quadruple precision.
+bool is_moderate(float x) {
+  return x == 0 || !std::isfinite(x) || (std::fabs(x) > 0x1p-45f && std::fabs(x) < 0x1p45f);
+}
+
 TEST(PtxFloat, FmaRoundsOnce) {
   const Triples t = triples();
   const auto got = evaluate<float>("fma.rn.f32 %d, %a0, %a1, %a2;", t.a, t.b, t.c);
   const auto twice = evaluate<float>("mul.f32 %d, %a0, %a1; add.f32 %d, %d, %a2;", t.a, t.b, t.c);
   int differences = 0;
   for (std::size_t n = 0; n < got.size(); ++n) {
+    if (!is_moderate(t.a[n]) || !is_moderate(t.b[n]) || !is_moderate(t.c[n])) continue;
     const float expected = static_cast<float>(Quad(t.a[n]) * t.b[n] + t.c[n]);
     ASSERT_TRUE(same(got[n], expected)) << t.a[n] << " " << t.b[n] << " " << t.c[n];
     differences += !same(got[n], twice[n]);

@@ -1,6 +1,7 @@
 // The state of blocks and grids while they run.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <random>
 #include <unordered_map>
@@ -95,7 +96,8 @@ struct Grid {
   bool any_waited = false;
   std::size_t triggered_blocks = 0;
 
-  // What is known to be complete: when the grid starts, behind its griddepcontrol.wait, and when a dependent starts.
+  // What is known to be complete: when the grid starts, behind its griddepcontrol.wait, and when a dependent
+  // starts.
   Completed at_start, after_wait, at_trigger;
 
   std::vector<Allocation*> hits;  // by instruction: the allocation that it accessed last
@@ -103,11 +105,16 @@ struct Grid {
   std::vector<std::uint64_t> executed;
   std::unordered_map<std::uint64_t, AtomicHistory> atomics;  // by address
   std::vector<const Block*> residents;
+  std::deque<StoreBuffer> unpublished;  // of blocks that ended last, oldest first
   std::mt19937_64 random;
   Counters counters;
 
   const Completed& known(bool waited) const { return waited ? after_wait : at_start; }
   Completed when_complete() const;
+  // Takes over the stores of a block that ends. No rule makes them visible to other blocks of the grid, so
+  // that those of the last blocks are withheld.
+  void keep_stores(StoreBuffer stores);
+  void publish_all();
   [[noreturn]] void fail_hang() const;
 };
 
@@ -133,13 +140,13 @@ void check_races(Warp& w, const Instruction& i, const Access& access);
 void profile(Warp& w, const Instruction& i, const Access& access);
 
 // Rules of ordering.
-Moment moment_of(const Warp& w, int lane);
+inline Moment moment_of(const Warp& w, int lane) {
+  const unsigned thread = w.thread(lane);
+  return {thread, w.block->time, w.sync, w.block->fences.count(thread)};
+}
 void acquire_and_release(Warp& w, std::uint64_t address, int lane);
 bool ordered_by_atomics(const Block& block, const Moment& now, unsigned from_block, const Moment& access);
 bool ordered_behind_all_blocks(const Block& block, const Moment& now);
-// The conflicting thread of the same block, or -1; the cell remembers the access.
-int update_cell(AccessCell& cell, const Warp& w, const Moment& now, std::uint8_t mask, bool store, bool atomic,
-                bool same_value);
 
 // "PTX line 12 (file.cu:34): ld.global.f32 ...".
 std::string place_of(const Kernel& kernel, const Instruction& i);

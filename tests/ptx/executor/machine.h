@@ -108,10 +108,10 @@ struct Warp {
   unsigned index = 0;      // in the block
   std::uint32_t live = 0;  // lanes that have not exited
   State state = State::ready;
-  std::uint16_t sync = 0;       // number of bar.warp.sync instructions that the warp has passed
-  std::uint16_t full_sync = 0;  // the number of the last one that all live lanes passed together
-  std::uint32_t waited = 0;     // lanes that are behind a griddepcontrol.wait
-  unsigned counted = 0;         // accesses to come that the profile has counted with a merged one
+  std::uint16_t sync = 0;                  // number of bar.warp.sync instructions that the warp has passed
+  std::uint16_t full_sync = 0;             // the number of the last one that all live lanes passed together
+  std::uint32_t waited = 0;                // lanes that are behind a griddepcontrol.wait
+  unsigned counted = 0;                    // accesses to come that the profile has counted with a merged one
   std::vector<PartialSync> partial_syncs;  // behind the last full one
   std::vector<Group> others;
   std::vector<char> registers;      // with room to align them
@@ -129,7 +129,8 @@ struct Warp {
   void set_active(std::uint32_t mask);
   // Continues with the group that has the lowest pc of those that can run.
   void reschedule();
-  // Continues with a group that does not have the lowest pc, so that lanes that spin do not starve the others.
+  // Continues with a group that does not have the lowest pc, so that lanes that spin do not starve the
+  // others.
   void rotate_groups();
   // Suspends the active lanes in front of this instruction until the other lanes of `wanted` arrive.
   void wait_for_lanes(const Instruction& i, std::uint32_t wanted);

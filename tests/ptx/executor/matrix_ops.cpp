@@ -29,8 +29,8 @@ constexpr int kExtraBits = 1;
 // Operands as matrices. Products of their elements are exact in double.
 template <int K>
 struct Factors {
-  double a[kM][K];
-  double b[K][kN];
+  float a[kM][K];
+  float b[K][kN];
 };
 
 // The f32 next to x towards zero, or x itself.
@@ -71,7 +71,7 @@ void row_truncating(const Factors<K>& factors, int m, double (&row)[kN]) {
   std::copy(row, row + kN, terms[0]);
   for (int k = 0; k < K; k += kGroup) {
     for (int t = 0; t < kGroup; ++t)
-      for (int n = 0; n < kN; ++n) terms[t + 1][n] = factors.a[m][k + t] * factors.b[k + t][n];
+      for (int n = 0; n < kN; ++n) terms[t + 1][n] = double(factors.a[m][k + t]) * factors.b[k + t][n];
     add_truncating(terms);
   }
   std::copy(terms[0], terms[0] + kN, row);
@@ -79,10 +79,13 @@ void row_truncating(const Factors<K>& factors, int m, double (&row)[kN]) {
 
 template <int K>
 void row_exact(const Factors<K>& factors, int m, double (&row)[kN]) {
+  double sum[kN];
+  std::copy(row, row + kN, sum);
   for (int k = 0; k < K; ++k) {
     const double x = factors.a[m][k];
-    for (int n = 0; n < kN; ++n) row[n] += x * factors.b[k][n];
+    for (int n = 0; n < kN; ++n) sum[n] += x * factors.b[k][n];
   }
+  std::copy(sum, sum + kN, row);
 }
 
 // C and D: register r of lane l has row l / 4 + 8 (r / 2) and column 2 (l % 4) + r % 2.
@@ -118,9 +121,9 @@ bool has_whole_warp(Warp& w, const Instruction& i) {
 }
 
 // Hardware ignores the 13 bits of an f32 that TF32 lacks.
-inline double from_tf32(uint32_t x) { return std::bit_cast<float>(x & ~0x1fffu); }
-inline double low_bf16(uint32_t x) { return std::bit_cast<float>(x << 16); }
-inline double high_bf16(uint32_t x) { return std::bit_cast<float>(x & 0xffff0000u); }
+inline float from_tf32(uint32_t x) { return std::bit_cast<float>(x & ~0x1fffu); }
+inline float low_bf16(uint32_t x) { return std::bit_cast<float>(x << 16); }
+inline float high_bf16(uint32_t x) { return std::bit_cast<float>(x & 0xffff0000u); }
 
 // A: register r of lane l has row l / 4 + 8 (r % 2) and column l % 4 + 4 (r / 2).
 // B: register r of lane l has row l % 4 + 4 r and column l / 4.
@@ -146,7 +149,7 @@ void mma_bf16(Warp& w, const Instruction& i) {
   for (int r = 0; r < 4; ++r) {
     const uint32_t* a = w.at<uint32_t>(i.operand[4 + r]);
     for (int l = 0; l < 32; ++l) {
-      double* pair = f.a[l / 4 + r % 2 * 8] + l % 4 * 2 + r / 2 * 8;
+      float* pair = f.a[l / 4 + r % 2 * 8] + l % 4 * 2 + r / 2 * 8;
       pair[0] = low_bf16(a[l]);
       pair[1] = high_bf16(a[l]);
     }

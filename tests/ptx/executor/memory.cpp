@@ -9,8 +9,9 @@
 namespace ptx {
 namespace {
 
-constexpr std::size_t kQuarantine = 64 << 20;  // freed bytes that are kept, so that late accesses are recognised
-constexpr std::size_t kTombstones = 1024;      // forgotten allocations whose addresses are remembered
+constexpr std::size_t kQuarantine = 64
+                                    << 20;  // freed bytes that are kept, so that late accesses are recognised
+constexpr std::size_t kTombstones = 1024;   // forgotten allocations whose addresses are remembered
 constexpr std::size_t kAlign = 256;
 
 std::string text_of(const Allocation& a) {
@@ -97,7 +98,8 @@ void Memory::forget(void* pointer) {
   if (tombstones_.size() <= kTombstones) return;
   const auto oldest = allocations_.find(tombstones_.front());
   tombstones_.erase(tombstones_.begin());
-  if (oldest != allocations_.end() && oldest->second->freed && !oldest->second->owned) allocations_.erase(oldest);
+  if (oldest != allocations_.end() && oldest->second->freed && !oldest->second->owned)
+    allocations_.erase(oldest);
 }
 
 void Memory::drop_tombstones(std::uint64_t begin, std::uint64_t end) {
@@ -115,7 +117,8 @@ void Memory::free(void* pointer) {
   if (!pointer) return;
   const auto found = allocations_.find(reinterpret_cast<std::uint64_t>(pointer));
   if (found == allocations_.end() || found->second->freed || !found->second->owned)
-    throw Error("[ptx] expected an allocation to free, got " + describe(reinterpret_cast<std::uint64_t>(pointer)));
+    throw Error("[ptx] expected an allocation to free, got " +
+                describe(reinterpret_cast<std::uint64_t>(pointer)));
   Allocation& a = *found->second;
   a.freed = true;
   a.release_state();
@@ -160,9 +163,9 @@ std::string Memory::describe(std::uint64_t address) {
 }
 
 std::size_t Memory::live() const {
-  return static_cast<std::size_t>(std::count_if(allocations_.begin(), allocations_.end(), [](const auto& entry) {
-    return !entry.second->freed && entry.second->owned;
-  }));
+  return static_cast<std::size_t>(
+      std::count_if(allocations_.begin(), allocations_.end(),
+                    [](const auto& entry) { return !entry.second->freed && entry.second->owned; }));
 }
 
 }  // namespace ptx

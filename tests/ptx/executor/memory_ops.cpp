@@ -1,5 +1,5 @@
-// Loads, stores and atomics of a warp. An access is translated and checked in all lanes, then counted, and only then
-// carried out.
+// Loads, stores and atomics of a warp. An access is translated and checked in all lanes, then counted, and
+// only then carried out.
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -22,19 +22,24 @@ bool delayed(const Warp& w, const Access& a) {
   return w.block->grid->options.delayed_stores && a.space == Space::global;
 }
 
-// What the block sees at the addresses of an access: memory, covered by its own stores that are still on the way.
-// With `all_blocks` the stores of other blocks cover it as well: the value that memory has in the end.
+// What the block sees at the addresses of an access: memory, covered by its own stores that are still on the
+// way. With `all_blocks` the stores of other blocks cover it as well: the value that memory has in the end.
 struct Overlay {
   alignas(16) char bytes[kLanes][16];
   void look(const Warp& w, Access& a, bool all_blocks) {
     for (uint32_t left = w.active; left; left &= left - 1) {
       const int l = std::countr_zero(left);
       std::memcpy(bytes[l], a.data[l], a.bytes);
-      if (all_blocks)
-        for (const Block* b : w.block->grid->residents) b->stores.overlay(a.address[l], bytes[l], a.bytes);
+      if (all_blocks) overlay_other_blocks(*w.block->grid, a, l);
       w.block->stores.overlay(a.address[l], bytes[l], a.bytes);
       a.data[l] = bytes[l];
     }
+  }
+
+ private:
+  void overlay_other_blocks(const Grid& grid, const Access& a, int l) {
+    for (const StoreBuffer& stores : grid.unpublished) stores.overlay(a.address[l], bytes[l], a.bytes);
+    for (const Block* b : grid.residents) b->stores.overlay(a.address[l], bytes[l], a.bytes);
   }
 };
 
@@ -180,11 +185,8 @@ Handler by_register(bool is_store, unsigned bytes) {
 
 Handler memory_handler(const Opcode& op, unsigned register_bytes) {
   const std::string_view type = op.type();
-  for (const std::string_view ordering : {"volatile", "acquire", "release", "acq_rel", "mmio"})
-    if (op.has(ordering)) return nullptr;
   if (op.base == "cvta") return to_generic;
   if (op.base == "atom" || op.base == "red") {
-    if (op.has("cta") || op.has("noftz")) return nullptr;
     if (type == "f32") return atomic<float>;
     if (type == "f64") return atomic<double>;
     if (type == "s32") return atomic<std::int32_t>;
@@ -192,7 +194,7 @@ Handler memory_handler(const Opcode& op, unsigned register_bytes) {
     return type_bytes(type) == 4 ? atomic<uint32_t> : type_bytes(type) == 8 ? atomic<uint64_t> : nullptr;
   }
   const bool is_store = op.base == "st", is_signed = type[0] == 's';
-  if ((op.base != "ld" && !is_store) || op.has("relaxed")) return nullptr;
+  if (op.base != "ld" && !is_store) return nullptr;
   switch (type_bytes(type)) {
     case 1:
       return is_signed ? by_register<std::int8_t>(is_store, register_bytes)

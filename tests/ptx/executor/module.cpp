@@ -31,7 +31,8 @@ const Kernel& Module::kernel(std::string_view name) const {
   for (Kernel& k : program_->kernels) {
     if (k.name != name && k.name.find(name) == std::string::npos) continue;
     if (found && k.name != name)
-      throw Error("[ptx::Module] expected the name of one kernel, got '" + std::string(name) + "', which several contain");
+      throw Error("[ptx::Module] expected the name of one kernel, got '" + std::string(name) +
+                  "', which several contain");
     found = &k;
     if (k.name == name) break;
   }
@@ -56,8 +57,8 @@ Launch Module::prepare(const Kernel& k, Dim3 grid, Dim3 block, std::size_t dynam
 void Module::check_sizes(const Kernel& k, std::span<const std::size_t> sizes) const {
   const auto& parameters = k.syntax->parameters;
   if (sizes.size() != parameters.size())
-    throw Error(readable_name(k.name) + ": expected " + std::to_string(parameters.size()) + " arguments, got " +
-                std::to_string(sizes.size()));
+    throw Error(readable_name(k.name) + ": expected " + std::to_string(parameters.size()) +
+                " arguments, got " + std::to_string(sizes.size()));
   for (std::size_t n = 0; n < sizes.size(); ++n)
     if (sizes[n] != parameters[n].size)
       throw Error(readable_name(k.name) + ": expected argument " + std::to_string(n) + " to have " +

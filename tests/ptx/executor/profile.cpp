@@ -1,4 +1,5 @@
-// Counts what a warp's access costs on a GPU: sectors of 32 bytes, and passes over the banks of shared memory.
+// Counts what a warp's access costs on a GPU: sectors of 32 bytes, and passes over the banks of shared
+// memory.
 #include <algorithm>
 #include <bit>
 
@@ -11,8 +12,9 @@ using std::uint32_t, std::uint64_t;
 
 constexpr unsigned kSector = 32, kBanks = 32;
 
-// ptxas makes one access of several neighbouring ones where it can prove their alignment, and here it is assumed
-// where they are aligned. Returns the bytes per lane of the joined access, or 0 if it has been counted already.
+// ptxas makes one access of several neighbouring ones where it can prove their alignment, and here it is
+// assumed where they are aligned. Returns the bytes per lane of the joined access, or 0 if it has been
+// counted already.
 unsigned joined_bytes(Warp& w, const Instruction& i, const Access& a) {
   if (w.counted > 0 && i.merged == 1) {
     --w.counted;
@@ -70,8 +72,8 @@ unsigned conflict_degree(const Warp& w, const Access& a, unsigned words, unsigne
   return degree;
 }
 
-// There are 32 banks of 4 bytes. Wider accesses are served by halves or quarters of the warp. Lanes that read one
-// word share it.
+// There are 32 banks of 4 bytes. Wider accesses are served by halves or quarters of the warp. Lanes that read
+// one word share it.
 void count_passes(const Warp& w, const Access& a, unsigned bytes, Accesses& now, Counters& counters) {
   const unsigned group = bytes <= 4 ? 32 : bytes == 8 ? 16 : 8;
   const unsigned words = std::max(1u, bytes / 4);

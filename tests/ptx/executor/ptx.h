@@ -39,15 +39,16 @@ enum class Accumulate : std::uint8_t {
   truncating,  // aligned to the largest exponent and cut off, as measured on NVIDIA's tensor cores
 };
 
-// Results of approximate instructions (ex2.approx and its like): the nearest float, or the lowest or highest one
-// that the documented error allows.
+// Results of approximate instructions (ex2.approx and its like): the nearest float, or the lowest or highest
+// one that the documented error allows.
 enum class Approximation : std::uint8_t { nearest, low, high };
 
 struct Options {
   bool races = true;          // conflicting accesses of threads, warps, blocks and overlapping grids
   bool uninitialized = true;  // reads of shared and global memory that was never written
   bool profile = true;        // sectors, bank conflicts, instructions by class
-  bool delayed_stores = false;  // a block's plain global stores reach other blocks at a fence or at its end only
+  bool delayed_stores =
+      false;  // a block's plain global stores reach other blocks at a fence or at its end only
   Order order = Order::ascending;
   std::uint64_t seed = 1;  // of Order::random
   Accumulate accumulate = Accumulate::exact;
@@ -97,7 +98,8 @@ struct Counters {
   std::string report() const;
   std::string json() const;
 };
-// {"kernels": {"name": {...}, ...}}, the report that tests/ptx/check_profile.py reads. Names are those of short_name.
+// {"kernels": {"name": {...}, ...}}, the report that tests/ptx/check_profile.py reads. Names are those of
+// short_name.
 std::string json(const std::map<std::string, Counters>& kernels);
 
 // "ns::kernel<float>(float*)" of a mangled name, and the same as "kernel<float>".
@@ -118,7 +120,7 @@ class Memory {
     return static_cast<T*>(allocate(count * sizeof(T), std::move(name)));
   }
   void free(void* pointer);
-  void mark_written(const void* pointer, std::size_t bytes);  // by the host, for Options::uninitialized
+  void mark_written(const void* pointer, std::size_t bytes);    // by the host, for Options::uninitialized
   void mark_unwritten(const void* pointer, std::size_t bytes);  // of recycled memory
   // Registers memory that somebody else owns.
   void adopt(void* pointer, std::size_t bytes, std::string name, bool written = true);
@@ -136,8 +138,8 @@ class Memory {
   void drop_tombstones(std::uint64_t begin, std::uint64_t end);
 
   std::map<std::uint64_t, std::unique_ptr<Allocation>> allocations_;  // by begin
-  std::vector<std::uint64_t> quarantine_, tombstones_;  // by begin, oldest first
-  std::size_t quarantined_ = 0;                         // bytes
+  std::vector<std::uint64_t> quarantine_, tombstones_;                // by begin, oldest first
+  std::size_t quarantined_ = 0;                                       // bytes
   std::uint32_t launches_ = 0;
 };
 

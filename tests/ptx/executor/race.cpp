@@ -3,17 +3,18 @@
 // Blocks of a grid are ordered by fences and atomics (fences.cpp). Grids that overlap are ordered by
 // griddepcontrol.wait only: it waits until the preceding grid is complete and its memory visible.
 #include <bit>
-#include <cstring>
 
-#include "grid.h"
+#include "race_cells.h"
 
 namespace ptx {
 namespace {
 
 std::string conflict(const Access& a, std::uint64_t address, const std::string& with) {
   return std::string("race in ") + name_of(a.space) + " memory at " + hex(address) + ": this " +
-         (a.atomic ? "atomic" : a.store ? "store" : "load") + " and an earlier access by " + with +
-         " are not ordered";
+         (a.atomic  ? "atomic"
+          : a.store ? "store"
+                    : "load") +
+         " and an earlier access by " + with + " are not ordered";
 }
 
 // One word of an access of one lane.
@@ -24,7 +25,6 @@ struct WordAccess {
   int lane;
   std::uint64_t address;
   std::uint8_t mask;  // bytes of the word
-  bool same_value;    // a store that does not change memory
   Moment now;
 
   bool waited() const { return bit(warp.waited, Slot(lane)); }
@@ -50,7 +50,7 @@ void check_grids(const WordAccess& a, const GlobalCell& cell) {
   const bool after_write = (cell.in_block.write_mask & a.mask) != 0 && overlaps(a, cell.write_launch);
   const bool after_read =
       a.access.store && (cell.in_block.read_mask & a.mask) != 0 && overlaps(a, cell.read_launch);
-  if ((after_write && !a.same_value) || after_read)
+  if ((after_write && !same_value(a.access, a.lane)) || after_read)
     a.fail(std::string("a grid that runs at the same time (griddepcontrol.wait is ") +
            (a.waited() ? "behind a grid that has not waited itself)" : "missing or comes late)"));
 }
@@ -59,8 +59,9 @@ void check_blocks(const WordAccess& a, const GlobalCell& cell) {
   const Block& block = *a.warp.block;
   const AccessCell& c = cell.in_block;
   if (cell.write_launch == block.grid->id && cell.write_block != block.rank && (c.write_mask & a.mask) &&
-      !a.same_value && !(a.access.atomic && c.atomic) &&
-      !ordered_by_atomics(block, a.now, cell.write_block, {c.writer, c.write_time, c.write_sync, cell.write_fences}))
+      !same_value(a.access, a.lane) && !(a.access.atomic && c.atomic) &&
+      !ordered_by_atomics(block, a.now, cell.write_block,
+                          {c.writer, c.write_time, c.write_sync, cell.write_fences}))
     a.fail(thread_of_block(block, cell.write_block, c.writer));
   if (!a.access.store || cell.read_launch != block.grid->id || !(c.read_mask & a.mask)) return;
   if (cell.read_block == kSeveralBlocks) {
@@ -74,7 +75,8 @@ void check_blocks(const WordAccess& a, const GlobalCell& cell) {
 
 // ld.global.nc may only read what nobody writes while the kernel runs.
 void check_read_only(const WordAccess& a, const GlobalCell& cell) {
-  if (a.access.store || cell.write_launch != a.warp.block->grid->id || !(cell.in_block.write_mask & a.mask)) return;
+  if (a.access.store || cell.write_launch != a.warp.block->grid->id || !(cell.in_block.write_mask & a.mask))
+    return;
   if (a.instruction.source->opcode.find(".nc") != std::string_view::npos)
     a.warp.fail(a.instruction, a.lane,
                 "non-coherent load of memory that this kernel has written at " + hex(a.address) + ", " +
@@ -97,8 +99,7 @@ void check_global(const WordAccess& a, GlobalCell& cell) {
     c.write_mask = 0;
   }
   if (!read_here) c.read_time = 0;
-  const int culprit =
-      update_cell(c, a.warp, a.now, a.mask, a.access.store, a.access.atomic, a.same_value);
+  const int culprit = update_cell(c, a.warp, a.now, a.mask, a.access, a.lane);
   if (culprit >= 0) a.fail(thread_of_block(block, block.rank, static_cast<unsigned>(culprit)));
   if (a.access.store) {
     cell.write_launch = launch;
@@ -113,8 +114,7 @@ void check_global(const WordAccess& a, GlobalCell& cell) {
 }
 
 void check_shared(const WordAccess& a, AccessCell& cell) {
-  const int culprit =
-      update_cell(cell, a.warp, a.now, a.mask, a.access.store, a.access.atomic, a.same_value);
+  const int culprit = update_cell(cell, a.warp, a.now, a.mask, a.access, a.lane);
   if (culprit >= 0)
     a.fail("thread " + coordinates(static_cast<unsigned>(culprit), a.warp.block->grid->launch->block));
 }
@@ -127,13 +127,11 @@ void check_races(Warp& w, const Instruction& i, const Access& a) {
   for (std::uint32_t left = w.active; left; left &= left - 1) {
     const int lane = std::countr_zero(left);
     const std::uint64_t address = a.address[lane];
-    const auto mask =
-        static_cast<std::uint8_t>(a.bytes >= 4 ? 15 : ((1u << a.bytes) - 1) << (address % 4));
-    const bool same_value =
-        a.store && !a.atomic && std::memcmp(a.data[lane], a.value[lane], a.bytes) == 0;
-    WordAccess word{w, i, a, lane, address, mask, same_value, moment_of(w, lane)};
+    const auto mask = static_cast<std::uint8_t>(a.bytes >= 4 ? 15 : ((1u << a.bytes) - 1) << (address % 4));
+    WordAccess word{w, i, a, lane, address, mask, moment_of(w, lane)};
     if (a.space == Space::shared) {
-      for (unsigned k = 0; k < words; ++k, word.address += 4) check_shared(word, block.cells[word.address / 4]);
+      for (unsigned k = 0; k < words; ++k, word.address += 4)
+        check_shared(word, block.cells[word.address / 4]);
     } else {
       Allocation& memory = *a.allocation[lane];
       if (memory.cells.empty()) memory.cells.resize(memory.word(memory.end + 3) + 1);

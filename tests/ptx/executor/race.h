@@ -8,8 +8,8 @@
 
 namespace ptx {
 
-// Who last wrote and read a word within a block. A time is the number of barriers that the block had passed; 0
-// stands for never.
+// Who last wrote and read a word within a block. A time is the number of barriers that the block had passed;
+// 0 stands for never.
 struct AccessCell {
   std::uint32_t write_time = 0, read_time = 0;
   std::uint16_t writer = 0, reader = 0, write_sync = 0, read_sync = 0;
@@ -46,7 +46,9 @@ class Fences {
   std::uint32_t last_time(unsigned thread) const { return threads_[thread].time; }
   std::uint16_t last_sync(unsigned thread) const { return threads_[thread].sync; }
   // The latest time before `time` at which a thread of the block executed a fence.
-  std::uint32_t last_before(std::uint32_t time) const { return newest_time_ < time ? newest_time_ : older_time_; }
+  std::uint32_t last_before(std::uint32_t time) const {
+    return newest_time_ < time ? newest_time_ : older_time_;
+  }
   std::vector<std::uint16_t> counts_before(std::uint32_t time) const;
 
  private:

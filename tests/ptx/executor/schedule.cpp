@@ -1,7 +1,8 @@
-// The launches of a stream. A programmatic launch starts as early as it may: when all blocks of its predecessor have
-// executed launch_dependents or have ended. Newer grids run first, so that a dependent gets as far as its
-// griddepcontrol.wait before its predecessor goes on. The wait ends when the predecessor is complete. Grids before the
-// predecessor are known to be complete only if the predecessor itself has waited for them.
+// The launches of a stream. A programmatic launch starts as early as it may: when all blocks of its
+// predecessor have executed launch_dependents or have ended. Newer grids run first, so that a dependent gets
+// as far as its griddepcontrol.wait before its predecessor goes on. The wait ends when the predecessor is
+// complete. Grids before the predecessor are known to be complete only if the predecessor itself has waited
+// for them.
 #include <algorithm>
 #include <bit>
 #include <list>
@@ -10,6 +11,9 @@
 #include "grid.h"
 
 namespace ptx {
+namespace {
+constexpr std::size_t kUnpublished = 64;  // blocks whose stores are withheld behind their end
+}  // namespace
 
 void Completed::add(std::uint32_t id) {
   if (contains(id)) return;
@@ -39,6 +43,18 @@ Completed Grid::when_complete() const {
   all.merge(at_trigger);
   all.add(id);
   return all;
+}
+
+void Grid::keep_stores(StoreBuffer stores) {
+  unpublished.push_back(std::move(stores));
+  if (unpublished.size() <= kUnpublished) return;
+  unpublished.front().publish_all();
+  unpublished.pop_front();
+}
+
+void Grid::publish_all() {
+  for (StoreBuffer& stores : unpublished) stores.publish_all();
+  unpublished.clear();
 }
 
 namespace {
@@ -92,7 +108,7 @@ Running::Running(Memory& memory, const Launch& launch, const Options& options, s
   grid.hits.assign(k.code.size(), nullptr);
   grid.sites.resize(k.code.size());
   grid.executed.assign(k.code.size(), 0);
-  grid.random.seed(options.seed);
+  if (options.order == Order::random) grid.random.seed(options.seed);
   grid.counters.kernel = k.name;
   grid.counters.launches = 1;
   grid.counters.blocks = launch.grid.count();
@@ -150,6 +166,7 @@ bool Running::advance() {
 }
 
 Counters Running::finish() {
+  grid.publish_all();
   Counters& c = grid.counters;
   const auto& code = grid.kernel->code;
   for (std::size_t k = 0; k < code.size(); ++k) {
@@ -185,7 +202,7 @@ class Stream {
     auto now = std::make_unique<Running>(memory_, launches_[next_], options_, next_);
     Grid& grid = now->grid;
     const bool predecessor_runs = !grids_.empty() && grids_.back()->place + 1 == next_;
-    if (grids_.empty()) {
+    if (next_ == 0 || !launches_[next_].programmatic) {
       grid.at_start = grid.after_wait = Completed(grid.id);
     } else if (predecessor_runs) {
       grid.at_start = grids_.back()->grid.at_trigger;
@@ -221,10 +238,10 @@ class Stream {
     if (ended->place + 1 == next_) {
       last_complete_ = known;
       last_trigger_ = ended->grid.at_trigger;
-    } else if (Running& dependent = *grids_[k]; dependent.place == ended->place + 1) {
-      dependent.grid.after_wait = known;
-      dependent.grid.predecessor_complete = true;
-      dependent.resume();
+    } else if (k < grids_.size() && grids_[k]->place == ended->place + 1) {
+      grids_[k]->grid.after_wait = known;
+      grids_[k]->grid.predecessor_complete = true;
+      grids_[k]->resume();
     }
     results_[ended->place] = ended->finish();
   }

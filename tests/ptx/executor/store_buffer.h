@@ -14,8 +14,8 @@ class StoreBuffer {
   void store(std::uint64_t address, const char* value, unsigned bytes, const Moment& by);
   // Replaces the bytes of `value` that the block has stored.
   void overlay(std::uint64_t address, char* value, unsigned bytes) const;
-  // Makes visible what a fence by these threads of a warp covers: their own stores, and those of other threads that
-  // a barrier, or a bar.warp.sync of the whole warp, has ordered before the fence.
+  // Makes visible what a fence by these threads of a warp covers: their own stores, and those of other
+  // threads that a barrier, or a bar.warp.sync of the whole warp, has ordered before the fence.
   void fence(unsigned warp, std::uint32_t lanes, std::uint32_t time, std::uint16_t full_sync);
   void publish(std::uint64_t address, unsigned bytes);
   void publish_all();

@@ -1,7 +1,7 @@
-// The lanes of a warp. Lanes that stand at one instruction are a group and run in lockstep. The group with the lowest
-// pc runs first, so that lanes meet again where control flow does. A group that needs other lanes (barrier, shuffle,
-// mma) waits for them in front of its instruction. A group that runs for long yields to the others, as lanes make
-// progress independently from sm_70 on.
+// The lanes of a warp. Lanes that stand at one instruction are a group and run in lockstep. The group with
+// the lowest pc runs first, so that lanes meet again where control flow does. A group that needs other lanes
+// (barrier, shuffle, mma) waits for them in front of its instruction. A group that runs for long yields to
+// the others, as lanes make progress independently from sm_70 on.
 #include <algorithm>
 #include <bit>
 

@@ -1,4 +1,5 @@
-// What the lanes of a warp do together: branches, exits, barriers, shuffles, votes, fences, dependent launches.
+// What the lanes of a warp do together: branches, exits, barriers, shuffles, votes, fences, dependent
+// launches.
 #include <bit>
 
 #include "grid.h"
@@ -169,10 +170,7 @@ Handler warp_handler(const Opcode& op) {
   if (b == "activemask") return activemask;
   if ((b == "bar" || b == "barrier") && op.has("warp")) return warp_sync;
   if ((b == "bar" || b == "barrier") && op.has("sync")) return bar;
-  if (b == "membar" || b == "fence") {
-    if (op.has("proxy")) return nullptr;
-    return op.has("cta") ? nothing : fence;
-  }
+  if (b == "membar" || b == "fence") return op.has("cta") || op.has("proxy") ? nothing : fence;
   if (b == "griddepcontrol") return op.has("wait") ? wait_for_grids : trigger;
   if (b == "nanosleep") return nothing;
   return nullptr;

@@ -1,0 +1,117 @@
+// Changes one instruction of a kernel for `make mutants`, and records which test runs which kernel.
+#include "mutant.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <optional>
+#include <set>
+
+namespace emulator {
+namespace detail {
+namespace {
+
+constexpr int kNotApplied = 70;
+
+[[noreturn]] void refuse(const std::string& what) {
+  std::fprintf(stderr, "[mutant] %s\n", what.c_str());
+  std::_Exit(kNotApplied);
+}
+
+struct Mutant {
+  int target = 0;
+  std::string kernel, before, after;
+  std::size_t line = 0;
+  bool applied = false;
+};
+
+Mutant read_mutant(const char* path) {
+  Mutant m;
+  std::ifstream file(path);
+  if (!file) refuse("expected a file, got '" + std::string(path) + "'");
+  for (std::string text; std::getline(file, text);) {
+    const std::size_t space = std::min(text.find(' '), text.size());
+    const std::string key = text.substr(0, space), value = text.substr(std::min(space + 1, text.size()));
+    if (key == "target")
+      m.target = std::atoi(value.c_str());
+    else if (key == "kernel")
+      m.kernel = value;
+    else if (key == "line")
+      m.line = std::strtoull(value.c_str(), nullptr, 10);
+    else if (key == "old")
+      m.before = value;
+    else if (key == "new")
+      m.after = value;
+    else
+      refuse("expected target, kernel, line, old or new, got '" + text + "'");
+  }
+  return m;
+}
+
+std::optional<Mutant>& mutant() {
+  static auto& all = *new std::optional<Mutant>([]() -> std::optional<Mutant> {
+    const char* path = std::getenv("PTX_MUTANT");
+    return path ? std::optional(read_mutant(path)) : std::nullopt;
+  }());
+  return all;
+}
+
+void check_applied() {
+  if (mutant() && !mutant()->applied) refuse("no kernel that was loaded is " + mutant()->kernel);
+}
+
+// Static objects of the library are made before main, so that this check is there even if no kernel is ever
+// loaded.
+[[maybe_unused]] const int registered = std::atexit(check_applied);
+
+struct Coverage {
+  std::ofstream file;
+  std::string test = "-";
+  std::set<std::string, std::less<>> seen;  // in this test
+};
+
+Coverage* coverage() {
+  static Coverage* const all = [] {
+    const char* path = std::getenv("PTX_COVERAGE");
+    return path ? new Coverage{std::ofstream(path), "-", {}} : nullptr;
+  }();
+  return all;
+}
+
+}  // namespace
+
+std::string apply_mutant(std::string text, int target) {
+  if (!mutant() || mutant()->target != target) return text;
+  Mutant& m = *mutant();
+  std::size_t at = text.find(".entry " + m.kernel + "(");
+  if (at == std::string::npos) return text;
+  for (std::size_t line = 0; line < m.line && at != std::string::npos; ++line) {
+    at = text.find('\n', at);
+    if (at != std::string::npos) ++at;
+  }
+  if (at == std::string::npos || text.compare(at, m.before.size() + 1, m.before + "\n") != 0)
+    refuse("line " + std::to_string(m.line) + " of " + m.kernel + ": expected '" + m.before + "', got '" +
+           (at == std::string::npos ? "" : text.substr(at, text.find('\n', at) - at)) + "'");
+  text.replace(at, m.before.size(), m.after);
+  m.applied = true;
+  std::fprintf(stderr, "[mutant] applied\n");
+  return text;
+}
+
+void note_kernel(std::string_view name) {
+  Coverage* const c = coverage();
+  if (!c || c->seen.contains(name)) return;
+  c->seen.emplace(name);
+  c->file << c->test << '\t' << name << std::endl;
+}
+
+}  // namespace detail
+
+void set_running_test(const std::string& name) {
+  if (detail::Coverage* const c = detail::coverage()) {
+    c->test = name;
+    c->seen.clear();
+  }
+}
+
+}  // namespace emulator

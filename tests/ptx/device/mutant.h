@@ -1,0 +1,28 @@
+// What `make mutants` asks of the emulated device: one changed instruction, and which test runs which kernel.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace emulator {
+
+// Kernels that run from here on belong to this test: PTX_COVERAGE=FILE gets a line "test<TAB>kernel" for
+// each.
+void set_running_test(const std::string& name);
+
+namespace detail {
+
+// `text`, with the change that PTX_MUTANT=FILE describes if it holds that kernel. The file's lines are
+//   target 90            of the text
+//   kernel NAME          mangled
+//   line 123             counted from the line of the kernel's .entry, which is 0
+//   old add.s32 %r1, %r2, 1;
+//   new add.s32 %r1, %r2, 2;
+// The process ends at once with status 70 if the line is not the old one, and at its end if no text was
+// changed: neither may be taken for a test that fails.
+std::string apply_mutant(std::string text, int target);
+
+void note_kernel(std::string_view name);
+
+}  // namespace detail
+}  // namespace emulator

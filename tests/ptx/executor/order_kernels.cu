@@ -1,0 +1,110 @@
+// Kernels of the tests of races, deadlocks and hangs. Each has an argument that plants a bug; "@name" marks
+// the line where the bug shows.
+extern "C" {
+
+__global__ void reverse(const float* in, float* out, bool barrier) {
+  __shared__ float tile[64];
+  tile[threadIdx.x] = in[threadIdx.x];  // @reverse
+  if (barrier) __syncthreads();
+  out[threadIdx.x] = tile[63 - threadIdx.x];  // @reverse
+}
+
+__global__ void exchange_in_warp(float* x, unsigned mask) {
+  __shared__ float tile[32];
+  tile[threadIdx.x] = x[threadIdx.x];  // @exchange_in_warp
+  if (mask >> threadIdx.x & 1) __syncwarp(mask);
+  x[threadIdx.x] = tile[threadIdx.x ^ 1];  // @exchange_in_warp
+}
+
+__global__ void exchange_in_halves(float* x) {
+  __shared__ float tile[32];
+  tile[threadIdx.x] = x[threadIdx.x];
+  if (threadIdx.x < 16)
+    __syncwarp(0x0000ffffu);
+  else
+    __syncwarp(0xffff0000u);
+  x[threadIdx.x] = tile[threadIdx.x ^ 1];
+}
+
+__global__ void sum_of_warp(const float* in, float* out, int leaving) {
+  const int i = threadIdx.x;
+  if (i >= 32 - leaving) return;
+  float v = in[i];
+  for (int k = 16; k > 0; k /= 2) v += __shfl_xor_sync(~0u, v, k);  // @sum_of_warp
+  if (i == 0) *out = v;
+}
+
+__global__ void shuffle_from_outside(float* x, bool planted) {
+  if (threadIdx.x < 16)
+    x[threadIdx.x] = __shfl_sync(0xffffu, x[threadIdx.x], planted ? 20 : 3);  // @shuffle_from_outside
+}
+
+__global__ void barrier_of_half(float* x, bool planted) {
+  if (planted && threadIdx.x >= 32) return;
+  __syncthreads();  // @barrier_of_half
+  x[threadIdx.x] = 1;
+}
+
+__global__ void barrier_in_branch(float* x, unsigned bound) {
+  if (threadIdx.x < bound) {
+    x[threadIdx.x] = 1;
+    __syncthreads();  // @barrier_in_branch
+  } else {
+    x[threadIdx.x] = 2;
+    __syncthreads();  // @barrier_in_branch
+  }
+}
+
+// Sums the blocks' values in the last block; `fences`: 1 before the ticket, 2 behind it, 4 only for the
+// block.
+__global__ void sum_of_blocks(const float* in, float* partial, unsigned* ticket, float* out, int fences) {
+  __shared__ bool last;
+  if (threadIdx.x == 0) partial[blockIdx.x] = in[blockIdx.x];
+  if (fences & 4) __threadfence_block();
+  if (fences & 1) __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) last = atomicInc(ticket, gridDim.x - 1) == gridDim.x - 1;
+  __syncthreads();
+  if (!last) return;
+  if (fences & 2) __threadfence();
+  if (threadIdx.x != 0) return;
+  float sum = 0;
+  for (unsigned i = 0; i < gridDim.x; ++i) sum += __ldcg(partial + i);  // @sum_of_blocks
+  *out = sum;
+}
+
+__global__ void count_up(unsigned* count, bool atomic) {
+  if (atomic)
+    atomicAdd(count, 1u);
+  else
+    *count += 1;  // @count_up
+}
+
+__global__ void blocks_store(int* x, int factor) {
+  *x = 5 + factor * static_cast<int>(blockIdx.x);
+}  // @blocks_store
+
+__global__ void wait_for_flag(unsigned* flag, unsigned setter) {
+  if (threadIdx.x == setter) atomicExch(flag, 1u);
+  if (threadIdx.x == 0)
+    while (atomicAdd(flag, 0u) == 0u) __nanosleep(20);  // @wait_for_flag
+}
+
+// A link of a chain of dependent launches. `steps` are done in the order of their digits, the last one first:
+// 1 waits for the predecessor, 2 triggers the dependents, 3 computes out = in + 1.
+__global__ void link(const float* in, float* out, int steps) {
+  for (; steps != 0; steps /= 10) {
+    if (steps % 10 == 1) asm volatile("griddepcontrol.wait;" ::: "memory");
+    if (steps % 10 == 2) asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+    if (steps % 10 == 3) out[threadIdx.x] = in[threadIdx.x] + 1;  // @link
+  }
+}
+
+// One thread of the block waits for the predecessor; the barrier hands over to the others.
+__global__ void link_of_one(const float* in, float* out, bool barrier) {
+  if (threadIdx.x == 0) asm volatile("griddepcontrol.wait;" ::: "memory");
+  if (barrier) __syncthreads();
+  out[threadIdx.x] = in[threadIdx.x] + 1;  // @link_of_one
+}
+
+}  // extern "C"

@@ -1,0 +1,86 @@
+"""The table of mutations, and the reasons why some survive, which people write into it."""
+import collections, os, re
+
+from mutant_operators import OPERATORS
+from mutant_places import short_text
+
+KINDS = ("check", "values", "hang", "crash")
+EQUIVALENT = "Equivalent:"
+SURVIVOR = re.compile(r"^\| `([0-9a-f]{8})` \|.*\| ([^|]*) \|$")
+
+HEAD = """# Mutations of the kernels
+
+`make mutants` changes one instruction of one kernel's PTX (sm_90) at a time and runs the tests that run this kernel on
+the emulated device, in the modes {modes}, until one fails. A fixed seed draws {count} places of each operator, or all
+where the kernels have fewer; the three stores to shared memory that once were stores to global memory are always among
+them. The table is written by `tests/ptx/mutants.py`; the reasons in the last section are written by hand.
+
+**{found} of {changing} mutations that change behaviour are found: {share:.1%}.** {drawn} were drawn; {equivalent} of
+them change nothing that a test could see, each with its reason below.
+
+"Checks" counts what the executor refused (state space, bounds, alignment, initialisation, race, barrier), "values" what
+an expectation of a test saw, "hang" what ran out of its time, and "crash" what ended the process.
+
+"""
+
+
+def read_reasons(path):
+    """By mutation."""
+    if not os.path.exists(path):
+        return {}
+    with open(path) as file:
+        return {m.group(1): m.group(2) for m in map(SURVIVOR.match, file.read().splitlines()) if m}
+
+
+def cell(text):
+    return text.replace("|", "&#124;")
+
+
+def first_sentence(name):
+    if name not in OPERATORS:
+        return "A store to shared memory with an instruction for global memory, at the three places of old."
+    return cell(OPERATORS[name][1].__doc__.strip().split("\n")[0])
+
+
+def operator_rows(mutations, results):
+    rows = ["| operator | what it does | drawn | checks | values | hang | crash | survive |",
+            "|---|---|--:|--:|--:|--:|--:|--:|"]
+    drawn = collections.Counter(m.operator for m in mutations)
+    found = collections.Counter((m.operator, results[m.id]["found"]) for m in mutations if m.id in results)
+    names = list(OPERATORS) + [n for n in drawn if n not in OPERATORS]
+    for name in names:
+        counts = [found[name, kind] for kind in (*KINDS, None)]
+        rows.append(f"| {name} | {first_sentence(name)} | {drawn[name]} | " + " | ".join(map(str, counts)) + " |")
+    total = [sum(found[n, kind] for n in names) for kind in (*KINDS, None)]
+    rows.append(f"| all | | {len(mutations)} | " + " | ".join(map(str, total)) + " |")
+    return rows
+
+
+def survivor_rows(survivors, results, reasons):
+    rows = ["| id | operator | place | change | reason |", "|---|---|---|---|---|"]
+    for m in survivors:
+        i = m.instruction
+        reason = reasons.get(m.id) or ("Not explained." if results[m.id]["reached"] else "No test gets to this place.")
+        change = f"`{cell(short_text(m.old or i.text))}` → " + (f"`{cell(short_text(m.new))}`" if m.new else "nothing")
+        rows.append(f"| `{m.id}` | {m.operator} | {cell(i.kernel.label)}, {i.source} | {change} | {reason} |")
+    return rows
+
+
+def write_report(path, mutations, results, reasons):
+    """Share of the mutations that change behaviour and were found."""
+    survivors = [m for m in mutations if m.id in results and not results[m.id]["found"]]
+    equivalent = sum(reasons.get(m.id, "").startswith(EQUIVALENT) for m in survivors)
+    changing = sum(m.id in results for m in mutations) - equivalent
+    found = changing + equivalent - len(survivors)
+    share = found / max(changing, 1)
+    if path:
+        from mutant_run import MODES
+        from mutants import COUNT
+        head = HEAD.format(modes=", ".join(f"`{m}`" for m in MODES), count=COUNT, found=found, changing=changing,
+                           share=share, drawn=len(mutations), equivalent=equivalent)
+        lines = operator_rows(mutations, results) + ["", "## Survivors", ""]
+        lines += survivor_rows(survivors, results, reasons)
+        with open(path, "w") as file:
+            file.write(head + "\n".join(lines) + "\n")
+    print(f"mutants: {found} of {changing} that change behaviour are found ({share:.1%}); {equivalent} change nothing")
+    return share

@@ -1,0 +1,120 @@
+"""Runs tests of a program on the emulated device with one instruction of one kernel changed (PTX_MUTANT)."""
+import collections, json, os, re, resource, signal, subprocess, tempfile
+
+from mutant_places import short_text
+
+# The project's own modes (tests/ptx/CMakeLists.txt), in the order in which they are tried.
+MODES = {
+    "default": {"GPUVAE_TEST_ELEMENTS": "10000000"},
+    "overlap_random": {"GPUVAE_TEST_ELEMENTS": "300000", "PTX_OVERLAP": "1", "PTX_ORDER": "random", "PTX_SEED": "4",
+                       "PTX_DELAYED_STORES": "1"},
+    "descending": {"GPUVAE_TEST_ELEMENTS": "300000", "PTX_ORDER": "descending"},
+}
+NOT_APPLIED = 70
+WALL_LIMIT = 540  # seconds; what counts is the processor's time, because the machine may be busy
+# Stores to address 0: a test that gets to this place ends.
+PROBE = "{ .reg .b64 %null; mov.u64 %null, 0; st.global.u64 [%null], %null; }"
+
+
+class NotApplied(Exception):
+    """The program does not hold the text that a mutation is meant to change."""
+
+
+class Tests:
+    """Names of tests, the kernels that each runs, and the seconds it takes, from one run without a mutation."""
+
+    def __init__(self, program, pattern, folder):
+        self.program, self.folder = program, folder
+        coverage, report = os.path.join(folder, "coverage.tsv"), os.path.join(folder, "tests.json")
+        self._run([f"--gtest_filter={pattern}", f"--gtest_output=json:{report}"], "default", None, 1800,
+                  {"PTX_COVERAGE": coverage})
+        with open(report) as file:
+            suites = json.load(file)["testsuites"]
+        self.seconds, self.failing = {}, []
+        for test in (t for s in suites for t in s["testsuite"] if t["result"] == "COMPLETED"):
+            name = f"{test['classname']}.{test['name']}"
+            self.seconds[name] = float(test["time"].rstrip("s"))
+            if "failures" in test:
+                self.failing.append(name)
+        self.of_kernel = collections.defaultdict(list)
+        with open(coverage) as file:
+            for test, kernel in (line.rstrip("\n").split("\t") for line in file):
+                if test in self.seconds and test not in self.failing:
+                    self.of_kernel[kernel].append(test)
+        for tests in self.of_kernel.values():
+            tests.sort(key=lambda t: self.seconds[t])
+
+    def _run(self, arguments, mode, mutant, limit, extra=None):
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", **MODES[mode], **(extra or {})}
+        environment.pop("PTX_MUTANT", None)
+        if mutant:
+            environment["PTX_MUTANT"] = mutant
+        with tempfile.TemporaryFile("w+", errors="replace") as output:
+            try:
+                code = subprocess.run(
+                    [self.program, *arguments], env=environment, stdout=output, stderr=subprocess.STDOUT,
+                    timeout=WALL_LIMIT if mutant else 3600, cwd=self.folder,
+                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))).returncode
+            except subprocess.TimeoutExpired:
+                code = -signal.SIGXCPU
+            output.seek(0)
+            return code, output.read()
+
+    def failure(self, tests, mode, mutant):
+        """(kind, what the first failing test says), or None if all pass."""
+        limit = int(20 + 20 * sum(self.seconds[t] for t in tests))
+        code, output = self._run([f"--gtest_filter={':'.join(tests)}", "--gtest_fail_fast", "--gtest_brief=1"], mode,
+                                 mutant, limit)
+        if code == NOT_APPLIED:
+            raise NotApplied(output.strip().splitlines()[-1])
+        if code == 0:
+            return None
+        if code in (-signal.SIGXCPU, -signal.SIGKILL):
+            return "hang", f"{limit} s of processor time"
+        failed = re.search(r"\[  FAILED  \] (\S+)", output)
+        name = failed.group(1).rstrip(",") if failed else ""
+        thrown = re.search(r'exception with description "(.*?)" thrown', output, re.S)
+        if thrown and "PTX line" in thrown.group(1) or "emulated device" in output:
+            return "check", f"{name}: {(thrown.group(1) if thrown else output)[-400:]}"
+        if code < 0:
+            return "crash", f"{name}: signal {-code}"
+        return "values", f"{name}: {(thrown.group(1) if thrown else first_expectation(output))[:300]}"
+
+    def find(self, mutation, modes):
+        """What finds a mutation, for the results."""
+        tests = self.of_kernel.get(mutation.instruction.kernel.name, [])
+        with tempfile.NamedTemporaryFile("w", suffix=".mutant") as file:
+            write_mutation(file, mutation, mutation.new)
+            for mode in modes if tests else []:
+                for part in in_parts(tests, self.seconds):
+                    if failure := self.failure(part, mode, file.name):
+                        return {"found": failure[0], "mode": mode, "says": short_text(failure[1])}
+                if mode == modes[0] and not self.reaches(mutation, tests):
+                    return {"found": None, "reached": False}
+        return {"found": None, "reached": bool(tests)}
+
+    def reaches(self, mutation, tests):
+        """Whether any of the tests gets to the place of a mutation."""
+        with tempfile.NamedTemporaryFile("w", suffix=".mutant") as file:
+            write_mutation(file, mutation, PROBE)
+            return any(self.failure(part, "default", file.name) for part in in_parts(tests, self.seconds))
+
+
+def first_expectation(output):
+    at = output.find("Failure")
+    return " ".join(output[max(0, at):at + 400].split())
+
+
+def in_parts(tests, seconds):
+    """The cheapest tests first: most mutations need no others."""
+    budget, count = sum(seconds[t] for t in tests) / 10, 0
+    while count < len(tests) and (count == 0 or budget > 0):
+        budget -= seconds[tests[count]]
+        count += 1
+    return [part for part in (tests[:count], tests[count:]) if part]
+
+
+def write_mutation(file, mutation, new):
+    i = mutation.instruction
+    file.write(f"target 90\nkernel {i.kernel.name}\nline {i.line}\nold {mutation.old or i.text}\nnew {new}\n")
+    file.flush()

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Changes one instruction of a kernel's PTX at a time and shows which of the changes the tests find.
+
+    mutants.py PROGRAM [--list] [--only OPERATOR] [--retry] [--write tests/ptx/mutants.md]
+
+PROGRAM is gpuvae_ptx_tests. A fixed seed draws the mutations: the same kernels give the same list. Each mutation runs
+the tests that run its kernel, in the modes of mutant_run.py, until one fails. Results are kept in --folder by the list's
+hash, so that a run that was interrupted goes on. --write makes the table; the reasons why mutations survive, the last
+column of its second part, are written by hand and are kept.
+"""
+import argparse, collections, concurrent.futures, hashlib, json, os, random, re, sys, time
+
+from mutant_operators import OPERATORS
+import mutant_arithmetic  # registers its operators
+from mutant_places import kernels_of, plain, short_text
+from mutant_report import read_reasons, write_report
+from mutant_run import MODES, Tests
+
+SEED, COUNT = 1, 10
+PATTERN = ("*Cuda*:*Device*:Emulated*:Trainer*:*Gather*:*Kinds*:Graph*:Executors*:Framework*:Evaluation*:FusedStep.*:"
+           "FusedProduct.*")
+
+
+class Mutation:
+    def __init__(self, operator, instruction, new, old=None):
+        self.operator, self.instruction, self.new, self.old = operator, instruction, new, old
+        text = "|".join((operator, instruction.kernel.name, str(instruction.line), old or instruction.text, new))
+        self.id = hashlib.sha1(plain(text).encode()).hexdigest()[:8]
+
+    def __str__(self):
+        i = self.instruction
+        return (f"{self.id} {self.operator}: {i.kernel.label} {i.source}: {short_text(i.text)} -> "
+                f"{short_text(self.new) or 'nothing'}")
+
+
+def draw(kernels, name, count=COUNT, seed=SEED):
+    """`count` mutations of one operator, or all that there are: kernels first, so that large ones do not dominate."""
+    heads, function = OPERATORS[name]
+    rng = random.Random(f"{seed} {name}")
+    templates = collections.defaultdict(list)
+    for kernel in kernels:
+        templates[kernel.template].append(kernel)
+    names = sorted(templates)
+    drawn, seen = [], set()
+
+    def candidates(kernel):
+        return [i for head in heads for i in kernel.by_head[head]] if heads else kernel.instructions
+
+    def add(i):
+        if i not in seen and len(drawn) < count:
+            seen.add(i)
+            if (new := function(i, rng)) is not None:
+                drawn.append(Mutation(name, i, new))
+
+    for _ in range(100 * count):
+        places = candidates(rng.choice(templates[rng.choice(names)]))
+        if places:
+            add(rng.choice(places))
+    if len(drawn) < count:
+        for kernel in kernels:
+            for i in candidates(kernel):
+                add(i)
+    return drawn
+
+
+# The functions of the fused step that once stored to shared memory with an instruction for global memory.
+SHARED_STORES = (("fused_forward_kernel", "fused_forward.cuh"), ("fused_forward_kernel", "fused_forward.cu"),
+                 ("fused_backward_kernel", "fused_backward.cu"))
+
+
+def shared_stores(kernels):
+    """The three defects, each in the first kernel of its template that holds the place."""
+    found = []
+    for template, file in SHARED_STORES:
+        stores = (i for k in kernels if k.template == template for i in k.by_head["st"]
+                  if i.parts[1] == "shared" and i.caller.startswith(file + ":") and "store_shared" in i.function)
+        i = next(stores, None)
+        if i is None:
+            sys.exit(f"mutants: expected a call of store_shared from {file} in {template}, found none")
+        base, offset = re.match(r"\[([^+]+)\+?(.*)\]", i.operands[0]).groups()
+        generic = i.with_(opcode=".".join(["st", "global"] + i.parts[2:]),
+                          operands=[f"[%generic+{offset or 0}]"] + i.operands[1:])
+        wide = "mov.u64" if base.startswith("%rd") else "cvt.u64.u32"
+        found.append(Mutation("shared-store-as-global", i, f"{{ .reg .b64 %generic; {wide} %generic, {base}; "
+                                                            f"cvta.shared.u64 %generic, %generic; {generic} }}"))
+    return found
+
+
+def draw_all(program, only=None):
+    kernels = [k for k in kernels_of(program) if "fused_product_kernels" not in k.name]  # those of a test
+    drawn = [m for name in OPERATORS if only in (None, name) for m in draw(kernels, name)]
+    return drawn + (shared_stores(kernels) if only in (None, "shared-store-as-global") else [])
+
+
+class Results:
+    """By mutation, in a file of this list."""
+
+    def __init__(self, folder, mutations):
+        digest = hashlib.sha1(" ".join(m.id for m in mutations).encode()).hexdigest()[:12]
+        self.path = os.path.join(folder, f"results-{digest}.json")
+        self.of = {}
+        if os.path.exists(self.path):
+            with open(self.path) as file:
+                self.of = json.load(file)
+
+    def add(self, mutation, result):
+        self.of[mutation.id] = result
+        with open(self.path + ".new", "w") as file:
+            json.dump(self.of, file, indent=1)
+        os.replace(self.path + ".new", self.path)
+
+
+def run(options, mutations):
+    folder = os.path.abspath(options.folder)
+    os.makedirs(folder, exist_ok=True)
+    results = Results(folder, mutations)
+    left = [m for m in mutations if m.id not in results.of or (options.retry and not results.of[m.id]["found"])]
+    if left:
+        tests = Tests(os.path.abspath(options.program), PATTERN, folder)
+        if tests.failing:
+            print(f"mutants: tests that fail without a mutation are left out: {' '.join(tests.failing)}", flush=True)
+        began = time.time()
+        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+            runs = {pool.submit(tests.find, m, list(MODES)): m for m in left}
+            for done in concurrent.futures.as_completed(runs):
+                results.add(runs[done], done.result())
+                result = results.of[runs[done].id]
+                print(f"{time.time() - began:6.0f} s  {result['found'] or 'SURVIVES'}  {runs[done]}", flush=True)
+    return results.of
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("program", help="gpuvae_ptx_tests")
+    parser.add_argument("--list", action="store_true", help="print the mutations instead of running them")
+    parser.add_argument("--only", metavar="OPERATOR", help="one operator's mutations only")
+    parser.add_argument("--retry", action="store_true", help="run those again that no test found")
+    parser.add_argument("--write", metavar="FILE", help="write the table to this Markdown file")
+    parser.add_argument("--folder", default="build/mutants", help="where results are kept (default build/mutants)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at a time")
+    options = parser.parse_args()
+    mutations = draw_all(options.program, options.only)
+    if options.list:
+        print("\n".join(map(str, mutations)))
+        return 0
+    results = run(options, mutations)
+    reasons = read_reasons(options.write) if options.write else {}
+    share = write_report(options.write, mutations, results, reasons)
+    return 0 if share >= 0.95 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

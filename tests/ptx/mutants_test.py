@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""Tests of mutants.py: which mutations it calls found, and which it refuses.
+
+    mutants_test.py PROGRAM
+"""
+import random, sys, tempfile, unittest
+
+import mutant_arithmetic, mutant_operators
+from mutant_places import kernels_of
+from mutant_run import NotApplied, Tests
+from mutants import COUNT, Mutation, draw
+
+PROGRAM = sys.argv.pop()
+TEST = "EmulatedBackend.ForeignMemoryIsViewed"  # fills four floats and adds them
+
+
+class Mutants(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.kernels = kernels_of(PROGRAM)
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.tests = Tests(PROGRAM, TEST, cls.folder.name)
+        cls.fill = cls.kernel("fill_kernel")
+        cls.store = next(i for i in cls.fill.by_head["st"] if "v4" in i.parts)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    @classmethod
+    def kernel(cls, label):
+        return next(k for k in cls.kernels if k.label == label)
+
+    def find(self, instruction, new, old=None):
+        return self.tests.find(Mutation("test", instruction, new, old), ["default"])
+
+    def test_coverage_names_the_kernels_of_a_test(self):
+        self.assertEqual(self.tests.of_kernel[self.fill.name], [TEST])
+        self.assertNotIn(self.kernel("optimizer_kernel").name, self.tests.of_kernel)
+
+    def test_wrong_accesses_are_found_by_the_executor(self):
+        for function in (mutant_operators.wrong_space, mutant_operators.misaligned):
+            self.assertEqual(self.find(self.store, function(self.store, random.Random(1)))["found"], "check")
+
+    def test_wrong_numbers_are_found_by_the_test(self):
+        add = next(i for i in self.kernel("sum_kernel").by_head["add"] if i.type == "f64")
+        result = self.find(add, mutant_arithmetic.wrong_sign(add, random.Random(1)))
+        self.assertEqual((result["found"], result["mode"]), ("values", "default"))
+        self.assertIn(TEST, result["says"])
+
+    def test_the_same_text_is_not_found(self):
+        self.assertEqual(self.find(self.store, self.store.text), {"found": None, "reached": True})
+
+    def test_a_place_that_no_test_gets_to_is_told_apart(self):
+        scalar = next(i for i in self.fill.by_head["st"] if "v4" not in i.parts)
+        self.assertEqual(self.find(scalar, ""), {"found": None, "reached": False})
+        self.assertEqual(self.find(self.kernel("optimizer_kernel").instructions[0], ""),
+                         {"found": None, "reached": False})
+
+    def test_what_is_not_applied_is_refused(self):
+        with self.assertRaises(NotApplied):
+            self.find(self.store, "", old="ret;")
+        with self.assertRaises(NotApplied):  # the test does not load this kernel
+            other = self.kernel("optimizer_kernel")
+            self.tests.of_kernel[other.name] = [TEST]
+            try:
+                self.find(other.instructions[0], "")
+            finally:
+                del self.tests.of_kernel[other.name]
+
+    def test_a_seed_gives_the_same_list(self):
+        for operator in ("wrong-operand", "missing-fence"):
+            first, second, other = ([str(m) for m in draw(self.kernels, operator, seed=s)] for s in (1, 1, 2))
+            self.assertEqual(first, second)
+            self.assertNotEqual(first, other)
+            self.assertEqual(len(set(first)), COUNT)
+
+
+if __name__ == "__main__":
+    unittest.main()
