@@ -10,6 +10,7 @@
 #include "bench/gpu_probe.h"
 #include "bench/stopwatch.h"
 #include "kernels/backend.h"
+#include "kernels/cuda/launch.cuh"
 #include "kernels/math/philox.h"
 #include "src/train/autograd_step.h"
 #include "src/train/executor.h"
@@ -127,6 +128,7 @@ nlohmann::json fused_steps(Device device, const FusedStepsOptions& o) {
   for (double v : training.optimizer.values().to_doubles()) not_finite += !std::isfinite(v);
   const double loss = mean_loss(training, done);
   nlohmann::json result = {{"steps", done}, {"digests", digests}, {"not_finite", not_finite}};
+  result["dependent_launches"] = kernels::dependent_launches();  // as far as the device has them
   result["mean_loss"] = std::isfinite(loss) ? nlohmann::json(loss) : nlohmann::json();
   return result;
 }

@@ -145,6 +145,7 @@ class Walk:
     def __init__(self, kernel, plan, source, overlapped):
         self.kernel, self.source, self.overlapped, self.plan = kernel, source, overlapped, plan
         skipped = self.blocks_of(plan.get("skip", []))
+        skipped |= {kernel.at[int(a, 16)] for a in plan.get("skip_blocks", [])}
         self.without = self.blocks_of(plan.get("not_last", []))
         self.next = {s: [n for n in kernel.next[s] if n not in skipped] for s in kernel.blocks if s not in skipped}
         self.order = self.reverse_postorder()
@@ -276,23 +277,25 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cubins", nargs="+")
     parser.add_argument("--plan", required=True)
+    parser.add_argument("--source", help="the tree that was compiled, instead of the plan's")
     parser.add_argument("--nvdisasm", default="nvdisasm")
     parser.add_argument("--loops", action="store_true", help="list each loop that was met, with its trips")
     parser.add_argument("--stalls", action="store_true", help="list the instructions that wait for a load")
     parser.add_argument("--pre-wait", choices=["serial", "overlapped"], default="overlapped")
     options = parser.parse_args()
     plan = json.load(open(options.plan))
-    source = Source(os.path.join(os.path.dirname(os.path.abspath(options.plan)), plan.get("source", "..")))
+    source = Source(options.source or os.path.join(os.path.dirname(os.path.abspath(options.plan)), plan["source"]))
     kernels = [k for c in options.cubins for k in kernels_of(c, options.nvdisasm)]
     names = subprocess.run(["c++filt"], input="\n".join(k.name for k in kernels), capture_output=True, text=True).stdout.splitlines()
-    total = 0
+    longest = {}
     for entry in plan["kernels"]:
         found = [k for k, n in zip(kernels, names) if re.search(entry["match"], n)]
         if len(found) != 1:
             sys.exit(f"sass_chain: expected one kernel for {entry['match']}, got {len(found)}")
         walk = Walk(found[0], entry, source, options.pre_wait == "overlapped")
         count = walk.run()
-        total += count if entry.get("counts", True) else 0
+        launch = entry.get("launch", entry["name"])
+        longest[launch] = max(longest.get(launch, 0), count)
         print(f"{entry['name']:55} {count:4}   {16 * len(found[0].code) / 1024:.0f} KB of code")
         for before, now, i in walk.stalls if options.stalls else []:
             texts = [source.text(l).strip() for l in i.lines]
@@ -300,7 +303,7 @@ def main():
         if options.loops:
             for trips, texts in sorted(set((t, tuple(x)) for t, x in walk.used), key=str):
                 print(f"    {trips if trips is not None else '1 (no rule)'}: {' <- '.join(x for x in texts if x)[:200]}")
-    print(f"{'longest chain of a step':55} {total:4}")
+    print(f"{'longest chain of a step':55} {sum(longest.values()):4}")
 
 
 if __name__ == "__main__":

@@ -360,7 +360,7 @@ struct FusedStepArgs {
   PosteriorArgs posterior = {};  // scale, latent, noise_std, and the noise's seed, purpose and `frozen`
 
   int encoder_layers = 1, decoder_layers = 1;
-  FusedLayer encoder[kFusedMostLayers] = {}, decoder[kFusedMostLayers] = {};  // in order of evaluation
+  FusedLayer encoder[kFusedMaxLayers] = {}, decoder[kFusedMaxLayers] = {};  // in order of evaluation
   FusedLayer posterior_head = {}, output = {};
   Activation activation = Activation::relu;  // of the hidden layers
 

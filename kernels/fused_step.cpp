@@ -8,12 +8,12 @@
 namespace gpuvae::kernels {
 namespace {
 
-std::string hidden_layers(const char* name, int layers, const FusedLayer (&widths)[kFusedMostLayers]) {
-  if (layers < 1 || layers > kFusedMostLayers)
-    return fmt::format("the {} has {} hidden layers, not 1 or {}", name, layers, kFusedMostLayers);
+std::string hidden_layers(const char* name, int layers, const FusedLayer (&widths)[kFusedMaxLayers]) {
+  if (layers < 1 || layers > kFusedMaxLayers)
+    return fmt::format("the {} has {} hidden layers, not 1 or {}", name, layers, kFusedMaxLayers);
   for (int i = 0; i < layers; ++i)
-    if (widths[i].out > kFusedMostHidden)
-      return fmt::format("the {} has a hidden layer of {}, above {}", name, widths[i].out, kFusedMostHidden);
+    if (widths[i].out > kFusedMaxHidden)
+      return fmt::format("the {} has a hidden layer of {}, above {}", name, widths[i].out, kFusedMaxHidden);
   return "";
 }
 
@@ -22,11 +22,10 @@ std::string hidden_layers(const char* name, int layers, const FusedLayer (&width
 std::string fused_step_why_not(const FusedStepArgs& args) {
   if (std::string why = hidden_layers("encoder", args.encoder_layers, args.encoder); !why.empty()) return why;
   if (std::string why = hidden_layers("decoder", args.decoder_layers, args.decoder); !why.empty()) return why;
-  if (args.posterior.latent > kFusedMostLatent)
-    return fmt::format("the latent code has {} dimensions, above {}", args.posterior.latent,
-                       kFusedMostLatent);
-  if (args.gather.batch > kFusedMostBatch)
-    return fmt::format("the batch is {}, above {}", args.gather.batch, kFusedMostBatch);
+  if (args.posterior.latent > kFusedMaxLatent)
+    return fmt::format("the latent code has {} dimensions, above {}", args.posterior.latent, kFusedMaxLatent);
+  if (args.gather.batch > kFusedMaxBatch)
+    return fmt::format("the batch is {}, above {}", args.gather.batch, kFusedMaxBatch);
   if (args.gather.columns > (1 << 24))
     return fmt::format("an image has {} pixels, above {}", args.gather.columns, 1 << 24);
   if (args.posterior.epsilon) return "the noise is given, not drawn";

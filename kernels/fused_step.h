@@ -15,8 +15,8 @@
 
 namespace gpuvae::kernels {
 
-inline constexpr std::int64_t kFusedMostBatch = 512, kFusedMostHidden = 1024, kFusedMostLatent = 64;
-inline constexpr int kFusedMostLayers = 2;  // hidden, of the encoder and of the decoder
+inline constexpr std::int64_t kFusedMaxBatch = 512, kFusedMaxHidden = 1024, kFusedMaxLatent = 64;
+inline constexpr int kFusedMaxLayers = 2;  // hidden, of the encoder and of the decoder
 
 // How the products inside are computed; sums are f32 in every case.
 enum class FusedPrecision : std::uint8_t {

@@ -42,8 +42,8 @@ struct FusedWorkspace {
 
   std::size_t bytes = 0;
   std::size_t scalars = 0, samples = 0, x = 0;
-  std::size_t h[kFusedMostLayers] = {}, d_h[kFusedMostLayers] = {};  // of the encoder
-  std::size_t g[kFusedMostLayers] = {}, d_g[kFusedMostLayers] = {};  // of the decoder
+  std::size_t h[kFusedMaxLayers] = {}, d_h[kFusedMaxLayers] = {};  // of the encoder
+  std::size_t g[kFusedMaxLayers] = {}, d_g[kFusedMaxLayers] = {};  // of the decoder
   std::size_t stats = 0, d_stats = 0, z = 0, d_params = 0;
   std::size_t stats_partials = 0,
               z_partials = 0;  // one for each tile of the hidden layer: [tiles, batch, ...]

@@ -97,8 +97,8 @@ void Session::announce() const {
 
 // A model that cuRAND initialised can be used on the CPU once it is trained, but not start there.
 void Session::check_generator() const {
-  check(config_.init_generator == InitGenerator::philox || !device_.is_cpu(), "init",
-        "expected a CUDA device for --init-generator curand, got {}", device_);
+  if (config_.init_generator == InitGenerator::curand && device_.is_cpu())
+    throw Error("init", "expected a CUDA device for --init-generator curand, got " + device_.text());
 }
 
 void Session::train_or_reload(bool retrain) {

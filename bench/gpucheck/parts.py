@@ -107,6 +107,9 @@ def verdict_of_tests(last, wanted, total, lines):
     return passed(f"{total['passed']} tests, {total['skipped']} skipped", total)
 
 
+OFF = {"GPUVAE_DEPENDENT_LAUNCHES": "0"}
+
+
 def compare(c, variants, steps):
     """Fused steps in several ways, each in a process of its own: the digests of all must be those of the first."""
     digests, lines, facts = {}, [], {}
@@ -120,6 +123,8 @@ def compare(c, variants, steps):
             lines += verdict.lines
             continue
         digests[name], facts[name] = found["digests"], found
+        if found["dependent_launches"] != (env != OFF):
+            lines.append(f"{name}: GPUVAE_DEPENDENT_LAUNCHES has no effect")
         if found["not_finite"]:
             lines.append(f"{name}: {found['not_finite']} weights are not finite")
     reference = variants[0][0]
@@ -132,9 +137,6 @@ def compare(c, variants, steps):
     if lines:
         return failed(lines, facts)
     return passed(f"{len(digests)} ways, {steps} steps each, the same bits", facts)
-
-
-OFF = {"GPUVAE_DEPENDENT_LAUNCHES": "0"}
 
 
 def dependent_launches(c):

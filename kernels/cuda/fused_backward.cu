@@ -14,7 +14,7 @@ using DataTile = Tile<kSmall ? 16 : 32, kSmall ? 16 : 32, kSmall ? 256 : 128, 1,
 template <class T>
 __device__ __forceinline__ void prepare_d_stats(const FusedPlan& plan, const StepScalars& scalars, int first,
                                                 bool writes, float* panel) {
-  static_assert(2 * kFusedMostLatent <= T::kK, "the product has one chunk");
+  static_assert(2 * kFusedMaxLatent <= T::kK, "the product has one chunk");
   constexpr int kStep = 16;  // of k, the longest
   const int latent = static_cast<int>(plan.args.posterior.latent), batch = plan.batch();
   const int columns = (2 * latent + kStep - 1) / kStep * kStep;
@@ -159,7 +159,7 @@ void launch_fused_backward(const FusedPlan& plan, const FusedBackward& backward,
   with_fused_kernel(how, [&](auto multiply, auto small) {
     using T = DataTile<small>;
     constexpr int kFloats = std::max(T::kFloats, WeightTile::kFloats);
-    static_assert(kFactorFloats<T, kFusedMostLatent> <= kFloats);
+    static_assert(kFactorFloats<T, kFusedMaxLatent> <= kFloats);
     FusedBackward work = backward;
     const std::int64_t batch = plan.args.gather.batch;
     if (work.data.layer.weight)

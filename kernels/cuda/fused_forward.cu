@@ -25,7 +25,7 @@ __device__ __forceinline__ void choose_samples(const FusedPlan& plan, int first,
 
 // As many chunks ahead as registers allow.
 template <bool kSmall, FusedSource kSource>
-using HiddenTile = ForwardTile<kSmall, kSmall && kSource == FusedSource::data ? 2 : 1>;
+using HiddenTile = ForwardTile<kSmall, kSmall && kSource == FusedSource::data ? kFarAhead : 1>;
 
 template <Multiply kHow, bool kSmall, FusedSource kSource>
 __global__ void __launch_bounds__(kThreads, 2)
@@ -111,7 +111,7 @@ void launch_fused_forward(const FusedPlan& plan, const FusedForward& forward, co
     using T = ForwardTile<small, 1>;
     const std::int64_t tiles = ceil_div(forward.layer.out, T::kN);
     const std::int64_t scalars = forward.source == FusedSource::data ? 1 : 0;
-    static_assert(kFactorFloats<T, 2 * kFusedMostLatent> <= kForwardFloats<T>);
+    static_assert(kFactorFloats<T, 2 * kFusedMaxLatent> <= kForwardFloats<T>);
     const auto kernel =
         forward.source == FusedSource::data   ? fused_forward_kernel<multiply, small, FusedSource::data>
         : forward.source == FusedSource::code ? fused_forward_kernel<multiply, small, FusedSource::code>

@@ -13,7 +13,14 @@ namespace {
 template <bool kSmall, int kAhead>
 using ForwardTile = Tile<kSmall ? 16 : 32, kSmall ? 16 : 32, kSmall ? 256 : 128, kAhead, false, false>;
 
-constexpr int kCodeStride = kFusedMostLatent + 4;  // of z in shared memory
+// Chunks in flight in the kernels that can hold more than one: ptxas spills registers for older devices.
+#if __CUDA_ARCH__ >= 900
+constexpr int kFarAhead = 2;
+#else
+constexpr int kFarAhead = 1;
+#endif
+
+constexpr int kCodeStride = kFusedMaxLatent + 4;  // of z in shared memory
 template <class T>
 constexpr int kForwardFloats = T::kFloats + T::kM* kCodeStride;  // of a forward kernel's shared memory
 

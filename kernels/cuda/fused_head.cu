@@ -93,7 +93,7 @@ struct HeadTile {
 
 // As many chunks ahead as registers allow.
 template <bool kSmall, FusedSource kSource>
-using OutputTile = ForwardTile<kSmall, kSource == FusedSource::code ? 2 : 1>;
+using OutputTile = ForwardTile<kSmall, kSource == FusedSource::code ? kFarAhead : 1>;
 
 template <Multiply kHow, bool kSmall, FusedSource kSource>
 __global__ void __launch_bounds__(kThreads, 2) fused_head_kernel(FusedPlan plan, int column_tiles) {

@@ -38,8 +38,8 @@ struct FusedPlan {
   void* x = nullptr;                // the batch: floats, or uint8 pixels, whose value is x_scale * byte
   float x_scale = 1;
   int x_stride = 0;  // elements
-  FusedMatrix h[kFusedMostLayers] = {}, d_h[kFusedMostLayers] = {};
-  FusedMatrix g[kFusedMostLayers] = {}, d_g[kFusedMostLayers] = {};
+  FusedMatrix h[kFusedMaxLayers] = {}, d_h[kFusedMaxLayers] = {};
+  FusedMatrix g[kFusedMaxLayers] = {}, d_g[kFusedMaxLayers] = {};
   FusedMatrix stats = {}, d_stats = {}, z = {}, d_params = {};
   float* stats_partials = nullptr;  // [tiles of the last hidden layer, batch, 2 latent]
   float* z_partials = nullptr;      // [tiles of the first decoder layer, batch, latent]
@@ -108,10 +108,10 @@ struct FusedWeightJob {
   float scale = 1;                         // of `in`
   int weight_blocks = 0, bias_blocks = 0;  // the launch fills these in
 };
-inline constexpr int kFusedMostJobs = 2;
+inline constexpr int kFusedMaxJobs = 2;
 struct FusedBackward {
   FusedDataJob data = {};  // without a layer, if there is none; so are the weights'
-  FusedWeightJob weights[kFusedMostJobs] = {};
+  FusedWeightJob weights[kFusedMaxJobs] = {};
   bool finish = false;  // the last kernel of the step: totals, and the clock
 };
 void launch_fused_backward(const FusedPlan& plan, const FusedBackward& backward, const FusedLaunch& how);

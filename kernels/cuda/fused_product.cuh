@@ -99,7 +99,7 @@ template <class T>
 __device__ __forceinline__ void step_ffma(Piece& piece, const float* a, const float* b, int row, int column,
                                           int k) {
   const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
-#pragma unroll
+#pragma unroll 2
   for (int i = k; i < k + 8; ++i) {
     const float upper = T::A::at(a, row + g, i), lower = T::A::at(a, row + g + 8, i);
 #pragma unroll

@@ -94,7 +94,7 @@ class FusedSchedule {
 
  private:
   static int tiles(std::int64_t size, int tile) { return static_cast<int>((size + tile - 1) / tile); }
-  static FusedMatrix last(const FusedMatrix (&of)[kFusedMostLayers], int layers) { return of[layers - 1]; }
+  static FusedMatrix last(const FusedMatrix (&of)[kFusedMaxLayers], int layers) { return of[layers - 1]; }
   const FusedLayer& last_encoder() const { return args_.encoder[args_.encoder_layers - 1]; }
 
   // Large tiles read less, small ones keep more multiprocessors busy.

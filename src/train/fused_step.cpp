@@ -12,7 +12,7 @@ kernels::FusedLayer layer_of(const Linear& linear) {
 }
 
 // Returns how many layers there are, of which it writes those that there is room for.
-int layers_of(const Mlp& mlp, kernels::FusedLayer (&out)[kernels::kFusedMostLayers]) {
+int layers_of(const Mlp& mlp, kernels::FusedLayer (&out)[kernels::kFusedMaxLayers]) {
   const std::size_t room = std::size(out);
   for (std::size_t i = 0; i < std::min(mlp.layers.size(), room); ++i) out[i] = layer_of(mlp.layers[i]);
   return static_cast<int>(mlp.layers.size());

@@ -128,6 +128,8 @@ class GpuCheck(unittest.TestCase):
         self.assertIn("on, eager: other bits than off, eager at step 10000 (equal before: 1)", lines)
         self.assertNotIn("off, graph:", lines)
         self.assertIn("GPUVAE_DEPENDENT_LAUNCHES=0 trains correctly", self.page())
+        self.check("--only", "dependent-launches", status=1, fake={"gpu_probe fused-steps": "no switch"})
+        self.assertIn("off, graph: GPUVAE_DEPENDENT_LAUNCHES has no effect", self.page())
 
     def test_truncation_is_seen(self):
         self.check("--only", "product-error", status=1, fake={"gpu_probe product-error": "truncates"})

@@ -31,8 +31,7 @@ __global__ void global_store_to_shared(float* x, bool planted) {
 }
 
 __global__ void shared_store_to_global(float* x) {
-  asm volatile("st.shared.f32 [%0], %1;" ::"l"(x + threadIdx.x), "f"(1.0f)
-               : "memory");  // @shared_store_to_global
+  asm volatile("st.shared.b64 [%0], %0;" ::"l"(x + 2 * threadIdx.x));  // @shared_store_to_global
 }
 
 __global__ void unwritten_shared(float* x, int written) {

@@ -85,9 +85,9 @@ TEST_F(MemoryTest, GlobalInstructionWithASharedAddress) {
 
 TEST_F(MemoryTest, SharedInstructionWithAGlobalAddress) {
   float* x = upload_counting(32, "x");
-  expect_report(error_of([&] { module.launch(memory, "shared_store_to_global", {1}, {32}, 0, x); }),
+  expect_report(error_of([&] { module.launch(memory, "shared_store_to_global", {1}, {16}, 0, x); }),
                 {"shared_store_to_global",
-                 "4-byte store to shared memory at " + hex(x) +
+                 "8-byte store to shared memory at " + hex(x) +
                      ", which is an address of global memory, 0 bytes into 'x' " + range(x, 128),
                  "(0, 0, 0)", "(0, 0, 0)"});
 }

@@ -42,7 +42,7 @@ void bar(Warp& w, const Instruction& i) {
   w.state = State::at_barrier;
 }
 
-// The lanes that give one mask; false if they are not all there yet.
+// Continues with the lanes that name the same mask. Returns false if some of the mask have not arrived yet.
 bool gathered(Warp& w, const Instruction& i, Slot mask_operand) {
   const uint32_t* masks = w.at<uint32_t>(mask_operand);
   const uint32_t mask = masks[std::countr_zero(w.active)];
@@ -54,7 +54,7 @@ bool gathered(Warp& w, const Instruction& i, Slot mask_operand) {
     std::snprintf(text, sizeof text, "the lane is not in its own mask 0x%08x", mask);
     w.fail(i, std::countr_zero(same & ~mask), text);
   }
-  if (same != w.active) {  // others name another mask: they come later
+  if (same != w.active) {  // lanes that name another mask execute the instruction later
     w.others.push_back({w.pc - 1, w.active & ~same, false});
     w.set_active(same);
   }
@@ -68,35 +68,31 @@ void warp_sync(Warp& w, const Instruction& i) {
 }
 
 enum ShuffleMode : std::uint8_t { kUp, kDown, kBfly, kIdx };
-void shfl(Warp& w, const Instruction& i) {  // d, a, b, c, mask; p
+
+// The lane that lane l reads, or -1 if that lane is outside its segment. `b` and `c` are the operands of the
+// PTX ISA.
+int source_lane(std::uint8_t mode, int l, uint32_t b, uint32_t c) {
+  const int shift = int(b & 31), clamp = int(c & 31), segment = int(c >> 8 & 31);
+  const int most = (l & segment) | (clamp & ~segment), least = l & segment;
+  const int from = mode == kUp     ? l - shift
+                   : mode == kDown ? l + shift
+                   : mode == kBfly ? l ^ shift
+                                   : least | (shift & ~segment);
+  const bool inside = mode == kUp ? from >= most : from <= most;
+  return inside ? from : -1;
+}
+
+// shfl.sync d|p, a, b, c, mask.
+void shfl(Warp& w, const Instruction& i) {
   if (!gathered(w, i, i.operand[4])) return;
-  const uint32_t *a = w.at<uint32_t>(i.operand[1]), *b = w.at<uint32_t>(i.operand[2]),
-                 *c = w.at<uint32_t>(i.operand[3]);
+  const uint32_t* a = w.at<uint32_t>(i.operand[1]);
+  const uint32_t* b = w.at<uint32_t>(i.operand[2]);
+  const uint32_t* c = w.at<uint32_t>(i.operand[3]);
   uint32_t result[kLanes], valid = 0;
   for (int l = 0; l < int(kLanes); ++l) {
     if (!w.lane[l]) continue;
-    const int shift = int(b[l] & 31), clamp = int(c[l] & 31), segment = int(c[l] >> 8 & 31);
-    const int most = (l & segment) | (clamp & ~segment), least = l & segment;
-    int from = l;
-    bool inside = true;
-    switch (i.mode) {
-      case kUp:
-        from = l - shift, inside = from >= most;
-        break;
-      case kDown:
-        from = l + shift, inside = from <= most;
-        break;
-      case kBfly:
-        from = l ^ shift, inside = from <= most;
-        break;
-      case kIdx:
-        from = least | (shift & ~segment), inside = from <= most;
-        break;
-    }
-    if (!inside)
-      from = l;
-    else
-      valid |= 1u << l;
+    const int inside = source_lane(i.mode, l, b[l], c[l]), from = inside >= 0 ? inside : l;
+    if (inside >= 0) valid |= 1u << l;
     if (!bit(w.active, Slot(from)))
       w.fail(i, l, "the shuffle reads lane " + std::to_string(from) + ", which does not take part in it");
     result[l] = a[from];
@@ -111,7 +107,8 @@ void shfl(Warp& w, const Instruction& i) {  // d, a, b, c, mask; p
 }
 
 enum VoteMode : std::uint8_t { kAll, kAny, kUni, kBallot };
-void vote(Warp& w, const Instruction& i) {  // d, p, mask
+// vote.sync d, p, mask.
+void vote(Warp& w, const Instruction& i) {
   if (!gathered(w, i, i.operand[2])) return;
   uint32_t p = w.predicate(i.operand[1]);
   if (i.mode & 8) p = ~p;
