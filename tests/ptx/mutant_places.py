@@ -7,7 +7,7 @@ from check_kernels import demangled, modules, short
 # nvcc puts hashes of the path and of the source into the names of what an anonymous namespace holds.
 HASHED = re.compile(r"(?:_GLOBAL__N__|_INTERNAL_)[0-9a-f]{8}_\d+_(\w+?)_cu_[0-9a-f]{8}")
 INSTRUCTION = re.compile(r"^(@!?%p\d+ )?([a-z][\w.:]*)(?:\s+(.*))?;$")
-LOCATION = re.compile(r"^\.loc\s+(\d+) (\d+) \d+(?:, function_name ([^,]+), inlined_at (\d+) (\d+))?")
+LOCATION = re.compile(r"^\.loc\s+(\d+) (\d+) \d+(?:, function_name [^,]+, inlined_at (\d+) (\d+))?")
 
 
 def split_operands(text):
@@ -22,9 +22,8 @@ def split_operands(text):
 
 
 class Instruction:
-    def __init__(self, kernel, line, text, match, where):
-        self.kernel, self.line, self.text = kernel, line, text
-        self.source, self.caller, self.function = where  # file:line, of the call if it is inlined, and its name
+    def __init__(self, kernel, line, text, match, source):
+        self.kernel, self.line, self.text, self.source = kernel, line, text, source
         self.index = len(kernel.instructions)
         self.guard, self.opcode = match.group(1) or "", match.group(2)
         self.operands = split_operands(match.group(3) or "")
@@ -42,25 +41,26 @@ class Instruction:
 
 
 class Kernel:
-    def __init__(self, name, label, lines, files, functions):
-        self.name, self.label, self.lines, self.files, self.functions = name, label, lines, files, functions
+    def __init__(self, name, label, lines, files):
+        self.name, self.label, self.lines, self.files = name, label, lines, files
         self.instructions, self.by_head = [], collections.defaultdict(list)
         self.writes = None  # by register: how many instructions write it, once somebody asks
-        where = ("", "", "")
+        source = ""
         for number, line in enumerate(lines):
             if location := LOCATION.match(line):
-                where = self.place(location) or where
+                source = self.place(location) or source
             elif match := INSTRUCTION.match(line):
-                i = Instruction(self, number, line, match, where)
+                i = Instruction(self, number, line, match, source)
                 self.instructions.append(i)
                 self.by_head[i.parts[0]].append(i)
 
     def place(self, location):
-        """Of the project's source; for code of CUDA's headers, the line that calls it. None if it is unknown."""
-        file, line, function, at_file, at_line = location.groups()
-        at = [f"{os.path.basename(self.files[f])}:{l}" if f and "/kernels/" in self.files.get(f, "") and l != "0" else ""
-              for f, l in ((file, line), (at_file, at_line))]
-        return (at[0] or at[1], at[1], self.functions.get(function, "")) if any(at) else None
+        """file:line of the project's source; for code of CUDA's headers, the line that calls it."""
+        file, line, at_file, at_line = location.groups()
+        for f, l in ((file, line), (at_file, at_line)):
+            if f and "/kernels/" in self.files.get(f, "") and l != "0":
+                return f"{os.path.basename(self.files[f])}:{l}"
+        return ""
 
     @property
     def template(self):
@@ -75,20 +75,6 @@ def plain(text):
 def short_text(text):
     """Mangled names of parameters and variables by their last part."""
     return re.sub(r"_Z\w*?(_param_\d+|[a-z]\w*E)\b", lambda m: m.group(1).strip("_"), plain(text))
-
-
-def inlined_functions(lines):
-    """Mangled names by label, from the debug section, which holds them as numbers."""
-    names, label = {}, None
-    for line in lines:
-        if line.startswith("$L__info_string"):
-            label = line.rstrip(":")
-            names[label] = bytearray()
-        elif label and line.startswith(".b8 "):
-            names[label] += bytes(int(b) for b in line[4:].split(","))
-        else:
-            label = None
-    return {label: bytes(name).rstrip(b"\0").decode() for label, name in names.items()}
 
 
 def end_of_body(lines, start):
@@ -108,12 +94,11 @@ def kernels_of(library, target=90):
     found = []
     for text in texts:
         lines = text.split("\n")
-        functions = inlined_functions(lines)
         files = dict(re.findall(r'^\.file\s+(\d+) "([^"]*)"', text, re.M))
         starts = [n for n, line in enumerate(lines) if ".entry " in line]
         for start in starts:
             name = re.search(r"\.entry (\w+)\(", lines[start]).group(1)
-            found.append((name, lines[start:end_of_body(lines, start)], files, functions))
+            found.append((name, lines[start:end_of_body(lines, start)], files))
     labels = demangled([name for name, *_ in found])
     kernels = [Kernel(name, short(labels[name]), *rest) for name, *rest in found]
     return sorted(kernels, key=lambda k: plain(k.name))

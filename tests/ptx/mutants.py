@@ -17,8 +17,13 @@ from mutant_report import read_reasons, write_report
 from mutant_run import MODES, Tests
 
 SEED, COUNT = 1, 10
-PATTERN = ("*Cuda*:*Device*:Emulated*:Trainer*:*Gather*:*Kinds*:Graph*:Executors*:Framework*:Evaluation*:FusedStep.*:"
-           "FusedProduct.*")
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+
+
+def test_pattern():
+    """The tests of ptx.backend."""
+    with open(os.path.join(ROOT, "tests", "ptx", "CMakeLists.txt")) as file:
+        return re.search(r"set\(GPUVAE_PTX_FILTER\s+(\S+)\)", file.read()).group(1)
 
 
 class Mutation:
@@ -63,20 +68,23 @@ def draw(kernels, name, count=COUNT, seed=SEED):
     return drawn
 
 
-# The functions of the fused step that once stored to shared memory with an instruction for global memory.
-SHARED_STORES = (("fused_forward_kernel", "fused_forward.cuh"), ("fused_forward_kernel", "fused_forward.cu"),
-                 ("fused_backward_kernel", "fused_backward.cu"))
+# Where the fused step once stored to shared memory with an instruction for global memory: kernel, file and what its line
+# holds.
+SHARED_STORES = (("fused_forward_kernel", "fused_forward.cuh", "codes[row"),
+                 ("fused_forward_kernel", "fused_forward.cu", "to_stats) memory"),
+                 ("fused_backward_kernel", "fused_backward.cu", "to_z) memory"))
 
 
 def shared_stores(kernels):
     """The three defects, each in the first kernel of its template that holds the place."""
     found = []
-    for template, file in SHARED_STORES:
-        stores = (i for k in kernels if k.template == template for i in k.by_head["st"]
-                  if i.parts[1] == "shared" and i.caller.startswith(file + ":") and "store_shared" in i.function)
-        i = next(stores, None)
+    for template, file, words in SHARED_STORES:
+        with open(os.path.join(ROOT, "kernels", "cuda", file)) as source:
+            places = {f"{file}:{n}" for n, line in enumerate(source, 1) if words in line}
+        i = next((i for k in kernels if k.template == template for i in k.by_head["st"]
+                  if i.parts[1] == "shared" and i.source in places), None)
         if i is None:
-            sys.exit(f"mutants: expected a call of store_shared from {file} in {template}, found none")
+            sys.exit(f"mutants: expected a store to shared memory from '{words}' of {file} in {template}, found none")
         base, offset = re.match(r"\[([^+]+)\+?(.*)\]", i.operands[0]).groups()
         generic = i.with_(opcode=".".join(["st", "global"] + i.parts[2:]),
                           operands=[f"[%generic+{offset or 0}]"] + i.operands[1:])
@@ -116,7 +124,7 @@ def run(options, mutations):
     results = Results(folder, mutations)
     left = [m for m in mutations if m.id not in results.of or (options.retry and not results.of[m.id]["found"])]
     if left:
-        tests = Tests(os.path.abspath(options.program), PATTERN, folder)
+        tests = Tests(os.path.abspath(options.program), test_pattern(), folder)
         if tests.failing:
             print(f"mutants: tests that fail without a mutation are left out: {' '.join(tests.failing)}", flush=True)
         began = time.time()
