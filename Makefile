@@ -1,11 +1,11 @@
-# Two commands: `make mnist` trains a VAE and draws what it learned, `make test` proves the build.
-# Each installs what is missing first (Debian and Ubuntu; elsewhere it says what to install).
+# `make mnist` builds everything, trains a VAE and draws what it learned. `make test` builds everything and runs the tests.
+# On Debian and Ubuntu both first install the packages that are missing. Elsewhere they print the list of packages.
 PRESET ?= release
 BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev libdeflate-dev libmatio-dev nlohmann-json3-dev \
             libstb-dev libcli11-dev libeigen3-dev libgtest-dev libbenchmark-dev
-# A browser for the test of the pages, which is skipped where the distribution has none under this name.
+# The tests of the HTML pages need a browser, and are skipped if the distribution has no package of this name.
 TEST_PACKAGES := chromium-headless-shell
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
@@ -20,7 +20,7 @@ frey: NEED := frey_rawface.mat
 frey: build fetch
 	$(BUILD)/bin/frey_vae $(ARGS)
 
-# Downloads the data sets once, if it can; without them the programs draw digits or faces of their own.
+# Downloads the data sets once. If the download fails, the programs train on built-in digits and faces.
 NEED := frey_rawface.mat
 fetch:
 	@[ -n "$$GPUVAE_DATA_DIR" ] || [ -e data/$(NEED) ] || bash data/fetch.sh >/dev/null 2>&1 || true
@@ -37,7 +37,7 @@ build: deps
 	cmake --preset $(PRESET) $(CMAKE_ARGS)
 	cmake --build --preset $(PRESET) -j $(JOBS)
 
-# Installs only what dpkg does not know yet, so that a second run needs neither network nor root.
+# Installs only packages that dpkg does not list as installed, so that a second run needs neither network nor root.
 deps:
 	@if ! command -v dpkg-query >/dev/null; then \
 	  echo "gpuvae needs (Debian's names): $(PACKAGES) $(WANTED)"; \
@@ -52,8 +52,8 @@ deps:
 	    installed $$p || ! apt-cache show $$p >/dev/null 2>&1 || install $$p || echo "going on without $$p"; done; \
 	fi
 
-# Fused operations beside their composed twins, training steps, epochs: tables and figures in build/bench/. Wants python3.
-# ARGS=--quick is for a first look.
+# Times fused and unfused operations, training steps and epochs. Writes tables and figures to build/bench/. Needs python3;
+# ARGS=--quick takes a first look.
 bench: build
 	bench/report --bin $(BUILD)/bin $(ARGS)
 
@@ -69,13 +69,13 @@ mutants: deps
 	cmake --build --preset $(PRESET) -j $(JOBS) --target gpuvae_ptx_tests
 	tests/ptx/mutants.py $(BUILD)/bin/gpuvae_ptx_tests --write tests/ptx/mutants.md $(ARGS)
 
-# The same training in PyTorch, libtorch, JAX and Keras, in turns with ours, and a table of ratios. Wants python3 and, the
-# first time, a package index: some 3 GB for an environment of 7 in build/peers-venv.
+# Times the same training in PyTorch, libtorch, JAX, Keras and gpuvae, in turns, and prints a table of ratios. It needs
+# python3. The first run downloads about 3 GB of packages, which take 7 GB in build/peers-venv.
 bench-peers: build
 	bench/peers/run.py --bin $(BUILD)/bin $(ARGS)
 
-# The five published systems on real data, and a table of their losses; an hour. Wants python3 and the data (data/fetch.sh,
-# or GPUVAE_DATA_DIR).
+# Trains the five published systems and prints a table of their losses, which takes an hour or more. It needs python3 and
+# the original data (data/fetch.sh, or GPUVAE_DATA_DIR).
 reproduce: build
 	bench/reproduce --bin $(BUILD)/bin $(ARGS)
 

@@ -28,10 +28,9 @@ Split load(RunConfig& config) {
 
 int main(int argc, char** argv) {
   using namespace gpuvae::apps;
-  return run_program(
-      argc, argv,
-      {"frey_vae",
-       "Trains a variational autoencoder on the Frey faces and draws what it learned; or works "
-       "with a trained one.",
-       frey_presets(), load, "class", "frame"});
+  return run_program(argc, argv,
+                     {"frey_vae",
+                      "Trains a variational autoencoder on the Frey faces and draws what it learned, or runs "
+                      "a command on a trained one.",
+                      frey_presets(), load, "class", "frame"});
 }

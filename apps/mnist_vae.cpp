@@ -38,9 +38,10 @@ Split load(RunConfig& config) {
 
 int main(int argc, char** argv) {
   using namespace gpuvae::apps;
-  return run_program(argc, argv,
-                     {"mnist_vae",
-                      "Trains a variational autoencoder on MNIST digits and draws what it learned; or works "
-                      "with a trained one.",
-                      mnist_presets(), load, "digit"});
+  return run_program(
+      argc, argv,
+      {"mnist_vae",
+       "Trains a variational autoencoder on MNIST and draws what it learned, or runs a command on "
+       "a trained one.",
+       mnist_presets(), load, "digit"});
 }

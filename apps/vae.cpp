@@ -12,6 +12,6 @@ int main(int argc, char** argv) {
       argc, argv,
       {"vae",
        "Trains a variational autoencoder on data of any kind (arrays, tables, images) and draws "
-       "what it learned; or works with a trained one.",
+       "what it learned, or runs a command on a trained one.",
        file_presets(), load});
 }

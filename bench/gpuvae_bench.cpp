@@ -172,16 +172,18 @@ void choose_defaults(Options& o, Device device) {
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app("Fused operations beside their composed twins.", "gpuvae_bench");
+  CLI::App app("Times every fused operation and its unfused implementation.", "gpuvae_bench");
   app.allow_extras();
-  app.add_option("--device", options.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-  app.add_flag("--quick", options.quick, "smaller sizes and fewer samples: under two minutes");
-  app.add_flag("!--no-large", options.large, "the presets' sizes alone");
-  app.add_option("--most-elements", options.most_elements, "of a tensor; 0: 2^26 on the CPU, 2^28 on CUDA");
+  app.add_option("--device", options.device, "device: auto (a GPU if there is one), cpu, cuda or cuda:N")
+      ->capture_default_str();
+  app.add_flag("--quick", options.quick, "measure smaller sizes with fewer samples, in under two minutes");
+  app.add_flag("!--no-large", options.large, "measure the presets' sizes only");
+  app.add_option("--most-elements", options.most_elements,
+                 "largest number of elements of a tensor; 0 means 2^26 on the CPU and 2^28 on CUDA");
   app.add_option("--budget", options.budget,
-                 "seconds of samples for a benchmark; 0: 0.5, or 0.04 with --quick");
+                 "seconds of samples per benchmark; 0 means 0.5, or 0.04 with --quick");
   app.add_option("--flush-mib", options.flush_mib,
-                 "written to empty the caches; 0: 3 x the L3 cache, or 512 on CUDA");
+                 "MiB written to empty the caches; 0 means 3 x the L3 cache on the CPU and 512 on CUDA");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

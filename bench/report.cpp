@@ -31,10 +31,11 @@ int main(int argc, char** argv) {
   using namespace gpuvae;
   std::string environment, operations, training, out = ".";
   CLI::App app("Tables and figures of the benchmarks.", "bench_report");
-  app.add_option("--environment", environment, "JSON: device, driver, compiler, commit, date, command");
-  app.add_option("--operations", operations, "gpuvae_bench's JSON");
-  app.add_option("--training", training, "train_bench's JSON lines");
-  app.add_option("--out", out, "folder");
+  app.add_option("--environment", environment,
+                 "JSON file with device, driver, compiler, commit, date and command");
+  app.add_option("--operations", operations, "JSON file that gpuvae_bench wrote");
+  app.add_option("--training", training, "file of JSON lines that train_bench wrote");
+  app.add_option("--out", out, "folder of the report");
   CLI11_PARSE(app, argc, argv);
   return apps::run_guarded("bench_report",
                            [&] { bench::write(out, bench::read_report(environment, operations, training)); });

@@ -62,32 +62,39 @@ void measure(const TrainingOptions& o) {
 
 int main(int argc, char** argv) {
   TrainingOptions o;
-  CLI::App app("Training steps, epochs and times to the published losses, by preset and executor.",
+  CLI::App app("Times training steps, epochs and runs to the published losses, per preset and executor.",
                "train_bench");
   std::vector<std::string> presets, executors, optimizers;
   for (const System& s : kSystems) presets.push_back(s.name);
   for (const Executor& e : kExecutors) executors.push_back(e.name);
   for (int k = 0; k <= static_cast<int>(OptimizerKind::adamw); ++k)
     optimizers.emplace_back(name(OptimizerKind(k)));
-  app.add_option("--device", o.device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-  app.add_option("--presets", o.presets, "those alone")->delimiter(',')->check(CLI::IsMember(presets));
-  app.add_option("--executors", o.executors, "those alone")->delimiter(',')->check(CLI::IsMember(executors));
-  app.add_option("--optimizer", o.optimizer, "in the place of the preset's")
+  app.add_option("--device", o.device, "device: auto (a GPU if there is one), cpu, cuda or cuda:N")
+      ->capture_default_str();
+  app.add_option("--presets", o.presets, "presets to measure, separated by commas (default: all)")
+      ->delimiter(',')
+      ->check(CLI::IsMember(presets));
+  app.add_option("--executors", o.executors, "executors to measure, separated by commas (default: all)")
+      ->delimiter(',')
+      ->check(CLI::IsMember(executors));
+  app.add_option("--optimizer", o.optimizer, "optimiser that replaces every preset's")
       ->check(CLI::IsMember(optimizers));
-  app.add_option("--rounds", o.rounds, "of steps and products in turns")
+  app.add_option("--rounds", o.rounds,
+                 "number of rounds, each of which times steps and bare products in turn")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  app.add_option("--steps", o.steps, "of a round; 0: 20 on the CPU, 600 on CUDA")
+  app.add_option("--steps", o.steps, "number of steps per round; 0 means 20 on the CPU and 600 on CUDA")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--threads", o.threads, "of OpenMP; 0: its own choice")->check(CLI::NonNegativeNumber);
-  app.add_option("--epoch-budget", o.epoch_budget, "seconds for whole epochs of a preset")
+  app.add_option("--threads", o.threads, "number of OpenMP threads; 0 leaves the choice to OpenMP")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--epoch-budget", o.epoch_budget, "seconds spent on whole epochs per preset")
       ->capture_default_str();
-  app.add_flag("!--no-loss", o.to_loss, "no runs to the published losses");
+  app.add_flag("!--no-loss", o.to_loss, "skip the runs to the published losses");
   app.add_option("--data-dir", o.data_dir,
-                 "of MNIST and Frey Face; else $GPUVAE_DATA_DIR, data/, or built-in data");
-  app.add_option("--out", o.out, "JSON lines");
-  app.add_flag("--probe", o.probe, "only say which device this is");
-  app.add_flag("--quick", o.quick, "7 rounds and at most 6 seconds of whole epochs of a preset");
+                 "folder of MNIST and Frey Face (default: $GPUVAE_DATA_DIR, then data/, then built-in data)");
+  app.add_option("--out", o.out, "output file, one JSON object per line");
+  app.add_flag("--probe", o.probe, "print the device and exit");
+  app.add_flag("--quick", o.quick, "at most 7 rounds, and at most 6 seconds of whole epochs per preset");
   CLI11_PARSE(app, argc, argv);
   if (o.quick) o.rounds = std::min(o.rounds, 7), o.epoch_budget = std::min(o.epoch_budget, 6.0);
   return apps::run_guarded("train_bench", [&] { measure(o); });

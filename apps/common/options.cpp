@@ -93,14 +93,14 @@ struct Binder {
 
 // Each with what it does.
 const std::vector<std::pair<std::string, std::string>> kCommands = {
-    {"train", "trains, or goes on, or finds the run done; draws everything"},
-    {"eval", "ELBO, KL by dimension, collapse, -log p(x) (--importance-samples): eval.json"},
-    {"encode", "images to latent codes: latent.csv"},
-    {"decode", "latent codes (--z, --input) to images"},
-    {"reconstruct", "images through the latent space and back"},
-    {"sample", "images of codes from the prior"},
-    {"manifold", "the grids of --manifold"},
-    {"explore", "explorer.html, which decodes under the pointer"}};
+    {"train", "train, continue an interrupted run, or load a finished one; write all pictures"},
+    {"eval", "measure ELBO, KL per dimension, bits per dimension and collapse; see --importance-samples"},
+    {"encode", "write the latent codes of images as CSV or NPY"},
+    {"decode", "decode the latent codes given by --z or --input"},
+    {"reconstruct", "encode images and decode their codes"},
+    {"sample", "decode codes drawn from the prior"},
+    {"manifold", "draw the grids of --manifold"},
+    {"explore", "write explorer.html, which decodes the point under the pointer"}};
 
 std::vector<std::string> command_names() {
   std::vector<std::string> names;
@@ -114,99 +114,143 @@ const auto kNotNegative = CLI::Range(0.0, 1e300, "0 or more");
 
 void bind_run(CLI::App& app, RunConfig& c) {
   Binder b{app, "Run"};
-  b.value("--seed", c.seed, "of weights, order and noise; a run repeats bit for bit", "N");
-  b.value("--device", c.device, "auto (a GPU if there is one), cpu, cuda or cuda:N", "DEVICE");
-  b.choice("--executor", c.executor, Executor::fused,
-           "how steps run: as CUDA graphs of many (auto, on a GPU), or one by one");
-  b.value("--out", c.out, "folder for pictures, metrics and model [runs/PROGRAM-PRESET]", "FOLDER");
-  b.value("--epochs", c.epochs, "passes over the training set", "N")
+  b.value("--seed", c.seed, "random seed of the initial weights, the data order and the noise", "N");
+  b.value("--device", c.device, "device: auto (a GPU if there is one), cpu, cuda or cuda:N", "DEVICE");
+  b.choice(
+      "--executor", c.executor, Executor::fused,
+      "how training steps run: eager launches each kernel, graph and fused launch CUDA graphs; auto chooses");
+  b.value("--out", c.out, "folder for model, metrics and pictures (default: runs/PROGRAM-PRESET)", "FOLDER");
+  b.value("--epochs", c.epochs, "number of passes over the training set", "N")
       ->check(CLI::Range(0, 1'000'000, "0 or more"));
-  b.value("--log-every", c.log_every, "steps between rows of steps.csv; 0: no such file", "N")
+  b.value("--log-every", c.log_every, "training steps per row of steps.csv; 0 writes no such file", "N")
       ->check(kNotNegative);
   b.group = "Data";
-  b.value("--data-dir", c.data_dir, "where the data files are [$GPUVAE_DATA_DIR, then data/]", "FOLDER");
-  b.value("--data", c.data, "other data: .npy, .csv, IDX, .mat, or a folder of images or IDX files", "PATH");
-  b.value("--label-column", c.label_column, "of a CSV: name or number (from 0) of the class labels",
-          "COLUMN");
-  b.flag("--standardize", c.standardize, "columns of numbers to mean 0 and deviation 1");
-  b.value("--validation-fraction", c.validation_fraction, "of --data without a test set", "X")
+  b.value("--data-dir", c.data_dir, "folder of MNIST or Frey Face (default: $GPUVAE_DATA_DIR, then data/)",
+          "FOLDER");
+  b.value("--data", c.data,
+          "data to train on: .npy, .csv, IDX or Frey Face's .mat file, or a folder of images or IDX files",
+          "PATH");
+  b.value("--label-column", c.label_column,
+          "name or number (from 0) of the column of class labels in a table (--data)", "COLUMN");
+  b.flag("--standardize", c.standardize,
+         "scale each column of a table (--data) to mean 0 and standard deviation 1");
+  b.value("--validation-fraction", c.validation_fraction,
+          "fraction of --data used for validation; ignored if the data have a test set", "X")
       ->check(CLI::Range(0.0, 0.9, "0 to 0.9"));
-  b.flag("--builtin-data", c.builtin_data, "use the built-in procedural data set");
-  b.value("--train-images", c.train_images, "use the first N only; 0: all", "N")->check(kNotNegative);
-  b.value("--validation-images", c.validation_images, "use the first N only; 0: all", "N")
+  b.flag("--builtin-data", c.builtin_data, "train on the built-in procedural data set");
+  b.value("--train-images", c.train_images, "number of training images, from the first on; 0 uses all", "N")
+      ->check(kNotNegative);
+  b.value("--validation-images", c.validation_images,
+          "number of validation images, from the first on; 0 uses all", "N")
       ->check(kNotNegative);
   b.names("--validation-set", c.validation_set, {"test", "rest"},
-          "the test set, or the training images that --train-images leaves out");
-  b.value("--batch-size", c.batch_size, "images a step", "N")->check(kAtLeastOne);
-  b.flag("--drop-last", c.drop_last, "leave out a last batch that is not full");
-  b.flag("--no-shuffle", c.no_shuffle, "keep the order of the files");
-  b.choice("--binarize", c.binarize, Binarize::dynamic, "pixels to 0 and 1");
-  b.value("--threshold", c.threshold, "of --binarize threshold", "X");
+          "what to validate on: the test set, or the training images that --train-images leaves out");
+  b.value("--batch-size", c.batch_size, "number of images per training step", "N")->check(kAtLeastOne);
+  b.flag("--drop-last", c.drop_last, "leave out the last batch of an epoch if it is not full");
+  b.flag("--no-shuffle", c.no_shuffle,
+         "train in the order of the data files instead of a new random order per epoch");
+  b.choice("--binarize", c.binarize, Binarize::dynamic,
+           "whether and how pixels become 0 or 1: by --threshold, or at random per run (fixed) or epoch "
+           "(dynamic)");
+  b.value("--threshold", c.threshold, "value above which a pixel becomes 1 (--binarize threshold)", "X");
 }
 
 void bind_model(CLI::App& app, RunConfig& c) {
   Binder b{app, "Model"};
-  b.widths("--hidden", c.hidden, "widths of the encoder's hidden layers");
-  b.widths("--decoder-hidden", c.decoder_hidden, "of the decoder's [the encoder's, mirrored]");
-  b.value("--latent", c.latent, "latent dimensions", "N")->check(kAtLeastOne);
-  b.choice("--activation", c.activation, Activation::softplus, "of the hidden layers");
-  b.choice("--precision", c.precision, Precision::bf16, "of matrix products, where the device has it");
+  b.widths("--hidden", c.hidden, "widths of the encoder's hidden layers, from the first to the last");
+  b.widths("--decoder-hidden", c.decoder_hidden,
+           "widths of the decoder's hidden layers (default: --hidden reversed)");
+  b.value("--latent", c.latent, "number of latent dimensions", "N")->check(kAtLeastOne);
+  b.choice("--activation", c.activation, Activation::softplus, "activation of all hidden layers");
+  b.choice("--precision", c.precision, Precision::bf16,
+           "precision of large matrix products; tf32 and bf16 need a device that supports them");
   b.choice("--posterior-scale", c.posterior_scale, PosteriorScale::softplus,
-           "what the encoder puts out beside the mean");
-  b.names("--likelihood", c.likelihood,
-          {"bernoulli", "continuous-bernoulli", "gaussian", "gaussian-shared", "gaussian-fixed", "auto"},
-          "p(x | z); the Gaussians' variance is learned for each pixel, learned once, or fixed");
-  b.names("--gaussian-mean", c.gaussian_mean, {"sigmoid", "identity"}, "of its mean: in [0, 1], or anywhere");
-  b.value("--sigma", c.sigma, "of --likelihood gaussian-fixed", "X")->check(kPositive);
-  b.value("--log-variance-low", c.log_variance_low, "the Gaussian's log variance is clipped here", "X");
-  b.value("--log-variance-high", c.log_variance_high, "and here", "X");
-  b.names("--prior", c.prior, {"normal", "mixture", "vamp"}, "p(z): N(0, I), or a learned mixture");
-  b.value("--prior-components", c.prior_components, "of the mixture, or pseudo-inputs of vamp", "N")
+           "standard deviation of q(z | x) from the encoder's output s: exp(s / 2), exp(s) or softplus(s)");
+  b.names(
+      "--likelihood", c.likelihood,
+      {"bernoulli", "continuous-bernoulli", "gaussian", "gaussian-shared", "gaussian-fixed", "auto"},
+      "distribution p(x | z); a Gaussian's variance is per pixel, shared or fixed; auto depends on the data");
+  b.names("--gaussian-mean", c.gaussian_mean, {"sigmoid", "identity"},
+          "range of the Gaussian's mean and of --prior vamp's pseudo-inputs: sigmoid keeps them in [0, 1]");
+  b.value("--sigma", c.sigma, "standard deviation of the Gaussian (--likelihood gaussian-fixed)", "X")
+      ->check(kPositive);
+  b.value("--log-variance-low", c.log_variance_low,
+          "lower bound of the Gaussian's log variance (--likelihood gaussian or gaussian-shared)", "X");
+  b.value("--log-variance-high", c.log_variance_high,
+          "upper bound of the Gaussian's log variance (--likelihood gaussian or gaussian-shared)", "X");
+  b.names("--prior", c.prior, {"normal", "mixture", "vamp"},
+          "distribution p(z): N(0, I), a learned mixture of Gaussians, or a VampPrior");
+  b.value("--prior-components", c.prior_components,
+          "number of components (--prior mixture) or pseudo-inputs (--prior vamp)", "N")
       ->check(CLI::Range(1, 100000, "1 to 100000"));
-  b.choice("--init", c.init, WeightInit::two_over_root_fan_in, "how weights are drawn");
-  b.value("--init-std", c.init_std, "standard deviation of --init normal", "X")->check(kNotNegative);
-  b.value("--bias-std", c.bias_std, "biases are drawn from N(0, X^2)", "X")->check(kNotNegative);
-  b.choice(
-      "--init-generator", c.init_generator, InitGenerator::curand,
-      "random generator of initial weights and biases: philox runs on every device with the same numbers; "
-      "curand is NVIDIA's library, CUDA devices only");
-  b.group = "Loss";
-  b.value("--noise-std", c.noise_std, "standard deviation of epsilon in z = mean + epsilon sigma", "X")
+  b.choice("--init", c.init, WeightInit::two_over_root_fan_in, "distribution of the initial weights");
+  b.value("--init-std", c.init_std, "standard deviation of the initial weights (--init normal)", "X")
       ->check(kNotNegative);
-  b.flag("--frozen-noise", c.frozen_noise, "one epsilon per image for the whole run");
-  b.flag("--pixel-mean", c.pixel_mean, "mean over the pixels instead of their sum: not an ELBO");
-  b.flag("--batch-sum", c.batch_sum, "gradient of the sum over the batch instead of the mean");
-  b.value("--beta", c.beta, "weight of the KL term", "X")->check(kNotNegative);
-  b.value("--warmup-epochs", c.warmup_epochs, "over which beta rises from 0", "X")->check(kNotNegative);
-  b.value("--free-bits", c.free_bits, "nats of KL a dimension that cost nothing", "X")->check(kNotNegative);
+  b.value("--bias-std", c.bias_std, "standard deviation of the initial biases, whose mean is 0", "X")
+      ->check(kNotNegative);
+  b.choice("--init-generator", c.init_generator, InitGenerator::curand,
+           "random generator of the initial weights and biases: philox (any device) or curand (CUDA only)");
+  b.group = "Loss";
+  b.value("--noise-std", c.noise_std,
+          "standard deviation of epsilon in z = mean + epsilon * sigma; only 1 gives an ELBO", "X")
+      ->check(kNotNegative);
+  b.flag("--frozen-noise", c.frozen_noise,
+         "draw one epsilon per image for the whole run instead of one per epoch");
+  b.flag(
+      "--pixel-mean", c.pixel_mean,
+      "average the reconstruction loss over the pixels instead of summing it; the loss is then not an ELBO");
+  b.flag("--batch-sum", c.batch_sum,
+         "take the gradient of the loss's sum over the batch instead of its mean");
+  b.value("--beta", c.beta, "weight of the KL term in the loss", "X")->check(kNotNegative);
+  b.value("--warmup-epochs", c.warmup_epochs,
+          "number of epochs over which the KL term's weight rises linearly from 0 to --beta", "X")
+      ->check(kNotNegative);
+  b.value("--free-bits", c.free_bits, "KL per latent dimension (nats) that is not penalised", "X")
+      ->check(kNotNegative);
 }
 
 void bind_optimizer(CLI::App& app, RunConfig& c) {
   Binder b{app, "Optimiser"};
   OptimizerOptions& o = c.optimizer;
-  b.choice("--optimizer", o.kind, OptimizerKind::adamw, "its usual settings hold unless given below");
-  b.value("--learning-rate", o.learning_rate, "step size", "X")->check(kPositive);
-  b.value("--beta1", o.beta1, "Adam; the momentum of sgd", "X")->check(CLI::Range(0.0, 1.0, "0 to 1"));
-  b.value("--beta2", o.beta2, "Adam; the rho of rmsprop", "X")->check(CLI::Range(0.0, 1.0, "0 to 1"));
-  b.value("--epsilon", o.epsilon, "in the denominator", "X")->check(kNotNegative);
-  b.value("--l2", o.l2, "adds X ||weights||^2 to the loss; adamw: decoupled decay", "X")->check(kNotNegative);
-  b.flag("--l2-biases", o.l2_biases, "biases as well");
-  b.value("--clip-norm", o.clip_norm, "largest norm of the gradient; 0: no clipping", "X")
+  b.choice("--optimizer", o.kind, OptimizerKind::adamw,
+           "optimiser; sets its usual values for the flags of this group that are not given");
+  b.value("--learning-rate", o.learning_rate, "learning rate of the optimiser", "X")->check(kPositive);
+  b.value("--beta1", o.beta1, "decay of the first moment (--optimizer adam or adamw), or momentum (sgd)", "X")
+      ->check(CLI::Range(0.0, 1.0, "0 to 1"));
+  b.value("--beta2", o.beta2,
+          "decay of the second moment (--optimizer adam or adamw), or rho (rmsprop, rmsprop_tf1)", "X")
+      ->check(CLI::Range(0.0, 1.0, "0 to 1"));
+  b.value("--epsilon", o.epsilon,
+          "small number added to the denominator of an update (every optimiser but sgd)", "X")
+      ->check(kNotNegative);
+  b.value("--l2", o.l2,
+          "L2 penalty: adds X ||weights||^2 to the loss; with --optimizer adamw, decoupled weight decay", "X")
+      ->check(kNotNegative);
+  b.flag("--l2-biases", o.l2_biases, "apply --l2 to the biases as well as to the weights");
+  b.value("--clip-norm", o.clip_norm,
+          "largest norm of the gradient, to which larger ones are scaled down; 0 does not clip", "X")
       ->check(kNotNegative);
 }
 
 void bind_pictures(CLI::App& app, RunConfig& c) {
   Binder b{app, "Pictures"};
-  b.names("--encode", c.encode, {"mean", "sample"}, "of q(z | x): what is drawn and exported");
-  b.value("--manifold", c.manifold, "grids: quantile|linear|data:N:LOW:HIGH[:AXES], ...; or none", "GRIDS")
+  b.names("--encode", c.encode, {"mean", "sample"},
+          "latent code of an image in pictures and exports: the mean of q(z | x), or a sample");
+  b.value("--manifold", c.manifold,
+          "decoded grids: quantile|linear|data:N:LOW:HIGH[:AXES], several joined by commas, or none", "GRIDS")
       ->check([](const std::string& text) { return grid_mistake(text); });
-  b.value("--samples", c.samples, "images in samples.png", "N")->check(CLI::Range(1, 10000, "1 to 10000"));
-  b.value("--reconstructions", c.reconstructions, "images in reconstructions.png", "N")
+  b.value("--samples", c.samples, "number of images in samples.png", "N")
       ->check(CLI::Range(1, 10000, "1 to 10000"));
-  b.value("--examples", c.examples, "images in examples.png, 25 a row", "N")
+  b.value("--reconstructions", c.reconstructions, "number of images in reconstructions.png", "N")
       ->check(CLI::Range(1, 10000, "1 to 10000"));
-  b.value("--latent-names", c.latent_names, "of the explorer's sliders, such as pose,humour", "NAMES");
-  b.value("--sliders", c.sliders, "their range: LOW:HIGH:STEP[:SCALE], z = value * SCALE", "RANGE")
+  b.value("--examples", c.examples, "number of images in examples.png, 25 per row", "N")
+      ->check(CLI::Range(1, 10000, "1 to 10000"));
+  b.value("--latent-names", c.latent_names,
+          "names of the latent dimensions in the pictures and the explorer, such as pose,humour", "NAMES");
+  b.value("--sliders", c.sliders,
+          "range of the explorer's sliders: LOW:HIGH:STEP[:SCALE], z = value * SCALE (default: range of the "
+          "data)",
+          "RANGE")
       ->check([](const std::string& text) { return slider_mistake(text); });
 }
 
@@ -214,7 +258,9 @@ void bind_pictures(CLI::App& app, RunConfig& c) {
 
 void bind_command(CLI::App& app, Command& c) {
   const char* group = "Command";
-  app.add_option("command", c.name, "see below; all but train start from the run folder's settings")
+  app.add_option(
+         "command", c.name,
+         "what to do; see Commands below. All but train start from the settings in the run folder (--out)")
       ->check(CLI::IsMember(command_names()).description(""))
       ->type_name("COMMAND")
       ->default_str("train")
@@ -226,21 +272,31 @@ void bind_command(CLI::App& app, Command& c) {
         ->configurable(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   };
-  app.add_flag("--retrain", c.retrain, "train although the run folder holds this run, whole or in part")
+  app.add_flag("--retrain", c.retrain, "train from the start even if the run folder (--out) holds this run")
       ->group(group)
       ->configurable(false);
-  option("--set", c.set, "whose images: of eval, encode, reconstruct", "train|validation")
+  option("--set", c.set, "images for eval, encode and reconstruct (default: validation)", "train|validation")
       ->check(CLI::IsMember({"train", "validation"}).description(""));
-  option("--images", c.images, "the first N of them only; 0: all", "N")->check(kNotNegative);
-  option("--importance-samples", c.importance_samples, "eval: also -log p(x) by K draws an image", "K")
+  option("--images", c.images,
+         "number of images for eval, encode and reconstruct, from the first on (default: 0, all)", "N")
       ->check(kNotNegative);
-  option("--input", c.input, "encode, reconstruct: other data; decode: latent codes (.csv, .npy)", "FILE");
-  option("--z", c.z, "decode: latent codes, such as 0.5,-1;0,2", "NUMBERS");
-  option("--output", c.output, "where to, by its ending (.csv, .npy, .png) [in the run folder]", "FILE");
+  option("--importance-samples", c.importance_samples,
+         "draws of z per image with which eval estimates -log p(x) (default: 0, no estimate)", "K")
+      ->check(kNotNegative);
+  option("--input", c.input, "other data for encode and reconstruct, or latent codes (.csv, .npy) for decode",
+         "FILE");
+  option("--z", c.z, "latent codes for decode, separated by semicolons, such as 0.5,-1;0,2", "NUMBERS");
+  option("--output", c.output,
+         "output file; its ending (.csv, .npy, .png, .json, .html) chooses the format (default: in the "
+         "run folder)",
+         "FILE");
 }
 
 std::string option_footer(const std::vector<Preset>& presets) {
-  std::string text = "Commands:\n";
+  std::string text =
+      "The values beside the flags are the settings of the chosen preset.\n"
+      "--FLAG=false switches off a flag that takes no value.\n\n"
+      "Commands:\n";
   for (const auto& [name, description] : kCommands) text += fmt::format("  {:<14} {}\n", name, description);
   text += "\nPresets:\n";
   for (const Preset& p : presets) text += fmt::format("  {:<14} {}\n", p.name, p.description);
@@ -250,13 +306,14 @@ std::string option_footer(const std::vector<Preset>& presets) {
 void bind_config(CLI::App& app, RunConfig& c, const std::vector<Preset>& presets) {
   std::vector<std::string> preset_names;
   for (const Preset& p : presets) preset_names.push_back(p.name);
-  auto* preset = app.add_option("--preset", c.preset, "where all settings start from; see below")
-                     ->capture_default_str()
-                     ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
-                     ->type_name("NAME")
-                     ->group("Run");
+  auto* preset =
+      app.add_option("--preset", c.preset, "preset that gives the settings their defaults; see Presets below")
+          ->capture_default_str()
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+          ->type_name("NAME")
+          ->group("Run");
   if (!preset_names.empty()) preset->check(CLI::IsMember(preset_names).description(""));
-  app.set_config("--config", "", "a run folder's config.toml: repeats that run")
+  app.set_config("--config", "", "file of settings; the config.toml of a run folder repeats that run")
       ->type_name("FILE")
       ->group("Run");
   app.allow_config_extras(CLI::config_extras_mode::error);

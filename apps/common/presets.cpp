@@ -46,7 +46,7 @@ RunConfig flex() {
 }
 
 Preset flex_mnist() {
-  Preset p{"flex-mnist", "784-200-2, flexible Keras framework, Bernoulli: Adam, one frozen noise, 50 epochs",
+  Preset p{"flex-mnist", "784-200-2, flexible Keras framework, Bernoulli: Adam, frozen noise, 50 epochs",
            flex()};
   p.config.epochs = 50;
   return p;
@@ -90,7 +90,7 @@ Preset keras_frey() {
 }
 
 Preset flex_frey() {
-  Preset p{"flex-frey", "560-200-2, flexible Keras framework, Gaussian: Adam, one frozen noise, 30 epochs",
+  Preset p{"flex-frey", "560-200-2, flexible Keras framework, Gaussian: Adam, frozen noise, 30 epochs",
            flex()};
   p.config.likelihood = "gaussian";
   p.config.epochs = 30;

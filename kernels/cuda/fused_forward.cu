@@ -23,6 +23,24 @@ __device__ __forceinline__ void choose_samples(const FusedPlan& plan, int first,
   __syncthreads();
 }
 
+// Bias and activation of this thread's elements of the finished tile; `scale` is of the product.
+template <class T>
+__device__ __forceinline__ void finish_layer(const FusedPlan& plan, const FusedForward& forward,
+                                             const StepScalars& scalars, const FusedPlace& place, float scale,
+                                             float bias, float* memory) {
+  const int in_tile = element_column(T::kN), column = place.column_tile * T::kN + in_tile;
+#pragma unroll 1
+  for (int i = 0; i < T::kElements; ++i) {
+    const int row = element_row(T::kN, i), at = place.row + row;
+    float y = 0.0f;
+    if (column < forward.layer.out && at < scalars.rows)
+      y = math::activate(plan.args.activation, scale * tile_sum<T>(memory, row, in_tile) + bias);
+    if (at < plan.batch() && column < forward.out.stride)
+      forward.out.at[static_cast<std::int64_t>(at) * forward.out.stride + column] = y;
+    if (forward.to_stats) memory[row * T::kSumStride + in_tile] = y;
+  }
+}
+
 // As many chunks ahead as registers allow.
 template <bool kSmall, FusedSource kSource>
 using HiddenTile = ForwardTile<kSmall, kSmall && kSource == FusedSource::data ? kFarAhead : 1>;
@@ -84,16 +102,7 @@ __global__ void __launch_bounds__(kThreads, 2)
   }
   store_piece<T>(memory, piece);
   const float scale = kSource == FusedSource::data ? plan.x_scale : 1.0f;
-#pragma unroll 1
-  for (int i = 0; i < T::kElements; ++i) {
-    const int row = element_row(T::kN, i), at = first + row;
-    float y = 0.0f;
-    if (column < out && at < scalars.rows)
-      y = math::activate(plan.args.activation, scale * tile_sum<T>(memory, row, column - column0) + bias);
-    if (at < plan.batch() && column < forward.out.stride)
-      forward.out.at[static_cast<std::int64_t>(at) * forward.out.stride + column] = y;
-    if (forward.to_stats) memory[row * T::kSumStride + column - column0] = y;
-  }
+  finish_layer<T>(plan, forward, scalars, place, scale, bias, memory);
   if (!forward.to_stats) return;
   float* partials = plan.stats_partials +
                     (static_cast<std::int64_t>(place.column_tile) * plan.args.gather.batch + first) * width;

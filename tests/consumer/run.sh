@@ -50,10 +50,10 @@ check_headers() {
   say "each public header compiles by itself and includes only the standard library"
 }
 
-# A C++ program, and the README's example as printed there, on a machine that has no CUDA toolkit and no CMake files of the
-# dependencies.
+# A C++ program, and the examples as README and ARCHITECTURE print them, on a machine that has no CUDA toolkit and no CMake
+# files of the dependencies.
 check_cxx() {
-  sed -n '/^```cpp$/,/^```$/p' "$root/README.md" | sed '/^```/d' >"$work/readme.cpp"
+  sed -n '/^```cpp$/,/^```$/p' "$root/README.md" "$root/ARCHITECTURE.md" | sed '/^```/d' >"$work/readme.cpp"
   local hidden=() package
   for package in CUDAToolkit OpenMP fmt ZLIB Threads; do hidden+=("-DCMAKE_DISABLE_FIND_PACKAGE_$package=ON"); done
   local path

@@ -209,7 +209,7 @@ TEST(FusedStep, TakesRaggedWidthsAndTwoHiddenLayers) {
 
 // Padding and the rows of a ragged batch are written before they are read: a device that watches reads of
 // unwritten memory finds none, here without the products of other libraries.
-TEST(FusedStepPadding, ReadsNothingUnwritten) {
+TEST(FusedStep, ReadsNothingUnwritten) {
   SKIP_WITHOUT_GPU();
   for (int latent = 1; latent <= 9; ++latent)
     for (const bool gaussian : {false, true}) {
