@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 
 #include "gpuvae/ops.h"
 #include "kernels/backend.h"
@@ -11,7 +12,7 @@
 namespace gpuvae {
 namespace {
 
-constexpr std::int64_t kSize = 1003;
+constexpr std::int64_t kSize = 20'003;  // several elements for each thread of a launch on a small GPU
 
 // `kSize` numbers in (low, high) that begin `offset` elements into their memory.
 Tensor numbers(std::uint64_t seed, double low, double high, Device device, std::int64_t offset) {
@@ -23,7 +24,7 @@ using Run = std::function<std::vector<Tensor>(Device, std::int64_t offset)>;
 
 void expect_same(const Run& run, const std::string& what) {
   if (Device::cuda_count() == 0) GTEST_SKIP() << "no GPU";
-  for (const std::int64_t offset : {0, 1, 3}) {
+  for (const std::int64_t offset : {0, 1}) {
     const std::vector<Tensor> expected = run(Device::cpu(), offset);
     const ExactAllocator::Scope exact(Device::cuda());
     const std::vector<Tensor> got = run(Device::cuda(), offset);
