@@ -93,6 +93,8 @@ CommandLine parse_arguments(const std::vector<std::string>& arguments, const std
     return result;
   }
   settle_optimizer(app, config);
+  // Commands on a trained model take no training step, so its executor need not exist on this device.
+  if (result.command.name != "train") config.executor = RunConfig().executor;
   config.out = folder_of(config, program);
   return result;
 }

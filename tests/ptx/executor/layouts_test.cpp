@@ -163,8 +163,8 @@ std::string product_kernel(const Module& module, int how, int tile) {
   throw Error("[product_kernel] expected a kernel for " + multiply + " and " + size);
 }
 
-// c[m, n] = sum over k of a[m, k] b[n, k] by the fused kernels' own loads of fragments: ffma, TF32 and
-// bfloat16. With a single 1 in a, row m of c is column k of b, whose numbers are exact in bfloat16.
+// c[m, n] = sum over k of a[m, k] b[n, k] by the fused kernels' own loads of fragments: ffma, TF32,
+// split TF32 and bfloat16. With a single 1 in a, row m of c is column k of b, whose numbers are exact in bfloat16.
 void check_product(int how, int tile, int depth) {
   const Module module = load_module("fused_product");
   const Kernel& kernel = module.kernel(product_kernel(module, how, tile));
@@ -175,8 +175,8 @@ void check_product(int how, int tile, int depth) {
   float* a = upload(memory, std::vector<float>(elements, 0.0f), "a");
   float* b = upload(memory, numbers, "b");
   float* c = memory.allocate<float>(static_cast<std::size_t>(tile * tile), "c");
-  const bool split[2] = {true, true};
-  const void* arguments[] = {&a, &b, &c, &depth, split};
+  const bool bytes = false;
+  const void* arguments[] = {&a, &b, &c, &depth, &bytes, &bytes};
   for (int place = 0; place < tile * depth; ++place) {
     a[place] = 1;
     run(memory, {{module.prepare(kernel, {1}, {256}, 64 << 10, arguments)}}, module.options);
@@ -191,7 +191,7 @@ void check_product(int how, int tile, int depth) {
 }
 
 TEST(PtxLayouts, FusedKernelsUseTheFragmentsAsTheyAre) {
-  for (const int how : {0, 1, 2}) check_product(how, 16, 16);
+  for (const int how : {0, 1, 2, 3}) check_product(how, 16, 16);
 }
 
 }  // namespace
