@@ -11,7 +11,8 @@ SURVIVOR = re.compile(r"^\| `([0-9a-f]{8})` \|.*\| ([^|]*) \|$")
 HEAD = """# Mutations of the kernels
 
 `make mutants` changes one instruction of one kernel's PTX (sm_90) at a time and runs the tests that run this kernel on
-the emulated device, in the modes {modes}, until one fails. A fixed seed draws {count} places of each operator, or all
+the emulated device until one fails; mutations of synchronisation run in the modes {modes}, others in the first of them.
+A fixed seed draws {count} places of each operator, or all
 where the kernels have fewer; the three stores to shared memory that once were stores to global memory are always among
 them. The table is written by `tests/ptx/mutants.py`; the reasons in the last section are written by hand.
 

@@ -25,8 +25,9 @@ class Tests:
     def __init__(self, program, pattern, folder):
         self.program, self.folder = program, folder
         coverage, report = os.path.join(folder, "coverage.tsv"), os.path.join(folder, "tests.json")
-        self._run([f"--gtest_filter={pattern}", f"--gtest_output=json:{report}"], "default", None, 1800,
-                  {"PTX_COVERAGE": coverage})
+        if not os.path.exists(report) or os.path.getmtime(report) < os.path.getmtime(program):
+            self._run([f"--gtest_filter={pattern}", f"--gtest_output=json:{report}"], "default", None, 1800,
+                      {"PTX_COVERAGE": coverage})
         with open(report) as file:
             suites = json.load(file)["testsuites"]
         self.seconds, self.failing = {}, []

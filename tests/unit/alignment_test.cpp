@@ -52,14 +52,56 @@ TEST(AlignmentDevice, ScaledSums) {
   }
 }
 
+TEST(AlignmentDevice, FunctionsAndTheirDerivatives) {
+  using kernels::Unary;
+  for (int f = 0; f <= static_cast<int>(Unary::continuous_bernoulli_mean); ++f) {
+    expect_same(
+        [=](Device device, std::int64_t offset) {
+          const Tensor x = numbers(1, 0.1, 3, device, offset), y = numbers(2, 0, 1, device, offset),
+                       d = numbers(3, -1, 1, device, offset);
+          kernels::UnaryArgs args{.operation = Unary(f), .size = kSize, .a = 0.5, .b = 2};
+          args.x = x.data();
+          args.y = y.data();
+          device.backend().unary(args, Stream::current(device).handle());
+          kernels::UnaryBackwardArgs back{.operation = Unary(f), .size = kSize, .a = 0.5, .b = 2};
+          back.x = x.data();
+          back.y = y.data();
+          back.d_y = d.data();
+          back.d_x = d.data();
+          device.backend().unary_backward(back, Stream::current(device).handle());
+          return std::vector{y, d};
+        },
+        "function " + std::to_string(f));
+  }
+}
+
+TEST(AlignmentDevice, SumsProductsAndConstants) {
+  using kernels::Binary;
+  for (const Binary f : {Binary::add, Binary::subtract, Binary::multiply, Binary::divide}) {
+    expect_same(
+        [=](Device device, std::int64_t offset) {
+          const Tensor a = numbers(1, -3, 3, device, offset), b = numbers(2, 1, 3, device, offset);
+          device.backend().binary(
+              {.operation = f, .rows = 1, .columns = kSize, .a = a.data(), .b = b.data(), .out = a.data()},
+              Stream::current(device).handle());
+          b.fill(7);
+          return std::vector{a, b};
+        },
+        "operation " + std::to_string(static_cast<int>(f)));
+  }
+}
+
+// Late steps too, where the powers of Adam's betas are below the smallest number.
 TEST(AlignmentDevice, OptimizerUpdates) {
   for (int kind = 0; kind < 6; ++kind) {
+    const std::uint64_t step = kind % 2 == 0 ? 3 : 5'000'000;
     expect_same(
         [=](Device device, std::int64_t offset) {
           const Tensor p = numbers(1, -1, 1, device, offset), g = numbers(2, -1, 1, device, offset),
                        s1 = numbers(3, 0.1, 1, device, offset), s2 = numbers(4, 0.1, 1, device, offset);
           kernels::OptimizerArgs args{.kind = OptimizerKind(kind), .size = kSize, .decayed = kSize - 2};
           args.learning_rate = 0.01;
+          args.clock.step = step;
           args.decay = 0.1;
           args.parameters = p.data();
           args.gradients = g.data();

@@ -286,12 +286,13 @@ TEST(FusedStep, PrecisionIsAsAsked) {
 // Sizes, data and likelihoods that take different ways through a kernel: rows of data and of weights that are
 // aligned or not, more latent dimensions than are fetched ahead, products of many chunks.
 Plan variant(int which, bool large, bool deep) {
-  const std::int64_t latent[] = {3, 14, 12, 14}, width = large ? 36 : 17;
+  const std::int64_t latent[] = {3, 14, 12, 14, 5}, width = large ? 36 : 17;
   Plan p = plan_of((large ? 40 : 20) + which % 2, {width}, latent[which]);
   if (deep) p.model.encoder_widths = {width, large ? 44 : 9};
   if (deep) p.model.decoder_widths = {large ? 35 : 7, large ? 50 : 18};
   if (which == 3) p.model.pixels = deep ? 580 : 20, p.model.decoder_widths = {deep ? 7 : 580};
   if (which == 3) p.model.encoder_widths = {width};
+  if (which == 4) p.model.encoder_widths = {580, width}, p.model.decoder_widths = {580, width + 1};
   // Rounding must not be amplified: by Adam to a full step, by the kink of ReLU to a gradient.
   p.model.activation = Activation::tanh;
   p.optimizer = OptimizerOptions::defaults(OptimizerKind::sgd);
@@ -325,7 +326,7 @@ TEST_P(FusedVariantDevice, TakesEveryPrecision) {
     }
   }
 }
-INSTANTIATE_TEST_SUITE_P(Variants, FusedVariantDevice, testing::Range(0, 16));
+INSTANTIATE_TEST_SUITE_P(Variants, FusedVariantDevice, testing::Range(0, 18));
 
 TEST(FusedStep, NamesTheFirstStepThatIsNotFinite) {
   SKIP_WITHOUT_GPU();
