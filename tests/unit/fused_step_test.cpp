@@ -292,7 +292,7 @@ Plan variant(int which, bool large, bool deep) {
   if (deep) p.model.decoder_widths = {large ? 35 : 7, large ? 50 : 18};
   if (which == 3) p.model.pixels = deep ? 580 : 20, p.model.decoder_widths = {deep ? 7 : 580};
   if (which == 3) p.model.encoder_widths = {width};
-  if (which == 4) p.model.encoder_widths = {580, width}, p.model.decoder_widths = {580, width + 1};
+  if (which == 4) p.model.encoder_widths = {300, width}, p.model.decoder_widths = {300, width + 1};
   // Rounding must not be amplified: by Adam to a full step, by the kink of ReLU to a gradient.
   p.model.activation = Activation::tanh;
   p.optimizer = OptimizerOptions::defaults(OptimizerKind::sgd);
