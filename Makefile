@@ -9,7 +9,7 @@ PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev l
 TEST_PACKAGES := chromium-headless-shell
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: mnist frey fetch test modes build deps bench bench-peers gpu-check mutants reproduce format asan tsan install clean
+.PHONY: mnist frey fetch test modes profile build deps bench bench-peers gpu-check mutants reproduce format asan tsan install clean
 .DEFAULT_GOAL := build
 
 mnist: NEED := t10k-labels-idx1-ubyte.gz
@@ -32,6 +32,10 @@ test: build
 # The tests on the emulated CUDA device once more in other orders, numbers and architectures (tests/ptx/README.md).
 modes: build
 	cd $(BUILD) && ctest --output-on-failure -j $(JOBS) -C modes -R '^ptx\.modes'
+
+# Rewrites tests/ptx/profile.json: what each CUDA kernel costs, which is what ptx.profile compares with.
+profile: build
+	tests/ptx/check_profile.py --run $(BUILD)/bin/gpuvae_ptx_tests --update
 
 build: deps
 	cmake --preset $(PRESET) $(CMAKE_ARGS)

@@ -44,5 +44,5 @@ done
 grep -q '^init-generator="curand"' "$work/first/config.toml" || { cat "$work/first/config.toml"; exit 1; }
 "$program" encode --out "$work/first" --device cpu 2>"$work/error.txt" || { cat "$work/error.txt"; exit 1; }
 if run cpu auto none --init-generator curand; then echo "cuRAND on the CPU was accepted"; exit 1; fi
-says none 'mnist_vae_ptx: \[init\] expected a CUDA device for --init-generator curand, got cpu'
+says none 'mnist_vae: \[init\] expected a CUDA device for --init-generator curand, got cpu'
 echo "CPU and CUDA agree"

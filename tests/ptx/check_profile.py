@@ -1,18 +1,25 @@
 #!/usr/bin/env python3
 """Compares the counters of kernels with committed limits.
 
-check_profile.py REPORT [--table profile.json]            fails where a kernel got worse by more than the tolerance
-check_profile.py REPORT [--table profile.json] --update   rewrites the table from the report
+check_profile.py --run PROGRAM             runs gpuvae_ptx_tests, and fails where a kernel got worse than its limit
+check_profile.py --run PROGRAM --update    rewrites the table (make profile)
+check_profile.py REPORT [--update]         the same from a report that exists
 
 REPORT is the JSON that the emulated device writes to the file PTX_REPORT. A limit is the mean per launch, or the ratio of
-transactions to the least possible number. Order, element counts and modes must be those of the run that made the table.
+transactions to the least possible number, over the tests that `--run` runs: a new or changed case may need --update.
 """
 import argparse
 import json
+import os
 import pathlib
+import subprocess
 import sys
+import tempfile
 
 TOLERANCE = 0.02
+# Every kernel, in sizes that take seconds: the operations' cases, and the fused steps.
+TESTS = "Cases/Operation.CudaMatchesCpu*:FusedStep.*:FusedStepDevice.*:Optimizer*:*Gather*:FusedProduct.*"
+LARGEST_CASE = "100000"
 ACCESSES = {
     "global_load": "sectors", "global_store": "sectors", "global_atomic": "sectors",
     "shared_load": "passes", "shared_store": "passes", "shared_atomic": "passes",
@@ -61,14 +68,31 @@ def write_table(path, report):
     return len(table)
 
 
+def run(program):
+    """The report of the tests in `program`, in the default order and mode."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PTX_")}
+    with tempfile.TemporaryDirectory() as folder:
+        report = pathlib.Path(folder) / "report.json"
+        environment |= {"PTX_REPORT": str(report), "PTX_RACES": "0", "PTX_UNINITIALIZED": "0",
+                        "GPUVAE_TEST_ELEMENTS": LARGEST_CASE, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run([program, f"--gtest_filter={TESTS}"], env=environment, capture_output=True, text=True,
+                              check=False)
+        if done.returncode != 0:
+            sys.exit(f"[check_profile] expected the tests of {program} to pass, got:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        return json.loads(report.read_text())["kernels"]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("report", type=pathlib.Path, help="JSON report of a run")
+    parser.add_argument("report", type=pathlib.Path, nargs="?", help="JSON report of a run")
+    parser.add_argument("--run", metavar="PROGRAM", help="make the report by running gpuvae_ptx_tests")
     parser.add_argument("--table", type=pathlib.Path, default=pathlib.Path(__file__).with_name("profile.json"),
                         help="committed limits (default: profile.json beside this script)")
     parser.add_argument("--update", action="store_true", help="rewrite the table from the report")
     args = parser.parse_args()
-    report = json.loads(args.report.read_text())["kernels"]
+    if (args.report is None) == (args.run is None):
+        parser.error("expected a report or --run PROGRAM")
+    report = run(args.run) if args.run else json.loads(args.report.read_text())["kernels"]
     if args.update:
         print(f"{write_table(args.table, report)} kernels written to {args.table}")
         return 0

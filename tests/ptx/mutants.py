@@ -95,7 +95,8 @@ def shared_stores(kernels):
 
 
 def draw_all(program, only=None):
-    kernels = [k for k in kernels_of(program) if "fused_product_kernels" not in k.name]  # those of a test
+    # One kernel is never launched (the host asks for its attributes), others are those of a test.
+    kernels = [k for k in kernels_of(program) if k.label != "probe_kernel" and "fused_product_kernels" not in k.name]
     drawn = [m for name in OPERATORS if only in (None, name) for m in draw(kernels, name)]
     return drawn + (shared_stores(kernels) if only in (None, "shared-store-as-global") else [])
 
@@ -131,6 +132,9 @@ def run(options, mutations):
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             runs = {pool.submit(tests.find, m, list(MODES)): m for m in left}
             for done in concurrent.futures.as_completed(runs):
+                if error := done.exception():
+                    pool.shutdown(cancel_futures=True)
+                    sys.exit(f"mutants: {runs[done]}: {error}")
                 results.add(runs[done], done.result())
                 result = results.of[runs[done].id]
                 print(f"{time.time() - began:6.0f} s  {result['found'] or 'SURVIVES'}  {runs[done]}", flush=True)

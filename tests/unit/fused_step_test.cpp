@@ -139,6 +139,8 @@ OptimizerOptions damped(OptimizerKind kind) {
   return o;
 }
 
+#define SKIP_WITHOUT_TENSOR_CORES() \
+  if (!Device::best().backend().supports(Precision::tf32)) GTEST_SKIP() << "no tensor cores for TF32"
 #define SKIP_WITHOUT_GPU() \
   if (Device::cuda_count() == 0) GTEST_SKIP() << "no GPU"
 
@@ -264,6 +266,7 @@ TEST(FusedStep, TakesEveryPosteriorAndLossWeight) {
 
 TEST(FusedStep, PrecisionIsAsAsked) {
   SKIP_WITHOUT_GPU();
+  SKIP_WITHOUT_TENSOR_CORES();
   using kernels::FusedPrecision;
   Plan p = plan_of(40, {24}, 3);
   p.optimizer = damped(OptimizerKind::adam);
@@ -278,6 +281,47 @@ TEST(FusedStep, PrecisionIsAsAsked) {
   EXPECT_TRUE(tf32 > 5 * split && tf32 <= 1e-3) << tf32;
   EXPECT_TRUE(bf16 > 2 * tf32 && bf16 <= 1e-2) << bf16;
   EXPECT_EQ(error(FusedPrecision::automatic), split);
+}
+
+// Sizes, data and likelihoods that take different ways through a kernel: rows of data and of weights that are
+// aligned or not, more latent dimensions than are fetched ahead.
+Plan variant(int which, bool large, bool deep) {
+  const std::int64_t pixels = (large ? 40 : 20) + which % 2, latent[] = {3, 10, 12};
+  Plan p = plan_of(pixels, {large ? 36 : 17}, latent[which]);
+  if (deep) p.model.encoder_widths = {large ? 36 : 17, large ? 44 : 9};
+  if (deep) p.model.decoder_widths = {large ? 35 : 7, large ? 50 : 18};
+  // Rounding must not be amplified: by Adam to a full step, by the kink of ReLU to a gradient.
+  p.model.activation = Activation::tanh;
+  p.optimizer = OptimizerOptions::defaults(OptimizerKind::sgd);
+  p.optimizer.learning_rate = 0.05;
+  p.floats = which == 2;
+  if (which == 1) p.train.data.binarize = Binarize::dynamic;
+  if (which == 2) p.model.likelihood = gaussian_likelihood();
+  return p;
+}
+
+// Each precision has kernels of its own for small and large tiles, and for what a layer reads.
+TEST(FusedStep, TakesEveryPrecisionTileAndDepth) {
+  SKIP_WITHOUT_GPU();
+  SKIP_WITHOUT_TENSOR_CORES();
+  using kernels::FusedPrecision;
+  for (int i = 0; i < 12; ++i) {
+    const bool large = i & 1, deep = i & 2;
+    Plan p = variant(i / 4, large, deep);
+    const Outcome expected = eager(p, 1);
+    for (const auto& [precision, tolerance] :
+         {std::pair{FusedPrecision::ffma, 5e-6}, std::pair{FusedPrecision::split_tf32, 5e-6},
+          std::pair{FusedPrecision::tf32, 3e-3}, std::pair{FusedPrecision::bf16, 5e-2}}) {
+      p.precision = precision;
+      const Outcome got = fused(p, 1);
+      const double error = distance(got.parameters, expected.parameters);
+      const double loss = std::fabs(got.totals.sums[0] / expected.totals.sums[0] - 1);
+      EXPECT_TRUE(error <= tolerance && loss <= tolerance)
+          << "precision " << int(precision) << (large ? ", large tiles" : ", small tiles")
+          << (deep ? ", two hidden layers" : ", one hidden layer") << ", variant " << i / 4 << ": " << error
+          << " and " << loss;
+    }
+  }
 }
 
 TEST(FusedStep, NamesTheFirstStepThatIsNotFinite) {

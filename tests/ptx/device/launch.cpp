@@ -23,7 +23,10 @@ void run_now(const std::vector<ptx::Launch>& launches) {
   const DeviceAccess access;
   for (const ptx::Launch& launch : launches) note_kernel(launch.kernel->name);
   try {
-    counters().kernels_run += ptx::run(device_memory(), launches, current().kernels).size();
+    for (const ptx::Counters& launch : ptx::run(device_memory(), launches, current().kernels)) {
+      ++counters().kernels_run;
+      count(launch);
+    }
   } catch (const ptx::Error& e) {
     throw Error(e.what());
   }

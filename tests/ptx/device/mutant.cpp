@@ -11,11 +11,11 @@ namespace emulator {
 namespace detail {
 namespace {
 
-constexpr int kNotApplied = 70;
+constexpr int kRefused = 70, kNotLoaded = 71;
 
-[[noreturn]] void refuse(const std::string& what) {
+[[noreturn]] void refuse(const std::string& what, int status = kRefused) {
   std::fprintf(stderr, "[mutant] %s\n", what.c_str());
-  std::_Exit(kNotApplied);
+  std::_Exit(status);
 }
 
 struct Mutant {
@@ -57,7 +57,7 @@ std::optional<Mutant>& mutant() {
 }
 
 void check_applied() {
-  if (mutant() && !mutant()->applied) refuse("no kernel that was loaded is " + mutant()->kernel);
+  if (mutant() && !mutant()->applied) refuse("no kernel that was loaded is " + mutant()->kernel, kNotLoaded);
 }
 
 // Static objects of the library are made before main, so that this check is there even if no kernel is ever
