@@ -153,19 +153,23 @@ void check_shared(const WordAccess& a, AccessCell& cell) {
 void check_races(Warp& w, const Instruction& i, const Access& a) {
   Block& block = *w.block;
   const unsigned words = a.bytes < 4 ? 1 : a.bytes / 4;
+  const bool shared = a.space == Space::shared, fences = block.fences.any();
+  WordAccess word{w, i, a, 0, 0, 15, {0, block.time, w.sync, 0}};
   for (std::uint32_t left = w.active; left; left &= left - 1) {
     const int lane = std::countr_zero(left);
-    const std::uint64_t address = a.address[lane];
-    const auto mask = static_cast<std::uint8_t>(a.bytes >= 4 ? 15 : ((1u << a.bytes) - 1) << (address % 4));
-    WordAccess word{w, i, a, lane, address, mask, moment_of(w, lane)};
-    if (a.space == Space::shared) {
-      for (unsigned k = 0; k < words; ++k, word.address += 4)
-        check_shared(word, block.cells[word.address / 4]);
+    word.lane = lane;
+    word.address = a.address[lane];
+    word.now.thread = w.thread(lane);
+    if (fences) word.now.fences = block.fences.count(word.now.thread);
+    if (a.bytes < 4) word.mask = static_cast<std::uint8_t>(((1u << a.bytes) - 1) << (word.address % 4));
+    if (shared) {
+      AccessCell* cell = &block.cells[word.address / 4];
+      for (unsigned k = 0; k < words; ++k, word.address += 4) check_shared(word, cell[k]);
     } else {
       Allocation& memory = *a.allocation[lane];
       if (memory.cells.empty()) memory.cells.resize(memory.word(memory.end + 3) + 1);
-      for (unsigned k = 0; k < words; ++k, word.address += 4)
-        check_global(word, memory.cells[memory.word(word.address)]);
+      GlobalCell* cell = &memory.cells[memory.word(word.address)];
+      for (unsigned k = 0; k < words; ++k, word.address += 4) check_global(word, cell[k]);
     }
   }
 }

@@ -37,10 +37,10 @@ inline std::uint64_t halves(std::uint8_t mask) {
 // that of now.
 inline bool ordered_in_block(const Warp& w, const Moment& now, std::uint16_t who, std::uint16_t sync) {
   const unsigned thread = who & kThreadBits;
+  if (who == now.thread) return true;
   if (who & kSeveralWarps) return false;
   if (who & kSeveralLanes) return same_warp(thread, now.thread) && sync < w.full_sync;
-  return thread == now.thread ||
-         (same_warp(thread, now.thread) && warp_synchronised(w, thread, sync, now.thread));
+  return same_warp(thread, now.thread) && warp_synchronised(w, thread, sync, now.thread);
 }
 
 // A thread that accessed one of the bytes in `mask` and is not ordered before now, or -1.
@@ -77,6 +77,10 @@ inline void join(std::uint64_t& threads, std::uint8_t mask, std::uint16_t sync, 
 }
 
 inline void set_thread(std::uint64_t& threads, std::uint8_t mask, const Moment& now) {
+  if (mask == 15) {
+    threads = copies(static_cast<std::uint16_t>(now.thread));
+    return;
+  }
   const std::uint64_t bits = halves(mask);
   threads = (threads & ~bits) | (copies(static_cast<std::uint16_t>(now.thread)) & bits);
 }
@@ -108,7 +112,7 @@ inline void remember_load(AccessCell& cell, const Warp& w, const Moment& now, st
     return;
   }
   const auto again = static_cast<std::uint8_t>(mask & cell.read_mask);
-  set_thread(cell.readers, mask & ~again, now);
+  if (again != mask) set_thread(cell.readers, static_cast<std::uint8_t>(mask & ~again), now);
   join(cell.readers, again, cell.read_sync, w, now);
   cell.read_mask |= mask;
   cell.read_sync = std::max(cell.read_sync, now.sync);
@@ -118,7 +122,7 @@ inline void remember_load(AccessCell& cell, const Warp& w, const Moment& now, st
 inline int conflicting_writer(const AccessCell& cell, const Warp& w, const Moment& now, std::uint8_t mask,
                               const Access& a, int lane) {
   const auto common = static_cast<std::uint8_t>(cell.write_mask & mask);
-  if (common == 0 || cell.write_time != now.time || (a.atomic && cell.atomic)) return -1;
+  if (cell.write_time != now.time || common == 0 || (a.atomic && cell.atomic)) return -1;
   const int thread = unordered_thread(cell.writers, common, cell.write_sync, w, now);
   return thread >= 0 && same_value(a, lane) ? -1 : thread;
 }
@@ -126,7 +130,7 @@ inline int conflicting_writer(const AccessCell& cell, const Warp& w, const Momen
 // The thread of the block whose earlier load conflicts with a store, or -1.
 inline int conflicting_reader(const AccessCell& cell, const Warp& w, const Moment& now, std::uint8_t mask) {
   const auto common = static_cast<std::uint8_t>(cell.read_mask & mask);
-  if (common == 0 || cell.read_time != now.time) return -1;
+  if (cell.read_time != now.time || common == 0) return -1;
   return unordered_thread(cell.readers, common, cell.read_sync, w, now);
 }
 
