@@ -63,18 +63,26 @@ void check_parameters(Warp& w, const Instruction& i, int lane, const Access& a) 
 }  // namespace
 
 void check_initialised(Warp& w, const Instruction& i, const Access& a) {
+  const auto each_address = [&](auto check) {
+    std::uint64_t last = ~std::uint64_t(0);
+    for (std::uint32_t left = w.active; left; left &= left - 1) {
+      const int lane = std::countr_zero(left);
+      if (a.address[lane] != last) check(w, i, lane, a);
+      last = a.address[lane];
+    }
+  };
   const auto each_lane = [&](auto check) {
     for (std::uint32_t left = w.active; left; left &= left - 1) check(w, i, std::countr_zero(left), a);
   };
   switch (a.space) {
     case Space::shared:
-      return each_lane([](auto&&... of) { check_shared(of...); });
+      return each_address([](auto&&... of) { check_shared(of...); });
     case Space::local:
       return each_lane(check_local);
     case Space::param:
       return each_lane(check_parameters);
     default:
-      return each_lane([](auto&&... of) { check_global(of...); });
+      return each_address([](auto&&... of) { check_global(of...); });
   }
 }
 

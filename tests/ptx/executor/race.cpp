@@ -148,6 +148,17 @@ void check_shared(const WordAccess& a, AccessCell& cell) {
     remember_load(cell, a.warp, a.now, a.mask);
 }
 
+// Lanes of a load whose check tells nothing new: those between the second and the last of neighbours that
+// read one address of shared memory. If the first one is in order although another is not, the first one
+// itself has written.
+std::uint32_t redundant_lanes(const Warp& w, const Access& a) {
+  if (a.space != Space::shared || a.store || !w.full || !w.partial_syncs.empty()) return 0;
+  std::uint32_t same = 0;  // as the lane before
+  for (Slot lane = 1; lane < kLanes; ++lane)
+    same |= std::uint32_t(a.address[lane] == a.address[lane - 1]) << lane;
+  return same & same << 1 & same >> 1;
+}
+
 }  // namespace
 
 void check_races(Warp& w, const Instruction& i, const Access& a) {
@@ -155,7 +166,7 @@ void check_races(Warp& w, const Instruction& i, const Access& a) {
   const unsigned words = a.bytes < 4 ? 1 : a.bytes / 4;
   const bool shared = a.space == Space::shared, fences = block.fences.any();
   WordAccess word{w, i, a, 0, 0, 15, {0, block.time, w.sync, 0}};
-  for (std::uint32_t left = w.active; left; left &= left - 1) {
+  for (std::uint32_t left = w.active & ~redundant_lanes(w, a); left; left &= left - 1) {
     const int lane = std::countr_zero(left);
     word.lane = lane;
     word.address = a.address[lane];
