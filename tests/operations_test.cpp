@@ -18,6 +18,7 @@ namespace {
 
 struct Result {
   std::vector<Doubles> outputs, gradients;  // of each differentiable input, in order
+  double total = 0;                         // weighted, of all outputs
 };
 
 Variables make_inputs(const Case& c, DType dtype, Device device) {
@@ -50,6 +51,7 @@ Result evaluate(const Case& c, const Function& f, DType dtype, Device device) {
   Result result;
   for (const Variable& o : outputs) result.outputs.push_back(o.value().to_doubles());
   const Variable total = weighted_total(outputs);
+  result.total = total.value().item();
   if (!total.requires_grad()) return result;
   total.backward();
   for (const Variable& input : inputs)
@@ -191,6 +193,7 @@ TEST_P(Operation, CudaMatchesCpu) {
   const Result again = evaluate(c, c.run, DType::f32, Device::cuda());
   EXPECT_EQ(cuda.outputs, again.outputs) << "not the same bits";
   EXPECT_EQ(cuda.gradients, again.gradients) << "not the same bits";
+  EXPECT_EQ(cuda.total, again.total) << "not the same bits";
 }
 
 std::string test_name(const testing::TestParamInfo<Case>& info) {
