@@ -65,6 +65,7 @@ std::vector<Case> mixture_cases() {
     for (bool weighted : {false, true}) {
       cases.push_back(mixture_case({1, 1, 1, PosteriorScale(scale), weighted}));
       cases.push_back(mixture_case({33, 3, 10, PosteriorScale(scale), weighted}));
+      cases.push_back(mixture_case({9, 4, 5, PosteriorScale(scale), weighted}));
     }
   cases.push_back(mixture_case({70, 10, 300, PosteriorScale::log_variance, true}));  // several tiles
   cases.push_back(mixture_case({300, 2, 17, PosteriorScale::log_variance, true}));

@@ -8,7 +8,6 @@ MODES = {
     "default": {"GPUVAE_TEST_ELEMENTS": "10000000"},
     "overlap_random": {"GPUVAE_TEST_ELEMENTS": "300000", "PTX_OVERLAP": "1", "PTX_ORDER": "random", "PTX_SEED": "4",
                        "PTX_DELAYED_STORES": "1"},
-    "descending": {"GPUVAE_TEST_ELEMENTS": "300000", "PTX_ORDER": "descending"},
 }
 REFUSED, NOT_LOADED = 70, 71  # exit statuses (device/mutant.h)
 WALL_LIMIT = 540  # seconds; what counts is the processor's time, because the machine may be busy

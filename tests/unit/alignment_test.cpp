@@ -14,10 +14,11 @@ namespace {
 
 constexpr std::int64_t kSize = 20'003;  // several elements for each thread of a launch on a small GPU
 
-// `kSize` numbers in (low, high) that begin `offset` elements into their memory.
-Tensor numbers(std::uint64_t seed, double low, double high, Device device, std::int64_t offset) {
-  const Tensor all = random_uniform({kSize + offset}, {.seed = seed}, low, high);
-  return all.to(device).slice(offset, kSize);
+// `size` numbers in (low, high) that begin `offset` elements into their memory.
+Tensor numbers(std::uint64_t seed, double low, double high, Device device, std::int64_t offset,
+               std::int64_t size = kSize) {
+  const Tensor all = random_uniform({size + offset}, {.seed = seed}, low, high);
+  return all.to(device).slice(offset, size);
 }
 
 using Run = std::function<std::vector<Tensor>(Device, std::int64_t offset)>;
@@ -75,7 +76,7 @@ TEST(AlignmentDevice, GradientsThroughActivations) {
   for (int a = 0; a < 6; ++a) {
     expect_same(
         [=](Device device, std::int64_t offset) {
-          const Tensor y = numbers(1, 0.05, 0.95, device, offset), d = numbers(2, -1, 1, device, offset);
+          const Tensor y = numbers(1, -0.95, 0.95, device, offset), d = numbers(2, -1, 1, device, offset);
           device.backend().activation_backward({.rows = 1,
                                                 .columns = kSize,
                                                 .activation = Activation(a),
@@ -87,6 +88,31 @@ TEST(AlignmentDevice, GradientsThroughActivations) {
         },
         std::string(name(Activation(a))));
   }
+}
+
+// Rows that fill the last tile, or the last pass of a loop over rows, and such that do not.
+TEST(AlignmentDevice, BiasGradientsThroughActivations) {
+  for (int a = 0; a < 6; ++a)
+    for (const std::int64_t columns : {5, 8})
+      for (const std::int64_t rows : {1, 7, 8, 16, 33, 64}) {
+        expect_same(
+            [=](Device device, std::int64_t offset) {
+              const std::int64_t size = rows * columns;
+              const Tensor y = numbers(1, -0.95, 0.95, device, offset, size),
+                           d = numbers(2, -1, 1, device, offset, size),
+                           bias = Tensor::zeros({columns}, DType::f32, device);
+              device.backend().activation_backward({.rows = rows,
+                                                    .columns = columns,
+                                                    .activation = Activation(a),
+                                                    .output = y.data(),
+                                                    .d_output = d.data(),
+                                                    .d_input = d.data(),
+                                                    .d_bias = bias.data()},
+                                                   Stream::current(device).handle());
+              return std::vector{d, bias};
+            },
+            std::string(name(Activation(a))) + ", " + std::to_string(rows) + " rows");
+      }
 }
 
 TEST(AlignmentDevice, NormsForClipping) {

@@ -29,6 +29,31 @@ void check_operands(const Product& p) {
 
 namespace {
 
+// The columns, or rows, of a matrix in memory must have been written; what lies between them need not be.
+void check_written(const char* name, const void* p, const Layout& layout) {
+  const bool by_rows = layout.order == CUBLASLT_ORDER_ROW;
+  const std::uint64_t lines = by_rows ? layout.rows : layout.columns;
+  const std::uint64_t length = by_rows ? layout.columns : layout.rows;
+  for (std::uint64_t line = 0; line < lines; ++line) {
+    const float* at = static_cast<const float*>(p) + line * std::uint64_t(layout.ld);
+    if (device_memory().is_written(at, length * sizeof(float))) continue;
+    fail("cublasLtMatmul reads %s, of which line %zu was never written: %s", name, std::size_t(line),
+         device_memory().describe(reinterpret_cast<std::uint64_t>(at)).c_str());
+  }
+}
+
+void check_written(const Product& p) {
+  if (!current().kernels.uninitialized) return;
+  check_written("A", p.pa, p.a);
+  check_written("B", p.pb, p.b);
+  if (p.beta != 0.0f) check_written("C", p.pc, p.c);
+  ptx::Memory& memory = device_memory();
+  if (p.operation.adds_bias() && !memory.is_written(p.operation.bias, p.m() * sizeof(float)))
+    fail("cublasLtMatmul reads a bias that was never written");
+  if (p.operation.masks() && !memory.is_written(p.operation.mask, p.mask_bytes()))
+    fail("cublasLtMatmul reads a mask that was never written");
+}
+
 void sum_factor(const Product& p) {
   const bool of_a = p.operation.sums_a();
   const Strided a = p.op_a(), b = p.op_b();
@@ -99,6 +124,7 @@ void mark_results(const Product& p) {
 void run(const Product& p) {
   flush_launches();
   check_operands(p);
+  check_written(p);
   ++counters().kernels_run;
   const DeviceAccess access;
   if (p.operation.sums_a() || p.operation.sums_b()) sum_factor(p);

@@ -195,7 +195,7 @@ TEST(CublasLt, SendsGradientsThroughReLU) {
 
 TEST(CublasLt, WantsAMaskThatFits) {
   Multiplication product({130, 5, 9, false, false, false, CUBLASLT_EPILOGUE_RELU_AUX, 1.0f, 0.0f, 0});
-  const DeviceArray<float> a(130 * 9), b(45), d(130 * 5);
+  const DeviceArray<float> a(noise(130 * 9, 1)), b(noise(45, 2)), d(130 * 5);
   const DeviceArray<std::uint8_t> mask(32 * 5), short_mask(32 * 5 - 1);
   const auto run = [&](std::uint8_t* bits, std::int64_t ld) {
     product.use_mask(bits, ld);
@@ -221,10 +221,33 @@ TEST(CublasLt, OutputsThatBetaIgnoresMayBeNaN) {
   for (const float v : d.values()) EXPECT_TRUE(std::isfinite(v));
 }
 
+TEST(CublasLt, OperandsHaveBeenWritten) {
+  const Case c{6, 4, 5, false, false, false, CUBLASLT_EPILOGUE_BIAS, 1.0f, 0.0f, 0};
+  Multiplication product(c);
+  const DeviceArray<float> a(noise(30, 1)), b(noise(20, 2)), bias(noise(6, 3)), unwritten(30), d(24);
+  const auto run = [&](const float* pa, const float* pb, float* pbias) {
+    return complaint([&] {
+      EXPECT_EQ(product.run(pa, pb, d.get(), pbias), CUBLAS_STATUS_SUCCESS);
+      return cudaSuccess;
+    });
+  };
+  EXPECT_EQ(run(a.get(), b.get(), bias.get()), "");
+  EXPECT_MENTIONS(run(unwritten.get(), b.get(), bias.get()), "reads A, of which line 0 was never written");
+  EXPECT_MENTIONS(run(a.get(), unwritten.get(), bias.get()), "reads B");
+  EXPECT_MENTIONS(run(a.get(), b.get(), unwritten.get()), "reads a bias that was never written");
+  // A copy on the device is as unwritten as its source.
+  const DeviceArray<float> copied(noise(30, 4));
+  EXPECT_EQ(cudaMemcpy(unwritten.get(), a.get(), 29 * sizeof(float), cudaMemcpyDeviceToDevice), cudaSuccess);
+  EXPECT_EQ(cudaMemcpy(copied.get(), unwritten.get(), 30 * sizeof(float), cudaMemcpyDeviceToDevice),
+            cudaSuccess);
+  EXPECT_MENTIONS(run(copied.get(), b.get(), bias.get()), "reads A, of which line 4 was never written");
+}
+
 TEST(CublasLt, OperandsLieInsideOneAllocation) {
   const Case c{6, 4, 5, false, false, false, CUBLASLT_EPILOGUE_BIAS, 1.0f, 0.0f, 0};
   Multiplication product(c);
-  const DeviceArray<float> a(noise(30, 1)), b(noise(20, 2)), short_b(19), d(24), bias(6), short_bias(5);
+  const DeviceArray<float> a(noise(30, 1)), b(noise(20, 2)), short_b(19), d(24), bias(noise(6, 3)),
+      short_bias(5);
   std::vector<float> host(30);
   const auto run = [&](const float* pa, const float* pb, float* pbias) {
     return complaint([&] {

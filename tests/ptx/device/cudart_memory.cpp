@@ -79,9 +79,12 @@ void check_side(const void* p, std::size_t bytes, bool on_device, const char* wh
   fail("copy: %zu bytes at the %s %p, but only %zu bytes of its allocation are left", bytes, which, p, left);
 }
 
-void copy_row(void* to, const void* from, std::size_t bytes, bool to_device) {
+void copy_row(void* to, const void* from, std::size_t bytes, bool from_device, bool to_device) {
   std::memcpy(to, from, bytes);
-  if (to_device) device_memory().mark_written(to, bytes);
+  if (to_device && from_device)
+    device_memory().copy_written(to, from, bytes);
+  else if (to_device)
+    device_memory().mark_written(to, bytes);
 }
 
 cudaError_t copy(void* to, const void* from, std::size_t to_pitch, Rectangle r, cudaMemcpyKind kind,
@@ -108,7 +111,8 @@ cudaError_t copy(void* to, const void* from, std::size_t to_pitch, Rectangle r, 
     const DeviceAccess access;
     const char* source = staged ? staged->data() : static_cast<const char*>(from);
     for (std::size_t row = 0; row < r.height; ++row)
-      copy_row(static_cast<char*>(to) + row * to_pitch, source + row * r.pitch, r.width, to_device);
+      copy_row(static_cast<char*>(to) + row * to_pitch, source + row * r.pitch, r.width, from_device,
+               to_device);
   });
   const bool waits = from_device && !to_device && !capturing && pageable(to);
   return queued == cudaSuccess && waits ? synchronise(stream) : queued;

@@ -142,6 +142,18 @@ void Memory::set_written(const void* pointer, std::size_t bytes, bool value) {
 void Memory::mark_written(const void* pointer, std::size_t bytes) { set_written(pointer, bytes, true); }
 void Memory::mark_unwritten(const void* pointer, std::size_t bytes) { set_written(pointer, bytes, false); }
 
+bool Memory::is_written(const void* pointer, std::size_t bytes) {
+  const auto address = reinterpret_cast<std::uint64_t>(pointer);
+  const Allocation* a = find(address);
+  return a && address + bytes <= a->end && a->is_written(address, static_cast<unsigned>(bytes));
+}
+
+void Memory::copy_written(const void* to, const void* from, std::size_t bytes) {
+  if (is_written(from, bytes)) return mark_written(to, bytes);
+  for (std::size_t k = 0; k < bytes; ++k)
+    set_written(static_cast<const char*>(to) + k, 1, is_written(static_cast<const char*>(from) + k, 1));
+}
+
 Allocation* Memory::find(std::uint64_t address) {
   auto next = allocations_.upper_bound(address);
   if (next == allocations_.begin()) return nullptr;

@@ -122,6 +122,8 @@ class Memory {
   void free(void* pointer);
   void mark_written(const void* pointer, std::size_t bytes);    // by the host, for Options::uninitialized
   void mark_unwritten(const void* pointer, std::size_t bytes);  // of recycled memory
+  void copy_written(const void* to, const void* from, std::size_t bytes);  // of a copy on the device
+  bool is_written(const void* pointer, std::size_t bytes);                 // every byte
   // Registers memory that somebody else owns.
   void adopt(void* pointer, std::size_t bytes, std::string name, bool written = true);
   // Ends the life of adopted memory. Later accesses are errors until the addresses are adopted again.
