@@ -106,6 +106,7 @@ Running::Running(Memory& memory, const Launch& launch, const Options& options, s
   grid.shared_bytes = k.static_shared + launch.dynamic_shared;
   grid.instructions_left = options.watchdog;
   grid.hits.assign(k.code.size(), nullptr);
+  grid.parameter_checked.assign(k.code.size(), 0);
   grid.sites.resize(k.code.size());
   grid.executed.assign(k.code.size(), 0);
   if (options.order == Order::random) grid.random.seed(options.seed);

@@ -9,7 +9,8 @@
 
 namespace ptx {
 namespace {
-constexpr std::size_t kPartialSyncs = 64;  // remembered; accesses before older ones count as unordered
+// Masks whose last bar.warp.sync is remembered. Accesses before older ones count as unordered.
+constexpr std::size_t kPartialSyncs = 64;
 }  // namespace
 
 void Warp::start(Block& of, unsigned number) {
@@ -124,6 +125,8 @@ void Warp::synchronise(std::uint32_t mask) {
     full_sync = sync;
     partial_syncs.clear();
   } else {
+    // The last one of a mask orders all that earlier ones of that mask do.
+    std::erase_if(partial_syncs, [&](const PartialSync& p) { return p.mask == mask; });
     if (partial_syncs.size() == kPartialSyncs) partial_syncs.erase(partial_syncs.begin());
     partial_syncs.push_back({sync, mask});
   }
