@@ -1,8 +1,13 @@
 // What `make mutants` asks of the emulated device: one changed instruction, and which test runs which kernel.
 #pragma once
 
+#include <cstdint>
 #include <string>
-#include <string_view>
+#include <vector>
+
+namespace ptx {
+struct Kernel;
+}
 
 namespace emulator {
 
@@ -22,7 +27,8 @@ namespace detail {
 // changed: neither may be taken for a test that fails.
 std::string apply_mutant(std::string text, int target);
 
-void note_kernel(std::string_view name);
+// `executed` counts by place in the kernel's code.
+void note_coverage(const ptx::Kernel& kernel, const std::vector<std::uint64_t>& executed);
 
 }  // namespace detail
 }  // namespace emulator

@@ -175,6 +175,7 @@ Counters Running::finish() {
     c.instructions[std::size_t(code[k].cls)] += grid.executed[k];
     if (grid.sites[k].requests) c.by_line[code[k].source->line] += grid.sites[k];
   }
+  c.executed = std::move(grid.executed);
   return std::move(c);
 }
 
