@@ -14,7 +14,7 @@ from gpucheck.verdicts import failure_texts, sanitizer_verdict, tests_of  # noqa
 
 FAKE = SOURCE / "tests/bench/fake"
 PROGRAMS = ("gpu_probe", "gpuvae_tests", "gpuvae_bench", "train_bench")
-SCALE = 0.25  # of the limits: 2.5 to 15 seconds, of which a program that hangs takes all
+SCALE = 0.5  # of the limits: 5 to 30 seconds, of which a program that hangs takes all
 
 
 def alive(pid):
@@ -181,13 +181,16 @@ class GpuCheck(unittest.TestCase):
             while not stop.is_set():
                 if (self.out / "gpu-check.json").exists():
                     reads.append(len(self.result()["parts"]))
+                time.sleep(0.001)
 
+        self.scale = 3  # the part that hangs must still run when this test has seen it
         reader = threading.Thread(target=read)
         reader.start()
         child = subprocess.Popen(self.command(), env=self.environment({"gpu_probe product-error": "hang"}),
                                  stdout=subprocess.DEVNULL)
-        while not self.pids.exists() or not self.pids.read_text().endswith("\n"):
+        while child.poll() is None and not (self.pids.exists() and self.pids.read_text().endswith("\n")):
             time.sleep(0.01)
+        self.scale = SCALE
         child.send_signal(signal.SIGKILL)
         child.wait()
         stop.set()
@@ -249,7 +252,7 @@ class GpuCheck(unittest.TestCase):
     def test_two_at_once(self):
         first = subprocess.Popen(self.command("--only", "cublaslt"), env=self.environment({"gpu_probe cublaslt": "hang"}),
                                  stdout=subprocess.DEVNULL)
-        while not self.pids.exists():
+        while first.poll() is None and not self.pids.exists():
             time.sleep(0.05)
         done = self.check("--only", "cublaslt", status=2)
         self.assertIn("another gpu_check is using", done.stderr)
