@@ -52,7 +52,7 @@ Decoder::Decoder(Kernel& kernel, const Syntax& syntax)
 
 void Decoder::run() {
   place_variables();
-  slots_ = allocate_registers(source_, kSpecialBytes, kernel_.register_bytes);
+  slots_ = allocate_registers(kernel_, kSpecialBytes);
   kernel_.code.reserve(source_.code.size() + 1);
   for (const SyntaxInstruction& s : source_.code) instruction(s);
   mark_neighbours();

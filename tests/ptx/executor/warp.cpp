@@ -4,6 +4,7 @@
 // the others, as lanes make progress independently from sm_70 on.
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "grid.h"
 
@@ -29,6 +30,7 @@ void Warp::start(Block& of, unsigned number) {
   const auto begin = reinterpret_cast<std::uintptr_t>(registers.data());
   base[0] = registers.data() + ((begin + 63) / 64 * 64 - begin);
   base[1] = const_cast<char*>(kernel.constants.data());
+  for (const UnsetRegister& r : kernel.unset) std::memset(at<char>(r.slot), 0xff, r.bytes);
   locals.assign(kernel.local_bytes * kLanes, static_cast<char>(0xff));
   local_written.assign(kernel.local_bytes * kLanes, 0);
   const unsigned threads = of.threads - number * kLanes;
