@@ -94,7 +94,18 @@ class Tests:
                 for part in in_parts(tests, self.seconds):
                     if failure := self.failure(part, mode, file.name):
                         return {"found": failure[0], "mode": mode, "says": short_text(failure[1])}
-        return {"found": None, "reached": bool(tests)}
+            same = all(self.digest(tests, mode, file.name) == self.digest(tests, mode, None) for mode in modes)
+        return {"found": None, "reached": bool(tests), "same_bits": bool(tests) and same}
+
+    def digest(self, tests, mode, mutant):
+        """Of every byte that the tests read from the device: equal numbers mean equal results."""
+        if not tests:
+            return ""
+        with tempfile.NamedTemporaryFile("r", suffix=".digest") as file:
+            limit = int(10 + 8 * sum(self.seconds[t] for t in tests))
+            self._run([f"--gtest_filter={':'.join(tests)}", "--gtest_brief=1"], mode, mutant, limit,
+                      {"PTX_DIGEST": file.name})
+            return file.read()
 
 
 def first_expectation(output):

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "detail.h"
+#include "mutant.h"
 
 #if EMULATOR_ASAN
 #include <sanitizer/asan_interface.h>
@@ -85,6 +86,8 @@ void copy_row(void* to, const void* from, std::size_t bytes, bool from_device, b
     device_memory().copy_written(to, from, bytes);
   else if (to_device)
     device_memory().mark_written(to, bytes);
+  else if (from_device)
+    note_result(to, bytes);
 }
 
 cudaError_t copy(void* to, const void* from, std::size_t to_pitch, Rectangle r, cudaMemcpyKind kind,

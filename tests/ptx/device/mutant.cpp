@@ -100,8 +100,18 @@ void write_coverage() {
   c.reached.clear();
 }
 
+struct Digest {
+  const char* const path = std::getenv("PTX_DIGEST");
+  std::uint64_t value = 0xcbf29ce484222325ull;  // FNV-1a
+};
+Digest& digest() {
+  static auto& all = *new Digest;
+  return all;
+}
+
 void at_exit() {
   if (coverage()) write_coverage();
+  if (digest().path) std::ofstream(digest().path) << digest().value << '\n';
   if (mutant() && !mutant()->applied) refuse("no kernel that was loaded is " + mutant()->kernel, kNotLoaded);
 }
 
@@ -136,6 +146,13 @@ void note_coverage(const ptx::Kernel& kernel, const std::vector<std::uint64_t>& 
   reached.resize(executed.size());
   for (std::size_t k = 0; k < executed.size(); ++k)
     if (executed[k]) reached[k] = true;
+}
+
+void note_result(const void* bytes, std::size_t count) {
+  Digest& d = digest();
+  if (!d.path) return;
+  for (std::size_t k = 0; k < count; ++k)
+    d.value = (d.value ^ static_cast<const unsigned char*>(bytes)[k]) * 0x100000001b3ull;
 }
 
 }  // namespace detail

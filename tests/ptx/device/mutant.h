@@ -1,6 +1,7 @@
 // What `make mutants` asks of the emulated device: one changed instruction, and which test runs which kernel.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -29,6 +30,10 @@ std::string apply_mutant(std::string text, int target);
 
 // `executed` counts by place in the kernel's code.
 void note_coverage(const ptx::Kernel& kernel, const std::vector<std::uint64_t>& executed);
+
+// PTX_DIGEST=FILE gets a number at the end of the program that depends on every byte that the host has read
+// from the device: runs with one number had the same results.
+void note_result(const void* bytes, std::size_t count);
 
 }  // namespace detail
 }  // namespace emulator
