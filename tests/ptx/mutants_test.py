@@ -51,13 +51,14 @@ class Mutants(unittest.TestCase):
         self.assertIn(TEST, result["says"])
 
     def test_the_same_text_is_not_found(self):
-        self.assertEqual(self.find(self.store, self.store.text), {"found": None, "reached": True})
+        self.assertEqual(self.find(self.store, self.store.text),
+                         {"found": None, "reached": True, "same_bits": True})
 
     def test_a_place_that_no_test_gets_to_is_told_apart(self):
         scalar = next(i for i in self.fill.by_head["st"] if "v4" not in i.parts)
-        self.assertEqual(self.find(scalar, ""), {"found": None, "reached": False})
-        self.assertEqual(self.find(self.kernel("optimizer_kernel").instructions[0], ""),
-                         {"found": None, "reached": False})
+        not_reached = {"found": None, "reached": False, "same_bits": False}
+        self.assertEqual(self.find(scalar, ""), not_reached)
+        self.assertEqual(self.find(self.kernel("optimizer_kernel").instructions[0], ""), not_reached)
 
     def test_what_is_not_applied_is_refused(self):
         with self.assertRaises(NotApplied):
