@@ -328,30 +328,80 @@ double update_error(const Plan& p, const std::vector<double>& got, const std::ve
   return worst;
 }
 
+// Every precision against eager steps: the updates' errors, which `slack` allows to be larger, and the
+// losses', in which those of single numbers cancel.
+void expect_every_precision(Plan p, double slack = 1) {
+  using kernels::FusedPrecision;
+  struct Limits {
+    FusedPrecision precision;
+    double update, loss;
+  };
+  const Outcome expected = eager(p, 1);
+  for (const Limits& limits : {Limits{FusedPrecision::ffma, 5e-5, 1e-6},
+                               {FusedPrecision::split_tf32, 5e-5, 1e-6},
+                               {FusedPrecision::tf32, 8e-3, 1e-3},
+                               {FusedPrecision::bf16, 3e-2, 1e-2}}) {
+    p.precision = limits.precision;
+    const Outcome got = fused(p, 1);
+    const double error = update_error(p, got.parameters, expected.parameters);
+    EXPECT_TRUE(error <= slack * limits.update)
+        << "precision " << int(p.precision) << ": updates differ by " << error;
+    for (int i = 0; i < 2; ++i) {
+      const double loss = std::fabs(got.totals.sums[i] / expected.totals.sums[i] - 1);
+      EXPECT_TRUE(loss <= limits.loss)
+          << "precision " << int(p.precision) << ": sum " << i << " differs by " << loss;
+    }
+  }
+}
+
 // Each precision has its kernels for small and large tiles, and for what a layer reads.
 class FusedVariantDevice : public testing::TestWithParam<int> {};
 
 TEST_P(FusedVariantDevice, TakesEveryPrecision) {
   SKIP_WITHOUT_GPU();
   SKIP_WITHOUT_TENSOR_CORES();
-  using kernels::FusedPrecision;
-  Plan p = variant(GetParam() / 4, GetParam() & 1, GetParam() & 2);
-  const Outcome expected = eager(p, 1);
-  for (const auto& [precision, tolerance] :
-       {std::pair{FusedPrecision::ffma, 1e-5}, std::pair{FusedPrecision::split_tf32, 1e-5},
-        std::pair{FusedPrecision::tf32, 8e-3}, std::pair{FusedPrecision::bf16, 3e-2}}) {
-    p.precision = precision;
-    const Outcome got = fused(p, 1);
-    const double error = update_error(p, got.parameters, expected.parameters);
-    EXPECT_TRUE(error <= tolerance) << "precision " << int(precision) << ": updates differ by " << error;
-    for (int i = 0; i < 2; ++i) {
-      const double loss = std::fabs(got.totals.sums[i] / expected.totals.sums[i] - 1);
-      EXPECT_TRUE(loss <= tolerance) << "precision " << int(precision) << ": sum " << i << " differs by "
-                                     << loss;
-    }
-  }
+  expect_every_precision(variant(GetParam() / 4, GetParam() & 1, GetParam() & 2));
 }
 INSTANTIATE_TEST_SUITE_P(Variants, FusedVariantDevice, testing::Range(0, 18));
+
+// Each precision with every activation, optimiser, scale of the posterior and likelihood: their code is in
+// each of its kernels. Batches of more rows than a chunk of the weights' products has, and latent codes that
+// are longer than what is fetched ahead.
+class FusedMixDevice : public testing::TestWithParam<int> {};
+
+TEST_P(FusedMixDevice, TakesEveryPrecision) {
+  SKIP_WITHOUT_GPU();
+  SKIP_WITHOUT_TENSOR_CORES();
+  const int i = GetParam();
+  const bool odd = i % 2 != 0, deep = i / 2 % 2 != 0;
+  const std::int64_t latent[] = {22, 13, 20};
+  Plan p = plan_of(23, {18}, latent[i % 3]);
+  if (i / 12 == 1) {  // large tiles
+    p = plan_of(odd ? 81 : 60, {odd ? 70 : 52}, latent[i % 3]);
+    p.train.batch_size = i % 3 == 0 ? 70 : 33, p.images = 75;
+  } else if (i / 12 == 2) {  // long products
+    p.model.pixels = odd ? 23 : 580;
+    p.model.decoder_widths = {odd ? 300 : 20};
+  }
+  if (deep) p.model.encoder_widths.push_back(p.model.encoder_widths[0] + 3);
+  if (deep && !p.model.decoder_widths.empty())
+    p.model.decoder_widths.insert(p.model.decoder_widths.begin(), 21);
+  p.model.activation = Activation(i % 6);
+  p.model.posterior = diagonal_gaussian({.scale = PosteriorScale(i / 3 % 3)});
+  if (i % 4 > 1) p.model.likelihood = gaussian_likelihood({.sigmoid_mean = i % 8 > 3});
+  p.floats = i % 4 == 3;
+  p.optimizer = OptimizerOptions::defaults(OptimizerKind((i + i / 6) % 6));
+  // As in variant(): all but proportional to the gradient, and large enough next to the parameters' rounding.
+  const bool adagrad = p.optimizer.kind == OptimizerKind::adagrad;
+  p.optimizer.learning_rate = i % 4 == 3 || i / 12 == 1 ? 0.02 : i / 12 == 2 ? 0.005 : 0.05;
+  p.optimizer.epsilon = 1;
+  if (adagrad) p.optimizer.learning_rate *= 500, p.optimizer.epsilon = 1e3;
+  p.optimizer.l2 = 0.01, p.optimizer.l2_biases = i % 2 == 0;
+  // Some unit's input is within rounding of a kink; and nothing bounds what the identity makes of rounding.
+  const bool bounded = static_cast<int>(p.model.activation) > static_cast<int>(Activation::leaky_relu);
+  expect_every_precision(p, bounded ? 1 : 12);
+}
+INSTANTIATE_TEST_SUITE_P(Mixes, FusedMixDevice, testing::Range(0, 36));
 
 TEST(FusedStep, NamesTheFirstStepThatIsNotFinite) {
   SKIP_WITHOUT_GPU();
