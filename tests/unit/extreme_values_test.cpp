@@ -68,16 +68,17 @@ Values row(Doubles numbers, bool differentiable = true) {
 
 // Where exp(-log variance) is next to nothing, and beyond it.
 TEST(ExtremesDevice, GaussiansOfLargeVariance) {
-  for (const bool sigmoid_mean : {false, true}) {
-    const GaussianOptions options{sigmoid_mean, -150, 150};
-    Doubles params = evenly(-2, 2, 64);
-    for (const double log_variance : evenly(60, 140, 64)) params.push_back(log_variance);
-    const Values target = row(evenly(0, 1, 64), false);
-    const auto nll = [&](auto v) { return gaussian_nll(v[0], v[1], options); };
-    expect_accurate(nll, {{{1, 128}, params}, target}, 2e-5, "gaussian_nll");
-    const auto density = [&](auto v) { return gaussian_log_density(v[0], v[1], options); };
-    expect_accurate(density, {{{1, 128}, params}, target}, 2e-5, "gaussian_log_density");
-  }
+  for (const bool sigmoid_mean : {false, true})
+    for (const std::int64_t width : {64, 63}) {
+      const GaussianOptions options{sigmoid_mean, -150, 150};
+      Doubles params = evenly(-2, 2, width);
+      for (const double log_variance : evenly(60, 140, width)) params.push_back(log_variance);
+      const Values both{{1, 2 * width}, params}, target = row(evenly(0, 1, width), false);
+      const auto nll = [&](auto v) { return gaussian_nll(v[0], v[1], options); };
+      expect_accurate(nll, {both, target}, 2e-5, "gaussian_nll");
+      const auto density = [&](auto v) { return gaussian_log_density(v[0], v[1], options); };
+      expect_accurate(density, {both, target}, 2e-5, "gaussian_log_density");
+    }
 }
 
 // Softplus of a hundred is a hundred, with a slope of 1.
@@ -90,6 +91,19 @@ TEST(ExtremesDevice, WideComponentsOfMixtures) {
     return mixture_log_density(v[0], v[1], PosteriorScale::softplus, Variable());
   };
   expect_accurate(density, {z, {{kComponents, 2}, stats}}, 1e-4, "mixture_log_density");
+}
+
+// A component of infinite width has no density anywhere, and NaN stays NaN.
+TEST(ExtremesDevice, ComponentsWithoutDensity) {
+  for (const Device device : {Device::cpu(), Device::best()})
+    for (const float scale : {INFINITY, NAN}) {
+      const Variable z = Tensor::zeros({1, 1}, DType::f32, device);
+      const Variable stats = Tensor::from(std::vector<float>{0, scale}, {1, 2}, device);
+      const float density =
+          mixture_log_density(z, stats, PosteriorScale::softplus, Variable()).value().to_vector()[0];
+      EXPECT_TRUE(std::isnan(scale) ? std::isnan(density) : density == -INFINITY)
+          << device.text() << ": " << density;
+    }
 }
 
 // Rows so far from most components that their terms are nothing next to the largest one, or 0.
