@@ -6,6 +6,7 @@
 #include "kernels/cuda/launch.cuh"
 #include "kernels/math/activation.h"
 #include "kernels/math/continuous_bernoulli.h"
+#include "kernels/math/gamma.h"
 #include "kernels/math/likelihood.h"
 
 namespace gpuvae::kernels {
@@ -41,6 +42,12 @@ __device__ __forceinline__ float apply(Unary operation, float x, float a, float 
       return math::continuous_bernoulli(x).log_normalizer;
     case Unary::continuous_bernoulli_mean:
       return math::continuous_bernoulli(x).mean;
+    case Unary::abs:
+      return math::fabs(x);
+    case Unary::lgamma:
+      return math::lgamma(x);
+    case Unary::digamma:
+      return math::digamma(x);
   }
   return x;
 }
@@ -49,7 +56,8 @@ __device__ __forceinline__ float apply(Unary operation, float x, float a, float 
 __host__ __device__ __forceinline__ bool derivative_takes_x(Unary operation) {
   return operation == Unary::log || operation == Unary::square || operation == Unary::clamp ||
          operation == Unary::continuous_bernoulli_log_normalizer ||
-         operation == Unary::continuous_bernoulli_mean;
+         operation == Unary::continuous_bernoulli_mean || operation == Unary::abs ||
+         operation == Unary::lgamma || operation == Unary::digamma;
 }
 
 // dy/dx at v: x if derivative_takes_x(), else y.
@@ -83,6 +91,12 @@ __device__ __forceinline__ float derivative(Unary operation, float v, float a, f
       return math::continuous_bernoulli(v).mean;
     case Unary::continuous_bernoulli_mean:
       return math::continuous_bernoulli(v).variance;
+    case Unary::abs:
+      return v > 0.0f ? 1.0f : (v < 0.0f ? -1.0f : 0.0f);
+    case Unary::lgamma:
+      return math::digamma(v);
+    case Unary::digamma:
+      return math::trigamma(v);
   }
   return 0.0f;
 }
