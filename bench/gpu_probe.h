@@ -1,4 +1,4 @@
-// The experiments of gpu_probe: each answers one question about a GPU, by itself, in a process of its own.
+// The experiments of gpu_probe: each answers one question about a GPU in a separate process.
 #pragma once
 
 #include <cstdint>

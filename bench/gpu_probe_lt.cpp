@@ -13,7 +13,7 @@ namespace {
 using kernels::cublaslt;
 
 constexpr std::size_t kWorkspaceBytes = 32 << 20;
-constexpr int kMostAlgorithms = 8;
+constexpr int kMaxAlgorithms = 8;
 
 void check(cublasStatus_t status, const char* call) {
   if (status != CUBLAS_STATUS_SUCCESS)
@@ -95,7 +95,7 @@ class Description {
           "cublasLtMatmulPreferenceSetAttribute");
     const cublasStatus_t status =
         cublaslt().heuristic(shared_handle(), operation, first, second, result, result, preference,
-                             kMostAlgorithms, found, &answer.found);
+                             kMaxAlgorithms, found, &answer.found);
     if (status != CUBLAS_STATUS_SUCCESS) answer.found = 0;
     if (answer.found == 0) {
       answer.status = std::string("no algorithm: ") + cublaslt().status_string(status);
@@ -109,7 +109,7 @@ class Description {
   cublasLtMatmulDesc_t operation = nullptr;
   cublasLtMatrixLayout_t first = nullptr, second = nullptr, result = nullptr;
   cublasLtMatmulPreference_t preference = nullptr;
-  cublasLtMatmulHeuristicResult_t found[kMostAlgorithms] = {};
+  cublasLtMatmulHeuristicResult_t found[kMaxAlgorithms] = {};
 
  private:
   static cublasLtMatrixLayout_t layout(std::int64_t rows, std::int64_t columns) {

@@ -1,12 +1,12 @@
-// Device memory of exactly a tensor's size, given back when the tensor dies. The pool rounds sizes up and hands blocks out
-// again, which hides accesses past a tensor, to a tensor that has died, and to what was never written from the emulated
-// device and from compute-sanitizer.
+// Device memory of exactly a tensor's size, given back when the tensor dies. The pool rounds sizes up and
+// hands blocks out again, which hides accesses past a tensor, to a tensor that has died, and to what was
+// never written from the emulated device and from compute-sanitizer.
 #pragma once
 
 #include <memory>
 
-#include "gpuvae/memory.h"
 #include "kernels/backend.h"
+#include "tests/allocator_scope.h"
 
 namespace gpuvae {
 
@@ -19,17 +19,8 @@ class ExactAllocator final : public Allocator {
     device_.backend().release(pointer);
   }
 
-  class Scope {
-   public:
-    explicit Scope(Device device) : device_(device) {
-      set_allocator(device, std::make_shared<ExactAllocator>(device));
-    }
-    ~Scope() { set_allocator(device_, nullptr); }
-    Scope(const Scope&) = delete;
-    Scope& operator=(const Scope&) = delete;
-
-   private:
-    Device device_;
+  struct Scope : AllocatorScope {
+    explicit Scope(Device device) : AllocatorScope(device, std::make_shared<ExactAllocator>(device)) {}
   };
 
  private:

@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "gpuvae/memory.h"
+#include "tests/allocator_scope.h"
 
 namespace gpuvae {
 
@@ -29,17 +29,8 @@ class GuardedAllocator final : public Allocator {
     std::free(data - kGuard);
   }
 
-  class Scope {
-   public:
-    explicit Scope(Device device) : device_(device) {
-      set_allocator(device, std::make_shared<GuardedAllocator>());
-    }
-    ~Scope() { set_allocator(device_, nullptr); }
-    Scope(const Scope&) = delete;
-    Scope& operator=(const Scope&) = delete;
-
-   private:
-    Device device_;
+  struct Scope : AllocatorScope {
+    explicit Scope(Device device) : AllocatorScope(device, std::make_shared<GuardedAllocator>()) {}
   };
 
  private:

@@ -10,6 +10,7 @@
 
 #include "tests/cases/case.h"
 #include "tests/exact_allocator.h"
+#include "tests/second_run.h"
 #include "tests/guarded_allocator.h"
 
 namespace gpuvae::cases {
@@ -17,6 +18,7 @@ namespace {
 
 struct Result {
   std::vector<Doubles> outputs, gradients;  // of each differentiable input, in order
+  double total = 0;                         // weighted, of all outputs
 };
 
 Variables make_inputs(const Case& c, DType dtype, Device device) {
@@ -49,6 +51,7 @@ Result evaluate(const Case& c, const Function& f, DType dtype, Device device) {
   Result result;
   for (const Variable& o : outputs) result.outputs.push_back(o.value().to_doubles());
   const Variable total = weighted_total(outputs);
+  result.total = total.value().item();
   if (!total.requires_grad()) return result;
   total.backward();
   for (const Variable& input : inputs)
@@ -186,9 +189,11 @@ TEST_P(Operation, CudaMatchesCpu) {
   const ExactAllocator::Scope exact(Device::cuda());
   const Result cuda = evaluate(c, c.run, DType::f32, Device::cuda());
   expect_close(cuda, cpu, c.tolerance, c.gradient_tolerance);
+  const SecondRun second;
   const Result again = evaluate(c, c.run, DType::f32, Device::cuda());
   EXPECT_EQ(cuda.outputs, again.outputs) << "not the same bits";
   EXPECT_EQ(cuda.gradients, again.gradients) << "not the same bits";
+  EXPECT_EQ(cuda.total, again.total) << "not the same bits";
 }
 
 std::string test_name(const testing::TestParamInfo<Case>& info) {

@@ -111,7 +111,7 @@ OFF = {"GPUVAE_DEPENDENT_LAUNCHES": "0"}
 
 
 def compare(c, variants, steps):
-    """Fused steps in several ways, each in a process of its own: the digests of all must be those of the first."""
+    """Fused steps in several ways, each in a separate process: the digests of all must be those of the first."""
     digests, lines, facts = {}, [], {}
     for name, options, env in variants:
         run = yield Command(name, [c.program("gpu_probe"), "fused-steps", "--steps", steps, *options,

@@ -1,4 +1,5 @@
 """A run of gpu_check: its parts in turn, and gpu-check.json, rewritten as a whole after each."""
+import contextlib
 import hashlib
 import json
 import math
@@ -17,6 +18,9 @@ from .verdicts import failed, not_run
 
 REHEARSAL_NAMES = {"gpu_probe": "gpu_probe_ptx", "gpuvae_tests": "gpuvae_ptx_tests", "gpuvae_bench": "gpuvae_bench_ptx",
                    "train_bench": "train_bench_ptx"}
+# What page.py reads of a part. A file of another version may lack some of it.
+ENTRY = {"outcome", "summary", "seconds", "limit", "purpose", "on_failure", "decides", "date", "commit", "mode", "lines",
+         "runs", "result"}
 MOST_LOG = 1 << 20  # bytes of one part in gpu-check.log
 
 
@@ -60,13 +64,15 @@ class Session:
         try:
             result = json.loads((self.out / "gpu-check.json").read_text())
             device, earlier = result["environment"]["device"], result["parts"]
-        except (OSError, ValueError, KeyError):
+            entries = earlier.items()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return
         if device != self.result["environment"]["device"]:
             print(f"gpu_check: the results in {self.out} are of {device}: not kept", file=sys.stderr)
             return
         known = {p.name for p in PARTS} - set(names)
-        self.result["parts"] = {name: entry for name, entry in earlier.items() if name in known}
+        self.result["parts"] = {name: entry for name, entry in entries
+                                if name in known and isinstance(entry, dict) and ENTRY <= entry.keys()}
 
     def write(self):
         """Whole files or none: a reader, also after a SIGKILL, never sees half of one."""
@@ -121,7 +127,8 @@ class Session:
 
     def run(self, parts, scale):
         start = time.monotonic()
-        (self.out / "gpu-check.log").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a read-only folder: write says so
+            (self.out / "gpu-check.log").unlink(missing_ok=True)
         self.write()
         for part in parts:
             limit = (part.quick if self.options.quick else part.limit) * scale

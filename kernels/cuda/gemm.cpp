@@ -36,7 +36,7 @@ void check_combination(const GemmArgs& args) {
 
 }  // namespace
 
-// cuBLASLt has kernels of its own, so the device decides and not the architecture of this build.
+// cuBLASLt brings its own kernels, so the device decides and not the architecture of this build.
 bool CudaBackend::supports(Precision precision) const {
   return precision == Precision::f32 || capability_ >= kFirstWithTensorFloats;
 }

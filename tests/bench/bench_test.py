@@ -40,11 +40,11 @@ def report(out):
     assert adam["bytes"] == adam["moved"] == 28 * 404244 and adam["composed_moved"] > 2 * adam["moved"], adam
     assert adam["error"] < 1e-6, adam
     linear = rows["linear", "relu-100x784x256", "training", False]
-    assert 0 < linear["share_of_matmul"] < 1.5 and linear["error"] < 1e-4, linear
+    assert linear["share_of_matmul"] > 0 and linear["error"] < 1e-4, linear
 
     step, = [s for s in result["steps"]]
     assert step["preset"] == "flex-frey" and step["executor"] == "eager" and step["products"] == 11, step
-    assert 0.5 < step["us"] / step["bare_us"] < 50 and step["images_per_second"] > 0, step
+    assert step["us"] > 0 and step["bare_us"] > 0 and step["images_per_second"] > 0, step
     epoch, = result["epochs"]
     assert epoch["seconds"] > 0 and not epoch["real_data"] and "target_validation_loss" not in epoch, epoch
     shares = {b["call"]: b for b in result["breakdown"]}

@@ -14,7 +14,7 @@ from gpucheck.verdicts import failure_texts, sanitizer_verdict, tests_of  # noqa
 
 FAKE = SOURCE / "tests/bench/fake"
 PROGRAMS = ("gpu_probe", "gpuvae_tests", "gpuvae_bench", "train_bench")
-SCALE = 0.25  # of the limits: 2.5 to 15 seconds, of which a program that hangs takes all
+SCALE = 0.5  # of the limits: 5 to 30 seconds, of which a program that hangs takes all
 
 
 def alive(pid):
@@ -181,13 +181,16 @@ class GpuCheck(unittest.TestCase):
             while not stop.is_set():
                 if (self.out / "gpu-check.json").exists():
                     reads.append(len(self.result()["parts"]))
+                time.sleep(0.001)
 
+        self.scale = 3  # the part that hangs must still run when this test has seen it
         reader = threading.Thread(target=read)
         reader.start()
         child = subprocess.Popen(self.command(), env=self.environment({"gpu_probe product-error": "hang"}),
                                  stdout=subprocess.DEVNULL)
-        while not self.pids.exists() or not self.pids.read_text().endswith("\n"):
+        while child.poll() is None and not (self.pids.exists() and self.pids.read_text().endswith("\n")):
             time.sleep(0.01)
+        self.scale = SCALE
         child.send_signal(signal.SIGKILL)
         child.wait()
         stop.set()
@@ -218,6 +221,45 @@ class GpuCheck(unittest.TestCase):
         (self.bin / "gpu_probe").unlink()
         done = self.check(status=2)
         self.assertIn("expected gpu_probe in", done.stderr)
+
+    def test_arguments_that_cannot_be_used(self):
+        """Status 2 and one line, instead of a traceback with the status of a failed part."""
+        nothing = self.folder / "nothing"
+        nothing.touch()
+        empty = self.folder / "empty.tar"
+        with tarfile.open(empty, "w") as file:
+            file.add(nothing, "top/nothing")
+        for options, words in ((("--bundle", self.folder / "none"), "expected a folder or an archive"),
+                               (("--bundle", nothing), "expected an archive"),
+                               (("--bundle", empty), "expected a folder bin"),
+                               (("--out", nothing), "expected an output folder"),
+                               (("--out", nothing / "below"), "expected an output folder"),
+                               (("--time-scale", "nan"), "expected a positive number"),
+                               (("--rehearse", "0"), "expected a positive number of steps")):
+            done = self.check(*options, status=2)
+            self.assertIn(words, done.stderr)
+            self.assertNotIn("Traceback", done.stderr)
+
+    def test_results_of_other_versions(self):
+        """What cannot be understood of an earlier result is left out."""
+        self.out.mkdir()
+        device = {"device": "Fake GPU"}
+        for earlier in ([1, 2], {"environment": [], "parts": 3}, {"environment": device, "parts": ["memcheck"]},
+                        {"environment": device, "parts": {"memcheck": 5, "cases": {"outcome": "passed"}, "gone": {}}}):
+            (self.out / "gpu-check.json").write_text(json.dumps(earlier))
+            self.assertEqual(self.outcomes(self.check("--only", "round-trip")), {"round-trip": "passed"})
+
+    def test_two_at_once(self):
+        first = subprocess.Popen(self.command("--only", "cublaslt"), env=self.environment({"gpu_probe cublaslt": "hang"}),
+                                 stdout=subprocess.DEVNULL)
+        while first.poll() is None and not self.pids.exists():
+            time.sleep(0.05)
+        done = self.check("--only", "cublaslt", status=2)
+        self.assertIn("another gpu_check is using", done.stderr)
+        first.send_signal(signal.SIGINT)
+        self.assertEqual(first.wait(10), 128 + signal.SIGINT)
+        self.assertFalse([p for p in self.pids.read_text().split() if alive(int(p))])
+        self.check("--only", "cublaslt")
 
     def test_bundle(self):
         (self.folder / "lib").mkdir()

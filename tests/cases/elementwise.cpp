@@ -63,9 +63,9 @@ void add_unary(std::vector<Case>& cases) {
         "abs", n, any, [](auto& x) { return abs(x); }, [](double x) { return std::fabs(x); }));
     add_gamma(cases, s);
     // Both sides of the series around 0, and far from it.
-    const Input logits{s, -4, 4}, far{s, -150, 150};
-    for (const Input& l : {logits, far}) {
-      const std::string range = n + (l.high > 4 ? "_far" : "");
+    const Input logits{s, -4, 4}, far{s, -150, 150}, near{s, -0.01, 0.01};
+    for (const Input& l : {logits, far, near}) {
+      const std::string range = n + (l.high > 4 ? "_far" : l.high < 4 ? "_near" : "");
       cases.push_back(unary_case("continuous_bernoulli_log_normalizer", range, l,
                                  continuous_bernoulli_log_normalizer,
                                  [](double x) { return double(std::log(std::expm1((long double)x) / x)); }));

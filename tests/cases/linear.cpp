@@ -81,6 +81,7 @@ std::vector<Case> linear_cases() {
   for (int a = 0; a <= static_cast<int>(Activation::softplus); ++a) {
     cases.push_back(linear_case(33, 17, 31, Activation(a)));
     cases.push_back(linear_case(100, 256, 4, Activation(a)));
+    cases.push_back(linear_case(704, 2, 31, Activation(a)));
   }
   cases.push_back(linear_case(100, 784, 256, Activation::relu));
   cases.push_back(linear_case(100, 256, 784, Activation::identity));

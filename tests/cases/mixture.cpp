@@ -65,8 +65,10 @@ std::vector<Case> mixture_cases() {
     for (bool weighted : {false, true}) {
       cases.push_back(mixture_case({1, 1, 1, PosteriorScale(scale), weighted}));
       cases.push_back(mixture_case({33, 3, 10, PosteriorScale(scale), weighted}));
+      cases.push_back(mixture_case({9, 4, 5, PosteriorScale(scale), weighted}));
     }
   cases.push_back(mixture_case({70, 10, 300, PosteriorScale::log_variance, true}));  // several tiles
+  cases.push_back(mixture_case({7, 3, 300, PosteriorScale::log_variance, false}));
   cases.push_back(mixture_case({300, 2, 17, PosteriorScale::log_variance, true}));
   cases.push_back(mixture_case({5, 40, 70}));
   // A thousand nats below 0, where plain exponentials vanish; floats of that size leave 1e-4 of a nat.

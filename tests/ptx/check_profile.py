@@ -18,7 +18,7 @@ import tempfile
 
 TOLERANCE = 0.02
 # Every kernel, in sizes that take seconds: the operations' cases, and the fused steps.
-TESTS = "Cases/Operation.CudaMatchesCpu*:FusedStep.*:FusedStepDevice.*:Optimizer*:*Gather*:FusedProduct.*"
+TESTS = "Cases/Operation.CudaMatchesCpu*:FusedStep.*:*FusedVariant*:Optimizer*:*Gather*:FusedProduct.*"
 LARGEST_CASE = "100000"
 ACCESSES = {
     "global_load": "sectors", "global_store": "sectors", "global_atomic": "sectors",

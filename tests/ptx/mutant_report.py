@@ -11,12 +11,13 @@ SURVIVOR = re.compile(r"^\| `([0-9a-f]{8})` \|.*\| ([^|]*) \|$")
 HEAD = """# Mutations of the kernels
 
 `make mutants` changes one instruction of one kernel's PTX (sm_90) at a time and runs the tests that run this kernel on
-the emulated device, in the modes {modes}, until one fails. A fixed seed draws {count} places of each operator, or all
+the emulated device until one fails; mutations of synchronisation run in the modes {modes}, others in the first of them.
+A fixed seed draws {count} places of each operator, or all
 where the kernels have fewer; the three stores to shared memory that once were stores to global memory are always among
 them. The table is written by `tests/ptx/mutants.py`; the reasons in the last section are written by hand.
 
-**{found} of {changing} mutations that change behaviour are found: {share:.1%}.** {drawn} were drawn; {equivalent} of
-them change nothing that a test could see, each with its reason below.
+**{found} of {changing} mutations that change behaviour are found: {share:.1%}.** {run} of {drawn} that were drawn have
+run; {equivalent} of them change nothing that a test could see, each with its reason below.
 
 "Checks" counts what the executor refused (state space, bounds, alignment, initialisation, race, barrier), "values" what
 an expectation of a test saw, "hang" what ran out of its time, and "crash" what ended the process.
@@ -77,7 +78,7 @@ def write_report(path, mutations, results, reasons):
         from mutant_run import MODES
         from mutants import COUNT
         head = HEAD.format(modes=", ".join(f"`{m}`" for m in MODES), count=COUNT, found=found, changing=changing,
-                           share=share, drawn=len(mutations), equivalent=equivalent)
+                           share=share, run=changing + equivalent, drawn=len(mutations), equivalent=equivalent)
         lines = operator_rows(mutations, results) + ["", "## Survivors", ""]
         lines += survivor_rows(survivors, results, reasons)
         with open(path, "w") as file:

@@ -8,12 +8,9 @@ MODES = {
     "default": {"GPUVAE_TEST_ELEMENTS": "10000000"},
     "overlap_random": {"GPUVAE_TEST_ELEMENTS": "300000", "PTX_OVERLAP": "1", "PTX_ORDER": "random", "PTX_SEED": "4",
                        "PTX_DELAYED_STORES": "1"},
-    "descending": {"GPUVAE_TEST_ELEMENTS": "300000", "PTX_ORDER": "descending"},
 }
 REFUSED, NOT_LOADED = 70, 71  # exit statuses (device/mutant.h)
 WALL_LIMIT = 540  # seconds; what counts is the processor's time, because the machine may be busy
-# Stores to address 0: a test that gets to this place ends.
-PROBE = "{ .reg .b64 %null; mov.u64 %null, 0; st.global.u64 [%null], %null; }"
 
 
 class NotApplied(Exception):
@@ -21,13 +18,14 @@ class NotApplied(Exception):
 
 
 class Tests:
-    """Names of tests, the kernels that each runs, and the seconds it takes, from one run without a mutation."""
+    """Names of tests, the instructions that each executes, and the seconds it takes, from one run without a mutation."""
 
     def __init__(self, program, pattern, folder):
         self.program, self.folder = program, folder
         coverage, report = os.path.join(folder, "coverage.tsv"), os.path.join(folder, "tests.json")
-        self._run([f"--gtest_filter={pattern}", f"--gtest_output=json:{report}"], "default", None, 1800,
-                  {"PTX_COVERAGE": coverage})
+        if not os.path.exists(report) or os.path.getmtime(report) < os.path.getmtime(program):
+            self._run([f"--gtest_filter={pattern}", f"--gtest_output=json:{report}"], "default", None, 1800,
+                      {"PTX_COVERAGE": coverage})
         with open(report) as file:
             suites = json.load(file)["testsuites"]
         self.seconds, self.failing = {}, []
@@ -36,13 +34,18 @@ class Tests:
             self.seconds[name] = float(test["time"].rstrip("s"))
             if "failures" in test:
                 self.failing.append(name)
-        self.of_kernel = collections.defaultdict(list)
+        self.of_kernel = collections.defaultdict(list)  # (test, first and last lines that it executes)
         with open(coverage) as file:
-            for test, kernel in (line.rstrip("\n").split("\t") for line in file):
+            for test, kernel, lines in (line.rstrip("\n").split("\t") for line in file):
                 if test in self.seconds and test not in self.failing:
-                    self.of_kernel[kernel].append(test)
-        for tests in self.of_kernel.values():
-            tests.sort(key=lambda t: self.seconds[t])
+                    ranges = [tuple(map(int, r.split("-"))) for r in lines.split(",")]
+                    self.of_kernel[kernel].append((test, ranges))
+
+    def that_execute(self, instruction):
+        """Cheapest first."""
+        found = [test for test, ranges in self.of_kernel.get(instruction.kernel.name, [])
+                 if any(first <= instruction.line <= last for first, last in ranges)]
+        return sorted(found, key=lambda t: self.seconds[t])
 
     def _run(self, arguments, mode, mutant, limit, extra=None):
         environment = {**os.environ, "OMP_NUM_THREADS": "1", **MODES[mode], **(extra or {})}
@@ -84,22 +87,25 @@ class Tests:
 
     def find(self, mutation, modes):
         """What finds a mutation, for the results."""
-        tests = self.of_kernel.get(mutation.instruction.kernel.name, [])
+        tests = self.that_execute(mutation.instruction)
         with tempfile.NamedTemporaryFile("w", suffix=".mutant") as file:
-            write_mutation(file, mutation, mutation.new)
+            write_mutation(file, mutation)
             for mode in modes if tests else []:
                 for part in in_parts(tests, self.seconds):
                     if failure := self.failure(part, mode, file.name):
                         return {"found": failure[0], "mode": mode, "says": short_text(failure[1])}
-                if mode == modes[0] and not self.reaches(mutation, tests):
-                    return {"found": None, "reached": False}
-        return {"found": None, "reached": bool(tests)}
+            same = all(self.digest(tests, mode, file.name) == self.digest(tests, mode, None) for mode in modes)
+        return {"found": None, "reached": bool(tests), "same_bits": bool(tests) and same}
 
-    def reaches(self, mutation, tests):
-        """Whether any of the tests gets to the place of a mutation."""
-        with tempfile.NamedTemporaryFile("w", suffix=".mutant") as file:
-            write_mutation(file, mutation, PROBE)
-            return any(self.failure(part, "default", file.name) for part in in_parts(tests, self.seconds))
+    def digest(self, tests, mode, mutant):
+        """Of every byte that the tests read from the device: equal numbers mean equal results."""
+        if not tests:
+            return ""
+        with tempfile.NamedTemporaryFile("r", suffix=".digest") as file:
+            limit = int(10 + 8 * sum(self.seconds[t] for t in tests))
+            self._run([f"--gtest_filter={':'.join(tests)}", "--gtest_brief=1"], mode, mutant, limit,
+                      {"PTX_DIGEST": file.name})
+            return file.read()
 
 
 def first_expectation(output):
@@ -116,7 +122,7 @@ def in_parts(tests, seconds):
     return [part for part in (tests[:count], tests[count:]) if part]
 
 
-def write_mutation(file, mutation, new):
+def write_mutation(file, mutation):
     i = mutation.instruction
-    file.write(f"target 90\nkernel {i.kernel.name}\nline {i.line}\nold {mutation.old or i.text}\nnew {new}\n")
+    file.write(f"target 90\nkernel {i.kernel.name}\nline {i.line}\nold {mutation.old or i.text}\nnew {mutation.new}\n")
     file.flush()

@@ -34,9 +34,11 @@ class Mutants(unittest.TestCase):
     def find(self, instruction, new, old=None):
         return self.tests.find(Mutation("test", instruction, new, old), ["default"])
 
-    def test_coverage_names_the_kernels_of_a_test(self):
-        self.assertEqual(self.tests.of_kernel[self.fill.name], [TEST])
-        self.assertNotIn(self.kernel("optimizer_kernel").name, self.tests.of_kernel)
+    def test_coverage_names_the_instructions_of_a_test(self):
+        scalar = next(i for i in self.fill.by_head["st"] if "v4" not in i.parts)
+        self.assertEqual(self.tests.that_execute(self.store), [TEST])
+        self.assertEqual(self.tests.that_execute(scalar), [])
+        self.assertEqual(self.tests.that_execute(self.kernel("optimizer_kernel").instructions[0]), [])
 
     def test_wrong_accesses_are_found_by_the_executor(self):
         for function in (mutant_operators.wrong_space, mutant_operators.misaligned):
@@ -49,20 +51,21 @@ class Mutants(unittest.TestCase):
         self.assertIn(TEST, result["says"])
 
     def test_the_same_text_is_not_found(self):
-        self.assertEqual(self.find(self.store, self.store.text), {"found": None, "reached": True})
+        self.assertEqual(self.find(self.store, self.store.text),
+                         {"found": None, "reached": True, "same_bits": True})
 
     def test_a_place_that_no_test_gets_to_is_told_apart(self):
         scalar = next(i for i in self.fill.by_head["st"] if "v4" not in i.parts)
-        self.assertEqual(self.find(scalar, ""), {"found": None, "reached": False})
-        self.assertEqual(self.find(self.kernel("optimizer_kernel").instructions[0], ""),
-                         {"found": None, "reached": False})
+        not_reached = {"found": None, "reached": False, "same_bits": False}
+        self.assertEqual(self.find(scalar, ""), not_reached)
+        self.assertEqual(self.find(self.kernel("optimizer_kernel").instructions[0], ""), not_reached)
 
     def test_what_is_not_applied_is_refused(self):
         with self.assertRaises(NotApplied):
             self.find(self.store, "", old="ret;")
         with self.assertRaises(NotApplied):  # the test does not load this kernel
             other = self.kernel("optimizer_kernel")
-            self.tests.of_kernel[other.name] = [TEST]
+            self.tests.of_kernel[other.name] = [(TEST, [(0, len(other.lines))])]
             try:
                 self.find(other.instructions[0], "")
             finally:

@@ -1,5 +1,5 @@
 // What decides where kernels run: which context is current, and which architecture the kernels are of. Each
-// suite is a process of its own with PTX_DEVICES or PTX_TARGETS set, because devices are looked at once.
+// suite runs in a separate process with PTX_DEVICES or PTX_TARGETS set, because devices are looked at once.
 #include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 

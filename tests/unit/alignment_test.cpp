@@ -1,5 +1,6 @@
 // Kernels that take four elements at a time, on arrays that are not aligned to 16 bytes or not a multiple of
 // four long: every device against the CPU.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -14,10 +15,11 @@ namespace {
 
 constexpr std::int64_t kSize = 20'003;  // several elements for each thread of a launch on a small GPU
 
-// `kSize` numbers in (low, high) that begin `offset` elements into their memory.
-Tensor numbers(std::uint64_t seed, double low, double high, Device device, std::int64_t offset) {
-  const Tensor all = random_uniform({kSize + offset}, {.seed = seed}, low, high);
-  return all.to(device).slice(offset, kSize);
+// `size` numbers in (low, high) that begin `offset` elements into their memory.
+Tensor numbers(std::uint64_t seed, double low, double high, Device device, std::int64_t offset,
+               std::int64_t size = kSize) {
+  const Tensor all = random_uniform({size + offset}, {.seed = seed}, low, high);
+  return all.to(device).slice(offset, size);
 }
 
 using Run = std::function<std::vector<Tensor>(Device, std::int64_t offset)>;
@@ -51,14 +53,141 @@ TEST(AlignmentDevice, ScaledSums) {
   }
 }
 
+TEST(AlignmentDevice, FunctionsAndTheirDerivatives) {
+  using kernels::Unary;
+  for (int f = 0; f <= static_cast<int>(Unary::continuous_bernoulli_mean); ++f) {
+    expect_same(
+        [=](Device device, std::int64_t offset) {
+          const Tensor x = numbers(1, 0.1, 3, device, offset), y = numbers(2, 0, 1, device, offset),
+                       d = numbers(3, -1, 1, device, offset);
+          kernels::UnaryArgs args{.operation = Unary(f), .size = kSize, .a = 0.5, .b = 2};
+          args.x = x.data();
+          args.y = y.data();
+          device.backend().unary(args, Stream::current(device).handle());
+          kernels::UnaryBackwardArgs back{.operation = Unary(f), .size = kSize, .a = 0.5, .b = 2};
+          back.x = x.data();
+          back.y = y.data();
+          back.d_y = d.data();
+          back.d_x = d.data();
+          device.backend().unary_backward(back, Stream::current(device).handle());
+          return std::vector{y, d};
+        },
+        "function " + std::to_string(f));
+  }
+}
+
+// What cuBLASLt's epilogues do not know is a kernel of its own behind the product. Rows of four columns are
+// vectors, rows of five are not.
+TEST(AlignmentDevice, BiasesAndActivationsBehindProducts) {
+  for (int a = 0; a < 6; ++a)
+    for (const std::int64_t columns : {4, 5})
+      for (const bool biased : {false, true})
+        for (const std::int64_t depth : {3, 1}) {  // a product of depth 1 is a kernel's too
+          expect_same(
+              [=](Device device, std::int64_t offset) {
+                const std::int64_t rows = kSize / columns;
+                const Tensor x = numbers(1, -1, 1, device, offset, rows * depth),
+                             w = numbers(2, -2, 2, device, offset, columns * depth),
+                             bias = numbers(3, -1, 1, device, offset, columns),
+                             y = numbers(4, 0, 1, device, offset, rows * columns);
+                kernels::GemmArgs args{.m = rows, .n = columns, .k = depth};
+                args.a = x.data();
+                args.b = w.data();
+                args.c = y.data();
+                if (biased) args.bias = bias.data();
+                args.activation = Activation(a);
+                device.backend().gemm(args, Stream::current(device).handle());
+                return std::vector{y};
+              },
+              fmt::format("{} of {} columns", name(Activation(a)), columns));
+        }
+}
+
+TEST(AlignmentDevice, PosteriorsAndTheirGradients) {
+  for (int scale = 0; scale <= static_cast<int>(PosteriorScale::softplus); ++scale)
+    for (const std::int64_t latent : {4, 5, 8})
+      for (const bool given : {false, true}) {  // the noise
+        expect_same(
+            [=](Device device, std::int64_t offset) {
+              const std::int64_t rows = kSize / 8, size = rows * latent;
+              const Tensor stats = numbers(1, -1, 0, device, offset, 2 * size),
+                           epsilon = numbers(2, -2, 2, device, offset, size),
+                           d_z = numbers(3, -1, 1, device, offset, size), z = d_z.clone(),
+                           d_stats = stats.clone(), kl = Tensor::zeros({1}, DType::f32, device);
+              kernels::PosteriorBackwardArgs args{.d_kl = 0.5};
+              args.forward.scale = PosteriorScale(scale);
+              args.forward.rows = rows;
+              args.forward.latent = latent;
+              args.forward.kl_weight = 1e-4;
+              if (given) args.forward.epsilon = epsilon.data();
+              args.forward.stats = stats.data();
+              args.forward.z = z.data();
+              args.forward.kl = kl.data();
+              args.d_z = d_z.data();
+              args.d_stats = d_stats.data();
+              const auto stream = Stream::current(device).handle();
+              device.backend().posterior(args.forward, stream);
+              device.backend().posterior_backward(args, stream);
+              return std::vector{z, kl, d_stats};
+            },
+            fmt::format("scale {}, latent {}", scale, latent));
+      }
+}
+
+TEST(AlignmentDevice, SumsProductsAndConstants) {
+  using kernels::Binary;
+  for (const Binary f : {Binary::add, Binary::subtract, Binary::multiply, Binary::divide}) {
+    expect_same(
+        [=](Device device, std::int64_t offset) {
+          const Tensor a = numbers(1, -3, 3, device, offset), b = numbers(2, 1, 3, device, offset);
+          device.backend().binary(
+              {.operation = f, .rows = 1, .columns = kSize, .a = a.data(), .b = b.data(), .out = a.data()},
+              Stream::current(device).handle());
+          b.fill(7);
+          return std::vector{a, b};
+        },
+        "operation " + std::to_string(static_cast<int>(f)));
+  }
+}
+
+TEST(AlignmentDevice, RowsColumnsAndScalarsAsOperands) {
+  using kernels::Binary;
+  using kernels::Broadcast;
+  for (const Binary f : {Binary::add, Binary::subtract, Binary::multiply, Binary::divide})
+    for (const std::int64_t columns : {8, 9})
+      for (const std::int64_t rows : {4, 2200})
+        for (int i = 0; i < 16; ++i) {
+          const auto of_a = Broadcast(i / 4), of_b = Broadcast(i % 4);
+          expect_same(
+              [=](Device device, std::int64_t offset) {
+                const Tensor a = numbers(1, -3, 3, device, offset, rows * columns),
+                             b = numbers(2, 1, 3, device, offset, rows * columns), out = a.clone();
+                kernels::BinaryArgs args{.operation = f, .rows = rows, .columns = columns};
+                args.a = a.data();
+                args.b = b.data();
+                args.out = out.data();
+                args.broadcast_a = of_a;
+                args.broadcast_b = of_b;
+                device.backend().binary(args, Stream::current(device).handle());
+                return std::vector{out};
+              },
+              fmt::format("operation {}, broadcasts {}, {} columns", static_cast<int>(f), i, columns));
+        }
+}
+
+// Late steps too, where the powers of Adam's betas are below the smallest number.
 TEST(AlignmentDevice, OptimizerUpdates) {
-  for (int kind = 0; kind < 6; ++kind) {
+  for (int i = 0; i < 36; ++i) {
+    const int kind = i / 6;
+    const std::uint64_t step = i % 2 == 0 ? 3 : 5'000'000;
+    const std::int64_t decayed = i % 3 == 0 ? 0 : i % 3 == 1 ? kSize - 2 : kSize;
     expect_same(
         [=](Device device, std::int64_t offset) {
           const Tensor p = numbers(1, -1, 1, device, offset), g = numbers(2, -1, 1, device, offset),
                        s1 = numbers(3, 0.1, 1, device, offset), s2 = numbers(4, 0.1, 1, device, offset);
-          kernels::OptimizerArgs args{.kind = OptimizerKind(kind), .size = kSize, .decayed = kSize - 2};
+          kernels::OptimizerArgs args{.kind = OptimizerKind(kind), .size = kSize, .decayed = decayed};
           args.learning_rate = 0.01;
+          args.clock.step = step;
           args.decay = 0.1;
           args.parameters = p.data();
           args.gradients = g.data();
@@ -71,13 +200,17 @@ TEST(AlignmentDevice, OptimizerUpdates) {
   }
 }
 
+// Each thread takes one element or two, or four, in loops that are unrolled.
 TEST(AlignmentDevice, GradientsThroughActivations) {
-  for (int a = 0; a < 6; ++a) {
+  for (int i = 0; i < 18; ++i) {
+    const int a = i % 6;
+    const std::int64_t size = i < 6 ? kSize : i < 12 ? 7000 : 13000;
     expect_same(
         [=](Device device, std::int64_t offset) {
-          const Tensor y = numbers(1, 0.05, 0.95, device, offset), d = numbers(2, -1, 1, device, offset);
+          const Tensor y = numbers(1, -0.95, 0.95, device, offset, size),
+                       d = numbers(2, -1, 1, device, offset, size);
           device.backend().activation_backward({.rows = 1,
-                                                .columns = kSize,
+                                                .columns = size,
                                                 .activation = Activation(a),
                                                 .output = y.data(),
                                                 .d_output = d.data(),
@@ -87,6 +220,31 @@ TEST(AlignmentDevice, GradientsThroughActivations) {
         },
         std::string(name(Activation(a))));
   }
+}
+
+// Rows that fill the last tile, or the last pass of a loop over rows, and such that do not.
+TEST(AlignmentDevice, BiasGradientsThroughActivations) {
+  for (int a = 0; a < 6; ++a)
+    for (const std::int64_t columns : {5, 8})
+      for (const std::int64_t rows : {1, 7, 8, 16, 33, 64}) {
+        expect_same(
+            [=](Device device, std::int64_t offset) {
+              const std::int64_t size = rows * columns;
+              const Tensor y = numbers(1, -0.95, 0.95, device, offset, size),
+                           d = numbers(2, -1, 1, device, offset, size),
+                           bias = Tensor::zeros({columns}, DType::f32, device);
+              device.backend().activation_backward({.rows = rows,
+                                                    .columns = columns,
+                                                    .activation = Activation(a),
+                                                    .output = y.data(),
+                                                    .d_output = d.data(),
+                                                    .d_input = d.data(),
+                                                    .d_bias = bias.data()},
+                                                   Stream::current(device).handle());
+              return std::vector{d, bias};
+            },
+            std::string(name(Activation(a))) + ", " + std::to_string(rows) + " rows");
+      }
 }
 
 TEST(AlignmentDevice, NormsForClipping) {

@@ -104,7 +104,7 @@ Tensor table(std::int64_t count, std::int64_t columns) {
 TEST_P(Gather, CopiesRowsOfFloatsUnscaledOnEveryDevice) {
   const Tensor data = table(23, GetParam());
   for (const Device device : {Device::cpu(), Device::best()})
-    for (std::uint64_t step = 0; step < 5; ++step) {
+    for (std::uint64_t step = 0; step < 10; ++step) {
       const Clock clock{.step = step, .steps_per_epoch = 5};
       const Batch fused = gather_batch(data.to(device), 5, clock, {.seed = 99});
       EXPECT_EQ(samples_of(fused), samples_of(composed::gather_batch(data, 5, clock, {.seed = 99})));

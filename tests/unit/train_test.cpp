@@ -5,9 +5,11 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "gpuvae/error.h"
 #include "gpuvae/memory.h"
+#include "tests/second_run.h"
 
 namespace gpuvae {
 namespace {
@@ -83,6 +85,8 @@ TEST(Trainer, SameSeedSameBits) {
   std::vector<float> parameters[2];
   double loss[2];
   for (int run : {0, 1}) {
+    std::optional<SecondRun> second;
+    if (run == 1) second.emplace();
     Session s(small_setup(Device::best()));
     s.trainer.run_epoch();
     loss[run] = s.trainer.run_epoch().validation.loss;

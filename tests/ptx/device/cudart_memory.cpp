@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "detail.h"
+#include "mutant.h"
 
 #if EMULATOR_ASAN
 #include <sanitizer/asan_interface.h>
@@ -41,6 +42,7 @@ std::size_t bytes_from(const Ranges& ranges, const void* p) {
 }
 
 cudaError_t allocate(void** p, std::size_t bytes) {
+  if (!p) return cudaErrorInvalidValue;
   if (bytes > kTotalMemory - memory().live_bytes) return cudaErrorMemoryAllocation;
   ++counters().allocations;
   *p = nullptr;
@@ -70,6 +72,7 @@ struct Rectangle {  // of bytes
 };
 
 void check_side(const void* p, std::size_t bytes, bool on_device, const char* which) {
+  if (bytes != 0 && !p) fail("copy: the %s is a null pointer", which);
   if (bytes == 0 || (on_device ? in_device_memory(p, bytes) : !in_device_memory(p))) return;
   if (!on_device) fail("copy: the %s %p is device memory, cudaMemcpyKind says host", which, p);
   const std::size_t left = bytes_from(memory().device, p);
@@ -83,6 +86,8 @@ void copy_row(void* to, const void* from, std::size_t bytes, bool from_device, b
     device_memory().copy_written(to, from, bytes);
   else if (to_device)
     device_memory().mark_written(to, bytes);
+  else if (from_device)
+    note_result(to, bytes);
 }
 
 cudaError_t copy(void* to, const void* from, std::size_t to_pitch, Rectangle r, cudaMemcpyKind kind,
@@ -90,6 +95,7 @@ cudaError_t copy(void* to, const void* from, std::size_t to_pitch, Rectangle r, 
   const std::size_t to_extent = Rectangle{to_pitch, r.width, r.height}.extent();
   if (to_extent == 0) return cudaSuccess;
   if (r.pitch < r.width || to_pitch < r.width) return cudaErrorInvalidValue;
+  if (kind < cudaMemcpyHostToHost || kind > cudaMemcpyDefault) return cudaErrorInvalidMemcpyDirection;
   const bool infer = kind == cudaMemcpyDefault;
   const bool to_device =
       infer ? in_device_memory(to) : kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
@@ -204,6 +210,7 @@ cudaError_t cudaFreeAsync(void* p, cudaStream_t stream) {
 cudaError_t cudaHostAlloc(void** p, std::size_t bytes, unsigned) {
   return entry_point([=] {
     if (const cudaError_t e = forbidden_while_capturing(); e != cudaSuccess) return e;
+    if (!p) return cudaErrorInvalidValue;
     if (bytes > kTotalMemory) return cudaErrorMemoryAllocation;
     *p = std::malloc(std::max<std::size_t>(bytes, 1));
     if (!*p) return cudaErrorMemoryAllocation;

@@ -16,7 +16,10 @@ std::vector<cudaStream_t>& streams() {
 CUstream_st& of(cudaStream_t stream) {
   static CUstream_st& legacy = *new CUstream_st;
   if (stream == cudaStreamPerThread) return *streams().front();
-  return stream && stream != cudaStreamLegacy ? *stream : legacy;
+  if (!stream || stream == cudaStreamLegacy) return legacy;
+  if (std::find(streams().begin(), streams().end(), stream) == streams().end())
+    fail("%p is no stream, or it has been destroyed", static_cast<void*>(stream));
+  return *stream;
 }
 
 namespace {
@@ -149,6 +152,7 @@ extern "C" {
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   return entry_point([=] {
+    if (!stream) return cudaErrorInvalidValue;
     streams().push_back(*stream = new CUstream_st{.flags = flags, .device = current_device()});
     return cudaSuccess;
   });
@@ -161,8 +165,9 @@ cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, i
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return entry_point([=] {
-    if (!stream) return cudaErrorInvalidResourceHandle;
-    run_until([=] { return stream->queue.empty(); });
+    if (!stream || stream == cudaStreamLegacy || stream == cudaStreamPerThread)
+      return cudaErrorInvalidResourceHandle;
+    run_until([&s = of(stream)] { return s.queue.empty(); });
     std::erase(streams(), stream);
     delete stream;
     return cudaSuccess;
@@ -194,21 +199,31 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
   return entry_point([=] { return event ? wait_for(of(stream), *event) : cudaErrorInvalidResourceHandle; });
 }
 cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void* data) {
+  if (!function) return cudaErrorInvalidValue;
   return entry_point([=] { return enqueue(stream, cudaGraphNodeTypeHost, [=] { function(data); }); });
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
-  return entry_point([=] { return *event = new CUevent_st{.flags = flags}, cudaSuccess; });
+  return entry_point([=] {
+    if (!event) return cudaErrorInvalidValue;
+    *event = new CUevent_st{.flags = flags};
+    return cudaSuccess;
+  });
 }
 cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  return entry_point([=] { return delete event, cudaSuccess; });
+  return entry_point([=] {
+    if (!event) return cudaErrorInvalidResourceHandle;
+    delete event;
+    return cudaSuccess;
+  });
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   return entry_point([=] { return event ? record(*event, of(stream)) : cudaErrorInvalidResourceHandle; });
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   return entry_point([=] {
+    if (!event) return cudaErrorInvalidResourceHandle;
     if (event->in_capture()) return invalidate(*event->capture, cudaErrorStreamCaptureUnsupported);
     ++counters().host_synchronisations;
     run_until([=] { return !event->record || event->record->done; });
@@ -217,12 +232,16 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   return entry_point([=] {
+    if (!event) return cudaErrorInvalidResourceHandle;
     if (event->in_capture()) return invalidate(*event->capture, cudaErrorStreamCaptureUnsupported);
     return !event->record || event->record->done ? cudaSuccess : cudaErrorNotReady;
   });
 }
 cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t start, cudaEvent_t end) {
-  return entry_point([=] { return elapsed(ms, *start, *end); });
+  return entry_point([=] {
+    if (!ms) return cudaErrorInvalidValue;
+    return start && end ? elapsed(ms, *start, *end) : cudaErrorInvalidResourceHandle;
+  });
 }
 
 }  // extern "C"

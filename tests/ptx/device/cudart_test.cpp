@@ -313,6 +313,35 @@ TEST(Cudart, MemoryIsCountedAndDescribed) {
   EXPECT_EQ(after.host_synchronisations - before.host_synchronisations, 1u);
 }
 
+TEST(Cudart, NullPointersAndStrangeHandles) {
+  EXPECT_EQ(cudaMalloc(static_cast<void**>(nullptr), 4), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaEventCreate(nullptr), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaStreamCreate(nullptr), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaLaunchHostFunc(nullptr, nullptr, nullptr), cudaErrorInvalidValue);
+  float ms = 0;
+  EXPECT_EQ(cudaEventSynchronize(nullptr), cudaErrorInvalidResourceHandle);
+  EXPECT_EQ(cudaEventQuery(nullptr), cudaErrorInvalidResourceHandle);
+  EXPECT_EQ(cudaEventDestroy(nullptr), cudaErrorInvalidResourceHandle);
+  EXPECT_EQ(cudaEventElapsedTime(&ms, nullptr, nullptr), cudaErrorInvalidResourceHandle);
+  EXPECT_EQ(cudaStreamDestroy(cudaStreamLegacy), cudaErrorInvalidResourceHandle);
+  EXPECT_EQ(cudaStreamDestroy(cudaStreamPerThread), cudaErrorInvalidResourceHandle);
+  EXPECT_EQ(cudaGetLastError(), cudaErrorInvalidResourceHandle);
+
+  const DeviceArray<float> x(counting(4));
+#ifndef __SANITIZE_ADDRESS__  // UBSan stops at the enumerator that does not exist
+  float value = 0;
+  EXPECT_EQ(cudaMemcpy(&value, &ms, 4, static_cast<cudaMemcpyKind>(9)), cudaErrorInvalidMemcpyDirection);
+  EXPECT_EQ(cudaGetLastError(), cudaErrorInvalidMemcpyDirection);
+#endif
+  EXPECT_MENTIONS(complaint([&] { return cudaMemcpy(x.get(), nullptr, 4, cudaMemcpyHostToDevice); }),
+                  "the source is a null pointer");
+  cudaStream_t stream = nullptr;
+  EXPECT_EQ(cudaStreamCreate(&stream), cudaSuccess);
+  EXPECT_EQ(cudaStreamDestroy(stream), cudaSuccess);
+  EXPECT_MENTIONS(complaint([&] { return cudaMemsetAsync(x.get(), 0, 4, stream); }),
+                  "is no stream, or it has been destroyed");
+}
+
 TEST(Cudart, DeviceDescribesItself) {
   cudaDeviceProp properties{};
   int count = 0, multiprocessors = 0;

@@ -9,6 +9,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <vector>
 
 #include "detail.h"
 
@@ -108,7 +109,10 @@ curandStatus_t curandCreateGenerator(curandGenerator_t* generator, curandRngType
   if (type != CURAND_RNG_PSEUDO_PHILOX4_32_10) return CURAND_STATUS_TYPE_ERROR;
   const std::scoped_lock lock(device_mutex());
   require_context();
-  *generator = new curandGenerator_st{.device = current_device()};
+  // Kept after its destruction, so that a later use is recognised.
+  static auto& all = *new std::vector<curandGenerator_t>;
+  all.push_back(new curandGenerator_st{.device = current_device()});
+  *generator = all.back();
   return CURAND_STATUS_SUCCESS;
 }
 curandStatus_t curandDestroyGenerator(curandGenerator_t generator) {

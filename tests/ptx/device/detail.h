@@ -56,7 +56,7 @@ const Function* find_function(const void* host_function);
 std::size_t static_shared_bytes(const ptx::Kernel& kernel);
 cudaError_t set_dynamic_shared_limit(const void* host_function, int bytes);
 std::size_t dynamic_shared_limit(const void* host_function);  // in bytes
-void count(const ptx::Counters& launch);  // for PTX_REPORT
+void count(const ptx::Counters& launch);                      // for PTX_REPORT
 // Runs the launches that were held back because a dependent launch might overlap with them.
 void flush_launches();
 

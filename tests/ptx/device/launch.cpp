@@ -21,11 +21,12 @@ Held& held() {
 
 void run_now(const std::vector<ptx::Launch>& launches) {
   const DeviceAccess access;
-  for (const ptx::Launch& launch : launches) note_kernel(launch.kernel->name);
   try {
-    for (const ptx::Counters& launch : ptx::run(device_memory(), launches, current().kernels)) {
+    const std::vector<ptx::Counters> results = ptx::run(device_memory(), launches, current().kernels);
+    for (std::size_t i = 0; i < results.size(); ++i) {
       ++counters().kernels_run;
-      count(launch);
+      count(results[i]);
+      note_coverage(*launches[i].kernel, results[i].executed);
     }
   } catch (const ptx::Error& e) {
     throw Error(e.what());

@@ -1,11 +1,14 @@
 // Changes one instruction of a kernel for `make mutants`, and records which test runs which kernel.
 #include "mutant.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <optional>
-#include <set>
+
+#include "machine.h"
 
 namespace emulator {
 namespace detail {
@@ -56,18 +59,10 @@ std::optional<Mutant>& mutant() {
   return all;
 }
 
-void check_applied() {
-  if (mutant() && !mutant()->applied) refuse("no kernel that was loaded is " + mutant()->kernel, kNotLoaded);
-}
-
-// Static objects of the library are made before main, so that this check is there even if no kernel is ever
-// loaded.
-[[maybe_unused]] const int registered = std::atexit(check_applied);
-
 struct Coverage {
   std::ofstream file;
   std::string test = "-";
-  std::set<std::string, std::less<>> seen;  // in this test
+  std::map<const ptx::Kernel*, std::vector<bool>> reached;  // in this test, by place in the code
 };
 
 Coverage* coverage() {
@@ -77,6 +72,52 @@ Coverage* coverage() {
   }();
   return all;
 }
+
+// Of the kernel's .entry, in the text of its module, which counts from 1.
+unsigned entry_line(const ptx::Kernel& kernel) {
+  const std::string& text = kernel.program->text;
+  const auto end = text.begin() + static_cast<std::ptrdiff_t>(text.find(".entry " + kernel.name + "("));
+  return 1 + static_cast<unsigned>(std::count(text.begin(), end, '\n'));
+}
+
+void write_coverage() {
+  Coverage& c = *coverage();
+  for (const auto& [kernel, reached] : c.reached) {
+    c.file << c.test << '\t' << kernel->name;
+    const unsigned entry = entry_line(*kernel);
+    char separator = '\t';
+    for (std::size_t k = 0; k < reached.size(); ++k) {
+      if (!reached[k]) continue;
+      const std::size_t first = k;
+      while (k + 1 < reached.size() && reached[k + 1]) ++k;
+      c.file << separator << kernel->code[first].source->line - entry << '-'
+             << kernel->code[k].source->line - entry;
+      separator = ',';
+    }
+    c.file << '\n';
+  }
+  c.file.flush();
+  c.reached.clear();
+}
+
+struct Digest {
+  const char* const path = std::getenv("PTX_DIGEST");
+  std::uint64_t value = 0xcbf29ce484222325ull;  // FNV-1a
+};
+Digest& digest() {
+  static auto& all = *new Digest;
+  return all;
+}
+
+void at_exit() {
+  if (coverage()) write_coverage();
+  if (digest().path) std::ofstream(digest().path) << digest().value << '\n';
+  if (mutant() && !mutant()->applied) refuse("no kernel that was loaded is " + mutant()->kernel, kNotLoaded);
+}
+
+// Static objects of the library are made before main, so that this check is there even if no kernel is ever
+// loaded.
+[[maybe_unused]] const int registered = std::atexit(at_exit);
 
 }  // namespace
 
@@ -98,19 +139,28 @@ std::string apply_mutant(std::string text, int target) {
   return text;
 }
 
-void note_kernel(std::string_view name) {
+void note_coverage(const ptx::Kernel& kernel, const std::vector<std::uint64_t>& executed) {
   Coverage* const c = coverage();
-  if (!c || c->seen.contains(name)) return;
-  c->seen.emplace(name);
-  c->file << c->test << '\t' << name << std::endl;
+  if (!c) return;
+  std::vector<bool>& reached = c->reached[&kernel];
+  reached.resize(executed.size());
+  for (std::size_t k = 0; k < executed.size(); ++k)
+    if (executed[k]) reached[k] = true;
+}
+
+void note_result(const void* bytes, std::size_t count) {
+  Digest& d = digest();
+  if (!d.path) return;
+  for (std::size_t k = 0; k < count; ++k)
+    d.value = (d.value ^ static_cast<const unsigned char*>(bytes)[k]) * 0x100000001b3ull;
 }
 
 }  // namespace detail
 
 void set_running_test(const std::string& name) {
   if (detail::Coverage* const c = detail::coverage()) {
+    detail::write_coverage();
     c->test = name;
-    c->seen.clear();
   }
 }
 

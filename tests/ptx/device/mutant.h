@@ -1,8 +1,14 @@
 // What `make mutants` asks of the emulated device: one changed instruction, and which test runs which kernel.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
-#include <string_view>
+#include <vector>
+
+namespace ptx {
+struct Kernel;
+}
 
 namespace emulator {
 
@@ -22,7 +28,12 @@ namespace detail {
 // changed: neither may be taken for a test that fails.
 std::string apply_mutant(std::string text, int target);
 
-void note_kernel(std::string_view name);
+// `executed` counts by place in the kernel's code.
+void note_coverage(const ptx::Kernel& kernel, const std::vector<std::uint64_t>& executed);
+
+// PTX_DIGEST=FILE gets a number at the end of the program that depends on every byte that the host has read
+// from the device: runs with one number had the same results.
+void note_result(const void* bytes, std::size_t count);
 
 }  // namespace detail
 }  // namespace emulator

@@ -73,25 +73,38 @@ Allocation* find_global(Warp& w, const Instruction& i, int lane, const Access& a
   return found;
 }
 
-char* in_global(Warp& w, const Instruction& i, int lane, Access& a, uint64_t address) {
-  Grid& grid = *w.block->grid;
-  Allocation*& hit = grid.hits[static_cast<std::size_t>(&i - grid.kernel->code.data())];
-  if (!hit || address < hit->begin || address + a.bytes > hit->end) hit = find_global(w, i, lane, a, address);
-  a.allocation[lane] = hit;
-  return reinterpret_cast<char*>(address);
-}
+// Each finds the memory of a lane's address in one space; what does not depend on the lane is found before.
+struct InGlobal {
+  Warp& w;
+  const Instruction& i;
+  Access& a;
+  Allocation*& hit = w.block->grid->hits[static_cast<std::size_t>(&i - w.block->grid->kernel->code.data())];
 
-char* in_shared(Warp& w, const Instruction& i, int lane, const Access& a, uint64_t address) {
-  Block& block = *w.block;
-  const Kernel& kernel = *block.grid->kernel;
-  const uint64_t size = block.grid->shared_bytes;
-  if (address > size || address + a.bytes > size) fail_bounds(w, i, lane, a, Space::shared, address, size);
-  if (address < kernel.static_shared &&
-      (kernel.gaps[address / 4] || kernel.gaps[(address + a.bytes - 1) / 4]))
-    w.fail(i, lane,
-           access_to(a, Space::shared, address) + ", between two variables" + near_shared(kernel, address));
-  return block.shared.data() + address;
-}
+  char* operator()(int lane, uint64_t address) {
+    if (!hit || address < hit->begin || address + a.bytes > hit->end)
+      hit = find_global(w, i, lane, a, address);
+    a.allocation[lane] = hit;
+    return reinterpret_cast<char*>(address);
+  }
+};
+
+struct InShared {
+  Warp& w;
+  const Instruction& i;
+  Access& a;
+  const Kernel& kernel = *w.block->grid->kernel;
+  const uint64_t size = w.block->grid->shared_bytes;
+  char* const begin = w.block->shared.data();
+
+  char* operator()(int lane, uint64_t address) {
+    if (address > size || address + a.bytes > size) fail_bounds(w, i, lane, a, Space::shared, address, size);
+    if (address < kernel.static_shared &&
+        (kernel.gaps[address / 4] || kernel.gaps[(address + a.bytes - 1) / 4]))
+      w.fail(i, lane,
+             access_to(a, Space::shared, address) + ", between two variables" + near_shared(kernel, address));
+    return begin + address;
+  }
+};
 
 char* in_local(Warp& w, const Instruction& i, int lane, const Access& a, uint64_t address) {
   const uint64_t size = w.block->grid->kernel->local_bytes;
@@ -107,17 +120,44 @@ char* in_parameters(Warp& w, const Instruction& i, int lane, const Access& a, ui
   return const_cast<char*>(reinterpret_cast<const char*>(parameters.data())) + address;
 }
 
-char* resolve(Warp& w, const Instruction& i, int lane, Access& a, Space space, uint64_t address) {
-  switch (space) {
-    case Space::shared:
-      return in_shared(w, i, lane, a, address);
-    case Space::local:
-      return in_local(w, i, lane, a, address);
-    case Space::param:
-      return in_parameters(w, i, lane, a, address);
-    default:
-      return in_global(w, i, lane, a, address);
+// The addresses of all lanes in one space; a generic one has lost its window.
+template <class Find>
+void translate_lanes(Warp& w, const Instruction& i, Slot slot, Access& a, Find find) {
+  const bool in_register = slot != kNoSlot;
+  const uint32_t* narrow = in_register && !i.wide_address ? w.at<uint32_t>(slot) : nullptr;
+  const uint64_t* wide = in_register && i.wide_address ? w.at<uint64_t>(slot) : nullptr;
+  const bool in_window = i.space == Space::generic && a.space != Space::global;
+  const uint64_t bits = in_window ? kOffsetMask : i.wide_address ? ~uint64_t(0) : ~uint32_t(0);
+  for (uint32_t left = w.active; left; left &= left - 1) {
+    const int lane = std::countr_zero(left);
+    uint64_t address = static_cast<uint64_t>(i.offset);
+    if (wide)
+      address += wide[lane];
+    else if (narrow)
+      address += narrow[lane];
+    address &= bits;
+    if (address & (a.bytes - 1))
+      w.fail(
+          i, lane,
+          access_to(a, a.space, address) + ", which is not aligned to " + std::to_string(a.bytes) + " bytes");
+    a.address[lane] = address;
+    a.data[lane] = find(lane, address);
   }
+}
+
+// The space of a generic access, which is that of all lanes.
+Space space_of_lanes(Warp& w, const Instruction& i, Slot slot) {
+  const auto of_lane = [&](int lane) {
+    const uint64_t base = slot == kNoSlot  ? 0
+                          : i.wide_address ? w.at<uint64_t>(slot)[lane]
+                                           : w.at<uint32_t>(slot)[lane];
+    return window_of(static_cast<uint64_t>(i.offset) + base);
+  };
+  const Space first = of_lane(std::countr_zero(w.active));
+  for (uint32_t left = w.active; left; left &= left - 1)
+    if (of_lane(std::countr_zero(left)) != first)
+      w.fail(i, std::countr_zero(left), "a generic access of one warp to several spaces is not supported");
+  return first;
 }
 
 }  // namespace
@@ -138,31 +178,19 @@ std::string describe(const Access& a) {
 }
 
 void translate(Warp& w, const Instruction& i, Slot slot, Access& a) {
-  const bool in_register = slot != kNoSlot;
-  const uint32_t* narrow = in_register ? w.at<uint32_t>(slot) : nullptr;
-  const uint64_t* wide = in_register ? w.at<uint64_t>(slot) : nullptr;
-  Space space = i.space;
-  for (uint32_t left = w.active; left; left &= left - 1) {
-    const int lane = std::countr_zero(left);
-    uint64_t address = static_cast<uint64_t>(i.offset);
-    if (in_register) address += i.wide_address ? wide[lane] : narrow[lane];
-    if (i.space == Space::generic) {
-      const Space found = window_of(address);
-      if (left != w.active && found != space)
-        w.fail(i, lane, "a generic access of one warp to several spaces is not supported");
-      space = found;
-      if (space != Space::global) address &= kOffsetMask;
-    } else if (!i.wide_address) {
-      address = static_cast<uint32_t>(address);
-    }
-    if (address & (a.bytes - 1))
-      w.fail(
-          i, lane,
-          access_to(a, space, address) + ", which is not aligned to " + std::to_string(a.bytes) + " bytes");
-    a.address[lane] = address;
-    a.data[lane] = resolve(w, i, lane, a, space, address);
+  a.space = i.space == Space::generic ? space_of_lanes(w, i, slot) : i.space;
+  switch (a.space) {
+    case Space::shared:
+      return translate_lanes(w, i, slot, a, InShared{w, i, a});
+    case Space::local:
+      return translate_lanes(w, i, slot, a,
+                             [&](int l, uint64_t address) { return in_local(w, i, l, a, address); });
+    case Space::param:
+      return translate_lanes(w, i, slot, a,
+                             [&](int l, uint64_t address) { return in_parameters(w, i, l, a, address); });
+    default:
+      return translate_lanes(w, i, slot, a, InGlobal{w, i, a});
   }
-  a.space = space;
 }
 
 }  // namespace ptx

@@ -102,6 +102,7 @@ bool Block::pass_barrier() {
   for (Warp& w : warps) {
     w.state = State::ready;
     w.partial_syncs.clear();
+    w.sync = w.full_sync = 0;
     if (waited) w.waited = ~0u;
   }
   return true;

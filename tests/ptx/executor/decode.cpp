@@ -52,7 +52,7 @@ Decoder::Decoder(Kernel& kernel, const Syntax& syntax)
 
 void Decoder::run() {
   place_variables();
-  slots_ = allocate_registers(source_, kSpecialBytes, kernel_.register_bytes);
+  slots_ = allocate_registers(kernel_, kSpecialBytes);
   kernel_.code.reserve(source_.code.size() + 1);
   for (const SyntaxInstruction& s : source_.code) instruction(s);
   mark_neighbours();
@@ -82,7 +82,9 @@ void Decoder::instruction(const SyntaxInstruction& s) {
   i.cls = class_of(op, i.space);
   if (!i.run) {
     i.run = refused;
-    kernel_.refusals.push_back(refusal_text(s, reason));
+    // A call explains the refused accesses to its arguments, so it is named first.
+    kernel_.refusals.insert(op.base == "call" ? kernel_.refusals.begin() : kernel_.refusals.end(),
+                            refusal_text(s, reason));
   }
   kernel_.code.push_back(i);
 }

@@ -207,5 +207,16 @@ TEST(PtxFloat, ComparisonsOfNan) {
   }
 }
 
+// A sum that nobody set to zero, and one that only half of the lanes set.
+TEST(PtxFloat, UnsetRegistersAreNotNumbers) {
+  const std::vector<float> x(32, 1.0f);
+  for (const float sum : evaluate<float>(".reg .f32 %sum; add.f32 %sum, %sum, %a0; mov.f32 %d, %sum;", x))
+    EXPECT_TRUE(std::isnan(sum)) << sum;
+  const auto half = evaluate<float>(
+      "setp.lt.u32 %q0, %n1, 16; .reg .f32 %sum; @%q0 mov.f32 %sum, 0f00000000; add.f32 %d, %sum, %a0;", x);
+  for (std::size_t lane = 0; lane < 32; ++lane)
+    EXPECT_TRUE(lane < 16 ? half[lane] == 1.0f : std::isnan(half[lane])) << lane << ": " << half[lane];
+}
+
 }  // namespace
 }  // namespace ptx

@@ -100,8 +100,9 @@ struct Grid {
   // starts.
   Completed at_start, after_wait, at_trigger;
 
-  std::vector<Allocation*> hits;  // by instruction: the allocation that it accessed last
-  std::vector<Accesses> sites;    // by instruction
+  std::vector<Allocation*> hits;        // by instruction: the allocation that it accessed last
+  std::vector<char> parameter_checked;  // by instruction, where the address does not vary
+  std::vector<Accesses> sites;          // by instruction
   std::vector<std::uint64_t> executed;
   std::unordered_map<std::uint64_t, AtomicHistory> atomics;  // by address
   std::vector<const Block*> residents;

@@ -8,21 +8,20 @@
 namespace ptx {
 namespace {
 
-std::uint8_t bytes_of_word(const Access& a, std::uint64_t address) {
-  return static_cast<std::uint8_t>(a.bytes >= 4 ? 15 : ((1u << a.bytes) - 1) << (address % 4));
-}
-
+// `shared_written` of the words from the first one on, of which an access touches up to four.
 void check_shared(Warp& w, const Instruction& i, int lane, const Access& a) {
   std::uint8_t* written = w.block->shared_written.data() + a.address[lane] / 4;
-  const std::uint8_t mask = bytes_of_word(a, a.address[lane]);
-  for (unsigned k = 0; k < (a.bytes + 3) / 4; ++k) {
-    if (a.store && !a.atomic) {
-      written[k] |= mask;
-    } else if ((written[k] & mask) != mask) {
-      w.fail(i, lane,
-             describe(a) + " of shared memory that nobody has written, at offset " +
-                 std::to_string(a.address[lane] + 4 * k));
-    }
+  const std::uint32_t touched =
+      a.bytes >= 4 ? 0x0f0f0f0fu >> (32 - 2 * a.bytes) : ((1u << a.bytes) - 1) << (a.address[lane] % 4);
+  std::uint32_t known = 0;
+  std::memcpy(&known, written, sizeof known);
+  if (a.store && !a.atomic) {
+    known |= touched;
+    std::memcpy(written, &known, sizeof known);
+  } else if ((known & touched) != touched) {
+    w.fail(i, lane,
+           describe(a) + " of shared memory that nobody has written, at offset " +
+               std::to_string(a.address[lane] + std::countr_zero(touched & ~known) / 8 * 4));
   }
 }
 
@@ -64,11 +63,27 @@ void check_parameters(Warp& w, const Instruction& i, int lane, const Access& a) 
 }  // namespace
 
 void check_initialised(Warp& w, const Instruction& i, const Access& a) {
-  const auto check = a.space == Space::shared  ? check_shared
-                     : a.space == Space::local ? check_local
-                     : a.space == Space::param ? check_parameters
-                                               : check_global;
-  for (std::uint32_t left = w.active; left; left &= left - 1) check(w, i, std::countr_zero(left), a);
+  const auto each_address = [&](auto check) {
+    std::uint64_t last = ~std::uint64_t(0);
+    for (std::uint32_t left = w.active; left; left &= left - 1) {
+      const int lane = std::countr_zero(left);
+      if (a.address[lane] != last) check(w, i, lane, a);
+      last = a.address[lane];
+    }
+  };
+  const auto each_lane = [&](auto check) {
+    for (std::uint32_t left = w.active; left; left &= left - 1) check(w, i, std::countr_zero(left), a);
+  };
+  switch (a.space) {
+    case Space::shared:
+      return each_address([](auto&&... of) { check_shared(of...); });
+    case Space::local:
+      return each_lane(check_local);
+    case Space::param:
+      return each_lane(check_parameters);
+    default:
+      return each_address([](auto&&... of) { check_global(of...); });
+  }
 }
 
 }  // namespace ptx

@@ -164,7 +164,8 @@ std::string product_kernel(const Module& module, int how, int tile) {
 }
 
 // c[m, n] = sum over k of a[m, k] b[n, k] by the fused kernels' own loads of fragments: ffma, TF32,
-// split TF32 and bfloat16. With a single 1 in a, row m of c is column k of b, whose numbers are exact in bfloat16.
+// split TF32 and bfloat16. With a single 1 in a, row m of c is column k of b, whose numbers are exact in
+// bfloat16.
 void check_product(int how, int tile, int depth) {
   const Module module = load_module("fused_product");
   const Kernel& kernel = module.kernel(product_kernel(module, how, tile));

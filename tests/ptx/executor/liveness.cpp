@@ -132,6 +132,7 @@ std::vector<LiveRange> live_ranges(const SyntaxKernel& kernel) {
     range.begin = std::min(range.begin, at);
     range.end = std::max(range.end, at);
   };
+  if (!blocks.empty()) blocks[0].in.for_each([&](int r) { ranges[std::size_t(r)].from_start = true; });
   for (const BasicBlock& b : blocks) {
     b.in.for_each([&](int r) { extend(r, 2 * b.begin); });
     b.out.for_each([&](int r) { extend(r, 2 * b.end); });

@@ -11,6 +11,7 @@ namespace ptx {
 // so that a result may take the slot of an operand that ends there.
 struct LiveRange {
   unsigned begin = ~0u, end = 0;
+  bool from_start = false;  // some path reads the register before anything is written to it
   bool is_used() const { return begin != ~0u; }
 };
 

@@ -34,6 +34,13 @@ struct Instruction {
   const SyntaxInstruction* source = nullptr;
 };
 
+// A register that some path reads before anything is written to it. It starts with a pattern: NaN, or an
+// address that nobody has.
+struct UnsetRegister {
+  Slot slot;
+  Slot bytes;  // of all lanes
+};
+
 struct Kernel {
   std::string name;
   const SyntaxKernel* syntax = nullptr;
@@ -41,6 +48,7 @@ struct Kernel {
   std::vector<Instruction> code;
   std::vector<char> constants;
   std::size_t register_bytes = 0;  // of a warp
+  std::vector<UnsetRegister> unset;
   std::size_t static_shared = 0, local_bytes = 0;
   std::vector<Variable> shared;
   std::vector<char> gaps;  // by 4 bytes of static shared memory: between variables
@@ -54,9 +62,9 @@ struct Program {
   std::deque<Kernel> kernels;
 };
 void decode(Kernel& kernel, const Syntax& syntax);
-// Gives registers that are never alive together one slot. `widths` in bytes of all lanes; the result by
-// register.
-std::vector<Slot> allocate_registers(const SyntaxKernel& kernel, Slot first, std::size_t& bytes);
+// Gives registers that are never alive together one slot, from `first` on. Fills `register_bytes` and `unset`
+// of the kernel; the result is by register.
+std::vector<Slot> allocate_registers(Kernel& kernel, Slot first);
 // Which operands an opcode writes: the first, or none.
 bool writes_first_operand(std::string_view opcode);
 

@@ -53,7 +53,10 @@ void load_parameter(Warp& w, const Instruction& i) {
   const uint32_t active = w.active;
   w.active = 1u << first;
   translate(w, i, kNoSlot, a);
-  if (w.block->grid->options.uninitialized) check_initialised(w, i, a);
+  Grid& grid = *w.block->grid;
+  char& checked = grid.parameter_checked[static_cast<std::size_t>(&i - grid.kernel->code.data())];
+  if (grid.options.uninitialized && !checked) check_initialised(w, i, a);
+  checked = 1;
   w.active = active;
   for (int k = 0; k < i.count; ++k) {
     if (i.operand[k] == kNoSlot) continue;

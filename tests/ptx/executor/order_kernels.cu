@@ -107,4 +107,64 @@ __global__ void link_of_one(const float* in, float* out, bool barrier) {
   out[threadIdx.x] = in[threadIdx.x] + 1;  // @link_of_one
 }
 
+// Each lane reads its neighbour, and after a __syncwarp changes what it holds itself.
+__global__ void add_neighbour(float* x, int rounds, unsigned mask) {
+  __shared__ float tile[32];
+  float own = x[threadIdx.x];
+  tile[threadIdx.x] = own;
+  for (int i = 0; i < rounds; ++i) {
+    __syncwarp(mask << (threadIdx.x & 16));
+    own = tile[threadIdx.x ^ 1];
+    __syncwarp(mask << (threadIdx.x & 16));
+    tile[threadIdx.x] += own;
+  }
+  x[threadIdx.x] = tile[threadIdx.x];
+}
+
+// Rows of 5 bytes, so that words are shared by threads, warps and blocks.
+__global__ void increment_bytes(unsigned char* x, int shift) {
+  const int i = 5 * blockIdx.x + threadIdx.x;
+  if (threadIdx.x < 5) x[i] = x[i + shift] + 1;  // @increment_bytes
+}
+
+// Three warps write a byte of one word each, and the last one reads.
+__global__ void read_written_byte(unsigned char* x, int from) {
+  if (threadIdx.x % 32 == 0) x[threadIdx.x / 32] = 7 + threadIdx.x / 32;
+  if (threadIdx.x == 64) x[64] = x[from];  // @read_written_byte
+}
+
+// The thread that reads the sum is the last that added to it.
+__global__ void read_own_atomic(int* out, bool barrier) {
+  __shared__ int sum;
+  if (threadIdx.x == 0) sum = 0;
+  __syncthreads();
+  atomicAdd(&sum, 1);
+  if (barrier) __syncthreads();
+  if (threadIdx.x == blockDim.x - 1) *out = sum;  // @read_own_atomic
+}
+
+// The last block adds to the sum like all others, then reads it.
+__global__ void read_sum_of_atomics(int* sum, unsigned* ticket, int* out, bool fences) {
+  atomicAdd(sum, 1);
+  if (fences) __threadfence();
+  if (atomicInc(ticket, gridDim.x - 1) != gridDim.x - 1) return;
+  if (fences) __threadfence();
+  *out = __ldcg(sum);  // @read_sum_of_atomics
+}
+
+// Block 1 waits for block 0 properly, block 2 does not.
+__global__ void read_behind_flag(int* x, unsigned* flag, int* out) {
+  if (blockIdx.x == 0) {
+    *x = 5;
+    __threadfence();
+    atomicExch(flag, 1u);
+  } else if (blockIdx.x == 1) {
+    if (atomicAdd(flag, 0u) == 0) return;
+    __threadfence();
+    out[1] = __ldcg(x);
+  } else {
+    out[2] = __ldcg(x);  // @read_behind_flag
+  }
+}
+
 }  // extern "C"

@@ -75,6 +75,77 @@ TEST_F(OrderTest, MissingSyncwarp) {
   EXPECT_NE(error.find("earlier access by thread (17, 0, 0)"), std::string::npos) << error;
 }
 
+TEST_F(OrderTest, ReadsBeforeASyncwarpDoNotConflictWithOnesBehindIt) {
+  for (const Options& options : all_orders()) {
+    module.options = options;
+    float* x = upload_counting(32, "x");
+    module.launch(memory, "add_neighbour", {1}, {32}, 0, x, 2, 0xffffu);
+    EXPECT_EQ(x[0], 6.0f);
+  }
+}
+
+TEST_F(OrderTest, ManyWarpBarriersInARow) {
+  float* x = upload(std::vector<float>(32), "x");
+  module.launch(memory, "add_neighbour", {1}, {32}, 0, x, 16000, 0xffffu);
+  const std::string error =
+      error_of([&] { module.launch(memory, "add_neighbour", {1}, {32}, 0, x, 32768, 0xffffu); });
+  EXPECT_NE(error.find("more than 65535 warp barriers in a row"), std::string::npos) << error;
+}
+
+TEST_F(OrderTest, BytesOfAWordAreApart) {
+  for (const Options& options : all_orders()) {
+    module.options = options;
+    std::uint8_t* x = upload(std::vector<std::uint8_t>(70, 3), "x");
+    module.launch(memory, "increment_bytes", {6}, {32}, 0, x, 0);
+    EXPECT_EQ(x[0], 4);
+    EXPECT_EQ(x[29], 4);
+    const std::string error = error_of([&] { module.launch(memory, "increment_bytes", {6}, {32}, 0, x, 1); });
+    EXPECT_NE(error.find("increment_bytes: race in global memory"), std::string::npos) << error;
+    for (const int from : {0, 1}) {
+      const std::string hidden =
+          error_of([&] { module.launch(memory, "read_written_byte", {1}, {96}, 0, x, from); });
+      EXPECT_NE(hidden.find("read_written_byte: race in global memory"), std::string::npos) << hidden;
+    }
+    module.launch(memory, "read_written_byte", {1}, {96}, 0, x, 2);
+    EXPECT_EQ(x[64], 9);
+  }
+}
+
+TEST_F(OrderTest, AtomicsOfOthersAreNotOrderedByOnesOwn) {
+  for (const Options& options : all_orders()) {
+    module.options = options;
+    for (const unsigned threads : {32u, 96u}) {
+      int* out = memory.allocate<int>(1, "out");
+      module.launch(memory, "read_own_atomic", {1}, {threads}, 0, out, true);
+      EXPECT_EQ(*out, static_cast<int>(threads));
+      const std::string error =
+          error_of([&] { module.launch(memory, "read_own_atomic", {1}, {threads}, 0, out, false); });
+      EXPECT_NE(error.find("read_own_atomic: race in shared memory"), std::string::npos) << error;
+    }
+    for (const bool fences : {true, false}) {
+      int* sum = upload(std::vector<int>(1), "sum");
+      unsigned* ticket = upload(std::vector<unsigned>(1), "ticket");
+      int* out = memory.allocate<int>(1, "out");
+      const std::string error = error_of(
+          [&] { module.launch(memory, "read_sum_of_atomics", {5}, {1}, 0, sum, ticket, out, fences); });
+      EXPECT_EQ(error.find("read_sum_of_atomics: race in global memory") != std::string::npos, !fences)
+          << error;
+    }
+  }
+}
+
+TEST_F(OrderTest, AnOrderedReadHidesNoUnorderedOne) {
+  for (const Options& options : all_orders()) {
+    module.options = options;
+    int* x = upload(std::vector<int>(1), "x");
+    const std::string error = error_of([&] {
+      module.launch(memory, "read_behind_flag", {3}, {1}, 0, x, upload(std::vector<unsigned>(1), "flag"),
+                    memory.allocate<int>(3, "out"));
+    });
+    EXPECT_NE(error.find("read_behind_flag: race in global memory"), std::string::npos) << error;
+  }
+}
+
 TEST_F(OrderTest, ShuffleNamesALaneThatHasExited) {
   float* in = upload_counting(32, "in");
   float* out = memory.allocate<float>(1, "out");

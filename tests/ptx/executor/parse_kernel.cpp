@@ -88,7 +88,7 @@ void Parser::statement() {
     location();
   else if (t.is(".shared") || t.is(".local"))
     variable(t.text, false);
-  else if (t.is(".pragma"))
+  else if (t.is(".pragma") || t.is(".param"))
     skip_to(";");
   else
     fail("a statement, not " + std::string(t.text));

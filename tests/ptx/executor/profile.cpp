@@ -72,13 +72,32 @@ unsigned conflict_degree(const Warp& w, const Access& a, unsigned words, unsigne
   return degree;
 }
 
+// Whether no bank is asked for two different words, in which case one pass does.
+bool without_conflict(const Warp& w, const Access& a, unsigned words, unsigned first, unsigned last) {
+  uint64_t of_bank[kBanks];
+  uint32_t used = 0;
+  for (unsigned lane = first; lane < last; ++lane) {
+    if (!w.lane[lane]) continue;
+    for (unsigned k = 0; k < words; ++k) {
+      const uint64_t word = a.address[lane] / 4 + k;
+      const unsigned bank = word % kBanks;
+      if ((used >> bank & 1) && of_bank[bank] != word) return false;
+      of_bank[bank] = word;
+      used |= 1u << bank;
+    }
+  }
+  return used != 0;
+}
+
 // There are 32 banks of 4 bytes. Wider accesses are served by halves or quarters of the warp. Lanes that read
 // one word share it.
 void count_passes(const Warp& w, const Access& a, unsigned bytes, Accesses& now, Counters& counters) {
   const unsigned group = bytes <= 4 ? 32 : bytes == 8 ? 16 : 8;
   const unsigned words = std::max(1u, bytes / 4);
   for (unsigned first = 0; first < kLanes; first += group) {
-    const unsigned degree = conflict_degree(w, a, words, first, first + group);
+    const unsigned last = first + group;
+    const unsigned degree =
+        without_conflict(w, a, words, first, last) ? 1 : conflict_degree(w, a, words, first, last);
     now.transactions += degree;
     now.least += degree > 0;
     counters.worst_bank_conflict = std::max(counters.worst_bank_conflict, degree);

@@ -94,6 +94,7 @@ struct Counters {
   Accesses global_load, global_store, global_atomic, shared_load, shared_store, shared_atomic, local;
   unsigned worst_bank_conflict = 0;
   std::map<unsigned, Accesses> by_line;  // PTX lines of global and shared accesses
+  std::vector<std::uint64_t> executed;   // warp instructions by place in the kernel; of a single launch
   void operator+=(const Counters& o);    // of another launch of the same kernel
   std::string report() const;
   std::string json() const;

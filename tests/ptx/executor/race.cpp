@@ -55,22 +55,31 @@ void check_grids(const WordAccess& a, const GlobalCell& cell) {
            (a.waited() ? "behind a grid that has not waited itself)" : "missing or comes late)"));
 }
 
+unsigned first_of(std::uint64_t threads, unsigned mask) {
+  return static_cast<unsigned>(threads >> 16 * std::countr_zero(mask)) & kThreadBits;
+}
+
+// An earlier access by a block, or by several of them.
+void check_block(const WordAccess& a, std::uint32_t by, const Moment& access) {
+  const Block& block = *a.warp.block;
+  if (by == kSeveralBlocks) {
+    if (!ordered_behind_all_blocks(block, a.now)) a.fail("several blocks");
+  } else if (by != block.rank && !ordered_by_atomics(block, a.now, by, access)) {
+    a.fail(thread_of_block(block, by, access.thread));
+  }
+}
+
 void check_blocks(const WordAccess& a, const GlobalCell& cell) {
   const Block& block = *a.warp.block;
   const AccessCell& c = cell.in_block;
-  if (cell.write_launch == block.grid->id && cell.write_block != block.rank && (c.write_mask & a.mask) &&
-      !same_value(a.access, a.lane) && !(a.access.atomic && c.atomic) &&
-      !ordered_by_atomics(block, a.now, cell.write_block,
-                          {c.writer, c.write_time, c.write_sync, cell.write_fences}))
-    a.fail(thread_of_block(block, cell.write_block, c.writer));
-  if (!a.access.store || cell.read_launch != block.grid->id || !(c.read_mask & a.mask)) return;
-  if (cell.read_block == kSeveralBlocks) {
-    if (!ordered_behind_all_blocks(block, a.now)) a.fail("several blocks");
-  } else if (cell.read_block != block.rank &&
-             !ordered_by_atomics(block, a.now, cell.read_block,
-                                 {c.reader, c.read_time, c.read_sync, cell.read_fences})) {
-    a.fail(thread_of_block(block, cell.read_block, c.reader));
-  }
+  const std::uint32_t launch = block.grid->id;
+  if (cell.write_launch == launch && (c.write_mask & a.mask) && !same_value(a.access, a.lane) &&
+      !(a.access.atomic && c.atomic))
+    check_block(a, cell.write_block,
+                {first_of(c.writers, c.write_mask & a.mask), c.write_time, c.write_sync, cell.write_fences});
+  if (a.access.store && cell.read_launch == launch && (c.read_mask & a.mask))
+    check_block(a, cell.read_block,
+                {first_of(c.readers, c.read_mask & a.mask), c.read_time, c.read_sync, cell.read_fences});
 }
 
 // ld.global.nc may only read what nobody writes while the kernel runs.
@@ -83,6 +92,33 @@ void check_read_only(const WordAccess& a, const GlobalCell& cell) {
                     a.warp.block->grid->memory->describe(a.address));
 }
 
+// Whether the block of an access joins other blocks of its launch that accessed the same bytes.
+bool joins(const WordAccess& a, std::uint32_t launch, std::uint32_t by, std::uint8_t mask) {
+  const Block& block = *a.warp.block;
+  return launch == block.grid->id && by != block.rank && (mask & a.mask) != 0;
+}
+
+void remember(const WordAccess& a, GlobalCell& cell, bool written_here, bool read_here) {
+  const Block& block = *a.warp.block;
+  AccessCell& c = cell.in_block;
+  if (a.access.store) {
+    const bool several =
+        a.access.atomic && c.atomic && joins(a, cell.write_launch, cell.write_block, c.write_mask);
+    if (!written_here) c.write_time = 0;
+    remember_store(c, a.warp, a.now, a.mask, a.access.atomic);
+    cell.write_launch = block.grid->id;
+    cell.write_block = several ? kSeveralBlocks : block.rank;
+    cell.write_fences = a.now.fences;
+  } else {
+    const bool several = joins(a, cell.read_launch, cell.read_block, c.read_mask);
+    if (!read_here) c.read_time = 0;
+    remember_load(c, a.warp, a.now, a.mask);
+    cell.read_launch = block.grid->id;
+    cell.read_block = several ? kSeveralBlocks : block.rank;
+    cell.read_fences = a.now.fences;
+  }
+}
+
 void check_global(const WordAccess& a, GlobalCell& cell) {
   const Block& block = *a.warp.block;
   const std::uint32_t launch = block.grid->id;
@@ -93,30 +129,34 @@ void check_global(const WordAccess& a, GlobalCell& cell) {
     check_blocks(a, cell);
   }
   check_read_only(a, cell);
-  AccessCell& c = cell.in_block;
-  if (!written_here) {
-    c.write_time = 0;
-    c.write_mask = 0;
-  }
-  if (!read_here) c.read_time = 0;
-  const int culprit = update_cell(c, a.warp, a.now, a.mask, a.access, a.lane);
+  int culprit = -1;
+  if (written_here) culprit = conflicting_writer(cell.in_block, a.warp, a.now, a.mask, a.access, a.lane);
+  if (culprit < 0 && read_here && a.access.store)
+    culprit = conflicting_reader(cell.in_block, a.warp, a.now, a.mask);
   if (culprit >= 0) a.fail(thread_of_block(block, block.rank, static_cast<unsigned>(culprit)));
-  if (a.access.store) {
-    cell.write_launch = launch;
-    cell.write_block = block.rank;
-    cell.write_fences = a.now.fences;
-  } else {
-    const bool other_block = cell.read_launch == launch && cell.read_block != block.rank;
-    cell.read_launch = launch;
-    cell.read_block = other_block ? kSeveralBlocks : block.rank;
-    cell.read_fences = a.now.fences;
-  }
+  remember(a, cell, written_here, read_here);
 }
 
 void check_shared(const WordAccess& a, AccessCell& cell) {
-  const int culprit = update_cell(cell, a.warp, a.now, a.mask, a.access, a.lane);
+  int culprit = conflicting_writer(cell, a.warp, a.now, a.mask, a.access, a.lane);
+  if (culprit < 0 && a.access.store) culprit = conflicting_reader(cell, a.warp, a.now, a.mask);
   if (culprit >= 0)
     a.fail("thread " + coordinates(static_cast<unsigned>(culprit), a.warp.block->grid->launch->block));
+  if (a.access.store)
+    remember_store(cell, a.warp, a.now, a.mask, a.access.atomic);
+  else
+    remember_load(cell, a.warp, a.now, a.mask);
+}
+
+// Lanes of a load whose check tells nothing new: those between the second and the last of neighbours that
+// read one address of shared memory. If the first one is in order although another is not, the first one
+// itself has written.
+std::uint32_t redundant_lanes(const Warp& w, const Access& a) {
+  if (a.space != Space::shared || a.store || !w.full || !w.partial_syncs.empty()) return 0;
+  std::uint32_t same = 0;  // as the lane before
+  for (Slot lane = 1; lane < kLanes; ++lane)
+    same |= std::uint32_t(a.address[lane] == a.address[lane - 1]) << lane;
+  return same & same << 1 & same >> 1;
 }
 
 }  // namespace
@@ -124,19 +164,23 @@ void check_shared(const WordAccess& a, AccessCell& cell) {
 void check_races(Warp& w, const Instruction& i, const Access& a) {
   Block& block = *w.block;
   const unsigned words = a.bytes < 4 ? 1 : a.bytes / 4;
-  for (std::uint32_t left = w.active; left; left &= left - 1) {
+  const bool shared = a.space == Space::shared, fences = block.fences.any();
+  WordAccess word{w, i, a, 0, 0, 15, {0, block.time, w.sync, 0}};
+  for (std::uint32_t left = w.active & ~redundant_lanes(w, a); left; left &= left - 1) {
     const int lane = std::countr_zero(left);
-    const std::uint64_t address = a.address[lane];
-    const auto mask = static_cast<std::uint8_t>(a.bytes >= 4 ? 15 : ((1u << a.bytes) - 1) << (address % 4));
-    WordAccess word{w, i, a, lane, address, mask, moment_of(w, lane)};
-    if (a.space == Space::shared) {
-      for (unsigned k = 0; k < words; ++k, word.address += 4)
-        check_shared(word, block.cells[word.address / 4]);
+    word.lane = lane;
+    word.address = a.address[lane];
+    word.now.thread = w.thread(lane);
+    if (fences) word.now.fences = block.fences.count(word.now.thread);
+    if (a.bytes < 4) word.mask = static_cast<std::uint8_t>(((1u << a.bytes) - 1) << (word.address % 4));
+    if (shared) {
+      AccessCell* cell = &block.cells[word.address / 4];
+      for (unsigned k = 0; k < words; ++k, word.address += 4) check_shared(word, cell[k]);
     } else {
       Allocation& memory = *a.allocation[lane];
       if (memory.cells.empty()) memory.cells.resize(memory.word(memory.end + 3) + 1);
-      for (unsigned k = 0; k < words; ++k, word.address += 4)
-        check_global(word, memory.cells[memory.word(word.address)]);
+      GlobalCell* cell = &memory.cells[memory.word(word.address)];
+      for (unsigned k = 0; k < words; ++k, word.address += 4) check_global(word, cell[k]);
     }
   }
 }

@@ -8,17 +8,21 @@
 
 namespace ptx {
 
+// Who accessed the bytes of a word: a thread per byte, as 16 bits. If several threads did so without an order
+// among them, the last one stands there with a flag.
+constexpr std::uint16_t kSeveralLanes = 0x4000, kSeveralWarps = 0x8000, kThreadBits = 0x03ff;
+
 // Who last wrote and read a word within a block. A time is the number of barriers that the block had passed;
-// 0 stands for never.
+// 0 stands for never. Several writers are remembered only of atomics.
 struct AccessCell {
+  std::uint64_t writers = 0, readers = 0;
   std::uint32_t write_time = 0, read_time = 0;
-  std::uint16_t writer = 0, reader = 0, write_sync = 0, read_sync = 0;
+  std::uint16_t write_sync = 0, read_sync = 0;
   std::uint8_t write_mask = 0, read_mask = 0;  // bytes of the word
-  std::uint8_t readers = 0;                    // 0: one thread, 1: several of one warp, 2: of several warps
   bool atomic = false;                         // the last write
 };
 
-constexpr std::uint32_t kSeveralBlocks = ~0u;  // as a read_block
+constexpr std::uint32_t kSeveralBlocks = ~0u;  // as a write_block or read_block
 
 struct GlobalCell {
   AccessCell in_block;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "grid.h"
@@ -26,59 +27,111 @@ inline bool warp_synchronised(const Warp& w, unsigned thread, std::uint16_t sync
                      [&](const PartialSync& p) { return p.number > sync && (p.mask & both) == both; });
 }
 
-inline bool unordered(const Warp& w, const Moment& now, std::uint32_t time, unsigned thread,
-                      std::uint16_t sync) {
-  if (time != now.time || thread == now.thread) return false;
-  return !same_warp(thread, now.thread) || !warp_synchronised(w, thread, sync, now.thread);
+// One of four copies of 16 bits for each byte in `mask`.
+inline std::uint64_t copies(std::uint16_t x) { return x * 0x0001000100010001ull; }
+inline std::uint64_t halves(std::uint8_t mask) {
+  return ((mask & 1u) | (mask & 2ull) << 15 | (mask & 4ull) << 30 | (mask & 8ull) << 45) * 0xffff;
 }
 
-inline bool conflicts_with_readers(const AccessCell& cell, const Warp& w, const Moment& now,
-                                   std::uint8_t mask) {
-  if (!(cell.read_mask & mask) || cell.read_time != now.time) return false;
-  if (cell.readers == 2) return true;
-  if (cell.readers == 1) return !same_warp(cell.reader, now.thread) || cell.read_sync >= w.full_sync;
-  return unordered(w, now, cell.read_time, cell.reader, cell.read_sync);
+// Whether accesses by `who`, a thread with or without a flag, at `sync` are ordered before now. The time is
+// that of now.
+inline bool ordered_in_block(const Warp& w, const Moment& now, std::uint16_t who, std::uint16_t sync) {
+  const unsigned thread = who & kThreadBits;
+  if (who == now.thread) return true;
+  if (who & kSeveralWarps) return false;
+  if (who & kSeveralLanes) return same_warp(thread, now.thread) && sync < w.full_sync;
+  return same_warp(thread, now.thread) && warp_synchronised(w, thread, sync, now.thread);
 }
 
-inline void remember_store(AccessCell& cell, const Moment& now, std::uint8_t mask, bool atomic) {
-  const auto thread = static_cast<std::uint16_t>(now.thread);
-  const bool same = cell.write_time == now.time && cell.writer == thread && cell.write_sync == now.sync;
-  cell.write_mask = static_cast<std::uint8_t>(same ? cell.write_mask | mask : mask);
-  cell.write_time = now.time;
-  cell.writer = thread;
-  cell.write_sync = now.sync;
+// A thread that accessed one of the bytes in `mask` and is not ordered before now, or -1.
+inline int unordered_thread(std::uint64_t threads, std::uint8_t mask, std::uint16_t sync, const Warp& w,
+                            const Moment& now) {
+  if (((threads ^ copies(static_cast<std::uint16_t>(now.thread))) & halves(mask)) == 0) return -1;
+  for (unsigned left = mask; left != 0; left &= left - 1) {
+    const auto who = static_cast<std::uint16_t>(threads >> 16 * std::countr_zero(left));
+    if (!ordered_in_block(w, now, who, sync)) return who & kThreadBits;
+  }
+  return -1;
+}
+
+// `who` together with the thread of now.
+inline std::uint16_t joined(const Warp& w, const Moment& now, std::uint16_t who, std::uint16_t sync) {
+  if (ordered_in_block(w, now, who, sync)) return static_cast<std::uint16_t>(now.thread);
+  const bool warps = (who & kSeveralWarps) || !same_warp(who & kThreadBits, now.thread);
+  return static_cast<std::uint16_t>(now.thread | (warps ? kSeveralWarps : kSeveralLanes));
+}
+
+// Joins the thread of now to those of the bytes in `mask`.
+inline void join(std::uint64_t& threads, std::uint8_t mask, std::uint16_t sync, const Warp& w,
+                 const Moment& now) {
+  const auto first = static_cast<std::uint16_t>(threads);
+  if (mask == 15 && threads == copies(first)) {
+    threads = copies(joined(w, now, first, sync));
+    return;
+  }
+  for (unsigned left = mask; left != 0; left &= left - 1) {
+    const int shift = 16 * std::countr_zero(left);
+    const auto who = static_cast<std::uint16_t>(threads >> shift);
+    threads = (threads & ~(0xffffull << shift)) | std::uint64_t(joined(w, now, who, sync)) << shift;
+  }
+}
+
+inline void set_thread(std::uint64_t& threads, std::uint8_t mask, const Moment& now) {
+  if (mask == 15) {
+    threads = copies(static_cast<std::uint16_t>(now.thread));
+    return;
+  }
+  const std::uint64_t bits = halves(mask);
+  threads = (threads & ~bits) | (copies(static_cast<std::uint16_t>(now.thread)) & bits);
+}
+
+inline void remember_store(AccessCell& cell, const Warp& w, const Moment& now, std::uint8_t mask,
+                           bool atomic) {
+  if (cell.write_time != now.time) {
+    cell.write_time = now.time;
+    cell.write_mask = mask;
+    cell.write_sync = now.sync;
+    cell.writers = copies(static_cast<std::uint16_t>(now.thread));
+  } else {
+    if (atomic && cell.atomic)
+      join(cell.writers, mask, cell.write_sync, w, now);
+    else
+      set_thread(cell.writers, mask, now);
+    cell.write_mask |= mask;
+    cell.write_sync = std::max(cell.write_sync, now.sync);
+  }
   cell.atomic = atomic;
 }
 
-inline void remember_load(AccessCell& cell, const Moment& now, std::uint8_t mask) {
-  const auto thread = static_cast<std::uint16_t>(now.thread);
+inline void remember_load(AccessCell& cell, const Warp& w, const Moment& now, std::uint8_t mask) {
   if (cell.read_time != now.time) {
     cell.read_time = now.time;
     cell.read_mask = mask;
-    cell.readers = 0;
-  } else {
-    if (cell.reader != thread)
-      cell.readers = std::max<std::uint8_t>(cell.readers, same_warp(cell.reader, thread) ? 1 : 2);
-    cell.read_mask |= mask;
+    cell.read_sync = now.sync;
+    cell.readers = copies(static_cast<std::uint16_t>(now.thread));
+    return;
   }
-  cell.reader = thread;
-  cell.read_sync = now.sync;
+  const auto again = static_cast<std::uint8_t>(mask & cell.read_mask);
+  if (again != mask) set_thread(cell.readers, static_cast<std::uint8_t>(mask & ~again), now);
+  join(cell.readers, again, cell.read_sync, w, now);
+  cell.read_mask |= mask;
+  cell.read_sync = std::max(cell.read_sync, now.sync);
 }
 
-// The conflicting thread of the same block, or -1; the cell remembers the access.
-inline int update_cell(AccessCell& cell, const Warp& w, const Moment& now, std::uint8_t mask, const Access& a,
-                       int lane) {
-  int culprit = -1;
-  if ((cell.write_mask & mask) && unordered(w, now, cell.write_time, cell.writer, cell.write_sync) &&
-      !(a.atomic && cell.atomic) && !same_value(a, lane))
-    culprit = cell.writer;
-  if (a.store) {
-    if (conflicts_with_readers(cell, w, now, mask)) culprit = cell.reader;
-    remember_store(cell, now, mask, a.atomic);
-  } else {
-    remember_load(cell, now, mask);
-  }
-  return culprit;
+// The thread of the block whose earlier store conflicts with an access, or -1.
+inline int conflicting_writer(const AccessCell& cell, const Warp& w, const Moment& now, std::uint8_t mask,
+                              const Access& a, int lane) {
+  const auto common = static_cast<std::uint8_t>(cell.write_mask & mask);
+  if (cell.write_time != now.time || common == 0 || (a.atomic && cell.atomic)) return -1;
+  const int thread = unordered_thread(cell.writers, common, cell.write_sync, w, now);
+  return thread >= 0 && same_value(a, lane) ? -1 : thread;
+}
+
+// The thread of the block whose earlier load conflicts with a store, or -1.
+inline int conflicting_reader(const AccessCell& cell, const Warp& w, const Moment& now, std::uint8_t mask) {
+  const auto common = static_cast<std::uint8_t>(cell.read_mask & mask);
+  if (cell.read_time != now.time || common == 0) return -1;
+  return unordered_thread(cell.readers, common, cell.read_sync, w, now);
 }
 
 }  // namespace ptx

@@ -32,6 +32,15 @@ TEST(PtxRefusal, ComesBeforeTheLaunch) {
   EXPECT_NE(error_of_launch("bra behind; trap; behind: mov.u32 %d, 1;").find("trap"), std::string::npos);
 }
 
+// What nvcc makes of printf, assert and functions that it does not inline.
+TEST(PtxRefusal, ACallIsNamedBeforeItsArguments) {
+  const std::string error = error_of_launch(
+      "{ .param .b64 param0; st.param.b64 [param0+0], %address; .param .b32 retval0; "
+      "call.uni (retval0), vprintf, (param0); ld.param.b32 %d, [retval0+0]; }");
+  EXPECT_NE(error.find("refused instruction call.uni"), std::string::npos) << error;
+  EXPECT_NE(error.find("vprintf"), std::string::npos) << error;
+}
+
 TEST(PtxRefusal, OperandsThatDoNotFit) {
   for (const char* body :
        {"mov.u32 %d, %clock;", "mov.u32 %d, nowhere;", "mov.b64 %d, %a0;", "add.u32 %d, %a0;",

@@ -47,7 +47,8 @@ std::size_t kind_of(unsigned width) { return width == 0 ? 0 : width <= 2 ? 1 : w
 
 }  // namespace
 
-std::vector<Slot> allocate_registers(const SyntaxKernel& kernel, Slot first, std::size_t& bytes) {
+std::vector<Slot> allocate_registers(Kernel& decoded, Slot first) {
+  const SyntaxKernel& kernel = *decoded.syntax;
   const std::vector<LiveRange> ranges = live_ranges(kernel);
   std::vector<std::size_t> order(ranges.size());
   std::iota(order.begin(), order.end(), std::size_t(0));
@@ -65,7 +66,9 @@ std::vector<Slot> allocate_registers(const SyntaxKernel& kernel, Slot first, std
   }
   for (std::size_t r = 0; r < slots.size(); ++r)  // predicates stand behind all others
     if (kernel.registers[r] == 0 && slots[r] != kNoSlot) slots[r] += next;
-  bytes = next + next_predicate;
+  decoded.register_bytes = next + next_predicate;
+  for (std::size_t r = 0; r < slots.size(); ++r)
+    if (ranges[r].from_start) decoded.unset.push_back({slots[r], kSizes[kind_of(kernel.registers[r])]});
   return slots;
 }
 

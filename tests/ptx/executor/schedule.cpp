@@ -106,6 +106,7 @@ Running::Running(Memory& memory, const Launch& launch, const Options& options, s
   grid.shared_bytes = k.static_shared + launch.dynamic_shared;
   grid.instructions_left = options.watchdog;
   grid.hits.assign(k.code.size(), nullptr);
+  grid.parameter_checked.assign(k.code.size(), 0);
   grid.sites.resize(k.code.size());
   grid.executed.assign(k.code.size(), 0);
   if (options.order == Order::random) grid.random.seed(options.seed);
@@ -174,6 +175,7 @@ Counters Running::finish() {
     c.instructions[std::size_t(code[k].cls)] += grid.executed[k];
     if (grid.sites[k].requests) c.by_line[code[k].source->line] += grid.sites[k];
   }
+  c.executed = std::move(grid.executed);
   return std::move(c);
 }
 

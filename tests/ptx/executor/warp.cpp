@@ -4,12 +4,14 @@
 // the others, as lanes make progress independently from sm_70 on.
 #include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "grid.h"
 
 namespace ptx {
 namespace {
-constexpr std::size_t kPartialSyncs = 64;  // remembered; accesses before older ones count as unordered
+// Masks whose last bar.warp.sync is remembered. Accesses before older ones count as unordered.
+constexpr std::size_t kPartialSyncs = 64;
 }  // namespace
 
 void Warp::start(Block& of, unsigned number) {
@@ -28,6 +30,7 @@ void Warp::start(Block& of, unsigned number) {
   const auto begin = reinterpret_cast<std::uintptr_t>(registers.data());
   base[0] = registers.data() + ((begin + 63) / 64 * 64 - begin);
   base[1] = const_cast<char*>(kernel.constants.data());
+  for (const UnsetRegister& r : kernel.unset) std::memset(at<char>(r.slot), 0xff, r.bytes);
   locals.assign(kernel.local_bytes * kLanes, static_cast<char>(0xff));
   local_written.assign(kernel.local_bytes * kLanes, 0);
   const unsigned threads = of.threads - number * kLanes;
@@ -124,6 +127,8 @@ void Warp::synchronise(std::uint32_t mask) {
     full_sync = sync;
     partial_syncs.clear();
   } else {
+    // The last one of a mask orders all that earlier ones of that mask do.
+    std::erase_if(partial_syncs, [&](const PartialSync& p) { return p.mask == mask; });
     if (partial_syncs.size() == kPartialSyncs) partial_syncs.erase(partial_syncs.begin());
     partial_syncs.push_back({sync, mask});
   }

@@ -1,6 +1,7 @@
 // What the lanes of a warp do together: branches, exits, barriers, shuffles, votes, fences, dependent
 // launches.
 #include <bit>
+#include <limits>
 
 #include "grid.h"
 
@@ -64,7 +65,10 @@ bool gathered(Warp& w, const Instruction& i, Slot mask_operand) {
 }
 
 void warp_sync(Warp& w, const Instruction& i) {
-  if (gathered(w, i, i.operand[0])) w.synchronise(w.active);
+  if (!gathered(w, i, i.operand[0])) return;
+  if (w.sync == std::numeric_limits<std::uint16_t>::max())
+    w.fail(i, std::countr_zero(w.active), "more than 65535 warp barriers in a row are not supported");
+  w.synchronise(w.active);
 }
 
 enum ShuffleMode : std::uint8_t { kUp, kDown, kBfly, kIdx };

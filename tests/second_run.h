@@ -1,0 +1,27 @@
+// What happens between two runs of the same computation whose bits must be equal. The emulated device changes
+// the order of its warps and blocks, so that a result that depends on it shows; a real device changes
+// nothing.
+#pragma once
+
+#include <functional>
+
+namespace gpuvae {
+
+inline std::function<void(bool begins)>& on_second_run() {
+  static std::function<void(bool)> hook;
+  return hook;
+}
+
+// The second run, from here to the end of the scope.
+struct SecondRun {
+  SecondRun() {
+    if (on_second_run()) on_second_run()(true);
+  }
+  ~SecondRun() {
+    if (on_second_run()) on_second_run()(false);
+  }
+  SecondRun(const SecondRun&) = delete;
+  SecondRun& operator=(const SecondRun&) = delete;
+};
+
+}  // namespace gpuvae
