@@ -66,6 +66,10 @@ GPUVAE_OBSERVED(reduce, ReduceArgs, times(a.rows, a.columns) + reduced(a) * (a.a
 GPUVAE_OBSERVED(axpby, AxpbyArgs, static_cast<double>(a.size) * (a.beta == 0 ? 2 : 3))
 GPUVAE_OBSERVED(fill, FillArgs, static_cast<double>(a.size))
 GPUVAE_OBSERVED(copy_columns, ColumnsArgs, times(a.rows, a.columns) * (a.accumulate ? 3 : 2))
+GPUVAE_OBSERVED(transpose, TransposeArgs, 2 * times(a.rows, a.columns))
+GPUVAE_OBSERVED(softmax, SoftmaxArgs,
+                times(a.rows, a.columns) * (1 + if_there(a.softmax, 1)) +
+                    if_there(a.log_sum_exp, static_cast<double>(a.rows)))
 GPUVAE_OBSERVED(repeat_rows, RepeatRowsArgs, times(a.rows, a.columns) * static_cast<double>(1 + a.times))
 GPUVAE_OBSERVED(random, RandomArgs, times(a.rows, a.columns))
 GPUVAE_OBSERVED(posterior, PosteriorArgs,

@@ -65,6 +65,8 @@ class ObservedBackend : public kernels::Backend {
   void axpby(const kernels::AxpbyArgs&, kernels::StreamHandle) override;
   void fill(const kernels::FillArgs&, kernels::StreamHandle) override;
   void copy_columns(const kernels::ColumnsArgs&, kernels::StreamHandle) override;
+  void transpose(const kernels::TransposeArgs&, kernels::StreamHandle) override;
+  void softmax(const kernels::SoftmaxArgs&, kernels::StreamHandle) override;
   void repeat_rows(const kernels::RepeatRowsArgs&, kernels::StreamHandle) override;
   void cast(const kernels::CastArgs&, kernels::StreamHandle) override;
   void random(const kernels::RandomArgs&, kernels::StreamHandle) override;

@@ -74,6 +74,9 @@ enum class Unary : std::uint8_t {
   clamp,                                // min(max(x, a), b); slope 0 where clamped
   continuous_bernoulli_log_normalizer,  // kernels/math/continuous_bernoulli.h
   continuous_bernoulli_mean,
+  abs,      // slope 0 at 0
+  lgamma,   // kernels/math/gamma.h
+  digamma,  // likewise
 };
 struct UnaryArgs {
   DType dtype = DType::f32;
@@ -112,12 +115,7 @@ struct BinaryArgs {
   Broadcast broadcast_a = Broadcast::none, broadcast_b = Broadcast::none;
 };
 
-enum class Axis : std::uint8_t {
-  all,      // out[1]
-  rows,     // out[columns]: sum over the rows
-  columns,  // out[rows]: sum over the columns
-};
-// out = scale * sum of x over an axis (+ out)
+// out = scale * sum of x over an axis (+ out): [1] over all, [columns] over the rows, [rows] over the columns
 struct ReduceArgs {
   DType dtype = DType::f32;
   Axis axis = Axis::all;
@@ -155,6 +153,25 @@ struct ColumnsArgs {
   void* out = nullptr;
   std::int64_t out_width = 0, out_first = 0;
   bool accumulate = false;
+};
+
+// out[c, r] = x[r, c]
+struct TransposeArgs {
+  DType dtype = DType::f32;
+  std::int64_t rows = 0, columns = 0;  // of x
+  const void* x = nullptr;
+  void* out = nullptr;
+};
+
+// log_sum_exp[r] = log of the sum over c of exp(x[r, c]); softmax[r, c] = exp(x[r, c] - log_sum_exp[r]). The
+// largest element of the row is subtracted before the exponential. A row of -inf alone, or of no element, has
+// -inf and zeros.
+struct SoftmaxArgs {
+  DType dtype = DType::f32;
+  std::int64_t rows = 0, columns = 0;
+  const void* x = nullptr;
+  void* log_sum_exp = nullptr;  // [rows], or null
+  void* softmax = nullptr;      // [rows, columns], or null; may be x
 };
 
 // out[r * times + i] = x[r]: each row of a matrix `times` times in a row.
@@ -430,6 +447,8 @@ class Backend {
   virtual void axpby(const AxpbyArgs&, StreamHandle) = 0;
   virtual void fill(const FillArgs&, StreamHandle) = 0;
   virtual void copy_columns(const ColumnsArgs&, StreamHandle) = 0;
+  virtual void transpose(const TransposeArgs&, StreamHandle) = 0;
+  virtual void softmax(const SoftmaxArgs&, StreamHandle) = 0;
   virtual void repeat_rows(const RepeatRowsArgs&, StreamHandle) = 0;
   virtual void cast(const CastArgs&, StreamHandle) = 0;
   virtual void random(const RandomArgs&, StreamHandle) = 0;

@@ -25,6 +25,15 @@ constexpr std::size_t size_of(DType t) {
 }
 std::string_view name(DType t);
 
+// The axis of a matrix along which an operation works. A tensor of more dimensions counts as the matrix of
+// its rows (all axes but the last) and columns (the last).
+enum class Axis : std::uint8_t {
+  all,      // the whole tensor
+  rows,     // down each column: a sum over it turns [rows, columns] into [columns]
+  columns,  // along each row: a sum over it turns [rows, columns] into [rows, 1]
+};
+std::string_view name(Axis axis);
+
 // Activations of a dense layer. Each one's derivative is a function of its output.
 enum class Activation : std::uint8_t { identity, relu, leaky_relu, sigmoid, tanh, softplus };
 std::string_view name(Activation a);

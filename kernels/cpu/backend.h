@@ -42,6 +42,8 @@ class CpuBackend final : public Backend {
   void axpby(const AxpbyArgs&, StreamHandle) override;
   void fill(const FillArgs&, StreamHandle) override;
   void copy_columns(const ColumnsArgs&, StreamHandle) override;
+  void transpose(const TransposeArgs&, StreamHandle) override;
+  void softmax(const SoftmaxArgs&, StreamHandle) override;
   void repeat_rows(const RepeatRowsArgs&, StreamHandle) override;
   void cast(const CastArgs&, StreamHandle) override;
   void random(const RandomArgs&, StreamHandle) override;

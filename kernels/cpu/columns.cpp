@@ -1,4 +1,4 @@
-// Part of each row of one matrix to part of each row of another; rows repeated.
+// Part of each row of one matrix to part of each row of another; transposition; rows repeated.
 #include <algorithm>
 
 #include "kernels/cpu/backend.h"
@@ -13,6 +13,23 @@ void CpuBackend::copy_columns(const ColumnsArgs& g, StreamHandle) {
       const T* x = as<T>(g.x) + row * g.x_width + g.x_first;
       T* out = as<T>(g.out) + row * g.out_width + g.out_first;
       for (std::int64_t c = 0; c < g.columns; ++c) out[c] = g.accumulate ? out[c] + x[c] : x[c];
+    });
+  });
+}
+
+// Tiles that fit in the first cache: neither side is walked a whole column at a time.
+void CpuBackend::transpose(const TransposeArgs& g, StreamHandle) {
+  with_float(g.dtype, "transpose", [&]<class T>(T) {
+    constexpr std::int64_t kTile = 32;
+    const T* x = as<T>(g.x);
+    T* out = as<T>(g.out);
+    const std::int64_t across = (g.columns + kTile - 1) / kTile, down = (g.rows + kTile - 1) / kTile;
+    parallel_for(across * down, g.rows * g.columns >= kCheapGrain, [&](std::int64_t tile) {
+      const std::int64_t left = tile / down * kTile, right = std::min(left + kTile, g.columns);
+      const std::int64_t top = tile % down * kTile, bottom = std::min(top + kTile, g.rows);
+      for (std::int64_t column = left; column < right; ++column)
+        for (std::int64_t row = top; row < bottom; ++row)
+          out[column * g.rows + row] = x[row * g.columns + column];
     });
   });
 }

@@ -8,6 +8,7 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/elementwise.cpp"
 #include "hwy/foreach_target.h"
 #include "kernels/cpu/continuous_bernoulli-inl.h"
+#include "kernels/cpu/gamma-inl.h"
 #include "kernels/cpu/simd_loop-inl.h"
 #include "kernels/cpu/simd_math-inl.h"
 
@@ -60,6 +61,12 @@ HWY_INLINE V value(V x, V a, V b) {
     return ContinuousBernoulli<V>(x).log_normalizer();
   } else if constexpr (operation == Unary::continuous_bernoulli_mean) {
     return ContinuousBernoulli<V>(x).mean();
+  } else if constexpr (operation == Unary::abs) {
+    return hn::Abs(x);
+  } else if constexpr (operation == Unary::lgamma) {
+    return Gamma<V>(x).lgamma();
+  } else if constexpr (operation == Unary::digamma) {
+    return Gamma<V>(x).digamma();
   } else {
     static_assert(operation == Unary::clamp);
     return clamp(x, a, b);
@@ -70,7 +77,8 @@ HWY_INLINE V value(V x, V a, V b) {
 constexpr bool slope_from_x(Unary operation) {
   return operation == Unary::log || operation == Unary::square || operation == Unary::clamp ||
          operation == Unary::continuous_bernoulli_log_normalizer ||
-         operation == Unary::continuous_bernoulli_mean;
+         operation == Unary::continuous_bernoulli_mean || operation == Unary::abs ||
+         operation == Unary::lgamma || operation == Unary::digamma;
 }
 // The derivative, from x or y.
 template <Unary operation, class V>
@@ -92,6 +100,13 @@ HWY_INLINE V slope(V v, V a, V b) {
     return ContinuousBernoulli<V>(v).mean();
   } else if constexpr (operation == Unary::continuous_bernoulli_mean) {
     return ContinuousBernoulli<V>(v).variance();
+  } else if constexpr (operation == Unary::abs) {
+    const V one = constant<V>(1), zero = constant<V>(0);
+    return hn::IfThenElse(hn::Gt(v, zero), one, hn::IfThenElse(hn::Lt(v, zero), hn::Neg(one), zero));
+  } else if constexpr (operation == Unary::lgamma) {
+    return Gamma<V>(v).digamma();
+  } else if constexpr (operation == Unary::digamma) {
+    return Gamma<V>(v).trigamma();
   } else {
     static_assert(operation == Unary::clamp);
     return one_if<V>(hn::And(hn::Ge(v, a), hn::Le(v, b)));
@@ -105,7 +120,7 @@ void unary_of(const UnaryArgs& g) {
   T* y = as<T>(g.y);
   constexpr bool cheap = operation == Unary::relu || operation == Unary::leaky_relu ||
                          operation == Unary::square || operation == Unary::affine ||
-                         operation == Unary::clamp;
+                         operation == Unary::clamp || operation == Unary::abs;
   map<T>(g.size, cheap ? kCheapGrain : kCostlyGrain, [=](auto access, std::int64_t i) HWY_ATTR {
     access.store(value<operation>(access.load(x + i), constant<V>(g.a), constant<V>(g.b)), y + i);
   });
@@ -148,6 +163,9 @@ void with_operation(Unary operation, const Body& body) {
     GPUVAE_UNARY_CASE(clamp);
     GPUVAE_UNARY_CASE(continuous_bernoulli_log_normalizer);
     GPUVAE_UNARY_CASE(continuous_bernoulli_mean);
+    GPUVAE_UNARY_CASE(abs);
+    GPUVAE_UNARY_CASE(lgamma);
+    GPUVAE_UNARY_CASE(digamma);
   }
 #undef GPUVAE_UNARY_CASE
 }

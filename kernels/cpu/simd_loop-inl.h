@@ -25,6 +25,7 @@ struct Whole {
   HWY_INLINE V load(const T* from) const { return hn::LoadU(d, from); }
   HWY_INLINE void store(V v, T* to) const { hn::StoreU(v, d, to); }
   HWY_INLINE V keep(V v) const { return v; }
+  HWY_INLINE V keep(V v, V) const { return v; }
 };
 // ... or the first `count` lanes of one; the others are read as zero and not written.
 template <class T>
@@ -43,8 +44,9 @@ struct Part {
     hn::Store(v, d, lanes);
     std::memcpy(to, lanes, count * sizeof(T));
   }
-  // Zero in the lanes that do not count, for sums.
+  // Zero, or `otherwise`, in the lanes that do not count: for sums and maxima.
   HWY_INLINE V keep(V v) const { return hn::IfThenElseZero(hn::FirstN(d, count), v); }
+  HWY_INLINE V keep(V v, V otherwise) const { return hn::IfThenElse(hn::FirstN(d, count), v, otherwise); }
 };
 
 // Calls body(access, i) for vectors of T that start at i = begin, begin + lanes, ...

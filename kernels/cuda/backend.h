@@ -63,6 +63,8 @@ class CudaBackend final : public Backend {
   void axpby(const AxpbyArgs& args, StreamHandle stream) override;
   void fill(const FillArgs& args, StreamHandle stream) override;
   void copy_columns(const ColumnsArgs& args, StreamHandle stream) override;
+  void transpose(const TransposeArgs& args, StreamHandle stream) override;
+  void softmax(const SoftmaxArgs& args, StreamHandle stream) override;
   void repeat_rows(const RepeatRowsArgs& args, StreamHandle stream) override;
   void cast(const CastArgs& args, StreamHandle stream) override;
   void random(const RandomArgs& args, StreamHandle stream) override;

@@ -1,8 +1,10 @@
 // Elementwise kernels: unary operations and their derivatives, broadcasting binary ones, axpby, fill, cast.
 // Operations are switches uniform over the grid: the kernels wait for memory, not for them.
+// lgamma and digamma: kernels/cuda/gamma.cu.
 #include <cuda_bf16.h>
 
 #include "kernels/cuda/device.cuh"
+#include "kernels/cuda/gamma.h"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/math/activation.h"
 #include "kernels/math/continuous_bernoulli.h"
@@ -41,6 +43,11 @@ __device__ __forceinline__ float apply(Unary operation, float x, float a, float 
       return math::continuous_bernoulli(x).log_normalizer;
     case Unary::continuous_bernoulli_mean:
       return math::continuous_bernoulli(x).mean;
+    case Unary::abs:
+      return math::fabs(x);
+    case Unary::lgamma:
+    case Unary::digamma:
+      break;
   }
   return x;
 }
@@ -49,7 +56,7 @@ __device__ __forceinline__ float apply(Unary operation, float x, float a, float 
 __host__ __device__ __forceinline__ bool derivative_takes_x(Unary operation) {
   return operation == Unary::log || operation == Unary::square || operation == Unary::clamp ||
          operation == Unary::continuous_bernoulli_log_normalizer ||
-         operation == Unary::continuous_bernoulli_mean;
+         operation == Unary::continuous_bernoulli_mean || operation == Unary::abs;
 }
 
 // dy/dx at v: x if derivative_takes_x(), else y.
@@ -83,6 +90,11 @@ __device__ __forceinline__ float derivative(Unary operation, float v, float a, f
       return math::continuous_bernoulli(v).mean;
     case Unary::continuous_bernoulli_mean:
       return math::continuous_bernoulli(v).variance;
+    case Unary::abs:
+      return v > 0.0f ? 1.0f : (v < 0.0f ? -1.0f : 0.0f);
+    case Unary::lgamma:
+    case Unary::digamma:
+      break;
   }
   return 0.0f;
 }
@@ -216,6 +228,7 @@ auto cast_from(DType from) {
 void CudaBackend::unary(const UnaryArgs& args, StreamHandle stream) {
   require_f32("unary", args.dtype);
   const DeviceGuard on(device_);
+  if (is_gamma(args.operation)) return launch_gamma(args, blocks(args.size, kThreads), stream);
   const bool vectors = aligned16(args.x, args.y);
   launch(
       {"unary", "unary_kernel", blocks(args.size, kThreads * (vectors ? 4 : 1)), kThreads, args.size, stream},
@@ -225,6 +238,7 @@ void CudaBackend::unary(const UnaryArgs& args, StreamHandle stream) {
 void CudaBackend::unary_backward(const UnaryBackwardArgs& args, StreamHandle stream) {
   require_f32("unary_backward", args.dtype);
   const DeviceGuard on(device_);
+  if (is_gamma(args.operation)) return launch_gamma_backward(args, blocks(args.size, kThreads), stream);
   const bool vectors = aligned16(derivative_takes_x(args.operation) ? args.x : args.y, args.d_y, args.d_x);
   launch({"unary_backward", "unary_backward_kernel", blocks(args.size, kThreads * (vectors ? 4 : 1)),
           kThreads, args.size, stream},

@@ -114,9 +114,16 @@ namespace gpuvae {
 
 // Operations build variables through this.
 struct GraphAccess {
-  static bool needs_gradient(std::initializer_list<const Variable*> inputs);
+  using Inputs = std::span<const Variable* const>;
+  static bool needs_gradient(Inputs inputs);
+  static bool needs_gradient(std::initializer_list<const Variable*> inputs) {
+    return needs_gradient(Inputs(inputs.begin(), inputs.size()));
+  }
+  static std::shared_ptr<autograd::Node> make_node(const char* name, Inputs inputs);
   static std::shared_ptr<autograd::Node> make_node(const char* name,
-                                                   std::initializer_list<const Variable*> inputs);
+                                                   std::initializer_list<const Variable*> inputs) {
+    return make_node(name, Inputs(inputs.begin(), inputs.size()));
+  }
   static Variable output(const std::shared_ptr<autograd::Node>& node, Tensor value);
   static autograd::Edge edge(const Variable& v);
 };

@@ -56,15 +56,14 @@ autograd::Edge GraphAccess::edge(const Variable& v) {
   return {v.leaf_, nullptr, 0};
 }
 
-bool GraphAccess::needs_gradient(std::initializer_list<const Variable*> inputs) {
+bool GraphAccess::needs_gradient(Inputs inputs) {
   if (!recording) return false;
   for (const Variable* v : inputs)
     if (v->requires_grad()) return true;
   return false;
 }
 
-std::shared_ptr<autograd::Node> GraphAccess::make_node(const char* name,
-                                                       std::initializer_list<const Variable*> inputs) {
+std::shared_ptr<autograd::Node> GraphAccess::make_node(const char* name, Inputs inputs) {
   static std::atomic<std::uint64_t> created = 0;
   auto node = std::make_shared<autograd::Node>();
   node->order = ++created;

@@ -6,6 +6,10 @@ std::string_view name(DType t) {
   constexpr std::string_view names[] = {"f32", "f64", "bf16", "u8", "i32"};
   return names[static_cast<int>(t)];
 }
+std::string_view name(Axis axis) {
+  constexpr std::string_view names[] = {"all", "rows", "columns"};
+  return names[static_cast<int>(axis)];
+}
 std::string_view name(Activation a) {
   constexpr std::string_view names[] = {"identity", "relu", "leaky_relu", "sigmoid", "tanh", "softplus"};
   return names[static_cast<int>(a)];

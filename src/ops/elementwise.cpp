@@ -5,7 +5,6 @@ namespace gpuvae {
 namespace {
 
 using namespace ops;
-using kernels::Axis;
 using kernels::Binary;
 using kernels::Broadcast;
 using kernels::Unary;
@@ -123,6 +122,9 @@ Variable affine(const Variable& x, double scale, double shift) {
 Variable exp(const Variable& x) { return unary("exp", Unary::exp, x); }
 Variable log(const Variable& x) { return unary("log", Unary::log, x); }
 Variable sqrt(const Variable& x) { return unary("sqrt", Unary::sqrt, x); }
+Variable abs(const Variable& x) { return unary("abs", Unary::abs, x); }
+Variable lgamma(const Variable& x) { return unary("lgamma", Unary::lgamma, x); }
+Variable digamma(const Variable& x) { return unary("digamma", Unary::digamma, x); }
 Variable square(const Variable& x) { return unary("square", Unary::square, x); }
 Variable reciprocal(const Variable& x) { return unary("reciprocal", Unary::reciprocal, x); }
 Variable clamp(const Variable& x, double low, double high) {

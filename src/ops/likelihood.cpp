@@ -145,53 +145,48 @@ Variable twice_gaussian_nll(const Variable& params, const Variable& target, cons
   Variable mean = columns(params, 0, width);
   if (options.sigmoid_mean) mean = activate(mean, Activation::sigmoid);
   const Variable v = clamp(columns(params, width, width), options.low, options.high);
-  const Variable squares = multiply(square(subtract(mean, target)), exp(affine(v, -1, 0)));
-  return affine(add(squares, v), 1, kLogTwoPi);
+  return square(mean - target) * exp(-v) + v + kLogTwoPi;
 }
 
 }  // namespace
 
 Variable bernoulli_log_density(const Variable& logits, const Variable& target) {
   const Variable t = repeated("bernoulli_log_density", logits, target, logits.shape());
-  return sum_columns(subtract(multiply(logits, t), activate(logits, Activation::softplus)));
+  return sum(logits * t - activate(logits, Activation::softplus), Axis::columns);
 }
 Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target) {
   const Variable t = repeated("continuous_bernoulli_log_density", logits, target, logits.shape());
-  return sum_columns(subtract(multiply(logits, t), continuous_bernoulli_log_normalizer(logits)));
+  return sum(logits * t - continuous_bernoulli_log_normalizer(logits), Axis::columns);
 }
 Variable gaussian_log_density(const Variable& params, const Variable& target,
                               const GaussianOptions& options) {
   const std::int64_t width = gaussian_columns("gaussian_log_density", params, options);
   const Variable t = repeated("gaussian_log_density", params, target, {params.shape()[0], width});
-  return affine(sum_columns(twice_gaussian_nll(params, t, options)), -0.5, 0);
+  return -0.5 * sum(twice_gaussian_nll(params, t, options), Axis::columns);
 }
 
 Variable bce_with_logits(const Variable& logits, const Variable& target, double weight) {
   check_target("bce_with_logits", target, logits, logits.shape());
-  const Variable terms = subtract(activate(logits, Activation::softplus), multiply(logits, target));
-  return affine(sum(terms), weight, 0);
+  return weight * sum(activate(logits, Activation::softplus) - logits * target);
 }
 
 Variable continuous_bernoulli_nll(const Variable& logits, const Variable& target, double weight) {
   check_target("continuous_bernoulli_nll", target, logits, logits.shape());
-  const Variable terms = subtract(continuous_bernoulli_log_normalizer(logits), multiply(logits, target));
-  return affine(sum(terms), weight, 0);
+  return weight * sum(continuous_bernoulli_log_normalizer(logits) - logits * target);
 }
 
 Variable bce(const Variable& probabilities, const Variable& target, double weight) {
   check_target("bce", target, probabilities, probabilities.shape());
   constexpr double kMargin = 1e-7;  // as bce says
   const Variable p = clamp(probabilities, kMargin, 1 - kMargin);
-  const Variable log_p = log(p), log_q = log(affine(p, -1, 1));
-  const Variable one_minus_target = affine(target, -1, 1);
-  return affine(sum(add(multiply(log_p, target), multiply(log_q, one_minus_target))), -weight, 0);
+  return -weight * sum(log(p) * target + log(1 - p) * (1 - target));
 }
 
 Variable gaussian_nll(const Variable& params, const Variable& target, const GaussianOptions& options,
                       double weight) {
   const std::int64_t width = gaussian_columns("gaussian_nll", params, options);
   check_target("gaussian_nll", target, params, {params.shape()[0], width});
-  return affine(sum(twice_gaussian_nll(params, target, options)), 0.5 * weight, 0);
+  return 0.5 * weight * sum(twice_gaussian_nll(params, target, options));
 }
 
 }  // namespace composed

@@ -151,7 +151,7 @@ namespace composed {
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias, Activation activation) {
   check_linear(x, weight, bias);
   Variable y = matmul(reshape(x, {x.shape().rows(), x.shape().columns()}), weight, false, true);
-  if (bias) y = add(y, bias);
+  if (bias) y = y + bias;
   return activate(y, activation);
 }
 

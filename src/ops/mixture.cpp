@@ -78,12 +78,11 @@ Variable mixture_log_density(const Variable& z, const Variable& stats, Posterior
   for (std::int64_t k = 0; k < components; ++k) {
     const Variable mean = columns(flat, k * 2 * latent, latent);
     const Variable sigma = sigma_of(columns(flat, k * 2 * latent + latent, latent), scale);
-    const Variable squares = square(divide(subtract(z, mean), sigma));
-    Variable term = affine(sum_columns(squares), -0.5, -0.5 * kLogTwoPi * static_cast<double>(latent));
-    term = subtract(term, sum(log(sigma)));
-    term = weights ? add(term, columns(weights, k, 1))
-                   : affine(term, 1, -std::log(static_cast<double>(components)));
-    total = total ? add(total, exp(term)) : exp(term);
+    const Variable squares = square((z - mean) / sigma);
+    Variable term = affine(sum(squares, Axis::columns), -0.5, -0.5 * kLogTwoPi * static_cast<double>(latent));
+    term = term - sum(log(sigma));
+    term = weights ? term + columns(weights, k, 1) : term - std::log(static_cast<double>(components));
+    total = total ? total + exp(term) : exp(term);
   }
   return log(total);
 }

@@ -27,12 +27,18 @@ inline void check_like(const char* operation, const Variable& v, const Variable&
 
 // The output, attached to a new node if any input requires gradients.
 template <class Backward>
-Variable record(const char* operation, std::initializer_list<const Variable*> inputs, Tensor value,
-                Backward&& backward) {
+Variable record(const char* operation, GraphAccess::Inputs inputs, Tensor value, Backward&& backward) {
   if (!GraphAccess::needs_gradient(inputs)) return Variable(std::move(value));
   auto node = GraphAccess::make_node(operation, inputs);
   node->backward = std::forward<Backward>(backward);
   return GraphAccess::output(node, std::move(value));
+}
+
+template <class Backward>
+Variable record(const char* operation, std::initializer_list<const Variable*> inputs, Tensor value,
+                Backward&& backward) {
+  return record(operation, GraphAccess::Inputs(inputs.begin(), inputs.size()), std::move(value),
+                std::forward<Backward>(backward));
 }
 
 // Gradient of a scalar output whose derivative `slope` was computed in the forward pass: slope times

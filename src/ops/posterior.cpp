@@ -99,14 +99,14 @@ Variable sample_posterior(const Variable& stats, const PosteriorOptions& options
       options.epsilon ? options.epsilon
                       : random_normal({stats.shape()[0], latent}, noise, 0, 1, stats.dtype(), stats.device());
   const Variable sigma = sigma_of(columns(stats, latent, latent), options.scale);
-  return add(columns(stats, 0, latent), multiply(affine(sigma, options.noise_std, 0), epsilon));
+  return columns(stats, 0, latent) + options.noise_std * sigma * epsilon;
 }
 
 Variable kl_divergence(const Variable& stats, PosteriorScale scale, double weight) {
   const std::int64_t latent = latent_of("kl_divergence", stats);
   const Variable mean = columns(stats, 0, latent), sigma = sigma_of(columns(stats, latent, latent), scale);
-  const Variable squares = affine(add(square(sigma), square(mean)), 0.5, -0.5);
-  return affine(sum(subtract(squares, log(sigma))), weight, 0);
+  const Variable squares = affine(square(sigma) + square(mean), 0.5, -0.5);
+  return weight * sum(squares - log(sigma));
 }
 
 PosteriorSample sample_posterior_with_kl(const Variable& stats, const PosteriorOptions& options,

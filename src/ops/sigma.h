@@ -11,11 +11,11 @@ inline Variable sigma_of(const Variable& s, PosteriorScale scale) {
     case PosteriorScale::log_sigma:
       return exp(s);
     case PosteriorScale::softplus:
-      return affine(activate(s, Activation::softplus), 1, kFloor);
+      return activate(s, Activation::softplus) + kFloor;
     case PosteriorScale::log_variance:
       break;
   }
-  return exp(affine(s, 0.5, 0));
+  return exp(0.5 * s);
 }
 
 }  // namespace gpuvae::composed

@@ -67,9 +67,7 @@ std::vector<float> log_weights(const Vae& model, const Tensor& x, const Tensor& 
   const Variable repeated = repeat_rows(stats, samples);
   const Variable z = o.posterior->rsample(repeated, draw);
   const Variable likelihood = o.likelihood->log_density(model.decode(z), repeat_rows(x, samples));
-  return subtract(add(likelihood, o.prior->log_density(z)), o.posterior->log_density(repeated, z))
-      .value()
-      .to_vector();
+  return (likelihood + o.prior->log_density(z) - o.posterior->log_density(repeated, z)).value().to_vector();
 }
 
 ImportanceEstimate summarise(const std::vector<LogSum>& sums, std::int64_t samples, double seconds) {

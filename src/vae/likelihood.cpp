@@ -13,7 +13,7 @@ constexpr double kHalfLogTwoPi = 0.918938533204672742;
 Tensor bernoulli_draw(const Variable& p, const Noise& noise) {
   const NoGradGuard no_grad;
   const Variable u = random_uniform(p.shape(), noise, 0, 1, p.dtype(), p.device());
-  return clamp(affine(subtract(p, u), 1e30, 0), 0, 1).value();
+  return clamp(1e30 * (p - u), 0, 1).value();
 }
 
 Variable normal_like(const Variable& x, const Noise& noise) {
@@ -84,7 +84,7 @@ class Gaussian final : public Likelihood {
     const NoGradGuard no_grad;
     const std::int64_t pixels = params.shape()[1] / 2;
     const Variable m = mean(params), v = clamp(columns(params, pixels, pixels), options_.low, options_.high);
-    return add(m, multiply(exp(affine(v, 0.5, 0)), normal_like(m, noise))).value();
+    return (m + exp(0.5 * v) * normal_like(m, noise)).value();
   }
 
  private:
@@ -110,17 +110,15 @@ class SharedGaussian final : public Likelihood {
 
   Variable log_density(const Variable& params, const Variable& x) const override {
     const double pixels = static_cast<double>(params.shape()[1]);
-    const Variable half = affine(sum_columns(squared_errors(params, x)), 0.5, 0);
+    const Variable half = 0.5 * sum(squared_errors(params, x), Axis::columns);
     const Variable v = clipped();
-    return subtract(affine(multiply(half, exp(affine(v, -1, 0))), -1, -pixels * kHalfLogTwoPi),
-                    affine(v, 0.5 * pixels, 0));
+    return -(half * exp(-v)) - pixels * kHalfLogTwoPi - 0.5 * pixels * v;
   }
   Variable negative_log_likelihood(const Variable& params, const Variable& x, double weight) const override {
     const double elements = static_cast<double>(params.shape().elements());
-    const Variable half = affine(sum(squared_errors(params, x)), 0.5 * weight, 0);
+    const Variable half = 0.5 * weight * sum(squared_errors(params, x));
     const Variable v = clipped();
-    return add(multiply(half, exp(affine(v, -1, 0))),
-               affine(v, 0.5 * weight * elements, weight * elements * kHalfLogTwoPi));
+    return half * exp(-v) + affine(v, 0.5 * weight * elements, weight * elements * kHalfLogTwoPi);
   }
   Variable mean(const Variable& params) const override {
     return options_.sigmoid_mean ? activate(params, Activation::sigmoid) : params;
@@ -128,12 +126,12 @@ class SharedGaussian final : public Likelihood {
   Tensor sample(const Variable& params, const Noise& noise) const override {
     const NoGradGuard no_grad;
     const Variable m = mean(params);
-    return add(m, multiply(normal_like(m, noise), exp(affine(clipped(), 0.5, 0)))).value();
+    return (m + normal_like(m, noise) * exp(0.5 * clipped())).value();
   }
 
  private:
   Variable squared_errors(const Variable& params, const Variable& x) const {
-    return square(subtract(mean(params), x));
+    return square(mean(params) - x);
   }
   Variable clipped() const {
     return fixed_ ? log_variance_ : clamp(log_variance_, options_.low, options_.high);
@@ -147,7 +145,7 @@ class SharedGaussian final : public Likelihood {
 }  // namespace
 
 Variable Likelihood::negative_log_likelihood(const Variable& params, const Variable& x, double weight) const {
-  return affine(sum(log_density(params, x)), -weight, 0);
+  return -weight * sum(log_density(params, x));
 }
 
 Tensor Likelihood::sample(const Variable&, const Noise&) const {

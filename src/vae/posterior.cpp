@@ -27,15 +27,15 @@ class DiagonalGaussian final : public Posterior {
 
   Variable log_density(const Variable& stats, const Variable& z) const override {
     check(options_.noise_std > 0, "posterior", "a posterior of noise_std 0 has no density");
-    const Variable s = affine(sigma(stats), options_.noise_std, 0);
-    const Variable distance = divide(subtract(z, mean(stats)), s);
+    const Variable s = options_.noise_std * sigma(stats);
     constexpr double kHalfLogTwoPi = 0.918938533204672742;
-    return sum_columns(affine(add(affine(square(distance), 0.5, 0), log(s)), -1, -kHalfLogTwoPi));
+    const Variable terms = 0.5 * square((z - mean(stats)) / s) + log(s);
+    return sum(affine(terms, -1, -kHalfLogTwoPi), Axis::columns);
   }
 
   Variable kl_to_standard_normal(const Variable& stats) const override {
     const Variable s = sigma(stats);
-    return subtract(affine(add(square(s), square(mean(stats))), 0.5, -0.5), log(s));
+    return affine(square(s) + square(mean(stats)), 0.5, -0.5) - log(s);
   }
 
   Variable aggregate_log_density(const Variable& stats, const Variable& z) const override {
@@ -56,7 +56,7 @@ class DiagonalGaussian final : public Posterior {
   // [mean, log of the deviation that is drawn with]; by way of the host, for evaluation.
   Tensor with_log_deviation(const Variable& stats) const {
     std::vector<float> values = stats.value().to_vector();
-    const std::vector<float> deviations = affine(sigma(stats), options_.noise_std, 0).value().to_vector();
+    const std::vector<float> deviations = (options_.noise_std * sigma(stats)).value().to_vector();
     const std::size_t latent = static_cast<std::size_t>(stats.shape()[1]) / 2;
     for (std::size_t i = 0; i < deviations.size(); ++i)
       values[i / latent * 2 * latent + latent + i % latent] = std::log(deviations[i]);
@@ -76,7 +76,7 @@ class DiagonalGaussian final : public Posterior {
 PosteriorSample Posterior::rsample_with_kl(const Variable& stats, const Draw& draw, const Prior& prior,
                                            double weight) const {
   const Variable z = rsample(stats, draw);
-  return {z, affine(sum(subtract(log_density(stats, z), prior.log_density(z))), weight, 0)};
+  return {z, weight * sum(log_density(stats, z) - prior.log_density(z))};
 }
 
 std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options) {

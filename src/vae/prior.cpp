@@ -14,7 +14,7 @@ class StandardNormal final : public Prior {
   std::string name() const override { return "standard normal"; }
   bool is_standard_normal() const override { return true; }
   Variable log_density(const Variable& z) const override {
-    return sum_columns(affine(square(z), -0.5, -kHalfLogTwoPi));
+    return sum(affine(square(z), -0.5, -kHalfLogTwoPi), Axis::columns);
   }
   Tensor sample(std::int64_t rows, std::int64_t latent, const Noise& noise, Device device) const override {
     return random_normal({rows, latent}, noise, 0, 1, DType::f32, device);
@@ -89,7 +89,7 @@ class GaussianMixture final : public Mixture {
 
  protected:
   Variable stats() const override { return stats_; }
-  Variable log_weights() const override { return subtract(logits_, log(sum(exp(logits_)))); }
+  Variable log_weights() const override { return logits_ - log(sum(exp(logits_))); }
 
  private:
   Variable stats_, logits_;

@@ -50,8 +50,8 @@ Variable Vae::free_bits_kl(const Variable& stats, const ElboWeights& weights) co
         "free bits want a KL divergence a dimension, which {} and {} do not have", options_.posterior->name(),
         options_.prior->name());
   const double rows = static_cast<double>(stats.shape()[0]);
-  const Variable floored = clamp(affine(sum_rows(kl), 1 / rows, 0), weights.free_bits, 1e30);
-  return affine(sum(floored), weights.kl * rows, 0);
+  const Variable floored = clamp(sum(kl, Axis::rows) / rows, weights.free_bits, 1e30);
+  return weights.kl * rows * sum(floored);
 }
 
 Vae::Generated Vae::sample_prior(std::int64_t rows, std::uint64_t seed) const {

@@ -42,7 +42,9 @@ const std::vector<Case>& all_cases();
 
 // By file of the same name.
 std::vector<Case> elementwise_cases();
+std::vector<Case> operator_cases();
 std::vector<Case> shape_cases();
+std::vector<Case> softmax_cases();
 std::vector<Case> linear_cases();
 std::vector<Case> posterior_cases();
 std::vector<Case> likelihood_cases();

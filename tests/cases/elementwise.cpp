@@ -20,6 +20,24 @@ Case unary_case(const std::string& operation, const std::string& name, Input inp
   return c;
 }
 
+// Derivatives of log Gamma: the recurrence up to 40, and the asymptotic series there.
+double digamma_reference(double at) {
+  long double x = at, sum = 0;
+  for (; x < 40; ++x) sum -= 1 / x;
+  const long double z = 1 / (x * x);
+  return double(sum + std::log(x) - 0.5L / x - z * (1.L / 12 - z * (1.L / 120 - z * (1.L / 252 - z / 240))));
+}
+
+// All of the reduction's steps, its roots, the start of Stirling's series, and far beyond.
+void add_gamma(std::vector<Case>& cases, const Shape& s) {
+  const auto log_gamma = [](double x) { return double(std::lgamma(static_cast<long double>(x))); };
+  for (const Input& range : {Input{s, 0.05, 0.8}, Input{s, 0.8, 2.8}, Input{s, 2, 12}, Input{s, 5, 1e5}}) {
+    const std::string name = s.text() + "_from_" + std::to_string(range.low);
+    cases.push_back(unary_case("lgamma", name, range, lgamma, log_gamma));
+    cases.push_back(unary_case("digamma", name, range, digamma, digamma_reference));
+  }
+}
+
 void add_unary(std::vector<Case>& cases) {
   // Widths around the vector registers, and one that spans several blocks and threads.
   for (const Shape& s : {Shape{1}, Shape{31}, Shape{33, 3}, Shape{100, 784}}) {
@@ -41,6 +59,9 @@ void add_unary(std::vector<Case>& cases) {
     cases.push_back(unary_case(
         "clamp", n, any, [](auto& x) { return clamp(x, -1.5, 2.25); },
         [](double x) { return std::min(std::max(x, -1.5), 2.25); }));
+    cases.push_back(unary_case(
+        "abs", n, any, [](auto& x) { return abs(x); }, [](double x) { return std::fabs(x); }));
+    add_gamma(cases, s);
     // Both sides of the series around 0, and far from it.
     const Input logits{s, -4, 4}, far{s, -150, 150}, near{s, -0.01, 0.01};
     for (const Input& l : {logits, far, near}) {

@@ -15,8 +15,7 @@ class Laplace final : public Likelihood {
   std::string name() const override { return "Laplace"; }
   bool is_density() const override { return true; }
   Variable log_density(const Variable& params, const Variable& x) const override {
-    const Variable distance = sqrt(affine(square(subtract(mean(params), x)), 1, 1e-12));
-    return sum_columns(affine(distance, -1 / scale_, -std::log(2 * scale_)));
+    return sum(-abs(x - mean(params)) / scale_ - std::log(2 * scale_), Axis::columns);
   }
   Variable mean(const Variable& params) const override { return activate(params, Activation::sigmoid); }
   Tensor sample(const Variable& params, const Noise& noise) const override {
@@ -37,7 +36,7 @@ class WideNormal final : public Prior {
  public:
   std::string name() const override { return "N(0, 4)"; }
   Variable log_density(const Variable& z) const override {
-    return sum_columns(affine(square(z), -0.125, -0.5 * std::log(8 * M_PI)));
+    return sum(-square(z) / 8 - 0.5 * std::log(8 * M_PI), Axis::columns);
   }
   Tensor sample(std::int64_t rows, std::int64_t latent, const Noise& noise, Device device) const override {
     return random_normal({rows, latent}, noise, 0, 2, DType::f32, device);
@@ -51,10 +50,10 @@ class FixedSpread final : public Posterior {
   Variable rsample(const Variable& stats, const Draw& draw) const override {
     Noise noise = draw.noise;
     if (draw.samples) noise.samples = draw.samples.data_as<std::int32_t>();
-    return add(stats, Variable(random_normal(stats.shape(), noise, 0, 0.5, DType::f32, stats.device())));
+    return stats + random_normal(stats.shape(), noise, 0, 0.5, DType::f32, stats.device());
   }
   Variable log_density(const Variable& stats, const Variable& z) const override {
-    return sum_columns(affine(square(subtract(z, stats)), -2, -0.5 * std::log(0.5 * M_PI)));
+    return sum(-2 * square(z - stats) - 0.5 * std::log(0.5 * M_PI), Axis::columns);
   }
 };
 

@@ -437,7 +437,7 @@ class HostLikelihood final : public Likelihood {
  public:
   std::string name() const override { return "host"; }
   Variable log_density(const Variable& params, const Variable& x) const override {
-    const Variable distance = sum_columns(square(subtract(params, x)));
+    const Variable distance = sum(square(params - x), Axis::columns);
     return affine(distance, sum(distance).value().item() > 0 ? -1 : -2, 0);
   }
   Variable mean(const Variable& params) const override { return params; }
