@@ -126,11 +126,12 @@ TEST(ExtremesDevice, LossesOfManyPixels) {
     return std::vector<Values>{{{1, kSize}, evenly(low, high, kSize), false},
                                row(evenly(1, 0, kSize), false)};
   };
-  const auto sums = [&](const char* what, const Function& f, const std::vector<Values>& inputs) {
+  const auto sums = [&](const char* what, const Function& f, const std::vector<Values>& inputs,
+                        double tolerance = 1.2e-7) {
     const double expected = evaluate(f, inputs, DType::f64, Device::cpu())[0][0];
     for (const Device device : {Device::cpu(), Device::best()}) {
       const double got = evaluate(f, inputs, DType::f32, device)[0][0];
-      EXPECT_TRUE(std::fabs(got / expected - 1) <= 1.2e-7)
+      EXPECT_TRUE(std::fabs(got / expected - 1) <= tolerance)
           << what << " on " << device.text() << " differs by " << got / expected - 1;
     }
   };
@@ -140,8 +141,10 @@ TEST(ExtremesDevice, LossesOfManyPixels) {
       "bce", [](auto v) { return bce(v[0], v[1], 0.01); }, pair(0.01, 0.98));
   sums(
       "continuous_bernoulli", [](auto v) { return continuous_bernoulli_nll(v[0], v[1], 0.01); }, pair(-9, 7));
-  sums("kl", [](auto v) { return kl_divergence(v[0], PosteriorScale::log_variance, 0.01); },
-       {{{5000, 2}, evenly(-2, 3, 10'000), false}});
+  // Its terms are small next to the exponentials in them, which a GPU may round down, or up, all of them.
+  sums(
+      "kl", [](auto v) { return kl_divergence(v[0], PosteriorScale::log_variance, 0.01); },
+      {{{5000, 2}, evenly(-2, 3, 10'000), false}}, 5e-7);
   sums(
       "sum", [](auto v) { return sum(v[0]); }, pair(0.1, 0.7));
 }
