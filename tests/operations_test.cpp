@@ -10,8 +10,8 @@
 
 #include "tests/cases/case.h"
 #include "tests/exact_allocator.h"
-#include "tests/second_run.h"
 #include "tests/guarded_allocator.h"
+#include "tests/second_run.h"
 
 namespace gpuvae::cases {
 namespace {

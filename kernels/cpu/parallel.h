@@ -26,10 +26,10 @@ void parallel_for(std::int64_t count, bool worth, const Body& body) {
   for (std::int64_t i = 0; i < count; ++i) body(i);
 }
 
-// 0 ... size - 1 in at most kMost pieces of at least `least`, whose length is a multiple of `multiple`.
+// 0 ... size - 1 in at most kLargest pieces of at least `least`, whose length is a multiple of `multiple`.
 class Chunks {
  public:
-  static constexpr std::int64_t kMost = 256;
+  static constexpr std::int64_t kLargest = 256;
 
   static Chunks of_elements(std::int64_t size) { return Chunks(size, kLeastElements, 64); }
   static Chunks of_rows(std::int64_t rows, std::int64_t columns) {
@@ -43,7 +43,7 @@ class Chunks {
   static constexpr std::int64_t kLeastElements = 4096;
 
   Chunks(std::int64_t size, std::int64_t least, std::int64_t multiple) : size_(size) {
-    const std::int64_t even = (size + kMost - 1) / kMost;
+    const std::int64_t even = (size + kLargest - 1) / kLargest;
     length_ = std::max(least, (even + multiple - 1) / multiple * multiple);
   }
   std::int64_t size_, length_;
@@ -59,7 +59,7 @@ void parallel_chunks(const Chunks& chunks, bool worth, const Body& body) {
 // The sum of body(begin, end) over the chunks.
 template <class Body>
 double parallel_sum(const Chunks& chunks, bool worth, const Body& body) {
-  std::array<double, Chunks::kMost> partial;
+  std::array<double, Chunks::kLargest> partial;
   parallel_for(chunks.count(), worth, [&](std::int64_t chunk) {
     partial[static_cast<std::size_t>(chunk)] = body(chunks.begin(chunk), chunks.end(chunk));
   });

@@ -55,7 +55,7 @@ void exp_of(const T* x, T shift, double sum, T* out, std::int64_t begin, std::in
 template <class T>
 void softmax_row(std::int64_t size, const T* x, T* log_sum_exp, T* softmax, bool worth) {
   const Chunks chunks = Chunks::of_elements(size);
-  std::array<T, Chunks::kMost> each;
+  std::array<T, Chunks::kLargest> each;
   parallel_for(chunks.count(), worth, [&](std::int64_t i) {
     each[static_cast<std::size_t>(i)] = largest_of(x, chunks.begin(i), chunks.end(i));
   });

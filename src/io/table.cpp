@@ -96,11 +96,11 @@ Cell parse_number(std::string_view text, float& value) {
 
 // For people: short and on one line.
 std::string shown(std::string_view text) {
-  constexpr std::size_t kMost = 40;
-  std::string result(text.substr(0, kMost));
+  constexpr std::size_t kLargest = 40;
+  std::string result(text.substr(0, kLargest));
   for (char& c : result)
     if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
-  return result + (text.size() > kMost ? "..." : "");
+  return result + (text.size() > kLargest ? "..." : "");
 }
 
 // The cells of a line, one after the other, with their quotes undone.

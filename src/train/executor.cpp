@@ -5,11 +5,11 @@
 namespace gpuvae {
 
 std::uint64_t steps_a_launch(std::uint64_t steps) {
-  constexpr std::uint64_t kFewest = 50, kMost = 100;
-  if (steps <= kMost) return std::max<std::uint64_t>(steps, 1);
+  constexpr std::uint64_t kFewest = 50, kLargest = 100;
+  if (steps <= kLargest) return std::max<std::uint64_t>(steps, 1);
   const auto launches = [=](std::uint64_t n) { return steps / n + steps % n; };
-  std::uint64_t best = kMost;
-  for (std::uint64_t n = kMost; n >= kFewest; --n)
+  std::uint64_t best = kLargest;
+  for (std::uint64_t n = kLargest; n >= kFewest; --n)
     if (launches(n) < launches(best)) best = n;
   return best;
 }

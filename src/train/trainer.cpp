@@ -57,9 +57,9 @@ class RunAhead {
   RunAhead& operator=(const RunAhead&) = delete;
 
   void launched() {
-    constexpr std::size_t kMost = 2;
+    constexpr std::size_t kLargest = 2;
     launched_.push_back(backend_.record_event(Stream::current(device_).handle()));
-    if (launched_.size() <= kMost) return;
+    if (launched_.size() <= kLargest) return;
     const kernels::EventHandle oldest = launched_.front();
     launched_.pop_front();
     backend_.synchronize_event(oldest);

@@ -76,7 +76,7 @@ TEST(AlignmentDevice, FunctionsAndTheirDerivatives) {
   }
 }
 
-// What cuBLASLt's epilogues do not know is a kernel of its own behind the product. Rows of four columns are
+// A separate kernel adds what cuBLASLt cannot do behind a product. Rows of four columns are
 // vectors, rows of five are not.
 TEST(AlignmentDevice, BiasesAndActivationsBehindProducts) {
   for (int a = 0; a < 6; ++a)
