@@ -311,6 +311,11 @@ struct OptimizerArgs {
   std::int64_t size = 0, decayed = 0;
   double learning_rate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = 0;
   Clock clock = {};
+  // The rate of update number i (from 0) is *device_learning_rate * learning_rate_factors[i % factor_count].
+  // Both are in the memory of the device, so that launches of a captured graph see them change.
+  const double* device_learning_rate = nullptr;   // or null: learning_rate
+  const double* learning_rate_factors = nullptr;  // or null for 1
+  std::uint64_t factor_count = 1;
   void* parameters = nullptr;
   const void* gradients = nullptr;
   void* state1 = nullptr;                // SGD without momentum may leave it alone

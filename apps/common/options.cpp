@@ -227,6 +227,20 @@ void bind_optimizer(CLI::App& app, RunConfig& c) {
           "L2 penalty: adds X ||weights||^2 to the loss; with --optimizer adamw, decoupled weight decay", "X")
       ->check(kNotNegative);
   b.flag("--l2-biases", o.l2_biases, "apply --l2 to the biases as well as to the weights");
+  b.names("--schedule", c.schedule, {"constant", "step", "cosine"},
+          "how the learning rate changes: not at all, down in steps (see --lr-decay-epochs), or along half a "
+          "cosine to 0 at the last of --epochs");
+  b.value("--lr-warmup", c.lr_warmup,
+          "number of epochs over which the learning rate rises linearly from 0 to --learning-rate", "X")
+      ->check(kNotNegative);
+  b.value("--lr-decay-epochs", c.lr_decay_epochs,
+          "number of epochs after which the learning rate is multiplied by --lr-decay-rate, again and again "
+          "(--schedule step)",
+          "X")
+      ->check(kPositive);
+  b.value("--lr-decay-rate", c.lr_decay_rate,
+          "factor by which the learning rate is multiplied each time (--schedule step)", "X")
+      ->check(kPositive);
   b.value("--clip-norm", o.clip_norm,
           "largest norm of the gradient, to which larger ones are scaled down; 0 does not clip", "X")
       ->check(kNotNegative);

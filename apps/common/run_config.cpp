@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <sstream>
 
 namespace gpuvae::apps {
@@ -55,6 +57,24 @@ TrainOptions RunConfig::training() const {
   return o;
 }
 
+LearningRateSchedule RunConfig::learning_rate_schedule(std::int64_t steps_per_epoch) const {
+  const auto steps = [=](double epochs) {
+    return static_cast<std::uint64_t>(std::llround(epochs * static_cast<double>(steps_per_epoch)));
+  };
+  const LinearWarmup warmup{steps(lr_warmup)};
+  if (schedule == "cosine") {
+    const std::uint64_t total = std::max(steps(epochs), warmup.steps + 1);
+    return CosineSchedule{.total_steps = total, .warmup_steps = warmup.steps};
+  }
+  if (schedule == "step") {
+    const StepDecay decay{.every = std::max<std::uint64_t>(1, steps(lr_decay_epochs)),
+                          .decay = lr_decay_rate};
+    return [=](std::uint64_t step) { return warmup(step) * decay(step); };
+  }
+  if (warmup.steps > 0) return warmup;
+  return {};
+}
+
 namespace {
 
 // What decides the weights, as TOML.
@@ -71,7 +91,7 @@ std::string essence(RunConfig c) {
 }  // namespace
 
 bool same_training(RunConfig a, RunConfig b) {
-  a.epochs = b.epochs;
+  if (a.schedule != "cosine") a.epochs = b.epochs;
   return essence(a) == essence(b);
 }
 

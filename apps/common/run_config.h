@@ -50,6 +50,9 @@ struct RunConfig {
   double beta = 1, warmup_epochs = 0, free_bits = 0;
 
   OptimizerOptions optimizer;
+  std::string schedule = "constant";                 // or "step", "cosine": of the learning rate
+  double lr_warmup = 0;                              // epochs over which the learning rate rises from 0
+  double lr_decay_epochs = 30, lr_decay_rate = 0.1;  // of "step"
 
   std::string encode = "mean";  // or "sample": what is drawn and exported of q(z | x)
   std::string manifold = "quantile:20:0.01:0.99";
@@ -59,6 +62,8 @@ struct RunConfig {
 
   VaeOptions model(std::int64_t pixels) const;
   TrainOptions training() const;
+  // Of all epochs; none if the learning rate stays as it is.
+  LearningRateSchedule learning_rate_schedule(std::int64_t steps_per_epoch) const;
 };
 
 // What a run does, and what only that command wants to know; not part of the configuration.
@@ -96,7 +101,8 @@ RunConfig read_config(const std::string& path, const std::string& program,
 // As TOML; --config reads it back.
 std::string to_toml(const RunConfig& config, const std::string& program);
 
-// Whether both train the same model on the same data, but for the number of epochs.
+// Whether both train the same model on the same data, but for the number of epochs. With the cosine schedule
+// the number of epochs decides every step's learning rate, and has to be the same.
 bool same_training(RunConfig a, RunConfig b);
 // The first setting, the number of epochs among them, that makes two runs different: "key=value" of each;
 // empty where there is none.

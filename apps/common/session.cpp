@@ -67,7 +67,9 @@ Session::Session(const Program& program, const RunConfig& config)
   if (device_.is_cpu()) options.initializer.generator = InitGenerator::philox;  // see check_generator()
   model_ = std::make_unique<Vae>(options, device_);
   optimizer_ = std::make_unique<Optimizer>(model_->parameters(), config_.optimizer);
-  trainer_ = std::make_unique<Trainer>(*model_, *optimizer_, train_, validation_, config_.training());
+  TrainOptions training = config_.training();
+  training.schedule = config_.learning_rate_schedule(steps_per_epoch(training, train_.count()));
+  trainer_ = std::make_unique<Trainer>(*model_, *optimizer_, train_, validation_, training);
 }
 
 std::string Session::unit() const {

@@ -2,7 +2,7 @@
 // posterior q(z | x), the likelihood p(x | z) and the prior p(z). They are built from differentiable
 // operations, so a new one needs densities and draws but no derivatives; examples in
 // tests/unit/framework_test.cpp. An object with parameters (a learned prior, a shared variance) belongs to
-// one model.
+// one model: where another() makes one like it, each model has its own.
 #pragma once
 
 #include <functional>
@@ -33,6 +33,9 @@ class Prior {
  public:
   virtual ~Prior() = default;
   virtual std::string name() const = 0;
+  // Another of the same settings, which a model that is built takes for its own; null if there are no
+  // parameters, so that models may share this one.
+  virtual std::shared_ptr<Prior> another() const { return nullptr; }
   virtual void initialize(const ModelContext&) {}
   virtual void collect(std::vector<Parameter>&) {}  // appends the learned parameters
   // Whether this is N(0, I), for which posteriors may know the KL divergence in closed form.
@@ -90,6 +93,7 @@ class Likelihood {
   virtual ~Likelihood() = default;
   virtual std::string name() const = 0;
   virtual int params_per_pixel() const { return 1; }
+  virtual std::shared_ptr<Likelihood> another() const { return nullptr; }  // as Prior::another
   virtual void initialize(const ModelContext&) {}
   virtual void collect(std::vector<Parameter>&) {}
   virtual bool is_density() const {

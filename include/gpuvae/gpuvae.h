@@ -12,6 +12,7 @@
 #include "gpuvae/nn.h"
 #include "gpuvae/ops.h"
 #include "gpuvae/optim.h"
+#include "gpuvae/schedule.h"
 #include "gpuvae/tensor.h"
 #include "gpuvae/train.h"
 #include "gpuvae/vae.h"

@@ -9,6 +9,7 @@
 
 #include "gpuvae/data.h"
 #include "gpuvae/optim.h"
+#include "gpuvae/schedule.h"
 #include "gpuvae/vae.h"
 
 namespace gpuvae {
@@ -28,8 +29,12 @@ struct TrainOptions {
   // report_seconds apart, at the end of a launch; with 0 every report_steps.
   std::int64_t report_steps = 50;
   double report_seconds = 0.5;
+  LearningRateSchedule schedule = {};       // none: the optimiser's learning rate, as it is
   Executor executor = Executor::automatic;  // the bits are the same with eager and graph, not with fused
 };
+
+// How many steps a pass over `images` images takes.
+std::int64_t steps_per_epoch(const TrainOptions& options, std::int64_t images);
 
 // Nats per image (unless pixel_mean): means over the images seen, weights of the moment each batch was seen.
 struct Losses {
@@ -47,6 +52,7 @@ class Trainer {
  public:
   // All of them live on the model's device and outlive the trainer. With graphs training runs on the stream
   // that is current in run_epoch, or on one of the trainer's own if that is the device's default.
+  // Throws Error if the optimiser updates a variable that is no parameter of the model.
   Trainer(Vae& model, Optimizer& optimizer, ImageSet train, ImageSet validation, const TrainOptions& options);
   ~Trainer();
   Trainer(const Trainer&) = delete;
@@ -61,6 +67,8 @@ class Trainer {
   void resume_after(int epochs) { epoch_ = epochs; }
   std::int64_t steps_per_epoch() const { return static_cast<std::int64_t>(steps_per_epoch_); }
   std::int64_t images_per_epoch() const;
+  // Of a step of the run, counted from 0: the optimiser's present learning rate times the schedule's factor.
+  double learning_rate(std::uint64_t step) const;
   std::string executor() const;  // which one runs the steps, and why: "graph: 100 steps a launch"
 
  private:
@@ -68,6 +76,8 @@ class Trainer {
   bool reports_wait() const;
   Stream training_stream();
   void run_steps(const ProgressCallback& progress);
+  double factor(std::uint64_t step) const;
+  void write_factors(std::uint64_t first_step, std::uint64_t updates);
   Losses read_totals(const Tensor& state, std::int64_t images, bool training) const;
 
   Vae& model_;
@@ -77,6 +87,7 @@ class Trainer {
   std::uint64_t steps_per_epoch_ = 0;
   int epoch_ = 0;
   Tensor state_;                  // a RunState, as bytes on the device
+  Tensor factors_;                // f64 [steps per epoch]: of the schedule, if there is one
   std::optional<Stream> stream_;  // of the trainer's own, for captures
   std::unique_ptr<class StepExecutor> executor_;
   std::chrono::steady_clock::time_point reported_;
@@ -91,7 +102,8 @@ std::map<std::string, std::string> load_parameters(const std::filesystem::path& 
                                                    std::span<const Parameter> parameters);
 
 // The same, with the optimiser's state and the number of finished epochs: training goes on from it bit for
-// bit (with Trainer::resume_after). load_checkpoint returns that number.
+// bit (with Trainer::resume_after). load_checkpoint returns that number, and sets the learning rate that was
+// saved. It throws Error, naming both, if another kind of optimiser saved the state.
 void save_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
                      const Optimizer& optimizer, int epochs);
 int load_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,

@@ -22,12 +22,13 @@ namespace gpuvae::kernels::HWY_NAMESPACE {
 template <class V>
 struct Coefficients {
   Coefficients(const OptimizerArgs& g, double decay_now)
-      : Coefficients(g, decay_now, static_cast<double>(step_of(g.clock) + 1)) {}
+      : Coefficients(g, decay_now, math::learning_rate_of(g, step_of(g.clock)),
+                     static_cast<double>(step_of(g.clock) + 1)) {}
   V rate, beta1, beta2, rest1, rest2, epsilon, decay, gradient_scale;
 
  private:
-  Coefficients(const OptimizerArgs& g, double decay_now, double t)
-      : rate(constant<V>(g.learning_rate)),
+  Coefficients(const OptimizerArgs& g, double decay_now, double learning_rate, double t)
+      : rate(constant<V>(learning_rate)),
         beta1(constant<V>(g.beta1)),
         beta2(constant<V>(g.beta2)),
         rest1(hn::Sub(constant<V>(1), beta1)),
@@ -35,10 +36,10 @@ struct Coefficients {
         epsilon(constant<V>(g.epsilon)),
         decay(constant<V>(decay_now)),
         gradient_scale(hn::Set(Tag<V>(), value_or<Lane<V>>(g.gradient_scale, 1))) {
-    if (g.kind == OptimizerKind::adamw) decay = constant<V>(g.learning_rate * decay_now);
+    if (g.kind == OptimizerKind::adamw) decay = constant<V>(learning_rate * decay_now);
     if (g.kind != OptimizerKind::adam && g.kind != OptimizerKind::adamw) return;
     const double root = std::sqrt(1 - std::pow(g.beta2, t));  // 1 / sqrt(c2)
-    rate = constant<V>(g.learning_rate * root / (1 - std::pow(g.beta1, t)));
+    rate = constant<V>(learning_rate * root / (1 - std::pow(g.beta1, t)));
     epsilon = constant<V>(g.epsilon * root);
   }
 };

@@ -12,9 +12,10 @@ namespace {
 __device__ __forceinline__ math::OptimizerScalars<float> optimizer_scalars(const OptimizerArgs& args,
                                                                            double log_beta1,
                                                                            double log_beta2) {
-  const double t = static_cast<double>(finished_steps(args.clock) + 1);
+  const std::uint64_t update = finished_steps(args.clock);
+  const double t = static_cast<double>(update + 1);
   math::OptimizerScalars<float> scalars{};
-  scalars.learning_rate = static_cast<float>(args.learning_rate);
+  scalars.learning_rate = static_cast<float>(math::learning_rate_of(args, update));
   scalars.beta1 = static_cast<float>(args.beta1);
   scalars.beta2 = static_cast<float>(args.beta2);
   scalars.epsilon = static_cast<float>(args.epsilon);

@@ -11,6 +11,14 @@ GPUVAE_HD constexpr int optimizer_states(OptimizerKind k) {
   return k == OptimizerKind::adam || k == OptimizerKind::adamw ? 2 : 1;
 }
 
+// The learning rate of update number `update` (from 0): kernels::OptimizerArgs says what the pointers hold.
+template <class Args>
+GPUVAE_HD double learning_rate_of(const Args& args, std::uint64_t update) {
+  const double rate = args.device_learning_rate ? *args.device_learning_rate : args.learning_rate;
+  if (!args.learning_rate_factors) return rate;
+  return rate * args.learning_rate_factors[args.factor_count > 1 ? update % args.factor_count : 0];
+}
+
 template <class T>
 struct OptimizerScalars {
   T learning_rate;

@@ -26,6 +26,7 @@ struct Leaf {
   Tensor grad;  // what the caller sees; undefined if `defined` is false and no storage was set
   bool has_storage = false;
   bool defined = false;
+  std::weak_ptr<const void> optimizer;  // which updates it, while that lives
 };
 
 // Where a gradient goes: a leaf, or an output of an earlier node. Holds no values.

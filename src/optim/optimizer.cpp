@@ -1,9 +1,12 @@
 #include "gpuvae/optim.h"
 
+#include <cmath>
 #include <cstring>
+#include <set>
 
 #include "kernels/backend.h"
 #include "kernels/check.h"
+#include "src/autograd/node.h"
 #include "src/core/memory.h"
 
 namespace gpuvae {
@@ -15,12 +18,33 @@ std::int64_t padded(std::int64_t n) { return (n + kAlignment - 1) / kAlignment *
 
 bool keeps_second_state(OptimizerKind k) { return k == OptimizerKind::adam || k == OptimizerKind::adamw; }
 
+void check_learning_rate(double rate) {
+  check(rate > 0 && std::isfinite(rate), "optimizer", "expected a learning rate above 0, got {}", rate);
+}
+
 void check_options(const OptimizerOptions& o) {
-  check(o.learning_rate > 0, "optimizer", "expected a learning rate above 0, got {}", o.learning_rate);
+  check_learning_rate(o.learning_rate);
   check(o.beta1 >= 0 && o.beta1 < 1 && o.beta2 >= 0 && o.beta2 < 1, "optimizer",
         "expected beta1 and beta2 in [0, 1), got {} and {}", o.beta1, o.beta2);
   check(o.epsilon >= 0 && o.l2 >= 0 && o.clip_norm >= 0, "optimizer",
         "expected epsilon, l2 and clip_norm of 0 or more, got {}, {} and {}", o.epsilon, o.l2, o.clip_norm);
+}
+
+void check_parameters(std::span<const Parameter> parameters) {
+  check(!parameters.empty(), "optimizer", "expected parameters, got none");
+  const Device device = parameters[0].variable->device();
+  std::set<const autograd::Leaf*> seen;
+  for (const Parameter& p : parameters) {
+    check(p.variable->requires_grad() && p.variable->is_leaf() && p.variable->dtype() == DType::f32,
+          "optimizer", "expected {} to be an f32 leaf that requires gradients, got {}", p.name,
+          p.variable->value());
+    check(p.variable->device() == device, "optimizer", "expected all parameters on {}, got {} on {}", device,
+          p.name, p.variable->device());
+    const autograd::Leaf* leaf = GraphAccess::edge(*p.variable).leaf.get();
+    check(seen.insert(leaf).second, "optimizer", "expected each parameter once, got {} twice", p.name);
+    check(leaf->optimizer.expired(), "optimizer",
+          "expected parameters that no other optimiser updates, got {}, which one updates already", p.name);
+  }
 }
 
 }  // namespace
@@ -51,19 +75,14 @@ OptimizerOptions OptimizerOptions::defaults(OptimizerKind kind) {
 }
 
 Optimizer::Optimizer(std::span<const Parameter> parameters, const OptimizerOptions& options)
-    : options_(options) {
+    : options_(options), identity_(std::make_shared<char>()) {
   check_options(options);
-  check(!parameters.empty(), "optimizer", "expected parameters, got none");
+  check_parameters(parameters);
   const Device device = parameters[0].variable->device();
   // Decayed parameters first, so that one boundary separates them.
   const auto is_decayed = [&](const Parameter& p) { return !p.is_bias || options.l2_biases; };
   std::int64_t total = 0;
   for (const Parameter& p : parameters) {
-    check(p.variable->requires_grad() && p.variable->is_leaf() && p.variable->dtype() == DType::f32,
-          "optimizer", "expected {} to be an f32 leaf that requires gradients, got {}", p.name,
-          p.variable->value());
-    check(p.variable->device() == device, "optimizer", "expected all parameters on {}, got {} on {}", device,
-          p.name, p.variable->device());
     total += padded(p.variable->shape().elements());
     if (is_decayed(p)) decayed_ += padded(p.variable->shape().elements());
   }
@@ -74,6 +93,8 @@ Optimizer::Optimizer(std::span<const Parameter> parameters, const OptimizerOptio
   if (keeps_second_state(options.kind)) state2_ = Tensor::zeros({total}, DType::f32, device);
   if (options.clip_norm > 0) clip_ = Tensor::zeros({2}, DType::f32, device);
   counter_ = Tensor::from(std::vector<std::uint8_t>(sizeof(std::uint64_t)), {sizeof(std::uint64_t)}, device);
+  learning_rate_ = Tensor::empty({1}, DType::f64, device);
+  set_learning_rate(options.learning_rate);
   std::int64_t next[2] = {0, decayed_};
   for (const Parameter& p : parameters) {
     std::int64_t& offset = next[is_decayed(p) ? 0 : 1];
@@ -87,8 +108,24 @@ void Optimizer::place(const Parameter& p, std::int64_t offset) {
   const Tensor value = values_.slice(offset, shape.elements()).reshape(shape);
   value.copy_from(p.variable->value());
   *p.variable = Variable(value, true);
+  GraphAccess::edge(*p.variable).leaf->optimizer = identity_;
   p.variable->set_grad_storage(gradients_.slice(offset, shape.elements()).reshape(shape));
   variables_.push_back(*p.variable);
+}
+
+void Optimizer::set_learning_rate(double rate) {
+  check_learning_rate(rate);
+  const Device device = learning_rate_.device();
+  check(!is_capturing(device), "set_learning_rate", "expected no capture on {}, got a call during one",
+        device);
+  device.backend().copy_to_device(learning_rate_.data(), &rate, sizeof rate,
+                                  Stream::current(device).handle());
+  options_.learning_rate = rate;
+}
+
+bool Optimizer::updates(const Variable& variable) const {
+  const std::shared_ptr<autograd::Leaf> leaf = GraphAccess::edge(variable).leaf;
+  return leaf && identity_ && leaf->optimizer.lock() == identity_;
 }
 
 void Optimizer::zero_grad() {
@@ -123,7 +160,10 @@ std::uint64_t Optimizer::steps() const {
   return steps_ + counted;
 }
 
-void Optimizer::step(const Clock& updates) {
+void Optimizer::step(const Clock& updates, const Tensor& factors) {
+  check(!factors ||
+            (factors.dtype() == DType::f64 && factors.device() == values_.device() && factors.elements() > 0),
+        "optimizer", "expected factors as f64 on {}, got {}", values_.device(), factors);
   for (const Variable& v : variables_)
     if (!v.grad()) v.zero_stored_grad();
   const Device device = values_.device();
@@ -133,6 +173,11 @@ void Optimizer::step(const Clock& updates) {
   args.epsilon = options_.epsilon;
   args.decay = options_.kind == OptimizerKind::adamw ? options_.l2 : 2 * options_.l2;
   args.clock = updates;
+  args.device_learning_rate = learning_rate_.data_as<double>();
+  if (factors) {
+    args.learning_rate_factors = factors.data_as<double>();
+    args.factor_count = static_cast<std::uint64_t>(factors.elements());
+  }
   args.parameters = values_.data(), args.gradients = gradients_.data();
   args.state1 = state1_.data(), args.state2 = state2_ ? state2_.data() : nullptr;
   if (clip_) {

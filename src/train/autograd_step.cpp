@@ -49,7 +49,7 @@ void AutogradStep::enqueue(const StepContext& step) {
                                   regularizer_root(elbo.regularizer, step.clock)};
   optimizer_.zero_grad();
   autograd::backward(roots);
-  optimizer_.step(step.updates);
+  optimizer_.step(step.updates, step.factors);
   count_losses(elbo, options_, step, true);
 }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 
 #include "gpuvae/train.h"
@@ -55,6 +56,42 @@ void restore(const io::TensorFile& file, const std::filesystem::path& path,
     copy_to(p.variable->value(), expected(file, path, p.name, p.variable->value()));
 }
 
+// A checkpoint's metadata.
+class Metadata {
+ public:
+  Metadata(const io::TensorFile& file, const std::filesystem::path& path)
+      : values_(file.metadata), path_(path.string()) {}
+
+  std::string text(const char* key) const {
+    const auto found = values_.find(key);
+    return found == values_.end() ? "" : found->second;
+  }
+  template <class T>
+  T number(const char* key) const {
+    const std::string value = text(key);
+    T number{};
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    check(error == std::errc() && end == value.data() + value.size(), "load",
+          "{}: expected a number of {}, got {}", path_, key, value.empty() ? "nothing" : value);
+    return number;
+  }
+
+ private:
+  const std::map<std::string, std::string>& values_;
+  std::string path_;
+};
+
+// Older checkpoints do not name their optimiser: then the number of its states has to do.
+void check_same_optimizer(const io::TensorFile& file, const std::filesystem::path& path,
+                          const Optimizer& optimizer) {
+  const auto expected = name(optimizer.options().kind);
+  const std::string saved = Metadata(file, path).text("optimizer");
+  check(saved.empty() || saved == expected, "load", "{}: expected the state of optimiser {}, got that of {}",
+        path.string(), expected, saved);
+  check(optimizer.state2() || !find(file, kStates[1]), "load",
+        "{}: expected the state of optimiser {}, got that of adam or adamw", path.string(), expected);
+}
+
 }  // namespace
 
 void save_parameters(const std::filesystem::path& path, std::span<const Parameter> parameters,
@@ -79,7 +116,9 @@ void save_checkpoint(const std::filesystem::path& path, std::span<const Paramete
   io::TensorFile file;
   file.metadata = {{"format", "gpuvae checkpoint"},
                    {"epochs", std::to_string(epochs)},
-                   {"steps", std::to_string(optimizer.steps())}};
+                   {"steps", std::to_string(optimizer.steps())},
+                   {"optimizer", std::string(name(optimizer.options().kind))},
+                   {"learning_rate", fmt::format("{}", optimizer.learning_rate())}};
   for (const Parameter& p : parameters) file.tensors.push_back(host_copy(p.name, p.variable->value()));
   const Tensor states[] = {optimizer.state1(), optimizer.state2()};
   for (int i : {0, 1})
@@ -90,16 +129,14 @@ void save_checkpoint(const std::filesystem::path& path, std::span<const Paramete
 int load_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
                     Optimizer& optimizer) {
   const io::TensorFile file = io::read_safetensors(path);
-  const auto number = [&](const char* key) {
-    const auto found = file.metadata.find(key);
-    std::uint64_t value = 0;
-    const std::string text = found == file.metadata.end() ? "nothing" : found->second;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    check(error == std::errc() && end == text.data() + text.size(), "load",
-          "{}: expected a number of {}, got {}", path.string(), key, text);
-    return value;
-  };
-  const std::uint64_t steps = number("steps"), epochs = number("epochs");
+  check_same_optimizer(file, path, optimizer);
+  const Metadata metadata(file, path);
+  const auto steps = metadata.number<std::uint64_t>("steps");
+  const auto epochs = metadata.number<std::uint64_t>("epochs");
+  double learning_rate = optimizer.learning_rate();
+  if (!metadata.text("learning_rate").empty()) learning_rate = metadata.number<double>("learning_rate");
+  check(learning_rate > 0 && std::isfinite(learning_rate), "load",
+        "{}: expected a learning rate above 0, got {}", path.string(), learning_rate);
   Tensor states[] = {optimizer.state1(), optimizer.state2()};
   for (int i : {0, 1}) {
     if (!states[i]) continue;
@@ -109,6 +146,7 @@ int load_checkpoint(const std::filesystem::path& path, std::span<const Parameter
   }
   restore(file, path, parameters);
   optimizer.restore(steps, states[0], states[1]);
+  optimizer.set_learning_rate(learning_rate);
   return static_cast<int>(epochs);
 }
 

@@ -49,9 +49,7 @@ void set_model(kernels::FusedStepArgs& args, const Vae& model, const TrainOption
 void set_weights(kernels::FusedStepArgs& args, const ImageSet& images, const TrainOptions& options) {
   const double per_pixel = options.pixel_mean ? 1.0 / static_cast<double>(images.pixels()) : 1.0;
   args.reconstruction_weight = per_pixel, args.kl_weight = options.beta, args.mean = !options.batch_sum;
-  const std::int64_t full = images.count() / options.batch_size;
-  const bool ragged = images.count() % options.batch_size != 0 && !options.drop_last;
-  args.warmup_steps = options.warmup_epochs * static_cast<double>(full + ragged);
+  args.warmup_steps = options.warmup_epochs * static_cast<double>(steps_per_epoch(options, images.count()));
   args.metrics.weights[0] = per_pixel, args.metrics.weights[1] = 1;
 }
 
@@ -59,7 +57,8 @@ void set_optimizer(kernels::FusedStepArgs& args, const Optimizer& optimizer) {
   const OptimizerOptions& o = optimizer.options();
   kernels::OptimizerArgs& a = args.optimizer;
   a.kind = o.kind, a.size = optimizer.values().elements(), a.decayed = optimizer.decayed();
-  a.learning_rate = o.learning_rate, a.beta1 = o.beta1, a.beta2 = o.beta2, a.epsilon = o.epsilon;
+  a.device_learning_rate = optimizer.device_learning_rate().data_as<double>();
+  a.beta1 = o.beta1, a.beta2 = o.beta2, a.epsilon = o.epsilon;
   a.decay = o.kind == OptimizerKind::adamw ? o.l2 : 2 * o.l2;
   a.parameters = optimizer.values().data();
   a.state1 = optimizer.state1().data(), a.state2 = optimizer.state2() ? optimizer.state2().data() : nullptr;
@@ -104,6 +103,8 @@ std::string FusedStep::why_not(Vae& model, const Optimizer& optimizer, const Ima
                                const TrainOptions& options) {
   if (std::string why = model.device().backend().fused_step_unavailable(); !why.empty()) return why;
   if (std::string why = custom_part(model); !why.empty()) return why;
+  if (optimizer.variable_count() != model.parameters().size())
+    return "the optimiser updates only some of the parameters";
   if (optimizer.options().clip_norm > 0)
     return "gradients are clipped by their norm, which wants all of them first";
   if (options.free_bits > 0) return "free bits want the KL divergence of the whole batch first";
@@ -132,6 +133,8 @@ void FusedStep::enqueue(const StepContext& step) {
   args_.gather.clock = step.clock, args_.optimizer.clock = step.updates;
   args_.metrics.totals = step.state->sums, args_.metrics.bad_step = &step.state->bad_step;
   args_.advance = &step.state->step;
+  args_.optimizer.learning_rate_factors = step.factors ? step.factors.data_as<double>() : nullptr;
+  args_.optimizer.factor_count = step.factors ? static_cast<std::uint64_t>(step.factors.elements()) : 1;
   device_.backend().fused_step(args_, Stream::current(device_).handle());
 }
 

@@ -5,6 +5,7 @@
 
 #include "gpuvae/device.h"
 #include "gpuvae/random.h"
+#include "gpuvae/tensor.h"
 #include "kernels/backend.h"
 
 namespace gpuvae {
@@ -21,6 +22,7 @@ struct StepContext {
   Clock updates = {};         // finished updates of the optimiser: reads state->step too
   std::int64_t rows = 0;      // of the batch: a full one, or the ragged last one
   RunState* state = nullptr;  // on the device
+  Tensor factors = {};        // of the learning rate, as Optimizer::step takes them
 };
 
 class StepBody {

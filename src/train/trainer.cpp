@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <deque>
 
@@ -77,7 +78,21 @@ void write_state(const Tensor& state, const RunState& value) {
                                           Stream::current(state.device()).handle());
 }
 
+void check_belongs(Vae& model, const Optimizer& optimizer) {
+  std::size_t updated = 0;
+  for (const Parameter& p : model.parameters()) updated += optimizer.updates(*p.variable);
+  check(updated == optimizer.variable_count(), "train",
+        "expected an optimiser of this model's parameters, got one of {} variables of which {} belong to it",
+        optimizer.variable_count(), updated);
+}
+
 }  // namespace
+
+std::int64_t steps_per_epoch(const TrainOptions& options, std::int64_t images) {
+  check(options.batch_size > 0, "train", "expected a batch size of 1 or more, got {}", options.batch_size);
+  const bool ragged = images % options.batch_size != 0 && !options.drop_last;
+  return images / options.batch_size + ragged;
+}
 
 Trainer::Trainer(Vae& model, Optimizer& optimizer, ImageSet train, ImageSet validation,
                  const TrainOptions& options)
@@ -98,14 +113,16 @@ Trainer::Trainer(Vae& model, Optimizer& optimizer, ImageSet train, ImageSet vali
         model.options().pixels, train_.pixels());
   check(train_.images.device() == model.device(), "train", "expected the images on {}, got {}",
         model.device(), train_.images);
-  const std::int64_t full = train_.count() / options.batch_size;
-  const bool ragged = train_.count() % options.batch_size != 0 && !options.drop_last;
-  steps_per_epoch_ = static_cast<std::uint64_t>(full + ragged);
+  check_belongs(model, optimizer);
+  steps_per_epoch_ = static_cast<std::uint64_t>(gpuvae::steps_per_epoch(options, train_.count()));
   check(steps_per_epoch_ > 0, "train", "expected at least one batch of {}, got {} images", options.batch_size,
         train_.count());
   check(options.report_seconds >= 0, "train", "expected 0 or more seconds between reports, got {}",
         options.report_seconds);
   state_ = Tensor::empty({sizeof(RunState)}, DType::u8, model.device());
+  if (options_.schedule)
+    factors_ = Tensor::empty({static_cast<std::int64_t>(steps_per_epoch_)}, DType::f64, model.device());
+  const std::int64_t full = train_.count() / options.batch_size;
   const auto between = std::max<std::uint64_t>(
       1, reports_wait() ? static_cast<std::uint64_t>(full)
                         : static_cast<std::uint64_t>(std::min(full, options.report_steps)));
@@ -160,6 +177,25 @@ Losses Trainer::read_totals(const Tensor& state, std::int64_t images, bool train
   return {reconstruction + options_.beta * kl, reconstruction, kl};
 }
 
+double Trainer::factor(std::uint64_t step) const {
+  const double value = options_.schedule ? options_.schedule(step) : 1;
+  check(value >= 0 && std::isfinite(value), "train",
+        "expected a finite factor of 0 or more from the schedule at step {}, got {}", step, value);
+  return value;
+}
+
+double Trainer::learning_rate(std::uint64_t step) const { return optimizer_.learning_rate() * factor(step); }
+
+// The schedule's factors for the steps of an epoch, where the update of each step looks for them.
+void Trainer::write_factors(std::uint64_t first_step, std::uint64_t updates) {
+  if (!factors_) return;
+  std::vector<double> factors(steps_per_epoch_);
+  for (std::uint64_t i = 0; i < steps_per_epoch_; ++i)
+    factors[(updates + i) % steps_per_epoch_] = factor(first_step + i);
+  factors_.device().backend().copy_to_device(factors_.data(), factors.data(), factors_.bytes(),
+                                             Stream::current(factors_.device()).handle());
+}
+
 // All steps of an epoch. Nothing waits for the device but reports.
 void Trainer::run_steps(const ProgressCallback& progress) {
   const std::uint64_t first = static_cast<std::uint64_t>(epoch_) * steps_per_epoch_;
@@ -169,7 +205,10 @@ void Trainer::run_steps(const ProgressCallback& progress) {
   StepContext step;
   step.state = static_cast<RunState*>(state_.data());
   step.clock = {.device_step = &step.state->step, .steps_per_epoch = steps_per_epoch_};
-  step.updates = {.step = optimizer_.steps() - first, .device_step = &step.state->step};
+  const std::uint64_t updates = optimizer_.steps();
+  step.updates = {.step = updates - first, .device_step = &step.state->step};
+  step.factors = factors_;
+  write_factors(first, updates);
   RunAhead ahead(model_.device());
   for (std::uint64_t done = 0, steps = 0; done < steps_per_epoch_; done += steps) {
     step.rows = done < full ? options_.batch_size : train_.count() % options_.batch_size;

@@ -99,6 +99,9 @@ class SharedGaussian final : public Likelihood {
   std::string name() const override {
     return fixed_ ? "Gaussian of fixed sigma" : "Gaussian of shared sigma";
   }
+  std::shared_ptr<Likelihood> another() const override {
+    return std::make_shared<SharedGaussian>(options_, fixed_);
+  }
   bool is_density() const override { return true; }
 
   void initialize(const ModelContext& context) override {

@@ -72,6 +72,7 @@ class GaussianMixture final : public Mixture {
  public:
   using Mixture::Mixture;
   std::string name() const override { return "mixture of " + std::to_string(components_) + " Gaussians"; }
+  std::shared_ptr<Prior> another() const override { return std::make_shared<GaussianMixture>(components_); }
 
   void initialize(const ModelContext& c) override {
     // Means apart, variances of one.
@@ -100,6 +101,9 @@ class Vamp final : public Mixture {
   Vamp(int components, bool unit_pixels) : Mixture(components), unit_pixels_(unit_pixels) {}
   std::string name() const override {
     return "VampPrior of " + std::to_string(components_) + " pseudo-inputs";
+  }
+  std::shared_ptr<Prior> another() const override {
+    return std::make_shared<Vamp>(components_, unit_pixels_);
   }
 
   void initialize(const ModelContext& c) override {

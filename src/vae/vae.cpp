@@ -10,6 +10,8 @@ VaeOptions checked(VaeOptions o) {
         o.pixels, o.latent);
   check(o.posterior && o.likelihood && o.prior, "vae", "expected a posterior, a likelihood and a prior");
   if (o.decoder_widths.empty()) o.decoder_widths.assign(o.encoder_widths.rbegin(), o.encoder_widths.rend());
+  if (std::shared_ptr<Likelihood> own = o.likelihood->another()) o.likelihood = std::move(own);
+  if (std::shared_ptr<Prior> own = o.prior->another()) o.prior = std::move(own);
   return o;
 }
 

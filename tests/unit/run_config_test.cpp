@@ -58,6 +58,10 @@ TEST(CommandLine, MistakesAreErrors) {
                                                     {"--executor", "magic"},
                                                     {"--hidden", "0"},
                                                     {"--learning-rate", "0"},
+                                                    {"--schedule", "sine"},
+                                                    {"--lr-warmup", "-1"},
+                                                    {"--lr-decay-epochs", "0"},
+                                                    {"--lr-decay-rate", "0"},
                                                     {"--seed"},
                                                     {"--config", "/no/such/file"},
                                                     {"stray"}}) {
@@ -171,6 +175,14 @@ const std::vector<std::string> kEverything = {"--preset",
                                               "--l2",
                                               "0.01",
                                               "--l2-biases",
+                                              "--schedule",
+                                              "step",
+                                              "--lr-warmup",
+                                              "1.5",
+                                              "--lr-decay-epochs",
+                                              "3.5",
+                                              "--lr-decay-rate",
+                                              "0.75",
                                               "--clip-norm",
                                               "6",
                                               "--encode",
@@ -223,6 +235,10 @@ TEST(ConfigFile, HoldsEverySetting) {
   EXPECT_EQ(c.optimizer.l2, 0.01);
   EXPECT_EQ(c.optimizer.clip_norm, 6);
   EXPECT_TRUE(c.optimizer.l2_biases);
+  EXPECT_EQ(c.schedule, "step");
+  EXPECT_EQ(c.lr_warmup, 1.5);
+  EXPECT_EQ(c.lr_decay_epochs, 3.5);
+  EXPECT_EQ(c.lr_decay_rate, 0.75);
   EXPECT_EQ(c.encode, "sample");
   EXPECT_EQ(c.manifold, "quantile:5:0.01:0.99:left-up,data:3");
   EXPECT_EQ(c.samples, 18);
@@ -269,11 +285,47 @@ TEST(SameTraining, IsDecidedByWhatDecidesTheWeights) {
                                                   {"--builtin-data"},
                                                   {"--train-images", "5"},
                                                   {"--prior", "vamp"},
+                                                  {"--schedule", "cosine"},
+                                                  {"--lr-warmup", "1"},
                                                   {"--free-bits", "1"}}) {
     std::vector<std::string> arguments = {"--hidden", "8"};
     arguments.insert(arguments.end(), weights.begin(), weights.end());
     EXPECT_FALSE(same_training(before, parse(arguments).config)) << weights[0];
   }
+}
+
+TEST(SameTraining, OfACosineNeedsTheSameNumberOfEpochs) {
+  for (const char* schedule : {"constant", "step", "cosine"}) {
+    const RunConfig a = parse({"--schedule", schedule, "--epochs", "4"}).config;
+    EXPECT_EQ(same_training(a, parse({"--schedule", schedule, "--epochs", "5"}).config),
+              schedule != std::string("cosine"));
+    EXPECT_TRUE(same_training(a, parse({"--schedule", schedule, "--epochs", "4"}).config));
+  }
+}
+
+// With ten steps an epoch.
+TEST(CommandLine, SchedulesCountInEpochs) {
+  const auto schedule = [](const std::vector<std::string>& arguments) {
+    return parse(arguments).config.learning_rate_schedule(10);
+  };
+  EXPECT_FALSE(schedule({}));
+  const LearningRateSchedule warmup = schedule({"--lr-warmup", "0.5"});
+  EXPECT_EQ(warmup(0), 0.2);
+  EXPECT_EQ(warmup(4), 1);
+  EXPECT_EQ(warmup(50), 1);
+  const LearningRateSchedule steps = schedule(
+      {"--schedule", "step", "--lr-warmup", "1", "--lr-decay-epochs", "2", "--lr-decay-rate", "0.5"});
+  EXPECT_EQ(steps(4), 0.5);
+  EXPECT_EQ(steps(19), 1);
+  EXPECT_EQ(steps(20), 0.5);
+  EXPECT_EQ(steps(40), 0.25);
+  const LearningRateSchedule cosine = schedule({"--schedule", "cosine", "--epochs", "5", "--lr-warmup", "1"});
+  EXPECT_EQ(cosine(1), 0.2);
+  EXPECT_EQ(cosine(10), 1);
+  EXPECT_NEAR(cosine(30), 0.5, 1e-15);
+  EXPECT_NEAR(cosine(50), 0, 1e-15);
+  // A warm-up longer than the run is a warm-up all along.
+  EXPECT_EQ(schedule({"--schedule", "cosine", "--epochs", "1", "--lr-warmup", "4"})(19), 0.5);
 }
 
 TEST(SameTraining, TheFirstDifferenceIsNamed) {
