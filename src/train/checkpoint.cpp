@@ -33,11 +33,12 @@ const io::HostTensor* find(const io::TensorFile& file, const std::string& name) 
 const io::HostTensor& expected(const io::TensorFile& file, const std::filesystem::path& path,
                                const std::string& key, const Tensor& like) {
   const io::HostTensor* found = find(file, key);
-  check(found != nullptr, "load", "{}: expected {} {}, found no tensor of that name", path.string(), key,
-        like.shape());
+  check(found != nullptr, file_error("load"), "{}: expected {} {}, found no tensor of that name",
+        path.string(), key, like.shape());
   const Shape shape{std::span<const std::int64_t>(found->shape)};
-  check(shape == like.shape() && found->dtype == like.dtype(), "load", "{}: expected {} {}{}, got {}{}",
-        path.string(), key, name(like.dtype()), like.shape(), name(found->dtype), shape);
+  check(shape == like.shape() && found->dtype == like.dtype(), file_error("load"),
+        "{}: expected {} {}{}, got {}{}", path.string(), key, name(like.dtype()), like.shape(),
+        name(found->dtype), shape);
   return *found;
 }
 
@@ -49,7 +50,7 @@ void restore(const io::TensorFile& file, const std::filesystem::path& path,
     const bool known = key.rfind("optimizer.", 0) == 0 ||
                        std::any_of(parameters.begin(), parameters.end(),
                                    [&, &name = key](const Parameter& p) { return p.name == name; });
-    check(known, "load", "{}: {} is not a parameter of this model", path.string(), key);
+    check(known, file_error("load"), "{}: {} is not a parameter of this model", path.string(), key);
   }
   for (const Parameter& p : parameters)
     copy_to(p.variable->value(), expected(file, path, p.name, p.variable->value()));
@@ -69,7 +70,8 @@ std::map<std::string, std::string> load_parameters(const std::filesystem::path& 
                                                    std::span<const Parameter> parameters) {
   const io::TensorFile file = io::read_safetensors(path);
   for (const char* state : kStates)
-    check(!find(file, state), "load", "{}: {} is not a parameter of this model", path.string(), state);
+    check(!find(file, state), file_error("load"), "{}: {} is not a parameter of this model", path.string(),
+          state);
   restore(file, path, parameters);
   return file.metadata;
 }
@@ -95,7 +97,7 @@ int load_checkpoint(const std::filesystem::path& path, std::span<const Parameter
     std::uint64_t value = 0;
     const std::string text = found == file.metadata.end() ? "nothing" : found->second;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    check(error == std::errc() && end == text.data() + text.size(), "load",
+    check(error == std::errc() && end == text.data() + text.size(), file_error("load"),
           "{}: expected a number of {}, got {}", path.string(), key, text);
     return value;
   };

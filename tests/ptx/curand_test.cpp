@@ -139,7 +139,7 @@ TEST(CurandOnCuda, IsRefusedInsideAGraphAndOnTheCpu) {
                         stream, [&] { curand_normal({4}, 1, 0, 1, cuda); }, 1);
                   }),
                   "[curand] expected a stream that runs, got one whose work is being captured");
-  EXPECT_EQ(message_of([] { curand_normal({4}, 1, 0, 1, Device::cpu()); }),
+  EXPECT_EQ(message_of([] { static_cast<void>(curand_normal({4}, 1, 0, 1, Device::cpu())); }),
             "[curand] expected a CUDA device, got cpu");
 }
 
