@@ -19,15 +19,29 @@ struct fmt::formatter<T> : fmt::formatter<std::string> {
 
 namespace gpuvae {
 
+// Where an error comes from: the name that stands in brackets, and the kind of error.
+struct Origin {
+  Origin(const char* name) : operation(name) {}         // NOLINT: most errors need no other kind
+  Origin(std::string_view name) : operation(name) {}    // NOLINT
+  Origin(const std::string& name) : operation(name) {}  // NOLINT
+  Origin(std::string_view name, ErrorKind kind_of_error) : operation(name), kind(kind_of_error) {}
+
+  std::string_view operation;
+  ErrorKind kind = ErrorKind::invalid_argument;
+};
+
+inline Origin file_error(std::string_view operation) { return {operation, ErrorKind::io}; }
+inline Origin unsupported(std::string_view operation) { return {operation, ErrorKind::unsupported}; }
+
 template <class... Args>
-[[noreturn]] void fail(std::string_view operation, fmt::format_string<Args...> message, Args&&... args) {
-  throw Error(operation, fmt::format(message, std::forward<Args>(args)...));
+[[noreturn]] void fail(Origin origin, fmt::format_string<Args...> message, Args&&... args) {
+  throw Error(origin.operation, fmt::format(message, std::forward<Args>(args)...), origin.kind);
 }
 
 template <class... Args>
-void check(bool condition, std::string_view operation, fmt::format_string<Args...> message, Args&&... args) {
+void check(bool condition, Origin origin, fmt::format_string<Args...> message, Args&&... args) {
   if (!condition) [[unlikely]]
-    fail(operation, message, std::forward<Args>(args)...);
+    fail(origin, message, std::forward<Args>(args)...);
 }
 
 }  // namespace gpuvae

@@ -205,7 +205,8 @@ INSTANTIATE_TEST_SUITE_P(Cases, Operation, testing::ValuesIn(all_cases()), test_
 TEST(Operations, EachPublicOneHasACase) {
   std::ifstream header(GPUVAE_SOURCE_DIR "/include/gpuvae/ops.h");
   const std::string text((std::istreambuf_iterator<char>(header)), {});
-  const std::regex declaration(R"(\n(?:Variable|Tensor|PosteriorSample) (operator.|\w+)\()");
+  const std::regex declaration(
+      R"(\n\[\[nodiscard\]\] (?:Variable|Tensor|PosteriorSample) (operator.|\w+)\()");
   // A case compares CUDA with the CPU: cuRAND has no CPU side, and tests/ptx/curand_test.cpp is about it.
   std::set<std::string> with_case = {"curand_normal", "curand_uniform"};
   for (const Case& c : all_cases()) with_case.insert(c.operation);

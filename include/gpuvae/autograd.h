@@ -22,19 +22,19 @@ class Variable {
   Variable(Tensor value, bool requires_grad = false);  // NOLINT: tensors are constants, implicitly
 
   explicit operator bool() const { return static_cast<bool>(value_); }
-  const Tensor& value() const { return value_; }
-  const Shape& shape() const { return value_.shape(); }
-  DType dtype() const { return value_.dtype(); }
-  Device device() const { return value_.device(); }
+  [[nodiscard]] const Tensor& value() const { return value_; }
+  [[nodiscard]] const Shape& shape() const { return value_.shape(); }
+  [[nodiscard]] DType dtype() const { return value_.dtype(); }
+  [[nodiscard]] Device device() const { return value_.device(); }
 
-  bool requires_grad() const { return leaf_ || node_; }
-  bool is_leaf() const { return !node_; }
-  Tensor grad() const;     // of a leaf; undefined if none has arrived since zero_grad()
-  void zero_grad() const;  // forgets the gradient; costs nothing on the device
+  [[nodiscard]] bool requires_grad() const { return leaf_ || node_; }
+  [[nodiscard]] bool is_leaf() const { return !node_; }
+  [[nodiscard]] Tensor grad() const;  // of a leaf; undefined if none has arrived since zero_grad()
+  void zero_grad() const;             // forgets the gradient; costs nothing on the device
   // Where a leaf's gradient shall be written, for instance a slice of an arena. Same shape, dtype and device.
   void set_grad_storage(Tensor storage) const;
   void zero_stored_grad() const;  // fills the storage set above with zeros and calls it the gradient
-  Variable detach() const { return Variable(value_); }
+  [[nodiscard]] Variable detach() const { return Variable(value_); }
 
   // Gradients of this one-element variable with respect to all leaves; see autograd::backward.
   void backward(bool retain_graph = false) const;
@@ -58,7 +58,7 @@ class NoGradGuard {
  private:
   bool previous_;
 };
-bool grad_enabled();
+[[nodiscard]] bool grad_enabled();
 
 namespace autograd {
 

@@ -9,9 +9,11 @@
 namespace gpuvae {
 
 // The caller keeps the stream alive while it is used here.
-inline Stream wrap_stream(cudaStream_t stream, int device = 0) {
+[[nodiscard]] inline Stream wrap_stream(cudaStream_t stream, int device = 0) {
   return Stream::wrap(Device::cuda(device), stream);
 }
-inline cudaStream_t cuda_stream(const Stream& stream) { return static_cast<cudaStream_t>(stream.handle()); }
+[[nodiscard]] inline cudaStream_t cuda_stream(const Stream& stream) {
+  return static_cast<cudaStream_t>(stream.handle());
+}
 
 }  // namespace gpuvae

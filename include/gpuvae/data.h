@@ -19,16 +19,16 @@ struct ImageSet {
   std::vector<std::string> factor_names = {};
   std::vector<float> factors = {};
 
-  std::int64_t count() const { return images.shape()[0]; }
-  std::int64_t pixels() const { return images.shape()[1]; }
-  ImageSet slice(std::int64_t first, std::int64_t count) const;
-  ImageSet to(Device device) const;
+  [[nodiscard]] std::int64_t count() const { return images.shape()[0]; }
+  [[nodiscard]] std::int64_t pixels() const { return images.shape()[1]; }
+  [[nodiscard]] ImageSet slice(std::int64_t first, std::int64_t count) const;
+  [[nodiscard]] ImageSet to(Device device) const;
 };
 
 // What a table's columns were standardised by: (x - mean) / deviation, and 0 where the deviation is 0.
 struct Standardization {
   std::vector<double> mean, deviation;  // one a column, or none
-  bool empty() const { return mean.empty(); }
+  [[nodiscard]] bool empty() const { return mean.empty(); }
 };
 
 struct Split {
@@ -46,11 +46,11 @@ void restore_units(const Standardization& by, std::vector<float>& rows);
 
 // The four MNIST files of a folder, plain or gzip: 60,000 and 10,000 images in the original, any number here.
 // Throws Error naming file and reason if one is missing, damaged, or does not fit the others.
-Split load_mnist(const std::filesystem::path& folder);
+[[nodiscard]] Split load_mnist(const std::filesystem::path& folder);
 // Whether the folder has any of the four files.
-bool has_mnist(const std::filesystem::path& folder);
+[[nodiscard]] bool has_mnist(const std::filesystem::path& folder);
 // The built-in stroke-drawn digits, the same for everybody.
-Split procedural_mnist(std::int64_t train = 60000, std::int64_t test = 10000);
+[[nodiscard]] Split procedural_mnist(std::int64_t train = 60000, std::int64_t test = 10000);
 
 struct DatasetOptions {
   std::string label_column = {};     // of a table: name, or number from 0, of labels 0..255; empty: none
@@ -73,18 +73,18 @@ struct DatasetOptions {
 // has the validation rows, at least one unless the fraction is 0 (only then one row is enough); both parts
 // keep the order of the file.
 // Throws Error "[read] path: reason", with row and column where a value is to blame.
-Split load_dataset(const std::filesystem::path& path, const DatasetOptions& options = {});
+[[nodiscard]] Split load_dataset(const std::filesystem::path& path, const DatasetOptions& options = {});
 
 // Frey Face from frey_rawface.mat, or from the folder that holds it: a MATLAB file whose variable ff is
 // uint8, 560 x n (n >= 2), a face of 28 x 20 a column. The faces keep their order: the first 1,800 of the
 // original's 1,965 are for training, the rest is `test`; other n are split in proportion. Throws Error
 // "[read] path: reason", or "[frey] path: expected ff of 560 x n, got ...".
-Split load_frey(const std::filesystem::path& path);
+[[nodiscard]] Split load_frey(const std::filesystem::path& path);
 // Whether the folder has that file.
-bool has_frey(const std::filesystem::path& folder);
+[[nodiscard]] bool has_frey(const std::filesystem::path& folder);
 // 1,965 built-in frames of a drawn face, the same for everybody, split as Frey Face; their factors are "pose"
 // and "smile", each in [-1, 1].
-Split procedural_frey();
+[[nodiscard]] Split procedural_frey();
 
 struct BatchOptions {
   bool shuffle = true;
@@ -100,12 +100,13 @@ struct Batch {
 // pass. Bytes are scaled to [0, 1]; f32 values, such as those of a standardised table, stay as they are, and
 // only a threshold binarizes them (value > threshold). The last batch of an epoch may be shorter: with a
 // device step the caller knows, and says so by `rows` (0: as many as the clock tells, or else a full batch).
-Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& clock,
-                   const BatchOptions& options, DType dtype = DType::f32, std::int64_t rows = 0);
+[[nodiscard]] Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& clock,
+                                 const BatchOptions& options, DType dtype = DType::f32,
+                                 std::int64_t rows = 0);
 // The same, an image at a time, from primitives; without binarization. For a clock without a device step.
 namespace composed {
-Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& clock,
-                   const BatchOptions& options, DType dtype = DType::f32);
+[[nodiscard]] Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& clock,
+                                 const BatchOptions& options, DType dtype = DType::f32);
 }
 
 }  // namespace gpuvae

@@ -14,21 +14,21 @@ class Device {
  public:
   enum class Kind { cpu, cuda };
 
-  static Device cpu() { return Device(Kind::cpu, 0); }
+  [[nodiscard]] static Device cpu() { return Device(Kind::cpu, 0); }
   // Creates the device's context. Throws Error if there is no such device, or if the library was built
   // without code that the device can run, saying why.
-  static Device cuda(int index = 0);
-  static Device best();     // the first CUDA device, or the CPU
-  static int cuda_count();  // 0 without CUDA, a driver or a device
+  [[nodiscard]] static Device cuda(int index = 0);
+  [[nodiscard]] static Device best();     // the first CUDA device, or the CPU
+  [[nodiscard]] static int cuda_count();  // 0 without CUDA, a driver or a device
   // "auto", "cpu", "cuda" or "cuda:1".
-  static Device parse(const std::string& text);
+  [[nodiscard]] static Device parse(const std::string& text);
 
-  Kind kind() const { return kind_; }
-  int index() const { return index_; }
-  bool is_cpu() const { return kind_ == Kind::cpu; }
-  std::string text() const;         // "cpu", "cuda:0"
-  std::string description() const;  // the model's name, for people
-  kernels::Backend& backend() const;
+  [[nodiscard]] Kind kind() const { return kind_; }
+  [[nodiscard]] int index() const { return index_; }
+  [[nodiscard]] bool is_cpu() const { return kind_ == Kind::cpu; }
+  [[nodiscard]] std::string text() const;         // "cpu", "cuda:0"
+  [[nodiscard]] std::string description() const;  // the model's name, for people
+  [[nodiscard]] kernels::Backend& backend() const;
 
   bool operator==(const Device&) const = default;
 
@@ -41,12 +41,13 @@ class Device {
 // A sequence of work on one device. Copies share it. On the CPU work is done when the call returns.
 class Stream {
  public:
-  explicit Stream(Device device);                           // a new one, owned
-  static Stream wrap(Device device, void* foreign_handle);  // a cudaStream_t of the caller's, not owned
-  static Stream current(Device device);                     // of this thread; the device's default at first
+  explicit Stream(Device device);  // a new one, owned
+  // A cudaStream_t of the caller's, not owned.
+  [[nodiscard]] static Stream wrap(Device device, void* foreign_handle);
+  [[nodiscard]] static Stream current(Device device);  // of this thread; the device's default at first
 
-  Device device() const { return device_; }
-  void* handle() const { return handle_.get(); }
+  [[nodiscard]] Device device() const { return device_; }
+  [[nodiscard]] void* handle() const { return handle_.get(); }
   void synchronize() const;  // waits for all work given so far
   bool operator==(const Stream& o) const { return device_ == o.device_ && handle_ == o.handle_; }
 

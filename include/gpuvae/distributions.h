@@ -32,93 +32,97 @@ struct ModelContext {
 class Prior {
  public:
   virtual ~Prior() = default;
-  virtual std::string name() const = 0;
+  [[nodiscard]] virtual std::string name() const = 0;
   // Another of the same settings, which a model that is built takes for its own; null if there are no
   // parameters, so that models may share this one.
-  virtual std::shared_ptr<Prior> another() const { return nullptr; }
+  [[nodiscard]] virtual std::shared_ptr<Prior> another() const { return nullptr; }
   virtual void initialize(const ModelContext&) {}
   virtual void collect(std::vector<Parameter>&) {}  // appends the learned parameters
   // Whether this is N(0, I), for which posteriors may know the KL divergence in closed form.
-  virtual bool is_standard_normal() const { return false; }
+  [[nodiscard]] virtual bool is_standard_normal() const { return false; }
   // log p(z) of each row, nats, [rows, 1]; z [rows, latent].
-  virtual Variable log_density(const Variable& z) const = 0;
-  virtual Tensor sample(std::int64_t rows, std::int64_t latent, const Noise& noise, Device device) const = 0;
+  [[nodiscard]] virtual Variable log_density(const Variable& z) const = 0;
+  [[nodiscard]] virtual Tensor sample(std::int64_t rows, std::int64_t latent, const Noise& noise,
+                                      Device device) const = 0;
 };
-std::shared_ptr<Prior> standard_normal_prior();
+[[nodiscard]] std::shared_ptr<Prior> standard_normal_prior();
 // sum over k of softmax(w)_k N(mean_k, diag(sigma_k^2)), all learned.
-std::shared_ptr<Prior> gaussian_mixture_prior(int components);
+[[nodiscard]] std::shared_ptr<Prior> gaussian_mixture_prior(int components);
 // The mean of the posteriors of `components` learned pseudo-inputs (Tomczak and Welling, 2018). Pixels in [0,
 // 1] if `unit_pixels`. Wants the diagonal Gaussian posterior with log variances.
-std::shared_ptr<Prior> vamp_prior(int components, bool unit_pixels = true);
+[[nodiscard]] std::shared_ptr<Prior> vamp_prior(int components, bool unit_pixels = true);
 
 struct DiagonalGaussianOptions;
 // q(z | x), from the encoder's outputs ("stats", [rows, params_per_dimension * latent]).
 class Posterior {
  public:
   virtual ~Posterior() = default;
-  virtual std::string name() const = 0;
-  virtual int params_per_dimension() const { return 2; }
+  [[nodiscard]] virtual std::string name() const = 0;
+  [[nodiscard]] virtual int params_per_dimension() const { return 2; }
   // Whether stats are the mean and the log variance of the very Gaussian that rsample draws from.
-  virtual bool has_log_variances() const { return false; }
-  virtual Variable mean(const Variable& stats) const = 0;  // [rows, latent]
-  virtual Variable rsample(const Variable& stats,
-                           const Draw& draw) const = 0;  // [rows, latent], differentiable
+  [[nodiscard]] virtual bool has_log_variances() const { return false; }
+  [[nodiscard]] virtual Variable mean(const Variable& stats) const = 0;  // [rows, latent]
+  // [rows, latent], differentiable.
+  [[nodiscard]] virtual Variable rsample(const Variable& stats, const Draw& draw) const = 0;
   // log density at z of what rsample draws, nats, [rows, 1].
-  virtual Variable log_density(const Variable& stats, const Variable& z) const = 0;
+  [[nodiscard]] virtual Variable log_density(const Variable& stats, const Variable& z) const = 0;
   // KL(q || N(0, 1)) of each row and dimension, nats, [rows, latent]; undefined where no closed form is
   // known.
-  virtual Variable kl_to_standard_normal(const Variable&) const { return {}; }
+  [[nodiscard]] virtual Variable kl_to_standard_normal(const Variable&) const { return {}; }
   // log of the mean over the rows of `stats` of their densities at z, the aggregated posterior, nats, [z's
   // rows, 1]; undefined where it is not known.
-  virtual Variable aggregate_log_density(const Variable& /*stats*/, const Variable& /*z*/) const {
+  [[nodiscard]] virtual Variable aggregate_log_density(const Variable& /*stats*/,
+                                                       const Variable& /*z*/) const {
     return {};
   }
   // A draw, and weight times the sum over rows of KL(q || prior), nats: in closed form where there is one,
   // else estimated at the draw, log q(z | x) - log p(z).
-  virtual PosteriorSample rsample_with_kl(const Variable& stats, const Draw& draw, const Prior& prior,
-                                          double weight) const;
+  [[nodiscard]] virtual PosteriorSample rsample_with_kl(const Variable& stats, const Draw& draw,
+                                                        const Prior& prior, double weight) const;
   // Its settings, if this is the diagonal Gaussian below, which whole-step kernels know; else null.
-  virtual const DiagonalGaussianOptions* as_diagonal_gaussian() const { return nullptr; }
+  [[nodiscard]] virtual const DiagonalGaussianOptions* as_diagonal_gaussian() const { return nullptr; }
 };
 struct DiagonalGaussianOptions {
   PosteriorScale scale = PosteriorScale::log_variance;
   double noise_std =
       1;  // z = mean + noise_std epsilon sigma; anything but 1 is not the posterior of the KL term
 };
-std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options = {});
+[[nodiscard]] std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options = {});
 
 // p(x | z), from the decoder's outputs ("params", [rows, params_per_pixel * pixels]).
 class Likelihood {
  public:
   virtual ~Likelihood() = default;
-  virtual std::string name() const = 0;
-  virtual int params_per_pixel() const { return 1; }
-  virtual std::shared_ptr<Likelihood> another() const { return nullptr; }  // as Prior::another
+  [[nodiscard]] virtual std::string name() const = 0;
+  [[nodiscard]] virtual int params_per_pixel() const { return 1; }
+  [[nodiscard]] virtual std::shared_ptr<Likelihood> another() const { return nullptr; }  // as Prior::another
   virtual void initialize(const ModelContext&) {}
   virtual void collect(std::vector<Parameter>&) {}
-  virtual bool is_density() const {
+  [[nodiscard]] virtual bool is_density() const {
     return false;
   }  // of continuous x in units of the data, not a probability
   // log p(x | z) of each row, nats, [rows, 1]; x [rows, pixels].
-  virtual Variable log_density(const Variable& params, const Variable& x) const = 0;
+  [[nodiscard]] virtual Variable log_density(const Variable& params, const Variable& x) const = 0;
   // weight times the sum over rows of -log p(x | z), nats, [1].
-  virtual Variable negative_log_likelihood(const Variable& params, const Variable& x, double weight) const;
-  virtual Variable mean(const Variable& params) const = 0;  // E[x | z], [rows, pixels]: what is shown
+  [[nodiscard]] virtual Variable negative_log_likelihood(const Variable& params, const Variable& x,
+                                                         double weight) const;
+  // E[x | z], [rows, pixels]: what is shown.
+  [[nodiscard]] virtual Variable mean(const Variable& params) const = 0;
   // A draw from p(x | z), [rows, pixels]; throws Error where a likelihood has none.
-  virtual Tensor sample(const Variable& params, const Noise& noise) const;
+  [[nodiscard]] virtual Tensor sample(const Variable& params, const Noise& noise) const;
   // Whether this is the Bernoulli below, or the Gaussian, and its settings: whole-step kernels know them.
-  virtual bool is_bernoulli() const { return false; }
-  virtual const GaussianOptions* as_gaussian() const { return nullptr; }
+  [[nodiscard]] virtual bool is_bernoulli() const { return false; }
+  [[nodiscard]] virtual const GaussianOptions* as_gaussian() const { return nullptr; }
 };
 // Pixels in [0, 1] as probabilities, from logits; draws are 0 or 1.
-std::shared_ptr<Likelihood> bernoulli_likelihood();
+[[nodiscard]] std::shared_ptr<Likelihood> bernoulli_likelihood();
 // The density on [0, 1] that makes Bernoulli's formula a proper one (Loaiza-Ganem and Cunningham, 2019).
-std::shared_ptr<Likelihood> continuous_bernoulli_likelihood();
+[[nodiscard]] std::shared_ptr<Likelihood> continuous_bernoulli_likelihood();
 // A mean (through a sigmoid, unless said otherwise) and a clipped log variance for every pixel.
-std::shared_ptr<Likelihood> gaussian_likelihood(const GaussianOptions& options = {});
+[[nodiscard]] std::shared_ptr<Likelihood> gaussian_likelihood(const GaussianOptions& options = {});
 // One learned log variance for all pixels, clipped.
-std::shared_ptr<Likelihood> shared_gaussian_likelihood(const GaussianOptions& options = {});
+[[nodiscard]] std::shared_ptr<Likelihood> shared_gaussian_likelihood(const GaussianOptions& options = {});
 // A standard deviation that does not change.
-std::shared_ptr<Likelihood> fixed_gaussian_likelihood(double sigma, bool sigmoid_mean = true);
+[[nodiscard]] std::shared_ptr<Likelihood> fixed_gaussian_likelihood(double sigma, bool sigmoid_mean = true);
 
 }  // namespace gpuvae

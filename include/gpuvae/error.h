@@ -1,17 +1,34 @@
 // The one exception type of the library.
 #pragma once
 
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
 namespace gpuvae {
 
+// What a program can do about an error.
+enum class ErrorKind : std::uint8_t {
+  invalid_argument,  // the call, its arguments or an option are wrong: change the program or the setting
+  unsupported,       // this build, device or computer lacks what the call needs
+  out_of_memory,     // memory of the host or of the device is used up: a smaller batch may fit
+  io,                // a file or folder is missing, unreadable, not writable, damaged or of another kind
+  cuda,              // CUDA or one of its libraries reported a failure
+};
+// "invalid_argument", ...
+[[nodiscard]] std::string_view name(ErrorKind kind);
+
 // what() reads "[operation] what was expected, what arrived".
 class Error : public std::runtime_error {
  public:
-  Error(std::string_view operation, std::string_view message)
-      : std::runtime_error(std::string("[").append(operation).append("] ").append(message)) {}
+  Error(std::string_view operation, std::string_view message, ErrorKind kind = ErrorKind::invalid_argument)
+      : std::runtime_error(std::string("[").append(operation).append("] ").append(message)), kind_(kind) {}
+
+  [[nodiscard]] ErrorKind kind() const noexcept { return kind_; }
+
+ private:
+  ErrorKind kind_;
 };
 
 }  // namespace gpuvae

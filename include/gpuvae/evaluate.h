@@ -16,7 +16,8 @@ struct EvaluationOptions {
 
 // The two terms of the negative ELBO, nats per image: sums over pixels and latent dimensions, mean over the
 // images, one draw of z for each; loss is their sum.
-Losses evaluate_elbo(const Vae& model, const ImageSet& images, const EvaluationOptions& options);
+[[nodiscard]] Losses evaluate_elbo(const Vae& model, const ImageSet& images,
+                                   const EvaluationOptions& options);
 
 struct ImportanceEstimate {
   double nll = 0;                // nats per image
@@ -28,7 +29,7 @@ struct ImportanceEstimate {
 // z_k from q(z | x): Burda, Grosse and Salakhutdinov, 2016. It is at most the negative ELBO in expectation,
 // and falls towards -log p(x) as K grows. `progress` hears of finished images, the first after a small batch;
 // noise is a function of (seed, image, k), not of batches.
-ImportanceEstimate importance_weighted_nll(
+[[nodiscard]] ImportanceEstimate importance_weighted_nll(
     const Vae& model, const ImageSet& images, std::int64_t samples, const EvaluationOptions& options,
     const std::function<void(std::int64_t images_done, double seconds)>& progress = {});
 
@@ -44,14 +45,14 @@ struct LatentStatistics {
   // pixel, root mean square over the pixels.
   double decoded_deviation = 0, data_deviation = 0;
   // The decoder ignores z: what it puts out moves less than 2 % as much as the data.
-  bool collapsed() const { return !(decoded_deviation > 0.02 * data_deviation); }
+  [[nodiscard]] bool collapsed() const { return !(decoded_deviation > 0.02 * data_deviation); }
 };
 // Over the first `most` images.
-LatentStatistics latent_statistics(const Vae& model, const ImageSet& images, const EvaluationOptions& options,
-                                   std::int64_t most = 10000);
+[[nodiscard]] LatentStatistics latent_statistics(const Vae& model, const ImageSet& images,
+                                                 const EvaluationOptions& options, std::int64_t most = 10000);
 
 // Posterior means, or draws, of all images: [count, latent], on the host.
-Tensor encode_all(const Vae& model, const ImageSet& images, const EvaluationOptions& options,
-                  bool sample = false);
+[[nodiscard]] Tensor encode_all(const Vae& model, const ImageSet& images, const EvaluationOptions& options,
+                                bool sample = false);
 
 }  // namespace gpuvae

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gpuvae/autograd.h"
+#include "gpuvae/custom.h"
 #include "gpuvae/data.h"
 #include "gpuvae/device.h"
 #include "gpuvae/distributions.h"
@@ -16,3 +17,4 @@
 #include "gpuvae/tensor.h"
 #include "gpuvae/train.h"
 #include "gpuvae/vae.h"
+#include "gpuvae/version.h"

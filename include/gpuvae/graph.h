@@ -21,8 +21,8 @@ class Graph {
   // Error for the CPU, the device's default stream, a stream that is being captured, and for calls in the
   // body that wait for the device or copy from the host, naming them; what the body throws passes through.
   // A graph of the same stream may share its memory: launches of the two follow each other.
-  static Graph capture(const Stream& stream, const std::function<void()>& body, int repeats = 1,
-                       const Graph* sharing = nullptr);
+  [[nodiscard]] static Graph capture(const Stream& stream, const std::function<void()>& body, int repeats = 1,
+                                     const Graph* sharing = nullptr);
 
   Graph(Graph&&) noexcept;
   Graph& operator=(Graph&&) noexcept;
@@ -32,8 +32,8 @@ class Graph {
   // workspaces the graph uses.
   void launch() const;
 
-  std::size_t nodes() const;  // kernels, copies and fills
-  const Stream& stream() const;
+  [[nodiscard]] std::size_t nodes() const;  // kernels, copies and fills
+  [[nodiscard]] const Stream& stream() const;
 
  private:
   struct Recorded;

@@ -16,7 +16,7 @@ namespace gpuvae {
 class Allocator {
  public:
   virtual ~Allocator() = default;
-  virtual void* allocate(std::size_t bytes, const Stream& stream) = 0;
+  [[nodiscard]] virtual void* allocate(std::size_t bytes, const Stream& stream) = 0;
   virtual void free(void* pointer, std::size_t bytes, const Stream& stream) noexcept = 0;
 };
 
@@ -27,7 +27,7 @@ struct MemoryStatistics {
   std::uint64_t allocations = 0;         // by tensors
   std::uint64_t system_allocations = 0;  // those the pool had no block for
 };
-MemoryStatistics memory_statistics(Device device);
+[[nodiscard]] MemoryStatistics memory_statistics(Device device);
 void reset_peak_memory(Device device);
 
 // The allocator of tensors made from now on; null restores the pool. Blocks return to where they came from.

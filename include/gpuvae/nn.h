@@ -16,14 +16,14 @@ enum class WeightInit : std::uint8_t {
   normal,                // N(0, std^2)
   two_over_root_fan_in,  // N(0, 1) * 2 / sqrt(in)
 };
-std::string_view name(WeightInit i);
+[[nodiscard]] std::string_view name(WeightInit i);
 
 // Who draws the initial weights and biases of layers. With philox they are the same on every device.
 enum class InitGenerator : std::uint8_t {
   philox,  // the library's own generator
   curand,  // NVIDIA's cuRAND; CUDA devices only
 };
-std::string_view name(InitGenerator g);
+[[nodiscard]] std::string_view name(InitGenerator g);
 
 struct Initializer {
   WeightInit weight = WeightInit::glorot_uniform;
@@ -47,7 +47,9 @@ class Linear {
   Linear(const std::string& name, std::int64_t in, std::int64_t out, Activation activation,
          const Initializer& initializer, Device device, int heads = 1, Precision precision = Precision::f32);
 
-  Variable operator()(const Variable& x) const { return linear(x, weight, bias, activation, precision); }
+  [[nodiscard]] Variable operator()(const Variable& x) const {
+    return linear(x, weight, bias, activation, precision);
+  }
   void collect(std::vector<Parameter>& into);
 
   Variable weight, bias;  // [out, in], [out]
@@ -65,8 +67,8 @@ class Mlp {
   Mlp(const std::string& name, std::int64_t in, std::span<const std::int64_t> widths, Activation activation,
       const Initializer& initializer, Device device, Precision precision = Precision::f32);
 
-  Variable operator()(const Variable& x) const;
-  std::int64_t outputs() const { return outputs_; }
+  [[nodiscard]] Variable operator()(const Variable& x) const;
+  [[nodiscard]] std::int64_t outputs() const { return outputs_; }
   void collect(std::vector<Parameter>& into);
 
   std::vector<Linear> layers;

@@ -18,7 +18,7 @@ struct OptimizerOptions {
   double clip_norm = 0;    // the gradient's norm is kept at or below this; 0: no clipping
 
   // The usual settings of each kind, as its framework has them.
-  static OptimizerOptions defaults(OptimizerKind kind);
+  [[nodiscard]] static OptimizerOptions defaults(OptimizerKind kind);
 };
 
 // The number of an update, which Adam's bias correction wants, is counted on the host; from the first step()
@@ -48,32 +48,36 @@ class Optimizer {
   // The learning rate of all updates that are put on the current stream from now on, by launches of captured
   // graphs too. Above 0. Throws Error during a capture.
   void set_learning_rate(double rate);
-  double learning_rate() const { return options_.learning_rate; }
+  [[nodiscard]] double learning_rate() const { return options_.learning_rate; }
 
   // Whether this optimiser updates the variable, and how many variables it updates.
-  bool updates(const Variable& variable) const;
-  std::size_t variable_count() const { return variables_.size(); }
+  [[nodiscard]] bool updates(const Variable& variable) const;
+  [[nodiscard]] std::size_t variable_count() const { return variables_.size(); }
 
-  const OptimizerOptions& options() const { return options_; }  // with the present learning rate
-  std::uint64_t steps() const;  // finished updates; waits for the current stream if they count on the device
+  [[nodiscard]] const OptimizerOptions& options() const {
+    return options_;
+  }  // with the present learning rate
+  [[nodiscard]] std::uint64_t steps()
+      const;  // finished updates; waits for the current stream if they count on the device
   // Their number as a clock for batches and noise of a step of one's own; inside a capture, the device's.
-  Clock clock(std::uint64_t steps_per_epoch = 1);
-  double gradient_norm() const;  // before clipping, at the last step; waits. Only with clip_norm.
+  [[nodiscard]] Clock clock(std::uint64_t steps_per_epoch = 1);
+  [[nodiscard]] double gradient_norm()
+      const;  // before clipping, at the last step; waits. Only with clip_norm.
 
   // The arena: f32 [all parameters, with gaps], those that are decayed first.
-  Tensor values() const { return values_; }
+  [[nodiscard]] Tensor values() const { return values_; }
   // f64 [1] on the parameters' device: the learning rate, as captured graphs read it.
-  Tensor device_learning_rate() const { return learning_rate_; }
-  std::int64_t decayed() const { return decayed_; }
+  [[nodiscard]] Tensor device_learning_rate() const { return learning_rate_; }
+  [[nodiscard]] std::int64_t decayed() const { return decayed_; }
 
   // Everything but the parameters that a bit-for-bit resume needs.
-  Tensor state1() const { return state1_; }  // undefined where the kind keeps none
-  Tensor state2() const { return state2_; }
+  [[nodiscard]] Tensor state1() const { return state1_; }  // undefined where the kind keeps none
+  [[nodiscard]] Tensor state2() const { return state2_; }
   void restore(std::uint64_t steps, const Tensor& state1, const Tensor& state2);
 
  private:
   void place(const Parameter& p, std::int64_t offset);
-  std::uint64_t* counter() const;
+  [[nodiscard]] std::uint64_t* counter() const;
 
   OptimizerOptions options_;
   std::uint64_t steps_ = 0;  // and those of counter_, if on_device_

@@ -17,13 +17,15 @@ class Shape {
   Shape(std::initializer_list<std::int64_t> extents);
   explicit Shape(std::span<const std::int64_t> extents);
 
-  int rank() const { return rank_; }
-  std::int64_t operator[](int axis) const;  // negative counts from the last
-  std::int64_t elements() const;            // the product; 1 for rank 0
-  std::int64_t rows() const;                // all but the last extent; 1 for rank 0 and 1
-  std::int64_t columns() const;             // the last extent; 1 for rank 0
-  std::span<const std::int64_t> extents() const { return {extents_.data(), static_cast<std::size_t>(rank_)}; }
-  std::string text() const;  // "[100, 784]"
+  [[nodiscard]] int rank() const { return rank_; }
+  [[nodiscard]] std::int64_t operator[](int axis) const;  // negative counts from the last
+  [[nodiscard]] std::int64_t elements() const;            // the product; 1 for rank 0
+  [[nodiscard]] std::int64_t rows() const;                // all but the last extent; 1 for rank 0 and 1
+  [[nodiscard]] std::int64_t columns() const;             // the last extent; 1 for rank 0
+  [[nodiscard]] std::span<const std::int64_t> extents() const {
+    return {extents_.data(), static_cast<std::size_t>(rank_)};
+  }
+  [[nodiscard]] std::string text() const;  // "[100, 784]"
 
   bool operator==(const Shape&) const = default;
 

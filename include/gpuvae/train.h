@@ -61,24 +61,25 @@ class Trainer {
   // One pass over the training set, then one over the validation set (if it has images). Throws Error at a
   // loss that is not finite, naming the step.
   EpochResult run_epoch(const ProgressCallback& progress = {});
-  Losses evaluate(const ImageSet& images);
+  [[nodiscard]] Losses evaluate(const ImageSet& images);
 
-  int epochs_done() const { return epoch_; }
+  [[nodiscard]] int epochs_done() const { return epoch_; }
   void resume_after(int epochs) { epoch_ = epochs; }
-  std::int64_t steps_per_epoch() const { return static_cast<std::int64_t>(steps_per_epoch_); }
-  std::int64_t images_per_epoch() const;
+  [[nodiscard]] std::int64_t steps_per_epoch() const { return static_cast<std::int64_t>(steps_per_epoch_); }
+  [[nodiscard]] std::int64_t images_per_epoch() const;
   // Of a step of the run, counted from 0: the optimiser's present learning rate times the schedule's factor.
-  double learning_rate(std::uint64_t step) const;
-  std::string executor() const;  // which one runs the steps, and why: "graph: 100 steps a launch"
+  [[nodiscard]] double learning_rate(std::uint64_t step) const;
+  [[nodiscard]] std::string executor()
+      const;  // which one runs the steps, and why: "graph: 100 steps a launch"
 
  private:
   struct ChosenStep choose_step();
-  bool reports_wait() const;
-  Stream training_stream();
+  [[nodiscard]] bool reports_wait() const;
+  [[nodiscard]] Stream training_stream();
   void run_steps(const ProgressCallback& progress);
-  double factor(std::uint64_t step) const;
+  [[nodiscard]] double factor(std::uint64_t step) const;
   void write_factors(std::uint64_t first_step, std::uint64_t updates);
-  Losses read_totals(const Tensor& state, std::int64_t images, bool training) const;
+  [[nodiscard]] Losses read_totals(const Tensor& state, std::int64_t images, bool training) const;
 
   Vae& model_;
   Optimizer& optimizer_;

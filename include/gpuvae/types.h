@@ -9,7 +9,7 @@ namespace gpuvae {
 
 enum class DType : std::uint8_t { f32, f64, bf16, u8, i32 };
 
-constexpr std::size_t size_of(DType t) {
+[[nodiscard]] constexpr std::size_t size_of(DType t) {
   switch (t) {
     case DType::f64:
       return 8;
@@ -23,7 +23,7 @@ constexpr std::size_t size_of(DType t) {
   }
   return 4;
 }
-std::string_view name(DType t);
+[[nodiscard]] std::string_view name(DType t);
 
 // The axis of a matrix along which an operation works. A tensor of more dimensions counts as the matrix of
 // its rows (all axes but the last) and columns (the last).
@@ -32,11 +32,11 @@ enum class Axis : std::uint8_t {
   rows,     // down each column: a sum over it turns [rows, columns] into [columns]
   columns,  // along each row: a sum over it turns [rows, columns] into [rows, 1]
 };
-std::string_view name(Axis axis);
+[[nodiscard]] std::string_view name(Axis axis);
 
 // Activations of a dense layer. Each one's derivative is a function of its output.
 enum class Activation : std::uint8_t { identity, relu, leaky_relu, sigmoid, tanh, softplus };
-std::string_view name(Activation a);
+[[nodiscard]] std::string_view name(Activation a);
 inline constexpr float kLeakySlope = 0.01f;  // of leaky ReLU below zero
 
 // How a matrix product reads its factors; sums and results are f32 always, weights stay f32 in memory.
@@ -45,12 +45,12 @@ enum class Precision : std::uint8_t {
   tf32,  // rounded to 10 bits of fraction: GPUs from sm_80 on
   bf16,  // rounded to 7: GPUs from sm_80 on, CPUs with AVX512_BF16 or AMX
 };
-std::string_view name(Precision p);
+[[nodiscard]] std::string_view name(Precision p);
 
 // What the second half of a posterior's parameters means (the first half is the mean):
 // sigma = exp(s / 2), exp(s), or softplus(s) + 1e-6.
 enum class PosteriorScale : std::uint8_t { log_variance, log_sigma, softplus };
-std::string_view name(PosteriorScale s);
+[[nodiscard]] std::string_view name(PosteriorScale s);
 
 enum class Binarize : std::uint8_t {
   none,       // x = byte / 255, or the value of f32 data
@@ -58,11 +58,11 @@ enum class Binarize : std::uint8_t {
   fixed,      // Bernoulli(byte / 255), one draw per pixel for the whole run
   dynamic,    // Bernoulli(byte / 255), drawn anew every epoch
 };
-std::string_view name(Binarize b);
+[[nodiscard]] std::string_view name(Binarize b);
 
 // The update rules of gpuvae/optim.h; kernels/math/optimizer.h has the formulas.
 enum class OptimizerKind : std::uint8_t { sgd, rmsprop, rmsprop_tf1, adagrad, adam, adamw };
-std::string_view name(OptimizerKind k);
+[[nodiscard]] std::string_view name(OptimizerKind k);
 
 // How training steps reach the device.
 enum class Executor : std::uint8_t {
@@ -71,6 +71,6 @@ enum class Executor : std::uint8_t {
   graph,      // many steps at a launch, as a captured CUDA graph
   fused,      // likewise, with a step as a few kernels, for the models that these cover
 };
-std::string_view name(Executor e);  // "auto", "eager", ...
+[[nodiscard]] std::string_view name(Executor e);  // "auto", "eager", ...
 
 }  // namespace gpuvae

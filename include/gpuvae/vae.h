@@ -36,38 +36,38 @@ class Vae {
   Vae& operator=(const Vae&) = delete;
 
   // q(z | x): its parameters, its mean, a draw. x [rows, pixels].
-  Variable encode(const Variable& x) const { return posterior_(encoder_(x)); }
-  Variable encode_mean(const Variable& x) const { return options_.posterior->mean(encode(x)); }
-  Variable encode_sample(const Variable& x, const Draw& draw) const {
+  [[nodiscard]] Variable encode(const Variable& x) const { return posterior_(encoder_(x)); }
+  [[nodiscard]] Variable encode_mean(const Variable& x) const { return options_.posterior->mean(encode(x)); }
+  [[nodiscard]] Variable encode_sample(const Variable& x, const Draw& draw) const {
     return options_.posterior->rsample(encode(x), draw);
   }
   // p(x | z): its parameters, its mean. z [rows, latent].
-  Variable decode(const Variable& z) const { return output_(decoder_(z)); }
-  Variable decode_mean(const Variable& z) const { return options_.likelihood->mean(decode(z)); }
+  [[nodiscard]] Variable decode(const Variable& z) const { return output_(decoder_(z)); }
+  [[nodiscard]] Variable decode_mean(const Variable& z) const { return options_.likelihood->mean(decode(z)); }
 
   // The mean of p(x | mean of q(z | x)).
-  Variable reconstruct(const Variable& x) const { return decode_mean(encode_mean(x)); }
+  [[nodiscard]] Variable reconstruct(const Variable& x) const { return decode_mean(encode_mean(x)); }
   // z from the prior, with the mean of p(x | z) (for Bernoulli: probabilities) and a draw from it.
   struct Generated {
     Tensor z, mean, x;
   };
-  Generated sample_prior(std::int64_t rows, std::uint64_t seed) const;
+  [[nodiscard]] Generated sample_prior(std::int64_t rows, std::uint64_t seed) const;
   // A draw of x from p(x | z) at a draw of z from q(z | x).
-  Tensor posterior_predictive(const Variable& x, std::uint64_t seed) const;
+  [[nodiscard]] Tensor posterior_predictive(const Variable& x, std::uint64_t seed) const;
 
-  Elbo negative_elbo(const Variable& x, const Draw& draw, const ElboWeights& weights) const;
+  [[nodiscard]] Elbo negative_elbo(const Variable& x, const Draw& draw, const ElboWeights& weights) const;
 
-  std::vector<Parameter> parameters();
-  std::int64_t parameter_count();
-  const VaeOptions& options() const { return options_; }
-  Device device() const { return device_; }
-  const Mlp& encoder() const { return encoder_; }
-  const Linear& posterior_head() const { return posterior_; }
-  const Mlp& decoder() const { return decoder_; }
-  const Linear& output() const { return output_; }
+  [[nodiscard]] std::vector<Parameter> parameters();
+  [[nodiscard]] std::int64_t parameter_count();
+  [[nodiscard]] const VaeOptions& options() const { return options_; }
+  [[nodiscard]] Device device() const { return device_; }
+  [[nodiscard]] const Mlp& encoder() const { return encoder_; }
+  [[nodiscard]] const Linear& posterior_head() const { return posterior_; }
+  [[nodiscard]] const Mlp& decoder() const { return decoder_; }
+  [[nodiscard]] const Linear& output() const { return output_; }
 
  private:
-  Variable free_bits_kl(const Variable& stats, const ElboWeights& weights) const;
+  [[nodiscard]] Variable free_bits_kl(const Variable& stats, const ElboWeights& weights) const;
 
   VaeOptions options_;
   Device device_;

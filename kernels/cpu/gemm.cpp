@@ -167,7 +167,8 @@ bool CpuBackend::supports(Precision precision) const {
 
 void CpuBackend::gemm(const GemmArgs& g, StreamHandle) {
   check(g.dtype == DType::f32 || g.dtype == DType::f64, "gemm", "expected f32 or f64, got {}", name(g.dtype));
-  check(supports(g.precision), "gemm", "expected a precision that this CPU has, got {}", name(g.precision));
+  check(supports(g.precision), unsupported("gemm"), "expected a precision that this CPU has, got {}",
+        name(g.precision));
   check(!g.relu.bits && !g.relu.output, "gemm", "masks of ReLU are for CUDA");
   check(!g.sums || g.transpose_a, "gemm", "the sums of a's columns go with a transposed");
   if (g.sums)

@@ -35,11 +35,11 @@ void copy(void* to, const void* from, std::size_t bytes) {
 }  // namespace
 
 void CpuBackend::curand(const CurandArgs&, StreamHandle) {
-  fail("curand", "expected a CUDA device, got the CPU");
+  fail(unsupported("curand"), "expected a CUDA device, got the CPU");
 }
 
 void CpuBackend::fused_step(const FusedStepArgs&, StreamHandle) {
-  fail("fused_step", "expected a CUDA device, got the CPU");
+  fail(unsupported("fused_step"), "expected a CUDA device, got the CPU");
 }
 
 std::string CpuBackend::description() const {
@@ -56,7 +56,8 @@ void* CpuBackend::allocate(std::size_t bytes) {
   const bool large = bytes >= 16 * kHugePage;
   const std::size_t alignment = large ? kHugePage : kAlignment, rounded = (bytes / alignment + 1) * alignment;
   void* pointer = std::aligned_alloc(alignment, rounded);
-  check(pointer != nullptr, "allocate", "expected {} bytes of memory, the system has none left", bytes);
+  check(pointer != nullptr, Origin("allocate", ErrorKind::out_of_memory),
+        "expected {} bytes of memory, the system has none left", bytes);
   if (large) madvise(pointer, rounded, MADV_HUGEPAGE);  // may be refused, which does no harm
   return pointer;
 }
@@ -80,7 +81,7 @@ double CpuBackend::milliseconds_between(EventHandle from, EventHandle to) {
 void CpuBackend::destroy_event(EventHandle event) noexcept { delete static_cast<Time*>(event); }
 
 namespace {
-[[noreturn]] void fail_graph() { fail("graph", "expected a CUDA device, got cpu"); }
+[[noreturn]] void fail_graph() { fail(unsupported("graph"), "expected a CUDA device, got cpu"); }
 }  // namespace
 void CpuBackend::begin_capture(StreamHandle) { fail_graph(); }
 GraphHandle CpuBackend::end_capture(StreamHandle) { fail_graph(); }

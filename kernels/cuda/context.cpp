@@ -31,7 +31,7 @@ void find(const char* name, Function& function) {
   const cudaError_t error = cudaGetDriverEntryPoint(name, &found, cudaEnableDefault, &result);
 #endif
   check_cuda(error, "device", name);
-  check(found != nullptr && result == cudaDriverEntryPointSuccess, "device",
+  check(found != nullptr && result == cudaDriverEntryPointSuccess, Origin("device", ErrorKind::cuda),
         "expected a driver that has {}, got one that lacks it", name);
   function = reinterpret_cast<Function>(found);
 }
@@ -56,7 +56,7 @@ void check_driver(CUresult result, const char* call, int device) {
   if (result == CUDA_SUCCESS) return;
   const char* name = nullptr;
   driver().error_name(result, &name);
-  fail("device", "{} for GPU {}: {}", call, device, name ? name : "unknown error");
+  fail(Origin("device", ErrorKind::cuda), "{} for GPU {}: {}", call, device, name ? name : "unknown error");
 }
 
 // Pushes nothing where the context is current already.

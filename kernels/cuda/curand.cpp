@@ -62,7 +62,8 @@ const char* name_of(curandStatus_t status) {
 
 void check_curand(curandStatus_t status, const char* call) {
   if (status != CURAND_STATUS_SUCCESS)
-    fail("curand", "{}: {} (status {})", call, name_of(status), static_cast<int>(status));
+    fail(Origin("curand", ErrorKind::cuda), "{}: {} (status {})", call, name_of(status),
+         static_cast<int>(status));
 }
 
 }  // namespace

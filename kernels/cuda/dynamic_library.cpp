@@ -23,14 +23,14 @@ void* open_library(const ToolkitLibrary& library) {
     const char* problem = dlerror();
     problems += "; " + (problem ? std::string(problem) : name);
   }
-  fail(library.operation, "{} {}, which comes with the CUDA Toolkit, but it cannot be loaded{}", library.use,
-       library.name, problems);
+  fail(unsupported(library.operation), "{} {}, which comes with the CUDA Toolkit, but it cannot be loaded{}",
+       library.use, library.name, problems);
 }
 
 void* find_function(const ToolkitLibrary& library, void* handle, const char* name) {
   void* found = dlsym(handle, name);
-  check(found != nullptr, library.operation, "expected a {} that has {}, got one that lacks it", library.name,
-        name);
+  check(found != nullptr, unsupported(library.operation), "expected a {} that has {}, got one that lacks it",
+        library.name, name);
   return found;
 }
 

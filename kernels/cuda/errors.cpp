@@ -14,6 +14,10 @@ namespace {
 
 std::atomic<std::uint64_t> launched = 0;
 
+Origin origin_of(const char* operation, cudaError_t error) {
+  return {operation, error == cudaErrorMemoryAllocation ? ErrorKind::out_of_memory : ErrorKind::cuda};
+}
+
 }  // namespace
 
 void count_launch() { launched.fetch_add(1, std::memory_order_relaxed); }
@@ -29,11 +33,11 @@ std::uint64_t CudaBackend::launches() const { return launched.load(std::memory_o
 // A failed call's error is also CUDA's "last error": cleared, so that a later check does not report it again.
 void fail_cuda(cudaError_t error, const char* operation, const char* call) {
   cudaGetLastError();
-  fail(operation, "{}: {} ({})", call, cudaGetErrorString(error), cudaGetErrorName(error));
+  fail(origin_of(operation, error), "{}: {} ({})", call, cudaGetErrorString(error), cudaGetErrorName(error));
 }
 
 void fail_dtype(const char* operation, DType dtype) {
-  fail(operation, "the CUDA backend computes in f32, got {}", name(dtype));
+  fail(unsupported(operation), "the CUDA backend computes in f32, got {}", name(dtype));
 }
 
 void fail_size(const char* operation, const char* expected, std::int64_t got) {
@@ -42,8 +46,8 @@ void fail_size(const char* operation, const char* expected, std::int64_t got) {
 
 void fail_launch(const Launch& site, cudaError_t error) {
   cudaGetLastError();
-  fail(site.operation, "launch of {}, grid ({}), block ({}, {}), size {}: {}", site.kernel, site.blocks,
-       site.block.x, site.block.y, site.size, cudaGetErrorString(error));
+  fail(origin_of(site.operation, error), "launch of {}, grid ({}), block ({}, {}), size {}: {}", site.kernel,
+       site.blocks, site.block.x, site.block.y, site.size, cudaGetErrorString(error));
 }
 
 }  // namespace gpuvae::kernels

@@ -176,7 +176,8 @@ void CudaBackend::fused_step(const FusedStepArgs& args, StreamHandle stream) {
   if (!why_not.empty()) throw Error("fused_step", "expected a model that fits: " + why_not);
   const std::string unavailable = fused_step_unavailable();
   if (!unavailable.empty())
-    throw Error("fused_step", "expected a GPU with the fused kernels: " + unavailable);
+    throw Error("fused_step", "expected a GPU with the fused kernels: " + unavailable,
+                ErrorKind::unsupported);
   const DeviceGuard on(device_);
   const FusedLaunch how{multiply_of(args.precision), false, architecture_ >= kFirstWithDependentLaunch,
                         stream};

@@ -16,7 +16,8 @@ namespace gpuvae::kernels {
 namespace {
 
 void check_lt(cublasStatus_t status, const char* call) {
-  if (status != CUBLAS_STATUS_SUCCESS) fail("gemm", "{}: {}", call, cublaslt().status_string(status));
+  if (status != CUBLAS_STATUS_SUCCESS)
+    fail(Origin("gemm", ErrorKind::cuda), "{}: {}", call, cublaslt().status_string(status));
 }
 
 template <class T>
@@ -137,7 +138,7 @@ struct Matmul::Plan {
                           args.c, result, &algorithm, workspace, workspace_bytes, stream);
     usable = status == CUBLAS_STATUS_SUCCESS;
     if (!usable && status != CUBLAS_STATUS_NOT_SUPPORTED)
-      fail("gemm", "cublasLtMatmul, m {}, n {}, k {}: {}", args.m, args.n, args.k,
+      fail(Origin("gemm", ErrorKind::cuda), "cublasLtMatmul, m {}, n {}, k {}: {}", args.m, args.n, args.k,
            cublaslt().status_string(status));
   }
 

@@ -66,8 +66,9 @@ void* CudaBackend::allocate(std::size_t bytes) {
     cudaGetLastError();
     std::size_t free = 0, total = 0;
     check_cuda(cudaMemGetInfo(&free, &total), "allocate", "cudaMemGetInfo");
-    fail("allocate", "out of memory on CUDA device {}: {} bytes asked for, {} of {} free", device_.index,
-         bytes, free, total);
+    fail(Origin("allocate", ErrorKind::out_of_memory),
+         "out of memory on CUDA device {}: {} bytes asked for, {} of {} free", device_.index, bytes, free,
+         total);
   }
   check_cuda(error, "allocate", "cudaMalloc");
   return pointer;

@@ -115,6 +115,11 @@ class Walk {
 
 }  // namespace
 
+void Saved::fail_changed() const {
+  fail(operation_, "expected {} as it was when the operation was recorded, got one that was changed in place",
+       tensor_);
+}
+
 Node::~Node() {
   std::vector<std::shared_ptr<Node>> dying;
   const auto take_inputs = [&](Node& node) {

@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "gpuvae/autograd.h"
+#include "src/autograd/saved.h"
 
 namespace gpuvae::autograd {
 
@@ -48,7 +50,8 @@ struct Output {
 // Left by a layer that ends with ReLU. The layer above may send the gradient through that ReLU at the end of
 // its own product, with the bias's gradient: the layer then finds that done (kernels::ReluMask).
 struct ReluBelow {
-  Tensor bits, output;
+  Tensor bits;
+  Saved output;
   int bias = 0;  // which input the bias is
   bool passed = false;
 };
@@ -58,6 +61,7 @@ class BackwardContext;
 struct Node {
   std::uint64_t order = 0;  // of creation: consumers come after producers
   const char* name = "";
+  std::string own_name;  // what `name` points at in a custom operation
   std::vector<Edge> inputs;
   std::vector<Output> outputs;
   std::function<void(BackwardContext&)> backward;

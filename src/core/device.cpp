@@ -14,10 +14,11 @@ namespace gpuvae {
 
 Device Device::cuda(int index) {
   const int count = cuda_count();
-  check(index >= 0 && index < count, "device", "expected a CUDA device below {}, got {} ({})", count, index,
-        kernels::cuda_status());
+  check(index >= 0 && index < count,
+        Origin("device", count == 0 ? ErrorKind::unsupported : ErrorKind::invalid_argument),
+        "expected a CUDA device below {}, got {} ({})", count, index, kernels::cuda_status());
   const bool usable = kernels::cuda_backend(index) != nullptr;  // before the status, which says why not
-  check(usable, "device", "no usable CUDA device {}: {}", index, kernels::cuda_status());
+  check(usable, unsupported("device"), "no usable CUDA device {}: {}", index, kernels::cuda_status());
   return Device(Kind::cuda, index);
 }
 Device Device::best() { return cuda_count() > 0 ? cuda(0) : cpu(); }
@@ -62,7 +63,7 @@ kernels::Backend& Device::backend() const {
     if (kernels::Backend* replacement = slot->load(std::memory_order_relaxed)) return *replacement;
   if (is_cpu()) return kernels::cpu_backend();
   kernels::Backend* cuda = kernels::cuda_backend(index_);
-  check(cuda != nullptr, "device", "no CUDA device {}: {}", index_, kernels::cuda_status());
+  check(cuda != nullptr, unsupported("device"), "no CUDA device {}: {}", index_, kernels::cuda_status());
   return *cuda;
 }
 

@@ -50,7 +50,7 @@ class Capture {
 Graph Graph::capture(const Stream& stream, const std::function<void()>& body, int repeats,
                      const Graph* sharing) {
   check(repeats > 0, "graph", "expected 1 or more repeats, got {}", repeats);
-  check(!stream.device().is_cpu(), "graph", "expected a CUDA device, got cpu");
+  check(!stream.device().is_cpu(), unsupported("graph"), "expected a CUDA device, got cpu");
   check(!sharing || sharing->stream() == stream, "graph",
         "expected a graph of the same stream to share memory with, got one of another");
   auto recorded = std::make_unique<Recorded>(stream);

@@ -164,8 +164,8 @@ std::shared_ptr<Storage> allocate_storage(std::size_t bytes, Device device) {
   std::shared_ptr<Allocator> allocator =
       is_capturing(device) ? std::shared_ptr<Allocator>(capturing->memory) : allocator_of(device);
   storage->pointer = allocator->allocate(bytes, storage->stream);
-  check(storage->pointer != nullptr, "allocate", "{} bytes on {}: the allocator returned nothing", bytes,
-        device);
+  check(storage->pointer != nullptr, Origin("allocate", ErrorKind::out_of_memory),
+        "{} bytes on {}: the allocator returned nothing", bytes, device);
   storage->allocator = std::move(allocator);
   storage->pool = slot_of(device);
   std::scoped_lock lock(memory.mutex);

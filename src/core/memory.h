@@ -1,6 +1,7 @@
 // Blocks of device memory, from the pool, the user's allocator, or a captured graph's own memory.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -14,8 +15,9 @@ struct Storage {
   void* pointer = nullptr;
   std::size_t bytes = 0;
   Stream stream;
-  std::shared_ptr<Allocator> allocator;  // null for foreign memory
-  int pool = -1;                         // whose counters to update
+  std::shared_ptr<Allocator> allocator;    // null for foreign memory
+  int pool = -1;                           // whose counters to update
+  std::atomic<std::uint64_t> version = 0;  // of the elements: counts changes in place
 
   Storage(void* p, std::size_t n, Stream s) : pointer(p), bytes(n), stream(std::move(s)) {}
   ~Storage();

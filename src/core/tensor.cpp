@@ -125,6 +125,7 @@ Tensor Tensor::to(DType dtype) const {
 
 void Tensor::copy_from(const Tensor& source) const {
   check(source.shape() == shape_ && source.dtype() == dtype_, "copy", "expected {}, got {}", *this, source);
+  increment_version();
   if (bytes() == 0) return;
   const Device from = source.device();
   if (from == device_) {
@@ -133,14 +134,24 @@ void Tensor::copy_from(const Tensor& source) const {
     refuse_in_capture("copy_from", device_);
     device_.backend().copy_to_device(data(), source.data(), bytes(), stream_on(device_));
   } else {
-    check(device_.is_cpu(), "copy", "between two GPUs is not supported: {} to {}", source, *this);
+    check(device_.is_cpu(), unsupported("copy"), "between two GPUs is not supported: {} to {}", source,
+          *this);
     refuse_in_capture("copy_from", from);
     from.backend().copy_from_device(data(), source.data(), bytes(), stream_on(from));
   }
 }
 
 void Tensor::fill(double value) const {
+  increment_version();
   device_.backend().fill({dtype_, elements(), value, data()}, stream_on(device_));
+}
+
+std::uint64_t Tensor::version() const {
+  return storage_ ? storage_->version.load(std::memory_order_relaxed) : 0;
+}
+
+void Tensor::increment_version() const {
+  if (storage_) storage_->version.fetch_add(1, std::memory_order_relaxed);
 }
 
 std::vector<float> Tensor::to_vector() const {

@@ -1,5 +1,7 @@
 #include "gpuvae/types.h"
 
+#include "gpuvae/error.h"
+
 namespace gpuvae {
 
 std::string_view name(DType t) {
@@ -33,6 +35,10 @@ std::string_view name(OptimizerKind k) {
 std::string_view name(Executor e) {
   constexpr std::string_view names[] = {"auto", "eager", "graph", "fused"};
   return names[static_cast<int>(e)];
+}
+std::string_view name(ErrorKind kind) {
+  constexpr std::string_view names[] = {"invalid_argument", "unsupported", "out_of_memory", "io", "cuda"};
+  return names[static_cast<int>(kind)];
 }
 
 }  // namespace gpuvae

@@ -32,8 +32,8 @@ std::optional<fs::path> find_file(const fs::path& folder, const std::string& pre
 
 fs::path require_file(const fs::path& folder, const std::string& prefix, int kind) {
   const auto found = find_file(folder, prefix, kind);
-  check(found.has_value(), "mnist", "{}: expected {}{} or {}{}.gz, found neither", folder.string(), prefix,
-        kSuffixes[0][kind], prefix, kSuffixes[0][kind]);
+  check(found.has_value(), file_error("mnist"), "{}: expected {}{} or {}{}.gz, found neither",
+        folder.string(), prefix, kSuffixes[0][kind], prefix, kSuffixes[0][kind]);
   return *found;
 }
 
@@ -42,7 +42,7 @@ ImageSet load_part(const fs::path& folder, const std::string& prefix) {
   const io::IdxImages images = io::read_idx_images(image_path);
   ImageSet set;
   set.labels = io::read_idx_labels(label_path);
-  check(static_cast<std::int64_t>(set.labels.size()) == images.count, "mnist",
+  check(static_cast<std::int64_t>(set.labels.size()) == images.count, file_error("mnist"),
         "{}: expected {} labels, one per image of {}, got {}", label_path.string(), images.count,
         image_path.string(), set.labels.size());
   set.height = static_cast<int>(images.rows), set.width = static_cast<int>(images.columns);
@@ -87,7 +87,7 @@ Split load_mnist(const fs::path& folder) {
   auto test = std::async(std::launch::async, load_part, folder, "t10k-");
   ImageSet train = load_part(folder, "train-");
   Split split{std::move(train), test.get(), "MNIST from " + folder.string()};
-  check(split.train.height == split.test.height && split.train.width == split.test.width, "mnist",
+  check(split.train.height == split.test.height && split.train.width == split.test.width, file_error("mnist"),
         "{}: expected test images of {}x{} like the training images, got {}x{}", folder.string(),
         split.train.height, split.train.width, split.test.height, split.test.width);
   return split;
@@ -104,7 +104,7 @@ Split load_frey(const fs::path& path) {
   std::error_code ignored;
   const fs::path file = fs::is_directory(path, ignored) ? path / kFreyFile : path;
   const io::MatBytes faces = io::read_mat_u8(file, "ff");
-  check(faces.rows == kFaceHeight * kFaceWidth && faces.columns >= 2, "frey",
+  check(faces.rows == kFaceHeight * kFaceWidth && faces.columns >= 2, file_error("frey"),
         "{}: expected ff of 560 x n (n >= 2), got {} x {}", file.string(), faces.rows, faces.columns);
   // The file's columns are contiguous, and so are our rows.
   return split_frames({kFaceHeight, kFaceWidth, Tensor::from(faces.values, {faces.columns, faces.rows}), {}},

@@ -34,14 +34,14 @@ std::string short_name(const fs::path& path) {
 }
 
 int to_int(const std::string& path, std::int64_t extent) {
-  check(extent > 0 && extent <= INT_MAX, "read", "{}: expected rows of 1 to 2^31-1 values, got {}", path,
-        extent);
+  check(extent > 0 && extent <= INT_MAX, file_error("read"),
+        "{}: expected rows of 1 to 2^31-1 values, got {}", path, extent);
   return static_cast<int>(extent);
 }
 
 void check_unlabelled(const fs::path& path, const DatasetOptions& options) {
-  check(options.label_column.empty(), "read", "{}: expected a table for label column '{}', got another kind",
-        path.string(), options.label_column);
+  check(options.label_column.empty(), file_error("read"),
+        "{}: expected a table for label column '{}', got another kind", path.string(), options.label_column);
 }
 
 // ---- IDX ----
@@ -76,7 +76,7 @@ Split load_idx(const fs::path& path, const DatasetOptions& options) {
   rows.u8.assign(pixels, pixels + images.pixels.elements());
   if (const fs::path labels = labels_beside(path); !labels.empty()) {
     rows.labels = io::read_idx_labels(labels);
-    check(static_cast<std::int64_t>(rows.labels.size()) == images.count, "read",
+    check(static_cast<std::int64_t>(rows.labels.size()) == images.count, file_error("read"),
           "{}: expected {} labels, one per image of {}, got {}", labels.string(), images.count, rows.path,
           rows.labels.size());
   }
@@ -100,9 +100,10 @@ Split load_npy(const fs::path& path, const DatasetOptions& options) {
   io::NpyArray array = io::read_npy(path);
   std::vector<std::int64_t> extents = array.shape;
   Rows rows{.path = path.string(), .bytes = array.bytes};
-  check(extents.size() >= 2, "read", "{}: expected an array of 2 or more dimensions, rows first, got ({})",
-        rows.path, fmt::join(extents, ", "));
-  check(extents[0] >= 1, "read", "{}: expected 1 to 2^31-1 rows, got {}", rows.path, extents[0]);
+  check(extents.size() >= 2, file_error("read"),
+        "{}: expected an array of 2 or more dimensions, rows first, got ({})", rows.path,
+        fmt::join(extents, ", "));
+  check(extents[0] >= 1, file_error("read"), "{}: expected 1 to 2^31-1 rows, got {}", rows.path, extents[0]);
   if (extents.size() == 4 && extents[3] == 1) {
     extents.pop_back();
   } else if (extents.size() == 4 && extents[1] == 1) {
@@ -130,7 +131,7 @@ std::size_t find_column(const std::string& path, const io::Table& table, const s
     return number;
   constexpr std::size_t kMostNames = 50;
   const auto shown = std::span(table.columns).first(std::min(kMostNames, table.columns.size()));
-  fail("read", "{}: expected label column '{}' among the {} columns, got {}{}", path, label,
+  fail(file_error("read"), "{}: expected label column '{}' among the {} columns, got {}{}", path, label,
        table.columns.size(), fmt::join(shown, ", "), shown.size() < table.columns.size() ? ", ..." : "");
 }
 
@@ -146,7 +147,7 @@ std::vector<std::uint8_t> take_labels(const std::string& path, io::Table& table,
       *kept++ = value;
       continue;
     }
-    check(value >= 0 && value <= 255 && value == std::trunc(value), "read",
+    check(value >= 0 && value <= 255 && value == std::trunc(value), file_error("read"),
           "{}: expected whole numbers from 0 to 255 as labels, got {} in row {} (from 0), column '{}'", path,
           value, i / columns, table.columns[label]);
     labels.push_back(static_cast<std::uint8_t>(value));
@@ -164,7 +165,8 @@ Split load_table(const fs::path& path, const DatasetOptions& options) {
     const std::size_t label = find_column(rows.path, table, options.label_column);
     labelled = fmt::format(", labels from '{}'", table.columns[label]);
     rows.labels = take_labels(rows.path, table, label);
-    check(!table.columns.empty(), "read", "{}: expected columns beside the labels, got none", rows.path);
+    check(!table.columns.empty(), file_error("read"), "{}: expected columns beside the labels, got none",
+          rows.path);
   }
   rows.width = to_int(rows.path, static_cast<std::int64_t>(table.columns.size()));
   rows.f32 = std::move(table.values), rows.columns = std::move(table.columns);
@@ -186,7 +188,7 @@ Entries list(const fs::path& folder) {
     std::error_code broken_link;
     (it->is_directory(broken_link) ? entries.folders : entries.files).push_back(it->path());
   }
-  check(!error, "read", "{}: {}", folder.string(), error.message());
+  check(!error, file_error("read"), "{}: {}", folder.string(), error.message());
   std::ranges::sort(entries.files);
   std::ranges::sort(entries.folders);
   return entries;
@@ -195,7 +197,7 @@ Entries list(const fs::path& folder) {
 void append_image(Rows& rows, const fs::path& file, const fs::path& first) {
   const io::Gray image = io::read_image(file);
   if (rows.u8.empty()) rows.height = image.height, rows.width = image.width;
-  check(image.height == rows.height && image.width == rows.width, "read",
+  check(image.height == rows.height && image.width == rows.width, file_error("read"),
         "{}: expected {} x {} pixels (height x width) like {}, got {} x {}", file.string(), rows.height,
         rows.width, first.filename().string(), image.height, image.width);
   rows.u8.insert(rows.u8.end(), image.pixels.begin(), image.pixels.end());
@@ -211,19 +213,21 @@ struct Listing {
 Listing list_images(const fs::path& folder) {
   Entries top = list(folder);
   const std::string path = folder.string();
-  check(!top.files.empty() || !top.folders.empty(), "read", "{}: expected images, got an empty folder", path);
+  check(!top.files.empty() || !top.folders.empty(), file_error("read"),
+        "{}: expected images, got an empty folder", path);
   if (top.folders.empty()) return {.files = std::move(top.files), .labels = {}, .classes = {}};
   if (!top.files.empty())
-    fail("read", "{}: expected either images or sub-folders (classes), got both: {} and {}", path,
+    fail(file_error("read"), "{}: expected either images or sub-folders (classes), got both: {} and {}", path,
          top.files[0].filename().string(), top.folders[0].filename().string());
-  check(top.folders.size() <= 256, "read", "{}: expected at most 256 classes, got {}", path,
+  check(top.folders.size() <= 256, file_error("read"), "{}: expected at most 256 classes, got {}", path,
         top.folders.size());
   Listing listing;
   for (const fs::path& sub : top.folders) {
     const Entries entries = list(sub);
     if (!entries.folders.empty())
-      fail("read", "{}: expected an image, got a folder", entries.folders[0].string());
-    check(!entries.files.empty(), "read", "{}: expected images, got an empty folder", sub.string());
+      fail(file_error("read"), "{}: expected an image, got a folder", entries.folders[0].string());
+    check(!entries.files.empty(), file_error("read"), "{}: expected images, got an empty folder",
+          sub.string());
     listing.files.insert(listing.files.end(), entries.files.begin(), entries.files.end());
     listing.labels.resize(listing.files.size(), static_cast<std::uint8_t>(listing.classes.size()));
     listing.classes.push_back(sub.filename().string());
@@ -265,13 +269,13 @@ Split load_dataset(const fs::path& path, const DatasetOptions& options) {
   std::error_code error;
   if (fs::is_directory(path, error))
     return has_mnist(path) ? load_mnist_folder(path, options) : load_images(path, options);
-  check(fs::exists(path, error), "read", "{}: expected a file or folder, got none ({})", path.string(),
-        error ? error.message() : "no such file");
+  check(fs::exists(path, error), file_error("read"), "{}: expected a file or folder, got none ({})",
+        path.string(), error ? error.message() : "no such file");
   if (begins_like_idx(path)) return load_idx(path, options);
   const std::string kind = extension(path);
   if (kind == ".npy") return load_npy(path, options);
   if (kind == ".csv" || kind == ".tsv" || kind == ".txt") return load_table(path, options);
-  fail("read", "{}: expected {}, got {}", path.string(), kSupported,
+  fail(file_error("read"), "{}: expected {}, got {}", path.string(), kSupported,
        kind.empty() ? "a file of no known kind" : fmt::format("'{}'", kind));
 }
 

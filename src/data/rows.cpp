@@ -30,8 +30,8 @@ void check_finite(const Rows& rows) {
   const auto at = static_cast<std::size_t>(bad - rows.f32.begin());
   const std::size_t column = at % rows.row_size();
   const std::string name = rows.columns.empty() ? "" : fmt::format(" ('{}')", rows.columns[column]);
-  fail("read", "{}: expected finite values, got {} in row {}, column {}{} (from 0)", rows.path, *bad,
-       at / rows.row_size(), column, name);
+  fail(file_error("read"), "{}: expected finite values, got {} in row {}, column {}{} (from 0)", rows.path,
+       *bad, at / rows.row_size(), column, name);
 }
 
 // Which rows are for validation.
@@ -108,8 +108,8 @@ void check_options(const DatasetOptions& options) {
 Split split_rows(Rows rows, const DatasetOptions& options, std::string source) {
   keep_first(rows, options.max_rows);
   const int fewest = options.validation_fraction > 0 ? 2 : 1;
-  check(rows.count() >= fewest && rows.count() <= INT32_MAX, "read", "{}: expected {} to 2^31-1 rows, got {}",
-        rows.path, fewest, rows.count());
+  check(rows.count() >= fewest && rows.count() <= INT32_MAX, file_error("read"),
+        "{}: expected {} to 2^31-1 rows, got {}", rows.path, fewest, rows.count());
   check_finite(rows);
   const std::vector<bool> chosen = choose(rows.count(), options);
   Split split{

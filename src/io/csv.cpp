@@ -30,18 +30,19 @@ std::string comment_text(std::string comment) {
 CsvWriter::CsvWriter(std::filesystem::path path, const std::vector<std::string>& columns,
                      const std::vector<std::string>& comments)
     : path_(std::move(path)), columns_(columns.size()) {
-  check(columns_ > 0, "write", "{}: a table needs at least one column", path_.string());
+  check(columns_ > 0, file_error("write"), "{}: a table needs at least one column", path_.string());
   for (const auto& name : columns)
-    check(!name.empty() && name.front() != '#' && name.find_first_of(",\"\r\n") == std::string::npos, "write",
-          "{}: column name '{}' is empty, begins with # or would need quotes", path_.string(), name);
+    check(!name.empty() && name.front() != '#' && name.find_first_of(",\"\r\n") == std::string::npos,
+          file_error("write"), "{}: column name '{}' is empty, begins with # or would need quotes",
+          path_.string(), name);
   for (const auto& comment : comments) text_ += comment_text(comment);
   text_ += fmt::format("{}\n", fmt::join(columns, ","));
   write_file(path_, text_);
 }
 
 void CsvWriter::append(const std::vector<double>& row) {
-  check(row.size() == columns_, "write", "{}: expected {} numbers in a row, got {}", path_.string(), columns_,
-        row.size());
+  check(row.size() == columns_, file_error("write"), "{}: expected {} numbers in a row, got {}",
+        path_.string(), columns_, row.size());
   for (std::size_t i = 0; i < row.size(); ++i) {
     if (i > 0) text_ += ',';
     text_ += number_text(row[i]);

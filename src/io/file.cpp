@@ -23,7 +23,7 @@ using File = std::unique_ptr<std::FILE, Close>;
 std::string reason(int error_number) { return std::generic_category().message(error_number); }
 
 [[noreturn]] void fail_on(std::string_view operation, const fs::path& path, std::string_view why) {
-  fail(operation, "{}: {}", path.empty() ? "(empty path)" : path.string(), why);
+  fail(file_error(operation), "{}: {}", path.empty() ? "(empty path)" : path.string(), why);
 }
 
 fs::path beside(fs::path path, std::string_view tag) {
@@ -46,7 +46,8 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), temporary_(besid
 AtomicFile::~AtomicFile() { discard(); }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
-  check(file_ != nullptr, "write", "{}: expected an open file, got a finished one", path_.string());
+  check(file_ != nullptr, file_error("write"), "{}: expected an open file, got a finished one",
+        path_.string());
   if (bytes.empty() || std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size()) return;
   const int error_number = errno;
   discard();
@@ -56,7 +57,8 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 void AtomicFile::write(std::string_view bytes) { write(std::as_bytes(std::span(bytes))); }
 
 void AtomicFile::commit() {
-  check(file_ != nullptr, "write", "{}: expected an open file, got a finished one", path_.string());
+  check(file_ != nullptr, file_error("write"), "{}: expected an open file, got a finished one",
+        path_.string());
   int error_number = std::fflush(file_) == 0 ? 0 : errno;
   if (std::fclose(std::exchange(file_, nullptr)) != 0 && error_number == 0) error_number = errno;
   if (error_number == 0 && std::rename(temporary_.c_str(), path_.c_str()) != 0) error_number = errno;

@@ -47,17 +47,17 @@ class IdxReader {
   std::vector<std::int64_t> header(std::uint32_t magic, std::size_t dimensions) {
     std::uint8_t bytes[16] = {};
     const std::size_t size = 4 + 4 * dimensions, got = file_.read(std::span(bytes).first(size));
-    if (got == 0) fail("read_idx", "{}: expected an IDX file, got an empty file", path_.string());
+    if (got == 0) fail(file_error("read_idx"), "{}: expected an IDX file, got an empty file", path_.string());
     const auto word = [&](std::size_t i) {
       return std::uint32_t{bytes[4 * i]} << 24 | std::uint32_t{bytes[4 * i + 1]} << 16 |
              std::uint32_t{bytes[4 * i + 2]} << 8 | std::uint32_t{bytes[4 * i + 3]};
     };
     if (got >= 4 && word(0) != magic)
-      fail("read_idx", "{}: expected magic {}, got {}", path_.string(), describe_magic(magic),
+      fail(file_error("read_idx"), "{}: expected magic {}, got {}", path_.string(), describe_magic(magic),
            describe_magic(word(0)));
     if (got < size)
-      fail("read_idx", "{}: expected a header of {} bytes, got a truncated one of {}", path_.string(), size,
-           got);
+      fail(file_error("read_idx"), "{}: expected a header of {} bytes, got a truncated one of {}",
+           path_.string(), size, got);
     std::vector<std::int64_t> sizes;
     for (std::size_t i = 1; i <= dimensions; ++i) sizes.push_back(word(i));
     return sizes;
@@ -76,8 +76,8 @@ class IdxReader {
     std::uint64_t total = 1;
     for (const std::int64_t size : sizes) {  // each is below 2^32, so the checks come before any overflow
       if (size == 0 || total > kMaxBytes / static_cast<std::uint64_t>(size))
-        fail("read_idx", "{}: expected sizes from 1 to {} bytes in all, got {}", path_.string(), kMaxBytes,
-             shape_text(sizes));
+        fail(file_error("read_idx"), "{}: expected sizes from 1 to {} bytes in all, got {}", path_.string(),
+             kMaxBytes, shape_text(sizes));
       total *= static_cast<std::uint64_t>(size);
     }
     return total;
@@ -90,13 +90,14 @@ class IdxReader {
       data.resize(start + static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, total - start)));
       const std::size_t got = file_.read(std::span(data).subspan(start));
       if (got < data.size() - start)
-        fail("read_idx", "{}: expected {} bytes of data ({}), got only {}: the file is truncated",
+        fail(file_error("read_idx"), "{}: expected {} bytes of data ({}), got only {}: the file is truncated",
              path_.string(), total, shape_text(sizes), start + got);
     }
     std::uint8_t extra = 0;
     if (file_.read(std::span(&extra, 1)) != 0)
-      fail("read_idx", "{}: expected the end of the file after {} bytes of data ({}), got trailing bytes",
-           path_.string(), total, shape_text(sizes));
+      fail(file_error("read_idx"),
+           "{}: expected the end of the file after {} bytes of data ({}), got trailing bytes", path_.string(),
+           total, shape_text(sizes));
     return data;
   }
 
@@ -116,13 +117,13 @@ std::vector<std::uint8_t> encode_header(const std::filesystem::path& path, std::
   for (const std::int64_t size : sizes) {
     check(size > 0 && size <= std::numeric_limits<std::uint32_t>::max() &&
               total <= kMaxBytes / static_cast<std::uint64_t>(size),
-          "write_idx", "{}: expected sizes from 1 to {} bytes in all, got {}", path.string(), kMaxBytes,
-          shape_text(sizes));
+          file_error("write_idx"), "{}: expected sizes from 1 to {} bytes in all, got {}", path.string(),
+          kMaxBytes, shape_text(sizes));
     total *= static_cast<std::uint64_t>(size);
     append(size);
   }
-  check(data_size == total, "write_idx", "{}: expected {} bytes of data ({}), got {}", path.string(), total,
-        shape_text(sizes), data_size);
+  check(data_size == total, file_error("write_idx"), "{}: expected {} bytes of data ({}), got {}",
+        path.string(), total, shape_text(sizes), data_size);
   return header;
 }
 

@@ -60,20 +60,20 @@ void draw(Gray& onto, std::int64_t left, std::int64_t top, const Cell& cell, con
 void write_png(const std::filesystem::path& path, const Gray& image) {
   check(has_drawable_size(image.width, image.height) &&
             image.pixels.size() == static_cast<std::size_t>(image.width) * image.height,
-        "write", "{}: {} pixels do not make a picture of {} x {}", path.string(), image.pixels.size(),
-        image.width, image.height);
+        file_error("write"), "{}: {} pixels do not make a picture of {} x {}", path.string(),
+        image.pixels.size(), image.width, image.height);
   const std::string bytes = encode_png(image);
-  check(!bytes.empty(), "write", "{}: out of memory for the PNG encoder", path.string());
+  check(!bytes.empty(), file_error("write"), "{}: out of memory for the PNG encoder", path.string());
   write_file(path, bytes);
 }
 
 Gray read_image(const std::filesystem::path& path) {
   const std::string bytes = read_file(path);
-  check(bytes.size() <= INT_MAX, "read", "{}: {} bytes are too many for an image", path.string(),
+  check(bytes.size() <= INT_MAX, file_error("read"), "{}: {} bytes are too many for an image", path.string(),
         bytes.size());
   Gray image;
   if (const char* reason = decode_image(bytes, image))
-    fail("read", "{}: not a readable PNG, JPEG, BMP or PNM image: {}", path.string(), reason);
+    fail(file_error("read"), "{}: not a readable PNG, JPEG, BMP or PNM image: {}", path.string(), reason);
   return image;
 }
 

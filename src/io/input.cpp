@@ -43,13 +43,15 @@ InputFile::InputFile(std::filesystem::path path, std::string_view operation)
   std::error_code error;
   const auto status = std::filesystem::status(path_, error);
   if (!std::filesystem::exists(status))
-    fail(operation_, "{}: expected a file, got none ({})", path_.string(),
+    fail(file_error(operation_), "{}: expected a file, got none ({})", path_.string(),
          error ? error.message() : "no such file");
   if (std::filesystem::is_directory(status))
-    fail(operation_, "{}: expected a file, got a directory", path_.string());
+    fail(file_error(operation_), "{}: expected a file, got a directory", path_.string());
   errno = 0;
   file_.reset(gzopen(path_.c_str(), "rb"));
-  if (!file_) fail(operation_, "{}: expected a readable file, got: {}", path_.string(), std::strerror(errno));
+  if (!file_)
+    fail(file_error(operation_), "{}: expected a readable file, got: {}", path_.string(),
+         std::strerror(errno));
 }
 
 std::size_t InputFile::read(std::span<std::uint8_t> out) {
@@ -58,7 +60,7 @@ std::size_t InputFile::read(std::span<std::uint8_t> out) {
   const char* reason = gzerror(file_.get(), &code);
   if (got < 0 || code < 0) {  // zlib begins its reason with the path; the error already names it
     const std::string prefix = path_.string() + ": ", text = code == Z_ERRNO ? std::strerror(errno) : reason;
-    fail(operation_, "{}: expected {}, got: {}", path_.string(),
+    fail(file_error(operation_), "{}: expected {}, got: {}", path_.string(),
          code == Z_ERRNO ? "readable data" : "an intact gzip stream",
          text.starts_with(prefix) ? text.substr(prefix.size()) : text);
   }

@@ -46,12 +46,12 @@ bool looks_like_version_4(std::string_view bytes) {
 
 // Throws unless this is a version 5 to 7 file; returns whether its byte order is not ours.
 bool check_version(const fs::path& path, std::string_view bytes) {
-  check(!bytes.empty(), "read", "{}: expected a MATLAB file, got an empty one", path.string());
+  check(!bytes.empty(), file_error("read"), "{}: expected a MATLAB file, got an empty one", path.string());
   constexpr std::string_view kHdf5 = "\x89HDF\r\n\x1a\n";
   if (bytes.starts_with(kHdf5) || bytes.starts_with("MATLAB 7.3") ||
       (bytes.size() >= 512 && bytes.substr(512).starts_with(kHdf5)))
     fail(
-        "read",
+        file_error("read"),
         "{}: MATLAB 7.3 (HDF5) file: save it again in MATLAB with save(..., '-v7'), or convert it in Python: "
         "read it with h5py, write it with scipy.io.savemat",
         path.string());
@@ -59,21 +59,21 @@ bool check_version(const fs::path& path, std::string_view bytes) {
   const std::string_view order = header ? bytes.substr(126, 2) : std::string_view();
   if (order != "IM" && order != "MI") {
     if (looks_like_version_4(bytes))
-      fail("read",
+      fail(file_error("read"),
            "{}: MATLAB 4 file: save it again in MATLAB with save(..., '-v7'), or convert it in Python: "
            "scipy.io.loadmat, then scipy.io.savemat",
            path.string());
-    check(!bytes.starts_with("MATLAB 5.0 MAT-file"), "read",
+    check(!bytes.starts_with("MATLAB 5.0 MAT-file"), file_error("read"),
           "{}: truncated: expected a header of {} bytes, got {}", path.string(), kHeader, bytes.size());
-    fail("read", "{}: not a MATLAB file", path.string());
+    fail(file_error("read"), "{}: not a MATLAB file", path.string());
   }
   std::uint16_t mark = 0, version = 0;
   std::memcpy(&version, bytes.data() + 124, 2);
   std::memcpy(&mark, bytes.data() + 126, 2);
   const bool swapped = mark != ('M' << 8 | 'I');
   if (swapped) version = __builtin_bswap16(version);
-  check(version == 0x0100, "read", "{}: expected a MATLAB file of version 5 to 7, got version {:#06x}",
-        path.string(), version);
+  check(version == 0x0100, file_error("read"),
+        "{}: expected a MATLAB file of version 5 to 7, got version {:#06x}", path.string(), version);
   return swapped;
 }
 
@@ -86,7 +86,7 @@ struct Element {
 // Throws unless the compressed data are intact. Memory does not grow with them.
 Element unpack(const fs::path& path, std::string_view packed) {
   z_stream stream{};
-  check(inflateInit(&stream) == Z_OK, "read", "{}: out of memory", path.string());
+  check(inflateInit(&stream) == Z_OK, file_error("read"), "{}: out of memory", path.string());
   const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&stream, inflateEnd);
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
   stream.avail_in = static_cast<uInt>(packed.size());
@@ -96,8 +96,8 @@ Element unpack(const fs::path& path, std::string_view packed) {
     stream.next_out = reinterpret_cast<Bytef*>(block.data());
     stream.avail_out = static_cast<uInt>(block.size());
     status = inflate(&stream, Z_NO_FLUSH);
-    check(status == Z_OK || status == Z_STREAM_END, "read", "{}: damaged: compressed data: {}", path.string(),
-          stream.msg ? stream.msg : "they end too early");
+    check(status == Z_OK || status == Z_STREAM_END, file_error("read"), "{}: damaged: compressed data: {}",
+          path.string(), stream.msg ? stream.msg : "they end too early");
     const std::size_t got = block.size() - stream.avail_out;
     if (element.head.size() < kLongestHead) element.head.append(block.data(), std::min(got, kLongestHead));
     element.size += got;
@@ -116,13 +116,14 @@ class Parts {
     const std::uint32_t first = word(at_);
     const bool small = first >> 16 != 0;  // up to four bytes, in the tag itself
     const std::size_t size = small ? first >> 16 : word(at_ + 4), from = at_ + (small ? 4 : kTag);
-    check(size <= (small ? 4 : element_.size - std::min(element_.size, from)), "read",
+    check(size <= (small ? 4 : element_.size - std::min(element_.size, from)), file_error("read"),
           "{}: damaged: a part of a variable has {} bytes, more than are there", path_.string(), size);
     at_ = small ? at_ + kTag : from + (size + 7) / 8 * 8;
     return {from, size};
   }
   std::uint32_t word(std::size_t at) const {
-    check(at + 4 <= element_.head.size(), "read", "{}: damaged: a variable ends too early", path_.string());
+    check(at + 4 <= element_.head.size(), file_error("read"), "{}: damaged: a variable ends too early",
+          path_.string());
     return word_at(element_.head, at, swapped_);
   }
 
@@ -136,7 +137,7 @@ class Parts {
 // A uint8 matrix must have as many bytes as its sizes say. Others are not read, and not all writers take care
 // with theirs.
 void check_matrix(const fs::path& path, const Element& element, bool swapped) {
-  check(element.size >= kTag && word_at(element.head, 0, swapped) == kMatrix, "read",
+  check(element.size >= kTag && word_at(element.head, 0, swapped) == kMatrix, file_error("read"),
         "{}: damaged: no variable in {} bytes of compressed data", path.string(), element.size);
   if (element.size == kTag) return;  // an empty matrix
   Parts parts(path, element, swapped);
@@ -149,15 +150,15 @@ void check_matrix(const fs::path& path, const Element& element, bool swapped) {
   parts.next();  // the name
   if (nested) {  // libmatio walks through as many members as are claimed
     if (kind != MAT_C_CELL) parts.next(), parts.next();  // names of members
-    check(count <= static_cast<double>(element.size), "read", "{}: damaged: {} members in {} bytes",
-          path.string(), count, element.size);
+    check(count <= static_cast<double>(element.size), file_error("read"),
+          "{}: damaged: {} members in {} bytes", path.string(), count, element.size);
     return;
   }
   const std::size_t claimed = kTag + word_at(element.head, 4, swapped);
-  check(claimed == element.size, "read", "{}: damaged: expected a variable of {} bytes, got {}",
+  check(claimed == element.size, file_error("read"), "{}: damaged: expected a variable of {} bytes, got {}",
         path.string(), claimed, element.size);
   const std::size_t bytes = parts.next().second;
-  check(static_cast<double>(bytes) == count, "read",
+  check(static_cast<double>(bytes) == count, file_error("read"),
         "{}: damaged: expected {} bytes of data, as a variable's sizes say, got {}", path.string(), count,
         bytes);
 }
@@ -166,12 +167,14 @@ void check_matrix(const fs::path& path, const Element& element, bool swapped) {
 void check_elements(const fs::path& path, std::string_view bytes, bool swapped) {
   for (std::size_t at = kHeader; at < bytes.size();) {
     const std::size_t left = bytes.size() - at;
-    check(left >= kTag, "read", "{}: truncated: {} bytes at {} begin no variable", path.string(), left, at);
+    check(left >= kTag, file_error("read"), "{}: truncated: {} bytes at {} begin no variable", path.string(),
+          left, at);
     const std::uint32_t type = word_at(bytes, at, swapped), size = word_at(bytes, at + 4, swapped);
-    check(type == kMatrix || type == kCompressed, "read", "{}: damaged: no variable begins at byte {}",
-          path.string(), at);
-    check(size <= left - kTag, "read", "{}: truncated: the variable at byte {} has {} bytes, {} are there",
-          path.string(), at, size, left - kTag);
+    check(type == kMatrix || type == kCompressed, file_error("read"),
+          "{}: damaged: no variable begins at byte {}", path.string(), at);
+    check(size <= left - kTag, file_error("read"),
+          "{}: truncated: the variable at byte {} has {} bytes, {} are there", path.string(), at, size,
+          left - kTag);
     const std::string_view element = bytes.substr(at, kTag + size);
     check_matrix(path,
                  type == kCompressed ? unpack(path, element.substr(kTag))
@@ -223,14 +226,15 @@ struct Matio {
 template <class Function>
 void find_function(void* library, const char* name, Function& function) {
   function = reinterpret_cast<Function>(dlsym(library, name));
-  check(function != nullptr, "read", "expected a libmatio with {}, got one without", name);
+  check(function != nullptr, unsupported("read"), "expected a libmatio with {}, got one without", name);
 }
 
 Matio load_matio() {
   void* library = nullptr;
   for (const char* name : {GPUVAE_MATIO_LIBRARY, GPUVAE_MATIO_SONAME})
     if (!library) library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-  check(library != nullptr, "read", "MATLAB files are read by libmatio, which does not load: {}", dlerror());
+  check(library != nullptr, unsupported("read"), "MATLAB files are read by libmatio, which does not load: {}",
+        dlerror());
   Matio matio{};
   find_function(library, "Mat_Open", matio.open);
   find_function(library, "Mat_Close", matio.close);
@@ -255,7 +259,8 @@ Matrix find(const fs::path& path, mat_t* file, const std::string& variable) {
     names.emplace_back(next->name ? next->name : "");
     if (names.back() == variable) return next;
   }
-  fail("read", "{}: expected a variable '{}', got {}", path.string(), variable, names_text(names));
+  fail(file_error("read"), "{}: expected a variable '{}', got {}", path.string(), variable,
+       names_text(names));
 }
 
 }  // namespace
@@ -267,17 +272,17 @@ MatBytes read_mat_u8(const fs::path& path, const std::string& variable) {
   }
   // libmatio logs nothing unless Mat_LogInit was called: what went wrong is said here, once.
   const File file(matio().open(path.c_str(), MAT_ACC_RDONLY), matio().close);
-  check(file != nullptr, "read", "{}: not a MATLAB file that libmatio can open", path.string());
+  check(file != nullptr, file_error("read"), "{}: not a MATLAB file that libmatio can open", path.string());
   const Matrix matrix = find(path, file.get(), variable);
-  check(matrix->class_type == MAT_C_UINT8 && !matrix->isComplex && !matrix->isLogical, "read",
+  check(matrix->class_type == MAT_C_UINT8 && !matrix->isComplex && !matrix->isLogical, file_error("read"),
         "{}: expected '{}' to be uint8, got {}", path.string(), variable, class_name(*matrix));
-  check(matrix->rank == 2 && matrix->dims[0] > 0 && matrix->dims[1] > 0, "read",
+  check(matrix->rank == 2 && matrix->dims[0] > 0 && matrix->dims[1] > 0, file_error("read"),
         "{}: expected '{}' to be a matrix with elements, got {}", path.string(), variable,
         shape_text(*matrix));
   MatBytes result{static_cast<std::int64_t>(matrix->dims[0]), static_cast<std::int64_t>(matrix->dims[1]), {}};
   const std::size_t count = matrix->dims[0] * matrix->dims[1];
   const bool read = matio().read_data_all(file.get(), matrix.get()) == 0 && matrix->data != nullptr;
-  check(read && matrix->nbytes == count, "read", "{}: damaged: the data of '{}' are not {} bytes",
+  check(read && matrix->nbytes == count, file_error("read"), "{}: damaged: the data of '{}' are not {} bytes",
         path.string(), variable, count);
   const auto* values = static_cast<const std::uint8_t*>(matrix->data);
   result.values.assign(values, values + count);

@@ -74,8 +74,8 @@ constexpr ElementType kTypes[] = {{"u1", 1, nullptr},  // kept as they are
 
 const ElementType& element_type(const std::string& path, const std::string& dtype) {
   const std::string_view text = dtype, code = text.substr(std::min<std::size_t>(1, text.size()));
-  check(!code.starts_with('O'), "read", "{}: holds Python objects (dtype {}): save numbers instead", path,
-        dtype);
+  check(!code.starts_with('O'), file_error("read"),
+        "{}: holds Python objects (dtype {}): save numbers instead", path, dtype);
   const auto found = std::ranges::find(kTypes, code, &ElementType::code);
   const std::string_view orders = found != std::end(kTypes) && found->size == 1 ? "|<>" : "<>";
   if (found != std::end(kTypes) && orders.find(text[0]) != std::string_view::npos) return *found;
@@ -83,8 +83,9 @@ const ElementType& element_type(const std::string& path, const std::string& dtyp
                                 : code.starts_with('U') || code.starts_with('S') ? "strings"
                                 : code.starts_with('V')                          ? "structured records"
                                                                                  : "other elements";
-  fail("read", "{}: expected booleans, integers of 1 to 8 bytes or floats of 2 to 8 bytes, got {} (dtype {})",
-       path, kind, dtype);
+  fail(file_error("read"),
+       "{}: expected booleans, integers of 1 to 8 bytes or floats of 2 to 8 bytes, got {} (dtype {})", path,
+       kind, dtype);
 }
 
 std::optional<std::uint64_t> product(std::uint64_t size, std::span<const std::int64_t> shape) {
@@ -101,36 +102,37 @@ NpyHeader read_header(const std::string& path, InputFile& file) {
   std::array<std::uint8_t, 12> start{};
   const std::size_t got = file.read(std::span(start).first(8));
   const std::string_view magic(reinterpret_cast<const char*>(start.data()), std::min(got, kMagic.size()));
-  check(magic == kMagic, "read", "{}: not an NPY file: it does not begin with \\x93NUMPY", path);
+  check(magic == kMagic, file_error("read"), "{}: not an NPY file: it does not begin with \\x93NUMPY", path);
   const int version = start[6];
-  check(got < 8 || (version >= 1 && version <= 3 && start[7] == 0), "read",
+  check(got < 8 || (version >= 1 && version <= 3 && start[7] == 0), file_error("read"),
         "{}: expected NPY version 1.0, 2.0 or 3.0, got {}.{}", path, version, start[7]);
   const std::size_t length_bytes = version == 1 ? 2 : 4;
   const std::size_t length_got = got < 8 ? 0 : file.read(std::span(start).subspan(8, length_bytes));
-  check(length_got == length_bytes, "read", "{}: truncated header: the file ends after {} bytes", path,
-        got + length_got);
+  check(length_got == length_bytes, file_error("read"), "{}: truncated header: the file ends after {} bytes",
+        path, got + length_got);
   std::size_t length = 0;
   for (std::size_t i = length_bytes; i-- > 0;) length = length << 8 | start[8 + i];
-  check(length <= kMostHeaderBytes, "read", "{}: header of {} bytes, expected at most {}", path, length,
-        kMostHeaderBytes);
+  check(length <= kMostHeaderBytes, file_error("read"), "{}: header of {} bytes, expected at most {}", path,
+        length, kMostHeaderBytes);
   std::vector<std::uint8_t> text(length);
   const std::size_t text_got = file.read(text);
-  check(text_got == length, "read", "{}: truncated header: expected {} bytes, got {}", path, length,
-        text_got);
+  check(text_got == length, file_error("read"), "{}: truncated header: expected {} bytes, got {}", path,
+        length, text_got);
   return parse_npy_header(path, {reinterpret_cast<const char*>(text.data()), length});
 }
 
 void read_elements(const std::string& path, InputFile& file, const NpyHeader& header, const ElementType& type,
                    NpyArray& array) {
   const auto total = product(type.size, header.shape);
-  check(total.has_value(), "read", "{}: shape {} overflows", path, shape_text(header.shape));
+  check(total.has_value(), file_error("read"), "{}: shape {} overflows", path, shape_text(header.shape));
   const bool swapped = header.dtype[0] == '>';
   std::vector<std::uint8_t> chunk;
   for (std::uint64_t done = 0; done < *total; done += chunk.size()) {
     chunk.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, *total - done)));
     const std::size_t got = file.read(chunk);
-    check(got == chunk.size(), "read", "{}: expected {} bytes of data ({} {}), got {}: the file is truncated",
-          path, *total, header.dtype, shape_text(header.shape), done + got);
+    check(got == chunk.size(), file_error("read"),
+          "{}: expected {} bytes of data ({} {}), got {}: the file is truncated", path, *total, header.dtype,
+          shape_text(header.shape), done + got);
     if (array.bytes) {
       array.u8.insert(array.u8.end(), chunk.begin(), chunk.end());
     } else {
@@ -138,8 +140,8 @@ void read_elements(const std::string& path, InputFile& file, const NpyHeader& he
     }
   }
   const std::uint64_t extra = file.skip_rest();
-  check(extra == 0, "read", "{}: expected {} bytes of data ({} {}), got {}: too many", path, *total,
-        header.dtype, shape_text(header.shape), *total + extra);
+  check(extra == 0, file_error("read"), "{}: expected {} bytes of data ({} {}), got {}: too many", path,
+        *total, header.dtype, shape_text(header.shape), *total + extra);
 }
 
 // From the first index varying fastest to the last.
@@ -182,14 +184,15 @@ NpyArray read_npy(const std::filesystem::path& path) {
 void write_npy(const std::filesystem::path& path, std::span<const std::int64_t> shape,
                std::span<const float> values) {
   const auto count = product(1, shape);
-  check(count && *count == values.size(), "write", "{}: {} values do not match shape {}", path.string(),
-        values.size(), shape_text(shape));
+  check(count && *count == values.size(), file_error("write"), "{}: {} values do not match shape {}",
+        path.string(), values.size(), shape_text(shape));
   std::string text =
       fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': {}, }}", shape_text(shape));
   constexpr std::size_t kStart = kMagic.size() + 4, kAlignment = 64;
   text.resize((kStart + text.size() + kAlignment) / kAlignment * kAlignment - kStart, ' ');
   text.back() = '\n';
-  check(text.size() <= 0xFFFF, "write", "{}: {} dimensions are too many", path.string(), shape.size());
+  check(text.size() <= 0xFFFF, file_error("write"), "{}: {} dimensions are too many", path.string(),
+        shape.size());
   AtomicFile file(path);
   file.write(kMagic);
   const std::array<std::uint8_t, 4> start{1, 0, static_cast<std::uint8_t>(text.size() & 255),

@@ -46,8 +46,9 @@ class HeaderParser {
 
  private:
   [[noreturn]] void bad(std::string_view why) const {
-    fail("read", "{}: header is not a dictionary of descr, fortran_order and shape: {} (at its byte {})",
-         path_, why, at_);
+    fail(file_error("read"),
+         "{}: header is not a dictionary of descr, fortran_order and shape: {} (at its byte {})", path_, why,
+         at_);
   }
 
   void skip_spaces() {
@@ -85,7 +86,7 @@ class HeaderParser {
 
   std::string descr() {
     skip_spaces();
-    check(at_ == text_.size() || text_[at_] != '[', "read",
+    check(at_ == text_.size() || text_[at_] != '[', file_error("read"),
           "{}: holds structured records: save one array of numbers a file instead", path_);
     return quoted();
   }
@@ -114,8 +115,8 @@ class HeaderParser {
     std::int64_t value = 0;
     const char *begin = text_.data() + at_, *end = text_.data() + text_.size();
     const auto [stop, error] = std::from_chars(begin, end, value);
-    check(error != std::errc::result_out_of_range, "read", "{}: shape overflows: an extent of {}", path_,
-          std::string_view(begin, static_cast<std::size_t>(stop - begin)));
+    check(error != std::errc::result_out_of_range, file_error("read"), "{}: shape overflows: an extent of {}",
+          path_, std::string_view(begin, static_cast<std::size_t>(stop - begin)));
     if (error != std::errc() || value < 0) bad("expected an extent of 0 or more");
     at_ += static_cast<std::size_t>(stop - begin);
     take_word("L");  // as Python 2 wrote long integers

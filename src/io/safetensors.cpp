@@ -55,10 +55,10 @@ std::vector<std::size_t> data_order(const TensorFile& file) {
 void check_writable(const std::string& path, const TensorFile& file) {
   std::set<std::string_view> names;
   for (const auto& [name, tensor] : file.tensors) {
-    check(name != kMetadata, "write", "{}: tensor name '{}' is reserved", path, name);
-    check(names.insert(name).second, "write", "{}: duplicate tensor name '{}'", path, name);
+    check(name != kMetadata, file_error("write"), "{}: tensor name '{}' is reserved", path, name);
+    check(names.insert(name).second, file_error("write"), "{}: duplicate tensor name '{}'", path, name);
     const auto expected = byte_count(tensor.shape, tensor.dtype);
-    check(expected && *expected == tensor.bytes.size(), "write",
+    check(expected && *expected == tensor.bytes.size(), file_error("write"),
           "{}: tensor '{}': {} bytes of {} do not match shape [{}]", path, name, tensor.bytes.size(),
           gpuvae::name(tensor.dtype), fmt::join(tensor.shape, ", "));
   }
@@ -82,7 +82,7 @@ std::string header_text(const std::string& path, const TensorFile& file, std::sp
     text.resize((text.size() + 7) / 8 * 8, ' ');
     return text;
   } catch (const Json::type_error&) {
-    fail("write", "{}: a tensor name or the metadata is not UTF-8", path);
+    fail(file_error("write"), "{}: a tensor name or the metadata is not UTF-8", path);
   }
 }
 
@@ -92,7 +92,8 @@ class HeaderParser {
   explicit HeaderParser(std::string path) : path_(std::move(path)) {}
 
   Json parse(std::string_view text) {
-    check(!text.empty() && text.front() == '{', "read", "{}: header does not begin with '{{'", path_);
+    check(!text.empty() && text.front() == '{', file_error("read"), "{}: header does not begin with '{{'",
+          path_);
     try {
       const Json header = Json::parse(text, [this](int, Json::parse_event_t event, Json& value) {
         on(event, value);
@@ -100,7 +101,7 @@ class HeaderParser {
       });
       return header;
     } catch (const Json::parse_error& error) {
-      fail("read", "{}: header is not valid JSON (at its byte {})", path_, error.byte);
+      fail(file_error("read"), "{}: header is not valid JSON (at its byte {})", path_, error.byte);
     }
   }
 
@@ -110,7 +111,8 @@ class HeaderParser {
     if (event == Json::parse_event_t::object_end) keys_.pop_back();
     if (event != Json::parse_event_t::key) return;
     const auto& key = value.get_ref<const std::string&>();
-    check(keys_.back().insert(key).second, "read", "{}: duplicate name '{}' in the header", path_, key);
+    check(keys_.back().insert(key).second, file_error("read"), "{}: duplicate name '{}' in the header", path_,
+          key);
   }
 
   std::string path_;
@@ -118,10 +120,10 @@ class HeaderParser {
 };
 
 std::map<std::string, std::string> parse_metadata(const std::string& path, const Json& json) {
-  check(json.is_object(), "read", "{}: {} is not an object", path, kMetadata);
+  check(json.is_object(), file_error("read"), "{}: {} is not an object", path, kMetadata);
   std::map<std::string, std::string> metadata;
   for (const auto& [key, value] : json.items()) {
-    check(value.is_string(), "read", "{}: {} '{}' is not a string", path, kMetadata, key);
+    check(value.is_string(), file_error("read"), "{}: {} '{}' is not a string", path, kMetadata, key);
     metadata[key] = value.get<std::string>();
   }
   return metadata;
@@ -135,26 +137,29 @@ bool is_unsigned_array(const Json& info, const char* key) {
 
 // One tensor's header entry, checked on its own against the size of everything behind the header.
 Span parse_tensor(const std::string& where, const Json& info, std::size_t data_bytes, HostTensor& tensor) {
-  check(info.is_object(), "read", "{}: its header entry is not an object", where);
+  check(info.is_object(), file_error("read"), "{}: its header entry is not an object", where);
   const auto dtype = info.find("dtype");
-  check(dtype != info.end() && dtype->is_string(), "read", "{}: dtype is missing or not a string", where);
+  check(dtype != info.end() && dtype->is_string(), file_error("read"), "{}: dtype is missing or not a string",
+        where);
   const auto& text = dtype->get_ref<const std::string&>();
   const auto known = std::ranges::find(kDTypes, text, &std::pair<DType, std::string_view>::second);
-  check(known != std::end(kDTypes), "read", "{}: expected dtype F32, F64, BF16, U8 or I32, got '{}'", where,
-        text);
+  check(known != std::end(kDTypes), file_error("read"),
+        "{}: expected dtype F32, F64, BF16, U8 or I32, got '{}'", where, text);
   tensor.dtype = known->first;
-  check(is_unsigned_array(info, "shape"), "read", "{}: shape is not an array of sizes", where);
+  check(is_unsigned_array(info, "shape"), file_error("read"), "{}: shape is not an array of sizes", where);
   tensor.shape = info["shape"].get<std::vector<std::int64_t>>();
-  check(is_unsigned_array(info, "data_offsets") && info["data_offsets"].size() == 2, "read",
+  check(is_unsigned_array(info, "data_offsets") && info["data_offsets"].size() == 2, file_error("read"),
         "{}: data_offsets is not a pair of offsets", where);
   const Span span{info["data_offsets"][0], info["data_offsets"][1]};
-  check(span.begin <= span.end && span.end <= data_bytes, "read",
+  check(span.begin <= span.end && span.end <= data_bytes, file_error("read"),
         "{}: data_offsets [{}, {}] are not inside the {} bytes of data", where, span.begin, span.end,
         data_bytes);
   const auto expected = byte_count(tensor.shape, tensor.dtype);
-  check(expected.has_value(), "read", "{}: shape [{}] overflows", where, fmt::join(tensor.shape, ", "));
-  check(*expected == span.end - span.begin, "read", "{}: {} [{}] takes {} bytes, data_offsets span {}", where,
-        text, fmt::join(tensor.shape, ", "), *expected, span.end - span.begin);
+  check(expected.has_value(), file_error("read"), "{}: shape [{}] overflows", where,
+        fmt::join(tensor.shape, ", "));
+  check(*expected == span.end - span.begin, file_error("read"),
+        "{}: {} [{}] takes {} bytes, data_offsets span {}", where, text, fmt::join(tensor.shape, ", "),
+        *expected, span.end - span.begin);
   return span;
 }
 
@@ -163,23 +168,25 @@ void check_tiling(const std::string& path, std::vector<Span> spans, std::uint64_
   std::ranges::sort(spans, {}, [](const Span& span) { return std::pair(span.begin, span.end); });
   std::uint64_t offset = 0;
   for (const Span& span : spans) {
-    check(span.begin >= offset, "read", "{}: tensors overlap at data offset {}", path, span.begin);
-    check(span.begin == offset, "read", "{}: hole in the data at offsets [{}, {}]", path, offset, span.begin);
+    check(span.begin >= offset, file_error("read"), "{}: tensors overlap at data offset {}", path,
+          span.begin);
+    check(span.begin == offset, file_error("read"), "{}: hole in the data at offsets [{}, {}]", path, offset,
+          span.begin);
     offset = span.end;
   }
-  check(offset == data_bytes, "read", "{}: {} trailing bytes", path, data_bytes - offset);
+  check(offset == data_bytes, file_error("read"), "{}: {} trailing bytes", path, data_bytes - offset);
 }
 
 std::string_view split_header(const std::string& path, std::string_view& bytes) {
-  check(bytes.size() >= kLengthBytes, "read", "{}: expected at least {} bytes, got {}", path, kLengthBytes,
-        bytes.size());
+  check(bytes.size() >= kLengthBytes, file_error("read"), "{}: expected at least {} bytes, got {}", path,
+        kLengthBytes, bytes.size());
   std::uint64_t length = 0;
   std::ranges::copy(bytes.substr(0, kLengthBytes), reinterpret_cast<char*>(&length));
   bytes.remove_prefix(kLengthBytes);
-  check(length <= bytes.size(), "read", "{}: header of {} bytes in a file of {}", path, length,
+  check(length <= bytes.size(), file_error("read"), "{}: header of {} bytes in a file of {}", path, length,
         bytes.size() + kLengthBytes);
-  check(length <= kMostHeaderBytes, "read", "{}: header of {} bytes, expected at most {}", path, length,
-        kMostHeaderBytes);
+  check(length <= kMostHeaderBytes, file_error("read"), "{}: header of {} bytes, expected at most {}", path,
+        length, kMostHeaderBytes);
   const std::string_view header = bytes.substr(0, length);
   bytes.remove_prefix(length);
   return header;

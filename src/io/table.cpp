@@ -51,8 +51,8 @@ class LineReader {
     std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),
               buffer_.begin() + static_cast<std::ptrdiff_t>(end_), buffer_.begin());
     end_ -= std::exchange(begin_, 0);
-    check(end_ < kLongestLine, "read", "{}: line {}: longer than {} bytes: not a table", path_, number_,
-          kLongestLine);
+    check(end_ < kLongestLine, file_error("read"), "{}: line {}: longer than {} bytes: not a table", path_,
+          number_, kLongestLine);
     if (buffer_.size() - end_ < kChunk) buffer_.resize(std::max(2 * buffer_.size(), 2 * kChunk));
     const std::size_t got = file_.read(std::span(buffer_).subspan(end_, kChunk));
     end_ += got;
@@ -184,16 +184,17 @@ class TableReader {
       if (!table_.columns.empty() || !is_header(line)) row(line);
       if (max_rows_ > 0 && table_.rows == max_rows_) break;
     }
-    check(!table_.columns.empty(), "read", "{}: expected a table, got {}", path_,
+    check(!table_.columns.empty(), file_error("read"), "{}: expected a table, got {}", path_,
           lines_.number() == 1 ? "an empty file" : "only blank lines and comments");
-    check(table_.rows > 0, "read", "{}: expected rows of numbers, got only a header", path_);
+    check(table_.rows > 0, file_error("read"), "{}: expected rows of numbers, got only a header", path_);
     return std::move(table_);
   }
 
  private:
   template <class... Args>
   [[noreturn]] void bad_line(fmt::format_string<Args...> reason, Args&&... args) const {
-    fail("read", "{}: line {}{}", path_, lines_.number(), fmt::format(reason, std::forward<Args>(args)...));
+    fail(file_error("read"), "{}: line {}{}", path_, lines_.number(),
+         fmt::format(reason, std::forward<Args>(args)...));
   }
 
   std::vector<std::string> cells_of(std::string_view line) const {

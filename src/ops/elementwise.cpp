@@ -18,13 +18,16 @@ Tensor unary_value(Unary operation, const Tensor& x, double a = 1, double b = 0)
 Variable unary(const char* name, Unary operation, const Variable& x, double a = 1, double b = 0) {
   check_defined(name, x, "x");
   Tensor y = unary_value(operation, x.value(), a, b);
-  return record(name, {&x}, y, [=, x = x.value()](BackwardContext& context) {
-    const Tensor d_y = context.take_gradient();
-    Tensor d_x = d_y.is_sole_owner() ? d_y : empty_like(x);
-    backend(x).unary_backward(
-        {x.dtype(), operation, x.elements(), a, b, x.data(), y.data(), d_y.data(), d_x.data()}, stream(x));
-    context.add(0, std::move(d_x));
-  });
+  return record(name, {&x}, y,
+                [=, kept_x = Saved(name, x.value()), kept_y = Saved(name, y)](BackwardContext& context) {
+                  const Tensor &x = kept_x.get(), &y = kept_y.get();
+                  const Tensor d_y = context.take_gradient();
+                  Tensor d_x = d_y.is_sole_owner() ? d_y : empty_like(x);
+                  backend(x).unary_backward(
+                      {x.dtype(), operation, x.elements(), a, b, x.data(), y.data(), d_y.data(), d_x.data()},
+                      stream(x));
+                  context.add(0, std::move(d_x));
+                });
 }
 
 Broadcast broadcast_of(const char* name, const Variable& v, const Shape& out) {
@@ -74,32 +77,33 @@ Variable binary(const char* name, Binary operation, const Variable& a, const Var
   Tensor y = binary_value(operation, out, a.value(), broadcast_a, b.value(), broadcast_b);
   const bool product = operation == Binary::multiply || operation == Binary::divide;
   // Sums and differences need no values.
-  const Tensor av = product ? a.value() : Tensor(), bv = product ? b.value() : Tensor();
-  return record(name, {&a, &b}, y,
-                [=, y = operation == Binary::divide ? y : Tensor(), a_shape = a.shape(),
-                 b_shape = b.shape()](BackwardContext& context) {
-                  const Tensor g = context.gradient_tensor();
-                  const auto pass = [&](int input, const Shape& shape, Broadcast broadcast,
-                                        const Tensor& gradient, double scale = 1) {
-                    context.add(input, reduced_to(shape, broadcast, gradient, scale));
-                  };
-                  if (context.needs(0)) {
-                    pass(0, a_shape, broadcast_a,
-                         product ? binary_value(operation, out, g, Broadcast::none, bv, broadcast_b) : g);
-                  }
-                  if (!context.needs(1)) return;
-                  if (operation == Binary::multiply) {
-                    pass(1, b_shape, broadcast_b,
-                         binary_value(Binary::multiply, out, g, Broadcast::none, av, broadcast_a));
-                  } else if (operation == Binary::divide) {  // d(a/b)/db = -y / b
-                    const Tensor gy =
-                        binary_value(Binary::multiply, out, g, Broadcast::none, y, Broadcast::none);
-                    pass(1, b_shape, broadcast_b,
-                         binary_value(Binary::divide, out, gy, Broadcast::none, bv, broadcast_b), -1);
-                  } else {
-                    pass(1, b_shape, broadcast_b, g, operation == Binary::subtract ? -1 : 1);
-                  }
-                });
+  const Saved av = product ? Saved(name, a.value()) : Saved(),
+              bv = product ? Saved(name, b.value()) : Saved();
+  return record(
+      name, {&a, &b}, y,
+      [=, y = operation == Binary::divide ? Saved(name, y) : Saved(), a_shape = a.shape(),
+       b_shape = b.shape()](BackwardContext& context) {
+        const Tensor g = context.gradient_tensor();
+        const auto pass = [&](int input, const Shape& shape, Broadcast broadcast, const Tensor& gradient,
+                              double scale = 1) {
+          context.add(input, reduced_to(shape, broadcast, gradient, scale));
+        };
+        if (context.needs(0)) {
+          pass(0, a_shape, broadcast_a,
+               product ? binary_value(operation, out, g, Broadcast::none, bv.get(), broadcast_b) : g);
+        }
+        if (!context.needs(1)) return;
+        if (operation == Binary::multiply) {
+          pass(1, b_shape, broadcast_b,
+               binary_value(Binary::multiply, out, g, Broadcast::none, av.get(), broadcast_a));
+        } else if (operation == Binary::divide) {  // d(a/b)/db = -y / b
+          const Tensor gy = binary_value(Binary::multiply, out, g, Broadcast::none, y.get(), Broadcast::none);
+          pass(1, b_shape, broadcast_b,
+               binary_value(Binary::divide, out, gy, Broadcast::none, bv.get(), broadcast_b), -1);
+        } else {
+          pass(1, b_shape, broadcast_b, g, operation == Binary::subtract ? -1 : 1);
+        }
+      });
 }
 
 }  // namespace

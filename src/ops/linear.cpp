@@ -68,7 +68,7 @@ void backward_to_input(BackwardContext& context, const Tensor& d_pre, const Tens
     return multiply_into(d_x, accumulate, {d_pre, false}, {weight, false}, precision);
   }
   kernels::GemmArgs args = product_args(gradient, {d_pre, false}, {weight, false}, precision);
-  args.relu = {.bits = relu->bits.data(), .output = relu->output.data(), .d_bias = d_bias.data()};
+  args.relu = {.bits = relu->bits.data(), .output = relu->output.get().data(), .d_bias = d_bias.data()};
   backend(gradient).gemm(args, stream(gradient));
 }
 
@@ -106,13 +106,15 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
       args.relu = {.bits = bits.data(), .written = &written};
     }
   backend(y).gemm(args, stream(y));
-  Variable output = record("linear", {&x, &weight, &bias}, y,
-                           [activation, precision, x_value = weight.requires_grad() ? x.value() : Tensor(),
-                            weight_value = x.requires_grad() ? weight.value() : Tensor(),
-                            y = activation == Activation::identity ? Tensor() : y](BackwardContext& context) {
-                             linear_backward(context, x_value, weight_value, y, activation, precision);
-                           });
-  if (written) GraphAccess::edge(output).node->relu.reset(new autograd::ReluBelow{bits, y, 2});
+  Variable output = record(
+      "linear", {&x, &weight, &bias}, y,
+      [activation, precision, x = weight.requires_grad() ? Saved("linear", x.value()) : Saved(),
+       weight = x.requires_grad() ? Saved("linear", weight.value()) : Saved(),
+       y = activation == Activation::identity ? Saved() : Saved("linear", y)](BackwardContext& context) {
+        linear_backward(context, x.get(), weight.get(), y.get(), activation, precision);
+      });
+  if (written)
+    GraphAccess::edge(output).node->relu.reset(new autograd::ReluBelow{bits, Saved("linear", y), 2});
   return output;
 }
 
@@ -127,23 +129,26 @@ Variable matmul(const Variable& a, const Variable& b, bool transpose_a, bool tra
         transpose_a ? " transposed" : "", bs, transpose_b ? " transposed" : "");
   Tensor c = Tensor::empty({m, n}, a.dtype(), a.device());
   multiply_into(c, false, {a.value(), transpose_a}, {b.value(), transpose_b});
-  return record("matmul", {&a, &b}, c, [=, a = a.value(), b = b.value()](BackwardContext& context) {
-    const Tensor g = context.gradient_tensor();
-    if (context.needs(0)) {
-      const auto [d_a, accumulate] = context.destination(0);
-      if (transpose_a)
-        multiply_into(d_a, accumulate, {b, transpose_b}, {g, true});
-      else
-        multiply_into(d_a, accumulate, {g, false}, {b, !transpose_b});
-    }
-    if (context.needs(1)) {
-      const auto [d_b, accumulate] = context.destination(1);
-      if (transpose_b)
-        multiply_into(d_b, accumulate, {g, true}, {a, transpose_a});
-      else
-        multiply_into(d_b, accumulate, {a, !transpose_a}, {g, false});
-    }
-  });
+  return record("matmul", {&a, &b}, c,
+                [=, kept_a = Saved("matmul", a.value()),
+                 kept_b = Saved("matmul", b.value())](BackwardContext& context) {
+                  const Tensor &a = kept_a.get(), &b = kept_b.get();
+                  const Tensor g = context.gradient_tensor();
+                  if (context.needs(0)) {
+                    const auto [d_a, accumulate] = context.destination(0);
+                    if (transpose_a)
+                      multiply_into(d_a, accumulate, {b, transpose_b}, {g, true});
+                    else
+                      multiply_into(d_a, accumulate, {g, false}, {b, !transpose_b});
+                  }
+                  if (context.needs(1)) {
+                    const auto [d_b, accumulate] = context.destination(1);
+                    if (transpose_b)
+                      multiply_into(d_b, accumulate, {g, true}, {a, transpose_a});
+                    else
+                      multiply_into(d_b, accumulate, {a, !transpose_a}, {g, false});
+                  }
+                });
 }
 
 namespace composed {

@@ -49,8 +49,13 @@ Variable mixture_log_density(const Variable& z, const Variable& stats, Posterior
   backend(out).mixture(args, stream(out));
   // The tensors are named to keep what args points at.
   return record(kName, {&z, &stats, &log_weights}, out,
-                [=, out = out, z = z.value(), stats = stats.value(),
-                 log_weights = log_weights ? log_weights.value() : Tensor()](BackwardContext& context) {
+                [=, kept_out = Saved(kName, out), kept_z = Saved(kName, z.value()),
+                 kept_stats = Saved(kName, stats.value()),
+                 kept_log_weights =
+                     log_weights ? Saved(kName, log_weights.value()) : Saved()](BackwardContext& context) {
+                  kept_out.get();
+                  const Tensor &z = kept_z.get(), &stats = kept_stats.get(),
+                               &log_weights = kept_log_weights.get();
                   const Tensor d_out = context.gradient_tensor();
                   kernels::MixtureBackwardArgs back{.forward = args, .d_out = d_out.data()};
                   Tensor d_z, d_stats, d_log_weights;

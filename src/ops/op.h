@@ -10,6 +10,7 @@ namespace gpuvae::ops {
 
 using autograd::BackwardContext;
 using autograd::Gradient;
+using autograd::Saved;
 
 inline kernels::Backend& backend(const Tensor& t) { return t.device().backend(); }
 inline kernels::StreamHandle stream(const Tensor& t) { return Stream::current(t.device()).handle(); }

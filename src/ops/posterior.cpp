@@ -55,7 +55,11 @@ PosteriorSample run(const char* name, const Variable& stats, const PosteriorOpti
   PosteriorSample result;
   if (wanted.z) result.z = GraphAccess::output(node, z);
   if (wanted.kl) result.kl = GraphAccess::output(node, kl);
-  node->backward = [=, epsilon = options.epsilon, samples = options.samples](BackwardContext& context) {
+  node->backward = [=, kept = Saved(name, x), epsilon = Saved(name, options.epsilon),
+                    samples = Saved(name, options.samples)](BackwardContext& context) {
+    const Tensor& x = kept.get();
+    epsilon.get();
+    samples.get();
     kernels::PosteriorBackwardArgs back{.forward = args};
     Tensor d_z;
     if (wanted.z && context.gradient(0).kind != Gradient::Kind::none)

@@ -11,7 +11,7 @@ Tensor random(bool normal, Shape shape, const Noise& noise, double a, double b, 
 }
 
 Tensor curand(bool normal, Shape shape, std::uint64_t seed, double a, double b, Device device) {
-  check(!device.is_cpu(), "curand", "expected a CUDA device, got {}", device);
+  check(!device.is_cpu(), unsupported("curand"), "expected a CUDA device, got {}", device);
   Tensor out = Tensor::empty(shape, DType::f32, device);
   ops::backend(out).curand({normal, a, b, out.elements(), seed, out.data_as<float>()}, ops::stream(out));
   return out;

@@ -32,16 +32,18 @@ Tensor binary_value(Binary operation, const Tensor& a, const Tensor& b, Broadcas
 }
 
 Variable log_sum_exp_of_rows(const Variable& x) {
-  return record("log_sum_exp", {&x}, log_sum_exp_value(x.value()), [x = x.value()](BackwardContext& context) {
-    const Tensor y = softmax_value(x), g = context.gradient_tensor();
-    context.add(0, binary_value(Binary::multiply, y, g, Broadcast::column));
-  });
+  return record("log_sum_exp", {&x}, log_sum_exp_value(x.value()),
+                [x = Saved("log_sum_exp", x.value())](BackwardContext& context) {
+                  const Tensor y = softmax_value(x.get()), g = context.gradient_tensor();
+                  context.add(0, binary_value(Binary::multiply, y, g, Broadcast::column));
+                });
 }
 
 // d_x = y (g - the row's sum of y g)
 Variable softmax_of_rows(const Variable& x) {
   Tensor y = softmax_value(x.value());
-  return record("softmax", {&x}, y, [y](BackwardContext& context) {
+  return record("softmax", {&x}, y, [kept = Saved("softmax", y)](BackwardContext& context) {
+    const Tensor& y = kept.get();
     const Tensor yg = binary_value(Binary::multiply, y, context.gradient_tensor(), Broadcast::none);
     const std::int64_t rows = y.shape().rows();
     const Tensor sums = Tensor::empty({rows, 1}, y.dtype(), y.device());

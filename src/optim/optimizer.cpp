@@ -187,6 +187,7 @@ void Optimizer::step(const Clock& updates, const Tensor& factors) {
     args.gradient_scale = scale;
   }
   device.backend().optimizer_step(args, stream);
+  values_.increment_version();
 }
 
 double Optimizer::gradient_norm() const {

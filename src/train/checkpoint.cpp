@@ -34,11 +34,12 @@ const io::HostTensor* find(const io::TensorFile& file, const std::string& name) 
 const io::HostTensor& expected(const io::TensorFile& file, const std::filesystem::path& path,
                                const std::string& key, const Tensor& like) {
   const io::HostTensor* found = find(file, key);
-  check(found != nullptr, "load", "{}: expected {} {}, found no tensor of that name", path.string(), key,
-        like.shape());
+  check(found != nullptr, file_error("load"), "{}: expected {} {}, found no tensor of that name",
+        path.string(), key, like.shape());
   const Shape shape{std::span<const std::int64_t>(found->shape)};
-  check(shape == like.shape() && found->dtype == like.dtype(), "load", "{}: expected {} {}{}, got {}{}",
-        path.string(), key, name(like.dtype()), like.shape(), name(found->dtype), shape);
+  check(shape == like.shape() && found->dtype == like.dtype(), file_error("load"),
+        "{}: expected {} {}{}, got {}{}", path.string(), key, name(like.dtype()), like.shape(),
+        name(found->dtype), shape);
   return *found;
 }
 
@@ -50,7 +51,7 @@ void restore(const io::TensorFile& file, const std::filesystem::path& path,
     const bool known = key.rfind("optimizer.", 0) == 0 ||
                        std::any_of(parameters.begin(), parameters.end(),
                                    [&, &name = key](const Parameter& p) { return p.name == name; });
-    check(known, "load", "{}: {} is not a parameter of this model", path.string(), key);
+    check(known, file_error("load"), "{}: {} is not a parameter of this model", path.string(), key);
   }
   for (const Parameter& p : parameters)
     copy_to(p.variable->value(), expected(file, path, p.name, p.variable->value()));
@@ -71,7 +72,7 @@ class Metadata {
     const std::string value = text(key);
     T number{};
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    check(error == std::errc() && end == value.data() + value.size(), "load",
+    check(error == std::errc() && end == value.data() + value.size(), file_error("load"),
           "{}: expected a number of {}, got {}", path_, key, value.empty() ? "nothing" : value);
     return number;
   }
@@ -86,9 +87,9 @@ void check_same_optimizer(const io::TensorFile& file, const std::filesystem::pat
                           const Optimizer& optimizer) {
   const auto expected = name(optimizer.options().kind);
   const std::string saved = Metadata(file, path).text("optimizer");
-  check(saved.empty() || saved == expected, "load", "{}: expected the state of optimiser {}, got that of {}",
-        path.string(), expected, saved);
-  check(optimizer.state2() || !find(file, kStates[1]), "load",
+  check(saved.empty() || saved == expected, file_error("load"),
+        "{}: expected the state of optimiser {}, got that of {}", path.string(), expected, saved);
+  check(optimizer.state2() || !find(file, kStates[1]), file_error("load"),
         "{}: expected the state of optimiser {}, got that of adam or adamw", path.string(), expected);
 }
 
@@ -106,7 +107,8 @@ std::map<std::string, std::string> load_parameters(const std::filesystem::path& 
                                                    std::span<const Parameter> parameters) {
   const io::TensorFile file = io::read_safetensors(path);
   for (const char* state : kStates)
-    check(!find(file, state), "load", "{}: {} is not a parameter of this model", path.string(), state);
+    check(!find(file, state), file_error("load"), "{}: {} is not a parameter of this model", path.string(),
+          state);
   restore(file, path, parameters);
   return file.metadata;
 }
@@ -135,7 +137,7 @@ int load_checkpoint(const std::filesystem::path& path, std::span<const Parameter
   const auto epochs = metadata.number<std::uint64_t>("epochs");
   double learning_rate = optimizer.learning_rate();
   if (!metadata.text("learning_rate").empty()) learning_rate = metadata.number<double>("learning_rate");
-  check(learning_rate > 0 && std::isfinite(learning_rate), "load",
+  check(learning_rate > 0 && std::isfinite(learning_rate), file_error("load"),
         "{}: expected a learning rate above 0, got {}", path.string(), learning_rate);
   Tensor states[] = {optimizer.state1(), optimizer.state2()};
   for (int i : {0, 1}) {

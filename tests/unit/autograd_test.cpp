@@ -113,19 +113,19 @@ TEST(Autograd, AnErrorLeavesNoHalfSummedGradients) {
 TEST(Operations, ErrorsSayWhatWasExpectedAndWhatArrived) {
   const Variable x = Tensor::zeros({2, 3}), w = Tensor::zeros({4, 5});
   try {
-    linear(x, w, {});
+    static_cast<void>(linear(x, w, {}));
     FAIL();
   } catch (const Error& e) {
     EXPECT_STREQ(e.what(), "[linear] expected a weight of [out, 3] for x [2, 3], got [4, 5]");
   }
-  EXPECT_THROW(add(x, w), Error);
-  EXPECT_THROW(add(x, Variable()), Error);
-  EXPECT_THROW(multiply(x, Tensor::zeros({3}, DType::f64)), Error);
-  EXPECT_THROW(sample_posterior(x, {}), Error);  // an odd width
-  EXPECT_THROW(bce_with_logits(x, Tensor::zeros({3, 2})), Error);
-  EXPECT_THROW(gaussian_nll(Tensor::zeros({2, 6}), x, {true, 3, -3}), Error);
-  EXPECT_THROW(matmul(x, w), Error);
-  EXPECT_THROW(columns(x, 2, 2), Error);
+  EXPECT_THROW(static_cast<void>(add(x, w)), Error);
+  EXPECT_THROW(static_cast<void>(add(x, Variable())), Error);
+  EXPECT_THROW(static_cast<void>(multiply(x, Tensor::zeros({3}, DType::f64))), Error);
+  EXPECT_THROW(static_cast<void>(sample_posterior(x, {})), Error);  // an odd width
+  EXPECT_THROW(static_cast<void>(bce_with_logits(x, Tensor::zeros({3, 2}))), Error);
+  EXPECT_THROW(static_cast<void>(gaussian_nll(Tensor::zeros({2, 6}), x, {true, 3, -3})), Error);
+  EXPECT_THROW(static_cast<void>(matmul(x, w)), Error);
+  EXPECT_THROW(static_cast<void>(columns(x, 2, 2)), Error);
 }
 
 }  // namespace

@@ -125,7 +125,7 @@ TEST(GatherBatch, DrawsNoBinaryPixelsFromFloats) {
   for (const Clock& clock : clocks)
     for (const Binarize how : {Binarize::fixed, Binarize::dynamic}) {
       try {
-        gather_batch(table(20, 6), 5, clock, {.binarize = how});
+        static_cast<void>(gather_batch(table(20, 6), 5, clock, {.binarize = how}));
         ADD_FAILURE() << "drew";
       } catch (const Error& e) {
         EXPECT_STREQ(e.what(),
@@ -144,10 +144,10 @@ TEST(GatherBatch, ReadsTheStepFromTheDevice) {
 
 TEST(GatherBatch, RejectsWhatCannotBe) {
   const Tensor data = images(20, 6);
-  EXPECT_THROW(gather_batch(data, 0, {}, {}), Error);
-  EXPECT_THROW(gather_batch(data, 5, {.step = 0, .steps_per_epoch = 5}, {}), Error);
-  EXPECT_THROW(gather_batch(data.to(DType::f64), 5, {}, {}), Error);
-  EXPECT_THROW(gather_batch(data.to(DType::f32).reshape({20, 3, 2}), 5, {}, {}), Error);
+  EXPECT_THROW(static_cast<void>(gather_batch(data, 0, {}, {})), Error);
+  EXPECT_THROW(static_cast<void>(gather_batch(data, 5, {.step = 0, .steps_per_epoch = 5}, {})), Error);
+  EXPECT_THROW(static_cast<void>(gather_batch(data.to(DType::f64), 5, {}, {})), Error);
+  EXPECT_THROW(static_cast<void>(gather_batch(data.to(DType::f32).reshape({20, 3, 2}), 5, {}, {})), Error);
 }
 
 }  // namespace

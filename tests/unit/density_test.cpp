@@ -73,38 +73,39 @@ TEST(LogDensity, RefusesTargetsThatDoNotFit) {
   const Tensor logits = Tensor::zeros({12, 4}), params = Tensor::zeros({12, 8});
   expect_error(
       [&] {
-        bernoulli_log_density(logits, Tensor::zeros({5, 4}));
+        static_cast<void>(bernoulli_log_density(logits, Tensor::zeros({5, 4})));
       },
       "[bernoulli_log_density] expected a target of [12 / n, 4], got [5, 4]");
   expect_error(
       [&] {
-        bernoulli_log_density(logits, Tensor::zeros({24, 4}));
+        static_cast<void>(bernoulli_log_density(logits, Tensor::zeros({24, 4})));
       },
       "[bernoulli_log_density] expected a target of [12 / n, 4], got [24, 4]");
   expect_error(
       [&] {
-        continuous_bernoulli_log_density(logits, Tensor::zeros({0, 4}));
+        static_cast<void>(continuous_bernoulli_log_density(logits, Tensor::zeros({0, 4})));
       },
       "[continuous_bernoulli_log_density] expected a target of [12 / n, 4], got [0, 4]");
   expect_error(
       [&] {
-        gaussian_log_density(params, Tensor::zeros({12, 8}));
+        static_cast<void>(gaussian_log_density(params, Tensor::zeros({12, 8})));
       },
       "[gaussian_log_density] expected a target of [12 / n, 4], got [12, 8]");
   expect_error(
       [&] {
-        gaussian_log_density(Variable(params, true), Tensor::zeros({7, 4}));
+        static_cast<void>(gaussian_log_density(Variable(params, true), Tensor::zeros({7, 4})));
       },
       "[gaussian_log_density] expected a target of [12 / n, 4], got [7, 4]");
-  expect_error([&] { bernoulli_log_density(logits, Variable(logits, true)); },
+  expect_error([&] { static_cast<void>(bernoulli_log_density(logits, Variable(logits, true))); },
                "[bernoulli_log_density] expected a constant target, got one that requires gradients");
   expect_error(
       [&] {
-        gaussian_log_density(Tensor::zeros({2, 3}), Tensor::zeros({2, 1}));
+        static_cast<void>(gaussian_log_density(Tensor::zeros({2, 3}), Tensor::zeros({2, 1})));
       },
       "[gaussian_log_density] expected params of [rows, 2 columns] (mean, then log variance), got "
       "[2, 3]");
-  expect_error([&] { repeat_rows(logits, 0); }, "[repeat_rows] expected to repeat rows once or more, got 0");
+  expect_error([&] { static_cast<void>(repeat_rows(logits, 0)); },
+               "[repeat_rows] expected to repeat rows once or more, got 0");
   EXPECT_EQ(bernoulli_log_density(Tensor::zeros({0, 4}), Tensor::zeros({0, 4})).shape(), Shape({0, 1}));
 }
 
@@ -138,7 +139,7 @@ TEST(MixtureLogDensity, OfNoRowsHasNoSlopeOnEveryDevice) {
 TEST(MixtureLogDensity, RefusesWhatDoesNotFit) {
   const Tensor z = Tensor::zeros({5, 2}), stats = Tensor::zeros({3, 4});
   const auto density = [](const Variable& z, const Variable& stats, const Variable& log_weights) {
-    return [=] { mixture_log_density(z, stats, PosteriorScale::log_sigma, log_weights); };
+    return [=] { static_cast<void>(mixture_log_density(z, stats, PosteriorScale::log_sigma, log_weights)); };
   };
   const std::string expected =
       "[mixture_log_density] expected stats of [components, 4] (mean, then scale parameter) for z [5, 2], "

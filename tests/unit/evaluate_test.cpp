@@ -151,9 +151,10 @@ TEST(Evaluation, ADecoderThatIgnoresZIsCollapsed) {
 
 TEST(Evaluation, MistakesAreErrors) {
   const LinearGaussian model;
-  EXPECT_THROW(importance_weighted_nll(model.model, points(3), 0, {}), Error);
-  EXPECT_THROW(importance_weighted_nll(model.model, points(3).slice(0, 0), 5, {}), Error);
-  EXPECT_THROW(importance_weighted_nll(model.model, points(3), std::int64_t{1} << 32, {}), Error);
+  EXPECT_THROW(static_cast<void>(importance_weighted_nll(model.model, points(3), 0, {})), Error);
+  EXPECT_THROW(static_cast<void>(importance_weighted_nll(model.model, points(3).slice(0, 0), 5, {})), Error);
+  EXPECT_THROW(static_cast<void>(importance_weighted_nll(model.model, points(3), std::int64_t{1} << 32, {})),
+               Error);
 }
 
 }  // namespace

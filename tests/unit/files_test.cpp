@@ -54,7 +54,7 @@ void expect_contains(const std::string& message, std::initializer_list<std::stri
 }
 
 std::string loading_error(const std::filesystem::path& path, const DatasetOptions& options = {}) {
-  const std::string message = error_of([&] { load_dataset(path, options); });
+  const std::string message = error_of([&] { static_cast<void>(load_dataset(path, options)); });
   EXPECT_EQ(message.find("[read] " + path.string()), 0u) << message;
   return message;
 }
@@ -108,9 +108,12 @@ TEST(LoadDataset, ValidationFractions) {
   EXPECT_EQ(sizes(0.001), (std::pair<std::int64_t, std::int64_t>(2, 1)));  // at least one
   EXPECT_EQ(sizes(0.999), (std::pair<std::int64_t, std::int64_t>(1, 2)));  // one is left to train on
   for (const double fraction : {-0.1, 1.0, std::nan("")})
-    expect_contains(error_of([&] { load_dataset(folder / "t.csv", {.validation_fraction = fraction}); }),
+    expect_contains(error_of([&] {
+                      static_cast<void>(load_dataset(folder / "t.csv", {.validation_fraction = fraction}));
+                    }),
                     {"[load_dataset] expected a validation fraction from 0 to below 1"});
-  expect_contains(error_of([&] { load_dataset(folder / "t.csv", {.max_rows = -1}); }), {"max_rows", "-1"});
+  expect_contains(error_of([&] { static_cast<void>(load_dataset(folder / "t.csv", {.max_rows = -1})); }),
+                  {"max_rows", "-1"});
 }
 
 TEST(LoadDataset, MaxRowsKeepsTheFirst) {
@@ -352,7 +355,7 @@ TEST(LoadIdx, OneFileWithTheLabelsBesideIt) {
   io::write_idx_labels(folder / "some-labels-idx1-ubyte", {7, 8, 9});
   EXPECT_EQ(load_dataset(folder / "some-images-idx3-ubyte", kAllInTraining).train.labels, (Labels{7, 8, 9}));
   io::write_idx_labels(folder / "some-labels-idx1-ubyte", {7, 8});
-  expect_contains(error_of([&] { load_dataset(folder / "some-images-idx3-ubyte"); }),
+  expect_contains(error_of([&] { static_cast<void>(load_dataset(folder / "some-images-idx3-ubyte")); }),
                   {"some-labels-idx1-ubyte: expected 3 labels", "got 2"});
 }
 
@@ -366,7 +369,8 @@ TEST(LoadIdx, GzipAndNamesThatDoNotTell) {
   io::write_idx_labels(folder / "a-labels", {5, 6});
   EXPECT_EQ(load_dataset(folder / "plain", kAllInTraining).train.images.to_doubles(), (Doubles{1, 2, 3, 4}));
   EXPECT_EQ(load_dataset(folder / "a-images.gz", kAllInTraining).train.labels, (Labels{5, 6}));
-  expect_contains(error_of([&] { load_dataset(folder / "a-labels"); }), {"expected magic 2051", "got 2049"});
+  expect_contains(error_of([&] { static_cast<void>(load_dataset(folder / "a-labels")); }),
+                  {"expected magic 2051", "got 2049"});
 }
 
 TEST(LoadIdx, TheFourFilesOfAFolder) {

@@ -1,0 +1,19 @@
+// The version of the library, in the macros that a program is compiled with and in the library that it runs
+// with.
+#pragma once
+
+// CMake reads the three numbers from here.
+#define GPUVAE_VERSION_MAJOR 0
+#define GPUVAE_VERSION_MINOR 1
+#define GPUVAE_VERSION_PATCH 0
+
+// One number to compare with, major * 10000 + minor * 100 + patch, as in `#if GPUVAE_VERSION >= 200`.
+#define GPUVAE_VERSION (GPUVAE_VERSION_MAJOR * 10000 + GPUVAE_VERSION_MINOR * 100 + GPUVAE_VERSION_PATCH)
+
+namespace gpuvae {
+
+// The version of the linked library, such as "0.1.0". The string lives as long as the library. Any thread may
+// call it.
+[[nodiscard]] const char* version();
+
+}  // namespace gpuvae
