@@ -39,7 +39,7 @@ std::int64_t pixels_of(const std::string& preset) {
 }
 
 // Bytes of which four fifths are 0, as in MNIST: the times of products depend on their data.
-ImageSet images_of(std::int64_t count, std::int64_t pixels, Device device) {
+Dataset images_of(std::int64_t count, std::int64_t pixels, Device device) {
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(count * pixels));
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     const std::uint32_t word = philox4x32(static_cast<std::uint32_t>(i), 1, 2, 3, 4).v[0];
@@ -52,7 +52,7 @@ ImageSet images_of(std::int64_t count, std::int64_t pixels, Device device) {
 struct Training {
   apps::RunConfig config;
   TrainOptions options;
-  ImageSet images;
+  Dataset images;
   Vae model;
   Optimizer optimizer;
   Tensor state;
@@ -62,7 +62,7 @@ struct Training {
       : config(config_of(preset)),
         options(config.training()),
         images(images_of(50 * config.batch_size, pixels_of(preset), device)),
-        model(config.model(images.pixels()), device),
+        model(config.model(images.features()), device),
         optimizer(model.parameters(), config.optimizer),
         state(Tensor::from(std::vector<std::uint8_t>(sizeof(RunState)), {sizeof(RunState)}, device)) {
     context.state = static_cast<RunState*>(state.data());
@@ -169,9 +169,9 @@ nlohmann::json time_steps(const std::string& preset, const Contestant& c, Device
   step.body->enqueue(training.context);
   row["launches_per_step"] = device.backend().launches() - before;
   Stream::current(device).synchronize();
-  std::optional<Graph> graph;
+  std::optional<CudaGraph> graph;
   if (c.graph)
-    graph.emplace(Graph::capture(
+    graph.emplace(CudaGraph::capture(
         Stream::current(device), [&] { step.body->enqueue(training.context); }, o.steps));
   std::vector<double> times;
   for (int i = -2; i < o.launches; ++i) {  // two to warm up

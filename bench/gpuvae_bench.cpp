@@ -1,17 +1,20 @@
-// Every fused operation beside its composed twin, forward and backward, at the sizes of the presets and at
-// large ones, with warm and with cold caches. The time of a benchmark is that of the fused operation: the
-// median of samples taken in turns with the twin's, by events on CUDA and by the wall clock on the CPU. Its
-// counters:
+// Benchmarks every fused operation against its unfused implementation, forward and backward, at the sizes of
+// the presets and at large sizes, with warm and with cold caches. The time of a benchmark is that of the
+// fused operation: the median of samples that alternate with samples of the unfused one, by CUDA events on a
+// GPU and by the wall clock on the CPU. Its counters:
 //
-//   composed        seconds of the twin                       speedup     composed / fused, the median of the
-//   turns low, high       10th and 90th percentile of the fused     samples     of each bytes           the
-//   least that the operation must move    moved, composed_moved   what its kernel calls move copy bytes /
-//   time over the copy ceiling        matmul      flops / time over the matmul ceiling error           of the
-//   fused results against f64, over the largest element launches, composed_launches   kernels started (CUDA)
-//   composed_curand 1 where the twin draws its noise by cuRAND
+//   unfused           seconds of the unfused implementation
+//   speedup           unfused / fused, the median of the alternating samples
+//   low, high         10th and 90th percentile of the fused samples
+//   bytes             the least that the operation must move
+//   moved, unfused_moved        bytes that its kernel calls move
+//   copy, matmul      bytes / time over the copy ceiling, flops / time over the matmul ceiling
+//   error             of the fused results against f64, relative to the largest element
+//   launches, unfused_launches  kernels started (CUDA)
+//   unfused_curand    1 if the unfused implementation draws its noise by cuRAND
 //
-// The ceilings are measured first, by this program. An operation that would need too much memory or time is
-// skipped with a line. Google Benchmark's flags work: --benchmark_filter=bce, --benchmark_out=FILE.
+// The program first measures the ceilings. It skips an operation that would need too much memory or time, and
+// prints a line about it. Google Benchmark's flags work: --benchmark_filter=bce, --benchmark_out=FILE.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -59,12 +62,12 @@ Counted count(Device device, const Body& body) {
 }
 
 struct Samples {
-  std::vector<double> fused, composed, ratio;
+  std::vector<double> fused, unfused, ratio;
 };
 
-// Fused and composed in turns, so that a noisy machine disturbs both alike.
+// Fused and unfused in turns, so that a noisy machine disturbs both alike.
 Samples sample(Bench& bench, const Contest& contest, bool cold) {
-  constexpr std::size_t kFewest = 3, kMost = 51;
+  constexpr std::size_t kFewest = 3, kMax = 51;
   const auto time = [&](const Body& body) {
     return cold ? bench.stopwatch.cold(body) : bench.stopwatch.warm(body);
   };
@@ -74,12 +77,12 @@ Samples sample(Bench& bench, const Contest& contest, bool cold) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
   contest.fused();
-  if (contest.composed) contest.composed();
-  while (samples.fused.size() < kFewest || (samples.fused.size() < kMost && spent() < bench.options.budget)) {
+  if (contest.unfused) contest.unfused();
+  while (samples.fused.size() < kFewest || (samples.fused.size() < kMax && spent() < bench.options.budget)) {
     samples.fused.push_back(time(contest.fused));
-    if (!contest.composed) continue;
-    samples.composed.push_back(time(contest.composed));
-    samples.ratio.push_back(samples.composed.back() / samples.fused.back());
+    if (!contest.unfused) continue;
+    samples.unfused.push_back(time(contest.unfused));
+    samples.ratio.push_back(samples.unfused.back() / samples.fused.back());
   }
   return samples;
 }
@@ -98,13 +101,13 @@ void report(benchmark::State& state, const Bench& bench, const Workload& w, cons
   if (!bench.device.is_cpu()) set("launches", static_cast<double>(of_fused.launches));
   if (contest.error && !cold)
     if (const std::optional<double> error = contest.error()) set("error", *error);
-  if (contest.composed) {
-    set("composed", statistics_of(samples.composed).median),
+  if (contest.unfused) {
+    set("unfused", statistics_of(samples.unfused).median),
         set("speedup", statistics_of(samples.ratio).median);
-    const Counted of_composed = count(bench.device, contest.composed);
-    set("composed_moved", of_composed.bytes);
-    if (contest.composed_uses_curand) set("composed_curand", 1);
-    if (!bench.device.is_cpu()) set("composed_launches", static_cast<double>(of_composed.launches));
+    const Counted of_unfused = count(bench.device, contest.unfused);
+    set("unfused_moved", of_unfused.bytes);
+    if (contest.unfused_uses_curand) set("unfused_curand", 1);
+    if (!bench.device.is_cpu()) set("unfused_launches", static_cast<double>(of_unfused.launches));
   }
   state.SetLabel(w.large ? "large" : "preset");
 }
@@ -124,7 +127,8 @@ void run(benchmark::State& state, Bench& bench, const Workload& w, bool cold) {
 
 // Why a workload cannot be run here; empty if it can.
 std::string obstacle(const Bench& bench, const Workload& w) {
-  constexpr double kLongest = 3, kTensors = 16;  // seconds for one run; tensors that a composed twin may keep
+  constexpr double kLongest = 3,
+                   kTensors = 16;  // seconds for one run; tensors that a unfused implementation may keep
   const double needed = 4 * kTensors * w.elements;
   const double there =
       0.6 * static_cast<double>(sysconf(_SC_AVPHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));

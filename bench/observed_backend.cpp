@@ -116,7 +116,7 @@ void ObservedBackend::mixture_backward(const MixtureBackwardArgs& a, StreamHandl
   const MixtureArgs& f = a.forward;
   const double moved = mixture_elements(f) + 2.0 * static_cast<double>(f.rows) +
                        if_there(a.d_z, times(f.rows, f.latent)) +
-                       if_there(a.d_stats, times(f.components, 2 * f.latent)) +
+                       if_there(a.d_component_params, times(f.components, 2 * f.latent)) +
                        if_there(a.d_log_weights, static_cast<double>(f.components));
   observe({"mixture_backward", static_cast<double>(size_of(f.dtype)) * moved}, s,
           [&] { inner_.mixture_backward(a, s); });

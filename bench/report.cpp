@@ -17,8 +17,8 @@ void write(const std::filesystem::path& folder, const Report& report) {
   const auto figure = [&](const char* name, const std::string& svg) {
     if (!svg.empty()) io::write_file(folder / name, svg);
   };
-  figure("fused-composed-large.svg", fused_composed_svg(report, true));
-  figure("fused-composed-presets.svg", fused_composed_svg(report, false));
+  figure("fused-unfused-large.svg", fused_unfused_svg(report, true));
+  figure("fused-unfused-presets.svg", fused_unfused_svg(report, false));
   figure("roofline.svg", roofline_svg(report));
   figure("step-ratio.svg", step_ratio_svg(report));
   figure("step-breakdown.svg", breakdown_svg(report));

@@ -14,8 +14,8 @@ struct Operation {
   std::string operation, size, pass, failure = {};
   bool large = false, cold = false;
   double seconds = 0, low = 0, high = 0, bytes = 0, flops = 0, moved = 0;
-  std::optional<double> composed = {}, speedup = {}, composed_moved = {}, copy = {}, matmul = {}, error = {},
-                        launches = {}, composed_launches = {}, composed_curand = {};
+  std::optional<double> unfused = {}, speedup = {}, unfused_moved = {}, copy = {}, matmul = {}, error = {},
+                        launches = {}, unfused_launches = {}, unfused_curand = {};
 };
 
 struct Report {
@@ -33,7 +33,8 @@ nlohmann::json to_json(const Report& report);
 std::string to_markdown(const Report& report);
 
 // Figures as SVG; empty where there are no data.
-std::string fused_composed_svg(const Report& report, bool large);  // bars: times, the composed twin's as 1
+std::string fused_unfused_svg(const Report& report,
+                              bool large);  // bars: times, the unfused implementation's as 1
 std::string roofline_svg(const Report& report);
 std::string breakdown_svg(const Report& report);   // an eager step of each preset, by kernel
 std::string step_ratio_svg(const Report& report);  // a step over its bare products

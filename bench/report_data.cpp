@@ -43,11 +43,11 @@ Operation operation_of(const json& b) {
   const auto value = [&](const char* key) { return number(b, key).value_or(0); };
   o.low = value("low"), o.high = value("high"), o.bytes = value("bytes"), o.flops = value("flops"),
   o.moved = value("moved");
-  o.composed = number(b, "composed"), o.speedup = number(b, "speedup"),
-  o.composed_moved = number(b, "composed_moved");
-  o.composed_curand = number(b, "composed_curand");
+  o.unfused = number(b, "unfused"), o.speedup = number(b, "speedup"),
+  o.unfused_moved = number(b, "unfused_moved");
+  o.unfused_curand = number(b, "unfused_curand");
   o.copy = number(b, "copy"), o.matmul = number(b, "matmul"), o.error = number(b, "error");
-  o.launches = number(b, "launches"), o.composed_launches = number(b, "composed_launches");
+  o.launches = number(b, "launches"), o.unfused_launches = number(b, "unfused_launches");
   return o;
 }
 
@@ -68,11 +68,11 @@ json row_of(const Operation& o) {
               {"bytes", o.bytes},
               {"flops", o.flops},
               {"moved", o.moved}});
-  put(row, "composed_seconds", o.composed), put(row, "speedup", o.speedup),
-      put(row, "composed_moved", o.composed_moved);
-  put(row, "composed_curand", o.composed_curand);
+  put(row, "unfused_seconds", o.unfused), put(row, "speedup", o.speedup),
+      put(row, "unfused_moved", o.unfused_moved);
+  put(row, "unfused_curand", o.unfused_curand);
   put(row, "share_of_copy", o.copy), put(row, "share_of_matmul", o.matmul), put(row, "error", o.error);
-  put(row, "launches", o.launches), put(row, "composed_launches", o.composed_launches);
+  put(row, "launches", o.launches), put(row, "unfused_launches", o.unfused_launches);
   return row;
 }
 

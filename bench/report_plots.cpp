@@ -19,7 +19,7 @@ using namespace apps;
 using namespace apps::plot;
 
 constexpr double kBar = 15, kRow = 46, kWidth = 420;
-const std::string kFusedColour = hex(kLineColours[0]), kTwinColour = "#b9b9b9";
+const std::string kFusedColour = hex(kLineColours[0]), kUnfusedColour = "#b9b9b9";
 
 std::string device_text(const Report& report) {
   return report.environment.value("device_description", report.environment.value("device", ""));
@@ -70,14 +70,14 @@ void draw_x_axis(Svg& svg, const Box& area, const Scale& x, const Ticks& ticks, 
 
 }  // namespace
 
-std::string fused_composed_svg(const Report& report, bool large) {
+std::string fused_unfused_svg(const Report& report, bool large) {
   std::vector<const Operation*> rows;
   for (const char* pass : {"training", "forward"})
     for (const Operation* o : chosen(report, large, pass)) {
       const auto is_there = [&](const Operation* p) {
         return p->operation == o->operation && (o->operation != "optimizer_step" || p->size == o->size);
       };
-      if (o->composed && std::none_of(rows.begin(), rows.end(), is_there)) rows.push_back(o);
+      if (o->unfused && std::none_of(rows.begin(), rows.end(), is_there)) rows.push_back(o);
     }
   if (rows.empty()) return "";
   std::stable_sort(rows.begin(), rows.end(), [](auto* a, auto* b) { return a->speedup > b->speedup; });
@@ -87,24 +87,24 @@ std::string fused_composed_svg(const Report& report, bool large) {
   const Box area{0, 0, kWidth, kRow * static_cast<double>(rows.size())};
   const Scale x{{0, 1.04 * most}, 0, kWidth};
   Svg svg;
-  draw_x_axis(svg, area, x, nice_ticks(0, x.values.high, 7), "time, composed operation = 1");
+  draw_x_axis(svg, area, x, nice_ticks(0, x.values.high, 7), "time, unfused operation = 1");
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Operation& o = *rows[i];
     const double y = kRow * static_cast<double>(i) + (kRow - 2 * kBar) / 2, share = 1 / *o.speedup;
     svg.rect({0, y, x(share), kBar}, filled(kFusedColour));
-    svg.rect({0, y + kBar, x(1), kBar}, filled(kTwinColour));
+    svg.rect({0, y + kBar, x(1), kBar}, filled(kUnfusedColour));
     svg.text(-12, y + kBar - 2, spoken(o), {.size = kLarge, .anchor = "end"});
     svg.text(-12, y + kBar + 14, fmt::format("{}, {}", spoken_size(o), o.pass),
              {.size = kSmall, .anchor = "end", .colour = kSoftInk});
     const double right = x(x.values.high) + 12;
     svg.text(right, y + kBar - 2, fmt::format("{:.1f}\u00d7", *o.speedup), {.size = kLarge, .bold = true});
     svg.text(right, y + kBar + 14,
-             fmt::format("{} instead of {}", time_text(o.seconds), time_text(*o.composed)),
+             fmt::format("{} instead of {}", time_text(o.seconds), time_text(*o.unfused)),
              {.size = kSmall, .colour = kSoftInk});
   }
-  const std::string title = large ? "Fused against composed operations: large, caches cold"
-                                  : "Fused against composed operations: the presets\u2019 sizes, caches warm";
-  draw_legend(svg, 0, -16, {{"fused", kFusedColour}, {"composed of primitives", kTwinColour}});
+  const std::string title = large ? "Fused against unfused operations: large, caches cold"
+                                  : "Fused against unfused operations: the presets\u2019 sizes, caches warm";
+  draw_legend(svg, 0, -16, {{"fused", kFusedColour}, {"unfused", kUnfusedColour}});
   svg.text(0, -40, device_text(report), {.colour = kSoftInk});
   svg.text(0, -62, title, {.size = kTitle, .bold = true});
   return svg.finish(title);
@@ -113,18 +113,19 @@ std::string fused_composed_svg(const Report& report, bool large) {
 std::string roofline_svg(const Report& report) {
   struct Point {
     const Operation* o;
-    double x, y, twin_x, twin_y;  // flop/byte, flop/s
+    double x, y, unfused_x, unfused_y;  // flop/byte, flop/s
   };
   std::vector<Point> points;
   std::vector<double> xs, ys{report.matmul_flops};
   for (const Operation* o : chosen(report, true, "training")) {
     if (o->flops <= 0 || o->moved <= 0) continue;
-    const bool twin = o->composed && *o->composed_moved > 0;
+    const bool has_unfused = o->unfused && *o->unfused_moved > 0;
     points.push_back({o, o->flops / o->moved, o->flops / o->seconds,
-                      twin ? o->flops / *o->composed_moved : NAN, twin ? o->flops / *o->composed : NAN});
-    for (const double v : {points.back().x, points.back().twin_x})
+                      has_unfused ? o->flops / *o->unfused_moved : NAN,
+                      has_unfused ? o->flops / *o->unfused : NAN});
+    for (const double v : {points.back().x, points.back().unfused_x})
       if (is_plottable(v)) xs.push_back(v);
-    for (const double v : {points.back().y, points.back().twin_y})
+    for (const double v : {points.back().y, points.back().unfused_y})
       if (is_plottable(v)) ys.push_back(v);
   }
   if (points.empty() || report.copy_bytes <= 0 || report.matmul_flops <= 0) return "";
@@ -165,8 +166,8 @@ std::string roofline_svg(const Report& report) {
     const std::string colour = hex(kLineColours[i % kLineColours.size()]);
     const double px = axes.x(p.x), py = at_y(p.y), label_x = axes.area.right() + 26;
     svg.line(px, py, label_x - 4, labels[i], fmt::format("stroke=\"{}\" stroke-opacity=\".35\"", colour));
-    if (is_plottable(p.twin_x)) {
-      const double tx = axes.x(p.twin_x), ty = at_y(p.twin_y);
+    if (is_plottable(p.unfused_x)) {
+      const double tx = axes.x(p.unfused_x), ty = at_y(p.unfused_y);
       svg.line(tx, ty, px, py, fmt::format("stroke=\"{}\" stroke-dasharray=\"3 3\"", colour));
       svg.path(
           fmt::format("M{} {}m-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0", coordinate(tx), coordinate(ty)),
@@ -177,7 +178,7 @@ std::string roofline_svg(const Report& report) {
         fmt::format("stroke=\"{}\" stroke-width=\"12\" stroke-linecap=\"round\" class=\"data\"", colour));
     svg.text(label_x, middle(labels[i], kNormal), spoken(*p.o), {.colour = colour});
   }
-  svg.text(0, axes.area.bottom() + 74, "filled: fused; ring: composed of primitives. " + device_text(report),
+  svg.text(0, axes.area.bottom() + 74, "filled: fused; ring: unfused. " + device_text(report),
            {.size = kSmall, .colour = kSoftInk});
   return svg.finish(axes.title);
 }

@@ -41,7 +41,7 @@ std::string operations_table(const Report& report, bool large) {
   bool launches = false, curand = false;
   for (const Operation& o : report.operations) {
     launches |= o.launches.has_value();
-    curand |= o.large == large && o.composed_curand.has_value();
+    curand |= o.large == large && o.unfused_curand.has_value();
   }
   std::string rows;
   for (const Operation& o : report.operations) {
@@ -54,25 +54,25 @@ std::string operations_table(const Report& report, bool large) {
     }
     rows += fmt::format("{} {} ({}-{}) | {} | {} | {} ({}, {}) | {:.1f} | {} | {} | {} |", head,
                         time_text(o.seconds), time_text(o.low), time_text(o.high),
-                        (o.composed ? time_text(*o.composed) : "") + (o.composed_curand ? " (cuRAND)" : ""),
+                        (o.unfused ? time_text(*o.unfused) : "") + (o.unfused_curand ? " (cuRAND)" : ""),
                         optional_text(o.speedup, "{:.2f}"), bytes_text(o.bytes), bytes_text(o.moved),
-                        o.composed_moved ? bytes_text(*o.composed_moved) : "-", o.bytes / o.seconds * 1e-9,
+                        o.unfused_moved ? bytes_text(*o.unfused_moved) : "-", o.bytes / o.seconds * 1e-9,
                         percent(o.copy), percent(o.matmul), optional_text(o.error, "{:.1e}"));
     if (launches)
       rows += fmt::format(" {} | {} |", optional_text(o.launches, "{:.0f}"),
-                          optional_text(o.composed_launches, "{:.0f}"));
+                          optional_text(o.unfused_launches, "{:.0f}"));
     rows += "\n";
   }
   if (rows.empty()) return "";
   std::string s = fmt::format("\n## Fused operations, {} sizes\n\n", large ? "large" : "the presets'");
-  s += "| operation | pass | caches | fused (p10-p90) | composed | ratio | least bytes (fused moves, "
-       "composed moves) | GB/s | "
+  s += "| operation | pass | caches | fused (p10-p90) | unfused | ratio | least bytes (fused moves, "
+       "unfused moves) | GB/s | "
        "of copy | of matmul | error |";
-  s += launches ? " launches | composed |\n" : "\n";
+  s += launches ? " launches | unfused |\n" : "\n";
   for (int i = 0; i < (launches ? 13 : 11); ++i) s += "|---";
   s += "|\n" + rows;
   if (curand)
-    s += "\n(cuRAND): the composed operation draws its noise with cuRAND's host API, then runs separate "
+    s += "\n(cuRAND): the unfused operation draws its noise with cuRAND's host API, then runs separate "
          "kernels.\n";
   return s;
 }
@@ -132,9 +132,9 @@ std::string to_markdown(const Report& report) {
   const auto figure = [&](const char* file, const char* what, const std::string& svg) {
     if (!svg.empty()) s += fmt::format("\n![{}]({})\n", what, file);
   };
-  figure("fused-composed-large.svg", "Fused against composed, large sizes", fused_composed_svg(report, true));
-  figure("fused-composed-presets.svg", "Fused against composed, the presets' sizes",
-         fused_composed_svg(report, false));
+  figure("fused-unfused-large.svg", "Fused against unfused, large sizes", fused_unfused_svg(report, true));
+  figure("fused-unfused-presets.svg", "Fused against unfused, the presets' sizes",
+         fused_unfused_svg(report, false));
   figure("roofline.svg", "Roofline", roofline_svg(report));
   figure("step-ratio.svg", "Steps over their bare matrix products", step_ratio_svg(report));
   figure("step-breakdown.svg", "Where a step's time goes", breakdown_svg(report));

@@ -14,7 +14,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr double kShortest = 2e-4;  // seconds; below it the clock's own cost shows
-constexpr int kMostRuns = 20;  // between two events: more would fill the stream's queue and stop the host
+constexpr int kMaxRuns = 20;  // between two events: more would fill the stream's queue and stop the host
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -83,8 +83,8 @@ int Stopwatch::head_start(const Body& body, int runs) {
   body();
   const double host = seconds_since(start) * runs;
   Stream::current(device_).synchronize();
-  constexpr int kMostWrites = 200;
-  return std::min(kMostWrites, 1 + static_cast<int>(std::ceil(1.5 * host / buffer_seconds_)));
+  constexpr int kMaxWrites = 200;
+  return std::min(kMaxWrites, 1 + static_cast<int>(std::ceil(1.5 * host / buffer_seconds_)));
 }
 
 double Stopwatch::warm(const Body& body) {
@@ -97,7 +97,7 @@ double Stopwatch::warm(const Body& body) {
     return seconds_since(start) / runs;
   }
   const double once = wall_seconds(device_, body);
-  const int runs = std::clamp(static_cast<int>(kShortest / once), 1, kMostRuns);
+  const int runs = std::clamp(static_cast<int>(kShortest / once), 1, kMaxRuns);
   write_buffer(head_start(body, runs + 1));
   body();  // brings back what the writes have driven out of the cache
   Interval interval(device_);

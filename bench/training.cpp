@@ -22,7 +22,7 @@ apps::RunConfig config_of(const System& system) {
 }
 
 struct Data {
-  ImageSet train, validation;
+  Dataset train, validation;
   bool real = false;
 };
 Data load(const System& system, const apps::RunConfig& c, const TrainingOptions& o, Device device) {
@@ -35,7 +35,7 @@ Data load(const System& system, const apps::RunConfig& c, const TrainingOptions&
   const std::int64_t n =
       c.train_images > 0 ? std::min(c.train_images, split.train.count()) : split.train.count();
   data.train = split.train.slice(0, n).to(device);
-  const ImageSet rest =
+  const Dataset rest =
       c.validation_set == "rest" ? split.train.slice(n, split.train.count() - n) : split.test;
   data.validation = (c.validation_images > 0 ? rest.slice(0, c.validation_images) : rest).to(device);
   return data;
@@ -47,9 +47,9 @@ struct Training {
   Optimizer optimizer;
   Trainer trainer;
 
-  Training(const apps::RunConfig& c, const Executor& executor, const ImageSet& train,
-           const ImageSet& validation)
-      : model(c.model(train.pixels()), train.images.device()),
+  Training(const apps::RunConfig& c, const Executor& executor, const Dataset& train,
+           const Dataset& validation)
+      : model(c.model(train.features()), train.examples.device()),
         optimizer(model.parameters(), c.optimizer),
         trainer(model, optimizer, train, validation, options(c, executor)) {}
 
@@ -91,8 +91,8 @@ class Measurement {
   }
 
  private:
-  ImageSet some_images() const { return data_.train.slice(0, steps_ * config_.batch_size); }
-  ImageSet no_images() const { return data_.validation.slice(0, 0); }
+  Dataset some_images() const { return data_.train.slice(0, steps_ * config_.batch_size); }
+  Dataset no_images() const { return data_.validation.slice(0, 0); }
 
   // Beside the table, not in it.
   template <class... T>
@@ -214,7 +214,7 @@ class Measurement {
   // What the calls of an eager step take, one at a time; the rest is the host's, and on CUDA the gaps between
   // kernels.
   void break_down() {
-    const Device device = data_.train.images.device();
+    const Device device = data_.train.examples.device();
     TimingBackend timing(device.backend(), device.is_cpu());
     Training training(config_, kExecutors[0], some_images(), no_images());
     training.trainer.run_epoch();

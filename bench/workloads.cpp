@@ -74,8 +74,8 @@ Workload optimizer_workload(OptimizerKind kind, std::int64_t n, bool large) {
     const auto arena = std::make_shared<Arena>(n, kind, device);
     Contest contest;
     contest.fused = [=] { fused_step(o, *arena); };
-    contest.composed = [=] {
-      composed::optimizer_step(o, 10, 0, arena->parameters, arena->gradients, arena->state1, arena->state2);
+    contest.unfused = [=] {
+      unfused::optimizer_step(o, 10, 0, arena->parameters, arena->gradients, arena->state1, arena->state2);
     };
     contest.error = [=]() -> std::optional<double> {
       if (n > 1 << 21) return std::nullopt;
@@ -86,7 +86,8 @@ Workload optimizer_workload(OptimizerKind kind, std::int64_t n, bool large) {
   return w;
 }
 
-// A batch out of `count` images of bytes. Its twin works an image at a time, which is no contest.
+// A batch out of `count` images of bytes. The unfused implementation copies one image at a time, so it is no
+// fair comparison.
 Workload gather_workload(std::int64_t count, std::int64_t batch, std::int64_t pixels, bool large) {
   const Shape size{batch, pixels};
   Workload w{"gather_batch", size_name(size.text()), "forward", large, static_cast<double>(size.elements())};

@@ -1,5 +1,5 @@
 // What gpuvae_bench runs: every fused operation at the sizes of the presets and at large ones, forward and
-// backward, beside its composed twin.
+// backward, beside its unfused implementation.
 #pragma once
 
 #include <functional>
@@ -15,8 +15,8 @@ namespace gpuvae::bench {
 // An operation on one device with its data, ready to run.
 struct Contest {
   Body fused;
-  Body composed = {};  // empty where there is no twin
-  bool composed_uses_curand = false;
+  Body unfused = {};  // empty where there is no unfused implementation
+  bool unfused_uses_curand = false;
   std::function<std::optional<double>()> error =
       {};  // of the fused results: largest difference to f64, over
            // the largest element; none where f64 would take too long

@@ -47,7 +47,7 @@ Variable activation(const Variable& leaf) {
 }
 
 // The first input is an activation, the others are parameters. Outputs of one element are backward's roots;
-// others are given a gradient of ones by a sum, fused and composed alike.
+// others are given a gradient of ones by a sum, fused and unfused alike.
 void run(const Variables& inputs, const Function& f, bool training) {
   if (!training) {
     const NoGradGuard no_grad;
@@ -98,9 +98,9 @@ Contest prepare(const Case& c, Device device, bool training) {
   const auto inputs = std::make_shared<Variables>(make_inputs(c, DType::f32, device));
   Contest contest;
   contest.fused = [=] { run(*inputs, c.run, training); };
-  contest.composed_uses_curand = !device.is_cpu() && c.composed_curand;
-  const Function composed = contest.composed_uses_curand ? c.composed_curand : c.composed;
-  if (composed) contest.composed = [=] { run(*inputs, composed, training); };
+  contest.unfused_uses_curand = !device.is_cpu() && c.unfused_curand;
+  const Function unfused = contest.unfused_uses_curand ? c.unfused_curand : c.unfused;
+  if (unfused) contest.unfused = [=] { run(*inputs, unfused, training); };
   contest.error = [=]() -> std::optional<double> {
     if (elements_of(c) > kExactElements || c.flops > kExactFlops) return std::nullopt;
     return largest_error(results(c, DType::f32, device, training),
@@ -113,7 +113,7 @@ class List {
  public:
   explicit List(double most_elements) : most_(most_elements) {}
 
-  // `kept`: elements of the largest tensor that a composed twin makes, where that is not an input.
+  // `kept`: elements of the largest tensor that a unfused implementation makes, where that is not an input.
   void add(Case c, bool large, bool has_backward = true, std::int64_t kept = 0) {
     if (elements_of(c) > most_) return;
     const std::string size = size_name(c.name.substr(c.operation.size() + 1));

@@ -190,27 +190,27 @@ struct CastArgs {
   void* out = nullptr;
 };
 
-// out[r, c] = low + (high - low) u, or mean + deviation n; number c of row r's position.
+// out[r, c] = low + (high - low) u, or mean + stddev n; number c of row r's position.
 struct RandomArgs {
   DType dtype = DType::f32;
   bool normal = true;
-  double a = 0, b = 1;  // (mean, deviation) or (low, high)
+  double a = 0, b = 1;  // (mean, stddev) or (low, high)
   std::int64_t rows = 0, columns = 0;
   Noise noise = {};
   void* out = nullptr;
 };
 
-// out[i] = mean + deviation n, or uniform in (low, high], by cuRAND's Philox4x32-10 in its order: a sequence
+// out[i] = mean + stddev n, or uniform in (low, high], by cuRAND's Philox4x32-10 in its order: a sequence
 // of `seed` alone, which belongs to no position.
 struct CurandArgs {
   bool normal = true;
-  double a = 0, b = 1;  // (mean, deviation) or (low, high)
+  double a = 0, b = 1;  // (mean, stddev) or (low, high)
   std::int64_t count = 0;
   std::uint64_t seed = 0;
   float* out = nullptr;
 };
 
-// stats is [rows, 2 latent]: mean, then scale parameter. With sigma from `scale`:
+// posterior_params is [rows, 2 latent]: mean, then scale parameter. With sigma from `scale`:
 //   z   = mean + noise_std * epsilon * sigma         epsilon drawn from `noise`, or given
 //   *kl = kl_weight * sum over rows and dimensions of KL(N(mean, sigma^2) || N(0, 1))
 struct PosteriorArgs {
@@ -220,17 +220,17 @@ struct PosteriorArgs {
   double noise_std = 1, kl_weight = 1;
   Noise noise = {};
   const void* epsilon = nullptr;  // [rows, latent], or null: drawn inline
-  const void* stats = nullptr;
+  const void* posterior_params = nullptr;
   void* z = nullptr;   // [rows, latent], or null
   void* kl = nullptr;  // [1], or null
 };
-// d_stats of the above; both gradients at once. d_kl multiplies kl_weight.
+// d_posterior_params of the above; both gradients at once. d_kl multiplies kl_weight.
 struct PosteriorBackwardArgs {
   PosteriorArgs forward = {};  // z and kl unused
   const void* d_z = nullptr;   // [rows, latent], or null
   double d_kl = 0;
   const void* device_d_kl = nullptr;  // [1], times d_kl; or null
-  void* d_stats = nullptr;
+  void* d_posterior_params = nullptr;
 };
 
 // What x is, and which distribution it is a parameter of.
@@ -286,9 +286,9 @@ struct MixtureArgs {
   DType dtype = DType::f32;
   PosteriorScale scale = PosteriorScale::log_variance;
   std::int64_t rows = 0, latent = 0, components = 0;
-  const void* z = nullptr;            // [rows, latent]
-  const void* stats = nullptr;        // [components, 2 latent]: mean, then scale parameter
-  const void* log_weights = nullptr;  // [components], or null: -log components each
+  const void* z = nullptr;                 // [rows, latent]
+  const void* component_params = nullptr;  // [components, 2 latent]: mean, then scale parameter
+  const void* log_weights = nullptr;       // [components], or null: -log components each
   void* workspace = nullptr;  // [2 latent + 1, mixture_stride(components)]: written forward, read backward
   void* out = nullptr;        // [rows]
 };
@@ -299,7 +299,7 @@ struct MixtureBackwardArgs {
   MixtureArgs forward = {};     // with its workspace and out
   const void* d_out = nullptr;  // [rows]
   void* d_z = nullptr;
-  void* d_stats = nullptr;
+  void* d_component_params = nullptr;
   void* d_log_weights = nullptr;
 };
 
@@ -354,12 +354,12 @@ struct GatherArgs {
 
 // totals[i] += weights[i] * *terms[i]. The first step whose sum is not finite is kept in *bad_step (counted
 // from 1; 0 while all were). Then *advance grows by one: a step that ends with this call counts itself.
-inline constexpr int kMostMetrics = 4;
+inline constexpr int kMaxMetrics = 4;
 struct MetricsArgs {
   DType dtype = DType::f32;
   int count = 0;
-  const void* terms[kMostMetrics] = {};
-  double weights[kMostMetrics] = {};
+  const void* terms[kMaxMetrics] = {};
+  double weights[kMaxMetrics] = {};
   Clock clock = {};
   double* totals = nullptr;
   std::uint64_t* bad_step = nullptr;

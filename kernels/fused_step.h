@@ -3,10 +3,10 @@
 //
 //   x      = gather(data)                                               [rows, pixels]
 //   h      = encoder layers, activation(h_in W^T + b) each              one or two
-//   stats  = h posterior^T + b;  z ~ q(z | x), kl                       [rows, 2 latent], [rows, latent]
-//   g      = decoder layers                                             one or two
-//   params = g output^T + b;  reconstruction                            [rows, pixels] or [rows, 2 pixels]
-//   then the gradients of reconstruction + beta kl, and the optimiser's update of every weight.
+//   posterior_params  = h posterior^T + b;  z ~ q(z | x), kl                       [rows, 2 latent], [rows,
+//   latent] g      = decoder layers                                             one or two params = g
+//   output^T + b;  reconstruction                            [rows, pixels] or [rows, 2 pixels] then the
+//   gradients of reconstruction + beta kl, and the optimiser's update of every weight.
 #pragma once
 
 #include <cstddef>

@@ -30,11 +30,11 @@ struct FusedWorkspace {
       g[i] = take(4 * batch * padded(a.decoder[i].out));
       d_g[i] = take(4 * batch * padded(a.decoder[i].out));
     }
-    stats = take(4 * batch * padded(2 * latent));
-    d_stats = take(4 * batch * padded(2 * latent));
+    posterior_params = take(4 * batch * padded(2 * latent));
+    d_posterior_params = take(4 * batch * padded(2 * latent));
     z = take(4 * batch * padded(latent));
     d_params = take(4 * batch * outputs);
-    stats_partials = take(4 * tiles(hidden) * batch * 2 * latent);
+    posterior_partials = take(4 * tiles(hidden) * batch * 2 * latent);
     z_partials = take(4 * tiles(code) * batch * latent);
     reconstruction_partials = take(8 * tiles(batch) * tiles(outputs + 2 * kFusedSmallestTile));
     kl_partials = take(8 * tiles(batch));
@@ -44,8 +44,8 @@ struct FusedWorkspace {
   std::size_t scalars = 0, samples = 0, x = 0;
   std::size_t h[kFusedMaxLayers] = {}, d_h[kFusedMaxLayers] = {};  // of the encoder
   std::size_t g[kFusedMaxLayers] = {}, d_g[kFusedMaxLayers] = {};  // of the decoder
-  std::size_t stats = 0, d_stats = 0, z = 0, d_params = 0;
-  std::size_t stats_partials = 0,
+  std::size_t posterior_params = 0, d_posterior_params = 0, z = 0, d_params = 0;
+  std::size_t posterior_partials = 0,
               z_partials = 0;  // one for each tile of the hidden layer: [tiles, batch, ...]
   std::size_t reconstruction_partials = 0, kl_partials = 0;  // doubles, one a block
 

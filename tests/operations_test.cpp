@@ -1,4 +1,4 @@
-// Every case of every operation: values, gradients, fused against composed, devices against each other.
+// Every case of every operation: values, gradients, fused against unfused, devices against each other.
 #include <gtest/gtest.h>
 #include <omp.h>
 
@@ -153,11 +153,11 @@ TEST_P(Operation, SinglePrecisionGradient) {
 
 TEST_P(Operation, FusedEqualsComposed) {
   const Case& c = GetParam();
-  if (!c.composed) GTEST_SKIP() << "a primitive";
+  if (!c.unfused) GTEST_SKIP() << "a primitive";
   expect_close(evaluate(c, c.run, DType::f64, Device::cpu()),
-               evaluate(c, c.composed, DType::f64, Device::cpu()), 1e-9, 1e-9);
+               evaluate(c, c.unfused, DType::f64, Device::cpu()), 1e-9, 1e-9);
   expect_close(evaluate(c, c.run, DType::f32, Device::cpu()),
-               evaluate(c, c.composed, DType::f32, Device::cpu()), c.tolerance, c.gradient_tolerance);
+               evaluate(c, c.unfused, DType::f32, Device::cpu()), c.tolerance, c.gradient_tolerance);
 }
 
 TEST_P(Operation, SameBitsAtAnyNumberOfThreads) {

@@ -92,18 +92,18 @@ void eval(const Session& s, const Command& command) {
 }
 
 // The images a command works on: the run's own, or those of --input, all of them.
-ImageSet images_of(const Session& s, const Command& command) {
+Dataset images_of(const Session& s, const Command& command) {
   if (command.input.empty()) return s.images(command.set, command.images);
-  const ImageSet set =
-      load_input(s.config(), command.input, command.set,
-                 {s.model().options().pixels, s.train().images.dtype() == DType::u8, s.standardization()});
+  const Dataset set = load_input(
+      s.config(), command.input, command.set,
+      {s.model().options().features, s.train().examples.dtype() == DType::u8, s.standardization()});
   return set.slice(0, command.images > 0 ? std::min(command.images, set.count()) : set.count())
       .to(s.model().device());
 }
 
 void encode(const Session& s, const Command& command) {
   const fs::path path = output_or(s, command, "latent.csv");
-  const ImageSet images = images_of(s, command);
+  const Dataset images = images_of(s, command);
   Rows rows;
   for (std::int64_t d = 0; d < s.config().latent; ++d) rows.columns.push_back(fmt::format("z{}", d + 1));
   rows.values = encode_all(s.model(), images, s.evaluation(), s.config().encode == "sample").to_vector();
@@ -114,15 +114,15 @@ void encode(const Session& s, const Command& command) {
 
 // Decoded rows as a sheet of images or as numbers, by the file's ending; of a table in its own units.
 void write_decoded(const Session& s, const fs::path& path, std::vector<float> images) {
-  const ImageSet& like = s.train();
-  const auto count = static_cast<int>(static_cast<std::int64_t>(images.size()) / like.pixels());
+  const Dataset& like = s.train();
+  const auto count = static_cast<int>(static_cast<std::int64_t>(images.size()) / like.features());
   if (path.extension() == ".png") {
     io::write_png(path, io::image_grid(images, count, like.width, like.height, std::min(count, 20),
                                        {.gap = 2, .background = 40, .zoom = 2}));
   } else {
     Rows rows;
     rows.columns = s.column_names();
-    for (std::int64_t i = 0; rows.columns.size() < static_cast<std::size_t>(like.pixels()); ++i)
+    for (std::int64_t i = 0; rows.columns.size() < static_cast<std::size_t>(like.features()); ++i)
       rows.columns.push_back(fmt::format("x{}", i));
     if (!s.standardization().empty()) restore_units(s.standardization(), images);
     rows.values = std::move(images);
@@ -149,7 +149,7 @@ void decode(const Session& s, const Command& command) {
 
 void reconstruct(const Session& s, const Command& command) {
   const fs::path path = decoded_path(s, command, "reconstructions");
-  const ImageSet images = images_of(s, command);
+  const Dataset images = images_of(s, command);
   if (path.extension() == ".png") {
     const int count = static_cast<int>(std::min<std::int64_t>(
         images.count(), command.images > 0 ? command.images : s.config().reconstructions));

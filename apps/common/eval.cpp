@@ -12,7 +12,7 @@ namespace gpuvae::apps {
 namespace {
 
 // What 10,000 images x 5,000 samples take is worth knowing before it is spent.
-ImportanceEstimate estimate_nll(const Session& s, const ImageSet& images, std::int64_t samples) {
+ImportanceEstimate estimate_nll(const Session& s, const Dataset& images, std::int64_t samples) {
   const EvaluationOptions options = s.evaluation();
   const std::int64_t few = std::min<std::int64_t>(images.count(), std::max<std::int64_t>(1, 4000 / samples));
   double seconds = 0;
@@ -30,13 +30,13 @@ ImportanceEstimate estimate_nll(const Session& s, const ImageSet& images, std::i
 Evaluation evaluate(const Session& s, const Command& command) {
   Evaluation e;
   e.set = s.validation().count() > 0 ? command.set : "train";
-  const ImageSet images = s.images(command.set, command.images);
+  const Dataset images = s.images(command.set, command.images);
   e.images = images.count(), e.samples = command.importance_samples;
   e.elbo = evaluate_elbo(s.model(), images, s.evaluation());
   e.latent = latent_statistics(s.model(), images, s.evaluation());
   if (e.samples > 0) e.importance = estimate_nll(s, images, e.samples);
   const double nll = e.importance ? e.importance->nll : e.elbo.loss;
-  e.bits_per_dimension = nll / (std::log(2.0) * static_cast<double>(images.pixels()));
+  e.bits_per_dimension = nll / (std::log(2.0) * static_cast<double>(images.features()));
   return e;
 }
 
@@ -46,7 +46,7 @@ std::string collapse_warning(const LatentStatistics& l) {
       "posterior collapse: the decoder ignores z (its output moves {:.2g} a pixel over the images, the data "
       "{:.2g}); "
       "try --warmup-epochs, --free-bits, a smaller --beta, or a summed loss",
-      l.decoded_deviation, l.data_deviation);
+      l.decoded_stddev, l.data_stddev);
 }
 
 std::string evaluation_text(const Session& s, const Evaluation& e) {
@@ -60,8 +60,8 @@ std::string evaluation_text(const Session& s, const Evaluation& e) {
   line("ELBO", fmt::format("{:.3f} {} = -(reconstruction {:.3f} + KL {:.3f})", -e.elbo.loss, unit,
                            e.elbo.reconstruction, e.elbo.kl));
   if (s.config().noise_std != 1)
-    line("",
-         fmt::format("not a bound: z is drawn with {} of the posterior's deviation", s.config().noise_std));
+    line("", fmt::format("not a bound: z is drawn with {} times the posterior's standard deviation",
+                         s.config().noise_std));
   if (e.importance)
     line("-log p(x), at most",
          fmt::format("{:.3f} +- {:.3f} {} ({} importance samples, {:.1f} of them effective, {})",
@@ -80,8 +80,8 @@ std::string evaluation_text(const Session& s, const Evaluation& e) {
        fmt::format("{:.3f} nats, at most log {} = {:.2f}", l.mutual_information,
                    std::min<std::int64_t>(e.images, 10000),
                    std::log(static_cast<double>(std::min<std::int64_t>(e.images, 10000)))));
-  line("decoder", fmt::format("moves {:.4f} a pixel over the images, the data {:.4f}", l.decoded_deviation,
-                              l.data_deviation));
+  line("decoder",
+       fmt::format("moves {:.4f} a pixel over the images, the data {:.4f}", l.decoded_stddev, l.data_stddev));
   return text;
 }
 
@@ -101,8 +101,8 @@ std::string evaluation_json(const Session& s, const Evaluation& e) {
                               {"posterior_mean_variance", l.mean_variance},
                               {"active_units", l.active_units},
                               {"mutual_information", l.mutual_information},
-                              {"decoded_deviation", l.decoded_deviation},
-                              {"data_deviation", l.data_deviation},
+                              {"decoded_stddev", l.decoded_stddev},
+                              {"data_stddev", l.data_stddev},
                               {"collapsed", l.collapsed()}};
   if (e.importance)
     j["importance"] = {{"samples", e.samples},

@@ -81,12 +81,12 @@ Figure latent_figure(const Session& s, const std::vector<float>& codes) {
 
 // Many dimensions are sorted: how many are in use is then seen at a glance.
 Figure kl_figure(const Evaluation& e) {
-  constexpr std::size_t kMostNamed = 20;
+  constexpr std::size_t kMaxNamed = 20;
   BarChart chart{"KL divergence per dimension", "latent dimension", "KL (nats)", {}, e.latent.kl, {}, ""};
   const std::size_t n = chart.values.size();
   std::string caption = fmt::format("Mean over {} images; {} of {} dimensions are active.",
                                     count_text(e.images), e.latent.active_units, n);
-  if (n > kMostNamed) {
+  if (n > kMaxNamed) {
     std::sort(chart.values.begin(), chart.values.end(), std::greater<>());
     chart.x_label = "latent dimensions, sorted";
     caption += " The eval command tells which is which.";
@@ -155,11 +155,11 @@ std::vector<float> shown_codes(const Session& s) {
 }
 
 CodeColours code_colours(const Session& s) {
-  constexpr int kMostClasses = 100;  // of a scatter plot; more are read as a quantity
-  const ImageSet images = s.images("validation");
+  constexpr int kMaxClasses = 100;  // of a scatter plot; more are read as a quantity
+  const Dataset images = s.images("validation");
   CodeColours colours;
   if (!images.labels.empty() &&
-      *std::max_element(images.labels.begin(), images.labels.end()) >= kMostClasses) {
+      *std::max_element(images.labels.begin(), images.labels.end()) >= kMaxClasses) {
     colours.values.assign(images.labels.begin(), images.labels.end());
     colours.name = s.program().label_name;
   } else if (!images.labels.empty()) {

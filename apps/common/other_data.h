@@ -9,7 +9,7 @@ namespace gpuvae::apps {
 Split load_other_data(const RunConfig& config);
 
 // Throws Error where the likelihood has no place for these values.
-void check_values(const RunConfig& config, const ImageSet& images);
+void check_values(const RunConfig& config, const Dataset& images);
 
 // What images of another file must be like: those of the run's training set.
 struct Likeness {
@@ -19,7 +19,7 @@ struct Likeness {
 };
 // The rows of another file, all of them (of a folder with two sets: the one named), in the units of the
 // training set; a table may have the run's label column, or leave it out. Throws Error where they do not fit.
-ImageSet load_input(const RunConfig& config, const std::string& path, const std::string& set,
-                    const Likeness& like);
+Dataset load_input(const RunConfig& config, const std::string& path, const std::string& set,
+                   const Likeness& like);
 
 }  // namespace gpuvae::apps

@@ -23,8 +23,8 @@ Figure sheet_figure(std::string file, const LabelledSheet& sheet, std::string ca
 }
 
 SheetRow sheet_row(const std::string& caption, const std::vector<float>& images, std::size_t count,
-                   const ImageSet& set) {
-  const auto pixels = static_cast<std::size_t>(set.pixels());
+                   const Dataset& set) {
+  const auto pixels = static_cast<std::size_t>(set.features());
   SheetRow row{caption, {}};
   for (std::size_t i = 0; i < count; ++i)
     row.images.push_back(
@@ -33,7 +33,7 @@ SheetRow sheet_row(const std::string& caption, const std::vector<float>& images,
 }
 
 // The classes in order where there are any, as often as fills the row; else images evenly spaced.
-std::vector<std::int64_t> shown_indices(const ImageSet& set) {
+std::vector<std::int64_t> shown_indices(const Dataset& set) {
   const auto count = std::min<std::int64_t>(kShown, set.count());
   std::vector<std::int64_t> chosen;
   if (set.labels.empty()) {
@@ -54,13 +54,13 @@ std::vector<std::int64_t> shown_indices(const ImageSet& set) {
   return chosen;
 }
 
-ImageSet shown_images(const ImageSet& set) {
+Dataset shown_images(const Dataset& set) {
   const std::vector<std::int64_t> chosen = shown_indices(set);
-  ImageSet shown = set.slice(0, static_cast<std::int64_t>(chosen.size()));
-  shown.images = Tensor::empty(shown.images.shape(), set.images.dtype(), set.images.device());
+  Dataset shown = set.slice(0, static_cast<std::int64_t>(chosen.size()));
+  shown.examples = Tensor::empty(shown.examples.shape(), set.examples.dtype(), set.examples.device());
   for (std::size_t i = 0; i < chosen.size(); ++i) {
     const auto at = static_cast<std::int64_t>(i);
-    shown.images.slice(at, 1).copy_from(set.images.slice(chosen[i], 1));
+    shown.examples.slice(at, 1).copy_from(set.examples.slice(chosen[i], 1));
   }
   return shown;
 }
@@ -74,7 +74,7 @@ std::string noise_text(const Session& s) {
 
 Figure posterior_figure(const Session& s) {
   const NoGradGuard no_grad;
-  const ImageSet set = shown_images(s.images("validation"));
+  const Dataset set = shown_images(s.images("validation"));
   const Variable x = first_images(set, set.count(), s.evaluation().data);
   const auto count = static_cast<std::size_t>(set.count());
   LabelledSheet sheet{"Posterior predictive", {}, {}};
@@ -90,7 +90,7 @@ Figure posterior_figure(const Session& s) {
 }
 
 Figure prior_figure(const Session& s) {
-  const ImageSet set = s.images("validation", 1);
+  const Dataset set = s.images("validation", 1);
   const Vae::Generated g = s.model().sample_prior(kShown, s.config().seed);
   const bool bernoulli = s.config().likelihood == "bernoulli";
   LabelledSheet sheet{"Prior predictive", {}, {}};
@@ -128,7 +128,7 @@ std::string manifold_caption(const std::vector<std::string>& names, const std::s
 
 std::vector<Figure> manifold_figures(const Session& s, const std::vector<float>& codes) {
   std::vector<Figure> figures;
-  const ImageSet& set = s.train();
+  const Dataset& set = s.train();
   const std::vector<std::string> names = latent_names(s);
   for (const Grid& grid : parse_grids(s.config().manifold)) {
     const GridImage g = decode_grid(s.model(), grid, codes, set.height, set.width);
@@ -149,7 +149,7 @@ std::vector<Figure> manifold_figures(const Session& s, const std::vector<float>&
 
 std::vector<Figure> sheet_figures(const Session& s) {
   const RunConfig& c = s.config();
-  const ImageSet set = s.images("validation");
+  const Dataset set = s.images("validation");
   std::vector<Figure> figures = {posterior_figure(s), prior_figure(s)};
   figures.push_back(png_figure("reconstructions.png", "Reconstructions",
                                "Originals, each above its reconstruction.",

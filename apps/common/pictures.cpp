@@ -13,9 +13,9 @@ struct Sheet {
 };
 // Up to 20 images a row, small ones twice as large.
 Sheet sheet_for(int width) {
-  constexpr int kMost = 20, kGap = 2;
-  const int zoom = std::clamp(kSheetWidth / (kMost * (width + kGap)), 1, 2);
-  return {std::clamp(kSheetWidth / (zoom * width + kGap), 1, kMost), zoom};
+  constexpr int kMax = 20, kGap = 2;
+  const int zoom = std::clamp(kSheetWidth / (kMax * (width + kGap)), 1, 2);
+  return {std::clamp(kSheetWidth / (zoom * width + kGap), 1, kMax), zoom};
 }
 
 }  // namespace
@@ -26,7 +26,7 @@ std::vector<float> decode_all(const Vae& model, const std::vector<float>& z) {
   const auto count = static_cast<std::int64_t>(z.size()) / latent;
   constexpr std::int64_t kRows = 1000;
   std::vector<float> all;
-  all.reserve(static_cast<std::size_t>(count * model.options().pixels));
+  all.reserve(static_cast<std::size_t>(count * model.options().features));
   for (std::int64_t first = 0; first < count; first += kRows) {
     const std::int64_t rows = std::min(kRows, count - first);
     const std::span<const float> part(z.data() + first * latent, static_cast<std::size_t>(rows * latent));
@@ -71,14 +71,14 @@ GridImage decode_grid(const Vae& model, const Grid& grid, const std::vector<floa
   return result;
 }
 
-Tensor first_images(const ImageSet& images, std::int64_t count, const BatchOptions& options) {
+Tensor first_images(const Dataset& images, std::int64_t count, const BatchOptions& options) {
   BatchOptions in_order = options;
   in_order.shuffle = false;
   const std::int64_t shown = std::min(count, images.count());
-  return gather_batch(images.images, shown, {.step = 0, .steps_per_epoch = 1}, in_order).x;
+  return gather_batch(images.examples, shown, {.step = 0, .steps_per_epoch = 1}, in_order).x;
 }
 
-io::Gray examples(const ImageSet& images, int count) {
+io::Gray examples(const Dataset& images, int count) {
   constexpr int kColumns = 25;
   const Tensor x = first_images(images, count, {});
   const int zoom = std::clamp(kSheetWidth / (kColumns * images.width), 1, 2);
@@ -86,7 +86,7 @@ io::Gray examples(const ImageSet& images, int count) {
                         {.zoom = zoom});
 }
 
-io::Gray reconstructions(const Vae& model, const ImageSet& images, int count, const BatchOptions& options) {
+io::Gray reconstructions(const Vae& model, const Dataset& images, int count, const BatchOptions& options) {
   const NoGradGuard no_grad;
   const Tensor x = first_images(images, count, options);
   const Sheet sheet = sheet_for(images.width);

@@ -29,12 +29,12 @@ CodeRange code_range(const Grid& grid, const std::vector<float>& codes, std::int
 std::vector<float> decode_all(const Vae& model, const std::vector<float>& z);
 
 // The first images of a set as the model sees them (scaled, binarized): [count, pixels], on the device.
-Tensor first_images(const ImageSet& images, std::int64_t count, const BatchOptions& options);
+Tensor first_images(const Dataset& images, std::int64_t count, const BatchOptions& options);
 
 // The first images of a set side by side, 25 a row.
-io::Gray examples(const ImageSet& images, int count);
+io::Gray examples(const Dataset& images, int count);
 // Originals above the means of their reconstructions.
-io::Gray reconstructions(const Vae& model, const ImageSet& images, int count, const BatchOptions& options);
+io::Gray reconstructions(const Vae& model, const Dataset& images, int count, const BatchOptions& options);
 // Decoded draws from the prior, in wide rows.
 io::Gray prior_samples(const Vae& model, int count, std::uint64_t seed, int height, int width);
 

@@ -35,9 +35,9 @@ double width_of(const std::string& svg) {
 
 // Figures may grow a little with the page: much larger, their text would outgrow the page's.
 std::string limit_style(const std::string& svg) {
-  constexpr double kMost = 1.3;
+  constexpr double kMax = 1.3;
   const double width = width_of(svg);
-  return width > 0 ? fmt::format(" style=\"max-width:min(100%,{:.0f}px)\"", kMost * width) : "";
+  return width > 0 ? fmt::format(" style=\"max-width:min(100%,{:.0f}px)\"", kMax * width) : "";
 }
 
 // As an image of its own: ids and styles within an SVG cannot clash with those of another.

@@ -26,9 +26,9 @@ std::shared_ptr<Prior> prior_of(const RunConfig& c) {
 
 }  // namespace
 
-VaeOptions RunConfig::model(std::int64_t pixels) const {
+VaeOptions RunConfig::model(std::int64_t features) const {
   VaeOptions o;
-  o.pixels = pixels;
+  o.features = features;
   o.encoder_widths = hidden;
   o.decoder_widths = decoder_hidden;
   o.latent = latent;

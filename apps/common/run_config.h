@@ -60,7 +60,7 @@ struct RunConfig {
   std::string latent_names;  // of the explorer's sliders: "pose,humour"
   std::string sliders;       // "LOW:HIGH:STEP[:SCALE]"; empty: the range of the data
 
-  VaeOptions model(std::int64_t pixels) const;
+  VaeOptions model(std::int64_t features) const;
   TrainOptions training() const;
   // Of all epochs; none if the learning rate stays as it is.
   LearningRateSchedule learning_rate_schedule(std::int64_t steps_per_epoch) const;

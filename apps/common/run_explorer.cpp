@@ -22,7 +22,7 @@ void add_decoder(ExplorerPage& page, const Session& s) {
       continuous || (gaussian && c.gaussian_mean == "identity") ? Activation::identity : Activation::sigmoid);
   PageLayer& last = page.decoder.back();  // of a Gaussian's parameters only the mean is shown
   last.continuous_bernoulli_mean = continuous;
-  last.out = s.train().pixels();
+  last.out = s.train().features();
   last.weight.resize(static_cast<std::size_t>(last.in * last.out));
   last.bias.resize(static_cast<std::size_t>(last.out));
 }

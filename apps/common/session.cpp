@@ -19,12 +19,12 @@ namespace fs = std::filesystem;
 constexpr const char* kModelFile = "model.safetensors";
 constexpr const char* kCheckpointFile = "checkpoint.safetensors";
 
-ImageSet first_images(const ImageSet& set, std::int64_t count) {
+Dataset first_images(const Dataset& set, std::int64_t count) {
   return count > 0 && count < set.count() ? set.slice(0, count) : set;
 }
 
 // The validation images: of the test set, or those that --train-images leaves out.
-ImageSet validation_of(const Split& split, const RunConfig& c) {
+Dataset validation_of(const Split& split, const RunConfig& c) {
   if (c.validation_set == "test") return first_images(split.test, c.validation_images);
   const std::int64_t used = c.train_images, rest = split.train.count() - used;
   if (used <= 0 || rest <= 0)
@@ -33,8 +33,8 @@ ImageSet validation_of(const Split& split, const RunConfig& c) {
   return first_images(split.train.slice(used, rest), c.validation_images);
 }
 
-RunConfig resolved(RunConfig c, const ImageSet& train) {
-  const bool bytes = train.images.dtype() == DType::u8;
+RunConfig resolved(RunConfig c, const Dataset& train) {
+  const bool bytes = train.examples.dtype() == DType::u8;
   if (c.likelihood == "auto") {
     c.likelihood = bytes ? "bernoulli" : "gaussian";
     c.gaussian_mean = bytes ? "sigmoid" : "identity";
@@ -63,7 +63,7 @@ Session::Session(const Program& program, const RunConfig& config)
                static_cast<long long>(train_.count()), static_cast<long long>(validation_.count()),
                has_pictures() ? fmt::format("images of {}x{}", train_.height, train_.width).c_str()
                               : fmt::format("rows of {} columns", train_.width).c_str());
-  VaeOptions options = config_.model(train_.pixels());
+  VaeOptions options = config_.model(train_.features());
   if (device_.is_cpu()) options.initializer.generator = InitGenerator::philox;  // see check_generator()
   model_ = std::make_unique<Vae>(options, device_);
   optimizer_ = std::make_unique<Optimizer>(model_->parameters(), config_.optimizer);
@@ -83,7 +83,7 @@ EvaluationOptions Session::evaluation() const {
   return o;
 }
 
-ImageSet Session::images(const std::string& set, std::int64_t most) const {
+Dataset Session::images(const std::string& set, std::int64_t most) const {
   return first_images(set == "train" || validation_.count() == 0 ? train_ : validation_, most);
 }
 

@@ -40,10 +40,10 @@ class Session {
   const Program& program() const { return program_; }
   const std::filesystem::path& folder() const { return folder_; }
   Vae& model() const { return *model_; }
-  const ImageSet& train() const { return train_; }
-  const ImageSet& validation() const { return validation_; }
+  const Dataset& train() const { return train_; }
+  const Dataset& validation() const { return validation_; }
   // The set named "train" or "validation" (the training set if there is no other), or its first images.
-  ImageSet images(const std::string& set, std::int64_t most = 0) const;
+  Dataset images(const std::string& set, std::int64_t most = 0) const;
   const History& history() const { return history_; }
   const std::string& source() const { return source_; }
   const Standardization& standardization() const { return standardization_; }
@@ -68,7 +68,7 @@ class Session {
   RunConfig config_;
   std::filesystem::path folder_;
   Device device_;
-  ImageSet train_, validation_;
+  Dataset train_, validation_;
   std::string source_;
   Standardization standardization_;
   std::vector<std::string> column_names_, class_names_;

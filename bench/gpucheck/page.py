@@ -65,7 +65,7 @@ def step_table(facts):
 def operation_table(facts):
     rows = []
     for r in facts["rows"]:
-        unfused = r.get("unfused", r.get("composed"))
+        unfused = r.get("unfused")
         if unfused is not None:
             rows.append([re.sub(r"/warm.*", "", r["name"]), us(r["real_time"]), us(unfused * 1e6), f"{r['speedup']:.1f}",
                          f"{r.get('error', float('nan')):.1e}"])

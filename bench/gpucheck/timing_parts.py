@@ -73,8 +73,8 @@ def operations(c):
     found = cut_off_json(place)
     if found is None:
         return trouble(run) if not run.ok else failed(["operations: expected JSON from gpuvae_bench, got none"])
-    rows = [{k: b[k] for k in ("name", "real_time", "composed", "unfused", "speedup", "copy", "matmul", "error", "launches",
-                               "composed_launches", "unfused_launches", "bytes", "flops") if k in b}
+    rows = [{k: b[k] for k in ("name", "real_time", "unfused", "speedup", "copy", "matmul", "error", "launches",
+                               "unfused_launches", "bytes", "flops") if k in b}
             for b in found.get("benchmarks", []) if "error_message" not in b]
     broken = [f"{b['name']}: {b['error_message']}" for b in found.get("benchmarks", []) if "error_message" in b]
     facts = {"context": found.get("context", {}), "rows": rows}

@@ -21,10 +21,10 @@ Split load(const std::string& set, const std::string& source) {
 
 void write(const std::string& set, const std::string& source, const std::string& path) {
   const Split split = load(set, source);
-  const ImageSet& train = split.train;
-  const auto* pixels = train.images.data_as<std::uint8_t>();
+  const Dataset& train = split.train;
+  const auto* pixels = train.examples.data_as<std::uint8_t>();
   io::write_idx_images(path, {train.count(), train.height, train.width},
-                       {pixels, pixels + train.images.elements()});
+                       {pixels, pixels + train.examples.elements()});
   std::puts(split.source.c_str());
 }
 

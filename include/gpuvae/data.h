@@ -11,28 +11,29 @@
 
 namespace gpuvae {
 
-struct ImageSet {
+struct Dataset {
   int height = 0, width = 0;
-  Tensor images;  // u8 [count, height * width] or f32 [count, columns] (height 1, unless they are images)
-  std::vector<std::uint8_t> labels;  // one per image, or none
-  // Known causes of an image, where there are any: factors [count, factor_names.size()], row by row.
+  // u8 or f32 [count, features()]. For images features() is height * width; otherwise height is 1.
+  Tensor examples;
+  std::vector<std::uint8_t> labels;  // one per example, or empty
+  // Known generative factors: row-major [count, factor_names.size()], or empty.
   std::vector<std::string> factor_names = {};
   std::vector<float> factors = {};
 
-  [[nodiscard]] std::int64_t count() const { return images.shape()[0]; }
-  [[nodiscard]] std::int64_t pixels() const { return images.shape()[1]; }
-  [[nodiscard]] ImageSet slice(std::int64_t first, std::int64_t count) const;
-  [[nodiscard]] ImageSet to(Device device) const;
+  [[nodiscard]] std::int64_t count() const { return examples.shape()[0]; }
+  [[nodiscard]] std::int64_t features() const { return examples.shape()[1]; }
+  [[nodiscard]] Dataset slice(std::int64_t first, std::int64_t count) const;
+  [[nodiscard]] Dataset to(Device device) const;
 };
 
-// What a table's columns were standardised by: (x - mean) / deviation, and 0 where the deviation is 0.
+// What a table's columns were standardised by: (x - mean) / stddev, and 0 where stddev is 0.
 struct Standardization {
-  std::vector<double> mean, deviation;  // one a column, or none
+  std::vector<double> mean, stddev;  // one per column, or empty
   [[nodiscard]] bool empty() const { return mean.empty(); }
 };
 
 struct Split {
-  ImageSet train, test;
+  Dataset train, test;
   std::string source;                          // where it came from, for people
   std::vector<std::string> column_names = {};  // of a table that names its columns, without the labels'
   std::vector<std::string> class_names = {};   // of labels 0, 1, ..., where they have names
@@ -53,9 +54,9 @@ void restore_units(const Standardization& by, std::vector<float>& rows);
 [[nodiscard]] Split procedural_mnist(std::int64_t train = 60000, std::int64_t test = 10000);
 
 struct DatasetOptions {
-  std::string label_column = {};     // of a table: name, or number from 0, of labels 0..255; empty: none
-  bool standardize = false;          // rows of floats: mean 0 and deviation 1 a column, of the training rows;
-                                     // bytes and images stay as they are
+  std::string label_column = {};  // of a table: name, or number from 0, of labels 0..255; empty: none
+  bool standardize = false;  // rows of floats: mean 0 and standard deviation 1 per column of the training
+                             // rows; bytes and images stay as they are
   double validation_fraction = 0.1;  // of the rows, in [0, 1); not of MNIST, which has a split of its own
   std::uint64_t seed = 0;            // of the permutation that chooses them
   std::int64_t max_rows = 0;         // the first so many rows only (MNIST: of either part); 0: all
@@ -104,7 +105,7 @@ struct Batch {
                                  const BatchOptions& options, DType dtype = DType::f32,
                                  std::int64_t rows = 0);
 // The same, an image at a time, from primitives; without binarization. For a clock without a device step.
-namespace composed {
+namespace unfused {
 [[nodiscard]] Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& clock,
                                  const BatchOptions& options, DType dtype = DType::f32);
 }

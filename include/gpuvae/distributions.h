@@ -21,11 +21,12 @@ struct Draw {
 
 // What a distribution with parameters of its own is told when its model is built.
 struct ModelContext {
-  std::int64_t pixels = 0, latent = 0;
+  std::int64_t features = 0, latent = 0;
   Initializer initializer;
   Device device = Device::cpu();
-  bool posterior_has_log_variances = false;         // see Posterior::has_log_variances
-  std::function<Variable(const Variable&)> encode;  // x [rows, pixels] to stats, at any later time
+  bool posterior_has_log_variances = false;  // see Posterior::has_log_variances
+  std::function<Variable(const Variable&)>
+      encode;  // x [rows, features] to posterior_params, at any later time
 };
 
 // p(z). Its base class stands for what every prior has.
@@ -53,31 +54,31 @@ class Prior {
 [[nodiscard]] std::shared_ptr<Prior> vamp_prior(int components, bool unit_pixels = true);
 
 struct DiagonalGaussianOptions;
-// q(z | x), from the encoder's outputs ("stats", [rows, params_per_dimension * latent]).
+// q(z | x), from the encoder's outputs ("posterior_params", [rows, params_per_dimension * latent]).
 class Posterior {
  public:
   virtual ~Posterior() = default;
   [[nodiscard]] virtual std::string name() const = 0;
   [[nodiscard]] virtual int params_per_dimension() const { return 2; }
-  // Whether stats are the mean and the log variance of the very Gaussian that rsample draws from.
+  // Whether posterior_params are the mean and the log variance of the very Gaussian that rsample draws from.
   [[nodiscard]] virtual bool has_log_variances() const { return false; }
-  [[nodiscard]] virtual Variable mean(const Variable& stats) const = 0;  // [rows, latent]
+  [[nodiscard]] virtual Variable mean(const Variable& posterior_params) const = 0;  // [rows, latent]
   // [rows, latent], differentiable.
-  [[nodiscard]] virtual Variable rsample(const Variable& stats, const Draw& draw) const = 0;
+  [[nodiscard]] virtual Variable rsample(const Variable& posterior_params, const Draw& draw) const = 0;
   // log density at z of what rsample draws, nats, [rows, 1].
-  [[nodiscard]] virtual Variable log_density(const Variable& stats, const Variable& z) const = 0;
+  [[nodiscard]] virtual Variable log_density(const Variable& posterior_params, const Variable& z) const = 0;
   // KL(q || N(0, 1)) of each row and dimension, nats, [rows, latent]; undefined where no closed form is
   // known.
   [[nodiscard]] virtual Variable kl_to_standard_normal(const Variable&) const { return {}; }
-  // log of the mean over the rows of `stats` of their densities at z, the aggregated posterior, nats, [z's
-  // rows, 1]; undefined where it is not known.
-  [[nodiscard]] virtual Variable aggregate_log_density(const Variable& /*stats*/,
+  // log of the mean over the rows of `posterior_params` of their densities at z, the aggregated posterior,
+  // nats, [z's rows, 1]; undefined where it is not known.
+  [[nodiscard]] virtual Variable aggregate_log_density(const Variable& /*posterior_params*/,
                                                        const Variable& /*z*/) const {
     return {};
   }
   // A draw, and weight times the sum over rows of KL(q || prior), nats: in closed form where there is one,
   // else estimated at the draw, log q(z | x) - log p(z).
-  [[nodiscard]] virtual PosteriorSample rsample_with_kl(const Variable& stats, const Draw& draw,
+  [[nodiscard]] virtual PosteriorSample rsample_with_kl(const Variable& posterior_params, const Draw& draw,
                                                         const Prior& prior, double weight) const;
   // Its settings, if this is the diagonal Gaussian below, which whole-step kernels know; else null.
   [[nodiscard]] virtual const DiagonalGaussianOptions* as_diagonal_gaussian() const { return nullptr; }
@@ -89,26 +90,26 @@ struct DiagonalGaussianOptions {
 };
 [[nodiscard]] std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options = {});
 
-// p(x | z), from the decoder's outputs ("params", [rows, params_per_pixel * pixels]).
+// p(x | z), from the decoder's outputs ("params", [rows, params_per_feature * features]).
 class Likelihood {
  public:
   virtual ~Likelihood() = default;
   [[nodiscard]] virtual std::string name() const = 0;
-  [[nodiscard]] virtual int params_per_pixel() const { return 1; }
+  [[nodiscard]] virtual int params_per_feature() const { return 1; }
   [[nodiscard]] virtual std::shared_ptr<Likelihood> another() const { return nullptr; }  // as Prior::another
   virtual void initialize(const ModelContext&) {}
   virtual void collect(std::vector<Parameter>&) {}
   [[nodiscard]] virtual bool is_density() const {
     return false;
   }  // of continuous x in units of the data, not a probability
-  // log p(x | z) of each row, nats, [rows, 1]; x [rows, pixels].
+  // log p(x | z) of each row, nats, [rows, 1]; x [rows, features].
   [[nodiscard]] virtual Variable log_density(const Variable& params, const Variable& x) const = 0;
   // weight times the sum over rows of -log p(x | z), nats, [1].
   [[nodiscard]] virtual Variable negative_log_likelihood(const Variable& params, const Variable& x,
                                                          double weight) const;
-  // E[x | z], [rows, pixels]: what is shown.
+  // E[x | z], [rows, features]: what is shown.
   [[nodiscard]] virtual Variable mean(const Variable& params) const = 0;
-  // A draw from p(x | z), [rows, pixels]; throws Error where a likelihood has none.
+  // A draw from p(x | z), [rows, features]; throws Error where a likelihood has none.
   [[nodiscard]] virtual Tensor sample(const Variable& params, const Noise& noise) const;
   // Whether this is the Bernoulli below, or the Gaussian, and its settings: whole-step kernels know them.
   [[nodiscard]] virtual bool is_bernoulli() const { return false; }

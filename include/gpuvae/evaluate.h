@@ -16,8 +16,7 @@ struct EvaluationOptions {
 
 // The two terms of the negative ELBO, nats per image: sums over pixels and latent dimensions, mean over the
 // images, one draw of z for each; loss is their sum.
-[[nodiscard]] Losses evaluate_elbo(const Vae& model, const ImageSet& images,
-                                   const EvaluationOptions& options);
+[[nodiscard]] Losses evaluate_elbo(const Vae& model, const Dataset& images, const EvaluationOptions& options);
 
 struct ImportanceEstimate {
   double nll = 0;                // nats per image
@@ -30,7 +29,7 @@ struct ImportanceEstimate {
 // and falls towards -log p(x) as K grows. `progress` hears of finished images, the first after a small batch;
 // noise is a function of (seed, image, k), not of batches.
 [[nodiscard]] ImportanceEstimate importance_weighted_nll(
-    const Vae& model, const ImageSet& images, std::int64_t samples, const EvaluationOptions& options,
+    const Vae& model, const Dataset& images, std::int64_t samples, const EvaluationOptions& options,
     const std::function<void(std::int64_t images_done, double seconds)>& progress = {});
 
 struct LatentStatistics {
@@ -43,16 +42,16 @@ struct LatentStatistics {
   double mutual_information = 0;
   // How much the decoded mean moves over the images, and the images themselves: standard deviation of a
   // pixel, root mean square over the pixels.
-  double decoded_deviation = 0, data_deviation = 0;
+  double decoded_stddev = 0, data_stddev = 0;
   // The decoder ignores z: what it puts out moves less than 2 % as much as the data.
-  [[nodiscard]] bool collapsed() const { return !(decoded_deviation > 0.02 * data_deviation); }
+  [[nodiscard]] bool collapsed() const { return !(decoded_stddev > 0.02 * data_stddev); }
 };
 // Over the first `most` images.
-[[nodiscard]] LatentStatistics latent_statistics(const Vae& model, const ImageSet& images,
+[[nodiscard]] LatentStatistics latent_statistics(const Vae& model, const Dataset& images,
                                                  const EvaluationOptions& options, std::int64_t most = 10000);
 
 // Posterior means, or draws, of all images: [count, latent], on the host.
-[[nodiscard]] Tensor encode_all(const Vae& model, const ImageSet& images, const EvaluationOptions& options,
+[[nodiscard]] Tensor encode_all(const Vae& model, const Dataset& images, const EvaluationOptions& options,
                                 bool sample = false);
 
 }  // namespace gpuvae

@@ -14,19 +14,19 @@ namespace gpuvae {
 // Clock's device_step). Memory of the body's tensors belongs to the graph and to the tensors it leaves
 // behind, which hold what the latest launch computed; nobody else is handed it while one of them lives.
 // Tensors from outside that the body uses must outlive the graph.
-class Graph {
+class CudaGraph {
  public:
   // Records `body` on `stream`, `repeats` times in a row; nothing runs. The stream is current inside. Run the
   // body once beforehand: the first product of a shape chooses its algorithm, which a capture cannot. Throws
   // Error for the CPU, the device's default stream, a stream that is being captured, and for calls in the
   // body that wait for the device or copy from the host, naming them; what the body throws passes through.
   // A graph of the same stream may share its memory: launches of the two follow each other.
-  [[nodiscard]] static Graph capture(const Stream& stream, const std::function<void()>& body, int repeats = 1,
-                                     const Graph* sharing = nullptr);
+  [[nodiscard]] static CudaGraph capture(const Stream& stream, const std::function<void()>& body,
+                                         int repeats = 1, const CudaGraph* sharing = nullptr);
 
-  Graph(Graph&&) noexcept;
-  Graph& operator=(Graph&&) noexcept;
-  ~Graph();
+  CudaGraph(CudaGraph&&) noexcept;
+  CudaGraph& operator=(CudaGraph&&) noexcept;
+  ~CudaGraph();
 
   // Enqueues all of it, and returns. The stream of the capture must be current: it is the one whose
   // workspaces the graph uses.
@@ -37,7 +37,7 @@ class Graph {
 
  private:
   struct Recorded;
-  explicit Graph(std::unique_ptr<Recorded> recorded);
+  explicit CudaGraph(std::unique_ptr<Recorded> recorded);
   std::unique_ptr<Recorded> recorded_;
 };
 

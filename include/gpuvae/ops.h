@@ -89,7 +89,7 @@ namespace gpuvae {
 [[nodiscard]] Variable matmul(const Variable& a, const Variable& b, bool transpose_a = false,
                               bool transpose_b = false);
 
-// ---- fused; each has a twin of the same name in gpuvae::composed ----
+// ---- fused; gpuvae::unfused has an implementation of the same name for each ----
 
 // activation(x weight^T + bias): x [rows, in], weight [out, in], bias [out] or undefined; [rows, out]. The
 // precision is that of the product and of its two gradients. The CPU may skip x's zeros: 0 * NaN is 0 then.
@@ -100,7 +100,7 @@ namespace gpuvae {
 // How a posterior's parameters are read and its noise drawn.
 struct PosteriorOptions {
   PosteriorScale scale = PosteriorScale::log_variance;
-  double noise_std = 1;  // standard deviation of epsilon
+  double noise_std = 1;  // standard stddev of epsilon
   Noise noise;           // drawn inside the kernel, unless
   Tensor epsilon;        // [rows, latent] is given
   Tensor samples;        // i32 [rows]: the samples noise is drawn for; keeps noise.samples alive
@@ -109,14 +109,15 @@ struct PosteriorSample {
   Variable z;   // [rows, latent]
   Variable kl;  // [1]
 };
-// `stats` is [rows, 2 latent]: the mean, then the scale parameter. z = mean + noise_std epsilon sigma
-// (Kingma and Welling, 2013, section 2.4).
-[[nodiscard]] Variable sample_posterior(const Variable& stats, const PosteriorOptions& options);
+// `posterior_params` is [rows, 2 latent]: the mean, then the scale parameter. z = mean + noise_std epsilon
+// sigma (Kingma and Welling, 2013, section 2.4).
+[[nodiscard]] Variable sample_posterior(const Variable& posterior_params, const PosteriorOptions& options);
 // weight times the sum over rows and dimensions of KL(N(mean, sigma^2) || N(0, 1)), nats (ibid., appendix B).
-[[nodiscard]] Variable kl_divergence(const Variable& stats, PosteriorScale scale, double weight = 1);
+[[nodiscard]] Variable kl_divergence(const Variable& posterior_params, PosteriorScale scale,
+                                     double weight = 1);
 // Both in one pass.
-[[nodiscard]] PosteriorSample sample_posterior_with_kl(const Variable& stats, const PosteriorOptions& options,
-                                                       double weight = 1);
+[[nodiscard]] PosteriorSample sample_posterior_with_kl(const Variable& posterior_params,
+                                                       const PosteriorOptions& options, double weight = 1);
 
 // weight times the sum over all elements of -log Bernoulli(target | p), nats; p from its logit, or p itself,
 // kept 1e-7 away from 0 and 1. Value and gradient in one pass. `target` is a constant in [0, 1]; 1 / batch as
@@ -139,27 +140,28 @@ struct GaussianOptions {
 // log p(target | parameters) of each row: the sum over its columns, nats; [rows, 1]. The distributions are
 // those of the negative log likelihoods above, the target a constant. It may have fewer rows, [rows / n,
 // columns]: each then stands for n consecutive rows of parameters, as in importance sampling. One pass; where
-// a gradient is needed, the composed twin is computed instead.
+// a gradient is needed, the unfused implementation is computed instead.
 [[nodiscard]] Variable bernoulli_log_density(const Variable& logits, const Variable& target);
 [[nodiscard]] Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target);
 [[nodiscard]] Variable gaussian_log_density(const Variable& params, const Variable& target,
                                             const GaussianOptions& options = {});
 
 // log sum_k exp(log_weights_k) N(z_r; mean_k, sigma_k^2) of each row r of z [rows, latent], nats: a mixture
-// of diagonal Gaussians; [rows, 1]. `stats` is [components, 2 latent], read as a posterior's. log_weights
-// [components] are taken as they are, the caller normalises them; undefined means 1 / components each.
-// Differentiable in all three; never holds rows x components elements.
-[[nodiscard]] Variable mixture_log_density(const Variable& z, const Variable& stats, PosteriorScale scale,
-                                           const Variable& log_weights);
+// of diagonal Gaussians; [rows, 1]. `component_params` is [components, 2 latent], read as a posterior's.
+// log_weights [components] are taken as they are, the caller normalises them; undefined means 1 / components
+// each. Differentiable in all three; never holds rows x components elements.
+[[nodiscard]] Variable mixture_log_density(const Variable& z, const Variable& component_params,
+                                           PosteriorScale scale, const Variable& log_weights);
 
 // The same functions built from primitives: oracle of the tests, baseline of the benchmark.
-namespace composed {
+namespace unfused {
 [[nodiscard]] Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
                               Activation activation = Activation::identity);
-[[nodiscard]] Variable sample_posterior(const Variable& stats, const PosteriorOptions& options);
-[[nodiscard]] Variable kl_divergence(const Variable& stats, PosteriorScale scale, double weight = 1);
-[[nodiscard]] PosteriorSample sample_posterior_with_kl(const Variable& stats, const PosteriorOptions& options,
-                                                       double weight = 1);
+[[nodiscard]] Variable sample_posterior(const Variable& posterior_params, const PosteriorOptions& options);
+[[nodiscard]] Variable kl_divergence(const Variable& posterior_params, PosteriorScale scale,
+                                     double weight = 1);
+[[nodiscard]] PosteriorSample sample_posterior_with_kl(const Variable& posterior_params,
+                                                       const PosteriorOptions& options, double weight = 1);
 [[nodiscard]] Variable bce_with_logits(const Variable& logits, const Variable& target, double weight = 1);
 [[nodiscard]] Variable bce(const Variable& probabilities, const Variable& target, double weight = 1);
 [[nodiscard]] Variable continuous_bernoulli_nll(const Variable& logits, const Variable& target,
@@ -171,15 +173,15 @@ namespace composed {
 [[nodiscard]] Variable gaussian_log_density(const Variable& params, const Variable& target,
                                             const GaussianOptions& options = {});
 // Without the care for densities too small or too large to exponentiate.
-[[nodiscard]] Variable mixture_log_density(const Variable& z, const Variable& stats, PosteriorScale scale,
-                                           const Variable& log_weights);
-}  // namespace composed
+[[nodiscard]] Variable mixture_log_density(const Variable& z, const Variable& component_params,
+                                           PosteriorScale scale, const Variable& log_weights);
+}  // namespace unfused
 
 // Each row n times in a row, [rows, columns] to [rows * n, columns]; f32 or f64, not differentiable.
 [[nodiscard]] Tensor repeat_rows(const Tensor& x, std::int64_t n);
 
 // ---- random tensors, not differentiable: row r, column c holds number c of noise's row r ----
-[[nodiscard]] Tensor random_normal(Shape shape, const Noise& noise, double mean = 0, double deviation = 1,
+[[nodiscard]] Tensor random_normal(Shape shape, const Noise& noise, double mean = 0, double stddev = 1,
                                    DType dtype = DType::f32, Device device = Device::cpu());
 [[nodiscard]] Tensor random_uniform(Shape shape, const Noise& noise, double low = 0, double high = 1,
                                     DType dtype = DType::f32, Device device = Device::cpu());

@@ -171,7 +171,7 @@ class AdamW : public Optimizer {
 // What Optimizer::step does to its arena, from primitive operations: oracle of the tests, baseline of the
 // benchmark. `step` updates were done before; the first `decayed` elements receive l2. f32 tensors of one
 // size, on one device; `state2` is used by Adam and AdamW alone. Gradients stay as they are. Throws Error.
-namespace composed {
+namespace unfused {
 void optimizer_step(const OptimizerOptions& options, std::uint64_t step, std::int64_t decayed,
                     const Tensor& parameters, const Tensor& gradients, const Tensor& state1,
                     const Tensor& state2);

@@ -11,7 +11,7 @@ namespace gpuvae {
 
 class Shape {
  public:
-  static constexpr int kMostRank = 4;
+  static constexpr int kMaxRank = 4;
 
   Shape() = default;  // rank 0: one element
   Shape(std::initializer_list<std::int64_t> extents);
@@ -30,7 +30,7 @@ class Shape {
   bool operator==(const Shape&) const = default;
 
  private:
-  std::array<std::int64_t, kMostRank> extents_{};
+  std::array<std::int64_t, kMaxRank> extents_{};
   int rank_ = 0;
 };
 

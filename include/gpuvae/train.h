@@ -53,7 +53,7 @@ class Trainer {
   // All of them live on the model's device and outlive the trainer. With graphs training runs on the stream
   // that is current in run_epoch, or on one of the trainer's own if that is the device's default.
   // Throws Error if the optimiser updates a variable that is no parameter of the model.
-  Trainer(Vae& model, Optimizer& optimizer, ImageSet train, ImageSet validation, const TrainOptions& options);
+  Trainer(Vae& model, Optimizer& optimizer, Dataset train, Dataset validation, const TrainOptions& options);
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -61,7 +61,7 @@ class Trainer {
   // One pass over the training set, then one over the validation set (if it has images). Throws Error at a
   // loss that is not finite, naming the step.
   EpochResult run_epoch(const ProgressCallback& progress = {});
-  [[nodiscard]] Losses evaluate(const ImageSet& images);
+  [[nodiscard]] Losses evaluate(const Dataset& images);
 
   [[nodiscard]] int epochs_done() const { return epoch_; }
   void resume_after(int epochs) { epoch_ = epochs; }
@@ -83,7 +83,7 @@ class Trainer {
 
   Vae& model_;
   Optimizer& optimizer_;
-  ImageSet train_, validation_;
+  Dataset train_, validation_;
   TrainOptions options_;
   std::uint64_t steps_per_epoch_ = 0;
   int epoch_ = 0;

@@ -6,7 +6,7 @@
 namespace gpuvae {
 
 struct VaeOptions {
-  std::int64_t pixels = 784;
+  std::int64_t features = 784;  // values per example, such as the pixels of an image
   std::vector<std::int64_t> encoder_widths = {256};
   std::vector<std::int64_t> decoder_widths;  // empty: the encoder's, mirrored
   std::int64_t latent = 2;
@@ -35,7 +35,7 @@ class Vae {
   Vae(const Vae&) = delete;  // an optimiser refers to its parameters
   Vae& operator=(const Vae&) = delete;
 
-  // q(z | x): its parameters, its mean, a draw. x [rows, pixels].
+  // q(z | x): its parameters, its mean, a draw. x [rows, features].
   [[nodiscard]] Variable encode(const Variable& x) const { return posterior_(encoder_(x)); }
   [[nodiscard]] Variable encode_mean(const Variable& x) const { return options_.posterior->mean(encode(x)); }
   [[nodiscard]] Variable encode_sample(const Variable& x, const Draw& draw) const {
@@ -67,7 +67,7 @@ class Vae {
   [[nodiscard]] const Linear& output() const { return output_; }
 
  private:
-  [[nodiscard]] Variable free_bits_kl(const Variable& stats, const ElboWeights& weights) const;
+  [[nodiscard]] Variable free_bits_kl(const Variable& posterior_params, const ElboWeights& weights) const;
 
   VaeOptions options_;
   Device device_;

@@ -120,14 +120,14 @@ const void* rounded(const void* x, std::int64_t size, int factor) {
 }
 
 void gemm_f32(const GemmArgs& g) {
-  constexpr std::size_t kMostKept = 1024;
+  constexpr std::size_t kMaxKept = 1024;
   thread_local std::unordered_map<Key, Product, KeyHash> kept;
   const auto threads = static_cast<std::uint32_t>(omp_get_max_threads());
   const Key key{g.m,           g.n,           g.k,          threads,
                 g.transpose_a, g.transpose_b, g.accumulate, g.precision == Precision::bf16};
   auto found = kept.find(key);
   if (found == kept.end()) {
-    if (kept.size() >= kMostKept) kept.clear();
+    if (kept.size() >= kMaxKept) kept.clear();
     found = kept.try_emplace(key, key).first;
   }
   GemmArgs product = g;

@@ -8,7 +8,7 @@
 namespace gpuvae::kernels {
 
 void CpuBackend::accumulate_metrics(const MetricsArgs& g, StreamHandle) {
-  check(g.count <= kMostMetrics, "accumulate_metrics", "expected at most {} terms, got {}", kMostMetrics,
+  check(g.count <= kMaxMetrics, "accumulate_metrics", "expected at most {} terms, got {}", kMaxMetrics,
         g.count);
   with_float(g.dtype, "accumulate_metrics", [&](auto type) {
     double sum = 0;

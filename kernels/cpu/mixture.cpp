@@ -44,11 +44,11 @@ void prepare(const MixtureArgs& g) {
   const Components<T> to(g);
   parallel_for(to.stride, g.components * g.latent >= kCostlyGrain, [&](std::int64_t k) {
     const bool exists = k < g.components;
-    const T* stats = as<T>(g.stats) + k * 2 * g.latent;
+    const T* component_params = as<T>(g.component_params) + k * 2 * g.latent;
     double offset = exists ? 0 : -INFINITY;
     for (std::int64_t d = 0; d < g.latent; ++d) {
-      const auto sigma = math::posterior_sigma(g.scale, exists ? stats[g.latent + d] : T(0));
-      to.mean[d * to.stride + k] = exists ? stats[d] : T(0);
+      const auto sigma = math::posterior_sigma(g.scale, exists ? component_params[g.latent + d] : T(0));
+      to.mean[d * to.stride + k] = exists ? component_params[d] : T(0);
       to.inverse[d * to.stride + k] = T(1) / sigma.sigma;
       offset += static_cast<double>(math::mixture_offset(sigma));
     }
@@ -214,7 +214,7 @@ void add_rows(const MixtureBackwardArgs& b, const Components<T>& c, std::int64_t
     V q = hn::Zero(d);
     for (std::int64_t row = 0; row < end - begin; ++row) q = hn::Add(q, hn::LoadU(d, weight(row) + k));
     add(sums.q.data() + k, q);
-    for (std::int64_t i = 0; i < g.latent && b.d_stats; ++i) {
+    for (std::int64_t i = 0; i < g.latent && b.d_component_params; ++i) {
       const V mean = hn::LoadU(d, c.mean + i * c.stride + first + k);
       const V inverse = hn::LoadU(d, c.inverse + i * c.stride + first + k);
       V qu = hn::Zero(d), quu = qu;
@@ -236,16 +236,16 @@ void write_component(const MixtureBackwardArgs& b, std::int64_t k, std::int64_t 
   const MixtureArgs& g = b.forward;
   const auto q = static_cast<std::size_t>(in_tile);
   if (b.d_log_weights) as<T>(b.d_log_weights)[k] = static_cast<T>(sums.q[q]);
-  if (!b.d_stats) return;
-  const T* stats = as<T>(g.stats) + k * 2 * g.latent;
-  T* d_stats = as<T>(b.d_stats) + k * 2 * g.latent;
+  if (!b.d_component_params) return;
+  const T* component_params = as<T>(g.component_params) + k * 2 * g.latent;
+  T* d_component_params = as<T>(b.d_component_params) + k * 2 * g.latent;
   for (std::int64_t i = 0; i < g.latent; ++i) {
     const auto at = static_cast<std::size_t>(i * kStatsTile + in_tile);
-    const auto sigma = math::posterior_sigma(g.scale, stats[g.latent + i]);
+    const auto sigma = math::posterior_sigma(g.scale, component_params[g.latent + i]);
     const auto slopes = math::mixture_slopes(static_cast<T>(sums.q[q]), static_cast<T>(sums.qu[at]),
                                              static_cast<T>(sums.quu[at]), sigma);
-    d_stats[i] = slopes.mean;
-    d_stats[g.latent + i] = slopes.scale;
+    d_component_params[i] = slopes.mean;
+    d_component_params[g.latent + i] = slopes.scale;
   }
 }
 
@@ -269,7 +269,7 @@ void Mixture(const MixtureArgs& g) {
 void MixtureBackward(const MixtureBackwardArgs& b) {
   with_float(b.forward.dtype, "mixture_backward", [&](auto type) {
     if (b.d_z) d_z_of<decltype(type)>(b);
-    if (b.d_stats || b.d_log_weights) d_components_of<decltype(type)>(b);
+    if (b.d_component_params || b.d_log_weights) d_components_of<decltype(type)>(b);
   });
 }
 

@@ -48,8 +48,8 @@ struct Tile {
         epsilon[r * dimensions + i] = static_cast<T>(numbers[4 * blocks * r + i]);
   }
   void load(const PosteriorArgs& g, bool sampled) {
-    load(as<T>(g.stats), 2 * g.latent, 0, mean);
-    load(as<T>(g.stats), 2 * g.latent, g.latent, s);
+    load(as<T>(g.posterior_params), 2 * g.latent, 0, mean);
+    load(as<T>(g.posterior_params), 2 * g.latent, g.latent, s);
     if (!sampled) return;
     if (g.epsilon) return load(as<T>(g.epsilon), g.latent, 0, epsilon);
     if (g.noise_std != 0) return draw(g.noise, g.latent);
@@ -120,8 +120,8 @@ void posterior_backward_of(const PosteriorBackwardArgs& b) {
         access.store(d_mean, tile.mean + i);
         access.store(d_s, tile.s + i);
       });
-      tile.store(tile.mean, as<T>(b.d_stats), 2 * g.latent, 0);
-      tile.store(tile.s, as<T>(b.d_stats), 2 * g.latent, g.latent);
+      tile.store(tile.mean, as<T>(b.d_posterior_params), 2 * g.latent, 0);
+      tile.store(tile.s, as<T>(b.d_posterior_params), 2 * g.latent, g.latent);
     });
   };
   parallel_chunks(Chunks::of_rows(g.rows, 8 * g.latent), g.rows * g.latent >= kGrain, rows_backward);

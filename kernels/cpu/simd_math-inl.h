@@ -1,5 +1,5 @@
-// The formulas of kernels/math for vectors of float and double; each names its scalar twin. Included once per
-// instruction set, as Highway's headers are. NaN stays NaN in all of them.
+// The formulas of kernels/math for vectors of float and double; each names its scalar counterpart. Included
+// once per instruction set, as Highway's headers are. NaN stays NaN in all of them.
 #if defined(GPUVAE_KERNELS_CPU_SIMD_MATH_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef GPUVAE_KERNELS_CPU_SIMD_MATH_INL_H
 #undef GPUVAE_KERNELS_CPU_SIMD_MATH_INL_H

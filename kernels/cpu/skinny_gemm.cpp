@@ -22,7 +22,7 @@ namespace gpuvae::kernels {
 namespace {
 
 // The most elements of a matrix transposed on the stack: 32 KiB.
-constexpr std::int64_t kMostTransposed = 8192;
+constexpr std::int64_t kMaxTransposed = 8192;
 
 // c(i, j) = finish(sum over p below k of x(i, p) y(p, j)) for i below `rows` and j below `columns`. Strides
 // lead from one i, p or j to the next.
@@ -184,7 +184,7 @@ void dot_products(const Skinny& g) {
 }
 
 void SkinnyGemm(Skinny& g, bool dots) {
-  std::array<float, kMostTransposed> buffer;
+  std::array<float, kMaxTransposed> buffer;
   if (dots && g.y_p != 1) g.copy_y(buffer.data(), 1, g.k);
   if (!dots && g.y_j != 1) g.copy_y(buffer.data(), g.columns, 1);
   dots ? dot_products(g) : sum_outer_products(g);
@@ -201,12 +201,12 @@ HWY_EXPORT(SkinnyGemm);
 enum class Form { none, dots, dots_transposed, outer, outer_transposed };
 // Where each form beats oneDNN, as measured on one thread and two, on AVX2.
 Form form_of(const GemmArgs& g) {
-  constexpr std::int64_t kShort = 10, kFewDots = 8, kLongSum = 64, kLeastColumns = 16, kMostWork = 262'144;
-  constexpr std::int64_t kMostElements = 131'072;  // from where threads pay, for want of cache
-  if (std::min({g.m, g.n, g.k}) > kShort || g.m * g.n * g.k > kMostWork) return Form::none;
-  if (std::max({g.m * g.n, g.m * g.k, g.k * g.n}) > kMostElements) return Form::none;
+  constexpr std::int64_t kShort = 10, kFewDots = 8, kLongSum = 64, kLeastColumns = 16, kMaxWork = 262'144;
+  constexpr std::int64_t kMaxElements = 131'072;  // from where threads pay, for want of cache
+  if (std::min({g.m, g.n, g.k}) > kShort || g.m * g.n * g.k > kMaxWork) return Form::none;
+  if (std::max({g.m * g.n, g.m * g.k, g.k * g.n}) > kMaxElements) return Form::none;
   // To transpose b costs about as much as to multiply it by two rows of a.
-  const bool transposable = g.k * g.n <= kMostTransposed;
+  const bool transposable = g.k * g.n <= kMaxTransposed;
   if (!g.transpose_a && g.k >= kLongSum) {
     if (g.n <= kFewDots && g.m >= g.n && (g.transpose_b || transposable)) return Form::dots;
     if (g.m <= kFewDots && g.transpose_b) return Form::dots_transposed;

@@ -290,12 +290,12 @@ bool is_sparse(const SparseProduct& g, int most) {
 bool sparse_gemm(const GemmArgs& g) {
   // From where packing pays, and up to which share of columns that are not zero, as measured on AVX2.
   constexpr std::int64_t kLeastWork = 2'000'000, kLeastSide = 16;
-  constexpr int kMostActive = 80;
+  constexpr int kMaxActive = 80;
   if (g.m * g.n * g.k < kLeastWork || std::min({g.m, g.n, g.k}) < kLeastSide) return false;
   SparseProduct product = sparse_a(g);
-  if (!is_sparse(product, kMostActive)) {
+  if (!is_sparse(product, kMaxActive)) {
     product = sparse_b(g);
-    if (!is_sparse(product, kMostActive)) return false;
+    if (!is_sparse(product, kMaxActive)) return false;
   }
   if (!HWY_DYNAMIC_DISPATCH(SparseGemm)(product)) return false;
   if (g.bias || g.activation != Activation::identity) add_bias_and_activate(g);

@@ -9,11 +9,11 @@ namespace {
 template <bool kSmall>
 using DataTile = Tile<kSmall ? 16 : 32, kSmall ? 16 : 32, kSmall ? 256 : 128, 1, false, true>;
 
-// d_stats of a row group from the partial sums of d_z, as the product's first operand. The column tile that
-// `writes` keeps it.
+// d_posterior_params of a row group from the partial sums of d_z, as the product's first operand. The column
+// tile that `writes` keeps it.
 template <class T>
-__device__ __forceinline__ void prepare_d_stats(const FusedPlan& plan, const StepScalars& scalars, int first,
-                                                bool writes, float* panel) {
+__device__ __forceinline__ void prepare_d_posterior(const FusedPlan& plan, const StepScalars& scalars,
+                                                    int first, bool writes, float* panel) {
   static_assert(2 * kFusedMaxLatent <= T::kK, "the product has one chunk");
   constexpr int kStep = 16;  // of k, the longest
   const int latent = static_cast<int>(plan.args.posterior.latent), batch = plan.batch();
@@ -25,9 +25,10 @@ __device__ __forceinline__ void prepare_d_stats(const FusedPlan& plan, const Ste
   for (int i = static_cast<int>(threadIdx.x); i < T::kM * latent; i += kThreads) {
     const int row = i / latent, l = i - row * latent, at = first + row;
     if (at >= batch) continue;
-    const float* stats = plan.stats.at + static_cast<std::int64_t>(at) * plan.stats.stride;
+    const float* posterior_params =
+        plan.posterior_params.at + static_cast<std::int64_t>(at) * plan.posterior_params.stride;
     int sample = plan.samples[at];
-    float mean = stats[l], scale = stats[latent + l];
+    float mean = posterior_params[l], scale = posterior_params[latent + l];
     load_here(mean);
     load_here(scale);
     const float* partials = plan.z_partials + static_cast<std::int64_t>(at) * latent + l;
@@ -42,11 +43,12 @@ __device__ __forceinline__ void prepare_d_stats(const FusedPlan& plan, const Ste
     panel[row * T::A::kStride + l] = d_mean;
     panel[row * T::A::kStride + latent + l] = d_scale;
     if (!writes) continue;
-    float* d_stats = plan.d_stats.at + static_cast<std::int64_t>(at) * plan.d_stats.stride;
-    d_stats[l] = d_mean;
-    d_stats[latent + l] = d_scale;
+    float* d_posterior_params =
+        plan.d_posterior_params.at + static_cast<std::int64_t>(at) * plan.d_posterior_params.stride;
+    d_posterior_params[l] = d_mean;
+    d_posterior_params[latent + l] = d_scale;
     if (l == 0)
-      for (int c = 2 * latent; c < plan.d_stats.stride; ++c) d_stats[c] = 0.0f;
+      for (int c = 2 * latent; c < plan.d_posterior_params.stride; ++c) d_posterior_params[c] = 0.0f;
   }
   __syncthreads();
 }
@@ -97,7 +99,7 @@ __device__ __forceinline__ void data_tile(const FusedPlan& plan, const ScalarsLo
     wait_for_predecessor();
     outputs.start(job.in, first, batch, column);
     arriving.finish(scalars);
-    prepare_d_stats<T>(plan, scalars, first, column0 == 0, memory);
+    prepare_d_posterior<T>(plan, scalars, first, column0 == 0, memory);
     piece = product.run(memory);
   } else {
     auto product = product_of<kHow, T>(rows_of<typename T::A>(job.d_out, first, batch, depth), weight, depth);

@@ -37,7 +37,7 @@ __device__ __forceinline__ void finish_layer(const FusedPlan& plan, const FusedF
       y = math::activate(plan.args.activation, scale * tile_sum<T>(memory, row, in_tile) + bias);
     if (at < plan.batch() && column < forward.out.stride)
       forward.out.at[static_cast<std::int64_t>(at) * forward.out.stride + column] = y;
-    if (forward.to_stats) memory[row * T::kSumStride + in_tile] = y;
+    if (forward.to_posterior) memory[row * T::kSumStride + in_tile] = y;
   }
 }
 
@@ -68,7 +68,7 @@ __global__ void __launch_bounds__(kThreads, 2)
     }
   }
   Factor factor{plan.args.posterior_head.weight + column0, out, 1, width, min(T::kN, out - column0)};
-  if (forward.to_stats) factor.start();
+  if (forward.to_posterior) factor.start();
   const float bias = column < out ? forward.layer.bias[column] : 0.0f;
   Piece piece;
   if constexpr (kSource == FusedSource::data) {
@@ -83,11 +83,11 @@ __global__ void __launch_bounds__(kThreads, 2)
     float* codes = memory + T::kFloats;
     auto product =
         product_of<kHow, T>(decoder_rows<T>(plan, codes, scalars, first, column0 == 0), weight, in);
-    const float stats_bias = first_stats_bias(plan);
+    const float posterior_bias = first_posterior_bias(plan);
     product.fetch_b();
     product.fetch_a();
     wait_for_predecessor();
-    prepare_codes<T>(plan, first, column0 == 0, stats_bias, memory, codes, scalars);
+    prepare_codes<T>(plan, first, column0 == 0, posterior_bias, memory, codes, scalars);
     piece = product.run(memory);
   } else {
     auto product =
@@ -103,8 +103,8 @@ __global__ void __launch_bounds__(kThreads, 2)
   store_piece<T>(memory, piece);
   const float scale = kSource == FusedSource::data ? plan.x_scale : 1.0f;
   finish_layer<T>(plan, forward, scalars, place, scale, bias, memory);
-  if (!forward.to_stats) return;
-  float* partials = plan.stats_partials +
+  if (!forward.to_posterior) return;
+  float* partials = plan.posterior_partials +
                     (static_cast<std::int64_t>(place.column_tile) * plan.args.gather.batch + first) * width;
   partial_product<T>(memory, partials, min(T::kM, plan.batch() - first), factor);
 }

@@ -161,15 +161,15 @@ struct BatchRows {
 
 // The bias of the posterior parameter that a thread sums first: loaded early, and the index is computed
 // before other loads are in flight (an integer division waits for them otherwise).
-__device__ __forceinline__ float first_stats_bias(const FusedPlan& plan) {
+__device__ __forceinline__ float first_posterior_bias(const FusedPlan& plan) {
   const int width = static_cast<int>(plan.args.posterior_head.out);
   return plan.args.posterior_head.bias[static_cast<int>(threadIdx.x) % width];
 }
 
-// stats and z of a row group, from the partial sums of the encoder's tiles, into shared memory (`codes`, rows
-// of kCodeStride; `scratch` is 2 latent numbers per row), and the step's scalars. All column tiles compute
-// the same; the one that `writes` keeps it, and the KL divergence, for later kernels. All loads start before
-// the first barrier.
+// posterior_params and z of a row group, from the partial sums of the encoder's tiles, into shared memory
+// (`codes`, rows of kCodeStride; `scratch` is 2 latent numbers per row), and the step's scalars. All column
+// tiles compute the same; the one that `writes` keeps it, and the KL divergence, for later kernels. All loads
+// start before the first barrier.
 template <class T>
 __device__ __forceinline__ void prepare_codes(const FusedPlan& plan, int first, bool writes, float first_bias,
                                               float* scratch, float* codes, StepScalars& scalars) {
@@ -183,8 +183,8 @@ __device__ __forceinline__ void prepare_codes(const FusedPlan& plan, int first, 
   float bias = first_bias;
 #pragma unroll 1
   for (int i = thread; i < rows * width; i += kThreads) {
-    const float* partial = plan.stats_partials + static_cast<std::int64_t>(first) * width + i;
-    scratch[i] = sum_partials(partial, plan.stats_tiles, batch * width) + bias;
+    const float* partial = plan.posterior_partials + static_cast<std::int64_t>(first) * width + i;
+    scratch[i] = sum_partials(partial, plan.posterior_tiles, batch * width) + bias;
     if (i + kThreads < rows * width) bias = plan.args.posterior_head.bias[(i + kThreads) % width];
   }
   scalars_load.finish(scalars);
@@ -205,9 +205,10 @@ __device__ __forceinline__ void prepare_codes(const FusedPlan& plan, int first, 
     codes[row * kCodeStride + l] = z;
     if (!writes || row >= rows) continue;
     plan.z.at[static_cast<std::int64_t>(at) * padded + l] = z;
-    float* stats = plan.stats.at + static_cast<std::int64_t>(at) * plan.stats.stride;
-    if (l < latent) stats[l] = mean, stats[latent + l] = scale;
-    if (width + l < plan.stats.stride) stats[width + l] = 0.0f;
+    float* posterior_params =
+        plan.posterior_params.at + static_cast<std::int64_t>(at) * plan.posterior_params.stride;
+    if (l < latent) posterior_params[l] = mean, posterior_params[latent + l] = scale;
+    if (width + l < plan.posterior_params.stride) posterior_params[width + l] = 0.0f;
   }
   if (writes) {
     const double sum = block_sum(static_cast<double>(kl));

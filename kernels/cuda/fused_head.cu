@@ -116,12 +116,12 @@ __global__ void __launch_bounds__(kThreads, 2) fused_head_kernel(FusedPlan plan,
     float* codes = memory + T::kFloats;
     const bool writes = place.column_tile == 0;
     auto product = product_of<kHow, T>(decoder_rows<T>(plan, codes, scalars, first, writes), weight, in);
-    const float stats_bias = first_stats_bias(plan);
+    const float posterior_bias = first_posterior_bias(plan);
     product.fetch_b();
     product.fetch_a();
     wait_for_predecessor();
     tile.load_targets();
-    prepare_codes<T>(plan, first, writes, stats_bias, memory, codes, scalars);
+    prepare_codes<T>(plan, first, writes, posterior_bias, memory, codes, scalars);
     piece = product.run(memory);
   } else {
     auto product =

@@ -40,12 +40,12 @@ struct FusedPlan {
   int x_stride = 0;  // elements
   FusedMatrix h[kFusedMaxLayers] = {}, d_h[kFusedMaxLayers] = {};
   FusedMatrix g[kFusedMaxLayers] = {}, d_g[kFusedMaxLayers] = {};
-  FusedMatrix stats = {}, d_stats = {}, z = {}, d_params = {};
-  float* stats_partials = nullptr;  // [tiles of the last hidden layer, batch, 2 latent]
-  float* z_partials = nullptr;      // [tiles of the first decoder layer, batch, latent]
+  FusedMatrix posterior_params = {}, d_posterior_params = {}, z = {}, d_params = {};
+  float* posterior_partials = nullptr;  // [tiles of the last hidden layer, batch, 2 latent]
+  float* z_partials = nullptr;          // [tiles of the first decoder layer, batch, latent]
   double* reconstruction_partials = nullptr;
   double* kl_partials = nullptr;
-  int stats_tiles = 0, z_tiles = 0, reconstruction_tiles = 0, kl_tiles = 0;
+  int posterior_tiles = 0, z_tiles = 0, reconstruction_tiles = 0, kl_tiles = 0;
   double log_beta1 = 0, log_beta2 = 0;
 
   __host__ __device__ int batch() const { return static_cast<int>(args.gather.batch); }
@@ -63,7 +63,8 @@ struct FusedForward {
   FusedMatrix in = {};
   FusedLayer layer = {};
   FusedMatrix out = {};
-  bool to_stats = false;  // the last hidden layer of the encoder: add to the partial sums of stats
+  bool to_posterior =
+      false;  // the last hidden layer of the encoder: add to the partial sums of posterior_params
 };
 struct FusedLaunch {
   Multiply how;
@@ -93,7 +94,7 @@ struct FusedDataJob {
   FusedOutputs outputs = {};
   FusedLayer layer = {};
   FusedMatrix in = {}, d_in = {};
-  bool from_z = false;  // d_out is d_stats, still to be summed from the partial d_z
+  bool from_z = false;  // d_out is d_posterior_params, still to be summed from the partial d_z
   bool to_z = false;    // the first decoder layer
   int blocks = 0;       // the launch fills this in
 };

@@ -40,11 +40,11 @@ FusedPlan plan_of(const FusedStepArgs& args) {
     plan.g[i] = matrix(base, at.g[i], args.decoder[i].out);
     plan.d_g[i] = matrix(base, at.d_g[i], args.decoder[i].out);
   }
-  plan.stats = matrix(base, at.stats, 2 * latent);
-  plan.d_stats = matrix(base, at.d_stats, 2 * latent);
+  plan.posterior_params = matrix(base, at.posterior_params, 2 * latent);
+  plan.d_posterior_params = matrix(base, at.d_posterior_params, 2 * latent);
   plan.z = matrix(base, at.z, latent);
   plan.d_params = matrix(base, at.d_params, (args.gaussian ? 2 : 1) * pixels);
-  plan.stats_partials = reinterpret_cast<float*>(base + at.stats_partials);
+  plan.posterior_partials = reinterpret_cast<float*>(base + at.posterior_partials);
   plan.z_partials = reinterpret_cast<float*>(base + at.z_partials);
   plan.reconstruction_partials = reinterpret_cast<double*>(base + at.reconstruction_partials);
   plan.kl_partials = reinterpret_cast<double*>(base + at.kl_partials);
@@ -59,7 +59,7 @@ class FusedSchedule {
       : args_(args), plan_(plan_of(args)), how_(how), multiprocessors_(multiprocessors) {
     const std::int64_t batch = args.gather.batch, per_pixel = args.gaussian ? 2 : 1;
     // The tiles of the layers whose blocks leave partial sums.
-    plan_.stats_tiles = tiles(last_encoder().out, tile(last_encoder().out));
+    plan_.posterior_tiles = tiles(last_encoder().out, tile(last_encoder().out));
     plan_.z_tiles = tiles(args.decoder[0].out, tile(args.decoder[0].out));
     const int head = tile(args.output.out);
     plan_.reconstruction_tiles =
@@ -81,8 +81,9 @@ class FusedSchedule {
       release(plan_.d_g[1], plain(deep_decoder.out), deep_decoder, plan_.g[0]);
     }
     release(plan_.d_g[0], plain(args_.decoder[0].out), args_.decoder[0], plan_.z);
-    data({plan_.d_stats, plain(head.out), head, h, last(plan_.d_h, args_.encoder_layers), true, false});
-    release(plan_.d_stats, plain(head.out), head, h);
+    data({plan_.d_posterior_params, plain(head.out), head, h, last(plan_.d_h, args_.encoder_layers), true,
+          false});
+    release(plan_.d_posterior_params, plain(head.out), head, h);
     if (args_.encoder_layers == 2) {
       data({plan_.d_h[1], plain(deep_encoder.out), deep_encoder, plan_.h[0], plan_.d_h[0], false, false});
       release(plan_.d_h[1], plain(deep_encoder.out), deep_encoder, plan_.h[0]);

@@ -30,12 +30,12 @@ void count_launch();  // of this process: see Backend::launches
 bool dependent_launches();
 [[noreturn]] void fail_launch(const Launch& launch, cudaError_t error);
 
-inline constexpr std::int64_t kMostBlocks = 0x7fffffff;  // of gridDim.x
+inline constexpr std::int64_t kMaxBlocks = 0x7fffffff;  // of gridDim.x
 
 template <class... Parameters, class... Arguments>
 void launch(const Launch& site, void (*kernel)(Parameters...), Arguments&&... arguments) {
   if (site.blocks == 0) return;
-  if (site.blocks < 0 || site.blocks > kMostBlocks) fail_launch(site, cudaErrorInvalidConfiguration);
+  if (site.blocks < 0 || site.blocks > kMaxBlocks) fail_launch(site, cudaErrorInvalidConfiguration);
   cudaLaunchConfig_t config{};
   config.gridDim = dim3(static_cast<unsigned>(site.blocks));
   config.blockDim = site.block;

@@ -83,24 +83,24 @@ struct Matmul::Plan {
              "cublasLtMatmulDescCreate");
     set(operation, CUBLASLT_MATMUL_DESC_TRANSA, key.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
     set(operation, CUBLASLT_MATMUL_DESC_TRANSB, key.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
-    set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(key.extra));
-    if (key.extra == Extra::bias_relu_bits || key.extra == Extra::through_relu)
+    set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(key.epilogue));
+    if (key.epilogue == Epilogue::bias_relu_bits || key.epilogue == Epilogue::through_relu)
       set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, mask_stride(key.n));
   }
   // With a and b exchanged, the sums over our a are those over cuBLASLt's B.
-  static cublasLtEpilogue_t epilogue_of(Extra extra) {
-    switch (extra) {
-      case Extra::bias:
+  static cublasLtEpilogue_t epilogue_of(Epilogue epilogue) {
+    switch (epilogue) {
+      case Epilogue::bias:
         return CUBLASLT_EPILOGUE_BIAS;
-      case Extra::bias_relu:
+      case Epilogue::bias_relu:
         return CUBLASLT_EPILOGUE_RELU_BIAS;
-      case Extra::bias_relu_bits:
+      case Epilogue::bias_relu_bits:
         return CUBLASLT_EPILOGUE_RELU_AUX_BIAS;
-      case Extra::through_relu:
+      case Epilogue::through_relu:
         return CUBLASLT_EPILOGUE_DRELU_BGRAD;
-      case Extra::sums:
+      case Epilogue::sums:
         return CUBLASLT_EPILOGUE_BGRADB;
-      case Extra::none:
+      case Epilogue::none:
         break;
     }
     return CUBLASLT_EPILOGUE_DEFAULT;
@@ -197,11 +197,11 @@ Matmul::~Matmul() {
   if (handle_) cublaslt().destroy(handle_);
 }
 
-Matmul::Extra Matmul::extra_of(const GemmArgs& args) {
-  if (args.relu.output) return Extra::through_relu;
-  if (!args.bias) return args.sums ? Extra::sums : Extra::none;
-  if (args.activation != Activation::relu) return Extra::bias;
-  return args.relu.bits ? Extra::bias_relu_bits : Extra::bias_relu;
+Matmul::Epilogue Matmul::epilogue_of_args(const GemmArgs& args) {
+  if (args.relu.output) return Epilogue::through_relu;
+  if (!args.bias) return args.sums ? Epilogue::sums : Epilogue::none;
+  if (args.activation != Activation::relu) return Epilogue::bias;
+  return args.relu.bits ? Epilogue::bias_relu_bits : Epilogue::bias_relu;
 }
 
 Matmul::Key Matmul::key_of(const GemmArgs& args) {
@@ -211,7 +211,7 @@ Matmul::Key Matmul::key_of(const GemmArgs& args) {
           args.transpose_a,
           args.transpose_b,
           args.accumulate,
-          extra_of(args),
+          epilogue_of_args(args),
           args.precision,
           alignment_of(args.a),
           alignment_of(args.b),
@@ -226,7 +226,7 @@ std::unique_ptr<Matmul::Plan> Matmul::make_plan(const GemmArgs& args, void* work
   plan->describe(key);
   plan->point_at(args);  // the heuristic refuses an epilogue whose vector is missing
   plan->choose(handle_, key, workspace_bytes);
-  if (plan->usable && (key.extra == Extra::bias_relu || key.extra == Extra::bias_relu_bits))
+  if (plan->usable && (key.epilogue == Epilogue::bias_relu || key.epilogue == Epilogue::bias_relu_bits))
     plan->usable = plan->has_our_relu(handle_, args, workspace, static_cast<cudaStream_t>(stream));
   return plan;
 }

@@ -31,12 +31,12 @@ class Matmul {
 
  private:
   struct Plan;
-  enum class Extra { none, bias, bias_relu, bias_relu_bits, sums, through_relu };
-  static Extra extra_of(const GemmArgs& args);
+  enum class Epilogue { none, bias, bias_relu, bias_relu_bits, sums, through_relu };
+  static Epilogue epilogue_of_args(const GemmArgs& args);
   struct Key {
     std::int64_t m, n, k;
     bool transpose_a, transpose_b, accumulate;
-    Extra extra;
+    Epilogue epilogue;
     Precision precision;
     unsigned alignment_a, alignment_b, alignment_c;
     auto operator<=>(const Key&) const = default;

@@ -9,7 +9,7 @@ __global__ void metrics_kernel(MetricsArgs args) {
   if (threadIdx.x != 0) return;
   double sum = 0;
 #pragma unroll
-  for (int i = 0; i < kMostMetrics; ++i) {
+  for (int i = 0; i < kMaxMetrics; ++i) {
     if (i >= args.count) break;
     const double term = args.weights[i] * *static_cast<const float*>(args.terms[i]);
     args.totals[i] += term;
@@ -33,7 +33,7 @@ __global__ void advance_kernel(std::uint64_t* counter, std::uint64_t by) {
 
 void CudaBackend::accumulate_metrics(const MetricsArgs& args, StreamHandle stream) {
   require_f32("accumulate_metrics", args.dtype);
-  if (args.count > kMostMetrics) fail_size("accumulate_metrics", "at most 4 terms", args.count);
+  if (args.count > kMaxMetrics) fail_size("accumulate_metrics", "at most 4 terms", args.count);
   const DeviceGuard on(device_);
   const bool something = args.count > 0 || args.advance;
   launch({"accumulate_metrics", "metrics_kernel", something ? 1 : 0, 32, args.count, stream}, metrics_kernel,

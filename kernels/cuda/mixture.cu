@@ -18,14 +18,14 @@ struct Components {
         offset(inverse + latent * stride) {}
 
   // (z - mean) / sigma in dimension d
-  __device__ __forceinline__ float deviation(float z, std::int64_t k, std::int64_t d) const {
+  __device__ __forceinline__ float standardized(float z, std::int64_t k, std::int64_t d) const {
     return (z - mean[d * stride + k]) * inverse[d * stride + k];
   }
   // log(w_k N_k(z))
   __device__ __forceinline__ float term(const float* z, std::int64_t k) const {
     float squares = 0;
     for (std::int64_t d = 0; d < latent; ++d) {
-      const float u = deviation(z[d], k, d);
+      const float u = standardized(z[d], k, d);
       squares += u * u;
     }
     return offset[k] - 0.5f * squares;
@@ -41,11 +41,11 @@ __global__ void __launch_bounds__(kThreads) mixture_prepare_kernel(MixtureArgs a
   const Components to(args, stride);
   const float* log_weights = static_cast<const float*>(args.log_weights);
   for (std::int64_t k = grid_thread(); k < args.components; k += grid_threads()) {
-    const float* stats = static_cast<const float*>(args.stats) + k * 2 * args.latent;
+    const float* component_params = static_cast<const float*>(args.component_params) + k * 2 * args.latent;
     double offset = log_weights ? log_weights[k] : -math::log(static_cast<double>(args.components));
     for (std::int64_t d = 0; d < args.latent; ++d) {
-      const auto sigma = math::posterior_sigma(args.scale, stats[args.latent + d]);
-      to.mean[d * to.stride + k] = stats[d];
+      const auto sigma = math::posterior_sigma(args.scale, component_params[args.latent + d]);
+      to.mean[d * to.stride + k] = component_params[d];
       to.inverse[d * to.stride + k] = 1.0f / sigma.sigma;
       offset += math::mixture_offset(sigma);
     }
@@ -93,8 +93,8 @@ __global__ void __launch_bounds__(kThreads)
         float sum = 0;
         for (unsigned i = lane; i < kThreads && i < left; i += 32) {
           const std::int64_t k = first + i;
-          sum -=
-              weights[i] * components.deviation(z[d], k, d) * components.inverse[d * components.stride + k];
+          sum -= weights[i] * components.standardized(z[d], k, d) *
+                 components.inverse[d * components.stride + k];
         }
         sum = warp_sum(sum);
         if (lane == 0) d_z[d] = first == 0 ? sum : d_z[d] + sum;
@@ -104,25 +104,26 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-// Adds the sums of q u and q u^2 over a tile of rows to d_stats; lane 0 of a dimension's warp owns it there.
+// Adds the sums of q u and q u^2 over a tile of rows to d_component_params; lane 0 of a dimension's warp owns
+// it there.
 __device__ __forceinline__ void add_tile(const MixtureBackwardArgs& args, const Components& components,
                                          const float (&weights)[kThreads], std::int64_t k, std::int64_t first,
-                                         float* d_stats) {
+                                         float* d_component_params) {
   const std::int64_t latent = components.latent, left = args.forward.rows - first;
   const float* z = static_cast<const float*>(args.forward.z) + first * latent;
   const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   for (std::int64_t d = warp; d < latent; d += kThreads / 32) {
     float qu = 0, quu = 0;
     for (unsigned i = lane; i < kThreads && i < left; i += 32) {
-      const float u = components.deviation(z[i * latent + d], k, d), weighted = weights[i] * u;
+      const float u = components.standardized(z[i * latent + d], k, d), weighted = weights[i] * u;
       qu += weighted;
       quu += weighted * u;
     }
     qu = warp_sum(qu);
     quu = warp_sum(quu);
     if (lane != 0) continue;
-    d_stats[d] = first == 0 ? qu : d_stats[d] + qu;
-    d_stats[latent + d] = first == 0 ? quu : d_stats[latent + d] + quu;
+    d_component_params[d] = first == 0 ? qu : d_component_params[d] + qu;
+    d_component_params[latent + d] = first == 0 ? quu : d_component_params[latent + d] + quu;
   }
 }
 
@@ -134,7 +135,8 @@ __global__ void __launch_bounds__(kThreads)
   const std::int64_t latent = forward.latent;
   const unsigned lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   for (std::int64_t k = blockIdx.x; k < forward.components; k += gridDim.x) {
-    float* d_stats = args.d_stats ? static_cast<float*>(args.d_stats) + k * 2 * latent : nullptr;
+    float* d_component_params =
+        args.d_component_params ? static_cast<float*>(args.d_component_params) + k * 2 * latent : nullptr;
     double sum = 0;
     for (std::int64_t first = 0; first < forward.rows; first += kThreads) {
       const std::int64_t row = first + threadIdx.x;
@@ -142,19 +144,20 @@ __global__ void __launch_bounds__(kThreads)
       weights[threadIdx.x] = weight;
       sum += weight;
       __syncthreads();
-      if (d_stats) add_tile(args, components, weights, k, first, d_stats);
+      if (d_component_params) add_tile(args, components, weights, k, first, d_component_params);
       __syncthreads();  // the next tile writes weights again
     }
     const float q = static_cast<float>(block_sum(sum));
     if (args.d_log_weights && threadIdx.x == 0) static_cast<float*>(args.d_log_weights)[k] = q;
-    if (!d_stats || lane != 0) continue;
-    const float* scale = static_cast<const float*>(forward.stats) + k * 2 * latent + latent;
+    if (!d_component_params || lane != 0) continue;
+    const float* scale = static_cast<const float*>(forward.component_params) + k * 2 * latent + latent;
     for (std::int64_t d = warp; d < latent; d += kThreads / 32) {
       const bool any = forward.rows > 0;
-      const auto slopes = math::mixture_slopes(q, any ? d_stats[d] : 0.0f, any ? d_stats[latent + d] : 0.0f,
+      const auto slopes = math::mixture_slopes(q, any ? d_component_params[d] : 0.0f,
+                                               any ? d_component_params[latent + d] : 0.0f,
                                                math::posterior_sigma(forward.scale, scale[d]));
-      d_stats[d] = slopes.mean;
-      d_stats[latent + d] = slopes.scale;
+      d_component_params[d] = slopes.mean;
+      d_component_params[latent + d] = slopes.scale;
     }
   }
 }
@@ -181,7 +184,7 @@ void CudaBackend::mixture_backward(const MixtureBackwardArgs& args, StreamHandle
   if (args.d_z)
     launch({"mixture_backward", "mixture_d_z_kernel", blocks(forward.rows, 1), kThreads, size, stream},
            mixture_d_z_kernel, args, stride);
-  if (args.d_stats || args.d_log_weights)
+  if (args.d_component_params || args.d_log_weights)
     launch({"mixture_backward", "mixture_d_components_kernel", blocks(forward.components, 1), kThreads, size,
             stream},
            mixture_d_components_kernel, args, stride);

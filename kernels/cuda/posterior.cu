@@ -27,14 +27,14 @@ __device__ __forceinline__ Floats<4> scaled_epsilon(const PosteriorArgs& args, s
 
 template <bool Aligned>
 __global__ void __launch_bounds__(kThreads) posterior_kernel(PosteriorArgs args, Scratch scratch) {
-  const float* stats = static_cast<const float*>(args.stats);
+  const float* posterior_params = static_cast<const float*>(args.posterior_params);
   float* z = static_cast<float*>(args.z);
   const std::uint64_t time = noise_time(args.noise);
   double sum = 0;
   for_column_groups(args.rows, args.latent, [&](ColumnGroup g) {
     const std::int64_t at_mean = 2 * g.row * args.latent + g.column;
-    const Floats<4> mean = load_some<Aligned>(stats + at_mean, g.count);
-    const Floats<4> scale = load_some<Aligned>(stats + at_mean + args.latent, g.count);
+    const Floats<4> mean = load_some<Aligned>(posterior_params + at_mean, g.count);
+    const Floats<4> scale = load_some<Aligned>(posterior_params + at_mean + args.latent, g.count);
     Floats<4> sample{}, kl;
     if (z) sample = scaled_epsilon<Aligned>(args, time, g);
 #pragma unroll
@@ -54,16 +54,16 @@ __global__ void __launch_bounds__(kThreads) posterior_kernel(PosteriorArgs args,
 template <bool Aligned>
 __global__ void __launch_bounds__(kThreads) posterior_backward_kernel(PosteriorBackwardArgs args) {
   const PosteriorArgs& forward = args.forward;
-  const float* stats = static_cast<const float*>(forward.stats);
+  const float* posterior_params = static_cast<const float*>(forward.posterior_params);
   const float* d_z = static_cast<const float*>(args.d_z);
   const float* device_d_kl = static_cast<const float*>(args.device_d_kl);
-  float* d_stats = static_cast<float*>(args.d_stats);
+  float* d_posterior_params = static_cast<float*>(args.d_posterior_params);
   const float d_kl = static_cast<float>(args.d_kl * forward.kl_weight) * (device_d_kl ? *device_d_kl : 1.0f);
   const std::uint64_t time = noise_time(forward.noise);
   for_column_groups(forward.rows, forward.latent, [&](ColumnGroup g) {
     const std::int64_t at_mean = 2 * g.row * forward.latent + g.column, at_scale = at_mean + forward.latent;
-    Floats<4> mean = load_some<Aligned>(stats + at_mean, g.count);
-    Floats<4> scale = load_some<Aligned>(stats + at_scale, g.count);
+    Floats<4> mean = load_some<Aligned>(posterior_params + at_mean, g.count);
+    Floats<4> scale = load_some<Aligned>(posterior_params + at_scale, g.count);
     Floats<4> upstream{}, epsilon{};
     if (d_z) {
       upstream = load_some<Aligned>(d_z + g.row * forward.latent + g.column, g.count);
@@ -75,8 +75,8 @@ __global__ void __launch_bounds__(kThreads) posterior_backward_kernel(PosteriorB
       mean[k] = upstream[k] + d_kl * mean[k];
       scale[k] = upstream[k] * epsilon[k] * sigma.slope + d_kl * math::kl_slope_in_s(sigma);
     }
-    store_some<Aligned>(d_stats + at_mean, mean, g.count);
-    store_some<Aligned>(d_stats + at_scale, scale, g.count);
+    store_some<Aligned>(d_posterior_params + at_mean, mean, g.count);
+    store_some<Aligned>(d_posterior_params + at_scale, scale, g.count);
   });
 }
 
@@ -85,7 +85,7 @@ __global__ void __launch_bounds__(kThreads) posterior_backward_kernel(PosteriorB
 void CudaBackend::posterior(const PosteriorArgs& args, StreamHandle stream) {
   require_f32("posterior", args.dtype);
   const DeviceGuard on(device_);
-  const bool aligned = args.latent % 4 == 0 && aligned16(args.stats, args.epsilon, args.z);
+  const bool aligned = args.latent % 4 == 0 && aligned16(args.posterior_params, args.epsilon, args.z);
   const std::int64_t groups = args.rows * ceil_div(args.latent, 4);
   const std::int64_t grid = std::max<std::int64_t>(args.kl ? 1 : 0, blocks(groups, kThreads));
   launch({"posterior", "posterior_kernel", grid, kThreads, args.rows * args.latent, stream},
@@ -96,8 +96,8 @@ void CudaBackend::posterior_backward(const PosteriorBackwardArgs& args, StreamHa
   const PosteriorArgs& forward = args.forward;
   require_f32("posterior_backward", forward.dtype);
   const DeviceGuard on(device_);
-  const bool aligned =
-      forward.latent % 4 == 0 && aligned16(forward.stats, forward.epsilon, args.d_z, args.d_stats);
+  const bool aligned = forward.latent % 4 == 0 && aligned16(forward.posterior_params, forward.epsilon,
+                                                            args.d_z, args.d_posterior_params);
   const std::int64_t grid = blocks(forward.rows * ceil_div(forward.latent, 4), kThreads);
   launch({"posterior_backward", "posterior_backward_kernel", grid, kThreads, forward.rows * forward.latent,
           stream},

@@ -41,19 +41,19 @@ std::string Device::description() const { return backend().description(); }
 
 namespace {
 
-constexpr int kMostReplaceable = 64;  // CUDA devices whose backend can be replaced, and the CPU
+constexpr int kMaxReplaceable = 64;  // CUDA devices whose backend can be replaced, and the CPU
 
 std::atomic<kernels::Backend*>* replacement_of(const Device& device) {
-  static std::array<std::atomic<kernels::Backend*>, kMostReplaceable + 1> replacements{};
+  static std::array<std::atomic<kernels::Backend*>, kMaxReplaceable + 1> replacements{};
   const int place = device.is_cpu() ? 0 : 1 + device.index();
-  return place <= kMostReplaceable ? &replacements[static_cast<std::size_t>(place)] : nullptr;
+  return place <= kMaxReplaceable ? &replacements[static_cast<std::size_t>(place)] : nullptr;
 }
 
 }  // namespace
 
 BackendGuard::BackendGuard(Device device, kernels::Backend& replacement) : device_(device) {
   auto* slot = replacement_of(device);
-  check(slot != nullptr, "backend", "expected a CUDA device below {}, got {}", kMostReplaceable, device);
+  check(slot != nullptr, "backend", "expected a CUDA device below {}, got {}", kMaxReplaceable, device);
   previous_ = slot->exchange(&replacement);
 }
 BackendGuard::~BackendGuard() { replacement_of(device_)->store(previous_); }

@@ -6,7 +6,7 @@
 
 namespace gpuvae {
 
-struct Graph::Recorded {
+struct CudaGraph::Recorded {
   explicit Recorded(const Stream& s) : stream(s), memory(std::make_shared<GraphMemory>(s.device())) {}
   ~Recorded() {
     if (handle) stream.device().backend().destroy_graph(handle);
@@ -47,8 +47,8 @@ class Capture {
 
 }  // namespace
 
-Graph Graph::capture(const Stream& stream, const std::function<void()>& body, int repeats,
-                     const Graph* sharing) {
+CudaGraph CudaGraph::capture(const Stream& stream, const std::function<void()>& body, int repeats,
+                             const CudaGraph* sharing) {
   check(repeats > 0, "graph", "expected 1 or more repeats, got {}", repeats);
   check(!stream.device().is_cpu(), unsupported("graph"), "expected a CUDA device, got cpu");
   check(!sharing || sharing->stream() == stream, "graph",
@@ -60,22 +60,22 @@ Graph Graph::capture(const Stream& stream, const std::function<void()>& body, in
   Capture capture(stream);
   for (int i = 0; i < repeats; ++i) body();
   recorded->handle = capture.end();
-  return Graph(std::move(recorded));
+  return CudaGraph(std::move(recorded));
 }
 
-Graph::Graph(std::unique_ptr<Recorded> recorded) : recorded_(std::move(recorded)) {}
-Graph::Graph(Graph&&) noexcept = default;
-Graph& Graph::operator=(Graph&&) noexcept = default;
-Graph::~Graph() = default;
+CudaGraph::CudaGraph(std::unique_ptr<Recorded> recorded) : recorded_(std::move(recorded)) {}
+CudaGraph::CudaGraph(CudaGraph&&) noexcept = default;
+CudaGraph& CudaGraph::operator=(CudaGraph&&) noexcept = default;
+CudaGraph::~CudaGraph() = default;
 
-void Graph::launch() const {
+void CudaGraph::launch() const {
   const Stream& stream = recorded_->stream;
   check(Stream::current(stream.device()) == stream, "graph",
         "expected the stream of the capture to be the current one at a launch, got another");
   stream.device().backend().launch_graph(recorded_->handle, stream.handle());
 }
 
-std::size_t Graph::nodes() const { return stream().device().backend().graph_nodes(recorded_->handle); }
-const Stream& Graph::stream() const { return recorded_->stream; }
+std::size_t CudaGraph::nodes() const { return stream().device().backend().graph_nodes(recorded_->handle); }
+const Stream& CudaGraph::stream() const { return recorded_->stream; }
 
 }  // namespace gpuvae

@@ -87,9 +87,9 @@ struct DeviceMemory {
 
 // Slot 0 is the CPU, 1 + i the CUDA device i. Never destroyed: tensors may outlive static destruction.
 DeviceMemory& memory_of(int slot) {
-  constexpr int kMostDevices = 65;
-  static auto* slots = new DeviceMemory[kMostDevices];
-  check(slot >= 0 && slot < kMostDevices, "memory", "expected at most {} devices", kMostDevices - 1);
+  constexpr int kMaxDevices = 65;
+  static auto* slots = new DeviceMemory[kMaxDevices];
+  check(slot >= 0 && slot < kMaxDevices, "memory", "expected at most {} devices", kMaxDevices - 1);
   return slots[slot];
 }
 int slot_of(Device device) { return device.is_cpu() ? 0 : 1 + device.index(); }

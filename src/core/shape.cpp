@@ -12,7 +12,7 @@ Shape::Shape(std::initializer_list<std::int64_t> extents)
     : Shape(std::span(extents.begin(), extents.size())) {}
 
 Shape::Shape(std::span<const std::int64_t> extents) : rank_(static_cast<int>(extents.size())) {
-  check(extents.size() <= kMostRank, "shape", "expected at most {} dimensions, got {}", kMostRank,
+  check(extents.size() <= kMaxRank, "shape", "expected at most {} dimensions, got {}", kMaxRank,
         extents.size());
   std::int64_t product = 1;
   for (int i = 0; i < rank_; ++i) {

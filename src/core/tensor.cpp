@@ -93,7 +93,7 @@ Tensor Tensor::slice(std::int64_t first, std::int64_t count) const {
   check(shape_.rank() > 0, "slice", "expected a tensor of rank 1 or more, got {}", *this);
   check(first >= 0 && count >= 0 && first <= shape_[0] - count, "slice",
         "expected rows within {}, got {} from {}", *this, count, first);
-  std::array<std::int64_t, Shape::kMostRank> extents{};
+  std::array<std::int64_t, Shape::kMaxRank> extents{};
   for (int i = 0; i < shape_.rank(); ++i) extents[i] = i == 0 ? count : shape_[i];
   const std::int64_t row = shape_[0] == 0 ? 0 : elements() / shape_[0];
   return {storage_, offset_ + static_cast<std::size_t>(first * row) * size_of(dtype_),

@@ -48,12 +48,12 @@ Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& c
   return batch;
 }
 
-namespace composed {
+namespace unfused {
 
 Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& clock,
                    const BatchOptions& options, DType dtype) {
   check(options.binarize == Binarize::none && !clock.device_step, "gather_batch",
-        "the composed twin neither binarizes nor reads a device step");
+        "the unfused implementation neither binarizes nor reads a device step");
   check_images(images, options.binarize);
   const std::int64_t rows = rows_of(images, batch_size, clock), count = images.shape()[0];
   const auto first = static_cast<std::int64_t>(clock.step % clock.steps_per_epoch) * batch_size;
@@ -75,5 +75,5 @@ Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& c
   return {x, Tensor::from(order, {rows}, device)};
 }
 
-}  // namespace composed
+}  // namespace unfused
 }  // namespace gpuvae

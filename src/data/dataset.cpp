@@ -37,34 +37,34 @@ fs::path require_file(const fs::path& folder, const std::string& prefix, int kin
   return *found;
 }
 
-ImageSet load_part(const fs::path& folder, const std::string& prefix) {
+Dataset load_part(const fs::path& folder, const std::string& prefix) {
   const fs::path image_path = require_file(folder, prefix, 0), label_path = require_file(folder, prefix, 1);
   const io::IdxImages images = io::read_idx_images(image_path);
-  ImageSet set;
+  Dataset set;
   set.labels = io::read_idx_labels(label_path);
   check(static_cast<std::int64_t>(set.labels.size()) == images.count, file_error("mnist"),
         "{}: expected {} labels, one per image of {}, got {}", label_path.string(), images.count,
         image_path.string(), set.labels.size());
   set.height = static_cast<int>(images.rows), set.width = static_cast<int>(images.columns);
-  set.images = images.pixels;
+  set.examples = images.pixels;
   return set;
 }
 
-ImageSet procedural_part(std::int64_t first, std::int64_t count) {
+Dataset procedural_part(std::int64_t first, std::int64_t count) {
   data::Digits digits = data::make_procedural_digits(first, count);
   return {28, 28, Tensor::from(digits.images, {count, 784}), std::move(digits.labels)};
 }
 
 // A video's first 1,800 of 1,965 frames train, the rest validates; other lengths in proportion.
-Split split_frames(const ImageSet& frames, std::string source) {
+Split split_frames(const Dataset& frames, std::string source) {
   const std::int64_t train = frames.count() * 1800 / 1965;
   return {frames.slice(0, train), frames.slice(train, frames.count() - train), std::move(source)};
 }
 
 }  // namespace
 
-ImageSet ImageSet::slice(std::int64_t first, std::int64_t n) const {
-  ImageSet part{height, width, images.slice(first, n), {}, factor_names};
+Dataset Dataset::slice(std::int64_t first, std::int64_t n) const {
+  Dataset part{height, width, examples.slice(first, n), {}, factor_names};
   if (!labels.empty()) part.labels.assign(labels.begin() + first, labels.begin() + first + n);
   const auto each = static_cast<std::int64_t>(factor_names.size());
   if (!factors.empty())
@@ -72,8 +72,8 @@ ImageSet ImageSet::slice(std::int64_t first, std::int64_t n) const {
   return part;
 }
 
-ImageSet ImageSet::to(Device device) const {
-  return {height, width, images.to(device), labels, factor_names, factors};
+Dataset Dataset::to(Device device) const {
+  return {height, width, examples.to(device), labels, factor_names, factors};
 }
 
 bool has_mnist(const fs::path& folder) {
@@ -85,7 +85,7 @@ bool has_mnist(const fs::path& folder) {
 
 Split load_mnist(const fs::path& folder) {
   auto test = std::async(std::launch::async, load_part, folder, "t10k-");
-  ImageSet train = load_part(folder, "train-");
+  Dataset train = load_part(folder, "train-");
   Split split{std::move(train), test.get(), "MNIST from " + folder.string()};
   check(split.train.height == split.test.height && split.train.width == split.test.width, file_error("mnist"),
         "{}: expected test images of {}x{} like the training images, got {}x{}", folder.string(),

@@ -88,7 +88,7 @@ Split load_idx(const fs::path& path, const DatasetOptions& options) {
 Split load_mnist_folder(const fs::path& path, const DatasetOptions& options) {
   check_unlabelled(path, options);
   Split split = load_mnist(path);
-  for (ImageSet* part : {&split.train, &split.test})
+  for (Dataset* part : {&split.train, &split.test})
     if (options.max_rows > 0 && part->count() > options.max_rows) *part = part->slice(0, options.max_rows);
   return split;
 }
@@ -129,8 +129,8 @@ std::size_t find_column(const std::string& path, const io::Table& table, const s
   const auto [stop, error] = std::from_chars(label.data(), label.data() + label.size(), number);
   if (error == std::errc() && stop == label.data() + label.size() && number < table.columns.size())
     return number;
-  constexpr std::size_t kMostNames = 50;
-  const auto shown = std::span(table.columns).first(std::min(kMostNames, table.columns.size()));
+  constexpr std::size_t kMaxNames = 50;
+  const auto shown = std::span(table.columns).first(std::min(kMaxNames, table.columns.size()));
   fail(file_error("read"), "{}: expected label column '{}' among the {} columns, got {}{}", path, label,
        table.columns.size(), fmt::join(shown, ", "), shown.size() < table.columns.size() ? ", ..." : "");
 }

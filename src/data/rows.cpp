@@ -56,11 +56,11 @@ Tensor gather(const std::vector<T>& values, std::size_t row_size, const std::vec
   return images;
 }
 
-ImageSet part(const Rows& rows, const std::vector<bool>& chosen, bool which) {
-  ImageSet set;
+Dataset part(const Rows& rows, const std::vector<bool>& chosen, bool which) {
+  Dataset set;
   set.height = rows.height, set.width = rows.width;
-  set.images = rows.bytes ? gather(rows.u8, rows.row_size(), chosen, which, DType::u8)
-                          : gather(rows.f32, rows.row_size(), chosen, which, DType::f32);
+  set.examples = rows.bytes ? gather(rows.u8, rows.row_size(), chosen, which, DType::u8)
+                            : gather(rows.f32, rows.row_size(), chosen, which, DType::f32);
   for (std::size_t row = 0; row < rows.labels.size(); ++row)
     if (chosen[row] == which) set.labels.push_back(rows.labels[row]);
   return set;
@@ -82,7 +82,7 @@ Standardization moments(const Tensor& x) {
   Standardization result{std::move(first), std::move(squares)};
   for (std::size_t c = 0; c < columns; ++c) {
     result.mean[c] += sum[c];
-    result.deviation[c] = std::sqrt(result.deviation[c] / static_cast<double>(count));
+    result.stddev[c] = std::sqrt(result.stddev[c] / static_cast<double>(count));
   }
   return result;
 }
@@ -117,9 +117,9 @@ Split split_rows(Rows rows, const DatasetOptions& options, std::string source) {
   split.column_names = given_names(std::move(rows.columns));
   split.class_names = std::move(rows.classes);
   if (!options.standardize || rows.bytes || rows.height > 1) return split;
-  split.standardization = moments(split.train.images);
-  standardize(split.standardization, split.train.images);
-  standardize(split.standardization, split.test.images);
+  split.standardization = moments(split.train.examples);
+  standardize(split.standardization, split.train.examples);
+  standardize(split.standardization, split.test.examples);
   split.source += ", standardised";
   return split;
 }
@@ -135,7 +135,7 @@ void standardize(const Standardization& by, const Tensor& images) {
   float* values = images.data_as<float>();
   for (std::size_t row = 0; row < count; ++row)
     for (std::size_t c = 0; c < columns; ++c, ++values)
-      *values = by.deviation[c] > 0 ? static_cast<float>((*values - by.mean[c]) / by.deviation[c]) : 0.0f;
+      *values = by.stddev[c] > 0 ? static_cast<float>((*values - by.mean[c]) / by.stddev[c]) : 0.0f;
 }
 
 void restore_units(const Standardization& by, std::vector<float>& rows) {
@@ -143,7 +143,7 @@ void restore_units(const Standardization& by, std::vector<float>& rows) {
   check(columns > 0 && rows.size() % columns == 0, "restore_units",
         "expected rows of {} columns, got {} values", columns, rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i)
-    rows[i] = static_cast<float>(rows[i] * by.deviation[i % columns] + by.mean[i % columns]);
+    rows[i] = static_cast<float>(rows[i] * by.stddev[i % columns] + by.mean[i % columns]);
 }
 
 }  // namespace gpuvae

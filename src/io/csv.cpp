@@ -13,8 +13,8 @@ namespace gpuvae::io {
 namespace {
 
 std::string number_text(double value) {
-  constexpr double kMostExact = 9007199254740992.0;  // 2^53
-  if (std::abs(value) < kMostExact && value == std::trunc(value))
+  constexpr double kMaxExact = 9007199254740992.0;  // 2^53
+  if (std::abs(value) < kMaxExact && value == std::trunc(value))
     return fmt::format("{}", static_cast<std::int64_t>(value));
   return fmt::format("{:.6g}", value);
 }

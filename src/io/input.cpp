@@ -75,10 +75,10 @@ std::uint64_t InputFile::skip_rest() {
 }
 
 Tensor read_whole(const std::filesystem::path& path, std::uint64_t bytes) {
-  constexpr std::uint64_t kMostRatio = 1032;  // of DEFLATE
+  constexpr std::uint64_t kMaxRatio = 1032;  // of DEFLATE
   std::error_code error;
   const std::uint64_t size = std::filesystem::file_size(path, error);
-  if (error || bytes > size * kMostRatio) return {};
+  if (error || bytes > size * kMaxRatio) return {};
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
   const auto read = [&](std::uint8_t* to) { return file && std::fread(to, 1, size, file.get()) == size; };
   const auto empty = [&] { return Tensor::empty({static_cast<std::int64_t>(bytes)}, DType::u8); };

@@ -22,8 +22,8 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "byte orders are told from that of the machine");
 
 constexpr std::string_view kMagic = "\x93NUMPY";
-constexpr std::size_t kMostHeaderBytes = 1 << 20;  // NumPy itself reads no more than 10,000
-constexpr std::size_t kChunk = 1 << 20;            // a multiple of every element's size
+constexpr std::size_t kMaxHeaderBytes = 1 << 20;  // NumPy itself reads no more than 10,000
+constexpr std::size_t kChunk = 1 << 20;           // a multiple of every element's size
 
 struct Boolean {
   std::uint8_t bits;
@@ -112,8 +112,8 @@ NpyHeader read_header(const std::string& path, InputFile& file) {
         path, got + length_got);
   std::size_t length = 0;
   for (std::size_t i = length_bytes; i-- > 0;) length = length << 8 | start[8 + i];
-  check(length <= kMostHeaderBytes, file_error("read"), "{}: header of {} bytes, expected at most {}", path,
-        length, kMostHeaderBytes);
+  check(length <= kMaxHeaderBytes, file_error("read"), "{}: header of {} bytes, expected at most {}", path,
+        length, kMaxHeaderBytes);
   std::vector<std::uint8_t> text(length);
   const std::size_t text_got = file.read(text);
   check(text_got == length, file_error("read"), "{}: truncated header: expected {} bytes, got {}", path,

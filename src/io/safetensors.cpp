@@ -21,7 +21,7 @@ static_assert(std::endian::native == std::endian::little, "tensor data are copie
 
 using Json = nlohmann::ordered_json;
 constexpr std::size_t kLengthBytes = 8;
-constexpr std::size_t kMostHeaderBytes = 100'000'000;  // the reference implementation's limit
+constexpr std::size_t kMaxHeaderBytes = 100'000'000;  // the reference implementation's limit
 constexpr std::string_view kMetadata = "__metadata__";
 
 constexpr std::pair<DType, std::string_view> kDTypes[] = {
@@ -185,8 +185,8 @@ std::string_view split_header(const std::string& path, std::string_view& bytes) 
   bytes.remove_prefix(kLengthBytes);
   check(length <= bytes.size(), file_error("read"), "{}: header of {} bytes in a file of {}", path, length,
         bytes.size() + kLengthBytes);
-  check(length <= kMostHeaderBytes, file_error("read"), "{}: header of {} bytes, expected at most {}", path,
-        length, kMostHeaderBytes);
+  check(length <= kMaxHeaderBytes, file_error("read"), "{}: header of {} bytes, expected at most {}", path,
+        length, kMaxHeaderBytes);
   const std::string_view header = bytes.substr(0, length);
   bytes.remove_prefix(length);
   return header;

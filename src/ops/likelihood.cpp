@@ -111,25 +111,25 @@ Variable gaussian_nll(const Variable& params, const Variable& target, const Gaus
 
 Variable bernoulli_log_density(const Variable& logits, const Variable& target) {
   check_defined("bernoulli_log_density", logits, "logits");
-  if (GraphAccess::needs_gradient({&logits})) return composed::bernoulli_log_density(logits, target);
+  if (GraphAccess::needs_gradient({&logits})) return unfused::bernoulli_log_density(logits, target);
   return log_density(kernels::Density::bernoulli, "bernoulli_log_density", logits, target,
                      logits.shape().columns());
 }
 Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target) {
   check_defined("continuous_bernoulli_log_density", logits, "logits");
   if (GraphAccess::needs_gradient({&logits}))
-    return composed::continuous_bernoulli_log_density(logits, target);
+    return unfused::continuous_bernoulli_log_density(logits, target);
   return log_density(kernels::Density::continuous_bernoulli, "continuous_bernoulli_log_density", logits,
                      target, logits.shape().columns());
 }
 Variable gaussian_log_density(const Variable& params, const Variable& target,
                               const GaussianOptions& options) {
   const std::int64_t width = gaussian_columns("gaussian_log_density", params, options);
-  if (GraphAccess::needs_gradient({&params})) return composed::gaussian_log_density(params, target, options);
+  if (GraphAccess::needs_gradient({&params})) return unfused::gaussian_log_density(params, target, options);
   return log_density(kernels::Density::gaussian, "gaussian_log_density", params, target, width, options);
 }
 
-namespace composed {
+namespace unfused {
 namespace {
 
 // The target as often as its rows stand for rows of `params`, in `shape`.
@@ -189,5 +189,5 @@ Variable gaussian_nll(const Variable& params, const Variable& target, const Gaus
   return 0.5 * weight * sum(twice_gaussian_nll(params, target, options));
 }
 
-}  // namespace composed
+}  // namespace unfused
 }  // namespace gpuvae

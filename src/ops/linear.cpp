@@ -151,7 +151,7 @@ Variable matmul(const Variable& a, const Variable& b, bool transpose_a, bool tra
                 });
 }
 
-namespace composed {
+namespace unfused {
 
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias, Activation activation) {
   check_linear(x, weight, bias);
@@ -160,5 +160,5 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
   return activate(y, activation);
 }
 
-}  // namespace composed
+}  // namespace unfused
 }  // namespace gpuvae

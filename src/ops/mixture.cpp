@@ -15,16 +15,17 @@ struct Extents {
   std::int64_t rows, latent, components;
 };
 
-Extents check_mixture(const Variable& z, const Variable& stats, const Variable& log_weights) {
+Extents check_mixture(const Variable& z, const Variable& component_params, const Variable& log_weights) {
   check_defined(kName, z, "z");
-  check_defined(kName, stats, "stats");
-  check_like(kName, stats, z);
+  check_defined(kName, component_params, "component_params");
+  check_like(kName, component_params, z);
   check(z.shape().rank() == 2, kName, "expected z of [rows, latent], got {}", z.shape());
   const std::int64_t latent = z.shape()[1];
-  check(stats.shape().rank() == 2 && stats.shape()[0] > 0 && stats.shape()[1] == 2 * latent, kName,
-        "expected stats of [components, {}] (mean, then scale parameter) for z {}, got {}", 2 * latent,
-        z.shape(), stats.shape());
-  const std::int64_t components = stats.shape()[0];
+  check(component_params.shape().rank() == 2 && component_params.shape()[0] > 0 &&
+            component_params.shape()[1] == 2 * latent,
+        kName, "expected component_params of [components, {}] (mean, then scale parameter) for z {}, got {}",
+        2 * latent, z.shape(), component_params.shape());
+  const std::int64_t components = component_params.shape()[0];
   if (log_weights) {
     check_like(kName, log_weights, z);
     check(log_weights.shape() == Shape{components}, kName, "expected log_weights of [{}], got {}", components,
@@ -35,49 +36,51 @@ Extents check_mixture(const Variable& z, const Variable& stats, const Variable& 
 
 }  // namespace
 
-Variable mixture_log_density(const Variable& z, const Variable& stats, PosteriorScale scale,
+Variable mixture_log_density(const Variable& z, const Variable& component_params, PosteriorScale scale,
                              const Variable& log_weights) {
-  const auto [rows, latent, components] = check_mixture(z, stats, log_weights);
+  const auto [rows, latent, components] = check_mixture(z, component_params, log_weights);
   Tensor out = Tensor::empty({rows, 1}, z.dtype(), z.device());
   const Tensor workspace =
       Tensor::empty({2 * latent + 1, kernels::mixture_stride(components)}, z.dtype(), z.device());
   kernels::MixtureArgs args{.dtype = z.dtype(), .scale = scale, .rows = rows, .latent = latent};
   args.components = components;
-  args.z = z.value().data(), args.stats = stats.value().data();
+  args.z = z.value().data(), args.component_params = component_params.value().data();
   args.log_weights = log_weights ? log_weights.value().data() : nullptr;
   args.workspace = workspace.data(), args.out = out.data();
   backend(out).mixture(args, stream(out));
   // The tensors are named to keep what args points at.
-  return record(kName, {&z, &stats, &log_weights}, out,
+  return record(kName, {&z, &component_params, &log_weights}, out,
                 [=, kept_out = Saved(kName, out), kept_z = Saved(kName, z.value()),
-                 kept_stats = Saved(kName, stats.value()),
+                 kept_params = Saved(kName, component_params.value()),
                  kept_log_weights =
                      log_weights ? Saved(kName, log_weights.value()) : Saved()](BackwardContext& context) {
                   kept_out.get();
-                  const Tensor &z = kept_z.get(), &stats = kept_stats.get(),
+                  const Tensor &z = kept_z.get(), &component_params = kept_params.get(),
                                &log_weights = kept_log_weights.get();
                   const Tensor d_out = context.gradient_tensor();
                   kernels::MixtureBackwardArgs back{.forward = args, .d_out = d_out.data()};
-                  Tensor d_z, d_stats, d_log_weights;
+                  Tensor d_z, d_component_params, d_log_weights;
                   if (context.needs(0)) d_z = empty_like(z), back.d_z = d_z.data();
-                  if (context.needs(1)) d_stats = empty_like(stats), back.d_stats = d_stats.data();
+                  if (context.needs(1))
+                    d_component_params = empty_like(component_params),
+                    back.d_component_params = d_component_params.data();
                   if (context.needs(2))
                     d_log_weights = empty_like(log_weights), back.d_log_weights = d_log_weights.data();
                   backend(workspace).mixture_backward(back, stream(workspace));
                   if (d_z) context.add(0, std::move(d_z));
-                  if (d_stats) context.add(1, std::move(d_stats));
+                  if (d_component_params) context.add(1, std::move(d_component_params));
                   if (d_log_weights) context.add(2, std::move(d_log_weights));
                 });
 }
 
-namespace composed {
+namespace unfused {
 
 // A component at a time; for densities whose exponential neither overflows nor vanishes.
-Variable mixture_log_density(const Variable& z, const Variable& stats, PosteriorScale scale,
+Variable mixture_log_density(const Variable& z, const Variable& component_params, PosteriorScale scale,
                              const Variable& log_weights) {
-  const auto [rows, latent, components] = check_mixture(z, stats, log_weights);
+  const auto [rows, latent, components] = check_mixture(z, component_params, log_weights);
   constexpr double kLogTwoPi = 1.83787706640934548356;
-  const Variable flat = reshape(stats, {1, components * 2 * latent});
+  const Variable flat = reshape(component_params, {1, components * 2 * latent});
   const Variable weights = log_weights ? reshape(log_weights, {1, components}) : Variable();
   Variable total;
   for (std::int64_t k = 0; k < components; ++k) {
@@ -92,5 +95,5 @@ Variable mixture_log_density(const Variable& z, const Variable& stats, Posterior
   return log(total);
 }
 
-}  // namespace composed
+}  // namespace unfused
 }  // namespace gpuvae

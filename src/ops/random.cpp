@@ -26,9 +26,9 @@ Tensor curand_uniform(Shape shape, std::uint64_t seed, double low, double high, 
   return curand(false, shape, seed, low, high, device);
 }
 
-Tensor random_normal(Shape shape, const Noise& noise, double mean, double deviation, DType dtype,
+Tensor random_normal(Shape shape, const Noise& noise, double mean, double stddev, DType dtype,
                      Device device) {
-  return random(true, shape, noise, mean, deviation, dtype, device);
+  return random(true, shape, noise, mean, stddev, dtype, device);
 }
 Tensor random_uniform(Shape shape, const Noise& noise, double low, double high, DType dtype, Device device) {
   return random(false, shape, noise, low, high, dtype, device);

@@ -3,7 +3,7 @@
 
 #include "gpuvae/ops.h"
 
-namespace gpuvae::composed {
+namespace gpuvae::unfused {
 
 inline Variable sigma_of(const Variable& s, PosteriorScale scale) {
   constexpr double kFloor = 1e-6;  // as PosteriorScale says
@@ -18,4 +18,4 @@ inline Variable sigma_of(const Variable& s, PosteriorScale scale) {
   return exp(0.5 * s);
 }
 
-}  // namespace gpuvae::composed
+}  // namespace gpuvae::unfused

@@ -22,7 +22,7 @@ void count_losses(const Elbo& elbo, const TrainOptions& options, const StepConte
   device.backend().accumulate_metrics(args, Stream::current(device).handle());
 }
 
-AutogradStep::AutogradStep(Vae& model, Optimizer& optimizer, const ImageSet& images,
+AutogradStep::AutogradStep(Vae& model, Optimizer& optimizer, const Dataset& images,
                            const TrainOptions& options)
     : model_(model), optimizer_(optimizer), images_(images), options_(options) {}
 
@@ -39,7 +39,7 @@ autograd::Root AutogradStep::regularizer_root(const Variable& regularizer, const
 
 void AutogradStep::enqueue(const StepContext& step) {
   const Batch batch =
-      gather_batch(images_.images, options_.batch_size, step.clock, options_.data, DType::f32, step.rows);
+      gather_batch(images_.examples, options_.batch_size, step.clock, options_.data, DType::f32, step.rows);
   const Noise noise{.seed = options_.data.seed,
                     .purpose = RandomPurpose::posterior_noise,
                     .clock = step.clock,

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "gpuvae/train.h"
-#include "src/train/step_body.h"
+#include "src/train/train_step.h"
 
 namespace gpuvae {
 
@@ -11,10 +11,10 @@ Elbo losses_of(const Vae& model, const Batch& batch, const Noise& noise, const T
 // Adds them to the run's sums, and advances its step if `advance`.
 void count_losses(const Elbo& elbo, const TrainOptions& options, const StepContext& step, bool advance);
 
-class AutogradStep final : public StepBody {
+class AutogradStep final : public TrainStep {
  public:
   // All of them outlive the step.
-  AutogradStep(Vae& model, Optimizer& optimizer, const ImageSet& images, const TrainOptions& options);
+  AutogradStep(Vae& model, Optimizer& optimizer, const Dataset& images, const TrainOptions& options);
   void enqueue(const StepContext& step) override;
   Device device() const override { return model_.device(); }
 
@@ -23,7 +23,7 @@ class AutogradStep final : public StepBody {
 
   Vae& model_;
   Optimizer& optimizer_;
-  const ImageSet& images_;
+  const Dataset& images_;
   const TrainOptions& options_;
 };
 

@@ -15,25 +15,25 @@ std::int64_t rows_for(const EvaluationOptions& options, const Vae& model) {
   return model.device().is_cpu() ? 1000 : 16384;
 }
 
-Tensor images_in_order(const ImageSet& images, std::int64_t batch_size, std::int64_t batch,
+Tensor images_in_order(const Dataset& images, std::int64_t batch_size, std::int64_t batch,
                        const EvaluationOptions& options) {
   BatchOptions in_order = options.data;
   in_order.shuffle = false;
   const std::int64_t batches = (images.count() + batch_size - 1) / batch_size;
   const Clock clock{.step = static_cast<std::uint64_t>(batch),
                     .steps_per_epoch = static_cast<std::uint64_t>(batches)};
-  return gather_batch(images.images, batch_size, clock, in_order).x;
+  return gather_batch(images.examples, batch_size, clock, in_order).x;
 }
 
-void check_images(const char* name, const Vae& model, const ImageSet& images) {
-  check(images.images && images.count() > 0, name, "expected images, got none");
-  check(images.pixels() == model.options().pixels, name, "expected images of {} pixels, got {}",
-        model.options().pixels, images.pixels());
+void check_images(const char* name, const Vae& model, const Dataset& images) {
+  check(images.examples && images.count() > 0, name, "expected images, got none");
+  check(images.features() == model.options().features, name, "expected examples of {} features, got {}",
+        model.options().features, images.features());
 }
 
 // Calls each(x, first image) for all images in batches.
 template <class Each>
-void for_batches(const Vae& model, const ImageSet& images, const EvaluationOptions& options, Each each) {
+void for_batches(const Vae& model, const Dataset& images, const EvaluationOptions& options, Each each) {
   const std::int64_t batch = std::min(rows_for(options, model), images.count());
   for (std::int64_t first = 0; first < images.count(); first += batch)
     each(images_in_order(images, batch, first / batch, options), first);
@@ -61,10 +61,10 @@ struct LogSum {
 };
 
 // log p(x | z_k) + log p(z_k) - log q(z_k | x) of `samples` draws for each image of x, in the images' order.
-std::vector<float> log_weights(const Vae& model, const Tensor& x, const Tensor& stats, std::int64_t samples,
-                               const Draw& draw) {
+std::vector<float> log_weights(const Vae& model, const Tensor& x, const Tensor& posterior_params,
+                               std::int64_t samples, const Draw& draw) {
   const VaeOptions& o = model.options();
-  const Variable repeated = repeat_rows(stats, samples);
+  const Variable repeated = repeat_rows(posterior_params, samples);
   const Variable z = o.posterior->rsample(repeated, draw);
   const Variable likelihood = o.likelihood->log_density(model.decode(z), repeat_rows(x, samples));
   return (likelihood + o.prior->log_density(z) - o.posterior->log_density(repeated, z)).value().to_vector();
@@ -86,7 +86,7 @@ ImportanceEstimate summarise(const std::vector<LogSum>& sums, std::int64_t sampl
 
 }  // namespace
 
-Losses evaluate_elbo(const Vae& model, const ImageSet& images, const EvaluationOptions& options) {
+Losses evaluate_elbo(const Vae& model, const Dataset& images, const EvaluationOptions& options) {
   check_images("evaluate", model, images);
   const NoGradGuard no_grad;
   double reconstruction = 0, kl = 0;
@@ -99,7 +99,7 @@ Losses evaluate_elbo(const Vae& model, const ImageSet& images, const EvaluationO
   return {(reconstruction + kl) / n, reconstruction / n, kl / n};
 }
 
-ImportanceEstimate importance_weighted_nll(const Vae& model, const ImageSet& images, std::int64_t samples,
+ImportanceEstimate importance_weighted_nll(const Vae& model, const Dataset& images, std::int64_t samples,
                                            const EvaluationOptions& options,
                                            const std::function<void(std::int64_t, double)>& progress) {
   check_images("importance_weighted_nll", model, images);
@@ -113,11 +113,11 @@ ImportanceEstimate importance_weighted_nll(const Vae& model, const ImageSet& ima
   std::vector<LogSum> sums(static_cast<std::size_t>(images.count()));
   for (std::int64_t first = 0; first < images.count(); first += batch) {
     const Tensor x = images_in_order(images, batch, first / batch, options);
-    const Tensor stats = model.encode(x).value();
+    const Tensor posterior_params = model.encode(x).value();
     for (std::int64_t done = 0; done < samples; done += piece) {
       const std::int64_t count = std::min(piece, samples - done);
       const Draw draw = draw_at(options.seed, RandomPurpose::importance, first * samples + done);
-      const std::vector<float> weights = log_weights(model, x, stats, count, draw);
+      const std::vector<float> weights = log_weights(model, x, posterior_params, count, draw);
       for (std::size_t i = 0; i < weights.size(); ++i) sums[first + i / count].add(weights[i]);
     }
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
@@ -145,7 +145,7 @@ struct Moments {
   }
   double mean(std::size_t i) const { return sum[i] / rows; }
   double variance(std::size_t i) const { return std::max(0.0, squares[i] / rows - mean(i) * mean(i)); }
-  double deviation() const {  // mean over the columns
+  double stddev() const {  // mean over the columns
     double total = 0;
     for (std::size_t i = 0; i < sum.size(); ++i) total += std::sqrt(variance(i));
     return total / static_cast<double>(sum.size());
@@ -160,21 +160,21 @@ double mean_of(const std::vector<float>& values) {
 
 }  // namespace
 
-LatentStatistics latent_statistics(const Vae& model, const ImageSet& all, const EvaluationOptions& options,
+LatentStatistics latent_statistics(const Vae& model, const Dataset& all, const EvaluationOptions& options,
                                    std::int64_t most) {
   check_images("latent_statistics", model, all);
   const NoGradGuard no_grad;
-  const ImageSet images = all.slice(0, std::min(most, all.count()));
+  const Dataset images = all.slice(0, std::min(most, all.count()));
   const VaeOptions& o = model.options();
   Moments data, decoded, means, kl;
-  std::vector<float> stats;
+  std::vector<float> posterior_params;
   for_batches(model, images, options, [&](const Tensor& x, std::int64_t) {
     const Variable s = model.encode(x), mean = o.posterior->mean(s);
     data.add(x), means.add(mean.value()), decoded.add(model.decode_mean(mean).value());
     if (const Variable k = o.posterior->kl_to_standard_normal(s); k && o.prior->is_standard_normal())
       kl.add(k.value());
     const std::vector<float> host = s.value().to_vector();
-    stats.insert(stats.end(), host.begin(), host.end());
+    posterior_params.insert(posterior_params.end(), host.begin(), host.end());
   });
   LatentStatistics result;
   for (std::size_t d = 0; d < kl.sum.size(); ++d) result.kl.push_back(kl.mean(d));
@@ -182,10 +182,10 @@ LatentStatistics latent_statistics(const Vae& model, const ImageSet& all, const 
     result.mean_variance.push_back(means.variance(d));
     result.active_units += means.variance(d) > 0.01;
   }
-  result.decoded_deviation = decoded.deviation(), result.data_deviation = data.deviation();
+  result.decoded_stddev = decoded.stddev(), result.data_stddev = data.stddev();
 
-  const auto width = static_cast<std::int64_t>(stats.size()) / images.count();
-  const Variable s = Tensor::from(stats, {images.count(), width}, model.device());
+  const auto width = static_cast<std::int64_t>(posterior_params.size()) / images.count();
+  const Variable s = Tensor::from(posterior_params, {images.count(), width}, model.device());
   const Variable z = o.posterior->rsample(s, draw_at(options.seed, RandomPurpose::importance, 0));
   const Variable aggregate = o.posterior->aggregate_log_density(s, z);
   result.mutual_information = aggregate ? mean_of(o.posterior->log_density(s, z).value().to_vector()) -
@@ -194,7 +194,7 @@ LatentStatistics latent_statistics(const Vae& model, const ImageSet& all, const 
   return result;
 }
 
-Tensor encode_all(const Vae& model, const ImageSet& images, const EvaluationOptions& options, bool sample) {
+Tensor encode_all(const Vae& model, const Dataset& images, const EvaluationOptions& options, bool sample) {
   check_images("encode", model, images);
   const NoGradGuard no_grad;
   const std::int64_t latent = model.options().latent;

@@ -35,12 +35,12 @@ std::string StepExecutor::text() const {
 }
 
 // Null if the step cannot be captured, and nobody insists on it.
-const Graph* StepExecutor::graph_of(const StepContext& step, std::uint64_t steps) {
+const CudaGraph* StepExecutor::graph_of(const StepContext& step, std::uint64_t steps) {
   const auto found = graphs_.find({step.rows, steps});
   if (found != graphs_.end()) return &found->second;
   try {
-    const Graph* sharing = graphs_.empty() ? nullptr : &graphs_.begin()->second;
-    Graph graph = Graph::capture(
+    const CudaGraph* sharing = graphs_.empty() ? nullptr : &graphs_.begin()->second;
+    CudaGraph graph = CudaGraph::capture(
         Stream::current(body_->device()), [&] { body_->enqueue(step); }, static_cast<int>(steps), sharing);
     return &graphs_.emplace(std::pair{step.rows, steps}, std::move(graph)).first->second;
   } catch (const Error& error) {
@@ -59,7 +59,7 @@ void StepExecutor::run(const StepContext& step, std::uint64_t steps) {
   updates_ = step.updates.step;
   while (steps > 0) {
     const std::uint64_t together = steps >= unrolled_ ? unrolled_ : 1;
-    const Graph* graph = captures_ && warm_.contains(step.rows) ? graph_of(step, together) : nullptr;
+    const CudaGraph* graph = captures_ && warm_.contains(step.rows) ? graph_of(step, together) : nullptr;
     if (graph) {
       graph->launch();
       steps -= together;

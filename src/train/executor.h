@@ -9,7 +9,7 @@
 
 #include "gpuvae/graph.h"
 #include "gpuvae/types.h"
-#include "src/train/step_body.h"
+#include "src/train/train_step.h"
 
 namespace gpuvae {
 
@@ -20,7 +20,7 @@ std::uint64_t steps_a_launch(std::uint64_t steps);
 
 // The step that is run, by its executor's name, and why it is not the one that automatic would rather have.
 struct ChosenStep {
-  std::unique_ptr<StepBody> body;
+  std::unique_ptr<TrainStep> body;
   std::string name = "graph", why = {};
 };
 
@@ -39,17 +39,17 @@ class StepExecutor {
   std::string text() const;  // which, and why: "graph: 100 steps a launch"
 
  private:
-  const Graph* graph_of(const StepContext& step, std::uint64_t steps);
+  const CudaGraph* graph_of(const StepContext& step, std::uint64_t steps);
 
-  std::unique_ptr<StepBody> body_;
+  std::unique_ptr<TrainStep> body_;
   std::string name_;
   Executor asked_;
   bool captures_ = false;
   std::uint64_t unrolled_;
   std::string why_;
-  std::set<std::int64_t> warm_;                                     // rows of steps that have run
-  std::map<std::pair<std::int64_t, std::uint64_t>, Graph> graphs_;  // by rows and steps
-  std::uint64_t updates_ = 0;                                       // as the graphs have it
+  std::set<std::int64_t> warm_;                                         // rows of steps that have run
+  std::map<std::pair<std::int64_t, std::uint64_t>, CudaGraph> graphs_;  // by rows and steps
+  std::uint64_t updates_ = 0;                                           // as the graphs have it
 };
 
 }  // namespace gpuvae

@@ -18,10 +18,10 @@ int layers_of(const Mlp& mlp, kernels::FusedLayer (&out)[kernels::kFusedMaxLayer
   return static_cast<int>(mlp.layers.size());
 }
 
-void set_batch(kernels::FusedStepArgs& args, const ImageSet& images, const TrainOptions& options) {
+void set_batch(kernels::FusedStepArgs& args, const Dataset& images, const TrainOptions& options) {
   kernels::GatherArgs& g = args.gather;
-  g.batch = g.rows = options.batch_size, g.columns = images.pixels(), g.count = images.count();
-  g.source = images.images.dtype(), g.data = images.images.data();
+  g.batch = g.rows = options.batch_size, g.columns = images.features(), g.count = images.count();
+  g.source = images.examples.dtype(), g.data = images.examples.data();
   g.shuffle = options.data.shuffle, g.binarize = options.data.binarize;
   g.threshold = options.data.threshold, g.seed = options.data.seed;
 }
@@ -46,8 +46,8 @@ void set_model(kernels::FusedStepArgs& args, const Vae& model, const TrainOption
 }
 
 // Nats per image, unless pixel_mean.
-void set_weights(kernels::FusedStepArgs& args, const ImageSet& images, const TrainOptions& options) {
-  const double per_pixel = options.pixel_mean ? 1.0 / static_cast<double>(images.pixels()) : 1.0;
+void set_weights(kernels::FusedStepArgs& args, const Dataset& images, const TrainOptions& options) {
+  const double per_pixel = options.pixel_mean ? 1.0 / static_cast<double>(images.features()) : 1.0;
   args.reconstruction_weight = per_pixel, args.kl_weight = options.beta, args.mean = !options.batch_sum;
   args.warmup_steps = options.warmup_epochs * static_cast<double>(steps_per_epoch(options, images.count()));
   args.metrics.weights[0] = per_pixel, args.metrics.weights[1] = 1;
@@ -64,7 +64,7 @@ void set_optimizer(kernels::FusedStepArgs& args, const Optimizer& optimizer) {
   a.state1 = optimizer.state1().data(), a.state2 = optimizer.state2() ? optimizer.state2().data() : nullptr;
 }
 
-kernels::FusedStepArgs args_of(const Vae& model, const Optimizer& optimizer, const ImageSet& images,
+kernels::FusedStepArgs args_of(const Vae& model, const Optimizer& optimizer, const Dataset& images,
                                const TrainOptions& options) {
   kernels::FusedStepArgs args;
   set_batch(args, images, options);
@@ -99,7 +99,7 @@ std::string custom_part(Vae& model) {
 
 }  // namespace
 
-std::string FusedStep::why_not(Vae& model, const Optimizer& optimizer, const ImageSet& images,
+std::string FusedStep::why_not(Vae& model, const Optimizer& optimizer, const Dataset& images,
                                const TrainOptions& options) {
   if (std::string why = model.device().backend().fused_step_unavailable(); !why.empty()) return why;
   if (std::string why = custom_part(model); !why.empty()) return why;
@@ -111,15 +111,15 @@ std::string FusedStep::why_not(Vae& model, const Optimizer& optimizer, const Ima
   return kernels::fused_step_why_not(args_of(model, optimizer, images, options));
 }
 
-FusedStep::FusedStep(Vae& model, const Optimizer& optimizer, const ImageSet& images,
+FusedStep::FusedStep(Vae& model, const Optimizer& optimizer, const Dataset& images,
                      const TrainOptions& options, kernels::FusedPrecision precision)
     : device_(model.device()) {
   const std::string why = why_not(model, optimizer, images, options);
   check(why.empty(), "fused_step", "expected a model that fits: {}", why);
-  check(images.images.device() == device_, "fused_step", "expected the images on {}, got {}", device_,
-        images.images);
-  check(images.pixels() == model.options().pixels, "fused_step", "expected images of {} pixels, got {}",
-        model.options().pixels, images.pixels());
+  check(images.examples.device() == device_, "fused_step", "expected the images on {}, got {}", device_,
+        images.examples);
+  check(images.features() == model.options().features, "fused_step",
+        "expected examples of {} features, got {}", model.options().features, images.features());
   args_ = args_of(model, optimizer, images, options);
   args_.precision = precision == kernels::FusedPrecision::automatic
                         ? fused_precision(model.options().precision)

@@ -27,20 +27,20 @@ void order(const Stream& before, const Stream& after) {
 }
 
 // Work goes to `inner` for a while, after what the current stream was given, and before what it will be.
-class StreamDetour {
+class ScopedStream {
  public:
-  explicit StreamDetour(const Stream& inner)
+  explicit ScopedStream(const Stream& inner)
       : outer_(Stream::current(inner.device())), inner_(inner), guard_(inner) {
     if (!(inner_ == outer_)) order(outer_, inner_);
   }
-  ~StreamDetour() {
+  ~ScopedStream() {
     try {
       if (!(inner_ == outer_)) order(inner_, outer_);
     } catch (const Error&) {  // the device is lost: whoever uses it next is told
     }
   }
-  StreamDetour(const StreamDetour&) = delete;
-  StreamDetour& operator=(const StreamDetour&) = delete;
+  ScopedStream(const ScopedStream&) = delete;
+  ScopedStream& operator=(const ScopedStream&) = delete;
 
  private:
   Stream outer_, inner_;
@@ -48,14 +48,14 @@ class StreamDetour {
 };
 
 // Keeps the host at most two launches ahead of the device, so that reports are of the present.
-class RunAhead {
+class LaunchThrottle {
  public:
-  explicit RunAhead(Device device) : backend_(device.backend()), device_(device) {}
-  ~RunAhead() {
+  explicit LaunchThrottle(Device device) : backend_(device.backend()), device_(device) {}
+  ~LaunchThrottle() {
     for (kernels::EventHandle event : launched_) backend_.destroy_event(event);
   }
-  RunAhead(const RunAhead&) = delete;
-  RunAhead& operator=(const RunAhead&) = delete;
+  LaunchThrottle(const LaunchThrottle&) = delete;
+  LaunchThrottle& operator=(const LaunchThrottle&) = delete;
 
   void launched() {
     constexpr std::size_t kLargest = 2;
@@ -94,7 +94,7 @@ std::int64_t steps_per_epoch(const TrainOptions& options, std::int64_t images) {
   return images / options.batch_size + ragged;
 }
 
-Trainer::Trainer(Vae& model, Optimizer& optimizer, ImageSet train, ImageSet validation,
+Trainer::Trainer(Vae& model, Optimizer& optimizer, Dataset train, Dataset validation,
                  const TrainOptions& options)
     : model_(model),
       optimizer_(optimizer),
@@ -109,10 +109,10 @@ Trainer::Trainer(Vae& model, Optimizer& optimizer, ImageSet train, ImageSet vali
         options.report_steps);
   check(options.validation_batch > 0, "train", "expected a validation batch of 1 or more, got {}",
         options.validation_batch);
-  check(train_.pixels() == model.options().pixels, "train", "expected images of {} pixels, got {}",
-        model.options().pixels, train_.pixels());
-  check(train_.images.device() == model.device(), "train", "expected the images on {}, got {}",
-        model.device(), train_.images);
+  check(train_.features() == model.options().features, "train", "expected examples of {} features, got {}",
+        model.options().features, train_.features());
+  check(train_.examples.device() == model.device(), "train", "expected the images on {}, got {}",
+        model.device(), train_.examples);
   check_belongs(model, optimizer);
   steps_per_epoch_ = static_cast<std::uint64_t>(gpuvae::steps_per_epoch(options, train_.count()));
   check(steps_per_epoch_ > 0, "train", "expected at least one batch of {}, got {} images", options.batch_size,
@@ -209,7 +209,7 @@ void Trainer::run_steps(const ProgressCallback& progress) {
   step.updates = {.step = updates - first, .device_step = &step.state->step};
   step.factors = factors_;
   write_factors(first, updates);
-  RunAhead ahead(model_.device());
+  LaunchThrottle ahead(model_.device());
   for (std::uint64_t done = 0, steps = 0; done < steps_per_epoch_; done += steps) {
     step.rows = done < full ? options_.batch_size : train_.count() % options_.batch_size;
     const std::uint64_t left = done < full ? full - done : 1;
@@ -231,7 +231,7 @@ void Trainer::run_steps(const ProgressCallback& progress) {
 }
 
 EpochResult Trainer::run_epoch(const ProgressCallback& progress) {
-  const StreamDetour on(training_stream());
+  const ScopedStream on(training_stream());
   EpochResult result;
   result.epoch = epoch_ + 1;
   auto start = std::chrono::steady_clock::now();
@@ -240,7 +240,7 @@ EpochResult Trainer::run_epoch(const ProgressCallback& progress) {
   run_steps(progress);
   result.train = read_totals(state_, images_per_epoch(), true);
   result.train_seconds = seconds_since(start);
-  if (validation_.images && validation_.count() > 0) {
+  if (validation_.examples && validation_.count() > 0) {
     start = std::chrono::steady_clock::now();
     result.validation = evaluate(validation_);
     result.validation_seconds = seconds_since(start);
@@ -249,7 +249,7 @@ EpochResult Trainer::run_epoch(const ProgressCallback& progress) {
   return result;
 }
 
-Losses Trainer::evaluate(const ImageSet& images) {
+Losses Trainer::evaluate(const Dataset& images) {
   const NoGradGuard no_grad;
   const Tensor totals = Tensor::empty(state_.shape(), DType::u8, state_.device());
   write_state(totals, {});
@@ -262,7 +262,7 @@ Losses Trainer::evaluate(const ImageSet& images) {
   Clock clock{.step = static_cast<std::uint64_t>(epoch_) * batches, .steps_per_epoch = batches};
   auto* state = static_cast<RunState*>(totals.data());
   for (std::uint64_t i = 0; i < batches; ++i, ++clock.step) {
-    const Batch batch = gather_batch(images.images, options_.validation_batch, clock, in_order);
+    const Batch batch = gather_batch(images.examples, options_.validation_batch, clock, in_order);
     const Noise noise{.seed = options_.data.seed,
                       .purpose = RandomPurpose::validation_noise,
                       .clock = clock,

@@ -68,7 +68,7 @@ class Gaussian final : public Likelihood {
   explicit Gaussian(const GaussianOptions& options) : options_(options) {}
   std::string name() const override { return "Gaussian"; }
   const GaussianOptions* as_gaussian() const override { return &options_; }
-  int params_per_pixel() const override { return 2; }
+  int params_per_feature() const override { return 2; }
   bool is_density() const override { return true; }
   Variable log_density(const Variable& params, const Variable& x) const override {
     return gaussian_log_density(params, x, options_);

@@ -19,33 +19,35 @@ class DiagonalGaussian final : public Posterior {
     return options_.scale == PosteriorScale::log_variance && options_.noise_std == 1;
   }
 
-  Variable mean(const Variable& stats) const override { return columns(stats, 0, stats.shape()[1] / 2); }
-
-  Variable rsample(const Variable& stats, const Draw& draw) const override {
-    return sample_posterior(stats, options_for(draw));
+  Variable mean(const Variable& posterior_params) const override {
+    return columns(posterior_params, 0, posterior_params.shape()[1] / 2);
   }
 
-  Variable log_density(const Variable& stats, const Variable& z) const override {
+  Variable rsample(const Variable& posterior_params, const Draw& draw) const override {
+    return sample_posterior(posterior_params, options_for(draw));
+  }
+
+  Variable log_density(const Variable& posterior_params, const Variable& z) const override {
     check(options_.noise_std > 0, "posterior", "a posterior of noise_std 0 has no density");
-    const Variable s = options_.noise_std * sigma(stats);
+    const Variable s = options_.noise_std * sigma(posterior_params);
     constexpr double kHalfLogTwoPi = 0.918938533204672742;
-    const Variable terms = 0.5 * square((z - mean(stats)) / s) + log(s);
+    const Variable terms = 0.5 * square((z - mean(posterior_params)) / s) + log(s);
     return sum(affine(terms, -1, -kHalfLogTwoPi), Axis::columns);
   }
 
-  Variable kl_to_standard_normal(const Variable& stats) const override {
-    const Variable s = sigma(stats);
-    return affine(square(s) + square(mean(stats)), 0.5, -0.5) - log(s);
+  Variable kl_to_standard_normal(const Variable& posterior_params) const override {
+    const Variable s = sigma(posterior_params);
+    return affine(square(s) + square(mean(posterior_params)), 0.5, -0.5) - log(s);
   }
 
-  Variable aggregate_log_density(const Variable& stats, const Variable& z) const override {
-    return mixture_log_density(z, with_log_deviation(stats), PosteriorScale::log_sigma, {});
+  Variable aggregate_log_density(const Variable& posterior_params, const Variable& z) const override {
+    return mixture_log_density(z, with_log_stddev(posterior_params), PosteriorScale::log_sigma, {});
   }
 
-  PosteriorSample rsample_with_kl(const Variable& stats, const Draw& draw, const Prior& prior,
+  PosteriorSample rsample_with_kl(const Variable& posterior_params, const Draw& draw, const Prior& prior,
                                   double weight) const override {
-    if (!prior.is_standard_normal()) return Posterior::rsample_with_kl(stats, draw, prior, weight);
-    return sample_posterior_with_kl(stats, options_for(draw), weight);
+    if (!prior.is_standard_normal()) return Posterior::rsample_with_kl(posterior_params, draw, prior, weight);
+    return sample_posterior_with_kl(posterior_params, options_for(draw), weight);
   }
 
  private:
@@ -53,19 +55,19 @@ class DiagonalGaussian final : public Posterior {
     return {options_.scale, options_.noise_std, draw.noise, draw.epsilon, draw.samples};
   }
 
-  // [mean, log of the deviation that is drawn with]; by way of the host, for evaluation.
-  Tensor with_log_deviation(const Variable& stats) const {
-    std::vector<float> values = stats.value().to_vector();
-    const std::vector<float> deviations = (options_.noise_std * sigma(stats)).value().to_vector();
-    const std::size_t latent = static_cast<std::size_t>(stats.shape()[1]) / 2;
-    for (std::size_t i = 0; i < deviations.size(); ++i)
-      values[i / latent * 2 * latent + latent + i % latent] = std::log(deviations[i]);
-    return Tensor::from(values, stats.shape(), stats.device());
+  // [mean, log standard deviation of the draw]; computed on the host, for evaluation.
+  Tensor with_log_stddev(const Variable& posterior_params) const {
+    std::vector<float> values = posterior_params.value().to_vector();
+    const std::vector<float> stddevs = (options_.noise_std * sigma(posterior_params)).value().to_vector();
+    const std::size_t latent = static_cast<std::size_t>(posterior_params.shape()[1]) / 2;
+    for (std::size_t i = 0; i < stddevs.size(); ++i)
+      values[i / latent * 2 * latent + latent + i % latent] = std::log(stddevs[i]);
+    return Tensor::from(values, posterior_params.shape(), posterior_params.device());
   }
 
-  Variable sigma(const Variable& stats) const {
-    const std::int64_t latent = stats.shape()[1] / 2;
-    return composed::sigma_of(columns(stats, latent, latent), options_.scale);
+  Variable sigma(const Variable& posterior_params) const {
+    const std::int64_t latent = posterior_params.shape()[1] / 2;
+    return unfused::sigma_of(columns(posterior_params, latent, latent), options_.scale);
   }
 
   DiagonalGaussianOptions options_;
@@ -73,10 +75,10 @@ class DiagonalGaussian final : public Posterior {
 
 }  // namespace
 
-PosteriorSample Posterior::rsample_with_kl(const Variable& stats, const Draw& draw, const Prior& prior,
-                                           double weight) const {
-  const Variable z = rsample(stats, draw);
-  return {z, weight * sum(log_density(stats, z) - prior.log_density(z))};
+PosteriorSample Posterior::rsample_with_kl(const Variable& posterior_params, const Draw& draw,
+                                           const Prior& prior, double weight) const {
+  const Variable z = rsample(posterior_params, draw);
+  return {z, weight * sum(log_density(posterior_params, z) - prior.log_density(z))};
 }
 
 std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options) {

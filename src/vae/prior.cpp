@@ -30,13 +30,13 @@ class Mixture : public Prior {
   }
 
   Variable log_density(const Variable& z) const override {
-    return mixture_log_density(z, stats(), PosteriorScale::log_variance, log_weights());
+    return mixture_log_density(z, component_params(), PosteriorScale::log_variance, log_weights());
   }
 
   // Components are drawn on the host: sampling is for pictures.
   Tensor sample(std::int64_t rows, std::int64_t latent, const Noise& noise, Device device) const override {
     const NoGradGuard no_grad;
-    const std::vector<float> parameters = stats().value().to_vector();
+    const std::vector<float> parameters = component_params().value().to_vector();
     std::vector<double> weights(static_cast<std::size_t>(components_), 1.0 / components_);
     if (const Variable w = log_weights()) {
       const std::vector<float> logs = w.value().to_vector();
@@ -57,7 +57,7 @@ class Mixture : public Prior {
   }
 
  protected:
-  virtual Variable stats() const = 0;
+  virtual Variable component_params() const = 0;
   virtual Variable log_weights() const { return {}; }  // normalised; undefined: uniform
   int components_;
 };
@@ -89,7 +89,7 @@ class GaussianMixture final : public Mixture {
   }
 
  protected:
-  Variable stats() const override { return stats_; }
+  Variable component_params() const override { return stats_; }
   Variable log_weights() const override { return logits_ - log(sum(exp(logits_))); }
 
  private:
@@ -108,11 +108,11 @@ class Vamp final : public Mixture {
 
   void initialize(const ModelContext& c) override {
     check(c.posterior_has_log_variances, "prior",
-          "a VampPrior expects a Gaussian posterior with log variances and noise of deviation 1");
+          "a VampPrior expects a Gaussian posterior with log variances and noise_std 1");
     // Sigmoid of -3: dark images, as those the paper starts from.
     const double start = unit_pixels_ ? -3 : 0, spread = unit_pixels_ ? 0.5 : 1;
     inputs_ = Variable(
-        random_normal({components_, c.pixels}, initial_noise(c, 1), start, spread, DType::f32, c.device),
+        random_normal({components_, c.features}, initial_noise(c, 1), start, spread, DType::f32, c.device),
         true);
     encode_ = c.encode;
   }
@@ -121,7 +121,7 @@ class Vamp final : public Mixture {
   }
 
  protected:
-  Variable stats() const override {
+  Variable component_params() const override {
     return encode_(unit_pixels_ ? activate(inputs_, Activation::sigmoid) : inputs_);
   }
 

@@ -6,8 +6,8 @@ namespace gpuvae {
 namespace {
 
 VaeOptions checked(VaeOptions o) {
-  check(o.pixels > 0 && o.latent > 0, "vae", "expected pixels and latent of 1 or more, got {} and {}",
-        o.pixels, o.latent);
+  check(o.features > 0 && o.latent > 0, "vae", "expected features and latent of 1 or more, got {} and {}",
+        o.features, o.latent);
   check(o.posterior && o.likelihood && o.prior, "vae", "expected a posterior, a likelihood and a prior");
   if (o.decoder_widths.empty()) o.decoder_widths.assign(o.encoder_widths.rbegin(), o.encoder_widths.rend());
   if (std::shared_ptr<Likelihood> own = o.likelihood->another()) o.likelihood = std::move(own);
@@ -19,39 +19,42 @@ VaeOptions checked(VaeOptions o) {
 
 Vae::Vae(const VaeOptions& options, Device device) : options_(checked(options)), device_(device) {
   const VaeOptions& o = options_;
-  encoder_ = Mlp("encoder", o.pixels, o.encoder_widths, o.activation, o.initializer, device, o.precision);
+  encoder_ = Mlp("encoder", o.features, o.encoder_widths, o.activation, o.initializer, device, o.precision);
   // The parts of a head (mean, scale) are initialised as layers side by side.
-  const int heads = o.posterior->params_per_dimension(), per_pixel = o.likelihood->params_per_pixel();
+  const int heads = o.posterior->params_per_dimension(), per_feature = o.likelihood->params_per_feature();
   posterior_ = Linear("posterior", encoder_.outputs(), heads * o.latent, Activation::identity, o.initializer,
                       device, heads, o.precision);
   decoder_ = Mlp("decoder", o.latent, o.decoder_widths, o.activation, o.initializer, device, o.precision);
-  output_ = Linear("output", decoder_.outputs(), per_pixel * o.pixels, Activation::identity, o.initializer,
-                   device, per_pixel, o.precision);
-  const ModelContext context{
-      o.pixels, o.latent, o.initializer, device, o.posterior->has_log_variances(), [this](const Variable& x) {
-        return encode(x);
-      }};
+  output_ = Linear("output", decoder_.outputs(), per_feature * o.features, Activation::identity,
+                   o.initializer, device, per_feature, o.precision);
+  const ModelContext context{o.features,
+                             o.latent,
+                             o.initializer,
+                             device,
+                             o.posterior->has_log_variances(),
+                             [this](const Variable& x) { return encode(x); }};
   o.likelihood->initialize(context);
   o.prior->initialize(context);
 }
 
 Elbo Vae::negative_elbo(const Variable& x, const Draw& draw, const ElboWeights& weights) const {
   const VaeOptions& o = options_;
-  const Variable stats = encode(x);
-  const PosteriorSample sample = o.posterior->rsample_with_kl(stats, draw, *o.prior, weights.kl);
+  const Variable posterior_params = encode(x);
+  const PosteriorSample sample = o.posterior->rsample_with_kl(posterior_params, draw, *o.prior, weights.kl);
   const Variable params = decode(sample.z);
   Elbo elbo{o.likelihood->negative_log_likelihood(params, x, weights.reconstruction), sample.kl, sample.kl};
-  if (weights.free_bits > 0) elbo.regularizer = free_bits_kl(stats, weights);
+  if (weights.free_bits > 0) elbo.regularizer = free_bits_kl(posterior_params, weights);
   return elbo;
 }
 
-Variable Vae::free_bits_kl(const Variable& stats, const ElboWeights& weights) const {
-  const Variable kl =
-      options_.prior->is_standard_normal() ? options_.posterior->kl_to_standard_normal(stats) : Variable();
+Variable Vae::free_bits_kl(const Variable& posterior_params, const ElboWeights& weights) const {
+  const Variable kl = options_.prior->is_standard_normal()
+                          ? options_.posterior->kl_to_standard_normal(posterior_params)
+                          : Variable();
   check(static_cast<bool>(kl), "vae",
         "free bits want a KL divergence a dimension, which {} and {} do not have", options_.posterior->name(),
         options_.prior->name());
-  const double rows = static_cast<double>(stats.shape()[0]);
+  const double rows = static_cast<double>(posterior_params.shape()[0]);
   const Variable floored = clamp(sum(kl, Axis::rows) / rows, weights.free_bits, 1e30);
   return weights.kl * rows * sum(floored);
 }

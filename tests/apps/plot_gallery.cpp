@@ -91,10 +91,10 @@ void draw_bars(const Gallery& g) {
                                      "published"}));
 }
 
-void draw_scatter(const Gallery& g, const Vae& model, const ImageSet& images) {
+void draw_scatter(const Gallery& g, const Vae& model, const Dataset& images) {
   const NoGradGuard no_grad;
   const Tensor x =
-      gather_batch(images.images, images.count(), {.step = 0, .steps_per_epoch = 1}, {.shuffle = false}).x;
+      gather_batch(images.examples, images.count(), {.step = 0, .steps_per_epoch = 1}, {.shuffle = false}).x;
   const std::vector<float> z = model.encode_mean(x).value().to_vector();
   ScatterPlot plot{
       "Latent means of 10,000 validation digits", "z1", "z2", {}, {}, {}, {}, "digit", {}, true, false};
@@ -146,7 +146,7 @@ io::Gray cell(std::span<const float> images, std::size_t i, int width, int heigh
   return io::image_grid(images.subspan(i * width * height, width * height), 1, width, height, 1);
 }
 
-void draw_grids_and_sheets(const Gallery& g, const Vae& model, const ImageSet& images) {
+void draw_grids_and_sheets(const Gallery& g, const Vae& model, const Dataset& images) {
   draw_manifold(g, model, "manifold-20", quantiles(20, 0.01));
   draw_manifold(g, model, "manifold-15", quantiles(15, 0.05));
   draw_manifold(g, model, "manifold-5", {-5, -2.5f, 0, 2.5f, 5});
@@ -161,7 +161,7 @@ void draw_grids_and_sheets(const Gallery& g, const Vae& model, const ImageSet& i
                                     {axis.begin(), axis.end()},
                                     {axis.rbegin(), axis.rend()}}));
   const NoGradGuard no_grad;
-  const Tensor x = gather_batch(images.images, 10, {.step = 0, .steps_per_epoch = 1}, {.shuffle = false}).x;
+  const Tensor x = gather_batch(images.examples, 10, {.step = 0, .steps_per_epoch = 1}, {.shuffle = false}).x;
   const std::vector<float> originals = x.to_vector(), means = model.reconstruct(x).value().to_vector();
   LabelledSheet sheet{"Reconstructions", {{"original", {}, false}, {"mean", {}, false}}, {}};
   for (std::size_t i = 0; i < 10; ++i) {
@@ -183,7 +183,7 @@ void draw_models(const Gallery& g) {
     o.encoder_widths = widths;
     g.add(fmt::format("model-{}", widths.size()), model_graph_svg(model_graph(o, 28, 28)));
   }
-  o.encoder_widths = {512, 256}, o.decoder_widths = {200}, o.latent = 20, o.pixels = 560;
+  o.encoder_widths = {512, 256}, o.decoder_widths = {200}, o.latent = 20, o.features = 560;
   o.likelihood = gaussian_likelihood(), o.activation = Activation::leaky_relu;
   ModelGraph graph = model_graph(o, 28, 20, {0.5, PosteriorScale::softplus});
   graph.title = "A Gaussian VAE for Frey faces";
@@ -194,7 +194,7 @@ void draw_all(const Gallery& g, const char* model_file) {
   Vae model({}, Device::cpu());
   if (model_file) load_parameters(model_file, model.parameters());
   const char* data = std::getenv("GPUVAE_DATA_DIR");
-  const ImageSet digits = (data ? load_mnist(data) : procedural_mnist(1, 10000)).test;
+  const Dataset digits = (data ? load_mnist(data) : procedural_mnist(1, 10000)).test;
   draw_curves(g);
   draw_bars(g);
   draw_scatter(g, model, digits);

@@ -31,13 +31,13 @@ def report(out):
 
     rows = {(o["operation"], o["size"], o["pass"], o["cold"]): o for o in result["operations"]}
     bce = rows["bce_with_logits", "100x784", "training", False]
-    assert bce["bytes"] == 12 * 78400 and bce["seconds"] > 0 and bce["composed_seconds"] > 0, bce
+    assert bce["bytes"] == 12 * 78400 and bce["seconds"] > 0 and bce["unfused_seconds"] > 0, bce
     assert bce["error"] < 1e-5, bce
-    # The fused kernel reads logits and target and writes the gradient; the twin takes many passes.
-    assert 12 * 78400 <= bce["moved"] < 12.1 * 78400 and bce["composed_moved"] > 3 * bce["moved"], bce
+    # The fused kernel reads logits and target and writes the gradient; the unfused implementation takes many passes.
+    assert 12 * 78400 <= bce["moved"] < 12.1 * 78400 and bce["unfused_moved"] > 3 * bce["moved"], bce
     assert rows["bce_with_logits", "1024x1024", "forward", True]["large"]
     adam = rows["optimizer_step", "adam-404244", "update", False]
-    assert adam["bytes"] == adam["moved"] == 28 * 404244 and adam["composed_moved"] > 2 * adam["moved"], adam
+    assert adam["bytes"] == adam["moved"] == 28 * 404244 and adam["unfused_moved"] > 2 * adam["moved"], adam
     assert adam["error"] < 1e-6, adam
     linear = rows["linear", "relu-100x784x256", "training", False]
     assert linear["share_of_matmul"] > 0 and linear["error"] < 1e-4, linear
@@ -53,7 +53,7 @@ def report(out):
 
     markdown = (out / "report.md").read_text()
     assert "flex-frey" in markdown and "bce_with_logits 100x784" in markdown
-    figures = ["fused-composed-large.svg", "fused-composed-presets.svg", "roofline.svg", "step-ratio.svg", "step-breakdown.svg"]
+    figures = ["fused-unfused-large.svg", "fused-unfused-presets.svg", "roofline.svg", "step-ratio.svg", "step-breakdown.svg"]
     for figure in figures:
         assert figure in markdown, figure
         check_svg(out / figure)
@@ -70,10 +70,10 @@ def ptx(out):
     rows = {b["name"].split("/warm")[0]: b for b in json.loads(place.read_text())["benchmarks"]}
     assert len(rows) == 4, rows.keys()
     bce, sampling = (rows[f"{n}/training"] for n in ("bce_with_logits/100x784", "sample_posterior_with_kl/log_variance-100x2"))
-    assert bce["launches"] == 1 and bce["composed_launches"] > 8, bce
+    assert bce["launches"] == 1 and bce["unfused_launches"] > 8, bce
     # Forward and backward of both; that of the sum that makes z a scalar.
-    assert sampling["launches"] <= 5 and sampling["composed_launches"] > 15, sampling
-    assert sampling["composed_curand"] == 1 and "composed_curand" not in bce, sampling  # whose noise is cuRAND's
+    assert sampling["launches"] <= 5 and sampling["unfused_launches"] > 15, sampling
+    assert sampling["unfused_curand"] == 1 and "unfused_curand" not in bce, sampling  # whose noise is cuRAND's
     for row in rows.values():
         assert row["real_time"] > 0 and row["error"] < 1e-5, row
 

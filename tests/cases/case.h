@@ -1,5 +1,5 @@
 // One case of an operation drives four checks and the benchmark: against a naive double reference, gradients
-// against central differences, fused against composed, CUDA against CPU.
+// against central differences, fused against unfused, CUDA against CPU.
 #pragma once
 
 #include <functional>
@@ -26,9 +26,9 @@ struct Case {
   std::string name = {};  // "linear/relu_100x784x256"
   std::vector<Input> inputs = {};
   std::function<Variables(std::span<const Variable>)> run = {};
-  std::function<Variables(std::span<const Variable>)> composed = {};  // empty for a primitive
+  std::function<Variables(std::span<const Variable>)> unfused = {};  // empty for a primitive
   // The same with noise by cuRAND, as a user of NVIDIA's libraries would write it; empty without noise.
-  std::function<Variables(std::span<const Variable>)> composed_curand = {};
+  std::function<Variables(std::span<const Variable>)> unfused_curand = {};
   // Outputs from inputs, in plain loops over doubles.
   std::function<std::vector<Doubles>(std::span<const Doubles>)> reference = {};
   // Largest error relative to the largest element of the result (f32); of gradients likewise.

@@ -8,8 +8,8 @@ Case bce_case(bool logits, Shape s, double weight) {
   c.name = c.operation + "/" + s.text();
   c.inputs = {logits ? Input{s, -6, 6} : Input{s, 0.02, 0.98}, {s, 0, 1, 0, false}};
   c.run = [=](auto v) { return Variables{(logits ? bce_with_logits : bce)(v[0], v[1], weight)}; };
-  c.composed = [=](auto v) {
-    return Variables{(logits ? composed::bce_with_logits : composed::bce)(v[0], v[1], weight)};
+  c.unfused = [=](auto v) {
+    return Variables{(logits ? unfused::bce_with_logits : unfused::bce)(v[0], v[1], weight)};
   };
   c.reference = [=](auto v) {
     double sum = 0;
@@ -29,7 +29,7 @@ Case continuous_bernoulli_case(Shape s, double most, double weight) {
   c.name = c.operation + "/" + s.text() + "_to_" + std::to_string(static_cast<int>(most));
   c.inputs = {{s, -most, most}, {s, 0, 1, 0, false}};
   c.run = [=](auto v) { return Variables{continuous_bernoulli_nll(v[0], v[1], weight)}; };
-  c.composed = [=](auto v) { return Variables{composed::continuous_bernoulli_nll(v[0], v[1], weight)}; };
+  c.unfused = [=](auto v) { return Variables{unfused::continuous_bernoulli_nll(v[0], v[1], weight)}; };
   // As the paper has it: -log(C(p) p^t (1 - p)^(1 - t)), C(p) = 2 artanh(1 - 2 p) / (1 - 2 p).
   c.reference = [=](auto v) {
     long double sum = 0;
@@ -51,7 +51,7 @@ Case gaussian_nll_case(std::int64_t rows, std::int64_t width, bool sigmoid_mean,
   c.inputs = {{{rows, 2 * width}, -3, 3}, {{rows, width}, 0, 1, 0, false}};
   const GaussianOptions o{sigmoid_mean, -2, 1.5};
   c.run = [=](auto v) { return Variables{gaussian_nll(v[0], v[1], o, weight)}; };
-  c.composed = [=](auto v) { return Variables{composed::gaussian_nll(v[0], v[1], o, weight)}; };
+  c.unfused = [=](auto v) { return Variables{unfused::gaussian_nll(v[0], v[1], o, weight)}; };
   c.reference = [=](auto v) {
     double sum = 0;
     for (std::int64_t r = 0; r < rows; ++r)

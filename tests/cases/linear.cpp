@@ -32,7 +32,7 @@ Case linear_case(std::int64_t rows, std::int64_t in, std::int64_t out, Activatio
   c.inputs = {{{rows, in}, -1, 1}, {{out, in}, -2 * scale, 2 * scale}};
   if (bias) c.inputs.push_back({{out}, -0.5, 0.5});
   c.run = [=](auto v) { return Variables{linear(v[0], v[1], bias ? v[2] : Variable(), a)}; };
-  c.composed = [=](auto v) { return Variables{composed::linear(v[0], v[1], bias ? v[2] : Variable(), a)}; };
+  c.unfused = [=](auto v) { return Variables{unfused::linear(v[0], v[1], bias ? v[2] : Variable(), a)}; };
   c.reference = [=](auto v) {
     Doubles y;
     for (std::int64_t r = 0; r < rows; ++r)

@@ -10,7 +10,7 @@ using Pixel = std::function<double(const double* params, std::int64_t width, dou
 
 struct Likelihood {
   const char* operation;
-  Run run, composed;
+  Run run, unfused;
   std::int64_t parameters;  // of a pixel
   double most;              // of their magnitude
   Pixel log_density;        // params points at the pixel's first one, the second is `width` further
@@ -32,13 +32,13 @@ std::vector<Likelihood> likelihoods() {
     return t * *l - static_cast<double>(std::log(std::expm1(static_cast<long double>(*l)) / *l));
   };
   std::vector<Likelihood> all = {
-      {"bernoulli_log_density", bernoulli_log_density, composed::bernoulli_log_density, 1, 6, bernoulli},
+      {"bernoulli_log_density", bernoulli_log_density, unfused::bernoulli_log_density, 1, 6, bernoulli},
       {"continuous_bernoulli_log_density", continuous_bernoulli_log_density,
-       composed::continuous_bernoulli_log_density, 1, 6, continuous}};
+       unfused::continuous_bernoulli_log_density, 1, 6, continuous}};
   for (bool s : {false, true})
     all.push_back({"gaussian_log_density",
                    [s](auto& x, auto& t) { return gaussian_log_density(x, t, options(s)); },
-                   [s](auto& x, auto& t) { return composed::gaussian_log_density(x, t, options(s)); }, 2, 3,
+                   [s](auto& x, auto& t) { return unfused::gaussian_log_density(x, t, options(s)); }, 2, 3,
                    [s](const double* x, std::int64_t w, double t) { return gaussian_pixel(x, w, t, s); }});
   return all;
 }
@@ -50,7 +50,7 @@ Case log_density_case(const Likelihood& l, std::int64_t targets, std::int64_t n,
   const std::int64_t rows = targets * n, row_width = l.parameters * width;
   c.inputs = {{{rows, row_width}, -l.most, l.most, 0, differentiable}, {{targets, width}, 0, 1, 0, false}};
   c.run = [=](auto v) { return Variables{l.run(v[0], v[1])}; };
-  c.composed = [=](auto v) { return Variables{l.composed(v[0], v[1])}; };
+  c.unfused = [=](auto v) { return Variables{l.unfused(v[0], v[1])}; };
   c.reference = [=](auto v) {
     Doubles out(static_cast<std::size_t>(rows));
     for (std::int64_t i = 0; i < rows * width; ++i)

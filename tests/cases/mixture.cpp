@@ -12,14 +12,14 @@ double sigma_of(PosteriorScale scale, double s) {
 
 // Densities themselves, summed in long double: its exponents reach further than the cases.
 double log_density(const double* z, std::int64_t latent, std::int64_t components, PosteriorScale scale,
-                   const Doubles& stats, const Doubles* log_weights) {
+                   const Doubles& component_params, const Doubles* log_weights) {
   long double sum = 0;
   for (std::int64_t k = 0; k < components; ++k) {
     long double density = log_weights ? std::exp(static_cast<long double>((*log_weights)[k]))
                                       : 1 / static_cast<long double>(components);
     for (std::int64_t d = 0; d < latent; ++d) {
-      const long double mean = stats[k * 2 * latent + d],
-                        sigma = sigma_of(scale, stats[k * 2 * latent + latent + d]);
+      const long double mean = component_params[k * 2 * latent + d],
+                        sigma = sigma_of(scale, component_params[k * 2 * latent + latent + d]);
       const long double u = (z[d] - mean) / sigma;
       density *= std::exp(-u * u / 2) / (sigma * std::sqrt(2 * M_PIl));
     }
@@ -42,7 +42,7 @@ Case mixture_case(const MixtureSetting& s) {
     };
   };
   c.run = wrap(mixture_log_density);
-  if (s.spread <= 2) c.composed = wrap(composed::mixture_log_density);
+  if (s.spread <= 2) c.unfused = wrap(unfused::mixture_log_density);
   c.reference = [=](auto v) {
     Doubles out;
     for (std::int64_t r = 0; r < s.rows; ++r)

@@ -21,13 +21,13 @@ double sigma_of(PosteriorScale scale, double s) {
 using Form = PosteriorForm;
 
 // The posterior's KL is computed from the integral's closed form in sigma^2.
-std::vector<Doubles> reference(const Doubles& stats, std::int64_t rows, std::int64_t latent,
+std::vector<Doubles> reference(const Doubles& posterior_params, std::int64_t rows, std::int64_t latent,
                                PosteriorScale scale, const PosteriorOptions& o, double weight, Form form) {
   Doubles z, kl{0};
   for (std::int64_t r = 0; r < rows; ++r)
     for (std::int64_t d = 0; d < latent; ++d) {
-      const double mu = stats[r * 2 * latent + d],
-                   sigma = sigma_of(scale, stats[r * 2 * latent + latent + d]);
+      const double mu = posterior_params[r * 2 * latent + d],
+                   sigma = sigma_of(scale, posterior_params[r * 2 * latent + latent + d]);
       const double epsilon = reference_normal(o.noise.seed, o.noise.purpose, o.noise.clock.step,
                                               static_cast<std::uint32_t>(o.noise.first_sample + r),
                                               static_cast<std::uint32_t>(d));
@@ -64,13 +64,13 @@ Case posterior_case(PosteriorForm form, PosteriorScale scale, std::int64_t rows,
     };
   };
   c.run = wrap(sample_posterior, kl_divergence, sample_posterior_with_kl);
-  c.composed = wrap(composed::sample_posterior, composed::kl_divergence, composed::sample_posterior_with_kl);
+  c.unfused = wrap(unfused::sample_posterior, unfused::kl_divergence, unfused::sample_posterior_with_kl);
   if (form != Form::kl)
-    c.composed_curand = [=](std::span<const Variable> v) -> Variables {
+    c.unfused_curand = [=](std::span<const Variable> v) -> Variables {
       PosteriorOptions drawn = o;
       drawn.epsilon = curand_normal({v[0].shape()[0], latent}, o.noise.seed, 0, 1, v[0].value().device());
-      if (form == Form::sample) return {composed::sample_posterior(v[0], drawn)};
-      const PosteriorSample s = composed::sample_posterior_with_kl(v[0], drawn, weight);
+      if (form == Form::sample) return {unfused::sample_posterior(v[0], drawn)};
+      const PosteriorSample s = unfused::sample_posterior_with_kl(v[0], drawn, weight);
       return {s.z, s.kl};
     };
   c.reference = [=](auto v) { return reference(v[0], rows, latent, scale, o, weight, form); };

@@ -84,7 +84,7 @@ constexpr std::uint64_t kOneReadBack = 2;  // a copy to ordinary memory, which w
 
 VaeOptions small_model() {
   VaeOptions o;
-  o.pixels = 16, o.encoder_widths = {8};
+  o.features = 16, o.encoder_widths = {8};
   return o;
 }
 
@@ -100,7 +100,7 @@ struct SmallTraining {
         }()) {}
   Vae model;
   Optimizer optimizer;
-  ImageSet images;
+  Dataset images;
   Trainer trainer;  // 5 full batches, and one of 2
 };
 
@@ -144,14 +144,14 @@ TEST(EmulatedBackend, GraphsRunOnForeignStreams) {
     const Stream stream = Stream::wrap(Device::cuda(), foreign);
     const StreamGuard on(stream);
     const Tensor x = Tensor::full({5}, 3, DType::f32, stream.device());
-    const Graph graph = Graph::capture(
+    const CudaGraph graph = CudaGraph::capture(
         stream, [&] { x.copy_from(affine(x, 2, 0).value()); }, 2);
     graph.launch();
     EXPECT_EQ(x.to_vector(), std::vector<float>(5, 12.0f));
     // A capture of the caller's own: what waits is refused by the backend.
     ASSERT_EQ(cudaStreamBeginCapture(foreign, cudaStreamCaptureModeRelaxed), cudaSuccess);
     EXPECT_THROW(static_cast<void>(x.item()), Error);
-    EXPECT_THROW(static_cast<void>(Graph::capture(stream, [] {})), Error);
+    EXPECT_THROW(static_cast<void>(CudaGraph::capture(stream, [] {})), Error);
     cudaGraph_t captured = nullptr;
     EXPECT_EQ(cudaStreamEndCapture(foreign, &captured), cudaSuccess) << "and leaves it valid";
     EXPECT_EQ(cudaGraphDestroy(captured), cudaSuccess);
@@ -188,7 +188,7 @@ struct FusedRun {
 
   Vae model;
   Optimizer optimizer;
-  ImageSet images;
+  Dataset images;
   Tensor state;
   TrainOptions train;
   std::unique_ptr<FusedStep> step;

@@ -136,7 +136,7 @@ TEST(CurandOnCuda, IsRefusedInsideAGraphAndOnTheCpu) {
   const StreamGuard guard(stream);
   EXPECT_MENTIONS(message_of([&] {
                     const auto draw = [&] { static_cast<void>(curand_normal({4}, 1, 0, 1, cuda)); };
-                    static_cast<void>(Graph::capture(stream, draw, 1));
+                    static_cast<void>(CudaGraph::capture(stream, draw, 1));
                   }),
                   "[curand] expected a stream that runs, got one whose work is being captured");
   EXPECT_EQ(message_of([] { static_cast<void>(curand_normal({4}, 1, 0, 1, Device::cpu())); }),
@@ -188,7 +188,7 @@ TEST(InitialWeightsByCurand, DifferBySeedAndByName) {
 
 TEST(InitialWeightsByCurand, ReachEveryLayerOfAModel) {
   VaeOptions options;
-  options.pixels = 33, options.encoder_widths = {7}, options.initializer.bias_std = 0.1;
+  options.features = 33, options.encoder_widths = {7}, options.initializer.bias_std = 0.1;
   Vae ours(options, Device::cuda());
   options.initializer.generator = InitGenerator::curand;
   Vae by_curand(options, Device::cuda());

@@ -73,7 +73,7 @@ def draw(kernels, name, count=COUNT, seed=SEED):
 # Where the fused step once stored to shared memory with an instruction for global memory: kernel, file and what its line
 # holds.
 SHARED_STORES = (("fused_forward_kernel", "fused_forward.cuh", "codes[row"),
-                 ("fused_forward_kernel", "fused_forward.cu", "to_stats) memory"),
+                 ("fused_forward_kernel", "fused_forward.cu", "to_posterior) memory"),
                  ("fused_backward_kernel", "fused_backward.cu", "to_z) memory"))
 
 

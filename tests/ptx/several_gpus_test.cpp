@@ -36,11 +36,11 @@ struct SmallTraining {
 
   SmallTraining(Device device, Executor how) {
     VaeOptions options;
-    options.pixels = 784, options.encoder_widths = {8}, options.latent = 2;
+    options.features = 784, options.encoder_widths = {8}, options.latent = 2;
     Vae model(options, device);
     Optimizer optimizer(model.parameters(), OptimizerOptions::defaults(OptimizerKind::adam));
-    static const ImageSet digits = procedural_mnist().train.slice(0, 40);
-    const ImageSet images = digits.to(device);
+    static const Dataset digits = procedural_mnist().train.slice(0, 40);
+    const Dataset images = digits.to(device);
     TrainOptions train;
     train.batch_size = 8, train.executor = how;
     Trainer trainer(model, optimizer, images, images.slice(0, 0), train);

@@ -110,10 +110,11 @@ TEST(AlignmentDevice, PosteriorsAndTheirGradients) {
         expect_same(
             [=](Device device, std::int64_t offset) {
               const std::int64_t rows = kSize / 8, size = rows * latent;
-              const Tensor stats = numbers(1, -1, 0, device, offset, 2 * size),
+              const Tensor posterior_params = numbers(1, -1, 0, device, offset, 2 * size),
                            epsilon = numbers(2, -2, 2, device, offset, size),
                            d_z = numbers(3, -1, 1, device, offset, size), z = d_z.clone(),
-                           d_stats = stats.clone(), kl = Tensor::zeros({1}, DType::f32, device);
+                           d_posterior_params = posterior_params.clone(),
+                           kl = Tensor::zeros({1}, DType::f32, device);
               kernels::PosteriorBackwardArgs args{.d_kl = 0.5};
               args.forward.scale = PosteriorScale(scale);
               args.forward.rows = rows;
@@ -121,15 +122,15 @@ TEST(AlignmentDevice, PosteriorsAndTheirGradients) {
               args.forward.kl_weight = 1e-4;
               if (given) args.forward.epsilon = epsilon.data();
               if (!given && latent == 8) args.forward.noise_std = 0;
-              args.forward.stats = stats.data();
+              args.forward.posterior_params = posterior_params.data();
               args.forward.z = z.data();
               args.forward.kl = kl.data();
               args.d_z = d_z.data();
-              args.d_stats = d_stats.data();
+              args.d_posterior_params = d_posterior_params.data();
               const auto stream = Stream::current(device).handle();
               device.backend().posterior(args.forward, stream);
               device.backend().posterior_backward(args, stream);
-              return std::vector{z, kl, d_stats};
+              return std::vector{z, kl, d_posterior_params};
             },
             fmt::format("scale {}, latent {}", scale, latent));
       }

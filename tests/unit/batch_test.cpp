@@ -34,9 +34,9 @@ TEST_P(Gather, EqualsItsComposedTwinOnEveryDevice) {
         const Clock clock{.step = step, .steps_per_epoch = 5};
         const BatchOptions options{.shuffle = shuffle, .seed = 99};
         const Batch fused = gather_batch(data.to(device), 5, clock, options);
-        const Batch twin = composed::gather_batch(data, 5, clock, options);
-        EXPECT_EQ(samples_of(fused), samples_of(twin));
-        const auto x = fused.x.to_vector(), expected = twin.x.to_vector();
+        const Batch unfused = unfused::gather_batch(data, 5, clock, options);
+        EXPECT_EQ(samples_of(fused), samples_of(unfused));
+        const auto x = fused.x.to_vector(), expected = unfused.x.to_vector();
         ASSERT_EQ(x.size(), expected.size());
         for (std::size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(x[i], expected[i], 1e-7);
       }
@@ -107,12 +107,12 @@ TEST_P(Gather, CopiesRowsOfFloatsUnscaledOnEveryDevice) {
     for (std::uint64_t step = 0; step < 10; ++step) {
       const Clock clock{.step = step, .steps_per_epoch = 5};
       const Batch fused = gather_batch(data.to(device), 5, clock, {.seed = 99});
-      EXPECT_EQ(samples_of(fused), samples_of(composed::gather_batch(data, 5, clock, {.seed = 99})));
+      EXPECT_EQ(samples_of(fused), samples_of(unfused::gather_batch(data, 5, clock, {.seed = 99})));
       std::vector<float> expected;
       for (const std::int32_t s : samples_of(fused))
         for (const float x : data.slice(s, 1).to_vector()) expected.push_back(x);
       EXPECT_EQ(fused.x.to_vector(), expected);
-      EXPECT_EQ(composed::gather_batch(data, 5, clock, {.seed = 99}).x.to_vector(), expected);
+      EXPECT_EQ(unfused::gather_batch(data, 5, clock, {.seed = 99}).x.to_vector(), expected);
       const BatchOptions above{.binarize = Binarize::threshold, .threshold = 1500, .seed = 99};
       for (float& x : expected) x = x > 1500 ? 1 : 0;
       EXPECT_EQ(gather_batch(data.to(device), 5, clock, above).x.to_vector(), expected);

@@ -37,7 +37,7 @@ TEST(LoadMnist, ReadsTheFourFiles) {
   const Split split = load_mnist(folder.path());
   EXPECT_EQ(split.train.count(), 5);
   EXPECT_EQ(split.test.count(), 2);
-  EXPECT_EQ(split.train.pixels(), 16);
+  EXPECT_EQ(split.train.features(), 16);
   EXPECT_EQ(split.train.labels[4], 3);
   EXPECT_EQ(split.train.slice(3, 2).labels.size(), 2u);
   EXPECT_TRUE(has_mnist(folder.path()));
@@ -72,7 +72,7 @@ TEST(ProceduralMnist, IsSplitLikeTheOriginal) {
   const Split split = procedural_mnist(100, 50);
   EXPECT_EQ(split.train.count(), 100);
   EXPECT_EQ(split.test.count(), 50);
-  EXPECT_NE(split.train.slice(0, 1).images.to_vector(), split.test.slice(0, 1).images.to_vector());
+  EXPECT_NE(split.train.slice(0, 1).examples.to_vector(), split.test.slice(0, 1).examples.to_vector());
 }
 
 void write_frey(const std::filesystem::path& path, std::size_t rows, std::size_t columns,
@@ -103,8 +103,8 @@ TEST(LoadFrey, ReadsAFaceAColumnFromAFileOrAFolder) {
     EXPECT_EQ(split.source, "Frey Face from " + path.string());
     EXPECT_TRUE(split.train.factors.empty() && split.train.labels.empty());
     // Pixel p of face i is 3 i + p: columns became rows, in order.
-    EXPECT_EQ(split.train.images.data_as<std::uint8_t>()[2 * 560 + 41], 6 + 41);
-    EXPECT_EQ(split.test.images.data_as<std::uint8_t>()[7], static_cast<std::uint8_t>(3 * 1800 + 7));
+    EXPECT_EQ(split.train.examples.data_as<std::uint8_t>()[2 * 560 + 41], 6 + 41);
+    EXPECT_EQ(split.test.examples.data_as<std::uint8_t>()[7], static_cast<std::uint8_t>(3 * 1800 + 7));
   }
 }
 
@@ -141,9 +141,9 @@ TEST(LoadFrey, TheOriginal) {
   ASSERT_EQ(split.test.count(), 165);
   double sum = 0;
   int low = 255, high = 0;
-  for (const ImageSet* part : {&split.train, &split.test})
-    for (std::int64_t i = 0; i < part->images.elements(); ++i) {
-      const int value = part->images.data_as<std::uint8_t>()[i];
+  for (const Dataset* part : {&split.train, &split.test})
+    for (std::int64_t i = 0; i < part->examples.elements(); ++i) {
+      const int value = part->examples.data_as<std::uint8_t>()[i];
       sum += value, low = std::min(low, value), high = std::max(high, value);
     }
   EXPECT_EQ(low, 8);

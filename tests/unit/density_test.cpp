@@ -113,9 +113,9 @@ TEST(MixtureLogDensity, LeavesOutComponentsOfNoWeightOnEveryDevice) {
   for (const Device device : {Device::cpu(), Device::best()}) {
     const Tensor z = row({0.3f, -1}, device);
     const Tensor both = Tensor::from(std::vector<float>{1, 2, 0, 0.5f, 9, 9, 9, 9}, {2, 4}, device);
-    const auto density = [&](const Tensor& stats, const std::vector<float>& log_weights) {
+    const auto density = [&](const Tensor& component_params, const std::vector<float>& log_weights) {
       const Tensor w = Tensor::from(log_weights, {static_cast<std::int64_t>(log_weights.size())}, device);
-      return mixture_log_density(z, stats, PosteriorScale::log_variance, w).value().item();
+      return mixture_log_density(z, component_params, PosteriorScale::log_variance, w).value().item();
     };
     const auto none = static_cast<float>(-kInfinity);
     EXPECT_EQ(density(both, {-0.5f, none}), density(both.slice(0, 1), {-0.5f}));
@@ -125,32 +125,36 @@ TEST(MixtureLogDensity, LeavesOutComponentsOfNoWeightOnEveryDevice) {
 
 TEST(MixtureLogDensity, OfNoRowsHasNoSlopeOnEveryDevice) {
   for (const Device device : {Device::cpu(), Device::best()}) {
-    const Variable stats(Tensor::zeros({3, 4}, DType::f32, device), true);
+    const Variable component_params(Tensor::zeros({3, 4}, DType::f32, device), true);
     const Variable log_weights(Tensor::zeros({3}, DType::f32, device), true);
     const Tensor z = Tensor::zeros({0, 2}, DType::f32, device);
-    const Variable out = mixture_log_density(z, stats, PosteriorScale::softplus, log_weights);
+    const Variable out = mixture_log_density(z, component_params, PosteriorScale::softplus, log_weights);
     EXPECT_EQ(out.shape(), Shape({0, 1}));
     sum(out).backward();
-    EXPECT_EQ(stats.grad().to_vector(), std::vector<float>(12, 0.0f));
+    EXPECT_EQ(component_params.grad().to_vector(), std::vector<float>(12, 0.0f));
     EXPECT_EQ(log_weights.grad().to_vector(), std::vector<float>(3, 0.0f));
   }
 }
 
 TEST(MixtureLogDensity, RefusesWhatDoesNotFit) {
-  const Tensor z = Tensor::zeros({5, 2}), stats = Tensor::zeros({3, 4});
-  const auto density = [](const Variable& z, const Variable& stats, const Variable& log_weights) {
-    return [=] { static_cast<void>(mixture_log_density(z, stats, PosteriorScale::log_sigma, log_weights)); };
+  const Tensor z = Tensor::zeros({5, 2}), component_params = Tensor::zeros({3, 4});
+  const auto density = [](const Variable& z, const Variable& component_params, const Variable& log_weights) {
+    return [=] {
+      static_cast<void>(mixture_log_density(z, component_params, PosteriorScale::log_sigma, log_weights));
+    };
   };
   const std::string expected =
-      "[mixture_log_density] expected stats of [components, 4] (mean, then scale parameter) for z [5, 2], "
+      "[mixture_log_density] expected component_params of [components, 4] (mean, then scale parameter) for z "
+      "[5, 2], "
       "got ";
   expect_error(density(z, Tensor::zeros({3, 6}), {}), expected + "[3, 6]");
   expect_error(density(z, Tensor::zeros({0, 4}), {}), expected + "[0, 4]");
-  expect_error(density(z, stats, Tensor::zeros({2})),
+  expect_error(density(z, component_params, Tensor::zeros({2})),
                "[mixture_log_density] expected log_weights of [3], got [2]");
-  expect_error(density(Tensor::zeros({5}), stats, {}),
+  expect_error(density(Tensor::zeros({5}), component_params, {}),
                "[mixture_log_density] expected z of [rows, latent], got [5]");
-  expect_error(density({}, stats, {}), "[mixture_log_density] expected z, got an undefined variable");
+  expect_error(density({}, component_params, {}),
+               "[mixture_log_density] expected z, got an undefined variable");
 }
 
 }  // namespace

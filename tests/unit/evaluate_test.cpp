@@ -15,7 +15,7 @@ constexpr double kWeight[kPixels] = {0.4, -0.2, 0.3}, kBias[kPixels] = {0.5, 0.4
 struct LinearGaussian {
   VaeOptions options = [] {
     VaeOptions o;
-    o.pixels = kPixels, o.latent = 1, o.encoder_widths = {};
+    o.features = kPixels, o.latent = 1, o.encoder_widths = {};
     o.likelihood = fixed_gaussian_likelihood(kSigma, false);
     return o;
   }();
@@ -57,12 +57,12 @@ struct LinearGaussian {
   }
 };
 
-ImageSet points(std::int64_t count) {
+Dataset points(std::int64_t count) {
   const std::vector<float> x = random_uniform({count, kPixels}, {.seed = 9}, 0, 1).to_vector();
   return {1, kPixels, Tensor::from(x, {count, kPixels}, Device::best()), {}};
 }
-double exact_nll(const ImageSet& images) {
-  const std::vector<float> x = images.images.to_vector();
+double exact_nll(const Dataset& images) {
+  const std::vector<float> x = images.examples.to_vector();
   double sum = 0;
   for (std::size_t i = 0; i < x.size(); i += kPixels)
     sum += LinearGaussian::nll({x.begin() + i, x.begin() + i + kPixels});
@@ -70,7 +70,7 @@ double exact_nll(const ImageSet& images) {
 }
 
 TEST(Evaluation, WithTheTruePosteriorOneSampleIsExact) {
-  const ImageSet images = points(40);
+  const Dataset images = points(40);
   for (const std::int64_t samples : {1, 7}) {
     const ImportanceEstimate e = importance_weighted_nll(LinearGaussian().model, images, samples, {});
     EXPECT_NEAR(e.nll, exact_nll(images), 2e-5);
@@ -79,7 +79,7 @@ TEST(Evaluation, WithTheTruePosteriorOneSampleIsExact) {
 }
 
 TEST(Evaluation, ManySamplesOvercomeAWrongPosterior) {
-  const ImageSet images = points(20);
+  const Dataset images = points(20);
   const LinearGaussian wrong(0.3, 1.4);
   const double exact = exact_nll(images), elbo = evaluate_elbo(wrong.model, images, {}).loss;
   const ImportanceEstimate one = importance_weighted_nll(wrong.model, images, 1, {});
@@ -92,7 +92,7 @@ TEST(Evaluation, ManySamplesOvercomeAWrongPosterior) {
 }
 
 TEST(Evaluation, BatchesDoNotMatter) {
-  const ImageSet images = points(23);
+  const Dataset images = points(23);
   const LinearGaussian wrong(0.3, 1.4);
   EvaluationOptions small, large;
   small.rows = 10, large.rows = 1000;
@@ -101,7 +101,7 @@ TEST(Evaluation, BatchesDoNotMatter) {
 }
 
 TEST(Evaluation, ElboOfTheTruePosteriorIsTheLikelihoodOnAverage) {
-  const ImageSet images = points(4000);
+  const Dataset images = points(4000);
   const Losses elbo = evaluate_elbo(LinearGaussian().model, images, {});
   EXPECT_NEAR(elbo.loss, exact_nll(images), 0.05);
   EXPECT_NEAR(elbo.loss, elbo.reconstruction + elbo.kl, 1e-9);
@@ -109,9 +109,9 @@ TEST(Evaluation, ElboOfTheTruePosteriorIsTheLikelihoodOnAverage) {
 
 TEST(Evaluation, StatisticsOfAKnownPosterior) {
   const LinearGaussian exact;
-  const ImageSet images = points(3000);
+  const Dataset images = points(3000);
   const LatentStatistics s = latent_statistics(exact.model, images, {});
-  const std::vector<float> x = images.images.to_vector();
+  const std::vector<float> x = images.examples.to_vector();
   double sum = 0, squares = 0, kl = 0;
   for (std::size_t i = 0; i < x.size(); i += kPixels) {
     double mean = 0;
@@ -127,7 +127,7 @@ TEST(Evaluation, StatisticsOfAKnownPosterior) {
   EXPECT_EQ(s.active_units, 1);
   EXPECT_FALSE(s.collapsed());
   // The decoded means are w z + b.
-  EXPECT_NEAR(s.decoded_deviation, std::sqrt(variance) * (0.4 + 0.2 + 0.3) / kPixels, 1e-4);
+  EXPECT_NEAR(s.decoded_stddev, std::sqrt(variance) * (0.4 + 0.2 + 0.3) / kPixels, 1e-4);
   // Means nearly normal: I(x; z) is about that of a Gaussian channel, half the log of total over noise
   // variance.
   EXPECT_NEAR(s.mutual_information, 0.5 * std::log(1 + variance * exact.precision), 0.05);
@@ -136,8 +136,8 @@ TEST(Evaluation, StatisticsOfAKnownPosterior) {
 TEST(Evaluation, MutualInformationCountsTheImagesThatZTellsApart) {
   const LinearGaussian model(0, 1e-3);  // sharp posteriors: z names the image
   EXPECT_NEAR(latent_statistics(model.model, points(8), {}).mutual_information, std::log(8.0), 1e-2);
-  ImageSet same = points(8);
-  for (int i = 1; i < 8; ++i) same.images.slice(i, 1).copy_from(same.images.slice(0, 1));
+  Dataset same = points(8);
+  for (int i = 1; i < 8; ++i) same.examples.slice(i, 1).copy_from(same.examples.slice(0, 1));
   EXPECT_NEAR(latent_statistics(model.model, same, {}).mutual_information, 0, 1e-3);
 }
 

@@ -84,13 +84,14 @@ TEST(ExtremesDevice, GaussiansOfLargeVariance) {
 // Softplus of a hundred is a hundred, with a slope of 1.
 TEST(ExtremesDevice, WideComponentsOfMixtures) {
   constexpr std::int64_t kRows = 40, kComponents = 40;
-  Doubles stats;
-  for (const double scale : evenly(70, 160, kComponents)) stats.insert(stats.end(), {scale - 100, scale});
+  Doubles component_params;
+  for (const double scale : evenly(70, 160, kComponents))
+    component_params.insert(component_params.end(), {scale - 100, scale});
   const Values z{{kRows, 1}, evenly(-150, 150, kRows)};
   const auto density = [](auto v) {
     return mixture_log_density(v[0], v[1], PosteriorScale::softplus, Variable());
   };
-  expect_accurate(density, {z, {{kComponents, 2}, stats}}, 1e-4, "mixture_log_density");
+  expect_accurate(density, {z, {{kComponents, 2}, component_params}}, 1e-4, "mixture_log_density");
 }
 
 // A component of infinite width has no density anywhere, and NaN stays NaN.
@@ -98,9 +99,10 @@ TEST(ExtremesDevice, ComponentsWithoutDensity) {
   for (const Device device : {Device::cpu(), Device::best()})
     for (const float scale : {INFINITY, NAN}) {
       const Variable z = Tensor::zeros({1, 1}, DType::f32, device);
-      const Variable stats = Tensor::from(std::vector<float>{0, scale}, {1, 2}, device);
-      const float density =
-          mixture_log_density(z, stats, PosteriorScale::softplus, Variable()).value().to_vector()[0];
+      const Variable component_params = Tensor::from(std::vector<float>{0, scale}, {1, 2}, device);
+      const float density = mixture_log_density(z, component_params, PosteriorScale::softplus, Variable())
+                                .value()
+                                .to_vector()[0];
       EXPECT_TRUE(std::isnan(scale) ? std::isnan(density) : density == -INFINITY)
           << device.text() << ": " << density;
     }
@@ -109,14 +111,16 @@ TEST(ExtremesDevice, ComponentsWithoutDensity) {
 // Rows so far from most components that their terms are nothing next to the largest one, or 0.
 TEST(ExtremesDevice, RowsFarFromComponents) {
   constexpr std::int64_t kRows = 40, kComponents = 70;
-  Doubles stats;
-  for (const double mean : evenly(-40, 40, kComponents)) stats.insert(stats.end(), {mean, 0.0});
+  Doubles component_params;
+  for (const double mean : evenly(-40, 40, kComponents))
+    component_params.insert(component_params.end(), {mean, 0.0});
   const Values z{{kRows, 1}, evenly(-55, 55, kRows)};
   const auto density = [](auto v) {
     return mixture_log_density(v[0], v[1], PosteriorScale::log_variance, Variable());
   };
   expect_accurate([&](auto v) { return density(v); },
-                  {{z.shape, z.numbers}, {{kComponents, 2}, stats, false}}, 1e-4, "mixture_log_density");
+                  {{z.shape, z.numbers}, {{kComponents, 2}, component_params, false}}, 1e-4,
+                  "mixture_log_density");
 }
 
 // A sum of many terms is as accurate as the terms: it is added up in double precision.

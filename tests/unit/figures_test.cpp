@@ -391,7 +391,7 @@ TEST(Sheet, RefusesImagesOfTwoSizesAndNone) {
 
 VaeOptions gaussian_options() {
   VaeOptions o;
-  o.pixels = 560, o.encoder_widths = {30, 20}, o.decoder_widths = {15}, o.latent = 7;
+  o.features = 560, o.encoder_widths = {30, 20}, o.decoder_widths = {15}, o.latent = 7;
   o.likelihood = gaussian_likelihood(), o.activation = Activation::leaky_relu;
   return o;
 }

@@ -65,14 +65,14 @@ TEST(LoadDataset, SplitsAndLosesNoRow) {
   const TemporaryFolder folder;
   io::write_file(folder / "t.csv", numbered_table(50));
   const Split split = load_dataset(folder / "t.csv", {.label_column = "class", .validation_fraction = 0.2});
-  ASSERT_EQ(split.train.images.shape(), (Shape{40, 2}));
-  ASSERT_EQ(split.test.images.shape(), (Shape{10, 2}));
-  EXPECT_EQ(split.train.images.dtype(), DType::f32);
+  ASSERT_EQ(split.train.examples.shape(), (Shape{40, 2}));
+  ASSERT_EQ(split.test.examples.shape(), (Shape{10, 2}));
+  EXPECT_EQ(split.train.examples.dtype(), DType::f32);
   std::set<double> seen;
-  for (const ImageSet* part : {&split.train, &split.test}) {
+  for (const Dataset* part : {&split.train, &split.test}) {
     EXPECT_EQ(part->height, 1);
     EXPECT_EQ(part->width, 2);
-    const Doubles values = part->images.to_doubles();
+    const Doubles values = part->examples.to_doubles();
     ASSERT_EQ(static_cast<std::int64_t>(part->labels.size()), part->count());
     for (std::size_t r = 0; r < part->labels.size(); ++r) {
       EXPECT_EQ(values[2 * r + 1], 10 * values[2 * r]);
@@ -89,7 +89,7 @@ TEST(LoadDataset, TheSeedChoosesTheValidationRows) {
   const TemporaryFolder folder;
   io::write_file(folder / "t.csv", numbered_table(50));
   const auto chosen = [&](std::uint64_t seed) {
-    return load_dataset(folder / "t.csv", {.seed = seed}).test.images.to_doubles();
+    return load_dataset(folder / "t.csv", {.seed = seed}).test.examples.to_doubles();
   };
   EXPECT_EQ(chosen(3), chosen(3));
   EXPECT_NE(chosen(3), chosen(4));
@@ -122,11 +122,11 @@ TEST(LoadDataset, MaxRowsKeepsTheFirst) {
   DatasetOptions options = kAllInTraining;
   options.max_rows = 3, options.label_column = "class";
   const Split split = load_dataset(folder / "t.csv", options);
-  EXPECT_EQ(split.train.images.to_doubles(), (Doubles{0, 0, 1, 10, 2, 20}));
+  EXPECT_EQ(split.train.examples.to_doubles(), (Doubles{0, 0, 1, 10, 2, 20}));
   EXPECT_EQ(split.train.labels, (Labels{0, 1, 2}));
   write_float_npy(folder / "t.npy", {4, 1}, {1, 2, 3, 4});
   options.label_column = "";
-  EXPECT_EQ(load_dataset(folder / "t.npy", options).train.images.to_doubles(), (Doubles{1, 2, 3}));
+  EXPECT_EQ(load_dataset(folder / "t.npy", options).train.examples.to_doubles(), (Doubles{1, 2, 3}));
 }
 
 TEST(LoadDataset, NeedsTwoRows) {
@@ -136,7 +136,7 @@ TEST(LoadDataset, NeedsTwoRows) {
   write_float_npy(folder / "none.npy", {0, 3}, {});
   expect_contains(loading_error(folder / "t.csv"), {"expected 2 to 2^31-1 rows, got 1"});
   expect_contains(loading_error(folder / "one.npy"), {"rows, got 1"});
-  EXPECT_EQ(load_dataset(folder / "t.csv", kAllInTraining).train.images.to_doubles(), (Doubles{1, 2}));
+  EXPECT_EQ(load_dataset(folder / "t.csv", kAllInTraining).train.examples.to_doubles(), (Doubles{1, 2}));
   EXPECT_EQ(load_dataset(folder / "one.npy", kAllInTraining).train.count(), 1);  // one is enough to look at
   expect_contains(loading_error(folder / "none.npy"), {"rows, got 0"});
 }
@@ -151,8 +151,8 @@ TEST(Standardize, MeanAndDeviationAreThoseOfTheTrainingRows) {
   const Split raw = load_dataset(folder / "t.txt");
   const Split split = load_dataset(folder / "t.txt", {.standardize = true});
   EXPECT_EQ(split.source, "t.txt: 2 columns, standardised");
-  const Doubles before = raw.train.images.to_doubles(), after = split.train.images.to_doubles(),
-                test_before = raw.test.images.to_doubles(), test_after = split.test.images.to_doubles();
+  const Doubles before = raw.train.examples.to_doubles(), after = split.train.examples.to_doubles(),
+                test_before = raw.test.examples.to_doubles(), test_after = split.test.examples.to_doubles();
   for (std::size_t c = 0; c < 2; ++c) {
     double mean = 0, squares = 0;
     for (std::size_t i = c; i < before.size(); i += 2) mean += before[i] / 36;
@@ -171,7 +171,7 @@ TEST(Standardize, ConstantColumnsBecomeZero) {
   for (int r = 0; r < 30; ++r) text += "0.1," + std::to_string(r) + "\n";
   io::write_file(folder / "t.csv", text);
   const Split split = load_dataset(folder / "t.csv", {.standardize = true});
-  for (const Tensor& images : {split.train.images, split.test.images}) {
+  for (const Tensor& images : {split.train.examples, split.test.examples}) {
     const Doubles values = images.to_doubles();
     for (std::size_t i = 0; i < values.size(); i += 2) EXPECT_EQ(values[i], 0.0);
     EXPECT_TRUE(std::ranges::all_of(values, [](double v) { return std::isfinite(v); }));
@@ -215,14 +215,14 @@ TEST(Standardize, IsForFloats) {
   write_float_npy(folder / "f.npy", {2, 1}, {0, 1});
   DatasetOptions options = kAllInTraining;
   options.standardize = true;
-  EXPECT_EQ(load_dataset(folder / "b.npy", options).train.images.dtype(), DType::u8);
+  EXPECT_EQ(load_dataset(folder / "b.npy", options).train.examples.dtype(), DType::u8);
   EXPECT_TRUE(load_dataset(folder / "b.npy", options).standardization.empty());
   options.standardize = false;
-  EXPECT_EQ(load_dataset(folder / "f.npy", options).train.images.to_doubles(), (Doubles{0, 1}));
+  EXPECT_EQ(load_dataset(folder / "f.npy", options).train.examples.to_doubles(), (Doubles{0, 1}));
   options.standardize = true;
-  EXPECT_EQ(load_dataset(folder / "f.npy", options).train.images.to_doubles(), (Doubles{-1, 1}));
+  EXPECT_EQ(load_dataset(folder / "f.npy", options).train.examples.to_doubles(), (Doubles{-1, 1}));
   write_float_npy(folder / "i.npy", {2, 2, 1}, {0, 0.25, 0.5, 1});
-  EXPECT_EQ(load_dataset(folder / "i.npy", options).train.images.to_doubles(), (Doubles{0, 0.25, 0.5, 1}));
+  EXPECT_EQ(load_dataset(folder / "i.npy", options).train.examples.to_doubles(), (Doubles{0, 0.25, 0.5, 1}));
 }
 
 // ---- arrays ----
@@ -247,10 +247,10 @@ TEST(LoadNpy, ShapesOfBytesAndFloats) {
     write_byte_npy(folder / "b.npy", shape.text, std::string(values.begin(), values.end()));
     write_float_npy(folder / "f.npy", shape.shape, values);
     for (const auto& [name, dtype] : {std::pair("b.npy", DType::u8), {"f.npy", DType::f32}}) {
-      const ImageSet set = load_dataset(folder / name, kAllInTraining).train;
-      EXPECT_EQ(set.images.dtype(), dtype);
-      EXPECT_EQ(set.images.shape(), (Shape{2, 12}));
-      EXPECT_EQ(set.images.to_doubles(), expected);
+      const Dataset set = load_dataset(folder / name, kAllInTraining).train;
+      EXPECT_EQ(set.examples.dtype(), dtype);
+      EXPECT_EQ(set.examples.shape(), (Shape{2, 12}));
+      EXPECT_EQ(set.examples.to_doubles(), expected);
       EXPECT_EQ(set.height, shape.height);
       EXPECT_EQ(set.width, shape.width);
       EXPECT_TRUE(set.labels.empty());
@@ -284,9 +284,9 @@ TEST(LoadTable, LabelsByNameAndByNumber) {
   for (const char* column : {"a", "1"}) {
     DatasetOptions options = kAllInTraining;
     options.label_column = column;
-    const ImageSet set = load_dataset(folder / "t.csv", options).train;
+    const Dataset set = load_dataset(folder / "t.csv", options).train;
     EXPECT_EQ(set.labels, (Labels{1, 3}));
-    EXPECT_EQ(set.images.to_doubles(), (Doubles{255, 2, 0, 4}));
+    EXPECT_EQ(set.examples.to_doubles(), (Doubles{255, 2, 0, 4}));
   }
   DatasetOptions options = kAllInTraining;
   options.label_column = "2";  // a name before a number
@@ -331,7 +331,7 @@ TEST(LoadTable, EveryExtension) {
   const TemporaryFolder folder;
   for (const char* name : {"t.csv", "t.tsv", "t.txt", "T.CSV"}) {
     io::write_file(folder / name, "1 2\n3 4\n");
-    EXPECT_EQ(load_dataset(folder / name, kAllInTraining).train.images.to_doubles(), (Doubles{1, 2, 3, 4}));
+    EXPECT_EQ(load_dataset(folder / name, kAllInTraining).train.examples.to_doubles(), (Doubles{1, 2, 3, 4}));
   }
   const gzFile out = gzopen((folder / "z.tsv.gz").c_str(), "wb");
   gzputs(out, "1\t2\n3\t4\n");
@@ -348,8 +348,8 @@ TEST(LoadIdx, OneFileWithTheLabelsBesideIt) {
   io::write_idx_images(folder / "some-images-idx3-ubyte", {3, 1, 2}, {1, 2, 3, 4, 5, 6});
   Split split = load_dataset(folder / "some-images-idx3-ubyte", kAllInTraining);
   EXPECT_TRUE(split.train.labels.empty());
-  EXPECT_EQ(split.train.images.dtype(), DType::u8);
-  EXPECT_EQ(split.train.images.to_doubles(), (Doubles{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(split.train.examples.dtype(), DType::u8);
+  EXPECT_EQ(split.train.examples.to_doubles(), (Doubles{1, 2, 3, 4, 5, 6}));
   EXPECT_EQ(split.train.width, 2);
   EXPECT_EQ(split.source, "some-images-idx3-ubyte: 1 x 2 bytes");
   io::write_idx_labels(folder / "some-labels-idx1-ubyte", {7, 8, 9});
@@ -367,7 +367,8 @@ TEST(LoadIdx, GzipAndNamesThatDoNotTell) {
   gzwrite(out, bytes.data(), static_cast<unsigned>(bytes.size()));
   ASSERT_EQ(gzclose(out), Z_OK);
   io::write_idx_labels(folder / "a-labels", {5, 6});
-  EXPECT_EQ(load_dataset(folder / "plain", kAllInTraining).train.images.to_doubles(), (Doubles{1, 2, 3, 4}));
+  EXPECT_EQ(load_dataset(folder / "plain", kAllInTraining).train.examples.to_doubles(),
+            (Doubles{1, 2, 3, 4}));
   EXPECT_EQ(load_dataset(folder / "a-images.gz", kAllInTraining).train.labels, (Labels{5, 6}));
   expect_contains(error_of([&] { static_cast<void>(load_dataset(folder / "a-labels")); }),
                   {"expected magic 2051", "got 2049"});
@@ -380,10 +381,10 @@ TEST(LoadIdx, TheFourFilesOfAFolder) {
     io::write_idx_labels(folder / (prefix + "labels-idx1-ubyte"s), {5, 6, 7, 8});
   }
   const Split split = load_dataset(folder.path(), {.max_rows = 3});
-  EXPECT_EQ(split.train.images.to_doubles(), (Doubles{1, 2, 3}));
+  EXPECT_EQ(split.train.examples.to_doubles(), (Doubles{1, 2, 3}));
   EXPECT_EQ(split.test.labels, (Labels{5, 6, 7}));
   EXPECT_EQ(load_dataset(folder.path()).train.count(), 4);  // nothing is taken from training for validation
-  EXPECT_EQ(load_dataset(folder.path(), {.standardize = true}).train.images.dtype(), DType::u8);
+  EXPECT_EQ(load_dataset(folder.path(), {.standardize = true}).train.examples.dtype(), DType::u8);
   expect_contains(loading_error(folder.path(), {.label_column = "x"}), {"expected a table"});
 }
 
@@ -397,8 +398,8 @@ TEST(LoadImages, SortedByNameHiddenOnesSkipped) {
   io::write_file(folder / "d.pgm", "P5 2 1 255\n\x04\x05");
   io::write_file(folder / "e.ppm", "P6 2 1 255\n\xFF\xFF\xFF\x00\xFF\x00"s);
   const Split split = load_dataset(folder.path(), kAllInTraining);
-  EXPECT_EQ(split.train.images.dtype(), DType::u8);
-  EXPECT_EQ(split.train.images.to_doubles(), (Doubles{1, 1, 2, 2, 3, 3, 4, 5, 255, 149}));  // green: 0.587
+  EXPECT_EQ(split.train.examples.dtype(), DType::u8);
+  EXPECT_EQ(split.train.examples.to_doubles(), (Doubles{1, 1, 2, 2, 3, 3, 4, 5, 255, 149}));  // green: 0.587
   EXPECT_EQ(split.train.height, 1);
   EXPECT_EQ(split.train.width, 2);
   EXPECT_TRUE(split.train.labels.empty());
@@ -414,7 +415,7 @@ TEST(LoadImages, SubFoldersAreClasses) {
   write_picture(folder.path() / "cat" / "2.png", 1, 1, 30);
   DatasetOptions options = kAllInTraining;
   const Split split = load_dataset(folder.path(), options);
-  EXPECT_EQ(split.train.images.to_doubles(), (Doubles{20, 30, 10}));
+  EXPECT_EQ(split.train.examples.to_doubles(), (Doubles{20, 30, 10}));
   EXPECT_EQ(split.train.labels, (Labels{0, 0, 1}));
   expect_contains(split.source, {": images of 1 x 1, 2 classes (cat, dog)"});
   EXPECT_EQ(split.class_names, (std::vector<std::string>{"cat", "dog"}));

@@ -46,18 +46,19 @@ class FixedSpread final : public Posterior {
  public:
   std::string name() const override { return "N(mean, 0.25)"; }
   int params_per_dimension() const override { return 1; }
-  Variable mean(const Variable& stats) const override { return stats; }
-  Variable rsample(const Variable& stats, const Draw& draw) const override {
+  Variable mean(const Variable& posterior_params) const override { return posterior_params; }
+  Variable rsample(const Variable& posterior_params, const Draw& draw) const override {
     Noise noise = draw.noise;
     if (draw.samples) noise.samples = draw.samples.data_as<std::int32_t>();
-    return stats + random_normal(stats.shape(), noise, 0, 0.5, DType::f32, stats.device());
+    return posterior_params +
+           random_normal(posterior_params.shape(), noise, 0, 0.5, DType::f32, posterior_params.device());
   }
-  Variable log_density(const Variable& stats, const Variable& z) const override {
-    return sum(-2 * square(z - stats) - 0.5 * std::log(0.5 * M_PI), Axis::columns);
+  Variable log_density(const Variable& posterior_params, const Variable& z) const override {
+    return sum(-2 * square(z - posterior_params) - 0.5 * std::log(0.5 * M_PI), Axis::columns);
   }
 };
 
-ImageSet gradients(std::int64_t count) {  // 4 x 4 ramps: brightness and direction vary
+Dataset gradients(std::int64_t count) {  // 4 x 4 ramps: brightness and direction vary
   std::vector<std::uint8_t> bytes;
   for (std::int64_t i = 0; i < count; ++i)
     for (int p = 0; p < 16; ++p)
@@ -67,7 +68,7 @@ ImageSet gradients(std::int64_t count) {  // 4 x 4 ramps: brightness and directi
 
 VaeOptions small_model() {
   VaeOptions o;
-  o.pixels = 16, o.encoder_widths = {16};
+  o.features = 16, o.encoder_widths = {16};
   return o;
 }
 
@@ -105,7 +106,7 @@ TEST(Framework, AUsersLikelihoodDrawsAndEvaluates) {
   double error = 0;
   for (std::size_t i = 0; i < x.size(); ++i) error += std::abs(x[i] - mean[i]);
   EXPECT_NEAR(error / static_cast<double>(x.size()), 0.05, 0.004);  // E|x - m| = b
-  const ImageSet images = gradients(20).to(Device::best());
+  const Dataset images = gradients(20).to(Device::best());
   EXPECT_LE(importance_weighted_nll(model, images, 50, {}).nll, evaluate_elbo(model, images, {}).loss + 0.5);
 }
 
@@ -124,15 +125,16 @@ TEST(Framework, EstimatedKlAgreesWithTheClosedForm) {
   const std::int64_t rows = 4000;
   std::vector<float> values;
   for (std::int64_t r = 0; r < rows; ++r) values.insert(values.end(), {0.8f, -0.3f, -1.0f, 0.4f});
-  const Variable stats = Tensor::from(values, {rows, 4}, Device::best());
+  const Variable posterior_params = Tensor::from(values, {rows, 4}, Device::best());
   for (const PosteriorScale scale :
        {PosteriorScale::log_variance, PosteriorScale::log_sigma, PosteriorScale::softplus}) {
     const auto q = diagonal_gaussian({scale});
     const auto p = standard_normal_prior();
-    const double closed = q->rsample_with_kl(stats, {}, *p, 1.0 / rows).kl.value().item();
-    const double estimate = q->Posterior::rsample_with_kl(stats, {}, *p, 1.0 / rows).kl.value().item();
+    const double closed = q->rsample_with_kl(posterior_params, {}, *p, 1.0 / rows).kl.value().item();
+    const double estimate =
+        q->Posterior::rsample_with_kl(posterior_params, {}, *p, 1.0 / rows).kl.value().item();
     EXPECT_NEAR(estimate, closed, 0.06) << name(scale);
-    const double by_dimension = sum(q->kl_to_standard_normal(stats)).value().item() / rows;
+    const double by_dimension = sum(q->kl_to_standard_normal(posterior_params)).value().item() / rows;
     EXPECT_NEAR(by_dimension, closed, 1e-4 * closed) << name(scale);
   }
 }

@@ -48,7 +48,7 @@ double neighbours_r2(const std::vector<float>& codes, const std::vector<float>& 
 // Posterior means of all 1,965 frames after 40 epochs on the training frames: 560-200-2-200-560.
 std::vector<float> learned_codes(const Split& faces, std::uint64_t seed) {
   VaeOptions options;
-  options.pixels = 560, options.encoder_widths = {200}, options.latent = 2;
+  options.features = 560, options.encoder_widths = {200}, options.latent = 2;
   options.likelihood = gaussian_likelihood();
   options.initializer.seed = seed;
   Vae model(options, Device::cpu());
@@ -59,8 +59,8 @@ std::vector<float> learned_codes(const Split& faces, std::uint64_t seed) {
   for (int epoch = 0; epoch < 40; ++epoch) trainer.run_epoch();
 
   std::vector<float> codes;
-  for (const ImageSet* part : {&faces.train, &faces.test}) {
-    const Batch all = gather_batch(part->images, part->count(), {}, {.shuffle = false});
+  for (const Dataset* part : {&faces.train, &faces.test}) {
+    const Batch all = gather_batch(part->examples, part->count(), {}, {.shuffle = false});
     const std::vector<float> means = model.encode_mean(Variable(all.x)).value().to_vector();
     codes.insert(codes.end(), means.begin(), means.end());
   }

@@ -28,7 +28,7 @@ struct Plan {
 
 Plan plan_of(std::int64_t pixels, std::vector<std::int64_t> widths, std::int64_t latent) {
   Plan p;
-  p.model.pixels = pixels, p.model.encoder_widths = std::move(widths), p.model.latent = latent;
+  p.model.features = pixels, p.model.encoder_widths = std::move(widths), p.model.latent = latent;
   p.model.initializer.bias_std = 0.1;
   p.optimizer.learning_rate = 3e-3;
   p.train.batch_size = 10;
@@ -36,17 +36,17 @@ Plan plan_of(std::int64_t pixels, std::vector<std::int64_t> widths, std::int64_t
   return p;
 }
 
-ImageSet images_of(const Plan& p, Device device) {
+Dataset images_of(const Plan& p, Device device) {
   std::vector<std::uint8_t> bytes;
   std::vector<float> floats;
-  for (std::int64_t i = 0; i < p.images * p.model.pixels; ++i) {
+  for (std::int64_t i = 0; i < p.images * p.model.features; ++i) {
     const std::uint32_t word = philox4x32(static_cast<std::uint32_t>(i), 1, 2, 3, 4).v[0];
     bytes.push_back(static_cast<std::uint8_t>(word >> 24));
     floats.push_back(uniform01(word) * 2 - 0.5f);
   }
-  const Shape shape{p.images, p.model.pixels};
+  const Shape shape{p.images, p.model.features};
   return {1,
-          static_cast<int>(p.model.pixels),
+          static_cast<int>(p.model.features),
           p.floats ? Tensor::from(floats, shape, device) : Tensor::from(bytes, shape, device),
           {}};
 }
@@ -68,7 +68,7 @@ Outcome eager(const Plan& p, int epochs) {
   const Device device = Device::best();
   Vae model(p.model, device);
   Optimizer optimizer(model.parameters(), p.optimizer);
-  const ImageSet images = images_of(p, device);
+  const Dataset images = images_of(p, device);
   // By default the trainer would take the fused step itself.
   TrainOptions options = p.train;
   options.executor = Executor::eager;
@@ -96,7 +96,7 @@ Outcome fused(const Plan& p, int epochs) {
   const ExactAllocator::Scope exact(device);
   Vae model(p.model, device);
   Optimizer optimizer(model.parameters(), p.optimizer);
-  const ImageSet images = images_of(p, device);
+  const Dataset images = images_of(p, device);
   FusedStep step(model, optimizer, images, p.train, p.precision);
   const RunState zero;
   std::vector<std::uint8_t> bytes(sizeof zero);
@@ -297,7 +297,7 @@ Plan variant(int which, bool large, bool deep) {
   Plan p = plan_of((large ? 40 : 20) + which % 2, {width}, latent[which]);
   if (deep) p.model.encoder_widths = {width, large ? 44 : 9};
   if (deep) p.model.decoder_widths = {large ? 35 : 7, large ? 50 : 18};
-  if (which == 3) p.model.pixels = deep ? 580 : 20, p.model.decoder_widths = {deep ? 7 : 580};
+  if (which == 3) p.model.features = deep ? 580 : 20, p.model.decoder_widths = {deep ? 7 : 580};
   if (which == 3) p.model.encoder_widths = {width};
   if (which == 4) p.model.encoder_widths = {300, width}, p.model.decoder_widths = {300, width + 1};
   // Rounding must not be amplified: by Adam to a full step, by the kink of ReLU to a gradient.
@@ -384,7 +384,7 @@ TEST_P(FusedMixDevice, TakesEveryPrecision) {
     p = plan_of(odd ? 81 : 60, {odd ? 70 : 52}, latent[i % 3]);
     p.train.batch_size = i % 3 == 0 ? 70 : 33, p.images = 75;
   } else if (i / 12 >= 2) {  // products of many chunks, by small and by large tiles
-    p.model.pixels = odd ? (i / 12 == 2 ? 23 : 41) : 1100;
+    p.model.features = odd ? (i / 12 == 2 ? 23 : 41) : 1100;
     p.model.decoder_widths = {odd ? 600 : 20};
     p.images = 13;
     if (i / 12 == 3) p.train.batch_size = 40, p.images = 43;

@@ -45,7 +45,7 @@ TEST_F(GraphsOnDevice, RunABodyAgainAndAgain) {
   const Stream stream(Device::cuda());
   const StreamGuard on(stream);
   const Tensor x = Tensor::zeros({3}, DType::f32, stream.device());
-  const Graph graph = Graph::capture(
+  const CudaGraph graph = CudaGraph::capture(
       stream, [&] { double_and_add(x); }, 3);
   EXPECT_EQ(graph.nodes(), 6u);  // a kernel and a copy, three times
   EXPECT_EQ(x.to_vector(), std::vector<float>(3, 0.0f)) << "nothing runs at the capture";
@@ -62,7 +62,7 @@ TEST_F(Graphs, MemoryOfTheBodyIsNobodyElses) {
   const Tensor x = Tensor::full({1000}, 1, DType::f32, cuda);
   Tensor dropped = Tensor::full({1000}, 5, DType::f32, cuda), result;
   {
-    const Graph graph = Graph::capture(stream, [&] {
+    const CudaGraph graph = CudaGraph::capture(stream, [&] {
       const Tensor sum = add(affine(x, 3, 0), dropped).value();  // 3 x + 5
       dropped = Tensor();                                        // from outside, and let go of here
       result = affine(sum, 1, -1).value();
@@ -90,9 +90,9 @@ TEST_F(Graphs, ShareMemoryIfAsked) {
   const Stream stream(cuda);
   const StreamGuard on(stream);
   const Tensor x = Tensor::zeros({100'000}, DType::f32, cuda);
-  const Graph one = Graph::capture(stream, [&] { double_and_add(x); });
+  const CudaGraph one = CudaGraph::capture(stream, [&] { double_and_add(x); });
   const MemoryStatistics before = memory_statistics(cuda);
-  const Graph many = Graph::capture(
+  const CudaGraph many = CudaGraph::capture(
       stream, [&] { double_and_add(x); }, 5, &one);
   EXPECT_EQ(memory_statistics(cuda).reserved_bytes, before.reserved_bytes);
   many.launch(), one.launch();
@@ -100,7 +100,7 @@ TEST_F(Graphs, ShareMemoryIfAsked) {
   const Stream other(cuda);
   const StreamGuard there(other);
   expect_start(message_of([&] {
-                 static_cast<void>(Graph::capture(
+                 static_cast<void>(CudaGraph::capture(
                      other, [] {}, 1, &one));
                }),
                "[graph] expected a graph of the same stream to share memory with");
@@ -123,8 +123,10 @@ TEST_F(Graphs, RefuseCallsThatWaitAndNameThem) {
        [&] { cuda.backend().copy_from_device(nullptr, x.data(), 4, stream.handle()); }},
   };
   for (const auto& [name, call] : calls) {
-    expect_start(message_of([&, &body = call] { static_cast<void>(Graph::capture(stream, body)); }), name);
-    const Graph graph = Graph::capture(stream, [&] { double_and_add(x); });  // the stream is as it was
+    expect_start(message_of([&, &body = call] { static_cast<void>(CudaGraph::capture(stream, body)); }),
+                 name);
+    const CudaGraph graph =
+        CudaGraph::capture(stream, [&] { double_and_add(x); });  // the stream is as it was
     graph.launch();
   }
   EXPECT_EQ(x.item(), (2 + 1) * 128 - 1);
@@ -138,7 +140,7 @@ TEST_F(Graphs, PassOnWhatTheBodyThrows) {
     double_and_add(x);
     throw std::out_of_range("mine");
   };
-  EXPECT_THROW(static_cast<void>(Graph::capture(stream, body)), std::out_of_range);
+  EXPECT_THROW(static_cast<void>(CudaGraph::capture(stream, body)), std::out_of_range);
   double_and_add(x);
   EXPECT_EQ(x.to_vector(), std::vector<float>(3, 1.0f));
 }
@@ -147,19 +149,19 @@ TEST_F(Graphs, MistakesAreClear) {
   const Device cuda = Device::cuda();
   const Stream stream(cuda), other(cuda);
   const StreamGuard on(stream);
-  expect_start(message_of([&] { static_cast<void>(Graph::capture(Stream::wrap(cuda, nullptr), [] {})); }),
+  expect_start(message_of([&] { static_cast<void>(CudaGraph::capture(Stream::wrap(cuda, nullptr), [] {})); }),
                "[graph] expected a stream of its own, got the device's default one");
-  expect_start(
-      message_of([&] {
-        static_cast<void>(Graph::capture(stream, [&] { static_cast<void>(Graph::capture(other, [] {})); }));
-      }),
-      "[graph] expected one capture at a time");
   expect_start(message_of([&] {
-                 static_cast<void>(Graph::capture(
+                 static_cast<void>(CudaGraph::capture(
+                     stream, [&] { static_cast<void>(CudaGraph::capture(other, [] {})); }));
+               }),
+               "[graph] expected one capture at a time");
+  expect_start(message_of([&] {
+                 static_cast<void>(CudaGraph::capture(
                      stream, [] {}, 0));
                }),
                "[graph] expected 1 or more repeats");
-  const Graph graph = Graph::capture(stream, [] {});
+  const CudaGraph graph = CudaGraph::capture(stream, [] {});
   EXPECT_EQ(graph.nodes(), 0u);
   const StreamGuard elsewhere(other);
   EXPECT_EQ(message_of([&] { graph.launch(); }),
@@ -167,15 +169,15 @@ TEST_F(Graphs, MistakesAreClear) {
   // Its algorithm is chosen at the first product of a shape.
   const Tensor a = Tensor::zeros({37, 41}, DType::f32, cuda), b = Tensor::zeros({43, 41}, DType::f32, cuda);
   expect_start(message_of([&] {
-                 static_cast<void>(Graph::capture(other, [&] { static_cast<void>(linear(a, b, {})); }));
+                 static_cast<void>(CudaGraph::capture(other, [&] { static_cast<void>(linear(a, b, {})); }));
                }),
                "[gemm] the first product of m 37, n 43, k 41 is inside a captured graph");
   static_cast<void>(linear(a, b, {}));
-  EXPECT_GT(Graph::capture(other, [&] { static_cast<void>(linear(a, b, {})); }).nodes(), 0u);
+  EXPECT_GT(CudaGraph::capture(other, [&] { static_cast<void>(linear(a, b, {})); }).nodes(), 0u);
 }
 
 TEST(GraphOnTheCpu, IsAnError) {
-  EXPECT_EQ(message_of([] { static_cast<void>(Graph::capture(Stream::current(Device::cpu()), [] {})); }),
+  EXPECT_EQ(message_of([] { static_cast<void>(CudaGraph::capture(Stream::current(Device::cpu()), [] {})); }),
             "[graph] expected a CUDA device, got cpu");
   EXPECT_EQ(message_of([] { Device::cpu().backend().begin_capture(nullptr); }),
             "[graph] expected a CUDA device, got cpu");
@@ -218,7 +220,7 @@ TEST_F(Graphs, AStepOfOnesOwnCountsOn) {
   const StreamGuard on(stream);
   OwnStep eager(stream.device()), captured(stream.device());
   captured();
-  const Graph graph = Graph::capture(
+  const CudaGraph graph = CudaGraph::capture(
       stream, [&] { captured(); }, 4);
   EXPECT_EQ(captured.optimizer->steps(), 1u);
   for (int i = 0; i < 3; ++i) graph.launch();
@@ -300,7 +302,7 @@ struct Training {
       : model(
             [] {
               VaeOptions o;
-              o.pixels = 16, o.encoder_widths = {8};
+              o.features = 16, o.encoder_widths = {8};
               return o;
             }(),
             device),
@@ -315,7 +317,7 @@ struct Training {
           o.batch_size = c.batch, o.executor = executor;
           return o;
         }()) {}
-  static ImageSet images(std::int64_t count) {
+  static Dataset images(std::int64_t count) {
     std::vector<std::uint8_t> bytes;
     for (std::int64_t i = 0; i < count * 16; ++i) bytes.push_back(static_cast<std::uint8_t>(i * i * 7 / 16));
     return {4, 4, Tensor::from(bytes, {count, 16}), {}};
@@ -449,14 +451,14 @@ class HostLikelihood final : public Likelihood {
 
 TEST_F(GraphTraining, WhatCannotBeCapturedIsRunEagerly) {
   VaeOptions o;
-  o.pixels = 16, o.encoder_widths = {8}, o.likelihood = std::make_shared<HostLikelihood>();
+  o.features = 16, o.encoder_widths = {8}, o.likelihood = std::make_shared<HostLikelihood>();
   std::vector<double> losses[3];
   for (const Executor executor : {Executor::automatic, Executor::eager, Executor::graph}) {
     Vae model(o, Device::cuda());
     Optimizer optimizer(model.parameters(), {});
     TrainOptions train;
     train.batch_size = 8, train.executor = executor;
-    const ImageSet images = Training::images(43).to(Device::cuda());
+    const Dataset images = Training::images(43).to(Device::cuda());
     Trainer trainer(model, optimizer, images, images.slice(0, 0), train);
     const auto run = [&] {
       for (int i = 0; i < 2; ++i)
@@ -480,12 +482,12 @@ TEST_F(GraphTraining, EveryBuiltInModelCanBeCaptured) {
     Optimizer optimizer(model.parameters(), {});
     TrainOptions options;
     options.batch_size = 4, options.executor = Executor::graph;
-    const ImageSet images = Training::images(8).to(Device::cuda());
+    const Dataset images = Training::images(8).to(Device::cuda());
     Trainer trainer(model, optimizer, images, images.slice(0, 0), options);
     for (int i = 0; i < 2; ++i) EXPECT_TRUE(std::isfinite(trainer.run_epoch().train.loss));
   };
   VaeOptions o;
-  o.pixels = 16, o.encoder_widths = {8};
+  o.features = 16, o.encoder_widths = {8};
   for (const auto& likelihood : {continuous_bernoulli_likelihood(), gaussian_likelihood(),
                                  shared_gaussian_likelihood(), fixed_gaussian_likelihood(0.1)}) {
     o.likelihood = likelihood;

@@ -51,7 +51,7 @@ TEST(Grids, MistakesAreNamed) {
 struct Transparent {
   Vae model{[] {
               VaeOptions o;
-              o.pixels = 2, o.encoder_widths = {2}, o.activation = Activation::identity;
+              o.features = 2, o.encoder_widths = {2}, o.activation = Activation::identity;
               return o;
             }(),
             Device::cpu()};
@@ -102,7 +102,7 @@ TEST(Manifold, CoversTheQuantilesOfEachAxis) {
 }
 
 TEST(Examples, Are25InARowAndSmallOnesTwiceAsLarge) {
-  ImageSet set{28, 20, Tensor::empty({60, 560}, DType::u8, Device::cpu()), {}};
+  Dataset set{28, 20, Tensor::empty({60, 560}, DType::u8, Device::cpu()), {}};
   const io::Gray faces = examples(set, 60);
   EXPECT_EQ(faces.width, 25 * 20 * 2);
   EXPECT_EQ(faces.height, 3 * 28 * 2);

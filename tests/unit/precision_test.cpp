@@ -80,7 +80,7 @@ TEST(PrecisionOnDevice, OfTheModelReachesEveryLayer) {
   for (const Device device : devices()) {
     if (!device.backend().supports(Precision::bf16)) continue;
     VaeOptions options;
-    options.pixels = 96, options.encoder_widths = {80, 72}, options.precision = Precision::bf16;
+    options.features = 96, options.encoder_widths = {80, 72}, options.precision = Precision::bf16;
     Vae model(options, device);
     for (const Mlp* mlp : {&model.encoder(), &model.decoder()})
       for (const Linear& layer : mlp->layers) EXPECT_EQ(layer.precision, Precision::bf16);

@@ -61,7 +61,7 @@ TEST(ProceduralFaces, SameFromAnyOffsetAtAnyNumberOfThreads) {
     for (const std::int64_t first : {1, 23, 299}) {
       const Faces part = make_procedural_faces(first, 41);
       const auto from = video().images.begin() + first * kPixels;
-      EXPECT_EQ(part.images, std::vector<std::uint8_t>(from, from + 41 * kPixels));
+      EXPECT_EQ(part.examples, std::vector<std::uint8_t>(from, from + 41 * kPixels));
       const auto factors = video().factors.begin() + first * 2;
       EXPECT_EQ(part.factors, std::vector<float>(factors, factors + 82));
     }
@@ -138,11 +138,11 @@ TEST(ProceduralFrey, IsSplitLikeTheOriginalAndKeepsItsFactors) {
   EXPECT_EQ(split.test.height, 28);
   EXPECT_EQ(split.test.width, 20);
   EXPECT_TRUE(split.test.labels.empty());
-  const ImageSet part = split.test.slice(5, 3).to(Device::cpu());
+  const Dataset part = split.test.slice(5, 3).to(Device::cpu());
   EXPECT_EQ(part.factor_names, (std::vector<std::string>{"pose", "smile"}));
   const auto from = video().factors.begin() + 2 * 1805;
   EXPECT_EQ(part.factors, std::vector<float>(from, from + 6));
-  EXPECT_EQ(part.images.data_as<std::uint8_t>()[17], video().images[1805 * kPixels + 17]);
+  EXPECT_EQ(part.examples.data_as<std::uint8_t>()[17], video().images[1805 * kPixels + 17]);
 }
 
 }  // namespace

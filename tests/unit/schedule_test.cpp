@@ -19,7 +19,7 @@ namespace {
 using test::error_of;
 using test::TemporaryFolder;
 
-ImageSet images(std::int64_t count, Device device) {
+Dataset images(std::int64_t count, Device device) {
   std::vector<std::uint8_t> bytes;
   for (std::int64_t i = 0; i < count * 16; ++i) bytes.push_back(static_cast<std::uint8_t>(i * i * 7 / 16));
   return {4, 4, Tensor::from(bytes, {count, 16}).to(device), {}};
@@ -27,7 +27,7 @@ ImageSet images(std::int64_t count, Device device) {
 
 VaeOptions small_model() {
   VaeOptions o;
-  o.pixels = 16, o.encoder_widths = {8};
+  o.features = 16, o.encoder_widths = {8};
   return o;
 }
 
@@ -223,14 +223,15 @@ TEST(GraphLearningRate, ChangesInsideCapturedGraphs) {
   One model(stream.device());
   SGD sgd(model.parameters(), {.learning_rate = 0.25});
   model.step(sgd);
-  const Graph graph = Graph::capture(
+  const CudaGraph graph = CudaGraph::capture(
       stream, [&] { model.step(sgd); }, 2);
   graph.launch();
   EXPECT_EQ(model.weight.value().item(), 8 - 3 * 0.5);
   sgd.set_learning_rate(1);
   graph.launch();
   EXPECT_EQ(model.weight.value().item(), 6.5 - 2 * 2);
-  const std::string refused = error_of([&] { Graph::capture(stream, [&] { sgd.set_learning_rate(0.5); }); });
+  const std::string refused =
+      error_of([&] { CudaGraph::capture(stream, [&] { sgd.set_learning_rate(0.5); }); });
   EXPECT_EQ(refused.rfind("[set_learning_rate] expected no capture on ", 0), 0u) << refused;
   EXPECT_EQ(sgd.learning_rate(), 1);
 }

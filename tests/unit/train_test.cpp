@@ -15,7 +15,7 @@ namespace gpuvae {
 namespace {
 
 // Blurred bars at one of 8 x 8 positions: two factors, so that a 2-D code can describe them.
-ImageSet bars(std::int64_t count) {
+Dataset bars(std::int64_t count) {
   constexpr int kSide = 8;
   std::vector<std::uint8_t> bytes;
   for (std::int64_t i = 0; i < count; ++i) {
@@ -39,7 +39,7 @@ Plan small_setup(Device device = Device::cpu()) {
   Plan s;
   s.device = device;
   s.train.batch_size = 32;
-  s.model.pixels = 64, s.model.encoder_widths = {24};
+  s.model.features = 64, s.model.encoder_widths = {24};
   s.optimizer.learning_rate = 5e-3;
   return s;
 }
@@ -239,7 +239,7 @@ TEST(Vae, ParametersAreCountedAndNamed) {
   EXPECT_EQ(names, (std::vector<std::string>{"encoder.0.weight", "encoder.0.bias", "posterior.weight",
                                              "posterior.bias", "decoder.0.weight", "decoder.0.bias",
                                              "output.weight", "output.bias"}));
-  o.encoder_widths = {200}, o.likelihood = gaussian_likelihood(), o.pixels = 560;
+  o.encoder_widths = {200}, o.likelihood = gaussian_likelihood(), o.features = 560;
   EXPECT_EQ(Vae(o, Device::cpu()).parameter_count(), 338724);  // FLEX on Frey
   o = {}, o.encoder_widths = {200, 100}, o.latent = 2;
   EXPECT_EQ(Vae(o, Device::cpu()).parameters().size(), 12u);

@@ -61,13 +61,14 @@ struct NaiveVae {
   // The negative ELBO of one image; adds the gradient of `share` times it.
   std::pair<double, double> image(const Doubles& x, std::uint32_t sample, std::uint64_t epoch,
                                   RandomPurpose purpose, std::uint64_t seed, double share) {
-    const Doubles h1 = relu(encoder.forward(x)), stats = posterior.forward(h1);
+    const Doubles h1 = relu(encoder.forward(x)), posterior_params = posterior.forward(h1);
     Doubles z(kLatent), epsilon(kLatent);
     double kl = 0, reconstruction = 0;
     for (int d = 0; d < kLatent; ++d) {
       epsilon[d] = cases::reference_normal(seed, purpose, epoch, sample, static_cast<std::uint32_t>(d));
-      z[d] = stats[d] + epsilon[d] * std::exp(stats[kLatent + d] / 2);
-      kl -= 0.5 * (1 + stats[kLatent + d] - stats[d] * stats[d] - std::exp(stats[kLatent + d]));
+      z[d] = posterior_params[d] + epsilon[d] * std::exp(posterior_params[kLatent + d] / 2);
+      kl -= 0.5 * (1 + posterior_params[kLatent + d] - posterior_params[d] * posterior_params[d] -
+                   std::exp(posterior_params[kLatent + d]));
     }
     const Doubles h2 = relu(decoder.forward(z)), logits = output.forward(h2);
     Doubles d_logits(kPixels);
@@ -80,13 +81,14 @@ struct NaiveVae {
     Doubles d_h2 = output.backward(h2, d_logits);
     mask(d_h2, h2);
     const Doubles d_z = decoder.backward(z, d_h2);
-    Doubles d_stats(2 * kLatent);
+    Doubles d_posterior_params(2 * kLatent);
     for (int d = 0; d < kLatent; ++d) {
-      const double variance = std::exp(stats[kLatent + d]);
-      d_stats[d] = d_z[d] + share * stats[d];
-      d_stats[kLatent + d] = d_z[d] * epsilon[d] * std::sqrt(variance) / 2 + share * (variance - 1) / 2;
+      const double variance = std::exp(posterior_params[kLatent + d]);
+      d_posterior_params[d] = d_z[d] + share * posterior_params[d];
+      d_posterior_params[kLatent + d] =
+          d_z[d] * epsilon[d] * std::sqrt(variance) / 2 + share * (variance - 1) / 2;
     }
-    Doubles d_h1 = posterior.backward(h1, d_stats);
+    Doubles d_h1 = posterior.backward(h1, d_posterior_params);
     mask(d_h1, h1);
     encoder.backward(x, d_h1);
     return {reconstruction, kl};
@@ -102,7 +104,7 @@ std::vector<std::uint8_t> bytes(int count) {
 
 void follow(Device device) {
   VaeOptions options;
-  options.pixels = kPixels, options.encoder_widths = {kHidden}, options.initializer.seed = kSeed;
+  options.features = kPixels, options.encoder_widths = {kHidden}, options.initializer.seed = kSeed;
   Vae model(options, device);
   NaiveVae naive;
   Layer* layers[] = {&naive.encoder, &naive.posterior, &naive.decoder, &naive.output};
@@ -115,7 +117,7 @@ void follow(Device device) {
   rmsprop.learning_rate = kRate;
   Optimizer optimizer(model.parameters(), rmsprop);
   const auto pixels = bytes(kImages);
-  const ImageSet images{3, 4, Tensor::from(pixels, {kImages, kPixels}, device), {}};
+  const Dataset images{3, 4, Tensor::from(pixels, {kImages, kPixels}, device), {}};
   TrainOptions train;
   train.batch_size = kBatch, train.data.seed = kSeed;
   Trainer trainer(model, optimizer, images, images, train);
@@ -130,7 +132,7 @@ void follow(Device device) {
     double reconstruction = 0, kl = 0;
     for (std::uint64_t step = 0; step < kImages / kBatch; ++step) {
       const Clock clock{.step = epoch * (kImages / kBatch) + step, .steps_per_epoch = kImages / kBatch};
-      const Tensor order = gather_batch(images.images, kBatch, clock, train.data).samples.to(Device::cpu());
+      const Tensor order = gather_batch(images.examples, kBatch, clock, train.data).samples.to(Device::cpu());
       for (int r = 0; r < kBatch; ++r) {
         const std::int32_t s = order.data_as<std::int32_t>()[r];
         const auto [a, b] = naive.image(pixels_of(s), static_cast<std::uint32_t>(s), epoch,

@@ -87,16 +87,16 @@ TEST(Version, ConstantsAndOutputsCount) {
 }
 
 TEST(Version, PosteriorsAndMixturesNotice) {
-  const Variable stats = leaf({0, 1, 0.5f, -1}, {1, 4}), z = leaf({0.1f, 0.2f}, {1, 2});
+  const Variable posterior_params = leaf({0, 1, 0.5f, -1}, {1, 4}), z = leaf({0.1f, 0.2f}, {1, 2});
   const Tensor epsilon = Tensor::full({1, 2}, 0.3);
   PosteriorOptions options;
   options.epsilon = epsilon;
-  const Variable sample = sample_posterior(stats, options);
+  const Variable sample = sample_posterior(posterior_params, options);
   epsilon.fill(1);
   expect_error_of("sample_posterior", sample);
-  const Variable kl = kl_divergence(stats, PosteriorScale::log_variance);
-  const Variable density = mixture_log_density(z, stats, PosteriorScale::log_variance, Variable());
-  stats.value().fill(0);
+  const Variable kl = kl_divergence(posterior_params, PosteriorScale::log_variance);
+  const Variable density = mixture_log_density(z, posterior_params, PosteriorScale::log_variance, Variable());
+  posterior_params.value().fill(0);
   expect_error_of("kl_divergence", kl);
   expect_error_of("mixture_log_density", density);
 }

@@ -34,10 +34,10 @@ double decimal(double multiple, int exponent) {
 
 std::vector<std::string> labels_of(const std::vector<double>& values, int step_exponent) {
   constexpr double kLargestPlain = 1e6;
-  constexpr int kMostDecimals = 4;
+  constexpr int kMaxDecimals = 4;
   double largest = 0;
   for (const double v : values) largest = std::max(largest, std::abs(v));
-  const bool plain = largest < kLargestPlain && step_exponent >= -kMostDecimals;
+  const bool plain = largest < kLargestPlain && step_exponent >= -kMaxDecimals;
   const int exponent = plain || largest == 0 ? 0 : static_cast<int>(std::floor(std::log10(largest) + 1e-9));
   std::vector<std::string> labels;
   for (const double v : values)

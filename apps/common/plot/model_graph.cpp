@@ -227,28 +227,28 @@ ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNo
   const double beta = notes.beta;
   std::vector<std::int64_t> decoder = o.decoder_widths;
   if (decoder.empty()) decoder.assign(o.encoder_widths.rbegin(), o.encoder_widths.rend());
-  const std::int64_t encoded = o.encoder_widths.empty() ? o.pixels : o.encoder_widths.back();
+  const std::int64_t encoded = o.encoder_widths.empty() ? o.features : o.encoder_widths.back();
   const std::int64_t decoded = decoder.empty() ? o.latent : decoder.back();
-  const int per_pixel = o.likelihood->params_per_pixel();
+  const int per_feature = o.likelihood->params_per_feature();
   const std::string head = dense_text(encoded, fmt::format("{}", o.latent), Activation::identity);
   const std::string outputs =
-      per_pixel == 1 ? fmt::format("{}", o.pixels) : fmt::format("{} × {}", per_pixel, o.pixels);
+      per_feature == 1 ? fmt::format("{}", o.features) : fmt::format("{} × {}", per_feature, o.features);
   ModelGraph g;
   g.input = {"x",
-             height > 1 ? fmt::format("{} pixels ({} × {})", o.pixels, height, width)
-                        : fmt::format("{} columns", o.pixels),
+             height > 1 ? fmt::format("{} pixels ({} × {})", o.features, height, width)
+                        : fmt::format("{} columns", o.features),
              0};
-  g.encoder = hidden_layers("encoder", o.pixels, o.encoder_widths, o.activation);
+  g.encoder = hidden_layers("encoder", o.features, o.encoder_widths, o.activation);
   g.mean = {"mean μ", head, (encoded + 1) * o.latent};
   g.scale = {scale_name(notes.scale), head, (encoded + 1) * o.latent};
   g.latent = {"z = μ + σ ε", fmt::format("{} latent dimension{}", o.latent, o.latent == 1 ? "" : "s"), 0};
   g.noise = {notes.noise_std == 1 ? "ε ~ N(0, I)" : fmt::format("ε ~ N(0, {}² I)", notes.noise_std), "noise",
              0};
   g.decoder = hidden_layers("decoder", o.latent, decoder, o.activation);
-  g.output = {per_pixel > 1                                ? "mean, log variance"
+  g.output = {per_feature > 1                              ? "mean, log variance"
               : o.likelihood->name().find("Gaussian") == 0 ? "mean"
                                                            : "logits",
-              dense_text(decoded, outputs, Activation::identity), (decoded + 1) * o.pixels * per_pixel};
+              dense_text(decoded, outputs, Activation::identity), (decoded + 1) * o.features * per_feature};
   std::string family = o.likelihood->name();
   if (!family.empty()) family[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(family[0])));
   g.likelihood = {"p(x | z)", fmt::format("{} for each {}", family, height > 1 ? "pixel" : "column"), 0};

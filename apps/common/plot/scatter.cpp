@@ -15,7 +15,7 @@ using namespace plot;
 
 constexpr double kWidth = 540, kHeight = 420, kLowest = 300;
 constexpr int kColours = 24;  // of a continuous scale
-constexpr int kMostClasses = 100;
+constexpr int kMaxClasses = 100;
 constexpr double kBarDistance = 26, kBarWidth = 18;
 constexpr const char* kNoClass = "#b0b0b0";
 
@@ -32,7 +32,7 @@ bool is_shown(const ScatterPlot& plot, std::size_t i) {
 int class_count(const ScatterPlot& plot) {
   if (plot.labels.empty()) return 0;
   const int largest = *std::max_element(plot.labels.begin(), plot.labels.end());
-  return std::max(std::min(largest, kMostClasses) + 1, static_cast<int>(plot.label_names.size()));
+  return std::max(std::min(largest, kMaxClasses) + 1, static_cast<int>(plot.label_names.size()));
 }
 
 std::string class_name(const ScatterPlot& plot, int label) {
@@ -188,7 +188,7 @@ std::string scatter_svg(const ScatterPlot& plot) {
         "expected a label for each of {} points, got {}", n, plot.labels.size());
   check(plot.values.empty() || plot.values.size() == n, "scatter",
         "expected a value for each of {} points, got {}", n, plot.values.size());
-  check(class_count(plot) <= kMostClasses, "scatter", "expected at most {} classes, got more", kMostClasses);
+  check(class_count(plot) <= kMaxClasses, "scatter", "expected at most {} classes, got more", kMaxClasses);
   check(plot.labels.empty() || plot.values.empty(), "scatter", "expected labels or values, got both");
   const Axes axes = make_axes(plot);
   const std::vector<Group> groups = groups_of(plot);

@@ -25,8 +25,8 @@ void check_cells(const char* what, std::size_t cells, int pixels) {
 
 // Every k-th cell from both ends has a label: at most about 15, and a line's height apart.
 std::vector<std::size_t> labelled_cells(std::size_t cells, double cell_size) {
-  constexpr double kMost = 15, kClosest = 17;
-  const double crowd = std::max(static_cast<double>(cells) / kMost, kClosest / cell_size);
+  constexpr double kMax = 15, kClosest = 17;
+  const double crowd = std::max(static_cast<double>(cells) / kMax, kClosest / cell_size);
   const auto step = static_cast<std::size_t>(std::ceil(crowd));
   std::vector<std::size_t> labelled;
   for (std::size_t i = 0; i < cells; ++i) {

@@ -42,14 +42,14 @@ inline T whole(T x, Round how) {
 template <class D, class S>
 inline D to_integer(S x, Round how) {
   constexpr D kLeast = std::numeric_limits<D>::min();
-  constexpr D kMost = std::numeric_limits<D>::max();
+  constexpr D kMax = std::numeric_limits<D>::max();
   if (x != x) {
     constexpr bool kZero = sizeof(S) == 4 && sizeof(D) < 8;
     return kZero ? D(0) : static_cast<D>(std::uint64_t(1) << (8 * sizeof(D) - 1));
   }
   const S r = whole(x, how);
   if (r <= static_cast<S>(kLeast)) return kLeast;
-  if (r >= static_cast<S>(kMost)) return kMost;
+  if (r >= static_cast<S>(kMax)) return kMax;
   return static_cast<D>(r);
 }
 

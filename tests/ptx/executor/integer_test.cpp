@@ -130,12 +130,11 @@ TEST(PtxInteger, PermutesBytes) {
 // The manual's definition, bit by bit.
 template <class T>
 T extract_bits(T a, unsigned at, unsigned length) {
-  constexpr unsigned kMost = 8 * sizeof(T) - 1;
-  const auto bit = [&](unsigned k) { return k <= kMost && (static_cast<uint64_t>(a) >> k & 1); };
-  const bool sign = std::is_signed_v<T> && length > 0 && bit(std::min(at + length - 1, kMost));
+  constexpr unsigned kMax = 8 * sizeof(T) - 1;
+  const auto bit = [&](unsigned k) { return k <= kMax && (static_cast<uint64_t>(a) >> k & 1); };
+  const bool sign = std::is_signed_v<T> && length > 0 && bit(std::min(at + length - 1, kMax));
   uint64_t d = 0;
-  for (unsigned k = 0; k <= kMost; ++k)
-    d |= uint64_t(k < length && at + k <= kMost ? bit(at + k) : sign) << k;
+  for (unsigned k = 0; k <= kMax; ++k) d |= uint64_t(k < length && at + k <= kMax ? bit(at + k) : sign) << k;
   return static_cast<T>(d);
 }
 template <class T>

@@ -63,7 +63,7 @@ void clip(const Primitives& on, double most, const Tensor& g) {
 
 }  // namespace
 
-namespace composed {
+namespace unfused {
 
 void optimizer_step(const OptimizerOptions& o, std::uint64_t step, std::int64_t decayed,
                     const Tensor& parameters, const Tensor& gradients, const Tensor& state1,
@@ -109,5 +109,5 @@ void optimizer_step(const OptimizerOptions& o, std::uint64_t step, std::int64_t 
   on.axpby(-rate, t, 1, parameters);
 }
 
-}  // namespace composed
+}  // namespace unfused
 }  // namespace gpuvae

@@ -13,7 +13,7 @@ namespace gpuvae {
 // What a run keeps on the device: the sums of the loss terms, the first step whose loss was not finite
 // (counted from 1), and how many steps are done.
 struct RunState {
-  double sums[kernels::kMostMetrics] = {};
+  double sums[kernels::kMaxMetrics] = {};
   std::uint64_t bad_step = 0, step = 0;
 };
 
@@ -25,9 +25,9 @@ struct StepContext {
   Tensor factors = {};        // of the learning rate, as Optimizer::step takes them
 };
 
-class StepBody {
+class TrainStep {
  public:
-  virtual ~StepBody() = default;
+  virtual ~TrainStep() = default;
   // Batch, losses, gradients, update, sums; its last kernel advances state->step. Neither waits nor decides
   // anything by the number of the step, so that it may be captured and launched again.
   virtual void enqueue(const StepContext& step) = 0;

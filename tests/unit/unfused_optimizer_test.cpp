@@ -1,4 +1,4 @@
-// The optimisers' composed twin against the fused update.
+// The optimisers' unfused implementation against the fused update.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -11,7 +11,8 @@ namespace {
 
 class ComposedKinds : public testing::TestWithParam<int> {};
 
-// Three updates of 1,000 weights and 37 biases, with decay and clipping: the twin keeps an arena of its own.
+// Three updates of 1,000 weights and 37 biases, with decay and clipping: the unfused implementation has its
+// own arena.
 TEST_P(ComposedKinds, EqualTheFusedUpdate) {
   constexpr std::int64_t kWeights = 1000, kBiases = 37;
   for (const Device device : {Device::cpu(), Device::best()})
@@ -43,12 +44,12 @@ TEST_P(ComposedKinds, EqualTheFusedUpdate) {
           add(sum(multiply(weight, g.slice(0, kWeights))), sum(multiply(bias, g.slice(kWeights, kBiases))))
               .backward();
           fused.step();
-          composed::optimizer_step(o, step, kWeights, p, g, s1, adam ? s2 : Tensor());
+          unfused::optimizer_step(o, step, kWeights, p, g, s1, adam ? s2 : Tensor());
         }
         const std::vector<double> w = weight.value().to_doubles(), b = bias.value().to_doubles();
-        const std::vector<double> twin = p.to_doubles();
+        const std::vector<double> unfused = p.to_doubles();
         for (std::int64_t i = 0; i < n; ++i) {
-          const double got = twin[static_cast<std::size_t>(i)];
+          const double got = unfused[static_cast<std::size_t>(i)];
           const double expected =
               i < kWeights ? w[static_cast<std::size_t>(i)] : b[static_cast<std::size_t>(i - kWeights)];
           ASSERT_TRUE(std::fabs(got - expected) <= 3e-6 * std::fabs(expected) + 3e-6)
@@ -62,9 +63,9 @@ INSTANTIATE_TEST_SUITE_P(Optimizer, ComposedKinds, testing::Range(0, 6),
 
 TEST(ComposedOptimizer, RejectsArenasOfOtherSizes) {
   const Tensor p = Tensor::zeros({4}), g = Tensor::zeros({3});
-  EXPECT_THROW(composed::optimizer_step({}, 0, 4, p, g, p.clone(), p.clone()), Error);
-  EXPECT_THROW(composed::optimizer_step({}, 0, 5, p, p.clone(), p.clone(), p.clone()), Error);
-  EXPECT_THROW(composed::optimizer_step({}, 0, 4, p, p.clone(), p.clone(), Tensor()), Error);
+  EXPECT_THROW(unfused::optimizer_step({}, 0, 4, p, g, p.clone(), p.clone()), Error);
+  EXPECT_THROW(unfused::optimizer_step({}, 0, 5, p, p.clone(), p.clone(), p.clone()), Error);
+  EXPECT_THROW(unfused::optimizer_step({}, 0, 4, p, p.clone(), p.clone(), Tensor()), Error);
 }
 
 }  // namespace
