@@ -1,12 +1,14 @@
 // A whole training step of an MLP-VAE as a handful of kernels: what it is given, which models it fits, and
 // the memory it works in.
 //
-//   x      = gather(data)                                               [rows, pixels]
-//   h      = encoder layers, activation(h_in W^T + b) each              one or two
-//   posterior_params  = h posterior^T + b;  z ~ q(z | x), kl                       [rows, 2 latent], [rows,
-//   latent] g      = decoder layers                                             one or two params = g
-//   output^T + b;  reconstruction                            [rows, pixels] or [rows, 2 pixels] then the
-//   gradients of reconstruction + beta kl, and the optimiser's update of every weight.
+//   x = gather(data)                                     [rows, features]
+//   h = encoder layers, each activation(h W^T + b)        one or two layers
+//   posterior_params = h posterior^T + b                  [rows, 2 latent]
+//   z ~ q(z | x), kl                                      [rows, latent]
+//   g = decoder layers                                    one or two layers
+//   params = g output^T + b; reconstruction               [rows, features] or [rows, 2 features]
+//
+// The gradients of reconstruction + beta kl follow, then the optimiser's update of every weight.
 #pragma once
 
 #include <cstddef>
