@@ -14,18 +14,23 @@ struct Node;
 struct Leaf;
 }  // namespace autograd
 
-// A tensor together with its place in the graph. Copies are the same variable.
+// A tensor together with its place in the graph. Copies are the same variable: copies of a leaf share its value
+// and its gradient, so that layers, optimisers and checkpoints that hold one see each other's changes. A variable
+// may be read from several threads; backward() and the members that change a gradient need one thread at a time
+// for the leaves that they reach.
 class Variable {
  public:
   Variable() = default;
-  // A constant, or a leaf whose gradient backward() accumulates.
+  // A constant, or a leaf whose gradient backward() accumulates. Throws Error for a leaf that is not f32 or f64.
   Variable(Tensor value, bool requires_grad = false);  // NOLINT: tensors are constants, implicitly
 
-  explicit operator bool() const { return static_cast<bool>(value_); }
-  [[nodiscard]] const Tensor& value() const { return value_; }
-  [[nodiscard]] const Shape& shape() const { return value_.shape(); }
-  [[nodiscard]] DType dtype() const { return value_.dtype(); }
-  [[nodiscard]] Device device() const { return value_.device(); }
+  explicit operator bool() const { return static_cast<bool>(value()); }
+  // An optimiser moves the elements of its leaves into its own memory when it is constructed. value() then returns
+  // the new tensor, and tensors that were taken before keep the old elements.
+  [[nodiscard]] const Tensor& value() const;
+  [[nodiscard]] const Shape& shape() const { return value().shape(); }
+  [[nodiscard]] DType dtype() const { return value().dtype(); }
+  [[nodiscard]] Device device() const { return value().device(); }
 
   [[nodiscard]] bool requires_grad() const { return leaf_ || node_; }
   [[nodiscard]] bool is_leaf() const { return !node_; }
@@ -34,14 +39,14 @@ class Variable {
   // Where a leaf's gradient shall be written, for instance a slice of an arena. Same shape, dtype and device.
   void set_grad_storage(Tensor storage) const;
   void zero_stored_grad() const;  // fills the storage set above with zeros and calls it the gradient
-  [[nodiscard]] Variable detach() const { return Variable(value_); }
+  [[nodiscard]] Variable detach() const { return Variable(value()); }
 
   // Gradients of this one-element variable with respect to all leaves; see autograd::backward.
   void backward(bool retain_graph = false) const;
 
  private:
   friend struct GraphAccess;
-  Tensor value_;
+  Tensor value_;  // undefined for a leaf, which keeps its value in *leaf_
   std::shared_ptr<autograd::Leaf> leaf_;
   std::shared_ptr<autograd::Node> node_;
   int output_ = 0;

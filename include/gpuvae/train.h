@@ -50,10 +50,11 @@ using ProgressCallback = std::function<void(std::int64_t images, const Losses& s
 
 class Trainer {
  public:
-  // All of them live on the model's device and outlive the trainer. With graphs training runs on the stream
+  // Everything lives on the model's device. The trainer keeps a handle on the model; the optimiser outlives the trainer
+  // and does not move. With graphs training runs on the stream
   // that is current in run_epoch, or on one of the trainer's own if that is the device's default.
   // Throws Error if the optimiser updates a variable that is no parameter of the model.
-  Trainer(Vae& model, Optimizer& optimizer, Dataset train, Dataset validation, const TrainOptions& options);
+  Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset validation, const TrainOptions& options);
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -81,7 +82,7 @@ class Trainer {
   void write_factors(std::uint64_t first_step, std::uint64_t updates);
   [[nodiscard]] Losses read_totals(const Tensor& state, std::int64_t images, bool training) const;
 
-  Vae& model_;
+  Vae model_;
   Optimizer& optimizer_;
   Dataset train_, validation_;
   TrainOptions options_;

@@ -5,6 +5,8 @@
 
 namespace gpuvae {
 
+// A description: nothing that a model learns lives here, and two models made from the same options share nothing
+// learned.
 struct VaeOptions {
   std::int64_t features = 784;  // values per example, such as the pixels of an image
   std::vector<std::int64_t> encoder_widths = {256};
@@ -12,8 +14,8 @@ struct VaeOptions {
   std::int64_t latent = 2;
   Activation activation = Activation::relu;
   std::shared_ptr<const Posterior> posterior = diagonal_gaussian();
-  std::shared_ptr<Likelihood> likelihood = bernoulli_likelihood();
-  std::shared_ptr<Prior> prior = standard_normal_prior();
+  std::shared_ptr<const Likelihood> likelihood = bernoulli_likelihood();
+  std::shared_ptr<const Prior> prior = standard_normal_prior();
   Initializer initializer;
   Precision precision = Precision::f32;  // of the dense layers' products
 };
@@ -29,21 +31,23 @@ struct Elbo {
   Variable reconstruction, kl, regularizer;
 };
 
+// A copy is the same model, as copies of its layers and of their parameters are; a model can be moved at any time, also
+// after an optimiser or a trainer was made for it. Calls from several threads are safe while no optimiser updates the
+// parameters. Different models on different threads and streams need no lock.
 class Vae {
  public:
+  // Draws the initial parameters. Throws Error for sizes below 1 and for distributions that do not fit.
   Vae(const VaeOptions& options, Device device);
-  Vae(const Vae&) = delete;  // an optimiser refers to its parameters
-  Vae& operator=(const Vae&) = delete;
 
   // q(z | x): its parameters, its mean, a draw. x [rows, features].
-  [[nodiscard]] Variable encode(const Variable& x) const { return posterior_(encoder_(x)); }
-  [[nodiscard]] Variable encode_mean(const Variable& x) const { return options_.posterior->mean(encode(x)); }
+  [[nodiscard]] Variable encode(const Variable& x) const { return head_(encoder_(x)); }
+  [[nodiscard]] Variable encode_mean(const Variable& x) const { return posterior().mean(encode(x)); }
   [[nodiscard]] Variable encode_sample(const Variable& x, const Draw& draw) const {
-    return options_.posterior->rsample(encode(x), draw);
+    return posterior().rsample(encode(x), draw);
   }
   // p(x | z): its parameters, its mean. z [rows, latent].
   [[nodiscard]] Variable decode(const Variable& z) const { return output_(decoder_(z)); }
-  [[nodiscard]] Variable decode_mean(const Variable& z) const { return options_.likelihood->mean(decode(z)); }
+  [[nodiscard]] Variable decode_mean(const Variable& z) const { return likelihood().mean(decode(z)); }
 
   // The mean of p(x | mean of q(z | x)).
   [[nodiscard]] Variable reconstruct(const Variable& x) const { return decode_mean(encode_mean(x)); }
@@ -57,12 +61,17 @@ class Vae {
 
   [[nodiscard]] Elbo negative_elbo(const Variable& x, const Draw& draw, const ElboWeights& weights) const;
 
-  [[nodiscard]] std::vector<Parameter> parameters();
-  [[nodiscard]] std::int64_t parameter_count();
+  // Handles on all parameters, in a fixed order: those of the layers, then those of likelihood, prior and posterior.
+  [[nodiscard]] std::vector<Parameter> parameters() const;
+  [[nodiscard]] std::int64_t parameter_count() const;
+  // As given, with the decoder's widths filled in. The distributions in it are descriptions; the model's own follow.
   [[nodiscard]] const VaeOptions& options() const { return options_; }
+  [[nodiscard]] const Posterior& posterior() const { return *posterior_; }
+  [[nodiscard]] const Likelihood& likelihood() const { return *likelihood_; }
+  [[nodiscard]] const Prior& prior() const { return *prior_; }
   [[nodiscard]] Device device() const { return device_; }
   [[nodiscard]] const Mlp& encoder() const { return encoder_; }
-  [[nodiscard]] const Linear& posterior_head() const { return posterior_; }
+  [[nodiscard]] const Linear& posterior_head() const { return head_; }
   [[nodiscard]] const Mlp& decoder() const { return decoder_; }
   [[nodiscard]] const Linear& output() const { return output_; }
 
@@ -72,7 +81,10 @@ class Vae {
   VaeOptions options_;
   Device device_;
   Mlp encoder_, decoder_;
-  Linear posterior_, output_;
+  Linear head_, output_;
+  std::shared_ptr<const Posterior> posterior_;
+  std::shared_ptr<const Likelihood> likelihood_;
+  std::shared_ptr<const Prior> prior_;
 };
 
 }  // namespace gpuvae

@@ -32,15 +32,15 @@ void check_options(const OptimizerOptions& o) {
 
 void check_parameters(std::span<const Parameter> parameters) {
   check(!parameters.empty(), "optimizer", "expected parameters, got none");
-  const Device device = parameters[0].variable->device();
+  const Device device = parameters[0].variable.device();
   std::set<const autograd::Leaf*> seen;
   for (const Parameter& p : parameters) {
-    check(p.variable->requires_grad() && p.variable->is_leaf() && p.variable->dtype() == DType::f32,
+    check(p.variable.requires_grad() && p.variable.is_leaf() && p.variable.dtype() == DType::f32,
           "optimizer", "expected {} to be an f32 leaf that requires gradients, got {}", p.name,
-          p.variable->value());
-    check(p.variable->device() == device, "optimizer", "expected all parameters on {}, got {} on {}", device,
-          p.name, p.variable->device());
-    const autograd::Leaf* leaf = GraphAccess::edge(*p.variable).leaf.get();
+          p.variable.value());
+    check(p.variable.device() == device, "optimizer", "expected all parameters on {}, got {} on {}", device,
+          p.name, p.variable.device());
+    const autograd::Leaf* leaf = GraphAccess::edge(p.variable).leaf.get();
     check(seen.insert(leaf).second, "optimizer", "expected each parameter once, got {} twice", p.name);
     check(leaf->optimizer.expired(), "optimizer",
           "expected parameters that no other optimiser updates, got {}, which one updates already", p.name);
@@ -78,13 +78,13 @@ Optimizer::Optimizer(std::span<const Parameter> parameters, const OptimizerOptio
     : options_(options), identity_(std::make_shared<char>()) {
   check_options(options);
   check_parameters(parameters);
-  const Device device = parameters[0].variable->device();
+  const Device device = parameters[0].variable.device();
   // Decayed parameters first, so that one boundary separates them.
   const auto is_decayed = [&](const Parameter& p) { return !p.is_bias || options.l2_biases; };
   std::int64_t total = 0;
   for (const Parameter& p : parameters) {
-    total += padded(p.variable->shape().elements());
-    if (is_decayed(p)) decayed_ += padded(p.variable->shape().elements());
+    total += padded(p.variable.shape().elements());
+    if (is_decayed(p)) decayed_ += padded(p.variable.shape().elements());
   }
   values_ = Tensor::zeros({total}, DType::f32, device);
   gradients_ = Tensor::zeros({total}, DType::f32, device);
@@ -99,18 +99,16 @@ Optimizer::Optimizer(std::span<const Parameter> parameters, const OptimizerOptio
   for (const Parameter& p : parameters) {
     std::int64_t& offset = next[is_decayed(p) ? 0 : 1];
     place(p, offset);
-    offset += padded(p.variable->shape().elements());
+    offset += padded(p.variable.shape().elements());
   }
 }
 
 void Optimizer::place(const Parameter& p, std::int64_t offset) {
-  const Shape shape = p.variable->shape();
-  const Tensor value = values_.slice(offset, shape.elements()).reshape(shape);
-  value.copy_from(p.variable->value());
-  *p.variable = Variable(value, true);
-  GraphAccess::edge(*p.variable).leaf->optimizer = identity_;
-  p.variable->set_grad_storage(gradients_.slice(offset, shape.elements()).reshape(shape));
-  variables_.push_back(*p.variable);
+  const Shape shape = p.variable.shape();
+  GraphAccess::move_value(p.variable, values_.slice(offset, shape.elements()).reshape(shape));
+  GraphAccess::edge(p.variable).leaf->optimizer = identity_;
+  p.variable.set_grad_storage(gradients_.slice(offset, shape.elements()).reshape(shape));
+  variables_.push_back(p.variable);
 }
 
 void Optimizer::set_learning_rate(double rate) {

@@ -22,7 +22,7 @@ void count_losses(const Elbo& elbo, const TrainOptions& options, const StepConte
   device.backend().accumulate_metrics(args, Stream::current(device).handle());
 }
 
-AutogradStep::AutogradStep(Vae& model, Optimizer& optimizer, const Dataset& images,
+AutogradStep::AutogradStep(const Vae& model, Optimizer& optimizer, const Dataset& images,
                            const TrainOptions& options)
     : model_(model), optimizer_(optimizer), images_(images), options_(options) {}
 

@@ -78,9 +78,9 @@ void write_state(const Tensor& state, const RunState& value) {
                                           Stream::current(state.device()).handle());
 }
 
-void check_belongs(Vae& model, const Optimizer& optimizer) {
+void check_belongs(const Vae& model, const Optimizer& optimizer) {
   std::size_t updated = 0;
-  for (const Parameter& p : model.parameters()) updated += optimizer.updates(*p.variable);
+  for (const Parameter& p : model.parameters()) updated += optimizer.updates(p.variable);
   check(updated == optimizer.variable_count(), "train",
         "expected an optimiser of this model's parameters, got one of {} variables of which {} belong to it",
         optimizer.variable_count(), updated);
@@ -94,7 +94,7 @@ std::int64_t steps_per_epoch(const TrainOptions& options, std::int64_t images) {
   return images / options.batch_size + ragged;
 }
 
-Trainer::Trainer(Vae& model, Optimizer& optimizer, Dataset train, Dataset validation,
+Trainer::Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset validation,
                  const TrainOptions& options)
     : model_(model),
       optimizer_(optimizer),

@@ -77,8 +77,13 @@ class DiagonalGaussian final : public Posterior {
 
 PosteriorSample Posterior::rsample_with_kl(const Variable& posterior_params, const Draw& draw,
                                            const Prior& prior, double weight) const {
+  const DensitySample sample = rsample_with_log_density(posterior_params, draw);
+  return {sample.z, weight * sum(sample.log_density - prior.log_density(sample.z))};
+}
+
+DensitySample Posterior::rsample_with_log_density(const Variable& posterior_params, const Draw& draw) const {
   const Variable z = rsample(posterior_params, draw);
-  return {z, weight * sum(log_density(posterior_params, z) - prior.log_density(z))};
+  return {z, log_density(posterior_params, z)};
 }
 
 std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options) {
