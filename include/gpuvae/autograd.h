@@ -14,19 +14,20 @@ struct Node;
 struct Leaf;
 }  // namespace autograd
 
-// A tensor together with its place in the graph. Copies are the same variable: copies of a leaf share its value
-// and its gradient, so that layers, optimisers and checkpoints that hold one see each other's changes. A variable
-// may be read from several threads; backward() and the members that change a gradient need one thread at a time
-// for the leaves that they reach.
+// A tensor together with its place in the graph. Copies are the same variable: copies of a leaf share its
+// value and its gradient, so that layers, optimisers and checkpoints that hold one see each other's changes.
+// A variable may be read from several threads; backward() and the members that change a gradient need one
+// thread at a time for the leaves that they reach.
 class Variable {
  public:
   Variable() = default;
-  // A constant, or a leaf whose gradient backward() accumulates. Throws Error for a leaf that is not f32 or f64.
+  // A constant, or a leaf whose gradient backward() accumulates. Throws Error for a leaf that is not f32 or
+  // f64.
   Variable(Tensor value, bool requires_grad = false);  // NOLINT: tensors are constants, implicitly
 
   explicit operator bool() const { return static_cast<bool>(value()); }
-  // An optimiser moves the elements of its leaves into its own memory when it is constructed. value() then returns
-  // the new tensor, and tensors that were taken before keep the old elements.
+  // An optimiser moves the elements of its leaves into its own memory when it is constructed. value() then
+  // returns the new tensor, and tensors that were taken before keep the old elements.
   [[nodiscard]] const Tensor& value() const;
   [[nodiscard]] const Shape& shape() const { return value().shape(); }
   [[nodiscard]] DType dtype() const { return value().dtype(); }

@@ -1,12 +1,15 @@
-// The three distributions of a variational autoencoder: the posterior q(z | x), the likelihood p(x | z) and the prior
-// p(z). Each can be replaced by a custom class. They are built from differentiable operations, so a new class needs
-// densities and draws but no derivatives; apps/examples/custom_distributions.cpp is an example.
+// The three distributions of a variational autoencoder: the posterior q(z | x), the likelihood p(x | z) and
+// the prior p(z). Each can be replaced by a custom class. They are built from differentiable operations, so a
+// new class needs densities and draws but no derivatives; apps/examples/custom_distributions.cpp is an
+// example.
 //
-// Ownership: the objects in VaeOptions describe a model, and each Vae owns the objects that it uses. A class whose
-// objects hold parameters, or anything else that initialize() creates, overrides clone(): a Vae clones the object of its
-// options and initialises the clone. Objects without parameters need no clone(); models share them.
+// Ownership: the objects in VaeOptions describe a model, and each Vae owns the objects that it uses. A class
+// whose objects hold parameters, or anything else that initialize() creates, overrides clone(): a Vae clones
+// the object of its options and initialises the clone. Objects without parameters need no clone(); models
+// share them.
 //
-// Threads: const members may be called from several threads at once while no optimiser updates the parameters.
+// Threads: const members may be called from several threads at once while no optimiser updates the
+// parameters.
 #pragma once
 
 #include <functional>
@@ -26,7 +29,7 @@ struct Draw {
 // What initialize() learns about the model.
 struct ModelContext {
   std::int64_t features = 0, latent = 0;
-  Initializer initializer;
+  Initializer initializer = {};
   Device device = Device::cpu();
   bool posterior_has_log_variances = false;  // see Posterior::has_log_variances
   // The model's encoder, x [rows, features] to posterior_params. It may be kept and called later.
@@ -38,7 +41,8 @@ class Distribution {
  public:
   virtual ~Distribution() = default;
   [[nodiscard]] virtual std::string name() const = 0;  // for people, such as "standard normal"
-  // Creates the parameters as new leaves on the model's device. A Vae calls it once, on the clone that it owns.
+  // Creates the parameters as new leaves on the model's device. A Vae calls it once, on the clone that it
+  // owns.
   virtual void initialize(const ModelContext&) {}
   // Appends the learned parameters. Their names are unique in the model, such as "prior.logits".
   virtual void collect(std::vector<Parameter>&) const {}
@@ -60,8 +64,9 @@ class Prior : public Distribution {
 [[nodiscard]] std::shared_ptr<Prior> standard_normal_prior();
 // sum over k of softmax(w)_k N(mean_k, diag(sigma_k^2)), all learned.
 [[nodiscard]] std::shared_ptr<Prior> gaussian_mixture_prior(int components);
-// The mean of the posteriors of `components` learned pseudo-inputs (Tomczak and Welling, 2018), whose features are in
-// [0, 1] if `unit_pixels`. Requires the diagonal Gaussian posterior with log variances; else a Vae throws Error.
+// The mean of the posteriors of `components` learned pseudo-inputs (Tomczak and Welling, 2018), whose
+// features are in [0, 1] if `unit_pixels`. Requires the diagonal Gaussian posterior with log variances; else
+// a Vae throws Error.
 [[nodiscard]] std::shared_ptr<Prior> vamp_prior(int components, bool unit_pixels = true);
 
 struct DiagonalGaussianOptions;
@@ -70,8 +75,8 @@ struct DensitySample {
   Variable z;            // [rows, latent]
   Variable log_density;  // [rows, 1], nats
 };
-// Base class of posteriors q(z | x), given the encoder's outputs: "posterior_params" [rows, params_per_dimension *
-// latent].
+// Base class of posteriors q(z | x), given the encoder's outputs: "posterior_params" [rows,
+// params_per_dimension * latent].
 class Posterior : public Distribution {
  public:
   // As Prior::clone.
@@ -79,16 +84,16 @@ class Posterior : public Distribution {
   [[nodiscard]] virtual int params_per_dimension() const { return 2; }
   // Whether posterior_params are the mean and the log variance of the very Gaussian that rsample draws from.
   [[nodiscard]] virtual bool has_log_variances() const { return false; }
-  // The code that stands for x, [rows, latent]: the mean, or, where that has no closed form, what the posterior maps the
-  // mean of its noise to.
+  // The code that stands for x, [rows, latent]: the mean, or, where that has no closed form, what the
+  // posterior maps the mean of its noise to.
   [[nodiscard]] virtual Variable mean(const Variable& posterior_params) const = 0;
   // A reparameterised draw, [rows, latent]: differentiable in the parameters.
   [[nodiscard]] virtual Variable rsample(const Variable& posterior_params, const Draw& draw) const = 0;
-  // log density at z [rows, latent] of what rsample draws, nats, [rows, 1]. A class that can compute it at its own draws
-  // only throws Error here and overrides rsample_with_log_density.
+  // log density at z [rows, latent] of what rsample draws, nats, [rows, 1]. A class that can compute it at
+  // its own draws only throws Error here and overrides rsample_with_log_density.
   [[nodiscard]] virtual Variable log_density(const Variable& posterior_params, const Variable& z) const = 0;
-  // A draw together with its density, which a flow knows from the way to the draw (Rezende and Mohamed, 2015). The
-  // default calls rsample and log_density.
+  // A draw together with its density, which a flow knows from the way to the draw (Rezende and Mohamed,
+  // 2015). The default calls rsample and log_density.
   [[nodiscard]] virtual DensitySample rsample_with_log_density(const Variable& posterior_params,
                                                                const Draw& draw) const;
   // KL(q || N(0, 1)) of each row and dimension, nats, [rows, latent]; undefined where no closed form is
@@ -100,8 +105,8 @@ class Posterior : public Distribution {
                                                        const Variable& /*z*/) const {
     return {};
   }
-  // A draw, and weight times the sum over rows of KL(q || prior), nats: in closed form where there is one, else
-  // estimated at the draw, log q(z | x) - log p(z). The default estimates it.
+  // A draw, and weight times the sum over rows of KL(q || prior), nats: in closed form where there is one,
+  // else estimated at the draw, log q(z | x) - log p(z). The default estimates it.
   [[nodiscard]] virtual PosteriorSample rsample_with_kl(const Variable& posterior_params, const Draw& draw,
                                                         const Prior& prior, double weight) const;
   // Its settings, if this is the diagonal Gaussian below, which whole-step kernels know; else null.
@@ -114,7 +119,8 @@ struct DiagonalGaussianOptions {
 };
 [[nodiscard]] std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options = {});
 
-// Base class of likelihoods p(x | z), given the decoder's outputs: "params" [rows, params_per_feature * features].
+// Base class of likelihoods p(x | z), given the decoder's outputs: "params" [rows, params_per_feature *
+// features].
 class Likelihood : public Distribution {
  public:
   // As Prior::clone.

@@ -33,21 +33,22 @@ struct Initializer {
   InitGenerator generator = InitGenerator::philox;
 };
 
-// A named, trainable variable of a module. Module, optimiser and checkpoint hold the same leaf, so a parameter stays
-// valid when the module is moved, copied or destroyed.
+// A named, trainable variable of a module. Module, optimiser and checkpoint hold the same leaf, so a
+// parameter stays valid when the module is moved, copied or destroyed.
 struct Parameter {
-  std::string name;       // such as "encoder.0.weight"; unique in a model
-  Variable variable;      // an f32 leaf
-  bool is_bias = false;   // optimisers leave biases out of weight decay unless told otherwise
+  std::string name;      // such as "encoder.0.weight"; unique in a model
+  Variable variable;     // an f32 leaf
+  bool is_bias = false;  // optimisers leave biases out of weight decay unless told otherwise
 };
 
-// A dense layer, activation(x weight^T + bias): x [rows, in] to [rows, out]. A copy is the same layer: it shares the
-// parameters. Calls from several threads are safe while no optimiser updates or moves the parameters.
+// A dense layer, activation(x weight^T + bias): x [rows, in] to [rows, out]. A copy is the same layer: it
+// shares the parameters. Calls from several threads are safe while no optimiser updates or moves the
+// parameters.
 class Linear {
  public:
   Linear() = default;
-  // Draws the initial parameters. `heads` equal groups of outputs are each initialised as a separate layer. Throws
-  // Error for widths below 1, if `heads` does not divide `out`, and if the device lacks the precision.
+  // Draws the initial parameters. `heads` equal groups of outputs are each initialised as a separate layer.
+  // Throws Error for widths below 1, if `heads` does not divide `out`, and if the device lacks the precision.
   Linear(const std::string& name, std::int64_t in, std::int64_t out, Activation activation,
          const Initializer& initializer, Device device, int heads = 1, Precision precision = Precision::f32);
 
@@ -65,8 +66,8 @@ class Linear {
   std::string name_;
 };
 
-// Dense layers of the given widths in sequence, all with the same activation: x [rows, in] to [rows, outputs()].
-// Without layers it is the identity. Copies share the parameters, as those of Linear do.
+// Dense layers of the given widths in sequence, all with the same activation: x [rows, in] to [rows,
+// outputs()]. Without layers it is the identity. Copies share the parameters, as those of Linear do.
 class Mlp {
  public:
   Mlp() = default;

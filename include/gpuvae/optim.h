@@ -24,12 +24,13 @@ struct OptimizerOptions {
 // The number of an update, which Adam's bias correction wants, is counted on the host; from the first step()
 // inside a captured graph on, on the device, so that the graph's later launches count on.
 //
-// Moves the parameters' elements and gradients into one contiguous arena and updates them all at once. The variables
-// stay the same: every copy of a parameter sees the new memory, so modules may be moved or destroyed. Nothing else may
-// use the parameters while an optimiser is constructed; afterwards one thread at a time may use it.
+// Moves the parameters' elements and gradients into one contiguous arena and updates them all at once. The
+// variables stay the same: every copy of a parameter sees the new memory, so modules may be moved or
+// destroyed. Nothing else may use the parameters while an optimiser is constructed; afterwards one thread at
+// a time may use it.
 //
-// The constructor throws Error for a parameter that is no f32 leaf, that another living optimiser updates, or that is
-// there twice.
+// The constructor throws Error for a parameter that is no f32 leaf, that another living optimiser updates, or
+// that is there twice.
 class Optimizer {
  public:
   Optimizer(std::span<const Parameter> parameters, const OptimizerOptions& options);

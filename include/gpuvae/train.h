@@ -17,7 +17,7 @@ namespace gpuvae {
 struct TrainOptions {
   std::int64_t batch_size = 100;
   bool drop_last = false;     // leave a ragged last batch out
-  BatchOptions data;          // order and binarization
+  BatchOptions data = {};     // order and binarization
   bool frozen_noise = false;  // one epsilon per image for the whole run, instead of a fresh one every epoch
   double beta = 1;            // weight of the KL term in the gradient and in the reported loss
   double warmup_epochs = 0;   // the gradient's weight rises from 0 to beta over these, step by step
@@ -50,11 +50,12 @@ using ProgressCallback = std::function<void(std::int64_t images, const Losses& s
 
 class Trainer {
  public:
-  // Everything lives on the model's device. The trainer keeps a handle on the model; the optimiser outlives the trainer
-  // and does not move. With graphs training runs on the stream
-  // that is current in run_epoch, or on one of the trainer's own if that is the device's default.
-  // Throws Error if the optimiser updates a variable that is no parameter of the model.
-  Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset validation, const TrainOptions& options);
+  // Everything lives on the model's device. The trainer keeps a handle on the model; the optimiser outlives
+  // the trainer and does not move. With graphs training runs on the stream that is current in run_epoch, or
+  // on one of the trainer's own if that is the device's default. Throws Error if the optimiser updates a
+  // variable that is no parameter of the model.
+  Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset validation,
+          const TrainOptions& options);
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;

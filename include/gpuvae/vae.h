@@ -5,18 +5,18 @@
 
 namespace gpuvae {
 
-// A description: nothing that a model learns lives here, and two models made from the same options share nothing
-// learned.
+// A description: nothing that a model learns lives here, and two models made from the same options share
+// nothing learned.
 struct VaeOptions {
   std::int64_t features = 784;  // values per example, such as the pixels of an image
   std::vector<std::int64_t> encoder_widths = {256};
-  std::vector<std::int64_t> decoder_widths;  // empty: the encoder's, mirrored
+  std::vector<std::int64_t> decoder_widths = {};  // empty: the encoder's, mirrored
   std::int64_t latent = 2;
   Activation activation = Activation::relu;
   std::shared_ptr<const Posterior> posterior = diagonal_gaussian();
   std::shared_ptr<const Likelihood> likelihood = bernoulli_likelihood();
   std::shared_ptr<const Prior> prior = standard_normal_prior();
-  Initializer initializer;
+  Initializer initializer = {};
   Precision precision = Precision::f32;  // of the dense layers' products
 };
 
@@ -31,9 +31,9 @@ struct Elbo {
   Variable reconstruction, kl, regularizer;
 };
 
-// A copy is the same model, as copies of its layers and of their parameters are; a model can be moved at any time, also
-// after an optimiser or a trainer was made for it. Calls from several threads are safe while no optimiser updates the
-// parameters. Different models on different threads and streams need no lock.
+// A copy is the same model, as copies of its layers and of their parameters are; a model can be moved at any
+// time, also after an optimiser or a trainer was made for it. Calls from several threads are safe while no
+// optimiser updates the parameters. Different models on different threads and streams need no lock.
 class Vae {
  public:
   // Draws the initial parameters. Throws Error for sizes below 1 and for distributions that do not fit.
@@ -61,10 +61,12 @@ class Vae {
 
   [[nodiscard]] Elbo negative_elbo(const Variable& x, const Draw& draw, const ElboWeights& weights) const;
 
-  // Handles on all parameters, in a fixed order: those of the layers, then those of likelihood, prior and posterior.
+  // Handles on all parameters, in a fixed order: those of the layers, then those of likelihood, prior and
+  // posterior.
   [[nodiscard]] std::vector<Parameter> parameters() const;
   [[nodiscard]] std::int64_t parameter_count() const;
-  // As given, with the decoder's widths filled in. The distributions in it are descriptions; the model's own follow.
+  // As given, with the decoder's widths filled in. The distributions in it are descriptions; the model's own
+  // follow.
   [[nodiscard]] const VaeOptions& options() const { return options_; }
   [[nodiscard]] const Posterior& posterior() const { return *posterior_; }
   [[nodiscard]] const Likelihood& likelihood() const { return *likelihood_; }

@@ -35,9 +35,8 @@ void check_parameters(std::span<const Parameter> parameters) {
   const Device device = parameters[0].variable.device();
   std::set<const autograd::Leaf*> seen;
   for (const Parameter& p : parameters) {
-    check(p.variable.requires_grad() && p.variable.is_leaf() && p.variable.dtype() == DType::f32,
-          "optimizer", "expected {} to be an f32 leaf that requires gradients, got {}", p.name,
-          p.variable.value());
+    check(p.variable.requires_grad() && p.variable.is_leaf() && p.variable.dtype() == DType::f32, "optimizer",
+          "expected {} to be an f32 leaf that requires gradients, got {}", p.name, p.variable.value());
     check(p.variable.device() == device, "optimizer", "expected all parameters on {}, got {} on {}", device,
           p.name, p.variable.device());
     const autograd::Leaf* leaf = GraphAccess::edge(p.variable).leaf.get();

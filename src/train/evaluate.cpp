@@ -188,9 +188,8 @@ LatentStatistics latent_statistics(const Vae& model, const Dataset& all, const E
   const DensitySample q =
       posterior.rsample_with_log_density(s, draw_at(options.seed, RandomPurpose::importance, 0));
   const Variable aggregate = posterior.aggregate_log_density(s, q.z);
-  result.mutual_information = aggregate ? mean_of(q.log_density.value().to_vector()) -
-                                              mean_of(aggregate.value().to_vector())
-                                        : NAN;
+  result.mutual_information =
+      aggregate ? mean_of(q.log_density.value().to_vector()) - mean_of(aggregate.value().to_vector()) : NAN;
   return result;
 }
 

@@ -87,7 +87,8 @@ kernels::FusedPrecision fused_precision(Precision precision) {
 }
 
 std::string custom_part(const Vae& model) {
-  if (!model.posterior().as_diagonal_gaussian()) return fmt::format("the posterior is {}", model.posterior().name());
+  if (!model.posterior().as_diagonal_gaussian())
+    return fmt::format("the posterior is {}", model.posterior().name());
   if (!model.prior().is_standard_normal()) return fmt::format("the prior is {}", model.prior().name());
   if (!model.likelihood().is_bernoulli() && !model.likelihood().as_gaussian())
     return fmt::format("the likelihood is {}", model.likelihood().name());

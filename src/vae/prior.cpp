@@ -102,9 +102,7 @@ class Vamp final : public Mixture {
   std::string name() const override {
     return "VampPrior of " + std::to_string(components_) + " pseudo-inputs";
   }
-  std::shared_ptr<Prior> clone() const override {
-    return std::make_shared<Vamp>(components_, unit_pixels_);
-  }
+  std::shared_ptr<Prior> clone() const override { return std::make_shared<Vamp>(components_, unit_pixels_); }
 
   void initialize(const ModelContext& c) override {
     check(c.posterior_has_log_variances, "prior",

@@ -47,16 +47,17 @@ Vae::Vae(const VaeOptions& options, Device device) : options_(checked(options)),
   // The parts of a head (mean, scale) are initialised as layers side by side.
   const int heads = o.posterior->params_per_dimension(), per_feature = o.likelihood->params_per_feature();
   head_ = Linear("posterior", encoder_.outputs(), heads * o.latent, Activation::identity, o.initializer,
-                      device, heads, o.precision);
+                 device, heads, o.precision);
   decoder_ = Mlp("decoder", o.latent, o.decoder_widths, o.activation, o.initializer, device, o.precision);
   output_ = Linear("output", decoder_.outputs(), per_feature * o.features, Activation::identity,
                    o.initializer, device, per_feature, o.precision);
-  const ModelContext context{o.features,
-                             o.latent,
-                             o.initializer,
-                             device,
-                             o.posterior->has_log_variances(),
-                             [encoder = encoder_, head = head_](const Variable& x) { return head(encoder(x)); }};
+  const ModelContext context{
+      o.features,
+      o.latent,
+      o.initializer,
+      device,
+      o.posterior->has_log_variances(),
+      [encoder = encoder_, head = head_](const Variable& x) { return head(encoder(x)); }};
   likelihood_ = owned(o.likelihood, context);
   prior_ = owned(o.prior, context);
   posterior_ = owned(o.posterior, context);
@@ -75,8 +76,8 @@ Variable Vae::free_bits_kl(const Variable& posterior_params, const ElboWeights& 
   const Variable kl =
       prior().is_standard_normal() ? posterior().kl_to_standard_normal(posterior_params) : Variable();
   check(static_cast<bool>(kl), "vae",
-        "expected a KL divergence per dimension for free bits, which {} and {} do not have", posterior().name(),
-        prior().name());
+        "expected a KL divergence per dimension for free bits, which {} and {} do not have",
+        posterior().name(), prior().name());
   const double rows = static_cast<double>(posterior_params.shape()[0]);
   const Variable floored = clamp(sum(kl, Axis::rows) / rows, weights.free_bits, 1e30);
   return weights.kl * rows * sum(floored);

@@ -384,8 +384,7 @@ TEST_F(GraphTraining, ResumesBitForBit) {
     for (int i = 0; i < 2; ++i) first.trainer.run_epoch();
     second.trainer.run_epoch();  // of no consequence; its graphs have another count of updates
     auto from = first.model.parameters(), to = second.model.parameters();
-    for (std::size_t i = 0; i < from.size(); ++i)
-      to[i].variable.value().copy_from(from[i].variable.value());
+    for (std::size_t i = 0; i < from.size(); ++i) to[i].variable.value().copy_from(from[i].variable.value());
     second.optimizer.restore(first.optimizer.steps(), first.optimizer.state1(), first.optimizer.state2());
     second.trainer.resume_after(2);
     for (int i = 0; i < 2; ++i) second.trainer.run_epoch();
