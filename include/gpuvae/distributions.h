@@ -22,8 +22,7 @@ namespace gpuvae {
 // Which standard normal numbers a reparameterised draw uses.
 struct Draw {
   Noise noise = {};
-  Tensor samples = {};  // i32 [rows]: the images noise is drawn for; none: rows count from noise.first_sample
-  Tensor epsilon = {};  // [rows, latent]: given instead of drawn
+  Tensor epsilon = {};  // [rows, latent]: used instead of drawn noise; or undefined
 };
 
 // What initialize() learns about the model.

@@ -4,24 +4,16 @@
 
 #include <cstdint>
 
-namespace gpuvae {
+#include "gpuvae/tensor.h"
 
-// What a stream of random numbers is for; part of the counter, so that uses never share numbers.
-enum class RandomPurpose : std::uint32_t {
-  initialization = 1,
-  posterior_noise,   // epsilon of the training set
-  validation_noise,  // epsilon of the validation set
-  prior,
-  binarization,
-  likelihood,  // draws from p(x | z)
-  test,
-  importance,  // draws of q(z | x) for evaluation
-};
+namespace gpuvae {
 
 // Training time. The step may live in device memory, so that a captured graph sees it advance.
 struct Clock {
-  std::uint64_t step = 0;                      // added to *device_step, if there is one
-  const std::uint64_t* device_step = nullptr;  // in the memory of the device that runs the kernel
+  std::uint64_t step = 0;
+  // Or undefined: u8 [8], the bytes of a std::uint64_t that is added to `step` when a kernel runs, on its
+  // device.
+  Tensor device_step = {};
   std::uint64_t steps_per_epoch = 1;
 };
 
@@ -32,7 +24,7 @@ struct Noise {
   RandomPurpose purpose = RandomPurpose::posterior_noise;
   Clock clock = {};
   bool frozen = false;
-  const std::int32_t* samples = nullptr;  // on the device; one per row
+  Tensor samples = {};  // i32 [rows] on the device that draws, such as Batch::samples; or undefined
   std::uint32_t first_sample = 0;
 };
 

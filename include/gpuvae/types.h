@@ -64,6 +64,18 @@ enum class Binarize : std::uint8_t {
 enum class OptimizerKind : std::uint8_t { sgd, rmsprop, rmsprop_tf1, adagrad, adam, adamw };
 [[nodiscard]] std::string_view name(OptimizerKind k);
 
+// What a stream of random numbers is for; part of the generator's counter, so that uses never share numbers.
+enum class RandomPurpose : std::uint32_t {
+  initialization = 1,
+  posterior_noise,   // epsilon of the training set
+  validation_noise,  // epsilon of the validation set
+  prior,
+  binarization,
+  likelihood,  // draws from p(x | z)
+  test,
+  importance,  // draws of q(z | x) for evaluation
+};
+
 // How training steps reach the device.
 enum class Executor : std::uint8_t {
   automatic,  // on CUDA fused where the model fits, else graph; eager on the CPU

@@ -8,6 +8,7 @@
 #include "kernels/check.h"
 #include "src/autograd/node.h"
 #include "src/core/memory.h"
+#include "src/core/random.h"
 
 namespace gpuvae {
 namespace {
@@ -133,7 +134,7 @@ std::uint64_t* Optimizer::counter() const { return static_cast<std::uint64_t*>(c
 
 Clock Optimizer::clock(std::uint64_t steps_per_epoch) {
   on_device_ = on_device_ || is_capturing(values_.device());
-  return {steps_, on_device_ ? counter() : nullptr, steps_per_epoch};
+  return {steps_, on_device_ ? counter_ : Tensor(), steps_per_epoch};
 }
 
 void Optimizer::step() {
@@ -169,7 +170,7 @@ void Optimizer::step(const Clock& updates, const Tensor& factors) {
   args.learning_rate = options_.learning_rate, args.beta1 = options_.beta1, args.beta2 = options_.beta2;
   args.epsilon = options_.epsilon;
   args.decay = options_.kind == OptimizerKind::adamw ? options_.l2 : 2 * options_.l2;
-  args.clock = updates;
+  args.clock = kernel_clock("optimizer", updates, device);
   args.device_learning_rate = learning_rate_.data_as<double>();
   if (factors) {
     args.learning_rate_factors = factors.data_as<double>();

@@ -48,10 +48,8 @@ class FixedSpread final : public Posterior {
   int params_per_dimension() const override { return 1; }
   Variable mean(const Variable& posterior_params) const override { return posterior_params; }
   Variable rsample(const Variable& posterior_params, const Draw& draw) const override {
-    Noise noise = draw.noise;
-    if (draw.samples) noise.samples = draw.samples.data_as<std::int32_t>();
     return posterior_params +
-           random_normal(posterior_params.shape(), noise, 0, 0.5, DType::f32, posterior_params.device());
+           random_normal(posterior_params.shape(), draw.noise, 0, 0.5, DType::f32, posterior_params.device());
   }
   Variable log_density(const Variable& posterior_params, const Variable& z) const override {
     return sum(-2 * square(z - posterior_params) - 0.5 * std::log(0.5 * M_PI), Axis::columns);

@@ -105,7 +105,7 @@ Outcome fused(const Plan& p, int epochs) {
   auto* run = static_cast<RunState*>(state.data());
   const std::int64_t full = p.images / p.train.batch_size;
   const bool ragged = p.images % p.train.batch_size != 0 && !p.train.drop_last;
-  const Clock clock{0, &run->step, static_cast<std::uint64_t>(full + ragged)};
+  const Clock clock{0, step_counter(state), static_cast<std::uint64_t>(full + ragged)};
   for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(epochs) * clock.steps_per_epoch; ++i)
     step.enqueue({clock, clock, p.train.batch_size, run});
   Outcome out;

@@ -201,7 +201,7 @@ struct OwnStep {
   void operator()() {
     const Clock clock = optimizer->clock(kStepsPerEpoch);
     const Batch batch = gather_batch(images, 4, clock, {});
-    const Noise noise{.seed = 3, .clock = clock, .samples = batch.samples.data_as<std::int32_t>()};
+    const Noise noise{.seed = 3, .clock = clock, .samples = batch.samples};
     const Tensor noisy =
         add(batch.x, random_normal({4, 12}, noise, 0, 0.1, DType::f32, images.device())).value();
     optimizer->zero_grad();
