@@ -100,17 +100,17 @@ namespace gpuvae {
 // How a posterior's parameters are read and its noise drawn.
 struct PosteriorOptions {
   PosteriorScale scale = PosteriorScale::log_variance;
-  double noise_std = 1;  // standard stddev of epsilon
-  Noise noise;           // drawn inside the kernel, unless
-  Tensor epsilon;        // [rows, latent] is given
-  Tensor samples;        // i32 [rows]: the samples noise is drawn for; keeps noise.samples alive
+  double noise_std = 1;  // standard deviation of epsilon
+  Noise noise = {};      // which epsilon is drawn, inside the kernel
+  Tensor epsilon = {};   // [rows, latent]: used instead of drawn noise; or undefined
 };
 struct PosteriorSample {
   Variable z;   // [rows, latent]
   Variable kl;  // [1]
 };
 // `posterior_params` is [rows, 2 latent]: the mean, then the scale parameter. z = mean + noise_std epsilon
-// sigma (Kingma and Welling, 2013, section 2.4).
+// sigma (Kingma and Welling, 2013, section 2.4). Here and below, a value that overflows is infinite, and the
+// gradient of a finite value is finite, whatever the scale parameter.
 [[nodiscard]] Variable sample_posterior(const Variable& posterior_params, const PosteriorOptions& options);
 // weight times the sum over rows and dimensions of KL(N(mean, sigma^2) || N(0, 1)), nats (ibid., appendix B).
 [[nodiscard]] Variable kl_divergence(const Variable& posterior_params, PosteriorScale scale,
@@ -172,7 +172,6 @@ namespace unfused {
 [[nodiscard]] Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target);
 [[nodiscard]] Variable gaussian_log_density(const Variable& params, const Variable& target,
                                             const GaussianOptions& options = {});
-// Without the care for densities too small or too large to exponentiate.
 [[nodiscard]] Variable mixture_log_density(const Variable& z, const Variable& component_params,
                                            PosteriorScale scale, const Variable& log_weights);
 }  // namespace unfused
