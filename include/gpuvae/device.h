@@ -1,4 +1,5 @@
-// Devices and streams.
+// Devices, streams and events. All of these are handles: copies share what they stand for, and any thread may
+// use them. Errors of CUDA are thrown as Error.
 #pragma once
 
 #include <memory>
@@ -38,6 +39,24 @@ class Device {
   int index_;
 };
 
+// A point in the work of a stream, made by Stream::record(). On the CPU, where work is done when the call
+// returns, it is a point in time.
+class Event {
+ public:
+  [[nodiscard]] Device device() const { return device_; }
+  // The host waits for the work before this point. Throws Error while the device's work is captured.
+  void synchronize() const;
+  // Milliseconds from `start`, an earlier event of the same device, to this one, by the device's clock. The
+  // host waits for this event. Throws Error while the device's work is captured.
+  [[nodiscard]] double milliseconds_since(const Event& start) const;
+
+ private:
+  friend class Stream;
+  Event(Device device, std::shared_ptr<void> handle) : device_(device), handle_(std::move(handle)) {}
+  Device device_;
+  std::shared_ptr<void> handle_;
+};
+
 // A sequence of work on one device. Copies share it. On the CPU work is done when the call returns.
 class Stream {
  public:
@@ -48,7 +67,11 @@ class Stream {
 
   [[nodiscard]] Device device() const { return device_; }
   [[nodiscard]] void* handle() const { return handle_.get(); }
-  void synchronize() const;  // waits for all work given so far
+  void synchronize() const;            // the host waits for all work given so far
+  [[nodiscard]] Event record() const;  // the end of the work given so far
+  // Work that this stream is given from now on waits for the event, of any stream and device. The host does
+  // not wait, except where a CPU stream waits for an event of CUDA.
+  void wait(const Event& event) const;
   bool operator==(const Stream& o) const { return device_ == o.device_ && handle_ == o.handle_; }
 
  private:

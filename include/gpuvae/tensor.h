@@ -31,8 +31,13 @@ class Tensor {
                                    Device device = Device::cpu());
   [[nodiscard]] static Tensor from(std::span<const std::int32_t> values, Shape shape,
                                    Device device = Device::cpu());
-  // Wraps foreign memory of `device` without owning it; it must outlive the tensor and all its views.
-  [[nodiscard]] static Tensor view(void* pointer, Shape shape, DType dtype, Device device);
+  // Wraps foreign memory of `device`, aligned for the dtype. `owner` is kept until the last tensor that
+  // shares the memory is gone, and until a CUDA graph that uses it is gone; without an owner the caller keeps
+  // the memory that long. A deleter is an owner: std::shared_ptr<void>(pointer, deleter). It runs in any
+  // thread and must not throw. On CUDA it runs when the work that uses the memory has been queued, not when
+  // that is done: free in the order of the stream (cudaFreeAsync), or wait for it.
+  [[nodiscard]] static Tensor view(void* pointer, Shape shape, DType dtype, Device device,
+                                   std::shared_ptr<void> owner = {});
 
   explicit operator bool() const { return storage_ != nullptr; }
   [[nodiscard]] const Shape& shape() const { return shape_; }
