@@ -44,10 +44,32 @@ struct EpochResult {
   int epoch = 0;  // from 1
   Losses train, validation;
   double train_seconds = 0, validation_seconds = 0;
+  bool complete = true;  // false if a callback stopped the epoch: `train` is then of its steps so far
 };
 // A look at a running epoch: images done, and the losses so far.
 using ProgressCallback = std::function<void(std::int64_t images, const Losses& so_far)>;
 
+// A run between two steps.
+struct StepReport {
+  std::uint64_t step = 0;    // finished steps of the run
+  int epoch = 0;             // of the last finished step, from 1
+  Losses losses;             // means over the images since the callback's previous report
+  double learning_rate = 0;  // of the last finished step
+};
+// What a callback decides. `stop` ends the call that trains; a later call continues from there.
+enum class TrainControl : std::uint8_t { proceed, stop };
+// Callbacks may save or evaluate the model, and change the optimiser's learning rate, but not train.
+using StepCallback = std::function<TrainControl(const StepReport&)>;
+using EpochCallback = std::function<TrainControl(const EpochResult&)>;
+
+struct StepsResult {
+  std::uint64_t steps = 0;  // how many were done
+  Losses losses;            // means over their images
+  bool stopped = false;     // by a callback
+};
+
+// Trains a model by the epoch or by the step. The steps of a run are the same, bit for bit, however they are
+// divided among calls. One thread at a time may use a trainer.
 class Trainer {
  public:
   // Everything lives on the model's device. The trainer keeps a handle on the model; the optimiser outlives
@@ -60,13 +82,26 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  // One pass over the training set, then one over the validation set (if it has images). Throws Error at a
-  // loss that is not finite, naming the step.
+  // One pass over the training set, or the rest of one that was begun, then one over the validation set (if
+  // it has images). Throws Error at a loss that is not finite, naming the step.
   EpochResult run_epoch(const ProgressCallback& progress = {});
+  // At most `epochs` times run_epoch(): until a callback stops.
+  std::vector<EpochResult> run_epochs(int epochs);
+  // The next `steps` steps, across the ends of epochs. There the validation set is evaluated only for the
+  // callbacks of on_epoch(). Throws Error as run_epoch does.
+  StepsResult run_steps(std::uint64_t steps);
+  // Calls `callback` whenever the number of finished steps is a multiple of `every`, or at the end of every
+  // epoch, in all calls that train. On a GPU each report waits for the device, and graphs hold at most
+  // `every` steps.
+  void on_steps(std::uint64_t every, StepCallback callback);
+  void on_epoch(EpochCallback callback);
+
+  // Losses on a data set of the model's features, on the model's device; one fresh draw per image.
   [[nodiscard]] Losses evaluate(const Dataset& images);
 
-  [[nodiscard]] int epochs_done() const { return epoch_; }
-  void resume_after(int epochs) { epoch_ = epochs; }
+  [[nodiscard]] int epochs_done() const { return static_cast<int>(step_ / steps_per_epoch_); }
+  [[nodiscard]] std::uint64_t steps_done() const { return step_; }
+  void resume_after(int epochs) { step_ = static_cast<std::uint64_t>(epochs) * steps_per_epoch_; }
   [[nodiscard]] std::int64_t steps_per_epoch() const { return static_cast<std::int64_t>(steps_per_epoch_); }
   [[nodiscard]] std::int64_t images_per_epoch() const;
   // Of a step of the run, counted from 0: the optimiser's present learning rate times the schedule's factor.
@@ -78,22 +113,50 @@ class Trainer {
   struct ChosenStep choose_step();
   [[nodiscard]] bool reports_wait() const;
   [[nodiscard]] Stream training_stream();
-  void run_steps(const ProgressCallback& progress);
+  [[nodiscard]] std::uint64_t step_in_epoch() const { return step_ % steps_per_epoch_; }
+  [[nodiscard]] std::int64_t images_after(std::uint64_t steps) const;  // steps of one epoch
+  void begin_epoch();
+  EpochResult run_epoch(const ProgressCallback& progress, bool& stopped);
+  bool train_to(std::uint64_t end, const ProgressCallback& progress);
+  [[nodiscard]] std::uint64_t steps_at_once(std::uint64_t end, bool reports) const;
+  bool report_steps();
+  void report_progress(const ProgressCallback& progress, std::uint64_t before);
+  EpochResult finish_epoch();
+  bool report_epoch(const EpochResult& result);
+  Losses evaluate_in(std::uint64_t epoch, const Dataset& images);
   [[nodiscard]] double factor(std::uint64_t step) const;
-  void write_factors(std::uint64_t first_step, std::uint64_t updates);
-  [[nodiscard]] Losses read_totals(const Tensor& state, std::int64_t images, bool training) const;
+  void write_factors(std::uint64_t updates);
+  // The sums over the epoch's images so far, and their mean.
+  struct Sums {
+    double reconstruction = 0, kl = 0;
+    std::int64_t images = 0;
+  };
+  Sums read_sums();
+  [[nodiscard]] Losses mean_of(const Sums& sums) const;
+  void add_to_means(const Sums& epoch);
 
   Vae model_;
   Optimizer& optimizer_;
   Dataset train_, validation_;
   TrainOptions options_;
   std::uint64_t steps_per_epoch_ = 0;
-  int epoch_ = 0;
+  std::uint64_t step_ = 0;        // finished steps of the run
+  bool training_ = false;         // inside a call that trains
+  Sums seen_;                     // the epoch's sums when they were last added to the means below
+  Sums of_call_;                  // of run_steps
+  double seconds_ = 0;            // of the epoch so far
   Tensor state_;                  // a RunState, as bytes on the device
   Tensor factors_;                // f64 [steps per epoch]: of the schedule, if there is one
   std::optional<Stream> stream_;  // of the trainer's own, for captures
   std::unique_ptr<class StepExecutor> executor_;
   std::chrono::steady_clock::time_point reported_;
+  struct StepWatch {
+    std::uint64_t every;
+    StepCallback callback;
+    Sums since_report;
+  };
+  std::vector<StepWatch> step_callbacks_;
+  std::vector<EpochCallback> epoch_callbacks_;
 };
 
 // Parameters as a safetensors file, under their names, with text metadata. Written whole or not at all.

@@ -1,6 +1,7 @@
 #include "src/train/fused_step.h"
 
 #include "kernels/check.h"
+#include "src/core/random.h"
 
 namespace gpuvae {
 namespace {
@@ -130,7 +131,8 @@ FusedStep::FusedStep(const Vae& model, const Optimizer& optimizer, const Dataset
 }
 
 void FusedStep::enqueue(const StepContext& step) {
-  args_.gather.clock = step.clock, args_.optimizer.clock = step.updates;
+  args_.gather.clock = kernel_clock("fused_step", step.clock, device_);
+  args_.optimizer.clock = kernel_clock("fused_step", step.updates, device_);
   args_.metrics.totals = step.state->sums, args_.metrics.bad_step = &step.state->bad_step;
   args_.advance = &step.state->step;
   args_.optimizer.learning_rate_factors = step.factors ? step.factors.data_as<double>() : nullptr;
