@@ -90,10 +90,11 @@ class Trainer {
   // The next `steps` steps, across the ends of epochs. There the validation set is evaluated only for the
   // callbacks of on_epoch(). Throws Error as run_epoch does.
   StepsResult run_steps(std::uint64_t steps);
-  // Calls `callback` whenever the number of finished steps is a multiple of `every`, or at the end of every
-  // epoch, in all calls that train. On a GPU each report waits for the device, and graphs hold at most
-  // `every` steps.
+  // Adds a callback for all later calls that train: it is called whenever the number of finished steps is a
+  // multiple of `every`. On a GPU each report waits for the device, and graphs hold at most `every` steps.
+  // Throws Error if `every` is 0, and inside a callback.
   void on_steps(std::uint64_t every, StepCallback callback);
+  // Adds a callback for the end of every epoch, as on_steps does.
   void on_epoch(EpochCallback callback);
 
   // Losses on a data set of the model's features, on the model's device; one fresh draw per image.

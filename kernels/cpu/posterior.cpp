@@ -94,7 +94,7 @@ void posterior_of(const PosteriorArgs& g) {
   };
   const bool worth = g.rows * g.latent >= kGrain;
   const double kl = parallel_sum(Chunks::of_rows(g.rows, 8 * g.latent), worth, chunk_kl);
-  if (g.kl) *as<T>(g.kl) = static_cast<T>(g.kl_weight * kl);
+  if (g.kl) *as<T>(g.kl) = g.kl_weight == 0 ? T(0) : static_cast<T>(g.kl_weight * kl);
 }
 
 template <class T>

@@ -47,8 +47,9 @@ __global__ void __launch_bounds__(kThreads) posterior_kernel(PosteriorArgs args,
     if (z) store_some<Aligned>(z + g.row * args.latent + g.column, sample, g.count);
   });
   if (!args.kl) return;
-  grid_sum(static_cast<float>(sum), scratch,
-           [&](double total) { *static_cast<float*>(args.kl) = static_cast<float>(args.kl_weight * total); });
+  grid_sum(static_cast<float>(sum), scratch, [&](double total) {
+    *static_cast<float*>(args.kl) = args.kl_weight == 0 ? 0.0f : static_cast<float>(args.kl_weight * total);
+  });
 }
 
 template <bool Aligned>
