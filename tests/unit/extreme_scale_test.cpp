@@ -150,7 +150,9 @@ TEST(ExtremesDevice, AnInfiniteKlWithoutWeightCountsNothing) {
       o.epsilon = variable({0.5}, {1, 1}, p, false).value();
       const PosteriorSample both = sample_posterior_with_kl(params, o, weight);
       const autograd::Root roots[] = {{sum(both.z), 1}, {both.kl, weight == 0 ? 1.0 : 0.0}};
-      if (weight == 0) EXPECT_EQ(both.kl.value().item(), 0);
+      if (weight == 0) {
+        EXPECT_EQ(both.kl.value().item(), 0);
+      }
       autograd::backward(roots);
       expect_close(params.grad().to_doubles()[1], std::exp(Real(s) / 2) / 4, p, "draw");
     }

@@ -23,8 +23,8 @@ VaeOptions small_model() {
 }
 
 // 43 images: six steps per epoch, the last one of three images.
-struct Run {
-  explicit Run(Device device, Executor executor = Executor::eager)
+struct TrainingRun {
+  explicit TrainingRun(Device device, Executor executor = Executor::eager)
       : model(small_model(), device),
         optimizer(model.parameters(), {.learning_rate = 5e-3}),
         trainer(model, optimizer, images(43, device), images(10, device), [&] {
@@ -66,7 +66,7 @@ void expect_same(const Losses& a, const Losses& b) {
 TEST(TrainerSteps, AreTheSameHoweverTheyAreDivided) {
   for (const Place& place : places()) {
     SCOPED_TRACE(place.device.text() + ", " + std::string(name(place.executor)));
-    Run whole(place.device, place.executor), divided(place.device, place.executor);
+    TrainingRun whole(place.device, place.executor), divided(place.device, place.executor);
     std::vector<EpochResult> epochs = whole.trainer.run_epochs(3);
     ASSERT_EQ(epochs.size(), 3u);
     divided.trainer.run_steps(4);
@@ -87,7 +87,7 @@ TEST(TrainerSteps, AreTheSameHoweverTheyAreDivided) {
 
 TEST(TrainerSteps, LossesAreMeansOverTheImagesOfTheCall) {
   for (const Place& place : places()) {
-    Run whole(place.device, place.executor), divided(place.device, place.executor);
+    TrainingRun whole(place.device, place.executor), divided(place.device, place.executor);
     const Losses epoch = whole.trainer.run_epoch().train;
     const StepsResult first = divided.trainer.run_steps(5), second = divided.trainer.run_steps(1);
     EXPECT_NEAR((first.losses.loss * 40 + second.losses.loss * 3) / 43, epoch.loss, 1e-9);
@@ -105,7 +105,7 @@ TEST(TrainerSteps, LossesAreMeansOverTheImagesOfTheCall) {
 TEST(TrainerSteps, CallbacksSeeEveryFourthStep) {
   for (const Place& place : places()) {
     SCOPED_TRACE(place.device.text() + ", " + std::string(name(place.executor)));
-    Run seen(place.device, place.executor), plain(place.device, place.executor);
+    TrainingRun seen(place.device, place.executor), plain(place.device, place.executor);
     std::vector<StepReport> reports;
     seen.trainer.on_steps(4, [&](const StepReport& report) {
       reports.push_back(report);
@@ -129,7 +129,7 @@ TEST(TrainerSteps, CallbacksSeeEveryFourthStep) {
 TEST(TrainerSteps, ACallbackStopsAndTheRunGoesOnFromThere) {
   for (const Place& place : places()) {
     SCOPED_TRACE(place.device.text() + ", " + std::string(name(place.executor)));
-    Run stopped(place.device, place.executor), whole(place.device, place.executor);
+    TrainingRun stopped(place.device, place.executor), whole(place.device, place.executor);
     bool stop = true;
     stopped.trainer.on_steps(2, [&](const StepReport& r) {
       return stop && r.step == 8 ? TrainControl::stop : TrainControl::proceed;
@@ -150,7 +150,7 @@ TEST(TrainerSteps, ACallbackStopsAndTheRunGoesOnFromThere) {
 
 TEST(TrainerSteps, AnEpochsCallbackStopsTheRun) {
   for (const bool by_steps : {false, true}) {
-    Run run(Device::cpu()), plain(Device::cpu());
+    TrainingRun run(Device::cpu()), plain(Device::cpu());
     std::vector<EpochResult> seen;
     run.trainer.on_epoch([&](const EpochResult& result) {
       seen.push_back(result);
@@ -176,7 +176,7 @@ TEST(TrainerSteps, AnEpochsCallbackStopsTheRun) {
 
 // Validation and saving are allowed inside a callback, and change nothing.
 TEST(TrainerSteps, CallbacksMayEvaluateButNotTrain) {
-  Run run(Device::cpu()), plain(Device::cpu());
+  TrainingRun run(Device::cpu()), plain(Device::cpu());
   int calls = 0;
   run.trainer.on_steps(3, [&](const StepReport&) {
     ++calls;
