@@ -1,5 +1,6 @@
-// Where random numbers come from: a counter-based generator (Philox4x32-10), so that noise is a function of
-// (seed, purpose, time, sample, dimension) and not of launch shape, thread, batch size or device.
+// Random numbers come from a counter-based generator, Philox4x32-10 (Salmon et al., "Parallel random numbers:
+// as easy as 1, 2, 3", 2011): noise is a function of (seed, purpose, time, sample, dimension), and does not
+// depend on launch shape, threads, batch size or device.
 #pragma once
 
 #include <cstdint>
@@ -8,24 +9,24 @@
 
 namespace gpuvae {
 
-// Training time. The step may live in device memory, so that a captured graph sees it advance.
+// The time of training, in steps. The step may live in device memory, so that a captured graph reads it anew
+// at each launch.
 struct Clock {
-  std::uint64_t step = 0;
-  // Or undefined: u8 [8], the bytes of a std::uint64_t that is added to `step` when a kernel runs, on its
-  // device.
+  std::uint64_t step = 0;  // added to the device's step, if there is one
+  // u8 [8], the bytes of a std::uint64_t in the memory of the device that runs the kernel; or undefined.
   Tensor device_step = {};
-  std::uint64_t steps_per_epoch = 1;
+  std::uint64_t steps_per_epoch = 1;  // an epoch is step / steps_per_epoch
 };
 
-// Which random numbers an operation draws for row r of a batch: those of sample `samples[r]` (or of
-// `first_sample + r`) at the clock's epoch, or at time 0 if frozen.
+// Which random numbers an operation draws for row r of a batch: those of sample `samples[r]`, or of
+// `first_sample + r` if `samples` is undefined, at the clock's epoch, or at time 0 if `frozen`.
 struct Noise {
-  std::uint64_t seed = 0;
-  RandomPurpose purpose = RandomPurpose::posterior_noise;
-  Clock clock = {};
-  bool frozen = false;
+  std::uint64_t seed = 0;                                  // the run's seed
+  RandomPurpose purpose = RandomPurpose::posterior_noise;  // separates uses of the same seed
+  Clock clock = {};                                        // supplies the epoch
+  bool frozen = false;                                     // the same noise in every epoch
   Tensor samples = {};  // i32 [rows] on the device that draws, such as Batch::samples; or undefined
-  std::uint32_t first_sample = 0;
+  std::uint32_t first_sample = 0;  // sample of row 0 if `samples` is undefined
 };
 
 }  // namespace gpuvae
