@@ -21,15 +21,19 @@ namespace gpuvae {
 
 // Which standard normal numbers a reparameterised draw uses.
 struct Draw {
-  Noise noise = {};
+  Noise noise = {};  // which numbers are drawn
+
   Tensor epsilon = {};  // [rows, latent]: used instead of drawn noise; or undefined
 };
 
 // What initialize() learns about the model.
 struct ModelContext {
-  std::int64_t features = 0, latent = 0;
-  Initializer initializer = {};
-  Device device = Device::cpu();
+  std::int64_t features = 0;  // of an example
+  std::int64_t latent = 0;    // dimensions of its code
+
+  Initializer initializer = {};   // of the layers; its seed is the model's
+  Device device = Device::cpu();  // where parameters live
+
   bool posterior_has_log_variances = false;  // see Posterior::has_log_variances
   // The model's encoder, x [rows, features] to posterior_params. It may be kept and called later.
   std::function<Variable(const Variable&)> encode;
@@ -60,8 +64,9 @@ class Prior : public Distribution {
   [[nodiscard]] virtual Tensor sample(std::int64_t rows, std::int64_t latent, const Noise& noise,
                                       Device device) const = 0;
 };
+// N(0, I).
 [[nodiscard]] std::shared_ptr<Prior> standard_normal_prior();
-// sum over k of softmax(w)_k N(mean_k, diag(sigma_k^2)), all learned.
+// A mixture of diagonal Gaussians: sum over k of softmax(w)_k N(mean_k, diag(sigma_k^2)), all learned.
 [[nodiscard]] std::shared_ptr<Prior> gaussian_mixture_prior(int components);
 // The mean of the posteriors of `components` learned pseudo-inputs (Tomczak and Welling, 2018), whose
 // features are in [0, 1] if `unit_pixels`. Requires the diagonal Gaussian posterior with log variances; else
@@ -80,6 +85,7 @@ class Posterior : public Distribution {
  public:
   // As Prior::clone.
   [[nodiscard]] virtual std::shared_ptr<Posterior> clone() const { return nullptr; }
+  // How many outputs of the encoder a latent dimension has. Each kind is initialised as a separate layer.
   [[nodiscard]] virtual int params_per_dimension() const { return 2; }
   // Whether posterior_params are the mean and the log variance of the very Gaussian that rsample draws from.
   [[nodiscard]] virtual bool has_log_variances() const { return false; }
@@ -111,11 +117,14 @@ class Posterior : public Distribution {
   // Its settings, if this is the diagonal Gaussian below, which whole-step kernels know; else null.
   [[nodiscard]] virtual const DiagonalGaussianOptions* as_diagonal_gaussian() const { return nullptr; }
 };
+// Settings of diagonal_gaussian().
 struct DiagonalGaussianOptions {
-  PosteriorScale scale = PosteriorScale::log_variance;
-  double noise_std =
-      1;  // z = mean + noise_std epsilon sigma; anything but 1 is not the posterior of the KL term
+  PosteriorScale scale = PosteriorScale::log_variance;  // meaning of the second half of posterior_params
+  // z = mean + noise_std epsilon sigma. With another value than 1, draws are not from the posterior of the
+  // KL.
+  double noise_std = 1;
 };
+// q(z | x) = N(mean, diag(sigma^2)), with mean and sigma from the encoder (Kingma and Welling, 2013).
 [[nodiscard]] std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options = {});
 
 // Base class of likelihoods p(x | z), given the decoder's outputs: "params" [rows, params_per_feature *
@@ -124,6 +133,7 @@ class Likelihood : public Distribution {
  public:
   // As Prior::clone.
   [[nodiscard]] virtual std::shared_ptr<Likelihood> clone() const { return nullptr; }
+  // How many outputs of the decoder a feature has. Each kind is initialised as a separate layer.
   [[nodiscard]] virtual int params_per_feature() const { return 1; }
   // Whether log_density is that of continuous x in units of the data, rather than a probability.
   [[nodiscard]] virtual bool is_density() const { return false; }
@@ -140,15 +150,15 @@ class Likelihood : public Distribution {
   [[nodiscard]] virtual bool is_bernoulli() const { return false; }
   [[nodiscard]] virtual const GaussianOptions* as_gaussian() const { return nullptr; }
 };
-// Pixels in [0, 1] as probabilities, from logits; draws are 0 or 1.
+// Features in [0, 1] as probabilities, from logits; draws are 0 or 1.
 [[nodiscard]] std::shared_ptr<Likelihood> bernoulli_likelihood();
 // The density on [0, 1] that makes Bernoulli's formula a proper one (Loaiza-Ganem and Cunningham, 2019).
 [[nodiscard]] std::shared_ptr<Likelihood> continuous_bernoulli_likelihood();
-// A mean (through a sigmoid, unless said otherwise) and a clipped log variance for every pixel.
+// A mean (through a sigmoid, unless said otherwise) and a clipped log variance for every feature.
 [[nodiscard]] std::shared_ptr<Likelihood> gaussian_likelihood(const GaussianOptions& options = {});
-// One learned log variance for all pixels, clipped.
+// A mean for every feature, and one learned, clipped log variance for all.
 [[nodiscard]] std::shared_ptr<Likelihood> shared_gaussian_likelihood(const GaussianOptions& options = {});
-// A standard deviation that does not change.
+// A mean for every feature (through a sigmoid if `sigmoid_mean`), and a fixed standard deviation above 0.
 [[nodiscard]] std::shared_ptr<Likelihood> fixed_gaussian_likelihood(double sigma, bool sigmoid_mean = true);
 
 }  // namespace gpuvae

@@ -16,6 +16,7 @@ enum class WeightInit : std::uint8_t {
   normal,                // N(0, std^2)
   two_over_root_fan_in,  // N(0, 1) * 2 / sqrt(in)
 };
+// "glorot_uniform", ...
 [[nodiscard]] std::string_view name(WeightInit i);
 
 // Who draws the initial weights and biases of layers. With philox they are the same on every device.
@@ -23,14 +24,17 @@ enum class InitGenerator : std::uint8_t {
   philox,  // the library's own generator
   curand,  // NVIDIA's cuRAND; CUDA devices only
 };
+// "philox" or "curand".
 [[nodiscard]] std::string_view name(InitGenerator g);
 
+// How the parameters of layers are initialised.
 struct Initializer {
-  WeightInit weight = WeightInit::glorot_uniform;
-  double weight_std = 0.01;  // of `normal`
-  double bias_std = 0;       // biases are N(0, bias_std^2): zero by default
-  std::uint64_t seed = 0;    // a parameter's numbers depend on seed and on its name
-  InitGenerator generator = InitGenerator::philox;
+  WeightInit weight = WeightInit::glorot_uniform;  // distribution of the weights
+
+  double weight_std = 0.01;                         // standard deviation of WeightInit::normal
+  double bias_std = 0;                              // biases are N(0, bias_std^2): zero by default
+  std::uint64_t seed = 0;                           // a parameter's numbers depend on seed and on its name
+  InitGenerator generator = InitGenerator::philox;  // source of the random numbers
 };
 
 // A named, trainable variable of a module. Module, optimiser and checkpoint hold the same leaf, so a
@@ -51,16 +55,17 @@ class Linear {
   // Throws Error for widths below 1, if `heads` does not divide `out`, and if the device lacks the precision.
   Linear(const std::string& name, std::int64_t in, std::int64_t out, Activation activation,
          const Initializer& initializer, Device device, int heads = 1, Precision precision = Precision::f32);
-
+  // The output [rows, out] for x [rows, in]. Errors are those of linear().
   [[nodiscard]] Variable operator()(const Variable& x) const {
     return linear(x, weight, bias, activation, precision);
   }
   // Appends NAME.weight and NAME.bias.
   void collect(std::vector<Parameter>& into) const;
 
-  Variable weight, bias;  // [out, in] and [out]
-  Activation activation = Activation::identity;
-  Precision precision = Precision::f32;
+  Variable weight;                               // [out, in]
+  Variable bias;                                 // [out]
+  Activation activation = Activation::identity;  // applied to the sum
+  Precision precision = Precision::f32;          // of the matrix products
 
  private:
   std::string name_;
@@ -71,14 +76,17 @@ class Linear {
 class Mlp {
  public:
   Mlp() = default;
+  // Layers NAME.0, NAME.1, ... Throws Error as Linear does.
   Mlp(const std::string& name, std::int64_t in, std::span<const std::int64_t> widths, Activation activation,
       const Initializer& initializer, Device device, Precision precision = Precision::f32);
-
+  // The output [rows, outputs()] for x [rows, in].
   [[nodiscard]] Variable operator()(const Variable& x) const;
+  // The width of the last layer, or `in` without layers.
   [[nodiscard]] std::int64_t outputs() const { return outputs_; }
+  // Appends the parameters of all layers, in their order.
   void collect(std::vector<Parameter>& into) const;
 
-  std::vector<Linear> layers;
+  std::vector<Linear> layers;  // in the order of evaluation
 
  private:
   std::int64_t outputs_ = 0;

@@ -14,8 +14,10 @@
 
 namespace gpuvae {
 
+// Settings of a Trainer.
 struct TrainOptions {
-  std::int64_t batch_size = 100;
+  std::int64_t batch_size = 100;  // images per step
+
   bool drop_last = false;     // leave a ragged last batch out
   BatchOptions data = {};     // order and binarization
   bool frozen_noise = false;  // one epsilon per image for the whole run, instead of a fresh one every epoch
@@ -24,11 +26,11 @@ struct TrainOptions {
   double free_bits = 0;       // see ElboWeights; the reported KL term is the plain one
   bool pixel_mean = false;    // mean instead of sum over the pixels: not an ELBO
   bool batch_sum = false;     // the gradient is of the sum over the batch; what is reported is a mean
-  std::int64_t validation_batch = 1000;
+  std::int64_t validation_batch = 1000;  // images at a time in evaluation
   // Between calls of run_epoch's progress. A report from a GPU waits for it: there they are also at least
   // report_seconds apart, at the end of a launch; with 0 every report_steps.
   std::int64_t report_steps = 50;
-  double report_seconds = 0.5;
+  double report_seconds = 0.5;              // on a GPU
   LearningRateSchedule schedule = {};       // none: the optimiser's learning rate, as it is
   Executor executor = Executor::automatic;  // the bits are the same with eager and graph, not with fused
 };
@@ -38,12 +40,17 @@ std::int64_t steps_per_epoch(const TrainOptions& options, std::int64_t images);
 
 // Nats per image (unless pixel_mean): means over the images seen, weights of the moment each batch was seen.
 struct Losses {
-  double loss = 0, reconstruction = 0, kl = 0;  // loss = reconstruction + beta * kl
+  double loss = 0;            // reconstruction + beta * kl
+  double reconstruction = 0;  // -log p(x | z)
+  double kl = 0;              // KL(q(z | x) || p(z))
 };
+// What an epoch yields.
 struct EpochResult {
-  int epoch = 0;  // from 1
-  Losses train, validation;
-  double train_seconds = 0, validation_seconds = 0;
+  int epoch = 0;                  // its number, from 1
+  Losses train;                   // of its training steps
+  Losses validation;              // after them
+  double train_seconds = 0;       // wall-clock time
+  double validation_seconds = 0;  // wall-clock time
   bool complete = true;  // false if a callback stopped the epoch: `train` is then of its steps so far
 };
 // A look at a running epoch: images done, and the losses so far.
@@ -58,10 +65,13 @@ struct StepReport {
 };
 // What a callback decides. `stop` ends the call that trains; a later call continues from there.
 enum class TrainControl : std::uint8_t { proceed, stop };
+// @{
 // Callbacks may save or evaluate the model, and change the optimiser's learning rate, but not train.
 using StepCallback = std::function<TrainControl(const StepReport&)>;
 using EpochCallback = std::function<TrainControl(const EpochResult&)>;
+// @}
 
+// What run_steps() yields.
 struct StepsResult {
   std::uint64_t steps = 0;  // how many were done
   Losses losses;            // means over their images
@@ -100,11 +110,17 @@ class Trainer {
   // Losses on a data set of the model's features, on the model's device; one fresh draw per image.
   [[nodiscard]] Losses evaluate(const Dataset& images);
 
+  // Finished epochs of the run.
   [[nodiscard]] int epochs_done() const { return static_cast<int>(step_ / steps_per_epoch_); }
+  // Finished steps of the run.
   [[nodiscard]] std::uint64_t steps_done() const { return step_; }
+  // Continues a run after so many epochs, with the parameters and the optimiser's state that it had then.
   void resume_after(int epochs) { step_ = static_cast<std::uint64_t>(epochs) * steps_per_epoch_; }
+  // @{
+  // How many steps and images a pass over the training set has.
   [[nodiscard]] std::int64_t steps_per_epoch() const { return static_cast<std::int64_t>(steps_per_epoch_); }
   [[nodiscard]] std::int64_t images_per_epoch() const;
+  // @}
   // Of a step of the run, counted from 0: the optimiser's present learning rate times the schedule's factor.
   [[nodiscard]] double learning_rate(std::uint64_t step) const;
   [[nodiscard]] std::string executor()
@@ -168,11 +184,13 @@ void save_parameters(const std::filesystem::path& path, std::span<const Paramete
 std::map<std::string, std::string> load_parameters(const std::filesystem::path& path,
                                                    std::span<const Parameter> parameters);
 
-// The same, with the optimiser's state and the number of finished epochs: training goes on from it bit for
-// bit (with Trainer::resume_after). load_checkpoint returns that number, and sets the learning rate that was
-// saved. It throws Error, naming both, if another kind of optimiser saved the state.
+// Saves parameters with the optimiser's state and the number of finished epochs, so that training can
+// continue bit for bit.
 void save_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
                      const Optimizer& optimizer, int epochs);
+// Restores what save_checkpoint saved, with the learning rate, and returns the number of finished epochs for
+// Trainer::resume_after. Throws Error as load_parameters does, and, naming both, if another kind of optimiser
+// saved the state.
 int load_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
                     Optimizer& optimizer);
 
