@@ -1,4 +1,4 @@
-// A posterior's standard deviation from its scale parameter, from primitives. Values and gradients are finite
+// Standard deviations from scale parameters, from primitives. Values and gradients are finite
 // wherever the exact ones are.
 #pragma once
 

@@ -237,6 +237,37 @@ TEST(ExtremesDevice, MixturesWithAComponentOfAnyScale) {
   });
 }
 
+// Log variances up to the bounds of the clip and beyond, with a target at the mean, next to it, and
+// elsewhere.
+TEST(ExtremesDevice, GaussianLikelihoodsOfAnyScale) {
+  const GaussianOptions options{.sigmoid_mean = false, .low = -250, .high = 250};
+  for (const Place& p : places())
+    for (const double v : {-300.0, -250.0, -180.0, -100.0, -40.0, 0.0, 40.0, 100.0, 180.0, 300.0})
+      for (const double target : {0.0, 1e-12, 0.75}) {
+        const Real clipped = std::fmin(std::fmax(v, -250), 250), d = -rounded(target, p),
+                   precision = std::exp(-clipped), squared = d * d * precision;
+        const Real expected = (std::log(2 * M_PIl) + clipped + squared) / 2;
+        for (int form = 0; form < 4; ++form) {
+          const std::string what = text("Gaussian", p, PosteriorScale::log_variance, v) + ", target " +
+                                   std::to_string(target) + ", form " + std::to_string(form);
+          const Variable params = variable({0, v}, {1, 2}, p), x = variable({target}, {1, 1}, p, false);
+          const Variable nll = form == 0   ? gaussian_nll(params, x, options)
+                               : form == 1 ? unfused::gaussian_nll(params, x, options)
+                               : form == 2 ? -sum(gaussian_log_density(params, x, options))
+                                           : -sum(unfused::gaussian_log_density(params, x, options));
+          expect_close(nll.value().item(), expected, p, what);
+          const NoGradGuard no_grad;  // another kernel
+          expect_close(gaussian_log_density(params, x, options).value().item(), -expected, p, what);
+          if (!fits(squared, p.dtype) || !fits(d * precision, p.dtype)) continue;
+          nll.backward();
+          const std::vector<double> gradient = params.grad().to_doubles();
+          expect_close(gradient[0], d * precision, p, what + ", slope of the mean");
+          expect_close(gradient[1], std::fabs(v) > 250 ? 0 : (1 - squared) / 2, p,
+                       what + ", slope of the scale");
+        }
+      }
+}
+
 TEST(ExtremesDevice, ScalesThatAreNotNumbersStay) {
   for (const Place& p : places())
     for (const PosteriorScale scale : kScales) {
