@@ -4,8 +4,8 @@
 //
 // Prints:
 //   scale before training 1.00
-//   scale after training  SCALE
-//   loss fell from LOSS1 to LOSS2 nats per point
+//   scale after training  0.2
+//   loss fell from 3.2 to 1.9 nats per point
 #include <gpuvae/gpuvae.h>
 
 #include <cmath>

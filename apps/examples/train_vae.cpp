@@ -2,8 +2,8 @@
 // load_mnist("data") in the place of procedural_mnist() it trains on MNIST.
 //
 // Prints:
-//   epoch 1: LOSS1 nats per image
-//   epoch 2: LOSS2 nats per image
+//   epoch 1: 177 nats per image
+//   epoch 2: 163 nats per image
 //   A digit becomes 2 numbers, and 784 pixels again.
 #include <gpuvae/gpuvae.h>
 
@@ -17,7 +17,7 @@ int main() {
   VaeOptions options;  // 784-256-2-256-784, ReLU, Bernoulli likelihood
   options.latent = 2;
   const Vae model(options, device);
-  Adam adam(model.parameters(), {.learning_rate = 2e-3});
+  Adam adam(model.parameters(), {.learning_rate = 3e-3});
   Trainer trainer(model, adam, digits.train.to(device), digits.test.to(device), {.batch_size = 50});
   for (const EpochResult& epoch : trainer.run_epochs(2))
     std::printf("epoch %d: %.0f nats per image\n", epoch.epoch, epoch.validation.loss);
