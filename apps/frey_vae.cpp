@@ -2,8 +2,8 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "apps/common/presets.h"
-#include "apps/common/program.h"
+#include "apps/cli/presets.h"
+#include "apps/program/program.h"
 
 namespace gpuvae::apps {
 namespace {

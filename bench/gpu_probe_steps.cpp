@@ -6,7 +6,7 @@
 #include <map>
 #include <memory>
 
-#include "apps/common/presets.h"
+#include "apps/cli/presets.h"
 #include "bench/gpu_probe.h"
 #include "bench/stopwatch.h"
 #include "kernels/backend.h"

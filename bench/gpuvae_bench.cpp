@@ -23,7 +23,7 @@
 #include <chrono>
 #include <cstdio>
 
-#include "apps/common/program.h"
+#include "apps/program/program.h"
 #include "bench/observed_backend.h"
 #include "bench/workloads.h"
 #include "gpuvae/error.h"

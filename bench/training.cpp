@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <memory>
 
-#include "apps/common/presets.h"
+#include "apps/cli/presets.h"
 #include "bench/bare_products.h"
 #include "bench/observed_backend.h"
 #include "bench/stopwatch.h"

@@ -1,4 +1,4 @@
-#include "apps/common/run_config.h"
+#include "apps/cli/run_config.h"
 
 #include <gtest/gtest.h>
 

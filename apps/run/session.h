@@ -1,0 +1,81 @@
+// A run: its configuration, data, model and folder; trained, or reloaded where the folder holds it already.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "apps/cli/run_config.h"
+#include "gpuvae/evaluate.h"
+
+namespace gpuvae::apps {
+
+struct Program {
+  std::string name, description;
+  std::vector<Preset> presets;
+  // Its own data, onto the CPU; announces what it found. Sets builtin_data where that is what it takes, so
+  // that a run is never mistaken for one on the original data.
+  std::function<Split(RunConfig&)> load;
+  std::string label_name = "class";  // what labels are: "digit"
+  std::string order_name = {};       // what images are that follow each other: "frame"
+};
+
+// The losses of finished epochs, as in metrics.csv.
+struct History {
+  std::vector<EpochResult> epochs;
+};
+
+class Session {
+ public:
+  // Loads the data and builds the model. Throws Error.
+  Session(const Program& program, const RunConfig& config);
+
+  // Brings the model to the end of its last epoch: loads it, continues an interrupted or lengthened run, or
+  // trains from the start (always with `retrain`). Writes config.toml, metrics.csv, model.safetensors.
+  void train_or_reload(bool retrain);
+  // Throws Error, naming the first setting that differs, where the folder holds another run: commands other
+  // than train neither change it nor train over it.
+  void check_folder(const std::string& command) const;
+
+  const RunConfig& config() const { return config_; }
+  const Program& program() const { return program_; }
+  const std::filesystem::path& folder() const { return folder_; }
+  Vae& model() const { return *model_; }
+  const Dataset& train() const { return train_; }
+  const Dataset& validation() const { return validation_; }
+  // The set named "train" or "validation" (the training set if there is no other), or its first images.
+  Dataset images(const std::string& set, std::int64_t most = 0) const;
+  const History& history() const { return history_; }
+  const std::string& source() const { return source_; }
+  const Standardization& standardization() const { return standardization_; }
+  const std::vector<std::string>& column_names() const { return column_names_; }  // of a table, or none
+  const std::vector<std::string>& class_names() const { return class_names_; }    // of labels, or none
+  std::string unit() const;
+  bool has_pictures() const { return train_.height > 1; }  // rather than rows of a table
+  EvaluationOptions evaluation() const;
+
+ private:
+  void announce() const;
+  bool reload();
+  void forget() const;
+  void check_generator() const;
+  int resume();
+  void train_from(int epoch);
+  EpochResult run_epoch(int epoch, class Progress& progress, class StepLog* log);
+  void save_model(int epoch) const;
+  void save_checkpoint(int epoch) const;
+
+  Program program_;
+  RunConfig config_;
+  std::filesystem::path folder_;
+  Device device_;
+  Dataset train_, validation_;
+  std::string source_;
+  Standardization standardization_;
+  std::vector<std::string> column_names_, class_names_;
+  std::unique_ptr<Vae> model_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<Trainer> trainer_;
+  History history_;
+};
+
+}  // namespace gpuvae::apps
