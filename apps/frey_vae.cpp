@@ -10,8 +10,8 @@ namespace {
 
 // The folder asked for, or else the first that has the faces; the built-in ones if none has.
 Split load(RunConfig& config) {
-  if (config.builtin_data) return procedural_frey();
-  if (!config.data_dir.empty()) return load_frey(config.data_dir);
+  if (config.data.builtin) return procedural_frey();
+  if (!config.data.folder.empty()) return load_frey(config.data.folder);
   const char* from_environment = std::getenv("GPUVAE_DATA_DIR");
   for (const char* folder : {from_environment, "data"})
     if (folder && has_frey(folder)) return load_frey(folder);
@@ -19,7 +19,7 @@ Split load(RunConfig& config) {
       stderr,
       "note    no frey_rawface.mat in data/: training on built-in faces (data/fetch.sh downloads the "
       "original)\n");
-  config.builtin_data = true;
+  config.data.builtin = true;
   return procedural_frey();
 }
 

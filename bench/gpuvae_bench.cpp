@@ -23,6 +23,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "apps/program/calm_openmp.h"
 #include "apps/program/program.h"
 #include "bench/observed_backend.h"
 #include "bench/workloads.h"

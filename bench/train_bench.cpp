@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "apps/program/calm_openmp.h"
 #include "apps/program/program.h"
 #include "bench/training.h"
 

@@ -1,10 +1,15 @@
-// The published systems, and one default of our own for each program. Sources of the published ones are named
-// in the README, beside their numbers.
+// The presets of the programs: the published systems, whose sources the README names beside their numbers,
+// and a default for each program.
 #pragma once
 
 #include "apps/cli/run_config.h"
 
 namespace gpuvae::apps {
+
+struct Preset {
+  std::string name, description;
+  RunConfig config;
+};
 
 std::vector<Preset> mnist_presets();
 std::vector<Preset> frey_presets();

@@ -61,13 +61,13 @@ void check_command(const Command& c, const RunConfig& config) {
   if (c.name != "decode") return;
   check(c.z.empty() || c.input.empty(), "decode", "expected either --z or --input, got both");
   if (c.input.empty())
-    parse_codes(c.z, config.latent);
+    parse_codes(c.z, config.model.latent);
   else
-    read_codes(c.input, config.latent);
+    read_codes(c.input, config.model.latent);
 }
 
 void draw_run(const Session& s) {
-  const Evaluation e = evaluate(s, {});
+  const Evaluation e = evaluate(s);
   if (const std::string warning = collapse_warning(e.latent); !warning.empty())
     std::fprintf(stderr, "warning %s\n", warning.c_str());
   const std::vector<float> codes = shown_codes(s);
@@ -82,7 +82,7 @@ void draw_run(const Session& s) {
 }
 
 void eval(const Session& s, const Command& command) {
-  const Evaluation e = evaluate(s, command);
+  const Evaluation e = evaluate(s, command.set, command.images, command.importance_samples);
   if (const std::string warning = collapse_warning(e.latent); !warning.empty())
     std::fprintf(stderr, "warning %s\n", warning.c_str());
   std::fputs(evaluation_text(s, e).c_str(), stdout);
@@ -105,8 +105,10 @@ void encode(const Session& s, const Command& command) {
   const fs::path path = output_or(s, command, "latent.csv");
   const Dataset images = images_of(s, command);
   Rows rows;
-  for (std::int64_t d = 0; d < s.config().latent; ++d) rows.columns.push_back(fmt::format("z{}", d + 1));
-  rows.values = encode_all(s.model(), images, s.evaluation(), s.config().encode == "sample").to_vector();
+  for (std::int64_t d = 0; d < s.config().model.latent; ++d)
+    rows.columns.push_back(fmt::format("z{}", d + 1));
+  rows.values =
+      encode_all(s.model(), images, s.evaluation(), s.config().pictures.encode == "sample").to_vector();
   rows.labels = images.labels;
   write_rows(path, rows);
   say_wrote(path);
@@ -141,7 +143,7 @@ fs::path decoded_path(const Session& s, const Command& command, const char* stem
 
 void decode(const Session& s, const Command& command) {
   const fs::path path = decoded_path(s, command, "decoded");
-  const std::int64_t latent = s.config().latent;
+  const std::int64_t latent = s.config().model.latent;
   write_decoded(s, path,
                 decode_all(s.model(), command.input.empty() ? parse_codes(command.z, latent)
                                                             : read_codes(command.input, latent)));
@@ -152,7 +154,7 @@ void reconstruct(const Session& s, const Command& command) {
   const Dataset images = images_of(s, command);
   if (path.extension() == ".png") {
     const int count = static_cast<int>(std::min<std::int64_t>(
-        images.count(), command.images > 0 ? command.images : s.config().reconstructions));
+        images.count(), command.images > 0 ? command.images : s.config().pictures.reconstructions));
     io::write_png(path, reconstructions(s.model(), images, count, s.evaluation().data));
     return say_wrote(path);
   }
@@ -163,11 +165,12 @@ void reconstruct(const Session& s, const Command& command) {
 void sample(const Session& s, const Command& command) {
   const fs::path path = decoded_path(s, command, "samples");
   if (path.extension() == ".png") {
-    io::write_png(path, prior_samples(s.model(), s.config().samples, s.config().seed, s.train().height,
-                                      s.train().width));
+    io::write_png(path, prior_samples(s.model(), s.config().pictures.samples, s.config().seed,
+                                      s.train().height, s.train().width));
     return say_wrote(path);
   }
-  write_decoded(s, path, s.model().sample_prior(s.config().samples, s.config().seed).mean.to_vector());
+  write_decoded(s, path,
+                s.model().sample_prior(s.config().pictures.samples, s.config().seed).mean.to_vector());
 }
 
 void manifold(const Session& s) {

@@ -1,6 +1,7 @@
 // What the programs do: train, and the commands on a trained model.
 #pragma once
 
+#include "apps/cli/command_line.h"
 #include "apps/run/session.h"
 
 namespace gpuvae::apps {

@@ -27,11 +27,13 @@ ImportanceEstimate estimate_nll(const Session& s, const Dataset& images, std::in
 
 }  // namespace
 
-Evaluation evaluate(const Session& s, const Command& command) {
+Evaluation evaluate(const Session& s, const std::string& set, std::int64_t count,
+                    std::int64_t importance_samples) {
   Evaluation e;
-  e.set = s.validation().count() > 0 ? command.set : "train";
-  const Dataset images = s.images(command.set, command.images);
-  e.images = images.count(), e.samples = command.importance_samples;
+  e.set = s.validation().count() > 0 ? set : "train";
+  const Dataset images = s.images(set, count);
+  e.images = images.count();
+  e.samples = importance_samples;
   e.elbo = evaluate_elbo(s.model(), images, s.evaluation());
   e.latent = latent_statistics(s.model(), images, s.evaluation());
   if (e.samples > 0) e.importance = estimate_nll(s, images, e.samples);
@@ -59,9 +61,9 @@ std::string evaluation_text(const Session& s, const Evaluation& e) {
   };
   line("ELBO", fmt::format("{:.3f} {} = -(reconstruction {:.3f} + KL {:.3f})", -e.elbo.loss, unit,
                            e.elbo.reconstruction, e.elbo.kl));
-  if (s.config().noise_std != 1)
+  if (s.config().distributions.posterior.noise_std != 1)
     line("", fmt::format("not a bound: z is drawn with {} times the posterior's standard deviation",
-                         s.config().noise_std));
+                         s.config().distributions.posterior.noise_std));
   if (e.importance)
     line("-log p(x), at most",
          fmt::format("{:.3f} +- {:.3f} {} ({} importance samples, {:.1f} of them effective, {})",

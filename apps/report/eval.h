@@ -14,7 +14,10 @@ struct Evaluation {
   double bits_per_dimension = 0;  // of the best bound there is
 };
 
-Evaluation evaluate(const Session& session, const Command& command);
+// Of the set named "train" or "validation": of its first `images` (0: all), with `importance_samples` draws
+// of z per image for the importance-weighted estimate of -log p(x) (0: no estimate).
+Evaluation evaluate(const Session& session, const std::string& set = "validation", std::int64_t images = 0,
+                    std::int64_t importance_samples = 0);
 std::string evaluation_text(const Session& session, const Evaluation& e);
 std::string evaluation_json(const Session& session, const Evaluation& e);
 

@@ -21,7 +21,8 @@ Figure svg_figure(std::string file, std::string title, std::string caption, std:
 }
 
 GraphNotes notes_of(const RunConfig& c) {
-  return {c.beta, c.posterior_scale, c.noise_std, c.pixel_mean, c.free_bits};
+  const DiagonalGaussianOptions& posterior = c.distributions.posterior;
+  return {c.training.beta, posterior.scale, posterior.noise_std, c.training.pixel_mean, c.training.free_bits};
 }
 
 Figure curve_figure(const Session& s, const std::string& file, const std::string& title,
@@ -43,7 +44,8 @@ Figure curve_figure(const Session& s, const std::string& file, const std::string
 }
 
 std::string codes_caption(const Session& s) {
-  const std::string what = fmt::format("{} of q(z | x)", s.config().encode == "mean" ? "Means" : "Draws");
+  const std::string what =
+      fmt::format("{} of q(z | x)", s.config().pictures.encode == "mean" ? "Means" : "Draws");
   const std::string things = s.has_pictures() ? "images" : "rows";
   if (is_film(s) && s.validation().count() > 0)
     return fmt::format("{} for all frames: {} of training, then {} of validation.", what,
@@ -53,7 +55,7 @@ std::string codes_caption(const Session& s) {
 }
 
 Figure latent_figure(const Session& s, const std::vector<float>& codes) {
-  const std::int64_t latent = s.config().latent;
+  const std::int64_t latent = s.config().model.latent;
   const std::vector<std::string> names = latent_names(s);
   ScatterPlot plot{"Latent space", names[0], latent > 1 ? names[1] : "", {}, {}, {}, {}, "", {}};
   std::vector<float> flat = codes;
@@ -121,30 +123,30 @@ std::string figure_text(double number, int decimals) { return plot::number_text(
 std::string count_text(std::int64_t number) { return figure_text(static_cast<double>(number), 0); }
 
 bool is_film(const Session& s) {
-  return !s.program().order_name.empty() && s.config().data.empty() && s.train().labels.empty();
+  return !s.program().order_name.empty() && s.config().data.path.empty() && s.train().labels.empty();
 }
 
 std::vector<std::string> latent_names(const Session& s) {
   std::vector<std::string> names;
-  std::istringstream in(s.config().latent_names);
+  std::istringstream in(s.config().pictures.latent_names);
   for (std::string name; std::getline(in, name, ',');) names.push_back(name);
-  for (auto d = static_cast<std::int64_t>(names.size()); d < s.config().latent; ++d)
+  for (auto d = static_cast<std::int64_t>(names.size()); d < s.config().model.latent; ++d)
     names.push_back(fmt::format("z{}", d + 1));
-  names.resize(static_cast<std::size_t>(s.config().latent));
+  names.resize(static_cast<std::size_t>(s.config().model.latent));
   return names;
 }
 
 std::string loss_name(const RunConfig& c) {
-  if (c.pixel_mean) return "loss, not an ELBO";
-  if (c.beta != 1) return fmt::format("reconstruction + {} KL", c.beta);
+  if (c.training.pixel_mean) return "loss, not an ELBO";
+  if (c.training.beta != 1) return fmt::format("reconstruction + {} KL", c.training.beta);
   return notes_of(c).is_elbo() ? "negative ELBO" : "reconstruction + KL";
 }
 std::string loss_unit(const Session& s) {
-  return s.config().pixel_mean ? "nats, pixel mean" : s.has_pictures() ? "nats/image" : "nats/row";
+  return s.config().training.pixel_mean ? "nats, pixel mean" : s.has_pictures() ? "nats/image" : "nats/row";
 }
 
 std::vector<float> shown_codes(const Session& s) {
-  const bool sample = s.config().encode == "sample";
+  const bool sample = s.config().pictures.encode == "sample";
   std::vector<float> codes;
   if (is_film(s) && s.validation().count() > 0)
     codes = encode_all(s.model(), s.train(), s.evaluation(), sample).to_vector();

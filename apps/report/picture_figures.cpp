@@ -67,7 +67,7 @@ Dataset shown_images(const Dataset& set) {
 
 // What p(x | z) leaves out: how pixels hang together.
 std::string noise_text(const Session& s) {
-  return s.config().likelihood == "bernoulli"
+  return s.config().distributions.likelihood == "bernoulli"
              ? "each pixel for itself, black or white, noisier than the originals by nature"
              : "each pixel for itself, around its mean, noisier than the originals by nature";
 }
@@ -92,7 +92,7 @@ Figure posterior_figure(const Session& s) {
 Figure prior_figure(const Session& s) {
   const Dataset set = s.images("validation", 1);
   const Vae::Generated g = s.model().sample_prior(kShown, s.config().seed);
-  const bool bernoulli = s.config().likelihood == "bernoulli";
+  const bool bernoulli = s.config().distributions.likelihood == "bernoulli";
   LabelledSheet sheet{"Prior predictive", {}, {}};
   sheet.rows = {sheet_row(bernoulli ? "probability" : "mean", g.mean.to_vector(), kShown, set),
                 sheet_row("draw", g.x.to_vector(), kShown, set)};
@@ -130,7 +130,7 @@ std::vector<Figure> manifold_figures(const Session& s, const std::vector<float>&
   std::vector<Figure> figures;
   const Dataset& set = s.train();
   const std::vector<std::string> names = latent_names(s);
-  for (const Grid& grid : parse_grids(s.config().manifold)) {
+  for (const Grid& grid : parse_grids(s.config().pictures.manifold)) {
     const GridImage g = decode_grid(s.model(), grid, codes, set.height, set.width);
     const std::string file = figures.empty() ? "manifold" : fmt::format("manifold-{}", grid.name());
     const std::string title = grid.kind == GridKind::quantile ? "Manifold over quantiles"
@@ -141,25 +141,25 @@ std::vector<Figure> manifold_figures(const Session& s, const std::vector<float>&
     plot.x_label = g.z1_across ? names[0] : second, plot.y_label = g.z1_across ? second : names[0];
     figures.push_back({file + ".png", {"", "", "", io::encode_png(g.image), false}});
     figures.push_back({file + ".svg",
-                       {title, manifold_caption(names, range_text(grid, codes, s.config().latent)),
+                       {title, manifold_caption(names, range_text(grid, codes, s.config().model.latent)),
                         grid_svg(plot), "", false}});
   }
   return figures;
 }
 
 std::vector<Figure> sheet_figures(const Session& s) {
-  const RunConfig& c = s.config();
+  const PictureSettings& p = s.config().pictures;
   const Dataset set = s.images("validation");
   std::vector<Figure> figures = {posterior_figure(s), prior_figure(s)};
   figures.push_back(png_figure("reconstructions.png", "Reconstructions",
                                "Originals, each above its reconstruction.",
-                               reconstructions(s.model(), set, c.reconstructions, s.evaluation().data)));
+                               reconstructions(s.model(), set, p.reconstructions, s.evaluation().data)));
   figures.push_back(png_figure("samples.png", "Samples", "Means of p(x | z), z drawn from the prior.",
-                               prior_samples(s.model(), c.samples, c.seed, set.height, set.width)));
-  const auto shown = std::min<std::int64_t>(c.examples, s.train().count());
+                               prior_samples(s.model(), p.samples, s.config().seed, set.height, set.width)));
+  const auto shown = std::min<std::int64_t>(p.examples, s.train().count());
   figures.push_back(png_figure("examples.png", "Examples",
                                fmt::format("The first {} images of the training set.", count_text(shown)),
-                               examples(s.train(), c.examples)));
+                               examples(s.train(), p.examples)));
   return figures;
 }
 

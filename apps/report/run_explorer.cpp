@@ -13,13 +13,13 @@ void add_layer(ExplorerPage& page, const Linear& layer, Activation activation) {
 }
 
 void add_decoder(ExplorerPage& page, const Session& s) {
-  const RunConfig& c = s.config();
+  const DistributionSettings& d = s.config().distributions;
   for (const Linear& layer : s.model().decoder().layers) add_layer(page, layer, layer.activation);
-  const bool gaussian = c.likelihood.rfind("gaussian", 0) == 0;
-  const bool continuous = c.likelihood == "continuous-bernoulli";
+  const bool gaussian = d.likelihood.rfind("gaussian", 0) == 0;
+  const bool continuous = d.likelihood == "continuous-bernoulli";
   add_layer(
       page, s.model().output(),
-      continuous || (gaussian && c.gaussian_mean == "identity") ? Activation::identity : Activation::sigmoid);
+      continuous || (gaussian && !d.gaussian.sigmoid_mean) ? Activation::identity : Activation::sigmoid);
   PageLayer& last = page.decoder.back();  // of a Gaussian's parameters only the mean is shown
   last.continuous_bernoulli_mean = continuous;
   last.out = s.train().features();
@@ -28,10 +28,10 @@ void add_decoder(ExplorerPage& page, const Session& s) {
 }
 
 void add_sliders(ExplorerPage& page, const RunConfig& c, const std::vector<std::string>& names) {
-  page.sliders = sliders_around(page.points, c.latent);
+  page.sliders = sliders_around(page.points, c.model.latent);
   for (std::size_t d = 0; d < page.sliders.size(); ++d) {
-    if (!c.sliders.empty()) {
-      const SliderRange r = parse_sliders(c.sliders);
+    if (!c.pictures.sliders.empty()) {
+      const SliderRange r = parse_sliders(c.pictures.sliders);
       page.sliders[d] = {names[d], r.low, r.high, r.step, r.scale};
     }
     page.sliders[d].name = names[d];

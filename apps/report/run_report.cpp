@@ -1,27 +1,21 @@
 // The report of a run, from what its session and evaluation know.
 #include <fmt/format.h>
 
-#include <sstream>
-
+#include "apps/cli/settings.h"
 #include "apps/report/figures.h"
 #include "apps/run/progress.h"
 
 namespace gpuvae::apps {
 namespace {
 
-// The groups and settings of a configuration file, whose groups are comments "# NAME Options".
-std::vector<std::pair<std::string, std::vector<ReportRow>>> settings(const RunConfig& config) {
+// The settings of a run, group by group, without those that are empty.
+std::vector<std::pair<std::string, std::vector<ReportRow>>> setting_rows(const RunConfig& config) {
   std::vector<std::pair<std::string, std::vector<ReportRow>>> groups;
-  std::istringstream in(to_toml(config, ""));
-  const std::string mark = " Options";
-  for (std::string line; std::getline(in, line);) {
-    if (line.rfind("# ", 0) == 0 && line.ends_with(mark)) {
-      groups.push_back({line.substr(2, line.size() - 2 - mark.size()), {}});
-    } else if (const std::size_t at = line.find('='); at != std::string::npos && line[0] != '#') {
-      std::string value = line.substr(at + 1);
-      if (value.size() > 1 && value.front() == '"') value = value.substr(1, value.size() - 2);
-      if (!groups.empty() && !value.empty()) groups.back().second.push_back({line.substr(0, at), value});
-    }
+  for (const ValueGroup& group : values_of(config)) {
+    groups.push_back({group.name, {}});
+    for (const NamedValue& v : group.values)
+      if (const std::string text = text_of(v.value); !text.empty())
+        groups.back().second.push_back({v.flag.substr(2), text});
   }
   return groups;
 }
@@ -30,7 +24,7 @@ std::vector<ReportNumber> loss_numbers(const Session& s) {
   if (s.history().epochs.empty()) return {};
   const EpochResult& last = s.history().epochs.back();
   const std::string unit = loss_unit(s);
-  const int decimals = s.config().pixel_mean ? 4 : 2;  // a mean over pixels changes in the third
+  const int decimals = s.config().training.pixel_mean ? 4 : 2;  // a mean over pixels changes in the third
   std::vector<ReportNumber> numbers = {{"Training loss", figure_text(last.train.loss, decimals), unit,
                                         fmt::format("epoch {}, {}", last.epoch, loss_name(s.config()))}};
   if (s.validation().count() > 0)
@@ -56,11 +50,12 @@ ReportPage report_of(const Session& s, const Evaluation& e, const std::vector<Fi
                   count_text(s.validation().count()), s.has_pictures() ? "images" : "rows");
   if (const std::string warning = collapse_warning(e.latent); !warning.empty())
     page.warnings.push_back(warning);
-  if (s.config().pixel_mean)
+  if (s.config().training.pixel_mean)
     page.warnings.push_back("The reconstruction term is a mean over the pixels: the loss is not an ELBO.");
   page.numbers = loss_numbers(s);
-  page.numbers.push_back({"Active units", fmt::format("{} of {}", e.latent.active_units, s.config().latent),
-                          "", "variance of the posterior mean above 0.01"});
+  page.numbers.push_back({"Active units",
+                          fmt::format("{} of {}", e.latent.active_units, s.config().model.latent), "",
+                          "variance of the posterior mean above 0.01"});
   page.numbers.push_back({"Mutual information", figure_text(e.latent.mutual_information, 2), "nats",
                           "between x and z, under q"});
   page.numbers.push_back({"Bits per dimension", figure_text(e.bits_per_dimension, 3), "bits",
@@ -68,7 +63,7 @@ ReportPage report_of(const Session& s, const Evaluation& e, const std::vector<Fi
   page.numbers.push_back({"Parameters", count_text(s.model().parameter_count()), "", "weights and biases"});
   for (const Figure& f : figures)
     if (!f.picture.title.empty()) page.pictures.push_back(f.picture);
-  page.configuration = settings(s.config());
+  page.configuration = setting_rows(s.config());
   page.explorer = explorer_of(s, codes);
   return page;
 }

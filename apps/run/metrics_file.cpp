@@ -75,7 +75,8 @@ std::vector<EpochResult> read_metrics(const std::filesystem::path& path) {
   return epochs;
 }
 
-StepLog::StepLog(const std::filesystem::path& path, const RunConfig& c, int epochs_done) : beta_(c.beta) {
+StepLog::StepLog(const std::filesystem::path& path, const RunConfig& c, int epochs_done)
+    : beta_(c.training.beta) {
   const std::vector<float> before = epochs_done > 0 ? read_steps(path) : std::vector<float>{};
   csv_.emplace(path, kStepColumns,
                std::vector{fmt::format("means over the last {} steps, an image; minus the loss is the bound",

@@ -7,7 +7,10 @@ namespace {
 
 Dataset load_unscaled(RunConfig c, const std::string& path, const std::string& set,
                       const std::string& labels) {
-  c.data = path, c.label_column = labels, c.standardize = false, c.validation_fraction = 0;
+  c.data.path = path;
+  c.data.label_column = labels;
+  c.data.standardize = false;
+  c.data.validation_fraction = 0;
   Split split = load_other_data(c);
   return set == "train" || split.test.count() == 0 ? std::move(split.train) : std::move(split.test);
 }
@@ -15,28 +18,28 @@ Dataset load_unscaled(RunConfig c, const std::string& path, const std::string& s
 }  // namespace
 
 Split load_other_data(const RunConfig& c) {
-  if (std::filesystem::path(c.data).extension() == ".mat") return load_frey(c.data);
+  if (std::filesystem::path(c.data.path).extension() == ".mat") return load_frey(c.data.path);
   DatasetOptions options;
-  options.label_column = c.label_column;
-  options.standardize = c.standardize;
-  options.validation_fraction = c.validation_fraction;
-  return load_dataset(c.data, options);
+  options.label_column = c.data.label_column;
+  options.standardize = c.data.standardize;
+  options.validation_fraction = c.data.validation_fraction;
+  return load_dataset(c.data.path, options);
 }
 
 // Bernoulli pixels are probabilities.
 void check_values(const RunConfig& c, const Dataset& images) {
-  if (images.examples.dtype() == DType::u8 || c.likelihood.rfind("gaussian", 0) == 0) return;
+  if (images.examples.dtype() == DType::u8 || c.distributions.likelihood.rfind("gaussian", 0) == 0) return;
   for (const float v : images.examples.to_vector())
     check(v >= 0 && v <= 1, "data",
           "--likelihood {} expects values in [0, 1], got {}: take gaussian with --gaussian-mean identity",
-          c.likelihood, v);
+          c.distributions.likelihood, v);
 }
 
 Dataset load_input(const RunConfig& c, const std::string& path, const std::string& set,
                    const Likeness& like) {
   Dataset images = load_unscaled(c, path, set, "");
-  if (images.features() == like.pixels + 1 && !c.label_column.empty())  // so it has the labels' column
-    images = load_unscaled(c, path, set, c.label_column);
+  if (images.features() == like.pixels + 1 && !c.data.label_column.empty())  // so it has the labels' column
+    images = load_unscaled(c, path, set, c.data.label_column);
   check(images.features() == like.pixels, "data",
         "{}: expected {} values each, like the training data, got {}", path, like.pixels, images.features());
   const bool bytes = images.examples.dtype() == DType::u8;

@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "apps/cli/command_line.h"
+#include "apps/cli/settings.h"
 #include "apps/run/metrics_file.h"
 #include "apps/run/other_data.h"
 #include "apps/run/progress.h"
@@ -25,19 +27,20 @@ Dataset first_images(const Dataset& set, std::int64_t count) {
 
 // The validation images: of the test set, or those that --train-images leaves out.
 Dataset validation_of(const Split& split, const RunConfig& c) {
-  if (c.validation_set == "test") return first_images(split.test, c.validation_images);
-  const std::int64_t used = c.train_images, rest = split.train.count() - used;
+  if (c.data.validation_set == "test") return first_images(split.test, c.data.validation_images);
+  const std::int64_t used = c.data.train_images, rest = split.train.count() - used;
   if (used <= 0 || rest <= 0)
     throw Error("data", fmt::format("--validation-set rest expects --train-images below {}, got {}",
                                     split.train.count(), used));
-  return first_images(split.train.slice(used, rest), c.validation_images);
+  return first_images(split.train.slice(used, rest), c.data.validation_images);
 }
 
 RunConfig resolved(RunConfig c, const Dataset& train) {
   const bool bytes = train.examples.dtype() == DType::u8;
-  if (c.likelihood == "auto") {
-    c.likelihood = bytes ? "bernoulli" : "gaussian";
-    c.gaussian_mean = bytes ? "sigmoid" : "identity";
+  DistributionSettings& d = c.distributions;
+  if (d.likelihood == "auto") {
+    d.likelihood = bytes ? "bernoulli" : "gaussian";
+    d.gaussian.sigmoid_mean = bytes;
   }
   return c;
 }
@@ -52,8 +55,8 @@ int epochs_of(const std::map<std::string, std::string>& metadata) {
 Session::Session(const Program& program, const RunConfig& config)
     : program_(program), config_(config), folder_(config.out), device_(Device::parse(config.device)) {
   io::make_folder(folder_);
-  Split split = config.data.empty() ? program.load(config_) : load_other_data(config);
-  train_ = first_images(split.train, config.train_images).to(device_);
+  Split split = config.data.path.empty() ? program.load(config_) : load_other_data(config);
+  train_ = first_images(split.train, config.data.train_images).to(device_);
   validation_ = validation_of(split, config).to(device_);
   source_ = split.source, standardization_ = split.standardization;
   column_names_ = split.column_names, class_names_ = split.class_names;
@@ -63,22 +66,21 @@ Session::Session(const Program& program, const RunConfig& config)
                static_cast<long long>(train_.count()), static_cast<long long>(validation_.count()),
                has_pictures() ? fmt::format("images of {}x{}", train_.height, train_.width).c_str()
                               : fmt::format("rows of {} columns", train_.width).c_str());
-  VaeOptions options = config_.model(train_.features());
+  VaeOptions options = config_.vae_options(train_.features());
   if (device_.is_cpu()) options.initializer.generator = InitGenerator::philox;  // see check_generator()
   model_ = std::make_unique<Vae>(options, device_);
   optimizer_ = std::make_unique<Optimizer>(model_->parameters(), config_.optimizer);
-  TrainOptions training = config_.training();
-  training.schedule = config_.learning_rate_schedule(steps_per_epoch(training, train_.count()));
-  trainer_ = std::make_unique<Trainer>(*model_, *optimizer_, train_, validation_, training);
+  trainer_ = std::make_unique<Trainer>(*model_, *optimizer_, train_, validation_,
+                                       config_.train_options(train_.count()));
 }
 
 std::string Session::unit() const {
-  return config_.pixel_mean ? "nats (pixel mean)" : has_pictures() ? "nats/image" : "nats/row";
+  return config_.training.pixel_mean ? "nats (pixel mean)" : has_pictures() ? "nats/image" : "nats/row";
 }
 
 EvaluationOptions Session::evaluation() const {
   EvaluationOptions o;
-  o.data = config_.training().data;
+  o.data = config_.train_options(train_.count()).data;
   o.seed = config_.seed;
   return o;
 }
@@ -90,16 +92,17 @@ Dataset Session::images(const std::string& set, std::int64_t most) const {
 void Session::announce() const {
   std::fprintf(stderr, "device  %s (%s)\n", device_.text().c_str(), device_.description().c_str());
   std::fprintf(stderr, "model   %lld parameters, %lld latent dimensions, preset %s, seed %llu\n",
-               static_cast<long long>(model_->parameter_count()), static_cast<long long>(config_.latent),
-               config_.preset.c_str(), static_cast<unsigned long long>(config_.seed));
+               static_cast<long long>(model_->parameter_count()),
+               static_cast<long long>(config_.model.latent), config_.preset.c_str(),
+               static_cast<unsigned long long>(config_.seed));
   std::fprintf(stderr, "executor  %s\n", trainer_->executor().c_str());
-  if (config_.pixel_mean)
+  if (config_.training.pixel_mean)
     std::fprintf(stderr, "loss    reconstruction is a mean over the pixels: this is not an ELBO\n");
 }
 
 // A model that cuRAND initialised can be used on the CPU once it is trained, but not start there.
 void Session::check_generator() const {
-  if (config_.init_generator == InitGenerator::curand && device_.is_cpu())
+  if (config_.model.initializer.generator == InitGenerator::curand && device_.is_cpu())
     throw Error("init", "expected a CUDA device for --init-generator curand, got " + device_.text());
 }
 
@@ -117,11 +120,11 @@ void Session::check_folder(const std::string& command) const {
   std::error_code ignored;
   const fs::path config_file = folder_ / "config.toml";
   if (!fs::exists(config_file, ignored)) return;
-  const auto [held, asked] =
-      first_difference(read_config(config_file.string(), program_.name, program_.presets), config_);
-  if (!held.empty())
-    throw Error(command, fmt::format("{} holds a run with {}, got {}: leave that out, or train anew",
-                                     folder_.string(), held, asked));
+  const RunConfig held = read_config(config_file.string(), program_.name, program_.presets);
+  if (const std::optional<Difference> d = first_difference(held, config_))
+    throw Error(command,
+                fmt::format("{0} holds a run with {1} {2}, got {1} {3}: give the same settings, or add --retrain",
+                            folder_.string(), d->flag, d->a, d->b));
 }
 
 // Another run's weights must not pass for those of the configuration that is about to be written.
@@ -167,7 +170,7 @@ int Session::resume() {
 }
 
 void Session::train_from(int done) {
-  MetricsFile metrics(folder_ / "metrics.csv", config_.pixel_mean, history_.epochs);
+  MetricsFile metrics(folder_ / "metrics.csv", config_.training.pixel_mean, history_.epochs);
   std::optional<StepLog> steps;
   if (config_.log_every > 0) steps.emplace(folder_ / "steps.csv", config_, done);
   Progress progress(config_.epochs, trainer_->images_per_epoch(), unit());
@@ -179,7 +182,7 @@ void Session::train_from(int done) {
     save_model(epoch);
     const auto now = std::chrono::steady_clock::now();
     if (epoch == config_.epochs || now - saved > std::chrono::seconds(5)) save_checkpoint(epoch), saved = now;
-    progress.finish_epoch(epoch_line(r, validation_.count() > 0, config_.beta));
+    progress.finish_epoch(epoch_line(r, validation_.count() > 0, config_.training.beta));
   }
   if (config_.epochs == 0) save_model(0);
 }

@@ -4,7 +4,7 @@
 #include <functional>
 #include <optional>
 
-#include "apps/cli/run_config.h"
+#include "apps/cli/presets.h"
 #include "gpuvae/evaluate.h"
 
 namespace gpuvae::apps {
