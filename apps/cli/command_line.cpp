@@ -84,13 +84,18 @@ std::string message_of(const CLI::ParseError& error) {
          ": expected a value, got none";  // CLI11 says "1 required N missing"
 }
 
+void add_command(SettingsParser& parser, Command& command) {
+  for (const Setting& setting : command_settings(command))
+    parser.add(setting, setting.flag == "--config" ? "Run" : "Command");
+}
+
 std::string help_text(const Texts& given, const std::string& program, const std::string& description,
                       const std::vector<Preset>& presets) {
   RunConfig shown = preset_of(given, presets).config;
   shown.preset = preset_of(given, presets).name;
   SettingsParser parser(description, program, shown);
   Command command;
-  for (const Setting& setting : command_settings(command)) parser.add(setting, "Command");
+  add_command(parser, command);
   parser.app().footer(help_footer(presets));
   return parser.app().help();
 }
@@ -101,7 +106,7 @@ CommandLine parse_arguments(const std::vector<std::string>& arguments, const std
   CommandLine line;
   Command checked;
   SettingsParser parser("", program, RunConfig());
-  for (const Setting& setting : command_settings(checked)) parser.add(setting, "Command");
+  add_command(parser, checked);
   try {
     parser.parse(arguments);
   } catch (const CLI::CallForHelp&) {

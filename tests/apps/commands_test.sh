@@ -141,10 +141,10 @@ said '^epoch 1/1'
 [ -s fresh/latent.csv ] && [ -s fresh/model.safetensors ] || fail "encode in a new folder"
 
 # ---- settings that are not the folder's: nothing is trained over it ----
-expect_untouched a 1 '\[eval\] a holds a run with hidden=16, got hidden=33' eval --out a --hidden 33
-expect_untouched a 1 '\[encode\] a holds a run with seed=0, got seed=1' encode --out a --seed 1
-expect_untouched a 1 'preset="default", got preset="keras-mnist"' sample --out a --preset keras-mnist
-expect_untouched a 1 'epochs=2, got epochs=4' decode --out a --epochs 4 --z 0,0
+expect_untouched a 1 '\[eval\] a holds a run with --hidden 16, got --hidden 33' eval --out a --hidden 33
+expect_untouched a 1 '\[encode\] a holds a run with --seed 0, got --seed 1' encode --out a --seed 1
+expect_untouched a 1 '--preset default, got --preset keras-mnist' sample --out a --preset keras-mnist
+expect_untouched a 1 '--epochs 2, got --epochs 4' decode --out a --epochs 4 --z 0,0
 cp -r a other && run $small --epochs 2 --hidden 17 --out wide && cp wide/model.safetensors other/
 expect_untouched other 1 'other/model.safetensors: expected encoder.*\[16, 784\], got f32 ?\[17, 784\]' eval --out other
 expect_untouched other 1 'other/model.safetensors: expected encoder.*\[16, 784\], got' $small --epochs 2 --out other
@@ -219,6 +219,6 @@ not_said '^epoch'
 "$program" --help >help.txt || fail "--help fails"
 for word in train eval encode decode reconstruct sample manifold explore default keras-mnist tf-mnist flex-mnist theano-mnist \
   --importance-samples --retrain; do
-  grep -qE "^ +$word " help.txt || fail "--help does not list $word"
+  grep -qE "^ +$word[ =]" help.txt || fail "--help does not list $word"
 done
 finish
