@@ -8,7 +8,7 @@
 namespace gpuvae::apps {
 namespace {
 
-// As many of the built-in digits as the run looks at.
+// The built-in digits, as many as the run uses.
 Split built_in(RunConfig& config) {
   constexpr std::int64_t kTrain = 60000, kTest = 10000;
   config.data.builtin = true;
@@ -20,7 +20,8 @@ Split built_in(RunConfig& config) {
                           rest ? 1 : wanted(config.data.validation_images, kTest));
 }
 
-// The folder asked for, or else the first that has MNIST; the built-in digits if none has.
+// MNIST from the folder --data-dir, or from $GPUVAE_DATA_DIR or data/; the built-in digits if none has the
+// files.
 Split load(RunConfig& config) {
   if (config.data.builtin) return built_in(config);
   if (!config.data.folder.empty()) return load_mnist(config.data.folder);
@@ -29,7 +30,7 @@ Split load(RunConfig& config) {
     if (folder && has_mnist(folder)) return load_mnist(folder);
   std::fprintf(
       stderr,
-      "note    no MNIST files in data/: training on built-in digits (data/fetch.sh downloads MNIST)\n");
+      "note    no MNIST files in data/: training on the built-in digits (data/fetch.sh downloads MNIST)\n");
   return built_in(config);
 }
 

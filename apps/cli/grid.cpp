@@ -41,7 +41,10 @@ Grid parse_grid(const std::string& text) {
   if (kind == kKinds.end()) reject("quantile, linear or data", text);
   Grid g;
   g.kind = static_cast<GridKind>(kind - kKinds.begin());
-  if (g.kind == GridKind::linear) g.low = -3, g.high = 3;
+  if (g.kind == GridKind::linear) {
+    g.low = -3;
+    g.high = 3;
+  }
   if (std::find(kAxes.begin(), kAxes.end(), parts.back()) != kAxes.end()) {
     g.axes = parts.back();
     parts.pop_back();
@@ -52,7 +55,10 @@ Grid parse_grid(const std::string& text) {
     if (!(n >= 1 && n <= 200 && n == std::floor(n))) reject("1 to 200 images a side", parts[1]);
     g.n = static_cast<int>(n);
   }
-  if (parts.size() == 4) g.low = number(parts[2]), g.high = number(parts[3]);
+  if (parts.size() == 4) {
+    g.low = number(parts[2]);
+    g.high = number(parts[3]);
+  }
   if (g.kind == GridKind::quantile && !(g.low > 0 && g.low < g.high && g.high < 1))
     reject("probabilities 0 < LOW < HIGH < 1", text);
   g.per_axis = g.kind == GridKind::data && parts.size() == 4;

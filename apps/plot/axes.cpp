@@ -104,7 +104,7 @@ Range range_of(std::span<const double> values) {
 
 Range padded(Range range, double fraction) {
   const double size = std::max(std::abs(range.low), std::abs(range.high));
-  // Differences of rounding alone are none.
+  // A width that rounding alone causes counts as none.
   double pad = range.width() * fraction;
   if (range.width() <= 1e-12 * size || range.width() < 1e-290) pad = std::max(0.05 * size, 0.5);
   return {range.low - pad, range.high + pad};
@@ -123,7 +123,7 @@ double Scale::operator()(double value) const {
 
 namespace {
 
-// The lines through zero within the area, which go on top, or those through all other ticks.
+// Grid lines: those through zero, which are drawn last, or those through all other ticks.
 void draw_grid(Svg& svg, const Axes& axes, const char* colour, bool zero) {
   const Box& area = axes.area;
   const std::string ink = fmt::format("stroke=\"{}\"", colour);

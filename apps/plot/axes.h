@@ -1,4 +1,4 @@
-// Ticks, scales and the axes around a plot's area.
+// Ticks and scales, and the axes around the area of a plot.
 #pragma once
 
 #include <span>
@@ -9,7 +9,7 @@
 
 namespace gpuvae::apps::plot {
 
-// "-1,234.50": digits in groups of three, fixed decimals, a true minus sign (U+2212), never minus zero.
+// "-1,234.50": groups of three digits, `decimals` decimals, a true minus sign (U+2212), never minus zero.
 std::string number_text(double value, int decimals);
 
 struct Ticks {
@@ -17,15 +17,15 @@ struct Ticks {
   std::vector<std::string> labels;  // all with the same decimals; as m x 10^n beyond a million
 };
 
-// At most `at_most` multiples of 1, 2 or 5 times a power of ten within [low, high], which are finite and
-// differ; at least `smallest_step` apart: 1 for things that are counted.
+// At most `at_most` ticks within [low, high], which are finite and differ. Ticks are multiples of 1, 2 or 5
+// times a power of ten and at least `smallest_step` apart, which is 1 for counts.
 Ticks nice_ticks(double low, double high, int at_most, double smallest_step = 0);
 
 // The same for a logarithmic axis, 0 < low < high: powers of ten, and 2 and 5 times these where there is
 // room.
 Ticks log_ticks(double low, double high, int at_most);
 
-// Neither NaN nor so large that differences overflow: what can be drawn.
+// Whether a value can be drawn: it is not NaN, and differences of such values do not overflow.
 bool is_plottable(double value);
 
 struct Range {
@@ -36,12 +36,12 @@ struct Range {
 };
 // The range of the plottable values; {0, 1} if there are none.
 Range range_of(std::span<const double> values);
-// Wider by the given fraction on both sides; a single value gets a width.
+// The range extended by the given fraction on both sides. A single value gets a width.
 Range padded(Range range, double fraction);
-// The same, but not below zero where no value is.
+// The same, but not extended below zero if no value is below zero.
 Range padded_above_zero(Range range, double fraction);
 
-// From values to pixels.
+// Maps values to pixels.
 struct Scale {
   Range values;
   double from = 0, to = 1;  // pixels of values.low and values.high
@@ -57,17 +57,16 @@ struct Axes {
   Ticks x_ticks, y_ticks;
 };
 
-// Title, labels, ticks and a light grid; the data go on top.
+// Draws title, labels, ticks and a light grid. Draw the data afterwards.
 void draw_axes(Svg& svg, const Axes& axes);
 
-// The parts of it: for axes of another kind. Tick labels have been drawn already, and reach as far as
-// `ticks_end`.
+// Parts of draw_axes, for axes of another kind. Tick labels have been drawn already, and end at `ticks_end`.
 void draw_title(Svg& svg, const Box& area, std::string_view title);
 void draw_x_label(Svg& svg, const Box& area, double ticks_end, std::string_view label);
 void draw_y_label(Svg& svg, const Box& area, double ticks_end, std::string_view label);
 
-// Where labels at the wanted heights go, in the order given: moved as little as possible so that neighbours
-// are `gap` apart, and all `within`, if they fit.
+// Heights of labels, in the order given: as near to the wanted heights as possible, at least `gap` apart, and
+// `within` the range if they fit.
 std::vector<double> spread_labels(const std::vector<double>& wanted, double gap, Range within);
 
 }  // namespace gpuvae::apps::plot

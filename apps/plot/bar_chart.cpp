@@ -38,7 +38,7 @@ bool are_numbers(const std::vector<std::string>& names) {
   return std::all_of(names.begin(), names.end(), [](auto& n) { return as_number(n).has_value(); });
 }
 
-// Draws the names below the bars, turned or thinned out as room demands; how far down they reach.
+// Draws the names below the bars, turned or only every k-th if there is little room. Returns their lower end.
 double draw_names(Svg& svg, const BarChart& chart, const Box& area, double pitch) {
   double widest = 0;
   for (const std::string& name : chart.names) widest = std::max(widest, text_width(name, kNormal));

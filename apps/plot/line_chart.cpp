@@ -41,7 +41,7 @@ Scale y_scale(const LineChart& chart, const std::vector<double>& values, const B
   return {{std::exp(logs.low), std::exp(logs.high)}, area.bottom(), area.y, true};
 }
 
-// Ticks only where there are data: there is no epoch 0.
+// Ticks stay within the range of the data, since the first x may be 1 and x = 0 may mean nothing.
 Ticks x_ticks(const std::vector<double>& xs, const Scale& x) {
   const bool whole = std::all_of(xs.begin(), xs.end(), [](double v) { return v == std::round(v); });
   const Range data = range_of(xs), within = padded(data, 0) == data ? data : x.values;
@@ -75,7 +75,8 @@ Curve trace(const LineChart& chart, const Series& s, const Axes& axes) {
     const std::string at = fmt::format("{} {}", coordinate(x), coordinate(y));
     if (!(begins && ends)) curve.line += (begins ? "M" : "L") + at;
     if (s.markers || (begins && ends)) curve.dots += fmt::format("M{}h0", at);
-    curve.end_x = x, curve.end = y;
+    curve.end_x = x;
+    curve.end = y;
   }
   return curve;
 }

@@ -1,4 +1,4 @@
-// The colours of figures and pages, told apart with normal and with colour-blind eyes.
+// The colours of figures and pages, which people with normal and with colour-blind vision can tell apart.
 #pragma once
 
 #include <fmt/format.h>
@@ -19,8 +19,9 @@ inline std::string hex(Rgb c) { return fmt::format("#{:02x}{:02x}{:02x}", c.red,
 
 // Areas and points of ten classes, on white and in the dark pages. Found by search: any two are at least 0.18
 // apart in OKLab (Ottosson, 2020; black to white is 1), 0.139 as people with protanopia or deuteranopia and
-// 0.11 as people with tritanopia see them (Machado et al., 2009), and 0.27 from either ground. Digits that
-// neighbour in latent space (4, 7, 9; 3, 5, 8) got colours far apart.
+// 0.11 as people with tritanopia see them (Machado et al., 2009), and 0.27 from either ground. Classes 4,
+// 7, 9 and 3, 5, 8 got colours far apart, since handwritten digits of these classes are neighbours in many
+// plots.
 inline constexpr std::array<Rgb, 10> kLabelColours = {{{0x22, 0x20, 0xd6},
                                                        {0xdd, 0x32, 0x98},
                                                        {0x05, 0xcf, 0xa9},

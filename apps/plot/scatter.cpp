@@ -14,7 +14,7 @@ namespace {
 using namespace plot;
 
 constexpr double kWidth = 540, kHeight = 420, kLowest = 300;
-constexpr int kColours = 24;  // of a continuous scale
+constexpr int kColours = 24;  // number of steps of a continuous scale
 constexpr int kMaxClasses = 100;
 constexpr double kBarDistance = 26, kBarWidth = 18;
 constexpr const char* kNoClass = "#b0b0b0";
@@ -77,16 +77,18 @@ Axes make_axes(const ScatterPlot& plot) {
     height = std::clamp(kWidth * y.width() / x.width(), kLowest, kWidth);
     const double unit = std::max(x.width() / kWidth, y.width() / height);  // of the values, a pixel
     const double more_x = (unit * kWidth - x.width()) / 2, more_y = (unit * height - y.width()) / 2;
-    x = {x.low - more_x, x.high + more_x}, y = {y.low - more_y, y.high + more_y};
+    x = {x.low - more_x, x.high + more_x};
+    y = {y.low - more_y, y.high + more_y};
   }
   Axes axes{plot.title, plot.x_label, plot.y_label, {0, 0, kWidth, std::round(height)}, {}, {}, {}, {}};
-  axes.x = {x, axes.area.x, axes.area.right()}, axes.y = {y, axes.area.bottom(), axes.area.y};
+  axes.x = {x, axes.area.x, axes.area.right()};
+  axes.y = {y, axes.area.bottom(), axes.area.y};
   axes.x_ticks = nice_ticks(x.low, x.high, 9);
   axes.y_ticks = nice_ticks(y.low, y.high, std::max(4, static_cast<int>(height / 55)));
   return axes;
 }
 
-// Classes take turns, so that none hides the others.
+// Draws the classes in turns, so that no class hides the others.
 void draw_points(Svg& svg, const ScatterPlot& plot, const Axes& axes, const std::vector<Group>& groups) {
   constexpr std::size_t kTurns = 8;
   std::size_t shown = 0;
@@ -119,7 +121,7 @@ struct Name {
   double x, y;
 };
 
-// Moved apart where they would cover each other, as little as that takes.
+// Names that would cover each other are moved apart, as little as possible.
 void spread(std::vector<Name>& names) {
   constexpr double kApart = 19;
   constexpr int kRounds = 40;

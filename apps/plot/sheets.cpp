@@ -15,7 +15,7 @@ using namespace plot;
 
 constexpr double kTickLength = 5, kTickGap = 4;
 
-// CSS pixels a pixel of the image: whole, so that all are equally large.
+// CSS pixels per pixel of the image: a whole number, so that all pixels are equally large.
 double zoom_for(double size, double wanted) { return std::max(1.0, std::round(wanted / size)); }
 
 void check_cells(const char* what, std::size_t cells, int pixels) {
@@ -23,7 +23,7 @@ void check_cells(const char* what, std::size_t cells, int pixels) {
         "expected {} that divide the image's {} pixels, got {}", what, pixels, cells);
 }
 
-// Every k-th cell from both ends has a label: at most about 15, and a line's height apart.
+// Labels every k-th cell, counted from both ends: at most about 15 labels, at least one line of text apart.
 std::vector<std::size_t> labelled_cells(std::size_t cells, double cell_size) {
   constexpr double kMax = 15, kClosest = 17;
   const double crowd = std::max(static_cast<double>(cells) / kMax, kClosest / cell_size);
@@ -87,7 +87,7 @@ void check_sheet(const LabelledSheet& sheet) {
 std::string grid_svg(const GridPlot& plot) {
   check_cells("columns", plot.x_ticks.size(), plot.image.width);
   check_cells("rows", plot.y_ticks.size(), plot.image.height);
-  // Wide ones fit a page's column, tall ones a screen.
+  // A wide grid fits a page's column, and a tall one fits a screen.
   const double zoom = std::min(zoom_for(plot.image.width, 560), zoom_for(plot.image.height, 760));
   const Box area{0, 0, plot.image.width * zoom, plot.image.height * zoom};
   Svg svg;

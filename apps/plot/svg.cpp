@@ -114,8 +114,10 @@ std::string base64(std::string_view bytes) {
 }
 
 void Svg::cover(const Box& box) {
-  left_ = std::min(left_, box.x), top_ = std::min(top_, box.y);
-  right_ = std::max(right_, box.right()), bottom_ = std::max(bottom_, box.bottom());
+  left_ = std::min(left_, box.x);
+  top_ = std::min(top_, box.y);
+  right_ = std::max(right_, box.right());
+  bottom_ = std::max(bottom_, box.bottom());
 }
 
 void Svg::rect(const Box& box, std::string_view attributes) {

@@ -1,4 +1,4 @@
-// Writes SVG text and keeps account of its extent, so that nothing of a figure can be clipped.
+// Writes SVG text and tracks its extent, so that no part of a figure is clipped.
 #pragma once
 
 #include <limits>
@@ -33,10 +33,11 @@ struct TextStyle {
 // At most two decimals, none that are zero; never "-0". The same in every locale.
 std::string coordinate(double value);
 
-// For text and attributes: & < > " escaped; what XML or UTF-8 do not allow becomes U+FFFD.
+// Escapes & < > " for text and attributes. Characters that XML or UTF-8 do not allow become U+FFFD.
 std::string escape(std::string_view text);
 
-// Width of a line of text in CSS pixels, by DejaVu Sans, which is wider than the fonts asked for before it.
+// Width of a line of text in CSS pixels in DejaVu Sans, which is wider than the fonts that precede it in
+// font-family.
 double text_width(std::string_view text, double size, bool bold = false);
 Box text_box(double x, double y, std::string_view text, const TextStyle& style);
 
@@ -47,11 +48,11 @@ class Svg {
  public:
   void rect(const Box& box, std::string_view attributes);
   void line(double x1, double y1, double x2, double y2, std::string_view attributes);
-  // A path within `extent`, as to its points; stroke widths are left to the margin.
+  // A path whose points lie within `extent`. The margin has room for the width of its stroke.
   void path(std::string_view commands, const Box& extent, std::string_view attributes);
   // y is that of the baseline: see `middle`.
   void text(double x, double y, std::string_view text, const TextStyle& style = {});
-  // A raster whose pixels stay sharp, whatever its scale.
+  // An image whose pixels stay sharp at every scale.
   void image(const Box& box, const io::Gray& image);
 
   // The whole figure: white, `margin` pixels wider than its content on every side. `title` is for screen

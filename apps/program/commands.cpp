@@ -28,7 +28,7 @@ void check_ending(const fs::path& path, const std::vector<std::string>& endings)
         "{}: expected a file ending in {}", path.string(), fmt::join(endings, " or "));
 }
 
-// What a command takes beside the run's settings.
+// The flags that a command accepts beside the settings of the run, and the endings of its output file.
 struct Usage {
   std::string name;
   bool images, input, output;
@@ -43,7 +43,7 @@ const Usage kUsages[] = {{"train", false, false, false, {}},
                          {"manifold", false, false, false, {}},
                          {"explore", false, false, true, {".html"}}};
 
-// What can be told before the data are read and a model is trained.
+// Finds mistakes before the data are read and a model is trained.
 void check_command(const Command& c, const RunConfig& config) {
   const auto usage =
       std::find_if(std::begin(kUsages), std::end(kUsages), [&](auto& u) { return u.name == c.name; });
@@ -91,7 +91,7 @@ void eval(const Session& s, const Command& command) {
   say_wrote(path);
 }
 
-// The images a command works on: the run's own, or those of --input, all of them.
+// The images that a command works on: those of the run, or those of --input.
 Dataset images_of(const Session& s, const Command& command) {
   if (command.input.empty()) return s.images(command.set, command.images);
   const Dataset set = load_input(
@@ -114,7 +114,8 @@ void encode(const Session& s, const Command& command) {
   say_wrote(path);
 }
 
-// Decoded rows as a sheet of images or as numbers, by the file's ending; of a table in its own units.
+// Writes decoded rows as a sheet of images or as numbers, by the ending of the path. Rows of a table are in
+// the units of its columns.
 void write_decoded(const Session& s, const fs::path& path, std::vector<float> images) {
   const Dataset& like = s.train();
   const auto count = static_cast<int>(static_cast<std::int64_t>(images.size()) / like.features());
@@ -174,7 +175,8 @@ void sample(const Session& s, const Command& command) {
 }
 
 void manifold(const Session& s) {
-  if (!s.has_pictures()) throw Error("manifold", "rows of a table have no manifold of pictures");
+  if (!s.has_pictures())
+    throw Error("manifold", "expected images, got rows of a table, which have no grid of pictures");
   const std::vector<Figure> figures = manifold_figures(s, shown_codes(s));
   write_figures(s.folder(), figures);
   for (const Figure& f : figures) say_wrote(s.folder() / f.file);

@@ -1,4 +1,4 @@
-// What the programs do: train, and the commands on a trained model.
+// The commands of the programs: train, and those on a trained model.
 #pragma once
 
 #include "apps/cli/command_line.h"
@@ -6,7 +6,7 @@
 
 namespace gpuvae::apps {
 
-// Throws Error.
+// Runs the command of a command line. Throws Error.
 void run_command(const Program& program, const CommandLine& line);
 
 }  // namespace gpuvae::apps

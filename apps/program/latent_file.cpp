@@ -15,7 +15,7 @@ namespace gpuvae::apps {
 
 namespace {
 
-// As in a CSV file's first line.
+// A column name as the first line of a CSV file holds it.
 std::string quoted(const std::string& name) {
   if (name.find_first_of(",;\t\" ") == std::string::npos) return name;
   std::string text = "\"";
@@ -84,7 +84,7 @@ std::vector<float> parse_codes(const std::string& text, std::int64_t latent) {
             "expected numbers in --z, got \"{}\"", number);
       codes.push_back(value);
     }
-    check(found == latent, "decode", "expected {} numbers a code in --z, got {} in \"{}\"", latent, found,
+    check(found == latent, "decode", "expected {} numbers per code in --z, got {} in \"{}\"", latent, found,
           row);
   }
   check(!codes.empty(), "decode", "expected latent codes: --z 0.5,-1 or --input codes.csv");

@@ -7,19 +7,19 @@
 
 namespace gpuvae::apps {
 
-// Rows of numbers, and a whole number for each row (its class), or none.
+// Rows of numbers, with a class per row or without classes.
 struct Rows {
   std::vector<std::string> columns;
   std::vector<float> values;  // [rows, columns]
   std::vector<std::uint8_t> labels;
 };
-// By the path's ending, .csv or .npy (without labels). Throws Error for another ending.
+// Writes CSV or NPY (without labels), by the ending of the path. Throws Error for another ending.
 void write_rows(const std::filesystem::path& path, const Rows& rows);
 
-// Latent codes [n, latent] of a .csv or .npy file; a CSV written by write_rows, or any table of `latent`
-// columns.
+// Reads latent codes [n, latent] from a .csv or .npy file. A CSV file is one that write_rows wrote, or any
+// table of `latent` columns. Throws Error.
 std::vector<float> read_codes(const std::filesystem::path& path, std::int64_t latent);
-// "0.5,-1;0,2": codes of `latent` numbers each.
+// Reads codes of `latent` numbers from text such as "0.5,-1;0,2". Throws Error.
 std::vector<float> parse_codes(const std::string& text, std::int64_t latent);
 
 }  // namespace gpuvae::apps

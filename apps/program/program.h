@@ -1,11 +1,11 @@
-// A program: its own data, its presets, and main().
+// main() of a program.
 #pragma once
 
 #include "apps/run/session.h"
 
 namespace gpuvae::apps {
 
-// main(): parses, runs the command, and turns errors into one line on stderr and an exit status.
+// Parses the command line, runs the command, and returns the exit status. An error is one line on stderr.
 int run_program(int argc, char** argv, const Program& program);
 
 // Runs `body` and returns the exit status: 0, or 1 after one line on stderr for an error.

@@ -11,12 +11,12 @@
 namespace gpuvae::apps {
 namespace {
 
-// What 10,000 images x 5,000 samples take is worth knowing before it is spent.
+// Prints how long the estimate will take, since 10,000 images x 5,000 samples take long.
 ImportanceEstimate estimate_nll(const Session& s, const Dataset& images, std::int64_t samples) {
   const EvaluationOptions options = s.evaluation();
   const std::int64_t few = std::min<std::int64_t>(images.count(), std::max<std::int64_t>(1, 4000 / samples));
   double seconds = 0;
-  for (int i = 0; i < 2; ++i)  // the first warms up
+  for (int i = 0; i < 2; ++i)  // the first one warms up
     seconds = importance_weighted_nll(s.model(), images.slice(0, few), samples, options).seconds;
   std::fprintf(
       stderr, "nll     %lld images x %lld samples: about %s\n", static_cast<long long>(images.count()),
@@ -45,9 +45,10 @@ Evaluation evaluate(const Session& s, const std::string& set, std::int64_t count
 std::string collapse_warning(const LatentStatistics& l) {
   if (!l.collapsed()) return "";
   return fmt::format(
-      "posterior collapse: the decoder ignores z (its output moves {:.2g} a pixel over the images, the data "
-      "{:.2g}); "
-      "try --warmup-epochs, --free-bits, a smaller --beta, or a summed loss",
+      "posterior collapse: the decoder ignores z (standard deviation per pixel over the images: {:.2g} "
+      "decoded, "
+      "{:.2g} in the data); try --warmup-epochs, --free-bits, a smaller --beta, or a loss without "
+      "--pixel-mean",
       l.decoded_stddev, l.data_stddev);
 }
 
@@ -82,8 +83,8 @@ std::string evaluation_text(const Session& s, const Evaluation& e) {
        fmt::format("{:.3f} nats, at most log {} = {:.2f}", l.mutual_information,
                    std::min<std::int64_t>(e.images, 10000),
                    std::log(static_cast<double>(std::min<std::int64_t>(e.images, 10000)))));
-  line("decoder",
-       fmt::format("moves {:.4f} a pixel over the images, the data {:.4f}", l.decoded_stddev, l.data_stddev));
+  line("decoder", fmt::format("standard deviation {:.4f} per pixel over the images, {:.4f} in the data",
+                              l.decoded_stddev, l.data_stddev));
   return text;
 }
 

@@ -30,15 +30,17 @@ Figure curve_figure(const Session& s, const std::string& file, const std::string
   LineChart chart{title, "epoch", y_label, {}};
   Series training{"training", {}, {}}, validation{"validation", {}, {}};
   for (const EpochResult& r : s.history().epochs) {
-    training.x.push_back(r.epoch), training.y.push_back(r.train.*term);
-    validation.x.push_back(r.epoch), validation.y.push_back(r.validation.*term);
+    training.x.push_back(r.epoch);
+    training.y.push_back(r.train.*term);
+    validation.x.push_back(r.epoch);
+    validation.y.push_back(r.validation.*term);
   }
   training.markers = validation.markers = training.x.size() <= 15;
   chart.series = {training};
-  std::string caption = "Training: mean over the epoch, of the weights of the moment";
+  std::string caption = "Training: mean over the epoch, while the weights change";
   if (s.validation().count() > 0) {
     chart.series.push_back(validation);
-    caption += "; validation: of the weights after it";
+    caption += "; validation: after the epoch";
   }
   return svg_figure(file, title, caption + ".", line_chart_svg(chart));
 }
@@ -66,7 +68,7 @@ Figure latent_figure(const Session& s, const std::vector<float>& codes) {
     plot.title += ", principal components";
     plot.x_label = fmt::format("PC 1 ({:.0f} % of the variance)", 100 * pca.variance_share[0]);
     plot.y_label = fmt::format("PC 2 ({:.0f} %)", 100 * pca.variance_share[1]);
-    caption += fmt::format(" The two directions in which {} dimensions vary most.", count_text(latent));
+    caption += fmt::format(" The two directions in which the {} dimensions vary most.", count_text(latent));
   }
   const std::size_t step = latent > 2 ? 2 : static_cast<std::size_t>(latent);
   for (std::size_t i = 0; i < flat.size(); i += step) {
@@ -74,14 +76,15 @@ Figure latent_figure(const Session& s, const std::vector<float>& codes) {
     plot.y.push_back(step > 1 ? flat[i + 1] : 0.0f);
   }
   CodeColours colours = code_colours(s);
-  plot.labels = std::move(colours.labels), plot.values = std::move(colours.values);
+  plot.labels = std::move(colours.labels);
+  plot.values = std::move(colours.values);
   plot.label_names = s.class_names();
   plot.colour_label = colours.name;
   plot.equal_scale = plot.name_centres = true;
   return svg_figure("latent.svg", plot.title, caption, scatter_svg(plot));
 }
 
-// Many dimensions are sorted: how many are in use is then seen at a glance.
+// Many dimensions are sorted by their KL, which shows how many are in use.
 Figure kl_figure(const Evaluation& e) {
   constexpr std::size_t kMaxNamed = 20;
   BarChart chart{"KL divergence per dimension", "latent dimension", "KL (nats)", {}, e.latent.kl, {}, ""};
@@ -91,7 +94,7 @@ Figure kl_figure(const Evaluation& e) {
   if (n > kMaxNamed) {
     std::sort(chart.values.begin(), chart.values.end(), std::greater<>());
     chart.x_label = "latent dimensions, sorted";
-    caption += " The eval command tells which is which.";
+    caption += " The command eval lists them by dimension.";
   }
   for (std::size_t d = 0; d < n; ++d) chart.names.push_back(std::to_string(d + 1));
   return svg_figure("kl.svg", chart.title, caption, bar_chart_svg(chart), true);
@@ -109,7 +112,8 @@ Figure model_figure(const Session& s) {
                     model_graph_svg(graph), true);
 }
 
-// Pictures that stand two in a row leave no gap: the first one that needs no company takes a row of its own.
+// Two pictures share a row. With an odd number of them, the latent space gets a whole row, so that there is
+// no gap.
 void pair_up(std::vector<Figure>& figures) {
   const auto is_half = [](const Figure& f) { return !f.picture.title.empty() && !f.picture.wide; };
   if (std::count_if(figures.begin(), figures.end(), is_half) % 2 == 0) return;
@@ -157,7 +161,7 @@ std::vector<float> shown_codes(const Session& s) {
 }
 
 CodeColours code_colours(const Session& s) {
-  constexpr int kMaxClasses = 100;  // of a scatter plot; more are read as a quantity
+  constexpr int kMaxClasses = 100;  // more classes are coloured as a quantity
   const Dataset images = s.images("validation");
   CodeColours colours;
   if (!images.labels.empty() &&

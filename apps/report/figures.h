@@ -1,4 +1,4 @@
-// Everything a run folder shows: pictures, figures, explorer.html and report.html.
+// The pictures and pages of a run folder: figures, explorer.html and report.html.
 #pragma once
 
 #include "apps/report/eval.h"
@@ -8,19 +8,19 @@
 
 namespace gpuvae::apps {
 
-// A picture of a run, as a file and in the report.
+// A picture of a run, which is a file and, if it has a title, a part of the report.
 struct Figure {
   std::string file;  // ends in .svg or .png
   ReportPicture picture;
 };
 
-// Whether images are the frames of a film, one after the other: training before validation.
+// Whether the images are the frames of a film, in order: first those of training, then those of validation.
 bool is_film(const Session& session);
 
-// Latent codes as the run's `encode` says, [n, latent]: of the validation set, and of all frames of a film.
+// Latent codes [n, latent] (--encode) of the validation set, or of all frames of a film.
 std::vector<float> shown_codes(const Session& session);
 
-// What the codes above are coloured by: a class each, a quantity each, or nothing.
+// The colours of the codes above: a class per code, a quantity per code, or neither.
 struct CodeColours {
   std::vector<int> labels = {};
   std::vector<float> values = {};
@@ -28,17 +28,18 @@ struct CodeColours {
 };
 CodeColours code_colours(const Session& session);
 
-// Of the latent dimensions: those given, then z3, z4, ...
+// Names of the latent dimensions: those of --latent-names, then z3, z4, ...
 std::vector<std::string> latent_names(const Session& session);
-// "negative ELBO", where the loss is one; its unit, in which no mean over pixels passes for a sum.
+// Name and unit of the loss: "negative ELBO" if it is one. The unit says whether pixels are summed or
+// averaged.
 std::string loss_name(const RunConfig& config);
 std::string loss_unit(const Session& session);
-// Numbers as figures have them: "−1,234.50", "404,244".
+// Numbers as they are printed in figures: "−1,234.50", "404,244".
 std::string figure_text(double number, int decimals);
 std::string count_text(std::int64_t number);
 
 std::vector<Figure> manifold_figures(const Session& session, const std::vector<float>& codes);
-// Images in rows: posterior and prior, reconstructions, samples, examples.
+// Rows of images: posterior, prior, reconstructions, samples, examples.
 std::vector<Figure> sheet_figures(const Session& session);
 std::vector<Figure> all_figures(const Session& session, const Evaluation& evaluation,
                                 const std::vector<float>& codes);

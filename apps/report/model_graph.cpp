@@ -79,7 +79,7 @@ double widest(const std::vector<GraphLayer>& layers) {
   return width;
 }
 
-// Four columns: the encoder's, the posterior's two heads, z, and the decoder's. Their last rows form a band
+// Four columns: encoder, the two heads of the posterior, z, and decoder. Their last rows form a band
 // at the bottom, in which data flow from left to right.
 class Layout {
  public:
@@ -119,7 +119,8 @@ class Layout {
  private:
   static Box in(const Box& column, double y) { return {column.x, y, column.width, kBoxHeight}; }
 
-  // Top to bottom, spread evenly; the last one is in the band if it is a layer. Returns its box.
+  // Draws the boxes from top to bottom at equal distances, and returns the last one, which is in the band if
+  // it is a layer.
   Box draw_side(const std::vector<GraphLayer>& boxes, const Box& column, const Colours& colours,
                 bool upwards) {
     const std::size_t outer = upwards ? 2 : 1;  // without a hidden layer nothing is in the band
@@ -161,7 +162,8 @@ class Layout {
       draw_arrow(svg_, {{z.right(), y}, {right.x - 2, y}});
   }
 
-  // Between x and p(x | z), which the reconstruction term compares, and over the posterior.
+  // The reconstruction term is drawn between x and p(x | z), which it compares, and the KL term over the
+  // posterior.
   void draw_losses(const Box& above) {
     const double centre = (left_column_.right() + right_column_.x) / 2;
     const double width = box_width(g_.reconstruction), kl_width = box_width(g_.kl);
@@ -181,7 +183,8 @@ class Layout {
     const double y = noise.centre_y();
     svg_.text(0, middle(y - 11, kLarge), fmt::format("{} parameters", grouped(parameter_count(g_))),
               {.size = kLarge, .bold = true});
-    svg_.text(0, middle(y + 11, kNormal), "in all; each layer's at its top right", {.colour = kSoftInk});
+    svg_.text(0, middle(y + 11, kNormal), "in all; the number of each layer is at its top right",
+              {.colour = kSoftInk});
   }
 
   const ModelGraph& g_;

@@ -1,4 +1,4 @@
-// The picture of a model: what data flow through, and where the terms of the loss arise.
+// The picture of a model: its layers in the order in which data pass them, and the terms of the loss.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +24,10 @@ struct ModelGraph {
   GraphLayer output;                // the parameters of p(x | z)
   GraphLayer likelihood;            // p(x | z)
   GraphLayer reconstruction, kl;    // the terms of the loss
-  std::string loss;                 // how they make it up
+  std::string loss;                 // the sum of the terms, as text
 };
 
-// What the options of a model do not tell: how a diagonal Gaussian is read, and what the loss is made of.
+// The parts of the picture that VaeOptions does not hold: the posterior's settings and the loss.
 struct GraphNotes {
   double beta = 1;
   PosteriorScale scale = PosteriorScale::log_variance;
@@ -42,7 +42,8 @@ ModelGraph model_graph(const VaeOptions& options, int height, int width, const G
 
 std::int64_t parameter_count(const ModelGraph& graph);
 
-// From x down the left side, through z at the bottom, up the right side to p(x | z); the loss in between.
+// Data flow from x down the left side, through z at the bottom, and up the right side to p(x | z). The loss
+// is drawn in the middle.
 std::string model_graph_svg(const ModelGraph& graph);
 
 }  // namespace gpuvae::apps

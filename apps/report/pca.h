@@ -10,16 +10,17 @@ namespace gpuvae::apps {
 struct Pca {
   std::vector<float> mean;        // [d]
   std::vector<float> components;  // [2, d]: the two orthonormal directions of most variance
-  std::vector<double>
-      variance_share;  // [d]: of all components, falling; sums to 1, or all 0 without variance
+  // [d]: each component's share of the variance, in falling order. The sum is 1, or 0 if the points are
+  // equal.
+  std::vector<double> variance_share;
 
-  // [n, d] to [n, 2].
+  // Projects points [n, d] onto the two components, [n, 2].
   std::vector<float> project(std::span<const float> points) const;
 };
 
-// points: [n, d], finite, n >= 1, d >= 2. Each component's element of largest magnitude is positive. Sums are
-// f64. Takes d^2 memory and n d^2 time: meant for latent dimensions. Throws Error "[pca] expected ..., got
-// ...".
+// `points` is [n, d], finite, with n >= 1 and d >= 2. The element of largest magnitude of each component is
+// positive. Sums are f64. It needs d^2 memory and n d^2 time, which suits latent dimensions. Throws Error
+// "[pca] expected ..., got ...".
 Pca fit_pca(std::span<const float> points, std::int64_t d);
 
 }  // namespace gpuvae::apps

@@ -32,7 +32,7 @@ SheetRow sheet_row(const std::string& caption, const std::vector<float>& images,
   return row;
 }
 
-// The classes in order where there are any, as often as fills the row; else images evenly spaced.
+// Images that fill a row: of each class in turn, sorted by class, or evenly spaced if there are no classes.
 std::vector<std::int64_t> shown_indices(const Dataset& set) {
   const auto count = std::min<std::int64_t>(kShown, set.count());
   std::vector<std::int64_t> chosen;
@@ -40,7 +40,8 @@ std::vector<std::int64_t> shown_indices(const Dataset& set) {
     for (std::int64_t i = 0; i < count; ++i) chosen.push_back(i * set.count() / count);
     return chosen;
   }
-  std::vector<std::tuple<int, int, std::int64_t>> order;  // how many of its class are before it, class, place
+  // Number of earlier images of the same class, class, index.
+  std::vector<std::tuple<int, int, std::int64_t>> order;
   std::map<int, int> seen;
   for (std::int64_t i = 0; i < set.count(); ++i) {
     const int label = set.labels[static_cast<std::size_t>(i)];
@@ -65,11 +66,13 @@ Dataset shown_images(const Dataset& set) {
   return shown;
 }
 
-// What p(x | z) leaves out: how pixels hang together.
+// p(x | z) leaves out how pixels depend on each other.
 std::string noise_text(const Session& s) {
   return s.config().distributions.likelihood == "bernoulli"
-             ? "each pixel for itself, black or white, noisier than the originals by nature"
-             : "each pixel for itself, around its mean, noisier than the originals by nature";
+             ? "each pixel is drawn independently as black or white, so that a draw is noisier than an "
+               "original"
+             : "each pixel is drawn independently around its mean, so that a draw is noisier than an "
+               "original";
 }
 
 Figure posterior_figure(const Session& s) {
@@ -85,7 +88,7 @@ Figure posterior_figure(const Session& s) {
   return sheet_figure(
       "posterior.svg", sheet,
       fmt::format(
-          "{} images; the mean of p(x | z), z being the mean of q(z | x); a draw of z and then of x: {}.",
+          "{} images; the mean of p(x | z) at the mean of q(z | x); a draw of z and then of x, where {}.",
           s.validation().count() > 0 ? "Validation" : "Training", noise_text(s)));
 }
 
@@ -97,7 +100,7 @@ Figure prior_figure(const Session& s) {
   sheet.rows = {sheet_row(bernoulli ? "probability" : "mean", g.mean.to_vector(), kShown, set),
                 sheet_row("draw", g.x.to_vector(), kShown, set)};
   return sheet_figure("prior.svg", sheet,
-                      fmt::format("z drawn from the prior: {} of p(x | z), and a draw of x: {}.",
+                      fmt::format("z drawn from the prior: {} of p(x | z), and a draw of x, where {}.",
                                   bernoulli ? "the probabilities" : "the mean", noise_text(s)));
 }
 
@@ -138,7 +141,8 @@ std::vector<Figure> manifold_figures(const Session& s, const std::vector<float>&
                                                               : "Manifold over a linear range";
     GridPlot plot{title, "", "", g.image, g.columns, g.rows};
     const std::string second = names.size() > 1 ? names[1] : "";
-    plot.x_label = g.z1_across ? names[0] : second, plot.y_label = g.z1_across ? second : names[0];
+    plot.x_label = g.z1_across ? names[0] : second;
+    plot.y_label = g.z1_across ? second : names[0];
     figures.push_back({file + ".png", {"", "", "", io::encode_png(g.image), false}});
     figures.push_back({file + ".svg",
                        {title, manifold_caption(names, range_text(grid, codes, s.config().model.latent)),

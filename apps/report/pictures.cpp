@@ -6,12 +6,12 @@
 namespace gpuvae::apps {
 namespace {
 
-constexpr int kSheetWidth = 1180;  // pixels of a sheet's rows: what the report has room for
+constexpr int kSheetWidth = 1180;  // pixels; the width of the report's column
 
 struct Sheet {
   int columns, zoom;
 };
-// Up to 20 images a row, small ones twice as large.
+// Up to 20 images per row; small images are drawn twice as large.
 Sheet sheet_for(int width) {
   constexpr int kMax = 20, kGap = 2;
   const int zoom = std::clamp(kSheetWidth / (kMax * (width + kGap)), 1, 2);

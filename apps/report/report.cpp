@@ -27,20 +27,21 @@ std::string numbers_html(const ReportPage& page) {
   return fmt::format("<dl class=\"page-numbers\">\n{}</dl>\n", cards);
 }
 
-// The width of an SVG, in CSS pixels; 0 if it does not say.
+// The width of an SVG, in CSS pixels; 0 if the text names none.
 double width_of(const std::string& svg) {
   const std::size_t at = svg.find(" width=\"");
   return at < svg.find('>') ? std::atof(svg.c_str() + at + 8) : 0;
 }
 
-// Figures may grow a little with the page: much larger, their text would outgrow the page's.
+// Figures grow with the page, but only a little, so that their text stays about as large as the page's.
 std::string limit_style(const std::string& svg) {
   constexpr double kMax = 1.3;
   const double width = width_of(svg);
   return width > 0 ? fmt::format(" style=\"max-width:min(100%,{:.0f}px)\"", kMax * width) : "";
 }
 
-// As an image of its own: ids and styles within an SVG cannot clash with those of another.
+// Embeds each picture as a separate image, so that ids and styles of one SVG cannot clash with those of
+// another.
 std::string picture_html(const ReportPicture& p) {
   check(p.svg.empty() != p.png.empty(), "report", "expected SVG text or PNG bytes for picture '{}', got {}",
         p.title, p.svg.empty() ? "neither" : "both");
@@ -63,8 +64,9 @@ std::string pictures_html(const ReportPage& page) {
 std::string explorer_section(const ReportPage& page) {
   if (!page.explorer) return "";
   return fmt::format(
-      "<h2>Explorer</h2>\n<p class=\"page-note\">Decodes here, in this page, wherever the pointer goes in "
-      "latent space.</p>\n{}",
+      "<h2>Explorer</h2>\n<p class=\"page-note\">This page decodes the point of latent space that is under "
+      "the "
+      "pointer.</p>\n{}",
       explorer_fragment(*page.explorer));
 }
 

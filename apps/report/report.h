@@ -1,4 +1,4 @@
-// The report of a run: one page of numbers, curves, pictures, settings and, if wanted, the explorer.
+// The report of a run: one page of numbers, curves, pictures, settings and, optionally, the explorer.
 #pragma once
 
 #include <optional>
@@ -13,14 +13,14 @@ namespace gpuvae::apps {
 struct ReportRow {
   std::string name = {}, value = {};
 };
+// "validation loss", "152.29", "nats/image", "mean of 10,000 images"
 struct ReportNumber {
-  std::string name = {}, value = {}, unit = {},
-              note = {};  // "validation loss", "152.29", "nats/image", "mean of 10,000 images"
+  std::string name = {}, value = {}, unit = {}, note = {};
 };
-// Exactly one of `svg` (text) and `png` (bytes). Drawn for a light ground, which it gets in dark pages too.
+// Exactly one of `svg` (text) and `png` (bytes) is set. Pictures have a light background in dark pages too.
 struct ReportPicture {
   std::string title = {}, caption = {}, svg = {}, png = {};
-  bool wide = false;  // a row of its own
+  bool wide = false;  // takes a whole row
 };
 
 struct ReportPage {
@@ -32,8 +32,8 @@ struct ReportPage {
   std::optional<ExplorerPage> explorer = {};
 };
 
-// A whole page: no server, no network, nothing beside the file. Parts that are empty are left out. Throws
-// Error at a picture without svg or png, and what explorer_html throws.
+// A complete page, which needs no server, network or other file. Empty parts are left out. Throws Error if a
+// picture has neither svg nor png, or both, and in the cases of explorer_html.
 std::string report_html(const ReportPage& page);
 
 }  // namespace gpuvae::apps

@@ -1,4 +1,4 @@
-// The explorer of a run: its decoder, its encoded data, and the sliders asked for.
+// The explorer of a run: its decoder, its encoded data, and the sliders of --sliders.
 #include <fmt/format.h>
 
 #include "apps/report/figures.h"
@@ -20,7 +20,8 @@ void add_decoder(ExplorerPage& page, const Session& s) {
   add_layer(
       page, s.model().output(),
       continuous || (gaussian && !d.gaussian.sigmoid_mean) ? Activation::identity : Activation::sigmoid);
-  PageLayer& last = page.decoder.back();  // of a Gaussian's parameters only the mean is shown
+  PageLayer& last =
+      page.decoder.back();  // keeps the outputs of the mean, and drops those of the log variance
   last.continuous_bernoulli_mean = continuous;
   last.out = s.train().features();
   last.weight.resize(static_cast<std::size_t>(last.in * last.out));
@@ -45,13 +46,15 @@ ExplorerPage explorer_of(const Session& s, const std::vector<float>& codes) {
   page.title = fmt::format("{}, preset {}", s.program().name, s.config().preset);
   page.subtitle = fmt::format("{}; {} parameters, seed {}", s.source(),
                               count_text(s.model().parameter_count()), s.config().seed);
-  page.height = s.train().height, page.width = s.train().width;
+  page.height = s.train().height;
+  page.width = s.train().width;
   page.standard_normal_prior = s.model().options().prior->is_standard_normal();
   if (!s.has_pictures()) page.column_names = s.column_names();
   add_decoder(page, s);
   page.points = codes;
   CodeColours colours = code_colours(s);
-  page.labels = std::move(colours.labels), page.values = std::move(colours.values);
+  page.labels = std::move(colours.labels);
+  page.values = std::move(colours.values);
   page.colour_label = colours.name;
   add_sliders(page, s.config(), latent_names(s));
   return page;

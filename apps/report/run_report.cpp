@@ -1,4 +1,4 @@
-// The report of a run, from what its session and evaluation know.
+// The report of a run, from its session and its evaluation.
 #include <fmt/format.h>
 
 #include "apps/cli/settings.h"
@@ -24,7 +24,7 @@ std::vector<ReportNumber> loss_numbers(const Session& s) {
   if (s.history().epochs.empty()) return {};
   const EpochResult& last = s.history().epochs.back();
   const std::string unit = loss_unit(s);
-  const int decimals = s.config().training.pixel_mean ? 4 : 2;  // a mean over pixels changes in the third
+  const int decimals = s.config().training.pixel_mean ? 4 : 2;  // a mean over pixels is small
   std::vector<ReportNumber> numbers = {{"Training loss", figure_text(last.train.loss, decimals), unit,
                                         fmt::format("epoch {}, {}", last.epoch, loss_name(s.config()))}};
   if (s.validation().count() > 0)

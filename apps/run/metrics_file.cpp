@@ -18,7 +18,8 @@ const std::vector<std::string> kColumns = {"epoch",    "train_loss",    "train_r
 
 const std::vector<std::string> kStepColumns = {"epoch", "images", "loss", "reconstruction", "kl"};
 
-// The rows of an older steps.csv; none where it is not one. Its six digits survive f32.
+// The rows of an existing steps.csv, or none if it has other columns. f32 keeps the six digits of its
+// numbers.
 std::vector<float> read_steps(const std::filesystem::path& path) try {
   const io::Table table = io::read_csv(path);
   return table.columns == kStepColumns ? table.values : std::vector<float>{};
@@ -31,7 +32,7 @@ std::vector<std::string> comments(bool pixel_mean) {
               ? "reconstruction: mean over the pixels, kl: sum over the latent dimensions, nats; not an ELBO"
               : "losses: nats per image, mean over the images; loss = reconstruction + beta * kl = -ELBO "
                 "at beta 1",
-          "train_*: while training, with the weights of the moment; val_*: after the epoch"};
+          "train_*: means over the epoch, while the weights change; val_*: after the epoch"};
 }
 
 std::vector<double> row(const EpochResult& r) {
@@ -61,15 +62,18 @@ std::vector<EpochResult> read_metrics(const std::filesystem::path& path) {
     for (double x = 0; at <= end;) {
       const auto [next, error] = std::from_chars(at, end, x);
       if (error != std::errc()) break;
-      v.push_back(x), at = next + 1;
+      v.push_back(x);
+      at = next + 1;
     }
     if (v.size() != kColumns.size())
-      throw Error("read", fmt::format("{}: expected {} numbers a row, got \"{}\"", path.string(),
+      throw Error("read", fmt::format("{}: expected {} numbers per row, got \"{}\"", path.string(),
                                       kColumns.size(), line));
     EpochResult r;
     r.epoch = static_cast<int>(v[0]);
-    r.train = {v[1], v[2], v[3]}, r.validation = {v[4], v[5], v[6]};
-    r.train_seconds = v[7], r.validation_seconds = v[8];
+    r.train = {v[1], v[2], v[3]};
+    r.validation = {v[4], v[5], v[6]};
+    r.train_seconds = v[7];
+    r.validation_seconds = v[8];
     epochs.push_back(r);
   }
   return epochs;
@@ -87,23 +91,31 @@ StepLog::StepLog(const std::filesystem::path& path, const RunConfig& c, int epoc
 }
 
 void StepLog::update(int epoch, std::int64_t images, const Losses& so_far) {
-  if (epoch != epoch_) epoch_ = epoch, epoch_images_ = 0, sums_ = {};
+  if (epoch != epoch_) {
+    epoch_ = epoch;
+    epoch_images_ = 0;
+    sums_ = {};
+  }
   const double n = static_cast<double>(images), before = static_cast<double>(epoch_images_), d = n - before;
   const double reconstruction = (so_far.reconstruction * n - sums_.reconstruction * before) / d;
   const double kl = (so_far.kl * n - sums_.kl * before) / d;
   csv_->append({double(epoch), n, reconstruction + beta_ * kl, reconstruction, kl});
-  epoch_images_ = images, sums_ = so_far;
+  epoch_images_ = images;
+  sums_ = so_far;
 }
 
 EpochLine epoch_line(const EpochResult& r, bool validated, double beta) {
   EpochLine line;
-  line.epoch = r.epoch, line.beta = beta;
+  line.epoch = r.epoch;
+  line.beta = beta;
   line.train = r.train.loss;
-  line.reconstruction = r.train.reconstruction, line.kl = r.train.kl;
+  line.reconstruction = r.train.reconstruction;
+  line.kl = r.train.kl;
   line.seconds = r.train_seconds;
   if (!validated) return line;
   line.val = r.validation.loss;
-  line.reconstruction = r.validation.reconstruction, line.kl = r.validation.kl;
+  line.reconstruction = r.validation.reconstruction;
+  line.kl = r.validation.kl;
   return line;
 }
 

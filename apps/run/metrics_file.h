@@ -1,4 +1,4 @@
-// metrics.csv, an epoch a row, and steps.csv, a row every so many steps.
+// metrics.csv, with one row per epoch, and steps.csv, with one row per --log-every training steps.
 #pragma once
 
 #include <optional>
@@ -17,13 +17,13 @@ class MetricsFile {
  private:
   io::CsvWriter csv_;
 };
-// The epochs of such a file. Throws Error where it is not one.
+// Reads the epochs of a metrics.csv. Throws Error if the file is missing or damaged.
 std::vector<EpochResult> read_metrics(const std::filesystem::path& path);
 
-// Losses of the steps since the row before: means an image.
+// Writes steps.csv: mean losses (nats per image) over the steps since the previous row.
 class StepLog {
  public:
-  // Keeps the rows of the epochs that are done.
+  // Keeps the rows of the first `epochs_done` epochs of an existing file.
   StepLog(const std::filesystem::path& path, const RunConfig& config, int epochs_done);
   void update(int epoch, std::int64_t images, const Losses& so_far);
 

@@ -1,4 +1,4 @@
-// What a training run shows on the terminal, or leaves in a log.
+// The progress of a training run on the terminal or in a log.
 #pragma once
 
 #include <chrono>
@@ -10,7 +10,7 @@
 
 namespace gpuvae::apps {
 
-// The outcome of an epoch; losses in the unit given to Progress.
+// The result of an epoch. Losses have the unit that Progress got.
 struct EpochLine {
   int epoch = 0;  // the first is 1
   double train = 0;
@@ -20,9 +20,9 @@ struct EpochLine {
   double beta = 1;                    // weight of `kl` in the losses
 };
 
-// On a terminal one line is redrawn, at most ten times a second; finish_epoch() replaces it by a line that
-// stays. Elsewhere only those lines are written, and in epochs of more than ten seconds one every ten
-// seconds. Colour only on terminals and without $NO_COLOR; block characters only where the locale is UTF-8.
+// On a terminal, one line is redrawn at most ten times per second, and finish_epoch() replaces it by a
+// permanent line. In a log, only the permanent lines are written, and a line every ten seconds within an
+// epoch. Colour needs a terminal and an unset $NO_COLOR, and block characters need a UTF-8 locale.
 class Progress {
  public:
   using Clock = std::chrono::steady_clock;
@@ -34,7 +34,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // For every step: reads a clock, and mostly returns. `epoch` counts from 1, `images_done` within it.
+  // Call it after every step; most calls only read a clock. `epoch` counts from 1, `images_done` within the
+  // epoch.
   void update(int epoch, std::int64_t images_done, double running_loss);
   void finish_epoch(const EpochLine& line);
 
@@ -55,7 +56,7 @@ class Progress {
   std::int64_t epoch_offset_ = 0, run_offset_ = 0;
 };
 
-// The formats behind it.
+// The formats of its texts.
 std::string rate_text(double per_second);                       // "97", "9.7k", "97k", "1.2M"
 std::string time_left_text(double seconds);                     // "0.4 s", "4 s", "2 min 10 s", "3 h 5 min"
 std::string elapsed_text(double seconds);                       // "0.62 s", "12.3 s", then as above

@@ -25,7 +25,7 @@ Dataset first_images(const Dataset& set, std::int64_t count) {
   return count > 0 && count < set.count() ? set.slice(0, count) : set;
 }
 
-// The validation images: of the test set, or those that --train-images leaves out.
+// The validation images: the test set, or the training images that --train-images leaves out.
 Dataset validation_of(const Split& split, const RunConfig& c) {
   if (c.data.validation_set == "test") return first_images(split.test, c.data.validation_images);
   const std::int64_t used = c.data.train_images, rest = split.train.count() - used;
@@ -58,8 +58,10 @@ Session::Session(const Program& program, const RunConfig& config)
   Split split = config.data.path.empty() ? program.load(config_) : load_other_data(config);
   train_ = first_images(split.train, config.data.train_images).to(device_);
   validation_ = validation_of(split, config).to(device_);
-  source_ = split.source, standardization_ = split.standardization;
-  column_names_ = split.column_names, class_names_ = split.class_names;
+  source_ = split.source;
+  standardization_ = split.standardization;
+  column_names_ = split.column_names;
+  class_names_ = split.class_names;
   config_ = resolved(config_, train_);
   check_values(config_, train_);
   std::fprintf(stderr, "data    %s: %lld training and %lld validation %s\n", split.source.c_str(),
@@ -97,7 +99,8 @@ void Session::announce() const {
                static_cast<unsigned long long>(config_.seed));
   std::fprintf(stderr, "executor  %s\n", trainer_->executor().c_str());
   if (config_.training.pixel_mean)
-    std::fprintf(stderr, "loss    reconstruction is a mean over the pixels: this is not an ELBO\n");
+    std::fprintf(stderr,
+                 "loss    the reconstruction term is a mean over the pixels: the loss is not an ELBO\n");
 }
 
 // A model that cuRAND initialised can be used on the CPU once it is trained, but not start there.
@@ -122,16 +125,17 @@ void Session::check_folder(const std::string& command) const {
   if (!fs::exists(config_file, ignored)) return;
   const RunConfig held = read_config(config_file.string(), program_.name, program_.presets);
   if (const std::optional<Difference> d = first_difference(held, config_))
-    throw Error(command,
-                fmt::format("{0} holds a run with {1} {2}, got {1} {3}: give the same settings, or add --retrain",
-                            folder_.string(), d->flag, d->a, d->b));
+    throw Error(
+        command,
+        fmt::format("{0} holds a run with {1} {2}, got {1} {3}: give the same settings, or add --retrain",
+                    folder_.string(), d->flag, d->a, d->b));
 }
 
 // Another run's weights must not pass for those of the configuration that is about to be written.
 void Session::forget() const {
   std::error_code ignored;
   if (fs::exists(folder_ / kModelFile, ignored))
-    std::fprintf(stderr, "note    %s held another run: trained anew\n", folder_.c_str());
+    std::fprintf(stderr, "note    %s holds another run, which this one replaces\n", folder_.c_str());
   for (const char* file : {kModelFile, kCheckpointFile}) fs::remove(folder_ / file, ignored);
 }
 
@@ -145,8 +149,8 @@ bool Session::reload() {
   const int epochs = epochs_of(load_parameters(model_file, model_->parameters()));
   if (epochs != config_.epochs) return false;
   history_.epochs = read_metrics(folder_ / "metrics.csv");
-  std::fprintf(stderr, "loaded  %s, trained for %d epochs (--retrain trains anew)\n", model_file.c_str(),
-               epochs);
+  std::fprintf(stderr, "loaded  %s, trained for %d epochs (--retrain trains from the start)\n",
+               model_file.c_str(), epochs);
   return true;
 }
 
@@ -158,14 +162,15 @@ int Session::resume() {
   if (!same_training(read_config(config_file.string(), program_.name, program_.presets), config_)) return 0;
   const int epochs = load_checkpoint(checkpoint, model_->parameters(), *optimizer_);
   if (epochs > config_.epochs) {  // a shorter run is another one: its weights are gone
-    throw Error("resume", fmt::format("{} holds epoch {}, expected at most {}: --retrain trains anew",
-                                      checkpoint.string(), epochs, config_.epochs));
+    throw Error("resume",
+                fmt::format("{} holds epoch {}, expected at most {}: add --retrain to train from the start",
+                            checkpoint.string(), epochs, config_.epochs));
   }
   trainer_->resume_after(epochs);
   history_.epochs = read_metrics(folder_ / "metrics.csv");
   if (history_.epochs.size() > static_cast<std::size_t>(epochs)) history_.epochs.resize(epochs);
-  std::fprintf(stderr, "resumed %s, after epoch %d of %d (--retrain trains anew)\n", checkpoint.c_str(),
-               epochs, config_.epochs);
+  std::fprintf(stderr, "resumed %s, after epoch %d of %d (--retrain trains from the start)\n",
+               checkpoint.c_str(), epochs, config_.epochs);
   return epochs;
 }
 
@@ -181,7 +186,10 @@ void Session::train_from(int done) {
     metrics.append(r);
     save_model(epoch);
     const auto now = std::chrono::steady_clock::now();
-    if (epoch == config_.epochs || now - saved > std::chrono::seconds(5)) save_checkpoint(epoch), saved = now;
+    if (epoch == config_.epochs || now - saved > std::chrono::seconds(5)) {
+      save_checkpoint(epoch);
+      saved = now;
+    }
     progress.finish_epoch(epoch_line(r, validation_.count() > 0, config_.training.beta));
   }
   if (config_.epochs == 0) save_model(0);

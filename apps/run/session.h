@@ -1,4 +1,4 @@
-// A run: its configuration, data, model and folder; trained, or reloaded where the folder holds it already.
+// A run: its configuration, data, model and folder. It is trained, or loaded if the folder holds it already.
 #pragma once
 
 #include <functional>
@@ -12,11 +12,11 @@ namespace gpuvae::apps {
 struct Program {
   std::string name, description;
   std::vector<Preset> presets;
-  // Its own data, onto the CPU; announces what it found. Sets builtin_data where that is what it takes, so
-  // that a run is never mistaken for one on the original data.
+  // Loads the program's own data set onto the CPU. Sets `data.builtin` if it uses the built-in data, so that
+  // a run is never mistaken for one on the original data.
   std::function<Split(RunConfig&)> load;
-  std::string label_name = "class";  // what labels are: "digit"
-  std::string order_name = {};       // what images are that follow each other: "frame"
+  std::string label_name = "class";  // noun for labels: "digit"
+  std::string order_name = {};       // noun for images that follow each other in time: "frame"; or empty
 };
 
 // The losses of finished epochs, as in metrics.csv.
@@ -29,11 +29,11 @@ class Session {
   // Loads the data and builds the model. Throws Error.
   Session(const Program& program, const RunConfig& config);
 
-  // Brings the model to the end of its last epoch: loads it, continues an interrupted or lengthened run, or
-  // trains from the start (always with `retrain`). Writes config.toml, metrics.csv, model.safetensors.
+  // Loads the trained model, or continues a run that was interrupted or has more epochs now, or trains from
+  // the start (always with `retrain`). Training writes config.toml, metrics.csv and model.safetensors.
   void train_or_reload(bool retrain);
-  // Throws Error, naming the first setting that differs, where the folder holds another run: commands other
-  // than train neither change it nor train over it.
+  // Throws Error, which names the first setting that differs, if the folder holds another run. Commands other
+  // than train never replace a run.
   void check_folder(const std::string& command) const;
 
   const RunConfig& config() const { return config_; }
@@ -42,7 +42,8 @@ class Session {
   Vae& model() const { return *model_; }
   const Dataset& train() const { return train_; }
   const Dataset& validation() const { return validation_; }
-  // The set named "train" or "validation" (the training set if there is no other), or its first images.
+  // The first `most` images (0: all) of the set named "train" or "validation", or of the training set if
+  // there is no validation set.
   Dataset images(const std::string& set, std::int64_t most = 0) const;
   const History& history() const { return history_; }
   const std::string& source() const { return source_; }

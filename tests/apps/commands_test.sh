@@ -50,7 +50,7 @@ not_said '^epoch [12]/4'
 same whole/model.safetensors longer/model.safetensors
 [ "$(losses whole)" = "$(losses longer)" ] || fail "metrics of a resumed run differ"
 same whole/steps.csv longer/steps.csv
-expect_untouched longer 1 'holds epoch 4, expected at most 3: --retrain' $small --epochs 3 --out longer
+expect_untouched longer 1 'holds epoch 4, expected at most 3: add --retrain' $small --epochs 3 --out longer
 # killed FOLDER ARGUMENTS...: a run that ends in mid-training.
 killed() {
   "$program" "$@" >/dev/null 2>killed.txt & local id=$!
@@ -168,8 +168,8 @@ expect_untouched damaged 1 'damaged/config.toml is not a configuration of mnist_
 
 # ---- what a command does not understand, told before anything is read or trained ----
 expect_untouched a 1 'expected latent codes: --z' decode --out a
-expect_untouched a 1 'expected 2 numbers a code in --z, got 1 in "1"' decode --out a --z 1
-expect_untouched a 1 'expected 2 numbers a code in --z, got 3 in "1,2,3"' decode --out a --z '0,0;1,2,3'
+expect_untouched a 1 'expected 2 numbers per code in --z, got 1 in "1"' decode --out a --z 1
+expect_untouched a 1 'expected 2 numbers per code in --z, got 3 in "1,2,3"' decode --out a --z '0,0;1,2,3'
 expect_untouched a 1 'expected numbers in --z, got "x"' decode --out a --z 0,x
 expect_untouched a 1 'expected numbers in --z, got "nan"' decode --out a --z 0,nan
 expect_untouched a 1 'x.txt: expected a file ending in .png or .csv or .npy' decode --out a --z 0,0 --output a/x.txt
@@ -185,7 +185,7 @@ expect_untouched a 1 'nowhere.csv' decode --out a --input nowhere.csv
 expect_untouched a 1 'nowhere.npy' encode --out a --input nowhere.npy
 awk 'BEGIN { for (i = 0; i < 784; ++i) printf "%s%s", i == 5 ? 1.5 : 0, i < 783 ? "," : "\n" }' >bright.csv
 expect_untouched a 1 'bernoulli expects values in \[0, 1\], got 1.5' encode --out a --input bright.csv
-expect_untouched a 1 'latent.npy: expected 784 values each, like the training data, got 2' encode --out a --input latent.npy
+expect_untouched a 1 'latent.npy: expected 784 values per row, like the training data, got 2' encode --out a --input latent.npy
 expect_untouched a 1 '\[sample\] this command does not take --input' sample --out a --input latent.npy
 expect_untouched a 1 '\[eval\] this command does not take --z' eval --out a --z 0,0
 expect_untouched a 1 '\[train\] this command does not take --output' $small --epochs 2 --out a --output x.png

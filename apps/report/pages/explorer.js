@@ -120,8 +120,8 @@ function randomDraw() {
 let held = false, press = null;
 function showHint() {
   const [first, second] = find(".gx-hint").children;
-  first.textContent = held ? "z is held; click the pad to let it go." : "Point or drag to move z; click to hold it.";
-  second.textContent = "Arrow keys move it too, with Shift in larger steps." +
+  first.textContent = held ? "z is held; click the pad to release it." : "Point or drag to move z; click to hold it.";
+  second.textContent = "Arrow keys move z too, with Shift in larger steps." +
     (axes[1] && data.isNormal ? " Dashed: one and two standard deviations of the prior." : "");
 }
 padCanvas.addEventListener("pointerdown", (event) => {
