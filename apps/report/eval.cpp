@@ -45,10 +45,9 @@ Evaluation evaluate(const Session& s, const std::string& set, std::int64_t count
 std::string collapse_warning(const LatentStatistics& l) {
   if (!l.collapsed()) return "";
   return fmt::format(
-      "posterior collapse: the decoder ignores z (standard deviation per pixel over the images: {:.2g} "
+      "posterior collapse: the decoder ignores z (standard deviation of a value over the set: {:.2g} "
       "decoded, "
-      "{:.2g} in the data); try --warmup-epochs, --free-bits, a smaller --beta, or a loss without "
-      "--pixel-mean",
+      "{:.2g} in the data); try --warmup-epochs, --free-bits, a smaller --beta or --pixel-mean=false",
       l.decoded_stddev, l.data_stddev);
 }
 
@@ -83,7 +82,7 @@ std::string evaluation_text(const Session& s, const Evaluation& e) {
        fmt::format("{:.3f} nats, at most log {} = {:.2f}", l.mutual_information,
                    std::min<std::int64_t>(e.images, 10000),
                    std::log(static_cast<double>(std::min<std::int64_t>(e.images, 10000)))));
-  line("decoder", fmt::format("standard deviation {:.4f} per pixel over the images, {:.4f} in the data",
+  line("decoder", fmt::format("standard deviation of a value over the set {:.4f}, {:.4f} in the data",
                               l.decoded_stddev, l.data_stddev));
   return text;
 }
