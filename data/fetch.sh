@@ -61,7 +61,7 @@ fetch() {
       return 1
     fi
   done
-  echo "$name: not to be had${reason/;/:}" >&2
+  echo "$name: not available${reason/;/:}" >&2
   return 1
 }
 
