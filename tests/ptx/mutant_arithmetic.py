@@ -152,7 +152,7 @@ def missing_copy(i, random):
 
 
 def recent_registers(i, count=12):
-    """Returns the registers that the preceding instructions wrote, up to the last label."""
+    """What the instructions right before this one set, without going back over a label."""
     found = set()
     for o in reversed(i.kernel.instructions[max(0, i.index - count):i.index]):
         if any(line.endswith(":") for line in i.kernel.lines[o.line:i.line]):

@@ -44,7 +44,7 @@ class Kernel:
     def __init__(self, name, label, lines, files):
         self.name, self.label, self.lines, self.files = name, label, lines, files
         self.instructions, self.by_head = [], collections.defaultdict(list)
-        self.writes = None  # register -> number of instructions that write it; counted on first use
+        self.writes = None  # by register: how many instructions write it, once somebody asks
         source = ""
         for number, line in enumerate(lines):
             if location := LOCATION.match(line):

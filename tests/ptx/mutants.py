@@ -3,15 +3,15 @@
 
     mutants.py PROGRAM [--list] [--only OPERATOR] [--retry] [--write tests/ptx/mutants.md]
 
-PROGRAM is gpuvae_ptx_tests. A fixed seed draws the mutations, so the same kernels give the same list. Each mutation
-runs the tests that run its kernel, in the modes of mutant_run.py, until one fails. Results are kept in --folder under
-the hash of the list, so that an interrupted run can continue. --write writes the table; the reasons why mutations
-survive (last column of its second part) are written by hand and kept.
+PROGRAM is gpuvae_ptx_tests. A fixed seed draws the mutations: the same kernels give the same list. Each mutation runs
+the tests that run its kernel, in the modes of mutant_run.py, until one fails. Results are kept in --folder by the list's
+hash, so that a run that was interrupted goes on. --write makes the table; the reasons why mutations survive, the last
+column of its second part, are written by hand and are kept.
 """
 import argparse, collections, concurrent.futures, hashlib, json, os, random, re, sys, time
 
 from mutant_operators import OPERATORS
-import mutant_arithmetic  # registers its operators when imported
+import mutant_arithmetic  # registers its operators
 from mutant_places import kernels_of, plain, short_text
 from mutant_report import read_reasons, write_report
 from mutant_run import MODES, Tests
@@ -41,8 +41,7 @@ class Mutation:
 
 
 def draw(kernels, name, count=COUNT, seed=SEED):
-    """Draws `count` mutations of one operator, or all if there are fewer. It draws kernels first, so that large ones
-    do not dominate."""
+    """`count` mutations of one operator, or all that there are: kernels first, so that large ones do not dominate."""
     heads, function = OPERATORS[name]
     rng = random.Random(f"{seed} {name}")
     templates = collections.defaultdict(list)
