@@ -17,13 +17,13 @@ from mutant_report import read_reasons, write_report
 from mutant_run import MODES, Tests
 
 SEED, COUNT = 1, 10
-# Operators that change when threads see what others do: they are tried in further modes than the default one.
+# These operators change when threads see each other's writes, so they are tried in additional modes.
 ORDERING = ("missing-barrier", "missing-warp-barrier", "missing-fence", "missing-wait", "early-trigger", "wrong-atomic")
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 
 def test_pattern():
-    """The tests of ptx.backend."""
+    """Returns the filter of the test ptx.backend."""
     with open(os.path.join(ROOT, "tests", "ptx", "CMakeLists.txt")) as file:
         return re.search(r"set\(GPUVAE_PTX_FILTER\s+(\S+)\)", file.read()).group(1)
 
@@ -70,15 +70,15 @@ def draw(kernels, name, count=COUNT, seed=SEED):
     return drawn
 
 
-# Where the fused step once stored to shared memory with an instruction for global memory: kernel, file and what its line
-# holds.
+# The places at which the fused step once stored to shared memory with an instruction for global memory:
+# kernel, file, and text of the line.
 SHARED_STORES = (("fused_forward_kernel", "fused_forward.cuh", "codes[row"),
                  ("fused_forward_kernel", "fused_forward.cu", "to_posterior) memory"),
                  ("fused_backward_kernel", "fused_backward.cu", "to_z) memory"))
 
 
 def shared_stores(kernels):
-    """The three defects, each in the first kernel of its template that holds the place."""
+    """Returns the three mutations, each in the first kernel of its template that holds the place."""
     found = []
     for template, file, words in SHARED_STORES:
         with open(os.path.join(ROOT, "kernels", "cuda", file)) as source:
@@ -97,14 +97,14 @@ def shared_stores(kernels):
 
 
 def draw_all(program, only=None):
-    # One kernel is never launched (the host asks for its attributes), others are those of a test.
+    # One kernel is never launched (the host only reads its attributes), and others belong to a test.
     kernels = [k for k in kernels_of(program) if k.label != "probe_kernel" and "fused_product_kernels" not in k.name]
     drawn = [m for name in OPERATORS if only in (None, name) for m in draw(kernels, name)]
     return drawn + (shared_stores(kernels) if only in (None, "shared-store-as-global") else [])
 
 
 class Results:
-    """By mutation, in a file of this list."""
+    """The results by mutation, in a file for this list."""
 
     def __init__(self, folder, mutations):
         digest = hashlib.sha1(" ".join(m.id for m in mutations).encode()).hexdigest()[:12]
@@ -148,11 +148,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("program", help="gpuvae_ptx_tests")
     parser.add_argument("--list", action="store_true", help="print the mutations instead of running them")
-    parser.add_argument("--only", metavar="OPERATOR", help="one operator's mutations only")
-    parser.add_argument("--retry", action="store_true", help="run those again that no test found")
+    parser.add_argument("--only", metavar="OPERATOR", help="run the mutations of one operator only")
+    parser.add_argument("--retry", action="store_true", help="run the mutations again that no test found")
     parser.add_argument("--write", metavar="FILE", help="write the table to this Markdown file")
-    parser.add_argument("--folder", default="build/mutants", help="where results are kept (default build/mutants)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at a time")
+    parser.add_argument("--folder", default="build/mutants", help="folder of the results (default: build/mutants)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="parallel processes (default: all processors)")
     options = parser.parse_args()
     mutations = draw_all(options.program, options.only)
     if options.list:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of mutants.py: which mutations it calls found, and which it refuses.
+"""Tests mutants.py: which mutations count as found, and which are refused.
 
     mutants_test.py PROGRAM
 """

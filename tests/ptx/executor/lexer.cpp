@@ -11,7 +11,7 @@ bool is_word(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '$' || c == '%' || c == '.';
 }
 
-// A scope such as .shared::cta belongs to its word.
+// A scope such as .shared::cta is part of its word.
 std::size_t end_of_word(std::string_view text, std::size_t begin) {
   std::size_t end = begin + 1;
   while (end < text.size() &&
@@ -25,7 +25,7 @@ std::size_t end_of_token(std::string_view text, std::size_t begin) {
   return is_word(text[begin]) ? end_of_word(text, begin) : begin + 1;
 }
 
-// The end of the comment that begins here, or `begin` if none does.
+// Returns the end of the comment that begins here, or `begin` if there is none.
 std::size_t end_of_comment(std::string_view text, std::size_t begin) {
   if (text.substr(begin, 2) == "//") return std::min(text.find('\n', begin), text.size());
   if (text.substr(begin, 2) == "/*") return std::min(text.find("*/", begin + 2), text.size() - 2) + 2;
