@@ -191,8 +191,8 @@ TEST_F(MatFile, FalseSizes) {
     rejects(made({.rows = 1u << 30, .columns = 1u << 30}), {"damaged", "got 35"});
     rejects(made({.columns = 9}), {"damaged: expected 45 bytes", "got 35"});
     rejects(made({.data = 20}), {"damaged: expected 35 bytes", "got 20"});
-    rejects(made({.columns = 9, .data = 45}), {"damaged", "45 bytes, more than are there"});
-    rejects(made({.data = 3000}), {"damaged", "3000 bytes, more than are there"});
+    rejects(made({.columns = 9, .data = 45}), {"damaged", "45 bytes, more than remain"});
+    rejects(made({.data = 3000}), {"damaged", "3000 bytes, more than remain"});
   }
   rejects(matrix({.element = 97}), {"truncated: the variable at byte 128 has 97 bytes, 96 are there"});
   rejects(compressed(matrix({.element = 1000})), {"damaged: expected a variable of 1008 bytes, got 104"});
@@ -220,7 +220,7 @@ TEST_F(MatFile, DamagedCompressedData) {
   expect_error({"damaged: compressed data: incorrect data check"});
   const std::string half = whole.substr(8, whole.size() / 2);  // with a size of its own that is right
   put(header() + word(15) + word(static_cast<std::uint32_t>(half.size())) + half);
-  expect_error({"damaged: compressed data: they end too early"});
+  expect_error({"damaged: compressed data: unexpected end"});
   put(header() + word(15) + word(0));
   expect_error({"damaged: compressed data"});
 }
