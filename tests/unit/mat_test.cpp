@@ -194,7 +194,7 @@ TEST_F(MatFile, FalseSizes) {
     rejects(made({.columns = 9, .data = 45}), {"damaged", "45 bytes, more than remain"});
     rejects(made({.data = 3000}), {"damaged", "3000 bytes, more than remain"});
   }
-  rejects(matrix({.element = 97}), {"truncated: the variable at byte 128 has 97 bytes, 96 are there"});
+  rejects(matrix({.element = 97}), {"truncated: the variable at byte 128 has 97 bytes, 96 remain"});
   rejects(compressed(matrix({.element = 1000})), {"damaged: expected a variable of 1008 bytes, got 104"});
   rejects(compressed(matrix(), 1), {"truncated"});
   rejects(compressed("no matrix"), {"damaged: no variable in 9 bytes"});
