@@ -199,7 +199,7 @@ TEST_F(MatFile, FalseSizes) {
   rejects(compressed(matrix(), 1), {"truncated"});
   rejects(compressed("no matrix"), {"damaged: no variable in 9 bytes"});
   rejects(word(9) + word(8) + word(0) + word(0), {"no variable begins at byte 128"});
-  rejects(matrix() + "odd", {"truncated: 3 bytes at 232"});
+  rejects(matrix() + "odd", {"truncated: expected a variable, got only 3 bytes at offset 232"});
 }
 
 // Beside the matrix: libmatio would walk through two billion cells.
