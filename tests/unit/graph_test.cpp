@@ -150,7 +150,7 @@ TEST_F(Graphs, MistakesAreClear) {
   const Stream stream(cuda), other(cuda);
   const StreamGuard on(stream);
   expect_start(message_of([&] { static_cast<void>(CudaGraph::capture(Stream::wrap(cuda, nullptr), [] {})); }),
-               "[graph] expected a stream of its own, got the device's default one");
+               "[graph] expected a stream other than the default one, got the device's default stream");
   expect_start(message_of([&] {
                  static_cast<void>(CudaGraph::capture(
                      stream, [&] { static_cast<void>(CudaGraph::capture(other, [] {})); }));
@@ -171,7 +171,7 @@ TEST_F(Graphs, MistakesAreClear) {
   expect_start(message_of([&] {
                  static_cast<void>(CudaGraph::capture(other, [&] { static_cast<void>(linear(a, b, {})); }));
                }),
-               "[gemm] the first product of m 37, n 43, k 41 is inside a captured graph");
+               "[gemm] expected the first product of m 37, n 43, k 41 before a graph is captured");
   static_cast<void>(linear(a, b, {}));
   EXPECT_GT(CudaGraph::capture(other, [&] { static_cast<void>(linear(a, b, {})); }).nodes(), 0u);
 }
