@@ -23,13 +23,17 @@ unsigned joined_bytes(Warp& w, const Instruction& i, const Access& a) {
   if (i.merged <= 1) return a.bytes;
   const unsigned bytes = a.bytes * i.merged;
   w.counted = 0;
-  for (uint32_t left = w.active; left; left &= left - 1)
-    if (a.address[std::countr_zero(left)] % bytes != 0) return a.bytes;
+  if (a.any_bit % bytes != 0) return a.bytes;
   w.counted = i.merged - 1u;
   return bytes;
 }
 
 void count_sectors(const Warp& w, const Access& a, unsigned bytes, Accesses& now) {
+  if (a.is_uniform() || a.stride == bytes) {
+    now.transactions = (a.high + bytes - 1) / kSector - a.low / kSector + 1;
+    now.least = (a.high + bytes - a.low + kSector - 1) / kSector;
+    return;
+  }
   uint64_t addresses[kLanes];
   int count = 0;
   bool sorted = true;
@@ -86,7 +90,7 @@ bool without_conflict(const Warp& w, const Access& a, unsigned words, unsigned f
       used |= 1u << bank;
     }
   }
-  return used != 0;
+  return true;
 }
 
 // There are 32 banks of 4 bytes. Wider accesses are served by halves or quarters of the warp. Lanes that read
@@ -94,10 +98,14 @@ bool without_conflict(const Warp& w, const Access& a, unsigned words, unsigned f
 void count_passes(const Warp& w, const Access& a, unsigned bytes, Accesses& now, Counters& counters) {
   const unsigned group = bytes <= 4 ? 32 : bytes == 8 ? 16 : 8;
   const unsigned words = std::max(1u, bytes / 4);
+  const bool regular = a.is_uniform() || a.stride == bytes;
   for (unsigned first = 0; first < kLanes; first += group) {
     const unsigned last = first + group;
-    const unsigned degree =
-        without_conflict(w, a, words, first, last) ? 1 : conflict_degree(w, a, words, first, last);
+    const uint32_t lanes = w.active >> first & (group == 32 ? ~0u : (1u << group) - 1);
+    const unsigned degree = lanes == 0 ? 0
+                            : regular || without_conflict(w, a, words, first, last)
+                                ? 1
+                                : conflict_degree(w, a, words, first, last);
     now.transactions += degree;
     now.least += degree > 0;
     counters.worst_bank_conflict = std::max(counters.worst_bank_conflict, degree);
@@ -124,7 +132,6 @@ void profile(Warp& w, const Instruction& i, const Access& a) {
     count_sectors(w, a, bytes, now);
     (a.atomic ? c.global_atomic : a.store ? c.global_store : c.global_load) += now;
   }
-  grid.sites[static_cast<std::size_t>(&i - grid.kernel->code.data())] += now;
 }
 
 }  // namespace ptx

@@ -107,7 +107,6 @@ Running::Running(Memory& memory, const Launch& launch, const Options& options, s
   grid.instructions_left = options.watchdog;
   grid.hits.assign(k.code.size(), nullptr);
   grid.parameter_checked.assign(k.code.size(), 0);
-  grid.sites.resize(k.code.size());
   grid.executed.assign(k.code.size(), 0);
   if (options.order == Order::random) grid.random.seed(options.seed);
   grid.counters.kernel = k.name;
@@ -173,7 +172,6 @@ Counters Running::finish() {
   for (std::size_t k = 0; k < code.size(); ++k) {
     c.warp_instructions += grid.executed[k];
     c.instructions[std::size_t(code[k].cls)] += grid.executed[k];
-    if (grid.sites[k].requests) c.by_line[code[k].source->line] += grid.sites[k];
   }
   c.executed = std::move(grid.executed);
   return std::move(c);
@@ -203,6 +201,8 @@ class Stream {
   void start() {
     auto now = std::make_unique<Running>(memory_, launches_[next_], options_, next_);
     Grid& grid = now->grid;
+    if (next_ == 0) first_ = grid.id;
+    grid.first_of_run = first_;
     const bool predecessor_runs = !grids_.empty() && grids_.back()->place + 1 == next_;
     if (next_ == 0 || !launches_[next_].programmatic) {
       grid.at_start = grid.after_wait = Completed(grid.id);
@@ -254,6 +254,7 @@ class Stream {
   std::vector<Counters> results_;
   std::vector<std::unique_ptr<Running>> grids_;  // that run, oldest first
   std::size_t next_ = 0;
+  std::uint32_t first_ = 0;                 // id of the first launch
   Completed last_complete_, last_trigger_;  // of the grid that was launched last, when it has ended
 };
 
