@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint8_t kWholeWord = 15;
 
-// `shared_written` of the words from the first one on, of which an access touches up to four.
+// Finds the word that makes an access wrong, and serves accesses of less than a word.
 void check_shared(Warp& w, const Instruction& i, int lane, const Access& a) {
   std::uint8_t* written = w.block->shared_written.data() + a.address[lane] / 4;
   const std::size_t words = a.bytes < 4 ? 1 : a.bytes / 4;
@@ -61,10 +61,46 @@ bool check_global_range(const Access& a) {
   return true;
 }
 
-// Whether an access of bytes without gaps, or to memory all of which is written, was checked as a whole.
+// Words of shared memory that lanes ask for in any order. Inactive lanes repeat the address of an active one.
+template <class Words>
+bool are_written(const Warp& w, const Access& a) {
+  const std::uint8_t* written = w.block->shared_written.data();
+  Words all = static_cast<Words>(~Words(0));
+  for (Slot l = 0; l < kLanes; ++l) {
+    Words of_lane;
+    std::memcpy(&of_lane, written + a.address[l] / 4, sizeof of_lane);
+    all &= of_lane;
+  }
+  return all == static_cast<Words>(0x0f0f0f0f);
+}
+bool are_written(const Warp& w, const Access& a) {
+  return a.bytes == 4   ? are_written<std::uint8_t>(w, a)
+         : a.bytes == 8 ? are_written<std::uint16_t>(w, a)
+                        : are_written<std::uint32_t>(w, a);
+}
+
+template <class Words>
+void mark_written(const Warp& w, const Access& a) {
+  constexpr auto kWritten = static_cast<Words>(0x0f0f0f0f);
+  for (Slot l = 0; l < kLanes; ++l)
+    std::memcpy(w.block->shared_written.data() + a.address[l] / 4, &kWritten, sizeof kWritten);
+}
+void mark_written(const Warp& w, const Access& a) {
+  return a.bytes == 4   ? mark_written<std::uint8_t>(w, a)
+         : a.bytes == 8 ? mark_written<std::uint16_t>(w, a)
+                        : mark_written<std::uint32_t>(w, a);
+}
+
+// Whether an access of bytes without gaps, orto memory all of which is written, was checked as a whole.
 bool check_whole(Warp& w, const Access& a) {
   const bool dense = a.is_contiguous() || a.is_uniform();
-  if (a.space == Space::shared) return dense && a.bytes >= 4 && check_shared_words(w, a);
+  if (a.space == Space::shared && a.bytes < 4) return false;
+  if (a.space == Space::shared) {
+    if (dense) return check_shared_words(w, a);
+    if (!a.store || a.atomic) return are_written(w, a);
+    mark_written(w, a);
+    return true;
+  }
   if (a.space != Space::global || !a.memory) return false;
   return a.memory->is_all_written() || (dense && check_global_range(a));
 }

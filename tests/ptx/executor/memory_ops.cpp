@@ -84,6 +84,14 @@ void load_row(R* d, const char* from, std::size_t count) {
 
 template <class M, class R>
 void load_lanes(const Warp& w, R* d, const Access& a, std::size_t at) {
+  if (w.full) {
+    for (Slot l = 0; l < kLanes; ++l) {
+      M x;
+      std::memcpy(&x, a.data[l] + at, sizeof x);
+      d[l] = static_cast<R>(x);
+    }
+    return;
+  }
   for (uint32_t left = w.active; left; left &= left - 1) {
     const int l = std::countr_zero(left);
     M x;

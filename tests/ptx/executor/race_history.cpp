@@ -104,7 +104,18 @@ void check_by_cells(Warp& w, const Instruction& i, const Access& a, int lane, Hi
   for (size_t k = 0; k < words; ++k, word.address += 4) check_by_cell(word, history, first + k);
 }
 
-// Lanes of a load whose check tells nothing new: those between the second and the last of neighbours that
+// Lanes whose address is that of the lane before.
+uint32_t same_as_before(const uint64_t (&address)[kLanes]) {
+  uint32_t bits[kLanes] = {};
+#pragma GCC ivdep
+  for (Slot lane = 1; lane < kLanes; ++lane)
+    bits[lane] = address[lane] == address[lane - 1] ? 1u << lane : 0u;
+  uint32_t same = 0;
+  for (const uint32_t b : bits) same |= b;
+  return same;
+}
+
+// Lanes of a load whose check tellsnothing new: those between the second and the last of neighbours that
 // read one address. If the first one is in order although another is not, the first one itself has written.
 uint32_t redundant_lanes(const Warp& w, const Access& a) {
   if (a.store || !w.partial_syncs.empty()) return 0;
@@ -114,8 +125,7 @@ uint32_t redundant_lanes(const Warp& w, const Access& a) {
     return behind_second & ~(1u << a.last);
   }
   if (!w.full) return 0;
-  uint32_t same = 0;  // as the lane before
-  for (Slot lane = 1; lane < kLanes; ++lane) same |= uint32_t(a.address[lane] == a.address[lane - 1]) << lane;
+  const uint32_t same = same_as_before(a.address);
   return same & same << 1 & same >> 1;
 }
 
@@ -135,16 +145,20 @@ void check_shared(Warp& w, const Instruction& i, const Access& a) {
   SharedHistory& history = w.block->history;
   const bool simple = is_simple(w, a);
   const Current now = current(w);
-  const auto check = [&](int lane, unsigned count) {
-    const size_t word = a.address[lane] / 4;
-    return simple &&
-           check_shared_words<kShift, kStore>(history.writes.data() + word, history.reads.data() + word,
-                                              in_lane(now, lane), count);
-  };
-  if (a.is_contiguous() && check(a.first, a.lanes() << kShift)) return;
+  Record* const writes = history.writes.data();
+  Record* const reads = history.reads.data();
+  constexpr unsigned kWords = 1u << kShift;
+  if (simple && a.is_contiguous() &&
+      check_shared_words<kShift, kStore>(writes + a.low / 4, reads + a.low / 4, in_lane(now, a.first),
+                                         a.lanes() * kWords))
+    return;
   for (uint32_t left = w.active & ~redundant_lanes(w, a); left; left &= left - 1) {
     const int lane = std::countr_zero(left);
-    if (!check(lane, 1u << kShift)) check_by_cells(w, i, a, lane, history, a.address[lane] / 4);
+    const size_t word = a.address[lane] / 4;
+    const Current here = in_lane(now, lane);
+    if (simple && !kStore && load_shared_words(writes + word, reads + word, here.record, kWords)) continue;
+    if (!simple || !check_shared_words<kShift, kStore>(writes + word, reads + word, here, kWords))
+      check_by_cells(w, i, a, lane, history, word);
   }
 }
 

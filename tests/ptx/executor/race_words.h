@@ -42,6 +42,27 @@ inline Record joined_readers(Record readers, Record mine, std::uint64_t full_syn
   return time_of(readers) == time_of(mine) ? (mine & ~kSyncBits) | sync | flag : mine;
 }
 
+// Whether the readers of a word order the same accesses with `mine` as without it: several warps, or several
+// lanes of one warp at one sync, whichever thread they name.
+inline bool say_enough(Record readers, Record mine) {
+  return readers == mine || (readers & kSeveralWarps) != 0 ||
+         ((readers ^ mine) & ~Record(31)) == kSeveralLanes;
+}
+
+// Loads `count` words of shared memory if nobody has written them since the last barrier and `mine` is all
+// that their readers need. This is what most loads find.
+inline bool load_shared_words(const Record* writes, Record* reads, Record mine, unsigned count) {
+  const Record barrier = mine >> 32 << 32;
+  for (unsigned k = 0; k < count; ++k) {
+    if (writes[k] >= barrier) return false;
+    if (reads[k] < barrier)
+      reads[k] = mine;
+    else if (!say_enough(reads[k], mine))
+      return false;
+  }
+  return true;
+}
+
 // What a global access must know of its launch.
 struct CurrentLaunch {
   std::uint64_t owner;   // of a record that the block leaves
