@@ -156,7 +156,8 @@ void check_shared(Warp& w, const Instruction& i, const Access& a) {
     const int lane = std::countr_zero(left);
     const size_t word = a.address[lane] / 4;
     const Current here = in_lane(now, lane);
-    if (simple && !kStore && load_shared_words(writes + word, reads + word, here.record, kWords)) continue;
+    if (simple && access_quiet_words<kStore>(writes + word, reads + word, here.record, now.full_sync, kWords))
+      continue;
     if (!simple || !check_shared_words<kShift, kStore>(writes + word, reads + word, here, kWords))
       check_by_cells(w, i, a, lane, history, word);
   }

@@ -42,23 +42,17 @@ inline Record joined_readers(Record readers, Record mine, std::uint64_t full_syn
   return time_of(readers) == time_of(mine) ? (mine & ~kSyncBits) | sync | flag : mine;
 }
 
-// Whether the readers of a word order the same accesses with `mine` as without it: several warps, or several
-// lanes of one warp at one sync, whichever thread they name.
-inline bool say_enough(Record readers, Record mine) {
-  return readers == mine || (readers & kSeveralWarps) != 0 ||
-         ((readers ^ mine) & ~Record(31)) == kSeveralLanes;
-}
-
-// Loads `count` words of shared memory if nobody has written them since the last barrier and `mine` is all
-// that their readers need. This is what most loads find.
-inline bool load_shared_words(const Record* writes, Record* reads, Record mine, unsigned count) {
+// The same for the words of one lane, if nobody has written them since the last barrier, nor read them where
+// they are stored to. This is what most accesses find.
+template <bool kStore>
+bool access_quiet_words(Record* writes, Record* reads, Record mine, std::uint64_t full_sync, unsigned count) {
   const Record barrier = mine >> 32 << 32;
   for (unsigned k = 0; k < count; ++k) {
-    if (writes[k] >= barrier) return false;
-    if (reads[k] < barrier)
-      reads[k] = mine;
-    else if (!say_enough(reads[k], mine))
-      return false;
+    if (writes[k] >= barrier || (kStore && reads[k] >= barrier)) return false;
+    if (kStore)
+      writes[k] = mine;
+    else
+      reads[k] = joined_readers(reads[k], mine, full_sync);
   }
   return true;
 }
