@@ -52,6 +52,7 @@ struct Kernel {
   const SyntaxKernel* syntax = nullptr;
   const Program* program = nullptr;
   std::vector<Instruction> code;
+  std::vector<Class> classes;  // of `code`
   std::vector<char> constants;
   std::size_t register_bytes = 0;  // of a warp
   std::vector<UnsetRegister> unset;

@@ -61,6 +61,13 @@ namespace {
 
 constexpr std::size_t kInterleaved = 4;  // blocks that run at the same time in random order
 
+// Blocks that have ended. The next ones take over their memory, also those of later launches. The list is
+// never destroyed because static objects of a program may launch kernels at exit.
+std::list<Block>& spare_blocks() {
+  static thread_local auto& all = *new std::list<Block>;
+  return all;
+}
+
 void check_shape(const Launch& launch) {
   const Kernel& k = *launch.kernel;
   if (launch.grid.count() == 0 || launch.block.count() == 0 || launch.block.count() > 1024)
@@ -90,7 +97,7 @@ class Running {
   bool start_blocks();
   std::list<Block>::iterator pick();
 
-  std::list<Block> runnable_, halted_, spare_;
+  std::list<Block> runnable_, halted_;
   std::vector<unsigned> order_;
   std::size_t next_ = 0, ended_ = 0;
 };
@@ -130,8 +137,9 @@ void Running::resume() {
 bool Running::start_blocks() {
   const std::size_t most = grid.options.order == Order::random ? kInterleaved : 1;
   while (runnable_.size() < most && next_ < order_.size()) {
-    if (spare_.empty()) spare_.emplace_back();
-    runnable_.splice(runnable_.end(), spare_, spare_.begin());
+    std::list<Block>& spare = spare_blocks();
+    if (spare.empty()) spare.emplace_back();
+    runnable_.splice(runnable_.end(), spare, spare.begin());
     runnable_.back().start(grid, order_[next_++]);
     grid.residents.push_back(&runnable_.back());
   }
@@ -152,7 +160,7 @@ bool Running::advance() {
       case Outcome::done:
         ++ended_;
         std::erase(grid.residents, &*block);
-        spare_.splice(spare_.begin(), runnable_, block);
+        spare_blocks().splice(spare_blocks().begin(), runnable_, block);
         break;
       case Outcome::blocked:
       case Outcome::paused:
@@ -168,11 +176,9 @@ bool Running::advance() {
 Counters Running::finish() {
   grid.publish_all();
   Counters& c = grid.counters;
-  const auto& code = grid.kernel->code;
-  for (std::size_t k = 0; k < code.size(); ++k) {
-    c.warp_instructions += grid.executed[k];
-    c.instructions[std::size_t(code[k].cls)] += grid.executed[k];
-  }
+  for (std::size_t k = 0; k < grid.executed.size(); ++k)
+    c.instructions[std::size_t(grid.kernel->classes[k])] += grid.executed[k];
+  c.warp_instructions = std::accumulate(c.instructions.begin(), c.instructions.end(), std::uint64_t(0));
   c.executed = std::move(grid.executed);
   return std::move(c);
 }
