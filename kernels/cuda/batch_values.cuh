@@ -48,15 +48,14 @@ __device__ __forceinline__ Floats<4> load_values(const float* p, int count) {
   return load_some<Aligned>(p, count);
 }
 
-// Binarizes x, the values column, ..., column + 3 of a sample.
+// Binarizes x, the values column, ..., column + 3 of a sample. Only bytes are drawn as binary values.
+template <class Source = std::uint8_t>
 __device__ __forceinline__ Floats<4> binarized(const GatherArgs& args, Floats<4> x, std::uint64_t epoch,
                                                std::uint32_t sample, std::int64_t column) {
   if (args.binarize == Binarize::none) return x;
-  Floats<4> bound;
-  if (args.binarize == Binarize::threshold) {
-    const float threshold = static_cast<float>(args.threshold);
-    bound = {{threshold, threshold, threshold, threshold}};
-  } else {
+  const float threshold = static_cast<float>(args.threshold);
+  Floats<4> bound = {{threshold, threshold, threshold, threshold}};
+  if (std::is_same_v<Source, std::uint8_t> && args.binarize != Binarize::threshold) {
     const std::uint64_t time = args.binarize == Binarize::dynamic ? epoch + 1 : 0;
     const Philox4x32 bits = random_block(args.seed, RandomPurpose::binarization, time, sample,
                                          static_cast<std::uint32_t>(column / 4));

@@ -21,6 +21,7 @@ Extents check_mixture(const Variable& z, const Variable& component_params, const
   check_like(kName, component_params, z);
   check(z.shape().rank() == 2, kName, "expected z of [rows, latent], got {}", z.shape());
   const std::int64_t latent = z.shape()[1];
+  check(latent > 0, kName, "expected z of at least one column, got {}", z.shape());
   check(component_params.shape().rank() == 2 && component_params.shape()[0] > 0 &&
             component_params.shape()[1] == 2 * latent,
         kName, "expected component_params of [components, {}] (mean, then scale parameter) for z {}, got {}",
