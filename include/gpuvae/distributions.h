@@ -53,7 +53,6 @@ class Prior {
 // 1] if `unit_pixels`. Wants the diagonal Gaussian posterior with log variances.
 [[nodiscard]] std::shared_ptr<Prior> vamp_prior(int components, bool unit_pixels = true);
 
-struct DiagonalGaussianOptions;
 // q(z | x), from the encoder's outputs ("posterior_params", [rows, params_per_dimension * latent]).
 class Posterior {
  public:
@@ -80,8 +79,6 @@ class Posterior {
   // else estimated at the draw, log q(z | x) - log p(z).
   [[nodiscard]] virtual PosteriorSample rsample_with_kl(const Variable& posterior_params, const Draw& draw,
                                                         const Prior& prior, double weight) const;
-  // Its settings, if this is the diagonal Gaussian below, which whole-step kernels know; else null.
-  [[nodiscard]] virtual const DiagonalGaussianOptions* as_diagonal_gaussian() const { return nullptr; }
 };
 struct DiagonalGaussianOptions {
   PosteriorScale scale = PosteriorScale::log_variance;
@@ -111,9 +108,6 @@ class Likelihood {
   [[nodiscard]] virtual Variable mean(const Variable& params) const = 0;
   // A draw from p(x | z), [rows, features]; throws Error where a likelihood has none.
   [[nodiscard]] virtual Tensor sample(const Variable& params, const Noise& noise) const;
-  // Whether this is the Bernoulli below, or the Gaussian, and its settings: whole-step kernels know them.
-  [[nodiscard]] virtual bool is_bernoulli() const { return false; }
-  [[nodiscard]] virtual const GaussianOptions* as_gaussian() const { return nullptr; }
 };
 // Pixels in [0, 1] as probabilities, from logits; draws are 0 or 1.
 [[nodiscard]] std::shared_ptr<Likelihood> bernoulli_likelihood();

@@ -1,6 +1,7 @@
 #include "src/train/fused_step.h"
 
 #include "kernels/check.h"
+#include "src/vae/built_in.h"
 
 namespace gpuvae {
 namespace {
@@ -33,12 +34,12 @@ void set_model(kernels::FusedStepArgs& args, const Vae& model, const TrainOption
   args.posterior_head = layer_of(model.posterior_head()), args.output = layer_of(model.output());
   args.activation = o.activation;
   args.posterior.latent = o.latent;
-  if (const DiagonalGaussianOptions* posterior = o.posterior->as_diagonal_gaussian())
+  if (const DiagonalGaussianOptions* posterior = diagonal_gaussian_options(*o.posterior))
     args.posterior.scale = posterior->scale, args.posterior.noise_std = posterior->noise_std;
   args.posterior.noise.seed = options.data.seed;
   args.posterior.noise.purpose = RandomPurpose::posterior_noise;
   args.posterior.noise.frozen = options.frozen_noise;
-  if (const GaussianOptions* gaussian = o.likelihood->as_gaussian()) {
+  if (const GaussianOptions* gaussian = gaussian_options(*o.likelihood)) {
     args.gaussian = true;
     args.gaussian_head.sigmoid_mean = gaussian->sigmoid_mean;
     args.gaussian_head.low = gaussian->low, args.gaussian_head.high = gaussian->high;
@@ -88,9 +89,10 @@ kernels::FusedPrecision fused_precision(Precision precision) {
 
 std::string custom_part(Vae& model) {
   const VaeOptions& o = model.options();
-  if (!o.posterior->as_diagonal_gaussian()) return fmt::format("the posterior is {}", o.posterior->name());
+  if (!diagonal_gaussian_options(*o.posterior))
+    return fmt::format("the posterior is {}", o.posterior->name());
   if (!o.prior->is_standard_normal()) return fmt::format("the prior is {}", o.prior->name());
-  if (!o.likelihood->is_bernoulli() && !o.likelihood->as_gaussian())
+  if (!is_bernoulli(*o.likelihood) && !gaussian_options(*o.likelihood))
     return fmt::format("the likelihood is {}", o.likelihood->name());
   const std::size_t layers = model.encoder().layers.size() + model.decoder().layers.size() + 2;
   if (model.parameters().size() != 2 * layers) return "a distribution has parameters of its own";

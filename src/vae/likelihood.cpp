@@ -3,6 +3,7 @@
 
 #include "gpuvae/distributions.h"
 #include "kernels/check.h"
+#include "src/vae/built_in.h"
 
 namespace gpuvae {
 namespace {
@@ -23,7 +24,6 @@ Variable normal_like(const Variable& x, const Noise& noise) {
 class Bernoulli final : public Likelihood {
  public:
   std::string name() const override { return "Bernoulli"; }
-  bool is_bernoulli() const override { return true; }
   Variable log_density(const Variable& logits, const Variable& x) const override {
     return bernoulli_log_density(logits, x);
   }
@@ -67,7 +67,7 @@ class Gaussian final : public Likelihood {
  public:
   explicit Gaussian(const GaussianOptions& options) : options_(options) {}
   std::string name() const override { return "Gaussian"; }
-  const GaussianOptions* as_gaussian() const override { return &options_; }
+  const GaussianOptions& options() const { return options_; }
   int params_per_feature() const override { return 2; }
   bool is_density() const override { return true; }
   Variable log_density(const Variable& params, const Variable& x) const override {
@@ -170,6 +170,14 @@ std::shared_ptr<Likelihood> fixed_gaussian_likelihood(double sigma, bool sigmoid
   GaussianOptions options;
   options.sigmoid_mean = sigmoid_mean;
   return std::make_shared<SharedGaussian>(options, 2 * std::log(sigma));
+}
+
+bool is_bernoulli(const Likelihood& likelihood) {
+  return dynamic_cast<const Bernoulli*>(&likelihood) != nullptr;
+}
+const GaussianOptions* gaussian_options(const Likelihood& likelihood) {
+  const auto* gaussian = dynamic_cast<const Gaussian*>(&likelihood);
+  return gaussian ? &gaussian->options() : nullptr;
 }
 
 }  // namespace gpuvae
