@@ -89,6 +89,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace gpuvae::kernels {
 HWY_EXPORT(Bce);
-void CpuBackend::bce(const BceArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Bce)(g); }
+void CpuBackend::run(const BceArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Bce)(g); }
 }  // namespace gpuvae::kernels
 #endif

@@ -59,7 +59,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace gpuvae::kernels {
 HWY_EXPORT(GaussianNegativeLogLikelihood);
-void CpuBackend::gaussian_nll(const GaussianNllArgs& g, StreamHandle) {
+void CpuBackend::run(const GaussianNllArgs& g, StreamHandle) {
   HWY_DYNAMIC_DISPATCH(GaussianNegativeLogLikelihood)(g);
 }
 }  // namespace gpuvae::kernels

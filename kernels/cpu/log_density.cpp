@@ -84,7 +84,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace gpuvae::kernels {
 HWY_EXPORT(RowLogDensity);
-void CpuBackend::log_density(const LogDensityArgs& g, StreamHandle) {
+void CpuBackend::run(const LogDensityArgs& g, StreamHandle) {
   HWY_DYNAMIC_DISPATCH(RowLogDensity)(g);
 }
 }  // namespace gpuvae::kernels

@@ -56,7 +56,7 @@ auto kernel_of(BceKind kind) {
 
 }  // namespace
 
-void CudaBackend::bce(const BceArgs& args, StreamHandle stream) {
+void CudaBackend::run(const BceArgs& args, StreamHandle stream) {
   require_f32("bce", args.dtype);
   const DeviceGuard on(device_);
   const bool vectors = aligned16(args.x, args.target, args.d_x);

@@ -171,7 +171,7 @@ std::string CudaBackend::fused_step_unavailable() const {
          ", without tensor cores for TF32";
 }
 
-void CudaBackend::fused_step(const FusedStepArgs& args, StreamHandle stream) {
+void CudaBackend::run(const FusedStepArgs& args, StreamHandle stream) {
   require_f32("fused_step", args.gather.dtype);
   const std::string why_not = fused_step_why_not(args);
   if (!why_not.empty()) throw Error("fused_step", "expected a model that fits: " + why_not);

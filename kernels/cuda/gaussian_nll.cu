@@ -41,7 +41,7 @@ __global__ void __launch_bounds__(kThreads) gaussian_nll_kernel(GaussianNllArgs 
 
 }  // namespace
 
-void CudaBackend::gaussian_nll(const GaussianNllArgs& args, StreamHandle stream) {
+void CudaBackend::run(const GaussianNllArgs& args, StreamHandle stream) {
   require_f32("gaussian_nll", args.dtype);
   const DeviceGuard on(device_);
   const bool aligned = args.columns % 4 == 0 && aligned16(args.params, args.target, args.d_params);

@@ -67,7 +67,7 @@ auto kernel_of(Density density, bool aligned) {
 
 }  // namespace
 
-void CudaBackend::log_density(const LogDensityArgs& args, StreamHandle stream) {
+void CudaBackend::run(const LogDensityArgs& args, StreamHandle stream) {
   require_f32("log_density", args.dtype);
   const DeviceGuard on(device_);
   const bool aligned = args.columns % 4 == 0 && aligned16(args.params, args.target);
