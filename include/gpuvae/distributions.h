@@ -22,7 +22,7 @@ struct Draw {
 // What a distribution with parameters of its own is told when its model is built.
 struct ModelContext {
   std::int64_t features = 0, latent = 0;
-  Initializer initializer;
+  Initializer initializer = {};
   Device device = Device::cpu();
   bool posterior_has_log_variances = false;  // see Posterior::has_log_variances
   std::function<Variable(const Variable&)>

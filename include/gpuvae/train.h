@@ -17,7 +17,7 @@ namespace gpuvae {
 struct TrainOptions {
   std::int64_t batch_size = 100;
   bool drop_last = false;     // leave a ragged last batch out
-  BatchOptions data;          // order and binarization
+  BatchOptions data = {};     // order and binarization
   bool frozen_noise = false;  // one epsilon per image for the whole run, instead of a fresh one every epoch
   double beta = 1;            // weight of the KL term in the gradient and in the reported loss
   double warmup_epochs = 0;   // the gradient's weight rises from 0 to beta over these, step by step

@@ -8,13 +8,13 @@ namespace gpuvae {
 struct VaeOptions {
   std::int64_t features = 784;  // values per example, such as the pixels of an image
   std::vector<std::int64_t> encoder_widths = {256};
-  std::vector<std::int64_t> decoder_widths;  // empty: the encoder's, mirrored
+  std::vector<std::int64_t> decoder_widths = {};  // empty: the encoder's, mirrored
   std::int64_t latent = 2;
   Activation activation = Activation::relu;
   std::shared_ptr<const Posterior> posterior = diagonal_gaussian();
   std::shared_ptr<Likelihood> likelihood = bernoulli_likelihood();
   std::shared_ptr<Prior> prior = standard_normal_prior();
-  Initializer initializer;
+  Initializer initializer = {};
   Precision precision = Precision::f32;  // of the dense layers' products
 };
 

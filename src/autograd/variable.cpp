@@ -19,7 +19,7 @@ Variable::Variable(Tensor value, bool requires_grad) : value_(std::move(value)) 
   check(value_.dtype() == DType::f32 || value_.dtype() == DType::f64, "variable",
         "expected f32 or f64 for a leaf with a gradient, got {}", value_);
   leaf_ = std::make_shared<autograd::Leaf>(
-      autograd::Leaf{value_.shape(), value_.dtype(), value_.device(), {}, false, false});
+      autograd::Leaf{value_.shape(), value_.dtype(), value_.device(), {}, false, false, {}});
 }
 
 Tensor Variable::grad() const { return leaf_ && leaf_->defined ? leaf_->grad : Tensor(); }

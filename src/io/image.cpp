@@ -28,7 +28,7 @@ void check_images(std::string_view operation, std::size_t values, int count, con
         cell.height);
   check(columns > 0 && cell.zoom > 0, operation, "expected columns and zoom of at least 1, got {} and {}",
         columns, cell.zoom);
-  check(values / cell.pixels() == static_cast<std::size_t>(count) && values % cell.features() == 0, operation,
+  check(values / cell.pixels() == static_cast<std::size_t>(count) && values % cell.pixels() == 0, operation,
         "expected {} images of {} x {}, got {} values", count, cell.width, cell.height, values);
 }
 

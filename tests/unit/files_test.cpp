@@ -186,7 +186,7 @@ TEST(Standardize, OtherRowsCanFollowAndReturn) {
   const Split split = load_dataset(folder / "t.csv", options);
   EXPECT_EQ(split.column_names, (std::vector<std::string>{"length", "weight", "fixed"}));
   EXPECT_EQ(split.standardization.mean, (Doubles{2, 30, 5}));
-  EXPECT_EQ(split.standardization.deviation, (Doubles{1, 20, 0}));
+  EXPECT_EQ(split.standardization.stddev, (Doubles{1, 20, 0}));
   const Tensor other = Tensor::from(std::vector<float>{5, 20, 6}, {1, 3});
   standardize(split.standardization, other);
   EXPECT_EQ(other.to_doubles(), (Doubles{3, -0.5, 0}));

@@ -61,7 +61,7 @@ TEST(ProceduralFaces, SameFromAnyOffsetAtAnyNumberOfThreads) {
     for (const std::int64_t first : {1, 23, 299}) {
       const Faces part = make_procedural_faces(first, 41);
       const auto from = video().images.begin() + first * kPixels;
-      EXPECT_EQ(part.examples, std::vector<std::uint8_t>(from, from + 41 * kPixels));
+      EXPECT_EQ(part.images, std::vector<std::uint8_t>(from, from + 41 * kPixels));
       const auto factors = video().factors.begin() + first * 2;
       EXPECT_EQ(part.factors, std::vector<float>(factors, factors + 82));
     }
