@@ -64,8 +64,7 @@ class KernelObserver {
   KERNEL(curand, CurandArgs)                          \
   KERNEL(posterior, PosteriorArgs)                    \
   KERNEL(posterior_backward, PosteriorBackwardArgs)   \
-  KERNEL(bce, BceArgs)                                \
-  KERNEL(gaussian_nll, GaussianNllArgs)               \
+  KERNEL(likelihood, LikelihoodArgs)                  \
   KERNEL(log_density, LogDensityArgs)                 \
   KERNEL(mixture, MixtureArgs)                        \
   KERNEL(mixture_backward, MixtureBackwardArgs)       \

@@ -54,8 +54,7 @@ struct FusedStepArgs {
   FusedLayer posterior_head = {}, output = {};
   Activation activation = Activation::relu;  // of the hidden layers
 
-  bool gaussian = false;               // else Bernoulli, from logits
-  GaussianNllArgs gaussian_head = {};  // sigmoid_mean, low, high
+  LikelihoodOptions likelihood = {};  // Bernoulli (of logits) or Gaussian
 
   // The gradient is of reconstruction_weight * reconstruction + kl_weight * kl, sums over the batch, divided
   // by its rows if `mean`. kl_weight rises linearly from 0 over the clock's first `warmup_steps`.
@@ -71,6 +70,7 @@ struct FusedStepArgs {
   FusedPrecision precision = FusedPrecision::automatic;
   void* workspace = nullptr;  // fused_step_workspace() bytes; nothing in it is kept between steps
 
+  GPUVAE_HD int outputs_per_feature() const { return parameters_of(likelihood.kind); }
   // Of the batch, and of reading and writing parameters and states.
   double bytes() const {
     const double batch = size_in_bytes(gather.source, times(gather.rows, gather.columns));

@@ -8,7 +8,6 @@
 #include "kernels/cuda/launch.cuh"
 #include "kernels/math/activation.h"
 #include "kernels/math/continuous_bernoulli.h"
-#include "kernels/math/likelihood.h"
 
 namespace gpuvae::kernels {
 namespace {

@@ -40,9 +40,8 @@ void set_model(kernels::FusedStepArgs& args, const Vae& model, const TrainOption
   args.posterior.noise.purpose = RandomPurpose::posterior_noise;
   args.posterior.noise.frozen = options.frozen_noise;
   if (const GaussianOptions* gaussian = gaussian_options(*o.likelihood)) {
-    args.gaussian = true;
-    args.gaussian_head.sigmoid_mean = gaussian->sigmoid_mean;
-    args.gaussian_head.low = gaussian->low, args.gaussian_head.high = gaussian->high;
+    args.likelihood = {kernels::LikelihoodKind::gaussian, gaussian->sigmoid_mean, gaussian->low,
+                       gaussian->high};
   }
 }
 
