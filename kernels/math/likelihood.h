@@ -86,6 +86,13 @@ GPUVAE_FORMULA Location<V> location_of(V parameter, const LikelihoodSettings<V>&
   return {location, location * (one - location)};
 }
 
+// The slope in a parameter that is clipped to [low, high]: 0 outside.
+template <class V>
+GPUVAE_FORMULA V slope_inside(V parameter, V low, V high, V slope) {
+  const auto below = parameter<low, above = parameter> high;
+  return zero_if(either(below, above), slope);
+}
+
 // Of the logit l: max(l, 0) - l x + log(1 + exp(-|l|)); the slope is sigmoid(l) - x.
 struct Bernoulli {
   static constexpr int kParameters = 1;
@@ -116,8 +123,7 @@ struct BernoulliOfProbability {
     const V one = constant<V>(1), low = constant<V>(math::kProbabilityMargin), high = one - low;
     const V p = clamp(params[0], low, high), q = one - p;
     const V gain = mul_add(x, log_of_positive(p), (one - x) * log1p(neg(p)));
-    const auto outside = either(params[0]<low, params[0]> high);
-    return {neg(gain), {zero_if(outside, (p - x) / (p * q))}};
+    return {neg(gain), {slope_inside(params[0], low, high, (p - x) / (p * q))}};
   }
 };
 
@@ -143,7 +149,7 @@ struct Gaussian {
     const V scaled = difference * precision, squared = difference * scaled;
     const V slope = half * (constant<V>(1) - squared);
     return {half * (constant<V>(math::kLogTwoPi) + v + squared),
-            {scaled * mean.slope, zero_if(either(p[1]<settings.low, p[1]> settings.high), slope)}};
+            {scaled * mean.slope, slope_inside(p[1], settings.low, settings.high, slope)}};
   }
 };
 
