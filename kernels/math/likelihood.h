@@ -89,7 +89,8 @@ GPUVAE_FORMULA Location<V> location_of(V parameter, const LikelihoodSettings<V>&
 // The slope in a parameter that is clipped to [low, high]: 0 outside.
 template <class V>
 GPUVAE_FORMULA V slope_inside(V parameter, V low, V high, V slope) {
-  const auto below = parameter<low, above = parameter> high;
+  const auto below = parameter < low;
+  const auto above = parameter > high;
   return zero_if(either(below, above), slope);
 }
 
