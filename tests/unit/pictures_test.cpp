@@ -1,4 +1,4 @@
-#include "apps/common/pictures.h"
+#include "apps/report/pictures.h"
 
 #include <gtest/gtest.h>
 
