@@ -7,6 +7,9 @@
 namespace gpuvae::math {
 
 template <class T>
+using Lane = T;  // the type of one element of a vector
+
+template <class T>
 GPUVAE_HD T constant(double value) {
   return T(value);
 }
