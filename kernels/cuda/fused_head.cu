@@ -6,14 +6,18 @@
 namespace gpuvae::kernels {
 namespace {
 
+__host__ __device__ inline bool is_gaussian(const FusedStepArgs& args) {
+  return args.likelihood.kind == LikelihoodKind::gaussian;
+}
+
 // A tile's columns are neighbouring pixels; where an element has two parameters, the first ones, then the
 // second ones.
 template <class T>
 struct HeadTile {
   const FusedPlan& plan;
   int first, pixel0;
-  bool two_parameters = plan.args.outputs_per_feature() == 2;
-  int columns = two_parameters ? T::kN / 2 : T::kN;
+  bool gaussian = is_gaussian(plan.args);  // else Bernoulli
+  int columns = gaussian ? T::kN / 2 : T::kN;
   int pixels = static_cast<int>(plan.args.gather.columns);
   int pixel = pixel0 + element_column(columns);  // of this thread
   float bias = 0, second_bias = 0;
@@ -26,7 +30,7 @@ struct HeadTile {
   __device__ __forceinline__ void load_biases() {
     if (pixel >= pixels) return;
     bias = plan.args.output.bias[pixel];
-    if (two_parameters) second_bias = plan.args.output.bias[pixels + pixel];
+    if (gaussian) second_bias = plan.args.output.bias[pixels + pixel];
   }
   __device__ __forceinline__ void load_targets() {
 #pragma unroll
@@ -77,7 +81,7 @@ struct HeadTile {
       const bool live = at < scalars.rows && pixel < pixels;
       const float first_param = tile_sum<T>(memory, row, column) + bias, target = *target_place(memory, i);
       const float weight = scalars.reconstruction_weight;
-      if (two_parameters) {
+      if (gaussian) {
         const float second_param = tile_sum<T>(memory, row, columns + column) + second_bias;
         total += element<math::Gaussian>({first_param, second_param}, target, at, live, weight);
       } else {
@@ -99,11 +103,11 @@ __global__ void __launch_bounds__(kThreads, 2) fused_head_kernel(FusedPlan plan,
   float* memory = dynamic_shared_floats();
   __shared__ StepScalars scalars;
   const FusedPlace place = place_of<T>(blockIdx.x, column_tiles);
-  const bool two_parameters = plan.args.outputs_per_feature() == 2;
-  const int first = place.row, pixel0 = place.column_tile * (two_parameters ? T::kN / 2 : T::kN);
+  const bool gaussian = is_gaussian(plan.args);
+  const int first = place.row, pixel0 = place.column_tile * (gaussian ? T::kN / 2 : T::kN);
   const int pixels = static_cast<int>(plan.args.gather.columns), in = static_cast<int>(plan.args.output.in);
   const auto weight = weight_rows<T>(plan.args.output, [=](int n) {
-    const int part = two_parameters && n >= T::kN / 2, pixel = pixel0 + n - part * (T::kN / 2);
+    const int part = gaussian && n >= T::kN / 2, pixel = pixel0 + n - part * (T::kN / 2);
     return pixel < pixels ? part * pixels + pixel : -1;
   });
   HeadTile<T> tile{plan, first, pixel0};
@@ -144,8 +148,7 @@ void launch_fused_head(const FusedPlan& plan, FusedSource source, const FusedLau
   const GatherArgs& gather = plan.args.gather;
   with_fused_kernel(how, [&](auto multiply, auto small) {
     using T = ForwardTile<small, 1>;
-    const std::int64_t tiles =
-        ceil_div(gather.columns, plan.args.outputs_per_feature() == 2 ? T::kN / 2 : T::kN);
+    const std::int64_t tiles = ceil_div(gather.columns, is_gaussian(plan.args) ? T::kN / 2 : T::kN);
     const auto kernel = source == FusedSource::code ? fused_head_kernel<multiply, small, FusedSource::code>
                                                     : fused_head_kernel<multiply, small, FusedSource::layer>;
     launch({"fused_step", "fused_head_kernel", ceil_div(gather.batch, T::kM) * tiles, kThreads,
