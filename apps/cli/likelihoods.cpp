@@ -12,6 +12,8 @@ const std::vector<NamedLikelihood>& named_likelihoods() {
        [](const Settings&) { return continuous_bernoulli_likelihood(); }},
       {"gaussian", "with a variance per pixel", "mean, log variance", true,
        [](const Settings& s) { return gaussian_likelihood(s.gaussian); }},
+      {"laplace", "with a scale per pixel", "location, log scale", true,
+       [](const Settings& s) { return laplace_likelihood({.sigmoid_location = s.gaussian.sigmoid_mean}); }},
       {"gaussian-shared", "with one learned variance for all pixels", "mean", true,
        [](const Settings& s) { return shared_gaussian_likelihood(s.gaussian); }},
       {"gaussian-fixed", "with the standard deviation --sigma", "mean", true,

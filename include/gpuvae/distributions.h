@@ -115,6 +115,9 @@ class Likelihood {
 [[nodiscard]] std::shared_ptr<Likelihood> continuous_bernoulli_likelihood();
 // A mean (through a sigmoid, unless said otherwise) and a clipped log variance for every pixel.
 [[nodiscard]] std::shared_ptr<Likelihood> gaussian_likelihood(const GaussianOptions& options = {});
+// A location (through a sigmoid, unless said otherwise) and a clipped log scale for every pixel. It is less
+// sensitive to outliers than a Gaussian.
+[[nodiscard]] std::shared_ptr<Likelihood> laplace_likelihood(const LaplaceOptions& options = {});
 // One learned log variance for all pixels, clipped.
 [[nodiscard]] std::shared_ptr<Likelihood> shared_gaussian_likelihood(const GaussianOptions& options = {});
 // A standard deviation that does not change.

@@ -1,5 +1,7 @@
 // Negative log likelihoods: value and gradient in one pass, the gradient kept for the backward pass. And log
 // densities row by row, for evaluation.
+#include <cmath>
+
 #include "src/ops/op.h"
 
 namespace gpuvae {
@@ -43,6 +45,12 @@ Likelihood continuous_bernoulli(const char* name) {
 Likelihood gaussian(const char* name, const GaussianOptions& o) {
   return {
       name, {LikelihoodKind::gaussian, o.sigmoid_mean, o.low, o.high}, "params", "mean, then log variance"};
+}
+Likelihood laplace(const char* name, const LaplaceOptions& o) {
+  return {name,
+          {LikelihoodKind::laplace, o.sigmoid_location, o.low, o.high},
+          "params",
+          "location, then log scale"};
 }
 
 // The shape of what `params` describes.
@@ -134,6 +142,10 @@ Variable gaussian_nll(const Variable& params, const Variable& target, const Gaus
                       double weight) {
   return negative_log_likelihood(gaussian("gaussian_nll", options), params, target, weight);
 }
+Variable laplace_nll(const Variable& params, const Variable& target, const LaplaceOptions& options,
+                     double weight) {
+  return negative_log_likelihood(laplace("laplace_nll", options), params, target, weight);
+}
 
 Variable bernoulli_log_density(const Variable& logits, const Variable& target) {
   const Likelihood l = bernoulli("bernoulli_log_density");
@@ -149,6 +161,11 @@ Variable gaussian_log_density(const Variable& params, const Variable& target,
                               const GaussianOptions& options) {
   const Likelihood l = gaussian("gaussian_log_density", options);
   return needs_gradient(l, params) ? unfused::gaussian_log_density(params, target, options)
+                                   : log_density(l, params, target);
+}
+Variable laplace_log_density(const Variable& params, const Variable& target, const LaplaceOptions& options) {
+  const Likelihood l = laplace("laplace_log_density", options);
+  return needs_gradient(l, params) ? unfused::laplace_log_density(params, target, options)
                                    : log_density(l, params, target);
 }
 
@@ -194,6 +211,17 @@ auto gaussian_element(const GaussianOptions& options) {
     return square(mean - x) * exp(-v) + v + kLogTwoPi;
   };
 }
+// The negative log density.
+auto laplace_element(const LaplaceOptions& options) {
+  return [options](const Variable& params, const Variable& x) {
+    const std::int64_t width = params.shape().columns() / 2;
+    Variable location = columns(params, 0, width);
+    if (options.sigmoid_location) location = activate(location, Activation::sigmoid);
+    const Variable s = clamp(columns(params, width, width), options.low, options.high);
+    const Variable root = exp(-0.5 * s);  // exp(-s) overflows where the product below does not
+    return abs(location - x) * root * root + s + std::log(2.0);
+  };
+}
 
 }  // namespace
 
@@ -211,6 +239,10 @@ Variable gaussian_nll(const Variable& params, const Variable& target, const Gaus
                       double weight) {
   return total(gaussian("gaussian_nll", options), params, target, 0.5 * weight, gaussian_element(options));
 }
+Variable laplace_nll(const Variable& params, const Variable& target, const LaplaceOptions& options,
+                     double weight) {
+  return total(laplace("laplace_nll", options), params, target, weight, laplace_element(options));
+}
 
 Variable bernoulli_log_density(const Variable& logits, const Variable& target) {
   return row_sums(bernoulli("bernoulli_log_density"), logits, target, of_logits);
@@ -223,6 +255,9 @@ Variable gaussian_log_density(const Variable& params, const Variable& target,
                               const GaussianOptions& options) {
   return -0.5 *
          row_sums(gaussian("gaussian_log_density", options), params, target, gaussian_element(options));
+}
+Variable laplace_log_density(const Variable& params, const Variable& target, const LaplaceOptions& options) {
+  return -row_sums(laplace("laplace_log_density", options), params, target, laplace_element(options));
 }
 
 }  // namespace unfused
