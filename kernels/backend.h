@@ -15,6 +15,7 @@
 
 #include "gpuvae/types.h"
 #include "kernels/fused_step.h"
+#include "kernels/noise.h"
 #include "kernels/ops/elementwise.h"
 #include "kernels/ops/gemm.h"
 #include "kernels/ops/mixture.h"

@@ -140,33 +140,39 @@ struct ContinuousBernoulliOfLogit {
   }
 };
 
+// exp(-x / 2), bounded so that its product with 0 is 0. Its square is exp(-x) wherever that is in the range
+// of the type.
+template <class V>
+GPUVAE_FORMULA V root_of_inverse(V x) {
+  const V bound = constant<V>(sizeof(Lane<V>) == 4 ? 88 : 708);
+  return exp_of_moderate(clamp(constant<V>(-0.5) * x, neg(bound), bound));
+}
+
 // Of the mean m and the log variance v: (log 2 pi + v + (x - m)^2 exp(-v)) / 2. v is clipped to [low, high],
-// so that the variance can neither vanish nor explode; the slope in v is 0 where it is clipped.
+// so that the variance can neither vanish nor explode; the slope in v is 0 where it is clipped. The square is
+// that of u = (m - x) exp(-v / 2), which overflows only if the value does.
 struct Gaussian {
   static constexpr int kParameters = 2;
   template <class V>
   GPUVAE_FORMULA static Nll<V, 2> at(const V (&p)[2], V x, const LikelihoodSettings<V>& settings) {
     const Location<V> mean = location_of(p[0], settings);
     const V half = constant<V>(0.5), v = clamp(p[1], settings.low, settings.high);
-    const V precision = exp_squared(neg(v)), difference = mean.value - x;
-    const V scaled = difference * precision, squared = difference * scaled;
+    const V root = root_of_inverse(v), u = (mean.value - x) * root, squared = u * u;
     const V slope = half * (constant<V>(1) - squared);
     return {half * (constant<V>(math::kLogTwoPi) + v + squared),
-            {scaled * mean.slope, slope_inside(p[1], settings.low, settings.high, slope)}};
+            {u * root * mean.slope, slope_inside(p[1], settings.low, settings.high, slope)}};
   }
 };
 
 // Of the location m and the log scale s: log 2 + s + |x - m| exp(-s), with s clipped to [low, high]. At x =
-// m, the slope in m is 0. exp(-s) is the square of a bounded number, so that it is exact for |s| up to 176 in
-// f32, and 0 times it is 0.
+// m, the slope in m is 0.
 struct Laplace {
   static constexpr int kParameters = 2;
   template <class V>
   GPUVAE_FORMULA static Nll<V, 2> at(const V (&p)[2], V x, const LikelihoodSettings<V>& settings) {
     const Location<V> location = location_of(p[0], settings);
-    const V zero = constant<V>(0), bound = constant<V>(sizeof(Lane<V>) == 4 ? 88 : 708);
-    const V s = clamp(p[1], settings.low, settings.high);
-    const V root = exp_of_moderate(clamp(constant<V>(-0.5) * s, neg(bound), bound)), rate = root * root;
+    const V zero = constant<V>(0), s = clamp(p[1], settings.low, settings.high);
+    const V root = root_of_inverse(s), rate = root * root;
     const V difference = location.value - x, scaled = fabs(difference) * root * root;
     const V slope = select(difference > zero, rate, select(difference < zero, neg(rate), difference));
     const V scale_slope = constant<V>(1) - scaled;

@@ -48,14 +48,10 @@ GPUVAE_HD T keep_nan(T, T y) {
   return y;
 }
 
-// e^x for x <= 88 and for any x, log x for x > 0, and log(1 + x) for x in [0, 1]: vectors have faster code
+// e^x for x <= 88, log x for x > 0, and log(1 + x) for x in [0, 1]: vectors have faster code
 // for these ranges.
 template <class T>
 GPUVAE_HD T exp_of_moderate(T x) {
-  return exp(x);
-}
-template <class T>
-GPUVAE_HD T exp_squared(T x) {
   return exp(x);
 }
 template <class T>

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "gpuvae/random.h"
+#include "kernels/noise.h"
 #include "kernels/ops/sizes.h"
 
 namespace gpuvae::kernels {

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "gpuvae/random.h"
 #include "kernels/math/optimizer.h"
+#include "kernels/noise.h"
 #include "kernels/ops/sizes.h"
 
 namespace gpuvae::kernels {

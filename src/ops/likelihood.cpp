@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "src/ops/op.h"
+#include "src/ops/sigma.h"
 
 namespace gpuvae {
 
@@ -208,7 +209,7 @@ auto gaussian_element(const GaussianOptions& options) {
     if (options.sigmoid_mean) mean = activate(mean, Activation::sigmoid);
     const Variable v = clamp(columns(params, width, width), options.low, options.high);
     constexpr double kLogTwoPi = 1.83787706640934548356;
-    return square(mean - x) * exp(-v) + v + kLogTwoPi;
+    return square((mean - x) * bounded_exp(-0.5 * v, 88, 709)) + v + kLogTwoPi;
   };
 }
 // The negative log density.
@@ -218,7 +219,7 @@ auto laplace_element(const LaplaceOptions& options) {
     Variable location = columns(params, 0, width);
     if (options.sigmoid_location) location = activate(location, Activation::sigmoid);
     const Variable s = clamp(columns(params, width, width), options.low, options.high);
-    const Variable root = exp(-0.5 * s);  // exp(-s) overflows where the product below does not
+    const Variable root = bounded_exp(-0.5 * s, 88, 709);
     return abs(location - x) * root * root + s + std::log(2.0);
   };
 }
