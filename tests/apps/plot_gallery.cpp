@@ -185,7 +185,8 @@ void draw_models(const Gallery& g) {
   }
   o.encoder_widths = {512, 256}, o.decoder_widths = {200}, o.latent = 20, o.features = 560;
   o.likelihood = gaussian_likelihood(), o.activation = Activation::leaky_relu;
-  ModelGraph graph = model_graph(o, 28, 20, {0.5, PosteriorScale::softplus});
+  ModelGraph graph = model_graph(
+      o, 28, 20, {.beta = 0.5, .scale = PosteriorScale::softplus, .decoder_outputs = "mean, log variance"});
   graph.title = "A Gaussian VAE for Frey faces";
   g.add("model-gaussian", model_graph_svg(graph));
 }

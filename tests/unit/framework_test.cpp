@@ -228,6 +228,24 @@ TEST(Framework, ContinuousBernoulliDrawsHaveItsMean) {
   }
 }
 
+// The mean of |x - location| is the scale, and its standard error here is scale / 141.
+TEST(Framework, LaplaceDrawsHaveTheirLocationAndScale) {
+  const auto likelihood = laplace_likelihood({.sigmoid_location = false, .low = -2});
+  for (const auto& [log_scale, scale] : {std::pair(0.7f, std::exp(0.7)), std::pair(-3.f, std::exp(-2.0))}) {
+    std::vector<float> params(40000, 0.25f);  // of one row: 20,000 locations, then as many log scales
+    std::fill(params.begin() + 20000, params.end(), log_scale);
+    const Tensor row = Tensor::from(params, {1, 40000});
+    double signed_sum = 0, sum = 0;
+    for (const float x : likelihood->sample(row, {.seed = 3, .purpose = RandomPurpose::test}).to_vector()) {
+      signed_sum += x - 0.25;
+      sum += std::abs(x - 0.25);
+    }
+    EXPECT_NEAR(sum / 20000, scale, 0.04 * scale);
+    EXPECT_NEAR(signed_sum / 20000, 0, 0.06 * scale);
+    EXPECT_FLOAT_EQ(likelihood->mean(row).value().to_vector()[7], 0.25f);
+  }
+}
+
 std::vector<float> parameters_after(const TrainOptions& how, double rate, int epochs = 1) {
   const Device device = Device::best();
   Vae model(small_model(), device);
