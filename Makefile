@@ -33,11 +33,11 @@ test asan tsan: WANTED := $(TEST_PACKAGES)
 test: build
 	cd $(BUILD) && ctest --output-on-failure -j $(JOBS)
 
-# The tests on the emulated CUDA device once more in other orders, numbers and architectures (tests/ptx/README.md).
+# Runs the tests on the emulated CUDA device in all other modes (orders, numerics, architectures; tests/ptx/README.md).
 modes: build
 	cd $(BUILD) && ctest --output-on-failure -j $(JOBS) -C modes -R '^ptx\.modes'
 
-# Rewrites tests/ptx/profile.json: what each CUDA kernel costs, which is what ptx.profile compares with.
+# Rewrites tests/ptx/profile.json: the cost of each CUDA kernel, which the test ptx.profile takes as the limit.
 profile: build
 	tests/ptx/check_profile.py --run $(BUILD)/bin/gpuvae_ptx_tests --update
 
@@ -59,16 +59,16 @@ deps:
 	  missing=; for p in $(PACKAGES); do installed $$p || missing="$$missing $$p"; done; \
 	  if [ -n "$$missing" ]; then $(SUDO) apt-get update -qq && install $$missing || exit 1; fi; \
 	  for p in $(WANTED); do \
-	    installed $$p || ! apt-cache show $$p >/dev/null 2>&1 || install $$p || echo "going on without $$p"; done; \
+	    installed $$p || ! apt-cache show $$p >/dev/null 2>&1 || install $$p || echo "continuing without $$p"; done; \
 	fi
 
-# Times fused and unfused operations, training steps and epochs. Writes tables and figures to build/bench/. Needs python3;
-# ARGS=--quick takes a first look.
+# Times fused and unfused operations, steps and epochs. Writes tables and figures to build/bench/. Needs python3.
+# ARGS=--quick measures smaller sizes with fewer samples.
 bench: build
 	bench/report --bin $(BUILD)/bin $(ARGS)
 
-# First contact with a GPU, at most eight minutes: build/gpu-check/gpu-check.md says what is sound, what failed and what to do.
-# Needs python3. ARGS=--quick takes three minutes; CONTRIBUTING.md has the rest.
+# Checks a GPU in at most eight minutes: build/gpu-check/gpu-check.md says what is sound, what failed and what to do.
+# Needs python3. ARGS=--quick takes three minutes. CONTRIBUTING.md describes the other options.
 gpu-check: build
 	bench/gpu_check --bin $(BUILD)/bin $(ARGS)
 

@@ -69,7 +69,7 @@ std::string evaluation_text(const Session& s, const Evaluation& e) {
          fmt::format("{:.3f} +- {:.3f} {} ({} importance samples, {:.1f} of them effective, {})",
                      e.importance->nll, e.importance->standard_error, unit, e.samples,
                      e.importance->effective_samples, elapsed_text(e.importance->seconds)));
-  const bool density = s.model().options().likelihood->is_density();
+  const bool density = s.model().likelihood().is_density();
   line("bits per dimension",
        fmt::format("{:.4f}{}", e.bits_per_dimension,
                    !density                      ? ""

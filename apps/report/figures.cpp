@@ -105,8 +105,8 @@ Figure model_figure(const Session& s) {
   ModelGraph graph =
       model_graph(s.model().options(), s.train().height, s.train().width, notes_of(s.config()));
   std::vector<Parameter> of_prior;
-  s.model().options().prior->collect(of_prior);
-  for (const Parameter& p : of_prior) graph.kl.parameters += p.variable->value().elements();
+  s.model().prior().collect(of_prior);
+  for (const Parameter& p : of_prior) graph.kl.parameters += p.variable.value().elements();
   graph.likelihood.parameters = parameters - parameter_count(graph);  // a variance that all pixels share
   return svg_figure("model.svg", "Model", fmt::format("{} parameters.", count_text(parameters)),
                     model_graph_svg(graph), true);

@@ -48,7 +48,7 @@ ExplorerPage explorer_of(const Session& s, const std::vector<float>& codes) {
                               count_text(s.model().parameter_count()), s.config().seed);
   page.height = s.train().height;
   page.width = s.train().width;
-  page.standard_normal_prior = s.model().options().prior->is_standard_normal();
+  page.standard_normal_prior = s.model().prior().is_standard_normal();
   if (!s.has_pictures()) page.column_names = s.column_names();
   add_decoder(page, s);
   page.points = codes;
