@@ -115,6 +115,13 @@ void draw_scatter(const Gallery& g, const Vae& model, const Dataset& images) {
   g.add("scatter-classes", scatter_svg(few));
 }
 
+// n values that are evenly spaced in probability under N(0, 1), from probability `low` to 1 - `low`.
+std::vector<float> quantiles(int n, double low) {
+  const Grid grid{.kind = GridKind::quantile, .n = n, .low = low, .high = 1 - low};
+  const std::vector<double> values = grid.across(0, 0);
+  return {values.begin(), values.end()};
+}
+
 void draw_manifold(const Gallery& g, const Vae& model, const std::string& name,
                    const std::vector<float>& axis) {
   const NoGradGuard no_grad;
