@@ -11,9 +11,9 @@
 #include <cstdint>
 #include <string>
 
-#include "gpuvae/random.h"
 #include "gpuvae/types.h"
 #include "kernels/fused_step.h"
+#include "kernels/noise.h"
 
 namespace gpuvae::kernels {
 

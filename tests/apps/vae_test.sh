@@ -90,7 +90,7 @@ csv t/samples.csv | awk '{ if (!($1 > 990 && $1 < 1010 && $6 > 5999 && $6 < 6001
 run decode --out t --z 0,0
 [ -s t/decoded.csv ] || fail "decode of a table does not write decoded.csv"
 expect_untouched t 1 'x.png: expected a file ending in .csv or .npy for rows' decode --out t --z 0,0 --output t/x.png
-expect_untouched t 1 'rows of a table have no manifold' manifold --out t
+expect_untouched t 1 'got rows of a table' manifold --out t
 
 # ---- arrays ----
 # npy_file DESCR SHAPE prints a header; the data follow.
@@ -119,10 +119,10 @@ not_said 'standardised'
 expect_error 1 'bernoulli expects values in \[0, 1\], got' $small --data r.npy --likelihood bernoulli --out b
 expect_error 1 'bernoulli expects values in \[0, 1\], got -?[0-9]' $small --data named.csv --likelihood continuous-bernoulli --out b
 [ -e b/model.safetensors ] && fail "a Bernoulli model of any numbers"
-expect_untouched t 1 'images.npy: expected 6 values each, like the training data, got 30' encode --out t --input images.npy
-expect_untouched u 1 'r.npy: expected 30 values each' encode --out u --input r.npy
+expect_untouched t 1 'images.npy: expected 6 values per row, like the training data, got 30' encode --out t --input images.npy
+expect_untouched u 1 'r.npy: expected 30 values per row' encode --out u --input r.npy
 { npy_file '|u1' '3, 6'; bytes 18; } >six.npy
-expect_untouched t 1 'six.npy: expected floats, like the training data, got bytes' encode --out t --input six.npy
+expect_untouched t 1 'six.npy: expected floating-point numbers, like the training data, got bytes' encode --out t --input six.npy
 
 # ---- images: folders of pictures by class, IDX files, MNIST's four files ----
 run $small --data images.npy --out u >/dev/null

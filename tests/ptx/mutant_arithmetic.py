@@ -152,14 +152,14 @@ def missing_copy(i, random):
 
 
 def recent_registers(i, count=12):
-    """What the instructions right before this one set, without going back over a label."""
-    found = set()
+    """What the instructions right before this one set, the last one first, without going back over a label."""
+    found = {}
     for o in reversed(i.kernel.instructions[max(0, i.index - count):i.index]):
         if any(line.endswith(":") for line in i.kernel.lines[o.line:i.line]):
             break
         if o.operands and o.parts[0] not in ("st", "bra", "bar"):
-            found.update(r for r in elements(o.operands[0]) if REGISTER.match(r))
-    return found - set(i.operands)
+            found.update((r, None) for r in elements(o.operands[0]) if REGISTER.match(r))
+    return [r for r in found if r not in i.operands]
 
 
 @operator()
@@ -167,7 +167,7 @@ def wrong_operand(i, random):
     """A register is replaced by another one of its kind that was written just before."""
     if i.parts[0] in ("ld", "mov", "cvta", "bra", "ret", "shfl", "mma") or len(i.operands) < 2:
         return None
-    known = sorted(recent_registers(i))
+    known = recent_registers(i)
     places = []
     for n, o in enumerate(i.operands[1:], 1):
         kind = REGISTER.match(o)

@@ -2,7 +2,9 @@
 
 An operator is a function (instruction, random) -> new text, or None if it does not apply.
 """
-import re
+import hashlib, re
+
+from mutant_places import unnumbered
 
 OPERATORS = {}  # name -> (first parts of the opcodes that the operator may change, or none for all; function)
 INTEGERS = ("s16", "u16", "s32", "u32", "s64", "u64", "b16", "b32", "b64")
@@ -31,6 +33,12 @@ def swapped(i, index, a, b):
 
 def replaced_part(i, old, new):
     return i.with_(opcode=".".join(new if p == old else p for p in i.parts))
+
+
+def one_of(texts, random):
+    """One of several texts, by a hash of each, so that the choice stays when others come or go."""
+    salt = random.random()
+    return min(sorted(texts), key=lambda t: hashlib.sha1(f"{salt} {unnumbered(t)}".encode()).hexdigest())
 
 
 # ---- memory ----
@@ -105,7 +113,7 @@ def wrong_parameter(i, random):
     if i.parts[1] != "param" or vector_width(i) > 1:
         return None
     others = {o.operands[1] for o in i.kernel.by_head["ld"] if o.opcode == i.opcode} - {i.operands[1]}
-    return i.with_operand(1, random.choice(sorted(others))) if others else None
+    return i.with_operand(1, one_of(others, random)) if others else None
 
 
 # ---- synchronisation ----

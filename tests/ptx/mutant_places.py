@@ -7,6 +7,8 @@ from check_kernels import demangled, modules, short
 # nvcc adds hashes of the path and of the source to the names in an anonymous namespace.
 HASHED = re.compile(r"(?:_GLOBAL__N__|_INTERNAL_)[0-9a-f]{8}_\d+_(\w+?)_cu_[0-9a-f]{8}")
 INSTRUCTION = re.compile(r"^(@!?%p\d+ )?([a-z][\w.:]*)(?:\s+(.*))?;$")
+REGISTER_NUMBER = re.compile(r"(%(?:p|rs|r|rd|f|fd)|\$L__BB)\d+(?:_\d+)?")
+MANGLED = re.compile(r"_Z\w*E\d+([A-Za-z_]\w*)")  # a variable within a function
 LOCATION = re.compile(r"^\.loc\s+(\d+) (\d+) \d+(?:, function_name [^,]+, inlined_at (\d+) (\d+))?")
 
 
@@ -30,6 +32,18 @@ class Instruction:
         self.parts = self.opcode.split(".")
         self.type = self.parts[-1]
 
+    @property
+    def key(self):
+        """What names the instruction in every build: the kernel, the text without numbers of registers, and which of the
+        kernel's instructions with this text it is. It has no line, which would change with any instruction before."""
+        if self.kernel.keys is None:
+            counts, self.kernel.keys = collections.Counter(), []
+            for i in self.kernel.instructions:
+                text = unnumbered(i.text)
+                self.kernel.keys.append(f"{self.kernel.label}|{text}|{counts[text]}")
+                counts[text] += 1
+        return self.kernel.keys[self.index]
+
     def with_(self, opcode=None, operands=None, guard=None):
         """Returns the text of this instruction with some of its parts replaced."""
         operands = self.operands if operands is None else operands
@@ -44,6 +58,7 @@ class Kernel:
     def __init__(self, name, label, lines, files):
         self.name, self.label, self.lines, self.files = name, label, lines, files
         self.instructions, self.by_head = [], collections.defaultdict(list)
+        self.keys = None  # of the instructions, once somebody asks
         self.writes = None  # by register: how many instructions write it, once somebody asks
         source = ""
         for number, line in enumerate(lines):
@@ -75,6 +90,12 @@ def plain(text):
 def short_text(text):
     """Shortens the mangled names of parameters and variables to their last part."""
     return re.sub(r"_Z\w*?(_param_\d+|[a-z]\w*E)\b", lambda m: m.group(1).strip("_"), plain(text))
+
+
+def unnumbered(text):
+    """Without the numbers that the compiler gives to registers and labels, and without mangled names, which change with
+    the types of a kernel's parameters."""
+    return REGISTER_NUMBER.sub(r"\1", MANGLED.sub(r"\1", short_text(text)))
 
 
 def end_of_body(lines, start):

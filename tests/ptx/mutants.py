@@ -3,16 +3,16 @@
 
     mutants.py PROGRAM [--list] [--only OPERATOR] [--retry] [--write tests/ptx/mutants.md]
 
-PROGRAM is gpuvae_ptx_tests. A fixed seed draws the mutations: the same kernels give the same list. Each mutation runs
-the tests that run its kernel, in the modes of mutant_run.py, until one fails. Results are kept in --folder by the list's
+PROGRAM is gpuvae_ptx_tests. A fixed seed draws the mutations: a kernel or an instruction that is added or changed leaves
+the draw of all others as it is, apart from those whose places in the list it takes. Each mutation runs the tests that run its kernel, in the modes of mutant_run.py, until one fails. Results are kept in --folder by the list's
 hash, so that a run that was interrupted goes on. --write makes the table; the reasons why mutations survive, the last
 column of its second part, are written by hand and are kept.
 """
-import argparse, collections, concurrent.futures, hashlib, json, os, random, re, sys, time
+import argparse, collections, concurrent.futures, hashlib, itertools, json, os, random, re, sys, time
 
 from mutant_operators import OPERATORS
 import mutant_arithmetic  # registers its operators
-from mutant_places import kernels_of, plain, short_text
+from mutant_places import kernels_of, short_text, unnumbered
 from mutant_report import read_reasons, write_report
 from mutant_run import MODES, Tests
 
@@ -31,8 +31,7 @@ def test_pattern():
 class Mutation:
     def __init__(self, operator, instruction, new, old=None):
         self.operator, self.instruction, self.new, self.old = operator, instruction, new, old
-        text = "|".join((operator, instruction.kernel.name, str(instruction.line), old or instruction.text, new))
-        self.id = hashlib.sha1(plain(text).encode()).hexdigest()[:8]
+        self.id = digest(operator, instruction.key, unnumbered(old or ""), unnumbered(new))[:8]
 
     def __str__(self):
         i = self.instruction
@@ -40,34 +39,34 @@ class Mutation:
                 f"{short_text(self.new) or 'nothing'}")
 
 
+def digest(*parts):
+    return hashlib.sha1("|".join(map(str, parts)).encode()).hexdigest()
+
+
+def by_turns(groups, count, *seed):
+    """Merges iterators by name: each has `count` turns, and the turns of all are in an order that only the seed and the
+    names decide. What one iterator holds does not change the order of the others."""
+    turns = sorted((digest(*seed, name, turn), name) for name in groups for turn in range(count))
+    iterators = {name: iter(group) for name, group in groups.items()}
+    return (item for _, name in turns for item in itertools.islice(iterators[name], 1))
+
+
 def draw(kernels, name, count=COUNT, seed=SEED):
-    """`count` mutations of one operator, or all that there are: kernels first, so that large ones do not dominate."""
+    """`count` mutations of one operator, or all that there are. Templates take turns, then the kernels of a template, so
+    that large kernels do not dominate; within a kernel the order is by hash."""
     heads, function = OPERATORS[name]
-    rng = random.Random(f"{seed} {name}")
-    templates = collections.defaultdict(list)
+
+    def mutations(kernel):
+        places = [i for head in heads for i in kernel.by_head[head]] if heads else kernel.instructions
+        for i in sorted(places, key=lambda i: digest(seed, name, i.key)):
+            if (new := function(i, random.Random(digest(seed, name, i.key)))) is not None:
+                yield Mutation(name, i, new)
+
+    templates = collections.defaultdict(dict)
     for kernel in kernels:
-        templates[kernel.template].append(kernel)
-    names = sorted(templates)
-    drawn, seen = [], set()
-
-    def candidates(kernel):
-        return [i for head in heads for i in kernel.by_head[head]] if heads else kernel.instructions
-
-    def add(i):
-        if i not in seen and len(drawn) < count:
-            seen.add(i)
-            if (new := function(i, rng)) is not None:
-                drawn.append(Mutation(name, i, new))
-
-    for _ in range(100 * count):
-        places = candidates(rng.choice(templates[rng.choice(names)]))
-        if places:
-            add(rng.choice(places))
-    if len(drawn) < count:
-        for kernel in kernels:
-            for i in candidates(kernel):
-                add(i)
-    return drawn
+        templates[kernel.template][kernel.label] = mutations(kernel)
+    merged = {template: by_turns(of, count, seed, name) for template, of in templates.items()}
+    return list(itertools.islice(by_turns(merged, count, seed, name), count))
 
 
 # The places at which the fused step once stored to shared memory with an instruction for global memory:

@@ -153,6 +153,8 @@ TEST(MixtureLogDensity, RefusesShapesThatDoNotFit) {
                "[mixture_log_density] expected log_weights of [3], got [2]");
   expect_error(density(Tensor::zeros({5}), component_params, {}),
                "[mixture_log_density] expected z of [rows, latent], got [5]");
+  expect_error(density(Tensor::zeros({5, 0}), Tensor::zeros({3, 0}), {}),
+               "[mixture_log_density] expected z of at least one column, got [5, 0]");
   expect_error(density({}, component_params, {}),
                "[mixture_log_density] expected z, got an undefined variable");
 }

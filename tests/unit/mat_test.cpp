@@ -192,15 +192,15 @@ TEST_F(MatFile, FalseSizesAreErrors) {
     rejects(made({.rows = 1u << 30, .columns = 1u << 30}), {"damaged", "got 35"});
     rejects(made({.columns = 9}), {"damaged: expected 45 bytes", "got 35"});
     rejects(made({.data = 20}), {"damaged: expected 35 bytes", "got 20"});
-    rejects(made({.columns = 9, .data = 45}), {"damaged", "45 bytes, more than are there"});
-    rejects(made({.data = 3000}), {"damaged", "3000 bytes, more than are there"});
+    rejects(made({.columns = 9, .data = 45}), {"damaged", "45 bytes, more than remain"});
+    rejects(made({.data = 3000}), {"damaged", "3000 bytes, more than remain"});
   }
-  rejects(matrix({.element = 97}), {"truncated: the variable at byte 128 has 97 bytes, 96 are there"});
+  rejects(matrix({.element = 97}), {"truncated: the variable at byte 128 has 97 bytes, 96 remain"});
   rejects(compressed(matrix({.element = 1000})), {"damaged: expected a variable of 1008 bytes, got 104"});
   rejects(compressed(matrix(), 1), {"truncated"});
   rejects(compressed("no matrix"), {"damaged: no variable in 9 bytes"});
   rejects(word(9) + word(8) + word(0) + word(0), {"no variable begins at byte 128"});
-  rejects(matrix() + "odd", {"truncated: 3 bytes at 232"});
+  rejects(matrix() + "odd", {"truncated: expected a variable, got only 3 bytes at offset 232"});
 }
 
 // A huge cell array beside the matrix must be refused, because libmatio would visit two billion cells.
@@ -222,7 +222,7 @@ TEST_F(MatFile, DamagedCompressedData) {
   // The header has the correct size of this half.
   const std::string half = whole.substr(8, whole.size() / 2);
   put(header() + word(15) + word(static_cast<std::uint32_t>(half.size())) + half);
-  expect_error({"damaged: compressed data: they end too early"});
+  expect_error({"damaged: compressed data: unexpected end"});
   put(header() + word(15) + word(0));
   expect_error({"damaged: compressed data"});
 }

@@ -220,7 +220,7 @@ TEST(Npy, NonNumericTypes) {
   EXPECT_EQ(error_of_header(header_of("|O", "(1,)")),
             "holds Python objects (dtype |O): save numbers instead");
   EXPECT_EQ(error_of_header("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,)}"),
-            "holds structured records: save one array of numbers a file instead");
+            "holds structured records: save one array of numbers per file instead");
   const std::string expected = "expected booleans, integers of 1 to 8 bytes or floats of 2 to 8 bytes, got ";
   const auto expect_bad = [&](const char* dtype, const char* kind) {
     EXPECT_EQ(error_of_header(header_of(dtype, "(1,)")), expected + kind + " (dtype " + dtype + ")");

@@ -173,8 +173,8 @@ TEST(ReadCsv, RaggedRows) {
 }
 
 TEST(ReadCsv, BadQuotes) {
-  EXPECT_EQ(error_of_text("\"a,b\n1,2\n"), "line 1: a quote without an end, or text behind one");
-  EXPECT_EQ(error_of_text("a,b\n\"1\"2,3\n"), "line 2: a quote without an end, or text behind one");
+  EXPECT_EQ(error_of_text("\"a,b\n1,2\n"), "line 1: unterminated quote, or text after a closing quote");
+  EXPECT_EQ(error_of_text("a,b\n\"1\"2,3\n"), "line 2: unterminated quote, or text after a closing quote");
 }
 
 TEST(ReadCsv, FilesWithoutATable) {

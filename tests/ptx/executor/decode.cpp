@@ -57,6 +57,7 @@ void Decoder::run() {
   for (const SyntaxInstruction& s : source_.code) instruction(s);
   mark_neighbours();
   end_of_kernel();
+  for (const Instruction& i : kernel_.code) kernel_.classes.push_back(i.cls);
 }
 
 std::string Decoder::refusal_text(const SyntaxInstruction& s, const std::string& reason) const {
