@@ -81,7 +81,7 @@ TEST(EmulatedBackend, ForeignMemoryIsViewed) {
   EXPECT_EQ(cudaFree(memory), cudaSuccess);
 }
 
-constexpr std::uint64_t kOneReadBack = 2;  // a copy to ordinary memory, which waits, and the wait after it
+constexpr std::uint64_t kOneReadBack = 2;  // a blocking copy to pageable memory, and the wait after it
 
 VaeOptions small_model() {
   VaeOptions o;
