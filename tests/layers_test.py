@@ -1,4 +1,4 @@
-"""The layers of ARCHITECTURE.md: a file includes headers of its own folder and of layers below it, and no others."""
+"""Checks the layers of ARCHITECTURE.md: a file includes only headers of its own folder and of layers below it."""
 
 import re
 import tempfile
@@ -7,8 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# From the bottom to the top. Folders of one line do not use each other. A public header, "gpuvae/NAME.h", belongs to the
-# folder that implements it.
+# The layers from the bottom to the top. Folders on one line do not use each other. A public header
+# "gpuvae/NAME.h" belongs to the folder that implements it.
 LAYERS = [
     ["gpuvae: types error version shape"],
     ["kernels/math"],
@@ -34,7 +34,7 @@ SOURCES = {".h", ".cpp", ".cu", ".cuh"}
 
 
 def layers():
-    """The height of each folder, and the folder of each public header."""
+    """Returns the height of each folder, and the folder of each public header."""
     height, folder_of = {}, {}
     for level, folders in enumerate(LAYERS):
         for entry in folders:
@@ -48,7 +48,7 @@ HEIGHT, FOLDER_OF = layers()
 
 
 def folder_of(path):
-    """The layer of a file or of an included header; None if it has none."""
+    """Returns the layer of a file or of an included header, or None if it has none."""
     path = path.removeprefix("include/")
     if path.startswith("gpuvae/"):
         return FOLDER_OF.get(path)
@@ -59,7 +59,7 @@ def folder_of(path):
 
 
 def mistake(path, included):
-    """What is wrong with a file's include; None if nothing is."""
+    """Returns the error of a file's include, or None if there is none."""
     user, used = folder_of(path), folder_of(included)
     if user is None:
         return "is in no layer of tests/layers_test.py"
