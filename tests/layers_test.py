@@ -10,11 +10,11 @@ ROOT = Path(__file__).resolve().parent.parent
 # From the bottom to the top. Folders of one line do not use each other. A public header, "gpuvae/NAME.h", belongs to the
 # folder that implements it.
 LAYERS = [
-    ["gpuvae: types error random version shape"],
+    ["gpuvae: types error version shape"],
     ["kernels/math"],
     ["kernels"],
     ["kernels/cpu", "kernels/cuda"],
-    ["src/core: device memory tensor graph cuda"],
+    ["src/core: device random memory tensor graph cuda"],
     ["src/autograd: autograd custom"],
     ["src/ops: ops"],
     ["src/io", "src/nn: nn"],
