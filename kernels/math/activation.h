@@ -3,22 +3,9 @@
 #pragma once
 
 #include "gpuvae/types.h"
-#include "kernels/math/host_device.h"
+#include "kernels/math/scalar.h"
 
 namespace gpuvae::math {
-
-// log(1 + exp(x)) without overflow: max(x, 0) + log1p(exp(-|x|)).
-template <class T>
-GPUVAE_HD T softplus(T x) {
-  return fmax(x, T(0)) + log1p(exp(-fabs(x)));
-}
-
-// 1 / (1 + exp(-x)), with an exponent that never overflows.
-template <class T>
-GPUVAE_HD T sigmoid(T x) {
-  const T e = exp(-fabs(x));
-  return (x >= T(0) ? T(1) : e) / (T(1) + e);
-}
 
 template <class T>
 GPUVAE_HD T activate(Activation a, T x) {

@@ -150,7 +150,7 @@ TEST_F(Graphs, MistakesAreClear) {
   const Stream stream(cuda), other(cuda);
   const StreamGuard on(stream);
   expect_start(message_of([&] { static_cast<void>(CudaGraph::capture(Stream::wrap(cuda, nullptr), [] {})); }),
-               "[graph] expected a stream of its own, got the device's default one");
+               "[graph] expected a stream other than the default one, got the device's default stream");
   expect_start(message_of([&] {
                  static_cast<void>(CudaGraph::capture(
                      stream, [&] { static_cast<void>(CudaGraph::capture(other, [] {})); }));
@@ -171,7 +171,7 @@ TEST_F(Graphs, MistakesAreClear) {
   expect_start(message_of([&] {
                  static_cast<void>(CudaGraph::capture(other, [&] { static_cast<void>(linear(a, b, {})); }));
                }),
-               "[gemm] the first product of m 37, n 43, k 41 is inside a captured graph");
+               "[gemm] expected the first product of m 37, n 43, k 41 before a graph is captured");
   static_cast<void>(linear(a, b, {}));
   EXPECT_GT(CudaGraph::capture(other, [&] { static_cast<void>(linear(a, b, {})); }).nodes(), 0u);
 }
@@ -252,7 +252,7 @@ TEST(GraphParts, DeviceCountersAndRamps) {
       return weight.item();
     };
     EXPECT_EQ(weight_now(), 3 / 8.0);
-    backend.advance(step, 2, stream);
+    backend.advance({step, 2}, stream);
     EXPECT_EQ(weight_now(), 9 / 8.0);
     kernels::MetricsArgs nothing;
     nothing.advance = step;
@@ -261,7 +261,7 @@ TEST(GraphParts, DeviceCountersAndRamps) {
     nothing.bad_step = static_cast<std::uint64_t*>(totals.data()) + 2;
     backend.accumulate_metrics(nothing, stream);
     EXPECT_EQ(weight_now(), 12 / 8.0);
-    backend.advance(step, 100, stream);
+    backend.advance({step, 100}, stream);
     EXPECT_EQ(weight_now(), 3);
   }
 }

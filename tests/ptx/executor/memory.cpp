@@ -1,4 +1,4 @@
-// Device memory: what is allocated, what was freed, what was written, and what lies near an address.
+// Device memory: allocated, freed and written ranges, and descriptions of addresses.
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
@@ -9,9 +9,9 @@
 namespace ptx {
 namespace {
 
-constexpr std::size_t kQuarantine = 64
-                                    << 20;  // freed bytes that are kept, so that late accesses are recognised
-constexpr std::size_t kTombstones = 1024;   // forgotten allocations whose addresses are remembered
+// Freed bytes that are kept, so that late accesses are detected.
+constexpr std::size_t kQuarantine = 64 << 20;
+constexpr std::size_t kTombstones = 1024;  // forgotten allocations that are remembered
 constexpr std::size_t kAlign = 256;
 
 std::string text_of(const Allocation& a) {
@@ -30,7 +30,18 @@ void Allocation::mark_all(bool value) {
 void Allocation::set_written(std::uint64_t address, std::uint64_t bytes, bool value) {
   if (bytes == 0 || (value && unwritten_ == 0)) return;
   if (written_.empty()) written_.assign(word(end + 3) + 1, unwritten_ == 0 ? 15 : 0);
-  for (std::uint64_t at = address, last = address + bytes; at < last;) {
+  const std::uint64_t last = address + bytes;
+  std::uint64_t at = address;
+  if (address % 4 == 0) {
+    const auto next = static_cast<std::uint8_t>(value ? 15 : 0);
+    std::uint64_t had = 0;
+    for (; at + 4 <= last; at += 4) {
+      had += static_cast<std::uint64_t>(std::popcount(static_cast<unsigned>(written_[word(at)])));
+      written_[word(at)] = next;
+    }
+    unwritten_ = value ? unwritten_ - (at - address - had) : unwritten_ + had;
+  }
+  while (at < last) {
     const auto first = at % 4, end_of_word = std::min<std::uint64_t>(4, first + (last - at));
     const auto mask = static_cast<std::uint8_t>((1u << end_of_word) - (1u << first));
     std::uint8_t& now = written_[word(at)];
@@ -45,13 +56,18 @@ void Allocation::set_written(std::uint64_t address, std::uint64_t bytes, bool va
 
 bool Allocation::is_written_bytewise(std::uint64_t address, unsigned bytes) const {
   if (written_.empty()) return false;
+  if (address % 4 == 0 && bytes % 4 == 0) {
+    unsigned all = 15;
+    for (std::size_t k = word(address), end = word(address + bytes); k < end; ++k) all &= written_[k];
+    return all == 15;
+  }
   for (std::uint64_t at = address; at < address + bytes; ++at)
     if (!(written_[word(at)] >> (at % 4) & 1)) return false;
   return true;
 }
 
 void Allocation::release_state() {
-  cells = {};
+  history = {};
   written_ = {};
 }
 
@@ -63,7 +79,7 @@ Memory::~Memory() {
 
 void* Memory::allocate(std::size_t bytes, std::string name) {
   const std::size_t size = std::max<std::size_t>(1, (bytes + kAlign - 1) / kAlign) * kAlign;
-  void* p = std::aligned_alloc(kAlign, size + kAlign);  // the room behind keeps neighbours apart
+  void* p = std::aligned_alloc(kAlign, size + kAlign);  // the extra space separates neighbours
   if (!p) throw Error("[ptx] expected memory for " + std::to_string(bytes) + " bytes, got none");
   std::memset(p, 0xff, size);
   add(p, bytes, std::move(name), true, false);
@@ -88,7 +104,7 @@ void Memory::adopt(void* pointer, std::size_t bytes, std::string name, bool writ
   add(pointer, bytes, std::move(name), false, written);
 }
 
-// A forgotten allocation stays known as freed until its addresses are used again.
+// A forgotten allocation stays known as freed until its addresses are reused.
 void Memory::forget(void* pointer) {
   const auto found = allocations_.find(reinterpret_cast<std::uint64_t>(pointer));
   if (found == allocations_.end() || found->second->freed) return;

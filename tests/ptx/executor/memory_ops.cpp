@@ -1,5 +1,5 @@
 // Loads, stores and atomics of a warp. An access is translated and checked in all lanes, then counted, and
-// only then carried out.
+// only then executed.
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -22,8 +22,9 @@ bool delayed(const Warp& w, const Access& a) {
   return w.block->grid->options.delayed_stores && a.space == Space::global;
 }
 
-// What the block sees at the addresses of an access: memory, covered by its own stores that are still on the
-// way. With `all_blocks` the stores of other blocks cover it as well: the value that memory has in the end.
+// The memory that the block sees at the addresses of an access: memory, overlaid by its own pending stores.
+// With `all_blocks`, the pending stores of other blocks are included, which gives the final value of the
+// memory.
 struct Overlay {
   alignas(16) char bytes[kLanes][16];
   void look(const Warp& w, Access& a, bool all_blocks) {
@@ -34,7 +35,9 @@ struct Overlay {
       w.block->stores.overlay(a.address[l], bytes[l], a.bytes);
       a.data[l] = bytes[l];
     }
+    in_place = false;
   }
+  bool in_place = true;  // a.data points to the memory itself
 
  private:
   void overlay_other_blocks(const Grid& grid, const Access& a, int l) {
@@ -43,12 +46,11 @@ struct Overlay {
   }
 };
 
-// ld.param with a constant offset: one value for all lanes.
+// Loads a parameter with a constant offset: one value for all lanes.
 template <class M, class R>
 void load_parameter(Warp& w, const Instruction& i) {
   Access a;
   a.bytes = static_cast<unsigned>(sizeof(M)) * i.count;
-  a.space = Space::param;
   const int first = std::countr_zero(w.active);
   const uint32_t active = w.active;
   w.active = 1u << first;
@@ -67,7 +69,39 @@ void load_parameter(Warp& w, const Instruction& i) {
   }
 }
 
-// M is the type in memory; R that of the registers, which may be wider.
+// Loads neighbouring values of all lanes, `count` per lane.
+template <class M, class R>
+void load_row(R* d, const char* from, std::size_t count) {
+  const auto copy = [&](std::size_t distance) {
+    for (Slot l = 0; l < kLanes; ++l) {
+      M x;
+      std::memcpy(&x, from + l * distance * sizeof(M), sizeof x);
+      d[l] = static_cast<R>(x);
+    }
+  };
+  if (count == 1) return copy(1);
+  count == 2 ? copy(2) : copy(4);
+}
+
+template <class M, class R>
+void load_lanes(const Warp& w, R* d, const Access& a, std::size_t at) {
+  if (w.full) {
+    for (Slot l = 0; l < kLanes; ++l) {
+      M x;
+      std::memcpy(&x, a.data[l] + at, sizeof x);
+      d[l] = static_cast<R>(x);
+    }
+    return;
+  }
+  for (uint32_t left = w.active; left; left &= left - 1) {
+    const int l = std::countr_zero(left);
+    M x;
+    std::memcpy(&x, a.data[l] + at, sizeof x);
+    d[l] = static_cast<R>(x);
+  }
+}
+
+// M is the type in memory, R the type of the registers, which may be wider.
 template <class M, class R>
 void load(Warp& w, const Instruction& i) {
   if (i.space == Space::param && i.operand[4] == kNoSlot) return load_parameter<M, R>(w, i);
@@ -80,12 +114,11 @@ void load(Warp& w, const Instruction& i) {
   for (int k = 0; k < i.count; ++k) {
     if (i.operand[k] == kNoSlot) continue;
     R* d = w.at<R>(i.operand[k]);
-    for (uint32_t left = w.active; left; left &= left - 1) {
-      const int l = std::countr_zero(left);
-      M x;
-      std::memcpy(&x, a.data[l] + static_cast<std::size_t>(k) * sizeof(M), sizeof x);
-      d[l] = static_cast<R>(x);
-    }
+    const std::size_t at = static_cast<std::size_t>(k) * sizeof(M);
+    if (w.full && overlay.in_place && a.is_contiguous())
+      load_row<M>(d, a.data[0] + at, i.count);
+    else
+      load_lanes<M>(w, d, a, at);
   }
 }
 
@@ -95,7 +128,27 @@ void store_delayed(Warp& w, const Instruction& i, Access& a) {
   examine(w, i, a);
   for (uint32_t left = w.active; left; left &= left - 1) {
     const int l = std::countr_zero(left);
-    w.block->stores.store(a.address[l], a.value[l], a.bytes, moment_of(w, l));
+    char value[16];
+    a.copy_value(l, value);
+    w.block->stores.store(a.address[l], value, a.bytes, moment_of(w, l));
+  }
+}
+
+// Writes one element per lane. Lanes that store to the same address do so in lane order.
+template <class M, class R>
+void store_element(const Warp& w, const Access& a, const R* from, std::size_t at) {
+  if (w.full && a.is_contiguous() && a.bytes == sizeof(M)) {
+    char* to = a.data[0];
+    for (Slot l = 0; l < kLanes; ++l) {
+      const M x = static_cast<M>(from[l]);
+      std::memcpy(to + l * sizeof(M), &x, sizeof x);
+    }
+    return;
+  }
+  for (uint32_t left = w.active; left; left &= left - 1) {
+    const int l = std::countr_zero(left);
+    const M x = static_cast<M>(from[l]);
+    std::memcpy(a.data[l] + at, &x, sizeof x);
   }
 }
 
@@ -104,20 +157,14 @@ void store(Warp& w, const Instruction& i) {
   Access a;
   a.bytes = static_cast<unsigned>(sizeof(M)) * i.count;
   a.store = true;
+  a.element_bytes = sizeof(M);
+  a.register_bytes = sizeof(R);
+  for (int k = 0; k < i.count; ++k) a.registers[k] = w.at<char>(i.operand[k]);
   translate(w, i, i.operand[4], a);
-  for (int k = 0; k < i.count; ++k) {
-    const R* d = w.at<R>(i.operand[k]);
-    for (Slot l = 0; l < kLanes; ++l) {
-      const M x = static_cast<M>(d[l]);
-      std::memcpy(a.value[l] + static_cast<std::size_t>(k) * sizeof(M), &x, sizeof x);
-    }
-  }
   if (delayed(w, a)) return store_delayed(w, i, a);
   examine(w, i, a);
-  for (uint32_t left = w.active; left; left &= left - 1) {
-    const int l = std::countr_zero(left);
-    std::memcpy(a.data[l], a.value[l], a.bytes);
-  }
+  for (int k = 0; k < i.count; ++k)
+    store_element<M>(w, a, w.at<R>(i.operand[k]), static_cast<std::size_t>(k) * sizeof(M));
 }
 
 enum Atomic : std::uint8_t { kAdd, kMin, kMax, kInc, kDec, kExch, kCas, kAnd, kOr, kXor };
@@ -145,7 +192,7 @@ T combined(std::uint8_t mode, T old, T b, T c) {
                          : static_cast<T>(old ^ b);
   return old;
 }
-// d, [a], b, c: the lanes one after another. red has no d.
+// Executes d, [a], b, c for one lane after another. red has no d.
 template <class T>
 void atomic(Warp& w, const Instruction& i) {
   Access a;
@@ -169,7 +216,7 @@ void atomic(Warp& w, const Instruction& i) {
   }
 }
 
-// cvta moves an address between a space and the generic range; i.offset is the window.
+// cvta converts an address between a space and the generic range; i.offset is the window.
 void to_generic(Warp& w, const Instruction& i) {
   map1<uint64_t, uint64_t>(w, i,
                            [&, window = static_cast<uint64_t>(i.offset)](uint64_t x) { return x + window; });
