@@ -55,7 +55,7 @@ void ObservedBackend::copy_on_device(void* to, const void* from, std::size_t byt
   }
 GPUVAE_OBSERVED(activation_backward, ActivationBackwardArgs,
                 times(a.rows, a.columns) *
-                        (1 + if_there(a.activation == Activation::identity ? nullptr : a.output, 1) +
+                        (1 + if_there(a.activation == Activation::identity ? nullptr : a.saved, 1) +
                          if_there(a.d_input, 1)) +
                     if_there(a.d_bias, static_cast<double>(a.columns)))
 GPUVAE_OBSERVED(unary, UnaryArgs, 2.0 * static_cast<double>(a.size))

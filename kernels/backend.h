@@ -14,6 +14,7 @@
 #include "gpuvae/random.h"
 #include "gpuvae/types.h"
 #include "kernels/fused_step.h"
+#include "kernels/math/elementwise.h"
 
 namespace gpuvae::kernels {
 
@@ -43,41 +44,26 @@ struct GemmArgs {
   bool transpose_a = false, transpose_b = false, accumulate = false;
   const void* bias = nullptr;  // [n], or null
   Activation activation = Activation::identity;
+  void* activation_input = nullptr;  // [m, n], or null: a b + bias, for an activation whose slope needs it
   void* sums = nullptr;  // [m], or null; with transpose_a: the sums of a's columns, as a bias gradient wants
   ReluMask relu = {};    // with bias and Activation::relu, or alone
 };
 
-// d_input[i, j] = d_output[i, j] * activation'(output[i, j]); d_bias[j] (+)= sum over i of d_input[i, j].
+// d_input[i, j] = d_output[i, j] * activation'(input[i, j]); d_bias[j] (+)= sum over i of d_input[i, j].
 struct ActivationBackwardArgs {
   DType dtype = DType::f32;
   std::int64_t rows = 0, columns = 0;
   Activation activation = Activation::identity;
-  const void* output = nullptr;  // may be null for identity
+  // [rows, columns]: the activation's output where math::slope_from_output(), else its input; may be null for
+  // identity.
+  const void* saved = nullptr;
   const void* d_output = nullptr;
   void* d_input = nullptr;  // or null; may be d_output
   void* d_bias = nullptr;   // [columns], or null
   bool accumulate_bias = false;
 };
 
-enum class Unary : std::uint8_t {
-  relu,
-  leaky_relu,
-  sigmoid,
-  tanh,
-  softplus,  // as Activation
-  exp,
-  log,
-  sqrt,
-  square,
-  reciprocal,
-  affine,                               // a x + b
-  clamp,                                // min(max(x, a), b); slope 0 where clamped
-  continuous_bernoulli_log_normalizer,  // kernels/math/continuous_bernoulli.h
-  continuous_bernoulli_mean,
-  abs,      // slope 0 at 0
-  lgamma,   // kernels/math/gamma.h
-  digamma,  // likewise
-};
+// y = operation(x), with `a` and `b` as its parameters if it has some.
 struct UnaryArgs {
   DType dtype = DType::f32;
   Unary operation = Unary::affine;
@@ -92,8 +78,7 @@ struct UnaryBackwardArgs {
   Unary operation = Unary::affine;
   std::int64_t size = 0;
   double a = 1, b = 0;
-  const void* x = nullptr;
-  const void* y = nullptr;
+  const void* saved = nullptr;  // y where math::slope_from_output(operation), else x
   const void* d_y = nullptr;
   void* d_x = nullptr;  // may be d_y
 };

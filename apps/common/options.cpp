@@ -161,7 +161,7 @@ void bind_model(CLI::App& app, RunConfig& c) {
   b.widths("--decoder-hidden", c.decoder_hidden,
            "widths of the decoder's hidden layers (default: --hidden reversed)");
   b.value("--latent", c.latent, "number of latent dimensions", "N")->check(kAtLeastOne);
-  b.choice("--activation", c.activation, Activation::softplus, "activation of all hidden layers");
+  b.choice("--activation", c.activation, all_activations().back(), "activation of all hidden layers");
   b.choice("--precision", c.precision, Precision::bf16,
            "precision of large matrix products; tf32 and bf16 need a device that supports them");
   b.choice("--posterior-scale", c.posterior_scale, PosteriorScale::softplus,

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace gpuvae {
@@ -34,10 +35,20 @@ enum class Axis : std::uint8_t {
 };
 [[nodiscard]] std::string_view name(Axis axis);
 
-// Activations of a dense layer. Each one's derivative is a function of its output.
-enum class Activation : std::uint8_t { identity, relu, leaky_relu, sigmoid, tanh, softplus };
+// Activations of a dense layer.
+enum class Activation : std::uint8_t {
+  identity,
+  relu,        // max(x, 0)
+  leaky_relu,  // x above 0, kLeakySlope x below
+  sigmoid,     // 1 / (1 + exp(-x))
+  tanh,
+  softplus,  // log(1 + exp(x))
+};
 [[nodiscard]] std::string_view name(Activation a);
-inline constexpr float kLeakySlope = 0.01f;  // of leaky ReLU below zero
+// In the order of the enumeration.
+[[nodiscard]] std::span<const Activation> all_activations();
+// The slope of leaky ReLU below zero.
+inline constexpr float kLeakySlope = 0.01f;
 
 // How a matrix product reads its factors; sums and results are f32 always, weights stay f32 in memory.
 enum class Precision : std::uint8_t {

@@ -11,9 +11,9 @@
 
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
-#include "kernels/math/activation.h"
 #include "kernels/math/likelihood.h"
 #include "kernels/math/posterior.h"
+#include "kernels/math/scalar.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
@@ -26,6 +26,45 @@ using Tag = hn::DFromV<V>;
 template <class V>
 HWY_INLINE V constant(double value) {
   return hn::Set(Tag<V>(), static_cast<Lane<V>>(value));
+}
+
+// ---- what kernels/math/scalar.h has for scalars ----
+
+template <class V>
+HWY_INLINE V neg(V x) {
+  return hn::Neg(x);
+}
+template <class V>
+HWY_INLINE V mul_add(V a, V b, V c) {
+  return hn::MulAdd(a, b, c);
+}
+template <class V>
+HWY_INLINE V neg_mul_add(V a, V b, V c) {
+  return hn::NegMulAdd(a, b, c);
+}
+template <class V, class Mask>
+HWY_INLINE V select(Mask condition, V yes, V no) {
+  return hn::IfThenElse(condition, yes, no);
+}
+template <class V, class Mask>
+HWY_INLINE V zero_if(Mask condition, V otherwise) {
+  return hn::IfThenZeroElse(condition, otherwise);
+}
+template <class Mask>
+HWY_INLINE Mask both(Mask a, Mask b) {
+  return hn::And(a, b);
+}
+template <class V>
+HWY_INLINE V fabs(V x) {
+  return hn::Abs(x);
+}
+template <class V>
+HWY_INLINE V fmax(V a, V b) {
+  return hn::Max(a, b);
+}
+template <class V>
+HWY_INLINE V sqrt(V x) {
+  return hn::Sqrt(x);
 }
 // y where x is a number, x where it is NaN.
 template <class V>
@@ -114,22 +153,6 @@ HWY_INLINE V log(V x) {
   return keep_nan(x, y);
 }
 
-// math::sigmoid and the log(1 + exp(-|x|)) of math::softplus, from one exponential.
-template <class V>
-HWY_INLINE V sigmoid_from(V x, V e) {
-  const V one = constant<V>(1);
-  return hn::Div(hn::IfThenElse(hn::Ge(x, constant<V>(0)), one, e), hn::Add(one, e));
-}
-template <class V>
-HWY_INLINE V sigmoid(V x) {
-  return sigmoid_from(x, exp_of_moderate(hn::Neg(hn::Abs(x))));
-}
-// math::softplus
-template <class V>
-HWY_INLINE V softplus(V x) {
-  const V rest = log1p_of_unit(exp_of_moderate(hn::Neg(hn::Abs(x))));
-  return keep_nan(x, hn::Add(hn::Max(x, constant<V>(0)), rest));
-}
 template <class V>
 HWY_INLINE V tanh(V x) {
   return keep_nan(x, hn::Tanh(Tag<V>(), x));
@@ -140,47 +163,9 @@ HWY_INLINE V expm1(V x) {
   return keep_nan(x, hn::Expm1(Tag<V>(), x));
 }
 
-// 1 where the mask is set, `otherwise` elsewhere.
-template <class V>
-HWY_INLINE V one_if(hn::Mask<Tag<V>> mask, double otherwise = 0) {
-  return hn::IfThenElse(mask, constant<V>(1), constant<V>(otherwise));
-}
-
-// math::activate
-template <Activation kind, class V>
-HWY_INLINE V activate(V x) {
-  if constexpr (kind == Activation::relu) {
-    return hn::IfThenZeroElse(hn::Le(x, constant<V>(0)), x);
-  } else if constexpr (kind == Activation::leaky_relu) {
-    return hn::IfThenElse(hn::Gt(x, constant<V>(0)), x, hn::Mul(x, constant<V>(kLeakySlope)));
-  } else if constexpr (kind == Activation::sigmoid) {
-    return sigmoid(x);
-  } else if constexpr (kind == Activation::tanh) {
-    return HWY_NAMESPACE::tanh(x);
-  } else if constexpr (kind == Activation::softplus) {
-    return softplus(x);
-  } else {
-    return x;
-  }
-}
-// math::activation_derivative
-template <Activation kind, class V>
-HWY_INLINE V activation_derivative(V y) {
-  const V one = constant<V>(1);
-  if constexpr (kind == Activation::relu) {
-    return one_if<V>(hn::Gt(y, constant<V>(0)));
-  } else if constexpr (kind == Activation::leaky_relu) {
-    return one_if<V>(hn::Gt(y, constant<V>(0)), kLeakySlope);
-  } else if constexpr (kind == Activation::sigmoid) {
-    return hn::Mul(y, hn::Sub(one, y));
-  } else if constexpr (kind == Activation::tanh) {
-    return hn::NegMulAdd(y, y, one);
-  } else if constexpr (kind == Activation::softplus) {
-    return hn::Neg(HWY_NAMESPACE::expm1(hn::Neg(y)));
-  } else {
-    return one;
-  }
-}
+#define GPUVAE_FORMULA HWY_INLINE
+#include "kernels/math/shared.h"
+#undef GPUVAE_FORMULA
 
 template <class V>
 struct ValueAndSlope {

@@ -1,5 +1,5 @@
 // Backward of a dense layer's activation, with the bias gradient from the same pass.
-#include "kernels/math/activation.h"
+#include "kernels/math/functions.h"
 
 #include "kernels/cuda/column_sum.cuh"
 #include "kernels/cuda/launch.cuh"
@@ -12,9 +12,9 @@ template <int N>
 __device__ __forceinline__ Floats<N> input_gradient(const ActivationBackwardArgs& args, std::int64_t i) {
   Floats<N> d = load<N>(static_cast<const float*>(args.d_output) + i);
   if (args.activation != Activation::identity) {
-    const Floats<N> y = load<N>(static_cast<const float*>(args.output) + i);
+    const Floats<N> v = load<N>(static_cast<const float*>(args.saved) + i);
 #pragma unroll
-    for (int k = 0; k < N; ++k) d[k] *= math::activation_derivative(args.activation, y[k]);
+    for (int k = 0; k < N; ++k) d[k] *= math::activation_derivative(args.activation, v[k]);
   }
   if (args.d_input) store(static_cast<float*>(args.d_input) + i, d);
   return d;
@@ -47,7 +47,7 @@ void CudaBackend::activation_backward(const ActivationBackwardArgs& args, Stream
   const DeviceGuard on(device_);
   const std::int64_t size = args.rows * args.columns;
   const bool identity = args.activation == Activation::identity;
-  const bool aligned = aligned16(identity ? nullptr : args.output, args.d_output, args.d_input);
+  const bool aligned = aligned16(identity ? nullptr : args.saved, args.d_output, args.d_input);
   if (args.d_bias) {
     const int width = aligned && args.columns % 4 == 0 ? 4 : 1;
     const ColumnTiling tiling = column_tiling(args.rows, args.columns, width, 4 * multiprocessors_);

@@ -1,7 +1,7 @@
 // Matrix products that cuBLASLt does not take, by 16 x 16 tiles in shared memory, and the epilogues it lacks.
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/launch.cuh"
-#include "kernels/math/activation.h"
+#include "kernels/math/functions.h"
 
 namespace gpuvae::kernels {
 namespace {
@@ -18,8 +18,10 @@ __device__ __forceinline__ float element(const void* matrix, bool transposed, st
 __device__ __forceinline__ void write_element(const GemmArgs& args, std::int64_t row, std::int64_t column,
                                               float sum) {
   if (row >= args.m || column >= args.n) return;
-  float* c = static_cast<float*>(args.c) + row * args.n + column;
+  const std::int64_t at = row * args.n + column;
+  float* c = static_cast<float*>(args.c) + at;
   if (args.bias) sum += static_cast<const float*>(args.bias)[column];
+  if (args.activation_input) static_cast<float*>(args.activation_input)[at] = sum;
   sum = math::activate(args.activation, sum);
   *c = args.accumulate ? *c + sum : sum;
 }
@@ -54,8 +56,10 @@ __global__ void __launch_bounds__(kThreads) bias_activation_kernel(GemmArgs args
     Floats<kWidth> x = load<kWidth>(c);
     const std::int64_t column = i % args.n;
 #pragma unroll
-    for (int k = 0; k < kWidth; ++k)
-      x[k] = math::activate(args.activation, bias ? x[k] + bias[column + k] : x[k]);
+    for (int k = 0; k < kWidth; ++k) x[k] = bias ? x[k] + bias[column + k] : x[k];
+    if (args.activation_input) store(static_cast<float*>(args.activation_input) + i, x);
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k) x[k] = math::activate(args.activation, x[k]);
     store(c, x);
   });
 }
@@ -69,7 +73,7 @@ void CudaBackend::gemm_tiled(const GemmArgs& args, StreamHandle stream) {
 }
 
 void CudaBackend::add_bias_and_activate(const GemmArgs& args, StreamHandle stream) {
-  const bool vectors = args.n % 4 == 0 && aligned16(args.c);
+  const bool vectors = args.n % 4 == 0 && aligned16(args.c, args.activation_input);
   const std::int64_t size = args.m * args.n;
   launch(
       {"gemm", "bias_activation_kernel", blocks(size, kThreads * (vectors ? 4 : 1)), kThreads, size, stream},

@@ -1,8 +1,7 @@
 // Per-pixel negative log likelihoods, value beside gradient. Nats.
 #pragma once
 
-#include "kernels/math/activation.h"
-#include "kernels/math/host_device.h"
+#include "kernels/math/scalar.h"
 
 namespace gpuvae::math {
 
@@ -10,12 +9,6 @@ template <class T>
 struct ValueAndSlope {
   T value, slope;
 };
-
-// NaN stays NaN, so that a diverged run is seen.
-template <class T>
-GPUVAE_HD T clamp(T x, T low, T high) {
-  return x < low ? low : (x > high ? high : x);
-}
 
 // -log Bernoulli(t | sigmoid(l)) = max(l, 0) - l t + log(1 + exp(-|l|)); its slope in l is sigmoid(l) - t.
 template <class T>

@@ -1,4 +1,5 @@
 // Matrix products: matmul, and the dense layer with bias and activation in one kernel.
+#include "kernels/math/functions.h"
 #include "src/ops/op.h"
 
 namespace gpuvae {
@@ -42,7 +43,7 @@ void check_linear(const Variable& x, const Variable& weight, const Variable& bia
 
 // From d_y the gradient before the activation, in place where nobody else holds d_y, and, if wanted, d_bias
 // from the same pass.
-Tensor before_activation(Tensor d_y, const Tensor& y, Activation activation,
+Tensor before_activation(Tensor d_y, const Tensor& saved, Activation activation,
                          const BackwardContext::Destination& d_bias) {
   kernels::ActivationBackwardArgs args{.dtype = d_y.dtype(), .activation = activation};
   args.rows = d_y.shape().rows(), args.columns = d_y.shape().columns();
@@ -52,7 +53,7 @@ Tensor before_activation(Tensor d_y, const Tensor& y, Activation activation,
     d_pre = d_y;
   } else {
     d_pre = d_y.is_sole_owner() ? d_y : empty_like(d_y);
-    args.output = y.data(), args.d_input = d_pre.data();
+    args.saved = saved.data(), args.d_input = d_pre.data();
   }
   if (d_bias.tensor) args.d_bias = d_bias.tensor.data(), args.accumulate_bias = d_bias.accumulate;
   backend(d_y).activation_backward(args, stream(d_y));
@@ -72,7 +73,7 @@ void backward_to_input(BackwardContext& context, const Tensor& d_pre, const Tens
   backend(gradient).gemm(args, stream(gradient));
 }
 
-void linear_backward(BackwardContext& context, const Tensor& x, const Tensor& weight, const Tensor& y,
+void linear_backward(BackwardContext& context, const Tensor& x, const Tensor& weight, const Tensor& saved,
                      Activation activation, Precision precision) {
   const bool passed = context.relu_passed();  // then the gradient is that before ReLU, and d_bias is done
   BackwardContext::Destination d_weight = {}, d_bias = {};
@@ -83,7 +84,7 @@ void linear_backward(BackwardContext& context, const Tensor& x, const Tensor& we
   if (activation == Activation::identity && d_weight.tensor && d_bias.tensor && !d_bias.accumulate)
     sums = d_bias.tensor;
   else if (!passed && (activation != Activation::identity || d_bias.tensor))
-    d_pre = before_activation(std::move(d_pre), y, activation, d_bias);
+    d_pre = before_activation(std::move(d_pre), saved, activation, d_bias);
   if (d_weight.tensor)
     multiply_into(d_weight.tensor, d_weight.accumulate, {d_pre, true}, {x, false}, precision, sums);
   if (context.needs(0)) backward_to_input(context, d_pre, weight, precision);
@@ -98,6 +99,12 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
   kernels::GemmArgs args = product_args(y, {x.value(), false}, {weight.value(), true}, precision);
   args.activation = activation;
   args.bias = bias ? bias.value().data() : nullptr;
+  // What the activation's slope is computed from.
+  Tensor saved = activation == Activation::identity ? Tensor() : y;
+  if (!math::slope_from_output(activation) && GraphAccess::needs_gradient({&x, &weight, &bias})) {
+    saved = empty_like(y);
+    args.activation_input = saved.data();
+  }
   Tensor bits;
   bool written = false;
   if (activation == Activation::relu && bias && GraphAccess::needs_gradient({&x, &bias}))
@@ -106,13 +113,13 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
       args.relu = {.bits = bits.data(), .written = &written};
     }
   backend(y).gemm(args, stream(y));
-  Variable output = record(
-      "linear", {&x, &weight, &bias}, y,
-      [activation, precision, x = weight.requires_grad() ? Saved("linear", x.value()) : Saved(),
-       weight = x.requires_grad() ? Saved("linear", weight.value()) : Saved(),
-       y = activation == Activation::identity ? Saved() : Saved("linear", y)](BackwardContext& context) {
-        linear_backward(context, x.get(), weight.get(), y.get(), activation, precision);
-      });
+  Variable output =
+      record("linear", {&x, &weight, &bias}, y,
+             [activation, precision, x = weight.requires_grad() ? Saved("linear", x.value()) : Saved(),
+              weight = x.requires_grad() ? Saved("linear", weight.value()) : Saved(),
+              saved = saved ? Saved("linear", saved) : Saved()](BackwardContext& context) {
+               linear_backward(context, x.get(), weight.get(), saved.get(), activation, precision);
+             });
   if (written)
     GraphAccess::edge(output).node->relu.reset(new autograd::ReluBelow{bits, Saved("linear", y), 2});
   return output;

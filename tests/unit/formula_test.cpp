@@ -125,6 +125,30 @@ TEST(FormulasDevice, GammaFunctionsAtTheEndsOfTheirDomain) {
   }
 }
 
+// ---- activations ----
+
+TEST(FormulasDevice, ActivationsOfLargeNumbersAreFinite) {
+  for (const Kind& kind : kinds())
+    for (const Activation activation : all_activations()) {
+      const double largest = std::numeric_limits<float>::max();
+      const Variable x = leaf({0, -0.0, 20, -20, 100, -100, 1e4, -1e4, largest, -largest}, {10}, kind);
+      const Variable y = activate(x, activation);
+      const std::vector<double> values = y.value().to_doubles(), slopes = gradient_of(y, x);
+      for (std::size_t i = 0; i < values.size(); ++i)
+        EXPECT_TRUE(std::isfinite(values[i]) && std::isfinite(slopes[i]))
+            << name(activation) << ", number " << i << ": " << values[i] << ", slope " << slopes[i];
+    }
+}
+
+TEST(FormulasDevice, ActivationsKeepNaN) {
+  for (const Kind& kind : kinds())
+    for (const Activation activation : all_activations()) {
+      const std::vector<double> numbers(17, std::nan(""));  // full vectors and a rest
+      for (const double y : activate(leaf(numbers, {17}, kind), activation).value().to_doubles())
+        EXPECT_TRUE(std::isnan(y)) << name(activation);
+    }
+}
+
 // ---- softmax and log-sum-exp ----
 
 TEST(FormulasDevice, SoftmaxAndLogSumExpOfLargeNumbers) {

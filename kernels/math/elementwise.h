@@ -1,0 +1,326 @@
+// Every element-wise function: the list, then the formulas. To add one, add a line to the list and a struct;
+// an activation is also an enumerator of gpuvae::Activation and a function in explorer_decoder.js.
+//
+// The file has two parts. Included as usual, it is the list. With GPUVAE_FORMULA defined, and inside a
+// namespace that has the functions they call, it is the formulas, for scalars of the host and of CUDA kernels
+// (kernels/math/functions.h) and for vectors of the CPU (kernels/cpu/functions-inl.h).
+#ifndef GPUVAE_KERNELS_MATH_ELEMENTWISE_H
+#define GPUVAE_KERNELS_MATH_ELEMENTWISE_H
+
+#include <cstdint>
+#include <string_view>
+
+#include "gpuvae/types.h"
+
+// X(enumerator, struct). Activations come first, in the order of gpuvae::Activation.
+#define GPUVAE_ACTIVATIONS(X) \
+  X(identity, Identity)       \
+  X(relu, Relu)               \
+  X(leaky_relu, LeakyRelu)    \
+  X(sigmoid, Sigmoid)         \
+  X(tanh, Tanh)               \
+  X(softplus, Softplus)
+
+#define GPUVAE_ELEMENTWISE(X)                                              \
+  GPUVAE_ACTIVATIONS(X)                                                    \
+  X(exp, Exp)                                                              \
+  X(log, Log)                                                              \
+  X(sqrt, Sqrt)                                                            \
+  X(square, Square)                                                        \
+  X(reciprocal, Reciprocal)                                                \
+  X(affine, Affine)                                                        \
+  X(clamp, Clamp)                                                          \
+  X(continuous_bernoulli_log_normalizer, ContinuousBernoulliLogNormalizer) \
+  X(continuous_bernoulli_mean, ContinuousBernoulliMean)                    \
+  X(abs, Abs)                                                              \
+  X(lgamma, Lgamma)                                                        \
+  X(digamma, Digamma)
+
+namespace gpuvae::kernels {
+
+#define GPUVAE_ENUMERATOR(name, Function) name,
+#define GPUVAE_NAME(name, Function) #name,
+#define GPUVAE_SAME_VALUE(name, Function) \
+  static_assert(static_cast<int>(Activation::name) == static_cast<int>(Unary::name));
+
+enum class Unary : std::uint8_t { GPUVAE_ELEMENTWISE(GPUVAE_ENUMERATOR) };
+
+constexpr std::string_view name(Unary function) {  // each ends with a null character
+  constexpr std::string_view kNames[] = {GPUVAE_ELEMENTWISE(GPUVAE_NAME)};
+  return kNames[static_cast<int>(function)];
+}
+
+GPUVAE_ACTIVATIONS(GPUVAE_SAME_VALUE)
+constexpr Unary unary_of(Activation activation) { return static_cast<Unary>(activation); }
+
+#undef GPUVAE_ENUMERATOR
+#undef GPUVAE_NAME
+#undef GPUVAE_SAME_VALUE
+
+}  // namespace gpuvae::kernels
+#endif
+
+#ifdef GPUVAE_FORMULA
+// A function has value(x), or value(x, a, b) if it has parameters, and slope(v), likewise: its derivative at
+// x, computed from the output v = value(x) where slope_from_output says so, else from the input v = x.
+// `cheap` functions wait for memory on a CPU, so threads pay only for larger arrays.
+
+struct Identity {
+  static constexpr bool slope_from_output = true, cheap = true;
+  template <class V>
+  GPUVAE_FORMULA static V value(V x) {
+    return x;
+  }
+  template <class V>
+  GPUVAE_FORMULA static V slope(V) {
+    return constant<V>(1);
+  }
+};
+
+struct Relu {
+  static constexpr bool slope_from_output = true, cheap = true;
+  template <class V>
+  GPUVAE_FORMULA static V value(V x) {
+    return zero_if(x <= constant<V>(0), x);  // NaN stays NaN
+  }
+  template <class V>
+  GPUVAE_FORMULA static V slope(V y) {
+    return select(y > constant<V>(0), constant<V>(1), constant<V>(0));
+  }
+};
+
+struct LeakyRelu {
+  static constexpr bool slope_from_output = true, cheap = true;
+  template <class V>
+  GPUVAE_FORMULA static V value(V x) {
+    return select(x > constant<V>(0), x, constant<V>(kLeakySlope) * x);
+  }
+  template <class V>
+  GPUVAE_FORMULA static V slope(V y) {
+    return select(y > constant<V>(0), constant<V>(1), constant<V>(kLeakySlope));
+  }
+};
+
+struct Sigmoid {
+  static constexpr bool slope_from_output = true, cheap = false;
+  template <class V>
+  GPUVAE_FORMULA static V value(V x) {
+    return sigmoid(x);
+  }
+  template <class V>
+  GPUVAE_FORMULA static V slope(V y) {
+    return y * (constant<V>(1) - y);
+  }
+};
+
+struct Tanh {
+  static constexpr bool slope_from_output = true, cheap = false;
+  template <class V>
+  GPUVAE_FORMULA static V value(V x) {
+    return tanh(x);
+  }
+  template <class V>
+  GPUVAE_FORMULA static V slope(V y) {
+    return neg_mul_add(y, y, constant<V>(1));
+  }
+};
+
+struct Softplus {
+  static constexpr bool slope_from_output = true, cheap = false;
+  template <class V>
+  GPUVAE_FORMULA static V value(V x) {
+    return softplus(x);
+  }
+  template <class V>
+  GPUVAE_FORMULA static V slope(V y) {
+    return neg(expm1(neg(y)));
+  }
+};
+
+struct Exp {
+  static constexpr bool slope_from_output = true, cheap = false;
+  template <class V>
+  GPUVAE_FORMULA static V value(V x) {
+    return exp(x);
+  }
+  template <class V>
+  GPUVAE_FORMULA static V slope(V y) {
+    return y;
+  }
+};
+
+struct Log {
+  static constexpr bool slope_from_output = false, cheap = false;
+  template <class V>
+  GPUVAE_FORMULA static V value(V x) {
+    return log(x);
+  }
+  template <class V>
+  GPUVAE_FORMULA static V slope(V x) {
+    return constant<V>(1) / x;
+  }
+};
+
+struct Sqrt {
+  static constexpr bool slope_from_output = true, cheap = false;
+  template <class V>
+  GPUVAE_FORMULA static V value(V x) {
+    return sqrt(x);
+  }
+  template <class V>
+  GPUVAE_FORMULA static V slope(V y) {
+    return constant<V>(0.5) / y;
+  }
+};
+
+struct Square {
+  static constexpr bool slope_from_output = false, cheap = true;
+  template <class V>
+  GPUVAE_FORMULA static V value(V x) {
+    return x * x;
+  }
+  template <class V>
+  GPUVAE_FORMULA static V slope(V x) {
+    return x + x;
+  }
+};
+
+struct Reciprocal {
+  static constexpr bool slope_from_output = true, cheap = false;
+  template <class V>
+  GPUVAE_FORMULA static V value(V x) {
+    return constant<V>(1) / x;
+  }
+  template <class V>
+  GPUVAE_FORMULA static V slope(V y) {
+    return neg(y * y);
+  }
+};
+
+// a x + b
+struct Affine {
+  static constexpr bool slope_from_output = true, cheap = true;
+  template <class V>
+  GPUVAE_FORMULA static V value(V x, V a, V b) {
+    return mul_add(a, x, b);
+  }
+  template <class V>
+  GPUVAE_FORMULA static V slope(V, V a, V) {
+    return a;
+  }
+};
+
+// x, but no less than a and no more than b; the slope is 0 outside, and where x is NaN.
+struct Clamp {
+  static constexpr bool slope_from_output = false, cheap = true;
+  template <class V>
+  GPUVAE_FORMULA static V value(V x, V a, V b) {
+    return clamp(x, a, b);
+  }
+  template <class V>
+  GPUVAE_FORMULA static V slope(V x, V a, V b) {
+    return select(both(x >= a, x <= b), constant<V>(1), constant<V>(0));
+  }
+};
+
+// kernels/math/continuous_bernoulli.h
+struct ContinuousBernoulliLogNormalizer {
+  static constexpr bool slope_from_output = false, cheap = false;
+  template <class V>
+  GPUVAE_FORMULA static V value(V logit) {
+    return continuous_bernoulli_log_normalizer(logit);
+  }
+  template <class V>
+  GPUVAE_FORMULA static V slope(V logit) {
+    return continuous_bernoulli_mean(logit);
+  }
+};
+
+struct ContinuousBernoulliMean {
+  static constexpr bool slope_from_output = false, cheap = false;
+  template <class V>
+  GPUVAE_FORMULA static V value(V logit) {
+    return continuous_bernoulli_mean(logit);
+  }
+  template <class V>
+  GPUVAE_FORMULA static V slope(V logit) {
+    return continuous_bernoulli_variance(logit);
+  }
+};
+
+struct Abs {
+  static constexpr bool slope_from_output = false, cheap = true;
+  template <class V>
+  GPUVAE_FORMULA static V value(V x) {
+    return fabs(x);
+  }
+  template <class V>
+  GPUVAE_FORMULA static V slope(V x) {
+    const V zero = constant<V>(0);
+    return select(x > zero, constant<V>(1), select(x < zero, constant<V>(-1), zero));
+  }
+};
+
+// kernels/math/gamma.h
+struct Lgamma {
+  static constexpr bool slope_from_output = false, cheap = false;
+  template <class V>
+  GPUVAE_FORMULA static V value(V x) {
+    return lgamma(x);
+  }
+  template <class V>
+  GPUVAE_FORMULA static V slope(V x) {
+    return digamma(x);
+  }
+};
+
+struct Digamma {
+  static constexpr bool slope_from_output = false, cheap = false;
+  template <class V>
+  GPUVAE_FORMULA static V value(V x) {
+    return digamma(x);
+  }
+  template <class V>
+  GPUVAE_FORMULA static V slope(V x) {
+    return trigamma(x);
+  }
+};
+
+template <class Function, class V>
+GPUVAE_FORMULA V value_of(V x, V a, V b) {
+  if constexpr (requires { Function::value(x, a, b); }) {
+    return Function::value(x, a, b);
+  } else {
+    return Function::value(x);
+  }
+}
+template <class Function, class V>
+GPUVAE_FORMULA V slope_of(V v, V a, V b) {
+  if constexpr (requires { Function::slope(v, a, b); }) {
+    return Function::slope(v, a, b);
+  } else {
+    return Function::slope(v);
+  }
+}
+
+// Calls body(Relu()), say: with the function as a type.
+#define GPUVAE_CASE_OF_UNARY(name, Function) \
+  case kernels::Unary::name:                 \
+    return body(Function());
+template <class Body>
+GPUVAE_FORMULA constexpr auto with_function(kernels::Unary function, const Body& body) {
+  switch (function) { GPUVAE_ELEMENTWISE(GPUVAE_CASE_OF_UNARY) }
+  return body(Identity());
+}
+#undef GPUVAE_CASE_OF_UNARY
+
+#define GPUVAE_CASE_OF_ACTIVATION(name, Function) \
+  case Activation::name:                          \
+    return body(Function());
+template <class Body>
+GPUVAE_FORMULA constexpr auto with_function(Activation activation, const Body& body) {
+  switch (activation) { GPUVAE_ACTIVATIONS(GPUVAE_CASE_OF_ACTIVATION) }
+  return body(Identity());
+}
+#undef GPUVAE_CASE_OF_ACTIVATION
+#endif
