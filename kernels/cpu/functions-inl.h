@@ -11,6 +11,7 @@
 #include "kernels/cpu/simd_math-inl.h"
 #include "kernels/math/elementwise.h"
 #include "kernels/math/gamma.h"
+#include "kernels/math/normal.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
@@ -30,6 +31,7 @@ HWY_INLINE V continuous_bernoulli_variance(V logit) {
 
 #define GPUVAE_VECTOR_FORMULA HWY_INLINE
 #include "kernels/math/gamma.h"
+#include "kernels/math/normal.h"
 #undef GPUVAE_VECTOR_FORMULA
 
 #define GPUVAE_FORMULA HWY_INLINE

@@ -6,6 +6,7 @@
 #include "kernels/math/continuous_bernoulli.h"
 #include "kernels/math/elementwise.h"
 #include "kernels/math/gamma.h"
+#include "kernels/math/normal.h"
 #include "kernels/math/scalar.h"
 
 namespace gpuvae::math {
