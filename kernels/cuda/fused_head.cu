@@ -67,7 +67,7 @@ struct HeadTile {
     const float out = mean_sum + bias, mean = head.sigmoid_mean ? math::sigmoid(out) : out;
     const auto nll = math::gaussian_nll(mean, variance_sum + variance_bias, target,
                                         static_cast<float>(head.low), static_cast<float>(head.high));
-    const float slope = head.sigmoid_mean ? math::activation_derivative(Activation::sigmoid, mean) : 1.0f;
+    const float slope = head.sigmoid_mean ? math::Sigmoid::slope(mean) : 1.0f;
     store_gradient(row, pixel, live ? weight * nll.mean_slope * slope : 0.0f);
     store_gradient(row, plan.x_stride + pixel, live ? weight * nll.log_variance_slope : 0.0f);
     return live ? nll.value : 0.0f;

@@ -1,6 +1,7 @@
 // Gaussian negative log likelihood with learned, clipped log variance, value and gradient in one pass.
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/launch.cuh"
+#include "kernels/math/functions.h"
 #include "kernels/math/likelihood.h"
 
 namespace gpuvae::kernels {
@@ -26,7 +27,7 @@ __global__ void __launch_bounds__(kThreads) gaussian_nll_kernel(GaussianNllArgs 
       const float m = args.sigmoid_mean ? math::sigmoid(mean[k]) : mean[k];
       const auto pixel = math::gaussian_nll(m, variance[k], t[k], low, high);
       values[k] = k < g.count ? pixel.value : 0.0f;
-      const float slope = args.sigmoid_mean ? math::activation_derivative(Activation::sigmoid, m) : 1.0f;
+      const float slope = args.sigmoid_mean ? math::Sigmoid::slope(m) : 1.0f;
       mean[k] = weight * pixel.mean_slope * slope;
       variance[k] = weight * pixel.log_variance_slope;
     }
