@@ -32,7 +32,7 @@ said ': 1800 training and 100 validation images'
 not_said 'collapse'
 grep -q '^# .*not an ELBO' keras/metrics.csv || fail "metrics.csv does not say that its losses are no ELBO"
 run eval --out keras
-says 'not a bound: z is drawn with 0.01 of the posterior'
+says 'not a bound: z is drawn with 0.01 times the posterior'
 grep -q '"collapsed": false' keras/eval.json || fail "keras-frey collapsed"
 # The same with the noise of the KL term: the pixel mean makes the KL term overwhelm the rest.
 run --builtin-data --device cpu --preset keras-frey --noise-std 1 --epochs 30 --out collapsed
