@@ -21,8 +21,7 @@ __global__ void __launch_bounds__(kThreads) unary_kernel(UnaryArgs args, bool ve
   for_elements(args.size, vectors, [&](auto width, std::int64_t i) {
     constexpr int kWidth = decltype(width)::value;
     Floats<kWidth> x = load<kWidth>(static_cast<const float*>(args.x) + i);
-#pragma unroll
-    for (int k = 0; k < kWidth; ++k) x[k] = math::function_value<NotGamma>(args.operation, x[k], a, b);
+    math::apply<NotGamma>(args.operation, x.v, a, b);
     store(static_cast<float*>(args.y) + i, x);
   });
 }
@@ -34,8 +33,7 @@ __global__ void __launch_bounds__(kThreads) unary_backward_kernel(UnaryBackwardA
     constexpr int kWidth = decltype(width)::value;
     const Floats<kWidth> v = load<kWidth>(saved + i);
     Floats<kWidth> d = load<kWidth>(static_cast<const float*>(args.d_y) + i);
-#pragma unroll
-    for (int k = 0; k < kWidth; ++k) d[k] *= math::function_slope<NotGamma>(args.operation, v[k], a, b);
+    math::apply_slope<NotGamma>(args.operation, v.v, d.v, a, b);
     store(static_cast<float*>(args.d_x) + i, d);
   });
 }

@@ -119,7 +119,7 @@ __device__ __forceinline__ void data_tile(const FusedPlan& plan, const ScalarsLo
     const float y = *TileOutputs<T>::place(memory, i);
     float d = tile_sum<T>(memory, row, column - column0);
     d = column < in && at < scalars.rows
-            ? d * math::activation_derivative<math::WithSlopeFromOutput>(plan.args.activation, y)
+            ? d * math::activation_derivative<math::SlopeFromOutput>(plan.args.activation, y)
             : 0.0f;
     if (at < batch && column < job.d_in.stride)
       job.d_in.at[static_cast<std::int64_t>(at) * job.d_in.stride + column] = d;

@@ -292,7 +292,7 @@ struct DecoderRows : Floating {
       const int y_row = first + row + i;
       float y = 0.0f;
       if (inside && y_row < scalars->rows)
-        y = math::activate<math::WithSlopeFromOutput>(activation, at[i * T::A::kStride]);
+        y = math::activate<math::SlopeFromOutput>(activation, at[i * T::A::kStride]);
       at[i * T::A::kStride] = y;
       if (writes && y_row < batch && column < out.stride)
         out.at[static_cast<std::int64_t>(y_row) * out.stride + column] = y;

@@ -48,6 +48,8 @@ __global__ void __launch_bounds__(kTile* kTile)
   }
 }
 
+// As in kernels/cuda/activation.cu, there are two kernels; the second also keeps the activation's input.
+template <bool kFromOutput>
 __global__ void __launch_bounds__(kThreads) bias_activation_kernel(GemmArgs args, bool vectors) {
   const float* bias = static_cast<const float*>(args.bias);
   for_elements(args.m * args.n, vectors, [&](auto width, std::int64_t i) {
@@ -57,9 +59,12 @@ __global__ void __launch_bounds__(kThreads) bias_activation_kernel(GemmArgs args
     const std::int64_t column = i % args.n;
 #pragma unroll
     for (int k = 0; k < kWidth; ++k) x[k] = bias ? x[k] + bias[column + k] : x[k];
-    if (args.activation_input) store(static_cast<float*>(args.activation_input) + i, x);
-#pragma unroll
-    for (int k = 0; k < kWidth; ++k) x[k] = math::activate(args.activation, x[k]);
+    if constexpr (kFromOutput) {
+      math::apply<math::SlopeFromOutput>(args.activation, x.v);
+    } else {
+      if (args.activation_input) store(static_cast<float*>(args.activation_input) + i, x);
+      math::apply<math::SlopeFromInput>(args.activation, x.v);
+    }
     store(c, x);
   });
 }
@@ -77,7 +82,8 @@ void CudaBackend::add_bias_and_activate(const GemmArgs& args, StreamHandle strea
   const std::int64_t size = args.m * args.n;
   launch(
       {"gemm", "bias_activation_kernel", blocks(size, kThreads * (vectors ? 4 : 1)), kThreads, size, stream},
-      bias_activation_kernel, args, vectors);
+      math::slope_from_output(args.activation) ? bias_activation_kernel<true> : bias_activation_kernel<false>,
+      args, vectors);
 }
 
 }  // namespace gpuvae::kernels

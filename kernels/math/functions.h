@@ -39,7 +39,9 @@ GPUVAE_HD constexpr bool slope_from_output(E function) {
 template <class Function>
 struct Every : std::true_type {};
 template <class Function>
-struct WithSlopeFromOutput : std::bool_constant<Function::slope_from_output> {};
+struct SlopeFromOutput : std::bool_constant<Function::slope_from_output> {};
+template <class Function>
+struct SlopeFromInput : std::bool_constant<!Function::slope_from_output> {};
 
 template <template <class> class Set = Every, class T>
 GPUVAE_HD T activate(Activation activation, T x) {
@@ -59,21 +61,22 @@ GPUVAE_HD T activation_derivative(Activation activation, T v) {
   });
 }
 
-// The same for all functions; `a` and `b` are the parameters of those that have some.
-template <template <class> class Set = Every, class T>
-GPUVAE_HD T function_value(kernels::Unary function, T x, T a, T b) {
-  return with_function(function, [=](auto f) {
+// The same for several elements, so that the choice is made once: x = function(x), and d *= function'(x),
+// from `v` as above. `a` and `b` are the parameters of functions that have some.
+template <template <class> class Set = Every, class E, class T, int N>
+GPUVAE_HD void apply(E function, T (&x)[N], T a = T(1), T b = T(0)) {
+  with_function(function, [&x, a, b](auto f) {
     using Function = decltype(f);
-    if constexpr (Set<Function>::value) return value_of<Function>(x, a, b);
-    return x;
+    if constexpr (Set<Function>::value)
+      for (T& each : x) each = value_of<Function>(each, a, b);
   });
 }
-template <template <class> class Set = Every, class T>
-GPUVAE_HD T function_slope(kernels::Unary function, T v, T a, T b) {
-  return with_function(function, [=](auto f) {
+template <template <class> class Set = Every, class E, class T, int N>
+GPUVAE_HD void apply_slope(E function, const T (&v)[N], T (&d)[N], T a = T(1), T b = T(0)) {
+  with_function(function, [&v, &d, a, b](auto f) {
     using Function = decltype(f);
-    if constexpr (Set<Function>::value) return slope_of<Function>(v, a, b);
-    return T(1);
+    if constexpr (Set<Function>::value)
+      for (int i = 0; i < N; ++i) d[i] *= slope_of<Function>(v[i], a, b);
   });
 }
 

@@ -14,8 +14,10 @@ import argparse, collections, concurrent.futures, os, re, shutil, subprocess, sy
 # aligned data. A byte image is read four pixels at a time: 4 bytes, one access as well.
 HOT = [
     ("unary_kernel", 1, 1), ("unary_backward_kernel", 2, 1), ("binary_kernel", 2, 1), ("axpby_kernel", 2, 1),
-    ("fill_kernel", 0, 1), ("activation_backward_kernel", 2, 1), ("activation_bias_backward_kernel<4>", 2, 1),
-    ("bias_activation_kernel", 1, 1), ("bce_kernel<(BceKind)0>", 2, 1), ("bce_kernel<(BceKind)1>", 2, 1),
+    ("fill_kernel", 0, 1), ("activation_backward_kernel<true>", 2, 1),
+    ("activation_backward_kernel<false>", 2, 1), ("activation_bias_backward_kernel<4, true>", 2, 1),
+    ("activation_bias_backward_kernel<4, false>", 2, 1), ("bias_activation_kernel<true>", 1, 1),
+    ("bias_activation_kernel<false>", 1, 2), ("bce_kernel<(BceKind)0>", 2, 1), ("bce_kernel<(BceKind)1>", 2, 1),
     ("bce_kernel<(BceKind)2>", 2, 1), ("gaussian_nll_kernel<true>", 3, 2), ("posterior_kernel<true>", 3, 1),
     ("posterior_backward_kernel<true>", 3, 2), ("optimizer_kernel", 4, 3), ("gather_kernel<unsigned char, true>", 1, 1),
     ("gather_kernel<float, true>", 1, 1), ("log_density_kernel<(Density)0, true>", 2, 0),
