@@ -43,6 +43,7 @@ enum class Activation : std::uint8_t {
   sigmoid,     // 1 / (1 + exp(-x))
   tanh,
   softplus,  // log(1 + exp(x))
+  gelu,      // x Phi(x) with the standard normal distribution's Phi; not its approximation by tanh
 };
 [[nodiscard]] std::string_view name(Activation a);
 // In the order of the enumeration.

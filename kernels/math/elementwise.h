@@ -19,7 +19,8 @@
   X(leaky_relu, LeakyRelu)    \
   X(sigmoid, Sigmoid)         \
   X(tanh, Tanh)               \
-  X(softplus, Softplus)
+  X(softplus, Softplus)       \
+  X(gelu, Gelu)
 
 #define GPUVAE_ELEMENTWISE(X)                                              \
   GPUVAE_ACTIVATIONS(X)                                                    \
@@ -134,6 +135,19 @@ struct Softplus {
   template <class V>
   GPUVAE_FORMULA static V slope(V y) {
     return neg(expm1(neg(y)));
+  }
+};
+
+// x Phi(x): Hendrycks and Gimpel, "Gaussian error linear units", 2016; exact, with kernels/math/normal.h.
+struct Gelu {
+  static constexpr bool slope_from_output = false, cheap = false;
+  template <class V>
+  GPUVAE_FORMULA static V value(V x) {
+    return x * normal_cdf(x);
+  }
+  template <class V>
+  GPUVAE_FORMULA static V slope(V x) {
+    return mul_add(x, normal_density(x), normal_cdf(x));
   }
 };
 

@@ -16,6 +16,8 @@ double activated(Activation a, double x) {
       return std::tanh(x);
     case Activation::softplus:
       return std::log1p(std::exp(x));
+    case Activation::gelu:
+      return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
     case Activation::identity:
       break;
   }
