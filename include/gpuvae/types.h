@@ -44,6 +44,7 @@ enum class Activation : std::uint8_t {
   tanh,
   softplus,  // log(1 + exp(x))
   gelu,      // x Phi(x) with the standard normal distribution's Phi; not its approximation by tanh
+  silu,      // x sigmoid(x), also called swish
 };
 [[nodiscard]] std::string_view name(Activation a);
 // In the order of the enumeration.

@@ -20,7 +20,8 @@
   X(sigmoid, Sigmoid)         \
   X(tanh, Tanh)               \
   X(softplus, Softplus)       \
-  X(gelu, Gelu)
+  X(gelu, Gelu)               \
+  X(silu, Silu)
 
 #define GPUVAE_ELEMENTWISE(X)                                              \
   GPUVAE_ACTIVATIONS(X)                                                    \
@@ -148,6 +149,21 @@ struct Gelu {
   template <class V>
   GPUVAE_FORMULA static V slope(V x) {
     return mul_add(x, normal_density(x), normal_cdf(x));
+  }
+};
+
+// x sigmoid(x): Elfwing et al., "Sigmoid-weighted linear units for neural network function approximation in
+// reinforcement learning", 2017. The slope is sigmoid(x) + x sigmoid(x) sigmoid(-x).
+struct Silu {
+  static constexpr bool slope_from_output = false, cheap = false;
+  template <class V>
+  GPUVAE_FORMULA static V value(V x) {
+    return x * sigmoid(x);
+  }
+  template <class V>
+  GPUVAE_FORMULA static V slope(V x) {
+    const V e = exp_of_moderate(neg(fabs(x))), whole = constant<V>(1) + e;
+    return mul_add(x, e / (whole * whole), sigmoid_from(x, e));
   }
 };
 

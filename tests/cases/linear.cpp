@@ -18,6 +18,8 @@ double activated(Activation a, double x) {
       return std::log1p(std::exp(x));
     case Activation::gelu:
       return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
+    case Activation::silu:
+      return x / (1 + std::exp(-x));
     case Activation::identity:
       break;
   }

@@ -22,6 +22,7 @@ const activations = {
   tanh: Math.tanh,
   softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
   gelu: (x) => x * normalCdf(x),
+  silu: (x) => x / (1 + Math.exp(-x)),
   continuous_bernoulli_mean: (x) => (Math.abs(x) < 0.02 ? 0.5 + x / 12 : 1 / (1 - Math.exp(-x)) - 1 / x),
 };
 
