@@ -9,7 +9,8 @@ PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev l
 TEST_PACKAGES := chromium-headless-shell
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: mnist frey fetch test modes profile build deps bench bench-peers gpu-check mutants reproduce format asan tsan install clean
+.PHONY: mnist frey fetch test modes profile build deps bench bench-peers gpu-check mutants reproduce docs tidy format asan
+.PHONY: tsan install clean
 .DEFAULT_GOAL := build
 
 mnist: NEED := t10k-labels-idx1-ubyte.gz
@@ -85,6 +86,20 @@ reproduce: build
 
 asan tsan: deps
 	cmake --preset $@ && cmake --build --preset $@ -j $(JOBS) && cd build/$@ && ctest --output-on-failure -j $(JOBS)
+
+# The public headers as web pages: build/docs/html/index.html. A declaration without documentation is an error.
+docs: WANTED := doxygen
+docs: deps
+	@mkdir -p build
+	doxygen include/Doxyfile
+
+# The checks of .clang-tidy, on the files that the build compiles with g++.
+tidy: WANTED := clang-tidy clang-format
+tidy: deps
+	cmake --preset $(PRESET) $(CMAKE_ARGS)
+	git ls-files 'src/*.cpp' 'kernels/*.cpp' 'apps/*.cpp' 'bench/*.cpp' | grep -v peers | \
+	  xargs -P $(JOBS) -n 4 clang-tidy -p $(BUILD) --quiet
+	git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror
 
 format:
 	git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format -i

@@ -1,5 +1,6 @@
 // Reverse-mode automatic differentiation, define-by-run: operations on variables that require gradients
-// record a graph; backward() walks it once and frees it.
+// record a graph, and backward() walks it once and frees it. Different graphs may be built and walked by
+// different threads at the same time, as long as they share no leaf.
 #pragma once
 
 #include <memory>
@@ -14,26 +15,36 @@ struct Node;
 struct Leaf;
 }  // namespace autograd
 
-// A tensor together with its place in the graph. Copies are the same variable.
+// A tensor together with its place in the graph. A copy refers to the same variable.
 class Variable {
  public:
   Variable() = default;
   // A constant, or a leaf whose gradient backward() accumulates.
   Variable(Tensor value, bool requires_grad = false);  // NOLINT: tensors are constants, implicitly
 
-  explicit operator bool() const { return static_cast<bool>(value_); }
+  explicit operator bool() const { return static_cast<bool>(value_); }  // false if default-constructed
+  // @{
+  // The value, and its shape, dtype and device.
   [[nodiscard]] const Tensor& value() const { return value_; }
   [[nodiscard]] const Shape& shape() const { return value_.shape(); }
   [[nodiscard]] DType dtype() const { return value_.dtype(); }
   [[nodiscard]] Device device() const { return value_.device(); }
+  // @}
 
+  // Whether backward() computes a gradient for this variable.
   [[nodiscard]] bool requires_grad() const { return leaf_ || node_; }
+  // Whether this variable is no result of a recorded operation.
   [[nodiscard]] bool is_leaf() const { return !node_; }
-  [[nodiscard]] Tensor grad() const;  // of a leaf; undefined if none has arrived since zero_grad()
-  void zero_grad() const;             // forgets the gradient; costs nothing on the device
-  // Where a leaf's gradient shall be written, for instance a slice of an arena. Same shape, dtype and device.
+  // The gradient of a leaf; undefined if none was added since zero_grad().
+  [[nodiscard]] Tensor grad() const;
+  // Forgets the gradient. Launches no kernel.
+  void zero_grad() const;
+  // Sets the tensor into which a leaf's gradient is written, for instance a slice of an arena. It has the
+  // leaf's shape, dtype and device.
   void set_grad_storage(Tensor storage) const;
-  void zero_stored_grad() const;  // fills the storage set above with zeros and calls it the gradient
+  // Fills that tensor with zeros, which then are the gradient.
+  void zero_stored_grad() const;
+  // The value as a constant.
   [[nodiscard]] Variable detach() const { return Variable(value_); }
 
   // Gradients of this one-element variable with respect to all leaves; see autograd::backward.
@@ -47,7 +58,7 @@ class Variable {
   int output_ = 0;
 };
 
-// While one lives, operations of this thread record nothing.
+// While an object of this class exists, operations of its thread record no graph.
 class NoGradGuard {
  public:
   NoGradGuard();
@@ -58,19 +69,22 @@ class NoGradGuard {
  private:
   bool previous_;
 };
+// Whether operations of this thread record a graph.
 [[nodiscard]] bool grad_enabled();
 
 namespace autograd {
 
-// The total whose gradient is taken is the sum over roots of weight * *device_weight * variable; each has one
-// element.
+// A term of the scalar that autograd::backward differentiates: the sum over all roots of
+// weight * device_weight * variable.
 struct Root {
-  Variable variable;
-  double weight = 1;
-  Tensor device_weight = {};  // [1], of the variable's dtype and device; or undefined, for 1
+  Variable variable = {};  // of one element
+  double weight = 1;       // a factor that is known on the host
+  Tensor device_weight =
+      {};  // a factor in device memory: [1], of the variable's dtype and device; undefined counts as 1
 };
-// Adds to the gradient of every leaf reached. The graph is freed unless `retain_graph`; a second pass over a
-// freed graph throws.
+// Adds the gradient of the roots' sum to the gradient of every leaf that the roots depend on. Frees the graph
+// unless `retain_graph`. Throws Error for a root that requires no gradient or has more than one element, for
+// a graph that was freed, and if a value that an operation kept for its gradient was changed in place.
 void backward(std::span<const Root> roots, bool retain_graph = false);
 
 }  // namespace autograd

@@ -1,5 +1,5 @@
-// For programs with CUDA code of their own: their streams as ours, and ours as theirs. Needs the CUDA
-// toolkit.
+// Conversion between gpuvae's streams and cudaStream_t, for programs with their own CUDA code. This header
+// needs the CUDA toolkit; no other public header does.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -8,10 +8,11 @@
 
 namespace gpuvae {
 
-// The caller keeps the stream alive while it is used here.
+// The caller's stream as a gpuvae::Stream. The caller keeps the stream alive while gpuvae uses it.
 [[nodiscard]] inline Stream wrap_stream(cudaStream_t stream, int device = 0) {
   return Stream::wrap(Device::cuda(device), stream);
 }
+// The CUDA stream behind a gpuvae::Stream of a CUDA device.
 [[nodiscard]] inline cudaStream_t cuda_stream(const Stream& stream) {
   return static_cast<cudaStream_t>(stream.handle());
 }

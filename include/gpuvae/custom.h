@@ -1,5 +1,5 @@
-// Operations of a user's own: their value from any code, on the CPU or as CUDA kernels, and their gradient
-// from a function that backward() calls.
+// Custom operations: a program computes the value in any way, on the CPU or with CUDA kernels, and supplies a
+// function that computes the gradient.
 #pragma once
 
 #include <functional>
@@ -12,13 +12,13 @@
 
 namespace gpuvae {
 
-// What a custom operation's backward function may ask. It lives as long as the call.
+// What a custom operation's backward function can ask for. Valid during the call only.
 class CustomContext {
  public:
-  // Whether the gradient of input number `input` is wanted. The function need not compute the others.
+  // Whether the gradient of input number `input` is needed. The function need not compute the others.
   [[nodiscard]] bool needs_gradient(int input) const;
-  // Tensor number `index` of those that custom() was told to keep. Error if its elements were changed in
-  // place since.
+  // Tensor number `index` of custom()'s `saved`. Throws Error if its elements were changed in place since
+  // then.
   [[nodiscard]] const Tensor& saved(int index) const;
 
  private:
@@ -44,6 +44,7 @@ using CustomBackward =
 // dtype or device than its input's.
 [[nodiscard]] Variable custom(std::string name, std::span<const Variable> inputs, Tensor value,
                               CustomBackward backward, std::vector<Tensor> saved = {});
+// custom() with a list of inputs.
 [[nodiscard]] Variable custom(std::string name, std::initializer_list<Variable> inputs, Tensor value,
                               CustomBackward backward, std::vector<Tensor> saved = {});
 

@@ -22,9 +22,11 @@ enum class ErrorKind : std::uint8_t {
 // what() reads "[operation] what was expected, what arrived".
 class Error : public std::runtime_error {
  public:
+  // what() becomes "[operation] message".
   Error(std::string_view operation, std::string_view message, ErrorKind kind = ErrorKind::invalid_argument)
       : std::runtime_error(std::string("[").append(operation).append("] ").append(message)), kind_(kind) {}
 
+  // What a program can do about the error.
   [[nodiscard]] ErrorKind kind() const noexcept { return kind_; }
 
  private:

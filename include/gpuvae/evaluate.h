@@ -1,4 +1,4 @@
-// What a trained VAE is worth: likelihood estimates, and how its latent code is used.
+// Evaluation of a trained VAE: likelihood estimates, and statistics of the latent code.
 #pragma once
 
 #include <functional>
@@ -7,50 +7,56 @@
 
 namespace gpuvae {
 
-// Images as the model sees them, in order: scaling and binarization of `data`, without its shuffle.
+// How the data are presented to the model: in order, with the scaling and binarization of `data`.
 struct EvaluationOptions {
-  BatchOptions data;
-  std::uint64_t seed = 0;
-  std::int64_t rows = 0;  // of the decoder at a time; 0: what suits the device
+  BatchOptions data = {};  // its shuffle is ignored
+  std::uint64_t seed = 0;  // of the noise
+  std::int64_t rows = 0;   // rows per pass of the decoder; 0 chooses for the device
 };
 
-// The two terms of the negative ELBO, nats per image: sums over pixels and latent dimensions, mean over the
-// images, one draw of z for each; loss is their sum.
+// The two terms of the negative ELBO, nats per example: sums over features and latent dimensions, mean over
+// the examples, one draw of z for each example. `loss` is their sum. Throws Error if the data do not fit the
+// model.
 [[nodiscard]] Losses evaluate_elbo(const Vae& model, const Dataset& images, const EvaluationOptions& options);
 
+// The result of importance_weighted_nll.
 struct ImportanceEstimate {
-  double nll = 0;                // nats per image
-  double standard_error = 0;     // of nll, over the images
-  double effective_samples = 0;  // mean over the images of (sum w)^2 / sum w^2
-  double seconds = 0;
+  double nll = 0;                // nats per example
+  double standard_error = 0;     // of nll, over the examples
+  double effective_samples = 0;  // mean over the examples of (sum w)^2 / sum w^2
+  double seconds = 0;            // wall time
 };
 // The importance-weighted bound on -log p(x), -log (1 / K) sum over k of p(x | z_k) p(z_k) / q(z_k | x), with
-// z_k from q(z | x): Burda, Grosse and Salakhutdinov, 2016. It is at most the negative ELBO in expectation,
-// and falls towards -log p(x) as K grows. `progress` hears of finished images, the first after a small batch;
-// noise is a function of (seed, image, k), not of batches.
+// z_k from q(z | x): Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", 2016. Its
+// expectation is at most the negative ELBO and decreases towards -log p(x) as K, the number of samples,
+// grows. `progress` is called with the number of finished examples, first after a small batch. Noise is a
+// function of (seed, example, k).
 [[nodiscard]] ImportanceEstimate importance_weighted_nll(
     const Vae& model, const Dataset& images, std::int64_t samples, const EvaluationOptions& options,
     const std::function<void(std::int64_t images_done, double seconds)>& progress = {});
 
+// How a model uses its latent code.
 struct LatentStatistics {
-  std::vector<double> kl;  // [latent]: KL(q || N(0, 1)), nats, mean over the images; empty if unknown
-  std::vector<double> mean_variance;  // [latent]: variance over the images of the posterior's mean
+  std::vector<double> kl;  // [latent]: KL(q || N(0, 1)), nats, mean over the examples; empty if unknown
+  std::vector<double> mean_variance;  // [latent]: variance over the examples of the posterior's mean
   int active_units = 0;               // dimensions with a mean_variance above 0.01 (Burda et al., 2016)
-  // I(x; z) under q, nats: E log q(z | x) - E log q(z), with q(z) the mean of the images' posteriors (Hoffman
-  // and Johnson, 2016), one z an image. At most log of the number of images. NaN if the posterior has no
-  // aggregate.
+  // I(x; z) under q, nats: E log q(z | x) - E log q(z), where q(z) is the mean of the examples' posteriors
+  // (Hoffman and Johnson, "ELBO surgery", 2016), with one z per example. At most the log of the number of
+  // examples. NaN if the posterior has no aggregate density.
   double mutual_information = 0;
-  // How much the decoded mean moves over the images, and the images themselves: standard deviation of a
-  // pixel, root mean square over the pixels.
-  double decoded_stddev = 0, data_stddev = 0;
-  // The decoder ignores z: what it puts out moves less than 2 % as much as the data.
+  // Standard deviation over the examples of a feature of the decoded mean; root mean square over the
+  // features.
+  double decoded_stddev = 0;
+  // The same of the data.
+  double data_stddev = 0;
+  // Whether the decoder ignores z: its output varies less than 2 % as much as the data.
   [[nodiscard]] bool collapsed() const { return !(decoded_stddev > 0.02 * data_stddev); }
 };
-// Over the first `most` images.
+// Statistics over the first `most` examples.
 [[nodiscard]] LatentStatistics latent_statistics(const Vae& model, const Dataset& images,
                                                  const EvaluationOptions& options, std::int64_t most = 10000);
 
-// Posterior means, or draws, of all images: [count, latent], on the host.
+// The posterior means of all examples, or draws if `sample`: f32 [count, latent], on the CPU.
 [[nodiscard]] Tensor encode_all(const Vae& model, const Dataset& images, const EvaluationOptions& options,
                                 bool sample = false);
 

@@ -1,4 +1,4 @@
-// CUDA graphs: a training step of one's own, recorded once and launched as one piece of work.
+// CUDA graphs: work such as a training step, recorded once and launched as one unit.
 #pragma once
 
 #include <cstddef>
@@ -9,31 +9,33 @@
 
 namespace gpuvae {
 
-// What a body gave its stream, ready to be launched any number of times. Host code of the body ran at the
-// capture only: what changes from launch to launch must be read from device memory (Optimizer::clock, a
-// Clock's device_step). Memory of the body's tensors belongs to the graph and to the tensors it leaves
-// behind, which hold what the latest launch computed; nobody else is handed it while one of them lives.
-// Tensors from outside that the body uses must outlive the graph.
+// A recorded sequence of kernels, copies and fills. Host code runs at the capture only, so whatever changes
+// from launch to launch must be read from device memory (Optimizer::clock, a Clock's device_step). The memory
+// of tensors that the body makes is not reused while the graph, or a tensor it produced, exists; such tensors
+// hold the results of the latest launch. Tensors from outside that the body uses must outlive the graph. One
+// thread at a time may use a graph.
 class CudaGraph {
  public:
-  // Records `body` on `stream`, `repeats` times in a row; nothing runs. The stream is current inside. Run the
-  // body once beforehand: the first product of a shape chooses its algorithm, which a capture cannot. Throws
-  // Error for the CPU, the device's default stream, a stream that is being captured, and for calls in the
-  // body that wait for the device or copy from the host, naming them; what the body throws passes through.
-  // A graph of the same stream may share its memory: launches of the two follow each other.
+  // Records `body` on `stream`, `repeats` times in succession, without running it. The stream is current
+  // inside `body`. Run the body once beforehand: the first product of a shape chooses its algorithm, which a
+  // capture cannot do. Throws Error for the CPU, for the device's default stream, for a stream that is being
+  // captured, and for calls in the body that wait for the device or copy from the host; exceptions of the
+  // body pass through. With `sharing`, a graph of the same stream, both graphs use the same memory, because
+  // their launches follow one another.
   [[nodiscard]] static CudaGraph capture(const Stream& stream, const std::function<void()>& body,
                                          int repeats = 1, const CudaGraph* sharing = nullptr);
 
+  // Movable, not copyable. A graph that was moved from can only be assigned to or destroyed.
   CudaGraph(CudaGraph&&) noexcept;
-  CudaGraph& operator=(CudaGraph&&) noexcept;
+  CudaGraph& operator=(CudaGraph&&) noexcept;  // frees the graph that it held
   ~CudaGraph();
 
-  // Enqueues all of it, and returns. The stream of the capture must be current: it is the one whose
-  // workspaces the graph uses.
+  // Queues the recorded work and returns without waiting. Throws Error unless the stream of the capture is
+  // current, because the graph uses that stream's workspaces.
   void launch() const;
 
-  [[nodiscard]] std::size_t nodes() const;  // kernels, copies and fills
-  [[nodiscard]] const Stream& stream() const;
+  [[nodiscard]] std::size_t nodes() const;     // number of kernels, copies and fills
+  [[nodiscard]] const Stream& stream() const;  // the stream of the capture
 
  private:
   struct Recorded;

@@ -9,28 +9,35 @@
 
 namespace gpuvae {
 
-// Gives memory that may be used by work put on `stream` from now on, 64-byte aligned (256 on CUDA). A block
-// is freed on the stream it was allocated on and may be handed out again there without waiting: whoever uses
-// a tensor on another stream makes the two wait for each other before the tensor dies. Calls come from any
-// thread, on the CPU also at once (load_mnist reads on two).
+// A user's own allocator. Calls come from any thread, and on the CPU several threads may call at the same
+// time. Memory is stream-ordered: it is freed on the stream on which it was allocated, and may be allocated
+// again there without waiting. A program that uses a tensor on another stream makes that stream's work finish
+// before the tensor is destroyed, for instance with Stream::wait.
 class Allocator {
  public:
   virtual ~Allocator() = default;
+  // Memory for work that is queued on `stream` from now on, aligned to 64 bytes (256 on CUDA). Reports
+  // failure by throwing Error.
   [[nodiscard]] virtual void* allocate(std::size_t bytes, const Stream& stream) = 0;
+  // Takes back a block of allocate(), with the same size and stream.
   virtual void free(void* pointer, std::size_t bytes, const Stream& stream) noexcept = 0;
 };
 
+// Counters of a device's memory, since the program started.
 struct MemoryStatistics {
-  std::size_t live_bytes = 0;            // held by tensors now
-  std::size_t peak_bytes = 0;            // most ever held by tensors
+  std::size_t live_bytes = 0;            // held by tensors
+  std::size_t peak_bytes = 0;            // the largest value of live_bytes
   std::size_t reserved_bytes = 0;        // taken from the system by the pool
-  std::uint64_t allocations = 0;         // by tensors
-  std::uint64_t system_allocations = 0;  // those the pool had no block for
+  std::uint64_t allocations = 0;         // requests of tensors
+  std::uint64_t system_allocations = 0;  // requests that the pool could not serve
 };
+// The counters of one device. Any thread may call it.
 [[nodiscard]] MemoryStatistics memory_statistics(Device device);
+// Sets peak_bytes to live_bytes.
 void reset_peak_memory(Device device);
 
-// The allocator of tensors made from now on; null restores the pool. Blocks return to where they came from.
+// Sets the allocator of all tensors that are made from now on; null restores the pool. A block returns to the
+// allocator that it came from.
 void set_allocator(Device device, std::shared_ptr<Allocator> allocator);
 // Gives the pool's unused blocks back to the system. Waits for the device.
 void release_unused_memory(Device device);

@@ -1,5 +1,9 @@
-// Differentiable operations. A matrix is [rows, columns]; an operation on more dimensions treats all but the
-// last as rows. All inputs share one device and one dtype: f32, or f64 on the CPU. Errors: gpuvae::Error.
+// Differentiable operations. A matrix is [rows, columns]; a tensor of more dimensions counts as the matrix of
+// all its axes but the last (rows) and the last one (columns). All inputs of an operation share one device
+// and one dtype: f32, or f64 on the CPU. An operation runs on the current stream of the calling thread, and
+// throws gpuvae::Error, "[operation] expected X, got Y", if shapes, dtypes or devices do not fit. Several
+// threads may call operations at the same time, on shared inputs too, as long as none of them changes an
+// input.
 #pragma once
 
 #include <initializer_list>
@@ -10,19 +14,16 @@
 
 namespace gpuvae {
 
-// ---- operators: formulas read as they are written ----
-
-// Element by element. The shape of the result is that of the operand with more elements; the other one has
-// the same shape or is repeated along it: a row [columns] or [1, columns], a column [rows, 1], or a single
-// element. Both have one dtype and one device. A Tensor converts to a constant; `tensor - variable` and
-// `tensor * 2` are variables too.
+// @{
+// Elementwise. The result has the shape of the operand with more elements. The other operand has the same
+// shape or is repeated along it: a row [columns] or [1, columns], a column [rows, 1], or a single element. A
+// Tensor converts to a constant, so `tensor - variable` and `tensor * 2` are variables too. A number stands
+// for a tensor of the variable's shape and dtype; division by a number multiplies by its inverse.
 [[nodiscard]] Variable operator+(const Variable& a, const Variable& b);
 [[nodiscard]] Variable operator-(const Variable& a, const Variable& b);
 [[nodiscard]] Variable operator*(const Variable& a, const Variable& b);
 [[nodiscard]] Variable operator/(const Variable& a, const Variable& b);
 [[nodiscard]] Variable operator-(const Variable& x);
-// A number has the variable's dtype and stands for a tensor of its shape. Dividing by a number multiplies by
-// its inverse.
 [[nodiscard]] Variable operator+(const Variable& a, double b);
 [[nodiscard]] Variable operator+(double a, const Variable& b);
 [[nodiscard]] Variable operator-(const Variable& a, double b);
@@ -31,130 +32,165 @@ namespace gpuvae {
 [[nodiscard]] Variable operator*(double a, const Variable& b);
 [[nodiscard]] Variable operator/(const Variable& a, double b);
 [[nodiscard]] Variable operator/(double a, const Variable& b);
-
-// The same by name.
 [[nodiscard]] Variable add(const Variable& a, const Variable& b);
 [[nodiscard]] Variable subtract(const Variable& a, const Variable& b);
 [[nodiscard]] Variable multiply(const Variable& a, const Variable& b);
 [[nodiscard]] Variable divide(const Variable& a, const Variable& b);
+// @}
 
-// ---- functions of each element: the result has the shape of x ----
+// @name Elementwise functions
+// The result has the shape of x.
+// @{
 
 // scale x + shift, rounded once.
 [[nodiscard]] Variable affine(const Variable& x, double scale, double shift);
+// e^x.
 [[nodiscard]] Variable exp(const Variable& x);
+// The natural logarithm: -inf at 0, NaN below.
 [[nodiscard]] Variable log(const Variable& x);
+// The square root: NaN below 0; the gradient at 0 is inf.
 [[nodiscard]] Variable sqrt(const Variable& x);
+// x^2.
 [[nodiscard]] Variable square(const Variable& x);
+// 1 / x.
 [[nodiscard]] Variable reciprocal(const Variable& x);
-[[nodiscard]] Variable abs(const Variable& x);                             // slope 0 at 0
-[[nodiscard]] Variable clamp(const Variable& x, double low, double high);  // slope 0 where clamped
+// |x|. The gradient at 0 is 0.
+[[nodiscard]] Variable abs(const Variable& x);
+// x limited to [low, high]. The gradient is 0 where x lies outside.
+[[nodiscard]] Variable clamp(const Variable& x, double low, double high);
+// An activation function; Activation::identity returns x.
 [[nodiscard]] Variable activate(const Variable& x, Activation activation);
-// log Gamma(x) for x > 0 (Abramowitz and Stegun, 1964, 6.1.33 and 6.1.41) and its derivative, digamma.
-// Relative errors are below 2e-6 (f32) and 1e-14 (f64) for x in [1e-3, 1e5], the roots included. At 0 they
-// are inf and -inf; below 0, NaN. Digamma is differentiable in turn.
+// log Gamma(x) for x > 0 (Abramowitz and Stegun, 1964, 6.1.33 and 6.1.41). The relative error is below 2e-6
+// (f32) and 1e-14 (f64) for x in [1e-3, 1e5]; the value is inf at 0 and NaN below.
 [[nodiscard]] Variable lgamma(const Variable& x);
+// The derivative of log Gamma, with the errors of lgamma; -inf at 0 and NaN below. It is differentiable.
 [[nodiscard]] Variable digamma(const Variable& x);
-// The continuous Bernoulli distribution p(x) = exp(l x - A(l)) on [0, 1] with logit l (Loaiza-Ganem and
-// Cunningham, 2019): A(l) = log((exp(l) - 1) / l), that is softplus(l) - log C(l) in their terms, and its
-// derivative, the mean.
+// A(l) = log((exp(l) - 1) / l), the log normaliser of the continuous Bernoulli distribution
+// p(x) = exp(l x - A(l)) on [0, 1] with logit l: softplus(l) - log C(l) in the terms of Loaiza-Ganem and
+// Cunningham, 2019.
 [[nodiscard]] Variable continuous_bernoulli_log_normalizer(const Variable& logits);
+// The mean of the continuous Bernoulli distribution, which is the derivative of A.
 [[nodiscard]] Variable continuous_bernoulli_mean(const Variable& logits);
+// @}
 
-// ---- along an axis: Axis::all yields [1], Axis::rows [columns], Axis::columns [rows, 1] ----
+// @name Reductions
+// Axis::all yields [1], Axis::rows yields [columns], and Axis::columns yields [rows, 1].
+// @{
 
+// The sum of the elements along an axis.
 [[nodiscard]] Variable sum(const Variable& x, Axis axis = Axis::all);
-// Error if there is no element to average.
+// The mean of the elements along an axis. Throws Error if there is no element.
 [[nodiscard]] Variable mean(const Variable& x, Axis axis = Axis::all);
 // log of the sum of exp(x), without overflow: the largest element is subtracted before the exponential and
-// added to the logarithm. Elements of -inf count nothing. Where all are -inf the value is -inf and the
-// gradient 0.
+// added to the logarithm. If all elements are -inf, the value is -inf and the gradient is 0.
 [[nodiscard]] Variable log_sum_exp(const Variable& x, Axis axis);
-// exp(x - log_sum_exp(x, axis)), with the shape of x, and as stable. Where all elements are -inf, it is 0
-// with gradient 0; where one is +inf, NaN.
+// exp(x - log_sum_exp(x, axis)), with the shape of x. If all elements are -inf, the value and the gradient
+// are 0; if one is +inf, the value is NaN.
 [[nodiscard]] Variable softmax(const Variable& x, Axis axis);
+// @}
 
-// ---- shape ----
+// @name Shape
+// @{
 
-[[nodiscard]] Variable reshape(const Variable& x, Shape shape);  // as many elements, in the same order
-[[nodiscard]] Variable transpose(const Variable& x);  // [rows, columns] to [columns, rows]; 2 dimensions only
-// Columns first ... first + count - 1: [rows, columns] to [rows, count]. Error if x has fewer.
+// The same elements in the same order with another shape of equally many elements.
+[[nodiscard]] Variable reshape(const Variable& x, Shape shape);
+// [rows, columns] to [columns, rows]; x has two dimensions.
+[[nodiscard]] Variable transpose(const Variable& x);
+// Columns `first` to `first + count - 1`: [rows, columns] to [rows, count].
 [[nodiscard]] Variable columns(const Variable& x, std::int64_t first, std::int64_t count);
-// One matrix of several, which share dtype and device: below each other for Axis::rows (parts have equally
-// many columns), side by side for Axis::columns (parts have equally many rows). At least one part.
+// Joins matrices: one below the other for Axis::rows (they have equally many columns), side by side for
+// Axis::columns (they have equally many rows). Expects at least one part.
 [[nodiscard]] Variable concat(std::span<const Variable> parts, Axis axis);
+// concat of a list of variables.
 [[nodiscard]] Variable concat(std::initializer_list<Variable> parts, Axis axis);
+// @}
 
-// op(a) op(b), where op transposes on request. [m, k] [k, n] to [m, n].
+// op(a) op(b), where op transposes on request: [m, k] [k, n] to [m, n].
 [[nodiscard]] Variable matmul(const Variable& a, const Variable& b, bool transpose_a = false,
                               bool transpose_b = false);
 
-// ---- fused; gpuvae::unfused has an implementation of the same name for each ----
+// @name Fused operations
+// gpuvae::unfused has an implementation of the same name for each of them.
+// @{
 
-// activation(x weight^T + bias): x [rows, in], weight [out, in], bias [out] or undefined; [rows, out]. The
-// precision is that of the product and of its two gradients. The CPU may skip x's zeros: 0 * NaN is 0 then.
+// activation(x weight^T + bias): x [rows, in], weight [out, in], bias [out] or undefined, result [rows, out].
+// `precision` applies to the product and to the two products of its backward pass. The CPU may skip zeros of
+// x, so that 0 * NaN counts as 0.
 [[nodiscard]] Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
                               Activation activation = Activation::identity,
                               Precision precision = Precision::f32);
 
-// How a posterior's parameters are read and its noise drawn.
+// How the parameters of a posterior are read, and where its noise comes from.
 struct PosteriorOptions {
-  PosteriorScale scale = PosteriorScale::log_variance;
-  double noise_std = 1;  // standard stddev of epsilon
-  Noise noise;           // drawn inside the kernel, unless
-  Tensor epsilon;        // [rows, latent] is given
-  Tensor samples;        // i32 [rows]: the samples noise is drawn for; keeps noise.samples alive
+  PosteriorScale scale = PosteriorScale::log_variance;  // meaning of the second half of the parameters
+  double noise_std = 1;                                 // standard deviation of epsilon
+  Noise noise = {};     // the noise that the kernel draws, unless `epsilon` is defined
+  Tensor epsilon = {};  // [rows, latent]: the noise itself
+  Tensor samples = {};  // i32 [rows]: keeps the memory of noise.samples alive
 };
+// A draw from a posterior, with its KL divergence.
 struct PosteriorSample {
   Variable z;   // [rows, latent]
-  Variable kl;  // [1]
+  Variable kl;  // [1], nats
 };
-// `posterior_params` is [rows, 2 latent]: the mean, then the scale parameter. z = mean + noise_std epsilon
-// sigma (Kingma and Welling, 2013, section 2.4).
+// z = mean + noise_std epsilon sigma, the reparameterised draw (Kingma and Welling, 2013, section 2.4).
+// `posterior_params` is [rows, 2 latent]: the mean, then the scale parameter. Result: [rows, latent].
 [[nodiscard]] Variable sample_posterior(const Variable& posterior_params, const PosteriorOptions& options);
-// weight times the sum over rows and dimensions of KL(N(mean, sigma^2) || N(0, 1)), nats (ibid., appendix B).
+// weight times the sum over rows and dimensions of KL(N(mean, sigma^2) || N(0, 1)), nats, [1] (Kingma and
+// Welling, 2013, appendix B).
 [[nodiscard]] Variable kl_divergence(const Variable& posterior_params, PosteriorScale scale,
                                      double weight = 1);
-// Both in one pass.
+// sample_posterior and kl_divergence in one pass.
 [[nodiscard]] PosteriorSample sample_posterior_with_kl(const Variable& posterior_params,
                                                        const PosteriorOptions& options, double weight = 1);
 
-// weight times the sum over all elements of -log Bernoulli(target | p), nats; p from its logit, or p itself,
-// kept 1e-7 away from 0 and 1. Value and gradient in one pass. `target` is a constant in [0, 1]; 1 / batch as
-// weight gives the mean over a batch of the sum over pixels.
+// weight times the sum over all elements of -log Bernoulli(target | sigmoid(logit)), nats, [1], with value
+// and gradient computed in one pass. `target` is a constant in [0, 1]. A weight of 1 / batch yields the mean
+// over the batch of the sum over the features.
 [[nodiscard]] Variable bce_with_logits(const Variable& logits, const Variable& target, double weight = 1);
+// bce_with_logits from probabilities, which are kept at least 1e-7 away from 0 and 1.
 [[nodiscard]] Variable bce(const Variable& probabilities, const Variable& target, double weight = 1);
-// The same of the continuous Bernoulli density: a likelihood for pixels that are not binary. May be negative.
+// weight times the sum over all elements of the continuous Bernoulli's -log p(target | logit), nats, [1]: a
+// density on [0, 1], so the result may be negative (Loaiza-Ganem and Cunningham, 2019).
 [[nodiscard]] Variable continuous_bernoulli_nll(const Variable& logits, const Variable& target,
                                                 double weight = 1);
 
-// weight times the sum over all elements of -log N(target | mean, exp(v)), nats, with log 2 pi. `params` is
-// [rows, 2 columns]: the mean (its logit if sigmoid_mean), then the log variance v, clipped to [low, high].
+// How the parameters of a Gaussian likelihood are read.
 struct GaussianOptions {
-  bool sigmoid_mean = true;
-  double low = -5, high = 5;
+  bool sigmoid_mean = true;  // the first half of the parameters holds logits of the mean
+  double low = -5;           // lower bound of the log variance
+  double high = 5;           // upper bound of the log variance
 };
+// weight times the sum over all elements of -log N(target | mean, exp(v)), nats, [1], including log 2 pi.
+// `params` is [rows, 2 columns]: the mean or its logit, then the log variance v, which is clipped to the
+// bounds.
 [[nodiscard]] Variable gaussian_nll(const Variable& params, const Variable& target,
                                     const GaussianOptions& options = {}, double weight = 1);
 
-// log p(target | parameters) of each row: the sum over its columns, nats; [rows, 1]. The distributions are
-// those of the negative log likelihoods above, the target a constant. It may have fewer rows, [rows / n,
-// columns]: each then stands for n consecutive rows of parameters, as in importance sampling. One pass; where
-// a gradient is needed, the unfused implementation is computed instead.
+// log Bernoulli(target | sigmoid(logits)) of each row, the sum over its columns, nats, [rows, 1]. `target` is
+// a constant. It may have fewer rows, [rows / n, columns]: then each of them stands for n consecutive rows of
+// parameters, as in importance sampling. The result takes one pass, unless a gradient is needed: then the
+// unfused implementation runs.
 [[nodiscard]] Variable bernoulli_log_density(const Variable& logits, const Variable& target);
+// The continuous Bernoulli's log density of each row, as bernoulli_log_density.
 [[nodiscard]] Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target);
+// The Gaussian's log density of each row, with the parameters of gaussian_nll, as bernoulli_log_density.
 [[nodiscard]] Variable gaussian_log_density(const Variable& params, const Variable& target,
                                             const GaussianOptions& options = {});
 
-// log sum_k exp(log_weights_k) N(z_r; mean_k, sigma_k^2) of each row r of z [rows, latent], nats: a mixture
-// of diagonal Gaussians; [rows, 1]. `component_params` is [components, 2 latent], read as a posterior's.
-// log_weights [components] are taken as they are, the caller normalises them; undefined means 1 / components
-// each. Differentiable in all three; never holds rows x components elements.
+// log sum_k exp(log_weights_k) N(z_r; mean_k, sigma_k^2) of each row r of z [rows, latent], nats, [rows, 1]:
+// a mixture of diagonal Gaussians. `component_params` is [components, 2 latent], read as a posterior's
+// parameters. `log_weights` [components] is used as it is, so the caller normalises it; if it is undefined,
+// each weight is 1 / components. Differentiable in all three inputs, and never holds rows x components
+// elements.
 [[nodiscard]] Variable mixture_log_density(const Variable& z, const Variable& component_params,
                                            PosteriorScale scale, const Variable& log_weights);
+// @}
 
-// The same functions built from primitives: oracle of the tests, baseline of the benchmark.
+// The fused operations built from primitives: the reference of the tests and the baseline of the benchmark.
 namespace unfused {
+// @{
+// Each computes the same function as the fused operation of its name, from primitive operations.
 [[nodiscard]] Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
                               Activation activation = Activation::identity);
 [[nodiscard]] Variable sample_posterior(const Variable& posterior_params, const PosteriorOptions& options);
@@ -172,24 +208,31 @@ namespace unfused {
 [[nodiscard]] Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target);
 [[nodiscard]] Variable gaussian_log_density(const Variable& params, const Variable& target,
                                             const GaussianOptions& options = {});
-// Without the care for densities too small or too large to exponentiate.
+// Without protection against densities that are too small or too large for an exponential.
 [[nodiscard]] Variable mixture_log_density(const Variable& z, const Variable& component_params,
                                            PosteriorScale scale, const Variable& log_weights);
+// @}
 }  // namespace unfused
 
-// Each row n times in a row, [rows, columns] to [rows * n, columns]; f32 or f64, not differentiable.
+// Repeats each row n times, [rows, columns] to [rows * n, columns]; f32 or f64, not differentiable.
 [[nodiscard]] Tensor repeat_rows(const Tensor& x, std::int64_t n);
 
-// ---- random tensors, not differentiable: row r, column c holds number c of noise's row r ----
+// @name Random tensors
+// Not differentiable. Row r, column c holds number c of row r of the noise (gpuvae/random.h).
+// @{
+
+// Normal numbers.
 [[nodiscard]] Tensor random_normal(Shape shape, const Noise& noise, double mean = 0, double stddev = 1,
                                    DType dtype = DType::f32, Device device = Device::cpu());
+// Uniform numbers in [low, high).
 [[nodiscard]] Tensor random_uniform(Shape shape, const Noise& noise, double low = 0, double high = 1,
                                     DType dtype = DType::f32, Device device = Device::cpu());
-
-// The same distributions by NVIDIA's cuRAND, f32, from a seed alone; uniform numbers are in (low, high].
-// Throws Error on the CPU, where the library is missing, and while a graph is captured.
+// Normal numbers by NVIDIA's cuRAND (Philox4x32-10 in cuRAND's order), f32, from a seed alone. Throws Error
+// on the CPU, if the library is missing, and during the capture of a graph.
 [[nodiscard]] Tensor curand_normal(Shape shape, std::uint64_t seed, double mean, double stddev,
                                    Device device);
+// Uniform numbers in (low, high] by cuRAND, as curand_normal.
 [[nodiscard]] Tensor curand_uniform(Shape shape, std::uint64_t seed, double low, double high, Device device);
+// @}
 
 }  // namespace gpuvae

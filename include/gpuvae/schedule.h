@@ -8,27 +8,28 @@
 
 namespace gpuvae {
 
-// The factor of a training step. Steps count from 0 over the whole run, across epochs. Any function of one's
-// own that depends on the step alone is a schedule too. Factors are finite and 0 or more.
+// The factor for a training step. Steps count from 0 over the whole run, across epochs. Any function of the
+// step alone can serve as a schedule; its factors are finite and not negative.
 using LearningRateSchedule = std::function<double(std::uint64_t step)>;
 
-// factor(step) = 1
+// The constant schedule: factor(step) = 1.
 struct ConstantSchedule {
-  double operator()(std::uint64_t step) const;
+  double operator()(std::uint64_t step) const;  // the factor
 };
 
-// factor(step) = min(1, (step + 1) / steps): rises linearly and reaches 1 at step number `steps` - 1. With 0
-// steps it is 1 throughout.
+// Linear warm-up: factor(step) = min(1, (step + 1) / steps): rises linearly and reaches 1 at step number
+// `steps` - 1. With 0 steps it is 1 throughout.
 struct LinearWarmup {
-  std::uint64_t steps = 0;
-  double operator()(std::uint64_t step) const;
+  std::uint64_t steps = 0;                      // length of the warm-up
+  double operator()(std::uint64_t step) const;  // the factor
 };
 
-// factor(step) = decay^floor(step / every). Throws Error if `every` is 0 or `decay` is not above 0.
+// Step decay: factor(step) = decay^floor(step / every). Throws Error if `every` is 0 or `decay` is not above
+// 0.
 struct StepDecay {
-  std::uint64_t every = 1;
-  double decay = 0.1;
-  double operator()(std::uint64_t step) const;
+  std::uint64_t every = 1;                      // steps between decays
+  double decay = 0.1;                           // factor of one decay
+  double operator()(std::uint64_t step) const;  // the factor
 };
 
 // During the first `warmup_steps` steps as LinearWarmup, then half a cosine from 1 down to `final_factor`
@@ -38,10 +39,10 @@ struct StepDecay {
 // From step number `total_steps` on it stays at `final_factor`. Throws Error if total_steps is not above
 // warmup_steps, or if final_factor is outside [0, 1].
 struct CosineSchedule {
-  std::uint64_t total_steps = 1;
-  std::uint64_t warmup_steps = 0;
-  double final_factor = 0;
-  double operator()(std::uint64_t step) const;
+  std::uint64_t total_steps = 1;                // of the run, warm-up included
+  std::uint64_t warmup_steps = 0;               // of these
+  double final_factor = 0;                      // reached at the end
+  double operator()(std::uint64_t step) const;  // the factor
 };
 
 }  // namespace gpuvae

@@ -8,8 +8,11 @@
 
 namespace gpuvae {
 
+// Element types of tensors. f32 and f64 are differentiable (f64 on the CPU only), bf16 is for storage and
+// matrix products, u8 and i32 hold data and indices.
 enum class DType : std::uint8_t { f32, f64, bf16, u8, i32 };
 
+// Bytes per element.
 [[nodiscard]] constexpr std::size_t size_of(DType t) {
   switch (t) {
     case DType::f64:
@@ -24,6 +27,7 @@ enum class DType : std::uint8_t { f32, f64, bf16, u8, i32 };
   }
   return 4;
 }
+// "f32", "f64", ...
 [[nodiscard]] std::string_view name(DType t);
 
 // The axis of a matrix along which an operation works. A tensor of more dimensions counts as the matrix of
@@ -33,6 +37,7 @@ enum class Axis : std::uint8_t {
   rows,     // down each column: a sum over it turns [rows, columns] into [columns]
   columns,  // along each row: a sum over it turns [rows, columns] into [rows, 1]
 };
+// "all", "rows", "columns".
 [[nodiscard]] std::string_view name(Axis axis);
 
 // Activations of a dense layer.
@@ -46,44 +51,52 @@ enum class Activation : std::uint8_t {
   gelu,      // x Phi(x) with the standard normal distribution's Phi; not its approximation by tanh
   silu,      // x sigmoid(x), also called swish
 };
+// "relu", "leaky_relu", ...
 [[nodiscard]] std::string_view name(Activation a);
-// In the order of the enumeration.
+// Every activation, in the order of the enumeration.
 [[nodiscard]] std::span<const Activation> all_activations();
 // The slope of leaky ReLU below zero.
 inline constexpr float kLeakySlope = 0.01f;
 
-// How a matrix product reads its factors; sums and results are f32 always, weights stay f32 in memory.
+// How a matrix product reads its factors. Sums and results are f32 in every case, and weights stay f32 in
+// memory.
 enum class Precision : std::uint8_t {
-  f32,   // as they are
-  tf32,  // rounded to 10 bits of fraction: GPUs from sm_80 on
-  bf16,  // rounded to 7: GPUs from sm_80 on, CPUs with AVX512_BF16 or AMX
+  f32,   // unchanged
+  tf32,  // rounded to 10 bits of fraction; needs a GPU of compute capability 8.0 or higher
+  bf16,  // rounded to 7 bits of fraction; needs such a GPU, or a CPU with AVX512_BF16 or AMX
 };
+// "f32", "tf32", "bf16".
 [[nodiscard]] std::string_view name(Precision p);
 
-// What the second half of a posterior's parameters means (the first half is the mean):
-// sigma = exp(s / 2), exp(s), or softplus(s) + 1e-6.
+// What the second half s of a posterior's parameters means (the first half is the mean): the standard
+// deviation is exp(s / 2), exp(s), or softplus(s) + 1e-6.
 enum class PosteriorScale : std::uint8_t { log_variance, log_sigma, softplus };
+// "log_variance", "log_sigma", "softplus".
 [[nodiscard]] std::string_view name(PosteriorScale s);
 
+// How a batch's values are made binary.
 enum class Binarize : std::uint8_t {
   none,       // x = byte / 255, or the value of f32 data
   threshold,  // x = byte / 255 (or the value) > threshold
-  fixed,      // Bernoulli(byte / 255), one draw per pixel for the whole run
+  fixed,      // Bernoulli(byte / 255), drawn once per feature for the whole run
   dynamic,    // Bernoulli(byte / 255), drawn anew every epoch
 };
+// "none", "threshold", "fixed", "dynamic".
 [[nodiscard]] std::string_view name(Binarize b);
 
-// The update rules of gpuvae/optim.h; kernels/math/optimizer.h has the formulas.
+// The update rules of gpuvae/optim.h. kernels/math/optimizer.h has the formulas and their sources.
 enum class OptimizerKind : std::uint8_t { sgd, rmsprop, rmsprop_tf1, adagrad, adam, adamw };
+// "sgd", "rmsprop", ...
 [[nodiscard]] std::string_view name(OptimizerKind k);
 
-// How training steps reach the device.
+// How training steps are launched.
 enum class Executor : std::uint8_t {
-  automatic,  // on CUDA fused where the model fits, else graph; eager on the CPU
-  eager,      // kernel by kernel
-  graph,      // many steps at a launch, as a captured CUDA graph
-  fused,      // likewise, with a step as a few kernels, for the models that these cover
+  automatic,  // on a GPU `fused` if the model fits, else `graph`; on the CPU `eager`
+  eager,      // one kernel launch per operation
+  graph,      // one launch of a captured CUDA graph for many steps
+  fused,      // as `graph`, with a few fused kernels per step, for the models that these cover
 };
-[[nodiscard]] std::string_view name(Executor e);  // "auto", "eager", ...
+// "auto", "eager", "graph", "fused".
+[[nodiscard]] std::string_view name(Executor e);
 
 }  // namespace gpuvae
