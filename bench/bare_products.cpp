@@ -10,7 +10,7 @@ namespace gpuvae::bench {
 BareProducts::BareProducts(Vae& model, std::int64_t batch) : device_(model.device()) {
   bool first = true;
   for (const Parameter& p : model.parameters()) {
-    const Shape shape = p.variable->shape();
+    const Shape shape = p.variable.shape();
     if (p.is_bias || shape.rank() != 2) continue;
     const std::int64_t out = shape[0], in = shape[1];
     add(false, true, batch, out, in);

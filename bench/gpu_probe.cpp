@@ -9,7 +9,7 @@
 #include <functional>
 #include <numeric>
 
-#include "apps/common/program.h"
+#include "apps/program/program.h"
 #include "bench/stopwatch.h"
 #include "kernels/backend.h"
 

@@ -6,7 +6,7 @@
 #include <map>
 #include <memory>
 
-#include "apps/common/presets.h"
+#include "apps/cli/presets.h"
 #include "bench/gpu_probe.h"
 #include "bench/stopwatch.h"
 #include "kernels/backend.h"
@@ -26,9 +26,9 @@ apps::RunConfig config_of(const std::string& preset) {
       if (p.name == (preset == "small" ? "keras-mnist" : preset)) {
         apps::RunConfig config = p.config;
         if (preset != "small") return config;
-        config.hidden = {24};
-        config.latent = 3;
-        config.batch_size = 10;
+        config.model.encoder_widths = {24};
+        config.model.latent = 3;
+        config.training.batch_size = 10;
         return config;
       }
   throw Error("gpu_probe", "expected a preset of mnist_vae or frey_vae, or small, got " + preset);
@@ -60,13 +60,13 @@ struct Training {
 
   Training(const std::string& preset, Device device)
       : config(config_of(preset)),
-        options(config.training()),
-        images(images_of(50 * config.batch_size, pixels_of(preset), device)),
-        model(config.model(images.features()), device),
+        options(config.train_options(0)),
+        images(images_of(50 * config.training.batch_size, pixels_of(preset), device)),
+        model(config.vae_options(images.features()), device),
         optimizer(model.parameters(), config.optimizer),
         state(Tensor::from(std::vector<std::uint8_t>(sizeof(RunState)), {sizeof(RunState)}, device)) {
     context.state = static_cast<RunState*>(state.data());
-    context.rows = config.batch_size;
+    context.rows = config.training.batch_size;
     context.clock = {0, &context.state->step, 50};
     context.updates = context.clock;
   }
@@ -105,7 +105,7 @@ double mean_loss(const Training& training, std::uint64_t steps) {
   const Tensor host = training.state.to(Device::cpu());
   std::memcpy(&sums, host.data(), sizeof sums);
   return (sums.sums[0] + sums.sums[1]) / static_cast<double>(steps) /
-         static_cast<double>(training.config.batch_size);
+         static_cast<double>(training.config.training.batch_size);
 }
 
 }  // namespace
@@ -184,7 +184,7 @@ nlohmann::json time_steps(const std::string& preset, const Contestant& c, Device
   const Statistics s = statistics_of(times);
   row.update(
       {{"us", s.median}, {"low", s.low}, {"high", s.high}, {"steps", o.steps}, {"samples", s.samples}});
-  row["batch"] = training.config.batch_size;
+  row["batch"] = training.config.training.batch_size;
   return row;
 }
 

@@ -23,7 +23,8 @@
 #include <chrono>
 #include <cstdio>
 
-#include "apps/common/program.h"
+#include "apps/program/calm_openmp.h"
+#include "apps/program/program.h"
 #include "bench/observed_backend.h"
 #include "bench/workloads.h"
 #include "gpuvae/error.h"

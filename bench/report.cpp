@@ -4,7 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "apps/common/program.h"
+#include "apps/program/program.h"
 #include "src/io/file.h"
 
 namespace gpuvae::bench {

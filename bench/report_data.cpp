@@ -39,15 +39,18 @@ Operation operation_of(const json& b) {
     o.failure = b.value("error_message", "failed");
     return o;
   }
-  o.seconds = b.at("real_time").get<double>() * 1e-6;  // all are registered in microseconds
+  o.seconds = b.at("real_time").get<double>() * 1e-6;  // all times are registered in microseconds
   const auto value = [&](const char* key) { return number(b, key).value_or(0); };
   o.low = value("low"), o.high = value("high"), o.bytes = value("bytes"), o.flops = value("flops"),
   o.moved = value("moved");
   o.unfused = number(b, "unfused"), o.speedup = number(b, "speedup"),
   o.unfused_moved = number(b, "unfused_moved");
   o.unfused_curand = number(b, "unfused_curand");
-  o.copy = number(b, "copy"), o.matmul = number(b, "matmul"), o.error = number(b, "error");
-  o.launches = number(b, "launches"), o.unfused_launches = number(b, "unfused_launches");
+  o.copy = number(b, "copy");
+  o.matmul = number(b, "matmul");
+  o.error = number(b, "error");
+  o.launches = number(b, "launches");
+  o.unfused_launches = number(b, "unfused_launches");
   return o;
 }
 
@@ -134,7 +137,7 @@ std::vector<const Operation*> chosen(const Report& report, bool large, const std
   for (const Operation& o : report.operations) {
     if (!o.failure.empty() || o.large != large || o.cold != large) continue;
     if (o.pass != pass && o.pass != "update") continue;
-    // One optimiser is as good as an operation of its own.
+    // Each optimiser counts as a separate operation.
     const auto key = [](const Operation& p) {
       return p.operation + (p.operation == "optimizer_step" ? p.size.substr(0, p.size.find('-')) : "");
     };

@@ -7,9 +7,9 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "apps/common/palette.h"
-#include "apps/common/plot.h"
-#include "apps/common/plot/axes.h"
+#include "apps/plot/axes.h"
+#include "apps/plot/palette.h"
+#include "apps/plot/plot.h"
 #include "bench/report.h"
 
 namespace gpuvae::bench {

@@ -1,4 +1,4 @@
-// The report as Markdown.
+// Writes the report as Markdown.
 #include <fmt/format.h>
 
 #include <cmath>

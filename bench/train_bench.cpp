@@ -8,7 +8,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "apps/common/program.h"
+#include "apps/program/calm_openmp.h"
+#include "apps/program/program.h"
 #include "bench/training.h"
 
 namespace gpuvae::bench {

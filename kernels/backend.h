@@ -11,10 +11,10 @@
 #include <cstdint>
 #include <string>
 
-#include "gpuvae/random.h"
 #include "gpuvae/types.h"
 #include "kernels/fused_step.h"
 #include "kernels/math/elementwise.h"
+#include "kernels/noise.h"
 
 namespace gpuvae::kernels {
 

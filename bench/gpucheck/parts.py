@@ -1,5 +1,6 @@
-"""The parts of gpu_check, worst suspects first. A part is a generator: it yields commands, receives their runs, and
-returns a verdict. Limits are seconds; those of a whole run add up to at most 480, those of a quick one to 180."""
+"""The parts of gpu_check; the most likely failures come first. A part is a generator: it yields commands, receives
+their runs and returns a verdict. Limits are in seconds. The limits of a full run add up to at most 480, those of a
+quick run to at most 180."""
 from dataclasses import dataclass
 from typing import Callable
 
@@ -19,10 +20,10 @@ class Part:
     name: str
     purpose: str
     limit: int
-    quick: int  # seconds with --quick; 0: left out
+    quick: int  # seconds with --quick; 0 leaves the part out
     body: Callable
     on_failure: str  # what a failure means, and what to try
-    decides: bool = True  # whether a failure is the device's or the kernels'; measurements only report
+    decides: bool = True  # a failure means that the device or the kernels are wrong; False: only reports
 
 
 def round_trip(c):
@@ -41,7 +42,8 @@ def sanitized(c, tool, name, program, options=(), env=None):
 
 
 def sanitizer_part(tool):
-    """The fused step alone: no other kernel, no cuBLASLt, at the size of a preset for memcheck and small otherwise."""
+    """Runs the fused step alone, without other kernels or cuBLASLt: at the size of a preset for memcheck, small
+    otherwise."""
     def body(c):
         if c.sanitizer is None:
             return not_run("compute-sanitizer not found")
@@ -50,7 +52,7 @@ def sanitizer_part(tool):
         verdict = sanitizer_verdict(run)
         if verdict.outcome != "passed":
             return verdict
-        return experiment(run)[1] or verdict  # without steps there was nothing to find
+        return experiment(run)[1] or verdict  # the sanitizer can find nothing if no step ran
     return body
 
 
@@ -71,7 +73,7 @@ def memcheck_tests(c):
 
 
 def tests(filter_, small=""):
-    """Runs tests. A crash, or an error that stays with the process, ends a process: the tests after it get another one."""
+    """Runs tests. A crash or a sticky CUDA error ends the process; the tests that remain run in a new one."""
     def body(c):
         total = {"passed": 0, "skipped": 0, "failed": []}
         lines, done = [], []
@@ -111,7 +113,7 @@ OFF = {"GPUVAE_DEPENDENT_LAUNCHES": "0"}
 
 
 def compare(c, variants, steps):
-    """Fused steps in several ways, each in a separate process: the digests of all must be those of the first."""
+    """Runs fused steps in several ways, each in a separate process. All digests must equal those of the first way."""
     digests, lines, facts = {}, [], {}
     for name, options, env in variants:
         run = yield Command(name, [c.program("gpu_probe"), "fused-steps", "--steps", steps, *options,
@@ -170,8 +172,8 @@ def cublaslt(c):
     return failed(lines, found) if lines else passed(f"{usable} of {len(found['rows'])} epilogues exist", found)
 
 
-PRODUCT_BOUNDS = {"ffma": 1e-6, "split_tf32": 1e-6, "tf32": 1e-3, "bf16": 1e-2}  # of the largest error
-MOST_DRIFT = 1.5e-7  # of the mean error toward or away from the result, which truncation makes negative
+PRODUCT_BOUNDS = {"ffma": 1e-6, "split_tf32": 1e-6, "tf32": 1e-3, "bf16": 1e-2}  # bounds on the largest error
+MOST_DRIFT = 1.5e-7  # bound on the mean error toward the result, in absolute value; truncation makes it negative
 
 
 def product_complaints(row):

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <string>
 
-#include "apps/common/program.h"
+#include "apps/program/program.h"
 #include "gpuvae/data.h"
 #include "kernels/check.h"
 #include "src/io/idx.h"

@@ -1,11 +1,11 @@
-"""Medians, spreads and tables. Standard library only."""
+"""Medians, spreads and tables. Uses the standard library only."""
 import json
 import os
 import statistics
 
 
 def quantile(values, q):
-    """Linear between the two nearest."""
+    """Returns the quantile, interpolated linearly between the two nearest values."""
     values = sorted(values)
     at = q * (len(values) - 1)
     low = int(at)
@@ -50,7 +50,7 @@ def table(result):
 
 
 def write(folder, run):
-    """peers.json and peers.md in `folder`, each whole or not at all. Returns the text of the second."""
+    """Writes peers.json and peers.md to `folder`, each atomically. Returns the text of peers.md."""
     m = run["machine"]
     versions = {k: v for r in run["results"] for p in r["peers"] for k, v in p["versions"].items()}
     lines = ["## The same training in other frameworks", "",

@@ -126,7 +126,6 @@ struct PosteriorOptions {
   double noise_std = 1;                                 // standard deviation of epsilon
   Noise noise = {};     // the noise that the kernel draws, unless `epsilon` is defined
   Tensor epsilon = {};  // [rows, latent]: the noise itself
-  Tensor samples = {};  // i32 [rows]: keeps the memory of noise.samples alive
 };
 // A draw from a posterior, with its KL divergence.
 struct PosteriorSample {
@@ -134,7 +133,9 @@ struct PosteriorSample {
   Variable kl;  // [1], nats
 };
 // z = mean + noise_std epsilon sigma, the reparameterised draw (Kingma and Welling, 2013, section 2.4).
-// `posterior_params` is [rows, 2 latent]: the mean, then the scale parameter. Result: [rows, latent].
+// `posterior_params` is [rows, 2 latent]: the mean, then the scale parameter. Result: [rows, latent]. Here
+// and in the operations below, a value that overflows is infinite, and the gradient of a finite value is
+// finite, whatever the scale parameter.
 [[nodiscard]] Variable sample_posterior(const Variable& posterior_params, const PosteriorOptions& options);
 // weight times the sum over rows and dimensions of KL(N(mean, sigma^2) || N(0, 1)), nats, [1] (Kingma and
 // Welling, 2013, appendix B).
@@ -208,7 +209,6 @@ namespace unfused {
 [[nodiscard]] Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target);
 [[nodiscard]] Variable gaussian_log_density(const Variable& params, const Variable& target,
                                             const GaussianOptions& options = {});
-// Without protection against densities that are too small or too large for an exponential.
 [[nodiscard]] Variable mixture_log_density(const Variable& z, const Variable& component_params,
                                            PosteriorScale scale, const Variable& log_weights);
 // @}

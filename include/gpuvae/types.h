@@ -89,6 +89,18 @@ enum class OptimizerKind : std::uint8_t { sgd, rmsprop, rmsprop_tf1, adagrad, ad
 // "sgd", "rmsprop", ...
 [[nodiscard]] std::string_view name(OptimizerKind k);
 
+// What random numbers are used for. The purpose is part of the counter, so that two uses never share numbers.
+enum class RandomPurpose : std::uint32_t {
+  initialization = 1,  // initial weights
+  posterior_noise,     // epsilon of the training set
+  validation_noise,    // epsilon of the validation set
+  prior,               // draws from p(z)
+  binarization,        // Binarize::fixed and dynamic
+  likelihood,          // draws from p(x | z)
+  test,                // for tests and programs
+  importance,          // draws of q(z | x) for evaluation
+};
+
 // How training steps are launched.
 enum class Executor : std::uint8_t {
   automatic,  // on a GPU `fused` if the model fits, else `graph`; on the CPU `eager`

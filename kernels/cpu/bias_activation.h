@@ -1,11 +1,11 @@
-// The end of a dense layer whose product is done; kernels/cpu/activation.cpp has it.
+// The last step of a dense layer, after its matrix product. kernels/cpu/activation.cpp defines it.
 #pragma once
 
 #include "kernels/backend.h"
 
 namespace gpuvae::kernels {
 
-// c = activation(c + bias), in f32.
+// Computes c = activation(c + bias) in place, in f32.
 void add_bias_and_activate(const GemmArgs& g);
 
 }  // namespace gpuvae::kernels

@@ -1,5 +1,5 @@
-// Sums over the rows of a matrix whose elements are made on the way. Included once per instruction set, as
-// Highway's headers are.
+// Sums over the rows of a matrix whose elements are computed on the fly. This file is included once per
+// instruction set, like Highway's headers.
 #if defined(GPUVAE_KERNELS_CPU_COLUMN_SUMS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef GPUVAE_KERNELS_CPU_COLUMN_SUMS_INL_H
 #undef GPUVAE_KERNELS_CPU_COLUMN_SUMS_INL_H
@@ -17,7 +17,8 @@ HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
 
 // Calls element(access, i) once for each vector of the row-major matrix and store(column, sum) once for each
-// column. Threads share the columns; a column is summed from top to bottom, in double every 64 rows.
+// column. Threads share the columns. Each column is summed from top to bottom, in T over blocks of 64 rows
+// and in double across the blocks.
 template <class T, class Element, class Store>
 void column_sums(std::int64_t rows, std::int64_t columns, const Element& element, const Store& store) {
   constexpr std::int64_t kWidth = 64, kBlock = 64, kRows = 4;
@@ -28,7 +29,7 @@ void column_sums(std::int64_t rows, std::int64_t columns, const Element& element
     for (std::int64_t top = 0; top < rows; top += kBlock) {
       HWY_ALIGN T sum[kWidth] = {};
       const std::int64_t bottom = std::min(rows, top + kBlock);
-      // Several rows each time the sums are in registers.
+      // Adds several rows while the sums are in registers.
       const auto add_rows = [&]<std::int64_t count>(std::int64_t row) HWY_ATTR {
         each_vector<T>(first, last, [&](auto access, std::int64_t column) HWY_ATTR {
           T* partial = sum + (column - first);

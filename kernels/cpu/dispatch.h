@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "gpuvae/random.h"
 #include "gpuvae/types.h"
 #include "kernels/check.h"
+#include "kernels/noise.h"
 
 namespace gpuvae::kernels {
 

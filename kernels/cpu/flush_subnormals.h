@@ -1,8 +1,8 @@
-// Treats numbers below 1.2e-38 as zero while one lives, on this thread.
+// Treats numbers below 1.2e-38 as zero on this thread while a FlushSubnormals object exists.
 //
-// An optimiser's states decay geometrically where the gradient is zero, as at pixels that are always black.
-// After some 900 steps they are subnormal, where x86 multiplies a hundred times slower, and yet too small to
-// move a parameter.
+// The states of an optimiser decay geometrically where the gradient is zero, for example at pixels that are
+// always zero. After some 900 steps the states are subnormal. Subnormal numbers are too small to change a
+// parameter, but x86 multiplies them a hundred times more slowly.
 #pragma once
 
 #if defined(__SSE2__)
@@ -20,7 +20,7 @@ class FlushSubnormals {
  private:
   unsigned before_;
 #else
-  FlushSubnormals() {}  // others multiply them at full speed
+  FlushSubnormals() {}  // other processors multiply subnormal numbers at full speed
 #endif
 
  public:

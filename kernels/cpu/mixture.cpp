@@ -49,7 +49,7 @@ void prepare(const MixtureArgs& g) {
     for (std::int64_t d = 0; d < g.latent; ++d) {
       const auto sigma = math::posterior_sigma(g.scale, exists ? component_params[g.latent + d] : T(0));
       to.mean[d * to.stride + k] = exists ? component_params[d] : T(0);
-      to.inverse[d * to.stride + k] = T(1) / sigma.sigma;
+      to.inverse[d * to.stride + k] = math::inverse_sigma(sigma);
       offset += static_cast<double>(math::mixture_offset(sigma));
     }
     if (exists)
@@ -139,6 +139,12 @@ void mixture_of(const MixtureArgs& g) {
   });
 }
 
+// u as a factor of a weight: a component that is too far away to count may have an infinite u.
+template <class V>
+HWY_INLINE V counted(V weight, V u) {
+  return hn::IfThenZeroElse(hn::Eq(weight, constant<V>(0)), u);
+}
+
 // Turns a row's terms into responsibilities times the gradient that reaches the row.
 template <class T>
 HWY_INLINE void weigh(const MixtureBackwardArgs& b, std::int64_t row, std::int64_t count, T* terms) {
@@ -172,7 +178,8 @@ void d_z_of(const MixtureBackwardArgs& b) {
               const std::int64_t at = i * c.stride + first + k;
               const auto inverse = hn::LoadU(d, c.inverse + at);
               const auto u = hn::Mul(hn::Sub(z, hn::LoadU(d, c.mean + at)), inverse);
-              sum = hn::NegMulAdd(hn::LoadU(d, weights[j] + k), hn::Mul(u, inverse), sum);
+              const auto weight = hn::LoadU(d, weights[j] + k);
+              sum = hn::NegMulAdd(hn::Mul(weight, counted(weight, u)), inverse, sum);
             }
             d_z[(row + j) * g.latent + i] += hn::GetLane(hn::SumOfLanes(d, sum));
           }
@@ -220,7 +227,8 @@ void add_rows(const MixtureBackwardArgs& b, const Components<T>& c, std::int64_t
       V qu = hn::Zero(d), quu = qu;
       for (std::int64_t row = 0; row < end - begin; ++row) {
         const V z = hn::Set(d, as<T>(g.z)[(begin + row) * g.latent + i]);
-        const V u = hn::Mul(hn::Sub(z, mean), inverse), weighted = hn::Mul(hn::LoadU(d, weight(row) + k), u);
+        const V q = hn::LoadU(d, weight(row) + k), u = counted(q, hn::Mul(hn::Sub(z, mean), inverse));
+        const V weighted = hn::Mul(q, u);
         qu = hn::Add(qu, weighted);
         quu = hn::MulAdd(weighted, u, quu);
       }

@@ -86,7 +86,7 @@ void posterior_of(const PosteriorArgs& g) {
           kl.add(access.keep(kl_standard_normal(mean, sigma, posterior_log_sigma(g.scale, s, sigma))));
         if (!g.z) return;
         const V epsilon = hn::Mul(noise_std, access.load(tile.epsilon + i));
-        access.store(hn::MulAdd(epsilon, sigma, mean), tile.mean + i);
+        access.store(hn::MulAdd(epsilon, factor_for(epsilon, sigma), mean), tile.mean + i);
       });
       if (g.z) tile.store(tile.mean, as<T>(g.z), g.latent, 0);
     });
@@ -94,7 +94,7 @@ void posterior_of(const PosteriorArgs& g) {
   };
   const bool worth = g.rows * g.latent >= kGrain;
   const double kl = parallel_sum(Chunks::of_rows(g.rows, 8 * g.latent), worth, chunk_kl);
-  if (g.kl) *as<T>(g.kl) = static_cast<T>(g.kl_weight * kl);
+  if (g.kl) *as<T>(g.kl) = g.kl_weight == 0 ? T(0) : static_cast<T>(g.kl_weight * kl);
 }
 
 template <class T>
@@ -102,8 +102,9 @@ void posterior_backward_of(const PosteriorBackwardArgs& b) {
   using V = hn::Vec<hn::ScalableTag<T>>;
   const PosteriorArgs& g = b.forward;
   const V noise_std = constant<V>(g.noise_std);
-  const V kl_slope =
-      hn::Set(hn::ScalableTag<T>(), static_cast<T>(g.kl_weight * b.d_kl) * value_or<T>(b.device_d_kl, 1));
+  // Without a weight the KL counts nothing, even where its slope is infinite.
+  const T kl_weight = static_cast<T>(g.kl_weight * b.d_kl) * value_or<T>(b.device_d_kl, 1);
+  const V kl_slope = hn::Set(hn::ScalableTag<T>(), kl_weight);
   const auto rows_backward = [&](std::int64_t begin, std::int64_t end) HWY_ATTR {
     each_tile<T>(g, begin, end, [&](Tile<T>& tile) HWY_ATTR {
       tile.load(g, b.d_z != nullptr);
@@ -111,11 +112,15 @@ void posterior_backward_of(const PosteriorBackwardArgs& b) {
       each_vector<T>(0, tile.size(), [&](auto access, std::int64_t i) HWY_ATTR {
         const V mean = access.load(tile.mean + i), s = access.load(tile.s + i);
         const V sigma = posterior_sigma(g.scale, s), slope = posterior_sigma_slope(g.scale, s, sigma);
-        V d_mean = hn::Mul(kl_slope, mean), d_s = hn::Mul(kl_slope, kl_slope_in_s(sigma, slope));
+        V d_mean = hn::Mul(kl_slope, mean), d_s = hn::Zero(hn::ScalableTag<T>());
+        if (kl_weight != 0)
+          d_s = hn::Mul(kl_slope,
+                        kl_slope_in_s(sigma, slope, posterior_log_sigma_slope(g.scale, sigma, slope)));
         if (b.d_z) {
           const V d_z = access.load(tile.d_z + i);
+          const V d_sigma = hn::Mul(d_z, hn::Mul(noise_std, access.load(tile.epsilon + i)));
           d_mean = hn::Add(d_mean, d_z);
-          d_s = hn::MulAdd(hn::Mul(d_z, hn::Mul(noise_std, access.load(tile.epsilon + i))), slope, d_s);
+          d_s = hn::MulAdd(d_sigma, factor_for(d_sigma, slope), d_s);
         }
         access.store(d_mean, tile.mean + i);
         access.store(d_s, tile.s + i);

@@ -1,4 +1,4 @@
-// Random numbers by Philox's blocks of four, for the kernels that draw.
+// Random numbers in Philox's blocks of four.
 #pragma once
 
 #include <cstdint>
@@ -7,16 +7,17 @@
 
 namespace gpuvae::kernels {
 
-// `count` blocks from number `begin` on of a matrix whose rows have `columns` numbers, and therefore
-// ceil(columns / 4) blocks each, counted along the rows.
+// `count` consecutive blocks of a matrix, from block `begin` on. A row has `columns` numbers and therefore
+// ceil(columns / 4) blocks. Blocks are numbered row by row.
 struct RandomBlocks {
   const Noise& noise;
   std::int64_t columns, begin, count;
 };
 
-// The standard normals, or the uniform numbers in (0, 1), of the blocks to numbers[0] ... [4 count - 1].
-// Those beyond a row's last column mean nothing. Normals are within 1e-6 of math's normal4(), and one
-// instruction set gives a number the same bits whatever is drawn beside it.
+// Writes the 4 * count standard normals, or uniform numbers in (0, 1), of the blocks to `numbers`. Numbers
+// beyond the last column of a row are unspecified. Normals differ from those of normal4()
+// (kernels/math/philox.h) by at most 1e-6. On one instruction set, a number has the same bits whatever else
+// is drawn in the same call.
 void draw_blocks(const RandomBlocks& blocks, bool normal, float* numbers);
 
 }  // namespace gpuvae::kernels

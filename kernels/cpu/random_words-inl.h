@@ -1,4 +1,5 @@
-// Philox for a vector of blocks at once. Included once per instruction set, as Highway's headers are.
+// Computes Philox for a vector of blocks at once. This file is included once per instruction set, like
+// Highway's headers.
 #if defined(GPUVAE_KERNELS_CPU_RANDOM_WORDS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef GPUVAE_KERNELS_CPU_RANDOM_WORDS_INL_H
 #undef GPUVAE_KERNELS_CPU_RANDOM_WORDS_INL_H
@@ -15,7 +16,7 @@ HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// A position in the random sequence, but for sample and block.
+// A position in the random sequence without the sample and the block.
 struct RandomPosition {
   std::uint64_t seed;
   RandomPurpose purpose;
@@ -24,17 +25,19 @@ struct RandomPosition {
 
 using Words = hn::Vec<hn::ScalableTag<std::uint32_t>>;
 
-// Blocks that random_words() makes at a time.
+// The number of blocks that random_words() computes at a time.
 constexpr std::int64_t kBlocks = HWY_LANES(std::uint32_t);
 
-// random_block() for kBlocks samples and blocks, one of each a lane: words[w] holds word w of all of them.
+// Computes random_block() for kBlocks samples and blocks, one of each per lane. words[w] holds word w of all
+// of them.
 HWY_INLINE void random_words(const RandomPosition& at, Words sample, Words block, Words (&words)[4]) {
 #if HWY_TARGET == HWY_SCALAR
   const Philox4x32 bits = random_block(at.seed, at.purpose, at.time, hn::GetLane(sample), hn::GetLane(block));
   for (int w = 0; w < 4; ++w) words[w] = hn::Set(hn::ScalableTag<std::uint32_t>(), bits.v[w]);
 #else
-  // Even and odd lanes go apart, in the low halves of 64-bit lanes, and their chains of rounds overlap. What
-  // gathers in the high halves is never read, for the multiplication takes low halves alone.
+  // Even and odd lanes are processed separately, each in the low halves of 64-bit lanes, so that their chains
+  // of rounds overlap. The high halves may hold anything, because the multiplication reads only the low
+  // halves.
   const hn::ScalableTag<std::uint64_t> d;
   const hn::ScalableTag<std::uint32_t> d_half;
   using V = hn::Vec<decltype(d)>;
@@ -63,11 +66,14 @@ HWY_INLINE void random_words(const RandomPosition& at, Words sample, Words block
   const auto together = [=](const V(&word)[2]) HWY_ATTR {
     return hn::OddEven(hn::BitCast(d_half, hn::ShiftLeft<32>(word[1])), hn::BitCast(d_half, word[0]));
   };
-  words[0] = together(c0), words[1] = together(c1), words[2] = together(c2), words[3] = together(c3);
+  words[0] = together(c0);
+  words[1] = together(c1);
+  words[2] = together(c2);
+  words[3] = together(c3);
 #endif
 }
 
-// uniform01() of every word.
+// Returns uniform01() of every word.
 HWY_INLINE hn::Vec<hn::ScalableTag<float>> uniform_of(Words words) {
   const hn::ScalableTag<float> d;
   const hn::RebindToSigned<decltype(d)> d_int;
@@ -75,7 +81,7 @@ HWY_INLINE hn::Vec<hn::ScalableTag<float>> uniform_of(Words words) {
   return hn::Mul(hn::Add(hn::ConvertTo(d, bits), hn::Set(d, 0.5f)), hn::Set(d, 0x1p-23f));
 }
 
-// Number w of lane b to to[4 b + w].
+// Stores number w of lane b at to[4 * b + w].
 HWY_INLINE void store_blocks(const hn::Vec<hn::ScalableTag<float>> (&numbers)[4], float* to) {
   const hn::ScalableTag<float> d;
 #if HWY_TARGET == HWY_SCALAR

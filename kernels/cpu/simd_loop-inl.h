@@ -1,5 +1,5 @@
-// Loops over vectors of elements: a body written once serves full vectors and the rest at the end.
-// Included once per instruction set, as Highway's headers are.
+// Loops over vectors of elements. A body that is written once handles both the full vectors and the remaining
+// elements at the end. This file is included once per instruction set, like Highway's headers.
 #if defined(GPUVAE_KERNELS_CPU_SIMD_LOOP_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef GPUVAE_KERNELS_CPU_SIMD_LOOP_INL_H
 #undef GPUVAE_KERNELS_CPU_SIMD_LOOP_INL_H
@@ -16,7 +16,7 @@ HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// How a body reads and writes: a full vector ...
+// Access to a full vector.
 template <class T>
 struct Whole {
   using D = hn::ScalableTag<T>;
@@ -27,7 +27,7 @@ struct Whole {
   HWY_INLINE V keep(V v) const { return v; }
   HWY_INLINE V keep(V v, V) const { return v; }
 };
-// ... or the first `count` lanes of one; the others are read as zero and not written.
+// Access to the first `count` lanes of a vector. The other lanes are read as zero and not written.
 template <class T>
 struct Part {
   using D = hn::ScalableTag<T>;
@@ -44,7 +44,7 @@ struct Part {
     hn::Store(v, d, lanes);
     std::memcpy(to, lanes, count * sizeof(T));
   }
-  // Zero, or `otherwise`, in the lanes that do not count: for sums and maxima.
+  // Replaces the unused lanes by zero or by `otherwise`, for sums and maxima.
   HWY_INLINE V keep(V v) const { return hn::IfThenElseZero(hn::FirstN(d, count), v); }
   HWY_INLINE V keep(V v, V otherwise) const { return hn::IfThenElse(hn::FirstN(d, count), v, otherwise); }
 };
@@ -58,7 +58,7 @@ HWY_INLINE void each_vector(std::int64_t begin, std::int64_t end, const Body& bo
   if (i < end) body(Part<T>{static_cast<std::size_t>(end - i)}, i);
 }
 
-// Adds vectors up in double.
+// Accumulates vectors in double.
 template <class T>
 class Sum {
   using D = hn::ScalableTag<T>;

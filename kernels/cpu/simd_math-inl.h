@@ -113,18 +113,6 @@ HWY_INLINE V exp_of_moderate(V x) {
   }
 }
 
-// e^x for any x, as the square of e^(x / 2): cheaper than exp(), at twice its error of half an ulp or so.
-template <class V>
-HWY_INLINE V exp_squared(V x) {
-  if constexpr (sizeof(Lane<V>) == 8) {
-    return HWY_NAMESPACE::exp(x);
-  } else {
-    const V half = hn::Mul(x, constant<V>(0.5));
-    const V root = exp_of_moderate(clamp(half, constant<V>(-88), constant<V>(88)));
-    return hn::Mul(root, root);
-  }
-}
-
 // log(1 + x) for x in [0, 1]. Float: 2 artanh(x / (2 + x)) by its series, economised.
 template <class V>
 HWY_INLINE V log1p_of_unit(V x) {
@@ -220,11 +208,13 @@ template <class V>
 HWY_INLINE GaussianNll<V> gaussian_nll(V mean, V log_variance, V target, V low, V high) {
   const V half = constant<V>(0.5), v = clamp(log_variance, low, high);
   const auto outside = hn::Or(hn::Lt(log_variance, low), hn::Gt(log_variance, high));
-  const V precision = exp_squared(hn::Neg(v)), difference = hn::Sub(mean, target);
-  const V scaled = hn::Mul(difference, precision), squared = hn::Mul(difference, scaled);
+  const double limit = sizeof(Lane<V>) == 4 ? 88 : 708;
+  const V root =
+      exp_of_moderate(clamp(hn::Mul(constant<V>(-0.5), v), constant<V>(-limit), constant<V>(limit)));
+  const V u = hn::Mul(hn::Sub(mean, target), root), squared = hn::Mul(u, u);
   const V value = hn::Mul(half, hn::Add(hn::Add(constant<V>(math::kLogTwoPi), v), squared));
   const V slope = hn::Mul(half, hn::Sub(constant<V>(1), squared));
-  return {value, scaled, hn::IfThenZeroElse(outside, slope)};
+  return {value, hn::Mul(u, root), hn::IfThenZeroElse(outside, slope)};
 }
 
 // The parts of math::posterior_sigma, each where it is wanted.
@@ -243,15 +233,28 @@ HWY_INLINE V posterior_sigma_slope(PosteriorScale scale, V s, V sigma) {
   if (scale == PosteriorScale::softplus) return sigmoid(s);
   return scale == PosteriorScale::log_sigma ? sigma : hn::Mul(constant<V>(0.5), sigma);
 }
+template <class V>
+HWY_INLINE V posterior_log_sigma_slope(PosteriorScale scale, V sigma, V slope) {
+  if (scale == PosteriorScale::softplus) return hn::Div(slope, sigma);
+  return constant<V>(scale == PosteriorScale::log_sigma ? 1 : 0.5);
+}
+// math::factor_for
+template <class V>
+HWY_INLINE V factor_for(V x, V y) {
+  const auto none = hn::Eq(x, constant<V>(0)),
+             infinite = hn::Eq(y, constant<V>(std::numeric_limits<double>::infinity()));
+  return hn::IfThenZeroElse(hn::And(none, infinite), y);
+}
 // math::kl_standard_normal and math::kl_slope_in_s
 template <class V>
 HWY_INLINE V kl_standard_normal(V mean, V sigma, V log_sigma) {
-  const V squares = hn::MulAdd(sigma, sigma, hn::MulSub(mean, mean, constant<V>(1)));
-  return hn::MulSub(constant<V>(0.5), squares, log_sigma);
+  const V half = constant<V>(0.5);
+  const V squares = hn::MulAdd(hn::Mul(half, sigma), sigma, hn::MulSub(hn::Mul(half, mean), mean, half));
+  return hn::Sub(squares, log_sigma);
 }
 template <class V>
-HWY_INLINE V kl_slope_in_s(V sigma, V slope) {
-  return hn::Mul(hn::Sub(sigma, hn::Div(constant<V>(1), sigma)), slope);
+HWY_INLINE V kl_slope_in_s(V sigma, V slope, V log_sigma_slope) {
+  return hn::MulSub(sigma, slope, log_sigma_slope);
 }
 
 }  // namespace gpuvae::kernels::HWY_NAMESPACE

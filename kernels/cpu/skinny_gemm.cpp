@@ -1,5 +1,5 @@
-// Matrix products with a short side in one pass over the long ones. Where vectors would run across the rows
-// of a matrix, that matrix is short enough to be transposed on the stack first.
+// Matrix products with a short side, in one pass over the long sides. If vectors would run across the rows of
+// a matrix, that matrix is small and is transposed on the stack first.
 #include "kernels/cpu/skinny_gemm.h"
 
 #include <algorithm>
@@ -16,47 +16,63 @@
 #include "kernels/cpu/functions-inl.h"
 #include "kernels/cpu/simd_loop-inl.h"
 
-// What every instruction set shares; foreach_target includes this file once for each.
+// Code that all instruction sets share. foreach_target includes this file once for each of them.
 #ifndef GPUVAE_KERNELS_CPU_SKINNY_GEMM_ONCE
 #define GPUVAE_KERNELS_CPU_SKINNY_GEMM_ONCE
 namespace gpuvae::kernels {
 namespace {
 
-// The most elements of a matrix transposed on the stack: 32 KiB.
+// The largest number of elements of a matrix that is transposed on the stack (32 KiB).
 constexpr std::int64_t kMaxTransposed = 8192;
 
-// c(i, j) = finish(sum over p below k of x(i, p) y(p, j)) for i below `rows` and j below `columns`. Strides
-// lead from one i, p or j to the next.
+// c(i, j) = finish(sum over p < k of x(i, p) * y(p, j)) for i < rows and j < columns. A stride is the
+// distance in elements from one i, p or j to the next.
 struct Skinny {
   std::int64_t rows, columns, k;
   const float *x, *y;
   float* c;
   std::int64_t x_i, x_p, y_p, y_j, c_i, c_j;
-  const float* bias;  // or null; element i bias_i + j bias_j
+  const float* bias;  // null, or the element of c(i, j) is bias[i * bias_i + j * bias_j]
   std::int64_t bias_i, bias_j;
   bool accumulate, relu;
 
-  // The same product as c' = y' x'.
+  // Rewrites the product as c' = y' x'.
   void transpose() {
-    std::swap(rows, columns), std::swap(x, y), std::swap(c_i, c_j), std::swap(bias_i, bias_j);
-    std::swap(x_i, y_j), std::swap(x_p, y_p);
+    std::swap(rows, columns);
+    std::swap(x, y);
+    std::swap(c_i, c_j);
+    std::swap(bias_i, bias_j);
+    std::swap(x_i, y_j);
+    std::swap(x_p, y_p);
   }
-  // Lays y out anew in `buffer`, contiguous in j, or in p with `p_stride` 1.
+  // Copies y to `buffer` with the given strides, one of which is 1.
   void copy_y(float* buffer, std::int64_t p_stride, std::int64_t j_stride) {
     for (std::int64_t p = 0; p < k; ++p)
       for (std::int64_t j = 0; j < columns; ++j) buffer[p * p_stride + j * j_stride] = y[p * y_p + j * y_j];
-    y = buffer, y_p = p_stride, y_j = j_stride;
+    y = buffer;
+    y_p = p_stride;
+    y_j = j_stride;
   }
 };
 
 Skinny skinny(const GemmArgs& g) {
   Skinny s{};
-  s.rows = g.m, s.columns = g.n, s.k = g.k;
-  s.x = as<float>(g.a), s.x_i = g.transpose_a ? 1 : g.k, s.x_p = g.transpose_a ? g.m : 1;
-  s.y = as<float>(g.b), s.y_p = g.transpose_b ? 1 : g.n, s.y_j = g.transpose_b ? g.k : 1;
-  s.c = as<float>(g.c), s.c_i = g.n, s.c_j = 1;
-  s.bias = as<float>(g.bias), s.bias_j = 1;
-  s.accumulate = g.accumulate, s.relu = g.activation == Activation::relu;
+  s.rows = g.m;
+  s.columns = g.n;
+  s.k = g.k;
+  s.x = as<float>(g.a);
+  s.x_i = g.transpose_a ? 1 : g.k;
+  s.x_p = g.transpose_a ? g.m : 1;
+  s.y = as<float>(g.b);
+  s.y_p = g.transpose_b ? 1 : g.n;
+  s.y_j = g.transpose_b ? g.k : 1;
+  s.c = as<float>(g.c);
+  s.c_i = g.n;
+  s.c_j = 1;
+  s.bias = as<float>(g.bias);
+  s.bias_j = 1;
+  s.accumulate = g.accumulate;
+  s.relu = g.activation == Activation::relu;
   return s;
 }
 
@@ -71,22 +87,23 @@ using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 constexpr std::int64_t kLanes = HWY_LANES(float);
 
-// Ends element (i, j), whose sum is known.
+// Finishes element (i, j), whose sum is given: adds the bias and the previous value, then applies ReLU.
 HWY_INLINE void finish(const Skinny& g, std::int64_t i, std::int64_t j, float sum) {
   float& c = g.c[i * g.c_i + j * g.c_j];
   if (g.bias) sum += g.bias[i * g.bias_i + j * g.bias_j];
   if (g.accumulate) sum += c;
   c = g.relu ? math::Relu::value(sum) : sum;
 }
-// Ends a tile of c whose sums are in memory, but for its first `skip` columns, which are done.
+// Finishes a tile of c whose sums are in memory. Its first `skip` columns are finished already.
 HWY_NOINLINE void finish_tile(const Skinny& g, std::int64_t i, std::int64_t j, std::int64_t rows,
                               std::int64_t width, std::int64_t skip, const float* sums) {
   for (std::int64_t r = 0; r < rows; ++r)
     for (std::int64_t w = skip; w < width; ++w) finish(g, i + r, j + w, sums[r * width + w]);
 }
 
-// R rows of c and W vectors of columns, as the sum of the outer products of x's columns and y's rows. The
-// loops over sums do one thing each: the compiler unrolls them only then, and keeps the sums in registers.
+// Computes R rows and W vectors of columns of c as the sum of the outer products of x's columns and y's rows.
+// Each loop over the sums does only one thing, because otherwise the compiler does not unroll it and does not
+// keep the sums in registers.
 template <int R, int W>
 HWY_INLINE void outer_tile(const Skinny& g, std::int64_t i, std::int64_t j, std::int64_t skip = 0) {
   const D d;
@@ -125,8 +142,8 @@ HWY_INLINE void outer_tile(const Skinny& g, std::int64_t i, std::int64_t j, std:
   for (int r = 0; r < R; ++r)
     for (int w = 0; w < W; ++w) hn::StoreU(sum[r][w], d, c + r * c_i + w * kLanes);
 }
-// R rows of c: wide tiles while they fit (eight sums at once or so keep both multipliers busy), then single
-// vectors, the last of which reaches back over columns that are done.
+// Computes R rows of c, first in wide tiles (about eight sums at a time keep both multipliers busy), then in
+// single vectors. The last vector overlaps columns that are finished already.
 template <int R>
 void outer_rows(const Skinny& g, std::int64_t i) {
   constexpr int kWide = R <= 2 ? 4 : 2;
@@ -135,7 +152,7 @@ void outer_rows(const Skinny& g, std::int64_t i) {
   for (; j + kLanes <= g.columns; j += kLanes) outer_tile<R, 1>(g, i, j);
   if (j < g.columns) outer_tile<R, 1>(g, i, g.columns - kLanes, j - (g.columns - kLanes));
 }
-// Needs y contiguous in j, and columns enough for a vector.
+// Requires y to be contiguous in j and at least one full vector of columns.
 void sum_outer_products(const Skinny& g) {
   std::int64_t i = 0;
   for (; i + 4 <= g.rows; i += 4) outer_rows<4>(g, i);
@@ -144,12 +161,13 @@ void sum_outer_products(const Skinny& g) {
   if (g.rows - i == 1) outer_rows<1>(g, i);
 }
 
-// How the last vector of a sum is read: it ends where the sum does, and what was added before counts as zero.
+// Access to the last vector of a sum. The vector ends where the sum ends, and elements that were added before
+// are read as zero.
 struct Rest {
   hn::Mask<D> rest;
   HWY_INLINE V load(const float* from) const { return hn::IfThenElseZero(rest, hn::LoadU(D(), from)); }
 };
-// R rows and C columns of c as dot products.
+// Computes R rows and C columns of c as dot products.
 template <int R, int C>
 HWY_INLINE void dot_tile(const Skinny& g, std::int64_t i, std::int64_t j) {
   const D d;
@@ -177,7 +195,7 @@ void dot_rows(const Skinny& g, std::int64_t i) {
   for (; j + 2 <= g.columns; j += 2) dot_tile<R, 2>(g, i, j);
   if (j < g.columns) dot_tile<R, 1>(g, i, j);
 }
-// Needs x and y contiguous in p, and k enough for a vector.
+// Requires x and y to be contiguous in p and k to be at least one full vector.
 void dot_products(const Skinny& g) {
   std::int64_t i = 0;
   for (; i + 4 <= g.rows; i += 4) dot_rows<4>(g, i);
@@ -200,13 +218,14 @@ namespace {
 HWY_EXPORT(SkinnyGemm);
 
 enum class Form { none, dots, dots_transposed, outer, outer_transposed };
-// Where each form beats oneDNN, as measured on one thread and two, on AVX2.
+// The form for a product. Each form is chosen where it beats oneDNN, as measured on one and two threads with
+// AVX2.
 Form form_of(const GemmArgs& g) {
   constexpr std::int64_t kShort = 10, kFewDots = 8, kLongSum = 64, kLeastColumns = 16, kMaxWork = 262'144;
-  constexpr std::int64_t kMaxElements = 131'072;  // from where threads pay, for want of cache
+  constexpr std::int64_t kMaxElements = 131'072;  // larger matrices exceed the cache, and threads pay off
   if (std::min({g.m, g.n, g.k}) > kShort || g.m * g.n * g.k > kMaxWork) return Form::none;
   if (std::max({g.m * g.n, g.m * g.k, g.k * g.n}) > kMaxElements) return Form::none;
-  // To transpose b costs about as much as to multiply it by two rows of a.
+  // Transposing b costs about as much as multiplying it by two rows of a.
   const bool transposable = g.k * g.n <= kMaxTransposed;
   if (!g.transpose_a && g.k >= kLongSum) {
     if (g.n <= kFewDots && g.m >= g.n && (g.transpose_b || transposable)) return Form::dots;
@@ -224,7 +243,7 @@ bool skinny_gemm(const GemmArgs& g) {
   const Form form = form_of(g);
   if (form == Form::none) return false;
   Skinny product = skinny(g);
-  // Other activations have a pass of their own, which adds the bias too.
+  // Other activations are applied in a separate pass, which also adds the bias.
   const bool finished = g.activation == Activation::identity || g.activation == Activation::relu;
   if (!finished) product.bias = nullptr;
   if (form == Form::dots_transposed || form == Form::outer_transposed) product.transpose();

@@ -1,5 +1,6 @@
-// One factor is packed into panels of four rows, whose columns of four zeros are left out; of the other, only
-// the rows that meet what is left are read. Of MNIST's pixels 19 % are not zero, and 38 % of such columns.
+// One factor is packed into panels of four rows. The columns of a panel that consist of four zeros are left
+// out, and of the other factor only the rows that meet the remaining columns are read. In MNIST, 19 % of the
+// pixels and 38 % of such columns are not zero.
 #include "kernels/cpu/sparse_gemm.h"
 
 #include <hwy/aligned_allocator.h>
@@ -16,7 +17,7 @@
 #include "hwy/foreach_target.h"
 #include "kernels/cpu/simd_loop-inl.h"
 
-// What every instruction set shares; foreach_target includes this file once for each.
+// Code that all instruction sets share. foreach_target includes this file once for each of them.
 #ifndef GPUVAE_KERNELS_CPU_SPARSE_GEMM_ONCE
 #define GPUVAE_KERNELS_CPU_SPARSE_GEMM_ONCE
 namespace gpuvae::kernels {
@@ -24,8 +25,8 @@ namespace {
 
 constexpr std::int64_t kPanel = 4;  // rows of the sparse factor that are multiplied together
 
-// c(i, j) = sum over p below depth of s(i, p) d(p, j), for i below rows and j below columns. Strides lead
-// from one i, p or j to the next; of each factor's two, one is 1.
+// c(i, j) = sum over p < depth of s(i, p) * d(p, j), for i < rows and j < columns. A stride is the distance
+// in elements from one i, p or j to the next. One of the two strides of each factor is 1.
 struct SparseProduct {
   std::int64_t rows, columns, depth;
   const float *s, *d;
@@ -38,33 +39,46 @@ struct SparseProduct {
 
 SparseProduct sparse_a(const GemmArgs& g) {
   SparseProduct x{.rows = g.m, .columns = g.n, .depth = g.k, .accumulate = g.accumulate};
-  x.s = as<float>(g.a), x.s_i = g.transpose_a ? 1 : g.k, x.s_p = g.transpose_a ? g.m : 1;
-  x.d = as<float>(g.b), x.d_p = g.transpose_b ? 1 : g.n, x.d_j = g.transpose_b ? g.k : 1;
-  x.c = as<float>(g.c), x.c_i = g.n, x.c_j = 1;
+  x.s = as<float>(g.a);
+  x.s_i = g.transpose_a ? 1 : g.k;
+  x.s_p = g.transpose_a ? g.m : 1;
+  x.d = as<float>(g.b);
+  x.d_p = g.transpose_b ? 1 : g.n;
+  x.d_j = g.transpose_b ? g.k : 1;
+  x.c = as<float>(g.c);
+  x.c_i = g.n;
+  x.c_j = 1;
   return x;
 }
-// With b as the sparse factor: c' = b' a'.
+// Describes the product with b as the sparse factor: c' = b' a'.
 SparseProduct sparse_b(const GemmArgs& g) {
   SparseProduct x = sparse_a(g);
-  std::swap(x.rows, x.columns), std::swap(x.s, x.d), std::swap(x.c_i, x.c_j);
-  std::swap(x.s_i, x.d_j), std::swap(x.s_p, x.d_p);
+  std::swap(x.rows, x.columns);
+  std::swap(x.s, x.d);
+  std::swap(x.c_i, x.c_j);
+  std::swap(x.s_i, x.d_j);
+  std::swap(x.s_p, x.d_p);
   return x;
 }
 
-// Memory of a thread that grows as needed and is kept, for each `use`.
+// Returns memory of the calling thread for `size` elements. The memory grows as needed and is kept for later
+// calls; each `use` has separate memory.
 template <class T, int use = 0>
 T* scratch(std::int64_t size) {
   thread_local hwy::AlignedFreeUniquePtr<T[]> memory;
   thread_local std::int64_t capacity = 0;
-  if (capacity < size) memory = hwy::AllocateAligned<T>(static_cast<std::size_t>(size)), capacity = size;
+  if (capacity < size) {
+    memory = hwy::AllocateAligned<T>(static_cast<std::size_t>(size));
+    capacity = size;
+  }
   return memory.get();
 }
 
-// The sparse factor as the kernel reads it.
+// The packed sparse factor.
 struct Panels {
-  float* values;        // [panels, depth, kPanel], the columns that count first
-  std::int32_t* index;  // [panels, depth], their p
-  std::int32_t* count;  // [panels], how many they are
+  float* values;        // [panels, depth, kPanel], the columns that are not zero first
+  std::int32_t* index;  // [panels, depth], the p of these columns
+  std::int32_t* count;  // [panels], the number of these columns
 
   explicit Panels(const SparseProduct& g)
       : values(scratch<float>(g.panels() * g.depth * kPanel)),
@@ -79,17 +93,17 @@ struct Panels {
 HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
 #if HWY_TARGET == HWY_SCALAR
-bool SparseGemm(const SparseProduct&) { return false; }  // without vectors oneDNN does it
+bool SparseGemm(const SparseProduct&) { return false; }  // without vectors, oneDNN is used
 #else
 
 using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 constexpr std::int64_t kLanes = HWY_LANES(float);
-// Twelve sums, three vectors of d and one of s are AVX2's sixteen registers.
+// Twelve sums, three vectors of d and one of s fill the sixteen registers of AVX2.
 constexpr int kVectors = 3;
 constexpr std::int64_t kStrip = kVectors * kLanes;
 
-// Four vectors, block by block of four lanes: rows become columns.
+// Transposes four vectors in blocks of four lanes: rows become columns.
 template <class D>
 HWY_INLINE void transpose(D d, hn::Vec<D> (&v)[4]) {
   const hn::RepartitionToWide<D> wide;
@@ -105,7 +119,7 @@ HWY_INLINE void transpose(D d, hn::Vec<D> (&v)[4]) {
 
 using D4 = hn::CappedTag<float, kPanel>;
 using V4 = hn::Vec<D4>;
-// Calls body(i, vector) for the blocks of four lanes.
+// Calls body(i, vector) for each block of four lanes.
 template <class D, class Body>
 HWY_INLINE void each_block(D d, hn::Vec<D> v, int i, const Body& body) {
   if constexpr (hn::MaxLanes(D()) == 4) {
@@ -125,7 +139,7 @@ void pack_panel(const SparseProduct& g, const Panels& to, std::int64_t panel) {
   float* values = to.values + panel * depth * kPanel;
   std::int32_t* index = to.index + panel * depth;
   std::int64_t count = 0, p = 0;
-  // Written always and kept if it counts: a branch would often be mispredicted.
+  // The column is always written and is kept if it is not zero, because a branch would often be mispredicted.
   const auto add = [&](V4 column) HWY_ATTR {
     hn::StoreU(column, d, values + count * kPanel);
     index[count] = static_cast<std::int32_t>(p++);
@@ -148,11 +162,11 @@ void pack_panel(const SparseProduct& g, const Panels& to, std::int64_t panel) {
   to.count[panel] = static_cast<std::int32_t>(count);
 }
 
-// Lays a strip of d out as [depth, kStrip], zero beyond the last column.
+// Copies a strip of d to [depth, kStrip], with zeros beyond the last column.
 void pack_strip(const SparseProduct& g, std::int64_t first, float* to) {
   const D d;
   const D4 d4;
-  constexpr std::int64_t kLine = 16;  // floats: a line of the cache is read while it is there
+  constexpr std::int64_t kLine = 16;  // floats per cache line; a line is read completely at once
   const std::int64_t width = std::min(kStrip, g.columns - first), d_p = g.d_p, d_j = g.d_j;
   const float* from = g.d + first * d_j;
   const auto copy_row = [&](std::int64_t p, std::int64_t j) {
@@ -178,7 +192,7 @@ void pack_strip(const SparseProduct& g, std::int64_t first, float* to) {
   for (; p < g.depth; ++p) copy_row(p, 0);
 }
 
-// Sums of a panel and a strip are done: they go to c, whose element (i, j) is the first of them.
+// Stores the sums of a panel and a strip to c, beginning at element (i, j).
 template <int W>
 HWY_INLINE void store_tile(const SparseProduct& g, std::int64_t i, std::int64_t j,
                            const V (&sum)[kPanel][W]) {
@@ -195,7 +209,7 @@ HWY_INLINE void store_tile(const SparseProduct& g, std::int64_t i, std::int64_t 
       }
     return;
   }
-  // Columns of the tile, stored where each belongs.
+  // Stores the tile by columns, which are `stride` elements apart.
   const auto store = [&](float* to, std::int64_t stride, bool add) HWY_ATTR {
     for (int v = 0; v < W; ++v) {
       V column[kPanel] = {sum[0][v], sum[1][v], sum[2][v], sum[3][v]};
@@ -217,7 +231,7 @@ HWY_INLINE void store_tile(const SparseProduct& g, std::int64_t i, std::int64_t 
     }
 }
 
-// A panel times a strip, or the first W vectors of its columns.
+// Multiplies a panel by the first W vectors of a strip's columns.
 template <int W>
 void multiply_tile(const SparseProduct& g, const Panels& panels, std::int64_t panel, const float* strip,
                    std::int64_t j) {
@@ -243,13 +257,16 @@ bool SparseGemm(const SparseProduct& g) {
   const Panels packed(g);
   const std::int64_t panels = g.panels(), tiles = panels * ((g.columns + kStrip - 1) / kStrip);
   parallel_for(panels, true, [&](std::int64_t panel) { pack_panel(g, packed, panel); });
-  // Each thread has one strip at a time, in its cache, and multiplies it with its share of the panels.
+  // Each thread keeps one strip at a time in its cache and multiplies its share of the panels by it.
   const std::int64_t threads = omp_get_max_threads();
   parallel_for(threads, true, [&](std::int64_t thread) {
     const std::int64_t end = tiles * (thread + 1) / threads;
     float* memory = scratch<float, 1>(g.depth * kStrip);
     for (std::int64_t tile = tiles * thread / threads, strip = -1; tile < end; ++tile) {
-      if (strip != tile / panels) strip = tile / panels, pack_strip(g, strip * kStrip, memory);
+      if (strip != tile / panels) {
+        strip = tile / panels;
+        pack_strip(g, strip * kStrip, memory);
+      }
       const std::int64_t j = strip * kStrip, width = g.columns - j;
       const auto multiply = width <= kLanes       ? multiply_tile<1>
                             : width <= 2 * kLanes ? multiply_tile<2>
@@ -269,8 +286,8 @@ namespace gpuvae::kernels {
 namespace {
 HWY_EXPORT(SparseGemm);
 
-// Whether at most `most` of 128 columns of panels, chosen by a low-discrepancy sequence (R2, Roberts 2018),
-// are not zero.
+// Returns whether at most `most` of 128 sampled columns of panels are not zero. A low-discrepancy sequence
+// (R2, Roberts 2018) chooses the columns.
 bool is_sparse(const SparseProduct& g, int most) {
   const auto share = [](std::uint32_t fraction, std::int64_t of) {
     return static_cast<std::int64_t>(fraction * static_cast<std::uint64_t>(of) >> 32);
@@ -288,7 +305,8 @@ bool is_sparse(const SparseProduct& g, int most) {
 }  // namespace
 
 bool sparse_gemm(const GemmArgs& g) {
-  // From where packing pays, and up to which share of columns that are not zero, as measured on AVX2.
+  // The smallest sizes at which packing pays off, and the largest number of sampled columns that are not
+  // zero, as measured with AVX2.
   constexpr std::int64_t kLeastWork = 2'000'000, kLeastSide = 16;
   constexpr int kMaxActive = 80;
   if (g.m * g.n * g.k < kLeastWork || std::min({g.m, g.n, g.k}) < kLeastSide) return false;

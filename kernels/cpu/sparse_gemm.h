@@ -1,14 +1,13 @@
-// Products with a factor whose zeros lie together, such as images on a black ground.
+// Matrix products with a factor whose zeros are clustered, such as images with a black background.
 #pragma once
 
 #include "kernels/backend.h"
 
 namespace gpuvae::kernels {
 
-// Does all of an f32 product (none of whose sizes is 0), and returns whether it did: false, with nothing
-// written, where a sample of the factors shows too few zeros to be faster than oneDNN. Zeros are passed over,
-// so that their products with infinity or NaN do not show. Sums are taken in the same order at any number of
-// threads.
+// Computes a complete f32 product, whose sizes must not be 0. Returns false and writes nothing if a sample of
+// the factors contains too few zeros to be faster than oneDNN. Zeros are skipped, so their products with
+// infinity or NaN do not appear. Sums are taken in the same order for any number of threads.
 bool sparse_gemm(const GemmArgs& g);
 
 }  // namespace gpuvae::kernels

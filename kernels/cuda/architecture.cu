@@ -5,10 +5,10 @@
 namespace gpuvae::kernels {
 namespace {
 
-// Stands for all kernels: their files are compiled for the same list of architectures.
+// Represents all kernels, because every file is compiled for the same list of architectures.
 __global__ void probe_kernel() {}
 
-constexpr int kBuilt[] = {__CUDA_ARCH_LIST__};  // nvcc's: 100 * major + 10 * minor
+constexpr int kBuilt[] = {__CUDA_ARCH_LIST__};  // nvcc's list, written as 100 * major + 10 * minor
 
 }  // namespace
 
@@ -16,7 +16,7 @@ int kernel_architecture() {
   cudaFuncAttributes attributes{};
   if (cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(probe_kernel)) == cudaSuccess)
     return attributes.ptxVersion;
-  cudaGetLastError();  // otherwise the next call would report it
+  cudaGetLastError();  // clears the error, so that the next call does not report it
   return 0;
 }
 

@@ -1,22 +1,22 @@
-// Which architectures the kernels of this build were compiled for, written as 10 * major + minor.
+// The architectures for which the kernels of this build were compiled, written as 10 * major + minor.
 #pragma once
 
 #include <string>
 
 namespace gpuvae::kernels {
 
-// Kernels below these have no code for the feature: fused kernels are empty, and
+// Kernels for older architectures have no code for the feature: fused kernels are empty, and
 // wait_for_predecessor() returns at once.
 inline constexpr int kFirstWithTensorFloats = 80, kFirstWithDependentLaunch = 90;
 
-// The architecture of the kernels that run on the current device; 0 if the build has none for it. PTX that
-// the driver compiles for a newer device keeps the architecture that it was written for.
+// Returns the architecture of the kernels that run on the current device, or 0 if the build has none for it.
+// PTX that the driver compiles for a newer device keeps its original architecture.
 int kernel_architecture();
 
-// "7.5, 8.0, 9.0"
+// Returns the architectures of this build, for example "7.5, 8.0, 9.0".
 std::string built_architectures();
 
-// "7.5"
+// Returns the name of an architecture, for example "7.5".
 std::string architecture_name(int architecture);
 
 }  // namespace gpuvae::kernels

@@ -1,4 +1,4 @@
-// Whether a stream is being captured into a graph, and what must not happen then.
+// Detects whether a stream is being captured into a graph, and refuses calls that a capture does not allow.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -9,7 +9,8 @@ namespace gpuvae::kernels {
 
 bool is_capturing(cudaStream_t stream);
 
-// For calls that wait for the device, or that read the host's memory when the graph runs.
+// Throws Error if the stream is being captured. Calls that wait for the device, or that would read host
+// memory when the graph runs, use this check.
 void refuse_in_capture(const char* call, StreamHandle stream);
 
 }  // namespace gpuvae::kernels

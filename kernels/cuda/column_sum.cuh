@@ -1,5 +1,5 @@
-// Sums over the rows of a matrix, deterministic at any height. Blocks of 32 x 8 threads sum tiles of rows;
-// the last block of a column of tiles adds the tiles' sums in order.
+// Sums over the rows of a matrix, deterministic for any number of rows. Blocks of 32 x 8 threads sum tiles of
+// rows, and the last block of a column of tiles adds the sums of these tiles in order.
 #pragma once
 
 #include "kernels/cuda/device.cuh"
@@ -13,8 +13,8 @@ struct ColumnTiling {
   std::int64_t rows_per_tile, row_tiles, column_tiles;  // row_tiles * column_tiles blocks
 };
 
-// `width` columns a thread. Tiles are few enough for the scratch memory, low enough for the sums' accuracy,
-// and otherwise about `most_blocks`.
+// Returns the tiling for `width` columns per thread. The number of tiles is about `most_blocks`, limited by
+// the scratch memory and by the largest tile height that keeps the sums accurate.
 inline ColumnTiling column_tiling(std::int64_t rows, std::int64_t columns, int width,
                                   std::int64_t most_blocks) {
   const std::int64_t column_tiles = ceil_div(columns, kColumnThreads * width);
@@ -33,8 +33,8 @@ inline ColumnTiling column_tiling(std::int64_t rows, std::int64_t columns, int w
 
 namespace {
 
-// The sum over rows first ... last - 1 of the block's column `threadIdx.y * 32 + threadIdx.x`, in the threads
-// that have one. load(row, column) yields Floats<N>.
+// Returns the sum over the rows first, ..., last - 1 of the block's column `threadIdx.y * 32 + threadIdx.x`,
+// in the threads that have such a column. load(row, column) returns Floats<N>.
 template <int N, class Load>
 __device__ float tile_sum(std::int64_t first, std::int64_t last, std::int64_t column, std::int64_t columns,
                           const Load& load) {
@@ -60,7 +60,7 @@ __device__ float tile_sum(std::int64_t first, std::int64_t last, std::int64_t co
   return total;
 }
 
-// finish(column, sum) for every column, by one thread each.
+// Calls finish(column, sum) for every column, each in one thread.
 template <int N, class Load, class Finish>
 __device__ void column_sum(const ColumnTiling& t, const Scratch& scratch, const Load& load_values,
                            const Finish& finish) {

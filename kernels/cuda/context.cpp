@@ -9,7 +9,7 @@
 namespace gpuvae::kernels {
 namespace {
 
-// Functions of the driver. The runtime finds them, so that the library needs no libcuda to link or load.
+// Functions of the CUDA driver. The runtime finds them, so that the library links and loads without libcuda.
 struct Driver {
   decltype(&cuDeviceGet) device_get = nullptr;
   decltype(&cuDevicePrimaryCtxRetain) retain = nullptr;
@@ -59,7 +59,7 @@ void check_driver(CUresult result, const char* call, int device) {
   fail(Origin("device", ErrorKind::cuda), "{} for GPU {}: {}", call, device, name ? name : "unknown error");
 }
 
-// Pushes nothing where the context is current already.
+// Pushes the context unless it is current already.
 CUresult make_current(CUcontext context, bool& pushed) {
   CUcontext current = nullptr;
   const CUresult result = driver().get_current(&current);

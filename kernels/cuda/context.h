@@ -1,9 +1,9 @@
-// A GPU by its primary context, and the guard that makes this context current.
+// A GPU's primary context, and the guard that makes this context current.
 #pragma once
 
 #include <new>
 
-struct CUctx_st;  // of the driver: CUcontext is a pointer to it
+struct CUctx_st;  // a type of the driver: CUcontext is a pointer to it
 
 namespace gpuvae::kernels {
 
@@ -15,13 +15,13 @@ struct CudaDevice {
   CUctx_st* context;
 };
 
-// CUDA calls act on the context that is current on the calling thread: that of `device` while the guard
-// lives, the caller's again afterwards. cudaSetDevice cannot be used for this: since CUDA 12 it creates a
-// context on the device that it selects, so switching back would occupy a GPU that nobody uses.
+// Makes the context of `device` current on the calling thread, and restores the caller's context when it is
+// destroyed. CUDA calls act on the current context. cudaSetDevice() cannot be used for this: since CUDA 12 it
+// creates a context on the device that it selects, so switching back could occupy an unused GPU.
 class DeviceGuard {
  public:
   explicit DeviceGuard(const CudaDevice& device);
-  // For destructors: `is_active` is false if the driver refuses, for instance because the process is ending.
+  // For destructors. is_active() is false if the driver refuses, for example because the process is ending.
   DeviceGuard(const CudaDevice& device, std::nothrow_t) noexcept;
   ~DeviceGuard();
   DeviceGuard(const DeviceGuard&) = delete;

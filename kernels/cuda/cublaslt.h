@@ -1,5 +1,5 @@
-// The functions of cuBLASLt, loaded when the first matrix product asks for them: a process that only uses
-// the CPU would otherwise carry 200 MB of a library it never calls.
+// The functions of cuBLASLt, which is loaded for the first matrix product. Otherwise a process that uses only
+// the CPU would load 200 MB of a library that it never calls.
 #pragma once
 
 #include <cublasLt.h>
@@ -22,7 +22,7 @@ struct CublasLt {
   decltype(&cublasLtMatmulPreferenceSetAttribute) preference_set = nullptr;
 };
 
-// Thread-safe; throws Error where the library is missing.
+// Returns the functions. Thread-safe. Throws Error if the library is missing.
 const CublasLt& cublaslt();
 
 }  // namespace gpuvae::kernels

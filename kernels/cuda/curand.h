@@ -1,4 +1,4 @@
-// Random numbers by NVIDIA's cuRAND, whose host API is loaded when it is first used.
+// Random numbers from NVIDIA's cuRAND, whose host API is loaded when it is first used.
 #pragma once
 
 #include <curand.h>
@@ -9,8 +9,8 @@
 
 namespace gpuvae::kernels {
 
-// Thread-safe. One generator (Philox4x32-10) per device, created with the first numbers that are drawn on the
-// current device.
+// Thread-safe. Each object has one generator (Philox4x32-10), which is created on the current device when
+// numbers are first drawn.
 class Curand {
  public:
   Curand() = default;
@@ -18,8 +18,8 @@ class Curand {
   Curand(const Curand&) = delete;
   Curand& operator=(const Curand&) = delete;
 
-  // Fills `out`, which is aligned to 16 bytes. Normal numbers come in pairs, so `count` of them must be even.
-  // Uniform numbers are in (0, 1], whatever args.a and args.b are.
+  // Fills `out`, which must be aligned to 16 bytes. For normal numbers `count` must be even, because they
+  // come in pairs. Uniform numbers are in (0, 1], whatever args.a and args.b are.
   void draw(const CurandArgs& args, float* out, std::int64_t count, StreamHandle stream);
 
  private:

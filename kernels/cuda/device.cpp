@@ -1,4 +1,4 @@
-// Which CUDA devices there are, and the backend of each.
+// The list of CUDA devices, and the backend of each.
 #include <cuda_runtime_api.h>
 
 #include <array>
@@ -15,7 +15,8 @@
 namespace gpuvae::kernels {
 namespace {
 
-// A device that was asked for: its backend, or why the device has none.
+// The backend of a device, or the problem that prevents it. Both are empty until the device is first
+// requested.
 struct Entry {
   std::unique_ptr<CudaBackend> backend;
   std::string problem;
@@ -36,7 +37,7 @@ struct Devices {
   std::vector<Entry> entries;
 };
 
-// Never destroyed: tensors of static storage release their memory after main.
+// The list is never destroyed, because tensors with static storage release their memory after main().
 Devices& devices() {
   static Devices& all = *new Devices;
   return all;
@@ -45,7 +46,7 @@ Devices& devices() {
 std::string reason(const Devices& all) {
   switch (all.error) {
     case cudaErrorInsufficientDriver: {
-      int driver = 0;  // stays 0 without a driver
+      int driver = 0;  // stays 0 if there is no driver
       if (cudaDriverGetVersion(&driver) != cudaSuccess) cudaGetLastError();
       if (driver == 0) return "no driver on this machine";
       return fmt::format("the driver is too old: it supports CUDA {}.{}", driver / 1000, driver % 1000 / 10);

@@ -8,7 +8,8 @@
 
 namespace gpuvae::kernels {
 
-// Where the process already has the library, its copy is used: two would not share their state.
+// If the process has loaded the library already, that copy is used, because two copies would not share their
+// state.
 void* open_library(const ToolkitLibrary& library) {
   if (dlsym(RTLD_DEFAULT, library.function)) return RTLD_DEFAULT;
   const std::string versioned = fmt::format("{}.{}", library.file, library.version);

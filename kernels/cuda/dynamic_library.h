@@ -1,5 +1,5 @@
-// Libraries of the CUDA Toolkit that are loaded when they are first used: a process that never uses them
-// would otherwise load hundreds of megabytes.
+// Loads libraries of the CUDA Toolkit when they are first used. Otherwise a process that never uses them
+// would load hundreds of megabytes.
 #pragma once
 
 #include <string>
@@ -7,18 +7,18 @@
 namespace gpuvae::kernels {
 
 struct ToolkitLibrary {
-  const char* operation;  // for messages
+  const char* operation;  // the operation, for messages
   const char* name;       // "cuBLASLt"
-  const char* use;        // what needs it: "matrix products on the GPU need"
+  const char* use;        // for messages: "matrix products on the GPU need"
   const char* file;       // "libcublasLt.so"
-  int version;            // of the file's name
-  const char* function;   // any of the library, to see whether the process has it already
+  int version;            // the major version in the file's name
+  const char* function;   // any function, to detect a library that is loaded already
 };
 
-// A handle for find_function. Throws Error if none loads.
+// Returns a handle for find_function(). Throws Error if the library cannot be loaded.
 void* open_library(const ToolkitLibrary& library);
 
-// Throws Error if the library lacks the function.
+// Returns a function. Throws Error if the library lacks it.
 void* find_function(const ToolkitLibrary& library, void* handle, const char* name);
 
 template <class Function>

@@ -1,4 +1,5 @@
-// Messages of what CUDA refused. Apart from the kernels, so that nvcc need not compile the formatting.
+// Error messages for failed CUDA calls. They are separate from the kernels, so that nvcc need not compile the
+// formatting.
 #include "kernels/cuda/errors.h"
 
 #include <atomic>
@@ -30,14 +31,14 @@ bool dependent_launches() {
 
 std::uint64_t CudaBackend::launches() const { return launched.load(std::memory_order_relaxed); }
 
-// A failed call's error is also CUDA's "last error": cleared, so that a later check does not report it again.
+// A failed call also sets CUDA's "last error". It is cleared, so that a later check does not report it again.
 void fail_cuda(cudaError_t error, const char* operation, const char* call) {
   cudaGetLastError();
   fail(origin_of(operation, error), "{}: {} ({})", call, cudaGetErrorString(error), cudaGetErrorName(error));
 }
 
 void fail_dtype(const char* operation, DType dtype) {
-  fail(unsupported(operation), "the CUDA backend computes in f32, got {}", name(dtype));
+  fail(unsupported(operation), "expected f32 on CUDA, got {}", name(dtype));
 }
 
 void fail_size(const char* operation, const char* expected, std::int64_t got) {

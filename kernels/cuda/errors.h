@@ -1,4 +1,4 @@
-// CUDA's return codes as gpuvae::Error, and checks of arguments.
+// Reports CUDA's return codes as gpuvae::Error and checks arguments.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -9,7 +9,7 @@
 
 namespace gpuvae::kernels {
 
-// `call` is the failed call as people would write it: "cudaMalloc of 4096 bytes".
+// `call` describes the failed call, for example "cudaMalloc of 4096 bytes".
 [[noreturn]] void fail_cuda(cudaError_t error, const char* operation, const char* call);
 
 inline void check_cuda(cudaError_t error, const char* operation, const char* call) {

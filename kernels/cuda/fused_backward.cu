@@ -38,8 +38,10 @@ __device__ __forceinline__ void prepare_d_posterior(const FusedPlan& plan, const
     const auto sigma = math::posterior_sigma(plan.args.posterior.scale, scale);
     const bool live = at < scalars.rows;
     const float d_mean = live ? d_z + scalars.kl_weight * mean : 0.0f;
-    const float slope = scalars.kl_weight * math::kl_slope_in_s(sigma);
-    const float d_scale = live ? d_z * epsilon * sigma.slope + slope : 0.0f;
+    // Without a weight the KL counts nothing, even where its slope is infinite.
+    const float slope = scalars.kl_weight != 0.0f ? scalars.kl_weight * math::kl_slope_in_s(sigma) : 0.0f;
+    const float d_sigma = d_z * epsilon;
+    const float d_scale = live ? d_sigma * math::factor_for(d_sigma, sigma.slope) + slope : 0.0f;
     panel[row * T::A::kStride + l] = d_mean;
     panel[row * T::A::kStride + latent + l] = d_scale;
     if (!writes) continue;
@@ -153,7 +155,7 @@ __global__ void __launch_bounds__(kThreads, 2)
     weight_tile<kHow>(plan, arriving, scalars, job, block, memory);
   else if (block < job.weight_blocks + job.bias_blocks)
     bias_columns(plan, arriving, scalars, job, block - job.weight_blocks, memory);
-  else
+  else if constexpr (!kSmall)  // the launch that ends a step has no hidden layer, and so no small tiles
     finish_step(plan, arriving, scalars);
 }
 

@@ -1,11 +1,12 @@
-// A hidden layer of a fused training step: batch or previous layer, product, bias and activation, and, behind
-// the encoder's last, this tile's part of the posterior's parameters.
+// A hidden layer of a fused training step: the batch or the previous layer, the product, bias and activation.
+// After the encoder's last layer, the kernel also computes this tile's part of the posterior's parameters.
 #include "kernels/cuda/fused_forward.cuh"
 
 namespace gpuvae::kernels {
 namespace {
 
-// Which samples the rows of a tile are, -1 for rows outside the batch. The first column tile keeps them.
+// Finds the sample of each row of a tile, or -1 for rows outside the batch. Blocks of the first column tile
+// (`writes`) store the samples in the workspace.
 template <class T>
 __device__ __forceinline__ void choose_samples(const FusedPlan& plan, int first, bool writes, int* samples,
                                                StepScalars& scalars) {
@@ -23,7 +24,8 @@ __device__ __forceinline__ void choose_samples(const FusedPlan& plan, int first,
   __syncthreads();
 }
 
-// Bias and activation of this thread's elements of the finished tile; `scale` is of the product.
+// Applies bias and activation to this thread's elements of the tile's product, which is multiplied by
+// `scale`.
 template <class T>
 __device__ __forceinline__ void finish_layer(const FusedPlan& plan, const FusedForward& forward,
                                              const StepScalars& scalars, const FusedPlace& place, float scale,
@@ -42,7 +44,7 @@ __device__ __forceinline__ void finish_layer(const FusedPlan& plan, const FusedF
   }
 }
 
-// As many chunks ahead as registers allow.
+// Prefetches as many chunks as registers allow.
 template <bool kSmall, FusedSource kSource>
 using HiddenTile = ForwardTile<kSmall, kSmall && kSource == FusedSource::data ? kFarAhead : 1>;
 
@@ -60,11 +62,12 @@ __global__ void __launch_bounds__(kThreads, 2)
   const int column = column0 + element_column(T::kN);
   const auto weight =
       weight_rows<T>(forward.layer, [=](int n) { return column0 + n < out ? column0 + n : -1; });
-  // The encoder's first weights are written by the kernel before; other weights, long before.
+  // The preceding kernel writes the encoder's first weights. Other weights were written earlier, so they can
+  // be loaded before the wait.
   if constexpr (kSource == FusedSource::data) {
     wait_for_predecessor();
     if (blockIdx.x == gridDim.x - 1) {
-      if (threadIdx.x == 0) *plan.scalars = complete_scalars(plan);  // takes a while: a separate block
+      if (threadIdx.x == 0) *plan.scalars = complete_scalars(plan);  // slow, so a separate block does it
       return;
     }
   }

@@ -199,7 +199,8 @@ __device__ __forceinline__ void prepare_codes(const FusedPlan& plan, int first, 
       mean = scratch[row * width + l];
       scale = scratch[row * width + latent + l];
       const auto sigma = math::posterior_sigma(plan.args.posterior.scale, scale);
-      z = mean + sample_epsilon(plan, scalars.noise_time, samples[row], l) * sigma.sigma;
+      const float epsilon = sample_epsilon(plan, scalars.noise_time, samples[row], l);
+      z = mean + epsilon * math::factor_for(epsilon, sigma.sigma);
       kl += math::kl_standard_normal(mean, sigma);
     }
     codes[row * kCodeStride + l] = z;

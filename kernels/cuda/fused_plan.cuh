@@ -1,5 +1,5 @@
-// What the kernels of a fused training step share: where everything is, what the clock says, and small pieces
-// that more than one of them uses.
+// Code that the kernels of a fused training step share: the workspace, the per-step scalars, and small
+// functions that several kernels use.
 #pragma once
 
 #include "kernels/cuda/fused_product.cuh"
@@ -11,21 +11,21 @@
 
 namespace gpuvae::kernels {
 
-// Numbers of a step that the clocks decide. The step's first kernel writes them; later ones read them, so
-// that the last may advance the clocks.
+// Per-step scalars that depend on the clocks. The step's first kernel writes them and the later kernels read
+// them, so that the last kernel may advance the clocks.
 struct StepScalars {
   std::uint64_t step, epoch, noise_time;
   std::int64_t first;                      // position of the batch in the epoch's order
-  int rows;                                // of the batch, which the last of an epoch may not fill
-  float reconstruction_weight, kl_weight;  // of the sums over the batch, in the gradient
+  int rows;                                // of the batch; the last batch of an epoch may be smaller
+  float reconstruction_weight, kl_weight;  // weights of the sums over the batch, in the gradient
   math::OptimizerScalars<float> optimizer;
 };
 constexpr int kScalarWords = sizeof(StepScalars) / 4;
 static_assert(sizeof(StepScalars) <= 256 && sizeof(StepScalars) % 4 == 0 && kScalarWords <= kThreads);
 
-// A matrix of the workspace: one row per row of a full batch. Rows are padded to a multiple of four floats.
-// Padding, and the rows that a ragged batch does not fill, are zero: products need not know how many there
-// are.
+// A matrix of the workspace with one row per row of a full batch. Rows are padded to a multiple of four
+// floats. The padding and the rows that a smaller batch does not fill are zero, so that products may include
+// them.
 struct FusedMatrix {
   float* at = nullptr;
   int stride = 0;
@@ -34,8 +34,8 @@ struct FusedMatrix {
 struct FusedPlan {
   FusedStepArgs args = {};
   StepScalars* scalars = nullptr;
-  std::int32_t* samples = nullptr;  // of the batch; 0 where it has no row
-  void* x = nullptr;                // the batch: floats, or uint8 pixels, whose value is x_scale * byte
+  std::int32_t* samples = nullptr;  // of the batch; 0 for rows outside it
+  void* x = nullptr;                // the batch: floats, or bytes with the value x_scale * byte
   float x_scale = 1;
   int x_stride = 0;  // elements
   FusedMatrix h[kFusedMaxLayers] = {}, d_h[kFusedMaxLayers] = {};
@@ -51,36 +51,37 @@ struct FusedPlan {
   __host__ __device__ int batch() const { return static_cast<int>(args.gather.batch); }
 };
 
-// The launches, in their files. `small` chooses tiles of 16 x 16, for layers too small for 32 x 32 to fill
-// the device.
+// The source of a layer's input.
 enum class FusedSource {
-  data,   // gathered from the data set
+  data,   // samples that are gathered from the data set
   layer,  // the previous hidden layer
-  code,   // z: the first decoder layer is computed from it on the way
+  code,   // z, from which the first decoder layer is computed on the fly
 };
 struct FusedForward {
   FusedSource source = FusedSource::data;
   FusedMatrix in = {};
   FusedLayer layer = {};
   FusedMatrix out = {};
-  bool to_posterior =
-      false;  // the last hidden layer of the encoder: add to the partial sums of posterior_params
+  // True for the encoder's last hidden layer, which also adds to the partial sums of posterior_params.
+  bool to_posterior = false;
 };
+// `small` selects tiles of 16 x 16, for layers that are too small to fill the device with tiles of 32 x 32.
 struct FusedLaunch {
   Multiply how;
   bool small, programmatic;
   StreamHandle stream;
 };
 void launch_fused_forward(const FusedPlan& plan, const FusedForward& forward, const FusedLaunch& how);
-// params, reconstruction and its gradient.
+// Computes the decoder's parameters, the reconstruction term and its gradient.
 void launch_fused_head(const FusedPlan& plan, FusedSource source, const FusedLaunch& how);
 
-// A layer's outputs in the workspace: for params of two numbers a pixel, two halves, each padded.
+// The columns of a layer's outputs in the workspace. A likelihood with two parameters per feature has two
+// halves, each with its padding.
 struct FusedOutputs {
-  int half = 0, real_half = 0;  // columns of a half, and how many of them are outputs
+  int half = 0, real_half = 0;  // columns of a half, with and without padding
   int halves = 1;
   __host__ __device__ int columns() const { return halves * half; }
-  // Which output a column is, or -1 for padding.
+  // Returns the output of a column, or -1 for padding.
   __host__ __device__ int row_of(int column) const {
     const bool second = column >= half;
     const int end = second ? (halves - 1) * (half + real_half) : real_half;
@@ -88,17 +89,17 @@ struct FusedOutputs {
   }
 };
 
-// d_in = (d_out weight) * activation'(in), and partial sums of d_z.
+// Computes d_in = (d_out * weight) * activation'(in), and partial sums of d_z.
 struct FusedDataJob {
   FusedMatrix d_out = {};
   FusedOutputs outputs = {};
   FusedLayer layer = {};
   FusedMatrix in = {}, d_in = {};
-  bool from_z = false;  // d_out is d_posterior_params, still to be summed from the partial d_z
+  bool from_z = false;  // d_out is d_posterior_params, which is computed from the partial sums of d_z
   bool to_z = false;    // the first decoder layer
-  int blocks = 0;       // the launch fills this in
+  int blocks = 0;       // set by the launch
 };
-// The gradient of a layer, and its update: weight -= ... d_out^T in.
+// Computes the gradient of a layer, d_out^T in, and updates the layer's parameters.
 struct FusedWeightJob {
   FusedMatrix d_out = {};
   FusedOutputs outputs = {};
@@ -106,22 +107,22 @@ struct FusedWeightJob {
   const void* in = nullptr;  // floats, or bytes
   int in_stride = 0;
   bool bytes = false;
-  float scale = 1;                         // of `in`
-  int weight_blocks = 0, bias_blocks = 0;  // the launch fills these in
+  float scale = 1;                         // factor of `in`
+  int weight_blocks = 0, bias_blocks = 0;  // set by the launch
 };
 inline constexpr int kFusedMaxJobs = 2;
 struct FusedBackward {
-  FusedDataJob data = {};  // without a layer, if there is none; so are the weights'
+  FusedDataJob data = {};  // no layer means no job, here and in `weights`
   FusedWeightJob weights[kFusedMaxJobs] = {};
-  bool finish = false;  // the last kernel of the step: totals, and the clock
+  bool finish = false;  // true for the step's last kernel, which adds totals and advances the clock
 };
 void launch_fused_backward(const FusedPlan& plan, const FusedBackward& backward, const FusedLaunch& how);
 
 namespace {
 
-// Rule: wait first, then trigger. A kernel that runs has a predecessor whose wait has returned, so all
-// kernels before that predecessor have ended. Before its own wait, a kernel may therefore read what its
-// direct predecessor does not write, and must not write anything.
+// Rule: wait first, then trigger. A running kernel has a predecessor whose wait has returned, so all kernels
+// before that predecessor have ended. Before its own wait, a kernel may therefore read what its direct
+// predecessor does not write, but it must not write anything.
 __device__ __forceinline__ void wait_for_predecessor() {
 #if __CUDA_ARCH__ >= 900
   cudaGridDependencySynchronize();
@@ -129,7 +130,7 @@ __device__ __forceinline__ void wait_for_predecessor() {
 #endif
 }
 
-// An operand of a product: columns of a matrix of the workspace.
+// Returns the operand of a product that reads the columns of a workspace matrix.
 template <class P>
 __device__ __forceinline__ auto rows_of(FusedMatrix in, int first, int batch, int columns) {
   return loaded<P>(true, [=](int k, int outer, int inner) {
@@ -139,7 +140,7 @@ __device__ __forceinline__ auto rows_of(FusedMatrix in, int first, int batch, in
   });
 }
 
-// A 16- or 32-row tile's row group and column tile.
+// The place of a tile: its first row and its column tile.
 struct FusedPlace {
   int row, column_tile;
 };
@@ -148,7 +149,7 @@ __device__ __forceinline__ FusedPlace place_of(unsigned block, int column_tiles)
   return {static_cast<int>(block) / column_tiles * T::kM, static_cast<int>(block) % column_tiles};
 }
 
-// The scalars on their way to shared memory: start() loads, finish() stores, and a barrier makes them
+// Copies the scalars to shared memory: start() loads, finish() stores, and the next barrier makes them
 // visible.
 struct ScalarsLoad {
   std::uint32_t word = 0;
@@ -161,13 +162,13 @@ struct ScalarsLoad {
   }
 };
 
-// Keeps the compiler from moving a load down to the branch that uses the value: there it would start after
+// Keeps the compiler from moving a load to the branch that uses the value. There, the load would start after
 // other loads have arrived.
 __device__ __forceinline__ void load_here(float& value) { asm volatile("" : "+f"(value)); }
 __device__ __forceinline__ void load_here(int& value) { asm volatile("" : "+r"(value)); }
 
-// Part of the weight of a small layer: (c, n) is at[c * c_stride + n * n_stride], one of the strides being 1.
-// The first kThreads elements can be loaded early.
+// A part of the weight of a small layer. Element (c, n) is at[c * c_stride + n * n_stride], and one of the
+// strides is 1. start() loads the first kThreads elements early.
 struct Factor {
   const float* at;
   int c_stride, n_stride, columns, depth;
@@ -185,12 +186,13 @@ struct Factor {
 };
 template <class T>
 constexpr int kFactorStride = T::kN + 1;
-// Shared memory that partial_product uses.
+// The floats of shared memory that partial_product() uses.
 template <class T, int kColumns>
 constexpr int kFactorFloats = T::kSumFloats + kColumns* kFactorStride<T>;
 
-// out[row][c] = sum over n of tile[row][n] * factor(c, n), for rows below `rows`: a tile of a hidden layer's
-// part in the small layer behind it. The tile is the finished one in `memory`, just written.
+// Computes out[row][c] = sum over n of tile[row][n] * factor(c, n), for row < rows. This is the part of one
+// tile of a hidden layer in the small layer that follows. The tile is the finished one that was just written
+// to `memory`.
 template <class T>
 __device__ __forceinline__ void partial_product(float* memory, float* out, int rows, const Factor& factor) {
   float* factors = memory + T::kSumFloats;
@@ -213,7 +215,8 @@ __device__ __forceinline__ void partial_product(float* memory, float* out, int r
   }
 }
 
-// The sum of a number's partial sums, `stride` apart, in order. Sixteen loads are in flight at a time.
+// Returns the sum of `count` partial sums, which are `stride` apart, in order. Sixteen loads are in flight at
+// a time.
 __device__ __forceinline__ float sum_partials(const float* at, int count, int stride) {
   constexpr int kTogether = 16;
   float sum = 0.0f;
@@ -228,7 +231,7 @@ __device__ __forceinline__ float sum_partials(const float* at, int count, int st
   return sum;
 }
 
-// noise_std * epsilon of one latent dimension of a sample.
+// Returns noise_std * epsilon of one latent dimension of a sample.
 __device__ __forceinline__ float sample_epsilon(const FusedPlan& plan, std::uint64_t time, int sample,
                                                 int column) {
   const float scale = static_cast<float>(plan.args.posterior.noise_std);
@@ -243,7 +246,7 @@ __device__ __forceinline__ float sample_epsilon(const FusedPlan& plan, std::uint
 
 }  // namespace
 
-// Calls f with the Multiply and the choice of tiles as constants.
+// Calls f with the Multiply and the choice of tiles as compile-time constants.
 template <class F>
 void with_fused_kernel(const FusedLaunch& how, const F& f) {
   const auto with_tiles = [&](auto multiply) {

@@ -1,20 +1,21 @@
-// A block's tile of a matrix product, c[m, n] = sum over k of a[m, k] b[n, k], for the fused training step.
-// Its operands pass through shared memory in chunks of k. The loads of the next chunks are in flight, in
-// registers, while a chunk is multiplied. Warps share the tile's 16 x 16 pieces and, where there are more
-// warps than pieces, the steps of k of each piece; the shares are added in a fixed order.
+// A block's tile of a matrix product, c[m, n] = sum over k of a[m, k] * b[n, k], for the fused training step.
+// The operands pass through shared memory in chunks of k. While a chunk is multiplied, the next chunks are
+// loaded into registers. Warps share the 16 x 16 pieces of the tile. If there are more warps than pieces,
+// they also share the steps of k of each piece, and the partial sums are added in a fixed order.
 //
-// Error of split TF32. With u = 2^-24, S = the sum of |a[m, k] b[n, k]| over k and no underflow,
+// The error of split TF32. Let u = 2^-24 and S = the sum of |a[m, k] * b[n, k]| over k. Without underflow,
 //
 //   |c - exact| <= (kSplitError + kStepError + additions) u S,
 //   additions = ceil(depth / (8 kShares)) + kShares.
 //
 // kSplitError: a = a_high + a_low + a_rest with |a_low| <= 2^-11 |a| and |a_rest| <= 2^-22 |a|. The products
-// left out are a_low b_low, a_rest b and a b_rest, together at most 3 * 2^-22 |a b| = 12 u |a b|.
-// kStepError: tensor cores may truncate. Three products of a step of 8 k start from zero. The large one has
-// the error; those of the low parts are 2^-11 of it. At worst the unit adds 4 terms and its sum at a time,
-// cuts each of the 5 numbers to 24 bits of the largest (2 u each) and truncates the sum (2 u): 12 u for 4 k,
-// 24 u for both halves, and less than 1 u for all that is smaller.
-// additions: a step's sum is added to the total by an ordinary addition, which rounds to nearest: u each.
+// a_low b_low, a_rest b and a b_rest are left out. Together they are at most 3 * 2^-22 |a b| = 12 u |a b|.
+// kStepError: tensor cores may truncate. The three products of a step of 8 k start from zero. The product of
+// the high parts has the error; the products with a low part are 2^-11 of it. In the worst case, the unit
+// adds 4 terms and its sum at a time, cuts each of the 5 numbers to 24 bits of the largest (2 u each) and
+// truncates the sum (2 u). This makes 12 u for 4 k, 24 u for both halves, and less than 1 u for all smaller
+// terms.
+// additions: an ordinary addition, which rounds to nearest (u), adds each step's sum to the total.
 #pragma once
 
 #include "kernels/cuda/device.cuh"
@@ -31,26 +32,26 @@ namespace {
 
 constexpr int kWarps = kThreads / 32;
 
-// A 16 x 16 piece: accumulators of two mma of 16 x 8, side by side.
+// The accumulators of a 16 x 16 piece: two mma results of 16 x 8, side by side.
 struct Piece {
   float v[2][4];
 };
 
-// kRows rows of an operand for kDepth steps of k in shared memory, k running along a row or down the rows.
-// Strides keep the lanes of a fragment in different banks.
+// Shared memory for kRows rows of an operand and kDepth steps of k. If kDown, k runs down the rows of the
+// panel, otherwise along a row. The strides keep the lanes of a fragment in different banks.
 template <int kRows, int kDepth, bool kDown>
 struct Panel {
   static constexpr int kOuter = kDown ? kDepth : kRows, kInner = kDown ? kRows : kDepth;
   static constexpr int kStride = kDown ? kRows + 8 : kDepth + 4;
   static constexpr int kFloats = kOuter * kStride;
-  static constexpr int kGroups = kOuter * kInner / 4 / kThreads;  // of four floats, per thread
+  static constexpr int kGroups = kOuter * kInner / 4 / kThreads;  // groups of four floats per thread
   static_assert(kGroups * 4 * kThreads == kOuter * kInner);
 
   static __device__ __forceinline__ float at(const float* panel, int row, int k) {
     return kDown ? panel[k * kStride + row] : panel[row * kStride + k];
   }
-  // This thread's groups. Where a row has 16 floats, 8 lanes store rows r and r + 2, whose banks differ;
-  // those of r and r + 1 would not.
+  // Returns the place of one of this thread's groups. If a row has 16 floats, 8 lanes store two rows that are
+  // two apart, because the banks of neighbouring rows are not all different.
   struct Group {
     int outer, inner;
   };
@@ -60,7 +61,7 @@ struct Panel {
     if (kInner == 16) outer = (outer & ~3) | (outer & 1) << 1 | (outer >> 1 & 1);
     return {outer, group % (kInner / 4) * 4};
   }
-  // f(number, outer, inner) for each of them.
+  // Calls f(number, outer, inner) for each of this thread's groups.
   template <class F>
   static __device__ __forceinline__ void for_groups(const F& f) {
 #pragma unroll
@@ -71,7 +72,7 @@ struct Panel {
   }
 };
 
-// kM x kN, in chunks of kK, of which kAhead are on their way in registers.
+// A tile of kM x kN in chunks of kK, of which kAhead are prefetched in registers.
 template <int kM_, int kN_, int kK_, int kAhead_, bool kADown, bool kBDown>
 struct Tile {
   static constexpr int kM = kM_, kN = kN_, kK = kK_, kAhead = kAhead_;
@@ -79,7 +80,7 @@ struct Tile {
   static_assert(kShares * kPieces == kWarps);
   using A = Panel<kM, kK, kADown>;
   using B = Panel<kN, kK, kBDown>;
-  static constexpr int kSumStride = kN + 8;  // of the finished tile: store_piece has no bank conflicts
+  static constexpr int kSumStride = kN + 8;  // of the finished tile; avoids bank conflicts in store_piece()
   static constexpr int kFloats = A::kFloats + B::kFloats, kSumFloats = kShares * kM * kSumStride;
   static_assert(kSumFloats <= kFloats);
   // Elements of the finished tile per thread.
@@ -87,14 +88,14 @@ struct Tile {
   static_assert(kElements * kThreads == kM * kN && kThreads % kN == 0);
 };
 
-// x, or nearly: high, and what is left, low.
+// Splits x into the TF32 number `high` and, if kSplit, the TF32 number `low` that approximates the rest.
 template <bool kSplit>
 __device__ __forceinline__ void split_tf32(float x, std::uint32_t& high, std::uint32_t& low) {
   high = to_tf32(x);
   low = kSplit ? to_tf32(x - __uint_as_float(high & ~0x1fffu)) : 0;
 }
 
-// Steps k ... k + 7 of a piece whose first row and column are given, in plain f32.
+// Multiplies the steps k, ..., k + 7 in plain f32 for a piece whose first row and column are given.
 template <class T>
 __device__ __forceinline__ void step_ffma(Piece& piece, const float* a, const float* b, int row, int column,
                                           int k) {
@@ -113,14 +114,15 @@ __device__ __forceinline__ void step_ffma(Piece& piece, const float* a, const fl
   }
 }
 
-// Adds a step's sum. It was accumulated from zero, so that the error of the tensor cores' accumulation is
-// relative to the step and not to the total.
+// Adds a step's sum to the total. A step is accumulated from zero, so that the error of the tensor cores'
+// accumulation is relative to the step and not to the total.
 __device__ __forceinline__ void add_step(float (&total)[4], const float (&step)[4]) {
 #pragma unroll
   for (int i = 0; i < 4; ++i) total[i] += step[i];
 }
 
-// The same on tensor cores. A factor that is not split is one TF32 number.
+// Multiplies the steps k, ..., k + 7 on tensor cores. A factor that is not split is rounded to one TF32
+// number.
 template <class T, bool kSplitA, bool kSplitB>
 __device__ __forceinline__ void step_tf32(Piece& piece, const float* a, const float* b, int row, int column,
                                           int k) {
@@ -143,7 +145,7 @@ __device__ __forceinline__ void step_tf32(Piece& piece, const float* a, const fl
   }
 }
 
-// Steps k ... k + 15.
+// Multiplies the steps k, ..., k + 15 in bfloat16 on tensor cores.
 template <class T>
 __device__ __forceinline__ void step_bf16(Piece& piece, const float* a, const float* b, int row, int column,
                                           int k) {
@@ -168,7 +170,7 @@ __device__ __forceinline__ void step_bf16(Piece& piece, const float* a, const fl
   }
 }
 
-// A warp's share of a chunk: every kShares-th step of its piece.
+// Multiplies a warp's share of a chunk: every kShares-th step of its piece.
 template <Multiply kHow, class T, bool kSplitA, bool kSplitB>
 __device__ __forceinline__ void multiply_steps(Piece& piece, const float* memory, int depth) {
   constexpr int kStep = kHow == Multiply::bf16 ? 16 : 8;
@@ -185,8 +187,8 @@ __device__ __forceinline__ void multiply_steps(Piece& piece, const float* memory
       step_tf32<T, kSplitA, kSplitB>(piece, memory, b, row, column, k);
 }
 
-// Factors that are integers of at most 8 bits are TF32 numbers already: an operand that may hold such, which
-// is known at run time, has its own multiplication.
+// Integers of at most 8 bits are TF32 numbers already, so they need no split. Whether an operand holds them
+// is known only at run time, so there is separate code for such operands.
 template <Multiply kHow, class T, class OperandA, class OperandB>
 __device__ __forceinline__ void multiply_chunk(Piece& piece, const float* memory, int depth,
                                                const OperandA& a, const OperandB& b) {
@@ -199,21 +201,22 @@ __device__ __forceinline__ void multiply_chunk(Piece& piece, const float* memory
     multiply_steps<kHow, T, kSplit, kSplit>(piece, memory, depth);
 }
 
-// What every operand has: fetch(k) starts the loads of the chunk that begins at k and uses none of them;
-// commit(fetched, k, panel) puts the chunk into shared memory. Elements outside the matrix are 0.
+// Every operand has two functions. fetch(k) starts the loads of the chunk that begins at k without using
+// their results, and commit(fetched, k, panel) writes the chunk to shared memory. Elements outside the matrix
+// are 0.
 
 struct Floating {
   static __device__ constexpr bool holds_bytes() { return false; }
 };
 
-// The first `count` of the floats at `at`, at most four; none where it is 0 or less.
+// The first `count` of the floats at `at`: at most four, and none if `count` is 0 or less.
 struct Span {
   const float* at;
   int count;
 };
 
-// An operand of floats whose groups of four are where(k, outer, inner), a Span. Groups of an operand whose
-// rows are not `aligned` are not fetched ahead: that takes registers, and serves odd sizes only.
+// An operand of floats. where(k, outer, inner) returns the Span of a group of four. If the rows are not
+// `aligned`, groups are not prefetched, because that takes registers and helps only odd sizes.
 template <class P, class Where>
 struct Loaded : Floating {
   struct Fetched {
@@ -250,15 +253,15 @@ template <class P, class Where>
 __device__ __forceinline__ Loaded<P, Where> loaded(bool aligned, const Where& where) {
   return {{}, where, aligned};
 }
-// An operand whose only chunk is in place from the beginning.
+// An operand whose only chunk is in shared memory from the beginning.
 struct InPlace : Floating {
   struct Fetched {};
   __device__ Fetched fetch(int) const { return {}; }
   __device__ void commit(const Fetched&, int, float*) const {}
 };
 
-// The tile's product over k < depth, in steps that the caller may spread: what is not written by the kernel
-// before can be fetched before that one has ended.
+// Computes the tile's product over k < depth. The caller may fetch the operands separately: an operand that
+// the preceding kernel does not write can be fetched before that kernel has ended.
 template <Multiply kHow, class T, class OperandA, class OperandB>
 struct Product {
   OperandA a;
@@ -277,7 +280,8 @@ struct Product {
 #pragma unroll
     for (int i = 0; i < T::kAhead; ++i) next_b[i] = b.fetch(i * T::kK);
   }
-  // After fetch_a() and fetch_b(). `memory` is T::kFloats of shared memory, free when the call begins.
+  // Must be called after fetch_a() and fetch_b(). `memory` is T::kFloats floats of shared memory that no
+  // thread uses when the call begins.
   __device__ __forceinline__ Piece run(float* memory) {
     Piece piece{};
     for (int first = 0; first < depth; first += T::kAhead * T::kK)
@@ -304,7 +308,7 @@ __device__ __forceinline__ Product<kHow, T, OperandA, OperandB> product_of(const
   return {a, b, depth};
 }
 
-// Puts the pieces into `memory`, with which the product is done; after this tile_sum may be called.
+// Writes the pieces to `memory`, which the product no longer needs. Afterwards tile_sum() may be called.
 template <class T>
 __device__ __forceinline__ void store_piece(float* memory, const Piece& piece) {
   const int warp = threadIdx.x / 32, share = warp / T::kPieces, place = warp % T::kPieces;
@@ -328,7 +332,7 @@ __device__ __forceinline__ float tile_sum(const float* memory, int row, int colu
     sum += memory[(share * T::kM + row) * T::kSumStride + column];
   return sum;
 }
-// Columns column ... column + 3 of a row of the tile.
+// Returns the columns column, ..., column + 3 of a row of the finished tile.
 template <class T>
 __device__ __forceinline__ Floats<4> tile_sums(const float* memory, int row, int column) {
   Floats<4> sum{};
@@ -341,8 +345,8 @@ __device__ __forceinline__ Floats<4> tile_sums(const float* memory, int row, int
   return sum;
 }
 
-// The elements of a finished tile that a thread has: one column and every kThreads / columns-th row. Of a
-// tile of 16 columns, a warp has rows r and r + 2, whose banks differ.
+// The elements of a finished tile that a thread has: one column and every (kThreads / columns)-th row. In a
+// tile of 16 columns, a warp has two rows that are two apart, whose banks differ.
 __device__ __forceinline__ int element_column(int columns) { return static_cast<int>(threadIdx.x) % columns; }
 __device__ __forceinline__ int element_row(int columns, int number) {
   const int row = static_cast<int>(threadIdx.x) / columns;

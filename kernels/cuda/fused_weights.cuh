@@ -1,5 +1,5 @@
-// The weights' part of a fused step's backward pass: a gradient's tile goes from the registers into the
-// update, never through memory. And the end of the step.
+// The weight gradients of a fused step's backward pass, and the end of the step. A tile of a gradient is used
+// for the update at once and is never written to global memory.
 #pragma once
 
 #include "kernels/cuda/batch_values.cuh"
@@ -11,7 +11,7 @@ namespace {
 using WeightTile = Tile<32, 64, 64, 1, true, true>;
 constexpr int kBiasColumns = 32;  // per block
 
-// The optimiser's scalars for a layer that begins at an offset of the arena.
+// Returns the optimiser's scalars for a layer that begins at `offset` in the arena.
 __device__ __forceinline__ math::OptimizerScalars<float> layer_scalars(const OptimizerArgs& optimizer,
                                                                        const StepScalars& scalars,
                                                                        std::int64_t offset) {
@@ -20,17 +20,18 @@ __device__ __forceinline__ math::OptimizerScalars<float> layer_scalars(const Opt
   return result;
 }
 
-// kGroups groups of four neighbouring, aligned parameters on their way through an update.
+// Updates kGroups groups of four neighbouring, aligned parameters. start() loads them, and finish() updates
+// and stores them.
 template <int kGroups>
 struct VectorUpdate {
   const OptimizerArgs& optimizer;
-  std::int64_t offsets[kGroups];  // in the arena; below 0 where there is none
+  std::int64_t offsets[kGroups];  // in the arena; negative if there is none
   Floats<4> parameters[kGroups], firsts[kGroups], seconds[kGroups];
 
   static __device__ __forceinline__ float* at(void* array, std::int64_t offset) {
     return static_cast<float*>(array) + offset;
   }
-  // Starts the loads: nothing but this step's update writes parameters and states.
+  // Starts the loads. Only this step's update writes the parameters and states, so the loads need not wait.
   __device__ __forceinline__ void start() {
     const bool two_states = math::optimizer_states(optimizer.kind) == 2;
 #pragma unroll
@@ -59,10 +60,10 @@ struct VectorUpdate {
   }
 };
 
-// One parameter, and its states, from load to store.
+// Updates one parameter and its states. start() loads them, and finish() updates and stores them.
 struct ScalarUpdate {
   const OptimizerArgs& optimizer;
-  std::int64_t offset;  // in the arena; below 0 where there is none
+  std::int64_t offset;  // in the arena; negative if there is none
   float parameter = 0, first = 0, second = 0;
 
   __device__ __forceinline__ float& in(void* array) const { return static_cast<float*>(array)[offset]; }
@@ -81,12 +82,12 @@ struct ScalarUpdate {
   }
 };
 
-// Where a layer's parameters begin in the arena.
+// Returns the offset in the arena at which a layer's parameters begin.
 __device__ __forceinline__ std::int64_t arena_offset(const OptimizerArgs& optimizer, const float* begin) {
   return begin - static_cast<const float*>(optimizer.parameters);
 }
 
-// The layer's input, [rows of the batch, in]: floats or bytes.
+// The layer's input as an operand, [rows of the batch, in]: floats or bytes.
 template <class P>
 struct WeightInput {
   struct Fetched {
@@ -126,7 +127,7 @@ struct WeightInput {
   }
 };
 
-// The update of a tile whose rows are not aligned, one parameter at a time.
+// Updates a tile whose rows are not aligned, one parameter at a time.
 __device__ __forceinline__ void update_elements(const OptimizerArgs& optimizer,
                                                 const math::OptimizerScalars<float>& scalars,
                                                 const FusedWeightJob& job, const float* memory, int m0,
@@ -144,14 +145,15 @@ __device__ __forceinline__ void update_elements(const OptimizerArgs& optimizer,
   }
 }
 
-// Only the gradients d_out may come from the kernel before: all else is fetched before that one has ended.
+// Computes a tile of the weight's gradient and updates the weight. Only d_out may come from the preceding
+// kernel, so everything else is fetched before that kernel has ended.
 template <Multiply kHow>
 __device__ __forceinline__ void weight_tile(const FusedPlan& plan, const ScalarsLoad& arriving,
                                             StepScalars& scalars, const FusedWeightJob& job, int block,
                                             float* memory) {
   using T = WeightTile;
-  constexpr int kGroups = T::kElements / 4,
-                kRows = kThreads / (T::kN / 4);  // kRows between a thread's groups
+  constexpr int kGroups = T::kElements / 4;
+  constexpr int kRows = kThreads / (T::kN / 4);  // rows between a thread's groups
   const OptimizerArgs& optimizer = plan.args.optimizer;
   const int in = static_cast<int>(job.layer.in), columns = job.outputs.columns(), rows = plan.batch();
   const int tiles = (in + T::kN - 1) / T::kN, m0 = block / tiles * T::kM, n0 = block % tiles * T::kN;
@@ -190,7 +192,8 @@ __device__ __forceinline__ void weight_tile(const FusedPlan& plan, const Scalars
   update.finish(mine, gradients);
 }
 
-// The gradient of kBiasColumns biases: each warp sums every kWarps-th row, lane by column.
+// Computes the gradient of kBiasColumns biases and updates the biases. Each warp sums every kWarps-th row,
+// and each lane has one column.
 __device__ __forceinline__ void bias_columns(const FusedPlan& plan, const ScalarsLoad& arriving,
                                              StepScalars& scalars, const FusedWeightJob& job, int block,
                                              float* memory) {
@@ -213,15 +216,15 @@ __device__ __forceinline__ void bias_columns(const FusedPlan& plan, const Scalar
   update.finish(layer_scalars(plan.args.optimizer, scalars, offset), sum);
 }
 
-// This thread's part of the sum over blocks, of which `first` is loaded already.
+// Returns this thread's part of the sum over blocks. Its first partial sum, `first`, is loaded already.
 __device__ __forceinline__ double sum_of_blocks(const double* partials, int count, double first) {
 #pragma unroll 1
   for (int i = static_cast<int>(threadIdx.x) + kThreads; i < count; i += kThreads) first += partials[i];
   return first;
 }
 
-// Totals, and the clock: nothing reads it after this kernel's predecessors, which have the scalars. All loads
-// start together.
+// Adds the step's totals and advances the clock. Only the step's first kernel reads the clock, and it has
+// ended; the later kernels read the scalars. All loads start together.
 __device__ __forceinline__ void finish_step(const FusedPlan& plan, const ScalarsLoad& arriving,
                                             StepScalars& scalars) {
   wait_for_predecessor();

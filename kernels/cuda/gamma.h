@@ -7,7 +7,7 @@
 namespace gpuvae::kernels {
 
 constexpr bool is_gamma(Unary operation) { return operation == Unary::lgamma || operation == Unary::digamma; }
-// On the current device, in `blocks` blocks of kThreads threads.
+// Both functions launch `blocks` blocks of kThreads threads on the current device.
 void launch_gamma(const UnaryArgs& args, std::int64_t blocks, StreamHandle stream);
 void launch_gamma_backward(const UnaryBackwardArgs& args, std::int64_t blocks, StreamHandle stream);
 

@@ -26,7 +26,7 @@ __global__ void __launch_bounds__(kThreads) gather_kernel(GatherArgs args) {
       const std::int64_t left = args.columns - column;
       const int count = left < 4 ? static_cast<int>(left) : 4;
       const Floats<4> x =
-          binarized(args, load_values<Aligned>(values + column, count), epoch, sample, column);
+          binarized<Source>(args, load_values<Aligned>(values + column, count), epoch, sample, column);
       store_some<Aligned>(out + row * args.columns + column, x, count);
     }
   }

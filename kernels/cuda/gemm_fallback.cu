@@ -1,4 +1,5 @@
-// Matrix products that cuBLASLt does not take, by 16 x 16 tiles in shared memory, and the epilogues it lacks.
+// Matrix products that cuBLASLt does not support, computed by 16 x 16 tiles in shared memory, and the
+// epilogues that it lacks.
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/math/functions.h"
@@ -8,7 +9,7 @@ namespace {
 
 constexpr int kTile = 16;
 
-// Element (row, column) of a row-major matrix, or of its transpose; 0 outside.
+// Returns element (row, column) of a row-major matrix or of its transpose, and 0 outside.
 __device__ __forceinline__ float element(const void* matrix, bool transposed, std::int64_t row,
                                          std::int64_t column, std::int64_t rows, std::int64_t columns) {
   if (row >= rows || column >= columns) return 0.0f;
@@ -28,13 +29,13 @@ __device__ __forceinline__ void write_element(const GemmArgs& args, std::int64_t
 
 __global__ void __launch_bounds__(kTile* kTile)
     gemm_kernel(GemmArgs args, std::int64_t tiles, std::int64_t column_tiles) {
-  __shared__ float a[kTile][kTile + 1], b[kTile][kTile + 1];  // a column's elements in different banks
+  __shared__ float a[kTile][kTile + 1], b[kTile][kTile + 1];  // a column's elements are in different banks
   const int x = threadIdx.x, y = threadIdx.y;
   for (std::int64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
     const std::int64_t row = tile / column_tiles * kTile, column = tile % column_tiles * kTile;
     float sum = 0.0f;
     for (std::int64_t k = 0; k < args.k; k += kTile) {
-      // Neighbouring threads read neighbouring addresses, whichever way a matrix lies.
+      // Neighbouring threads read neighbouring addresses, whether or not a matrix is transposed.
       const int a_row = args.transpose_a ? x : y, a_column = args.transpose_a ? y : x;
       const int b_row = args.transpose_b ? x : y, b_column = args.transpose_b ? y : x;
       a[a_row][a_column] = element(args.a, args.transpose_a, row + a_row, k + a_column, args.m, args.k);

@@ -1,4 +1,4 @@
-// Graphs: a stream's work, recorded once and launched many times as one.
+// CUDA graphs: the work of a stream is captured once and launched many times as a unit.
 #include <cuda_runtime_api.h>
 
 #include <memory>
@@ -41,9 +41,11 @@ void refuse_in_capture(const char* call, StreamHandle stream) {
 
 void CudaBackend::begin_capture(StreamHandle stream) {
   const DeviceGuard on(device_);
-  check(stream != nullptr, "graph", "expected a stream of its own, got the device's default one");
+  check(stream != nullptr, "graph",
+        "expected a stream other than the default one, got the device's default stream");
   check(!is_capturing(cuda(stream)), "graph", "expected a stream that runs, got one that is being captured");
-  // Relaxed: tensors and workspaces may be made inside, their memory is no part of the graph.
+  // The relaxed mode allows tensors and workspaces to be allocated during the capture. Their memory is not
+  // part of the graph.
   check_cuda(cudaStreamBeginCapture(cuda(stream), cudaStreamCaptureModeRelaxed), "graph",
              "cudaStreamBeginCapture");
 }

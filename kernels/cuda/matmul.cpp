@@ -44,15 +44,15 @@ cublasComputeType_t compute_type(Precision precision) {
   return CUBLAS_COMPUTE_32F;
 }
 
-// Slices of an arena are aligned to 4 bytes only, and algorithms differ in what they need.
+// Slices of an arena are aligned to only 4 bytes, and algorithms differ in the alignment that they require.
 unsigned alignment_of(const void* pointer) {
   return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0 ? 16 : 4;
 }
 
 }  // namespace
 
-// cuBLASLt is column-major, where a row-major matrix appears transposed: it computes c' = b' a', whose
-// [n, m] lies as our c of [m, n], with our b as its first matrix.
+// cuBLASLt is column-major, so a row-major matrix appears transposed to it. It therefore computes c' = b' a'
+// with our b as its first matrix. Its result of [n, m] has the memory layout of our c of [m, n].
 struct Matmul::Plan {
   cublasLtMatmulDesc_t operation = nullptr;
   cublasLtMatrixLayout_t first = nullptr, second = nullptr, result = nullptr;
@@ -87,7 +87,7 @@ struct Matmul::Plan {
     if (key.epilogue == Epilogue::bias_relu_bits || key.epilogue == Epilogue::through_relu)
       set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, mask_stride(key.n));
   }
-  // With a and b exchanged, the sums over our a are those over cuBLASLt's B.
+  // Because a and b are exchanged, the sums over our a are cuBLASLt's sums over B.
   static cublasLtEpilogue_t epilogue_of(Epilogue epilogue) {
     switch (epilogue) {
       case Epilogue::bias:
@@ -129,7 +129,7 @@ struct Matmul::Plan {
     if (args.relu.bits) set(operation, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, args.relu.bits);
   }
 
-  // Clears `usable` if cuBLASLt does not have it after all.
+  // Clears `usable` if cuBLASLt turns out not to support the product.
   void run(cublasLtHandle_t handle, const GemmArgs& args, void* workspace, cudaStream_t stream) {
     point_at(args);
     const float one = 1.0f, beta = args.accumulate ? 1.0f : 0.0f;
@@ -142,9 +142,9 @@ struct Matmul::Plan {
            cublaslt().status_string(status));
   }
 
-  // NVIDIA documents ReLU as max(x, 0), which may well be 0 for NaN and hide a run that diverged, and does
-  // not say what the mask is at exactly 0. Ours is x > 0. So the algorithm is tried on products of 0 with
-  // biases that tell; c and the mask are overwritten afterwards. Waits for the device.
+  // NVIDIA documents ReLU as max(x, 0), which may be 0 for NaN and hide a diverged run, and does not specify
+  // the mask at exactly 0. Our mask is x > 0. The algorithm is therefore tried on zero products with biases
+  // that show the difference; c and the mask are overwritten afterwards. Waits for the device.
   bool has_our_relu(cublasLtHandle_t handle, const GemmArgs& args, void* workspace, cudaStream_t stream) {
     const auto a_bytes = static_cast<std::size_t>(args.m * args.k) * sizeof(float);
     const auto row_bytes = static_cast<std::size_t>(args.n) * sizeof(float);
@@ -170,7 +170,8 @@ struct Matmul::Plan {
     return DeviceMemory(pointer);
   }
 
-  // Whether the first row of c, and of the mask if there is one, is what our own kernels make of x.
+  // Returns whether the first row of c, and of the mask if there is one, equals the result of our own kernels
+  // for x.
   static bool is_relu_of(float x, const GemmArgs& args, cudaStream_t stream) {
     std::vector<float> row(static_cast<std::size_t>(args.n));
     std::vector<std::uint8_t> bits(args.relu.bits ? static_cast<std::size_t>(mask_stride(args.n) / 8) : 0);
@@ -232,12 +233,13 @@ std::unique_ptr<Matmul::Plan> Matmul::make_plan(const GemmArgs& args, void* work
 }
 
 bool Matmul::run(const GemmArgs& args, void* workspace, std::size_t workspace_bytes, StreamHandle stream) {
-  const std::lock_guard lock(mutex_);  // also for the bias pointer, which belongs to the plan
+  const std::lock_guard lock(mutex_);  // also protects the bias pointer, which is part of the plan
   std::unique_ptr<Plan>& plan = plans_[key_of(args)];
   if (!plan) {
-    // cuBLASLt may refuse to choose an algorithm inside a capture, or load one's code there.
+    // During a capture, cuBLASLt may refuse to choose an algorithm, or may load the algorithm's code.
     check(!is_capturing(static_cast<cudaStream_t>(stream)), "gemm",
-          "the first product of m {}, n {}, k {} is inside a captured graph: run the step once before",
+          "expected the first product of m {}, n {}, k {} before a graph is captured, got it during a "
+          "capture: run the step once before",
           args.m, args.n, args.k);
     plan = make_plan(args, workspace, workspace_bytes, stream);
   }

@@ -1,4 +1,4 @@
-// Matrix products by cuBLASLt, with descriptors and algorithms kept per shape.
+// Matrix products by cuBLASLt. Descriptors and algorithms are kept for each shape.
 #pragma once
 
 #include <cublasLt.h>
@@ -12,7 +12,7 @@
 
 namespace gpuvae::kernels {
 
-// Thread-safe. Loads cuBLASLt with its first product, on the current device.
+// Thread-safe. The first product loads cuBLASLt and initialises it on the current device.
 class Matmul {
  public:
   Matmul();
@@ -20,13 +20,13 @@ class Matmul {
   Matmul(const Matmul&) = delete;
   Matmul& operator=(const Matmul&) = delete;
 
-  // Bits from a row of a mask of ReLU to the next, for rows of n: cuBLASLt wants whole 16 bytes.
+  // Returns the bits from one row of a ReLU mask to the next, for rows of n elements. cuBLASLt requires a
+  // multiple of 16 bytes.
   static std::int64_t mask_stride(std::int64_t n) { return (n + 127) / 128 * 128; }
 
-  // The whole of it: product and accumulation, and at most one of bias (then with ReLU, and its bits, or
-  // without), sums, and a gradient through ReLU.
-  // False if cuBLASLt has no algorithm for that, or one whose ReLU hides NaN or whose mask differs from x >
-  // 0: then c is of no use.
+  // Computes the product with accumulation and at most one epilogue: bias (alone, with ReLU, or with ReLU and
+  // its mask), sums, or the gradient through ReLU. Returns false if cuBLASLt has no algorithm for that, or
+  // one whose ReLU hides NaN or whose mask differs from x > 0; the content of c is then unspecified.
   bool run(const GemmArgs& args, void* workspace, std::size_t workspace_bytes, StreamHandle stream);
 
  private:

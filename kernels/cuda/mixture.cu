@@ -21,6 +21,10 @@ struct Components {
   __device__ __forceinline__ float standardized(float z, std::int64_t k, std::int64_t d) const {
     return (z - mean[d * stride + k]) * inverse[d * stride + k];
   }
+  // The same as a factor of a weight: a component that is too far away to count may have an infinite one.
+  __device__ __forceinline__ float counted(float weight, float z, std::int64_t k, std::int64_t d) const {
+    return weight == 0.0f ? 0.0f : standardized(z, k, d);
+  }
   // log(w_k N_k(z))
   __device__ __forceinline__ float term(const float* z, std::int64_t k) const {
     float squares = 0;
@@ -46,7 +50,7 @@ __global__ void __launch_bounds__(kThreads) mixture_prepare_kernel(MixtureArgs a
     for (std::int64_t d = 0; d < args.latent; ++d) {
       const auto sigma = math::posterior_sigma(args.scale, component_params[args.latent + d]);
       to.mean[d * to.stride + k] = component_params[d];
-      to.inverse[d * to.stride + k] = 1.0f / sigma.sigma;
+      to.inverse[d * to.stride + k] = math::inverse_sigma(sigma);
       offset += math::mixture_offset(sigma);
     }
     to.offset[k] = static_cast<float>(offset);
@@ -93,7 +97,7 @@ __global__ void __launch_bounds__(kThreads)
         float sum = 0;
         for (unsigned i = lane; i < kThreads && i < left; i += 32) {
           const std::int64_t k = first + i;
-          sum -= weights[i] * components.standardized(z[d], k, d) *
+          sum -= weights[i] * components.counted(weights[i], z[d], k, d) *
                  components.inverse[d * components.stride + k];
         }
         sum = warp_sum(sum);
@@ -115,7 +119,7 @@ __device__ __forceinline__ void add_tile(const MixtureBackwardArgs& args, const 
   for (std::int64_t d = warp; d < latent; d += kThreads / 32) {
     float qu = 0, quu = 0;
     for (unsigned i = lane; i < kThreads && i < left; i += 32) {
-      const float u = components.standardized(z[i * latent + d], k, d), weighted = weights[i] * u;
+      const float u = components.counted(weights[i], z[i * latent + d], k, d), weighted = weights[i] * u;
       qu += weighted;
       quu += weighted * u;
     }

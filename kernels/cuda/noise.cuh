@@ -1,4 +1,4 @@
-// The random numbers of a row: what a Clock and a Noise mean on the device.
+// Device functions for Clock and Noise: the number of finished steps and the random numbers of a row.
 #pragma once
 
 #include "kernels/cuda/device.cuh"
@@ -19,7 +19,8 @@ __device__ __forceinline__ std::uint64_t noise_time(const Noise& noise) {
   return noise.frozen ? 0 : finished_steps(noise.clock) / steps_per_epoch(noise.clock);
 }
 
-// Random bits number column ... column + 3 of a row's position; `column` is a multiple of four.
+// Returns the random bits of the columns column, ..., column + 3 of a row. `column` must be a multiple of
+// four.
 __device__ __forceinline__ Philox4x32 noise_bits(const Noise& noise, std::uint64_t time, std::int64_t row,
                                                  std::int64_t column) {
   const std::uint32_t sample = noise.samples ? static_cast<std::uint32_t>(noise.samples[row])

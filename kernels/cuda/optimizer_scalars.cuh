@@ -1,4 +1,4 @@
-// The numbers of one optimiser update.
+// The scalars of one optimiser update.
 #pragma once
 
 #include "kernels/cuda/noise.cuh"
@@ -7,8 +7,8 @@
 namespace gpuvae::kernels {
 namespace {
 
-// All but the decay, which depends on the element. Adam's corrections in double, for one thread of a block:
-// 1 / (1 - beta^t) as -1 / expm1(t log beta).
+// Returns all scalars but the decay, which depends on the element. Adam's corrections 1 / (1 - beta^t) are
+// computed in double, as -1 / expm1(t log beta), so only one thread of a block should call this function.
 __device__ __forceinline__ math::OptimizerScalars<float> optimizer_scalars(const OptimizerArgs& args,
                                                                            double log_beta1,
                                                                            double log_beta2) {

@@ -40,15 +40,16 @@ __global__ void __launch_bounds__(kThreads) posterior_kernel(PosteriorArgs args,
 #pragma unroll
     for (int k = 0; k < 4; ++k) {
       const auto sigma = math::posterior_sigma(args.scale, scale[k]);
-      sample[k] = mean[k] + sample[k] * sigma.sigma;
+      sample[k] = mean[k] + sample[k] * math::factor_for(sample[k], sigma.sigma);
       kl[k] = k < g.count ? math::kl_standard_normal(mean[k], sigma) : 0.0f;
     }
     sum += sum_of(kl);
     if (z) store_some<Aligned>(z + g.row * args.latent + g.column, sample, g.count);
   });
   if (!args.kl) return;
-  grid_sum(static_cast<float>(sum), scratch,
-           [&](double total) { *static_cast<float*>(args.kl) = static_cast<float>(args.kl_weight * total); });
+  grid_sum(static_cast<float>(sum), scratch, [&](double total) {
+    *static_cast<float*>(args.kl) = args.kl_weight == 0 ? 0.0f : static_cast<float>(args.kl_weight * total);
+  });
 }
 
 template <bool Aligned>
@@ -73,7 +74,10 @@ __global__ void __launch_bounds__(kThreads) posterior_backward_kernel(PosteriorB
     for (int k = 0; k < 4; ++k) {
       const auto sigma = math::posterior_sigma(forward.scale, scale[k]);
       mean[k] = upstream[k] + d_kl * mean[k];
-      scale[k] = upstream[k] * epsilon[k] * sigma.slope + d_kl * math::kl_slope_in_s(sigma);
+      const float d_sigma = upstream[k] * epsilon[k];
+      scale[k] = d_sigma * math::factor_for(d_sigma, sigma.slope);
+      // Without a weight the KL counts nothing, even where its slope is infinite.
+      if (d_kl != 0.0f) scale[k] += d_kl * math::kl_slope_in_s(sigma);
     }
     store_some<Aligned>(d_posterior_params + at_mean, mean, g.count);
     store_some<Aligned>(d_posterior_params + at_scale, scale, g.count);

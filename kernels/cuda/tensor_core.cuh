@@ -1,4 +1,4 @@
-// One warp's matrix product on tensor cores, d += a b: a thin layer over PTX.
+// A warp's matrix product d += a b on tensor cores, as a thin layer over PTX.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -11,12 +11,14 @@ namespace {
 #if __CUDA_ARCH__ >= 800
 #define GPUVAE_TENSOR_CORES 1
 #else
-#define GPUVAE_TENSOR_CORES 0  // the host launches no kernel that wants them
+#define GPUVAE_TENSOR_CORES 0  // the host launches no kernel that needs them
 #endif
-// Kernels of the fused step are empty for older devices: they would build for half a minute, and run nowhere.
+// Kernels of the fused step are empty for older architectures, on which they never run. This saves half a
+// minute of build time.
 inline constexpr bool kTensorCores = GPUVAE_TENSOR_CORES != 0;
 
-// The nearest TF32 number (8 bits of exponent, 10 of fraction), ties away from zero, as an f32's bits.
+// Returns the nearest TF32 number (8 bits of exponent, 10 of fraction) as the bits of an f32. Ties round away
+// from zero.
 __device__ __forceinline__ std::uint32_t to_tf32(float x) {
 #if GPUVAE_TENSOR_CORES
   std::uint32_t bits;
@@ -27,7 +29,7 @@ __device__ __forceinline__ std::uint32_t to_tf32(float x) {
 #endif
 }
 
-// The nearest bfloat16 numbers, ties to even: `low` in the lower half.
+// Returns the nearest bfloat16 numbers, with `low` in the lower half. Ties round to even.
 __device__ __forceinline__ std::uint32_t to_bf16_pair(float low, float high) {
   const auto rounded = [](float x) {
     const std::uint32_t bits = __float_as_uint(x);
@@ -36,8 +38,10 @@ __device__ __forceinline__ std::uint32_t to_bf16_pair(float low, float high) {
   return rounded(low) | rounded(high) << 16;
 }
 
-// a is 16 x 8, b is 8 x 8: lane 4 g + t gives a's (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4) and b's
-// (t, g), (t + 4, g); it holds d's (g, 2 t), (g, 2 t + 1), (g + 8, 2 t), (g + 8, 2 t + 1).
+// a is 16 x 8, and b is 8 x 8. Lane 4 g + t passes these elements of a and b and holds these of d:
+//   a: (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4)
+//   b: (t, g), (t + 4, g)
+//   d: (g, 2 t), (g, 2 t + 1), (g + 8, 2 t), (g + 8, 2 t + 1)
 __device__ __forceinline__ void mma_tf32(float (&d)[4], const std::uint32_t (&a)[4],
                                          const std::uint32_t (&b)[2]) {
 #if GPUVAE_TENSOR_CORES
@@ -48,8 +52,9 @@ __device__ __forceinline__ void mma_tf32(float (&d)[4], const std::uint32_t (&a)
 #endif
 }
 
-// a is 16 x 16, b is 16 x 8, in pairs of neighbouring k: a's (g, 2 t), (g + 8, 2 t), (g, 2 t + 8),
-// (g + 8, 2 t + 8) and b's (2 t, g), (2 t + 8, g).
+// a is 16 x 16, and b is 16 x 8. Lane 4 g + t passes pairs of neighbouring k that begin at these elements:
+//   a: (g, 2 t), (g + 8, 2 t), (g, 2 t + 8), (g + 8, 2 t + 8)
+//   b: (2 t, g), (2 t + 8, g)
 __device__ __forceinline__ void mma_bf16(float (&d)[4], const std::uint32_t (&a)[4],
                                          const std::uint32_t (&b)[2]) {
 #if GPUVAE_TENSOR_CORES

@@ -5,7 +5,7 @@
 namespace gpuvae::kernels {
 namespace {
 
-// Lets this thread allocate although it may be capturing a stream: the allocation is no part of the graph.
+// Allows this thread to allocate memory while it captures a stream. The allocation is not part of the graph.
 class RelaxedCapture {
  public:
   RelaxedCapture() { check_cuda(cudaThreadExchangeStreamCaptureMode(&mode_), "workspace", "capture mode"); }
@@ -23,7 +23,7 @@ DeviceMemory allocate(std::size_t bytes, const char* what) {
   return DeviceMemory(pointer);
 }
 
-// On a stream of its own: the caller's may be under capture.
+// Zeroes memory on a separate stream, because the caller's stream may be under capture.
 void zero(void* pointer, std::size_t bytes) {
   cudaStream_t stream = nullptr;
   check_cuda(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "workspace", "cudaStreamCreate");

@@ -1,4 +1,4 @@
-// Memory that kernels of one stream share: partial sums of reductions, and cuBLASLt's workspace.
+// Memory that the kernels of one stream share: partial sums of reductions, and cuBLASLt's workspace.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -16,14 +16,14 @@ struct CudaFree {
 };
 using DeviceMemory = std::unique_ptr<void, CudaFree>;
 
-// Thread-safe. Memory is allocated when a stream first asks for it, also while one is being captured.
+// Thread-safe. Memory is allocated when a stream first needs it, which may be during a capture.
 class Workspaces {
  public:
   static constexpr std::size_t kMatmulBytes = 32 << 20;  // as NVIDIA recommends for Hopper
 
   Scratch scratch(StreamHandle stream);
   void* matmul(StreamHandle stream);
-  void forget(StreamHandle stream) noexcept;  // after the stream's last work
+  void forget(StreamHandle stream) noexcept;  // to be called after the stream's last work
 
  private:
   struct OfStream {

@@ -29,7 +29,9 @@ GPUVAE_HD ValueAndSlope<T> bce(T probability, T target) {
 }
 
 // -log N(t | m, exp(v)) = (log 2 pi + v + (t - m)^2 exp(-v)) / 2 with v clipped to [low, high]: the variance
-// can neither vanish nor explode. The slope in v is zero where it is clipped.
+// can neither vanish nor explode. The slope in v is zero where it is clipped. The square is that of u = (t -
+// m) exp(-v / 2), which overflows only if the value does. The exponential is bounded, so that u is 0 where t
+// is m.
 inline constexpr double kLogTwoPi = 1.83787706640934548356;
 template <class T>
 struct GaussianNll {
@@ -39,8 +41,9 @@ template <class T>
 GPUVAE_HD GaussianNll<T> gaussian_nll(T mean, T log_variance, T target, T low, T high) {
   const T v = clamp(log_variance, low, high);
   const bool inside = v == log_variance;
-  const T precision = exp(-v), d = mean - target, scaled = d * precision;
-  return {T(0.5) * (T(kLogTwoPi) + v + d * scaled), scaled, inside ? T(0.5) * (T(1) - d * scaled) : T(0)};
+  const T exponent = T(-0.5) * v, limit = sizeof(T) == 4 ? T(88) : T(709);
+  const T root = exp(exponent > limit ? limit : exponent), u = (mean - target) * root;
+  return {T(0.5) * (T(kLogTwoPi) + v + u * u), u * root, inside ? T(0.5) * (T(1) - u * u) : T(0)};
 }
 
 }  // namespace gpuvae::math

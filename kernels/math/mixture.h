@@ -34,6 +34,14 @@ GPUVAE_HD T mixture_offset(const Sigma<T>& s) {
   return -s.log_sigma - T(0.5 * kLogTwoPi);
 }
 
+// 1 / sigma, at most the largest number: a row at the mean of a component without width has u = 0.
+template <class T>
+GPUVAE_HD T inverse_sigma(const Sigma<T>& s) {
+  const T largest = T(sizeof(T) == 4 ? 3.4028234663852886e38 : 1.7976931348623157e308),
+          inverse = T(1) / s.sigma;
+  return inverse > largest ? largest : inverse;
+}
+
 // With q a component's responsibility for a row times the gradient that reaches the row: a dimension's slopes
 // from the sums over rows of q, q u and q u^2.
 template <class T>
@@ -42,7 +50,7 @@ struct MixtureSlopes {
 };
 template <class T>
 GPUVAE_HD MixtureSlopes<T> mixture_slopes(T q, T qu, T quu, const Sigma<T>& s) {
-  return {qu / s.sigma, (quu - q) / s.sigma * s.slope};
+  return {qu == T(0) ? T(0) : qu / s.sigma, (quu - q) * s.log_slope};
 }
 
 }  // namespace gpuvae::math

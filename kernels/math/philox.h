@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "gpuvae/random.h"
+#include "gpuvae/types.h"
 #include "kernels/math/host_device.h"
 
 namespace gpuvae {

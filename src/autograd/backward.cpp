@@ -46,8 +46,8 @@ void add_to_leaf(Leaf& leaf, Tensor gradient) {
 
 void add_constant_to(const Edge& edge, double value) {
   if (edge.leaf)
-    return add_to_leaf(*edge.leaf,
-                       Tensor::full(edge.leaf->shape, value, edge.leaf->dtype, edge.leaf->device));
+    return add_to_leaf(*edge.leaf, Tensor::full(edge.leaf->value.shape(), value, edge.leaf->value.dtype(),
+                                                edge.leaf->value.device()));
   Output& o = edge.node->outputs[edge.output];
   if (o.gradient.kind == Gradient::Kind::tensor)
     add_to_output(o, Tensor::full(o.shape, value, o.dtype, o.device));
@@ -165,7 +165,8 @@ BackwardContext::Destination BackwardContext::destination(int input) const {
   if (edge.leaf) {
     Leaf& leaf = *edge.leaf;
     const bool accumulate = leaf.defined;
-    if (!leaf.defined && !leaf.has_storage) leaf.grad = Tensor::empty(leaf.shape, leaf.dtype, leaf.device);
+    if (!leaf.defined && !leaf.has_storage)
+      leaf.grad = Tensor::empty(leaf.value.shape(), leaf.value.dtype(), leaf.value.device());
     leaf.defined = true;
     return {leaf.grad, accumulate};
   }

@@ -22,16 +22,14 @@ struct Gradient {
 };
 
 struct Leaf {
-  Shape shape;
-  DType dtype;
-  Device device;
-  Tensor grad;  // what the caller sees; undefined if `defined` is false and no storage was set
+  Tensor value;  // GraphAccess::move_value replaces it by a tensor of the same shape, dtype and device
+  Tensor grad;   // what the caller sees; undefined if `defined` is false and no storage was set
   bool has_storage = false;
   bool defined = false;
   std::weak_ptr<const void> optimizer;  // which updates it, while that lives
 };
 
-// Where a gradient goes: a leaf, or an output of an earlier node. Holds no values.
+// Where a gradient goes: a leaf, or an output of an earlier node.
 struct Edge {
   std::shared_ptr<Leaf> leaf;
   std::shared_ptr<Node> node;
@@ -131,6 +129,9 @@ struct GraphAccess {
   }
   static Variable output(const std::shared_ptr<autograd::Node>& node, Tensor value);
   static autograd::Edge edge(const Variable& v);
+  static bool same_leaf(const Variable& a, const Variable& b) { return a.leaf_ && a.leaf_ == b.leaf_; }
+  // Copies a leaf's elements to `to`, which all copies of the variable then have as their value.
+  static void move_value(const Variable& leaf, Tensor to);
 };
 
 }  // namespace gpuvae

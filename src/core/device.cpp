@@ -97,6 +97,29 @@ void Stream::synchronize() const {
   device_.backend().synchronize(handle());
 }
 
+Event Stream::record() const {
+  const kernels::EventHandle event = device_.backend().record_event(handle());
+  return Event(device_, {event, [device = device_](void* e) { device.backend().destroy_event(e); }});
+}
+
+void Stream::wait(const Event& event) const {
+  if (event.device_.is_cpu()) return;  // it has passed
+  if (device_.is_cpu()) return event.synchronize();
+  device_.backend().wait_event(handle(), event.handle_.get());
+}
+
+void Event::synchronize() const {
+  refuse_in_capture("synchronize", device_);
+  device_.backend().synchronize_event(handle_.get());
+}
+
+double Event::milliseconds_since(const Event& start) const {
+  refuse_in_capture("milliseconds_since", device_);
+  check(start.device_ == device_, "milliseconds_since", "expected an event of {}, got one of {}", device_,
+        start.device_);
+  return device_.backend().milliseconds_between(start.handle_.get(), handle_.get());
+}
+
 StreamGuard::StreamGuard(Stream stream) : previous_(Stream::current(stream.device())) {
   if (!stream.device().is_cpu()) current_cuda_streams().insert_or_assign(stream.device().index(), stream);
 }

@@ -142,6 +142,11 @@ void GraphMemory::keep(std::shared_ptr<Allocator> allocator, void* pointer, std:
   kept_.push_back({std::move(allocator), pointer, bytes, stream});
 }
 
+void GraphMemory::keep(std::shared_ptr<void> owner) noexcept {
+  std::scoped_lock lock(mutex_);
+  owners_.push_back(std::move(owner));
+}
+
 CaptureScope::CaptureScope(Device d, std::shared_ptr<GraphMemory> m) : device(d), memory(std::move(m)) {
   check(!capturing, "graph", "expected one capture at a time, got one inside another");
   capturing = this;
@@ -176,6 +181,7 @@ std::shared_ptr<Storage> allocate_storage(std::size_t bytes, Device device) {
 }
 
 Storage::~Storage() {
+  if (owner && is_capturing(stream.device())) capturing->memory->keep(std::move(owner));
   if (!allocator) return;
   if (is_capturing(stream.device()) && allocator != capturing->memory)
     capturing->memory->keep(allocator, pointer, bytes, stream);  // captured work may use it

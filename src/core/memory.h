@@ -10,12 +10,13 @@
 
 namespace gpuvae {
 
-// Owned memory goes back to its allocator when the last handle dies; foreign memory is left alone.
+// Owned memory goes back to its allocator when the last handle dies; foreign memory is left to its owner.
 struct Storage {
   void* pointer = nullptr;
   std::size_t bytes = 0;
   Stream stream;
   std::shared_ptr<Allocator> allocator;    // null for foreign memory
+  std::shared_ptr<void> owner;             // of foreign memory, or null
   int pool = -1;                           // whose counters to update
   std::atomic<std::uint64_t> version = 0;  // of the elements: counts changes in place
 
@@ -41,6 +42,7 @@ class GraphMemory final : public Allocator {
   void free(void* pointer, std::size_t bytes, const Stream& stream) noexcept override;
   void keep(std::shared_ptr<Allocator> allocator, void* pointer, std::size_t bytes,
             const Stream& stream) noexcept;
+  void keep(std::shared_ptr<void> owner) noexcept;
 
  private:
   struct Block {
@@ -52,6 +54,7 @@ class GraphMemory final : public Allocator {
   std::shared_ptr<Allocator> upstream_;
   std::mutex mutex_;
   std::vector<Block> free_, kept_;
+  std::vector<std::shared_ptr<void>> owners_;
 };
 
 // While one lives, this thread's tensors on the device take their memory from a graph's.

@@ -4,6 +4,7 @@
 #include "kernels/backend.h"
 #include "kernels/check.h"
 #include "kernels/math/philox.h"
+#include "src/core/random.h"
 
 namespace gpuvae {
 namespace {
@@ -42,7 +43,7 @@ Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& c
   kernels::GatherArgs args{.dtype = dtype, .rows = rows, .columns = images.shape()[1], .batch = batch_size};
   args.count = images.shape()[0], args.source = images.dtype(), args.data = images.data();
   args.shuffle = options.shuffle, args.binarize = options.binarize, args.threshold = options.threshold;
-  args.seed = options.seed, args.clock = clock;
+  args.seed = options.seed, args.clock = kernel_clock("gather_batch", clock, device);
   args.out = batch.x.data(), args.samples = batch.samples.data_as<std::int32_t>();
   device.backend().gather(args, Stream::current(device).handle());
   return batch;

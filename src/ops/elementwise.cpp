@@ -39,7 +39,7 @@ Broadcast broadcast_of(const char* name, const Variable& v, const Shape& out) {
   if (s.elements() == 1) return Broadcast::scalar;
   if (s.elements() == s.columns() && s.columns() == out.columns()) return Broadcast::row;
   if (s.columns() == 1 && s.rows() == out.rows()) return Broadcast::column;
-  fail(name, "expected {} or what broadcasts to it (a row, a column, one element), got {}", out, s);
+  fail(name, "expected {} or a shape that broadcasts to it (a row, a column or one element), got {}", out, s);
 }
 
 Tensor binary_value(Binary operation, const Shape& out, const Tensor& a, Broadcast broadcast_a,
@@ -51,14 +51,16 @@ Tensor binary_value(Binary operation, const Shape& out, const Tensor& a, Broadca
   return y;
 }
 
-// Sums a gradient of the output's shape down to what was broadcast.
+// Sums a gradient of the output's shape over the dimensions that were broadcast and multiplies it by `scale`.
+// The result has the input's `shape`.
 Tensor reduced_to(const Shape& shape, Broadcast broadcast, const Tensor& gradient, double scale) {
   const Shape& s = gradient.shape();
   Tensor result = Tensor::empty(shape, gradient.dtype(), gradient.device());
   if (broadcast == Broadcast::none) {
     if (scale == 1) return gradient;
     kernels::AxpbyArgs args{.dtype = gradient.dtype(), .size = s.elements(), .alpha = scale};
-    args.x = gradient.data(), args.y = result.data();
+    args.x = gradient.data();
+    args.y = result.data();
     backend(gradient).axpby(args, stream(gradient));
     return result;
   }
@@ -79,7 +81,7 @@ Variable binary(const char* name, Binary operation, const Variable& a, const Var
   const Broadcast broadcast_a = broadcast_of(name, a, out), broadcast_b = broadcast_of(name, b, out);
   Tensor y = binary_value(operation, out, a.value(), broadcast_a, b.value(), broadcast_b);
   const bool product = operation == Binary::multiply || operation == Binary::divide;
-  // Sums and differences need no values.
+  // The gradients of sums and differences do not depend on the inputs.
   const Saved av = product ? Saved(name, a.value()) : Saved(),
               bv = product ? Saved(name, b.value()) : Saved();
   return record(

@@ -1,6 +1,7 @@
 // Negative log likelihoods: value and gradient in one pass, the gradient kept for the backward pass. And log
 // densities row by row, for evaluation.
 #include "src/ops/op.h"
+#include "src/ops/sigma.h"
 
 namespace gpuvae {
 
@@ -145,7 +146,7 @@ Variable twice_gaussian_nll(const Variable& params, const Variable& target, cons
   Variable mean = columns(params, 0, width);
   if (options.sigmoid_mean) mean = activate(mean, Activation::sigmoid);
   const Variable v = clamp(columns(params, width, width), options.low, options.high);
-  return square(mean - target) * exp(-v) + v + kLogTwoPi;
+  return square((mean - target) * bounded_exp(-0.5 * v, 88, 709)) + v + kLogTwoPi;
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ Extents check_mixture(const Variable& z, const Variable& component_params, const
   check_like(kName, component_params, z);
   check(z.shape().rank() == 2, kName, "expected z of [rows, latent], got {}", z.shape());
   const std::int64_t latent = z.shape()[1];
+  check(latent > 0, kName, "expected z of at least one column, got {}", z.shape());
   check(component_params.shape().rank() == 2 && component_params.shape()[0] > 0 &&
             component_params.shape()[1] == 2 * latent,
         kName, "expected component_params of [components, {}] (mean, then scale parameter) for z {}, got {}",
@@ -75,24 +76,24 @@ Variable mixture_log_density(const Variable& z, const Variable& component_params
 
 namespace unfused {
 
-// A component at a time; for densities whose exponential neither overflows nor vanishes.
+// One component at a time.
 Variable mixture_log_density(const Variable& z, const Variable& component_params, PosteriorScale scale,
                              const Variable& log_weights) {
   const auto [rows, latent, components] = check_mixture(z, component_params, log_weights);
   constexpr double kLogTwoPi = 1.83787706640934548356;
   const Variable flat = reshape(component_params, {1, components * 2 * latent});
   const Variable weights = log_weights ? reshape(log_weights, {1, components}) : Variable();
-  Variable total;
+  std::vector<Variable> terms;
   for (std::int64_t k = 0; k < components; ++k) {
     const Variable mean = columns(flat, k * 2 * latent, latent);
-    const Variable sigma = sigma_of(columns(flat, k * 2 * latent + latent, latent), scale);
-    const Variable squares = square((z - mean) / sigma);
+    const Variable log_sigma = log_sigma_of(columns(flat, k * 2 * latent + latent, latent), scale);
+    const Variable squares = square((z - mean) * inverse_sigma(log_sigma));
     Variable term = affine(sum(squares, Axis::columns), -0.5, -0.5 * kLogTwoPi * static_cast<double>(latent));
-    term = term - sum(log(sigma));
-    term = weights ? term + columns(weights, k, 1) : term - std::log(static_cast<double>(components));
-    total = total ? total + exp(term) : exp(term);
+    term = term - sum(log_sigma);
+    terms.push_back(weights ? term + columns(weights, k, 1)
+                            : term - std::log(static_cast<double>(components)));
   }
-  return log(total);
+  return log_sum_exp(concat(terms, Axis::columns), Axis::columns);
 }
 
 }  // namespace unfused

@@ -1,6 +1,7 @@
 #include "src/train/fused_step.h"
 
 #include "kernels/check.h"
+#include "src/core/random.h"
 
 namespace gpuvae {
 namespace {
@@ -33,12 +34,12 @@ void set_model(kernels::FusedStepArgs& args, const Vae& model, const TrainOption
   args.posterior_head = layer_of(model.posterior_head()), args.output = layer_of(model.output());
   args.activation = o.activation;
   args.posterior.latent = o.latent;
-  if (const DiagonalGaussianOptions* posterior = o.posterior->as_diagonal_gaussian())
+  if (const DiagonalGaussianOptions* posterior = model.posterior().as_diagonal_gaussian())
     args.posterior.scale = posterior->scale, args.posterior.noise_std = posterior->noise_std;
   args.posterior.noise.seed = options.data.seed;
   args.posterior.noise.purpose = RandomPurpose::posterior_noise;
   args.posterior.noise.frozen = options.frozen_noise;
-  if (const GaussianOptions* gaussian = o.likelihood->as_gaussian()) {
+  if (const GaussianOptions* gaussian = model.likelihood().as_gaussian()) {
     args.gaussian = true;
     args.gaussian_head.sigmoid_mean = gaussian->sigmoid_mean;
     args.gaussian_head.low = gaussian->low, args.gaussian_head.high = gaussian->high;
@@ -86,12 +87,12 @@ kernels::FusedPrecision fused_precision(Precision precision) {
   return kernels::FusedPrecision::automatic;
 }
 
-std::string custom_part(Vae& model) {
-  const VaeOptions& o = model.options();
-  if (!o.posterior->as_diagonal_gaussian()) return fmt::format("the posterior is {}", o.posterior->name());
-  if (!o.prior->is_standard_normal()) return fmt::format("the prior is {}", o.prior->name());
-  if (!o.likelihood->is_bernoulli() && !o.likelihood->as_gaussian())
-    return fmt::format("the likelihood is {}", o.likelihood->name());
+std::string custom_part(const Vae& model) {
+  if (!model.posterior().as_diagonal_gaussian())
+    return fmt::format("the posterior is {}", model.posterior().name());
+  if (!model.prior().is_standard_normal()) return fmt::format("the prior is {}", model.prior().name());
+  if (!model.likelihood().is_bernoulli() && !model.likelihood().as_gaussian())
+    return fmt::format("the likelihood is {}", model.likelihood().name());
   const std::size_t layers = model.encoder().layers.size() + model.decoder().layers.size() + 2;
   if (model.parameters().size() != 2 * layers) return "a distribution has parameters of its own";
   return "";
@@ -99,7 +100,7 @@ std::string custom_part(Vae& model) {
 
 }  // namespace
 
-std::string FusedStep::why_not(Vae& model, const Optimizer& optimizer, const Dataset& images,
+std::string FusedStep::why_not(const Vae& model, const Optimizer& optimizer, const Dataset& images,
                                const TrainOptions& options) {
   if (std::string why = model.device().backend().fused_step_unavailable(); !why.empty()) return why;
   if (std::string why = custom_part(model); !why.empty()) return why;
@@ -111,7 +112,7 @@ std::string FusedStep::why_not(Vae& model, const Optimizer& optimizer, const Dat
   return kernels::fused_step_why_not(args_of(model, optimizer, images, options));
 }
 
-FusedStep::FusedStep(Vae& model, const Optimizer& optimizer, const Dataset& images,
+FusedStep::FusedStep(const Vae& model, const Optimizer& optimizer, const Dataset& images,
                      const TrainOptions& options, kernels::FusedPrecision precision)
     : device_(model.device()) {
   const std::string why = why_not(model, optimizer, images, options);
@@ -130,7 +131,8 @@ FusedStep::FusedStep(Vae& model, const Optimizer& optimizer, const Dataset& imag
 }
 
 void FusedStep::enqueue(const StepContext& step) {
-  args_.gather.clock = step.clock, args_.optimizer.clock = step.updates;
+  args_.gather.clock = kernel_clock("fused_step", step.clock, device_);
+  args_.optimizer.clock = kernel_clock("fused_step", step.updates, device_);
   args_.metrics.totals = step.state->sums, args_.metrics.bad_step = &step.state->bad_step;
   args_.advance = &step.state->step;
   args_.optimizer.learning_rate_factors = step.factors ? step.factors.data_as<double>() : nullptr;

@@ -99,7 +99,7 @@ class SharedGaussian final : public Likelihood {
   std::string name() const override {
     return fixed_ ? "Gaussian of fixed sigma" : "Gaussian of shared sigma";
   }
-  std::shared_ptr<Likelihood> another() const override {
+  std::shared_ptr<Likelihood> clone() const override {
     return std::make_shared<SharedGaussian>(options_, fixed_);
   }
   bool is_density() const override { return true; }
@@ -107,8 +107,8 @@ class SharedGaussian final : public Likelihood {
   void initialize(const ModelContext& context) override {
     log_variance_ = Variable(Tensor::full({1}, fixed_.value_or(0), DType::f32, context.device), !fixed_);
   }
-  void collect(std::vector<Parameter>& into) override {
-    if (!fixed_) into.push_back({"likelihood.log_variance", &log_variance_, true});
+  void collect(std::vector<Parameter>& into) const override {
+    if (!fixed_) into.push_back({"likelihood.log_variance", log_variance_, true});
   }
 
   Variable log_density(const Variable& params, const Variable& x) const override {

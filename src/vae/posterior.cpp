@@ -29,19 +29,20 @@ class DiagonalGaussian final : public Posterior {
 
   Variable log_density(const Variable& posterior_params, const Variable& z) const override {
     check(options_.noise_std > 0, "posterior", "a posterior of noise_std 0 has no density");
-    const Variable s = options_.noise_std * sigma(posterior_params);
     constexpr double kHalfLogTwoPi = 0.918938533204672742;
-    const Variable terms = 0.5 * square((z - mean(posterior_params)) / s) + log(s);
-    return sum(affine(terms, -1, -kHalfLogTwoPi), Axis::columns);
+    const Variable log_stddev = log_stddev_of(posterior_params);
+    const Variable u = (z - mean(posterior_params)) * unfused::inverse_sigma(log_stddev);
+    return sum(affine(0.5 * square(u) + log_stddev, -1, -kHalfLogTwoPi), Axis::columns);
   }
 
   Variable kl_to_standard_normal(const Variable& posterior_params) const override {
-    const Variable s = sigma(posterior_params);
-    return affine(square(s) + square(mean(posterior_params)), 0.5, -0.5) - log(s);
+    return unfused::kl_standard_normal(mean(posterior_params), scale_of(posterior_params), options_.scale);
   }
 
   Variable aggregate_log_density(const Variable& posterior_params, const Variable& z) const override {
-    return mixture_log_density(z, with_log_stddev(posterior_params), PosteriorScale::log_sigma, {});
+    const Variable components =
+        concat({mean(posterior_params), log_stddev_of(posterior_params)}, Axis::columns);
+    return mixture_log_density(z, components, PosteriorScale::log_sigma, {});
   }
 
   PosteriorSample rsample_with_kl(const Variable& posterior_params, const Draw& draw, const Prior& prior,
@@ -52,22 +53,16 @@ class DiagonalGaussian final : public Posterior {
 
  private:
   PosteriorOptions options_for(const Draw& draw) const {
-    return {options_.scale, options_.noise_std, draw.noise, draw.epsilon, draw.samples};
+    return {options_.scale, options_.noise_std, draw.noise, draw.epsilon};
   }
 
-  // [mean, log standard deviation of the draw]; computed on the host, for evaluation.
-  Tensor with_log_stddev(const Variable& posterior_params) const {
-    std::vector<float> values = posterior_params.value().to_vector();
-    const std::vector<float> stddevs = (options_.noise_std * sigma(posterior_params)).value().to_vector();
-    const std::size_t latent = static_cast<std::size_t>(posterior_params.shape()[1]) / 2;
-    for (std::size_t i = 0; i < stddevs.size(); ++i)
-      values[i / latent * 2 * latent + latent + i % latent] = std::log(stddevs[i]);
-    return Tensor::from(values, posterior_params.shape(), posterior_params.device());
-  }
-
-  Variable sigma(const Variable& posterior_params) const {
+  Variable scale_of(const Variable& posterior_params) const {
     const std::int64_t latent = posterior_params.shape()[1] / 2;
-    return unfused::sigma_of(columns(posterior_params, latent, latent), options_.scale);
+    return columns(posterior_params, latent, latent);
+  }
+  // Of the draw: log(noise_std sigma).
+  Variable log_stddev_of(const Variable& posterior_params) const {
+    return unfused::log_sigma_of(scale_of(posterior_params), options_.scale) + std::log(options_.noise_std);
   }
 
   DiagonalGaussianOptions options_;
@@ -77,8 +72,13 @@ class DiagonalGaussian final : public Posterior {
 
 PosteriorSample Posterior::rsample_with_kl(const Variable& posterior_params, const Draw& draw,
                                            const Prior& prior, double weight) const {
+  const DensitySample sample = rsample_with_log_density(posterior_params, draw);
+  return {sample.z, weight * sum(sample.log_density - prior.log_density(sample.z))};
+}
+
+DensitySample Posterior::rsample_with_log_density(const Variable& posterior_params, const Draw& draw) const {
   const Variable z = rsample(posterior_params, draw);
-  return {z, weight * sum(log_density(posterior_params, z) - prior.log_density(z))};
+  return {z, log_density(posterior_params, z)};
 }
 
 std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options) {

@@ -72,7 +72,7 @@ class GaussianMixture final : public Mixture {
  public:
   using Mixture::Mixture;
   std::string name() const override { return "mixture of " + std::to_string(components_) + " Gaussians"; }
-  std::shared_ptr<Prior> another() const override { return std::make_shared<GaussianMixture>(components_); }
+  std::shared_ptr<Prior> clone() const override { return std::make_shared<GaussianMixture>(components_); }
 
   void initialize(const ModelContext& c) override {
     // Means apart, variances of one.
@@ -83,9 +83,9 @@ class GaussianMixture final : public Mixture {
     stats_ = Variable(Tensor::from(start, {components_, 2 * c.latent}, c.device), true);
     logits_ = Variable(Tensor::zeros({components_}, DType::f32, c.device), true);
   }
-  void collect(std::vector<Parameter>& into) override {
-    into.push_back({"prior.stats", &stats_, true});
-    into.push_back({"prior.logits", &logits_, true});
+  void collect(std::vector<Parameter>& into) const override {
+    into.push_back({"prior.stats", stats_, true});
+    into.push_back({"prior.logits", logits_, true});
   }
 
  protected:
@@ -102,9 +102,7 @@ class Vamp final : public Mixture {
   std::string name() const override {
     return "VampPrior of " + std::to_string(components_) + " pseudo-inputs";
   }
-  std::shared_ptr<Prior> another() const override {
-    return std::make_shared<Vamp>(components_, unit_pixels_);
-  }
+  std::shared_ptr<Prior> clone() const override { return std::make_shared<Vamp>(components_, unit_pixels_); }
 
   void initialize(const ModelContext& c) override {
     check(c.posterior_has_log_variances, "prior",
@@ -116,8 +114,8 @@ class Vamp final : public Mixture {
         true);
     encode_ = c.encode;
   }
-  void collect(std::vector<Parameter>& into) override {
-    into.push_back({"prior.pseudo_inputs", &inputs_, true});
+  void collect(std::vector<Parameter>& into) const override {
+    into.push_back({"prior.pseudo_inputs", inputs_, true});
   }
 
  protected:

@@ -50,7 +50,7 @@ not_said '^epoch [12]/4'
 same whole/model.safetensors longer/model.safetensors
 [ "$(losses whole)" = "$(losses longer)" ] || fail "metrics of a resumed run differ"
 same whole/steps.csv longer/steps.csv
-expect_untouched longer 1 'holds epoch 4, expected at most 3: --retrain' $small --epochs 3 --out longer
+expect_untouched longer 1 'holds epoch 4, expected at most 3: add --retrain' $small --epochs 3 --out longer
 # killed FOLDER ARGUMENTS...: a run that ends in mid-training.
 killed() {
   "$program" "$@" >/dev/null 2>killed.txt & local id=$!
@@ -141,10 +141,10 @@ said '^epoch 1/1'
 [ -s fresh/latent.csv ] && [ -s fresh/model.safetensors ] || fail "encode in a new folder"
 
 # ---- settings that are not the folder's: nothing is trained over it ----
-expect_untouched a 1 '\[eval\] a holds a run with hidden=16, got hidden=33' eval --out a --hidden 33
-expect_untouched a 1 '\[encode\] a holds a run with seed=0, got seed=1' encode --out a --seed 1
-expect_untouched a 1 'preset="default", got preset="keras-mnist"' sample --out a --preset keras-mnist
-expect_untouched a 1 'epochs=2, got epochs=4' decode --out a --epochs 4 --z 0,0
+expect_untouched a 1 '\[eval\] a holds a run with --hidden 16, got --hidden 33' eval --out a --hidden 33
+expect_untouched a 1 '\[encode\] a holds a run with --seed 0, got --seed 1' encode --out a --seed 1
+expect_untouched a 1 '--preset default, got --preset keras-mnist' sample --out a --preset keras-mnist
+expect_untouched a 1 '--epochs 2, got --epochs 4' decode --out a --epochs 4 --z 0,0
 cp -r a other && run $small --epochs 2 --hidden 17 --out wide && cp wide/model.safetensors other/
 expect_untouched other 1 'other/model.safetensors: expected encoder.*\[16, 784\], got f32 ?\[17, 784\]' eval --out other
 expect_untouched other 1 'other/model.safetensors: expected encoder.*\[16, 784\], got' $small --epochs 2 --out other
@@ -168,8 +168,8 @@ expect_untouched damaged 1 'damaged/config.toml is not a configuration of mnist_
 
 # ---- what a command does not understand, told before anything is read or trained ----
 expect_untouched a 1 'expected latent codes: --z' decode --out a
-expect_untouched a 1 'expected 2 numbers a code in --z, got 1 in "1"' decode --out a --z 1
-expect_untouched a 1 'expected 2 numbers a code in --z, got 3 in "1,2,3"' decode --out a --z '0,0;1,2,3'
+expect_untouched a 1 'expected 2 numbers per code in --z, got 1 in "1"' decode --out a --z 1
+expect_untouched a 1 'expected 2 numbers per code in --z, got 3 in "1,2,3"' decode --out a --z '0,0;1,2,3'
 expect_untouched a 1 'expected numbers in --z, got "x"' decode --out a --z 0,x
 expect_untouched a 1 'expected numbers in --z, got "nan"' decode --out a --z 0,nan
 expect_untouched a 1 'x.txt: expected a file ending in .png or .csv or .npy' decode --out a --z 0,0 --output a/x.txt
@@ -185,7 +185,7 @@ expect_untouched a 1 'nowhere.csv' decode --out a --input nowhere.csv
 expect_untouched a 1 'nowhere.npy' encode --out a --input nowhere.npy
 awk 'BEGIN { for (i = 0; i < 784; ++i) printf "%s%s", i == 5 ? 1.5 : 0, i < 783 ? "," : "\n" }' >bright.csv
 expect_untouched a 1 'bernoulli expects values in \[0, 1\], got 1.5' encode --out a --input bright.csv
-expect_untouched a 1 'latent.npy: expected 784 values each, like the training data, got 2' encode --out a --input latent.npy
+expect_untouched a 1 'latent.npy: expected 784 values per row, like the training data, got 2' encode --out a --input latent.npy
 expect_untouched a 1 '\[sample\] this command does not take --input' sample --out a --input latent.npy
 expect_untouched a 1 '\[eval\] this command does not take --z' eval --out a --z 0,0
 expect_untouched a 1 '\[train\] this command does not take --output' $small --epochs 2 --out a --output x.png
@@ -219,6 +219,6 @@ not_said '^epoch'
 "$program" --help >help.txt || fail "--help fails"
 for word in train eval encode decode reconstruct sample manifold explore default keras-mnist tf-mnist flex-mnist theano-mnist \
   --importance-samples --retrain; do
-  grep -qE "^ +$word " help.txt || fail "--help does not list $word"
+  grep -qE "^ +$word[ =]" help.txt || fail "--help does not list $word"
 done
 finish

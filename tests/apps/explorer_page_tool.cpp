@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "apps/common/program.h"
-#include "apps/common/report.h"
+#include "apps/program/program.h"
+#include "apps/report/report.h"
 #include "gpuvae/vae.h"
 #include "kernels/check.h"
 #include "src/io/file.h"

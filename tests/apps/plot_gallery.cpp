@@ -8,10 +8,10 @@
 #include <filesystem>
 #include <string>
 
-#include "apps/common/pca.h"
-#include "apps/common/pictures.h"
-#include "apps/common/plot.h"
-#include "apps/common/plot/model_graph.h"
+#include "apps/plot/plot.h"
+#include "apps/report/model_graph.h"
+#include "apps/report/pca.h"
+#include "apps/report/pictures.h"
 #include "gpuvae/data.h"
 #include "gpuvae/train.h"
 #include "src/io/file.h"

@@ -20,7 +20,10 @@ Case bce_case(bool logits, Shape s, double weight) {
     return std::vector<Doubles>{{weight * sum}};
   };
   const auto n = static_cast<double>(s.elements());
-  c.bytes = 12 * n, c.forward_bytes = 8 * n, c.flops = 12 * n, c.forward_flops = 8 * n;
+  c.bytes = 12 * n;
+  c.forward_bytes = 8 * n;
+  c.flops = 12 * n;
+  c.forward_flops = 8 * n;
   return c;
 }
 
@@ -30,7 +33,7 @@ Case continuous_bernoulli_case(Shape s, double most, double weight) {
   c.inputs = {{s, -most, most}, {s, 0, 1, 0, false}};
   c.run = [=](auto v) { return Variables{continuous_bernoulli_nll(v[0], v[1], weight)}; };
   c.unfused = [=](auto v) { return Variables{unfused::continuous_bernoulli_nll(v[0], v[1], weight)}; };
-  // As the paper has it: -log(C(p) p^t (1 - p)^(1 - t)), C(p) = 2 artanh(1 - 2 p) / (1 - 2 p).
+  // The paper's formula: -log(C(p) p^t (1 - p)^(1 - t)) with C(p) = 2 artanh(1 - 2 p) / (1 - 2 p).
   c.reference = [=](auto v) {
     long double sum = 0;
     for (std::size_t i = 0; i < v[0].size(); ++i) {
@@ -40,14 +43,17 @@ Case continuous_bernoulli_case(Shape s, double most, double weight) {
     return std::vector<Doubles>{{static_cast<double>(weight * sum)}};
   };
   const auto n = static_cast<double>(s.elements());
-  c.bytes = 12 * n, c.forward_bytes = 8 * n, c.flops = 22 * n, c.forward_flops = 14 * n;
+  c.bytes = 12 * n;
+  c.forward_bytes = 8 * n;
+  c.flops = 22 * n;
+  c.forward_flops = 14 * n;
   return c;
 }
 
 Case gaussian_nll_case(std::int64_t rows, std::int64_t width, bool sigmoid_mean, double weight) {
   Case c{.operation = "gaussian_nll"};
   c.name = "gaussian_nll/" + Shape{rows, width}.text() + (sigmoid_mean ? "_sigmoid" : "");
-  // Log variances on both sides of the clip at [-2, 1.5].
+  // The log variances lie on both sides of the clip bounds -2 and 1.5.
   c.inputs = {{{rows, 2 * width}, -3, 3}, {{rows, width}, 0, 1, 0, false}};
   const GaussianOptions o{sigmoid_mean, -2, 1.5};
   c.run = [=](auto v) { return Variables{gaussian_nll(v[0], v[1], o, weight)}; };
@@ -65,7 +71,10 @@ Case gaussian_nll_case(std::int64_t rows, std::int64_t width, bool sigmoid_mean,
     return std::vector<Doubles>{{weight * sum}};
   };
   const auto n = static_cast<double>(rows * width);
-  c.bytes = 20 * n, c.forward_bytes = 12 * n, c.flops = 19 * n, c.forward_flops = 13 * n;
+  c.bytes = 20 * n;
+  c.forward_bytes = 12 * n;
+  c.flops = 19 * n;
+  c.forward_flops = 13 * n;
   return c;
 }
 

@@ -11,9 +11,10 @@ using Pixel = std::function<double(const double* params, std::int64_t width, dou
 struct Likelihood {
   const char* operation;
   Run run, unfused;
-  std::int64_t parameters;  // of a pixel
-  double most;              // of their magnitude
-  Pixel log_density;        // params points at the pixel's first one, the second is `width` further
+  std::int64_t parameters;  // parameters per pixel
+  double most;              // largest magnitude of a parameter
+  // Params points at the pixel's first parameter; the second is `width` further on.
+  Pixel log_density;
 };
 
 GaussianOptions options(bool sigmoid_mean) { return {sigmoid_mean, -2, 1.5}; }

@@ -48,11 +48,8 @@ Case posterior_case(PosteriorForm form, PosteriorScale scale, std::int64_t rows,
   Case c{.operation = operation};
   c.name = c.operation + "/" + std::string(name(scale)) + Shape{rows, latent}.text();
   c.inputs = {{{rows, 2 * latent}, -2, 2}};
-  PosteriorOptions o{.scale = scale,
-                     .noise_std = 0.7,
-                     .noise = {.seed = 0x1234567890abcdefull},
-                     .epsilon = {},
-                     .samples = {}};
+  PosteriorOptions o{
+      .scale = scale, .noise_std = 0.7, .noise = {.seed = 0x1234567890abcdefull}, .epsilon = {}};
   o.noise.clock.step = 5, o.noise.first_sample = 11;
   const double weight = 0.01;
   const auto wrap = [=](auto sample, auto divergence, auto both) {

@@ -194,7 +194,7 @@ TEST(InitialWeightsByCurand, ReachEveryLayerOfAModel) {
   Vae by_curand(options, Device::cuda());
   const std::vector<Parameter> a = ours.parameters(), b = by_curand.parameters();
   for (std::size_t i = 0; i < a.size(); ++i)
-    EXPECT_NE(a[i].variable->value().to_vector(), b[i].variable->value().to_vector()) << a[i].name;
+    EXPECT_NE(a[i].variable.value().to_vector(), b[i].variable.value().to_vector()) << a[i].name;
   EXPECT_EQ(message_of([&] { Vae(options, Device::cpu()); }),
             "[init] expected a CUDA device for initial weights by cuRAND, got cpu");
 }

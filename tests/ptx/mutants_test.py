@@ -1,17 +1,25 @@
 #!/usr/bin/env python3
-"""Tests of mutants.py: which mutations it calls found, and which it refuses.
+"""Tests mutants.py: which mutations count as found, and which are refused.
 
     mutants_test.py PROGRAM
 """
-import random, sys, tempfile, unittest
+import random, re, sys, tempfile, unittest
 
 import mutant_arithmetic, mutant_operators
-from mutant_places import kernels_of
+from mutant_places import Kernel, kernels_of, unnumbered
 from mutant_run import NotApplied, Tests
 from mutants import COUNT, Mutation, draw
 
 PROGRAM = sys.argv.pop()
 TEST = "EmulatedBackend.ForeignMemoryIsViewed"  # fills four floats and adds them
+
+
+def with_changes(kernel):
+    """The kernel with an instruction more, other registers, and a parameter of a type with another name."""
+    lines = [re.sub(r"%(p|rs|r|rd|f|fd)(\d+)", lambda m: f"%{m[1]}{int(m[2]) + 1000}", line).replace("Args", "Options")
+             for line in kernel.lines]
+    lines.insert(kernel.instructions[0].line, "xor.b32 %r1, %r2, 123456789;")
+    return Kernel(kernel.name.replace("Args", "Options"), kernel.label, lines, kernel.files)
 
 
 class Mutants(unittest.TestCase):
@@ -77,6 +85,26 @@ class Mutants(unittest.TestCase):
             self.assertEqual(first, second)
             self.assertNotEqual(first, other)
             self.assertEqual(len(set(first)), COUNT)
+
+    def test_templates_take_turns(self):
+        templates = {m.instruction.kernel.template for m in draw(self.kernels, "off-by-one")}
+        self.assertGreater(len(templates), COUNT / 2)
+
+    def test_another_kernel_leaves_the_draws_of_the_others(self):
+        for operator in ("dropped-store", "off-by-one", "missing-fence"):
+            drawn = draw(self.kernels, operator)
+            kernel = drawn[0].instruction.kernel
+            without = {m.id for m in draw([k for k in self.kernels if k is not kernel], operator)}
+            self.assertLessEqual({m.id for m in drawn if m.instruction.kernel is not kernel}, without)
+
+    def test_changes_elsewhere_in_a_kernel_leave_its_draws(self):
+        for operator in ("dropped-store", "off-by-one", "wrong-compare"):
+            drawn = draw(self.kernels, operator)
+            kernel = drawn[0].instruction.kernel
+            changed = draw([with_changes(k) if k is kernel else k for k in self.kernels], operator)
+            self.assertEqual([m.id for m in changed], [m.id for m in drawn])
+            self.assertNotEqual(changed[0].instruction.line, drawn[0].instruction.line)
+            self.assertEqual(unnumbered(changed[0].new), unnumbered(drawn[0].new))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ Variable leaf(std::vector<float> values) {
   return Variable(Tensor::from(values, {n}), true);
 }
 
-TEST(Autograd, GradientsAccumulateUntilForgotten) {
+TEST(Autograd, GradientsAccumulateUntilCleared) {
   const Variable x = leaf({1, 2, 3});
   sum(square(x)).backward();
   sum(square(x)).backward();
@@ -55,7 +55,7 @@ TEST(Autograd, ASecondPassOverAFreedGraphIsAnError) {
   }
 }
 
-TEST(Autograd, AKeptGraphGivesTheSameAgain) {
+TEST(Autograd, ARetainedGraphGivesTheSameGradientAgain) {
   const Variable x = leaf({0.5f, -1});
   const Variable y = bce_with_logits(x, Tensor::from(std::vector<float>{1, 0}, {2}));
   y.backward(true);
@@ -77,7 +77,7 @@ TEST(Autograd, ConstantsAndLargeRootsAreErrors) {
   EXPECT_THROW(Variable(Tensor::from(std::vector<std::int32_t>{1}, {1}), true), Error);
 }
 
-TEST(Autograd, ALongChainNeitherRecursesInBackwardNorWhenFreed) {
+TEST(Autograd, ALongChainRecursesNeitherInBackwardNorInDestruction) {
   const Variable x = leaf({1});
   {
     Variable y = x;
@@ -89,7 +89,7 @@ TEST(Autograd, ALongChainNeitherRecursesInBackwardNorWhenFreed) {
   for (int i = 0; i < 100'000; ++i) dropped = affine(dropped, 1, 0);
 }
 
-TEST(Autograd, GradientsGoToTheStorageGiven) {
+TEST(Autograd, GradientsGoToTheGivenStorage) {
   const Variable x = leaf({1, 2});
   const Tensor arena = Tensor::full({2}, 99);
   x.set_grad_storage(arena);
@@ -99,7 +99,7 @@ TEST(Autograd, GradientsGoToTheStorageGiven) {
   EXPECT_EQ(arena.to_vector(), (std::vector<float>{4, 8}));
 }
 
-TEST(Autograd, AnErrorLeavesNoHalfSummedGradients) {
+TEST(Autograd, AnErrorLeavesNoPartialGradients) {
   const Variable x = leaf({1});
   const Variable freed = square(x);
   sum(freed).backward();
@@ -110,7 +110,7 @@ TEST(Autograd, AnErrorLeavesNoHalfSummedGradients) {
   EXPECT_EQ(x.grad().item(), 2);
 }
 
-TEST(Operations, ErrorsSayWhatWasExpectedAndWhatArrived) {
+TEST(Operations, ErrorsNameExpectedAndActualShapes) {
   const Variable x = Tensor::zeros({2, 3}), w = Tensor::zeros({4, 5});
   try {
     static_cast<void>(linear(x, w, {}));

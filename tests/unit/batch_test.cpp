@@ -9,7 +9,8 @@
 namespace gpuvae {
 namespace {
 
-constexpr std::uint64_t kThree = 3;  // a device's step
+// A device's step of 3, byte by byte.
+Tensor three() { return Tensor::from(std::vector<std::uint8_t>{3, 0, 0, 0, 0, 0, 0, 0}, {8}); }
 
 // Pixel p of image i is (37 i + p) mod 256.
 Tensor images(std::int64_t count, std::int64_t pixels) {
@@ -121,7 +122,7 @@ TEST_P(Gather, CopiesRowsOfFloatsUnscaledOnEveryDevice) {
 }
 
 TEST(GatherBatch, DrawsNoBinaryPixelsFromFloats) {
-  const Clock clocks[] = {{.steps_per_epoch = 4}, {.device_step = &kThree, .steps_per_epoch = 4}};
+  const Clock clocks[] = {{.steps_per_epoch = 4}, {.device_step = three(), .steps_per_epoch = 4}};
   for (const Clock& clock : clocks)
     for (const Binarize how : {Binarize::fixed, Binarize::dynamic}) {
       try {
@@ -136,7 +137,7 @@ TEST(GatherBatch, DrawsNoBinaryPixelsFromFloats) {
 
 TEST(GatherBatch, ReadsTheStepFromTheDevice) {
   const Tensor data = images(20, 6);
-  const Clock on_device{.step = 1, .device_step = &kThree, .steps_per_epoch = 4};
+  const Clock on_device{.step = 1, .device_step = three(), .steps_per_epoch = 4};
   const Batch a = gather_batch(data, 5, on_device, {.seed = 1});
   const Batch b = gather_batch(data, 5, {.step = 4, .steps_per_epoch = 4}, {.seed = 1});
   EXPECT_EQ(samples_of(a), samples_of(b));

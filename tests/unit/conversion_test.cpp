@@ -1,4 +1,4 @@
-// Conversions of element types on every device, against arithmetic in double.
+// Compares conversions of element types on every device with arithmetic in double.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -17,7 +17,7 @@ std::vector<Device> devices() {
   return all;
 }
 
-// The nearest number of 8 significant bits, ties to even.
+// Returns the nearest number with 8 significant bits, ties to even.
 double to_bf16(double x) {
   if (x == 0 || !std::isfinite(x)) return x;
   const double unit = std::ldexp(1.0, std::ilogb(x) - 7);
@@ -36,7 +36,7 @@ void expect_conversions(const std::vector<T>& values, Device device) {
   }
 }
 
-TEST(ConversionDevice, BytesAreTheirNumbers) {
+TEST(ConversionDevice, BytesKeepTheirValues) {
   std::vector<std::uint8_t> bytes(kMany);
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i * 7);
   for (const Device device : devices()) expect_conversions(bytes, device);
@@ -57,7 +57,7 @@ TEST(ConversionDevice, FloatsRoundToTheNearestBf16AndTiesToEven) {
   std::vector<float> floats(kMany);
   for (std::size_t i = 0; i < floats.size(); ++i)
     floats[i] = std::ldexp(std::sin(static_cast<float>(i)), static_cast<int>(i % 60) - 30);
-  // 1 + 2^-8 and 1 + 3 * 2^-8 lie halfway; the last of these numbers rounds up to 2.
+  // 1 + 2^-8 and 1 + 3 * 2^-8 are halfway cases; the last of these numbers rounds up to 2.
   const std::vector<float> edges{0,         -0.0f,     1.00390625f, 1.01171875f, -1.00390625f, 1.998046875f,
                                  kInfinity, -kInfinity};
   std::copy(edges.begin(), edges.end(), floats.begin());

@@ -14,7 +14,7 @@ namespace {
 using test::error_of;
 using test::TemporaryFolder;
 
-TEST(Csv, IsWholeAfterEveryRow) {
+TEST(Csv, IsCompleteAfterEveryRow) {
   const TemporaryFolder folder;
   CsvWriter csv(folder / "metrics.csv", {"epoch", "train_loss"}, {"preset keras-mnist", "two\nlines"});
   const std::string head = "# preset keras-mnist\n# two\n# lines\nepoch,train_loss\n";
@@ -56,7 +56,7 @@ TEST(Csv, FindsAnUnwritablePathBeforeTheFirstRow) {
             "[write] no/such/metrics.csv: No such file or directory");
 }
 
-// A disk that was full for a moment costs no rows.
+// No row is lost if the disk is full for a moment.
 TEST(Csv, KeepsRowsThatCouldNotBeWritten) {
   const TemporaryFolder folder;
   make_folder(folder / "run");

@@ -1,4 +1,4 @@
-// Operations of a user's own: their gradient, what they keep, and what is refused.
+// Tests custom operations: their gradients, what they save, and which uses are errors.
 #include "gpuvae/custom.h"
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@ Tensor numbers(std::vector<float> values, Device device = Device::cpu()) {
   return Tensor::from(values, {static_cast<std::int64_t>(values.size())}, device);
 }
 
-// a^2 b of each element, with values and gradients from the library's operations on tensors.
+// Computes a^2 b of each element, with values and gradients from the library's operations on tensors.
 Variable square_times(const Variable& a, const Variable& b) {
   const Tensor value = (square(a.value()) * b.value()).value();
   return custom("square_times", {a, b}, value,
@@ -62,7 +62,7 @@ TEST(Custom, ConstantsGetNoGradient) {
   EXPECT_FALSE(b.grad());
 }
 
-TEST(Custom, WhatIsReturnedForAConstantIsIgnored) {
+TEST(Custom, AGradientForAConstantIsIgnored) {
   const Variable x(numbers({1, 2}), true), constant = numbers({1, 2, 3});
   const Variable y =
       custom("mine", {constant, x}, x.value().clone(), [](const Tensor& d, const CustomContext&) {
@@ -72,19 +72,19 @@ TEST(Custom, WhatIsReturnedForAConstantIsIgnored) {
   EXPECT_EQ(x.grad().to_vector(), (std::vector<float>{1, 1}));
 }
 
-TEST(Custom, OneInputMayStandTwice) {
+TEST(Custom, AnInputMayAppearTwice) {
   const Variable x(numbers({3}), true);
   sum(square_times(x, x)).backward();  // x^3
   EXPECT_EQ(x.grad().item(), 27);
 }
 
-TEST(Custom, AnUndefinedGradientIsNone) {
+TEST(Custom, AnUndefinedGradientCountsAsZero) {
   const Variable x(numbers({1, 2}), true);
   sum(returning(x, {Tensor()}) + 3 * x).backward();
   EXPECT_EQ(x.grad().to_vector(), (std::vector<float>{3, 3}));
 }
 
-TEST(Custom, TheReturnedTensorStaysTheFunctions) {
+TEST(Custom, AReturnedGradientIsNotModified) {
   const Variable x(numbers({1, 2}), true);
   const Tensor mine = numbers({5, 6});
   sum(returning(x, {mine})).backward();
@@ -111,7 +111,7 @@ TEST(Custom, WrongGradientsAreErrors) {
             "[mine] expected f32[2] on cpu as the gradient of input 0, got f32[3] on cpu");
   EXPECT_EQ(message({Tensor::zeros({2}, DType::f64)}),
             "[mine] expected f32[2] on cpu as the gradient of input 0, got f64[2] on cpu");
-  EXPECT_FALSE(x.grad()) << "nothing is passed on after an error";
+  EXPECT_FALSE(x.grad()) << "no gradient is propagated after an error";
 }
 
 TEST(CustomOnDevice, AGradientOnAnotherDeviceIsAnError) {

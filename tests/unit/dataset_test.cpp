@@ -88,7 +88,7 @@ void write_frey(const std::filesystem::path& path, std::size_t rows, std::size_t
   Mat_Close(file);
 }
 
-TEST(LoadFrey, ReadsAFaceAColumnFromAFileOrAFolder) {
+TEST(LoadFrey, ReadsOneFacePerColumnFromAFileOrAFolder) {
   const test::TemporaryFolder folder;
   EXPECT_FALSE(has_frey(folder.path()));
   const auto path = folder / "frey_rawface.mat";
@@ -102,13 +102,13 @@ TEST(LoadFrey, ReadsAFaceAColumnFromAFileOrAFolder) {
     EXPECT_EQ(split.train.width, 20);
     EXPECT_EQ(split.source, "Frey Face from " + path.string());
     EXPECT_TRUE(split.train.factors.empty() && split.train.labels.empty());
-    // Pixel p of face i is 3 i + p: columns became rows, in order.
+    // Pixel p of face i is 3 i + p; columns of the file became rows, in order.
     EXPECT_EQ(split.train.examples.data_as<std::uint8_t>()[2 * 560 + 41], 6 + 41);
     EXPECT_EQ(split.test.examples.data_as<std::uint8_t>()[7], static_cast<std::uint8_t>(3 * 1800 + 7));
   }
 }
 
-TEST(LoadFrey, OtherCountsAreSplitInProportion) {
+TEST(LoadFrey, OtherCountsAreSplitProportionally) {
   const test::TemporaryFolder folder;
   const std::size_t counts[][2] = {{2, 1}, {3, 2}, {131, 120}, {3930, 3600}};
   for (const auto& [count, train] : counts) {
@@ -119,7 +119,7 @@ TEST(LoadFrey, OtherCountsAreSplitInProportion) {
   }
 }
 
-TEST(LoadFrey, SaysWhatIsWrong) {
+TEST(LoadFrey, ErrorsNameTheProblem) {
   const test::TemporaryFolder folder;
   const auto path = folder / "frey_rawface.mat";
   const auto message = [&] { return test::error_of([&] { static_cast<void>(load_frey(folder.path())); }); };
@@ -132,8 +132,8 @@ TEST(LoadFrey, SaysWhatIsWrong) {
   EXPECT_EQ(message(), "[read] " + path.string() + ": expected a variable 'ff', got 'faces'");
 }
 
-// The published file, where it is at hand.
-TEST(LoadFrey, TheOriginal) {
+// Tests the published file if it is available.
+TEST(LoadFrey, ReadsThePublishedFile) {
   const char* folder = std::getenv("GPUVAE_DATA_DIR");
   if (folder == nullptr || !has_frey(folder)) GTEST_SKIP() << "no frey_rawface.mat";
   const Split split = load_frey(folder);

@@ -1,4 +1,4 @@
-// What the cases of the log densities leave out: edges, and what is refused.
+// Tests edge cases and errors of the log densities that tests/cases does not cover.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -46,7 +46,7 @@ TEST(ContinuousBernoulli, IntegratesToOneAndHasItsMean) {
   }
 }
 
-TEST(LogDensity, NeedsNoGraphWhereGradientsAreOff) {
+TEST(LogDensity, RecordsNoGraphWithoutGradients) {
   const Variable logits(row({0.5f, -2}), true);
   const Tensor target = row({1, 0.25f});
   const Variable differentiable = bernoulli_log_density(logits, target);
@@ -57,7 +57,7 @@ TEST(LogDensity, NeedsNoGraphWhereGradientsAreOff) {
   EXPECT_NEAR(value.value().item(), differentiable.value().item(), 1e-6);
 }
 
-TEST(LogDensity, NotANumberStaysOnEveryDevice) {
+TEST(LogDensity, PropagatesNanOnEveryDevice) {
   for (const Device device : {Device::cpu(), Device::best()}) {
     const Tensor bad = row({0.5f, NAN, 1, 2}, device), target = row({0, 1, 0.5f, 1}, device);
     EXPECT_TRUE(std::isnan(bernoulli_log_density(bad, target).value().item()));
@@ -109,7 +109,7 @@ TEST(LogDensity, RefusesTargetsThatDoNotFit) {
   EXPECT_EQ(bernoulli_log_density(Tensor::zeros({0, 4}), Tensor::zeros({0, 4})).shape(), Shape({0, 1}));
 }
 
-TEST(MixtureLogDensity, LeavesOutComponentsOfNoWeightOnEveryDevice) {
+TEST(MixtureLogDensity, IgnoresComponentsOfZeroWeightOnEveryDevice) {
   for (const Device device : {Device::cpu(), Device::best()}) {
     const Tensor z = row({0.3f, -1}, device);
     const Tensor both = Tensor::from(std::vector<float>{1, 2, 0, 0.5f, 9, 9, 9, 9}, {2, 4}, device);
@@ -123,7 +123,7 @@ TEST(MixtureLogDensity, LeavesOutComponentsOfNoWeightOnEveryDevice) {
   }
 }
 
-TEST(MixtureLogDensity, OfNoRowsHasNoSlopeOnEveryDevice) {
+TEST(MixtureLogDensity, HasZeroGradientsForNoRowsOnEveryDevice) {
   for (const Device device : {Device::cpu(), Device::best()}) {
     const Variable component_params(Tensor::zeros({3, 4}, DType::f32, device), true);
     const Variable log_weights(Tensor::zeros({3}, DType::f32, device), true);
@@ -136,7 +136,7 @@ TEST(MixtureLogDensity, OfNoRowsHasNoSlopeOnEveryDevice) {
   }
 }
 
-TEST(MixtureLogDensity, RefusesWhatDoesNotFit) {
+TEST(MixtureLogDensity, RefusesShapesThatDoNotFit) {
   const Tensor z = Tensor::zeros({5, 2}), component_params = Tensor::zeros({3, 4});
   const auto density = [](const Variable& z, const Variable& component_params, const Variable& log_weights) {
     return [=] {
@@ -153,6 +153,8 @@ TEST(MixtureLogDensity, RefusesWhatDoesNotFit) {
                "[mixture_log_density] expected log_weights of [3], got [2]");
   expect_error(density(Tensor::zeros({5}), component_params, {}),
                "[mixture_log_density] expected z of [rows, latent], got [5]");
+  expect_error(density(Tensor::zeros({5, 0}), Tensor::zeros({3, 0}), {}),
+               "[mixture_log_density] expected z of at least one column, got [5, 0]");
   expect_error(density({}, component_params, {}),
                "[mixture_log_density] expected z, got an undefined variable");
 }

@@ -1,4 +1,4 @@
-// The kinds of errors, and the version of the library.
+// Tests the kinds of errors and the version of the library.
 #include "gpuvae/error.h"
 
 #include <gtest/gtest.h>
@@ -16,7 +16,7 @@
 namespace gpuvae {
 namespace {
 
-// The kind of the error that `body` throws, or "none".
+// Returns the kind of the error that `body` throws, or "none".
 std::string kind_of(const std::function<void()>& body) {
   try {
     body();
@@ -34,10 +34,10 @@ class NoMemory final : public Allocator {
 
 TEST(ErrorKinds, WrongCallsAreInvalidArguments) {
   EXPECT_EQ(kind_of([] { static_cast<void>(Tensor::zeros({2}).reshape({3})); }), "invalid_argument");
-  EXPECT_EQ(kind_of([] { throw Error("mine", "a text"); }), "invalid_argument") << "unless another is given";
+  EXPECT_EQ(kind_of([] { throw Error("mine", "a text"); }), "invalid_argument") << "the default kind";
 }
 
-TEST(ErrorKinds, FilesAreIo) {
+TEST(ErrorKinds, FileErrorsAreIo) {
   EXPECT_EQ(kind_of([] { static_cast<void>(load_dataset("/nonexistent/data.csv")); }), "io");
   EXPECT_EQ(kind_of([] { static_cast<void>(load_mnist("/nonexistent")); }), "io");
   const std::string path = testing::TempDir() + "damaged.npy";
@@ -45,7 +45,7 @@ TEST(ErrorKinds, FilesAreIo) {
   EXPECT_EQ(kind_of([&] { static_cast<void>(load_dataset(path)); }), "io");
 }
 
-TEST(ErrorKinds, WhatTheCpuLacksIsUnsupported) {
+TEST(ErrorKinds, MissingCpuFeaturesAreUnsupported) {
   EXPECT_EQ(kind_of([] { static_cast<void>(curand_normal({2}, 1, 0, 1, Device::cpu())); }), "unsupported");
   if (Device::cuda_count() == 0)
     EXPECT_EQ(kind_of([] { static_cast<void>(Device::cuda()); }), "unsupported");
@@ -77,12 +77,12 @@ TEST(ErrorKinds, AnErrorIsARuntimeError) {
   }
 }
 
-TEST(LibraryVersion, IsThatOfTheHeaders) {
+TEST(LibraryVersion, MatchesTheHeaders) {
   const std::string expected = std::to_string(GPUVAE_VERSION_MAJOR) + "." +
                                std::to_string(GPUVAE_VERSION_MINOR) + "." +
                                std::to_string(GPUVAE_VERSION_PATCH);
   EXPECT_EQ(version(), expected);
-  EXPECT_EQ(expected, GPUVAE_PROJECT_VERSION) << "the version of the CMake project";
+  EXPECT_EQ(expected, GPUVAE_PROJECT_VERSION) << "differs from the version of the CMake project";
   EXPECT_EQ(GPUVAE_VERSION, GPUVAE_VERSION_MAJOR * 10000 + GPUVAE_VERSION_MINOR * 100 + GPUVAE_VERSION_PATCH);
 }
 

@@ -39,7 +39,7 @@ struct LinearGaussian {
                                     : p.name == "posterior.bias" ? head
                                     : p.name == "output.weight"  ? weight
                                                                  : bias;
-      p.variable->value().copy_from(Tensor::from(v, p.variable->shape(), Device::best()));
+      p.variable.value().copy_from(Tensor::from(v, p.variable.shape(), Device::best()));
     }
   }
 
@@ -144,7 +144,7 @@ TEST(Evaluation, MutualInformationCountsTheImagesThatZTellsApart) {
 TEST(Evaluation, ADecoderThatIgnoresZIsCollapsed) {
   LinearGaussian model;
   for (const Parameter& p : model.model.parameters())
-    if (p.name == "output.weight") p.variable->value().fill(1e-4);
+    if (p.name == "output.weight") p.variable.value().fill(1e-4);
   const LatentStatistics s = latent_statistics(model.model, points(100), {});
   EXPECT_TRUE(s.collapsed());
 }

@@ -161,7 +161,8 @@ TEST(ExtremesDevice, RampsOfBothClocks) {
     std::memcpy(bytes.data(), &step, sizeof step);
     const Tensor on_device = Tensor::from(bytes, {sizeof step}, device);
     const auto* device_step = static_cast<const std::uint64_t*>(on_device.data());
-    for (const Clock& clock : {Clock{.step = 7}, Clock{.step = 4, .device_step = device_step}}) {
+    for (const kernels::Clock& clock :
+         {kernels::Clock{.step = 7}, kernels::Clock{.step = 4, .device_step = device_step}}) {
       const Tensor weight = Tensor::zeros({1}, DType::f32, device);
       device.backend().ramp({DType::f32, 4, 20, clock, weight.data()}, Stream::current(device).handle());
       EXPECT_FLOAT_EQ(weight.to_vector()[0], 4 * 7 / 20.0f) << device.text();

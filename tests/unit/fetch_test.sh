@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks data/fetch.sh against local mirrors. Usage: fetch_test.sh REPOSITORY_ROOT
-# Stubs of curl and wget stand first in PATH, so that no test reaches the network.
+# Stubs of curl and wget come first in PATH, so that no test reaches the network.
 set -euo pipefail
 
 fetch=$1/data/fetch.sh
@@ -15,7 +15,8 @@ fail() {
   exit 1
 }
 
-# run MIRROR: status in $status, output in $root/log, files in $out (spaces on purpose).
+# run MIRROR leaves the status in $status, the output in $root/log and the files in $out, whose name has
+# spaces on purpose.
 out="$root/o u t"
 run() {
   status=0
@@ -30,43 +31,43 @@ printf '#!/bin/sh\necho "$@" >> "%s/asked"\nexit 22\n' "$root" | tee "$root/bin/
 chmod +x "$root/bin/curl" "$root/bin/wget"
 export PATH="$root/bin:$PATH"
 
-# Nothing anywhere: every file has its line, every public mirror was asked, nothing is left.
+# Without any source, every file has its line, every public mirror was asked, and no file is left.
 mkdir "$root/empty"
 run "file://$root/empty"
 ((status == 1)) || fail "missing files gave status $status"
 for name in "${names[@]}"; do
-  expect_line "^$name: not to be had: file://$root/empty: no answer or no such file"
+  expect_line "^$name: not available: file://$root/empty: no answer or no such file"
   grep -q "https://.*/$name" "$root/asked" || fail "no public mirror was asked for $name"
 done
 [[ $(wc -l < "$root/log") == "${#names[@]}" ]] || fail "expected one line per file"
 expect_no_files
 
-# Wrong content: refused by its checksum, and no file is left.
+# Wrong content is refused by its checksum, and no file is left.
 mkdir "$root/wrong"
 for name in "${names[@]}"; do echo "not $name" > "$root/wrong/$name"; done
 run "file://$root/wrong"
 ((status == 1)) || fail "wrong content gave status $status"
 for name in "${names[@]}"; do
-  expect_line "^$name: not to be had: .*SHA-256 is [0-9a-f]\{64\}, expected $(expected_sha256 "$name")"
+  expect_line "^$name: not available: .*SHA-256 is [0-9a-f]\{64\}, expected $(expected_sha256 "$name")"
 done
 expect_no_files
 
-# From here on a file's "checksum" is its content: right files can be made without the data.
+# From here on the "checksum" of a file is its content, so that correct files can be made without the data.
 # shellcheck disable=SC2016  # the stub expands it
 printf '#!/bin/sh\nread -r content\necho "$content  -"\n' > "$root/bin/sha256sum"
 chmod +x "$root/bin/sha256sum"
 mkdir "$root/right"
 for name in "${names[@]}"; do expected_sha256 "$name" > "$root/right/$name"; done
 
-# One file missing: the others come, and the status tells.
+# If one file is missing, the others still arrive, and the status reports it.
 mv "$root/right/${names[1]}" "$root/aside"
 run "file://$root/right"
 ((status == 1)) || fail "one missing file gave status $status"
-expect_line "^${names[1]}: not to be had"
+expect_line "^${names[1]}: not available"
 [[ ! -e $out/${names[1]} ]] || fail "the missing file appeared"
 for i in 0 2 3 4; do cmp -s "$root/right/${names[i]}" "$out/${names[i]}" || fail "${names[i]} did not arrive"; done
 
-# All there, one damaged on disk: right ones are kept, the damaged and the missing one are fetched.
+# Correct files are kept; the damaged file on disk and the missing one are downloaded.
 mv "$root/aside" "$root/right/${names[1]}"
 echo damaged > "$out/${names[2]}"
 run "file://$root/right/"
@@ -77,11 +78,11 @@ expect_line "^${names[2]}: downloaded"
 for name in "${names[@]}"; do cmp -s "$root/right/$name" "$out/$name" || fail "$name is wrong"; done
 [[ $(find "$out" -mindepth 1 | wc -l) == "${#names[@]}" ]] || fail "temporary files were left: $(ls -A "$out")"
 
-# A damaged file with no mirror: said, not deleted.
+# A damaged file that no mirror has is reported but not deleted.
 echo damaged > "$out/${names[2]}"
 run "file://$root/empty"
 ((status == 1)) || fail "a damaged file gave status $status"
-expect_line "^${names[2]}: not to be had: the file there is not the published one"
-[[ -e $out/${names[2]} ]] || fail "somebody's file was deleted"
+expect_line "^${names[2]}: not available: the file there is not the published one"
+[[ -e $out/${names[2]} ]] || fail "the existing file was deleted"
 
 echo "fetch.sh: all checks passed"

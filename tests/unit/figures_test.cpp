@@ -5,9 +5,9 @@
 #include <locale>
 #include <set>
 
-#include "apps/common/palette.h"
-#include "apps/common/plot.h"
-#include "apps/common/plot/model_graph.h"
+#include "apps/plot/palette.h"
+#include "apps/plot/plot.h"
+#include "apps/report/model_graph.h"
 #include "src/io/stb.h"
 #include "tests/unit/svg_reader.h"
 #include "tests/unit/temporary_folder.h"

@@ -16,7 +16,8 @@ namespace {
 using test::error_of;
 using test::TemporaryFolder;
 
-// While it lives, files cannot grow past `bytes`: a write fails with EFBIG, as ENOSPC would on a full disk.
+// During its lifetime, files cannot grow past `bytes`: a write fails with EFBIG, as it would with ENOSPC on a
+// full disk.
 class FileSizeLimit {
  public:
   explicit FileSizeLimit(rlim_t bytes) : previous_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
@@ -78,7 +79,7 @@ TEST(File, RefusesBytesAfterCommit) {
   EXPECT_EQ(read_file(folder / "file"), "");
 }
 
-// Small writes fail when commit() flushes, large ones at once; neither leaves anything behind.
+// Small writes fail when commit() flushes, large ones at once. Neither leaves a file behind.
 TEST(File, LeavesNothingOnAFullDisk) {
   const TemporaryFolder folder;
   const std::string path = (folder / "file").string();
@@ -124,7 +125,7 @@ TEST(File, ReportsMissingPermissions) {
   EXPECT_EQ(error_of([&] { make_folder(closed); }), "[write] " + closed + ": Permission denied");
 }
 
-TEST(Folder, IsMadeWithItsParentsAndLeftEmpty) {
+TEST(Folder, IsCreatedWithItsParentsAndLeftEmpty) {
   const TemporaryFolder folder;
   make_folder(folder / "a" / "b");
   make_folder(folder / "a" / "b");
@@ -142,8 +143,8 @@ TEST(Folder, NamesPathAndReason) {
 }
 
 #ifdef __linux__
-// Exists, and not even root may create files in it.
-TEST(Folder, IsTriedByCreatingAFile) {
+// This folder exists, but not even root may create files in it.
+TEST(Folder, IsCheckedByCreatingAFile) {
   EXPECT_NE(error_of([] { make_folder("/proc/self"); }).find("[write] /proc/self: "), std::string::npos);
 }
 #endif

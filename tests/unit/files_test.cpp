@@ -24,7 +24,7 @@ using Labels = std::vector<std::uint8_t>;
 
 constexpr DatasetOptions kAllInTraining{.validation_fraction = 0};
 
-// Rows 0, 1, ... of 2 columns, r and 10 r, with the label r mod 3 in the middle.
+// Returns rows 0, 1, ... of two columns, r and 10 r, with the label r mod 3 in the middle.
 std::string numbered_table(int rows) {
   std::string text = "first,class,second\n";
   for (int r = 0; r < rows; ++r)
@@ -37,7 +37,7 @@ void write_float_npy(const std::filesystem::path& path, const std::vector<std::i
   io::write_npy(path, shape, values);
 }
 
-// write_npy writes floats only.
+// Writes bytes, because write_npy writes only floats.
 void write_byte_npy(const std::filesystem::path& path, const std::string& shape, const std::string& bytes) {
   std::string header = "{'descr': '|u1', 'fortran_order': False, 'shape': " + shape + ", }";
   header.resize(118, ' ');
@@ -59,9 +59,9 @@ std::string loading_error(const std::filesystem::path& path, const DatasetOption
   return message;
 }
 
-// ---- the split ----
+// ---- the split into training and validation rows ----
 
-TEST(LoadDataset, SplitsAndLosesNoRow) {
+TEST(LoadDataset, SplitsWithoutLosingRows) {
   const TemporaryFolder folder;
   io::write_file(folder / "t.csv", numbered_table(50));
   const Split split = load_dataset(folder / "t.csv", {.label_column = "class", .validation_fraction = 0.2});
@@ -77,7 +77,7 @@ TEST(LoadDataset, SplitsAndLosesNoRow) {
     for (std::size_t r = 0; r < part->labels.size(); ++r) {
       EXPECT_EQ(values[2 * r + 1], 10 * values[2 * r]);
       EXPECT_EQ(part->labels[r], static_cast<int>(values[2 * r]) % 3);
-      EXPECT_TRUE(r == 0 || values[2 * r - 2] < values[2 * r]);  // the order of the file
+      EXPECT_TRUE(r == 0 || values[2 * r - 2] < values[2 * r]);  // rows keep the order of the file
       seen.insert(values[2 * r]);
     }
   }
@@ -106,7 +106,8 @@ TEST(LoadDataset, ValidationFractions) {
   };
   EXPECT_EQ(sizes(0), (std::pair<std::int64_t, std::int64_t>(3, 0)));
   EXPECT_EQ(sizes(0.001), (std::pair<std::int64_t, std::int64_t>(2, 1)));  // at least one
-  EXPECT_EQ(sizes(0.999), (std::pair<std::int64_t, std::int64_t>(1, 2)));  // one is left to train on
+  // At least one row remains for training.
+  EXPECT_EQ(sizes(0.999), (std::pair<std::int64_t, std::int64_t>(1, 2)));
   for (const double fraction : {-0.1, 1.0, std::nan("")})
     expect_contains(error_of([&] {
                       static_cast<void>(load_dataset(folder / "t.csv", {.validation_fraction = fraction}));
@@ -116,11 +117,12 @@ TEST(LoadDataset, ValidationFractions) {
                   {"max_rows", "-1"});
 }
 
-TEST(LoadDataset, MaxRowsKeepsTheFirst) {
+TEST(LoadDataset, MaxRowsKeepsTheFirstRows) {
   const TemporaryFolder folder;
   io::write_file(folder / "t.csv", numbered_table(20) + "not,a,row\n");
   DatasetOptions options = kAllInTraining;
-  options.max_rows = 3, options.label_column = "class";
+  options.max_rows = 3;
+  options.label_column = "class";
   const Split split = load_dataset(folder / "t.csv", options);
   EXPECT_EQ(split.train.examples.to_doubles(), (Doubles{0, 0, 1, 10, 2, 20}));
   EXPECT_EQ(split.train.labels, (Labels{0, 1, 2}));
@@ -137,13 +139,14 @@ TEST(LoadDataset, NeedsTwoRows) {
   expect_contains(loading_error(folder / "t.csv"), {"expected 2 to 2^31-1 rows, got 1"});
   expect_contains(loading_error(folder / "one.npy"), {"rows, got 1"});
   EXPECT_EQ(load_dataset(folder / "t.csv", kAllInTraining).train.examples.to_doubles(), (Doubles{1, 2}));
-  EXPECT_EQ(load_dataset(folder / "one.npy", kAllInTraining).train.count(), 1);  // one is enough to look at
+  // One row is enough without a validation set.
+  EXPECT_EQ(load_dataset(folder / "one.npy", kAllInTraining).train.count(), 1);
   expect_contains(loading_error(folder / "none.npy"), {"rows, got 0"});
 }
 
 // ---- standardisation ----
 
-TEST(Standardize, MeanAndDeviationAreThoseOfTheTrainingRows) {
+TEST(Standardize, UsesMeanAndStddevOfTheTrainingRows) {
   const TemporaryFolder folder;
   std::string text;
   for (int r = 0; r < 40; ++r) text += std::to_string(1e6 + r * r) + " " + std::to_string(-r) + "\n";
@@ -178,11 +181,12 @@ TEST(Standardize, ConstantColumnsBecomeZero) {
   }
 }
 
-TEST(Standardize, OtherRowsCanFollowAndReturn) {
+TEST(Standardize, OtherRowsCanBeStandardizedAndRestored) {
   const TemporaryFolder folder;
   io::write_file(folder / "t.csv", "length,class,weight,fixed\n1,0,10,5\n3,1,50,5\n");
   DatasetOptions options = kAllInTraining;
-  options.standardize = true, options.label_column = "class";
+  options.standardize = true;
+  options.label_column = "class";
   const Split split = load_dataset(folder / "t.csv", options);
   EXPECT_EQ(split.column_names, (std::vector<std::string>{"length", "weight", "fixed"}));
   EXPECT_EQ(split.standardization.mean, (Doubles{2, 30, 5}));
@@ -201,7 +205,7 @@ TEST(Standardize, OtherRowsCanFollowAndReturn) {
                   {"expected rows of 3 columns, got 5 values"});
 }
 
-TEST(Standardize, ColumnsWithoutNamesHaveNone) {
+TEST(Standardize, UnnamedColumnsStayUnnamed) {
   const TemporaryFolder folder;
   io::write_file(folder / "t.csv", "1,2\n3,4\n");
   const Split split = load_dataset(folder / "t.csv", kAllInTraining);
@@ -209,7 +213,7 @@ TEST(Standardize, ColumnsWithoutNamesHaveNone) {
   EXPECT_TRUE(split.standardization.empty());
 }
 
-TEST(Standardize, IsForFloats) {
+TEST(Standardize, AppliesOnlyToFloats) {
   const TemporaryFolder folder;
   write_byte_npy(folder / "b.npy", "(2, 2)", "abcd");
   write_float_npy(folder / "f.npy", {2, 1}, {0, 1});
@@ -259,7 +263,7 @@ TEST(LoadNpy, ShapesOfBytesAndFloats) {
   EXPECT_EQ(load_dataset(folder / "b.npy", kAllInTraining).source, "b.npy: 1 x 2 x 2 x 3 bytes");
 }
 
-TEST(LoadNpy, OtherArraysAreErrors) {
+TEST(LoadNpy, UnsuitableArraysAreErrors) {
   const TemporaryFolder folder;
   write_float_npy(folder / "x.npy", {4}, {1, 2, 3, 4});
   expect_contains(loading_error(folder / "x.npy"), {"2 or more dimensions, rows first, got (4)"});
@@ -289,7 +293,7 @@ TEST(LoadTable, LabelsByNameAndByNumber) {
     EXPECT_EQ(set.examples.to_doubles(), (Doubles{255, 2, 0, 4}));
   }
   DatasetOptions options = kAllInTraining;
-  options.label_column = "2";  // a name before a number
+  options.label_column = "2";  // column names take precedence over column numbers
   EXPECT_EQ(load_dataset(folder / "t.csv", options).train.labels, (Labels{255, 0}));
 }
 
@@ -311,7 +315,7 @@ TEST(LoadTable, BadLabels) {
   expect_contains(loading_error(path, {.label_column = "class"}), {"expected columns beside the labels"});
 }
 
-TEST(LoadTable, ManyColumnsAreNotAllListed) {
+TEST(LoadTable, ErrorsAbbreviateLongColumnLists) {
   const TemporaryFolder folder;
   std::string row = "1";
   for (int i = 1; i < 60; ++i) row += ",1";
@@ -320,14 +324,14 @@ TEST(LoadTable, ManyColumnsAreNotAllListed) {
                   {"the 60 columns, got 0, 1", "48, 49, ..."});
 }
 
-TEST(LoadTable, InfiniteValuesAreNamed) {
+TEST(LoadTable, ErrorsLocateInfiniteValues) {
   const TemporaryFolder folder;
   io::write_file(folder / "t.csv", "class,mass,width\n0,1,2\n1,3,inf\n");
   expect_contains(loading_error(folder / "t.csv", {.label_column = "class"}),
                   {"expected finite values, got inf in row 1, column 1 ('width') (from 0)"});
 }
 
-TEST(LoadTable, EveryExtension) {
+TEST(LoadTable, AcceptsEveryTableExtension) {
   const TemporaryFolder folder;
   for (const char* name : {"t.csv", "t.tsv", "t.txt", "T.CSV"}) {
     io::write_file(folder / name, "1 2\n3 4\n");
@@ -359,7 +363,7 @@ TEST(LoadIdx, OneFileWithTheLabelsBesideIt) {
                   {"some-labels-idx1-ubyte: expected 3 labels", "got 2"});
 }
 
-TEST(LoadIdx, GzipAndNamesThatDoNotTell) {
+TEST(LoadIdx, GzipAndNeutralNames) {
   const TemporaryFolder folder;
   io::write_idx_images(folder / "plain", {2, 2, 1}, {1, 2, 3, 4});
   const std::string bytes = io::read_file(folder / "plain");
@@ -383,14 +387,15 @@ TEST(LoadIdx, TheFourFilesOfAFolder) {
   const Split split = load_dataset(folder.path(), {.max_rows = 3});
   EXPECT_EQ(split.train.examples.to_doubles(), (Doubles{1, 2, 3}));
   EXPECT_EQ(split.test.labels, (Labels{5, 6, 7}));
-  EXPECT_EQ(load_dataset(folder.path()).train.count(), 4);  // nothing is taken from training for validation
+  // The validation rows come from the test files, not from the training files.
+  EXPECT_EQ(load_dataset(folder.path()).train.count(), 4);
   EXPECT_EQ(load_dataset(folder.path(), {.standardize = true}).train.examples.dtype(), DType::u8);
   expect_contains(loading_error(folder.path(), {.label_column = "x"}), {"expected a table"});
 }
 
 // ---- folders of images ----
 
-TEST(LoadImages, SortedByNameHiddenOnesSkipped) {
+TEST(LoadImages, SortsByNameAndSkipsHiddenFiles) {
   const TemporaryFolder folder;
   for (const auto& [name, value] : {std::pair("b.png", 2), {"a.png", 1}, {"c.png", 3}})
     write_picture(folder / name, 2, 1, static_cast<std::uint8_t>(value));
@@ -399,7 +404,8 @@ TEST(LoadImages, SortedByNameHiddenOnesSkipped) {
   io::write_file(folder / "e.ppm", "P6 2 1 255\n\xFF\xFF\xFF\x00\xFF\x00"s);
   const Split split = load_dataset(folder.path(), kAllInTraining);
   EXPECT_EQ(split.train.examples.dtype(), DType::u8);
-  EXPECT_EQ(split.train.examples.to_doubles(), (Doubles{1, 1, 2, 2, 3, 3, 4, 5, 255, 149}));  // green: 0.587
+  // The luminance of green is 0.587.
+  EXPECT_EQ(split.train.examples.to_doubles(), (Doubles{1, 1, 2, 2, 3, 3, 4, 5, 255, 149}));
   EXPECT_EQ(split.train.height, 1);
   EXPECT_EQ(split.train.width, 2);
   EXPECT_TRUE(split.train.labels.empty());
@@ -423,7 +429,7 @@ TEST(LoadImages, SubFoldersAreClasses) {
   EXPECT_EQ(load_dataset(folder.path(), options).train.labels, (Labels{0, 0}));
 }
 
-TEST(LoadImages, OneSize) {
+TEST(LoadImages, AllImagesMustHaveOneSize) {
   const TemporaryFolder folder;
   write_picture(folder / "a.png", 3, 2, 0);
   write_picture(folder / "b.png", 2, 3, 0);
@@ -431,7 +437,7 @@ TEST(LoadImages, OneSize) {
   expect_contains(loading_error(folder.path()), {"b.png: expected 2 x 3 pixels", "like a.png, got 3 x 2"});
 }
 
-TEST(LoadImages, FoldersThatAreNoDataSet) {
+TEST(LoadImages, FoldersThatAreNotDatasets) {
   const TemporaryFolder folder;
   expect_contains(loading_error(folder.path()), {"expected images, got an empty folder"});
   io::write_file(folder / ".hidden", "");
@@ -447,7 +453,7 @@ TEST(LoadImages, FoldersThatAreNoDataSet) {
   expect_contains(loading_error(folder.path()), {"notes.md: not a readable PNG, JPEG, BMP or PNM image"});
 }
 
-TEST(LoadImages, NoMoreClassesThanLabels) {
+TEST(LoadImages, AtMost256Classes) {
   const TemporaryFolder folder;
   for (int i = 0; i < 257; ++i) std::filesystem::create_directory(folder / std::to_string(i));
   expect_contains(loading_error(folder.path()), {"expected at most 256 classes, got 257"});
@@ -455,14 +461,14 @@ TEST(LoadImages, NoMoreClassesThanLabels) {
 
 // ---- other paths ----
 
-TEST(LoadDataset, OtherFilesAreErrors) {
+TEST(LoadDataset, UnknownFilesAreErrors) {
   const TemporaryFolder folder;
   expect_contains(loading_error(folder / "absent.csv"), {"expected a file or folder, got none"});
   io::write_file(folder / "t.parquet", "PAR1");
   expect_contains(loading_error(folder / "t.parquet"), {"MNIST's four files", "folder of images", "IDX",
                                                         ".npy", ".csv, .tsv, .txt", "got '.parquet'"});
   io::write_file(folder / "untitled", "1,2");
-  expect_contains(loading_error(folder / "untitled"), {"got a file of no known kind"});
+  expect_contains(loading_error(folder / "untitled"), {"got a file without an extension"});
 }
 
 }  // namespace

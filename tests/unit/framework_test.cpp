@@ -48,10 +48,8 @@ class FixedSpread final : public Posterior {
   int params_per_dimension() const override { return 1; }
   Variable mean(const Variable& posterior_params) const override { return posterior_params; }
   Variable rsample(const Variable& posterior_params, const Draw& draw) const override {
-    Noise noise = draw.noise;
-    if (draw.samples) noise.samples = draw.samples.data_as<std::int32_t>();
     return posterior_params +
-           random_normal(posterior_params.shape(), noise, 0, 0.5, DType::f32, posterior_params.device());
+           random_normal(posterior_params.shape(), draw.noise, 0, 0.5, DType::f32, posterior_params.device());
   }
   Variable log_density(const Variable& posterior_params, const Variable& z) const override {
     return sum(-2 * square(z - posterior_params) - 0.5 * std::log(0.5 * M_PI), Axis::columns);
@@ -154,7 +152,7 @@ TEST(Framework, EveryLikelihoodLearnsAndItsLossIsItsDensity) {
     const Vae model(o, Device::best());
     const Variable z = random_normal({7, 2}, {.seed = 1}, 0, 1, DType::f32, Device::best());
     const Variable params = model.decode(z), x = model.decode_mean(Variable(z.value())).detach();
-    const Likelihood& own = *model.options().likelihood;
+    const Likelihood& own = model.likelihood();
     const double loss = own.negative_log_likelihood(params, x, 0.5).value().item();
     double sum = 0;
     for (float v : own.log_density(params, x).value().to_vector()) sum -= 0.5 * v;
@@ -178,7 +176,7 @@ TEST(Framework, FixedAndSharedGaussiansHaveTheirDensities) {
   std::vector<Parameter> one;
   shared->collect(one);
   ASSERT_EQ(one.size(), 1u);
-  one[0].variable->value().fill(std::log(0.04));
+  one[0].variable.value().fill(std::log(0.04));
   EXPECT_NEAR(shared->negative_log_likelihood(params, x, 1).value().item(), expected, 1e-3);
 }
 
@@ -189,7 +187,7 @@ TEST(Framework, LearnedPriorsTrainAndDraw) {
     const Outcome outcome = train(o, {}, 20);
     EXPECT_LT(outcome.last.loss, outcome.first.loss - 5) << prior->name();
     const Vae model(o, Device::best());
-    const Prior& own = *model.options().prior;
+    const Prior& own = model.prior();
     const Tensor z = own.sample(500, 2, {.seed = 2, .purpose = RandomPurpose::prior}, Device::best());
     // The density of its own draws, on average, is its negative entropy: finite, and above that of far
     // points.
@@ -242,7 +240,7 @@ std::vector<float> parameters_after(const TrainOptions& how, double rate, int ep
   for (int i = 0; i < epochs; ++i) trainer.run_epoch();
   std::vector<float> all;
   for (const Parameter& p : model.parameters())
-    for (float v : p.variable->value().to_vector()) all.push_back(v);
+    for (float v : p.variable.value().to_vector()) all.push_back(v);
   return all;
 }
 double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {

@@ -1,4 +1,4 @@
-// One tile of the fused step's products, alone, so that a test sees its error.
+// Computes one tile of the fused step's products alone, so that a test can measure its error.
 #include "tests/unit/fused_product_kernels.h"
 
 #include "kernels/cuda/fused_product.cuh"
@@ -7,7 +7,7 @@
 namespace gpuvae::kernels {
 namespace {
 
-// Rows of a [kRows, depth] matrix. `bytes`: it holds integers of at most 8 bits.
+// Loads rows of a [kRows, depth] matrix. With `bytes`, it holds integers of at most 8 bits.
 template <class P>
 struct TestRows {
   struct Fetched {

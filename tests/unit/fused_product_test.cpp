@@ -1,4 +1,4 @@
-// How far the four kinds of product inside the fused step are from f64.
+// Compares the four kinds of product inside the fused step with f64.
 #include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 
@@ -13,7 +13,7 @@ namespace gpuvae {
 namespace {
 
 enum How { ffma, tf32, split_tf32, bf16 };
-constexpr int kDepth = 785;  // an MNIST image's, and one: no multiple of a step
+constexpr int kDepth = 785;  // the pixels of an MNIST image plus one, which is no multiple of a step
 
 struct DeviceFloats {
   explicit DeviceFloats(const std::vector<float>& values) {
@@ -25,7 +25,7 @@ struct DeviceFloats {
   float* get() const { return static_cast<float*>(data); }
 };
 
-// Factors of a product: element k of a row, from two random words.
+// The factors of a product: each maps an element's index k and a random word to its value.
 struct Factors {
   const char* name;
   std::function<float(int k, std::uint32_t word)> a, b;
@@ -37,16 +37,16 @@ std::vector<Factors> kinds() {
   return {
       {"floats", noise, noise},
       {"pixels", [](int, std::uint32_t w) { return static_cast<float>(w >> 24); }, noise, true},
-      // Truncation of sums that only grow does not average out.
+      // Truncation errors do not average out in sums that only grow.
       {"all positive", [](int, std::uint32_t w) { return 0.5f + uniform01(w); },
        [](int, std::uint32_t w) { return 0.5f + uniform01(w); }},
-      // The first half of a row is 1000 times the second and cancels pair by pair, but for rounding.
+      // The first half of a row is 1000 times the second half and cancels pair by pair, except for rounding.
       {"cancellation",
        [](int k, std::uint32_t w) {
          return k < 384 ? (k % 2 ? -1000.0f : 1000.0f) * (1 + 0x1p-20f * centred(w)) : centred(w);
        },
        [](int k, std::uint32_t w) { return k < 384 ? 1.0f + 0x1p-20f * centred(w) : centred(w); }},
-      // Exponents all over, so that a step's largest term hides most of the others.
+      // Exponents vary widely, so the largest term of a step hides most of the others.
       {"many exponents",
        [](int, std::uint32_t w) { return std::ldexp(centred(w), static_cast<int>(w % 24) - 12); },
        [](int, std::uint32_t w) { return std::ldexp(centred(w), static_cast<int>(w % 24) - 12); }},
@@ -54,7 +54,7 @@ std::vector<Factors> kinds() {
 }
 
 struct Errors {
-  double of_norms = 0, of_bound = 0;  // the largest, relative to the rows' norms and to the bound
+  double of_norms = 0, of_bound = 0;  // largest error, relative to the rows' norms and to the bound
 };
 
 Errors errors_of(How how, int tile, const Factors& factors, bool as_bytes) {
@@ -87,20 +87,20 @@ Errors errors_of(How how, int tile, const Factors& factors, bool as_bytes) {
   return most;
 }
 
-// Holds for tensor cores that truncate as well as for exact ones.
+// The bound holds for tensor cores that truncate as well as for exact ones.
 TEST(FusedProduct, SplitTf32IsWithinItsBound) {
   for (const int tile : {16, 32})
     for (const Factors& factors : kinds()) {
       const Errors split = errors_of(split_tf32, tile, factors, factors.bytes_a);
       std::printf("tile %d, %s: %.2g of the bound\n", tile, factors.name, split.of_bound);
       EXPECT_TRUE(split.of_bound <= 1) << factors.name << ": " << split.of_bound;
-      // A bound that nothing comes near would not notice a lost term.
+      // A bound that is never approached would not detect a lost term.
       const Errors plain = errors_of(tf32, tile, factors, factors.bytes_a);
       EXPECT_TRUE(plain.of_bound > 4 * split.of_bound) << factors.name << ": " << plain.of_bound;
     }
 }
 
-TEST(FusedProduct, SplitTf32IsAsGoodAsF32) {
+TEST(FusedProduct, SplitTf32IsAsPreciseAsF32) {
   for (const int tile : {16, 32})
     for (const Factors& factors : kinds()) {
       const double f32 = errors_of(ffma, tile, factors, false).of_norms;
@@ -113,7 +113,7 @@ TEST(FusedProduct, SplitTf32IsAsGoodAsF32) {
     }
 }
 
-TEST(FusedProduct, OtherPrecisionsAreAsCoarseAsTheyAre) {
+TEST(FusedProduct, Tf32AndBf16HaveTheirExpectedErrors) {
   for (const int tile : {16, 32})
     for (int kind = 0; kind < 2; ++kind) {
       const Factors factors = kinds()[kind];

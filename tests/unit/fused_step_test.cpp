@@ -60,7 +60,7 @@ struct Outcome {
 std::vector<double> all_parameters(Vae& model) {
   std::vector<double> all;
   for (const Parameter& p : model.parameters())
-    for (double v : p.variable->value().to_doubles()) all.push_back(v);
+    for (double v : p.variable.value().to_doubles()) all.push_back(v);
   return all;
 }
 
@@ -106,7 +106,7 @@ Outcome fused(const Plan& p, int epochs) {
   auto* run = static_cast<RunState*>(state.data());
   const std::int64_t full = p.images / p.train.batch_size;
   const bool ragged = p.images % p.train.batch_size != 0 && !p.train.drop_last;
-  const Clock clock{0, &run->step, static_cast<std::uint64_t>(full + ragged)};
+  const Clock clock{0, step_counter(state), static_cast<std::uint64_t>(full + ragged)};
   for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(epochs) * clock.steps_per_epoch; ++i)
     step.enqueue({clock, clock, p.train.batch_size, run});
   Outcome out;
@@ -321,7 +321,7 @@ double update_error(const Plan& p, const std::vector<double>& got, const std::ve
   std::size_t at = 0;
   for (const Parameter& parameter : fresh.parameters()) {
     double error = 0, largest = 1e-12;
-    for (const double before : parameter.variable->value().to_doubles()) {
+    for (const double before : parameter.variable.value().to_doubles()) {
       error = std::max(error, std::fabs(got[at] - expected[at]));
       largest = std::max(largest, std::fabs(expected[at] - before));
       if (std::isnan(got[at])) return INFINITY;

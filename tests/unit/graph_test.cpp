@@ -150,7 +150,7 @@ TEST_F(Graphs, MistakesAreClear) {
   const Stream stream(cuda), other(cuda);
   const StreamGuard on(stream);
   expect_start(message_of([&] { static_cast<void>(CudaGraph::capture(Stream::wrap(cuda, nullptr), [] {})); }),
-               "[graph] expected a stream of its own, got the device's default one");
+               "[graph] expected a stream other than the default one, got the device's default stream");
   expect_start(message_of([&] {
                  static_cast<void>(CudaGraph::capture(
                      stream, [&] { static_cast<void>(CudaGraph::capture(other, [] {})); }));
@@ -171,7 +171,7 @@ TEST_F(Graphs, MistakesAreClear) {
   expect_start(message_of([&] {
                  static_cast<void>(CudaGraph::capture(other, [&] { static_cast<void>(linear(a, b, {})); }));
                }),
-               "[gemm] the first product of m 37, n 43, k 41 is inside a captured graph");
+               "[gemm] expected the first product of m 37, n 43, k 41 before a graph is captured");
   static_cast<void>(linear(a, b, {}));
   EXPECT_GT(CudaGraph::capture(other, [&] { static_cast<void>(linear(a, b, {})); }).nodes(), 0u);
 }
@@ -201,7 +201,7 @@ struct OwnStep {
   void operator()() {
     const Clock clock = optimizer->clock(kStepsPerEpoch);
     const Batch batch = gather_batch(images, 4, clock, {});
-    const Noise noise{.seed = 3, .clock = clock, .samples = batch.samples.data_as<std::int32_t>()};
+    const Noise noise{.seed = 3, .clock = clock, .samples = batch.samples};
     const Tensor noisy =
         add(batch.x, random_normal({4, 12}, noise, 0, 0.1, DType::f32, images.device())).value();
     optimizer->zero_grad();
@@ -325,7 +325,7 @@ struct Training {
   std::vector<float> parameters() {
     std::vector<float> all;
     for (const Parameter& p : model.parameters())
-      for (const float v : p.variable->value().to_vector()) all.push_back(v);
+      for (const float v : p.variable.value().to_vector()) all.push_back(v);
     return all;
   }
 
@@ -384,8 +384,7 @@ TEST_F(GraphTraining, ResumesBitForBit) {
     for (int i = 0; i < 2; ++i) first.trainer.run_epoch();
     second.trainer.run_epoch();  // of no consequence; its graphs have another count of updates
     auto from = first.model.parameters(), to = second.model.parameters();
-    for (std::size_t i = 0; i < from.size(); ++i)
-      to[i].variable->value().copy_from(from[i].variable->value());
+    for (std::size_t i = 0; i < from.size(); ++i) to[i].variable.value().copy_from(from[i].variable.value());
     second.optimizer.restore(first.optimizer.steps(), first.optimizer.state1(), first.optimizer.state2());
     second.trainer.resume_after(2);
     for (int i = 0; i < 2; ++i) second.trainer.run_epoch();

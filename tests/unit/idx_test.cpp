@@ -59,7 +59,7 @@ class IdxFiles : public testing::Test {
   std::filesystem::path folder_;
 };
 
-// Reads each file both plain and compressed, under a name that does not tell.
+// Reads each file both plain and compressed, under a name that does not reveal the format.
 class IdxTest : public IdxFiles, public testing::WithParamInterface<bool> {
  protected:
   std::filesystem::path put(const Bytes& bytes) const {
@@ -71,7 +71,7 @@ class IdxTest : public IdxFiles, public testing::WithParamInterface<bool> {
   }
 };
 
-// The error is one line that begins with the operation and names the file and each of the reasons.
+// Expects an error of one line that begins with the operation and names the file and each of the reasons.
 void expect_error(const std::function<void()>& call, const std::filesystem::path& path,
                   std::initializer_list<std::string> reasons, const std::string& operation = "read_idx") {
   try {
@@ -140,7 +140,7 @@ TEST_P(IdxTest, TrailingBytes) {
   expect_bad_labels(put(joined(big_endian({2049, 3}), ramp(4))), {"after 3 bytes", "trailing"});
 }
 
-TEST_P(IdxTest, TheOtherKind) {
+TEST_P(IdxTest, LabelsForImagesAndImagesForLabels) {
   expect_bad_images(put(joined(big_endian({2049, 3}), ramp(3))),
                     {"magic 2051 (images of unsigned bytes)", "got 2049 (labels of unsigned bytes)"});
   expect_bad_labels(put(joined(big_endian({2051, 1, 1, 1}), ramp(1))),
@@ -161,20 +161,21 @@ TEST_P(IdxTest, ZeroSizes) {
   expect_bad_labels(put(big_endian({2049, 0})), {"got 0"});
 }
 
-TEST_P(IdxTest, AbsurdSizesOverflowNothing) {
+TEST_P(IdxTest, HugeSizesDoNotOverflow) {
   const std::uint32_t most = 0xFFFFFFFF;
   expect_bad_images(put(big_endian({2051, most, most, most})), {"4294967295 x 4294967295 x 4294967295"});
-  // The product is 2^64: it would wrap round to zero.
+  // The product is 2^64 and would wrap around to zero.
   expect_bad_images(put(big_endian({2051, 1u << 31, 1u << 31, 4})), {"2147483648 x 2147483648 x 4"});
 }
 
-TEST_P(IdxTest, LargeClaimsAllocateNothingFirst) {
-  // 2^40 bytes and 4 GiB are claimed; an allocation of the first would throw something else than Error.
+TEST_P(IdxTest, HugeSizesAreNotAllocatedFirst) {
+  // The headers claim 2^40 bytes and 4 GiB. An attempt to allocate 2^40 bytes would throw something other
+  // than Error.
   expect_bad_images(put(joined(big_endian({2051, 1u << 30, 32, 32}), ramp(100))), {"only 100", "truncated"});
   expect_bad_labels(put(joined(big_endian({2049, 0xFFFFFFFF}), ramp(5))), {"only 5", "truncated"});
 }
 
-TEST_P(IdxTest, NoFileAndNoFolder) {
+TEST_P(IdxTest, MissingFilesAndFolders) {
   expect_bad_images(at("absent"), {"expected a file", "No such file"});
   expect_bad_labels(at("absent") / "deeper", {"expected a file", "No such file"});
   expect_bad_images(folder_, {"directory"});
@@ -213,7 +214,7 @@ TEST_F(IdxFiles, CorruptGzip) {
     expect_bad_images(cut(size), {"an intact gzip stream", "unexpected end of file"});
 }
 
-TEST_F(IdxFiles, SeveralGzipStreamsAndWhatFollowsThem) {
+TEST_F(IdxFiles, SeveralGzipStreamsAndTrailingBytes) {
   const auto append = [&](const Bytes& bytes) {
     const gzFile out = gzopen(at("digits").c_str(), "ab");
     gzwrite(out, bytes.data(), static_cast<unsigned>(bytes.size()));
@@ -232,7 +233,7 @@ TEST_F(IdxFiles, SeveralGzipStreamsAndWhatFollowsThem) {
   expect_bad_labels(at("digits"), {"after 2 bytes", "trailing"});
 }
 
-TEST_F(IdxFiles, WritesWhatItReads) {
+TEST_F(IdxFiles, ReadsBackWhatItWrites) {
   write_idx_images(at("images"), {3, 4, 5}, ramp(60));
   write_idx_labels(at("labels"), {9, 8, 7});
   const IdxImages again = read_idx_images(at("images"));
@@ -241,13 +242,13 @@ TEST_F(IdxFiles, WritesWhatItReads) {
   EXPECT_EQ(again.columns, 5);
   EXPECT_EQ(bytes_of(again.pixels), ramp(60));
   EXPECT_EQ(read_idx_labels(at("labels")), (Bytes{9, 8, 7}));
-  // Over an existing file, and leaving nothing else behind.
+  // Writing replaces an existing file and leaves no other file behind.
   write_idx_labels(at("labels"), {1});
   EXPECT_EQ(read_idx_labels(at("labels")), (Bytes{1}));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 2);
 }
 
-TEST_F(IdxFiles, RefusesToWriteWhatCannotBeRead) {
+TEST_F(IdxFiles, RefusesToWriteUnreadableFiles) {
   const auto expect_refused = [&](std::array<std::int64_t, 3> sizes, const Bytes& pixels,
                                   std::initializer_list<std::string> reasons) {
     expect_error([&] { write_idx_images(at("images"), sizes, pixels); }, at("images"), reasons, "write_idx");

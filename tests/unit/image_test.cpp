@@ -89,7 +89,7 @@ TEST(Grid, PutsImagesRowByRowAndLeavesTheRestEmpty) {
 TEST(Grid, ZoomsImagesButNotGaps) {
   const std::vector<float> images = {0.0f, 1.0f};  // 2 of 1 x 1
   const Gray grid = image_grid(images, 2, 1, 1, 9, {.gap = 1, .background = 7, .zoom = 2});
-  EXPECT_EQ(grid.width, 5);  // no room for the seven columns that stay empty
+  EXPECT_EQ(grid.width, 5);  // the seven empty columns take no space
   EXPECT_EQ(grid.pixels, (Pixels{0, 0, 7, 255, 255, 0, 0, 7, 255, 255}));
 }
 
@@ -114,7 +114,7 @@ TEST(Grid, RefusesSizesThatDoNotFit) {
             "[image_grid] a picture of 2000000 x 6000000 pixels is too large");
 }
 
-TEST(ReconstructionSheet, ShowsEachPairTogetherAndRowsApart) {
+TEST(ReconstructionSheet, GroupsPairsAndSeparatesRows) {
   const std::vector<float> originals = {0.2f, 0.4f, 0.6f}, reconstructions = {0.0f, 0.8f, 1.0f};
   const Gray sheet = reconstruction_sheet(originals, reconstructions, 3, 1, 1, 2);
   ASSERT_EQ(sheet.width, 3);

@@ -19,7 +19,7 @@ std::vector<std::uint8_t> ramp(std::size_t size) {
   return bytes;
 }
 
-// A variable to write; `data` has elements of the class.
+// A variable to write; the elements of `data` have the given class.
 struct Variable {
   std::string name = "ff";
   matio_classes kind = MAT_C_UINT8;
@@ -32,7 +32,7 @@ struct Variable {
 class MatFile : public testing::Test {
  protected:
   void SetUp() override { testing::internal::CaptureStderr(); }
-  // libmatio must not speak for itself.
+  // libmatio itself must print nothing.
   void TearDown() override { EXPECT_EQ(testing::internal::GetCapturedStderr(), ""); }
 
   std::filesystem::path path() const { return folder_ / "faces.mat"; }
@@ -53,7 +53,8 @@ class MatFile : public testing::Test {
     Mat_Close(file);
   }
 
-  // The one line begins with the operation and the path, and holds each of the reasons.
+  // Expects an error of one line that begins with the operation and the path and contains each of the
+  // reasons.
   void expect_error(std::initializer_list<std::string> reasons, const std::string& variable = "ff") const {
     const std::string message = test::error_of([&] { read_mat_u8(path(), variable); });
     EXPECT_EQ(message.find("[read] " + path().string() + ": "), 0u) << message;
@@ -68,7 +69,7 @@ class MatFileBothWays : public MatFile, public testing::WithParamInterface<matio
 INSTANTIATE_TEST_SUITE_P(, MatFileBothWays, testing::Values(MAT_COMPRESSION_NONE, MAT_COMPRESSION_ZLIB),
                          [](const auto& test) { return test.param ? "Compressed" : "Plain"; });
 
-// ---- version 5 by hand ----
+// ---- version 5, written by hand ----
 std::string word(std::uint32_t w, bool big = false) {
   std::string bytes;
   for (int i = 0; i < 4; ++i) bytes += static_cast<char>(w >> (big ? 24 - 8 * i : 8 * i));
@@ -79,10 +80,10 @@ std::string header(bool big = false) {
   text.resize(124, ' ');
   return text + (big ? std::string("\1\0MI", 4) : std::string("\0\1IM", 4));
 }
-struct Sizes {  // what a matrix claims, where it is not the truth
+struct Sizes {  // sizes that the headers claim; tests set false ones
   std::uint32_t rows = 5, columns = 7, data = 35, element = 96;
 };
-// The element of a uint8 matrix ff of 5 x 7.
+// Returns the element of a 5 x 7 uint8 matrix ff.
 std::string matrix(const Sizes& s = {}, bool big = false) {
   const auto w = [&](std::uint32_t v) { return word(v, big); };
   std::string text =
@@ -108,7 +109,7 @@ TEST_P(MatFileBothWays, ReadsAMatrixColumnByColumn) {
   EXPECT_EQ(m.values, ramp(560 * 300));
 }
 
-TEST_P(MatFileBothWays, ReadsOneToNineElements) {  // up to four lie in their tag
+TEST_P(MatFileBothWays, ReadsOneToNineElements) {  // up to four elements are stored in their tag
   for (std::size_t n = 1; n <= 9; ++n) {
     write({{.dims = {1, n}, .data = ramp(n)}, {.name = "after"}}, GetParam());
     EXPECT_EQ(read_mat_u8(path(), "ff").values, ramp(n));
@@ -143,10 +144,10 @@ TEST_P(MatFileBothWays, DamagedBytesNeverCrash) {
         EXPECT_EQ(std::string(error.what()).find("[read] " + path().string()), 0u) << error.what();
       }
     }
-  EXPECT_GE(read, GetParam() == MAT_COMPRESSION_NONE ? 100 : 0);  // where only an element changed
+  EXPECT_GE(read, GetParam() == MAT_COMPRESSION_NONE ? 100 : 0);  // some damage changes only an element
 }
 
-TEST_P(MatFileBothWays, NamesTheVariablesThatAreThere) {
+TEST_P(MatFileBothWays, ErrorsListTheExistingVariables) {
   write({{.name = "a"}, {.name = "faces"}}, GetParam());
   expect_error({"expected a variable 'ff', got 'a', 'faces'"});
 }
@@ -179,7 +180,7 @@ TEST_F(MatFile, ReadsHandMadeFilesOfBothByteOrders) {
   EXPECT_EQ(read_mat_u8(path(), "ff").values, ramp(35));
 }
 
-TEST_F(MatFile, FalseSizes) {
+TEST_F(MatFile, FalseSizesAreErrors) {
   const auto rejects = [&](const std::string& elements, std::initializer_list<std::string> reasons) {
     put(header() + elements);
     expect_error(reasons);
@@ -191,19 +192,19 @@ TEST_F(MatFile, FalseSizes) {
     rejects(made({.rows = 1u << 30, .columns = 1u << 30}), {"damaged", "got 35"});
     rejects(made({.columns = 9}), {"damaged: expected 45 bytes", "got 35"});
     rejects(made({.data = 20}), {"damaged: expected 35 bytes", "got 20"});
-    rejects(made({.columns = 9, .data = 45}), {"damaged", "45 bytes, more than are there"});
-    rejects(made({.data = 3000}), {"damaged", "3000 bytes, more than are there"});
+    rejects(made({.columns = 9, .data = 45}), {"damaged", "45 bytes, more than remain"});
+    rejects(made({.data = 3000}), {"damaged", "3000 bytes, more than remain"});
   }
-  rejects(matrix({.element = 97}), {"truncated: the variable at byte 128 has 97 bytes, 96 are there"});
+  rejects(matrix({.element = 97}), {"truncated: the variable at byte 128 has 97 bytes, 96 remain"});
   rejects(compressed(matrix({.element = 1000})), {"damaged: expected a variable of 1008 bytes, got 104"});
   rejects(compressed(matrix(), 1), {"truncated"});
   rejects(compressed("no matrix"), {"damaged: no variable in 9 bytes"});
   rejects(word(9) + word(8) + word(0) + word(0), {"no variable begins at byte 128"});
-  rejects(matrix() + "odd", {"truncated: 3 bytes at 232"});
+  rejects(matrix() + "odd", {"truncated: expected a variable, got only 3 bytes at offset 232"});
 }
 
-// Beside the matrix: libmatio would walk through two billion cells.
-TEST_F(MatFile, FalseSizesOfOtherVariables) {
+// A huge cell array beside the matrix must be refused, because libmatio would visit two billion cells.
+TEST_F(MatFile, FalseSizesOfOtherVariablesAreErrors) {
   std::string cells = matrix({.rows = 1u << 30, .columns = 2});
   cells[16] = MAT_C_CELL;
   put(header() + cells + matrix());
@@ -218,14 +219,15 @@ TEST_F(MatFile, DamagedCompressedData) {
   wrong_sum.back() = static_cast<char>(wrong_sum.back() ^ 1);
   put(header() + wrong_sum);
   expect_error({"damaged: compressed data: incorrect data check"});
-  const std::string half = whole.substr(8, whole.size() / 2);  // with a size of its own that is right
+  // The header has the correct size of this half.
+  const std::string half = whole.substr(8, whole.size() / 2);
   put(header() + word(15) + word(static_cast<std::uint32_t>(half.size())) + half);
-  expect_error({"damaged: compressed data: they end too early"});
+  expect_error({"damaged: compressed data: unexpected end"});
   put(header() + word(15) + word(0));
   expect_error({"damaged: compressed data"});
 }
 
-TEST_F(MatFile, NoFileAndForeignFiles) {
+TEST_F(MatFile, MissingAndForeignFiles) {
   expect_error({"No such file"});
   std::filesystem::create_directory(path());
   expect_error({"directory"});
@@ -244,7 +246,7 @@ TEST_F(MatFile, NoFileAndForeignFiles) {
   expect_error({"version 5 to 7", "0x0900"});
 }
 
-TEST_F(MatFile, NamesOfOthersStayOnOneLine) {
+TEST_F(MatFile, ForeignVariableNamesStayOnOneLine) {
   std::string odd = matrix();
   odd.replace(odd.find("ff"), 2, "f\n");
   put(header() + odd);
@@ -255,14 +257,14 @@ TEST_F(MatFile, NamesOfOthersStayOnOneLine) {
   expect_error({"'f?', ..."});
 }
 
-TEST_F(MatFile, Version73SaysWhatToDo) {
+TEST_F(MatFile, Version73ErrorSuggestsAConversion) {
   write({{}}, MAT_COMPRESSION_NONE, MAT_FT_MAT73);
   expect_error({"MATLAB 7.3 (HDF5) file", "'-v7'", "h5py", "scipy.io.savemat"});
   put("\x89HDF\r\n\x1a\n");
   expect_error({"MATLAB 7.3 (HDF5) file"});
 }
 
-TEST_F(MatFile, Version4SaysWhatToDo) {
+TEST_F(MatFile, Version4ErrorSuggestsAConversion) {
   write({{.kind = MAT_C_DOUBLE, .type = MAT_T_DOUBLE, .data = ramp(35 * 8)}}, MAT_COMPRESSION_NONE,
         MAT_FT_MAT4);
   expect_error({"MATLAB 4 file", "'-v7'", "scipy.io.loadmat"});

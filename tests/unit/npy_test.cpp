@@ -16,7 +16,8 @@ using test::error_of;
 using test::TemporaryFolder;
 using namespace std::string_literals;
 
-// What NumPy writes: magic, version, the header's length, the header up to a multiple of 64 bytes, the data.
+// Builds an NPY file: magic, version, the header's length, the header padded to a multiple of 64 bytes, the
+// data.
 std::string npy(const std::string& header, const std::string& data, int version = 1) {
   std::string bytes = "\x93NUMPY"s + static_cast<char>(version) + '\0';
   const std::size_t start = version == 1 ? 10 : 12, size = (start + header.size() + 64) / 64 * 64 - start;
@@ -35,7 +36,7 @@ NpyArray read_bytes(const std::string& bytes) {
   return read_npy(folder / "x.npy");
 }
 
-// Without the "[read] path: " that every error must begin with.
+// Returns the error without the prefix "[read] path: ", with which every error must begin.
 std::string error_of_bytes(const std::string& bytes) {
   const TemporaryFolder folder;
   const std::string path = (folder / "x.npy").string(), prefix = "[read] " + path + ": ";
@@ -54,7 +55,7 @@ void expect_contains(const std::string& message, std::initializer_list<const cha
 using Shape = std::vector<std::int64_t>;
 using Floats = std::vector<float>;
 
-// Two elements of each type, little-endian; the test turns them round for the other order.
+// Two elements of each type in little-endian order; the test reverses them for big-endian order.
 struct TypeCase {
   const char* code;
   std::string first, second;
@@ -97,8 +98,8 @@ TEST(Npy, BytesStayBytesAndBooleansBecomeFloats) {
   EXPECT_EQ(booleans.f32, (Floats{0, 1, 1}));
 }
 
-TEST(Npy, HalvesOfEveryKind) {
-  // 2^-14, 2^-24 (the smallest), -0, infinity, NaN, 1 - 2^-11.
+TEST(Npy, HalfPrecisionNumbers) {
+  // The numbers are 2^-14, 2^-24 (the smallest), -0, infinity, NaN and 1 - 2^-11.
   const Floats halves =
       read_bytes(npy(header_of("<f2", "(6,)"), "\x00\x04\x01\x00\x00\x80\x00\x7C\x01\x7C\xFF\x3B"s)).f32;
   EXPECT_EQ(halves[0], 0x1p-14f);
@@ -116,7 +117,7 @@ TEST(Npy, NonFiniteValuesAreRead) {
 }
 
 TEST(Npy, FortranOrderBecomesRowMajor) {
-  // Element [i, j, k] of (2, 3, 2) is 100 i + 10 j + k; in the file i varies fastest.
+  // Element [i, j, k] of (2, 3, 2) is 100 i + 10 j + k; i varies fastest in the file.
   std::string file;
   Floats floats;
   for (int k = 0; k < 2; ++k)
@@ -187,7 +188,7 @@ TEST(Npy, TruncatedHeaders) {
             "header of 4294967295 bytes, expected at most 1048576");
 }
 
-TEST(Npy, HeadersThatAreNotTheDictionary) {
+TEST(Npy, MalformedHeaders) {
   const std::string what = "header is not a dictionary of descr, fortran_order and shape: ";
   const auto expect_bad = [&](const std::string& header, const std::string& why) {
     EXPECT_EQ(error_of_header(header).substr(0, (what + why).size()), what + why) << header;
@@ -215,11 +216,11 @@ TEST(Npy, HeadersThatAreNotTheDictionary) {
   expect_bad(header_of("<f4", "(2,)") + " junk", "text after the dictionary");
 }
 
-TEST(Npy, TypesThatAreNoNumbers) {
+TEST(Npy, NonNumericTypes) {
   EXPECT_EQ(error_of_header(header_of("|O", "(1,)")),
             "holds Python objects (dtype |O): save numbers instead");
   EXPECT_EQ(error_of_header("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,)}"),
-            "holds structured records: save one array of numbers a file instead");
+            "holds structured records: save one array of numbers per file instead");
   const std::string expected = "expected booleans, integers of 1 to 8 bytes or floats of 2 to 8 bytes, got ";
   const auto expect_bad = [&](const char* dtype, const char* kind) {
     EXPECT_EQ(error_of_header(header_of(dtype, "(1,)")), expected + kind + " (dtype " + dtype + ")");
@@ -230,7 +231,7 @@ TEST(Npy, TypesThatAreNoNumbers) {
   expect_bad("|V8", "structured records");
   expect_bad("<f16", "other elements");
   expect_bad("<M8[ns]", "other elements");
-  expect_bad("|f4", "other elements");  // no byte order
+  expect_bad("|f4", "other elements");  // the byte order is missing
   expect_bad("f4", "other elements");
   expect_bad("", "other elements");
 }
@@ -244,7 +245,7 @@ TEST(Npy, DataMustFillTheShape) {
             "expected 0 bytes of data (<f8 (0,)), got 1: too many");
 }
 
-TEST(Npy, AbsurdShapesOverflowNothingAndAllocateNothing) {
+TEST(Npy, HugeShapesNeitherOverflowNorAllocate) {
   EXPECT_EQ(error_of_bytes(npy(header_of("<f8", "(2305843009213693952, 1)"), "")),  // 2^61
             "shape (2305843009213693952, 1) overflows");
   EXPECT_EQ(error_of_bytes(npy(header_of("|u1", "(4294967296, 4294967296)"), "")),
@@ -255,7 +256,7 @@ TEST(Npy, AbsurdShapesOverflowNothingAndAllocateNothing) {
                   {"expected 4611686018427387904 bytes", "got 4:"});
 }
 
-TEST(Npy, WritesWhatNumpyWouldWrite) {
+TEST(Npy, WritesTheSameBytesAsNumpy) {
   const TemporaryFolder folder;
   const std::int64_t shape[] = {3, 2};
   const Floats values{1, -2, 0.5f, 1e30f, 3, 4};

@@ -11,7 +11,7 @@ namespace {
 struct Model {
   Variable weight{Tensor::from(std::vector<float>{0.5f, -1.25f, 2.0f}, {3, 1}), true};
   Variable bias{Tensor::from(std::vector<float>{0.75f}, {1}), true};
-  std::vector<Parameter> parameters() { return {{"w", &weight, false}, {"b", &bias, true}}; }
+  std::vector<Parameter> parameters() { return {{"w", weight, false}, {"b", bias, true}}; }
 };
 
 const double kGradients[][4] = {{0.1, -2, 0.03, 1}, {0.2, 1.5, -0.01, -1}, {-0.4, 0.5, 0.02, 0.5}};

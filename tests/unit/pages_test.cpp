@@ -4,9 +4,9 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "apps/common/html.h"
-#include "apps/common/palette.h"
-#include "apps/common/report.h"
+#include "apps/plot/palette.h"
+#include "apps/report/html.h"
+#include "apps/report/report.h"
 #include "tests/unit/temporary_folder.h"
 
 namespace gpuvae::apps {

@@ -1,4 +1,4 @@
-#include "apps/common/palette.h"
+#include "apps/plot/palette.h"
 
 #include <gtest/gtest.h>
 

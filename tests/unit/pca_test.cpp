@@ -1,4 +1,4 @@
-#include "apps/common/pca.h"
+#include "apps/report/pca.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "apps/common/pictures.h"
+#include "apps/report/pictures.h"
 
 #include <gtest/gtest.h>
 
@@ -58,7 +58,7 @@ struct Transparent {
   Transparent() {
     const Tensor identity = Tensor::from(std::vector<float>{1, 0, 0, 1}, {2, 2});
     for (const Parameter& p : model.parameters())
-      if (p.name == "decoder.0.weight" || p.name == "output.weight") p.variable->value().copy_from(identity);
+      if (p.name == "decoder.0.weight" || p.name == "output.weight") p.variable.value().copy_from(identity);
   }
 };
 constexpr int kLow = 55, kMiddle = 128, kHigh = 200;  // 255 sigmoid(-1.28), sigmoid(0), sigmoid(1.28)

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "apps/common/plot/axes.h"
+#include "apps/plot/axes.h"
 #include "tests/unit/svg_reader.h"
 
 namespace gpuvae::apps::plot {

@@ -1,4 +1,4 @@
-// Matrix products in less than f32: asked for, never a silent default, and as precise as they claim.
+// Matrix products below f32 precision must be requested explicitly and must be as precise as documented.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -18,7 +18,7 @@ std::vector<Device> devices() {
 
 constexpr std::int64_t kRows = 64, kIn = 96, kOut = 80;
 
-// The largest error of y, d_x and d_weight, each relative to its largest element, against f64.
+// Returns the largest error of y, d_x and d_weight against f64, each relative to its largest element.
 double error_of(Precision precision, Device device) {
   const auto normal = [&](Shape shape, std::uint64_t seed) {
     return random_normal(shape, {.seed = seed, .purpose = RandomPurpose::test});
@@ -39,17 +39,17 @@ double error_of(Precision precision, Device device) {
     for (std::size_t i = 0; i < exact[r].size(); ++i) {
       largest = std::max(largest, std::abs(exact[r][i]));
       const double d = std::abs(exact[r][i] - got[r][i]);
-      error = d <= error ? error : d;  // NaN stays
+      error = d <= error ? error : d;  // NaN is kept
     }
     if (!(error / largest <= worst)) worst = error / largest;
   }
   return worst;
 }
 
-// Rounding to b bits of fraction errs by up to 2^-(b+1) in each factor; sums of products by somewhat less.
-// cuBLASLt may answer with a kernel that is more precise than what was asked for, so a least error is
-// expected of the CPU alone.
-TEST(PrecisionOnDevice, IsWhatItSays) {
+// Rounding to b bits of fraction has an error of up to 2^-(b+1) in each factor, and sums of products have a
+// slightly smaller one. cuBLASLt may choose a kernel that is more precise than requested, so only the CPU has
+// a minimum error.
+TEST(PrecisionOnDevice, HasTheDocumentedError) {
   for (const Device device : devices()) {
     EXPECT_LT(error_of(Precision::f32, device), 1e-6) << device.text();
     for (const auto& [precision, low, high] :
@@ -64,9 +64,9 @@ TEST(PrecisionOnDevice, IsWhatItSays) {
   }
 }
 
-TEST(PrecisionOnDevice, IsRefusedWhereTheDeviceLacksIt) {
+TEST(PrecisionOnDevice, IsRefusedIfTheDeviceDoesNotSupportIt) {
   VaeOptions options;
-  options.precision = Precision::tf32;  // no CPU has it
+  options.precision = Precision::tf32;  // no CPU supports it
   try {
     const Vae model(options, Device::cpu());
     ADD_FAILURE() << "accepted";
@@ -76,11 +76,13 @@ TEST(PrecisionOnDevice, IsRefusedWhereTheDeviceLacksIt) {
   }
 }
 
-TEST(PrecisionOnDevice, OfTheModelReachesEveryLayer) {
+TEST(PrecisionOnDevice, AppliesToEveryLayerOfAModel) {
   for (const Device device : devices()) {
     if (!device.backend().supports(Precision::bf16)) continue;
     VaeOptions options;
-    options.features = 96, options.encoder_widths = {80, 72}, options.precision = Precision::bf16;
+    options.features = 96;
+    options.encoder_widths = {80, 72};
+    options.precision = Precision::bf16;
     Vae model(options, device);
     for (const Mlp* mlp : {&model.encoder(), &model.decoder()})
       for (const Linear& layer : mlp->layers) EXPECT_EQ(layer.precision, Precision::bf16);

@@ -32,8 +32,9 @@ const Digits& sample() {
   return digits;
 }
 
-// The bytes are the same for everybody. A failure on a new platform means that its compiler rounds otherwise
-// (fused multiply-adds?); after a change of the generator, published numbers that rest on it are void.
+// The bytes are the same on every platform. A failure on a new platform means that its compiler rounds
+// differently, perhaps with fused multiply-adds. If the generator changes, published numbers that depend on
+// it become invalid.
 TEST(ProceduralDigits, BytesArePinned) {
   const Digits digits = make_procedural_digits(0, 1000);
   EXPECT_EQ(crc(digits.images), 0x7fcdd961u);
@@ -89,11 +90,11 @@ TEST(ProceduralDigits, LabelsAreBalanced) {
     ASSERT_LT(label, 10);
     ++counts[label];
   }
-  // 500 expected, standard deviation 21.
+  // The expected count is 500, with a standard deviation of 21.
   for (const int count : counts) EXPECT_LE(std::abs(count - 500), 105);
 }
 
-// MNIST: 33.3 over all; 20 for a one, 45 for a zero.
+// MNIST has a mean pixel of 33.3 over all digits, 20 for ones and 45 for zeros.
 TEST(ProceduralDigits, MeanPixelIsNearMnist) {
   double total = 0;
   std::array<double, 10> sums{}, counts{};
@@ -147,7 +148,7 @@ int squared_distance(std::span<const std::uint8_t> a, std::span<const std::uint8
   return sum;
 }
 
-// The mean distance of two digits of a class is 5.9 (ones) to 9.1 here, 6.6 to 10.0 in MNIST.
+// The mean distance of two digits of a class is 5.9 (ones) to 9.1 here, and 6.6 to 10.0 in MNIST.
 TEST(ProceduralDigits, ClassesVary) {
   std::array<double, 10> sums{}, counts{};
   std::array<std::size_t, 10> previous;
@@ -164,8 +165,9 @@ TEST(ProceduralDigits, ClassesVary) {
     EXPECT_GT(sums[label] / counts[label], label == 1 ? 5.0 : 7.0) << label;
 }
 
-// The nearest of 3,000 digits names at least 93 of 100 others (194 of 200 when last measured).
-TEST(ProceduralDigits, ClassesCanBeToldApart) {
+// A nearest-neighbour classifier with 3,000 digits must be right for at least 93 of 100 others (last
+// measured: 194 of 200).
+TEST(ProceduralDigits, ClassesAreSeparable) {
   const std::size_t known = 3000, asked = 200;
   int right = 0;
   for (std::size_t i = known; i < known + asked; ++i) {

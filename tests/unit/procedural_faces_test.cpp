@@ -22,7 +22,7 @@ const Faces& video() {
   return faces;
 }
 
-// The mean of the frames that `wanted` chooses by their pose and smile.
+// Returns the mean of the frames that `wanted` selects by pose and smile.
 template <class Wanted>
 std::vector<double> mean_face(Wanted&& wanted) {
   std::vector<double> mean(kPixels);
@@ -44,8 +44,9 @@ double mean_of(const std::vector<double>& face, int y0, int y1, int x0, int x1) 
   return sum / ((y1 - y0) * (x1 - x0));
 }
 
-// The bytes are the same for everybody. A failure on a new platform means that its compiler rounds otherwise
-// (fused multiply-adds?); after a change of the generator, published numbers that rest on it are void.
+// The bytes are the same on every platform. A failure on a new platform means that its compiler rounds
+// differently, perhaps with fused multiply-adds. If the generator changes, published numbers that depend on
+// it become invalid.
 TEST(ProceduralFaces, BytesArePinned) {
   const auto crc = [](const void* data, std::size_t size) {
     return crc32(0, static_cast<const Bytef*>(data), static_cast<unsigned>(size));
@@ -78,8 +79,8 @@ TEST(ProceduralFaces, SizesAndErrors) {
   EXPECT_THROW(make_procedural_faces(most, 1), Error);
 }
 
-// Frey Face: 8 to 238, mean 154.46.
-TEST(ProceduralFaces, GreyLevelsAreNearFreys) {
+// Frey Face has grey levels from 8 to 238, with a mean of 154.46.
+TEST(ProceduralFaces, GreyLevelsAreNearFreyFace) {
   const auto [low, high] = std::minmax_element(video().images.begin(), video().images.end());
   EXPECT_GE(*low, 8);
   EXPECT_LE(*low, 40);
@@ -90,7 +91,7 @@ TEST(ProceduralFaces, GreyLevelsAreNearFreys) {
   EXPECT_NEAR(sum / static_cast<double>(video().images.size()), 154.5, 3);
 }
 
-TEST(ProceduralFaces, PoseAndSmileGoEverywhereIndependently) {
+TEST(ProceduralFaces, PoseAndSmileCoverTheirRangesIndependently) {
   std::array<int, 25> visits{};
   double sums[5] = {};
   for (std::size_t i = 0; i < kProceduralFaces; ++i) {
@@ -118,8 +119,8 @@ TEST(ProceduralFaces, MovesSlowlyAndRests) {
   for (const int n : resting) EXPECT_GT(n, kProceduralFaces / 10);
 }
 
-// A grin brightens the cheeks and shows teeth; turned to the right, hair shows on the left.
-TEST(ProceduralFaces, FactorsDoWhatTheirNamesSay) {
+// A grin brightens the cheeks and shows teeth. A face turned to the right shows hair on the left.
+TEST(ProceduralFaces, FactorsMatchTheirNames) {
   const auto grin = mean_face([](float, float smile) { return smile > 0.6f; });
   const auto frown = mean_face([](float, float smile) { return smile < -0.6f; });
   EXPECT_GT(mean_of(grin, 12, 15, 3, 6), mean_of(frown, 12, 15, 3, 6) + 30);

@@ -1,4 +1,4 @@
-#include "apps/common/progress.h"
+#include "apps/run/progress.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>

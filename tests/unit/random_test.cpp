@@ -108,7 +108,7 @@ TEST(Random, NormalsAreFiniteAtTheEndsOfTheUniformNumbers) {
     return random_block(1, noise.purpose, 0, ends[i], 0).v[word] >> 9;
   };
   ASSERT_TRUE(bits(0, 0) == 0 && bits(1, 0) == 0x7fffff && bits(2, 1) == 0 && bits(3, 1) == 0x7fffff);
-  noise.samples = ends;
+  noise.samples = Tensor::from(ends, {4});
   on_every_instruction_set([&] {
     const auto drawn = random_normal({4, 2}, noise).to_vector();
     for (int r = 0; r < 4; ++r) {
@@ -156,7 +156,7 @@ TEST(Random, NoiseBelongsToTheSampleNotToTheRow) {
   for (int i = 0; i < 6; ++i) EXPECT_EQ(some[i], all[12 + i]);
   const std::int32_t picked[] = {7, 0};
   Noise by_sample = noise;
-  by_sample.samples = picked;
+  by_sample.samples = Tensor::from(picked, {2});
   const auto chosen = random_normal({2, 3}, by_sample).to_vector();
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(chosen[i], all[21 + i]);

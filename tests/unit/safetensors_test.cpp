@@ -25,7 +25,7 @@ std::string file_bytes(std::string_view header, std::string_view data) {
   return bytes.append(header).append(data);
 }
 
-// The error of reading these bytes, without the "[read] path: " that it must begin with.
+// Returns the error of reading these bytes, without the prefix "[read] path: ", with which it must begin.
 std::string reading_error(const std::string& bytes) {
   const TemporaryFolder folder;
   const std::string path = (folder / "model.safetensors").string();
@@ -36,7 +36,7 @@ std::string reading_error(const std::string& bytes) {
   return message.size() < prefix.size() ? message : message.substr(prefix.size());
 }
 
-// A header of one tensor "a" with these fields, in front of four bytes.
+// Reads a header with one tensor "a" and these fields, followed by four bytes.
 std::string error_of_fields(const std::string& fields) {
   return reading_error(file_bytes("{\"a\":{" + fields + "}}", "1234"));
 }
@@ -74,14 +74,14 @@ TEST(Safetensors, WritesTheStandardLayout) {
   EXPECT_EQ(read_file(folder / "m"), file_bytes(header, "1234!"));
 }
 
-TEST(Safetensors, AFileWithoutTensorsIsFine) {
+TEST(Safetensors, AFileWithoutTensorsIsValid) {
   const TemporaryFolder folder;
   write_safetensors(folder / "m", {});
   EXPECT_TRUE(read_safetensors(folder / "m").tensors.empty());
   EXPECT_TRUE(read_safetensors(folder / "m").metadata.empty());
 }
 
-TEST(Safetensors, RefusesToWriteWhatCannotBeRead) {
+TEST(Safetensors, RefusesToWriteUnreadableFiles) {
   const TemporaryFolder folder;
   const std::string path = (folder / "m").string();
   const HostTensor good = tensor_of(DType::f32, {1}, "1234");
@@ -152,7 +152,7 @@ TEST(Safetensors, RefusesSpansThatDoNotFit) {
             "tensor 'a': data_offsets [0, 18446744073709551615] are not inside the 4 bytes of data");
   EXPECT_EQ(error_of_fields(R"("dtype":"F32","shape":[2],"data_offsets":[0,4])"),
             "tensor 'a': F32 [2] takes 8 bytes, data_offsets span 4");
-  // 2^62 * 4 elements of four bytes would wrap around to 0, 2^63 does not fit a size.
+  // 2^62 * 4 elements of four bytes would wrap around to 0, and 2^63 does not fit a size.
   EXPECT_EQ(error_of_fields(R"("dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0])"),
             "tensor 'a': shape [4611686018427387904, 4] overflows");
   EXPECT_NE(
@@ -160,7 +160,7 @@ TEST(Safetensors, RefusesSpansThatDoNotFit) {
       std::string::npos);
 }
 
-TEST(Safetensors, RefusesDataThatNoTensorOrTwoTensorsOwn) {
+TEST(Safetensors, RefusesHolesAndOverlapsInTheData) {
   const auto error = [](const std::string& first, const std::string& second) {
     const std::string entry = R"({"dtype":"U8","shape":[2],"data_offsets":)";
     return reading_error(

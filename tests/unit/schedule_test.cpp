@@ -46,7 +46,7 @@ struct ScheduledRun {
   std::vector<float> parameters() {
     std::vector<float> all;
     for (const Parameter& p : model.parameters())
-      for (const float v : p.variable->value().to_vector()) all.push_back(v);
+      for (const float v : p.variable.value().to_vector()) all.push_back(v);
     return all;
   }
 
@@ -191,7 +191,7 @@ TEST(TrainerSchedule, RefusesFactorsThatAreNone) {
 
 struct One {
   explicit One(Device device) : weight(Tensor::full({1}, 8, DType::f32, device), true) {}
-  std::vector<Parameter> parameters() { return {{"w", &weight, false}}; }
+  std::vector<Parameter> parameters() { return {{"w", weight, false}}; }
   void step(Optimizer& optimizer) const {  // the gradient is 2
     optimizer.zero_grad();
     affine(weight, 2, 0).backward();
@@ -269,21 +269,21 @@ TEST(TrainerOptimizer, OfAnotherModelIsAnError) {
       "to it");
   Trainer(other, optimizer, images(10, Device::cpu()), {}, {.batch_size = 5});
   std::vector<Parameter> both = model.parameters();
-  for (const Parameter& p : both) EXPECT_FALSE(optimizer.updates(*p.variable)) << p.name;
-  for (const Parameter& p : other.parameters()) EXPECT_TRUE(optimizer.updates(*p.variable)) << p.name;
+  for (const Parameter& p : both) EXPECT_FALSE(optimizer.updates(p.variable)) << p.name;
+  for (const Parameter& p : other.parameters()) EXPECT_TRUE(optimizer.updates(p.variable)) << p.name;
   EXPECT_FALSE(optimizer.updates(Variable()));
 }
 
 TEST(TrainerOptimizer, OfSomeParametersLeavesTheOthersAlone) {
   Vae model(small_model(), Device::cpu());
   std::vector<Parameter> some = model.parameters();
-  const std::vector<float> encoder = some[0].variable->value().to_vector();
+  const std::vector<float> encoder = some[0].variable.value().to_vector();
   some.erase(some.begin());
-  const std::vector<float> bias = some[0].variable->value().to_vector();
+  const std::vector<float> bias = some[0].variable.value().to_vector();
   Optimizer optimizer(some, {});
   Trainer(model, optimizer, images(10, Device::cpu()), {}, {.batch_size = 5}).run_epoch();
-  EXPECT_EQ(model.parameters()[0].variable->value().to_vector(), encoder);
-  EXPECT_NE(model.parameters()[1].variable->value().to_vector(), bias);
+  EXPECT_EQ(model.parameters()[0].variable.value().to_vector(), encoder);
+  EXPECT_NE(model.parameters()[1].variable.value().to_vector(), bias);
 }
 
 TEST(OptimizerOwnership, TwoOnTheSameParametersAreAnError) {
@@ -297,7 +297,7 @@ TEST(OptimizerOwnership, TwoOnTheSameParametersAreAnError) {
         "updates already");
     Optimizer moved = std::move(first);
     EXPECT_EQ(error_of([&] { Optimizer second(model.parameters(), {}); }), message);
-    EXPECT_TRUE(moved.updates(*model.parameters()[0].variable));
+    EXPECT_TRUE(moved.updates(model.parameters()[0].variable));
   }
   Optimizer third(model.parameters(), {});  // the first is gone
   std::vector<Parameter> twice = {model.parameters()[0]};
@@ -344,7 +344,7 @@ TEST(OptimizerOwnership, ModelsOfTheSameOptionsShareNothing) {
       Optimizer a(first.parameters(), {}), b(second.parameters(), {}), c(third.parameters(), {});
       const auto all = [](Vae& model) {
         std::vector<std::vector<float>> values;
-        for (const Parameter& p : model.parameters()) values.push_back(p.variable->value().to_vector());
+        for (const Parameter& p : model.parameters()) values.push_back(p.variable.value().to_vector());
         return values;
       };
       const auto before = all(second);

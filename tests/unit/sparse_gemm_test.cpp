@@ -16,7 +16,7 @@ struct Sizes {
   std::int64_t m, n, k;
 };
 
-// op(x) is [rows, columns], as it lies in memory.
+// A matrix as stored in memory; op(x) is [rows, columns].
 struct Matrix {
   std::int64_t rows, columns;
   bool transposed;
@@ -27,7 +27,7 @@ struct Matrix {
   }
 };
 
-// Numbers everywhere, or, like a picture on black, in a band that wanders with the row.
+// Fills the matrix densely, or only in a band that moves with the row, like a picture on a black background.
 Matrix random_matrix(std::int64_t rows, std::int64_t columns, bool transposed, bool band,
                      std::uint32_t seed) {
   Matrix x{rows, columns, transposed};
@@ -41,7 +41,7 @@ Matrix random_matrix(std::int64_t rows, std::int64_t columns, bool transposed, b
   return x;
 }
 
-// A product with its result, one of whose factors is sparse.
+// A product with its result. One of its factors is sparse.
 struct Product {
   Matrix a, b;
   std::vector<float> c, bias;
@@ -53,17 +53,20 @@ struct Product {
         c(static_cast<std::size_t>(s.m * s.n), 0.5f),
         bias(static_cast<std::size_t>(s.n)),
         args{.m = s.m, .n = s.n, .k = s.k} {
-    if (sparse_b)  // its columns are what the band follows, as pixels are of images' transposes
+    if (sparse_b)  // the band follows the columns of b, as pixels do in transposed images
       for (std::int64_t i = 0; i < s.k; ++i)
         for (std::int64_t j = 0; j < s.n; ++j)
           if ((j + i / 3) % 16 >= 5) b.at(i, j) = 0;
     for (std::size_t j = 0; j < bias.size(); ++j) bias[j] = 0.25f * static_cast<float>(j % 7);
-    args.transpose_a = transpose_a, args.transpose_b = transpose_b;
-    args.a = a.values.data(), args.b = b.values.data(), args.c = c.data();
+    args.transpose_a = transpose_a;
+    args.transpose_b = transpose_b;
+    args.a = a.values.data();
+    args.b = b.values.data();
+    args.c = c.data();
   }
   bool run() { return sparse_gemm(args); }
 
-  // The largest error of an element of c, over the sum of its terms' magnitudes.
+  // Returns the largest error of an element of c, relative to the sum of its terms' magnitudes.
   double error(float before, bool relu) {
     double worst = 0;
     for (std::int64_t i = 0; i < args.m; ++i)
@@ -82,8 +85,9 @@ struct Product {
   }
 };
 
-TEST(SparseGemm, IsTheProductInEveryForm) {
-  // Whole panels and strips; rest of rows, columns and depth; hardly more than the least.
+TEST(SparseGemm, MatchesTheProductInEveryForm) {
+  // The sizes cover whole panels and strips; remainders of rows, columns and depth; and sizes just above the
+  // minimum.
   for (const Sizes s : {Sizes{64, 96, 392}, Sizes{70, 101, 395}, Sizes{17, 350, 341}, Sizes{341, 17, 350}})
     for (int form = 0; form < 16; ++form) {
       const bool transpose_a = form & 1, transpose_b = form & 2, sparse_a = form & 4, accumulate = form & 8;
@@ -95,9 +99,10 @@ TEST(SparseGemm, IsTheProductInEveryForm) {
     }
 }
 
-TEST(SparseGemm, AddsTheBiasAndActivates) {
+TEST(SparseGemm, AppliesBiasAndActivation) {
   Product product({64, 97, 392}, false, true, true, false);
-  product.args.bias = product.bias.data(), product.args.activation = Activation::relu;
+  product.args.bias = product.bias.data();
+  product.args.activation = Activation::relu;
   ASSERT_TRUE(product.run());
   EXPECT_LE(product.error(0, true), 1e-6);
 }
@@ -117,27 +122,27 @@ TEST(SparseGemm, HasTheSameBitsAtAnyNumberOfThreads) {
   omp_set_num_threads(before);
 }
 
-TEST(SparseGemm, LeavesOtherProductsAlone) {
+TEST(SparseGemm, IgnoresUnsuitableProducts) {
   const auto untouched = [](Product product) {
     return !product.run() && product.c == std::vector<float>(product.c.size(), 0.5f);
   };
   EXPECT_TRUE(untouched(Product({64, 96, 392}, false, true, false, false))) << "dense";
   EXPECT_TRUE(untouched(Product({20, 100, 784}, false, true, true, false))) << "small";
-  EXPECT_TRUE(untouched(Product({8, 784, 784}, false, true, true, false))) << "few rows";
-  Product half({64, 96, 392}, false, true, false, false);  // zeros that are alone in their panels
+  EXPECT_TRUE(untouched(Product({8, 784, 784}, false, true, true, false))) << "too few rows";
+  Product half({64, 96, 392}, false, true, false, false);  // half of the elements are zero, but no panel is
   std::mt19937 random(3);
   for (float& value : half.a.values) value = random() % 2 ? value : 0;
-  EXPECT_TRUE(untouched(half)) << "as after ReLU";
+  EXPECT_TRUE(untouched(half)) << "scattered zeros, as after ReLU";
 }
 
-TEST(SparseGemm, TakesZerosAsTheyAre) {
+TEST(SparseGemm, HandlesNegativeZeros) {
   Product product({64, 96, 392}, false, true, true, false);
   std::fill(product.a.values.begin(), product.a.values.end(), -0.0f);
   ASSERT_TRUE(product.run());
   EXPECT_EQ(product.c, std::vector<float>(product.c.size(), 0));
 }
 
-TEST(SparseGemm, ShowsWhatIsNoNumber) {
+TEST(SparseGemm, PropagatesNan) {
   Product product({64, 96, 392}, false, true, true, false);
   product.a.at(9, 200) = std::numeric_limits<float>::quiet_NaN();
   ASSERT_TRUE(product.run());

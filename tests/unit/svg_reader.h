@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "apps/common/plot/svg.h"
+#include "apps/plot/svg.h"
 
 namespace gpuvae::test {
 

@@ -25,7 +25,7 @@ Table read_text(const std::string& text, std::int64_t max_rows = 0) {
   return read_csv(folder / "t.csv", max_rows);
 }
 
-// Without the "[read] path: " that every error must begin with.
+// Returns the error without the prefix "[read] path: ", with which every error must begin.
 std::string error_of_text(const std::string& text) {
   const TemporaryFolder folder;
   const std::string path = (folder / "t.csv").string(), prefix = "[read] " + path + ": ";
@@ -45,12 +45,12 @@ void expect_table(const std::string& text, const Names& columns, const Floats& v
 TEST(ReadCsv, WithAndWithoutHeader) {
   expect_table("a,b\n1,2\n3,4\n", {"a", "b"}, {1, 2, 3, 4});
   expect_table("1,2\n3,4\n", {"0", "1"}, {1, 2, 3, 4});
-  expect_table("1,b\n3,4\n", {"1", "b"}, {3, 4});  // any text makes a header
+  expect_table("1,b\n3,4\n", {"1", "b"}, {3, 4});  // a row with any text is a header
   expect_table("x\n1\n2", {"x"}, {1, 2});
-  expect_table(",a\n0,5\n", {"", "a"}, {0, 5});  // an index without a name
+  expect_table(",a\n0,5\n", {"", "a"}, {0, 5});  // an unnamed index column
 }
 
-TEST(ReadCsv, SeparatorsAreToldByTheFirstLine) {
+TEST(ReadCsv, FirstLineDeterminesTheSeparator) {
   expect_table("a;b\n1;2\n", {"a", "b"}, {1, 2});
   expect_table("a\tb c\n1\t2\n", {"a", "b c"}, {1, 2});
   expect_table("a b\n1 2\n", {"a", "b"}, {1, 2});
@@ -80,7 +80,7 @@ TEST(ReadCsv, NumbersOfEveryForm) {
                {1500, -0.02f, 7, 0.25f, 1, -0.0f});
   expect_table("0.1,16777217,123456789012345678901234567890\n", {"0", "1", "2"},
                {0.1f, 16777216, 1.23456789e29f});
-  expect_table("1e-50,-1e-400,1e-40\n", {"0", "1", "2"}, {0, -0.0f, 1e-40f});  // too small is no error
+  expect_table("1e-50,-1e-400,1e-40\n", {"0", "1", "2"}, {0, -0.0f, 1e-40f});  // underflow is not an error
   const Table infinite = read_text("inf,-Infinity\n");
   EXPECT_EQ(infinite.values, (Floats{INFINITY, -INFINITY}));
 }
@@ -115,7 +115,7 @@ TEST(ReadCsv, LinesAcrossTheBuffersOfALargeFile) {
     ASSERT_EQ(table.values[2 * i], static_cast<float>(i));
     ASSERT_EQ(table.values[2 * i + 1], static_cast<float>(i % 100) + 0.25f);
   }
-  // A line longer than the buffer.
+  // This line is longer than the buffer.
   std::string wide = "1";
   for (int i = 1; i < 1'500'000; ++i) wide += ",1";
   EXPECT_EQ(read_text(wide + "\n" + wide).values, Floats(3'000'000, 1.0f));
@@ -127,7 +127,7 @@ TEST(ReadCsv, StopsAfterMaxRows) {
   EXPECT_EQ(read_text("a\n1\n2\n3\n", 9).rows, 3);
 }
 
-TEST(ReadCsv, ReadsWhatCsvWriterWrites) {
+TEST(ReadCsv, ReadsTheOutputOfCsvWriter) {
   const TemporaryFolder folder;
   CsvWriter writer(folder / "m.csv", {"epoch", "loss"}, {"two\nlines"});
   writer.append({1, 0.125});
@@ -173,8 +173,8 @@ TEST(ReadCsv, RaggedRows) {
 }
 
 TEST(ReadCsv, BadQuotes) {
-  EXPECT_EQ(error_of_text("\"a,b\n1,2\n"), "line 1: a quote without an end, or text behind one");
-  EXPECT_EQ(error_of_text("a,b\n\"1\"2,3\n"), "line 2: a quote without an end, or text behind one");
+  EXPECT_EQ(error_of_text("\"a,b\n1,2\n"), "line 1: unterminated quote, or text after a closing quote");
+  EXPECT_EQ(error_of_text("a,b\n\"1\"2,3\n"), "line 2: unterminated quote, or text after a closing quote");
 }
 
 TEST(ReadCsv, FilesWithoutATable) {

@@ -1,4 +1,4 @@
-// For tests of files: a folder of their own, and errors as text.
+// Helpers for tests of files: a temporary folder, and errors as text.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -39,7 +39,7 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-// The message of the Error that `work` throws; a failure and "" if it throws none.
+// Returns the message of the Error that `work` throws. Fails and returns "" if it throws none.
 template <class Work>
 std::string error_of(Work&& work) {
   try {

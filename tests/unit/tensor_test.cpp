@@ -29,7 +29,7 @@ TEST(Shape, CountsRowsAndColumns) {
   EXPECT_EQ(s.text(), "[2, 3, 4]");
 }
 
-TEST(Shape, RejectsWhatCannotBe) {
+TEST(Shape, RejectsInvalidExtents) {
   EXPECT_NE(message_of([] { Shape{1, -1}; }).find("[shape]"), std::string::npos);
   EXPECT_NE(message_of([] { Shape{1, 2, 3, 4, 5}; }).find("at most 4"), std::string::npos);
   EXPECT_NE(message_of([] { Shape{1ll << 40, 1ll << 40}; }).find("2^63"), std::string::npos);
@@ -59,7 +59,7 @@ TEST(Tensor, ViewsForeignMemoryWithoutOwningIt) {
 TEST(Tensor, ConvertsTypes) {
   const Tensor bytes = Tensor::from(std::vector<std::uint8_t>{0, 128, 255}, {3});
   EXPECT_EQ(bytes.to(DType::f32).to_vector(), (std::vector<float>{0, 128, 255}));
-  // bf16 keeps eight bits: 1 + 2^-8 lies halfway and goes to the even neighbour.
+  // bf16 keeps eight bits: 1 + 2^-8 is a halfway case and rounds to the even neighbour.
   const Tensor x = Tensor::from(std::vector<float>{1.00390625f, -2.5f, 3.14159274f}, {3});
   EXPECT_EQ(x.to(DType::bf16).to(DType::f32).to_vector(), (std::vector<float>{1.0f, -2.5f, 3.140625f}));
 }
@@ -75,7 +75,7 @@ TEST(Tensor, ErrorsNameOperationAndShapes) {
   EXPECT_NE(message_of([&] { (void)Tensor().data(); }).find("undefined"), std::string::npos);
 }
 
-TEST(Device, UnknownOnesAreErrors) {
+TEST(Device, InvalidDevicesAreErrors) {
   EXPECT_NE(message_of([] { static_cast<void>(Device::parse("gpu")); }).find("auto, cpu, cuda"),
             std::string::npos);
   EXPECT_NE(message_of([] { static_cast<void>(Device::cuda(63)); }).find("[device]"), std::string::npos);
@@ -114,7 +114,7 @@ TEST(Memory, IsSafeFromManyThreads) {
   for (std::thread& t : threads) t.join();
 }
 
-TEST(Memory, TheAllocatorIsTheUsers) {
+TEST(Memory, UsesTheCustomAllocator) {
   struct Counting : Allocator {
     int allocated = 0, freed = 0;
     void* allocate(std::size_t bytes, const Stream&) override { return ++allocated, std::malloc(bytes); }

@@ -67,7 +67,7 @@ struct Session {
 std::vector<float> all_parameters(Vae& model) {
   std::vector<float> all;
   for (const Parameter& p : model.parameters())
-    for (float v : p.variable->value().to_vector()) all.push_back(v);
+    for (float v : p.variable.value().to_vector()) all.push_back(v);
   return all;
 }
 
@@ -155,7 +155,7 @@ TEST(Trainer, ADivergedRunNamesItsStep) {
     Session s(small_setup(device));
     s.trainer.run_epoch();
     const Tensor nan = Tensor::full({1, 1}, std::numeric_limits<double>::quiet_NaN(), DType::f32, device);
-    s.model.parameters()[0].variable->value().reshape({64 * 24, 1}).slice(7, 1).copy_from(nan);
+    s.model.parameters()[0].variable.value().reshape({64 * 24, 1}).slice(7, 1).copy_from(nan);
     try {
       s.trainer.run_epoch();
       FAIL();
@@ -212,7 +212,7 @@ TEST(Trainer, ResumesBitForBit) {
 
   Session second(small_setup());
   auto from = first.model.parameters(), to = second.model.parameters();
-  for (std::size_t i = 0; i < from.size(); ++i) to[i].variable->value().copy_from(from[i].variable->value());
+  for (std::size_t i = 0; i < from.size(); ++i) to[i].variable.value().copy_from(from[i].variable.value());
   second.optimizer.restore(first.optimizer.steps(), first.optimizer.state1(), first.optimizer.state2());
   second.trainer.resume_after(2);
   for (int i = 0; i < 2; ++i) second.trainer.run_epoch();

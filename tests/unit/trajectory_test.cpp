@@ -110,8 +110,8 @@ void follow(Device device) {
   Layer* layers[] = {&naive.encoder, &naive.posterior, &naive.decoder, &naive.output};
   const auto parameters = model.parameters();
   for (int i = 0; i < 4; ++i) {
-    layers[i]->w = parameters[2 * i].variable->value().to_doubles();
-    layers[i]->b = parameters[2 * i + 1].variable->value().to_doubles();
+    layers[i]->w = parameters[2 * i].variable.value().to_doubles();
+    layers[i]->b = parameters[2 * i + 1].variable.value().to_doubles();
   }
   OptimizerOptions rmsprop = OptimizerOptions::defaults(OptimizerKind::rmsprop);
   rmsprop.learning_rate = kRate;
@@ -154,7 +154,7 @@ void follow(Device device) {
     EXPECT_TRUE(std::fabs(result.validation.kl - kl) <= 1e-5 * reconstruction);
   }
   for (int i = 0; i < 4; ++i) {
-    const auto w = parameters[2 * i].variable->value().to_doubles();
+    const auto w = parameters[2 * i].variable.value().to_doubles();
     for (std::size_t j = 0; j < w.size(); ++j)
       EXPECT_NEAR(w[j], layers[i]->w[j], 2e-4) << parameters[2 * i].name;
   }

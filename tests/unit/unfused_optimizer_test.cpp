@@ -36,7 +36,7 @@ TEST_P(ComposedKinds, EqualTheFusedUpdate) {
         // Adam alone keeps two states.
         const bool adam = o.kind == OptimizerKind::adam || o.kind == OptimizerKind::adamw;
 
-        const Parameter parameters[] = {{"w", &weight, false}, {"b", &bias, true}};
+        const Parameter parameters[] = {{"w", weight, false}, {"b", bias, true}};
         Optimizer fused(parameters, o);
         for (std::uint64_t step = 0; step < 3; ++step) {
           const Tensor g = random(n, 10 + step);

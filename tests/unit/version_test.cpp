@@ -120,7 +120,7 @@ TEST(Version, AChangeBeforeTheOperationIsNone) {
 TEST(VersionOnDevice, StepsOfTheOptimiserAreBetweenGraphs) {
   const Device device = Device::best();
   Variable w = leaf({1, 2}, {1, 2}, device);
-  Parameter parameter{"w", &w, false};
+  Parameter parameter{"w", w, false};
   Optimizer optimizer({&parameter, 1}, OptimizerOptions::defaults(OptimizerKind::sgd));
   const Variable x = Tensor::full({3, 2}, 1, DType::f32, device);
   for (int step = 0; step < 3; ++step) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Stands in for gpu_probe, gpuvae_tests, gpuvae_bench and train_bench in the test of gpu_check. FAKE, a JSON object, says
-how a call goes wrong: {"gpu_probe cublaslt": "hang"}; the longest key that the call begins with counts."""
+"""Replaces gpu_probe, gpuvae_tests, gpuvae_bench and train_bench in the test of gpu_check. FAKE, a JSON object, says
+how a call fails, for example {"gpu_probe cublaslt": "hang"}. The longest key that is a prefix of the call counts."""
 import json
 import os
 import signal
@@ -32,7 +32,7 @@ def misbehave(how):
     if how == "fail":
         print("[gpu] expected a sound device, got another", file=sys.stderr)
         sys.exit(1)
-    if how == "hang":  # with a child, which has to die too
+    if how == "hang":  # with a child process, which must also be killed
         child = subprocess.Popen(["sleep", "600"])
         Path(os.environ["FAKE_PIDS"]).open("a").write(f"{os.getpid()} {child.pid}\n")
         time.sleep(600)
@@ -78,7 +78,7 @@ def answer(how):
         known = {"device": {"description": "Fake GPU", "capability": 90}, "round-trip": {"elements": 8, "wrong": 0},
                  "ceilings": {"copy_bytes_per_second": 4e12, "matmul_flops_per_second": 5e13}}
         what = arguments[0]
-        print(json.dumps(fused_steps(how) if what == "fused-steps" else known.get(what) or {"rows": rows[what]}))
+        """Runs four tests. A sticky error in the second makes all later tests in the same process fail."""
     elif program == "gpuvae_tests":
         run_tests(how)
     elif program == "gpuvae_bench":

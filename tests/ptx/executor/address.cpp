@@ -1,5 +1,8 @@
-// Translates the addresses of a warp's access and checks space, alignment, bounds and lifetime, lane by lane.
+// Translates the addresses of a warp's access and checks space, alignment, bounds and lifetime. That is done
+// for all lanes at once, and lane by lane where something is wrong or addresses lie in several allocations.
+#include <algorithm>
 #include <bit>
+#include <cstring>
 
 #include "grid.h"
 
@@ -83,10 +86,17 @@ struct InGlobal {
   char* operator()(int lane, uint64_t address) {
     if (!hit || address < hit->begin || address + a.bytes > hit->end)
       hit = find_global(w, i, lane, a, address);
-    a.allocation[lane] = hit;
+    a.memories[lane] = hit;
     return reinterpret_cast<char*>(address);
   }
 };
+
+// Whether a range of shared memory lies in one static variable or behind all of them.
+bool in_variable(const Kernel& kernel, uint64_t begin, uint64_t end) {
+  return begin >= kernel.static_shared ||
+         std::any_of(kernel.stretches.begin(), kernel.stretches.end(),
+                     [&](const Stretch& s) { return begin >= s.begin && end <= s.end; });
+}
 
 struct InShared {
   Warp& w;
@@ -98,8 +108,7 @@ struct InShared {
 
   char* operator()(int lane, uint64_t address) {
     if (address > size || address + a.bytes > size) fail_bounds(w, i, lane, a, Space::shared, address, size);
-    if (address < kernel.static_shared &&
-        (kernel.gaps[address / 4] || kernel.gaps[(address + a.bytes - 1) / 4]))
+    if (!in_variable(kernel, address, address + a.bytes))
       w.fail(i, lane,
              access_to(a, Space::shared, address) + ", between two variables" + near_shared(kernel, address));
     return begin + address;
@@ -120,42 +129,94 @@ char* in_parameters(Warp& w, const Instruction& i, int lane, const Access& a, ui
   return const_cast<char*>(reinterpret_cast<const char*>(parameters.data())) + address;
 }
 
-// The addresses of all lanes in one space; a generic one has lost its window.
+// The addresses of all lanes; those of inactive ones are those of the first active one.
+void find_addresses(Warp& w, const Instruction& i, Slot slot, Access& a) {
+  const auto offset = static_cast<uint64_t>(i.offset);
+  if (slot == kNoSlot) {
+    std::fill(a.address, a.address + kLanes, offset);
+  } else if (i.wide_address) {
+    const uint64_t* base = w.at<uint64_t>(slot);
+    for (Slot l = 0; l < kLanes; ++l) a.address[l] = offset + base[l];
+  } else {
+    const uint32_t* base = w.at<uint32_t>(slot);
+    for (Slot l = 0; l < kLanes; ++l) a.address[l] = static_cast<uint32_t>(offset + base[l]);
+  }
+  a.first = std::countr_zero(w.active);
+  a.last = 31 - std::countl_zero(w.active);
+  if (w.full) return;
+  const uint64_t other = a.address[a.first];
+  for (Slot l = 0; l < kLanes; ++l) a.address[l] = w.lane[l] ? a.address[l] : other;
+}
+
+// What `low`, `high`, `any_bit` and `stride` of an access say.
+void describe_lanes(const Warp& w, Access& a) {
+  uint64_t low = ~uint64_t(0), high = 0, any = 0;
+  for (Slot l = 0; l < kLanes; ++l) {
+    low = std::min(low, a.address[l]);
+    high = std::max(high, a.address[l]);
+    any |= a.address[l];
+  }
+  a.low = low;
+  a.high = high;
+  a.any_bit = any;
+  a.stride = Access::kIrregular;
+  const uint32_t run = w.active >> a.first;
+  if ((run & (run + 1)) != 0) return;
+  if (a.first == a.last) {
+    a.stride = a.bytes;
+    return;
+  }
+  const uint64_t stride = a.address[a.first + 1] - a.address[a.first];
+  uint64_t other = 0;
+  for (int l = a.first; l < a.last; ++l) other |= (a.address[l + 1] - a.address[l]) ^ stride;
+  if (other == 0) a.stride = stride;
+}
+
+// Lane by lane, which reports the first lane with an error.
 template <class Find>
-void translate_lanes(Warp& w, const Instruction& i, Slot slot, Access& a, Find find) {
-  const bool in_register = slot != kNoSlot;
-  const uint32_t* narrow = in_register && !i.wide_address ? w.at<uint32_t>(slot) : nullptr;
-  const uint64_t* wide = in_register && i.wide_address ? w.at<uint64_t>(slot) : nullptr;
-  const bool in_window = i.space == Space::generic && a.space != Space::global;
-  const uint64_t bits = in_window ? kOffsetMask : i.wide_address ? ~uint64_t(0) : ~uint32_t(0);
+void translate_lanes(Warp& w, const Instruction& i, Access& a, Find find) {
   for (uint32_t left = w.active; left; left &= left - 1) {
     const int lane = std::countr_zero(left);
-    uint64_t address = static_cast<uint64_t>(i.offset);
-    if (wide)
-      address += wide[lane];
-    else if (narrow)
-      address += narrow[lane];
-    address &= bits;
+    const uint64_t address = a.address[lane];
     if (address & (a.bytes - 1))
       w.fail(
           i, lane,
           access_to(a, a.space, address) + ", which is not aligned to " + std::to_string(a.bytes) + " bytes");
-    a.address[lane] = address;
     a.data[lane] = find(lane, address);
   }
 }
 
+// All lanes at once, if `fits`.
+template <class Find>
+void translate_all(Warp& w, const Instruction& i, Access& a, bool fits, char* begin, Find find) {
+  if (!fits || a.any_bit % a.bytes != 0) return translate_lanes(w, i, a, find);
+  for (Slot l = 0; l < kLanes; ++l) a.data[l] = begin + a.address[l];
+}
+
+void translate_global(Warp& w, const Instruction& i, Access& a) {
+  Allocation*& hit = w.block->grid->hits[static_cast<std::size_t>(&i - w.block->grid->kernel->code.data())];
+  const auto holds = [&](const Allocation* m) { return m && a.low >= m->begin && a.end() <= m->end; };
+  if (!holds(hit)) {
+    Allocation* found = w.block->grid->memory->find(a.low);
+    if (holds(found) && !found->freed) hit = found;
+  }
+  a.memory = holds(hit) ? hit : nullptr;
+  translate_all(w, i, a, a.memory != nullptr, nullptr, InGlobal{w, i, a});
+}
+
+void translate_shared(Warp& w, const Instruction& i, Access& a) {
+  const Block& block = *w.block;
+  const Kernel& kernel = *block.grid->kernel;
+  const bool fits = a.high <= block.grid->shared_bytes && a.end() <= block.grid->shared_bytes &&
+                    in_variable(kernel, a.low, a.end());
+  translate_all(w, i, a, fits, w.block->shared.data(), InShared{w, i, a});
+}
+
 // The space of a generic access, which is that of all lanes.
-Space space_of_lanes(Warp& w, const Instruction& i, Slot slot) {
-  const auto of_lane = [&](int lane) {
-    const uint64_t base = slot == kNoSlot  ? 0
-                          : i.wide_address ? w.at<uint64_t>(slot)[lane]
-                                           : w.at<uint32_t>(slot)[lane];
-    return window_of(static_cast<uint64_t>(i.offset) + base);
-  };
-  const Space first = of_lane(std::countr_zero(w.active));
+Space space_of_lanes(Warp& w, const Instruction& i, const Access& a) {
+  const Space first = window_of(a.address[a.first]);
   for (uint32_t left = w.active; left; left &= left - 1)
-    if (of_lane(std::countr_zero(left)) != first)
+    if (window_of(a.address[std::countr_zero(left)]) != first)
       w.fail(i, std::countr_zero(left), "a generic access of one warp to several spaces is not supported");
   return first;
 }
@@ -178,19 +239,28 @@ std::string describe(const Access& a) {
 }
 
 void translate(Warp& w, const Instruction& i, Slot slot, Access& a) {
-  a.space = i.space == Space::generic ? space_of_lanes(w, i, slot) : i.space;
+  find_addresses(w, i, slot, a);
+  a.space = i.space == Space::generic ? space_of_lanes(w, i, a) : i.space;
+  if (i.space == Space::generic && a.space != Space::global)
+    for (uint64_t& address : a.address) address &= kOffsetMask;
+  describe_lanes(w, a);
   switch (a.space) {
     case Space::shared:
-      return translate_lanes(w, i, slot, a, InShared{w, i, a});
+      return translate_shared(w, i, a);
     case Space::local:
-      return translate_lanes(w, i, slot, a,
-                             [&](int l, uint64_t address) { return in_local(w, i, l, a, address); });
+      return translate_lanes(w, i, a, [&](int l, uint64_t address) { return in_local(w, i, l, a, address); });
     case Space::param:
-      return translate_lanes(w, i, slot, a,
+      return translate_lanes(w, i, a,
                              [&](int l, uint64_t address) { return in_parameters(w, i, l, a, address); });
     default:
-      return translate_lanes(w, i, slot, a, InGlobal{w, i, a});
+      return translate_global(w, i, a);
   }
+}
+
+void Access::copy_value(int lane, char* to) const {
+  for (unsigned k = 0; k * element_bytes < bytes; ++k)
+    std::memcpy(to + k * element_bytes, registers[k] + static_cast<std::size_t>(lane) * register_bytes,
+                element_bytes);
 }
 
 }  // namespace ptx

@@ -23,7 +23,10 @@ void Block::start(Grid& of, unsigned number) {
   const std::size_t words = of.shared_bytes / 4 + 4;
   shared.assign(of.shared_bytes + 16, static_cast<char>(kUnwrittenByte));
   shared_written.assign(words, 0);
-  if (cells.size() < words) cells.resize(words);  // what earlier blocks left is older than `time`
+  if (history.writes.size() < words) {  // what earlier blocks left is older than `time`
+    history.writes.resize(words);
+    history.reads.resize(words);
+  }
   fences.start(static_cast<unsigned>(warps.size()) * kLanes);
   acquires.clear();
   triggered = false;

@@ -48,13 +48,6 @@ std::string_view name(Class c) {
   return kNames[std::size_t(c)];
 }
 
-void Accesses::operator+=(const Accesses& o) {
-  requests += o.requests;
-  bytes += o.bytes;
-  transactions += o.transactions;
-  least += o.least;
-}
-
 void Counters::operator+=(const Counters& o) {
   if (kernel.empty()) kernel = o.kernel;
   launches += o.launches;
@@ -67,7 +60,6 @@ void Counters::operator+=(const Counters& o) {
   for (std::size_t k = 0; k < instructions.size(); ++k) instructions[k] += o.instructions[k];
   for (const NamedMember& m : kAccesses) this->*m.member += o.*m.member;
   worst_bank_conflict = std::max(worst_bank_conflict, o.worst_bank_conflict);
-  for (const auto& [line, accesses] : o.by_line) by_line[line] += accesses;
 }
 
 std::string Counters::report() const {

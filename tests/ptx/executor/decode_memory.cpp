@@ -57,6 +57,7 @@ Handler Decoder::memory(Instruction& i, const Opcode& op, const SyntaxInstructio
   const bool is_load = op.base == "ld";
   const unsigned type = type_bytes(op.type());
   i.bytes = static_cast<std::uint8_t>(type);
+  i.non_coherent = op.has("nc");
   address(i, operand_of(s, is_load ? 1 : 0));
   const unsigned register_bytes = data(i, operand_of(s, is_load ? 0 : 1), type);
   const std::size_t count = op.has("v2") ? 2 : op.has("v4") ? 4 : 1;

@@ -16,10 +16,11 @@ struct Allocation {
   std::uint64_t begin = 0, end = 0;
   std::string name;
   bool freed = false, owned = true;
-  std::vector<GlobalCell> cells;  // by word; allocated at the first access that is checked
+  GlobalHistory history;  // by word; allocated at the first access that is checked
 
   std::size_t word(std::uint64_t address) const { return address / 4 - begin / 4; }
   void set_written(std::uint64_t address, std::uint64_t bytes, bool value);
+  bool is_all_written() const { return unwritten_ == 0; }
   bool is_written(std::uint64_t address, unsigned bytes) const {
     return unwritten_ == 0 || is_written_bytewise(address, bytes);
   }
@@ -39,6 +40,7 @@ struct Allocation {
 class Completed {
  public:
   explicit Completed(std::uint32_t all_before = 0) : all_before_(all_before) {}
+  std::uint32_t all_before() const { return all_before_; }
   bool contains(std::uint32_t id) const {
     return id < all_before_ || (id - all_before_ < 64 && (later_ >> (id - all_before_) & 1));
   }
@@ -66,7 +68,7 @@ struct Block {
   std::vector<Warp> warps;
   std::vector<char> shared;
   std::vector<std::uint8_t> shared_written;  // by word, one bit per byte
-  std::vector<AccessCell> cells;             // by word of shared memory
+  SharedHistory history;                     // by word
   Fences fences;
   std::vector<Acquire> acquires;
   StoreBuffer stores;      // plain global stores that other blocks do not see yet
@@ -89,6 +91,7 @@ struct Grid {
   const Kernel* kernel = nullptr;
   Options options;
   std::uint32_t id = 0;
+  std::uint32_t first_of_run = 0;  // the first launch of those that may overlap with this one
   std::uint64_t shared_bytes = 0;  // static and dynamic
   std::uint64_t instructions_left = 0;
   bool predecessor_complete = true;
@@ -102,7 +105,6 @@ struct Grid {
 
   std::vector<Allocation*> hits;        // by instruction: the allocation that it accessed last
   std::vector<char> parameter_checked;  // by instruction, where the address does not vary
-  std::vector<Accesses> sites;          // by instruction
   std::vector<std::uint64_t> executed;
   std::unordered_map<std::uint64_t, AtomicHistory> atomics;  // by address
   std::vector<const Block*> residents;
@@ -119,15 +121,34 @@ struct Grid {
   [[noreturn]] void fail_hang() const;
 };
 
-// One access of a warp to memory.
+// One access of a warp to memory. What holds of all lanes is found once, so that checks need not look at
+// each.
 struct Access {
-  std::uint64_t address[kLanes];  // in its space
-  char* data[kLanes];             // on the host
-  unsigned bytes = 0;             // per lane
+  // In its space. Inactive lanes repeat the address of the first active one.
+  alignas(64) std::uint64_t address[kLanes];
+  alignas(64) char* data[kLanes];  // on the host
+  unsigned bytes = 0;              // per lane
   bool store = false, atomic = false;
   Space space = Space::global;
-  Allocation* allocation[kLanes];
-  alignas(16) char value[kLanes][16];  // to be stored
+  int first = 0, last = 0;          // active lanes
+  std::uint64_t low = 0, high = 0;  // the lowest and the highest address
+  std::uint64_t any_bit = 0;        // that one of the addresses has
+  // The distance of the addresses of neighbouring lanes, or kIrregular. It is known only where all lanes from
+  // the first to the last one are active.
+  std::uint64_t stride = kIrregular;
+  Allocation* memory = nullptr;  // that holds the addresses of all lanes, or null
+  Allocation* memories[kLanes];  // by lane, if `memory` is null
+  // What is stored: the lower bytes of registers, each an element of the vector.
+  const char* registers[4];
+  unsigned register_bytes = 0, element_bytes = 0;
+
+  static constexpr std::uint64_t kIrregular = ~std::uint64_t(0);
+  bool is_uniform() const { return low == high; }
+  bool is_contiguous() const { return stride == bytes; }
+  std::uint64_t end() const { return high + bytes; }
+  unsigned lanes() const { return static_cast<unsigned>(last - first) + 1; }  // of a regular access
+  Allocation& allocation(int lane) const { return *(memory ? memory : memories[lane]); }
+  void copy_value(int lane, char* to) const;  // `bytes` that a lane stores
 };
 
 const char* name_of(Space space);

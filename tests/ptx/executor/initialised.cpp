@@ -8,25 +8,39 @@
 namespace ptx {
 namespace {
 
-// `shared_written` of the words from the first one on, of which an access touches up to four.
+constexpr std::uint8_t kWholeWord = 15;
+
+// Finds the word that makes an access wrong, and serves accesses of less than a word.
 void check_shared(Warp& w, const Instruction& i, int lane, const Access& a) {
   std::uint8_t* written = w.block->shared_written.data() + a.address[lane] / 4;
-  const std::uint32_t touched =
-      a.bytes >= 4 ? 0x0f0f0f0fu >> (32 - 2 * a.bytes) : ((1u << a.bytes) - 1) << (a.address[lane] % 4);
-  std::uint32_t known = 0;
-  std::memcpy(&known, written, sizeof known);
-  if (a.store && !a.atomic) {
-    known |= touched;
-    std::memcpy(written, &known, sizeof known);
-  } else if ((known & touched) != touched) {
-    w.fail(i, lane,
-           describe(a) + " of shared memory that nobody has written, at offset " +
-               std::to_string(a.address[lane] + std::countr_zero(touched & ~known) / 8 * 4));
+  const std::size_t words = a.bytes < 4 ? 1 : a.bytes / 4;
+  const unsigned touched = a.bytes < 4 ? ((1u << a.bytes) - 1) << (a.address[lane] % 4) : kWholeWord;
+  for (std::size_t k = 0; k < words; ++k) {
+    if (a.store && !a.atomic) {
+      written[k] = static_cast<std::uint8_t>(written[k] | touched);
+    } else if ((written[k] & touched) != touched) {
+      w.fail(i, lane,
+             describe(a) + " of shared memory that nobody has written, at offset " +
+                 std::to_string(a.address[lane] + 4 * k));
+    }
   }
 }
 
+// Returns false if not all is known to be written.
+bool check_shared_words(Warp& w, const Access& a) {
+  std::uint8_t* written = w.block->shared_written.data() + a.low / 4;
+  const std::size_t words = (a.end() - a.low) / 4;
+  if (a.store && !a.atomic) {
+    std::memset(written, kWholeWord, words);
+    return true;
+  }
+  unsigned all = kWholeWord;
+  for (std::size_t k = 0; k < words; ++k) all &= written[k];
+  return all == kWholeWord;
+}
+
 void check_global(Warp& w, const Instruction& i, int lane, const Access& a) {
-  Allocation& memory = *a.allocation[lane];
+  Allocation& memory = a.allocation(lane);
   const std::uint64_t address = a.address[lane];
   if (a.store && !a.atomic) {
     memory.note_store(address, a.bytes);
@@ -37,6 +51,58 @@ void check_global(Warp& w, const Instruction& i, int lane, const Access& a) {
            describe(a) + " of global memory that nobody has written, at " + hex(first) + ": " +
                w.block->grid->memory->describe(first));
   }
+}
+
+// Returns false if not all is known to be written.
+bool check_global_range(const Access& a) {
+  const auto bytes = static_cast<unsigned>(a.end() - a.low);
+  if (!a.store || a.atomic) return a.memory->is_written(a.low, bytes);
+  a.memory->note_store(a.low, bytes);
+  return true;
+}
+
+// Words of shared memory that lanes ask for in any order. Inactive lanes repeat the address of an active one.
+template <class Words>
+bool are_written(const Warp& w, const Access& a) {
+  const std::uint8_t* written = w.block->shared_written.data();
+  Words all = static_cast<Words>(~Words(0));
+  for (Slot l = 0; l < kLanes; ++l) {
+    Words of_lane;
+    std::memcpy(&of_lane, written + a.address[l] / 4, sizeof of_lane);
+    all &= of_lane;
+  }
+  return all == static_cast<Words>(0x0f0f0f0f);
+}
+bool are_written(const Warp& w, const Access& a) {
+  return a.bytes == 4   ? are_written<std::uint8_t>(w, a)
+         : a.bytes == 8 ? are_written<std::uint16_t>(w, a)
+                        : are_written<std::uint32_t>(w, a);
+}
+
+template <class Words>
+void mark_written(const Warp& w, const Access& a) {
+  constexpr auto kWritten = static_cast<Words>(0x0f0f0f0f);
+  for (Slot l = 0; l < kLanes; ++l)
+    std::memcpy(w.block->shared_written.data() + a.address[l] / 4, &kWritten, sizeof kWritten);
+}
+void mark_written(const Warp& w, const Access& a) {
+  return a.bytes == 4   ? mark_written<std::uint8_t>(w, a)
+         : a.bytes == 8 ? mark_written<std::uint16_t>(w, a)
+                        : mark_written<std::uint32_t>(w, a);
+}
+
+// Whether an access of bytes without gaps, orto memory all of which is written, was checked as a whole.
+bool check_whole(Warp& w, const Access& a) {
+  const bool dense = a.is_contiguous() || a.is_uniform();
+  if (a.space == Space::shared && a.bytes < 4) return false;
+  if (a.space == Space::shared) {
+    if (dense) return check_shared_words(w, a);
+    if (!a.store || a.atomic) return are_written(w, a);
+    mark_written(w, a);
+    return true;
+  }
+  if (a.space != Space::global || !a.memory) return false;
+  return a.memory->is_all_written() || (dense && check_global_range(a));
 }
 
 void check_local(Warp& w, const Instruction& i, int lane, const Access& a) {
@@ -63,6 +129,7 @@ void check_parameters(Warp& w, const Instruction& i, int lane, const Access& a) 
 }  // namespace
 
 void check_initialised(Warp& w, const Instruction& i, const Access& a) {
+  if (check_whole(w, a)) return;
   const auto each_address = [&](auto check) {
     std::uint64_t last = ~std::uint64_t(0);
     for (std::uint32_t left = w.active; left; left &= left - 1) {

@@ -1,22 +1,34 @@
 #include "lexer.h"
 
 #include <algorithm>
-#include <cctype>
+#include <array>
 #include <charconv>
 
 namespace ptx {
 namespace {
 
-bool is_word(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '$' || c == '%' || c == '.';
-}
+enum Kind : std::uint8_t { kSign, kBlank, kWord };
 
-// A scope such as .shared::cta belongs to its word.
+// By character. The functions of the C library depend on the locale and are calls.
+constexpr std::array<Kind, 256> kKinds = [] {
+  std::array<Kind, 256> kinds{};
+  for (const char c : std::string_view(" \t\n\v\f\r\0", 7)) kinds[static_cast<unsigned char>(c)] = kBlank;
+  for (const char c : std::string_view("_$%.")) kinds[static_cast<unsigned char>(c)] = kWord;
+  for (unsigned char c = '0'; c <= '9'; ++c) kinds[c] = kWord;
+  for (unsigned char c = 'a'; c <= 'z'; ++c) kinds[c] = kinds[c - 'a' + 'A'] = kWord;
+  return kinds;
+}();
+
+Kind kind_of(char c) { return kKinds[static_cast<unsigned char>(c)]; }
+bool is_word(char c) { return kind_of(c) == kWord; }
+
+// A scope such as .shared::cta is part of its word.
 std::size_t end_of_word(std::string_view text, std::size_t begin) {
   std::size_t end = begin + 1;
-  while (end < text.size() &&
-         (is_word(text[end]) || text.substr(end, 2) == "::" || text.substr(end - 1, 2) == "::"))
-    ++end;
+  const auto is_scope = [&] {
+    return text[end] == ':' && (text[end - 1] == ':' || text.substr(end, 2) == "::");
+  };
+  while (end < text.size() && (is_word(text[end]) || is_scope())) ++end;
   return end;
 }
 
@@ -25,8 +37,9 @@ std::size_t end_of_token(std::string_view text, std::size_t begin) {
   return is_word(text[begin]) ? end_of_word(text, begin) : begin + 1;
 }
 
-// The end of the comment that begins here, or `begin` if none does.
+// Returns the end of the comment that begins here, or `begin` if there is none.
 std::size_t end_of_comment(std::string_view text, std::size_t begin) {
+  if (text[begin] != '/') return begin;
   if (text.substr(begin, 2) == "//") return std::min(text.find('\n', begin), text.size());
   if (text.substr(begin, 2) == "/*") return std::min(text.find("*/", begin + 2), text.size() - 2) + 2;
   return begin;
@@ -36,12 +49,12 @@ std::size_t end_of_comment(std::string_view text, std::size_t begin) {
 
 std::vector<Token> tokenize(std::string_view text) {
   std::vector<Token> tokens;
+  tokens.reserve(text.size() / 4);
   unsigned line = 1;
   for (std::size_t at = 0; at < text.size();) {
-    const unsigned char c = static_cast<unsigned char>(text[at]);
     std::size_t end = end_of_comment(text, at);
     if (end == at) {
-      const bool blank = std::isspace(c) || c == '\0';
+      const bool blank = kind_of(text[at]) == kBlank;
       end = blank ? at + 1 : end_of_token(text, at);
       if (!blank) tokens.push_back({text.substr(at, end - at), line});
     }

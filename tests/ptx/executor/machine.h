@@ -19,10 +19,11 @@ struct Instruction {
   Handler run = nullptr;
   Slot operand[14] = {};
   Slot predicate = kNoSlot;
-  std::uint32_t target = 0;  // of a branch
-  std::int64_t offset = 0;   // of an address
-  bool negated = false;      // the predicate
-  bool wide_address = true;  // in a register of 8 bytes, not 4
+  std::uint32_t target = 0;   // of a branch
+  std::int64_t offset = 0;    // of an address
+  bool negated = false;       // the predicate
+  bool wide_address = true;   // in a register of 8 bytes, not 4
+  bool non_coherent = false;  // a load of memory that nobody may write
   Space space = Space::generic;
   Class cls = Class::other;
   std::uint8_t count = 1;  // elements of a vector; operands of others
@@ -41,17 +42,23 @@ struct UnsetRegister {
   Slot bytes;  // of all lanes
 };
 
+// A range of addresses, in whole words.
+struct Stretch {
+  std::uint64_t begin, end;
+};
+
 struct Kernel {
   std::string name;
   const SyntaxKernel* syntax = nullptr;
   const Program* program = nullptr;
   std::vector<Instruction> code;
+  std::vector<Class> classes;  // of `code`
   std::vector<char> constants;
   std::size_t register_bytes = 0;  // of a warp
   std::vector<UnsetRegister> unset;
   std::size_t static_shared = 0, local_bytes = 0;
   std::vector<Variable> shared;
-  std::vector<char> gaps;  // by 4 bytes of static shared memory: between variables
+  std::vector<Stretch> stretches;  // of static shared memory: one for each variable
   // Why the kernel cannot be run, an instruction each. A kernel with refusals is never launched.
   std::vector<std::string> refusals;
 };

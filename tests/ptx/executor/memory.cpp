@@ -30,7 +30,18 @@ void Allocation::mark_all(bool value) {
 void Allocation::set_written(std::uint64_t address, std::uint64_t bytes, bool value) {
   if (bytes == 0 || (value && unwritten_ == 0)) return;
   if (written_.empty()) written_.assign(word(end + 3) + 1, unwritten_ == 0 ? 15 : 0);
-  for (std::uint64_t at = address, last = address + bytes; at < last;) {
+  const std::uint64_t last = address + bytes;
+  std::uint64_t at = address;
+  if (address % 4 == 0) {
+    const auto next = static_cast<std::uint8_t>(value ? 15 : 0);
+    std::uint64_t had = 0;
+    for (; at + 4 <= last; at += 4) {
+      had += static_cast<std::uint64_t>(std::popcount(static_cast<unsigned>(written_[word(at)])));
+      written_[word(at)] = next;
+    }
+    unwritten_ = value ? unwritten_ - (at - address - had) : unwritten_ + had;
+  }
+  while (at < last) {
     const auto first = at % 4, end_of_word = std::min<std::uint64_t>(4, first + (last - at));
     const auto mask = static_cast<std::uint8_t>((1u << end_of_word) - (1u << first));
     std::uint8_t& now = written_[word(at)];
@@ -45,13 +56,18 @@ void Allocation::set_written(std::uint64_t address, std::uint64_t bytes, bool va
 
 bool Allocation::is_written_bytewise(std::uint64_t address, unsigned bytes) const {
   if (written_.empty()) return false;
+  if (address % 4 == 0 && bytes % 4 == 0) {
+    unsigned all = 15;
+    for (std::size_t k = word(address), end = word(address + bytes); k < end; ++k) all &= written_[k];
+    return all == 15;
+  }
   for (std::uint64_t at = address; at < address + bytes; ++at)
     if (!(written_[word(at)] >> (at % 4) & 1)) return false;
   return true;
 }
 
 void Allocation::release_state() {
-  cells = {};
+  history = {};
   written_ = {};
 }
 

@@ -34,7 +34,9 @@ struct Overlay {
       w.block->stores.overlay(a.address[l], bytes[l], a.bytes);
       a.data[l] = bytes[l];
     }
+    in_place = false;
   }
+  bool in_place = true;  // a.data is memory itself
 
  private:
   void overlay_other_blocks(const Grid& grid, const Access& a, int l) {
@@ -48,7 +50,6 @@ template <class M, class R>
 void load_parameter(Warp& w, const Instruction& i) {
   Access a;
   a.bytes = static_cast<unsigned>(sizeof(M)) * i.count;
-  a.space = Space::param;
   const int first = std::countr_zero(w.active);
   const uint32_t active = w.active;
   w.active = 1u << first;
@@ -67,6 +68,38 @@ void load_parameter(Warp& w, const Instruction& i) {
   }
 }
 
+// Values of all lanes that stand side by side, `count` per lane.
+template <class M, class R>
+void load_row(R* d, const char* from, std::size_t count) {
+  const auto copy = [&](std::size_t distance) {
+    for (Slot l = 0; l < kLanes; ++l) {
+      M x;
+      std::memcpy(&x, from + l * distance * sizeof(M), sizeof x);
+      d[l] = static_cast<R>(x);
+    }
+  };
+  if (count == 1) return copy(1);
+  count == 2 ? copy(2) : copy(4);
+}
+
+template <class M, class R>
+void load_lanes(const Warp& w, R* d, const Access& a, std::size_t at) {
+  if (w.full) {
+    for (Slot l = 0; l < kLanes; ++l) {
+      M x;
+      std::memcpy(&x, a.data[l] + at, sizeof x);
+      d[l] = static_cast<R>(x);
+    }
+    return;
+  }
+  for (uint32_t left = w.active; left; left &= left - 1) {
+    const int l = std::countr_zero(left);
+    M x;
+    std::memcpy(&x, a.data[l] + at, sizeof x);
+    d[l] = static_cast<R>(x);
+  }
+}
+
 // M is the type in memory; R that of the registers, which may be wider.
 template <class M, class R>
 void load(Warp& w, const Instruction& i) {
@@ -80,12 +113,11 @@ void load(Warp& w, const Instruction& i) {
   for (int k = 0; k < i.count; ++k) {
     if (i.operand[k] == kNoSlot) continue;
     R* d = w.at<R>(i.operand[k]);
-    for (uint32_t left = w.active; left; left &= left - 1) {
-      const int l = std::countr_zero(left);
-      M x;
-      std::memcpy(&x, a.data[l] + static_cast<std::size_t>(k) * sizeof(M), sizeof x);
-      d[l] = static_cast<R>(x);
-    }
+    const std::size_t at = static_cast<std::size_t>(k) * sizeof(M);
+    if (w.full && overlay.in_place && a.is_contiguous())
+      load_row<M>(d, a.data[0] + at, i.count);
+    else
+      load_lanes<M>(w, d, a, at);
   }
 }
 
@@ -95,7 +127,27 @@ void store_delayed(Warp& w, const Instruction& i, Access& a) {
   examine(w, i, a);
   for (uint32_t left = w.active; left; left &= left - 1) {
     const int l = std::countr_zero(left);
-    w.block->stores.store(a.address[l], a.value[l], a.bytes, moment_of(w, l));
+    char value[16];
+    a.copy_value(l, value);
+    w.block->stores.store(a.address[l], value, a.bytes, moment_of(w, l));
+  }
+}
+
+// Writes one element of each lane. Lanes that store to one address do so in their order.
+template <class M, class R>
+void store_element(const Warp& w, const Access& a, const R* from, std::size_t at) {
+  if (w.full && a.is_contiguous() && a.bytes == sizeof(M)) {
+    char* to = a.data[0];
+    for (Slot l = 0; l < kLanes; ++l) {
+      const M x = static_cast<M>(from[l]);
+      std::memcpy(to + l * sizeof(M), &x, sizeof x);
+    }
+    return;
+  }
+  for (uint32_t left = w.active; left; left &= left - 1) {
+    const int l = std::countr_zero(left);
+    const M x = static_cast<M>(from[l]);
+    std::memcpy(a.data[l] + at, &x, sizeof x);
   }
 }
 
@@ -104,20 +156,14 @@ void store(Warp& w, const Instruction& i) {
   Access a;
   a.bytes = static_cast<unsigned>(sizeof(M)) * i.count;
   a.store = true;
+  a.element_bytes = sizeof(M);
+  a.register_bytes = sizeof(R);
+  for (int k = 0; k < i.count; ++k) a.registers[k] = w.at<char>(i.operand[k]);
   translate(w, i, i.operand[4], a);
-  for (int k = 0; k < i.count; ++k) {
-    const R* d = w.at<R>(i.operand[k]);
-    for (Slot l = 0; l < kLanes; ++l) {
-      const M x = static_cast<M>(d[l]);
-      std::memcpy(a.value[l] + static_cast<std::size_t>(k) * sizeof(M), &x, sizeof x);
-    }
-  }
   if (delayed(w, a)) return store_delayed(w, i, a);
   examine(w, i, a);
-  for (uint32_t left = w.active; left; left &= left - 1) {
-    const int l = std::countr_zero(left);
-    std::memcpy(a.data[l], a.value[l], a.bytes);
-  }
+  for (int k = 0; k < i.count; ++k)
+    store_element<M>(w, a, w.at<R>(i.operand[k]), static_cast<std::size_t>(k) * sizeof(M));
 }
 
 enum Atomic : std::uint8_t { kAdd, kMin, kMax, kInc, kDec, kExch, kCas, kAnd, kOr, kXor };

@@ -31,8 +31,7 @@ void Decoder::place(std::string_view name, bool dynamic) {
   }
   if (v->space == Space::shared && !dynamic) {
     shared_bytes_ = (shared_bytes_ + v->size + 16 + 127) / 128 * 128;
-    kernel_.gaps.resize(shared_bytes_ / 4, 1);
-    for (std::size_t k = placed.address; k < placed.address + v->size; ++k) kernel_.gaps[k / 4] = 0;
+    kernel_.stretches.push_back({placed.address, (placed.address + v->size + 3) / 4 * 4});
   }
   places_[name] = placed;
 }

@@ -23,13 +23,17 @@ unsigned joined_bytes(Warp& w, const Instruction& i, const Access& a) {
   if (i.merged <= 1) return a.bytes;
   const unsigned bytes = a.bytes * i.merged;
   w.counted = 0;
-  for (uint32_t left = w.active; left; left &= left - 1)
-    if (a.address[std::countr_zero(left)] % bytes != 0) return a.bytes;
+  if (a.any_bit % bytes != 0) return a.bytes;
   w.counted = i.merged - 1u;
   return bytes;
 }
 
 void count_sectors(const Warp& w, const Access& a, unsigned bytes, Accesses& now) {
+  if (a.is_uniform() || a.stride == bytes) {
+    now.transactions = (a.high + bytes - 1) / kSector - a.low / kSector + 1;
+    now.least = (a.high + bytes - a.low + kSector - 1) / kSector;
+    return;
+  }
   uint64_t addresses[kLanes];
   int count = 0;
   bool sorted = true;
@@ -53,6 +57,32 @@ void count_sectors(const Warp& w, const Access& a, unsigned bytes, Accesses& now
   now.least = (distinct * bytes + kSector - 1) / kSector;
 }
 
+// Whether no two lanes ask for words of one bank.
+bool in_separate_banks(const Warp& w, const Access& a, unsigned words, unsigned first, unsigned last) {
+  const uint32_t of_lane = (1u << words) - 1;
+  uint32_t used = 0, asked = 0;
+  for (unsigned lane = first; lane < last; ++lane) {
+    used |= w.lane[lane] & (of_lane << (a.address[lane] / 4 % kBanks));
+    asked += w.lane[lane] & words;
+  }
+  return static_cast<uint32_t>(std::popcount(used)) == asked;
+}
+
+// Whether the lanes that ask for words of one bank ask for the same word.
+bool has_one_word_per_bank(const Warp& w, const Access& a, unsigned words, unsigned first, unsigned last) {
+  uint64_t of_bank[kBanks];
+  for (unsigned lane = first; lane < last; ++lane)
+    if (w.lane[lane])
+      for (unsigned k = 0; k < words; ++k)
+        of_bank[(a.address[lane] / 4 + k) % kBanks] = a.address[lane] / 4 + k;
+  bool same = true;
+  for (unsigned lane = first; lane < last; ++lane)
+    if (w.lane[lane])
+      for (unsigned k = 0; k < words; ++k)
+        same &= of_bank[(a.address[lane] / 4 + k) % kBanks] == a.address[lane] / 4 + k;
+  return same;
+}
+
 // The largest number of different words in one bank that lanes [first, last) ask for.
 unsigned conflict_degree(const Warp& w, const Access& a, unsigned words, unsigned first, unsigned last) {
   uint64_t seen[kBanks][kLanes];
@@ -72,32 +102,20 @@ unsigned conflict_degree(const Warp& w, const Access& a, unsigned words, unsigne
   return degree;
 }
 
-// Whether no bank is asked for two different words, in which case one pass does.
-bool without_conflict(const Warp& w, const Access& a, unsigned words, unsigned first, unsigned last) {
-  uint64_t of_bank[kBanks];
-  uint32_t used = 0;
-  for (unsigned lane = first; lane < last; ++lane) {
-    if (!w.lane[lane]) continue;
-    for (unsigned k = 0; k < words; ++k) {
-      const uint64_t word = a.address[lane] / 4 + k;
-      const unsigned bank = word % kBanks;
-      if ((used >> bank & 1) && of_bank[bank] != word) return false;
-      of_bank[bank] = word;
-      used |= 1u << bank;
-    }
-  }
-  return used != 0;
-}
-
 // There are 32 banks of 4 bytes. Wider accesses are served by halves or quarters of the warp. Lanes that read
 // one word share it.
 void count_passes(const Warp& w, const Access& a, unsigned bytes, Accesses& now, Counters& counters) {
   const unsigned group = bytes <= 4 ? 32 : bytes == 8 ? 16 : 8;
   const unsigned words = std::max(1u, bytes / 4);
+  const bool regular = a.is_uniform() || a.stride == bytes;
   for (unsigned first = 0; first < kLanes; first += group) {
     const unsigned last = first + group;
-    const unsigned degree =
-        without_conflict(w, a, words, first, last) ? 1 : conflict_degree(w, a, words, first, last);
+    const uint32_t lanes = w.active >> first & (group == 32 ? ~0u : (1u << group) - 1);
+    const unsigned degree = lanes == 0 ? 0
+                            : regular || in_separate_banks(w, a, words, first, last) ||
+                                    has_one_word_per_bank(w, a, words, first, last)
+                                ? 1
+                                : conflict_degree(w, a, words, first, last);
     now.transactions += degree;
     now.least += degree > 0;
     counters.worst_bank_conflict = std::max(counters.worst_bank_conflict, degree);
@@ -124,7 +142,6 @@ void profile(Warp& w, const Instruction& i, const Access& a) {
     count_sectors(w, a, bytes, now);
     (a.atomic ? c.global_atomic : a.store ? c.global_store : c.global_load) += now;
   }
-  grid.sites[static_cast<std::size_t>(&i - grid.kernel->code.data())] += now;
 }
 
 }  // namespace ptx

@@ -82,7 +82,12 @@ struct Accesses {
   std::uint64_t bytes = 0;         // that lanes asked for
   std::uint64_t transactions = 0;  // sectors of 32 bytes (global), passes over the banks (shared)
   std::uint64_t least = 0;         // that the same bytes need at best
-  void operator+=(const Accesses& o);
+  void operator+=(const Accesses& o) {
+    requests += o.requests;
+    bytes += o.bytes;
+    transactions += o.transactions;
+    least += o.least;
+  }
 };
 
 struct Counters {
@@ -93,9 +98,8 @@ struct Counters {
   std::array<std::uint64_t, std::size_t(Class::kCount)> instructions{};
   Accesses global_load, global_store, global_atomic, shared_load, shared_store, shared_atomic, local;
   unsigned worst_bank_conflict = 0;
-  std::map<unsigned, Accesses> by_line;  // PTX lines of global and shared accesses
-  std::vector<std::uint64_t> executed;   // warp instructions by place in the kernel; of a single launch
-  void operator+=(const Counters& o);    // of another launch of the same kernel
+  std::vector<std::uint64_t> executed;  // warp instructions by place in the kernel; of a single launch
+  void operator+=(const Counters& o);   // of another launch of the same kernel
   std::string report() const;
   std::string json() const;
 };

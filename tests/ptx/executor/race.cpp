@@ -1,4 +1,5 @@
-// Checks the accesses of a warp against the earlier ones of other threads, blocks and grids.
+// The full rules of races: a word of an access against the earlier accesses of other threads, blocks and
+// grids.
 //
 // Blocks of a grid are ordered by fences and atomics (fences.cpp). Grids that overlap are ordered by
 // griddepcontrol.wait only: it waits until the preceding grid is complete and its memory visible.
@@ -16,24 +17,6 @@ std::string conflict(const Access& a, std::uint64_t address, const std::string& 
                     : "load") +
          " and an earlier access by " + with + " are not ordered";
 }
-
-// One word of an access of one lane.
-struct WordAccess {
-  Warp& warp;
-  const Instruction& instruction;
-  const Access& access;
-  int lane;
-  std::uint64_t address;
-  std::uint8_t mask;  // bytes of the word
-  Moment now;
-
-  bool waited() const { return bit(warp.waited, Slot(lane)); }
-  [[noreturn]] void fail(const std::string& with) const {
-    const std::string place =
-        access.space == Space::global ? ", " + warp.block->grid->memory->describe(address) : "";
-    warp.fail(instruction, lane, conflict(access, address, with) + place);
-  }
-};
 
 std::string thread_of_block(const Block& block, unsigned rank, unsigned thread) {
   return "block " + coordinates(rank, block.grid->launch->grid) + ", thread " +
@@ -86,7 +69,7 @@ void check_blocks(const WordAccess& a, const GlobalCell& cell) {
 void check_read_only(const WordAccess& a, const GlobalCell& cell) {
   if (a.access.store || cell.write_launch != a.warp.block->grid->id || !(cell.in_block.write_mask & a.mask))
     return;
-  if (a.instruction.source->opcode.find(".nc") != std::string_view::npos)
+  if (a.instruction.non_coherent)
     a.warp.fail(a.instruction, a.lane,
                 "non-coherent load of memory that this kernel has written at " + hex(a.address) + ", " +
                     a.warp.block->grid->memory->describe(a.address));
@@ -119,7 +102,15 @@ void remember(const WordAccess& a, GlobalCell& cell, bool written_here, bool rea
   }
 }
 
-void check_global(const WordAccess& a, GlobalCell& cell) {
+}  // namespace
+
+void WordAccess::fail(const std::string& with) const {
+  const std::string place =
+      access.space == Space::global ? ", " + warp.block->grid->memory->describe(address) : "";
+  warp.fail(instruction, lane, conflict(access, address, with) + place);
+}
+
+void check_cell(const WordAccess& a, GlobalCell& cell) {
   const Block& block = *a.warp.block;
   const std::uint32_t launch = block.grid->id;
   const bool written_here = cell.write_launch == launch && cell.write_block == block.rank;
@@ -137,7 +128,7 @@ void check_global(const WordAccess& a, GlobalCell& cell) {
   remember(a, cell, written_here, read_here);
 }
 
-void check_shared(const WordAccess& a, AccessCell& cell) {
+void check_cell(const WordAccess& a, AccessCell& cell) {
   int culprit = conflicting_writer(cell, a.warp, a.now, a.mask, a.access, a.lane);
   if (culprit < 0 && a.access.store) culprit = conflicting_reader(cell, a.warp, a.now, a.mask);
   if (culprit >= 0)
@@ -146,43 +137,6 @@ void check_shared(const WordAccess& a, AccessCell& cell) {
     remember_store(cell, a.warp, a.now, a.mask, a.access.atomic);
   else
     remember_load(cell, a.warp, a.now, a.mask);
-}
-
-// Lanes of a load whose check tells nothing new: those between the second and the last of neighbours that
-// read one address of shared memory. If the first one is in order although another is not, the first one
-// itself has written.
-std::uint32_t redundant_lanes(const Warp& w, const Access& a) {
-  if (a.space != Space::shared || a.store || !w.full || !w.partial_syncs.empty()) return 0;
-  std::uint32_t same = 0;  // as the lane before
-  for (Slot lane = 1; lane < kLanes; ++lane)
-    same |= std::uint32_t(a.address[lane] == a.address[lane - 1]) << lane;
-  return same & same << 1 & same >> 1;
-}
-
-}  // namespace
-
-void check_races(Warp& w, const Instruction& i, const Access& a) {
-  Block& block = *w.block;
-  const unsigned words = a.bytes < 4 ? 1 : a.bytes / 4;
-  const bool shared = a.space == Space::shared, fences = block.fences.any();
-  WordAccess word{w, i, a, 0, 0, 15, {0, block.time, w.sync, 0}};
-  for (std::uint32_t left = w.active & ~redundant_lanes(w, a); left; left &= left - 1) {
-    const int lane = std::countr_zero(left);
-    word.lane = lane;
-    word.address = a.address[lane];
-    word.now.thread = w.thread(lane);
-    if (fences) word.now.fences = block.fences.count(word.now.thread);
-    if (a.bytes < 4) word.mask = static_cast<std::uint8_t>(((1u << a.bytes) - 1) << (word.address % 4));
-    if (shared) {
-      AccessCell* cell = &block.cells[word.address / 4];
-      for (unsigned k = 0; k < words; ++k, word.address += 4) check_shared(word, cell[k]);
-    } else {
-      Allocation& memory = *a.allocation[lane];
-      if (memory.cells.empty()) memory.cells.resize(memory.word(memory.end + 3) + 1);
-      GlobalCell* cell = &memory.cells[memory.word(word.address)];
-      for (unsigned k = 0; k < words; ++k, word.address += 4) check_global(word, cell[k]);
-    }
-  }
 }
 
 }  // namespace ptx

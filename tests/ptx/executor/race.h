@@ -22,6 +22,18 @@ struct AccessCell {
   bool atomic = false;                         // the last write
 };
 
+// The last write or read of a word all of whose bytes were accessed together: the time, then 16 bits of the
+// sync, then 16 bits of the thread with its flags. 0 stands for never.
+using Record = std::uint64_t;
+constexpr Record kAtomicWrite = 0x1000;  // a flag of the thread
+constexpr Record kInCell = ~Record(0);   // stands for a word whose history is in a cell
+
+// By word of shared memory. Only words that need more than a record have a cell.
+struct SharedHistory {
+  std::vector<Record> writes, reads;
+  std::vector<AccessCell> cells;
+};
+
 constexpr std::uint32_t kSeveralBlocks = ~0u;  // as a write_block or read_block
 
 struct GlobalCell {
@@ -29,6 +41,18 @@ struct GlobalCell {
   std::uint32_t write_launch = 0, write_block = 0, read_launch = 0, read_block = 0;
   std::uint16_t write_fences = 0, read_fences = 0;  // that the accessing thread had executed
 };
+
+// By word of an allocation. An owner is the launch and the block of a record; that of a word whose history is
+// in a cell is kInCell.
+struct GlobalHistory {
+  std::vector<Record> writes, reads;
+  std::vector<std::uint64_t> write_owners, read_owners;
+  std::vector<GlobalCell> cells;
+  void resize(std::size_t words);
+};
+inline std::uint64_t owner_of(std::uint32_t launch, std::uint32_t block) {
+  return std::uint64_t(launch) << 32 | block;
+}
 
 // One access as the rules of ordering see it.
 struct Moment {

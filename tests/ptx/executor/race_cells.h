@@ -16,8 +16,29 @@ namespace ptx {
 
 // Whether a plain store leaves memory as it is.
 inline bool same_value(const Access& a, int lane) {
-  return a.store && !a.atomic && std::memcmp(a.data[lane], a.value[lane], a.bytes) == 0;
+  if (!a.store || a.atomic) return false;
+  char value[16];
+  a.copy_value(lane, value);
+  return std::memcmp(a.data[lane], value, a.bytes) == 0;
 }
+
+// One word of an access of one lane.
+struct WordAccess {
+  Warp& warp;
+  const Instruction& instruction;
+  const Access& access;
+  int lane;
+  std::uint64_t address;
+  std::uint8_t mask;  // bytes of the word
+  Moment now;
+
+  bool waited() const { return bit(warp.waited, Slot(lane)); }
+  [[noreturn]] void fail(const std::string& with) const;
+};
+
+// Check an access by the full rules and remember it in the word's cell.
+void check_cell(const WordAccess& a, GlobalCell& cell);
+void check_cell(const WordAccess& a, AccessCell& cell);
 
 // Whether a bar.warp.sync lies between an access of `thread` of this warp at `sync` and now.
 inline bool warp_synchronised(const Warp& w, unsigned thread, std::uint16_t sync, unsigned now) {

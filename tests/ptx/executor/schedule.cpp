@@ -61,6 +61,13 @@ namespace {
 
 constexpr std::size_t kInterleaved = 4;  // blocks that run at the same time in random order
 
+// Blocks that have ended. The next ones take over their memory, also those of later launches. The list is
+// never destroyed because static objects of a program may launch kernels at exit.
+std::list<Block>& spare_blocks() {
+  static thread_local auto& all = *new std::list<Block>;
+  return all;
+}
+
 void check_shape(const Launch& launch) {
   const Kernel& k = *launch.kernel;
   if (launch.grid.count() == 0 || launch.block.count() == 0 || launch.block.count() > 1024)
@@ -90,7 +97,7 @@ class Running {
   bool start_blocks();
   std::list<Block>::iterator pick();
 
-  std::list<Block> runnable_, halted_, spare_;
+  std::list<Block> runnable_, halted_;
   std::vector<unsigned> order_;
   std::size_t next_ = 0, ended_ = 0;
 };
@@ -107,7 +114,6 @@ Running::Running(Memory& memory, const Launch& launch, const Options& options, s
   grid.instructions_left = options.watchdog;
   grid.hits.assign(k.code.size(), nullptr);
   grid.parameter_checked.assign(k.code.size(), 0);
-  grid.sites.resize(k.code.size());
   grid.executed.assign(k.code.size(), 0);
   if (options.order == Order::random) grid.random.seed(options.seed);
   grid.counters.kernel = k.name;
@@ -131,8 +137,9 @@ void Running::resume() {
 bool Running::start_blocks() {
   const std::size_t most = grid.options.order == Order::random ? kInterleaved : 1;
   while (runnable_.size() < most && next_ < order_.size()) {
-    if (spare_.empty()) spare_.emplace_back();
-    runnable_.splice(runnable_.end(), spare_, spare_.begin());
+    std::list<Block>& spare = spare_blocks();
+    if (spare.empty()) spare.emplace_back();
+    runnable_.splice(runnable_.end(), spare, spare.begin());
     runnable_.back().start(grid, order_[next_++]);
     grid.residents.push_back(&runnable_.back());
   }
@@ -153,7 +160,7 @@ bool Running::advance() {
       case Outcome::done:
         ++ended_;
         std::erase(grid.residents, &*block);
-        spare_.splice(spare_.begin(), runnable_, block);
+        spare_blocks().splice(spare_blocks().begin(), runnable_, block);
         break;
       case Outcome::blocked:
       case Outcome::paused:
@@ -169,12 +176,9 @@ bool Running::advance() {
 Counters Running::finish() {
   grid.publish_all();
   Counters& c = grid.counters;
-  const auto& code = grid.kernel->code;
-  for (std::size_t k = 0; k < code.size(); ++k) {
-    c.warp_instructions += grid.executed[k];
-    c.instructions[std::size_t(code[k].cls)] += grid.executed[k];
-    if (grid.sites[k].requests) c.by_line[code[k].source->line] += grid.sites[k];
-  }
+  for (std::size_t k = 0; k < grid.executed.size(); ++k)
+    c.instructions[std::size_t(grid.kernel->classes[k])] += grid.executed[k];
+  c.warp_instructions = std::accumulate(c.instructions.begin(), c.instructions.end(), std::uint64_t(0));
   c.executed = std::move(grid.executed);
   return std::move(c);
 }
@@ -203,6 +207,8 @@ class Stream {
   void start() {
     auto now = std::make_unique<Running>(memory_, launches_[next_], options_, next_);
     Grid& grid = now->grid;
+    if (next_ == 0) first_ = grid.id;
+    grid.first_of_run = first_;
     const bool predecessor_runs = !grids_.empty() && grids_.back()->place + 1 == next_;
     if (next_ == 0 || !launches_[next_].programmatic) {
       grid.at_start = grid.after_wait = Completed(grid.id);
@@ -254,6 +260,7 @@ class Stream {
   std::vector<Counters> results_;
   std::vector<std::unique_ptr<Running>> grids_;  // that run, oldest first
   std::size_t next_ = 0;
+  std::uint32_t first_ = 0;                 // id of the first launch
   Completed last_complete_, last_trigger_;  // of the grid that was launched last, when it has ended
 };
 
