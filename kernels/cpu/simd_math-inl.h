@@ -31,6 +31,10 @@ HWY_INLINE V constant(double value) {
 // ---- what kernels/math/scalar.h has for scalars ----
 
 template <class V>
+HWY_INLINE V like(V, double value) {
+  return constant<V>(value);
+}
+template <class V>
 HWY_INLINE V neg(V x) {
   return hn::Neg(x);
 }

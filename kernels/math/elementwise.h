@@ -63,257 +63,147 @@ constexpr Unary unary_of(Activation activation) { return static_cast<Unary>(acti
 #endif
 
 #ifdef GPUVAE_FORMULA
-// A function has value(x), or value(x, a, b) if it has parameters, and slope(v), likewise: its derivative at
-// x, computed from the output v = value(x) where slope_from_output says so, else from the input v = x.
-// `cheap` functions wait for memory on a CPU, so threads pay only for larger arrays.
+// A function has value(x) and its derivative slope(v), where v is the output value(x) if slope_from_output is
+// true, else the input x. Functions with parameters take them as further arguments: value(x, a, b) and
+// slope(v, a, b). `cheap` functions are memory-bound on a CPU, so threads pay off only for larger arrays.
 
 struct Identity {
   static constexpr bool slope_from_output = true, cheap = true;
-  template <class V>
-  GPUVAE_FORMULA static V value(V x) {
-    return x;
-  }
-  template <class V>
-  GPUVAE_FORMULA static V slope(V) {
-    return constant<V>(1);
-  }
+  GPUVAE_FORMULA static auto value(auto x) { return x; }
+  GPUVAE_FORMULA static auto slope(auto x) { return like(x, 1); }
 };
 
 struct Relu {
   static constexpr bool slope_from_output = true, cheap = true;
-  template <class V>
-  GPUVAE_FORMULA static V value(V x) {
-    return zero_if(x <= constant<V>(0), x);  // NaN stays NaN
+  GPUVAE_FORMULA static auto value(auto x) {
+    return zero_if(x <= like(x, 0), x);  // NaN stays NaN
   }
-  template <class V>
-  GPUVAE_FORMULA static V slope(V y) {
-    return select(y > constant<V>(0), constant<V>(1), constant<V>(0));
-  }
+  GPUVAE_FORMULA static auto slope(auto y) { return select(y > like(y, 0), like(y, 1), like(y, 0)); }
 };
 
 struct LeakyRelu {
   static constexpr bool slope_from_output = true, cheap = true;
-  template <class V>
-  GPUVAE_FORMULA static V value(V x) {
-    return select(x > constant<V>(0), x, constant<V>(kLeakySlope) * x);
-  }
-  template <class V>
-  GPUVAE_FORMULA static V slope(V y) {
-    return select(y > constant<V>(0), constant<V>(1), constant<V>(kLeakySlope));
+  GPUVAE_FORMULA static auto value(auto x) { return select(x > like(x, 0), x, like(x, kLeakySlope) * x); }
+  GPUVAE_FORMULA static auto slope(auto y) {
+    return select(y > like(y, 0), like(y, 1), like(y, kLeakySlope));
   }
 };
 
 struct Sigmoid {
   static constexpr bool slope_from_output = true, cheap = false;
-  template <class V>
-  GPUVAE_FORMULA static V value(V x) {
-    return sigmoid(x);
-  }
-  template <class V>
-  GPUVAE_FORMULA static V slope(V y) {
-    return y * (constant<V>(1) - y);
-  }
+  GPUVAE_FORMULA static auto value(auto x) { return sigmoid(x); }
+  GPUVAE_FORMULA static auto slope(auto y) { return y * (like(y, 1) - y); }
 };
 
 struct Tanh {
   static constexpr bool slope_from_output = true, cheap = false;
-  template <class V>
-  GPUVAE_FORMULA static V value(V x) {
-    return tanh(x);
-  }
-  template <class V>
-  GPUVAE_FORMULA static V slope(V y) {
-    return neg_mul_add(y, y, constant<V>(1));
-  }
+  GPUVAE_FORMULA static auto value(auto x) { return tanh(x); }
+  GPUVAE_FORMULA static auto slope(auto y) { return neg_mul_add(y, y, like(y, 1)); }
 };
 
 struct Softplus {
   static constexpr bool slope_from_output = true, cheap = false;
-  template <class V>
-  GPUVAE_FORMULA static V value(V x) {
-    return softplus(x);
-  }
-  template <class V>
-  GPUVAE_FORMULA static V slope(V y) {
-    return neg(expm1(neg(y)));
-  }
+  GPUVAE_FORMULA static auto value(auto x) { return softplus(x); }
+  GPUVAE_FORMULA static auto slope(auto y) { return neg(expm1(neg(y))); }
 };
 
 // x Phi(x): Hendrycks and Gimpel, "Gaussian error linear units", 2016; exact, with kernels/math/normal.h.
 struct Gelu {
   static constexpr bool slope_from_output = false, cheap = false;
-  template <class V>
-  GPUVAE_FORMULA static V value(V x) {
-    return x * normal_cdf(x);
-  }
-  template <class V>
-  GPUVAE_FORMULA static V slope(V x) {
-    return mul_add(x, normal_density(x), normal_cdf(x));
-  }
+  GPUVAE_FORMULA static auto value(auto x) { return x * normal_cdf(x); }
+  GPUVAE_FORMULA static auto slope(auto x) { return mul_add(x, normal_density(x), normal_cdf(x)); }
 };
 
 // x sigmoid(x): Elfwing et al., "Sigmoid-weighted linear units for neural network function approximation in
 // reinforcement learning", 2017. The slope is sigmoid(x) + x sigmoid(x) sigmoid(-x).
 struct Silu {
   static constexpr bool slope_from_output = false, cheap = false;
-  template <class V>
-  GPUVAE_FORMULA static V value(V x) {
-    return x * sigmoid(x);
-  }
-  template <class V>
-  GPUVAE_FORMULA static V slope(V x) {
-    const V e = exp_of_moderate(neg(fabs(x))), whole = constant<V>(1) + e;
+  GPUVAE_FORMULA static auto value(auto x) { return x * sigmoid(x); }
+  GPUVAE_FORMULA static auto slope(auto x) {
+    const auto e = exp_of_moderate(neg(fabs(x))), whole = like(x, 1) + e;
     return mul_add(x, e / (whole * whole), sigmoid_from(x, e));
   }
 };
 
 struct Exp {
   static constexpr bool slope_from_output = true, cheap = false;
-  template <class V>
-  GPUVAE_FORMULA static V value(V x) {
-    return exp(x);
-  }
-  template <class V>
-  GPUVAE_FORMULA static V slope(V y) {
-    return y;
-  }
+  GPUVAE_FORMULA static auto value(auto x) { return exp(x); }
+  GPUVAE_FORMULA static auto slope(auto y) { return y; }
 };
 
 struct Log {
   static constexpr bool slope_from_output = false, cheap = false;
-  template <class V>
-  GPUVAE_FORMULA static V value(V x) {
-    return log(x);
-  }
-  template <class V>
-  GPUVAE_FORMULA static V slope(V x) {
-    return constant<V>(1) / x;
-  }
+  GPUVAE_FORMULA static auto value(auto x) { return log(x); }
+  GPUVAE_FORMULA static auto slope(auto x) { return like(x, 1) / x; }
 };
 
 struct Sqrt {
   static constexpr bool slope_from_output = true, cheap = false;
-  template <class V>
-  GPUVAE_FORMULA static V value(V x) {
-    return sqrt(x);
-  }
-  template <class V>
-  GPUVAE_FORMULA static V slope(V y) {
-    return constant<V>(0.5) / y;
-  }
+  GPUVAE_FORMULA static auto value(auto x) { return sqrt(x); }
+  GPUVAE_FORMULA static auto slope(auto y) { return like(y, 0.5) / y; }
 };
 
 struct Square {
   static constexpr bool slope_from_output = false, cheap = true;
-  template <class V>
-  GPUVAE_FORMULA static V value(V x) {
-    return x * x;
-  }
-  template <class V>
-  GPUVAE_FORMULA static V slope(V x) {
-    return x + x;
-  }
+  GPUVAE_FORMULA static auto value(auto x) { return x * x; }
+  GPUVAE_FORMULA static auto slope(auto x) { return x + x; }
 };
 
 struct Reciprocal {
   static constexpr bool slope_from_output = true, cheap = false;
-  template <class V>
-  GPUVAE_FORMULA static V value(V x) {
-    return constant<V>(1) / x;
-  }
-  template <class V>
-  GPUVAE_FORMULA static V slope(V y) {
-    return neg(y * y);
-  }
+  GPUVAE_FORMULA static auto value(auto x) { return like(x, 1) / x; }
+  GPUVAE_FORMULA static auto slope(auto y) { return neg(y * y); }
 };
 
 // a x + b
 struct Affine {
   static constexpr bool slope_from_output = true, cheap = true;
-  template <class V>
-  GPUVAE_FORMULA static V value(V x, V a, V b) {
-    return mul_add(a, x, b);
-  }
-  template <class V>
-  GPUVAE_FORMULA static V slope(V, V a, V) {
-    return a;
-  }
+  GPUVAE_FORMULA static auto value(auto x, auto a, auto b) { return mul_add(a, x, b); }
+  GPUVAE_FORMULA static auto slope(auto, auto a, auto) { return a; }
 };
 
 // x, but no less than a and no more than b; the slope is 0 outside, and where x is NaN.
 struct Clamp {
   static constexpr bool slope_from_output = false, cheap = true;
-  template <class V>
-  GPUVAE_FORMULA static V value(V x, V a, V b) {
-    return clamp(x, a, b);
-  }
-  template <class V>
-  GPUVAE_FORMULA static V slope(V x, V a, V b) {
-    return select(both(x >= a, x <= b), constant<V>(1), constant<V>(0));
+  GPUVAE_FORMULA static auto value(auto x, auto a, auto b) { return clamp(x, a, b); }
+  GPUVAE_FORMULA static auto slope(auto x, auto a, auto b) {
+    return select(both(x >= a, x <= b), like(x, 1), like(x, 0));
   }
 };
 
 // kernels/math/continuous_bernoulli.h
 struct ContinuousBernoulliLogNormalizer {
   static constexpr bool slope_from_output = false, cheap = false;
-  template <class V>
-  GPUVAE_FORMULA static V value(V logit) {
-    return continuous_bernoulli_log_normalizer(logit);
-  }
-  template <class V>
-  GPUVAE_FORMULA static V slope(V logit) {
-    return continuous_bernoulli_mean(logit);
-  }
+  GPUVAE_FORMULA static auto value(auto logit) { return continuous_bernoulli_log_normalizer(logit); }
+  GPUVAE_FORMULA static auto slope(auto logit) { return continuous_bernoulli_mean(logit); }
 };
 
 struct ContinuousBernoulliMean {
   static constexpr bool slope_from_output = false, cheap = false;
-  template <class V>
-  GPUVAE_FORMULA static V value(V logit) {
-    return continuous_bernoulli_mean(logit);
-  }
-  template <class V>
-  GPUVAE_FORMULA static V slope(V logit) {
-    return continuous_bernoulli_variance(logit);
-  }
+  GPUVAE_FORMULA static auto value(auto logit) { return continuous_bernoulli_mean(logit); }
+  GPUVAE_FORMULA static auto slope(auto logit) { return continuous_bernoulli_variance(logit); }
 };
 
 struct Abs {
   static constexpr bool slope_from_output = false, cheap = true;
-  template <class V>
-  GPUVAE_FORMULA static V value(V x) {
-    return fabs(x);
-  }
-  template <class V>
-  GPUVAE_FORMULA static V slope(V x) {
-    const V zero = constant<V>(0);
-    return select(x > zero, constant<V>(1), select(x < zero, constant<V>(-1), zero));
+  GPUVAE_FORMULA static auto value(auto x) { return fabs(x); }
+  GPUVAE_FORMULA static auto slope(auto x) {
+    const auto zero = like(x, 0);
+    return select(x > zero, like(x, 1), select(x < zero, like(x, -1), zero));
   }
 };
 
 // kernels/math/gamma.h
 struct Lgamma {
   static constexpr bool slope_from_output = false, cheap = false;
-  template <class V>
-  GPUVAE_FORMULA static V value(V x) {
-    return lgamma(x);
-  }
-  template <class V>
-  GPUVAE_FORMULA static V slope(V x) {
-    return digamma(x);
-  }
+  GPUVAE_FORMULA static auto value(auto x) { return lgamma(x); }
+  GPUVAE_FORMULA static auto slope(auto x) { return digamma(x); }
 };
 
 struct Digamma {
   static constexpr bool slope_from_output = false, cheap = false;
-  template <class V>
-  GPUVAE_FORMULA static V value(V x) {
-    return digamma(x);
-  }
-  template <class V>
-  GPUVAE_FORMULA static V slope(V x) {
-    return trigamma(x);
-  }
+  GPUVAE_FORMULA static auto value(auto x) { return digamma(x); }
+  GPUVAE_FORMULA static auto slope(auto x) { return trigamma(x); }
 };
 
 template <class Function, class V>
@@ -333,7 +223,7 @@ GPUVAE_FORMULA V slope_of(V v, V a, V b) {
   }
 }
 
-// Calls body(Relu()), say: with the function as a type.
+// Calls body with an object of the function's struct, such as Relu(), and returns what body returns.
 #define GPUVAE_CASE_OF_UNARY(name, Function) \
   case kernels::Unary::name:                 \
     return body(Function());

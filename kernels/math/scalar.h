@@ -16,6 +16,11 @@ template <class T>
 GPUVAE_HD T constant(double value) {
   return T(value);
 }
+// `value` in the type of the first argument.
+template <class T>
+GPUVAE_HD T like(T, double value) {
+  return T(value);
+}
 template <class T>
 GPUVAE_HD T neg(T x) {
   return -x;
