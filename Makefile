@@ -72,8 +72,8 @@ bench: build
 gpu-check: build
 	bench/gpu_check --bin $(BUILD)/bin $(ARGS)
 
-# How much the tests find: changes one instruction of a kernel at a time. Writes tests/ptx/mutants.md, in about half an hour.
-# Needs nvcc and python3.
+# Changes one instruction of a kernel at a time and shows which changes the tests find. Writes tests/ptx/mutants.md in
+# about half an hour. Needs nvcc and python3.
 mutants: configure
 	cmake --build --preset $(PRESET) -j $(JOBS) --target gpuvae_ptx_tests
 	tests/ptx/mutants.py $(BUILD)/bin/gpuvae_ptx_tests --write tests/ptx/mutants.md $(ARGS)

@@ -37,7 +37,8 @@ void BareProducts::run() const {
       continue;
     }
     kernels::GemmArgs args{.m = p.m, .n = p.n, .k = p.k, .a = p.a.data(), .b = p.b.data(), .c = p.c.data()};
-    args.transpose_a = p.transpose_a, args.transpose_b = p.transpose_b;
+    args.transpose_a = p.transpose_a;
+    args.transpose_b = p.transpose_b;
     device_.backend().gemm(args, Stream::current(device_).handle());
   }
 }

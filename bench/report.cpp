@@ -1,4 +1,4 @@
-// Joins the outputs of gpuvae_bench and train_bench to report.json, report.md and figures (SVG) in one
+// Combines the outputs of gpuvae_bench and train_bench into report.json, report.md and figures (SVG) in one
 // folder.
 #include "bench/report.h"
 

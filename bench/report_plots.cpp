@@ -194,7 +194,7 @@ const std::array<Group, 7>& groups() {
   static const std::array<Group, 7> all = {{
       {"matrix products", {"gemm"}},
       {"activations, biases", {"activation_backward", "unary", "unary_backward"}},
-      {"likelihood", {"bce", "gaussian_nll"}},
+      {"likelihood", {"likelihood", "bce", "gaussian_nll"}},
       {"sampling, KL", {"posterior", "posterior_backward"}},
       {"optimiser", {"optimizer_step", "clip"}},
       {"batch gather", {"gather"}},

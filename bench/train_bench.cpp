@@ -1,8 +1,8 @@
-// Training, as the presets have it, with every executor that can run here: microseconds a step beside the
-// bare matrix products of the same step, seconds an epoch, images a second, the time to the published
-// validation loss, and where an eager step's time goes. Executors and products are timed in turns within one
-// run, so that a noisy machine disturbs all alike; medians and 10th to 90th percentiles. A table on stdout,
-// JSON lines in --out.
+// Times training with the presets and every available executor: microseconds per step beside the bare matrix
+// products of the same step, seconds per epoch, images per second, the time to the published validation loss,
+// and a breakdown of an eager step. Executors and products run in turns within one run, so that a noisy
+// machine affects all of them equally. Prints medians and 10th to 90th percentiles as a table on stdout, and
+// writes JSON lines to --out.
 #include <omp.h>
 
 #include <CLI/CLI.hpp>
@@ -17,10 +17,10 @@ namespace {
 
 void print_epochs(Output& out, const std::vector<nlohmann::json>& rows) {
   out.say(
-      "\n| preset | executor | s an epoch | validation, s | images/s | to the published loss "
+      "\n| preset | executor | s per epoch | validation, s | images/s | to the published loss "
       "|\n|---|---|---|---|---|---|\n");
   for (const nlohmann::json& r : rows) {
-    std::string reached = "not asked for";
+    std::string reached = "not requested";
     if (r.contains("seconds_to_loss"))
       reached = fmt::format("{:.2f} s, {} epochs", r["seconds_to_loss"].get<double>(),
                             r["epochs_to_loss"].get<int>());
@@ -105,6 +105,6 @@ int main(int argc, char** argv) {
 }  // namespace gpuvae::bench
 
 int main(int argc, char** argv) {
-  gpuvae::apps::calm_openmp(argv);  // as the programs run
+  gpuvae::apps::calm_openmp(argv);  // as the programs do
   return gpuvae::bench::main(argc, argv);
 }

@@ -8,9 +8,8 @@
 
 #include "apps/cli/presets.h"
 #include "bench/bare_products.h"
-#include "bench/observed_backend.h"
+#include "bench/observers.h"
 #include "bench/stopwatch.h"
-#include "src/core/backend_guard.h"
 
 namespace gpuvae::bench {
 namespace {
@@ -216,12 +215,12 @@ class Measurement {
   // kernels.
   void break_down() {
     const Device device = data_.train.examples.device();
-    TimingBackend timing(device.backend(), device.is_cpu());
+    TimingObserver timing(device.backend(), device.is_cpu());
     Training training(config_, kExecutors[0], some_images(), no_images());
     training.trainer.run_epoch();
     double total = 0;
     {
-      const BackendGuard guard(device, timing);
+      const ObserverScope observed(device.backend(), timing);
       total = wall_seconds(device, [&] { training.trainer.run_epoch(); });
     }
     const double per_step = 1e6 / static_cast<double>(steps_);

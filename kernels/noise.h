@@ -1,5 +1,5 @@
-// Clocks and noise as kernels read them: the structs of the same names in gpuvae/random.h with pointers in
-// the place of tensors.
+// Clocks and noise for kernels. They equal the structs of the same names in gpuvae/random.h, but have
+// pointers instead of tensors.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ struct Noise {
   RandomPurpose purpose = RandomPurpose::posterior_noise;
   Clock clock = {};
   bool frozen = false;
-  const std::int32_t* samples = nullptr;  // on the device; one per row; or null
+  const std::int32_t* samples = nullptr;  // null, or one per row in device memory
   std::uint32_t first_sample = 0;
 };
 

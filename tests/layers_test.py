@@ -1,4 +1,4 @@
-"""The layers of ARCHITECTURE.md: a file includes headers of its own folder and of layers below it, and no others."""
+"""Checks the layers of ARCHITECTURE.md: a file includes only headers of its own folder and of layers below it."""
 
 import re
 import tempfile
@@ -7,14 +7,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# From the bottom to the top. Folders of one line do not use each other. A public header, "gpuvae/NAME.h", belongs to the
-# folder that implements it.
+# The layers from the bottom to the top. Folders on one line do not use each other. A public header
+# "gpuvae/NAME.h" belongs to the folder that implements it.
 LAYERS = [
-    ["gpuvae: types error random version shape"],
+    ["gpuvae: types error version shape"],
     ["kernels/math"],
     ["kernels"],
     ["kernels/cpu", "kernels/cuda"],
-    ["src/core: device memory tensor graph cuda"],
+    ["src/core: device memory tensor random graph cuda"],
     ["src/autograd: autograd custom"],
     ["src/ops: ops"],
     ["src/io", "src/nn: nn"],
@@ -34,7 +34,7 @@ SOURCES = {".h", ".cpp", ".cu", ".cuh"}
 
 
 def layers():
-    """The height of each folder, and the folder of each public header."""
+    """Returns the height of each folder, and the folder of each public header."""
     height, folder_of = {}, {}
     for level, folders in enumerate(LAYERS):
         for entry in folders:
@@ -48,7 +48,7 @@ HEIGHT, FOLDER_OF = layers()
 
 
 def folder_of(path):
-    """The layer of a file or of an included header; None if it has none."""
+    """Returns the layer of a file or of an included header, or None if it has none."""
     path = path.removeprefix("include/")
     if path.startswith("gpuvae/"):
         return FOLDER_OF.get(path)
@@ -59,7 +59,7 @@ def folder_of(path):
 
 
 def mistake(path, included):
-    """What is wrong with a file's include; None if nothing is."""
+    """Returns the error of a file's include, or None if there is none."""
     user, used = folder_of(path), folder_of(included)
     if user is None:
         return "is in no layer of tests/layers_test.py"
@@ -117,7 +117,7 @@ class Layers(unittest.TestCase):
             ("src/train/trainer.cpp", "apps/run/session.h"),
             ("kernels/cpu/gemm.cpp", "src/core/memory.h"),
             ("kernels/cuda/gemm.cpp", "kernels/cpu/backend.h"),
-            ("kernels/math/activation.h", "kernels/backend.h"),
+            ("kernels/math/functions.h", "kernels/backend.h"),
             ("include/gpuvae/ops.h", "gpuvae/train.h"),
         ]:
             self.check_planted(path, included, "not below it")

@@ -3,16 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "apps/cli/likelihoods.h"
+
 namespace gpuvae::apps {
 namespace {
-
-std::shared_ptr<Likelihood> likelihood_of(const DistributionSettings& d) {
-  if (d.likelihood == "gaussian") return gaussian_likelihood(d.gaussian);
-  if (d.likelihood == "gaussian-shared") return shared_gaussian_likelihood(d.gaussian);
-  if (d.likelihood == "gaussian-fixed") return fixed_gaussian_likelihood(d.sigma, d.gaussian.sigmoid_mean);
-  if (d.likelihood == "continuous-bernoulli") return continuous_bernoulli_likelihood();
-  return bernoulli_likelihood();
-}
 
 std::shared_ptr<Prior> prior_of(const DistributionSettings& d) {
   if (d.prior == "mixture") return gaussian_mixture_prior(d.prior_components);
@@ -26,7 +20,7 @@ VaeOptions RunConfig::vae_options(std::int64_t features) const {
   VaeOptions o = model;
   o.features = features;
   o.posterior = diagonal_gaussian(distributions.posterior);
-  o.likelihood = likelihood_of(distributions);
+  o.likelihood = named_likelihood(distributions.likelihood).make(distributions);
   o.prior = prior_of(distributions);
   o.initializer.seed = seed;
   return o;

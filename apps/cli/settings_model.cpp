@@ -1,7 +1,28 @@
 // The groups Model and Loss.
+#include "apps/cli/likelihoods.h"
 #include "apps/cli/settings.h"
 
 namespace gpuvae::apps {
+namespace {
+
+std::vector<std::string> likelihood_names() {
+  std::vector<std::string> names;
+  for (const NamedLikelihood& likelihood : named_likelihoods()) names.push_back(likelihood.name);
+  names.emplace_back("auto");
+  return names;
+}
+
+std::string likelihood_help() {
+  std::string text = "distribution p(x | z): ";
+  for (const NamedLikelihood& likelihood : named_likelihoods()) {
+    text += likelihood.name;
+    if (!likelihood.description.empty()) text += " (" + likelihood.description + ")";
+    text += ", ";
+  }
+  return text + "or auto: bernoulli for images, gaussian for other numbers";
+}
+
+}  // namespace
 
 std::vector<Setting> model_settings(RunConfig& c) {
   VaeOptions& model = c.model;
@@ -22,17 +43,11 @@ std::vector<Setting> model_settings(RunConfig& c) {
        "meaning of the encoder's output s for the standard deviation of q(z | x): exp(s / 2) with "
        "log_variance, "
        "exp(s) with log_sigma, softplus(s) with softplus"},
-      {"--likelihood",
-       one_of(d.likelihood,
-              {"bernoulli", "continuous-bernoulli", "gaussian", "gaussian-shared", "gaussian-fixed", "auto"}),
-       "distribution p(x | z); gaussian learns a variance per pixel, gaussian-shared learns one variance for "
-       "all "
-       "pixels, gaussian-fixed takes it from --sigma; auto is bernoulli for images, gaussian for other "
-       "numbers"},
+      {"--likelihood", one_of(d.likelihood, likelihood_names()), likelihood_help()},
       {"--gaussian-mean", one_of(d.gaussian.sigmoid_mean, "sigmoid", "identity"),
-       "function that gives the mean of a Gaussian likelihood and the pseudo-inputs of --prior vamp; sigmoid "
-       "keeps "
-       "both in [0, 1]"},
+       "function that gives the mean of p(x | z), where x may be any number as with --likelihood gaussian, "
+       "and "
+       "the pseudo-inputs of --prior vamp; sigmoid keeps both in [0, 1]"},
       {"--sigma", number(d.sigma, above_zero()),
        "standard deviation of the Gaussian p(x | z), in units of the data (--likelihood gaussian-fixed)"},
       {"--log-variance-low", number(d.gaussian.low),

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <sstream>
 
+#include "apps/cli/likelihoods.h"
 #include "apps/plot/axes.h"
 #include "apps/plot/plot.h"
 #include "apps/report/model_graph.h"
@@ -22,7 +23,9 @@ Figure svg_figure(std::string file, std::string title, std::string caption, std:
 
 GraphNotes notes_of(const RunConfig& c) {
   const DiagonalGaussianOptions& posterior = c.distributions.posterior;
-  return {c.training.beta, posterior.scale, posterior.noise_std, c.training.pixel_mean, c.training.free_bits};
+  return {c.training.beta,      posterior.scale,
+          posterior.noise_std,  c.training.pixel_mean,
+          c.training.free_bits, named_likelihood(c.distributions.likelihood).decoder_outputs};
 }
 
 Figure curve_figure(const Session& s, const std::string& file, const std::string& title,

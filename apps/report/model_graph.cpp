@@ -248,10 +248,8 @@ ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNo
   g.noise = {notes.noise_std == 1 ? "ε ~ N(0, I)" : fmt::format("ε ~ N(0, {}² I)", notes.noise_std), "noise",
              0};
   g.decoder = hidden_layers("decoder", o.latent, decoder, o.activation);
-  g.output = {per_feature > 1                              ? "mean, log variance"
-              : o.likelihood->name().find("Gaussian") == 0 ? "mean"
-                                                           : "logits",
-              dense_text(decoded, outputs, Activation::identity), (decoded + 1) * o.features * per_feature};
+  g.output = {notes.decoder_outputs, dense_text(decoded, outputs, Activation::identity),
+              (decoded + 1) * o.features * per_feature};
   std::string family = o.likelihood->name();
   if (!family.empty()) family[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(family[0])));
   g.likelihood = {"p(x | z)", fmt::format("{} for each {}", family, height > 1 ? "pixel" : "column"), 0};

@@ -34,6 +34,7 @@ struct GraphNotes {
   double noise_std = 1;
   bool pixel_mean = false;
   double free_bits = 0;
+  std::string decoder_outputs = "logits";  // what the decoder computes for each feature
 
   // Whether the loss is the negative evidence lower bound.
   bool is_elbo() const { return beta == 1 && noise_std == 1 && !pixel_mean && free_bits == 0; }

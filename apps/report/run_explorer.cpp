@@ -1,6 +1,7 @@
 // The explorer of a run: its decoder, its encoded data, and the sliders of --sliders.
 #include <fmt/format.h>
 
+#include "apps/cli/likelihoods.h"
 #include "apps/report/figures.h"
 
 namespace gpuvae::apps {
@@ -15,11 +16,11 @@ void add_layer(ExplorerPage& page, const Linear& layer, Activation activation) {
 void add_decoder(ExplorerPage& page, const Session& s) {
   const DistributionSettings& d = s.config().distributions;
   for (const Linear& layer : s.model().decoder().layers) add_layer(page, layer, layer.activation);
-  const bool gaussian = d.likelihood.rfind("gaussian", 0) == 0;
+  const bool any_number = named_likelihood(d.likelihood).any_number;
   const bool continuous = d.likelihood == "continuous-bernoulli";
   add_layer(
       page, s.model().output(),
-      continuous || (gaussian && !d.gaussian.sigmoid_mean) ? Activation::identity : Activation::sigmoid);
+      continuous || (any_number && !d.gaussian.sigmoid_mean) ? Activation::identity : Activation::sigmoid);
   PageLayer& last =
       page.decoder.back();  // keeps the outputs of the mean, and drops those of the log variance
   last.continuous_bernoulli_mean = continuous;

@@ -1,5 +1,6 @@
 #include "apps/run/other_data.h"
 
+#include "apps/cli/likelihoods.h"
 #include "kernels/check.h"
 
 namespace gpuvae::apps {
@@ -26,9 +27,9 @@ Split load_other_data(const RunConfig& c) {
   return load_dataset(c.data.path, options);
 }
 
-// Only the Gaussian likelihoods are defined for numbers outside [0, 1].
+// Not every likelihood is defined for numbers outside [0, 1].
 void check_values(const RunConfig& c, const Dataset& images) {
-  if (images.examples.dtype() == DType::u8 || c.distributions.likelihood.rfind("gaussian", 0) == 0) return;
+  if (images.examples.dtype() == DType::u8 || named_likelihood(c.distributions.likelihood).any_number) return;
   for (const float v : images.examples.to_vector())
     check(v >= 0 && v <= 1, "data",
           "--likelihood {} expects values in [0, 1], got {}: use --likelihood gaussian with --gaussian-mean "

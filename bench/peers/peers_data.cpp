@@ -1,5 +1,5 @@
-// Writes the training images of a data set as one IDX file, so that the peers train on what our programs
-// train on.
+// Writes the training images of a data set as one IDX file, so that the peers train on the same data as our
+// programs.
 #include <cstdio>
 #include <string>
 

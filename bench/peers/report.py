@@ -28,10 +28,10 @@ def number(x):
 def table(result):
     judged, ours = result["judged_epoch"], result["ours"]
     lines = [f"### {result['workload']}", "",
-             f"{result['data']}; {result['steps']} steps an epoch. Ratio: time over ours in the same round. Loss: mean of "
-             f"epoch {judged} in training; \"other work\": further than {result['band']:.0%} from ours. Start: imports, data "
-             "and model; compile: the first epoch beyond a usual one.", "",
-             "| system | threads | us a step (p10 to p90) | ratio (p10 to p90) | start + compile, s | loss |",
+             f"{result['data']}; {result['steps']} steps per epoch. Ratio: time relative to ours in the same round. "
+             f"Loss: mean of epoch {judged} in training. \"Other work\": the loss differs from ours by more than "
+             f"{result['band']:.0%}. Start: imports, data and model. Compile: extra time of the first epoch.", "",
+             "| system | threads | us per step (p10 to p90) | ratio (p10 to p90) | start + compile, s | loss |",
              "|---|---|---|---|---|---|"]
     ranked = sorted(result["peers"], key=lambda r: (not r["in_band"], r["ratio"]["median"]))
     for row in [ours, *ranked]:

@@ -73,7 +73,6 @@ class Prior : public Distribution {
 // a Vae throws Error.
 [[nodiscard]] std::shared_ptr<Prior> vamp_prior(int components, bool unit_pixels = true);
 
-struct DiagonalGaussianOptions;
 // A draw and its log density, log q(z | x).
 struct DensitySample {
   Variable z;            // [rows, latent]
@@ -114,8 +113,6 @@ class Posterior : public Distribution {
   // else estimated at the draw, log q(z | x) - log p(z). The default estimates it.
   [[nodiscard]] virtual PosteriorSample rsample_with_kl(const Variable& posterior_params, const Draw& draw,
                                                         const Prior& prior, double weight) const;
-  // Its settings, if this is the diagonal Gaussian below, which whole-step kernels know; else null.
-  [[nodiscard]] virtual const DiagonalGaussianOptions* as_diagonal_gaussian() const { return nullptr; }
 };
 // Settings of diagonal_gaussian().
 struct DiagonalGaussianOptions {
@@ -146,9 +143,6 @@ class Likelihood : public Distribution {
   [[nodiscard]] virtual Variable mean(const Variable& params) const = 0;
   // A draw from p(x | z), [rows, features]; throws Error where a likelihood has none.
   [[nodiscard]] virtual Tensor sample(const Variable& params, const Noise& noise) const;
-  // Whether this is the Bernoulli below, or the Gaussian, and its settings: whole-step kernels know them.
-  [[nodiscard]] virtual bool is_bernoulli() const { return false; }
-  [[nodiscard]] virtual const GaussianOptions* as_gaussian() const { return nullptr; }
 };
 // Features in [0, 1] as probabilities, from logits; draws are 0 or 1.
 [[nodiscard]] std::shared_ptr<Likelihood> bernoulli_likelihood();
@@ -156,6 +150,9 @@ class Likelihood : public Distribution {
 [[nodiscard]] std::shared_ptr<Likelihood> continuous_bernoulli_likelihood();
 // A mean (through a sigmoid, unless said otherwise) and a clipped log variance for every feature.
 [[nodiscard]] std::shared_ptr<Likelihood> gaussian_likelihood(const GaussianOptions& options = {});
+// A location (through a sigmoid, unless said otherwise) and a clipped log scale for every feature. It is less
+// sensitive to outliers than a Gaussian.
+[[nodiscard]] std::shared_ptr<Likelihood> laplace_likelihood(const LaplaceOptions& options = {});
 // A mean for every feature, and one learned, clipped log variance for all.
 [[nodiscard]] std::shared_ptr<Likelihood> shared_gaussian_likelihood(const GaussianOptions& options = {});
 // A mean for every feature (through a sigmoid if `sigmoid_mean`), and a fixed standard deviation above 0.

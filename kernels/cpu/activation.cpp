@@ -77,7 +77,7 @@ HWY_AFTER_NAMESPACE();
 namespace gpuvae::kernels {
 HWY_EXPORT(ActivationBackward);
 HWY_EXPORT(BiasActivation);
-void CpuBackend::activation_backward(const ActivationBackwardArgs& g, StreamHandle) {
+void CpuBackend::run(const ActivationBackwardArgs& g, StreamHandle) {
   HWY_DYNAMIC_DISPATCH(ActivationBackward)(g);
 }
 void add_bias_and_activate(const GemmArgs& g) { HWY_DYNAMIC_DISPATCH(BiasActivation)(g); }

@@ -99,6 +99,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace gpuvae::kernels {
 HWY_EXPORT(BinaryOperation);
-void CpuBackend::binary(const BinaryArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(BinaryOperation)(g); }
+void CpuBackend::run(const BinaryArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(BinaryOperation)(g); }
 }  // namespace gpuvae::kernels
 #endif

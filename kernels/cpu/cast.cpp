@@ -72,7 +72,7 @@ void convert_from(const CastArgs& g) {
 
 }  // namespace
 
-void CpuBackend::cast(const CastArgs& g, StreamHandle) {
+void CpuBackend::run(const CastArgs& g, StreamHandle) {
   switch (g.to) {
     case DType::f32:
       return convert_from<float>(g);

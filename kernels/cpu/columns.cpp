@@ -7,7 +7,7 @@
 
 namespace gpuvae::kernels {
 
-void CpuBackend::copy_columns(const ColumnsArgs& g, StreamHandle) {
+void CpuBackend::run(const ColumnsArgs& g, StreamHandle) {
   with_float(g.dtype, "columns", [&]<class T>(T) {
     parallel_for(g.rows, g.rows * g.columns >= kCheapGrain, [&](std::int64_t row) {
       const T* x = as<T>(g.x) + row * g.x_width + g.x_first;
@@ -18,7 +18,7 @@ void CpuBackend::copy_columns(const ColumnsArgs& g, StreamHandle) {
 }
 
 // Tiles that fit in the first cache: neither side is walked a whole column at a time.
-void CpuBackend::transpose(const TransposeArgs& g, StreamHandle) {
+void CpuBackend::run(const TransposeArgs& g, StreamHandle) {
   with_float(g.dtype, "transpose", [&]<class T>(T) {
     constexpr std::int64_t kTile = 32;
     const T* x = as<T>(g.x);
@@ -34,7 +34,7 @@ void CpuBackend::transpose(const TransposeArgs& g, StreamHandle) {
   });
 }
 
-void CpuBackend::repeat_rows(const RepeatRowsArgs& g, StreamHandle) {
+void CpuBackend::run(const RepeatRowsArgs& g, StreamHandle) {
   with_float(g.dtype, "repeat_rows", [&]<class T>(T) {
     const std::int64_t rows = g.rows * g.times;
     parallel_for(rows, rows * g.columns >= kCheapGrain, [&](std::int64_t row) {

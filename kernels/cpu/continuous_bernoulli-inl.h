@@ -74,11 +74,15 @@ class ContinuousBernoulli {
   V logit_, z_, magnitude_, e_, inverse_;
 };
 
-// math::continuous_bernoulli_nll
+// The members of math::ContinuousBernoulli that likelihoods use.
 template <class V>
-HWY_INLINE ValueAndSlope<V> continuous_bernoulli_nll(V logit, V target) {
+struct ContinuousBernoulliValues {
+  V log_normalizer, mean;
+};
+template <class V>
+HWY_INLINE ContinuousBernoulliValues<V> continuous_bernoulli(V logit) {
   const ContinuousBernoulli<V> at(logit);
-  return {hn::NegMulAdd(logit, target, at.log_normalizer()), hn::Sub(at.mean(), target)};
+  return {at.log_normalizer(), at.mean()};
 }
 
 }  // namespace gpuvae::kernels::HWY_NAMESPACE

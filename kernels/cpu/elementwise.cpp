@@ -92,11 +92,11 @@ HWY_EXPORT(UnaryForward);
 HWY_EXPORT(UnaryBackward);
 HWY_EXPORT(Axpby);
 HWY_EXPORT(Fill);
-void CpuBackend::unary(const UnaryArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(UnaryForward)(g); }
-void CpuBackend::unary_backward(const UnaryBackwardArgs& g, StreamHandle) {
+void CpuBackend::run(const UnaryArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(UnaryForward)(g); }
+void CpuBackend::run(const UnaryBackwardArgs& g, StreamHandle) {
   HWY_DYNAMIC_DISPATCH(UnaryBackward)(g);
 }
-void CpuBackend::axpby(const AxpbyArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Axpby)(g); }
-void CpuBackend::fill(const FillArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Fill)(g); }
+void CpuBackend::run(const AxpbyArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Axpby)(g); }
+void CpuBackend::run(const FillArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Fill)(g); }
 }  // namespace gpuvae::kernels
 #endif

@@ -147,6 +147,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace gpuvae::kernels {
 HWY_EXPORT(Gather);
-void CpuBackend::gather(const GatherArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Gather)(g); }
+void CpuBackend::run(const GatherArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Gather)(g); }
 }  // namespace gpuvae::kernels
 #endif

@@ -166,15 +166,17 @@ bool CpuBackend::supports(Precision precision) const {
          (precision == Precision::bf16 && has(dnnl::cpu_isa::avx512_core_bf16));
 }
 
-void CpuBackend::gemm(const GemmArgs& g, StreamHandle) {
+void CpuBackend::run(const GemmArgs& g, StreamHandle) {
   check(g.dtype == DType::f32 || g.dtype == DType::f64, "gemm", "expected f32 or f64, got {}", name(g.dtype));
   check(supports(g.precision), unsupported("gemm"), "expected a precision that this CPU has, got {}",
         name(g.precision));
   check(!g.relu.bits && !g.relu.output, "gemm", "masks of ReLU are for CUDA");
   check(!g.sums || g.transpose_a, "gemm", "the sums of a's columns go with a transposed");
   if (g.sums)
-    activation_backward({.dtype = g.dtype, .rows = g.k, .columns = g.m, .d_output = g.a, .d_bias = g.sums},
-                        nullptr);
+    run(
+        ActivationBackwardArgs{
+            .dtype = g.dtype, .rows = g.k, .columns = g.m, .d_output = g.a, .d_bias = g.sums},
+        nullptr);
   if (g.m == 0 || g.n == 0) return;
   if (g.dtype == DType::f64) return gemm_plain<double>(g);
   if (g.k == 0) return gemm_plain<float>(g);

@@ -7,7 +7,7 @@
 
 namespace gpuvae::kernels {
 
-void CpuBackend::accumulate_metrics(const MetricsArgs& g, StreamHandle) {
+void CpuBackend::run(const MetricsArgs& g, StreamHandle) {
   check(g.count <= kMaxMetrics, "accumulate_metrics", "expected at most {} terms, got {}", kMaxMetrics,
         g.count);
   with_float(g.dtype, "accumulate_metrics", [&](auto type) {
@@ -22,13 +22,13 @@ void CpuBackend::accumulate_metrics(const MetricsArgs& g, StreamHandle) {
   if (g.advance) ++*g.advance;
 }
 
-void CpuBackend::ramp(const RampArgs& g, StreamHandle) {
+void CpuBackend::run(const RampArgs& g, StreamHandle) {
   with_float(g.dtype, "ramp", [&](auto type) {
     *as<decltype(type)>(g.out) = static_cast<decltype(type)>(
         g.height * std::min(1.0, static_cast<double>(step_of(g.clock)) / g.steps));
   });
 }
 
-void CpuBackend::advance(std::uint64_t* counter, std::uint64_t by, StreamHandle) { *counter += by; }
+void CpuBackend::run(const AdvanceArgs& g, StreamHandle) { *g.counter += g.by; }
 
 }  // namespace gpuvae::kernels

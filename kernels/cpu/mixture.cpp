@@ -288,8 +288,8 @@ HWY_AFTER_NAMESPACE();
 namespace gpuvae::kernels {
 HWY_EXPORT(Mixture);
 HWY_EXPORT(MixtureBackward);
-void CpuBackend::mixture(const MixtureArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Mixture)(g); }
-void CpuBackend::mixture_backward(const MixtureBackwardArgs& b, StreamHandle) {
+void CpuBackend::run(const MixtureArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Mixture)(g); }
+void CpuBackend::run(const MixtureBackwardArgs& b, StreamHandle) {
   HWY_DYNAMIC_DISPATCH(MixtureBackward)(b);
 }
 }  // namespace gpuvae::kernels

@@ -127,7 +127,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace gpuvae::kernels {
 HWY_EXPORT(OptimizerStep);
-void CpuBackend::optimizer_step(const OptimizerArgs& g, StreamHandle) {
+void CpuBackend::run(const OptimizerArgs& g, StreamHandle) {
   HWY_DYNAMIC_DISPATCH(OptimizerStep)(g);
 }
 }  // namespace gpuvae::kernels

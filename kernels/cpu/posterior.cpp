@@ -147,8 +147,8 @@ HWY_AFTER_NAMESPACE();
 namespace gpuvae::kernels {
 HWY_EXPORT(SamplePosterior);
 HWY_EXPORT(SamplePosteriorBackward);
-void CpuBackend::posterior(const PosteriorArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(SamplePosterior)(g); }
-void CpuBackend::posterior_backward(const PosteriorBackwardArgs& g, StreamHandle) {
+void CpuBackend::run(const PosteriorArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(SamplePosterior)(g); }
+void CpuBackend::run(const PosteriorBackwardArgs& g, StreamHandle) {
   HWY_DYNAMIC_DISPATCH(SamplePosteriorBackward)(g);
 }
 }  // namespace gpuvae::kernels

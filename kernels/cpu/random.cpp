@@ -138,7 +138,7 @@ void random_of(const RandomArgs& g) {
 
 }  // namespace
 
-void CpuBackend::random(const RandomArgs& g, StreamHandle) {
+void CpuBackend::run(const RandomArgs& g, StreamHandle) {
   with_float(g.dtype, "random", [&](auto type) { random_of<decltype(type)>(g); });
 }
 }  // namespace gpuvae::kernels

@@ -77,7 +77,7 @@ HWY_AFTER_NAMESPACE();
 namespace gpuvae::kernels {
 HWY_EXPORT(Reduce);
 HWY_EXPORT(Clip);
-void CpuBackend::reduce(const ReduceArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Reduce)(g); }
-void CpuBackend::clip(const ClipArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Clip)(g); }
+void CpuBackend::run(const ReduceArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Reduce)(g); }
+void CpuBackend::run(const ClipArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Clip)(g); }
 }  // namespace gpuvae::kernels
 #endif

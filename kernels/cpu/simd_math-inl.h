@@ -11,7 +11,6 @@
 
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
-#include "kernels/math/likelihood.h"
 #include "kernels/math/posterior.h"
 #include "kernels/math/scalar.h"
 
@@ -57,6 +56,10 @@ HWY_INLINE V zero_if(Mask condition, V otherwise) {
 template <class Mask>
 HWY_INLINE Mask both(Mask a, Mask b) {
   return hn::And(a, b);
+}
+template <class Mask>
+HWY_INLINE Mask either(Mask a, Mask b) {
+  return hn::Or(a, b);
 }
 template <class V>
 HWY_INLINE V fabs(V x) {
@@ -133,6 +136,16 @@ HWY_INLINE V log1p_of_unit(V x) {
   }
 }
 
+// log x for x > 0 and finite.
+template <class V>
+HWY_INLINE V log_of_positive(V x) {
+  return keep_nan(x, hn::Log(Tag<V>(), x));
+}
+// log(1 + x) for x > -1.
+template <class V>
+HWY_INLINE V log1p(V x) {
+  return keep_nan(x, hn::Log1p(Tag<V>(), x));
+}
 // log x; -inf at 0, NaN below.
 template <class V>
 HWY_INLINE V log(V x) {
@@ -158,68 +171,6 @@ HWY_INLINE V expm1(V x) {
 #define GPUVAE_FORMULA HWY_INLINE
 #include "kernels/math/shared.h"
 #undef GPUVAE_FORMULA
-
-template <class V>
-struct ValueAndSlope {
-  V value, slope;
-};
-// math::bce_with_logits
-template <class V>
-HWY_INLINE ValueAndSlope<V> bce_with_logits(V logit, V target) {
-  const V e = exp_of_moderate(hn::Neg(hn::Abs(logit)));
-  const V positive = hn::IfThenElseZero(hn::Gt(logit, constant<V>(0)), logit);
-  return {hn::Add(hn::NegMulAdd(logit, target, positive), log1p_of_unit(e)),
-          hn::Sub(sigmoid_from(logit, e), target)};
-}
-// The sum of log(1 + e) over several e in [0, 1], as one log(1 + odds) where 1 + odds is the product of the 1
-// + e: a logarithm for many instead of each, as exact near zero, and no overflow below 2^120.
-template <class V>
-HWY_INLINE V multiply_odds(V odds, V e) {
-  return hn::MulAdd(odds, e, hn::Add(odds, e));
-}
-template <class V>
-HWY_INLINE V log_of_odds(V odds) {
-  return keep_nan(odds, hn::Log1p(Tag<V>(), odds));
-}
-// math::bce_with_logits without the log(1 + e) of its value; e is multiplied into the odds.
-template <class V>
-HWY_INLINE ValueAndSlope<V> bce_with_logits(V logit, V target, V& odds) {
-  const V e = exp_of_moderate(hn::Neg(hn::Abs(logit)));
-  const V positive = hn::IfThenElseZero(hn::Gt(logit, constant<V>(0)), logit);
-  odds = multiply_odds(odds, e);
-  return {hn::NegMulAdd(logit, target, positive), hn::Sub(sigmoid_from(logit, e), target)};
-}
-// math::bce
-template <class V>
-HWY_INLINE ValueAndSlope<V> bce(V probability, V target) {
-  using T = Lane<V>;
-  const V one = constant<V>(1);
-  const V low = hn::Set(Tag<V>(), T(math::kProbabilityMargin)), high = hn::Sub(one, low);
-  const V p = clamp(probability, low, high), q = hn::Sub(one, p);
-  const V log_p = hn::Log(Tag<V>(), p), log_q = hn::Log1p(Tag<V>(), hn::Neg(p));
-  const V gain = hn::MulAdd(target, log_p, hn::Mul(hn::Sub(one, target), log_q));
-  const auto outside = hn::Or(hn::Lt(probability, low), hn::Gt(probability, high));
-  return {keep_nan(p, hn::Neg(gain)),
-          hn::IfThenZeroElse(outside, hn::Div(hn::Sub(p, target), hn::Mul(p, q)))};
-}
-
-template <class V>
-struct GaussianNll {
-  V value, mean_slope, log_variance_slope;
-};
-// math::gaussian_nll
-template <class V>
-HWY_INLINE GaussianNll<V> gaussian_nll(V mean, V log_variance, V target, V low, V high) {
-  const V half = constant<V>(0.5), v = clamp(log_variance, low, high);
-  const auto outside = hn::Or(hn::Lt(log_variance, low), hn::Gt(log_variance, high));
-  const double limit = sizeof(Lane<V>) == 4 ? 88 : 708;
-  const V root =
-      exp_of_moderate(clamp(hn::Mul(constant<V>(-0.5), v), constant<V>(-limit), constant<V>(limit)));
-  const V u = hn::Mul(hn::Sub(mean, target), root), squared = hn::Mul(u, u);
-  const V value = hn::Mul(half, hn::Add(hn::Add(constant<V>(math::kLogTwoPi), v), squared));
-  const V slope = hn::Mul(half, hn::Sub(constant<V>(1), squared));
-  return {value, hn::Mul(u, root), hn::IfThenZeroElse(outside, slope)};
-}
 
 // The parts of math::posterior_sigma, each where it is wanted.
 template <class V>

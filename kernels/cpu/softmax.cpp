@@ -95,6 +95,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace gpuvae::kernels {
 HWY_EXPORT(Softmax);
-void CpuBackend::softmax(const SoftmaxArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Softmax)(g); }
+void CpuBackend::run(const SoftmaxArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Softmax)(g); }
 }  // namespace gpuvae::kernels
 #endif

@@ -50,7 +50,7 @@ __global__ void __launch_bounds__(kColumnThreads* kRowThreads)
 
 }  // namespace
 
-void CudaBackend::activation_backward(const ActivationBackwardArgs& args, StreamHandle stream) {
+void CudaBackend::run(const ActivationBackwardArgs& args, StreamHandle stream) {
   require_f32("activation_backward", args.dtype);
   const DeviceGuard on(device_);
   const std::int64_t size = args.rows * args.columns;

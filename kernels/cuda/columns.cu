@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(kThreads) repeat_rows_kernel(RepeatRowsArgs ar
 
 }  // namespace
 
-void CudaBackend::copy_columns(const ColumnsArgs& args, StreamHandle stream) {
+void CudaBackend::run(const ColumnsArgs& args, StreamHandle stream) {
   require_f32("columns", args.dtype);
   const DeviceGuard on(device_);
   const std::int64_t size = args.rows * args.columns;
@@ -60,7 +60,7 @@ void CudaBackend::copy_columns(const ColumnsArgs& args, StreamHandle stream) {
          copy_columns_kernel, args);
 }
 
-void CudaBackend::transpose(const TransposeArgs& args, StreamHandle stream) {
+void CudaBackend::run(const TransposeArgs& args, StreamHandle stream) {
   require_f32("transpose", args.dtype);
   const DeviceGuard on(device_);
   const std::int64_t tiles = ceil_div(args.rows, kTile) * ceil_div(args.columns, kTile);
@@ -68,7 +68,7 @@ void CudaBackend::transpose(const TransposeArgs& args, StreamHandle stream) {
          transpose_kernel, args);
 }
 
-void CudaBackend::repeat_rows(const RepeatRowsArgs& args, StreamHandle stream) {
+void CudaBackend::run(const RepeatRowsArgs& args, StreamHandle stream) {
   require_f32("repeat_rows", args.dtype);
   const DeviceGuard on(device_);
   const std::int64_t size = args.rows * args.times * args.columns;

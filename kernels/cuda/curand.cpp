@@ -89,7 +89,7 @@ void Curand::draw(const CurandArgs& args, float* out, std::int64_t count, Stream
   count_launch();
 }
 
-void CudaBackend::curand(const CurandArgs& args, StreamHandle stream) {
+void CudaBackend::run(const CurandArgs& args, StreamHandle stream) {
   if (args.count == 0) return;
   const DeviceGuard on(device_);
   refuse_in_capture("curand", stream);  // each replay would draw the same numbers
@@ -101,13 +101,13 @@ void CudaBackend::curand(const CurandArgs& args, StreamHandle stream) {
     const DeviceMemory memory(allocate(static_cast<std::size_t>(even) * sizeof(float)));
     auto* numbers = static_cast<float*>(memory.get());
     curand_->draw(args, numbers, even, stream);
-    copy_on_device(args.out, numbers, static_cast<std::size_t>(args.count) * sizeof(float), stream);
+    run(CopyArgs{args.out, numbers, static_cast<std::size_t>(args.count) * sizeof(float)}, stream);
     synchronize(stream);  // before the memory is released
   }
   if (args.normal) return;
   UnaryArgs scale{.operation = Unary::affine, .size = args.count, .a = args.b - args.a, .b = args.a};
   scale.x = scale.y = args.out;
-  unary(scale, stream);
+  run(scale, stream);
 }
 
 }  // namespace gpuvae::kernels

@@ -140,7 +140,7 @@ auto cast_from(DType from) {
 
 }  // namespace
 
-void CudaBackend::unary(const UnaryArgs& args, StreamHandle stream) {
+void CudaBackend::run(const UnaryArgs& args, StreamHandle stream) {
   require_f32("unary", args.dtype);
   const DeviceGuard on(device_);
   if (is_gamma(args.operation)) return launch_gamma(args, blocks(args.size, kThreads), stream);
@@ -150,7 +150,7 @@ void CudaBackend::unary(const UnaryArgs& args, StreamHandle stream) {
       unary_kernel, args, vectors);
 }
 
-void CudaBackend::unary_backward(const UnaryBackwardArgs& args, StreamHandle stream) {
+void CudaBackend::run(const UnaryBackwardArgs& args, StreamHandle stream) {
   require_f32("unary_backward", args.dtype);
   const DeviceGuard on(device_);
   if (is_gamma(args.operation)) return launch_gamma_backward(args, blocks(args.size, kThreads), stream);
@@ -160,7 +160,7 @@ void CudaBackend::unary_backward(const UnaryBackwardArgs& args, StreamHandle str
          unary_backward_kernel, args, vectors);
 }
 
-void CudaBackend::binary(const BinaryArgs& args, StreamHandle stream) {
+void CudaBackend::run(const BinaryArgs& args, StreamHandle stream) {
   require_f32("binary", args.dtype);
   const DeviceGuard on(device_);
   const auto ignores_rows = [](Broadcast b) { return b == Broadcast::none || b == Broadcast::scalar; };
@@ -173,7 +173,7 @@ void CudaBackend::binary(const BinaryArgs& args, StreamHandle stream) {
          binary_kernel, args, vectors);
 }
 
-void CudaBackend::axpby(const AxpbyArgs& args, StreamHandle stream) {
+void CudaBackend::run(const AxpbyArgs& args, StreamHandle stream) {
   require_f32("axpby", args.dtype);
   const DeviceGuard on(device_);
   const bool vectors = aligned16(args.x, args.y);
@@ -182,7 +182,7 @@ void CudaBackend::axpby(const AxpbyArgs& args, StreamHandle stream) {
       axpby_kernel, args, vectors);
 }
 
-void CudaBackend::fill(const FillArgs& args, StreamHandle stream) {
+void CudaBackend::run(const FillArgs& args, StreamHandle stream) {
   require_f32("fill", args.dtype);
   const DeviceGuard on(device_);
   const bool vectors = aligned16(args.out);
@@ -191,7 +191,7 @@ void CudaBackend::fill(const FillArgs& args, StreamHandle stream) {
       fill_kernel, args, vectors);
 }
 
-void CudaBackend::cast(const CastArgs& args, StreamHandle stream) {
+void CudaBackend::run(const CastArgs& args, StreamHandle stream) {
   if (args.to != DType::bf16) require_f32("cast", args.to);
   const DeviceGuard on(device_);
   launch({"cast", "cast_kernel", blocks(args.size, kThreads), kThreads, args.size, stream},

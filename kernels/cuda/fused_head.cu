@@ -1,20 +1,26 @@
 // The decoder's output in a fused training step: the parameters of p(x | z), the reconstruction term and its
 // gradient, with the layer before recomputed from the code where there is just one.
 #include "kernels/cuda/fused_forward.cuh"
-#include "kernels/math/likelihood.h"
+#include "kernels/math/scalar_likelihood.h"
 
 namespace gpuvae::kernels {
 namespace {
 
-// A tile's columns are neighbouring pixels; for the Gaussian, their means, then their log variances.
+__host__ __device__ inline bool is_gaussian(const FusedStepArgs& args) {
+  return args.likelihood.kind == LikelihoodKind::gaussian;
+}
+
+// A tile's columns are neighbouring pixels; where an element has two parameters, the first ones, then the
+// second ones.
 template <class T>
 struct HeadTile {
   const FusedPlan& plan;
   int first, pixel0;
-  int columns = plan.args.gaussian ? T::kN / 2 : T::kN;
+  bool gaussian = is_gaussian(plan.args);  // else Bernoulli
+  int columns = gaussian ? T::kN / 2 : T::kN;
   int pixels = static_cast<int>(plan.args.gather.columns);
   int pixel = pixel0 + element_column(columns);  // of this thread
-  float bias = 0, variance_bias = 0;
+  float bias = 0, second_bias = 0;
   std::uint32_t targets[T::kElements] = {};  // as loaded: a byte or a float each
 
   __device__ __forceinline__ bool inside(int number) const {
@@ -24,7 +30,7 @@ struct HeadTile {
   __device__ __forceinline__ void load_biases() {
     if (pixel >= pixels) return;
     bias = plan.args.output.bias[pixel];
-    if (plan.args.gaussian) variance_bias = plan.args.output.bias[pixels + pixel];
+    if (gaussian) second_bias = plan.args.output.bias[pixels + pixel];
   }
   __device__ __forceinline__ void load_targets() {
 #pragma unroll
@@ -54,22 +60,14 @@ struct HeadTile {
   __device__ __forceinline__ void store_gradient(int row, int column, float d) const {
     plan.d_params.at[static_cast<std::int64_t>(row) * plan.d_params.stride + column] = d;
   }
-  // The loss of one pixel, and its gradient to memory. `live`: not padding.
-  __device__ __forceinline__ float bernoulli(float weight, int row, bool live, float sum,
-                                             float target) const {
-    const auto nll = math::bce_with_logits(sum + bias, target);
-    store_gradient(row, pixel, live ? weight * nll.slope : 0.0f);
-    return live ? nll.value : 0.0f;
-  }
-  __device__ __forceinline__ float gaussian(float weight, int row, bool live, float mean_sum,
-                                            float variance_sum, float target) const {
-    const GaussianNllArgs& head = plan.args.gaussian_head;
-    const float out = mean_sum + bias, mean = head.sigmoid_mean ? math::sigmoid(out) : out;
-    const auto nll = math::gaussian_nll(mean, variance_sum + variance_bias, target,
-                                        static_cast<float>(head.low), static_cast<float>(head.high));
-    const float slope = head.sigmoid_mean ? math::Sigmoid::slope(mean) : 1.0f;
-    store_gradient(row, pixel, live ? weight * nll.mean_slope * slope : 0.0f);
-    store_gradient(row, plan.x_stride + pixel, live ? weight * nll.log_variance_slope : 0.0f);
+  // The loss of one element, and its gradient to memory. `live`: not padding.
+  template <class F>
+  __device__ __forceinline__ float element(const float (&params)[F::kParameters], float target, int row,
+                                           bool live, float weight) const {
+    const auto nll = F::at(params, target, math::settings_of<float>(plan.args.likelihood));
+#pragma unroll
+    for (int k = 0; k < F::kParameters; ++k)
+      store_gradient(row, k * plan.x_stride + pixel, live ? weight * nll.slopes[k] : 0.0f);
     return live ? nll.value : 0.0f;
   }
   // This thread's part of the tile's loss.
@@ -81,11 +79,14 @@ struct HeadTile {
       if (!inside(i)) continue;
       const int row = element_row(columns, i), at = first + row;
       const bool live = at < scalars.rows && pixel < pixels;
-      const float sum = tile_sum<T>(memory, row, column), target = *target_place(memory, i);
+      const float first_param = tile_sum<T>(memory, row, column) + bias, target = *target_place(memory, i);
       const float weight = scalars.reconstruction_weight;
-      total += plan.args.gaussian
-                   ? gaussian(weight, at, live, sum, tile_sum<T>(memory, row, columns + column), target)
-                   : bernoulli(weight, at, live, sum, target);
+      if (gaussian) {
+        const float second_param = tile_sum<T>(memory, row, columns + column) + second_bias;
+        total += element<math::Gaussian>({first_param, second_param}, target, at, live, weight);
+      } else {
+        total += element<math::Bernoulli>({first_param}, target, at, live, weight);
+      }
     }
     return total;
   }
@@ -102,7 +103,7 @@ __global__ void __launch_bounds__(kThreads, 2) fused_head_kernel(FusedPlan plan,
   float* memory = dynamic_shared_floats();
   __shared__ StepScalars scalars;
   const FusedPlace place = place_of<T>(blockIdx.x, column_tiles);
-  const bool gaussian = plan.args.gaussian;
+  const bool gaussian = is_gaussian(plan.args);
   const int first = place.row, pixel0 = place.column_tile * (gaussian ? T::kN / 2 : T::kN);
   const int pixels = static_cast<int>(plan.args.gather.columns), in = static_cast<int>(plan.args.output.in);
   const auto weight = weight_rows<T>(plan.args.output, [=](int n) {
@@ -147,7 +148,7 @@ void launch_fused_head(const FusedPlan& plan, FusedSource source, const FusedLau
   const GatherArgs& gather = plan.args.gather;
   with_fused_kernel(how, [&](auto multiply, auto small) {
     using T = ForwardTile<small, 1>;
-    const std::int64_t tiles = ceil_div(gather.columns, plan.args.gaussian ? T::kN / 2 : T::kN);
+    const std::int64_t tiles = ceil_div(gather.columns, is_gaussian(plan.args) ? T::kN / 2 : T::kN);
     const auto kernel = source == FusedSource::code ? fused_head_kernel<multiply, small, FusedSource::code>
                                                     : fused_head_kernel<multiply, small, FusedSource::layer>;
     launch({"fused_step", "fused_head_kernel", ceil_div(gather.batch, T::kM) * tiles, kThreads,

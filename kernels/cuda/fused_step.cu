@@ -43,7 +43,7 @@ FusedPlan plan_of(const FusedStepArgs& args) {
   plan.posterior_params = matrix(base, at.posterior_params, 2 * latent);
   plan.d_posterior_params = matrix(base, at.d_posterior_params, 2 * latent);
   plan.z = matrix(base, at.z, latent);
-  plan.d_params = matrix(base, at.d_params, (args.gaussian ? 2 : 1) * pixels);
+  plan.d_params = matrix(base, at.d_params, args.outputs_per_feature() * pixels);
   plan.posterior_partials = reinterpret_cast<float*>(base + at.posterior_partials);
   plan.z_partials = reinterpret_cast<float*>(base + at.z_partials);
   plan.reconstruction_partials = reinterpret_cast<double*>(base + at.reconstruction_partials);
@@ -57,7 +57,7 @@ class FusedSchedule {
  public:
   FusedSchedule(const FusedStepArgs& args, const FusedLaunch& how, int multiprocessors)
       : args_(args), plan_(plan_of(args)), how_(how), multiprocessors_(multiprocessors) {
-    const std::int64_t batch = args.gather.batch, per_pixel = args.gaussian ? 2 : 1;
+    const std::int64_t batch = args.gather.batch, per_pixel = args.outputs_per_feature();
     // The tiles of the layers whose blocks leave partial sums.
     plan_.posterior_tiles = tiles(last_encoder().out, tile(last_encoder().out));
     plan_.z_tiles = tiles(args.decoder[0].out, tile(args.decoder[0].out));
@@ -171,7 +171,7 @@ std::string CudaBackend::fused_step_unavailable() const {
          ", without tensor cores for TF32";
 }
 
-void CudaBackend::fused_step(const FusedStepArgs& args, StreamHandle stream) {
+void CudaBackend::run(const FusedStepArgs& args, StreamHandle stream) {
   require_f32("fused_step", args.gather.dtype);
   const std::string why_not = fused_step_why_not(args);
   if (!why_not.empty()) throw Error("fused_step", "expected a model that fits: " + why_not);

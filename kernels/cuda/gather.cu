@@ -34,7 +34,7 @@ __global__ void __launch_bounds__(kThreads) gather_kernel(GatherArgs args) {
 
 }  // namespace
 
-void CudaBackend::gather(const GatherArgs& args, StreamHandle stream) {
+void CudaBackend::run(const GatherArgs& args, StreamHandle stream) {
   require_f32("gather", args.dtype);
   const DeviceGuard on(device_);
   const bool bytes = args.source == DType::u8;

@@ -45,7 +45,7 @@ std::size_t CudaBackend::relu_mask_bytes(std::int64_t m, std::int64_t n) const {
   return static_cast<std::size_t>(Matmul::mask_stride(n) / 8 * m);
 }
 
-void CudaBackend::gemm(const GemmArgs& args, StreamHandle stream) {
+void CudaBackend::run(const GemmArgs& args, StreamHandle stream) {
   require_f32("gemm", args.dtype);
   check_combination(args);
   const DeviceGuard on(device_);
@@ -60,7 +60,7 @@ void CudaBackend::gemm(const GemmArgs& args, StreamHandle stream) {
 
   GemmArgs product = args;
   product.relu = {};
-  if (args.relu.written) return gemm(product, stream);
+  if (args.relu.written) return run(product, stream);
   product.bias = product.sums = nullptr;
   product.activation = Activation::identity;
   if (args.m > 0 && args.n > 0) {
@@ -79,7 +79,7 @@ void CudaBackend::add_bias_gradient(const GemmArgs& args, StreamHandle stream) {
     sums = {.rows = args.m, .columns = args.n, .activation = Activation::relu, .saved = args.relu.output};
     sums.d_output = sums.d_input = args.c, sums.d_bias = args.relu.d_bias;
   }
-  if (sums.d_bias) activation_backward(sums, stream);
+  if (sums.d_bias) run(sums, stream);
 }
 
 }  // namespace gpuvae::kernels

@@ -31,7 +31,7 @@ __global__ void advance_kernel(std::uint64_t* counter, std::uint64_t by) {
 
 }  // namespace
 
-void CudaBackend::accumulate_metrics(const MetricsArgs& args, StreamHandle stream) {
+void CudaBackend::run(const MetricsArgs& args, StreamHandle stream) {
   require_f32("accumulate_metrics", args.dtype);
   if (args.count > kMaxMetrics) fail_size("accumulate_metrics", "at most 4 terms", args.count);
   const DeviceGuard on(device_);
@@ -40,15 +40,15 @@ void CudaBackend::accumulate_metrics(const MetricsArgs& args, StreamHandle strea
          args);
 }
 
-void CudaBackend::ramp(const RampArgs& args, StreamHandle stream) {
+void CudaBackend::run(const RampArgs& args, StreamHandle stream) {
   require_f32("ramp", args.dtype);
   const DeviceGuard on(device_);
   launch({"ramp", "ramp_kernel", 1, 32, 1, stream}, ramp_kernel, args);
 }
 
-void CudaBackend::advance(std::uint64_t* counter, std::uint64_t by, StreamHandle stream) {
+void CudaBackend::run(const AdvanceArgs& args, StreamHandle stream) {
   const DeviceGuard on(device_);
-  launch({"advance", "advance_kernel", 1, 32, 1, stream}, advance_kernel, counter, by);
+  launch({"advance", "advance_kernel", 1, 32, 1, stream}, advance_kernel, args.counter, args.by);
 }
 
 }  // namespace gpuvae::kernels

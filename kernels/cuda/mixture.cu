@@ -168,7 +168,7 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-void CudaBackend::mixture(const MixtureArgs& args, StreamHandle stream) {
+void CudaBackend::run(const MixtureArgs& args, StreamHandle stream) {
   require_f32("mixture", args.dtype);
   const DeviceGuard on(device_);
   const std::int64_t stride = mixture_stride(args.components);
@@ -180,7 +180,7 @@ void CudaBackend::mixture(const MixtureArgs& args, StreamHandle stream) {
          mixture_kernel, args, stride);
 }
 
-void CudaBackend::mixture_backward(const MixtureBackwardArgs& args, StreamHandle stream) {
+void CudaBackend::run(const MixtureBackwardArgs& args, StreamHandle stream) {
   const MixtureArgs& forward = args.forward;
   require_f32("mixture_backward", forward.dtype);
   const DeviceGuard on(device_);

@@ -36,7 +36,7 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-void CudaBackend::optimizer_step(const OptimizerArgs& args, StreamHandle stream) {
+void CudaBackend::run(const OptimizerArgs& args, StreamHandle stream) {
   require_f32("optimizer_step", args.dtype);
   const DeviceGuard on(device_);
   const bool vectors = aligned16(args.parameters, args.gradients, args.state1, args.state2);

@@ -86,7 +86,7 @@ __global__ void __launch_bounds__(kThreads) posterior_backward_kernel(PosteriorB
 
 }  // namespace
 
-void CudaBackend::posterior(const PosteriorArgs& args, StreamHandle stream) {
+void CudaBackend::run(const PosteriorArgs& args, StreamHandle stream) {
   require_f32("posterior", args.dtype);
   const DeviceGuard on(device_);
   const bool aligned = args.latent % 4 == 0 && aligned16(args.posterior_params, args.epsilon, args.z);
@@ -96,7 +96,7 @@ void CudaBackend::posterior(const PosteriorArgs& args, StreamHandle stream) {
          aligned ? posterior_kernel<true> : posterior_kernel<false>, args, scratch(stream));
 }
 
-void CudaBackend::posterior_backward(const PosteriorBackwardArgs& args, StreamHandle stream) {
+void CudaBackend::run(const PosteriorBackwardArgs& args, StreamHandle stream) {
   const PosteriorArgs& forward = args.forward;
   require_f32("posterior_backward", forward.dtype);
   const DeviceGuard on(device_);

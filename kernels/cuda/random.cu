@@ -28,7 +28,7 @@ __global__ void __launch_bounds__(kThreads) random_kernel(RandomArgs args) {
 
 }  // namespace
 
-void CudaBackend::random(const RandomArgs& args, StreamHandle stream) {
+void CudaBackend::run(const RandomArgs& args, StreamHandle stream) {
   require_f32("random", args.dtype);
   const DeviceGuard on(device_);
   const bool aligned = args.columns % 4 == 0 && aligned16(args.out);

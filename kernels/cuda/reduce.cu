@@ -62,7 +62,7 @@ __global__ void __launch_bounds__(kThreads) clip_kernel(ClipArgs args, bool vect
 
 }  // namespace
 
-void CudaBackend::reduce(const ReduceArgs& args, StreamHandle stream) {
+void CudaBackend::run(const ReduceArgs& args, StreamHandle stream) {
   require_f32("reduce", args.dtype);
   const DeviceGuard on(device_);
   const std::int64_t size = args.rows * args.columns;
@@ -85,7 +85,7 @@ void CudaBackend::reduce(const ReduceArgs& args, StreamHandle stream) {
   }
 }
 
-void CudaBackend::clip(const ClipArgs& args, StreamHandle stream) {
+void CudaBackend::run(const ClipArgs& args, StreamHandle stream) {
   require_f32("clip", args.dtype);
   const DeviceGuard on(device_);
   const bool aligned = aligned16(args.x);

@@ -97,10 +97,10 @@ void CudaBackend::copy_from_device(void* to, const void* from, std::size_t bytes
   synchronize(stream);
 }
 
-void CudaBackend::copy_on_device(void* to, const void* from, std::size_t bytes, StreamHandle stream) {
-  if (bytes == 0) return;
+void CudaBackend::run(const CopyArgs& args, StreamHandle stream) {
+  if (args.count == 0) return;
   const DeviceGuard on(device_);
-  check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, cuda(stream)), "copy_on_device",
+  check_cuda(cudaMemcpyAsync(args.to, args.from, args.count, cudaMemcpyDeviceToDevice, cuda(stream)), "copy",
              "cudaMemcpyAsync");
 }
 

@@ -53,7 +53,7 @@ __global__ void __launch_bounds__(kThreads) softmax_kernel(SoftmaxArgs args) {
 
 }  // namespace
 
-void CudaBackend::softmax(const SoftmaxArgs& args, StreamHandle stream) {
+void CudaBackend::run(const SoftmaxArgs& args, StreamHandle stream) {
   require_f32("softmax", args.dtype);
   const DeviceGuard on(device_);
   const bool long_rows = args.columns >= 1024;

@@ -13,6 +13,9 @@ struct Coefficients {
 };
 
 template <class T>
+using Lane = T;  // the type of one element of a vector
+
+template <class T>
 GPUVAE_HD T constant(double value) {
   return T(value);
 }
@@ -44,6 +47,7 @@ GPUVAE_HD T zero_if(bool condition, T otherwise) {
   return condition ? T(0) : otherwise;
 }
 GPUVAE_HD bool both(bool a, bool b) { return a && b; }
+GPUVAE_HD bool either(bool a, bool b) { return a || b; }
 // NaN stays NaN, so that a diverged run is seen.
 template <class T>
 GPUVAE_HD T clamp(T x, T low, T high) {
@@ -55,10 +59,15 @@ GPUVAE_HD T keep_nan(T, T y) {
   return y;
 }
 
-// e^x for x <= 88, and log(1 + x) for x in [0, 1]: vectors have faster code for these ranges.
+// e^x for x <= 88, log x for x > 0, and log(1 + x) for x in [0, 1]: vectors have faster code
+// for these ranges.
 template <class T>
 GPUVAE_HD T exp_of_moderate(T x) {
   return exp(x);
+}
+template <class T>
+GPUVAE_HD T log_of_positive(T x) {
+  return log(x);
 }
 template <class T>
 GPUVAE_HD T log1p_of_unit(T x) {

@@ -99,7 +99,7 @@ class Walk {
       reset(*node);
       if (retain) continue;
       node->freed = true;
-      node->backward = nullptr, node->relu = nullptr;
+      node->backward = nullptr;
       node->inputs.clear();
     }
   }
@@ -107,7 +107,6 @@ class Walk {
  private:
   static void reset(Node& node) {
     node.queued = false;
-    if (node.relu) node.relu->passed = false;
     for (Output& o : node.outputs) o.gradient = {};
   }
   std::priority_queue<std::shared_ptr<Node>, std::vector<std::shared_ptr<Node>>, LaterFirst> queue_;
@@ -174,18 +173,6 @@ BackwardContext::Destination BackwardContext::destination(int input) const {
   if (o.gradient.kind != Gradient::Kind::none) return {writable(o), true};
   o.gradient = {Gradient::Kind::tensor, 0, Tensor::empty(o.shape, o.dtype, o.device)};
   return {o.gradient.tensor, false};
-}
-
-BackwardContext::ThroughRelu BackwardContext::through_relu(int input) const {
-  const Edge& edge = node_.inputs[input];
-  if (!edge.node || !edge.node->relu || edge.output != 0) return {};
-  Output& o = edge.node->outputs[0];
-  const BackwardContext below(*edge.node, retain_);
-  const Edge& bias = edge.node->inputs[edge.node->relu->bias];
-  if (o.consumers != 1 || o.gradient.kind != Gradient::Kind::none || !bias.leaf || bias.leaf->defined)
-    return {};
-  edge.node->relu->passed = true;
-  return {edge.node->relu.get(), destination(input).tensor, below.destination(edge.node->relu->bias).tensor};
 }
 
 void backward(std::span<const Root> roots, bool retain_graph) {

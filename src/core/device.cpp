@@ -1,13 +1,10 @@
 #include "gpuvae/device.h"
 
-#include <array>
-#include <atomic>
 #include <charconv>
 #include <map>
 
 #include "kernels/backend.h"
 #include "kernels/check.h"
-#include "src/core/backend_guard.h"
 #include "src/core/memory.h"
 
 namespace gpuvae {
@@ -39,28 +36,7 @@ Device Device::parse(const std::string& text) {
 std::string Device::text() const { return is_cpu() ? "cpu" : fmt::format("cuda:{}", index_); }
 std::string Device::description() const { return backend().description(); }
 
-namespace {
-
-constexpr int kMaxReplaceable = 64;  // CUDA devices whose backend can be replaced, and the CPU
-
-std::atomic<kernels::Backend*>* replacement_of(const Device& device) {
-  static std::array<std::atomic<kernels::Backend*>, kMaxReplaceable + 1> replacements{};
-  const int place = device.is_cpu() ? 0 : 1 + device.index();
-  return place <= kMaxReplaceable ? &replacements[static_cast<std::size_t>(place)] : nullptr;
-}
-
-}  // namespace
-
-BackendGuard::BackendGuard(Device device, kernels::Backend& replacement) : device_(device) {
-  auto* slot = replacement_of(device);
-  check(slot != nullptr, "backend", "expected a CUDA device below {}, got {}", kMaxReplaceable, device);
-  previous_ = slot->exchange(&replacement);
-}
-BackendGuard::~BackendGuard() { replacement_of(device_)->store(previous_); }
-
 kernels::Backend& Device::backend() const {
-  if (auto* slot = replacement_of(*this))
-    if (kernels::Backend* replacement = slot->load(std::memory_order_relaxed)) return *replacement;
   if (is_cpu()) return kernels::cpu_backend();
   kernels::Backend* cuda = kernels::cuda_backend(index_);
   check(cuda != nullptr, unsupported("device"), "no CUDA device {}: {}", index_, kernels::cuda_status());

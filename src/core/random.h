@@ -1,4 +1,4 @@
-// Public clocks and noise as kernels take them.
+// Converts public clocks and noise to those of the kernels.
 #pragma once
 
 #include "gpuvae/random.h"
@@ -6,8 +6,8 @@
 
 namespace gpuvae {
 
-// The results point into the tensors of their arguments, which must outlive the kernel's launch. Throw Error,
-// with `operation` at its start, for tensors of another type, size or device.
+// The results point into the tensors of their arguments, which must outlive the kernel's launch. Both
+// functions throw Error with the name `operation` if a tensor has another type, size or device.
 kernels::Clock kernel_clock(const char* operation, const Clock& clock, Device device);
 kernels::Noise kernel_noise(const char* operation, const Noise& noise, std::int64_t rows, Device device);
 

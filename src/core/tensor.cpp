@@ -131,7 +131,7 @@ void Tensor::copy_from(const Tensor& source) const {
   if (bytes() == 0) return;
   const Device from = source.device();
   if (from == device_) {
-    device_.backend().copy_on_device(data(), source.data(), bytes(), stream_on(device_));
+    device_.backend().copy({data(), source.data(), bytes()}, stream_on(device_));
   } else if (from.is_cpu()) {
     refuse_in_capture("copy_from", device_);
     device_.backend().copy_to_device(data(), source.data(), bytes(), stream_on(device_));

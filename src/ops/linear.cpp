@@ -60,35 +60,60 @@ Tensor before_activation(Tensor d_y, const Tensor& saved, Activation activation,
   return d_pre;
 }
 
-// The gradient of x, sent through the ReLU that made it where that is the end of one product.
-void backward_to_input(BackwardContext& context, const Tensor& d_pre, const Tensor& weight,
-                       Precision precision) {
-  const auto [relu, gradient, d_bias] = context.through_relu(0);
-  if (!relu) {
-    const auto [d_x, accumulate] = context.destination(0);
-    return multiply_into(d_x, accumulate, {d_pre, false}, {weight, false}, precision);
-  }
-  kernels::GemmArgs args = product_args(gradient, {d_pre, false}, {weight, false}, precision);
-  args.relu = {.bits = relu->bits.data(), .output = relu->output.get().data(), .d_bias = d_bias.data()};
-  backend(gradient).gemm(args, stream(gradient));
-}
+// The backward pass of a layer. Where x is the output of a layer with ReLU, the product that computes d_x
+// also applies that ReLU's derivative and sums that layer's bias gradient (kernels::ReluMask).
+class LinearBackward {
+ public:
+  LinearBackward(Activation activation, Precision precision, Saved x, Saved weight, Saved saved,
+                 Tensor relu_bits)
+      : activation_(activation),
+        precision_(precision),
+        x_(std::move(x)),
+        weight_(std::move(weight)),
+        saved_(std::move(saved)),
+        relu_bits_(std::move(relu_bits)) {}
 
-void linear_backward(BackwardContext& context, const Tensor& x, const Tensor& weight, const Tensor& saved,
-                     Activation activation, Precision precision) {
-  const bool passed = context.relu_passed();  // then the gradient is that before ReLU, and d_bias is done
-  BackwardContext::Destination d_weight = {}, d_bias = {};
-  if (context.needs(1)) d_weight = context.destination(1);
-  if (context.needs(2) && !passed) d_bias = context.destination(2);
-  Tensor d_pre = context.take_gradient(), sums;
-  // Where there is no other reason for a pass over d_y, d_weight's product sums d_bias on its way.
-  if (activation == Activation::identity && d_weight.tensor && d_bias.tensor && !d_bias.accumulate)
-    sums = d_bias.tensor;
-  else if (!passed && (activation != Activation::identity || d_bias.tensor))
-    d_pre = before_activation(std::move(d_pre), saved, activation, d_bias);
-  if (d_weight.tensor)
-    multiply_into(d_weight.tensor, d_weight.accumulate, {d_pre, true}, {x, false}, precision, sums);
-  if (context.needs(0)) backward_to_input(context, d_pre, weight, precision);
-}
+  void operator()(BackwardContext& context) const {
+    const bool passed = context.gradient().fused;  // then it is that before ReLU, and d_bias is done
+    const Tensor &x = x_.get(), &weight = weight_.get(), &saved = saved_.get();
+    BackwardContext::Destination d_weight = {}, d_bias = {};
+    if (context.needs(kWeight)) d_weight = context.destination(kWeight);
+    if (context.needs(kBias) && !passed) d_bias = context.destination(kBias);
+    Tensor d_pre = context.take_gradient(), sums;
+    // Where there is no other reason for a pass over d_y, d_weight's product sums d_bias on its way.
+    if (activation_ == Activation::identity && d_weight.tensor && d_bias.tensor && !d_bias.accumulate)
+      sums = d_bias.tensor;
+    else if (!passed && (activation_ != Activation::identity || d_bias.tensor))
+      d_pre = before_activation(std::move(d_pre), saved, activation_, d_bias);
+    if (d_weight.tensor)
+      multiply_into(d_weight.tensor, d_weight.accumulate, {d_pre, true}, {x, false}, precision_, sums);
+    if (context.needs(kX)) backward_to_x(context, d_pre, weight);
+  }
+
+ private:
+  static constexpr int kX = 0, kWeight = 1, kBias = 2;
+
+  void backward_to_x(BackwardContext& context, const Tensor& d_pre, const Tensor& weight) const {
+    const auto below = context.sole_producer<LinearBackward>(kX);
+    if (below && below->backward->relu_bits_ && below->context.is_first_leaf_gradient(kBias)) {
+      const Tensor d_x = context.destination(kX).tensor;
+      below->gradient->fused = true;
+      kernels::GemmArgs args = product_args(d_x, {d_pre, false}, {weight, false}, precision_);
+      args.relu.bits = below->backward->relu_bits_.data();
+      args.relu.output = below->backward->saved_.get().data();
+      args.relu.d_bias = below->context.destination(kBias).tensor.data();
+      return backend(d_x).gemm(args, stream(d_x));
+    }
+    const auto [d_x, accumulate] = context.destination(kX);
+    multiply_into(d_x, accumulate, {d_pre, false}, {weight, false}, precision_);
+  }
+
+  Activation activation_;
+  Precision precision_;
+  Saved x_, weight_;
+  Saved saved_;       // what the slope of the activation is computed from
+  Tensor relu_bits_;  // of the output, or undefined; written by the forward product
+};
 
 }  // namespace
 
@@ -105,24 +130,20 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
     saved = empty_like(y);
     args.activation_input = saved.data();
   }
-  Tensor bits;
+  Tensor relu_bits;
   bool written = false;
   if (activation == Activation::relu && bias && GraphAccess::needs_gradient({&x, &bias}))
     if (const std::size_t bytes = backend(y).relu_mask_bytes(args.m, args.n)) {
-      bits = Tensor::empty({static_cast<std::int64_t>(bytes)}, DType::u8, y.device());
-      args.relu = {.bits = bits.data(), .written = &written};
+      relu_bits = Tensor::empty({static_cast<std::int64_t>(bytes)}, DType::u8, y.device());
+      args.relu = {.bits = relu_bits.data(), .written = &written};
     }
   backend(y).gemm(args, stream(y));
-  Variable output =
-      record("linear", {&x, &weight, &bias}, y,
-             [activation, precision, x = weight.requires_grad() ? Saved("linear", x.value()) : Saved(),
-              weight = x.requires_grad() ? Saved("linear", weight.value()) : Saved(),
-              saved = saved ? Saved("linear", saved) : Saved()](BackwardContext& context) {
-               linear_backward(context, x.get(), weight.get(), saved.get(), activation, precision);
-             });
-  if (written)
-    GraphAccess::edge(output).node->relu.reset(new autograd::ReluBelow{bits, Saved("linear", y), 2});
-  return output;
+  const Saved no_tensor;
+  return record(
+      "linear", {&x, &weight, &bias}, y,
+      LinearBackward(activation, precision, weight.requires_grad() ? Saved("linear", x.value()) : no_tensor,
+                     x.requires_grad() ? Saved("linear", weight.value()) : no_tensor,
+                     saved ? Saved("linear", saved) : no_tensor, written ? relu_bits : Tensor()));
 }
 
 Variable matmul(const Variable& a, const Variable& b, bool transpose_a, bool transpose_b) {

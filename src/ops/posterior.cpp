@@ -1,4 +1,5 @@
-// Reparameterised sampling from the diagonal Gaussian posterior, and its KL divergence, alone or in one pass.
+// Reparameterised sampling from the diagonal Gaussian posterior and its KL divergence, separately or in one
+// pass.
 #include "src/core/random.h"
 #include "src/ops/op.h"
 #include "src/ops/sigma.h"
@@ -37,13 +38,20 @@ PosteriorSample run(const char* name, const Variable& posterior_params, const Po
   const Tensor& x = posterior_params.value();
   kernels::PosteriorArgs args{
       .dtype = x.dtype(), .scale = options.scale, .rows = x.shape()[0], .latent = latent};
-  args.noise_std = options.noise_std, args.kl_weight = weight;
+  args.noise_std = options.noise_std;
+  args.kl_weight = weight;
   args.noise = kernel_noise(name, options.noise, args.rows, x.device());
   args.epsilon = options.epsilon ? options.epsilon.data() : nullptr;
   args.posterior_params = x.data();
   Tensor z, kl;
-  if (wanted.z) z = Tensor::empty({args.rows, latent}, x.dtype(), x.device()), args.z = z.data();
-  if (wanted.kl) kl = scalar_like(x), args.kl = kl.data();
+  if (wanted.z) {
+    z = Tensor::empty({args.rows, latent}, x.dtype(), x.device());
+    args.z = z.data();
+  }
+  if (wanted.kl) {
+    kl = scalar_like(x);
+    args.kl = kl.data();
+  }
   backend(x).posterior(args, stream(x));
   if (!GraphAccess::needs_gradient({&posterior_params}))
     return {z ? Variable(z) : Variable(), kl ? Variable(kl) : Variable()};
@@ -52,7 +60,7 @@ PosteriorSample run(const char* name, const Variable& posterior_params, const Po
   PosteriorSample result;
   if (wanted.z) result.z = GraphAccess::output(node, z);
   if (wanted.kl) result.kl = GraphAccess::output(node, kl);
-  // The clock's tensor is named to keep what args points at.
+  // The function captures the clock's tensor to keep the memory that `args` points to.
   node->backward = [=, kept = Saved(name, x), epsilon = Saved(name, options.epsilon),
                     samples = Saved(name, options.noise.samples),
                     step = options.noise.clock.device_step](BackwardContext& context) {
@@ -61,8 +69,10 @@ PosteriorSample run(const char* name, const Variable& posterior_params, const Po
     samples.get();
     kernels::PosteriorBackwardArgs back{.forward = args};
     Tensor d_z;
-    if (wanted.z && context.gradient(0).kind != Gradient::Kind::none)
-      d_z = context.gradient_tensor(0), back.d_z = d_z.data();
+    if (wanted.z && context.gradient(0).kind != Gradient::Kind::none) {
+      d_z = context.gradient_tensor(0);
+      back.d_z = d_z.data();
+    }
     if (wanted.kl) {
       const Gradient& g = context.gradient(wanted.z ? 1 : 0);
       back.d_kl = g.kind == Gradient::Kind::tensor ? 1 : g.constant;

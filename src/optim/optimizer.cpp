@@ -145,7 +145,7 @@ void Optimizer::step() {
 void Optimizer::count(std::uint64_t updates) {
   const Device device = values_.device();
   if (on_device_)
-    device.backend().advance(counter(), updates, Stream::current(device).handle());
+    device.backend().advance({counter(), updates}, Stream::current(device).handle());
   else
     steps_ += updates;
 }

@@ -2,6 +2,7 @@
 
 #include "kernels/check.h"
 #include "src/core/random.h"
+#include "src/vae/built_in.h"
 
 namespace gpuvae {
 namespace {
@@ -34,15 +35,14 @@ void set_model(kernels::FusedStepArgs& args, const Vae& model, const TrainOption
   args.posterior_head = layer_of(model.posterior_head()), args.output = layer_of(model.output());
   args.activation = o.activation;
   args.posterior.latent = o.latent;
-  if (const DiagonalGaussianOptions* posterior = model.posterior().as_diagonal_gaussian())
+  if (const DiagonalGaussianOptions* posterior = diagonal_gaussian_options(model.posterior()))
     args.posterior.scale = posterior->scale, args.posterior.noise_std = posterior->noise_std;
   args.posterior.noise.seed = options.data.seed;
   args.posterior.noise.purpose = RandomPurpose::posterior_noise;
   args.posterior.noise.frozen = options.frozen_noise;
-  if (const GaussianOptions* gaussian = model.likelihood().as_gaussian()) {
-    args.gaussian = true;
-    args.gaussian_head.sigmoid_mean = gaussian->sigmoid_mean;
-    args.gaussian_head.low = gaussian->low, args.gaussian_head.high = gaussian->high;
+  if (const GaussianOptions* gaussian = gaussian_options(model.likelihood())) {
+    args.likelihood = {kernels::LikelihoodKind::gaussian, gaussian->sigmoid_mean, gaussian->low,
+                       gaussian->high};
   }
 }
 
@@ -88,10 +88,10 @@ kernels::FusedPrecision fused_precision(Precision precision) {
 }
 
 std::string custom_part(const Vae& model) {
-  if (!model.posterior().as_diagonal_gaussian())
+  if (!diagonal_gaussian_options(model.posterior()))
     return fmt::format("the posterior is {}", model.posterior().name());
   if (!model.prior().is_standard_normal()) return fmt::format("the prior is {}", model.prior().name());
-  if (!model.likelihood().is_bernoulli() && !model.likelihood().as_gaussian())
+  if (!is_bernoulli(model.likelihood()) && !gaussian_options(model.likelihood()))
     return fmt::format("the likelihood is {}", model.likelihood().name());
   const std::size_t layers = model.encoder().layers.size() + model.decoder().layers.size() + 2;
   if (model.parameters().size() != 2 * layers) return "a distribution has parameters of its own";

@@ -3,6 +3,7 @@
 
 #include "gpuvae/distributions.h"
 #include "kernels/check.h"
+#include "src/vae/built_in.h"
 
 namespace gpuvae {
 namespace {
@@ -23,7 +24,6 @@ Variable normal_like(const Variable& x, const Noise& noise) {
 class Bernoulli final : public Likelihood {
  public:
   std::string name() const override { return "Bernoulli"; }
-  bool is_bernoulli() const override { return true; }
   Variable log_density(const Variable& logits, const Variable& x) const override {
     return bernoulli_log_density(logits, x);
   }
@@ -67,7 +67,7 @@ class Gaussian final : public Likelihood {
  public:
   explicit Gaussian(const GaussianOptions& options) : options_(options) {}
   std::string name() const override { return "Gaussian"; }
-  const GaussianOptions* as_gaussian() const override { return &options_; }
+  const GaussianOptions& options() const { return options_; }
   int params_per_feature() const override { return 2; }
   bool is_density() const override { return true; }
   Variable log_density(const Variable& params, const Variable& x) const override {
@@ -89,6 +89,36 @@ class Gaussian final : public Likelihood {
 
  private:
   GaussianOptions options_;
+};
+
+// A location and a clipped log scale for every pixel.
+class Laplace final : public Likelihood {
+ public:
+  explicit Laplace(const LaplaceOptions& options) : options_(options) {}
+  std::string name() const override { return "Laplace"; }
+  int params_per_feature() const override { return 2; }
+  bool is_density() const override { return true; }
+  Variable log_density(const Variable& params, const Variable& x) const override {
+    return laplace_log_density(params, x, options_);
+  }
+  Variable negative_log_likelihood(const Variable& params, const Variable& x, double weight) const override {
+    return laplace_nll(params, x, options_, weight);
+  }
+  Variable mean(const Variable& params) const override {
+    const Variable location = columns(params, 0, params.shape()[1] / 2);
+    return options_.sigmoid_location ? activate(location, Activation::sigmoid) : location;
+  }
+  // By the inverse distribution function of v, uniform in (-1, 1). Noise is never -1, 0 or 1 in f32.
+  Tensor sample(const Variable& params, const Noise& noise) const override {
+    const NoGradGuard no_grad;
+    const std::int64_t pixels = params.shape()[1] / 2;
+    const Variable m = mean(params), s = clamp(columns(params, pixels, pixels), options_.low, options_.high);
+    const Variable v = random_uniform(m.shape(), noise, -1, 1, m.dtype(), m.device());
+    return (m - exp(s) * (v / abs(v)) * log(1 - abs(v))).value();
+  }
+
+ private:
+  LaplaceOptions options_;
 };
 
 // One log variance for all pixels: learned and clipped, or fixed.
@@ -162,6 +192,9 @@ std::shared_ptr<Likelihood> continuous_bernoulli_likelihood() {
 std::shared_ptr<Likelihood> gaussian_likelihood(const GaussianOptions& options) {
   return std::make_shared<Gaussian>(options);
 }
+std::shared_ptr<Likelihood> laplace_likelihood(const LaplaceOptions& options) {
+  return std::make_shared<Laplace>(options);
+}
 std::shared_ptr<Likelihood> shared_gaussian_likelihood(const GaussianOptions& options) {
   return std::make_shared<SharedGaussian>(options, std::nullopt);
 }
@@ -170,6 +203,14 @@ std::shared_ptr<Likelihood> fixed_gaussian_likelihood(double sigma, bool sigmoid
   GaussianOptions options;
   options.sigmoid_mean = sigmoid_mean;
   return std::make_shared<SharedGaussian>(options, 2 * std::log(sigma));
+}
+
+bool is_bernoulli(const Likelihood& likelihood) {
+  return dynamic_cast<const Bernoulli*>(&likelihood) != nullptr;
+}
+const GaussianOptions* gaussian_options(const Likelihood& likelihood) {
+  const auto* gaussian = dynamic_cast<const Gaussian*>(&likelihood);
+  return gaussian ? &gaussian->options() : nullptr;
 }
 
 }  // namespace gpuvae

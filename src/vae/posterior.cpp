@@ -3,6 +3,7 @@
 #include "gpuvae/distributions.h"
 #include "kernels/check.h"
 #include "src/ops/sigma.h"
+#include "src/vae/built_in.h"
 
 namespace gpuvae {
 namespace {
@@ -14,7 +15,7 @@ class DiagonalGaussian final : public Posterior {
     return "diagonal Gaussian (" + std::string(gpuvae::name(options_.scale)) + ")";
   }
 
-  const DiagonalGaussianOptions* as_diagonal_gaussian() const override { return &options_; }
+  const DiagonalGaussianOptions& options() const { return options_; }
   bool has_log_variances() const override {
     return options_.scale == PosteriorScale::log_variance && options_.noise_std == 1;
   }
@@ -83,6 +84,11 @@ DensitySample Posterior::rsample_with_log_density(const Variable& posterior_para
 
 std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options) {
   return std::make_shared<DiagonalGaussian>(options);
+}
+
+const DiagonalGaussianOptions* diagonal_gaussian_options(const Posterior& posterior) {
+  const auto* gaussian = dynamic_cast<const DiagonalGaussian*>(&posterior);
+  return gaussian ? &gaussian->options() : nullptr;
 }
 
 }  // namespace gpuvae

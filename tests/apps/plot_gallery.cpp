@@ -115,6 +115,13 @@ void draw_scatter(const Gallery& g, const Vae& model, const Dataset& images) {
   g.add("scatter-classes", scatter_svg(few));
 }
 
+// n values that are evenly spaced in probability under N(0, 1), from probability `low` to 1 - `low`.
+std::vector<float> quantiles(int n, double low) {
+  const Grid grid{.kind = GridKind::quantile, .n = n, .low = low, .high = 1 - low};
+  const std::vector<double> values = grid.across(0, 0);
+  return {values.begin(), values.end()};
+}
+
 void draw_manifold(const Gallery& g, const Vae& model, const std::string& name,
                    const std::vector<float>& axis) {
   const NoGradGuard no_grad;
@@ -185,7 +192,8 @@ void draw_models(const Gallery& g) {
   }
   o.encoder_widths = {512, 256}, o.decoder_widths = {200}, o.latent = 20, o.features = 560;
   o.likelihood = gaussian_likelihood(), o.activation = Activation::leaky_relu;
-  ModelGraph graph = model_graph(o, 28, 20, {0.5, PosteriorScale::softplus});
+  ModelGraph graph = model_graph(
+      o, 28, 20, {.beta = 0.5, .scale = PosteriorScale::softplus, .decoder_outputs = "mean, log variance"});
   graph.title = "A Gaussian VAE for Frey faces";
   g.add("model-gaussian", model_graph_svg(graph));
 }

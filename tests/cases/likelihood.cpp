@@ -78,6 +78,33 @@ Case gaussian_nll_case(std::int64_t rows, std::int64_t width, bool sigmoid_mean,
   return c;
 }
 
+Case laplace_nll_case(std::int64_t rows, std::int64_t width, bool sigmoid_location, double weight) {
+  Case c{.operation = "laplace_nll"};
+  c.name = "laplace_nll/" + Shape{rows, width}.text() + (sigmoid_location ? "_sigmoid" : "");
+  // Log scales on both sides of the clip at [-2, 1.5].
+  c.inputs = {{{rows, 2 * width}, -3, 3}, {{rows, width}, 0, 1, 0, false}};
+  const LaplaceOptions o{sigmoid_location, -2, 1.5};
+  c.run = [=](auto v) { return Variables{laplace_nll(v[0], v[1], o, weight)}; };
+  c.unfused = [=](auto v) { return Variables{unfused::laplace_nll(v[0], v[1], o, weight)}; };
+  c.reference = [=](auto v) {
+    double sum = 0;
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t i = 0; i < width; ++i) {
+        double m = v[0][r * 2 * width + i];
+        if (sigmoid_location) m = 1 / (1 + std::exp(-m));
+        const double scale = std::exp(std::min(std::max(v[0][r * 2 * width + width + i], -2.0), 1.5));
+        sum -= std::log(std::exp(-std::fabs(v[1][r * width + i] - m) / scale) / (2 * scale));
+      }
+    return std::vector<Doubles>{{weight * sum}};
+  };
+  const auto n = static_cast<double>(rows * width);
+  c.bytes = 20 * n;
+  c.forward_bytes = 12 * n;
+  c.flops = 16 * n;
+  c.forward_flops = 10 * n;
+  return c;
+}
+
 std::vector<Case> likelihood_cases() {
   std::vector<Case> cases;
   for (const Shape& s : {Shape{1, 1}, Shape{33, 31}, Shape{100, 784}, Shape{70000, 3}, Shape{3, 1000}})
@@ -89,6 +116,10 @@ std::vector<Case> likelihood_cases() {
     cases.push_back(gaussian_nll_case(33, 17, sigmoid_mean, 0.5));
     cases.push_back(gaussian_nll_case(100, 560, sigmoid_mean, 0.01));
     cases.push_back(gaussian_nll_case(70000, 3, sigmoid_mean, 1e-3));
+    cases.push_back(laplace_nll_case(1, 1, sigmoid_mean, 1));
+    cases.push_back(laplace_nll_case(33, 17, sigmoid_mean, 0.5));
+    cases.push_back(laplace_nll_case(100, 560, sigmoid_mean, 0.01));
+    cases.push_back(laplace_nll_case(70000, 3, sigmoid_mean, 1e-3));
   }
   return cases;
 }

@@ -9,7 +9,7 @@ LIBRARY holds uncompressed PTX (nvcc --no-compress). It is assembled again with 
 loads and stores are counted in the PTX. If cuobjdump is installed, 128-bit accesses of the machine code are counted
 too. Exit status: 0 all checks passed, 1 a check failed, 77 there is nothing to check.
 """
-import argparse, collections, concurrent.futures, os, re, shutil, subprocess, sys, tempfile
+import argparse, collections, concurrent.futures, os, pathlib, re, shutil, subprocess, sys, tempfile
 
 # The memory-bound kernels, with the minimum number of 16-byte loads and stores of each. For templates this
 # means the variant for aligned data. A byte image is read four pixels at a time (4 bytes), which counts as
@@ -19,13 +19,15 @@ HOT = [
     ("fill_kernel", 0, 1), ("activation_backward_kernel<true>", 2, 1),
     ("activation_backward_kernel<false>", 2, 1), ("activation_bias_backward_kernel<4, true>", 2, 1),
     ("activation_bias_backward_kernel<4, false>", 2, 1), ("bias_activation_kernel<true>", 1, 1),
-    ("bias_activation_kernel<false>", 1, 2), ("bce_kernel<(BceKind)0>", 2, 1), ("bce_kernel<(BceKind)1>", 2, 1),
-    ("bce_kernel<(BceKind)2>", 2, 1), ("gaussian_nll_kernel<true>", 3, 2), ("posterior_kernel<true>", 3, 1),
+    ("bias_activation_kernel<false>", 1, 2), ("posterior_kernel<true>", 3, 1),
     ("posterior_backward_kernel<true>", 3, 2), ("optimizer_kernel", 4, 3), ("gather_kernel<unsigned char, true>", 1, 1),
-    ("gather_kernel<float, true>", 1, 1), ("log_density_kernel<(Density)0, true>", 2, 0),
-    ("log_density_kernel<(Density)1, true>", 2, 0), ("log_density_kernel<(Density)2, true>", 3, 0),
-    ("random_kernel<true>", 0, 1), ("sum_kernel", 1, 0), ("sum_rows_kernel<4>", 1, 0), ("clip_kernel", 1, 0),
+    ("gather_kernel<float, true>", 1, 1), ("random_kernel<true>", 0, 1), ("sum_kernel", 1, 0), ("sum_rows_kernel<4>", 1, 0), ("clip_kernel", 1, 0),
 ]
+# Of each likelihood: a load of each parameter and of the target, and a store of each slope.
+LIKELIHOODS = pathlib.Path(__file__).parents[2] / "kernels/math/likelihood.h"
+for formula, parameters in re.findall(r"X\(\w+, (\w+), (\d+)\)", LIKELIHOODS.read_text()):
+    HOT += [(f"likelihood_kernel<gpuvae::math::{formula}, true>", int(parameters) + 1, int(parameters)),
+            (f"log_density_kernel<gpuvae::math::{formula}, true>", int(parameters) + 1, 0)]
 VECTOR = {"load": re.compile(r"\bld\.global[.\w:]*\.v4\b"), "store": re.compile(r"\bst\.global[.\w]*\.v4\b")}
 
 

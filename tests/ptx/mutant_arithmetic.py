@@ -152,7 +152,7 @@ def missing_copy(i, random):
 
 
 def recent_registers(i, count=12):
-    """What the instructions right before this one set, the last one first, without going back over a label."""
+    """Returns the registers that the preceding instructions wrote, most recent first, up to the last label."""
     found = {}
     for o in reversed(i.kernel.instructions[max(0, i.index - count):i.index]):
         if any(line.endswith(":") for line in i.kernel.lines[o.line:i.line]):

@@ -36,7 +36,7 @@ def replaced_part(i, old, new):
 
 
 def one_of(texts, random):
-    """One of several texts, by a hash of each, so that the choice stays when others come or go."""
+    """Chooses one of several texts by hash, so that adding or removing other texts keeps the choice."""
     salt = random.random()
     return min(sorted(texts), key=lambda t: hashlib.sha1(f"{salt} {unnumbered(t)}".encode()).hexdigest())
 

@@ -34,8 +34,9 @@ class Instruction:
 
     @property
     def key(self):
-        """What names the instruction in every build: the kernel, the text without numbers of registers, and which of the
-        kernel's instructions with this text it is. It has no line, which would change with any instruction before."""
+        """Identifies the instruction in every build: the kernel, the text without register numbers, and its index
+        among the kernel's instructions with this text. It contains no line number, which earlier instructions would
+        change."""
         if self.kernel.keys is None:
             counts, self.kernel.keys = collections.Counter(), []
             for i in self.kernel.instructions:
@@ -58,8 +59,8 @@ class Kernel:
     def __init__(self, name, label, lines, files):
         self.name, self.label, self.lines, self.files = name, label, lines, files
         self.instructions, self.by_head = [], collections.defaultdict(list)
-        self.keys = None  # of the instructions, once somebody asks
-        self.writes = None  # by register: how many instructions write it, once somebody asks
+        self.keys = None  # keys of the instructions, computed on first use
+        self.writes = None  # register -> number of instructions that write it, computed on first use
         source = ""
         for number, line in enumerate(lines):
             if location := LOCATION.match(line):
@@ -93,8 +94,8 @@ def short_text(text):
 
 
 def unnumbered(text):
-    """Without the numbers that the compiler gives to registers and labels, and without mangled names, which change with
-    the types of a kernel's parameters."""
+    """Returns the text without the numbers of registers and labels and without mangled names, which change with the
+    types of a kernel's parameters."""
     return REGISTER_NUMBER.sub(r"\1", MANGLED.sub(r"\1", short_text(text)))
 
 

@@ -3,15 +3,16 @@
 
     mutants.py PROGRAM [--list] [--only OPERATOR] [--retry] [--write tests/ptx/mutants.md]
 
-PROGRAM is gpuvae_ptx_tests. A fixed seed draws the mutations: a kernel or an instruction that is added or changed leaves
-the draw of all others as it is, apart from those whose places in the list it takes. Each mutation runs the tests that run its kernel, in the modes of mutant_run.py, until one fails. Results are kept in --folder by the list's
-hash, so that a run that was interrupted goes on. --write makes the table; the reasons why mutations survive, the last
-column of its second part, are written by hand and are kept.
+PROGRAM is gpuvae_ptx_tests. A fixed seed draws the mutations. If a kernel or an instruction is added or changed, the
+draw of all others stays the same, except for those whose places in the list it takes. Each mutation runs the tests
+that run its kernel, in the modes of mutant_run.py, until one fails. Results are kept in --folder under the hash of
+the list, so that an interrupted run can continue. --write writes the table; the reasons why mutations survive (last
+column of its second part) are written by hand and kept.
 """
 import argparse, collections, concurrent.futures, hashlib, itertools, json, os, random, re, sys, time
 
 from mutant_operators import OPERATORS
-import mutant_arithmetic  # registers its operators
+import mutant_arithmetic  # registers its operators when imported
 from mutant_places import kernels_of, short_text, unnumbered
 from mutant_report import read_reasons, write_report
 from mutant_run import MODES, Tests
@@ -44,16 +45,16 @@ def digest(*parts):
 
 
 def by_turns(groups, count, *seed):
-    """Merges iterators by name: each has `count` turns, and the turns of all are in an order that only the seed and the
-    names decide. What one iterator holds does not change the order of the others."""
+    """Merges iterators by name. Each has `count` turns, in an order that depends only on the seed and the names, so
+    the content of one iterator does not change the order of the others."""
     turns = sorted((digest(*seed, name, turn), name) for name in groups for turn in range(count))
     iterators = {name: iter(group) for name, group in groups.items()}
     return (item for _, name in turns for item in itertools.islice(iterators[name], 1))
 
 
 def draw(kernels, name, count=COUNT, seed=SEED):
-    """`count` mutations of one operator, or all that there are. Templates take turns, then the kernels of a template, so
-    that large kernels do not dominate; within a kernel the order is by hash."""
+    """Draws `count` mutations of one operator, or all if there are fewer. Templates take turns, then the kernels of a
+    template, so that large kernels do not dominate. Within a kernel the order is by hash."""
     heads, function = OPERATORS[name]
 
     def mutations(kernel):

@@ -9,7 +9,7 @@
 namespace gpuvae {
 namespace {
 
-// A device's step of 3, byte by byte.
+// The number 3 as a step counter on the device, byte by byte.
 Tensor three() { return Tensor::from(std::vector<std::uint8_t>{3, 0, 0, 0, 0, 0, 0, 0}, {8}); }
 
 // Pixel p of image i is (37 i + p) mod 256.
@@ -25,9 +25,9 @@ std::vector<std::int32_t> samples_of(const Batch& b) {
   return {s, s + host.elements()};
 }
 
-class Gather : public testing::TestWithParam<std::int64_t> {};  // pixels
+class Gather : public testing::TestWithParam<std::int64_t> {};  // number of pixels
 
-TEST_P(Gather, EqualsItsComposedTwinOnEveryDevice) {
+TEST_P(Gather, MatchesItsUnfusedImplementationOnEveryDevice) {
   const Tensor data = images(23, GetParam());
   for (const Device device : {Device::cpu(), Device::best()})
     for (const bool shuffle : {false, true})
@@ -52,7 +52,7 @@ TEST(GatherBatch, ScalesBytesExactly) {
   }
 }
 
-TEST(GatherBatch, AnEpochSeesEveryImageOnceAndTheNextInAnotherOrder) {
+TEST(GatherBatch, EachEpochVisitsEveryImageOnceInANewOrder) {
   const Tensor data = images(103, 4);
   std::vector<std::int32_t> orders[2];
   for (std::uint64_t step = 0; step < 22; ++step) {
@@ -70,7 +70,7 @@ TEST(GatherBatch, AnEpochSeesEveryImageOnceAndTheNextInAnotherOrder) {
   }
 }
 
-TEST(GatherBatch, BinarizesAsAsked) {
+TEST(GatherBatch, BinarizesAsRequested) {
   const std::int64_t pixels = 300;
   const Tensor data = images(7, pixels);
   for (const Device device : {Device::cpu(), Device::best()}) {
@@ -93,7 +93,7 @@ TEST(GatherBatch, BinarizesAsAsked) {
   }
 }
 
-// Value c of row i is (1000 i + c) / 7 - 50: neither in [0, 1] nor exact in fewer bits.
+// Value c of row i is (1000 i + c) / 7 - 50, which is neither in [0, 1] nor exact in fewer bits.
 Tensor table(std::int64_t count, std::int64_t columns) {
   std::vector<float> values;
   for (std::int64_t i = 0; i < count; ++i)
@@ -143,7 +143,7 @@ TEST(GatherBatch, ReadsTheStepFromTheDevice) {
   EXPECT_EQ(samples_of(a), samples_of(b));
 }
 
-TEST(GatherBatch, RejectsWhatCannotBe) {
+TEST(GatherBatch, RejectsInvalidArguments) {
   const Tensor data = images(20, 6);
   EXPECT_THROW(static_cast<void>(gather_batch(data, 0, {}, {})), Error);
   EXPECT_THROW(static_cast<void>(gather_batch(data, 5, {.step = 0, .steps_per_epoch = 5}, {})), Error);

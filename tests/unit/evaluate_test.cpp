@@ -1,4 +1,4 @@
-// Likelihood estimates against models whose likelihood is known, and what is said of latent codes.
+// Compares likelihood estimates with models whose likelihood is known, and tests statistics of latent codes.
 #include "gpuvae/evaluate.h"
 
 #include <gtest/gtest.h>
@@ -11,18 +11,21 @@ namespace {
 constexpr int kPixels = 3;
 constexpr double kWeight[kPixels] = {0.4, -0.2, 0.3}, kBias[kPixels] = {0.5, 0.4, 0.3}, kSigma = 0.25;
 
-// x = w z + b + sigma e with one latent dimension: everything about it is known (Bishop, PRML, section 12.2).
+// The model x = w z + b + sigma e with one latent dimension, whose distributions are all known (Bishop, PRML,
+// section 12.2).
 struct LinearGaussian {
   VaeOptions options = [] {
     VaeOptions o;
-    o.features = kPixels, o.latent = 1, o.encoder_widths = {};
+    o.features = kPixels;
+    o.latent = 1;
+    o.encoder_widths = {};
     o.likelihood = fixed_gaussian_likelihood(kSigma, false);
     return o;
   }();
   Vae model{options, Device::best()};
   double precision = 1;
 
-  // The encoder gives the true posterior, moved and widened.
+  // The encoder returns the true posterior, shifted and widened.
   explicit LinearGaussian(double shift = 0, double wider = 1) {
     double offset = 0;
     std::vector<float> encode(2 * kPixels, 0.0f), weight, bias;
@@ -43,7 +46,8 @@ struct LinearGaussian {
     }
   }
 
-  // -log N(x | b, w w' + sigma^2 I), by the matrix determinant lemma and Sherman and Morrison.
+  // Returns -log N(x | b, w w' + sigma^2 I), by the matrix determinant lemma and the Sherman-Morrison
+  // formula.
   static double nll(const std::vector<float>& x) {
     const double s2 = kSigma * kSigma;
     double ww = 0, wd = 0, dd = 0;
@@ -91,11 +95,12 @@ TEST(Evaluation, ManySamplesOvercomeAWrongPosterior) {
   EXPECT_GT(many.effective_samples, 100);
 }
 
-TEST(Evaluation, BatchesDoNotMatter) {
+TEST(Evaluation, IndependentOfTheBatchSize) {
   const Dataset images = points(23);
   const LinearGaussian wrong(0.3, 1.4);
   EvaluationOptions small, large;
-  small.rows = 10, large.rows = 1000;
+  small.rows = 10;
+  large.rows = 1000;
   const double a = importance_weighted_nll(wrong.model, images, 64, small).nll;
   EXPECT_NEAR(importance_weighted_nll(wrong.model, images, 64, large).nll, a, 1e-5);
 }
@@ -128,13 +133,13 @@ TEST(Evaluation, StatisticsOfAKnownPosterior) {
   EXPECT_FALSE(s.collapsed());
   // The decoded means are w z + b.
   EXPECT_NEAR(s.decoded_stddev, std::sqrt(variance) * (0.4 + 0.2 + 0.3) / kPixels, 1e-4);
-  // Means nearly normal: I(x; z) is about that of a Gaussian channel, half the log of total over noise
-  // variance.
+  // The means are nearly normal, so I(x; z) is about that of a Gaussian channel: half the log of the total
+  // variance over the noise variance.
   EXPECT_NEAR(s.mutual_information, 0.5 * std::log(1 + variance * exact.precision), 0.05);
 }
 
-TEST(Evaluation, MutualInformationCountsTheImagesThatZTellsApart) {
-  const LinearGaussian model(0, 1e-3);  // sharp posteriors: z names the image
+TEST(Evaluation, MutualInformationCountsTheDistinguishableImages) {
+  const LinearGaussian model(0, 1e-3);  // sharp posteriors: z identifies the image
   EXPECT_NEAR(latent_statistics(model.model, points(8), {}).mutual_information, std::log(8.0), 1e-2);
   Dataset same = points(8);
   for (int i = 1; i < 8; ++i) same.examples.slice(i, 1).copy_from(same.examples.slice(0, 1));
@@ -149,7 +154,7 @@ TEST(Evaluation, ADecoderThatIgnoresZIsCollapsed) {
   EXPECT_TRUE(s.collapsed());
 }
 
-TEST(Evaluation, MistakesAreErrors) {
+TEST(Evaluation, InvalidArgumentsAreErrors) {
   const LinearGaussian model;
   EXPECT_THROW(static_cast<void>(importance_weighted_nll(model.model, points(3), 0, {})), Error);
   EXPECT_THROW(static_cast<void>(importance_weighted_nll(model.model, points(3).slice(0, 0), 5, {})), Error);

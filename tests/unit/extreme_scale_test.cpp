@@ -1,6 +1,6 @@
-// Scale parameters far from 0, where standard deviations overflow or vanish: values that fit are right,
-// others are infinite but never NaN, and the gradient of a finite value is finite and right. Against formulas
-// in long double, whose exponents reach further than those of the types under test.
+// Tests scale parameters far from 0, at which standard deviations overflow or vanish. Values that the type
+// can represent must be right; others must be infinite but never NaN. The gradient of a finite value must be
+// finite and right. The expected values come from formulas in long double, whose exponent range is larger.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -37,7 +37,7 @@ Variable variable(const std::vector<double>& values, Shape shape, const Place& p
                   bool differentiable = true) {
   return Variable(Tensor::from(values, shape).to(p.dtype).to(p.device), differentiable);
 }
-// As the type has it.
+// Rounds a number to the data type.
 Real rounded(double x, const Place& p) { return p.dtype == DType::f64 ? x : double{static_cast<float>(x)}; }
 
 void expect_close(double got, Real expected, const Place& p, const std::string& what) {
@@ -63,7 +63,7 @@ Sigma sigma_of(PosteriorScale scale, Real s) {
   return {sigma, factor * s, factor * sigma, factor};
 }
 
-// Parameters to try: beyond the range of either type, at the edges, and in the middle.
+// Parameters beyond the range of either type, at its limits, and in the middle.
 std::vector<double> scales(PosteriorScale scale) {
   if (scale == PosteriorScale::softplus) return {-1000, -180, -85, -20, 0, 20, 100, 180, 1000, 1e18};
   return {-2000, -1000, -360, -250, -180, -100, -40, 0, 40, 80, 100, 180, 250, 360, 1000, 2000};
@@ -125,7 +125,7 @@ TEST(ExtremesDevice, KlOfAnyScale) {
       const std::string what = text("form", p, scale, s) + ", number " + std::to_string(i);
       const Variable params = variable({mean, s}, {1, 2}, p);
       const Variable value = forms[i](params);
-      // The half of a number that does not fit may fit.
+      // Half of a number that is too large may be representable.
       if (!fits(kl, p.dtype)) {
         EXPECT_TRUE(std::isinf(value.value().item()) || fits(kl / 2, p.dtype)) << what;
         continue;
@@ -140,8 +140,8 @@ TEST(ExtremesDevice, KlOfAnyScale) {
   });
 }
 
-// The draw and the KL together, where the KL is infinite or has no weight.
-TEST(ExtremesDevice, AnInfiniteKlWithoutWeightCountsNothing) {
+// The draw and the KL together, if the KL is infinite or has no weight.
+TEST(ExtremesDevice, AnInfiniteKlWithZeroWeightIsIgnored) {
   for (const Place& p : places())
     for (const double weight : {0.0, 1.0}) {
       const double s = p.dtype == DType::f64 ? 1000 : 120;
@@ -179,7 +179,7 @@ TEST(ExtremesDevice, DensitiesOfAnyScale) {
   });
 }
 
-// One component of any scale beside a standard normal one.
+// One component of any scale beside a standard normal component.
 struct MixtureReference {
   Real value = 0, z = 0, params[4] = {}, weights[2] = {};
   bool finite = true;
@@ -210,7 +210,7 @@ MixtureReference mixture_reference(Real z, const std::vector<double>& params, co
 TEST(ExtremesDevice, MixturesWithAComponentOfAnyScale) {
   const std::vector<double> logs{std::log(0.75), std::log(0.25)};
   for_all([&](const Place& p, PosteriorScale scale, double s) {
-    const double unit = scale == PosteriorScale::softplus ? 0.5413 : 0;  // sigma is 1
+    const double unit = scale == PosteriorScale::softplus ? 0.5413 : 0;  // gives sigma = 1
     const std::vector<double> params{0.25, s, -0.5, unit};
     for (const double z : {0.25, 1.25, -3.0})
       for (const bool fused : {true, false}) {
@@ -223,7 +223,7 @@ TEST(ExtremesDevice, MixturesWithAComponentOfAnyScale) {
                                        : unfused::mixture_log_density(at, components, scale, weights);
         expect_close(density.value().item(), expected.value, p, what);
         sum(density).backward();
-        // Sums of terms of either sign.
+        // These are sums of terms with different signs.
         Place loose = p;
         loose.tolerance *= 10;
         expect_close(at.grad().item(), expected.z, loose, what + ", slope of z");
@@ -237,8 +237,7 @@ TEST(ExtremesDevice, MixturesWithAComponentOfAnyScale) {
   });
 }
 
-// Log variances up to the bounds of the clip and beyond, with a target at the mean, next to it, and
-// elsewhere.
+// The log variances reach the clip bounds and exceed them. The target is at the mean, near it, or elsewhere.
 TEST(ExtremesDevice, GaussianLikelihoodsOfAnyScale) {
   const GaussianOptions options{.sigmoid_mean = false, .low = -250, .high = 250};
   for (const Place& p : places())
@@ -256,7 +255,7 @@ TEST(ExtremesDevice, GaussianLikelihoodsOfAnyScale) {
                                : form == 2 ? -sum(gaussian_log_density(params, x, options))
                                            : -sum(unfused::gaussian_log_density(params, x, options));
           expect_close(nll.value().item(), expected, p, what);
-          const NoGradGuard no_grad;  // another kernel
+          const NoGradGuard no_grad;  // uses a different kernel
           expect_close(gaussian_log_density(params, x, options).value().item(), -expected, p, what);
           if (!fits(squared, p.dtype) || !fits(d * precision, p.dtype)) continue;
           nll.backward();
@@ -268,7 +267,7 @@ TEST(ExtremesDevice, GaussianLikelihoodsOfAnyScale) {
       }
 }
 
-TEST(ExtremesDevice, ScalesThatAreNotNumbersStay) {
+TEST(ExtremesDevice, NanScalesPropagate) {
   for (const Place& p : places())
     for (const PosteriorScale scale : kScales) {
       const Variable params = variable({0.5, NAN}, {1, 2}, p);

@@ -1,4 +1,5 @@
-// Values that single precision makes hard, on every device, against the same operation in double precision.
+// Compares values that are difficult in single precision, on every device, with the same operation in double
+// precision.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -21,7 +22,7 @@ struct Values {
 };
 using Function = std::function<Variable(std::span<const Variable>)>;
 
-// The result, then the gradients of its sum.
+// Returns the result, followed by the gradients of its sum.
 std::vector<Doubles> evaluate(const Function& f, const std::vector<Values>& inputs, DType dtype,
                               Device device) {
   std::vector<Variable> variables;
@@ -36,7 +37,7 @@ std::vector<Doubles> evaluate(const Function& f, const std::vector<Values>& inpu
   return all;
 }
 
-// Every number within `tolerance`, relative to itself, where that is not far below the largest one.
+// Expects a relative error of at most `tolerance` for every number that is not far below the largest one.
 void expect_accurate(const Function& f, const std::vector<Values>& inputs, double tolerance,
                      const std::string& what) {
   const std::vector<Doubles> expected = evaluate(f, inputs, DType::f64, Device::cpu());
@@ -54,7 +55,7 @@ void expect_accurate(const Function& f, const std::vector<Values>& inputs, doubl
   }
 }
 
-// `count` numbers from `low` to `high`, evenly.
+// Returns `count` evenly spaced numbers from `low` to `high`.
 Doubles evenly(double low, double high, std::int64_t count) {
   Doubles numbers;
   for (std::int64_t i = 0; i < count; ++i)
@@ -66,7 +67,7 @@ Values row(Doubles numbers, bool differentiable = true) {
   return {{1, size}, std::move(numbers), differentiable};
 }
 
-// Where exp(-log variance) is next to nothing, and beyond it.
+// exp(-log variance) is close to 0 here, or underflows.
 TEST(ExtremesDevice, GaussiansOfLargeVariance) {
   for (const bool sigmoid_mean : {false, true})
     for (const std::int64_t width : {64, 63}) {
@@ -81,7 +82,7 @@ TEST(ExtremesDevice, GaussiansOfLargeVariance) {
     }
 }
 
-// Softplus of a hundred is a hundred, with a slope of 1.
+// Softplus of 100 is 100, with a slope of 1.
 TEST(ExtremesDevice, WideComponentsOfMixtures) {
   constexpr std::int64_t kRows = 40, kComponents = 40;
   Doubles component_params;
@@ -94,7 +95,7 @@ TEST(ExtremesDevice, WideComponentsOfMixtures) {
   expect_accurate(density, {z, {{kComponents, 2}, component_params}}, 1e-4, "mixture_log_density");
 }
 
-// A component of infinite width has no density anywhere, and NaN stays NaN.
+// A component of infinite width has zero density everywhere, and NaN propagates.
 TEST(ExtremesDevice, ComponentsWithoutDensity) {
   for (const Device device : {Device::cpu(), Device::best()})
     for (const float scale : {INFINITY, NAN}) {
@@ -108,7 +109,7 @@ TEST(ExtremesDevice, ComponentsWithoutDensity) {
     }
 }
 
-// Rows so far from most components that their terms are nothing next to the largest one, or 0.
+// The rows are so far from most components that their terms are negligible next to the largest one, or 0.
 TEST(ExtremesDevice, RowsFarFromComponents) {
   constexpr std::int64_t kRows = 40, kComponents = 70;
   Doubles component_params;
@@ -123,7 +124,7 @@ TEST(ExtremesDevice, RowsFarFromComponents) {
                   "mixture_log_density");
 }
 
-// A sum of many terms is as accurate as the terms: it is added up in double precision.
+// A sum of many terms is as accurate as its terms, because it is accumulated in double precision.
 TEST(ExtremesDevice, LossesOfManyPixels) {
   constexpr std::int64_t kSize = 10'007;
   const auto pair = [](double low, double high) {
@@ -145,7 +146,8 @@ TEST(ExtremesDevice, LossesOfManyPixels) {
       "bce", [](auto v) { return bce(v[0], v[1], 0.01); }, pair(0.01, 0.98));
   sums(
       "continuous_bernoulli", [](auto v) { return continuous_bernoulli_nll(v[0], v[1], 0.01); }, pair(-9, 7));
-  // Its terms are small next to the exponentials in them, which a GPU may round down, or up, all of them.
+  // The terms are small compared with the exponentials in them, which a GPU may consistently round down or
+  // up.
   sums(
       "kl", [](auto v) { return kl_divergence(v[0], PosteriorScale::log_variance, 0.01); },
       {{{5000, 2}, evenly(-2, 3, 10'000), false}}, 5e-7);
@@ -153,7 +155,7 @@ TEST(ExtremesDevice, LossesOfManyPixels) {
       "sum", [](auto v) { return sum(v[0]); }, pair(0.1, 0.7));
 }
 
-// The weight of the KL divergence during its warm-up, by the host's step and by the device's.
+// Tests the weight of the KL divergence during its warm-up, with the host's step and with the device's.
 TEST(ExtremesDevice, RampsOfBothClocks) {
   for (const Device device : {Device::cpu(), Device::best()}) {
     const std::uint64_t step = 3;

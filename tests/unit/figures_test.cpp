@@ -410,7 +410,9 @@ TEST(ModelGraph, NamesShapesTermsAndCounts) {
         "log variance, log σ²", "dense 256 → 2", "z = μ + σ ε", "ε ~ N(0, I)", "logits",
         "Bernoulli for each pixel", "−log p(x | z)", "KL(q(z | x) ‖ N(0, I))", "404,244 parameters"})
     EXPECT_TRUE(has_text(svg, text)) << text;
-  ModelGraph graph = model_graph(gaussian_options(), 28, 20, {0.5, PosteriorScale::softplus});
+  ModelGraph graph =
+      model_graph(gaussian_options(), 28, 20,
+                  {.beta = 0.5, .scale = PosteriorScale::softplus, .decoder_outputs = "mean, log variance"});
   const std::string gaussian = model_graph_svg(graph);
   for (const char* text : {"dense 560 → 30, leaky relu", "dense 15 → 2 × 560", "scale s, σ = softplus(s)",
                            "0.5 · KL", "mean, log variance", "loss = reconstruction + 0.5 · KL"})

@@ -1,4 +1,4 @@
-// The model as a framework: distributions of a user's own, the built-in ones, and the weights of the loss.
+// Tests the model as a framework: custom distributions, the built-in ones, and the weights of the loss.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -8,7 +8,7 @@
 namespace gpuvae {
 namespace {
 
-// ---- what a user writes: a Laplace likelihood, p(x | z) = exp(-|x - m| / b) / (2 b) ----
+// ---- the user's code: a Laplace likelihood, p(x | z) = exp(-|x - m| / b) / (2 b) ----
 class Laplace final : public Likelihood {
  public:
   explicit Laplace(double scale) : scale_(scale) {}
@@ -29,9 +29,9 @@ class Laplace final : public Likelihood {
  private:
   double scale_;
 };
-// ---- thirty lines ----
+// ---- end of the user's code: thirty lines ----
 
-// A prior and a posterior of one's own: N(0, 4 I), and a posterior with a fixed deviation.
+// A custom prior N(0, 4 I), and a custom posterior with a fixed standard deviation.
 class WideNormal final : public Prior {
  public:
   std::string name() const override { return "N(0, 4)"; }
@@ -56,7 +56,7 @@ class FixedSpread final : public Posterior {
   }
 };
 
-Dataset gradients(std::int64_t count) {  // 4 x 4 ramps: brightness and direction vary
+Dataset gradients(std::int64_t count) {  // ramps of 4 x 4 pixels that differ in brightness and direction
   std::vector<std::uint8_t> bytes;
   for (std::int64_t i = 0; i < count; ++i)
     for (int p = 0; p < 16; ++p)
@@ -66,7 +66,8 @@ Dataset gradients(std::int64_t count) {  // 4 x 4 ramps: brightness and directio
 
 VaeOptions small_model() {
   VaeOptions o;
-  o.features = 16, o.encoder_widths = {16};
+  o.features = 16;
+  o.encoder_widths = {16};
   return o;
 }
 
@@ -91,7 +92,8 @@ TEST(Framework, AUsersLikelihoodTrains) {
   o.likelihood = std::make_shared<Laplace>(0.05);
   const Outcome outcome = train(o);
   EXPECT_LT(outcome.last.reconstruction, outcome.first.reconstruction - 10);
-  EXPECT_LT(outcome.last.reconstruction, -12);  // 16 pixels at their scale: 16 (1 + log 0.1) = -20.8
+  // The bound for 16 pixels at their scale is 16 (1 + log 0.1) = -20.8.
+  EXPECT_LT(outcome.last.reconstruction, -12);
   EXPECT_GT(outcome.last.kl, 0.5);
 }
 
@@ -115,7 +117,7 @@ TEST(Framework, AUsersPriorAndPosteriorTrain) {
   o.posterior = std::make_shared<FixedSpread>();
   const Outcome outcome = train(o);
   EXPECT_LT(outcome.last.loss, outcome.first.loss - 8);
-  // KL(N(m, 1/4) || N(0, 4)) is at least log 4 - 15/32 for each of two dimensions.
+  // KL(N(m, 1/4) || N(0, 4)) is at least log 4 - 15/32 in each of the two dimensions.
   EXPECT_GT(outcome.last.kl, 2 * (std::log(4.0) - 15.0 / 32) - 0.1);
 }
 
@@ -160,12 +162,12 @@ TEST(Framework, EveryLikelihoodLearnsAndItsLossIsItsDensity) {
   }
 }
 
-// Gaussians at the mean: 16 pixels of -1/2 log(2 pi sigma^2).
+// The Gaussians are evaluated near the mean: 16 pixels of -1/2 log(2 pi sigma^2).
 TEST(Framework, FixedAndSharedGaussiansHaveTheirDensities) {
   const Variable params = Tensor::zeros({3, 16}, DType::f32, Device::best());
   const Variable x = Tensor::full({3, 16}, 0.7, DType::f32, Device::best());
   const double expected = 3 * 16 * (0.5 * std::log(2 * M_PI * 0.04) + 0.04 / (2 * 0.04));
-  const auto fixed = fixed_gaussian_likelihood(0.2);  // sigmoid(0) = 0.5, 0.2 away from x
+  const auto fixed = fixed_gaussian_likelihood(0.2);  // sigmoid(0) = 0.5 is 0.2 away from x
   fixed->initialize({16, 2, {}, Device::best(), true, {}});
   EXPECT_NEAR(fixed->negative_log_likelihood(params, x, 1).value().item(), expected, 1e-3);
   std::vector<Parameter> none;
@@ -183,23 +185,25 @@ TEST(Framework, FixedAndSharedGaussiansHaveTheirDensities) {
 TEST(Framework, LearnedPriorsTrainAndDraw) {
   for (const auto& prior : {gaussian_mixture_prior(5), vamp_prior(5)}) {
     VaeOptions o = small_model();
-    o.likelihood = gaussian_likelihood(), o.prior = prior;
+    o.likelihood = gaussian_likelihood();
+    o.prior = prior;
     const Outcome outcome = train(o, {}, 20);
     EXPECT_LT(outcome.last.loss, outcome.first.loss - 5) << prior->name();
     const Vae model(o, Device::best());
     const Prior& own = model.prior();
     const Tensor z = own.sample(500, 2, {.seed = 2, .purpose = RandomPurpose::prior}, Device::best());
-    // The density of its own draws, on average, is its negative entropy: finite, and above that of far
-    // points.
+    // The mean log density of the prior's own draws is its negative entropy: finite, and above that of
+    // distant points.
     const double near = sum(own.log_density(z)).value().item() / 500;
     const Variable far = Tensor::full({500, 2}, 30, DType::f32, Device::best());
     EXPECT_GT(near, sum(own.log_density(far)).value().item() / 500 + 5) << prior->name();
   }
 }
 
-TEST(Framework, AVampPriorWantsLogVariances) {
+TEST(Framework, AVampPriorRequiresLogVariances) {
   VaeOptions o = small_model();
-  o.prior = vamp_prior(3), o.posterior = diagonal_gaussian({PosteriorScale::softplus});
+  o.prior = vamp_prior(3);
+  o.posterior = diagonal_gaussian({PosteriorScale::softplus});
   EXPECT_THROW(Vae(o, Device::best()), Error);
 }
 
@@ -228,6 +232,24 @@ TEST(Framework, ContinuousBernoulliDrawsHaveItsMean) {
   }
 }
 
+// The mean of |x - location| is the scale, and its standard error here is scale / 141.
+TEST(Framework, LaplaceDrawsHaveTheirLocationAndScale) {
+  const auto likelihood = laplace_likelihood({.sigmoid_location = false, .low = -2});
+  for (const auto& [log_scale, scale] : {std::pair(0.7f, std::exp(0.7)), std::pair(-3.f, std::exp(-2.0))}) {
+    std::vector<float> params(40000, 0.25f);  // of one row: 20,000 locations, then as many log scales
+    std::fill(params.begin() + 20000, params.end(), log_scale);
+    const Tensor row = Tensor::from(params, {1, 40000});
+    double signed_sum = 0, sum = 0;
+    for (const float x : likelihood->sample(row, {.seed = 3, .purpose = RandomPurpose::test}).to_vector()) {
+      signed_sum += x - 0.25;
+      sum += std::abs(x - 0.25);
+    }
+    EXPECT_NEAR(sum / 20000, scale, 0.04 * scale);
+    EXPECT_NEAR(signed_sum / 20000, 0, 0.06 * scale);
+    EXPECT_FLOAT_EQ(likelihood->mean(row).value().to_vector()[7], 0.25f);
+  }
+}
+
 std::vector<float> parameters_after(const TrainOptions& how, double rate, int epochs = 1) {
   const Device device = Device::best();
   Vae model(small_model(), device);
@@ -249,7 +271,7 @@ double largest_difference(const std::vector<float>& a, const std::vector<float>&
   return d;
 }
 
-TEST(Framework, TheSumOverTheBatchIsRowsTimesTheMean) {
+TEST(Framework, TheSumOverTheBatchIsTheMeanTimesItsRows) {
   TrainOptions sum;
   sum.batch_sum = true;
   EXPECT_LT(largest_difference(parameters_after(sum, 1e-3), parameters_after({}, 32e-3)), 1e-5);
@@ -258,18 +280,21 @@ TEST(Framework, TheSumOverTheBatchIsRowsTimesTheMean) {
 
 TEST(Framework, WarmUpBeginsWithoutTheKlTermAndEndsWithAllOfIt) {
   TrainOptions slow, none, whole, over;
-  slow.warmup_epochs = 1e9, none.beta = 0, over.warmup_epochs = 1e-9;
+  slow.warmup_epochs = 1e9;
+  none.beta = 0;
+  over.warmup_epochs = 1e-9;
   EXPECT_LT(largest_difference(parameters_after(slow, 1e-2), parameters_after(none, 1e-2)), 1e-6);
   EXPECT_LT(largest_difference(parameters_after(over, 1e-2, 3), parameters_after(whole, 1e-2, 3)), 1e-2);
   EXPECT_GT(largest_difference(parameters_after(none, 1e-2), parameters_after(whole, 1e-2)), 1e-4);
 }
 
-TEST(Framework, FreeBitsLeaveSmallDimensionsAloneAndReportThePlainKl) {
+TEST(Framework, FreeBitsIgnoreSmallDimensionsAndReportThePlainKl) {
   TrainOptions free, none;
-  free.free_bits = 100, none.beta = 0;  // all below 100 nats: no gradient from the KL term
+  free.free_bits = 100;  // all dimensions are below 100 nats, so the KL term has no gradient
+  none.beta = 0;
   EXPECT_LT(largest_difference(parameters_after(free, 1e-2), parameters_after(none, 1e-2)), 1e-6);
   TrainOptions little;
-  little.free_bits = 1e-6;  // all above: the plain gradient
+  little.free_bits = 1e-6;  // all dimensions are above the limit, so the gradient is the plain one
   EXPECT_LT(largest_difference(parameters_after(little, 1e-2), parameters_after({}, 1e-2)), 1e-5);
   EXPECT_LT(train(small_model(), free, 2).last.kl, 100);
   VaeOptions mixture = small_model();

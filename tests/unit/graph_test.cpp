@@ -252,7 +252,7 @@ TEST(GraphParts, DeviceCountersAndRamps) {
       return weight.item();
     };
     EXPECT_EQ(weight_now(), 3 / 8.0);
-    backend.advance(step, 2, stream);
+    backend.advance({step, 2}, stream);
     EXPECT_EQ(weight_now(), 9 / 8.0);
     kernels::MetricsArgs nothing;
     nothing.advance = step;
@@ -261,7 +261,7 @@ TEST(GraphParts, DeviceCountersAndRamps) {
     nothing.bad_step = static_cast<std::uint64_t*>(totals.data()) + 2;
     backend.accumulate_metrics(nothing, stream);
     EXPECT_EQ(weight_now(), 12 / 8.0);
-    backend.advance(step, 100, stream);
+    backend.advance({step, 100}, stream);
     EXPECT_EQ(weight_now(), 3);
   }
 }

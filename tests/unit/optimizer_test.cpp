@@ -7,7 +7,7 @@
 namespace gpuvae {
 namespace {
 
-// A weight and a bias whose gradients the test sets by a linear loss.
+// A weight and a bias whose gradients the test sets with a linear loss.
 struct Model {
   Variable weight{Tensor::from(std::vector<float>{0.5f, -1.25f, 2.0f}, {3, 1}), true};
   Variable bias{Tensor::from(std::vector<float>{0.75f}, {1}), true};
@@ -16,7 +16,7 @@ struct Model {
 
 const double kGradients[][4] = {{0.1, -2, 0.03, 1}, {0.2, 1.5, -0.01, -1}, {-0.4, 0.5, 0.02, 0.5}};
 
-// One parameter under each rule, in plain doubles, from the papers' and frameworks' descriptions.
+// One parameter under each update rule in plain doubles, from the descriptions of the papers and frameworks.
 struct Reference {
   OptimizerOptions o;
   double p, m = 0, v = 0;
@@ -25,7 +25,8 @@ struct Reference {
     if (decayed && o.kind == OptimizerKind::adamw) p *= 1 - o.learning_rate * o.l2;
     if (decayed && o.kind != OptimizerKind::adamw) g += 2 * o.l2 * p;
     if (adam) {
-      m = o.beta1 * m + (1 - o.beta1) * g, v = o.beta2 * v + (1 - o.beta2) * g * g;
+      m = o.beta1 * m + (1 - o.beta1) * g;
+      v = o.beta2 * v + (1 - o.beta2) * g * g;
       p -= o.learning_rate * (m / (1 - std::pow(o.beta1, t))) /
            (std::sqrt(v / (1 - std::pow(o.beta2, t))) + o.epsilon);
     } else if (o.kind == OptimizerKind::sgd) {
@@ -53,13 +54,15 @@ void train(Model& model, Optimizer& optimizer, int steps) {
 
 class Kinds : public testing::TestWithParam<int> {};
 
-TEST_P(Kinds, FollowTheirPapers) {
+TEST_P(Kinds, MatchTheirPapers) {
   for (const double l2 : {0.0, 0.05})
     for (const bool biases : {false, true})
       for (const Device device : {Device::cpu(), Device::best()}) {
         Model model;
         OptimizerOptions o = OptimizerOptions::defaults(OptimizerKind(GetParam()));
-        o.learning_rate = 0.02, o.l2 = l2, o.l2_biases = biases;
+        o.learning_rate = 0.02;
+        o.l2 = l2;
+        o.l2_biases = biases;
         if (o.kind == OptimizerKind::sgd) o.beta1 = 0.9;
         model.weight = Variable(model.weight.value().to(device), true);
         model.bias = Variable(model.bias.value().to(device), true);
@@ -85,7 +88,8 @@ INSTANTIATE_TEST_SUITE_P(Optimizer, Kinds, testing::Range(0, 6),
 TEST(Optimizer, ClipsByGlobalNorm) {
   Model model;
   OptimizerOptions o = OptimizerOptions::defaults(OptimizerKind::sgd);
-  o.learning_rate = 1, o.clip_norm = 0.5;
+  o.learning_rate = 1;
+  o.clip_norm = 0.5;
   Optimizer optimizer(model.parameters(), o);
   const auto before = model.weight.value().to_doubles();
   train(model, optimizer, 1);
@@ -94,7 +98,7 @@ TEST(Optimizer, ClipsByGlobalNorm) {
   EXPECT_NEAR(before[1] - model.weight.value().to_doubles()[1], -2 * 0.5 / norm, 1e-6);
 }
 
-TEST(Optimizer, AParameterWithoutGradientHasAZeroOne) {
+TEST(Optimizer, AMissingGradientCountsAsZero) {
   Model model;
   Optimizer optimizer(model.parameters(), OptimizerOptions::defaults(OptimizerKind::sgd));
   train(model, optimizer, 1);
@@ -120,12 +124,13 @@ TEST(Optimizer, ResumesBitForBit) {
   EXPECT_EQ(second.weight.value().to_vector(), straight.weight.value().to_vector());
 }
 
-TEST(Optimizer, RejectsSettingsThatMakeNoSense) {
+TEST(Optimizer, RejectsInvalidSettings) {
   Model model;
   OptimizerOptions o;
   o.learning_rate = 0;
   EXPECT_THROW(Optimizer(model.parameters(), o), Error);
-  o.learning_rate = 1, o.beta2 = 1;
+  o.learning_rate = 1;
+  o.beta2 = 1;
   EXPECT_THROW(Optimizer(model.parameters(), o), Error);
   EXPECT_THROW(Optimizer({}, {}), Error);
 }

@@ -1,4 +1,4 @@
-// Who owns what: parameters are handles, models can be moved, and options only describe.
+// Tests ownership: parameters are handles, models can be moved, and options only describe.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -19,7 +19,8 @@ Dataset images(Device device) {
 
 VaeOptions small_model() {
   VaeOptions o;
-  o.features = 16, o.encoder_widths = {8};
+  o.features = 16;
+  o.encoder_widths = {8};
   return o;
 }
 
@@ -52,7 +53,7 @@ TEST(OwnershipOnDevice, AnOptimiserMovesTheElementsAndNotTheVariable) {
   EXPECT_EQ(weight.value().to_vector(), std::vector<float>(6, 4));
   EXPECT_EQ(copy.value().to_vector(), std::vector<float>(6, 4));
   EXPECT_EQ(weight.grad().to_vector(), std::vector<float>(6, 2));
-  EXPECT_EQ(before.to_vector(), std::vector<float>(6, 5));  // a tensor that was taken before stays as it was
+  EXPECT_EQ(before.to_vector(), std::vector<float>(6, 5));  // a tensor taken earlier does not change
 }
 
 TEST(OwnershipOnDevice, ValuesOutliveTheirOptimiser) {
@@ -95,7 +96,7 @@ TEST(OwnershipOnDevice, CopiesOfLayersShareTheirParameters) {
   EXPECT_EQ(parameters[0].variable.value().to_vector(), expected);
 }
 
-// The model moves after its optimiser was made, and again after its trainer was.
+// The model moves after its optimiser was created, and again after its trainer was created.
 TEST(TrainerOwnership, AModelMovesBetweenItsOptimiserItsTrainerAndItsTraining) {
   for (const Device device : {Device::cpu(), Device::best()}) {
     for (const auto& prior : {standard_normal_prior(), vamp_prior(2)}) {
@@ -135,7 +136,7 @@ TEST(Ownership, ACopyOfAModelIsTheSameModel) {
 
 // ---- distributions with parameters ----
 
-// A posterior with a learned spread. `kShared` and `kKept` are the mistakes that a Vae refuses.
+// A posterior with a learned spread. `shared` and `kept` are mistakes that a Vae refuses.
 enum class Mistake { none, shared, kept };
 template <Mistake mistake>
 class LearnedSpread final : public Posterior {

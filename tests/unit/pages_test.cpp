@@ -16,8 +16,10 @@ using test::error_of;
 
 ExplorerPage small_page() {
   ExplorerPage page;
-  page.title = "title", page.subtitle = "subtitle";
-  page.height = 2, page.width = 3;
+  page.title = "title";
+  page.subtitle = "subtitle";
+  page.height = 2;
+  page.width = 3;
   page.decoder = {{Activation::leaky_relu, 2, 1, {0.5f, -1.25f}, {3}},
                   {Activation::sigmoid, 1, 6, {1, 2, 3, 4, 5, 6}, {0, 0, 0, 0, 0, 1e-30f}}};
   page.sliders = {{.name = "z1"}, {.name = "z2", .low = -1, .high = 4, .step = 0.1, .scale = 2}};
@@ -32,7 +34,7 @@ int count(std::string_view text, std::string_view part) {
   return n;
 }
 
-// What the page's script reads.
+// Returns the data that the page's script reads.
 nlohmann::json data_of(const std::string& page) {
   const std::string_view open = "class=\"gx-data\">", close = "</script>";
   const auto begin = page.find(open) + open.size();
@@ -56,8 +58,8 @@ TEST(Html, TextIsEscaped) {
   EXPECT_EQ(html_escaped("<a b=\"c\" d='e'>&amp;"), "&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;amp;");
 }
 
-TEST(Html, Base64IsThatOfTheStandard) {
-  // RFC 4648, section 10.
+TEST(Html, Base64FollowsTheStandard) {
+  // RFC 4648, section 10, lists these values.
   const std::string_view text = "foobar";
   const char* expected[] = {"", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
   for (std::size_t n = 0; n <= text.size(); ++n) EXPECT_EQ(base64(text.substr(0, n)), expected[n]);
@@ -112,16 +114,18 @@ TEST(Explorer, ColoursByAQuantity) {
   EXPECT_EQ(data["isQuantity"], true);
   page.labels = {1, 2};
   EXPECT_EQ(error_of([&] { explorer_html(page); }), "[explorer] expected labels or values, got both");
-  page.labels.clear(), page.values = {1};
+  page.labels.clear();
+  page.values = {1};
   EXPECT_EQ(error_of([&] { explorer_html(page); }), "[explorer] expected 2 values or none, got 1");
 }
 
-TEST(Explorer, NoTextBreaksOutOfItsPlace) {
+TEST(Explorer, AllTextIsEscaped) {
   const std::string evil = "</script><script>alert(1)</script><!-- \" ' & </title>";
   ExplorerPage page = small_page();
   const int plain = count(explorer_html(page), "<script");
   page.title = page.subtitle = page.sliders[0].name = evil;
-  page.height = 1, page.width = 6;
+  page.height = 1;
+  page.width = 6;
   page.column_names = {evil, "b", "c", "d", "e", "\xff not UTF-8"};
   const std::string html = explorer_html(page);
   EXPECT_EQ(count(html, "<script"), plain);
@@ -133,7 +137,7 @@ TEST(Explorer, NoTextBreaksOutOfItsPlace) {
   EXPECT_EQ(data["columns"][0], evil);
 }
 
-TEST(Explorer, PagesReferToNothingOutside) {
+TEST(Explorer, PagesReferToNoOtherFile) {
   ReportPage report;
   report.explorer = small_page();
   report.pictures = {{"a", "b", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>", "", false}};
@@ -146,7 +150,7 @@ TEST(Explorer, PagesReferToNothingOutside) {
   }
 }
 
-TEST(Explorer, AFragmentIsNoPage) {
+TEST(Explorer, AFragmentIsNotAPage) {
   const std::string fragment = explorer_fragment(small_page());
   for (const char* part : {"<html", "<head", "<body", "<title", "<h1", "<main", "page-"})
     EXPECT_EQ(count(fragment, part), 0) << part;
@@ -204,7 +208,7 @@ TEST(Explorer, SlidersHoldNearlyAllPoints) {
   std::vector<float> points(2000, 1.0f);
   EXPECT_EQ(sliders_around(points, 2)[1].high, 3);
   EXPECT_EQ(sliders_around(points, 2)[1].name, "z2");
-  std::fill_n(points.begin(), 5, -100.0f);  // one in four hundred: outliers
+  std::fill_n(points.begin(), 5, -100.0f);  // one point in four hundred is an outlier
   EXPECT_EQ(sliders_around(points, 2)[0].high, 3);
   std::fill_n(points.begin(), 20, -4.2f);
   EXPECT_EQ(sliders_around(points, 2)[0].high, 4.5);
@@ -214,7 +218,8 @@ TEST(Explorer, SlidersHoldNearlyAllPoints) {
 
 ReportPage small_report() {
   ReportPage page;
-  page.title = "a <b>", page.subtitle = "c & d";
+  page.title = "a <b>";
+  page.subtitle = "c & d";
   page.warnings = {"collapse of 2 < 3"};
   page.numbers = {{"validation loss", "152.29", "nats/image", "mean of 10,000 images"}};
   page.configuration = {{"Model", {{"hidden", "<256>"}}}};
@@ -233,7 +238,7 @@ TEST(Report, HoldsEveryPartEscaped) {
     EXPECT_EQ(count(html, part), 1) << part;
 }
 
-TEST(Report, FiguresGrowByAThirdAtMost) {
+TEST(Report, FiguresAreEnlargedByAtMostAThird) {
   ReportPage page = small_report();
   page.pictures = {{"a", "", "<svg width=\"500\"></svg>", "", true},
                    {"b", "", "<svg><g width=\"9\"/></svg>", "", true}};
@@ -242,7 +247,7 @@ TEST(Report, FiguresGrowByAThirdAtMost) {
   EXPECT_EQ(count(html, "max-width:min("), 1);
 }
 
-TEST(Report, LeavesEmptyPartsOut) {
+TEST(Report, OmitsEmptyParts) {
   const std::string html = report_html({.title = "empty"});
   for (const char* part : {"<h2", "<ul", "<dl", "<figure", "<details", "<canvas"})
     EXPECT_EQ(count(html, part), 0) << part;

@@ -11,7 +11,8 @@ namespace {
 using Vector = std::array<double, 3>;
 using Matrix = std::array<Vector, 3>;
 
-// What people with full dichromacy see, in linear RGB: Machado, Oliveira and Fernandes, 2009, severity 1.
+// The colours that people with full dichromacy see, in linear RGB: Machado, Oliveira and Fernandes, 2009,
+// severity 1.
 constexpr Matrix kNormal = {{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}};
 constexpr Matrix kProtanopia = {{{0.152286, 1.052583, -0.204868},  //
                                  {0.114503, 0.786281, 0.099216},
@@ -30,14 +31,14 @@ Vector times(const Matrix& m, const Vector& v) {
   return product;
 }
 
-double linear(std::uint8_t channel) {  // IEC 61966-2-1
+double linear(std::uint8_t channel) {  // by IEC 61966-2-1
   const double c = channel / 255.0;
   return c <= 0.04045 ? c / 12.92 : std::pow((c + 0.055) / 1.055, 2.4);
 }
 
 Vector linear(Rgb c) { return {linear(c.red), linear(c.green), linear(c.blue)}; }
 
-// Ottosson, "A perceptual color space for image processing", 2020.
+// Converts linear RGB to Oklab: Ottosson, "A perceptual color space for image processing", 2020.
 Vector oklab(const Vector& rgb) {
   constexpr Matrix kCones = {{{0.4122214708, 0.5363325363, 0.0514459929},
                               {0.2119034982, 0.6806995451, 0.1073969566},
@@ -70,10 +71,10 @@ double closest(const Colours& colours, const Matrix& eyes) {
 
 TEST(Palette, MeasuresBlackToWhiteAsOne) {
   EXPECT_NEAR(distance({0, 0, 0}, {255, 255, 255}, kNormal), 1, 1e-6);
-  EXPECT_NEAR(oklab(linear(Rgb{255, 0, 0}))[0], 0.627955, 1e-5);  // Ottosson's table of red
+  EXPECT_NEAR(oklab(linear(Rgb{255, 0, 0}))[0], 0.627955, 1e-5);  // Ottosson's value for red
 }
 
-TEST(Palette, TenLabelsAreToldApartByEveryEye) {
+TEST(Palette, TenLabelsAreDistinctForAllColourVision) {
   EXPECT_GE(closest(kLabelColours, kNormal), 0.18);
   EXPECT_GE(closest(kLabelColours, kProtanopia), 0.139);
   EXPECT_GE(closest(kLabelColours, kDeuteranopia), 0.139);
@@ -82,17 +83,17 @@ TEST(Palette, TenLabelsAreToldApartByEveryEye) {
     for (const Rgb c : kLabelColours) EXPECT_GE(distance(c, ground, kNormal), 0.27) << hex(c);
 }
 
-TEST(Palette, LinesAreToldApartAndLegibleAsText) {
+TEST(Palette, LinesAreDistinctAndLegibleAsText) {
   for (const Matrix& eyes : {kNormal, kProtanopia, kDeuteranopia})
     EXPECT_GE(closest(kLineColours, eyes), 0.09);
   for (const Rgb c : kLineColours) {
     const Vector l = linear(c);
     const double luminance = 0.2126 * l[0] + 0.7152 * l[1] + 0.0722 * l[2];
-    EXPECT_GE(1.05 / (luminance + 0.05), 4.5) << hex(c);  // WCAG 2.1, on white
+    EXPECT_GE(1.05 / (luminance + 0.05), 4.5) << hex(c);  // WCAG 2.1 on a white background
   }
 }
 
-TEST(Palette, SequentialColoursGrowLighterEvenly) {
+TEST(Palette, SequentialColoursLightenEvenly) {
   EXPECT_EQ(hex(sequential_colour(0)), "#440154");
   EXPECT_EQ(hex(sequential_colour(1)), "#fde725");
   EXPECT_EQ(hex(sequential_colour(0.5)), "#21908c");

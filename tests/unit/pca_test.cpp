@@ -12,14 +12,14 @@ namespace {
 
 using test::error_of;
 
-// mean +- 3 u and +- v with u = (0.6, 0, -0.8), v = (0, 1, 0): variances 9/2 and 1/2, nothing along the
-// third.
+// The points are mean +- 3 u and mean +- v with u = (0.6, 0, -0.8) and v = (0, 1, 0). The variances are 9/2
+// and 1/2, and 0 along the third axis.
 const std::vector<float> kMean = {10, -20, 5};
 const std::vector<float> kPoints = {11.8f, -20, 2.6f, 8.2f, -20, 7.4f, 10, -19, 5, 10, -21, 5};
 
 TEST(Pca, FindsTheAxesOfAKnownCovariance) {
   const Pca pca = fit_pca(kPoints, 3);
-  // The element of largest magnitude is positive: -u.
+  // The sign convention makes the element of largest magnitude positive, which gives -u.
   const std::vector<float> components = {-0.6f, 0, 0.8f, 0, 1, 0};
   const std::vector<double> shares = {0.9, 0.1, 0};
   ASSERT_EQ(pca.mean.size(), 3u);
@@ -54,7 +54,7 @@ TEST(Pca, KeepsAllVarianceOfManyDimensionsInItsShares) {
     sum += before = share;
   }
   EXPECT_NEAR(sum, 1, 1e-12);
-  // The projection's own variance is that share of the points'.
+  // The variance of the projection is that share of the points' variance.
   double total = 0, first = 0;
   const std::vector<float> projected = pca.project(points);
   for (int i = 0; i < kN; ++i) {
@@ -65,13 +65,13 @@ TEST(Pca, KeepsAllVarianceOfManyDimensionsInItsShares) {
   EXPECT_EQ(fit_pca(points, kD).components, pca.components);
 }
 
-TEST(Pca, OfPointsWithoutVarianceHasNoShares) {
+TEST(Pca, PointsWithoutVarianceHaveZeroShares) {
   const Pca pca = fit_pca(std::vector<float>{1, 2, 1, 2}, 2);
   EXPECT_EQ(pca.variance_share, (std::vector<double>{0, 0}));
   EXPECT_EQ(pca.project(std::vector<float>{1, 2}), (std::vector<float>{0, 0}));
 }
 
-TEST(Pca, RefusesWhatItCannotFit) {
+TEST(Pca, RefusesInvalidPoints) {
   EXPECT_EQ(error_of([] {
               fit_pca(std::vector<float>{1, 2}, 1);
             }),

@@ -7,8 +7,8 @@
 namespace gpuvae::apps {
 namespace {
 
-TEST(Quantiles, AreThoseOfTheStandardNormal) {
-  // Abramowitz and Stegun, table 26.5.
+TEST(Quantiles, MatchTheStandardNormal) {
+  // Abramowitz and Stegun, table 26.5, lists these values.
   EXPECT_NEAR(normal_quantile(0.5), 0, 1e-12);
   EXPECT_NEAR(normal_quantile(0.975), 1.959963984540054, 1e-9);
   EXPECT_NEAR(normal_quantile(0.01), -2.326347874040841, 1e-9);
@@ -20,8 +20,8 @@ using Doubles = std::vector<double>;
 TEST(Grids, AreReadFromText) {
   const std::vector<Grid> g = parse_grids("quantile:5:0.1:0.9,linear:3:-5:5:left-up,data:2:down-right");
   ASSERT_EQ(g.size(), 3u);
-  EXPECT_EQ(g[1].across(0, 0), (Doubles{5, 0, -5}));  // z1 grows to the left
-  EXPECT_EQ(g[1].down(0, 0), (Doubles{5, 0, -5}));    // z2 upwards
+  EXPECT_EQ(g[1].across(0, 0), (Doubles{5, 0, -5}));  // z1 increases to the left
+  EXPECT_EQ(g[1].down(0, 0), (Doubles{5, 0, -5}));    // z2 increases upwards
   EXPECT_TRUE(g[1].z1_across());
   EXPECT_FALSE(g[2].z1_across());
   EXPECT_EQ(g[2].across(-2, 4), (Doubles{-2, 4}));
@@ -34,7 +34,7 @@ TEST(Grids, AreReadFromText) {
   EXPECT_TRUE(parse_grids("none").empty());
 }
 
-TEST(Grids, MistakesAreNamed) {
+TEST(Grids, ErrorsNameTheProblem) {
   for (const char* text :
        {"", "round:5", "linear:0", "linear:201", "linear:2.5", "linear:5:1", "linear:5:2:1",
         "linear:5:0:1:up-up", "quantile:5:0:0.9", "quantile:5:0.1:1", "data:5:0", "data:5:-0.1:1",
@@ -47,11 +47,13 @@ TEST(Grids, MistakesAreNamed) {
   EXPECT_EQ(parse_sliders("-15:15:3:0.01").scale, 0.01);
 }
 
-// A decoder that shows z: pixel 0 is sigmoid(z1), pixel 1 sigmoid(z2).
+// A decoder that reveals z: pixel 0 is sigmoid(z1), pixel 1 is sigmoid(z2).
 struct Transparent {
   Vae model{[] {
               VaeOptions o;
-              o.features = 2, o.encoder_widths = {2}, o.activation = Activation::identity;
+              o.features = 2;
+              o.encoder_widths = {2};
+              o.activation = Activation::identity;
               return o;
             }(),
             Device::cpu()};
@@ -77,11 +79,11 @@ TEST(Manifold, FirstDimensionGrowsToTheRightAndSecondUpwards) {
 TEST(Manifold, FirstDimensionMayGoDown) {
   const GridImage g = decode_grid(Transparent().model, parse_grids("data:3:down-right")[0],
                                   {1.2815516f, 0, 0.5f, -1.2815516f}, 1, 2);
-  EXPECT_NEAR(g.image.pixels[0], kLow, 1);       // z1 at the top left
-  EXPECT_NEAR(g.image.pixels[4], kLow, 1);       // and at the top right
-  EXPECT_NEAR(g.image.pixels[2 * 6], kHigh, 1);  // it grows downwards
-  EXPECT_NEAR(g.image.pixels[1], kLow, 1);       // z2 at the left
-  EXPECT_NEAR(g.image.pixels[5], kHigh, 1);      // grows to the right
+  EXPECT_NEAR(g.image.pixels[0], kLow, 1);       // z1 in the top left
+  EXPECT_NEAR(g.image.pixels[4], kLow, 1);       // z1 in the top right
+  EXPECT_NEAR(g.image.pixels[2 * 6], kHigh, 1);  // z1 increases downwards
+  EXPECT_NEAR(g.image.pixels[1], kLow, 1);       // z2 on the left
+  EXPECT_NEAR(g.image.pixels[5], kHigh, 1);      // z2 increases to the right
   EXPECT_FALSE(g.z1_across);
 }
 
@@ -101,12 +103,13 @@ TEST(Manifold, CoversTheQuantilesOfEachAxis) {
   EXPECT_EQ(grid("data:2").rows, (Doubles{100, -10})) << "one range for both axes";
 }
 
-TEST(Examples, Are25InARowAndSmallOnesTwiceAsLarge) {
+TEST(Examples, HaveRowsOf25AndDoubleSmallImages) {
   Dataset set{28, 20, Tensor::empty({60, 560}, DType::u8, Device::cpu()), {}};
   const io::Gray faces = examples(set, 60);
   EXPECT_EQ(faces.width, 25 * 20 * 2);
   EXPECT_EQ(faces.height, 3 * 28 * 2);
-  set.height = 20, set.width = 28;
+  set.height = 20;
+  set.width = 28;
   EXPECT_EQ(examples(set, 50).width, 25 * 28);
   EXPECT_EQ(examples(set, 50).height, 2 * 20);
 }

@@ -1,4 +1,4 @@
-// What figures are made of: ticks, numbers, text. The figures themselves are in figures_test.cpp.
+// Tests the parts of figures: ticks, numbers, text. figures_test.cpp tests the figures themselves.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -19,7 +19,7 @@ TEST(Ticks, AreNiceNumbersWithinTheRange) {
   EXPECT_EQ(nice_ticks(-0.05, 0.12, 4).labels, (Labels{"−0.05", "0.00", "0.05", "0.10"}));
   EXPECT_EQ(nice_ticks(0, 54321, 6).labels, (Labels{"0", "10,000", "20,000", "30,000", "40,000", "50,000"}));
   EXPECT_EQ(nice_ticks(0, 0.3, 4).values,
-            (std::vector<double>{0, 0.1, 0.2, 0.3}));  // 3 * 0.1 is another number
+            (std::vector<double>{0, 0.1, 0.2, 0.3}));  // 3 * 0.1 is a different number
 }
 
 TEST(Ticks, OfCountsAreWhole) {
@@ -34,7 +34,7 @@ TEST(Ticks, OfExtremeRangesArePowersOfTen) {
   EXPECT_EQ(nice_ticks(0, 1.6e12, 4).labels, (Labels{"0", "0.5×10¹²", "1.0×10¹²", "1.5×10¹²"}));
 }
 
-TEST(Ticks, AreAFewAndEvenWhateverTheRange) {
+TEST(Ticks, AreFewAndEvenForAnyRange) {
   for (int i = 0; i < 2000; ++i) {
     const double low = std::sin(i * 1.3) * std::pow(10.0, i % 13 - 6),
                  width = std::pow(10.0, i % 17 / 2.0 - 6);
@@ -54,11 +54,12 @@ TEST(Ticks, AreAFewAndEvenWhateverTheRange) {
   }
 }
 
-TEST(LogTicks, ThinOutWithTheDecades) {
+TEST(LogTicks, BecomeSparserWithMoreDecades) {
   EXPECT_EQ(log_ticks(90, 6000, 8).labels, (Labels{"100", "200", "500", "1,000", "2,000", "5,000"}));
   EXPECT_EQ(log_ticks(0.05, 60000, 7).labels, (Labels{"0.1", "1", "10", "100", "1,000", "10,000"}));
   EXPECT_EQ(log_ticks(1e-12, 1e9, 6).labels, (Labels{"10⁻¹⁰", "10⁻⁵", "10⁰", "10⁵"}));
-  EXPECT_EQ(log_ticks(100, 190, 5).labels, (Labels{"100", "120", "140", "160", "180"}));  // as if linear
+  // As on a linear axis.
+  EXPECT_EQ(log_ticks(100, 190, 5).labels, (Labels{"100", "120", "140", "160", "180"}));
   EXPECT_EQ(log_ticks(3e6, 3e7, 8).labels, (Labels{"5×10⁶", "10⁷", "2×10⁷"}));
 }
 
@@ -74,7 +75,7 @@ TEST(Numbers, HaveATrueMinusAndNoMinusZero) {
   EXPECT_EQ(coordinate(100), "100");
 }
 
-TEST(Ranges, LeaveOutWhatCannotBeDrawn) {
+TEST(Ranges, IgnoreValuesThatCannotBeDrawn) {
   const double nan = std::nan(""), inf = std::numeric_limits<double>::infinity();
   EXPECT_EQ(range_of(std::vector<double>{nan, 3, -inf, 7, 1e301}), (Range{3, 7}));
   EXPECT_EQ(range_of(std::vector<double>{nan}), (Range{0, 1}));
@@ -96,7 +97,7 @@ TEST(Labels, SpreadAsLittleAsNeeded) {
   EXPECT_EQ(spread_labels({10, 50, 90}, 18, far), (Heights{10, 50, 90}));
   EXPECT_EQ(spread_labels({50, 50}, 18, far), (Heights{41, 59}));
   EXPECT_EQ(spread_labels({56, 50}, 10, far), (Heights{58, 48}));
-  // The third is pushed by the first two, and pushes back.
+  // The third label is pushed by the first two and pushes them back.
   EXPECT_EQ(spread_labels({0, 0, 6}, 10, far), (Heights{-8, 2, 12}));
   EXPECT_TRUE(spread_labels({}, 10, far).empty());
 }
@@ -114,7 +115,7 @@ TEST(Text, IsEscapedForXml) {
   EXPECT_EQ(escape("a\x01"
                    "b\x7f"),
             "a\uFFFDb\x7f");
-  // Cut short, overlong, a surrogate, beyond Unicode, a stray continuation.
+  // These inputs are truncated, overlong, a surrogate, beyond Unicode, and a stray continuation byte.
   for (const char* bad : {"\xE2\x82", "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\x80"}) {
     const std::string escaped = escape(std::string(bad) + "x");
     EXPECT_EQ(escaped.substr(0, 3), "\uFFFD") << escaped;
@@ -122,12 +123,12 @@ TEST(Text, IsEscapedForXml) {
   }
 }
 
-TEST(Text, WidthIsThatOfDejaVuSans) {
+TEST(Text, WidthMatchesDejaVuSans) {
   EXPECT_NEAR(text_width("epoch", 100), 62 + 64 + 62 + 55 + 64, 1e-9);
   EXPECT_NEAR(text_width("−1", 100), 84 + 64, 1e-9);
   EXPECT_GT(text_width("mean", 13, true), 1.1 * text_width("mean", 13));
   const Box turned = text_box(100, 200, "epoch", {.size = 10, .anchor = "end", .upwards = true});
-  EXPECT_DOUBLE_EQ(turned.y, 200);  // reads upwards and ends there
+  EXPECT_DOUBLE_EQ(turned.y, 200);  // the text reads upwards and ends here
   EXPECT_DOUBLE_EQ(turned.height, text_width("epoch", 10));
   EXPECT_DOUBLE_EQ(turned.x, 92);
 }

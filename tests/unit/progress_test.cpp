@@ -36,7 +36,7 @@ struct Close {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
 
-// A file that is no terminal.
+// A file that is not a terminal.
 class Log {
  public:
   std::FILE* file() { return file_.get(); }
@@ -51,7 +51,7 @@ class Log {
   std::unique_ptr<std::FILE, Close> file_{std::tmpfile()};
 };
 
-// A terminal `columns` wide, through a pseudo-terminal.
+// A terminal with `columns` columns, implemented by a pseudo-terminal.
 class Terminal {
  public:
   explicit Terminal(unsigned short columns) : main_(::posix_openpt(O_RDWR | O_NOCTTY)) {
@@ -87,7 +87,8 @@ class OnTerminal : public testing::Test {
     if (!Terminal(80).usable()) GTEST_SKIP() << "no pseudo-terminals here";
     g_now = Progress::Clock::time_point(1h);
   }
-  // What a terminal of this width shows after one update at 64%, 0.5 s into the second of three epochs.
+  // Returns what a terminal of this width shows after one update at 64%, 0.5 s into the second of three
+  // epochs.
   static std::string shown(unsigned short columns) {
     Terminal terminal(columns);
     Progress progress(3, 1000, "nats/image", terminal.file(), test_clock);
@@ -191,7 +192,7 @@ TEST(InALog, LongEpochsReportEveryTenSeconds) {
             "epoch 1/2   20%  loss 99.50 nats/image  10 images/s  3 min 0 s left\n");
 }
 
-// A run that is taken up again at its second epoch is not credited with the first.
+// The rate of a run that resumes at its second epoch must not include the first.
 TEST(InALog, ResumedRunsCountFromTheirFirstUpdate) {
   Log log;
   {
@@ -235,7 +236,7 @@ TEST_F(OnTerminal, TheLineNeverWraps) {
   EXPECT_NE(shown(70).find("epoch 2/3   64%  loss 170.42"), std::string::npos) << shown(70);
 }
 
-TEST_F(OnTerminal, BlocksAndColourWhereTheyAreWelcome) {
+TEST_F(OnTerminal, UsesBlocksAndColourIfSupported) {
   EXPECT_EQ(shown(100).find("\x1b[36m"), std::string::npos);
   const Environment utf8("LC_ALL", "C.UTF-8"), colour("NO_COLOR", nullptr);
   EXPECT_NE(shown(100).find("[\x1b[36m███████████████████▏          \x1b[0m]"), std::string::npos)
@@ -250,7 +251,7 @@ TEST_F(OnTerminal, RedrawsAtMostTenTimesASecond) {
   EXPECT_EQ(std::ranges::count(text, '\r'), 10);
 }
 
-TEST_F(OnTerminal, AnAbandonedLineIsEnded) {
+TEST_F(OnTerminal, AnUnfinishedLineIsTerminated) {
   Terminal terminal(100);
   {
     Progress progress(1, 100, "nats/image", terminal.file(), test_clock);

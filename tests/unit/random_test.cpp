@@ -14,7 +14,7 @@
 namespace gpuvae {
 namespace {
 
-// From the authors' distribution, Random123 kat_vectors: philox4x32 10.
+// These answers come from the authors' distribution: Random123 kat_vectors, philox4x32 10.
 TEST(Philox, PublishedKnownAnswers) {
   struct Answer {
     std::uint32_t counter[4], key[2], expected[4];
@@ -38,7 +38,7 @@ TEST(Random, NormalHasTheMomentsOfANormal) {
   double m1 = 0, m2 = 0, m3 = 0, m4 = 0;
   for (double v : x) m1 += v, m2 += v * v, m3 += v * v * v, m4 += v * v * v * v;
   const double n = static_cast<double>(x.size());
-  // Five standard errors of each moment.
+  // The tolerances are five standard errors of each moment.
   EXPECT_NEAR(m1 / n, 0, 5 * std::sqrt(1 / n));
   EXPECT_NEAR(m2 / n, 1, 5 * std::sqrt(2 / n));
   EXPECT_NEAR(m3 / n, 0, 5 * std::sqrt(15 / n));
@@ -51,7 +51,7 @@ TEST(Random, UniformNeverReachesItsEnds) {
   EXPECT_TRUE(std::isfinite(box_muller(0, 0).first) && std::isfinite(box_muller(~0u, ~0u).second));
 }
 
-// Calls body with each instruction set that the CPU's kernels were compiled for and that runs here.
+// Calls body with each instruction set that the kernels were compiled for and that this CPU supports.
 template <class Body>
 void on_every_instruction_set(const Body& body) {
   for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
@@ -62,7 +62,7 @@ void on_every_instruction_set(const Body& body) {
   hwy::SetSupportedTargetsForTest(0);
 }
 
-// The numbers of one row, by the formulas of kernels/math.
+// Returns the numbers of one row, computed by the formulas of kernels/math.
 std::vector<float> scalar_row(const Noise& noise, std::uint32_t sample, std::int64_t columns, bool normal) {
   std::vector<float> row;
   for (std::uint32_t block = 0; 4 * block < columns; ++block) {
@@ -75,7 +75,7 @@ std::vector<float> scalar_row(const Noise& noise, std::uint32_t sample, std::int
   return row;
 }
 
-TEST(Random, VectorsDrawTheNumbersOfTheScalarFormula) {
+TEST(Random, VectorsMatchTheScalarFormula) {
   Noise noise{.seed = 0xfedcba9876543210ull, .purpose = RandomPurpose::test};
   noise.clock.step = 0x123456789ull;
   on_every_instruction_set([&] {
@@ -100,7 +100,8 @@ TEST(Random, VectorsDrawTheNumbersOfTheScalarFormula) {
   });
 }
 
-// Samples, found by search, whose first two words have the smallest or the largest of their 23 bits.
+// A search found these samples, whose first two words have the smallest or the largest value of their 23
+// bits.
 TEST(Random, NormalsAreFiniteAtTheEndsOfTheUniformNumbers) {
   Noise noise{.seed = 1, .purpose = RandomPurpose::test};
   const std::int32_t ends[] = {3833710, 190499, 4157987, 4787619};
@@ -115,12 +116,13 @@ TEST(Random, NormalsAreFiniteAtTheEndsOfTheUniformNumbers) {
       const auto expected = scalar_row(noise, ends[r], 2, true);
       for (int i = 0; i < 2; ++i) EXPECT_NEAR(drawn[2 * r + i], expected[i], 1e-6);
     }
-    EXPECT_NEAR(std::hypot(drawn[0], drawn[1]), 5.7681, 1e-4);  // sqrt(2 log 2^24): the largest there is
+    // Sqrt(2 log 2^24) is the largest possible value.
+    EXPECT_NEAR(std::hypot(drawn[0], drawn[1]), 5.7681, 1e-4);
   });
 }
 
-// A sample's numbers have the same bits alone, in any place of a batch, and in a matrix of more columns.
-TEST(Random, NumbersDoNotDependOnWhatIsDrawnBesideThem) {
+// A sample's numbers have the same bits alone, at any place in a batch, and in a matrix with more columns.
+TEST(Random, NumbersDoNotDependOnTheBatch) {
   const Noise noise{.seed = 5, .purpose = RandomPurpose::posterior_noise};
   on_every_instruction_set([&] {
     const auto all = random_normal({500, 7}, noise).to_vector();
@@ -140,7 +142,10 @@ TEST(Random, NumbersDoNotDependOnWhatIsDrawnBesideThem) {
 TEST(Random, PurposesSeedsTimesAndSamplesDiffer) {
   const Noise base{.seed = 1, .purpose = RandomPurpose::test};
   Noise seed = base, purpose = base, time = base, sample = base;
-  seed.seed = 2, purpose.purpose = RandomPurpose::prior, time.clock.step = 1, sample.first_sample = 1;
+  seed.seed = 2;
+  purpose.purpose = RandomPurpose::prior;
+  time.clock.step = 1;
+  sample.first_sample = 1;
   std::set<std::vector<float>> distinct;
   for (const Noise& n : {base, seed, purpose, time, sample})
     distinct.insert(random_normal({1, 8}, n).to_vector());
@@ -183,7 +188,7 @@ TEST(Shuffle, IsAPermutationOfAnySizeAndDiffersByEpoch) {
   }
 }
 
-// A batch must look like a draw without replacement: its mean index has the variance of one.
+// A batch must look like a draw without replacement, so its mean index must have the same variance.
 TEST(Shuffle, BatchesAreSpreadOverTheDataSet) {
   constexpr std::uint32_t n = 60000, batch = 100;
   double squares = 0;

@@ -45,14 +45,14 @@ TEST(CommandLine, AnOptimizerBringsItsUsualSettings) {
   EXPECT_EQ(c.optimizer.beta2, 0.8);
 }
 
-TEST(CommandLine, TheExecutorIsNoPartOfWhatIsTrained) {
+TEST(CommandLine, TheExecutorDoesNotChangeTheTraining) {
   const RunConfig plain = parse({}).config, eager = parse({"--executor", "eager"}).config;
   EXPECT_EQ(plain.training.executor, Executor::automatic);
   EXPECT_EQ(eager.training.executor, Executor::eager);
   EXPECT_TRUE(same_training(plain, eager));
 }
 
-TEST(CommandLine, MistakesAreErrors) {
+TEST(CommandLine, InvalidArgumentsAreErrors) {
   for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--no-such-flag"},
                                                     {"--preset", "nothing"},
                                                     {"--batch-size", "0"},
@@ -91,7 +91,7 @@ TEST(CommandLine, HelpNamesFlagsAndPresets) {
     EXPECT_NE(help.find(word), std::string::npos) << word;
 }
 
-TEST(ConfigFile, GivesTheSameRunBack) {
+TEST(ConfigFile, RestoresTheSameRun) {
   const test::TemporaryFolder folder;
   const auto path = folder.path() / "config.toml";
   const RunConfig before =
@@ -112,7 +112,7 @@ TEST(ConfigFile, GivesTheSameRunBack) {
   EXPECT_EQ(parse({"--config", path.string(), "--epochs", "1"}).config.epochs, 1);
 }
 
-// "--flag value" of each line.
+// Splits lines of "flag value" into arguments "--flag value".
 std::vector<std::string> arguments_of(const std::string& lines) {
   std::vector<std::string> arguments;
   std::istringstream in(lines);
@@ -124,7 +124,7 @@ std::vector<std::string> arguments_of(const std::string& lines) {
   return arguments;
 }
 
-// Every setting away from its default, so that one that is not written, or under another's name, shows.
+// Every setting differs from its default, which reveals a setting that is not written or has a wrong name.
 const char* const kEverything =
     "--preset other\n--seed 3\n--device cpu\n--executor eager\n--out x\n--epochs 9\n--log-every 4\n"
     "--data-dir d\n--data a b.csv\n--label-column class\n--standardize\n--validation-fraction 0.25\n"
@@ -213,7 +213,7 @@ TEST(ConfigFile, HoldsEverySetting) {
   const test::TemporaryFolder folder;
   const auto path = folder.path() / "config.toml";
   const RunConfig everything = parse(arguments_of(kEverything)).config;
-  // One that keeps its default would pass although it is not written.
+  // A setting that keeps its default would pass even if it were not written.
   const RunConfig plain = presets()[1].config;
   const std::vector<ValueGroup> before = values_of(plain), after = values_of(everything);
   for (std::size_t g = 0; g < before.size(); ++g)
@@ -244,8 +244,8 @@ TEST(ConfigFile, AnEmptySettingOverridesThePreset) {
   EXPECT_TRUE(again.model.decoder_widths.empty());
 }
 
-// A version without schedules wrote older_config.toml, with nearly every setting away from its preset.
-TEST(ConfigFile, OfAnOlderVersionIsRead) {
+// A version without schedules wrote older_config.toml, in which nearly every setting differs from its preset.
+TEST(ConfigFile, ReadsFilesOfAnOlderVersion) {
   std::vector<Preset> with_keras = presets();
   with_keras[0].name = "keras-mnist";
   const RunConfig c = read_config(GPUVAE_SOURCE_DIR "/tests/unit/older_config.toml", "program", with_keras);
@@ -262,14 +262,14 @@ TEST(ConfigFile, OfAnOlderVersionIsRead) {
   EXPECT_EQ(c.optimizer.epsilon, 1e-8);
   EXPECT_EQ(c.schedule.name, "constant");
   EXPECT_EQ(c.pictures.manifold, "quantile:5:0.01:0.99:left-up,data:3");
-  // Every line is kept.
+  // Every line is preserved.
   std::istringstream lines(io::read_file(GPUVAE_SOURCE_DIR "/tests/unit/older_config.toml"));
   const std::string now = to_toml(c, "program");
   for (std::string line; std::getline(lines, line);)
     EXPECT_TRUE(line[0] == '#' || now.find("\n" + line + "\n") != std::string::npos) << line;
 }
 
-TEST(ConfigFile, OfAnotherProgramIsAnErrorThatSaysWhy) {
+TEST(ConfigFile, RefusesFilesOfAnotherProgram) {
   const test::TemporaryFolder folder;
   const auto path = folder.path() / "config.toml";
   io::write_file(path, "speed = 3\n");
@@ -285,7 +285,7 @@ TEST(ConfigFile, OfAnotherProgramIsAnErrorThatSaysWhy) {
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
-TEST(SameTraining, IsDecidedByWhatDecidesTheWeights) {
+TEST(SameTraining, ComparesOnlySettingsThatAffectTheWeights) {
   const RunConfig before = parse({"--hidden", "8"}).config;
   for (const std::vector<std::string>& looks : {std::vector<std::string>{"--epochs", "9"},
                                                 {"--manifold", "none"},
@@ -315,7 +315,7 @@ TEST(SameTraining, IsDecidedByWhatDecidesTheWeights) {
   }
 }
 
-TEST(CommandLine, SettingsOfTheModelAndTheTrainingReachThem) {
+TEST(CommandLine, SettingsReachTheModelAndTheTraining) {
   const RunConfig c = parse({"--seed", "5", "--log-every", "7", "--schedule", "cosine", "--prior", "mixture",
                              "--likelihood", "gaussian-shared"})
                           .config;
@@ -328,7 +328,7 @@ TEST(CommandLine, SettingsOfTheModelAndTheTrainingReachThem) {
   EXPECT_EQ(training.data.seed, 5u);
   EXPECT_EQ(training.report_steps, 7);
   EXPECT_EQ(training.report_seconds, 0);
-  EXPECT_NEAR(training.schedule(15), 0.5, 1e-15);  // half of three epochs of ten steps
+  EXPECT_NEAR(training.schedule(15), 0.5, 1e-15);  // the middle of three epochs of ten steps
 }
 
 TEST(CommandLine, CommandsHaveTheirOwnFlags) {
@@ -343,7 +343,7 @@ TEST(CommandLine, CommandsHaveTheirOwnFlags) {
   EXPECT_EQ(line.config.out, "no-such-folder");
 }
 
-TEST(SameTraining, OfACosineNeedsTheSameNumberOfEpochs) {
+TEST(SameTraining, RequiresTheSameEpochsForACosineSchedule) {
   for (const char* schedule : {"constant", "step", "cosine"}) {
     const RunConfig a = parse({"--schedule", schedule, "--epochs", "4"}).config;
     EXPECT_EQ(same_training(a, parse({"--schedule", schedule, "--epochs", "5"}).config),
@@ -352,7 +352,7 @@ TEST(SameTraining, OfACosineNeedsTheSameNumberOfEpochs) {
   }
 }
 
-// With ten steps an epoch.
+// Each epoch has ten steps.
 TEST(CommandLine, SchedulesCountInEpochs) {
   const auto schedule = [](const std::vector<std::string>& arguments) {
     return parse(arguments).config.learning_rate_schedule(10);
@@ -373,11 +373,11 @@ TEST(CommandLine, SchedulesCountInEpochs) {
   EXPECT_EQ(cosine(10), 1);
   EXPECT_NEAR(cosine(30), 0.5, 1e-15);
   EXPECT_NEAR(cosine(50), 0, 1e-15);
-  // A warm-up longer than the run is a warm-up all along.
+  // If the warm-up is longer than the run, the whole run is a warm-up.
   EXPECT_EQ(schedule({"--schedule", "cosine", "--epochs", "1", "--lr-warmup", "4"})(19), 0.5);
 }
 
-TEST(SameTraining, TheFirstDifferenceIsNamed) {
+TEST(SameTraining, NamesTheFirstDifference) {
   const auto between = [](const std::vector<std::string>& a, const std::vector<std::string>& b) {
     const std::optional<Difference> d = first_difference(parse(a).config, parse(b).config);
     return d ? d->flag + " " + d->a + " " + d->b : "";
@@ -388,7 +388,7 @@ TEST(SameTraining, TheFirstDifferenceIsNamed) {
   EXPECT_EQ(between({"--out", "a"}, {"--out", "b", "--samples", "3"}), "");
 }
 
-TEST(ConfigFile, UnknownKeysAndNonsenseAreErrors) {
+TEST(ConfigFile, UnknownKeysAndInvalidValuesAreErrors) {
   const test::TemporaryFolder folder;
   const auto path = folder.path() / "config.toml";
   for (const char* text : {"speed = 3\n", "epochs = many\n", "preset = \"nothing\"\n"}) {

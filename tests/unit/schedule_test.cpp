@@ -1,4 +1,4 @@
-// Learning rates that change while a model is trained, on every executor, and whose optimiser is whose.
+// Tests learning rates that change during training, on every executor, and the ownership of optimisers.
 #include "gpuvae/schedule.h"
 
 #include <gtest/gtest.h>
@@ -27,11 +27,12 @@ Dataset images(std::int64_t count, Device device) {
 
 VaeOptions small_model() {
   VaeOptions o;
-  o.features = 16, o.encoder_widths = {8};
+  o.features = 16;
+  o.encoder_widths = {8};
   return o;
 }
 
-// Of 43 images: six steps an epoch, the last of three images.
+// A run on 43 images: six steps per epoch, the last of three images.
 struct ScheduledRun {
   explicit ScheduledRun(Device device, Executor executor, LearningRateSchedule schedule = {},
                         OptimizerKind kind = OptimizerKind::adam)
@@ -39,8 +40,11 @@ struct ScheduledRun {
         optimizer(model.parameters(), OptimizerOptions::defaults(kind)),
         trainer(model, optimizer, images(43, device), images(10, device), [&] {
           TrainOptions o;
-          o.batch_size = 8, o.executor = executor, o.schedule = std::move(schedule);
-          o.report_steps = 1, o.report_seconds = 0;
+          o.batch_size = 8;
+          o.executor = executor;
+          o.schedule = std::move(schedule);
+          o.report_steps = 1;
+          o.report_seconds = 0;
           return o;
         }()) {}
   std::vector<float> parameters() {
@@ -66,7 +70,7 @@ std::vector<std::pair<Device, Executor>> places() {
   return all;
 }
 
-TEST(Schedule, FactorsAreThoseOfTheFormulas) {
+TEST(Schedule, FactorsMatchTheFormulas) {
   EXPECT_EQ(ConstantSchedule{}(1000), 1);
   const LinearWarmup warmup{4};
   for (const auto& [step, factor] : {std::pair{0, 0.25}, {1, 0.5}, {2, 0.75}, {3, 1.0}, {4, 1.0}, {99, 1.0}})
@@ -76,14 +80,14 @@ TEST(Schedule, FactorsAreThoseOfTheFormulas) {
   for (const auto& [step, factor] :
        {std::pair{0, 1.0}, {2, 1.0}, {3, 0.5}, {5, 0.5}, {6, 0.25}, {30, 0x1p-10}})
     EXPECT_EQ(decay(static_cast<std::uint64_t>(step)), factor) << step;
-  // cos(pi / 3) = 0.5, cos(pi / 2) = 0.
+  // The expected factors use cos(pi / 3) = 0.5 and cos(pi / 2) = 0.
   const CosineSchedule cosine{.total_steps = 14, .warmup_steps = 2, .final_factor = 0.2};
   for (const auto& [step, factor] :
        {std::pair{0, 0.5}, {1, 1.0}, {2, 1.0}, {6, 0.8}, {8, 0.6}, {10, 0.4}, {14, 0.2}, {1000, 0.2}})
     EXPECT_NEAR(cosine(static_cast<std::uint64_t>(step)), factor, 1e-15) << step;
 }
 
-TEST(Schedule, MistakesAreClear) {
+TEST(Schedule, ErrorsNameTheProblem) {
   EXPECT_EQ(error_of([] { StepDecay{.every = 0}(1); }),
             "[schedule] expected a decay every 1 or more steps, got 0");
   EXPECT_EQ(error_of([] { StepDecay{.every = 2, .decay = -1}(1); }),
@@ -94,7 +98,7 @@ TEST(Schedule, MistakesAreClear) {
             "[schedule] expected a final factor in [0, 1], got 2");
 }
 
-// A schedule is what setting the rate by hand before every step is, bit for bit.
+// A schedule must equal setting the rate manually before every step, bit for bit.
 TEST(TrainerSchedule, GivesEveryStepItsLearningRate) {
   for (const auto& [device, executor] : places())
     for (const OptimizerKind kind : {OptimizerKind::adam, OptimizerKind::sgd, OptimizerKind::adamw}) {
@@ -147,7 +151,7 @@ TEST(TrainerSchedule, ResumesInItsMiddleBitForBit) {
         second(device, executor, kCosine);
     for (ScheduledRun* run : {&straight, &first}) {
       run->trainer.run_epoch();
-      run->optimizer.set_learning_rate(0.003);  // the checkpoint keeps it
+      run->optimizer.set_learning_rate(0.003);  // the checkpoint stores it
     }
     save_checkpoint(file, first.model.parameters(), first.optimizer, 1);
     second.trainer.resume_after(load_checkpoint(file, second.model.parameters(), second.optimizer));
@@ -160,14 +164,14 @@ TEST(TrainerSchedule, ResumesInItsMiddleBitForBit) {
   }
 }
 
-// The optimiser's own count of updates need not be the trainer's count of steps.
-TEST(TrainerSchedule, CountsTheTrainersSteps) {
+// The optimiser's count of updates may differ from the trainer's count of steps.
+TEST(TrainerSchedule, UsesTheTrainersStepCount) {
   for (const auto& [device, executor] : places()) {
     ScheduledRun used(device, executor, kCosine, OptimizerKind::sgd),
         fresh(device, executor, kCosine, OptimizerKind::sgd);
     for (int i = 0; i < 4; ++i) {
       used.optimizer.zero_grad();
-      used.optimizer.step();  // without momentum, a step with no gradient changes nothing
+      used.optimizer.step();  // without momentum, a step without gradient changes nothing
     }
     for (ScheduledRun* run : {&used, &fresh})
       for (int epoch = 0; epoch < 2; ++epoch) run->trainer.run_epoch();
@@ -175,7 +179,7 @@ TEST(TrainerSchedule, CountsTheTrainersSteps) {
   }
 }
 
-TEST(TrainerSchedule, RefusesFactorsThatAreNone) {
+TEST(TrainerSchedule, RefusesInvalidFactors) {
   for (const double factor : {-1.0, static_cast<double>(NAN), std::numeric_limits<double>::infinity()}) {
     ScheduledRun run(Device::cpu(), Executor::eager,
                      [=](std::uint64_t step) { return step == 7 ? factor : 1.0; });
@@ -238,7 +242,7 @@ TEST(GraphLearningRate, ChangesInsideCapturedGraphs) {
   EXPECT_EQ(sgd.learning_rate(), 1);
 }
 
-TEST(OptimizerRateOnDevice, FactorsAreTakenInTurn) {
+TEST(OptimizerRateOnDevice, FactorsApplyToConsecutiveSteps) {
   for (const Device device : {Device::cpu(), Device::best()}) {
     One model(device);
     SGD sgd(model.parameters(), {.learning_rate = 0.5});
@@ -258,9 +262,9 @@ TEST(OptimizerRateOnDevice, FactorsAreTakenInTurn) {
   }
 }
 
-// ---- whose optimiser is whose ----
+// ---- ownership of optimisers ----
 
-TEST(TrainerOptimizer, OfAnotherModelIsAnError) {
+TEST(TrainerOptimizer, AnOptimiserOfAnotherModelIsAnError) {
   Vae model(small_model(), Device::cpu()), other(small_model(), Device::cpu());
   Optimizer optimizer(other.parameters(), {});
   EXPECT_EQ(
@@ -274,7 +278,7 @@ TEST(TrainerOptimizer, OfAnotherModelIsAnError) {
   EXPECT_FALSE(optimizer.updates(Variable()));
 }
 
-TEST(TrainerOptimizer, OfSomeParametersLeavesTheOthersAlone) {
+TEST(TrainerOptimizer, AnOptimiserOfSomeParametersKeepsTheOthers) {
   Vae model(small_model(), Device::cpu());
   std::vector<Parameter> some = model.parameters();
   const std::vector<float> encoder = some[0].variable.value().to_vector();
@@ -299,7 +303,7 @@ TEST(OptimizerOwnership, TwoOnTheSameParametersAreAnError) {
     EXPECT_EQ(error_of([&] { Optimizer second(model.parameters(), {}); }), message);
     EXPECT_TRUE(moved.updates(model.parameters()[0].variable));
   }
-  Optimizer third(model.parameters(), {});  // the first is gone
+  Optimizer third(model.parameters(), {});  // the first optimiser no longer exists
   std::vector<Parameter> twice = {model.parameters()[0]};
   Vae other(small_model(), Device::cpu());
   twice = {other.parameters()[0], other.parameters()[0]};
@@ -337,7 +341,8 @@ TEST(OptimizerOwnership, ModelsOfTheSameOptionsShareNothing) {
                                                      fixed_gaussian_likelihood(0.5), bernoulli_likelihood()};
   for (const auto& prior : priors)
     for (const auto& likelihood : likelihoods) {
-      options.prior = prior, options.likelihood = likelihood;
+      options.prior = prior;
+      options.likelihood = likelihood;
       SCOPED_TRACE(prior->name() + ", " + likelihood->name());
       Vae first(options, Device::cpu()), second(options, Device::cpu());
       Vae third(first.options(), Device::cpu());
@@ -358,9 +363,9 @@ TEST(OptimizerOwnership, ModelsOfTheSameOptionsShareNothing) {
     }
 }
 
-// ---- options by the optimiser's name ----
+// ---- options with the optimiser's name ----
 
-TEST(OptimizerOptionsByName, AreThoseOfTheKind) {
+TEST(OptimizerOptionsByName, MatchTheDefaultsOfTheKind) {
   const auto same = [](const OptimizerOptions& a, const OptimizerOptions& b) {
     return a.kind == b.kind && a.learning_rate == b.learning_rate && a.beta1 == b.beta1 &&
            a.beta2 == b.beta2 && a.epsilon == b.epsilon && a.l2 == b.l2 && a.l2_biases == b.l2_biases &&
@@ -386,7 +391,7 @@ TEST(OptimizerOptionsByName, AreThoseOfTheKind) {
                    {OptimizerKind::adamw, 0.5, 0.8, 0.7, 1e-3, 0.1, true, 3}));
 }
 
-TEST(OptimizerOptionsByName, MakeTheOptimiserOfTheKind) {
+TEST(OptimizerOptionsByName, CreateTheOptimiserOfTheKind) {
   One model(Device::cpu());
   const auto kind = [&](Optimizer optimizer) { return optimizer.options().kind; };
   EXPECT_EQ(kind(Adam(model.parameters(), {.learning_rate = 2e-3})), OptimizerKind::adam);
@@ -394,7 +399,7 @@ TEST(OptimizerOptionsByName, MakeTheOptimiserOfTheKind) {
   EXPECT_EQ(kind(SGD(model.parameters(), {.momentum = 0.9})), OptimizerKind::sgd);
   EXPECT_EQ(kind(RMSprop(model.parameters(), {.rho = 0.99})), OptimizerKind::rmsprop);
   EXPECT_EQ(kind(Adagrad(model.parameters())), OptimizerKind::adagrad);
-  // 8 - 0.5 * 0.1 * 8, then Adam's first step, whose size is the learning rate.
+  // The result is 8 - 0.5 * 0.1 * 8, minus Adam's first step, whose size is the learning rate.
   AdamW adamw(model.parameters(), {.learning_rate = 0.5, .weight_decay = 0.1});
   model.step(adamw);
   EXPECT_NEAR(model.weight.value().item(), 8 - 0.4 - 0.5, 5e-6);

@@ -1,4 +1,4 @@
-// Events, streams that wait for each other, and views that keep the owner of their memory.
+// Tests events, streams that wait for each other, and views that keep the owner of their memory.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -75,7 +75,7 @@ TEST(GraphStreams, ACaptureRefusesToWaitForEvents) {
   refused([&] { static_cast<void>(before.milliseconds_since(before)); }, "milliseconds_since");
 }
 
-// Memory of the device, whose deleter counts.
+// Foreign device memory with a deleter that counts its calls.
 struct Foreign {
   explicit Foreign(Device device) : memory(Tensor::full({6}, 3, DType::f32, device)) {}
   Tensor view() {
@@ -99,7 +99,7 @@ TEST(ViewsOnDevice, TheOwnerIsReleasedOnceAfterTheLastTensor) {
       const Variable x(part, true), y = sum(square(x));
       part = Tensor();
       EXPECT_EQ(foreign.released, 0);
-      EXPECT_FALSE(x.value().is_sole_owner());  // foreign memory is never written to as scratch memory
+      EXPECT_FALSE(x.value().is_sole_owner());  // foreign memory is never used as scratch memory
       y.backward();
       EXPECT_EQ(x.grad().to_vector(), (std::vector<float>{6, 6}));
       EXPECT_EQ(foreign.released, 0);
@@ -119,7 +119,7 @@ TEST(ViewsOnDevice, WorkIsQueuedBeforeTheOwnerIsReleased) {
     tripled = (3 * x).value();
   }
   EXPECT_EQ(foreign.released, 1);
-  foreign.memory.fill(0);  // in the order of the stream: after the product
+  foreign.memory.fill(0);  // runs after the product, because it is on the same stream
   EXPECT_EQ(tripled.to_vector(), std::vector<float>(6, 9));
 }
 

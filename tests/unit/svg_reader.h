@@ -1,4 +1,5 @@
-// For tests of figures: a strict reader of the XML that SVG needs, and where an SVG's texts and points are.
+// Helpers for tests of figures: a strict reader of the XML that SVG needs, and the places of an SVG's texts
+// and points.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -27,7 +28,7 @@ struct SvgElement {
   apps::plot::Box box() const { return {number("x"), number("y"), number("width"), number("height")}; }
 };
 
-// Reads elements in document order. Throws std::runtime_error on what is not well-formed.
+// Reads elements in document order. Throws std::runtime_error if the text is not well-formed.
 class SvgReader {
  public:
   explicit SvgReader(std::string_view text) : text_(text) {
@@ -117,7 +118,8 @@ inline apps::plot::Box text_box(const SvgElement& e) {
   apps::plot::TextStyle style{.size = e.number("font-size")};
   const auto anchor = e.attributes.find("text-anchor");
   if (anchor != e.attributes.end()) style.anchor = anchor->second.c_str();
-  style.bold = e.has("font-weight", "bold"), style.upwards = e.attributes.count("transform") > 0;
+  style.bold = e.has("font-weight", "bold");
+  style.upwards = e.attributes.count("transform") > 0;
   return apps::plot::text_box(e.number("x"), e.number("y"), e.text, style);
 }
 
@@ -130,7 +132,7 @@ inline std::vector<std::string> svg_texts(const std::string& svg) {
 struct SvgPoint {
   double x, y;
 };
-// Of a path of absolute M and L, and of h0.
+// Returns the points of a path of absolute M and L commands and of h0.
 inline std::vector<SvgPoint> path_points(const SvgElement& path) {
   std::vector<SvgPoint> points;
   const std::string& d = path.attributes.at("d");
@@ -147,7 +149,8 @@ inline std::vector<SvgPoint> path_points(const SvgElement& path) {
   return points;
 }
 
-// Well-formed, its numbers finite, nothing clipped, no text upon another, and data within the axes.
+// Expects a well-formed SVG with finite numbers, nothing clipped, no overlapping texts, and data inside the
+// axes.
 inline void expect_sound(const std::string& svg) {
   SCOPED_TRACE(svg.substr(0, 200));
   EXPECT_EQ(svg.find("nan"), svg.npos);

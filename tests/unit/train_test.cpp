@@ -1,4 +1,4 @@
-// Training on every device: numbers, determinism, memory, and what happens when a run diverges.
+// Tests training on every device: numbers, determinism, memory, and diverging runs.
 #include "gpuvae/train.h"
 
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@
 namespace gpuvae {
 namespace {
 
-// Blurred bars at one of 8 x 8 positions: two factors, so that a 2-D code can describe them.
+// Blurred bars at one of 8 x 8 positions. There are two factors, so a 2-D code can describe them.
 Dataset bars(std::int64_t count) {
   constexpr int kSide = 8;
   std::vector<std::uint8_t> bytes;
@@ -39,7 +39,8 @@ Plan small_setup(Device device = Device::cpu()) {
   Plan s;
   s.device = device;
   s.train.batch_size = 32;
-  s.model.features = 64, s.model.encoder_widths = {24};
+  s.model.features = 64;
+  s.model.encoder_widths = {24};
   s.optimizer.learning_rate = 5e-3;
   return s;
 }
@@ -100,7 +101,7 @@ TEST(Trainer, SameSeedSameBits) {
   EXPECT_NE(s.trainer.run_epoch().train.loss, loss[0]);
 }
 
-TEST(Trainer, CudaFollowsTheCpuStepByStep) {
+TEST(Trainer, CudaMatchesTheCpuStepByStep) {
   if (Device::cuda_count() == 0) GTEST_SKIP() << "no GPU";
   for (const char* likelihood : {"bernoulli", "gaussian"}) {
     Plan setup = small_setup();
@@ -122,7 +123,7 @@ TEST(Trainer, CudaFollowsTheCpuStepByStep) {
 TEST(Trainer, AllocatesNothingAfterWarmUp) {
   const Device device = Device::best();
   Plan setup = small_setup(device);
-  setup.images = 250;  // a ragged last batch
+  setup.images = 250;  // the last batch is partial
   Session s(setup);
   s.trainer.run_epoch();
   const MemoryStatistics before = memory_statistics(device);
@@ -143,14 +144,15 @@ TEST(Trainer, AnyBatchSizeWorks) {
     EXPECT_TRUE(std::isfinite(s.trainer.run_epoch().train.loss));
   }
   Plan setup = small_setup();
-  setup.train.batch_size = 100, setup.train.drop_last = true;
+  setup.train.batch_size = 100;
+  setup.train.drop_last = true;
   Session s(setup);
   EXPECT_EQ(s.trainer.images_per_epoch(), 200);
   setup.train.batch_size = 0;
   EXPECT_THROW(Session{setup}, Error);
 }
 
-TEST(Trainer, ADivergedRunNamesItsStep) {
+TEST(Trainer, ErrorsOfDivergedRunsNameTheStep) {
   for (const Device device : {Device::cpu(), Device::best()}) {
     Session s(small_setup(device));
     s.trainer.run_epoch();
@@ -165,9 +167,9 @@ TEST(Trainer, ADivergedRunNamesItsStep) {
   }
 }
 
-// The ELBO of a fixed model, against sums over the images in plain doubles with the noise of the same
-// samples.
-TEST(Trainer, EvaluationIsTheMeanOverImagesWhateverTheBatch) {
+// Compares the ELBO of a fixed model with sums over the images in plain doubles, with the same samples'
+// noise.
+TEST(Trainer, EvaluationIsTheMeanOverImagesForAnyBatchSize) {
   double losses[3];
   int i = 0;
   for (const std::int64_t batch : {64, 9, 1}) {
@@ -192,7 +194,7 @@ TEST(Trainer, FrozenNoiseIsTheSameEveryEpoch) {
   }
 }
 
-TEST(Trainer, NoiseStdBetaAndPixelMeanAct) {
+TEST(Trainer, NoiseStdBetaAndPixelMeanTakeEffect) {
   Plan setup = small_setup();
   const Losses plain = Session(setup).trainer.evaluate(bars(64));
   setup.model.posterior = diagonal_gaussian({PosteriorScale::log_variance, 0});
@@ -201,7 +203,8 @@ TEST(Trainer, NoiseStdBetaAndPixelMeanAct) {
   setup.train.beta = 3;
   const Losses weighted = Session(setup).trainer.evaluate(bars(64));
   EXPECT_NEAR(weighted.loss, plain.reconstruction + 3 * plain.kl, 1e-4);
-  setup.train.beta = 1, setup.train.pixel_mean = true;
+  setup.train.beta = 1;
+  setup.train.pixel_mean = true;
   EXPECT_NEAR(Session(setup).trainer.evaluate(bars(64)).reconstruction, plain.reconstruction / 64, 1e-5);
 }
 
@@ -227,7 +230,7 @@ TEST(Trainer, GaussianLikelihoodLearnsItsVariance) {
   EpochResult last;
   for (int i = 0; i < 60; ++i) last = s.trainer.run_epoch();
   EXPECT_LT(last.validation.loss, before - 30);
-  EXPECT_LT(last.validation.loss, 0);  // a density: well-described pixels have one above 1
+  EXPECT_LT(last.validation.loss, 0);  // a density can exceed 1, and does for well-described pixels
 }
 
 TEST(Vae, ParametersAreCountedAndNamed) {
@@ -239,9 +242,13 @@ TEST(Vae, ParametersAreCountedAndNamed) {
   EXPECT_EQ(names, (std::vector<std::string>{"encoder.0.weight", "encoder.0.bias", "posterior.weight",
                                              "posterior.bias", "decoder.0.weight", "decoder.0.bias",
                                              "output.weight", "output.bias"}));
-  o.encoder_widths = {200}, o.likelihood = gaussian_likelihood(), o.features = 560;
-  EXPECT_EQ(Vae(o, Device::cpu()).parameter_count(), 338724);  // FLEX on Frey
-  o = {}, o.encoder_widths = {200, 100}, o.latent = 2;
+  o.encoder_widths = {200};
+  o.likelihood = gaussian_likelihood();
+  o.features = 560;
+  EXPECT_EQ(Vae(o, Device::cpu()).parameter_count(), 338724);  // the FLEX model on Frey Face
+  o = {};
+  o.encoder_widths = {200, 100};
+  o.latent = 2;
   EXPECT_EQ(Vae(o, Device::cpu()).parameters().size(), 12u);
 }
 
@@ -265,7 +272,7 @@ TEST(Vae, InitialisersHaveTheirMoments) {
   double squares = 0;
   for (double b : biased.bias.value().to_doubles()) squares += b * b;
   EXPECT_NEAR(std::sqrt(squares / 10000), 0.5, 0.02);
-  // The posterior's mean and scale are layers of their own: Glorot with 2 outputs each.
+  // The posterior's mean and scale are separate layers: Glorot initialisation with 2 outputs each.
   const Linear heads("p", 256, 4, Activation::identity, {}, Device::cpu(), 2);
   double most = 0;
   for (double v : heads.weight.value().to_doubles()) most = std::max(most, std::fabs(v));

@@ -1,5 +1,5 @@
-// Training by the step: a run's steps are the same however they are divided among calls, and callbacks see
-// and stop them.
+// Tests training by the step: the steps of a run do not depend on how they are divided among calls, and
+// callbacks observe and stop them.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -18,18 +18,21 @@ Dataset images(std::int64_t count, Device device) {
 
 VaeOptions small_model() {
   VaeOptions o;
-  o.features = 16, o.encoder_widths = {8};
+  o.features = 16;
+  o.encoder_widths = {8};
   return o;
 }
 
-// 43 images: six steps per epoch, the last one of three images.
+// A run on 43 images: six steps per epoch, the last one of three images.
 struct TrainingRun {
   explicit TrainingRun(Device device, Executor executor = Executor::eager)
       : model(small_model(), device),
         optimizer(model.parameters(), {.learning_rate = 5e-3}),
         trainer(model, optimizer, images(43, device), images(10, device), [&] {
           TrainOptions o;
-          o.batch_size = 8, o.warmup_epochs = 2, o.executor = executor;
+          o.batch_size = 8;
+          o.warmup_epochs = 2;
+          o.executor = executor;
           o.schedule = CosineSchedule{.total_steps = 20, .warmup_steps = 3};
           return o;
         }()) {}
@@ -63,7 +66,7 @@ void expect_same(const Losses& a, const Losses& b) {
   EXPECT_EQ(a.kl, b.kl);
 }
 
-TEST(TrainerSteps, AreTheSameHoweverTheyAreDivided) {
+TEST(TrainerSteps, DoNotDependOnTheirDivisionIntoCalls) {
   for (const Place& place : places()) {
     SCOPED_TRACE(place.device.text() + ", " + std::string(name(place.executor)));
     TrainingRun whole(place.device, place.executor), divided(place.device, place.executor);
@@ -92,7 +95,7 @@ TEST(TrainerSteps, LossesAreMeansOverTheImagesOfTheCall) {
     const StepsResult first = divided.trainer.run_steps(5), second = divided.trainer.run_steps(1);
     EXPECT_NEAR((first.losses.loss * 40 + second.losses.loss * 3) / 43, epoch.loss, 1e-9);
     EXPECT_NEAR((first.losses.kl * 40 + second.losses.kl * 3) / 43, epoch.kl, 1e-9);
-    // Five steps of the second epoch and one of the third.
+    // This covers five steps of the second epoch and one of the third.
     const Losses rest = whole.trainer.run_steps(5).losses, next = whole.trainer.run_steps(2).losses;
     const Losses across = divided.trainer.run_steps(7).losses;
     EXPECT_NEAR((rest.loss * 40 + next.loss * 11) / 51, across.loss, 1e-9);
@@ -126,7 +129,7 @@ TEST(TrainerSteps, CallbacksSeeEveryFourthStep) {
   }
 }
 
-TEST(TrainerSteps, ACallbackStopsAndTheRunGoesOnFromThere) {
+TEST(TrainerSteps, ARunContinuesWhereACallbackStoppedIt) {
   for (const Place& place : places()) {
     SCOPED_TRACE(place.device.text() + ", " + std::string(name(place.executor)));
     TrainingRun stopped(place.device, place.executor), whole(place.device, place.executor);
@@ -148,7 +151,7 @@ TEST(TrainerSteps, ACallbackStopsAndTheRunGoesOnFromThere) {
   }
 }
 
-TEST(TrainerSteps, AnEpochsCallbackStopsTheRun) {
+TEST(TrainerSteps, AnEpochCallbackStopsTheRun) {
   for (const bool by_steps : {false, true}) {
     TrainingRun run(Device::cpu()), plain(Device::cpu());
     std::vector<EpochResult> seen;
@@ -174,7 +177,7 @@ TEST(TrainerSteps, AnEpochsCallbackStopsTheRun) {
   }
 }
 
-// Validation and saving are allowed inside a callback, and change nothing.
+// Validation and saving are allowed inside a callback and change nothing.
 TEST(TrainerSteps, CallbacksMayEvaluateButNotTrain) {
   TrainingRun run(Device::cpu()), plain(Device::cpu());
   int calls = 0;

@@ -1,5 +1,5 @@
-// Training against an implementation of its own: the whole of a VAE's training in plain double loops, from
-// the formulas of Kingma and Welling (2013) and Hinton's RMSprop, with the same images, order and noise.
+// Compares training with an independent implementation: the whole training of a VAE in plain double loops,
+// from the formulas of Kingma and Welling (2013) and Hinton's RMSprop, with the same images, order and noise.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -15,7 +15,7 @@ constexpr double kRate = 2e-3, kRho = 0.9, kEpsilon = 1e-7;
 constexpr std::uint64_t kSeed = 5;
 using Doubles = std::vector<double>;
 
-// y = W x + b for one image; W is [out, in].
+// y = W x + b for one image, where W is [out, in].
 struct Layer {
   int in, out;
   Doubles w, b, dw, db, vw, vb;
@@ -58,7 +58,7 @@ struct NaiveVae {
   Layer encoder{kPixels, kHidden}, posterior{kHidden, 2 * kLatent}, decoder{kLatent, kHidden},
       output{kHidden, kPixels};
 
-  // The negative ELBO of one image; adds the gradient of `share` times it.
+  // Returns the negative ELBO of one image and adds `share` times its gradient.
   std::pair<double, double> image(const Doubles& x, std::uint32_t sample, std::uint64_t epoch,
                                   RandomPurpose purpose, std::uint64_t seed, double share) {
     const Doubles h1 = relu(encoder.forward(x)), posterior_params = posterior.forward(h1);
@@ -104,7 +104,9 @@ std::vector<std::uint8_t> bytes(int count) {
 
 void follow(Device device) {
   VaeOptions options;
-  options.features = kPixels, options.encoder_widths = {kHidden}, options.initializer.seed = kSeed;
+  options.features = kPixels;
+  options.encoder_widths = {kHidden};
+  options.initializer.seed = kSeed;
   Vae model(options, device);
   NaiveVae naive;
   Layer* layers[] = {&naive.encoder, &naive.posterior, &naive.decoder, &naive.output};
@@ -119,7 +121,8 @@ void follow(Device device) {
   const auto pixels = bytes(kImages);
   const Dataset images{3, 4, Tensor::from(pixels, {kImages, kPixels}, device), {}};
   TrainOptions train;
-  train.batch_size = kBatch, train.data.seed = kSeed;
+  train.batch_size = kBatch;
+  train.data.seed = kSeed;
   Trainer trainer(model, optimizer, images, images, train);
   const auto pixels_of = [&](int i) {
     Doubles x;
@@ -160,8 +163,8 @@ void follow(Device device) {
   }
 }
 
-TEST(Trainer, FollowsAnIndependentImplementation) { follow(Device::cpu()); }
-TEST(Trainer, FollowsAnIndependentImplementationOnCuda) {
+TEST(Trainer, MatchesAnIndependentImplementation) { follow(Device::cpu()); }
+TEST(Trainer, MatchesAnIndependentImplementationOnCuda) {
   if (Device::cuda_count() == 0) GTEST_SKIP() << "no GPU";
   follow(Device::cuda());
 }

@@ -1,4 +1,4 @@
-// The optimisers' unfused implementation against the fused update.
+// Compares the unfused implementation of the optimisers with the fused update.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -11,15 +11,17 @@ namespace {
 
 class ComposedKinds : public testing::TestWithParam<int> {};
 
-// Three updates of 1,000 weights and 37 biases, with decay and clipping: the unfused implementation has its
-// own arena.
-TEST_P(ComposedKinds, EqualTheFusedUpdate) {
+// Runs three updates of 1,000 weights and 37 biases, with decay and clipping. The unfused implementation has
+// a separate arena.
+TEST_P(ComposedKinds, MatchTheFusedUpdate) {
   constexpr std::int64_t kWeights = 1000, kBiases = 37;
   for (const Device device : {Device::cpu(), Device::best()})
     for (const double l2 : {0.0, 0.03})
       for (const double clip : {0.0, 0.5}) {
         OptimizerOptions o = OptimizerOptions::defaults(OptimizerKind(GetParam()));
-        o.learning_rate = 0.02, o.l2 = l2, o.clip_norm = clip;
+        o.learning_rate = 0.02;
+        o.l2 = l2;
+        o.clip_norm = clip;
         if (o.kind == OptimizerKind::sgd) o.beta1 = 0.9;
         const Noise noise{.seed = 4, .purpose = RandomPurpose::test};
         const auto random = [&](std::int64_t n, std::uint64_t seed) {
@@ -33,7 +35,7 @@ TEST_P(ComposedKinds, EqualTheFusedUpdate) {
         const Tensor p = Tensor::empty({n}, DType::f32, device), s2 = Tensor::zeros({n}, DType::f32, device);
         p.slice(0, kWeights).copy_from(p_w), p.slice(kWeights, kBiases).copy_from(p_b);
         const Tensor s1 = Tensor::full({n}, o.kind == OptimizerKind::rmsprop_tf1 ? 1 : 0, DType::f32, device);
-        // Adam alone keeps two states.
+        // Only Adam keeps two states.
         const bool adam = o.kind == OptimizerKind::adam || o.kind == OptimizerKind::adamw;
 
         const Parameter parameters[] = {{"w", weight, false}, {"b", bias, true}};

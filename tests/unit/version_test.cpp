@@ -1,4 +1,4 @@
-// Values changed in place between an operation and its backward pass.
+// Tests values that change in place between an operation and its backward pass.
 #include <gtest/gtest.h>
 
 #include <utility>
@@ -13,7 +13,7 @@ Variable leaf(std::vector<float> values, Shape shape, Device device = Device::cp
   return Variable(Tensor::from(values, shape, device), true);
 }
 
-// What backward() says, or "" if it succeeds.
+// Returns the error of backward(), or "" if it succeeds.
 std::string error_of(const Variable& y) {
   try {
     sum(y).backward();
@@ -35,7 +35,7 @@ TEST(Version, CountsChangesInPlace) {
   x.fill(1);
   EXPECT_EQ(x.version(), start + 1);
   part.copy_from(Tensor::zeros({2}));
-  EXPECT_EQ(x.version(), start + 2) << "parts share the count";
+  EXPECT_EQ(x.version(), start + 2) << "slices share the version counter";
   part.increment_version();
   EXPECT_EQ(x.reshape({2, 2}).version(), start + 3);
   static_cast<void>(x.to_vector());
@@ -52,7 +52,7 @@ TEST(VersionOnDevice, AnInputChangedAfterwardsIsAnError) {
   EXPECT_FALSE(x.grad());
 }
 
-TEST(Version, EveryOperationThatKeepsItsInputNotices) {
+TEST(Version, EveryOperationThatKeepsItsInputDetectsChanges) {
   const auto expect_error = [](const std::string& operation, Variable (*of)(const Variable& x)) {
     const Variable x = leaf({1, 2, 3, 4}, {2, 2});
     const Variable y = of(x);
@@ -66,7 +66,7 @@ TEST(Version, EveryOperationThatKeepsItsInputNotices) {
   expect_error("log_sum_exp", [](const Variable& x) { return log_sum_exp(x, Axis::columns); });
 }
 
-TEST(Version, ReluBelowAProductNotices) {
+TEST(Version, ReluBelowAProductDetectsChanges) {
   const Variable x = leaf({1, 2, 3, 4}, {2, 2}), b = leaf({1, 2}, {2});
   const Variable hidden = linear(x, x, b, Activation::relu);
   const Variable y = linear(hidden, leaf({1, 1}, {1, 2}), leaf({0}, {1}));
@@ -86,7 +86,7 @@ TEST(Version, ConstantsAndOutputsCount) {
   }
 }
 
-TEST(Version, PosteriorsAndMixturesNotice) {
+TEST(Version, PosteriorsAndMixturesDetectChanges) {
   const Variable posterior_params = leaf({0, 1, 0.5f, -1}, {1, 4}), z = leaf({0.1f, 0.2f}, {1, 2});
   const Tensor epsilon = Tensor::full({1, 2}, 0.3);
   PosteriorOptions options;
@@ -101,7 +101,7 @@ TEST(Version, PosteriorsAndMixturesNotice) {
   expect_error_of("mixture_log_density", density);
 }
 
-TEST(Version, OperationsThatKeepNoValueDoNotMind) {
+TEST(Version, OperationsThatKeepNoValueAllowChanges) {
   const Variable x = leaf({1, 2}, {2}), other = Tensor::full({2}, 5);
   const Variable y = 3 * x + other - 1;
   x.value().fill(7);
@@ -110,14 +110,14 @@ TEST(Version, OperationsThatKeepNoValueDoNotMind) {
   EXPECT_EQ(x.grad().to_vector(), (std::vector<float>{3, 3}));
 }
 
-TEST(Version, AChangeBeforeTheOperationIsNone) {
+TEST(Version, AChangeBeforeTheOperationIsAllowed) {
   const Variable x = leaf({1, 2}, {2});
   x.value().fill(7);
   EXPECT_EQ(error_of(square(x)), "");
   EXPECT_EQ(x.grad().to_vector(), (std::vector<float>{14, 14}));
 }
 
-TEST(VersionOnDevice, StepsOfTheOptimiserAreBetweenGraphs) {
+TEST(VersionOnDevice, OptimiserStepsBetweenGraphsAreAllowed) {
   const Device device = Device::best();
   Variable w = leaf({1, 2}, {1, 2}, device);
   Parameter parameter{"w", w, false};

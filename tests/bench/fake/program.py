@@ -78,7 +78,7 @@ def answer(how):
         known = {"device": {"description": "Fake GPU", "capability": 90}, "round-trip": {"elements": 8, "wrong": 0},
                  "ceilings": {"copy_bytes_per_second": 4e12, "matmul_flops_per_second": 5e13}}
         what = arguments[0]
-        """Runs four tests. A sticky error in the second makes all later tests in the same process fail."""
+        print(json.dumps(fused_steps(how) if what == "fused-steps" else known.get(what) or {"rows": rows[what]}))
     elif program == "gpuvae_tests":
         run_tests(how)
     elif program == "gpuvae_bench":
@@ -90,7 +90,7 @@ def answer(how):
 
 
 def run_tests(how):
-    """Four tests. A sticky error in the second fails all that follow it in the same process."""
+    """Runs four tests. A sticky error in the second makes all later tests in the same process fail."""
     left_out = option("--gtest_filter").partition("-")[2].split(":")
     broken = False
     for name in ("Suite.First", "Suite.Second", "Suite.Third", "Suite.Fourth"):

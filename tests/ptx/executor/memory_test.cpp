@@ -97,7 +97,7 @@ TEST_F(MemoryTest, UnwrittenShared) {
   module.launch(memory, "unwritten_shared", {1}, {64}, 0, x, 64);
   EXPECT_EQ(x[0], 64.0f);
   expect_report(error_of([&] { module.launch(memory, "unwritten_shared", {1}, {64}, 0, x, 60); }),
-                {"unwritten_shared", "4-byte load of shared memory that nobody has written, at offset 252",
+                {"unwritten_shared", "4-byte load of shared memory that was never written, at offset 252",
                  "(0, 0, 0)", "(0, 0, 0)"});
 }
 
@@ -108,7 +108,7 @@ TEST_F(MemoryTest, UnwrittenGlobal) {
   const auto launch = [&](int n) { module.launch(memory, "add_one", {1}, {64}, 0, in, out, n); };
   EXPECT_EQ(error_of([&] { launch(40); }), "");
   expect_report(error_of([&] { launch(41); }), {"add_one",
-                                                "4-byte load of global memory that nobody has written, at " +
+                                                "4-byte load of global memory that was never written, at " +
                                                     hex(in, 160) + ": 160 bytes into 'in' " + range(in, 256),
                                                 "(0, 0, 0)", "(40, 0, 0)"});
   memory.mark_written(in, 256);
@@ -123,7 +123,7 @@ TEST_F(MemoryTest, UnwrittenPaddingOfAVectorLoad) {
   module.launch(memory, "write_padded", {1}, {32}, 0, x);
   expect_report(error_of([&] { module.launch(memory, "read_padded", {1}, {32}, 0, x, y); }),
                 {"read_padded",
-                 "8-byte load of global memory that nobody has written, at " + hex(x, 1) +
+                 "8-byte load of global memory that was never written, at " + hex(x, 1) +
                      ": 1 bytes into 'x' " + range(x, 256),
                  "(0, 0, 0)", "(0, 0, 0)"});
   memory.mark_written(x, 256);
