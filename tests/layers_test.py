@@ -117,7 +117,7 @@ class Layers(unittest.TestCase):
             ("src/train/trainer.cpp", "apps/run/session.h"),
             ("kernels/cpu/gemm.cpp", "src/core/memory.h"),
             ("kernels/cuda/gemm.cpp", "kernels/cpu/backend.h"),
-            ("kernels/math/activation.h", "kernels/backend.h"),
+            ("kernels/math/functions.h", "kernels/backend.h"),
             ("include/gpuvae/ops.h", "gpuvae/train.h"),
         ]:
             self.check_planted(path, included, "not below it")

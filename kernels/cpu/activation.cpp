@@ -9,21 +9,21 @@
 #define HWY_TARGET_INCLUDE "kernels/cpu/activation.cpp"
 #include "hwy/foreach_target.h"
 #include "kernels/cpu/column_sums-inl.h"
+#include "kernels/cpu/functions-inl.h"
 #include "kernels/cpu/simd_loop-inl.h"
-#include "kernels/cpu/simd_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
 
-template <Activation kind, class T>
+template <class Function, class T>
 void backward(const ActivationBackwardArgs& g) {
-  const T* output = as<T>(g.output);
+  const T* saved = as<T>(g.saved);
   const T* d_output = as<T>(g.d_output);
   T* d_input = as<T>(g.d_input);
   const auto slope_at = [=](auto access, std::int64_t i) HWY_ATTR {
     auto d = access.load(d_output + i);
-    if constexpr (kind != Activation::identity)
-      d = hn::Mul(d, activation_derivative<kind>(access.load(output + i)));
+    if constexpr (!std::is_same_v<Function, Identity>)
+      d = hn::Mul(d, Function::slope(access.load(saved + i)));
     if (d_input) access.store(d, d_input + i);
     return d;
   };
@@ -40,48 +40,33 @@ void backward(const ActivationBackwardArgs& g) {
   }
 }
 
-template <Activation kind>
+template <class Function>
 void forward(const GemmArgs& g) {
   const float* bias = as<float>(g.bias);
   const auto finish_rows = [=](std::int64_t begin, std::int64_t end) HWY_ATTR {
     for (std::int64_t row = begin; row < end; ++row) {
       float* c = as<float>(g.c) + row * g.n;
+      [[maybe_unused]] float* input =
+          g.activation_input ? as<float>(g.activation_input) + row * g.n : nullptr;
       each_vector<float>(0, g.n, [=](auto access, std::int64_t i) HWY_ATTR {
-        const auto x = access.load(c + i);
-        access.store(activate<kind>(bias ? hn::Add(x, access.load(bias + i)) : x), c + i);
+        const auto product = access.load(c + i);
+        const auto x = bias ? hn::Add(product, access.load(bias + i)) : product;
+        if constexpr (!Function::slope_from_output)
+          if (input) access.store(x, input + i);
+        access.store(Function::value(x), c + i);
       });
     }
   };
-  constexpr bool cheap =
-      kind == Activation::identity || kind == Activation::relu || kind == Activation::leaky_relu;
-  parallel_chunks(Chunks::of_rows(g.m, g.n), g.m * g.n >= (cheap ? kCheapGrain : kCostlyGrain), finish_rows);
-}
-
-// Calls body with the activation as a compile-time constant.
-template <class Body>
-void with_activation(Activation activation, const Body& body) {
-  switch (activation) {
-    case Activation::identity:
-      return body(std::integral_constant<Activation, Activation::identity>());
-    case Activation::relu:
-      return body(std::integral_constant<Activation, Activation::relu>());
-    case Activation::leaky_relu:
-      return body(std::integral_constant<Activation, Activation::leaky_relu>());
-    case Activation::sigmoid:
-      return body(std::integral_constant<Activation, Activation::sigmoid>());
-    case Activation::tanh:
-      return body(std::integral_constant<Activation, Activation::tanh>());
-    case Activation::softplus:
-      return body(std::integral_constant<Activation, Activation::softplus>());
-  }
+  parallel_chunks(Chunks::of_rows(g.m, g.n), g.m * g.n >= (Function::cheap ? kCheapGrain : kCostlyGrain),
+                  finish_rows);
 }
 
 void BiasActivation(const GemmArgs& g) {
-  with_activation(g.activation, [&](auto kind) { forward<kind()>(g); });
+  with_function(g.activation, [&](auto function) { forward<decltype(function)>(g); });
 }
 void ActivationBackward(const ActivationBackwardArgs& g) {
   with_float(g.dtype, "activation_backward", [&](auto type) {
-    with_activation(g.activation, [&](auto kind) { backward<kind(), decltype(type)>(g); });
+    with_function(g.activation, [&](auto function) { backward<decltype(function), decltype(type)>(g); });
   });
 }
 

@@ -15,7 +15,7 @@
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/skinny_gemm.h"
 #include "kernels/cpu/sparse_gemm.h"
-#include "kernels/math/activation.h"
+#include "kernels/math/functions.h"
 
 namespace gpuvae::kernels {
 namespace {
@@ -150,6 +150,7 @@ void gemm_plain(const GemmArgs& g) {
       const T* b = as<T>(g.b) + p * b_row;
       for (std::int64_t j = 0; j < g.n; ++j) c[j] += a * b[j * b_column];
     }
+    if (g.activation_input) std::copy_n(c, g.n, as<T>(g.activation_input) + i * g.n);
     for (std::int64_t j = 0; j < g.n; ++j) c[j] = math::activate(g.activation, c[j]);
   });
 }

@@ -30,6 +30,10 @@ HWY_INLINE V constant(double value) {
 // ---- what kernels/math/scalar.h has for scalars ----
 
 template <class V>
+HWY_INLINE V like(V, double value) {
+  return constant<V>(value);
+}
+template <class V>
 HWY_INLINE V neg(V x) {
   return hn::Neg(x);
 }
@@ -167,48 +171,6 @@ HWY_INLINE V expm1(V x) {
 #define GPUVAE_FORMULA HWY_INLINE
 #include "kernels/math/shared.h"
 #undef GPUVAE_FORMULA
-
-// 1 where the mask is set, `otherwise` elsewhere.
-template <class V>
-HWY_INLINE V one_if(hn::Mask<Tag<V>> mask, double otherwise = 0) {
-  return hn::IfThenElse(mask, constant<V>(1), constant<V>(otherwise));
-}
-
-// math::activate
-template <Activation kind, class V>
-HWY_INLINE V activate(V x) {
-  if constexpr (kind == Activation::relu) {
-    return hn::IfThenZeroElse(hn::Le(x, constant<V>(0)), x);
-  } else if constexpr (kind == Activation::leaky_relu) {
-    return hn::IfThenElse(hn::Gt(x, constant<V>(0)), x, hn::Mul(x, constant<V>(kLeakySlope)));
-  } else if constexpr (kind == Activation::sigmoid) {
-    return sigmoid(x);
-  } else if constexpr (kind == Activation::tanh) {
-    return HWY_NAMESPACE::tanh(x);
-  } else if constexpr (kind == Activation::softplus) {
-    return softplus(x);
-  } else {
-    return x;
-  }
-}
-// math::activation_derivative
-template <Activation kind, class V>
-HWY_INLINE V activation_derivative(V y) {
-  const V one = constant<V>(1);
-  if constexpr (kind == Activation::relu) {
-    return one_if<V>(hn::Gt(y, constant<V>(0)));
-  } else if constexpr (kind == Activation::leaky_relu) {
-    return one_if<V>(hn::Gt(y, constant<V>(0)), kLeakySlope);
-  } else if constexpr (kind == Activation::sigmoid) {
-    return hn::Mul(y, hn::Sub(one, y));
-  } else if constexpr (kind == Activation::tanh) {
-    return hn::NegMulAdd(y, y, one);
-  } else if constexpr (kind == Activation::softplus) {
-    return hn::Neg(HWY_NAMESPACE::expm1(hn::Neg(y)));
-  } else {
-    return one;
-  }
-}
 
 // The parts of math::posterior_sigma, each where it is wanted.
 template <class V>

@@ -8,12 +8,13 @@
 #include "kernels/cpu/bias_activation.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/simd.h"
+#include "kernels/math/functions.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/skinny_gemm.cpp"
 #include "hwy/foreach_target.h"
+#include "kernels/cpu/functions-inl.h"
 #include "kernels/cpu/simd_loop-inl.h"
-#include "kernels/cpu/simd_math-inl.h"
 
 // Code that all instruction sets share. foreach_target includes this file once for each of them.
 #ifndef GPUVAE_KERNELS_CPU_SKINNY_GEMM_ONCE
@@ -91,7 +92,7 @@ HWY_INLINE void finish(const Skinny& g, std::int64_t i, std::int64_t j, float su
   float& c = g.c[i * g.c_i + j * g.c_j];
   if (g.bias) sum += g.bias[i * g.bias_i + j * g.bias_j];
   if (g.accumulate) sum += c;
-  c = g.relu ? math::activate(Activation::relu, sum) : sum;
+  c = g.relu ? math::Relu::value(sum) : sum;
 }
 // Finishes a tile of c whose sums are in memory. Its first `skip` columns are finished already.
 HWY_NOINLINE void finish_tile(const Skinny& g, std::int64_t i, std::int64_t j, std::int64_t rows,
@@ -136,7 +137,7 @@ HWY_INLINE void outer_tile(const Skinny& g, std::int64_t i, std::int64_t j, std:
   }
   if (g.relu) {
     for (int r = 0; r < R; ++r)
-      for (int w = 0; w < W; ++w) sum[r][w] = activate<Activation::relu>(sum[r][w]);
+      for (int w = 0; w < W; ++w) sum[r][w] = Relu::value(sum[r][w]);
   }
   for (int r = 0; r < R; ++r)
     for (int w = 0; w < W; ++w) hn::StoreU(sum[r][w], d, c + r * c_i + w * kLanes);

@@ -1,5 +1,5 @@
 // Backward of a dense layer's activation, with the bias gradient from the same pass.
-#include "kernels/math/activation.h"
+#include "kernels/math/functions.h"
 
 #include "kernels/cuda/column_sum.cuh"
 #include "kernels/cuda/launch.cuh"
@@ -7,32 +7,40 @@
 namespace gpuvae::kernels {
 namespace {
 
+// Activations whose slope is computed from the input have separate kernels: GELU's takes so many registers
+// that the others would lose occupancy.
+
 // d_input of N elements at i, stored if wanted.
-template <int N>
+template <int N, bool kFromOutput>
 __device__ __forceinline__ Floats<N> input_gradient(const ActivationBackwardArgs& args, std::int64_t i) {
   Floats<N> d = load<N>(static_cast<const float*>(args.d_output) + i);
   if (args.activation != Activation::identity) {
-    const Floats<N> y = load<N>(static_cast<const float*>(args.output) + i);
-#pragma unroll
-    for (int k = 0; k < N; ++k) d[k] *= math::activation_derivative(args.activation, y[k]);
+    const Floats<N> v = load<N>(static_cast<const float*>(args.saved) + i);
+    if constexpr (kFromOutput) {
+      math::apply_slope<math::SlopeFromOutput>(args.activation, v.v, d.v);
+    } else {
+      math::apply_slope<math::SlopeFromInput>(args.activation, v.v, d.v);
+    }
   }
   if (args.d_input) store(static_cast<float*>(args.d_input) + i, d);
   return d;
 }
 
+template <bool kFromOutput>
 __global__ void __launch_bounds__(kThreads)
     activation_backward_kernel(ActivationBackwardArgs args, bool vectors) {
-  for_elements(args.rows * args.columns, vectors,
-               [&](auto width, std::int64_t i) { input_gradient<decltype(width)::value>(args, i); });
+  for_elements(args.rows * args.columns, vectors, [&](auto width, std::int64_t i) {
+    input_gradient<decltype(width)::value, kFromOutput>(args, i);
+  });
 }
 
-template <int N>
+template <int N, bool kFromOutput>
 __global__ void __launch_bounds__(kColumnThreads* kRowThreads)
     activation_bias_backward_kernel(ActivationBackwardArgs args, ColumnTiling tiling, Scratch scratch) {
   column_sum<N>(
       tiling, scratch,
       [&](std::int64_t row, std::int64_t column) {
-        return input_gradient<N>(args, row * args.columns + column);
+        return input_gradient<N, kFromOutput>(args, row * args.columns + column);
       },
       [&](std::int64_t column, float sum) {
         float* d_bias = static_cast<float*>(args.d_bias) + column;
@@ -47,18 +55,22 @@ void CudaBackend::run(const ActivationBackwardArgs& args, StreamHandle stream) {
   const DeviceGuard on(device_);
   const std::int64_t size = args.rows * args.columns;
   const bool identity = args.activation == Activation::identity;
-  const bool aligned = aligned16(identity ? nullptr : args.output, args.d_output, args.d_input);
+  const bool from_output = math::slope_from_output(args.activation);
+  const bool aligned = aligned16(identity ? nullptr : args.saved, args.d_output, args.d_input);
   if (args.d_bias) {
     const int width = aligned && args.columns % 4 == 0 ? 4 : 1;
     const ColumnTiling tiling = column_tiling(args.rows, args.columns, width, 4 * multiprocessors_);
     launch({"activation_backward", "activation_bias_backward_kernel", tiling.row_tiles * tiling.column_tiles,
             dim3(kColumnThreads, kRowThreads), size, stream},
-           width == 4 ? activation_bias_backward_kernel<4> : activation_bias_backward_kernel<1>, args, tiling,
-           scratch(stream));
+           from_output ? (width == 4 ? activation_bias_backward_kernel<4, true>
+                                     : activation_bias_backward_kernel<1, true>)
+                       : (width == 4 ? activation_bias_backward_kernel<4, false>
+                                     : activation_bias_backward_kernel<1, false>),
+           args, tiling, scratch(stream));
   } else if (args.d_input && !(identity && args.d_input == args.d_output)) {
     launch({"activation_backward", "activation_backward_kernel", blocks(size, kThreads * (aligned ? 4 : 1)),
             kThreads, size, stream},
-           activation_backward_kernel, args, aligned);
+           from_output ? activation_backward_kernel<true> : activation_backward_kernel<false>, args, aligned);
   }
 }
 

@@ -1,123 +1,39 @@
 // Elementwise kernels: unary operations and their derivatives, broadcasting binary ones, axpby, fill, cast.
-// Operations are switches uniform over the grid: the kernels wait for memory, not for them.
-// lgamma and digamma: kernels/cuda/gamma.cu.
+// The kernels are memory-bound, so the switch over operations, which is uniform over the grid, is free.
+// kernels/cuda/gamma.cu has lgamma and digamma.
 #include <cuda_bf16.h>
 
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/gamma.h"
 #include "kernels/cuda/launch.cuh"
-#include "kernels/math/activation.h"
-#include "kernels/math/continuous_bernoulli.h"
+#include "kernels/math/functions.h"
 
 namespace gpuvae::kernels {
 namespace {
 
-__device__ __forceinline__ float apply(Unary operation, float x, float a, float b) {
-  switch (operation) {
-    case Unary::relu:
-      return math::activate(Activation::relu, x);
-    case Unary::leaky_relu:
-      return math::activate(Activation::leaky_relu, x);
-    case Unary::sigmoid:
-      return math::activate(Activation::sigmoid, x);
-    case Unary::tanh:
-      return math::activate(Activation::tanh, x);
-    case Unary::softplus:
-      return math::activate(Activation::softplus, x);
-    case Unary::exp:
-      return math::exp(x);
-    case Unary::log:
-      return math::log(x);
-    case Unary::sqrt:
-      return math::sqrt(x);
-    case Unary::square:
-      return x * x;
-    case Unary::reciprocal:
-      return 1.0f / x;
-    case Unary::affine:
-      return a * x + b;
-    case Unary::clamp:
-      return math::clamp(x, a, b);
-    case Unary::continuous_bernoulli_log_normalizer:
-      return math::continuous_bernoulli(x).log_normalizer;
-    case Unary::continuous_bernoulli_mean:
-      return math::continuous_bernoulli(x).mean;
-    case Unary::abs:
-      return math::fabs(x);
-    case Unary::lgamma:
-    case Unary::digamma:
-      break;
-  }
-  return x;
-}
-
-// Whether the derivative is a function of the input, else of the output: so that only one need be read.
-__host__ __device__ __forceinline__ bool derivative_takes_x(Unary operation) {
-  return operation == Unary::log || operation == Unary::square || operation == Unary::clamp ||
-         operation == Unary::continuous_bernoulli_log_normalizer ||
-         operation == Unary::continuous_bernoulli_mean || operation == Unary::abs;
-}
-
-// dy/dx at v: x if derivative_takes_x(), else y.
-__device__ __forceinline__ float derivative(Unary operation, float v, float a, float b) {
-  switch (operation) {
-    case Unary::relu:
-      return math::activation_derivative(Activation::relu, v);
-    case Unary::leaky_relu:
-      return math::activation_derivative(Activation::leaky_relu, v);
-    case Unary::sigmoid:
-      return math::activation_derivative(Activation::sigmoid, v);
-    case Unary::tanh:
-      return math::activation_derivative(Activation::tanh, v);
-    case Unary::softplus:
-      return math::activation_derivative(Activation::softplus, v);
-    case Unary::exp:
-      return v;
-    case Unary::log:
-      return 1.0f / v;
-    case Unary::sqrt:
-      return 0.5f / v;
-    case Unary::square:
-      return 2.0f * v;
-    case Unary::reciprocal:
-      return -v * v;
-    case Unary::affine:
-      return a;
-    case Unary::clamp:
-      return v < a || v > b ? 0.0f : 1.0f;
-    case Unary::continuous_bernoulli_log_normalizer:
-      return math::continuous_bernoulli(v).mean;
-    case Unary::continuous_bernoulli_mean:
-      return math::continuous_bernoulli(v).variance;
-    case Unary::abs:
-      return v > 0.0f ? 1.0f : (v < 0.0f ? -1.0f : 0.0f);
-    case Unary::lgamma:
-    case Unary::digamma:
-      break;
-  }
-  return 0.0f;
-}
+// The functions of these kernels; kernels/cuda/gamma.cu has the others.
+template <class Function>
+struct NotGamma : std::bool_constant<!std::is_same_v<Function, math::Lgamma> &&
+                                     !std::is_same_v<Function, math::Digamma>> {};
 
 __global__ void __launch_bounds__(kThreads) unary_kernel(UnaryArgs args, bool vectors) {
   const float a = static_cast<float>(args.a), b = static_cast<float>(args.b);
   for_elements(args.size, vectors, [&](auto width, std::int64_t i) {
     constexpr int kWidth = decltype(width)::value;
     Floats<kWidth> x = load<kWidth>(static_cast<const float*>(args.x) + i);
-#pragma unroll
-    for (int k = 0; k < kWidth; ++k) x[k] = apply(args.operation, x[k], a, b);
+    math::apply<NotGamma>(args.operation, x.v, a, b);
     store(static_cast<float*>(args.y) + i, x);
   });
 }
 
 __global__ void __launch_bounds__(kThreads) unary_backward_kernel(UnaryBackwardArgs args, bool vectors) {
   const float a = static_cast<float>(args.a), b = static_cast<float>(args.b);
-  const float* from = static_cast<const float*>(derivative_takes_x(args.operation) ? args.x : args.y);
+  const float* saved = static_cast<const float*>(args.saved);
   for_elements(args.size, vectors, [&](auto width, std::int64_t i) {
     constexpr int kWidth = decltype(width)::value;
-    const Floats<kWidth> v = load<kWidth>(from + i);
+    const Floats<kWidth> v = load<kWidth>(saved + i);
     Floats<kWidth> d = load<kWidth>(static_cast<const float*>(args.d_y) + i);
-#pragma unroll
-    for (int k = 0; k < kWidth; ++k) d[k] *= derivative(args.operation, v[k], a, b);
+    math::apply_slope<NotGamma>(args.operation, v.v, d.v, a, b);
     store(static_cast<float*>(args.d_x) + i, d);
   });
 }
@@ -238,7 +154,7 @@ void CudaBackend::run(const UnaryBackwardArgs& args, StreamHandle stream) {
   require_f32("unary_backward", args.dtype);
   const DeviceGuard on(device_);
   if (is_gamma(args.operation)) return launch_gamma_backward(args, blocks(args.size, kThreads), stream);
-  const bool vectors = aligned16(derivative_takes_x(args.operation) ? args.x : args.y, args.d_y, args.d_x);
+  const bool vectors = aligned16(args.saved, args.d_y, args.d_x);
   launch({"unary_backward", "unary_backward_kernel", blocks(args.size, kThreads * (vectors ? 4 : 1)),
           kThreads, args.size, stream},
          unary_backward_kernel, args, vectors);

@@ -120,7 +120,9 @@ __device__ __forceinline__ void data_tile(const FusedPlan& plan, const ScalarsLo
     const int row = element_row(T::kN, i), at = first + row;
     const float y = *TileOutputs<T>::place(memory, i);
     float d = tile_sum<T>(memory, row, column - column0);
-    d = column < in && at < scalars.rows ? d * math::activation_derivative(plan.args.activation, y) : 0.0f;
+    d = column < in && at < scalars.rows
+            ? d * math::activation_derivative<math::SlopeFromOutput>(plan.args.activation, y)
+            : 0.0f;
     if (at < batch && column < job.d_in.stride)
       job.d_in.at[static_cast<std::int64_t>(at) * job.d_in.stride + column] = d;
     if (job.to_z) memory[row * T::kSumStride + column - column0] = d;

@@ -36,7 +36,8 @@ __device__ __forceinline__ void finish_layer(const FusedPlan& plan, const FusedF
     const int row = element_row(T::kN, i), at = place.row + row;
     float y = 0.0f;
     if (column < forward.layer.out && at < scalars.rows)
-      y = math::activate(plan.args.activation, scale * tile_sum<T>(memory, row, in_tile) + bias);
+      y = math::activate<math::SlopeFromOutput>(plan.args.activation,
+                                                scale * tile_sum<T>(memory, row, in_tile) + bias);
     if (at < plan.batch() && column < forward.out.stride)
       forward.out.at[static_cast<std::int64_t>(at) * forward.out.stride + column] = y;
     if (forward.to_posterior) memory[row * T::kSumStride + in_tile] = y;

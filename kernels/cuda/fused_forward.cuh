@@ -292,7 +292,8 @@ struct DecoderRows : Floating {
     for (int i = 0; i < kRows; ++i) {
       const int y_row = first + row + i;
       float y = 0.0f;
-      if (inside && y_row < scalars->rows) y = math::activate(activation, at[i * T::A::kStride]);
+      if (inside && y_row < scalars->rows)
+        y = math::activate<math::SlopeFromOutput>(activation, at[i * T::A::kStride]);
       at[i * T::A::kStride] = y;
       if (writes && y_row < batch && column < out.stride)
         out.at[static_cast<std::int64_t>(y_row) * out.stride + column] = y;

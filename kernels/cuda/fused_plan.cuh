@@ -6,7 +6,7 @@
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/noise.cuh"
 #include "kernels/fused_workspace.h"
-#include "kernels/math/activation.h"
+#include "kernels/math/functions.h"
 #include "kernels/math/optimizer.h"
 
 namespace gpuvae::kernels {

@@ -15,7 +15,7 @@ __global__ void __launch_bounds__(kThreads) gamma_kernel(UnaryArgs args) {
 }
 
 __global__ void __launch_bounds__(kThreads) gamma_backward_kernel(UnaryBackwardArgs args) {
-  const float* x = static_cast<const float*>(args.x);
+  const float* x = static_cast<const float*>(args.saved);
   const float* d_y = static_cast<const float*>(args.d_y);
   float* d_x = static_cast<float*>(args.d_x);
   for (std::int64_t i = grid_thread(); i < args.size; i += grid_threads())

@@ -76,7 +76,7 @@ void CudaBackend::run(const GemmArgs& args, StreamHandle stream) {
 void CudaBackend::add_bias_gradient(const GemmArgs& args, StreamHandle stream) {
   ActivationBackwardArgs sums{.rows = args.k, .columns = args.m, .d_output = args.a, .d_bias = args.sums};
   if (args.relu.output) {
-    sums = {.rows = args.m, .columns = args.n, .activation = Activation::relu, .output = args.relu.output};
+    sums = {.rows = args.m, .columns = args.n, .activation = Activation::relu, .saved = args.relu.output};
     sums.d_output = sums.d_input = args.c, sums.d_bias = args.relu.d_bias;
   }
   if (sums.d_bias) run(sums, stream);

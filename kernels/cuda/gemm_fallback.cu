@@ -2,7 +2,7 @@
 // epilogues that it lacks.
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/launch.cuh"
-#include "kernels/math/activation.h"
+#include "kernels/math/functions.h"
 
 namespace gpuvae::kernels {
 namespace {
@@ -19,8 +19,10 @@ __device__ __forceinline__ float element(const void* matrix, bool transposed, st
 __device__ __forceinline__ void write_element(const GemmArgs& args, std::int64_t row, std::int64_t column,
                                               float sum) {
   if (row >= args.m || column >= args.n) return;
-  float* c = static_cast<float*>(args.c) + row * args.n + column;
+  const std::int64_t at = row * args.n + column;
+  float* c = static_cast<float*>(args.c) + at;
   if (args.bias) sum += static_cast<const float*>(args.bias)[column];
+  if (args.activation_input) static_cast<float*>(args.activation_input)[at] = sum;
   sum = math::activate(args.activation, sum);
   *c = args.accumulate ? *c + sum : sum;
 }
@@ -47,6 +49,8 @@ __global__ void __launch_bounds__(kTile* kTile)
   }
 }
 
+// As in kernels/cuda/activation.cu, there are two kernels; the second also keeps the activation's input.
+template <bool kFromOutput>
 __global__ void __launch_bounds__(kThreads) bias_activation_kernel(GemmArgs args, bool vectors) {
   const float* bias = static_cast<const float*>(args.bias);
   for_elements(args.m * args.n, vectors, [&](auto width, std::int64_t i) {
@@ -55,8 +59,13 @@ __global__ void __launch_bounds__(kThreads) bias_activation_kernel(GemmArgs args
     Floats<kWidth> x = load<kWidth>(c);
     const std::int64_t column = i % args.n;
 #pragma unroll
-    for (int k = 0; k < kWidth; ++k)
-      x[k] = math::activate(args.activation, bias ? x[k] + bias[column + k] : x[k]);
+    for (int k = 0; k < kWidth; ++k) x[k] = bias ? x[k] + bias[column + k] : x[k];
+    if constexpr (kFromOutput) {
+      math::apply<math::SlopeFromOutput>(args.activation, x.v);
+    } else {
+      if (args.activation_input) store(static_cast<float*>(args.activation_input) + i, x);
+      math::apply<math::SlopeFromInput>(args.activation, x.v);
+    }
     store(c, x);
   });
 }
@@ -70,11 +79,12 @@ void CudaBackend::gemm_tiled(const GemmArgs& args, StreamHandle stream) {
 }
 
 void CudaBackend::add_bias_and_activate(const GemmArgs& args, StreamHandle stream) {
-  const bool vectors = args.n % 4 == 0 && aligned16(args.c);
+  const bool vectors = args.n % 4 == 0 && aligned16(args.c, args.activation_input);
   const std::int64_t size = args.m * args.n;
   launch(
       {"gemm", "bias_activation_kernel", blocks(size, kThreads * (vectors ? 4 : 1)), kThreads, size, stream},
-      bias_activation_kernel, args, vectors);
+      math::slope_from_output(args.activation) ? bias_activation_kernel<true> : bias_activation_kernel<false>,
+      args, vectors);
 }
 
 }  // namespace gpuvae::kernels

@@ -6,11 +6,22 @@
 
 namespace gpuvae::math {
 
+// Of a power series: c[0] + c[1] z + c[2] z^2 + ...
+template <int N>
+struct Coefficients {
+  double c[N];
+};
+
 template <class T>
 using Lane = T;  // the type of one element of a vector
 
 template <class T>
 GPUVAE_HD T constant(double value) {
+  return T(value);
+}
+// `value` in the type of the first argument.
+template <class T>
+GPUVAE_HD T like(T, double value) {
   return T(value);
 }
 template <class T>

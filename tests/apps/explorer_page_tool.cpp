@@ -119,6 +119,18 @@ Made line() {  // one dimension, data without labels
   return m;
 }
 
+Made activations() {  // one layer for each activation
+  const std::span<const Activation> all = all_activations();
+  std::vector<std::int64_t> sizes(all.size() + 2, 12);
+  sizes.front() = 2;
+  sizes.back() = 36;
+  std::vector<Activation> layers(all.begin(), all.end());
+  layers.push_back(Activation::sigmoid);
+  Made m{random_decoder(sizes, layers), {}};
+  m.page = random_page(m.decoder, "Activations", 6, 6, 100);
+  return m;
+}
+
 std::string drawing(const char* colour) {
   return fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 640 360\" width=\"640\" height=\"360\">"
@@ -155,6 +167,7 @@ void write_pages(const fs::path& folder) {
   write_made(folder, "space", space());
   write_made(folder, "table", table());
   write_made(folder, "line", line());
+  write_made(folder, "activations", activations());
   const Made inside = space();
   io::write_file(folder / "report.html", report_html(report(inside.page)));
   write_latents(folder / "report.json", 3, inside.decoder);

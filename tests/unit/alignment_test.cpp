@@ -8,6 +8,7 @@
 
 #include "gpuvae/ops.h"
 #include "kernels/backend.h"
+#include "kernels/math/functions.h"
 #include "tests/exact_allocator.h"
 
 namespace gpuvae {
@@ -65,8 +66,7 @@ TEST(AlignmentDevice, FunctionsAndTheirDerivatives) {
           args.y = y.data();
           device.backend().unary(args, Stream::current(device).handle());
           kernels::UnaryBackwardArgs back{.operation = Unary(f), .size = kSize, .a = 0.5, .b = 2};
-          back.x = x.data();
-          back.y = y.data();
+          back.saved = math::slope_from_output(Unary(f)) ? y.data() : x.data();
           back.d_y = d.data();
           back.d_x = d.data();
           device.backend().unary_backward(back, Stream::current(device).handle());
@@ -79,7 +79,7 @@ TEST(AlignmentDevice, FunctionsAndTheirDerivatives) {
 // A separate kernel adds what cuBLASLt cannot do behind a product. Rows of four columns are
 // vectors, rows of five are not.
 TEST(AlignmentDevice, BiasesAndActivationsBehindProducts) {
-  for (int a = 0; a < 6; ++a)
+  for (const Activation activation : all_activations())
     for (const std::int64_t columns : {4, 5})
       for (const bool biased : {false, true})
         for (const std::int64_t depth : {3, 1}) {  // a product of depth 1 is a kernel's too
@@ -95,11 +95,13 @@ TEST(AlignmentDevice, BiasesAndActivationsBehindProducts) {
                 args.b = w.data();
                 args.c = y.data();
                 if (biased) args.bias = bias.data();
-                args.activation = Activation(a);
+                args.activation = activation;
+                const Tensor input = numbers(5, 0, 1, device, offset, rows * columns);
+                if (!math::slope_from_output(activation)) args.activation_input = input.data();
                 device.backend().gemm(args, Stream::current(device).handle());
-                return std::vector{y};
+                return std::vector{y, input};
               },
-              fmt::format("{} of {} columns", name(Activation(a)), columns));
+              fmt::format("{} of {} columns", name(activation), columns));
         }
 }
 
@@ -204,29 +206,27 @@ TEST(AlignmentDevice, OptimizerUpdates) {
 
 // Each thread takes one element or two, or four, in loops that are unrolled.
 TEST(AlignmentDevice, GradientsThroughActivations) {
-  for (int i = 0; i < 18; ++i) {
-    const int a = i % 6;
-    const std::int64_t size = i < 6 ? kSize : i < 12 ? 7000 : 13000;
-    expect_same(
-        [=](Device device, std::int64_t offset) {
-          const Tensor y = numbers(1, -0.95, 0.95, device, offset, size),
-                       d = numbers(2, -1, 1, device, offset, size);
-          device.backend().activation_backward({.rows = 1,
-                                                .columns = size,
-                                                .activation = Activation(a),
-                                                .output = y.data(),
-                                                .d_output = d.data(),
-                                                .d_input = d.data()},
-                                               Stream::current(device).handle());
-          return std::vector{d};
-        },
-        std::string(name(Activation(a))));
-  }
+  for (const Activation activation : all_activations())
+    for (const std::int64_t size : {kSize, std::int64_t{7000}, std::int64_t{13000}})
+      expect_same(
+          [=](Device device, std::int64_t offset) {
+            const Tensor y = numbers(1, -0.95, 0.95, device, offset, size),
+                         d = numbers(2, -1, 1, device, offset, size);
+            device.backend().activation_backward({.rows = 1,
+                                                  .columns = size,
+                                                  .activation = activation,
+                                                  .saved = y.data(),
+                                                  .d_output = d.data(),
+                                                  .d_input = d.data()},
+                                                 Stream::current(device).handle());
+            return std::vector{d};
+          },
+          std::string(name(activation)));
 }
 
 // Rows that fill the last tile, or the last pass of a loop over rows, and such that do not.
 TEST(AlignmentDevice, BiasGradientsThroughActivations) {
-  for (int a = 0; a < 6; ++a)
+  for (const Activation activation : all_activations())
     for (const std::int64_t columns : {5, 8})
       for (const std::int64_t rows : {1, 7, 8, 16, 33, 64}) {
         expect_same(
@@ -237,15 +237,15 @@ TEST(AlignmentDevice, BiasGradientsThroughActivations) {
                            bias = Tensor::zeros({columns}, DType::f32, device);
               device.backend().activation_backward({.rows = rows,
                                                     .columns = columns,
-                                                    .activation = Activation(a),
-                                                    .output = y.data(),
+                                                    .activation = activation,
+                                                    .saved = y.data(),
                                                     .d_output = d.data(),
                                                     .d_input = d.data(),
                                                     .d_bias = bias.data()},
                                                    Stream::current(device).handle());
               return std::vector{d, bias};
             },
-            std::string(name(Activation(a))) + ", " + std::to_string(rows) + " rows");
+            std::string(name(activation)) + ", " + std::to_string(rows) + " rows");
       }
 }
 

@@ -125,6 +125,75 @@ TEST(FormulasDevice, GammaFunctionsAtTheEndsOfTheirDomain) {
   }
 }
 
+// ---- activations ----
+
+TEST(FormulasDevice, ActivationsOfLargeNumbersAreFinite) {
+  for (const Kind& kind : kinds())
+    for (const Activation activation : all_activations()) {
+      const double largest = std::numeric_limits<float>::max();
+      const Variable x = leaf({0, -0.0, 20, -20, 100, -100, 1e4, -1e4, largest, -largest}, {10}, kind);
+      const Variable y = activate(x, activation);
+      const std::vector<double> values = y.value().to_doubles(), slopes = gradient_of(y, x);
+      for (std::size_t i = 0; i < values.size(); ++i)
+        EXPECT_TRUE(std::isfinite(values[i]) && std::isfinite(slopes[i]))
+            << name(activation) << ", number " << i << ": " << values[i] << ", slope " << slopes[i];
+    }
+}
+
+long double exact_gelu(long double x) { return x / 2 * std::erfc(-x / std::sqrt(2.0L)); }
+long double exact_gelu_slope(long double x) {
+  const long double density = std::exp(-x * x / 2) / std::sqrt(2 * std::acos(-1.0L));
+  return std::erfc(-x / std::sqrt(2.0L)) / 2 + x * density;
+}
+long double exact_silu(long double x) { return x / (1 + std::exp(-x)); }
+long double exact_silu_slope(long double x) {
+  const long double s = 1 / (1 + std::exp(-x)), rest = 1 / (1 + std::exp(x));
+  return s + x * s * rest;
+}
+
+// The tails have small values, whose relative errors show a difference of two numbers near 1. Slopes go
+// through zero, so their errors are measured against 1.
+TEST(FormulasDevice, GeluAndSiluAreRelativelyExact) {
+  for (const Kind& kind : kinds()) {
+    std::vector<double> points;
+    for (int i = -5000; i <= 9000; ++i) points.push_back(static_cast<float>(i / 1000.0 + 1e-4));
+    const Variable x = leaf(points, {static_cast<std::int64_t>(points.size())}, kind);
+    const double tolerance = kind.dtype == DType::f32 ? 3e-6 : 3e-15;
+    const auto check = [&](Activation activation, Exact value, Exact slope) {
+      const Variable y = activate(x, activation);
+      expect_relative(name(activation).data(), points, y.value().to_doubles(), value, tolerance);
+      const std::vector<double> slopes = gradient_of(y, x);
+      for (std::size_t i = 0; i < points.size(); ++i)
+        ASSERT_TRUE(std::abs(slopes[i] - slope(points[i])) <= tolerance)
+            << name(activation) << " " << points[i];
+    };
+    check(Activation::gelu, exact_gelu, exact_gelu_slope);
+    check(Activation::silu, exact_silu, exact_silu_slope);
+  }
+}
+
+// Vectors have no erfc: a fit has to hold down to where the result is 0.
+TEST(Formulas, GeluOfVectorsIsRelativelyExactInItsTail) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    const bool single = dtype == DType::f32;
+    std::vector<double> points;
+    for (int i = 0; i <= 20000; ++i)
+      points.push_back(static_cast<float>((single ? -13.1 : -37) * i / 20000 - 1e-3));
+    const Variable x = leaf(points, {static_cast<std::int64_t>(points.size())}, {Device::cpu(), dtype});
+    expect_relative("gelu", points, activate(x, Activation::gelu).value().to_doubles(), exact_gelu,
+                    single ? 1e-6 : 2e-15);
+  }
+}
+
+TEST(FormulasDevice, ActivationsKeepNaN) {
+  for (const Kind& kind : kinds())
+    for (const Activation activation : all_activations()) {
+      const std::vector<double> numbers(17, std::nan(""));  // full vectors and a rest
+      for (const double y : activate(leaf(numbers, {17}, kind), activation).value().to_doubles())
+        EXPECT_TRUE(std::isnan(y)) << name(activation);
+    }
+}
+
 // ---- softmax and log-sum-exp ----
 
 TEST(FormulasDevice, SoftmaxAndLogSumExpOfLargeNumbers) {
