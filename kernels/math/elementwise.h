@@ -3,7 +3,7 @@
 //
 // The file has two parts. Included as usual, it is the list. With GPUVAE_FORMULA defined, and inside a
 // namespace that has the functions they call, it is the formulas, for scalars of the host and of CUDA kernels
-// (kernels/math/functions.h) and for vectors of the CPU (kernels/cpu/functions-inl.h).
+// (kernels/math/functions.h) and for vectors of the CPU (kernels/cpu/simd/functions-inl.h).
 #ifndef GPUVAE_KERNELS_MATH_ELEMENTWISE_H
 #define GPUVAE_KERNELS_MATH_ELEMENTWISE_H
 

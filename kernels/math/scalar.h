@@ -1,5 +1,5 @@
 // What the formulas that scalars and vectors share are written in, for scalars: operators of C++, the
-// overloaded functions of <cmath>, and these. kernels/cpu/simd_math-inl.h has the same for vectors.
+// overloaded functions of <cmath>, and these. kernels/cpu/simd/simd_math-inl.h has the same for vectors.
 #pragma once
 
 #include "kernels/math/host_device.h"

@@ -1,5 +1,5 @@
 // Small formulas that larger ones are made of, for scalars and vectors. Included inside the namespace of each
-// (kernels/math/scalar.h, kernels/cpu/simd_math-inl.h) with GPUVAE_FORMULA defined, so it has no include
+// (kernels/math/scalar.h, kernels/cpu/simd/simd_math-inl.h) with GPUVAE_FORMULA defined, so it has no include
 // guard.
 
 // The first `terms` terms of c[0] + c[1] z + c[2] z^2 + ... A template over the table: device code sees

@@ -2,7 +2,7 @@
 
 #include "kernels/check.h"
 #include "src/core/random.h"
-#include "src/vae/built_in.h"
+#include "src/distributions/built_in.h"
 
 namespace gpuvae {
 namespace {
