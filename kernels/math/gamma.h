@@ -7,8 +7,8 @@
 // Above, Stirling's series (ibid. 6.1.41) takes its place. The derivatives are those of the series.
 //
 // The file has two parts: the series with the formulas for scalars, and, with GPUVAE_VECTOR_FORMULA defined
-// and inside the namespace of an instruction set (kernels/cpu/simd/functions-inl.h), the formulas for vectors.
-// Scalars take one branch, vectors compute all of them and select.
+// and inside the namespace of an instruction set (kernels/cpu/simd/functions-inl.h), the formulas for
+// vectors. Scalars take one branch, vectors compute all of them and select.
 #ifndef GPUVAE_KERNELS_MATH_GAMMA_H
 #define GPUVAE_KERNELS_MATH_GAMMA_H
 

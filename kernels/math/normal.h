@@ -1,8 +1,8 @@
 // The standard normal distribution: density exp(-x^2 / 2) / sqrt(2 pi) and distribution function Phi(x).
 //
 // The file has two parts: the formulas for scalars, and, with GPUVAE_VECTOR_FORMULA defined and inside the
-// namespace of an instruction set (kernels/cpu/simd/functions-inl.h), those for vectors, which have no erfc to
-// call.
+// namespace of an instruction set (kernels/cpu/simd/functions-inl.h), those for vectors, which have no erfc
+// to call.
 #ifndef GPUVAE_KERNELS_MATH_NORMAL_H
 #define GPUVAE_KERNELS_MATH_NORMAL_H
 

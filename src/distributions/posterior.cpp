@@ -2,8 +2,8 @@
 
 #include "gpuvae/distributions.h"
 #include "kernels/check.h"
-#include "src/ops/sigma.h"
 #include "src/distributions/built_in.h"
+#include "src/ops/sigma.h"
 
 namespace gpuvae {
 namespace {

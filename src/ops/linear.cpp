@@ -14,10 +14,14 @@ struct Factor {
 // c = op(a) op(b).
 kernels::GemmArgs product_args(const Tensor& c, Factor a, Factor b, Precision precision) {
   kernels::GemmArgs args{.dtype = c.dtype(), .precision = precision};
-  args.m = c.shape().rows(), args.n = c.shape().columns();
+  args.m = c.shape().rows();
+  args.n = c.shape().columns();
   args.k = a.transpose ? a.tensor.shape().rows() : a.tensor.shape().columns();
-  args.a = a.tensor.data(), args.b = b.tensor.data(), args.c = c.data();
-  args.transpose_a = a.transpose, args.transpose_b = b.transpose;
+  args.a = a.tensor.data();
+  args.b = b.tensor.data();
+  args.c = c.data();
+  args.transpose_a = a.transpose;
+  args.transpose_b = b.transpose;
   return args;
 }
 // c (+)= op(a) op(b), and the sums of a's columns, if wanted.
@@ -46,16 +50,21 @@ void check_linear(const Variable& x, const Variable& weight, const Variable& bia
 Tensor before_activation(Tensor d_y, const Tensor& saved, Activation activation,
                          const BackwardContext::Destination& d_bias) {
   kernels::ActivationBackwardArgs args{.dtype = d_y.dtype(), .activation = activation};
-  args.rows = d_y.shape().rows(), args.columns = d_y.shape().columns();
+  args.rows = d_y.shape().rows();
+  args.columns = d_y.shape().columns();
   args.d_output = d_y.data();
   Tensor d_pre;
   if (activation == Activation::identity) {
     d_pre = d_y;
   } else {
     d_pre = d_y.is_sole_owner() ? d_y : empty_like(d_y);
-    args.saved = saved.data(), args.d_input = d_pre.data();
+    args.saved = saved.data();
+    args.d_input = d_pre.data();
   }
-  if (d_bias.tensor) args.d_bias = d_bias.tensor.data(), args.accumulate_bias = d_bias.accumulate;
+  if (d_bias.tensor) {
+    args.d_bias = d_bias.tensor.data();
+    args.accumulate_bias = d_bias.accumulate;
+  }
   backend(d_y).activation_backward(args, stream(d_y));
   return d_pre;
 }

@@ -71,7 +71,8 @@ ExplorerPage random_page(const RandomDecoder& decoder, std::string title, int he
   ExplorerPage page;
   page.title = std::move(title);
   page.subtitle = "random weights, nothing trained: </script><script>throw 1</script> & \"quotes\"";
-  page.height = height, page.width = width;
+  page.height = height;
+  page.width = width;
   for (const Linear& layer : decoder.layers)
     page.decoder.push_back(page_layer(layer.weight.value(), layer.bias.value(), layer.activation));
   const std::int64_t latent = page.decoder.front().in;
@@ -141,7 +142,8 @@ std::string drawing(const char* colour) {
 
 ReportPage report(ExplorerPage explorer) {
   ReportPage page;
-  page.title = "A report <of a run>", page.subtitle = "preset keras-mnist, seed 0";
+  page.title = "A report <of a run>";
+  page.subtitle = "preset keras-mnist, seed 0";
   page.warnings = {"2 of 20 latent dimensions carry less than 0.01 nats: posterior collapse"};
   page.numbers = {{"validation loss", "152.29", "nats/image", "mean of 10,000 images"},
                   {"reconstruction", "147.10", "nats/image", "mean of 10,000 images"},

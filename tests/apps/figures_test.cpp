@@ -228,9 +228,11 @@ TEST(Scatter, NamesOfClassesDoNotCoverEachOther) {
 TEST(Scatter, RefusesSizesThatDoNotFit) {
   ScatterPlot plot{"", "", "", {1, 2}, {1}, {}, {}};
   EXPECT_EQ(error_of([&] { scatter_svg(plot); }), "[scatter] expected as many x as y, got 2 and 1");
-  plot.y = {1, 2}, plot.labels = {1};
+  plot.y = {1, 2};
+  plot.labels = {1};
   EXPECT_EQ(error_of([&] { scatter_svg(plot); }), "[scatter] expected a label for each of 2 points, got 1");
-  plot.labels = {1, 2}, plot.values = {1, 2};
+  plot.labels = {1, 2};
+  plot.values = {1, 2};
   EXPECT_EQ(error_of([&] { scatter_svg(plot); }), "[scatter] expected labels or values, got both");
   plot.labels.clear(), plot.values = {1};
   EXPECT_EQ(error_of([&] { scatter_svg(plot); }), "[scatter] expected a value for each of 2 points, got 1");
@@ -391,14 +393,19 @@ TEST(Sheet, RefusesImagesOfTwoSizesAndNone) {
 
 VaeOptions gaussian_options() {
   VaeOptions o;
-  o.features = 560, o.encoder_widths = {30, 20}, o.decoder_widths = {15}, o.latent = 7;
-  o.likelihood = gaussian_likelihood(), o.activation = Activation::leaky_relu;
+  o.features = 560;
+  o.encoder_widths = {30, 20};
+  o.decoder_widths = {15};
+  o.latent = 7;
+  o.likelihood = gaussian_likelihood();
+  o.activation = Activation::leaky_relu;
   return o;
 }
 
 TEST(ModelGraph, CountsTheParametersOfTheModel) {
   VaeOptions plain, deep, flat;
-  deep.encoder_widths = {64, 32, 16, 8, 4}, flat.encoder_widths = {};
+  deep.encoder_widths = {64, 32, 16, 8, 4};
+  flat.encoder_widths = {};
   for (const VaeOptions& o : {plain, deep, flat, gaussian_options()})
     EXPECT_EQ(parameter_count(model_graph(o, 28, 28)), Vae(o, Device::cpu()).parameter_count());
 }

@@ -46,7 +46,8 @@ std::vector<float> floats(const std::string& base64) {
   std::string bytes;
   unsigned group = 0, bits = 0;
   for (const char c : base64.substr(0, base64.find('='))) {
-    group = group << 6 | static_cast<unsigned>(kDigits.find(c)), bits += 6;
+    group = group << 6 | static_cast<unsigned>(kDigits.find(c));
+    bits += 6;
     if (bits >= 8) bytes += static_cast<char>(group >> (bits -= 8) & 255);
   }
   std::vector<float> values(bytes.size() / sizeof(float));

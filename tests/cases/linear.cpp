@@ -45,7 +45,8 @@ Case linear_case(std::int64_t rows, std::int64_t in, std::int64_t out, Activatio
     return std::vector<Doubles>{y};
   };
   const auto product = static_cast<double>(rows * in * out);
-  c.flops = 6 * product, c.forward_flops = 2 * product;
+  c.flops = 6 * product;
+  c.forward_flops = 2 * product;
   // Forward: x, w, b, y. Backward: dy, y (of an activation), x, w; dx, dw, db.
   const auto x = static_cast<double>(rows * in), w = static_cast<double>(in * out),
              y = static_cast<double>(rows * out), b = bias ? static_cast<double>(out) : 0;

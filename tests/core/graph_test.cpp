@@ -302,7 +302,8 @@ struct Training {
       : model(
             [] {
               VaeOptions o;
-              o.features = 16, o.encoder_widths = {8};
+              o.features = 16;
+              o.encoder_widths = {8};
               return o;
             }(),
             device),
@@ -314,7 +315,8 @@ struct Training {
                   }()),
         trainer(model, optimizer, images(c.images).to(device), images(10).to(device), [&] {
           TrainOptions o = c.train;
-          o.batch_size = c.batch, o.executor = executor;
+          o.batch_size = c.batch;
+          o.executor = executor;
           return o;
         }()) {}
   static Dataset images(std::int64_t count) {
@@ -346,10 +348,14 @@ std::vector<Case> cases() {
                            {"sgd, warm-up, free bits, in order", OptimizerKind::sgd},
                            {"adamw, clipped, drop last", OptimizerKind::adamw},
                            {"long", OptimizerKind::adam, 103, 1}};
-  all[1].train.frozen_noise = true, all[1].train.data.binarize = Binarize::dynamic;
-  all[2].train.warmup_epochs = 1.5, all[2].train.free_bits = 0.1, all[2].train.beta = 2;
+  all[1].train.frozen_noise = true;
+  all[1].train.data.binarize = Binarize::dynamic;
+  all[2].train.warmup_epochs = 1.5;
+  all[2].train.free_bits = 0.1;
+  all[2].train.beta = 2;
   all[2].train.data.shuffle = false;
-  all[3].clip_norm = 0.5, all[3].train.drop_last = true;
+  all[3].clip_norm = 0.5;
+  all[3].train.drop_last = true;
   return all;
 }
 
@@ -407,7 +413,8 @@ TEST_F(GraphTraining, RunsOnTheCallersStream) {
 
 TEST_F(GraphTraining, ReportsWhenAsked) {
   Case c = cases()[0];
-  c.train.report_steps = 2, c.train.report_seconds = 0;
+  c.train.report_steps = 2;
+  c.train.report_seconds = 0;
   std::vector<std::pair<std::int64_t, double>> reports[2];
   for (const int captured : {0, 1}) {
     Training run(c, captured ? Executor::graph : Executor::eager);
@@ -427,7 +434,8 @@ TEST_F(GraphTraining, ReportsWhenAsked) {
 
 TEST_F(GraphTraining, AbandonedByItsCallerTheCountIsRight) {
   Case c = cases()[0];
-  c.train.report_steps = 2, c.train.report_seconds = 0;
+  c.train.report_steps = 2;
+  c.train.report_seconds = 0;
   Training run(c, Executor::graph);
   run.trainer.run_epoch();
   EXPECT_THROW(run.trainer.run_epoch([](std::int64_t images, const Losses&) {
@@ -450,13 +458,16 @@ class HostLikelihood final : public Likelihood {
 
 TEST_F(GraphTraining, WhatCannotBeCapturedIsRunEagerly) {
   VaeOptions o;
-  o.features = 16, o.encoder_widths = {8}, o.likelihood = std::make_shared<HostLikelihood>();
+  o.features = 16;
+  o.encoder_widths = {8};
+  o.likelihood = std::make_shared<HostLikelihood>();
   std::vector<double> losses[3];
   for (const Executor executor : {Executor::automatic, Executor::eager, Executor::graph}) {
     Vae model(o, Device::cuda());
     Optimizer optimizer(model.parameters(), {});
     TrainOptions train;
-    train.batch_size = 8, train.executor = executor;
+    train.batch_size = 8;
+    train.executor = executor;
     const Dataset images = Training::images(43).to(Device::cuda());
     Trainer trainer(model, optimizer, images, images.slice(0, 0), train);
     const auto run = [&] {
@@ -480,13 +491,15 @@ TEST_F(GraphTraining, EveryBuiltInModelCanBeCaptured) {
     Vae model(o, Device::cuda());
     Optimizer optimizer(model.parameters(), {});
     TrainOptions options;
-    options.batch_size = 4, options.executor = Executor::graph;
+    options.batch_size = 4;
+    options.executor = Executor::graph;
     const Dataset images = Training::images(8).to(Device::cuda());
     Trainer trainer(model, optimizer, images, images.slice(0, 0), options);
     for (int i = 0; i < 2; ++i) EXPECT_TRUE(std::isfinite(trainer.run_epoch().train.loss));
   };
   VaeOptions o;
-  o.features = 16, o.encoder_widths = {8};
+  o.features = 16;
+  o.encoder_widths = {8};
   for (const auto& likelihood : {continuous_bernoulli_likelihood(), gaussian_likelihood(),
                                  shared_gaussian_likelihood(), fixed_gaussian_likelihood(0.1)}) {
     o.likelihood = likelihood;

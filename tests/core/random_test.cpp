@@ -36,7 +36,12 @@ TEST(Philox, PublishedKnownAnswers) {
 TEST(Random, NormalHasTheMomentsOfANormal) {
   const auto x = random_normal({1000, 1000}, {.seed = 3, .purpose = RandomPurpose::test}).to_doubles();
   double m1 = 0, m2 = 0, m3 = 0, m4 = 0;
-  for (double v : x) m1 += v, m2 += v * v, m3 += v * v * v, m4 += v * v * v * v;
+  for (double v : x) {
+    m1 += v;
+    m2 += v * v;
+    m3 += v * v * v;
+    m4 += v * v * v * v;
+  }
   const double n = static_cast<double>(x.size());
   // The tolerances are five standard errors of each moment.
   EXPECT_NEAR(m1 / n, 0, 5 * std::sqrt(1 / n));

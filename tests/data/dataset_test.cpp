@@ -144,7 +144,9 @@ TEST(LoadFrey, ReadsThePublishedFile) {
   for (const Dataset* part : {&split.train, &split.test})
     for (std::int64_t i = 0; i < part->examples.elements(); ++i) {
       const int value = part->examples.data_as<std::uint8_t>()[i];
-      sum += value, low = std::min(low, value), high = std::max(high, value);
+      sum += value;
+      low = std::min(low, value);
+      high = std::max(high, value);
     }
   EXPECT_EQ(low, 8);
   EXPECT_EQ(high, 238);

@@ -26,7 +26,10 @@ double neighbours_r2(const std::vector<float>& codes, const std::vector<float>& 
   const std::size_t count = factors.size() / 2;
   double mean = 0, held = 0, residual = 0, total = 0;
   for (std::size_t i = 0; i < count; ++i)
-    if (held_out(i)) mean += factors[2 * i + k], ++held;
+    if (held_out(i)) {
+      mean += factors[2 * i + k];
+      ++held;
+    }
   mean /= held;
   std::vector<std::pair<double, std::size_t>> others;
   for (std::size_t i = 0; i < count; ++i) {

@@ -157,7 +157,8 @@ TEST(Npy, ReadsMoreThanAChunkAndGzip) {
   Floats expected;
   for (int i = 0; i < 700'001; ++i) {
     expected.push_back(static_cast<float>(i % 30'000));
-    data += static_cast<char>(i % 30'000 & 255), data += static_cast<char>(i % 30'000 >> 8);
+    data += static_cast<char>(i % 30'000 & 255);
+    data += static_cast<char>(i % 30'000 >> 8);
   }
   const std::string bytes = npy(header_of("<i2", "(700001,)"), data);
   EXPECT_EQ(read_bytes(bytes).f32, expected);

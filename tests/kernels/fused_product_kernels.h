@@ -13,7 +13,8 @@ struct FusedProduct {
   bool bytes_a = false, bytes_b = false;
 };
 
-// Returns the error bound of split TF32, relative to the sum of |a b| (kernels/cuda/fused_step/fused_product.cuh).
+// Returns the error bound of split TF32, relative to the sum of |a b|
+// (kernels/cuda/fused_step/fused_product.cuh).
 double fused_product(const FusedProduct& product);
 
 }  // namespace gpuvae::kernels

@@ -74,7 +74,8 @@ struct Product {
         double sum = args.bias ? double{bias[static_cast<std::size_t>(j)]} : 0, size = 1e-6;
         for (std::int64_t p = 0; p < args.k; ++p) {
           const double term = double{a.at(i, p)} * b.at(p, j);
-          sum += term, size += std::abs(term);
+          sum += term;
+          size += std::abs(term);
         }
         sum += args.accumulate ? double{before} : 0;
         if (relu) sum = std::max(sum, 0.0);

@@ -71,7 +71,10 @@ void expect_relative(const char* what, const std::vector<double>& x, const std::
   for (std::size_t i = 0; i < x.size(); ++i) {
     const long double expected = exact(x[i]);
     const double error = static_cast<double>(std::abs((got[i] - expected) / expected));
-    if (!(error <= worst)) worst = error, at = x[i];
+    if (!(error <= worst)) {
+      worst = error;
+      at = x[i];
+    }
   }
   EXPECT_TRUE(worst <= tolerance) << what << " at " << at << ": relative error " << worst;
   testing::Test::RecordProperty(what, std::to_string(worst));

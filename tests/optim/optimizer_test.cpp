@@ -30,9 +30,11 @@ struct Reference {
       p -= o.learning_rate * (m / (1 - std::pow(o.beta1, t))) /
            (std::sqrt(v / (1 - std::pow(o.beta2, t))) + o.epsilon);
     } else if (o.kind == OptimizerKind::sgd) {
-      m = o.beta1 * m + g, p -= o.learning_rate * m;
+      m = o.beta1 * m + g;
+      p -= o.learning_rate * m;
     } else if (o.kind == OptimizerKind::adagrad) {
-      v += g * g, p -= o.learning_rate * g / (std::sqrt(v) + o.epsilon);
+      v += g * g;
+      p -= o.learning_rate * g / (std::sqrt(v) + o.epsilon);
     } else {
       v = o.beta2 * v + (1 - o.beta2) * g * g;
       p -= o.learning_rate * g /
@@ -116,7 +118,7 @@ TEST(Optimizer, ResumesBitForBit) {
   train(straight, a, 6);
   train(first, b, 3);
   Model second;
-  second.weight = Variable(first.weight.value().clone(), true),
+  second.weight = Variable(first.weight.value().clone(), true);
   second.bias = Variable(first.bias.value().clone(), true);
   Optimizer c(second.parameters(), o);
   c.restore(b.steps(), b.state1().clone(), b.state2().clone());

@@ -32,7 +32,8 @@ struct LinearGaussian {
     for (int i = 0; i < kPixels; ++i) precision += kWeight[i] * kWeight[i] / (kSigma * kSigma);
     for (int i = 0; i < kPixels; ++i) {
       const double gain = kWeight[i] / (kSigma * kSigma) / precision;
-      encode[i] = static_cast<float>(gain), offset -= gain * kBias[i];
+      encode[i] = static_cast<float>(gain);
+      offset -= gain * kBias[i];
       weight.push_back(static_cast<float>(kWeight[i])), bias.push_back(static_cast<float>(kBias[i]));
     }
     const std::vector<float> head = {static_cast<float>(offset + shift),
@@ -53,7 +54,9 @@ struct LinearGaussian {
     double ww = 0, wd = 0, dd = 0;
     for (int i = 0; i < kPixels; ++i) {
       const double d = x[i] - kBias[i];
-      ww += kWeight[i] * kWeight[i], wd += kWeight[i] * d, dd += d * d;
+      ww += kWeight[i] * kWeight[i];
+      wd += kWeight[i] * d;
+      dd += d * d;
     }
     const double log_determinant = kPixels * std::log(s2) + std::log(1 + ww / s2);
     const double quadratic = dd / s2 - wd * wd / (s2 * s2) / (1 + ww / s2);
@@ -122,7 +125,8 @@ TEST(Evaluation, StatisticsOfAKnownPosterior) {
     double mean = 0;
     for (int p = 0; p < kPixels; ++p)
       mean += kWeight[p] / (kSigma * kSigma) / exact.precision * (x[i + p] - kBias[p]);
-    sum += mean / 3000, squares += mean * mean / 3000;
+    sum += mean / 3000;
+    squares += mean * mean / 3000;
     kl += (0.5 * (mean * mean + 1 / exact.precision - 1) + 0.5 * std::log(exact.precision)) / 3000;
   }
   const double variance = squares - sum * sum;

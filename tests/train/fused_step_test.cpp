@@ -29,7 +29,9 @@ struct Plan {
 
 Plan plan_of(std::int64_t pixels, std::vector<std::int64_t> widths, std::int64_t latent) {
   Plan p;
-  p.model.features = pixels, p.model.encoder_widths = std::move(widths), p.model.latent = latent;
+  p.model.features = pixels;
+  p.model.encoder_widths = std::move(widths);
+  p.model.latent = latent;
   p.model.initializer.bias_std = 0.1;
   p.optimizer.learning_rate = 3e-3;
   p.train.batch_size = 10;
@@ -141,7 +143,8 @@ void expect_same(const Plan& p, double tolerance, const char* what) {
 // any other, in a direction that rounding decides: epsilon is not small here.
 OptimizerOptions damped(OptimizerKind kind) {
   OptimizerOptions o = OptimizerOptions::defaults(kind);
-  o.learning_rate = 1e-2, o.epsilon = 1e-3;
+  o.learning_rate = 1e-2;
+  o.epsilon = 1e-3;
   return o;
 }
 
@@ -164,7 +167,8 @@ TEST(FusedStepDevice, FollowsTheEagerTrainer) {
 TEST(FusedStepDevice, IsTheSameBitForBitInEveryRun) {
   SKIP_WITHOUT_GPU();
   Plan p = plan_of(12, {6, 5}, 2);
-  p.train.batch_size = 6, p.images = 15;
+  p.train.batch_size = 6;
+  p.images = 15;
   const Outcome a = fused(p, 1);
   const SecondRun second;
   const Outcome b = fused(p, 1);
@@ -190,8 +194,12 @@ TEST(FusedStep, TakesEveryOptimizerAndDecay) {
   for (int kind = 0; kind < 6; ++kind) {
     Plan p = plan_of(9, {8}, 2);
     p.optimizer = damped(OptimizerKind(kind));
-    p.optimizer.l2 = 0.05, p.optimizer.l2_biases = kind % 2 == 0;
-    if (p.optimizer.kind == OptimizerKind::sgd) p.optimizer.beta1 = 0.9, p.optimizer.learning_rate = 1e-3;
+    p.optimizer.l2 = 0.05;
+    p.optimizer.l2_biases = kind % 2 == 0;
+    if (p.optimizer.kind == OptimizerKind::sgd) {
+      p.optimizer.beta1 = 0.9;
+      p.optimizer.learning_rate = 1e-3;
+    }
     p.model.likelihood = gaussian_likelihood({.sigmoid_mean = kind % 3 != 0, .low = -1, .high = 1});
     expect_same(p, kTolerance, name(p.optimizer.kind).data());
   }
@@ -210,7 +218,8 @@ TEST(FusedStep, TakesRaggedWidthsAndTwoHiddenLayers) {
                          {6, 2, {4}, {7, 3}, true},
                          {100, 9, {70, 18}, {66}, false}}) {
     Plan p = plan_of(s.pixels, s.encoder, s.latent);
-    p.model.decoder_widths = s.decoder, p.optimizer = damped(OptimizerKind::rmsprop);
+    p.model.decoder_widths = s.decoder;
+    p.optimizer = damped(OptimizerKind::rmsprop);
     p.model.activation = Activation::tanh;
     if (s.gaussian) p.model.likelihood = gaussian_likelihood();
     expect_same(p, kTolerance, fmt::format("{} pixels", s.pixels).c_str());
@@ -228,7 +237,8 @@ TEST(FusedStep, ReadsNothingUnwritten) {
       p.optimizer = damped(OptimizerKind::adam);
       p.floats = latent % 2 == 0;
       // The first batch is ragged where the data set is smaller than a batch.
-      p.train.batch_size = latent == 5 ? 30 : 10, p.images = 13 + latent;
+      p.train.batch_size = latent == 5 ? 30 : 10;
+      p.images = 13 + latent;
       if (gaussian) p.model.likelihood = gaussian_likelihood();
       const Outcome out = fused(p, 1);
       for (const double v : out.parameters) ASSERT_TRUE(std::isfinite(v)) << latent;
@@ -239,7 +249,9 @@ TEST(FusedStep, ReadsNothingUnwritten) {
 TEST(FusedStep, TakesLargeTilesAndManyRows) {
   SKIP_WITHOUT_GPU();
   Plan p = plan_of(70, {100}, 3);
-  p.train.batch_size = 40, p.images = 75, p.optimizer = damped(OptimizerKind::adam);
+  p.train.batch_size = 40;
+  p.images = 75;
+  p.optimizer = damped(OptimizerKind::adam);
   expect_same(p, kTolerance, "more than a tile in every direction");
 }
 
@@ -250,11 +262,20 @@ TEST(FusedStep, TakesEveryDataSetAndNoise) {
     p.optimizer = damped(OptimizerKind::adam);
     p.train.data.shuffle = i != 0;
     if (i >= 1 && i <= 3) p.train.data.binarize = Binarize(i);
-    if (i == 4 || i == 5) p.floats = true, p.model.likelihood = gaussian_likelihood({.sigmoid_mean = false});
-    if (i == 5) p.train.data.binarize = Binarize::threshold, p.train.data.threshold = 0.3;
+    if (i == 4 || i == 5) {
+      p.floats = true;
+      p.model.likelihood = gaussian_likelihood({.sigmoid_mean = false});
+    }
+    if (i == 5) {
+      p.train.data.binarize = Binarize::threshold;
+      p.train.data.threshold = 0.3;
+    }
     p.train.frozen_noise = i == 6;
     p.train.drop_last = i == 6;
-    if (i == 7) p.train.batch_size = 1, p.images = 3;
+    if (i == 7) {
+      p.train.batch_size = 1;
+      p.images = 3;
+    }
     if (i == 8) p.train.batch_size = 40;  // more than there are
     expect_same(p, kTolerance, fmt::format("variant {}", i).c_str());
   }
@@ -267,7 +288,10 @@ TEST(FusedStep, TakesEveryPosteriorAndLossWeight) {
     p.optimizer = damped(OptimizerKind::adam);
     if (i < 3) p.model.posterior = diagonal_gaussian({.scale = PosteriorScale(i)});
     if (i == 3) p.model.posterior = diagonal_gaussian({.noise_std = 0});
-    if (i == 4) p.train.beta = 4, p.train.warmup_epochs = 1.5;
+    if (i == 4) {
+      p.train.beta = 4;
+      p.train.warmup_epochs = 1.5;
+    }
     p.train.pixel_mean = i == 5;
     p.train.batch_sum = i == 6;
     expect_same(p, kTolerance, fmt::format("variant {}", i).c_str());
@@ -300,9 +324,15 @@ Plan variant(int which, bool large, bool deep) {
   Plan p = plan_of((large ? 40 : 20) + which % 2, {width}, latent[which]);
   if (deep) p.model.encoder_widths = {width, large ? 44 : 9};
   if (deep) p.model.decoder_widths = {large ? 35 : 7, large ? 50 : 18};
-  if (which == 3) p.model.features = deep ? 580 : 20, p.model.decoder_widths = {deep ? 7 : 580};
+  if (which == 3) {
+    p.model.features = deep ? 580 : 20;
+    p.model.decoder_widths = {deep ? 7 : 580};
+  }
   if (which == 3) p.model.encoder_widths = {width};
-  if (which == 4) p.model.encoder_widths = {300, width}, p.model.decoder_widths = {300, width + 1};
+  if (which == 4) {
+    p.model.encoder_widths = {300, width};
+    p.model.decoder_widths = {300, width + 1};
+  }
   // Rounding must not be amplified: by Adam to a full step, by the kink of ReLU to a gradient.
   p.model.activation = Activation::tanh;
   p.optimizer = OptimizerOptions::defaults(OptimizerKind::sgd);
@@ -385,12 +415,16 @@ TEST_P(FusedMixDevice, TakesEveryPrecision) {
   Plan p = plan_of(23, {18}, latent[i % 3]);
   if (i / 12 == 1) {  // large tiles
     p = plan_of(odd ? 81 : 60, {odd ? 70 : 52}, latent[i % 3]);
-    p.train.batch_size = i % 3 == 0 ? 70 : 33, p.images = 75;
+    p.train.batch_size = i % 3 == 0 ? 70 : 33;
+    p.images = 75;
   } else if (i / 12 >= 2) {  // products of many chunks, by small and by large tiles
     p.model.features = odd ? (i / 12 == 2 ? 23 : 41) : 1100;
     p.model.decoder_widths = {odd ? 600 : 20};
     p.images = 13;
-    if (i / 12 == 3) p.train.batch_size = 40, p.images = 43;
+    if (i / 12 == 3) {
+      p.train.batch_size = 40;
+      p.images = 43;
+    }
   }
   if (deep) p.model.encoder_widths.push_back(p.model.encoder_widths[0] + 3);
   if (deep && !p.model.decoder_widths.empty())
@@ -405,8 +439,12 @@ TEST_P(FusedMixDevice, TakesEveryPrecision) {
   const bool adagrad = p.optimizer.kind == OptimizerKind::adagrad;
   p.optimizer.learning_rate = i % 4 == 3 || i / 12 == 1 ? 0.02 : i / 12 >= 2 ? 0.002 : 0.05;
   p.optimizer.epsilon = 1;
-  if (adagrad) p.optimizer.learning_rate *= i < 24 ? 500 : 2000, p.optimizer.epsilon = 1e3;
-  p.optimizer.l2 = 0.01, p.optimizer.l2_biases = i % 2 == 0;
+  if (adagrad) {
+    p.optimizer.learning_rate *= i < 24 ? 500 : 2000;
+    p.optimizer.epsilon = 1e3;
+  }
+  p.optimizer.l2 = 0.01;
+  p.optimizer.l2_biases = i % 2 == 0;
   // Some unit's input is within rounding of a kink; and nothing bounds what the identity makes of rounding.
   const bool bounded = static_cast<int>(p.model.activation) > static_cast<int>(Activation::leaky_relu);
   expect_every_precision(p, bounded ? 1 : 30);
@@ -449,7 +487,8 @@ TEST(FusedStep, SaysWhatDoesNotFit) {
   EXPECT_EQ(why([](Plan& p) { p.model.likelihood = continuous_bernoulli_likelihood(); }),
             "the likelihood is continuous Bernoulli");
   EXPECT_EQ(why([](Plan& p) {
-              p.model.encoder_widths = {3, 3, 3}, p.model.decoder_widths = {3};
+              p.model.encoder_widths = {3, 3, 3};
+              p.model.decoder_widths = {3};
             }),
             "the encoder has 3 hidden layers, not 1 or 2");
   EXPECT_EQ(why([](Plan& p) { p.model.decoder_widths = {1025}; }),

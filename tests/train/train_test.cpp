@@ -257,7 +257,11 @@ TEST(Vae, InitialisersHaveTheirMoments) {
     const Linear layer("l", 400, 300, Activation::identity, init, Device::cpu());
     double sum = 0, squares = 0, most = 0;
     const auto w = layer.weight.value().to_doubles();
-    for (double v : w) sum += v, squares += v * v, most = std::max(most, std::fabs(v));
+    for (double v : w) {
+      sum += v;
+      squares += v * v;
+      most = std::max(most, std::fabs(v));
+    }
     return std::array{sum / w.size(), std::sqrt(squares / w.size()), most};
   };
   const double a = std::sqrt(6.0 / 700);

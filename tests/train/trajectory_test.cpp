@@ -140,7 +140,8 @@ void follow(Device device) {
         const std::int32_t s = order.data_as<std::int32_t>()[r];
         const auto [a, b] = naive.image(pixels_of(s), static_cast<std::uint32_t>(s), epoch,
                                         RandomPurpose::posterior_noise, kSeed, 1.0 / kBatch);
-        reconstruction += a / kImages, kl += b / kImages;
+        reconstruction += a / kImages;
+        kl += b / kImages;
       }
       naive.update();
     }
@@ -151,7 +152,8 @@ void follow(Device device) {
     for (int i = 0; i < kImages; ++i) {
       const auto [a, b] = naive.image(pixels_of(i), static_cast<std::uint32_t>(i), epoch,
                                       RandomPurpose::validation_noise, kSeed, 0);
-      reconstruction += a / kImages, kl += b / kImages;
+      reconstruction += a / kImages;
+      kl += b / kImages;
     }
     EXPECT_TRUE(std::fabs(result.validation.reconstruction - reconstruction) <= 1e-5 * reconstruction);
     EXPECT_TRUE(std::fabs(result.validation.kl - kl) <= 1e-5 * reconstruction);

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "kernels/cpu/backend.h"
-#include "kernels/cpu/ops/bias_activation.h"
 #include "kernels/cpu/dispatch.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/gemm/skinny_gemm.h"
 #include "kernels/cpu/gemm/sparse_gemm.h"
+#include "kernels/cpu/ops/bias_activation.h"
+#include "kernels/cpu/parallel.h"
 #include "kernels/math/functions.h"
 
 namespace gpuvae::kernels {
@@ -131,7 +131,10 @@ void gemm_f32(const GemmArgs& g) {
     found = kept.try_emplace(key, key).first;
   }
   GemmArgs product = g;
-  if (key.bf16) product.a = rounded(g.a, g.m * g.k, 0), product.b = rounded(g.b, g.k * g.n, 1);
+  if (key.bf16) {
+    product.a = rounded(g.a, g.m * g.k, 0);
+    product.b = rounded(g.b, g.k * g.n, 1);
+  }
   found->second.run(product);
   if (g.bias || g.activation != Activation::identity) add_bias_and_activate(g);
 }

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 
-#include "kernels/cpu/ops/bias_activation.h"
 #include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/ops/bias_activation.h"
 #include "kernels/cpu/simd/simd.h"
 #include "kernels/math/functions.h"
 

@@ -7,8 +7,8 @@
 
 #include <algorithm>
 
-#include "kernels/cpu/ops/bias_activation.h"
 #include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/ops/bias_activation.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd/simd.h"
 

@@ -1,7 +1,7 @@
 // A layer's bias and activation, and their backward pass with the gradient of the bias.
 #include "kernels/cpu/backend.h"
-#include "kernels/cpu/ops/bias_activation.h"
 #include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/ops/bias_activation.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd/simd.h"
 

@@ -93,9 +93,7 @@ HWY_EXPORT(UnaryBackward);
 HWY_EXPORT(Axpby);
 HWY_EXPORT(Fill);
 void CpuBackend::run(const UnaryArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(UnaryForward)(g); }
-void CpuBackend::run(const UnaryBackwardArgs& g, StreamHandle) {
-  HWY_DYNAMIC_DISPATCH(UnaryBackward)(g);
-}
+void CpuBackend::run(const UnaryBackwardArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(UnaryBackward)(g); }
 void CpuBackend::run(const AxpbyArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Axpby)(g); }
 void CpuBackend::run(const FillArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Fill)(g); }
 }  // namespace gpuvae::kernels

@@ -289,8 +289,6 @@ namespace gpuvae::kernels {
 HWY_EXPORT(Mixture);
 HWY_EXPORT(MixtureBackward);
 void CpuBackend::run(const MixtureArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Mixture)(g); }
-void CpuBackend::run(const MixtureBackwardArgs& b, StreamHandle) {
-  HWY_DYNAMIC_DISPATCH(MixtureBackward)(b);
-}
+void CpuBackend::run(const MixtureBackwardArgs& b, StreamHandle) { HWY_DYNAMIC_DISPATCH(MixtureBackward)(b); }
 }  // namespace gpuvae::kernels
 #endif

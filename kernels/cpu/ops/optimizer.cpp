@@ -3,8 +3,8 @@
 
 #include "kernels/cpu/backend.h"
 #include "kernels/cpu/dispatch.h"
-#include "kernels/cpu/simd/flush_subnormals.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/simd/flush_subnormals.h"
 #include "kernels/cpu/simd/simd.h"
 #include "kernels/math/optimizer.h"
 
@@ -127,8 +127,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace gpuvae::kernels {
 HWY_EXPORT(OptimizerStep);
-void CpuBackend::run(const OptimizerArgs& g, StreamHandle) {
-  HWY_DYNAMIC_DISPATCH(OptimizerStep)(g);
-}
+void CpuBackend::run(const OptimizerArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(OptimizerStep)(g); }
 }  // namespace gpuvae::kernels
 #endif

@@ -1,8 +1,8 @@
 // Sampling from the diagonal Gaussian posterior and its KL to the prior, forward and backward.
 #include "kernels/cpu/backend.h"
 #include "kernels/cpu/dispatch.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/ops/random_blocks.h"
+#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd/simd.h"
 
 #undef HWY_TARGET_INCLUDE

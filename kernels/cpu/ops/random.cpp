@@ -3,8 +3,8 @@
 
 #include "kernels/cpu/backend.h"
 #include "kernels/cpu/dispatch.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/ops/random_blocks.h"
+#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd/simd.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -67,8 +67,12 @@ class Lanes {
 
   void next(std::int64_t count, std::uint32_t* samples, std::uint32_t* blocks) {
     for (std::int64_t i = 0; i < count; ++i) {
-      samples[i] = sample_of(noise_, row_), blocks[i] = static_cast<std::uint32_t>(block_);
-      if (++block_ == blocks_of_row_) block_ = 0, ++row_;
+      samples[i] = sample_of(noise_, row_);
+      blocks[i] = static_cast<std::uint32_t>(block_);
+      if (++block_ == blocks_of_row_) {
+        block_ = 0;
+        ++row_;
+      }
     }
   }
 
@@ -91,7 +95,8 @@ void DrawBlocks(const RandomBlocks& b, bool normal, float* numbers) {
     Floats drawn[4];
     if (normal) {
       box_muller(words[0], words[1], drawn[0], drawn[1]);
-      drawn[2] = drawn[0], drawn[3] = drawn[1];
+      drawn[2] = drawn[0];
+      drawn[3] = drawn[1];
       if (second_pair) box_muller(words[2], words[3], drawn[2], drawn[3]);
     } else {
       for (int w = 0; w < 4; ++w) drawn[w] = uniform_of(words[w]);

@@ -2,8 +2,8 @@
 // the gather, the code z, and the operands of the products.
 #pragma once
 
-#include "kernels/cuda/ops/batch_values.cuh"
 #include "kernels/cuda/fused_step/fused_plan.cuh"
+#include "kernels/cuda/ops/batch_values.cuh"
 #include "kernels/cuda/ops/optimizer_scalars.cuh"
 #include "kernels/math/posterior.h"
 
@@ -70,8 +70,10 @@ __device__ __forceinline__ void store_x(const FusedPlan& plan, int row, int colu
   const std::int64_t at = static_cast<std::int64_t>(row) * plan.x_stride + column;
   if (plan.args.gather.source == DType::u8) {
     uchar4 bytes;
-    bytes.x = static_cast<unsigned char>(x[0]), bytes.y = static_cast<unsigned char>(x[1]);
-    bytes.z = static_cast<unsigned char>(x[2]), bytes.w = static_cast<unsigned char>(x[3]);
+    bytes.x = static_cast<unsigned char>(x[0]);
+    bytes.y = static_cast<unsigned char>(x[1]);
+    bytes.z = static_cast<unsigned char>(x[2]);
+    bytes.w = static_cast<unsigned char>(x[3]);
     *reinterpret_cast<uchar4*>(static_cast<std::uint8_t*>(plan.x) + at) = bytes;
   } else {
     store<4>(static_cast<float*>(plan.x) + at, x);
@@ -208,7 +210,10 @@ __device__ __forceinline__ void prepare_codes(const FusedPlan& plan, int first, 
     plan.z.at[static_cast<std::int64_t>(at) * padded + l] = z;
     float* posterior_params =
         plan.posterior_params.at + static_cast<std::int64_t>(at) * plan.posterior_params.stride;
-    if (l < latent) posterior_params[l] = mean, posterior_params[latent + l] = scale;
+    if (l < latent) {
+      posterior_params[l] = mean;
+      posterior_params[latent + l] = scale;
+    }
     if (width + l < plan.posterior_params.stride) posterior_params[width + l] = 0.0f;
   }
   if (writes) {

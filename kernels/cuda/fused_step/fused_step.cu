@@ -6,10 +6,10 @@
 #include <cmath>
 
 #include "gpuvae/error.h"
-#include "kernels/cuda/runtime/architecture.h"
 #include "kernels/cuda/backend.h"
-#include "kernels/cuda/runtime/errors.h"
 #include "kernels/cuda/fused_step/fused_plan.cuh"
+#include "kernels/cuda/runtime/architecture.h"
+#include "kernels/cuda/runtime/errors.h"
 #include "kernels/fused_workspace.h"
 
 namespace gpuvae::kernels {
@@ -48,7 +48,8 @@ FusedPlan plan_of(const FusedStepArgs& args) {
   plan.z_partials = reinterpret_cast<float*>(base + at.z_partials);
   plan.reconstruction_partials = reinterpret_cast<double*>(base + at.reconstruction_partials);
   plan.kl_partials = reinterpret_cast<double*>(base + at.kl_partials);
-  plan.log_beta1 = std::log(args.optimizer.beta1), plan.log_beta2 = std::log(args.optimizer.beta2);
+  plan.log_beta1 = std::log(args.optimizer.beta1);
+  plan.log_beta2 = std::log(args.optimizer.beta2);
   return plan;
 }
 

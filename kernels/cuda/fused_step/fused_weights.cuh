@@ -2,8 +2,8 @@
 // for the update at once and is never written to global memory.
 #pragma once
 
-#include "kernels/cuda/ops/batch_values.cuh"
 #include "kernels/cuda/fused_step/fused_plan.cuh"
+#include "kernels/cuda/ops/batch_values.cuh"
 
 namespace gpuvae::kernels {
 namespace {

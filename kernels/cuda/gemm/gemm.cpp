@@ -2,10 +2,10 @@
 #include <array>
 
 #include "kernels/check.h"
-#include "kernels/cuda/runtime/architecture.h"
 #include "kernels/cuda/backend.h"
-#include "kernels/cuda/runtime/errors.h"
 #include "kernels/cuda/gemm/matmul.h"
+#include "kernels/cuda/runtime/architecture.h"
+#include "kernels/cuda/runtime/errors.h"
 #include "kernels/cuda/runtime/workspaces.h"
 
 namespace gpuvae::kernels {
@@ -77,7 +77,8 @@ void CudaBackend::add_bias_gradient(const GemmArgs& args, StreamHandle stream) {
   ActivationBackwardArgs sums{.rows = args.k, .columns = args.m, .d_output = args.a, .d_bias = args.sums};
   if (args.relu.output) {
     sums = {.rows = args.m, .columns = args.n, .activation = Activation::relu, .saved = args.relu.output};
-    sums.d_output = sums.d_input = args.c, sums.d_bias = args.relu.d_bias;
+    sums.d_output = sums.d_input = args.c;
+    sums.d_bias = args.relu.d_bias;
   }
   if (sums.d_bias) run(sums, stream);
 }

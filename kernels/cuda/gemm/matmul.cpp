@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "kernels/check.h"
+#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/runtime/capture.h"
 #include "kernels/cuda/runtime/cublaslt.h"
 #include "kernels/cuda/runtime/errors.h"
-#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/runtime/workspaces.h"
 
 namespace gpuvae::kernels {

@@ -1,8 +1,8 @@
 // Backward of a dense layer's activation, with the bias gradient from the same pass.
 #include "kernels/math/functions.h"
 
-#include "kernels/cuda/ops/column_sum.cuh"
 #include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/ops/column_sum.cuh"
 
 namespace gpuvae::kernels {
 namespace {

@@ -4,8 +4,8 @@
 #include <cuda_bf16.h>
 
 #include "kernels/cuda/device.cuh"
-#include "kernels/cuda/ops/gamma.h"
 #include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/ops/gamma.h"
 #include "kernels/math/functions.h"
 
 namespace gpuvae::kernels {

@@ -1,6 +1,6 @@
 // A batch from the resident data set: shuffle, scale and binarize in one pass.
-#include "kernels/cuda/ops/batch_values.cuh"
 #include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/ops/batch_values.cuh"
 
 namespace gpuvae::kernels {
 namespace {

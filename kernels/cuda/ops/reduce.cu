@@ -1,6 +1,6 @@
 // Sums over a tensor, its rows or its columns, and the scale that clips a gradient's global norm.
-#include "kernels/cuda/ops/column_sum.cuh"
 #include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/ops/column_sum.cuh"
 #include "kernels/math/host_device.h"
 
 namespace gpuvae::kernels {

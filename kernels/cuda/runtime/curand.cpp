@@ -4,10 +4,10 @@
 
 #include "kernels/check.h"
 #include "kernels/cuda/backend.h"
+#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/runtime/capture.h"
 #include "kernels/cuda/runtime/dynamic_library.h"
 #include "kernels/cuda/runtime/errors.h"
-#include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/runtime/workspaces.h"
 
 namespace gpuvae::kernels {

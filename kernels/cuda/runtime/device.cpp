@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "kernels/check.h"
-#include "kernels/cuda/runtime/architecture.h"
 #include "kernels/cuda/backend.h"
+#include "kernels/cuda/runtime/architecture.h"
 #include "kernels/cuda/runtime/errors.h"
 
 namespace gpuvae::kernels {

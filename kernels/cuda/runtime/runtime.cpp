@@ -5,10 +5,10 @@
 
 #include "kernels/check.h"
 #include "kernels/cuda/backend.h"
+#include "kernels/cuda/gemm/matmul.h"
 #include "kernels/cuda/runtime/capture.h"
 #include "kernels/cuda/runtime/curand.h"
 #include "kernels/cuda/runtime/errors.h"
-#include "kernels/cuda/gemm/matmul.h"
 #include "kernels/cuda/runtime/workspaces.h"
 
 namespace gpuvae::kernels {
