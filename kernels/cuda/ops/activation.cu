@@ -58,14 +58,14 @@ void CudaBackend::run(const ActivationBackwardArgs& args, StreamHandle stream) {
   const bool from_output = math::slope_from_output(args.activation);
   const bool aligned = aligned16(identity ? nullptr : args.saved, args.d_output, args.d_input);
   if (args.d_bias) {
-    const int width = aligned && args.columns % 4 == 0 ? 4 : 1;
+    // Slopes from the input are computed one at a time: four of GELU's do not fit in the registers.
+    const int width = from_output && aligned && args.columns % 4 == 0 ? 4 : 1;
     const ColumnTiling tiling = column_tiling(args.rows, args.columns, width, 4 * multiprocessors_);
     launch({"activation_backward", "activation_bias_backward_kernel", tiling.row_tiles * tiling.column_tiles,
             dim3(kColumnThreads, kRowThreads), size, stream},
-           from_output ? (width == 4 ? activation_bias_backward_kernel<4, true>
-                                     : activation_bias_backward_kernel<1, true>)
-                       : (width == 4 ? activation_bias_backward_kernel<4, false>
-                                     : activation_bias_backward_kernel<1, false>),
+           !from_output ? activation_bias_backward_kernel<1, false>
+           : width == 4 ? activation_bias_backward_kernel<4, true>
+                        : activation_bias_backward_kernel<1, true>,
            args, tiling, scratch(stream));
   } else if (args.d_input && !(identity && args.d_input == args.d_output)) {
     launch({"activation_backward", "activation_backward_kernel", blocks(size, kThreads * (aligned ? 4 : 1)),
