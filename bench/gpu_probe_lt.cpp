@@ -5,7 +5,7 @@
 
 #include "gpuvae/error.h"
 #include "gpuvae/tensor.h"
-#include "kernels/cuda/cublaslt.h"
+#include "kernels/cuda/runtime/cublaslt.h"
 
 namespace gpuvae::bench {
 namespace {

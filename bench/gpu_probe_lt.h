@@ -1,5 +1,5 @@
 // One product by cuBLASLt, described from scratch and run once. It does not share the library's descriptors
-// (kernels/cuda/matmul.cpp), so a mistake there is not repeated here.
+// (kernels/cuda/gemm/matmul.cpp), so a mistake there is not repeated here.
 #pragma once
 
 #include <cstddef>

@@ -9,7 +9,7 @@
 #include "gpuvae/ops.h"
 #include "kernels/backend.h"
 #include "kernels/math/philox.h"
-#include "tests/unit/fused_product_kernels.h"
+#include "tests/kernels/fused_product_kernels.h"
 
 namespace gpuvae::bench {
 namespace {

@@ -227,7 +227,8 @@ std::vector<Step> steps_of(const Report& report) {
                                                 call) == groups()[group].calls.end())
       ++group;
     const double us = row.at("us");
-    steps.back().microseconds[group] += us, steps.back().total += us;
+    steps.back().microseconds[group] += us;
+    steps.back().total += us;
   }
   return steps;
 }
@@ -280,7 +281,8 @@ std::string step_ratio_svg(const Report& report) {
   }
   if (chart.names.empty()) return "";
   chart.x_label = device_text(report);
-  chart.reference_line = 1.2, chart.reference_name = "aim on the CPU: 1.2";
+  chart.reference_line = 1.2;
+  chart.reference_name = "aim on the CPU: 1.2";
   return bar_chart_svg(chart);
 }
 

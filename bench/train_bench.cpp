@@ -97,7 +97,10 @@ int main(int argc, char** argv) {
   app.add_flag("--probe", o.probe, "print the device and exit");
   app.add_flag("--quick", o.quick, "at most 7 rounds, and at most 6 seconds of whole epochs per preset");
   CLI11_PARSE(app, argc, argv);
-  if (o.quick) o.rounds = std::min(o.rounds, 7), o.epoch_budget = std::min(o.epoch_budget, 6.0);
+  if (o.quick) {
+    o.rounds = std::min(o.rounds, 7);
+    o.epoch_budget = std::min(o.epoch_budget, 6.0);
+  }
   return apps::run_guarded("train_bench", [&] { measure(o); });
 }
 

@@ -66,7 +66,8 @@ double error_of(const OptimizerOptions& o, std::int64_t n, Device device) {
   double worst = 0, largest = 0;
   for (std::size_t i = 0; i < p.size(); ++i) {
     const double d = std::fabs(got[i] - p[i]);
-    worst = d <= worst ? worst : (std::isnan(d) ? INFINITY : d), largest = std::max(largest, std::fabs(p[i]));
+    worst = d <= worst ? worst : (std::isnan(d) ? INFINITY : d);
+    largest = std::max(largest, std::fabs(p[i]));
   }
   return worst / largest;
 }

@@ -1,6 +1,7 @@
 #include "gpuvae/types.h"
 
 #include "gpuvae/error.h"
+#include "kernels/math/elementwise.h"
 
 namespace gpuvae {
 
@@ -12,9 +13,12 @@ std::string_view name(Axis axis) {
   constexpr std::string_view names[] = {"all", "rows", "columns"};
   return names[static_cast<int>(axis)];
 }
-std::string_view name(Activation a) {
-  constexpr std::string_view names[] = {"identity", "relu", "leaky_relu", "sigmoid", "tanh", "softplus"};
-  return names[static_cast<int>(a)];
+std::string_view name(Activation a) { return kernels::name(kernels::unary_of(a)); }
+std::span<const Activation> all_activations() {
+#define GPUVAE_ENUMERATOR(name, Function) Activation::name,
+  static constexpr Activation kAll[] = {GPUVAE_ACTIVATIONS(GPUVAE_ENUMERATOR)};
+#undef GPUVAE_ENUMERATOR
+  return kAll;
 }
 std::string_view name(Precision p) {
   constexpr std::string_view names[] = {"f32", "tf32", "bf16"};

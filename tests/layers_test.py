@@ -19,7 +19,8 @@ LAYERS = [
     ["src/ops: ops"],
     ["src/io", "src/nn: nn"],
     ["src/data: data", "src/optim: optim schedule"],
-    ["src/vae: distributions vae"],
+    ["src/distributions: distributions"],
+    ["src/vae: vae"],
     ["src/train: train evaluate"],
     ["gpuvae.h: gpuvae"],
     ["apps/plot", "apps/cli"],
@@ -115,9 +116,9 @@ class Layers(unittest.TestCase):
             ("src/core/tensor.cpp", "gpuvae/vae.h"),
             ("src/core/tensor.cpp", "src/ops/op.h"),
             ("src/train/trainer.cpp", "apps/run/session.h"),
-            ("kernels/cpu/gemm.cpp", "src/core/memory.h"),
-            ("kernels/cuda/gemm.cpp", "kernels/cpu/backend.h"),
-            ("kernels/math/activation.h", "kernels/backend.h"),
+            ("kernels/cpu/gemm/gemm.cpp", "src/core/memory.h"),
+            ("kernels/cuda/gemm/gemm.cpp", "kernels/cpu/backend.h"),
+            ("kernels/math/functions.h", "kernels/backend.h"),
             ("include/gpuvae/ops.h", "gpuvae/train.h"),
         ]:
             self.check_planted(path, included, "not below it")

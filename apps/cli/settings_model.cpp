@@ -34,7 +34,7 @@ std::vector<Setting> model_settings(RunConfig& c) {
       {"--decoder-hidden", widths(model.decoder_widths),
        "widths of the decoder's hidden layers, from the first to the last (default: --hidden reversed)"},
       {"--latent", whole_number(model.latent, at_least(1)), "number of latent dimensions"},
-      {"--activation", choice(model.activation, Activation::softplus),
+      {"--activation", choice(model.activation, all_activations().back()),
        "activation function of all hidden layers"},
       {"--precision", choice(model.precision, Precision::bf16),
        "number format of the factors in large matrix products; tf32 and bf16 need a device that supports "

@@ -132,8 +132,10 @@ void spread(std::vector<Name>& names) {
         const double right = b.x - a.x, down = b.y == a.y ? 0.01 : b.y - a.y;
         const double distance = std::hypot(right, down),
                      push = std::max(kApart - distance, 0.0) / 2 / distance;
-        a.x -= push * right, a.y -= push * down;
-        b.x += push * right, b.y += push * down;
+        a.x -= push * right;
+        a.y -= push * down;
+        b.x += push * right;
+        b.y += push * down;
       }
 }
 

@@ -228,7 +228,7 @@ PARTS = (
          "the waits in the first fused kernel after the step that differs. GPUVAE_DEPENDENT_LAUNCHES=0 trains correctly "
          "meanwhile. If the runs with it off differ from one another, a kernel is not deterministic."),
     Part("cublaslt", "which epilogues exist, and how ReLU treats NaN and zero", 20, 10, cublaslt,
-         "cuBLASLt does not do what its plan in kernels/cuda/matmul.cpp relies on: refuse the plan that the line names."),
+         "cuBLASLt does not do what its plan in kernels/cuda/gemm/matmul.cpp relies on: refuse the plan that the line names."),
     Part("product-error", "errors of the fused step's products against f64", 10, 5, product_error,
          "If the error of split TF32 is too large, with a negative mean, but that of ffma is not, the tensor cores truncate: the "
          "products must be summed outside them, in shorter chunks. If ffma fails too, the product itself is wrong."),

@@ -71,6 +71,24 @@ class Linear {
   std::string name_;
 };
 
+// A gated dense layer, (x W1^T + b1) * sigmoid(x W2^T + b2): x [rows, in] to [rows, out]. Dauphin et al.,
+// "Language modeling with gated convolutional networks", 2017; in VAEs, Tomczak and Welling, "VAE with a
+// VampPrior", 2018. Copies share the parameters, as those of Linear do.
+class GatedLinear {
+ public:
+  GatedLinear() = default;
+  // Draws the initial parameters of two layers, NAME.value and NAME.gate. Throws Error as Linear does.
+  GatedLinear(const std::string& name, std::int64_t in, std::int64_t out, const Initializer& initializer,
+              Device device, Precision precision = Precision::f32);
+  // The output [rows, out] for x [rows, in]. Errors are those of linear().
+  [[nodiscard]] Variable operator()(const Variable& x) const { return value(x) * gate(x); }
+  // Appends the parameters of `value`, then those of `gate`.
+  void collect(std::vector<Parameter>& into) const;
+
+  Linear value;  // W1 and b1, without activation
+  Linear gate;   // W2 and b2, with a sigmoid
+};
+
 // Dense layers of the given widths in sequence, all with the same activation: x [rows, in] to [rows,
 // outputs()]. Without layers it is the identity. Copies share the parameters, as those of Linear do.
 class Mlp {

@@ -10,7 +10,7 @@
 
 #include "kernels/check.h"
 #include "kernels/cpu/backend.h"
-#include "kernels/cpu/simd.h"
+#include "kernels/cpu/simd/simd.h"
 // Highway's targets need the definitions above.
 #include "hwy/highway.h"
 

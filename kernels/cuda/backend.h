@@ -7,7 +7,7 @@
 #include <string>
 
 #include "kernels/backend.h"
-#include "kernels/cuda/context.h"
+#include "kernels/cuda/runtime/context.h"
 
 namespace gpuvae::kernels {
 
@@ -25,7 +25,7 @@ inline constexpr std::int64_t kPartials = 1 << 18, kCounters = 1 << 12;
 
 class CudaBackend final : public Backend {
  public:
-  // `architecture` is that of the kernels which run there, see kernels/cuda/architecture.h.
+  // `architecture` is that of the kernels which run there, see kernels/cuda/runtime/architecture.h.
   CudaBackend(const CudaDevice& device, int architecture);
   ~CudaBackend() override;
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "kernels/backend.h"
-#include "kernels/cuda/errors.h"
+#include "kernels/cuda/runtime/errors.h"
 
 namespace gpuvae::kernels {
 

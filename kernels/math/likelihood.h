@@ -3,7 +3,7 @@
 //
 // The file has two parts. Included as usual, it is the list. With GPUVAE_FORMULA defined, and inside a
 // namespace that has the functions they call, it is the formulas, for scalars of CUDA kernels
-// (kernels/math/scalar_likelihood.h) and for vectors of the CPU (kernels/cpu/likelihood.cpp).
+// (kernels/math/scalar_likelihood.h) and for vectors of the CPU (kernels/cpu/ops/likelihood.cpp).
 #ifndef GPUVAE_KERNELS_MATH_LIKELIHOOD_H
 #define GPUVAE_KERNELS_MATH_LIKELIHOOD_H
 

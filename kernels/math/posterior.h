@@ -3,8 +3,7 @@
 #pragma once
 
 #include "gpuvae/types.h"
-#include "kernels/math/activation.h"
-#include "kernels/math/host_device.h"
+#include "kernels/math/scalar.h"
 
 namespace gpuvae::math {
 

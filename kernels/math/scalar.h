@@ -1,16 +1,27 @@
 // What the formulas that scalars and vectors share are written in, for scalars: operators of C++, the
-// overloaded functions of <cmath>, and these. kernels/cpu/simd_math-inl.h has the same for vectors.
+// overloaded functions of <cmath>, and these. kernels/cpu/simd/simd_math-inl.h has the same for vectors.
 #pragma once
 
 #include "kernels/math/host_device.h"
 
 namespace gpuvae::math {
 
+// Of a power series: c[0] + c[1] z + c[2] z^2 + ...
+template <int N>
+struct Coefficients {
+  double c[N];
+};
+
 template <class T>
 using Lane = T;  // the type of one element of a vector
 
 template <class T>
 GPUVAE_HD T constant(double value) {
+  return T(value);
+}
+// `value` in the type of the first argument.
+template <class T>
+GPUVAE_HD T like(T, double value) {
   return T(value);
 }
 template <class T>

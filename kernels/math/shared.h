@@ -1,6 +1,18 @@
 // Small formulas that larger ones are made of, for scalars and vectors. Included inside the namespace of each
-// (kernels/math/scalar.h, kernels/cpu/simd_math-inl.h) with GPUVAE_FORMULA defined, so it has no include
+// (kernels/math/scalar.h, kernels/cpu/simd/simd_math-inl.h) with GPUVAE_FORMULA defined, so it has no include
 // guard.
+
+// The first `terms` terms of c[0] + c[1] z + c[2] z^2 + ... A template over the table: device code sees
+// numbers, not an array of the host.
+template <const auto& table, int terms, int i = 0, class V>
+GPUVAE_FORMULA V power_series(V z) {
+  constexpr double c = table.c[i];
+  if constexpr (i + 1 == terms) {
+    return constant<V>(c);
+  } else {
+    return mul_add(z, power_series<table, terms, i + 1>(z), constant<V>(c));
+  }
+}
 
 // 1 / (1 + exp(-x)), given e = exp(-|x|), which never overflows.
 template <class V>

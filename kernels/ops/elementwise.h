@@ -3,29 +3,12 @@
 
 #include <cstdint>
 
+#include "kernels/math/elementwise.h"
 #include "kernels/ops/sizes.h"
 
 namespace gpuvae::kernels {
 
-enum class Unary : std::uint8_t {
-  relu,
-  leaky_relu,
-  sigmoid,
-  tanh,
-  softplus,  // as Activation
-  exp,
-  log,
-  sqrt,
-  square,
-  reciprocal,
-  affine,                               // a x + b
-  clamp,                                // min(max(x, a), b); slope 0 where clamped
-  continuous_bernoulli_log_normalizer,  // kernels/math/continuous_bernoulli.h
-  continuous_bernoulli_mean,
-  abs,      // slope 0 at 0
-  lgamma,   // kernels/math/gamma.h
-  digamma,  // likewise
-};
+// y = operation(x), with `a` and `b` as its parameters if it has some.
 struct UnaryArgs {
   DType dtype = DType::f32;
   Unary operation = Unary::affine;
@@ -42,8 +25,7 @@ struct UnaryBackwardArgs {
   Unary operation = Unary::affine;
   std::int64_t size = 0;
   double a = 1, b = 0;
-  const void* x = nullptr;
-  const void* y = nullptr;
+  const void* saved = nullptr;  // y where math::slope_from_output(operation), else x
   const void* d_y = nullptr;
   void* d_x = nullptr;  // may be d_y
 

@@ -18,9 +18,10 @@ void add_into(const Tensor& sum, const Tensor& x, double alpha = 1) {
 // The tensor of an output's gradient, safe to add to.
 Tensor& writable(Output& o) {
   Gradient& g = o.gradient;
-  if (g.kind != Gradient::Kind::tensor)
-    g.tensor = Tensor::full(o.shape, g.constant, o.dtype, o.device), g.kind = Gradient::Kind::tensor;
-  else if (!g.tensor.is_sole_owner())
+  if (g.kind != Gradient::Kind::tensor) {
+    g.tensor = Tensor::full(o.shape, g.constant, o.dtype, o.device);
+    g.kind = Gradient::Kind::tensor;
+  } else if (!g.tensor.is_sole_owner())
     g.tensor = g.tensor.clone();
   return g.tensor;
 }
@@ -63,7 +64,8 @@ void add_root_to(const Edge& edge, const Root& root) {
         "backward", "expected a weight like {}, got {}", v.value(), root.device_weight);
   Tensor gradient = Tensor::empty(v.shape(), v.dtype(), v.device());
   kernels::AxpbyArgs args{.dtype = v.dtype(), .size = 1, .alpha = root.weight};
-  args.x = root.device_weight.data(), args.y = gradient.data();
+  args.x = root.device_weight.data();
+  args.y = gradient.data();
   v.device().backend().axpby(args, Stream::current(v.device()).handle());
   edge.leaf ? add_to_leaf(*edge.leaf, std::move(gradient))
             : add_to_output(edge.node->outputs[edge.output], std::move(gradient));

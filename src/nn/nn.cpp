@@ -95,6 +95,16 @@ void Linear::collect(std::vector<Parameter>& into) const {
   into.push_back({name_ + ".bias", bias, true});
 }
 
+GatedLinear::GatedLinear(const std::string& name, std::int64_t in, std::int64_t out, const Initializer& init,
+                         Device device, Precision precision)
+    : value(name + ".value", in, out, Activation::identity, init, device, 1, precision),
+      gate(name + ".gate", in, out, Activation::sigmoid, init, device, 1, precision) {}
+
+void GatedLinear::collect(std::vector<Parameter>& into) const {
+  value.collect(into);
+  gate.collect(into);
+}
+
 Mlp::Mlp(const std::string& name, std::int64_t in, std::span<const std::int64_t> widths,
          Activation activation, const Initializer& init, Device device, Precision precision)
     : outputs_(in) {

@@ -1,4 +1,5 @@
 // Unary and binary primitives with broadcasting.
+#include "kernels/math/functions.h"
 #include "src/ops/op.h"
 
 namespace gpuvae {
@@ -15,19 +16,21 @@ Tensor unary_value(Unary operation, const Tensor& x, double a = 1, double b = 0)
   return y;
 }
 
-Variable unary(const char* name, Unary operation, const Variable& x, double a = 1, double b = 0) {
+Variable unary(Unary operation, const Variable& x, double a = 1, double b = 0) {
+  const char* name = kernels::name(operation).data();
   check_defined(name, x, "x");
   Tensor y = unary_value(operation, x.value(), a, b);
-  return record(name, {&x}, y,
-                [=, kept_x = Saved(name, x.value()), kept_y = Saved(name, y)](BackwardContext& context) {
-                  const Tensor &x = kept_x.get(), &y = kept_y.get();
-                  const Tensor d_y = context.take_gradient();
-                  Tensor d_x = d_y.is_sole_owner() ? d_y : empty_like(x);
-                  backend(x).unary_backward(
-                      {x.dtype(), operation, x.elements(), a, b, x.data(), y.data(), d_y.data(), d_x.data()},
-                      stream(x));
-                  context.add(0, std::move(d_x));
-                });
+  return record(
+      name, {&x}, y,
+      [=, kept = Saved(name, math::slope_from_output(operation) ? y : x.value())](BackwardContext& context) {
+        const Tensor& saved = kept.get();
+        const Tensor d_y = context.take_gradient();
+        Tensor d_x = d_y.is_sole_owner() ? d_y : empty_like(d_y);
+        backend(d_y).unary_backward(
+            {d_y.dtype(), operation, d_y.elements(), a, b, saved.data(), d_y.data(), d_x.data()},
+            stream(d_y));
+        context.add(0, std::move(d_x));
+      });
 }
 
 Broadcast broadcast_of(const char* name, const Variable& v, const Shape& out) {
@@ -125,42 +128,28 @@ Variable affine(const Variable& x, double scale, double shift) {
                 });
 }
 
-Variable exp(const Variable& x) { return unary("exp", Unary::exp, x); }
-Variable log(const Variable& x) { return unary("log", Unary::log, x); }
-Variable sqrt(const Variable& x) { return unary("sqrt", Unary::sqrt, x); }
-Variable abs(const Variable& x) { return unary("abs", Unary::abs, x); }
-Variable lgamma(const Variable& x) { return unary("lgamma", Unary::lgamma, x); }
-Variable digamma(const Variable& x) { return unary("digamma", Unary::digamma, x); }
-Variable square(const Variable& x) { return unary("square", Unary::square, x); }
-Variable reciprocal(const Variable& x) { return unary("reciprocal", Unary::reciprocal, x); }
+Variable exp(const Variable& x) { return unary(Unary::exp, x); }
+Variable log(const Variable& x) { return unary(Unary::log, x); }
+Variable sqrt(const Variable& x) { return unary(Unary::sqrt, x); }
+Variable abs(const Variable& x) { return unary(Unary::abs, x); }
+Variable lgamma(const Variable& x) { return unary(Unary::lgamma, x); }
+Variable digamma(const Variable& x) { return unary(Unary::digamma, x); }
+Variable square(const Variable& x) { return unary(Unary::square, x); }
+Variable reciprocal(const Variable& x) { return unary(Unary::reciprocal, x); }
 Variable clamp(const Variable& x, double low, double high) {
   check(low <= high, "clamp", "expected low <= high, got {} and {}", low, high);
-  return unary("clamp", Unary::clamp, x, low, high);
+  return unary(Unary::clamp, x, low, high);
 }
 
 Variable continuous_bernoulli_log_normalizer(const Variable& logits) {
-  return unary("continuous_bernoulli_log_normalizer", Unary::continuous_bernoulli_log_normalizer, logits);
+  return unary(Unary::continuous_bernoulli_log_normalizer, logits);
 }
 Variable continuous_bernoulli_mean(const Variable& logits) {
-  return unary("continuous_bernoulli_mean", Unary::continuous_bernoulli_mean, logits);
+  return unary(Unary::continuous_bernoulli_mean, logits);
 }
 
 Variable activate(const Variable& x, Activation activation) {
-  switch (activation) {
-    case Activation::relu:
-      return unary("relu", Unary::relu, x);
-    case Activation::leaky_relu:
-      return unary("leaky_relu", Unary::leaky_relu, x);
-    case Activation::sigmoid:
-      return unary("sigmoid", Unary::sigmoid, x);
-    case Activation::tanh:
-      return unary("tanh", Unary::tanh, x);
-    case Activation::softplus:
-      return unary("softplus", Unary::softplus, x);
-    case Activation::identity:
-      break;
-  }
-  return x;
+  return activation == Activation::identity ? x : unary(kernels::unary_of(activation), x);
 }
 
 }  // namespace gpuvae

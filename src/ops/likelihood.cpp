@@ -16,7 +16,8 @@ void add_scaled(BackwardContext& context, int input, const Tensor& slope) {
   kernels::AxpbyArgs args{.dtype = slope.dtype(), .size = slope.elements()};
   args.alpha = g.kind == Gradient::Kind::tensor ? 1 : g.constant;
   args.device_alpha = g.kind == Gradient::Kind::tensor ? g.tensor.data() : nullptr;
-  args.x = slope.data(), args.y = scaled.data();
+  args.x = slope.data();
+  args.y = scaled.data();
   backend(slope).axpby(args, stream(slope));
   context.add(input, std::move(scaled));
 }

@@ -1,4 +1,5 @@
 // Matrix products: matmul, and the dense layer with bias and activation in one kernel.
+#include "kernels/math/functions.h"
 #include "src/ops/op.h"
 
 namespace gpuvae {
@@ -13,10 +14,14 @@ struct Factor {
 // c = op(a) op(b).
 kernels::GemmArgs product_args(const Tensor& c, Factor a, Factor b, Precision precision) {
   kernels::GemmArgs args{.dtype = c.dtype(), .precision = precision};
-  args.m = c.shape().rows(), args.n = c.shape().columns();
+  args.m = c.shape().rows();
+  args.n = c.shape().columns();
   args.k = a.transpose ? a.tensor.shape().rows() : a.tensor.shape().columns();
-  args.a = a.tensor.data(), args.b = b.tensor.data(), args.c = c.data();
-  args.transpose_a = a.transpose, args.transpose_b = b.transpose;
+  args.a = a.tensor.data();
+  args.b = b.tensor.data();
+  args.c = c.data();
+  args.transpose_a = a.transpose;
+  args.transpose_b = b.transpose;
   return args;
 }
 // c (+)= op(a) op(b), and the sums of a's columns, if wanted.
@@ -42,19 +47,24 @@ void check_linear(const Variable& x, const Variable& weight, const Variable& bia
 
 // From d_y the gradient before the activation, in place where nobody else holds d_y, and, if wanted, d_bias
 // from the same pass.
-Tensor before_activation(Tensor d_y, const Tensor& y, Activation activation,
+Tensor before_activation(Tensor d_y, const Tensor& saved, Activation activation,
                          const BackwardContext::Destination& d_bias) {
   kernels::ActivationBackwardArgs args{.dtype = d_y.dtype(), .activation = activation};
-  args.rows = d_y.shape().rows(), args.columns = d_y.shape().columns();
+  args.rows = d_y.shape().rows();
+  args.columns = d_y.shape().columns();
   args.d_output = d_y.data();
   Tensor d_pre;
   if (activation == Activation::identity) {
     d_pre = d_y;
   } else {
     d_pre = d_y.is_sole_owner() ? d_y : empty_like(d_y);
-    args.output = y.data(), args.d_input = d_pre.data();
+    args.saved = saved.data();
+    args.d_input = d_pre.data();
   }
-  if (d_bias.tensor) args.d_bias = d_bias.tensor.data(), args.accumulate_bias = d_bias.accumulate;
+  if (d_bias.tensor) {
+    args.d_bias = d_bias.tensor.data();
+    args.accumulate_bias = d_bias.accumulate;
+  }
   backend(d_y).activation_backward(args, stream(d_y));
   return d_pre;
 }
@@ -63,17 +73,18 @@ Tensor before_activation(Tensor d_y, const Tensor& y, Activation activation,
 // also applies that ReLU's derivative and sums that layer's bias gradient (kernels::ReluMask).
 class LinearBackward {
  public:
-  LinearBackward(Activation activation, Precision precision, Saved x, Saved weight, Saved y, Tensor relu_bits)
+  LinearBackward(Activation activation, Precision precision, Saved x, Saved weight, Saved saved,
+                 Tensor relu_bits)
       : activation_(activation),
         precision_(precision),
         x_(std::move(x)),
         weight_(std::move(weight)),
-        y_(std::move(y)),
+        saved_(std::move(saved)),
         relu_bits_(std::move(relu_bits)) {}
 
   void operator()(BackwardContext& context) const {
     const bool passed = context.gradient().fused;  // then it is that before ReLU, and d_bias is done
-    const Tensor &x = x_.get(), &weight = weight_.get(), &y = y_.get();
+    const Tensor &x = x_.get(), &weight = weight_.get(), &saved = saved_.get();
     BackwardContext::Destination d_weight = {}, d_bias = {};
     if (context.needs(kWeight)) d_weight = context.destination(kWeight);
     if (context.needs(kBias) && !passed) d_bias = context.destination(kBias);
@@ -82,7 +93,7 @@ class LinearBackward {
     if (activation_ == Activation::identity && d_weight.tensor && d_bias.tensor && !d_bias.accumulate)
       sums = d_bias.tensor;
     else if (!passed && (activation_ != Activation::identity || d_bias.tensor))
-      d_pre = before_activation(std::move(d_pre), y, activation_, d_bias);
+      d_pre = before_activation(std::move(d_pre), saved, activation_, d_bias);
     if (d_weight.tensor)
       multiply_into(d_weight.tensor, d_weight.accumulate, {d_pre, true}, {x, false}, precision_, sums);
     if (context.needs(kX)) backward_to_x(context, d_pre, weight);
@@ -98,7 +109,7 @@ class LinearBackward {
       below->gradient->fused = true;
       kernels::GemmArgs args = product_args(d_x, {d_pre, false}, {weight, false}, precision_);
       args.relu.bits = below->backward->relu_bits_.data();
-      args.relu.output = below->backward->y_.get().data();
+      args.relu.output = below->backward->saved_.get().data();
       args.relu.d_bias = below->context.destination(kBias).tensor.data();
       return backend(d_x).gemm(args, stream(d_x));
     }
@@ -108,7 +119,8 @@ class LinearBackward {
 
   Activation activation_;
   Precision precision_;
-  Saved x_, weight_, y_;
+  Saved x_, weight_;
+  Saved saved_;       // what the slope of the activation is computed from
   Tensor relu_bits_;  // of the output, or undefined; written by the forward product
 };
 
@@ -121,6 +133,12 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
   kernels::GemmArgs args = product_args(y, {x.value(), false}, {weight.value(), true}, precision);
   args.activation = activation;
   args.bias = bias ? bias.value().data() : nullptr;
+  // What the activation's slope is computed from.
+  Tensor saved = activation == Activation::identity ? Tensor() : y;
+  if (!math::slope_from_output(activation) && GraphAccess::needs_gradient({&x, &weight, &bias})) {
+    saved = empty_like(y);
+    args.activation_input = saved.data();
+  }
   Tensor relu_bits;
   bool written = false;
   if (activation == Activation::relu && bias && GraphAccess::needs_gradient({&x, &bias}))
@@ -134,8 +152,7 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
       "linear", {&x, &weight, &bias}, y,
       LinearBackward(activation, precision, weight.requires_grad() ? Saved("linear", x.value()) : no_tensor,
                      x.requires_grad() ? Saved("linear", weight.value()) : no_tensor,
-                     activation == Activation::identity ? no_tensor : Saved("linear", y),
-                     written ? relu_bits : Tensor()));
+                     saved ? Saved("linear", saved) : no_tensor, written ? relu_bits : Tensor()));
 }
 
 Variable matmul(const Variable& a, const Variable& b, bool transpose_a, bool transpose_b) {

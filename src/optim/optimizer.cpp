@@ -167,7 +167,9 @@ void Optimizer::step(const Clock& updates, const Tensor& factors) {
   const Device device = values_.device();
   const auto stream = Stream::current(device).handle();
   kernels::OptimizerArgs args{.kind = options_.kind, .size = values_.elements(), .decayed = decayed_};
-  args.learning_rate = options_.learning_rate, args.beta1 = options_.beta1, args.beta2 = options_.beta2;
+  args.learning_rate = options_.learning_rate;
+  args.beta1 = options_.beta1;
+  args.beta2 = options_.beta2;
   args.epsilon = options_.epsilon;
   args.decay = options_.kind == OptimizerKind::adamw ? options_.l2 : 2 * options_.l2;
   args.clock = kernel_clock("optimizer", updates, device);
@@ -176,8 +178,10 @@ void Optimizer::step(const Clock& updates, const Tensor& factors) {
     args.learning_rate_factors = factors.data_as<double>();
     args.factor_count = static_cast<std::uint64_t>(factors.elements());
   }
-  args.parameters = values_.data(), args.gradients = gradients_.data();
-  args.state1 = state1_.data(), args.state2 = state2_ ? state2_.data() : nullptr;
+  args.parameters = values_.data();
+  args.gradients = gradients_.data();
+  args.state1 = state1_.data();
+  args.state2 = state2_ ? state2_.data() : nullptr;
   if (clip_) {
     float* scale = clip_.data_as<float>();
     device.backend().clip(

@@ -15,11 +15,13 @@ Elbo losses_of(const Vae& model, const Batch& batch, const Noise& noise, const T
 
 void count_losses(const Elbo& elbo, const TrainOptions& options, const StepContext& step, bool advance) {
   kernels::MetricsArgs args{.count = 2};
-  args.terms[0] = elbo.reconstruction.value().data(), args.terms[1] = elbo.kl.value().data();
+  args.terms[0] = elbo.reconstruction.value().data();
+  args.terms[1] = elbo.kl.value().data();
   args.weights[0] = args.weights[1] = options.batch_sum ? 1.0 : static_cast<double>(step.rows);
   const Device device = elbo.kl.device();
   args.clock = kernel_clock("train", step.clock, device);
-  args.totals = step.state->sums, args.bad_step = &step.state->bad_step;
+  args.totals = step.state->sums;
+  args.bad_step = &step.state->bad_step;
   args.advance = advance ? &step.state->step : nullptr;
   device.backend().accumulate_metrics(args, Stream::current(device).handle());
 }

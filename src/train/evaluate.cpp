@@ -52,10 +52,13 @@ struct LogSum {
   void add(double log_weight) {
     if (log_weight > largest) {
       const double shrink = std::exp(largest - log_weight);
-      sum *= shrink, squares *= shrink * shrink, largest = log_weight;
+      sum *= shrink;
+      squares *= shrink * shrink;
+      largest = log_weight;
     }
     const double w = std::exp(log_weight - largest);
-    sum += w, squares += w * w;
+    sum += w;
+    squares += w * w;
   }
   double log_mean(std::int64_t n) const { return largest + std::log(sum / static_cast<double>(n)); }
 };
@@ -92,7 +95,8 @@ Losses evaluate_elbo(const Vae& model, const Dataset& images, const EvaluationOp
   for_batches(model, images, options, [&](const Tensor& x, std::int64_t first) {
     const Elbo elbo =
         model.negative_elbo(x, draw_at(options.seed, RandomPurpose::validation_noise, first), {});
-    reconstruction += elbo.reconstruction.value().item(), kl += elbo.kl.value().item();
+    reconstruction += elbo.reconstruction.value().item();
+    kl += elbo.kl.value().item();
   });
   const double n = static_cast<double>(images.count());
   return {(reconstruction + kl) / n, reconstruction / n, kl / n};
@@ -181,7 +185,8 @@ LatentStatistics latent_statistics(const Vae& model, const Dataset& all, const E
     result.mean_variance.push_back(means.variance(d));
     result.active_units += means.variance(d) > 0.01;
   }
-  result.decoded_stddev = decoded.stddev(), result.data_stddev = data.stddev();
+  result.decoded_stddev = decoded.stddev();
+  result.data_stddev = data.stddev();
 
   const auto width = static_cast<std::int64_t>(posterior_params.size()) / images.count();
   const Variable s = Tensor::from(posterior_params, {images.count(), width}, model.device());

@@ -79,7 +79,10 @@ void draw_bars(const Gallery& g) {
       bars.names.push_back(std::to_string(i + 1));
       bars.values.push_back(i % 3 == 2 ? 0.004 : 2.7 - 2.0 * i / n);
     }
-    if (n > 10) bars.reference_line = 0.01, bars.reference_name = "active above 0.01";
+    if (n > 10) {
+      bars.reference_line = 0.01;
+      bars.reference_name = "active above 0.01";
+    }
     g.add(fmt::format("kl-{}", n), bar_chart_svg(bars));
   }
   g.add("bars-named", bar_chart_svg({"Validation loss",
@@ -103,7 +106,9 @@ void draw_scatter(const Gallery& g, const Vae& model, const Dataset& images) {
   g.add("latent", scatter_svg(plot));
   plot.name_centres = true;
   g.add("latent-named", scatter_svg(plot));
-  plot.name_centres = false, plot.labels.clear(), plot.colour_label = "radius";
+  plot.name_centres = false;
+  plot.labels.clear();
+  plot.colour_label = "radius";
   for (std::size_t i = 0; i < plot.x.size(); ++i) plot.values.push_back(std::hypot(plot.x[i], plot.y[i]));
   g.add("latent-values", scatter_svg(plot));
   ScatterPlot few{"Few points", "z1", "z2", {}, {}, {}, {}, "", {}, false, false};
@@ -190,8 +195,12 @@ void draw_models(const Gallery& g) {
     o.encoder_widths = widths;
     g.add(fmt::format("model-{}", widths.size()), model_graph_svg(model_graph(o, 28, 28)));
   }
-  o.encoder_widths = {512, 256}, o.decoder_widths = {200}, o.latent = 20, o.features = 560;
-  o.likelihood = gaussian_likelihood(), o.activation = Activation::leaky_relu;
+  o.encoder_widths = {512, 256};
+  o.decoder_widths = {200};
+  o.latent = 20;
+  o.features = 560;
+  o.likelihood = gaussian_likelihood();
+  o.activation = Activation::leaky_relu;
   ModelGraph graph = model_graph(
       o, 28, 20, {.beta = 0.5, .scale = PosteriorScale::softplus, .decoder_outputs = "mean, log variance"});
   graph.title = "A Gaussian VAE for Frey faces";

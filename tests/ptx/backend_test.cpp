@@ -228,7 +228,9 @@ TEST(EmulatedBackend, AFailedLaunchNamesKernelAndSize) {
   kernels::UnaryArgs args{.operation = kernels::Unary::exp, .size = std::int64_t{1} << 62};
   try {
     const Tensor x = Tensor::zeros({1}, DType::f64, Device::cpu());
-    args.dtype = DType::f64, args.x = x.data(), args.y = x.data();
+    args.dtype = DType::f64;
+    args.x = x.data();
+    args.y = x.data();
     cuda.backend().unary(args, nullptr);
     FAIL();
   } catch (const Error& e) {

@@ -13,7 +13,7 @@
 #include "gpuvae/graph.h"
 #include "gpuvae/train.h"
 #include "kernels/backend.h"
-#include "kernels/cuda/dynamic_library.h"
+#include "kernels/cuda/runtime/dynamic_library.h"
 
 namespace gpuvae {
 namespace {

@@ -81,7 +81,7 @@ def shared_stores(kernels):
     """Returns the three mutations, each in the first kernel of its template that holds the place."""
     found = []
     for template, file, words in SHARED_STORES:
-        with open(os.path.join(ROOT, "kernels", "cuda", file)) as source:
+        with open(os.path.join(ROOT, "kernels", "cuda", "fused_step", file)) as source:
             places = {f"{file}:{n}" for n, line in enumerate(source, 1) if words in line}
         i = next((i for k in kernels if k.template == template for i in k.by_head["st"]
                   if i.parts[1] == "shared" and i.source in places), None)

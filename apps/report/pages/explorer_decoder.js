@@ -6,6 +6,14 @@ function floats(base64) {
   return new Float32Array(bytes.buffer);
 }
 
+// Phi(x) of the standard normal distribution: Abramowitz and Stegun, 26.2.17. The error is below 7.5e-8.
+function normalCdf(x) {
+  const t = 1 / (1 + 0.2316419 * Math.abs(x));
+  const p = t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
+  const tail = p * Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
+  return x > 0 ? 1 - tail : tail;
+}
+
 const activations = {
   identity: (x) => x,
   relu: (x) => Math.max(x, 0),
@@ -13,6 +21,8 @@ const activations = {
   sigmoid: (x) => 1 / (1 + Math.exp(-x)),
   tanh: Math.tanh,
   softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
+  gelu: (x) => x * normalCdf(x),
+  silu: (x) => x / (1 + Math.exp(-x)),
   continuous_bernoulli_mean: (x) => (Math.abs(x) < 0.02 ? 0.5 + x / 12 : 1 / (1 - Math.exp(-x)) - 1 / x),
 };
 
