@@ -23,7 +23,8 @@ struct Components {
   }
   // The same as a factor of a weight: a component that is too far away to count may have an infinite one.
   __device__ __forceinline__ float counted(float weight, float z, std::int64_t k, std::int64_t d) const {
-    return weight == 0.0f ? 0.0f : standardized(z, k, d);
+    const float u = standardized(z, k, d);
+    return weight == 0.0f ? 0.0f : u;
   }
   // log(w_k N_k(z))
   __device__ __forceinline__ float term(const float* z, std::int64_t k) const {
