@@ -24,7 +24,7 @@ HOT = [
     ("gather_kernel<float, true>", 1, 1), ("random_kernel<true>", 0, 1), ("sum_kernel", 1, 0), ("sum_rows_kernel<4>", 1, 0), ("clip_kernel", 1, 0),
 ]
 # Of each likelihood: a load of each parameter and of the target, and a store of each slope.
-LIKELIHOODS = pathlib.Path(__file__).parents[2] / "kernels/math/likelihood.h"
+LIKELIHOODS = pathlib.Path(__file__).resolve().parents[2] / "kernels/math/likelihood.h"
 for formula, parameters in re.findall(r"X\(\w+, (\w+), (\d+)\)", LIKELIHOODS.read_text()):
     HOT += [(f"likelihood_kernel<gpuvae::math::{formula}, true>", int(parameters) + 1, int(parameters)),
             (f"log_density_kernel<gpuvae::math::{formula}, true>", int(parameters) + 1, 0)]
