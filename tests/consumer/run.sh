@@ -81,9 +81,8 @@ check_cuda() {
 }
 
 check_all_cuda() {
-  sed -n '/^```c++$/,/^```$/p' "$root/README.md" | sed '/^```/d' >"$work/readme_cuda.cpp"
   local running=() process
-  check_cuda "cuda-enabled-after" -DCONSUMER_CUDA=AFTER -DREADME_CUDA_EXAMPLE="$work/readme_cuda.cpp" &
+  check_cuda "cuda-enabled-after" -DCONSUMER_CUDA=AFTER -DCUDA_HEADER=ON &
   running+=($!)
   check_cuda "cuda-enabled-before" -DCONSUMER_CUDA=BEFORE -DCMAKE_CUDA_STANDARD=20 \
     -DCMAKE_CUDA_RUNTIME_LIBRARY=Shared &
