@@ -84,7 +84,7 @@ struct InGlobal {
   Allocation*& hit = w.block->grid->hits[static_cast<std::size_t>(&i - w.block->grid->kernel->code.data())];
 
   char* operator()(int lane, uint64_t address) {
-    if (!hit || address < hit->begin || address + a.bytes > hit->end)
+    if (!hit || address < hit->begin || address >= hit->end || address + a.bytes > hit->end)
       hit = find_global(w, i, lane, a, address);
     a.memories[lane] = hit;
     return reinterpret_cast<char*>(address);
@@ -148,7 +148,7 @@ void find_addresses(Warp& w, const Instruction& i, Slot slot, Access& a) {
   for (Slot l = 0; l < kLanes; ++l) a.address[l] = w.lane[l] ? a.address[l] : other;
 }
 
-// What `low`, `high`, `any_bit` and `stride` of an access say.
+// Fills in `low`, `high`, `any_bit` and `stride`.
 void describe_lanes(const Warp& w, Access& a) {
   uint64_t low = ~uint64_t(0), high = 0, any = 0;
   for (Slot l = 0; l < kLanes; ++l) {
@@ -186,7 +186,7 @@ void translate_lanes(Warp& w, const Instruction& i, Access& a, Find find) {
   }
 }
 
-// All lanes at once, if `fits`.
+// All lanes at once, if their addresses fit. `begin` is where address 0 lies on the host.
 template <class Find>
 void translate_all(Warp& w, const Instruction& i, Access& a, bool fits, char* begin, Find find) {
   if (!fits || a.any_bit % a.bytes != 0) return translate_lanes(w, i, a, find);
@@ -195,7 +195,9 @@ void translate_all(Warp& w, const Instruction& i, Access& a, bool fits, char* be
 
 void translate_global(Warp& w, const Instruction& i, Access& a) {
   Allocation*& hit = w.block->grid->hits[static_cast<std::size_t>(&i - w.block->grid->kernel->code.data())];
-  const auto holds = [&](const Allocation* m) { return m && a.low >= m->begin && a.end() <= m->end; };
+  const auto holds = [&](const Allocation* m) {
+    return m && a.low >= m->begin && a.high < m->end && a.end() <= m->end;
+  };
   if (!holds(hit)) {
     Allocation* found = w.block->grid->memory->find(a.low);
     if (holds(found) && !found->freed) hit = found;

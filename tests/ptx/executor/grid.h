@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <list>
 #include <memory>
 #include <random>
 #include <unordered_map>
@@ -85,6 +86,11 @@ struct Block {
   void finish();
 };
 
+// Blocks that have ended. The next ones, also those of later launches, take over their memory.
+struct SpareBlocks {
+  std::list<Block> blocks;
+};
+
 struct Grid {
   Memory* memory = nullptr;
   const Launch* launch = nullptr;
@@ -132,7 +138,7 @@ struct Access {
   Space space = Space::global;
   int first = 0, last = 0;          // active lanes
   std::uint64_t low = 0, high = 0;  // the lowest and the highest address
-  std::uint64_t any_bit = 0;        // that one of the addresses has
+  std::uint64_t any_bit = 0;        // the bits that at least one of the addresses has
   // The distance of the addresses of neighbouring lanes, or kIrregular. It is known only where all lanes from
   // the first to the last one are active.
   std::uint64_t stride = kIrregular;

@@ -91,7 +91,7 @@ void mark_written(const Warp& w, const Access& a) {
                         : mark_written<std::uint32_t>(w, a);
 }
 
-// Whether an access of bytes without gaps, orto memory all of which is written, was checked as a whole.
+// Whether an access of bytes without gaps, or to memory all of which is written, was checked as a whole.
 bool check_whole(Warp& w, const Access& a) {
   const bool dense = a.is_contiguous() || a.is_uniform();
   if (a.space == Space::shared && a.bytes < 4) return false;
