@@ -460,9 +460,12 @@ TEST(FusedStep, NamesTheFirstStepThatIsNotFinite) {
   p.model.likelihood = gaussian_likelihood();
   p.optimizer = OptimizerOptions::defaults(OptimizerKind::sgd);
   p.optimizer.learning_rate = 1e30;
-  const RunState totals = fused(p, 1).totals;
-  EXPECT_EQ(totals.bad_step, 2u);
-  EXPECT_EQ(totals.step, 3u);
+  for (int precision = 0; precision <= static_cast<int>(kernels::FusedPrecision::bf16); ++precision) {
+    p.precision = kernels::FusedPrecision(precision);
+    const RunState totals = fused(p, 1).totals;
+    EXPECT_EQ(totals.bad_step, 2u) << precision;
+    EXPECT_EQ(totals.step, 3u) << precision;
+  }
 }
 
 std::string why_not(const Plan& p, Device device) {

@@ -1,4 +1,7 @@
 // Negative log likelihoods with their gradient in one pass, and log densities of rows.
+#include <type_traits>
+
+#include "gpuvae/error.h"
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/math/scalar_likelihood.h"
@@ -118,9 +121,14 @@ void CudaBackend::run(const LogDensityArgs& args, StreamHandle stream) {
   const bool aligned = args.columns % 4 == 0 && aligned16(args.params, args.target);
   math::with_likelihood(args.likelihood.kind, [&](auto formula) {
     using F = decltype(formula);
-    launch({"log_density", "log_density_kernel", blocks(args.rows, kThreads / 32), kThreads,
-            args.rows * args.columns, stream},
-           aligned ? log_density_kernel<F, true> : log_density_kernel<F, false>, args);
+    // No operation computes log densities from probabilities, so there is no kernel for them.
+    if constexpr (std::is_same_v<F, math::BernoulliOfProbability>) {
+      throw Error("log_density", "expected logits, got probabilities");
+    } else {
+      launch({"log_density", "log_density_kernel", blocks(args.rows, kThreads / 32), kThreads,
+              args.rows * args.columns, stream},
+             aligned ? log_density_kernel<F, true> : log_density_kernel<F, false>, args);
+    }
   });
 }
 

@@ -1,0 +1,325 @@
+// Parts of kernels that small inputs do not reach: unrolled loops over long, unaligned arrays, sums over many
+// tiles of rows, and special values. Results are compared with formulas in double precision.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "gpuvae/ops.h"
+#include "kernels/backend.h"
+
+namespace gpuvae {
+namespace {
+
+using Doubles = std::vector<double>;
+
+// Returns the numbers on `device`. They begin `offset` elements into their memory.
+Tensor place(const Doubles& numbers, Shape shape, Device device, std::int64_t offset = 0) {
+  Doubles all(static_cast<std::size_t>(offset), 0.0);
+  all.insert(all.end(), numbers.begin(), numbers.end());
+  const auto size = static_cast<std::int64_t>(numbers.size());
+  const Tensor memory = Tensor::from(all, {size + offset}).to(DType::f32).to(device);
+  return offset == 0 ? memory.reshape(shape) : memory.slice(offset, size);
+}
+
+std::vector<Device> devices() {
+  std::vector<Device> all{Device::cpu()};
+  if (Device::cuda_count() > 0) all.push_back(Device::cuda());
+  return all;
+}
+
+void expect_close(const Doubles& got, const Doubles& expected, double tolerance, const std::string& what) {
+  ASSERT_EQ(got.size(), expected.size());
+  for (std::size_t i = 0; i < got.size(); ++i)
+    ASSERT_TRUE(std::fabs(got[i] - expected[i]) <= tolerance * (1 + std::fabs(expected[i])))
+        << what << ", element " << i << ": " << got[i] << ", expected " << expected[i];
+}
+
+// ---- likelihoods of one parameter per element ----
+
+struct Term {
+  double value, slope;
+};
+
+Term bernoulli(double logit, double target) {
+  return {std::log1p(std::exp(-std::fabs(logit))) + std::fmax(logit, 0.0) - target * logit,
+          1 / (1 + std::exp(-logit)) - target};
+}
+Term bernoulli_of_probability(double p, double target) {
+  return {-target * std::log(p) - (1 - target) * std::log1p(-p), (p - target) / (p * (1 - p))};
+}
+// The density of Loaiza-Ganem and Cunningham (2019), in terms of the logit.
+Term continuous_bernoulli(double logit, double target) {
+  const double a = std::fabs(logit), e = -std::expm1(-a);
+  const double mean = 1 / e - 1 / a;
+  return {std::log(e / a) + std::fmax(logit, 0.0) - target * logit, (logit > 0 ? mean : 1 - mean) - target};
+}
+
+// An odd number of elements, and several elements per thread on a small GPU.
+TEST(UnrolledDevice, LikelihoodsOfUnalignedArrays) {
+  using kernels::LikelihoodKind;
+  constexpr std::int64_t kSize = 20'003;
+  struct Formula {
+    LikelihoodKind kind;
+    Term (*term)(double, double);
+    double low, high;
+  };
+  for (const Formula& f : {Formula{LikelihoodKind::bernoulli, bernoulli, -12, 12},
+                           {LikelihoodKind::bernoulli_of_probability, bernoulli_of_probability, 0.25, 0.75},
+                           {LikelihoodKind::continuous_bernoulli, continuous_bernoulli, -12, 12}}) {
+    Doubles params, targets, slopes;
+    double loss = 0;
+    for (std::int64_t i = 0; i < kSize; ++i) {
+      const double position = static_cast<double>(i * 7919 % kSize) + 0.37;
+      params.push_back(static_cast<float>(f.low + (f.high - f.low) * position / kSize));
+      targets.push_back(static_cast<double>(i % 5) / 4);
+      const Term term = f.term(params.back(), targets.back());
+      loss += term.value / 8;
+      slopes.push_back(term.slope / 8);
+    }
+    for (const Device device : devices())
+      for (const std::int64_t offset : {0, 1}) {
+        const std::string what = fmt::format("likelihood {} on {}", static_cast<int>(f.kind), device.text());
+        const Tensor x = place(params, {kSize}, device, offset), t = place(targets, {kSize}, device, offset),
+                     d = place(params, {kSize}, device, offset), out = place({0}, {1}, device);
+        kernels::LikelihoodArgs args{.likelihood = {f.kind}, .rows = 1, .columns = kSize, .weight = 0.125};
+        args.params = x.data();
+        args.target = t.data();
+        args.loss = out.data();
+        args.d_params = d.data();
+        device.backend().likelihood(args, Stream::current(device).handle());
+        expect_close(d.to_doubles(), slopes, 2e-6, what);
+        expect_close(out.to_doubles(), {loss}, 5e-7, what);
+      }
+  }
+}
+
+// ---- slopes that are computed from the input ----
+
+TEST(UnrolledDevice, GradientsThroughGeluAndSilu) {
+  constexpr std::int64_t kRows = 4001, kColumns = 5, kSize = kRows * kColumns;
+  for (const Activation activation : {Activation::gelu, Activation::silu}) {
+    Doubles inputs, slopes;
+    for (std::int64_t i = 0; i < kSize; ++i) {
+      inputs.push_back(static_cast<double>(i * 7919 % 4001) / 512 - 4);
+      const double x = inputs.back(), sigmoid = 1 / (1 + std::exp(-x));
+      const double density = std::exp(-x * x / 2) / std::sqrt(2 * std::acos(-1.0));
+      slopes.push_back(activation == Activation::gelu ? std::erfc(-x / std::sqrt(2.0)) / 2 + x * density
+                                                      : sigmoid * (1 + x * (1 - sigmoid)));
+    }
+    for (const Device device : devices())
+      for (const std::int64_t offset : {0, 1})
+        for (const bool with_bias : {false, true}) {
+          const Tensor x = place(inputs, {kSize}, device, offset),
+                       d = place(Doubles(kSize, 1.0), {kSize}, device, offset),
+                       bias = place(Doubles(kColumns, 0.0), {kColumns}, device);
+          kernels::ActivationBackwardArgs args{.rows = kRows, .columns = kColumns, .activation = activation};
+          args.saved = x.data();
+          args.d_output = d.data();
+          args.d_input = d.data();
+          if (with_bias) args.d_bias = bias.data();
+          device.backend().activation_backward(args, Stream::current(device).handle());
+          expect_close(d.to_doubles(), slopes, 5e-7,
+                       fmt::format("{} on {}, bias {}", name(activation), device.text(), with_bias));
+        }
+  }
+}
+
+// ---- sums, which are exact for these numbers ----
+
+double eighths(std::int64_t i) { return static_cast<double>(i * 7 % 11 - 5) / 8; }
+
+// More than 32 tiles of rows, each of at most 1024 rows.
+TEST(UnrolledDevice, BiasGradientsOfManyRows) {
+  constexpr std::int64_t kRows = 40'000, kColumns = 4, kSize = kRows * kColumns;
+  Doubles outputs, gradients, expected(kColumns, 0.0), all(kColumns, 0.0);
+  for (std::int64_t i = 0; i < kSize; ++i) {
+    const auto column = static_cast<std::size_t>(i % kColumns);
+    outputs.push_back(i % 3 == 0 ? 0 : 1);
+    gradients.push_back(eighths(i));
+    expected[column] += outputs.back() * gradients.back();
+    all[column] += gradients.back();
+  }
+  for (const Device device : devices())
+    for (const std::int64_t offset : {0, 1}) {
+      const Tensor y = place(outputs, {kSize}, device, offset), d = place(gradients, {kSize}, device, offset),
+                   bias = place(Doubles(kColumns, 0.0), {kColumns}, device);
+      kernels::ActivationBackwardArgs args{
+          .rows = kRows, .columns = kColumns, .activation = Activation::relu};
+      args.saved = y.data();
+      args.d_output = d.data();
+      args.d_input = d.data();
+      args.d_bias = bias.data();
+      device.backend().activation_backward(args, Stream::current(device).handle());
+      EXPECT_EQ(bias.to_doubles(), expected) << device.text() << ", offset " << offset;
+      const Variable x = place(gradients, {kRows, kColumns}, device);
+      EXPECT_EQ(sum(x, Axis::rows).value().to_doubles(), all) << device.text();
+    }
+}
+
+// The sums need all 24 bits of a float, so half of a double that comes from the wrong lane changes them.
+TEST(UnrolledDevice, SumsOfColumnsAreExact) {
+  constexpr std::int64_t kRows = 5;
+  for (const std::int64_t columns : {127, 128, 200}) {
+    Doubles numbers, sums(kRows, 0.0), densities(kRows, 0.0);
+    for (std::int64_t i = 0; i < kRows * columns; ++i) {
+      const auto row = static_cast<std::size_t>(i / columns);
+      numbers.push_back(static_cast<double>(30'001 + i * 7919 % 20'011));
+      sums[row] += numbers.back();
+      densities[row] -= numbers.back();  // softplus(x) is x for large x
+    }
+    for (const Device device : devices()) {
+      const Variable x = place(numbers, {kRows, columns}, device);
+      EXPECT_EQ(sum(x, Axis::columns).value().to_doubles(), sums) << device.text() << ", columns " << columns;
+      const Tensor zeros = Tensor::zeros({kRows, columns}, DType::f32, device);
+      const Doubles got = bernoulli_log_density(x, Variable(zeros)).value().to_doubles();
+      EXPECT_EQ(got, densities) << device.text() << ", columns " << columns;
+    }
+  }
+}
+
+TEST(UnrolledDevice, SoftmaxIsAsAccurateAsItsExponentials) {
+  constexpr std::int64_t kRows = 200;
+  for (const std::int64_t columns : {33, 64, 70}) {
+    Doubles numbers, expected;
+    for (std::int64_t row = 0; row < kRows; ++row) {
+      double total = 0;
+      for (std::int64_t k = 0; k < columns; ++k) {
+        numbers.push_back(static_cast<double>((row * columns + k) * 7919 % 61) / 32 - 1);
+        total += std::exp(numbers.back());
+      }
+      for (std::int64_t k = 0; k < columns; ++k)
+        expected.push_back(std::exp(numbers[static_cast<std::size_t>(row * columns + k)]) / total);
+    }
+    for (const Device device : devices()) {
+      const Variable x = place(numbers, {kRows, columns}, device);
+      const Doubles got = softmax(x, Axis::columns).value().to_doubles();
+      double worst = 0;
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        const double error = std::fabs(got[i] / expected[i] - 1);
+        if (!(error <= worst)) worst = error;
+      }
+      EXPECT_TRUE(worst <= 6e-7) << device.text() << ", columns " << columns << ": relative error " << worst;
+    }
+  }
+}
+
+// ---- mixtures ----
+
+// From 97 components on, a lane has four of them.
+TEST(UnrolledDevice, MixturesOfAHundredComponents) {
+  for (const std::int64_t components : {97, 100, 128, 129, 161}) {
+    Doubles params, z{-0.5, 0, 0.75}, expected;
+    for (std::int64_t k = 0; k < components; ++k) {
+      params.push_back(static_cast<double>(k * 37 % components) / 64 - 1);
+      params.push_back(static_cast<double>(k % 5) / 4 - 1);
+    }
+    for (const double x : z) {
+      double density = 0;
+      for (std::size_t k = 0; k < params.size(); k += 2) {
+        const double difference = x - params[k];
+        density += std::exp(-0.5 * (difference * difference * std::exp(-params[k + 1]) + params[k + 1]));
+      }
+      expected.push_back(
+          std::log(density / std::sqrt(2 * std::acos(-1.0)) / static_cast<double>(components)));
+    }
+    for (const Device device : devices()) {
+      const Variable density =
+          mixture_log_density(place(z, {3, 1}, device), place(params, {components, 2}, device),
+                              PosteriorScale::log_variance, Variable());
+      expect_close(density.value().to_doubles(), expected, 1e-6,
+                   fmt::format("{} components on {}", components, device.text()));
+    }
+  }
+}
+
+// ---- metrics ----
+
+// Runs accumulate_metrics with four terms after step 4 + 3, and returns the totals and the first bad step.
+Doubles metrics_of(const Doubles& terms, Device device) {
+  const Tensor values = place(terms, {4}, device);
+  const auto bytes = [&](std::uint64_t number) {
+    std::vector<std::uint8_t> all(sizeof number);
+    std::memcpy(all.data(), &number, sizeof number);
+    return Tensor::from(all, {sizeof number}, device);
+  };
+  const Tensor step = bytes(3), advance = bytes(11), bad = bytes(0);
+  const Tensor totals = Tensor::from(Doubles{1, 2, 3, 4}, {4}).to(device);
+  kernels::MetricsArgs args{.count = 4, .weights = {2, 3, 5, 7}};
+  for (int i = 0; i < 4; ++i) args.terms[i] = static_cast<const float*>(values.data()) + i;
+  args.clock = {.step = 4, .device_step = static_cast<const std::uint64_t*>(step.data())};
+  args.totals = static_cast<double*>(totals.data());
+  args.bad_step = static_cast<std::uint64_t*>(bad.data());
+  args.advance = static_cast<std::uint64_t*>(advance.data());
+  device.backend().accumulate_metrics(args, Stream::current(device).handle());
+  Doubles all = totals.to_doubles();
+  for (const Tensor& counter : {bad, advance, step}) all.push_back(counter.to_doubles()[0]);
+  return all;
+}
+
+TEST(UnrolledDevice, MetricsOfFourTerms) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (const Device device : devices()) {
+    EXPECT_EQ(metrics_of({1, 10, -100, 1000}, device), (Doubles{3, 32, -497, 7004, 0, 12, 3}));
+    for (const double bad : {kInfinity, -kInfinity})
+      for (std::size_t term = 0; term < 4; ++term) {
+        Doubles terms{1, 10, -100, 1000};
+        terms[term] = bad;
+        const Doubles got = metrics_of(terms, device);
+        EXPECT_EQ(got[term], bad) << device.text() << ", term " << term;
+        EXPECT_EQ(got[4], 8) << device.text() << ", term " << term;
+        EXPECT_EQ(got[5], 12) << device.text() << ", term " << term;
+      }
+  }
+}
+
+// ---- values that are not numbers ----
+
+// A scale that is not a number gives a sample and a KL divergence that are not numbers, and no other sample
+// changes.
+TEST(UnrolledDevice, PosteriorsKeepNotANumber) {
+  constexpr std::int64_t kRows = 3;
+  for (const Device device : devices())
+    for (const std::int64_t latent : {4, 5})
+      for (int scale = 0; scale <= static_cast<int>(PosteriorScale::softplus); ++scale)
+        for (std::int64_t bad = 0; bad < latent; ++bad) {
+          const std::int64_t size = kRows * latent;
+          Doubles params(static_cast<std::size_t>(2 * size), 0.5);
+          params[static_cast<std::size_t>(3 * latent + bad)] = std::nan("");
+          const Tensor x = place(params, {kRows, 2 * latent}, device),
+                       epsilon = place(Doubles(static_cast<std::size_t>(size), 1.0), {size}, device),
+                       z = place(Doubles(static_cast<std::size_t>(size), 0.0), {size}, device),
+                       kl = place({0}, {1}, device);
+          kernels::PosteriorArgs args;
+          args.scale = PosteriorScale(scale);
+          args.rows = kRows;
+          args.latent = latent;
+          args.kl_weight = 1;
+          args.epsilon = epsilon.data();
+          args.posterior_params = x.data();
+          args.z = z.data();
+          args.kl = kl.data();
+          device.backend().posterior(args, Stream::current(device).handle());
+          const Doubles samples = z.to_doubles();
+          for (std::int64_t i = 0; i < size; ++i)
+            EXPECT_EQ(std::isnan(samples[static_cast<std::size_t>(i)]), i == latent + bad)
+                << device.text() << ", scale " << scale << ", latent " << latent << ", sample " << i;
+          EXPECT_TRUE(std::isnan(kl.to_doubles()[0])) << device.text() << ", scale " << scale;
+        }
+}
+
+TEST(UnrolledDevice, SlopesOfGammaFunctionsBelowZero) {
+  for (const Device device : devices()) {
+    const Variable x{place({-0.5, -3.5, -100, -1e-30}, {4}, device), true};
+    sum(lgamma(x)).backward();
+    for (const double slope : x.grad().to_doubles()) EXPECT_TRUE(std::isnan(slope)) << slope;
+    x.zero_grad();
+    sum(digamma(x)).backward();
+    for (const double slope : x.grad().to_doubles()) EXPECT_TRUE(std::isnan(slope)) << slope;
+  }
+}
+
+}  // namespace
+}  // namespace gpuvae
