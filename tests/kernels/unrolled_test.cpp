@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -98,16 +99,23 @@ TEST(UnrolledDevice, LikelihoodsOfUnalignedArrays) {
 
 // ---- slopes that are computed from the input ----
 
-TEST(UnrolledDevice, GradientsThroughGeluAndSilu) {
+TEST(UnrolledDevice, GeluAndSiluOfSmallAndLargeNumbers) {
   constexpr std::int64_t kRows = 4001, kColumns = 5, kSize = kRows * kColumns;
   for (const Activation activation : {Activation::gelu, Activation::silu}) {
-    Doubles inputs, slopes;
+    Doubles inputs, values, slopes;
     for (std::int64_t i = 0; i < kSize; ++i) {
-      inputs.push_back(static_cast<double>(i * 7919 % 4001) / 512 - 4);
+      inputs.push_back(i % 8 == 0 ? static_cast<double>(i / 8 % 2001) / 10 - 100
+                                  : static_cast<double>(i * 7919 % 4001) / 512 - 4);
       const double x = inputs.back(), sigmoid = 1 / (1 + std::exp(-x));
       const double density = std::exp(-x * x / 2) / std::sqrt(2 * std::acos(-1.0));
+      values.push_back(activation == Activation::gelu ? x * std::erfc(-x / std::sqrt(2.0)) / 2 : x * sigmoid);
       slopes.push_back(activation == Activation::gelu ? std::erfc(-x / std::sqrt(2.0)) / 2 + x * density
                                                       : sigmoid * (1 + x * (1 - sigmoid)));
+    }
+    for (const Device device : devices()) {
+      const Variable y = activate(place(inputs, {kSize}, device), activation);
+      expect_close(y.value().to_doubles(), values, 5e-7,
+                   fmt::format("{} on {}", name(activation), device.text()));
     }
     for (const Device device : devices())
       for (const std::int64_t offset : {0, 1})
@@ -159,17 +167,22 @@ TEST(UnrolledDevice, BiasGradientsOfManyRows) {
     }
 }
 
-// The sums need all 24 bits of a float, so half of a double that comes from the wrong lane changes them.
+// Each half of a row has the deviations of the other half with the opposite sign, so the sums are exact, but
+// the sums of single threads have many bits: half of a double that comes from the wrong lane changes the
+// result.
 TEST(UnrolledDevice, SumsOfColumnsAreExact) {
-  constexpr std::int64_t kRows = 5;
-  for (const std::int64_t columns : {127, 128, 200}) {
-    Doubles numbers, sums(kRows, 0.0), densities(kRows, 0.0);
-    for (std::int64_t i = 0; i < kRows * columns; ++i) {
-      const auto row = static_cast<std::size_t>(i / columns);
-      numbers.push_back(static_cast<double>(30'001 + i * 7919 % 20'011));
-      sums[row] += numbers.back();
-      densities[row] -= numbers.back();  // softplus(x) is x for large x
-    }
+  constexpr std::int64_t kRows = 9;
+  for (const std::int64_t columns : {126, 128, 200, 1024, 1300}) {
+    const double base = columns < 512 ? 30'000 : 10'000;
+    Doubles numbers;
+    for (std::int64_t row = 0; row < kRows; ++row)
+      for (std::int64_t i = 0; i < columns; ++i) {
+        const std::int64_t mirrored = std::min(i, columns - 1 - i);
+        const double deviation = static_cast<double>((row * columns + mirrored) * 7919 % 20'011) / 256;
+        numbers.push_back(2 * i < columns ? base + deviation : base - deviation);
+      }
+    const Doubles sums(kRows, base * static_cast<double>(columns));
+    const Doubles densities(kRows, -base * static_cast<double>(columns));  // softplus(x) is x for large x
     for (const Device device : devices()) {
       const Variable x = place(numbers, {kRows, columns}, device);
       EXPECT_EQ(sum(x, Axis::columns).value().to_doubles(), sums) << device.text() << ", columns " << columns;
@@ -180,9 +193,43 @@ TEST(UnrolledDevice, SumsOfColumnsAreExact) {
   }
 }
 
+// A thread copies exactly four elements on a small GPU.
+TEST(UnrolledDevice, CopiesOfBytesAndColumns) {
+  for (const std::int64_t rows : {1, 96, 120}) {
+    constexpr std::int64_t kColumns = 256, kWidth = 260;
+    std::vector<std::uint8_t> bytes;
+    Doubles all, part;
+    for (std::int64_t i = 0; i < rows * kWidth; ++i) {
+      bytes.push_back(static_cast<std::uint8_t>(i * 7919 % 251));
+      all.push_back(bytes.back());
+      if (i % kWidth >= 3 && i % kWidth < 3 + kColumns) part.push_back(all.back());
+    }
+    for (const Device device : devices()) {
+      const Tensor x = Tensor::from(bytes, {rows, kWidth}, device).to(DType::f32);
+      EXPECT_EQ(x.to_doubles(), all) << device.text() << ", rows " << rows;
+      EXPECT_EQ(columns(Variable(x), 3, kColumns).value().to_doubles(), part)
+          << device.text() << ", rows " << rows;
+    }
+  }
+}
+
+// exp(-200) is 0 in single precision.
+TEST(UnrolledDevice, SoftmaxOfDistantElements) {
+  for (const std::int64_t columns : {7, 40, 200, 1100, 1500}) {
+    Doubles numbers(static_cast<std::size_t>(columns), -200.0), expected(numbers.size(), 0.0);
+    numbers[5] = 0;
+    expected[5] = 1;
+    for (const Device device : devices()) {
+      const Variable x = place(numbers, {1, columns}, device);
+      EXPECT_EQ(softmax(x, Axis::columns).value().to_doubles(), expected)
+          << device.text() << ", columns " << columns;
+    }
+  }
+}
+
 TEST(UnrolledDevice, SoftmaxIsAsAccurateAsItsExponentials) {
   constexpr std::int64_t kRows = 200;
-  for (const std::int64_t columns : {33, 64, 70}) {
+  for (const std::int64_t columns : {33, 64, 70, 200, 224}) {
     Doubles numbers, expected;
     for (std::int64_t row = 0; row < kRows; ++row) {
       double total = 0;
@@ -210,29 +257,37 @@ TEST(UnrolledDevice, SoftmaxIsAsAccurateAsItsExponentials) {
 
 // From 97 components on, a lane has four of them.
 TEST(UnrolledDevice, MixturesOfAHundredComponents) {
-  for (const std::int64_t components : {97, 100, 128, 129, 161}) {
-    Doubles params, z{-0.5, 0, 0.75}, expected;
-    for (std::int64_t k = 0; k < components; ++k) {
-      params.push_back(static_cast<double>(k * 37 % components) / 64 - 1);
-      params.push_back(static_cast<double>(k % 5) / 4 - 1);
-    }
-    for (const double x : z) {
-      double density = 0;
-      for (std::size_t k = 0; k < params.size(); k += 2) {
-        const double difference = x - params[k];
-        density += std::exp(-0.5 * (difference * difference * std::exp(-params[k + 1]) + params[k + 1]));
+  constexpr std::int64_t kRows = 3;
+  for (const std::int64_t latent : {1, 5})
+    for (const std::int64_t components : {97, 100, 128, 129, 161}) {
+      Doubles params, z, expected;
+      for (std::int64_t i = 0; i < 2 * components * latent; ++i)
+        params.push_back(i % (2 * latent) < latent ? static_cast<double>(i * 37 % 101) / 64 - 1
+                                                   : static_cast<double>(i % 5) / 4 - 1);
+      for (std::int64_t i = 0; i < kRows * latent; ++i) z.push_back(static_cast<double>(i % 4) / 4 - 0.5);
+      for (std::int64_t row = 0; row < kRows; ++row) {
+        double density = 0;
+        for (std::int64_t k = 0; k < components; ++k) {
+          double exponent = 0;
+          for (std::int64_t d = 0; d < latent; ++d) {
+            const auto at = static_cast<std::size_t>(2 * k * latent + d);
+            const double log_variance = params[at + static_cast<std::size_t>(latent)];
+            const double difference = z[static_cast<std::size_t>(row * latent + d)] - params[at];
+            exponent -= 0.5 * (difference * difference * std::exp(-log_variance) + log_variance +
+                               std::log(2 * std::acos(-1.0)));
+          }
+          density += std::exp(exponent);
+        }
+        expected.push_back(std::log(density / static_cast<double>(components)));
       }
-      expected.push_back(
-          std::log(density / std::sqrt(2 * std::acos(-1.0)) / static_cast<double>(components)));
+      for (const Device device : devices()) {
+        const Variable density = mixture_log_density(place(z, {kRows, latent}, device),
+                                                     place(params, {components, 2 * latent}, device),
+                                                     PosteriorScale::log_variance, Variable());
+        expect_close(density.value().to_doubles(), expected, 1e-6,
+                     fmt::format("{} components on {}", components, device.text()));
+      }
     }
-    for (const Device device : devices()) {
-      const Variable density =
-          mixture_log_density(place(z, {3, 1}, device), place(params, {components, 2}, device),
-                              PosteriorScale::log_variance, Variable());
-      expect_close(density.value().to_doubles(), expected, 1e-6,
-                   fmt::format("{} components on {}", components, device.text()));
-    }
-  }
 }
 
 // ---- metrics ----
@@ -307,6 +362,48 @@ TEST(UnrolledDevice, PosteriorsKeepNotANumber) {
             EXPECT_EQ(std::isnan(samples[static_cast<std::size_t>(i)]), i == latent + bad)
                 << device.text() << ", scale " << scale << ", latent " << latent << ", sample " << i;
           EXPECT_TRUE(std::isnan(kl.to_doubles()[0])) << device.text() << ", scale " << scale;
+        }
+}
+
+// sigma underflows to 0, or its slope overflows, which must not hide as a slope of 0.
+TEST(UnrolledDevice, PosteriorsOfExtremeScales) {
+  constexpr std::int64_t kRows = 3;
+  for (const Device device : devices())
+    for (const std::int64_t latent : {4, 5})
+      for (const bool log_variance : {false, true})
+        for (const double extreme : {-300.0, 200.0}) {
+          const auto size = static_cast<std::size_t>(kRows * latent);
+          Doubles params;
+          for (std::size_t i = 0; i < 2 * size; ++i)
+            params.push_back(static_cast<std::int64_t>(i) % (2 * latent) < latent ? 0.5 : extreme);
+          const Tensor x = place(params, {kRows, 2 * latent}, device),
+                       ones = place(Doubles(size, 1.0), {kRows * latent}, device),
+                       z = place(Doubles(size, 0.0), {kRows * latent}, device),
+                       gradient = place(params, {kRows, 2 * latent}, device), kl = place({0}, {1}, device);
+          kernels::PosteriorBackwardArgs args;
+          args.forward.scale = log_variance ? PosteriorScale::log_variance : PosteriorScale::log_sigma;
+          args.forward.rows = kRows;
+          args.forward.latent = latent;
+          args.forward.epsilon = ones.data();
+          args.forward.posterior_params = x.data();
+          args.forward.z = z.data();
+          args.forward.kl = kl.data();
+          args.d_z = ones.data();
+          args.d_posterior_params = gradient.data();
+          const auto stream = Stream::current(device).handle();
+          device.backend().posterior(args.forward, stream);
+          device.backend().posterior_backward(args, stream);
+          const std::string what = fmt::format("{}, latent {}, {}", device.text(), latent, extreme);
+          const double single = static_cast<float>(std::exp(log_variance ? extreme / 2 : extreme));
+          const Doubles samples = z.to_doubles(), slopes = gradient.to_doubles();
+          for (std::size_t i = 0; i < size; ++i)
+            EXPECT_TRUE(single > 0 ? samples[i] > 1e38 : samples[i] == 0.5) << what << ": " << samples[i];
+          for (std::size_t i = 0; i < 2 * size; ++i) {
+            if (params[i] == 0.5)
+              EXPECT_EQ(slopes[i], 1) << what;
+            else
+              EXPECT_TRUE(single > 0 ? slopes[i] > 1e38 : slopes[i] == 0) << what << ": " << slopes[i];
+          }
         }
 }
 
