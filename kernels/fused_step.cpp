@@ -37,7 +37,7 @@ std::string fused_step_why_not(const FusedStepArgs& args) {
     return "the likelihood is neither Bernoulli (of logits) nor Gaussian";
   if (args.posterior.epsilon) return "the noise is given, not drawn";
   if (args.optimizer.gradient_scale)
-    return "gradients are clipped by their norm, which wants all of them first";
+    return "gradients are clipped by their norm, which requires all gradients first";
   return "";
 }
 

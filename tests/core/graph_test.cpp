@@ -429,7 +429,7 @@ TEST_F(GraphTraining, ReportsWhenAsked) {
   c.train.report_seconds = 1e9;
   Training quiet(c, Executor::graph);
   quiet.trainer.run_epoch([](std::int64_t, const Losses&) { FAIL() << "too soon"; });
-  EXPECT_EQ(quiet.trainer.executor(), "graph: 5 steps a launch");
+  EXPECT_EQ(quiet.trainer.executor(), "graph: 5 steps per launch");
 }
 
 TEST_F(GraphTraining, AbandonedByItsCallerTheCountIsRight) {
@@ -517,7 +517,7 @@ TEST(Executors, SayWhatRunsAndWhy) {
   const Case c{"any"};
   EXPECT_EQ(Training(c, Executor::automatic, Device::cpu()).trainer.executor(),
             "eager: steps run one by one on the CPU");
-  EXPECT_EQ(Training(c, Executor::eager, Device::cpu()).trainer.executor(), "eager: as asked for");
+  EXPECT_EQ(Training(c, Executor::eager, Device::cpu()).trainer.executor(), "eager: as requested");
   EXPECT_EQ(message_of([&] { Training(c, Executor::graph, Device::cpu()); }),
             "[train] expected a CUDA device for the graph executor, got cpu");
   EXPECT_EQ(message_of([&] { Training(c, Executor::fused, Device::cpu()); }),
@@ -525,20 +525,21 @@ TEST(Executors, SayWhatRunsAndWhy) {
   if (Device::cuda_count() == 0) return;
   if (!Device::cuda().backend().supports(Precision::tf32)) {
     EXPECT_EQ(Training(c, Executor::automatic).trainer.executor(),
-              "graph: 5 steps a launch; not fused: the GPU has no tensor cores for TF32");
+              "graph: 5 steps per launch; not fused: the GPU has no tensor cores for TF32");
     return;
   }
-  EXPECT_EQ(Training(c, Executor::automatic).trainer.executor(), "fused: 5 steps a launch");
-  EXPECT_EQ(Training(c, Executor::graph).trainer.executor(), "graph: 5 steps a launch");
-  EXPECT_EQ(Training(c, Executor::eager).trainer.executor(), "eager: as asked for");
+  EXPECT_EQ(Training(c, Executor::automatic).trainer.executor(), "fused: 5 steps per launch");
+  EXPECT_EQ(Training(c, Executor::graph).trainer.executor(), "graph: 5 steps per launch");
+  EXPECT_EQ(Training(c, Executor::eager).trainer.executor(), "eager: as requested");
   Case free{"free bits"};
   free.train.free_bits = 0.1;
-  EXPECT_EQ(Training(free, Executor::automatic).trainer.executor(),
-            "graph: 5 steps a launch; not fused: free bits want the KL divergence of the whole batch first");
   EXPECT_EQ(
-      message_of([&] { Training(free, Executor::fused); }),
-      "[train] expected a model that the fused executor covers, but free bits want the KL divergence of the "
-      "whole batch first");
+      Training(free, Executor::automatic).trainer.executor(),
+      "graph: 5 steps per launch; not fused: free bits require the KL divergence of the whole batch first");
+  EXPECT_EQ(message_of([&] { Training(free, Executor::fused); }),
+            "[train] expected a model that the fused executor covers, but free bits require the KL "
+            "divergence of the "
+            "whole batch first");
 }
 
 }  // namespace
