@@ -63,8 +63,7 @@ inline constexpr float kLeakySlope = 0.01f;
 enum class Precision : std::uint8_t {
   f32,   // factors are not rounded
   tf32,  // rounded to 10 bits of fraction; needs a GPU of compute capability 8.0 or higher
-  bf16,  // rounded to 7 bits of fraction; needs a GPU of compute capability 8.0 or higher, or a CPU with
-         // AVX512_BF16 or AMX
+  bf16,  // rounded to 7 bits of fraction; needs such a GPU, or a CPU with AVX512_BF16 or AMX
 };
 // "f32", "tf32", "bf16".
 [[nodiscard]] std::string_view name(Precision p);
