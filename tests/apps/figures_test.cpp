@@ -35,7 +35,7 @@ LineChart chart_of(std::vector<Series> series) {
   return {"Loss", "epoch", "nats", std::move(series), false, false};
 }
 
-TEST(LineChart, PutsPointsAtTheirPlaces) {
+TEST(LineChart, PlacesPointsCorrectly) {
   const std::string svg = line_chart_svg(chart_of({{"a", {1, 2, 3}, {0, 10, 5}, false, false}}));
   expect_sound(svg);
   const auto paths = svg_elements(svg, "path", "data");
@@ -85,12 +85,12 @@ TEST(LineChart, IsSoundForEveryKindOfData) {
   expect_sound(line_chart_svg(chart_of(many)));
 }
 
-TEST(LineChart, OnALogarithmicAxisGivesDecadesEqualRoom) {
+TEST(LineChart, SpacesDecadesEquallyOnALogarithmicAxis) {
   LineChart chart = chart_of({{"a", {1, 2, 3, 4}, {1, 10, 100, -5}, false, false}});
   chart.log_y = true;
   const std::string svg = line_chart_svg(chart);
   const std::vector<SvgPoint> p = path_points(svg_elements(svg, "path", "data")[0]);
-  ASSERT_EQ(p.size(), 3u);  // no logarithm of -5
+  ASSERT_EQ(p.size(), 3u);  // -5 has no logarithm
   EXPECT_NEAR(p[1].y - p[0].y, p[2].y - p[1].y, 0.011);
 }
 
@@ -102,7 +102,7 @@ TEST(LineChart, ColoursByPair) {
   EXPECT_NE(paths[0].attributes.at("stroke"), paths[2].attributes.at("stroke"));
 }
 
-TEST(LineChart, RefusesSeriesOfTwoLengths) {
+TEST(LineChart, RefusesXAndYOfDifferentLengths) {
   EXPECT_EQ(error_of([] {
               line_chart_svg(chart_of({{"a", {1, 2, 3}, {1, 2}}}));
             }),
@@ -159,9 +159,9 @@ TEST(Scatter, DrawsEveryPointInItsColourAndStaysSmall) {
   EXPECT_EQ(scatter_svg(cloud(10000)), svg);
 }
 
-TEST(Scatter, LetsNoClassHideTheOthers) {
+TEST(Scatter, InterleavesClassesSoThatNoneIsHidden) {
   const auto paths = svg_elements(scatter_svg(cloud(1000)), "path", "data");
-  ASSERT_GE(paths.size(), 40u);  // several turns of ten classes
+  ASSERT_GE(paths.size(), 40u);  // several rounds of ten classes
   std::set<std::string> first, last;
   for (std::size_t i = 0; i < 10; ++i) {
     first.insert(paths[i].attributes.at("stroke"));
@@ -171,7 +171,7 @@ TEST(Scatter, LetsNoClassHideTheOthers) {
   EXPECT_EQ(last.size(), 10u);
 }
 
-TEST(Scatter, GivesAUnitTheSameLengthOnBothAxesWhereAsked) {
+TEST(Scatter, UsesOneScaleForBothAxesIfRequested) {
   ScatterPlot plot{"", "", "", {0, 10, 0}, {0, 0, 1}, {}, {}, "", {}, true, false};
   for (const bool equal : {true, false}) {
     plot.equal_scale = equal;
@@ -192,7 +192,7 @@ TEST(Scatter, ColoursByValueWithTicks) {
   const std::string svg = scatter_svg(plot);
   expect_sound(svg);
   EXPECT_EQ(points_of(svg), 4u);
-  EXPECT_EQ(points_of(svg, "#b0b0b0"), 1u);  // without a value
+  EXPECT_EQ(points_of(svg, "#b0b0b0"), 1u);  // the point without a value
   EXPECT_EQ(points_of(svg, hex(sequential_colour(0.5 / 24))), 1u);
   EXPECT_EQ(points_of(svg, hex(sequential_colour(23.5 / 24))), 1u);
   EXPECT_TRUE(has_text(svg, "radius") && has_text(svg, "10"));
@@ -209,7 +209,7 @@ TEST(Scatter, IsSoundForEveryKindOfData) {
       scatter_svg({"tall", "x", "y", {0, 1}, {0, 1e6f}, {12, 40}, {}, "many classes", {}, true, false}));
 }
 
-TEST(Scatter, NamesOfClassesDoNotCoverEachOther) {
+TEST(Scatter, ClassNamesDoNotOverlap) {
   ScatterPlot plot = cloud(1000);
   plot.name_centres = true;  // all ten have nearly the same centre
   std::vector<Box> names;
@@ -258,7 +258,7 @@ std::string decode_base64(const std::string& text) {
   return bytes;
 }
 
-TEST(GridPlot, HoldsTheImagePixelByPixel) {
+TEST(GridPlot, EmbedsTheImagePixelByPixel) {
   const io::Gray image = shades(5 * 28, 5 * 28);
   const std::vector<double> z = {5, 2.5, 0, -2.5, -5};
   const std::string svg = grid_svg({"Manifold", "z1", "z2", image, {-5, -2.5, 0, 2.5, 5}, z});
@@ -281,7 +281,7 @@ TEST(GridPlot, HoldsTheImagePixelByPixel) {
   EXPECT_LT(test::text_box(texts[5]).y, test::text_box(texts[9]).y);
 }
 
-TEST(GridPlot, LabelsAFewOfManyCellsFromBothEnds) {
+TEST(GridPlot, LabelsAFewOfManyCellsIncludingBothEnds) {
   for (const auto& [cells, labels] : {std::pair(15, 15), {16, 8}, {20, 10}, {21, 11}, {31, 11}, {100, 30}}) {
     std::vector<double> z;
     for (int i = 0; i < cells; ++i) z.push_back(i);
@@ -312,7 +312,7 @@ TEST(BarChart, DrawsHeightsInProportionFromZero) {
   ASSERT_EQ(bars.size(), 3u);
   EXPECT_NEAR(bars[0].box().height, 2 * bars[1].box().height, 0.02);
   EXPECT_NEAR(bars[0].box().height, 4 * bars[2].box().height, 0.04);
-  EXPECT_NEAR(bars[0].box().bottom(), bars[2].box().y, 0.011);  // both stand at 0
+  EXPECT_NEAR(bars[0].box().bottom(), bars[2].box().y, 0.011);  // both begin at 0
   EXPECT_TRUE(has_text(svg, "active"));
   bool has_line = false;
   for (const SvgElement& line : svg_elements(svg, "line"))
@@ -346,7 +346,7 @@ TEST(BarChart, RefusesWhatItCannotDraw) {
             "[bar_chart] expected a finite reference line, got nan");
 }
 
-TEST(GridPlot, TurnsColumnLabelsOnlyWhereTheyWouldTouch) {
+TEST(GridPlot, RotatesColumnLabelsOnlyIfTheyWouldOverlap) {
   for (const int cells : {5, 20}) {
     const std::vector<double> z(static_cast<std::size_t>(cells), -1.5);
     const std::string svg = grid_svg({"", "", "", shades(cells * 28, cells * 28), z, z});
@@ -376,7 +376,7 @@ TEST(Sheet, PutsCaptionsBesideRowsOfImages) {
   EXPECT_NEAR(test::text_box(texts[1]).centre_x(), images[1].box().centre_x(), 0.1);
 }
 
-TEST(Sheet, RefusesImagesOfTwoSizesAndNone) {
+TEST(Sheet, RefusesImagesOfDifferentSizesAndEmptySheets) {
   EXPECT_EQ(error_of([] {
               labelled_sheet_svg({"", {{"", {shades(20, 28), shades(28, 20)}, false}}, {}});
             }),
@@ -430,7 +430,7 @@ TEST(ModelGraph, CallsOnlyAnElboAnElbo) {
   const auto loss = [](const GraphNotes& notes) { return model_graph({}, 28, 28, notes).loss; };
   EXPECT_EQ(loss({}), "loss = reconstruction + KL = −ELBO");
   EXPECT_EQ(loss({.noise_std = 0.01}), "loss = reconstruction + KL");
-  EXPECT_EQ(loss({.free_bits = 0.5}), "loss = reconstruction + KL, at least 0.5 nats a dimension");
+  EXPECT_EQ(loss({.free_bits = 0.5}), "loss = reconstruction + KL, at least 0.5 nats per dimension");
   EXPECT_EQ(loss({.pixel_mean = true}), "loss = reconstruction + KL (not an ELBO)");
   const ModelGraph graph = model_graph({}, 28, 28, {.noise_std = 0.01, .pixel_mean = true});
   EXPECT_EQ(graph.reconstruction.detail, "−log p(x | z), mean of pixels");

@@ -1,4 +1,4 @@
-// Captured graphs: steps of one's own, their memory, and training with every executor.
+// Captured graphs: custom steps, the memory of graphs, and training with every executor.
 #include "gpuvae/graph.h"
 
 #include <gtest/gtest.h>
@@ -38,24 +38,24 @@ void expect_start(const std::string& message, const std::string& start) {
   EXPECT_EQ(message.substr(0, start.size()), start) << message;
 }
 
-// x = 2 x + 1, by way of a temporary.
+// Computes x = 2 x + 1 through a temporary tensor.
 void double_and_add(const Tensor& x) { x.copy_from(affine(x, 2, 1).value()); }
 
-TEST_F(GraphsOnDevice, RunABodyAgainAndAgain) {
+TEST_F(GraphsOnDevice, RunABodyRepeatedly) {
   const Stream stream(Device::cuda());
   const StreamGuard on(stream);
   const Tensor x = Tensor::zeros({3}, DType::f32, stream.device());
   const CudaGraph graph = CudaGraph::capture(
       stream, [&] { double_and_add(x); }, 3);
   EXPECT_EQ(graph.nodes(), 6u);  // a kernel and a copy, three times
-  EXPECT_EQ(x.to_vector(), std::vector<float>(3, 0.0f)) << "nothing runs at the capture";
+  EXPECT_EQ(x.to_vector(), std::vector<float>(3, 0.0f)) << "nothing runs during the capture";
   graph.launch();
   EXPECT_EQ(x.to_vector(), std::vector<float>(3, 7.0f));
   graph.launch();
   EXPECT_EQ(x.to_vector(), std::vector<float>(3, 63.0f));
 }
 
-TEST_F(Graphs, MemoryOfTheBodyIsNobodyElses) {
+TEST_F(Graphs, MemoryOfTheBodyIsReserved) {
   const Device cuda = Device::cuda();
   const Stream stream(cuda);
   const StreamGuard on(stream);
@@ -64,7 +64,7 @@ TEST_F(Graphs, MemoryOfTheBodyIsNobodyElses) {
   {
     const CudaGraph graph = CudaGraph::capture(stream, [&] {
       const Tensor sum = add(affine(x, 3, 0), dropped).value();  // 3 x + 5
-      dropped = Tensor();                                        // from outside, and let go of here
+      dropped = Tensor();                                        // created outside, released in the body
       result = affine(sum, 1, -1).value();
     });
     std::vector<Tensor> others;
@@ -78,14 +78,14 @@ TEST_F(Graphs, MemoryOfTheBodyIsNobodyElses) {
       EXPECT_EQ(others[i].to_vector(), std::vector<float>(1000, static_cast<float>(i)));
     result = Tensor();
   }
-  // All of it is free again: as many tensors as the graph and the others had need no new memory.
+  // All memory is free again: as many tensors as the graph and the others had require no new memory.
   const MemoryStatistics before = memory_statistics(cuda);
   std::vector<Tensor> again;
   for (int i = 0; i < 22; ++i) again.push_back(Tensor::empty({1000}, DType::f32, cuda));
   EXPECT_EQ(memory_statistics(cuda).system_allocations, before.system_allocations);
 }
 
-TEST_F(Graphs, ShareMemoryIfAsked) {
+TEST_F(Graphs, ShareMemoryOnRequest) {
   const Device cuda = Device::cuda();
   const Stream stream(cuda);
   const StreamGuard on(stream);
@@ -106,7 +106,7 @@ TEST_F(Graphs, ShareMemoryIfAsked) {
                "[graph] expected a graph of the same stream to share memory with");
 }
 
-TEST_F(Graphs, RefuseCallsThatWaitAndNameThem) {
+TEST_F(Graphs, ErrorsNameTheCallThatWaits) {
   const Device cuda = Device::cuda();
   const Stream stream(cuda);
   const StreamGuard on(stream);
@@ -126,13 +126,13 @@ TEST_F(Graphs, RefuseCallsThatWaitAndNameThem) {
     expect_start(message_of([&, &body = call] { static_cast<void>(CudaGraph::capture(stream, body)); }),
                  name);
     const CudaGraph graph =
-        CudaGraph::capture(stream, [&] { double_and_add(x); });  // the stream is as it was
+        CudaGraph::capture(stream, [&] { double_and_add(x); });  // the stream can still capture
     graph.launch();
   }
   EXPECT_EQ(x.item(), (2 + 1) * 128 - 1);
 }
 
-TEST_F(Graphs, PassOnWhatTheBodyThrows) {
+TEST_F(Graphs, PropagateExceptionsOfTheBody) {
   const Stream stream(Device::cuda());
   const StreamGuard on(stream);
   const Tensor x = Tensor::zeros({3}, DType::f32, stream.device());
@@ -145,7 +145,7 @@ TEST_F(Graphs, PassOnWhatTheBodyThrows) {
   EXPECT_EQ(x.to_vector(), std::vector<float>(3, 1.0f));
 }
 
-TEST_F(Graphs, MistakesAreClear) {
+TEST_F(Graphs, MisuseIsReported) {
   const Device cuda = Device::cuda();
   const Stream stream(cuda), other(cuda);
   const StreamGuard on(stream);
@@ -166,7 +166,7 @@ TEST_F(Graphs, MistakesAreClear) {
   const StreamGuard elsewhere(other);
   EXPECT_EQ(message_of([&] { graph.launch(); }),
             "[graph] expected the stream of the capture to be the current one at a launch, got another");
-  // Its algorithm is chosen at the first product of a shape.
+  // The first product of a shape chooses its algorithm.
   const Tensor a = Tensor::zeros({37, 41}, DType::f32, cuda), b = Tensor::zeros({43, 41}, DType::f32, cuda);
   expect_start(message_of([&] {
                  static_cast<void>(CudaGraph::capture(other, [&] { static_cast<void>(linear(a, b, {})); }));
@@ -183,8 +183,8 @@ TEST(GraphOnTheCpu, IsAnError) {
             "[graph] expected a CUDA device, got cpu");
 }
 
-// A denoiser of its own, with batches in a shuffled order, fresh noise, and Adam, whose first updates depend
-// on their number.
+// A custom training step of a denoiser, with batches in shuffled order, new noise in every step, and Adam,
+// whose first updates depend on their number.
 struct OwnStep {
   static constexpr std::uint64_t kStepsPerEpoch = 5;
   explicit OwnStep(Device device)
@@ -215,7 +215,7 @@ struct OwnStep {
   std::unique_ptr<Optimizer> optimizer;
 };
 
-TEST_F(Graphs, AStepOfOnesOwnCountsOn) {
+TEST_F(Graphs, ACustomStepContinuesTheCount) {
   const Stream stream(Device::cuda());
   const StreamGuard on(stream);
   OwnStep eager(stream.device()), captured(stream.device());
@@ -228,7 +228,7 @@ TEST_F(Graphs, AStepOfOnesOwnCountsOn) {
   for (int i = 0; i < 14; ++i) eager();
   EXPECT_EQ(captured.optimizer->steps(), 14u);
   EXPECT_EQ(captured.weights(), eager.weights());
-  // Taken back to an earlier state, it goes the same way again.
+  // After a return to an earlier state, both must compute the same updates again.
   for (OwnStep* step : {&eager, &captured})
     step->optimizer->restore(2, step->optimizer->state1().clone(), step->optimizer->state2().clone());
   EXPECT_EQ(captured.optimizer->steps(), 2u);
@@ -238,7 +238,7 @@ TEST_F(Graphs, AStepOfOnesOwnCountsOn) {
   EXPECT_EQ(captured.weights(), eager.weights());
 }
 
-// ---- what graphs need of kernels and autograd, on every device ----
+// ---- features of kernels and autograd that graphs need, on every device ----
 
 TEST(GraphParts, DeviceCountersAndRamps) {
   for (const Device device : {Device::cpu(), Device::best()}) {
@@ -266,7 +266,7 @@ TEST(GraphParts, DeviceCountersAndRamps) {
   }
 }
 
-TEST(GraphParts, RootsMayBeWeighedOnTheDevice) {
+TEST(GraphParts, RootsMayHaveWeightsOnTheDevice) {
   for (const Device device : {Device::cpu(), Device::best()}) {
     const Variable x(Tensor::from(std::vector<float>{1, -2}, {2}, device), true);
     const Variable scalar(Tensor::full({1}, 4, DType::f32, device), true);
@@ -359,7 +359,7 @@ std::vector<Case> cases() {
   return all;
 }
 
-TEST_F(GraphTraining, HasTheBitsOfTheEagerOne) {
+TEST_F(GraphTraining, EqualsEagerTrainingBitForBit) {
   for (const Case& c : cases()) {
     SCOPED_TRACE(c.name);
     Training eager(c, Executor::eager), graph(c, Executor::graph);
@@ -371,8 +371,8 @@ TEST_F(GraphTraining, HasTheBitsOfTheEagerOne) {
   }
 }
 
-TEST_F(GraphTraining, FollowsTheCpu) {
-  Case c = cases()[2];  // the warm-up and free bits on the device
+TEST_F(GraphTraining, MatchesTheCpu) {
+  Case c = cases()[2];  // with warm-up and free bits on the device
   Training cpu(c, Executor::automatic, Device::cpu()), graph(c, Executor::graph);
   for (int epoch = 0; epoch < 3; ++epoch) {
     const double a = cpu.trainer.run_epoch().train.loss, b = graph.trainer.run_epoch().train.loss;
@@ -380,7 +380,8 @@ TEST_F(GraphTraining, FollowsTheCpu) {
   }
 }
 
-// Also from the state of an eager run, and with an optimiser whose updates are not those of this run alone.
+// The run also resumes from the state of an eager run, and with an optimiser that has counted other updates
+// before.
 TEST_F(GraphTraining, ResumesBitForBit) {
   const Case c = cases()[0];
   Training straight(c, Executor::graph);
@@ -388,7 +389,7 @@ TEST_F(GraphTraining, ResumesBitForBit) {
   for (const Executor before : {Executor::graph, Executor::eager}) {
     Training first(c, before), second(c, before == Executor::graph ? Executor::eager : Executor::graph);
     for (int i = 0; i < 2; ++i) first.trainer.run_epoch();
-    second.trainer.run_epoch();  // of no consequence; its graphs have another count of updates
+    second.trainer.run_epoch();  // has no effect except that its graphs assume a different number of updates
     auto from = first.model.parameters(), to = second.model.parameters();
     for (std::size_t i = 0; i < from.size(); ++i) to[i].variable.value().copy_from(from[i].variable.value());
     second.optimizer.restore(first.optimizer.steps(), first.optimizer.state1(), first.optimizer.state2());
@@ -405,7 +406,7 @@ TEST_F(GraphTraining, RunsOnTheCallersStream) {
   const Case c = cases()[0];
   Training here(c, Executor::graph), there(c, Executor::graph);
   for (int epoch = 0; epoch < 3; ++epoch) {
-    const Stream mine(Device::cuda());  // another one every epoch
+    const Stream mine(Device::cuda());  // a different stream in every epoch
     const StreamGuard on(mine);
     expect_same(there.trainer.run_epoch(), here.trainer.run_epoch());
   }
@@ -432,7 +433,7 @@ TEST_F(GraphTraining, ReportsWhenAsked) {
   EXPECT_EQ(quiet.trainer.executor(), "graph: 5 steps per launch");
 }
 
-TEST_F(GraphTraining, AbandonedByItsCallerTheCountIsRight) {
+TEST_F(GraphTraining, CountsStepsCorrectlyIfACallbackThrows) {
   Case c = cases()[0];
   c.train.report_steps = 2;
   c.train.report_seconds = 0;
@@ -445,7 +446,7 @@ TEST_F(GraphTraining, AbandonedByItsCallerTheCountIsRight) {
   EXPECT_EQ(run.optimizer.steps(), 6u + 4u);
 }
 
-// Reads a value on the host in the middle of the step.
+// A likelihood that reads a value on the host in the middle of the step.
 class HostLikelihood final : public Likelihood {
  public:
   std::string name() const override { return "host"; }
@@ -456,7 +457,7 @@ class HostLikelihood final : public Likelihood {
   Variable mean(const Variable& params) const override { return params; }
 };
 
-TEST_F(GraphTraining, WhatCannotBeCapturedIsRunEagerly) {
+TEST_F(GraphTraining, FallsBackToEagerStepsIfACaptureFails) {
   VaeOptions o;
   o.features = 16;
   o.encoder_widths = {8};
