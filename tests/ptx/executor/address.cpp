@@ -86,7 +86,7 @@ struct InGlobal {
   Allocation*& hit = w.block->grid->hits[static_cast<std::size_t>(&i - w.block->grid->kernel->code.data())];
 
   char* operator()(int lane, uint64_t address) {
-    if (!hit || address < hit->begin || address + a.bytes > hit->end)
+    if (!hit || address < hit->begin || address >= hit->end || address + a.bytes > hit->end)
       hit = find_global(w, i, lane, a, address);
     a.memories[lane] = hit;
     return reinterpret_cast<char*>(address);
@@ -188,7 +188,7 @@ void translate_lanes(Warp& w, const Instruction& i, Access& a, Find find) {
   }
 }
 
-// Translates all lanes at once if `fits`.
+// Translates all lanes at once if `fits`. `begin` is the place of address 0 on the host.
 template <class Find>
 void translate_all(Warp& w, const Instruction& i, Access& a, bool fits, char* begin, Find find) {
   if (!fits || a.any_bit % a.bytes != 0) return translate_lanes(w, i, a, find);
@@ -197,7 +197,9 @@ void translate_all(Warp& w, const Instruction& i, Access& a, bool fits, char* be
 
 void translate_global(Warp& w, const Instruction& i, Access& a) {
   Allocation*& hit = w.block->grid->hits[static_cast<std::size_t>(&i - w.block->grid->kernel->code.data())];
-  const auto holds = [&](const Allocation* m) { return m && a.low >= m->begin && a.end() <= m->end; };
+  const auto holds = [&](const Allocation* m) {
+    return m && a.low >= m->begin && a.high < m->end && a.end() <= m->end;
+  };
   if (!holds(hit)) {
     Allocation* found = w.block->grid->memory->find(a.low);
     if (holds(found) && !found->freed) hit = found;

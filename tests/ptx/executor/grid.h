@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <list>
 #include <memory>
 #include <random>
 #include <unordered_map>
@@ -83,6 +84,11 @@ struct Block {
   bool run_warps();
   bool pass_barrier();
   void finish();
+};
+
+// Blocks that have ended. The next ones, also those of later launches, take over their memory.
+struct SpareBlocks {
+  std::list<Block> blocks;
 };
 
 struct Grid {

@@ -71,7 +71,7 @@ void Allocation::release_state() {
   written_ = {};
 }
 
-Memory::Memory() = default;
+Memory::Memory() : spare_blocks_(std::make_unique<SpareBlocks>()) {}
 Memory::~Memory() {
   for (auto& [begin, a] : allocations_)
     if (a->owned) std::free(reinterpret_cast<void*>(begin));

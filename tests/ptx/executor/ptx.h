@@ -114,6 +114,7 @@ std::string readable_name(const std::string& mangled);
 std::string short_name(const std::string& mangled);
 
 struct Allocation;
+struct SpareBlocks;
 
 // Device memory. Its addresses are host addresses, so host code may use memcpy.
 class Memory {
@@ -140,6 +141,7 @@ class Memory {
   std::string describe(std::uint64_t address);  // "16 bytes past the end of 'x' [..., ...)"
   std::size_t live() const;                     // number of allocations
   std::uint32_t next_launch() { return ++launches_; }
+  SpareBlocks& spare_blocks() { return *spare_blocks_; }
 
  private:
   void add(void* pointer, std::size_t bytes, std::string name, bool owned, bool written);
@@ -150,6 +152,7 @@ class Memory {
   std::vector<std::uint64_t> quarantine_, tombstones_;                // by begin, oldest first
   std::size_t quarantined_ = 0;                                       // bytes
   std::uint32_t launches_ = 0;
+  std::unique_ptr<SpareBlocks> spare_blocks_;
 };
 
 struct Kernel;   // decoded

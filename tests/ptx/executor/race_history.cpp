@@ -13,7 +13,7 @@ using std::size_t, std::uint32_t, std::uint64_t;
 
 constexpr uint64_t kNobody = kInCell - 1;  // an owner that no word has
 
-uint64_t who_of(const uint64_t& threads) { return threads & 0xffff; }
+uint64_t who_of(uint64_t threads) { return threads & 0xffff; }
 bool are_alike(uint64_t threads, std::uint8_t mask) {
   return mask == 15 && threads == copies(static_cast<std::uint16_t>(threads));
 }
@@ -136,7 +136,7 @@ Current in_lane(Current now, int lane) {
   return now;
 }
 
-// An access of whole words, each of which has one writer and no fence before it.
+// Returns whether the rules of race_words.h hold for an access.
 bool is_simple(const Warp& w, const Access& a) {
   return a.bytes >= 4 && !a.atomic && w.partial_syncs.empty();
 }

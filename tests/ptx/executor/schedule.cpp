@@ -60,13 +60,6 @@ namespace {
 
 constexpr std::size_t kInterleaved = 4;  // blocks that run at the same time in random order
 
-// Finished blocks. New blocks reuse their memory, also in later launches. The list is never destroyed,
-// because static objects of a program may launch kernels at exit.
-std::list<Block>& spare_blocks() {
-  static thread_local auto& all = *new std::list<Block>;
-  return all;
-}
-
 void check_shape(const Launch& launch) {
   const Kernel& k = *launch.kernel;
   if (launch.grid.count() == 0 || launch.block.count() == 0 || launch.block.count() > 1024)
@@ -137,7 +130,7 @@ void Running::resume() {
 bool Running::start_blocks() {
   const std::size_t most = grid.options.order == Order::random ? kInterleaved : 1;
   while (runnable_.size() < most && next_ < order_.size()) {
-    std::list<Block>& spare = spare_blocks();
+    std::list<Block>& spare = grid.memory->spare_blocks().blocks;
     if (spare.empty()) spare.emplace_back();
     runnable_.splice(runnable_.end(), spare, spare.begin());
     runnable_.back().start(grid, order_[next_++]);
@@ -152,6 +145,7 @@ std::list<Block>::iterator Running::pick() {
 }
 
 bool Running::advance() {
+  std::list<Block>& spare = grid.memory->spare_blocks().blocks;
   bool progress = false;
   while (start_blocks()) {
     progress = true;
@@ -160,7 +154,7 @@ bool Running::advance() {
       case Outcome::done:
         ++ended_;
         std::erase(grid.residents, &*block);
-        spare_blocks().splice(spare_blocks().begin(), runnable_, block);
+        spare.splice(spare.begin(), runnable_, block);
         break;
       case Outcome::blocked:
       case Outcome::paused:
