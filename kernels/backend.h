@@ -104,8 +104,8 @@ class Backend {
   virtual double milliseconds_between(EventHandle, EventHandle) = 0;  // waits for the second event
   virtual void synchronize_event(EventHandle) = 0;                    // the host waits
   virtual void destroy_event(EventHandle) noexcept = 0;
-  // The number of kernels that this process has started so far. A product of cuBLASLt counts as one. 0 on the
-  // CPU.
+  // The number of kernels that this process has started so far. A product of cuBLASLt counts as one. The
+  // number is 0 on the CPU.
   virtual std::uint64_t launches() const = 0;
 
   // ---- graphs: work that is queued on a stream between begin and end is recorded instead of run ----

@@ -45,11 +45,9 @@ struct LatentStatistics {
   // (Hoffman and Johnson, "ELBO surgery", 2016), with one z per example. It is at most the log of the number
   // of examples, and NaN if the posterior has no aggregate density.
   double mutual_information = 0;
-  // The standard deviation over the examples of the decoded mean's features, as the root mean square over the
-  // features.
+  // The standard deviation over the examples of a feature of the decoded mean, averaged over the features.
   double decoded_stddev = 0;
-  // The standard deviation over the examples of the data's features, as the root mean square over the
-  // features.
+  // The standard deviation over the examples of a feature of the data, averaged over the features.
   double data_stddev = 0;
   // Whether the decoder ignores z: the variation of its output is at most 2 % of the data's variation.
   [[nodiscard]] bool collapsed() const { return !(decoded_stddev > 0.02 * data_stddev); }

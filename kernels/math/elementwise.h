@@ -1,9 +1,9 @@
 // All element-wise functions: the list, then the formulas. To add a function, add a line to the list and a
 // struct; an activation also needs an enumerator of gpuvae::Activation and a function in explorer_decoder.js.
 //
-// The file has two parts. A normal include defines the list. With GPUVAE_FORMULA defined, an include inside a
-// namespace that has the functions they call defines the formulas, for scalars on the host and in CUDA
-// kernels (kernels/math/functions.h) and for vectors on the CPU (kernels/cpu/simd/functions-inl.h).
+// The file has two parts. A normal include defines the list. If GPUVAE_FORMULA is defined, an include inside
+// a namespace defines the formulas, which call functions of that namespace. This serves scalars on the host
+// and in CUDA kernels (kernels/math/functions.h) and vectors on the CPU (kernels/cpu/simd/functions-inl.h).
 #ifndef GPUVAE_KERNELS_MATH_ELEMENTWISE_H
 #define GPUVAE_KERNELS_MATH_ELEMENTWISE_H
 

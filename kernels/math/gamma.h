@@ -64,7 +64,7 @@ inline constexpr Coefficients<17> kDigammaRootSeries = {
      0.00492678139572985345, -0.00336980165543932808, 0.00230512632673492784, -0.00157693677143019726,
      0.00107882520191629658}};
 
-inline constexpr double kStirling = 7.5;                             // Stirling's series is used from here on
+inline constexpr double kStirling = 7.5;  // Stirling's series is used from this x on
 inline constexpr double kStirlingConstant = 0.41893853320467274178;  // (log(2 pi) - 1) / 2
 
 // The number of terms of each series that a float or a double needs.

@@ -1,9 +1,9 @@
 // All likelihoods p(x | z) that have kernels: the list, then the formulas. To add a likelihood, add a line to
 // the list and a struct.
 //
-// The file has two parts. A normal include defines the list. With GPUVAE_FORMULA defined, an include inside a
-// namespace that has the functions they call defines the formulas, for scalars in CUDA kernels
-// (kernels/math/scalar_likelihood.h) and for vectors on the CPU (kernels/cpu/ops/likelihood.cpp).
+// The file has two parts. A normal include defines the list. If GPUVAE_FORMULA is defined, an include inside
+// a namespace defines the formulas, which call functions of that namespace. This serves scalars in CUDA
+// kernels (kernels/math/scalar_likelihood.h) and vectors on the CPU (kernels/cpu/ops/likelihood.cpp).
 #ifndef GPUVAE_KERNELS_MATH_LIKELIHOOD_H
 #define GPUVAE_KERNELS_MATH_LIKELIHOOD_H
 
@@ -117,8 +117,8 @@ struct Bernoulli {
   }
 };
 
-// For the probability p, which is kept in [1e-7, 1 - 1e-7] as in Keras, the value is -x log p - (1 - x) log(1
-// - p). The slope is 0 outside.
+// For the probability p, which is kept in [1e-7, 1 - 1e-7] as in Keras, the value is
+// -x log p - (1 - x) log(1 - p). The slope is 0 outside.
 struct BernoulliOfProbability {
   static constexpr int kParameters = 1;
   template <class V>

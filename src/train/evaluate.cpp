@@ -149,7 +149,7 @@ struct Moments {
   }
   double mean(std::size_t i) const { return sum[i] / rows; }
   double variance(std::size_t i) const { return std::max(0.0, squares[i] / rows - mean(i) * mean(i)); }
-  double stddev() const {  // root mean square over the columns
+  double stddev() const {  // mean over the columns
     double total = 0;
     for (std::size_t i = 0; i < sum.size(); ++i) total += std::sqrt(variance(i));
     return total / static_cast<double>(sum.size());

@@ -86,7 +86,7 @@ HWY_INLINE V clamp(V x, V low, V high) {
   return hn::IfThenElse(hn::Lt(x, low), low, hn::IfThenElse(hn::Gt(x, high), high, x));
 }
 
-// e^x. Highway's Exp is valid only up to `high`, and returns NaN for very negative x.
+// e^x. Highway's Exp is valid only up to `high`, and treats NaN like a very negative number.
 template <class V>
 HWY_INLINE V exp(V x) {
   const V high = constant<V>(sizeof(Lane<V>) == 4 ? 88.7228394 : 709.782712893384);
