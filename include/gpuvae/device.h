@@ -52,7 +52,7 @@ class Device {
 };
 
 // A point in the work of a stream, made by Stream::record(). On the CPU, where work is complete when the call
-// returns, it is a point in time.
+// returns, it is a point in time. A moved-from event can only be assigned to or destroyed.
 class Event {
  public:
   // The device of the stream that recorded the event.

@@ -15,11 +15,10 @@
 namespace gpuvae {
 
 // @{
-// Elementwise operators. The result has the shape of the operand with more elements. The other operand has
-// the same shape or is repeated along it: a row [columns] or [1, columns], a column [rows, 1], or a single
-// element. A Tensor converts to a constant, so `tensor - variable` and `tensor * 2` are variables too. A
-// number acts like a tensor of the variable's shape and dtype; division by a number multiplies by its
-// inverse.
+// Elementwise operators. One operand has the shape of the result. The other one has the same shape or is
+// repeated along it: a row [columns] or [1, columns], a column [rows, 1], or a single element. A Tensor
+// converts to a constant, so `tensor - variable` and `tensor * 2` are variables too. A number acts like a
+// tensor of the variable's shape and dtype; division by a number multiplies by its inverse.
 [[nodiscard]] Variable operator+(const Variable& a, const Variable& b);
 [[nodiscard]] Variable operator-(const Variable& a, const Variable& b);
 [[nodiscard]] Variable operator*(const Variable& a, const Variable& b);

@@ -88,10 +88,11 @@ class Tensor {
   // Sets all elements to `value`.
   void fill(double value) const;
 
-  // How often the elements were changed in place: by fill, copy_from or an optimiser's step, or as reported
-  // by increment_version. All tensors that share elements share the count, and an undefined tensor has 0.
-  // backward() throws Error if an operation saved a tensor whose version has changed since the recording.
-  // Work that a captured graph repeats is counted only once, at the capture.
+  // How often the elements were changed in place: by fill, copy_from, an optimiser's step or a gradient
+  // that backward() adds, or as reported by increment_version. Copies, slices and reshapes of a tensor share
+  // its count; two views of the same foreign memory count separately; an undefined tensor has 0. backward()
+  // throws Error if an operation saved a tensor whose version has changed since the recording. Work that a
+  // captured graph repeats is counted only once, at the capture.
   [[nodiscard]] std::uint64_t version() const;
   // Reports a change in place by a program that writes to the elements through data() or with custom kernels.
   // Any thread may call it.

@@ -104,7 +104,8 @@ class Trainer {
   StepsResult run_steps(std::uint64_t steps);
   // Adds a callback for all later training calls: it is called whenever the number of finished steps is a
   // multiple of `every`. On a GPU, each report waits for the device, and graphs hold at most `every` steps.
-  // Throws Error if `every` is 0, and inside a callback.
+  // Throws Error if `every` is 0, and inside a callback. An exception of a callback ends the call that
+  // trains; at the last step of an epoch, the end of that epoch is then not reported.
   void on_steps(std::uint64_t every, StepCallback callback);
   // Adds a callback for the end of every epoch. Throws Error inside a callback.
   void on_epoch(EpochCallback callback);
@@ -119,7 +120,7 @@ class Trainer {
   [[nodiscard]] std::uint64_t steps_done() const { return step_; }
   // Continues a run after `epochs` epochs. The parameters and the optimiser must have the state that they had
   // then.
-  void resume_after(int epochs) { step_ = static_cast<std::uint64_t>(epochs) * steps_per_epoch_; }
+  void resume_after(int epochs);
   // @{
   // The number of steps and images in a pass over the training set.
   [[nodiscard]] std::int64_t steps_per_epoch() const { return static_cast<std::int64_t>(steps_per_epoch_); }
@@ -147,7 +148,7 @@ class Trainer {
   bool report_epoch(const EpochResult& result);
   Losses evaluate_in(std::uint64_t epoch, const Dataset& images);
   [[nodiscard]] double factor(std::uint64_t step) const;
-  void write_factors(std::uint64_t updates);
+  void write_factors(std::uint64_t updates, std::uint64_t steps);
   // The sums over the epoch's images so far, and the number of images.
   struct Sums {
     double reconstruction = 0, kl = 0;

@@ -37,8 +37,9 @@ struct Elbo {
 };
 
 // A copy is the same model: it shares the layers and the parameters. A model can be moved at any time, also
-// after an optimiser or a trainer was made for it. Calls from several threads are safe while no optimiser
-// updates the parameters. Different models on different threads and streams need no lock.
+// after an optimiser or a trainer was made for it; a moved-from model can only be assigned to or destroyed.
+// Calls from several threads are safe while no optimiser updates the parameters. Different models on
+// different threads and streams need no lock.
 class Vae {
  public:
   // Draws the initial parameters. Throws Error for sizes below 1 and for distributions that do not fit

@@ -37,6 +37,7 @@ void add_to_output(Output& o, Tensor gradient) {
 void add_to_leaf(Leaf& leaf, Tensor gradient) {
   if (leaf.defined) {
     add_into(leaf.grad, gradient);
+    leaf.grad.increment_version();
   } else if (leaf.has_storage) {
     leaf.grad.copy_from(gradient);
   } else {
@@ -96,9 +97,10 @@ class Walk {
       const std::shared_ptr<Node> node = queue_.top();
       BackwardContext context(*node, retain);
       for (const Edge& edge : node->inputs) push(edge.node);
-      // All inputs were created before `node`, so it is still the first in the queue.
-      queue_.pop();
       node->backward(context);
+      // All inputs were created before `node`, so it is still the first in the queue. It stays there until
+      // now, so that it is reset if its function throws.
+      queue_.pop();
       reset(*node);
       if (retain) continue;
       node->freed = true;
@@ -170,6 +172,7 @@ BackwardContext::Destination BackwardContext::destination(int input) const {
     if (!leaf.defined && !leaf.has_storage)
       leaf.grad = Tensor::empty(leaf.value.shape(), leaf.value.dtype(), leaf.value.device());
     leaf.defined = true;
+    leaf.grad.increment_version();
     return {leaf.grad, accumulate};
   }
   Output& o = edge.node->outputs[edge.output];

@@ -90,7 +90,7 @@ class GaussianMixture final : public Mixture {
 
  protected:
   Variable component_params() const override { return stats_; }
-  Variable log_weights() const override { return logits_ - log(sum(exp(logits_))); }
+  Variable log_weights() const override { return logits_ - log_sum_exp(logits_, Axis::all); }
 
  private:
   Variable stats_, logits_;

@@ -222,7 +222,7 @@ auto laplace_element(const LaplaceOptions& options) {
     if (options.sigmoid_location) location = activate(location, Activation::sigmoid);
     const Variable s = clamp(columns(params, width, width), options.low, options.high);
     const Variable root = bounded_exp(-0.5 * s, 88, 709);
-    return abs(location - x) * root * root + s + std::log(2.0);
+    return abs((location - x) * root) * root + s + std::log(2.0);
   };
 }
 

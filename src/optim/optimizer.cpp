@@ -54,16 +54,22 @@ OptimizerOptions OptimizerOptions::defaults(OptimizerKind kind) {
   o.kind = kind;
   switch (kind) {
     case OptimizerKind::sgd:
-      o.beta1 = 0, o.learning_rate = 1e-2;
+      o.beta1 = 0;
+      o.learning_rate = 1e-2;
       break;
     case OptimizerKind::rmsprop:
-      o.beta2 = 0.9, o.epsilon = 1e-7;
-      break;  // Keras
+      // As Keras.
+      o.beta2 = 0.9;
+      o.epsilon = 1e-7;
+      break;
     case OptimizerKind::rmsprop_tf1:
-      o.beta2 = 0.9, o.epsilon = 1e-10;
-      break;  // TensorFlow 1
+      // As TensorFlow 1.
+      o.beta2 = 0.9;
+      o.epsilon = 1e-10;
+      break;
     case OptimizerKind::adagrad:
-      o.learning_rate = 1e-2, o.epsilon = 1e-10;
+      o.learning_rate = 1e-2;
+      o.epsilon = 1e-10;
       break;
     case OptimizerKind::adamw:
       o.l2 = 1e-2;
@@ -106,8 +112,15 @@ Optimizer::Optimizer(std::span<const Parameter> parameters, const OptimizerOptio
 void Optimizer::place(const Parameter& p, std::int64_t offset) {
   const Shape shape = p.variable.shape();
   GraphAccess::move_value(p.variable, values_.slice(offset, shape.elements()).reshape(shape));
-  GraphAccess::edge(p.variable).leaf->optimizer = identity_;
-  p.variable.set_grad_storage(gradients_.slice(offset, shape.elements()).reshape(shape));
+  const Tensor gradient = p.variable.grad(),
+               place = gradients_.slice(offset, shape.elements()).reshape(shape);
+  p.variable.set_grad_storage(place);
+  const std::shared_ptr<autograd::Leaf> leaf = GraphAccess::edge(p.variable).leaf;
+  if (gradient) {
+    place.copy_from(gradient);
+    leaf->defined = true;
+  }
+  leaf->optimizer = identity_;
   variables_.push_back(p.variable);
 }
 

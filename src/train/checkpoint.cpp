@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <climits>
 #include <cmath>
 #include <cstring>
 
@@ -115,6 +116,7 @@ std::map<std::string, std::string> load_parameters(const std::filesystem::path& 
 
 void save_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
                      const Optimizer& optimizer, int epochs) {
+  check(epochs >= 0, "save_checkpoint", "expected 0 or more epochs, got {}", epochs);
   io::TensorFile file;
   file.metadata = {{"format", "gpuvae checkpoint"},
                    {"epochs", std::to_string(epochs)},
@@ -135,6 +137,8 @@ int load_checkpoint(const std::filesystem::path& path, std::span<const Parameter
   const Metadata metadata(file, path);
   const auto steps = metadata.number<std::uint64_t>("steps");
   const auto epochs = metadata.number<std::uint64_t>("epochs");
+  check(epochs <= INT_MAX, file_error("load"), "{}: expected at most {} epochs, got {}", path.string(),
+        INT_MAX, epochs);
   double learning_rate = optimizer.learning_rate();
   if (!metadata.text("learning_rate").empty()) learning_rate = metadata.number<double>("learning_rate");
   check(learning_rate > 0 && std::isfinite(learning_rate), file_error("load"),

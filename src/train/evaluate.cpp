@@ -167,6 +167,7 @@ double mean_of(const std::vector<float>& values) {
 LatentStatistics latent_statistics(const Vae& model, const Dataset& all, const EvaluationOptions& options,
                                    std::int64_t most) {
   check_images("latent_statistics", model, all);
+  check(most > 0, "latent_statistics", "expected at least one example, got a limit of {}", most);
   const NoGradGuard no_grad;
   const Dataset images = all.slice(0, std::min(most, all.count()));
   const Posterior& posterior = model.posterior();

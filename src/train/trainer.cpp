@@ -63,6 +63,11 @@ Trainer::Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset 
         options.report_steps);
   check(options.validation_batch > 0, "train", "expected a validation batch of 1 or more, got {}",
         options.validation_batch);
+  check(static_cast<bool>(train_.examples), "train", "expected training examples, got none");
+  check(std::isfinite(options.beta), "train", "expected a finite beta, got {}", options.beta);
+  check(!validation_.examples || validation_.features() == model.options().features, "train",
+        "expected validation examples of {} features, got {}", model.options().features,
+        validation_.examples ? validation_.features() : 0);
   check(train_.features() == model.options().features, "train", "expected examples of {} features, got {}",
         model.options().features, train_.features());
   check(train_.examples.device() == model.device(), "train", "expected the images on {}, got {}",
@@ -128,12 +133,17 @@ double Trainer::factor(std::uint64_t step) const {
 
 double Trainer::learning_rate(std::uint64_t step) const { return optimizer_.learning_rate() * factor(step); }
 
-// Writes the schedule's factors for the rest of an epoch to the places where the updates read them.
-void Trainer::write_factors(std::uint64_t updates) {
+void Trainer::resume_after(int epochs) {
+  check(epochs >= 0, "resume_after", "expected 0 or more epochs, got {}", epochs);
+  step_ = static_cast<std::uint64_t>(epochs) * steps_per_epoch_;
+}
+
+// Writes the schedule's factors for the next `steps` steps of an epoch to the places where the updates read
+// them.
+void Trainer::write_factors(std::uint64_t updates, std::uint64_t steps) {
   if (!factors_) return;
   std::vector<double> factors(steps_per_epoch_);
-  for (std::uint64_t i = 0; i < steps_per_epoch_ - step_in_epoch(); ++i)
-    factors[(updates + i) % steps_per_epoch_] = factor(step_ + i);
+  for (std::uint64_t i = 0; i < steps; ++i) factors[(updates + i) % steps_per_epoch_] = factor(step_ + i);
   factors_.device().backend().copy_to_device(factors_.data(), factors.data(), factors_.bytes(),
                                              Stream::current(factors_.device()).handle());
 }
@@ -180,11 +190,13 @@ std::uint64_t Trainer::steps_at_once(std::uint64_t end, bool reports) const {
 
 bool Trainer::report_steps() {
   bool stop = false;
+  // Read before any callback, which may set another learning rate.
+  const double rate = step_callbacks_.empty() ? 0 : learning_rate(step_ - 1);
   for (StepWatch& watch : step_callbacks_) {
     if (step_ % watch.every != 0) continue;
     read_sums();
     const StepReport report{step_, static_cast<int>((step_ - 1) / steps_per_epoch_) + 1,
-                            mean_of(watch.since_report), learning_rate(step_ - 1)};
+                            mean_of(watch.since_report), rate};
     watch.since_report = {};
     stop = watch.callback(report) == TrainControl::stop || stop;
   }
@@ -212,7 +224,7 @@ bool Trainer::train_to(std::uint64_t end, const ProgressCallback& progress) {
   const std::uint64_t updates = optimizer_.steps();
   step.updates = {.step = updates - step_, .device_step = step.clock.device_step};
   step.factors = factors_;
-  write_factors(updates);
+  write_factors(updates, end - step_);
   LaunchThrottle ahead(model_.device());
   bool stop = false;
   while (step_ < end && !stop) {
@@ -279,7 +291,7 @@ StepsResult Trainer::run_steps(std::uint64_t steps) {
   const ScopedStream on(training_stream());
   StepsResult result;
   of_call_ = {};
-  const std::uint64_t first = step_, end = first + steps;
+  const std::uint64_t first = step_, end = steps > UINT64_MAX - first ? UINT64_MAX : first + steps;
   while (step_ < end && !result.stopped) {
     result.stopped = train_to(std::min(end, (step_ / steps_per_epoch_ + 1) * steps_per_epoch_), {});
     if (step_in_epoch() == 0 && !epoch_callbacks_.empty())
