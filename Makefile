@@ -102,7 +102,7 @@ TIDY ?= src kernels apps bench
 tidy: WANTED := clang-tidy clang-format
 tidy: deps
 	cmake --preset $(PRESET) $(CMAKE_ARGS)
-	git ls-files $(addsuffix /**.cpp,$(TIDY)) | grep -v bench/peers | xargs -P $(JOBS) -n 4 clang-tidy -p $(BUILD) --quiet
+	git ls-files $(patsubst %,'%/**.cpp',$(TIDY)) | grep -v bench/peers | xargs -P $(JOBS) -n 4 clang-tidy -p $(BUILD) --quiet
 	git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror
 
 format:
