@@ -97,11 +97,12 @@ docs: deps
 	@mkdir -p build
 	doxygen include/Doxyfile
 
-# The checks of .clang-tidy, on the files that the build compiles with g++.
+# The checks of .clang-tidy on the folders TIDY, and the format of all sources.
+TIDY ?= src kernels apps bench
 tidy: WANTED := clang-tidy clang-format
-tidy: configure
-	git ls-files 'src/*.cpp' 'kernels/*.cpp' 'apps/*.cpp' 'bench/*.cpp' | grep -v peers | \
-	  xargs -P $(JOBS) -n 4 clang-tidy -p $(BUILD) --quiet
+tidy: deps
+	cmake --preset $(PRESET) $(CMAKE_ARGS)
+	git ls-files $(patsubst %,'%/**.cpp',$(TIDY)) | grep -v bench/peers | xargs -P $(JOBS) -n 4 clang-tidy -p $(BUILD) --quiet
 	git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror
 
 format:

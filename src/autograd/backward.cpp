@@ -1,4 +1,4 @@
-// The walk from the roots to the leaves, and the accumulation of gradients on the way.
+// Walks the graph from the roots to the leaves and accumulates gradients.
 #include <queue>
 
 #include "kernels/backend.h"
@@ -15,7 +15,7 @@ void add_into(const Tensor& sum, const Tensor& x, double alpha = 1) {
   sum.device().backend().axpby(args, Stream::current(sum.device()).handle());
 }
 
-// The tensor of an output's gradient, safe to add to.
+// Returns the gradient of an output as a tensor that may be changed in place.
 Tensor& writable(Output& o) {
   Gradient& g = o.gradient;
   if (g.kind != Gradient::Kind::tensor) {
@@ -37,6 +37,7 @@ void add_to_output(Output& o, Tensor gradient) {
 void add_to_leaf(Leaf& leaf, Tensor gradient) {
   if (leaf.defined) {
     add_into(leaf.grad, gradient);
+    leaf.grad.increment_version();
   } else if (leaf.has_storage) {
     leaf.grad.copy_from(gradient);
   } else {
@@ -77,10 +78,11 @@ struct LaterFirst {
   }
 };
 
-// Nodes whose gradient is known, later ones first: every consumer of a node is walked before the node.
+// Visits the nodes whose gradient is known in reverse order of creation: every consumer of a node is visited
+// before the node.
 class Walk {
  public:
-  ~Walk() {  // after an error: leave no half-summed gradients behind
+  ~Walk() {  // after an error, no partially summed gradients remain
     for (; !queue_.empty(); queue_.pop()) reset(*queue_.top());
   }
   void push(const std::shared_ptr<Node>& node) {
@@ -95,9 +97,10 @@ class Walk {
       const std::shared_ptr<Node> node = queue_.top();
       BackwardContext context(*node, retain);
       for (const Edge& edge : node->inputs) push(edge.node);
-      // `node` is still in the queue's order, but its inputs were made before it: it stays on top.
-      queue_.pop();
       node->backward(context);
+      // All inputs were created before `node`, so it is still the first in the queue. It stays there until
+      // now, so that it is reset if its function throws.
+      queue_.pop();
       reset(*node);
       if (retain) continue;
       node->freed = true;
@@ -169,6 +172,7 @@ BackwardContext::Destination BackwardContext::destination(int input) const {
     if (!leaf.defined && !leaf.has_storage)
       leaf.grad = Tensor::empty(leaf.value.shape(), leaf.value.dtype(), leaf.value.device());
     leaf.defined = true;
+    leaf.grad.increment_version();
     return {leaf.grad, accumulate};
   }
   Output& o = edge.node->outputs[edge.output];

@@ -37,6 +37,8 @@ void Variable::set_grad_storage(Tensor storage) const {
   check(leaf_ != nullptr, "set_grad_storage", "expected a leaf that requires gradients, got {}", value());
   check(storage && storage.shape() == shape() && storage.dtype() == dtype() && storage.device() == device(),
         "set_grad_storage", "expected {}, got {}", value(), storage);
+  check(leaf_->optimizer.expired(), "set_grad_storage",
+        "expected a leaf that no optimiser updates, got {}, whose gradient an optimiser placed", value());
   leaf_->grad = std::move(storage);
   leaf_->has_storage = true;
   leaf_->defined = false;

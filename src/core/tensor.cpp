@@ -64,7 +64,9 @@ Tensor Tensor::view(void* pointer, Shape shape, DType dtype, Device device, std:
         shape);
   check(reinterpret_cast<std::uintptr_t>(pointer) % size_of(dtype) == 0, "view",
         "expected a pointer aligned for {}, got {}", name(dtype), pointer);
-  const std::size_t bytes = static_cast<std::size_t>(shape.elements()) * size_of(dtype);
+  std::size_t bytes = 0;
+  check(!__builtin_mul_overflow(static_cast<std::size_t>(shape.elements()), size_of(dtype), &bytes), "view",
+        "{} of {} has more bytes than 2^64", shape, name(dtype));
   auto storage = std::make_shared<Storage>(pointer, bytes, Stream::current(device));
   storage->owner = std::move(owner);
   return {std::move(storage), 0, shape, dtype, device};

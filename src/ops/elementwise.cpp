@@ -1,5 +1,7 @@
 // Unary and binary primitives with broadcasting.
+#include <optional>
 #include "kernels/math/functions.h"
+
 #include "src/ops/op.h"
 
 namespace gpuvae {
@@ -33,13 +35,13 @@ Variable unary(Unary operation, const Variable& x, double a = 1, double b = 0) {
       });
 }
 
-Broadcast broadcast_of(const char* name, const Variable& v, const Shape& out) {
-  const Shape& s = v.shape();
+// Returns how a shape is repeated to fill `out`, or nothing if it cannot be.
+std::optional<Broadcast> broadcast_of(const Shape& s, const Shape& out) {
   if (s == out) return Broadcast::none;
   if (s.elements() == 1) return Broadcast::scalar;
   if (s.elements() == s.columns() && s.columns() == out.columns()) return Broadcast::row;
   if (s.columns() == 1 && s.rows() == out.rows()) return Broadcast::column;
-  fail(name, "expected {} or a shape that broadcasts to it (a row, a column or one element), got {}", out, s);
+  return {};
 }
 
 Tensor binary_value(Binary operation, const Shape& out, const Tensor& a, Broadcast broadcast_a,
@@ -77,8 +79,13 @@ Variable binary(const char* name, Binary operation, const Variable& a, const Var
   check_defined(name, a, "a");
   check_defined(name, b, "b");
   check_like(name, b, a);
-  const Shape out = a.shape().elements() >= b.shape().elements() ? a.shape() : b.shape();
-  const Broadcast broadcast_a = broadcast_of(name, a, out), broadcast_b = broadcast_of(name, b, out);
+  const Shape out = broadcast_of(b.shape(), a.shape()) ? a.shape() : b.shape();
+  const std::optional<Broadcast> fit_a = broadcast_of(a.shape(), out), fit_b = broadcast_of(b.shape(), out);
+  check(fit_a.has_value(), name,
+        "expected shapes of which one broadcasts to the other (as a row, a column or one element), got {} "
+        "and {}",
+        a.shape(), b.shape());
+  const Broadcast broadcast_a = *fit_a, broadcast_b = *fit_b;
   Tensor y = binary_value(operation, out, a.value(), broadcast_a, b.value(), broadcast_b);
   const bool product = operation == Binary::multiply || operation == Binary::divide;
   // The gradients of sums and differences do not depend on the inputs.

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <climits>
 #include <cmath>
 #include <cstring>
 
@@ -43,7 +44,7 @@ const io::HostTensor& expected(const io::TensorFile& file, const std::filesystem
   return *found;
 }
 
-// All or nothing: every tensor is checked before the first is copied.
+// Checks every tensor before it copies the first one, so that an error changes nothing.
 void restore(const io::TensorFile& file, const std::filesystem::path& path,
              std::span<const Parameter> parameters) {
   for (const Parameter& p : parameters) expected(file, path, p.name, p.variable.value());
@@ -57,7 +58,7 @@ void restore(const io::TensorFile& file, const std::filesystem::path& path,
     copy_to(p.variable.value(), expected(file, path, p.name, p.variable.value()));
 }
 
-// A checkpoint's metadata.
+// Access to the metadata of a checkpoint.
 class Metadata {
  public:
   Metadata(const io::TensorFile& file, const std::filesystem::path& path)
@@ -82,7 +83,7 @@ class Metadata {
   std::string path_;
 };
 
-// Older checkpoints do not name their optimiser: then the number of its states has to do.
+// Older checkpoints do not name their optimiser. For those, only the number of state tensors is compared.
 void check_same_optimizer(const io::TensorFile& file, const std::filesystem::path& path,
                           const Optimizer& optimizer) {
   const auto expected = name(optimizer.options().kind);
@@ -115,6 +116,7 @@ std::map<std::string, std::string> load_parameters(const std::filesystem::path& 
 
 void save_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
                      const Optimizer& optimizer, int epochs) {
+  check(epochs >= 0, "save_checkpoint", "expected 0 or more epochs, got {}", epochs);
   io::TensorFile file;
   file.metadata = {{"format", "gpuvae checkpoint"},
                    {"epochs", std::to_string(epochs)},
@@ -135,6 +137,8 @@ int load_checkpoint(const std::filesystem::path& path, std::span<const Parameter
   const Metadata metadata(file, path);
   const auto steps = metadata.number<std::uint64_t>("steps");
   const auto epochs = metadata.number<std::uint64_t>("epochs");
+  check(epochs <= INT_MAX, file_error("load"), "{}: expected at most {} epochs, got {}", path.string(),
+        INT_MAX, epochs);
   double learning_rate = optimizer.learning_rate();
   if (!metadata.text("learning_rate").empty()) learning_rate = metadata.number<double>("learning_rate");
   check(learning_rate > 0 && std::isfinite(learning_rate), file_error("load"),

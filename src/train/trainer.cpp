@@ -17,7 +17,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Marks a call that trains, which a callback must not make.
+// Marks a training call, during which callbacks must not train.
 class Training {
  public:
   explicit Training(bool& flag) : flag_(flag) {
@@ -63,6 +63,11 @@ Trainer::Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset 
         options.report_steps);
   check(options.validation_batch > 0, "train", "expected a validation batch of 1 or more, got {}",
         options.validation_batch);
+  check(static_cast<bool>(train_.examples), "train", "expected training examples, got none");
+  check(std::isfinite(options.beta), "train", "expected a finite beta, got {}", options.beta);
+  check(!validation_.examples || validation_.features() == model.options().features, "train",
+        "expected validation examples of {} features, got {}", model.options().features,
+        validation_.examples ? validation_.features() : 0);
   check(train_.features() == model.options().features, "train", "expected examples of {} features, got {}",
         model.options().features, train_.features());
   check(train_.examples.device() == model.device(), "train", "expected the images on {}, got {}",
@@ -111,7 +116,7 @@ std::string Trainer::executor() const { return executor_->text(); }
 
 bool Trainer::reports_wait() const { return !model_.device().is_cpu() && options_.report_seconds > 0; }
 
-// A capture needs a stream that is not the device's default one.
+// Captures require a stream other than the device's default stream.
 Stream Trainer::training_stream() {
   const Stream current = Stream::current(model_.device());
   if (!executor_->captures() || current.handle()) return current;
@@ -128,12 +133,17 @@ double Trainer::factor(std::uint64_t step) const {
 
 double Trainer::learning_rate(std::uint64_t step) const { return optimizer_.learning_rate() * factor(step); }
 
-// The schedule's factors for the rest of an epoch, where the update of each step looks for them.
-void Trainer::write_factors(std::uint64_t updates) {
+void Trainer::resume_after(int epochs) {
+  check(epochs >= 0, "resume_after", "expected 0 or more epochs, got {}", epochs);
+  step_ = static_cast<std::uint64_t>(epochs) * steps_per_epoch_;
+}
+
+// Writes the schedule's factors for the next `steps` steps of an epoch to the places where the updates read
+// them.
+void Trainer::write_factors(std::uint64_t updates, std::uint64_t steps) {
   if (!factors_) return;
   std::vector<double> factors(steps_per_epoch_);
-  for (std::uint64_t i = 0; i < steps_per_epoch_ - step_in_epoch(); ++i)
-    factors[(updates + i) % steps_per_epoch_] = factor(step_ + i);
+  for (std::uint64_t i = 0; i < steps; ++i) factors[(updates + i) % steps_per_epoch_] = factor(step_ + i);
   factors_.device().backend().copy_to_device(factors_.data(), factors.data(), factors_.bytes(),
                                              Stream::current(factors_.device()).handle());
 }
@@ -142,7 +152,7 @@ std::int64_t Trainer::images_after(std::uint64_t steps) const {
   return std::min(images_per_epoch(), static_cast<std::int64_t>(steps) * options_.batch_size);
 }
 
-// The device's sums are those of an epoch.
+// Resets the device's sums, which cover one epoch.
 void Trainer::begin_epoch() {
   write_run_state(state_, {.step = step_});
   seen_ = {};
@@ -163,7 +173,8 @@ void Trainer::on_epoch(EpochCallback callback) {
   epoch_callbacks_.push_back(std::move(callback));
 }
 
-// How many steps to run before the next look at the run: full batches, or the ragged one that ends an epoch.
+// Returns the number of steps to run before the next interruption: full batches, or the smaller last batch of
+// an epoch.
 std::uint64_t Trainer::steps_at_once(std::uint64_t end, bool reports) const {
   const std::uint64_t done = step_in_epoch();
   const std::uint64_t full =
@@ -179,11 +190,13 @@ std::uint64_t Trainer::steps_at_once(std::uint64_t end, bool reports) const {
 
 bool Trainer::report_steps() {
   bool stop = false;
+  // Read before any callback, which may set another learning rate.
+  const double rate = step_callbacks_.empty() ? 0 : learning_rate(step_ - 1);
   for (StepWatch& watch : step_callbacks_) {
     if (step_ % watch.every != 0) continue;
     read_sums();
     const StepReport report{step_, static_cast<int>((step_ - 1) / steps_per_epoch_) + 1,
-                            mean_of(watch.since_report), learning_rate(step_ - 1)};
+                            mean_of(watch.since_report), rate};
     watch.since_report = {};
     stop = watch.callback(report) == TrainControl::stop || stop;
   }
@@ -200,8 +213,8 @@ void Trainer::report_progress(const ProgressCallback& progress, std::uint64_t be
   reported_ = std::chrono::steady_clock::now();
 }
 
-// Steps of one epoch, up to step number `end` of the run. Nothing waits for the device but reports. Returns
-// whether a callback stopped.
+// Runs steps of one epoch, up to step number `end` of the run. Only reports wait for the device. Returns
+// whether a callback stopped the run.
 bool Trainer::train_to(std::uint64_t end, const ProgressCallback& progress) {
   const auto start = std::chrono::steady_clock::now();
   if (step_in_epoch() == 0) begin_epoch();
@@ -211,7 +224,7 @@ bool Trainer::train_to(std::uint64_t end, const ProgressCallback& progress) {
   const std::uint64_t updates = optimizer_.steps();
   step.updates = {.step = updates - step_, .device_step = step.clock.device_step};
   step.factors = factors_;
-  write_factors(updates);
+  write_factors(updates, end - step_);
   LaunchThrottle ahead(model_.device());
   bool stop = false;
   while (step_ < end && !stop) {
@@ -278,7 +291,7 @@ StepsResult Trainer::run_steps(std::uint64_t steps) {
   const ScopedStream on(training_stream());
   StepsResult result;
   of_call_ = {};
-  const std::uint64_t first = step_, end = first + steps;
+  const std::uint64_t first = step_, end = steps > UINT64_MAX - first ? UINT64_MAX : first + steps;
   while (step_ < end && !result.stopped) {
     result.stopped = train_to(std::min(end, (step_ / steps_per_epoch_ + 1) * steps_per_epoch_), {});
     if (step_in_epoch() == 0 && !epoch_callbacks_.empty())
