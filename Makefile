@@ -1,5 +1,6 @@
-# `make mnist` builds everything, trains a VAE and draws what it learned. `make test` builds everything and runs the tests.
-# On Debian and Ubuntu both first install the packages that are missing. Elsewhere they print the list of packages.
+# `make mnist` builds mnist_vae and the library, trains a VAE and draws what it learned. `make test` builds everything and
+# runs the tests. On Debian and Ubuntu both first install the packages that are missing. Elsewhere they print the list of
+# packages.
 PRESET ?= release
 BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
@@ -9,16 +10,18 @@ PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev l
 TEST_PACKAGES := chromium-headless-shell
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: mnist frey fetch test modes profile build deps bench bench-peers gpu-check mutants reproduce docs tidy format asan
-.PHONY: tsan install clean
+.PHONY: mnist frey fetch test modes profile build configure deps bench bench-peers gpu-check mutants reproduce docs
+.PHONY: tidy format asan tsan install clean
 .DEFAULT_GOAL := build
 
 mnist: NEED := t10k-labels-idx1-ubyte.gz
-mnist: build fetch
+mnist: configure fetch
+	cmake --build --preset $(PRESET) -j $(JOBS) --target mnist_vae
 	$(BUILD)/bin/mnist_vae $(ARGS)
 
 frey: NEED := frey_rawface.mat
-frey: build fetch
+frey: configure fetch
+	cmake --build --preset $(PRESET) -j $(JOBS) --target frey_vae
 	$(BUILD)/bin/frey_vae $(ARGS)
 
 # Downloads the data sets once. If the download fails, the programs train on built-in digits and faces.
@@ -30,17 +33,19 @@ test asan tsan: WANTED := $(TEST_PACKAGES)
 test: build
 	cd $(BUILD) && ctest --output-on-failure -j $(JOBS)
 
-# The tests on the emulated CUDA device once more in other orders, numbers and architectures (tests/ptx/README.md).
+# Runs the tests on the emulated CUDA device in all other modes (orders, numerics, architectures; tests/ptx/README.md).
 modes: build
 	cd $(BUILD) && ctest --output-on-failure -j $(JOBS) -C modes -R '^ptx\.modes'
 
-# Rewrites tests/ptx/profile.json: what each CUDA kernel costs, which is what ptx.profile compares with.
+# Rewrites tests/ptx/profile.json: the cost of each CUDA kernel, which the test ptx.profile takes as the limit.
 profile: build
 	tests/ptx/check_profile.py --run $(BUILD)/bin/gpuvae_ptx_tests --update
 
-build: deps
-	cmake --preset $(PRESET) $(CMAKE_ARGS)
+build: configure
 	cmake --build --preset $(PRESET) -j $(JOBS)
+
+configure: deps
+	cmake --preset $(PRESET) $(CMAKE_ARGS)
 
 # Installs only packages that dpkg does not list as installed, so that a second run needs neither network nor root.
 deps:
@@ -54,23 +59,22 @@ deps:
 	  missing=; for p in $(PACKAGES); do installed $$p || missing="$$missing $$p"; done; \
 	  if [ -n "$$missing" ]; then $(SUDO) apt-get update -qq && install $$missing || exit 1; fi; \
 	  for p in $(WANTED); do \
-	    installed $$p || ! apt-cache show $$p >/dev/null 2>&1 || install $$p || echo "going on without $$p"; done; \
+	    installed $$p || ! apt-cache show $$p >/dev/null 2>&1 || install $$p || echo "continuing without $$p"; done; \
 	fi
 
-# Times fused and unfused operations, training steps and epochs. Writes tables and figures to build/bench/. Needs python3;
-# ARGS=--quick takes a first look.
+# Times fused and unfused operations, steps and epochs. Writes tables and figures to build/bench/. Needs python3.
+# ARGS=--quick measures smaller sizes with fewer samples.
 bench: build
 	bench/report --bin $(BUILD)/bin $(ARGS)
 
-# First contact with a GPU, at most eight minutes: build/gpu-check/gpu-check.md says what is sound, what failed and what to do.
-# Needs python3. ARGS=--quick takes three minutes; CONTRIBUTING.md has the rest.
+# Checks a GPU in at most eight minutes: build/gpu-check/gpu-check.md says what is sound, what failed and what to do.
+# Needs python3. ARGS=--quick takes three minutes. CONTRIBUTING.md describes the other options.
 gpu-check: build
 	bench/gpu_check --bin $(BUILD)/bin $(ARGS)
 
-# How much the tests find: changes one instruction of a kernel at a time. Writes tests/ptx/mutants.md, in about half an hour.
-# Needs nvcc and python3.
-mutants: deps
-	cmake --preset $(PRESET) $(CMAKE_ARGS)
+# Changes one instruction of a kernel at a time and shows which changes the tests find. Writes tests/ptx/mutants.md in
+# about half an hour. Needs nvcc and python3.
+mutants: configure
 	cmake --build --preset $(PRESET) -j $(JOBS) --target gpuvae_ptx_tests
 	tests/ptx/mutants.py $(BUILD)/bin/gpuvae_ptx_tests --write tests/ptx/mutants.md $(ARGS)
 
@@ -95,8 +99,7 @@ docs: deps
 
 # The checks of .clang-tidy, on the files that the build compiles with g++.
 tidy: WANTED := clang-tidy clang-format
-tidy: deps
-	cmake --preset $(PRESET) $(CMAKE_ARGS)
+tidy: configure
 	git ls-files 'src/*.cpp' 'kernels/*.cpp' 'apps/*.cpp' 'bench/*.cpp' | grep -v peers | \
 	  xargs -P $(JOBS) -n 4 clang-tidy -p $(BUILD) --quiet
 	git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror

@@ -2,24 +2,24 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "apps/common/presets.h"
-#include "apps/common/program.h"
+#include "apps/cli/presets.h"
+#include "apps/program/program.h"
 
 namespace gpuvae::apps {
 namespace {
 
-// The folder asked for, or else the first that has the faces; the built-in ones if none has.
+// The faces from the folder --data-dir, or from $GPUVAE_DATA_DIR or data/; the built-in faces if none has the
+// file.
 Split load(RunConfig& config) {
-  if (config.builtin_data) return procedural_frey();
-  if (!config.data_dir.empty()) return load_frey(config.data_dir);
+  if (config.data.builtin) return procedural_frey();
+  if (!config.data.folder.empty()) return load_frey(config.data.folder);
   const char* from_environment = std::getenv("GPUVAE_DATA_DIR");
   for (const char* folder : {from_environment, "data"})
     if (folder && has_frey(folder)) return load_frey(folder);
-  std::fprintf(
-      stderr,
-      "note    no frey_rawface.mat in data/: training on built-in faces (data/fetch.sh downloads the "
-      "original)\n");
-  config.builtin_data = true;
+  std::fprintf(stderr,
+               "note    no frey_rawface.mat in data/: training on the built-in faces (data/fetch.sh "
+               "downloads the original)\n");
+  config.data.builtin = true;
   return procedural_frey();
 }
 

@@ -2,34 +2,35 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "apps/common/presets.h"
-#include "apps/common/program.h"
+#include "apps/cli/presets.h"
+#include "apps/program/program.h"
 
 namespace gpuvae::apps {
 namespace {
 
-// As many of the built-in digits as the run looks at.
+// The built-in digits, as many as the run uses.
 Split built_in(RunConfig& config) {
   constexpr std::int64_t kTrain = 60000, kTest = 10000;
-  config.builtin_data = true;
+  config.data.builtin = true;
   const auto wanted = [](std::int64_t asked, std::int64_t all) {
     return asked > 0 && asked < all ? asked : all;
   };
-  const bool rest = config.validation_set == "rest";
-  return procedural_mnist(rest ? kTrain : wanted(config.train_images, kTrain),
-                          rest ? 1 : wanted(config.validation_images, kTest));
+  const bool rest = config.data.validation_set == "rest";
+  return procedural_mnist(rest ? kTrain : wanted(config.data.train_images, kTrain),
+                          rest ? 1 : wanted(config.data.validation_images, kTest));
 }
 
-// The folder asked for, or else the first that has MNIST; the built-in digits if none has.
+// MNIST from the folder --data-dir, or from $GPUVAE_DATA_DIR or data/; the built-in digits if none has the
+// files.
 Split load(RunConfig& config) {
-  if (config.builtin_data) return built_in(config);
-  if (!config.data_dir.empty()) return load_mnist(config.data_dir);
+  if (config.data.builtin) return built_in(config);
+  if (!config.data.folder.empty()) return load_mnist(config.data.folder);
   const char* from_environment = std::getenv("GPUVAE_DATA_DIR");
   for (const char* folder : {from_environment, "data"})
     if (folder && has_mnist(folder)) return load_mnist(folder);
   std::fprintf(
       stderr,
-      "note    no MNIST files in data/: training on built-in digits (data/fetch.sh downloads MNIST)\n");
+      "note    no MNIST files in data/: training on the built-in digits (data/fetch.sh downloads MNIST)\n");
   return built_in(config);
 }
 

@@ -1,6 +1,6 @@
 // Trains a variational autoencoder on data of any kind: arrays, tables, images.
-#include "apps/common/presets.h"
-#include "apps/common/program.h"
+#include "apps/cli/presets.h"
+#include "apps/program/program.h"
 
 int main(int argc, char** argv) {
   using namespace gpuvae;

@@ -10,7 +10,7 @@ namespace gpuvae::bench {
 BareProducts::BareProducts(Vae& model, std::int64_t batch) : device_(model.device()) {
   bool first = true;
   for (const Parameter& p : model.parameters()) {
-    const Shape shape = p.variable->shape();
+    const Shape shape = p.variable.shape();
     if (p.is_bias || shape.rank() != 2) continue;
     const std::int64_t out = shape[0], in = shape[1];
     add(false, true, batch, out, in);
@@ -37,7 +37,8 @@ void BareProducts::run() const {
       continue;
     }
     kernels::GemmArgs args{.m = p.m, .n = p.n, .k = p.k, .a = p.a.data(), .b = p.b.data(), .c = p.c.data()};
-    args.transpose_a = p.transpose_a, args.transpose_b = p.transpose_b;
+    args.transpose_a = p.transpose_a;
+    args.transpose_b = p.transpose_b;
     device_.backend().gemm(args, Stream::current(device_).handle());
   }
 }

@@ -7,8 +7,9 @@
 
 namespace gpuvae::bench {
 
-// For every dense layer of a model: forward, weight gradient, input gradient (the images need none), on
-// random numbers. On the CPU by oneDNN's dnnl_sgemm, on CUDA by the backend's gemm (cuBLASLt).
+// Runs the matrix products of every dense layer of a model on random numbers: forward, weight gradient and
+// input gradient (the first layer needs no input gradient). The CPU uses oneDNN's dnnl_sgemm, CUDA uses the
+// backend's gemm (cuBLASLt).
 class BareProducts {
  public:
   BareProducts(Vae& model, std::int64_t batch);

@@ -1,11 +1,11 @@
-"""Where and of what a benchmark was run."""
+"""Describes where and how a benchmark was run."""
 import os, re, shlex, subprocess, sys
 from datetime import datetime, timezone
 from pathlib import Path
 
 
 def output(*command):
-    """The first line a command prints; "" where it fails or is not there."""
+    """Returns the first line that a command prints, or "" if the command fails or does not exist."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, cwd=Path(__file__).resolve().parent)
     except (OSError, subprocess.TimeoutExpired):
@@ -14,7 +14,7 @@ def output(*command):
 
 
 def commit():
-    """Of the checkout this file is in; where there is none, GPUVAE_COMMIT says."""
+    """Returns GPUVAE_COMMIT if it is set, otherwise the commit of the checkout that contains this file."""
     return os.environ.get("GPUVAE_COMMIT") or output("git", "describe", "--always", "--dirty") or "unknown"
 
 

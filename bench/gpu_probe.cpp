@@ -1,5 +1,5 @@
-// Experiments on a GPU, one per call, each printing one JSON object to stdout; bench/gpu_check runs and
-// judges them. An experiment that the device or the build cannot do prints {"unsupported": reason}.
+// Runs one experiment on a GPU per call and prints one JSON object to stdout. bench/gpu_check runs and judges
+// them. If the device or the build does not support an experiment, it prints {"unsupported": reason}.
 #include "bench/gpu_probe.h"
 
 #include <cuda_runtime_api.h>
@@ -9,7 +9,7 @@
 #include <functional>
 #include <numeric>
 
-#include "apps/common/program.h"
+#include "apps/program/program.h"
 #include "bench/stopwatch.h"
 #include "kernels/backend.h"
 

@@ -1,6 +1,5 @@
-// What cuBLASLt answers on this device, asked directly: which epilogues exist, what ReLU makes of NaN, what
-// its mask holds at 0, whether a product has the same bits twice, and whether lower precisions are in use at
-// all.
+// Asks cuBLASLt directly what it does on this device: which epilogues exist, how ReLU treats NaN, what its
+// mask holds at 0, whether a product has the same bits twice, and whether lower precisions are used at all.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -16,7 +15,7 @@ namespace {
 
 constexpr Precision kPrecisions[] = {Precision::f32, Precision::tf32, Precision::bf16};
 
-// A layer's product and what goes with it, in the shape in which a training step asks for it.
+// A layer's product and its epilogue, in the shape that a training step uses.
 struct Case {
   const char* name;
   LtEpilogue epilogue;
@@ -31,7 +30,7 @@ Tensor random(Shape shape, std::uint64_t seed, Device device) {
   return random_normal(shape, {.seed = seed, .purpose = RandomPurpose::test}, 0, 1, DType::f32, device);
 }
 
-// The operands of a case, and what came of it.
+// The operands and the answer of a case.
 struct Trial {
   LtProduct product;
   Tensor a, b, c, vector, mask;
@@ -59,7 +58,7 @@ struct Trial {
   }
 };
 
-// The largest error of a product without epilogue, relative to the factors' norms.
+// Returns the largest error of a product without epilogue, relative to the factors' norms.
 double error_of(const Trial& t) {
   const LtProduct& p = t.product;
   const std::vector<double> a = t.a.to_doubles(), b = t.b.to_doubles(), c = t.c.to_doubles();
@@ -86,7 +85,7 @@ std::vector<std::uint8_t> bytes_of(const Tensor& tensor) {
   return {bytes, bytes + host.bytes()};
 }
 
-// "0", "1", or "mixed": the bits of the mask that belong to elements.
+// Returns "0", "1" or "mixed": the mask bits that belong to elements.
 std::string bits_of(const Trial& t) {
   const std::vector<std::uint8_t> mask = bytes_of(t.mask);
   std::int64_t ones = 0;
@@ -98,14 +97,14 @@ std::string bits_of(const Trial& t) {
   return ones == 0 ? "0" : ones == t.product.m * t.product.n ? "1" : "mixed";
 }
 
-// The same product with factors of `a` and a bias that make every element before ReLU that value.
+// Repeats the product with `a` = 0 and a bias of `value`, so that every element before ReLU equals `value`.
 std::string mask_where(Trial t, float value) {
   t.a.fill(0);
   t.vector.fill(value);
   return t.run().usable() ? bits_of(t) : "refused";
 }
 
-// How many elements of the output are NaN where all should be.
+// Says how many elements of the output are NaN in a case in which all should be.
 std::string nan_through_relu(Trial t) {
   t.vector.fill(NAN);
   if (!t.run().usable()) return "refused";
@@ -114,7 +113,7 @@ std::string nan_through_relu(Trial t) {
   return kept == std::ssize(c) ? "kept" : kept == 0 ? "hidden" : "kept in part";
 }
 
-// How many launches the library itself needs for the case: 1 where it uses the epilogue.
+// Counts the launches that the library itself needs for the case: 1 if it uses the epilogue.
 std::uint64_t library_launches(const Trial& t) {
   bool written = false;
   const LtProduct& p = t.product;

@@ -5,7 +5,7 @@
 
 #include "gpuvae/error.h"
 #include "gpuvae/tensor.h"
-#include "kernels/cuda/cublaslt.h"
+#include "kernels/cuda/runtime/cublaslt.h"
 
 namespace gpuvae::bench {
 namespace {
@@ -32,7 +32,7 @@ cublasComputeType_t compute_type(Precision precision) {
   return CUBLAS_COMPUTE_32F;
 }
 
-// cuBLASLt computes the transposed product, so that its second factor is our first.
+// cuBLASLt computes the transposed product, so its second factor is the first factor here.
 cublasLtEpilogue_t epilogue_of(LtEpilogue epilogue) {
   switch (epilogue) {
     case LtEpilogue::bias:
@@ -51,7 +51,7 @@ cublasLtEpilogue_t epilogue_of(LtEpilogue epilogue) {
   return CUBLASLT_EPILOGUE_DEFAULT;
 }
 
-// One handle for the process: making one takes milliseconds.
+// The process shares one handle because creating one takes milliseconds.
 cublasLtHandle_t shared_handle() {
   static const cublasLtHandle_t handle = [] {
     cublasLtHandle_t made = nullptr;
@@ -61,7 +61,7 @@ cublasLtHandle_t shared_handle() {
   return handle;
 }
 
-// The descriptors of one product.
+// Owns the descriptors of one product.
 class Description {
  public:
   Description(const LtProduct& p, void* vector, void* mask) {
@@ -87,7 +87,7 @@ class Description {
   Description(const Description&) = delete;
   Description& operator=(const Description&) = delete;
 
-  // Null where there is no algorithm.
+  // Returns null if there is no algorithm.
   const cublasLtMatmulAlgo_t* choose(LtAnswer& answer) {
     check(cublaslt().preference_create(&preference), "cublasLtMatmulPreferenceCreate");
     check(cublaslt().preference_set(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &kWorkspaceBytes,

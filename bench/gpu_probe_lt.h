@@ -1,5 +1,5 @@
-// One product by cuBLASLt, described afresh and run once. Apart from the library's own descriptors
-// (kernels/cuda/matmul.cpp), so that a mistake in those does not repeat itself here.
+// One product by cuBLASLt, described from scratch and run once. It does not share the library's descriptors
+// (kernels/cuda/gemm/matmul.cpp), so a mistake there is not repeated here.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +14,10 @@ namespace gpuvae::bench {
 enum class LtEpilogue {
   none,
   bias,
-  relu,          // behind a bias
-  relu_mask,     // behind a bias; a bit per element says where it let the value through
-  sums,          // over the rows of a, transposed: a bias gradient
-  through_relu,  // the gradient of a ReLU by its mask, and its bias gradient
+  relu,          // ReLU after a bias
+  relu_mask,     // ReLU after a bias; the mask has one bit per element, set where the value passed
+  sums,          // sums over the rows of a, with transpose_a: a bias gradient
+  through_relu,  // the gradient of a ReLU, computed from its mask, and the bias gradient
 };
 
 // c[m, n] = a b, row-major; a is [k, m] if transpose_a, b is [n, k] if transpose_b.
@@ -32,14 +32,15 @@ struct LtProduct {
 };
 
 struct LtAnswer {
-  int found = 0;  // algorithms that the heuristic names, of at most 8
+  int found = 0;  // number of algorithms that the heuristic returns, at most 8
   std::string status;
-  std::size_t workspace_bytes = 0;  // of the first
+  std::size_t workspace_bytes = 0;  // of the first algorithm
   double waves = 0;
   bool usable() const { return status == "ok"; }
 };
 
-// Runs the heuristic's first algorithm and waits. `vector` is the bias or takes the sums, [max(m, n)].
+// Runs the heuristic's first algorithm and waits for it. `vector` [max(m, n)] holds the bias or receives the
+// sums.
 LtAnswer run_product(const LtProduct& product, const void* a, const void* b, void* c, void* vector,
                      void* mask, Device device);
 

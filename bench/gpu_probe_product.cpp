@@ -1,4 +1,5 @@
-// How far the products inside the fused step are from f64 on this device: whether its tensor cores truncate.
+// Measures how far the products inside the fused step are from f64 on this device, which shows whether its
+// tensor cores truncate.
 #include <cuda_runtime_api.h>
 
 #include <cmath>
@@ -8,7 +9,7 @@
 #include "gpuvae/ops.h"
 #include "kernels/backend.h"
 #include "kernels/math/philox.h"
-#include "tests/unit/fused_product_kernels.h"
+#include "tests/kernels/fused_product_kernels.h"
 
 namespace gpuvae::bench {
 namespace {
@@ -23,8 +24,8 @@ struct Factors {
   std::vector<float> a, b;
 };
 
-// `pixels`: whole numbers of 0 to 255, as images have them, and positive weights, so that sums grow and what
-// truncation loses adds up.
+// With `pixels`, `a` holds whole numbers from 0 to 255, as images do, and the weights are positive. The sums
+// then grow and truncation errors accumulate.
 Factors draw(int tile, int depth, bool pixels, std::uint32_t seed) {
   Factors f;
   for (int i = 0; i < tile * depth; ++i) {
@@ -37,12 +38,13 @@ Factors draw(int tile, int depth, bool pixels, std::uint32_t seed) {
 
 struct Product {
   std::vector<double> c;
-  double bound = 0;  // of split TF32's error, relative to the sum of |a b|
+  double bound = 0;  // bound on the error of split TF32, relative to the sum of |a b|
 };
 
 Product product_of(const Kind& kind, const Factors& f, int tile, int depth, bool pixels, Device device) {
   const Tensor a = Tensor::from(f.a, {tile, depth}, device), b = Tensor::from(f.b, {tile, depth}, device);
-  const Tensor c = Tensor::full({tile, tile}, NAN, DType::f32, device);  // what is not written stays NaN
+  const Tensor c =
+      Tensor::full({tile, tile}, NAN, DType::f32, device);  // elements that are not written stay NaN
   Stream::current(device).synchronize();
   const double bound = kernels::fused_product({kind.multiply, tile, depth, a.data_as<float>(),
                                                b.data_as<float>(), c.data_as<float>(), pixels, false});

@@ -1,4 +1,4 @@
-// Fused training steps on their own: their bits and their times, beside those of the other executors.
+// Measures the bits and times of isolated fused training steps, and the times of the other executors.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -6,7 +6,7 @@
 #include <map>
 #include <memory>
 
-#include "apps/common/presets.h"
+#include "apps/cli/presets.h"
 #include "bench/gpu_probe.h"
 #include "bench/stopwatch.h"
 #include "kernels/backend.h"
@@ -19,16 +19,17 @@
 namespace gpuvae::bench {
 namespace {
 
-// A preset of mnist_vae or frey_vae, or "small": 40-24-3-24-40 at batch 10, for slow devices.
+// Returns the configuration of a preset of mnist_vae or frey_vae, or of "small": 40-24-3-24-40 at batch 10,
+// for slow devices.
 apps::RunConfig config_of(const std::string& preset) {
   for (const auto& presets : {apps::mnist_presets(), apps::frey_presets()})
     for (const apps::Preset& p : presets)
       if (p.name == (preset == "small" ? "keras-mnist" : preset)) {
         apps::RunConfig config = p.config;
         if (preset != "small") return config;
-        config.hidden = {24};
-        config.latent = 3;
-        config.batch_size = 10;
+        config.model.encoder_widths = {24};
+        config.model.latent = 3;
+        config.training.batch_size = 10;
         return config;
       }
   throw Error("gpu_probe", "expected a preset of mnist_vae or frey_vae, or small, got " + preset);
@@ -38,7 +39,8 @@ std::int64_t pixels_of(const std::string& preset) {
   return preset == "small" ? 40 : preset.ends_with("frey") ? 560 : 784;
 }
 
-// Bytes of which four fifths are 0, as in MNIST: the times of products depend on their data.
+// Makes images of bytes of which four fifths are 0, as in MNIST, because the times of products depend on
+// their data.
 Dataset images_of(std::int64_t count, std::int64_t pixels, Device device) {
   std::vector<std::uint8_t> bytes(static_cast<std::size_t>(count * pixels));
   for (std::size_t i = 0; i < bytes.size(); ++i) {
@@ -48,7 +50,7 @@ Dataset images_of(std::int64_t count, std::int64_t pixels, Device device) {
   return {1, static_cast<int>(pixels), Tensor::from(bytes, {count, pixels}, device), {}};
 }
 
-// A model, its optimiser, its data, and a step of the kind asked for, with its state on the device.
+// A model, its optimiser and data, and a training step of the requested kind with its state on the device.
 struct Training {
   apps::RunConfig config;
   TrainOptions options;
@@ -60,14 +62,14 @@ struct Training {
 
   Training(const std::string& preset, Device device)
       : config(config_of(preset)),
-        options(config.training()),
-        images(images_of(50 * config.batch_size, pixels_of(preset), device)),
-        model(config.model(images.features()), device),
+        options(config.train_options(0)),
+        images(images_of(50 * config.training.batch_size, pixels_of(preset), device)),
+        model(config.vae_options(images.features()), device),
         optimizer(model.parameters(), config.optimizer),
         state(Tensor::from(std::vector<std::uint8_t>(sizeof(RunState)), {sizeof(RunState)}, device)) {
     context.state = static_cast<RunState*>(state.data());
-    context.rows = config.batch_size;
-    context.clock = {0, &context.state->step, 50};
+    context.rows = config.training.batch_size;
+    context.clock = {.device_step = step_counter(state), .steps_per_epoch = 50};
     context.updates = context.clock;
   }
 
@@ -78,7 +80,7 @@ struct Training {
   std::string why_not_fused() { return FusedStep::why_not(model, optimizer, images, options); }
 };
 
-// FNV-1a, 64 bits.
+// 64-bit FNV-1a hash.
 class Digest {
  public:
   void add(const Tensor& tensor) {
@@ -105,7 +107,7 @@ double mean_loss(const Training& training, std::uint64_t steps) {
   const Tensor host = training.state.to(Device::cpu());
   std::memcpy(&sums, host.data(), sizeof sums);
   return (sums.sums[0] + sums.sums[1]) / static_cast<double>(steps) /
-         static_cast<double>(training.config.batch_size);
+         static_cast<double>(training.config.training.batch_size);
 }
 
 }  // namespace
@@ -128,7 +130,8 @@ nlohmann::json fused_steps(Device device, const FusedStepsOptions& o) {
   for (double v : training.optimizer.values().to_doubles()) not_finite += !std::isfinite(v);
   const double loss = mean_loss(training, done);
   nlohmann::json result = {{"steps", done}, {"digests", digests}, {"not_finite", not_finite}};
-  result["dependent_launches"] = kernels::dependent_launches();  // as far as the device has them
+  // False if the device does not support them.
+  result["dependent_launches"] = kernels::dependent_launches();
   result["mean_loss"] = std::isfinite(loss) ? nlohmann::json(loss) : nlohmann::json();
   return result;
 }
@@ -142,7 +145,7 @@ struct Contestant {
 constexpr Contestant kContestants[] = {
     {"eager", false, false}, {"graph", false, true}, {"fused, eager", true, false}, {"fused", true, true}};
 
-// Milliseconds that the device takes for what `body` enqueues.
+// Returns the milliseconds that the device takes for the work that `body` queues.
 double milliseconds(Device device, const Body& body) {
   kernels::Backend& backend = device.backend();
   const auto stream = Stream::current(device).handle();
@@ -174,7 +177,7 @@ nlohmann::json time_steps(const std::string& preset, const Contestant& c, Device
     graph.emplace(CudaGraph::capture(
         Stream::current(device), [&] { step.body->enqueue(training.context); }, o.steps));
   std::vector<double> times;
-  for (int i = -2; i < o.launches; ++i) {  // two to warm up
+  for (int i = -2; i < o.launches; ++i) {  // two warm-up launches
     const double t = milliseconds(device, [&] {
       if (graph) return graph->launch();
       for (int s = 0; s < o.steps; ++s) step.body->enqueue(training.context);
@@ -184,7 +187,7 @@ nlohmann::json time_steps(const std::string& preset, const Contestant& c, Device
   const Statistics s = statistics_of(times);
   row.update(
       {{"us", s.median}, {"low", s.low}, {"high", s.high}, {"steps", o.steps}, {"samples", s.samples}});
-  row["batch"] = training.config.batch_size;
+  row["batch"] = training.config.training.batch_size;
   return row;
 }
 

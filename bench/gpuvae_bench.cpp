@@ -23,12 +23,12 @@
 #include <chrono>
 #include <cstdio>
 
-#include "apps/common/program.h"
-#include "bench/observed_backend.h"
+#include "apps/program/calm_openmp.h"
+#include "apps/program/program.h"
+#include "bench/observers.h"
 #include "bench/workloads.h"
 #include "gpuvae/error.h"
 #include "gpuvae/memory.h"
-#include "src/core/backend_guard.h"
 
 namespace gpuvae::bench {
 namespace {
@@ -54,11 +54,12 @@ struct Counted {
   std::uint64_t launches = 0;
 };
 Counted count(Device device, const Body& body) {
-  CountingBackend counting(device.backend());
-  const std::uint64_t before = counting.launches();
-  const BackendGuard guard(device, counting);
+  kernels::Backend& backend = device.backend();
+  CountingObserver counting;
+  const std::uint64_t before = backend.launches();
+  const ObserverScope observed(backend, counting);
   body();
-  return {counting.bytes, counting.launches() - before};
+  return {counting.bytes, backend.launches() - before};
 }
 
 struct Samples {

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Published systems in plain numpy, with numpy's own initial weights, order and noise: how much seeds differ.
+"""Trains the published systems in plain numpy, with numpy's initial weights, order and noise, to show how much seeds
+differ.
 
     bench/reference.py keras-frey|flex-frey|flex-frey-fresh|flex-mnist|flex-mnist-fresh [first seed] [seeds]
 
-Prints, a seed a line: loss of epoch 1 and of the last epoch (training, validation), KL of the validation set, and the
-deviation of the decoded pixels over the training set (root mean square over the pixels, and mean). numpy: from PyPI.
+Prints one line per seed: the loss of epoch 1 and of the last epoch (training, validation), the KL of the validation
+set, and the standard deviation of the decoded pixels over the training set (root mean square over the pixels, and
+mean). Requires numpy.
 """
 import gzip
 import os
@@ -31,7 +33,8 @@ def digits():
     return read("train"), read("t10k")
 
 
-# Data, hidden units, Gaussian likelihood, scale of the noise, epochs, one noise for good.
+# Data, hidden units, Gaussian likelihood, standard deviation of the noise, epochs, and whether the noise is
+# drawn only once.
 SYSTEMS = {
     "keras-frey": (lambda: faces(1800, 100), 256, False, 0.01, 100, False),
     "flex-frey": (lambda: faces(1800, 165), 200, True, 1, 30, True),
@@ -42,13 +45,14 @@ SYSTEMS = {
 
 
 class Model:
-    """Weights in pairs (matrix, bias): hidden, mean, log variance, hidden, output, and for Gaussians log variance."""
+    """Weights as pairs (matrix, bias): hidden, mean, log variance, hidden, output, and for a Gaussian likelihood log
+    variance."""
 
     def __init__(self, random, pixels, hidden, gaussian, noise_std, mean_over_pixels):
         sizes = [(pixels, hidden), (hidden, 2), (hidden, 2), (2, hidden), (hidden, pixels)]
         sizes += [(hidden, pixels)] if gaussian else []
         self.weights = []
-        for fan_in, fan_out in sizes:  # Glorot and Bengio, 2010
+        for fan_in, fan_out in sizes:  # initialisation of Glorot and Bengio, 2010
             bound = np.sqrt(6 / (fan_in + fan_out))
             self.weights += [random.uniform(-bound, bound, (fan_in, fan_out)).astype("f"), np.zeros(fan_out, "f")]
         self.gaussian, self.noise_std, self.share = gaussian, noise_std, 1 / pixels if mean_over_pixels else 1

@@ -1,10 +1,10 @@
-// Joins the outputs of gpuvae_bench and train_bench to report.json, report.md and figures (SVG) in one
+// Combines the outputs of gpuvae_bench and train_bench into report.json, report.md and figures (SVG) in one
 // folder.
 #include "bench/report.h"
 
 #include <CLI/CLI.hpp>
 
-#include "apps/common/program.h"
+#include "apps/program/program.h"
 #include "src/io/file.h"
 
 namespace gpuvae::bench {

@@ -1,4 +1,4 @@
-// What a run of the benchmarks found, and its tables and figures.
+// The results of a benchmark run, with their tables and figures.
 #pragma once
 
 #include <filesystem>
@@ -9,7 +9,8 @@
 
 namespace gpuvae::bench {
 
-// A benchmark of gpuvae_bench: see there. Seconds, bytes, and shares of 1.
+// One result of gpuvae_bench, which defines the fields. Units are seconds and bytes; shares are fractions of
+// 1.
 struct Operation {
   std::string operation, size, pass, failure = {};
   bool large = false, cold = false;
@@ -20,29 +21,31 @@ struct Operation {
 
 struct Report {
   nlohmann::json environment = nlohmann::json::object();  // device, driver, compiler, commit, date, command
-  double copy_bytes = 0, matmul_flops = 0;                // ceilings, per second; 0: not measured
+  double copy_bytes = 0, matmul_flops = 0;                // measured ceilings per second; 0 if not measured
   std::vector<Operation> operations = {};
   std::vector<nlohmann::json> steps = {}, epochs = {}, breakdown = {};  // rows of train_bench
 };
 
-// From gpuvae_bench's JSON and train_bench's JSON lines; a file that is not there is left out. Throws Error.
+// Reads gpuvae_bench's JSON and train_bench's JSON lines. A file that does not exist is skipped. Throws
+// Error.
 Report read_report(const std::filesystem::path& environment, const std::filesystem::path& operations,
                    const std::filesystem::path& training);
 
 nlohmann::json to_json(const Report& report);
 std::string to_markdown(const Report& report);
 
-// Figures as SVG; empty where there are no data.
-std::string fused_unfused_svg(const Report& report,
-                              bool large);  // bars: times, the unfused implementation's as 1
+// Figures as SVG; empty if there are no data.
+// The figure shows bars of times relative to the unfused implementation.
+std::string fused_unfused_svg(const Report& report, bool large);
 std::string roofline_svg(const Report& report);
-std::string breakdown_svg(const Report& report);   // an eager step of each preset, by kernel
-std::string step_ratio_svg(const Report& report);  // a step over its bare products
+std::string breakdown_svg(const Report& report);   // kernels of one eager step per preset
+std::string step_ratio_svg(const Report& report);  // time of a step relative to its bare products
 
-// For people: "12.3 µs".
+// Formats a time for readers: "12.3 µs".
 std::string time_text(double seconds);
 
-// Of each operation and pass, the one with most elements: with cold caches if large, warm if not.
+// Picks the result with most elements per operation and pass: with cold caches if `large`, with warm caches
+// if not.
 std::vector<const Operation*> chosen(const Report& report, bool large, const std::string& pass);
 
 }  // namespace gpuvae::bench

@@ -34,20 +34,28 @@ Operation operation_of(const json& b) {
   std::stringstream name(b.at("name").get<std::string>());
   std::string temperature;
   for (std::string* part : {&o.operation, &o.size, &o.pass, &temperature}) std::getline(name, *part, '/');
-  o.cold = temperature == "cold", o.large = b.value("label", "") == "large";
+  o.cold = temperature == "cold";
+  o.large = b.value("label", "") == "large";
   if (b.value("error_occurred", false)) {
     o.failure = b.value("error_message", "failed");
     return o;
   }
-  o.seconds = b.at("real_time").get<double>() * 1e-6;  // all are registered in microseconds
+  o.seconds = b.at("real_time").get<double>() * 1e-6;  // all times are registered in microseconds
   const auto value = [&](const char* key) { return number(b, key).value_or(0); };
-  o.low = value("low"), o.high = value("high"), o.bytes = value("bytes"), o.flops = value("flops"),
+  o.low = value("low");
+  o.high = value("high");
+  o.bytes = value("bytes");
+  o.flops = value("flops");
   o.moved = value("moved");
-  o.unfused = number(b, "unfused"), o.speedup = number(b, "speedup"),
+  o.unfused = number(b, "unfused");
+  o.speedup = number(b, "speedup");
   o.unfused_moved = number(b, "unfused_moved");
   o.unfused_curand = number(b, "unfused_curand");
-  o.copy = number(b, "copy"), o.matmul = number(b, "matmul"), o.error = number(b, "error");
-  o.launches = number(b, "launches"), o.unfused_launches = number(b, "unfused_launches");
+  o.copy = number(b, "copy");
+  o.matmul = number(b, "matmul");
+  o.error = number(b, "error");
+  o.launches = number(b, "launches");
+  o.unfused_launches = number(b, "unfused_launches");
   return o;
 }
 
@@ -80,7 +88,7 @@ void read_operations(const std::filesystem::path& path, Report& report) {
   const json root = parse(path, io::read_file(path));
   const json context = root.value("context", json::object());
   const auto ceiling = [&](const char* key) { return std::atof(context.value(key, "0").c_str()); };
-  report.copy_bytes = ceiling("copy_bytes_per_second"),
+  report.copy_bytes = ceiling("copy_bytes_per_second");
   report.matmul_flops = ceiling("matmul_flops_per_second");
   for (const char* key : {"device", "device_description", "compiler"})
     if (context.contains(key)) report.environment[key] = context[key];
@@ -134,7 +142,7 @@ std::vector<const Operation*> chosen(const Report& report, bool large, const std
   for (const Operation& o : report.operations) {
     if (!o.failure.empty() || o.large != large || o.cold != large) continue;
     if (o.pass != pass && o.pass != "update") continue;
-    // One optimiser is as good as an operation of its own.
+    // Each optimiser counts as a separate operation.
     const auto key = [](const Operation& p) {
       return p.operation + (p.operation == "optimizer_step" ? p.size.substr(0, p.size.find('-')) : "");
     };

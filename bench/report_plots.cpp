@@ -7,9 +7,9 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "apps/common/palette.h"
-#include "apps/common/plot.h"
-#include "apps/common/plot/axes.h"
+#include "apps/plot/axes.h"
+#include "apps/plot/palette.h"
+#include "apps/plot/plot.h"
 #include "bench/report.h"
 
 namespace gpuvae::bench {
@@ -194,7 +194,7 @@ const std::array<Group, 7>& groups() {
   static const std::array<Group, 7> all = {{
       {"matrix products", {"gemm"}},
       {"activations, biases", {"activation_backward", "unary", "unary_backward"}},
-      {"likelihood", {"bce", "gaussian_nll"}},
+      {"likelihood", {"likelihood", "bce", "gaussian_nll"}},
       {"sampling, KL", {"posterior", "posterior_backward"}},
       {"optimiser", {"optimizer_step", "clip"}},
       {"batch gather", {"gather"}},
@@ -227,7 +227,8 @@ std::vector<Step> steps_of(const Report& report) {
                                                 call) == groups()[group].calls.end())
       ++group;
     const double us = row.at("us");
-    steps.back().microseconds[group] += us, steps.back().total += us;
+    steps.back().microseconds[group] += us;
+    steps.back().total += us;
   }
   return steps;
 }
@@ -280,7 +281,8 @@ std::string step_ratio_svg(const Report& report) {
   }
   if (chart.names.empty()) return "";
   chart.x_label = device_text(report);
-  chart.reference_line = 1.2, chart.reference_name = "aim on the CPU: 1.2";
+  chart.reference_line = 1.2;
+  chart.reference_name = "aim on the CPU: 1.2";
   return bar_chart_svg(chart);
 }
 

@@ -1,4 +1,4 @@
-// The report as Markdown.
+// Writes the report as Markdown.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -72,8 +72,8 @@ std::string operations_table(const Report& report, bool large) {
   for (int i = 0; i < (launches ? 13 : 11); ++i) s += "|---";
   s += "|\n" + rows;
   if (curand)
-    s += "\n(cuRAND): the unfused operation draws its noise with cuRAND's host API, then runs separate "
-         "kernels.\n";
+    s += "\n(cuRAND): the unfused operation draws its noise with cuRAND's host API and then runs "
+         "separate kernels.\n";
   return s;
 }
 
@@ -99,7 +99,7 @@ std::string steps_table(const Report& report) {
 std::string epochs_table(const Report& report) {
   if (report.epochs.empty()) return "";
   std::string s =
-      "\n## Epochs\n\n| preset | executor | data | s an epoch | validation, s | images/s | validation loss "
+      "\n## Epochs\n\n| preset | executor | data | s per epoch | validation, s | images/s | validation loss "
       "to reach | reached "
       "after |\n|---|---|---|---|---|---|---|---|\n";
   for (const json& r : report.epochs) {

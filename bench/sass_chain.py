@@ -3,17 +3,21 @@
 
     sass_chain.py CUBIN [CUBIN ...] --plan PLAN [--nvdisasm PROGRAM] [--loops] [--pre-wait serial|overlapped]
 
-What is counted: a warp issues in order, a global load takes one unit of time from issue to arrival, and everything else
-takes none. A warp stalls where its machine code says so: each load names a scoreboard, each instruction the scoreboards
-that it waits for (the control bits that `nvdisasm -hex` shows). The time at which the last instruction issues is the
-number of load latencies that a warp cannot hide behind one another: loads that are issued together count once.
+The model: a warp issues in order, a global load takes one unit of time from issue to arrival, and everything else
+takes none. A warp stalls where its machine code says so: each load names a scoreboard, and each instruction names the
+scoreboards that it waits for (the control bits that `nvdisasm -hex` shows). The time at which the last instruction
+issues is the number of load latencies that a warp cannot hide behind one another: loads that are issued together
+count once.
 
-Where paths join, the later time counts, so the result is that of the longest path. A plan (JSON) says what a model takes:
-    {"source": "where the lines are looked up", "kernels": [{"name": ..., "match": "regex of the demangled name",
-      "skip": ["regex of source lines that the model never executes: blocks that are mostly theirs are left out"], "loops": {"regex of source lines": trips}}]}
-A loop's trips are those of the first regex that matches a line of the branch that closes it, or of a line that was inlined
-there; loops that no regex matches run once (--loops lists them). Loads before griddepcontrol.wait run while the kernel
-before is still running: "overlapped" (the default) counts from the wait on, "serial" counts them as well.
+Where paths join, the later time counts, so the result is that of the longest path. A plan (JSON) describes the run:
+    {"source": "the tree in which source lines are looked up",
+     "kernels": [{"name": ..., "match": "regex of the demangled name",
+                  "skip": ["regex of source lines that never run; blocks mostly made of them are left out"],
+                  "loops": {"regex of source lines": trips}}]}
+The trips of a loop come from the first regex that matches a line of the branch that closes it, or a line that was
+inlined there. Loops that no regex matches run once (--loops lists them). Loads before griddepcontrol.wait run while
+the previous kernel is still running: "overlapped" (the default) counts from the wait on, "serial" counts them as
+well.
 """
 import argparse, collections, json, os, re, subprocess, sys
 
@@ -26,7 +30,7 @@ Instruction = collections.namedtuple("Instruction", "address text predicated wri
 
 
 class Kernel:
-    """Instructions of one kernel, and its control flow."""
+    """The instructions of one kernel and its control flow."""
 
     def __init__(self, name):
         self.name, self.code, self.labels = name, [], {}
@@ -90,7 +94,7 @@ def kernels_of(cubin, nvdisasm):
 
 
 class Times:
-    """When the next instruction issues, and when what each scoreboard counts has arrived."""
+    """The time at which the next instruction issues, and the arrival times of what each scoreboard counts."""
 
     def __init__(self, now=0, boards=None):
         self.now, self.boards = now, boards or [[] for _ in range(6)]
@@ -140,7 +144,7 @@ class Source:
 
 
 class Walk:
-    """The longest path through a kernel."""
+    """Finds the longest path through a kernel."""
 
     def __init__(self, kernel, plan, source, overlapped):
         self.kernel, self.source, self.overlapped, self.plan = kernel, source, overlapped, plan
@@ -167,7 +171,8 @@ class Walk:
         return order[::-1]
 
     def find_loops(self):
-        """{header: (blocks, sources of its back edges)}; a back edge goes to a block that dominates it."""
+        """Returns {header: (blocks, sources of its back edges)}. A back edge goes to a block that dominates its
+        source."""
         index = {b: i for i, b in enumerate(self.order)}
         before = collections.defaultdict(list)
         for b in self.order:
@@ -201,8 +206,9 @@ class Walk:
         return loops
 
     def blocks_of(self, patterns):
-        """The blocks of four instructions or more that are mostly of source lines which match. The compiler moves single
-        instructions into blocks that are not theirs, and names a wrong place of inlining for some: one line is no evidence."""
+        """Returns the blocks of at least four instructions whose source lines mostly match. A single line is no
+        evidence, because the compiler moves single instructions between blocks and records a wrong place of inlining
+        for some."""
         patterns = [re.compile(p) for p in patterns]
         matches = lambda i: any(p.search(self.source.text(l)) for l in i.lines for p in patterns)
         return {s for s, b in self.kernel.blocks.items() if s and len(b) >= 4 and 2 * sum(matches(self.kernel.code[k]) for k in b) > len(b)}
@@ -220,7 +226,8 @@ class Walk:
         return 1
 
     def region(self, blocks, entry, times, without=frozenset()):
-        """Runs an acyclic region, inner loops included, once. {(block, successor outside or entry): times}"""
+        """Runs an acyclic region, including its inner loops, once. Returns {(block, successor outside or entry):
+        times}."""
         arrived, exits = {entry: times}, {}
         inner = {h: self.loops[h][0] for h in self.loops if h in blocks and h != entry}
         outermost = {h: b for h, b in inner.items() if not any(h in o and h != g for g, o in inner.items())}
@@ -263,7 +270,7 @@ class Walk:
                 for t in back[1:]:
                     times = times.join(t)
         top = {e for e in out if e[0] not in latches}
-        for e in top:  # tested before the last turn: left after it
+        for e in top:  # a loop that is tested before its last trip is left after it
             out[e] = out[e].join(times)
         return out
 
@@ -276,10 +283,10 @@ class Walk:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cubins", nargs="+")
-    parser.add_argument("--plan", required=True)
-    parser.add_argument("--source", help="the tree that was compiled, instead of the plan's")
-    parser.add_argument("--nvdisasm", default="nvdisasm")
-    parser.add_argument("--loops", action="store_true", help="list each loop that was met, with its trips")
+    parser.add_argument("--plan", required=True, help="JSON file that describes the kernels and their loops")
+    parser.add_argument("--source", help="source tree that was compiled (default: the plan's)")
+    parser.add_argument("--nvdisasm", default="nvdisasm", help="path of nvdisasm (default: the one on PATH)")
+    parser.add_argument("--loops", action="store_true", help="list each loop on the path with its trips")
     parser.add_argument("--stalls", action="store_true", help="list the instructions that wait for a load")
     parser.add_argument("--pre-wait", choices=["serial", "overlapped"], default="overlapped")
     options = parser.parse_args()

@@ -136,9 +136,9 @@ Ceilings measure_ceilings(Device device, std::int64_t elements, std::int64_t pro
     const auto stream = Stream::current(device).handle();
     kernels::AxpbyArgs copy{.size = elements, .x = from.data(), .y = to.data()};
     copy.beta = 0;
-    const double seconds =
-        std::min(best([&] { backend.axpby(copy, stream); }),
-                 best([&] { backend.copy_on_device(to.data(), from.data(), from.bytes(), stream); }));
+    const double seconds = std::min(best([&] { backend.axpby(copy, stream); }), best([&] {
+                                      backend.copy({to.data(), from.data(), from.bytes()}, stream);
+                                    }));
     ceilings.copy_bytes = 2.0 * static_cast<double>(from.bytes()) / seconds;
   }
   const Noise noise{.seed = 1, .purpose = RandomPurpose::test};

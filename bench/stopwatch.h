@@ -1,4 +1,4 @@
-// Times of work on a device, the statistics of them, and what the device does at most.
+// Measures the time of work on a device, computes statistics, and measures the device's ceilings.
 #pragma once
 
 #include <functional>
@@ -16,18 +16,20 @@ struct Statistics {
 };
 Statistics statistics_of(std::vector<double> values);
 
-// Seconds of the wall clock that `body` takes, until the device has done its work.
+// Returns the wall-clock seconds that `body` takes, including the wait for the device.
 double wall_seconds(Device device, const Body& body);
 
-// Times of one run of `body`: the wall clock on the CPU, events on CUDA. There the host is given a head start
-// by writes to a buffer, so that what is timed is the device's work and not how fast the host hands it over.
+// Times one run of `body`: by the wall clock on the CPU, by events on CUDA. On CUDA, writes to a buffer give
+// the host a head start, so that the result is the device's time and not the time that the host needs to
+// queue the work.
 class Stopwatch {
  public:
-  // `flush_bytes` are written to empty the caches; 0: three times the last-level cache (CPU), or 512 MiB
-  // (CUDA), more than three times the L2 of any GPU so far.
+  // Writes `flush_bytes` to empty the caches. 0 means three times the last-level cache (CPU), or 512 MiB
+  // (CUDA), which is more than three times the L2 cache of any GPU so far.
   explicit Stopwatch(Device device, std::size_t flush_bytes = 0);
 
-  // Runs `body` once, and again until at least `kShortest` seconds have passed (CPU): the mean of the latter.
+  // Runs `body` once, then repeats it until at least `kShortest` seconds have passed (CPU), and returns the
+  // mean of the repeats.
   double warm(const Body& body);
   // Runs `body` once after its data have left the caches.
   double cold(const Body& body);
@@ -38,16 +40,16 @@ class Stopwatch {
 
   Device device_;
   Tensor buffer_;
-  double buffer_seconds_ = 0;  // that the device takes to write it
+  double buffer_seconds_ = 0;  // time in which the device writes the buffer
 };
 
-// Of main memory, and of f32 products; measured.
+// Measured ceilings of main memory and of f32 matrix products.
 struct Ceilings {
   double copy_bytes = 0;  // read plus written, per second
   double matmul_flops = 0;
 };
-// Best of several copies of `elements` floats, by a kernel and by the device's own copy; of `products`^3
-// products.
+// Takes the best of several copies of `elements` floats, by a kernel and by the device's own copy, and of
+// several f32 products of `products`^3 multiply-adds.
 Ceilings measure_ceilings(Device device, std::int64_t elements, std::int64_t products);
 
 }  // namespace gpuvae::bench

@@ -1,14 +1,15 @@
-// Training, as the presets have it, with every executor that can run here: microseconds a step beside the
-// bare matrix products of the same step, seconds an epoch, images a second, the time to the published
-// validation loss, and where an eager step's time goes. Executors and products are timed in turns within one
-// run, so that a noisy machine disturbs all alike; medians and 10th to 90th percentiles. A table on stdout,
-// JSON lines in --out.
+// Times training with the presets and every available executor: microseconds per step beside the bare matrix
+// products of the same step, seconds per epoch, images per second, the time to the published validation loss,
+// and a breakdown of an eager step. Executors and products run in turns within one run, so that a noisy
+// machine affects all of them equally. Prints medians and 10th to 90th percentiles as a table on stdout, and
+// writes JSON lines to --out.
 #include <omp.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "apps/common/program.h"
+#include "apps/program/calm_openmp.h"
+#include "apps/program/program.h"
 #include "bench/training.h"
 
 namespace gpuvae::bench {
@@ -16,10 +17,10 @@ namespace {
 
 void print_epochs(Output& out, const std::vector<nlohmann::json>& rows) {
   out.say(
-      "\n| preset | executor | s an epoch | validation, s | images/s | to the published loss "
+      "\n| preset | executor | s per epoch | validation, s | images/s | to the published loss "
       "|\n|---|---|---|---|---|---|\n");
   for (const nlohmann::json& r : rows) {
-    std::string reached = "not asked for";
+    std::string reached = "not requested";
     if (r.contains("seconds_to_loss"))
       reached = fmt::format("{:.2f} s, {} epochs", r["seconds_to_loss"].get<double>(),
                             r["epochs_to_loss"].get<int>());
@@ -96,7 +97,10 @@ int main(int argc, char** argv) {
   app.add_flag("--probe", o.probe, "print the device and exit");
   app.add_flag("--quick", o.quick, "at most 7 rounds, and at most 6 seconds of whole epochs per preset");
   CLI11_PARSE(app, argc, argv);
-  if (o.quick) o.rounds = std::min(o.rounds, 7), o.epoch_budget = std::min(o.epoch_budget, 6.0);
+  if (o.quick) {
+    o.rounds = std::min(o.rounds, 7);
+    o.epoch_budget = std::min(o.epoch_budget, 6.0);
+  }
   return apps::run_guarded("train_bench", [&] { measure(o); });
 }
 
@@ -104,6 +108,6 @@ int main(int argc, char** argv) {
 }  // namespace gpuvae::bench
 
 int main(int argc, char** argv) {
-  gpuvae::apps::calm_openmp(argv);  // as the programs run
+  gpuvae::apps::calm_openmp(argv);  // as the programs do
   return gpuvae::bench::main(argc, argv);
 }

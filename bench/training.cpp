@@ -6,11 +6,10 @@
 #include <cstdlib>
 #include <memory>
 
-#include "apps/common/presets.h"
+#include "apps/cli/presets.h"
 #include "bench/bare_products.h"
-#include "bench/observed_backend.h"
+#include "bench/observers.h"
 #include "bench/stopwatch.h"
-#include "src/core/backend_guard.h"
 
 namespace gpuvae::bench {
 namespace {
@@ -33,11 +32,12 @@ Data load(const System& system, const apps::RunConfig& c, const TrainingOptions&
   const Split split = system.frey ? (data.real ? load_frey(folder) : procedural_frey())
                                   : (data.real ? load_mnist(folder) : procedural_mnist());
   const std::int64_t n =
-      c.train_images > 0 ? std::min(c.train_images, split.train.count()) : split.train.count();
+      c.data.train_images > 0 ? std::min(c.data.train_images, split.train.count()) : split.train.count();
   data.train = split.train.slice(0, n).to(device);
   const Dataset rest =
-      c.validation_set == "rest" ? split.train.slice(n, split.train.count() - n) : split.test;
-  data.validation = (c.validation_images > 0 ? rest.slice(0, c.validation_images) : rest).to(device);
+      c.data.validation_set == "rest" ? split.train.slice(n, split.train.count() - n) : split.test;
+  data.validation =
+      (c.data.validation_images > 0 ? rest.slice(0, c.data.validation_images) : rest).to(device);
   return data;
 }
 
@@ -49,12 +49,12 @@ struct Training {
 
   Training(const apps::RunConfig& c, const Executor& executor, const Dataset& train,
            const Dataset& validation)
-      : model(c.model(train.features()), train.examples.device()),
+      : model(c.vae_options(train.features()), train.examples.device()),
         optimizer(model.parameters(), c.optimizer),
-        trainer(model, optimizer, train, validation, options(c, executor)) {}
+        trainer(model, optimizer, train, validation, options(c, executor, train.count())) {}
 
-  static TrainOptions options(const apps::RunConfig& c, const Executor& executor) {
-    TrainOptions o = c.training();
+  static TrainOptions options(const apps::RunConfig& c, const Executor& executor, std::int64_t images) {
+    TrainOptions o = c.train_options(images);
     executor.choose(o);
     return o;
   }
@@ -79,7 +79,7 @@ class Measurement {
     steps_ = std::min(o.steps > 0       ? o.steps
                       : device.is_cpu() ? 20
                                         : 600,
-                      data_.train.count() / config_.batch_size);
+                      data_.train.count() / config_.training.batch_size);
   }
 
   // The rows of whole epochs.
@@ -91,7 +91,7 @@ class Measurement {
   }
 
  private:
-  Dataset some_images() const { return data_.train.slice(0, steps_ * config_.batch_size); }
+  Dataset some_images() const { return data_.train.slice(0, steps_ * config_.training.batch_size); }
   Dataset no_images() const { return data_.validation.slice(0, 0); }
 
   // Beside the table, not in it.
@@ -127,7 +127,7 @@ class Measurement {
     const auto trainings = warmed_up();
     if (trainings.empty()) return {};
     const Device device = trainings[0]->model.device();
-    const BareProducts products(trainings[0]->model, config_.batch_size);
+    const BareProducts products(trainings[0]->model, config_.training.batch_size);
     const double per_step = 1e6 / static_cast<double>(steps_);
     std::vector<std::vector<double>> times(trainings.size()), ratios(trainings.size());
     std::vector<double> bare;
@@ -153,8 +153,8 @@ class Measurement {
   void report_step(const Executor& e, std::size_t products, const Statistics& step, const Statistics& bare,
                    const Statistics& ratio) {
     nlohmann::json row = row_of("step", system_, e.name);
-    const double images = static_cast<double>(config_.batch_size) / step.median * 1e6;
-    row.update({{"batch", config_.batch_size},
+    const double images = static_cast<double>(config_.training.batch_size) / step.median * 1e6;
+    row.update({{"batch", config_.training.batch_size},
                 {"optimizer", std::string(name(config_.optimizer.kind))},
                 {"threads", omp_get_max_threads()},
                 {"us", step.median},
@@ -215,12 +215,12 @@ class Measurement {
   // kernels.
   void break_down() {
     const Device device = data_.train.examples.device();
-    TimingBackend timing(device.backend(), device.is_cpu());
+    TimingObserver timing(device.backend(), device.is_cpu());
     Training training(config_, kExecutors[0], some_images(), no_images());
     training.trainer.run_epoch();
     double total = 0;
     {
-      const BackendGuard guard(device, timing);
+      const ObserverScope observed(device.backend(), timing);
       total = wall_seconds(device, [&] { training.trainer.run_epoch(); });
     }
     const double per_step = 1e6 / static_cast<double>(steps_);

@@ -14,7 +14,7 @@
 
 namespace gpuvae::bench {
 
-// How a training step is run: one line each.
+// The ways to execute a training step, one per line.
 struct Executor {
   const char* name;
   void (*choose)(TrainOptions&);
@@ -25,8 +25,9 @@ inline constexpr Executor kExecutors[] = {
     {"fused", [](TrainOptions& o) { o.executor = gpuvae::Executor::fused; }},
 };
 
-// The presets, and the validation loss that a run must reach: the upper end of the published or measured band
-// after the preset's epochs, as in bench/reproduce (a single figure widened by 0.2 %). 0: none is known.
+// The presets with the validation loss that a run must reach: the upper end of the published or measured band
+// after the preset's epochs, as in bench/reproduce (a single figure is widened by 0.2 %). 0 means that no
+// loss is known.
 struct System {
   const char* name;
   bool frey;
@@ -47,7 +48,7 @@ struct TrainingOptions {
   bool quick = false, to_loss = true, probe = false;
 };
 
-// A table for people, rows for programs.
+// Prints a table for readers and writes JSON rows for programs.
 class Output {
  public:
   explicit Output(const std::string& path) {
@@ -68,7 +69,7 @@ class Output {
   std::ofstream file_;
 };
 
-// Times one preset; steps go to `out` at once. The rows of its whole epochs.
+// Times one preset and returns the rows of its whole epochs. Rows of steps are written to `out` at once.
 std::vector<nlohmann::json> measure_training(const System& system, const TrainingOptions& options,
                                              Device device, Output& out);
 

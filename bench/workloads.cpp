@@ -1,4 +1,4 @@
-// Optimisers on an arena, the batch gather, and the list of all.
+// Workloads of the optimisers and of the batch gather, and the list of all workloads.
 #include "bench/workloads.h"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::int64_t kKerasMnistParameters = 404'244;
 
-// Parameters, gradients and state of an optimiser, as an Optimizer keeps them.
+// Parameters, gradients and state of an optimiser in the layout that Optimizer uses.
 struct Arena {
   Tensor parameters, gradients, state1, state2;
 
@@ -25,7 +25,9 @@ struct Arena {
     const auto uniform = [&](double low, double high) {
       return random_uniform({n}, noise, low, high, DType::f32, device);
     };
-    parameters = uniform(-0.1, 0.1), gradients = uniform(-0.01, 0.02), state1 = uniform(0, 0.01);
+    parameters = uniform(-0.1, 0.1);
+    gradients = uniform(-0.01, 0.02);
+    state1 = uniform(0, 0.01);
     if (math::optimizer_states(kind) == 2) state2 = uniform(0, 1e-4);
   }
 };
@@ -33,13 +35,18 @@ struct Arena {
 void fused_step(const OptimizerOptions& o, const Arena& arena) {
   const Tensor& p = arena.parameters;
   kernels::OptimizerArgs args{.kind = o.kind, .size = p.elements(), .learning_rate = o.learning_rate};
-  args.beta1 = o.beta1, args.beta2 = o.beta2, args.epsilon = o.epsilon, args.clock.step = 10;
-  args.parameters = p.data(), args.gradients = arena.gradients.data();
-  args.state1 = arena.state1.data(), args.state2 = arena.state2 ? arena.state2.data() : nullptr;
+  args.beta1 = o.beta1;
+  args.beta2 = o.beta2;
+  args.epsilon = o.epsilon;
+  args.clock.step = 10;
+  args.parameters = p.data();
+  args.gradients = arena.gradients.data();
+  args.state1 = arena.state1.data();
+  args.state2 = arena.state2 ? arena.state2.data() : nullptr;
   p.device().backend().optimizer_step(args, Stream::current(p.device()).handle());
 }
 
-// Of one update, against math::optimizer_update in double.
+// Returns the largest error of one update against math::optimizer_update in double.
 double error_of(const OptimizerOptions& o, std::int64_t n, Device device) {
   const Arena arena(n, o.kind, device);
   std::vector<double> p = arena.parameters.to_doubles(), s1 = arena.state1.to_doubles(), s2(p.size());
@@ -59,7 +66,8 @@ double error_of(const OptimizerOptions& o, std::int64_t n, Device device) {
   double worst = 0, largest = 0;
   for (std::size_t i = 0; i < p.size(); ++i) {
     const double d = std::fabs(got[i] - p[i]);
-    worst = d <= worst ? worst : (std::isnan(d) ? INFINITY : d), largest = std::max(largest, std::fabs(p[i]));
+    worst = d <= worst ? worst : (std::isnan(d) ? INFINITY : d);
+    largest = std::max(largest, std::fabs(p[i]));
   }
   return worst / largest;
 }
@@ -86,8 +94,8 @@ Workload optimizer_workload(OptimizerKind kind, std::int64_t n, bool large) {
   return w;
 }
 
-// A batch out of `count` images of bytes. The unfused implementation copies one image at a time, so it is no
-// fair comparison.
+// Gathers a batch from `count` images of bytes. There is no unfused contestant: it would copy one image at a
+// time, which is no fair comparison.
 Workload gather_workload(std::int64_t count, std::int64_t batch, std::int64_t pixels, bool large) {
   const Shape size{batch, pixels};
   Workload w{"gather_batch", size_name(size.text()), "forward", large, static_cast<double>(size.elements())};

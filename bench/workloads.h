@@ -1,5 +1,5 @@
-// What gpuvae_bench runs: every fused operation at the sizes of the presets and at large ones, forward and
-// backward, beside its unfused implementation.
+// The workloads of gpuvae_bench: every fused operation beside its unfused implementation, forward and
+// backward, at the sizes of the presets and at large sizes.
 #pragma once
 
 #include <functional>
@@ -12,39 +12,39 @@
 
 namespace gpuvae::bench {
 
-// An operation on one device with its data, ready to run.
+// An operation with its data on one device, ready to run.
 struct Contest {
   Body fused;
-  Body unfused = {};  // empty where there is no unfused implementation
+  Body unfused = {};  // empty if there is no unfused implementation
   bool unfused_uses_curand = false;
-  std::function<std::optional<double>()> error =
-      {};  // of the fused results: largest difference to f64, over
-           // the largest element; none where f64 would take too long
+  // Largest difference of the fused results to f64, over the largest element; none if f64 would take too
+  // long.
+  std::function<std::optional<double>()> error = {};
 };
 
 struct Workload {
-  std::string operation, size,
-      pass;             // "bce_with_logits", "100x784", "training" (forward and backward) or "forward"
-  bool large = false;   // beyond what a preset has
-  double elements = 0;  // of the largest tensor
-  double bytes = 0, flops = 0;  // the least that it must move and do
+  // "bce_with_logits", "100x784", and "forward", "training" (forward and backward) or "update".
+  std::string operation, size, pass;
+  bool large = false;           // larger than the sizes of the presets
+  double elements = 0;          // number of elements of the largest tensor
+  double bytes = 0, flops = 0;  // minimum bytes to move and operations to do
   std::function<Contest(Device)> prepare = {};
 
   std::string name() const { return operation + "/" + size + "/" + pass; }
 };
 
-// Those whose largest tensor has at most so many elements.
+// All workloads whose largest tensor has at most `most_elements` elements.
 std::vector<Workload> all_workloads(double most_elements);
 
-// By file: operations with cases in tests/cases; optimisers and the batch gather.
+// The workloads by file: operations with cases in tests/cases, optimisers, and the batch gather.
 std::vector<Workload> case_workloads(double most_elements);
 std::vector<Workload> optimizer_workloads(double most_elements);
 std::vector<Workload> gather_workloads(double most_elements);
 
-// "tanh[100, 784]" as "tanh-100x784".
+// Turns "tanh[100, 784]" into "tanh-100x784".
 std::string size_name(const std::string& text);
 
-// The counts of elements of large sizes: 2^20, 2^22, ... 2^28, as far as allowed.
+// Returns the element counts of large sizes: 2^20, 2^22, ... 2^28, up to `most_elements`.
 std::vector<std::int64_t> large_sizes(double most_elements);
 
 }  // namespace gpuvae::bench

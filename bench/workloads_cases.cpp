@@ -1,4 +1,4 @@
-// Operations with cases: sizes of the presets, and large ones.
+// Workloads of the operations that have cases in tests/cases, at the sizes of the presets and at large sizes.
 #include <algorithm>
 #include <cmath>
 
@@ -14,7 +14,7 @@ using cases::Doubles;
 using cases::Variables;
 using Function = std::function<Variables(std::span<const Variable>)>;
 
-constexpr double kExactElements = 1 << 21, kExactFlops = 2e9;  // what f64 does in a second or two
+constexpr double kExactElements = 1 << 21, kExactFlops = 2e9;  // what f64 computes in one or two seconds
 
 double elements_of(const Case& c) {
   double most = 0;
@@ -23,7 +23,7 @@ double elements_of(const Case& c) {
   return most;
 }
 
-// Small inputs are those of the tests, large ones are drawn on the device.
+// Small inputs are those of the tests. Large inputs are drawn on the device.
 Variables make_inputs(const Case& c, DType dtype, Device device) {
   Variables inputs;
   for (std::size_t i = 0; i < c.inputs.size(); ++i) {
@@ -39,15 +39,16 @@ Variables make_inputs(const Case& c, DType dtype, Device device) {
   return inputs;
 }
 
-// A variable whose gradient is handed on and forgotten, as that of an activation; a leaf would copy it.
+// Makes a variable that passes its gradient on without keeping it, as an activation does. A leaf would copy
+// the gradient.
 Variable activation(const Variable& leaf) {
   auto node = GraphAccess::make_node("activation", {&leaf});
   node->backward = [](autograd::BackwardContext&) {};
   return GraphAccess::output(node, leaf.value());
 }
 
-// The first input is an activation, the others are parameters. Outputs of one element are backward's roots;
-// others are given a gradient of ones by a sum, fused and unfused alike.
+// The first input is an activation, the others are parameters. Backward starts from outputs with one element;
+// larger outputs get a gradient of ones from a sum, in the fused and the unfused implementation.
 void run(const Variables& inputs, const Function& f, bool training) {
   if (!training) {
     const NoGradGuard no_grad;
@@ -79,7 +80,7 @@ std::vector<Doubles> results(const Case& c, DType dtype, Device device, bool tra
   return all;
 }
 
-// NaN is an error of infinity.
+// NaN counts as an infinite error.
 double largest_error(const std::vector<Doubles>& got, const std::vector<Doubles>& exact) {
   double worst = 0;
   for (std::size_t t = 0; t < exact.size(); ++t) {
@@ -113,7 +114,8 @@ class List {
  public:
   explicit List(double most_elements) : most_(most_elements) {}
 
-  // `kept`: elements of the largest tensor that a unfused implementation makes, where that is not an input.
+  // `kept` is the number of elements of the largest tensor that an unfused implementation makes, if that
+  // tensor is not an input.
   void add(Case c, bool large, bool has_backward = true, std::int64_t kept = 0) {
     if (elements_of(c) > most_) return;
     const std::string size = size_name(c.name.substr(c.operation.size() + 1));
@@ -121,7 +123,8 @@ class List {
       if (training && !has_backward) continue;
       Workload w{c.operation, size, training ? "training" : "forward", large,
                  std::max(elements_of(c), static_cast<double>(kept))};
-      w.bytes = training ? c.bytes : c.forward_bytes, w.flops = training ? c.flops : c.forward_flops;
+      w.bytes = training ? c.bytes : c.forward_bytes;
+      w.flops = training ? c.flops : c.forward_flops;
       w.prepare = [c, training](Device device) { return bench::prepare(c, device, training); };
       list_.push_back(std::move(w));
     }
@@ -180,7 +183,7 @@ void add_layers(List& list) {
 void add_densities(List& list, const std::vector<std::int64_t>& sizes) {
   const auto add = [&](std::int64_t targets, std::int64_t n, std::int64_t width, bool large) {
     std::vector<Case> all = cases::log_density_cases(targets, n, width, false);
-    all.erase(all.begin() + 2);  // the Gaussian with a plain mean
+    all.erase(all.begin() + 2);  // the Gaussian without a sigmoid on its mean
     for (Case& c : all) list.add(std::move(c), large, false);
   };
   add(20, 50, 784, false);

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Downloads MNIST and Frey Face and checks their SHA-256. Usage: data/fetch.sh [FOLDER]
-#   FOLDER         where the files go; default: the folder of this script
-#   GPUVAE_MIRROR  a mirror of your own, tried before the public ones, e.g. file:///path or https://host/path
-# Files that are already right are kept; wrong ones are replaced. Exits with 1, and one line per file, if any
-# could not be had.
+#   FOLDER         folder for the files; default: the folder of this script
+#   GPUVAE_MIRROR  a private mirror that is tried before the public ones, e.g. file:///path or https://host/path
+# Correct files are kept; wrong ones are replaced. If a file is not available, the exit status is 1 and one line
+# names the file.
 set -euo pipefail
 
 folder=${1:-$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)}
@@ -20,7 +20,7 @@ sha256_of() {
   echo "${line%% *}"
 }
 
-# download URL FILE. wget knows no file:// addresses, so those are read here.
+# download URL FILE. wget does not support file:// addresses, so those are read here.
 download() {
   if [[ $1 == file://* ]]; then
     cat -- "${1#file://}" 2> /dev/null > "$2"
@@ -33,7 +33,7 @@ download() {
   fi
 }
 
-# fetch NAME SHA256 MIRROR...: a file appears under its name only once its content is right.
+# fetch NAME SHA256 MIRROR... gives a file its final name only after its content has been checked.
 fetch() {
   local name=$1 expected=$2 mirror reason='' got
   shift 2
@@ -61,12 +61,12 @@ fetch() {
       return 1
     fi
   done
-  echo "$name: not to be had${reason/;/:}" >&2
+  echo "$name: not available${reason/;/:}" >&2
   return 1
 }
 
 mkdir -p -- "$folder"
-work=$(mktemp -d "${folder%/}/.fetch-XXXXXX")  # beside the files, so that mv is a rename
+work=$(mktemp -d "${folder%/}/.fetch-XXXXXX")  # in the same folder, so that mv is a rename
 trap 'rm -rf -- "$work"' EXIT
 part=$work/part
 

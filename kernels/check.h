@@ -7,8 +7,8 @@
 
 #include "gpuvae/error.h"
 
-// What has a text() is formatted as that, and only when something failed: give check() the shape, not its
-// text.
+// Formats every type that has a text() member. check() formats its arguments only after a failure, so pass it
+// the shape and not the shape's text.
 template <class T>
 requires requires(const T& t) { std::string(t.text()); }
 struct fmt::formatter<T> : fmt::formatter<std::string> {
@@ -19,9 +19,10 @@ struct fmt::formatter<T> : fmt::formatter<std::string> {
 
 namespace gpuvae {
 
-// Where an error comes from: the name that stands in brackets, and the kind of error.
+// The origin of an error: the operation that is named in brackets, and the kind of error.
 struct Origin {
-  Origin(const char* name) : operation(name) {}         // NOLINT: most errors need no other kind
+  // Conversions from names are implicit, because most errors have the default kind.
+  Origin(const char* name) : operation(name) {}         // NOLINT
   Origin(std::string_view name) : operation(name) {}    // NOLINT
   Origin(const std::string& name) : operation(name) {}  // NOLINT
   Origin(std::string_view name, ErrorKind kind_of_error) : operation(name), kind(kind_of_error) {}

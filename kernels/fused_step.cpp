@@ -4,6 +4,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/fused_workspace.h"
+#include "kernels/math/functions.h"
 
 namespace gpuvae::kernels {
 namespace {
@@ -22,12 +23,18 @@ std::string hidden_layers(const char* name, int layers, const FusedLayer (&width
 std::string fused_step_why_not(const FusedStepArgs& args) {
   if (std::string why = hidden_layers("encoder", args.encoder_layers, args.encoder); !why.empty()) return why;
   if (std::string why = hidden_layers("decoder", args.decoder_layers, args.decoder); !why.empty()) return why;
+  if (!math::slope_from_output(args.activation))
+    return fmt::format(
+        "the gradient of {} needs the layer's pre-activations, which these kernels do not keep",
+        name(args.activation));
   if (args.posterior.latent > kFusedMaxLatent)
     return fmt::format("the latent code has {} dimensions, above {}", args.posterior.latent, kFusedMaxLatent);
   if (args.gather.batch > kFusedMaxBatch)
     return fmt::format("the batch is {}, above {}", args.gather.batch, kFusedMaxBatch);
   if (args.gather.columns > (1 << 24))
     return fmt::format("an image has {} pixels, above {}", args.gather.columns, 1 << 24);
+  if (args.likelihood.kind != LikelihoodKind::bernoulli && args.likelihood.kind != LikelihoodKind::gaussian)
+    return "the likelihood is neither Bernoulli (of logits) nor Gaussian";
   if (args.posterior.epsilon) return "the noise is given, not drawn";
   if (args.optimizer.gradient_scale)
     return "gradients are clipped by their norm, which wants all of them first";

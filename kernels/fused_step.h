@@ -15,6 +15,12 @@
 #include <cstdint>
 #include <string>
 
+#include "kernels/ops/batch.h"
+#include "kernels/ops/likelihood.h"
+#include "kernels/ops/metrics.h"
+#include "kernels/ops/optimizer.h"
+#include "kernels/ops/posterior.h"
+
 namespace gpuvae::kernels {
 
 inline constexpr std::int64_t kFusedMaxBatch = 512, kFusedMaxHidden = 1024, kFusedMaxLatent = 64;
@@ -36,7 +42,41 @@ struct FusedLayer {
   float* bias = nullptr;    // [out]
 };
 
-struct FusedStepArgs;  // kernels/backend.h
+// One training step. Capturable: it allocates nothing and never waits.
+struct FusedStepArgs {
+  // The batch. `rows` is that of a full batch: the kernels see from the clock how many rows there are. `out`
+  // and `samples` are unused. Every clock below is this one, but for the optimiser's.
+  GatherArgs gather = {};
+  PosteriorArgs posterior = {};  // scale, latent, noise_std, and the noise's seed, purpose and `frozen`
+
+  int encoder_layers = 1, decoder_layers = 1;
+  FusedLayer encoder[kFusedMaxLayers] = {}, decoder[kFusedMaxLayers] = {};  // in order of evaluation
+  FusedLayer posterior_head = {}, output = {};
+  Activation activation = Activation::relu;  // of the hidden layers
+
+  LikelihoodOptions likelihood = {};  // Bernoulli (of logits) or Gaussian
+
+  // The gradient is of reconstruction_weight * reconstruction + kl_weight * kl, sums over the batch, divided
+  // by its rows if `mean`. kl_weight rises linearly from 0 over the clock's first `warmup_steps`.
+  double reconstruction_weight = 1, kl_weight = 1, warmup_steps = 0;
+  bool mean = true;
+
+  OptimizerArgs optimizer = {};  // its gradients and gradient_scale are unused
+  // totals[0] += weights[0] * reconstruction, totals[1] += weights[1] * kl, plain sums over the batch;
+  // bad_step as in MetricsArgs. Terms and clock are unused.
+  MetricsArgs metrics = {};
+  std::uint64_t* advance = nullptr;  // += 1 when the step is done; may be the clocks' device_step; or null
+
+  FusedPrecision precision = FusedPrecision::automatic;
+  void* workspace = nullptr;  // fused_step_workspace() bytes; nothing in it is kept between steps
+
+  GPUVAE_HD int outputs_per_feature() const { return parameters_of(likelihood.kind); }
+  // Of the batch, and of reading and writing parameters and states.
+  double bytes() const {
+    const double batch = size_in_bytes(gather.source, times(gather.rows, gather.columns));
+    return batch + 4 * static_cast<double>(optimizer.size) * (2 + 2 * math::optimizer_states(optimizer.kind));
+  }
+};
 
 // "" if fused_step takes the configuration, else what does not fit, in one line. Looks at sizes and kinds
 // only, never at pointers.

@@ -17,7 +17,7 @@ struct FusedWorkspace {
   explicit FusedWorkspace(const FusedStepArgs& a) {
     const std::int64_t batch = a.gather.batch, latent = a.posterior.latent;
     const std::int64_t hidden = a.encoder[a.encoder_layers - 1].out, code = a.decoder[0].out;
-    const std::int64_t outputs = (a.gaussian ? 2 : 1) * padded(a.gather.columns);
+    const std::int64_t outputs = a.outputs_per_feature() * padded(a.gather.columns);
     const auto tiles = [](std::int64_t n) { return (n + kFusedSmallestTile - 1) / kFusedSmallestTile; };
     scalars = take(256);
     samples = take(4 * batch);

@@ -1,4 +1,4 @@
-// Sets the allocator of a device's tensors for the life of an object.
+// Sets the allocator of a device's tensors during the lifetime of an object.
 #pragma once
 
 #include <memory>

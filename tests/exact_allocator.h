@@ -1,6 +1,6 @@
-// Device memory of exactly a tensor's size, given back when the tensor dies. The pool rounds sizes up and
-// hands blocks out again, which hides accesses past a tensor, to a tensor that has died, and to what was
-// never written from the emulated device and from compute-sanitizer.
+// Allocates exactly a tensor's size of device memory and frees it with the tensor. The pool rounds sizes up
+// and reuses blocks. That hides accesses beyond a tensor, to freed tensors and to unwritten memory from the
+// emulated device and from compute-sanitizer.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// Memory for tensors with a pattern on both sides: a kernel that writes past its tensor is found out when the
-// tensor dies, also where no sanitizer looks.
+// Allocates tensors with a pattern on both sides. A kernel that writes outside its tensor is detected when
+// the tensor is freed, even without a sanitizer.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -16,7 +16,7 @@ class GuardedAllocator final : public Allocator {
   void* allocate(std::size_t bytes, const Stream&) override {
     const std::size_t total = (bytes + 2 * kGuard + 63) / 64 * 64;
     auto* block = static_cast<unsigned char*>(std::aligned_alloc(64, total));
-    std::memset(block, kPattern, total);  // 0xFF...: NaN where nothing is written
+    std::memset(block, kPattern, total);  // 0xFF... is a NaN, which marks unwritten elements
     return block + kGuard;
   }
   void free(void* pointer, std::size_t bytes, const Stream&) noexcept override {

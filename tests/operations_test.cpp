@@ -1,4 +1,4 @@
-// Every case of every operation: values, gradients, fused against unfused, devices against each other.
+// Tests every case of every operation: values, gradients, fused against unfused, CUDA against CPU.
 #include <gtest/gtest.h>
 #include <omp.h>
 
@@ -17,8 +17,8 @@ namespace gpuvae::cases {
 namespace {
 
 struct Result {
-  std::vector<Doubles> outputs, gradients;  // of each differentiable input, in order
-  double total = 0;                         // weighted, of all outputs
+  std::vector<Doubles> outputs, gradients;  // gradients of the differentiable inputs, in order
+  double total = 0;                         // weighted sum of all outputs
 };
 
 Variables make_inputs(const Case& c, DType dtype, Device device) {
@@ -31,7 +31,7 @@ Variables make_inputs(const Case& c, DType dtype, Device device) {
   return inputs;
 }
 
-// Sum over outputs of a fixed, uneven weighting: its gradient meets every output element.
+// Sums the outputs with fixed, uneven weights, so that the gradient reaches every output element.
 Variable weighted_total(const Variables& outputs) {
   Variable total;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -65,7 +65,7 @@ double largest(const Doubles& v) {
   return most;
 }
 
-// Every element within tolerance of the largest expected one. NaN fails.
+// Expects every element to be within tolerance, relative to the largest expected element. NaN fails.
 void expect_close(const Doubles& got, const Doubles& expected, double tolerance, const std::string& what) {
   ASSERT_EQ(got.size(), expected.size()) << what;
   const double bound = tolerance * std::max(largest(expected), 1e-30);
@@ -88,7 +88,7 @@ void expect_close(const Result& got, const Result& expected, double tolerance, d
                  "gradient " + std::to_string(i));
 }
 
-// The emulated device runs a thousandth as fast as a real one: the longest cases would take minutes there.
+// The emulated device is a thousand times slower than a real one, so the longest cases would take minutes.
 bool too_large_for_emulation(const Case& c) {
   std::int64_t elements = 0;
   for (const Input& i : c.inputs) elements += i.shape.elements();
@@ -107,7 +107,7 @@ TEST_P(Operation, MatchesNaiveReference) {
     const GuardedAllocator::Scope guarded(Device::cpu());
     const Result result = evaluate(c, c.run, dtype, Device::cpu());
     ASSERT_EQ(result.outputs.size(), expected.size());
-    // Normals are drawn in f32 whatever the type.
+    // Normals are drawn in f32 for every data type.
     const bool exact = dtype == DType::f64 && c.operation.find("random") && c.operation.find("sample");
     for (std::size_t i = 0; i < expected.size(); ++i)
       expect_close(result.outputs[i], expected[i], exact ? 1e-11 : c.tolerance,
@@ -151,7 +151,7 @@ TEST_P(Operation, SinglePrecisionGradient) {
   expect_close(single, exact, c.tolerance, c.gradient_tolerance);
 }
 
-TEST_P(Operation, FusedEqualsComposed) {
+TEST_P(Operation, FusedMatchesUnfused) {
   const Case& c = GetParam();
   if (!c.unfused) GTEST_SKIP() << "a primitive";
   expect_close(evaluate(c, c.run, DType::f64, Device::cpu()),
@@ -162,9 +162,9 @@ TEST_P(Operation, FusedEqualsComposed) {
 
 TEST_P(Operation, SameBitsAtAnyNumberOfThreads) {
   const Case& c = GetParam();
-  // oneDNN divides products by the number of threads.
+  // oneDNN splits products by the number of threads.
   if (c.operation == "linear" || c.operation == "matmul")
-    GTEST_SKIP() << "bits hold for one number of threads";
+    GTEST_SKIP() << "equal bits are only guaranteed for one number of threads";
   const int threads = omp_get_max_threads();
   std::vector<Result> results;
   for (int t : {1, 2, 3}) {
@@ -191,9 +191,9 @@ TEST_P(Operation, CudaMatchesCpu) {
   expect_close(cuda, cpu, c.tolerance, c.gradient_tolerance);
   const SecondRun second;
   const Result again = evaluate(c, c.run, DType::f32, Device::cuda());
-  EXPECT_EQ(cuda.outputs, again.outputs) << "not the same bits";
-  EXPECT_EQ(cuda.gradients, again.gradients) << "not the same bits";
-  EXPECT_EQ(cuda.total, again.total) << "not the same bits";
+  EXPECT_EQ(cuda.outputs, again.outputs) << "two runs differ in their bits";
+  EXPECT_EQ(cuda.gradients, again.gradients) << "two runs differ in their bits";
+  EXPECT_EQ(cuda.total, again.total) << "two runs differ in their bits";
 }
 
 std::string test_name(const testing::TestParamInfo<Case>& info) {
@@ -202,12 +202,12 @@ std::string test_name(const testing::TestParamInfo<Case>& info) {
 }
 INSTANTIATE_TEST_SUITE_P(Cases, Operation, testing::ValuesIn(all_cases()), test_name);
 
-TEST(Operations, EachPublicOneHasACase) {
+TEST(Operations, EachPublicOperationHasACase) {
   std::ifstream header(GPUVAE_SOURCE_DIR "/include/gpuvae/ops.h");
   const std::string text((std::istreambuf_iterator<char>(header)), {});
   const std::regex declaration(
       R"(\n\[\[nodiscard\]\] (?:Variable|Tensor|PosteriorSample) (operator.|\w+)\()");
-  // A case compares CUDA with the CPU: cuRAND has no CPU side, and tests/ptx/curand_test.cpp is about it.
+  // A case compares CUDA with the CPU. cuRAND has no CPU implementation; tests/ptx/curand_test.cpp tests it.
   std::set<std::string> with_case = {"curand_normal", "curand_uniform"};
   for (const Case& c : all_cases()) with_case.insert(c.operation);
   int found = 0;

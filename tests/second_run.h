@@ -1,6 +1,5 @@
-// What happens between two runs of the same computation whose bits must be equal. The emulated device changes
-// the order of its warps and blocks, so that a result that depends on it shows; a real device changes
-// nothing.
+// Hooks between two runs of the same computation whose bits must be equal. The emulated device changes the
+// order of its warps and blocks, which reveals results that depend on it. A real device changes nothing.
 #pragma once
 
 #include <functional>
@@ -12,7 +11,7 @@ inline std::function<void(bool begins)>& on_second_run() {
   return hook;
 }
 
-// The second run, from here to the end of the scope.
+// Marks the second run, until the end of the scope.
 struct SecondRun {
   SecondRun() {
     if (on_second_run()) on_second_run()(true);

@@ -1,1 +1,2 @@
-"""What bench/gpu_check consists of. Standard library only: it runs where nothing can be installed."""
+"""The modules of bench/gpu_check. They use the standard library only, because gpu_check runs on machines where
+nothing can be installed."""

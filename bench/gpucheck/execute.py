@@ -1,4 +1,4 @@
-"""Runs a command under limits of time, output and disk, in a process group that dies with it."""
+"""Runs a command under limits of time, output and disk space, in a process group that is killed with its parent."""
 import ctypes
 import os
 import signal
@@ -8,9 +8,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-KEPT = 256 << 10  # bytes of a log's beginning, and of its end
+KEPT = 256 << 10  # bytes kept of the beginning of a log, and of its end
 MOST_OUTPUT = 64 << 20
-MOST_DISK = 256 << 20  # of the files that a command leaves in the scratch folder
+MOST_DISK = 256 << 20  # bytes of all files that a command leaves in the scratch folder
 PR_SET_PDEATHSIG = 1
 
 
@@ -19,12 +19,12 @@ class Command:
     name: str
     argv: list
     env: dict = field(default_factory=dict)
-    share: float = 1.0  # of the time that the part has left
+    share: float = 1.0  # fraction of the part's remaining time that the command may use
 
 
 @dataclass
 class Run:
-    """What became of a command. outcome: ended, crashed, out of time, too much output, not started."""
+    """The result of a command. outcome: ended, crashed, out of time, too much output, not started."""
     name: str
     command: str
     outcome: str
@@ -38,7 +38,7 @@ class Run:
         return self.outcome == "ended" and self.status == 0
 
     def why(self):
-        """One line: how it ended."""
+        """Returns one line that says how the command ended."""
         if self.outcome == "ended":
             return f"{self.name}: exit status {self.status}"
         if self.outcome == "crashed":
@@ -49,7 +49,7 @@ class Run:
 
 
 class Reader(threading.Thread):
-    """Keeps the beginning and the end of what a pipe brings, and counts the rest."""
+    """Keeps the beginning and the end of a pipe's output and counts the rest."""
 
     def __init__(self, pipe):
         super().__init__(daemon=True)
@@ -75,7 +75,7 @@ class Reader(threading.Thread):
 
 
 def die_with_parent():
-    """In the child: a killed gpu_check leaves nothing running on the GPU."""
+    """Called in the child: it is killed when gpu_check ends, so that nothing keeps running on the GPU."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -90,7 +90,7 @@ def folder_size(folder):
 
 
 def kill(child):
-    """Kills the group. A process that hangs in the driver is left behind after five seconds."""
+    """Kills the process group. A process that hangs in the driver is abandoned after five seconds."""
     try:
         os.killpg(child.pid, signal.SIGKILL)
     except OSError:
@@ -103,7 +103,7 @@ def kill(child):
 
 
 def watch(child, reader, limit, scratch):
-    """Waits for the child, or for a limit: why it was stopped, or ""."""
+    """Waits for the child or for a limit. Returns why it was stopped, or "" if it ended by itself."""
     end, look = time.monotonic() + limit, 0
     while True:
         try:
@@ -136,7 +136,7 @@ def execute(command, limit, env, folder, scratch):
     try:
         stopped = watch(child, reader, limit, scratch)
     finally:
-        killed = kill(child)  # also what the command itself has left running
+        killed = kill(child)  # this also kills processes that the command left running
     reader.join(1)
     if not reader.is_alive():
         child.stdout.close()

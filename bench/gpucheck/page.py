@@ -1,4 +1,4 @@
-"""gpu-check.md: what is sound, what failed, what to do next, what was measured."""
+"""Writes gpu-check.md: what is sound, what failed, what to do next, what was measured."""
 import re
 
 
@@ -16,7 +16,7 @@ def us(value):
 
 
 def failures(parts):
-    """Names of the deciding parts that are not sound; a part that did not run is neither."""
+    """Names of the deciding parts that failed. A part that did not run counts neither as sound nor as failed."""
     return [name for name, p in parts.items() if p["decides"] and p["outcome"] in ("failed", "out of time")]
 
 

@@ -1,5 +1,6 @@
-"""The parts of gpu_check, worst suspects first. A part is a generator: it yields commands, receives their runs, and
-returns a verdict. Limits are seconds; those of a whole run add up to at most 480, those of a quick one to 180."""
+"""The parts of gpu_check; the most likely failures come first. A part is a generator: it yields commands, receives
+their runs and returns a verdict. Limits are in seconds. The limits of a full run add up to at most 480, those of a
+quick run to at most 180."""
 from dataclasses import dataclass
 from typing import Callable
 
@@ -19,10 +20,10 @@ class Part:
     name: str
     purpose: str
     limit: int
-    quick: int  # seconds with --quick; 0: left out
+    quick: int  # seconds with --quick; 0 leaves the part out
     body: Callable
     on_failure: str  # what a failure means, and what to try
-    decides: bool = True  # whether a failure is the device's or the kernels'; measurements only report
+    decides: bool = True  # a failure means that the device or the kernels are wrong; False: only reports
 
 
 def round_trip(c):
@@ -41,7 +42,8 @@ def sanitized(c, tool, name, program, options=(), env=None):
 
 
 def sanitizer_part(tool):
-    """The fused step alone: no other kernel, no cuBLASLt, at the size of a preset for memcheck and small otherwise."""
+    """Runs the fused step alone, without other kernels or cuBLASLt: at the size of a preset for memcheck, small
+    otherwise."""
     def body(c):
         if c.sanitizer is None:
             return not_run("compute-sanitizer not found")
@@ -50,7 +52,7 @@ def sanitizer_part(tool):
         verdict = sanitizer_verdict(run)
         if verdict.outcome != "passed":
             return verdict
-        return experiment(run)[1] or verdict  # without steps there was nothing to find
+        return experiment(run)[1] or verdict  # the sanitizer can find nothing if no step ran
     return body
 
 
@@ -71,7 +73,7 @@ def memcheck_tests(c):
 
 
 def tests(filter_, small=""):
-    """Runs tests. A crash, or an error that stays with the process, ends a process: the tests after it get another one."""
+    """Runs tests. A crash or a sticky CUDA error ends the process; the tests that remain run in a new one."""
     def body(c):
         total = {"passed": 0, "skipped": 0, "failed": []}
         lines, done = [], []
@@ -111,7 +113,7 @@ OFF = {"GPUVAE_DEPENDENT_LAUNCHES": "0"}
 
 
 def compare(c, variants, steps):
-    """Fused steps in several ways, each in a separate process: the digests of all must be those of the first."""
+    """Runs fused steps in several ways, each in a separate process. All digests must equal those of the first way."""
     digests, lines, facts = {}, [], {}
     for name, options, env in variants:
         run = yield Command(name, [c.program("gpu_probe"), "fused-steps", "--steps", steps, *options,
@@ -170,8 +172,8 @@ def cublaslt(c):
     return failed(lines, found) if lines else passed(f"{usable} of {len(found['rows'])} epilogues exist", found)
 
 
-PRODUCT_BOUNDS = {"ffma": 1e-6, "split_tf32": 1e-6, "tf32": 1e-3, "bf16": 1e-2}  # of the largest error
-MOST_DRIFT = 1.5e-7  # of the mean error toward or away from the result, which truncation makes negative
+PRODUCT_BOUNDS = {"ffma": 1e-6, "split_tf32": 1e-6, "tf32": 1e-3, "bf16": 1e-2}  # bounds on the largest error
+MOST_DRIFT = 1.5e-7  # bound on the mean error toward the result, in absolute value; truncation makes it negative
 
 
 def product_complaints(row):
@@ -201,13 +203,13 @@ SANITIZER_ADVICE = ("Run `compute-sanitizer --tool {} gpu_probe fused-steps --st
                     "and the line of the first finding.")
 PARTS = (
     Part("round-trip", "copies and kernels of this build work at all", 10, 10, round_trip,
-         "Nothing else means anything: check that the build has this GPU's architecture (CMAKE_CUDA_ARCHITECTURES) and the "
-         "driver its CUDA version."),
-    Part("memcheck", "the fused step alone accesses only what it may, at keras-mnist's size", 35, 25,
+         "No other result is meaningful. Check that the build includes this GPU's architecture (CMAKE_CUDA_ARCHITECTURES) and "
+         "that the driver supports the build's CUDA version."),
+    Part("memcheck", "the fused step accesses only memory that it may, at keras-mnist's size", 35, 25,
          sanitizer_part("memcheck"), "A kernel of the fused step addresses memory that it must not. "
-         + SANITIZER_ADVICE.format("memcheck") + " Until it is mended, `--executor graph` trains without these kernels."),
+         + SANITIZER_ADVICE.format("memcheck") + " Until it is fixed, `--executor graph` trains without these kernels."),
     Part("memcheck-tests", f"{FUSED_TESTS} under memcheck", 40, 0, memcheck_tests,
-         "As for memcheck; the test named last says which sizes. A finding outside fused_* kernels is in the kernel it names."),
+         "Proceed as for memcheck. The test named last shows the sizes. A finding outside fused_* kernels names its kernel."),
     Part("racecheck", "the fused step's barriers in shared memory", 25, 0, sanitizer_part("racecheck"),
          "A barrier is missing between the two accesses that the finding names. " + SANITIZER_ADVICE.format("racecheck")),
     Part("initcheck", "the fused step reads nothing that was not written", 20, 0, sanitizer_part("initcheck"),
@@ -215,33 +217,33 @@ PARTS = (
     Part("synccheck", "barriers and warp masks of the fused step", 20, 0, sanitizer_part("synccheck"),
          "A barrier or a shuffle is in divergent code. " + SANITIZER_ADVICE.format("synccheck")),
     Part("cases", "every kernel against the CPU backend", 60, 35, tests(KERNEL_CASES),
-         "The operation named differs from the CPU's result: run that test alone, then under memcheck; if its error is just "
-         "above the tolerance, compare with `product-error` and `cublaslt` before touching a bound."),
+         "The named operation differs from the CPU's result: run that test alone, then under memcheck. If its error is just "
+         "above the tolerance, compare with `product-error` and `cublaslt` before you change a bound."),
     Part("device-tests", "trainer, graphs, executors and the fused step on the device", 60, 35,
          tests(DEVICE_TESTS, FUSED_TESTS),
-         "Run the test named alone with CUDA_LAUNCH_BLOCKING=1, so that the error is reported where it happens."),
+         "Run the named test alone with CUDA_LAUNCH_BLOCKING=1, so that the error is reported where it happens."),
     Part("dependent-launches", "dependent launches on and off, eager and in graphs: the same weights, bit for bit", 30, 15,
          dependent_launches,
-         "A kernel reads what its predecessor has not finished, or writes what it still reads: look at the waits in the first "
-         "fused kernel after the step that differs. GPUVAE_DEPENDENT_LAUNCHES=0 trains correctly meanwhile; if the runs with "
-         "it off differ among themselves, a kernel is not deterministic."),
-    Part("cublaslt", "which epilogues exist, and what ReLU makes of NaN and zero", 20, 10, cublaslt,
-         "cuBLASLt does not do what its plan in kernels/cuda/matmul.cpp relies on: refuse the plan that the line names."),
+         "A kernel reads data before its predecessor has finished them, or writes data that its predecessor still reads: check "
+         "the waits in the first fused kernel after the step that differs. GPUVAE_DEPENDENT_LAUNCHES=0 trains correctly "
+         "meanwhile. If the runs with it off differ from one another, a kernel is not deterministic."),
+    Part("cublaslt", "which epilogues exist, and how ReLU treats NaN and zero", 20, 10, cublaslt,
+         "cuBLASLt does not do what its plan in kernels/cuda/gemm/matmul.cpp relies on: refuse the plan that the line names."),
     Part("product-error", "errors of the fused step's products against f64", 10, 5, product_error,
-         "If split TF32 is too far off, with a negative mean, and ffma is not, the tensor cores truncate: its products must be "
-         "added up outside them, in shorter chunks; if ffma is too, the product itself is wrong."),
+         "If the error of split TF32 is too large, with a negative mean, but that of ffma is not, the tensor cores truncate: the "
+         "products must be summed outside them, in shorter chunks. If ffma fails too, the product itself is wrong."),
     Part("legacy-stream", "fused steps on stream 0: the same bits as on a separate stream", 15, 0, legacy_stream,
-         "Dependent launches do not order kernels on stream 0 as on others: switch them off there, as the last variant does."),
+         "Dependent launches order kernels differently on stream 0: disable them there, as the last variant does."),
     Part("step-times", "time per step of each executor, one graph of 100 steps", 30, 15, timing.step_times,
-         "The executor named cannot run its preset: see the parts above; if they passed, run gpu_probe step-times for it.",
+         "The named executor cannot run its preset: see the parts above. If they passed, run gpu_probe step-times for it.",
          False),
     Part("ceilings", "rates of a large copy and a large product", 10, 5, timing.ceilings,
          "Large allocations or products fail: look for other processes on the GPU (nvidia-smi).", False),
     Part("operations", "fused against unfused operations", 45, 20, timing.operations,
-         "A benchmark stopped; those before it stand in the result.", False),
+         "A benchmark stopped; the result contains those before it.", False),
     Part("training", "whole epochs of each executor", 25, 0, timing.training,
-         "A training stopped: its last lines name the preset and the executor.", False),
+         "A training run stopped: its last lines name the preset and the executor.", False),
     Part("peers", "the same training in PyTorch and JAX", 25, 0, timing.peers,
-         "The peers' own packages: bench/peers/run.py says more.", False),
+         "The packages of a peer fail: run bench/peers/run.py for details.", False),
 )
 assert sum(p.limit for p in PARTS) <= TOTAL and sum(p.quick for p in PARTS) <= QUICK_TOTAL

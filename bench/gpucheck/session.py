@@ -1,4 +1,4 @@
-"""A run of gpu_check: its parts in turn, and gpu-check.json, rewritten as a whole after each."""
+"""One run of gpu_check: runs the parts in order and rewrites gpu-check.json completely after each of them."""
 import contextlib
 import hashlib
 import json
@@ -18,10 +18,10 @@ from .verdicts import failed, not_run
 
 REHEARSAL_NAMES = {"gpu_probe": "gpu_probe_ptx", "gpuvae_tests": "gpuvae_ptx_tests", "gpuvae_bench": "gpuvae_bench_ptx",
                    "train_bench": "train_bench_ptx"}
-# What page.py reads of a part. A file of another version may lack some of it.
+# The keys of a part that page.py reads. A file of another version may lack some of them.
 ENTRY = {"outcome", "summary", "seconds", "limit", "purpose", "on_failure", "decides", "date", "commit", "mode", "lines",
          "runs", "result"}
-MOST_LOG = 1 << 20  # bytes of one part in gpu-check.log
+MOST_LOG = 1 << 20  # bytes of one part's log in gpu-check.log
 
 
 def find_sanitizer(path):
@@ -30,7 +30,7 @@ def find_sanitizer(path):
 
 
 def plain(value):
-    """The same with text instead of numbers that JSON does not have."""
+    """Returns the value with text in place of numbers that JSON cannot represent (NaN, infinity)."""
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -60,7 +60,7 @@ class Session:
             self.result["programs"][path.name] = {"bytes": path.stat().st_size, "sha256": digest}
 
     def keep_earlier(self, names):
-        """Parts of an earlier run on this device in the same folder, but for those that are about to run."""
+        """Keeps the parts of an earlier run on this device in the same folder, except those that are about to run."""
         try:
             result = json.loads((self.out / "gpu-check.json").read_text())
             device, earlier = result["environment"]["device"], result["parts"]
@@ -75,14 +75,14 @@ class Session:
                                 if name in known and isinstance(entry, dict) and ENTRY <= entry.keys()}
 
     def write(self):
-        """Whole files or none: a reader, also after a SIGKILL, never sees half of one."""
+        """Replaces each file atomically, so that a reader never sees half of one, even after a SIGKILL."""
         for name, text in (("gpu-check.json", json.dumps(plain(self.result), indent=1, default=str) + "\n"),
                            ("gpu-check.md", page.markdown(self.result))):
             try:
                 temporary = self.out / f".{name}.{os.getpid()}"
                 temporary.write_text(text)
                 temporary.replace(self.out / name)
-            except OSError as error:  # a full disk: what was written before stays
+            except OSError as error:  # if the disk is full, the earlier files stay
                 print(f"gpu_check: cannot write {name}: {error}", file=sys.stderr, flush=True)
 
     def write_log(self, part, runs):
@@ -105,7 +105,7 @@ class Session:
                 command = body.send(runs[-1])
         except StopIteration as stop:
             verdict = stop.value
-        except Exception as error:  # what a program wrote was not what the part expects
+        except Exception as error:  # a program's output was not what the part expects
             last = runs[-1].log.splitlines()[-5:] if runs else []
             verdict = failed([f"the output of {part.name} was not understood: {type(error).__name__}: {error}", *last])
         self.record(part, limit, verdict, runs, time.monotonic() - start)
@@ -127,7 +127,7 @@ class Session:
 
     def run(self, parts, scale):
         start = time.monotonic()
-        with contextlib.suppress(OSError):  # a read-only folder: write says so
+        with contextlib.suppress(OSError):  # if the folder is read-only, write() reports it
             (self.out / "gpu-check.log").unlink(missing_ok=True)
         self.write()
         for part in parts:

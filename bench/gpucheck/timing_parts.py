@@ -7,7 +7,7 @@ from .verdicts import experiment, failed, not_run, passed, trouble
 
 
 def step_times(c):
-    """A process per preset, so that one that fails leaves the others their times."""
+    """Measures each preset in a separate process, so that a failure does not lose the times of the others."""
     rows, lines = [], []
     presets = c.pick(["keras-mnist", "flex-mnist", "flex-frey"], ["small"])
     for preset in presets:
@@ -33,7 +33,7 @@ def ceilings(c):
 
 
 def file_lines(path, most=16 << 20):
-    """The whole JSON lines of a file that may have been cut off."""
+    """Returns the complete JSON lines of a file that may be cut off."""
     rows = []
     try:
         text = path.read_text(errors="replace")[:most]
@@ -48,7 +48,8 @@ def file_lines(path, most=16 << 20):
 
 
 def cut_off_json(path):
-    """Google Benchmark's JSON, also where the process was stopped amid its list; None if there is no more to it."""
+    """Reads Google Benchmark's JSON, even if the process was stopped inside its list. Returns None if too little of
+    it exists."""
     try:
         text = path.read_text(errors="replace")
     except OSError:
@@ -63,7 +64,7 @@ def cut_off_json(path):
 
 
 def operations(c):
-    """Operations of the presets first, with --no-large: they are what a training step consists of."""
+    """Measures the operations of the presets only (--no-large), because a training step consists of them."""
     place = c.scratch / "operations.json"
     few = "^(bce_with_logits/100x784|sample_posterior_with_kl/log_variance-100x2).*warm"
     run = yield Command("operations", [

@@ -1,4 +1,4 @@
-"""What a part's runs say: reads logs and JSON, and names the lines that matter."""
+"""Judges the runs of a part: reads logs and JSON and picks the lines that matter."""
 import json
 import re
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ STICKY = re.compile(r"illegal address|illegal memory access|misaligned address|u
 
 @dataclass
 class Verdict:
-    """outcome: passed, failed, out of time, not run. `lines` say why; `facts` is what was found or measured."""
+    """outcome: passed, failed, out of time, not run. `lines` say why; `facts` holds what was found or measured."""
     outcome: str
     lines: list = field(default_factory=list)
     facts: dict = field(default_factory=dict)
@@ -35,7 +35,7 @@ def tail(run, lines=8):
 
 
 def trouble(run):
-    """The verdict on a run that did not end well by itself."""
+    """Returns the verdict on a run that failed, crashed or was stopped."""
     said = [line for line in tail(run, 40) if re.match(r"\w+: \[|\w+: void |.*[Ee]rror|\[\w+\] ", line)][:1]
     verdict = failed([run.why(), *tail(run)], summary=": ".join([run.why(), *said])[:300])
     if run.outcome == "out of time":
@@ -44,7 +44,7 @@ def trouble(run):
 
 
 def answer(run):
-    """The JSON object that gpu_probe printed last, or None."""
+    """Returns the last JSON object that gpu_probe printed, or None."""
     for line in reversed(run.log.splitlines()):
         if line.startswith("{"):
             try:
@@ -56,7 +56,7 @@ def answer(run):
 
 
 def experiment(run):
-    """(answer, None), or (None, verdict) where there is none."""
+    """Returns (answer, None), or (None, verdict) if there is no answer."""
     found = answer(run) if run.ok else None
     if found is None:
         verdict = trouble(run)
@@ -69,7 +69,7 @@ def experiment(run):
 
 
 def failure_texts(log, most=4):
-    """The first failures of a GoogleTest log, a few lines each."""
+    """Returns the first failures of a GoogleTest log, a few lines each."""
     lines, texts = log.splitlines(), []
     for i, line in enumerate(lines):
         if re.search(r": Failure$|C\+\+ exception with description|unknown file: Failure", line):
@@ -82,7 +82,7 @@ def failure_texts(log, most=4):
 
 
 def tests_of(log):
-    """Counts of a GoogleTest log, the tests that failed, and the one that was running at its end."""
+    """Returns the counts of a GoogleTest log, the tests that failed, and the test that was running at its end."""
     names = re.findall(r"^\[ RUN      \] (\S+)", log, re.M)
     ok = set(re.findall(r"^\[       OK \] (\S+?)(?:,| \()", log, re.M))
     skipped = set(re.findall(r"^\[  SKIPPED \] (\S+?)(?:,| \(|$)", log, re.M))

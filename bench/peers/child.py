@@ -1,9 +1,9 @@
-"""A peer in its own process: `child.py MODULE CONFIG`, with CONFIG as JSON.
+"""Runs a peer in a separate process: `child.py MODULE CONFIG`, with CONFIG as JSON.
 
-MODULE has `setup(config) -> epoch`; `epoch()` trains one epoch over the whole set in a new order, reads the loss back
-(which waits for the device) and returns its mean, nats an image; and `versions() -> dict`. Speaks JSON, one object a
-line: {"ready": ...} after the first epoch, then for each number N read, the seconds and losses of N epochs. Whatever
-libraries print goes to stderr.
+MODULE has `setup(config) -> epoch` and `versions() -> dict`. `epoch()` trains one epoch over the whole set in a new
+order, reads the loss back (which waits for the device) and returns its mean in nats per image. The process speaks
+JSON, one object per line: {"ready": ...} after the first epoch, then, for each number N that it reads, the seconds
+and losses of N epochs. The output of libraries goes to stderr.
 """
 import importlib, json, os, sys, time
 
@@ -25,7 +25,7 @@ def main():
     def say(**what):
         replies.write(json.dumps(what) + "\n")
 
-    sys.modules["child"] = sys.modules["__main__"]  # one Skip, also for the peers that import it
+    sys.modules["child"] = sys.modules["__main__"]  # the peers import this module and must get the same class Skip
     try:
         start = time.perf_counter()
         module = importlib.import_module(sys.argv[1])
@@ -38,7 +38,7 @@ def main():
             say(seconds=[s for s, _ in epochs], losses=[l for _, l in epochs], notes=getattr(module, "notes", dict)())
     except (Skip, ModuleNotFoundError) as reason:
         say(skipped=str(reason))
-    except Exception as error:  # whatever a peer throws ends that peer alone
+    except Exception as error:  # an exception of any kind ends this peer only
         import traceback
         traceback.print_exc()
         say(failed=f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"[:300])

@@ -1,11 +1,11 @@
-"""The training images that every peer reads: an IDX file written by our own `peers_data`."""
+"""Reads the training images of all peers from an IDX file that `peers_data` writes."""
 import struct
 
 import numpy
 
 
 def read(path, limit):
-    """u8 [count, pixels]; the first `limit` images, or all if it is 0."""
+    """Returns the first `limit` images as u8 [count, pixels], or all images if the limit is 0."""
     with open(path, "rb") as file:
         magic, count, rows, columns = struct.unpack(">4i", file.read(16))
         if magic != 2051:

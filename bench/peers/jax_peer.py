@@ -1,5 +1,6 @@
-"""JAX. Variants: jit: one compiled step, called from Python; scan-N: one compiled epoch, a lax.scan with N steps
-unrolled; with "-rbg" the hardware's generator instead of threefry. State is donated; matrix products are float32."""
+"""JAX. Variants: jit is one compiled step, called from Python; scan-N is one compiled epoch, a lax.scan with N steps
+unrolled; "-rbg" uses the hardware's generator instead of threefry. The state is donated; matrix products are
+float32."""
 from functools import partial
 
 import jax
@@ -20,7 +21,7 @@ def apply(layer, x):
 
 
 def negative_elbo(parameters, x, noise, gaussian):
-    """Mean over the batch."""
+    """Returns the negative ELBO, averaged over the batch."""
     mean, log_variance = jnp.split(apply(parameters["posterior"], jax.nn.relu(apply(parameters["encoder"], x))), 2, 1)
     z = mean + noise * jnp.exp(0.5 * log_variance)
     out = apply(parameters["head"], jax.nn.relu(apply(parameters["decoder"], z)))
@@ -35,7 +36,8 @@ def negative_elbo(parameters, x, noise, gaussian):
 
 
 def update(o, parameters, slots, gradients, count):
-    """Both optimisers of the workloads; `slots` is (first moments, second moments), the first unused by rmsprop."""
+    """Implements both optimisers of the workloads. `slots` holds the first and second moments; rmsprop does not use
+    the first."""
     tree = jax.tree.map
     squares = tree(lambda v, g: o["beta2"] * v + (1 - o["beta2"]) * g * g, slots["square"], gradients)
     if o["kind"] == "rmsprop":
@@ -78,7 +80,7 @@ def setup(config):
         return state | {"parameters": parameters, "slots": slots, "count": done, "total": state["total"] + loss}
 
     def draw(state):
-        """The order and the noise of an epoch."""
+        """Draws the order and the noise of an epoch."""
         key, a, b = jax.random.split(state["key"], 3)
         order = jax.random.permutation(a, count)[:steps * batch].reshape(steps, batch)
         return state | {"key": key, "total": jnp.zeros(())}, order, jax.random.normal(b, (steps, batch, config["latent"]))

@@ -1,5 +1,5 @@
-"""Keras 3, in the shape of the published notebook: a functional model, a layer that adds the KL term, model.fit over an
-array of floats. Variants: tensorflow, jax, torch (the backend); "-50": fifty steps an execution."""
+"""Keras 3, built like the published notebook: a functional model, a layer that adds the KL term, and model.fit over
+an array of floats. Variants: tensorflow, jax, torch (the backend); "-50" runs fifty steps per execution."""
 import os
 import sys
 

@@ -1,5 +1,5 @@
-// The training of torch_peer.py through libtorch's C++ interface, eager: no Python between the operations.
-// Loaded by libtorch_peer.py, which also builds it.
+// The training of torch_peer.py through libtorch's C++ interface in eager mode, with no Python between the
+// operations. libtorch_peer.py builds and loads this file.
 #include <ATen/Parallel.h>
 #include <torch/nn/init.h>
 #include <torch/nn/modules/linear.h>
@@ -34,7 +34,7 @@ struct Vae : torch::nn::Module {
         decoder(register_module("decoder", glorot(latent, hidden))),
         head(register_module("head", glorot(hidden, pixels, gaussian ? 2 : 1))) {}
 
-  // -ELBO, the mean over the batch.
+  // Returns the negative ELBO, averaged over the batch.
   Tensor loss(const Tensor& x) {
     const auto code = posterior->forward(torch::relu(encoder->forward(x))).chunk(2, 1);
     const Tensor &mean = code[0], &log_variance = code[1];
@@ -80,12 +80,14 @@ struct Settings {
 const char* peer_error() { return error.c_str(); }
 const char* peer_version() { return TORCH_VERSION; }
 
-// 0, or 1 with a message in peer_error().
+// Returns 0, or 1 with a message in peer_error().
 int peer_setup(const Settings* s) try {
   const torch::Device device(s->cuda ? torch::kCUDA : torch::kCPU);
   torch::manual_seed(s->seed);
-  if (!s->cuda)
-    at::globalContext().setFlushDenormal(true), torch::set_num_threads(static_cast<int>(s->threads));
+  if (!s->cuda) {
+    at::globalContext().setFlushDenormal(true);
+    torch::set_num_threads(static_cast<int>(s->threads));
+  }
   Training t;
   t.batch = s->batch;
   t.images = torch::from_blob(const_cast<unsigned char*>(s->images), {s->count, s->pixels}, torch::kUInt8)
@@ -109,7 +111,7 @@ int peer_setup(const Settings* s) try {
   return 1;
 }
 
-// The mean training loss of one epoch in a new order; NaN with a message in peer_error().
+// Trains one epoch in a new order and returns its mean training loss, or NaN with a message in peer_error().
 double peer_epoch() try {
   Training& t = training;
   const int64_t count = t.images.size(0), steps = count / t.batch;

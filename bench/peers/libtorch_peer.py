@@ -1,5 +1,6 @@
-"""libtorch: builds libtorch_peer.cpp against the libraries inside the torch package and calls it. Not with CMake:
-TorchConfig.cmake asks for the CUDA toolkit that the package was built with, which a machine without a GPU lacks."""
+"""libtorch: builds libtorch_peer.cpp against the libraries inside the torch package and calls it. It does not use
+CMake, because TorchConfig.cmake requires the CUDA toolkit that the package was built with, which a machine without a
+GPU lacks."""
 import ctypes
 import importlib.util
 import math
@@ -28,7 +29,7 @@ def torch_folder():
 
 
 def build(folder, cuda):
-    """The shared library, built anew only if the source or the package is newer."""
+    """Returns the shared library and rebuilds it only if the source or the package is newer."""
     torch = torch_folder()
     library = Path(folder) / f"libtorch_peer{'_cuda' if cuda else ''}.so"
     if library.exists() and library.stat().st_mtime > max(SOURCE.stat().st_mtime, torch.stat().st_mtime):

@@ -1,4 +1,4 @@
-"""Our own programs, as the driver runs them. Standard library only."""
+"""Runs the programs of gpuvae for the driver. Uses the standard library only."""
 import os
 import subprocess
 from pathlib import Path
@@ -8,7 +8,7 @@ FILES = {"mnist": "train-images", "frey": "frey_rawface"}
 
 
 def data_folder(data):
-    """The folder that our programs would take the data from, or builtin."""
+    """Returns the folder from which our programs would read the data, or "builtin"."""
     for folder in (os.environ.get("GPUVAE_DATA_DIR"), "data"):
         if folder and Path(folder).is_dir() and any(f.name.startswith(FILES[data]) for f in Path(folder).iterdir()):
             return folder
@@ -23,13 +23,13 @@ def run(command):
 
 
 def export(binaries, data, path):
-    """Writes the training images as IDX. Returns where they came from."""
+    """Writes the training images as IDX and returns their origin."""
     return run([binaries / "peers_data", data, data_folder(data), path]).strip()
 
 
 def train(binaries, workload, device, seed, epochs, limit, folder):
-    """Seconds and losses of the epochs of one training, in a process of its own. Our default settings but for the
-    pictures."""
+    """Trains once in a separate process and returns the seconds and losses of its epochs. All settings are the
+    defaults, except that few pictures are drawn."""
     source = data_folder(workload.data)
     where = ["--builtin-data"] if source == "builtin" else ["--data-dir", source]
     out = folder / f"ours-{workload.name}"

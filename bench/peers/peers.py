@@ -1,4 +1,4 @@
-"""The list of peers, and a peer's process as the driver sees it. Standard library only."""
+"""The list of peers, and the driver's view of a peer's process. Uses the standard library only."""
 import ctypes
 import json
 import os
@@ -19,8 +19,8 @@ class Peer:
     module: str
     variant: str
     devices: tuple = ("cpu", "cuda")
-    why_not: str = ""  # on the other devices
-    short: bool = False  # also in a short run
+    why_not: str = ""  # why the peer does not run on the other devices
+    short: bool = False  # whether the peer is part of a short run
     environment: dict = field(default_factory=dict, hash=False)
 
 
@@ -49,7 +49,7 @@ def all_peers():
 
 
 class Trouble(Exception):
-    """A peer that cannot go on. `kind` is skipped or failed."""
+    """The peer cannot continue. `kind` is skipped or failed."""
 
     def __init__(self, kind, reason):
         super().__init__(reason)
@@ -57,11 +57,12 @@ class Trouble(Exception):
 
 
 class Process:
-    """A peer that waits for its turns, stopped: threads that spin while they wait would slow the one whose turn it is."""
+    """A peer's process, which is stopped between its turns: threads that spin while they wait would slow down the
+    peer whose turn it is."""
 
     def __init__(self, peer, config, python, folder, timeout):
         slug = "".join(c if c.isalnum() else "-" for c in peer.name) + f"-{config['threads']}"
-        scratch = folder / "scratch" / slug  # a compiler's cache of its own, so that compile times are those of a first run
+        scratch = folder / "scratch" / slug  # a separate compiler cache, so that compile times are those of a first run
         scratch.mkdir(parents=True, exist_ok=True)
         threads, device = str(config["threads"]), config["device"]
         environment = os.environ | {
@@ -83,14 +84,14 @@ class Process:
             raise
 
     def prepare(self):
-        """In the child. XLA and TensorFlow make as many threads as they may use processors."""
+        """Called in the child. XLA and TensorFlow start as many threads as there are processors available to them."""
         if self.cpus:
             os.sched_setaffinity(0, self.cpus)
-        pr_set_pdeathsig = 1  # a stopped process does not see that its driver is gone
+        pr_set_pdeathsig = 1  # a stopped process does not notice that its driver is gone
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
     def signal(self, number):
-        """To the process and the compilers it has started, which are in its session."""
+        """Sends a signal to the process and to the compilers that it started, which are in its session."""
         try:
             os.killpg(self.child.pid, number)
         except ProcessLookupError:
@@ -109,13 +110,13 @@ class Process:
         return answer
 
     def turn(self, epochs):
-        """{"seconds": [...], "losses": [...]} of so many further epochs."""
+        """Trains `epochs` further epochs and returns {"seconds": [...], "losses": [...]}."""
         self.signal(signal.SIGCONT)
         try:
             self.child.stdin.write(f"{epochs}\n")
             self.child.stdin.flush()
         except BrokenPipeError:
-            pass  # reply() says what happened
+            pass  # reply() reports what happened
         answer = self.reply()
         self.signal(signal.SIGSTOP)
         return answer

@@ -1,9 +1,9 @@
-// Writes the training images of a data set as one IDX file, so that the peers train on what our programs
-// train on.
+// Writes the training images of a data set as one IDX file, so that the peers train on the same data as our
+// programs.
 #include <cstdio>
 #include <string>
 
-#include "apps/common/program.h"
+#include "apps/program/program.h"
 #include "gpuvae/data.h"
 #include "kernels/check.h"
 #include "src/io/idx.h"

@@ -1,11 +1,11 @@
-"""Medians, spreads and tables. Standard library only."""
+"""Medians, spreads and tables. Uses the standard library only."""
 import json
 import os
 import statistics
 
 
 def quantile(values, q):
-    """Linear between the two nearest."""
+    """Returns the quantile, interpolated linearly between the two nearest values."""
     values = sorted(values)
     at = q * (len(values) - 1)
     low = int(at)
@@ -28,10 +28,10 @@ def number(x):
 def table(result):
     judged, ours = result["judged_epoch"], result["ours"]
     lines = [f"### {result['workload']}", "",
-             f"{result['data']}; {result['steps']} steps an epoch. Ratio: time over ours in the same round. Loss: mean of "
-             f"epoch {judged} in training; \"other work\": further than {result['band']:.0%} from ours. Start: imports, data "
-             "and model; compile: the first epoch beyond a usual one.", "",
-             "| system | threads | us a step (p10 to p90) | ratio (p10 to p90) | start + compile, s | loss |",
+             f"{result['data']}; {result['steps']} steps per epoch. Ratio: time relative to ours in the same round. "
+             f"Loss: mean of epoch {judged} in training. \"Other work\": the loss differs from ours by more than "
+             f"{result['band']:.0%}. Start: imports, data and model. Compile: extra time of the first epoch.", "",
+             "| system | threads | us per step (p10 to p90) | ratio (p10 to p90) | start + compile, s | loss |",
              "|---|---|---|---|---|---|"]
     ranked = sorted(result["peers"], key=lambda r: (not r["in_band"], r["ratio"]["median"]))
     for row in [ours, *ranked]:
@@ -50,7 +50,7 @@ def table(result):
 
 
 def write(folder, run):
-    """peers.json and peers.md in `folder`, each whole or not at all. Returns the text of the second."""
+    """Writes peers.json and peers.md to `folder`, each atomically. Returns the text of peers.md."""
     m = run["machine"]
     versions = {k: v for r in run["results"] for p in r["peers"] for k, v in p["versions"].items()}
     lines = ["## The same training in other frameworks", "",

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Times the same trainings in our programs and in PyTorch, libtorch, JAX and Keras, in turns, and prints tables of
-ratios. `make bench-peers` builds ours and runs this.
+"""Times the same trainings in gpuvae and in PyTorch, libtorch, JAX and Keras, in turns, and prints tables of ratios.
+`make bench-peers` builds gpuvae and runs this script.
 
-Every peer is a process of its own (child.py) that has trained its warm-up and waits; a round gives each, and ours, one
-turn of some epochs in a random order. What counts is an epoch's wall time: the shuffled gather from the resident u8
-images, the step, and one reading of the loss. Ratios are those of a round's medians. A peer whose training loss is
-outside the band around ours after the same number of epochs does other work, and is not ranked. On a CPU each peer
-tries several numbers of threads first and keeps the fastest; ours runs as it comes.
+Every peer is a separate process (child.py) that has completed its warm-up and waits. In each round every peer, and
+gpuvae, trains some epochs in one turn; the order of the turns is random. The measured time is the wall time of an
+epoch: the shuffled gather from the resident u8 images, the steps, and one reading of the loss. A ratio compares the
+medians of one round. A peer whose training loss is outside the band around ours after the same number of epochs does
+other work and is not ranked. On a CPU each peer first tries several numbers of threads and keeps the fastest; gpuvae
+runs with its default.
 """
 import argparse
 import json
@@ -20,7 +21,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-sys.dont_write_bytecode = True  # leaves the source tree as it is
+sys.dont_write_bytecode = True  # leaves no bytecode in the source tree
 
 import ours
 import report
@@ -42,14 +43,14 @@ def thread_counts(asked, device):
 
 
 class Contest:
-    """One workload: ours and all peers that this machine can run."""
+    """One workload: gpuvae and all peers that this machine can run."""
 
     def __init__(self, workload, options, folder):
         self.workload, self.options, self.folder = workload, options, folder
         self.warm_up = 1 if options.smoke else workload.warm_up[options.device]
         self.turn = 1 if options.smoke else workload.turn[options.device]
         self.limit = 500 if options.smoke else 0
-        self.band = 0.25 if options.smoke else workload.band  # a few steps from other initial weights
+        self.band = 0.25 if options.smoke else workload.band  # a smoke run compares few steps from different initial weights
         self.idx = folder / f"{workload.data}.idx"
         self.source = ours.export(options.bin, workload.data, self.idx)
         self.running, self.rows, self.left_out = {}, {}, []
@@ -64,7 +65,7 @@ class Contest:
         note(f"{peer.name}: {kind}: {reason}")
 
     def start(self, peer):
-        """The peer at its fastest number of threads, warmed up; the others are ended again."""
+        """Starts the peer once per number of threads, keeps the fastest process, warmed up, and ends the others."""
         best = None
         for threads in thread_counts(self.options.threads, self.options.device):
             process = None
@@ -112,7 +113,7 @@ class Contest:
 
     def our_turn(self, round_):
         epochs = self.warm_up + self.turn
-        if round_ < 3:  # losses to compare with, of a few seeds
+        if round_ < 3:  # the first rounds collect the losses of a few seeds, to compare with
             epochs = max(epochs, self.judged_epoch())
         seconds, losses = ours.train(self.options.bin, self.workload, self.options.device, round_, epochs, self.limit,
                                      self.folder)
@@ -120,7 +121,7 @@ class Contest:
         self.ours["losses"].append(losses)
 
     def judged_epoch(self):
-        """The last epoch that all reach, at most the workload's."""
+        """Returns the last epoch that all systems reach, at most the workload's."""
         return min(self.workload.judged_epoch, self.warm_up + self.options.rounds * self.turn)
 
     def peer_turn(self, name):
@@ -222,7 +223,7 @@ def main():
     venv = ROOT / "build/peers-venv"
     if not (options.no_setup or options.python or options.no_peers):
         if subprocess.run([HERE / "setup", venv]).returncode:
-            note("no environment of our own: taking what this python has")
+            note("cannot set up the virtual environment: using the packages of this python")
     installed = venv / "bin/python"
     options.python = options.python or (str(installed) if installed.exists() and not options.no_setup else sys.executable)
     folder = options.out.resolve() / "peers"

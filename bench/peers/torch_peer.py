@@ -1,6 +1,7 @@
-"""PyTorch. Variants: eager; compile, compile-cpp (its C++ wrapper), compile-max-autotune, compile-reduce-overhead: the
-whole step, optimiser included, as one compiled graph; graph-N-eager, graph-N-compile: N steps captured by hand as one
-CUDA graph, over eager code with a capturable (for Adam fused) optimiser, or over compiled code."""
+"""PyTorch. Variants: eager; compile, compile-cpp (with the C++ wrapper), compile-max-autotune and
+compile-reduce-overhead compile the whole step, optimiser included, as one graph; graph-N-eager and graph-N-compile
+capture N steps as one CUDA graph, over eager code with a capturable optimiser (fused for Adam) or over compiled
+code."""
 import math
 
 import torch
@@ -11,7 +12,8 @@ from child import Skip
 
 
 class Vae(torch.nn.Module):
-    """forward: -ELBO, the mean over the batch. Both heads of a layer are one product, each drawn as its own layer."""
+    """forward returns the negative ELBO, averaged over the batch. Both heads of a layer are one product, and each
+    head is initialised like a separate layer."""
 
     def __init__(self, config, pixels):
         super().__init__()
@@ -47,7 +49,7 @@ def glorot(inputs, outputs, heads=1):
 
 
 class Training:
-    """What lives on the device: images, order of the epoch, weights, sum of the losses."""
+    """The state on the device: images, order of the epoch, weights, sum of the losses."""
 
     def __init__(self, config):
         device = config["device"]
@@ -77,7 +79,7 @@ def eager_step(t):
     if o["kind"] == "adam":
         optimizer = torch.optim.Adam(t.model.parameters(), o["learning_rate"], (o["beta1"], o["beta2"]), o["epsilon"],
                                      fused=True, capturable=on_gpu)
-    else:  # has no fused form
+    else:  # RMSprop has no fused form
         optimizer = torch.optim.RMSprop(t.model.parameters(), o["learning_rate"], o["beta2"], o["epsilon"],
                                         foreach=True, capturable=on_gpu)
 
@@ -92,13 +94,13 @@ def eager_step(t):
 
 
 def functional_step(t):
-    """The same step without autograd's tape outside, so that one compiled graph can hold all of it."""
+    """Returns the same step without an outer autograd tape, so that one compiled graph can hold all of it."""
     o = t.options
     slots = {n: (torch.zeros_like(p), torch.zeros_like(p)) for n, p in t.parameters.items()}
     count = torch.zeros((), device=t.total.device)
     state = [p.detach() for p in t.parameters.values()] + [s for pair in slots.values() for s in pair]
     for tensor in state + [count, t.total, t.images]:
-        torch._dynamo.mark_static_address(tensor)  # else CUDA graphs are skipped: "mutated inputs"
+        torch._dynamo.mark_static_address(tensor)  # otherwise CUDA graphs are skipped ("mutated inputs")
     weights = dict(zip(t.parameters, state))
 
     def loss_of(parameters, x):
@@ -141,7 +143,8 @@ def compiled_step(t, mode):
 
 
 def captured_epoch(t, step, unrolled):
-    """Launches of one CUDA graph of `unrolled` steps; each step finds its batch by a counter on the device."""
+    """Trains an epoch by launching one CUDA graph of `unrolled` steps; each step finds its batch with a counter on
+    the device."""
     while t.steps % unrolled:
         unrolled -= 1
     counter = torch.zeros(1, dtype=torch.long, device=t.images.device)
@@ -153,7 +156,7 @@ def captured_epoch(t, step, unrolled):
     t.shuffle()
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):  # lazy state and compilation come before the capture
+    with torch.cuda.stream(side):  # lazy state and compilation must precede the capture
         for _ in range(3):
             next_step()
             counter.zero_()
@@ -180,7 +183,7 @@ def setup(config):
     torch.manual_seed(config["seed"])
     torch.set_float32_matmul_precision("highest")
     if not on_gpu:
-        torch.set_flush_denormal(True)  # before the first parallel region: its threads inherit it
+        torch.set_flush_denormal(True)  # the Gaussian without a sigmoid on its mean
         torch.set_num_threads(config["threads"])
     t = Training(config)
     kind, _, rest = variant.partition("-")
@@ -204,5 +207,6 @@ def versions():
 
 
 def notes():
-    """How often the compiler gave up CUDA graphs; anything but 0 says that reduce-overhead did not do its work."""
+    """Returns how often the compiler gave up CUDA graphs; any count above 0 means that reduce-overhead had no
+    effect."""
     return {k: v for k, v in torch._dynamo.utils.counters["inductor"].items() if "cudagraph" in k}

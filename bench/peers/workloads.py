@@ -1,13 +1,13 @@
-"""The trainings that are timed: settings of ours and of every peer alike. Standard library only."""
+"""The trainings that are timed, with the settings shared by gpuvae and every peer. Uses the standard library only."""
 from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    kind: str  # rmsprop: epsilon outside the square root (Keras); adam: outside, after the bias correction
+    kind: str  # epsilon is added outside the square root: rmsprop as in Keras; adam after the bias correction
     learning_rate: float
     beta1: float
-    beta2: float  # the rho of rmsprop
+    beta2: float  # rho of rmsprop
     epsilon: float
 
 
@@ -16,14 +16,14 @@ class Workload:
     name: str
     data: str  # mnist or frey
     preset: str
-    flags: tuple  # ours, beyond the preset
+    flags: tuple  # flags of gpuvae's program, in addition to the preset
     hidden: int
     likelihood: str  # bernoulli (from logits), or gaussian: sigmoid mean, log variance clipped to [-5, 5]
     optimizer: Optimizer
-    turn: dict  # device -> epochs a turn
+    turn: dict  # device -> epochs per turn
     warm_up: dict  # device -> epochs before the first turn
-    judged_epoch: int  # whose training loss is compared
-    band: float  # relative to ours; the spread of seeds with room to spare (bench/NOTES.md)
+    judged_epoch: int  # the epoch whose training losses are compared
+    band: float  # relative tolerance around our loss: the spread of seeds plus a margin (bench/NOTES.md)
     latent: int = 2
     batch: int = 100
 

@@ -15,20 +15,26 @@ struct Node;
 struct Leaf;
 }  // namespace autograd
 
-// A tensor together with its place in the graph. A copy refers to the same variable.
+// A tensor together with its place in the graph. Copies are the same variable: copies of a leaf share its
+// value and its gradient, so that layers, optimisers and checkpoints that hold one see each other's changes.
+// A variable may be read from several threads; backward() and the members that change a gradient need one
+// thread at a time for the leaves that they reach.
 class Variable {
  public:
   Variable() = default;
-  // A constant, or a leaf whose gradient backward() accumulates.
+  // A constant, or a leaf whose gradient backward() accumulates. Throws Error for a leaf that is not f32 or
+  // f64.
   Variable(Tensor value, bool requires_grad = false);  // NOLINT: tensors are constants, implicitly
 
-  explicit operator bool() const { return static_cast<bool>(value_); }  // false if default-constructed
+  explicit operator bool() const { return static_cast<bool>(value()); }  // false if default-constructed
   // @{
-  // The value, and its shape, dtype and device.
-  [[nodiscard]] const Tensor& value() const { return value_; }
-  [[nodiscard]] const Shape& shape() const { return value_.shape(); }
-  [[nodiscard]] DType dtype() const { return value_.dtype(); }
-  [[nodiscard]] Device device() const { return value_.device(); }
+  // The value, and its shape, dtype and device. An optimiser moves the elements of its leaves into its own
+  // memory when it is constructed: value() then returns the new tensor, and tensors that were taken before
+  // keep the old elements.
+  [[nodiscard]] const Tensor& value() const;
+  [[nodiscard]] const Shape& shape() const { return value().shape(); }
+  [[nodiscard]] DType dtype() const { return value().dtype(); }
+  [[nodiscard]] Device device() const { return value().device(); }
   // @}
 
   // Whether backward() computes a gradient for this variable.
@@ -45,14 +51,14 @@ class Variable {
   // Fills that tensor with zeros, which then are the gradient.
   void zero_stored_grad() const;
   // The value as a constant.
-  [[nodiscard]] Variable detach() const { return Variable(value_); }
+  [[nodiscard]] Variable detach() const { return Variable(value()); }
 
   // Gradients of this one-element variable with respect to all leaves; see autograd::backward.
   void backward(bool retain_graph = false) const;
 
  private:
   friend struct GraphAccess;
-  Tensor value_;
+  Tensor value_;  // undefined for a leaf, which keeps its value in *leaf_
   std::shared_ptr<autograd::Leaf> leaf_;
   std::shared_ptr<autograd::Node> node_;
   int output_ = 0;

@@ -16,6 +16,7 @@ enum class WeightInit : std::uint8_t {
   normal,                // N(0, std^2)
   two_over_root_fan_in,  // N(0, 1) * 2 / sqrt(in)
 };
+// "glorot_uniform", ...
 [[nodiscard]] std::string_view name(WeightInit i);
 
 // Who draws the initial weights and biases of layers. With philox they are the same on every device.
@@ -23,55 +24,87 @@ enum class InitGenerator : std::uint8_t {
   philox,  // the library's own generator
   curand,  // NVIDIA's cuRAND; CUDA devices only
 };
+// "philox" or "curand".
 [[nodiscard]] std::string_view name(InitGenerator g);
 
+// How the parameters of layers are initialised.
 struct Initializer {
-  WeightInit weight = WeightInit::glorot_uniform;
-  double weight_std = 0.01;  // of `normal`
-  double bias_std = 0;       // biases are N(0, bias_std^2): zero by default
-  std::uint64_t seed = 0;    // a parameter's numbers depend on seed and on its name
-  InitGenerator generator = InitGenerator::philox;
+  WeightInit weight = WeightInit::glorot_uniform;  // distribution of the weights
+
+  double weight_std = 0.01;                         // standard deviation of WeightInit::normal
+  double bias_std = 0;                              // biases are N(0, bias_std^2): zero by default
+  std::uint64_t seed = 0;                           // a parameter's numbers depend on seed and on its name
+  InitGenerator generator = InitGenerator::philox;  // source of the random numbers
 };
 
-// A named, trainable tensor of a module, by reference: an optimiser may move its elements.
+// A named, trainable variable of a module. Module, optimiser and checkpoint hold the same leaf, so a
+// parameter stays valid when the module is moved, copied or destroyed.
 struct Parameter {
-  std::string name;  // "encoder.0.weight"
-  Variable* variable;
-  bool is_bias;
+  std::string name;      // such as "encoder.0.weight"; unique in a model
+  Variable variable;     // an f32 leaf
+  bool is_bias = false;  // optimisers leave biases out of weight decay unless told otherwise
 };
 
-// activation(x weight^T + bias). `heads` equal groups of outputs are initialised as layers of their own.
+// A dense layer, activation(x weight^T + bias): x [rows, in] to [rows, out]. A copy is the same layer: it
+// shares the parameters. Calls from several threads are safe while no optimiser updates or moves the
+// parameters.
 class Linear {
  public:
   Linear() = default;
+  // Draws the initial parameters. `heads` equal groups of outputs are each initialised as a separate layer.
+  // Throws Error for widths below 1, if `heads` does not divide `out`, and if the device lacks the precision.
   Linear(const std::string& name, std::int64_t in, std::int64_t out, Activation activation,
          const Initializer& initializer, Device device, int heads = 1, Precision precision = Precision::f32);
-
+  // The output [rows, out] for x [rows, in]. Errors are those of linear().
   [[nodiscard]] Variable operator()(const Variable& x) const {
     return linear(x, weight, bias, activation, precision);
   }
-  void collect(std::vector<Parameter>& into);
+  // Appends NAME.weight and NAME.bias.
+  void collect(std::vector<Parameter>& into) const;
 
-  Variable weight, bias;  // [out, in], [out]
-  Activation activation = Activation::identity;
-  Precision precision = Precision::f32;
+  Variable weight;                               // [out, in]
+  Variable bias;                                 // [out]
+  Activation activation = Activation::identity;  // applied to the sum
+  Precision precision = Precision::f32;          // of the matrix products
 
  private:
   std::string name_;
 };
 
-// Dense layers of the given widths, one after another, all with one activation; none at all is the identity.
+// A gated dense layer, (x W1^T + b1) * sigmoid(x W2^T + b2): x [rows, in] to [rows, out]. Dauphin et al.,
+// "Language modeling with gated convolutional networks", 2017; in VAEs, Tomczak and Welling, "VAE with a
+// VampPrior", 2018. Copies share the parameters, as those of Linear do.
+class GatedLinear {
+ public:
+  GatedLinear() = default;
+  // Draws the initial parameters of two layers, NAME.value and NAME.gate. Throws Error as Linear does.
+  GatedLinear(const std::string& name, std::int64_t in, std::int64_t out, const Initializer& initializer,
+              Device device, Precision precision = Precision::f32);
+  // The output [rows, out] for x [rows, in]. Errors are those of linear().
+  [[nodiscard]] Variable operator()(const Variable& x) const { return value(x) * gate(x); }
+  // Appends the parameters of `value`, then those of `gate`.
+  void collect(std::vector<Parameter>& into) const;
+
+  Linear value;  // W1 and b1, without activation
+  Linear gate;   // W2 and b2, with a sigmoid
+};
+
+// Dense layers of the given widths in sequence, all with the same activation: x [rows, in] to [rows,
+// outputs()]. Without layers it is the identity. Copies share the parameters, as those of Linear do.
 class Mlp {
  public:
   Mlp() = default;
+  // Layers NAME.0, NAME.1, ... Throws Error as Linear does.
   Mlp(const std::string& name, std::int64_t in, std::span<const std::int64_t> widths, Activation activation,
       const Initializer& initializer, Device device, Precision precision = Precision::f32);
-
+  // The output [rows, outputs()] for x [rows, in].
   [[nodiscard]] Variable operator()(const Variable& x) const;
+  // The width of the last layer, or `in` without layers.
   [[nodiscard]] std::int64_t outputs() const { return outputs_; }
-  void collect(std::vector<Parameter>& into);
+  // Appends the parameters of all layers, in their order.
+  void collect(std::vector<Parameter>& into) const;
 
-  std::vector<Linear> layers;
+  std::vector<Linear> layers;  // in the order of evaluation
 
  private:
   std::int64_t outputs_ = 0;

@@ -126,7 +126,6 @@ struct PosteriorOptions {
   double noise_std = 1;                                 // standard deviation of epsilon
   Noise noise = {};     // the noise that the kernel draws, unless `epsilon` is defined
   Tensor epsilon = {};  // [rows, latent]: the noise itself
-  Tensor samples = {};  // i32 [rows]: keeps the memory of noise.samples alive
 };
 // A draw from a posterior, with its KL divergence.
 struct PosteriorSample {
@@ -134,7 +133,9 @@ struct PosteriorSample {
   Variable kl;  // [1], nats
 };
 // z = mean + noise_std epsilon sigma, the reparameterised draw (Kingma and Welling, 2013, section 2.4).
-// `posterior_params` is [rows, 2 latent]: the mean, then the scale parameter. Result: [rows, latent].
+// `posterior_params` is [rows, 2 latent]: the mean, then the scale parameter. Result: [rows, latent]. Here
+// and in the operations below, a value that overflows is infinite, and the gradient of a finite value is
+// finite, whatever the scale parameter.
 [[nodiscard]] Variable sample_posterior(const Variable& posterior_params, const PosteriorOptions& options);
 // weight times the sum over rows and dimensions of KL(N(mean, sigma^2) || N(0, 1)), nats, [1] (Kingma and
 // Welling, 2013, appendix B).
@@ -167,6 +168,18 @@ struct GaussianOptions {
 [[nodiscard]] Variable gaussian_nll(const Variable& params, const Variable& target,
                                     const GaussianOptions& options = {}, double weight = 1);
 
+// How the parameters of a Laplace likelihood are read.
+struct LaplaceOptions {
+  bool sigmoid_location = true;  // the first half of the parameters holds logits of the location
+  double low = -5;               // lower bound of the log scale
+  double high = 5;               // upper bound of the log scale
+};
+// weight times the sum over all elements of -log Laplace(target | location, exp(s)), nats, [1], which is
+// log 2 + s + |target - location| exp(-s). `params` is [rows, 2 columns]: the location or its logit, then the
+// log scale s, which is clipped to the bounds. Where target and location are equal, the gradient is 0.
+[[nodiscard]] Variable laplace_nll(const Variable& params, const Variable& target,
+                                   const LaplaceOptions& options = {}, double weight = 1);
+
 // log Bernoulli(target | sigmoid(logits)) of each row, the sum over its columns, nats, [rows, 1]. `target` is
 // a constant. It may have fewer rows, [rows / n, columns]: then each of them stands for n consecutive rows of
 // parameters, as in importance sampling. The result takes one pass, unless a gradient is needed: then the
@@ -177,6 +190,9 @@ struct GaussianOptions {
 // The Gaussian's log density of each row, with the parameters of gaussian_nll, as bernoulli_log_density.
 [[nodiscard]] Variable gaussian_log_density(const Variable& params, const Variable& target,
                                             const GaussianOptions& options = {});
+// The Laplace log density of each row, with the parameters of laplace_nll, as bernoulli_log_density.
+[[nodiscard]] Variable laplace_log_density(const Variable& params, const Variable& target,
+                                           const LaplaceOptions& options = {});
 
 // log sum_k exp(log_weights_k) N(z_r; mean_k, sigma_k^2) of each row r of z [rows, latent], nats, [rows, 1]:
 // a mixture of diagonal Gaussians. `component_params` is [components, 2 latent], read as a posterior's
@@ -208,7 +224,10 @@ namespace unfused {
 [[nodiscard]] Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target);
 [[nodiscard]] Variable gaussian_log_density(const Variable& params, const Variable& target,
                                             const GaussianOptions& options = {});
-// Without protection against densities that are too small or too large for an exponential.
+[[nodiscard]] Variable laplace_nll(const Variable& params, const Variable& target,
+                                   const LaplaceOptions& options = {}, double weight = 1);
+[[nodiscard]] Variable laplace_log_density(const Variable& params, const Variable& target,
+                                           const LaplaceOptions& options = {});
 [[nodiscard]] Variable mixture_log_density(const Variable& z, const Variable& component_params,
                                            PosteriorScale scale, const Variable& log_weights);
 // @}

@@ -5,37 +5,28 @@
 
 #include <cstdint>
 
-namespace gpuvae {
+#include "gpuvae/tensor.h"
 
-// What random numbers are used for. The purpose is part of the counter, so that two uses never share numbers.
-enum class RandomPurpose : std::uint32_t {
-  initialization = 1,  // initial weights
-  posterior_noise,     // epsilon of the training set
-  validation_noise,    // epsilon of the validation set
-  prior,               // draws from p(z)
-  binarization,        // Binarize::fixed and dynamic
-  likelihood,          // draws from p(x | z)
-  test,                // for tests and programs
-  importance,          // draws of q(z | x) for evaluation
-};
+namespace gpuvae {
 
 // The time of training, in steps. The step may live in device memory, so that a captured graph reads it anew
 // at each launch.
 struct Clock {
-  std::uint64_t step = 0;                      // added to *device_step, unless that is null
-  const std::uint64_t* device_step = nullptr;  // in the memory of the device that runs the kernel
-  std::uint64_t steps_per_epoch = 1;           // an epoch is step / steps_per_epoch
+  std::uint64_t step = 0;  // added to the device's step, if there is one
+  // u8 [8], the bytes of a std::uint64_t in the memory of the device that runs the kernel; or undefined.
+  Tensor device_step = {};
+  std::uint64_t steps_per_epoch = 1;  // an epoch is step / steps_per_epoch
 };
 
 // Which random numbers an operation draws for row r of a batch: those of sample `samples[r]`, or of
-// `first_sample + r` if `samples` is null, at the clock's epoch, or at time 0 if `frozen`.
+// `first_sample + r` if `samples` is undefined, at the clock's epoch, or at time 0 if `frozen`.
 struct Noise {
   std::uint64_t seed = 0;                                  // the run's seed
   RandomPurpose purpose = RandomPurpose::posterior_noise;  // separates uses of the same seed
   Clock clock = {};                                        // supplies the epoch
   bool frozen = false;                                     // the same noise in every epoch
-  const std::int32_t* samples = nullptr;                   // [rows], in the memory of the device; or null
-  std::uint32_t first_sample = 0;                          // sample of row 0 if `samples` is null
+  Tensor samples = {};  // i32 [rows] on the device that draws, such as Batch::samples; or undefined
+  std::uint32_t first_sample = 0;  // sample of row 0 if `samples` is undefined
 };
 
 }  // namespace gpuvae

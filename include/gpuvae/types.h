@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace gpuvae {
@@ -39,10 +40,21 @@ enum class Axis : std::uint8_t {
 // "all", "rows", "columns".
 [[nodiscard]] std::string_view name(Axis axis);
 
-// Activations of a dense layer. Each one's derivative is a function of its output.
-enum class Activation : std::uint8_t { identity, relu, leaky_relu, sigmoid, tanh, softplus };
+// Activations of a dense layer.
+enum class Activation : std::uint8_t {
+  identity,
+  relu,        // max(x, 0)
+  leaky_relu,  // x above 0, kLeakySlope x below
+  sigmoid,     // 1 / (1 + exp(-x))
+  tanh,
+  softplus,  // log(1 + exp(x))
+  gelu,      // x Phi(x) with the standard normal distribution's Phi; not its approximation by tanh
+  silu,      // x sigmoid(x), also called swish
+};
 // "relu", "leaky_relu", ...
 [[nodiscard]] std::string_view name(Activation a);
+// Every activation, in the order of the enumeration.
+[[nodiscard]] std::span<const Activation> all_activations();
 // The slope of leaky ReLU below zero.
 inline constexpr float kLeakySlope = 0.01f;
 
@@ -76,6 +88,18 @@ enum class Binarize : std::uint8_t {
 enum class OptimizerKind : std::uint8_t { sgd, rmsprop, rmsprop_tf1, adagrad, adam, adamw };
 // "sgd", "rmsprop", ...
 [[nodiscard]] std::string_view name(OptimizerKind k);
+
+// What random numbers are used for. The purpose is part of the counter, so that two uses never share numbers.
+enum class RandomPurpose : std::uint32_t {
+  initialization = 1,  // initial weights
+  posterior_noise,     // epsilon of the training set
+  validation_noise,    // epsilon of the validation set
+  prior,               // draws from p(z)
+  binarization,        // Binarize::fixed and dynamic
+  likelihood,          // draws from p(x | z)
+  test,                // for tests and programs
+  importance,          // draws of q(z | x) for evaluation
+};
 
 // How training steps are launched.
 enum class Executor : std::uint8_t {

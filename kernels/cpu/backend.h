@@ -16,7 +16,6 @@ class CpuBackend final : public Backend {
   void release(void* pointer) noexcept override;
   void copy_to_device(void* to, const void* from, std::size_t bytes, StreamHandle) override;
   void copy_from_device(void* to, const void* from, std::size_t bytes, StreamHandle) override;
-  void copy_on_device(void* to, const void* from, std::size_t bytes, StreamHandle) override;
   StreamHandle create_stream() override { return nullptr; }
   void destroy_stream(StreamHandle) noexcept override {}
   void synchronize(StreamHandle) override {}
@@ -33,36 +32,10 @@ class CpuBackend final : public Backend {
   std::size_t graph_nodes(GraphHandle) override;
   void destroy_graph(GraphHandle) noexcept override {}
 
-  void gemm(const GemmArgs&, StreamHandle) override;
-  void activation_backward(const ActivationBackwardArgs&, StreamHandle) override;
-  void unary(const UnaryArgs&, StreamHandle) override;
-  void unary_backward(const UnaryBackwardArgs&, StreamHandle) override;
-  void binary(const BinaryArgs&, StreamHandle) override;
-  void reduce(const ReduceArgs&, StreamHandle) override;
-  void axpby(const AxpbyArgs&, StreamHandle) override;
-  void fill(const FillArgs&, StreamHandle) override;
-  void copy_columns(const ColumnsArgs&, StreamHandle) override;
-  void transpose(const TransposeArgs&, StreamHandle) override;
-  void softmax(const SoftmaxArgs&, StreamHandle) override;
-  void repeat_rows(const RepeatRowsArgs&, StreamHandle) override;
-  void cast(const CastArgs&, StreamHandle) override;
-  void random(const RandomArgs&, StreamHandle) override;
-  void posterior(const PosteriorArgs&, StreamHandle) override;
-  void posterior_backward(const PosteriorBackwardArgs&, StreamHandle) override;
-  void bce(const BceArgs&, StreamHandle) override;
-  void gaussian_nll(const GaussianNllArgs&, StreamHandle) override;
-  void log_density(const LogDensityArgs&, StreamHandle) override;
-  void mixture(const MixtureArgs&, StreamHandle) override;
-  void mixture_backward(const MixtureBackwardArgs&, StreamHandle) override;
-  void optimizer_step(const OptimizerArgs&, StreamHandle) override;
-  void clip(const ClipArgs&, StreamHandle) override;
-  void gather(const GatherArgs&, StreamHandle) override;
-  void accumulate_metrics(const MetricsArgs&, StreamHandle) override;
-  void ramp(const RampArgs&, StreamHandle) override;
-  void advance(std::uint64_t* counter, std::uint64_t by, StreamHandle) override;
-  void curand(const CurandArgs&, StreamHandle) override;  // always throws
-  void fused_step(const FusedStepArgs&,
-                  StreamHandle) override;  // throws: its operations are fused one by one
+ protected:
+#define GPUVAE_RUN(method, Args) void run(const Args& args, StreamHandle stream) override;
+  GPUVAE_KERNELS(GPUVAE_RUN)
+#undef GPUVAE_RUN
 };
 
 }  // namespace gpuvae::kernels

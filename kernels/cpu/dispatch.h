@@ -1,16 +1,17 @@
-// From the untyped arguments of kernels/backend.h to templates over float and double.
+// Helpers that convert the untyped arguments of kernels/backend.h to types, for templates over float and
+// double.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 
-#include "gpuvae/random.h"
 #include "gpuvae/types.h"
 #include "kernels/check.h"
+#include "kernels/noise.h"
 
 namespace gpuvae::kernels {
 
-// Calls body with a float or a double, whose type is what counts.
+// Calls body with a float or a double value, whose type selects the template.
 template <class Body>
 void with_float(DType dtype, const char* operation, const Body& body) {
   switch (dtype) {
@@ -31,7 +32,7 @@ template <class T>
 T* as(void* pointer) {
   return static_cast<T*>(pointer);
 }
-// The value of a scalar that may be absent.
+// Returns the value of a scalar that may be absent.
 template <class T>
 T value_or(const void* pointer, T otherwise) {
   return pointer ? *as<T>(pointer) : otherwise;
@@ -44,7 +45,7 @@ inline std::uint64_t epoch_of(const Clock& clock) {
   return step_of(clock) / std::max<std::uint64_t>(1, clock.steps_per_epoch);
 }
 
-// Where a row's random numbers are in the sequence.
+// The position of a row's random numbers in the sequence.
 inline std::uint64_t time_of(const Noise& noise) { return noise.frozen ? 0 : epoch_of(noise.clock); }
 inline std::uint32_t sample_of(const Noise& noise, std::int64_t row) {
   return noise.samples ? static_cast<std::uint32_t>(noise.samples[row])

@@ -1,5 +1,5 @@
-// Work shared among OpenMP threads in pieces whose bounds depend on the size alone and whose partial sums are
-// added in order, so that results have the same bits at any number of threads.
+// Divides work among OpenMP threads into chunks whose bounds depend only on the size. Partial sums are added
+// in order, so that results have the same bits for any number of threads.
 #pragma once
 
 #include <omp.h>
@@ -10,12 +10,12 @@
 
 namespace gpuvae::kernels {
 
-// Sizes from which threads pay, in elements: for kernels bound by memory, and for those that compute.
+// The smallest sizes, in elements, at which threads pay off: for memory-bound and for compute-bound kernels.
 inline constexpr std::int64_t kCheapGrain = 40'000;
 inline constexpr std::int64_t kCostlyGrain = 10'000;
 
-// Calls body(i) for i in 0 ... count - 1, on threads if `worth`. The team always has its full size: GNU
-// OpenMP ends and restarts threads when it changes.
+// Calls body(i) for i = 0, ..., count - 1, on several threads if `worth`. The team always has its full size,
+// because GNU OpenMP ends and restarts threads when the size changes.
 template <class Body>
 void parallel_for(std::int64_t count, bool worth, const Body& body) {
   if (!worth || count < 2 || omp_get_max_threads() == 1) {
@@ -26,7 +26,8 @@ void parallel_for(std::int64_t count, bool worth, const Body& body) {
   for (std::int64_t i = 0; i < count; ++i) body(i);
 }
 
-// 0 ... size - 1 in at most kLargest pieces of at least `least`, whose length is a multiple of `multiple`.
+// Divides 0, ..., size - 1 into at most kLargest chunks. All chunks but the last have the same length, which
+// is at least `least` and a multiple of `multiple`.
 class Chunks {
  public:
   static constexpr std::int64_t kLargest = 256;
@@ -56,7 +57,7 @@ void parallel_chunks(const Chunks& chunks, bool worth, const Body& body) {
                [&](std::int64_t chunk) { body(chunks.begin(chunk), chunks.end(chunk)); });
 }
 
-// The sum of body(begin, end) over the chunks.
+// Returns the sum of body(begin, end) over the chunks.
 template <class Body>
 double parallel_sum(const Chunks& chunks, bool worth, const Body& body) {
   std::array<double, Chunks::kLargest> partial;

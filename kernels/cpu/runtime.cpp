@@ -10,7 +10,7 @@
 
 #include "kernels/check.h"
 #include "kernels/cpu/backend.h"
-#include "kernels/cpu/simd.h"
+#include "kernels/cpu/simd/simd.h"
 // Highway's targets need the definitions above.
 #include "hwy/highway.h"
 
@@ -28,17 +28,17 @@ std::string processor_model() {
   return "CPU";
 }
 
-void copy(void* to, const void* from, std::size_t bytes) {
+void copy_bytes(void* to, const void* from, std::size_t bytes) {
   if (bytes > 0) std::memmove(to, from, bytes);
 }
 
 }  // namespace
 
-void CpuBackend::curand(const CurandArgs&, StreamHandle) {
+void CpuBackend::run(const CurandArgs&, StreamHandle) {
   fail(unsupported("curand"), "expected a CUDA device, got the CPU");
 }
 
-void CpuBackend::fused_step(const FusedStepArgs&, StreamHandle) {
+void CpuBackend::run(const FusedStepArgs&, StreamHandle) {
   fail(unsupported("fused_step"), "expected a CUDA device, got the CPU");
 }
 
@@ -64,14 +64,12 @@ void* CpuBackend::allocate(std::size_t bytes) {
 void CpuBackend::release(void* pointer) noexcept { std::free(pointer); }
 
 void CpuBackend::copy_to_device(void* to, const void* from, std::size_t bytes, StreamHandle) {
-  copy(to, from, bytes);
+  copy_bytes(to, from, bytes);
 }
 void CpuBackend::copy_from_device(void* to, const void* from, std::size_t bytes, StreamHandle) {
-  copy(to, from, bytes);
+  copy_bytes(to, from, bytes);
 }
-void CpuBackend::copy_on_device(void* to, const void* from, std::size_t bytes, StreamHandle) {
-  copy(to, from, bytes);
-}
+void CpuBackend::run(const CopyArgs& g, StreamHandle) { copy_bytes(g.to, g.from, g.count); }
 
 EventHandle CpuBackend::record_event(StreamHandle) { return new Time(std::chrono::steady_clock::now()); }
 double CpuBackend::milliseconds_between(EventHandle from, EventHandle to) {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "kernels/backend.h"
-#include "kernels/cuda/context.h"
+#include "kernels/cuda/runtime/context.h"
 
 namespace gpuvae::kernels {
 
@@ -25,7 +25,7 @@ inline constexpr std::int64_t kPartials = 1 << 18, kCounters = 1 << 12;
 
 class CudaBackend final : public Backend {
  public:
-  // `architecture` is that of the kernels which run there, see kernels/cuda/architecture.h.
+  // `architecture` is that of the kernels which run there, see kernels/cuda/runtime/architecture.h.
   CudaBackend(const CudaDevice& device, int architecture);
   ~CudaBackend() override;
 
@@ -37,7 +37,6 @@ class CudaBackend final : public Backend {
   void release(void* pointer) noexcept override;
   void copy_to_device(void* to, const void* from, std::size_t bytes, StreamHandle stream) override;
   void copy_from_device(void* to, const void* from, std::size_t bytes, StreamHandle stream) override;
-  void copy_on_device(void* to, const void* from, std::size_t bytes, StreamHandle stream) override;
   StreamHandle create_stream() override;
   void destroy_stream(StreamHandle stream) noexcept override;
   void synchronize(StreamHandle stream) override;
@@ -54,35 +53,10 @@ class CudaBackend final : public Backend {
   std::size_t graph_nodes(GraphHandle graph) override;
   void destroy_graph(GraphHandle graph) noexcept override;
 
-  void gemm(const GemmArgs& args, StreamHandle stream) override;
-  void activation_backward(const ActivationBackwardArgs& args, StreamHandle stream) override;
-  void unary(const UnaryArgs& args, StreamHandle stream) override;
-  void unary_backward(const UnaryBackwardArgs& args, StreamHandle stream) override;
-  void binary(const BinaryArgs& args, StreamHandle stream) override;
-  void reduce(const ReduceArgs& args, StreamHandle stream) override;
-  void axpby(const AxpbyArgs& args, StreamHandle stream) override;
-  void fill(const FillArgs& args, StreamHandle stream) override;
-  void copy_columns(const ColumnsArgs& args, StreamHandle stream) override;
-  void transpose(const TransposeArgs& args, StreamHandle stream) override;
-  void softmax(const SoftmaxArgs& args, StreamHandle stream) override;
-  void repeat_rows(const RepeatRowsArgs& args, StreamHandle stream) override;
-  void cast(const CastArgs& args, StreamHandle stream) override;
-  void random(const RandomArgs& args, StreamHandle stream) override;
-  void posterior(const PosteriorArgs& args, StreamHandle stream) override;
-  void posterior_backward(const PosteriorBackwardArgs& args, StreamHandle stream) override;
-  void bce(const BceArgs& args, StreamHandle stream) override;
-  void gaussian_nll(const GaussianNllArgs& args, StreamHandle stream) override;
-  void log_density(const LogDensityArgs& args, StreamHandle stream) override;
-  void mixture(const MixtureArgs& args, StreamHandle stream) override;
-  void mixture_backward(const MixtureBackwardArgs& args, StreamHandle stream) override;
-  void optimizer_step(const OptimizerArgs& args, StreamHandle stream) override;
-  void clip(const ClipArgs& args, StreamHandle stream) override;
-  void gather(const GatherArgs& args, StreamHandle stream) override;
-  void accumulate_metrics(const MetricsArgs& args, StreamHandle stream) override;
-  void ramp(const RampArgs& args, StreamHandle stream) override;
-  void advance(std::uint64_t* counter, std::uint64_t by, StreamHandle stream) override;
-  void fused_step(const FusedStepArgs& args, StreamHandle stream) override;
-  void curand(const CurandArgs& args, StreamHandle stream) override;
+ protected:
+#define GPUVAE_RUN(method, Args) void run(const Args& args, StreamHandle stream) override;
+  GPUVAE_KERNELS(GPUVAE_RUN)
+#undef GPUVAE_RUN
 
  private:
   // Blocks for `items` of work, `per_block` to a block: enough to fill the device, where loops do the rest.

@@ -10,7 +10,7 @@
 
 namespace gpuvae::kernels {
 
-inline constexpr int kThreads = 256;  // of a block, unless a kernel says otherwise
+inline constexpr int kThreads = 256;  // per block, unless a kernel says otherwise
 
 __host__ __device__ constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
   return (a + b - 1) / b;
@@ -26,7 +26,7 @@ __device__ __forceinline__ float* dynamic_shared_floats() {
   return reinterpret_cast<float*>(dynamic_shared_memory);
 }
 
-// N consecutive floats: 4 are one 16-byte access.
+// N consecutive floats. Four floats are loaded and stored by one 16-byte access.
 template <int N>
 struct Floats {
   float v[N];
@@ -45,8 +45,9 @@ __device__ __forceinline__ Floats<N> load(const float* p) {
   }
 }
 
-// `p` must point to global memory: the instruction that keeps nvcc from splitting the store addresses global
-// memory only. check_kernels.py looks for shared addresses in such instructions.
+// `p` must point to global memory. The store uses an instruction that nvcc does not split into smaller
+// stores, but this instruction addresses only global memory. check_kernels.py looks for shared addresses in
+// such instructions.
 template <int N>
 __device__ __forceinline__ void store(float* p, const Floats<N>& x) {
   if constexpr (N == 4) {
@@ -56,12 +57,13 @@ __device__ __forceinline__ void store(float* p, const Floats<N>& x) {
   }
 }
 
-// The store for shared memory.
+// Stores four floats to shared memory.
 __device__ __forceinline__ void store_shared(float* p, const Floats<4>& x) {
   *reinterpret_cast<float4*>(p) = make_float4(x[0], x[1], x[2], x[3]);
 }
 
-// The first `count` of four floats, the others 0: one access where rows are `Aligned` multiples of four.
+// Returns the first `count` of four floats, and 0 for the others. If rows are `Aligned` (multiples of four),
+// one access loads all four.
 template <bool Aligned>
 __device__ __forceinline__ Floats<4> load_some(const float* p, int count) {
   if constexpr (Aligned) {
@@ -103,7 +105,7 @@ struct Width {
   static constexpr int value = N;
 };
 
-// Calls f(Width<4>, i) for groups of four elements, if `vectors` allows, and f(Width<1>, i) for the rest.
+// Calls f(Width<4>, i) for groups of four elements, if `vectors` allows it, and f(Width<1>, i) for the rest.
 template <class F>
 __device__ __forceinline__ void for_elements(std::int64_t size, bool vectors, const F& f) {
   const std::int64_t groups = vectors ? size / 4 : 0;
@@ -111,7 +113,7 @@ __device__ __forceinline__ void for_elements(std::int64_t size, bool vectors, co
   for (std::int64_t i = 4 * groups + grid_thread(); i < size; i += grid_threads()) f(Width<1>{}, i);
 }
 
-// Four columns, or the last one to three, of a row.
+// Four columns of a row, or its last one to three columns.
 struct ColumnGroup {
   std::int64_t row, column;
   int count;
@@ -134,7 +136,7 @@ __device__ __forceinline__ T warp_sum(T v) {
   return v;
 }
 
-// The sum over a one-dimensional block of whole warps, in every thread. Safe to call repeatedly.
+// Returns the sum over a one-dimensional block of whole warps, in every thread. Repeated calls are safe.
 template <class T>
 __device__ T block_sum(T v) {
   __shared__ T partial[32];
@@ -147,8 +149,8 @@ __device__ T block_sum(T v) {
   return v;
 }
 
-// True in all threads of the last of `blocks` blocks that arrive at a counter; what the others wrote before
-// is then visible. The counter wraps to 0 for the next launch.
+// Returns true in all threads of the last of `blocks` blocks to arrive at a counter. Everything that the
+// other blocks wrote before is then visible. The counter wraps to 0 for the next launch.
 __device__ __forceinline__ bool last_block(unsigned* counter, unsigned blocks) {
   __shared__ bool last;
   __threadfence();
@@ -160,7 +162,7 @@ __device__ __forceinline__ bool last_block(unsigned* counter, unsigned blocks) {
   return result;
 }
 
-// Sums `v` over the grid, T within a block and double across blocks; one thread calls finish(total).
+// Sums `v` over the grid, in T within a block and in double across blocks. One thread calls finish(total).
 template <class T, class F>
 __device__ void grid_sum(T v, const Scratch& scratch, const F& finish) {
   double* partials = reinterpret_cast<double*>(scratch.partials);

@@ -1,4 +1,4 @@
-// The one way to launch a kernel: skips empty grids, checks the result, and names what failed.
+// The only way to launch a kernel. It skips empty grids, checks the result and names the kernel that failed.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "kernels/backend.h"
-#include "kernels/cuda/errors.h"
+#include "kernels/cuda/runtime/errors.h"
 
 namespace gpuvae::kernels {
 
@@ -16,21 +16,22 @@ struct Launch {
   const char* kernel;
   std::int64_t blocks;
   dim3 block;
-  std::int64_t size;  // of the work, for messages
+  std::int64_t size;  // number of elements, for messages
   StreamHandle stream;
   // Programmatic dependent launch: the kernel may start before its predecessor in the stream has ended, and
-  // waits for it itself. Compute capability 9.0 and above.
+  // waits for the predecessor itself. Requires compute capability 9.0 or above.
   bool programmatic = false;
   std::size_t shared_bytes = 0;  // dynamic shared memory, at most 48 KiB
 };
 
-void count_launch();  // of this process: see Backend::launches
-// False if the environment says GPUVAE_DEPENDENT_LAUNCHES=0: every kernel then starts after its predecessor
-// has ended, which tells a missing wait from other errors.
+// Counts a launch of this process; see Backend::launches.
+void count_launch();
+// Returns false if the environment variable GPUVAE_DEPENDENT_LAUNCHES is 0. Every kernel then starts after
+// its predecessor has ended, which distinguishes a missing wait from other errors.
 bool dependent_launches();
 [[noreturn]] void fail_launch(const Launch& launch, cudaError_t error);
 
-inline constexpr std::int64_t kMaxBlocks = 0x7fffffff;  // of gridDim.x
+inline constexpr std::int64_t kMaxBlocks = 0x7fffffff;  // limit of gridDim.x
 
 template <class... Parameters, class... Arguments>
 void launch(const Launch& site, void (*kernel)(Parameters...), Arguments&&... arguments) {
@@ -44,14 +45,17 @@ void launch(const Launch& site, void (*kernel)(Parameters...), Arguments&&... ar
   cudaLaunchAttribute overlap{};
   overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   overlap.val.programmaticStreamSerializationAllowed = 1;
-  if (site.programmatic && dependent_launches()) config.attrs = &overlap, config.numAttrs = 1;
+  if (site.programmatic && dependent_launches()) {
+    config.attrs = &overlap;
+    config.numAttrs = 1;
+  }
   const cudaError_t error = cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...);
   if (error != cudaSuccess) [[unlikely]]
     fail_launch(site, error);
   count_launch();
 }
 
-// Null counts as aligned: what is absent hinders nobody.
+// Returns whether all pointers are aligned to 16 bytes. A null pointer counts as aligned.
 template <class... Pointers>
 bool aligned16(Pointers... pointers) {
   return ((reinterpret_cast<std::uintptr_t>(pointers) | ...) & 15) == 0;

@@ -4,7 +4,6 @@
 #pragma once
 
 #include "kernels/math/host_device.h"
-#include "kernels/math/likelihood.h"
 
 namespace gpuvae::math {
 
@@ -47,13 +46,6 @@ GPUVAE_HD ContinuousBernoulli<T> continuous_bernoulli(T logit) {
   const T mean_of_magnitude = q - inverse;
   return {fmax(logit, T(0)) + log((T(1) - e) * inverse), logit > T(0) ? mean_of_magnitude : inverse - e * q,
           inverse * inverse - e * q * q};
-}
-
-// -log p(t | l); its slope in l is the mean less t.
-template <class T>
-GPUVAE_HD ValueAndSlope<T> continuous_bernoulli_nll(T logit, T target) {
-  const ContinuousBernoulli<T> at = continuous_bernoulli(logit);
-  return {at.log_normalizer - logit * target, at.mean - target};
 }
 
 }  // namespace gpuvae::math

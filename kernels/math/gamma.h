@@ -5,16 +5,17 @@
 // series 6.1.33 of Abramowitz and Stegun (Handbook of Mathematical Functions, 1964) follows:
 //   log Gamma(2 + z) = (1 - gamma) z + the sum over n >= 2 of (-1)^n (zeta(n) - 1) z^n / n.
 // Above, Stirling's series (ibid. 6.1.41) takes its place. The derivatives are those of the series.
-#pragma once
+//
+// The file has two parts: the series with the formulas for scalars, and, with GPUVAE_VECTOR_FORMULA defined
+// and inside the namespace of an instruction set (kernels/cpu/simd/functions-inl.h), the formulas for
+// vectors. Scalars take one branch, vectors compute all of them and select.
+#ifndef GPUVAE_KERNELS_MATH_GAMMA_H
+#define GPUVAE_KERNELS_MATH_GAMMA_H
 
-#include "kernels/math/host_device.h"
+#include "kernels/math/scalar.h"
 
 namespace gpuvae::math {
 
-template <int N>
-struct Coefficients {
-  double c[N];
-};
 // Of the derivative of the polynomial c[0] z^low + c[1] z^(low + 1) + ...
 template <int low, int N>
 constexpr auto differentiated(const Coefficients<N>& p) {
@@ -73,18 +74,6 @@ template <class T>
 inline constexpr int kStirlingTerms = sizeof(T) == 4 ? 4 : 11;
 template <class T>
 inline constexpr int kDigammaRootTerms = sizeof(T) == 4 ? 7 : 17;
-
-// The first `terms` terms of c[0] + c[1] z + c[2] z^2 + ... A template over the table: device code sees
-// numbers, not an array of the host.
-template <const auto& table, int terms, int i = 0, class T>
-GPUVAE_HD T power_series(T z) {
-  constexpr double c = table.c[i];
-  if constexpr (i + 1 == terms) {
-    return T(c);
-  } else {
-    return T(c) + z * power_series<table, terms, i + 1>(z);
-  }
-}
 
 // x reduced to 2 + z: log Gamma(x) = log Gamma(2 + z) + sign * log(product), and its derivatives' sums.
 template <class T>
@@ -147,3 +136,91 @@ GPUVAE_HD T trigamma(T x) {
 }
 
 }  // namespace gpuvae::math
+#endif
+
+#ifdef GPUVAE_VECTOR_FORMULA
+// math::lgamma, digamma and trigamma; what is not used costs nothing.
+template <class V>
+class Gamma {
+  using T = Lane<V>;
+  static constexpr int kTerms = math::kGammaTerms<T>, kStirlingTerms = math::kStirlingTerms<T>;
+
+ public:
+  GPUVAE_VECTOR_FORMULA explicit Gamma(V x) : x_(x), inverse_(hn::Div(constant<V>(1), x)) { reduce(); }
+
+  GPUVAE_VECTOR_FORMULA V lgamma() const {
+    const V logarithm = log(hn::IfThenElse(large(), x_, product_));
+    const V series = hn::Mul(z_, power_series<math::kLogGammaSeries, kTerms>(z_));
+    const V tail =
+        hn::MulAdd(inverse_, stirling<math::kStirlingSeries>(), constant<V>(math::kStirlingConstant));
+    const V direct = hn::MulAdd(hn::Sub(x_, constant<V>(0.5)), hn::Sub(logarithm, constant<V>(1)), tail);
+    return choose(hn::MulAdd(sign_, logarithm, series), direct);
+  }
+  GPUVAE_VECTOR_FORMULA V digamma() const {
+    const V tail = hn::MulAdd(inverse_, stirling<math::kDigammaStirling>(), constant<V>(0.5));
+    const V direct = hn::NegMulAdd(inverse_, tail, log(x_));
+    const V reduced = hn::MulAdd(sign_, inverses_, power_series<math::kDigammaSeries, kTerms>(z_));
+    constexpr bool single = sizeof(T) == 4;
+    const V d = hn::Sub(hn::Sub(x_, constant<V>(single ? math::kDigammaRootFloat : math::kDigammaRoot)),
+                        constant<V>(single ? math::kDigammaRootFloatRest : math::kDigammaRootRest));
+    const V near_root = hn::Mul(d, power_series<math::kDigammaRootSeries, math::kDigammaRootTerms<T>>(d));
+    const auto is_near = hn::Lt(hn::Abs(d), constant<V>(math::kDigammaWindow));
+    return choose(hn::IfThenElse(is_near, near_root, reduced), direct);
+  }
+  GPUVAE_VECTOR_FORMULA V trigamma() const {
+    const V tail = hn::MulAdd(inverse_, stirling<math::kTrigammaStirling>(), constant<V>(0.5));
+    const V direct = hn::Mul(inverse_, hn::MulAdd(inverse_, tail, constant<V>(1)));
+    const V series = power_series<math::kTrigammaSeries, kTerms>(z_);
+    return choose(hn::NegMulAdd(sign_, squared_inverses_, series), direct);
+  }
+
+ private:
+  GPUVAE_VECTOR_FORMULA auto large() const { return hn::Ge(x_, constant<V>(math::kStirling)); }
+  template <const auto& table>
+  GPUVAE_VECTOR_FORMULA V stirling() const {
+    return power_series<table, kStirlingTerms>(hn::Mul(inverse_, inverse_));
+  }
+  // NaN below 0.
+  GPUVAE_VECTOR_FORMULA V choose(V reduced, V direct) const {
+    const V not_a_number = constant<V>(std::numeric_limits<double>::quiet_NaN());
+    const V y = hn::IfThenElse(large(), direct, reduced);
+    return hn::IfThenElse(hn::Lt(x_, constant<V>(0)), not_a_number, y);
+  }
+  // math::reduce_gamma, without branches: the loop's steps count where z is still above 1/2.
+  GPUVAE_VECTOR_FORMULA void reduce() {
+    const V one = constant<V>(1), zero = constant<V>(0), half = constant<V>(0.5);
+    const auto below_half = hn::Lt(x_, half), below = hn::Lt(x_, constant<V>(1.5));
+    const V next = hn::Div(one, hn::Add(one, x_));
+    sign_ = hn::IfThenElse(below, constant<V>(-1), one);
+    z_ = hn::IfThenElse(below_half, x_, hn::Sub(x_, hn::IfThenElse(below, one, constant<V>(2))));
+    product_ = hn::IfThenElse(below, x_, one);
+    product_ = hn::IfThenElse(below_half, hn::Mul(x_, hn::Add(one, x_)), product_);
+    const V extra = hn::IfThenElse(below_half, next, zero);
+    inverses_ = hn::Add(hn::IfThenElse(below, inverse_, zero), extra);
+    squared_inverses_ = hn::MulAdd(extra, extra, hn::IfThenElse(below, hn::Mul(inverse_, inverse_), zero));
+    for (int step = 0; step < 5; ++step) {  // as many as numbers below kStirling need
+      const auto above = hn::Gt(z_, half);
+      const V factor = hn::Add(z_, one), q = hn::IfThenElse(above, hn::Div(one, factor), zero);
+      product_ = hn::Mul(product_, hn::IfThenElse(above, factor, one));
+      inverses_ = hn::Add(inverses_, q);
+      squared_inverses_ = hn::MulAdd(q, q, squared_inverses_);
+      z_ = hn::Sub(z_, hn::IfThenElse(above, one, zero));
+    }
+  }
+
+  V x_, inverse_, z_, product_, inverses_, squared_inverses_, sign_;
+};
+
+template <class V>
+GPUVAE_VECTOR_FORMULA V lgamma(V x) {
+  return Gamma<V>(x).lgamma();
+}
+template <class V>
+GPUVAE_VECTOR_FORMULA V digamma(V x) {
+  return Gamma<V>(x).digamma();
+}
+template <class V>
+GPUVAE_VECTOR_FORMULA V trigamma(V x) {
+  return Gamma<V>(x).trigamma();
+}
+#endif

@@ -11,6 +11,7 @@
 #endif
 
 namespace gpuvae::math {
+using std::erfc;
 using std::exp;
 using std::expm1;
 using std::fabs;

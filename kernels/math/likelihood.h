@@ -1,53 +1,195 @@
-// Per-pixel negative log likelihoods, value beside gradient. Nats.
-#pragma once
+// Every likelihood p(x | z) that has kernels of its own: the list, then the formulas. To add one, add a line
+// to the list and a struct.
+//
+// The file has two parts. Included as usual, it is the list. With GPUVAE_FORMULA defined, and inside a
+// namespace that has the functions they call, it is the formulas, for scalars of CUDA kernels
+// (kernels/math/scalar_likelihood.h) and for vectors of the CPU (kernels/cpu/ops/likelihood.cpp).
+#ifndef GPUVAE_KERNELS_MATH_LIKELIHOOD_H
+#define GPUVAE_KERNELS_MATH_LIKELIHOOD_H
 
-#include "kernels/math/activation.h"
+#include <cstdint>
+#include <string_view>
+
 #include "kernels/math/host_device.h"
+
+// X(enumerator, struct, parameters per element).
+#define GPUVAE_LIKELIHOODS(X)                            \
+  X(bernoulli, Bernoulli, 1)                             \
+  X(bernoulli_of_probability, BernoulliOfProbability, 1) \
+  X(continuous_bernoulli, ContinuousBernoulliOfLogit, 1) \
+  X(gaussian, Gaussian, 2)                               \
+  X(laplace, Laplace, 2)
+
+namespace gpuvae::kernels {
+
+#define GPUVAE_ENUMERATOR(name, Formula, parameters) name,
+enum class LikelihoodKind : std::uint8_t { GPUVAE_LIKELIHOODS(GPUVAE_ENUMERATOR) };
+#undef GPUVAE_ENUMERATOR
+
+// How many parameters an element has: a row of parameters holds the first one of every column, then the
+// second ones.
+GPUVAE_HD constexpr int parameters_of(LikelihoodKind kind) {
+#define GPUVAE_CASE(name, Formula, parameters) \
+  case LikelihoodKind::name:                   \
+    return parameters;
+  switch (kind) { GPUVAE_LIKELIHOODS(GPUVAE_CASE) }
+#undef GPUVAE_CASE
+  return 1;
+}
+
+// A likelihood and its settings, which those with a location and a scale have.
+struct LikelihoodOptions {
+  LikelihoodKind kind = LikelihoodKind::bernoulli;
+  bool sigmoid_location = true;  // the location is the sigmoid of its parameter, not the parameter itself
+  double low = -5, high = 5;     // bounds of the logarithm of the scale
+};
+
+}  // namespace gpuvae::kernels
 
 namespace gpuvae::math {
 
-template <class T>
-struct ValueAndSlope {
-  T value, slope;
-};
-
-// NaN stays NaN, so that a diverged run is seen.
-template <class T>
-GPUVAE_HD T clamp(T x, T low, T high) {
-  return x < low ? low : (x > high ? high : x);
-}
-
-// -log Bernoulli(t | sigmoid(l)) = max(l, 0) - l t + log(1 + exp(-|l|)); its slope in l is sigmoid(l) - t.
-template <class T>
-GPUVAE_HD ValueAndSlope<T> bce_with_logits(T logit, T target) {
-  const T e = exp(-fabs(logit));
-  const T p = (logit >= T(0) ? T(1) : e) / (T(1) + e);
-  return {fmax(logit, T(0)) - logit * target + log1p(e), p - target};
-}
-
-// -t log p - (1 - t) log(1 - p), with p kept in [1e-7, 1 - 1e-7], as Keras does; no slope outside.
-inline constexpr double kProbabilityMargin = 1e-7;
-template <class T>
-GPUVAE_HD ValueAndSlope<T> bce(T probability, T target) {
-  const T low = T(kProbabilityMargin), high = T(1) - low;
-  const T p = clamp(probability, low, high);
-  const bool inside = p == probability;
-  return {-target * log(p) - (T(1) - target) * log1p(-p), inside ? (p - target) / (p * (T(1) - p)) : T(0)};
-}
-
-// -log N(t | m, exp(v)) = (log 2 pi + v + (t - m)^2 exp(-v)) / 2 with v clipped to [low, high]: the variance
-// can neither vanish nor explode. The slope in v is zero where it is clipped.
 inline constexpr double kLogTwoPi = 1.83787706640934548356;
-template <class T>
-struct GaussianNll {
-  T value, mean_slope, log_variance_slope;
-};
-template <class T>
-GPUVAE_HD GaussianNll<T> gaussian_nll(T mean, T log_variance, T target, T low, T high) {
-  const T v = clamp(log_variance, low, high);
-  const bool inside = v == log_variance;
-  const T precision = exp(-v), d = mean - target, scaled = d * precision;
-  return {T(0.5) * (T(kLogTwoPi) + v + d * scaled), scaled, inside ? T(0.5) * (T(1) - d * scaled) : T(0)};
-}
+inline constexpr double kLogTwo = 0.693147180559945309417;
+inline constexpr double kProbabilityMargin = 1e-7;  // of BernoulliOfProbability
 
 }  // namespace gpuvae::math
+#endif
+
+#ifdef GPUVAE_FORMULA
+// A formula has at(p, x, settings): the negative log likelihood of the element x, nats, and its derivatives
+// in the parameters p.
+
+template <class V, int N>
+struct Nll {
+  V value;
+  V slopes[N];
+};
+// LikelihoodOptions, in the type of the elements.
+template <class V>
+struct LikelihoodSettings {
+  bool sigmoid_location;
+  V low, high;
+};
+template <class V>
+GPUVAE_FORMULA LikelihoodSettings<V> settings_of(const kernels::LikelihoodOptions& o) {
+  return {o.sigmoid_location, constant<V>(o.low), constant<V>(o.high)};
+}
+
+// The location that a parameter stands for, and its derivative.
+template <class V>
+struct Location {
+  V value, slope;
+};
+template <class V>
+GPUVAE_FORMULA Location<V> location_of(V parameter, const LikelihoodSettings<V>& settings) {
+  const V one = constant<V>(1);
+  if (!settings.sigmoid_location) return {parameter, one};
+  const V location = sigmoid(parameter);
+  return {location, location * (one - location)};
+}
+
+// The slope in a parameter that is clipped to [low, high]: 0 outside.
+template <class V>
+GPUVAE_FORMULA V slope_inside(V parameter, V low, V high, V slope) {
+  const auto below = parameter < low;
+  const auto above = parameter > high;
+  return zero_if(either(below, above), slope);
+}
+
+// Of the logit l: max(l, 0) - l x + log(1 + exp(-|l|)); the slope is sigmoid(l) - x.
+struct Bernoulli {
+  static constexpr int kParameters = 1;
+  // The value is `linear` + log(1 + e), so that a kernel can take one logarithm of a product of several 1 +
+  // e.
+  template <class V>
+  struct Parts {
+    V linear, e, slope;
+  };
+  template <class V>
+  GPUVAE_FORMULA static Parts<V> parts(V logit, V x) {
+    const V e = exp_of_moderate(neg(fabs(logit)));
+    return {neg_mul_add(logit, x, fmax(logit, constant<V>(0))), e, sigmoid_from(logit, e) - x};
+  }
+  template <class V>
+  GPUVAE_FORMULA static Nll<V, 1> at(const V (&p)[1], V x, const LikelihoodSettings<V>&) {
+    const Parts<V> of = parts(p[0], x);
+    return {of.linear + log1p_of_unit(of.e), {of.slope}};
+  }
+};
+
+// Of the probability p, kept in [1e-7, 1 - 1e-7] as Keras does: -x log p - (1 - x) log(1 - p). The slope is 0
+// outside.
+struct BernoulliOfProbability {
+  static constexpr int kParameters = 1;
+  template <class V>
+  GPUVAE_FORMULA static Nll<V, 1> at(const V (&params)[1], V x, const LikelihoodSettings<V>&) {
+    const V one = constant<V>(1), low = constant<V>(math::kProbabilityMargin), high = one - low;
+    const V p = clamp(params[0], low, high), q = one - p;
+    const V gain = mul_add(x, log_of_positive(p), (one - x) * log1p(neg(p)));
+    return {neg(gain), {slope_inside(params[0], low, high, (p - x) / (p * q))}};
+  }
+};
+
+// Of the logit l: A(l) - l x, kernels/math/continuous_bernoulli.h; the slope is the mean minus x.
+struct ContinuousBernoulliOfLogit {
+  static constexpr int kParameters = 1;
+  template <class V>
+  GPUVAE_FORMULA static Nll<V, 1> at(const V (&p)[1], V x, const LikelihoodSettings<V>&) {
+    const auto of = continuous_bernoulli(p[0]);
+    return {neg_mul_add(p[0], x, of.log_normalizer), {of.mean - x}};
+  }
+};
+
+// exp(-x / 2), bounded so that its product with 0 is 0. Its square is exp(-x) wherever that is in the range
+// of the type.
+template <class V>
+GPUVAE_FORMULA V root_of_inverse(V x) {
+  const V bound = constant<V>(sizeof(Lane<V>) == 4 ? 88 : 708);
+  return exp_of_moderate(clamp(constant<V>(-0.5) * x, neg(bound), bound));
+}
+
+// Of the mean m and the log variance v: (log 2 pi + v + (x - m)^2 exp(-v)) / 2. v is clipped to [low, high],
+// so that the variance can neither vanish nor explode; the slope in v is 0 where it is clipped. The square is
+// that of u = (m - x) exp(-v / 2), which overflows only if the value does.
+struct Gaussian {
+  static constexpr int kParameters = 2;
+  template <class V>
+  GPUVAE_FORMULA static Nll<V, 2> at(const V (&p)[2], V x, const LikelihoodSettings<V>& settings) {
+    const Location<V> mean = location_of(p[0], settings);
+    const V half = constant<V>(0.5), v = clamp(p[1], settings.low, settings.high);
+    const V root = root_of_inverse(v), u = (mean.value - x) * root, squared = u * u;
+    const V slope = half * (constant<V>(1) - squared);
+    return {half * (constant<V>(math::kLogTwoPi) + v + squared),
+            {u * root * mean.slope, slope_inside(p[1], settings.low, settings.high, slope)}};
+  }
+};
+
+// Of the location m and the log scale s: log 2 + s + |x - m| exp(-s), with s clipped to [low, high]. At x =
+// m, the slope in m is 0.
+struct Laplace {
+  static constexpr int kParameters = 2;
+  template <class V>
+  GPUVAE_FORMULA static Nll<V, 2> at(const V (&p)[2], V x, const LikelihoodSettings<V>& settings) {
+    const Location<V> location = location_of(p[0], settings);
+    const V zero = constant<V>(0), s = clamp(p[1], settings.low, settings.high);
+    const V root = root_of_inverse(s), rate = root * root;
+    const V difference = location.value - x, scaled = fabs(difference) * root * root;
+    const V slope = select(difference > zero, rate, select(difference < zero, neg(rate), difference));
+    const V scale_slope = constant<V>(1) - scaled;
+    return {constant<V>(math::kLogTwo) + s + scaled,
+            {slope * location.slope, slope_inside(p[1], settings.low, settings.high, scale_slope)}};
+  }
+};
+
+// Calls body(Formula()) with the formula of a kind.
+template <class Body>
+auto with_likelihood(kernels::LikelihoodKind kind, const Body& body) {
+#define GPUVAE_CASE(name, Formula, parameters)         \
+  case kernels::LikelihoodKind::name:                  \
+    static_assert(Formula::kParameters == parameters); \
+    return body(Formula());
+  switch (kind) { GPUVAE_LIKELIHOODS(GPUVAE_CASE) }
+#undef GPUVAE_CASE
+  return body(Bernoulli());
+}
+#endif

@@ -1,6 +1,6 @@
-// The log density of a mixture of diagonal Gaussians, log sum_k w_k N(z; m_k, diag(s_k^2)). Bishop, "Pattern
-// recognition and machine learning", 2006, section 9.2; its gradients are those of the components weighted by
-// their responsibilities, w_k N_k / sum_j w_j N_j. Nats.
+// The log density of a mixture of diagonal Gaussians in nats, log sum_k w_k N(z; m_k, diag(s_k^2)): Bishop,
+// "Pattern recognition and machine learning", 2006, section 9.2. Its gradients are those of the components'
+// log densities, weighted by the responsibilities w_k N_k / sum_j w_j N_j.
 #pragma once
 
 #include <cmath>
@@ -11,8 +11,8 @@
 
 namespace gpuvae::math {
 
-// log sum_k exp(t_k) term by term, without overflow: `sum` counts in units of exp(most). NaN stays NaN; no
-// terms, or none above -infinity, make -infinity.
+// Computes log sum_k exp(t_k) term by term without overflow; `sum` is in units of exp(most). NaN stays NaN.
+// The value is -infinity if there are no terms or all of them are -infinity.
 template <class T>
 struct LogSumExp {
   T most = -T(INFINITY), sum = T(0);
@@ -27,22 +27,31 @@ struct LogSumExp {
   GPUVAE_HD T value() const { return most + log(sum); }
 };
 
-// What a component's log density is made of: log(w N(z)) = offset - sum over dimensions of u^2 / 2 with
-// u = (z - m) / s. This is a dimension's part of the offset.
+// Returns one dimension's part of `offset` in the log density of a component, log(w N(z)) = offset - sum over
+// dimensions of u^2 / 2 with u = (z - m) / s.
 template <class T>
 GPUVAE_HD T mixture_offset(const Sigma<T>& s) {
   return -s.log_sigma - T(0.5 * kLogTwoPi);
 }
 
-// With q a component's responsibility for a row times the gradient that reaches the row: a dimension's slopes
-// from the sums over rows of q, q u and q u^2.
+// Returns 1 / sigma, but at most the largest finite number, so that u = 0 for a row at the mean of a
+// component whose sigma is 0.
+template <class T>
+GPUVAE_HD T inverse_sigma(const Sigma<T>& s) {
+  const T largest = T(sizeof(T) == 4 ? 3.4028234663852886e38 : 1.7976931348623157e308),
+          inverse = T(1) / s.sigma;
+  return inverse > largest ? largest : inverse;
+}
+
+// The gradients of one dimension's mean and scale parameter. Let q be a component's responsibility for a row
+// times the gradient that reaches the row. The arguments are the sums over rows of q, q u and q u^2.
 template <class T>
 struct MixtureSlopes {
   T mean, scale;
 };
 template <class T>
 GPUVAE_HD MixtureSlopes<T> mixture_slopes(T q, T qu, T quu, const Sigma<T>& s) {
-  return {qu / s.sigma, (quu - q) / s.sigma * s.slope};
+  return {qu == T(0) ? T(0) : qu / s.sigma, (quu - q) * s.log_slope};
 }
 
 }  // namespace gpuvae::math

@@ -1,4 +1,4 @@
-// One element of each optimiser's update. Sources stand beside each.
+// The update of one element by each optimiser. Comments beside the formulas name their sources.
 #pragma once
 
 #include "gpuvae/types.h"
@@ -6,12 +6,13 @@
 
 namespace gpuvae::math {
 
-// State tensors an optimiser keeps per parameter.
+// The number of state tensors that an optimiser keeps per parameter.
 GPUVAE_HD constexpr int optimizer_states(OptimizerKind k) {
   return k == OptimizerKind::adam || k == OptimizerKind::adamw ? 2 : 1;
 }
 
-// The learning rate of update number `update` (from 0): kernels::OptimizerArgs says what the pointers hold.
+// Returns the learning rate of update number `update`, counted from 0. kernels::OptimizerArgs describes the
+// pointers.
 template <class Args>
 GPUVAE_HD double learning_rate_of(const Args& args, std::uint64_t update) {
   const double rate = args.device_learning_rate ? *args.device_learning_rate : args.learning_rate;
@@ -38,18 +39,19 @@ GPUVAE_HD void optimizer_update(OptimizerKind kind, const OptimizerScalars<T>& o
   } else {
     g += o.decay * p;
   }
-  // All but SGD divide by a root: one place, so that the code of its rounding exists once.
+  // All optimisers but SGD divide by a square root. They share the division, so that its rounding code exists
+  // only once.
   T numerator = o.learning_rate * g, square = T(0), epsilon = o.epsilon;
   switch (kind) {
-    case OptimizerKind::sgd:  // classical momentum, as torch.optim.SGD
+    case OptimizerKind::sgd:  // classical momentum, as in torch.optim.SGD
       s1 = o.beta1 * s1 + g;
       p -= o.learning_rate * s1;
       return;
-    case OptimizerKind::rmsprop:  // Hinton, 2012; epsilon outside the root, as Keras
+    case OptimizerKind::rmsprop:  // Hinton, 2012; epsilon is outside the root, as in Keras
       s1 = o.beta2 * s1 + (T(1) - o.beta2) * g * g;
       square = s1;
       break;
-    case OptimizerKind::rmsprop_tf1:  // TensorFlow 1: epsilon inside the root, accumulator starts at 1
+    case OptimizerKind::rmsprop_tf1:  // TensorFlow 1: epsilon is inside the root, the accumulator starts at 1
       s1 = o.beta2 * s1 + (T(1) - o.beta2) * g * g;
       square = s1 + o.epsilon;
       epsilon = T(0);

@@ -1,11 +1,11 @@
-// Counter-based random numbers: the same function on CPU and GPU, so that noise depends on what it is for
-// (seed, time, sample, dimension) and never on launch shape or thread.
+// Counter-based random numbers. CPU and GPU use the same function, so that noise depends only on its purpose
+// and position (seed, time, sample, dimension) and never on launch shape or thread.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 
-#include "gpuvae/random.h"
+#include "gpuvae/types.h"
 #include "kernels/math/host_device.h"
 
 namespace gpuvae {
@@ -31,7 +31,8 @@ GPUVAE_HD Philox4x32 philox4x32(std::uint32_t c0, std::uint32_t c1, std::uint32_
   return {{c0, c1, c2, c3}};
 }
 
-// A position in the random sequence: numbers of one (seed, purpose, time, sample) are indexed by dimension.
+// Returns one block of the random sequence. The numbers of one (seed, purpose, time, sample) are indexed by
+// dimension, four per block.
 GPUVAE_HD Philox4x32 random_block(std::uint64_t seed, RandomPurpose purpose, std::uint64_t time,
                                   std::uint32_t sample, std::uint32_t block) {
   const std::uint32_t tag =
@@ -39,19 +40,20 @@ GPUVAE_HD Philox4x32 random_block(std::uint64_t seed, RandomPurpose purpose, std
   return philox4x32(block, sample, static_cast<std::uint32_t>(time), tag, seed);
 }
 
-// Uniform in (0, 1): 23 bits, centred, so that neither end is ever drawn.
+// Returns a uniform number in (0, 1) from 23 bits. It is centred, so that 0 and 1 are never drawn.
 GPUVAE_HD float uniform01(std::uint32_t bits) { return (static_cast<float>(bits >> 9) + 0.5f) * 0x1p-23f; }
 
 struct Normal2 {
   float first, second;
 };
 
-// Box and Muller, "A note on the generation of random normal deviates", 1958. |n| < 5.9.
+// Box and Muller, "A note on the generation of random normal deviates", 1958. All numbers n satisfy |n| <
+// 5.9.
 GPUVAE_HD Normal2 box_muller(std::uint32_t a, std::uint32_t b) {
   const float radius = sqrtf(-2.0f * logf(uniform01(a)));
 #ifdef __CUDA_ARCH__
-  // sinf and cosf would bring code for large angles, with an array in local memory, into every kernel that
-  // draws noise.
+  // sinf and cosf would add code for large angles, with an array in local memory, to every kernel that draws
+  // noise.
   float sine = 0, cosine = 0;
   sincospif(2.0f * uniform01(b), &sine, &cosine);
   return {radius * cosine, radius * sine};
@@ -61,7 +63,7 @@ GPUVAE_HD Normal2 box_muller(std::uint32_t a, std::uint32_t b) {
 #endif
 }
 
-// Standard normals number 4 * block ... 4 * block + 3 of a position.
+// Computes the standard normals 4 * block, ..., 4 * block + 3 of a position from the bits of its block.
 GPUVAE_HD void normal4(const Philox4x32& bits, float out[4]) {
   const Normal2 low = box_muller(bits.v[0], bits.v[1]), high = box_muller(bits.v[2], bits.v[3]);
   out[0] = low.first;
@@ -70,7 +72,7 @@ GPUVAE_HD void normal4(const Philox4x32& bits, float out[4]) {
   out[3] = high.second;
 }
 
-// One standard normal, dimension `dimension` of a position.
+// Returns the standard normal of dimension `dimension` of a position.
 GPUVAE_HD float normal_at(std::uint64_t seed, RandomPurpose purpose, std::uint64_t time, std::uint32_t sample,
                           std::uint32_t dimension) {
   float four[4];
@@ -78,9 +80,10 @@ GPUVAE_HD float normal_at(std::uint64_t seed, RandomPurpose purpose, std::uint64
   return four[dimension % 4];
 }
 
-// A bijection of 0 ... n-1 that looks random: six Feistel rounds over the smallest even-width power of two
-// that holds n, walked until the value falls below n (Black and Rogaway, "Ciphers with arbitrary finite
-// domains", CT-RSA 2002). A shuffled order then needs no table, on any device, at any batch size.
+// Returns element i of a pseudorandom permutation of 0, ..., n - 1. The function applies six Feistel rounds
+// over the smallest even-width power of two that holds n and repeats them until the value is below n (Black
+// and Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002). A shuffled order then needs no table,
+// on any device and at any batch size.
 GPUVAE_HD std::uint32_t shuffled_index(std::uint32_t i, std::uint32_t n, std::uint64_t seed,
                                        std::uint64_t epoch) {
   int half = 1;
@@ -91,7 +94,7 @@ GPUVAE_HD std::uint32_t shuffled_index(std::uint32_t i, std::uint32_t n, std::ui
   do {
     std::uint32_t left = i >> half, right = i & mask;
     for (std::uint32_t round = 0; round < 6; ++round) {
-      // The finaliser of MurmurHash3 as round function.
+      // The round function is the finaliser of MurmurHash3.
       std::uint32_t h = right + k0 + round * 0x85EBCA6Bu;
       h = (h ^ h >> 16) * 0x85EBCA6Bu;
       h = ((h ^ k1) ^ h >> 13) * 0xC2B2AE35u;

@@ -3,43 +3,52 @@
 #pragma once
 
 #include "gpuvae/types.h"
-#include "kernels/math/activation.h"
-#include "kernels/math/host_device.h"
+#include "kernels/math/scalar.h"
 
 namespace gpuvae::math {
 
 inline constexpr double kSoftplusSigmaFloor = 1e-6;
 
+// sigma overflows, or vanishes, where its logarithm and the slope of its logarithm are still ordinary
+// numbers, so formulas use those where they can.
 template <class T>
 struct Sigma {
-  T sigma, log_sigma, slope;  // slope = d sigma / d s
+  T sigma, log_sigma;
+  T slope, log_slope;  // d sigma / d s and d log sigma / d s
 };
 template <class T>
 GPUVAE_HD Sigma<T> posterior_sigma(PosteriorScale scale, T s) {
   switch (scale) {
     case PosteriorScale::log_sigma: {
       const T sigma = exp(s);
-      return {sigma, s, sigma};
+      return {sigma, s, sigma, T(1)};
     }
     case PosteriorScale::softplus: {
-      const T sigma = softplus(s) + T(kSoftplusSigmaFloor);
-      return {sigma, log(sigma), sigmoid(s)};
+      const T sigma = softplus(s) + T(kSoftplusSigmaFloor), slope = sigmoid(s);
+      return {sigma, log(sigma), slope, slope / sigma};
     }
     case PosteriorScale::log_variance:
       break;
   }
   const T sigma = exp(T(0.5) * s);
-  return {sigma, T(0.5) * s, T(0.5) * sigma};
+  return {sigma, T(0.5) * s, T(0.5) * sigma, T(0.5)};
 }
 
-// KL(N(mu, sigma^2) || N(0, 1)) of one dimension, nats; slopes are mu and sigma - 1 / sigma.
+// y as a factor of the product x y: the product with 0 is 0 even where y has overflowed. NaN stays NaN.
+template <class T>
+GPUVAE_HD T factor_for(T x, T y) {
+  return x == T(0) && y == T(INFINITY) ? T(0) : y;
+}
+
+// KL(N(mu, sigma^2) || N(0, 1)) of one dimension, nats: (sigma^2 + mu^2 - 1) / 2 - log sigma, where no part
+// overflows before the whole does. The slopes are mu and sigma d sigma / d s - d log sigma / d s.
 template <class T>
 GPUVAE_HD T kl_standard_normal(T mu, const Sigma<T>& s) {
-  return T(0.5) * (s.sigma * s.sigma + mu * mu - T(1)) - s.log_sigma;
+  return (T(0.5) * s.sigma) * s.sigma + (T(0.5) * mu) * mu - T(0.5) - s.log_sigma;
 }
 template <class T>
 GPUVAE_HD T kl_slope_in_s(const Sigma<T>& s) {
-  return (s.sigma - T(1) / s.sigma) * s.slope;
+  return s.sigma * s.slope - s.log_slope;
 }
 
 }  // namespace gpuvae::math

@@ -18,9 +18,10 @@ void add_into(const Tensor& sum, const Tensor& x, double alpha = 1) {
 // The tensor of an output's gradient, safe to add to.
 Tensor& writable(Output& o) {
   Gradient& g = o.gradient;
-  if (g.kind != Gradient::Kind::tensor)
-    g.tensor = Tensor::full(o.shape, g.constant, o.dtype, o.device), g.kind = Gradient::Kind::tensor;
-  else if (!g.tensor.is_sole_owner())
+  if (g.kind != Gradient::Kind::tensor) {
+    g.tensor = Tensor::full(o.shape, g.constant, o.dtype, o.device);
+    g.kind = Gradient::Kind::tensor;
+  } else if (!g.tensor.is_sole_owner())
     g.tensor = g.tensor.clone();
   return g.tensor;
 }
@@ -46,8 +47,8 @@ void add_to_leaf(Leaf& leaf, Tensor gradient) {
 
 void add_constant_to(const Edge& edge, double value) {
   if (edge.leaf)
-    return add_to_leaf(*edge.leaf,
-                       Tensor::full(edge.leaf->shape, value, edge.leaf->dtype, edge.leaf->device));
+    return add_to_leaf(*edge.leaf, Tensor::full(edge.leaf->value.shape(), value, edge.leaf->value.dtype(),
+                                                edge.leaf->value.device()));
   Output& o = edge.node->outputs[edge.output];
   if (o.gradient.kind == Gradient::Kind::tensor)
     add_to_output(o, Tensor::full(o.shape, value, o.dtype, o.device));
@@ -63,7 +64,8 @@ void add_root_to(const Edge& edge, const Root& root) {
         "backward", "expected a weight like {}, got {}", v.value(), root.device_weight);
   Tensor gradient = Tensor::empty(v.shape(), v.dtype(), v.device());
   kernels::AxpbyArgs args{.dtype = v.dtype(), .size = 1, .alpha = root.weight};
-  args.x = root.device_weight.data(), args.y = gradient.data();
+  args.x = root.device_weight.data();
+  args.y = gradient.data();
   v.device().backend().axpby(args, Stream::current(v.device()).handle());
   edge.leaf ? add_to_leaf(*edge.leaf, std::move(gradient))
             : add_to_output(edge.node->outputs[edge.output], std::move(gradient));
@@ -99,7 +101,7 @@ class Walk {
       reset(*node);
       if (retain) continue;
       node->freed = true;
-      node->backward = nullptr, node->relu = nullptr;
+      node->backward = nullptr;
       node->inputs.clear();
     }
   }
@@ -107,7 +109,6 @@ class Walk {
  private:
   static void reset(Node& node) {
     node.queued = false;
-    if (node.relu) node.relu->passed = false;
     for (Output& o : node.outputs) o.gradient = {};
   }
   std::priority_queue<std::shared_ptr<Node>, std::vector<std::shared_ptr<Node>>, LaterFirst> queue_;
@@ -165,7 +166,8 @@ BackwardContext::Destination BackwardContext::destination(int input) const {
   if (edge.leaf) {
     Leaf& leaf = *edge.leaf;
     const bool accumulate = leaf.defined;
-    if (!leaf.defined && !leaf.has_storage) leaf.grad = Tensor::empty(leaf.shape, leaf.dtype, leaf.device);
+    if (!leaf.defined && !leaf.has_storage)
+      leaf.grad = Tensor::empty(leaf.value.shape(), leaf.value.dtype(), leaf.value.device());
     leaf.defined = true;
     return {leaf.grad, accumulate};
   }
@@ -173,18 +175,6 @@ BackwardContext::Destination BackwardContext::destination(int input) const {
   if (o.gradient.kind != Gradient::Kind::none) return {writable(o), true};
   o.gradient = {Gradient::Kind::tensor, 0, Tensor::empty(o.shape, o.dtype, o.device)};
   return {o.gradient.tensor, false};
-}
-
-BackwardContext::ThroughRelu BackwardContext::through_relu(int input) const {
-  const Edge& edge = node_.inputs[input];
-  if (!edge.node || !edge.node->relu || edge.output != 0) return {};
-  Output& o = edge.node->outputs[0];
-  const BackwardContext below(*edge.node, retain_);
-  const Edge& bias = edge.node->inputs[edge.node->relu->bias];
-  if (o.consumers != 1 || o.gradient.kind != Gradient::Kind::none || !bias.leaf || bias.leaf->defined)
-    return {};
-  edge.node->relu->passed = true;
-  return {edge.node->relu.get(), destination(input).tensor, below.destination(edge.node->relu->bias).tensor};
 }
 
 void backward(std::span<const Root> roots, bool retain_graph) {

@@ -1,4 +1,4 @@
-// Custom operations: a node that calls a function of the user's and checks what it returns.
+// Custom operations: a node that calls the user's backward function and checks the gradients that it returns.
 #include "gpuvae/custom.h"
 
 #include "kernels/check.h"
@@ -28,7 +28,7 @@ const Tensor& CustomContext::saved(int index) const {
 
 namespace {
 
-// What a gradient has to look like.
+// The shape, dtype and device that a gradient must have.
 struct Form {
   Shape shape;
   DType dtype;
@@ -51,7 +51,7 @@ struct CustomAccess {
   }
 
  private:
-  // All are checked before the first is passed on.
+  // Checks all gradients before the first one is passed on.
   void check_gradients(const char* name, const autograd::BackwardContext& context,
                        const std::vector<Tensor>& gradients) const {
     check(gradients.size() == forms.size(), name, "expected {} gradients from backward, got {}", forms.size(),

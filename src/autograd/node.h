@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,19 +20,20 @@ struct Gradient {
   Kind kind = Kind::none;
   double constant = 0;
   Tensor tensor;
+  // Whether the consumer that wrote it has done part of the producer's backward pass in the same kernel. See
+  // BackwardContext::sole_producer.
+  bool fused = false;
 };
 
 struct Leaf {
-  Shape shape;
-  DType dtype;
-  Device device;
-  Tensor grad;  // what the caller sees; undefined if `defined` is false and no storage was set
+  Tensor value;  // GraphAccess::move_value replaces it by a tensor of the same shape, dtype and device
+  Tensor grad;   // what the caller sees; undefined if `defined` is false and no storage was set
   bool has_storage = false;
   bool defined = false;
   std::weak_ptr<const void> optimizer;  // which updates it, while that lives
 };
 
-// Where a gradient goes: a leaf, or an output of an earlier node. Holds no values.
+// Where a gradient goes: a leaf, or an output of an earlier node.
 struct Edge {
   std::shared_ptr<Leaf> leaf;
   std::shared_ptr<Node> node;
@@ -47,16 +49,9 @@ struct Output {
   int consumers = 0;  // nodes that were made with it as an input
 };
 
-// Left by a layer that ends with ReLU. The layer above may send the gradient through that ReLU at the end of
-// its own product, with the bias's gradient: the layer then finds that done (kernels::ReluMask).
-struct ReluBelow {
-  Tensor bits;
-  Saved output;
-  int bias = 0;  // which input the bias is
-  bool passed = false;
-};
-
 class BackwardContext;
+template <class F>
+struct Producer;
 
 struct Node {
   std::uint64_t order = 0;  // of creation: consumers come after producers
@@ -65,7 +60,6 @@ struct Node {
   std::vector<Edge> inputs;
   std::vector<Output> outputs;
   std::function<void(BackwardContext&)> backward;
-  std::unique_ptr<ReluBelow> relu;
   bool freed = false, queued = false;
 
   Node() = default;
@@ -98,20 +92,40 @@ class BackwardContext {
   };
   Destination destination(int input) const;
 
-  // Where a kernel may write the gradient of an input after sending it through the ReLU that made it, and of
-  // that layer's bias; null if the input is no such output, or if gradients from elsewhere have to be added.
-  struct ThroughRelu {
-    const ReluBelow* relu = nullptr;
-    Tensor gradient, d_bias;
-  };
-  ThroughRelu through_relu(int input) const;
-  // Whether the node's gradient came that way.
-  bool relu_passed() const { return node_.relu && node_.relu->passed; }
+  // Whether an input is a leaf without a gradient yet: destination(input) is then written, not added to.
+  bool is_first_leaf_gradient(int input) const {
+    const Edge& edge = node_.inputs[input];
+    return edge.leaf && !edge.leaf->defined;
+  }
+
+  // The node whose first output the input is, if its backward function is an F, if this node is the only
+  // consumer of that output, and if no gradient of that output exists yet. With it an operation can compute
+  // the gradient of the input and part of the producer's backward pass in one kernel. The operation writes to
+  // destination(input) and sets `gradient->fused`, which the producer's backward function reads.
+  template <class F>
+  std::optional<Producer<F>> sole_producer(int input) const;
 
  private:
   Node& node_;
   bool retain_;
 };
+
+template <class F>
+struct Producer {
+  const F* backward = nullptr;
+  Gradient* gradient = nullptr;  // of the producer's output
+  BackwardContext context;
+};
+
+template <class F>
+std::optional<Producer<F>> BackwardContext::sole_producer(int input) const {
+  const Edge& edge = node_.inputs[input];
+  if (!edge.node || edge.output != 0) return {};
+  const F* backward = edge.node->backward.template target<F>();
+  Output& output = edge.node->outputs[0];
+  if (!backward || output.consumers != 1 || output.gradient.kind != Gradient::Kind::none) return {};
+  return Producer<F>{backward, &output.gradient, BackwardContext(*edge.node, retain_)};
+}
 
 }  // namespace gpuvae::autograd
 
@@ -131,6 +145,9 @@ struct GraphAccess {
   }
   static Variable output(const std::shared_ptr<autograd::Node>& node, Tensor value);
   static autograd::Edge edge(const Variable& v);
+  static bool same_leaf(const Variable& a, const Variable& b) { return a.leaf_ && a.leaf_ == b.leaf_; }
+  // Copies a leaf's elements to `to`, which all copies of the variable then have as their value.
+  static void move_value(const Variable& leaf, Tensor to);
 };
 
 }  // namespace gpuvae

@@ -8,7 +8,8 @@
 
 namespace gpuvae::autograd {
 
-// Remembers the version that the tensor's elements had. A check compares two numbers and allocates nothing.
+// Holds the tensor and the version of its elements at the time of saving. The check in get() compares two
+// numbers and allocates nothing.
 class Saved {
  public:
   Saved() = default;
@@ -16,7 +17,7 @@ class Saved {
   Saved(const char* operation, Tensor tensor)
       : tensor_(std::move(tensor)), version_(tensor_.version()), operation_(operation) {}
 
-  // Error if the elements were changed in place since.
+  // Throws Error if the elements were changed in place after they were saved.
   const Tensor& get() const {
     if (tensor_.version() != version_) [[unlikely]]
       fail_changed();

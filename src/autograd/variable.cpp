@@ -16,11 +16,14 @@ NoGradGuard::~NoGradGuard() { recording = previous_; }
 
 Variable::Variable(Tensor value, bool requires_grad) : value_(std::move(value)) {
   if (!requires_grad) return;
-  check(value_.dtype() == DType::f32 || value_.dtype() == DType::f64, "variable",
+  check(value_ && (value_.dtype() == DType::f32 || value_.dtype() == DType::f64), "variable",
         "expected f32 or f64 for a leaf with a gradient, got {}", value_);
-  leaf_ = std::make_shared<autograd::Leaf>(
-      autograd::Leaf{value_.shape(), value_.dtype(), value_.device(), {}, false, false, {}});
+  leaf_ = std::make_shared<autograd::Leaf>();
+  leaf_->value = std::move(value_);
+  value_ = Tensor();
 }
+
+const Tensor& Variable::value() const { return leaf_ ? leaf_->value : value_; }
 
 Tensor Variable::grad() const { return leaf_ && leaf_->defined ? leaf_->grad : Tensor(); }
 
@@ -31,9 +34,9 @@ void Variable::zero_grad() const {
 }
 
 void Variable::set_grad_storage(Tensor storage) const {
-  check(leaf_ != nullptr, "set_grad_storage", "expected a leaf that requires gradients, got {}", value_);
-  check(storage.shape() == shape() && storage.dtype() == dtype() && storage.device() == device(),
-        "set_grad_storage", "expected {}, got {}", value_, storage);
+  check(leaf_ != nullptr, "set_grad_storage", "expected a leaf that requires gradients, got {}", value());
+  check(storage && storage.shape() == shape() && storage.dtype() == dtype() && storage.device() == device(),
+        "set_grad_storage", "expected {}, got {}", value(), storage);
   leaf_->grad = std::move(storage);
   leaf_->has_storage = true;
   leaf_->defined = false;
@@ -41,7 +44,7 @@ void Variable::set_grad_storage(Tensor storage) const {
 
 void Variable::zero_stored_grad() const {
   check(leaf_ && leaf_->has_storage, "zero_stored_grad", "expected a leaf with gradient storage, got {}",
-        value_);
+        value());
   leaf_->grad.fill(0);
   leaf_->defined = true;
 }
@@ -54,6 +57,11 @@ void Variable::backward(bool retain_graph) const {
 autograd::Edge GraphAccess::edge(const Variable& v) {
   if (v.node_) return {nullptr, v.node_, v.output_};
   return {v.leaf_, nullptr, 0};
+}
+
+void GraphAccess::move_value(const Variable& leaf, Tensor to) {
+  to.copy_from(leaf.value());
+  leaf.leaf_->value = std::move(to);
 }
 
 bool GraphAccess::needs_gradient(Inputs inputs) {

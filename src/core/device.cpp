@@ -1,13 +1,10 @@
 #include "gpuvae/device.h"
 
-#include <array>
-#include <atomic>
 #include <charconv>
 #include <map>
 
 #include "kernels/backend.h"
 #include "kernels/check.h"
-#include "src/core/backend_guard.h"
 #include "src/core/memory.h"
 
 namespace gpuvae {
@@ -39,28 +36,7 @@ Device Device::parse(const std::string& text) {
 std::string Device::text() const { return is_cpu() ? "cpu" : fmt::format("cuda:{}", index_); }
 std::string Device::description() const { return backend().description(); }
 
-namespace {
-
-constexpr int kMaxReplaceable = 64;  // CUDA devices whose backend can be replaced, and the CPU
-
-std::atomic<kernels::Backend*>* replacement_of(const Device& device) {
-  static std::array<std::atomic<kernels::Backend*>, kMaxReplaceable + 1> replacements{};
-  const int place = device.is_cpu() ? 0 : 1 + device.index();
-  return place <= kMaxReplaceable ? &replacements[static_cast<std::size_t>(place)] : nullptr;
-}
-
-}  // namespace
-
-BackendGuard::BackendGuard(Device device, kernels::Backend& replacement) : device_(device) {
-  auto* slot = replacement_of(device);
-  check(slot != nullptr, "backend", "expected a CUDA device below {}, got {}", kMaxReplaceable, device);
-  previous_ = slot->exchange(&replacement);
-}
-BackendGuard::~BackendGuard() { replacement_of(device_)->store(previous_); }
-
 kernels::Backend& Device::backend() const {
-  if (auto* slot = replacement_of(*this))
-    if (kernels::Backend* replacement = slot->load(std::memory_order_relaxed)) return *replacement;
   if (is_cpu()) return kernels::cpu_backend();
   kernels::Backend* cuda = kernels::cuda_backend(index_);
   check(cuda != nullptr, unsupported("device"), "no CUDA device {}: {}", index_, kernels::cuda_status());
@@ -95,6 +71,29 @@ Stream Stream::current(Device device) {
 void Stream::synchronize() const {
   refuse_in_capture("synchronize", device_);
   device_.backend().synchronize(handle());
+}
+
+Event Stream::record() const {
+  const kernels::EventHandle event = device_.backend().record_event(handle());
+  return Event(device_, {event, [device = device_](void* e) { device.backend().destroy_event(e); }});
+}
+
+void Stream::wait(const Event& event) const {
+  if (event.device_.is_cpu()) return;  // it has passed
+  if (device_.is_cpu()) return event.synchronize();
+  device_.backend().wait_event(handle(), event.handle_.get());
+}
+
+void Event::synchronize() const {
+  refuse_in_capture("synchronize", device_);
+  device_.backend().synchronize_event(handle_.get());
+}
+
+double Event::milliseconds_since(const Event& start) const {
+  refuse_in_capture("milliseconds_since", device_);
+  check(start.device_ == device_, "milliseconds_since", "expected an event of {}, got one of {}", device_,
+        start.device_);
+  return device_.backend().milliseconds_between(start.handle_.get(), handle_.get());
 }
 
 StreamGuard::StreamGuard(Stream stream) : previous_(Stream::current(stream.device())) {

@@ -21,7 +21,7 @@ struct CudaGraph::Recorded {
 
 namespace {
 
-// Ends a capture that did not reach its end.
+// Discards the capture if an exception is thrown before end() is called.
 class Capture {
  public:
   explicit Capture(const Stream& stream) : stream_(stream) {
@@ -52,7 +52,7 @@ CudaGraph CudaGraph::capture(const Stream& stream, const std::function<void()>& 
   check(repeats > 0, "graph", "expected 1 or more repeats, got {}", repeats);
   check(!stream.device().is_cpu(), unsupported("graph"), "expected a CUDA device, got cpu");
   check(!sharing || sharing->stream() == stream, "graph",
-        "expected a graph of the same stream to share memory with, got one of another");
+        "expected a graph of the same stream to share memory with, got one of another stream");
   auto recorded = std::make_unique<Recorded>(stream);
   if (sharing) recorded->memory = sharing->recorded_->memory;
   const StreamGuard on(stream);

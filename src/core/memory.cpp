@@ -12,7 +12,8 @@
 namespace gpuvae {
 namespace {
 
-// Sizes are rounded so that blocks are reused: up to an eighth of their power of two.
+// Rounds a size up, so that blocks can be reused. The step is an eighth of the power of two below the size,
+// but at least 256 bytes.
 std::size_t rounded(std::size_t bytes) {
   constexpr std::size_t kSmallest = 256;
   if (bytes <= kSmallest) return kSmallest;
@@ -21,8 +22,8 @@ std::size_t rounded(std::size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
-// Free blocks by (stream, size). A block is reused on the stream that freed it, so no waiting is needed;
-// those of streams that have ended serve any.
+// Keeps free blocks by stream and size. A block is reused on the stream that freed it, so no waiting is
+// needed. Blocks of streams that have ended serve any stream.
 class Pool final : public Allocator {
  public:
   explicit Pool(Device device) : device_(device) {}
@@ -58,7 +59,10 @@ class Pool final : public Allocator {
     std::scoped_lock lock(mutex_);
     for (auto& [key, blocks] : free_) {
       if (!blocks.empty() && key.first != ended()) device_.backend().synchronize(key.first);
-      for (void* block : blocks) device_.backend().release(block), reserved_ -= key.second;
+      for (void* block : blocks) {
+        device_.backend().release(block);
+        reserved_ -= key.second;
+      }
       blocks.clear();
     }
   }
@@ -85,7 +89,8 @@ struct DeviceMemory {
   MemoryStatistics statistics;
 };
 
-// Slot 0 is the CPU, 1 + i the CUDA device i. Never destroyed: tensors may outlive static destruction.
+// Slot 0 is the CPU, and slot 1 + i is CUDA device i. The slots are never destroyed, because tensors may
+// outlive static destruction.
 DeviceMemory& memory_of(int slot) {
   constexpr int kMaxDevices = 65;
   static auto* slots = new DeviceMemory[kMaxDevices];
@@ -94,7 +99,7 @@ DeviceMemory& memory_of(int slot) {
 }
 int slot_of(Device device) { return device.is_cpu() ? 0 : 1 + device.index(); }
 
-// Callers hold the lock.
+// Callers must hold the lock.
 void ensure_pool(DeviceMemory& memory, Device device) {
   if (memory.pool) return;
   memory.pool = std::make_shared<Pool>(device);
@@ -108,7 +113,7 @@ std::shared_ptr<Allocator> allocator_of(Device device) {
   return memory.allocator;
 }
 
-// What this thread captures. A plain pointer: tensors may outlive the thread's objects.
+// The capture of this thread. It is a plain pointer, because tensors may outlive the thread's objects.
 thread_local const CaptureScope* capturing = nullptr;
 
 }  // namespace
@@ -140,6 +145,11 @@ void GraphMemory::keep(std::shared_ptr<Allocator> allocator, void* pointer, std:
                        const Stream& stream) noexcept {
   std::scoped_lock lock(mutex_);
   kept_.push_back({std::move(allocator), pointer, bytes, stream});
+}
+
+void GraphMemory::keep(std::shared_ptr<void> owner) noexcept {
+  std::scoped_lock lock(mutex_);
+  owners_.push_back(std::move(owner));
 }
 
 CaptureScope::CaptureScope(Device d, std::shared_ptr<GraphMemory> m) : device(d), memory(std::move(m)) {
@@ -176,6 +186,7 @@ std::shared_ptr<Storage> allocate_storage(std::size_t bytes, Device device) {
 }
 
 Storage::~Storage() {
+  if (owner && is_capturing(stream.device())) capturing->memory->keep(std::move(owner));
   if (!allocator) return;
   if (is_capturing(stream.device()) && allocator != capturing->memory)
     capturing->memory->keep(allocator, pointer, bytes, stream);  // captured work may use it

@@ -1,4 +1,4 @@
-// Blocks of device memory, from the pool, the user's allocator, or a captured graph's own memory.
+// Blocks of device memory from the pool, the user's allocator, or the memory of a captured graph.
 #pragma once
 
 #include <atomic>
@@ -10,14 +10,16 @@
 
 namespace gpuvae {
 
-// Owned memory goes back to its allocator when the last handle dies; foreign memory is left alone.
+// Owned memory returns to its allocator when the last handle is destroyed. Foreign memory is left to its
+// owner.
 struct Storage {
   void* pointer = nullptr;
   std::size_t bytes = 0;
   Stream stream;
   std::shared_ptr<Allocator> allocator;    // null for foreign memory
-  int pool = -1;                           // whose counters to update
-  std::atomic<std::uint64_t> version = 0;  // of the elements: counts changes in place
+  std::shared_ptr<void> owner;             // owner of foreign memory, or null
+  int pool = -1;                           // the device slot whose counters are updated
+  std::atomic<std::uint64_t> version = 0;  // counts changes of the elements in place
 
   Storage(void* p, std::size_t n, Stream s) : pointer(p), bytes(n), stream(std::move(s)) {}
   ~Storage();
@@ -27,12 +29,14 @@ struct Storage {
 
 std::shared_ptr<Storage> allocate_storage(std::size_t bytes, Device device);
 
-// The stream has ended, with all its work: its free blocks serve any stream from now on.
+// Lets blocks that were freed on the stream serve any stream. Call this function after the stream and all its
+// work have ended.
 void release_stream(Device device, void* stream) noexcept;
 
-// What a captured graph reads and writes must be nobody else's until the graph is gone: blocks handed out
-// during the capture are used again within it, and return to the device's allocator with this object; so do
-// blocks of others that the captured work let go of. Thread-safe.
+// Memory that a captured graph reads and writes must not be used elsewhere until the graph is destroyed.
+// Blocks that are allocated during the capture are therefore reused only within it and return to the device's
+// allocator with this object. Blocks of other allocators that are released during the capture are kept until
+// then, too. Thread-safe.
 class GraphMemory final : public Allocator {
  public:
   explicit GraphMemory(Device device);
@@ -41,6 +45,7 @@ class GraphMemory final : public Allocator {
   void free(void* pointer, std::size_t bytes, const Stream& stream) noexcept override;
   void keep(std::shared_ptr<Allocator> allocator, void* pointer, std::size_t bytes,
             const Stream& stream) noexcept;
+  void keep(std::shared_ptr<void> owner) noexcept;
 
  private:
   struct Block {
@@ -52,9 +57,10 @@ class GraphMemory final : public Allocator {
   std::shared_ptr<Allocator> upstream_;
   std::mutex mutex_;
   std::vector<Block> free_, kept_;
+  std::vector<std::shared_ptr<void>> owners_;
 };
 
-// While one lives, this thread's tensors on the device take their memory from a graph's.
+// While a CaptureScope exists, this thread's tensors on the device use the memory of a graph.
 class CaptureScope {
  public:
   CaptureScope(Device device, std::shared_ptr<GraphMemory> memory);
@@ -65,8 +71,10 @@ class CaptureScope {
   const Device device;
   const std::shared_ptr<GraphMemory> memory;
 };
-bool is_capturing(Device device);  // by this thread
-// For calls that wait for the device or copy from the host: "[item] ...".
+// Returns whether this thread captures work for the device.
+bool is_capturing(Device device);
+// Throws Error during a capture, for example "[item] ...". Calls that wait for the device or copy from the
+// host use this check.
 void refuse_in_capture(const char* call, Device device);
 
 }  // namespace gpuvae

@@ -17,8 +17,8 @@ Shape::Shape(std::span<const std::int64_t> extents) : rank_(static_cast<int>(ext
   std::int64_t product = 1;
   for (int i = 0; i < rank_; ++i) {
     check(extents[i] >= 0, "shape", "expected extents of 0 or more, got {}", extents[i]);
-    check(!__builtin_mul_overflow(product, extents[i], &product), "shape", "[{}] has more elements than 2^63",
-          fmt::join(extents, ", "));
+    check(!__builtin_mul_overflow(product, extents[i], &product), "shape",
+          "expected fewer than 2^63 elements, got shape [{}]", fmt::join(extents, ", "));
     extents_[i] = extents[i];
   }
 }

@@ -59,13 +59,15 @@ Tensor Tensor::from(std::span<const std::int32_t> v, Shape shape, Device device)
   return from_bytes(v.data(), v.size(), shape, DType::i32, device);
 }
 
-Tensor Tensor::view(void* pointer, Shape shape, DType dtype, Device device) {
+Tensor Tensor::view(void* pointer, Shape shape, DType dtype, Device device, std::shared_ptr<void> owner) {
   check(pointer != nullptr || shape.elements() == 0, "view", "expected memory for {}, got a null pointer",
         shape);
   check(reinterpret_cast<std::uintptr_t>(pointer) % size_of(dtype) == 0, "view",
         "expected a pointer aligned for {}, got {}", name(dtype), pointer);
   const std::size_t bytes = static_cast<std::size_t>(shape.elements()) * size_of(dtype);
-  return {std::make_shared<Storage>(pointer, bytes, Stream::current(device)), 0, shape, dtype, device};
+  auto storage = std::make_shared<Storage>(pointer, bytes, Stream::current(device));
+  storage->owner = std::move(owner);
+  return {std::move(storage), 0, shape, dtype, device};
 }
 
 void* Tensor::data() const {
@@ -129,7 +131,7 @@ void Tensor::copy_from(const Tensor& source) const {
   if (bytes() == 0) return;
   const Device from = source.device();
   if (from == device_) {
-    device_.backend().copy_on_device(data(), source.data(), bytes(), stream_on(device_));
+    device_.backend().copy({data(), source.data(), bytes()}, stream_on(device_));
   } else if (from.is_cpu()) {
     refuse_in_capture("copy_from", device_);
     device_.backend().copy_to_device(data(), source.data(), bytes(), stream_on(device_));

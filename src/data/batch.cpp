@@ -4,6 +4,7 @@
 #include "kernels/backend.h"
 #include "kernels/check.h"
 #include "kernels/math/philox.h"
+#include "src/core/random.h"
 
 namespace gpuvae {
 namespace {
@@ -22,7 +23,7 @@ std::int64_t rows_of(const Tensor& images, std::int64_t batch_size, const Clock&
   check(count > 0 && count <= INT32_MAX, "gather_batch", "expected 1 to 2^31-1 images, got {}", count);
   check(clock.steps_per_epoch > 0 &&
             std::int64_t(clock.steps_per_epoch - 1) < (count + batch_size - 1) / batch_size,
-        "gather_batch", "expected 1 to {} batches an epoch, got {}", (count + batch_size - 1) / batch_size,
+        "gather_batch", "expected 1 to {} batches per epoch, got {}", (count + batch_size - 1) / batch_size,
         clock.steps_per_epoch);
   const auto batch = static_cast<std::int64_t>(clock.step % clock.steps_per_epoch);
   return std::min(batch_size, count - batch * batch_size);
@@ -40,10 +41,16 @@ Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& c
   Batch batch{Tensor::empty({rows, images.shape()[1]}, dtype, device),
               Tensor::empty({rows}, DType::i32, device)};
   kernels::GatherArgs args{.dtype = dtype, .rows = rows, .columns = images.shape()[1], .batch = batch_size};
-  args.count = images.shape()[0], args.source = images.dtype(), args.data = images.data();
-  args.shuffle = options.shuffle, args.binarize = options.binarize, args.threshold = options.threshold;
-  args.seed = options.seed, args.clock = clock;
-  args.out = batch.x.data(), args.samples = batch.samples.data_as<std::int32_t>();
+  args.count = images.shape()[0];
+  args.source = images.dtype();
+  args.data = images.data();
+  args.shuffle = options.shuffle;
+  args.binarize = options.binarize;
+  args.threshold = options.threshold;
+  args.seed = options.seed;
+  args.clock = kernel_clock("gather_batch", clock, device);
+  args.out = batch.x.data();
+  args.samples = batch.samples.data_as<std::int32_t>();
   device.backend().gather(args, Stream::current(device).handle());
   return batch;
 }
@@ -70,7 +77,8 @@ Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& c
   for (std::int64_t r = 0; r < rows; ++r) x.slice(r, 1).copy_from(images.slice(order[r], 1).to(dtype));
   kernels::UnaryArgs scale{.dtype = dtype, .size = x.elements()};
   scale.a = images.dtype() == DType::u8 ? 1.0 / 255 : 1;
-  scale.x = x.data(), scale.y = x.data();
+  scale.x = x.data();
+  scale.y = x.data();
   device.backend().unary(scale, Stream::current(device).handle());
   return {x, Tensor::from(order, {rows}, device)};
 }

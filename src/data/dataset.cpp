@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// As published, or as unpacked by some tools.
+// The file names as published, and as some tools unpack them.
 constexpr const char* kSuffixes[][2] = {{"images-idx3-ubyte", "labels-idx1-ubyte"},
                                         {"images.idx3-ubyte", "labels.idx1-ubyte"}};
 
@@ -45,7 +45,8 @@ Dataset load_part(const fs::path& folder, const std::string& prefix) {
   check(static_cast<std::int64_t>(set.labels.size()) == images.count, file_error("mnist"),
         "{}: expected {} labels, one per image of {}, got {}", label_path.string(), images.count,
         image_path.string(), set.labels.size());
-  set.height = static_cast<int>(images.rows), set.width = static_cast<int>(images.columns);
+  set.height = static_cast<int>(images.rows);
+  set.width = static_cast<int>(images.columns);
   set.examples = images.pixels;
   return set;
 }
@@ -55,7 +56,8 @@ Dataset procedural_part(std::int64_t first, std::int64_t count) {
   return {28, 28, Tensor::from(digits.images, {count, 784}), std::move(digits.labels)};
 }
 
-// A video's first 1,800 of 1,965 frames train, the rest validates; other lengths in proportion.
+// The first 1,800 of 1,965 frames of a video are for training, the others for validation. Videos of another
+// length are split in the same proportion.
 Split split_frames(const Dataset& frames, std::string source) {
   const std::int64_t train = frames.count() * 1800 / 1965;
   return {frames.slice(0, train), frames.slice(train, frames.count() - train), std::move(source)};
@@ -106,7 +108,8 @@ Split load_frey(const fs::path& path) {
   const io::MatBytes faces = io::read_mat_u8(file, "ff");
   check(faces.rows == kFaceHeight * kFaceWidth && faces.columns >= 2, file_error("frey"),
         "{}: expected ff of 560 x n (n >= 2), got {} x {}", file.string(), faces.rows, faces.columns);
-  // The file's columns are contiguous, and so are our rows.
+  // The matrix is column-major with one image per column, so its data are already the rows of a row-major
+  // tensor.
   return split_frames({kFaceHeight, kFaceWidth, Tensor::from(faces.values, {faces.columns, faces.rows}), {}},
                       "Frey Face from " + file.string());
 }

@@ -1,4 +1,5 @@
-// The pen paths of procedural_digits.cpp: numbers only. A box is 100 units square, y grows downwards.
+// The pen paths of procedural_digits.cpp. The bounding box of a digit is 100 units square, and y grows
+// downwards.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +18,8 @@ struct StrokePoint {
   Join join = Join::smooth;
 };
 
-// One way to write a digit. Its `prototypes` tables of `points` points each follow one another: every digit
-// written is a blend of two of them, so that shapes vary continuously within a family.
+// One way to write a digit. `table` holds `prototypes` paths of `points` points each, one after the other.
+// Each generated digit is a blend of two prototypes, so that shapes vary continuously within a family.
 struct StrokeFamily {
   int label;
   int weight;  // share of the digit's samples, in percent
@@ -30,7 +31,7 @@ inline constexpr int kMaxStrokePoints = 16;
 inline constexpr Join kCorner = Join::corner;
 inline constexpr Join kLift = Join::lift;
 
-// A prototype is a line, or two lines the second of which is indented.
+// Each line is one prototype; a prototype that needs two lines has its second line indented.
 // clang-format off
 inline constexpr StrokePoint kZero[] = {
     {56,2}, {34,7}, {16,28}, {11,55}, {20,84}, {46,98}, {72,88}, {86,58}, {82,26}, {64,6}, {48,3},
@@ -190,7 +191,8 @@ inline constexpr StrokeFamily kStrokeFamilies[] = {
     stroke_family<9>(9, 30, kNineFlowing),
 };
 
-// The weights of a label add up to 100, and the prototypes of a family agree on corners and lifts.
+// Checks that the weights of each label add up to 100 and that all prototypes of a family have the same
+// corners and lifts.
 constexpr bool stroke_families_are_sound() {
   int weights[10] = {};
   for (const StrokeFamily& family : kStrokeFamilies) {

@@ -1,4 +1,5 @@
-// Random numbers of the built-in data sets: the same everywhere, from integers alone.
+// Random numbers for the built-in data sets. They are computed from integers only, so that they are the same
+// on every platform.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +8,7 @@
 
 namespace gpuvae::data {
 
-// The random numbers of item `index` of the data set `key`, in order.
+// The sequence of random numbers for item `index` of the data set `key`.
 class Draws {
  public:
   Draws(std::uint64_t key, std::uint64_t index) : key_(key), index_(index) {}
@@ -24,7 +25,8 @@ class Draws {
     return static_cast<int>(static_cast<std::uint64_t>(bits()) * static_cast<std::uint64_t>(n) >> 32);
   }
   float uniform() { return static_cast<float>(bits() >> 8) * 0x1p-24f; }
-  // Close to a standard normal, |n| < 3.46, with no logarithm: the centred sum of four bytes.
+  // Returns nearly a standard normal, |n| < 3.46, as the centred and scaled sum of four bytes. This needs no
+  // logarithm.
   float normal() {
     const std::uint32_t b = bits();
     const int sum = static_cast<int>((b & 255) + (b >> 8 & 255) + (b >> 16 & 255) + (b >> 24));

@@ -1,4 +1,4 @@
-// load_dataset: which kind of file or folder a path is, and its rows.
+// load_dataset: detects the kind of file or folder at a path and reads its rows.
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -27,7 +27,7 @@ constexpr const char* kSupported =
     "a folder with MNIST's four files, a folder of images, an IDX file of images, .npy, or a table "
     "(.csv, .tsv, .txt); files may be compressed (.gz)";
 
-// "SUSY.csv", also of a folder that ends with a slash.
+// Returns the last component of a path, such as "SUSY.csv", also for a folder whose path ends with a slash.
 std::string short_name(const fs::path& path) {
   const fs::path whole = fs::absolute(path).lexically_normal();
   return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
@@ -41,19 +41,22 @@ int to_int(const std::string& path, std::int64_t extent) {
 
 void check_unlabelled(const fs::path& path, const DatasetOptions& options) {
   check(options.label_column.empty(), file_error("read"),
-        "{}: expected a table for label column '{}', got another kind", path.string(), options.label_column);
+        "{}: expected a table for label column '{}', got another kind of data", path.string(),
+        options.label_column);
 }
 
 // ---- IDX ----
 
-// Two zero bytes, a type, a number of dimensions: no text or NPY file begins like this.
+// An IDX file begins with two zero bytes, a type and a number of dimensions. No text or NPY file begins like
+// this.
 bool begins_like_idx(const fs::path& path) {
   std::array<std::uint8_t, 4> magic{};
   if (io::InputFile(path).read(magic) < magic.size()) return false;
   return magic[0] == 0 && magic[1] == 0 && magic[2] >= 8 && magic[2] <= 14 && magic[3] >= 1 && magic[3] <= 4;
 }
 
-// "train-labels-idx1-ubyte" of "train-images-idx3-ubyte.gz", plain or compressed; empty if there is none.
+// Returns the label file beside an image file, plain or compressed: "train-labels-idx1-ubyte" or its .gz for
+// "train-images-idx3-ubyte.gz". The path is empty if there is no such file.
 fs::path labels_beside(const fs::path& images) {
   std::string name = images.filename().string();
   const std::size_t word = name.rfind("images");
@@ -71,7 +74,8 @@ Split load_idx(const fs::path& path, const DatasetOptions& options) {
   check_unlabelled(path, options);
   const io::IdxImages images = io::read_idx_images(path);
   Rows rows{.path = path.string(), .bytes = true};
-  rows.height = to_int(rows.path, images.rows), rows.width = to_int(rows.path, images.columns);
+  rows.height = to_int(rows.path, images.rows);
+  rows.width = to_int(rows.path, images.columns);
   const auto* pixels = images.pixels.data_as<std::uint8_t>();
   rows.u8.assign(pixels, pixels + images.pixels.elements());
   if (const fs::path labels = labels_beside(path); !labels.empty()) {
@@ -84,7 +88,7 @@ Split load_idx(const fs::path& path, const DatasetOptions& options) {
   return split_rows(std::move(rows), options, std::move(source));
 }
 
-// The four files, which have a split of their own.
+// Loads the four files of MNIST, which define the split into training and test images.
 Split load_mnist_folder(const fs::path& path, const DatasetOptions& options) {
   check_unlabelled(path, options);
   Split split = load_mnist(path);
@@ -113,7 +117,8 @@ Split load_npy(const fs::path& path, const DatasetOptions& options) {
   const int row_size = to_int(rows.path, static_cast<std::int64_t>(elements) / extents[0]);
   rows.height = extents.size() == 3 ? static_cast<int>(extents[1]) : 1;
   rows.width = row_size / rows.height;
-  rows.u8 = std::move(array.u8), rows.f32 = std::move(array.f32);
+  rows.u8 = std::move(array.u8);
+  rows.f32 = std::move(array.f32);
   std::string source =
       fmt::format("{}: {} {}", short_name(path), fmt::join(extents.begin() + 1, extents.end(), " x "),
                   array.bytes ? "bytes" : "floats");
@@ -135,7 +140,7 @@ std::size_t find_column(const std::string& path, const io::Table& table, const s
        table.columns.size(), fmt::join(shown, ", "), shown.size() < table.columns.size() ? ", ..." : "");
 }
 
-// Moves the labels out of the table, whose other columns close up.
+// Removes the label column from the table and returns its values.
 std::vector<std::uint8_t> take_labels(const std::string& path, io::Table& table, std::size_t label) {
   const std::size_t columns = table.columns.size();
   std::vector<std::uint8_t> labels;
@@ -169,7 +174,8 @@ Split load_table(const fs::path& path, const DatasetOptions& options) {
           rows.path);
   }
   rows.width = to_int(rows.path, static_cast<std::int64_t>(table.columns.size()));
-  rows.f32 = std::move(table.values), rows.columns = std::move(table.columns);
+  rows.f32 = std::move(table.values);
+  rows.columns = std::move(table.columns);
   std::string source = fmt::format("{}: {} columns{}", short_name(path), rows.width, labelled);
   return split_rows(std::move(rows), options, std::move(source));
 }
@@ -177,7 +183,7 @@ Split load_table(const fs::path& path, const DatasetOptions& options) {
 // ---- folders of images ----
 
 struct Entries {
-  std::vector<fs::path> files, folders;  // sorted by name, hidden ones left out
+  std::vector<fs::path> files, folders;  // sorted by name, without hidden entries
 };
 
 Entries list(const fs::path& folder) {
@@ -196,14 +202,17 @@ Entries list(const fs::path& folder) {
 
 void append_image(Rows& rows, const fs::path& file, const fs::path& first) {
   const io::Gray image = io::read_image(file);
-  if (rows.u8.empty()) rows.height = image.height, rows.width = image.width;
+  if (rows.u8.empty()) {
+    rows.height = image.height;
+    rows.width = image.width;
+  }
   check(image.height == rows.height && image.width == rows.width, file_error("read"),
         "{}: expected {} x {} pixels (height x width) like {}, got {} x {}", file.string(), rows.height,
         rows.width, first.filename().string(), image.height, image.width);
   rows.u8.insert(rows.u8.end(), image.pixels.begin(), image.pixels.end());
 }
 
-// The images of a folder, or of its sub-folders, which are then the classes.
+// The images of a folder, or those of its sub-folders, each of which is then a class.
 struct Listing {
   std::vector<fs::path> files;
   std::vector<std::uint8_t> labels;
@@ -251,7 +260,7 @@ Split load_images(const fs::path& folder, const DatasetOptions& options) {
   return split_rows(std::move(rows), options, std::move(source));
 }
 
-// In lower case, without ".gz".
+// Returns the extension in lower case, without a final ".gz".
 std::string extension(fs::path path) {
   const auto lower = [](const fs::path& p) {
     std::string text = p.extension().string();
@@ -276,7 +285,7 @@ Split load_dataset(const fs::path& path, const DatasetOptions& options) {
   if (kind == ".npy") return load_npy(path, options);
   if (kind == ".csv" || kind == ".tsv" || kind == ".txt") return load_table(path, options);
   fail(file_error("read"), "{}: expected {}, got {}", path.string(), kSupported,
-       kind.empty() ? "a file of no known kind" : fmt::format("'{}'", kind));
+       kind.empty() ? "a file without an extension" : fmt::format("'{}'", kind));
 }
 
 }  // namespace gpuvae

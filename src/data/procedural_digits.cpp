@@ -1,8 +1,9 @@
-// A digit is a pen path (digit_strokes.h), blended, jittered, slanted, warped, and drawn as a chain of discs.
+// Each digit is a pen path (digit_strokes.h) that is blended, jittered, slanted, warped and drawn as a chain
+// of discs.
 //
-// Its bytes must be the same everywhere, so the arithmetic is +, -, *, /, sqrt and conversions, which IEEE
-// 754 defines to the last bit. Compile this file with -ffp-contract=off (a fused multiply-add rounds once,
-// not twice) and never with -ffast-math.
+// The images must have the same bytes on every platform. The arithmetic therefore uses only +, -, *, /, sqrt
+// and conversions, which IEEE 754 defines to the last bit. Compile this file with -ffp-contract=off, because
+// a fused multiply-add rounds once instead of twice, and never with -ffast-math.
 #include "src/data/procedural_digits.h"
 
 #include <algorithm>
@@ -30,7 +31,7 @@ constexpr float kMiddle = 14.0f;  // pixel index of the centre of mass, as in MN
 constexpr std::uint64_t kKey = 0x6469676974730001ull;
 constexpr int kMaxStamps = 512;
 
-// A control point of the path: position in units of the box, pen radius relative to the digit's.
+// A control point of the path: its position in units of the box, and its pen radius relative to the digit's.
 struct PathPoint {
   float x, y, pen;
   Join join;
@@ -41,7 +42,7 @@ struct Path {
   int count;
 };
 
-// A disc of ink. `mass` is the length of path that it stands for, times its radius.
+// A disc of ink. `mass` is the length of the path segment that the disc represents, times its radius.
 struct Stamp {
   float x, y, radius, mass;
 };
@@ -72,8 +73,8 @@ Path blend_prototypes(const StrokeFamily& family, Draws& draws) {
   path.count = family.points;
   float wander_x = 0, wander_y = 0, pressure = 0;
   for (int i = 0; i < path.count; ++i) {
-    // The hand's error carries over from point to point, so that strokes sway rather than shake, and starts
-    // afresh, and larger, where the pen comes down again.
+    // The error of the hand is correlated from point to point, so that strokes sway rather than shake. It
+    // starts afresh, with a larger spread, where the pen touches the paper again.
     const float keep = i > 0 && a[i - 1].join == Join::lift ? 0.0f : 0.6f, fresh = keep > 0 ? 0.8f : 1.4f;
     wander_x = keep * wander_x + fresh * draws.normal();
     wander_y = keep * wander_y + fresh * draws.normal();
@@ -87,14 +88,15 @@ Path blend_prototypes(const StrokeFamily& family, Draws& draws) {
   return path;
 }
 
-// Quadratic and cubic displacements bend the whole digit; then width, slant and rotation.
+// Bends the whole digit by quadratic and cubic displacements, then changes its width, slant and rotation.
 void warp(Path& path, int label, Draws& draws) {
   const float bend = 0.08f;
   float c[8];
   for (float& k : c) k = bend * draws.normal();
   const float wide = std::clamp(0.95f + 0.2f * draws.normal(), 0.55f, 1.5f);
   const float slant = (label == 0 ? 0.10f : 0.20f) + 0.20f * draws.normal();
-  // The angle from the tangent of its half: no sine or cosine, whose last bits differ between libraries.
+  // Cosine and sine are computed from the tangent of half the angle, because the last bits of std::sin and
+  // std::cos differ between libraries.
   const float half = 0.04f * draws.normal(), norm = 1.0f / (1.0f + half * half);
   const float cosine = (1.0f - half * half) * norm, sine = 2.0f * half * norm;
   for (int i = 0; i < path.count; ++i) {
@@ -113,7 +115,8 @@ float distance(const PathPoint& a, const PathPoint& b) {
   return std::sqrt(dx * dx + dy * dy);
 }
 
-// The cubic Hermite curve from p1 to p2 (Catmull and Rom, 1974), whose tangents look at p0 and p3.
+// Stamps the cubic Hermite curve from p1 to p2 (Catmull and Rom, 1974). Its tangents are half of p2 - p0 and
+// half of p3 - p1.
 void stamp_segment(const PathPoint& p0, const PathPoint& p1, const PathPoint& p2, const PathPoint& p3,
                    Stamps& stamps) {
   const float length = distance(p1, p2);
@@ -135,14 +138,15 @@ void stamp_path(const Path& path, Stamps& stamps) {
   for (int i = 0; i + 1 < path.count; ++i) {
     const PathPoint &p1 = path.points[i], &p2 = path.points[i + 1];
     if (p1.join == Join::lift) continue;
-    // At an end or a corner the curve leaves along the chord.
+    // At an end or a corner, the tangent follows the chord.
     const bool starts = i == 0 || p1.join == Join::corner || path.points[i - 1].join == Join::lift;
     const bool ends = i + 2 == path.count || p2.join != Join::smooth;
     stamp_segment(starts ? p1 : path.points[i - 1], p1, p2, ends ? p2 : path.points[i + 2], stamps);
   }
 }
 
-// To pixels: the larger side fills the box, the centre of the path's mass goes to the centre of the image.
+// Converts the stamps to pixels. The larger side of the digit fills the box, and the path's centre of mass
+// moves to the centre of the image.
 void place(Stamps& stamps, float radius, float softness) {
   float left = FLT_MAX, right = -FLT_MAX, top = FLT_MAX, bottom = -FLT_MAX, mass = 0, x = 0, y = 0;
   for (int i = 0; i < stamps.count; ++i) {
@@ -164,7 +168,8 @@ void place(Stamps& stamps, float radius, float softness) {
   }
 }
 
-// One disc of ink: a pixel keeps how deep it lies inside the disc that covers it best (negative: outside).
+// Adds one disc of ink. For each pixel, `depth` holds its depth in pixels inside the disc that covers it
+// best; it is negative outside.
 void press(const Stamp& s, float softness, float* depth) {
   const float reach = s.radius + softness;
   const int x0 = std::max(0, static_cast<int>(s.x - reach)), y0 = std::max(0, static_cast<int>(s.y - reach));
@@ -178,7 +183,7 @@ void press(const Stamp& s, float softness, float* depth) {
     }
 }
 
-// Ink fades over 2 * softness pixels at the edge of a stroke.
+// Draws the stamps. The ink fades over 2 * softness pixels at the edge of a stroke.
 void draw(const Stamps& stamps, float softness, float darkness, std::uint8_t* image) {
   std::array<float, kPixels> depth;
   depth.fill(-softness);
@@ -189,8 +194,9 @@ void draw(const Stamps& stamps, float softness, float darkness, std::uint8_t* im
   }
 }
 
-// Where strokes cross, ink counts once and the path's mass twice: moves the path by what the image is off.
-// Returns false if that is too little to matter.
+// Moves the path so that the image's centre of mass is in the middle. It is off after place(), because
+// crossing strokes count twice in the mass of the path but once in the image. Returns false and moves nothing
+// if the offset is below 0.3 pixels.
 bool recentre(const std::uint8_t* image, Stamps& stamps) {
   int mass = 0, x = 0, y = 0;
   for (int p = 0; p < kPixels; ++p) {

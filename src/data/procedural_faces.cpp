@@ -1,7 +1,8 @@
-// A face is a texture (brows, eyes, nose, mouth) on a rounded head, turned, lit from the right, and sampled.
+// Each face is a texture (brows, eyes, nose, mouth) on a rounded head that is turned, lit from the right and
+// sampled.
 //
-// Its bytes must be the same everywhere: see procedural_digits.cpp for what that asks of arithmetic and
-// flags.
+// The images must have the same bytes on every platform. procedural_digits.cpp says what this requires of the
+// arithmetic and the compiler flags.
 #include "src/data/procedural_faces.h"
 
 #include <algorithm>
@@ -25,35 +26,37 @@ constexpr std::uint64_t kPoseKey = 0x6661636573000002ull;
 constexpr std::uint64_t kSmileKey = 0x6661636573000003ull;
 constexpr std::int64_t kPosePeriod = 23, kSmilePeriod = 37;  // frames from one side to the other
 constexpr int kPixels = kFaceHeight * kFaceWidth;
-constexpr int kSamples = 2;                                           // a side of a pixel
-constexpr float kDarkest = 8.0f, kBrightest = 238.0f, kNoise = 2.0f;  // grey levels; the extremes are Frey's
-constexpr float kHalfWidth = 9.6f;                                    // of the head at the eyes, pixels
+constexpr int kSamples = 2;  // per side of a pixel
+// Grey levels. The extremes are those of Frey Face.
+constexpr float kDarkest = 8.0f, kBrightest = 238.0f, kNoise = 2.0f;
+constexpr float kHalfWidth = 9.6f;  // half the width of the head at the eyes, pixels
 
 float squared(float v) { return v * v; }
 float mix(float a, float b, float t) { return a + t * (b - a); }
 float ease(float t) { return t * t * (3.0f - 2.0f * t); }
 
-// 1 well inside (distance below -softness), 0 well outside.
+// Returns a smooth step that is 1 inside (distance below -softness) and 0 outside (distance above softness).
 float cover(float distance, float softness) {
   return ease(std::clamp(0.5f - 0.5f * distance / softness, 0.0f, 1.0f));
 }
-// A round hump of height 1 that is 0 outside the ellipse.
+// Returns a smooth hump with height 1 at the centre and 0 outside the ellipse.
 float hump(float x, float y, float half_width, float half_height) {
   const float q = squared(x / half_width) + squared(y / half_height);
   return q < 1.0f ? squared(1.0f - q) : 0.0f;
 }
 
-// Where a factor rests in period k: even ones on the positive side, odd ones on the negative.
+// Returns the value at which a factor rests in period k: positive in even periods, negative in odd ones.
 float rest_at(std::uint64_t key, std::int64_t k) {
   const float size = 0.3f + 0.7f * Draws(key, static_cast<std::uint64_t>(k)).uniform();
   return k % 2 == 0 ? size : -size;
 }
 
-// Rests for a part of the period, then moves to the next place of rest.
+// Returns the value of a factor in a frame. The factor rests for a part of the period, then moves to the next
+// resting value.
 float factor_at(std::uint64_t key, std::int64_t period, std::int64_t frame) {
   const std::int64_t k = frame / period;
   Draws draws(key, static_cast<std::uint64_t>(k));
-  draws.bits();  // rest_at has used it
+  draws.bits();  // rest_at() uses the first number
   const float rest = 0.1f + 0.25f * draws.uniform();
   const float t = static_cast<float>(frame % period) / static_cast<float>(period);
   const float moved = ease(std::max(0.0f, (t - rest) / (1.0f - rest)));
@@ -68,8 +71,11 @@ struct Face {
 
 Face make_face(float pose, float smile) {
   Face f{};
-  f.smile = smile, f.happy = std::max(0.0f, smile), f.sad = std::max(0.0f, -smile);
-  // The angle (up to 14 degrees) from the tangent of its half: no sine or cosine, whose last bits differ.
+  f.smile = smile;
+  f.happy = std::max(0.0f, smile);
+  f.sad = std::max(0.0f, -smile);
+  // Cosine and sine are computed from the tangent of half the angle (up to 14 degrees), because the last bits
+  // of std::sin and std::cos differ between libraries.
   const float half = 0.12f * pose, norm = 1.0f / (1.0f + half * half);
   f.cosine = (1.0f - half * half) * norm;
   f.sine = 2.0f * half * norm;
@@ -77,20 +83,23 @@ Face make_face(float pose, float smile) {
   return f;
 }
 
-// Half the head's width in row y: it narrows towards the chin, less so when the cheeks are pulled wide.
+// Returns half the width of the head in row y, in pixels. The head narrows towards the chin, but less when a
+// smile widens the cheeks.
 float half_width(const Face& f, float y) {
   const float below = std::max(0.0f, y - 14.0f), above = std::max(0.0f, 8.0f - y);
   return kHalfWidth - (0.028f - 0.016f * f.happy) * squared(below) - 0.012f * squared(above);
 }
 
-// The light's share (x to the right, z to the viewer) of a face that is flat in front and round at the sides.
+// Returns the brightness by Lambert's law of a face that is flat in front and round at the sides. The
+// direction of the light is (0.30, 0.87) in x (to the right) and z (to the viewer).
 float lambert(const Face& f, float across) {
   const float nx = across * across * across, nz = std::sqrt(1.0f - nx * nx);
   const float turned_x = nx * f.cosine + nz * f.sine, turned_z = nz * f.cosine - nx * f.sine;
   return std::max(0.0f, 0.30f * turned_x + 0.87f * turned_z);
 }
 
-// x: pixels from the middle of the face along its surface; y: rows from the top.
+// `x` is the distance in pixels from the middle of the face along its surface, and `y` is the row from the
+// top.
 float brows_and_eyes(const Face& f, float x, float y, float grey) {
   const float side = std::fabs(x) - 4.2f;
   grey -= (44.0f - 14.0f * f.smile) * hump(side, y - 7.8f, 4.2f, 3.6f);  // the socket
@@ -105,11 +114,11 @@ float brows_and_eyes(const Face& f, float x, float y, float grey) {
   const float brow = y - 5.0f - 0.10f * squared(side) + 1.2f * f.happy - f.sad * (1.2f - 0.3f * side);
   const float hair = cover(std::fabs(side) - 2.5f, 1.0f) * cover(std::fabs(brow) - 0.5f - 0.3f * f.sad, 0.8f);
   grey = mix(grey, 50.0f, 0.9f * hair);
-  return grey - 40.0f * f.sad * hump(x, y - 5.6f, 2.6f, 3.0f);  // the knit between them
+  return grey - 40.0f * f.sad * hump(x, y - 5.6f, 2.6f, 3.0f);  // the crease between the brows
 }
 
 float nose(const Face& f, float x, float y, float grey) {
-  x -= 1.2f * f.sine * cover(9.0f - y, 6.0f);  // it stands out, so it moves further
+  x -= 1.2f * f.sine * cover(9.0f - y, 6.0f);  // the nose protrudes, so it moves further
   const float along = cover(7.0f - y, 3.0f) * cover(y - 14.0f, 1.5f), wide = 1.0f + 0.09f * (y - 6.0f);
   grey += 18.0f * along * hump(x - 0.5f, 0.0f, 1.7f * wide, 1.0f);
   grey -= (20.0f - 24.0f * f.sine) * along * hump(x + 1.9f * wide, 0.0f, 1.7f * wide, 1.0f);
@@ -119,11 +128,11 @@ float nose(const Face& f, float x, float y, float grey) {
 
 float cheeks(const Face& f, float x, float y, float grey) {
   const float side = std::fabs(x);
-  // Lifted cheeks catch the light; in a frown they hang and the lower face lies in the shade.
+  // In a smile the cheeks rise and catch the light. In a frown they hang, and the lower face is in the shade.
   grey += (10.0f + 40.0f * f.smile) * hump(side - 5.2f, y - 13.4f, 4.4f, 4.6f);
   grey -= 56.0f * f.sad * hump(side - 3.4f, y - 21.5f, 6.5f, 7.5f);
   grey -= 52.0f * f.happy * hump(side - 7.4f, y - 20.5f, 3.8f, 6.0f);
-  // The fold from the nostril to outside the corner of the mouth.
+  // The fold runs from the nostril past the corner of the mouth.
   const float fold = side - 2.7f - (0.25f + 0.36f * f.happy) * (y - 13.6f);
   grey += 26.0f * f.happy * hump(side, y - 16.0f, 4.0f, 2.0f);
   return grey - (14.0f + 30.0f * f.happy) * hump(0.0f, y - 17.0f, 1.0f, 4.2f) * hump(fold, 0.0f, 1.5f, 1.0f);
@@ -150,7 +159,8 @@ float mouth(const Face& f, float x, float y, float grey) {
 float head(const Face& f, float x, float y) {
   const float width = half_width(f, y), u = std::clamp((x - f.middle) / width, -1.0f, 1.0f);
   const float z = std::sqrt(1.0f - u * u);
-  // Turned back, so that the face looks at us: how far across it, and whether this is its front at all.
+  // Rotates the point to the front view. `across` is its position across the face, and `front` is positive on
+  // the front of the head.
   const float across = u * f.cosine - z * f.sine, front = u * f.sine + z * f.cosine;
   const float light = lambert(f, across), surface = across * width;
   float grey = 88.0f + 122.0f * light - 0.9f * (y - 6.0f);

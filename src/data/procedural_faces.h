@@ -1,4 +1,4 @@
-// A built-in stand-in for Frey Face: frames of a parametric face whose pose and smile are known.
+// A built-in replacement for Frey Face: frames of a parametric face whose pose and smile are known.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +14,12 @@ struct Faces {
   std::vector<float> factors;        // count x {pose, smile}, each in [-1, 1]
 };
 
-// Frames first ... first + count - 1 of an endless video. Pose -1 looks to the left of the image, 1 to the
-// right; smile -1 is a frown, 1 a grin. Both move slowly, at their own rhythms, from one side to the other,
-// and rest there for a while; a little sensor noise comes on top. Frame i is a pure function of i: the same
-// bytes on every platform, for every `first` and number of threads. Throws Error if first or count is
-// negative, or first + count overflows.
+// Returns the frames first, ..., first + count - 1 of an endless video. A pose of -1 looks to the left of the
+// image, a pose of 1 to the right. A smile of -1 is a frown, a smile of 1 a grin. Both factors move slowly
+// from one side to the other, with different periods, and rest on each side for a while. The images contain a
+// little sensor noise. Frame i is a pure function of i: its bytes are the same on every platform, for every
+// `first` and any number of threads. Throws Error if `first` or `count` is negative or if first + count
+// overflows.
 Faces make_procedural_faces(std::int64_t first, std::int64_t count);
 
 }  // namespace gpuvae::data

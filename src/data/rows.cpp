@@ -10,7 +10,8 @@
 namespace gpuvae::data {
 namespace {
 
-// In the place of an epoch, so that this is not the order of any epoch of the same seed.
+// This value replaces the epoch in the shuffle, so that the split differs from the order of every epoch with
+// the same seed.
 constexpr std::uint64_t kSplitEpoch = ~std::uint64_t{0};
 
 void keep_first(Rows& rows, std::int64_t most) {
@@ -34,7 +35,7 @@ void check_finite(const Rows& rows) {
        *bad, at / rows.row_size(), column, name);
 }
 
-// Which rows are for validation.
+// Returns one flag per row: true for validation rows.
 std::vector<bool> choose(std::int64_t count, const DatasetOptions& options) {
   std::vector<bool> chosen(static_cast<std::size_t>(count), false);
   if (options.validation_fraction == 0) return chosen;
@@ -58,7 +59,8 @@ Tensor gather(const std::vector<T>& values, std::size_t row_size, const std::vec
 
 Dataset part(const Rows& rows, const std::vector<bool>& chosen, bool which) {
   Dataset set;
-  set.height = rows.height, set.width = rows.width;
+  set.height = rows.height;
+  set.width = rows.width;
   set.examples = rows.bytes ? gather(rows.u8, rows.row_size(), chosen, which, DType::u8)
                             : gather(rows.f32, rows.row_size(), chosen, which, DType::f32);
   for (std::size_t row = 0; row < rows.labels.size(); ++row)
@@ -66,7 +68,8 @@ Dataset part(const Rows& rows, const std::vector<bool>& chosen, bool which) {
   return set;
 }
 
-// Differences from the first row lose nothing to a large mean, and are exactly 0 where a column is constant.
+// Returns the mean and standard deviation of each column. They are computed from differences to the first
+// row, which lose no precision to a large mean and are exactly 0 if a column is constant.
 Standardization moments(const Tensor& x) {
   const auto count = static_cast<std::size_t>(x.shape()[0]), columns = static_cast<std::size_t>(x.shape()[1]);
   const float* values = x.data_as<float>();
@@ -87,7 +90,7 @@ Standardization moments(const Tensor& x) {
   return result;
 }
 
-// A column's name is its number where the file has none: such names say nothing.
+// Returns the names, or none if all of them are numbers, as in files without a header.
 std::vector<std::string> given_names(std::vector<std::string> names) {
   const auto is_number = [](const std::string& name) {
     return !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;

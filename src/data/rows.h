@@ -1,4 +1,4 @@
-// Rows of numbers on their way from a file to a Split.
+// Rows of numbers from a file, before they are split into training and validation data.
 #pragma once
 
 #include <string>
@@ -11,10 +11,10 @@ namespace gpuvae::data {
 struct Rows {
   std::string path = {};  // for errors
   int height = 1, width = 0;
-  bool bytes = false;  // which of the next two holds [count, height * width], row-major
+  bool bytes = false;  // u8 holds [count, height * width] if true, f32 if false; both row-major
   std::vector<std::uint8_t> u8 = {};
   std::vector<float> f32 = {};
-  std::vector<std::uint8_t> labels = {};  // one a row, or none
+  std::vector<std::uint8_t> labels = {};  // one per row, or none
   std::vector<std::string> columns = {};  // names of the columns, or none
   std::vector<std::string> classes = {};  // names of the labels, or none
 
@@ -24,11 +24,12 @@ struct Rows {
   }
 };
 
-// Throws Error on a fraction outside [0, 1) and a negative max_rows.
+// Throws Error if the validation fraction is outside [0, 1) or max_rows is negative.
 void check_options(const DatasetOptions& options);
-// Cuts to max_rows, chooses the validation rows and standardises, as DatasetOptions says; `source` is for the
-// Split. Throws Error on less than two rows
-// (one without validation rows), more than 2^31 - 1, and values that are not finite.
+
+// Keeps max_rows rows, chooses the validation rows and standardises, as DatasetOptions says. `source` becomes
+// Split::source. Throws Error if there are fewer than two rows (one without validation rows) or more than
+// 2^31 - 1, or if a value is not finite.
 Split split_rows(Rows rows, const DatasetOptions& options, std::string source);
 
 }  // namespace gpuvae::data

@@ -30,10 +30,11 @@ std::string comment_text(std::string comment) {
 CsvWriter::CsvWriter(std::filesystem::path path, const std::vector<std::string>& columns,
                      const std::vector<std::string>& comments)
     : path_(std::move(path)), columns_(columns.size()) {
-  check(columns_ > 0, file_error("write"), "{}: a table needs at least one column", path_.string());
+  check(columns_ > 0, file_error("write"), "{}: expected at least one column, got none", path_.string());
   for (const auto& name : columns)
     check(!name.empty() && name.front() != '#' && name.find_first_of(",\"\r\n") == std::string::npos,
-          file_error("write"), "{}: column name '{}' is empty, begins with # or would need quotes",
+          file_error("write"),
+          "{}: expected a column name that is not empty, does not begin with # and needs no quotes, got '{}'",
           path_.string(), name);
   for (const auto& comment : comments) text_ += comment_text(comment);
   text_ += fmt::format("{}\n", fmt::join(columns, ","));

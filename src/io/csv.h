@@ -7,17 +7,18 @@
 
 namespace gpuvae::io {
 
-// A table that grows while others read it: the few rows stay in memory and each append() replaces the file
-// (see AtomicFile), so that it is never half-written. Comment lines ("# ...") come first, then the header.
+// A table that grows while other processes read it. All rows stay in memory, and each append() replaces the
+// whole file (see AtomicFile), so that the file is never half-written. Comment lines ("# ...") come first,
+// then the header.
 class CsvWriter {
  public:
-  // Writes comments and header at once, so that a path that cannot be written is found before the work.
-  // Throws Error "[write] path: reason", also for column names that would need quotes.
+  // Writes the comments and the header at once, so that an unwritable path is an error before any work is
+  // done. Throws Error "[write] path: reason", also if a column name would need quotes.
   CsvWriter(std::filesystem::path path, const std::vector<std::string>& columns,
             const std::vector<std::string>& comments = {});
 
-  // One number a column: whole numbers in full, others with six significant digits, "nan", "inf". Where
-  // writing fails, the row is kept and goes out with the next one.
+  // Appends one number per column. Whole numbers are written in full, others with six significant digits,
+  // "nan" or "inf". If writing fails, the row is kept and written with the next one.
   void append(const std::vector<double>& row);
 
  private:

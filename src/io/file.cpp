@@ -37,7 +37,7 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), temporary_(besid
   std::error_code unused;
   const fs::file_status target = fs::status(path_, unused);
   if (fs::is_directory(target)) fail_on("write", path_, reason(EISDIR));
-  // The rename would put a plain file in the place of a device or a pipe.
+  // The rename would replace a device or a pipe with a regular file.
   if (fs::exists(target) && !fs::is_regular_file(target)) fail_on("write", path_, "Not a regular file");
   file_ = std::fopen(temporary_.c_str(), "wb");
   if (!file_) fail_on("write", path_, reason(errno));
@@ -46,8 +46,7 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), temporary_(besid
 AtomicFile::~AtomicFile() { discard(); }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
-  check(file_ != nullptr, file_error("write"), "{}: expected an open file, got a finished one",
-        path_.string());
+  check(file_ != nullptr, file_error("write"), "{}: expected an open file, got a closed one", path_.string());
   if (bytes.empty() || std::fwrite(bytes.data(), 1, bytes.size(), file_) == bytes.size()) return;
   const int error_number = errno;
   discard();
@@ -57,8 +56,7 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 void AtomicFile::write(std::string_view bytes) { write(std::as_bytes(std::span(bytes))); }
 
 void AtomicFile::commit() {
-  check(file_ != nullptr, file_error("write"), "{}: expected an open file, got a finished one",
-        path_.string());
+  check(file_ != nullptr, file_error("write"), "{}: expected an open file, got a closed one", path_.string());
   int error_number = std::fflush(file_) == 0 ? 0 : errno;
   if (std::fclose(std::exchange(file_, nullptr)) != 0 && error_number == 0) error_number = errno;
   if (error_number == 0 && std::rename(temporary_.c_str(), path_.c_str()) != 0) error_number = errno;
@@ -94,7 +92,7 @@ void make_folder(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error) fail_on("write", path, error.message());
-  // Permission bits say little about read-only mounts and quotas, so try it.
+  // Permission bits do not show read-only mounts and quotas, so a file is created as a test.
   const fs::path probe = beside(path / "", "probe");
   if (!File(std::fopen(probe.c_str(), "wb"))) fail_on("write", path, reason(errno));
   std::remove(probe.c_str());

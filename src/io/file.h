@@ -1,4 +1,4 @@
-// Whole files in and out. Every failure throws Error: "[read] path: reason" or "[write] path: reason".
+// Reads and writes whole files. Every failure throws Error "[read] path: reason" or "[write] path: reason".
 #pragma once
 
 #include <cstddef>
@@ -10,9 +10,9 @@
 
 namespace gpuvae::io {
 
-// A file that appears under its name complete or not at all: bytes go to `path.tmp-<pid>` beside it, and
-// commit() renames that. Without commit() the destructor removes it, and an older file at `path` stays.
-// At most one AtomicFile may be open on a path in a process.
+// A file that appears at `path` complete or not at all. write() writes to `path.tmp-<pid>`, which commit()
+// renames to `path`. Without commit(), the destructor removes the temporary file, and an older file at `path`
+// stays unchanged. At most one AtomicFile per path may be open in a process.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);
@@ -22,7 +22,7 @@ class AtomicFile {
 
   void write(std::span<const std::byte> bytes);
   void write(std::string_view bytes);
-  void commit();  // the last call: nothing can be written after it
+  void commit();  // must be the last call
 
  private:
   void discard() noexcept;
@@ -31,12 +31,12 @@ class AtomicFile {
   std::FILE* file_ = nullptr;
 };
 
-// Replaces the file at `path`, as AtomicFile does.
+// Replaces the file at `path` completely or not at all (see AtomicFile).
 void write_file(const std::filesystem::path& path, std::string_view bytes);
 
 std::string read_file(const std::filesystem::path& path);
 
-// Creates the folder and its parents where missing, and checks that files can be created in it.
+// Creates the folder and its missing parents, and checks that files can be created in it.
 void make_folder(const std::filesystem::path& path);
 
 }  // namespace gpuvae::io

@@ -16,7 +16,8 @@ constexpr std::uint32_t kImagesMagic = 0x803, kLabelsMagic = 0x801;
 constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 40;  // a header that claims more is damaged
 constexpr std::size_t kChunk = std::size_t{1} << 20;
 
-// "2051 (images of unsigned bytes)". Two zero bytes, the type, the number of dimensions.
+// Describes a magic number, for example as "2051 (images of unsigned bytes)". A magic number consists of two
+// zero bytes, the element type and the number of dimensions.
 std::string describe_magic(std::uint32_t magic) {
   const std::uint32_t type = magic >> 8, dimensions = magic & 255;
   if (magic == kImagesMagic) return fmt::format("{} (images of unsigned bytes)", magic);
@@ -32,7 +33,7 @@ std::string describe_magic(std::uint32_t magic) {
   return fmt::format("{} ({}-dimensional IDX of {})", magic, dimensions, name);
 }
 
-// "60000 x 28 x 28".
+// Formats sizes as "60000 x 28 x 28".
 std::string shape_text(const std::vector<std::int64_t>& sizes) {
   std::string text;
   for (const std::int64_t size : sizes) text += (text.empty() ? "" : " x ") + std::to_string(size);
@@ -43,7 +44,7 @@ class IdxReader {
  public:
   explicit IdxReader(const std::filesystem::path& path) : path_(path), file_(path, "read_idx") {}
 
-  // The magic, then `dimensions` sizes.
+  // Reads the magic number and `dimensions` sizes. Throws Error if the magic number is not `magic`.
   std::vector<std::int64_t> header(std::uint32_t magic, std::size_t dimensions) {
     std::uint8_t bytes[16] = {};
     const std::size_t size = 4 + 4 * dimensions, got = file_.read(std::span(bytes).first(size));
@@ -63,7 +64,8 @@ class IdxReader {
     return sizes;
   }
 
-  // The product of `sizes` bytes after a header of as many words, which must be all that is left.
+  // Reads the data after the header. Throws Error unless their number of bytes is the product of `sizes` and
+  // the file ends after them.
   Tensor payload(const std::vector<std::int64_t>& sizes) {
     const std::uint64_t total = total_of(sizes), header = 4 + 4 * sizes.size();
     if (const Tensor whole = read_whole(path_, header + total))
@@ -74,7 +76,8 @@ class IdxReader {
  private:
   std::uint64_t total_of(const std::vector<std::int64_t>& sizes) const {
     std::uint64_t total = 1;
-    for (const std::int64_t size : sizes) {  // each is below 2^32, so the checks come before any overflow
+    // Every size is below 2^32 and the total is at most 2^40, so the product cannot overflow.
+    for (const std::int64_t size : sizes) {
       if (size == 0 || total > kMaxBytes / static_cast<std::uint64_t>(size))
         fail(file_error("read_idx"), "{}: expected sizes from 1 to {} bytes in all, got {}", path_.string(),
              kMaxBytes, shape_text(sizes));

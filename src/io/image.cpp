@@ -11,13 +11,13 @@
 namespace gpuvae::io {
 namespace {
 
-// stb counts bytes in ints, and a PNG has one more a row.
+// stb counts bytes in ints, and a PNG has one extra byte per row.
 bool has_drawable_size(std::int64_t width, std::int64_t height) {
   return width > 0 && height > 0 && width < INT_MAX && height <= INT_MAX / (width + 1);
 }
 
 struct Cell {
-  int width, height, zoom;  // of one image, in its own pixels
+  int width, height, zoom;  // of one image; zoom is grid pixels per image pixel
 
   std::size_t pixels() const { return static_cast<std::size_t>(width) * height; }
 };
@@ -39,11 +39,11 @@ Gray canvas(std::string_view operation, std::int64_t width, std::int64_t height,
           std::vector<std::uint8_t>(static_cast<std::size_t>(width) * height, background)};
 }
 
-// The pixels that n images of `size` need in a row, with `gap` between them.
+// Returns the pixels along one side of n images of `size` with `gap` between them.
 std::int64_t extent(std::int64_t n, std::int64_t size, std::int64_t gap) { return n * size + (n - 1) * gap; }
 
 std::uint8_t shade(float value) {
-  if (!(value > 0.0f)) return 0;  // NaN too
+  if (!(value > 0.0f)) return 0;  // also for NaN
   return static_cast<std::uint8_t>(std::min(value, 1.0f) * 255.0f + 0.5f);
 }
 
@@ -94,7 +94,7 @@ Gray image_grid(std::span<const float> images, int count, int width, int height,
 
 Gray reconstruction_sheet(std::span<const float> originals, std::span<const float> reconstructions, int count,
                           int width, int height, int columns, int zoom) {
-  constexpr std::uint8_t kBackground = 128;  // apart from the black of digits and the white of paper
+  constexpr std::uint8_t kBackground = 128;  // differs from the black of digits and the white of paper
   const Cell cell{width, height, zoom};
   check_images("reconstruction_sheet", originals.size(), count, cell, columns);
   check_images("reconstruction_sheet", reconstructions.size(), count, cell, columns);

@@ -1,4 +1,4 @@
-// Grey images: files, and the grids and sheets that the apps draw.
+// Grey images: reading and writing files, and the grids and sheets that the apps draw.
 #pragma once
 
 #include <cstdint>
@@ -13,26 +13,28 @@ struct Gray {
   std::vector<std::uint8_t> pixels;  // height x width, row by row from the top, 0 = black
 };
 
-// Replaces the file at `path` whole or not at all (see AtomicFile). Throws Error "[write] path: reason".
+// Replaces the file at `path` completely or not at all (see AtomicFile). Throws Error "[write] path: reason".
 void write_png(const std::filesystem::path& path, const Gray& image);
 
-// A PNG, JPEG, BMP or PNM file; colours become their luminance, 16 bits become 8, transparency is ignored.
-// Throws Error "[read] path: reason".
+// Reads a PNG, JPEG, BMP or PNM file. Colours are converted to luminance and 16 bits to 8, and transparency
+// is ignored. Throws Error "[read] path: reason".
 Gray read_image(const std::filesystem::path& path);
 
 struct GridStyle {
-  int gap = 0;                  // pixels of the grid between neighbouring images; none around it
-  std::uint8_t background = 0;  // of gaps and of the cells that stay empty
-  int zoom = 1;                 // pixels of the grid for each pixel of an image, in both directions
+  int gap = 0;                  // pixels between neighbouring images; the grid has no margin
+  std::uint8_t background = 0;  // grey level of gaps and empty cells
+  int zoom = 1;                 // grid pixels per image pixel, in both directions
 };
 
-// Images side by side, row by row, at most `columns` a row. `images` is [count, height, width] with values in
-// [0, 1]; values outside are clamped, NaN is black. Throws Error where sizes do not fit.
+// Draws images side by side, row by row, with at most `columns` images per row. `images` is [count, height,
+// width] with values in [0, 1]; values outside are clamped, and NaN is drawn black. Throws Error if the sizes
+// do not match.
 Gray image_grid(std::span<const float> images, int count, int width, int height, int columns,
                 const GridStyle& style = {});
 
-// Reconstructions right below their originals, `columns` pairs a row, on grey: a thin gap parts the two of a
-// pair, a wide one the rows of pairs. Both are [count, height, width], values as for image_grid.
+// Draws each reconstruction directly below its original, with `columns` pairs per row, on grey. A thin gap
+// separates the two images of a pair, and a wide gap separates the rows of pairs. Both inputs are [count,
+// height, width] with values as for image_grid().
 Gray reconstruction_sheet(std::span<const float> originals, std::span<const float> reconstructions, int count,
                           int width, int height, int columns, int zoom = 1);
 

@@ -14,8 +14,8 @@
 namespace gpuvae::io {
 namespace {
 
-// RFC 1952: a header of 10 bytes or more that begins with two of its own; CRC and size, modulo 2^32, at the
-// end.
+// RFC 1952: a gzip file begins with a header of at least 10 bytes, of which the first two are 1F 8B, and ends
+// with a CRC and the size modulo 2^32.
 bool is_gzip(std::span<const std::uint8_t> bytes) {
   return bytes.size() >= 18 && bytes[0] == 0x1F && bytes[1] == 0x8B;
 }
@@ -25,7 +25,8 @@ std::uint32_t size_word(std::span<const std::uint8_t> gzip) {
   return word;
 }
 
-// A gzip stream with nothing after it, to exactly out.size() bytes.
+// Unpacks a gzip stream. Returns false unless the result has exactly out.size() bytes and nothing follows the
+// stream.
 bool unpack(std::span<const std::uint8_t> packed, std::span<std::uint8_t> out) {
   const std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)> decompressor(
       libdeflate_alloc_decompressor(), libdeflate_free_decompressor);
@@ -58,7 +59,8 @@ std::size_t InputFile::read(std::span<std::uint8_t> out) {
   const int got = gzread(file_.get(), out.data(), static_cast<unsigned>(out.size()));
   int code = Z_OK;
   const char* reason = gzerror(file_.get(), &code);
-  if (got < 0 || code < 0) {  // zlib begins its reason with the path; the error already names it
+  if (got < 0 || code < 0) {
+    // zlib begins its reason with the path, which the error already contains.
     const std::string prefix = path_.string() + ": ", text = code == Z_ERRNO ? std::strerror(errno) : reason;
     fail(file_error(operation_), "{}: expected {}, got: {}", path_.string(),
          code == Z_ERRNO ? "readable data" : "an intact gzip stream",
@@ -75,7 +77,7 @@ std::uint64_t InputFile::skip_rest() {
 }
 
 Tensor read_whole(const std::filesystem::path& path, std::uint64_t bytes) {
-  constexpr std::uint64_t kMaxRatio = 1032;  // of DEFLATE
+  constexpr std::uint64_t kMaxRatio = 1032;  // largest compression ratio of DEFLATE
   std::error_code error;
   const std::uint64_t size = std::filesystem::file_size(path, error);
   if (error || bytes > size * kMaxRatio) return {};

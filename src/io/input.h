@@ -15,16 +15,16 @@
 
 namespace gpuvae::io {
 
-// An open file; gzip is told by its content, not its name. Every failure throws Error: "[operation] path:
+// An open file. Gzip is detected by content, not by name. Every failure throws Error "[operation] path:
 // reason".
 class InputFile {
  public:
   explicit InputFile(std::filesystem::path path, std::string_view operation = "read");
 
-  // Up to out.size() bytes, less than 2^31; fewer only at the end of the file. Bytes after the end of a gzip
-  // stream are ignored, as gzip does.
+  // Reads up to out.size() bytes, which must be less than 2^31, and returns their number. It is smaller only
+  // at the end of the file. Bytes after the end of a gzip stream are ignored, as gzip does.
   std::size_t read(std::span<std::uint8_t> out);
-  // Reads to the end; how many bytes that were.
+  // Reads to the end of the file and returns the number of bytes read.
   std::uint64_t skip_rest();
 
  private:
@@ -33,9 +33,10 @@ class InputFile {
   std::unique_ptr<gzFile_s, int (*)(gzFile)> file_;  // gzread passes plain bytes through
 };
 
-// The content of a file, plain or gzip, as u8[bytes] on the CPU: at once, more than twice as fast as
-// InputFile. Undefined unless the file is regular, readable and intact, and holds that much and nothing after
-// it: InputFile then says what is wrong. Memory is bounded by the file's size, whatever `bytes` claims.
+// Returns the content of a file, plain or gzip, as u8[bytes] on the CPU. It reads the file at once, which is
+// more than twice as fast as InputFile. The tensor is undefined unless the file is regular, readable and
+// intact and holds exactly `bytes` bytes; InputFile then reports the problem. Memory use is limited by the
+// file's size, whatever `bytes` claims.
 Tensor read_whole(const std::filesystem::path& path, std::uint64_t bytes);
 
 }  // namespace gpuvae::io

@@ -21,7 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kHeader = 128, kTag = 8;
-constexpr std::size_t kLongestHead = 1 << 12;            // bytes of a variable that hold its sizes and name
+constexpr std::size_t kLongestHead = 1 << 12;            // first bytes of a variable, with its sizes and name
 constexpr std::uint32_t kMatrix = 14, kCompressed = 15;  // types of top-level elements
 
 std::uint32_t word_at(std::string_view bytes, std::size_t at, bool swapped) {
@@ -30,8 +30,8 @@ std::uint32_t word_at(std::string_view bytes, std::size_t at, bool swapped) {
   return swapped ? __builtin_bswap32(word) : word;
 }
 
-// Version 4 has no signature: five words that begin a matrix (type, rows, columns, imaginary, length of
-// name).
+// Version 4 files have no signature, so this function checks the five words that begin a matrix: type, rows,
+// columns, imaginary flag and length of the name.
 bool looks_like_version_4(std::string_view bytes) {
   if (bytes.size() < 20) return false;
   for (const bool swapped : {false, true}) {
@@ -44,7 +44,8 @@ bool looks_like_version_4(std::string_view bytes) {
   return false;
 }
 
-// Throws unless this is a version 5 to 7 file; returns whether its byte order is not ours.
+// Throws Error unless this is a file of version 5 to 7. Returns whether its byte order differs from the
+// machine's.
 bool check_version(const fs::path& path, std::string_view bytes) {
   check(!bytes.empty(), file_error("read"), "{}: expected a MATLAB file, got an empty one", path.string());
   constexpr std::string_view kHdf5 = "\x89HDF\r\n\x1a\n";
@@ -77,13 +78,14 @@ bool check_version(const fs::path& path, std::string_view bytes) {
   return swapped;
 }
 
-// A top-level element, unpacked: how many bytes it has, and its first ones, tag included.
+// A top-level element after decompression: its first bytes, including the tag, and its size in bytes.
 struct Element {
   std::string head;
   std::size_t size = 0;
 };
 
-// Throws unless the compressed data are intact. Memory does not grow with them.
+// Throws Error unless the compressed data are intact. Only the first bytes are kept, so memory use does not
+// grow with the data.
 Element unpack(const fs::path& path, std::string_view packed) {
   z_stream stream{};
   check(inflateInit(&stream) == Z_OK, file_error("read"), "{}: out of memory", path.string());
@@ -97,7 +99,7 @@ Element unpack(const fs::path& path, std::string_view packed) {
     stream.avail_out = static_cast<uInt>(block.size());
     status = inflate(&stream, Z_NO_FLUSH);
     check(status == Z_OK || status == Z_STREAM_END, file_error("read"), "{}: damaged: compressed data: {}",
-          path.string(), stream.msg ? stream.msg : "they end too early");
+          path.string(), stream.msg ? stream.msg : "unexpected end");
     const std::size_t got = block.size() - stream.avail_out;
     if (element.head.size() < kLongestHead) element.head.append(block.data(), std::min(got, kLongestHead));
     element.size += got;
@@ -105,24 +107,26 @@ Element unpack(const fs::path& path, std::string_view packed) {
   return element;
 }
 
-// The parts of a matrix: flags, sizes, name, data. Reads no byte that is not there.
+// Iterates over the parts of a matrix: flags, sizes, name, data. Throws Error instead of reading beyond the
+// element.
 class Parts {
  public:
   Parts(const fs::path& path, const Element& element, bool swapped)
       : path_(path), element_(element), swapped_(swapped) {}
 
-  // Steps over the next part and returns where its bytes are; the data's need not be in the head.
+  // Advances past the next part and returns the offset and the size of its bytes. The bytes of the data may
+  // be beyond the head.
   std::pair<std::size_t, std::size_t> next() {
     const std::uint32_t first = word(at_);
-    const bool small = first >> 16 != 0;  // up to four bytes, in the tag itself
+    const bool small = first >> 16 != 0;  // up to four bytes are stored in the tag
     const std::size_t size = small ? first >> 16 : word(at_ + 4), from = at_ + (small ? 4 : kTag);
     check(size <= (small ? 4 : element_.size - std::min(element_.size, from)), file_error("read"),
-          "{}: damaged: a part of a variable has {} bytes, more than are there", path_.string(), size);
+          "{}: damaged: a part of a variable has {} bytes, more than remain", path_.string(), size);
     at_ = small ? at_ + kTag : from + (size + 7) / 8 * 8;
     return {from, size};
   }
   std::uint32_t word(std::size_t at) const {
-    check(at + 4 <= element_.head.size(), file_error("read"), "{}: damaged: a variable ends too early",
+    check(at + 4 <= element_.head.size(), file_error("read"), "{}: damaged: unexpected end of a variable",
           path_.string());
     return word_at(element_.head, at, swapped_);
   }
@@ -134,8 +138,8 @@ class Parts {
   std::size_t at_ = kTag;
 };
 
-// A uint8 matrix must have as many bytes as its sizes say. Others are not read, and not all writers take care
-// with theirs.
+// A uint8 matrix must have as many bytes as its sizes say. Other classes are never read, so they are not
+// checked; some writers give them wrong sizes.
 void check_matrix(const fs::path& path, const Element& element, bool swapped) {
   check(element.size >= kTag && word_at(element.head, 0, swapped) == kMatrix, file_error("read"),
         "{}: damaged: no variable in {} bytes of compressed data", path.string(), element.size);
@@ -148,8 +152,12 @@ void check_matrix(const fs::path& path, const Element& element, bool swapped) {
   double count = 1;
   for (std::size_t i = 0; i + 4 <= sizes_bytes; i += 4) count *= parts.word(sizes_at + i);
   parts.next();  // the name
-  if (nested) {  // libmatio walks through as many members as are claimed
-    if (kind != MAT_C_CELL) parts.next(), parts.next();  // names of members
+  if (nested) {
+    if (kind != MAT_C_CELL) {  // the names of the members
+      parts.next();
+      parts.next();
+    }
+    // libmatio iterates over as many members as the sizes claim.
     check(count <= static_cast<double>(element.size), file_error("read"),
           "{}: damaged: {} members in {} bytes", path.string(), count, element.size);
     return;
@@ -163,17 +171,17 @@ void check_matrix(const fs::path& path, const Element& element, bool swapped) {
         bytes);
 }
 
-// libmatio trusts what it reads, so that is checked first: the elements must fill the file exactly.
+// libmatio does not validate its input, so the file is checked first: the elements must fill it exactly.
 void check_elements(const fs::path& path, std::string_view bytes, bool swapped) {
   for (std::size_t at = kHeader; at < bytes.size();) {
     const std::size_t left = bytes.size() - at;
-    check(left >= kTag, file_error("read"), "{}: truncated: {} bytes at {} begin no variable", path.string(),
-          left, at);
+    check(left >= kTag, file_error("read"),
+          "{}: truncated: expected a variable, got only {} bytes at offset {}", path.string(), left, at);
     const std::uint32_t type = word_at(bytes, at, swapped), size = word_at(bytes, at + 4, swapped);
     check(type == kMatrix || type == kCompressed, file_error("read"),
           "{}: damaged: no variable begins at byte {}", path.string(), at);
     check(size <= left - kTag, file_error("read"),
-          "{}: truncated: the variable at byte {} has {} bytes, {} are there", path.string(), at, size,
+          "{}: truncated: the variable at byte {} has {} bytes, {} remain", path.string(), at, size,
           left - kTag);
     const std::string_view element = bytes.substr(at, kTag + size);
     check_matrix(path,
@@ -200,7 +208,7 @@ std::string shape_text(const matvar_t& v) {
   return text;
 }
 
-// "'a', 'b'", for people: a few names, short, of printable characters.
+// Formats names for messages as "'a', 'b'": at most eight names, shortened, with printable characters only.
 std::string names_text(const std::vector<std::string>& names) {
   std::string text;
   for (std::size_t i = 0; i < names.size() && i < 8; ++i) {
@@ -213,8 +221,8 @@ std::string names_text(const std::vector<std::string>& names) {
   return text.empty() ? "no variables" : text;
 }
 
-// libmatio comes with HDF5 and some thirty libraries more, which would double the time that every program
-// takes to start: it is loaded when first used.
+// libmatio depends on HDF5 and some thirty other libraries, which would double the start-up time of every
+// program. It is therefore loaded when it is first used.
 struct Matio {
   decltype(&Mat_Open) open;
   decltype(&Mat_Close) close;
@@ -226,14 +234,15 @@ struct Matio {
 template <class Function>
 void find_function(void* library, const char* name, Function& function) {
   function = reinterpret_cast<Function>(dlsym(library, name));
-  check(function != nullptr, unsupported("read"), "expected a libmatio with {}, got one without", name);
+  check(function != nullptr, unsupported("read"), "expected a libmatio that has {}, got one that lacks it",
+        name);
 }
 
 Matio load_matio() {
   void* library = nullptr;
   for (const char* name : {GPUVAE_MATIO_LIBRARY, GPUVAE_MATIO_SONAME})
     if (!library) library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-  check(library != nullptr, unsupported("read"), "MATLAB files are read by libmatio, which does not load: {}",
+  check(library != nullptr, unsupported("read"), "MATLAB files require libmatio, which cannot be loaded: {}",
         dlerror());
   Matio matio{};
   find_function(library, "Mat_Open", matio.open);
@@ -270,7 +279,7 @@ MatBytes read_mat_u8(const fs::path& path, const std::string& variable) {
     const std::string bytes = read_file(path);
     check_elements(path, bytes, check_version(path, bytes));
   }
-  // libmatio logs nothing unless Mat_LogInit was called: what went wrong is said here, once.
+  // libmatio logs nothing unless Mat_LogInit() was called, so every problem is reported here and only once.
   const File file(matio().open(path.c_str(), MAT_ACC_RDONLY), matio().close);
   check(file != nullptr, file_error("read"), "{}: not a MATLAB file that libmatio can open", path.string());
   const Matrix matrix = find(path, file.get(), variable);

@@ -1,4 +1,5 @@
-// MAT, the file format of MATLAB: one matrix of bytes out of a version 5 to 7 file, through libmatio.
+// MAT, the file format of MATLAB. Only one matrix of bytes from a file of version 5 to 7 is read, through
+// libmatio.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +14,9 @@ struct MatBytes {
   std::vector<std::uint8_t> values;  // column-major: columns x rows
 };
 
-// The uint8 matrix called `variable`, with at least one element; compressed (version 7) or not. Throws Error
-// "[read] path: reason", one line, if the file cannot be read, is damaged, of another version (4, 7.3) or no
-// MAT file, or holds no such variable or another class or shape of it.
+// Reads the uint8 matrix `variable`, compressed (version 7) or not, which must have at least one element.
+// Throws Error "[read] path: reason" (one line) if the file cannot be read, is damaged, has another version
+// (4, 7.3) or is not a MAT file, or if the variable is missing or has another class or shape.
 MatBytes read_mat_u8(const std::filesystem::path& path, const std::string& variable);
 
 }  // namespace gpuvae::io

@@ -19,7 +19,7 @@
 namespace gpuvae::io {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "byte orders are told from that of the machine");
+static_assert(std::endian::native == std::endian::little, "swapping bytes assumes a little-endian machine");
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::size_t kMaxHeaderBytes = 1 << 20;  // NumPy itself reads no more than 10,000
@@ -59,7 +59,7 @@ struct ElementType {
   std::size_t size;
   Append* append;
 };
-constexpr ElementType kTypes[] = {{"u1", 1, nullptr},  // kept as they are
+constexpr ElementType kTypes[] = {{"u1", 1, nullptr},  // not converted
                                   {"b1", 1, append<Boolean>},
                                   {"i1", 1, append<std::int8_t>},
                                   {"u2", 2, append<std::uint16_t>},
@@ -144,14 +144,17 @@ void read_elements(const std::string& path, InputFile& file, const NpyHeader& he
         *total, header.dtype, shape_text(header.shape), *total + extra);
 }
 
-// From the first index varying fastest to the last.
+// Reorders elements from Fortran order, in which the first index varies fastest, to C order, in which the
+// last one does.
 template <class T>
 void to_c_order(std::span<const std::int64_t> shape, std::vector<T>& elements) {
   if (shape.size() < 2) return;
   std::vector<std::size_t> strides, index(shape.size(), 0);
   std::size_t stride = 1, from = 0;
-  for (const std::int64_t extent : shape)
-    strides.push_back(stride), stride *= static_cast<std::size_t>(extent);
+  for (const std::int64_t extent : shape) {
+    strides.push_back(stride);
+    stride *= static_cast<std::size_t>(extent);
+  }
   std::vector<T> ordered;
   ordered.reserve(elements.size());
   while (ordered.size() < elements.size()) {
@@ -177,7 +180,10 @@ NpyArray read_npy(const std::filesystem::path& path) {
   array.shape = header.shape;
   array.bytes = type.append == nullptr;
   read_elements(where, file, header, type, array);
-  if (header.fortran_order) to_c_order(array.shape, array.u8), to_c_order(array.shape, array.f32);
+  if (header.fortran_order) {
+    to_c_order(array.shape, array.u8);
+    to_c_order(array.shape, array.f32);
+  }
   return array;
 }
 

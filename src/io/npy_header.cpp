@@ -87,7 +87,7 @@ class HeaderParser {
   std::string descr() {
     skip_spaces();
     check(at_ == text_.size() || text_[at_] != '[', file_error("read"),
-          "{}: holds structured records: save one array of numbers a file instead", path_);
+          "{}: holds structured records: save one array of numbers per file instead", path_);
     return quoted();
   }
 
@@ -103,7 +103,7 @@ class HeaderParser {
     while (!take(')')) {
       extents.push_back(extent());
       if (take(',')) continue;
-      if (extents.size() == 1) bad("expected ','");  // (3) is a number, (3,) a tuple
+      if (extents.size() == 1) bad("expected ','");  // in Python, (3) is a number and (3,) a tuple
       require(')');
       break;
     }
@@ -119,7 +119,7 @@ class HeaderParser {
           path_, std::string_view(begin, static_cast<std::size_t>(stop - begin)));
     if (error != std::errc() || value < 0) bad("expected an extent of 0 or more");
     at_ += static_cast<std::size_t>(stop - begin);
-    take_word("L");  // as Python 2 wrote long integers
+    take_word("L");  // Python 2 appended it to long integers
     return value;
   }
 

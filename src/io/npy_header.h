@@ -1,4 +1,4 @@
-// What stands before the data of an NPY file.
+// The header of an NPY file.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,9 @@ struct NpyHeader {
   std::vector<std::int64_t> shape;
 };
 
-// Parses the text of a header, a Python dictionary: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4),
-// }. Keys may come in any order and spaces anywhere. Anything else throws Error "[read] path: reason".
+// Parses the text of a header, a Python dictionary such as {'descr': '<f4', 'fortran_order': False, 'shape':
+// (3, 4)}. Keys may come in any order and spaces anywhere. Throws Error "[read] path: reason" for anything
+// else.
 NpyHeader parse_npy_header(const std::string& path, std::string_view text);
 
 }  // namespace gpuvae::io

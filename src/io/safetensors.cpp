@@ -17,7 +17,7 @@
 namespace gpuvae::io {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "tensor data are copied as they are in memory");
+static_assert(std::endian::native == std::endian::little, "tensor data are copied without conversion");
 
 using Json = nlohmann::ordered_json;
 constexpr std::size_t kLengthBytes = 8;
@@ -31,7 +31,7 @@ std::string_view tag(DType dtype) {
   return std::ranges::find(kDTypes, dtype, &std::pair<DType, std::string_view>::first)->second;
 }
 
-// The bytes of a tensor, or nothing where an extent is negative or the product overflows.
+// Returns the size of a tensor in bytes, or nothing if an extent is negative or the product overflows.
 std::optional<std::uint64_t> byte_count(std::span<const std::int64_t> shape, DType dtype) {
   std::uint64_t count = size_of(dtype);
   for (const std::int64_t extent : shape)
@@ -43,7 +43,8 @@ struct Span {
   std::uint64_t begin = 0, end = 0;
 };
 
-// Where each tensor's data stand: the widest elements first, in the given order among equals.
+// Returns the order in which the data are stored: by decreasing element size, and in the given order among
+// equal sizes.
 std::vector<std::size_t> data_order(const TensorFile& file) {
   std::vector<std::size_t> order(file.tensors.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -67,8 +68,11 @@ void check_writable(const std::string& path, const TensorFile& file) {
 std::string header_text(const std::string& path, const TensorFile& file, std::span<const std::size_t> order) {
   std::vector<Span> spans(file.tensors.size());
   std::uint64_t offset = 0;
-  for (const std::size_t i : order)
-    spans[i].begin = offset, spans[i].end = offset += file.tensors[i].second.bytes.size();
+  for (const std::size_t i : order) {
+    spans[i].begin = offset;
+    offset += file.tensors[i].second.bytes.size();
+    spans[i].end = offset;
+  }
   Json header = Json::object();
   if (!file.metadata.empty()) header[std::string(kMetadata)] = file.metadata;
   for (std::size_t i = 0; i < file.tensors.size(); ++i) {
@@ -86,7 +90,8 @@ std::string header_text(const std::string& path, const TensorFile& file, std::sp
   }
 }
 
-// Parses the header of `path`. JSON libraries keep the last of equal keys; here they are an error.
+// Parses the header of `path`. JSON libraries keep the last of several equal keys, but here equal keys are an
+// error.
 class HeaderParser {
  public:
   explicit HeaderParser(std::string path) : path_(std::move(path)) {}
@@ -116,7 +121,7 @@ class HeaderParser {
   }
 
   std::string path_;
-  std::vector<std::set<std::string>> keys_;  // of the objects that are open
+  std::vector<std::set<std::string>> keys_;  // keys of each object that is open
 };
 
 std::map<std::string, std::string> parse_metadata(const std::string& path, const Json& json) {
@@ -135,7 +140,7 @@ bool is_unsigned_array(const Json& info, const char* key) {
          std::ranges::all_of(*found, [](const Json& value) { return value.is_number_unsigned(); });
 }
 
-// One tensor's header entry, checked on its own against the size of everything behind the header.
+// Parses and checks the header entry of one tensor. `data_bytes` is the size of all data after the header.
 Span parse_tensor(const std::string& where, const Json& info, std::size_t data_bytes, HostTensor& tensor) {
   check(info.is_object(), file_error("read"), "{}: its header entry is not an object", where);
   const auto dtype = info.find("dtype");
@@ -163,7 +168,7 @@ Span parse_tensor(const std::string& where, const Json& info, std::size_t data_b
   return span;
 }
 
-// The spans must tile the data: the format allows neither overlaps nor bytes that no tensor owns.
+// Checks that the spans tile the data. The format allows neither overlaps nor bytes that belong to no tensor.
 void check_tiling(const std::string& path, std::vector<Span> spans, std::uint64_t data_bytes) {
   std::ranges::sort(spans, {}, [](const Span& span) { return std::pair(span.begin, span.end); });
   std::uint64_t offset = 0;
@@ -221,7 +226,8 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
     auto& [name, tensor] = file.tensors.emplace_back(key, HostTensor{});
     spans.push_back(parse_tensor(fmt::format("{}: tensor '{}'", where, name), value, data.size(), tensor));
   }
-  // Only now may data be copied: overlapping tensors could ask for far more memory than the file has bytes.
+  // The data are copied only after this check, because overlapping tensors could need far more memory than
+  // the file has bytes.
   check_tiling(where, spans, data.size());
   for (std::size_t i = 0; i < spans.size(); ++i) {
     const auto tensor = std::as_bytes(std::span(data.substr(spans[i].begin, spans[i].end - spans[i].begin)));

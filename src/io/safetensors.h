@@ -21,18 +21,18 @@ struct HostTensor {
 };
 
 struct TensorFile {
-  std::vector<std::pair<std::string, HostTensor>> tensors;  // in the order of the header
+  std::vector<std::pair<std::string, HostTensor>> tensors;  // names and tensors in the order of the header
   std::map<std::string, std::string> metadata;
 };
 
-// Replaces the file at `path` whole or not at all (see AtomicFile). The header keeps the order of `tensors`;
-// their data follow by decreasing element size, so that each is aligned to its elements. Throws Error
-// "[write] path: reason" on duplicate or reserved names, text that is not UTF-8, a tensor whose bytes do not
-// match its shape, and on failing I/O.
+// Replaces the file at `path` completely or not at all (see AtomicFile). The header keeps the order of
+// `tensors`. The data follow by decreasing element size, so that each tensor is aligned to its elements.
+// Throws Error "[write] path: reason" if a name is duplicate or reserved, if text is not UTF-8, if the bytes
+// of a tensor do not match its shape, or if writing fails.
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file);
 
-// Throws Error "[read] path: reason" on anything that is not a sound file of F32, F64, BF16, U8 and I32
-// tensors: nothing of the header is trusted.
+// Throws Error "[read] path: reason" unless the file is valid and all tensors are F32, F64, BF16, U8 or I32.
+// Everything in the header is checked.
 TensorFile read_safetensors(const std::filesystem::path& path);
 
 }  // namespace gpuvae::io

@@ -7,7 +7,7 @@
 
 namespace {
 
-// Replaces stb's own deflate, which compresses less. stb frees the result, so it comes from malloc.
+// Replaces stb's deflate, which compresses less. stb frees the result, so it is allocated with malloc.
 unsigned char* compress_with_zlib(unsigned char* data, int size, int* compressed_size, int level) {
   uLongf bytes = compressBound(static_cast<uLong>(size));
   auto* compressed = static_cast<unsigned char*>(std::malloc(bytes));

@@ -1,5 +1,5 @@
-// What the library uses of stb. Its functions stay private to stb.cpp, because programs that link the library
-// often bring an stb of their own.
+// The functions of stb that the library uses. stb is compiled privately in stb.cpp, because programs that
+// link the library often contain their own copy of stb.
 #pragma once
 
 #include <string>
@@ -9,10 +9,11 @@
 
 namespace gpuvae::io {
 
-// The bytes of a PNG file; empty where memory runs out. `image` must have (width + 1) * height < 2^31.
+// Returns the bytes of a PNG file, or an empty string if memory runs out. `image` must have (width + 1) *
+// height < 2^31.
 std::string encode_png(const Gray& image);
 
-// Decodes a PNG, JPEG, BMP or PNM file of less than 2^31 bytes. Returns null, or why it could not.
+// Decodes a PNG, JPEG, BMP or PNM file of less than 2^31 bytes. Returns null, or the reason for a failure.
 const char* decode_image(std::string_view bytes, Gray& image);
 
 }  // namespace gpuvae::io

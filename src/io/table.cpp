@@ -17,14 +17,14 @@ namespace {
 constexpr std::size_t kChunk = std::size_t{1} << 20;
 constexpr std::size_t kLongestLine = std::size_t{1} << 26;
 
-// A file line by line; a line stays valid until the next call.
+// Reads a file line by line. A line stays valid until the next call.
 class LineReader {
  public:
   explicit LineReader(const std::filesystem::path& path) : path_(path.string()), file_(path) {}
 
-  std::int64_t number() const { return number_; }  // of the last line, from 1
+  std::int64_t number() const { return number_; }  // the number of the last line, counted from 1
 
-  // Without the line's end.
+  // Returns false at the end of the file. `line` excludes the line break.
   bool next(std::string_view& line) {
     ++number_;
     for (std::size_t seen = 0;;) {
@@ -62,7 +62,7 @@ class LineReader {
   std::string path_;
   InputFile file_;
   std::vector<std::uint8_t> buffer_;
-  std::size_t begin_ = 0, end_ = 0;  // of what is still to be handed out
+  std::size_t begin_ = 0, end_ = 0;  // the part of buffer_ that is still unread
   bool ended_ = false;
   std::int64_t number_ = 0;
 };
@@ -78,14 +78,15 @@ bool is_missing(std::string_view text) {
 
 enum class Cell { number, missing, text, beyond_f32 };
 
-// The whole of `text` as a number.
+// Parses the whole of `text` as a number.
 Cell parse_number(std::string_view text, float& value) {
   if (is_missing(text)) return Cell::missing;
   if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   const char *begin = text.data(), *end = begin + text.size();
   auto [stop, error] = std::from_chars(begin, end, value);
   if (stop != end || error == std::errc::invalid_argument) return Cell::text;
-  if (error == std::errc::result_out_of_range) {  // of both kinds: too small is no error
+  // from_chars() reports numbers that are too large and numbers that are too small. The latter are no error.
+  if (error == std::errc::result_out_of_range) {
     long double wide = 0;
     if (std::from_chars(begin, end, wide).ec != std::errc()) return Cell::beyond_f32;
     value = static_cast<float>(wide);
@@ -94,7 +95,7 @@ Cell parse_number(std::string_view text, float& value) {
   return std::isnan(value) ? Cell::missing : Cell::number;
 }
 
-// For people: short and on one line.
+// Shortens text for messages and replaces its control characters.
 std::string shown(std::string_view text) {
   constexpr std::size_t kLargest = 40;
   std::string result(text.substr(0, kLargest));
@@ -103,12 +104,12 @@ std::string shown(std::string_view text) {
   return result + (text.size() > kLargest ? "..." : "");
 }
 
-// The cells of a line, one after the other, with their quotes undone.
+// Iterates over the cells of a line and removes their quotes.
 class Cells {
  public:
   Cells(std::string_view line, char separator) : rest_(line), separator_(separator) {}
 
-  // False after the last one, and where a quote has no end (then is_sound() is false).
+  // Returns false after the last cell and at malformed quotes, after which is_sound() is false.
   bool next(std::string& cell) {
     if (done_) return false;
     trim_start(rest_);
@@ -133,20 +134,20 @@ class Cells {
     std::size_t at = 1;
     for (;; ++at) {
       if (at >= rest_.size()) return is_sound_ = false;
-      if (rest_[at] == '"' && rest_.substr(at + 1, 1) != "\"") break;  // two quotes are one
+      if (rest_[at] == '"' && rest_.substr(at + 1, 1) != "\"") break;  // two quotes represent one
       at += rest_[at] == '"';
       cell += rest_[at];
     }
     return advance(at + 1);
   }
 
-  // Past a cell of `size` and its separator.
+  // Advances past a cell of `size` characters and its separator.
   bool advance(std::size_t size) {
     rest_.remove_prefix(size);
     trim_start(rest_);
     done_ = rest_.empty();
     if (done_ || separator_ == ' ') return true;
-    if (rest_.front() != separator_) return is_sound_ = false;  // text behind a closing quote
+    if (rest_.front() != separator_) return is_sound_ = false;  // text after a closing quote
     rest_.remove_prefix(1);
     return true;
   }
@@ -201,11 +202,11 @@ class TableReader {
     Cells cells(line, separator_);
     std::vector<std::string> all;
     for (std::string cell; cells.next(cell);) all.push_back(cell);
-    if (!cells.is_sound()) bad_line(": a quote without an end, or text behind one");
+    if (!cells.is_sound()) bad_line(": unterminated quote, or text after a closing quote");
     return all;
   }
 
-  // The first line tells separator, number of columns and, if it is a header, their names.
+  // Determines the separator, the number of columns and, if the line is a header, their names.
   bool is_header(std::string_view line) {
     if (line.find('\0') != std::string_view::npos) bad_line(" has zero bytes: not a text file");
     const std::string unquoted = without_quoted(line);
@@ -238,8 +239,8 @@ class TableReader {
     ++table_.rows;
   }
 
-  // Whatever the short way does not read: quotes, a plus, tiny numbers, and all that is wrong.
-  // `done` values of the row are there already.
+  // Reads the rows that the fast path of row() does not: quotes, plus signs, very small numbers and all
+  // errors. The first `done` values of the row are stored already.
   void unusual_row(std::string_view line, std::size_t done) {
     const std::vector<std::string> cells = cells_of(line);
     if (cells.size() != table_.columns.size())

@@ -90,9 +90,19 @@ Linear::Linear(const std::string& name, std::int64_t in, std::int64_t out, Activ
   bias = Variable(std::move(b), true);
 }
 
-void Linear::collect(std::vector<Parameter>& into) {
-  into.push_back({name_ + ".weight", &weight, false});
-  into.push_back({name_ + ".bias", &bias, true});
+void Linear::collect(std::vector<Parameter>& into) const {
+  into.push_back({name_ + ".weight", weight, false});
+  into.push_back({name_ + ".bias", bias, true});
+}
+
+GatedLinear::GatedLinear(const std::string& name, std::int64_t in, std::int64_t out, const Initializer& init,
+                         Device device, Precision precision)
+    : value(name + ".value", in, out, Activation::identity, init, device, 1, precision),
+      gate(name + ".gate", in, out, Activation::sigmoid, init, device, 1, precision) {}
+
+void GatedLinear::collect(std::vector<Parameter>& into) const {
+  value.collect(into);
+  gate.collect(into);
 }
 
 Mlp::Mlp(const std::string& name, std::int64_t in, std::span<const std::int64_t> widths,
@@ -111,8 +121,8 @@ Variable Mlp::operator()(const Variable& x) const {
   return h;
 }
 
-void Mlp::collect(std::vector<Parameter>& into) {
-  for (Linear& layer : layers) layer.collect(into);
+void Mlp::collect(std::vector<Parameter>& into) const {
+  for (const Linear& layer : layers) layer.collect(into);
 }
 
 }  // namespace gpuvae

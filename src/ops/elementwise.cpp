@@ -1,4 +1,5 @@
 // Unary and binary primitives with broadcasting.
+#include "kernels/math/functions.h"
 #include "src/ops/op.h"
 
 namespace gpuvae {
@@ -15,19 +16,21 @@ Tensor unary_value(Unary operation, const Tensor& x, double a = 1, double b = 0)
   return y;
 }
 
-Variable unary(const char* name, Unary operation, const Variable& x, double a = 1, double b = 0) {
+Variable unary(Unary operation, const Variable& x, double a = 1, double b = 0) {
+  const char* name = kernels::name(operation).data();
   check_defined(name, x, "x");
   Tensor y = unary_value(operation, x.value(), a, b);
-  return record(name, {&x}, y,
-                [=, kept_x = Saved(name, x.value()), kept_y = Saved(name, y)](BackwardContext& context) {
-                  const Tensor &x = kept_x.get(), &y = kept_y.get();
-                  const Tensor d_y = context.take_gradient();
-                  Tensor d_x = d_y.is_sole_owner() ? d_y : empty_like(x);
-                  backend(x).unary_backward(
-                      {x.dtype(), operation, x.elements(), a, b, x.data(), y.data(), d_y.data(), d_x.data()},
-                      stream(x));
-                  context.add(0, std::move(d_x));
-                });
+  return record(
+      name, {&x}, y,
+      [=, kept = Saved(name, math::slope_from_output(operation) ? y : x.value())](BackwardContext& context) {
+        const Tensor& saved = kept.get();
+        const Tensor d_y = context.take_gradient();
+        Tensor d_x = d_y.is_sole_owner() ? d_y : empty_like(d_y);
+        backend(d_y).unary_backward(
+            {d_y.dtype(), operation, d_y.elements(), a, b, saved.data(), d_y.data(), d_x.data()},
+            stream(d_y));
+        context.add(0, std::move(d_x));
+      });
 }
 
 Broadcast broadcast_of(const char* name, const Variable& v, const Shape& out) {
@@ -36,7 +39,7 @@ Broadcast broadcast_of(const char* name, const Variable& v, const Shape& out) {
   if (s.elements() == 1) return Broadcast::scalar;
   if (s.elements() == s.columns() && s.columns() == out.columns()) return Broadcast::row;
   if (s.columns() == 1 && s.rows() == out.rows()) return Broadcast::column;
-  fail(name, "expected {} or what broadcasts to it (a row, a column, one element), got {}", out, s);
+  fail(name, "expected {} or a shape that broadcasts to it (a row, a column or one element), got {}", out, s);
 }
 
 Tensor binary_value(Binary operation, const Shape& out, const Tensor& a, Broadcast broadcast_a,
@@ -48,14 +51,16 @@ Tensor binary_value(Binary operation, const Shape& out, const Tensor& a, Broadca
   return y;
 }
 
-// Sums a gradient of the output's shape down to what was broadcast.
+// Sums a gradient of the output's shape over the dimensions that were broadcast and multiplies it by `scale`.
+// The result has the input's `shape`.
 Tensor reduced_to(const Shape& shape, Broadcast broadcast, const Tensor& gradient, double scale) {
   const Shape& s = gradient.shape();
   Tensor result = Tensor::empty(shape, gradient.dtype(), gradient.device());
   if (broadcast == Broadcast::none) {
     if (scale == 1) return gradient;
     kernels::AxpbyArgs args{.dtype = gradient.dtype(), .size = s.elements(), .alpha = scale};
-    args.x = gradient.data(), args.y = result.data();
+    args.x = gradient.data();
+    args.y = result.data();
     backend(gradient).axpby(args, stream(gradient));
     return result;
   }
@@ -76,7 +81,7 @@ Variable binary(const char* name, Binary operation, const Variable& a, const Var
   const Broadcast broadcast_a = broadcast_of(name, a, out), broadcast_b = broadcast_of(name, b, out);
   Tensor y = binary_value(operation, out, a.value(), broadcast_a, b.value(), broadcast_b);
   const bool product = operation == Binary::multiply || operation == Binary::divide;
-  // Sums and differences need no values.
+  // The gradients of sums and differences do not depend on the inputs.
   const Saved av = product ? Saved(name, a.value()) : Saved(),
               bv = product ? Saved(name, b.value()) : Saved();
   return record(
@@ -123,42 +128,28 @@ Variable affine(const Variable& x, double scale, double shift) {
                 });
 }
 
-Variable exp(const Variable& x) { return unary("exp", Unary::exp, x); }
-Variable log(const Variable& x) { return unary("log", Unary::log, x); }
-Variable sqrt(const Variable& x) { return unary("sqrt", Unary::sqrt, x); }
-Variable abs(const Variable& x) { return unary("abs", Unary::abs, x); }
-Variable lgamma(const Variable& x) { return unary("lgamma", Unary::lgamma, x); }
-Variable digamma(const Variable& x) { return unary("digamma", Unary::digamma, x); }
-Variable square(const Variable& x) { return unary("square", Unary::square, x); }
-Variable reciprocal(const Variable& x) { return unary("reciprocal", Unary::reciprocal, x); }
+Variable exp(const Variable& x) { return unary(Unary::exp, x); }
+Variable log(const Variable& x) { return unary(Unary::log, x); }
+Variable sqrt(const Variable& x) { return unary(Unary::sqrt, x); }
+Variable abs(const Variable& x) { return unary(Unary::abs, x); }
+Variable lgamma(const Variable& x) { return unary(Unary::lgamma, x); }
+Variable digamma(const Variable& x) { return unary(Unary::digamma, x); }
+Variable square(const Variable& x) { return unary(Unary::square, x); }
+Variable reciprocal(const Variable& x) { return unary(Unary::reciprocal, x); }
 Variable clamp(const Variable& x, double low, double high) {
   check(low <= high, "clamp", "expected low <= high, got {} and {}", low, high);
-  return unary("clamp", Unary::clamp, x, low, high);
+  return unary(Unary::clamp, x, low, high);
 }
 
 Variable continuous_bernoulli_log_normalizer(const Variable& logits) {
-  return unary("continuous_bernoulli_log_normalizer", Unary::continuous_bernoulli_log_normalizer, logits);
+  return unary(Unary::continuous_bernoulli_log_normalizer, logits);
 }
 Variable continuous_bernoulli_mean(const Variable& logits) {
-  return unary("continuous_bernoulli_mean", Unary::continuous_bernoulli_mean, logits);
+  return unary(Unary::continuous_bernoulli_mean, logits);
 }
 
 Variable activate(const Variable& x, Activation activation) {
-  switch (activation) {
-    case Activation::relu:
-      return unary("relu", Unary::relu, x);
-    case Activation::leaky_relu:
-      return unary("leaky_relu", Unary::leaky_relu, x);
-    case Activation::sigmoid:
-      return unary("sigmoid", Unary::sigmoid, x);
-    case Activation::tanh:
-      return unary("tanh", Unary::tanh, x);
-    case Activation::softplus:
-      return unary("softplus", Unary::softplus, x);
-    case Activation::identity:
-      break;
-  }
-  return x;
+  return activation == Activation::identity ? x : unary(kernels::unary_of(activation), x);
 }
 
 }  // namespace gpuvae

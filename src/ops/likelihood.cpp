@@ -1,6 +1,9 @@
 // Negative log likelihoods: value and gradient in one pass, the gradient kept for the backward pass. And log
 // densities row by row, for evaluation.
+#include <cmath>
+
 #include "src/ops/op.h"
+#include "src/ops/sigma.h"
 
 namespace gpuvae {
 
@@ -13,7 +16,8 @@ void add_scaled(BackwardContext& context, int input, const Tensor& slope) {
   kernels::AxpbyArgs args{.dtype = slope.dtype(), .size = slope.elements()};
   args.alpha = g.kind == Gradient::Kind::tensor ? 1 : g.constant;
   args.device_alpha = g.kind == Gradient::Kind::tensor ? g.tensor.data() : nullptr;
-  args.x = slope.data(), args.y = scaled.data();
+  args.x = slope.data();
+  args.y = scaled.data();
   backend(slope).axpby(args, stream(slope));
   context.add(input, std::move(scaled));
 }
@@ -23,170 +27,239 @@ void add_scaled(BackwardContext& context, int input, const Tensor& slope) {
 namespace {
 
 using namespace ops;
-using kernels::BceKind;
+using kernels::LikelihoodKind;
 
-void check_target(const char* name, const Variable& target, const Variable& x, const Shape& shape) {
-  check_defined(name, target, "a target");
-  check_like(name, target, x);
-  check(!target.requires_grad(), name, "expected a constant target, got one that requires gradients");
-  check(target.shape() == shape, name, "expected a target of {}, got {}", shape, target.shape());
+// A public function's name, the likelihood that it computes, what its argument is called, and what a row of
+// that holds.
+struct Likelihood {
+  const char* name;
+  kernels::LikelihoodOptions options;
+  const char* params = "params";
+  const char* layout = "";
+};
+Likelihood bernoulli(const char* name) { return {name, {LikelihoodKind::bernoulli}, "logits"}; }
+Likelihood bernoulli_of_probability(const char* name) {
+  return {name, {LikelihoodKind::bernoulli_of_probability}, "probabilities"};
+}
+Likelihood continuous_bernoulli(const char* name) {
+  return {name, {LikelihoodKind::continuous_bernoulli}, "logits"};
+}
+Likelihood gaussian(const char* name, const GaussianOptions& o) {
+  return {
+      name, {LikelihoodKind::gaussian, o.sigmoid_mean, o.low, o.high}, "params", "mean, then log variance"};
+}
+Likelihood laplace(const char* name, const LaplaceOptions& o) {
+  return {name,
+          {LikelihoodKind::laplace, o.sigmoid_location, o.low, o.high},
+          "params",
+          "location, then log scale"};
 }
 
-// The slope leaves with the backward pass unless the graph is kept.
-Variable record_with_slope(const char* name, const Variable& x, Tensor loss, Tensor slope) {
-  return record(name, {&x}, std::move(loss), [slope](BackwardContext& context) mutable {
+// The shape of what `params` describes.
+Shape checked_shape(const Likelihood& l, const Variable& params) {
+  check_defined(l.name, params, l.params);
+  const Shape& shape = params.shape();
+  const int parameters = kernels::parameters_of(l.options.kind);
+  if (parameters == 1) return shape;
+  check(shape.rank() == 2 && shape[1] % parameters == 0, l.name,
+        "expected params of [rows, {} columns] ({}), got {}", parameters, l.layout, shape);
+  check(l.options.low <= l.options.high, l.name, "expected low <= high, got {} and {}", l.options.low,
+        l.options.high);
+  return {shape[0], shape[1] / parameters};
+}
+
+void check_constant_target(const Likelihood& l, const Variable& params, const Variable& target) {
+  check_defined(l.name, target, "a target");
+  check_like(l.name, target, params);
+  check(!target.requires_grad(), l.name, "expected a constant target, got one that requires gradients");
+}
+// Returns the shape of the target.
+Shape checked_target(const Likelihood& l, const Variable& params, const Variable& target) {
+  const Shape shape = checked_shape(l, params);
+  check_constant_target(l, params, target);
+  check(target.shape() == shape, l.name, "expected a target of {}, got {}", shape, target.shape());
+  return shape;
+}
+// Returns how many rows of `params` a row of the target stands for.
+std::int64_t checked_repeats(const Likelihood& l, const Variable& params, const Variable& target) {
+  const Shape shape = checked_shape(l, params);
+  check_constant_target(l, params, target);
+  const std::int64_t rows = shape.rows(), given = target.shape().rows();
+  check(target.shape().columns() == shape.columns() && (given > 0 ? rows % given == 0 : rows == 0) &&
+            (rows > 0 || given == 0),
+        l.name, "expected a target of [{} / n, {}], got {}", rows, shape.columns(), target.shape());
+  return given > 0 ? rows / given : 1;
+}
+
+Variable negative_log_likelihood(const Likelihood& l, const Variable& params, const Variable& target,
+                                 double weight) {
+  const Shape shape = checked_target(l, params, target);
+  Tensor loss = scalar_like(params.value());
+  Tensor slope = GraphAccess::needs_gradient({&params}) ? empty_like(params.value()) : Tensor();
+  kernels::LikelihoodArgs args{.dtype = params.dtype(), .likelihood = l.options, .rows = shape.rows()};
+  args.columns = shape.columns();
+  args.weight = weight;
+  args.params = params.value().data();
+  args.target = target.value().data();
+  args.loss = loss.data();
+  args.d_params = slope ? slope.data() : nullptr;
+  backend(loss).likelihood(args, stream(loss));
+  // The slope leaves with the backward pass unless the graph is kept.
+  return record(l.name, {&params}, std::move(loss), [slope](BackwardContext& context) mutable {
     add_scaled(context, 0, slope);
     if (!context.retains_graph()) slope = Tensor();
   });
 }
 
-Variable bce_of(const char* name, BceKind kind, const Variable& x, const Variable& target, double weight) {
-  check_defined(name, x, kind == BceKind::probabilities ? "probabilities" : "logits");
-  check_target(name, target, x, x.shape());
-  Tensor loss = scalar_like(x.value());
-  Tensor slope = GraphAccess::needs_gradient({&x}) ? empty_like(x.value()) : Tensor();
-  backend(loss).bce({x.dtype(), kind, x.shape().elements(), weight, x.value().data(), target.value().data(),
-                     loss.data(), slope ? slope.data() : nullptr},
-                    stream(loss));
-  return record_with_slope(name, x, std::move(loss), std::move(slope));
-}
-
-std::int64_t gaussian_columns(const char* name, const Variable& params, const GaussianOptions& options) {
-  check_defined(name, params, "params");
-  check(params.shape().rank() == 2 && params.shape()[1] % 2 == 0, name,
-        "expected params of [rows, 2 columns] (mean, then log variance), got {}", params.shape());
-  check(options.low <= options.high, name, "expected low <= high, got {} and {}", options.low, options.high);
-  return params.shape()[1] / 2;
-}
-
-// How many rows of `params` a row of the target stands for.
-std::int64_t repeats_of(const char* name, const Variable& params, const Variable& target,
-                        std::int64_t columns) {
-  check_defined(name, target, "a target");
-  check_like(name, target, params);
-  check(!target.requires_grad(), name, "expected a constant target, got one that requires gradients");
-  const std::int64_t rows = params.shape().rows(), given = target.shape().rows();
-  check(target.shape().columns() == columns && (given > 0 ? rows % given == 0 : rows == 0) &&
-            (rows > 0 || given == 0),
-        name, "expected a target of [{} / n, {}], got {}", rows, columns, target.shape());
-  return given > 0 ? rows / given : 1;
-}
-
-Variable log_density(kernels::Density density, const char* name, const Variable& params,
-                     const Variable& target, std::int64_t columns, const GaussianOptions& options = {}) {
-  kernels::LogDensityArgs args{.dtype = params.dtype(), .density = density, .rows = params.shape().rows()};
-  args.columns = columns, args.repeats = repeats_of(name, params, target, columns);
-  args.sigmoid_mean = options.sigmoid_mean, args.low = options.low, args.high = options.high;
+// Without a gradient.
+Variable log_density(const Likelihood& l, const Variable& params, const Variable& target) {
+  const Shape shape = checked_shape(l, params);
+  kernels::LogDensityArgs args{.dtype = params.dtype(), .likelihood = l.options, .rows = shape.rows()};
+  args.columns = shape.columns();
+  args.repeats = checked_repeats(l, params, target);
   Tensor out = Tensor::empty({args.rows, 1}, params.dtype(), params.device());
-  args.params = params.value().data(), args.target = target.value().data(), args.out = out.data();
+  args.params = params.value().data();
+  args.target = target.value().data();
+  args.out = out.data();
   backend(out).log_density(args, stream(out));
   return out;
+}
+bool needs_gradient(const Likelihood& l, const Variable& params) {
+  check_defined(l.name, params, l.params);
+  return GraphAccess::needs_gradient({&params});
 }
 
 }  // namespace
 
 Variable bce_with_logits(const Variable& logits, const Variable& target, double weight) {
-  return bce_of("bce_with_logits", BceKind::logits, logits, target, weight);
+  return negative_log_likelihood(bernoulli("bce_with_logits"), logits, target, weight);
 }
 Variable bce(const Variable& probabilities, const Variable& target, double weight) {
-  return bce_of("bce", BceKind::probabilities, probabilities, target, weight);
+  return negative_log_likelihood(bernoulli_of_probability("bce"), probabilities, target, weight);
 }
 Variable continuous_bernoulli_nll(const Variable& logits, const Variable& target, double weight) {
-  return bce_of("continuous_bernoulli_nll", BceKind::continuous_logits, logits, target, weight);
+  return negative_log_likelihood(continuous_bernoulli("continuous_bernoulli_nll"), logits, target, weight);
 }
-
 Variable gaussian_nll(const Variable& params, const Variable& target, const GaussianOptions& options,
                       double weight) {
-  const std::int64_t width = gaussian_columns("gaussian_nll", params, options), rows = params.shape()[0];
-  check_target("gaussian_nll", target, params, {rows, width});
-  Tensor loss = scalar_like(params.value());
-  Tensor slope = GraphAccess::needs_gradient({&params}) ? empty_like(params.value()) : Tensor();
-  kernels::GaussianNllArgs args{.dtype = params.dtype(), .sigmoid_mean = options.sigmoid_mean, .rows = rows};
-  args.columns = width, args.low = options.low, args.high = options.high, args.weight = weight;
-  args.params = params.value().data(), args.target = target.value().data();
-  args.loss = loss.data(), args.d_params = slope ? slope.data() : nullptr;
-  backend(loss).gaussian_nll(args, stream(loss));
-  return record_with_slope("gaussian_nll", params, std::move(loss), std::move(slope));
+  return negative_log_likelihood(gaussian("gaussian_nll", options), params, target, weight);
+}
+Variable laplace_nll(const Variable& params, const Variable& target, const LaplaceOptions& options,
+                     double weight) {
+  return negative_log_likelihood(laplace("laplace_nll", options), params, target, weight);
 }
 
 Variable bernoulli_log_density(const Variable& logits, const Variable& target) {
-  check_defined("bernoulli_log_density", logits, "logits");
-  if (GraphAccess::needs_gradient({&logits})) return unfused::bernoulli_log_density(logits, target);
-  return log_density(kernels::Density::bernoulli, "bernoulli_log_density", logits, target,
-                     logits.shape().columns());
+  const Likelihood l = bernoulli("bernoulli_log_density");
+  return needs_gradient(l, logits) ? unfused::bernoulli_log_density(logits, target)
+                                   : log_density(l, logits, target);
 }
 Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target) {
-  check_defined("continuous_bernoulli_log_density", logits, "logits");
-  if (GraphAccess::needs_gradient({&logits}))
-    return unfused::continuous_bernoulli_log_density(logits, target);
-  return log_density(kernels::Density::continuous_bernoulli, "continuous_bernoulli_log_density", logits,
-                     target, logits.shape().columns());
+  const Likelihood l = continuous_bernoulli("continuous_bernoulli_log_density");
+  return needs_gradient(l, logits) ? unfused::continuous_bernoulli_log_density(logits, target)
+                                   : log_density(l, logits, target);
 }
 Variable gaussian_log_density(const Variable& params, const Variable& target,
                               const GaussianOptions& options) {
-  const std::int64_t width = gaussian_columns("gaussian_log_density", params, options);
-  if (GraphAccess::needs_gradient({&params})) return unfused::gaussian_log_density(params, target, options);
-  return log_density(kernels::Density::gaussian, "gaussian_log_density", params, target, width, options);
+  const Likelihood l = gaussian("gaussian_log_density", options);
+  return needs_gradient(l, params) ? unfused::gaussian_log_density(params, target, options)
+                                   : log_density(l, params, target);
+}
+Variable laplace_log_density(const Variable& params, const Variable& target, const LaplaceOptions& options) {
+  const Likelihood l = laplace("laplace_log_density", options);
+  return needs_gradient(l, params) ? unfused::laplace_log_density(params, target, options)
+                                   : log_density(l, params, target);
 }
 
 namespace unfused {
 namespace {
 
-// The target as often as its rows stand for rows of `params`, in `shape`.
-Variable repeated(const char* name, const Variable& params, const Variable& target, const Shape& shape) {
-  const std::int64_t n = repeats_of(name, params, target, shape.columns());
-  return (n == 1 ? target.value() : repeat_rows(target.value(), n)).reshape(shape);
+// scale times the sum of element(params, x) over all elements.
+template <class Element>
+Variable total(const Likelihood& l, const Variable& params, const Variable& target, double scale,
+               const Element& element) {
+  checked_target(l, params, target);
+  return scale * sum(element(params, target));
+}
+// Of each row. A row of the target stands for one or more rows of `params`.
+template <class Element>
+Variable row_sums(const Likelihood& l, const Variable& params, const Variable& target,
+                  const Element& element) {
+  const std::int64_t n = checked_repeats(l, params, target);
+  const Tensor repeated = n == 1 ? target.value() : repeat_rows(target.value(), n);
+  return sum(element(params, repeated.reshape(checked_shape(l, params))), Axis::columns);
 }
 
-// -2 log N(target | mean, exp(v)) of each element.
-Variable twice_gaussian_nll(const Variable& params, const Variable& target, const GaussianOptions& options) {
-  constexpr double kLogTwoPi = 1.83787706640934548356;
-  const std::int64_t width = params.shape().columns() / 2;
-  Variable mean = columns(params, 0, width);
-  if (options.sigmoid_mean) mean = activate(mean, Activation::sigmoid);
-  const Variable v = clamp(columns(params, width, width), options.low, options.high);
-  return square(mean - target) * exp(-v) + v + kLogTwoPi;
+// Log densities of each element.
+Variable of_logits(const Variable& logits, const Variable& x) {
+  return logits * x - activate(logits, Activation::softplus);
+}
+Variable of_continuous_logits(const Variable& logits, const Variable& x) {
+  return logits * x - continuous_bernoulli_log_normalizer(logits);
+}
+Variable of_probabilities(const Variable& probabilities, const Variable& x) {
+  constexpr double kMargin = 1e-7;  // as bce says
+  const Variable p = clamp(probabilities, kMargin, 1 - kMargin);
+  return log(p) * x + log(1 - p) * (1 - x);
+}
+// -2 times the log density.
+auto gaussian_element(const GaussianOptions& options) {
+  return [options](const Variable& params, const Variable& x) {
+    const std::int64_t width = params.shape().columns() / 2;
+    Variable mean = columns(params, 0, width);
+    if (options.sigmoid_mean) mean = activate(mean, Activation::sigmoid);
+    const Variable v = clamp(columns(params, width, width), options.low, options.high);
+    constexpr double kLogTwoPi = 1.83787706640934548356;
+    return square((mean - x) * bounded_exp(-0.5 * v, 88, 709)) + v + kLogTwoPi;
+  };
+}
+// The negative log density.
+auto laplace_element(const LaplaceOptions& options) {
+  return [options](const Variable& params, const Variable& x) {
+    const std::int64_t width = params.shape().columns() / 2;
+    Variable location = columns(params, 0, width);
+    if (options.sigmoid_location) location = activate(location, Activation::sigmoid);
+    const Variable s = clamp(columns(params, width, width), options.low, options.high);
+    const Variable root = bounded_exp(-0.5 * s, 88, 709);
+    return abs(location - x) * root * root + s + std::log(2.0);
+  };
 }
 
 }  // namespace
 
+Variable bce_with_logits(const Variable& logits, const Variable& target, double weight) {
+  return total(bernoulli("bce_with_logits"), logits, target, -weight, of_logits);
+}
+Variable bce(const Variable& probabilities, const Variable& target, double weight) {
+  return total(bernoulli_of_probability("bce"), probabilities, target, -weight, of_probabilities);
+}
+Variable continuous_bernoulli_nll(const Variable& logits, const Variable& target, double weight) {
+  return total(continuous_bernoulli("continuous_bernoulli_nll"), logits, target, -weight,
+               of_continuous_logits);
+}
+Variable gaussian_nll(const Variable& params, const Variable& target, const GaussianOptions& options,
+                      double weight) {
+  return total(gaussian("gaussian_nll", options), params, target, 0.5 * weight, gaussian_element(options));
+}
+Variable laplace_nll(const Variable& params, const Variable& target, const LaplaceOptions& options,
+                     double weight) {
+  return total(laplace("laplace_nll", options), params, target, weight, laplace_element(options));
+}
+
 Variable bernoulli_log_density(const Variable& logits, const Variable& target) {
-  const Variable t = repeated("bernoulli_log_density", logits, target, logits.shape());
-  return sum(logits * t - activate(logits, Activation::softplus), Axis::columns);
+  return row_sums(bernoulli("bernoulli_log_density"), logits, target, of_logits);
 }
 Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target) {
-  const Variable t = repeated("continuous_bernoulli_log_density", logits, target, logits.shape());
-  return sum(logits * t - continuous_bernoulli_log_normalizer(logits), Axis::columns);
+  return row_sums(continuous_bernoulli("continuous_bernoulli_log_density"), logits, target,
+                  of_continuous_logits);
 }
 Variable gaussian_log_density(const Variable& params, const Variable& target,
                               const GaussianOptions& options) {
-  const std::int64_t width = gaussian_columns("gaussian_log_density", params, options);
-  const Variable t = repeated("gaussian_log_density", params, target, {params.shape()[0], width});
-  return -0.5 * sum(twice_gaussian_nll(params, t, options), Axis::columns);
+  return -0.5 *
+         row_sums(gaussian("gaussian_log_density", options), params, target, gaussian_element(options));
 }
-
-Variable bce_with_logits(const Variable& logits, const Variable& target, double weight) {
-  check_target("bce_with_logits", target, logits, logits.shape());
-  return weight * sum(activate(logits, Activation::softplus) - logits * target);
-}
-
-Variable continuous_bernoulli_nll(const Variable& logits, const Variable& target, double weight) {
-  check_target("continuous_bernoulli_nll", target, logits, logits.shape());
-  return weight * sum(continuous_bernoulli_log_normalizer(logits) - logits * target);
-}
-
-Variable bce(const Variable& probabilities, const Variable& target, double weight) {
-  check_target("bce", target, probabilities, probabilities.shape());
-  constexpr double kMargin = 1e-7;  // as bce says
-  const Variable p = clamp(probabilities, kMargin, 1 - kMargin);
-  return -weight * sum(log(p) * target + log(1 - p) * (1 - target));
-}
-
-Variable gaussian_nll(const Variable& params, const Variable& target, const GaussianOptions& options,
-                      double weight) {
-  const std::int64_t width = gaussian_columns("gaussian_nll", params, options);
-  check_target("gaussian_nll", target, params, {params.shape()[0], width});
-  return 0.5 * weight * sum(twice_gaussian_nll(params, target, options));
+Variable laplace_log_density(const Variable& params, const Variable& target, const LaplaceOptions& options) {
+  return -row_sums(laplace("laplace_log_density", options), params, target, laplace_element(options));
 }
 
 }  // namespace unfused

@@ -1,4 +1,5 @@
 // Matrix products: matmul, and the dense layer with bias and activation in one kernel.
+#include "kernels/math/functions.h"
 #include "src/ops/op.h"
 
 namespace gpuvae {
@@ -13,10 +14,14 @@ struct Factor {
 // c = op(a) op(b).
 kernels::GemmArgs product_args(const Tensor& c, Factor a, Factor b, Precision precision) {
   kernels::GemmArgs args{.dtype = c.dtype(), .precision = precision};
-  args.m = c.shape().rows(), args.n = c.shape().columns();
+  args.m = c.shape().rows();
+  args.n = c.shape().columns();
   args.k = a.transpose ? a.tensor.shape().rows() : a.tensor.shape().columns();
-  args.a = a.tensor.data(), args.b = b.tensor.data(), args.c = c.data();
-  args.transpose_a = a.transpose, args.transpose_b = b.transpose;
+  args.a = a.tensor.data();
+  args.b = b.tensor.data();
+  args.c = c.data();
+  args.transpose_a = a.transpose;
+  args.transpose_b = b.transpose;
   return args;
 }
 // c (+)= op(a) op(b), and the sums of a's columns, if wanted.
@@ -42,52 +47,82 @@ void check_linear(const Variable& x, const Variable& weight, const Variable& bia
 
 // From d_y the gradient before the activation, in place where nobody else holds d_y, and, if wanted, d_bias
 // from the same pass.
-Tensor before_activation(Tensor d_y, const Tensor& y, Activation activation,
+Tensor before_activation(Tensor d_y, const Tensor& saved, Activation activation,
                          const BackwardContext::Destination& d_bias) {
   kernels::ActivationBackwardArgs args{.dtype = d_y.dtype(), .activation = activation};
-  args.rows = d_y.shape().rows(), args.columns = d_y.shape().columns();
+  args.rows = d_y.shape().rows();
+  args.columns = d_y.shape().columns();
   args.d_output = d_y.data();
   Tensor d_pre;
   if (activation == Activation::identity) {
     d_pre = d_y;
   } else {
     d_pre = d_y.is_sole_owner() ? d_y : empty_like(d_y);
-    args.output = y.data(), args.d_input = d_pre.data();
+    args.saved = saved.data();
+    args.d_input = d_pre.data();
   }
-  if (d_bias.tensor) args.d_bias = d_bias.tensor.data(), args.accumulate_bias = d_bias.accumulate;
+  if (d_bias.tensor) {
+    args.d_bias = d_bias.tensor.data();
+    args.accumulate_bias = d_bias.accumulate;
+  }
   backend(d_y).activation_backward(args, stream(d_y));
   return d_pre;
 }
 
-// The gradient of x, sent through the ReLU that made it where that is the end of one product.
-void backward_to_input(BackwardContext& context, const Tensor& d_pre, const Tensor& weight,
-                       Precision precision) {
-  const auto [relu, gradient, d_bias] = context.through_relu(0);
-  if (!relu) {
-    const auto [d_x, accumulate] = context.destination(0);
-    return multiply_into(d_x, accumulate, {d_pre, false}, {weight, false}, precision);
-  }
-  kernels::GemmArgs args = product_args(gradient, {d_pre, false}, {weight, false}, precision);
-  args.relu = {.bits = relu->bits.data(), .output = relu->output.get().data(), .d_bias = d_bias.data()};
-  backend(gradient).gemm(args, stream(gradient));
-}
+// The backward pass of a layer. Where x is the output of a layer with ReLU, the product that computes d_x
+// also applies that ReLU's derivative and sums that layer's bias gradient (kernels::ReluMask).
+class LinearBackward {
+ public:
+  LinearBackward(Activation activation, Precision precision, Saved x, Saved weight, Saved saved,
+                 Tensor relu_bits)
+      : activation_(activation),
+        precision_(precision),
+        x_(std::move(x)),
+        weight_(std::move(weight)),
+        saved_(std::move(saved)),
+        relu_bits_(std::move(relu_bits)) {}
 
-void linear_backward(BackwardContext& context, const Tensor& x, const Tensor& weight, const Tensor& y,
-                     Activation activation, Precision precision) {
-  const bool passed = context.relu_passed();  // then the gradient is that before ReLU, and d_bias is done
-  BackwardContext::Destination d_weight = {}, d_bias = {};
-  if (context.needs(1)) d_weight = context.destination(1);
-  if (context.needs(2) && !passed) d_bias = context.destination(2);
-  Tensor d_pre = context.take_gradient(), sums;
-  // Where there is no other reason for a pass over d_y, d_weight's product sums d_bias on its way.
-  if (activation == Activation::identity && d_weight.tensor && d_bias.tensor && !d_bias.accumulate)
-    sums = d_bias.tensor;
-  else if (!passed && (activation != Activation::identity || d_bias.tensor))
-    d_pre = before_activation(std::move(d_pre), y, activation, d_bias);
-  if (d_weight.tensor)
-    multiply_into(d_weight.tensor, d_weight.accumulate, {d_pre, true}, {x, false}, precision, sums);
-  if (context.needs(0)) backward_to_input(context, d_pre, weight, precision);
-}
+  void operator()(BackwardContext& context) const {
+    const bool passed = context.gradient().fused;  // then it is that before ReLU, and d_bias is done
+    const Tensor &x = x_.get(), &weight = weight_.get(), &saved = saved_.get();
+    BackwardContext::Destination d_weight = {}, d_bias = {};
+    if (context.needs(kWeight)) d_weight = context.destination(kWeight);
+    if (context.needs(kBias) && !passed) d_bias = context.destination(kBias);
+    Tensor d_pre = context.take_gradient(), sums;
+    // Where there is no other reason for a pass over d_y, d_weight's product sums d_bias on its way.
+    if (activation_ == Activation::identity && d_weight.tensor && d_bias.tensor && !d_bias.accumulate)
+      sums = d_bias.tensor;
+    else if (!passed && (activation_ != Activation::identity || d_bias.tensor))
+      d_pre = before_activation(std::move(d_pre), saved, activation_, d_bias);
+    if (d_weight.tensor)
+      multiply_into(d_weight.tensor, d_weight.accumulate, {d_pre, true}, {x, false}, precision_, sums);
+    if (context.needs(kX)) backward_to_x(context, d_pre, weight);
+  }
+
+ private:
+  static constexpr int kX = 0, kWeight = 1, kBias = 2;
+
+  void backward_to_x(BackwardContext& context, const Tensor& d_pre, const Tensor& weight) const {
+    const auto below = context.sole_producer<LinearBackward>(kX);
+    if (below && below->backward->relu_bits_ && below->context.is_first_leaf_gradient(kBias)) {
+      const Tensor d_x = context.destination(kX).tensor;
+      below->gradient->fused = true;
+      kernels::GemmArgs args = product_args(d_x, {d_pre, false}, {weight, false}, precision_);
+      args.relu.bits = below->backward->relu_bits_.data();
+      args.relu.output = below->backward->saved_.get().data();
+      args.relu.d_bias = below->context.destination(kBias).tensor.data();
+      return backend(d_x).gemm(args, stream(d_x));
+    }
+    const auto [d_x, accumulate] = context.destination(kX);
+    multiply_into(d_x, accumulate, {d_pre, false}, {weight, false}, precision_);
+  }
+
+  Activation activation_;
+  Precision precision_;
+  Saved x_, weight_;
+  Saved saved_;       // what the slope of the activation is computed from
+  Tensor relu_bits_;  // of the output, or undefined; written by the forward product
+};
 
 }  // namespace
 
@@ -98,24 +133,26 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
   kernels::GemmArgs args = product_args(y, {x.value(), false}, {weight.value(), true}, precision);
   args.activation = activation;
   args.bias = bias ? bias.value().data() : nullptr;
-  Tensor bits;
+  // What the activation's slope is computed from.
+  Tensor saved = activation == Activation::identity ? Tensor() : y;
+  if (!math::slope_from_output(activation) && GraphAccess::needs_gradient({&x, &weight, &bias})) {
+    saved = empty_like(y);
+    args.activation_input = saved.data();
+  }
+  Tensor relu_bits;
   bool written = false;
   if (activation == Activation::relu && bias && GraphAccess::needs_gradient({&x, &bias}))
     if (const std::size_t bytes = backend(y).relu_mask_bytes(args.m, args.n)) {
-      bits = Tensor::empty({static_cast<std::int64_t>(bytes)}, DType::u8, y.device());
-      args.relu = {.bits = bits.data(), .written = &written};
+      relu_bits = Tensor::empty({static_cast<std::int64_t>(bytes)}, DType::u8, y.device());
+      args.relu = {.bits = relu_bits.data(), .written = &written};
     }
   backend(y).gemm(args, stream(y));
-  Variable output = record(
+  const Saved no_tensor;
+  return record(
       "linear", {&x, &weight, &bias}, y,
-      [activation, precision, x = weight.requires_grad() ? Saved("linear", x.value()) : Saved(),
-       weight = x.requires_grad() ? Saved("linear", weight.value()) : Saved(),
-       y = activation == Activation::identity ? Saved() : Saved("linear", y)](BackwardContext& context) {
-        linear_backward(context, x.get(), weight.get(), y.get(), activation, precision);
-      });
-  if (written)
-    GraphAccess::edge(output).node->relu.reset(new autograd::ReluBelow{bits, Saved("linear", y), 2});
-  return output;
+      LinearBackward(activation, precision, weight.requires_grad() ? Saved("linear", x.value()) : no_tensor,
+                     x.requires_grad() ? Saved("linear", weight.value()) : no_tensor,
+                     saved ? Saved("linear", saved) : no_tensor, written ? relu_bits : Tensor()));
 }
 
 Variable matmul(const Variable& a, const Variable& b, bool transpose_a, bool transpose_b) {

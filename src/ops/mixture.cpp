@@ -1,4 +1,5 @@
-// The log density of a mixture of diagonal Gaussians: one pass forward, responsibilities again backward.
+// The log density of a mixture of diagonal Gaussians. The forward pass is one kernel, and the backward pass
+// recomputes the responsibilities.
 #include <cmath>
 
 #include "src/ops/op.h"
@@ -45,11 +46,13 @@ Variable mixture_log_density(const Variable& z, const Variable& component_params
       Tensor::empty({2 * latent + 1, kernels::mixture_stride(components)}, z.dtype(), z.device());
   kernels::MixtureArgs args{.dtype = z.dtype(), .scale = scale, .rows = rows, .latent = latent};
   args.components = components;
-  args.z = z.value().data(), args.component_params = component_params.value().data();
+  args.z = z.value().data();
+  args.component_params = component_params.value().data();
   args.log_weights = log_weights ? log_weights.value().data() : nullptr;
-  args.workspace = workspace.data(), args.out = out.data();
+  args.workspace = workspace.data();
+  args.out = out.data();
   backend(out).mixture(args, stream(out));
-  // The tensors are named to keep what args points at.
+  // The function captures the tensors to keep the memory that `args` points to.
   return record(kName, {&z, &component_params, &log_weights}, out,
                 [=, kept_out = Saved(kName, out), kept_z = Saved(kName, z.value()),
                  kept_params = Saved(kName, component_params.value()),
@@ -61,12 +64,18 @@ Variable mixture_log_density(const Variable& z, const Variable& component_params
                   const Tensor d_out = context.gradient_tensor();
                   kernels::MixtureBackwardArgs back{.forward = args, .d_out = d_out.data()};
                   Tensor d_z, d_component_params, d_log_weights;
-                  if (context.needs(0)) d_z = empty_like(z), back.d_z = d_z.data();
-                  if (context.needs(1))
-                    d_component_params = empty_like(component_params),
+                  if (context.needs(0)) {
+                    d_z = empty_like(z);
+                    back.d_z = d_z.data();
+                  }
+                  if (context.needs(1)) {
+                    d_component_params = empty_like(component_params);
                     back.d_component_params = d_component_params.data();
-                  if (context.needs(2))
-                    d_log_weights = empty_like(log_weights), back.d_log_weights = d_log_weights.data();
+                  }
+                  if (context.needs(2)) {
+                    d_log_weights = empty_like(log_weights);
+                    back.d_log_weights = d_log_weights.data();
+                  }
                   backend(workspace).mixture_backward(back, stream(workspace));
                   if (d_z) context.add(0, std::move(d_z));
                   if (d_component_params) context.add(1, std::move(d_component_params));
@@ -76,24 +85,24 @@ Variable mixture_log_density(const Variable& z, const Variable& component_params
 
 namespace unfused {
 
-// A component at a time; for densities whose exponential neither overflows nor vanishes.
+// Computes one component at a time.
 Variable mixture_log_density(const Variable& z, const Variable& component_params, PosteriorScale scale,
                              const Variable& log_weights) {
   const auto [rows, latent, components] = check_mixture(z, component_params, log_weights);
   constexpr double kLogTwoPi = 1.83787706640934548356;
   const Variable flat = reshape(component_params, {1, components * 2 * latent});
   const Variable weights = log_weights ? reshape(log_weights, {1, components}) : Variable();
-  Variable total;
+  std::vector<Variable> terms;
   for (std::int64_t k = 0; k < components; ++k) {
     const Variable mean = columns(flat, k * 2 * latent, latent);
-    const Variable sigma = sigma_of(columns(flat, k * 2 * latent + latent, latent), scale);
-    const Variable squares = square((z - mean) / sigma);
+    const Variable log_sigma = log_sigma_of(columns(flat, k * 2 * latent + latent, latent), scale);
+    const Variable squares = square((z - mean) * inverse_sigma(log_sigma));
     Variable term = affine(sum(squares, Axis::columns), -0.5, -0.5 * kLogTwoPi * static_cast<double>(latent));
-    term = term - sum(log(sigma));
-    term = weights ? term + columns(weights, k, 1) : term - std::log(static_cast<double>(components));
-    total = total ? total + exp(term) : exp(term);
+    term = term - sum(log_sigma);
+    terms.push_back(weights ? term + columns(weights, k, 1)
+                            : term - std::log(static_cast<double>(components)));
   }
-  return log(total);
+  return log_sum_exp(concat(terms, Axis::columns), Axis::columns);
 }
 
 }  // namespace unfused

@@ -1,4 +1,4 @@
-// What every operation is made of: checks, the backend, and recording.
+// Building blocks of every operation: argument checks, access to the backend, and recording of nodes.
 #pragma once
 
 #include "gpuvae/ops.h"
@@ -20,13 +20,13 @@ inline Tensor scalar_like(const Tensor& t) { return Tensor::empty({1}, t.dtype()
 inline void check_defined(const char* operation, const Variable& v, const char* what) {
   check(static_cast<bool>(v), operation, "expected {}, got an undefined variable", what);
 }
-// Same dtype and device as `like`.
+// Checks that `v` has the dtype and device of `like`.
 inline void check_like(const char* operation, const Variable& v, const Variable& like) {
   check(v.dtype() == like.dtype() && v.device() == like.device(), operation,
-        "expected {} on {} as the other input, got {}", name(like.dtype()), like.device(), v.value());
+        "expected {} on {} like the other input, got {}", name(like.dtype()), like.device(), v.value());
 }
 
-// The output, attached to a new node if any input requires gradients.
+// Returns the output, attached to a new node if any input requires a gradient.
 template <class Backward>
 Variable record(const char* operation, GraphAccess::Inputs inputs, Tensor value, Backward&& backward) {
   if (!GraphAccess::needs_gradient(inputs)) return Variable(std::move(value));
@@ -42,8 +42,8 @@ Variable record(const char* operation, std::initializer_list<const Variable*> in
                 std::forward<Backward>(backward));
 }
 
-// Gradient of a scalar output whose derivative `slope` was computed in the forward pass: slope times
-// d_output.
+// Adds slope * d_output to the gradient of an input. The operation has a scalar output, and its forward pass
+// computed `slope`, the derivative with respect to the input.
 void add_scaled(BackwardContext& context, int input, const Tensor& slope);
 
 }  // namespace gpuvae::ops

@@ -1,4 +1,4 @@
-// Operators on variables, in terms of the named operations.
+// Operators on variables, defined by the named operations.
 #include "gpuvae/ops.h"
 
 namespace gpuvae {

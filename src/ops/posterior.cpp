@@ -1,4 +1,6 @@
-// Reparameterised sampling from the diagonal Gaussian posterior, and its KL divergence, alone or in one pass.
+// Reparameterised sampling from the diagonal Gaussian posterior and its KL divergence, separately or in one
+// pass.
+#include "src/core/random.h"
 #include "src/ops/op.h"
 #include "src/ops/sigma.h"
 
@@ -23,10 +25,6 @@ void check_options(const char* name, const Variable& posterior_params, const Pos
     check(o.epsilon.shape() == Shape({rows, latent}), name, "expected epsilon of [{}, {}], got {}", rows,
           latent, o.epsilon.shape());
   }
-  if (o.samples)
-    check(o.samples.dtype() == DType::i32 && o.samples.elements() == rows &&
-              o.samples.device() == posterior_params.device(),
-          name, "expected samples of i32[{}] on {}, got {}", rows, posterior_params.device(), o.samples);
 }
 
 struct Wanted {
@@ -40,14 +38,20 @@ PosteriorSample run(const char* name, const Variable& posterior_params, const Po
   const Tensor& x = posterior_params.value();
   kernels::PosteriorArgs args{
       .dtype = x.dtype(), .scale = options.scale, .rows = x.shape()[0], .latent = latent};
-  args.noise_std = options.noise_std, args.kl_weight = weight;
-  args.noise = options.noise;
-  if (options.samples) args.noise.samples = options.samples.data_as<std::int32_t>();
+  args.noise_std = options.noise_std;
+  args.kl_weight = weight;
+  args.noise = kernel_noise(name, options.noise, args.rows, x.device());
   args.epsilon = options.epsilon ? options.epsilon.data() : nullptr;
   args.posterior_params = x.data();
   Tensor z, kl;
-  if (wanted.z) z = Tensor::empty({args.rows, latent}, x.dtype(), x.device()), args.z = z.data();
-  if (wanted.kl) kl = scalar_like(x), args.kl = kl.data();
+  if (wanted.z) {
+    z = Tensor::empty({args.rows, latent}, x.dtype(), x.device());
+    args.z = z.data();
+  }
+  if (wanted.kl) {
+    kl = scalar_like(x);
+    args.kl = kl.data();
+  }
   backend(x).posterior(args, stream(x));
   if (!GraphAccess::needs_gradient({&posterior_params}))
     return {z ? Variable(z) : Variable(), kl ? Variable(kl) : Variable()};
@@ -56,15 +60,19 @@ PosteriorSample run(const char* name, const Variable& posterior_params, const Po
   PosteriorSample result;
   if (wanted.z) result.z = GraphAccess::output(node, z);
   if (wanted.kl) result.kl = GraphAccess::output(node, kl);
+  // The function captures the clock's tensor to keep the memory that `args` points to.
   node->backward = [=, kept = Saved(name, x), epsilon = Saved(name, options.epsilon),
-                    samples = Saved(name, options.samples)](BackwardContext& context) {
+                    samples = Saved(name, options.noise.samples),
+                    step = options.noise.clock.device_step](BackwardContext& context) {
     const Tensor& x = kept.get();
     epsilon.get();
     samples.get();
     kernels::PosteriorBackwardArgs back{.forward = args};
     Tensor d_z;
-    if (wanted.z && context.gradient(0).kind != Gradient::Kind::none)
-      d_z = context.gradient_tensor(0), back.d_z = d_z.data();
+    if (wanted.z && context.gradient(0).kind != Gradient::Kind::none) {
+      d_z = context.gradient_tensor(0);
+      back.d_z = d_z.data();
+    }
     if (wanted.kl) {
       const Gradient& g = context.gradient(wanted.z ? 1 : 0);
       back.d_kl = g.kind == Gradient::Kind::tensor ? 1 : g.constant;
@@ -98,21 +106,18 @@ namespace unfused {
 Variable sample_posterior(const Variable& posterior_params, const PosteriorOptions& options) {
   const std::int64_t latent = latent_of("sample_posterior", posterior_params);
   check_options("sample_posterior", posterior_params, options);
-  Noise noise = options.noise;
-  if (options.samples) noise.samples = options.samples.data_as<std::int32_t>();
-  const Tensor epsilon = options.epsilon ? options.epsilon
-                                         : random_normal({posterior_params.shape()[0], latent}, noise, 0, 1,
-                                                         posterior_params.dtype(), posterior_params.device());
-  const Variable sigma = sigma_of(columns(posterior_params, latent, latent), options.scale);
-  return columns(posterior_params, 0, latent) + options.noise_std * sigma * epsilon;
+  const Tensor epsilon = options.epsilon
+                             ? options.epsilon
+                             : random_normal({posterior_params.shape()[0], latent}, options.noise, 0, 1,
+                                             posterior_params.dtype(), posterior_params.device());
+  const Variable s = columns(posterior_params, latent, latent);
+  return columns(posterior_params, 0, latent) + times_sigma(options.noise_std * epsilon, s, options.scale);
 }
 
 Variable kl_divergence(const Variable& posterior_params, PosteriorScale scale, double weight) {
   const std::int64_t latent = latent_of("kl_divergence", posterior_params);
-  const Variable mean = columns(posterior_params, 0, latent),
-                 sigma = sigma_of(columns(posterior_params, latent, latent), scale);
-  const Variable squares = affine(square(sigma) + square(mean), 0.5, -0.5);
-  return weight * sum(squares - log(sigma));
+  const Variable mean = columns(posterior_params, 0, latent), s = columns(posterior_params, latent, latent);
+  return weight * sum(kl_standard_normal(mean, s, scale));
 }
 
 PosteriorSample sample_posterior_with_kl(const Variable& posterior_params, const PosteriorOptions& options,

@@ -1,11 +1,13 @@
+#include "src/core/random.h"
 #include "src/ops/op.h"
 
 namespace gpuvae {
 namespace {
 
 Tensor random(bool normal, Shape shape, const Noise& noise, double a, double b, DType dtype, Device device) {
+  const kernels::Noise positions = kernel_noise("random", noise, shape.rows(), device);
   Tensor out = Tensor::empty(shape, dtype, device);
-  ops::backend(out).random({dtype, normal, a, b, shape.rows(), shape.columns(), noise, out.data()},
+  ops::backend(out).random({dtype, normal, a, b, shape.rows(), shape.columns(), positions, out.data()},
                            ops::stream(out));
   return out;
 }

@@ -15,7 +15,8 @@ Tensor reduce_value(Axis axis, const Tensor& x, Shape shape, double scale) {
   return out;
 }
 
-// scale times `gradient`, a row or column or one element, repeated to `shape`.
+// Returns scale * gradient repeated to `shape`. `gradient` is a row, a column or one element, as `broadcast`
+// says.
 Tensor spread(const Tensor& gradient, const Shape& shape, Broadcast broadcast, double scale) {
   if (scale != 1) {
     const Tensor scaled = empty_like(gradient);
@@ -57,7 +58,8 @@ Tensor transposed(const Tensor& x) {
   return out;
 }
 
-// The concatenation seen as a copy of columns: parts below each other are parts of one long row.
+// A concatenation is computed as a copy of columns. Parts along axis rows are contiguous in memory, so they
+// are treated as slices of one long row.
 struct Layout {
   std::int64_t rows = 1;
   std::vector<std::int64_t> widths;

@@ -1,21 +1,54 @@
-// A posterior's standard deviation from its scale parameter, from primitives.
+// Standard deviations from scale parameters, composed of primitive operations. Values and gradients are
+// finite wherever the exact ones are.
 #pragma once
+
+#include <numbers>
 
 #include "gpuvae/ops.h"
 
 namespace gpuvae::unfused {
 
-inline Variable sigma_of(const Variable& s, PosteriorScale scale) {
-  constexpr double kFloor = 1e-6;  // as PosteriorScale says
+inline Variable softplus_sigma(const Variable& s) {
+  constexpr double kFloor = 1e-6;  // see PosteriorScale
+  return activate(s, Activation::softplus) + kFloor;
+}
+
+inline Variable log_sigma_of(const Variable& s, PosteriorScale scale) {
   switch (scale) {
     case PosteriorScale::log_sigma:
-      return exp(s);
+      return s;
     case PosteriorScale::softplus:
-      return activate(s, Activation::softplus) + kFloor;
+      return log(softplus_sigma(s));
     case PosteriorScale::log_variance:
       break;
   }
-  return exp(0.5 * s);
+  return 0.5 * s;
+}
+
+// Returns exp(x) with x limited to the range of the dtype.
+inline Variable bounded_exp(const Variable& x, double most_f32, double most_f64) {
+  return exp(clamp(x, -1e30, x.dtype() == DType::f64 ? most_f64 : most_f32));
+}
+
+// Returns x * sigma, computed with two factors of sqrt(sigma), so that 0 stays 0 if sigma overflows.
+inline Variable times_sigma(const Variable& x, const Variable& s, PosteriorScale scale) {
+  if (scale == PosteriorScale::softplus) return x * softplus_sigma(s);
+  const Variable root = bounded_exp(0.5 * log_sigma_of(s, scale), 88, 709);
+  return x * root * root;
+}
+
+// Returns 1 / sigma, bounded where the squares of differences divided by sigma overflow anyway, so that 0
+// stays 0.
+inline Variable inverse_sigma(const Variable& log_sigma) { return bounded_exp(-log_sigma, 60, 600); }
+
+// Returns KL(N(mean, sigma^2) || N(0, 1)) of each element in nats: sigma^2 / 2 + (mean^2 - 1) / 2 - log
+// sigma.
+inline Variable kl_standard_normal(const Variable& mean, const Variable& s, PosteriorScale scale) {
+  const Variable log_sigma = log_sigma_of(s, scale);
+  const Variable half_variance = scale == PosteriorScale::softplus
+                                     ? 0.5 * square(softplus_sigma(s))
+                                     : exp(affine(log_sigma, 2, -std::numbers::ln2));
+  return half_variance + affine(square(mean), 0.5, -0.5) - log_sigma;
 }
 
 }  // namespace gpuvae::unfused

@@ -1,5 +1,5 @@
-// Softmax and log-sum-exp. The kernel works along rows: over the other axes, its input is transposed or seen
-// as one row.
+// Softmax and log-sum-exp. The kernel works along the rows of a matrix. For other axes, its input is
+// transposed or viewed as a single row.
 #include "src/ops/op.h"
 
 namespace gpuvae {
@@ -9,7 +9,8 @@ using namespace ops;
 using kernels::Binary;
 using kernels::Broadcast;
 
-// Of each row of x, whatever its rank.
+// Returns the softmax of each row of x. A tensor of any rank is treated as a matrix whose columns are the
+// last dimension.
 Tensor softmax_value(const Tensor& x) {
   Tensor y = empty_like(x);
   backend(x).softmax({x.dtype(), x.shape().rows(), x.shape().columns(), x.data(), nullptr, y.data()},
@@ -39,7 +40,7 @@ Variable log_sum_exp_of_rows(const Variable& x) {
                 });
 }
 
-// d_x = y (g - the row's sum of y g)
+// d_x = y * (g - sum over the row of y * g), where g is the gradient of the output y.
 Variable softmax_of_rows(const Variable& x) {
   Tensor y = softmax_value(x.value());
   return record("softmax", {&x}, y, [kept = Saved("softmax", y)](BackwardContext& context) {

@@ -8,6 +8,7 @@
 #include "kernels/check.h"
 #include "src/autograd/node.h"
 #include "src/core/memory.h"
+#include "src/core/random.h"
 
 namespace gpuvae {
 namespace {
@@ -32,15 +33,14 @@ void check_options(const OptimizerOptions& o) {
 
 void check_parameters(std::span<const Parameter> parameters) {
   check(!parameters.empty(), "optimizer", "expected parameters, got none");
-  const Device device = parameters[0].variable->device();
+  const Device device = parameters[0].variable.device();
   std::set<const autograd::Leaf*> seen;
   for (const Parameter& p : parameters) {
-    check(p.variable->requires_grad() && p.variable->is_leaf() && p.variable->dtype() == DType::f32,
-          "optimizer", "expected {} to be an f32 leaf that requires gradients, got {}", p.name,
-          p.variable->value());
-    check(p.variable->device() == device, "optimizer", "expected all parameters on {}, got {} on {}", device,
-          p.name, p.variable->device());
-    const autograd::Leaf* leaf = GraphAccess::edge(*p.variable).leaf.get();
+    check(p.variable.requires_grad() && p.variable.is_leaf() && p.variable.dtype() == DType::f32, "optimizer",
+          "expected {} to be an f32 leaf that requires gradients, got {}", p.name, p.variable.value());
+    check(p.variable.device() == device, "optimizer", "expected all parameters on {}, got {} on {}", device,
+          p.name, p.variable.device());
+    const autograd::Leaf* leaf = GraphAccess::edge(p.variable).leaf.get();
     check(seen.insert(leaf).second, "optimizer", "expected each parameter once, got {} twice", p.name);
     check(leaf->optimizer.expired(), "optimizer",
           "expected parameters that no other optimiser updates, got {}, which one updates already", p.name);
@@ -78,13 +78,13 @@ Optimizer::Optimizer(std::span<const Parameter> parameters, const OptimizerOptio
     : options_(options), identity_(std::make_shared<char>()) {
   check_options(options);
   check_parameters(parameters);
-  const Device device = parameters[0].variable->device();
+  const Device device = parameters[0].variable.device();
   // Decayed parameters first, so that one boundary separates them.
   const auto is_decayed = [&](const Parameter& p) { return !p.is_bias || options.l2_biases; };
   std::int64_t total = 0;
   for (const Parameter& p : parameters) {
-    total += padded(p.variable->shape().elements());
-    if (is_decayed(p)) decayed_ += padded(p.variable->shape().elements());
+    total += padded(p.variable.shape().elements());
+    if (is_decayed(p)) decayed_ += padded(p.variable.shape().elements());
   }
   values_ = Tensor::zeros({total}, DType::f32, device);
   gradients_ = Tensor::zeros({total}, DType::f32, device);
@@ -99,18 +99,16 @@ Optimizer::Optimizer(std::span<const Parameter> parameters, const OptimizerOptio
   for (const Parameter& p : parameters) {
     std::int64_t& offset = next[is_decayed(p) ? 0 : 1];
     place(p, offset);
-    offset += padded(p.variable->shape().elements());
+    offset += padded(p.variable.shape().elements());
   }
 }
 
 void Optimizer::place(const Parameter& p, std::int64_t offset) {
-  const Shape shape = p.variable->shape();
-  const Tensor value = values_.slice(offset, shape.elements()).reshape(shape);
-  value.copy_from(p.variable->value());
-  *p.variable = Variable(value, true);
-  GraphAccess::edge(*p.variable).leaf->optimizer = identity_;
-  p.variable->set_grad_storage(gradients_.slice(offset, shape.elements()).reshape(shape));
-  variables_.push_back(*p.variable);
+  const Shape shape = p.variable.shape();
+  GraphAccess::move_value(p.variable, values_.slice(offset, shape.elements()).reshape(shape));
+  GraphAccess::edge(p.variable).leaf->optimizer = identity_;
+  p.variable.set_grad_storage(gradients_.slice(offset, shape.elements()).reshape(shape));
+  variables_.push_back(p.variable);
 }
 
 void Optimizer::set_learning_rate(double rate) {
@@ -136,7 +134,7 @@ std::uint64_t* Optimizer::counter() const { return static_cast<std::uint64_t*>(c
 
 Clock Optimizer::clock(std::uint64_t steps_per_epoch) {
   on_device_ = on_device_ || is_capturing(values_.device());
-  return {steps_, on_device_ ? counter() : nullptr, steps_per_epoch};
+  return {steps_, on_device_ ? counter_ : Tensor(), steps_per_epoch};
 }
 
 void Optimizer::step() {
@@ -147,7 +145,7 @@ void Optimizer::step() {
 void Optimizer::count(std::uint64_t updates) {
   const Device device = values_.device();
   if (on_device_)
-    device.backend().advance(counter(), updates, Stream::current(device).handle());
+    device.backend().advance({counter(), updates}, Stream::current(device).handle());
   else
     steps_ += updates;
 }
@@ -169,17 +167,21 @@ void Optimizer::step(const Clock& updates, const Tensor& factors) {
   const Device device = values_.device();
   const auto stream = Stream::current(device).handle();
   kernels::OptimizerArgs args{.kind = options_.kind, .size = values_.elements(), .decayed = decayed_};
-  args.learning_rate = options_.learning_rate, args.beta1 = options_.beta1, args.beta2 = options_.beta2;
+  args.learning_rate = options_.learning_rate;
+  args.beta1 = options_.beta1;
+  args.beta2 = options_.beta2;
   args.epsilon = options_.epsilon;
   args.decay = options_.kind == OptimizerKind::adamw ? options_.l2 : 2 * options_.l2;
-  args.clock = updates;
+  args.clock = kernel_clock("optimizer", updates, device);
   args.device_learning_rate = learning_rate_.data_as<double>();
   if (factors) {
     args.learning_rate_factors = factors.data_as<double>();
     args.factor_count = static_cast<std::uint64_t>(factors.elements());
   }
-  args.parameters = values_.data(), args.gradients = gradients_.data();
-  args.state1 = state1_.data(), args.state2 = state2_ ? state2_.data() : nullptr;
+  args.parameters = values_.data();
+  args.gradients = gradients_.data();
+  args.state1 = state1_.data();
+  args.state2 = state2_ ? state2_.data() : nullptr;
   if (clip_) {
     float* scale = clip_.data_as<float>();
     device.backend().clip(

@@ -1,11 +1,13 @@
 #include "src/train/autograd_step.h"
 
+#include "src/core/random.h"
+
 namespace gpuvae {
 
 Elbo losses_of(const Vae& model, const Batch& batch, const Noise& noise, const TrainOptions& options) {
   Draw draw;
   draw.noise = noise;
-  draw.samples = batch.samples;
+  draw.noise.samples = batch.samples;
   const double per_image = options.batch_sum ? 1.0 : 1.0 / static_cast<double>(batch.x.shape()[0]);
   const double per_pixel = options.pixel_mean ? 1.0 / static_cast<double>(batch.x.shape()[1]) : 1.0;
   return model.negative_elbo(batch.x, draw, {per_image * per_pixel, per_image, options.free_bits});
@@ -13,16 +15,18 @@ Elbo losses_of(const Vae& model, const Batch& batch, const Noise& noise, const T
 
 void count_losses(const Elbo& elbo, const TrainOptions& options, const StepContext& step, bool advance) {
   kernels::MetricsArgs args{.count = 2};
-  args.terms[0] = elbo.reconstruction.value().data(), args.terms[1] = elbo.kl.value().data();
+  args.terms[0] = elbo.reconstruction.value().data();
+  args.terms[1] = elbo.kl.value().data();
   args.weights[0] = args.weights[1] = options.batch_sum ? 1.0 : static_cast<double>(step.rows);
-  args.clock = step.clock;
-  args.totals = step.state->sums, args.bad_step = &step.state->bad_step;
-  args.advance = advance ? &step.state->step : nullptr;
   const Device device = elbo.kl.device();
+  args.clock = kernel_clock("train", step.clock, device);
+  args.totals = step.state->sums;
+  args.bad_step = &step.state->bad_step;
+  args.advance = advance ? &step.state->step : nullptr;
   device.backend().accumulate_metrics(args, Stream::current(device).handle());
 }
 
-AutogradStep::AutogradStep(Vae& model, Optimizer& optimizer, const Dataset& images,
+AutogradStep::AutogradStep(const Vae& model, Optimizer& optimizer, const Dataset& images,
                            const TrainOptions& options)
     : model_(model), optimizer_(optimizer), images_(images), options_(options) {}
 
@@ -32,8 +36,9 @@ autograd::Root AutogradStep::regularizer_root(const Variable& regularizer, const
   if (steps <= 0) return {regularizer, options_.beta};
   const Device device = regularizer.device();
   const Tensor weight = Tensor::empty({1}, regularizer.dtype(), device);
-  device.backend().ramp({weight.dtype(), options_.beta, steps, clock, weight.data()},
-                        Stream::current(device).handle());
+  device.backend().ramp(
+      {weight.dtype(), options_.beta, steps, kernel_clock("train", clock, device), weight.data()},
+      Stream::current(device).handle());
   return {regularizer, 1, weight};
 }
 

@@ -13,15 +13,15 @@ void count_losses(const Elbo& elbo, const TrainOptions& options, const StepConte
 
 class AutogradStep final : public TrainStep {
  public:
-  // All of them outlive the step.
-  AutogradStep(Vae& model, Optimizer& optimizer, const Dataset& images, const TrainOptions& options);
+  // Optimizer, images and options outlive the step.
+  AutogradStep(const Vae& model, Optimizer& optimizer, const Dataset& images, const TrainOptions& options);
   void enqueue(const StepContext& step) override;
   Device device() const override { return model_.device(); }
 
  private:
   autograd::Root regularizer_root(const Variable& regularizer, const Clock& clock) const;
 
-  Vae& model_;
+  Vae model_;
   Optimizer& optimizer_;
   const Dataset& images_;
   const TrainOptions& options_;

@@ -46,7 +46,7 @@ const io::HostTensor& expected(const io::TensorFile& file, const std::filesystem
 // All or nothing: every tensor is checked before the first is copied.
 void restore(const io::TensorFile& file, const std::filesystem::path& path,
              std::span<const Parameter> parameters) {
-  for (const Parameter& p : parameters) expected(file, path, p.name, p.variable->value());
+  for (const Parameter& p : parameters) expected(file, path, p.name, p.variable.value());
   for (const auto& [key, tensor] : file.tensors) {
     const bool known = key.rfind("optimizer.", 0) == 0 ||
                        std::any_of(parameters.begin(), parameters.end(),
@@ -54,7 +54,7 @@ void restore(const io::TensorFile& file, const std::filesystem::path& path,
     check(known, file_error("load"), "{}: {} is not a parameter of this model", path.string(), key);
   }
   for (const Parameter& p : parameters)
-    copy_to(p.variable->value(), expected(file, path, p.name, p.variable->value()));
+    copy_to(p.variable.value(), expected(file, path, p.name, p.variable.value()));
 }
 
 // A checkpoint's metadata.
@@ -99,7 +99,7 @@ void save_parameters(const std::filesystem::path& path, std::span<const Paramete
                      const std::map<std::string, std::string>& metadata) {
   io::TensorFile file;
   file.metadata = metadata;
-  for (const Parameter& p : parameters) file.tensors.push_back(host_copy(p.name, p.variable->value()));
+  for (const Parameter& p : parameters) file.tensors.push_back(host_copy(p.name, p.variable.value()));
   io::write_safetensors(path, file);
 }
 
@@ -121,7 +121,7 @@ void save_checkpoint(const std::filesystem::path& path, std::span<const Paramete
                    {"steps", std::to_string(optimizer.steps())},
                    {"optimizer", std::string(name(optimizer.options().kind))},
                    {"learning_rate", fmt::format("{}", optimizer.learning_rate())}};
-  for (const Parameter& p : parameters) file.tensors.push_back(host_copy(p.name, p.variable->value()));
+  for (const Parameter& p : parameters) file.tensors.push_back(host_copy(p.name, p.variable.value()));
   const Tensor states[] = {optimizer.state1(), optimizer.state2()};
   for (int i : {0, 1})
     if (states[i]) file.tensors.push_back(host_copy(kStates[i], states[i]));

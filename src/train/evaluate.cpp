@@ -52,10 +52,13 @@ struct LogSum {
   void add(double log_weight) {
     if (log_weight > largest) {
       const double shrink = std::exp(largest - log_weight);
-      sum *= shrink, squares *= shrink * shrink, largest = log_weight;
+      sum *= shrink;
+      squares *= shrink * shrink;
+      largest = log_weight;
     }
     const double w = std::exp(log_weight - largest);
-    sum += w, squares += w * w;
+    sum += w;
+    squares += w * w;
   }
   double log_mean(std::int64_t n) const { return largest + std::log(sum / static_cast<double>(n)); }
 };
@@ -63,11 +66,10 @@ struct LogSum {
 // log p(x | z_k) + log p(z_k) - log q(z_k | x) of `samples` draws for each image of x, in the images' order.
 std::vector<float> log_weights(const Vae& model, const Tensor& x, const Tensor& posterior_params,
                                std::int64_t samples, const Draw& draw) {
-  const VaeOptions& o = model.options();
   const Variable repeated = repeat_rows(posterior_params, samples);
-  const Variable z = o.posterior->rsample(repeated, draw);
-  const Variable likelihood = o.likelihood->log_density(model.decode(z), repeat_rows(x, samples));
-  return (likelihood + o.prior->log_density(z) - o.posterior->log_density(repeated, z)).value().to_vector();
+  const DensitySample q = model.posterior().rsample_with_log_density(repeated, draw);
+  const Variable likelihood = model.likelihood().log_density(model.decode(q.z), repeat_rows(x, samples));
+  return (likelihood + model.prior().log_density(q.z) - q.log_density).value().to_vector();
 }
 
 ImportanceEstimate summarise(const std::vector<LogSum>& sums, std::int64_t samples, double seconds) {
@@ -93,7 +95,8 @@ Losses evaluate_elbo(const Vae& model, const Dataset& images, const EvaluationOp
   for_batches(model, images, options, [&](const Tensor& x, std::int64_t first) {
     const Elbo elbo =
         model.negative_elbo(x, draw_at(options.seed, RandomPurpose::validation_noise, first), {});
-    reconstruction += elbo.reconstruction.value().item(), kl += elbo.kl.value().item();
+    reconstruction += elbo.reconstruction.value().item();
+    kl += elbo.kl.value().item();
   });
   const double n = static_cast<double>(images.count());
   return {(reconstruction + kl) / n, reconstruction / n, kl / n};
@@ -165,13 +168,13 @@ LatentStatistics latent_statistics(const Vae& model, const Dataset& all, const E
   check_images("latent_statistics", model, all);
   const NoGradGuard no_grad;
   const Dataset images = all.slice(0, std::min(most, all.count()));
-  const VaeOptions& o = model.options();
+  const Posterior& posterior = model.posterior();
   Moments data, decoded, means, kl;
   std::vector<float> posterior_params;
   for_batches(model, images, options, [&](const Tensor& x, std::int64_t) {
-    const Variable s = model.encode(x), mean = o.posterior->mean(s);
+    const Variable s = model.encode(x), mean = posterior.mean(s);
     data.add(x), means.add(mean.value()), decoded.add(model.decode_mean(mean).value());
-    if (const Variable k = o.posterior->kl_to_standard_normal(s); k && o.prior->is_standard_normal())
+    if (const Variable k = posterior.kl_to_standard_normal(s); k && model.prior().is_standard_normal())
       kl.add(k.value());
     const std::vector<float> host = s.value().to_vector();
     posterior_params.insert(posterior_params.end(), host.begin(), host.end());
@@ -182,15 +185,16 @@ LatentStatistics latent_statistics(const Vae& model, const Dataset& all, const E
     result.mean_variance.push_back(means.variance(d));
     result.active_units += means.variance(d) > 0.01;
   }
-  result.decoded_stddev = decoded.stddev(), result.data_stddev = data.stddev();
+  result.decoded_stddev = decoded.stddev();
+  result.data_stddev = data.stddev();
 
   const auto width = static_cast<std::int64_t>(posterior_params.size()) / images.count();
   const Variable s = Tensor::from(posterior_params, {images.count(), width}, model.device());
-  const Variable z = o.posterior->rsample(s, draw_at(options.seed, RandomPurpose::importance, 0));
-  const Variable aggregate = o.posterior->aggregate_log_density(s, z);
-  result.mutual_information = aggregate ? mean_of(o.posterior->log_density(s, z).value().to_vector()) -
-                                              mean_of(aggregate.value().to_vector())
-                                        : NAN;
+  const DensitySample q =
+      posterior.rsample_with_log_density(s, draw_at(options.seed, RandomPurpose::importance, 0));
+  const Variable aggregate = posterior.aggregate_log_density(s, q.z);
+  result.mutual_information =
+      aggregate ? mean_of(q.log_density.value().to_vector()) - mean_of(aggregate.value().to_vector()) : NAN;
   return result;
 }
 

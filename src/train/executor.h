@@ -1,6 +1,7 @@
 // How training steps reach the device: one by one, or many at a launch as a captured graph.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <set>
@@ -33,6 +34,9 @@ class StepExecutor {
   // is, so that algorithms are chosen and workspaces there before the capture. Between calls only the values
   // on the device may change, and the stream.
   void run(const StepContext& step, std::uint64_t steps);
+
+  // Graphs captured from now on hold at most as many steps as suit a look at the run every `steps` steps.
+  void limit_launches(std::uint64_t steps) { unrolled_ = std::min(unrolled_, steps_a_launch(steps)); }
 
   bool captures() const { return captures_; }
   std::uint64_t most_a_launch() const { return captures_ ? unrolled_ : 1; }

@@ -1,6 +1,8 @@
 #include "src/train/fused_step.h"
 
 #include "kernels/check.h"
+#include "src/core/random.h"
+#include "src/distributions/built_in.h"
 
 namespace gpuvae {
 namespace {
@@ -20,48 +22,63 @@ int layers_of(const Mlp& mlp, kernels::FusedLayer (&out)[kernels::kFusedMaxLayer
 
 void set_batch(kernels::FusedStepArgs& args, const Dataset& images, const TrainOptions& options) {
   kernels::GatherArgs& g = args.gather;
-  g.batch = g.rows = options.batch_size, g.columns = images.features(), g.count = images.count();
-  g.source = images.examples.dtype(), g.data = images.examples.data();
-  g.shuffle = options.data.shuffle, g.binarize = options.data.binarize;
-  g.threshold = options.data.threshold, g.seed = options.data.seed;
+  g.batch = g.rows = options.batch_size;
+  g.columns = images.features();
+  g.count = images.count();
+  g.source = images.examples.dtype();
+  g.data = images.examples.data();
+  g.shuffle = options.data.shuffle;
+  g.binarize = options.data.binarize;
+  g.threshold = options.data.threshold;
+  g.seed = options.data.seed;
 }
 
 void set_model(kernels::FusedStepArgs& args, const Vae& model, const TrainOptions& options) {
   const VaeOptions& o = model.options();
   args.encoder_layers = layers_of(model.encoder(), args.encoder);
   args.decoder_layers = layers_of(model.decoder(), args.decoder);
-  args.posterior_head = layer_of(model.posterior_head()), args.output = layer_of(model.output());
+  args.posterior_head = layer_of(model.posterior_head());
+  args.output = layer_of(model.output());
   args.activation = o.activation;
   args.posterior.latent = o.latent;
-  if (const DiagonalGaussianOptions* posterior = o.posterior->as_diagonal_gaussian())
-    args.posterior.scale = posterior->scale, args.posterior.noise_std = posterior->noise_std;
+  if (const DiagonalGaussianOptions* posterior = diagonal_gaussian_options(model.posterior())) {
+    args.posterior.scale = posterior->scale;
+    args.posterior.noise_std = posterior->noise_std;
+  }
   args.posterior.noise.seed = options.data.seed;
   args.posterior.noise.purpose = RandomPurpose::posterior_noise;
   args.posterior.noise.frozen = options.frozen_noise;
-  if (const GaussianOptions* gaussian = o.likelihood->as_gaussian()) {
-    args.gaussian = true;
-    args.gaussian_head.sigmoid_mean = gaussian->sigmoid_mean;
-    args.gaussian_head.low = gaussian->low, args.gaussian_head.high = gaussian->high;
+  if (const GaussianOptions* gaussian = gaussian_options(model.likelihood())) {
+    args.likelihood = {kernels::LikelihoodKind::gaussian, gaussian->sigmoid_mean, gaussian->low,
+                       gaussian->high};
   }
 }
 
 // Nats per image, unless pixel_mean.
 void set_weights(kernels::FusedStepArgs& args, const Dataset& images, const TrainOptions& options) {
   const double per_pixel = options.pixel_mean ? 1.0 / static_cast<double>(images.features()) : 1.0;
-  args.reconstruction_weight = per_pixel, args.kl_weight = options.beta, args.mean = !options.batch_sum;
+  args.reconstruction_weight = per_pixel;
+  args.kl_weight = options.beta;
+  args.mean = !options.batch_sum;
   args.warmup_steps = options.warmup_epochs * static_cast<double>(steps_per_epoch(options, images.count()));
-  args.metrics.weights[0] = per_pixel, args.metrics.weights[1] = 1;
+  args.metrics.weights[0] = per_pixel;
+  args.metrics.weights[1] = 1;
 }
 
 void set_optimizer(kernels::FusedStepArgs& args, const Optimizer& optimizer) {
   const OptimizerOptions& o = optimizer.options();
   kernels::OptimizerArgs& a = args.optimizer;
-  a.kind = o.kind, a.size = optimizer.values().elements(), a.decayed = optimizer.decayed();
+  a.kind = o.kind;
+  a.size = optimizer.values().elements();
+  a.decayed = optimizer.decayed();
   a.device_learning_rate = optimizer.device_learning_rate().data_as<double>();
-  a.beta1 = o.beta1, a.beta2 = o.beta2, a.epsilon = o.epsilon;
+  a.beta1 = o.beta1;
+  a.beta2 = o.beta2;
+  a.epsilon = o.epsilon;
   a.decay = o.kind == OptimizerKind::adamw ? o.l2 : 2 * o.l2;
   a.parameters = optimizer.values().data();
-  a.state1 = optimizer.state1().data(), a.state2 = optimizer.state2() ? optimizer.state2().data() : nullptr;
+  a.state1 = optimizer.state1().data();
+  a.state2 = optimizer.state2() ? optimizer.state2().data() : nullptr;
 }
 
 kernels::FusedStepArgs args_of(const Vae& model, const Optimizer& optimizer, const Dataset& images,
@@ -86,12 +103,12 @@ kernels::FusedPrecision fused_precision(Precision precision) {
   return kernels::FusedPrecision::automatic;
 }
 
-std::string custom_part(Vae& model) {
-  const VaeOptions& o = model.options();
-  if (!o.posterior->as_diagonal_gaussian()) return fmt::format("the posterior is {}", o.posterior->name());
-  if (!o.prior->is_standard_normal()) return fmt::format("the prior is {}", o.prior->name());
-  if (!o.likelihood->is_bernoulli() && !o.likelihood->as_gaussian())
-    return fmt::format("the likelihood is {}", o.likelihood->name());
+std::string custom_part(const Vae& model) {
+  if (!diagonal_gaussian_options(model.posterior()))
+    return fmt::format("the posterior is {}", model.posterior().name());
+  if (!model.prior().is_standard_normal()) return fmt::format("the prior is {}", model.prior().name());
+  if (!is_bernoulli(model.likelihood()) && !gaussian_options(model.likelihood()))
+    return fmt::format("the likelihood is {}", model.likelihood().name());
   const std::size_t layers = model.encoder().layers.size() + model.decoder().layers.size() + 2;
   if (model.parameters().size() != 2 * layers) return "a distribution has parameters of its own";
   return "";
@@ -99,7 +116,7 @@ std::string custom_part(Vae& model) {
 
 }  // namespace
 
-std::string FusedStep::why_not(Vae& model, const Optimizer& optimizer, const Dataset& images,
+std::string FusedStep::why_not(const Vae& model, const Optimizer& optimizer, const Dataset& images,
                                const TrainOptions& options) {
   if (std::string why = model.device().backend().fused_step_unavailable(); !why.empty()) return why;
   if (std::string why = custom_part(model); !why.empty()) return why;
@@ -111,7 +128,7 @@ std::string FusedStep::why_not(Vae& model, const Optimizer& optimizer, const Dat
   return kernels::fused_step_why_not(args_of(model, optimizer, images, options));
 }
 
-FusedStep::FusedStep(Vae& model, const Optimizer& optimizer, const Dataset& images,
+FusedStep::FusedStep(const Vae& model, const Optimizer& optimizer, const Dataset& images,
                      const TrainOptions& options, kernels::FusedPrecision precision)
     : device_(model.device()) {
   const std::string why = why_not(model, optimizer, images, options);
@@ -130,8 +147,10 @@ FusedStep::FusedStep(Vae& model, const Optimizer& optimizer, const Dataset& imag
 }
 
 void FusedStep::enqueue(const StepContext& step) {
-  args_.gather.clock = step.clock, args_.optimizer.clock = step.updates;
-  args_.metrics.totals = step.state->sums, args_.metrics.bad_step = &step.state->bad_step;
+  args_.gather.clock = kernel_clock("fused_step", step.clock, device_);
+  args_.optimizer.clock = kernel_clock("fused_step", step.updates, device_);
+  args_.metrics.totals = step.state->sums;
+  args_.metrics.bad_step = &step.state->bad_step;
   args_.advance = &step.state->step;
   args_.optimizer.learning_rate_factors = step.factors ? step.factors.data_as<double>() : nullptr;
   args_.optimizer.factor_count = step.factors ? static_cast<std::uint64_t>(step.factors.elements()) : 1;

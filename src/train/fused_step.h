@@ -14,12 +14,12 @@ namespace gpuvae {
 class FusedStep final : public TrainStep {
  public:
   // "" if FusedStep takes these, else one line that says what does not fit.
-  static std::string why_not(Vae& model, const Optimizer& optimizer, const Dataset& images,
+  static std::string why_not(const Vae& model, const Optimizer& optimizer, const Dataset& images,
                              const TrainOptions& options);
 
   // All of them outlive the step. Throws Error where why_not() has something to say, and, at the first step,
   // where the device lacks the precision. `automatic` is the model's.
-  FusedStep(Vae& model, const Optimizer& optimizer, const Dataset& images, const TrainOptions& options,
+  FusedStep(const Vae& model, const Optimizer& optimizer, const Dataset& images, const TrainOptions& options,
             kernels::FusedPrecision precision = kernels::FusedPrecision::automatic);
 
   // Five kernels and more; the caller tells the optimiser of the update (Optimizer::count).

@@ -6,16 +6,9 @@
 #include "gpuvae/device.h"
 #include "gpuvae/random.h"
 #include "gpuvae/tensor.h"
-#include "kernels/backend.h"
+#include "src/train/run_state.h"
 
 namespace gpuvae {
-
-// What a run keeps on the device: the sums of the loss terms, the first step whose loss was not finite
-// (counted from 1), and how many steps are done.
-struct RunState {
-  double sums[kernels::kMaxMetrics] = {};
-  std::uint64_t bad_step = 0, step = 0;
-};
 
 struct StepContext {
   Clock clock = {};           // of the step: reads state->step

@@ -1,8 +1,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstring>
-#include <deque>
 
 #include "gpuvae/train.h"
 #include "kernels/backend.h"
@@ -10,6 +8,7 @@
 #include "src/train/autograd_step.h"
 #include "src/train/executor.h"
 #include "src/train/fused_step.h"
+#include "src/train/streams.h"
 
 namespace gpuvae {
 namespace {
@@ -18,69 +17,24 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// The one stream waits for all that the other was given so far; the host does not.
-void order(const Stream& before, const Stream& after) {
-  kernels::Backend& backend = before.device().backend();
-  const kernels::EventHandle event = backend.record_event(before.handle());
-  backend.wait_event(after.handle(), event);
-  backend.destroy_event(event);
-}
-
-// Work goes to `inner` for a while, after what the current stream was given, and before what it will be.
-class ScopedStream {
+// Marks a call that trains, which a callback must not make.
+class Training {
  public:
-  explicit ScopedStream(const Stream& inner)
-      : outer_(Stream::current(inner.device())), inner_(inner), guard_(inner) {
-    if (!(inner_ == outer_)) order(outer_, inner_);
+  explicit Training(bool& flag) : flag_(flag) {
+    check(!flag, "train", "expected no training inside a callback of the same trainer");
+    flag_ = true;
   }
-  ~ScopedStream() {
-    try {
-      if (!(inner_ == outer_)) order(inner_, outer_);
-    } catch (const Error&) {  // the device is lost: whoever uses it next is told
-    }
-  }
-  ScopedStream(const ScopedStream&) = delete;
-  ScopedStream& operator=(const ScopedStream&) = delete;
+  ~Training() { flag_ = false; }
+  Training(const Training&) = delete;
+  Training& operator=(const Training&) = delete;
 
  private:
-  Stream outer_, inner_;
-  StreamGuard guard_;
+  bool& flag_;
 };
 
-// Keeps the host at most two launches ahead of the device, so that reports are of the present.
-class LaunchThrottle {
- public:
-  explicit LaunchThrottle(Device device) : backend_(device.backend()), device_(device) {}
-  ~LaunchThrottle() {
-    for (kernels::EventHandle event : launched_) backend_.destroy_event(event);
-  }
-  LaunchThrottle(const LaunchThrottle&) = delete;
-  LaunchThrottle& operator=(const LaunchThrottle&) = delete;
-
-  void launched() {
-    constexpr std::size_t kLargest = 2;
-    launched_.push_back(backend_.record_event(Stream::current(device_).handle()));
-    if (launched_.size() <= kLargest) return;
-    const kernels::EventHandle oldest = launched_.front();
-    launched_.pop_front();
-    backend_.synchronize_event(oldest);
-    backend_.destroy_event(oldest);
-  }
-
- private:
-  kernels::Backend& backend_;
-  Device device_;
-  std::deque<kernels::EventHandle> launched_;
-};
-
-void write_state(const Tensor& state, const RunState& value) {
-  state.device().backend().copy_to_device(state.data(), &value, sizeof value,
-                                          Stream::current(state.device()).handle());
-}
-
-void check_belongs(Vae& model, const Optimizer& optimizer) {
+void check_belongs(const Vae& model, const Optimizer& optimizer) {
   std::size_t updated = 0;
-  for (const Parameter& p : model.parameters()) updated += optimizer.updates(*p.variable);
+  for (const Parameter& p : model.parameters()) updated += optimizer.updates(p.variable);
   check(updated == optimizer.variable_count(), "train",
         "expected an optimiser of this model's parameters, got one of {} variables of which {} belong to it",
         optimizer.variable_count(), updated);
@@ -94,7 +48,7 @@ std::int64_t steps_per_epoch(const TrainOptions& options, std::int64_t images) {
   return images / options.batch_size + ragged;
 }
 
-Trainer::Trainer(Vae& model, Optimizer& optimizer, Dataset train, Dataset validation,
+Trainer::Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset validation,
                  const TrainOptions& options)
     : model_(model),
       optimizer_(optimizer),
@@ -119,7 +73,7 @@ Trainer::Trainer(Vae& model, Optimizer& optimizer, Dataset train, Dataset valida
         train_.count());
   check(options.report_seconds >= 0, "train", "expected 0 or more seconds between reports, got {}",
         options.report_seconds);
-  state_ = Tensor::empty({sizeof(RunState)}, DType::u8, model.device());
+  state_ = new_run_state(model.device());
   if (options_.schedule)
     factors_ = Tensor::empty({static_cast<std::int64_t>(steps_per_epoch_)}, DType::f64, model.device());
   const std::int64_t full = train_.count() / options.batch_size;
@@ -165,18 +119,6 @@ Stream Trainer::training_stream() {
   return *stream_;
 }
 
-Losses Trainer::read_totals(const Tensor& state, std::int64_t images, bool training) const {
-  const Tensor host = state.to(Device::cpu());
-  RunState totals;
-  std::memcpy(&totals, host.data(), sizeof totals);
-  check(totals.bad_step == 0 || training, "evaluate", "the loss is not finite after epoch {}", epoch_ + 1);
-  check(totals.bad_step == 0, "train", "the loss is not finite at step {} (epoch {}, step {} of {})",
-        totals.bad_step, (totals.bad_step - 1) / steps_per_epoch_ + 1,
-        (totals.bad_step - 1) % steps_per_epoch_ + 1, steps_per_epoch_);
-  const double n = static_cast<double>(images), reconstruction = totals.sums[0] / n, kl = totals.sums[1] / n;
-  return {reconstruction + options_.beta * kl, reconstruction, kl};
-}
-
 double Trainer::factor(std::uint64_t step) const {
   const double value = options_.schedule ? options_.schedule(step) : 1;
   check(value >= 0 && std::isfinite(value), "train",
@@ -186,91 +128,165 @@ double Trainer::factor(std::uint64_t step) const {
 
 double Trainer::learning_rate(std::uint64_t step) const { return optimizer_.learning_rate() * factor(step); }
 
-// The schedule's factors for the steps of an epoch, where the update of each step looks for them.
-void Trainer::write_factors(std::uint64_t first_step, std::uint64_t updates) {
+// The schedule's factors for the rest of an epoch, where the update of each step looks for them.
+void Trainer::write_factors(std::uint64_t updates) {
   if (!factors_) return;
   std::vector<double> factors(steps_per_epoch_);
-  for (std::uint64_t i = 0; i < steps_per_epoch_; ++i)
-    factors[(updates + i) % steps_per_epoch_] = factor(first_step + i);
+  for (std::uint64_t i = 0; i < steps_per_epoch_ - step_in_epoch(); ++i)
+    factors[(updates + i) % steps_per_epoch_] = factor(step_ + i);
   factors_.device().backend().copy_to_device(factors_.data(), factors.data(), factors_.bytes(),
                                              Stream::current(factors_.device()).handle());
 }
 
-// All steps of an epoch. Nothing waits for the device but reports.
-void Trainer::run_steps(const ProgressCallback& progress) {
-  const std::uint64_t first = static_cast<std::uint64_t>(epoch_) * steps_per_epoch_;
-  const auto report = static_cast<std::uint64_t>(options_.report_steps),
-             full =
-                 std::min(steps_per_epoch_, static_cast<std::uint64_t>(train_.count() / options_.batch_size));
-  StepContext step;
-  step.state = static_cast<RunState*>(state_.data());
-  step.clock = {.device_step = &step.state->step, .steps_per_epoch = steps_per_epoch_};
-  const std::uint64_t updates = optimizer_.steps();
-  step.updates = {.step = updates - first, .device_step = &step.state->step};
-  step.factors = factors_;
-  write_factors(first, updates);
-  LaunchThrottle ahead(model_.device());
-  for (std::uint64_t done = 0, steps = 0; done < steps_per_epoch_; done += steps) {
-    step.rows = done < full ? options_.batch_size : train_.count() % options_.batch_size;
-    const std::uint64_t left = done < full ? full - done : 1;
-    const std::uint64_t together =
-        reports_wait() && executor_->captures() ? executor_->most_a_launch() : report;
-    steps = progress ? std::min(left, together - done % together) : left;
-    executor_->run(step, steps);
-    optimizer_.count(steps);
-    if (!progress) continue;
-    ahead.launched();
-    const bool due =
-        reports_wait() ? seconds_since(reported_) >= options_.report_seconds : (done + steps) % report == 0;
-    if (!due) continue;
-    const std::int64_t images =
-        std::min(images_per_epoch(), static_cast<std::int64_t>(done + steps) * options_.batch_size);
-    progress(images, read_totals(state_, images, true));
-    reported_ = std::chrono::steady_clock::now();
-  }
+std::int64_t Trainer::images_after(std::uint64_t steps) const {
+  return std::min(images_per_epoch(), static_cast<std::int64_t>(steps) * options_.batch_size);
 }
 
-EpochResult Trainer::run_epoch(const ProgressCallback& progress) {
-  const ScopedStream on(training_stream());
+// The device's sums are those of an epoch.
+void Trainer::begin_epoch() {
+  write_run_state(state_, {.step = step_});
+  seen_ = {};
+  seconds_ = 0;
+}
+
+void Trainer::on_steps(std::uint64_t every, StepCallback callback) {
+  check(every > 0, "on_steps", "expected 1 or more steps between reports, got {}", every);
+  check(static_cast<bool>(callback), "on_steps", "expected a callback, got an empty one");
+  check(!training_, "on_steps", "expected no call inside a callback of the same trainer");
+  step_callbacks_.push_back({every, std::move(callback), {}});
+  executor_->limit_launches(every);
+}
+
+void Trainer::on_epoch(EpochCallback callback) {
+  check(static_cast<bool>(callback), "on_epoch", "expected a callback, got an empty one");
+  check(!training_, "on_epoch", "expected no call inside a callback of the same trainer");
+  epoch_callbacks_.push_back(std::move(callback));
+}
+
+// How many steps to run before the next look at the run: full batches, or the ragged one that ends an epoch.
+std::uint64_t Trainer::steps_at_once(std::uint64_t end, bool reports) const {
+  const std::uint64_t done = step_in_epoch();
+  const std::uint64_t full =
+      std::min(steps_per_epoch_, static_cast<std::uint64_t>(train_.count() / options_.batch_size));
+  std::uint64_t steps = std::min(end - step_, done < full ? full - done : 1);
+  for (const StepWatch& watch : step_callbacks_) steps = std::min(steps, watch.every - step_ % watch.every);
+  if (!reports) return steps;
+  const std::uint64_t together = reports_wait() && executor_->captures()
+                                     ? executor_->most_a_launch()
+                                     : static_cast<std::uint64_t>(options_.report_steps);
+  return std::min(steps, together - done % together);
+}
+
+bool Trainer::report_steps() {
+  bool stop = false;
+  for (StepWatch& watch : step_callbacks_) {
+    if (step_ % watch.every != 0) continue;
+    read_sums();
+    const StepReport report{step_, static_cast<int>((step_ - 1) / steps_per_epoch_) + 1,
+                            mean_of(watch.since_report), learning_rate(step_ - 1)};
+    watch.since_report = {};
+    stop = watch.callback(report) == TrainControl::stop || stop;
+  }
+  return stop;
+}
+
+void Trainer::report_progress(const ProgressCallback& progress, std::uint64_t before) {
+  const auto report = static_cast<std::uint64_t>(options_.report_steps);
+  const std::uint64_t done = before % steps_per_epoch_ + (step_ - before);
+  const bool due = reports_wait() ? seconds_since(reported_) >= options_.report_seconds : done % report == 0;
+  if (!due) return;
+  const Sums sums = read_sums();
+  progress(sums.images, mean_of(sums));
+  reported_ = std::chrono::steady_clock::now();
+}
+
+// Steps of one epoch, up to step number `end` of the run. Nothing waits for the device but reports. Returns
+// whether a callback stopped.
+bool Trainer::train_to(std::uint64_t end, const ProgressCallback& progress) {
+  const auto start = std::chrono::steady_clock::now();
+  if (step_in_epoch() == 0) begin_epoch();
+  StepContext step;
+  step.state = static_cast<RunState*>(state_.data());
+  step.clock = {.device_step = step_counter(state_), .steps_per_epoch = steps_per_epoch_};
+  const std::uint64_t updates = optimizer_.steps();
+  step.updates = {.step = updates - step_, .device_step = step.clock.device_step};
+  step.factors = factors_;
+  write_factors(updates);
+  LaunchThrottle ahead(model_.device());
+  bool stop = false;
+  while (step_ < end && !stop) {
+    const std::uint64_t before = step_, steps = steps_at_once(end, static_cast<bool>(progress));
+    step.rows = images_after(step_in_epoch() + 1) - images_after(step_in_epoch());
+    executor_->run(step, steps);
+    optimizer_.count(steps);
+    step_ += steps;
+    stop = report_steps();
+    if (!progress) continue;
+    ahead.launched();
+    report_progress(progress, before);
+  }
+  read_sums();
+  seconds_ += seconds_since(start);
+  return stop;
+}
+
+EpochResult Trainer::finish_epoch() {
   EpochResult result;
-  result.epoch = epoch_ + 1;
-  auto start = std::chrono::steady_clock::now();
-  if (reported_ == std::chrono::steady_clock::time_point{}) reported_ = start;
-  write_state(state_, {.step = static_cast<std::uint64_t>(epoch_) * steps_per_epoch_});
-  run_steps(progress);
-  result.train = read_totals(state_, images_per_epoch(), true);
-  result.train_seconds = seconds_since(start);
+  result.epoch = epochs_done();
+  result.train = mean_of(seen_);
+  result.train_seconds = seconds_;
   if (validation_.examples && validation_.count() > 0) {
-    start = std::chrono::steady_clock::now();
-    result.validation = evaluate(validation_);
+    const auto start = std::chrono::steady_clock::now();
+    result.validation = evaluate_in(static_cast<std::uint64_t>(result.epoch) - 1, validation_);
     result.validation_seconds = seconds_since(start);
   }
-  ++epoch_;
   return result;
 }
 
-Losses Trainer::evaluate(const Dataset& images) {
-  const NoGradGuard no_grad;
-  const Tensor totals = Tensor::empty(state_.shape(), DType::u8, state_.device());
-  write_state(totals, {});
-  const auto batches = static_cast<std::uint64_t>((images.count() + options_.validation_batch - 1) /
-                                                  options_.validation_batch);
-  BatchOptions in_order = options_.data;
-  in_order.shuffle = false;
-  in_order.seed = ~in_order.seed;  // image i of this set is not image i of the training set
-  // The epoch of the clock is the epoch of training, so that validation noise is fresh every epoch too.
-  Clock clock{.step = static_cast<std::uint64_t>(epoch_) * batches, .steps_per_epoch = batches};
-  auto* state = static_cast<RunState*>(totals.data());
-  for (std::uint64_t i = 0; i < batches; ++i, ++clock.step) {
-    const Batch batch = gather_batch(images.examples, options_.validation_batch, clock, in_order);
-    const Noise noise{.seed = options_.data.seed,
-                      .purpose = RandomPurpose::validation_noise,
-                      .clock = clock,
-                      .frozen = options_.frozen_noise};
-    const StepContext step{.clock = clock, .rows = batch.x.shape()[0], .state = state};
-    count_losses(losses_of(model_, batch, noise, options_), options_, step, false);
+bool Trainer::report_epoch(const EpochResult& result) {
+  bool stop = false;
+  for (const EpochCallback& callback : epoch_callbacks_)
+    stop = callback(result) == TrainControl::stop || stop;
+  return stop;
+}
+
+EpochResult Trainer::run_epoch(const ProgressCallback& progress) {
+  bool stopped = false;
+  return run_epoch(progress, stopped);
+}
+
+EpochResult Trainer::run_epoch(const ProgressCallback& progress, bool& stopped) {
+  const Training training(training_);
+  const ScopedStream on(training_stream());
+  if (reported_ == std::chrono::steady_clock::time_point{}) reported_ = std::chrono::steady_clock::now();
+  stopped = train_to((step_ / steps_per_epoch_ + 1) * steps_per_epoch_, progress);
+  if (step_in_epoch() != 0) return {epochs_done() + 1, mean_of(seen_), {}, seconds_, 0, false};
+  const EpochResult result = finish_epoch();
+  stopped = report_epoch(result) || stopped;
+  return result;
+}
+
+std::vector<EpochResult> Trainer::run_epochs(int epochs) {
+  std::vector<EpochResult> results;
+  bool stopped = false;
+  for (int i = 0; i < epochs && !stopped; ++i) results.push_back(run_epoch({}, stopped));
+  return results;
+}
+
+StepsResult Trainer::run_steps(std::uint64_t steps) {
+  const Training training(training_);
+  const ScopedStream on(training_stream());
+  StepsResult result;
+  of_call_ = {};
+  const std::uint64_t first = step_, end = first + steps;
+  while (step_ < end && !result.stopped) {
+    result.stopped = train_to(std::min(end, (step_ / steps_per_epoch_ + 1) * steps_per_epoch_), {});
+    if (step_in_epoch() == 0 && !epoch_callbacks_.empty())
+      result.stopped = report_epoch(finish_epoch()) || result.stopped;
   }
-  return read_totals(totals, images.count(), false);
+  result.steps = step_ - first;
+  result.losses = mean_of(of_call_);
+  return result;
 }
 
 }  // namespace gpuvae

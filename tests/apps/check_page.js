@@ -1,5 +1,6 @@
-// Uses an explorer page as a person would. `expected` holds latents and the images that the library decodes from
-// them; `seen` what went wrong since the page began. The result is one line of JSON in the document.
+// Operates an explorer page as a user would. `expected` holds latents and the images that the library decodes
+// from them; `seen` collects the errors since the page loaded. The result is one line of JSON in the
+// document.
 (async () => {
   const failed = [];
   const check = (holds, what) => { if (!holds) failed.push(what); };
@@ -21,7 +22,7 @@
       check(decoded.length === wanted.length, "size of the decoded image");
       wanted.forEach((value, i) => {
         const error = Math.abs(decoded[i] - value);
-        check(error <= 1e-3, "decoded images equal the library's");  // fails for NaN too
+        check(error <= 1e-3, "decoded images equal the library's");  // also fails for NaN
         decodeError = Math.max(decodeError, error);
       });
     });
@@ -43,7 +44,7 @@
 
   function checkSliders() {
     const inputs = [...document.querySelectorAll(".gx-slider input")];
-    check(inputs.length === gpuvae.latent, "one slider a dimension");
+    check(inputs.length === gpuvae.latent, "one slider per dimension");
     let moved = 0;
     inputs.forEach((input, i) => {
       zero();
@@ -111,17 +112,17 @@
     box.click();
     await settle();
     const shown = picture(pad);
-    check(shown !== before, "the manifold shows");
+    check(shown !== before, "the manifold appears");
     if (gpuvae.latent > 2) {
       gpuvae.setZ(expected.latents[0]);
       await settle();
       zero();
       await settle();
-      check(picture(pad) === shown, "the manifold follows the other dimensions and returns");
+      check(picture(pad) === shown, "the manifold follows the other dimensions and comes back");
     }
     box.click();
     await settle();
-    check(picture(pad) === before, "the manifold goes");
+    check(picture(pad) === before, "the manifold disappears");
   }
 
   async function checkTheme() {
@@ -133,7 +134,7 @@
     check(look() !== before && picture(pad) !== drawn, "light and dark differ, on the canvas too");
     button.click();
     await settle();
-    check(look() === before && picture(pad) === drawn, "the theme returns");
+    check(look() === before && picture(pad) === drawn, "the second click restores the theme");
   }
 
   async function checkButtons() {
@@ -141,8 +142,8 @@
     find("[data-do=random]").click();
     await settle();
     const z = gpuvae.z();
-    check(z.every(Number.isFinite) && z.every((value) => value !== 0), "a random draw");
-    check(places() === before, "nothing moves on the page when z does");
+    check(z.every(Number.isFinite) && z.every((value) => value !== 0), "the random button draws z");
+    check(places() === before, "the layout does not move when z changes");
     find("[data-do=reset]").click();
     await settle();
     check(gpuvae.z().every((value) => value === 0), "reset");

@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Opens a page with an explorer in headless Chromium, at the widths of a screen and of a phone, and uses it.
-# Arguments: the page; a JSON file {"latents": [[...]], "images": [[...]]} of ten pairs or more, the images as
-# the library decodes them. Exit status 77: no Chromium here ($CHROMIUM names one).
+# Opens a page with an explorer in headless Chromium, at the widths of a screen and of a phone, and operates
+# it. Arguments: the page, and a JSON file {"latents": [[...]], "images": [[...]]} of ten pairs or more, with
+# the images that the library decodes. Exit status 77: there is no Chromium ($CHROMIUM names one).
 set -u
 page=$1 latents=$2
 here=$(cd "$(dirname "$0")" && pwd)
 for chromium in "${CHROMIUM:-}" chromium-headless-shell chromium google-chrome none; do
   command -v "$chromium" >/dev/null && break
 done
-[ "$chromium" != none ] || { echo "SKIPPED: no Chromium to look at pages with"; exit 77; }
+[ "$chromium" != none ] || { echo "SKIPPED: Chromium is not installed"; exit 77; }
 [ -s "$page" ] && [ -s "$latents" ] || { echo "FAILED: no $page or no $latents"; exit 1; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The page, with a watch on errors before its own scripts and the check behind them.
+# The page gets an error handler before its own scripts and the check after them.
 cat >"$work/watch.html" <<'WATCH'
 <script>
 const seen = [];

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What can be done with a trained model, and when a run folder is trained, gone on with or left alone. Argument:
-# mnist_vae.
+# Tests the commands on a trained model, and whether a run folder is trained, resumed or left unchanged.
+# Argument: mnist_vae.
 source "$(dirname "$0")/common.sh"
 small="--builtin-data --train-images 600 --validation-images 200 --hidden 16 --device cpu --log-every 2 --samples 9
   --reconstructions 8 --examples 50 --manifold quantile:5:0.01:0.99,linear:4:-3:3:left-up,data:3:down-right"
@@ -11,14 +11,14 @@ for file in config.toml metrics.csv steps.csv model.safetensors checkpoint.safet
 pictures a/{curves,curves-kl,latent,model,posterior,prior,manifold,manifold-linear,manifold-data}.svg \
   a/{manifold,manifold-linear,manifold-data,reconstructions,samples,examples}.png a/{report,explorer}.html
 no_partial_files a
-# 600 images in batches of 100: a row after steps 2, 4 and 6 of an epoch.
+# 600 images in batches of 100 give a row after steps 2, 4 and 6 of each epoch.
 [ "$(grep -v '^#' a/steps.csv | cut -d, -f1,2 | paste -sd' ')" = "epoch,images 1,200 1,400 1,600 2,200 2,400 2,600" ] ||
   fail "steps.csv has other rows: $(cat a/steps.csv)"
-# The mean of an epoch's steps is its training loss.
+# The mean over an epoch's steps equals its training loss.
 holds 'd * d < 1e-4 * loss' loss="$(losses a | sed -n 2p | cut -d, -f2)" \
   d="$(awk -F, -v loss="$(losses a | sed -n 2p | cut -d, -f2)" '$1 == 1 { s += $3 / 3 } END { print s - loss }' a/steps.csv)"
 
-# ---- the same run again; trained anew only when asked, or when it is another one ----
+# ---- the same run again; it is trained anew only on request or if a setting differs ----
 before=$(state a | grep -E 'safetensors|metrics|config')
 run $small --epochs 2 --out a
 said '^loaded  a/model.safetensors, trained for 2 epochs'
@@ -38,10 +38,10 @@ for flags in "--seed 1" "--hidden 17" "--beta 0.5" "--train-images 500" "--optim
   differ a/model.safetensors changed/model.safetensors
   [ "$flags" != "--seed 1" ] || same changed/model.safetensors seed1/model.safetensors
 done
-run $small --epochs 2 --out a --encode sample --samples 4  # pictures are no reason to train
+run $small --epochs 2 --out a --encode sample --samples 4  # settings of pictures cause no training
 said '^loaded'
 
-# ---- more epochs go on from the last one, to the bit ----
+# ---- more epochs continue after the last one, bit for bit ----
 run $small --epochs 4 --out whole
 cp -r a longer
 run $small --epochs 4 --out longer
@@ -50,8 +50,8 @@ not_said '^epoch [12]/4'
 same whole/model.safetensors longer/model.safetensors
 [ "$(losses whole)" = "$(losses longer)" ] || fail "metrics of a resumed run differ"
 same whole/steps.csv longer/steps.csv
-expect_untouched longer 1 'holds epoch 4, expected at most 3: --retrain' $small --epochs 3 --out longer
-# killed FOLDER ARGUMENTS...: a run that ends in mid-training.
+expect_untouched longer 1 'holds epoch 4, expected at most 3: add --retrain' $small --epochs 3 --out longer
+# killed FOLDER ARGUMENTS... starts a run and kills it in the middle of training.
 killed() {
   "$program" "$@" >/dev/null 2>killed.txt & local id=$!
   for _ in $(seq 100); do grep -q '^epoch' killed.txt && break; sleep 0.1; done
@@ -64,7 +64,7 @@ run $small --epochs 4 --out interrupted
 said '^resumed'
 same whole/model.safetensors interrupted/model.safetensors
 same whole/steps.csv interrupted/steps.csv
-# A run killed before its first checkpoint leaves nothing of the run that was there before.
+# A run killed before its first checkpoint must leave nothing of the previous run.
 cp -r a overwritten
 killed $small --epochs 100000 --seed 1 --out overwritten
 run $small --epochs 2 --seed 1 --out overwritten
@@ -99,7 +99,7 @@ run encode --out a --output latent.npy
 csv a/latent.csv | cut -d' ' -f2,3 >codes.txt; npy latent.npy 2 >codes-npy.txt
 close codes.txt codes-npy.txt 1e-6
 [ "$(cut -d' ' -f1 codes.txt | sort -u | wc -l)" -gt 100 ] || fail "images have one code"
-for d in 1 2; do  # against what eval says of the same means
+for d in 1 2; do  # compared with the same means in eval's output
   holds '(a - b) ^ 2 < 1e-6 * b ^ 2' b="$(json_list a/eval.json posterior_mean_variance | sed -n ${d}p)" \
     a="$(awk -v d=$d '{ s += $d; q += $d * $d } END { print q / NR - (s / NR) ^ 2 }' codes.txt)"
 done
@@ -131,20 +131,20 @@ rm a/manifold* a/explorer.html
 run manifold --out a
 run explore --out a
 pictures samples.png a/{reconstructions,decoded,manifold,manifold-linear,manifold-data}.png a/manifold{,-linear,-data}.svg a/explorer.html
-run encode --out a --input decoded.npy --output other.csv  # other images, which have no labels
+run encode --out a --input decoded.npy --output other.csv  # other images, without labels
 [ "$(head -1 other.csv) $(wc -l <other.csv)" = "z1,z2 201" ] || fail "codes of --input: $(head -1 other.csv)"
 no_partial_files a
 
-# ---- a command trains what is not there yet, with its flags ----
+# ---- a command trains a missing model, with its flags ----
 run encode $small --epochs 1 --out fresh
 said '^epoch 1/1'
 [ -s fresh/latent.csv ] && [ -s fresh/model.safetensors ] || fail "encode in a new folder"
 
-# ---- settings that are not the folder's: nothing is trained over it ----
-expect_untouched a 1 '\[eval\] a holds a run with hidden=16, got hidden=33' eval --out a --hidden 33
-expect_untouched a 1 '\[encode\] a holds a run with seed=0, got seed=1' encode --out a --seed 1
-expect_untouched a 1 'preset="default", got preset="keras-mnist"' sample --out a --preset keras-mnist
-expect_untouched a 1 'epochs=2, got epochs=4' decode --out a --epochs 4 --z 0,0
+# ---- settings that differ from the folder's: nothing is trained over it ----
+expect_untouched a 1 '\[eval\] a holds a run with --hidden 16, got --hidden 33' eval --out a --hidden 33
+expect_untouched a 1 '\[encode\] a holds a run with --seed 0, got --seed 1' encode --out a --seed 1
+expect_untouched a 1 '--preset default, got --preset keras-mnist' sample --out a --preset keras-mnist
+expect_untouched a 1 '--epochs 2, got --epochs 4' decode --out a --epochs 4 --z 0,0
 cp -r a other && run $small --epochs 2 --hidden 17 --out wide && cp wide/model.safetensors other/
 expect_untouched other 1 'other/model.safetensors: expected encoder.*\[16, 784\], got f32 ?\[17, 784\]' eval --out other
 expect_untouched other 1 'other/model.safetensors: expected encoder.*\[16, 784\], got' $small --epochs 2 --out other
@@ -166,10 +166,10 @@ damaged; echo 'speed = 3' >>damaged/config.toml
 expect_untouched damaged 2 'speed' eval --out damaged
 expect_untouched damaged 1 'damaged/config.toml is not a configuration of mnist_vae: .*speed' $small --epochs 2 --out damaged
 
-# ---- what a command does not understand, told before anything is read or trained ----
+# ---- invalid arguments of commands, reported before anything is read or trained ----
 expect_untouched a 1 'expected latent codes: --z' decode --out a
-expect_untouched a 1 'expected 2 numbers a code in --z, got 1 in "1"' decode --out a --z 1
-expect_untouched a 1 'expected 2 numbers a code in --z, got 3 in "1,2,3"' decode --out a --z '0,0;1,2,3'
+expect_untouched a 1 'expected 2 numbers per code in --z, got 1 in "1"' decode --out a --z 1
+expect_untouched a 1 'expected 2 numbers per code in --z, got 3 in "1,2,3"' decode --out a --z '0,0;1,2,3'
 expect_untouched a 1 'expected numbers in --z, got "x"' decode --out a --z 0,x
 expect_untouched a 1 'expected numbers in --z, got "nan"' decode --out a --z 0,nan
 expect_untouched a 1 'x.txt: expected a file ending in .png or .csv or .npy' decode --out a --z 0,0 --output a/x.txt
@@ -185,7 +185,7 @@ expect_untouched a 1 'nowhere.csv' decode --out a --input nowhere.csv
 expect_untouched a 1 'nowhere.npy' encode --out a --input nowhere.npy
 awk 'BEGIN { for (i = 0; i < 784; ++i) printf "%s%s", i == 5 ? 1.5 : 0, i < 783 ? "," : "\n" }' >bright.csv
 expect_untouched a 1 'bernoulli expects values in \[0, 1\], got 1.5' encode --out a --input bright.csv
-expect_untouched a 1 'latent.npy: expected 784 values each, like the training data, got 2' encode --out a --input latent.npy
+expect_untouched a 1 'latent.npy: expected 784 values per row, like the training data, got 2' encode --out a --input latent.npy
 expect_untouched a 1 '\[sample\] this command does not take --input' sample --out a --input latent.npy
 expect_untouched a 1 '\[eval\] this command does not take --z' eval --out a --z 0,0
 expect_untouched a 1 '\[train\] this command does not take --output' $small --epochs 2 --out a --output x.png
@@ -219,6 +219,6 @@ not_said '^epoch'
 "$program" --help >help.txt || fail "--help fails"
 for word in train eval encode decode reconstruct sample manifold explore default keras-mnist tf-mnist flex-mnist theano-mnist \
   --importance-samples --retrain; do
-  grep -qE "^ +$word " help.txt || fail "--help does not list $word"
+  grep -qE "^ +$word[ =]" help.txt || fail "--help does not list $word"
 done
 finish

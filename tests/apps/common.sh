@@ -1,5 +1,5 @@
-# What the programs' tests share: a folder to work in, ways to fail, and numbers out of files. For `source`; the
-# program is the script's first argument.
+# Helpers for the tests of the programs: a temporary folder, failure reports, and numbers from files. Use it
+# with `source`; the program is the script's first argument.
 set -u
 program=$(realpath "$1")
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -14,13 +14,14 @@ finish() {
   exit $((failures > 0))
 }
 
-# run ARGUMENTS...: succeeds, into stdout.txt and log.txt. said, says: whether its log or output has a line like that.
+# run ARGUMENTS... runs the program successfully, with output in stdout.txt and log.txt. said and says check
+# for a matching line of the log and of the output.
 run() { "$program" "$@" >stdout.txt 2>log.txt || fail "'$*' failed: $(cat log.txt)"; }
 said() { grep -qE -- "$1" log.txt || fail "not said: '$1': $(cat log.txt)"; }
 not_said() { grep -qE -- "$1" log.txt && fail "said: '$1': $(cat log.txt)"; }
 says() { grep -qE -- "$1" stdout.txt || fail "no line '$1': $(cat stdout.txt)"; }
 
-# expect_error STATUS PATTERN ARGUMENTS...: one line on stderr that matches, and that status.
+# expect_error STATUS PATTERN ARGUMENTS... expects that exit status and one matching line on stderr.
 expect_error() {
   local status=$1 pattern=$2 got; shift 2
   "$program" "$@" >stdout.txt 2>stderr.txt
@@ -31,9 +32,9 @@ expect_error() {
   [ "$(tail -1 stderr.txt | grep -c "^$(basename "$program"): ")" -eq 1 ] || fail "'$*' said more behind its error: $(cat stderr.txt)"
 }
 
-# Every file of a folder with its checksum and inode: writing it again would show.
+# Prints every file of a folder with its checksum and inode, which reveals a rewritten file.
 state() { find "$1" -type f -exec cksum {} + -exec stat -c '%n %i' {} + | sort; }
-# expect_untouched FOLDER STATUS PATTERN ARGUMENTS...: an error that leaves the folder as it was.
+# expect_untouched FOLDER STATUS PATTERN ARGUMENTS... expects an error that changes nothing in the folder.
 expect_untouched() {
   local folder=$1 before; shift
   before=$(state "$folder")
@@ -43,7 +44,7 @@ expect_untouched() {
 no_partial_files() { find "$1" -name '*.tmp-*' | grep -q . && fail "temporary files left in $1"; }
 same() { cmp -s "$1" "$2" || fail "$1 and $2 differ"; }
 differ() { cmp -s "$1" "$2" && fail "$1 and $2 are the same"; }
-# A picture is one by its first bytes, and not a tiny one.
+# A picture must have the first bytes of its format and must not be tiny.
 pictures() {
   for picture in "$@"; do
     [ "$(wc -c <"$picture")" -gt 500 ] || { fail "$picture is missing or tiny"; continue; }
@@ -56,7 +57,7 @@ pictures() {
 }
 losses() { grep -v '^#' "$1/metrics.csv" | cut -d, -f1-7; }
 
-# holds CONDITION NAME=VALUE...: an awk condition over numbers; a missing number fails.
+# holds CONDITION NAME=VALUE... evaluates an awk condition over numbers. A missing number fails.
 holds() {
   local condition=$1 arguments=(); shift
   for pair in "$@"; do
@@ -65,15 +66,17 @@ holds() {
   done
   awk "${arguments[@]}" "BEGIN { exit !($condition) }" || fail "not so: $condition, with $*"
 }
-# The number of a key, and the numbers of a list, of a JSON file with a key or number a line.
+# json prints the number of a key, and json_list the numbers of a list, from a JSON file with one key or
+# number per line.
 json() { sed -n "s/^ *\"$2\": \\(.*[^,]\\),\\{0,1\\}\$/\\1/p" "$1" | head -1; }
 json_list() { awk -v key="\"$2\":" '$1 == key { on = 1; next } on && /\]/ { exit } on { gsub(/[ ,]/, ""); print }' "$1"; }
-# The floats of a two-dimensional NPY file, a row a line.
+# Prints the floats of a two-dimensional NPY file, one row per line.
 npy() {
   local header; header=$(od -A n -t u2 -j 8 -N 2 "$1")
   od -A n -v -t f4 -w$((4 * $2)) -j $((10 + header)) "$1" | awk '{ $1 = $1 } 1'
 }
-# Rows of a CSV without its header, as npy shows them. close FILE FILE TOLERANCE: as many numbers, and alike.
+# csv prints the rows of a CSV without its header, in the format of npy. close FILE FILE TOLERANCE expects
+# equally many numbers that differ by at most the tolerance.
 csv() { tail -n +2 "$1" | tr ',' ' '; }
 close() {
   paste -d' ' "$1" "$2" | awk -v t="$3" -v f="$(head -1 "$1" | wc -w)" '

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs an example and compares its output with what the header of its source EXAMPLE_SOURCE says: the lines after
-# "// Prints:", up to the first line that is not indented.
+# Runs an example and compares its output with the header of its source EXAMPLE_SOURCE: the lines after "//
+# Prints:", up to the first line that is not indented.
 set -euo pipefail
 expected=$(awk '/^\/\/ Prints:$/ { on = 1; next } on && /^\/\/   / { print substr($0, 6); next } on { exit }' "$EXAMPLE_SOURCE")
 [[ -n $expected ]] || { echo "$EXAMPLE_SOURCE: expected '// Prints:' and indented lines"; exit 1; }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The explorer and the report, made from random decoders and used in headless Chromium; or one page that is
-# there already. Arguments: the tool that makes the pages; or a page and its latents, as for check_page.sh.
+# Creates an explorer and a report from random decoders and operates them in headless Chromium, or operates
+# one existing page. Arguments: the tool that creates the pages; or a page and its latents, as for
+# check_page.sh.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 [ $# -eq 2 ] && exec bash "$here/check_page.sh" "$1" "$2"
@@ -16,7 +17,8 @@ for page in "$work"/*.html; do
   [ $status -eq 0 ] || failures=$((failures + 1))
 done
 
-# The check itself: a decoder that is off in one pixel must not pass, nor a page whose script fails.
+# Tests the check itself: a decoder that is wrong in one pixel must not pass, and neither must a page whose
+# script fails.
 sed 's/"images": \[\[[^,]*/"images": [[1.01/' "$work/plane.json" >"$work/off.json"
 bash "$here/check_page.sh" "$work/plane.html" "$work/off.json" >/dev/null && { echo "FAILED: another image passed"; failures=$((failures + 1)); }
 sed 's/^window.gpuvae = {/console.error("broken");\n&/' "$work/plane.html" >"$work/broken.html"

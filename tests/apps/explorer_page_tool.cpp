@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "apps/common/program.h"
-#include "apps/common/report.h"
+#include "apps/program/program.h"
+#include "apps/report/report.h"
 #include "gpuvae/vae.h"
 #include "kernels/check.h"
 #include "src/io/file.h"
@@ -71,7 +71,8 @@ ExplorerPage random_page(const RandomDecoder& decoder, std::string title, int he
   ExplorerPage page;
   page.title = std::move(title);
   page.subtitle = "random weights, nothing trained: </script><script>throw 1</script> & \"quotes\"";
-  page.height = height, page.width = width;
+  page.height = height;
+  page.width = width;
   for (const Linear& layer : decoder.layers)
     page.decoder.push_back(page_layer(layer.weight.value(), layer.bias.value(), layer.activation));
   const std::int64_t latent = page.decoder.front().in;
@@ -119,6 +120,18 @@ Made line() {  // one dimension, data without labels
   return m;
 }
 
+Made activations() {  // one layer for each activation
+  const std::span<const Activation> all = all_activations();
+  std::vector<std::int64_t> sizes(all.size() + 2, 12);
+  sizes.front() = 2;
+  sizes.back() = 36;
+  std::vector<Activation> layers(all.begin(), all.end());
+  layers.push_back(Activation::sigmoid);
+  Made m{random_decoder(sizes, layers), {}};
+  m.page = random_page(m.decoder, "Activations", 6, 6, 100);
+  return m;
+}
+
 std::string drawing(const char* colour) {
   return fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 640 360\" width=\"640\" height=\"360\">"
@@ -129,7 +142,8 @@ std::string drawing(const char* colour) {
 
 ReportPage report(ExplorerPage explorer) {
   ReportPage page;
-  page.title = "A report <of a run>", page.subtitle = "preset keras-mnist, seed 0";
+  page.title = "A report <of a run>";
+  page.subtitle = "preset keras-mnist, seed 0";
   page.warnings = {"2 of 20 latent dimensions carry less than 0.01 nats: posterior collapse"};
   page.numbers = {{"validation loss", "152.29", "nats/image", "mean of 10,000 images"},
                   {"reconstruction", "147.10", "nats/image", "mean of 10,000 images"},
@@ -155,6 +169,7 @@ void write_pages(const fs::path& folder) {
   write_made(folder, "space", space());
   write_made(folder, "table", table());
   write_made(folder, "line", line());
+  write_made(folder, "activations", activations());
   const Made inside = space();
   io::write_file(folder / "report.html", report_html(report(inside.page)));
   write_latents(folder / "report.json", 3, inside.decoder);

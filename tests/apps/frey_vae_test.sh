@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# frey_vae as people use it, on the built-in faces. Argument: the program.
+# Runs frey_vae like a user, on the built-in faces. Argument: the program.
 source "$(dirname "$0")/common.sh"
 small="--builtin-data --device cpu --samples 9 --examples 50 --hidden 32"
 
@@ -24,9 +24,9 @@ for part in '"name": \?"left"' '"name": \?"right"' '"low": \?-4' '"high": \?6' '
 done
 expect_error 1 'seed' encode --out flex --seed 3
 
-# As published: a mean over the pixels, hence small numbers, and no collapse thanks to little noise.
+# The published setup averages over the pixels, so losses are small; little noise prevents posterior collapse.
 run --builtin-data --device cpu --preset keras-frey --out keras
-said 'this is not an ELBO'
+said 'the loss is not an ELBO'
 said '^epoch 100/100  train 0\.[0-9]{4}  val 0\.[0-9]{4}  nats \(pixel mean\) \(reconstruction 0\.[0-9]{4} \+ KL'
 said ': 1800 training and 100 validation images'
 not_said 'collapse'
@@ -34,14 +34,14 @@ grep -q '^# .*not an ELBO' keras/metrics.csv || fail "metrics.csv does not say t
 run eval --out keras
 says 'not a bound: z is drawn with 0.01 times the posterior'
 grep -q '"collapsed": false' keras/eval.json || fail "keras-frey collapsed"
-# The same with the noise of the KL term: the pixel mean makes the KL term overwhelm the rest.
+# With the full noise, the pixel mean lets the KL term dominate and the posterior collapses.
 run --builtin-data --device cpu --preset keras-frey --noise-std 1 --epochs 30 --out collapsed
 said '^warning posterior collapse: .*--warmup-epochs'
 grep -q 'posterior collapse' collapsed/report.html || fail "report.html does not say collapsed"
 run eval --out collapsed
 grep -q '"collapsed": true' collapsed/eval.json || fail "eval.json does not say collapsed"
 
-# ---- evaluation: a density of continuous pixels ----
+# ---- evaluation: the density of continuous pixels ----
 run eval --out default --importance-samples 20 --output i20.json
 says 'of a density, in units of the data'
 run eval --out default --importance-samples 300 --output i300.json
@@ -49,7 +49,7 @@ holds 'many < few && few < -elbo + 0.1' elbo="$(json i20.json elbo)" few="$(json
 run eval --out default --set train --output train.json
 holds 'n == 1800' n="$(json train.json images)"
 
-# ---- codes and faces: the mean of the Gaussian, one number a pixel ----
+# ---- codes and faces: the mean of the Gaussian, one number per pixel ----
 run encode --out default
 [ "$(head -1 default/latent.csv) $(wc -l <default/latent.csv)" = "z1,z2 166" ] || fail "latent.csv: $(head -1 default/latent.csv)"
 run decode --out default --input default/latent.csv --output d.npy
@@ -64,12 +64,12 @@ for likelihood in gaussian-shared gaussian-fixed continuous-bernoulli; do
 done
 pictures gaussian-shared/kl.svg
 
-# ---- MATLAB files that are not Frey Face; without files, the built-in faces, said in one line ----
+# ---- MATLAB files that are not Frey Face; without files, one line announces the built-in faces ----
 run --epochs 1 --hidden 8 --device cpu --out fallback
 [ "$(grep -c 'built-in faces' log.txt)" -eq 1 ] || fail "the fallback is not announced: $(cat log.txt)"
 grep -q '^builtin-data=true' fallback/config.toml || fail "config.toml takes built-in faces for the originals"
 expect_error 1 '\[read\] .*nowhere' --data-dir nowhere --out g
-# 128 bytes of text, version and byte order; then elements.
+# The header has 128 bytes: text, version and byte order. Elements follow.
 mat_header() { printf '%-124s' "$1"; printf '%b' "$2"'IM'; }
 text='MATLAB 5.0 MAT-file, Platform: none'
 v5='\x00\x01'

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# mnist_vae trains "on CUDA" on the emulated device, with each executor, and agrees with the CPU. Argument: the program.
+# Trains mnist_vae "on CUDA", which is the emulated device here, with each executor, and compares it with the
+# CPU. Argument: the program.
 set -eu
 program=$1
 work=$(mktemp -d)
@@ -9,7 +10,7 @@ run() {  # device, executor, folder, further arguments
     --samples 9 --device "$1" --executor "$2" --out "$work/$3" "${@:4}" 2>"$work/log-$3.txt"
 }
 says() { grep -q "^$2" "$work/log-$1.txt" || { echo "$1: no line begins with '$2'"; cat "$work/log-$1.txt"; exit 1; }; }
-# 2 steps an epoch: losses of both epochs within 1e-4.
+# Compares the losses of both epochs (2 steps each) within 1e-4.
 agrees() {
   paste -d, <(grep -E '^[0-9]' "$work/cpu/metrics.csv" | cut -d, -f1-7) <(grep -E '^[0-9]' "$work/$1/metrics.csv" | cut -d, -f1-7) |
     awk -F, '{ for (i = 2; i <= 7; ++i) { d = $i - $(i + 7); if (d < 0) d = -d
@@ -31,7 +32,8 @@ if "$program" --builtin-data --train-images 200 --device cpu --executor graph --
 fi
 grep -q '\[train\] expected a CUDA device for the graph executor, got cpu' "$work/error.txt" || { cat "$work/error.txt"; exit 1; }
 
-# Initial weights by cuRAND: the same again from the same seed, others than Philox's. A trained model needs no generator.
+# With cuRAND's initial weights, the same seed gives the same losses, which differ from those of Philox. A
+# trained model needs no generator.
 curand() { run cuda fused "$1" --init-generator curand "${@:2}"; }
 curand first
 curand again

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# mnist_vae as people use it: a run folder, the same run again, and every bad input. Argument: the program.
+# Runs mnist_vae like a user: a run folder, the same run again, and every bad input. Argument: the program.
 source "$(dirname "$0")/common.sh"
 
 small="--builtin-data --train-images 2000 --validation-images 500 --hidden 32 --epochs 2 --device cpu"
@@ -15,7 +15,7 @@ grep -v '^#' a/metrics.csv | head -1 | grep -q '^epoch,train_loss,train_reconstr
   fail "metrics.csv has other columns"
 [ "$(grep -cE '^[12],' a/metrics.csv)" -eq 2 ] || fail "metrics.csv has not two epochs"
 
-# ---- the same run from its file, in another folder; another seed differs ----
+# ---- the same run from its config, in another folder; another seed differs ----
 run --config a/config.toml --out b
 same a/model.safetensors b/model.safetensors
 same a/manifold.png b/manifold.png
@@ -23,14 +23,15 @@ same a/manifold.png b/manifold.png
 run --config a/config.toml --seed 1 --out c
 differ a/model.safetensors c/model.safetensors
 
-# ---- threads that are to be bound have a processor each ----
+# ---- bound threads have separate processors ----
 places=$(OMP_PROC_BIND=true OMP_NUM_THREADS=2 OMP_DISPLAY_AFFINITY=true "$program" $small --out bound 2>&1 |
   grep -o 'affinity .*' | sort -u | wc -l)
 [ "$(nproc)" -lt 2 ] || [ "$places" -eq 2 ] || fail "two bound threads share a processor"
 
 # ---- training reaches its band: 20,000 built-in digits, 784-128-2, mean of three seeds ----
-# Eight seeds gave reconstructions of 152.2 to 159.5 and KL of 4.33 to 5.07 nats after epoch 3. Half the noise gives a
-# KL of 3.5, half the KL's weight one of 6.5, no noise a reconstruction of 150.9 at a KL of 1.5.
+# Eight seeds gave reconstructions of 152.2 to 159.5 and a KL of 4.33 to 5.07 nats after epoch 3. Half the
+# noise gives a KL of 3.5, half the KL weight a KL of 6.5, and no noise a reconstruction of 150.9 with a KL of
+# 1.5.
 for seed in 0 1 2; do
   "$program" --builtin-data --preset keras-mnist --train-images 20000 --validation-images 5000 --hidden 128 \
     --device cpu --seed $seed --out "band$seed" 2>/dev/null
@@ -49,13 +50,13 @@ expect_error 1 'cuda|CUDA' $small --device cuda:63 --out d
 
 # ---- folders and files ----
 echo x >out.txt
-expect_error 1 'out.txt' $small --out out.txt/x  # a parent that is a file
+expect_error 1 'out.txt' $small --out out.txt/x  # the parent is a file
 expect_error 1 'out.txt' $small --out out.txt
 expect_error 1 'nowhere: expected train-images' --data-dir nowhere --out e
 mkdir partial && : >partial/train-images-idx3-ubyte
 expect_error 1 'partial/train-images-idx3-ubyte|expected train-labels' --data-dir partial --out f
 
-# IDX header: magic, count, rows, columns; big-endian.
+# The IDX header holds magic, count, rows and columns, big-endian.
 images() { printf "\\x00\\x00\\x08\\x$1\\x00\\x00\\x00\\x$2\\x00\\x00\\x00\\x02\\x00\\x00\\x00\\x02"; head -c "$3" /dev/zero; }
 labels() { printf "\\x00\\x00\\x08\\x01\\x00\\x00\\x00\\x$1"; head -c "$2" /dev/zero; }
 good() {
@@ -66,16 +67,17 @@ good() {
 tiny="--data-dir data1 --hidden 4 --epochs 1 --batch-size 2 --device cpu --out g"
 good; run $tiny
 good; images 03 04 15 >data1/train-images-idx3-ubyte; expect_error 1 'train-images-idx3-ubyte' $tiny    # truncated
-good; images 03 04 17 >data1/train-images-idx3-ubyte; expect_error 1 'train-images-idx3-ubyte' $tiny    # garbage behind
-good; images 01 04 16 >data1/train-images-idx3-ubyte; expect_error 1 'train-images-idx3-ubyte' $tiny    # magic
-good; images 03 ff 16 >data1/train-images-idx3-ubyte; expect_error 1 'train-images-idx3-ubyte' $tiny    # count
+good; images 03 04 17 >data1/train-images-idx3-ubyte; expect_error 1 'train-images-idx3-ubyte' $tiny    # trailing garbage
+good; images 01 04 16 >data1/train-images-idx3-ubyte; expect_error 1 'train-images-idx3-ubyte' $tiny    # wrong magic
+good; images 03 ff 16 >data1/train-images-idx3-ubyte; expect_error 1 'train-images-idx3-ubyte' $tiny    # wrong count
 good; labels 03 3 >data1/train-labels-idx1-ubyte; expect_error 1 'train-labels-idx1-ubyte: expected 4' $tiny
 good; rm data1/t10k-labels-idx1-ubyte; expect_error 1 't10k-labels-idx1-ubyte' $tiny
 
-# ---- without files: the built-in digits, said in one line ----
+# ---- without files, one line announces the built-in digits ----
 run --train-images 500 --validation-images 100 --hidden 8 --epochs 1 --device cpu --out h
 [ "$(grep -c 'built-in digits' log.txt)" -eq 1 ] || fail "the fallback is not announced: $(cat log.txt)"
-# Where the files are there later, that is another run; a command on this one keeps to its digits.
+# If the files appear later, training with them is a new run, but a command on this run still uses the
+# built-in digits.
 good
 run --data-dir data1 --train-images 500 --validation-images 100 --hidden 8 --epochs 1 --device cpu --out h
 said '^epoch 1/1'
@@ -83,7 +85,7 @@ run --train-images 500 --validation-images 100 --hidden 8 --epochs 1 --device cp
 run eval --out h3 --data-dir data1
 said '^loaded'
 
-# ---- a loss that is not a number: the step is named, the last good epoch's model stays ----
+# ---- a loss that is not finite: the error names the step, and the model of the last good epoch stays ----
 expect_error 1 'not finite at step [0-9]+' $small --epochs 40 --learning-rate 1e30 --optimizer sgd --out i
 no_partial_files i
 diverging="--builtin-data --train-images 200 --validation-images 100 --hidden 32 --device cpu --optimizer sgd --learning-rate 0.05"
@@ -92,7 +94,7 @@ good=$(grep -cE '^[0-9]+,' i2/metrics.csv)
 "$program" $diverging --epochs "$good" --out i3 2>/dev/null || fail "the good epochs of a diverging run"
 cmp -s i2/model.safetensors i3/model.safetensors || fail "a diverged run does not keep its last good model"
 
-# ---- a disk that is full (a limit on file sizes stands in): nothing half-written under its final name ----
+# ---- a full disk, simulated by a limit on file sizes: no half-written file under its final name ----
 (trap '' XFSZ; ulimit -f 8; "$program" $small --hidden 512 --out j >/dev/null 2>stderr.txt) && fail "a full disk went unnoticed"
 grep -qE '^mnist_vae: \[write\].*j/' stderr.txt || fail "a full disk is not reported: $(cat stderr.txt)"
 [ -e j/model.safetensors ] && fail "a half-written model"

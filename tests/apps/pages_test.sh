@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# explorer.html and report.html of trained models, in headless Chromium: the decoder in the page against the one of
-# the library. Arguments: mnist_vae, frey_vae, vae. Exit status 77: no Chromium here ($CHROMIUM names one).
+# Opens explorer.html and report.html of trained models in headless Chromium and compares the decoder in the
+# page with the library's. Arguments: mnist_vae, frey_vae, vae. Exit status 77: there is no Chromium
+# ($CHROMIUM names one).
 mnist=$(realpath "$1") frey=$(realpath "$2") vae=$(realpath "$3")
 source "$(dirname "$0")/common.sh"
 
-# check NAME PAGES PROGRAM LATENT ARGUMENTS...: trains, decodes ten codes, and opens the pages with them.
+# check NAME PAGES PROGRAM LATENT ARGUMENTS... trains, decodes ten codes, and opens the pages with them.
 check() {
   local name=$1 pages=$2 latent=$4 page status; program=$3; shift 4
   run "$@" --device cpu --samples 9 --out "$name"
@@ -20,7 +21,7 @@ check() {
     echo "$name: $(cat page.txt)"
   done
 }
-# Rows of a CSV without a header as a JSON array of arrays.
+# Prints the rows of a CSV without a header as a JSON array of arrays.
 rows() { sed -e 's/.*/[&],/' -e '1s/^/[/' -e '$s/,$/]/' "$@"; }
 
 check bernoulli "explorer report" "$mnist" 2 --builtin-data --train-images 600 --validation-images 200 --hidden 16 --epochs 2

@@ -8,10 +8,10 @@
 #include <filesystem>
 #include <string>
 
-#include "apps/common/pca.h"
-#include "apps/common/pictures.h"
-#include "apps/common/plot.h"
-#include "apps/common/plot/model_graph.h"
+#include "apps/plot/plot.h"
+#include "apps/report/model_graph.h"
+#include "apps/report/pca.h"
+#include "apps/report/pictures.h"
 #include "gpuvae/data.h"
 #include "gpuvae/train.h"
 #include "src/io/file.h"
@@ -79,7 +79,10 @@ void draw_bars(const Gallery& g) {
       bars.names.push_back(std::to_string(i + 1));
       bars.values.push_back(i % 3 == 2 ? 0.004 : 2.7 - 2.0 * i / n);
     }
-    if (n > 10) bars.reference_line = 0.01, bars.reference_name = "active above 0.01";
+    if (n > 10) {
+      bars.reference_line = 0.01;
+      bars.reference_name = "active above 0.01";
+    }
     g.add(fmt::format("kl-{}", n), bar_chart_svg(bars));
   }
   g.add("bars-named", bar_chart_svg({"Validation loss",
@@ -103,7 +106,9 @@ void draw_scatter(const Gallery& g, const Vae& model, const Dataset& images) {
   g.add("latent", scatter_svg(plot));
   plot.name_centres = true;
   g.add("latent-named", scatter_svg(plot));
-  plot.name_centres = false, plot.labels.clear(), plot.colour_label = "radius";
+  plot.name_centres = false;
+  plot.labels.clear();
+  plot.colour_label = "radius";
   for (std::size_t i = 0; i < plot.x.size(); ++i) plot.values.push_back(std::hypot(plot.x[i], plot.y[i]));
   g.add("latent-values", scatter_svg(plot));
   ScatterPlot few{"Few points", "z1", "z2", {}, {}, {}, {}, "", {}, false, false};
@@ -113,6 +118,13 @@ void draw_scatter(const Gallery& g, const Vae& model, const Dataset& images) {
   few.labels.resize(60, 1), few.label_names = {"closed mouth", "smile"}, few.colour_label = "expression";
   for (int i = 0; i < 60; i += 3) few.labels[i] = i % 2 ? -1 : 0;
   g.add("scatter-classes", scatter_svg(few));
+}
+
+// n values that are evenly spaced in probability under N(0, 1), from probability `low` to 1 - `low`.
+std::vector<float> quantiles(int n, double low) {
+  const Grid grid{.kind = GridKind::quantile, .n = n, .low = low, .high = 1 - low};
+  const std::vector<double> values = grid.across(0, 0);
+  return {values.begin(), values.end()};
 }
 
 void draw_manifold(const Gallery& g, const Vae& model, const std::string& name,
@@ -183,9 +195,14 @@ void draw_models(const Gallery& g) {
     o.encoder_widths = widths;
     g.add(fmt::format("model-{}", widths.size()), model_graph_svg(model_graph(o, 28, 28)));
   }
-  o.encoder_widths = {512, 256}, o.decoder_widths = {200}, o.latent = 20, o.features = 560;
-  o.likelihood = gaussian_likelihood(), o.activation = Activation::leaky_relu;
-  ModelGraph graph = model_graph(o, 28, 20, {0.5, PosteriorScale::softplus});
+  o.encoder_widths = {512, 256};
+  o.decoder_widths = {200};
+  o.latent = 20;
+  o.features = 560;
+  o.likelihood = gaussian_likelihood();
+  o.activation = Activation::leaky_relu;
+  ModelGraph graph = model_graph(
+      o, 28, 20, {.beta = 0.5, .scale = PosteriorScale::softplus, .decoder_outputs = "mean, log variance"});
   graph.title = "A Gaussian VAE for Frey faces";
   g.add("model-gaussian", model_graph_svg(graph));
 }

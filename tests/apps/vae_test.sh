@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# vae on data of its users: arrays, tables, images. Arguments: vae, mnist_vae (whose pictures are data too).
+# Runs vae on user data: arrays, tables, images. Arguments: vae, and mnist_vae, whose pictures serve as data.
 mnist=$(realpath "$2")
 source "$(dirname "$0")/common.sh"
 small="--hidden 16 --epochs 3 --device cpu --samples 9"
@@ -7,8 +7,9 @@ small="--hidden 16 --epochs 3 --device cpu --samples 9"
 expect_error 1 '\[data\] expected --data PATH: an .npy, .csv' --out none
 expect_error 1 '\[read\] nowhere.csv' --data nowhere.csv --out none
 
-# ---- a table of two classes that differ in scale and place, label column first ----
-# The classes lie 6 deviations apart in every column, whose units differ a thousandfold.
+# ---- a table of two classes that differ in scale and location, label column first ----
+# The classes are 6 standard deviations apart in every column. The columns' units differ by a factor of up to
+# 1000.
 table() {  # table SEED ROWS
   awk -v seed="$1" -v rows="$2" 'BEGIN {
     srand(seed)
@@ -35,10 +36,11 @@ for line in 'likelihood="gaussian"' 'gaussian-mean="identity"' 'standardize=true
 done
 run --config t/config.toml --out t2
 same t/model.safetensors t2/model.safetensors
-run $small --epochs 40 --data plain.csv --label-column 0 --out p  # the same numbers without names
+run $small --epochs 40 --data plain.csv --label-column 0 --out p  # the same numbers without column names
 same t/model.safetensors p/model.safetensors
 
-# Codes know the class: nearest centroids of the training codes, on the validation codes.
+# The codes separate the classes: a nearest-centroid classifier, fitted on the training codes, labels the
+# validation codes.
 run encode --out t --set train --output train.csv
 run encode --out t
 [ "$(head -1 t/latent.csv) $(wc -l <t/latent.csv) $(wc -l <train.csv)" = "label,z1,z2 81 721" ] || fail "latent.csv: $(head -1 t/latent.csv)"
@@ -50,8 +52,9 @@ holds 'accuracy > 0.8' accuracy="$(awk -F, '
     right += best == $1; ++rows }
   END { print right / rows }' train.csv t/latent.csv)"
 
-# ---- new rows are standardised as the training rows were ----
-# Codes of a few training rows, read on their own: those of the whole set. Their own mean would move them.
+# ---- new rows are standardised with the statistics of the training rows ----
+# A few training rows in a separate file must have the codes that they have in the whole set. Their own mean
+# would shift them.
 run encode --out t --set train --images 5 --output five.csv
 run encode --out t --input named.csv --output all.csv
 [ "$(wc -l <all.csv)" -eq 801 ] || fail "not all rows of --input"
@@ -68,7 +71,7 @@ close single.txt third.txt 1e-4
 # ---- decoded rows are in the table's units, under its names ----
 run reconstruct --out t --input unlabelled.csv --output r.csv
 [ "$(head -1 r.csv)" = '"a b",two,three,four,five,six' ] || fail "columns of reconstructions: $(head -1 r.csv)"
-for c in 1 2 3 4 5 6; do  # within the data's range, and with their class: the sign of the difference to the mean
+for c in 1 2 3 4 5 6; do  # inside the data's range and on their class's side of the mean
   paste -d, <(cut -d, -f$c unlabelled.csv | tail -n +2) <(cut -d, -f$c r.csv | tail -n +2) |
     awk -F, -v m=$((1000 * c)) -v s="$([ $((c % 2)) -eq 1 ] && echo 1 || echo 0.01)" '
       { right += ($1 - m) * ($2 - m) > 0; d = ($1 - $2) / s; if (d * d > 36) bad = 1 } END { exit bad || right / NR < 0.9 }' ||
@@ -87,10 +90,10 @@ csv t/samples.csv | awk '{ if (!($1 > 990 && $1 < 1010 && $6 > 5999 && $6 < 6001
 run decode --out t --z 0,0
 [ -s t/decoded.csv ] || fail "decode of a table does not write decoded.csv"
 expect_untouched t 1 'x.png: expected a file ending in .csv or .npy for rows' decode --out t --z 0,0 --output t/x.png
-expect_untouched t 1 'rows of a table have no manifold' manifold --out t
+expect_untouched t 1 'got rows of a table' manifold --out t
 
 # ---- arrays ----
-# npy_file DESCR SHAPE: a header; the data follow.
+# npy_file DESCR SHAPE prints a header; the data follow.
 npy_file() {
   local header="{'descr': '$1', 'fortran_order': False, 'shape': ($2), }"
   printf '\x93NUMPY\x01\x00'; printf '%b' "\\x76\\x00"; printf '%-117s\n' "$header"
@@ -116,12 +119,12 @@ not_said 'standardised'
 expect_error 1 'bernoulli expects values in \[0, 1\], got' $small --data r.npy --likelihood bernoulli --out b
 expect_error 1 'bernoulli expects values in \[0, 1\], got -?[0-9]' $small --data named.csv --likelihood continuous-bernoulli --out b
 [ -e b/model.safetensors ] && fail "a Bernoulli model of any numbers"
-expect_untouched t 1 'images.npy: expected 6 values each, like the training data, got 30' encode --out t --input images.npy
-expect_untouched u 1 'r.npy: expected 30 values each' encode --out u --input r.npy
+expect_untouched t 1 'images.npy: expected 6 values per row, like the training data, got 30' encode --out t --input images.npy
+expect_untouched u 1 'r.npy: expected 30 values per row' encode --out u --input r.npy
 { npy_file '|u1' '3, 6'; bytes 18; } >six.npy
-expect_untouched t 1 'six.npy: expected floats, like the training data, got bytes' encode --out t --input six.npy
+expect_untouched t 1 'six.npy: expected floating-point numbers, like the training data, got bytes' encode --out t --input six.npy
 
-# ---- images: folders of pictures, by class; IDX; MNIST's four files ----
+# ---- images: folders of pictures by class, IDX files, MNIST's four files ----
 run $small --data images.npy --out u >/dev/null
 for i in 0 1 2 3 4 5 6 7; do
   mkdir -p pictures/$([ $((i % 2)) -eq 0 ] && echo even || echo odd)
@@ -145,7 +148,7 @@ run $small --data four --out m
 said ': 30 training and 30 validation images'
 (program=$mnist; run $small --data four --out m2; said ': 30 training and 30 validation images of 6x5'; exit $failures) || failures=$((failures + 1))
 
-# ---- files that are no data ----
+# ---- files that contain no usable data ----
 bad() { local pattern=$1; shift; expect_error 1 "$pattern" $small --data "$@" --out bad; }
 printf '1,2\n3\n' >ragged.csv; bad '\[read\] ragged.csv: line 2' ragged.csv
 printf 'a,b\n1,two\n' >text.csv; bad "\[read\] text.csv: line 2, column 'b'.*'two'" text.csv

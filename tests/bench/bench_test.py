@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The benchmarks as people run them, small: bench_test.py SOURCE BIN report | ptx | no_gpu"""
+"""Runs the benchmarks like a user, at small sizes: bench_test.py SOURCE BIN report | ptx | no_gpu"""
 import json, os, subprocess, sys, tempfile, xml.etree.ElementTree
 from pathlib import Path
 
@@ -13,14 +13,14 @@ def run(*command, status=0, **environment):
 
 
 def check_svg(path):
-    """Well-formed, and nothing that is no number."""
+    """The file is well-formed XML without NaN or infinite coordinates."""
     text = path.read_text()
     xml.etree.ElementTree.fromstring(text)
-    assert "nan" not in text and "inf\"" not in text, f"{path}: a number that is none"
+    assert "nan" not in text and "inf\"" not in text, f"{path}: expected finite numbers only"
 
 
 def report(out):
-    """make bench, on a few operations and one preset, with built-in faces."""
+    """Runs bench/report on a few operations and one preset, with built-in faces."""
     few = "^(bce_with_logits|gaussian_nll|linear/relu-100x784x256|sample_posterior_with_kl/log_variance|optimizer_step/adam-404244)"
     run(source / "bench/report", "--bin", bin, "--out", out, "--device", "cpu", "--quick", "--operations", few, "--presets",
         "flex-frey", GPUVAE_DATA_DIR=str(out))
@@ -48,7 +48,7 @@ def report(out):
     epoch, = result["epochs"]
     assert epoch["seconds"] > 0 and not epoch["real_data"] and "target_validation_loss" not in epoch, epoch
     shares = {b["call"]: b for b in result["breakdown"]}
-    assert shares["gemm"]["calls"] == 11 and shares["gaussian_nll"]["calls"] == 1, shares
+    assert shares["gemm"]["calls"] == 11 and shares["likelihood"]["calls"] == 1, shares
     assert shares["optimizer_step"]["bytes"] > 28 * 338724 and "rest" in shares, shares
 
     markdown = (out / "report.md").read_text()
@@ -62,7 +62,7 @@ def report(out):
 
 
 def ptx(out):
-    """Launches, events and every executor on the emulated device; its times mean nothing."""
+    """Tests launches, events and every executor on the emulated device, whose times mean nothing."""
     place = out / "operations.json"
     run(bin / "gpuvae_bench_ptx", "--device", "cuda", "--most-elements", "100000", "--flush-mib", "1", "--budget", "0.001",
         "--benchmark_filter=^(bce_with_logits/100x784|sample_posterior_with_kl/log_variance-100x2).*warm",
@@ -71,9 +71,9 @@ def ptx(out):
     assert len(rows) == 4, rows.keys()
     bce, sampling = (rows[f"{n}/training"] for n in ("bce_with_logits/100x784", "sample_posterior_with_kl/log_variance-100x2"))
     assert bce["launches"] == 1 and bce["unfused_launches"] > 8, bce
-    # Forward and backward of both; that of the sum that makes z a scalar.
+    # Forward and backward of both operations, and of the sum that reduces z to a scalar.
     assert sampling["launches"] <= 5 and sampling["unfused_launches"] > 15, sampling
-    assert sampling["unfused_curand"] == 1 and "unfused_curand" not in bce, sampling  # whose noise is cuRAND's
+    assert sampling["unfused_curand"] == 1 and "unfused_curand" not in bce, sampling  # its unfused noise comes from cuRAND
     for row in rows.values():
         assert row["real_time"] > 0 and row["error"] < 1e-5, row
 
@@ -86,11 +86,11 @@ def ptx(out):
     steps = [line for line in lines if line["kind"] == "step"]
     assert lines[0]["device"] == "cuda:0" and steps and all(s["us"] > 0 and s["bare_us"] > 0 for s in steps), lines
     shares = {line["call"]: line for line in lines if line["kind"] == "breakdown"}
-    assert shares["gemm"]["calls"] == 11 and shares["gemm"]["us"] > 0 and shares["gaussian_nll"]["us"] > 0, shares
+    assert shares["gemm"]["calls"] == 11 and shares["gemm"]["us"] > 0 and shares["likelihood"]["us"] > 0, shares
 
 
 def no_gpu(out):
-    """One line and a status of its own, and nothing written."""
+    """Without a GPU, gpu_check prints one line, exits with a specific status and writes nothing."""
     done = run(source / "bench/gpu_check", "--bin", bin, "--out", out / "result", status=3, CUDA_VISIBLE_DEVICES="")
     assert done.stdout == "" and done.stderr.count("\n") == 1 and "no usable GPU" in done.stderr, done.stderr
     assert not (out / "result").exists()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""bench/gpu_check with programs that work, fail, hang, crash, write nonsense, nothing or too much:
+"""Tests bench/gpu_check with programs that work, fail, hang, crash, or write nonsense, nothing or too much:
 gpu_check_test.py SOURCE"""
 import importlib.machinery, importlib.util, json, os, re, shutil, signal, subprocess, sys, tarfile, tempfile, threading, time
 import unittest
@@ -14,7 +14,7 @@ from gpucheck.verdicts import failure_texts, sanitizer_verdict, tests_of  # noqa
 
 FAKE = SOURCE / "tests/bench/fake"
 PROGRAMS = ("gpu_probe", "gpuvae_tests", "gpuvae_bench", "train_bench")
-SCALE = 0.5  # of the limits: 5 to 30 seconds, of which a program that hangs takes all
+SCALE = 0.5  # factor on the limits, which become 5 to 30 seconds; a hanging program uses its whole limit
 
 
 def alive(pid):
@@ -61,7 +61,7 @@ class GpuCheck(unittest.TestCase):
         return {name: part["outcome"] for name, part in result["parts"].items()}
 
     def expect_only(self, result, **different):
-        """All parts passed but those named (peers never run here)."""
+        """Expects all parts to pass except those named. Peers never run here."""
         expected = {p.name: "passed" for p in PARTS} | {"peers": "not run"}
         expected |= {name.replace("_", "-"): outcome for name, outcome in different.items()}
         self.assertEqual(self.outcomes(result), expected)
@@ -100,11 +100,11 @@ class GpuCheck(unittest.TestCase):
                 self.assertEqual(self.outcomes(result), expected)
                 self.assertIn("gpu-check: failed: cublaslt", self.page())
                 self.assertIn(said, self.page())
-                self.assertIn("refuse the plan", self.page())  # what to do next
+                self.assertIn("refuse the plan", self.page())  # the page says what to do next
                 shutil.rmtree(self.out)
 
     def test_every_part_may_hang(self):
-        """The limits hold even then, and no process is left."""
+        """The limits hold even if every part hangs, and no process is left."""
         self.scale, start = 0.02, time.monotonic()
         everything = ("gpuvae_tests", "gpuvae_bench", "train_bench", "gpu_probe fused", "gpu_probe round", "gpu_probe c",
                       "gpu_probe p", "gpu_probe s")
@@ -119,7 +119,7 @@ class GpuCheck(unittest.TestCase):
         result = self.check(fake={"gpuvae_bench": "crash", "train_bench": "hang",
                                   "gpu_probe step-times --presets flex-mnist": "fail"})
         self.expect_only(result, operations="failed", training="out of time", step_times="failed")
-        self.assertEqual(len(result["parts"]["step-times"]["result"]["rows"]), 6)  # of the other two presets
+        self.assertEqual(len(result["parts"]["step-times"]["result"]["rows"]), 6)  # rows of the other two presets
         self.assertIn("Measurements that failed: step-times, operations, training", self.page())
 
     def test_races_of_dependent_launches_are_seen(self):
@@ -183,7 +183,7 @@ class GpuCheck(unittest.TestCase):
                     reads.append(len(self.result()["parts"]))
                 time.sleep(0.001)
 
-        self.scale = 3  # the part that hangs must still run when this test has seen it
+        self.scale = 3  # the hanging part must still run when this test has seen it
         reader = threading.Thread(target=read)
         reader.start()
         child = subprocess.Popen(self.command(), env=self.environment({"gpu_probe product-error": "hang"}),
@@ -208,7 +208,7 @@ class GpuCheck(unittest.TestCase):
         result = self.check("--quick")
         self.assertEqual(list(result["parts"]), [p.name for p in PARTS if p.quick])
         self.check("--only", "cublaslt", status=1, fake={"gpu_probe cublaslt": "fail"})
-        self.assertEqual(list(self.result()["parts"]), [p.name for p in PARTS if p.quick])  # the others are kept, in order
+        self.assertEqual(list(self.result()["parts"]), [p.name for p in PARTS if p.quick])  # the other results are kept, in order
         listed = subprocess.run([SOURCE / "bench/gpu_check", "--list"], capture_output=True, text=True).stdout
         for p in PARTS:
             self.assertRegex(listed, rf"(?m)^{p.name} +{p.limit} s .*{re.escape(p.purpose[:30])}")
@@ -223,7 +223,7 @@ class GpuCheck(unittest.TestCase):
         self.assertIn("expected gpu_probe in", done.stderr)
 
     def test_arguments_that_cannot_be_used(self):
-        """Status 2 and one line, instead of a traceback with the status of a failed part."""
+        """Invalid arguments give status 2 and one line, instead of a traceback with the status of a failed part."""
         nothing = self.folder / "nothing"
         nothing.touch()
         empty = self.folder / "empty.tar"
@@ -241,7 +241,7 @@ class GpuCheck(unittest.TestCase):
             self.assertNotIn("Traceback", done.stderr)
 
     def test_results_of_other_versions(self):
-        """What cannot be understood of an earlier result is left out."""
+        """Parts of an earlier result that cannot be read are left out."""
         self.out.mkdir()
         device = {"device": "Fake GPU"}
         for earlier in ([1, 2], {"environment": [], "parts": 3}, {"environment": device, "parts": ["memcheck"]},
@@ -273,7 +273,7 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual(self.outcomes(result), {"round-trip": "passed"})
 
     def test_libraries_of_a_bundle(self):
-        """Those that the machine has itself are left out."""
+        """Libraries that the machine already has are left out."""
         loader = importlib.machinery.SourceFileLoader("gpu_check", str(SOURCE / "bench/gpu_check"))
         script = importlib.util.module_from_spec(importlib.util.spec_from_loader("gpu_check", loader))
         loader.exec_module(script)
@@ -293,7 +293,7 @@ class GpuCheck(unittest.TestCase):
         self.assertLess(run.seconds, 10)
 
     def test_results_that_cannot_be_written(self):
-        """No room for results: the run goes on, says so, and keeps its exit status."""
+        """If results cannot be written, the run continues, reports it and keeps its exit status."""
         self.out.mkdir()
         (self.out / "gpu-check.json").mkdir()
         done = subprocess.run(self.command("--only", "cublaslt"), env=self.environment({"gpu_probe cublaslt": "fail"}),
@@ -302,7 +302,7 @@ class GpuCheck(unittest.TestCase):
         self.assertIn("cannot write gpu-check.json", done.stderr)
 
     def test_real_words_of_the_tools(self):
-        """Logs as compute-sanitizer and GoogleTest write them."""
+        """Uses logs in the formats that compute-sanitizer and GoogleTest write."""
         def log(text, status=0):
             return execution.Run("tool", "tool", "ended", status, log=text)
         race = log("========= COMPUTE-SANITIZER\n========= Error: Race reported between Write access at k+0x90 in a.cu:3\n"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""bench/gpu_check as it will run on a GPU, with the emulated device's programs and few steps:
-gpu_rehearsal_test.py SOURCE BIN"""
+"""Runs bench/gpu_check as on a GPU, with the emulated device's programs and few steps: gpu_rehearsal_test.py SOURCE
+BIN"""
 import json, os, subprocess, sys, tempfile
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def everything(folder):
 
 
 def broken_parts(folder):
-    """The emulated device's own programs, of which one crashes in a part and one hangs."""
+    """Uses the emulated device's programs, of which one crashes in one part and hangs in another."""
     bin = folder / "bin"
     bin.mkdir()
     for program in PROGRAMS[1:]:
@@ -57,7 +57,8 @@ def broken_parts(folder):
 
 
 def other_devices(folder):
-    """No device; and one whose tensor cores lack TF32, where the fused step is not run, which is not a pass."""
+    """Without a device nothing runs. Without TF32 tensor cores the fused step does not run, which does not count as
+    passed."""
     rehearse(folder / "none", status=3, PTX_NO_DEVICE="1")
     parts = rehearse(folder / "old", "--only", "memcheck", "--only", "dependent-launches", "--only", "product-error",
                      PTX_CAPABILITY="75")

@@ -72,6 +72,9 @@ struct MixtureSetting {
 };
 Case mixture_case(const MixtureSetting& setting);
 
+// The activation's definition, in double precision.
+double activated(Activation activation, double x);
+
 // Values of an input, the same every time: `salt` tells inputs apart.
 Doubles input_values(const Input& input, std::uint64_t salt);
 

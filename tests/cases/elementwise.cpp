@@ -73,16 +73,10 @@ void add_unary(std::vector<Case>& cases) {
           unary_case("continuous_bernoulli_mean", range, l, continuous_bernoulli_mean,
                      [](double x) { return double(-1 / std::expm1(-(long double)x) - 1 / (long double)x); }));
     }
-    const auto activation = [&](Activation a, const Function& f) {
+    for (const Activation a : all_activations())
       cases.push_back(unary_case(
-          "activate", std::string(name(a)) + n, any, [a](auto& x) { return activate(x, a); }, f));
-    };
-    activation(Activation::identity, [](double x) { return x; });
-    activation(Activation::relu, [](double x) { return x > 0 ? x : 0; });
-    activation(Activation::leaky_relu, [](double x) { return x > 0 ? x : 0.01f * x; });
-    activation(Activation::sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); });
-    activation(Activation::tanh, [](double x) { return std::tanh(x); });
-    activation(Activation::softplus, [](double x) { return std::log(1 + std::exp(x)); });
+          "activate", std::string(name(a)) + n, any, [a](auto& x) { return activate(x, a); },
+          [a](double x) { return activated(a, x); }));
   }
 }
 

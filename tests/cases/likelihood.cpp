@@ -20,7 +20,10 @@ Case bce_case(bool logits, Shape s, double weight) {
     return std::vector<Doubles>{{weight * sum}};
   };
   const auto n = static_cast<double>(s.elements());
-  c.bytes = 12 * n, c.forward_bytes = 8 * n, c.flops = 12 * n, c.forward_flops = 8 * n;
+  c.bytes = 12 * n;
+  c.forward_bytes = 8 * n;
+  c.flops = 12 * n;
+  c.forward_flops = 8 * n;
   return c;
 }
 
@@ -30,7 +33,7 @@ Case continuous_bernoulli_case(Shape s, double most, double weight) {
   c.inputs = {{s, -most, most}, {s, 0, 1, 0, false}};
   c.run = [=](auto v) { return Variables{continuous_bernoulli_nll(v[0], v[1], weight)}; };
   c.unfused = [=](auto v) { return Variables{unfused::continuous_bernoulli_nll(v[0], v[1], weight)}; };
-  // As the paper has it: -log(C(p) p^t (1 - p)^(1 - t)), C(p) = 2 artanh(1 - 2 p) / (1 - 2 p).
+  // The paper's formula: -log(C(p) p^t (1 - p)^(1 - t)) with C(p) = 2 artanh(1 - 2 p) / (1 - 2 p).
   c.reference = [=](auto v) {
     long double sum = 0;
     for (std::size_t i = 0; i < v[0].size(); ++i) {
@@ -40,14 +43,17 @@ Case continuous_bernoulli_case(Shape s, double most, double weight) {
     return std::vector<Doubles>{{static_cast<double>(weight * sum)}};
   };
   const auto n = static_cast<double>(s.elements());
-  c.bytes = 12 * n, c.forward_bytes = 8 * n, c.flops = 22 * n, c.forward_flops = 14 * n;
+  c.bytes = 12 * n;
+  c.forward_bytes = 8 * n;
+  c.flops = 22 * n;
+  c.forward_flops = 14 * n;
   return c;
 }
 
 Case gaussian_nll_case(std::int64_t rows, std::int64_t width, bool sigmoid_mean, double weight) {
   Case c{.operation = "gaussian_nll"};
   c.name = "gaussian_nll/" + Shape{rows, width}.text() + (sigmoid_mean ? "_sigmoid" : "");
-  // Log variances on both sides of the clip at [-2, 1.5].
+  // The log variances lie on both sides of the clip bounds -2 and 1.5.
   c.inputs = {{{rows, 2 * width}, -3, 3}, {{rows, width}, 0, 1, 0, false}};
   const GaussianOptions o{sigmoid_mean, -2, 1.5};
   c.run = [=](auto v) { return Variables{gaussian_nll(v[0], v[1], o, weight)}; };
@@ -65,7 +71,37 @@ Case gaussian_nll_case(std::int64_t rows, std::int64_t width, bool sigmoid_mean,
     return std::vector<Doubles>{{weight * sum}};
   };
   const auto n = static_cast<double>(rows * width);
-  c.bytes = 20 * n, c.forward_bytes = 12 * n, c.flops = 19 * n, c.forward_flops = 13 * n;
+  c.bytes = 20 * n;
+  c.forward_bytes = 12 * n;
+  c.flops = 19 * n;
+  c.forward_flops = 13 * n;
+  return c;
+}
+
+Case laplace_nll_case(std::int64_t rows, std::int64_t width, bool sigmoid_location, double weight) {
+  Case c{.operation = "laplace_nll"};
+  c.name = "laplace_nll/" + Shape{rows, width}.text() + (sigmoid_location ? "_sigmoid" : "");
+  // Log scales on both sides of the clip at [-2, 1.5].
+  c.inputs = {{{rows, 2 * width}, -3, 3}, {{rows, width}, 0, 1, 0, false}};
+  const LaplaceOptions o{sigmoid_location, -2, 1.5};
+  c.run = [=](auto v) { return Variables{laplace_nll(v[0], v[1], o, weight)}; };
+  c.unfused = [=](auto v) { return Variables{unfused::laplace_nll(v[0], v[1], o, weight)}; };
+  c.reference = [=](auto v) {
+    double sum = 0;
+    for (std::int64_t r = 0; r < rows; ++r)
+      for (std::int64_t i = 0; i < width; ++i) {
+        double m = v[0][r * 2 * width + i];
+        if (sigmoid_location) m = 1 / (1 + std::exp(-m));
+        const double scale = std::exp(std::min(std::max(v[0][r * 2 * width + width + i], -2.0), 1.5));
+        sum -= std::log(std::exp(-std::fabs(v[1][r * width + i] - m) / scale) / (2 * scale));
+      }
+    return std::vector<Doubles>{{weight * sum}};
+  };
+  const auto n = static_cast<double>(rows * width);
+  c.bytes = 20 * n;
+  c.forward_bytes = 12 * n;
+  c.flops = 16 * n;
+  c.forward_flops = 10 * n;
   return c;
 }
 
@@ -80,6 +116,10 @@ std::vector<Case> likelihood_cases() {
     cases.push_back(gaussian_nll_case(33, 17, sigmoid_mean, 0.5));
     cases.push_back(gaussian_nll_case(100, 560, sigmoid_mean, 0.01));
     cases.push_back(gaussian_nll_case(70000, 3, sigmoid_mean, 1e-3));
+    cases.push_back(laplace_nll_case(1, 1, sigmoid_mean, 1));
+    cases.push_back(laplace_nll_case(33, 17, sigmoid_mean, 0.5));
+    cases.push_back(laplace_nll_case(100, 560, sigmoid_mean, 0.01));
+    cases.push_back(laplace_nll_case(70000, 3, sigmoid_mean, 1e-3));
   }
   return cases;
 }

@@ -3,7 +3,6 @@
 #include "tests/cases/case.h"
 
 namespace gpuvae::cases {
-namespace {
 
 double activated(Activation a, double x) {
   switch (a) {
@@ -17,13 +16,15 @@ double activated(Activation a, double x) {
       return std::tanh(x);
     case Activation::softplus:
       return std::log1p(std::exp(x));
+    case Activation::gelu:
+      return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
+    case Activation::silu:
+      return x / (1 + std::exp(-x));
     case Activation::identity:
       break;
   }
   return x;
 }
-
-}  // namespace
 
 Case linear_case(std::int64_t rows, std::int64_t in, std::int64_t out, Activation a, bool bias) {
   Case c{.operation = "linear"};
@@ -44,7 +45,8 @@ Case linear_case(std::int64_t rows, std::int64_t in, std::int64_t out, Activatio
     return std::vector<Doubles>{y};
   };
   const auto product = static_cast<double>(rows * in * out);
-  c.flops = 6 * product, c.forward_flops = 2 * product;
+  c.flops = 6 * product;
+  c.forward_flops = 2 * product;
   // Forward: x, w, b, y. Backward: dy, y (of an activation), x, w; dx, dw, db.
   const auto x = static_cast<double>(rows * in), w = static_cast<double>(in * out),
              y = static_cast<double>(rows * out), b = bias ? static_cast<double>(out) : 0;
@@ -78,10 +80,10 @@ Case matmul_case(std::int64_t m, std::int64_t k, std::int64_t n, bool ta, bool t
 
 std::vector<Case> linear_cases() {
   std::vector<Case> cases;
-  for (int a = 0; a <= static_cast<int>(Activation::softplus); ++a) {
-    cases.push_back(linear_case(33, 17, 31, Activation(a)));
-    cases.push_back(linear_case(100, 256, 4, Activation(a)));
-    cases.push_back(linear_case(704, 2, 31, Activation(a)));
+  for (const Activation a : all_activations()) {
+    cases.push_back(linear_case(33, 17, 31, a));
+    cases.push_back(linear_case(100, 256, 4, a));
+    cases.push_back(linear_case(704, 2, 31, a));
   }
   cases.push_back(linear_case(100, 784, 256, Activation::relu));
   cases.push_back(linear_case(100, 256, 784, Activation::identity));

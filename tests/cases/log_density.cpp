@@ -11,9 +11,10 @@ using Pixel = std::function<double(const double* params, std::int64_t width, dou
 struct Likelihood {
   const char* operation;
   Run run, unfused;
-  std::int64_t parameters;  // of a pixel
-  double most;              // of their magnitude
-  Pixel log_density;        // params points at the pixel's first one, the second is `width` further
+  std::int64_t parameters;  // parameters per pixel
+  double most;              // largest magnitude of a parameter
+  // Params points at the pixel's first parameter; the second is `width` further on.
+  Pixel log_density;
 };
 
 GaussianOptions options(bool sigmoid_mean) { return {sigmoid_mean, -2, 1.5}; }
@@ -22,6 +23,12 @@ double gaussian_pixel(const double* params, std::int64_t width, double target, b
   const double mean = sigmoid_mean ? 1 / (1 + std::exp(-params[0])) : params[0], d = target - mean;
   const double variance = std::exp(std::min(std::max(params[width], -2.0), 1.5));
   return -0.5 * std::log(2 * M_PI * variance) - d * d / (2 * variance);
+}
+
+double laplace_pixel(const double* params, std::int64_t width, double target, bool sigmoid_location) {
+  const double location = sigmoid_location ? 1 / (1 + std::exp(-params[0])) : params[0];
+  const double scale = std::exp(std::min(std::max(params[width], -2.0), 1.5));
+  return std::log(std::exp(-std::fabs(target - location) / scale) / (2 * scale));
 }
 
 std::vector<Likelihood> likelihoods() {
@@ -40,6 +47,16 @@ std::vector<Likelihood> likelihoods() {
                    [s](auto& x, auto& t) { return gaussian_log_density(x, t, options(s)); },
                    [s](auto& x, auto& t) { return unfused::gaussian_log_density(x, t, options(s)); }, 2, 3,
                    [s](const double* x, std::int64_t w, double t) { return gaussian_pixel(x, w, t, s); }});
+  for (bool s : {false, true})
+    all.push_back({"laplace_log_density",
+                   [s](auto& x, auto& t) {
+                     return laplace_log_density(x, t, {s, -2, 1.5});
+                   },
+                   [s](auto& x, auto& t) {
+                     return unfused::laplace_log_density(x, t, {s, -2, 1.5});
+                   },
+                   2, 3,
+                   [s](const double* x, std::int64_t w, double t) { return laplace_pixel(x, w, t, s); }});
   return all;
 }
 

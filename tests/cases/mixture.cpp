@@ -10,7 +10,7 @@ double sigma_of(PosteriorScale scale, double s) {
   return scale == PosteriorScale::softplus ? std::log(1 + std::exp(s)) + 1e-6 : std::sqrt(std::exp(s));
 }
 
-// Densities themselves, summed in long double: its exponents reach further than the cases.
+// Sums the densities themselves in long double, whose exponent range exceeds that of the cases.
 double log_density(const double* z, std::int64_t latent, std::int64_t components, PosteriorScale scale,
                    const Doubles& component_params, const Doubles* log_weights) {
   long double sum = 0;
@@ -51,7 +51,8 @@ Case mixture_case(const MixtureSetting& s) {
     return std::vector<Doubles>{out};
   };
   const auto terms = static_cast<double>(s.rows * s.latent * s.components);
-  c.flops = 20 * terms, c.forward_flops = 4 * terms;
+  c.flops = 20 * terms;
+  c.forward_flops = 4 * terms;
   const auto z = static_cast<double>(s.rows * s.latent),
              components = static_cast<double>(s.components * (2 * s.latent + (s.weighted ? 1 : 0)));
   c.forward_bytes = 4 * (z + components + static_cast<double>(s.rows));
@@ -71,7 +72,8 @@ std::vector<Case> mixture_cases() {
   cases.push_back(mixture_case({7, 3, 300, PosteriorScale::log_variance, false}));
   cases.push_back(mixture_case({300, 2, 17, PosteriorScale::log_variance, true}));
   cases.push_back(mixture_case({5, 40, 70}));
-  // A thousand nats below 0, where plain exponentials vanish; floats of that size leave 1e-4 of a nat.
+  // The log density is about -1000 nats here, where plain exponentials underflow. Floats of this size have a
+  // resolution of 1e-4 nats.
   cases.push_back(mixture_case({20, 40, 7, PosteriorScale::log_variance, true, 4}));
   cases.back().gradient_tolerance = 1e-3;
   return cases;

@@ -6,7 +6,7 @@ namespace {
 
 using Two = std::function<Variable(const Variable&, const Variable&)>;
 
-// A [33, 17] with a row [17]: a wrong broadcast, a swapped operand and a lost sign all show.
+// Combines [33, 17] with a row [17], which reveals a wrong broadcast, swapped operands and a lost sign.
 Case between(const std::string& operation, const Two& run, const std::function<double(double, double)>& f) {
   Case c{
       .operation = operation, .name = operation + "/row", .inputs = {{{33, 17}, -3, 3, 0.1}, {{17}, 0.5, 2}}};
@@ -31,7 +31,7 @@ Case of_one(const std::string& operation, const std::string& name,
   return c;
 }
 
-// The tensor is a constant: its side gets no gradient.
+// The tensor is a constant and gets no gradient.
 Case with_tensor(const std::string& name, const Two& run, const std::function<double(double, double)>& f) {
   Case c{.operation = "operator-",
          .name = "operator-/" + name,

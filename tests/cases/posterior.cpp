@@ -20,7 +20,7 @@ double sigma_of(PosteriorScale scale, double s) {
 
 using Form = PosteriorForm;
 
-// The posterior's KL is computed from the integral's closed form in sigma^2.
+// The posterior's KL is computed from the closed form of the integral, in sigma^2.
 std::vector<Doubles> reference(const Doubles& posterior_params, std::int64_t rows, std::int64_t latent,
                                PosteriorScale scale, const PosteriorOptions& o, double weight, Form form) {
   Doubles z, kl{0};
@@ -48,12 +48,10 @@ Case posterior_case(PosteriorForm form, PosteriorScale scale, std::int64_t rows,
   Case c{.operation = operation};
   c.name = c.operation + "/" + std::string(name(scale)) + Shape{rows, latent}.text();
   c.inputs = {{{rows, 2 * latent}, -2, 2}};
-  PosteriorOptions o{.scale = scale,
-                     .noise_std = 0.7,
-                     .noise = {.seed = 0x1234567890abcdefull},
-                     .epsilon = {},
-                     .samples = {}};
-  o.noise.clock.step = 5, o.noise.first_sample = 11;
+  PosteriorOptions o{
+      .scale = scale, .noise_std = 0.7, .noise = {.seed = 0x1234567890abcdefull}, .epsilon = {}};
+  o.noise.clock.step = 5;
+  o.noise.first_sample = 11;
   const double weight = 0.01;
   const auto wrap = [=](auto sample, auto divergence, auto both) {
     return [=](std::span<const Variable> v) -> Variables {
@@ -74,11 +72,14 @@ Case posterior_case(PosteriorForm form, PosteriorScale scale, std::int64_t rows,
       return {s.z, s.kl};
     };
   c.reference = [=](auto v) { return reference(v[0], rows, latent, scale, o, weight, form); };
-  // Forward: the statistics, z. Backward: the statistics, dz; their gradient.
+  // Forward: the posterior parameters, z. Backward: the posterior parameters, dz, and the gradient of the
+  // parameters.
   const auto n = static_cast<double>(rows * latent);
   const double z = form == Form::kl ? 0 : 1;
-  c.forward_bytes = 4 * n * (2 + z), c.bytes = c.forward_bytes + 4 * n * (2 + z + 2);
-  c.forward_flops = 12 * n, c.flops = 20 * n;
+  c.forward_bytes = 4 * n * (2 + z);
+  c.bytes = c.forward_bytes + 4 * n * (2 + z + 2);
+  c.forward_flops = 12 * n;
+  c.flops = 20 * n;
   return c;
 }
 

@@ -4,7 +4,7 @@
 namespace gpuvae::cases {
 namespace {
 
-// No inputs but the device and type of one element.
+// The only input is one element, which defines the device and the data type.
 Case random_case(bool normal, std::int64_t rows, std::int64_t width) {
   Case c{.operation = normal ? "random_normal" : "random_uniform"};
   c.name = c.operation + "/" + Shape{rows, width}.text();

@@ -1,4 +1,4 @@
-// Philox and Box-Muller written once more, plainly and in doubles, to check the library's against.
+// Independent, simple implementations of Philox and Box-Muller in doubles, to check the library's.
 #pragma once
 
 #include <array>

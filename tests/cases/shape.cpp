@@ -3,7 +3,7 @@
 namespace gpuvae::cases {
 namespace {
 
-// out[key(i)] += x[i]
+// The reference computes out[key(i)] += x[i].
 void add_sums(std::vector<Case>& cases, Shape s, Axis axis, std::size_t outputs,
               const std::function<std::size_t(std::size_t)>& key) {
   const std::string suffix = s.text() + "_" + std::string(name(axis));
@@ -36,7 +36,7 @@ Case transpose_case(Shape s) {
   return c;
 }
 
-// Three parts, of which the first stands twice: its gradient is the sum of both.
+// Concatenates three parts, the first of them twice: its gradient is the sum of both.
 Case concat_case(Axis axis, const std::vector<Shape>& parts) {
   Case c{.operation = "concat", .name = "concat/" + std::string(name(axis)) + parts[0].text()};
   for (const Shape& s : parts) c.inputs.push_back({s});

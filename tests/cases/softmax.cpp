@@ -1,4 +1,4 @@
-// Softmax and log-sum-exp along each axis, with elements far apart.
+// Softmax and log-sum-exp along each axis, with elements of very different sizes.
 #include <algorithm>
 #include <cmath>
 
@@ -7,7 +7,7 @@
 namespace gpuvae::cases {
 namespace {
 
-// Which group an element belongs to, and how many groups there are.
+// Returns the group of an element; groups() returns the number of groups.
 std::size_t group_of(const Shape& s, Axis axis, std::size_t i) {
   const auto width = static_cast<std::size_t>(s.columns());
   return axis == Axis::all ? 0 : axis == Axis::rows ? i % width : i / width;

@@ -1,6 +1,6 @@
-// A program with CUDA kernels of its own that shares a stream with gpuvae: its first kernel fills a tensor,
-// gpuvae computes a layer and its gradient from it, and its second kernel reads the layer's output. Exit
-// status: 0 the numbers are right, 1 they are wrong or an error occurred, 77 there is no CUDA device.
+// A program with custom CUDA kernels that shares a stream with gpuvae: its first kernel fills a tensor,
+// gpuvae computes a layer and its gradient, and its second kernel reads the layer's output. Exit status: 0
+// the numbers are right, 1 they are wrong or an error occurred, 77 there is no CUDA device.
 #include <gpuvae/cuda.h>
 #include <gpuvae/gpuvae.h>
 
@@ -26,7 +26,7 @@ __global__ void fill_input(float* x, int count) {
   if (i < count) x[i] = input(i);
 }
 
-// One thread per row.
+// Sums each row with one thread.
 __global__ void sum_of_row(const float* y, float* sums, int rows, int columns) {
   const int row = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   if (row >= rows) return;
@@ -43,7 +43,7 @@ struct Expected {
   std::vector<double> row_sums, weight_gradient;
 };
 
-// The sums of the rows of y = relu(x w^T + b), and the gradient of sum(y) in w.
+// Returns the row sums of y = relu(x w^T + b), and the gradient of sum(y) with respect to w.
 Expected expected() {
   Expected result{std::vector<double>(kRows), std::vector<double>(kOut * kIn)};
   for (int row = 0; row < kRows; ++row)
@@ -70,7 +70,7 @@ double largest_difference(const std::vector<double>& a, const std::vector<double
   return largest;
 }
 
-// Everything runs on the current stream of `device`; nothing waits before the results are read.
+// Runs everything on the current stream of `device`; nothing synchronises before the results are read.
 bool right_on_current_stream(Device device, const char* name) {
   const Variable w(Tensor::from(values(kOut * kIn, weight), {kOut, kIn}, device), true);
   const Tensor b = Tensor::from(values(kOut, bias), {kOut}, device);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs a build into a temporary folder and uses it as other projects do; says what it checks, line by line. Argument: the
-# build folder. Exit status: 0 all is sound, 1 not.
+# Installs a build into a temporary folder, uses it as other projects do, and prints one line per check.
+# Argument: the build folder. Exit status: 0 all checks passed, 1 a check failed.
 set -euo pipefail
 build=$(cd "$1" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,10 +15,10 @@ compiler=$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' "$build/CMakeCache.txt")
 say() { echo "consumer: $*"; }
 fail() { echo "consumer: FAILED: $*"; exit 1; }
 
-# quietly LOG COMMAND...: shows the log only if the command fails.
+# quietly LOG COMMAND... shows the log only if the command fails.
 quietly() { local log=$work/$1.log; shift; "$@" >"$log" 2>&1 || { cat "$log"; fail "$*"; }; }
 
-# project NAME ARGUMENTS...: configures and builds the project of this folder against the installed package.
+# project NAME ARGUMENTS... configures and builds the project in this folder against the installed package.
 project() {
   local name=$1; shift
   quietly "$name" cmake -S "$here" -B "$work/$name" -G Ninja -DCMAKE_PREFIX_PATH="$prefix" \
@@ -26,7 +26,7 @@ project() {
   quietly "$name" cmake --build "$work/$name"
 }
 
-# Programs get the package's include folder and C++20, and nothing of the library's dependencies.
+# Programs get the package's include folder and C++20, but nothing of the library's dependencies.
 check_flags() {
   local commands=$work/$1/compile_commands.json
   ! grep -E -- '-fopenmp|FMT_|DNNL|HWY_' "$commands" || fail "$1: flags of gpuvae's dependencies reach the compiler"
@@ -50,8 +50,8 @@ check_headers() {
   say "each public header compiles by itself and includes only the standard library"
 }
 
-# A C++ program, and the examples as README and ARCHITECTURE print them, on a machine that has no CUDA toolkit and no CMake
-# files of the dependencies.
+# Builds a C++ program and the examples of README and ARCHITECTURE as on a machine without a CUDA toolkit and
+# without CMake files of the dependencies.
 check_cxx() {
   sed -n '/^```cpp$/,/^```$/p' "$root/README.md" "$root/ARCHITECTURE.md" | sed '/^```/d' >"$work/readme.cpp"
   local hidden=() package
@@ -65,8 +65,8 @@ check_cxx() {
   say "the README's example runs: $(tail -1 "$work/readme.log")"
 }
 
-# check_cuda NAME ARGUMENTS...: a program with kernels of its own compiles with warnings as errors. Without a GPU it ends
-# with exit status 77 and the library's reason.
+# check_cuda NAME ARGUMENTS... builds a program with custom kernels, with warnings as errors. Without a GPU
+# the program ends with exit status 77 and the library's reason.
 check_cuda() {
   local name=$1 status=0; shift
   project "$name" -DCMAKE_CUDA_COMPILER="$nvcc" "$@"
@@ -100,7 +100,8 @@ check_all_cuda() {
   check_flags cuda-enabled-before "$prefix/include"
 }
 
-# The sources as a subfolder. The library itself is not built again: the program is linked with the installed one.
+# Adds the sources as a subfolder. The library is not built again: the program is linked with the installed
+# one.
 check_subdirectory() {
   quietly sub cmake -S "$here" -B "$work/sub" -G Ninja -DGPUVAE_SOURCE="$root" -DCMAKE_CXX_COMPILER="$compiler" "$@"
   quietly sub ninja -C "$work/sub" CMakeFiles/consumer.dir/consumer.cpp.o \
@@ -115,7 +116,8 @@ check_subdirectory() {
   say "add_subdirectory: $("$work/sub/consumer")"
 }
 
-# answer NAME PREFIX ARGUMENTS...: what find_package answers there; fails if QUIET ends the configure run.
+# answer NAME PREFIX ARGUMENTS... prints the result of find_package, and fails if QUIET ends the configure
+# run.
 answer() {
   local name=$1 at=$2; shift 2
   rm -rf "$work/missing"
@@ -124,7 +126,8 @@ answer() {
   grep -- '-- gpuvae_FOUND=' "$work/missing.log"
 }
 
-# missing NAME REASON PREFIX ARGUMENTS...: QUIET answers false, REQUIRED fails, and the default warns, each with the reason.
+# missing NAME REASON PREFIX ARGUMENTS... expects that QUIET answers false, REQUIRED fails and the default
+# warns, each with the reason.
 missing() {
   local name=$1 reason=$2 at=$3 log=$work/missing.log; shift 3
   answer "$name" "$at" "$@" | grep -q "gpuvae_FOUND=0.*$reason" || fail "$name: $(cat "$log")"

@@ -1,32 +1,38 @@
 #!/usr/bin/env python3
-"""What the compiled CUDA kernels do with memory: no kernel spills registers or uses local memory, no instruction for
-global memory has the address of shared memory, and kernels that memory bounds read and write 16 bytes per instruction.
+"""Checks the memory accesses of the compiled CUDA kernels: no kernel spills registers or uses local memory, no
+instruction for global memory has an address of shared memory, and memory-bound kernels read and write 16 bytes per
+instruction.
 
     check_kernels.py LIBRARY [--ptxas PROGRAM]
 
-LIBRARY holds PTX as it stands (nvcc --no-compress). It is assembled again with `ptxas -v`, which reports spills; loads
-and stores are counted in the PTX itself. Where cuobjdump is installed, 128-bit accesses of the machine code are counted
-too. Exit status: 0 sound, 1 not, 77 nothing to look at.
+LIBRARY holds uncompressed PTX (nvcc --no-compress). It is assembled again with `ptxas -v`, which reports spills;
+loads and stores are counted in the PTX. If cuobjdump is installed, 128-bit accesses of the machine code are counted
+too. Exit status: 0 all checks passed, 1 a check failed, 77 there is nothing to check.
 """
-import argparse, collections, concurrent.futures, os, re, shutil, subprocess, sys, tempfile
+import argparse, collections, concurrent.futures, os, pathlib, re, shutil, subprocess, sys, tempfile
 
-# Kernels that memory bounds, with the fewest 16-byte loads and stores each must have; of a template, the variant for
-# aligned data. A byte image is read four pixels at a time: 4 bytes, one access as well.
+# The memory-bound kernels, with the minimum number of 16-byte loads and stores of each. For templates this
+# means the variant for aligned data. A byte image is read four pixels at a time (4 bytes), which counts as
+# one access.
 HOT = [
     ("unary_kernel", 1, 1), ("unary_backward_kernel", 2, 1), ("binary_kernel", 2, 1), ("axpby_kernel", 2, 1),
-    ("fill_kernel", 0, 1), ("activation_backward_kernel", 2, 1), ("activation_bias_backward_kernel<4>", 2, 1),
-    ("bias_activation_kernel", 1, 1), ("bce_kernel<(BceKind)0>", 2, 1), ("bce_kernel<(BceKind)1>", 2, 1),
-    ("bce_kernel<(BceKind)2>", 2, 1), ("gaussian_nll_kernel<true>", 3, 2), ("posterior_kernel<true>", 3, 1),
+    ("fill_kernel", 0, 1), ("activation_backward_kernel<true>", 2, 1),
+    ("activation_backward_kernel<false>", 2, 1), ("activation_bias_backward_kernel<4, true>", 2, 1),
+    ("bias_activation_kernel<true>", 1, 1),
+    ("bias_activation_kernel<false>", 1, 2), ("posterior_kernel<true>", 3, 1),
     ("posterior_backward_kernel<true>", 3, 2), ("optimizer_kernel", 4, 3), ("gather_kernel<unsigned char, true>", 1, 1),
-    ("gather_kernel<float, true>", 1, 1), ("log_density_kernel<(Density)0, true>", 2, 0),
-    ("log_density_kernel<(Density)1, true>", 2, 0), ("log_density_kernel<(Density)2, true>", 3, 0),
-    ("random_kernel<true>", 0, 1), ("sum_kernel", 1, 0), ("sum_rows_kernel<4>", 1, 0), ("clip_kernel", 1, 0),
+    ("gather_kernel<float, true>", 1, 1), ("random_kernel<true>", 0, 1), ("sum_kernel", 1, 0), ("sum_rows_kernel<4>", 1, 0), ("clip_kernel", 1, 0),
 ]
+# Of each likelihood: a load of each parameter and of the target, and a store of each slope.
+LIKELIHOODS = pathlib.Path(__file__).resolve().parents[2] / "kernels/math/likelihood.h"
+for formula, parameters in re.findall(r"X\(\w+, (\w+), (\d+)\)", LIKELIHOODS.read_text()):
+    HOT += [(f"likelihood_kernel<gpuvae::math::{formula}, true>", int(parameters) + 1, int(parameters)),
+            (f"log_density_kernel<gpuvae::math::{formula}, true>", int(parameters) + 1, 0)]
 VECTOR = {"load": re.compile(r"\bld\.global[.\w:]*\.v4\b"), "store": re.compile(r"\bst\.global[.\w]*\.v4\b")}
 
 
 def modules(library):
-    """The PTX texts of the newest architecture in a file."""
+    """Returns the PTX texts of the newest architecture in a file."""
     data = open(library, "rb").read()
     texts, at = [], data.find(b".version ")
     while at >= 0:
@@ -49,7 +55,7 @@ def demangled(names):
 
 
 def short(name):
-    """Without the parameters: "bce_kernel<(BceKind)1>"."""
+    """Returns the name without its parameters: "bce_kernel<(BceKind)1>"."""
     depth = 0
     for i, c in enumerate(name):
         depth += (c == "<") - (c == ">")
@@ -59,7 +65,7 @@ def short(name):
 
 
 def assemble(ptxas, architecture, text):
-    """Spilled bytes by mangled name."""
+    """Returns the spilled bytes by mangled name."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "kernel.ptx")
         with open(path, "w", encoding="latin-1") as file:
@@ -74,7 +80,7 @@ def assemble(ptxas, architecture, text):
 
 
 def kernels_of(texts):
-    """Bodies by mangled name, each up to the brace that closes it."""
+    """Returns the bodies of the kernels by mangled name, each up to its closing brace."""
     bodies = {}
     for text in texts:
         for entry in re.finditer(r"\.entry (\w+)\(", text):
@@ -93,8 +99,9 @@ GLOBAL_ACCESS = re.compile(r"\b(?:ld|st|red|atom)\.(?:\w+\.)*global[\w.]*[^\[;]*
 
 
 def shared_as_global(body):
-    """The global accesses of a kernel whose address comes from a shared variable: on a device each is an illegal
-    address. Registers of PTX are nearly in static single assignment, so the order of instructions is not looked at."""
+    """Returns the global accesses of a kernel whose address comes from a shared variable, which is an illegal address
+    on a device. The order of instructions is ignored, because PTX registers are almost in static single assignment
+    form."""
     steps = [(to, re.findall(r"%rd\d+", sources)) for to, sources in ADDRESS_STEP.findall(body)]
     shared = set(GENERIC_SHARED.findall(body))
     while True:
@@ -106,8 +113,8 @@ def shared_as_global(body):
 
 
 def machine_code(library):
-    """The same from cuobjdump: {name: (128-bit loads, 128-bit stores)}, of several architectures the fewest; empty
-    without it."""
+    """Returns {name: (128-bit loads, 128-bit stores)} from cuobjdump, the minimum over the architectures, or {}
+    without cuobjdump."""
     if not shutil.which("cuobjdump"):
         return {}
     out = subprocess.run(["cuobjdump", "-sass", library], capture_output=True, text=True)
@@ -124,7 +131,7 @@ def machine_code(library):
 
 
 def check_hot(counts, what):
-    """counts: {short name: (loads, stores)}. The number of complaints."""
+    """Returns the number of complaints. `counts` is {short name: (loads, stores)}."""
     bad = 0
     for name, loads, stores in HOT:
         if name not in counts:
@@ -153,7 +160,7 @@ def main():
         spills = collections.ChainMap(*pool.map(lambda text: assemble(options.ptxas, architecture, text), texts))
     for name in bodies:
         if name not in spills:
-            print(f"FAIL {names[name]}: ptxas said nothing of its spills")
+            print(f"FAIL {names[name]}: ptxas did not report its spills")
             bad += 1
         elif spills[name] > 0:
             print(f"FAIL {names[name]}: {spills[name]} bytes of spills")
@@ -163,7 +170,8 @@ def main():
         for access in shared_as_global(body):
             print(f"FAIL {names[name]}: an instruction for global memory has a shared address: {access}")
             bad += 1
-    # Local memory lies in global memory: an array whose index is not constant, or a slow path of sinf or cosf.
+    # Local memory lies in global memory. Arrays with a variable index and the slow paths of sinf and cosf use
+    # it.
     for name, body in bodies.items():
         if re.search(r"\.local\b", body):
             print(f"FAIL {names[name]}: uses local memory")
@@ -173,13 +181,13 @@ def main():
                       for n, body in bodies.items()}, "PTX")
     code = machine_code(options.library)
     if code:
-        # Bytes are loaded 32 bits at a time: no 128-bit load to look for.
+        # This kernel loads bytes 32 bits at a time, so it has no 128-bit loads.
         exempt = {"gather_kernel<unsigned char, true>"}
         counts = {short(names[n]): (99 if short(names[n]) in exempt else loads, stores)
                   for n, (loads, stores) in code.items() if n in names}
         bad += check_hot(counts, "machine code")
     print(f"{len(bodies)} kernels for sm_{architecture}: no spills in {sum(not s for s in spills.values())}, "
-          f"{len(HOT)} hot ones looked at{', machine code too' if code else ''}; {bad} complaints")
+          f"{len(HOT)} memory-bound ones checked{', machine code too' if code else ''}; {bad} complaints")
     return 1 if bad else 0
 
 

@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""Shows that the tests execute the library's kernels: compares their PTX for one architecture without line information.
+"""Checks that the tests execute the library's kernels: compares their PTX for one architecture without line
+information.
 
     compare_ptx.py LIBRARY OBJECT...
 
-LIBRARY holds compressed PTX; the OBJECTs were compiled for tests, uncompressed and with -lineinfo. Exit status: 0 the texts
-agree, 1 they do not, 77 there is no libzstd to read the library with.
+LIBRARY holds compressed PTX. The OBJECTs were compiled for tests, uncompressed and with -lineinfo. Exit status: 0 the
+texts agree, 1 they differ, 77 there is no libzstd to read the library with.
 """
 import argparse, difflib, re, sys
 
 import fatbinary
 
-# What -lineinfo adds: source positions, their labels, the table of files and the sections of debug information.
+# Matches what -lineinfo adds: source positions, their labels, the table of files and the sections of debug
+# information.
 LINE_INFORMATION = re.compile(r"\s*(\.loc\s|\.file\s|//|\$L__(tmp|func_begin|func_end|info_string)\w*:)|\s*$")
 SECTION = re.compile(r"\s*\.section\s+\.debug_\w+.*?^\s*\}\s*$", re.M | re.S)
 
@@ -18,12 +20,12 @@ SECTION = re.compile(r"\s*\.section\s+\.debug_\w+.*?^\s*\}\s*$", re.M | re.S)
 def plain(text):
     text = SECTION.sub("", text)
     text = re.sub(r"^(\.target sm_\w+), debug$", r"\1", text, flags=re.M)
-    text = re.sub(r"(_GLOBAL__N__|_INTERNAL_)[0-9a-f]{8}_", r"\1_", text)  # nvcc numbers anonymous namespaces by the command line
+    text = re.sub(r"(_GLOBAL__N__|_INTERNAL_)[0-9a-f]{8}_", r"\1_", text)  # hash of the command line
     return [line.rstrip() for line in text.splitlines() if not LINE_INFORMATION.match(line)]
 
 
 def kernels(lines):
-    """A module's name: what it defines."""
+    """Returns the names that a module defines, which identify it."""
     return tuple(sorted(re.findall(r"\.entry (\w+)", "\n".join(lines))))
 
 

@@ -1,8 +1,9 @@
-"""PTX in files that nvcc wrote: objects, libraries and programs hold fat binaries, whose entries may be compressed.
+"""Reads PTX from files that nvcc wrote: objects, libraries and programs hold fat binaries, whose entries may be
+compressed.
 
-A fat binary is a header of 16 bytes (magic, version, header size, size of the entries) and its entries. An entry's header
-has its kind (1 is PTX) at byte 0, its own size at 4, the size of its data at 8, the compressed size at 16, the architecture
-at 28, flags at 40 and the size of the text at 56. nvcc compresses by zstd unless told otherwise.
+A fat binary is a header of 16 bytes (magic, version, header size, size of the entries) followed by its entries. An
+entry's header has its kind (1 is PTX) at byte 0, its size at 4, the size of its data at 8, the compressed size at 16,
+the architecture at 28, flags at 40 and the size of the text at 56. By default nvcc compresses with zstd.
 """
 import ctypes, ctypes.util, struct
 
@@ -31,7 +32,7 @@ def zstd(data, size):
 
 
 def entries(data):
-    """(kind, architecture, flags, bytes, size of the text) of each entry in a file's bytes."""
+    """Yields (kind, architecture, flags, bytes, size of the text) of each entry in a file's bytes."""
     at = data.find(MAGIC)
     while at >= 0:
         size = struct.unpack_from("<Q", data, at + 8)[0]
@@ -48,7 +49,7 @@ def entries(data):
 
 
 def ptx(path, architecture):
-    """The PTX texts for one architecture in a file, and how many of them were compressed."""
+    """Returns the PTX texts for one architecture in a file, and how many of them were compressed."""
     texts, compressed = [], 0
     for kind, found, flags, data, size in entries(open(path, "rb").read()):
         if kind != PTX or found != architecture:

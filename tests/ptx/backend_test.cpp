@@ -1,4 +1,4 @@
-// The CUDA backend as a whole, on the emulated device: streams, memory, foreign streams, and a machine
+// Tests the whole CUDA backend on the emulated device: streams, memory, foreign streams, and a machine
 // without a GPU.
 #include <cuda_runtime_api.h>
 #include <fmt/format.h>
@@ -47,9 +47,9 @@ TEST(EmulatedBackend, OwnStreamsComputeTheSame) {
   EXPECT_NEAR(sum(square(x)).value().item(), sum(square(y)).value().item(), 1e-2);
 }
 
-// In a random order of streams (PTX_ORDER=random) the second reads what the first wrote only because it
+// In a random order of streams (PTX_ORDER=random), the second stream reads the first one's result only if it
 // waits.
-TEST(EmulatedBackend, EventsOrderStreamsAndTellTime) {
+TEST(EmulatedBackend, EventsOrderStreamsAndMeasureTime) {
   const Device cuda = Device::cuda();
   kernels::Backend& backend = cuda.backend();
   const Stream first(cuda), second(cuda);
@@ -59,7 +59,8 @@ TEST(EmulatedBackend, EventsOrderStreamsAndTellTime) {
   const kernels::EventHandle written = backend.record_event(first.handle());
   backend.wait_event(second.handle(), written);
   kernels::AxpbyArgs twice{.size = 1000, .alpha = 2};
-  twice.x = x.data(), twice.y = y.data();
+  twice.x = x.data();
+  twice.y = y.data();
   backend.axpby(twice, second.handle());
   EXPECT_GE(backend.milliseconds_between(begin, written), 0);
   second.synchronize();
@@ -80,11 +81,12 @@ TEST(EmulatedBackend, ForeignMemoryIsViewed) {
   EXPECT_EQ(cudaFree(memory), cudaSuccess);
 }
 
-constexpr std::uint64_t kOneReadBack = 2;  // a copy to ordinary memory, which waits, and the wait after it
+constexpr std::uint64_t kOneReadBack = 2;  // a blocking copy to pageable memory, and the wait after it
 
 VaeOptions small_model() {
   VaeOptions o;
-  o.features = 16, o.encoder_widths = {8};
+  o.features = 16;
+  o.encoder_widths = {8};
   return o;
 }
 
@@ -95,7 +97,8 @@ struct SmallTraining {
         images{4, 4, Tensor::from(std::vector<std::uint8_t>(16 * 22, 99), {22, 16}, cuda), {}},
         trainer(model, optimizer, images, images.slice(0, 0), [=] {
           TrainOptions o;
-          o.batch_size = 4, o.executor = executor;
+          o.batch_size = 4;
+          o.executor = executor;
           return o;
         }()) {}
   Vae model;
@@ -104,7 +107,7 @@ struct SmallTraining {
   Trainer trainer;  // 5 full batches, and one of 2
 };
 
-TEST(EmulatedBackend, EagerStepsAskTheDeviceForNothingButKernels) {
+TEST(EmulatedBackend, EagerStepsOnlyLaunchKernels) {
   SmallTraining run(Executor::eager);
   run.trainer.run_epoch();
   const emulator::Counters before = emulator::counters();
@@ -113,14 +116,14 @@ TEST(EmulatedBackend, EagerStepsAskTheDeviceForNothingButKernels) {
   EXPECT_EQ(after.allocations, before.allocations);
   EXPECT_EQ(after.frees, before.frees);
   EXPECT_EQ(after.host_synchronisations - before.host_synchronisations, kOneReadBack)
-      << "the totals, once an epoch";
+      << "the totals, once per epoch";
   EXPECT_GT(after.kernel_launches, before.kernel_launches + 6 * 10);
 }
 
-TEST(EmulatedBackend, CapturedStepsAskTheDeviceForNothingButLaunches) {
+TEST(EmulatedBackend, CapturedStepsOnlyLaunchGraphs) {
   SmallTraining run(Executor::graph);
-  run.trainer.run_epoch();  // steps as they are, then one by one
-  run.trainer.run_epoch();  // captures five of them, and the ragged one
+  run.trainer.run_epoch();  // eager steps first, then single captured steps
+  run.trainer.run_epoch();  // captures a graph of five steps, and one of the partial batch
   const emulator::Counters before = emulator::counters();
   const MemoryStatistics memory_before = memory_statistics(Device::cuda());
   run.trainer.run_epoch();
@@ -131,7 +134,7 @@ TEST(EmulatedBackend, CapturedStepsAskTheDeviceForNothingButLaunches) {
   EXPECT_EQ(after.allocations, before.allocations);
   EXPECT_EQ(after.frees, before.frees);
   EXPECT_EQ(after.host_synchronisations - before.host_synchronisations, kOneReadBack)
-      << "the totals, once an epoch";
+      << "the totals, once per epoch";
   EXPECT_EQ(after.graph_launches - before.graph_launches, 2u);
   EXPECT_EQ(after.kernel_launches, before.kernel_launches);
   EXPECT_GT(after.kernels_run, before.kernels_run + 6 * 10);
@@ -148,28 +151,29 @@ TEST(EmulatedBackend, GraphsRunOnForeignStreams) {
         stream, [&] { x.copy_from(affine(x, 2, 0).value()); }, 2);
     graph.launch();
     EXPECT_EQ(x.to_vector(), std::vector<float>(5, 12.0f));
-    // A capture of the caller's own: what waits is refused by the backend.
+    // Inside the caller's own capture, the backend refuses calls that would wait.
     ASSERT_EQ(cudaStreamBeginCapture(foreign, cudaStreamCaptureModeRelaxed), cudaSuccess);
     EXPECT_THROW(static_cast<void>(x.item()), Error);
     EXPECT_THROW(static_cast<void>(CudaGraph::capture(stream, [] {})), Error);
     cudaGraph_t captured = nullptr;
-    EXPECT_EQ(cudaStreamEndCapture(foreign, &captured), cudaSuccess) << "and leaves it valid";
+    EXPECT_EQ(cudaStreamEndCapture(foreign, &captured), cudaSuccess)
+        << "a refused call must not invalidate the capture";
     EXPECT_EQ(cudaGraphDestroy(captured), cudaSuccess);
   }
   release_unused_memory(Device::cuda());
   EXPECT_EQ(cudaStreamDestroy(foreign), cudaSuccess);
 }
 
-TEST(EmulatedBackend, MemoryOfAStreamThatEndedIsUsedAgain) {
+TEST(EmulatedBackend, MemoryOfADestroyedStreamIsReused) {
   const Device cuda = Device::cuda();
   { SmallTraining(Executor::graph).trainer.run_epoch(); }
   const MemoryStatistics before = memory_statistics(cuda);
   { SmallTraining(Executor::graph).trainer.run_epoch(); }
   EXPECT_EQ(memory_statistics(cuda).reserved_bytes, before.reserved_bytes);
-  release_unused_memory(cuda);  // does not wait for streams that are no more
+  release_unused_memory(cuda);  // does not wait for destroyed streams
 }
 
-// A model, its optimiser and its fused step, whose steps count on the device.
+// A model, its optimiser and its fused step, whose step counter is on the device.
 struct FusedRun {
   explicit FusedRun(Device cuda)
       : model(small_model(), cuda),
@@ -181,7 +185,7 @@ struct FusedRun {
   }
   void enqueue() {
     auto* run = static_cast<RunState*>(state.data());
-    const Clock clock{0, &run->step, 3};
+    const Clock clock{0, step_counter(state), 3};
     step->enqueue({clock, clock, train.batch_size, run});
   }
   std::vector<float> weights() { return model.output().weight.value().to_vector(); }
@@ -194,7 +198,7 @@ struct FusedRun {
   std::unique_ptr<FusedStep> step;
 };
 
-TEST(EmulatedBackend, FusedStepsAreCapturedAndLaunchedAgain) {
+TEST(EmulatedBackend, FusedStepsAreCapturedAndReplayed) {
   const Device cuda = Device::cuda();
   FusedRun one_by_one(cuda), captured(cuda);
   Stream::current(cuda).synchronize();
@@ -213,7 +217,7 @@ TEST(EmulatedBackend, FusedStepsAreCapturedAndLaunchedAgain) {
   const emulator::Counters after = emulator::counters();
   EXPECT_EQ(after.allocations, before.allocations);
   EXPECT_EQ(after.host_synchronisations, before.host_synchronisations);
-  EXPECT_EQ(after.kernel_launches - before.kernel_launches, 6u * 5) << "five kernels a step";
+  EXPECT_EQ(after.kernel_launches - before.kernel_launches, 6u * 5) << "five kernels per step";
   EXPECT_EQ(captured.weights(), one_by_one.weights());
   EXPECT_EQ(cudaGraphExecDestroy(executable), cudaSuccess);
   EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
@@ -224,7 +228,9 @@ TEST(EmulatedBackend, AFailedLaunchNamesKernelAndSize) {
   kernels::UnaryArgs args{.operation = kernels::Unary::exp, .size = std::int64_t{1} << 62};
   try {
     const Tensor x = Tensor::zeros({1}, DType::f64, Device::cpu());
-    args.dtype = DType::f64, args.x = x.data(), args.y = x.data();
+    args.dtype = DType::f64;
+    args.x = x.data();
+    args.y = x.data();
     cuda.backend().unary(args, nullptr);
     FAIL();
   } catch (const Error& e) {
@@ -232,7 +238,7 @@ TEST(EmulatedBackend, AFailedLaunchNamesKernelAndSize) {
   }
 }
 
-// What cuBLASLt does beside a product costs no launch of its own.
+// Counts launches: an epilogue of cuBLASLt needs no separate launch.
 std::uint64_t launches_of(const std::function<void()>& work) {
   kernels::Backend& backend = Device::cuda().backend();
   const std::uint64_t before = backend.launches();
@@ -240,7 +246,7 @@ std::uint64_t launches_of(const std::function<void()>& work) {
   return backend.launches() - before;
 }
 
-// Rows of x, of which the second holds a NaN.
+// Returns rows of x, the second of which contains a NaN.
 Variable rows_with_nan(std::int64_t columns) {
   std::vector<float> x(static_cast<std::size_t>(3 * columns), 0.5f);
   x[static_cast<std::size_t>(columns)] = std::numeric_limits<float>::quiet_NaN();
@@ -254,7 +260,7 @@ void expect_relu(std::int64_t columns, std::uint64_t launches) {
       Tensor::from(std::vector<float>(static_cast<std::size_t>(2 * columns), 2), {2, columns}, cuda);
   const Variable bias = Tensor::from(std::vector<float>{1, -1e6f}, {2}, cuda);
   const auto layer = [&] { return linear(x, weight, bias, Activation::relu).value(); };
-  layer();  // tries the algorithm out
+  layer();  // the first call tries the algorithm
   Tensor y;
   EXPECT_EQ(launches_of([&] { y = layer(); }), launches);
   const std::vector<float> got = y.to_vector();
@@ -266,30 +272,30 @@ void expect_relu(std::int64_t columns, std::uint64_t launches) {
   EXPECT_TRUE(std::isnan(got[2]) && std::isnan(got[3])) << got[2] << ", " << got[3];
 }
 
-TEST(EmulatedBackend, ReluRidesOnTheProductWhereItKeepsNan) {
+TEST(EmulatedBackend, ReluIsFusedIntoTheProductIfItKeepsNan) {
   expect_relu(7, 1);
   ASSERT_EQ(setenv("PTX_RELU_HIDES_NAN", "1", 1), 0);
-  expect_relu(9, 2);  // another shape: shapes are tried out once
+  expect_relu(9, 2);  // a new shape, because each shape is tried only once
   ASSERT_EQ(unsetenv("PTX_RELU_HIDES_NAN"), 0);
 }
 
-TEST(EmulatedBackend, BiasGradientRidesOnTheWeightGradient) {
+TEST(EmulatedBackend, BiasGradientIsFusedIntoTheWeightGradient) {
   const Device cuda = Device::cuda();
   const Variable x = random_normal({6, 8}, {.seed = 1}, 0, 1, DType::f32, cuda);
   const Variable weight(random_normal({4, 8}, {.seed = 2}, 0, 1, DType::f32, cuda), true);
   const Variable bias(Tensor::zeros({4}, DType::f32, cuda), true);
   const Variable loss = sum(linear(x, weight, bias));
-  // The gradient of the sum is filled in; the product brings both gradients.
+  // One launch fills in the gradient of the sum; the product computes both gradients.
   EXPECT_EQ(launches_of([&] { loss.backward(true); }), 2u);
   EXPECT_EQ(bias.grad().to_vector(), std::vector<float>(4, 6));
-  // Added to those: now the bias wants a kernel of its own.
+  // Accumulation into existing gradients needs a separate kernel for the bias.
   EXPECT_EQ(launches_of([&] { loss.backward(); }), 3u);
   EXPECT_EQ(bias.grad().to_vector(), std::vector<float>(4, 12));
 }
 
-// Gradients of two layers with ReLU between them, of `hidden` units, on 6 rows; the launches of a backward
-// pass.
-enum class Use { once, shared, twice };  // the hidden layer, or the graph
+// Runs two layers of `hidden` units with ReLU between them on 6 rows, and keeps the gradients and the number
+// of launches of a backward pass.
+enum class Use { once, shared, twice };  // how often the hidden layer or the graph is used
 struct TwoLayers {
   std::vector<std::vector<float>> gradients;
   std::uint64_t launches = 0;
@@ -322,17 +328,18 @@ void expect_gradients_of_cpu(const TwoLayers& got, std::int64_t hidden, Use use)
       EXPECT_NEAR(got.gradients[i][j], expected.gradients[i][j], 1e-3) << "parameter " << i << ", " << j;
 }
 
-TEST(EmulatedBackend, GradientsGoThroughReluInTheProductTheyComeFrom) {
+TEST(EmulatedBackend, ReluBackwardIsFusedIntoTheGradientProduct) {
   const TwoLayers fused(Device::cuda(), 12, Use::once);
   expect_gradients_of_cpu(fused, 12, Use::once);
   ASSERT_EQ(setenv("PTX_RELU_HIDES_NAN", "1", 1), 0);
-  const TwoLayers apart(Device::cuda(), 16, Use::once);  // another shape: shapes are tried out once
+  // A new shape, because each shape is tried only once.
+  const TwoLayers apart(Device::cuda(), 16, Use::once);
   ASSERT_EQ(unsetenv("PTX_RELU_HIDES_NAN"), 0);
   expect_gradients_of_cpu(apart, 16, Use::once);
-  EXPECT_EQ(fused.launches + 1, apart.launches) << "the derivative and the bias's gradient need no kernel";
+  EXPECT_EQ(fused.launches + 1, apart.launches) << "the fused derivative and bias gradient need no kernel";
 }
 
-// Half of the outputs of a layer are exactly 0: its first weights and biases are.
+// Half of the layer's outputs are exactly 0, because its first weights and biases are 0.
 Tensor gradient_through_zeros(Device device, std::int64_t hidden) {
   std::vector<float> weights(static_cast<std::size_t>(8 * hidden), 0.0f),
       biases(static_cast<std::size_t>(hidden), 0.0f);
@@ -352,7 +359,7 @@ Tensor gradient_through_zeros(Device device, std::int64_t hidden) {
 
 TEST(EmulatedBackend, NoGradientPassesReluAtExactlyZero) {
   for (const std::int64_t hidden : {12, 20}) {
-    // Shapes are tried out once, so the second is another one.
+    // Each shape is tried only once, so the second run uses a new one.
     if (hidden == 20) {
       ASSERT_EQ(setenv("PTX_RELU_MASK_AT_ZERO", "1", 1), 0);
     }
@@ -371,7 +378,7 @@ TEST(EmulatedBackend, NoGradientPassesReluAtExactlyZero) {
   }
 }
 
-TEST(EmulatedBackend, NormalsAreThoseOfTheCpu) {
+TEST(EmulatedBackend, NormalsMatchTheCpu) {
   const Noise noise{.seed = 9, .purpose = RandomPurpose::test};
   const std::vector<float> cpu = random_normal({2000, 50}, noise).to_vector();
   const std::vector<float> cuda =
@@ -379,13 +386,13 @@ TEST(EmulatedBackend, NormalsAreThoseOfTheCpu) {
   float largest = 0;
   for (std::size_t i = 0; i < cpu.size(); ++i) {
     const float difference = std::abs(cpu[i] - cuda[i]);
-    largest = difference <= largest ? largest : difference;  // NaN stays
+    largest = difference <= largest ? largest : difference;  // NaN is kept
   }
   EXPECT_TRUE(largest < 3e-6f) << largest;
   RecordProperty("largest_difference", fmt::format("{:.2e}", largest));
 }
 
-TEST(EmulatedBackend, PrecisionIsAskedForOfCublaslt) {
+TEST(EmulatedBackend, PrecisionIsPassedToCublaslt) {
   const Device cuda = Device::cuda();
   const Variable x = random_normal({16, 8}, {.seed = 1}, 0, 1, DType::f32, cuda);
   const Variable w = random_normal({4, 8}, {.seed = 2}, 0, 1, DType::f32, cuda);
@@ -400,13 +407,13 @@ TEST(EmulatedBackend, PrecisionIsAskedForOfCublaslt) {
   EXPECT_EQ(products(Precision::bf16), std::pair(std::uint64_t{0}, std::uint64_t{1}));
 }
 
-TEST(EmulatedBackend, GradientsThatMeetGoThroughReluTogether) {
+TEST(EmulatedBackend, SummedGradientsPassThroughReluTogether) {
   expect_gradients_of_cpu(TwoLayers(Device::cuda(), 12, Use::shared), 12, Use::shared);
   expect_gradients_of_cpu(TwoLayers(Device::cuda(), 12, Use::twice), 12, Use::twice);
 }
 
-// A process of its own, started with PTX_NO_DEVICE=1 (no device) or =driver (no driver): devices are counted
-// once.
+// This test runs in a separate process with PTX_NO_DEVICE=1 (no device) or =driver (no driver), because
+// devices are counted only once.
 TEST(NoGpu, TheBestDeviceIsTheCpu) {
   const char* why = std::getenv("PTX_NO_DEVICE");
   if (!why) GTEST_SKIP() << "there is an emulated device";

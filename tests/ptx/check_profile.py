@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Compares the counters of kernels with committed limits.
 
-check_profile.py --run PROGRAM             runs gpuvae_ptx_tests, and fails where a kernel got worse than its limit
+check_profile.py --run PROGRAM             runs gpuvae_ptx_tests, and fails if a kernel exceeds its limits
 check_profile.py --run PROGRAM --update    rewrites the table (make profile)
-check_profile.py REPORT [--update]         the same from a report that exists
+check_profile.py REPORT [--update]         the same from an existing report
 
-REPORT is the JSON that the emulated device writes to the file PTX_REPORT. A limit is the mean per launch, or the ratio of
-transactions to the least possible number, over the tests that `--run` runs: a new or changed case may need --update.
+REPORT is the JSON that the emulated device writes to the file PTX_REPORT. A limit is the mean per launch, or the
+ratio of transactions to the minimum possible number, over the tests that `--run` runs. A new or changed case may need
+--update.
 """
 import argparse
 import json
@@ -17,7 +18,7 @@ import sys
 import tempfile
 
 TOLERANCE = 0.02
-# Every kernel, in sizes that take seconds: the operations' cases, and the fused steps.
+# Covers every kernel at sizes that take seconds: the cases of the operations, and the fused steps.
 TESTS = "Cases/Operation.CudaMatchesCpu*:FusedStep.*:*FusedVariant*:Optimizer*:*Gather*:FusedProduct.*"
 LARGEST_CASE = "100000"
 ACCESSES = {
@@ -27,7 +28,7 @@ ACCESSES = {
 
 
 def limits(kernel):
-    """The numbers of a kernel that must not grow."""
+    """Returns the numbers of a kernel that must not grow."""
     launches = max(1, kernel["launches"])
     numbers = {
         "warp_instructions": kernel["warp_instructions"] / launches,
@@ -69,7 +70,7 @@ def write_table(path, report):
 
 
 def run(program):
-    """The report of the tests in `program`, in the default order and mode."""
+    """Returns the report of the tests in `program`, in the default order and mode."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PTX_")}
     with tempfile.TemporaryDirectory() as folder:
         report = pathlib.Path(folder) / "report.json"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of check_profile.py: what gets worse fails, what gets better is listed, and --update makes the table."""
+"""Tests check_profile.py: regressions fail, improvements are listed, and --update writes the table."""
 import copy
 import json
 import pathlib

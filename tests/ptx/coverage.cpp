@@ -1,4 +1,4 @@
-// Tells the emulated device which test runs, for PTX_COVERAGE.
+// Reports the running test to the emulated device, for PTX_COVERAGE.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

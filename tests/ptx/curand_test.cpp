@@ -1,4 +1,5 @@
-// Random numbers by cuRAND: the stand-in's checks, the backend's use of it, and initial weights.
+// Tests random numbers by cuRAND: the checks of the emulated library, the backend's use of it, and initial
+// weights.
 #include <cuda_runtime_api.h>
 #include <curand.h>
 #include <gtest/gtest.h>
@@ -12,7 +13,7 @@
 #include "gpuvae/graph.h"
 #include "gpuvae/train.h"
 #include "kernels/backend.h"
-#include "kernels/cuda/dynamic_library.h"
+#include "kernels/cuda/runtime/dynamic_library.h"
 
 namespace gpuvae {
 namespace {
@@ -26,8 +27,8 @@ std::string message_of(const std::function<void()>& action) {
   return "";
 }
 
-// The largest distance between the distribution of the sample and `cdf`, times the root of the sample's size:
-// above 1.95 in 1 of 1,000 samples (Kolmogorov and Smirnov).
+// Returns the Kolmogorov-Smirnov statistic: the largest distance between the distribution of the sample and
+// `cdf`, times the root of the sample's size. It is above 1.95 in 1 of 1,000 samples.
 double kolmogorov_smirnov(std::vector<float> sample, const std::function<double(double)>& cdf) {
   std::sort(sample.begin(), sample.end());
   const auto n = static_cast<double>(sample.size());
@@ -57,7 +58,7 @@ class Generator {
   curandGenerator_t handle = nullptr;
 };
 
-TEST(EmulatedCurand, RefusesWhatTheLibraryRefuses) {
+TEST(EmulatedCurand, RefusesTheSameCallsAsCurand) {
   const Generator generator;
   const DeviceArray<float> out(64);
   EXPECT_EQ(curandGenerateNormal(generator.handle, out.get(), 63, 0, 1), CURAND_STATUS_LENGTH_NOT_MULTIPLE);
@@ -83,7 +84,7 @@ TEST(EmulatedCurand, FindsBadPointersAndGenerators) {
   EXPECT_MENTIONS(message_of([&] { curandGenerateUniform(gone, out.get(), 4); }), "destroyed");
 }
 
-TEST(EmulatedCurand, GoesOnWhereItStopped) {
+TEST(EmulatedCurand, ContinuesItsSequence) {
   const Generator generator;
   const DeviceArray<float> first(8), second(8), both(16);
   ASSERT_EQ(curandGenerateUniform(generator.handle, first.get(), 8), CURAND_STATUS_SUCCESS);
@@ -96,7 +97,7 @@ TEST(EmulatedCurand, GoesOnWhereItStopped) {
   EXPECT_EQ(joined, both.values());
 }
 
-TEST(CurandOnCuda, DrawsTheDistributionAskedFor) {
+TEST(CurandOnCuda, DrawsTheRequestedDistribution) {
   const Device cuda = Device::cuda();
   const std::vector<float> normal = curand_normal({200, 100}, 7, 3, 0.5, cuda).to_vector();
   EXPECT_LT(kolmogorov_smirnov(normal, [](double x) { return normal_cdf((x - 3) / 0.5); }), 1.95);
@@ -104,7 +105,7 @@ TEST(CurandOnCuda, DrawsTheDistributionAskedFor) {
   EXPECT_LT(kolmogorov_smirnov(uniform, [](double x) { return std::clamp((x + 2) / 3, 0.0, 1.0); }), 1.95);
 }
 
-TEST(CurandOnCuda, FillsAnySizeAndNothingElse) {
+TEST(CurandOnCuda, FillsExactlyTheRequestedElements) {
   const Device cuda = Device::cuda();
   for (const std::int64_t size : {0, 1, 2, 3, 31, 33, 1001}) {
     const Tensor all = Tensor::full({size + 5}, 99, DType::f32, cuda);
@@ -119,7 +120,7 @@ TEST(CurandOnCuda, FillsAnySizeAndNothingElse) {
   }
 }
 
-TEST(CurandOnCuda, DependsOnTheSeedAlone) {
+TEST(CurandOnCuda, DependsOnlyOnTheSeed) {
   const Device cuda = Device::cuda();
   const auto draw = [&](std::uint64_t seed) { return curand_normal({30, 7}, seed, 0, 1, cuda).to_vector(); };
   const std::vector<float> first = draw(1);
@@ -143,7 +144,7 @@ TEST(CurandOnCuda, IsRefusedInsideAGraphAndOnTheCpu) {
             "[curand] expected a CUDA device, got cpu");
 }
 
-TEST(CurandOnCuda, SaysInOneLineThatTheLibraryIsMissing) {
+TEST(CurandOnCuda, ReportsAMissingLibraryInOneLine) {
   const kernels::ToolkitLibrary library = {
       "curand", "cuRAND", "random numbers by cuRAND need", "libcurand_missing.so", 10, "no_such_function"};
   const std::string said = message_of([&] { kernels::open_library(library); });
@@ -159,7 +160,10 @@ TEST(CurandOnCuda, SaysInOneLineThatTheLibraryIsMissing) {
 
 std::vector<float> weights(WeightInit init, std::uint64_t seed, const std::string& name = "layer") {
   Initializer how;
-  how.weight = init, how.seed = seed, how.bias_std = 0.3, how.generator = InitGenerator::curand;
+  how.weight = init;
+  how.seed = seed;
+  how.bias_std = 0.3;
+  how.generator = InitGenerator::curand;
   return Linear(name, 151, 101, Activation::relu, how, Device::cuda()).weight.value().to_vector();
 }
 
@@ -188,13 +192,15 @@ TEST(InitialWeightsByCurand, DifferBySeedAndByName) {
 
 TEST(InitialWeightsByCurand, ReachEveryLayerOfAModel) {
   VaeOptions options;
-  options.features = 33, options.encoder_widths = {7}, options.initializer.bias_std = 0.1;
+  options.features = 33;
+  options.encoder_widths = {7};
+  options.initializer.bias_std = 0.1;
   Vae ours(options, Device::cuda());
   options.initializer.generator = InitGenerator::curand;
   Vae by_curand(options, Device::cuda());
   const std::vector<Parameter> a = ours.parameters(), b = by_curand.parameters();
   for (std::size_t i = 0; i < a.size(); ++i)
-    EXPECT_NE(a[i].variable->value().to_vector(), b[i].variable->value().to_vector()) << a[i].name;
+    EXPECT_NE(a[i].variable.value().to_vector(), b[i].variable.value().to_vector()) << a[i].name;
   EXPECT_EQ(message_of([&] { Vae(options, Device::cpu()); }),
             "[init] expected a CUDA device for initial weights by cuRAND, got cpu");
 }

@@ -10,7 +10,7 @@ FLOAT = re.compile(r"^0(f[0-9A-F]{8}|d[0-9A-F]{16})$")
 
 @operator("add", "sub", "mad", "setp", "mov", "min", "max", "selp")
 def off_by_one(i, random):
-    """An integer constant one too large or too small."""
+    """An integer constant is one too large or too small."""
     places = [n for n, o in enumerate(i.operands) if n > 0 and IMMEDIATE.match(o)]
     if i.type not in INTEGERS or not places:
         return None
@@ -20,7 +20,7 @@ def off_by_one(i, random):
 
 @operator("shl", "shr")
 def wrong_shift(i, random):
-    """A shift by one bit too many or too few."""
+    """A shift is one bit too many or too few."""
     if not IMMEDIATE.match(i.operands[2]):
         return None
     return i.with_operand(2, str(int(i.operands[2]) + random.choice((-1, 1))))
@@ -28,7 +28,7 @@ def wrong_shift(i, random):
 
 @operator("mul", "mad")
 def wrong_stride(i, random):
-    """A constant factor twice as large, 4 too large or 1 too small."""
+    """A constant factor is twice as large, 4 too large or 1 too small."""
     if i.type not in INTEGERS or not IMMEDIATE.match(i.operands[2]):
         return None
     factor = int(i.operands[2])
@@ -37,7 +37,7 @@ def wrong_stride(i, random):
 
 @operator("and", "or", "xor")
 def wrong_mask(i, random):
-    """A constant mask with another lowest bit, or shifted by one bit."""
+    """A constant mask has a different lowest bit, or is shifted by one bit."""
     if i.type == "pred" or not IMMEDIATE.match(i.operands[2]):
         return None
     mask = int(i.operands[2])
@@ -46,7 +46,7 @@ def wrong_mask(i, random):
 
 @operator("setp", "shr", "div", "rem", "min", "max", "mul", "cvt")
 def wrong_signedness(i, random):
-    """Signed for unsigned, and the reverse, where the two differ for negative or large numbers."""
+    """Signed instead of unsigned, or the reverse, where the two differ for negative or large numbers."""
     other = {"s": "u", "u": "s"}
     if i.type not in INTEGERS or i.type[0] == "b":
         return None
@@ -65,7 +65,7 @@ def wrong_signedness(i, random):
 
 @operator("add", "sub", "neg", "fma")
 def wrong_sign(i, random):
-    """A sum for a difference, a negation that is missing, a product with another sign."""
+    """A sum instead of a difference, a missing negation, or a product with the wrong sign."""
     if i.parts[0] in ("add", "sub"):
         return replaced_part(i, i.parts[0], {"add": "sub", "sub": "add"}[i.parts[0]])
     if i.parts[0] == "neg":
@@ -89,7 +89,7 @@ def changed_float(text, random):
 
 @operator("mov", "add", "sub", "mul", "fma", "div", "selp", "setp", "min", "max")
 def wrong_constant(i, random):
-    """A floating-point constant with another sign or size; 1 for 0."""
+    """A floating-point constant has the wrong sign or size, or is 1 instead of 0."""
     places = [n for n, o in enumerate(i.operands) if n > 0 and FLOAT.match(o)]
     if not places:
         return None
@@ -99,7 +99,7 @@ def wrong_constant(i, random):
 
 @operator("max", "min", "abs", "ex2", "rcp", "sqrt")
 def wrong_function(i, random):
-    """The smaller for the larger of two, no absolute value, a root for an exponential, ..."""
+    """The minimum instead of the maximum, a missing absolute value, a root instead of an exponential, ..."""
     others = {"max": "min", "min": "max"}
     if i.parts[0] in others:
         return replaced_part(i, i.parts[0], others[i.parts[0]])
@@ -110,7 +110,7 @@ def wrong_function(i, random):
 
 @operator("cvt")
 def wrong_rounding(i, random):
-    """Towards zero for the nearest integer, and the reverse; TF32 and saturation left out."""
+    """Rounding towards zero instead of to the nearest integer, or the reverse; TF32 or saturation is missing."""
     for old, new in (("rni", "rzi"), ("rzi", "rni")):
         if old in i.parts:
             return replaced_part(i, old, new)
@@ -121,14 +121,15 @@ def wrong_rounding(i, random):
 
 @operator("sub", "div", "rem")
 def swapped_operands(i, random):
-    """The operands of a difference or a quotient exchanged."""
+    """The operands of a difference or a quotient are exchanged."""
     return i.with_(operands=[i.operands[0], i.operands[2], i.operands[1]])
 
 
 # ---- registers ----
 
 def written_again(i):
-    """Whether several instructions write the register that this one writes: it is a variable of a loop or a branch."""
+    """Returns whether several instructions write the register of this one, so that it is a variable of a loop or
+    branch."""
     if i.kernel.writes is None:
         i.kernel.writes = {}
         for o in i.kernel.instructions:
@@ -140,7 +141,7 @@ def written_again(i):
 
 @operator("mov")
 def uninitialised_accumulator(i, random):
-    """A floating-point variable is not set to 0 first."""
+    """A floating-point variable is not initialised to 0."""
     return "" if re.fullmatch("0[fd]0+", i.operands[1]) and written_again(i) else None
 
 
@@ -151,7 +152,7 @@ def missing_copy(i, random):
 
 
 def recent_registers(i, count=12):
-    """What the instructions right before this one set, the last one first, without going back over a label."""
+    """Returns the registers that the preceding instructions wrote, most recent first, up to the last label."""
     found = {}
     for o in reversed(i.kernel.instructions[max(0, i.index - count):i.index]):
         if any(line.endswith(":") for line in i.kernel.lines[o.line:i.line]):
@@ -163,7 +164,7 @@ def recent_registers(i, count=12):
 
 @operator()
 def wrong_operand(i, random):
-    """A register replaced by another one of its kind that was set just before."""
+    """A register is replaced by another one of its kind that was written just before."""
     if i.parts[0] in ("ld", "mov", "cvta", "bra", "ret", "shfl", "mma") or len(i.operands) < 2:
         return None
     known = recent_registers(i)
@@ -182,14 +183,14 @@ def wrong_operand(i, random):
 
 @operator("mma")
 def swapped_fragment(i, random):
-    """Two registers of a fragment of A or B exchanged."""
+    """Two registers of a fragment of A or B are exchanged."""
     index = random.choice((1, 2))
     return swapped(i, index, *random.sample(range(len(elements(i.operands[index]))), 2))
 
 
 @operator("mma")
 def swapped_accumulator(i, random):
-    """Two registers of the accumulator exchanged where it is read."""
+    """Two registers of the accumulator are exchanged where it is read."""
     return swapped(i, 3, *random.sample(range(4), 2))
 
 

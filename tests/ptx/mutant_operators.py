@@ -1,12 +1,12 @@
-"""Mutations of PTX, each by an operator: memory, synchronisation and control here, the others in mutant_arithmetic.py.
+"""Mutation operators for PTX: memory, synchronisation and control are here, the others in mutant_arithmetic.py.
 
-An operator is a function (instruction, random) -> new text, or None where it does not apply.
+An operator is a function (instruction, random) -> new text, or None if it does not apply.
 """
 import hashlib, re
 
 from mutant_places import unnumbered
 
-OPERATORS = {}  # by name: the first parts of the opcodes that an operator may change (none: of all), and the function
+OPERATORS = {}  # name -> (first parts of the opcodes that the operator may change, or none for all; function)
 INTEGERS = ("s16", "u16", "s32", "u32", "s64", "u64", "b16", "b32", "b64")
 IMMEDIATE = re.compile(r"^-?\d+$")
 REGISTER = re.compile(r"^%(p|rs|r|rd|f|fd)\d+$")
@@ -25,7 +25,7 @@ def elements(operand):
 
 
 def swapped(i, index, a, b):
-    """Two elements of a vector operand exchanged."""
+    """Exchanges two elements of a vector operand."""
     parts = elements(i.operands[index])
     parts[a], parts[b] = parts[b], parts[a]
     return i.with_operand(index, "{" + ", ".join(parts) + "}")
@@ -36,7 +36,7 @@ def replaced_part(i, old, new):
 
 
 def one_of(texts, random):
-    """One of several texts, by a hash of each, so that the choice stays when others come or go."""
+    """Chooses one of several texts by hash, so that adding or removing other texts keeps the choice."""
     salt = random.random()
     return min(sorted(texts), key=lambda t: hashlib.sha1(f"{salt} {unnumbered(t)}".encode()).hexdigest())
 
@@ -63,7 +63,7 @@ def at_offset(i, delta):
 
 @operator("ld", "st")
 def wrong_space(i, random):
-    """An access to global memory with an instruction for shared memory, and the reverse."""
+    """A global access uses an instruction for shared memory, or the reverse."""
     if i.parts[1] not in ("global", "shared"):
         return None
     kept = [p for p in i.parts if p not in ("nc", "cg", "wb")]
@@ -73,7 +73,7 @@ def wrong_space(i, random):
 
 @operator("ld", "st")
 def misaligned(i, random):
-    """An address 1, 2 or 4 bytes too high, where the access needs a larger alignment."""
+    """An address is 1, 2 or 4 bytes too high, where the access needs a larger alignment."""
     if not accesses_data(i) or access_bytes(i) == 1:
         return None
     return at_offset(i, random.choice([d for d in (1, 2, 4) if d < access_bytes(i)]))
@@ -81,13 +81,13 @@ def misaligned(i, random):
 
 @operator("ld", "st")
 def neighbouring_address(i, random):
-    """The element, or the vector, before or behind the right one."""
+    """The access goes to the element or vector before or after the right one."""
     return at_offset(i, random.choice((-1, 1)) * access_bytes(i)) if accesses_data(i) else None
 
 
 @operator("st")
 def dropped_store(i, random):
-    """A store that is missing."""
+    """A store is missing."""
     return ""
 
 
@@ -109,7 +109,7 @@ def wrong_vector(i, random):
 
 @operator("ld")
 def wrong_parameter(i, random):
-    """A field of a parameter replaced by another one of the same type that the kernel reads."""
+    """A field of a parameter is replaced by another one of the same type that the kernel reads."""
     if i.parts[1] != "param" or vector_width(i) > 1:
         return None
     others = {o.operands[1] for o in i.kernel.by_head["ld"] if o.opcode == i.opcode} - {i.operands[1]}
@@ -152,7 +152,7 @@ def early_trigger(i, random):
 
 @operator("atom")
 def wrong_atomic(i, random):
-    """atom.inc wraps one too late or too early, or is a load and a store."""
+    """atom.inc wraps one too late or too early, or is replaced by a load and a store."""
     if "inc" not in i.parts:
         return None
     old, address, bound = i.operands
@@ -166,7 +166,7 @@ def wrong_atomic(i, random):
 
 @operator("shfl")
 def wrong_lane(i, random):
-    """A shuffle takes its value from the lane itself, or from one twice as far."""
+    """A shuffle takes its value from the lane itself, or from a lane twice as far away."""
     itself = i.with_(opcode="mov.b32", operands=[i.operands[0].split("|")[0], i.operands[1]])
     farther = f"{{ .reg .b32 %distance; shl.b32 %distance, {i.operands[2]}, 1; " + i.with_operand(2, "%distance") + " }"
     return random.choice([itself, farther])
@@ -176,7 +176,7 @@ def wrong_lane(i, random):
 
 @operator()
 def negated_guard(i, random):
-    """@p for @!p, and the reverse."""
+    """@p instead of @!p, or the reverse."""
     if not i.guard:
         return None
     return i.with_(guard=i.guard.replace("@!", "@") if "!" in i.guard else i.guard.replace("@", "@!"))
@@ -184,20 +184,20 @@ def negated_guard(i, random):
 
 @operator()
 def missing_guard(i, random):
-    """A branch that is always or never taken."""
+    """A branch is always or never taken."""
     return random.choice(["", i.with_(guard="")]) if i.guard else None
 
 
 @operator("setp")
 def off_by_one_compare(i, random):
-    """< for <=, and its like, on integers."""
+    """< instead of <=, > instead of >=, or the reverse, on integers."""
     swaps = {"lt": "le", "le": "lt", "gt": "ge", "ge": "gt"}
     return replaced_part(i, i.parts[1], swaps[i.parts[1]]) if i.parts[1] in swaps and i.type in INTEGERS else None
 
 
 @operator("setp")
 def wrong_compare(i, random):
-    """The opposite of a comparison."""
+    """A comparison is replaced by its opposite."""
     opposites = {"lt": "ge", "ge": "lt", "gt": "le", "le": "gt", "eq": "ne", "ne": "eq",
                  "ltu": "geu", "gtu": "leu", "leu": "gtu", "geu": "ltu", "neu": "eq", "num": "nan"}
     return replaced_part(i, i.parts[1], opposites[i.parts[1]]) if i.parts[1] in opposites else None
@@ -205,21 +205,21 @@ def wrong_compare(i, random):
 
 @operator("and", "or", "xor")
 def wrong_predicate(i, random):
-    """Two conditions joined by `or` for `and`, and the reverse."""
+    """Two conditions are joined by `or` instead of `and`, or the reverse."""
     swaps = {"and": "or", "or": "and", "xor": "or"}
     return replaced_part(i, i.parts[0], swaps[i.parts[0]]) if i.type == "pred" else None
 
 
 @operator("selp")
 def swapped_select(i, random):
-    """The two values of a selection exchanged."""
+    """The two values of a selection are exchanged."""
     d, a, b, p = i.operands
     return i.with_(operands=[d, b, a, p])
 
 
 @operator("mov")
 def wrong_thread(i, random):
-    """Another of the special registers: %tid.x for %ctaid.x, %ntid.x for %nctaid.x, and so on."""
+    """Another special register is read: %ctaid.x instead of %tid.x, %nctaid.x instead of %ntid.x, and so on."""
     if not re.fullmatch(r"%(n?tid|n?ctaid)\.[xyz]", i.operands[1]):
         return None
     others = {"%tid.x", "%tid.y", "%ctaid.x", "%ctaid.y", "%ntid.x", "%nctaid.x"} - {i.operands[1]}

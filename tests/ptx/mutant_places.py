@@ -1,10 +1,10 @@
-"""Kernels and instructions of a program's PTX, as tests/ptx/mutants.py needs them."""
+"""Finds the kernels and instructions in a program's PTX, for tests/ptx/mutants.py."""
 import collections, os, re, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cuda"))
 from check_kernels import demangled, modules, short
 
-# nvcc puts hashes of the path and of the source into the names of what an anonymous namespace holds.
+# nvcc adds hashes of the path and of the source to the names in an anonymous namespace.
 HASHED = re.compile(r"(?:_GLOBAL__N__|_INTERNAL_)[0-9a-f]{8}_\d+_(\w+?)_cu_[0-9a-f]{8}")
 INSTRUCTION = re.compile(r"^(@!?%p\d+ )?([a-z][\w.:]*)(?:\s+(.*))?;$")
 REGISTER_NUMBER = re.compile(r"(%(?:p|rs|r|rd|f|fd)|\$L__BB)\d+(?:_\d+)?")
@@ -13,7 +13,7 @@ LOCATION = re.compile(r"^\.loc\s+(\d+) (\d+) \d+(?:, function_name [^,]+, inline
 
 
 def split_operands(text):
-    """At the commas that are not within braces or brackets."""
+    """Splits at the commas outside braces and brackets."""
     parts, depth, start = [], 0, 0
     for i, c in enumerate(text):
         depth += (c in "{[(") - (c in "}])")
@@ -34,8 +34,9 @@ class Instruction:
 
     @property
     def key(self):
-        """What names the instruction in every build: the kernel, the text without numbers of registers, and which of the
-        kernel's instructions with this text it is. It has no line, which would change with any instruction before."""
+        """Identifies the instruction in every build: the kernel, the text without register numbers, and its index
+        among the kernel's instructions with this text. It contains no line number, which earlier instructions would
+        change."""
         if self.kernel.keys is None:
             counts, self.kernel.keys = collections.Counter(), []
             for i in self.kernel.instructions:
@@ -45,7 +46,7 @@ class Instruction:
         return self.kernel.keys[self.index]
 
     def with_(self, opcode=None, operands=None, guard=None):
-        """The text of this instruction with some of its parts replaced."""
+        """Returns the text of this instruction with some of its parts replaced."""
         operands = self.operands if operands is None else operands
         return ((self.guard if guard is None else guard) + (opcode or self.opcode)
                 + (" " + ", ".join(operands) if operands else "") + ";")
@@ -58,8 +59,8 @@ class Kernel:
     def __init__(self, name, label, lines, files):
         self.name, self.label, self.lines, self.files = name, label, lines, files
         self.instructions, self.by_head = [], collections.defaultdict(list)
-        self.keys = None  # of the instructions, once somebody asks
-        self.writes = None  # by register: how many instructions write it, once somebody asks
+        self.keys = None  # keys of the instructions, computed on first use
+        self.writes = None  # register -> number of instructions that write it, computed on first use
         source = ""
         for number, line in enumerate(lines):
             if location := LOCATION.match(line):
@@ -70,7 +71,7 @@ class Kernel:
                 self.by_head[i.parts[0]].append(i)
 
     def place(self, location):
-        """file:line of the project's source; for code of CUDA's headers, the line that calls it."""
+        """Returns file:line of the project's source; for code of CUDA's headers, the line that calls it."""
         file, line, at_file, at_line = location.groups()
         for f, l in ((file, line), (at_file, at_line)):
             if f and "/kernels/" in self.files.get(f, "") and l != "0":
@@ -83,18 +84,18 @@ class Kernel:
 
 
 def plain(text):
-    """Without hashes: the same in every build."""
+    """Returns the text without hashes, which is the same in every build."""
     return HASHED.sub(r"\1", text)
 
 
 def short_text(text):
-    """Mangled names of parameters and variables by their last part."""
+    """Shortens the mangled names of parameters and variables to their last part."""
     return re.sub(r"_Z\w*?(_param_\d+|[a-z]\w*E)\b", lambda m: m.group(1).strip("_"), plain(text))
 
 
 def unnumbered(text):
-    """Without the numbers that the compiler gives to registers and labels, and without mangled names, which change with
-    the types of a kernel's parameters."""
+    """Returns the text without the numbers of registers and labels and without mangled names, which change with the
+    types of a kernel's parameters."""
     return REGISTER_NUMBER.sub(r"\1", MANGLED.sub(r"\1", short_text(text)))
 
 
@@ -108,7 +109,7 @@ def end_of_body(lines, start):
 
 
 def kernels_of(library, target=90):
-    """Kernels of the PTX for `target`, in an order that does not depend on the build."""
+    """Returns the kernels of the PTX for `target`, in an order that does not depend on the build."""
     newest, texts = modules(library)
     if newest != target:
         sys.exit(f"mutants: expected PTX for sm_{target} in {library}, got sm_{newest}")

@@ -1,4 +1,4 @@
-"""The table of mutations, and the reasons why some survive, which people write into it."""
+"""Writes the table of mutations. The reasons why some survive are written by hand and kept."""
 import collections, os, re
 
 from mutant_operators import OPERATORS
@@ -11,22 +11,23 @@ SURVIVOR = re.compile(r"^\| `([0-9a-f]{8})` \|.*\| ([^|]*) \|$")
 HEAD = """# Mutations of the kernels
 
 `make mutants` changes one instruction of one kernel's PTX (sm_90) at a time and runs the tests that run this kernel on
-the emulated device until one fails; mutations of synchronisation run in the modes {modes}, others in the first of them.
-A fixed seed draws {count} places of each operator, or all
-where the kernels have fewer; the three stores to shared memory that once were stores to global memory are always among
-them. The table is written by `tests/ptx/mutants.py`; the reasons in the last section are written by hand.
+the emulated device until one fails. Mutations of synchronisation run in the modes {modes}, others only in the first of
+these. A fixed seed draws {count} places per operator, or all places if there are fewer. The three stores to shared
+memory that once were stores to global memory are always included. `tests/ptx/mutants.py` writes this table; the reasons
+in the last section are written by hand.
 
-**{found} of {changing} mutations that change behaviour are found: {share:.1%}.** {run} of {drawn} that were drawn have
-run; {equivalent} of them change nothing that a test could see, each with its reason below.
+**{found} of {changing} mutations that change behaviour are found: {share:.1%}.** {run} of {drawn} drawn mutations have
+run. {equivalent} of them change nothing that a test could see; the reason for each is given below.
 
-"Checks" counts what the executor refused (state space, bounds, alignment, initialisation, race, barrier), "values" what
-an expectation of a test saw, "hang" what ran out of its time, and "crash" what ended the process.
+"Checks" counts mutations that the executor refused (state space, bounds, alignment, initialisation, race, barrier),
+"values" those that an expectation of a test detected, "hang" those that exceeded their time, and "crash" those that
+ended the process.
 
 """
 
 
 def read_reasons(path):
-    """By mutation."""
+    """Returns the hand-written reasons by mutation."""
     if not os.path.exists(path):
         return {}
     with open(path) as file:
@@ -39,7 +40,7 @@ def cell(text):
 
 def first_sentence(name):
     if name not in OPERATORS:
-        return "A store to shared memory with an instruction for global memory, at the three places of old."
+        return "A store to shared memory uses an instruction for global memory, at the three places where it once did."
     return cell(OPERATORS[name][1].__doc__.strip().split("\n")[0])
 
 
@@ -61,14 +62,14 @@ def survivor_rows(survivors, results, reasons):
     rows = ["| id | operator | place | change | reason |", "|---|---|---|---|---|"]
     for m in survivors:
         i = m.instruction
-        reason = reasons.get(m.id) or ("Not explained." if results[m.id]["reached"] else "No test gets to this place.")
+        reason = reasons.get(m.id) or ("Not explained." if results[m.id]["reached"] else "No test reaches this place.")
         change = f"`{cell(short_text(m.old or i.text))}` → " + (f"`{cell(short_text(m.new))}`" if m.new else "nothing")
         rows.append(f"| `{m.id}` | {m.operator} | {cell(i.kernel.label)}, {i.source} | {change} | {reason} |")
     return rows
 
 
 def write_report(path, mutations, results, reasons):
-    """Share of the mutations that change behaviour and were found."""
+    """Writes the report and returns the share of the behaviour-changing mutations that were found."""
     survivors = [m for m in mutations if m.id in results and not results[m.id]["found"]]
     equivalent = sum(reasons.get(m.id, "").startswith(EQUIVALENT) for m in survivors)
     changing = sum(m.id in results for m in mutations) - equivalent

@@ -3,14 +3,14 @@ import collections, json, os, re, resource, signal, subprocess, tempfile
 
 from mutant_places import short_text
 
-# The project's own modes (tests/ptx/CMakeLists.txt), in the order in which they are tried.
+# The project's test modes (tests/ptx/CMakeLists.txt), in the order in which they are tried.
 MODES = {
     "default": {"GPUVAE_TEST_ELEMENTS": "10000000"},
     "overlap_random": {"GPUVAE_TEST_ELEMENTS": "300000", "PTX_OVERLAP": "1", "PTX_ORDER": "random", "PTX_SEED": "4",
                        "PTX_DELAYED_STORES": "1"},
 }
 REFUSED, NOT_LOADED = 70, 71  # exit statuses (device/mutant.h)
-WALL_LIMIT = 540  # seconds; what counts is the processor's time, because the machine may be busy
+WALL_LIMIT = 540  # seconds; the limit that counts is processor time, because the machine may be busy
 
 
 class NotApplied(Exception):
@@ -18,7 +18,8 @@ class NotApplied(Exception):
 
 
 class Tests:
-    """Names of tests, the instructions that each executes, and the seconds it takes, from one run without a mutation."""
+    """The names of the tests, the instructions that each executes, and its duration, from one run without a
+    mutation."""
 
     def __init__(self, program, pattern, folder):
         self.program, self.folder = program, folder
@@ -42,7 +43,7 @@ class Tests:
                     self.of_kernel[kernel].append((test, ranges))
 
     def that_execute(self, instruction):
-        """Cheapest first."""
+        """Returns the tests that execute an instruction, fastest first."""
         found = [test for test, ranges in self.of_kernel.get(instruction.kernel.name, [])
                  if any(first <= instruction.line <= last for first, last in ranges)]
         return sorted(found, key=lambda t: self.seconds[t])
@@ -64,7 +65,7 @@ class Tests:
             return code, output.read()
 
     def failure(self, tests, mode, mutant):
-        """(kind, what the first failing test says), or None if all pass."""
+        """Returns (kind, message of the first failing test), or None if all tests pass."""
         limit = int(10 + 8 * sum(self.seconds[t] for t in tests))
         code, output = self._run([f"--gtest_filter={':'.join(tests)}", "--gtest_fail_fast", "--gtest_brief=1"], mode,
                                  mutant, limit)
@@ -86,7 +87,7 @@ class Tests:
         return "values", f"{name}: {(thrown.group(1) if thrown else first_expectation(output))[:300]}"
 
     def find(self, mutation, modes):
-        """What finds a mutation, for the results."""
+        """Returns what finds a mutation, in the format of the results."""
         tests = self.that_execute(mutation.instruction)
         with tempfile.NamedTemporaryFile("w", suffix=".mutant") as file:
             write_mutation(file, mutation)
@@ -98,7 +99,7 @@ class Tests:
         return {"found": None, "reached": bool(tests), "same_bits": bool(tests) and same}
 
     def digest(self, tests, mode, mutant):
-        """Of every byte that the tests read from the device: equal numbers mean equal results."""
+        """Returns a hash of every byte that the tests read from the device: equal hashes mean equal results."""
         if not tests:
             return ""
         with tempfile.NamedTemporaryFile("r", suffix=".digest") as file:
@@ -114,7 +115,7 @@ def first_expectation(output):
 
 
 def in_parts(tests, seconds):
-    """The cheapest tests first: most mutations need no others."""
+    """Splits off the fastest tests, which are enough for most mutations."""
     budget, count = sum(seconds[t] for t in tests) / 10, 0
     while count < len(tests) and (count == 0 or budget > 0):
         budget -= seconds[tests[count]]

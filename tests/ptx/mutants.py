@@ -3,27 +3,28 @@
 
     mutants.py PROGRAM [--list] [--only OPERATOR] [--retry] [--write tests/ptx/mutants.md]
 
-PROGRAM is gpuvae_ptx_tests. A fixed seed draws the mutations: a kernel or an instruction that is added or changed leaves
-the draw of all others as it is, apart from those whose places in the list it takes. Each mutation runs the tests that run its kernel, in the modes of mutant_run.py, until one fails. Results are kept in --folder by the list's
-hash, so that a run that was interrupted goes on. --write makes the table; the reasons why mutations survive, the last
-column of its second part, are written by hand and are kept.
+PROGRAM is gpuvae_ptx_tests. A fixed seed draws the mutations. If a kernel or an instruction is added or changed, the
+draw of all others stays the same, except for those whose places in the list it takes. Each mutation runs the tests
+that run its kernel, in the modes of mutant_run.py, until one fails. Results are kept in --folder under the hash of
+the list, so that an interrupted run can continue. --write writes the table; the reasons why mutations survive (last
+column of its second part) are written by hand and kept.
 """
 import argparse, collections, concurrent.futures, hashlib, itertools, json, os, random, re, sys, time
 
 from mutant_operators import OPERATORS
-import mutant_arithmetic  # registers its operators
+import mutant_arithmetic  # registers its operators when imported
 from mutant_places import kernels_of, short_text, unnumbered
 from mutant_report import read_reasons, write_report
 from mutant_run import MODES, Tests
 
 SEED, COUNT = 1, 10
-# Operators that change when threads see what others do: they are tried in further modes than the default one.
+# These operators change when threads see each other's writes, so they are tried in additional modes.
 ORDERING = ("missing-barrier", "missing-warp-barrier", "missing-fence", "missing-wait", "early-trigger", "wrong-atomic")
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 
 def test_pattern():
-    """The tests of ptx.backend."""
+    """Returns the filter of the test ptx.backend."""
     with open(os.path.join(ROOT, "tests", "ptx", "CMakeLists.txt")) as file:
         return re.search(r"set\(GPUVAE_PTX_FILTER\s+(\S+)\)", file.read()).group(1)
 
@@ -44,16 +45,16 @@ def digest(*parts):
 
 
 def by_turns(groups, count, *seed):
-    """Merges iterators by name: each has `count` turns, and the turns of all are in an order that only the seed and the
-    names decide. What one iterator holds does not change the order of the others."""
+    """Merges iterators by name. Each has `count` turns, in an order that depends only on the seed and the names, so
+    the content of one iterator does not change the order of the others."""
     turns = sorted((digest(*seed, name, turn), name) for name in groups for turn in range(count))
     iterators = {name: iter(group) for name, group in groups.items()}
     return (item for _, name in turns for item in itertools.islice(iterators[name], 1))
 
 
 def draw(kernels, name, count=COUNT, seed=SEED):
-    """`count` mutations of one operator, or all that there are. Templates take turns, then the kernels of a template, so
-    that large kernels do not dominate; within a kernel the order is by hash."""
+    """Draws `count` mutations of one operator, or all if there are fewer. Templates take turns, then the kernels of a
+    template, so that large kernels do not dominate. Within a kernel the order is by hash."""
     heads, function = OPERATORS[name]
 
     def mutations(kernel):
@@ -69,18 +70,18 @@ def draw(kernels, name, count=COUNT, seed=SEED):
     return list(itertools.islice(by_turns(merged, count, seed, name), count))
 
 
-# Where the fused step once stored to shared memory with an instruction for global memory: kernel, file and what its line
-# holds.
+# The places at which the fused step once stored to shared memory with an instruction for global memory:
+# kernel, file, and text of the line.
 SHARED_STORES = (("fused_forward_kernel", "fused_forward.cuh", "codes[row"),
                  ("fused_forward_kernel", "fused_forward.cu", "to_posterior) memory"),
                  ("fused_backward_kernel", "fused_backward.cu", "to_z) memory"))
 
 
 def shared_stores(kernels):
-    """The three defects, each in the first kernel of its template that holds the place."""
+    """Returns the three mutations, each in the first kernel of its template that holds the place."""
     found = []
     for template, file, words in SHARED_STORES:
-        with open(os.path.join(ROOT, "kernels", "cuda", file)) as source:
+        with open(os.path.join(ROOT, "kernels", "cuda", "fused_step", file)) as source:
             places = {f"{file}:{n}" for n, line in enumerate(source, 1) if words in line}
         i = next((i for k in kernels if k.template == template for i in k.by_head["st"]
                   if i.parts[1] == "shared" and i.source in places), None)
@@ -96,14 +97,14 @@ def shared_stores(kernels):
 
 
 def draw_all(program, only=None):
-    # One kernel is never launched (the host asks for its attributes), others are those of a test.
+    # One kernel is never launched (the host only reads its attributes), and others belong to a test.
     kernels = [k for k in kernels_of(program) if k.label != "probe_kernel" and "fused_product_kernels" not in k.name]
     drawn = [m for name in OPERATORS if only in (None, name) for m in draw(kernels, name)]
     return drawn + (shared_stores(kernels) if only in (None, "shared-store-as-global") else [])
 
 
 class Results:
-    """By mutation, in a file of this list."""
+    """The results by mutation, in a file for this list."""
 
     def __init__(self, folder, mutations):
         digest = hashlib.sha1(" ".join(m.id for m in mutations).encode()).hexdigest()[:12]
@@ -147,11 +148,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("program", help="gpuvae_ptx_tests")
     parser.add_argument("--list", action="store_true", help="print the mutations instead of running them")
-    parser.add_argument("--only", metavar="OPERATOR", help="one operator's mutations only")
-    parser.add_argument("--retry", action="store_true", help="run those again that no test found")
+    parser.add_argument("--only", metavar="OPERATOR", help="run the mutations of one operator only")
+    parser.add_argument("--retry", action="store_true", help="run the mutations again that no test found")
     parser.add_argument("--write", metavar="FILE", help="write the table to this Markdown file")
-    parser.add_argument("--folder", default="build/mutants", help="where results are kept (default build/mutants)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at a time")
+    parser.add_argument("--folder", default="build/mutants", help="folder of the results (default: build/mutants)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="parallel processes (default: all processors)")
     options = parser.parse_args()
     mutations = draw_all(options.program, options.only)
     if options.list:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests of mutants.py: which mutations it calls found, and which it refuses.
+"""Tests mutants.py: which mutations count as found, and which are refused.
 
     mutants_test.py PROGRAM
 """
@@ -15,7 +15,7 @@ TEST = "EmulatedBackend.ForeignMemoryIsViewed"  # fills four floats and adds the
 
 
 def with_changes(kernel):
-    """The kernel with an instruction more, other registers, and a parameter of a type with another name."""
+    """Returns the kernel with one more instruction, other registers, and a parameter whose type has another name."""
     lines = [re.sub(r"%(p|rs|r|rd|f|fd)(\d+)", lambda m: f"%{m[1]}{int(m[2]) + 1000}", line).replace("Args", "Options")
              for line in kernel.lines]
     lines.insert(kernel.instructions[0].line, "xor.b32 %r1, %r2, 123456789;")

@@ -1,4 +1,4 @@
-// The second of two runs whose bits must be equal takes warps and blocks in another order.
+// The second of two runs whose bits must be equal executes warps and blocks in another order.
 #include "tests/second_run.h"
 
 #include <optional>

@@ -1,5 +1,6 @@
-// What decides where kernels run: which context is current, and which architecture the kernels are of. Each
-// suite runs in a separate process with PTX_DEVICES or PTX_TARGETS set, because devices are looked at once.
+// Tests what decides where kernels run: the current context, and the architectures that the build has kernels
+// for. Each suite runs in a separate process with PTX_DEVICES or PTX_TARGETS set, because devices are
+// examined only once.
 #include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 
@@ -29,20 +30,23 @@ int current_device() {
   return device;
 }
 
-// Trains a small model for an epoch and returns its loss and how it ran.
+// Trains a small model for one epoch and keeps its loss and its executor.
 struct SmallTraining {
   double loss = 0;
   std::string executor;
 
   SmallTraining(Device device, Executor how) {
     VaeOptions options;
-    options.features = 784, options.encoder_widths = {8}, options.latent = 2;
+    options.features = 784;
+    options.encoder_widths = {8};
+    options.latent = 2;
     Vae model(options, device);
     Optimizer optimizer(model.parameters(), OptimizerOptions::defaults(OptimizerKind::adam));
     static const Dataset digits = procedural_mnist().train.slice(0, 40);
     const Dataset images = digits.to(device);
     TrainOptions train;
-    train.batch_size = 8, train.executor = how;
+    train.batch_size = 8;
+    train.executor = how;
     Trainer trainer(model, optimizer, images, images.slice(0, 0), train);
     loss = trainer.run_epoch().train.loss;
     loss = trainer.run_epoch().train.loss;
@@ -108,13 +112,13 @@ TEST_F(TwoGpus, StreamsBelongToTheirDevice) {
 
 // ---- PTX_TARGETS=75|80 on a device of compute capability 9.0, or of 7.5 ----
 
-TEST(BuiltForAnotherArchitecture, RunsWithTheKernelsThatItHas) {
+TEST(BuiltForAnotherArchitecture, RunsWithTheAvailableKernels) {
   const bool old = is_set("PTX_TARGETS", "75");
   if (!old && !is_set("PTX_TARGETS", "80")) GTEST_SKIP() << "the build has kernels for this device";
   const Device cuda = Device::cuda();
   const SmallTraining automatic(cuda, Executor::automatic), eager(cuda, Executor::eager);
   EXPECT_NEAR(automatic.loss, eager.loss, 1e-3 * eager.loss);
-  EXPECT_LT(automatic.loss, 543) << "784 log 2: nothing was learned";
+  EXPECT_LT(automatic.loss, 543) << "784 log 2 is the loss of an untrained model";
   if (!old) {
     EXPECT_EQ(automatic.executor.rfind("fused", 0), 0u) << automatic.executor;
     return;
@@ -133,7 +137,7 @@ TEST(BuiltForAnotherArchitecture, RunsWithTheKernelsThatItHas) {
   }
 }
 
-TEST(BuiltForNewerArchitectures, SaysSoWhenTheDeviceIsAskedFor) {
+TEST(BuiltForNewerArchitectures, IsReportedWhenTheDeviceIsRequested) {
   if (!is_set("PTX_TARGETS", "90") || !is_set("PTX_CAPABILITY", "80"))
     GTEST_SKIP() << "the build has kernels for this device";
   try {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Stands in for gpu_probe, gpuvae_tests, gpuvae_bench and train_bench in the test of gpu_check. FAKE, a JSON object, says
-how a call goes wrong: {"gpu_probe cublaslt": "hang"}; the longest key that the call begins with counts."""
+"""Replaces gpu_probe, gpuvae_tests, gpuvae_bench and train_bench in the test of gpu_check. FAKE, a JSON object, says
+how a call fails, for example {"gpu_probe cublaslt": "hang"}. The longest key that is a prefix of the call counts."""
 import json
 import os
 import signal
@@ -32,7 +32,7 @@ def misbehave(how):
     if how == "fail":
         print("[gpu] expected a sound device, got another", file=sys.stderr)
         sys.exit(1)
-    if how == "hang":  # with a child, which has to die too
+    if how == "hang":  # with a child process, which must also be killed
         child = subprocess.Popen(["sleep", "600"])
         Path(os.environ["FAKE_PIDS"]).open("a").write(f"{os.getpid()} {child.pid}\n")
         time.sleep(600)
@@ -90,7 +90,7 @@ def answer(how):
 
 
 def run_tests(how):
-    """Four tests. A sticky error in the second fails all that follow it in the same process."""
+    """Runs four tests. A sticky error in the second makes all later tests in the same process fail."""
     left_out = option("--gtest_filter").partition("-")[2].split(":")
     broken = False
     for name in ("Suite.First", "Suite.Second", "Suite.Third", "Suite.Fourth"):

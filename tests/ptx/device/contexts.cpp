@@ -1,4 +1,4 @@
-// Stands in for libcudart and the driver: devices, and which context is current on a thread.
+// Emulates libcudart and the driver: devices, and the context that is current on each thread.
 //
 // The runtime acts on the context that is current on the calling thread. If there is none, a call that needs
 // one creates the primary context of the device last selected and makes it current (CUDA Runtime API,
@@ -37,8 +37,8 @@ CUctx_st* create_context(int device) {
   return &context;
 }
 
-thread_local std::vector<CUctx_st*> stack;  // of current contexts, the last of which counts
-thread_local int selected = 0;              // by cudaSetDevice
+thread_local std::vector<CUctx_st*> stack;  // pushed contexts; the last one is current
+thread_local int selected = 0;              // the device that cudaSetDevice selected
 
 void make_current(CUctx_st* context) {
   if (stack.empty()) stack.push_back(nullptr);
@@ -94,7 +94,7 @@ CUresult error_name(CUresult error, const char** name) {
   return *name ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
-// Functions of the driver that the backend uses.
+// Returns the driver functions that the backend uses, by name.
 void* driver_function(std::string_view name) {
   if (name == "cuDeviceGet") return reinterpret_cast<void*>(device_get);
   if (name == "cuDevicePrimaryCtxRetain") return reinterpret_cast<void*>(retain);
@@ -126,7 +126,7 @@ cudaError_t cudaGetDeviceCount(int* count) {
 cudaError_t cudaGetDevice(int* device) {
   return query_point([=] { return *device = current_device(), cudaSuccess; });
 }
-// Since CUDA 12 this creates the device's context.
+// Since CUDA 12, cudaSetDevice creates the device's context.
 cudaError_t cudaSetDevice(int device) {
   return query_point([=] {
     if (device < 0 || device >= device_count()) return cudaErrorInvalidDevice;

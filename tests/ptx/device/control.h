@@ -1,4 +1,4 @@
-// How tests set up the emulated device, and what it throws.
+// Settings of the emulated device for tests, and the error that it throws.
 #pragma once
 
 #include <cstdint>
@@ -8,25 +8,25 @@
 
 namespace emulator {
 
-// A fault that only the emulator sees: a race, a deadlock, an access out of bounds, a wrong argument. The
-// CUDA call that runs the kernel throws it: the launch itself where streams run at once, a later
+// Reports a fault that only the emulator detects: a race, a deadlock, an access out of bounds, a wrong
+// argument. The CUDA call that runs the kernel throws it: the launch itself if streams run at once, a later
 // synchronisation otherwise.
 struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// What the environment variables PTX_* set before the first call (see tests/ptx/README.md).
+// Settings, initialised from the environment variables PTX_* before the first call (see tests/ptx/README.md).
 struct Settings {
   ptx::Options kernels;
   bool overlap = false;  // programmatic dependent launches start as early as CUDA allows
-  bool lazy_streams =
-      false;  // a stream's work waits until somebody synchronises; streams then run in a random order
+  // Streams do nothing until the host synchronises; they then run in a random order.
+  bool lazy_streams = false;
 };
 Settings settings();
-// Finishes all streams first.
+// Finishes all streams before the settings change.
 void set_settings(const Settings& settings);
 
-// Sets settings for the life of an object.
+// Changes the settings during the lifetime of an object.
 class WithSettings {
  public:
   template <class Change>
@@ -43,7 +43,7 @@ class WithSettings {
   Settings before_;
 };
 
-// Whether this process has a context on a device: memory of the GPU that nobody else can use.
+// Returns whether this process has a context on a device. A context occupies memory of the GPU.
 bool has_context(int device);
 
 }  // namespace emulator

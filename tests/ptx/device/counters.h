@@ -1,4 +1,4 @@
-// What the host has asked of the device since the program started. Tests compare two readings.
+// Counts what the host has requested from the device since the program started. Tests compare two readings.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +8,12 @@ namespace emulator {
 struct Counters {
   std::uint64_t allocations;  // cudaMalloc, cudaMallocAsync, cudaMallocHost, cudaHostAlloc
   std::uint64_t frees;        // their counterparts
-  std::uint64_t
-      host_synchronisations;      // calls that make the host wait, cudaFree and blocking copies among them
-  std::uint64_t kernel_launches;  // by the host, outside a capture; a cublasLtMatmul is one
+  // Calls that make the host wait, which include cudaFree and blocking copies.
+  std::uint64_t host_synchronisations;
+  std::uint64_t kernel_launches;  // launched by the host outside a capture; a cublasLtMatmul counts as one
   std::uint64_t graph_launches;
-  std::uint64_t tf32_products, bf16_products;  // of cublasLtMatmul, by the compute type asked for
-  std::uint64_t kernels_run;                   // executed, also as part of a graph
+  std::uint64_t tf32_products, bf16_products;  // cublasLtMatmul calls by requested compute type
+  std::uint64_t kernels_run;                   // kernels that ran, including those of graphs
 };
 
 Counters counters();

@@ -1,5 +1,5 @@
-// Stands in for cuBLASLt: fp32 products, summed in double, on any stream and in any graph. Whatever else the
-// library can do answers CUBLAS_STATUS_NOT_SUPPORTED.
+// Emulates cuBLASLt: fp32 products, summed in double, on any stream and in any graph. Every other feature
+// returns CUBLAS_STATUS_NOT_SUPPORTED.
 #include <cublasLt.h>
 
 #include <cstdlib>

@@ -29,7 +29,7 @@ void check_operands(const Product& p) {
 
 namespace {
 
-// The columns, or rows, of a matrix in memory must have been written; what lies between them need not be.
+// The rows or columns of a matrix must have been written. The memory between them need not be.
 void check_written(const char* name, const void* p, const Layout& layout) {
   const bool by_rows = layout.order == CUBLASLT_ORDER_ROW;
   const std::uint64_t lines = by_rows ? layout.rows : layout.columns;
@@ -84,7 +84,7 @@ float finished_element(const Product& p, double sum, std::uint64_t i, std::uint6
   return float(value);
 }
 
-// Column by column of D, four terms of the sum at a time, so that the inner loop vectorises.
+// Computes D column by column, four terms of the sum at a time, so that the inner loop vectorises.
 void multiply(const Product& p) {
   const std::uint64_t m = p.m(), n = p.n(), k = p.k(), padded = (k + 3) / 4 * 4;
   const Strided a = p.op_a(), b = p.op_b();
@@ -107,7 +107,7 @@ void multiply(const Product& p) {
   }
 }
 
-// Tells the executor what this product has written.
+// Marks the results of this product as written in the executor's memory.
 void mark_results(const Product& p) {
   ptx::Memory& memory = device_memory();
   const bool by_rows = p.d.order == CUBLASLT_ORDER_ROW;

@@ -1,4 +1,4 @@
-// One matrix product as cuBLASLt's descriptors say it: D = epilogue(alpha op(A) op(B) + beta C).
+// One matrix product as cuBLASLt's descriptors define it: D = epilogue(alpha op(A) op(B) + beta C).
 #pragma once
 
 #include <cublasLt.h>
@@ -37,7 +37,7 @@ struct Operation {
   cublasLtEpilogue_t epilogue;
   float* bias;
   cudaDataType_t bias_type;
-  std::uint8_t* mask;  // of ReLU, as NVIDIA says: a bit an element, columns mask_ld bits apart
+  std::uint8_t* mask;  // mask of ReLU in NVIDIA's layout: one bit per element, columns mask_ld bits apart
   std::int64_t mask_ld;
 
   bool supported() const {
@@ -61,17 +61,17 @@ struct Operation {
     return single && scale == CUDA_R_32F && bias_type == CUDA_R_32F &&
            pointer_mode == CUBLASLT_POINTER_MODE_HOST;
   }
-  // A factor's element as the product reads it: to nearest, ties to even.
+  // Returns a factor's element as the product reads it: rounded to nearest, ties to even.
   float rounded(float x) const {
     const int dropped = compute == CUBLAS_COMPUTE_32F_FAST_TF32   ? 13
                         : compute == CUBLAS_COMPUTE_32F_FAST_16BF ? 16
                                                                   : 0;
     auto bits = std::bit_cast<std::uint32_t>(x);
-    if (dropped == 0 || (bits & 0x7f800000u) == 0x7f800000u) return x;  // infinities and NaN stay
+    if (dropped == 0 || (bits & 0x7f800000u) == 0x7f800000u) return x;  // infinities and NaN do not change
     bits += (1u << (dropped - 1)) - 1 + (bits >> dropped & 1);
     return std::bit_cast<float>(bits & ~((1u << dropped) - 1));
   }
-  // cuBLASLt may choose a kernel that is more precise than what was asked for.
+  // cuBLASLt may choose a kernel that is more precise than requested.
   void compute_tf32_as_f32() {
     if (compute == CUBLAS_COMPUTE_32F_FAST_TF32) compute = CUBLAS_COMPUTE_32F;
   }
@@ -86,7 +86,7 @@ struct Operation {
   bool uses_bias() const { return adds_bias() || sums_rows_of_d() || sums_a() || sums_b(); }
 };
 
-struct Strided {  // op(X), wherever its elements are
+struct Strided {  // op(X) with arbitrary strides
   const float* data;
   std::int64_t row_stride, column_stride;
   float operator()(std::uint64_t row, std::uint64_t column) const {
@@ -115,7 +115,7 @@ struct Product {
            a.sound() && b.sound() && c.sound() && d.sound() && (!operation.uses_bias() || operation.bias) &&
            (!operation.uses_mask() || mask_fits());
   }
-  bool mask_fits() const {  // columns of whole 16 bytes, at 16 bytes
+  bool mask_fits() const {  // the mask is aligned to 16 bytes, and its columns have a multiple of 16 bytes
     return operation.mask && reinterpret_cast<std::uintptr_t>(operation.mask) % 16 == 0 &&
            operation.mask_ld % 128 == 0 && operation.mask_ld >= std::int64_t(m());
   }
@@ -144,7 +144,7 @@ struct Product {
   }
 };
 
-// Every operand wholly inside one allocation, or emulator::Error.
+// Checks that every operand lies inside one allocation. Throws emulator::Error.
 void check_operand(const char* name, const void* p, std::size_t bytes, const Product& product);
 void check_operands(const Product& product);
 void run(const Product& product);

@@ -1,4 +1,4 @@
-// The stand-in for cuBLASLt against a naive product, over layouts, transpositions and epilogues.
+// Compares the emulated cuBLASLt with a naive product over layouts, transpositions and epilogues.
 #include <cublasLt.h>
 #include <dlfcn.h>
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@ struct Case {
   bool transpose_a, transpose_b, row_order;
   cublasLtEpilogue_t epilogue;
   float alpha, beta;
-  int padding;  // of the leading dimensions
+  int padding;  // of each leading dimension
 };
 
 struct Matrix {
@@ -38,8 +38,10 @@ Matrix matrix(int rows, int columns, const Case& c) {
 
 std::vector<float> noise(std::size_t n, unsigned state) {
   std::vector<float> values(n);
-  for (float& v : values)
-    state = state * 1664525u + 1013904223u, v = float(state >> 8) / float(1 << 23) - 1.0f;
+  for (float& v : values) {
+    state = state * 1664525u + 1013904223u;
+    v = float(state >> 8) / float(1 << 23) - 1.0f;
+  }
   return values;
 }
 
@@ -160,8 +162,9 @@ TEST(CublasLt, AgreesWithANaiveProduct) {
         }
 }
 
-// Forward: what is positive sets its bit. Backward: bits let the gradient pass, and its rows are summed.
-TEST(CublasLt, SendsGradientsThroughReLU) {
+// In the forward pass, positive elements set their mask bits. In the backward pass, set bits let the gradient
+// pass, and the gradient's rows are summed.
+TEST(CublasLt, ReluMaskSelectsGradients) {
   for (const int m : {7, 128, 130}) {
     const int n = 5, k = 9, ld = (m + 127) / 128 * 128;
     const DeviceArray<std::uint8_t> mask(std::vector<std::uint8_t>(std::size_t(ld) / 8 * n, 0xa5));
@@ -193,7 +196,7 @@ TEST(CublasLt, SendsGradientsThroughReLU) {
   }
 }
 
-TEST(CublasLt, WantsAMaskThatFits) {
+TEST(CublasLt, ChecksSizeAndAlignmentOfTheMask) {
   Multiplication product({130, 5, 9, false, false, false, CUBLASLT_EPILOGUE_RELU_AUX, 1.0f, 0.0f, 0});
   const DeviceArray<float> a(noise(130 * 9, 1)), b(noise(45, 2)), d(130 * 5);
   const DeviceArray<std::uint8_t> mask(32 * 5), short_mask(32 * 5 - 1);
@@ -209,7 +212,7 @@ TEST(CublasLt, WantsAMaskThatFits) {
   EXPECT_MENTIONS(complaint([&] { return run(short_mask.get(), 256), cudaSuccess; }), "the mask at");
 }
 
-TEST(CublasLt, OfAStepsSize) {
+TEST(CublasLt, AgreesAtTheSizeOfATrainingStep) {
   check({256, 100, 784, true, false, false, CUBLASLT_EPILOGUE_RELU_BIAS, 1.0f, 0.0f, 0});
 }
 
@@ -221,7 +224,7 @@ TEST(CublasLt, OutputsThatBetaIgnoresMayBeNaN) {
   for (const float v : d.values()) EXPECT_TRUE(std::isfinite(v));
 }
 
-TEST(CublasLt, OperandsHaveBeenWritten) {
+TEST(CublasLt, UnwrittenOperandsAreReported) {
   const Case c{6, 4, 5, false, false, false, CUBLASLT_EPILOGUE_BIAS, 1.0f, 0.0f, 0};
   Multiplication product(c);
   const DeviceArray<float> a(noise(30, 1)), b(noise(20, 2)), bias(noise(6, 3)), unwritten(30), d(24);
@@ -235,7 +238,7 @@ TEST(CublasLt, OperandsHaveBeenWritten) {
   EXPECT_MENTIONS(run(unwritten.get(), b.get(), bias.get()), "reads A, of which line 0 was never written");
   EXPECT_MENTIONS(run(a.get(), unwritten.get(), bias.get()), "reads B");
   EXPECT_MENTIONS(run(a.get(), b.get(), unwritten.get()), "reads a bias that was never written");
-  // A copy on the device is as unwritten as its source.
+  // A copy on the device inherits the unwritten bytes of its source.
   const DeviceArray<float> copied(noise(30, 4));
   EXPECT_EQ(cudaMemcpy(unwritten.get(), a.get(), 29 * sizeof(float), cudaMemcpyDeviceToDevice), cudaSuccess);
   EXPECT_EQ(cudaMemcpy(copied.get(), unwritten.get(), 30 * sizeof(float), cudaMemcpyDeviceToDevice),
@@ -243,7 +246,7 @@ TEST(CublasLt, OperandsHaveBeenWritten) {
   EXPECT_MENTIONS(run(copied.get(), b.get(), bias.get()), "reads A, of which line 4 was never written");
 }
 
-TEST(CublasLt, OperandsLieInsideOneAllocation) {
+TEST(CublasLt, OperandsOutsideTheirAllocationAreReported) {
   const Case c{6, 4, 5, false, false, false, CUBLASLT_EPILOGUE_BIAS, 1.0f, 0.0f, 0};
   Multiplication product(c);
   const DeviceArray<float> a(noise(30, 1)), b(noise(20, 2)), short_b(19), d(24), bias(noise(6, 3)),
@@ -262,7 +265,7 @@ TEST(CublasLt, OperandsLieInsideOneAllocation) {
   EXPECT_MENTIONS(run(a.get(), b.get(), short_bias.get()), "bias at");
 }
 
-TEST(CublasLt, JoinsCaptures) {
+TEST(CublasLt, IsCapturedIntoGraphs) {
   const Case c{3, 3, 3, false, false, false, CUBLASLT_EPILOGUE_DEFAULT, 1.0f, 1.0f, 0};
   Multiplication product(c);
   const DeviceArray<float> a(std::vector<float>(9, 1.0f)), b(std::vector<float>(9, 1.0f)),
@@ -283,7 +286,7 @@ TEST(CublasLt, JoinsCaptures) {
   EXPECT_EQ(cudaStreamDestroy(stream), cudaSuccess);
 }
 
-TEST(CublasLt, SaysWhatItDoesNotDo) {
+TEST(CublasLt, RefusesUnsupportedFeatures) {
   int found = -1;
   Multiplication gelu({4, 4, 4, false, false, false, CUBLASLT_EPILOGUE_GELU, 1.0f, 0.0f, 0});
   EXPECT_EQ(gelu.heuristic(&found), CUBLAS_STATUS_NOT_SUPPORTED);
@@ -295,7 +298,7 @@ TEST(CublasLt, SaysWhatItDoesNotDo) {
   EXPECT_NE(cublasLtGetVersion(), 0u);
 }
 
-TEST(CublasLt, IsFoundByName) {
+TEST(CublasLt, IsFoundByDlsym) {
   EXPECT_EQ(dlsym(RTLD_DEFAULT, "cublasLtCreate"), reinterpret_cast<void*>(&cublasLtCreate));
 }
 

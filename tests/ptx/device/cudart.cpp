@@ -1,4 +1,4 @@
-// Stands in for libcudart: properties of the devices, and errors.
+// Emulates libcudart: properties of the devices, and errors.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -37,7 +37,7 @@ Counters& counters() {
   return counts;
 }
 
-int multiprocessors() {  // few, so that grid-stride loops go around
+int multiprocessors() {  // few by default, so that grid-stride loops run more than once
   const char* asked = std::getenv("PTX_SMS");
   return asked ? std::max(1, std::atoi(asked)) : 3;
 }
@@ -119,7 +119,8 @@ cudaError_t attribute(int* value, cudaDeviceAttr asked) {
 cudaDeviceProp properties() {
   cudaDeviceProp p{};
   std::strcpy(p.name, "emulated");
-  p.major = compute_capability() / 10, p.minor = compute_capability() % 10;
+  p.major = compute_capability() / 10;
+  p.minor = compute_capability() % 10;
   p.warpSize = 32;
   p.multiProcessorCount = multiprocessors();
   p.totalGlobalMem = 8ull << 30;

@@ -1,5 +1,4 @@
-// Stands in for libcudart: stream capture, and graphs that replay what a stream was given, in the order of
-// the calls.
+// Emulates libcudart: stream capture, and graphs that replay the captured work in the order of the calls.
 #include <algorithm>
 
 #include "stream.h"
@@ -138,7 +137,7 @@ cudaError_t cudaGraphNodeGetType(cudaGraphNode_t node, cudaGraphNodeType* type) 
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
   return entry_point([=] { return delete graph, cudaSuccess; });
 }
-// The work of earlier launches holds what it needs, so nothing has to finish first.
+// Work of earlier launches owns what it needs, so the graph can be destroyed before that work finishes.
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
   return entry_point([=] { return delete exec, cudaSuccess; });
 }

@@ -1,5 +1,5 @@
-// Stands in for libcudart: memory. The executor holds the device's allocations and checks what kernels do to
-// them.
+// Emulates libcudart: memory. The executor holds the device's allocations and checks every access by a
+// kernel.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -26,10 +26,11 @@ using Ranges = std::map<const char*, std::size_t>;
 struct Memory {
   Ranges device, pinned;
   std::size_t live_bytes = 0;
-  const char *recent = nullptr, *recent_end = nullptr;  // the last allocation asked about: kernels ask often
+  // The last allocation that was looked up. Kernels look up the same one many times in a row.
+  const char *recent = nullptr, *recent_end = nullptr;
 };
 Memory& memory() {
-  static Memory& all = *new Memory;  // never destroyed: static objects of a program may free at exit
+  static Memory& all = *new Memory;  // never destroyed, because static objects may free memory at exit
   return all;
 }
 
@@ -66,7 +67,7 @@ void deallocate(void* p) {
   device_memory().free(p);
 }
 
-struct Rectangle {  // of bytes
+struct Rectangle {  // in bytes
   std::size_t pitch, width, height;
   std::size_t extent() const { return width && height ? (height - 1) * pitch + width : 0; }
 };
@@ -106,7 +107,7 @@ cudaError_t copy(void* to, const void* from, std::size_t to_pitch, Rectangle r, 
 
   const bool capturing = is_capturing(stream);
   const auto pageable = [](const void* p) { return bytes_from(memory().pinned, p) == 0; };
-  std::shared_ptr<std::vector<char>> staged;  // CUDA copies pageable sources before it returns
+  std::shared_ptr<std::vector<char>> staged;  // CUDA copies pageable sources before the call returns
   if (!from_device && to_device && !capturing && pageable(from))
     staged = std::make_shared<std::vector<char>>(static_cast<const char*>(from),
                                                  static_cast<const char*>(from) + r.extent());
@@ -162,7 +163,7 @@ bool in_device_memory(const void* p, std::size_t bytes) {
 
 void open_device_memory([[maybe_unused]] bool open) {
 #if EMULATOR_ASAN
-  static int depth = 0;  // a copy or a kernel may itself run inside one
+  static int depth = 0;  // copies and kernels nest
   if (open ? depth++ > 0 : --depth > 0) return;
   for (const auto& [p, n] : memory().device) {
     if (open)
@@ -277,7 +278,7 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const vo
   });
 }
 
-// One pool without settings: cudaMallocAsync takes from the heap.
+// There is one pool without settings: cudaMallocAsync allocates from the heap.
 cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) {
   return entry_point([=] { return *pool = nullptr, cudaSuccess; });
 }

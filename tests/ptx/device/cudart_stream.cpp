@@ -1,7 +1,7 @@
-// Stands in for libcudart: streams as queues, and events.
+// Emulates libcudart: streams as queues, and events.
 //
-// By default a stream runs its work at once. A lazy stream (Settings::lazy_streams) runs nothing before
-// somebody waits for it, and then in a random order among streams: a missing wait shows as a wrong value.
+// By default a stream runs its work at once. A lazy stream (Settings::lazy_streams) runs nothing until the
+// host waits for it. Streams then run in a random order, so that a missing wait shows as a wrong value.
 #include <algorithm>
 
 #include "stream.h"
@@ -33,7 +33,7 @@ std::vector<CUstream_st*> with_legacy(bool only_blocking) {
   return found;
 }
 
-// Runs queued work, any stream's next item in turn, until `enough`.
+// Runs the next item of a random stream, again and again, until `enough` returns true.
 template <class Enough>
 void run_until(Enough enough) {
   while (!enough()) {
@@ -53,7 +53,7 @@ bool all_empty(bool only_blocking) {
   return std::all_of(found.begin(), found.end(), [](const CUstream_st* s) { return s->queue.empty(); });
 }
 
-// The legacy default stream waits for all blocking streams and they for it.
+// The legacy default stream waits for all blocking streams, and they wait for it.
 void keep_legacy_order(const CUstream_st& s) {
   if (is_legacy(s))
     run_until([] { return all_empty(true); });
@@ -73,7 +73,7 @@ bool is_capturing(cudaStream_t stream) { return of(stream).capture != nullptr; }
 cudaError_t enqueue(cudaStream_t stream, cudaGraphNodeType type, Work work) {
   CUstream_st& s = of(stream);
   if (s.device >= 0 && s.device != current_device()) return cudaErrorInvalidResourceHandle;
-  if (type != cudaGraphNodeTypeKernel)  // all other work waits for what came before
+  if (type != cudaGraphNodeTypeKernel)  // all other work waits for the work before it
     work = [work = std::move(work)] {
       flush_launches();
       work();

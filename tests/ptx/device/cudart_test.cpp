@@ -1,4 +1,4 @@
-// The stand-in for libcudart: streams, events, graphs, errors, and what it counts.
+// Tests the emulated libcudart: streams, events, graphs, errors and counters.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -27,7 +27,7 @@ struct Event {
   ~Event() { EXPECT_EQ(cudaEventDestroy(handle), cudaSuccess); }
 };
 
-// Streams leave their work undone until somebody waits, and then run in the order of `seed`.
+// Makes streams lazy, so that they run only when the host waits, in the order that `seed` selects.
 struct Seeded : emulator::WithSettings {
   explicit Seeded(std::uint64_t seed)
       : WithSettings([=](emulator::Settings& s) {
@@ -37,7 +37,7 @@ struct Seeded : emulator::WithSettings {
         }) {}
 };
 
-struct Tolerated {  // what a wrong program yields: values, or an error of the emulator
+struct Tolerated {  // result of an incorrect program: values, or an error of the emulator
   std::vector<float> values;
   bool failed = false;
 };
@@ -176,7 +176,7 @@ TEST(Cudart, CaptureSpreadsOverEvents) {
   EXPECT_EQ(cudaGetLastError(), cudaErrorStreamCaptureUnjoined);
 }
 
-// What `call` answers while a stream captures, and whether the capture survives it.
+// Returns the result of `call` while a stream captures, and the result of ending the capture.
 template <class Call>
 std::pair<cudaError_t, cudaError_t> during_capture(cudaStreamCaptureMode mode, Call call) {
   const Stream stream;
@@ -191,7 +191,7 @@ std::pair<cudaError_t, cudaError_t> during_capture(cudaStreamCaptureMode mode, C
   return {answer, end};
 }
 
-TEST(Cudart, CallsThatACaptureForbids) {
+TEST(Cudart, CaptureForbidsTheseCalls) {
   const DeviceArray<float> x(counting(4));
   const auto global = cudaStreamCaptureModeGlobal, relaxed = cudaStreamCaptureModeRelaxed;
   const std::pair unsupported{cudaErrorStreamCaptureUnsupported, cudaErrorStreamCaptureInvalidated};
@@ -216,7 +216,7 @@ TEST(Cudart, CallsThatACaptureForbids) {
   EXPECT_EQ(during_capture(relaxed, allocates), fine);
 }
 
-TEST(Cudart, InvalidLaunchesAnswerAnError) {
+TEST(Cudart, InvalidLaunchesReturnErrors) {
   const auto refused = [](dim3 grid, dim3 block, std::size_t bytes = 0) {
     const cudaError_t answer = launch_of_shape(grid, block, bytes);
     EXPECT_EQ(cudaPeekAtLastError(), answer);
@@ -239,14 +239,14 @@ TEST(Cudart, InvalidLaunchesAnswerAnError) {
   EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
 }
 
-// 48 KiB in all; only a kernel that opts in gets more.
+// The limit is 48 KiB of static and dynamic shared memory, unless a kernel opts in to more.
 TEST(Cudart, StaticSharedMemoryCountsAgainstTheLimit) {
   EXPECT_EQ(launch_of_shape(1, 32, 8 * 1024, true), cudaSuccess);
   EXPECT_EQ(launch_of_shape(1, 32, 8 * 1024 + 1, true), cudaErrorInvalidValue);
   EXPECT_EQ(cudaGetLastError(), cudaErrorInvalidValue);
 }
 
-TEST(Cudart, LaunchBoundsAreKept) {
+TEST(Cudart, LaunchBoundsAreEnforced) {
   EXPECT_EQ(launch_bounded(64), cudaSuccess);
   EXPECT_EQ(launch_bounded(65), cudaErrorLaunchOutOfResources);
   EXPECT_EQ(cudaGetLastError(), cudaErrorLaunchOutOfResources);
@@ -261,7 +261,7 @@ TEST(Cudart, ChevronsLaunchOnTheirStream) {
   EXPECT_EQ(out.values(), std::vector<float>(32, 2.5f));
 }
 
-TEST(Cudart, ADeviceWithoutItsCodeRefusesLaunches) {
+TEST(Cudart, LaunchFailsWithoutCodeForTheDevice) {
   ASSERT_EQ(setenv("PTX_TARGETS", "80,90", 1), 0);
   ASSERT_EQ(setenv("PTX_CAPABILITY", "75", 1), 0);
   EXPECT_EQ(launch_of_shape(1, 32, 0), cudaErrorNoKernelImageForDevice);
@@ -289,7 +289,7 @@ TEST(Cudart, CopiesAreChecked) {
   EXPECT_EQ(y.values(), (std::vector<float>{1, 2, 0, 0, 3, 4, 0, 0, 5, 6, 0, 0}));
 }
 
-TEST(Cudart, MemoryIsCountedAndDescribed) {
+TEST(Cudart, ReportsAllocationsAndFreeMemory) {
   const emulator::Counters before = emulator::counters();
   std::size_t free_before = 0, free_now = 0, total = 0;
   EXPECT_EQ(cudaMemGetInfo(&free_before, &total), cudaSuccess);
@@ -313,7 +313,7 @@ TEST(Cudart, MemoryIsCountedAndDescribed) {
   EXPECT_EQ(after.host_synchronisations - before.host_synchronisations, 1u);
 }
 
-TEST(Cudart, NullPointersAndStrangeHandles) {
+TEST(Cudart, NullPointersAndInvalidHandles) {
   EXPECT_EQ(cudaMalloc(static_cast<void**>(nullptr), 4), cudaErrorInvalidValue);
   EXPECT_EQ(cudaEventCreate(nullptr), cudaErrorInvalidValue);
   EXPECT_EQ(cudaStreamCreate(nullptr), cudaErrorInvalidValue);
@@ -328,7 +328,7 @@ TEST(Cudart, NullPointersAndStrangeHandles) {
   EXPECT_EQ(cudaGetLastError(), cudaErrorInvalidResourceHandle);
 
   const DeviceArray<float> x(counting(4));
-#ifndef __SANITIZE_ADDRESS__  // UBSan stops at the enumerator that does not exist
+#ifndef __SANITIZE_ADDRESS__  // UBSan stops at the invalid enumerator
   float value = 0;
   EXPECT_EQ(cudaMemcpy(&value, &ms, 4, static_cast<cudaMemcpyKind>(9)), cudaErrorInvalidMemcpyDirection);
   EXPECT_EQ(cudaGetLastError(), cudaErrorInvalidMemcpyDirection);
@@ -342,7 +342,7 @@ TEST(Cudart, NullPointersAndStrangeHandles) {
                   "is no stream, or it has been destroyed");
 }
 
-TEST(Cudart, DeviceDescribesItself) {
+TEST(Cudart, ReportsDeviceProperties) {
   cudaDeviceProp properties{};
   int count = 0, multiprocessors = 0;
   EXPECT_EQ(cudaGetDeviceCount(&count), cudaSuccess);

@@ -1,8 +1,8 @@
-// Stands in for cuRAND's host API: Philox4x32-10, uniform and normal numbers in f32.
+// Emulates cuRAND's host API: Philox4x32-10, uniform and normal numbers in f32.
 //
-// Order of the numbers: groups of four belong to 65,536 subsequences in turn, as NVIDIA documents it for
+// The numbers come in groups of four, which belong to 65,536 subsequences in turn, as NVIDIA documents for
 // CURAND_ORDERING_PSEUDO_LEGACY (cuRANDDx, "Use Philox Generator to Generate Random Bits"). cuRAND's default
-// order may be another one: tests look at distributions and at repetitions, never at single numbers.
+// order may differ, so tests check distributions and repetitions but never single numbers.
 #include <curand.h>
 
 #include <algorithm>
@@ -25,7 +25,7 @@ namespace {
 
 constexpr std::uint64_t kSubsequences = 65536;
 
-// Written from the paper (Salmon et al., 2011), apart from the library's own.
+// Written from the paper (Salmon et al., 2011), independently of the library's implementation.
 std::array<std::uint32_t, 4> philox(std::uint64_t position, std::uint64_t subsequence, std::uint64_t seed) {
   std::array<std::uint32_t, 4> c = {std::uint32_t(position), std::uint32_t(position >> 32),
                                     std::uint32_t(subsequence), std::uint32_t(subsequence >> 32)};
@@ -45,7 +45,7 @@ std::array<std::uint32_t, 4> words_of(const curandGenerator_st& g, std::uint64_t
   return philox(at / kSubsequences, at % kSubsequences, g.seed);
 }
 
-// (0, 1], in f32 as cuRAND's device header computes it.
+// Returns a number in (0, 1], computed in f32 as in cuRAND's device header.
 float uniform(std::uint32_t word) { return float(word) * 0x1p-32f + 0x1p-33f; }
 
 void normal_pair(std::uint32_t a, std::uint32_t b, float* out) {
@@ -55,15 +55,15 @@ void normal_pair(std::uint32_t a, std::uint32_t b, float* out) {
   out[1] = float(radius * std::cos(angle));
 }
 
-// Generators that were destroyed stay in memory, so that their use is found.
+// Destroyed generators stay in memory, so that a use after destruction is detected.
 curandStatus_t on_living(curandGenerator_t g) {
   if (!g) return CURAND_STATUS_NOT_INITIALIZED;
   if (!g->alive) fail("curand: the generator %p was destroyed", static_cast<void*>(g));
   return CURAND_STATUS_SUCCESS;
 }
 
-// Checked before numbers are drawn: the generator's device is current, and the output is device memory of the
-// right size and alignment.
+// Checks, before numbers are drawn, that the generator's device is current and that the output is device
+// memory of the right size and alignment.
 curandStatus_t problem(curandGenerator_t g, const float* out, std::size_t n) {
   if (const curandStatus_t wrong = on_living(g); wrong != CURAND_STATUS_SUCCESS) return wrong;
   if (g->device != current_device())
@@ -76,7 +76,7 @@ curandStatus_t problem(curandGenerator_t g, const float* out, std::size_t n) {
   return CURAND_STATUS_SUCCESS;
 }
 
-template <class Draw>  // of four numbers from four words
+template <class Draw>  // draws four numbers from four words
 curandStatus_t generate(curandGenerator_t g, float* out, std::size_t n, Draw draw) {
   const std::scoped_lock lock(device_mutex());
   if (const curandStatus_t wrong = problem(g, out, n); wrong != CURAND_STATUS_SUCCESS) return wrong;
@@ -109,7 +109,7 @@ curandStatus_t curandCreateGenerator(curandGenerator_t* generator, curandRngType
   if (type != CURAND_RNG_PSEUDO_PHILOX4_32_10) return CURAND_STATUS_TYPE_ERROR;
   const std::scoped_lock lock(device_mutex());
   require_context();
-  // Kept after its destruction, so that a later use is recognised.
+  // The generator is kept after its destruction, so that a later use is detected.
   static auto& all = *new std::vector<curandGenerator_t>;
   all.push_back(new curandGenerator_st{.device = current_device()});
   *generator = all.back();

@@ -1,4 +1,4 @@
-// What the files of the emulated device share.
+// Declarations that the files of the emulated device share.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -26,7 +26,7 @@ namespace emulator {
 namespace detail {
 
 Settings& current();
-bool lazy();  // streams leave their work undone until somebody waits
+bool lazy();  // streams do nothing until the host waits
 std::size_t random_below(std::size_t n);
 
 // ---- the device ----
@@ -42,32 +42,33 @@ int blocks_per_multiprocessor(int threads_per_block);
 
 int device_count();
 int current_device();    // of this thread
-void require_context();  // makes the primary context of the current device current if there is none
+void require_context();  // if none is current, makes the primary context of the current device current
 
 // ---- kernels ----
 
 struct Function {
   const ptx::Module* module = nullptr;
   const ptx::Kernel* kernel = nullptr;
-  int target = 0;  // of its PTX: 10 * major + minor
+  int target = 0;  // target of its PTX: 10 * major + minor
 };
-// The kernel behind a host function, from the newest PTX that the device can run; null if there is none.
+// Returns the kernel of a host function from the newest PTX that the device can run, or null.
 const Function* find_function(const void* host_function);
 std::size_t static_shared_bytes(const ptx::Kernel& kernel);
 cudaError_t set_dynamic_shared_limit(const void* host_function, int bytes);
 std::size_t dynamic_shared_limit(const void* host_function);  // in bytes
-void count(const ptx::Counters& launch);                      // for PTX_REPORT
-// Runs the launches that were held back because a dependent launch might overlap with them.
+void count(const ptx::Counters& launch);                      // adds a launch to the counters of PTX_REPORT
+// Runs the launches that are held back because a dependent launch may overlap with them.
 void flush_launches();
 
 // ---- memory ----
 
 ptx::Memory& device_memory();
 bool in_device_memory(const void* p, std::size_t bytes = 1);  // wholly inside one allocation
-std::size_t bytes_from(const void* p);                        // left in p's allocation; 0 outside of any
-void open_device_memory(bool open);  // device memory is poisoned (AddressSanitizer) while host code runs
+std::size_t bytes_from(const void* p);  // bytes from p to the end of its allocation; 0 outside any allocation
+// AddressSanitizer's poison protects device memory while host code runs. This lifts it or puts it back.
+void open_device_memory(bool open);
 
-// Device memory is open to the emulator during the life of this object.
+// Opens device memory to the emulator during the lifetime of this object.
 struct DeviceAccess {
   DeviceAccess() { open_device_memory(true); }
   ~DeviceAccess() { open_device_memory(false); }
@@ -78,21 +79,22 @@ struct DeviceAccess {
 // ---- streams ----
 
 using Work = std::function<void()>;
-cudaError_t enqueue(cudaStream_t stream, cudaGraphNodeType type, Work work);  // now, later, or into a graph
-cudaError_t synchronise(cudaStream_t stream);                                 // counts as the host waiting
-void finish_all_streams();                                                    // does not count
+// Runs the work now, queues it, or adds it to the graph that the stream captures.
+cudaError_t enqueue(cudaStream_t stream, cudaGraphNodeType type, Work work);
+cudaError_t synchronise(cudaStream_t stream);  // counts as a host synchronisation
+void finish_all_streams();                     // does not count as a synchronisation
 bool is_capturing(cudaStream_t stream);
-cudaError_t forbidden_while_capturing();  // for calls that may synchronise as a side effect
+cudaError_t forbidden_while_capturing();  // for calls that may synchronise implicitly
 
 Counters& counters();
 
 // ---- every entry point of the stand-ins ----
 
 std::recursive_mutex& device_mutex();
-cudaError_t missing_device();         // as PTX_NO_DEVICE asks
-cudaError_t remember(cudaError_t e);  // for cudaGetLastError
+cudaError_t missing_device();         // the error that PTX_NO_DEVICE selects
+cudaError_t remember(cudaError_t e);  // stores the error for cudaGetLastError
 
-// For calls that need no context.
+// Entry point of calls that need no context.
 template <class Body>
 cudaError_t query_point(Body body) {
   const std::scoped_lock lock(device_mutex());

@@ -1,4 +1,4 @@
-// Stands in for libcudart: launches, which the PTX executor runs.
+// Emulates libcudart: kernel launches, which the PTX executor runs.
 #include <algorithm>
 #include <span>
 #include <vector>
@@ -10,7 +10,7 @@
 namespace emulator::detail {
 namespace {
 
-struct Held {  // launches of one stream that overlap with a dependent one, if it comes next
+struct Held {  // launches of one stream that overlap with a dependent launch, if one follows
   cudaStream_t stream = nullptr;
   std::vector<ptx::Launch> launches;
 };
@@ -33,7 +33,7 @@ void run_now(const std::vector<ptx::Launch>& launches) {
   }
 }
 
-// A launch stays where a dependent launch of its stream may still overlap with it.
+// Holds a launch back while a dependent launch of the same stream may still overlap with it.
 void run_or_hold(const ptx::Launch& launch, cudaStream_t stream) {
   if (!launch.programmatic || held().stream != stream) flush_launches();
   held().stream = stream;
@@ -71,7 +71,7 @@ cudaError_t launch(const cudaLaunchConfig_t& config, const void* host_function, 
   const auto dims = [](dim3 d) { return ptx::Dim3{d.x, d.y, d.z}; };
   ptx::Launch what = f->module->prepare(*f->kernel, dims(config.gridDim), dims(config.blockDim),
                                         config.dynamicSmemBytes, arguments);
-  // Below compute capability 9.0 dependent launches do not exist: the attribute has no effect.
+  // Dependent launches do not exist below compute capability 9.0: the attribute then has no effect.
   what.programmatic = programmatic && compute_capability() >= 90;
   const cudaStream_t stream = config.stream;
   if (!is_capturing(stream)) ++counters().kernel_launches;
@@ -79,7 +79,7 @@ cudaError_t launch(const cudaLaunchConfig_t& config, const void* host_function, 
                  [what = std::move(what), stream] { run_or_hold(what, stream); });
 }
 
-// <<<...>>> leaves its arguments here for the stub that nvcc generates.
+// The <<<...>>> syntax passes its arguments through this stack to the stub that nvcc generates.
 thread_local std::vector<cudaLaunchConfig_t> pushed;
 
 }  // namespace
@@ -128,7 +128,7 @@ cudaError_t __cudaPopCallConfiguration(dim3* grid, dim3* block, std::size_t* sha
   *static_cast<cudaStream_t*>(stream) = config.stream;
   return cudaSuccess;
 }
-// A handle of a kernel is the host function itself.
+// The handle of a kernel is the host function itself.
 cudaError_t __cudaGetKernel(cudaKernel_t* handle, const void* function) {
   *handle = reinterpret_cast<cudaKernel_t>(const_cast<void*>(function));
   return cudaSuccess;

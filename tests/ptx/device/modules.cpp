@@ -1,4 +1,4 @@
-// What nvcc's host code registers before main: fat binaries, which hold the PTX as text, and kernels.
+// Handles what nvcc's host code registers before main: kernels, and fat binaries that hold the PTX as text.
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -17,7 +17,7 @@ namespace {
 struct Image {  // one .cu file for one architecture
   int target = 0;
   std::string_view text;
-  std::unique_ptr<ptx::Module> module;  // once a kernel of it is asked for
+  std::unique_ptr<ptx::Module> module;  // loaded when one of its kernels is first needed
 };
 
 struct FatBinary {
@@ -27,24 +27,24 @@ struct FatBinary {
 struct Registration {
   FatBinary* binary = nullptr;
   std::string name;
-  std::size_t dynamic_limit = 0;           // set by cudaFuncSetAttribute; 0: the default
-  std::map<const Image*, Function> found;  // by the image that the device runs
+  std::size_t dynamic_limit = 0;           // set by cudaFuncSetAttribute; 0 means the default
+  std::map<const Image*, Function> found;  // by image
 };
 
-// Never destroyed: static objects of a program may launch kernels at exit.
+// The map is never destroyed, because static objects of a program may launch kernels at exit.
 std::map<const void*, Registration>& registrations() {
   static auto& all = *new std::map<const void*, Registration>;
   return all;
 }
 
-// `.target sm_90`, `sm_90a`
+// Parses `.target sm_90` and `.target sm_90a` as 90.
 int target_of(std::string_view text) {
   constexpr std::string_view kTarget = ".target sm_";
   const std::size_t at = text.find(kTarget);
   return at == std::string_view::npos ? 0 : std::atoi(text.data() + at + kTarget.size());
 }
 
-// The texts stand uncompressed in the data (nvcc --no-compress), each ended by a zero.
+// The data hold the texts uncompressed (nvcc --no-compress), each ended by a zero byte.
 std::unique_ptr<FatBinary> read_fat_binary(std::string_view data) {
   auto binary = std::make_unique<FatBinary>();
   for (std::size_t at = data.find(".version "); at != std::string_view::npos;) {
@@ -87,7 +87,7 @@ const Function* find_function(const void* host_function) {
   return &found->second;
 }
 
-// As ptxas places them, without the executor's gaps between variables.
+// Returns the size with ptxas's placement, without the gaps that the executor adds between variables.
 std::size_t static_shared_bytes(const ptx::Kernel& kernel) {
   std::size_t bytes = 0;
   for (const ptx::Variable& v : kernel.shared)
@@ -95,7 +95,7 @@ std::size_t static_shared_bytes(const ptx::Kernel& kernel) {
   return bytes;
 }
 
-// Static shared memory counts: 48 KiB in all, unless the kernel opted in to more.
+// Static and dynamic shared memory share a limit of 48 KiB, unless the kernel opted in to more.
 std::size_t dynamic_shared_limit(const void* host_function) {
   const Function* f = find_function(host_function);
   if (const std::size_t limit = registrations().at(host_function).dynamic_limit) return limit;
@@ -141,7 +141,7 @@ void __cudaRegisterFunction(void** binary, const char* host_function, char*, con
   r.binary = reinterpret_cast<FatBinary*>(binary);
   r.name = name;
 }
-// Variables of a module have no handle on the host here: no kernel of the project has any.
+// Variables of a module need a handle on the host, which is not emulated: no kernel of the project needs one.
 void __cudaRegisterVar(void**, char*, char*, const char* name, int, std::size_t, int, int) {
   std::fprintf(stderr, "emulated device: __device__ variables are not emulated, got '%s'\n", name);
   std::abort();

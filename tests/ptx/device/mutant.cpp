@@ -62,7 +62,8 @@ std::optional<Mutant>& mutant() {
 struct Coverage {
   std::ofstream file;
   std::string test = "-";
-  std::map<const ptx::Kernel*, std::vector<bool>> reached;  // in this test, by place in the code
+  // The instructions that this test has executed, by place in the kernel's code.
+  std::map<const ptx::Kernel*, std::vector<bool>> reached;
 };
 
 Coverage* coverage() {
@@ -73,7 +74,7 @@ Coverage* coverage() {
   return all;
 }
 
-// Of the kernel's .entry, in the text of its module, which counts from 1.
+// Returns the line of the kernel's .entry in the text of its module, counted from 1.
 unsigned entry_line(const ptx::Kernel& kernel) {
   const std::string& text = kernel.program->text;
   const auto end = text.begin() + static_cast<std::ptrdiff_t>(text.find(".entry " + kernel.name + "("));
@@ -115,8 +116,7 @@ void at_exit() {
   if (mutant() && !mutant()->applied) refuse("no kernel that was loaded is " + mutant()->kernel, kNotLoaded);
 }
 
-// Static objects of the library are made before main, so that this check is there even if no kernel is ever
-// loaded.
+// Static objects of the library are created before main, so this check runs even if no kernel is ever loaded.
 [[maybe_unused]] const int registered = std::atexit(at_exit);
 
 }  // namespace

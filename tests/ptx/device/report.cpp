@@ -1,4 +1,5 @@
-// PTX_REPORT=FILE: what each kernel did, over the whole program, as JSON (see tests/ptx/check_profile.py).
+// Writes PTX_REPORT=FILE at exit: JSON with the counters of each kernel over the whole program (see
+// tests/ptx/check_profile.py).
 #include <cstdio>
 #include <cstdlib>
 #include <map>

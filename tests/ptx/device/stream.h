@@ -1,4 +1,4 @@
-// Streams, events and graphs as the stand-in for libcudart sees them.
+// Streams, events and graphs of the emulated libcudart.
 #pragma once
 
 #include <chrono>
@@ -28,7 +28,7 @@ struct Capture {
   bool invalid = false, ended = false;
 };
 
-struct Record {  // of an event in a stream
+struct Record {  // one recording of an event in a stream
   bool done = false;
   std::chrono::steady_clock::time_point when{};
 };
@@ -37,15 +37,15 @@ struct Record {  // of an event in a stream
 
 struct CUstream_st {
   struct Item {
-    emulator::detail::Work work;                          // empty: only waits
-    std::shared_ptr<emulator::detail::Record> waits_for;  // empty: runs at once
+    emulator::detail::Work work;                          // empty if the item only waits
+    std::shared_ptr<emulator::detail::Record> waits_for;  // empty if the item can run at once
   };
   unsigned flags = cudaStreamDefault;
-  int device = -1;  // whose context it was created in; a default stream belongs to the current device
+  int device = -1;  // device of the context it was created in; a default stream belongs to the current device
   std::deque<Item> queue{};
   std::shared_ptr<emulator::detail::Capture> capture{};
-  unsigned captured = 0;  // calls, to tell whether an event is the last
-  bool unjoined = false;  // the capture's origin does not yet wait for what this stream was given
+  unsigned captured = 0;  // number of captured calls; tells whether an event is the last
+  bool unjoined = false;  // the capture's origin does not yet wait for this stream's work
 
   bool can_run() const {
     return !queue.empty() && (!queue.front().waits_for || queue.front().waits_for->done);
@@ -55,7 +55,7 @@ struct CUstream_st {
 
 struct CUevent_st {
   unsigned flags = cudaEventDefault;
-  std::shared_ptr<emulator::detail::Record> record{};  // empty: never recorded
+  std::shared_ptr<emulator::detail::Record> record{};  // empty if never recorded
   std::shared_ptr<emulator::detail::Capture> capture{};
   cudaStream_t captured_on = nullptr;
   unsigned captured = 0;
@@ -66,9 +66,9 @@ struct CUevent_st {
 namespace emulator::detail {
 
 CUstream_st& of(cudaStream_t stream);
-std::vector<cudaStream_t>& streams();  // all but the legacy one
+std::vector<cudaStream_t>& streams();  // all streams except the legacy one
 cudaError_t invalidate(Capture& capture, cudaError_t why);
 bool any_blocking_stream_captures();
-cudaError_t join_capture(CUstream_st& stream, CUevent_st& event);  // how a capture spreads to other streams
+cudaError_t join_capture(CUstream_st& stream, CUevent_st& event);  // spreads a capture to another stream
 
 }  // namespace emulator::detail

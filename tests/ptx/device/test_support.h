@@ -1,4 +1,4 @@
-// What the tests of the stand-ins share: device arrays and expectations.
+// Device arrays and expectations that the tests of the emulated libraries share.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -38,7 +38,7 @@ inline std::vector<float> counting(std::size_t n) {
   return values;
 }
 
-// What the runtime says about `action` and the device's work after it; empty if nothing.
+// Returns the error of `action` and of the device's work after it; empty if there is none.
 template <class Action>
 std::string complaint(Action action) {
   try {

@@ -1,4 +1,4 @@
-// Sums of mma: exact ones rounded once, and truncating ones as published for NVIDIA's tensor cores.
+// Tests the sums of mma: exact sums rounded once, and truncated sums as published for NVIDIA's tensor cores.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -18,7 +18,8 @@ Options truncating() {
   return options;
 }
 
-// c + the sum over k of a[k] b[k], as element (0, 0) of a product of TF32 (8 of k) or bfloat16 (16 of k).
+// Returns c plus the sum over k of a[k] b[k], as element (0, 0) of a product of TF32 (k < 8) or bfloat16 (k <
+// 16).
 float dot(const std::vector<float>& a, const std::vector<float>& b, float c, const Options& options) {
   Operands o;
   o.c[0][0] = c;
@@ -40,17 +41,18 @@ float dot(const std::vector<float>& a, float c, const Options& options) {
 
 TEST(PtxAccumulate, ExactSumsAreRoundedOnce) {
   const std::vector<float> a = {0x1p-24f, 0x1p-24f, 0x1p-24f, 0x1p-24f, 0, 0, 0, -0x1p-24f};
-  EXPECT_EQ(dot(a, 1, {}), 1 + 0x1.8p-23f + -0x1p-24f);  // each alone would have been lost
+  EXPECT_EQ(dot(a, 1, {}), 1 + 0x1.8p-23f + -0x1p-24f);  // added one by one, each term would be lost
   EXPECT_EQ(dot({0x1p-24f, 0x1p-40f, 0, 0, 0, 0, 0, 0}, 1, {}), 1 + 0x1p-23f);
 }
 
-// Terms are cut 24 bits below the largest one's exponent, the sum towards zero.
+// Terms are cut 24 bits below the largest exponent, and the sum is rounded towards zero.
 TEST(PtxAccumulate, TruncatingSumsCutEachTerm) {
   const Options t = truncating();
   EXPECT_EQ(dot({0x1.8p-24f, 0, 0, 0, 0, 0, 0, 0}, 1, t), 1);
   EXPECT_EQ(dot({0x1p-24f, 0x1p-24f, 0, 0, 0, 0, 0, 0}, 1, t), 1 + 0x1p-23f);     // the extra bit
   EXPECT_EQ(dot({0x1p-25f, 0x1p-25f, 0x1p-25f, 0x1p-25f, 0, 0, 0, 0}, 1, t), 1);  // below the extra bit
-  EXPECT_EQ(dot({0x1p-24f, 0, 0, 0, 0x1p-24f, 0, 0, 0}, 1, t), 1);                // of two groups
+  // The terms belong to two groups.
+  EXPECT_EQ(dot({0x1p-24f, 0, 0, 0, 0x1p-24f, 0, 0, 0}, 1, t), 1);
   EXPECT_EQ(dot({-0x1p-24f, 0, 0, 0, 0, 0, 0, 0}, 1, t), 1 - 0x1p-24f);
   EXPECT_EQ(dot({0x1.8p-24f, 0, 0, 0, 0, 0, 0, 0}, -1, t), -1 + 0x1p-24f);
   EXPECT_EQ(dot({-0x1p-24f, 0, 0, 0, 0, 0, 0, 0}, -1, t), -1);
@@ -66,7 +68,7 @@ TEST(PtxAccumulate, GroupsOfBfloat16HaveEightTerms) {
   EXPECT_EQ(dot(a, 1, {}), 1 + 0x1p-23f);
 }
 
-// No normalisation in between: a large term that cancels has cut the small ones.
+// Sums are not normalised in between: a large term that cancels has already cut the small ones.
 TEST(PtxAccumulate, CancellationDoesNotBringBitsBack) {
   const std::vector<float> a = {0x1p20f, -0x1p20f, 0x1p-10f, 0, 0, 0, 0, 0};
   EXPECT_EQ(dot(a, 0, truncating()), 0);
@@ -85,7 +87,7 @@ TEST(PtxAccumulate, InfinitiesAndNan) {
   }
 }
 
-// A scalar model in integers: each term as a whole number of units, cut towards zero.
+// A scalar model in integers: each term is a whole number of units, cut towards zero.
 float model(const std::vector<float>& a, const std::vector<float>& b, float c, std::size_t group) {
   float sum = c;
   for (std::size_t k = 0; k < a.size(); k += group) {
@@ -109,7 +111,7 @@ float model(const std::vector<float>& a, const std::vector<float>& b, float c, s
   return sum;
 }
 
-TEST(PtxAccumulate, TruncatingSumsFollowTheModel) {
+TEST(PtxAccumulate, TruncatingSumsMatchTheModel) {
   std::mt19937 random(5);
   std::normal_distribution<float> normal;
   double worst = 0;
@@ -133,7 +135,7 @@ TEST(PtxAccumulate, TruncatingSumsFollowTheModel) {
     ASSERT_EQ(dot(a, b, c, {}), static_cast<float>(sum)) << n;
     worst = std::max(worst, std::fabs(got - sum) / size);
   }
-  EXPECT_GT(worst, 0x1p-24);  // worse than one rounding
+  EXPECT_GT(worst, 0x1p-24);  // more than one rounding error
   EXPECT_LT(worst, 0x1p-20);
 }
 

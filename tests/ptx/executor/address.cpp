@@ -1,5 +1,6 @@
-// Translates the addresses of a warp's access and checks space, alignment, bounds and lifetime. That is done
-// for all lanes at once, and lane by lane where something is wrong or addresses lie in several allocations.
+// Translates the addresses of a warp's access and checks space, alignment, bounds and lifetime. It handles
+// all lanes at once if possible, and lane by lane if there is an error or addresses lie in several
+// allocations.
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -11,9 +12,9 @@ namespace {
 
 using std::uint32_t, std::uint64_t;
 
-constexpr uint64_t kOffsetMask = (1ull << 56) - 1;  // of an address in a window
+constexpr uint64_t kOffsetMask = (1ull << 56) - 1;  // offset of an address in a window
 
-// The window of the generic range that an address is in.
+// Returns the window of the generic address range that contains an address.
 Space window_of(uint64_t address) {
   switch (address >> 56) {
     case kSharedWindow >> 56:
@@ -30,7 +31,7 @@ std::string access_to(const Access& a, Space space, uint64_t address) {
   return describe(a) + " to " + name_of(space) + " memory at " + hex(address);
 }
 
-// The shared variable that begins at or before an address.
+// Describes the shared variable that begins at or before an address.
 std::string near_shared(const Kernel& kernel, uint64_t address) {
   const Variable* before = nullptr;
   for (const Variable& v : kernel.shared)
@@ -41,7 +42,7 @@ std::string near_shared(const Kernel& kernel, uint64_t address) {
          readable_name(before->name);
 }
 
-// A wide address that cannot be an offset: it belongs to another space.
+// Describes a wide address that cannot be an offset because it belongs to another space.
 std::string other_space(Grid& grid, uint64_t address) {
   const Space window = window_of(address);
   if (window != Space::global)
@@ -76,7 +77,8 @@ Allocation* find_global(Warp& w, const Instruction& i, int lane, const Access& a
   return found;
 }
 
-// Each finds the memory of a lane's address in one space; what does not depend on the lane is found before.
+// Each of these structs finds the memory of a lane's address in one space. Values that do not depend on the
+// lane are computed once.
 struct InGlobal {
   Warp& w;
   const Instruction& i;
@@ -91,7 +93,7 @@ struct InGlobal {
   }
 };
 
-// Whether a range of shared memory lies in one static variable or behind all of them.
+// Returns whether a range of shared memory lies inside one static variable or after all of them.
 bool in_variable(const Kernel& kernel, uint64_t begin, uint64_t end) {
   return begin >= kernel.static_shared ||
          std::any_of(kernel.stretches.begin(), kernel.stretches.end(),
@@ -129,7 +131,7 @@ char* in_parameters(Warp& w, const Instruction& i, int lane, const Access& a, ui
   return const_cast<char*>(reinterpret_cast<const char*>(parameters.data())) + address;
 }
 
-// The addresses of all lanes; those of inactive ones are those of the first active one.
+// Computes the addresses of all lanes. Inactive lanes get the address of the first active lane.
 void find_addresses(Warp& w, const Instruction& i, Slot slot, Access& a) {
   const auto offset = static_cast<uint64_t>(i.offset);
   if (slot == kNoSlot) {
@@ -148,7 +150,7 @@ void find_addresses(Warp& w, const Instruction& i, Slot slot, Access& a) {
   for (Slot l = 0; l < kLanes; ++l) a.address[l] = w.lane[l] ? a.address[l] : other;
 }
 
-// Fills in `low`, `high`, `any_bit` and `stride`.
+// Computes `low`, `high`, `any_bit` and `stride` of an access.
 void describe_lanes(const Warp& w, Access& a) {
   uint64_t low = ~uint64_t(0), high = 0, any = 0;
   for (Slot l = 0; l < kLanes; ++l) {
@@ -172,7 +174,7 @@ void describe_lanes(const Warp& w, Access& a) {
   if (other == 0) a.stride = stride;
 }
 
-// Lane by lane, which reports the first lane with an error.
+// Translates lane by lane and reports the first lane with an error.
 template <class Find>
 void translate_lanes(Warp& w, const Instruction& i, Access& a, Find find) {
   for (uint32_t left = w.active; left; left &= left - 1) {
@@ -186,7 +188,7 @@ void translate_lanes(Warp& w, const Instruction& i, Access& a, Find find) {
   }
 }
 
-// All lanes at once, if their addresses fit. `begin` is where address 0 lies on the host.
+// Translates all lanes at once if their addresses fit. `begin` is the host address of address 0.
 template <class Find>
 void translate_all(Warp& w, const Instruction& i, Access& a, bool fits, char* begin, Find find) {
   if (!fits || a.any_bit % a.bytes != 0) return translate_lanes(w, i, a, find);
@@ -214,7 +216,7 @@ void translate_shared(Warp& w, const Instruction& i, Access& a) {
   translate_all(w, i, a, fits, w.block->shared.data(), InShared{w, i, a});
 }
 
-// The space of a generic access, which is that of all lanes.
+// Returns the space of a generic access, which must be the same in all lanes.
 Space space_of_lanes(Warp& w, const Instruction& i, const Access& a) {
   const Space first = window_of(a.address[a.first]);
   for (uint32_t left = w.active; left; left &= left - 1)

@@ -1,7 +1,9 @@
-// Approximate f32 functions (.approx, div.full). Each is computed in double, far below a float's rounding,
-// and then returned as the nearest float or as the lowest or the highest one that the documented worst error
-// allows (Options::approximation). The bounds are those of the PTX ISA manual 9.1, sections 9.7.3.8
-// to 9.7.3.22; what its tables of special inputs list is exact in all modes.
+// Approximate f32 functions (.approx, div.full). Each is computed in double, with an error far below a
+// float's rounding. The result is the nearest float, or the lowest or the highest float within the documented
+// maximum error (Options::approximation).
+//
+// The bounds are those of the PTX ISA manual 9.1, sections 9.7.3.8 to 9.7.3.22. Inputs in its tables of
+// special values give exact results in all modes.
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -13,7 +15,7 @@
 namespace ptx {
 namespace {
 
-// y and the largest distance from it that is allowed.
+// A value y and its largest permitted error.
 struct Estimate {
   double value, error;
 };
@@ -21,23 +23,22 @@ struct Estimate {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr double kMinNormal = std::numeric_limits<float>::min();
 
-// The distance of floats around y: 2^-23 of its binade, and never less than that of subnormals.
+// Returns the distance of floats around y: 2^-23 of its binade, and at least the distance of subnormals.
 inline double ulp(double y) {
   const double magnitude = std::fabs(y) < kMinNormal ? kMinNormal : std::fabs(y);
   const std::uint64_t exponent = std::bit_cast<std::uint64_t>(magnitude) & 0x7ff0000000000000ull;
   return std::bit_cast<double>(exponent) * 0x1p-23;
 }
 
-// The float above or below x. Zero is not crossed, and a NaN or an infinity stays.
+// Returns the float that is `steps` above x. Zero is not crossed; NaN and infinities do not change.
 inline float next(float x, std::int32_t steps) {
   const std::int32_t bits = std::bit_cast<std::int32_t>(x);
   const float moved = std::bit_cast<float>(bits + (bits < 0 ? -steps : steps));
   return std::fabs(x) < kInfinity && x != 0 ? moved : x;
 }
 
-// The lowest float in [value - error, ...], or the highest in [..., value + error]. A result of 0 or infinity
-// and one whose error is 0 are exact. An overflow stays at the largest float, as long as the value itself
-// does.
+// Returns the lowest float in [value - error, ...], or the highest in [..., value + error]. Zero, infinity
+// and results without error are exact. The result stays finite if the value itself does not overflow.
 template <Approximation kMode>
 inline float rounded(Estimate e) {
   const float nearest = static_cast<float>(e.value);
@@ -51,12 +52,12 @@ inline float rounded(Estimate e) {
   return exact ? nearest : inside;
 }
 
-// Positive functions and quotients never change their sign: the error of a tiny result stops at 0.
+// Positive functions and quotients never change their sign, so the error of a tiny result stops at 0.
 inline Estimate relative(double y, double error) { return {y, std::fabs(y) * error}; }
 inline Estimate in_ulps(double y, double count) { return {y, std::fmin(count * ulp(y), std::fabs(y))}; }
 
-// 2^x to an error far below a float's rounding: x = n + r with |r| <= 1/2, and the Taylor series of e^(r ln
-// 2).
+// Returns 2^x with an error far below a float's rounding: x = n + r with |r| <= 1/2, and the Taylor series of
+// e^(r ln 2).
 inline double exp2_in_double(double x) {
   const double bounded = x < -200 ? -200 : x > 200 ? 200 : x;
   constexpr double kShift = 0x1.8p52;  // adding it rounds to an integer, which its lowest bits then hold
@@ -72,7 +73,7 @@ inline double exp2_in_double(double x) {
   return x != x ? x : result;
 }
 
-// ex2: at most 2 ulp from the correctly rounded result; exact at 0 and at infinities.
+// ex2 is at most 2 ulp from the correctly rounded result, and exact at 0 and at infinities.
 struct Ex2 {
   Estimate operator()(float a) const {
     const double y = exp2_in_double(a);
@@ -82,7 +83,7 @@ struct Ex2 {
   }
 };
 
-// lg2: an absolute error of 2^-22 in (0.5, 2), a relative one of 2^-22 outside.
+// lg2 has an absolute error of at most 2^-22 in (0.5, 2), and a relative error of at most 2^-22 outside.
 struct Lg2 {
   Estimate operator()(float a) const {
     const double y = std::log2(static_cast<double>(a));
@@ -91,17 +92,17 @@ struct Lg2 {
   }
 };
 
-// rcp: at most 1 ulp.
+// rcp has an error of at most 1 ulp.
 struct Rcp {
   Estimate operator()(float a) const { return in_ulps(1 / static_cast<double>(a), 1); }
 };
 
-// sqrt: a relative error of 2^-23.
+// sqrt has a relative error of at most 2^-23.
 struct Sqrt {
   Estimate operator()(float a) const { return relative(std::sqrt(static_cast<double>(a)), 0x1p-23); }
 };
 
-// rsqrt: a relative error of 2^-22.9.
+// rsqrt has a relative error of at most 2^-22.9.
 struct Rsqrt {
   Estimate operator()(float a) const {
     constexpr double kError = 1.2776535302833237e-07;
@@ -109,8 +110,9 @@ struct Rsqrt {
   }
 };
 
-// sin and cos: an absolute error of 2^-20.5 in [-2 pi, 2 pi] and of 2^-14.7 in [-100 pi, 100 pi]. Beyond,
-// there is no bound; here the error stays that of the largest range. sin(+-0) = +-0 and cos(0) = 1 are exact.
+// sin and cos have an absolute error of at most 2^-20.5 in [-2 pi, 2 pi] and of 2^-14.7 in [-100 pi, 100 pi].
+// Outside there is no bound, and the error of the larger range is used here. sin(+-0) = +-0 and cos(0) = 1
+// are exact.
 inline double angle_error(float a) {
   constexpr double kInTwoPi = 6.743495761743046e-07;
   constexpr double kInHundredPi = 3.7571545817410776e-05;
@@ -123,7 +125,7 @@ struct Cos {
   Estimate operator()(float a) const { return {std::cos(static_cast<double>(a)), angle_error(a)}; }
 };
 
-// tanh: a relative error of 2^-11; exact at infinities, and subnormal numbers pass through.
+// tanh has a relative error of at most 2^-11. It is exact at infinities, and subnormal numbers pass through.
 struct Tanh {
   Estimate operator()(float a) const {
     const double y = std::tanh(static_cast<double>(a));
@@ -133,9 +135,9 @@ struct Tanh {
   }
 };
 
-// div.approx: at most 2 ulp for |b| in [2^-126, 2^126]. Above, b's reciprocal is flushed: the result is a
-// zero of the quotient's sign, or NaN if a is infinite. Below, there is no bound; here it is that of the
-// range.
+// div.approx has an error of at most 2 ulp for |b| in [2^-126, 2^126]. For larger |b| the reciprocal of b is
+// flushed: the result is a zero with the quotient's sign, or NaN if a is infinite. For smaller |b| there is
+// no bound, and 2 ulp are used here.
 struct DivApprox {
   Estimate operator()(float a, float b) const {
     const double quotient = static_cast<double>(a) / b;
@@ -145,7 +147,7 @@ struct DivApprox {
   }
 };
 
-// div.full: at most 2 ulp over the full range.
+// div.full has an error of at most 2 ulp over the full range.
 struct DivFull {
   Estimate operator()(float a, float b) const { return in_ulps(static_cast<double>(a) / b, 2); }
 };
@@ -184,8 +186,9 @@ void binary(Warp& w, const Instruction& i) {
   }
 }
 
-// rcp.approx.ftz.f64 reads the upper 32 bits of its operand and returns such ones. The manual calls it a
-// gross approximation and gives no bound; low and high are one unit of the last bit that is kept.
+// rcp.approx.ftz.f64 reads only the upper 32 bits of its operand and returns only the upper 32 bits of its
+// result. The manual calls it a gross approximation and gives no bound; low and high differ by one unit of
+// the last bit that is kept.
 double reciprocal_of_upper_half(double a, Approximation mode) {
   constexpr std::uint64_t kUpper = 0xffffffff00000000ull;
   constexpr double kNormal = std::numeric_limits<double>::min();

@@ -1,4 +1,4 @@
-// Approximate instructions: nearest results, and the documented worst error in both directions.
+// Tests approximate instructions: nearest results, and the documented maximum error in both directions.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -33,8 +33,8 @@ Real ulp(Real y) {
 struct Function {
   const char* opcode;
   std::function<Real(Real, Real)> exact;
-  std::function<Real(Real, Real)> error;  // of an input and its exact result
-  float low, high;                        // of the inputs
+  std::function<Real(Real, Real)> error;  // error bound of an input and its exact result
+  float low, high;                        // range of the inputs
 };
 
 const Function kFunctions[] = {
@@ -77,8 +77,8 @@ TEST(PtxApproximate, NearestIsCorrectlyRounded) {
   }
 }
 
-// Low results lie within the bound, and the floats below them do not; high results likewise.
-TEST(PtxApproximate, LowAndHighAreTheDocumentedWorst) {
+// Low results lie within the bound, and the floats below them do not. High results are the mirror image.
+TEST(PtxApproximate, LowAndHighReachTheDocumentedBound) {
   for (const Function& f : kFunctions) {
     const auto a = inputs(f.low, f.high, 3), b = inputs(f.low, f.high, 4);
     const auto low = results(f.opcode, Approximation::low, a, b);
@@ -86,8 +86,8 @@ TEST(PtxApproximate, LowAndHighAreTheDocumentedWorst) {
     for (std::size_t n = 0; n < a.size(); ++n) {
       const Real y = f.exact(a[n], b[n]), error = f.error(a[n], y), slack = 1e-9L * error;
       const bool ulps_of_rounded = std::string_view(f.opcode).starts_with("ex2");
-      const Real next =
-          ulps_of_rounded ? ulp(y) : 0;  // 2 ulp of the rounded result are 1.5 to 2.5 of the exact
+      // 2 ulp of the rounded result are 1.5 to 2.5 ulp of the exact one.
+      const Real next = ulps_of_rounded ? ulp(y) : 0;
       ASSERT_TRUE(low[n] >= y - error - slack && low[n] <= y) << f.opcode << " of " << a[n];
       ASSERT_TRUE(high[n] <= y + error + slack && high[n] >= y) << f.opcode << " of " << a[n];
       ASSERT_TRUE(std::nextafter(low[n], -kInf) <= y - error + next + slack) << f.opcode << " of " << a[n];

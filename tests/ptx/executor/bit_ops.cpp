@@ -1,4 +1,4 @@
-// Bits: logic, shifts, bit fields, permutations of bytes.
+// Bit operations: logic, shifts, bit fields, permutations of bytes.
 #include <algorithm>
 #include <bit>
 #include <type_traits>
@@ -30,7 +30,7 @@ void bit_not(Warp& w, const Instruction& i) {
   map1<T, T>(w, i, [](T a) { return static_cast<T>(~a); });
 }
 
-// A shift by the width or more gives 0, or the sign.
+// A shift by the width or more gives 0, or copies of the sign bit.
 template <class T>
 void shl(Warp& w, const Instruction& i) {
   map2<T, T, uint32_t>(
@@ -51,8 +51,8 @@ T field_mask(uint32_t length) {
   return length >= kBits<T> ? static_cast<T>(~T(0)) : static_cast<T>((T(1) << length) - 1);
 }
 
-// `length` bits of `a` from bit `at` on. What lies past the field or past the number is 0, or the sign, which
-// is the field's last bit that the number has.
+// Returns `length` bits of `a`, starting at bit `at`. Bits beyond the field or the number are 0 for unsigned
+// types. For signed types they repeat the sign, which is the highest bit of the field inside the number.
 template <class T>
 T extracted(T a, uint32_t at, uint32_t length) {
   using U = std::make_unsigned_t<T>;
@@ -107,7 +107,7 @@ void brev(Warp& w, const Instruction& i) {
   });
 }
 
-// Bit k of the table is the result where the bits of a, b, c are the binary digits of k.
+// Bit k of the table is the result for bits of a, b and c that are the binary digits of k.
 void lop3(Warp& w, const Instruction& i) {
   const uint32_t table = w.at<uint32_t>(i.operand[4])[0];
   map3<uint32_t, uint32_t, uint32_t>(w, i, [=](uint32_t a, uint32_t b, uint32_t c) {
@@ -118,7 +118,8 @@ void lop3(Warp& w, const Instruction& i) {
   });
 }
 
-// Shifts the 64 bits b:a by c, which is wrapped or clamped, and returns the upper (left) or lower half.
+// Shifts the 64 bits b:a by c, which wraps or is clamped, and returns the upper half (left) or the lower half
+// (right).
 template <bool kLeft, bool kWrap>
 void shf(Warp& w, const Instruction& i) {
   map3<uint32_t, uint32_t, uint32_t>(w, i, [](uint32_t a, uint32_t b, uint32_t c) {
@@ -128,7 +129,7 @@ void shf(Warp& w, const Instruction& i) {
   });
 }
 
-// Each digit of c picks a byte of b:a, or with its bit 3 set spreads that byte's sign.
+// Each digit of c selects a byte of b:a; if bit 3 of the digit is set, the byte's sign fills the result byte.
 void prmt(Warp& w, const Instruction& i) {
   map3<uint32_t, uint32_t, uint32_t>(w, i, [](uint32_t a, uint32_t b, uint32_t c) {
     const uint64_t both = uint64_t(b) << 32 | a;

@@ -7,11 +7,11 @@
 namespace ptx {
 namespace {
 
-constexpr std::uint64_t kTurn =
-    1 << 16;  // instructions of a warp, so that a spinning one lets the others go on
-constexpr std::uint64_t kRandomTurn = 64;  // at most, in random order
+// Instructions per turn of a warp. The limit lets other warps run while one spins.
+constexpr std::uint64_t kTurn = 1 << 16;
+constexpr std::uint64_t kRandomTurn = 64;  // largest turn in random order
 constexpr unsigned kTurnsBetweenRotations = 16;
-constexpr std::uint8_t kUnwrittenByte = 0xff;  // NaN, should a check be off
+constexpr std::uint8_t kUnwrittenByte = 0xff;  // NaN, in case the check is disabled
 
 }  // namespace
 
@@ -23,7 +23,7 @@ void Block::start(Grid& of, unsigned number) {
   const std::size_t words = of.shared_bytes / 4 + 4;
   shared.assign(of.shared_bytes + 16, static_cast<char>(kUnwrittenByte));
   shared_written.assign(words, 0);
-  if (history.writes.size() < words) {  // what earlier blocks left is older than `time`
+  if (history.writes.size() < words) {  // entries of earlier blocks are older than `time`
     history.writes.resize(words);
     history.reads.resize(words);
   }
@@ -49,7 +49,7 @@ void Block::resume() {
       w.state = State::ready;
 }
 
-// Gives each warp that can run a turn, in the order of the options; whether one ran.
+// Gives each runnable warp a turn, in the order of the options. Returns whether any warp ran.
 bool Block::run_warps() {
   const Order order = grid->options.order;
   const std::size_t count = warps.size();
@@ -70,12 +70,12 @@ bool Block::run_warps() {
       continue;
     }
     if (grid->random() % kTurnsBetweenRotations == 0) w.rotate_groups();
-    return true;  // any warp of any block may be the next
+    return true;  // any warp of any block may be next
   }
   return progress;
 }
 
-// Lets the warps go on behind a barrier if all threads of the block have arrived at the same one.
+// Lets the warps pass a barrier if all threads of the block have arrived at the same one.
 bool Block::pass_barrier() {
   Warp* first = nullptr;
   const Warp* missing = nullptr;

@@ -1,4 +1,4 @@
-// setp. Predicates are masks of lanes.
+// Implements setp. A predicate is a mask of lanes.
 #include <type_traits>
 
 #if defined(__AVX2__)
@@ -10,7 +10,7 @@
 namespace ptx {
 namespace {
 
-// Bit l is set where byte l is not 0; bytes are 0 or 0xff.
+// Returns a mask whose bit l is set if byte l is not 0. Each byte is 0 or 0xff.
 inline std::uint32_t mask_of(const std::uint8_t (&holds)[kLanes]) {
 #if defined(__AVX2__)
   const __m256i bytes = _mm256_load_si256(reinterpret_cast<const __m256i*>(holds));
@@ -27,7 +27,7 @@ inline void set(Warp& w, Slot predicate, std::uint32_t mask) {
   p = (p & ~w.active) | (mask & w.active);
 }
 
-// setp.compare.and d|e, a, b, c: d = (a compare b) and c, e = !(a compare b) and c.
+// Implements setp.compare.and d|e, a, b, c: d = (a compare b) and c, e = !(a compare b) and c.
 inline std::uint32_t combined(Warp& w, const Instruction& i, std::uint32_t mask) {
   const unsigned how = i.mode & 7;
   if (how == 0) return mask;
@@ -49,7 +49,8 @@ void compare(Warp& w, const Instruction& i, F f) {
   if (i.operand[4] != kNoSlot) set(w, i.operand[4], second);
 }
 
-// What a comparison says of numbers, and whether it holds where one operand is a NaN.
+// The relation that a comparison tests between numbers. Whether it holds for a NaN operand is a separate
+// flag.
 enum class Relation { eq, ne, lt, le, gt, ge };
 
 template <Relation kRelation, class T>

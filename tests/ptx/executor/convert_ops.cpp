@@ -1,4 +1,5 @@
-// cvt. Its registers may be wider than its types; i.from_bytes and i.to_bytes say how wide.
+// Implements cvt. Registers may be wider than the types; i.from_bytes and i.to_bytes give the register
+// widths.
 #include "convert_ops.h"
 
 #include <bit>
@@ -9,7 +10,7 @@
 namespace ptx {
 namespace {
 
-// A narrow integer is extended to its register by its sign.
+// Sign-extends or zero-extends a narrow integer to its register.
 template <class D>
 std::uint64_t register_bits(D value) {
   std::uint64_t bits = 0;
@@ -37,13 +38,13 @@ void cvt(Warp& w, const Instruction& i) {
   }
 }
 
-// .rni and its like from f32 to f32 and from f64 to f64: a whole number.
+// .rni, .rzi, .rmi and .rpi between equal float types round to a whole number.
 template <class T, Round kRound, bool kSat>
 void cvt_whole(Warp& w, const Instruction& i) {
   map1<T, T>(w, i, [](T x) { return saturated_float<kSat>(whole(x, kRound)); });
 }
 
-// To TF32: 10 bits of fraction, ties away from zero. A NaN has the bits that hardware gives it.
+// Converts to TF32: 10 bits of fraction, ties away from zero. A NaN has the bits that hardware produces.
 void cvt_tf32(Warp& w, const Instruction& i) {
   map1<std::uint32_t, std::uint32_t>(w, i, [](std::uint32_t x) {
     const bool special = (x & 0x7f800000u) == 0x7f800000u;
@@ -52,13 +53,13 @@ void cvt_tf32(Warp& w, const Instruction& i) {
   });
 }
 
-// To bfloat16: 7 bits of fraction, ties to even.
+// Converts to bfloat16: 7 bits of fraction, ties to even.
 inline std::uint16_t to_bf16(float x) {
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
   return x != x ? 0x7fff : static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 void cvt_bf16(Warp& w, const Instruction& i) { map1<std::uint16_t, float>(w, i, to_bf16); }
-void cvt_bf16x2(Warp& w, const Instruction& i) {  // the first operand is the upper half
+void cvt_bf16x2(Warp& w, const Instruction& i) {  // the first operand becomes the upper half
   map2<std::uint32_t, float, float>(
       w, i, [](float a, float b) { return std::uint32_t(to_bf16(a)) << 16 | to_bf16(b); });
 }

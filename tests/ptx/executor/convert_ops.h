@@ -1,4 +1,4 @@
-// Conversions of one value.
+// Conversions of single values.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@ enum class Round : std::uint8_t { nearest, zero, down, up };
 template <class T>
 constexpr bool kIsFloat = std::is_floating_point_v<T>;
 
-// r, which is the nearest number to x, moved to the side of x that the direction names.
+// Moves r, the number nearest to x, to the side of x that the rounding direction requires.
 template <class D, class S>
 inline D directed(D r, S x, Round how) {
   const bool up = how == Round::up || (how == Round::zero && x < S(0));
@@ -37,8 +37,8 @@ inline T whole(T x, Round how) {
   return std::nearbyint(x);
 }
 
-// Out of range becomes the nearest number. A NaN becomes 0, but 2^(bits - 1) where the source is f64 or the
-// result has 64 bits, as the PTX ISA manual says of cvt.
+// Values out of range become the nearest integer. A NaN becomes 0, or 2^(bits - 1) if the source is f64 or
+// the result has 64 bits (PTX ISA manual on cvt).
 template <class D, class S>
 inline D to_integer(S x, Round how) {
   constexpr D kLeast = std::numeric_limits<D>::min();

@@ -1,4 +1,4 @@
-// Conversions against tables and against exact arithmetic.
+// Compares conversions with tables and with exact arithmetic.
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -37,7 +37,8 @@ TEST(PtxConvert, FloatToIntegerSaturates) {
   EXPECT_EQ((one<uint64_t>("cvt.rni.u64.f64", 0x1.8p52 + 1)), 0x18000000000001u);
 }
 
-// The PTX ISA manual on cvt: 0 for sources of 32 bits and results below 64, else only the highest bit is set.
+// PTX ISA manual on cvt: a NaN becomes 0 for 32-bit sources with results below 64 bits; otherwise only the
+// highest bit is set.
 TEST(PtxConvert, NanToInteger) {
   EXPECT_EQ((one<int32_t>("cvt.rzi.s32.f32", kNan)), 0);
   EXPECT_EQ((one<uint32_t>("cvt.rni.u32.f32", kNan)), 0u);
@@ -92,12 +93,12 @@ TEST(PtxConvert, IntegersAreExtendedAndCut) {
   EXPECT_EQ((one<uint64_t>("cvt.u64.u32", 0xfffffffeu)), 0xfffffffeu);
   EXPECT_EQ((one<uint32_t>("cvt.u32.u64", uint64_t(0x123456789))), 0x23456789u);
   EXPECT_EQ((one<uint16_t>("cvt.u16.u32", 0x12345u)), 0x2345);
-  EXPECT_EQ((one<int32_t>("cvt.s32.s8", 0x1ffu)), -1);  // of the source's register only 8 bits count
+  EXPECT_EQ((one<int32_t>("cvt.s32.s8", 0x1ffu)), -1);  // only the low 8 bits of the source register count
   EXPECT_EQ((one<uint32_t>("cvt.u32.u8", 0x1ffu)), 255u);
   EXPECT_EQ((one<uint32_t>("cvt.s8.s32", 0x180u)), 0xffffff80u);
 }
 
-// To TF32: the nearest number with 10 bits of fraction, ties away from zero.
+// cvt to TF32 returns the nearest number with 10 bits of fraction, ties away from zero.
 TEST(PtxConvert, Tf32) {
   const auto tf32 = [](float x) { return std::bit_cast<float>(one<uint32_t>("cvt.rna.tf32.f32", x)); };
   EXPECT_EQ(tf32(1 + 0x1p-11f), 1 + 0x1p-10f);
@@ -110,8 +111,8 @@ TEST(PtxConvert, Tf32) {
   EXPECT_EQ(tf32(-0.0f), 0.0f);
 }
 
-// To bfloat16: the nearest number with 7 bits of fraction, ties to even. The bound of what is nearest is
-// exact in double.
+// cvt to bfloat16 returns the nearest number with 7 bits of fraction, ties to even. The midpoint of two
+// neighbours is exact in double.
 TEST(PtxConvert, Bfloat16) {
   EXPECT_EQ((one<uint16_t>("cvt.rn.bf16.f32", 1 + 0x1p-8f)), 0x3f80);
   EXPECT_EQ((one<uint16_t>("cvt.rn.bf16.f32", 1 + 0x1p-7f + 0x1p-8f)), 0x3f82);
@@ -134,7 +135,7 @@ TEST(PtxConvert, RegistersArePackedFromTheLowestPart) {
             0xaabbccddu);
 }
 
-// What nvcc makes of functions of the C++ library, each within the CUDA manual's error.
+// Runs functions of the C++ library as nvcc compiles them, each within the error that the CUDA manual states.
 TEST(PtxConvert, LibraryFunctions) {
   using Function = double (*)(double);
   const std::pair<Function, double> functions[] = {{[](double v) { return std::exp(v); }, 2},

@@ -1,4 +1,4 @@
-// Counters of launches: their sum, and their text for people and for programs.
+// Counters of launches: sums, and reports for readers and programs.
 #include <algorithm>
 #include <array>
 
@@ -76,7 +76,7 @@ std::string Counters::report() const {
   for (const NamedMember& m : kAccesses) {
     const Accesses& a = this->*m.member;
     if (!a.requests) continue;
-    text += format("  %-13s %9llu requests %11llu bytes %9llu %s, %.2f times the least\n", m.name,
+    text += format("  %-13s %9llu requests %11llu bytes %9llu %s, %.2f times the minimum\n", m.name,
                    number(a.requests), number(a.bytes), number(a.transactions), m.unit,
                    a.least ? double(a.transactions) / double(a.least) : 1.0);
   }

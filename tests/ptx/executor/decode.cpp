@@ -6,7 +6,7 @@
 namespace ptx {
 namespace {
 
-// Stands in the place of a refused instruction; a launch of its kernel is refused before it.
+// Replaces a refused instruction. It never runs, because a launch of its kernel is refused first.
 void refused(Warp& w, const Instruction& i) {
   w.fail(i, std::countr_zero(w.active), "this instruction is not supported");
 }
@@ -83,7 +83,7 @@ void Decoder::instruction(const SyntaxInstruction& s) {
   i.cls = class_of(op, i.space);
   if (!i.run) {
     i.run = refused;
-    // A call explains the refused accesses to its arguments, so it is named first.
+    // A call explains the refused accesses to its arguments, so it is listed first.
     kernel_.refusals.insert(op.base == "call" ? kernel_.refusals.begin() : kernel_.refusals.end(),
                             refusal_text(s, reason));
   }
@@ -111,7 +111,7 @@ Handler Decoder::handler(Instruction& i, const Opcode& op, const SyntaxInstructi
   return vector ? pack(i, op, s) : arithmetic(i, op, s);
 }
 
-// A kernel whose last instruction is not a branch ends behind it.
+// A kernel ends after its last instruction if that is not a branch.
 void Decoder::end_of_kernel() {
   static const SyntaxInstruction kEnd{.opcode = "exit", .text = "(end of the kernel)"};
   Instruction& end = kernel_.code.emplace_back();

@@ -1,4 +1,4 @@
-// From syntax to instructions: a handler, slots of operands, targets of branches, places of variables.
+// Decodes syntax into instructions: handlers, slots of operands, branch targets, addresses of variables.
 #pragma once
 
 #include <map>
@@ -31,12 +31,12 @@ class Decoder {
 
   // decode_operands.cpp
   unsigned width_of(const SyntaxOperand& o) const;
-  // The slot of a value of so many bytes; 0 is a predicate.
+  // Returns the slot of a value of `bytes` bytes; 0 bytes mean a predicate.
   Slot slot(const SyntaxOperand& o, unsigned bytes);
   Slot register_slot(const SyntaxOperand& o, unsigned bytes) const;
   Slot constant(std::uint64_t bits, unsigned bytes);
   Slot special_register(std::string_view name) const;
-  // The p of d|p, or kNoSlot.
+  // Returns the slot of p in d|p, or kNoSlot.
   Slot second_slot(const SyntaxOperand& o) const;
 
   // place_variables.cpp
@@ -50,7 +50,7 @@ class Decoder {
   Handler atomic(Instruction& i, const Opcode& op, const SyntaxInstruction& s);
   Handler to_generic(Instruction& i, const Opcode& op, const SyntaxInstruction& s);
   void address(Instruction& i, const SyntaxOperand& o);
-  // Returns the bytes of the data's registers.
+  // Returns the size of the data's registers in bytes.
   unsigned data(Instruction& i, const SyntaxOperand& o, unsigned type);
   unsigned data_element(Instruction& i, int k, const SyntaxOperand& e, unsigned type);
   void mark_neighbours();
@@ -70,17 +70,17 @@ class Decoder {
   Kernel& kernel_;
   const Syntax& syntax_;
   const SyntaxKernel& source_;
-  std::vector<Slot> slots_;  // by register
+  std::vector<Slot> slots_;  // slot of each register
   std::map<std::string_view, Variable> places_;
   std::map<std::pair<std::uint64_t, unsigned>, Slot> constants_;
-  std::unordered_map<std::string_view, bool> known_;  // by opcode
+  std::unordered_map<std::string_view, bool> known_;  // whether an opcode is known
   std::size_t shared_bytes_ = 0;
 };
 
 bool any_of(std::string_view x, std::initializer_list<std::string_view> of);
-// The operand d of d|p.
+// Returns the operand d of d|p.
 SyntaxOperand first_of(SyntaxOperand o);
-// An operand, or a refusal if there are too few.
+// Returns operand k, or throws a Refusal if there are too few.
 const SyntaxOperand& operand_of(const SyntaxInstruction& s, std::size_t k);
 Space space_of(const Opcode& op);
 Class class_of(const Opcode& op, Space space);

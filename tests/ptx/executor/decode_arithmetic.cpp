@@ -1,4 +1,4 @@
-// Arithmetic, comparisons, conversions and moves.
+// Decodes arithmetic, comparisons, conversions and moves.
 #include <algorithm>
 
 #include "decode.h"
@@ -6,7 +6,7 @@
 namespace ptx {
 namespace {
 
-// The bytes of operand k, where all but a few have the bytes of the instruction's type.
+// Returns the size of operand k in bytes. Most operands have the size of the instruction's type.
 unsigned operand_bytes(const Opcode& op, std::size_t k, unsigned type) {
   if (op.has("wide") && (k == 0 || k == 3)) return 2 * type;
   if (any_of(op.base, {"popc", "clz"}) && k == 0) return 4;
@@ -71,7 +71,7 @@ Handler Decoder::compare(Instruction& i, const Opcode& op, const SyntaxInstructi
 
 namespace {
 
-// Registers of integers may be wider than their types; all others have the bytes of their types.
+// Integer registers may be wider than their types. All other registers have the size of their types.
 void check_width(std::string_view type, unsigned width) {
   const bool is_integer = type[0] == 's' || type[0] == 'u';
   const unsigned bytes = type == "bf16x2" ? 4 : type_bytes(type);
@@ -101,7 +101,7 @@ Handler Decoder::convert(Instruction& i, const Opcode& op, const SyntaxInstructi
   return convert_handler(op);
 }
 
-// mov between a register and a vector of its parts.
+// Decodes a mov between a register and a vector of its parts.
 Handler Decoder::pack(Instruction& i, const Opcode& op, const SyntaxInstruction& s) {
   const bool pack = operand_of(s, 1).kind == SyntaxOperand::vector;
   const auto& parts = s.operands[pack ? 1 : 0].elements;

@@ -1,4 +1,4 @@
-// Loads, stores, atomics and conversions of addresses.
+// Decodes loads, stores, atomics and conversions of addresses.
 #include <algorithm>
 
 #include "decode.h"
@@ -38,7 +38,7 @@ unsigned Decoder::data_element(Instruction& i, int k, const SyntaxOperand& e, un
   return std::max(2u, type);
 }
 
-// All registers of a vector have one width; '_' in a vector has none.
+// All registers of a vector have the same width; '_' in a vector has none.
 unsigned Decoder::data(Instruction& i, const SyntaxOperand& o, unsigned type) {
   if (o.kind != SyntaxOperand::vector) return data_element(i, 0, o, type);
   if (o.elements.size() != 2 && o.elements.size() != 4) throw Refusal{"expected a vector of 2 or 4 elements"};
@@ -94,7 +94,8 @@ Handler Decoder::to_generic(Instruction& i, const Opcode& op, const SyntaxInstru
 
 namespace {
 
-// Whether the instruction n places behind `first` accesses what follows the bytes of those between.
+// Returns whether the n-th instruction after `first` accesses the bytes that follow those of the instructions
+// before it.
 bool continues(const std::vector<Instruction>& code, std::size_t first, std::size_t n) {
   const Instruction& a = code[first];
   const Instruction& b = code[first + n];
@@ -106,7 +107,7 @@ bool continues(const std::vector<Instruction>& code, std::size_t first, std::siz
 
 }  // namespace
 
-// Marks two or four accesses of 4 or 8 bytes side by side, which ptxas makes one of where they are aligned.
+// Marks two or four neighbouring accesses of 4 or 8 bytes, which ptxas merges if they are aligned.
 void Decoder::mark_neighbours() {
   auto& code = kernel_.code;
   for (std::size_t k = 0; k < code.size(); ++k) {

@@ -1,4 +1,4 @@
-// Operands: slots of registers, constants and special registers.
+// Decodes operands: slots of registers, constants and special registers.
 #include <algorithm>
 #include <cstring>
 
@@ -39,7 +39,7 @@ Slot Decoder::second_slot(const SyntaxOperand& o) const {
   return o.second >= 0 ? slots_[std::size_t(o.second)] : kNoSlot;
 }
 
-// A constant has the value in each lane; one of a predicate is a mask of lanes.
+// A constant repeats its value for each lane; a constant predicate is a mask of lanes.
 Slot Decoder::constant(std::uint64_t bits, unsigned bytes) {
   const auto [at, is_new] = constants_.try_emplace({bits, bytes}, 0);
   if (!is_new) return at->second;

@@ -1,10 +1,10 @@
-// What the lanes of a warp do together: branches, barriers, shuffles, votes.
+// Decodes operations that involve the whole warp: branches, barriers, shuffles, votes.
 #include "decode.h"
 
 namespace ptx {
 namespace {
 
-// The number of the name that the opcode has; the handler's enumeration has the same order.
+// Returns the index of the modifier that the opcode has. The handler's enumeration has the same order.
 std::uint8_t mode_of(const Opcode& op, std::initializer_list<std::string_view> names) {
   std::uint8_t k = 0;
   for (const std::string_view name : names) {

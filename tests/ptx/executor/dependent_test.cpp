@@ -1,11 +1,12 @@
-// Programmatic dependent launches: a dependent starts as early as it may, and griddepcontrol.wait is the only
-// thing that orders its accesses behind those of its predecessor.
+// Tests programmatic dependent launches: a dependent grid starts as early as it may, and only
+// griddepcontrol.wait orders its accesses after those of its predecessor.
 #include "machine_test.h"
 
 namespace ptx {
 namespace {
 
-// The steps of a link, first to last; see order_kernels.cu.
+// Codes for the steps of a link. Each name lists the steps in their order; order_kernels.cu defines the
+// digits.
 constexpr int kWaitTriggerCompute = 321, kTriggerWaitCompute = 312, kWaitComputeTrigger = 231,
               kTriggerCompute = 32, kCompute = 3;
 
@@ -17,7 +18,7 @@ class DependentTest : public MachineTest {
     memory.mark_written(x_[0], 128);
   }
 
-  // x[k + 1] = x[k] + 1 for each link, all but the first programmatic.
+  // Computes x[k + 1] = x[k] + 1 for each link. All launches but the first are programmatic.
   std::string run_chain(const std::vector<int>& steps) {
     std::vector<Launch> launches;
     for (std::size_t k = 0; k < steps.size(); ++k)
@@ -37,7 +38,7 @@ class DependentTest : public MachineTest {
   std::vector<float*> x_;
 };
 
-TEST_F(DependentTest, ChainsThatWaitAreRightInAllOrders) {
+TEST_F(DependentTest, ChainsThatWaitAreCorrectInAllOrders) {
   for (const Options& options : all_orders()) {
     module.options = options;
     EXPECT_EQ(run_chain({kWaitTriggerCompute, kWaitTriggerCompute, kWaitTriggerCompute, kWaitComputeTrigger}),
@@ -59,7 +60,7 @@ TEST_F(DependentTest, MissingWait) {
   }
   module.options = Options();
   module.options.uninitialized = false;
-  // The dependent runs first and reads; the predecessor's store then finds the early access.
+  // The dependent grid runs first and reads; the predecessor's store then detects the early access.
   expect_report(
       run_chain({kTriggerCompute, kCompute}),
       {"link",
@@ -80,8 +81,8 @@ TEST_F(DependentTest, LaunchesThatAreNotProgrammaticNeedNoWait) {
   EXPECT_EQ(x_[2][5], 12.0f);
 }
 
-// B triggers before it waits for A, so that C may run while A does. C's wait covers A only if B waits for A
-// at all.
+// B triggers before it waits for A, so C may run at the same time as A. C's wait covers A only if B also
+// waits for A.
 TEST_F(DependentTest, ThirdGridSeesTheFirstOnlyThroughTheSecond) {
   const auto chain = [&](int b, int c) {
     return run_all({link(x_[0], x_[1], kTriggerCompute, false), link(x_[3], x_[4], b, true),
@@ -92,7 +93,7 @@ TEST_F(DependentTest, ThirdGridSeesTheFirstOnlyThroughTheSecond) {
   for (const Options& options : all_orders()) {
     module.options = options;
     EXPECT_EQ(chain(kTriggerWaitCompute, kWaitTriggerCompute), "");
-    EXPECT_EQ(chain(kWaitTriggerCompute, kCompute), "") << "C starts behind B's wait for A";
+    EXPECT_EQ(chain(kWaitTriggerCompute, kCompute), "") << "C starts after B's wait for A";
     const std::string early = chain(kTriggerWaitCompute, kCompute);
     EXPECT_NE(early.find("griddepcontrol.wait is missing or comes late"), std::string::npos) << early;
     const std::string unwaited = chain(kTriggerCompute, kWaitTriggerCompute);
@@ -100,7 +101,7 @@ TEST_F(DependentTest, ThirdGridSeesTheFirstOnlyThroughTheSecond) {
   }
 }
 
-TEST_F(DependentTest, BarrierHandsTheWaitToTheOtherThreads) {
+TEST_F(DependentTest, BarrierExtendsTheWaitToOtherThreads) {
   for (const bool barrier : {true, false}) {
     const void* arguments[] = {&x_[1], &x_[2], &barrier};
     Launch dependent = module.prepare(module.kernel("link_of_one"), {1}, {32}, 0, arguments);

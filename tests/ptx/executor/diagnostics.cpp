@@ -1,5 +1,4 @@
-// The texts of errors: which kernel, line, block and thread, and where warps stand that do not come to an
-// end.
+// Formats errors: kernel, line, block and thread, and the positions of warps that never finish.
 #include <cxxabi.h>
 
 #include <bit>
@@ -11,7 +10,7 @@
 namespace ptx {
 namespace {
 
-constexpr std::size_t kListed = 16;  // groups of lanes in the report of a hang
+constexpr std::size_t kListed = 16;  // number of lane groups in the report of a hang
 
 const char* name_of(State state, bool waiting) {
   if (waiting) return "wait for other lanes of the warp";
@@ -30,7 +29,7 @@ const char* name_of(State state, bool waiting) {
   return "run";
 }
 
-// "block (0, 0, 0), warp 1, lanes 0xffffffff run at PTX line ...".
+// Formats "block (0, 0, 0), warp 1, lanes 0xffffffff run at PTX line ...".
 std::string where(const Warp& w, const Group& group) {
   const Kernel& kernel = *w.block->grid->kernel;
   const bool stopped = !group.waiting && w.state != State::ready && group.pc > 0;
@@ -56,8 +55,8 @@ std::string source_place(const Kernel& kernel, unsigned file, unsigned line) {
   return (name == files.end() ? std::string("?") : name->second) + ":" + std::to_string(line);
 }
 
-// The place of the call if the instruction belongs to an inlined function, which the .loc in front of it
-// tells.
+// Returns the call site if the instruction belongs to an inlined function. The preceding .loc directive
+// contains it.
 std::string inlined_at(const Kernel& kernel, const Instruction& i) {
   const std::string& text = kernel.program->text;
   std::size_t at = 0;

@@ -1,4 +1,4 @@
-// f32 arithmetic that is rounded down, up or towards zero.
+// Implements f32 arithmetic that rounds down, up or towards zero.
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -10,15 +10,15 @@ namespace {
 
 enum class Direction { down, up, zero };
 
-// The neighbour of x, `steps` floats above. Its callers never step across a zero.
+// Returns the float `steps` above x. Callers never step across zero.
 inline float stepped(float x, std::int32_t steps) {
   const std::int32_t bits = std::bit_cast<std::int32_t>(x);
   return std::bit_cast<float>(bits + (bits < 0 ? -steps : steps));
 }
 
-// product + c, rounded to f32. Both are exact in double, and their sum is a double and an error that is a
-// double as well (Knuth's two-sum), which together say on which side of an f32 the exact sum lies. Infinities
-// and NaN make all comparisons false.
+// Returns product + c, rounded to f32. Both operands are exact in double. Knuth's two-sum gives their sum and
+// its error as doubles, which show on which side of an f32 the exact sum lies; infinities and NaN make all
+// comparisons false.
 template <Direction kTo>
 inline float rounded_sum(double product, double c) {
   const double sum = product + c;
@@ -30,7 +30,7 @@ inline float rounded_sum(double product, double c) {
   const bool below = over < 0 || (over == 0 && error > 0);
   const bool up = kTo == Direction::up || (kTo == Direction::zero && sum < 0);
   const float rounded = stepped(nearest, up ? (below ? 1 : 0) : (above ? -1 : 0));
-  // An exact zero of two signs is -0 where rounding is downwards.
+  // The sum of two zeros with different signs is -0 if rounding is downwards.
   const bool minus_zero = kTo == Direction::down && sum == 0 && (std::signbit(product) || std::signbit(c));
   return minus_zero ? -0.0f : rounded;
 }
@@ -44,7 +44,7 @@ void sub(Warp& w, const Instruction& i) {
   map2<float, float, float>(w, i,
                             [](float a, float b) { return rounded_sum<kTo>(a, -static_cast<double>(b)); });
 }
-// A product of -0 as the second summand keeps the sign of a zero product.
+// A zero summand with the product's sign preserves the sign of a zero product.
 template <Direction kTo>
 void mul(Warp& w, const Instruction& i) {
   map2<float, float, float>(w, i, [](float a, float b) {

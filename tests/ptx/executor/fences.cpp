@@ -1,7 +1,7 @@
-// Ordering between the blocks of a grid. Accesses of one block come before those of another if a fence behind
-// the former and an atomic, then an atomic on the same address and a fence in front of the latter, lie
-// between them. Within each block a barrier may hand over from one thread to another. Fences are those of the
-// whole GPU, in any thread.
+// Ordering between the blocks of a grid. An access of one block precedes an access of another if the first
+// block executes a fence and then an atomic, and the second block later executes an atomic on the same
+// address and then a fence. Within each block a barrier may pass the ordering from one thread to another.
+// Only fences of the whole GPU count; any thread may execute them.
 #include <algorithm>
 
 #include "grid.h"
@@ -49,8 +49,8 @@ bool Acquire::visible(const Moment& now, const Fences& fences) const {
          fences.last_sync(now.thread) > atomic.sync;
 }
 
-// A block that has not executed a fence publishes nothing, and an address without releases has nothing to
-// acquire.
+// A block that has not executed a fence releases nothing, and there is nothing to acquire from an address
+// without releases.
 void acquire_and_release(Warp& w, std::uint64_t address, int lane) {
   Block& block = *w.block;
   AtomicHistory& history = block.grid->atomics[address];
@@ -78,8 +78,8 @@ bool ordered_by_atomics(const Block& block, const Moment& now, unsigned from_blo
   return false;
 }
 
-// Whether the block's atomics came behind those of all other blocks. The accesses of those blocks are then
-// taken to be covered, because a cell does not remember all of its readers.
+// Returns whether the block's atomics came after those of all other blocks. All accesses of those blocks then
+// count as ordered, because a cell does not remember all of its readers.
 bool ordered_behind_all_blocks(const Block& block, const Moment& now) {
   const std::size_t others = block.grid->launch->grid.count() - 1;
   return std::any_of(block.acquires.begin(), block.acquires.end(), [&](const Acquire& acquire) {

@@ -1,5 +1,5 @@
-// IEEE floating point. The host's operations are exact in the same sense, but for the bits of a NaN: hardware
-// returns 0x7fffffff where the host keeps an operand's bits.
+// Implements IEEE floating point. The host's operations give the same results except for the bits of a NaN:
+// hardware returns 0x7fffffff, but the host keeps an operand's bits.
 #include <cmath>
 #include <limits>
 
@@ -16,7 +16,7 @@ inline T saturated(T x) {  // a NaN becomes 0
     return x;
 }
 
-// A NaN gives way to the other operand, and -0 is less than +0.
+// min and max return the other operand if one is a NaN, and treat -0 as less than +0.
 template <class T>
 inline T minimum(T a, T b) {
   return a != a ? b : b != b ? a : a < b || (a == b && std::signbit(a)) ? a : b;
@@ -83,7 +83,7 @@ void rcp(Warp& w, const Instruction& i) {
   unary<T, kFtz>(w, i, [](T a) { return T(1) / a; });
 }
 template <class T>
-void copysign(Warp& w, const Instruction& i) {  // the magnitude of b, the sign of a
+void copysign(Warp& w, const Instruction& i) {  // magnitude of b, sign of a
   map2<T, T, T>(w, i, [](T a, T b) { return std::copysign(b, a); });
 }
 

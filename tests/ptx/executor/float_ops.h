@@ -1,4 +1,4 @@
-// What the families of floating-point instructions share.
+// Helpers that the floating-point instructions share.
 #pragma once
 
 #include <cmath>
@@ -8,7 +8,7 @@
 
 namespace ptx {
 
-// .ftz: a subnormal f32 becomes a zero of its sign.
+// .ftz flushes a subnormal f32 to a zero of the same sign.
 template <bool kFtz, class T>
 inline T flushed(T x) {
   if constexpr (kFtz && sizeof(T) == 4)
@@ -17,7 +17,7 @@ inline T flushed(T x) {
     return x;
 }
 
-// add, sub, mul and fma of f32 with .rm, .rz or .rp.
+// Handles add, sub, mul and fma of f32 with .rm, .rz or .rp.
 Handler directed_handler(const Opcode& op);
 
 }  // namespace ptx

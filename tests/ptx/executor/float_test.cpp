@@ -1,4 +1,4 @@
-// Floating-point arithmetic against the host's rounding modes and against quadruple precision.
+// Compares floating-point arithmetic with the host's rounding modes and with quadruple precision.
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -24,7 +24,7 @@ bool same(T a, T b) {
   return (a != a && b != b) || std::memcmp(&a, &b, sizeof a) == 0;
 }
 
-// Numbers whose sums and products are rounded, cancel, underflow and overflow.
+// Returns numbers whose sums and products are rounded, cancel, underflow and overflow.
 std::vector<float> numbers() {
   std::vector<float> x = {0.0f,     -0.0f,     1,        -1,     1 + 0x1p-23f,   1 - 0x1p-24f,
                           0x1p-24f, -0x1p-25f, kTiny,    -kTiny, 0x1p-126f,      0x1p-127f,
@@ -54,7 +54,7 @@ Triples triples() {
   return t;
 }
 
-// The host computes in its rounding mode; volatile keeps the compiler from computing it beforehand.
+// The host computes in its current rounding mode; volatile prevents constant folding by the compiler.
 using Operation = float (*)(float, float, float);
 float host_add(float a, float b, float) {
   volatile float x = a, y = b;
@@ -96,7 +96,7 @@ TEST(PtxFloat, RoundsInTheDirectionOfTheInstruction) {
       compare_with_host(std::string(name) + suffix + ".f32", mode, operation);
 }
 
-TEST(PtxFloat, DirectedRoundingHasTheseBits) {
+TEST(PtxFloat, DirectedRoundingMatchesKnownBits) {
   const auto one = [](const char* opcode, float a, float b) {
     return evaluate<float>(std::string(opcode) + " %d, %a0, %a1;", std::vector{a}, std::vector{b})[0];
   };
@@ -111,7 +111,7 @@ TEST(PtxFloat, DirectedRoundingHasTheseBits) {
   EXPECT_FALSE(std::signbit(one("add.rp.f32", 1, -1)));
 }
 
-// Whether a sum of such numbers is exact in quadruple precision.
+// Returns whether sums of such numbers are exact in quadruple precision.
 bool is_moderate(float x) {
   return x == 0 || !std::isfinite(x) || (std::fabs(x) > 0x1p-45f && std::fabs(x) < 0x1p45f);
 }
@@ -127,7 +127,7 @@ TEST(PtxFloat, FmaRoundsOnce) {
     ASSERT_TRUE(same(got[n], expected)) << t.a[n] << " " << t.b[n] << " " << t.c[n];
     differences += !same(got[n], twice[n]);
   }
-  EXPECT_GT(differences, 1000);  // so that rounding twice would have been seen
+  EXPECT_GT(differences, 1000);  // so rounding twice would be detected
 }
 
 TEST(PtxFloat, DivisionAndRootsAreCorrectlyRounded) {
@@ -158,7 +158,8 @@ TEST(PtxFloat, DoublePrecision) {
   check("sub.f64 %d, %a0, %a1;", [](double x, double y) { return static_cast<double>(Quad(x) - y); });
   check("mul.f64 %d, %a0, %a1;", [](double x, double y) { return static_cast<double>(Quad(x) * y); });
   check("div.rn.f64 %d, %a0, %a1;", [](double x, double y) { return static_cast<double>(Quad(x) / y); });
-  check("mul.f64 %d, %a0, %a1; neg.f64 %d, %d; fma.rn.f64 %d, %a0, %a1, %d;",  // the error of a product
+  // The rounding error of a product.
+  check("mul.f64 %d, %a0, %a1; neg.f64 %d, %d; fma.rn.f64 %d, %a0, %a1, %d;",
         [](double x, double y) { return static_cast<double>(Quad(x) * y - Quad(x * y)); });
   check("max.f64 %d, %a0, %a1;", [](double x, double y) { return x > y ? x : y; });
   check("min.f64 %d, %a0, %a1;", [](double x, double y) { return x < y ? x : y; });
@@ -207,7 +208,7 @@ TEST(PtxFloat, ComparisonsOfNan) {
   }
 }
 
-// A sum that nobody set to zero, and one that only half of the lanes set.
+// Tests a sum that was never initialised, and one that only half of the lanes initialised.
 TEST(PtxFloat, UnsetRegistersAreNotNumbers) {
   const std::vector<float> x(32, 1.0f);
   for (const float sum : evaluate<float>(".reg .f32 %sum; add.f32 %sum, %sum, %a0; mov.f32 %d, %sum;", x))

@@ -1,4 +1,4 @@
-// mma of single warps, whose fragments tests give register by register.
+// Runs mma in single warps with fragments that tests give register by register.
 #pragma once
 
 #include <array>
@@ -36,7 +36,7 @@ inline std::string mma_kernel(const std::string& opcode) {
       "st.global.v4.b32 [%address], {%c0, %c1, %c2, %c3};\nret;\n}\n");
 }
 
-// One warp for each element of `operands`.
+// Runs one warp for each element of `operands`.
 inline std::vector<Fragment<float, 4>> multiply(const std::string& opcode,
                                                 const std::vector<Operands>& operands,
                                                 const Options& options = {}) {

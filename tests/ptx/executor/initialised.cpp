@@ -1,4 +1,4 @@
-// Finds loads of bytes that nobody has written: in shared, global and local memory, byte by byte.
+// Finds loads of unwritten bytes in shared, global and local memory.
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint8_t kWholeWord = 15;
 
-// Finds the word that makes an access wrong, and serves accesses of less than a word.
+// Finds the unwritten word of an access. Also handles accesses smaller than a word.
 void check_shared(Warp& w, const Instruction& i, int lane, const Access& a) {
   std::uint8_t* written = w.block->shared_written.data() + a.address[lane] / 4;
   const std::size_t words = a.bytes < 4 ? 1 : a.bytes / 4;
@@ -20,13 +20,13 @@ void check_shared(Warp& w, const Instruction& i, int lane, const Access& a) {
       written[k] = static_cast<std::uint8_t>(written[k] | touched);
     } else if ((written[k] & touched) != touched) {
       w.fail(i, lane,
-             describe(a) + " of shared memory that nobody has written, at offset " +
+             describe(a) + " of shared memory that was never written, at offset " +
                  std::to_string(a.address[lane] + 4 * k));
     }
   }
 }
 
-// Returns false if not all is known to be written.
+// Returns false if some of the words may be unwritten.
 bool check_shared_words(Warp& w, const Access& a) {
   std::uint8_t* written = w.block->shared_written.data() + a.low / 4;
   const std::size_t words = (a.end() - a.low) / 4;
@@ -48,12 +48,12 @@ void check_global(Warp& w, const Instruction& i, int lane, const Access& a) {
     std::uint64_t first = address;
     while (memory.is_written(first, 1)) ++first;
     w.fail(i, lane,
-           describe(a) + " of global memory that nobody has written, at " + hex(first) + ": " +
+           describe(a) + " of global memory that was never written, at " + hex(first) + ": " +
                w.block->grid->memory->describe(first));
   }
 }
 
-// Returns false if not all is known to be written.
+// Returns false if some of the bytes may be unwritten.
 bool check_global_range(const Access& a) {
   const auto bytes = static_cast<unsigned>(a.end() - a.low);
   if (!a.store || a.atomic) return a.memory->is_written(a.low, bytes);
@@ -61,7 +61,8 @@ bool check_global_range(const Access& a) {
   return true;
 }
 
-// Words of shared memory that lanes ask for in any order. Inactive lanes repeat the address of an active one.
+// Checks words of shared memory that lanes access in any order. Inactive lanes repeat the address of an
+// active one.
 template <class Words>
 bool are_written(const Warp& w, const Access& a) {
   const std::uint8_t* written = w.block->shared_written.data();
@@ -91,7 +92,8 @@ void mark_written(const Warp& w, const Access& a) {
                         : mark_written<std::uint32_t>(w, a);
 }
 
-// Whether an access of bytes without gaps, or to memory all of which is written, was checked as a whole.
+// Checks an access as a whole if its bytes have no gaps or all of its memory is written. Returns whether this
+// was possible.
 bool check_whole(Warp& w, const Access& a) {
   const bool dense = a.is_contiguous() || a.is_uniform();
   if (a.space == Space::shared && a.bytes < 4) return false;

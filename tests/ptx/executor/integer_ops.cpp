@@ -1,4 +1,4 @@
-// Integer arithmetic.
+// Implements integer arithmetic.
 #include <algorithm>
 #include <type_traits>
 
@@ -48,7 +48,8 @@ T high_product(T a, T b) {
   return static_cast<T>(static_cast<Wide<T>>(a) * static_cast<Wide<T>>(b) >> kBits<T>);
 }
 
-// PTX leaves a division by zero open; this is what hardware returns. The smallest number by -1 wraps.
+// PTX leaves division by zero undefined; this is the result of hardware. The smallest number divided by -1
+// wraps.
 template <class T>
 T quotient(T a, T b) {
   if (b == 0) return static_cast<T>(~T(0));
@@ -65,7 +66,7 @@ T remainder(T a, T b) {
   return static_cast<T>(a % b);
 }
 
-// Operations whose result has the same bits for signed and unsigned numbers exist for unsigned ones only.
+// Operations with the same result bits for signed and unsigned numbers exist only for unsigned types.
 template <class U>
 void add(Warp& w, const Instruction& i) {
   map2<U, U, U>(w, i, [](U a, U b) { return static_cast<U>(a + b); });

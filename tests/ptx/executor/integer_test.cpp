@@ -1,4 +1,4 @@
-// Integers and bits against __int128 and bit-by-bit definitions.
+// Compares integer and bit operations with __int128 and with bit-by-bit definitions.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -28,7 +28,7 @@ std::vector<T> numbers() {
   return x;
 }
 
-// f is computed without bounds, and wraps to D.
+// Compares an opcode with f, which is computed without overflow and then wrapped to D.
 template <class D, class T>
 void check(const std::string& opcode, const std::function<Wide(Wide, Wide, Wide)>& f) {
   const auto [a, b] = pairs(numbers<T>());
@@ -127,7 +127,7 @@ TEST(PtxInteger, PermutesBytes) {
   EXPECT_EQ(evaluate<uint32_t>("prmt.b32 %d, %a0, %a1, %a2;", a, b, c), expected);
 }
 
-// The manual's definition, bit by bit.
+// Implements the manual's definition bit by bit.
 template <class T>
 T extract_bits(T a, unsigned at, unsigned length) {
   constexpr unsigned kMax = 8 * sizeof(T) - 1;
@@ -180,7 +180,7 @@ TEST(PtxInteger, CountsAndReversesBits) {
 
 TEST(PtxInteger, Logic) {
   const std::vector<uint32_t> a = {0xf0}, b = {0xcc}, c = {0xaa};
-  for (uint32_t table = 0; table < 256; table += 5) {  // the table is the result of its own inputs
+  for (uint32_t table = 0; table < 256; table += 5) {  // with these inputs, the result equals the table
     const auto got =
         evaluate<uint32_t>("lop3.b32 %d, %a0, %a1, %a2, " + std::to_string(table) + ";", a, b, c);
     EXPECT_EQ(got[0] & 0xff, table);

@@ -1,7 +1,8 @@
-// Which element of a matrix is in which lane and register of mma's fragments: the text of the PTX ISA manual
-// (sections "Matrix Fragments for mma.m16n8k8" and "... mma.m16n8k16"), the layouts that CUTLASS publishes
-// for the same instructions (MMA_Traits of SM80_16x8x8_F32TF32TF32F32_TN and SM80_16x8x16_F32BF16BF16F32_TN,
-// as shapes and strides), what the executor computes, and what the fused kernels load and store.
+// Tests which element of a matrix each lane and register of mma's fragments holds. Four sources must agree:
+// the formulas of the PTX ISA manual (sections "Matrix Fragments for mma.m16n8k8" and "... mma.m16n8k16"),
+// the layouts that CUTLASS publishes for the same instructions (MMA_Traits of SM80_16x8x8_F32TF32TF32F32_TN
+// and SM80_16x8x16_F32BF16BF16F32_TN, as shapes and strides), the executor, and the loads and stores of the
+// fused kernels.
 #include <gtest/gtest.h>
 
 #include <bit>
@@ -31,7 +32,7 @@ Places places(int values, F f) {
   return all;
 }
 
-// The manual's formulas; g is groupID and t threadID_in_group.
+// The manual's formulas: g is groupID, t is threadID_in_group.
 Place manual_c(int g, int t, int i) { return {i < 2 ? g : g + 8, t * 2 + (i & 1)}; }
 
 Layout manual_tf32() {
@@ -51,8 +52,8 @@ Layout manual_bf16() {
   return {places(8, a), places(4, b), places(4, manual_c), 16};
 }
 
-// A shape and its strides, for the thread's number (4 by 8) and for the value's. An offset counts down the
-// columns of a matrix with `rows` rows: of A and C with M = 16, of B with N = 8, whose columns are k.
+// A shape and its strides, for the thread index (4 by 8) and for the value index. An offset counts down the
+// columns of a matrix with `rows` rows: M = 16 for A and C, N = 8 for B, whose columns are k.
 struct Strided {
   std::vector<int> value_shape, value_stride;
   int thread_stride[2];
@@ -89,7 +90,7 @@ Layout published_bf16() {
           transposed(published({{2, 2}, {8, 64}, {16, 1}, 8})), published(kRowMajorC), 16};
 }
 
-// A value of a fragment is a register of TF32 or half a register of bfloat16.
+// A value of a fragment is one TF32 register or half of a bfloat16 register.
 template <std::size_t N>
 void put(Fragment<std::uint32_t, N>& fragment, int k, std::size_t lane, std::size_t value, float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
@@ -99,8 +100,8 @@ void put(Fragment<std::uint32_t, N>& fragment, int k, std::size_t lane, std::siz
     fragment[lane][value / 2] |= value % 2 ? bits & 0xffff0000u : bits >> 16;
 }
 
-// B is filled with numbers that name its places, and A with a single 1: its product shows a row of B in a row
-// of D.
+// B holds numbers that encode their positions, and A holds a single 1. The product then shows one row of B in
+// one row of D.
 void check_against_executor(const Layout& layout) {
   const auto name = [](const Place& p) { return static_cast<float>(1 + p.row * 8 + p.column); };
   Operands filled;
@@ -144,8 +145,8 @@ void check(const Layout& manual, const Layout& other) {
 TEST(PtxLayouts, Tf32) { check(manual_tf32(), published_tf32()); }
 TEST(PtxLayouts, Bfloat16) { check(manual_bf16(), published_bf16()); }
 
-// The accumulator is read where the result is written.
-TEST(PtxLayouts, AccumulatorAndResultHaveOneLayout) {
+// The accumulator is read from the places to which the result is written.
+TEST(PtxLayouts, AccumulatorAndResultShareALayout) {
   Operands o;
   for (std::size_t lane = 0; lane < 32; ++lane)
     for (std::size_t r = 0; r < 4; ++r) o.c[lane][r] = static_cast<float>(4 * lane + r) + 0.5f;
@@ -163,9 +164,9 @@ std::string product_kernel(const Module& module, int how, int tile) {
   throw Error("[product_kernel] expected a kernel for " + multiply + " and " + size);
 }
 
-// c[m, n] = sum over k of a[m, k] b[n, k] by the fused kernels' own loads of fragments: ffma, TF32,
-// split TF32 and bfloat16. With a single 1 in a, row m of c is column k of b, whose numbers are exact in
-// bfloat16.
+// Computes c[m, n] = sum over k of a[m, k] b[n, k] with the fused kernels' own loads of fragments: ffma,
+// TF32, split TF32 and bfloat16. With a single 1 in a, row m of c equals column k of b, whose numbers are
+// exact in bfloat16.
 void check_product(int how, int tile, int depth) {
   const Module module = load_module("fused_product");
   const Kernel& kernel = module.kernel(product_kernel(module, how, tile));
@@ -191,7 +192,7 @@ void check_product(int how, int tile, int depth) {
   }
 }
 
-TEST(PtxLayouts, FusedKernelsUseTheFragmentsAsTheyAre) {
+TEST(PtxLayouts, FusedKernelsUseTheSameLayouts) {
   for (const int how : {0, 1, 2, 3}) check_product(how, 16, 16);
 }
 

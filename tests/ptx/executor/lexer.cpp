@@ -22,7 +22,7 @@ constexpr std::array<Kind, 256> kKinds = [] {
 Kind kind_of(char c) { return kKinds[static_cast<unsigned char>(c)]; }
 bool is_word(char c) { return kind_of(c) == kWord; }
 
-// A scope such as .shared::cta belongs to its word.
+// A scope such as .shared::cta is part of its word.
 std::size_t end_of_word(std::string_view text, std::size_t begin) {
   std::size_t end = begin + 1;
   const auto is_scope = [&] {
@@ -37,7 +37,7 @@ std::size_t end_of_token(std::string_view text, std::size_t begin) {
   return is_word(text[begin]) ? end_of_word(text, begin) : begin + 1;
 }
 
-// The end of the comment that begins here, or `begin` if none does.
+// Returns the end of the comment that begins here, or `begin` if there is none.
 std::size_t end_of_comment(std::string_view text, std::size_t begin) {
   if (text[begin] != '/') return begin;
   if (text.substr(begin, 2) == "//") return std::min(text.find('\n', begin), text.size());

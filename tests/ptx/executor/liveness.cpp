@@ -1,5 +1,5 @@
-// Liveness by the usual backward data flow over basic blocks. Lanes may stand at different places, but a
-// register belongs to its lane, so that changes nothing.
+// Computes liveness by backward data flow over basic blocks. Lanes may be at different instructions, but each
+// lane has its own copy of a register, so the analysis is the same as for a single thread.
 #include "liveness.h"
 
 #include <algorithm>
@@ -46,7 +46,7 @@ template <class F>
 void for_reads(const SyntaxInstruction& i, const F& f) {
   const bool writes = writes_first_operand(i.opcode);
   for (std::size_t k = 0; k < i.operands.size(); ++k)
-    // A predicated write keeps the old value of other lanes, so it is a read as well.
+    // A predicated write preserves the old value in other lanes, so it also counts as a read.
     if (k > 0 || !writes || i.predicate >= 0) for_registers(i.operands[k], f);
   if (i.predicate >= 0) f(i.predicate);
 }
@@ -60,7 +60,7 @@ bool ends_block(const SyntaxInstruction& i) {
   return i.opcode.starts_with("bra") || i.opcode.starts_with("ret") || i.opcode == "exit";
 }
 
-// The block of each instruction, as an index.
+// Splits the code into basic blocks. block_at receives the block index of each instruction.
 std::vector<BasicBlock> split(const SyntaxKernel& kernel, std::vector<unsigned>& block_at) {
   const unsigned size = static_cast<unsigned>(kernel.code.size());
   std::vector<char> leads(size + 1, 0);
@@ -101,7 +101,7 @@ void find_uses(const SyntaxKernel& kernel, BasicBlock& block) {
   }
 }
 
-// Whether it changed what is alive at the block's begin.
+// Updates a block and returns whether the registers that are live at its start changed.
 bool flow(std::vector<BasicBlock>& blocks, BasicBlock& block) {
   bool changed = false;
   for (std::size_t k = 0; k < block.in.words(); ++k) {

@@ -7,11 +7,11 @@
 
 namespace ptx {
 
-// The first and the last place where a register is alive. Instruction n reads at 2 n and writes at 2 n + 1,
-// so that a result may take the slot of an operand that ends there.
+// The first and the last position at which a register is live. Instruction n reads at 2 n and writes at 2 n +
+// 1, so a result may take the slot of an operand whose range ends there.
 struct LiveRange {
   unsigned begin = ~0u, end = 0;
-  bool from_start = false;  // some path reads the register before anything is written to it
+  bool from_start = false;  // some path reads the register before it is written
   bool is_used() const { return begin != ~0u; }
 };
 

@@ -10,8 +10,8 @@ struct Warp;
 struct Instruction;
 using Handler = void (*)(Warp&, const Instruction&);
 
-// Registers and constants are arrays of 32 lanes. An operand is the byte offset of its array, which is even;
-// odd ones are constants, which all warps share. Predicates are masks of lanes.
+// Registers and constants are arrays of 32 lanes. An operand is the byte offset of its array, which is even.
+// Odd offsets denote constants, which all warps share. Predicates are masks of lanes.
 using Slot = std::uint32_t;
 constexpr Slot kNoSlot = ~Slot(0) - 1;
 
@@ -19,30 +19,29 @@ struct Instruction {
   Handler run = nullptr;
   Slot operand[14] = {};
   Slot predicate = kNoSlot;
-  std::uint32_t target = 0;   // of a branch
-  std::int64_t offset = 0;    // of an address
-  bool negated = false;       // the predicate
-  bool wide_address = true;   // in a register of 8 bytes, not 4
-  bool non_coherent = false;  // a load of memory that nobody may write
+  std::uint32_t target = 0;   // branch target
+  std::int64_t offset = 0;    // offset of an address
+  bool negated = false;       // whether the predicate is negated
+  bool wide_address = true;   // the address is in a register of 8 bytes, not 4
+  bool non_coherent = false;  // a load of memory that must not be written
   Space space = Space::generic;
   Class cls = Class::other;
-  std::uint8_t count = 1;  // elements of a vector; operands of others
-  std::uint8_t bytes = 4;  // of an element in memory
-  std::uint8_t merged =
-      1;  // accesses to neighbouring addresses from here on, which ptxas makes one of where aligned
-  std::uint8_t mode = 0;                      // what else a handler wants to know
-  std::uint8_t from_bytes = 0, to_bytes = 0;  // of registers, for conversions
+  std::uint8_t count = 1;  // elements of a vector, or operands of other instructions
+  std::uint8_t bytes = 4;  // size of an element in memory
+  // Number of accesses to neighbouring addresses that start here and that ptxas merges if they are aligned.
+  std::uint8_t merged = 1;
+  std::uint8_t mode = 0;                      // further variants of a handler
+  std::uint8_t from_bytes = 0, to_bytes = 0;  // register sizes of conversions
   const SyntaxInstruction* source = nullptr;
 };
 
-// A register that some path reads before anything is written to it. It starts with a pattern: NaN, or an
-// address that nobody has.
+// A register that some path reads before it is written. It starts with a pattern: NaN, or an invalid address.
 struct UnsetRegister {
   Slot slot;
-  Slot bytes;  // of all lanes
+  Slot bytes;  // size for all lanes
 };
 
-// A range of addresses, in whole words.
+// A range of addresses in whole words.
 struct Stretch {
   std::uint64_t begin, end;
 };
@@ -52,14 +51,15 @@ struct Kernel {
   const SyntaxKernel* syntax = nullptr;
   const Program* program = nullptr;
   std::vector<Instruction> code;
-  std::vector<Class> classes;  // of `code`
+  std::vector<Class> classes;  // the class of each instruction in `code`
   std::vector<char> constants;
-  std::size_t register_bytes = 0;  // of a warp
+  std::size_t register_bytes = 0;  // per warp
   std::vector<UnsetRegister> unset;
   std::size_t static_shared = 0, local_bytes = 0;
   std::vector<Variable> shared;
-  std::vector<Stretch> stretches;  // of static shared memory: one for each variable
-  // Why the kernel cannot be run, an instruction each. A kernel with refusals is never launched.
+  std::vector<Stretch> stretches;  // of static shared memory, one per variable
+  // The reasons why the kernel cannot run, one per refused instruction. A kernel with refusals is never
+  // launched.
   std::vector<std::string> refusals;
 };
 
@@ -69,13 +69,13 @@ struct Program {
   std::deque<Kernel> kernels;
 };
 void decode(Kernel& kernel, const Syntax& syntax);
-// Gives registers that are never alive together one slot, from `first` on. Fills `register_bytes` and `unset`
-// of the kernel; the result is by register.
+// Assigns one slot to registers that are never live together, starting at `first`. Fills the kernel's
+// `register_bytes` and `unset`, and returns the slots by register.
 std::vector<Slot> allocate_registers(Kernel& kernel, Slot first);
-// Which operands an opcode writes: the first, or none.
+// Returns whether an opcode writes its first operand. No opcode writes another one.
 bool writes_first_operand(std::string_view opcode);
 
-// Registers that every warp has: they stand first.
+// Registers that every warp has. They come first.
 enum Special : Slot {
   kTidX,
   kTidY,
@@ -97,10 +97,10 @@ constexpr Slot kLanes = 32, kSpecialBytes = kSpecials * 4 * kLanes;
 
 struct Block;
 
-// Lanes of a warp that stand at one instruction.
+// Lanes of a warp that are at the same instruction.
 struct Group {
   std::uint32_t pc, mask;
-  bool waiting;  // for other lanes of the warp
+  bool waiting;  // waits for other lanes of the warp
 };
 
 // A bar.warp.sync that some lanes of a warp passed.
@@ -112,24 +112,25 @@ struct PartialSync {
 enum class State : std::uint8_t { ready, at_barrier, at_wait, paused, done };
 
 struct Warp {
-  // The first members are those that handlers use all the time.
+  // Handlers use the first members most often.
   char* base[2] = {};
   std::uint32_t active = 0, pc = 0;
   bool full = false;
-  std::uint32_t lane[kLanes] = {};  // `active` spread over the lanes: 0 or ~0
-  std::uint32_t other_pc = ~0u;     // the lowest pc of the other groups
+  std::uint32_t lane[kLanes] = {};  // `active`, expanded to one word per lane: 0 or ~0
+  std::uint32_t other_pc = ~0u;     // lowest pc of the other groups
 
   Block* block = nullptr;
   unsigned index = 0;      // in the block
   std::uint32_t live = 0;  // lanes that have not exited
   State state = State::ready;
-  std::uint16_t sync = 0;                  // number of bar.warp.sync instructions that the warp has passed
-  std::uint16_t full_sync = 0;             // the number of the last one that all live lanes passed together
-  std::uint32_t waited = 0;                // lanes that are behind a griddepcontrol.wait
-  unsigned counted = 0;                    // accesses to come that the profile has counted with a merged one
-  std::vector<PartialSync> partial_syncs;  // behind the last full one
+  std::uint16_t sync = 0;       // number of bar.warp.sync instructions that the warp has passed
+  std::uint16_t full_sync = 0;  // number of the last one that all live lanes passed together
+  std::uint32_t waited = 0;     // lanes that have passed a griddepcontrol.wait
+  // Coming accesses that the profile has already counted with a merged one.
+  unsigned counted = 0;
+  std::vector<PartialSync> partial_syncs;  // since the last full one
   std::vector<Group> others;
-  std::vector<char> registers;      // with room to align them
+  std::vector<char> registers;      // with extra space for alignment
   std::vector<char> locals;         // local memory, one piece per lane
   std::vector<char> local_written;  // by byte of `locals`
 
@@ -142,16 +143,15 @@ struct Warp {
 
   void start(Block& of, unsigned number);
   void set_active(std::uint32_t mask);
-  // Continues with the group that has the lowest pc of those that can run.
+  // Continues with the runnable group that has the lowest pc.
   void reschedule();
-  // Continues with a group that does not have the lowest pc, so that lanes that spin do not starve the
-  // others.
+  // Continues with a group that does not have the lowest pc, so that spinning lanes do not starve the others.
   void rotate_groups();
-  // Suspends the active lanes in front of this instruction until the other lanes of `wanted` arrive.
+  // Suspends the active lanes before this instruction until the other lanes of `wanted` arrive.
   void wait_for_lanes(const Instruction& i, std::uint32_t wanted);
-  // Records a bar.warp.sync of the lanes of `mask`.
+  // Records a bar.warp.sync of the lanes in `mask`.
   void synchronise(std::uint32_t mask);
-  // Runs until the warp is blocked or done, or for `most` instructions.
+  // Runs until the warp is blocked or done, or for at most `most` instructions.
   void run(std::uint64_t most);
   [[noreturn]] void fail(const Instruction& i, int lane, const std::string& what);
 
@@ -160,7 +160,8 @@ struct Warp {
   [[noreturn]] void fail_deadlock();
 };
 
-// The handler of an opcode in a family of instructions, or null if the family does not have it.
+// These functions return the handler of an opcode in a family of instructions, or null if the family does not
+// contain it.
 Handler approximate_handler(const Opcode& op);
 Handler bit_handler(const Opcode& op);
 Handler compare_handler(const Opcode& op);
@@ -170,11 +171,12 @@ Handler integer_handler(const Opcode& op);
 Handler matrix_handler(const Opcode& op);
 Handler memory_handler(const Opcode& op, unsigned register_bytes);
 Handler move_handler(const Opcode& op);
-// mov between a register of `whole` bytes and its parts of `part` bytes.
+// Handles mov between a register of `whole` bytes and its parts of `part` bytes.
 Handler pack_handler(unsigned whole, unsigned part, bool pack);
 Handler warp_handler(const Opcode& op);  // branches, barriers, shuffles, votes
 
-// d = f(a, ...) of every active lane. All lanes are computed, so that the loop becomes vector instructions.
+// Computes d = f(a, ...) for every active lane. The loop computes all lanes, so that the compiler can
+// vectorise it.
 template <class D, class A, class F>
 inline void map1(Warp& w, const Instruction& i, F f) {
   D* d = w.at<D>(i.operand[0]);

@@ -1,4 +1,4 @@
-// What the tests of the machine share: a module of kernels, device arrays, and the parts of an error's text.
+// Fixture for tests of the machine: a module of kernels, device arrays, and checks of error texts.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -23,7 +23,7 @@ inline std::vector<std::string> lines_of(const std::string& path) {
   return lines;
 }
 
-// What an error is expected to say: "kernel: what", the source line marked "@kernel", block and thread.
+// The expected parts of an error: "kernel: what", the source line marked "@kernel", block and thread.
 struct Report {
   std::string kernel, what, block, thread;
 };
@@ -52,7 +52,7 @@ class MachineTest : public testing::Test {
     return upload(values, name);
   }
 
-  // The text of the error that `action` throws; empty if it throws none.
+  // Returns the text of the error that `action` throws, or an empty text if it throws none.
   template <class Action>
   static std::string error_of(Action action) {
     try {
@@ -63,8 +63,8 @@ class MachineTest : public testing::Test {
     return "";
   }
 
-  // Checks all parts of an error: the PTX line must hold the quoted text, the source line (of the call, where
-  // a function is inlined) the kernel's mark.
+  // Checks all parts of an error. The PTX line must contain the quoted text. The source line must have the
+  // kernel's mark; for an inlined function this is the line of the call.
   void expect_report(const std::string& error, const Report& expected) const {
     std::istringstream stream(error);
     std::string first, place, position;
@@ -93,7 +93,7 @@ class MachineTest : public testing::Test {
     return "[" + hex(p) + ", " + hex(p, bytes) + "), " + std::to_string(bytes) + " bytes";
   }
 
-  // All orders, each with stores that are visible at once and with delayed ones.
+  // Returns all orders, each with immediate and with delayed visibility of stores.
   static std::vector<Options> all_orders() {
     std::vector<Options> all;
     for (const bool delayed : {false, true}) {

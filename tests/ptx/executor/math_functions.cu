@@ -1,4 +1,4 @@
-// Functions of the C++ library, as nvcc compiles them.
+// Calls functions of the C++ library, to test the code that nvcc generates for them.
 
 extern "C" __global__ void math_functions(const float* x, float* y, int n) {
   const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);

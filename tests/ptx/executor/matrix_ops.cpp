@@ -1,17 +1,19 @@
-// mma.sync of a warp: m16n8k8 of TF32 and m16n8k16 of bfloat16, with sums in f32.
+// Implements mma.sync of a warp: m16n8k8 of TF32 and m16n8k16 of bfloat16, with sums in f32.
 //
 // Accumulate::exact adds all products to the accumulator in double and rounds once.
 //
-// Accumulate::truncating adds as published for NVIDIA's tensor cores: M. Fasi, N. J. Higham, M. Mikaitis,
-// S. Pranesh, "Numerical behavior of NVIDIA tensor cores", PeerJ Computer Science 7:e330 (2021), and for
-// newer devices F. A. Khattak, M. Mikaitis, "Accurate models of NVIDIA tensor cores", arXiv:2512.07004
-// (2025). Products are exact. The accumulator and the products of one group of k are aligned to the largest
-// exponent among them and cut off behind 23 bits of fraction and some extra ones, added without normalisation
-// in between, and the sum is truncated to f32. There are 0 extra bits on V100 and T4, 1 on A100 and 2 on
-// H100; a group has 4 products of TF32 and 8 of bfloat16 on A100. The unfavourable side is taken among
-// devices that have these instructions: 1 extra bit, the groups of A100, and the exponent of a product's
-// value, where hardware aligns by the sum of its factors' exponents, which may be one less and then keeps one
-// more bit.
+// Accumulate::truncating adds as published for NVIDIA's tensor cores: M. Fasi, N. J. Higham, M. Mikaitis, S.
+// Pranesh, "Numerical behavior of NVIDIA tensor cores", PeerJ Computer Science 7:e330 (2021), and for newer
+// devices F. A. Khattak, M. Mikaitis, "Accurate models of NVIDIA tensor cores", arXiv:2512.07004 (2025).
+//
+// Products are exact. The accumulator and the products of one group of k are aligned to their largest
+// exponent, cut off after 23 bits of fraction and some extra bits, and added without normalisation in
+// between. The sum is truncated to f32. There are 0 extra bits on V100 and T4, 1 on A100 and 2 on H100; on
+// A100 a group has 4 products of TF32 or 8 of bfloat16.
+//
+// This file uses the least precise of the devices that have these instructions: 1 extra bit and the groups of
+// A100. It aligns by the exponent of a product's value. Hardware aligns by the sum of the factors' exponents,
+// which may be one less and then keeps one more bit.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -26,14 +28,14 @@ using std::uint32_t, std::uint64_t;
 constexpr int kM = 16, kN = 8;
 constexpr int kExtraBits = 1;
 
-// Operands as matrices. Products of their elements are exact in double.
+// The operands as matrices. Products of their elements are exact in double.
 template <int K>
 struct Factors {
   float a[kM][K];
   float b[K][kN];
 };
 
-// The f32 next to x towards zero, or x itself.
+// Returns the f32 next to x towards zero, or x itself if it is an f32.
 inline float truncated(double x) {
   const float nearest = static_cast<float>(x);
   const bool beyond = std::fabs(static_cast<double>(nearest)) > std::fabs(x);
@@ -46,7 +48,7 @@ void add_truncating(double (&terms)[kTerms][kN]) {
   double plain[kN], largest[kN], sum[kN];
   for (int n = 0; n < kN; ++n) {
     plain[n] = terms[0][n];
-    largest[n] = 0x1p-300;  // below all products
+    largest[n] = 0x1p-300;  // smaller than all products
     sum[n] = 0;
   }
   for (int t = 1; t < kTerms; ++t)
@@ -54,7 +56,7 @@ void add_truncating(double (&terms)[kTerms][kN]) {
   for (int t = 0; t < kTerms; ++t)
     for (int n = 0; n < kN; ++n) largest[n] = std::max(largest[n], std::fabs(terms[t][n]));
   for (int n = 0; n < kN; ++n) {
-    // The last bit that is kept has the weight `unit`; in units, terms are whole numbers below 2^25.
+    // The last bit that is kept has the weight `unit`. In this unit, terms are whole numbers below 2^25.
     constexpr uint64_t kBias = 1023, kBits = 23 + kExtraBits;
     const uint64_t exponent = std::bit_cast<uint64_t>(largest[n]) >> 52;
     const double unit = std::bit_cast<double>((exponent - kBits) << 52);
@@ -110,7 +112,7 @@ void multiply(Warp& w, const Instruction& i, const Factors<K>& factors) {
       row_exact(factors, m, row);
     for (int n = 0; n < kN; ++n) sums[m][n] = static_cast<float>(row[n]);
   }
-  for (int m = 0; m < kM; ++m)  // d may be c
+  for (int m = 0; m < kM; ++m)  // d and c may be the same registers
     for (int n = 0; n < kN; ++n) d[m / 8 * 2 + n % 2][m % 8 * 4 + n / 2] = sums[m][n];
 }
 
@@ -120,7 +122,7 @@ bool has_whole_warp(Warp& w, const Instruction& i) {
   return false;
 }
 
-// Hardware ignores the 13 bits of an f32 that TF32 lacks.
+// Hardware ignores the 13 low bits of an f32, which TF32 lacks.
 inline float from_tf32(uint32_t x) { return std::bit_cast<float>(x & ~0x1fffu); }
 inline float low_bf16(uint32_t x) { return std::bit_cast<float>(x << 16); }
 inline float high_bf16(uint32_t x) { return std::bit_cast<float>(x & 0xffff0000u); }

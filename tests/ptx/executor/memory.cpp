@@ -1,4 +1,4 @@
-// Device memory: what is allocated, what was freed, what was written, and what lies near an address.
+// Device memory: allocated, freed and written ranges, and descriptions of addresses.
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
@@ -9,9 +9,9 @@
 namespace ptx {
 namespace {
 
-constexpr std::size_t kQuarantine = 64
-                                    << 20;  // freed bytes that are kept, so that late accesses are recognised
-constexpr std::size_t kTombstones = 1024;   // forgotten allocations whose addresses are remembered
+// Freed bytes that are kept, so that late accesses are detected.
+constexpr std::size_t kQuarantine = 64 << 20;
+constexpr std::size_t kTombstones = 1024;  // forgotten allocations that are remembered
 constexpr std::size_t kAlign = 256;
 
 std::string text_of(const Allocation& a) {
@@ -79,7 +79,7 @@ Memory::~Memory() {
 
 void* Memory::allocate(std::size_t bytes, std::string name) {
   const std::size_t size = std::max<std::size_t>(1, (bytes + kAlign - 1) / kAlign) * kAlign;
-  void* p = std::aligned_alloc(kAlign, size + kAlign);  // the room behind keeps neighbours apart
+  void* p = std::aligned_alloc(kAlign, size + kAlign);  // the extra space separates neighbours
   if (!p) throw Error("[ptx] expected memory for " + std::to_string(bytes) + " bytes, got none");
   std::memset(p, 0xff, size);
   add(p, bytes, std::move(name), true, false);
@@ -104,7 +104,7 @@ void Memory::adopt(void* pointer, std::size_t bytes, std::string name, bool writ
   add(pointer, bytes, std::move(name), false, written);
 }
 
-// A forgotten allocation stays known as freed until its addresses are used again.
+// A forgotten allocation stays known as freed until its addresses are reused.
 void Memory::forget(void* pointer) {
   const auto found = allocations_.find(reinterpret_cast<std::uint64_t>(pointer));
   if (found == allocations_.end() || found->second->freed) return;

@@ -1,5 +1,5 @@
 // Loads, stores and atomics of a warp. An access is translated and checked in all lanes, then counted, and
-// only then carried out.
+// only then executed.
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -22,8 +22,9 @@ bool delayed(const Warp& w, const Access& a) {
   return w.block->grid->options.delayed_stores && a.space == Space::global;
 }
 
-// What the block sees at the addresses of an access: memory, covered by its own stores that are still on the
-// way. With `all_blocks` the stores of other blocks cover it as well: the value that memory has in the end.
+// The memory that the block sees at the addresses of an access: memory, overlaid by its own pending stores.
+// With `all_blocks`, the pending stores of other blocks are included, which gives the final value of the
+// memory.
 struct Overlay {
   alignas(16) char bytes[kLanes][16];
   void look(const Warp& w, Access& a, bool all_blocks) {
@@ -36,7 +37,7 @@ struct Overlay {
     }
     in_place = false;
   }
-  bool in_place = true;  // a.data is memory itself
+  bool in_place = true;  // a.data points to the memory itself
 
  private:
   void overlay_other_blocks(const Grid& grid, const Access& a, int l) {
@@ -45,7 +46,7 @@ struct Overlay {
   }
 };
 
-// ld.param with a constant offset: one value for all lanes.
+// Loads a parameter with a constant offset: one value for all lanes.
 template <class M, class R>
 void load_parameter(Warp& w, const Instruction& i) {
   Access a;
@@ -68,7 +69,7 @@ void load_parameter(Warp& w, const Instruction& i) {
   }
 }
 
-// Values of all lanes that stand side by side, `count` per lane.
+// Loads neighbouring values of all lanes, `count` per lane.
 template <class M, class R>
 void load_row(R* d, const char* from, std::size_t count) {
   const auto copy = [&](std::size_t distance) {
@@ -100,7 +101,7 @@ void load_lanes(const Warp& w, R* d, const Access& a, std::size_t at) {
   }
 }
 
-// M is the type in memory; R that of the registers, which may be wider.
+// M is the type in memory, R the type of the registers, which may be wider.
 template <class M, class R>
 void load(Warp& w, const Instruction& i) {
   if (i.space == Space::param && i.operand[4] == kNoSlot) return load_parameter<M, R>(w, i);
@@ -133,7 +134,7 @@ void store_delayed(Warp& w, const Instruction& i, Access& a) {
   }
 }
 
-// Writes one element of each lane. Lanes that store to one address do so in their order.
+// Writes one element per lane. Lanes that store to the same address do so in lane order.
 template <class M, class R>
 void store_element(const Warp& w, const Access& a, const R* from, std::size_t at) {
   if (w.full && a.is_contiguous() && a.bytes == sizeof(M)) {
@@ -191,7 +192,7 @@ T combined(std::uint8_t mode, T old, T b, T c) {
                          : static_cast<T>(old ^ b);
   return old;
 }
-// d, [a], b, c: the lanes one after another. red has no d.
+// Executes d, [a], b, c for one lane after another. red has no d.
 template <class T>
 void atomic(Warp& w, const Instruction& i) {
   Access a;
@@ -215,7 +216,7 @@ void atomic(Warp& w, const Instruction& i) {
   }
 }
 
-// cvta moves an address between a space and the generic range; i.offset is the window.
+// cvta converts an address between a space and the generic range; i.offset is the window.
 void to_generic(Warp& w, const Instruction& i) {
   map1<uint64_t, uint64_t>(w, i,
                            [&, window = static_cast<uint64_t>(i.offset)](uint64_t x) { return x + window; });

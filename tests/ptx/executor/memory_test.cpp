@@ -1,5 +1,5 @@
-// Accesses that are out of bounds, misaligned, in the wrong space, of freed or of unwritten memory: right
-// kernels pass in all orders, planted bugs are reported with all that locates them.
+// Tests accesses that are out of bounds, misaligned, in the wrong space, or to freed or unwritten memory.
+// Correct kernels pass in all orders; planted bugs are reported with their exact location.
 #include "machine_test.h"
 
 namespace ptx {
@@ -10,7 +10,7 @@ class MemoryTest : public MachineTest {
   MemoryTest() : MachineTest("memory_kernels") {}
 };
 
-TEST_F(MemoryTest, RightKernelsPassInAllOrders) {
+TEST_F(MemoryTest, CorrectKernelsPassInAllOrders) {
   for (const Options& options : all_orders()) {
     module.options = options;
     float* in = upload_counting(1000, "in");
@@ -57,7 +57,7 @@ TEST_F(MemoryTest, Freed) {
                  "(0, 0, 0)", "(0, 0, 0)"});
 }
 
-TEST_F(MemoryTest, AdoptedMemoryIsKnownAsFreedUntilItIsUsedAgain) {
+TEST_F(MemoryTest, AdoptedMemoryStaysFreedUntilReuse) {
   std::vector<float> host(64, 1.0f);
   float* in = host.data();
   float* out = memory.allocate<float>(64, "out");
@@ -97,7 +97,7 @@ TEST_F(MemoryTest, UnwrittenShared) {
   module.launch(memory, "unwritten_shared", {1}, {64}, 0, x, 64);
   EXPECT_EQ(x[0], 64.0f);
   expect_report(error_of([&] { module.launch(memory, "unwritten_shared", {1}, {64}, 0, x, 60); }),
-                {"unwritten_shared", "4-byte load of shared memory that nobody has written, at offset 252",
+                {"unwritten_shared", "4-byte load of shared memory that was never written, at offset 252",
                  "(0, 0, 0)", "(0, 0, 0)"});
 }
 
@@ -108,7 +108,7 @@ TEST_F(MemoryTest, UnwrittenGlobal) {
   const auto launch = [&](int n) { module.launch(memory, "add_one", {1}, {64}, 0, in, out, n); };
   EXPECT_EQ(error_of([&] { launch(40); }), "");
   expect_report(error_of([&] { launch(41); }), {"add_one",
-                                                "4-byte load of global memory that nobody has written, at " +
+                                                "4-byte load of global memory that was never written, at " +
                                                     hex(in, 160) + ": 160 bytes into 'in' " + range(in, 256),
                                                 "(0, 0, 0)", "(40, 0, 0)"});
   memory.mark_written(in, 256);
@@ -123,7 +123,7 @@ TEST_F(MemoryTest, UnwrittenPaddingOfAVectorLoad) {
   module.launch(memory, "write_padded", {1}, {32}, 0, x);
   expect_report(error_of([&] { module.launch(memory, "read_padded", {1}, {32}, 0, x, y); }),
                 {"read_padded",
-                 "8-byte load of global memory that nobody has written, at " + hex(x, 1) +
+                 "8-byte load of global memory that was never written, at " + hex(x, 1) +
                      ": 1 bytes into 'x' " + range(x, 256),
                  "(0, 0, 0)", "(0, 0, 0)"});
   memory.mark_written(x, 256);
@@ -163,7 +163,7 @@ TEST_F(MemoryTest, OverrunOfDynamicSharedMemory) {
        "(0, 0, 0)", "(63, 0, 0)"});
 }
 
-TEST_F(MemoryTest, ReadOnlyLoadOfWhatTheKernelWrites) {
+TEST_F(MemoryTest, ReadOnlyLoadOfWrittenMemory) {
   float* x = upload_counting(32, "x");
   EXPECT_EQ(error_of([&] { module.launch(memory, "read_only_load", {1}, {32}, 0, x, false); }), "");
   expect_report(error_of([&] { module.launch(memory, "read_only_load", {1}, {32}, 0, x, true); }),
@@ -219,7 +219,7 @@ TEST_F(MemoryTest, CountsSectorsAndPasses) {
       << json({{"k", sum}});
 }
 
-TEST_F(MemoryTest, DivergentLanesMeetAgain) {
+TEST_F(MemoryTest, DivergentLanesReconverge) {
   std::vector<unsigned> start(32);
   for (unsigned i = 0; i < 32; ++i) start[i] = i * i + 1;
   unsigned* x = upload(start, "x");
@@ -233,7 +233,7 @@ TEST_F(MemoryTest, DivergentLanesMeetAgain) {
   }
 }
 
-TEST(ShortName, LeavesOutNamespacesAndParameters) {
+TEST(ShortName, OmitsNamespacesAndParameters) {
   EXPECT_EQ(short_name("_ZN6gpuvae7kernels12_GLOBAL__N_15applyILi4EEEvPfS3_x"), "apply<4>");
   EXPECT_EQ(short_name("plain"), "plain");
 }

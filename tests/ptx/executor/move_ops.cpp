@@ -1,4 +1,4 @@
-// Moves, selections, logic of predicates, packing of registers.
+// Implements moves, selections, logic of predicates, and packing of registers.
 #include <cstring>
 
 #include "machine.h"
@@ -27,7 +27,7 @@ void selp(Warp& w, const Instruction& i) {
   }
 }
 
-// Predicates are masks of lanes.
+// A predicate is a mask of lanes.
 void set_predicate(Warp& w, const Instruction& i, uint32_t value) {
   uint32_t& d = w.predicate(i.operand[0]);
   d = (d & ~w.active) | (value & w.active);

@@ -6,8 +6,8 @@ namespace ptx {
 namespace {
 
 // One line per form: the base, then its modifiers in the order of the PTX ISA manual. a|b is a choice, and a
-// trailing ? makes a modifier optional. The lines with .wide or .approx stand apart from the others because
-// not all types have those forms.
+// trailing ? makes a modifier optional. Forms with .wide or .approx have separate lines because not all types
+// support them.
 constexpr std::string_view kForms[] = {
     // Floating point.
     "add rn|rz|rm|rp? f32",
@@ -72,7 +72,7 @@ constexpr std::string_view kForms[] = {
     "atom|red global|shared|shared::cta? and|or|xor b32|b64",
     "atom global|shared|shared::cta? exch|cas b32|b64",
     "cvta to? global|shared|local|param u64",
-    // What the lanes of a warp or a block do together.
+    // Operations of a warp or a block.
     "bra uni?",
     "ret uni?",
     "exit",
@@ -92,7 +92,7 @@ constexpr std::string_view kForms[] = {
     "mma sync aligned m16n8k16 row col f32 bf16 bf16 f32",
 };
 
-// The text up to the next separator, which is removed from the rest.
+// Returns the text up to the next separator and removes both from `rest`.
 std::string_view cut(std::string_view& rest, char separator) {
   const std::size_t end = std::min(rest.find(separator), rest.size());
   const std::string_view first = rest.substr(0, end);

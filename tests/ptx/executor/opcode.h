@@ -1,4 +1,4 @@
-// Opcodes in parts, and the list of those that are built.
+// Opcodes, split into parts, and the list of supported opcodes.
 #pragma once
 
 #include <string_view>
@@ -9,14 +9,14 @@ namespace ptx {
 struct Opcode {
   explicit Opcode(std::string_view text);
   bool has(std::string_view part) const;
-  // The last part, the one before it, ...; empty if there are too few.
+  // Returns the last part, or an earlier one counted from the end; empty if there are too few.
   std::string_view type(unsigned from_last = 0) const;
-  // Whether an opcode with exactly these modifiers is built. Anything else is refused, because a modifier
-  // that a handler does not know (.sat, .ftz, .relu, ...) would be ignored.
+  // Returns whether an opcode with exactly these modifiers is supported. Others are refused, because a
+  // handler would silently ignore a modifier that it does not know (.sat, .ftz, .relu, ...).
   bool is_known() const;
 
   std::string_view base;
-  std::vector<std::string_view> parts;  // behind the base
+  std::vector<std::string_view> parts;  // the modifiers after the base
 };
 
 }  // namespace ptx

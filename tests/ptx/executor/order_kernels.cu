@@ -1,5 +1,5 @@
-// Kernels of the tests of races, deadlocks and hangs. Each has an argument that plants a bug; "@name" marks
-// the line where the bug shows.
+// Kernels for the tests of races, deadlocks and hangs. Each has an argument that plants a bug; "@name" marks
+// the line at which the bug is reported.
 extern "C" {
 
 __global__ void reverse(const float* in, float* out, bool barrier) {
@@ -55,8 +55,8 @@ __global__ void barrier_in_branch(float* x, unsigned bound) {
   }
 }
 
-// Sums the blocks' values in the last block; `fences`: 1 before the ticket, 2 behind it, 4 only for the
-// block.
+// Sums the blocks' values in the last block. `fences` is a set of flags: 1 puts a fence before the ticket, 2
+// a fence after it, 4 a fence of the block alone before it.
 __global__ void sum_of_blocks(const float* in, float* partial, unsigned* ticket, float* out, int fences) {
   __shared__ bool last;
   if (threadIdx.x == 0) partial[blockIdx.x] = in[blockIdx.x];
@@ -90,8 +90,8 @@ __global__ void wait_for_flag(unsigned* flag, unsigned setter) {
     while (atomicAdd(flag, 0u) == 0u) __nanosleep(20);  // @wait_for_flag
 }
 
-// A link of a chain of dependent launches. `steps` are done in the order of their digits, the last one first:
-// 1 waits for the predecessor, 2 triggers the dependents, 3 computes out = in + 1.
+// A link of a chain of dependent launches. The decimal digits of `steps` are executed from the last to the
+// first: 1 waits for the predecessor, 2 triggers the dependents, 3 computes out = in + 1.
 __global__ void link(const float* in, float* out, int steps) {
   for (; steps != 0; steps /= 10) {
     if (steps % 10 == 1) asm volatile("griddepcontrol.wait;" ::: "memory");
@@ -100,14 +100,14 @@ __global__ void link(const float* in, float* out, int steps) {
   }
 }
 
-// One thread of the block waits for the predecessor; the barrier hands over to the others.
+// One thread of the block waits for the predecessor; the barrier passes the ordering on to the others.
 __global__ void link_of_one(const float* in, float* out, bool barrier) {
   if (threadIdx.x == 0) asm volatile("griddepcontrol.wait;" ::: "memory");
   if (barrier) __syncthreads();
   out[threadIdx.x] = in[threadIdx.x] + 1;  // @link_of_one
 }
 
-// Each lane reads its neighbour, and after a __syncwarp changes what it holds itself.
+// Each lane reads its neighbour's value and changes its own after a __syncwarp.
 __global__ void add_neighbour(float* x, int rounds, unsigned mask) {
   __shared__ float tile[32];
   float own = x[threadIdx.x];
@@ -121,19 +121,19 @@ __global__ void add_neighbour(float* x, int rounds, unsigned mask) {
   x[threadIdx.x] = tile[threadIdx.x];
 }
 
-// Rows of 5 bytes, so that words are shared by threads, warps and blocks.
+// Rows have 5 bytes, so threads, warps and blocks share words.
 __global__ void increment_bytes(unsigned char* x, int shift) {
   const int i = 5 * blockIdx.x + threadIdx.x;
   if (threadIdx.x < 5) x[i] = x[i + shift] + 1;  // @increment_bytes
 }
 
-// Three warps write a byte of one word each, and the last one reads.
+// Three warps write one byte of a word each, and the last one reads.
 __global__ void read_written_byte(unsigned char* x, int from) {
   if (threadIdx.x % 32 == 0) x[threadIdx.x / 32] = 7 + threadIdx.x / 32;
   if (threadIdx.x == 64) x[64] = x[from];  // @read_written_byte
 }
 
-// The thread that reads the sum is the last that added to it.
+// The thread that reads the sum is the last one that added to it.
 __global__ void read_own_atomic(int* out, bool barrier) {
   __shared__ int sum;
   if (threadIdx.x == 0) sum = 0;
@@ -143,7 +143,7 @@ __global__ void read_own_atomic(int* out, bool barrier) {
   if (threadIdx.x == blockDim.x - 1) *out = sum;  // @read_own_atomic
 }
 
-// The last block adds to the sum like all others, then reads it.
+// The last block adds to the sum like all others and then reads it.
 __global__ void read_sum_of_atomics(int* sum, unsigned* ticket, int* out, bool fences) {
   atomicAdd(sum, 1);
   if (fences) __threadfence();
@@ -152,7 +152,7 @@ __global__ void read_sum_of_atomics(int* sum, unsigned* ticket, int* out, bool f
   *out = __ldcg(sum);  // @read_sum_of_atomics
 }
 
-// Block 1 waits for block 0 properly, block 2 does not.
+// Block 1 waits for block 0 correctly, block 2 does not.
 __global__ void read_behind_flag(int* x, unsigned* flag, int* out) {
   if (blockIdx.x == 0) {
     *x = 5;

@@ -1,5 +1,5 @@
-// Races, deadlocks and hangs within a grid: right kernels give the same in all orders, planted bugs are
-// reported.
+// Tests races, deadlocks and hangs within a grid: correct kernels give the same result in all orders, and
+// planted bugs are reported.
 #include "machine_test.h"
 
 namespace ptx {
@@ -9,7 +9,8 @@ class OrderTest : public MachineTest {
  protected:
   OrderTest() : MachineTest("order_kernels") {}
 
-  // The sum over 100 blocks by the last one, with fences as sum_of_blocks has them.
+  // Returns the sum over 100 blocks that the last block computes, with the fences of the kernel
+  // sum_of_blocks.
   float sum_of_blocks(int fences) {
     constexpr unsigned kBlocks = 100;
     float* in = upload_counting(kBlocks, "in");
@@ -33,8 +34,7 @@ TEST_F(OrderTest, MissingBarrier) {
     EXPECT_EQ(out[63], 1.0f);
     const std::string error =
         error_of([&] { module.launch(memory, "reverse", {1}, {64}, 0, in, out, false); });
-    // With one warp ahead of the other, the load reads what nobody has written yet, or the store comes too
-    // late.
+    // If one warp is ahead of the other, either the load reads unwritten memory or the store comes too late.
     EXPECT_NE(error.find("reverse: "), std::string::npos);
     std::istringstream lines(error);
     std::string line;
@@ -75,7 +75,7 @@ TEST_F(OrderTest, MissingSyncwarp) {
   EXPECT_NE(error.find("earlier access by thread (17, 0, 0)"), std::string::npos) << error;
 }
 
-TEST_F(OrderTest, ReadsBeforeASyncwarpDoNotConflictWithOnesBehindIt) {
+TEST_F(OrderTest, SyncwarpOrdersReadsBeforeLaterWrites) {
   for (const Options& options : all_orders()) {
     module.options = options;
     float* x = upload_counting(32, "x");
@@ -92,7 +92,7 @@ TEST_F(OrderTest, ManyWarpBarriersInARow) {
   EXPECT_NE(error.find("more than 65535 warp barriers in a row"), std::string::npos) << error;
 }
 
-TEST_F(OrderTest, BytesOfAWordAreApart) {
+TEST_F(OrderTest, BytesOfAWordAreCheckedSeparately) {
   for (const Options& options : all_orders()) {
     module.options = options;
     std::uint8_t* x = upload(std::vector<std::uint8_t>(70, 3), "x");
@@ -111,7 +111,7 @@ TEST_F(OrderTest, BytesOfAWordAreApart) {
   }
 }
 
-TEST_F(OrderTest, AtomicsOfOthersAreNotOrderedByOnesOwn) {
+TEST_F(OrderTest, AnAtomicDoesNotOrderOtherAtomics) {
   for (const Options& options : all_orders()) {
     module.options = options;
     for (const unsigned threads : {32u, 96u}) {
@@ -134,7 +134,7 @@ TEST_F(OrderTest, AtomicsOfOthersAreNotOrderedByOnesOwn) {
   }
 }
 
-TEST_F(OrderTest, AnOrderedReadHidesNoUnorderedOne) {
+TEST_F(OrderTest, AnOrderedReadDoesNotHideAnUnorderedOne) {
   for (const Options& options : all_orders()) {
     module.options = options;
     int* x = upload(std::vector<int>(1), "x");
@@ -156,7 +156,7 @@ TEST_F(OrderTest, ShuffleNamesALaneThatHasExited) {
                  "(0, 0, 0)"});
 }
 
-TEST_F(OrderTest, ShuffleReadsALaneThatDoesNotTakePart) {
+TEST_F(OrderTest, ShuffleReadsALaneOutsideItsMask) {
   float* x = upload_counting(32, "x");
   module.launch(memory, "shuffle_from_outside", {1}, {32}, 0, x, false);
   EXPECT_EQ(x[15], 4.0f);
@@ -213,13 +213,13 @@ TEST_F(OrderTest, LastBlockNeedsTheFenceBeforeItsTicket) {
               "(99, 0, 0)", "(0, 0, 0)"});
 }
 
-TEST_F(OrderTest, LastBlockNeedsTheFenceBehindItsTicket) {
+TEST_F(OrderTest, LastBlockNeedsTheFenceAfterItsTicket) {
   const std::string error = error_of([&] { sum_of_blocks(1); });
   EXPECT_NE(error.find("sum_of_blocks: race in global memory"), std::string::npos) << error;
 }
 
-// Without the race check, a missing fence shows in the value: the stores of other blocks have not arrived.
-TEST_F(OrderTest, DelayedStoresArriveBehindAFence) {
+// Without the race check, a missing fence shows in the value: the stores of other blocks are not visible yet.
+TEST_F(OrderTest, DelayedStoresBecomeVisibleAtAFence) {
   module.options.races = false;
   EXPECT_EQ(sum_of_blocks(2), 5050.0f);
   module.options.delayed_stores = true;
@@ -267,7 +267,7 @@ TEST_F(OrderTest, RandomOrdersInterleaveBlocks) {
   EXPECT_TRUE(lost) << "no order of eight blocks lost an increment that is not atomic";
 }
 
-TEST_F(OrderTest, LanesAndWarpsThatSpinLetTheOthersGoOn) {
+TEST_F(OrderTest, SpinningLanesAndWarpsYield) {
   for (const Options& options : all_orders()) {
     module.options = options;
     for (const unsigned setter : {32u, 1u}) {
@@ -278,7 +278,7 @@ TEST_F(OrderTest, LanesAndWarpsThatSpinLetTheOthersGoOn) {
   }
 }
 
-TEST_F(OrderTest, HangIsReportedWithAllWhoWait) {
+TEST_F(OrderTest, HangReportListsAllWaitingLanes) {
   for (const Options& options : all_orders()) {
     module.options = options;
     module.options.watchdog = 100'000;

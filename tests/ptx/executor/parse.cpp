@@ -1,5 +1,5 @@
-// Reads PTX text. Device functions (.func) are skipped: nvcc inlines all that kernels call, and a call that
-// is left is refused when its kernel is decoded.
+// Parses PTX text. Device functions (.func) are skipped: nvcc inlines all functions that kernels call, and a
+// remaining call is refused when its kernel is decoded.
 #include <algorithm>
 #include <cstring>
 
@@ -87,7 +87,7 @@ void Parser::file() {
   if (quoted.size() > 2) syntax_.files[index] = quoted.substr(1, quoted.size() - 2);
 }
 
-// [.align n] .type, which come before a name. Returns the bytes of the type.
+// Parses [.align n] .type, which precede a name. Returns the size of the type in bytes.
 unsigned Parser::variable_type(Variable& v) {
   unsigned bytes = 1;
   while (peek().text.starts_with(".")) {
@@ -104,7 +104,7 @@ unsigned Parser::variable_type(Variable& v) {
   return bytes;
 }
 
-// .ptr .global .align 8: what is known of the memory that a parameter points to.
+// Skips .ptr .global .align 8, which describes the memory that a parameter points to.
 void Parser::skip_pointee() {
   while (peek().is(".global") || peek().is(".const") || peek().is(".shared") || peek().is(".local")) next();
   if (accept(".align")) number();
@@ -132,7 +132,7 @@ std::vector<std::uint64_t> Parser::initializer() {
   return values;
 }
 
-// What follows .global and its like: [.align n] .type name [n] [= {...}];
+// Parses the rest of a variable after .global, .shared or .local: [.align n] .type name [n] [= {...}];
 void Parser::variable(std::string_view space, bool is_extern) {
   Variable v;
   v.space = space == ".shared" ? Space::shared : space == ".local" ? Space::local : Space::global;

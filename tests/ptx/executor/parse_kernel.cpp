@@ -1,4 +1,4 @@
-// Reads a kernel: its parameters, registers, labels and instructions.
+// Parses a kernel: its parameters, registers, labels and instructions.
 #include <algorithm>
 #include <cctype>
 
@@ -41,7 +41,7 @@ void Parser::kernel() {
   kernel_ = nullptr;
 }
 
-// Others, such as .reqnctapercluster, change what a launch means.
+// Other directives, such as .reqnctapercluster, are refused because they change the meaning of a launch.
 void Parser::kernel_directives() {
   while (!accept("{")) {
     const bool bound = peek().is(".maxntid");

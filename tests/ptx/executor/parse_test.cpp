@@ -1,4 +1,4 @@
-// Reading of PTX text: literals, scopes, labels, parameters, variables, and what is refused.
+// Tests the parser: literals, scopes, labels, parameters, variables, and refused input.
 #include <gtest/gtest.h>
 
 #include "lexer.h"
@@ -8,7 +8,7 @@
 namespace ptx {
 namespace {
 
-// The message of the error that f throws, or an empty one.
+// Returns the message of the error that f throws, or an empty one.
 template <class F>
 std::string error_of(const F& f) {
   try {
@@ -90,8 +90,8 @@ TEST(PtxParse, VariablesOfTheModule) {
   EXPECT_EQ(out[1], 2);
 }
 
-// What the parser does not understand is an error with its line, not something else.
-TEST(PtxParse, RefusesWhatItDoesNotKnow) {
+// Input that the parser does not understand is an error with its line.
+TEST(PtxParse, RefusesUnknownSyntax) {
   const auto error = [](const std::string& kernel) {
     return error_of([&] { Module::load(module_text(kernel)); });
   };

@@ -1,5 +1,4 @@
-// The recursive-descent parser of PTX text. parse.cpp reads what a module holds, parse_kernel.cpp its
-// kernels.
+// The recursive-descent parser of PTX text. parse.cpp reads modules, parse_kernel.cpp reads kernels.
 #pragma once
 
 #include <string>

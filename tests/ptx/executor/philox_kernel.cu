@@ -1,9 +1,9 @@
-// Philox4x32-10 of cuRAND and of the kernels, side by side.
+// Runs Philox4x32-10 of cuRAND and of gpuvae side by side.
 #include <curand_kernel.h>
 
 #include "kernels/math/philox.h"
 
-// One counter and one key per thread; four words of each result.
+// Each thread uses one counter and one key and writes four words of each implementation.
 extern "C" __global__ void philox(const uint4* counters, const uint2* keys, uint4* of_curand,
                                   uint4* of_gpuvae, int count) {
   const int i = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);

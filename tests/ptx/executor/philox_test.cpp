@@ -1,5 +1,5 @@
-// Philox4x32-10: cuRAND's device function, compiled by nvcc and executed here, the kernels' function on the
-// device, and the same function on the host agree bit for bit.
+// Philox4x32-10 must agree bit for bit between cuRAND's device function (compiled by nvcc and executed here),
+// gpuvae's function on the device, and the same function on the host.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -29,7 +29,7 @@ Results execute(const std::vector<Counter>& counters, const std::vector<Key>& ke
   return {{of_curand, of_curand + count}, {of_gpuvae, of_gpuvae + count}};
 }
 
-// D. E. Shaw Research publishes these with the algorithm (Random123, kat_vectors).
+// These answers are published by D. E. Shaw Research with the algorithm (Random123, kat_vectors).
 TEST(PtxPhilox, KnownAnswers) {
   const std::vector<Counter> counters = {
       {0, 0, 0, 0}, {~0u, ~0u, ~0u, ~0u}, {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}};

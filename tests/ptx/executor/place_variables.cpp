@@ -1,4 +1,4 @@
-// Places of shared and local variables.
+// Assigns addresses to shared and local variables.
 #include "decode.h"
 
 namespace ptx {
@@ -16,7 +16,7 @@ const Variable& Decoder::variable(std::string_view name) const {
   return *v;
 }
 
-// Static shared variables stand 16 bytes or more apart, so that an overrun of one does not hit the next one.
+// Static shared variables are at least 16 bytes apart, so that an overrun of one does not reach the next.
 void Decoder::place(std::string_view name, bool dynamic) {
   if (places_.contains(name)) return;
   const Variable* v = find(name);

@@ -1,4 +1,4 @@
-// Counts what a warp's access costs on a GPU: sectors of 32 bytes, and passes over the banks of shared
+// Counts the cost of a warp's access on a GPU: sectors of 32 bytes, and passes over the banks of shared
 // memory.
 #include <algorithm>
 #include <bit>
@@ -12,9 +12,8 @@ using std::uint32_t, std::uint64_t;
 
 constexpr unsigned kSector = 32, kBanks = 32;
 
-// ptxas makes one access of several neighbouring ones where it can prove their alignment, and here it is
-// assumed where they are aligned. Returns the bytes per lane of the joined access, or 0 if it has been
-// counted already.
+// ptxas merges several neighbouring accesses if it can prove their alignment; here they are merged if they
+// are aligned. Returns the bytes per lane of the merged access, or 0 if it has already been counted.
 unsigned joined_bytes(Warp& w, const Instruction& i, const Access& a) {
   if (w.counted > 0 && i.merged == 1) {
     --w.counted;
@@ -57,7 +56,7 @@ void count_sectors(const Warp& w, const Access& a, unsigned bytes, Accesses& now
   now.least = (distinct * bytes + kSector - 1) / kSector;
 }
 
-// Whether no two lanes ask for words of one bank.
+// Returns whether no two lanes access words of the same bank.
 bool in_separate_banks(const Warp& w, const Access& a, unsigned words, unsigned first, unsigned last) {
   const uint32_t of_lane = (1u << words) - 1;
   uint32_t used = 0, asked = 0;
@@ -68,7 +67,7 @@ bool in_separate_banks(const Warp& w, const Access& a, unsigned words, unsigned 
   return static_cast<uint32_t>(std::popcount(used)) == asked;
 }
 
-// Whether the lanes that ask for words of one bank ask for the same word.
+// Returns whether lanes that access the same bank access the same word.
 bool has_one_word_per_bank(const Warp& w, const Access& a, unsigned words, unsigned first, unsigned last) {
   uint64_t of_bank[kBanks];
   for (unsigned lane = first; lane < last; ++lane)
@@ -83,7 +82,7 @@ bool has_one_word_per_bank(const Warp& w, const Access& a, unsigned words, unsig
   return same;
 }
 
-// The largest number of different words in one bank that lanes [first, last) ask for.
+// Returns the largest number of different words in one bank that lanes [first, last) access.
 unsigned conflict_degree(const Warp& w, const Access& a, unsigned words, unsigned first, unsigned last) {
   uint64_t seen[kBanks][kLanes];
   std::uint8_t used[kBanks] = {};
@@ -102,8 +101,8 @@ unsigned conflict_degree(const Warp& w, const Access& a, unsigned words, unsigne
   return degree;
 }
 
-// There are 32 banks of 4 bytes. Wider accesses are served by halves or quarters of the warp. Lanes that read
-// one word share it.
+// There are 32 banks of 4 bytes. Wider accesses are served by halves or quarters of the warp, and lanes that
+// read the same word share it.
 void count_passes(const Warp& w, const Access& a, unsigned bytes, Accesses& now, Counters& counters) {
   const unsigned group = bytes <= 4 ? 32 : bytes == 8 ? 16 : 8;
   const unsigned words = std::max(1u, bytes / 4);

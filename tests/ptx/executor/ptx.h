@@ -1,4 +1,5 @@
-// Runs the PTX that nvcc produced, on the CPU: what was compiled, not a re-compilation of the source.
+// Runs the PTX that nvcc produced on the CPU. This tests the compiled code, not a recompilation of the
+// source.
 //
 //   ptx::Memory memory;
 //   auto module = ptx::Module::load(text);
@@ -19,8 +20,8 @@
 
 namespace ptx {
 
-// What a kernel did wrong, or what the executor cannot do. The text names kernel, line, block, thread,
-// address.
+// Reports an error of a kernel, or a feature that the executor does not support. The text names kernel, line,
+// block, thread and address.
 struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -39,21 +40,22 @@ enum class Accumulate : std::uint8_t {
   truncating,  // aligned to the largest exponent and cut off, as measured on NVIDIA's tensor cores
 };
 
-// Results of approximate instructions (ex2.approx and its like): the nearest float, or the lowest or highest
-// one that the documented error allows.
+// Results of approximate instructions (such as ex2.approx): the nearest float, or the lowest or highest float
+// within the documented error.
 enum class Approximation : std::uint8_t { nearest, low, high };
 
 struct Options {
   bool races = true;          // conflicting accesses of threads, warps, blocks and overlapping grids
   bool uninitialized = true;  // reads of shared and global memory that was never written
   bool profile = true;        // sectors, bank conflicts, instructions by class
-  bool delayed_stores =
-      false;  // a block's plain global stores reach other blocks at a fence or at its end only
+  // A block's plain global stores become visible to other blocks only at a fence or at its end.
+  bool delayed_stores = false;
   Order order = Order::ascending;
-  std::uint64_t seed = 1;  // of Order::random
+  std::uint64_t seed = 1;  // seed of Order::random
   Accumulate accumulate = Accumulate::exact;
   Approximation approximation = Approximation::nearest;
-  std::uint64_t watchdog = 1ull << 32;  // warp instructions of one launch; more are taken for a hang
+  // Limit on the warp instructions of one launch; exceeding it counts as a hang.
+  std::uint64_t watchdog = 1ull << 32;
 };
 
 enum class Class : std::uint8_t {
@@ -79,9 +81,9 @@ std::string_view name(Class c);
 
 struct Accesses {
   std::uint64_t requests = 0;      // warp instructions
-  std::uint64_t bytes = 0;         // that lanes asked for
+  std::uint64_t bytes = 0;         // bytes that lanes accessed
   std::uint64_t transactions = 0;  // sectors of 32 bytes (global), passes over the banks (shared)
-  std::uint64_t least = 0;         // that the same bytes need at best
+  std::uint64_t least = 0;         // minimum number of transactions for the same bytes
   void operator+=(const Accesses& o) {
     requests += o.requests;
     bytes += o.bytes;
@@ -98,23 +100,23 @@ struct Counters {
   std::array<std::uint64_t, std::size_t(Class::kCount)> instructions{};
   Accesses global_load, global_store, global_atomic, shared_load, shared_store, shared_atomic, local;
   unsigned worst_bank_conflict = 0;
-  std::vector<std::uint64_t> executed;  // warp instructions by place in the kernel; of a single launch
-  void operator+=(const Counters& o);   // of another launch of the same kernel
+  std::vector<std::uint64_t> executed;  // warp instructions of a single launch, by place in the kernel
+  void operator+=(const Counters& o);   // adds another launch of the same kernel
   std::string report() const;
   std::string json() const;
 };
-// {"kernels": {"name": {...}, ...}}, the report that tests/ptx/check_profile.py reads. Names are those of
+// Returns the report {"kernels": {"name": {...}, ...}} that tests/ptx/check_profile.py reads. Names come from
 // short_name.
 std::string json(const std::map<std::string, Counters>& kernels);
 
-// "ns::kernel<float>(float*)" of a mangled name, and the same as "kernel<float>".
+// readable_name returns "ns::kernel<float>(float*)" for a mangled name, short_name returns "kernel<float>".
 std::string readable_name(const std::string& mangled);
 std::string short_name(const std::string& mangled);
 
 struct Allocation;
 struct SpareBlocks;
 
-// Device memory. Addresses are those of the host, so host code may copy with memcpy.
+// Device memory. Its addresses are host addresses, so host code may use memcpy.
 class Memory {
  public:
   Memory();
@@ -127,15 +129,15 @@ class Memory {
   }
   void free(void* pointer);
   void mark_written(const void* pointer, std::size_t bytes);    // by the host, for Options::uninitialized
-  void mark_unwritten(const void* pointer, std::size_t bytes);  // of recycled memory
-  void copy_written(const void* to, const void* from, std::size_t bytes);  // of a copy on the device
-  bool is_written(const void* pointer, std::size_t bytes);                 // every byte
-  // Registers memory that somebody else owns.
+  void mark_unwritten(const void* pointer, std::size_t bytes);  // for recycled memory
+  void copy_written(const void* to, const void* from, std::size_t bytes);  // for a copy on the device
+  bool is_written(const void* pointer, std::size_t bytes);                 // whether every byte is written
+  // Registers memory that the caller owns.
   void adopt(void* pointer, std::size_t bytes, std::string name, bool written = true);
-  // Ends the life of adopted memory. Later accesses are errors until the addresses are adopted again.
+  // Forgets adopted memory. Later accesses are errors until the addresses are adopted again.
   void forget(void* pointer);
 
-  Allocation* find(std::uint64_t address);      // that holds it, freed or not; or null
+  Allocation* find(std::uint64_t address);      // the allocation that holds it, freed or not, or null
   std::string describe(std::uint64_t address);  // "16 bytes past the end of 'x' [..., ...)"
   std::size_t live() const;                     // number of allocations
   std::uint32_t next_launch() { return ++launches_; }
@@ -161,7 +163,7 @@ struct Launch {
   Dim3 grid, block;
   std::size_t dynamic_shared = 0;
   std::vector<std::byte> parameters;
-  // May start when all blocks of its predecessor have called launch_dependents or ended.
+  // Such a launch may start when all blocks of its predecessor have called launch_dependents or ended.
   bool programmatic = false;
 };
 
@@ -169,10 +171,11 @@ class Module {
  public:
   static Module load(std::string text);
   std::vector<std::string> kernels() const;
-  const Kernel& kernel(std::string_view name) const;  // in full, or any part that names one only
-  std::vector<std::string> unsupported(std::string_view kernel) const;  // instructions
+  // The full name, or a part that only one kernel's name contains.
+  const Kernel& kernel(std::string_view name) const;
+  std::vector<std::string> unsupported(std::string_view kernel) const;  // refused instructions
 
-  // `arguments` as cudaLaunchKernel has them: a pointer to each.
+  // `arguments` holds one pointer per argument, as in cudaLaunchKernel.
   Launch prepare(const Kernel& kernel, Dim3 grid, Dim3 block, std::size_t dynamic_shared,
                  const void* const* arguments) const;
 
@@ -194,9 +197,9 @@ class Module {
   std::shared_ptr<Program> program_;
 };
 
-// The launches of a stream, in order; programmatic ones overlap with their predecessor as far as they may: a
-// dependent's blocks run up to their griddepcontrol.wait before the predecessor's go on from
-// launch_dependents.
+// Runs the launches of a stream in order. Programmatic launches overlap with their predecessor as far as CUDA
+// allows: the blocks of a dependent run up to their griddepcontrol.wait before those of the predecessor
+// continue after launch_dependents.
 std::vector<Counters> run(Memory& memory, std::span<const Launch> launches, const Options& options);
 
 }  // namespace ptx

@@ -1,4 +1,4 @@
-// ptxrun FILE lists the kernels in a PTX file, an object or a library, and the instructions that are refused.
+// ptxrun FILE lists the kernels of a PTX file, an object or a library, and the refused instructions.
 #include <cstdio>
 
 #include "library.h"
@@ -6,7 +6,7 @@
 
 namespace {
 
-// Returns the number of refused instructions.
+// Prints a kernel and returns the number of its refused instructions.
 std::size_t list(const ptx::Module& module, const std::string& name) {
   const ptx::Kernel& k = module.kernel(name);
   std::printf(

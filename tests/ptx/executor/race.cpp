@@ -1,8 +1,8 @@
-// The full rules of races: a word of an access against the earlier accesses of other threads, blocks and
-// grids.
+// The full rules of races: they compare a word of an access with the earlier accesses of other threads,
+// blocks and grids.
 //
-// Blocks of a grid are ordered by fences and atomics (fences.cpp). Grids that overlap are ordered by
-// griddepcontrol.wait only: it waits until the preceding grid is complete and its memory visible.
+// Blocks of a grid are ordered by fences and atomics (fences.cpp). Overlapping grids are ordered only by
+// griddepcontrol.wait: it waits until the preceding grid is complete and its memory is visible.
 #include <bit>
 
 #include "race_cells.h"
@@ -23,7 +23,7 @@ std::string thread_of_block(const Block& block, unsigned rank, unsigned thread) 
          coordinates(thread, block.grid->launch->block);
 }
 
-// Another launch wrote or read the word, and is not known to be complete.
+// Returns whether another launch that may be incomplete accessed the word.
 bool overlaps(const WordAccess& a, std::uint32_t launch) {
   const Grid& grid = *a.warp.block->grid;
   return launch != 0 && launch != grid.id && !grid.known(a.waited()).contains(launch);
@@ -42,7 +42,7 @@ unsigned first_of(std::uint64_t threads, unsigned mask) {
   return static_cast<unsigned>(threads >> 16 * std::countr_zero(mask)) & kThreadBits;
 }
 
-// An earlier access by a block, or by several of them.
+// Checks an earlier access by one block, or by several of them.
 void check_block(const WordAccess& a, std::uint32_t by, const Moment& access) {
   const Block& block = *a.warp.block;
   if (by == kSeveralBlocks) {
@@ -65,7 +65,7 @@ void check_blocks(const WordAccess& a, const GlobalCell& cell) {
                 {first_of(c.readers, c.read_mask & a.mask), c.read_time, c.read_sync, cell.read_fences});
 }
 
-// ld.global.nc may only read what nobody writes while the kernel runs.
+// ld.global.nc may only read memory that is not written while the kernel runs.
 void check_read_only(const WordAccess& a, const GlobalCell& cell) {
   if (a.access.store || cell.write_launch != a.warp.block->grid->id || !(cell.in_block.write_mask & a.mask))
     return;
@@ -75,7 +75,7 @@ void check_read_only(const WordAccess& a, const GlobalCell& cell) {
                     a.warp.block->grid->memory->describe(a.address));
 }
 
-// Whether the block of an access joins other blocks of its launch that accessed the same bytes.
+// Returns whether other blocks of the same launch accessed the same bytes before.
 bool joins(const WordAccess& a, std::uint32_t launch, std::uint32_t by, std::uint8_t mask) {
   const Block& block = *a.warp.block;
   return launch == block.grid->id && by != block.rank && (mask & a.mask) != 0;

@@ -1,4 +1,4 @@
-// What the race checker remembers: the last accesses of each word, fences, and atomics that publish.
+// The state of the race checker: the last accesses of each word, fences, and atomics that release memory.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +8,12 @@
 
 namespace ptx {
 
-// Who accessed the bytes of a word: a thread per byte, as 16 bits. If several threads did so without an order
-// among them, the last one stands there with a flag.
+// The threads that accessed the bytes of a word: 16 bits per byte. If several threads did so without an order
+// among them, the last one is stored with a flag.
 constexpr std::uint16_t kSeveralLanes = 0x4000, kSeveralWarps = 0x8000, kThreadBits = 0x03ff;
 
-// Who last wrote and read a word within a block. A time is the number of barriers that the block had passed;
-// 0 stands for never. Several writers are remembered only of atomics.
+// The last writers and readers of a word within a block. A time is the number of barriers that the block had
+// passed; 0 means never. Only atomics can have several writers.
 struct AccessCell {
   std::uint64_t writers = 0, readers = 0;
   std::uint32_t write_time = 0, read_time = 0;
@@ -22,28 +22,29 @@ struct AccessCell {
   bool atomic = false;                         // the last write
 };
 
-// The last write or read of a word all of whose bytes were accessed together: the time, then 16 bits of the
-// sync, then 16 bits of the thread with its flags. 0 stands for never.
+// The last write or read of a word whose bytes were all accessed together: the time, then 16 bits of the
+// sync, then 16 bits of the thread with its flags. 0 means never.
 using Record = std::uint64_t;
 constexpr Record kAtomicWrite = 0x1000;  // a flag of the thread
-constexpr Record kInCell = ~Record(0);   // stands for a word whose history is in a cell
+constexpr Record kInCell = ~Record(0);   // marks a word whose history is in a cell
 
-// By word of shared memory. Only words that need more than a record have a cell.
+// The history of shared memory by word. Only words that need more than a record have a cell.
 struct SharedHistory {
   std::vector<Record> writes, reads;
   std::vector<AccessCell> cells;
 };
 
-constexpr std::uint32_t kSeveralBlocks = ~0u;  // as a write_block or read_block
+constexpr std::uint32_t kSeveralBlocks = ~0u;  // used as a write_block or read_block
 
 struct GlobalCell {
   AccessCell in_block;
   std::uint32_t write_launch = 0, write_block = 0, read_launch = 0, read_block = 0;
-  std::uint16_t write_fences = 0, read_fences = 0;  // that the accessing thread had executed
+  // Number of fences that the accessing thread had executed.
+  std::uint16_t write_fences = 0, read_fences = 0;
 };
 
-// By word of an allocation. An owner is the launch and the block of a record; that of a word whose history is
-// in a cell is kInCell.
+// The history of an allocation by word. An owner combines the launch and the block of a record. A word whose
+// history is in a cell has the owner kInCell.
 struct GlobalHistory {
   std::vector<Record> writes, reads;
   std::vector<std::uint64_t> write_owners, read_owners;
@@ -69,11 +70,11 @@ class Fences {
   void add(unsigned thread, std::uint32_t time, std::uint16_t sync);
   bool any() const { return newest_time_ != 0; }
   std::uint16_t count(unsigned thread) const { return threads_[thread].count; }
-  // The number of fences that the thread had executed at the barrier which began `time`.
+  // Returns the number of fences that the thread had executed at the barrier that began `time`.
   std::uint16_t count_before(unsigned thread, std::uint32_t time) const;
   std::uint32_t last_time(unsigned thread) const { return threads_[thread].time; }
   std::uint16_t last_sync(unsigned thread) const { return threads_[thread].sync; }
-  // The latest time before `time` at which a thread of the block executed a fence.
+  // Returns the latest time before `time` at which a thread of the block executed a fence.
   std::uint32_t last_before(std::uint32_t time) const {
     return newest_time_ < time ? newest_time_ : older_time_;
   }
@@ -88,29 +89,30 @@ class Fences {
   std::uint32_t newest_time_ = 0, older_time_ = 0;
 };
 
-// An atomic, together with the fences that come before it: it publishes what those fences cover.
+// An atomic together with the fences before it. It releases the memory that those fences cover.
 struct Release {
   unsigned block = 0;
   Moment atomic{};
   std::vector<std::uint16_t> fences;  // by thread, at the last barrier
-  std::uint32_t fence_time = 0;       // of the latest fence that the atomic follows
-  std::uint32_t own_fence_time = 0;   // of the atomic's own thread
+  std::uint32_t fence_time = 0;       // time of the latest fence before the atomic
+  std::uint32_t own_fence_time = 0;   // time of the latest fence of the atomic's thread
   std::uint16_t own_fence_sync = 0;
   bool covers(const Moment& access) const;
 };
 
-// The atomics on one address in the order of their execution.
+// The atomics on one address, in the order of their execution.
 struct AtomicHistory {
   std::vector<Release> releases;
   std::unordered_map<unsigned, std::vector<std::size_t>> by_block;
 };
 
-// An atomic of a block that came behind `seen` releases of an address.
+// An atomic of a block that followed `seen` releases of an address.
 struct Acquire {
   const AtomicHistory* history = nullptr;
   std::size_t seen = 0;
   Moment atomic{};
-  // Whether a fence between the atomic and `now` makes the published memory visible to the thread of `now`.
+  // Returns whether a fence between the atomic and `now` makes the released memory visible to the thread of
+  // `now`.
   bool visible(const Moment& now, const Fences& fences) const;
 };
 

@@ -1,9 +1,9 @@
 // Races within a block. Two accesses of a word by different threads, one of them a write, must have a
-// bar.sync between them, or a bar.warp.sync if the threads are lanes of one warp. Shuffles and lockstep order
-// nothing.
+// bar.sync between them, or a bar.warp.sync if the threads are lanes of one warp. Shuffles and lockstep
+// execution order nothing.
 //
-// Two plain stores of one value are not reported: they are a data race by the letter of the memory model, but
-// a store of an aligned word is never torn, so that memory holds this value in any order.
+// Two plain stores of the same value are not reported. They are a data race in the memory model, but a store
+// of an aligned word is never torn, so memory holds this value in any order.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 
 namespace ptx {
 
-// Whether a plain store leaves memory as it is.
+// Returns whether a plain store does not change memory.
 inline bool same_value(const Access& a, int lane) {
   if (!a.store || a.atomic) return false;
   char value[16];
@@ -36,11 +36,11 @@ struct WordAccess {
   [[noreturn]] void fail(const std::string& with) const;
 };
 
-// Check an access by the full rules and remember it in the word's cell.
+// Checks an access by the full rules and records it in the word's cell.
 void check_cell(const WordAccess& a, GlobalCell& cell);
 void check_cell(const WordAccess& a, AccessCell& cell);
 
-// Whether a bar.warp.sync lies between an access of `thread` of this warp at `sync` and now.
+// Returns whether a bar.warp.sync lies between an access of `thread` of this warp at `sync` and now.
 inline bool warp_synchronised(const Warp& w, unsigned thread, std::uint16_t sync, unsigned now) {
   if (sync < w.full_sync) return true;
   const std::uint32_t both = 1u << thread % kLanes | 1u << now % kLanes;
@@ -48,14 +48,14 @@ inline bool warp_synchronised(const Warp& w, unsigned thread, std::uint16_t sync
                      [&](const PartialSync& p) { return p.number > sync && (p.mask & both) == both; });
 }
 
-// One of four copies of 16 bits for each byte in `mask`.
+// copies() repeats 16 bits four times. halves() selects the copies of the bytes in `mask`.
 inline std::uint64_t copies(std::uint16_t x) { return x * 0x0001000100010001ull; }
 inline std::uint64_t halves(std::uint8_t mask) {
   return ((mask & 1u) | (mask & 2ull) << 15 | (mask & 4ull) << 30 | (mask & 8ull) << 45) * 0xffff;
 }
 
-// Whether accesses by `who`, a thread with or without a flag, at `sync` are ordered before now. The time is
-// that of now.
+// Returns whether accesses by `who`, a thread with or without a flag, at `sync` and at the current time are
+// ordered before now.
 inline bool ordered_in_block(const Warp& w, const Moment& now, std::uint16_t who, std::uint16_t sync) {
   const unsigned thread = who & kThreadBits;
   if (who == now.thread) return true;
@@ -64,7 +64,7 @@ inline bool ordered_in_block(const Warp& w, const Moment& now, std::uint16_t who
   return same_warp(thread, now.thread) && warp_synchronised(w, thread, sync, now.thread);
 }
 
-// A thread that accessed one of the bytes in `mask` and is not ordered before now, or -1.
+// Returns a thread that accessed one of the bytes in `mask` and is not ordered before now, or -1.
 inline int unordered_thread(std::uint64_t threads, std::uint8_t mask, std::uint16_t sync, const Warp& w,
                             const Moment& now) {
   if (((threads ^ copies(static_cast<std::uint16_t>(now.thread))) & halves(mask)) == 0) return -1;
@@ -75,14 +75,14 @@ inline int unordered_thread(std::uint64_t threads, std::uint8_t mask, std::uint1
   return -1;
 }
 
-// `who` together with the thread of now.
+// Combines `who` with the current thread.
 inline std::uint16_t joined(const Warp& w, const Moment& now, std::uint16_t who, std::uint16_t sync) {
   if (ordered_in_block(w, now, who, sync)) return static_cast<std::uint16_t>(now.thread);
   const bool warps = (who & kSeveralWarps) || !same_warp(who & kThreadBits, now.thread);
   return static_cast<std::uint16_t>(now.thread | (warps ? kSeveralWarps : kSeveralLanes));
 }
 
-// Joins the thread of now to those of the bytes in `mask`.
+// Adds the current thread to those of the bytes in `mask`.
 inline void join(std::uint64_t& threads, std::uint8_t mask, std::uint16_t sync, const Warp& w,
                  const Moment& now) {
   const auto first = static_cast<std::uint16_t>(threads);
@@ -139,7 +139,7 @@ inline void remember_load(AccessCell& cell, const Warp& w, const Moment& now, st
   cell.read_sync = std::max(cell.read_sync, now.sync);
 }
 
-// The thread of the block whose earlier store conflicts with an access, or -1.
+// Returns the thread of the block whose earlier store conflicts with an access, or -1.
 inline int conflicting_writer(const AccessCell& cell, const Warp& w, const Moment& now, std::uint8_t mask,
                               const Access& a, int lane) {
   const auto common = static_cast<std::uint8_t>(cell.write_mask & mask);
@@ -148,7 +148,7 @@ inline int conflicting_writer(const AccessCell& cell, const Warp& w, const Momen
   return thread >= 0 && same_value(a, lane) ? -1 : thread;
 }
 
-// The thread of the block whose earlier load conflicts with a store, or -1.
+// Returns the thread of the block whose earlier load conflicts with a store, or -1.
 inline int conflicting_reader(const AccessCell& cell, const Warp& w, const Moment& now, std::uint8_t mask) {
   const auto common = static_cast<std::uint8_t>(cell.read_mask & mask);
   if (cell.read_time != now.time || common == 0) return -1;

@@ -1,6 +1,6 @@
-// Checks the accesses of a warp for races. Most words of most accesses need only the rules of race_words.h;
-// the history of the others goes into a cell, is checked by the full rules (race.cpp), and stays there as
-// long as it does not fit into records.
+// Checks the accesses of a warp for races. Most words need only the rules of race_words.h. The history of the
+// others moves into a cell, is checked by the full rules (race.cpp), and stays there until it fits into
+// records again.
 #include <bit>
 
 #include "race_cells.h"
@@ -44,7 +44,7 @@ Cell& cell_at(std::vector<Cell>& cells, size_t word, size_t words) {
   return cells[word];
 }
 
-// Accesses before the last barrier are no part of a history.
+// The history excludes accesses before the last barrier.
 void check_by_cell(const WordAccess& a, SharedHistory& history, size_t word) {
   AccessCell cell;
   if (history.writes[word] == kInCell) {
@@ -65,7 +65,7 @@ void check_by_cell(const WordAccess& a, SharedHistory& history, size_t word) {
   }
 }
 
-// Launches that were complete before any grid that runs now are no part of a history.
+// The history excludes launches that were complete before any running grid.
 void check_by_cell(const WordAccess& a, GlobalHistory& history, size_t word) {
   GlobalCell cell;
   if (history.write_owners[word] == kInCell) {
@@ -94,7 +94,7 @@ void check_by_cell(const WordAccess& a, GlobalHistory& history, size_t word) {
   }
 }
 
-// All words of one lane, from `first` of the history on.
+// Checks all words of one lane, starting at word `first` of the history.
 template <class History>
 void check_by_cells(Warp& w, const Instruction& i, const Access& a, int lane, History& history,
                     size_t first) {
@@ -104,7 +104,7 @@ void check_by_cells(Warp& w, const Instruction& i, const Access& a, int lane, Hi
   for (size_t k = 0; k < words; ++k, word.address += 4) check_by_cell(word, history, first + k);
 }
 
-// Lanes whose address is that of the lane before.
+// Returns the lanes with the same address as the previous lane.
 uint32_t same_as_before(const uint64_t (&address)[kLanes]) {
   uint32_t bits[kLanes] = {};
 #pragma GCC ivdep
@@ -115,8 +115,9 @@ uint32_t same_as_before(const uint64_t (&address)[kLanes]) {
   return same;
 }
 
-// Lanes of a load whose check tells nothing new: those between the second and the last of neighbours that
-// read one address. If the first one is in order although another is not, the first one itself has written.
+// Returns lanes of a load whose check gives no new information: those between the second and the last of
+// neighbouring lanes that read the same address. The first lane needs its own check, because it may itself
+// have written the word.
 uint32_t redundant_lanes(const Warp& w, const Access& a) {
   if (a.store || !w.partial_syncs.empty()) return 0;
   if (a.is_uniform()) {
@@ -135,7 +136,7 @@ Current in_lane(Current now, int lane) {
   return now;
 }
 
-// Whether the rules of race_words.h hold for an access.
+// Returns whether the rules of race_words.h apply to an access.
 bool is_simple(const Warp& w, const Access& a) {
   return a.bytes >= 4 && !a.atomic && w.partial_syncs.empty();
 }

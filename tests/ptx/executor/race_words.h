@@ -1,6 +1,6 @@
-// Races on words all of whose bytes have one history, which is a record (race.h). The rules are those of
-// race_cells.h, without branches, so that loops over the words of a warp's access become vector instructions.
-// They hold while the warp has passed no bar.warp.sync of some of its lanes since the last barrier.
+// Races on words whose bytes all have the same history, stored in a record (race.h). The rules are those of
+// race_cells.h without branches, so that loops over the words of an access can be vectorised. They hold as
+// long as the warp has no bar.warp.sync of some of its lanes to remember.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 namespace ptx {
 
 constexpr Record kSyncBits = 0xffff0000, kWarpBits = 0x03e0;
-constexpr Record kWhoBits = 0xffff & ~kAtomicWrite;  // the thread, and whether others did the same
+constexpr Record kWhoBits = 0xffff & ~kAtomicWrite;  // the thread, and the flags of several threads
 
 inline Record record_of(std::uint32_t time, std::uint16_t sync, std::uint64_t who) {
   return std::uint64_t(time) << 32 | std::uint64_t(sync) << 16 | who;
@@ -18,13 +18,13 @@ inline Record record_of(std::uint32_t time, std::uint16_t sync, std::uint64_t wh
 inline std::uint64_t time_of(Record r) { return r >> 32; }
 inline std::uint64_t sync_of(Record r) { return r >> 16 & 0xffff; }
 
-// The access that is checked: its record in lane 0, without flags.
+// The access that is checked, as the record of lane 0 without flags.
 struct Current {
   Record record;
   std::uint64_t full_sync;
 };
 
-// Whether an earlier access of the block is ordered before `mine`.
+// Returns whether an earlier access of the block is ordered before `mine`.
 inline bool is_ordered(Record earlier, Record mine, std::uint64_t full_sync) {
   const std::uint64_t other = (earlier ^ mine) & kWhoBits;
   const bool in_warp = ((other & (kSeveralWarps | kWarpBits)) == 0) & (sync_of(earlier) < full_sync);
@@ -32,7 +32,7 @@ inline bool is_ordered(Record earlier, Record mine, std::uint64_t full_sync) {
          ((time_of(earlier) == time_of(mine)) & ((other == 0) | in_warp));
 }
 
-// The readers of a word together with `mine`.
+// Adds `mine` to the readers of a word.
 inline Record joined_readers(Record readers, Record mine, std::uint64_t full_sync) {
   const std::uint64_t other = (readers ^ mine) & kWhoBits;
   const bool warps = (other & (kSeveralWarps | kWarpBits)) != 0;
@@ -42,8 +42,31 @@ inline Record joined_readers(Record readers, Record mine, std::uint64_t full_syn
   return time_of(readers) == time_of(mine) ? (mine & ~kSyncBits) | sync | flag : mine;
 }
 
-// Checks an access to `count` words in a row and remembers it. Each lane has 2^kShift words. Returns false,
-// and remembers nothing, if a word needs the full rules.
+// Handles the words of one lane if they have not been written since the last barrier and, for stores, not
+// been read. Most accesses are of this kind. Where it returns false it may have recorded the first words,
+// which does not change what check_shared_words finds.
+template <bool kStore>
+bool access_quiet_words(Record* writes, Record* reads, Record mine, std::uint64_t full_sync, unsigned count) {
+  const Record barrier = mine >> 32 << 32;
+  for (unsigned k = 0; k < count; ++k) {
+    if (writes[k] >= barrier || (kStore && reads[k] >= barrier)) return false;
+    if (kStore)
+      writes[k] = mine;
+    else
+      reads[k] = joined_readers(reads[k], mine, full_sync);
+  }
+  return true;
+}
+
+// The state of a launch that the check of a global access needs.
+struct CurrentLaunch {
+  std::uint64_t owner;   // owner of the block's records
+  std::uint64_t writer;  // owner that the words must have: the same owner, or none
+  std::uint64_t complete_before;
+};
+
+// Checks an access to `count` consecutive words and records it. Each lane has 2^kShift words. Returns false
+// without recording it if a word needs the full rules.
 template <unsigned kShift, bool kStore>
 bool check_shared_words(Record* writes, Record* reads, const Current& now, unsigned count) {
   std::uint64_t unordered = 0;
@@ -65,35 +88,11 @@ bool check_shared_words(Record* writes, Record* reads, const Current& now, unsig
   return true;
 }
 
-// The same for the words of one lane in what is the usual case: nobody has written the words since the last
-// barrier, nor read those that are stored to. Returns false in any other case; the words before may be
-// remembered already, which check_shared_words does not mind.
-template <bool kStore>
-bool access_quiet_words(Record* writes, Record* reads, Record mine, std::uint64_t full_sync, unsigned count) {
-  const Record barrier = mine >> 32 << 32;
-  for (unsigned k = 0; k < count; ++k) {
-    if (writes[k] >= barrier || (kStore && reads[k] >= barrier)) return false;
-    if (kStore)
-      writes[k] = mine;
-    else
-      reads[k] = joined_readers(reads[k], mine, full_sync);
-  }
-  return true;
-}
-
-// What a global access must know of its launch.
-struct CurrentLaunch {
-  std::uint64_t owner;   // of a record that the block leaves
-  std::uint64_t writer;  // that the words may have: the owner, or nobody
-  std::uint64_t complete_before;
-};
-
 inline bool is_ordered(Record earlier, std::uint64_t owner, Record mine, std::uint64_t full_sync,
                        std::uint64_t expected_owner, std::uint64_t complete_before) {
   return (owner >> 32 < complete_before) | ((owner == expected_owner) & is_ordered(earlier, mine, full_sync));
 }
 
-// check_shared_words for global memory, `first` being a word of the allocation.
 template <unsigned kShift, bool kStore>
 bool check_global_words(GlobalHistory& history, std::size_t first, const Current& now,
                         const CurrentLaunch& launch, unsigned count) {

@@ -1,4 +1,4 @@
-// Instructions that are not built, and modifiers that no handler knows, are refused by name before a launch.
+// Unsupported instructions and unknown modifiers are refused by name before a launch.
 #include <gtest/gtest.h>
 
 #include "opcode.h"
@@ -24,7 +24,7 @@ TEST(PtxRefusal, NamesOpcodeLineAndKernel) {
   EXPECT_NE(error.find("add.sat.s32 %d, %a0, 1"), std::string::npos) << error;
 }
 
-// Even where no thread would reach the instruction.
+// The launch is refused even if no thread would reach the instruction.
 TEST(PtxRefusal, ComesBeforeTheLaunch) {
   EXPECT_NE(
       error_of_launch("bra behind; mad.sat.s32 %d, %a0, 1, 1; behind: mov.u32 %d, 1;").find("mad.sat.s32"),
@@ -32,7 +32,7 @@ TEST(PtxRefusal, ComesBeforeTheLaunch) {
   EXPECT_NE(error_of_launch("bra behind; trap; behind: mov.u32 %d, 1;").find("trap"), std::string::npos);
 }
 
-// What nvcc makes of printf, assert and functions that it does not inline.
+// nvcc generates calls for printf, assert and functions that it does not inline.
 TEST(PtxRefusal, ACallIsNamedBeforeItsArguments) {
   const std::string error = error_of_launch(
       "{ .param .b64 param0; st.param.b64 [param0+0], %address; .param .b32 retval0; "
@@ -50,8 +50,8 @@ TEST(PtxRefusal, OperandsThatDoNotFit) {
     EXPECT_NE(error_of_launch(body).find("refused instruction"), std::string::npos) << body;
 }
 
-// One opcode per hole that a handler could have: a modifier that it would ignore, or a neighbour that it
-// would execute in its place.
+// Tests one opcode per gap that a handler could have: a modifier that it might ignore, or a similar
+// instruction that it might execute instead.
 TEST(PtxRefusal, UnknownFormsOfKnownInstructions) {
   for (const char* opcode : {"add.sat.s32",
                              "add.cc.u32",

@@ -1,4 +1,4 @@
-// The registers that are declared in the nested scopes of a kernel.
+// The registers that the nested scopes of a kernel declare.
 #pragma once
 
 #include <charconv>
@@ -14,11 +14,11 @@ class RegisterScopes {
   void clear() { scopes_.clear(); }
   void open() { scopes_.emplace_back(); }
   void close() { scopes_.pop_back(); }
-  // `count` registers name0, name1, ...; 0 declares the single register `name`.
+  // Declares `count` registers name0, name1, ...; a count of 0 declares the single register `name`.
   void declare(std::string_view name, int first, std::uint64_t count) {
     scopes_.back()[name] = {first, count};
   }
-  // The register's number, or -1.
+  // Returns the register's number, or -1.
   int find(std::string_view name) const {
     for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope)
       if (const int r = find_in(*scope, name); r >= 0) return r;

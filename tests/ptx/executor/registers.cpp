@@ -1,5 +1,6 @@
-// Registers to slots. PTX has as many registers as it has values, and those of a warp would not fit into any
-// cache. Registers that are never alive at the same place share a slot, by a linear scan over live ranges.
+// Assigns slots to registers. PTX uses a new register for every value, and the registers of a warp would not
+// fit into the cache. A linear scan over live ranges lets registers that are never live at the same time
+// share a slot.
 #include <algorithm>
 #include <array>
 #include <numeric>
@@ -10,10 +11,10 @@
 namespace ptx {
 namespace {
 
-// Slots of one size.
+// A pool of slots of one size.
 class SlotPool {
  public:
-  // The slot that nobody uses at `begin`, or a new one at `next`, which it moves on.
+  // Returns a slot that is free at `range.begin`, or a new one at `next`, which it advances.
   Slot take(const LiveRange& range, Slot& next, Slot size) {
     while (!used_.empty() && used_.front().end < range.begin) {
       std::pop_heap(used_.begin(), used_.end());
@@ -42,7 +43,8 @@ class SlotPool {
   std::vector<Slot> free_;
 };
 
-constexpr Slot kSizes[] = {4, 2 * kLanes, 4 * kLanes, 8 * kLanes};  // of a predicate, of 2, 4 and 8 bytes
+// Sizes of a predicate and of values of 2, 4 and 8 bytes.
+constexpr Slot kSizes[] = {4, 2 * kLanes, 4 * kLanes, 8 * kLanes};
 std::size_t kind_of(unsigned width) { return width == 0 ? 0 : width <= 2 ? 1 : width <= 4 ? 2 : 3; }
 
 }  // namespace
@@ -64,7 +66,7 @@ std::vector<Slot> allocate_registers(Kernel& decoded, Slot first) {
     const std::size_t kind = kind_of(kernel.registers[r]);
     slots[r] = pools[kind].take(ranges[r], kind == 0 ? next_predicate : next, kSizes[kind]);
   }
-  for (std::size_t r = 0; r < slots.size(); ++r)  // predicates stand behind all others
+  for (std::size_t r = 0; r < slots.size(); ++r)  // predicates come after all other registers
     if (kernel.registers[r] == 0 && slots[r] != kNoSlot) slots[r] += next;
   decoded.register_bytes = next + next_predicate;
   for (std::size_t r = 0; r < slots.size(); ++r)

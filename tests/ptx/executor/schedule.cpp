@@ -1,8 +1,7 @@
-// The launches of a stream. A programmatic launch starts as early as it may: when all blocks of its
-// predecessor have executed launch_dependents or have ended. Newer grids run first, so that a dependent gets
-// as far as its griddepcontrol.wait before its predecessor goes on. The wait ends when the predecessor is
-// complete. Grids before the predecessor are known to be complete only if the predecessor itself has waited
-// for them.
+// Runs the launches of a stream. A programmatic launch starts as early as possible: when all blocks of its
+// predecessor have executed launch_dependents or ended. Newer grids run first, so that a dependent reaches
+// its griddepcontrol.wait before its predecessor continues. The wait ends when the predecessor is complete;
+// earlier grids are known to be complete only if the predecessor has waited for them.
 #include <algorithm>
 #include <bit>
 #include <list>
@@ -12,7 +11,7 @@
 
 namespace ptx {
 namespace {
-constexpr std::size_t kUnpublished = 64;  // blocks whose stores are withheld behind their end
+constexpr std::size_t kUnpublished = 64;  // blocks whose stores are withheld after their end
 }  // namespace
 
 void Completed::add(std::uint32_t id) {
@@ -82,7 +81,8 @@ class Running {
   bool complete() const { return ended_ == grid.launch->grid.count(); }
   bool triggered() const { return grid.triggered_blocks == grid.launch->grid.count(); }
   void resume();
-  // Runs until nothing can go on, or in random order for one turn of a block; whether something ran.
+  // Runs until nothing can continue, or in random order for one turn of a block. Returns whether anything
+  // ran.
   bool advance();
   Counters finish();
 
@@ -126,7 +126,7 @@ void Running::resume() {
   runnable_.splice(runnable_.end(), halted_);
 }
 
-// Starts blocks up to the number that may run at the same time; whether one can run.
+// Starts blocks up to the number that may run at the same time. Returns whether one can run.
 bool Running::start_blocks() {
   const std::size_t most = grid.options.order == Order::random ? kInterleaved : 1;
   while (runnable_.size() < most && next_ < order_.size()) {
@@ -220,7 +220,7 @@ class Stream {
     grids_.push_back(std::move(now));
   }
 
-  // Runs the newest grid that can run; in random order any of them.
+  // Runs the newest runnable grid, or any runnable grid in random order.
   void advance() {
     std::vector<std::size_t> order(grids_.size());
     for (std::size_t k = 0; k < order.size(); ++k) order[k] = order.size() - 1 - k;
@@ -252,10 +252,10 @@ class Stream {
   std::span<const Launch> launches_;
   const Options& options_;
   std::vector<Counters> results_;
-  std::vector<std::unique_ptr<Running>> grids_;  // that run, oldest first
+  std::vector<std::unique_ptr<Running>> grids_;  // running grids, oldest first
   std::size_t next_ = 0;
   std::uint32_t first_ = 0;                 // id of the first launch
-  Completed last_complete_, last_trigger_;  // of the grid that was launched last, when it has ended
+  Completed last_complete_, last_trigger_;  // of the last launched grid, after it has ended
 };
 
 }  // namespace

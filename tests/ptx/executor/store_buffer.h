@@ -1,4 +1,4 @@
-// Global stores that a block has executed and that other blocks cannot see yet (Options::delayed_stores).
+// Global stores of a block that other blocks cannot see yet (Options::delayed_stores).
 #pragma once
 
 #include <cstdint>

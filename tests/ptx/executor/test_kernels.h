@@ -1,4 +1,4 @@
-// What tests of the executor share: modules, arrays in device memory, and the evaluation of single
+// Helpers for tests of the executor: modules, arrays in device memory, and the evaluation of single
 // instructions.
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace ptx {
 
-// The module that gpuvae_add_ptx(NAME ...) compiles.
+// Loads the module that gpuvae_add_ptx(NAME ...) compiles.
 inline Module load_module(const std::string& name) {
   return Module::load(texts_of(std::string(GPUVAE_PTX_DIR) + "/" + name + ".ptx").at(0));
 }
@@ -41,8 +41,8 @@ std::string load_input(std::size_t k) {
 
 }  // namespace detail
 
-// A kernel whose thread n computes out[n] from in0[n], in1[n], ...: `body` reads the registers %a0, %a1, ...
-// and writes %d; it may use the predicates %q0 to %q3.
+// Returns a kernel whose thread n computes out[n] from in0[n], in1[n], ...: `body` reads the registers %a0,
+// %a1, ... and writes %d. It may use the predicates %q0 to %q3.
 template <class D, class... A>
 std::string instruction_kernel(const std::string& body) {
   std::string parameters = ".param .u64 out, .param .u32 count", loads;
@@ -60,7 +60,7 @@ std::string instruction_kernel(const std::string& body) {
                      " [%address], %d;\nret;\n}\n");
 }
 
-// The results of `body` for each element of the inputs, which have one length.
+// Returns the results of `body` for each element of the inputs, which have equal lengths.
 template <class D, class... A>
 std::vector<D> evaluate(const std::string& body, const Options& options, const std::vector<A>&... in) {
   const std::size_t sizes[] = {in.size()...};
@@ -77,7 +77,7 @@ std::vector<D> evaluate(const std::string& body, const std::vector<A>&... in) {
   return evaluate<D>(body, Options(), in...);
 }
 
-// All pairs of the values, as two columns.
+// Returns all pairs of the values, as two columns.
 template <class T>
 std::pair<std::vector<T>, std::vector<T>> pairs(const std::vector<T>& values) {
   std::pair<std::vector<T>, std::vector<T>> columns;

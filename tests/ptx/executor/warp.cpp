@@ -1,7 +1,7 @@
-// The lanes of a warp. Lanes that stand at one instruction are a group and run in lockstep. The group with
-// the lowest pc runs first, so that lanes meet again where control flow does. A group that needs other lanes
-// (barrier, shuffle, mma) waits for them in front of its instruction. A group that runs for long yields to
-// the others, as lanes make progress independently from sm_70 on.
+// The lanes of a warp. Lanes at the same instruction form a group and run in lockstep. The group with the
+// lowest pc runs first, so that lanes reconverge where control flow does. A group that needs other lanes
+// (barrier, shuffle, mma) waits for them before its instruction, and a group that runs for long yields to the
+// others, as lanes make independent progress from sm_70 on.
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -10,7 +10,7 @@
 
 namespace ptx {
 namespace {
-// Masks whose last bar.warp.sync is remembered. Accesses before older ones count as unordered.
+// Number of masks whose last bar.warp.sync is remembered. Accesses before older ones count as unordered.
 constexpr std::size_t kPartialSyncs = 64;
 }  // namespace
 
@@ -106,7 +106,7 @@ void Warp::rotate_groups() {
   others.push_back({pc, active, false});
   pc = group.pc;
   set_active(group.mask);
-  other_pc = ~0u;  // it runs on its own until it branches, waits or exits
+  other_pc = ~0u;  // the group runs alone until it branches, waits or exits
 }
 
 void Warp::wait_for_lanes(const Instruction& i, std::uint32_t wanted) {
@@ -127,7 +127,7 @@ void Warp::synchronise(std::uint32_t mask) {
     full_sync = sync;
     partial_syncs.clear();
   } else {
-    // The last one of a mask orders all that earlier ones of that mask do.
+    // The last synchronisation of a mask orders everything that earlier ones of the same mask order.
     std::erase_if(partial_syncs, [&](const PartialSync& p) { return p.mask == mask; });
     if (partial_syncs.size() == kPartialSyncs) partial_syncs.erase(partial_syncs.begin());
     partial_syncs.push_back({sync, mask});
@@ -150,7 +150,7 @@ void Warp::run(std::uint64_t most) {
     if (i.predicate != kNoSlot && i.cls != Class::branch) [[unlikely]] {
       const std::uint32_t p = predicate(i.predicate), on = (i.negated ? ~p : p) & active;
       if (on == 0) continue;
-      if (on != active) {  // the other lanes go on behind this instruction, where both meet
+      if (on != active) {  // the other lanes continue after this instruction, where both reconverge
         others.push_back({pc, active & ~on, false});
         set_active(on);
         other_pc = std::min(other_pc, pc);

@@ -1,5 +1,5 @@
-// What the lanes of a warp do together: branches, exits, barriers, shuffles, votes, fences, dependent
-// launches.
+// Implements operations that involve the whole warp: branches, exits, barriers, shuffles, votes, fences,
+// dependent launches.
 #include <bit>
 #include <limits>
 
@@ -30,7 +30,7 @@ void bra(Warp& w, const Instruction& i) {
 void leave(Warp& w, const Instruction& i) {
   const uint32_t gone = guard(w, i);
   w.live &= ~gone;
-  for (Group& g : w.others) g.waiting = false;  // whoever waited for these lanes looks again
+  for (Group& g : w.others) g.waiting = false;  // groups that waited for these lanes check again
   w.set_active(w.active & ~gone);
   if (w.active == 0) w.reschedule();
 }
@@ -43,7 +43,7 @@ void bar(Warp& w, const Instruction& i) {
   w.state = State::at_barrier;
 }
 
-// Continues with the lanes that name the same mask. Returns false if some of the mask have not arrived yet.
+// Continues with the lanes that name the same mask. Returns false if some of them have not arrived yet.
 bool gathered(Warp& w, const Instruction& i, Slot mask_operand) {
   const uint32_t* masks = w.at<uint32_t>(mask_operand);
   const uint32_t mask = masks[std::countr_zero(w.active)];
@@ -73,7 +73,7 @@ void warp_sync(Warp& w, const Instruction& i) {
 
 enum ShuffleMode : std::uint8_t { kUp, kDown, kBfly, kIdx };
 
-// The lane that lane l reads, or -1 if that lane is outside its segment. `b` and `c` are the operands of the
+// Returns the lane that lane l reads, or -1 if it is outside the segment. `b` and `c` are the operands of the
 // PTX ISA.
 int source_lane(std::uint8_t mode, int l, uint32_t b, uint32_t c) {
   const int shift = int(b & 31), clamp = int(c & 31), segment = int(c >> 8 & 31);
@@ -86,7 +86,7 @@ int source_lane(std::uint8_t mode, int l, uint32_t b, uint32_t c) {
   return inside ? from : -1;
 }
 
-// shfl.sync d|p, a, b, c, mask.
+// Implements shfl.sync d|p, a, b, c, mask.
 void shfl(Warp& w, const Instruction& i) {
   if (!gathered(w, i, i.operand[4])) return;
   const uint32_t* a = w.at<uint32_t>(i.operand[1]);
@@ -111,7 +111,7 @@ void shfl(Warp& w, const Instruction& i) {
 }
 
 enum VoteMode : std::uint8_t { kAll, kAny, kUni, kBallot };
-// vote.sync d, p, mask.
+// Implements vote.sync d, p, mask.
 void vote(Warp& w, const Instruction& i) {
   if (!gathered(w, i, i.operand[2])) return;
   uint32_t p = w.predicate(i.operand[1]);
@@ -134,7 +134,7 @@ void activemask(Warp& w, const Instruction& i) {
     if (w.lane[l]) d[l] = w.active;
 }
 
-// A fence of the whole GPU or system. One of the block alone orders nothing between blocks.
+// Implements a fence of the whole GPU or system. A fence of the block orders nothing between blocks.
 void fence(Warp& w, const Instruction&) {
   Block& block = *w.block;
   for (int l = 0; l < int(kLanes); ++l)
@@ -142,7 +142,7 @@ void fence(Warp& w, const Instruction&) {
   if (!block.stores.empty()) block.stores.fence(w.index, w.active, block.time, w.full_sync);
 }
 
-// launch_dependents. The first thread of a block that executes it counts.
+// Implements launch_dependents. The first thread of a block that executes it counts.
 void trigger(Warp& w, const Instruction&) {
   Block& block = *w.block;
   Grid& grid = *block.grid;

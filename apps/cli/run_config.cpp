@@ -1,0 +1,58 @@
+#include "apps/cli/run_config.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "apps/cli/likelihoods.h"
+
+namespace gpuvae::apps {
+namespace {
+
+std::shared_ptr<Prior> prior_of(const DistributionSettings& d) {
+  if (d.prior == "mixture") return gaussian_mixture_prior(d.prior_components);
+  if (d.prior == "vamp") return vamp_prior(d.prior_components, d.gaussian.sigmoid_mean);
+  return standard_normal_prior();
+}
+
+}  // namespace
+
+VaeOptions RunConfig::vae_options(std::int64_t features) const {
+  VaeOptions o = model;
+  o.features = features;
+  o.posterior = diagonal_gaussian(distributions.posterior);
+  o.likelihood = named_likelihood(distributions.likelihood).make(distributions);
+  o.prior = prior_of(distributions);
+  o.initializer.seed = seed;
+  return o;
+}
+
+TrainOptions RunConfig::train_options(std::int64_t training_images) const {
+  TrainOptions o = training;
+  o.data.seed = seed;
+  o.schedule = learning_rate_schedule(steps_per_epoch(o, training_images));
+  if (log_every > 0) {
+    o.report_steps = log_every;
+    o.report_seconds = 0;
+  }
+  return o;
+}
+
+LearningRateSchedule RunConfig::learning_rate_schedule(std::int64_t steps_per_epoch) const {
+  const auto steps = [=](double epochs) {
+    return static_cast<std::uint64_t>(std::llround(epochs * static_cast<double>(steps_per_epoch)));
+  };
+  const LinearWarmup warmup{steps(schedule.warmup_epochs)};
+  if (schedule.name == "cosine") {
+    const std::uint64_t total = std::max(steps(epochs), warmup.steps + 1);
+    return CosineSchedule{.total_steps = total, .warmup_steps = warmup.steps};
+  }
+  if (schedule.name == "step") {
+    const StepDecay decay{.every = std::max<std::uint64_t>(1, steps(schedule.decay_epochs)),
+                          .decay = schedule.decay_rate};
+    return [=](std::uint64_t step) { return warmup(step) * decay(step); };
+  }
+  if (warmup.steps > 0) return warmup;
+  return {};
+}
+
+}  // namespace gpuvae::apps

@@ -1,0 +1,72 @@
+// Everything that decides a run. Flags and config.toml set it (settings.h), presets give its starting values.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "gpuvae/train.h"
+
+namespace gpuvae::apps {
+
+// What is trained on, and what is validated on.
+struct DataSettings {
+  std::string folder;  // of MNIST or Frey Face; empty: $GPUVAE_DATA_DIR, then data/
+  std::string path;    // a file or folder of any supported kind, instead of the program's own data set
+  std::string label_column;
+  bool standardize = false;
+  double validation_fraction = 0.1;
+  bool builtin = false;
+  std::int64_t train_images = 0, validation_images = 0;  // 0: all
+  std::string validation_set = "test";                   // or "rest": the training images left out
+};
+
+// The names and options from which a model's three distributions are made.
+struct DistributionSettings {
+  DiagonalGaussianOptions posterior;
+  std::string likelihood = "bernoulli";
+  GaussianOptions gaussian;  // of the Gaussian likelihoods
+  double sigma = 0.1;        // of "gaussian-fixed"
+  std::string prior = "normal";
+  int prior_components = 50;
+};
+
+// Of the learning rate, in epochs.
+struct ScheduleSettings {
+  std::string name = "constant";               // or "step", "cosine"
+  double warmup_epochs = 0;                    // over which the learning rate rises from 0
+  double decay_epochs = 30, decay_rate = 0.1;  // of "step"
+};
+
+struct PictureSettings {
+  std::string encode = "mean";  // or "sample": what is drawn and exported of q(z | x)
+  std::string manifold = "quantile:20:0.01:0.99";
+  int samples = 100, reconstructions = 40, examples = 200;
+  std::string latent_names;  // of the explorer's sliders: "pose,humour"
+  std::string sliders;       // "LOW:HIGH:STEP[:SCALE]"; empty: the range of the data
+};
+
+struct RunConfig {
+  std::string preset = "default";
+  std::uint64_t seed = 0;  // of the model, the batches and the noise
+  std::string device = "auto";
+  std::string out;  // empty: runs/<program>-<preset>
+  int epochs = 3;
+  std::int64_t log_every = 0;  // steps per row of steps.csv; 0: no such file
+
+  DataSettings data;
+  VaeOptions model;  // without what vae_options() adds
+  DistributionSettings distributions;
+  TrainOptions training;  // without what train_options() adds
+  OptimizerOptions optimizer;
+  ScheduleSettings schedule;
+  PictureSettings pictures;
+
+  // `model` with the number of features, the seed and new distributions.
+  VaeOptions vae_options(std::int64_t features) const;
+  // `training` with the seed, the learning-rate schedule, and a report for every row of steps.csv.
+  TrainOptions train_options(std::int64_t training_images) const;
+  // The schedule of all epochs; an empty function if the learning rate is constant.
+  LearningRateSchedule learning_rate_schedule(std::int64_t steps_per_epoch) const;
+};
+
+}  // namespace gpuvae::apps

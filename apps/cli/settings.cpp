@@ -1,0 +1,47 @@
+#include "apps/cli/settings.h"
+
+namespace gpuvae::apps {
+namespace {
+
+// The first of the values that `matters` and differs.
+template <class Matters>
+std::optional<Difference> difference(const RunConfig& a, const RunConfig& b, Matters matters) {
+  const std::vector<ValueGroup> left = values_of(a), right = values_of(b);
+  for (std::size_t g = 0; g < left.size(); ++g)
+    for (std::size_t i = 0; i < left[g].values.size(); ++i) {
+      const NamedValue &l = left[g].values[i], &r = right[g].values[i];
+      if (matters(l) && l.value != r.value) return Difference{l.flag, text_of(l.value), text_of(r.value)};
+    }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<SettingGroup> settings(RunConfig& c) {
+  return {
+      {"Run", run_settings(c)},   {"Data", data_settings(c)},           {"Model", model_settings(c)},
+      {"Loss", loss_settings(c)}, {"Optimiser", optimizer_settings(c)}, {"Pictures", picture_settings(c)}};
+}
+
+std::vector<ValueGroup> values_of(const RunConfig& config) {
+  RunConfig copy = config;
+  std::vector<ValueGroup> groups;
+  for (const SettingGroup& group : settings(copy)) {
+    groups.push_back({group.name, {}});
+    for (const Setting& s : group.settings)
+      groups.back().values.push_back({s.flag, s.variable.value(), s.decides_weights});
+  }
+  return groups;
+}
+
+bool same_training(const RunConfig& a, const RunConfig& b) {
+  const bool any_length = a.schedule.name != "cosine";
+  return !difference(
+      a, b, [&](const NamedValue& v) { return v.decides_weights && !(any_length && v.flag == "--epochs"); });
+}
+
+std::optional<Difference> first_difference(const RunConfig& a, const RunConfig& b) {
+  return difference(a, b, [](const NamedValue& v) { return v.decides_weights || v.flag == "--preset"; });
+}
+
+}  // namespace gpuvae::apps

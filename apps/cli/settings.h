@@ -1,0 +1,51 @@
+// The settings of a run, in the order of the help and of config.toml.
+#pragma once
+
+#include <optional>
+
+#include "apps/cli/command_line.h"
+#include "apps/cli/setting.h"
+
+namespace gpuvae::apps {
+
+// They refer to `config`, which outlives them.
+std::vector<SettingGroup> settings(RunConfig& config);
+
+// The groups, each in the file named after it.
+std::vector<Setting> run_settings(RunConfig& config);
+std::vector<Setting> data_settings(RunConfig& config);
+std::vector<Setting> model_settings(RunConfig& config);
+std::vector<Setting> loss_settings(RunConfig& config);
+std::vector<Setting> optimizer_settings(RunConfig& config);
+std::vector<Setting> picture_settings(RunConfig& config);
+
+// The command and its flags, which are no part of the configuration, and the help's end, which explains
+// defaults and lists commands and presets.
+std::vector<Setting> command_settings(Command& command);
+std::string help_footer(const std::vector<Preset>& presets);
+
+// The values of a configuration, group by group.
+struct NamedValue {
+  std::string flag;
+  SettingValue value;
+  bool decides_weights;
+};
+struct ValueGroup {
+  std::string name;
+  std::vector<NamedValue> values;
+};
+std::vector<ValueGroup> values_of(const RunConfig& config);
+
+// Whether both train the same model on the same data, but for the number of epochs. With the cosine schedule
+// the number of epochs decides every step's learning rate, so that it must be the same too.
+bool same_training(const RunConfig& a, const RunConfig& b);
+
+// A setting in which two runs differ, with its text in each: {"--hidden", "16", "33"}.
+struct Difference {
+  std::string flag, a, b;
+};
+// The first one that makes two runs different: the preset, the number of epochs, or a setting that decides
+// the weights.
+std::optional<Difference> first_difference(const RunConfig& a, const RunConfig& b);
+
+}  // namespace gpuvae::apps

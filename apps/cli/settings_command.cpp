@@ -1,0 +1,80 @@
+// The command, the flags that only commands read, and the end of the help.
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "apps/cli/command_line.h"
+#include "apps/cli/settings.h"
+
+namespace gpuvae::apps {
+namespace {
+
+// Each command with what it does.
+const std::vector<std::pair<std::string, std::string>> kCommands = {
+    {"train", "train, continue an interrupted run, or load a finished one; write all pictures"},
+    {"eval", "measure ELBO, KL per dimension, bits per dimension and collapse; see --importance-samples"},
+    {"encode", "write the latent codes of images as CSV or NPY"},
+    {"decode", "decode the latent codes given by --z or --input"},
+    {"reconstruct", "encode images and decode their codes"},
+    {"sample", "decode codes drawn from the prior"},
+    {"manifold", "draw the grids of --manifold"},
+    {"explore", "write explorer.html, which decodes the point under the pointer"}};
+
+std::vector<std::string> command_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, description] : kCommands) names.push_back(name);
+  return names;
+}
+
+std::string file_mistake(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(path, ignored) ? "" : "expected a file, got " + path;
+}
+
+}  // namespace
+
+std::vector<Setting> command_settings(Command& c) {
+  Binding command = one_of(c.name, command_names());
+  command.type = "COMMAND";
+  return {
+      {"command", command,
+       "what to do; see Commands below. Every command but train starts from the settings of the run folder "
+       "(--out)"},
+      {"--config", text(c.config_file, "FILE", file_mistake),
+       "file of settings, which other flags override; the config.toml of a run folder repeats that run"},
+      {"--retrain", yes(c.retrain),
+       "train from the start, even if the run folder (--out) holds a trained model"},
+      {"--set", one_of(c.set, {"train", "validation"}),
+       "set of images that the commands eval, encode and reconstruct work on"},
+      {"--images", whole_number(c.images, at_least(0)),
+       "number of images that the commands eval, encode and reconstruct work on, counted from the first; 0 "
+       "uses all"},
+      {"--importance-samples", whole_number(c.importance_samples, at_least(0)),
+       "number of draws of z per image with which the command eval estimates -log p(x); 0 makes no estimate"},
+      {"--input", text(c.input, "FILE"),
+       "file of other images or rows for the commands encode and reconstruct, or of latent codes (.csv or "
+       ".npy) for "
+       "the command decode"},
+      {"--z", text(c.z, "NUMBERS"),
+       "latent codes for the command decode, with commas between numbers and semicolons between codes, such "
+       "as "
+       "0.5,-1;0,2"},
+      {"--output", text(c.output, "FILE"),
+       "file that the command writes; its ending (.csv, .npy, .png, .json or .html) chooses the format "
+       "(default: a "
+       "file in the run folder)"},
+  };
+}
+
+std::string help_footer(const std::vector<Preset>& presets) {
+  std::string text =
+      "The value behind the = of a flag is its default, which the chosen preset sets.\n"
+      "--FLAG=false switches off a flag that takes no value.\n\n"
+      "Commands:\n";
+  for (const auto& [name, description] : kCommands) text += fmt::format("  {:<14} {}\n", name, description);
+  text += "\nPresets:\n";
+  for (const Preset& p : presets) text += fmt::format("  {:<14} {}\n", p.name, p.description);
+  return text;
+}
+
+}  // namespace gpuvae::apps

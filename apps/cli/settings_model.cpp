@@ -1,0 +1,95 @@
+// The groups Model and Loss.
+#include "apps/cli/likelihoods.h"
+#include "apps/cli/settings.h"
+
+namespace gpuvae::apps {
+namespace {
+
+std::vector<std::string> likelihood_names() {
+  std::vector<std::string> names;
+  for (const NamedLikelihood& likelihood : named_likelihoods()) names.push_back(likelihood.name);
+  names.emplace_back("auto");
+  return names;
+}
+
+std::string likelihood_help() {
+  std::string text = "distribution p(x | z): ";
+  for (const NamedLikelihood& likelihood : named_likelihoods()) {
+    text += likelihood.name;
+    if (!likelihood.description.empty()) text += " (" + likelihood.description + ")";
+    text += ", ";
+  }
+  return text + "or auto: bernoulli for images, gaussian for other numbers";
+}
+
+}  // namespace
+
+std::vector<Setting> model_settings(RunConfig& c) {
+  VaeOptions& model = c.model;
+  DistributionSettings& d = c.distributions;
+  Initializer& init = model.initializer;
+  return {
+      {"--hidden", widths(model.encoder_widths),
+       "widths of the encoder's hidden layers, from the first to the last"},
+      {"--decoder-hidden", widths(model.decoder_widths),
+       "widths of the decoder's hidden layers, from the first to the last (default: --hidden reversed)"},
+      {"--latent", whole_number(model.latent, at_least(1)), "number of latent dimensions"},
+      {"--activation", choice(model.activation, all_activations().back()),
+       "activation function of all hidden layers"},
+      {"--precision", choice(model.precision, Precision::bf16),
+       "number format of the factors in large matrix products; tf32 and bf16 need a device that supports "
+       "them"},
+      {"--posterior-scale", choice(d.posterior.scale, PosteriorScale::softplus),
+       "meaning of the encoder's output s for the standard deviation of q(z | x): exp(s / 2) with "
+       "log_variance, "
+       "exp(s) with log_sigma, softplus(s) with softplus"},
+      {"--likelihood", one_of(d.likelihood, likelihood_names()), likelihood_help()},
+      {"--gaussian-mean", one_of(d.gaussian.sigmoid_mean, "sigmoid", "identity"),
+       "function that gives the mean of p(x | z), where x may be any number as with --likelihood gaussian, "
+       "and "
+       "the pseudo-inputs of --prior vamp; sigmoid keeps both in [0, 1]"},
+      {"--sigma", number(d.sigma, above_zero()),
+       "standard deviation of the Gaussian p(x | z), in units of the data (--likelihood gaussian-fixed)"},
+      {"--log-variance-low", number(d.gaussian.low),
+       "lower bound of the Gaussian's log variance (--likelihood gaussian or gaussian-shared)"},
+      {"--log-variance-high", number(d.gaussian.high),
+       "upper bound of the Gaussian's log variance (--likelihood gaussian or gaussian-shared)"},
+      {"--prior", one_of(d.prior, {"normal", "mixture", "vamp"}),
+       "distribution p(z): normal is N(0, I), mixture is a learned mixture of Gaussians, vamp is a "
+       "VampPrior, the "
+       "mean of q(z | u) over learned pseudo-inputs u"},
+      {"--prior-components", whole_number(d.prior_components, between(1, 100'000)),
+       "number of Gaussians (--prior mixture) or pseudo-inputs (--prior vamp)"},
+      {"--init", choice(init.weight, WeightInit::two_over_root_fan_in),
+       "distribution of the initial weights"},
+      {"--init-std", number(init.weight_std, at_least(0)),
+       "standard deviation of the initial weights (--init normal)"},
+      {"--bias-std", number(init.bias_std, at_least(0)),
+       "standard deviation of the initial biases, whose mean is 0"},
+      {"--init-generator", choice(init.generator, InitGenerator::curand),
+       "random generator of the initial weights and biases: philox runs on every device, curand is NVIDIA's "
+       "cuRAND "
+       "and needs --device cuda"},
+  };
+}
+
+std::vector<Setting> loss_settings(RunConfig& c) {
+  TrainOptions& t = c.training;
+  return {
+      {"--noise-std", number(c.distributions.posterior.noise_std, at_least(0)),
+       "standard deviation of epsilon in z = mean + epsilon * sigma; the loss is an ELBO only at 1"},
+      {"--frozen-noise", yes(t.frozen_noise),
+       "draw one epsilon per image for the whole run instead of a new one in each epoch"},
+      {"--pixel-mean", yes(t.pixel_mean),
+       "average the reconstruction loss over the pixels instead of summing it; the loss is then not an ELBO"},
+      {"--batch-sum", yes(t.batch_sum),
+       "take the gradient of the loss's sum over the batch instead of its mean"},
+      {"--beta", number(t.beta, at_least(0)), "weight of the KL term in the loss"},
+      {"--warmup-epochs", number(t.warmup_epochs, at_least(0)),
+       "number of epochs over which the weight of the KL term rises linearly from 0 to --beta"},
+      {"--free-bits", number(t.free_bits, at_least(0)),
+       "KL per latent dimension (nats) that is not penalised"},
+  };
+}
+
+}  // namespace gpuvae::apps

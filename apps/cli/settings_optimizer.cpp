@@ -1,0 +1,40 @@
+// The group Optimiser.
+#include "apps/cli/settings.h"
+
+namespace gpuvae::apps {
+
+std::vector<Setting> optimizer_settings(RunConfig& c) {
+  OptimizerOptions& o = c.optimizer;
+  ScheduleSettings& s = c.schedule;
+  return {
+      {"--optimizer", choice(o.kind, OptimizerKind::adamw),
+       "optimiser; --learning-rate, --beta1, --beta2, --epsilon and --l2 get its usual values where they are "
+       "not "
+       "given"},
+      {"--learning-rate", number(o.learning_rate, above_zero()),
+       "learning rate of the optimiser; with --schedule or --lr-warmup, the largest one of the run"},
+      {"--beta1", number(o.beta1, between(0, 1)),
+       "decay (0 to 1) of the first moment (--optimizer adam or adamw), or momentum (--optimizer sgd)"},
+      {"--beta2", number(o.beta2, between(0, 1)),
+       "decay (0 to 1) of the second moment (--optimizer adam or adamw), or rho (--optimizer rmsprop or "
+       "rmsprop_tf1)"},
+      {"--epsilon", number(o.epsilon, at_least(0)),
+       "small number added to the denominator of an update (every --optimizer but sgd)"},
+      {"--l2", number(o.l2, at_least(0)),
+       "factor of the L2 penalty ||weights||^2 in the loss; with --optimizer adamw, decoupled weight decay"},
+      {"--l2-biases", yes(o.l2_biases), "apply --l2 to the biases as well as to the weights"},
+      {"--schedule", one_of(s.name, {"constant", "step", "cosine"}),
+       "schedule of the learning rate: constant keeps it, step multiplies it by --lr-decay-rate every "
+       "--lr-decay-epochs, cosine lowers it along half a cosine to 0 at the last of --epochs"},
+      {"--lr-warmup", number(s.warmup_epochs, at_least(0)),
+       "number of epochs over which the learning rate rises linearly from 0 to --learning-rate"},
+      {"--lr-decay-epochs", number(s.decay_epochs, above_zero()),
+       "number of epochs between two decays of the learning rate (--schedule step)"},
+      {"--lr-decay-rate", number(s.decay_rate, above_zero()),
+       "factor by which each decay multiplies the learning rate (--schedule step)"},
+      {"--clip-norm", number(o.clip_norm, at_least(0)),
+       "largest norm of the gradient; a gradient with a larger norm is scaled down to it; 0 does not clip"},
+  };
+}
+
+}  // namespace gpuvae::apps

@@ -1,0 +1,67 @@
+// The groups Run and Data.
+#include "apps/cli/settings.h"
+
+namespace gpuvae::apps {
+
+std::vector<Setting> run_settings(RunConfig& c) {
+  return {
+      {"--preset", text(c.preset, "NAME"),
+       "preset, whose settings are the defaults of all other flags; see Presets below", false},
+      {"--seed", whole_number(c.seed), "random seed of the initial weights, the data order and the noise"},
+      {"--device", text(c.device, "DEVICE"),
+       "device to run on: auto (a GPU if there is one, else the CPU), cpu, cuda or cuda:N", false},
+      {"--executor", choice(c.training.executor, Executor::fused),
+       "way to launch training steps: eager launches each kernel, graph launches CUDA graphs of many steps, "
+       "fused "
+       "launches CUDA graphs of about five fused kernels per step, auto chooses the fastest that fits",
+       false},
+      {"--out", text(c.out, "FOLDER"),
+       "run folder, which receives model, metrics, pictures and config.toml (default: runs/PROGRAM-PRESET)",
+       false},
+      {"--epochs", whole_number(c.epochs, between(0, 1'000'000)),
+       "number of passes over the training set; a larger number continues the run in the folder --out"},
+      {"--log-every", whole_number(c.log_every, at_least(0)),
+       "number of training steps per row of steps.csv; 0 writes no steps.csv", false},
+  };
+}
+
+std::vector<Setting> data_settings(RunConfig& c) {
+  DataSettings& d = c.data;
+  BatchOptions& batch = c.training.data;
+  return {
+      {"--data-dir", text(d.folder, "FOLDER"),
+       "folder of the MNIST or Frey Face files (default: $GPUVAE_DATA_DIR, then data/)", false},
+      {"--data", text(d.path, "PATH"),
+       "file or folder to train on, instead of the program's own data set: an .npy, .csv, IDX or Frey Face "
+       ".mat "
+       "file, or a folder of images or IDX files"},
+      {"--label-column", text(d.label_column, "COLUMN"),
+       "name or number (from 0) of the column that holds the class labels of a table (--data)"},
+      {"--standardize", yes(d.standardize),
+       "scale each column of a table (--data) to mean 0 and standard deviation 1"},
+      {"--validation-fraction", number(d.validation_fraction, between(0, 0.9)),
+       "fraction (0 to 0.9) of the rows of --data that are used for validation; ignored if --data has a test "
+       "set"},
+      {"--builtin-data", yes(d.builtin), "train on the built-in procedural data set, which needs no files"},
+      {"--train-images", whole_number(d.train_images, at_least(0)),
+       "number of training images, counted from the first; 0 uses all"},
+      {"--validation-images", whole_number(d.validation_images, at_least(0)),
+       "number of validation images, counted from the first; 0 uses all"},
+      {"--validation-set", one_of(d.validation_set, {"test", "rest"}),
+       "images to validate on: the test set, or the rest of the training set, which --train-images leaves "
+       "out"},
+      {"--batch-size", whole_number(c.training.batch_size, at_least(1)),
+       "number of images per training step"},
+      {"--drop-last", yes(c.training.drop_last),
+       "skip the last batch of an epoch if it has fewer than --batch-size images"},
+      {"--no-shuffle", no(batch.shuffle),
+       "train in the order of the data files instead of a new random order in each epoch"},
+      {"--binarize", choice(batch.binarize, Binarize::dynamic),
+       "conversion of pixels to 0 or 1: threshold compares them with --threshold, fixed draws each pixel "
+       "once per "
+       "run with its value as probability, dynamic draws it anew in each epoch"},
+      {"--threshold", number(batch.threshold), "value above which a pixel becomes 1 (--binarize threshold)"},
+  };
+}
+
+}  // namespace gpuvae::apps

@@ -1,0 +1,209 @@
+#include "apps/program/commands.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "apps/program/latent_file.h"
+#include "apps/report/figures.h"
+#include "apps/run/other_data.h"
+#include "kernels/check.h"
+#include "src/io/file.h"
+
+namespace gpuvae::apps {
+namespace {
+
+namespace fs = std::filesystem;
+
+void say_wrote(const fs::path& path) { std::fprintf(stderr, "wrote   %s\n", path.c_str()); }
+
+fs::path output_or(const Session& s, const Command& command, const char* name) {
+  return command.output.empty() ? s.folder() / name : fs::path(command.output);
+}
+
+void check_ending(const fs::path& path, const std::vector<std::string>& endings) {
+  const std::string ending = path.extension().string();
+  check(std::find(endings.begin(), endings.end(), ending) != endings.end(), "write",
+        "{}: expected a file ending in {}", path.string(), fmt::join(endings, " or "));
+}
+
+// The flags that a command accepts beside the settings of the run, and the endings of its output file.
+struct Usage {
+  std::string name;
+  bool images, input, output;
+  std::vector<std::string> endings;
+};
+const Usage kUsages[] = {{"train", false, false, false, {}},
+                         {"eval", true, false, true, {".json"}},
+                         {"encode", true, true, true, {".csv", ".npy"}},
+                         {"decode", false, true, true, {".png", ".csv", ".npy"}},
+                         {"reconstruct", true, true, true, {".png", ".csv", ".npy"}},
+                         {"sample", false, false, true, {".png", ".csv", ".npy"}},
+                         {"manifold", false, false, false, {}},
+                         {"explore", false, false, true, {".html"}}};
+
+// Finds mistakes before the data are read and a model is trained.
+void check_command(const Command& c, const RunConfig& config) {
+  const auto usage =
+      std::find_if(std::begin(kUsages), std::end(kUsages), [&](auto& u) { return u.name == c.name; });
+  const auto refuse = [&](bool given, bool taken, const char* flag) {
+    check(!given || taken, c.name, "this command does not take {}", flag);
+  };
+  const Command plain;
+  refuse(c.set != plain.set, usage->images, "--set");
+  refuse(c.images != plain.images, usage->images, "--images");
+  refuse(!c.input.empty(), usage->input, "--input");
+  refuse(!c.output.empty(), usage->output, "--output");
+  refuse(!c.z.empty(), c.name == "decode", "--z");
+  refuse(c.importance_samples != plain.importance_samples, c.name == "eval", "--importance-samples");
+  if (!c.output.empty()) check_ending(c.output, usage->endings);
+  if (c.name != "decode") return;
+  check(c.z.empty() || c.input.empty(), "decode", "expected either --z or --input, got both");
+  if (c.input.empty())
+    parse_codes(c.z, config.model.latent);
+  else
+    read_codes(c.input, config.model.latent);
+}
+
+void draw_run(const Session& s) {
+  const Evaluation e = evaluate(s);
+  if (const std::string warning = collapse_warning(e.latent); !warning.empty())
+    std::fprintf(stderr, "warning %s\n", warning.c_str());
+  const std::vector<float> codes = shown_codes(s);
+  const std::vector<Figure> figures = all_figures(s, e, codes);
+  write_figures(s.folder(), figures);
+  io::write_file(s.folder() / "explorer.html", explorer_html(explorer_of(s, codes)));
+  io::write_file(s.folder() / "report.html", report_html(report_of(s, e, figures, codes)));
+  std::fprintf(
+      stderr,
+      "wrote   %s/: report.html, explorer.html, %zu pictures, metrics.csv, config.toml, model.safetensors\n",
+      s.folder().c_str(), figures.size());
+}
+
+void eval(const Session& s, const Command& command) {
+  const Evaluation e = evaluate(s, command.set, command.images, command.importance_samples);
+  if (const std::string warning = collapse_warning(e.latent); !warning.empty())
+    std::fprintf(stderr, "warning %s\n", warning.c_str());
+  std::fputs(evaluation_text(s, e).c_str(), stdout);
+  const fs::path path = output_or(s, command, "eval.json");
+  io::write_file(path, evaluation_json(s, e));
+  say_wrote(path);
+}
+
+// The images that a command works on: those of the run, or those of --input.
+Dataset images_of(const Session& s, const Command& command) {
+  if (command.input.empty()) return s.images(command.set, command.images);
+  const Dataset set = load_input(
+      s.config(), command.input, command.set,
+      {s.model().options().features, s.train().examples.dtype() == DType::u8, s.standardization()});
+  return set.slice(0, command.images > 0 ? std::min(command.images, set.count()) : set.count())
+      .to(s.model().device());
+}
+
+void encode(const Session& s, const Command& command) {
+  const fs::path path = output_or(s, command, "latent.csv");
+  const Dataset images = images_of(s, command);
+  Rows rows;
+  for (std::int64_t d = 0; d < s.config().model.latent; ++d)
+    rows.columns.push_back(fmt::format("z{}", d + 1));
+  rows.values =
+      encode_all(s.model(), images, s.evaluation(), s.config().pictures.encode == "sample").to_vector();
+  rows.labels = images.labels;
+  write_rows(path, rows);
+  say_wrote(path);
+}
+
+// Writes decoded rows as a sheet of images or as numbers, by the ending of the path. Rows of a table are in
+// the units of its columns.
+void write_decoded(const Session& s, const fs::path& path, std::vector<float> images) {
+  const Dataset& like = s.train();
+  const auto count = static_cast<int>(static_cast<std::int64_t>(images.size()) / like.features());
+  if (path.extension() == ".png") {
+    io::write_png(path, io::image_grid(images, count, like.width, like.height, std::min(count, 20),
+                                       {.gap = 2, .background = 40, .zoom = 2}));
+  } else {
+    Rows rows;
+    rows.columns = s.column_names();
+    for (std::int64_t i = 0; rows.columns.size() < static_cast<std::size_t>(like.features()); ++i)
+      rows.columns.push_back(fmt::format("x{}", i));
+    if (!s.standardization().empty()) restore_units(s.standardization(), images);
+    rows.values = std::move(images);
+    write_rows(path, rows);
+  }
+  say_wrote(path);
+}
+
+fs::path decoded_path(const Session& s, const Command& command, const char* stem) {
+  const fs::path path =
+      output_or(s, command, fmt::format("{}{}", stem, s.has_pictures() ? ".png" : ".csv").c_str());
+  check(s.has_pictures() || path.extension() != ".png", "write",
+        "{}: expected a file ending in .csv or .npy for rows of a table", path.string());
+  return path;
+}
+
+void decode(const Session& s, const Command& command) {
+  const fs::path path = decoded_path(s, command, "decoded");
+  const std::int64_t latent = s.config().model.latent;
+  write_decoded(s, path,
+                decode_all(s.model(), command.input.empty() ? parse_codes(command.z, latent)
+                                                            : read_codes(command.input, latent)));
+}
+
+void reconstruct(const Session& s, const Command& command) {
+  const fs::path path = decoded_path(s, command, "reconstructions");
+  const Dataset images = images_of(s, command);
+  if (path.extension() == ".png") {
+    const int count = static_cast<int>(std::min<std::int64_t>(
+        images.count(), command.images > 0 ? command.images : s.config().pictures.reconstructions));
+    io::write_png(path, reconstructions(s.model(), images, count, s.evaluation().data));
+    return say_wrote(path);
+  }
+  const Tensor means = encode_all(s.model(), images, s.evaluation());
+  write_decoded(s, path, decode_all(s.model(), means.to_vector()));
+}
+
+void sample(const Session& s, const Command& command) {
+  const fs::path path = decoded_path(s, command, "samples");
+  if (path.extension() == ".png") {
+    io::write_png(path, prior_samples(s.model(), s.config().pictures.samples, s.config().seed,
+                                      s.train().height, s.train().width));
+    return say_wrote(path);
+  }
+  write_decoded(s, path,
+                s.model().sample_prior(s.config().pictures.samples, s.config().seed).mean.to_vector());
+}
+
+void manifold(const Session& s) {
+  if (!s.has_pictures())
+    throw Error("manifold", "expected images, got rows of a table, which have no grid of pictures");
+  const std::vector<Figure> figures = manifold_figures(s, shown_codes(s));
+  write_figures(s.folder(), figures);
+  for (const Figure& f : figures) say_wrote(s.folder() / f.file);
+}
+
+void explore(const Session& s, const Command& command) {
+  const fs::path path = output_or(s, command, "explorer.html");
+  io::write_file(path, explorer_html(explorer_of(s, shown_codes(s))));
+  say_wrote(path);
+}
+
+}  // namespace
+
+void run_command(const Program& program, const CommandLine& line) {
+  check_command(line.command, line.config);
+  Session session(program, line.config);
+  if (line.command.name != "train" && !line.command.retrain) session.check_folder(line.command.name);
+  session.train_or_reload(line.command.retrain);
+  const std::string& what = line.command.name;
+  if (what == "eval") return eval(session, line.command);
+  if (what == "encode") return encode(session, line.command);
+  if (what == "decode") return decode(session, line.command);
+  if (what == "reconstruct") return reconstruct(session, line.command);
+  if (what == "sample") return sample(session, line.command);
+  if (what == "manifold") return manifold(session);
+  if (what == "explore") return explore(session, line.command);
+  draw_run(session);
+}
+
+}  // namespace gpuvae::apps

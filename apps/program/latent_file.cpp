@@ -1,0 +1,94 @@
+#include "apps/program/latent_file.h"
+
+#include <fmt/ranges.h>
+
+#include <charconv>
+#include <cmath>
+#include <sstream>
+
+#include "kernels/check.h"
+#include "src/io/file.h"
+#include "src/io/npy.h"
+#include "src/io/table.h"
+
+namespace gpuvae::apps {
+
+namespace {
+
+// A column name as the first line of a CSV file holds it.
+std::string quoted(const std::string& name) {
+  if (name.find_first_of(",;\t\" ") == std::string::npos) return name;
+  std::string text = "\"";
+  for (const char c : name) text += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return text + "\"";
+}
+
+std::vector<float> checked(const std::filesystem::path& path, std::vector<float> codes) {
+  for (const float z : codes)
+    check(std::isfinite(z), "decode", "{}: expected finite latent codes, got {}", path.string(), z);
+  return codes;
+}
+
+}  // namespace
+
+void write_rows(const std::filesystem::path& path, const Rows& rows) {
+  const std::size_t width = rows.columns.size(), count = rows.values.size() / width;
+  const std::string ending = path.extension().string();
+  if (ending == ".npy") {
+    const std::int64_t shape[] = {static_cast<std::int64_t>(count), static_cast<std::int64_t>(width)};
+    io::write_npy(path, shape, rows.values);
+    return;
+  }
+  check(ending == ".csv", "write", "{}: expected a file ending in .csv or .npy", path.string());
+  std::string text = rows.labels.empty() ? "" : "label,";
+  for (std::size_t c = 0; c < width; ++c) text += quoted(rows.columns[c]) + (c + 1 < width ? "," : "\n");
+  for (std::size_t r = 0; r < count; ++r) {
+    if (!rows.labels.empty()) fmt::format_to(std::back_inserter(text), "{},", rows.labels[r]);
+    for (std::size_t c = 0; c < width; ++c)
+      fmt::format_to(std::back_inserter(text), "{}{}", rows.values[r * width + c],
+                     c + 1 < width ? "," : "\n");
+  }
+  io::write_file(path, text);
+}
+
+std::vector<float> read_codes(const std::filesystem::path& path, std::int64_t latent) {
+  const std::string ending = path.extension().string();
+  if (ending == ".npy") {
+    const io::NpyArray array = io::read_npy(path);
+    check(array.shape.size() == 2 && array.shape[1] == latent && !array.f32.empty(), "decode",
+          "{}: expected floats of [n, {}], got [{}]", path.string(), latent, fmt::join(array.shape, ", "));
+    return checked(path, array.f32);
+  }
+  check(ending == ".csv", "decode", "{}: expected a file ending in .csv or .npy", path.string());
+  const io::Table table = io::read_csv(path);
+  const auto width = static_cast<std::int64_t>(table.columns.size());
+  const std::int64_t first = width == latent + 1 && table.columns[0] == "label" ? 1 : 0;
+  check(width == latent + first, "decode", "{}: expected {} columns, got {}", path.string(), latent, width);
+  std::vector<float> codes;
+  for (std::int64_t r = 0; r < table.rows; ++r)
+    codes.insert(codes.end(), table.values.begin() + r * width + first,
+                 table.values.begin() + (r + 1) * width);
+  return checked(path, std::move(codes));
+}
+
+std::vector<float> parse_codes(const std::string& text, std::int64_t latent) {
+  std::vector<float> codes;
+  std::istringstream rows(text);
+  for (std::string row; std::getline(rows, row, ';');) {
+    std::istringstream numbers(row);
+    std::int64_t found = 0;
+    for (std::string number; std::getline(numbers, number, ','); ++found) {
+      float value = 0;
+      const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+      check(error == std::errc() && end == number.data() + number.size() && std::isfinite(value), "decode",
+            "expected numbers in --z, got \"{}\"", number);
+      codes.push_back(value);
+    }
+    check(found == latent, "decode", "expected {} numbers per code in --z, got {} in \"{}\"", latent, found,
+          row);
+  }
+  check(!codes.empty(), "decode", "expected latent codes: --z 0.5,-1 or --input codes.csv");
+  return codes;
+}
+
+}  // namespace gpuvae::apps

@@ -1,0 +1,25 @@
+// Latent codes and decoded rows as files: CSV for people, NPY for programs.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace gpuvae::apps {
+
+// Rows of numbers, with a class per row or without classes.
+struct Rows {
+  std::vector<std::string> columns;
+  std::vector<float> values;  // [rows, columns]
+  std::vector<std::uint8_t> labels;
+};
+// Writes CSV or NPY (without labels), by the ending of the path. Throws Error for another ending.
+void write_rows(const std::filesystem::path& path, const Rows& rows);
+
+// Reads latent codes [n, latent] from a .csv or .npy file. A CSV file is one that write_rows wrote, or any
+// table of `latent` columns. Throws Error.
+std::vector<float> read_codes(const std::filesystem::path& path, std::int64_t latent);
+// Reads codes of `latent` numbers from text such as "0.5,-1;0,2". Throws Error.
+std::vector<float> parse_codes(const std::string& text, std::int64_t latent);
+
+}  // namespace gpuvae::apps

@@ -1,0 +1,118 @@
+#include "apps/report/eval.h"
+
+#include <fmt/ranges.h>
+
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "apps/run/progress.h"
+
+namespace gpuvae::apps {
+namespace {
+
+// Prints how long the estimate will take, since 10,000 images x 5,000 samples take long.
+ImportanceEstimate estimate_nll(const Session& s, const Dataset& images, std::int64_t samples) {
+  const EvaluationOptions options = s.evaluation();
+  const std::int64_t few = std::min<std::int64_t>(images.count(), std::max<std::int64_t>(1, 4000 / samples));
+  double seconds = 0;
+  for (int i = 0; i < 2; ++i)  // the first one warms up
+    seconds = importance_weighted_nll(s.model(), images.slice(0, few), samples, options).seconds;
+  std::fprintf(
+      stderr, "nll     %lld images x %lld samples: about %s\n", static_cast<long long>(images.count()),
+      static_cast<long long>(samples),
+      time_left_text(seconds / static_cast<double>(few) * static_cast<double>(images.count())).c_str());
+  return importance_weighted_nll(s.model(), images, samples, options);
+}
+
+}  // namespace
+
+Evaluation evaluate(const Session& s, const std::string& set, std::int64_t count,
+                    std::int64_t importance_samples) {
+  Evaluation e;
+  e.set = s.validation().count() > 0 ? set : "train";
+  const Dataset images = s.images(set, count);
+  e.images = images.count();
+  e.samples = importance_samples;
+  e.elbo = evaluate_elbo(s.model(), images, s.evaluation());
+  e.latent = latent_statistics(s.model(), images, s.evaluation());
+  if (e.samples > 0) e.importance = estimate_nll(s, images, e.samples);
+  const double nll = e.importance ? e.importance->nll : e.elbo.loss;
+  e.bits_per_dimension = nll / (std::log(2.0) * static_cast<double>(images.features()));
+  return e;
+}
+
+std::string collapse_warning(const LatentStatistics& l) {
+  if (!l.collapsed()) return "";
+  return fmt::format(
+      "posterior collapse: the decoder ignores z (standard deviation of a value over the set: {:.2g} "
+      "decoded, "
+      "{:.2g} in the data); try --warmup-epochs, --free-bits, a smaller --beta or --pixel-mean=false",
+      l.decoded_stddev, l.data_stddev);
+}
+
+std::string evaluation_text(const Session& s, const Evaluation& e) {
+  const LatentStatistics& l = e.latent;
+  const std::string unit = s.has_pictures() ? "nats/image" : "nats/row";
+  std::string text =
+      fmt::format("{:<22}{}, {} {}\n", "set", e.set, e.images, s.has_pictures() ? "images" : "rows");
+  const auto line = [&](const std::string& name, const std::string& value) {
+    text += fmt::format("{:<22}{}\n", name, value);
+  };
+  line("ELBO", fmt::format("{:.3f} {} = -(reconstruction {:.3f} + KL {:.3f})", -e.elbo.loss, unit,
+                           e.elbo.reconstruction, e.elbo.kl));
+  if (s.config().distributions.posterior.noise_std != 1)
+    line("", fmt::format("not a bound: z is drawn with {} times the posterior's standard deviation",
+                         s.config().distributions.posterior.noise_std));
+  if (e.importance)
+    line("-log p(x), at most",
+         fmt::format("{:.3f} +- {:.3f} {} ({} importance samples, {:.1f} of them effective, {})",
+                     e.importance->nll, e.importance->standard_error, unit, e.samples,
+                     e.importance->effective_samples, elapsed_text(e.importance->seconds)));
+  const bool density = s.model().likelihood().is_density();
+  line("bits per dimension",
+       fmt::format("{:.4f}{}", e.bits_per_dimension,
+                   !density                      ? ""
+                   : s.standardization().empty() ? " (of a density, in units of the data)"
+                                                 : " (of a density, in units of the standardised data)"));
+  if (!l.kl.empty()) line("KL per dimension", fmt::format("{:.3f} nats", fmt::join(l.kl, ", ")));
+  line("active units", fmt::format("{} of {} (variance of the posterior mean above 0.01)", l.active_units,
+                                   l.mean_variance.size()));
+  line("mutual information",
+       fmt::format("{:.3f} nats, at most log {} = {:.2f}", l.mutual_information,
+                   std::min<std::int64_t>(e.images, 10000),
+                   std::log(static_cast<double>(std::min<std::int64_t>(e.images, 10000)))));
+  line("decoder", fmt::format("standard deviation of a value over the set {:.4f}, {:.4f} in the data",
+                              l.decoded_stddev, l.data_stddev));
+  return text;
+}
+
+std::string evaluation_json(const Session& s, const Evaluation& e) {
+  const LatentStatistics& l = e.latent;
+  nlohmann::ordered_json j = {{"program", s.program().name},
+                              {"preset", s.config().preset},
+                              {"seed", s.config().seed},
+                              {"set", e.set},
+                              {"images", e.images},
+                              {"unit", s.has_pictures() ? "nats/image" : "nats/row"},
+                              {"elbo", -e.elbo.loss},
+                              {"reconstruction", e.elbo.reconstruction},
+                              {"kl", e.elbo.kl},
+                              {"bits_per_dimension", e.bits_per_dimension},
+                              {"kl_per_dimension", l.kl},
+                              {"posterior_mean_variance", l.mean_variance},
+                              {"active_units", l.active_units},
+                              {"mutual_information", l.mutual_information},
+                              {"decoded_stddev", l.decoded_stddev},
+                              {"data_stddev", l.data_stddev},
+                              {"collapsed", l.collapsed()}};
+  if (e.importance)
+    j["importance"] = {{"samples", e.samples},
+                       {"nll", e.importance->nll},
+                       {"standard_error", e.importance->standard_error},
+                       {"effective_samples", e.importance->effective_samples},
+                       {"seconds", e.importance->seconds}};
+  return j.dump(2) + "\n";
+}
+
+}  // namespace gpuvae::apps

@@ -1,0 +1,27 @@
+// The measures of a trained model, for the command eval and for the report.
+#pragma once
+
+#include "apps/run/session.h"
+
+namespace gpuvae::apps {
+
+struct Evaluation {
+  std::string set;
+  std::int64_t images = 0, samples = 0;  // importance samples; 0: no estimate
+  Losses elbo;
+  LatentStatistics latent;
+  std::optional<ImportanceEstimate> importance;
+  double bits_per_dimension = 0;  // of the importance-weighted estimate if there is one, else of the ELBO
+};
+
+// Evaluates the model on the first `images` (0: all) of the set named "train" or "validation". With
+// `importance_samples` above 0 it also estimates -log p(x) from that many draws of z per image.
+Evaluation evaluate(const Session& session, const std::string& set = "validation", std::int64_t images = 0,
+                    std::int64_t importance_samples = 0);
+std::string evaluation_text(const Session& session, const Evaluation& e);
+std::string evaluation_json(const Session& session, const Evaluation& e);
+
+// A warning if the decoder ignores z; empty otherwise.
+std::string collapse_warning(const LatentStatistics& latent);
+
+}  // namespace gpuvae::apps

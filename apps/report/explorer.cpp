@@ -1,0 +1,166 @@
+#include "apps/report/explorer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "apps/plot/palette.h"
+#include "apps/report/html.h"
+#include "apps/report/pages/pages.h"
+#include "kernels/check.h"
+
+namespace gpuvae::apps {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kOperation = "explorer";
+
+using std::ssize;
+
+void check_decoder(const ExplorerPage& page) {
+  check(!page.decoder.empty(), kOperation, "expected one layer or more, got none");
+  std::int64_t inputs = ssize(page.sliders);
+  for (std::size_t i = 0; i < page.decoder.size(); ++i) {
+    const PageLayer& layer = page.decoder[i];
+    check(layer.in == inputs, kOperation, "expected {} inputs of layer {}, got {}", inputs, i, layer.in);
+    check(layer.out > 0 && ssize(layer.weight) == layer.in * layer.out && ssize(layer.bias) == layer.out,
+          kOperation, "expected weight [{}, {}] and bias [{}] of layer {}, got {} and {} elements", layer.out,
+          layer.in, layer.out, i, layer.weight.size(), layer.bias.size());
+    inputs = layer.out;
+  }
+  check(page.height > 0 && page.width > 0 && inputs == std::int64_t{page.height} * page.width, kOperation,
+        "expected {} x {} outputs of the decoder, got {}", page.height, page.width, inputs);
+}
+
+void check_sliders(const ExplorerPage& page) {
+  check(!page.sliders.empty(), kOperation, "expected one slider or more, got none");
+  for (const Slider& s : page.sliders)
+    check(s.low < s.high && s.step > 0 && s.scale != 0 && std::isfinite(s.low) && std::isfinite(s.high) &&
+              std::isfinite(s.step) && std::isfinite(s.scale),
+          kOperation, "expected low < high, a step above 0 and a scale for slider '{}', got {}, {}, {}, {}",
+          s.name, s.low, s.high, s.step, s.scale);
+}
+
+void check_data(const ExplorerPage& page) {
+  const std::int64_t latent = ssize(page.sliders);
+  check(ssize(page.points) % latent == 0, kOperation, "expected points [n, {}], got {} elements", latent,
+        page.points.size());
+  const std::int64_t count = ssize(page.points) / latent;
+  check(page.labels.empty() || ssize(page.labels) == count, kOperation, "expected {} labels or none, got {}",
+        count, page.labels.size());
+  check(page.values.empty() || ssize(page.values) == count, kOperation, "expected {} values or none, got {}",
+        count, page.values.size());
+  check(page.values.empty() || page.labels.empty(), kOperation, "expected labels or values, got both");
+  check(page.column_names.empty() || (page.height == 1 && ssize(page.column_names) == page.width), kOperation,
+        "expected a name for each of a table's columns, got {} names for {} x {}", page.column_names.size(),
+        page.height, page.width);
+}
+
+Json decoder_json(const ExplorerPage& page) {
+  Json layers = Json::array();
+  for (const PageLayer& layer : page.decoder)
+    layers.push_back({{"activation", layer.continuous_bernoulli_mean ? "continuous_bernoulli_mean"
+                                                                     : name(layer.activation)},
+                      {"in", layer.in},
+                      {"out", layer.out},
+                      {"weight", base64(layer.weight)},
+                      {"bias", base64(layer.bias)}});
+  return layers;
+}
+
+Json sliders_json(const ExplorerPage& page) {
+  Json sliders = Json::array();
+  for (const Slider& s : page.sliders)
+    sliders.push_back(
+        {{"name", s.name}, {"low", s.low}, {"high", s.high}, {"step", s.step}, {"scale", s.scale}});
+  return sliders;
+}
+
+Json columns_json(const ExplorerPage& page) {
+  Json columns = page.column_names;
+  if (page.height == 1 && page.column_names.empty())
+    for (int i = 1; i <= page.width; ++i) columns.push_back(fmt::format("x{}", i));
+  return columns;
+}
+
+// The same colours as in the figures: of classes, and along a quantity.
+void add_colours(Json& data, const ExplorerPage& page) {
+  constexpr int kStops = 9;
+  data["colourLabel"] = page.colour_label;
+  data["colours"] = data["ramp"] = Json::array();
+  for (const Rgb c : kLabelColours) data["colours"].push_back(hex(c));
+  for (int i = 0; i < kStops; ++i) data["ramp"].push_back(hex(sequential_colour(i / (kStops - 1.0))));
+}
+
+void add_points(Json& data, const ExplorerPage& page) {
+  const std::int64_t latent = ssize(page.sliders), count = ssize(page.points) / latent;
+  const std::int64_t stride = (count + kPagePoints - 1) / kPagePoints;
+  std::vector<float> points;
+  Json labels = Json::array();
+  for (std::int64_t i = 0; i < count; i += stride) {
+    points.insert(points.end(), page.points.begin() + i * latent, page.points.begin() + (i + 1) * latent);
+    if (!page.labels.empty()) labels.push_back(page.labels[i]);
+    if (!page.values.empty()) labels.push_back(page.values[i]);
+  }
+  data["points"] = base64(points);
+  data["labels"] = labels;
+  data["isQuantity"] = !page.values.empty();
+  add_colours(data, page);
+}
+
+// JSON in ASCII that a script element can hold: no text in it ends the element.
+std::string script_json(const ExplorerPage& page) {
+  Json data = {{"height", page.height}, {"width", page.width}, {"leakySlope", kLeakySlope}};
+  data["isNormal"] = page.standard_normal_prior;
+  data["decoder"] = decoder_json(page);
+  data["sliders"] = sliders_json(page);
+  data["columns"] = columns_json(page);
+  add_points(data, page);
+  std::string text = data.dump(-1, ' ', true, Json::error_handler_t::replace);
+  for (std::size_t at = 0; (at = text.find('<', at)) != std::string::npos;) text.replace(at, 1, "\\u003c");
+  return text;
+}
+
+std::string body(const ExplorerPage& page) {
+  check_sliders(page);
+  check_decoder(page);
+  check_data(page);
+  std::string script;
+  for (const std::string_view part :
+       {pages::explorer_decoder_js, pages::explorer_view_js, pages::explorer_points_js,
+        pages::explorer_manifold_js, pages::explorer_pad_js, pages::explorer_js})
+    script += part;
+  return filled(pages::explorer_html,
+                {{"title", html_escaped(page.title)}, {"data", script_json(page)}, {"script", script}});
+}
+
+}  // namespace
+
+std::string explorer_html(const ExplorerPage& page) {
+  return html_page(page.title, page.subtitle, pages::explorer_css, body(page));
+}
+
+std::string explorer_fragment(const ExplorerPage& page) {
+  std::string text = "<style>\n";
+  text.append(pages::theme_css).append(pages::explorer_css).append("</style>\n").append(body(page));
+  return text;
+}
+
+std::vector<Slider> sliders_around(const std::vector<float>& points, std::int64_t latent) {
+  std::vector<float> sizes;
+  for (const float z : points)
+    if (std::isfinite(z)) sizes.push_back(std::abs(z));
+  double end = 3;
+  if (!sizes.empty()) {
+    const auto rank = sizes.begin() + (ssize(sizes) - 1) * 199 / 200;
+    std::ranges::nth_element(sizes, rank);
+    end = std::max(end, std::ceil(2.0 * *rank) / 2);
+  }
+  std::vector<Slider> sliders;
+  for (std::int64_t i = 1; i <= latent; ++i)
+    sliders.push_back({.name = fmt::format("z{}", i), .low = -end, .high = end});
+  return sliders;
+}
+
+}  // namespace gpuvae::apps

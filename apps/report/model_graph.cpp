@@ -1,0 +1,279 @@
+#include "apps/report/model_graph.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+
+#include "apps/plot/axes.h"
+
+namespace gpuvae::apps {
+namespace {
+
+using namespace plot;
+
+struct Colours {
+  const char *fill, *stroke;
+};
+constexpr Colours kData{"#f4f4f4", "#777"}, kEncoder{"#e3eefa", "#0b5fb0"}, kLatent{"#f3e8f8", "#8b2fa8"},
+    kDecoder{"#fdeadf", "#c44a08"}, kLoss{"#fff", "#444"};
+
+constexpr double kBoxHeight = 50, kRowGap = 28, kPitch = kBoxHeight + kRowGap, kColumnGap = 52;
+constexpr double kInset = 10;  // between a box and its text
+
+std::string grouped(std::int64_t number) { return number_text(static_cast<double>(number), 0); }
+
+double box_width(const GraphLayer& layer) {
+  double head = text_width(layer.name, kLarge, true);
+  if (layer.parameters > 0) head += 18 + text_width(grouped(layer.parameters), kSmall);
+  return std::max(head, text_width(layer.detail, kNormal)) + 2 * kInset;
+}
+
+void draw_box(Svg& svg, const Box& box, const GraphLayer& layer, const Colours& colours,
+              bool dashed = false) {
+  svg.rect(box, fmt::format("rx=\"6\" fill=\"{}\" stroke=\"{}\" stroke-width=\"1.3\"{}", colours.fill,
+                            colours.stroke, dashed ? " stroke-dasharray=\"5 4\"" : ""));
+  const bool one_line = layer.detail.empty();
+  const double head = one_line ? middle(box.centre_y(), kLarge) : box.y + 20;
+  const bool centred = layer.parameters == 0;
+  const TextStyle name{.size = kLarge, .anchor = centred ? "middle" : "start", .bold = true};
+  svg.text(centred ? box.centre_x() : box.x + kInset, head, layer.name, name);
+  svg.text(centred ? box.centre_x() : box.x + kInset, box.y + 39, layer.detail, {.anchor = name.anchor});
+  if (layer.parameters > 0)
+    svg.text(box.right() - kInset, head, grouped(layer.parameters),
+             {.size = kSmall, .anchor = "end", .colour = kSoftInk});
+}
+
+struct Point {
+  double x, y;
+};
+
+// A line through the points, with an arrow's head at the last.
+void draw_arrow(Svg& svg, const std::vector<Point>& points, bool dashed = false, bool has_head = true) {
+  constexpr double kHead = 8, kHalf = 4;
+  const Point end = points.back(), before = points[points.size() - 2];
+  const double length = std::hypot(end.x - before.x, end.y - before.y);
+  const Point along{(end.x - before.x) / length, (end.y - before.y) / length};
+  const Point neck{end.x - kHead * along.x, end.y - kHead * along.y};
+  std::string commands;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const Point at = has_head && i + 1 == points.size() ? neck : points[i];
+    commands += fmt::format("{}{} {}", i == 0 ? "M" : "L", coordinate(at.x), coordinate(at.y));
+  }
+  const Box extent{end.x, end.y, 0, 0};  // boxes at both ends reach further
+  const char* colour = dashed ? "#888" : "#444";
+  svg.path(commands, extent,
+           fmt::format("fill=\"none\" stroke=\"{}\" stroke-width=\"1.4\"{}", colour,
+                       dashed ? " stroke-dasharray=\"5 4\"" : ""));
+  if (!has_head) return;
+  svg.path(fmt::format("M{} {}L{} {}L{} {}z", coordinate(end.x), coordinate(end.y),
+                       coordinate(neck.x - kHalf * along.y), coordinate(neck.y + kHalf * along.x),
+                       coordinate(neck.x + kHalf * along.y), coordinate(neck.y - kHalf * along.x)),
+           extent, fmt::format("fill=\"{}\"", colour));
+}
+
+double widest(const std::vector<GraphLayer>& layers) {
+  double width = 0;
+  for (const GraphLayer& layer : layers) width = std::max(width, box_width(layer));
+  return width;
+}
+
+// Four columns: encoder, the two heads of the posterior, z, and decoder. Their last rows form a band
+// at the bottom, in which data flow from left to right.
+class Layout {
+ public:
+  explicit Layout(const ModelGraph& graph) : g_(graph) {
+    left_.push_back(g_.input);
+    left_.insert(left_.end(), g_.encoder.begin(), g_.encoder.end());
+    right_ = {g_.likelihood, g_.output};
+    right_.insert(right_.end(), g_.decoder.rbegin(), g_.decoder.rend());
+    rows_ = static_cast<double>(std::max({left_.size(), right_.size(), std::size_t{4}}));
+    const double side = std::max(widest(left_), widest(right_)), heads = widest({g_.mean, g_.scale});
+    const double latent = widest({g_.latent, g_.noise});
+    left_column_ = {0, 0, side, 0};
+    head_column_ = {side + kColumnGap, 0, heads, 0};
+    latent_column_ = {head_column_.right() + kColumnGap + 10, 0, latent, 0};
+    right_column_ = {latent_column_.right() + kColumnGap, 0, side, 0};
+    band_ = (rows_ - 1) * kPitch;
+  }
+
+  std::string draw() {
+    const Box above = in(head_column_, band_ - kPitch / 2 + 4),
+              below = in(head_column_, band_ + kPitch / 2 - 4);
+    const Box z = in(latent_column_, band_), noise = in(latent_column_, band_ + kPitch + 8);
+    draw_posterior_frame(above, below);
+    const Box last_left = draw_side(left_, left_column_, kEncoder, false);
+    const Box last_right = draw_side(right_, right_column_, kDecoder, true);
+    draw_box(svg_, above, g_.mean, kLatent);
+    draw_box(svg_, below, g_.scale, kLatent);
+    draw_box(svg_, z, g_.latent, kLatent);
+    draw_box(svg_, noise, g_.noise, kData);
+    connect_band(last_left, last_right, above, below, z, noise);
+    draw_losses(above);
+    draw_total(noise);
+    svg_.text(0, -30, g_.title, {.size = kTitle, .bold = true});
+    return svg_.finish(g_.title, 20);
+  }
+
+ private:
+  static Box in(const Box& column, double y) { return {column.x, y, column.width, kBoxHeight}; }
+
+  // Draws the boxes from top to bottom at equal distances, and returns the last one, which is in the band if
+  // it is a layer.
+  Box draw_side(const std::vector<GraphLayer>& boxes, const Box& column, const Colours& colours,
+                bool upwards) {
+    const std::size_t outer = upwards ? 2 : 1;  // without a hidden layer nothing is in the band
+    const double end = boxes.size() > outer ? band_ : band_ - 1.5 * kPitch;
+    const double pitch = boxes.size() > 1 ? end / static_cast<double>(boxes.size() - 1) : 0;
+    Box last;
+    for (std::size_t i = 0; i < boxes.size(); ++i) {
+      const Box box = in(column, static_cast<double>(i) * pitch);
+      draw_box(svg_, box, boxes[i], i == 0 ? kData : colours);
+      const double x = box.centre_x();
+      if (i > 0 && upwards) draw_arrow(svg_, {{x, box.y}, {x, last.bottom() + 2}});
+      if (i > 0 && !upwards) draw_arrow(svg_, {{x, last.bottom()}, {x, box.y - 2}});
+      last = box;
+    }
+    return last;
+  }
+
+  void draw_posterior_frame(const Box& above, const Box& below) {
+    frame_ = {above.x - 14, above.y - 30, above.width + 28, below.bottom() - above.y + 44};
+    svg_.rect(frame_, "rx=\"10\" fill=\"none\" stroke=\"#8b2fa8\" stroke-dasharray=\"2 3\"");
+    svg_.text(frame_.x + 12, frame_.y + 20, "q(z | x)", {.colour = "#6d2384"});
+  }
+
+  void connect_band(const Box& left, const Box& right, const Box& above, const Box& below, const Box& z,
+                    const Box& noise) {
+    const double y = band_ + kBoxHeight / 2, fork = frame_.x - 16;
+    const Point from = left.y < band_ ? Point{left.centre_x(), left.bottom()} : Point{left.right(), y};
+    const double join = (frame_.right() + z.x) / 2 - 4;
+    draw_arrow(svg_, {from, {from.x, y}, {fork, y}}, false, false);
+    draw_arrow(svg_, {{join, y}, {z.x - 2, y}});
+    for (const Box& head : {above, below}) {
+      draw_arrow(svg_, {{fork, y}, {fork, head.centre_y()}, {head.x - 2, head.centre_y()}});
+      draw_arrow(svg_, {{head.right(), head.centre_y()}, {join, head.centre_y()}, {join, y}}, false, false);
+    }
+    draw_arrow(svg_, {{noise.centre_x(), noise.y}, {z.centre_x(), z.bottom() + 2}});
+    if (right.y < band_)
+      draw_arrow(svg_, {{z.right(), y}, {right.centre_x(), y}, {right.centre_x(), right.bottom() + 2}});
+    else
+      draw_arrow(svg_, {{z.right(), y}, {right.x - 2, y}});
+  }
+
+  // The reconstruction term is drawn between x and p(x | z), which it compares, and the KL term over the
+  // posterior.
+  void draw_losses(const Box& above) {
+    const double centre = (left_column_.right() + right_column_.x) / 2;
+    const double width = box_width(g_.reconstruction), kl_width = box_width(g_.kl);
+    const Box reconstruction{centre - width / 2, 0, width, kBoxHeight};
+    draw_box(svg_, reconstruction, g_.reconstruction, kLoss, true);
+    const double y = reconstruction.centre_y();
+    draw_arrow(svg_, {{left_column_.right(), y}, {reconstruction.x - 2, y}}, true);
+    draw_arrow(svg_, {{right_column_.x, y}, {reconstruction.right() + 2, y}}, true);
+    svg_.text(centre, reconstruction.bottom() + 24, g_.loss, {.anchor = "middle", .colour = kSoftInk});
+    const Box kl{std::max(above.centre_x() - kl_width / 2, left_column_.right() + 24),
+                 frame_.y - 30 - kBoxHeight, kl_width, kBoxHeight};
+    draw_box(svg_, kl, g_.kl, kLoss, true);
+    draw_arrow(svg_, {{above.centre_x(), frame_.y}, {above.centre_x(), kl.bottom() + 2}}, true);
+  }
+
+  void draw_total(const Box& noise) {
+    const double y = noise.centre_y();
+    svg_.text(0, middle(y - 11, kLarge), fmt::format("{} parameters", grouped(parameter_count(g_))),
+              {.size = kLarge, .bold = true});
+    svg_.text(0, middle(y + 11, kNormal), "in all; the number of each layer is at its top right",
+              {.colour = kSoftInk});
+  }
+
+  const ModelGraph& g_;
+  std::vector<GraphLayer> left_, right_;  // from the top
+  double rows_ = 0, band_ = 0;
+  Box left_column_, head_column_, latent_column_, right_column_, frame_;
+  Svg svg_;
+};
+
+std::string dense_text(std::int64_t in, const std::string& out, Activation activation) {
+  std::string by(name(activation));
+  std::replace(by.begin(), by.end(), '_', ' ');  // leaky relu
+  if (activation == Activation::identity) return fmt::format("dense {} → {}", in, out);
+  return fmt::format("dense {} → {}, {}", in, out, by);
+}
+
+std::vector<GraphLayer> hidden_layers(const char* prefix, std::int64_t in,
+                                      const std::vector<std::int64_t>& widths, Activation activation) {
+  std::vector<GraphLayer> layers;
+  for (const std::int64_t out : widths) {
+    layers.push_back({fmt::format("{}.{}", prefix, layers.size()),
+                      dense_text(in, fmt::format("{}", out), activation), (in + 1) * out});
+    in = out;
+  }
+  return layers;
+}
+
+std::string scale_name(PosteriorScale scale) {
+  switch (scale) {
+    case PosteriorScale::log_variance:
+      return "log variance, log σ²";
+    case PosteriorScale::log_sigma:
+      return "log σ";
+    case PosteriorScale::softplus:
+      return "scale s, σ = softplus(s)";
+  }
+  return "scale";
+}
+
+}  // namespace
+
+ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNotes& notes) {
+  const double beta = notes.beta;
+  std::vector<std::int64_t> decoder = o.decoder_widths;
+  if (decoder.empty()) decoder.assign(o.encoder_widths.rbegin(), o.encoder_widths.rend());
+  const std::int64_t encoded = o.encoder_widths.empty() ? o.features : o.encoder_widths.back();
+  const std::int64_t decoded = decoder.empty() ? o.latent : decoder.back();
+  const int per_feature = o.likelihood->params_per_feature();
+  const std::string head = dense_text(encoded, fmt::format("{}", o.latent), Activation::identity);
+  const std::string outputs =
+      per_feature == 1 ? fmt::format("{}", o.features) : fmt::format("{} × {}", per_feature, o.features);
+  ModelGraph g;
+  g.input = {"x",
+             height > 1 ? fmt::format("{} pixels ({} × {})", o.features, height, width)
+                        : fmt::format("{} columns", o.features),
+             0};
+  g.encoder = hidden_layers("encoder", o.features, o.encoder_widths, o.activation);
+  g.mean = {"mean μ", head, (encoded + 1) * o.latent};
+  g.scale = {scale_name(notes.scale), head, (encoded + 1) * o.latent};
+  g.latent = {"z = μ + σ ε", fmt::format("{} latent dimension{}", o.latent, o.latent == 1 ? "" : "s"), 0};
+  g.noise = {notes.noise_std == 1 ? "ε ~ N(0, I)" : fmt::format("ε ~ N(0, {}² I)", notes.noise_std), "noise",
+             0};
+  g.decoder = hidden_layers("decoder", o.latent, decoder, o.activation);
+  g.output = {notes.decoder_outputs, dense_text(decoded, outputs, Activation::identity),
+              (decoded + 1) * o.features * per_feature};
+  std::string family = o.likelihood->name();
+  if (!family.empty()) family[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(family[0])));
+  g.likelihood = {"p(x | z)", fmt::format("{} for each {}", family, height > 1 ? "pixel" : "column"), 0};
+  g.reconstruction = {"reconstruction",
+                      notes.pixel_mean
+                          ? fmt::format("−log p(x | z), mean of {}", height > 1 ? "pixels" : "columns")
+                          : "−log p(x | z)",
+                      0};
+  g.loss = beta == 1 ? "loss = reconstruction + KL" : fmt::format("loss = reconstruction + {} · KL", beta);
+  if (notes.free_bits > 0) g.loss += fmt::format(", at least {} nats a dimension", notes.free_bits);
+  g.loss += notes.is_elbo() ? " = −ELBO" : notes.pixel_mean ? " (not an ELBO)" : "";
+  g.kl = {beta == 1 ? "KL" : fmt::format("{} · KL", beta),
+          o.prior->is_standard_normal() ? "KL(q(z | x) ‖ N(0, I))" : "KL(q(z | x) ‖ p(z)), learned p", 0};
+  return g;
+}
+
+std::int64_t parameter_count(const ModelGraph& g) {
+  std::int64_t count = g.mean.parameters + g.scale.parameters + g.output.parameters +
+                       g.likelihood.parameters + g.kl.parameters;
+  for (const auto* layers : {&g.encoder, &g.decoder})
+    for (const GraphLayer& layer : *layers) count += layer.parameters;
+  return count;
+}
+
+std::string model_graph_svg(const ModelGraph& graph) { return Layout(graph).draw(); }
+
+}  // namespace gpuvae::apps

@@ -1,0 +1,59 @@
+// The decoder, layer after layer: y = activation(weight x + bias).
+
+// Base64 of little-endian f32, the order of every machine with a browser.
+function floats(base64) {
+  const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  return new Float32Array(bytes.buffer);
+}
+
+// Phi(x) of the standard normal distribution: Abramowitz and Stegun, 26.2.17. The error is below 7.5e-8.
+function normalCdf(x) {
+  const t = 1 / (1 + 0.2316419 * Math.abs(x));
+  const p = t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
+  const tail = p * Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
+  return x > 0 ? 1 - tail : tail;
+}
+
+const activations = {
+  identity: (x) => x,
+  relu: (x) => Math.max(x, 0),
+  leaky_relu: (x) => (x > 0 ? x : data.leakySlope * x),
+  sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+  tanh: Math.tanh,
+  softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
+  gelu: (x) => x * normalCdf(x),
+  silu: (x) => x / (1 + Math.exp(-x)),
+  continuous_bernoulli_mean: (x) => (Math.abs(x) < 0.02 ? 0.5 + x / 12 : 1 / (1 - Math.exp(-x)) - 1 / x),
+};
+
+// Row `row` of weight [.., x.length] times x. Four sums, since one addition waits for the one before.
+function product(weight, row, x) {
+  const n = x.length, even = n - (n % 4);
+  let at = row * n, a = 0, b = 0, c = 0, d = 0, i = 0;
+  for (; i < even; i += 4, at += 4) {
+    a += weight[at] * x[i];
+    b += weight[at + 1] * x[i + 1];
+    c += weight[at + 2] * x[i + 2];
+    d += weight[at + 3] * x[i + 3];
+  }
+  for (; i < n; ++i, ++at) a += weight[at] * x[i];
+  return a + b + (c + d);
+}
+
+// z to the last layer's output, in an array that the next call writes again.
+function makeDecoder(layers) {
+  const ready = layers.map((layer) => ({
+    activate: activations[layer.activation],
+    weight: floats(layer.weight),  // [out, in]
+    bias: floats(layer.bias),
+    output: new Float32Array(layer.out),
+  }));
+  return (z) => {
+    let x = Float32Array.from(z);
+    for (const { activate, weight, bias, output } of ready) {
+      for (let row = 0; row < output.length; ++row) output[row] = activate(bias[row] + product(weight, row, x));
+      x = output;
+    }
+    return x;
+  };
+}

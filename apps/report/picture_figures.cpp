@@ -1,0 +1,170 @@
+// The figures of a run that are made of images.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <tuple>
+
+#include "apps/plot/plot.h"
+#include "apps/report/figures.h"
+#include "src/io/stb.h"
+
+namespace gpuvae::apps {
+namespace {
+
+constexpr std::size_t kShown = 10;
+
+Figure png_figure(std::string file, std::string title, std::string caption, const io::Gray& image) {
+  return {std::move(file), {std::move(title), std::move(caption), "", io::encode_png(image), true}};
+}
+Figure sheet_figure(std::string file, const LabelledSheet& sheet, std::string caption) {
+  return {std::move(file), {sheet.title, std::move(caption), labelled_sheet_svg(sheet), "", true}};
+}
+
+SheetRow sheet_row(const std::string& caption, const std::vector<float>& images, std::size_t count,
+                   const Dataset& set) {
+  const auto pixels = static_cast<std::size_t>(set.features());
+  SheetRow row{caption, {}};
+  for (std::size_t i = 0; i < count; ++i)
+    row.images.push_back(
+        io::image_grid(std::span(images).subspan(i * pixels, pixels), 1, set.width, set.height, 1));
+  return row;
+}
+
+// Images that fill a row: of each class in turn, sorted by class, or evenly spaced if there are no classes.
+std::vector<std::int64_t> shown_indices(const Dataset& set) {
+  const auto count = std::min<std::int64_t>(kShown, set.count());
+  std::vector<std::int64_t> chosen;
+  if (set.labels.empty()) {
+    for (std::int64_t i = 0; i < count; ++i) chosen.push_back(i * set.count() / count);
+    return chosen;
+  }
+  // Number of earlier images of the same class, class, index.
+  std::vector<std::tuple<int, int, std::int64_t>> order;
+  std::map<int, int> seen;
+  for (std::int64_t i = 0; i < set.count(); ++i) {
+    const int label = set.labels[static_cast<std::size_t>(i)];
+    order.emplace_back(seen[label]++, label, i);
+  }
+  std::sort(order.begin(), order.end());
+  order.resize(static_cast<std::size_t>(count));
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return std::get<1>(a) < std::get<1>(b); });
+  for (const auto& entry : order) chosen.push_back(std::get<2>(entry));
+  return chosen;
+}
+
+Dataset shown_images(const Dataset& set) {
+  const std::vector<std::int64_t> chosen = shown_indices(set);
+  Dataset shown = set.slice(0, static_cast<std::int64_t>(chosen.size()));
+  shown.examples = Tensor::empty(shown.examples.shape(), set.examples.dtype(), set.examples.device());
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    const auto at = static_cast<std::int64_t>(i);
+    shown.examples.slice(at, 1).copy_from(set.examples.slice(chosen[i], 1));
+  }
+  return shown;
+}
+
+// p(x | z) leaves out how pixels depend on each other.
+std::string noise_text(const Session& s) {
+  return s.config().distributions.likelihood == "bernoulli"
+             ? "each pixel is drawn independently as black or white, so that a draw is noisier than an "
+               "original"
+             : "each pixel is drawn independently around its mean, so that a draw is noisier than an "
+               "original";
+}
+
+Figure posterior_figure(const Session& s) {
+  const NoGradGuard no_grad;
+  const Dataset set = shown_images(s.images("validation"));
+  const Variable x = first_images(set, set.count(), s.evaluation().data);
+  const auto count = static_cast<std::size_t>(set.count());
+  LabelledSheet sheet{"Posterior predictive", {}, {}};
+  sheet.rows = {
+      sheet_row("original", x.value().to_vector(), count, set),
+      sheet_row("mean", s.model().reconstruct(x).value().to_vector(), count, set),
+      sheet_row("draw", s.model().posterior_predictive(x, s.config().seed).to_vector(), count, set)};
+  return sheet_figure(
+      "posterior.svg", sheet,
+      fmt::format(
+          "{} images; the mean of p(x | z) at the mean of q(z | x); a draw of z and then of x, where {}.",
+          s.validation().count() > 0 ? "Validation" : "Training", noise_text(s)));
+}
+
+Figure prior_figure(const Session& s) {
+  const Dataset set = s.images("validation", 1);
+  const Vae::Generated g = s.model().sample_prior(kShown, s.config().seed);
+  const bool bernoulli = s.config().distributions.likelihood == "bernoulli";
+  LabelledSheet sheet{"Prior predictive", {}, {}};
+  sheet.rows = {sheet_row(bernoulli ? "probability" : "mean", g.mean.to_vector(), kShown, set),
+                sheet_row("draw", g.x.to_vector(), kShown, set)};
+  return sheet_figure("prior.svg", sheet,
+                      fmt::format("z drawn from the prior: {} of p(x | z), and a draw of x, where {}.",
+                                  bernoulli ? "the probabilities" : "the mean", noise_text(s)));
+}
+
+std::string range_text(const Grid& grid, const std::vector<float>& codes, std::int64_t latent) {
+  if (grid.kind == GridKind::quantile)
+    return fmt::format("at the quantiles {} to {} of N(0, 1), evenly spaced in probability", grid.low,
+                       grid.high);
+  if (grid.kind == GridKind::linear)
+    return fmt::format("evenly spaced from {} to {}", figure_text(grid.low, 2), figure_text(grid.high, 2));
+  if (grid.per_axis)
+    return fmt::format("evenly spaced between the quantiles {} and {} of the encoded data", grid.low,
+                       grid.high);
+  const CodeRange range = code_range(grid, codes, latent, 0);
+  return fmt::format("evenly spaced over the range of the encoded data, {} to {}", figure_text(range.low, 2),
+                     figure_text(range.high, 2));
+}
+
+std::string manifold_caption(const std::vector<std::string>& names, const std::string& range) {
+  if (names.size() == 1) return fmt::format("Means of p(x | z), {} {}.", names[0], range);
+  std::string text = fmt::format("Means of p(x | z), {} and {} {}.", names[0], names[1], range);
+  if (names.size() > 2)
+    text += fmt::format(" The other {} dimension{} 0: a cut through the latent space, not all of it.",
+                        names.size() - 2, names.size() == 3 ? " is" : "s are");
+  return text;
+}
+
+}  // namespace
+
+std::vector<Figure> manifold_figures(const Session& s, const std::vector<float>& codes) {
+  std::vector<Figure> figures;
+  const Dataset& set = s.train();
+  const std::vector<std::string> names = latent_names(s);
+  for (const Grid& grid : parse_grids(s.config().pictures.manifold)) {
+    const GridImage g = decode_grid(s.model(), grid, codes, set.height, set.width);
+    const std::string file = figures.empty() ? "manifold" : fmt::format("manifold-{}", grid.name());
+    const std::string title = grid.kind == GridKind::quantile ? "Manifold over quantiles"
+                              : grid.kind == GridKind::data   ? "Manifold over the range of the data"
+                                                              : "Manifold over a linear range";
+    GridPlot plot{title, "", "", g.image, g.columns, g.rows};
+    const std::string second = names.size() > 1 ? names[1] : "";
+    plot.x_label = g.z1_across ? names[0] : second;
+    plot.y_label = g.z1_across ? second : names[0];
+    figures.push_back({file + ".png", {"", "", "", io::encode_png(g.image), false}});
+    figures.push_back({file + ".svg",
+                       {title, manifold_caption(names, range_text(grid, codes, s.config().model.latent)),
+                        grid_svg(plot), "", false}});
+  }
+  return figures;
+}
+
+std::vector<Figure> sheet_figures(const Session& s) {
+  const PictureSettings& p = s.config().pictures;
+  const Dataset set = s.images("validation");
+  std::vector<Figure> figures = {posterior_figure(s), prior_figure(s)};
+  figures.push_back(png_figure("reconstructions.png", "Reconstructions",
+                               "Originals, each above its reconstruction.",
+                               reconstructions(s.model(), set, p.reconstructions, s.evaluation().data)));
+  figures.push_back(png_figure("samples.png", "Samples", "Means of p(x | z), z drawn from the prior.",
+                               prior_samples(s.model(), p.samples, s.config().seed, set.height, set.width)));
+  const auto shown = std::min<std::int64_t>(p.examples, s.train().count());
+  figures.push_back(png_figure("examples.png", "Examples",
+                               fmt::format("The first {} images of the training set.", count_text(shown)),
+                               examples(s.train(), p.examples)));
+  return figures;
+}
+
+}  // namespace gpuvae::apps

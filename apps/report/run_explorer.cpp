@@ -1,0 +1,64 @@
+// The explorer of a run: its decoder, its encoded data, and the sliders of --sliders.
+#include <fmt/format.h>
+
+#include "apps/cli/likelihoods.h"
+#include "apps/report/figures.h"
+
+namespace gpuvae::apps {
+namespace {
+
+void add_layer(ExplorerPage& page, const Linear& layer, Activation activation) {
+  const Shape shape = layer.weight.shape();
+  page.decoder.push_back(
+      {activation, shape[1], shape[0], layer.weight.value().to_vector(), layer.bias.value().to_vector()});
+}
+
+void add_decoder(ExplorerPage& page, const Session& s) {
+  const DistributionSettings& d = s.config().distributions;
+  for (const Linear& layer : s.model().decoder().layers) add_layer(page, layer, layer.activation);
+  const bool any_number = named_likelihood(d.likelihood).any_number;
+  const bool continuous = d.likelihood == "continuous-bernoulli";
+  add_layer(
+      page, s.model().output(),
+      continuous || (any_number && !d.gaussian.sigmoid_mean) ? Activation::identity : Activation::sigmoid);
+  PageLayer& last =
+      page.decoder.back();  // keeps the outputs of the mean, and drops those of the log variance
+  last.continuous_bernoulli_mean = continuous;
+  last.out = s.train().features();
+  last.weight.resize(static_cast<std::size_t>(last.in * last.out));
+  last.bias.resize(static_cast<std::size_t>(last.out));
+}
+
+void add_sliders(ExplorerPage& page, const RunConfig& c, const std::vector<std::string>& names) {
+  page.sliders = sliders_around(page.points, c.model.latent);
+  for (std::size_t d = 0; d < page.sliders.size(); ++d) {
+    if (!c.pictures.sliders.empty()) {
+      const SliderRange r = parse_sliders(c.pictures.sliders);
+      page.sliders[d] = {names[d], r.low, r.high, r.step, r.scale};
+    }
+    page.sliders[d].name = names[d];
+  }
+}
+
+}  // namespace
+
+ExplorerPage explorer_of(const Session& s, const std::vector<float>& codes) {
+  ExplorerPage page;
+  page.title = fmt::format("{}, preset {}", s.program().name, s.config().preset);
+  page.subtitle = fmt::format("{}; {} parameters, seed {}", s.source(),
+                              count_text(s.model().parameter_count()), s.config().seed);
+  page.height = s.train().height;
+  page.width = s.train().width;
+  page.standard_normal_prior = s.model().prior().is_standard_normal();
+  if (!s.has_pictures()) page.column_names = s.column_names();
+  add_decoder(page, s);
+  page.points = codes;
+  CodeColours colours = code_colours(s);
+  page.labels = std::move(colours.labels);
+  page.values = std::move(colours.values);
+  page.colour_label = colours.name;
+  add_sliders(page, s.config(), latent_names(s));
+  return page;
+}
+
+}  // namespace gpuvae::apps

@@ -1,0 +1,71 @@
+// The report of a run, from its session and its evaluation.
+#include <fmt/format.h>
+
+#include "apps/cli/settings.h"
+#include "apps/report/figures.h"
+#include "apps/run/progress.h"
+
+namespace gpuvae::apps {
+namespace {
+
+// The settings of a run, group by group, without those that are empty.
+std::vector<std::pair<std::string, std::vector<ReportRow>>> setting_rows(const RunConfig& config) {
+  std::vector<std::pair<std::string, std::vector<ReportRow>>> groups;
+  for (const ValueGroup& group : values_of(config)) {
+    groups.push_back({group.name, {}});
+    for (const NamedValue& v : group.values)
+      if (const std::string text = text_of(v.value); !text.empty())
+        groups.back().second.push_back({v.flag.substr(2), text});
+  }
+  return groups;
+}
+
+std::vector<ReportNumber> loss_numbers(const Session& s) {
+  if (s.history().epochs.empty()) return {};
+  const EpochResult& last = s.history().epochs.back();
+  const std::string unit = loss_unit(s);
+  const int decimals = s.config().training.pixel_mean ? 4 : 2;  // a mean over pixels is small
+  std::vector<ReportNumber> numbers = {{"Training loss", figure_text(last.train.loss, decimals), unit,
+                                        fmt::format("epoch {}, {}", last.epoch, loss_name(s.config()))}};
+  if (s.validation().count() > 0)
+    numbers.push_back(
+        {"Validation loss", figure_text(last.validation.loss, decimals), unit,
+         fmt::format("reconstruction {} + KL {}", figure_text(last.validation.reconstruction, decimals),
+                     figure_text(last.validation.kl, decimals))});
+  double seconds = 0;
+  for (const EpochResult& r : s.history().epochs) seconds += r.train_seconds;
+  numbers.push_back({"Training time", elapsed_text(seconds), "",
+                     fmt::format("{} epochs on {}", last.epoch, s.model().device().description())});
+  return numbers;
+}
+
+}  // namespace
+
+ReportPage report_of(const Session& s, const Evaluation& e, const std::vector<Figure>& figures,
+                     const std::vector<float>& codes) {
+  ReportPage page;
+  page.title = fmt::format("{}, preset {}", s.program().name, s.config().preset);
+  page.subtitle =
+      fmt::format("{}: {} training and {} validation {}", s.source(), count_text(s.train().count()),
+                  count_text(s.validation().count()), s.has_pictures() ? "images" : "rows");
+  if (const std::string warning = collapse_warning(e.latent); !warning.empty())
+    page.warnings.push_back(warning);
+  if (s.config().training.pixel_mean)
+    page.warnings.push_back("The reconstruction term is a mean over the pixels: the loss is not an ELBO.");
+  page.numbers = loss_numbers(s);
+  page.numbers.push_back({"Active units",
+                          fmt::format("{} of {}", e.latent.active_units, s.config().model.latent), "",
+                          "variance of the posterior mean above 0.01"});
+  page.numbers.push_back({"Mutual information", figure_text(e.latent.mutual_information, 2), "nats",
+                          "between x and z, under q"});
+  page.numbers.push_back({"Bits per dimension", figure_text(e.bits_per_dimension, 3), "bits",
+                          e.importance ? "importance-weighted" : "from the ELBO"});
+  page.numbers.push_back({"Parameters", count_text(s.model().parameter_count()), "", "weights and biases"});
+  for (const Figure& f : figures)
+    if (!f.picture.title.empty()) page.pictures.push_back(f.picture);
+  page.configuration = setting_rows(s.config());
+  page.explorer = explorer_of(s, codes);
+  return page;
+}
+
+}  // namespace gpuvae::apps

@@ -1,0 +1,69 @@
+// The progress of a training run on the terminal or in a log.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace gpuvae::apps {
+
+// The result of an epoch. Losses have the unit that Progress got.
+struct EpochLine {
+  int epoch = 0;  // the first is 1
+  double train = 0;
+  std::optional<double> val;          // where there is validation data
+  double reconstruction = 0, kl = 0;  // of `val`, or of `train` without it
+  double seconds = 0;                 // of training, without validation
+  double beta = 1;                    // weight of `kl` in the losses
+};
+
+// On a terminal, one line is redrawn at most ten times per second, and finish_epoch() replaces it by a
+// permanent line. In a log, only the permanent lines are written, and a line every ten seconds within an
+// epoch. Colour needs a terminal and an unset $NO_COLOR, and block characters need a UTF-8 locale.
+class Progress {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // `unit` names the losses ("nats/image"). `out` must outlive this object; `now` is for tests.
+  Progress(int epochs, std::int64_t images_per_epoch, std::string unit, std::FILE* out = stderr,
+           Clock::time_point (*now)() = &Clock::now);
+  ~Progress();  // ends a line that is still being redrawn
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  // Call it after every step; most calls only read a clock. `epoch` counts from 1, `images_done` within the
+  // epoch.
+  void update(int epoch, std::int64_t images_done, double running_loss);
+  void finish_epoch(const EpochLine& line);
+
+ private:
+  void begin_epoch(int epoch, std::int64_t images_done, Clock::time_point now);
+  void draw(std::int64_t images_done, double running_loss, Clock::time_point now);
+
+  const int epochs_;
+  const std::int64_t images_per_epoch_;
+  const std::string unit_;
+  std::FILE* const out_;
+  Clock::time_point (*const now_)();
+  const bool terminal_, blocks_, colour_;
+  bool drawn_ = false;  // a line is being redrawn
+  int epoch_ = 0;
+  // Rate and time left count from the first update of the epoch and of the run, which excludes set-up.
+  Clock::time_point epoch_began_{}, run_began_{}, next_draw_{};
+  std::int64_t epoch_offset_ = 0, run_offset_ = 0;
+};
+
+// The formats of its texts.
+std::string rate_text(double per_second);                       // "97", "9.7k", "97k", "1.2M"
+std::string time_left_text(double seconds);                     // "0.4 s", "4 s", "2 min 10 s", "3 h 5 min"
+std::string elapsed_text(double seconds);                       // "0.62 s", "12.3 s", then as above
+std::string bar_text(double fraction, int cells, bool blocks);  // exactly `cells` characters on screen
+std::string epoch_text(const EpochLine& line, int epochs, std::int64_t images, std::string_view unit);
+
+// The values of LC_ALL, LC_CTYPE and LANG, or null; the first that is set and not empty decides.
+bool is_utf8_locale(const char* lc_all, const char* lc_ctype, const char* lang);
+
+}  // namespace gpuvae::apps

@@ -1,0 +1,154 @@
+// Negative log likelihoods with their gradient in one pass, and log densities of rows.
+#include "kernels/math/likelihood.h"
+#include "kernels/cpu/backend.h"
+#include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/simd/simd.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/ops/likelihood.cpp"
+#include "hwy/foreach_target.h"
+#include "kernels/cpu/simd/continuous_bernoulli-inl.h"
+#include "kernels/cpu/simd/simd_loop-inl.h"
+#include "kernels/cpu/simd/simd_math-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace gpuvae::kernels::HWY_NAMESPACE {
+
+#define GPUVAE_FORMULA HWY_INLINE
+#include "kernels/math/likelihood.h"
+#undef GPUVAE_FORMULA
+
+// The sum of log(1 + e) over several e in [0, 1] is one log(1 + odds), where 1 + odds is the product of all
+// 1 + e. It is as exact near zero, and cannot overflow for fewer than 120 of them.
+template <class V>
+HWY_INLINE V multiply_odds(V odds, V e) {
+  return hn::MulAdd(odds, e, hn::Add(odds, e));
+}
+
+// Elements in a row of memory. Their further parameters follow `stride` elements behind each other.
+template <class F, class T>
+struct Elements {
+  using V = hn::Vec<hn::ScalableTag<T>>;
+  static constexpr std::int64_t kLanes = HWY_LANES(T);
+
+  const T* params;
+  const T* target;
+  T* d_params;  // or null
+  std::int64_t stride;
+  LikelihoodSettings<V> settings;
+  V weight;
+
+  // One vector: its values into the sum, its slopes to d_params.
+  template <class Access>
+  HWY_INLINE void operator()(Access access, std::int64_t i, Sum<T>& sum) const {
+    V p[F::kParameters];
+    for (int k = 0; k < F::kParameters; ++k) p[k] = access.load(params + k * stride + i);
+    const auto nll = F::at(p, access.load(target + i), settings);
+    sum.add(access.keep(nll.value));
+    if (!d_params) return;
+    for (int k = 0; k < F::kParameters; ++k)
+      access.store(hn::Mul(weight, nll.slopes[k]), d_params + k * stride + i);
+  }
+  // Whole vectors that share a logarithm.
+  HWY_INLINE void group(std::int64_t begin, std::int64_t end, Sum<T>& sum) const {
+    const Whole<T> access;
+    V odds = hn::Zero(access.d), values = hn::Zero(access.d);
+    for (std::int64_t i = begin; i < end; i += kLanes) {
+      const auto parts = F::parts(access.load(params + i), access.load(target + i));
+      odds = multiply_odds(odds, parts.e);
+      values = hn::Add(values, parts.linear);
+      if (d_params) access.store(hn::Mul(weight, parts.slope), d_params + i);
+    }
+    sum.add(hn::Add(values, log1p(odds)));
+  }
+};
+
+// Vectors that share a logarithm: of a whole batch exactly, of a row at most.
+constexpr std::int64_t kBatchGroup = 16, kRowGroup = 8;
+
+// The sum over elements begin ... end - 1.
+template <std::int64_t kGroup, class F, class T>
+HWY_INLINE double sum_of(const Elements<F, T>& elements, std::int64_t begin, std::int64_t end) {
+  Sum<T> sum;
+  if constexpr (requires { typename F::template Parts<T>; }) {
+    constexpr std::int64_t lanes = Elements<F, T>::kLanes, length = kGroup * lanes;
+    for (; begin + length <= end; begin += length) elements.group(begin, begin + length, sum);
+    const std::int64_t rest = (end - begin) / lanes * lanes;
+    if (kGroup == kRowGroup && rest > 0) elements.group(begin, begin + rest, sum), begin += rest;
+  }
+  each_vector<T>(begin, end, [&](auto access, std::int64_t i) HWY_ATTR { elements(access, i, sum); });
+  return sum.total();
+}
+
+template <class F, class T>
+void likelihood_of(const LikelihoodArgs& g) {
+  using V = hn::Vec<hn::ScalableTag<T>>;
+  const std::int64_t width = F::kParameters * g.columns;
+  const auto elements = [&](std::int64_t row) HWY_ATTR {
+    return Elements<F, T>{as<T>(g.params) + row * width,
+                          as<T>(g.target) + row * g.columns,
+                          g.d_params ? as<T>(g.d_params) + row * width : nullptr,
+                          g.columns,
+                          settings_of<V>(g.likelihood),
+                          constant<V>(g.weight)};
+  };
+  const auto whole = [&](std::int64_t begin, std::int64_t end)
+                         HWY_ATTR { return sum_of<kBatchGroup>(elements(0), begin, end); };
+  const auto by_row = [&](std::int64_t begin, std::int64_t end) HWY_ATTR {
+    double sum = 0;
+    for (std::int64_t row = begin; row < end; ++row) sum += sum_of<kBatchGroup>(elements(row), 0, g.columns);
+    return sum;
+  };
+  const std::int64_t size = g.rows * g.columns;
+  const bool worth = size >= kCostlyGrain;
+  // With one parameter each, the elements of all rows lie side by side.
+  const double loss = F::kParameters == 1 ? parallel_sum(Chunks::of_elements(size), worth, whole)
+                                          : parallel_sum(Chunks::of_rows(g.rows, g.columns), worth, by_row);
+  *as<T>(g.loss) = static_cast<T>(g.weight * loss);
+}
+
+template <class F, class T>
+void log_density_of(const LogDensityArgs& g) {
+  using V = hn::Vec<hn::ScalableTag<T>>;
+  const auto settings = settings_of<V>(g.likelihood);
+  const auto rows = [&](std::int64_t begin, std::int64_t end) HWY_ATTR {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const Elements<F, T> elements{as<T>(g.params) + row * F::kParameters * g.columns,
+                                    as<T>(g.target) + row / g.repeats * g.columns,
+                                    nullptr,
+                                    g.columns,
+                                    settings,
+                                    constant<V>(1)};
+      as<T>(g.out)[row] = static_cast<T>(-sum_of<kRowGroup>(elements, 0, g.columns));
+    }
+  };
+  parallel_chunks(Chunks::of_rows(g.rows, g.columns), g.rows * g.columns >= kCostlyGrain, rows);
+}
+
+void NegativeLogLikelihood(const LikelihoodArgs& g) {
+  with_float(g.dtype, "likelihood", [&](auto type) {
+    with_likelihood(g.likelihood.kind,
+                    [&](auto formula) { likelihood_of<decltype(formula), decltype(type)>(g); });
+  });
+}
+void RowLogDensity(const LogDensityArgs& g) {
+  with_float(g.dtype, "log_density", [&](auto type) {
+    with_likelihood(g.likelihood.kind,
+                    [&](auto formula) { log_density_of<decltype(formula), decltype(type)>(g); });
+  });
+}
+
+}  // namespace gpuvae::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace gpuvae::kernels {
+HWY_EXPORT(NegativeLogLikelihood);
+HWY_EXPORT(RowLogDensity);
+void CpuBackend::run(const LikelihoodArgs& g, StreamHandle) {
+  HWY_DYNAMIC_DISPATCH(NegativeLogLikelihood)(g);
+}
+void CpuBackend::run(const LogDensityArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(RowLogDensity)(g); }
+}  // namespace gpuvae::kernels
+#endif

@@ -1,0 +1,23 @@
+// Random numbers in Philox's blocks of four.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/backend.h"
+
+namespace gpuvae::kernels {
+
+// `count` consecutive blocks of a matrix, from block `begin` on. A row has `columns` numbers and therefore
+// ceil(columns / 4) blocks. Blocks are numbered row by row.
+struct RandomBlocks {
+  const Noise& noise;
+  std::int64_t columns, begin, count;
+};
+
+// Writes the 4 * count standard normals, or uniform numbers in (0, 1), of the blocks to `numbers`. Numbers
+// beyond the last column of a row are unspecified. Normals differ from those of normal4()
+// (kernels/math/philox.h) by at most 1e-6. On one instruction set, a number has the same bits whatever else
+// is drawn in the same call.
+void draw_blocks(const RandomBlocks& blocks, bool normal, float* numbers);
+
+}  // namespace gpuvae::kernels

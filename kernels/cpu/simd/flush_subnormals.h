@@ -1,0 +1,31 @@
+// Treats numbers below 1.2e-38 as zero on this thread while a FlushSubnormals object exists.
+//
+// The states of an optimiser decay geometrically where the gradient is zero, for example at pixels that are
+// always zero. After some 900 steps the states are subnormal. Subnormal numbers are too small to change a
+// parameter, but x86 multiplies them a hundred times more slowly.
+#pragma once
+
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
+
+namespace gpuvae::kernels {
+
+class FlushSubnormals {
+ public:
+#if defined(__SSE2__)
+  FlushSubnormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040); }  // flush results and operands
+  ~FlushSubnormals() { _mm_setcsr(before_); }
+
+ private:
+  unsigned before_;
+#else
+  FlushSubnormals() {}  // other processors multiply subnormal numbers at full speed
+#endif
+
+ public:
+  FlushSubnormals(const FlushSubnormals&) = delete;
+  FlushSubnormals& operator=(const FlushSubnormals&) = delete;
+};
+
+}  // namespace gpuvae::kernels

@@ -1,0 +1,86 @@
+// Which way a matrix product goes: cuBLASLt with its epilogue, cuBLASLt and a kernel, or kernels alone.
+#include <array>
+
+#include "kernels/check.h"
+#include "kernels/cuda/backend.h"
+#include "kernels/cuda/gemm/matmul.h"
+#include "kernels/cuda/runtime/architecture.h"
+#include "kernels/cuda/runtime/errors.h"
+#include "kernels/cuda/runtime/workspaces.h"
+
+namespace gpuvae::kernels {
+namespace {
+
+// Whether cuBLASLt may do it all: it reads and writes vectors 16 bytes at a time, and of our activations it
+// knows ReLU, behind a bias (Matmul tries out what that ReLU makes of NaN and of 0), and its derivative,
+// given its bits.
+bool one_call(const GemmArgs& args) {
+  const std::array<const void*, 4> vectors = {args.bias, args.sums, args.relu.bits, args.relu.d_bias};
+  for (const void* vector : vectors)
+    if (reinterpret_cast<std::uintptr_t>(vector) % 16 != 0) return false;
+  const bool relu = args.activation == Activation::relu && args.bias;
+  return (args.activation == Activation::identity || relu) && !(args.bias && args.sums) &&
+         (!args.relu.output || args.relu.bits);
+}
+
+void check_combination(const GemmArgs& args) {
+  const bool plain = !args.bias && args.activation == Activation::identity;
+  check(!args.accumulate || plain, "gemm", "accumulation goes with neither bias nor activation");
+  check(!args.sums || args.transpose_a, "gemm", "the sums of a's columns go with a transposed");
+  check(!args.relu.output || (plain && !args.accumulate && !args.sums && args.relu.d_bias), "gemm",
+        "a gradient through ReLU goes with its bias's, and with nothing else");
+  check(args.relu.output || !args.relu.bits ||
+            (args.bias && args.activation == Activation::relu && args.relu.written),
+        "gemm", "a mask of ReLU is written by a product with bias and ReLU");
+}
+
+}  // namespace
+
+// cuBLASLt brings its own kernels, so the device decides and not the architecture of this build.
+bool CudaBackend::supports(Precision precision) const {
+  return precision == Precision::f32 || capability_ >= kFirstWithTensorFloats;
+}
+
+std::size_t CudaBackend::relu_mask_bytes(std::int64_t m, std::int64_t n) const {
+  return static_cast<std::size_t>(Matmul::mask_stride(n) / 8 * m);
+}
+
+void CudaBackend::run(const GemmArgs& args, StreamHandle stream) {
+  require_f32("gemm", args.dtype);
+  check_combination(args);
+  const DeviceGuard on(device_);
+  const auto multiply = [&](const GemmArgs& product) {
+    return matmul_->run(product, workspaces_->matmul(stream), Workspaces::kMatmulBytes, stream);
+  };
+  // Vectors and empty sums are no matrix products to cuBLASLt.
+  const bool matrices = args.m > 1 && args.n > 1 && args.k > 1;
+  const bool done = matrices && one_call(args) && multiply(args);
+  if (args.relu.written) *args.relu.written = done;
+  if (done) return;
+
+  GemmArgs product = args;
+  product.relu = {};
+  if (args.relu.written) return run(product, stream);
+  product.bias = product.sums = nullptr;
+  product.activation = Activation::identity;
+  if (args.m > 0 && args.n > 0) {
+    if (!matrices || !multiply(product))
+      gemm_tiled(args, stream);
+    else if (args.bias || args.activation != Activation::identity)
+      add_bias_and_activate(args, stream);
+  }
+  add_bias_gradient(args, stream);
+}
+
+// What cuBLASLt did not: the sums of a's columns, or the derivative of ReLU and the sums of c's.
+void CudaBackend::add_bias_gradient(const GemmArgs& args, StreamHandle stream) {
+  ActivationBackwardArgs sums{.rows = args.k, .columns = args.m, .d_output = args.a, .d_bias = args.sums};
+  if (args.relu.output) {
+    sums = {.rows = args.m, .columns = args.n, .activation = Activation::relu, .saved = args.relu.output};
+    sums.d_output = sums.d_input = args.c;
+    sums.d_bias = args.relu.d_bias;
+  }
+  if (sums.d_bias) run(sums, stream);
+}
+
+}  // namespace gpuvae::kernels

@@ -1,0 +1,127 @@
+// Negative log likelihoods with their gradient in one pass, and log densities of rows.
+#include "kernels/cuda/device.cuh"
+#include "kernels/cuda/launch.cuh"
+#include "kernels/math/scalar_likelihood.h"
+
+namespace gpuvae::kernels {
+namespace {
+
+using Settings = math::LikelihoodSettings<float>;
+
+// Up to N elements side by side: replaces their parameters by the slopes, and returns their values, which are
+// 0 from element `count` on.
+template <class F, int N>
+__device__ __forceinline__ Floats<N> nll_of(Floats<N> (&params)[F::kParameters], const Floats<N>& target,
+                                            int count, const Settings& settings) {
+  Floats<N> values;
+#pragma unroll
+  for (int i = 0; i < N; ++i) {
+    float p[F::kParameters];
+#pragma unroll
+    for (int k = 0; k < F::kParameters; ++k) p[k] = params[k][i];
+    const auto nll = F::at(p, target[i], settings);
+    values[i] = i < count ? nll.value : 0.0f;
+#pragma unroll
+    for (int k = 0; k < F::kParameters; ++k) params[k][i] = nll.slopes[k];
+  }
+  return values;
+}
+
+template <int N>
+__device__ __forceinline__ Floats<N> scaled(float weight, Floats<N> x) {
+#pragma unroll
+  for (int i = 0; i < N; ++i) x[i] *= weight;
+  return x;
+}
+
+// `Aligned`: all pointers are aligned to 16 bytes and, where an element has several parameters, columns are a
+// multiple of four.
+template <class F, bool Aligned>
+__global__ void __launch_bounds__(kThreads) likelihood_kernel(LikelihoodArgs args, Scratch scratch) {
+  const float* params = static_cast<const float*>(args.params);
+  const float* target = static_cast<const float*>(args.target);
+  float* d_params = static_cast<float*>(args.d_params);
+  const float weight = static_cast<float>(args.weight);
+  const auto settings = math::settings_of<float>(args.likelihood);
+  double sum = 0;
+  if constexpr (F::kParameters == 1) {  // the elements of all rows lie side by side
+    for_elements(args.rows * args.columns, Aligned, [&](auto width, std::int64_t i) {
+      constexpr int kWidth = decltype(width)::value;
+      Floats<kWidth> p[1] = {load<kWidth>(params + i)};
+      sum += sum_of(nll_of<F>(p, load<kWidth>(target + i), kWidth, settings));
+      if (d_params) store(d_params + i, scaled(weight, p[0]));
+    });
+  } else {
+    for_column_groups(args.rows, args.columns, [&](ColumnGroup g) {
+      const std::int64_t at = F::kParameters * g.row * args.columns + g.column;
+      Floats<4> p[F::kParameters];
+#pragma unroll
+      for (int k = 0; k < F::kParameters; ++k)
+        p[k] = load_some<Aligned>(params + at + k * args.columns, g.count);
+      const auto t = load_some<Aligned>(target + g.row * args.columns + g.column, g.count);
+      sum += sum_of(nll_of<F>(p, t, g.count, settings));
+      if (!d_params) return;
+#pragma unroll
+      for (int k = 0; k < F::kParameters; ++k)
+        store_some<Aligned>(d_params + at + k * args.columns, scaled(weight, p[k]), g.count);
+    });
+  }
+  grid_sum(static_cast<float>(sum), scratch,
+           [&](double total) { *static_cast<float*>(args.loss) = static_cast<float>(args.weight * total); });
+}
+
+// A warp sums a row. `Aligned`: columns are a multiple of four and all pointers aligned to 16 bytes.
+template <class F, bool Aligned>
+__global__ void __launch_bounds__(kThreads) log_density_kernel(LogDensityArgs args) {
+  const auto settings = math::settings_of<float>(args.likelihood);
+  const std::int64_t lane = threadIdx.x % 32, width = F::kParameters * args.columns;
+  for (std::int64_t row = grid_thread() / 32; row < args.rows; row += grid_threads() / 32) {
+    const float* params = static_cast<const float*>(args.params) + row * width;
+    const float* target = static_cast<const float*>(args.target) + row / args.repeats * args.columns;
+    double sum = 0;
+    for (std::int64_t column = 4 * lane; column < args.columns; column += 4 * 32) {
+      const std::int64_t left = args.columns - column;
+      const int count = left < 4 ? static_cast<int>(left) : 4;
+      Floats<4> p[F::kParameters];
+#pragma unroll
+      for (int k = 0; k < F::kParameters; ++k)
+        p[k] = load_some<Aligned>(params + k * args.columns + column, count);
+      sum += sum_of(nll_of<F>(p, load_some<Aligned>(target + column, count), count, settings));
+    }
+    sum = warp_sum(sum);
+    if (lane == 0) static_cast<float*>(args.out)[row] = static_cast<float>(-sum);
+  }
+}
+
+}  // namespace
+
+void CudaBackend::run(const LikelihoodArgs& args, StreamHandle stream) {
+  require_f32("likelihood", args.dtype);
+  const DeviceGuard on(device_);
+  const std::int64_t size = args.rows * args.columns;
+  const bool flat = parameters_of(args.likelihood.kind) == 1;
+  const bool aligned = (flat || args.columns % 4 == 0) && aligned16(args.params, args.target, args.d_params);
+  const std::int64_t work = !flat     ? args.rows * ceil_div(args.columns, 4)
+                            : aligned ? ceil_div(size, 4)
+                                      : size;
+  const std::int64_t grid = std::max<std::int64_t>(1, blocks(work, kThreads));
+  math::with_likelihood(args.likelihood.kind, [&](auto formula) {
+    using F = decltype(formula);
+    launch({"likelihood", "likelihood_kernel", grid, kThreads, size, stream},
+           aligned ? likelihood_kernel<F, true> : likelihood_kernel<F, false>, args, scratch(stream));
+  });
+}
+
+void CudaBackend::run(const LogDensityArgs& args, StreamHandle stream) {
+  require_f32("log_density", args.dtype);
+  const DeviceGuard on(device_);
+  const bool aligned = args.columns % 4 == 0 && aligned16(args.params, args.target);
+  math::with_likelihood(args.likelihood.kind, [&](auto formula) {
+    using F = decltype(formula);
+    launch({"log_density", "log_density_kernel", blocks(args.rows, kThreads / 32), kThreads,
+            args.rows * args.columns, stream},
+           aligned ? log_density_kernel<F, true> : log_density_kernel<F, false>, args);
+  });
+}
+
+}  // namespace gpuvae::kernels

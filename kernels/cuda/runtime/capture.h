@@ -1,0 +1,16 @@
+// Detects whether a stream is being captured into a graph, and refuses calls that a capture does not allow.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include "kernels/backend.h"
+
+namespace gpuvae::kernels {
+
+bool is_capturing(cudaStream_t stream);
+
+// Throws Error if the stream is being captured. Calls that wait for the device, or that would read host
+// memory when the graph runs, use this check.
+void refuse_in_capture(const char* call, StreamHandle stream);
+
+}  // namespace gpuvae::kernels

@@ -1,0 +1,83 @@
+// The element-wise functions for scalars, chosen at run time.
+#pragma once
+
+#include <type_traits>
+
+#include "kernels/math/continuous_bernoulli.h"
+#include "kernels/math/elementwise.h"
+#include "kernels/math/gamma.h"
+#include "kernels/math/normal.h"
+#include "kernels/math/scalar.h"
+
+namespace gpuvae::math {
+
+template <class T>
+GPUVAE_HD T continuous_bernoulli_log_normalizer(T logit) {
+  return continuous_bernoulli(logit).log_normalizer;
+}
+template <class T>
+GPUVAE_HD T continuous_bernoulli_mean(T logit) {
+  return continuous_bernoulli(logit).mean;
+}
+template <class T>
+GPUVAE_HD T continuous_bernoulli_variance(T logit) {
+  return continuous_bernoulli(logit).variance;
+}
+
+#define GPUVAE_FORMULA GPUVAE_HD
+#include "kernels/math/elementwise.h"
+#undef GPUVAE_FORMULA
+
+// Whether the derivative is computed from the output, else from the input.
+template <class E>
+GPUVAE_HD constexpr bool slope_from_output(E function) {
+  return with_function(function, [](auto f) { return decltype(f)::slope_from_output; });
+}
+
+// Sets of functions, by which a kernel says which ones it holds the code of. The others are the identity
+// to it.
+template <class Function>
+struct Every : std::true_type {};
+template <class Function>
+struct SlopeFromOutput : std::bool_constant<Function::slope_from_output> {};
+template <class Function>
+struct SlopeFromInput : std::bool_constant<!Function::slope_from_output> {};
+
+template <template <class> class Set = Every, class T>
+GPUVAE_HD T activate(Activation activation, T x) {
+  return with_function(activation, [x](auto f) {
+    using Function = decltype(f);
+    if constexpr (Set<Function>::value) return Function::value(x);
+    return x;
+  });
+}
+// dy/dx, from y or from x: see slope_from_output().
+template <template <class> class Set = Every, class T>
+GPUVAE_HD T activation_derivative(Activation activation, T v) {
+  return with_function(activation, [v](auto f) {
+    using Function = decltype(f);
+    if constexpr (Set<Function>::value) return Function::slope(v);
+    return T(1);
+  });
+}
+
+// The same for several elements, so that the choice is made once: x = function(x), and d *= function'(x),
+// from `v` as above. `a` and `b` are the parameters of functions that have some.
+template <template <class> class Set = Every, class E, class T, int N>
+GPUVAE_HD void apply(E function, T (&x)[N], T a = T(1), T b = T(0)) {
+  with_function(function, [&x, a, b](auto f) {
+    using Function = decltype(f);
+    if constexpr (Set<Function>::value)
+      for (T& each : x) each = value_of<Function>(each, a, b);
+  });
+}
+template <template <class> class Set = Every, class E, class T, int N>
+GPUVAE_HD void apply_slope(E function, const T (&v)[N], T (&d)[N], T a = T(1), T b = T(0)) {
+  with_function(function, [&v, &d, a, b](auto f) {
+    using Function = decltype(f);
+    if constexpr (Set<Function>::value)
+      for (int i = 0; i < N; ++i) d[i] *= slope_of<Function>(v[i], a, b);
+  });
+}
+
+}  // namespace gpuvae::math

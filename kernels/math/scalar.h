@@ -1,0 +1,81 @@
+// What the formulas that scalars and vectors share are written in, for scalars: operators of C++, the
+// overloaded functions of <cmath>, and these. kernels/cpu/simd/simd_math-inl.h has the same for vectors.
+#pragma once
+
+#include "kernels/math/host_device.h"
+
+namespace gpuvae::math {
+
+// Of a power series: c[0] + c[1] z + c[2] z^2 + ...
+template <int N>
+struct Coefficients {
+  double c[N];
+};
+
+template <class T>
+using Lane = T;  // the type of one element of a vector
+
+template <class T>
+GPUVAE_HD T constant(double value) {
+  return T(value);
+}
+// `value` in the type of the first argument.
+template <class T>
+GPUVAE_HD T like(T, double value) {
+  return T(value);
+}
+template <class T>
+GPUVAE_HD T neg(T x) {
+  return -x;
+}
+// a b + c and c - a b
+template <class T>
+GPUVAE_HD T mul_add(T a, T b, T c) {
+  return a * b + c;
+}
+template <class T>
+GPUVAE_HD T neg_mul_add(T a, T b, T c) {
+  return c - a * b;
+}
+
+template <class T>
+GPUVAE_HD T select(bool condition, T yes, T no) {
+  return condition ? yes : no;
+}
+template <class T>
+GPUVAE_HD T zero_if(bool condition, T otherwise) {
+  return condition ? T(0) : otherwise;
+}
+GPUVAE_HD bool both(bool a, bool b) { return a && b; }
+GPUVAE_HD bool either(bool a, bool b) { return a || b; }
+// NaN stays NaN, so that a diverged run is seen.
+template <class T>
+GPUVAE_HD T clamp(T x, T low, T high) {
+  return x < low ? low : (x > high ? high : x);
+}
+// y where x is a number, x where it is NaN. Scalar functions keep NaN by themselves.
+template <class T>
+GPUVAE_HD T keep_nan(T, T y) {
+  return y;
+}
+
+// e^x for x <= 88, log x for x > 0, and log(1 + x) for x in [0, 1]: vectors have faster code
+// for these ranges.
+template <class T>
+GPUVAE_HD T exp_of_moderate(T x) {
+  return exp(x);
+}
+template <class T>
+GPUVAE_HD T log_of_positive(T x) {
+  return log(x);
+}
+template <class T>
+GPUVAE_HD T log1p_of_unit(T x) {
+  return log1p(x);
+}
+
+#define GPUVAE_FORMULA GPUVAE_HD
+#include "kernels/math/shared.h"
+#undef GPUVAE_FORMULA
+
+}  // namespace gpuvae::math

@@ -1,0 +1,32 @@
+// Small formulas that larger ones are made of, for scalars and vectors. Included inside the namespace of each
+// (kernels/math/scalar.h, kernels/cpu/simd/simd_math-inl.h) with GPUVAE_FORMULA defined, so it has no include
+// guard.
+
+// The first `terms` terms of c[0] + c[1] z + c[2] z^2 + ... A template over the table: device code sees
+// numbers, not an array of the host.
+template <const auto& table, int terms, int i = 0, class V>
+GPUVAE_FORMULA V power_series(V z) {
+  constexpr double c = table.c[i];
+  if constexpr (i + 1 == terms) {
+    return constant<V>(c);
+  } else {
+    return mul_add(z, power_series<table, terms, i + 1>(z), constant<V>(c));
+  }
+}
+
+// 1 / (1 + exp(-x)), given e = exp(-|x|), which never overflows.
+template <class V>
+GPUVAE_FORMULA V sigmoid_from(V x, V e) {
+  const V one = constant<V>(1);
+  return select(x >= constant<V>(0), one, e) / (one + e);
+}
+template <class V>
+GPUVAE_FORMULA V sigmoid(V x) {
+  return sigmoid_from(x, exp_of_moderate(neg(fabs(x))));
+}
+
+// log(1 + exp(x)) without overflow: max(x, 0) + log(1 + exp(-|x|)).
+template <class V>
+GPUVAE_FORMULA V softplus(V x) {
+  return keep_nan(x, fmax(x, constant<V>(0)) + log1p_of_unit(exp_of_moderate(neg(fabs(x)))));
+}

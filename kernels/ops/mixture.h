@@ -1,0 +1,48 @@
+// The log density of a mixture of diagonal Gaussians.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/ops/sizes.h"
+
+namespace gpuvae::kernels {
+
+// So that vectors of components need no remainder.
+constexpr std::int64_t mixture_stride(std::int64_t components) { return (components + 15) / 16 * 16; }
+
+// out[r] = log of the sum over k of exp(log_weights[k]) N(z[r]; mean_k, sigma_k^2), diagonal Gaussians.
+struct MixtureArgs {
+  DType dtype = DType::f32;
+  PosteriorScale scale = PosteriorScale::log_variance;
+  std::int64_t rows = 0, latent = 0, components = 0;
+  const void* z = nullptr;                 // [rows, latent]
+  const void* component_params = nullptr;  // [components, 2 latent]: mean, then scale parameter
+  const void* log_weights = nullptr;       // [components], or null: -log components each
+  void* workspace = nullptr;  // [2 latent + 1, mixture_stride(components)]: written forward, read backward
+  void* out = nullptr;        // [rows]
+
+  double bytes() const { return size_in_bytes(dtype, input_elements() + static_cast<double>(rows)); }
+  // Of the inputs and of the workspace.
+  double input_elements() const {
+    return times(rows, latent) + times(components, 2 * latent) + if_there(log_weights, components) +
+           times(2 * latent + 1, mixture_stride(components));
+  }
+};
+// Gradients of the above; those that are null are not computed.
+struct MixtureBackwardArgs {
+  MixtureArgs forward = {};     // with its workspace and out
+  const void* d_out = nullptr;  // [rows]
+  void* d_z = nullptr;
+  void* d_component_params = nullptr;
+  void* d_log_weights = nullptr;
+
+  double bytes() const {
+    const MixtureArgs& f = forward;
+    const double gradients = (d_z ? times(f.rows, f.latent) : 0) +
+                             (d_component_params ? times(f.components, 2 * f.latent) : 0) +
+                             if_there(d_log_weights, f.components);
+    return size_in_bytes(f.dtype, f.input_elements() + 2 * static_cast<double>(f.rows) + gradients);
+  }
+};
+
+}  // namespace gpuvae::kernels

@@ -1,0 +1,53 @@
+// Sums along an axis, softmax, and clipping by the global norm.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/ops/sizes.h"
+
+namespace gpuvae::kernels {
+
+// out = scale * sum of x over an axis (+ out): [1] over all, [columns] over the rows, [rows] over the columns
+struct ReduceArgs {
+  DType dtype = DType::f32;
+  Axis axis = Axis::all;
+  std::int64_t rows = 0, columns = 0;
+  double scale = 1;
+  const void* x = nullptr;
+  void* out = nullptr;
+  bool accumulate = false;
+
+  double bytes() const {
+    const double results = axis == Axis::all ? 1 : static_cast<double>(axis == Axis::rows ? columns : rows);
+    return size_in_bytes(dtype, times(rows, columns) + results * (accumulate ? 2 : 1));
+  }
+};
+
+// log_sum_exp[r] = log of the sum over c of exp(x[r, c]); softmax[r, c] = exp(x[r, c] - log_sum_exp[r]). The
+// largest element of the row is subtracted before the exponential. A row of -inf alone, or of no element, has
+// -inf and zeros.
+struct SoftmaxArgs {
+  DType dtype = DType::f32;
+  std::int64_t rows = 0, columns = 0;
+  const void* x = nullptr;
+  void* log_sum_exp = nullptr;  // [rows], or null
+  void* softmax = nullptr;      // [rows, columns], or null; may be x
+
+  double bytes() const {
+    return size_in_bytes(dtype, times(rows, columns) * (softmax ? 2 : 1) + if_there(log_sum_exp, rows));
+  }
+};
+
+// *scale = min(1, max_norm / ||x||), *norm = ||x||: clipping by global norm (Pascanu et al., 2013).
+struct ClipArgs {
+  DType dtype = DType::f32;
+  std::int64_t size = 0;
+  double max_norm = 1;
+  const void* x = nullptr;
+  void* scale = nullptr;  // [1]
+  void* norm = nullptr;   // [1]
+
+  double bytes() const { return size_in_bytes(dtype, static_cast<double>(size) + 2); }
+};
+
+}  // namespace gpuvae::kernels

@@ -1,0 +1,56 @@
+// Copies, columns, transposition and repeated rows.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/ops/sizes.h"
+
+namespace gpuvae::kernels {
+
+// to = from, both on the device.
+struct CopyArgs {
+  void* to = nullptr;
+  const void* from = nullptr;
+  std::size_t count = 0;  // of bytes
+
+  double bytes() const { return 2 * static_cast<double>(count); }
+};
+
+// out[r, out_first + c] (+)= x[r, x_first + c] for c below `columns`: part of each row of one matrix to part
+// of each row of another.
+struct ColumnsArgs {
+  DType dtype = DType::f32;
+  std::int64_t rows = 0, columns = 0;
+  const void* x = nullptr;
+  std::int64_t x_width = 0, x_first = 0;
+  void* out = nullptr;
+  std::int64_t out_width = 0, out_first = 0;
+  bool accumulate = false;
+
+  double bytes() const { return size_in_bytes(dtype, times(rows, columns) * (accumulate ? 3 : 2)); }
+};
+
+// out[c, r] = x[r, c]
+struct TransposeArgs {
+  DType dtype = DType::f32;
+  std::int64_t rows = 0, columns = 0;  // of x
+  const void* x = nullptr;
+  void* out = nullptr;
+
+  double bytes() const { return size_in_bytes(dtype, 2 * times(rows, columns)); }
+};
+
+// out[r * times + i] = x[r]: each row of a matrix `times` times in a row.
+struct RepeatRowsArgs {
+  DType dtype = DType::f32;
+  std::int64_t rows = 0, columns = 0, times = 1;  // rows of x
+  const void* x = nullptr;
+  void* out = nullptr;
+
+  double bytes() const {
+    return size_in_bytes(dtype, kernels::times(rows, columns) * static_cast<double>(1 + times));
+  }
+};
+
+}  // namespace gpuvae::kernels

@@ -1,0 +1,94 @@
+#include <cmath>
+
+#include "gpuvae/distributions.h"
+#include "kernels/check.h"
+#include "src/distributions/built_in.h"
+#include "src/ops/sigma.h"
+
+namespace gpuvae {
+namespace {
+
+class DiagonalGaussian final : public Posterior {
+ public:
+  explicit DiagonalGaussian(const DiagonalGaussianOptions& options) : options_(options) {}
+  std::string name() const override {
+    return "diagonal Gaussian (" + std::string(gpuvae::name(options_.scale)) + ")";
+  }
+
+  const DiagonalGaussianOptions& options() const { return options_; }
+  bool has_log_variances() const override {
+    return options_.scale == PosteriorScale::log_variance && options_.noise_std == 1;
+  }
+
+  Variable mean(const Variable& posterior_params) const override {
+    return columns(posterior_params, 0, posterior_params.shape()[1] / 2);
+  }
+
+  Variable rsample(const Variable& posterior_params, const Draw& draw) const override {
+    return sample_posterior(posterior_params, options_for(draw));
+  }
+
+  Variable log_density(const Variable& posterior_params, const Variable& z) const override {
+    check(options_.noise_std > 0, "posterior", "a posterior of noise_std 0 has no density");
+    constexpr double kHalfLogTwoPi = 0.918938533204672742;
+    const Variable log_stddev = log_stddev_of(posterior_params);
+    const Variable u = (z - mean(posterior_params)) * unfused::inverse_sigma(log_stddev);
+    return sum(affine(0.5 * square(u) + log_stddev, -1, -kHalfLogTwoPi), Axis::columns);
+  }
+
+  Variable kl_to_standard_normal(const Variable& posterior_params) const override {
+    return unfused::kl_standard_normal(mean(posterior_params), scale_of(posterior_params), options_.scale);
+  }
+
+  Variable aggregate_log_density(const Variable& posterior_params, const Variable& z) const override {
+    const Variable components =
+        concat({mean(posterior_params), log_stddev_of(posterior_params)}, Axis::columns);
+    return mixture_log_density(z, components, PosteriorScale::log_sigma, {});
+  }
+
+  PosteriorSample rsample_with_kl(const Variable& posterior_params, const Draw& draw, const Prior& prior,
+                                  double weight) const override {
+    if (!prior.is_standard_normal()) return Posterior::rsample_with_kl(posterior_params, draw, prior, weight);
+    return sample_posterior_with_kl(posterior_params, options_for(draw), weight);
+  }
+
+ private:
+  PosteriorOptions options_for(const Draw& draw) const {
+    return {options_.scale, options_.noise_std, draw.noise, draw.epsilon};
+  }
+
+  Variable scale_of(const Variable& posterior_params) const {
+    const std::int64_t latent = posterior_params.shape()[1] / 2;
+    return columns(posterior_params, latent, latent);
+  }
+  // Of the draw: log(noise_std sigma).
+  Variable log_stddev_of(const Variable& posterior_params) const {
+    return unfused::log_sigma_of(scale_of(posterior_params), options_.scale) + std::log(options_.noise_std);
+  }
+
+  DiagonalGaussianOptions options_;
+};
+
+}  // namespace
+
+PosteriorSample Posterior::rsample_with_kl(const Variable& posterior_params, const Draw& draw,
+                                           const Prior& prior, double weight) const {
+  const DensitySample sample = rsample_with_log_density(posterior_params, draw);
+  return {sample.z, weight * sum(sample.log_density - prior.log_density(sample.z))};
+}
+
+DensitySample Posterior::rsample_with_log_density(const Variable& posterior_params, const Draw& draw) const {
+  const Variable z = rsample(posterior_params, draw);
+  return {z, log_density(posterior_params, z)};
+}
+
+std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options) {
+  return std::make_shared<DiagonalGaussian>(options);
+}
+
+const DiagonalGaussianOptions* diagonal_gaussian_options(const Posterior& posterior) {
+  const auto* gaussian = dynamic_cast<const DiagonalGaussian*>(&posterior);
+  return gaussian ? &gaussian->options() : nullptr;
+}
+
+}  // namespace gpuvae

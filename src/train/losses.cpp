@@ -1,0 +1,68 @@
+// The trainer's losses: sums over an epoch that the device keeps, means that callbacks receive, and
+// evaluation.
+#include "gpuvae/train.h"
+#include "kernels/check.h"
+#include "src/train/autograd_step.h"
+
+namespace gpuvae {
+
+Trainer::Sums Trainer::read_sums() {
+  const std::uint64_t steps = step_in_epoch() == 0 ? steps_per_epoch_ : step_in_epoch();
+  const RunState totals = read_run_state(state_);
+  check(totals.bad_step == 0, "train", "the loss is not finite at step {} (epoch {}, step {} of {})",
+        totals.bad_step, (totals.bad_step - 1) / steps_per_epoch_ + 1,
+        (totals.bad_step - 1) % steps_per_epoch_ + 1, steps_per_epoch_);
+  const Sums sums{totals.sums[0], totals.sums[1], images_after(steps)};
+  add_to_means(sums);
+  return sums;
+}
+
+// Adds what the epoch's sums have grown by since the last time.
+void Trainer::add_to_means(const Sums& epoch) {
+  const auto add = [&](Sums& to) {
+    to.reconstruction += epoch.reconstruction - seen_.reconstruction;
+    to.kl += epoch.kl - seen_.kl;
+    to.images += epoch.images - seen_.images;
+  };
+  add(of_call_);
+  for (StepWatch& watch : step_callbacks_) add(watch.since_report);
+  seen_ = epoch;
+}
+
+Losses Trainer::mean_of(const Sums& sums) const {
+  const double n = static_cast<double>(std::max<std::int64_t>(1, sums.images));
+  const double reconstruction = sums.reconstruction / n, kl = sums.kl / n;
+  return {reconstruction + options_.beta * kl, reconstruction, kl};
+}
+
+Losses Trainer::evaluate(const Dataset& images) { return evaluate_in(step_ / steps_per_epoch_, images); }
+
+// The epoch of the noise's clock is that of training, so that validation noise is fresh every epoch too.
+Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images) {
+  const NoGradGuard no_grad;
+  const Tensor totals = new_run_state(model_.device());
+  write_run_state(totals, {});
+  const auto batches = static_cast<std::uint64_t>((images.count() + options_.validation_batch - 1) /
+                                                  options_.validation_batch);
+  BatchOptions in_order = options_.data;
+  in_order.shuffle = false;
+  in_order.seed = ~in_order.seed;  // image i of this set is not image i of the training set
+  Clock clock{.step = epoch * batches, .steps_per_epoch = batches};
+  StepContext step;
+  step.state = static_cast<RunState*>(totals.data());
+  for (std::uint64_t i = 0; i < batches; ++i, ++clock.step) {
+    const Batch batch = gather_batch(images.examples, options_.validation_batch, clock, in_order);
+    const Noise noise{.seed = options_.data.seed,
+                      .purpose = RandomPurpose::validation_noise,
+                      .clock = clock,
+                      .frozen = options_.frozen_noise};
+    step.clock = clock;
+    step.rows = batch.x.shape()[0];
+    count_losses(losses_of(model_, batch, noise, options_), options_, step, false);
+  }
+  const RunState sums = read_run_state(totals);
+  check(sums.bad_step == 0, "evaluate", "the loss is not finite after epoch {}", epoch + 1);
+  return mean_of({sums.sums[0], sums.sums[1], images.count()});
+}
+
+}  // namespace gpuvae

@@ -1,0 +1,52 @@
+// What training does with streams: work on another stream for a while, and a host that does not run too far
+// ahead.
+#pragma once
+
+#include <deque>
+
+#include "gpuvae/device.h"
+#include "gpuvae/error.h"
+
+namespace gpuvae {
+
+// Makes `inner` the current stream. It waits for the work that the previous one was given so far, and the
+// previous stream waits for its work at the end of the scope.
+class ScopedStream {
+ public:
+  explicit ScopedStream(const Stream& inner)
+      : outer_(Stream::current(inner.device())), inner_(inner), guard_(inner) {
+    if (!(inner_ == outer_)) inner_.wait(outer_.record());
+  }
+  ~ScopedStream() {
+    try {
+      if (!(inner_ == outer_)) outer_.wait(inner_.record());
+    } catch (const Error&) {  // the device is lost: the next call that uses it throws
+    }
+  }
+  ScopedStream(const ScopedStream&) = delete;
+  ScopedStream& operator=(const ScopedStream&) = delete;
+
+ private:
+  Stream outer_, inner_;
+  StreamGuard guard_;
+};
+
+// Keeps the host at most two launches ahead of the device, so that reports are recent.
+class LaunchThrottle {
+ public:
+  explicit LaunchThrottle(Device device) : device_(device) {}
+
+  void launched() {
+    constexpr std::size_t kLargest = 2;
+    launched_.push_back(Stream::current(device_).record());
+    if (launched_.size() <= kLargest) return;
+    launched_.front().synchronize();
+    launched_.pop_front();
+  }
+
+ private:
+  Device device_;
+  std::deque<Event> launched_;
+};
+
+}  // namespace gpuvae

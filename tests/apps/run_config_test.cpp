@@ -1,0 +1,403 @@
+#include "apps/cli/run_config.h"
+
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "apps/cli/settings.h"
+#include "gpuvae/error.h"
+#include "src/io/file.h"
+#include "tests/temporary_folder.h"
+
+namespace gpuvae::apps {
+namespace {
+
+std::vector<Preset> presets() {
+  Preset a{"default", "first", {}}, b{"other", "second", {}};
+  b.config.model.encoder_widths = {64, 32};
+  b.config.epochs = 7;
+  b.config.training.data.shuffle = false;
+  b.config.optimizer = OptimizerOptions::defaults(OptimizerKind::rmsprop);
+  return {a, b};
+}
+
+CommandLine parse(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "program");
+  std::vector<char*> argv;
+  for (std::string& a : arguments) argv.push_back(a.data());
+  argv.push_back(nullptr);
+  return parse_command_line(static_cast<int>(arguments.size()), argv.data(), "program", "A program.",
+                            presets());
+}
+
+TEST(CommandLine, PresetsAreStartingPointsAndFlagsOverrideThem) {
+  const RunConfig c = parse({"--preset", "other", "--epochs", "2", "--hidden", "8,9,10"}).config;
+  EXPECT_EQ(c.epochs, 2);
+  EXPECT_EQ(c.model.encoder_widths, (std::vector<std::int64_t>{8, 9, 10}));
+  EXPECT_FALSE(c.training.data.shuffle);
+  EXPECT_EQ(c.optimizer.kind, OptimizerKind::rmsprop);
+  EXPECT_EQ(c.out, "runs/program-other");
+}
+
+TEST(CommandLine, AnOptimizerBringsItsUsualSettings) {
+  const RunConfig c = parse({"--optimizer", "rmsprop_tf1", "--beta2", "0.8"}).config;
+  EXPECT_EQ(c.optimizer.epsilon, 1e-10);
+  EXPECT_EQ(c.optimizer.beta2, 0.8);
+}
+
+TEST(CommandLine, TheExecutorDoesNotChangeTheTraining) {
+  const RunConfig plain = parse({}).config, eager = parse({"--executor", "eager"}).config;
+  EXPECT_EQ(plain.training.executor, Executor::automatic);
+  EXPECT_EQ(eager.training.executor, Executor::eager);
+  EXPECT_TRUE(same_training(plain, eager));
+}
+
+TEST(CommandLine, InvalidArgumentsAreErrors) {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--no-such-flag"},
+                                                    {"--preset", "nothing"},
+                                                    {"--batch-size", "0"},
+                                                    {"--batch-size", "x"},
+                                                    {"--batch-size", "2.5"},
+                                                    {"--seed", "-1"},
+                                                    {"--standardize=maybe"},
+                                                    {"--beta", "nan"},
+                                                    {"eval", "--set", "test"},
+                                                    {"--epochs", "-1"},
+                                                    {"--latent", "0"},
+                                                    {"--activation", "swish"},
+                                                    {"--executor", "magic"},
+                                                    {"--hidden", "0"},
+                                                    {"--learning-rate", "0"},
+                                                    {"--schedule", "sine"},
+                                                    {"--lr-warmup", "-1"},
+                                                    {"--lr-decay-epochs", "0"},
+                                                    {"--lr-decay-rate", "0"},
+                                                    {"--seed"},
+                                                    {"--config", "/no/such/file"},
+                                                    {"stray"}}) {
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(parse(arguments).exit_code, 2) << arguments[0];
+    const std::string message = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 1) << message;
+    EXPECT_NE(message.find("program: "), std::string::npos);
+  }
+}
+
+TEST(CommandLine, HelpNamesFlagsAndPresets) {
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(parse({"--help"}).exit_code, 0);
+  const std::string help = testing::internal::GetCapturedStdout();
+  for (const char* word : {"--batch-size", "--preset", "second", "relu|leaky_relu", "Optimiser"})
+    EXPECT_NE(help.find(word), std::string::npos) << word;
+}
+
+TEST(ConfigFile, RestoresTheSameRun) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "config.toml";
+  const RunConfig before =
+      parse({"--preset", "other", "--seed", "123456789012345678", "--beta", "0.30000000000000004", "--hidden",
+             "5", "--decoder-hidden", "6,7", "--binarize", "dynamic", "--activation", "tanh",
+             "--frozen-noise", "--out", "a folder/x", "--optimizer", "adamw"})
+          .config;
+  io::write_file(path, to_toml(before, "program"));
+  const RunConfig after = parse({"--config", path.string()}).config;
+  EXPECT_EQ(to_toml(after, "program"), to_toml(before, "program"));
+  EXPECT_EQ(after.seed, 123456789012345678u);
+  EXPECT_EQ(after.training.beta, 0.30000000000000004);
+  EXPECT_EQ(after.model.decoder_widths, (std::vector<std::int64_t>{6, 7}));
+  EXPECT_EQ(after.model.activation, Activation::tanh);
+  EXPECT_EQ(after.out, "a folder/x");
+  EXPECT_TRUE(after.training.frozen_noise && !after.training.data.shuffle);
+  EXPECT_EQ(after.optimizer.l2, 0.01);
+  EXPECT_EQ(parse({"--config", path.string(), "--epochs", "1"}).config.epochs, 1);
+}
+
+// Splits lines of "flag value" into arguments "--flag value".
+std::vector<std::string> arguments_of(const std::string& lines) {
+  std::vector<std::string> arguments;
+  std::istringstream in(lines);
+  for (std::string line; std::getline(in, line);) {
+    const std::size_t space = line.find(' ');
+    arguments.push_back(line.substr(0, space));
+    if (space != std::string::npos) arguments.push_back(line.substr(space + 1));
+  }
+  return arguments;
+}
+
+// Every setting differs from its default, which reveals a setting that is not written or has a wrong name.
+const char* const kEverything =
+    "--preset other\n--seed 3\n--device cpu\n--executor eager\n--out x\n--epochs 9\n--log-every 4\n"
+    "--data-dir d\n--data a b.csv\n--label-column class\n--standardize\n--validation-fraction 0.25\n"
+    "--builtin-data\n--train-images 11\n--validation-images 12\n--validation-set rest\n--batch-size 13\n"
+    "--drop-last\n--no-shuffle=false\n--binarize fixed\n--threshold 0.25\n--hidden 9,8\n--decoder-hidden 7\n"
+    "--latent 5\n--activation tanh\n--precision bf16\n--posterior-scale softplus\n"
+    "--likelihood gaussian-fixed\n--gaussian-mean identity\n--sigma 0.3\n--log-variance-low -7\n"
+    "--log-variance-high 8\n--prior vamp\n--prior-components 17\n--init normal\n--init-std 0.02\n"
+    "--bias-std 0.03\n--init-generator curand\n--noise-std 0.5\n--frozen-noise\n--pixel-mean\n--batch-sum\n"
+    "--beta 4\n--warmup-epochs 2.5\n--free-bits 0.125\n--optimizer adamw\n--learning-rate 0.5\n--beta1 0.5\n"
+    "--beta2 0.25\n--epsilon 0.75\n--l2 0.01\n--l2-biases\n--schedule step\n--lr-warmup 1.5\n"
+    "--lr-decay-epochs 3.5\n--lr-decay-rate 0.75\n--clip-norm 6\n--encode sample\n"
+    "--manifold quantile:5:0.01:0.99:left-up,data:3\n--samples 18\n--reconstructions 19\n--examples 20\n"
+    "--latent-names pose,humour\n--sliders -15:15:3:0.01";
+
+void expect_everything(const RunConfig& c) {
+  EXPECT_EQ(c.preset + c.device + c.out, "othercpux");
+  EXPECT_EQ(c.seed, 3u);
+  EXPECT_EQ(c.epochs, 9);
+  EXPECT_EQ(c.log_every, 4);
+  EXPECT_EQ(c.data.folder + c.data.path + c.data.label_column, "da b.csvclass");
+  EXPECT_TRUE(c.data.standardize && c.data.builtin);
+  EXPECT_EQ(c.data.validation_fraction, 0.25);
+  EXPECT_EQ(c.data.train_images, 11);
+  EXPECT_EQ(c.data.validation_images, 12);
+  EXPECT_EQ(c.data.validation_set, "rest");
+  EXPECT_EQ(c.model.encoder_widths, (std::vector<std::int64_t>{9, 8}));
+  EXPECT_EQ(c.model.decoder_widths, std::vector<std::int64_t>{7});
+  EXPECT_EQ(c.model.latent, 5);
+  EXPECT_EQ(c.model.activation, Activation::tanh);
+  EXPECT_EQ(c.model.precision, Precision::bf16);
+  EXPECT_EQ(c.model.initializer.weight, WeightInit::normal);
+  EXPECT_EQ(c.model.initializer.weight_std, 0.02);
+  EXPECT_EQ(c.model.initializer.bias_std, 0.03);
+  EXPECT_EQ(c.model.initializer.generator, InitGenerator::curand);
+}
+
+void expect_everything(const DistributionSettings& d) {
+  EXPECT_EQ(d.posterior.scale, PosteriorScale::softplus);
+  EXPECT_EQ(d.posterior.noise_std, 0.5);
+  EXPECT_EQ(d.likelihood + " " + d.prior, "gaussian-fixed vamp");
+  EXPECT_FALSE(d.gaussian.sigmoid_mean);
+  EXPECT_EQ(d.gaussian.low, -7);
+  EXPECT_EQ(d.gaussian.high, 8);
+  EXPECT_EQ(d.sigma, 0.3);
+  EXPECT_EQ(d.prior_components, 17);
+}
+
+void expect_everything(const TrainOptions& t) {
+  EXPECT_EQ(t.executor, Executor::eager);
+  EXPECT_EQ(t.batch_size, 13);
+  EXPECT_TRUE(t.drop_last && t.data.shuffle && t.frozen_noise && t.pixel_mean && t.batch_sum);
+  EXPECT_EQ(t.data.binarize, Binarize::fixed);
+  EXPECT_EQ(t.data.threshold, 0.25);
+  EXPECT_EQ(t.beta, 4);
+  EXPECT_EQ(t.warmup_epochs, 2.5);
+  EXPECT_EQ(t.free_bits, 0.125);
+}
+
+void expect_everything(const OptimizerOptions& o, const ScheduleSettings& s) {
+  EXPECT_EQ(o.kind, OptimizerKind::adamw);
+  EXPECT_EQ(o.learning_rate, 0.5);
+  EXPECT_EQ(o.beta1, 0.5);
+  EXPECT_EQ(o.beta2, 0.25);
+  EXPECT_EQ(o.epsilon, 0.75);
+  EXPECT_EQ(o.l2, 0.01);
+  EXPECT_EQ(o.clip_norm, 6);
+  EXPECT_TRUE(o.l2_biases);
+  EXPECT_EQ(s.name, "step");
+  EXPECT_EQ(s.warmup_epochs, 1.5);
+  EXPECT_EQ(s.decay_epochs, 3.5);
+  EXPECT_EQ(s.decay_rate, 0.75);
+}
+
+void expect_everything(const PictureSettings& p) {
+  EXPECT_EQ(p.encode, "sample");
+  EXPECT_EQ(p.manifold, "quantile:5:0.01:0.99:left-up,data:3");
+  EXPECT_EQ(p.samples, 18);
+  EXPECT_EQ(p.reconstructions, 19);
+  EXPECT_EQ(p.examples, 20);
+  EXPECT_EQ(p.latent_names, "pose,humour");
+  EXPECT_EQ(p.sliders, "-15:15:3:0.01");
+}
+
+TEST(ConfigFile, HoldsEverySetting) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "config.toml";
+  const RunConfig everything = parse(arguments_of(kEverything)).config;
+  // A setting that keeps its default would pass even if it were not written.
+  const RunConfig plain = presets()[1].config;
+  const std::vector<ValueGroup> before = values_of(plain), after = values_of(everything);
+  for (std::size_t g = 0; g < before.size(); ++g)
+    for (std::size_t i = 0; i < before[g].values.size(); ++i)
+      EXPECT_NE(before[g].values[i].value, after[g].values[i].value) << before[g].values[i].flag;
+  io::write_file(path, to_toml(everything, "program"));
+  const RunConfig c = read_config(path.string(), "program", presets());
+  EXPECT_EQ(to_toml(c, "program"), io::read_file(path));
+  expect_everything(c);
+  expect_everything(c.distributions);
+  expect_everything(c.training);
+  expect_everything(c.optimizer, c.schedule);
+  expect_everything(c.pictures);
+}
+
+TEST(ConfigFile, AnEmptySettingOverridesThePreset) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "config.toml";
+  std::vector<Preset> named = presets();
+  named[0].config.pictures.latent_names = "a,b";
+  named[0].config.model.decoder_widths = {3};
+  RunConfig c = named[0].config;
+  c.pictures.latent_names = "";
+  c.model.decoder_widths = {};
+  io::write_file(path, to_toml(c, "program"));
+  const RunConfig again = read_config(path.string(), "program", named);
+  EXPECT_EQ(again.pictures.latent_names, "");
+  EXPECT_TRUE(again.model.decoder_widths.empty());
+}
+
+// A version without schedules wrote older_config.toml, in which nearly every setting differs from its preset.
+TEST(ConfigFile, ReadsFilesOfAnOlderVersion) {
+  std::vector<Preset> with_keras = presets();
+  with_keras[0].name = "keras-mnist";
+  const RunConfig c = read_config(GPUVAE_SOURCE_DIR "/tests/apps/older_config.toml", "program", with_keras);
+  EXPECT_EQ(c.seed, 123456789012345678u);
+  EXPECT_EQ(c.training.beta, 0.30000000000000004);
+  EXPECT_EQ(c.model.encoder_widths, (std::vector<std::int64_t>{9, 8}));
+  EXPECT_EQ(c.model.decoder_widths, (std::vector<std::int64_t>{7, 6}));
+  EXPECT_EQ(c.distributions.likelihood + " " + c.distributions.prior, "gaussian-fixed mixture");
+  EXPECT_FALSE(c.distributions.gaussian.sigmoid_mean);
+  EXPECT_FALSE(c.training.data.shuffle);
+  EXPECT_TRUE(c.training.drop_last && c.training.pixel_mean && c.training.frozen_noise);
+  EXPECT_EQ(c.training.data.binarize, Binarize::fixed);
+  EXPECT_EQ(c.optimizer.kind, OptimizerKind::adamw);
+  EXPECT_EQ(c.optimizer.epsilon, 1e-8);
+  EXPECT_EQ(c.schedule.name, "constant");
+  EXPECT_EQ(c.pictures.manifold, "quantile:5:0.01:0.99:left-up,data:3");
+  // Every line is preserved.
+  std::istringstream lines(io::read_file(GPUVAE_SOURCE_DIR "/tests/apps/older_config.toml"));
+  const std::string now = to_toml(c, "program");
+  for (std::string line; std::getline(lines, line);)
+    EXPECT_TRUE(line[0] == '#' || now.find("\n" + line + "\n") != std::string::npos) << line;
+}
+
+TEST(ConfigFile, RefusesFilesOfAnotherProgram) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "config.toml";
+  io::write_file(path, "speed = 3\n");
+  testing::internal::CaptureStderr();
+  try {
+    read_config(path.string(), "program", presets());
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    EXPECT_NE(message.find("config.toml is not a configuration of program: "), std::string::npos) << message;
+    EXPECT_NE(message.find("speed"), std::string::npos) << message;
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+TEST(SameTraining, ComparesOnlySettingsThatAffectTheWeights) {
+  const RunConfig before = parse({"--hidden", "8"}).config;
+  for (const std::vector<std::string>& looks : {std::vector<std::string>{"--epochs", "9"},
+                                                {"--manifold", "none"},
+                                                {"--out", "x"},
+                                                {"--encode", "sample"},
+                                                {"--sliders", "-1:1:0.5"},
+                                                {"--log-every", "5"},
+                                                {"--device", "cpu"},
+                                                {"--samples", "1"}}) {
+    std::vector<std::string> arguments = {"--hidden", "8"};
+    arguments.insert(arguments.end(), looks.begin(), looks.end());
+    EXPECT_TRUE(same_training(before, parse(arguments).config)) << looks[0];
+  }
+  for (const std::vector<std::string>& weights : {std::vector<std::string>{"--seed", "1"},
+                                                  {"--hidden", "9"},
+                                                  {"--beta", "2"},
+                                                  {"--data", "x.npy"},
+                                                  {"--builtin-data"},
+                                                  {"--train-images", "5"},
+                                                  {"--prior", "vamp"},
+                                                  {"--schedule", "cosine"},
+                                                  {"--lr-warmup", "1"},
+                                                  {"--free-bits", "1"}}) {
+    std::vector<std::string> arguments = {"--hidden", "8"};
+    arguments.insert(arguments.end(), weights.begin(), weights.end());
+    EXPECT_FALSE(same_training(before, parse(arguments).config)) << weights[0];
+  }
+}
+
+TEST(CommandLine, SettingsReachTheModelAndTheTraining) {
+  const RunConfig c = parse({"--seed", "5", "--log-every", "7", "--schedule", "cosine", "--prior", "mixture",
+                             "--likelihood", "gaussian-shared"})
+                          .config;
+  const VaeOptions model = c.vae_options(30);
+  EXPECT_EQ(model.features, 30);
+  EXPECT_EQ(model.initializer.seed, 5u);
+  EXPECT_FALSE(model.prior->is_standard_normal());
+  EXPECT_EQ(model.likelihood->name(), shared_gaussian_likelihood()->name());
+  const TrainOptions training = c.train_options(1000);
+  EXPECT_EQ(training.data.seed, 5u);
+  EXPECT_EQ(training.report_steps, 7);
+  EXPECT_EQ(training.report_seconds, 0);
+  EXPECT_NEAR(training.schedule(15), 0.5, 1e-15);  // the middle of three epochs of ten steps
+}
+
+TEST(CommandLine, CommandsHaveTheirOwnFlags) {
+  const CommandLine line = parse({"eval", "--set", "train", "--images", "7", "--importance-samples", "9",
+                                  "--output", "x.json", "--retrain", "--out", "no-such-folder"});
+  EXPECT_EQ(line.command.name, "eval");
+  EXPECT_EQ(line.command.set, "train");
+  EXPECT_EQ(line.command.images, 7);
+  EXPECT_EQ(line.command.importance_samples, 9);
+  EXPECT_EQ(line.command.output, "x.json");
+  EXPECT_TRUE(line.command.retrain);
+  EXPECT_EQ(line.config.out, "no-such-folder");
+}
+
+TEST(SameTraining, RequiresTheSameEpochsForACosineSchedule) {
+  for (const char* schedule : {"constant", "step", "cosine"}) {
+    const RunConfig a = parse({"--schedule", schedule, "--epochs", "4"}).config;
+    EXPECT_EQ(same_training(a, parse({"--schedule", schedule, "--epochs", "5"}).config),
+              schedule != std::string("cosine"));
+    EXPECT_TRUE(same_training(a, parse({"--schedule", schedule, "--epochs", "4"}).config));
+  }
+}
+
+// Each epoch has ten steps.
+TEST(CommandLine, SchedulesCountInEpochs) {
+  const auto schedule = [](const std::vector<std::string>& arguments) {
+    return parse(arguments).config.learning_rate_schedule(10);
+  };
+  EXPECT_FALSE(schedule({}));
+  const LearningRateSchedule warmup = schedule({"--lr-warmup", "0.5"});
+  EXPECT_EQ(warmup(0), 0.2);
+  EXPECT_EQ(warmup(4), 1);
+  EXPECT_EQ(warmup(50), 1);
+  const LearningRateSchedule steps = schedule(
+      {"--schedule", "step", "--lr-warmup", "1", "--lr-decay-epochs", "2", "--lr-decay-rate", "0.5"});
+  EXPECT_EQ(steps(4), 0.5);
+  EXPECT_EQ(steps(19), 1);
+  EXPECT_EQ(steps(20), 0.5);
+  EXPECT_EQ(steps(40), 0.25);
+  const LearningRateSchedule cosine = schedule({"--schedule", "cosine", "--epochs", "5", "--lr-warmup", "1"});
+  EXPECT_EQ(cosine(1), 0.2);
+  EXPECT_EQ(cosine(10), 1);
+  EXPECT_NEAR(cosine(30), 0.5, 1e-15);
+  EXPECT_NEAR(cosine(50), 0, 1e-15);
+  // If the warm-up is longer than the run, the whole run is a warm-up.
+  EXPECT_EQ(schedule({"--schedule", "cosine", "--epochs", "1", "--lr-warmup", "4"})(19), 0.5);
+}
+
+TEST(SameTraining, NamesTheFirstDifference) {
+  const auto between = [](const std::vector<std::string>& a, const std::vector<std::string>& b) {
+    const std::optional<Difference> d = first_difference(parse(a).config, parse(b).config);
+    return d ? d->flag + " " + d->a + " " + d->b : "";
+  };
+  EXPECT_EQ(between({"--hidden", "8,4"}, {"--latent", "3", "--hidden", "8"}), "--hidden 8,4 8");
+  EXPECT_EQ(between({"--epochs", "3"}, {"--epochs", "4"}), "--epochs 3 4");
+  EXPECT_EQ(between({}, {"--preset", "other"}), "--preset default other");
+  EXPECT_EQ(between({"--out", "a"}, {"--out", "b", "--samples", "3"}), "");
+}
+
+TEST(ConfigFile, UnknownKeysAndInvalidValuesAreErrors) {
+  const test::TemporaryFolder folder;
+  const auto path = folder.path() / "config.toml";
+  for (const char* text : {"speed = 3\n", "epochs = many\n", "preset = \"nothing\"\n"}) {
+    io::write_file(path, text);
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(parse({"--config", path.string()}).exit_code, 2) << text;
+    testing::internal::GetCapturedStderr();
+  }
+}
+
+}  // namespace
+}  // namespace gpuvae::apps

@@ -1,0 +1,143 @@
+"""Checks the layers of ARCHITECTURE.md: a file includes only headers of its own folder and of layers below it."""
+
+import re
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# The layers from the bottom to the top. Folders on one line do not use each other. A public header
+# "gpuvae/NAME.h" belongs to the folder that implements it.
+LAYERS = [
+    ["gpuvae: types error version shape"],
+    ["kernels/math"],
+    ["kernels"],
+    ["kernels/cpu", "kernels/cuda"],
+    ["src/core: device memory tensor random graph cuda"],
+    ["src/autograd: autograd custom"],
+    ["src/ops: ops"],
+    ["src/io", "src/nn: nn"],
+    ["src/data: data", "src/optim: optim schedule"],
+    ["src/distributions: distributions"],
+    ["src/vae: vae"],
+    ["src/train: train evaluate"],
+    ["gpuvae.h: gpuvae"],
+    ["apps/plot", "apps/cli"],
+    ["apps/run"],
+    ["apps/report"],
+    ["apps/program"],
+    ["apps"],
+]
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+["<]((?:gpuvae|kernels|src|apps|bench|tests)/[^">]+)[">]', re.M)
+SOURCES = {".h", ".cpp", ".cu", ".cuh"}
+
+
+def layers():
+    """Returns the height of each folder, and the folder of each public header."""
+    height, folder_of = {}, {}
+    for level, folders in enumerate(LAYERS):
+        for entry in folders:
+            folder, _, headers = entry.partition(": ")
+            height[folder] = level
+            folder_of.update({f"gpuvae/{name}.h": folder for name in headers.split()})
+    return height, folder_of
+
+
+HEIGHT, FOLDER_OF = layers()
+
+
+def folder_of(path):
+    """Returns the layer of a file or of an included header, or None if it has none."""
+    path = path.removeprefix("include/")
+    if path.startswith("gpuvae/"):
+        return FOLDER_OF.get(path)
+    folder = str(Path(path).parent)
+    while folder != "." and folder not in HEIGHT:
+        folder = str(Path(folder).parent)
+    return None if folder == "." or folder == "src" else folder
+
+
+def mistake(path, included):
+    """Returns the error of a file's include, or None if there is none."""
+    user, used = folder_of(path), folder_of(included)
+    if user is None:
+        return "is in no layer of tests/layers_test.py"
+    if path.startswith("apps/examples/"):
+        return None if included.startswith("gpuvae/") else f"is an example, and includes {included}, which is private"
+    if path.startswith("include/") and not included.startswith("gpuvae/"):
+        return f"is a public header, and includes {included}, which is private"
+    if used is None:
+        return f"includes {included}, which is in no layer of tests/layers_test.py"
+    if used != user and HEIGHT[used] >= HEIGHT[user]:
+        return f"({user}) includes {included} ({used}), which is not below it"
+    return None
+
+
+def violations(root):
+    found = []
+    for top in ["include", "kernels", "src", "apps"]:
+        for file in sorted((root / top).rglob("*")):
+            if file.suffix not in SOURCES:
+                continue
+            path = str(file.relative_to(root))
+            for included in INCLUDE.findall(file.read_text()):
+                if wrong := mistake(path, included):
+                    found.append(f"{path} {wrong}")
+    return found
+
+
+class Layers(unittest.TestCase):
+    def test_no_file_includes_a_layer_above_it(self):
+        self.assertEqual(violations(ROOT), [])
+
+    def test_every_include_counts(self):
+        self.assertGreater(sum(len(INCLUDE.findall(f.read_text())) for f in (ROOT / "src").rglob("*.cpp")), 100)
+
+    def check_planted(self, path, included, reason):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / path
+            file.parent.mkdir(parents=True)
+            file.write_text(f'// A header.\n#include <vector>\n\n#include "{included}"\n')
+            found = violations(Path(folder))
+            if reason is None:
+                self.assertEqual(found, [])
+            else:
+                self.assertEqual(len(found), 1)
+                self.assertIn(reason, found[0])
+
+    def test_planted_violations_are_found(self):
+        for path, included in [
+            ("apps/plot/axes.cpp", "apps/report/figures.h"),
+            ("apps/plot/axes.cpp", "apps/cli/grid.h"),
+            ("apps/run/session.cpp", "apps/report/eval.h"),
+            ("apps/report/eval.cpp", "apps/program/commands.h"),
+            ("src/core/tensor.cpp", "gpuvae/vae.h"),
+            ("src/core/tensor.cpp", "src/ops/op.h"),
+            ("src/train/trainer.cpp", "apps/run/session.h"),
+            ("kernels/cpu/gemm/gemm.cpp", "src/core/memory.h"),
+            ("kernels/cuda/gemm/gemm.cpp", "kernels/cpu/backend.h"),
+            ("kernels/math/functions.h", "kernels/backend.h"),
+            ("include/gpuvae/ops.h", "gpuvae/train.h"),
+        ]:
+            self.check_planted(path, included, "not below it")
+        self.check_planted("include/gpuvae/ops.h", "src/ops/op.h", "which is private")
+        self.check_planted("apps/examples/a.cpp", "src/ops/op.h", "which is private")
+        self.check_planted("src/train/trainer.cpp", "gpuvae/unheard_of.h", "in no layer")
+        self.check_planted("src/new/a.cpp", "gpuvae/ops.h", "in no layer")
+
+    def test_includes_of_lower_layers_pass(self):
+        for path, included in [
+            ("apps/report/figures.cpp", "apps/run/session.h"),
+            ("apps/program/commands.cpp", "gpuvae/vae.h"),
+            ("src/train/trainer.cpp", "src/train/executor.h"),
+            ("src/vae/vae.cpp", "kernels/check.h"),
+            ("include/gpuvae/train.h", "gpuvae/vae.h"),
+            ("apps/examples/a.cpp", "gpuvae/gpuvae.h"),
+        ]:
+            self.check_planted(path, included, None)
+
+
+if __name__ == "__main__":
+    unittest.main()

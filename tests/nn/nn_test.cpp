@@ -1,0 +1,103 @@
+// Layers against plain loops in double precision, on every device.
+#include "gpuvae/nn.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace gpuvae {
+namespace {
+
+using Doubles = std::vector<double>;
+
+constexpr std::int64_t kRows = 9, kIn = 7, kOut = 5;
+
+// (x W1^T + b1) * sigmoid(x W2^T + b2), and the gradients of the sum of d * y.
+struct NaiveGated {
+  Doubles x, value_weight, value_bias, gate_weight, gate_bias, d;
+  Doubles y, d_x, d_value_weight, d_value_bias, d_gate_weight, d_gate_bias;
+
+  void run() {
+    y.assign(kRows * kOut, 0);
+    d_x.assign(kRows * kIn, 0);
+    d_value_weight.assign(kOut * kIn, 0);
+    d_gate_weight.assign(kOut * kIn, 0);
+    d_value_bias.assign(kOut, 0);
+    d_gate_bias.assign(kOut, 0);
+    for (std::int64_t row = 0; row < kRows; ++row)
+      for (std::int64_t out = 0; out < kOut; ++out) run_element(row, out);
+  }
+
+ private:
+  void run_element(std::int64_t row, std::int64_t out) {
+    double value = value_bias[out], logit = gate_bias[out];
+    for (std::int64_t i = 0; i < kIn; ++i) {
+      value += x[row * kIn + i] * value_weight[out * kIn + i];
+      logit += x[row * kIn + i] * gate_weight[out * kIn + i];
+    }
+    const double gate = 1 / (1 + std::exp(-logit)), gradient = d[row * kOut + out];
+    y[row * kOut + out] = value * gate;
+    const double d_value = gradient * gate, d_logit = gradient * value * gate / (1 + std::exp(logit));
+    d_value_bias[out] += d_value;
+    d_gate_bias[out] += d_logit;
+    for (std::int64_t i = 0; i < kIn; ++i) {
+      d_value_weight[out * kIn + i] += d_value * x[row * kIn + i];
+      d_gate_weight[out * kIn + i] += d_logit * x[row * kIn + i];
+      d_x[row * kIn + i] += d_value * value_weight[out * kIn + i] + d_logit * gate_weight[out * kIn + i];
+    }
+  }
+};
+
+void expect_close(const Tensor& got, const Doubles& expected, const char* what) {
+  const Doubles values = got.to_doubles();
+  ASSERT_EQ(values.size(), expected.size()) << what;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    EXPECT_TRUE(std::abs(values[i] - expected[i]) <= 2e-6 * (1 + std::abs(expected[i])))
+        << what << ", element " << i << ": " << values[i] << ", expected " << expected[i];
+}
+
+Tensor draws(Shape shape, std::uint64_t seed, Device device) {
+  return random_normal(shape, {.seed = seed, .purpose = RandomPurpose::test}, 0, 1, DType::f32, device);
+}
+
+TEST(LayersDevice, GatedLinearMatchesPlainLoops) {
+  for (const Device device : {Device::cpu(), Device::best()}) {
+    const Initializer initializer{.bias_std = 0.5, .seed = 3};
+    const GatedLinear layer("gated", kIn, kOut, initializer, device);
+    const Variable x(draws({kRows, kIn}, 1, device), true);
+    const Tensor d = draws({kRows, kOut}, 2, device);
+    const Variable y = layer(x);
+    sum(y * d).backward();
+
+    NaiveGated naive;
+    naive.x = x.value().to_doubles();
+    naive.d = d.to_doubles();
+    naive.value_weight = layer.value.weight.value().to_doubles();
+    naive.value_bias = layer.value.bias.value().to_doubles();
+    naive.gate_weight = layer.gate.weight.value().to_doubles();
+    naive.gate_bias = layer.gate.bias.value().to_doubles();
+    naive.run();
+    EXPECT_NE(naive.value_weight, naive.gate_weight);
+    expect_close(y.value(), naive.y, "output");
+    expect_close(x.grad(), naive.d_x, "gradient of x");
+    expect_close(layer.value.weight.grad(), naive.d_value_weight, "gradient of the value's weight");
+    expect_close(layer.value.bias.grad(), naive.d_value_bias, "gradient of the value's bias");
+    expect_close(layer.gate.weight.grad(), naive.d_gate_weight, "gradient of the gate's weight");
+    expect_close(layer.gate.bias.grad(), naive.d_gate_bias, "gradient of the gate's bias");
+  }
+}
+
+TEST(Layers, GatedLinearNamesItsParameters) {
+  const GatedLinear layer("encoder.0", 3, 2, {}, Device::cpu());
+  std::vector<Parameter> parameters;
+  layer.collect(parameters);
+  std::vector<std::string> names;
+  for (const Parameter& parameter : parameters) names.push_back(parameter.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"encoder.0.value.weight", "encoder.0.value.bias",
+                                             "encoder.0.gate.weight", "encoder.0.gate.bias"}));
+  EXPECT_TRUE(parameters[3].is_bias);
+  EXPECT_FALSE(parameters[2].is_bias);
+}
+
+}  // namespace
+}  // namespace gpuvae

@@ -1,0 +1,163 @@
+// Tests edge cases and errors of the log densities that tests/cases does not cover.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "gpuvae/error.h"
+#include "gpuvae/ops.h"
+
+namespace gpuvae {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+Tensor row(const std::vector<float>& values, Device device = Device::cpu()) {
+  return Tensor::from(values, {1, static_cast<std::int64_t>(values.size())}, device);
+}
+
+template <class F>
+void expect_error(const F& f, const std::string& message) {
+  try {
+    f();
+    ADD_FAILURE() << "accepted; expected " << message;
+  } catch (const Error& e) {
+    EXPECT_EQ(e.what(), message);
+  }
+}
+
+TEST(ContinuousBernoulli, IntegratesToOneAndHasItsMean) {
+  for (const double logit : {-40.0, -3.0, -0.999, -1e-3, 0.0, 1e-9, 0.5, 1.001, 12.0}) {
+    // Simpson's rule.
+    constexpr int kSteps = 20000;
+    const Tensor l = Tensor::full({kSteps + 1, 1}, logit, DType::f64);
+    std::vector<double> x(kSteps + 1);
+    for (int i = 0; i <= kSteps; ++i) x[i] = static_cast<double>(i) / kSteps;
+    const auto log_p =
+        continuous_bernoulli_log_density(l, Tensor::from(x, {kSteps + 1, 1})).value().to_doubles();
+    double total = 0, mean = 0;
+    for (int i = 0; i <= kSteps; ++i) {
+      const double weight = (i == 0 || i == kSteps ? 1 : i % 2 == 0 ? 2 : 4) / (3.0 * kSteps);
+      total += weight * std::exp(log_p[i]);
+      mean += weight * std::exp(log_p[i]) * x[i];
+    }
+    EXPECT_NEAR(total, 1, 1e-9) << logit;
+    EXPECT_NEAR(continuous_bernoulli_mean(l.slice(0, 1)).value().item(), mean, 1e-9) << logit;
+  }
+}
+
+TEST(LogDensity, RecordsNoGraphWithoutGradients) {
+  const Variable logits(row({0.5f, -2}), true);
+  const Tensor target = row({1, 0.25f});
+  const Variable differentiable = bernoulli_log_density(logits, target);
+  EXPECT_TRUE(differentiable.requires_grad());
+  const NoGradGuard no_grad;
+  const Variable value = bernoulli_log_density(logits, target);
+  EXPECT_FALSE(value.requires_grad());
+  EXPECT_NEAR(value.value().item(), differentiable.value().item(), 1e-6);
+}
+
+TEST(LogDensity, PropagatesNanOnEveryDevice) {
+  for (const Device device : {Device::cpu(), Device::best()}) {
+    const Tensor bad = row({0.5f, NAN, 1, 2}, device), target = row({0, 1, 0.5f, 1}, device);
+    EXPECT_TRUE(std::isnan(bernoulli_log_density(bad, target).value().item()));
+    EXPECT_TRUE(std::isnan(continuous_bernoulli_log_density(bad, target).value().item()));
+    EXPECT_TRUE(std::isnan(gaussian_log_density(bad, row({0, 1}, device)).value().item()));
+    const PosteriorScale scale = PosteriorScale::log_sigma;
+    EXPECT_TRUE(std::isnan(mixture_log_density(row({1, 2}, device), bad, scale, {}).value().item()));
+    EXPECT_TRUE(std::isnan(mixture_log_density(row({NAN, 2}, device), target, scale, {}).value().item()));
+  }
+}
+
+TEST(LogDensity, RefusesTargetsThatDoNotFit) {
+  const Tensor logits = Tensor::zeros({12, 4}), params = Tensor::zeros({12, 8});
+  expect_error(
+      [&] {
+        static_cast<void>(bernoulli_log_density(logits, Tensor::zeros({5, 4})));
+      },
+      "[bernoulli_log_density] expected a target of [12 / n, 4], got [5, 4]");
+  expect_error(
+      [&] {
+        static_cast<void>(bernoulli_log_density(logits, Tensor::zeros({24, 4})));
+      },
+      "[bernoulli_log_density] expected a target of [12 / n, 4], got [24, 4]");
+  expect_error(
+      [&] {
+        static_cast<void>(continuous_bernoulli_log_density(logits, Tensor::zeros({0, 4})));
+      },
+      "[continuous_bernoulli_log_density] expected a target of [12 / n, 4], got [0, 4]");
+  expect_error(
+      [&] {
+        static_cast<void>(gaussian_log_density(params, Tensor::zeros({12, 8})));
+      },
+      "[gaussian_log_density] expected a target of [12 / n, 4], got [12, 8]");
+  expect_error(
+      [&] {
+        static_cast<void>(gaussian_log_density(Variable(params, true), Tensor::zeros({7, 4})));
+      },
+      "[gaussian_log_density] expected a target of [12 / n, 4], got [7, 4]");
+  expect_error([&] { static_cast<void>(bernoulli_log_density(logits, Variable(logits, true))); },
+               "[bernoulli_log_density] expected a constant target, got one that requires gradients");
+  expect_error(
+      [&] {
+        static_cast<void>(gaussian_log_density(Tensor::zeros({2, 3}), Tensor::zeros({2, 1})));
+      },
+      "[gaussian_log_density] expected params of [rows, 2 columns] (mean, then log variance), got "
+      "[2, 3]");
+  expect_error([&] { static_cast<void>(repeat_rows(logits, 0)); },
+               "[repeat_rows] expected to repeat rows once or more, got 0");
+  EXPECT_EQ(bernoulli_log_density(Tensor::zeros({0, 4}), Tensor::zeros({0, 4})).shape(), Shape({0, 1}));
+}
+
+TEST(MixtureLogDensity, IgnoresComponentsOfZeroWeightOnEveryDevice) {
+  for (const Device device : {Device::cpu(), Device::best()}) {
+    const Tensor z = row({0.3f, -1}, device);
+    const Tensor both = Tensor::from(std::vector<float>{1, 2, 0, 0.5f, 9, 9, 9, 9}, {2, 4}, device);
+    const auto density = [&](const Tensor& component_params, const std::vector<float>& log_weights) {
+      const Tensor w = Tensor::from(log_weights, {static_cast<std::int64_t>(log_weights.size())}, device);
+      return mixture_log_density(z, component_params, PosteriorScale::log_variance, w).value().item();
+    };
+    const auto none = static_cast<float>(-kInfinity);
+    EXPECT_EQ(density(both, {-0.5f, none}), density(both.slice(0, 1), {-0.5f}));
+    EXPECT_EQ(density(both, {none, none}), -kInfinity);
+  }
+}
+
+TEST(MixtureLogDensity, HasZeroGradientsForNoRowsOnEveryDevice) {
+  for (const Device device : {Device::cpu(), Device::best()}) {
+    const Variable component_params(Tensor::zeros({3, 4}, DType::f32, device), true);
+    const Variable log_weights(Tensor::zeros({3}, DType::f32, device), true);
+    const Tensor z = Tensor::zeros({0, 2}, DType::f32, device);
+    const Variable out = mixture_log_density(z, component_params, PosteriorScale::softplus, log_weights);
+    EXPECT_EQ(out.shape(), Shape({0, 1}));
+    sum(out).backward();
+    EXPECT_EQ(component_params.grad().to_vector(), std::vector<float>(12, 0.0f));
+    EXPECT_EQ(log_weights.grad().to_vector(), std::vector<float>(3, 0.0f));
+  }
+}
+
+TEST(MixtureLogDensity, RefusesShapesThatDoNotFit) {
+  const Tensor z = Tensor::zeros({5, 2}), component_params = Tensor::zeros({3, 4});
+  const auto density = [](const Variable& z, const Variable& component_params, const Variable& log_weights) {
+    return [=] {
+      static_cast<void>(mixture_log_density(z, component_params, PosteriorScale::log_sigma, log_weights));
+    };
+  };
+  const std::string expected =
+      "[mixture_log_density] expected component_params of [components, 4] (mean, then scale parameter) for z "
+      "[5, 2], "
+      "got ";
+  expect_error(density(z, Tensor::zeros({3, 6}), {}), expected + "[3, 6]");
+  expect_error(density(z, Tensor::zeros({0, 4}), {}), expected + "[0, 4]");
+  expect_error(density(z, component_params, Tensor::zeros({2})),
+               "[mixture_log_density] expected log_weights of [3], got [2]");
+  expect_error(density(Tensor::zeros({5}), component_params, {}),
+               "[mixture_log_density] expected z of [rows, latent], got [5]");
+  expect_error(density(Tensor::zeros({5, 0}), Tensor::zeros({3, 0}), {}),
+               "[mixture_log_density] expected z of at least one column, got [5, 0]");
+  expect_error(density({}, component_params, {}),
+               "[mixture_log_density] expected z, got an undefined variable");
+}
+
+}  // namespace
+}  // namespace gpuvae

@@ -1,0 +1,409 @@
+// Tests learning rates that change during training, on every executor, and the ownership of optimisers.
+#include "gpuvae/schedule.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include "gpuvae/error.h"
+#include "gpuvae/graph.h"
+#include "gpuvae/train.h"
+#include "kernels/backend.h"
+#include "tests/temporary_folder.h"
+
+namespace gpuvae {
+namespace {
+
+using test::error_of;
+using test::TemporaryFolder;
+
+Dataset images(std::int64_t count, Device device) {
+  std::vector<std::uint8_t> bytes;
+  for (std::int64_t i = 0; i < count * 16; ++i) bytes.push_back(static_cast<std::uint8_t>(i * i * 7 / 16));
+  return {4, 4, Tensor::from(bytes, {count, 16}).to(device), {}};
+}
+
+VaeOptions small_model() {
+  VaeOptions o;
+  o.features = 16;
+  o.encoder_widths = {8};
+  return o;
+}
+
+// A run on 43 images: six steps per epoch, the last of three images.
+struct ScheduledRun {
+  explicit ScheduledRun(Device device, Executor executor, LearningRateSchedule schedule = {},
+                        OptimizerKind kind = OptimizerKind::adam)
+      : model(small_model(), device),
+        optimizer(model.parameters(), OptimizerOptions::defaults(kind)),
+        trainer(model, optimizer, images(43, device), images(10, device), [&] {
+          TrainOptions o;
+          o.batch_size = 8;
+          o.executor = executor;
+          o.schedule = std::move(schedule);
+          o.report_steps = 1;
+          o.report_seconds = 0;
+          return o;
+        }()) {}
+  std::vector<float> parameters() {
+    std::vector<float> all;
+    for (const Parameter& p : model.parameters())
+      for (const float v : p.variable.value().to_vector()) all.push_back(v);
+    return all;
+  }
+
+  Vae model;
+  Optimizer optimizer;
+  Trainer trainer;
+};
+
+const CosineSchedule kCosine{.total_steps = 18, .warmup_steps = 4, .final_factor = 0.01};
+
+std::vector<std::pair<Device, Executor>> places() {
+  std::vector<std::pair<Device, Executor>> all = {{Device::cpu(), Executor::eager}};
+  if (Device::cuda_count() > 0)
+    for (const Executor e : {Executor::eager, Executor::graph, Executor::fused})
+      if (e != Executor::fused || Device::cuda().backend().fused_step_unavailable().empty())
+        all.emplace_back(Device::cuda(), e);
+  return all;
+}
+
+TEST(Schedule, FactorsMatchTheFormulas) {
+  EXPECT_EQ(ConstantSchedule{}(1000), 1);
+  const LinearWarmup warmup{4};
+  for (const auto& [step, factor] : {std::pair{0, 0.25}, {1, 0.5}, {2, 0.75}, {3, 1.0}, {4, 1.0}, {99, 1.0}})
+    EXPECT_EQ(warmup(static_cast<std::uint64_t>(step)), factor) << step;
+  EXPECT_EQ(LinearWarmup{}(0), 1);
+  const StepDecay decay{.every = 3, .decay = 0.5};
+  for (const auto& [step, factor] :
+       {std::pair{0, 1.0}, {2, 1.0}, {3, 0.5}, {5, 0.5}, {6, 0.25}, {30, 0x1p-10}})
+    EXPECT_EQ(decay(static_cast<std::uint64_t>(step)), factor) << step;
+  // The expected factors use cos(pi / 3) = 0.5 and cos(pi / 2) = 0.
+  const CosineSchedule cosine{.total_steps = 14, .warmup_steps = 2, .final_factor = 0.2};
+  for (const auto& [step, factor] :
+       {std::pair{0, 0.5}, {1, 1.0}, {2, 1.0}, {6, 0.8}, {8, 0.6}, {10, 0.4}, {14, 0.2}, {1000, 0.2}})
+    EXPECT_NEAR(cosine(static_cast<std::uint64_t>(step)), factor, 1e-15) << step;
+}
+
+TEST(Schedule, ErrorsNameTheProblem) {
+  EXPECT_EQ(error_of([] { StepDecay{.every = 0}(1); }),
+            "[schedule] expected a decay every 1 or more steps, got 0");
+  EXPECT_EQ(error_of([] { StepDecay{.every = 2, .decay = -1}(1); }),
+            "[schedule] expected a decay above 0, got -1");
+  EXPECT_EQ(error_of([] { CosineSchedule{.total_steps = 3, .warmup_steps = 3}(1); }),
+            "[schedule] expected more than 3 steps in total, got 3");
+  EXPECT_EQ(error_of([] { CosineSchedule{.total_steps = 3, .final_factor = 2}(1); }),
+            "[schedule] expected a final factor in [0, 1], got 2");
+}
+
+// A schedule must equal setting the rate manually before every step, bit for bit.
+TEST(TrainerSchedule, GivesEveryStepItsLearningRate) {
+  for (const auto& [device, executor] : places())
+    for (const OptimizerKind kind : {OptimizerKind::adam, OptimizerKind::sgd, OptimizerKind::adamw}) {
+      SCOPED_TRACE(device.text() + " " + std::string(name(executor)) + " " + std::string(name(kind)));
+      ScheduledRun scheduled(device, executor, kCosine, kind), by_hand(device, executor, {}, kind),
+          constant(device, executor, {}, kind);
+      const double base = by_hand.optimizer.learning_rate();
+      std::uint64_t step = 0;
+      by_hand.optimizer.set_learning_rate(base * kCosine(0));
+      for (int epoch = 0; epoch < 3; ++epoch) {
+        scheduled.trainer.run_epoch();
+        constant.trainer.run_epoch();
+        by_hand.trainer.run_epoch([&](std::int64_t, const Losses&) {
+          by_hand.optimizer.set_learning_rate(base * kCosine(++step));
+        });
+      }
+      EXPECT_EQ(step, 18u);
+      EXPECT_EQ(scheduled.parameters(), by_hand.parameters());
+      EXPECT_NE(scheduled.parameters(), constant.parameters());
+      EXPECT_EQ(scheduled.trainer.learning_rate(1), base * 0.5);
+    }
+}
+
+TEST(TrainerSchedule, IsTheSameOnEveryExecutor) {
+  if (Device::cuda_count() == 0) GTEST_SKIP() << "no GPU";
+  std::vector<float> eager;
+  for (const auto& [device, executor] : places()) {
+    if (device.is_cpu()) continue;
+    ScheduledRun run(device, executor, kCosine);
+    for (int epoch = 0; epoch < 3; ++epoch) {
+      run.trainer.run_epoch();
+      if (epoch == 0) run.optimizer.set_learning_rate(4e-3);
+    }
+    const std::vector<float> got = run.parameters();
+    if (executor == Executor::eager) eager = got;
+    if (executor == Executor::graph) {
+      EXPECT_EQ(got, eager);
+    }
+    for (std::size_t i = 0; i < got.size(); ++i)
+      EXPECT_TRUE(std::fabs(got[i] - eager[i]) <= 1e-4) << name(executor) << " " << i;
+  }
+}
+
+TEST(TrainerSchedule, ResumesInItsMiddleBitForBit) {
+  const TemporaryFolder folder;
+  const std::filesystem::path file = folder.path() / "checkpoint.safetensors";
+  for (const auto& [device, executor] : places()) {
+    SCOPED_TRACE(device.text() + " " + std::string(name(executor)));
+    ScheduledRun straight(device, executor, kCosine), first(device, executor, kCosine),
+        second(device, executor, kCosine);
+    for (ScheduledRun* run : {&straight, &first}) {
+      run->trainer.run_epoch();
+      run->optimizer.set_learning_rate(0.003);  // the checkpoint stores it
+    }
+    save_checkpoint(file, first.model.parameters(), first.optimizer, 1);
+    second.trainer.resume_after(load_checkpoint(file, second.model.parameters(), second.optimizer));
+    EXPECT_EQ(second.optimizer.learning_rate(), 0.003);
+    for (int epoch = 1; epoch < 3; ++epoch) {
+      straight.trainer.run_epoch();
+      second.trainer.run_epoch();
+    }
+    EXPECT_EQ(second.parameters(), straight.parameters());
+  }
+}
+
+// The optimiser's count of updates may differ from the trainer's count of steps.
+TEST(TrainerSchedule, UsesTheTrainersStepCount) {
+  for (const auto& [device, executor] : places()) {
+    ScheduledRun used(device, executor, kCosine, OptimizerKind::sgd),
+        fresh(device, executor, kCosine, OptimizerKind::sgd);
+    for (int i = 0; i < 4; ++i) {
+      used.optimizer.zero_grad();
+      used.optimizer.step();  // without momentum, a step without gradient changes nothing
+    }
+    for (ScheduledRun* run : {&used, &fresh})
+      for (int epoch = 0; epoch < 2; ++epoch) run->trainer.run_epoch();
+    EXPECT_EQ(used.parameters(), fresh.parameters()) << device.text() << " " << name(executor);
+  }
+}
+
+TEST(TrainerSchedule, RefusesInvalidFactors) {
+  for (const double factor : {-1.0, static_cast<double>(NAN), std::numeric_limits<double>::infinity()}) {
+    ScheduledRun run(Device::cpu(), Executor::eager,
+                     [=](std::uint64_t step) { return step == 7 ? factor : 1.0; });
+    run.trainer.run_epoch();
+    EXPECT_EQ(error_of([&] {
+                run.trainer.run_epoch();
+              }).rfind("[train] expected a finite factor of 0 or more from the schedule at step 7, got ", 0),
+              0u);
+  }
+}
+
+// ---- set_learning_rate ----
+
+struct One {
+  explicit One(Device device) : weight(Tensor::full({1}, 8, DType::f32, device), true) {}
+  std::vector<Parameter> parameters() { return {{"w", weight, false}}; }
+  void step(Optimizer& optimizer) const {  // the gradient is 2
+    optimizer.zero_grad();
+    affine(weight, 2, 0).backward();
+    optimizer.step();
+  }
+  Variable weight;
+};
+
+TEST(OptimizerRateOnDevice, ChangesFromTheNextStepOn) {
+  for (const Device device : {Device::cpu(), Device::best()}) {
+    One model(device);
+    SGD sgd(model.parameters(), {.learning_rate = 0.25});
+    model.step(sgd);
+    EXPECT_EQ(model.weight.value().item(), 7.5);
+    sgd.set_learning_rate(2);
+    EXPECT_EQ(sgd.learning_rate(), 2);
+    EXPECT_EQ(sgd.options().learning_rate, 2);
+    model.step(sgd);
+    EXPECT_EQ(model.weight.value().item(), 3.5);
+    for (const double bad : {0.0, -1.0, static_cast<double>(NAN), std::numeric_limits<double>::infinity()})
+      EXPECT_THROW(sgd.set_learning_rate(bad), Error);
+    model.step(sgd);
+    EXPECT_EQ(model.weight.value().item(), -0.5);
+  }
+}
+
+TEST(GraphLearningRate, ChangesInsideCapturedGraphs) {
+  if (Device::cuda_count() == 0) GTEST_SKIP() << "no GPU";
+  const Stream stream(Device::cuda());
+  const StreamGuard on(stream);
+  One model(stream.device());
+  SGD sgd(model.parameters(), {.learning_rate = 0.25});
+  model.step(sgd);
+  const CudaGraph graph = CudaGraph::capture(
+      stream, [&] { model.step(sgd); }, 2);
+  graph.launch();
+  EXPECT_EQ(model.weight.value().item(), 8 - 3 * 0.5);
+  sgd.set_learning_rate(1);
+  graph.launch();
+  EXPECT_EQ(model.weight.value().item(), 6.5 - 2 * 2);
+  const std::string refused =
+      error_of([&] { static_cast<void>(CudaGraph::capture(stream, [&] { sgd.set_learning_rate(0.5); })); });
+  EXPECT_EQ(refused.rfind("[set_learning_rate] expected no capture on ", 0), 0u) << refused;
+  EXPECT_EQ(sgd.learning_rate(), 1);
+}
+
+TEST(OptimizerRateOnDevice, FactorsApplyToConsecutiveSteps) {
+  for (const Device device : {Device::cpu(), Device::best()}) {
+    One model(device);
+    SGD sgd(model.parameters(), {.learning_rate = 0.5});
+    const Tensor host = Tensor::from(std::vector<double>{1, 0.5, 0}, {3});
+    const Tensor factors = Tensor::empty({3}, DType::f64, device);
+    factors.copy_from(host);
+    std::vector<double> got;
+    for (int i = 0; i < 4; ++i) {
+      sgd.zero_grad();
+      affine(model.weight, 2, 0).backward();
+      sgd.step(sgd.clock(), factors);
+      sgd.count(1);
+      got.push_back(model.weight.value().item());
+    }
+    EXPECT_EQ(got, (std::vector<double>{7, 6.5, 6.5, 5.5}));
+    EXPECT_THROW(sgd.step(sgd.clock(), Tensor::zeros({3}, DType::f32, device)), Error);
+  }
+}
+
+// ---- ownership of optimisers ----
+
+TEST(TrainerOptimizer, AnOptimiserOfAnotherModelIsAnError) {
+  Vae model(small_model(), Device::cpu()), other(small_model(), Device::cpu());
+  Optimizer optimizer(other.parameters(), {});
+  EXPECT_EQ(
+      error_of([&] { Trainer(model, optimizer, images(10, Device::cpu()), {}, {.batch_size = 5}); }),
+      "[train] expected an optimiser of this model's parameters, got one of 8 variables of which 0 belong "
+      "to it");
+  Trainer(other, optimizer, images(10, Device::cpu()), {}, {.batch_size = 5});
+  std::vector<Parameter> both = model.parameters();
+  for (const Parameter& p : both) EXPECT_FALSE(optimizer.updates(p.variable)) << p.name;
+  for (const Parameter& p : other.parameters()) EXPECT_TRUE(optimizer.updates(p.variable)) << p.name;
+  EXPECT_FALSE(optimizer.updates(Variable()));
+}
+
+TEST(TrainerOptimizer, AnOptimiserOfSomeParametersKeepsTheOthers) {
+  Vae model(small_model(), Device::cpu());
+  std::vector<Parameter> some = model.parameters();
+  const std::vector<float> encoder = some[0].variable.value().to_vector();
+  some.erase(some.begin());
+  const std::vector<float> bias = some[0].variable.value().to_vector();
+  Optimizer optimizer(some, {});
+  Trainer(model, optimizer, images(10, Device::cpu()), {}, {.batch_size = 5}).run_epoch();
+  EXPECT_EQ(model.parameters()[0].variable.value().to_vector(), encoder);
+  EXPECT_NE(model.parameters()[1].variable.value().to_vector(), bias);
+}
+
+TEST(OptimizerOwnership, TwoOnTheSameParametersAreAnError) {
+  Vae model(small_model(), Device::cpu());
+  {
+    Optimizer first(model.parameters(), {});
+    const std::string message = error_of([&] { Optimizer second(model.parameters(), {}); });
+    EXPECT_EQ(
+        message,
+        "[optimizer] expected parameters that no other optimiser updates, got encoder.0.weight, which one "
+        "updates already");
+    Optimizer moved = std::move(first);
+    EXPECT_EQ(error_of([&] { Optimizer second(model.parameters(), {}); }), message);
+    EXPECT_TRUE(moved.updates(model.parameters()[0].variable));
+  }
+  Optimizer third(model.parameters(), {});  // the first optimiser no longer exists
+  std::vector<Parameter> twice = {model.parameters()[0]};
+  Vae other(small_model(), Device::cpu());
+  twice = {other.parameters()[0], other.parameters()[0]};
+  EXPECT_EQ(error_of([&] { Optimizer fourth(twice, {}); }),
+            "[optimizer] expected each parameter once, got encoder.0.weight twice");
+}
+
+TEST(OptimizerOwnership, ACheckpointOfAnotherKindIsAnError) {
+  const TemporaryFolder folder;
+  const std::filesystem::path file = folder.path() / "checkpoint.safetensors";
+  for (int saved = 0; saved <= static_cast<int>(OptimizerKind::adamw); ++saved)
+    for (int loaded = 0; loaded <= static_cast<int>(OptimizerKind::adamw); ++loaded) {
+      const auto from = static_cast<OptimizerKind>(saved), to = static_cast<OptimizerKind>(loaded);
+      ScheduledRun a(Device::cpu(), Executor::eager, {}, from), b(Device::cpu(), Executor::eager, {}, to);
+      a.trainer.run_epoch();
+      save_checkpoint(file, a.model.parameters(), a.optimizer, 1);
+      const std::vector<float> before = b.parameters();
+      const auto load = [&] { load_checkpoint(file, b.model.parameters(), b.optimizer); };
+      if (from == to) {
+        load();
+        EXPECT_EQ(b.parameters(), a.parameters());
+      } else {
+        EXPECT_EQ(error_of(load), "[load] " + file.string() + ": expected the state of optimiser " +
+                                      std::string(name(to)) + ", got that of " + std::string(name(from)));
+        EXPECT_EQ(b.parameters(), before);
+        EXPECT_EQ(b.optimizer.steps(), 0u);
+      }
+    }
+}
+
+TEST(OptimizerOwnership, ModelsOfTheSameOptionsShareNothing) {
+  VaeOptions options = small_model();
+  const std::shared_ptr<Prior> priors[] = {gaussian_mixture_prior(3), vamp_prior(3), standard_normal_prior()};
+  const std::shared_ptr<Likelihood> likelihoods[] = {shared_gaussian_likelihood(),
+                                                     fixed_gaussian_likelihood(0.5), bernoulli_likelihood()};
+  for (const auto& prior : priors)
+    for (const auto& likelihood : likelihoods) {
+      options.prior = prior;
+      options.likelihood = likelihood;
+      SCOPED_TRACE(prior->name() + ", " + likelihood->name());
+      Vae first(options, Device::cpu()), second(options, Device::cpu());
+      Vae third(first.options(), Device::cpu());
+      Optimizer a(first.parameters(), {}), b(second.parameters(), {}), c(third.parameters(), {});
+      const auto all = [](Vae& model) {
+        std::vector<std::vector<float>> values;
+        for (const Parameter& p : model.parameters()) values.push_back(p.variable.value().to_vector());
+        return values;
+      };
+      const auto before = all(second);
+      EXPECT_EQ(all(first), before);
+      EXPECT_EQ(all(third), before);
+      Trainer(first, a, images(10, Device::cpu()), {}, {.batch_size = 5}).run_epoch();
+      const auto after = all(first);
+      for (std::size_t i = 0; i < before.size(); ++i) EXPECT_NE(after[i], before[i]) << i;
+      EXPECT_EQ(all(second), before);
+      EXPECT_EQ(all(third), before);
+    }
+}
+
+// ---- options with the optimiser's name ----
+
+TEST(OptimizerOptionsByName, MatchTheDefaultsOfTheKind) {
+  const auto same = [](const OptimizerOptions& a, const OptimizerOptions& b) {
+    return a.kind == b.kind && a.learning_rate == b.learning_rate && a.beta1 == b.beta1 &&
+           a.beta2 == b.beta2 && a.epsilon == b.epsilon && a.l2 == b.l2 && a.l2_biases == b.l2_biases &&
+           a.clip_norm == b.clip_norm;
+  };
+  const auto usual = [](OptimizerKind kind) { return OptimizerOptions::defaults(kind); };
+  EXPECT_TRUE(same(SGDOptions{}, usual(OptimizerKind::sgd)));
+  EXPECT_TRUE(same(RMSpropOptions{}, usual(OptimizerKind::rmsprop)));
+  EXPECT_TRUE(same(AdagradOptions{}, usual(OptimizerKind::adagrad)));
+  EXPECT_TRUE(same(AdamOptions{}, usual(OptimizerKind::adam)));
+  EXPECT_TRUE(same(AdamWOptions{}, usual(OptimizerKind::adamw)));
+  EXPECT_TRUE(same(RMSpropOptions{.epsilon = 1e-10, .tensorflow1 = true}, usual(OptimizerKind::rmsprop_tf1)));
+
+  EXPECT_TRUE(
+      same(SGDOptions{0.5, 0.9, 0.1, true, 3}, {OptimizerKind::sgd, 0.5, 0.9, 0.999, 1e-8, 0.1, true, 3}));
+  EXPECT_TRUE(same(RMSpropOptions{0.5, 0.8, 1e-3, false, 0.1, true, 3},
+                   {OptimizerKind::rmsprop, 0.5, 0.9, 0.8, 1e-3, 0.1, true, 3}));
+  EXPECT_TRUE(same(AdagradOptions{0.5, 1e-3, 0.1, true, 3},
+                   {OptimizerKind::adagrad, 0.5, 0.9, 0.999, 1e-3, 0.1, true, 3}));
+  EXPECT_TRUE(same(AdamOptions{0.5, 0.8, 0.7, 1e-3, 0.1, true, 3},
+                   {OptimizerKind::adam, 0.5, 0.8, 0.7, 1e-3, 0.1, true, 3}));
+  EXPECT_TRUE(same(AdamWOptions{0.5, 0.8, 0.7, 1e-3, 0.1, true, 3},
+                   {OptimizerKind::adamw, 0.5, 0.8, 0.7, 1e-3, 0.1, true, 3}));
+}
+
+TEST(OptimizerOptionsByName, CreateTheOptimiserOfTheKind) {
+  One model(Device::cpu());
+  const auto kind = [&](Optimizer optimizer) { return optimizer.options().kind; };
+  EXPECT_EQ(kind(Adam(model.parameters(), {.learning_rate = 2e-3})), OptimizerKind::adam);
+  EXPECT_EQ(kind(AdamW(model.parameters(), {.weight_decay = 0.1})), OptimizerKind::adamw);
+  EXPECT_EQ(kind(SGD(model.parameters(), {.momentum = 0.9})), OptimizerKind::sgd);
+  EXPECT_EQ(kind(RMSprop(model.parameters(), {.rho = 0.99})), OptimizerKind::rmsprop);
+  EXPECT_EQ(kind(Adagrad(model.parameters())), OptimizerKind::adagrad);
+  // The result is 8 - 0.5 * 0.1 * 8, minus Adam's first step, whose size is the learning rate.
+  AdamW adamw(model.parameters(), {.learning_rate = 0.5, .weight_decay = 0.1});
+  model.step(adamw);
+  EXPECT_NEAR(model.weight.value().item(), 8 - 0.4 - 0.5, 5e-6);
+}
+
+}  // namespace
+}  // namespace gpuvae

@@ -1,0 +1,170 @@
+// Compares likelihood estimates with models whose likelihood is known, and tests statistics of latent codes.
+#include "gpuvae/evaluate.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace gpuvae {
+namespace {
+
+constexpr int kPixels = 3;
+constexpr double kWeight[kPixels] = {0.4, -0.2, 0.3}, kBias[kPixels] = {0.5, 0.4, 0.3}, kSigma = 0.25;
+
+// The model x = w z + b + sigma e with one latent dimension, whose distributions are all known (Bishop, PRML,
+// section 12.2).
+struct LinearGaussian {
+  VaeOptions options = [] {
+    VaeOptions o;
+    o.features = kPixels;
+    o.latent = 1;
+    o.encoder_widths = {};
+    o.likelihood = fixed_gaussian_likelihood(kSigma, false);
+    return o;
+  }();
+  Vae model{options, Device::best()};
+  double precision = 1;
+
+  // The encoder returns the true posterior, shifted and widened.
+  explicit LinearGaussian(double shift = 0, double wider = 1) {
+    double offset = 0;
+    std::vector<float> encode(2 * kPixels, 0.0f), weight, bias;
+    for (int i = 0; i < kPixels; ++i) precision += kWeight[i] * kWeight[i] / (kSigma * kSigma);
+    for (int i = 0; i < kPixels; ++i) {
+      const double gain = kWeight[i] / (kSigma * kSigma) / precision;
+      encode[i] = static_cast<float>(gain);
+      offset -= gain * kBias[i];
+      weight.push_back(static_cast<float>(kWeight[i])), bias.push_back(static_cast<float>(kBias[i]));
+    }
+    const std::vector<float> head = {static_cast<float>(offset + shift),
+                                     static_cast<float>(2 * std::log(wider) - std::log(precision))};
+    for (const Parameter& p : model.parameters()) {
+      const std::vector<float>& v = p.name == "posterior.weight" ? encode
+                                    : p.name == "posterior.bias" ? head
+                                    : p.name == "output.weight"  ? weight
+                                                                 : bias;
+      p.variable.value().copy_from(Tensor::from(v, p.variable.shape(), Device::best()));
+    }
+  }
+
+  // Returns -log N(x | b, w w' + sigma^2 I), by the matrix determinant lemma and the Sherman-Morrison
+  // formula.
+  static double nll(const std::vector<float>& x) {
+    const double s2 = kSigma * kSigma;
+    double ww = 0, wd = 0, dd = 0;
+    for (int i = 0; i < kPixels; ++i) {
+      const double d = x[i] - kBias[i];
+      ww += kWeight[i] * kWeight[i];
+      wd += kWeight[i] * d;
+      dd += d * d;
+    }
+    const double log_determinant = kPixels * std::log(s2) + std::log(1 + ww / s2);
+    const double quadratic = dd / s2 - wd * wd / (s2 * s2) / (1 + ww / s2);
+    return 0.5 * (kPixels * std::log(2 * M_PI) + log_determinant + quadratic);
+  }
+};
+
+Dataset points(std::int64_t count) {
+  const std::vector<float> x = random_uniform({count, kPixels}, {.seed = 9}, 0, 1).to_vector();
+  return {1, kPixels, Tensor::from(x, {count, kPixels}, Device::best()), {}};
+}
+double exact_nll(const Dataset& images) {
+  const std::vector<float> x = images.examples.to_vector();
+  double sum = 0;
+  for (std::size_t i = 0; i < x.size(); i += kPixels)
+    sum += LinearGaussian::nll({x.begin() + i, x.begin() + i + kPixels});
+  return sum / static_cast<double>(images.count());
+}
+
+TEST(Evaluation, WithTheTruePosteriorOneSampleIsExact) {
+  const Dataset images = points(40);
+  for (const std::int64_t samples : {1, 7}) {
+    const ImportanceEstimate e = importance_weighted_nll(LinearGaussian().model, images, samples, {});
+    EXPECT_NEAR(e.nll, exact_nll(images), 2e-5);
+    EXPECT_NEAR(e.effective_samples, static_cast<double>(samples), 1e-2);
+  }
+}
+
+TEST(Evaluation, ManySamplesOvercomeAWrongPosterior) {
+  const Dataset images = points(20);
+  const LinearGaussian wrong(0.3, 1.4);
+  const double exact = exact_nll(images), elbo = evaluate_elbo(wrong.model, images, {}).loss;
+  const ImportanceEstimate one = importance_weighted_nll(wrong.model, images, 1, {});
+  const ImportanceEstimate many = importance_weighted_nll(wrong.model, images, 1000, {});
+  EXPECT_GT(elbo, exact + 0.1);
+  EXPECT_GT(one.nll, exact + 0.1);
+  EXPECT_NEAR(many.nll, exact, 0.02);
+  EXPECT_LT(many.effective_samples, 900);
+  EXPECT_GT(many.effective_samples, 100);
+}
+
+TEST(Evaluation, IndependentOfTheBatchSize) {
+  const Dataset images = points(23);
+  const LinearGaussian wrong(0.3, 1.4);
+  EvaluationOptions small, large;
+  small.rows = 10;
+  large.rows = 1000;
+  const double a = importance_weighted_nll(wrong.model, images, 64, small).nll;
+  EXPECT_NEAR(importance_weighted_nll(wrong.model, images, 64, large).nll, a, 1e-5);
+}
+
+TEST(Evaluation, ElboOfTheTruePosteriorIsTheLikelihoodOnAverage) {
+  const Dataset images = points(4000);
+  const Losses elbo = evaluate_elbo(LinearGaussian().model, images, {});
+  EXPECT_NEAR(elbo.loss, exact_nll(images), 0.05);
+  EXPECT_NEAR(elbo.loss, elbo.reconstruction + elbo.kl, 1e-9);
+}
+
+TEST(Evaluation, StatisticsOfAKnownPosterior) {
+  const LinearGaussian exact;
+  const Dataset images = points(3000);
+  const LatentStatistics s = latent_statistics(exact.model, images, {});
+  const std::vector<float> x = images.examples.to_vector();
+  double sum = 0, squares = 0, kl = 0;
+  for (std::size_t i = 0; i < x.size(); i += kPixels) {
+    double mean = 0;
+    for (int p = 0; p < kPixels; ++p)
+      mean += kWeight[p] / (kSigma * kSigma) / exact.precision * (x[i + p] - kBias[p]);
+    sum += mean / 3000;
+    squares += mean * mean / 3000;
+    kl += (0.5 * (mean * mean + 1 / exact.precision - 1) + 0.5 * std::log(exact.precision)) / 3000;
+  }
+  const double variance = squares - sum * sum;
+  ASSERT_EQ(s.kl.size(), 1u);
+  EXPECT_NEAR(s.kl[0], kl, 1e-4);
+  EXPECT_NEAR(s.mean_variance[0], variance, 1e-4);
+  EXPECT_EQ(s.active_units, 1);
+  EXPECT_FALSE(s.collapsed());
+  // The decoded means are w z + b.
+  EXPECT_NEAR(s.decoded_stddev, std::sqrt(variance) * (0.4 + 0.2 + 0.3) / kPixels, 1e-4);
+  // The means are nearly normal, so I(x; z) is about that of a Gaussian channel: half the log of the total
+  // variance over the noise variance.
+  EXPECT_NEAR(s.mutual_information, 0.5 * std::log(1 + variance * exact.precision), 0.05);
+}
+
+TEST(Evaluation, MutualInformationCountsTheDistinguishableImages) {
+  const LinearGaussian model(0, 1e-3);  // sharp posteriors: z identifies the image
+  EXPECT_NEAR(latent_statistics(model.model, points(8), {}).mutual_information, std::log(8.0), 1e-2);
+  Dataset same = points(8);
+  for (int i = 1; i < 8; ++i) same.examples.slice(i, 1).copy_from(same.examples.slice(0, 1));
+  EXPECT_NEAR(latent_statistics(model.model, same, {}).mutual_information, 0, 1e-3);
+}
+
+TEST(Evaluation, ADecoderThatIgnoresZIsCollapsed) {
+  LinearGaussian model;
+  for (const Parameter& p : model.model.parameters())
+    if (p.name == "output.weight") p.variable.value().fill(1e-4);
+  const LatentStatistics s = latent_statistics(model.model, points(100), {});
+  EXPECT_TRUE(s.collapsed());
+}
+
+TEST(Evaluation, InvalidArgumentsAreErrors) {
+  const LinearGaussian model;
+  EXPECT_THROW(static_cast<void>(importance_weighted_nll(model.model, points(3), 0, {})), Error);
+  EXPECT_THROW(static_cast<void>(importance_weighted_nll(model.model, points(3).slice(0, 0), 5, {})), Error);
+  EXPECT_THROW(static_cast<void>(importance_weighted_nll(model.model, points(3), std::int64_t{1} << 32, {})),
+               Error);
+}
+
+}  // namespace
+}  // namespace gpuvae
