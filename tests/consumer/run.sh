@@ -50,10 +50,10 @@ check_headers() {
   say "each public header compiles by itself and includes only the standard library"
 }
 
-# Builds a C++ program and the examples of README and ARCHITECTURE as on a machine without a CUDA toolkit and
+# Builds a C++ program and the example of the README as on a machine without a CUDA toolkit and
 # without CMake files of the dependencies.
 check_cxx() {
-  sed -n '/^```cpp$/,/^```$/p' "$root/README.md" "$root/ARCHITECTURE.md" | sed '/^```/d' >"$work/readme.cpp"
+  sed -n '/^```cpp$/,/^```$/p' "$root/README.md" | sed '/^```/d' >"$work/readme.cpp"
   local hidden=() package
   for package in CUDAToolkit OpenMP fmt ZLIB Threads; do hidden+=("-DCMAKE_DISABLE_FIND_PACKAGE_$package=ON"); done
   local path
@@ -81,9 +81,8 @@ check_cuda() {
 }
 
 check_all_cuda() {
-  sed -n '/^```c++$/,/^```$/p' "$root/README.md" | sed '/^```/d' >"$work/readme_cuda.cpp"
   local running=() process
-  check_cuda "cuda-enabled-after" -DCONSUMER_CUDA=AFTER -DREADME_CUDA_EXAMPLE="$work/readme_cuda.cpp" &
+  check_cuda "cuda-enabled-after" -DCONSUMER_CUDA=AFTER -DCUDA_HEADER=ON &
   running+=($!)
   check_cuda "cuda-enabled-before" -DCONSUMER_CUDA=BEFORE -DCMAKE_CUDA_STANDARD=20 \
     -DCMAKE_CUDA_RUNTIME_LIBRARY=Shared &

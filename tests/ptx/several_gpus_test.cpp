@@ -128,7 +128,7 @@ TEST(BuiltForAnotherArchitecture, RunsWithTheAvailableKernels) {
           ? "the GPU has no tensor cores for TF32"
           : "this build's kernels for the GPU are of compute capability 7.5, without tensor "
             "cores for TF32";
-  EXPECT_EQ(automatic.executor, "graph: 5 steps a launch; not fused: " + why);
+  EXPECT_EQ(automatic.executor, "graph: 5 steps per launch; not fused: " + why);
   try {
     SmallTraining(cuda, Executor::fused);
     ADD_FAILURE() << "the fused step ran without code";

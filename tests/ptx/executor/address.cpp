@@ -188,7 +188,7 @@ void translate_lanes(Warp& w, const Instruction& i, Access& a, Find find) {
   }
 }
 
-// Translates all lanes at once if their addresses fit. `begin` is the host address of address 0.
+// Translates all lanes at once if `fits`. `begin` is the place of address 0 on the host.
 template <class Find>
 void translate_all(Warp& w, const Instruction& i, Access& a, bool fits, char* begin, Find find) {
   if (!fits || a.any_bit % a.bytes != 0) return translate_lanes(w, i, a, find);

@@ -86,7 +86,7 @@ struct Block {
   void finish();
 };
 
-// Finished blocks. New blocks reuse their memory, also in later launches.
+// Blocks that have ended. The next ones, also those of later launches, take over their memory.
 struct SpareBlocks {
   std::list<Block> blocks;
 };

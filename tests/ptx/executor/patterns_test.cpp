@@ -160,7 +160,7 @@ TEST_F(Patterns, UnwrittenWordsAreFound) {
       ADD_FAILURE() << "expected an error";
     } catch (const Error& e) {
       EXPECT_NE(
-          std::string(e.what()).find(std::string("load of ") + space + " memory that nobody has written"),
+          std::string(e.what()).find(std::string("load of ") + space + " memory that was never written"),
           std::string::npos)
           << e.what();
       EXPECT_NE(std::string(e.what()).find("thread (9, 0, 0)"), std::string::npos) << e.what();

@@ -136,7 +136,7 @@ Current in_lane(Current now, int lane) {
   return now;
 }
 
-// Returns whether the rules of race_words.h apply to an access.
+// Returns whether the rules of race_words.h hold for an access.
 bool is_simple(const Warp& w, const Access& a) {
   return a.bytes >= 4 && !a.atomic && w.partial_syncs.empty();
 }

@@ -1,6 +1,6 @@
 // Races on words whose bytes all have the same history, stored in a record (race.h). The rules are those of
-// race_cells.h without branches, so that loops over the words of an access can be vectorised. They hold as
-// long as the warp has no bar.warp.sync of some of its lanes to remember.
+// race_cells.h without branches, so that loops over the words of an access become vector instructions. They
+// hold if the warp has passed no bar.warp.sync of some of its lanes since the last barrier.
 #pragma once
 
 #include <algorithm>
@@ -42,29 +42,6 @@ inline Record joined_readers(Record readers, Record mine, std::uint64_t full_syn
   return time_of(readers) == time_of(mine) ? (mine & ~kSyncBits) | sync | flag : mine;
 }
 
-// Handles the words of one lane if they have not been written since the last barrier and, for stores, not
-// been read. Most accesses are of this kind. Where it returns false it may have recorded the first words,
-// which does not change what check_shared_words finds.
-template <bool kStore>
-bool access_quiet_words(Record* writes, Record* reads, Record mine, std::uint64_t full_sync, unsigned count) {
-  const Record barrier = mine >> 32 << 32;
-  for (unsigned k = 0; k < count; ++k) {
-    if (writes[k] >= barrier || (kStore && reads[k] >= barrier)) return false;
-    if (kStore)
-      writes[k] = mine;
-    else
-      reads[k] = joined_readers(reads[k], mine, full_sync);
-  }
-  return true;
-}
-
-// The state of a launch that the check of a global access needs.
-struct CurrentLaunch {
-  std::uint64_t owner;   // owner of the block's records
-  std::uint64_t writer;  // owner that the words must have: the same owner, or none
-  std::uint64_t complete_before;
-};
-
 // Checks an access to `count` consecutive words and records it. Each lane has 2^kShift words. Returns false
 // without recording it if a word needs the full rules.
 template <unsigned kShift, bool kStore>
@@ -88,11 +65,35 @@ bool check_shared_words(Record* writes, Record* reads, const Current& now, unsig
   return true;
 }
 
+// The same for the words of one lane in what is the usual case: nobody has written the words since the last
+// barrier, nor read those that are stored to. Returns false in any other case; the words before may be
+// remembered already, which check_shared_words does not mind.
+template <bool kStore>
+bool access_quiet_words(Record* writes, Record* reads, Record mine, std::uint64_t full_sync, unsigned count) {
+  const Record barrier = mine >> 32 << 32;
+  for (unsigned k = 0; k < count; ++k) {
+    if (writes[k] >= barrier || (kStore && reads[k] >= barrier)) return false;
+    if (kStore)
+      writes[k] = mine;
+    else
+      reads[k] = joined_readers(reads[k], mine, full_sync);
+  }
+  return true;
+}
+
+// What a global access must know of its launch.
+struct CurrentLaunch {
+  std::uint64_t owner;   // of a record that the block leaves
+  std::uint64_t writer;  // that the words may have: the owner, or nobody
+  std::uint64_t complete_before;
+};
+
 inline bool is_ordered(Record earlier, std::uint64_t owner, Record mine, std::uint64_t full_sync,
                        std::uint64_t expected_owner, std::uint64_t complete_before) {
   return (owner >> 32 < complete_before) | ((owner == expected_owner) & is_ordered(earlier, mine, full_sync));
 }
 
+// check_shared_words for global memory, `first` being a word of the allocation.
 template <unsigned kShift, bool kStore>
 bool check_global_words(GlobalHistory& history, std::size_t first, const Current& now,
                         const CurrentLaunch& launch, unsigned count) {
