@@ -1,20 +1,20 @@
 // Benchmarks every fused operation against its unfused implementation, forward and backward, at the sizes of
 // the presets and at large sizes, with warm and with cold caches. The time of a benchmark is that of the
-// fused operation: the median of samples that alternate with samples of the unfused one, by CUDA events on a
-// GPU and by the wall clock on the CPU. Its counters:
+// fused operation: the median of samples that alternate with samples of the unfused one. Times are measured
+// by CUDA events on a GPU and by the wall clock on the CPU. The counters are:
 //
 //   unfused           seconds of the unfused implementation
 //   speedup           unfused / fused, the median of the alternating samples
 //   low, high         10th and 90th percentile of the fused samples
-//   bytes             the least that the operation must move
+//   bytes             minimum number of bytes that the operation moves
 //   moved, unfused_moved        bytes that its kernel calls move
 //   copy, matmul      bytes / time over the copy ceiling, flops / time over the matmul ceiling
-//   error             of the fused results against f64, relative to the largest element
-//   launches, unfused_launches  kernels started (CUDA)
+//   error             error of the fused results against f64, relative to the largest element
+//   launches, unfused_launches  number of kernels started (CUDA)
 //   unfused_curand    1 if the unfused implementation draws its noise by cuRAND
 //
-// The program first measures the ceilings. It skips an operation that would need too much memory or time, and
-// prints a line about it. Google Benchmark's flags work: --benchmark_filter=bce, --benchmark_out=FILE.
+// The program first measures the ceilings. It skips operations that need too much memory or time, and prints
+// a line about each of them. Google Benchmark's flags work: --benchmark_filter=bce, --benchmark_out=FILE.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -36,11 +36,11 @@ namespace {
 struct Options {
   std::string device = "auto";
   bool quick = false, large = true;
-  double most_elements = 0, budget = 0;  // seconds for a benchmark; 0: chosen
+  double most_elements = 0, budget = 0;  // budget: seconds per benchmark; 0: automatic
   std::size_t flush_mib = 0;
 };
 
-// What all benchmarks of a run share.
+// Data that all benchmarks of a run share.
 struct Bench {
   Device device;
   Options options;
@@ -48,7 +48,7 @@ struct Bench {
   Stopwatch stopwatch;
 };
 
-// What one run of `body` asks of the backend.
+// Bytes moved and kernels started by one run of `body`.
 struct Counted {
   double bytes = 0;
   std::uint64_t launches = 0;
@@ -66,7 +66,7 @@ struct Samples {
   std::vector<double> fused, unfused, ratio;
 };
 
-// Fused and unfused in turns, so that a noisy machine disturbs both alike.
+// Measures fused and unfused samples alternately, so that noise of the machine affects both in the same way.
 Samples sample(Bench& bench, const Contest& contest, bool cold) {
   constexpr std::size_t kFewest = 3, kMax = 51;
   const auto time = [&](const Body& body) {
@@ -113,29 +113,29 @@ void report(benchmark::State& state, const Bench& bench, const Workload& w, cons
   state.SetLabel(w.large ? "large" : "preset");
 }
 
-// One iteration for Google Benchmark: its time is the median of our samples.
+// Runs one iteration for Google Benchmark, whose time is the median of our samples.
 void run(benchmark::State& state, Bench& bench, const Workload& w, bool cold) {
   try {
     const Contest contest = w.prepare(bench.device);
     const Samples samples = sample(bench, contest, cold);
     for (auto _ : state) state.SetIterationTime(statistics_of(samples.fused).median);
     report(state, bench, w, contest, samples, cold);
-  } catch (const Error& error) {  // the device's memory, most likely
+  } catch (const Error& error) {  // usually the device is out of memory
     state.SkipWithError(error.what());
   }
   release_unused_memory(bench.device);
 }
 
-// Why a workload cannot be run here; empty if it can.
+// Returns the reason why a workload cannot run here, or an empty string if it can.
 std::string obstacle(const Bench& bench, const Workload& w) {
-  constexpr double kLongest = 3,
-                   kTensors = 16;  // seconds for one run; tensors that a unfused implementation may keep
+  constexpr double kLongest = 3;   // seconds for one run
+  constexpr double kTensors = 16;  // tensors that an unfused implementation may keep
   const double needed = 4 * kTensors * w.elements;
   const double there =
       0.6 * static_cast<double>(sysconf(_SC_AVPHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
   if (bench.device.is_cpu() && needed > there)
     return fmt::format("needs about {:.1f} GiB, has {:.1f}", needed / (1 << 30), there / (1 << 30));
-  constexpr double kOfMatmul = 30;  // matrix products do so many times the arithmetic of other kernels, about
+  constexpr double kOfMatmul = 30;  // approximate speed of matrix products relative to other kernels
   const double rate = bench.ceilings.matmul_flops / (w.operation == "linear" ? 1 : kOfMatmul);
   const double seconds = w.flops / rate + 6 * w.bytes / bench.ceilings.copy_bytes;
   const double longest = bench.options.quick ? kLongest / 10 : kLongest;

@@ -1,4 +1,5 @@
-// Observers of a backend: what its calls read, write and compute at least, and how long they take.
+// Observers of a backend: they count what its calls read, write and compute at least, or measure how long
+// they take.
 #pragma once
 
 #include <map>
@@ -9,7 +10,8 @@
 
 namespace gpuvae::bench {
 
-// Observes a backend while it lives. Made and destroyed while nothing else uses the device.
+// Observes a backend while the object exists. Nothing else may use the device during construction and
+// destruction.
 class ObserverScope {
  public:
   ObserverScope(kernels::Backend& backend, kernels::KernelObserver& observer)
@@ -23,7 +25,7 @@ class ObserverScope {
   kernels::KernelObserver* previous_;
 };
 
-// Adds up what the calls move.
+// Counts the bytes that the calls move.
 class CountingObserver final : public kernels::KernelObserver {
  public:
   double bytes = 0;
@@ -35,8 +37,8 @@ class CountingObserver final : public kernels::KernelObserver {
   }
 };
 
-// Adds up the seconds of each kind of call: by events on CUDA, by the wall clock on the CPU. Events surround
-// every call, so that no two calls overlap.
+// Sums the seconds of each kind of call, measured by events on CUDA and by the wall clock on the CPU. Events
+// surround every call, so that calls do not overlap.
 class TimingObserver final : public kernels::KernelObserver {
  public:
   TimingObserver(kernels::Backend& backend, bool on_cpu) : backend_(backend), on_cpu_(on_cpu) {}
@@ -46,7 +48,7 @@ class TimingObserver final : public kernels::KernelObserver {
     int calls = 0;
     double seconds = 0, bytes = 0, flops = 0;
   };
-  // By name of the call; waits for the device.
+  // Returns the shares by name of the call. Waits for the device.
   std::map<std::string, Share> shares();
 
   void call(const kernels::KernelCall& call, kernels::StreamHandle stream,

@@ -25,7 +25,7 @@ std::string device_text(const Report& report) {
   return report.environment.value("device_description", report.environment.value("device", ""));
 }
 
-// "bce with logits", "adam update": what people call it.
+// Returns the name of an operation for readers, such as "bce with logits" or "adam update".
 std::string spoken(const Operation& o) {
   std::string s =
       o.operation == "optimizer_step" ? o.size.substr(0, o.size.find('-')) + " update" : o.operation;
@@ -47,7 +47,7 @@ std::string spoken_size(const Operation& o) {
 
 std::string filled(const std::string& colour) { return fmt::format("fill=\"{}\" class=\"data\"", colour); }
 
-// A legend of coloured squares in a row, from `x` on at height `y`.
+// Draws a legend of coloured squares in a row, which begins at `x` at height `y`.
 void draw_legend(Svg& svg, double x, double y,
                  const std::vector<std::pair<std::string, std::string>>& entries) {
   for (const auto& [name, colour] : entries) {
@@ -57,7 +57,7 @@ void draw_legend(Svg& svg, double x, double y,
   }
 }
 
-// Vertical grid lines and their labels under an area; the label of the axis below.
+// Draws vertical grid lines, their labels under the area, and the label of the axis below them.
 void draw_x_axis(Svg& svg, const Box& area, const Scale& x, const Ticks& ticks, const std::string& label) {
   for (std::size_t i = 0; i < ticks.values.size(); ++i) {
     const double at = x(ticks.values[i]);
@@ -185,7 +185,7 @@ std::string roofline_svg(const Report& report) {
 
 namespace {
 
-// The kernels of a step in groups that people know.
+// Groups of a step's kernels that readers know.
 struct Group {
   const char* name;
   std::vector<std::string> calls;
@@ -203,7 +203,8 @@ const std::array<Group, 7>& groups() {
   return all;
 }
 
-// The colours of areas, told apart from their neighbours in the bar; grey for what is no kernel.
+// Returns colours that differ clearly between neighbours in the bar, and grey for entries that are not
+// kernels.
 std::string group_colour(std::size_t group) {
   constexpr std::array<int, 6> kOrder = {0, 4, 6, 2, 1, 3};
   return group < kOrder.size() ? hex(kLabelColours[static_cast<std::size_t>(kOrder[group])])
@@ -213,7 +214,7 @@ std::string group_colour(std::size_t group) {
 
 struct Step {
   std::string preset;
-  std::array<double, 8> microseconds{};  // by group; the last one: other kernels
+  std::array<double, 8> microseconds{};  // by group; the last element is for other kernels
   double total = 0;
 };
 
@@ -244,7 +245,7 @@ std::string breakdown_svg(const Report& report) {
   const Box area{0, 0, kLong, kPitch * static_cast<double>(steps.size())};
   const Scale x{{0, 1.02 * most}, 0, kLong};
   Svg svg;
-  draw_x_axis(svg, area, x, nice_ticks(0, x.values.high, 8), "\u00b5s a step, call by call");
+  draw_x_axis(svg, area, x, nice_ticks(0, x.values.high, 8), "\u00b5s per step, call by call");
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const double y = kPitch * static_cast<double>(i) + (kPitch - kThick) / 2;
     double done = 0;

@@ -13,8 +13,8 @@ namespace gpuvae::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr double kShortest = 2e-4;  // seconds; below it the clock's own cost shows
-constexpr int kMaxRuns = 20;  // between two events: more would fill the stream's queue and stop the host
+constexpr double kShortest = 2e-4;  // seconds; the clock's overhead distorts shorter times
+constexpr int kMaxRuns = 20;  // runs between two events; more would fill the stream's queue and stop the host
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -26,7 +26,7 @@ std::size_t default_flush_bytes(Device device) {
   return 3 * static_cast<std::size_t>(cache > 0 ? cache : 32 << 20);
 }
 
-// The device's seconds between two points of a stream.
+// Measures the device's seconds between two points of a stream.
 class Interval {
  public:
   explicit Interval(Device device)
@@ -76,7 +76,8 @@ void Stopwatch::write_buffer(int times) {
   for (int i = 0; i < times; ++i) buffer_.fill(i);
 }
 
-// Writes of the buffer that keep the device busy while the host hands over `runs` of the body.
+// Returns how often the buffer must be written to keep the device busy while the host queues `runs` of the
+// body.
 int Stopwatch::head_start(const Body& body, int runs) {
   Stream::current(device_).synchronize();
   const auto start = Clock::now();
@@ -99,7 +100,7 @@ double Stopwatch::warm(const Body& body) {
   const double once = wall_seconds(device_, body);
   const int runs = std::clamp(static_cast<int>(kShortest / once), 1, kMaxRuns);
   write_buffer(head_start(body, runs + 1));
-  body();  // brings back what the writes have driven out of the cache
+  body();  // restores the data that the writes have evicted from the cache
   Interval interval(device_);
   for (int i = 0; i < runs; ++i) body();
   interval.finish();

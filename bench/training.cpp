@@ -41,7 +41,7 @@ Data load(const System& system, const apps::RunConfig& c, const TrainingOptions&
   return data;
 }
 
-// A model of a preset in training.
+// A model of a preset, with its optimiser and trainer.
 struct Training {
   Vae model;
   Optimizer optimizer;
@@ -64,7 +64,7 @@ nlohmann::json row_of(const char* kind, const System& system, const char* execut
   return {{"kind", kind}, {"preset", system.name}, {"executor", executor}};
 }
 
-// One preset on one device.
+// The measurements of one preset on one device.
 class Measurement {
  public:
   Measurement(const System& system, const TrainingOptions& o, Device device, Output& out)
@@ -82,7 +82,7 @@ class Measurement {
                       data_.train.count() / config_.training.batch_size);
   }
 
-  // The rows of whole epochs.
+  // Measures steps, then returns the rows of whole epochs.
   std::vector<nlohmann::json> run() {
     const std::vector<double> microseconds = time_steps();
     for (std::size_t i = 0; i < chosen_.size(); ++i) time_epochs(*chosen_[i], microseconds[i]);
@@ -94,7 +94,7 @@ class Measurement {
   Dataset some_images() const { return data_.train.slice(0, steps_ * config_.training.batch_size); }
   Dataset no_images() const { return data_.validation.slice(0, 0); }
 
-  // Beside the table, not in it.
+  // Prints to stderr, so that the table stays clean.
   template <class... T>
   static void skip(fmt::format_string<T...> format, T&&... values) {
     fmt::print(stderr, format, std::forward<T>(values)...);
@@ -105,7 +105,7 @@ class Measurement {
     return names.empty() || std::find(names.begin(), names.end(), e.name) != names.end();
   }
 
-  // Trainings with the executors that can run here, after their first epoch.
+  // Returns trainings with the executors that can run here, after their first epochs.
   std::vector<std::unique_ptr<Training>> warmed_up() {
     std::vector<std::unique_ptr<Training>> trainings;
     for (const Executor& e : kExecutors) {
@@ -122,7 +122,7 @@ class Measurement {
     return trainings;
   }
 
-  // Steps and bare products in turns; the medians of the former, in microseconds.
+  // Measures training steps and bare products alternately, and returns the steps' medians in microseconds.
   std::vector<double> time_steps() {
     const auto trainings = warmed_up();
     if (trainings.empty()) return {};
@@ -176,7 +176,8 @@ class Measurement {
              step.high, bare.median, ratio.median, ratio.low, ratio.high, images);
   }
 
-  // Whole epochs from the start, up to the published loss where that is wanted and the time suffices.
+  // Measures whole epochs from the start, until the published loss if that is requested and the time
+  // suffices.
   void time_epochs(const Executor& e, double microseconds) {
     Training training(config_, e, data_.train, data_.validation);
     const double predicted = microseconds * 1e-6 * static_cast<double>(training.trainer.steps_per_epoch());
@@ -211,8 +212,8 @@ class Measurement {
     epochs_.push_back(row);
   }
 
-  // What the calls of an eager step take, one at a time; the rest is the host's, and on CUDA the gaps between
-  // kernels.
+  // Measures the calls of an eager step one by one. The remaining time is that of the host and, on CUDA, of
+  // the gaps between kernels.
   void break_down() {
     const Device device = data_.train.examples.device();
     TimingObserver timing(device.backend(), device.is_cpu());

@@ -25,9 +25,9 @@ inline constexpr Executor kExecutors[] = {
     {"fused", [](TrainOptions& o) { o.executor = gpuvae::Executor::fused; }},
 };
 
-// The presets with the validation loss that a run must reach: the upper end of the published or measured band
-// after the preset's epochs, as in bench/reproduce (a single figure is widened by 0.2 %). 0 means that no
-// loss is known.
+// The presets with the validation loss that a run must reach: the upper end of the published or measured
+// range after the preset's epochs, as in bench/reproduce (a single number is increased by 0.2 %). 0 means
+// that no loss is known.
 struct System {
   const char* name;
   bool frey;

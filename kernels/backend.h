@@ -1,10 +1,11 @@
-// The one interface between host code and kernels. A method is a kernel; its arguments are raw pointers and
-// sizes in one struct, so that kernels know nothing of tensors or autograd and are testable alone.
+// The one interface between host code and kernels. Each method starts a kernel; its arguments are raw
+// pointers and sizes in one struct, so kernels do not depend on tensors or autograd and can be tested
+// separately.
 //
-// Conventions. Matrices are row-major and contiguous. Pointers are memory of the backend's device; those
-// marked "or null" may be. `dtype` is the type of every untyped pointer: f32 everywhere, f64 on the CPU only.
-// Sizes may be anything from 0. Outputs do not overlap inputs unless a comment allows it. Kernels are
-// asynchronous on `stream`, deterministic, and throw gpuvae::Error for what they cannot do.
+// Conventions. Matrices are row-major and contiguous. Pointers refer to memory of the backend's device; only
+// pointers marked "or null" may be null. `dtype` is the type of every untyped pointer: f32, or f64 on the CPU
+// only. Sizes may be 0. Outputs do not overlap inputs unless a comment allows it. Kernels are asynchronous on
+// `stream` and deterministic, and throw gpuvae::Error if they do not support a request.
 #pragma once
 
 #include <atomic>
@@ -31,20 +32,21 @@ using GraphHandle = void*;
 
 // One call of a kernel.
 struct KernelCall {
-  const char* name;  // of the method of Backend
-  double bytes;      // that it reads and writes at least
-  double flops = 0;  // of matrix products
+  const char* name;  // name of the method of Backend
+  double bytes;      // minimum number of bytes read and written
+  double flops = 0;  // of matrix products only
 };
 // Counts or times the kernels that a backend starts.
 class KernelObserver {
  public:
   virtual ~KernelObserver() = default;
-  // Stands in for the call; `run` starts the kernel, and is to be called once.
+  // Replaces the call. `run` starts the kernel and must be called exactly once.
   virtual void call(const KernelCall& call, StreamHandle stream, const std::function<void()>& run) = 0;
 };
 
-// Every kernel: the method of Backend that starts it, and its arguments, which kernels/ops describes. CUDA
-// only: fused_step, and curand, which must not be captured in a graph. The CPU backend throws Error for both.
+// The list of kernels: the method of Backend that starts the kernel, and its arguments, which kernels/ops
+// describes. fused_step and curand exist only on CUDA (the CPU backend throws Error), and curand must not be
+// captured in a graph.
 #define GPUVAE_KERNELS(KERNEL)                        \
   KERNEL(gemm, GemmArgs)                              \
   KERNEL(activation_backward, ActivationBackwardArgs) \
@@ -82,15 +84,16 @@ class Backend {
 
   // ---- the device: memory, streams, events ----
   virtual std::string description() const = 0;
-  virtual bool supports(Precision precision) const = 0;  // of gemm
-  // Why fused_step cannot run on this device, in one line; "" if it can.
+  virtual bool supports(Precision precision) const = 0;  // precisions of gemm
+  // Returns the reason why fused_step cannot run on this device, in one line, or "" if it can.
   virtual std::string fused_step_unavailable() const = 0;
-  // What a mask of ReLU takes for an output of [m, n]; 0 where gemm has no use for one.
+  // Returns the size of a ReLU mask for an output of [m, n], or 0 if gemm does not use masks.
   virtual std::size_t relu_mask_bytes(std::int64_t m, std::int64_t n) const = 0;
-  // System memory of the device; throws Error if there is none left. The pool above calls it seldom.
+  // Returns system memory of the device. Throws Error if none is left. The memory pool calls it rarely.
   virtual void* allocate(std::size_t bytes) = 0;
   virtual void release(void* pointer) noexcept = 0;
-  // Stream-ordered copies. To the device the source may be reused at once; from the device the call waits.
+  // Stream-ordered copies. copy_to_device() returns when the source may be reused; copy_from_device() waits
+  // for the data.
   virtual void copy_to_device(void* to, const void* from, std::size_t bytes, StreamHandle) = 0;
   virtual void copy_from_device(void* to, const void* from, std::size_t bytes, StreamHandle) = 0;
   virtual StreamHandle create_stream() = 0;
@@ -98,20 +101,20 @@ class Backend {
   virtual void synchronize(StreamHandle) = 0;
   virtual EventHandle record_event(StreamHandle) = 0;
   virtual void wait_event(StreamHandle, EventHandle) = 0;             // the stream waits, not the host
-  virtual double milliseconds_between(EventHandle, EventHandle) = 0;  // waits for the second
+  virtual double milliseconds_between(EventHandle, EventHandle) = 0;  // waits for the second event
   virtual void synchronize_event(EventHandle) = 0;                    // the host waits
   virtual void destroy_event(EventHandle) noexcept = 0;
-  // Kernels started in this process so far, where calls start kernels: a product of cuBLASLt counts as one. 0
-  // on the CPU.
+  // The number of kernels that this process has started so far. A product of cuBLASLt counts as one. The
+  // number is 0 on the CPU.
   virtual std::uint64_t launches() const = 0;
 
-  // ---- graphs: what a stream is given between begin and end is recorded instead of run ----
+  // ---- graphs: work that is queued on a stream between begin and end is recorded instead of run ----
   virtual void begin_capture(StreamHandle) = 0;
   virtual GraphHandle end_capture(StreamHandle) = 0;  // ready to launch
   virtual void discard_capture(StreamHandle) noexcept = 0;
   virtual void launch_graph(GraphHandle, StreamHandle) = 0;
   virtual std::size_t graph_nodes(GraphHandle) = 0;
-  virtual void destroy_graph(GraphHandle) noexcept = 0;  // also while a launch is running
+  virtual void destroy_graph(GraphHandle) noexcept = 0;  // allowed while a launch is running
 
   // ---- kernels ----
 #define GPUVAE_METHOD(method, Args) \
@@ -119,8 +122,8 @@ class Backend {
   GPUVAE_KERNELS(GPUVAE_METHOD)
 #undef GPUVAE_METHOD
 
-  // Every later call of a kernel goes through `observer`; null: none does. Returns the previous one. Called
-  // while nothing else uses the device.
+  // Routes all later kernel calls through `observer`, or through none if it is null. Returns the previous
+  // observer. Nothing else may use the device during the call.
   KernelObserver* set_observer(KernelObserver* observer) { return observer_.exchange(observer); }
 
  protected:
@@ -144,7 +147,8 @@ class Backend {
 
 Backend& cpu_backend();
 
-// Null where the build has no CUDA or the machine no usable GPU; `cuda_status()` says which, for people.
+// Returns null if the build has no CUDA or the machine has no usable GPU; cuda_status() returns the reason as
+// text.
 Backend* cuda_backend(int device);
 int cuda_device_count();
 std::string cuda_status();

@@ -35,9 +35,9 @@ std::string fused_step_why_not(const FusedStepArgs& args) {
     return fmt::format("an image has {} pixels, above {}", args.gather.columns, 1 << 24);
   if (args.likelihood.kind != LikelihoodKind::bernoulli && args.likelihood.kind != LikelihoodKind::gaussian)
     return "the likelihood is neither Bernoulli (of logits) nor Gaussian";
-  if (args.posterior.epsilon) return "the noise is given, not drawn";
+  if (args.posterior.epsilon) return "the noise is an argument and not drawn";
   if (args.optimizer.gradient_scale)
-    return "gradients are clipped by their norm, which wants all of them first";
+    return "gradients are clipped by their norm, which requires all gradients first";
   return "";
 }
 

@@ -1,4 +1,4 @@
-// Where a fused step keeps what its kernels hand to one another, as offsets from the workspace.
+// The layout of a fused step's workspace, as offsets in bytes.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 namespace gpuvae::kernels {
 
-inline constexpr std::int64_t kFusedSmallestTile = 16;  // rows and columns of a block's piece of a product
+inline constexpr std::int64_t kFusedSmallestTile = 16;  // rows and columns of the smallest tile of a product
 
 struct FusedWorkspace {
   // Rows of matrices start at multiples of 16 bytes.
@@ -42,12 +42,12 @@ struct FusedWorkspace {
 
   std::size_t bytes = 0;
   std::size_t scalars = 0, samples = 0, x = 0;
-  std::size_t h[kFusedMaxLayers] = {}, d_h[kFusedMaxLayers] = {};  // of the encoder
-  std::size_t g[kFusedMaxLayers] = {}, d_g[kFusedMaxLayers] = {};  // of the decoder
+  std::size_t h[kFusedMaxLayers] = {}, d_h[kFusedMaxLayers] = {};  // encoder
+  std::size_t g[kFusedMaxLayers] = {}, d_g[kFusedMaxLayers] = {};  // decoder
   std::size_t posterior_params = 0, d_posterior_params = 0, z = 0, d_params = 0;
-  std::size_t posterior_partials = 0,
-              z_partials = 0;  // one for each tile of the hidden layer: [tiles, batch, ...]
-  std::size_t reconstruction_partials = 0, kl_partials = 0;  // doubles, one a block
+  // Partial sums, [tiles, batch, ...], with one tile of the hidden layer each.
+  std::size_t posterior_partials = 0, z_partials = 0;
+  std::size_t reconstruction_partials = 0, kl_partials = 0;  // doubles, one per block
 
  private:
   std::size_t take(std::int64_t size) {

@@ -1,5 +1,5 @@
-// Clocks and noise for kernels. They equal the structs of the same names in gpuvae/random.h, but have
-// pointers instead of tensors.
+// Clocks and noise for kernels. They have the same members as the structs in gpuvae/random.h, with pointers
+// instead of tensors.
 #pragma once
 
 #include <cstdint>

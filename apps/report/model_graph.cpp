@@ -259,7 +259,7 @@ ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNo
                           : "−log p(x | z)",
                       0};
   g.loss = beta == 1 ? "loss = reconstruction + KL" : fmt::format("loss = reconstruction + {} · KL", beta);
-  if (notes.free_bits > 0) g.loss += fmt::format(", at least {} nats a dimension", notes.free_bits);
+  if (notes.free_bits > 0) g.loss += fmt::format(", at least {} nats per dimension", notes.free_bits);
   g.loss += notes.is_elbo() ? " = −ELBO" : notes.pixel_mean ? " (not an ELBO)" : "";
   g.kl = {beta == 1 ? "KL" : fmt::format("{} · KL", beta),
           o.prior->is_standard_normal() ? "KL(q(z | x) ‖ N(0, I))" : "KL(q(z | x) ‖ p(z)), learned p", 0};

@@ -16,9 +16,9 @@ struct Leaf;
 }  // namespace autograd
 
 // A tensor together with its place in the graph. Copies are the same variable: copies of a leaf share its
-// value and its gradient, so that layers, optimisers and checkpoints that hold one see each other's changes.
-// A variable may be read from several threads; backward() and the members that change a gradient need one
-// thread at a time for the leaves that they reach.
+// value and its gradient, so layers, optimisers and checkpoints that hold the same leaf see each other's
+// changes. A variable may be read from several threads. Only one thread at a time may call backward(), or the
+// members that change a gradient, for the leaves that the call reaches.
 class Variable {
  public:
   Variable() = default;
@@ -39,21 +39,21 @@ class Variable {
 
   // Whether backward() computes a gradient for this variable.
   [[nodiscard]] bool requires_grad() const { return leaf_ || node_; }
-  // Whether this variable is no result of a recorded operation.
+  // Whether this variable is not the result of a recorded operation.
   [[nodiscard]] bool is_leaf() const { return !node_; }
-  // The gradient of a leaf; undefined if none was added since zero_grad().
+  // The gradient of a leaf. It is undefined if no gradient was added since zero_grad().
   [[nodiscard]] Tensor grad() const;
-  // Forgets the gradient. Launches no kernel.
+  // Drops the gradient. This function launches no kernel.
   void zero_grad() const;
-  // Sets the tensor into which a leaf's gradient is written, for instance a slice of an arena. It has the
-  // leaf's shape, dtype and device.
+  // Sets the tensor into which a leaf's gradient is written, for instance a slice of an arena. It must have
+  // the leaf's shape, dtype and device.
   void set_grad_storage(Tensor storage) const;
-  // Fills that tensor with zeros, which then are the gradient.
+  // Fills the tensor of set_grad_storage() with zeros, which are then the gradient.
   void zero_stored_grad() const;
-  // The value as a constant.
+  // Returns the value as a constant.
   [[nodiscard]] Variable detach() const { return Variable(value()); }
 
-  // Gradients of this one-element variable with respect to all leaves; see autograd::backward.
+  // Adds the gradients of this one-element variable to all leaves; see autograd::backward.
   void backward(bool retain_graph = false) const;
 
  private:
@@ -64,7 +64,7 @@ class Variable {
   int output_ = 0;
 };
 
-// While an object of this class exists, operations of its thread record no graph.
+// While a NoGradGuard exists, the operations of its thread record no graph.
 class NoGradGuard {
  public:
   NoGradGuard();
@@ -75,7 +75,7 @@ class NoGradGuard {
  private:
   bool previous_;
 };
-// Whether operations of this thread record a graph.
+// Whether the operations of this thread record a graph.
 [[nodiscard]] bool grad_enabled();
 
 namespace autograd {
@@ -83,14 +83,14 @@ namespace autograd {
 // A term of the scalar that autograd::backward differentiates: the sum over all roots of
 // weight * device_weight * variable.
 struct Root {
-  Variable variable = {};  // of one element
+  Variable variable = {};  // one element
   double weight = 1;       // a factor that is known on the host
-  Tensor device_weight =
-      {};  // a factor in device memory: [1], of the variable's dtype and device; undefined counts as 1
+  // A factor in device memory: [1], with the variable's dtype and device. An undefined factor counts as 1.
+  Tensor device_weight = {};
 };
-// Adds the gradient of the roots' sum to the gradient of every leaf that the roots depend on. Frees the graph
-// unless `retain_graph`. Throws Error for a root that requires no gradient or has more than one element, for
-// a graph that was freed, and if a value that an operation kept for its gradient was changed in place.
+// Adds the gradient of the roots' sum to the gradient of every leaf on which the roots depend. Frees the
+// graph unless `retain_graph` is true. Throws Error if a root requires no gradient or has more than one
+// element, if the graph was freed already, or if a value that an operation saved was changed in place.
 void backward(std::span<const Root> roots, bool retain_graph = false);
 
 }  // namespace autograd

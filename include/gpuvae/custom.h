@@ -12,13 +12,15 @@
 
 namespace gpuvae {
 
-// What a custom operation's backward function can ask for. Valid during the call only.
+// The information that a custom operation's backward function can query. A context is valid only during the
+// call of that function.
 class CustomContext {
  public:
-  // Whether the gradient of input number `input` is needed. The function need not compute the others.
+  // Whether the gradient of input number `input` is needed. The function need not compute the other
+  // gradients.
   [[nodiscard]] bool needs_gradient(int input) const;
-  // Tensor number `index` of custom()'s `saved`. Throws Error if its elements were changed in place since
-  // then.
+  // Returns tensor number `index` of custom()'s `saved`. Throws Error if its elements were changed in place
+  // after the call of custom().
   [[nodiscard]] const Tensor& saved(int index) const;
 
  private:
@@ -28,23 +30,23 @@ class CustomContext {
   const State& state_;
 };
 
-// Returns one tensor for each input, in their order: the gradient of the total with the input's shape, dtype
-// and device. `d_output` is the gradient with respect to the output, with the output's shape; it must not be
-// changed. An undefined tensor means that no gradient flows to the input, and what is returned for an input
-// that needs none is ignored. The function runs in the thread that calls backward(), on its current stream,
-// and records nothing.
+// A backward function returns one tensor per input, in the order of the inputs: the gradient of the
+// differentiated scalar, with the input's shape, dtype and device. `d_output` is the gradient with respect to
+// the output, has the output's shape, and must not be changed. An undefined tensor means that no gradient
+// flows to the input; tensors for inputs that need no gradient are ignored. The function runs in the thread
+// that calls backward(), on the current stream of that thread, and its operations are not recorded.
 using CustomBackward =
     std::function<std::vector<Tensor>(const Tensor& d_output, const CustomContext& context)>;
 
-// Records an operation whose `value` the caller has computed from the values of `inputs` on the current
-// stream. The value is f32 or f64. `name` stands at the start of error messages. Tensors that the backward
-// function reads belong in `saved`, where changes in place are noticed, rather than in the function's
-// captures. If no input requires a gradient, or under NoGradGuard, the result is a constant and nothing is
-// kept. backward() throws Error if the function returns another number of tensors, or one with another shape,
-// dtype or device than its input's.
+// Records an operation whose `value` (f32 or f64) the caller has computed from the values of `inputs` on the
+// current stream. Error messages begin with `name`. Pass tensors that the backward function reads in `saved`,
+// where changes in place are detected, and do not capture them in the function. If no input requires a
+// gradient, or under NoGradGuard, the result is a constant and nothing is saved. backward() throws Error if
+// the function returns a different number of tensors, or a tensor whose shape, dtype or device differs from
+// its input's.
 [[nodiscard]] Variable custom(std::string name, std::span<const Variable> inputs, Tensor value,
                               CustomBackward backward, std::vector<Tensor> saved = {});
-// custom() with a list of inputs.
+// Like custom() above, with a list of inputs.
 [[nodiscard]] Variable custom(std::string name, std::initializer_list<Variable> inputs, Tensor value,
                               CustomBackward backward, std::vector<Tensor> saved = {});
 

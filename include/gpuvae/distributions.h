@@ -1,14 +1,14 @@
 // The three distributions of a variational autoencoder: the posterior q(z | x), the likelihood p(x | z) and
-// the prior p(z). Each can be replaced by a custom class. They are built from differentiable operations, so a
+// the prior p(z). A custom class can replace each of them. They consist of differentiable operations, so a
 // new class needs densities and draws but no derivatives; apps/examples/custom_distributions.cpp is an
 // example.
 //
 // Ownership: the objects in VaeOptions describe a model, and each Vae owns the objects that it uses. A class
-// whose objects hold parameters, or anything else that initialize() creates, overrides clone(): a Vae clones
-// the object of its options and initialises the clone. Objects without parameters need no clone(); models
-// share them.
+// whose objects hold parameters, or anything else that initialize() creates, must override clone(): a Vae
+// clones the object of its options and initialises the clone. Objects without parameters need no clone(), and
+// models share them.
 //
-// Threads: const members may be called from several threads at once while no optimiser updates the
+// Threads: several threads may call const members at the same time while no optimiser updates the parameters.
 // parameters.
 #pragma once
 
@@ -19,23 +19,24 @@
 
 namespace gpuvae {
 
-// Which standard normal numbers a reparameterised draw uses.
+// The standard normal numbers that a reparameterised draw uses.
 struct Draw {
-  Noise noise = {};  // which numbers are drawn
+  Noise noise = {};  // the numbers that are drawn
 
-  Tensor epsilon = {};  // [rows, latent]: used instead of drawn noise; or undefined
+  Tensor epsilon = {};  // [rows, latent], used instead of drawn noise; or undefined
 };
 
-// What initialize() learns about the model.
+// The properties of the model that initialize() receives.
 struct ModelContext {
-  std::int64_t features = 0;  // of an example
-  std::int64_t latent = 0;    // dimensions of its code
+  std::int64_t features = 0;  // values per example
+  std::int64_t latent = 0;    // dimensions of z
 
-  Initializer initializer = {};   // of the layers; its seed is the model's
-  Device device = Device::cpu();  // where parameters live
+  Initializer initializer = {};   // initialiser of the layers, with the model's seed
+  Device device = Device::cpu();  // device of the parameters
 
   bool posterior_has_log_variances = false;  // see Posterior::has_log_variances
-  // The model's encoder, x [rows, features] to posterior_params. It may be kept and called later.
+  // The model's encoder, which maps x [rows, features] to posterior_params. It may be stored and called
+  // later.
   std::function<Variable(const Variable&)> encode;
 };
 
@@ -43,9 +44,9 @@ struct ModelContext {
 class Distribution {
  public:
   virtual ~Distribution() = default;
-  [[nodiscard]] virtual std::string name() const = 0;  // for people, such as "standard normal"
-  // Creates the parameters as new leaves on the model's device. A Vae calls it once, on the clone that it
-  // owns.
+  [[nodiscard]] virtual std::string name() const = 0;  // a readable name, such as "standard normal"
+  // Creates the parameters as new leaves on the model's device. A Vae calls this function once, on the clone
+  // that it owns.
   virtual void initialize(const ModelContext&) {}
   // Appends the learned parameters. Their names are unique in the model, such as "prior.logits".
   virtual void collect(std::vector<Parameter>&) const {}
@@ -54,11 +55,12 @@ class Distribution {
 // Base class of priors p(z).
 class Prior : public Distribution {
  public:
-  // A new object with the same settings, which initialize() completes; null if there are no parameters.
+  // Returns a new object with the same settings, which initialize() completes, or null if the class has no
+  // parameters.
   [[nodiscard]] virtual std::shared_ptr<Prior> clone() const { return nullptr; }
-  // Whether this is N(0, I), for which posteriors may know the KL divergence in closed form.
+  // Whether this is N(0, I), for which posteriors may have a closed form of the KL divergence.
   [[nodiscard]] virtual bool is_standard_normal() const { return false; }
-  // log p(z) of each row, nats, [rows, 1]; z [rows, latent].
+  // Returns log p(z) per row in nats, [rows, 1]; z is [rows, latent].
   [[nodiscard]] virtual Variable log_density(const Variable& z) const = 0;
   // Draws from p(z), f32 [rows, latent] on `device`.
   [[nodiscard]] virtual Tensor sample(std::int64_t rows, std::int64_t latent, const Noise& noise,
@@ -66,11 +68,12 @@ class Prior : public Distribution {
 };
 // N(0, I).
 [[nodiscard]] std::shared_ptr<Prior> standard_normal_prior();
-// A mixture of diagonal Gaussians: sum over k of softmax(w)_k N(mean_k, diag(sigma_k^2)), all learned.
+// A mixture of diagonal Gaussians: sum over k of softmax(w)_k N(mean_k, diag(sigma_k^2)). All parameters are
+// learned.
 [[nodiscard]] std::shared_ptr<Prior> gaussian_mixture_prior(int components);
 // The mean of the posteriors of `components` learned pseudo-inputs (Tomczak and Welling, 2018), whose
-// features are in [0, 1] if `unit_pixels`. Requires the diagonal Gaussian posterior with log variances; else
-// a Vae throws Error.
+// features are in [0, 1] if `unit_pixels` is true. Requires the diagonal Gaussian posterior with log
+// variances; a Vae throws Error for any other posterior.
 [[nodiscard]] std::shared_ptr<Prior> vamp_prior(int components, bool unit_pixels = true);
 
 // A draw and its log density, log q(z | x).
@@ -82,43 +85,45 @@ struct DensitySample {
 // params_per_dimension * latent].
 class Posterior : public Distribution {
  public:
-  // As Prior::clone.
+  // See Prior::clone.
   [[nodiscard]] virtual std::shared_ptr<Posterior> clone() const { return nullptr; }
-  // How many outputs of the encoder a latent dimension has. Each kind is initialised as a separate layer.
+  // The number of encoder outputs per latent dimension. The outputs of each kind, such as the means, are
+  // initialised as a separate layer.
   [[nodiscard]] virtual int params_per_dimension() const { return 2; }
-  // Whether posterior_params are the mean and the log variance of the very Gaussian that rsample draws from.
+  // Whether posterior_params are the mean and the log variance of the Gaussian from which rsample draws.
   [[nodiscard]] virtual bool has_log_variances() const { return false; }
-  // The code that stands for x, [rows, latent]: the mean, or, where that has no closed form, what the
-  // posterior maps the mean of its noise to.
+  // Returns the code of x, [rows, latent]: the posterior's mean or, if that has no closed form, the value to
+  // which the posterior maps the mean of its noise.
   [[nodiscard]] virtual Variable mean(const Variable& posterior_params) const = 0;
-  // A reparameterised draw, [rows, latent]: differentiable in the parameters.
+  // Returns a reparameterised draw, [rows, latent], which is differentiable with respect to the parameters.
   [[nodiscard]] virtual Variable rsample(const Variable& posterior_params, const Draw& draw) const = 0;
-  // log density at z [rows, latent] of what rsample draws, nats, [rows, 1]. A class that can compute it at
-  // its own draws only throws Error here and overrides rsample_with_log_density.
+  // Returns the log density at z [rows, latent] of the distribution from which rsample draws, in nats, [rows,
+  // 1]. A class that can compute the density only at its draws throws Error here and overrides
+  // rsample_with_log_density.
   [[nodiscard]] virtual Variable log_density(const Variable& posterior_params, const Variable& z) const = 0;
-  // A draw together with its density, which a flow knows from the way to the draw (Rezende and Mohamed,
-  // 2015). The default calls rsample and log_density.
+  // Returns a draw and its log density. A flow obtains the density while it computes the draw (Rezende and
+  // Mohamed, 2015). The default calls rsample and log_density.
   [[nodiscard]] virtual DensitySample rsample_with_log_density(const Variable& posterior_params,
                                                                const Draw& draw) const;
-  // KL(q || N(0, 1)) of each row and dimension, nats, [rows, latent]; undefined where no closed form is
-  // known.
+  // Returns KL(q || N(0, 1)) per row and dimension in nats, [rows, latent]. The result is undefined if no
+  // closed form is known.
   [[nodiscard]] virtual Variable kl_to_standard_normal(const Variable&) const { return {}; }
-  // log of the mean over the rows of `posterior_params` of their densities at z, the aggregated posterior,
-  // nats, [z's rows, 1]; undefined where it is not known.
+  // Returns the log density at z of the aggregated posterior, the mean of the posteriors in the rows of
+  // `posterior_params`, in nats, [rows of z, 1]. The result is undefined if the density is not known.
   [[nodiscard]] virtual Variable aggregate_log_density(const Variable& /*posterior_params*/,
                                                        const Variable& /*z*/) const {
     return {};
   }
-  // A draw, and weight times the sum over rows of KL(q || prior), nats: in closed form where there is one,
-  // else estimated at the draw, log q(z | x) - log p(z). The default estimates it.
+  // Returns a draw, and weight times the sum over rows of KL(q || prior) in nats. A class may use a closed
+  // form. The default estimates the KL divergence at the draw as log q(z | x) - log p(z).
   [[nodiscard]] virtual PosteriorSample rsample_with_kl(const Variable& posterior_params, const Draw& draw,
                                                         const Prior& prior, double weight) const;
 };
 // Settings of diagonal_gaussian().
 struct DiagonalGaussianOptions {
   PosteriorScale scale = PosteriorScale::log_variance;  // meaning of the second half of posterior_params
-  // z = mean + noise_std epsilon sigma. With another value than 1, draws are not from the posterior of the
-  // KL.
+  // z = mean + noise_std epsilon sigma. If noise_std is not 1, the draws do not follow the posterior whose KL
+  // divergence is computed.
   double noise_std = 1;
 };
 // q(z | x) = N(mean, diag(sigma^2)), with mean and sigma from the encoder (Kingma and Welling, 2013).
@@ -128,34 +133,39 @@ struct DiagonalGaussianOptions {
 // features].
 class Likelihood : public Distribution {
  public:
-  // As Prior::clone.
+  // See Prior::clone.
   [[nodiscard]] virtual std::shared_ptr<Likelihood> clone() const { return nullptr; }
-  // How many outputs of the decoder a feature has. Each kind is initialised as a separate layer.
+  // The number of decoder outputs per feature. The outputs of each kind, such as the means, are initialised
+  // as a separate layer.
   [[nodiscard]] virtual int params_per_feature() const { return 1; }
-  // Whether log_density is that of continuous x in units of the data, rather than a probability.
+  // Whether log_density is the density of continuous x in units of the data rather than a log probability.
   [[nodiscard]] virtual bool is_density() const { return false; }
-  // log p(x | z) of each row, nats, [rows, 1]; x [rows, features].
+  // Returns log p(x | z) per row in nats, [rows, 1]; x is [rows, features].
   [[nodiscard]] virtual Variable log_density(const Variable& params, const Variable& x) const = 0;
-  // weight times the sum over rows of -log p(x | z), nats, [1].
+  // Returns weight times the sum over rows of -log p(x | z) in nats, [1].
   [[nodiscard]] virtual Variable negative_log_likelihood(const Variable& params, const Variable& x,
                                                          double weight) const;
-  // E[x | z], [rows, features]: what is shown.
+  // Returns E[x | z], [rows, features], for example as the reconstruction.
   [[nodiscard]] virtual Variable mean(const Variable& params) const = 0;
-  // A draw from p(x | z), [rows, features]; throws Error where a likelihood has none.
+  // Returns a draw from p(x | z), [rows, features]. Throws Error if the likelihood cannot draw.
   [[nodiscard]] virtual Tensor sample(const Variable& params, const Noise& noise) const;
 };
-// Features in [0, 1] as probabilities, from logits; draws are 0 or 1.
+// Bernoulli distribution with one logit per feature. Features in [0, 1] count as probabilities, and draws are
+// 0 or 1.
 [[nodiscard]] std::shared_ptr<Likelihood> bernoulli_likelihood();
-// The density on [0, 1] that makes Bernoulli's formula a proper one (Loaiza-Ganem and Cunningham, 2019).
+// Continuous Bernoulli distribution, which normalises Bernoulli's formula to a density on [0, 1]
+// (Loaiza-Ganem and Cunningham, 2019).
 [[nodiscard]] std::shared_ptr<Likelihood> continuous_bernoulli_likelihood();
-// A mean (through a sigmoid, unless said otherwise) and a clipped log variance for every feature.
+// Gaussian with a mean and a clipped log variance per feature. By default, the mean is the sigmoid of its
+// parameter.
 [[nodiscard]] std::shared_ptr<Likelihood> gaussian_likelihood(const GaussianOptions& options = {});
-// A location (through a sigmoid, unless said otherwise) and a clipped log scale for every feature. It is less
-// sensitive to outliers than a Gaussian.
+// Laplace distribution with a location and a clipped log scale per feature. By default, the location is the
+// sigmoid of its parameter. It is less sensitive to outliers than a Gaussian.
 [[nodiscard]] std::shared_ptr<Likelihood> laplace_likelihood(const LaplaceOptions& options = {});
-// A mean for every feature, and one learned, clipped log variance for all.
+// Gaussian with a mean per feature, and one learned, clipped log variance for all features.
 [[nodiscard]] std::shared_ptr<Likelihood> shared_gaussian_likelihood(const GaussianOptions& options = {});
-// A mean for every feature (through a sigmoid if `sigmoid_mean`), and a fixed standard deviation above 0.
+// Gaussian with a mean per feature (the sigmoid of its parameter if `sigmoid_mean` is true) and a fixed
+// standard deviation `sigma` above 0.
 [[nodiscard]] std::shared_ptr<Likelihood> fixed_gaussian_likelihood(double sigma, bool sigmoid_mean = true);
 
 }  // namespace gpuvae

@@ -8,7 +8,7 @@
 
 namespace gpuvae {
 
-// What a program can do about an error.
+// The kind of an error, which tells a program how to react.
 enum class ErrorKind : std::uint8_t {
   invalid_argument,  // the call, its arguments or an option are wrong: change the program or the setting
   unsupported,       // this build, device or computer lacks what the call needs
@@ -19,14 +19,14 @@ enum class ErrorKind : std::uint8_t {
 // "invalid_argument", ...
 [[nodiscard]] std::string_view name(ErrorKind kind);
 
-// what() reads "[operation] what was expected, what arrived".
+// what() returns "[operation] expected X, got Y" or a similar sentence.
 class Error : public std::runtime_error {
  public:
-  // what() becomes "[operation] message".
+  // what() returns "[operation] message".
   Error(std::string_view operation, std::string_view message, ErrorKind kind = ErrorKind::invalid_argument)
       : std::runtime_error(std::string("[").append(operation).append("] ").append(message)), kind_(kind) {}
 
-  // What a program can do about the error.
+  // The kind of the error.
   [[nodiscard]] ErrorKind kind() const noexcept { return kind_; }
 
  private:

@@ -1,4 +1,4 @@
-// All of gpuvae.
+// Includes all public headers of gpuvae.
 #pragma once
 
 #include "gpuvae/autograd.h"

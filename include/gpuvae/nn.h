@@ -19,9 +19,10 @@ enum class WeightInit : std::uint8_t {
 // "glorot_uniform", ...
 [[nodiscard]] std::string_view name(WeightInit i);
 
-// Who draws the initial weights and biases of layers. With philox they are the same on every device.
+// The generator that draws the initial weights and biases of layers. With philox they are the same on every
+// device.
 enum class InitGenerator : std::uint8_t {
-  philox,  // the library's own generator
+  philox,  // the library's generator
   curand,  // NVIDIA's cuRAND; CUDA devices only
 };
 // "philox" or "curand".
@@ -33,7 +34,7 @@ struct Initializer {
 
   double weight_std = 0.01;                         // standard deviation of WeightInit::normal
   double bias_std = 0;                              // biases are N(0, bias_std^2): zero by default
-  std::uint64_t seed = 0;                           // a parameter's numbers depend on seed and on its name
+  std::uint64_t seed = 0;                           // a parameter's values depend on the seed and on its name
   InitGenerator generator = InitGenerator::philox;  // source of the random numbers
 };
 
@@ -42,12 +43,11 @@ struct Initializer {
 struct Parameter {
   std::string name;      // such as "encoder.0.weight"; unique in a model
   Variable variable;     // an f32 leaf
-  bool is_bias = false;  // optimisers leave biases out of weight decay unless told otherwise
+  bool is_bias = false;  // optimisers exclude biases from weight decay by default
 };
 
-// A dense layer, activation(x weight^T + bias): x [rows, in] to [rows, out]. A copy is the same layer: it
-// shares the parameters. Calls from several threads are safe while no optimiser updates or moves the
-// parameters.
+// A dense layer, activation(x weight^T + bias), which maps x [rows, in] to [rows, out]. Copies share the
+// parameters. Calls from several threads are safe while no optimiser updates or moves the parameters.
 class Linear {
  public:
   Linear() = default;
@@ -55,32 +55,32 @@ class Linear {
   // Throws Error for widths below 1, if `heads` does not divide `out`, and if the device lacks the precision.
   Linear(const std::string& name, std::int64_t in, std::int64_t out, Activation activation,
          const Initializer& initializer, Device device, int heads = 1, Precision precision = Precision::f32);
-  // The output [rows, out] for x [rows, in]. Errors are those of linear().
+  // Returns the output [rows, out] for x [rows, in]. The errors are those of linear().
   [[nodiscard]] Variable operator()(const Variable& x) const {
     return linear(x, weight, bias, activation, precision);
   }
-  // Appends NAME.weight and NAME.bias.
+  // Appends the parameters NAME.weight and NAME.bias.
   void collect(std::vector<Parameter>& into) const;
 
   Variable weight;                               // [out, in]
   Variable bias;                                 // [out]
   Activation activation = Activation::identity;  // applied to the sum
-  Precision precision = Precision::f32;          // of the matrix products
+  Precision precision = Precision::f32;          // precision of the matrix products
 
  private:
   std::string name_;
 };
 
-// A gated dense layer, (x W1^T + b1) * sigmoid(x W2^T + b2): x [rows, in] to [rows, out]. Dauphin et al.,
-// "Language modeling with gated convolutional networks", 2017; in VAEs, Tomczak and Welling, "VAE with a
-// VampPrior", 2018. Copies share the parameters, as those of Linear do.
+// A gated dense layer, (x W1^T + b1) * sigmoid(x W2^T + b2), which maps x [rows, in] to [rows, out]. Dauphin
+// et al., "Language modeling with gated convolutional networks", 2017; in VAEs, Tomczak and Welling, "VAE
+// with a VampPrior", 2018. Copies share the parameters, as in Linear.
 class GatedLinear {
  public:
   GatedLinear() = default;
-  // Draws the initial parameters of two layers, NAME.value and NAME.gate. Throws Error as Linear does.
+  // Draws the initial parameters of two layers, NAME.value and NAME.gate. The errors are those of Linear.
   GatedLinear(const std::string& name, std::int64_t in, std::int64_t out, const Initializer& initializer,
               Device device, Precision precision = Precision::f32);
-  // The output [rows, out] for x [rows, in]. Errors are those of linear().
+  // Returns the output [rows, out] for x [rows, in]. The errors are those of linear().
   [[nodiscard]] Variable operator()(const Variable& x) const { return value(x) * gate(x); }
   // Appends the parameters of `value`, then those of `gate`.
   void collect(std::vector<Parameter>& into) const;
@@ -89,19 +89,19 @@ class GatedLinear {
   Linear gate;   // W2 and b2, with a sigmoid
 };
 
-// Dense layers of the given widths in sequence, all with the same activation: x [rows, in] to [rows,
-// outputs()]. Without layers it is the identity. Copies share the parameters, as those of Linear do.
+// Dense layers of the given widths in sequence, all with the same activation, which map x [rows, in] to
+// [rows, outputs()]. Without layers the module is the identity. Copies share the parameters, as in Linear.
 class Mlp {
  public:
   Mlp() = default;
-  // Layers NAME.0, NAME.1, ... Throws Error as Linear does.
+  // Creates the layers NAME.0, NAME.1, ... The errors are those of Linear.
   Mlp(const std::string& name, std::int64_t in, std::span<const std::int64_t> widths, Activation activation,
       const Initializer& initializer, Device device, Precision precision = Precision::f32);
-  // The output [rows, outputs()] for x [rows, in].
+  // Returns the output [rows, outputs()] for x [rows, in].
   [[nodiscard]] Variable operator()(const Variable& x) const;
   // The width of the last layer, or `in` without layers.
   [[nodiscard]] std::int64_t outputs() const { return outputs_; }
-  // Appends the parameters of all layers, in their order.
+  // Appends the parameters of all layers in order.
   void collect(std::vector<Parameter>& into) const;
 
   std::vector<Linear> layers;  // in the order of evaluation

@@ -1,8 +1,8 @@
 // Differentiable operations. A matrix is [rows, columns]; a tensor of more dimensions counts as the matrix of
 // all its axes but the last (rows) and the last one (columns). All inputs of an operation share one device
 // and one dtype: f32, or f64 on the CPU. An operation runs on the current stream of the calling thread, and
-// throws gpuvae::Error, "[operation] expected X, got Y", if shapes, dtypes or devices do not fit. Several
-// threads may call operations at the same time, on shared inputs too, as long as none of them changes an
+// throws gpuvae::Error, "[operation] expected X, got Y", if shapes, dtypes or devices do not match. Several
+// threads may call operations at the same time, also on shared inputs, as long as none of them changes an
 // input.
 #pragma once
 
@@ -15,10 +15,11 @@
 namespace gpuvae {
 
 // @{
-// Elementwise. The result has the shape of the operand with more elements. The other operand has the same
-// shape or is repeated along it: a row [columns] or [1, columns], a column [rows, 1], or a single element. A
-// Tensor converts to a constant, so `tensor - variable` and `tensor * 2` are variables too. A number stands
-// for a tensor of the variable's shape and dtype; division by a number multiplies by its inverse.
+// Elementwise operators. The result has the shape of the operand with more elements. The other operand has
+// the same shape or is repeated along it: a row [columns] or [1, columns], a column [rows, 1], or a single
+// element. A Tensor converts to a constant, so `tensor - variable` and `tensor * 2` are variables too. A
+// number acts like a tensor of the variable's shape and dtype; division by a number multiplies by its
+// inverse.
 [[nodiscard]] Variable operator+(const Variable& a, const Variable& b);
 [[nodiscard]] Variable operator-(const Variable& a, const Variable& b);
 [[nodiscard]] Variable operator*(const Variable& a, const Variable& b);
@@ -42,7 +43,7 @@ namespace gpuvae {
 // The result has the shape of x.
 // @{
 
-// scale x + shift, rounded once.
+// scale * x + shift, rounded once.
 [[nodiscard]] Variable affine(const Variable& x, double scale, double shift);
 // e^x.
 [[nodiscard]] Variable exp(const Variable& x);
@@ -63,7 +64,8 @@ namespace gpuvae {
 // log Gamma(x) for x > 0 (Abramowitz and Stegun, 1964, 6.1.33 and 6.1.41). The relative error is below 2e-6
 // (f32) and 1e-14 (f64) for x in [1e-3, 1e5]; the value is inf at 0 and NaN below.
 [[nodiscard]] Variable lgamma(const Variable& x);
-// The derivative of log Gamma, with the errors of lgamma; -inf at 0 and NaN below. It is differentiable.
+// The derivative of log Gamma, which is differentiable too. The error bounds are those of lgamma; the value
+// is -inf at 0 and NaN below.
 [[nodiscard]] Variable digamma(const Variable& x);
 // A(l) = log((exp(l) - 1) / l), the log normaliser of the continuous Bernoulli distribution
 // p(x) = exp(l x - A(l)) on [0, 1] with logit l: softplus(l) - log C(l) in the terms of Loaiza-Ganem and
@@ -92,16 +94,16 @@ namespace gpuvae {
 // @name Shape
 // @{
 
-// The same elements in the same order with another shape of equally many elements.
+// Returns the same elements in the same order with another shape, which has the same number of elements.
 [[nodiscard]] Variable reshape(const Variable& x, Shape shape);
-// [rows, columns] to [columns, rows]; x has two dimensions.
+// Transposes [rows, columns] to [columns, rows]; x has two dimensions.
 [[nodiscard]] Variable transpose(const Variable& x);
-// Columns `first` to `first + count - 1`: [rows, columns] to [rows, count].
+// Returns the columns `first`, ..., `first + count - 1`: [rows, columns] to [rows, count].
 [[nodiscard]] Variable columns(const Variable& x, std::int64_t first, std::int64_t count);
 // Joins matrices: one below the other for Axis::rows (they have equally many columns), side by side for
 // Axis::columns (they have equally many rows). Expects at least one part.
 [[nodiscard]] Variable concat(std::span<const Variable> parts, Axis axis);
-// concat of a list of variables.
+// Like concat() above, with a list of variables.
 [[nodiscard]] Variable concat(std::initializer_list<Variable> parts, Axis axis);
 // @}
 
@@ -110,7 +112,7 @@ namespace gpuvae {
                               bool transpose_b = false);
 
 // @name Fused operations
-// gpuvae::unfused has an implementation of the same name for each of them.
+// Each of them has an implementation of the same name in gpuvae::unfused.
 // @{
 
 // activation(x weight^T + bias): x [rows, in], weight [out, in], bias [out] or undefined, result [rows, out].
@@ -120,12 +122,12 @@ namespace gpuvae {
                               Activation activation = Activation::identity,
                               Precision precision = Precision::f32);
 
-// How the parameters of a posterior are read, and where its noise comes from.
+// How the parameters of a posterior are read, and the source of its noise.
 struct PosteriorOptions {
   PosteriorScale scale = PosteriorScale::log_variance;  // meaning of the second half of the parameters
   double noise_std = 1;                                 // standard deviation of epsilon
-  Noise noise = {};     // the noise that the kernel draws, unless `epsilon` is defined
-  Tensor epsilon = {};  // [rows, latent]: the noise itself
+  Noise noise = {};     // the noise that the kernel draws unless `epsilon` is defined
+  Tensor epsilon = {};  // [rows, latent], used instead of drawn noise; or undefined
 };
 // A draw from a posterior, with its KL divergence.
 struct PosteriorSample {
@@ -133,15 +135,15 @@ struct PosteriorSample {
   Variable kl;  // [1], nats
 };
 // z = mean + noise_std epsilon sigma, the reparameterised draw (Kingma and Welling, 2013, section 2.4).
-// `posterior_params` is [rows, 2 latent]: the mean, then the scale parameter. Result: [rows, latent]. Here
-// and in the operations below, a value that overflows is infinite, and the gradient of a finite value is
-// finite, whatever the scale parameter.
+// `posterior_params` is [rows, 2 latent]: the mean, then the scale parameter. The result is [rows, latent].
+// Here and in the operations below, a value that overflows is infinite, and the gradient of a finite value is
+// finite for every scale parameter.
 [[nodiscard]] Variable sample_posterior(const Variable& posterior_params, const PosteriorOptions& options);
 // weight times the sum over rows and dimensions of KL(N(mean, sigma^2) || N(0, 1)), nats, [1] (Kingma and
 // Welling, 2013, appendix B).
 [[nodiscard]] Variable kl_divergence(const Variable& posterior_params, PosteriorScale scale,
                                      double weight = 1);
-// sample_posterior and kl_divergence in one pass.
+// Computes sample_posterior and kl_divergence in one pass.
 [[nodiscard]] PosteriorSample sample_posterior_with_kl(const Variable& posterior_params,
                                                        const PosteriorOptions& options, double weight = 1);
 
@@ -149,7 +151,7 @@ struct PosteriorSample {
 // and gradient computed in one pass. `target` is a constant in [0, 1]. A weight of 1 / batch yields the mean
 // over the batch of the sum over the features.
 [[nodiscard]] Variable bce_with_logits(const Variable& logits, const Variable& target, double weight = 1);
-// bce_with_logits from probabilities, which are kept at least 1e-7 away from 0 and 1.
+// Like bce_with_logits, but with probabilities, which are kept at least 1e-7 away from 0 and 1.
 [[nodiscard]] Variable bce(const Variable& probabilities, const Variable& target, double weight = 1);
 // weight times the sum over all elements of the continuous Bernoulli's -log p(target | logit), nats, [1]: a
 // density on [0, 1], so the result may be negative (Loaiza-Ganem and Cunningham, 2019).
@@ -180,33 +182,34 @@ struct LaplaceOptions {
 [[nodiscard]] Variable laplace_nll(const Variable& params, const Variable& target,
                                    const LaplaceOptions& options = {}, double weight = 1);
 
-// log Bernoulli(target | sigmoid(logits)) of each row, the sum over its columns, nats, [rows, 1]. `target` is
-// a constant. It may have fewer rows, [rows / n, columns]: then each of them stands for n consecutive rows of
-// parameters, as in importance sampling. The result takes one pass, unless a gradient is needed: then the
-// unfused implementation runs.
+// log Bernoulli(target | sigmoid(logits)) per row, the sum over its columns, in nats, [rows, 1]. `target` is
+// a constant. It may have fewer rows, [rows / n, columns]: each of its rows then belongs to n consecutive
+// rows of parameters, as in importance sampling. The operation takes one pass, but if a gradient is needed,
+// the unfused implementation runs instead.
 [[nodiscard]] Variable bernoulli_log_density(const Variable& logits, const Variable& target);
-// The continuous Bernoulli's log density of each row, as bernoulli_log_density.
+// Like bernoulli_log_density, for the continuous Bernoulli distribution.
 [[nodiscard]] Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target);
-// The Gaussian's log density of each row, with the parameters of gaussian_nll, as bernoulli_log_density.
+// Like bernoulli_log_density, for the Gaussian with the parameters of gaussian_nll.
 [[nodiscard]] Variable gaussian_log_density(const Variable& params, const Variable& target,
                                             const GaussianOptions& options = {});
-// The Laplace log density of each row, with the parameters of laplace_nll, as bernoulli_log_density.
+// Like bernoulli_log_density, for the Laplace distribution with the parameters of laplace_nll.
 [[nodiscard]] Variable laplace_log_density(const Variable& params, const Variable& target,
                                            const LaplaceOptions& options = {});
 
-// log sum_k exp(log_weights_k) N(z_r; mean_k, sigma_k^2) of each row r of z [rows, latent], nats, [rows, 1]:
-// a mixture of diagonal Gaussians. `component_params` is [components, 2 latent], read as a posterior's
-// parameters. `log_weights` [components] is used as it is, so the caller normalises it; if it is undefined,
-// each weight is 1 / components. Differentiable in all three inputs, and never holds rows x components
-// elements.
+// log sum_k exp(log_weights_k) N(z_r; mean_k, sigma_k^2) for each row r of z [rows, latent], in nats, [rows,
+// 1]: the log density of a mixture of diagonal Gaussians. `component_params` is [components, 2 latent], read
+// like a posterior's parameters. `log_weights` [components] is not normalised, so the caller must normalise
+// it; if it is undefined, each weight is 1 / components. The result is differentiable with respect to all
+// three inputs, and the operation never stores rows x components elements.
 [[nodiscard]] Variable mixture_log_density(const Variable& z, const Variable& component_params,
                                            PosteriorScale scale, const Variable& log_weights);
 // @}
 
-// The fused operations built from primitives: the reference of the tests and the baseline of the benchmark.
+// The fused operations built from primitive operations: the reference of the tests and the baseline of the
+// benchmark.
 namespace unfused {
 // @{
-// Each computes the same function as the fused operation of its name, from primitive operations.
+// Each function computes the same result as the fused operation of the same name.
 [[nodiscard]] Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
                               Activation activation = Activation::identity);
 [[nodiscard]] Variable sample_posterior(const Variable& posterior_params, const PosteriorOptions& options);
@@ -233,11 +236,12 @@ namespace unfused {
 // @}
 }  // namespace unfused
 
-// Repeats each row n times, [rows, columns] to [rows * n, columns]; f32 or f64, not differentiable.
+// Repeats each row n times, [rows, columns] to [rows * n, columns]; f32 or f64. The result is not
+// differentiable.
 [[nodiscard]] Tensor repeat_rows(const Tensor& x, std::int64_t n);
 
 // @name Random tensors
-// Not differentiable. Row r, column c holds number c of row r of the noise (gpuvae/random.h).
+// They are not differentiable. Row r, column c holds number c of row r of the noise (gpuvae/random.h).
 // @{
 
 // Normal numbers.
@@ -246,11 +250,11 @@ namespace unfused {
 // Uniform numbers in [low, high).
 [[nodiscard]] Tensor random_uniform(Shape shape, const Noise& noise, double low = 0, double high = 1,
                                     DType dtype = DType::f32, Device device = Device::cpu());
-// Normal numbers by NVIDIA's cuRAND (Philox4x32-10 in cuRAND's order), f32, from a seed alone. Throws Error
-// on the CPU, if the library is missing, and during the capture of a graph.
+// Normal numbers by NVIDIA's cuRAND (Philox4x32-10 in cuRAND's order), f32. They depend only on the seed.
+// Throws Error on the CPU, if the library is missing, and during the capture of a graph.
 [[nodiscard]] Tensor curand_normal(Shape shape, std::uint64_t seed, double mean, double stddev,
                                    Device device);
-// Uniform numbers in (low, high] by cuRAND, as curand_normal.
+// Uniform numbers in (low, high] by cuRAND; see curand_normal.
 [[nodiscard]] Tensor curand_uniform(Shape shape, std::uint64_t seed, double low, double high, Device device);
 // @}
 

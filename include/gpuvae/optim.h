@@ -7,7 +7,7 @@
 
 namespace gpuvae {
 
-// Settings of any optimiser. The structs below have the usual names of each kind.
+// Settings of any optimiser. The structs below use the usual names of each kind.
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::adam;  // the update rule
   double learning_rate = 1e-3;               // above 0
@@ -16,79 +16,82 @@ struct OptimizerOptions {
   double epsilon = 1e-8;                     // keeps denominators above 0
   double l2 = 0;           // adds l2 * ||theta||^2 to the loss; for AdamW: decoupled weight decay
   bool l2_biases = false;  // whether biases are decayed too
-  double clip_norm = 0;    // the gradient's norm is kept at or below this; 0: no clipping
+  double clip_norm = 0;    // largest norm of the gradient; 0: no clipping
 
-  // The usual settings of each kind, as its framework has them.
+  // Returns the default settings of a kind, which are those of the framework that it follows.
   [[nodiscard]] static OptimizerOptions defaults(OptimizerKind kind);
 };
 
 // Updates parameters by their gradients. The constructor moves the parameters' elements and gradients into
 // one contiguous arena, so that one kernel launch updates all of them. The variables stay the same: every
-// copy of a parameter sees the new memory, so modules may be moved or destroyed. The number of updates is
-// counted on the host; from the first step() inside a captured graph on, on the device, so that the graph's
-// later launches count on.
+// copy of a parameter sees the new memory, so modules may be moved or destroyed. The host counts the updates.
+// From the first step() inside a captured graph on, the device counts them, so that later launches of the
+// graph continue the count.
 //
-// Nothing else may use the parameters while an optimiser is constructed. One thread at a time may use it.
+// Nothing else may use the parameters while an optimiser is constructed. One thread at a time may use an
+// optimiser.
 class Optimizer {
  public:
-  // Throws Error for settings out of range, and for a parameter that is no f32 leaf, that another living
-  // optimiser updates, or that is there twice.
+  // Throws Error for settings out of range, for a parameter that is not an f32 leaf or is updated by another
+  // existing optimiser, and for duplicate parameters.
   Optimizer(std::span<const Parameter> parameters, const OptimizerOptions& options);
   Optimizer(const Optimizer&) = delete;  // two optimisers never update the same parameters
   Optimizer& operator=(const Optimizer&) = delete;
   // @{
-  // The new object updates the parameters, and the old one none.
+  // After a move, the new object updates the parameters and the old object updates none.
   Optimizer(Optimizer&&) = default;
   Optimizer& operator=(Optimizer&&) = default;
   // @}
 
-  // Forgets the gradients. Launches no kernel.
+  // Drops the gradients. This function launches no kernel.
   void zero_grad();
-  // Updates all parameters. Those without a gradient count as having a zero one.
+  // Updates all parameters. A parameter without a gradient is updated as if its gradient were zero.
   void step();
-  // The same, for steps that are launched again as part of a graph: the caller keeps the number of finished
-  // updates, and reports them by count(). With `factors`, f64 [n] on the parameters' device, update number i
-  // (from 0) multiplies the learning rate by factors[i % n].
+  // Updates all parameters in a step that is launched again as part of a graph: the caller counts the
+  // finished updates and reports them by count(). With `factors`, f64 [n] on the parameters' device, update
+  // number i (from 0) multiplies the learning rate by factors[i % n].
   void step(const Clock& updates, const Tensor& factors = {});
-  // Adds finished updates to their number.
+  // Adds `updates` to the number of finished updates.
   void count(std::uint64_t updates);
 
-  // Sets the learning rate, above 0, of all updates that are put on the current stream from now on, by
-  // launches of captured graphs too. Throws Error during a capture.
+  // Sets the learning rate, above 0, of all updates that are queued on the current stream from now on, also
+  // by launches of captured graphs. Throws Error during a capture.
   void set_learning_rate(double rate);
-  // The present one.
+  // The current learning rate.
   [[nodiscard]] double learning_rate() const { return options_.learning_rate; }
 
   // Whether this optimiser updates the variable.
   [[nodiscard]] bool updates(const Variable& variable) const;
-  // How many variables it updates.
+  // The number of variables that this optimiser updates.
   [[nodiscard]] std::size_t variable_count() const { return variables_.size(); }
 
-  // The settings, with the present learning rate.
+  // The settings, with the current learning rate.
   [[nodiscard]] const OptimizerOptions& options() const { return options_; }
-  // Finished updates. Waits for the current stream if they are counted on the device.
+  // The number of finished updates. Waits for the current stream if the device counts them.
   [[nodiscard]] std::uint64_t steps() const;
-  // Their number as a clock for the batches and the noise of a program's own step; inside a capture, the
-  // device's.
+  // The number of finished updates as a clock for the batches and the noise of a custom training step. During
+  // a capture, the clock reads the device's counter.
   [[nodiscard]] Clock clock(std::uint64_t steps_per_epoch = 1);
-  // Norm of the gradient at the last step, before clipping; waits for the current stream. Throws Error
-  // without clip_norm.
+  // The norm of the gradient at the last step, before clipping. Waits for the current stream. Throws Error if
+  // clip_norm is 0.
   [[nodiscard]] double gradient_norm() const;
 
-  // The arena: f32 [all parameters, with gaps], those that are decayed first.
+  // The arena, f32 [elements of all parameters and of the gaps between them]. Parameters with decay come
+  // first.
   [[nodiscard]] Tensor values() const { return values_; }
-  // f64 [1] on the parameters' device: the learning rate, as captured graphs read it.
+  // f64 [1] on the parameters' device: the learning rate that captured graphs read.
   [[nodiscard]] Tensor device_learning_rate() const { return learning_rate_; }
-  // How many elements of the arena are decayed.
+  // The number of the arena's elements that receive decay.
   [[nodiscard]] std::int64_t decayed() const { return decayed_; }
 
   // @{
-  // Moments of the gradients, f32 with the arena's shape; undefined where the kind keeps none. With the
-  // parameters and the number of updates they are all that a bit-for-bit resume needs.
+  // Moments of the gradients, f32 with the arena's shape; undefined if the kind of optimiser does not keep
+  // them. Together with the parameters and the number of updates, they suffice for a bit-for-bit resume.
   [[nodiscard]] Tensor state1() const { return state1_; }
   [[nodiscard]] Tensor state2() const { return state2_; }
   // @}
-  // Continues after `steps` updates with these states. Throws Error if they do not fit.
+  // Continues after `steps` updates with these states. Throws Error if the states do not match this
+  // optimiser.
   void restore(std::uint64_t steps, const Tensor& state1, const Tensor& state2);
 
  private:
@@ -96,23 +99,22 @@ class Optimizer {
   [[nodiscard]] std::uint64_t* counter() const;
 
   OptimizerOptions options_;
-  std::uint64_t steps_ = 0;  // and those of counter_, if on_device_
+  std::uint64_t steps_ = 0;  // finished updates; the counter's are added if on_device_
   bool on_device_ = false;
   std::vector<Variable> variables_;
   Tensor values_, gradients_, state1_, state2_, clip_;
-  Tensor counter_;  // bytes of a number
+  Tensor counter_;  // a std::uint64_t as bytes
   Tensor learning_rate_;
-  std::shared_ptr<const void> identity_;  // to which the parameters' leaves refer
+  std::shared_ptr<const void> identity_;  // the object to which the parameters' leaves refer
   std::int64_t decayed_ = 0;
 };
 
-// Each optimiser by its name, with the settings that it has: Adam(model.parameters(), {.learning_rate =
-// 2e-3}).
+// One class per optimiser, with its usual settings: Adam(model.parameters(), {.learning_rate = 2e-3}).
 
 // Settings of SGD.
 struct SGDOptions {
   double learning_rate = 1e-2;        // above 0
-  double momentum = 0;                // of the sum of gradients
+  double momentum = 0;                // decay of the sum of gradients
   double l2 = 0;                      // adds l2 * ||theta||^2 to the loss
   bool l2_biases = false;             // whether biases are decayed too
   double clip_norm = 0;               // largest norm of the gradient; 0: no clipping
@@ -202,9 +204,10 @@ class AdamW : public Optimizer {
 };
 
 namespace unfused {
-// What Optimizer::step does to its arena, from primitive operations: the reference in tests and the baseline
-// in the benchmark. `step` updates were done before; the first `decayed` elements receive l2. f32 tensors of
-// one size, on one device; `state2` is used by Adam and AdamW only. Gradients stay as they are. Throws Error.
+// Does the work of Optimizer::step on its arena with primitive operations: the reference in tests and the
+// baseline in the benchmark. `step` is the number of earlier updates, and the first `decayed` elements
+// receive decay. The tensors are f32, of one size and on one device; only Adam and AdamW use `state2`.
+// Gradients are not changed. Throws Error if a tensor does not match.
 void optimizer_step(const OptimizerOptions& options, std::uint64_t step, std::int64_t decayed,
                     const Tensor& parameters, const Tensor& gradients, const Tensor& state1,
                     const Tensor& state2);

@@ -1,6 +1,6 @@
-// Learning-rate schedules: functions of the training step. A schedule gives the factor by which the
-// optimiser's learning rate is multiplied at a step, so that the same schedule fits every optimiser. The
-// schedules below are plain values without state, so that a resumed run continues in the middle of one.
+// Learning-rate schedules: functions of the training step. A schedule returns the factor by which the
+// optimiser's learning rate is multiplied at a step, so the same schedule fits every optimiser. The schedules
+// below are plain values without state, so a resumed run can continue in the middle of a schedule.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@ struct ConstantSchedule {
   double operator()(std::uint64_t step) const;  // the factor
 };
 
-// Linear warm-up: factor(step) = min(1, (step + 1) / steps): rises linearly and reaches 1 at step number
-// `steps` - 1. With 0 steps it is 1 throughout.
+// Linear warm-up: factor(step) = min(1, (step + 1) / steps), which rises linearly and reaches 1 at step
+// number `steps` - 1. With 0 steps the factor is always 1.
 struct LinearWarmup {
   std::uint64_t steps = 0;                      // length of the warm-up
   double operator()(std::uint64_t step) const;  // the factor
@@ -32,16 +32,16 @@ struct StepDecay {
   double operator()(std::uint64_t step) const;  // the factor
 };
 
-// During the first `warmup_steps` steps as LinearWarmup, then half a cosine from 1 down to `final_factor`
+// LinearWarmup during the first `warmup_steps` steps, then half a cosine from 1 down to `final_factor`
 // (Loshchilov and Hutter, "SGDR", 2017):
 //   t            = min(1, (step - warmup_steps) / (total_steps - warmup_steps))
 //   factor(step) = final_factor + (1 - final_factor) (1 + cos(pi t)) / 2
 // From step number `total_steps` on it stays at `final_factor`. Throws Error if total_steps is not above
 // warmup_steps, or if final_factor is outside [0, 1].
 struct CosineSchedule {
-  std::uint64_t total_steps = 1;                // of the run, warm-up included
-  std::uint64_t warmup_steps = 0;               // of these
-  double final_factor = 0;                      // reached at the end
+  std::uint64_t total_steps = 1;                // steps of the run, including the warm-up
+  std::uint64_t warmup_steps = 0;               // steps of the warm-up
+  double final_factor = 0;                      // factor at the end
   double operator()(std::uint64_t step) const;  // the factor
 };
 

@@ -9,7 +9,7 @@
 
 namespace gpuvae {
 
-// The extents of a tensor. A value type: threads may share a const Shape.
+// The extents of a tensor, as a value type. Threads may share a const Shape.
 class Shape {
  public:
   static constexpr int kMaxRank = 4;  // the largest number of axes
@@ -17,16 +17,17 @@ class Shape {
   Shape() = default;  // rank 0: one element
   // Throws Error for more than four extents, for a negative one, and if the product overflows.
   Shape(std::initializer_list<std::int64_t> extents);
-  // As above.
+  // See the constructor above.
   explicit Shape(std::span<const std::int64_t> extents);
 
   // The number of axes.
   [[nodiscard]] int rank() const { return rank_; }
-  [[nodiscard]] std::int64_t operator[](int axis) const;  // -1 is the last axis; Error outside
-  [[nodiscard]] std::int64_t elements() const;            // the product; 1 for rank 0
-  [[nodiscard]] std::int64_t rows() const;                // all but the last extent; 1 for rank 0 and 1
-  [[nodiscard]] std::int64_t columns() const;             // the last extent; 1 for rank 0
-  // All extents; the span lives as long as the shape.
+  // The extent of an axis; -1 is the last axis. Throws Error if there is no such axis.
+  [[nodiscard]] std::int64_t operator[](int axis) const;
+  [[nodiscard]] std::int64_t elements() const;  // the product; 1 for rank 0
+  [[nodiscard]] std::int64_t rows() const;      // all but the last extent; 1 for rank 0 and 1
+  [[nodiscard]] std::int64_t columns() const;   // the last extent; 1 for rank 0
+  // All extents. The span is valid as long as the shape exists.
   [[nodiscard]] std::span<const std::int64_t> extents() const {
     return {extents_.data(), static_cast<std::size_t>(rank_)};
   }

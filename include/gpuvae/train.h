@@ -1,4 +1,4 @@
-// Training and evaluation of a VAE on images (u8, or f32 tables) that live on the device.
+// Training and evaluation of a VAE on a data set (u8, or f32 tables) in device memory.
 #pragma once
 
 #include <chrono>
@@ -18,120 +18,125 @@ namespace gpuvae {
 struct TrainOptions {
   std::int64_t batch_size = 100;  // images per step
 
-  bool drop_last = false;     // leave a ragged last batch out
-  BatchOptions data = {};     // order and binarization
-  bool frozen_noise = false;  // one epsilon per image for the whole run, instead of a fresh one every epoch
+  bool drop_last = false;     // leaves out a last batch that is smaller than batch_size
+  BatchOptions data = {};     // order and binarization of the examples
+  bool frozen_noise = false;  // one epsilon per image for the whole run, instead of new noise in every epoch
   double beta = 1;            // weight of the KL term in the gradient and in the reported loss
-  double warmup_epochs = 0;   // the gradient's weight rises from 0 to beta over these, step by step
-  double free_bits = 0;       // see ElboWeights; the reported KL term is the plain one
-  bool pixel_mean = false;    // mean instead of sum over the pixels: not an ELBO
-  bool batch_sum = false;     // the gradient is of the sum over the batch; what is reported is a mean
-  std::int64_t validation_batch = 1000;  // images at a time in evaluation
-  // Between calls of run_epoch's progress. A report from a GPU waits for it: there they are also at least
-  // report_seconds apart, at the end of a launch; with 0 every report_steps.
+  double warmup_epochs = 0;   // the gradient's weight rises from 0 to beta over these epochs, step by step
+  double free_bits = 0;       // see ElboWeights; the reported KL term is without free bits
+  bool pixel_mean = false;    // mean instead of sum over the pixels; the loss is then not an ELBO
+  bool batch_sum = false;     // gradient of the sum over the batch, not of the mean (reports: means)
+  std::int64_t validation_batch = 1000;  // images per batch in evaluation
+  // Steps between calls of run_epoch's progress callback. On a GPU, a report waits for the device. Reports
+  // are therefore also at least report_seconds apart there, and come at the end of a launch; with 0 seconds,
+  // they come every report_steps.
   std::int64_t report_steps = 50;
-  double report_seconds = 0.5;              // on a GPU
-  LearningRateSchedule schedule = {};       // none: the optimiser's learning rate, as it is
-  Executor executor = Executor::automatic;  // the bits are the same with eager and graph, not with fused
+  double report_seconds = 0.5;              // seconds between reports on a GPU
+  LearningRateSchedule schedule = {};       // empty: the optimiser's learning rate is used without change
+  Executor executor = Executor::automatic;  // eager and graph compute the same bits, fused does not
 };
 
-// How many steps a pass over `images` images takes.
+// The number of steps in a pass over `images` images.
 std::int64_t steps_per_epoch(const TrainOptions& options, std::int64_t images);
 
-// Nats per image (unless pixel_mean): means over the images seen, weights of the moment each batch was seen.
+// Losses in nats per image (unless pixel_mean): means over the images, with the weights at the time of each
+// batch.
 struct Losses {
   double loss = 0;            // reconstruction + beta * kl
   double reconstruction = 0;  // -log p(x | z)
   double kl = 0;              // KL(q(z | x) || p(z))
 };
-// What an epoch yields.
+// The result of an epoch.
 struct EpochResult {
-  int epoch = 0;                  // its number, from 1
-  Losses train;                   // of its training steps
-  Losses validation;              // after them
+  int epoch = 0;                  // number of the epoch, from 1
+  Losses train;                   // mean over the training steps
+  Losses validation;              // evaluated after the training steps
   double train_seconds = 0;       // wall-clock time
   double validation_seconds = 0;  // wall-clock time
-  bool complete = true;  // false if a callback stopped the epoch: `train` is then of its steps so far
+  bool complete = true;  // false if a callback stopped the epoch; `train` then covers the steps so far
 };
-// A look at a running epoch: images done, and the losses so far.
+// Receives the number of images done in the running epoch, and the losses so far.
 using ProgressCallback = std::function<void(std::int64_t images, const Losses& so_far)>;
 
-// A run between two steps.
+// The state of a run between two steps.
 struct StepReport {
   std::uint64_t step = 0;    // finished steps of the run
-  int epoch = 0;             // of the last finished step, from 1
+  int epoch = 0;             // epoch of the last finished step, from 1
   Losses losses;             // means over the images since the callback's previous report
-  double learning_rate = 0;  // of the last finished step
+  double learning_rate = 0;  // learning rate of the last finished step
 };
-// What a callback decides. `stop` ends the call that trains; a later call continues from there.
+// The decision of a callback. `stop` ends the training call; a later call continues from there.
 enum class TrainControl : std::uint8_t { proceed, stop };
 // @{
-// Callbacks may save or evaluate the model, and change the optimiser's learning rate, but not train.
+// Callbacks may save or evaluate the model and change the optimiser's learning rate, but must not train.
 using StepCallback = std::function<TrainControl(const StepReport&)>;
 using EpochCallback = std::function<TrainControl(const EpochResult&)>;
 // @}
 
-// What run_steps() yields.
+// The result of run_steps().
 struct StepsResult {
-  std::uint64_t steps = 0;  // how many were done
-  Losses losses;            // means over their images
-  bool stopped = false;     // by a callback
+  std::uint64_t steps = 0;  // number of steps that were done
+  Losses losses;            // means over the images of these steps
+  bool stopped = false;     // true if a callback stopped the call
 };
 
-// Trains a model by the epoch or by the step. The steps of a run are the same, bit for bit, however they are
+// Trains a model by epochs or by steps. The steps of a run are the same, bit for bit, however they are
 // divided among calls. One thread at a time may use a trainer.
 class Trainer {
  public:
-  // Everything lives on the model's device. The trainer keeps a handle on the model; the optimiser outlives
-  // the trainer and does not move. With graphs training runs on the stream that is current in run_epoch, or
-  // on one of the trainer's own if that is the device's default. Throws Error if the optimiser updates a
-  // variable that is no parameter of the model.
+  // All tensors must be on the model's device. The trainer keeps a handle to the model; the optimiser must
+  // outlive the trainer and must not move. With graphs, training runs on the stream that is current in
+  // run_epoch, or on a stream of the trainer if the current one is the device's default stream. Throws Error
+  // if the optimiser updates a variable that is not a parameter of the model.
   Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset validation,
           const TrainOptions& options);
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  // One pass over the training set, or the rest of one that was begun, then one over the validation set (if
-  // it has images). Throws Error at a loss that is not finite, naming the step.
+  // Runs one pass over the training set, or the rest of a pass that was begun, then one pass over the
+  // validation set, if it has images. Throws Error with the number of the step if a loss is not finite.
   EpochResult run_epoch(const ProgressCallback& progress = {});
-  // At most `epochs` times run_epoch(): until a callback stops.
+  // Calls run_epoch() up to `epochs` times, until a callback stops the run.
   std::vector<EpochResult> run_epochs(int epochs);
-  // The next `steps` steps, across the ends of epochs. There the validation set is evaluated only for the
-  // callbacks of on_epoch(). Throws Error as run_epoch does.
+  // Runs the next `steps` steps, also across the ends of epochs, where the validation set is evaluated only
+  // if on_epoch() has callbacks. The errors are those of run_epoch.
   StepsResult run_steps(std::uint64_t steps);
-  // Adds a callback for all later calls that train: it is called whenever the number of finished steps is a
-  // multiple of `every`. On a GPU each report waits for the device, and graphs hold at most `every` steps.
+  // Adds a callback for all later training calls: it is called whenever the number of finished steps is a
+  // multiple of `every`. On a GPU, each report waits for the device, and graphs hold at most `every` steps.
   // Throws Error if `every` is 0, and inside a callback.
   void on_steps(std::uint64_t every, StepCallback callback);
-  // Adds a callback for the end of every epoch, as on_steps does.
+  // Adds a callback for the end of every epoch. Throws Error inside a callback.
   void on_epoch(EpochCallback callback);
 
-  // Losses on a data set of the model's features, on the model's device; one fresh draw per image.
+  // Returns the losses on a data set with the model's features on the model's device, with one new draw of z
+  // per image.
   [[nodiscard]] Losses evaluate(const Dataset& images);
 
-  // Finished epochs of the run.
+  // The number of finished epochs of the run.
   [[nodiscard]] int epochs_done() const { return static_cast<int>(step_ / steps_per_epoch_); }
-  // Finished steps of the run.
+  // The number of finished steps of the run.
   [[nodiscard]] std::uint64_t steps_done() const { return step_; }
-  // Continues a run after so many epochs, with the parameters and the optimiser's state that it had then.
+  // Continues a run after `epochs` epochs. The parameters and the optimiser must have the state that they had
+  // then.
   void resume_after(int epochs) { step_ = static_cast<std::uint64_t>(epochs) * steps_per_epoch_; }
   // @{
-  // How many steps and images a pass over the training set has.
+  // The number of steps and images in a pass over the training set.
   [[nodiscard]] std::int64_t steps_per_epoch() const { return static_cast<std::int64_t>(steps_per_epoch_); }
   [[nodiscard]] std::int64_t images_per_epoch() const;
   // @}
-  // Of a step of the run, counted from 0: the optimiser's present learning rate times the schedule's factor.
+  // The learning rate of a step of the run, counted from 0: the optimiser's current learning rate times the
+  // schedule's factor.
   [[nodiscard]] double learning_rate(std::uint64_t step) const;
-  [[nodiscard]] std::string executor()
-      const;  // which one runs the steps, and why: "graph: 100 steps a launch"
+  // The executor that runs the steps, and the reason for the choice: "graph: 100 steps per launch".
+  [[nodiscard]] std::string executor() const;
 
  private:
   struct ChosenStep choose_step();
   [[nodiscard]] bool reports_wait() const;
   [[nodiscard]] Stream training_stream();
   [[nodiscard]] std::uint64_t step_in_epoch() const { return step_ % steps_per_epoch_; }
-  [[nodiscard]] std::int64_t images_after(std::uint64_t steps) const;  // steps of one epoch
+  [[nodiscard]] std::int64_t images_after(std::uint64_t steps) const;  // for steps of one epoch
   void begin_epoch();
   EpochResult run_epoch(const ProgressCallback& progress, bool& stopped);
   bool train_to(std::uint64_t end, const ProgressCallback& progress);
@@ -143,7 +148,7 @@ class Trainer {
   Losses evaluate_in(std::uint64_t epoch, const Dataset& images);
   [[nodiscard]] double factor(std::uint64_t step) const;
   void write_factors(std::uint64_t updates);
-  // The sums over the epoch's images so far, and their mean.
+  // The sums over the epoch's images so far, and the number of images.
   struct Sums {
     double reconstruction = 0, kl = 0;
     std::int64_t images = 0;
@@ -158,13 +163,13 @@ class Trainer {
   TrainOptions options_;
   std::uint64_t steps_per_epoch_ = 0;
   std::uint64_t step_ = 0;        // finished steps of the run
-  bool training_ = false;         // inside a call that trains
-  Sums seen_;                     // the epoch's sums when they were last added to the means below
-  Sums of_call_;                  // of run_steps
-  double seconds_ = 0;            // of the epoch so far
+  bool training_ = false;         // true inside a training call
+  Sums seen_;                     // the epoch's sums when they were last added to the means
+  Sums of_call_;                  // sums of the run_steps call
+  double seconds_ = 0;            // seconds of the epoch so far
   Tensor state_;                  // a RunState, as bytes on the device
-  Tensor factors_;                // f64 [steps per epoch]: of the schedule, if there is one
-  std::optional<Stream> stream_;  // of the trainer's own, for captures
+  Tensor factors_;                // f64 [steps per epoch]: the schedule's factors, if there is a schedule
+  std::optional<Stream> stream_;  // the trainer's stream for captures
   std::unique_ptr<class StepExecutor> executor_;
   std::chrono::steady_clock::time_point reported_;
   struct StepWatch {
@@ -176,21 +181,22 @@ class Trainer {
   std::vector<EpochCallback> epoch_callbacks_;
 };
 
-// Parameters as a safetensors file, under their names, with text metadata. Written whole or not at all.
+// Writes parameters under their names to a safetensors file, with text metadata. The file is written
+// completely or not at all.
 void save_parameters(const std::filesystem::path& path, std::span<const Parameter> parameters,
                      const std::map<std::string, std::string>& metadata = {});
-// Reads them back into the variables and returns the metadata. Throws Error naming the first tensor that is
-// missing, extra, or differs in shape or type, and how.
+// Reads the parameters of a file into the variables and returns the metadata. Throws Error that names the
+// first tensor that is missing or unexpected, or whose shape or type differs.
 std::map<std::string, std::string> load_parameters(const std::filesystem::path& path,
                                                    std::span<const Parameter> parameters);
 
-// Saves parameters with the optimiser's state and the number of finished epochs, so that training can
+// Saves the parameters, the optimiser's state and the number of finished epochs, so that training can
 // continue bit for bit.
 void save_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
                      const Optimizer& optimizer, int epochs);
-// Restores what save_checkpoint saved, with the learning rate, and returns the number of finished epochs for
-// Trainer::resume_after. Throws Error as load_parameters does, and, naming both, if another kind of optimiser
-// saved the state.
+// Restores what save_checkpoint saved, including the learning rate, and returns the number of finished epochs
+// for Trainer::resume_after. Throws Error like load_parameters, and if the state was saved by another kind of
+// optimiser; the message names both kinds.
 int load_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
                     Optimizer& optimizer);
 

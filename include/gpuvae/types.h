@@ -53,7 +53,7 @@ enum class Activation : std::uint8_t {
 };
 // "relu", "leaky_relu", ...
 [[nodiscard]] std::string_view name(Activation a);
-// Every activation, in the order of the enumeration.
+// The list of all activations, in the order of the enumeration.
 [[nodiscard]] std::span<const Activation> all_activations();
 // The slope of leaky ReLU below zero.
 inline constexpr float kLeakySlope = 0.01f;
@@ -61,7 +61,7 @@ inline constexpr float kLeakySlope = 0.01f;
 // How a matrix product reads its factors. Sums and results are f32 in every case, and weights stay f32 in
 // memory.
 enum class Precision : std::uint8_t {
-  f32,   // unchanged
+  f32,   // factors are not rounded
   tf32,  // rounded to 10 bits of fraction; needs a GPU of compute capability 8.0 or higher
   bf16,  // rounded to 7 bits of fraction; needs such a GPU, or a CPU with AVX512_BF16 or AMX
 };
@@ -74,12 +74,12 @@ enum class PosteriorScale : std::uint8_t { log_variance, log_sigma, softplus };
 // "log_variance", "log_sigma", "softplus".
 [[nodiscard]] std::string_view name(PosteriorScale s);
 
-// How a batch's values are made binary.
+// How the values of a batch are binarized.
 enum class Binarize : std::uint8_t {
   none,       // x = byte / 255, or the value of f32 data
   threshold,  // x = byte / 255 (or the value) > threshold
   fixed,      // Bernoulli(byte / 255), drawn once per feature for the whole run
-  dynamic,    // Bernoulli(byte / 255), drawn anew every epoch
+  dynamic,    // Bernoulli(byte / 255), drawn again in every epoch
 };
 // "none", "threshold", "fixed", "dynamic".
 [[nodiscard]] std::string_view name(Binarize b);
@@ -89,7 +89,7 @@ enum class OptimizerKind : std::uint8_t { sgd, rmsprop, rmsprop_tf1, adagrad, ad
 // "sgd", "rmsprop", ...
 [[nodiscard]] std::string_view name(OptimizerKind k);
 
-// What random numbers are used for. The purpose is part of the counter, so that two uses never share numbers.
+// The purpose of random numbers. It is part of the counter, so that two purposes never share numbers.
 enum class RandomPurpose : std::uint32_t {
   initialization = 1,  // initial weights
   posterior_noise,     // epsilon of the training set
@@ -106,7 +106,7 @@ enum class Executor : std::uint8_t {
   automatic,  // on a GPU `fused` if the model fits, else `graph`; on the CPU `eager`
   eager,      // one kernel launch per operation
   graph,      // one launch of a captured CUDA graph for many steps
-  fused,      // as `graph`, with a few fused kernels per step, for the models that these cover
+  fused,      // like `graph`, with a few fused kernels per step, for models that these kernels support
 };
 // "auto", "eager", "graph", "fused".
 [[nodiscard]] std::string_view name(Executor e);

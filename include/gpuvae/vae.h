@@ -5,42 +5,44 @@
 
 namespace gpuvae {
 
-// A description: nothing that a model learns lives here, and two models made from the same options share
-// nothing learned.
+// The description of a model. It holds no learned values, so two models made from the same options share
+// none.
 struct VaeOptions {
   std::int64_t features = 784;                       // values per example, such as the pixels of an image
-  std::vector<std::int64_t> encoder_widths = {256};  // of the hidden layers
-  std::vector<std::int64_t> decoder_widths = {};     // empty: the encoder's, mirrored
+  std::vector<std::int64_t> encoder_widths = {256};  // widths of the hidden layers
+  std::vector<std::int64_t> decoder_widths = {};     // empty: the encoder's widths in reverse order
   std::int64_t latent = 2;                           // dimensions of z
-  Activation activation = Activation::relu;          // of the hidden layers
+  Activation activation = Activation::relu;          // activation of the hidden layers
   std::shared_ptr<const Posterior> posterior = diagonal_gaussian();       // q(z | x)
   std::shared_ptr<const Likelihood> likelihood = bernoulli_likelihood();  // p(x | z)
   std::shared_ptr<const Prior> prior = standard_normal_prior();           // p(z)
-  Initializer initializer = {};                                           // of all layers
-  Precision precision = Precision::f32;                                   // of the dense layers' products
+  Initializer initializer = {};                                           // initialiser of all layers
+  Precision precision = Precision::f32;  // precision of the dense layers' products
 };
 
-// Factors of sums over the batch (1 / rows: nats per image), and free bits (Kingma et al., 2016): a dimension
-// whose KL divergence, mean over the batch, is below `free_bits` nats is not penalised further.
+// Weights of the two terms of the negative ELBO, which are sums over the batch: a weight of 1 / rows yields
+// nats per image. With free bits (Kingma et al., 2016), a latent dimension whose KL divergence, averaged over
+// the batch, is below `free_bits` nats is not penalised.
 struct ElboWeights {
   double reconstruction = 1;  // factor of -log p(x | z)
   double kl = 1;              // factor of KL(q(z | x) || p(z))
   double free_bits = 0;       // nats per latent dimension
 };
-// The two terms of the negative ELBO, each already weighted; [1]. `regularizer` is what is minimised in the
-// place of `kl`: the same variable unless there are free bits.
+// The two terms of the negative ELBO, [1] each, with their weights applied. The gradient minimises
+// `regularizer` instead of `kl`; both are the same variable unless there are free bits.
 struct Elbo {
   Variable reconstruction;  // -log p(x | z)
   Variable kl;              // KL(q(z | x) || p(z))
-  Variable regularizer;     // what is minimised in the place of `kl`
+  Variable regularizer;     // the KL term that is minimised
 };
 
-// A copy is the same model, as copies of its layers and of their parameters are; a model can be moved at any
-// time, also after an optimiser or a trainer was made for it. Calls from several threads are safe while no
-// optimiser updates the parameters. Different models on different threads and streams need no lock.
+// A copy is the same model: it shares the layers and the parameters. A model can be moved at any time, also
+// after an optimiser or a trainer was made for it. Calls from several threads are safe while no optimiser
+// updates the parameters. Different models on different threads and streams need no lock.
 class Vae {
  public:
-  // Draws the initial parameters. Throws Error for sizes below 1 and for distributions that do not fit.
+  // Draws the initial parameters. Throws Error for sizes below 1 and for distributions that do not fit
+  // together.
   Vae(const VaeOptions& options, Device device);
 
   // @{
@@ -61,31 +63,33 @@ class Vae {
 
   // The mean of p(x | mean of q(z | x)), [rows, features].
   [[nodiscard]] Variable reconstruct(const Variable& x) const { return decode_mean(encode_mean(x)); }
-  // Draws of z from the prior, with the mean of p(x | z) (for Bernoulli: probabilities) and a draw from it.
+  // Draws of z from the prior, the mean of p(x | z) (for Bernoulli: the probabilities), and a draw of x from
+  // it.
   struct Generated {
     Tensor z;     // [rows, latent]
     Tensor mean;  // [rows, features]
     Tensor x;     // [rows, features]
   };
-  // `rows` draws, a function of the seed. Throws Error if the likelihood cannot draw.
+  // Returns `rows` draws, which depend only on the seed and the model. Throws Error if the likelihood cannot
+  // draw.
   [[nodiscard]] Generated sample_prior(std::int64_t rows, std::uint64_t seed) const;
-  // A draw of x from p(x | z) at a draw of z from q(z | x), [rows, features].
+  // Returns a draw of x from p(x | z) at a draw of z from q(z | x), [rows, features].
   [[nodiscard]] Tensor posterior_predictive(const Variable& x, std::uint64_t seed) const;
 
-  // The negative ELBO of x [rows, features] at one draw of z per row. Throws Error if the weights have free
-  // bits and the KL divergence has no closed form.
+  // Returns the negative ELBO of x [rows, features] at one draw of z per row. Throws Error if the weights
+  // have free bits and the KL divergence has no closed form.
   [[nodiscard]] Elbo negative_elbo(const Variable& x, const Draw& draw, const ElboWeights& weights) const;
 
-  // Handles on all parameters, in a fixed order: those of the layers, then those of likelihood, prior and
-  // posterior.
+  // Returns handles to all parameters in a fixed order: those of the layers, then those of likelihood, prior
+  // and posterior.
   [[nodiscard]] std::vector<Parameter> parameters() const;
-  // How many numbers they are.
+  // The total number of elements of all parameters.
   [[nodiscard]] std::int64_t parameter_count() const;
-  // As given, with the decoder's widths filled in. The distributions in it only describe the
-  // model.
+  // The options of the constructor, with the decoder's widths filled in. The distributions in them only
+  // describe the model.
   [[nodiscard]] const VaeOptions& options() const { return options_; }
   // @{
-  // The parts of the model. They live as long as a copy of the model.
+  // The parts of the model. They exist as long as any copy of the model.
   [[nodiscard]] const Posterior& posterior() const { return *posterior_; }
   [[nodiscard]] const Likelihood& likelihood() const { return *likelihood_; }
   [[nodiscard]] const Prior& prior() const { return *prior_; }
@@ -95,7 +99,7 @@ class Vae {
   [[nodiscard]] const Mlp& decoder() const { return decoder_; }
   [[nodiscard]] const Linear& output() const { return output_; }
   // @}
-  // Where the parameters live.
+  // The device of the parameters.
   [[nodiscard]] Device device() const { return device_; }
 
  private:

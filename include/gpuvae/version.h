@@ -1,5 +1,5 @@
-// The version of the library, in the macros that a program is compiled with and in the library that it runs
-// with.
+// The version of the library: macros for the headers that a program is compiled with, and a function for the
+// library that it is linked with.
 #pragma once
 
 // CMake reads the three numbers from here.
@@ -12,8 +12,8 @@
 
 namespace gpuvae {
 
-// The version of the linked library, such as "0.1.0". The string lives as long as the library. Any thread may
-// call it.
+// The version of the linked library, such as "0.1.0". The string is valid as long as the library is loaded.
+// Any thread may call this function.
 [[nodiscard]] const char* version();
 
 }  // namespace gpuvae

@@ -1,5 +1,5 @@
-// The CPU backend: oneDNN for matrix products, Highway kernels for the rest, OpenMP threads. Work is done
-// when a call returns; streams are null.
+// The CPU backend: oneDNN for matrix products, Highway kernels for everything else, OpenMP threads. Work is
+// complete when a call returns, and streams are null.
 #pragma once
 
 #include "kernels/backend.h"

@@ -11,7 +11,7 @@
 #include "kernels/check.h"
 #include "kernels/cpu/backend.h"
 #include "kernels/cpu/simd/simd.h"
-// Highway's targets need the definitions above.
+// Highway's list of targets requires the definitions above.
 #include "hwy/highway.h"
 
 namespace gpuvae::kernels {
@@ -51,14 +51,14 @@ std::string CpuBackend::description() const {
 void* CpuBackend::allocate(std::size_t bytes) {
   constexpr std::size_t kAlignment = 64, kHugePage = std::size_t{2} << 20;
   check(bytes <= SIZE_MAX - kHugePage, "allocate", "expected a size below 2^64, got {} bytes", bytes);
-  // Data sets: to touch small pages for the first time costs as much as a third of reading what goes there.
-  // Smaller blocks may be malloc's own pages, which others get after us.
+  // Large blocks, such as data sets, use huge pages: the first access to small pages costs up to a third of
+  // the time for reading the data. Smaller blocks may be pages that malloc reuses for other purposes.
   const bool large = bytes >= 16 * kHugePage;
   const std::size_t alignment = large ? kHugePage : kAlignment, rounded = (bytes / alignment + 1) * alignment;
   void* pointer = std::aligned_alloc(alignment, rounded);
-  check(pointer != nullptr, Origin("allocate", ErrorKind::out_of_memory),
-        "expected {} bytes of memory, the system has none left", bytes);
-  if (large) madvise(pointer, rounded, MADV_HUGEPAGE);  // may be refused, which does no harm
+  check(pointer != nullptr, Origin("allocate", ErrorKind::out_of_memory), "out of memory: {} bytes requested",
+        bytes);
+  if (large) madvise(pointer, rounded, MADV_HUGEPAGE);  // a refusal has no consequences
   return pointer;
 }
 void CpuBackend::release(void* pointer) noexcept { std::free(pointer); }

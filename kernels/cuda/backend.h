@@ -1,5 +1,5 @@
-// The CUDA backend of one device. Each method stands beside its kernel in the .cu file of its family;
-// memory, streams and events are in runtime.cpp, graphs in graph.cpp, matrix products in gemm.cpp.
+// The CUDA backend of one device. Each method is defined beside its kernel in the .cu file of its family.
+// Memory, streams and events are in runtime.cpp, graphs in graph.cpp, and matrix products in gemm.cpp.
 #pragma once
 
 #include <cstdint>
@@ -15,17 +15,18 @@ class Curand;
 class Matmul;
 class Workspaces;
 
-// A stream's memory for reductions across blocks. Kernels of one stream run one after another and share it;
-// a captured graph uses that of the stream it was captured on, and is to be launched there.
+// A stream's memory for reductions across blocks. Kernels of one stream run one after another and share it. A
+// captured graph uses the memory of the stream on which it was captured, and must be launched on that stream.
 struct Scratch {
-  float* partials = nullptr;     // kPartials of them, aligned to 16 bytes and more
-  unsigned* counters = nullptr;  // kCounters of them, all 0 between launches
+  float* partials = nullptr;     // kPartials floats, aligned to at least 16 bytes
+  unsigned* counters = nullptr;  // kCounters counters, all 0 between launches
 };
 inline constexpr std::int64_t kPartials = 1 << 18, kCounters = 1 << 12;
 
 class CudaBackend final : public Backend {
  public:
-  // `architecture` is that of the kernels which run there, see kernels/cuda/runtime/architecture.h.
+  // `architecture` is the architecture of the kernels that run on the device; see
+  // kernels/cuda/runtime/architecture.h.
   CudaBackend(const CudaDevice& device, int architecture);
   ~CudaBackend() override;
 
@@ -59,11 +60,12 @@ class CudaBackend final : public Backend {
 #undef GPUVAE_RUN
 
  private:
-  // Blocks for `items` of work, `per_block` to a block: enough to fill the device, where loops do the rest.
+  // Returns the number of blocks for `items` work items with `per_block` items per block. It is at most what
+  // fills the device, because the kernels loop over the rest.
   std::int64_t blocks(std::int64_t items, std::int64_t per_block) const;
   Scratch scratch(StreamHandle stream);
 
-  // What cuBLASLt does not do.
+  // Computes products that cuBLASLt does not support.
   void gemm_tiled(const GemmArgs& args, StreamHandle stream);
   void add_bias_gradient(const GemmArgs& args, StreamHandle stream);
   void add_bias_and_activate(const GemmArgs& args, StreamHandle stream);  // c = activation(c + bias)
@@ -71,7 +73,7 @@ class CudaBackend final : public Backend {
   CudaDevice device_;
   int architecture_;
   int multiprocessors_ = 1;
-  int capability_ = 0;  // of the device: 10 * major + minor
+  int capability_ = 0;  // compute capability: 10 * major + minor
   std::unique_ptr<Workspaces> workspaces_;
   std::unique_ptr<Matmul> matmul_;
   std::unique_ptr<Curand> curand_;

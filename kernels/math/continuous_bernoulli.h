@@ -7,7 +7,7 @@
 
 namespace gpuvae::math {
 
-// c0 + z (c1 + z (c2 + ...))
+// Returns c0 + z (c1 + z (c2 + ...)).
 template <class T>
 GPUVAE_HD T polynomial(T, double c) {
   return T(c);
@@ -24,8 +24,8 @@ struct ContinuousBernoulli {
   T log_normalizer, mean, variance;
 };
 
-// Below this |l| the differences above cancel, and the series of coth, whose coefficients are Bernoulli
-// numbers, takes their place: it ends where a double does.
+// Below this |l|, the differences above cancel, and the power series of coth, whose coefficients are
+// Bernoulli numbers, replaces them. It has as many terms as a double needs.
 inline constexpr double kContinuousBernoulliSeries = 1;
 
 template <class T>

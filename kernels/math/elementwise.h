@@ -1,9 +1,9 @@
-// Every element-wise function: the list, then the formulas. To add one, add a line to the list and a struct;
-// an activation is also an enumerator of gpuvae::Activation and a function in explorer_decoder.js.
+// All element-wise functions: the list, then the formulas. To add a function, add a line to the list and a
+// struct; an activation also needs an enumerator of gpuvae::Activation and a function in explorer_decoder.js.
 //
-// The file has two parts. Included as usual, it is the list. With GPUVAE_FORMULA defined, and inside a
-// namespace that has the functions they call, it is the formulas, for scalars of the host and of CUDA kernels
-// (kernels/math/functions.h) and for vectors of the CPU (kernels/cpu/simd/functions-inl.h).
+// The file has two parts. A normal include defines the list. If GPUVAE_FORMULA is defined, an include inside
+// a namespace defines the formulas, which call functions of that namespace. This serves scalars on the host
+// and in CUDA kernels (kernels/math/functions.h) and vectors on the CPU (kernels/cpu/simd/functions-inl.h).
 #ifndef GPUVAE_KERNELS_MATH_ELEMENTWISE_H
 #define GPUVAE_KERNELS_MATH_ELEMENTWISE_H
 
@@ -64,8 +64,8 @@ constexpr Unary unary_of(Activation activation) { return static_cast<Unary>(acti
 
 #ifdef GPUVAE_FORMULA
 // A function has value(x) and its derivative slope(v), where v is the output value(x) if slope_from_output is
-// true, else the input x. Functions with parameters take them as further arguments: value(x, a, b) and
-// slope(v, a, b). `cheap` functions are memory-bound on a CPU, so threads pay off only for larger arrays.
+// true, and the input x otherwise. Functions with parameters take them as further arguments: value(x, a, b)
+// and slope(v, a, b). `cheap` functions are memory-bound on a CPU, so threads pay off only for larger arrays.
 
 struct Identity {
   static constexpr bool slope_from_output = true, cheap = true;
@@ -155,14 +155,14 @@ struct Reciprocal {
   GPUVAE_FORMULA static auto slope(auto y) { return neg(y * y); }
 };
 
-// a x + b
+// a x + b.
 struct Affine {
   static constexpr bool slope_from_output = true, cheap = true;
   GPUVAE_FORMULA static auto value(auto x, auto a, auto b) { return mul_add(a, x, b); }
   GPUVAE_FORMULA static auto slope(auto, auto a, auto) { return a; }
 };
 
-// x, but no less than a and no more than b; the slope is 0 outside, and where x is NaN.
+// x limited to [a, b]. The slope is 0 outside, and where x is NaN.
 struct Clamp {
   static constexpr bool slope_from_output = false, cheap = true;
   GPUVAE_FORMULA static auto value(auto x, auto a, auto b) { return clamp(x, a, b); }
@@ -171,7 +171,7 @@ struct Clamp {
   }
 };
 
-// kernels/math/continuous_bernoulli.h
+// See kernels/math/continuous_bernoulli.h.
 struct ContinuousBernoulliLogNormalizer {
   static constexpr bool slope_from_output = false, cheap = false;
   GPUVAE_FORMULA static auto value(auto logit) { return continuous_bernoulli_log_normalizer(logit); }
@@ -193,7 +193,7 @@ struct Abs {
   }
 };
 
-// kernels/math/gamma.h
+// See kernels/math/gamma.h.
 struct Lgamma {
   static constexpr bool slope_from_output = false, cheap = false;
   GPUVAE_FORMULA static auto value(auto x) { return lgamma(x); }
@@ -223,7 +223,7 @@ GPUVAE_FORMULA V slope_of(V v, V a, V b) {
   }
 }
 
-// Calls body with an object of the function's struct, such as Relu(), and returns what body returns.
+// Calls body with an object of the function's struct, such as Relu(), and returns the result of body.
 #define GPUVAE_CASE_OF_UNARY(name, Function) \
   case kernels::Unary::name:                 \
     return body(Function());

@@ -28,14 +28,14 @@ GPUVAE_HD T continuous_bernoulli_variance(T logit) {
 #include "kernels/math/elementwise.h"
 #undef GPUVAE_FORMULA
 
-// Whether the derivative is computed from the output, else from the input.
+// Whether the derivative is computed from the output instead of the input.
 template <class E>
 GPUVAE_HD constexpr bool slope_from_output(E function) {
   return with_function(function, [](auto f) { return decltype(f)::slope_from_output; });
 }
 
-// Sets of functions, by which a kernel says which ones it holds the code of. The others are the identity
-// to it.
+// Sets of functions. A kernel contains code only for the functions of its set; it treats the others as the
+// identity.
 template <class Function>
 struct Every : std::true_type {};
 template <class Function>
@@ -51,7 +51,7 @@ GPUVAE_HD T activate(Activation activation, T x) {
     return x;
   });
 }
-// dy/dx, from y or from x: see slope_from_output().
+// Returns dy/dx, computed from y or from x; see slope_from_output().
 template <template <class> class Set = Every, class T>
 GPUVAE_HD T activation_derivative(Activation activation, T v) {
   return with_function(activation, [v](auto f) {
@@ -61,8 +61,8 @@ GPUVAE_HD T activation_derivative(Activation activation, T v) {
   });
 }
 
-// The same for several elements, so that the choice is made once: x = function(x), and d *= function'(x),
-// from `v` as above. `a` and `b` are the parameters of functions that have some.
+// Functions for several elements, which select the function once: x = function(x), and d *= function'(x),
+// computed from `v` as above. `a` and `b` are the parameters of functions that have parameters.
 template <template <class> class Set = Every, class E, class T, int N>
 GPUVAE_HD void apply(E function, T (&x)[N], T a = T(1), T b = T(0)) {
   with_function(function, [&x, a, b](auto f) {

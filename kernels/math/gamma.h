@@ -1,14 +1,14 @@
-// log Gamma(x) and its first two derivatives for x > 0. Infinite at 0, NaN below 0, no special case near the
-// roots: relative errors stay small there.
+// log Gamma(x) and its first two derivatives for x > 0. They are infinite at 0 and NaN below 0. Relative
+// errors stay small near the roots.
 //
 // Up to kStirling, the argument is reduced to 2 + z with |z| <= 1/2 by Gamma(x + 1) = x Gamma(x), and the
 // series 6.1.33 of Abramowitz and Stegun (Handbook of Mathematical Functions, 1964) follows:
 //   log Gamma(2 + z) = (1 - gamma) z + the sum over n >= 2 of (-1)^n (zeta(n) - 1) z^n / n.
-// Above, Stirling's series (ibid. 6.1.41) takes its place. The derivatives are those of the series.
+// For larger arguments, Stirling's series (ibid. 6.1.41) is used. The derivatives are those of the series.
 //
-// The file has two parts: the series with the formulas for scalars, and, with GPUVAE_VECTOR_FORMULA defined
+// The file has two parts: the series with the formulas for scalars and, with GPUVAE_VECTOR_FORMULA defined
 // and inside the namespace of an instruction set (kernels/cpu/simd/functions-inl.h), the formulas for
-// vectors. Scalars take one branch, vectors compute all of them and select.
+// vectors. Scalar code takes one branch, whereas vector code computes all branches and selects.
 #ifndef GPUVAE_KERNELS_MATH_GAMMA_H
 #define GPUVAE_KERNELS_MATH_GAMMA_H
 
@@ -16,7 +16,7 @@
 
 namespace gpuvae::math {
 
-// Of the derivative of the polynomial c[0] z^low + c[1] z^(low + 1) + ...
+// Returns the coefficients of the derivative of the polynomial c[0] z^low + c[1] z^(low + 1) + ...
 template <int low, int N>
 constexpr auto differentiated(const Coefficients<N>& p) {
   constexpr int kDropped = low == 0 ? 1 : 0;
@@ -25,7 +25,7 @@ constexpr auto differentiated(const Coefficients<N>& p) {
   return d;
 }
 
-// log Gamma(2 + z) / z
+// The coefficients of log Gamma(2 + z) / z.
 inline constexpr Coefficients<30> kLogGammaSeries = {
     {0.422784335098467139,     0.322467033424113218,     -0.0673523010531980951,    0.0205808084277845479,
      -0.00738555102867398527,  0.00289051033074152329,   -0.00119275391170326098,   0.000509669524743042422,
@@ -38,8 +38,8 @@ inline constexpr Coefficients<30> kLogGammaSeries = {
 inline constexpr auto kDigammaSeries = differentiated<1>(kLogGammaSeries);
 inline constexpr auto kTrigammaSeries = differentiated<0>(kDigammaSeries);
 
-// Stirling's series: B(2k) / (2k (2k - 1)), for powers of 1 / x^2 after 1 / x; and those of its derivatives,
-// with the signs left out.
+// Stirling's series: B(2k) / (2k (2k - 1)), the coefficients of the powers of 1 / x^2, times 1 / x. The
+// series of its derivatives follow without their signs.
 inline constexpr Coefficients<11> kStirlingSeries = {{1. / 12, -1. / 360, 1. / 1260, -1. / 1680, 1. / 1188,
                                                       -691. / 360360, 1. / 156, -3617. / 122400,
                                                       43867. / 244188, -174611. / 125400, 77683. / 5796}};
@@ -51,8 +51,8 @@ constexpr auto stirling_derivative(const Coefficients<11>& series, int first) {
 inline constexpr auto kDigammaStirling = stirling_derivative(kStirlingSeries, 1);
 inline constexpr auto kTrigammaStirling = stirling_derivative(kDigammaStirling, 2);
 
-// Digamma's root r, and the Taylor series of digamma(r + d) / d for |d| < kDigammaWindow. The root is the sum
-// of two numbers, so that d keeps all its digits.
+// The Taylor series of digamma(r + d) / d around the root r of digamma, for |d| < kDigammaWindow. The root is
+// the sum of two numbers, so that d keeps all its digits.
 inline constexpr double kDigammaWindow = 0.125;
 inline constexpr double kDigammaRootFloat = 1.4616321325302124,
                         kDigammaRootFloatRest = 1.24381499389189095e-8;
@@ -64,10 +64,10 @@ inline constexpr Coefficients<17> kDigammaRootSeries = {
      0.00492678139572985345, -0.00336980165543932808, 0.00230512632673492784, -0.00157693677143019726,
      0.00107882520191629658}};
 
-inline constexpr double kStirling = 7.5;                             // from where Stirling's series is used
+inline constexpr double kStirling = 7.5;  // Stirling's series is used from this x on
 inline constexpr double kStirlingConstant = 0.41893853320467274178;  // (log(2 pi) - 1) / 2
 
-// How many terms of each series a float or a double needs.
+// The number of terms of each series that a float or a double needs.
 template <class T>
 inline constexpr int kGammaTerms = sizeof(T) == 4 ? 16 : 29;
 template <class T>
@@ -75,7 +75,8 @@ inline constexpr int kStirlingTerms = sizeof(T) == 4 ? 4 : 11;
 template <class T>
 inline constexpr int kDigammaRootTerms = sizeof(T) == 4 ? 7 : 17;
 
-// x reduced to 2 + z: log Gamma(x) = log Gamma(2 + z) + sign * log(product), and its derivatives' sums.
+// x reduced to 2 + z: log Gamma(x) = log Gamma(2 + z) + sign * log(product), and the sums for its
+// derivatives.
 template <class T>
 struct ReducedGamma {
   T z, product, inverses, squared_inverses, sign;
@@ -139,7 +140,7 @@ GPUVAE_HD T trigamma(T x) {
 #endif
 
 #ifdef GPUVAE_VECTOR_FORMULA
-// math::lgamma, digamma and trigamma; what is not used costs nothing.
+// See math::lgamma, digamma and trigamma. Functions that are not called cost nothing.
 template <class V>
 class Gamma {
   using T = Lane<V>;
@@ -180,13 +181,14 @@ class Gamma {
   GPUVAE_VECTOR_FORMULA V stirling() const {
     return power_series<table, kStirlingTerms>(hn::Mul(inverse_, inverse_));
   }
-  // NaN below 0.
+  // Selects the result; it is NaN for x below 0.
   GPUVAE_VECTOR_FORMULA V choose(V reduced, V direct) const {
     const V not_a_number = constant<V>(std::numeric_limits<double>::quiet_NaN());
     const V y = hn::IfThenElse(large(), direct, reduced);
     return hn::IfThenElse(hn::Lt(x_, constant<V>(0)), not_a_number, y);
   }
-  // math::reduce_gamma, without branches: the loop's steps count where z is still above 1/2.
+  // See math::reduce_gamma. There are no branches: a step of the loop has an effect only where z is above
+  // 1/2.
   GPUVAE_VECTOR_FORMULA void reduce() {
     const V one = constant<V>(1), zero = constant<V>(0), half = constant<V>(0.5);
     const auto below_half = hn::Lt(x_, half), below = hn::Lt(x_, constant<V>(1.5));
@@ -198,7 +200,7 @@ class Gamma {
     const V extra = hn::IfThenElse(below_half, next, zero);
     inverses_ = hn::Add(hn::IfThenElse(below, inverse_, zero), extra);
     squared_inverses_ = hn::MulAdd(extra, extra, hn::IfThenElse(below, hn::Mul(inverse_, inverse_), zero));
-    for (int step = 0; step < 5; ++step) {  // as many as numbers below kStirling need
+    for (int step = 0; step < 5; ++step) {  // sufficient for all numbers below kStirling
       const auto above = hn::Gt(z_, half);
       const V factor = hn::Add(z_, one), q = hn::IfThenElse(above, hn::Div(one, factor), zero);
       product_ = hn::Mul(product_, hn::IfThenElse(above, factor, one));

@@ -1,5 +1,5 @@
-// Marks a function for both the host's compiler and nvcc, and brings the overloaded math functions into the
-// namespace of the formulas (the global ::exp is double's alone on the host).
+// Marks a function for both the host's compiler and nvcc, and makes the overloaded math functions visible in
+// the namespace of the formulas (on the host, the global ::exp exists only for double).
 #pragma once
 
 #include <cmath>

@@ -1,9 +1,9 @@
-// Every likelihood p(x | z) that has kernels of its own: the list, then the formulas. To add one, add a line
-// to the list and a struct.
+// All likelihoods p(x | z) that have kernels: the list, then the formulas. To add a likelihood, add a line to
+// the list and a struct.
 //
-// The file has two parts. Included as usual, it is the list. With GPUVAE_FORMULA defined, and inside a
-// namespace that has the functions they call, it is the formulas, for scalars of CUDA kernels
-// (kernels/math/scalar_likelihood.h) and for vectors of the CPU (kernels/cpu/ops/likelihood.cpp).
+// The file has two parts. A normal include defines the list. If GPUVAE_FORMULA is defined, an include inside
+// a namespace defines the formulas, which call functions of that namespace. This serves scalars in CUDA
+// kernels (kernels/math/scalar_likelihood.h) and vectors on the CPU (kernels/cpu/ops/likelihood.cpp).
 #ifndef GPUVAE_KERNELS_MATH_LIKELIHOOD_H
 #define GPUVAE_KERNELS_MATH_LIKELIHOOD_H
 
@@ -26,8 +26,8 @@ namespace gpuvae::kernels {
 enum class LikelihoodKind : std::uint8_t { GPUVAE_LIKELIHOODS(GPUVAE_ENUMERATOR) };
 #undef GPUVAE_ENUMERATOR
 
-// How many parameters an element has: a row of parameters holds the first one of every column, then the
-// second ones.
+// Returns the number of parameters per element. A row of parameters holds the first parameters of all
+// columns, then the second ones.
 GPUVAE_HD constexpr int parameters_of(LikelihoodKind kind) {
 #define GPUVAE_CASE(name, Formula, parameters) \
   case LikelihoodKind::name:                   \
@@ -37,7 +37,7 @@ GPUVAE_HD constexpr int parameters_of(LikelihoodKind kind) {
   return 1;
 }
 
-// A likelihood and its settings, which those with a location and a scale have.
+// A likelihood and the settings of those with a location and a scale.
 struct LikelihoodOptions {
   LikelihoodKind kind = LikelihoodKind::bernoulli;
   bool sigmoid_location = true;  // the location is the sigmoid of its parameter, not the parameter itself
@@ -50,21 +50,21 @@ namespace gpuvae::math {
 
 inline constexpr double kLogTwoPi = 1.83787706640934548356;
 inline constexpr double kLogTwo = 0.693147180559945309417;
-inline constexpr double kProbabilityMargin = 1e-7;  // of BernoulliOfProbability
+inline constexpr double kProbabilityMargin = 1e-7;  // margin of BernoulliOfProbability
 
 }  // namespace gpuvae::math
 #endif
 
 #ifdef GPUVAE_FORMULA
-// A formula has at(p, x, settings): the negative log likelihood of the element x, nats, and its derivatives
-// in the parameters p.
+// A formula has at(p, x, settings), which returns the negative log likelihood of the element x in nats and
+// its derivatives with respect to the parameters p.
 
 template <class V, int N>
 struct Nll {
   V value;
   V slopes[N];
 };
-// LikelihoodOptions, in the type of the elements.
+// LikelihoodOptions in the type of the elements.
 template <class V>
 struct LikelihoodSettings {
   bool sigmoid_location;
@@ -75,7 +75,7 @@ GPUVAE_FORMULA LikelihoodSettings<V> settings_of(const kernels::LikelihoodOption
   return {o.sigmoid_location, constant<V>(o.low), constant<V>(o.high)};
 }
 
-// The location that a parameter stands for, and its derivative.
+// The location that a parameter defines, and its derivative.
 template <class V>
 struct Location {
   V value, slope;
@@ -88,7 +88,7 @@ GPUVAE_FORMULA Location<V> location_of(V parameter, const LikelihoodSettings<V>&
   return {location, location * (one - location)};
 }
 
-// The slope in a parameter that is clipped to [low, high]: 0 outside.
+// Returns the slope of a parameter that is clipped to [low, high]: `slope` inside, 0 outside.
 template <class V>
 GPUVAE_FORMULA V slope_inside(V parameter, V low, V high, V slope) {
   const auto below = parameter < low;
@@ -96,7 +96,7 @@ GPUVAE_FORMULA V slope_inside(V parameter, V low, V high, V slope) {
   return zero_if(either(below, above), slope);
 }
 
-// Of the logit l: max(l, 0) - l x + log(1 + exp(-|l|)); the slope is sigmoid(l) - x.
+// For the logit l, the value is max(l, 0) - l x + log(1 + exp(-|l|)), and the slope is sigmoid(l) - x.
 struct Bernoulli {
   static constexpr int kParameters = 1;
   // The value is `linear` + log(1 + e), so that a kernel can take one logarithm of a product of several 1 +
@@ -117,8 +117,8 @@ struct Bernoulli {
   }
 };
 
-// Of the probability p, kept in [1e-7, 1 - 1e-7] as Keras does: -x log p - (1 - x) log(1 - p). The slope is 0
-// outside.
+// For the probability p, which is kept in [1e-7, 1 - 1e-7] as in Keras, the value is
+// -x log p - (1 - x) log(1 - p). The slope is 0 outside.
 struct BernoulliOfProbability {
   static constexpr int kParameters = 1;
   template <class V>
@@ -130,7 +130,8 @@ struct BernoulliOfProbability {
   }
 };
 
-// Of the logit l: A(l) - l x, kernels/math/continuous_bernoulli.h; the slope is the mean minus x.
+// For the logit l, the value is A(l) - l x (kernels/math/continuous_bernoulli.h), and the slope is the mean
+// minus x.
 struct ContinuousBernoulliOfLogit {
   static constexpr int kParameters = 1;
   template <class V>
@@ -140,17 +141,17 @@ struct ContinuousBernoulliOfLogit {
   }
 };
 
-// exp(-x / 2), bounded so that its product with 0 is 0. Its square is exp(-x) wherever that is in the range
-// of the type.
+// Returns exp(-x / 2), bounded so that its product with 0 is 0. Its square is exp(-x) wherever that is in the
+// range of the type.
 template <class V>
 GPUVAE_FORMULA V root_of_inverse(V x) {
   const V bound = constant<V>(sizeof(Lane<V>) == 4 ? 88 : 708);
   return exp_of_moderate(clamp(constant<V>(-0.5) * x, neg(bound), bound));
 }
 
-// Of the mean m and the log variance v: (log 2 pi + v + (x - m)^2 exp(-v)) / 2. v is clipped to [low, high],
-// so that the variance can neither vanish nor explode; the slope in v is 0 where it is clipped. The square is
-// that of u = (m - x) exp(-v / 2), which overflows only if the value does.
+// For the mean m and the log variance v, the value is (log 2 pi + v + (x - m)^2 exp(-v)) / 2. v is clipped to
+// [low, high], so that the variance can neither vanish nor explode; the slope of v is 0 where it is clipped.
+// The square is computed as that of u = (m - x) exp(-v / 2), which overflows only if the value does.
 struct Gaussian {
   static constexpr int kParameters = 2;
   template <class V>
@@ -164,8 +165,8 @@ struct Gaussian {
   }
 };
 
-// Of the location m and the log scale s: log 2 + s + |x - m| exp(-s), with s clipped to [low, high]. At x =
-// m, the slope in m is 0.
+// For the location m and the log scale s, the value is log 2 + s + |x - m| exp(-s), with s clipped to [low,
+// high]. At x = m, the slope of m is 0.
 struct Laplace {
   static constexpr int kParameters = 2;
   template <class V>

@@ -1,8 +1,8 @@
 // The standard normal distribution: density exp(-x^2 / 2) / sqrt(2 pi) and distribution function Phi(x).
 //
-// The file has two parts: the formulas for scalars, and, with GPUVAE_VECTOR_FORMULA defined and inside the
-// namespace of an instruction set (kernels/cpu/simd/functions-inl.h), those for vectors, which have no erfc
-// to call.
+// The file has two parts: the formulas for scalars and, with GPUVAE_VECTOR_FORMULA defined and inside the
+// namespace of an instruction set (kernels/cpu/simd/functions-inl.h), the formulas for vectors, for which
+// there is no erfc.
 #ifndef GPUVAE_KERNELS_MATH_NORMAL_H
 #define GPUVAE_KERNELS_MATH_NORMAL_H
 
@@ -12,8 +12,9 @@ namespace gpuvae::math {
 
 inline constexpr double kInverseRootTwoPi = 0.398942280401432677940;
 
-// Phi(-a) exp(a^2 / 2) (1 + a) for a >= 0, as a polynomial in (a - 4) / (a + 4): Chebyshev fits, whose
-// relative errors are below 3e-9 for a below 14 (floats), and below 1e-17 for a below 40 (doubles).
+// Phi(-a) exp(a^2 / 2) (1 + a) for a >= 0, as a polynomial in (a - 4) / (a + 4). The coefficients are
+// Chebyshev fits with relative errors below 3e-9 for a below 14 (floats), and below 1e-17 for a below 40
+// (doubles).
 inline constexpr Coefficients<11> kNormalTailFloat = {
     {0.4720532065, -0.09670346799, 0.01399962355, 0.02860002623, -0.03219762573, 0.01793962901,
      -0.005003000057, -3.011153126e-4, 6.917958321e-4, -6.448406998e-5, -7.341340565e-5}};
@@ -38,13 +39,13 @@ GPUVAE_HD T normal_cdf(T x) {
 #endif
 
 #ifdef GPUVAE_VECTOR_FORMULA
-// |x|, but no more than what makes exp(-x^2 / 2) zero.
+// Returns |x|, limited to the value from which exp(-x^2 / 2) is zero.
 template <class V>
 GPUVAE_VECTOR_FORMULA V bounded_magnitude(V x) {
   return hn::Min(hn::Abs(x), constant<V>(sizeof(Lane<V>) == 4 ? 14 : 40));
 }
-// exp(-a^2 / 2), with what rounding takes from the exponent made up for: the error stays small relative to
-// values near the smallest float.
+// Returns exp(-a^2 / 2), corrected for the rounding error of the exponent. Without the correction, the
+// relative error would grow towards values near the smallest float.
 template <class V>
 GPUVAE_VECTOR_FORMULA V exp_of_half_square(V a) {
   const V half = hn::Mul(a, constant<V>(0.5)), exponent = hn::Mul(a, half);

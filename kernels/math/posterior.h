@@ -1,5 +1,5 @@
-// The diagonal Gaussian posterior: standard deviation from its parameter, and KL to the standard normal.
-// Kingma and Welling, "Auto-encoding variational Bayes", 2013, appendix B.
+// The diagonal Gaussian posterior: its standard deviation as a function of the scale parameter, and its KL
+// divergence to the standard normal. Kingma and Welling, "Auto-encoding variational Bayes", 2013, appendix B.
 #pragma once
 
 #include "gpuvae/types.h"
@@ -9,8 +9,8 @@ namespace gpuvae::math {
 
 inline constexpr double kSoftplusSigmaFloor = 1e-6;
 
-// sigma overflows, or vanishes, where its logarithm and the slope of its logarithm are still ordinary
-// numbers, so formulas use those where they can.
+// The standard deviation and its logarithm, with their slopes. sigma may overflow or vanish where log_sigma
+// and log_slope are still normal numbers, so formulas use the latter where they can.
 template <class T>
 struct Sigma {
   T sigma, log_sigma;
@@ -34,13 +34,14 @@ GPUVAE_HD Sigma<T> posterior_sigma(PosteriorScale scale, T s) {
   return {sigma, T(0.5) * s, T(0.5) * sigma, T(0.5)};
 }
 
-// y as a factor of the product x y: the product with 0 is 0 even where y has overflowed. NaN stays NaN.
+// Returns y as a factor of the product x y, so that the product is 0 for x = 0 even if y has overflowed. NaN
+// stays NaN.
 template <class T>
 GPUVAE_HD T factor_for(T x, T y) {
   return x == T(0) && y == T(INFINITY) ? T(0) : y;
 }
 
-// KL(N(mu, sigma^2) || N(0, 1)) of one dimension, nats: (sigma^2 + mu^2 - 1) / 2 - log sigma, where no part
+// KL(N(mu, sigma^2) || N(0, 1)) of one dimension in nats: (sigma^2 + mu^2 - 1) / 2 - log sigma. No part
 // overflows before the whole does. The slopes are mu and sigma d sigma / d s - d log sigma / d s.
 template <class T>
 GPUVAE_HD T kl_standard_normal(T mu, const Sigma<T>& s) {

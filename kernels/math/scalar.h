@@ -1,12 +1,12 @@
-// What the formulas that scalars and vectors share are written in, for scalars: operators of C++, the
-// overloaded functions of <cmath>, and these. kernels/cpu/simd/simd_math-inl.h has the same for vectors.
+// The scalar versions of the functions with which the shared formulas are written, besides C++ operators and
+// the overloaded functions of <cmath>. kernels/cpu/simd/simd_math-inl.h has the versions for vectors.
 #pragma once
 
 #include "kernels/math/host_device.h"
 
 namespace gpuvae::math {
 
-// Of a power series: c[0] + c[1] z + c[2] z^2 + ...
+// The coefficients of a power series: c[0] + c[1] z + c[2] z^2 + ...
 template <int N>
 struct Coefficients {
   double c[N];
@@ -19,7 +19,7 @@ template <class T>
 GPUVAE_HD T constant(double value) {
   return T(value);
 }
-// `value` in the type of the first argument.
+// Returns `value` in the type of the first argument.
 template <class T>
 GPUVAE_HD T like(T, double value) {
   return T(value);
@@ -28,7 +28,7 @@ template <class T>
 GPUVAE_HD T neg(T x) {
   return -x;
 }
-// a b + c and c - a b
+// a b + c and c - a b.
 template <class T>
 GPUVAE_HD T mul_add(T a, T b, T c) {
   return a * b + c;
@@ -48,19 +48,19 @@ GPUVAE_HD T zero_if(bool condition, T otherwise) {
 }
 GPUVAE_HD bool both(bool a, bool b) { return a && b; }
 GPUVAE_HD bool either(bool a, bool b) { return a || b; }
-// NaN stays NaN, so that a diverged run is seen.
+// NaN stays NaN, so that a diverged run is detected.
 template <class T>
 GPUVAE_HD T clamp(T x, T low, T high) {
   return x < low ? low : (x > high ? high : x);
 }
-// y where x is a number, x where it is NaN. Scalar functions keep NaN by themselves.
+// Returns y where x is a number, and x where it is NaN. Scalar functions keep NaN without help.
 template <class T>
 GPUVAE_HD T keep_nan(T, T y) {
   return y;
 }
 
-// e^x for x <= 88, log x for x > 0, and log(1 + x) for x in [0, 1]: vectors have faster code
-// for these ranges.
+// e^x for x <= 88, log x for x > 0, and log(1 + x) for x in [0, 1]. The versions for vectors are faster in
+// these ranges.
 template <class T>
 GPUVAE_HD T exp_of_moderate(T x) {
   return exp(x);

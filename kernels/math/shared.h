@@ -1,9 +1,9 @@
-// Small formulas that larger ones are made of, for scalars and vectors. Included inside the namespace of each
-// (kernels/math/scalar.h, kernels/cpu/simd/simd_math-inl.h) with GPUVAE_FORMULA defined, so it has no include
-// guard.
+// Small formulas that larger ones use, for scalars and vectors. Both kernels/math/scalar.h and
+// kernels/cpu/simd/simd_math-inl.h include this file inside their namespace with GPUVAE_FORMULA defined, so
+// it has no include guard.
 
-// The first `terms` terms of c[0] + c[1] z + c[2] z^2 + ... A template over the table: device code sees
-// numbers, not an array of the host.
+// The first `terms` terms of c[0] + c[1] z + c[2] z^2 + ... The table is a template argument, so that device
+// code contains the numbers and does not access an array of the host.
 template <const auto& table, int terms, int i = 0, class V>
 GPUVAE_FORMULA V power_series(V z) {
   constexpr double c = table.c[i];
@@ -14,7 +14,7 @@ GPUVAE_FORMULA V power_series(V z) {
   }
 }
 
-// 1 / (1 + exp(-x)), given e = exp(-|x|), which never overflows.
+// 1 / (1 + exp(-x)). The argument e = exp(-|x|) never overflows.
 template <class V>
 GPUVAE_FORMULA V sigmoid_from(V x, V e) {
   const V one = constant<V>(1);

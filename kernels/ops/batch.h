@@ -8,13 +8,13 @@
 
 namespace gpuvae::kernels {
 
-// Row r of a batch is sample s = order((step in epoch) * batch + r) of the data set: out[r] = s's bytes,
-// scaled to [0, 1] and binarized, or its floats as they are, which a threshold alone binarizes. Rows past the
-// data set are not written: `rows` says how many there are.
+// Row r of a batch is sample s = order((step in epoch) * batch + r) of the data set. Bytes are scaled to
+// [0, 1] and binarized. Floats are copied, and only a threshold binarizes them. `rows` does not include rows
+// beyond the end of the data set, which are not written.
 struct GatherArgs {
   DType dtype = DType::f32;
   std::int64_t rows = 0, columns = 0;
-  std::int64_t batch = 0;      // of a full batch
+  std::int64_t batch = 0;      // size of a full batch
   std::int64_t count = 0;      // samples in the data set
   DType source = DType::u8;    // or f32
   const void* data = nullptr;  // [count, columns] of source
@@ -24,7 +24,7 @@ struct GatherArgs {
   std::uint64_t seed = 0;
   Clock clock = {};
   void* out = nullptr;
-  std::int32_t* samples = nullptr;  // [rows], or null: s
+  std::int32_t* samples = nullptr;  // [rows], the sample s of each row; or null
 
   double bytes() const {
     return times(rows, columns) * static_cast<double>(size_of(source) + size_of(dtype));

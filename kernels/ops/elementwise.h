@@ -8,7 +8,7 @@
 
 namespace gpuvae::kernels {
 
-// y = operation(x), with `a` and `b` as its parameters if it has some.
+// y = operation(x). `a` and `b` are the parameters of operations that have parameters.
 struct UnaryArgs {
   DType dtype = DType::f32;
   Unary operation = Unary::affine;
@@ -25,7 +25,7 @@ struct UnaryBackwardArgs {
   Unary operation = Unary::affine;
   std::int64_t size = 0;
   double a = 1, b = 0;
-  const void* saved = nullptr;  // y where math::slope_from_output(operation), else x
+  const void* saved = nullptr;  // y if math::slope_from_output(operation), otherwise x
   const void* d_y = nullptr;
   void* d_x = nullptr;  // may be d_y
 
@@ -89,7 +89,8 @@ struct FillArgs {
   double bytes() const { return size_in_bytes(dtype, static_cast<double>(size)); }
 };
 
-// out = x, another type. From u8, i32, f32, f64, bf16 to f32, f64 or bf16 (f64 on the CPU only).
+// out = x, converted to another type: from u8, i32, f32, f64 or bf16 to f32, f64 or bf16 (f64 on the CPU
+// only).
 struct CastArgs {
   DType from = DType::f32, to = DType::f32;
   std::int64_t size = 0;

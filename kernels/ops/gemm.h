@@ -11,17 +11,19 @@ namespace gpuvae::kernels {
 // writes one bit per element of its output. The next layer's product of the input gradient is then c = a b
 // where the output is positive, else 0, and d_bias[j] = sum over i of c[i, j].
 struct ReluMask {
-  void* bits = nullptr;          // or null: Backend::relu_mask_bytes(m, n), written forward and read backward
-  bool* written = nullptr;       // forward: whether they were; if not, `output` has to do
+  // Backend::relu_mask_bytes(m, n) or null: written in the forward and read in the backward pass.
+  void* bits = nullptr;
+  // Forward: receives whether the bits were written. If they were not, the backward pass uses `output`.
+  bool* written = nullptr;
   const void* output = nullptr;  // backward: [m, n]
   void* d_bias = nullptr;        // backward: [n]
 };
 
 // c[m, n] = activation(a b + bias) (+ c). a is [m, k], or [k, m] if transpose_a; b is [k, n], or [n, k] if
-// transpose_b. `accumulate` adds to c and goes with neither bias nor activation.
+// transpose_b. `accumulate` adds to c and excludes bias and activation.
 struct GemmArgs {
   DType dtype = DType::f32;
-  Precision precision = Precision::f32;  // of large f32 products; small ones may be more precise
+  Precision precision = Precision::f32;  // of large f32 products; small products may be more precise
   std::int64_t m = 0, n = 0, k = 0;
   const void* a = nullptr;
   const void* b = nullptr;
@@ -29,9 +31,11 @@ struct GemmArgs {
   bool transpose_a = false, transpose_b = false, accumulate = false;
   const void* bias = nullptr;  // [n], or null
   Activation activation = Activation::identity;
-  void* activation_input = nullptr;  // [m, n], or null: a b + bias, for an activation whose slope needs it
-  void* sums = nullptr;  // [m], or null; with transpose_a: the sums of a's columns, as a bias gradient wants
-  ReluMask relu = {};    // with bias and Activation::relu, or alone
+  // [m, n] or null: receives a b + bias, for activations whose slope needs it.
+  void* activation_input = nullptr;
+  // [m] or null: receives the sums of a's columns, as for a bias gradient. Requires transpose_a.
+  void* sums = nullptr;
+  ReluMask relu = {};  // with bias and Activation::relu, or without both
 
   double bytes() const {
     const double elements = times(m, k) + times(k, n) + times(m, n) * (accumulate ? 2 : 1);
@@ -45,8 +49,8 @@ struct ActivationBackwardArgs {
   DType dtype = DType::f32;
   std::int64_t rows = 0, columns = 0;
   Activation activation = Activation::identity;
-  // [rows, columns]: the activation's output where math::slope_from_output(), else its input; may be null for
-  // identity.
+  // [rows, columns]: the activation's output if math::slope_from_output(), otherwise its input. It may be
+  // null for identity.
   const void* saved = nullptr;
   const void* d_output = nullptr;
   void* d_input = nullptr;  // or null; may be d_output

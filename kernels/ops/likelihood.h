@@ -1,5 +1,5 @@
-// Likelihoods, by the formulas of kernels/math/likelihood.h: the negative log likelihood of all elements with
-// its gradient, and the log density of each row. `params` is [rows, parameters * columns].
+// Likelihoods with the formulas of kernels/math/likelihood.h: the negative log likelihood of all elements
+// with its gradient, and the log density per row. `params` is [rows, parameters * columns].
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 
 namespace gpuvae::kernels {
 
-// *loss = weight * sum of the elements' negative log likelihoods. d_params is its gradient, from the same
-// pass.
+// *loss = weight * sum of the elements' negative log likelihoods. The same pass computes its gradient,
+// d_params.
 struct LikelihoodArgs {
   DType dtype = DType::f32;
   LikelihoodOptions likelihood = {};
@@ -19,7 +19,7 @@ struct LikelihoodArgs {
   const void* params = nullptr;
   const void* target = nullptr;  // [rows, columns]
   void* loss = nullptr;          // [1]
-  void* d_params = nullptr;      // like params, or null
+  void* d_params = nullptr;      // [rows, parameters * columns], or null
 
   double bytes() const {
     const int matrices = parameters_of(likelihood.kind) * (d_params ? 2 : 1) + 1;
@@ -27,7 +27,7 @@ struct LikelihoodArgs {
   }
 };
 
-// out[r] = the sum over columns of log p(target[r / repeats] | params[r]): a row of the target stands for
+// out[r] = the sum over columns of log p(target[r / repeats] | params[r]). Each row of the target belongs to
 // `repeats` rows of parameters.
 struct LogDensityArgs {
   DType dtype = DType::f32;

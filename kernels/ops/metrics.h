@@ -1,4 +1,4 @@
-// Sums of losses, weights that rise, and counters, all in the memory of the device.
+// Sums of losses, weights that rise during training, and counters, all in device memory.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,9 @@
 
 namespace gpuvae::kernels {
 
-// totals[i] += weights[i] * *terms[i]. The first step whose sum is not finite is kept in *bad_step (counted
-// from 1; 0 while all were). Then *advance grows by one: a step that ends with this call counts itself.
+// totals[i] += weights[i] * *terms[i]. *bad_step receives the first step whose sum is not finite, counted
+// from 1; it is 0 while all sums were finite. Finally, *advance grows by one, so that this call can end a
+// step and count it.
 inline constexpr int kMaxMetrics = 4;
 struct MetricsArgs {
   DType dtype = DType::f32;
@@ -24,7 +25,8 @@ struct MetricsArgs {
   double bytes() const { return size_in_bytes(dtype, 5 * static_cast<double>(count)); }
 };
 
-// *out = height * min(1, step / steps), with the clock's step: a weight that rises while a graph is replayed.
+// *out = height * min(1, step / steps), where the clock defines the step. This weight also rises while a
+// graph is replayed.
 struct RampArgs {
   DType dtype = DType::f32;
   double height = 1, steps = 1;
@@ -34,7 +36,7 @@ struct RampArgs {
   double bytes() const { return size_in_bytes(dtype, 1) + 8; }
 };
 
-// *counter += by
+// *counter += by.
 struct AdvanceArgs {
   std::uint64_t* counter = nullptr;
   std::uint64_t by = 1;

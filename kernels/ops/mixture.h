@@ -7,30 +7,30 @@
 
 namespace gpuvae::kernels {
 
-// So that vectors of components need no remainder.
+// Returns the stride of a row of components, rounded up so that vectors need no remainder.
 constexpr std::int64_t mixture_stride(std::int64_t components) { return (components + 15) / 16 * 16; }
 
-// out[r] = log of the sum over k of exp(log_weights[k]) N(z[r]; mean_k, sigma_k^2), diagonal Gaussians.
+// out[r] = log of the sum over k of exp(log_weights[k]) N(z[r]; mean_k, sigma_k^2), with diagonal Gaussians.
 struct MixtureArgs {
   DType dtype = DType::f32;
   PosteriorScale scale = PosteriorScale::log_variance;
   std::int64_t rows = 0, latent = 0, components = 0;
   const void* z = nullptr;                 // [rows, latent]
   const void* component_params = nullptr;  // [components, 2 latent]: mean, then scale parameter
-  const void* log_weights = nullptr;       // [components], or null: -log components each
-  void* workspace = nullptr;  // [2 latent + 1, mixture_stride(components)]: written forward, read backward
+  const void* log_weights = nullptr;       // [components], or null for -log components each
+  void* workspace = nullptr;  // [2 latent + 1, mixture_stride(components)], written forward and read backward
   void* out = nullptr;        // [rows]
 
   double bytes() const { return size_in_bytes(dtype, input_elements() + static_cast<double>(rows)); }
-  // Of the inputs and of the workspace.
+  // The number of elements of the inputs and of the workspace.
   double input_elements() const {
     return times(rows, latent) + times(components, 2 * latent) + if_there(log_weights, components) +
            times(2 * latent + 1, mixture_stride(components));
   }
 };
-// Gradients of the above; those that are null are not computed.
+// Gradients of the log density. A gradient whose pointer is null is not computed.
 struct MixtureBackwardArgs {
-  MixtureArgs forward = {};     // with its workspace and out
+  MixtureArgs forward = {};     // including its workspace and out
   const void* d_out = nullptr;  // [rows]
   void* d_z = nullptr;
   void* d_component_params = nullptr;

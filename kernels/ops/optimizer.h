@@ -9,23 +9,23 @@
 
 namespace gpuvae::kernels {
 
-// One launch over a whole arena of parameters. The first `decayed` elements receive decay, the rest do not.
-// `clock` counts finished updates: this one is number clock + 1 in Adam's bias correction.
+// Updates a whole arena of parameters with one launch. Only the first `decayed` elements receive decay.
+// `clock` counts finished updates, so Adam's bias correction uses the number clock + 1 for this update.
 struct OptimizerArgs {
   DType dtype = DType::f32;
   OptimizerKind kind = OptimizerKind::adam;
   std::int64_t size = 0, decayed = 0;
   double learning_rate = 1e-3, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, decay = 0;
   Clock clock = {};
-  // The rate of update number i (from 0) is *device_learning_rate * learning_rate_factors[i % factor_count].
-  // Both are in the memory of the device, so that launches of a captured graph see them change.
-  const double* device_learning_rate = nullptr;   // or null: learning_rate
+  // The learning rate of update number i (from 0) is *device_learning_rate * learning_rate_factors[i %
+  // factor_count]. Both are in device memory, so that launches of a captured graph see changes.
+  const double* device_learning_rate = nullptr;   // null: learning_rate is used instead
   const double* learning_rate_factors = nullptr;  // or null for 1
   std::uint64_t factor_count = 1;
   void* parameters = nullptr;
   const void* gradients = nullptr;
-  void* state1 = nullptr;                // SGD without momentum may leave it alone
-  void* state2 = nullptr;                // or null: see optimizer_states()
+  void* state1 = nullptr;                // unused by SGD without momentum
+  void* state2 = nullptr;                // or null, see optimizer_states()
   const void* gradient_scale = nullptr;  // [1], or null for 1
 
   double bytes() const {

@@ -17,7 +17,7 @@ struct PosteriorArgs {
   std::int64_t rows = 0, latent = 0;
   double noise_std = 1, kl_weight = 1;
   Noise noise = {};
-  const void* epsilon = nullptr;  // [rows, latent], or null: drawn inline
+  const void* epsilon = nullptr;  // [rows, latent], or null to draw the noise in the kernel
   const void* posterior_params = nullptr;
   void* z = nullptr;   // [rows, latent], or null
   void* kl = nullptr;  // [1], or null
@@ -27,12 +27,12 @@ struct PosteriorArgs {
     return size_in_bytes(dtype, times(rows, latent) * matrices + (kl ? 1 : 0));
   }
 };
-// d_posterior_params of the above; both gradients at once. d_kl multiplies kl_weight.
+// The gradients of z and kl with respect to posterior_params, added in one pass. d_kl multiplies kl_weight.
 struct PosteriorBackwardArgs {
-  PosteriorArgs forward = {};  // z and kl unused
+  PosteriorArgs forward = {};  // z and kl are unused
   const void* d_z = nullptr;   // [rows, latent], or null
   double d_kl = 0;
-  const void* device_d_kl = nullptr;  // [1], times d_kl; or null
+  const void* device_d_kl = nullptr;  // [1], a further factor of d_kl; or null
   void* d_posterior_params = nullptr;
 
   double bytes() const {

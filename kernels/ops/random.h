@@ -8,7 +8,7 @@
 
 namespace gpuvae::kernels {
 
-// out[r, c] = low + (high - low) u, or mean + stddev n; number c of row r's position.
+// out[r, c] = low + (high - low) u, or mean + stddev n, where u or n is number c of row r's position.
 struct RandomArgs {
   DType dtype = DType::f32;
   bool normal = true;
@@ -20,8 +20,8 @@ struct RandomArgs {
   double bytes() const { return size_in_bytes(dtype, times(rows, columns)); }
 };
 
-// out[i] = mean + stddev n, or uniform in (low, high], by cuRAND's Philox4x32-10 in its order: a sequence
-// of `seed` alone, which belongs to no position.
+// out[i] = mean + stddev n, or uniform in (low, high], by cuRAND's Philox4x32-10 in cuRAND's order. The
+// sequence depends only on `seed` and not on a position.
 struct CurandArgs {
   bool normal = true;
   double a = 0, b = 1;  // (mean, stddev) or (low, high)

@@ -7,7 +7,8 @@
 
 namespace gpuvae::kernels {
 
-// out = scale * sum of x over an axis (+ out): [1] over all, [columns] over the rows, [rows] over the columns
+// out = scale * sum of x over an axis (+ out): [1] over all, [columns] over the rows, [rows] over the
+// columns.
 struct ReduceArgs {
   DType dtype = DType::f32;
   Axis axis = Axis::all;
@@ -24,8 +25,8 @@ struct ReduceArgs {
 };
 
 // log_sum_exp[r] = log of the sum over c of exp(x[r, c]); softmax[r, c] = exp(x[r, c] - log_sum_exp[r]). The
-// largest element of the row is subtracted before the exponential. A row of -inf alone, or of no element, has
-// -inf and zeros.
+// largest element of the row is subtracted before the exponential. For a row that is empty or contains only
+// -inf, log_sum_exp is -inf and softmax is 0.
 struct SoftmaxArgs {
   DType dtype = DType::f32;
   std::int64_t rows = 0, columns = 0;

@@ -12,13 +12,13 @@ namespace gpuvae::kernels {
 struct CopyArgs {
   void* to = nullptr;
   const void* from = nullptr;
-  std::size_t count = 0;  // of bytes
+  std::size_t count = 0;  // bytes
 
   double bytes() const { return 2 * static_cast<double>(count); }
 };
 
-// out[r, out_first + c] (+)= x[r, x_first + c] for c below `columns`: part of each row of one matrix to part
-// of each row of another.
+// out[r, out_first + c] (+)= x[r, x_first + c] for c < `columns`: copies a part of each row of a matrix to a
+// part of each row of another matrix.
 struct ColumnsArgs {
   DType dtype = DType::f32;
   std::int64_t rows = 0, columns = 0;
@@ -31,7 +31,7 @@ struct ColumnsArgs {
   double bytes() const { return size_in_bytes(dtype, times(rows, columns) * (accumulate ? 3 : 2)); }
 };
 
-// out[c, r] = x[r, c]
+// out[c, r] = x[r, c].
 struct TransposeArgs {
   DType dtype = DType::f32;
   std::int64_t rows = 0, columns = 0;  // of x
@@ -41,7 +41,7 @@ struct TransposeArgs {
   double bytes() const { return size_in_bytes(dtype, 2 * times(rows, columns)); }
 };
 
-// out[r * times + i] = x[r]: each row of a matrix `times` times in a row.
+// out[r * times + i] = x[r] for i < `times`: repeats each row of a matrix.
 struct RepeatRowsArgs {
   DType dtype = DType::f32;
   std::int64_t rows = 0, columns = 0, times = 1;  // rows of x

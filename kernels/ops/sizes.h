@@ -1,5 +1,5 @@
-// What the argument structs in this folder count with. Each struct says in bytes() how much its kernel reads
-// and writes at least, each element once.
+// Helpers with which the argument structs in this folder count bytes. The member bytes() of a struct returns
+// the minimum number of bytes that its kernel reads and writes, each element once.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace gpuvae::kernels {
 inline double times(std::int64_t a, std::int64_t b) {
   return static_cast<double>(a) * static_cast<double>(b);
 }
-// The elements behind a pointer that may be null.
+// Returns the number of elements behind a pointer, or 0 if it is null.
 inline double if_there(const void* pointer, std::int64_t elements) {
   return pointer ? static_cast<double>(elements) : 0;
 }

@@ -1,4 +1,4 @@
-// The walk from the roots to the leaves, and the accumulation of gradients on the way.
+// Walks the graph from the roots to the leaves and accumulates gradients.
 #include <queue>
 
 #include "kernels/backend.h"
@@ -15,7 +15,7 @@ void add_into(const Tensor& sum, const Tensor& x, double alpha = 1) {
   sum.device().backend().axpby(args, Stream::current(sum.device()).handle());
 }
 
-// The tensor of an output's gradient, safe to add to.
+// Returns the gradient of an output as a tensor that may be changed in place.
 Tensor& writable(Output& o) {
   Gradient& g = o.gradient;
   if (g.kind != Gradient::Kind::tensor) {
@@ -77,10 +77,11 @@ struct LaterFirst {
   }
 };
 
-// Nodes whose gradient is known, later ones first: every consumer of a node is walked before the node.
+// Visits the nodes whose gradient is known in reverse order of creation: every consumer of a node is visited
+// before the node.
 class Walk {
  public:
-  ~Walk() {  // after an error: leave no half-summed gradients behind
+  ~Walk() {  // after an error, no partially summed gradients remain
     for (; !queue_.empty(); queue_.pop()) reset(*queue_.top());
   }
   void push(const std::shared_ptr<Node>& node) {
@@ -95,7 +96,7 @@ class Walk {
       const std::shared_ptr<Node> node = queue_.top();
       BackwardContext context(*node, retain);
       for (const Edge& edge : node->inputs) push(edge.node);
-      // `node` is still in the queue's order, but its inputs were made before it: it stays on top.
+      // All inputs were created before `node`, so it is still the first in the queue.
       queue_.pop();
       node->backward(context);
       reset(*node);

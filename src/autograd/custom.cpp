@@ -40,7 +40,7 @@ struct Form {
 struct CustomAccess {
   CustomBackward backward;
   std::vector<autograd::Saved> saved;
-  std::vector<Form> forms;  // of the inputs
+  std::vector<Form> forms;  // forms of the inputs
 
   void operator()(const char* name, autograd::BackwardContext& context) const {
     const CustomContext::State state{name, context, saved, static_cast<int>(forms.size())};
@@ -51,7 +51,7 @@ struct CustomAccess {
   }
 
  private:
-  // Checks all gradients before the first one is passed on.
+  // Checks all gradients before any of them is accumulated.
   void check_gradients(const char* name, const autograd::BackwardContext& context,
                        const std::vector<Tensor>& gradients) const {
     check(gradients.size() == forms.size(), name, "expected {} gradients from backward, got {}", forms.size(),

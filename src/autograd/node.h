@@ -1,4 +1,4 @@
-// The graph behind variables, and what an operation's backward function sees of it.
+// The graph behind variables, and the part of it that an operation's backward function can access.
 #pragma once
 
 #include <cstdint>
@@ -13,27 +13,27 @@
 
 namespace gpuvae::autograd {
 
-// d total / d output: nothing yet, one number for every element, or a tensor. Numbers stay on the host, so
-// that scaling a loss launches no kernel.
+// The derivative of the total with respect to an output: undefined so far, one number for every element, or a
+// tensor. Numbers stay on the host, so that scaling a loss launches no kernel.
 struct Gradient {
   enum class Kind : std::uint8_t { none, constant, tensor };
   Kind kind = Kind::none;
   double constant = 0;
   Tensor tensor;
-  // Whether the consumer that wrote it has done part of the producer's backward pass in the same kernel. See
-  // BackwardContext::sole_producer.
+  // True if the consumer that wrote the gradient has done part of the producer's backward pass in the same
+  // kernel. See BackwardContext::sole_producer.
   bool fused = false;
 };
 
 struct Leaf {
   Tensor value;  // GraphAccess::move_value replaces it by a tensor of the same shape, dtype and device
-  Tensor grad;   // what the caller sees; undefined if `defined` is false and no storage was set
+  Tensor grad;   // visible to the caller; undefined if `defined` is false and no storage was set
   bool has_storage = false;
   bool defined = false;
-  std::weak_ptr<const void> optimizer;  // which updates it, while that lives
+  std::weak_ptr<const void> optimizer;  // the optimiser that updates the leaf, while it exists
 };
 
-// Where a gradient goes: a leaf, or an output of an earlier node.
+// The destination of a gradient: a leaf, or an output of an earlier node.
 struct Edge {
   std::shared_ptr<Leaf> leaf;
   std::shared_ptr<Node> node;
@@ -46,7 +46,7 @@ struct Output {
   DType dtype;
   Device device;
   Gradient gradient;
-  int consumers = 0;  // nodes that were made with it as an input
+  int consumers = 0;  // number of nodes that use the output as an input
 };
 
 class BackwardContext;
@@ -54,21 +54,21 @@ template <class F>
 struct Producer;
 
 struct Node {
-  std::uint64_t order = 0;  // of creation: consumers come after producers
+  std::uint64_t order = 0;  // order of creation: consumers are created after producers
   const char* name = "";
-  std::string own_name;  // what `name` points at in a custom operation
+  std::string own_name;  // the text that `name` points to in a custom operation
   std::vector<Edge> inputs;
   std::vector<Output> outputs;
   std::function<void(BackwardContext&)> backward;
   bool freed = false, queued = false;
 
   Node() = default;
-  ~Node();  // iterative: a long chain does not recurse
+  ~Node();  // iterative, so that a long chain does not overflow the stack
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 };
 
-// Handed to a node's backward function.
+// The argument of a node's backward function.
 class BackwardContext {
  public:
   BackwardContext(Node& node, bool retain) : node_(node), retain_(retain) {}
@@ -76,31 +76,33 @@ class BackwardContext {
   bool needs(int input) const { return static_cast<bool>(node_.inputs[input]); }
   bool retains_graph() const { return retain_; }
   const Gradient& gradient(int output = 0) const { return node_.outputs[output].gradient; }
-  // The same as a tensor, filled if it was a number; zeros if nothing arrived.
+  // Returns the gradient as a tensor. A number is expanded, and a missing gradient is a tensor of zeros.
   Tensor gradient_tensor(int output = 0) const;
-  // And given up by the node: may be overwritten if it is the sole owner.
+  // Returns the gradient and removes it from the node. The tensor may be overwritten if this is its sole
+  // owner.
   Tensor take_gradient(int output = 0) const;
 
   // Adds to the gradient of an input.
   void add(int input, Tensor gradient) const;
   void add_constant(int input, double gradient) const;
 
-  // Where a kernel may write (or add) the gradient of an input itself.
+  // The tensor to which a kernel may write (or add) the gradient of an input directly.
   struct Destination {
     Tensor tensor;
     bool accumulate;
   };
   Destination destination(int input) const;
 
-  // Whether an input is a leaf without a gradient yet: destination(input) is then written, not added to.
+  // Whether an input is a leaf without a gradient so far: a kernel then writes to destination(input) instead
+  // of adding.
   bool is_first_leaf_gradient(int input) const {
     const Edge& edge = node_.inputs[input];
     return edge.leaf && !edge.leaf->defined;
   }
 
-  // The node whose first output the input is, if its backward function is an F, if this node is the only
-  // consumer of that output, and if no gradient of that output exists yet. With it an operation can compute
-  // the gradient of the input and part of the producer's backward pass in one kernel. The operation writes to
+  // Returns the node whose first output is the input, if its backward function is an F, if this node is the
+  // only consumer of that output, and if that output has no gradient yet. An operation can then compute the
+  // gradient of the input and part of the producer's backward pass in one kernel. The operation writes to
   // destination(input) and sets `gradient->fused`, which the producer's backward function reads.
   template <class F>
   std::optional<Producer<F>> sole_producer(int input) const;
@@ -113,7 +115,7 @@ class BackwardContext {
 template <class F>
 struct Producer {
   const F* backward = nullptr;
-  Gradient* gradient = nullptr;  // of the producer's output
+  Gradient* gradient = nullptr;  // gradient of the producer's output
   BackwardContext context;
 };
 
@@ -131,7 +133,7 @@ std::optional<Producer<F>> BackwardContext::sole_producer(int input) const {
 
 namespace gpuvae {
 
-// Operations build variables through this.
+// Gives operations access to the parts of variables.
 struct GraphAccess {
   using Inputs = std::span<const Variable* const>;
   static bool needs_gradient(Inputs inputs);
@@ -146,7 +148,7 @@ struct GraphAccess {
   static Variable output(const std::shared_ptr<autograd::Node>& node, Tensor value);
   static autograd::Edge edge(const Variable& v);
   static bool same_leaf(const Variable& a, const Variable& b) { return a.leaf_ && a.leaf_ == b.leaf_; }
-  // Copies a leaf's elements to `to`, which all copies of the variable then have as their value.
+  // Copies a leaf's elements to `to`, which becomes the value of all copies of the variable.
   static void move_value(const Variable& leaf, Tensor to);
 };
 

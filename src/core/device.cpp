@@ -14,7 +14,8 @@ Device Device::cuda(int index) {
   check(index >= 0 && index < count,
         Origin("device", count == 0 ? ErrorKind::unsupported : ErrorKind::invalid_argument),
         "expected a CUDA device below {}, got {} ({})", count, index, kernels::cuda_status());
-  const bool usable = kernels::cuda_backend(index) != nullptr;  // before the status, which says why not
+  // This call must come before cuda_status(), which contains the reason for a failure.
+  const bool usable = kernels::cuda_backend(index) != nullptr;
   check(usable, unsupported("device"), "no usable CUDA device {}: {}", index, kernels::cuda_status());
   return Device(Kind::cuda, index);
 }
@@ -79,7 +80,7 @@ Event Stream::record() const {
 }
 
 void Stream::wait(const Event& event) const {
-  if (event.device_.is_cpu()) return;  // it has passed
+  if (event.device_.is_cpu()) return;  // the event has passed
   if (device_.is_cpu()) return event.synchronize();
   device_.backend().wait_event(handle(), event.handle_.get());
 }

@@ -5,12 +5,12 @@
 
 namespace gpuvae {
 
-// The settings of a posterior that diagonal_gaussian() made; null for any other.
+// Returns the settings of a posterior that diagonal_gaussian() made, or null for any other posterior.
 const DiagonalGaussianOptions* diagonal_gaussian_options(const Posterior& posterior);
 
-// Whether bernoulli_likelihood() made it.
+// Whether bernoulli_likelihood() made the likelihood.
 bool is_bernoulli(const Likelihood& likelihood);
-// The settings of a likelihood that gaussian_likelihood() made; null for any other.
+// Returns the settings of a likelihood that gaussian_likelihood() made, or null for any other likelihood.
 const GaussianOptions* gaussian_options(const Likelihood& likelihood);
 
 }  // namespace gpuvae

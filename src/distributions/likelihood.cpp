@@ -10,7 +10,8 @@ namespace {
 
 constexpr double kHalfLogTwoPi = 0.918938533204672742;
 
-// 1 where p exceeds a uniform number: any positive difference of floats, times 1e30, is above 1.
+// Returns 1 where p exceeds a uniform number, else 0: any positive difference of two floats, times 1e30, is
+// above 1.
 Tensor bernoulli_draw(const Variable& p, const Noise& noise) {
   const NoGradGuard no_grad;
   const Variable u = random_uniform(p.shape(), noise, 0, 1, p.dtype(), p.device());
@@ -48,13 +49,14 @@ class ContinuousBernoulli final : public Likelihood {
   }
   Variable mean(const Variable& logits) const override { return continuous_bernoulli_mean(logits); }
 
-  // By the inverse distribution function, log(1 + u (exp(l) - 1)) / l, on the host: drawing is for pictures.
+  // Inverts the distribution function, log(1 + u (exp(l) - 1)) / l, on the host, because speed does not
+  // matter for pictures.
   Tensor sample(const Variable& logits, const Noise& noise) const override {
     const std::vector<float> l = logits.value().to_vector();
     std::vector<float> x = random_uniform(logits.shape(), noise).to_vector();
     for (std::size_t i = 0; i < x.size(); ++i) {
       const double u = x[i], a = l[i];
-      if (std::abs(a) < 1e-4) continue;  // uniform
+      if (std::abs(a) < 1e-4) continue;  // the distribution is uniform
       x[i] = static_cast<float>(a > 0 ? 1 + std::log(u + (1 - u) * std::exp(-a)) / a
                                       : std::log1p(u * std::expm1(a)) / a);
     }
@@ -62,7 +64,7 @@ class ContinuousBernoulli final : public Likelihood {
   }
 };
 
-// A mean and a clipped log variance for every pixel.
+// A Gaussian with a mean and a clipped log variance per pixel.
 class Gaussian final : public Likelihood {
  public:
   explicit Gaussian(const GaussianOptions& options) : options_(options) {}
@@ -91,7 +93,7 @@ class Gaussian final : public Likelihood {
   GaussianOptions options_;
 };
 
-// A location and a clipped log scale for every pixel.
+// A Laplace distribution with a location and a clipped log scale per pixel.
 class Laplace final : public Likelihood {
  public:
   explicit Laplace(const LaplaceOptions& options) : options_(options) {}
@@ -108,7 +110,8 @@ class Laplace final : public Likelihood {
     const Variable location = columns(params, 0, params.shape()[1] / 2);
     return options_.sigmoid_location ? activate(location, Activation::sigmoid) : location;
   }
-  // By the inverse distribution function of v, uniform in (-1, 1). Noise is never -1, 0 or 1 in f32.
+  // Inverts the distribution function for v, which is uniform in (-1, 1). In f32, the noise is never -1, 0 or
+  // 1.
   Tensor sample(const Variable& params, const Noise& noise) const override {
     const NoGradGuard no_grad;
     const std::int64_t pixels = params.shape()[1] / 2;
@@ -121,7 +124,7 @@ class Laplace final : public Likelihood {
   LaplaceOptions options_;
 };
 
-// One log variance for all pixels: learned and clipped, or fixed.
+// A Gaussian with one log variance for all pixels, which is learned and clipped, or fixed.
 class SharedGaussian final : public Likelihood {
  public:
   SharedGaussian(const GaussianOptions& options, std::optional<double> fixed_log_variance)
@@ -182,7 +185,7 @@ Variable Likelihood::negative_log_likelihood(const Variable& params, const Varia
 }
 
 Tensor Likelihood::sample(const Variable&, const Noise&) const {
-  fail("likelihood", "{} has no way to draw x", name());
+  fail("likelihood", "{} cannot draw x", name());
 }
 
 std::shared_ptr<Likelihood> bernoulli_likelihood() { return std::make_shared<Bernoulli>(); }

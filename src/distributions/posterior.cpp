@@ -61,7 +61,7 @@ class DiagonalGaussian final : public Posterior {
     const std::int64_t latent = posterior_params.shape()[1] / 2;
     return columns(posterior_params, latent, latent);
   }
-  // Of the draw: log(noise_std sigma).
+  // Returns log(noise_std sigma), the log standard deviation of the draw.
   Variable log_stddev_of(const Variable& posterior_params) const {
     return unfused::log_sigma_of(scale_of(posterior_params), options_.scale) + std::log(options_.noise_std);
   }

@@ -21,7 +21,7 @@ class StandardNormal final : public Prior {
   }
 };
 
-// A mixture of diagonal Gaussians whose components are the rows of [components, 2 latent]: means, log
+// A mixture of diagonal Gaussians. Each component is a row of [components, 2 latent]: the means, then the log
 // variances.
 class Mixture : public Prior {
  public:
@@ -33,7 +33,7 @@ class Mixture : public Prior {
     return mixture_log_density(z, component_params(), PosteriorScale::log_variance, log_weights());
   }
 
-  // Components are drawn on the host: sampling is for pictures.
+  // Components are drawn on the host, because speed does not matter for pictures.
   Tensor sample(std::int64_t rows, std::int64_t latent, const Noise& noise, Device device) const override {
     const NoGradGuard no_grad;
     const std::vector<float> parameters = component_params().value().to_vector();
@@ -42,7 +42,7 @@ class Mixture : public Prior {
       const std::vector<float> logs = w.value().to_vector();
       for (int k = 0; k < components_; ++k) weights[k] = std::exp(double(logs[k]));
     }
-    const std::vector<float> draws =  // column 0 chooses the component, by its distribution function
+    const std::vector<float> draws =  // column 0 selects the component through its distribution function
         random_normal({rows, latent + 1}, noise).to_vector();
     std::vector<float> z(static_cast<std::size_t>(rows * latent));
     for (std::int64_t r = 0; r < rows; ++r) {
@@ -58,13 +58,13 @@ class Mixture : public Prior {
 
  protected:
   virtual Variable component_params() const = 0;
-  virtual Variable log_weights() const { return {}; }  // normalised; undefined: uniform
+  virtual Variable log_weights() const { return {}; }  // normalised; undefined if all weights are equal
   int components_;
 };
 
 Noise initial_noise(const ModelContext& context, std::uint64_t which) {
   Noise noise{.seed = context.initializer.seed, .purpose = RandomPurpose::initialization};
-  noise.clock.step = 0x7072696f72ull + which;  // "prior": the layers' positions are hashes of their names
+  noise.clock.step = 0x7072696f72ull + which;  // "prior" as a number; layers use hashes of their names
   return noise;
 }
 
@@ -75,7 +75,7 @@ class GaussianMixture final : public Mixture {
   std::shared_ptr<Prior> clone() const override { return std::make_shared<GaussianMixture>(components_); }
 
   void initialize(const ModelContext& c) override {
-    // Means apart, variances of one.
+    // The means start at random places, and the variances start at one.
     std::vector<float> start(static_cast<std::size_t>(components_ * 2 * c.latent), 0.0f);
     const std::vector<float> means = random_normal({components_, c.latent}, initial_noise(c, 0)).to_vector();
     for (std::int64_t k = 0; k < components_; ++k)
@@ -107,7 +107,7 @@ class Vamp final : public Mixture {
   void initialize(const ModelContext& c) override {
     check(c.posterior_has_log_variances, "prior",
           "a VampPrior expects a Gaussian posterior with log variances and noise_std 1");
-    // Sigmoid of -3: dark images, as those the paper starts from.
+    // Pseudo-inputs start as dark images (the sigmoid of -3), as in the paper.
     const double start = unit_pixels_ ? -3 : 0, spread = unit_pixels_ ? 0.5 : 1;
     inputs_ = Variable(
         random_normal({components_, c.features}, initial_noise(c, 1), start, spread, DType::f32, c.device),

@@ -8,14 +8,15 @@
 namespace gpuvae {
 namespace {
 
-// FNV-1a: a parameter's place in the random sequence, whatever else the model holds.
+// Computes the FNV-1a hash of a parameter's name. It is the parameter's position in the random sequence,
+// which does not depend on the other parameters.
 std::uint64_t hash(std::string_view text) {
   std::uint64_t h = 0xcbf29ce484222325ull;
   for (unsigned char c : text) h = (h ^ c) * 0x100000001b3ull;
-  return h >> 8;  // the counter has 56 bits of time
+  return h >> 8;  // the counter has 56 bits for the time
 }
 
-// Draws of one parameter.
+// Draws the initial values of one parameter.
 class ParameterDraws {
  public:
   ParameterDraws(const std::string& name, const Initializer& init, Device device)
@@ -42,7 +43,7 @@ class ParameterDraws {
     noise.clock.step = place_;
     return noise;
   }
-  // A seed per parameter: cuRAND has no places in a sequence that a name could choose.
+  // Returns a seed per parameter, because cuRAND has no positions that a name could select.
   std::uint64_t curand_seed() const { return seed_ ^ place_ * 0x9E3779B97F4A7C15ull; }
 
   std::uint64_t seed_, place_;

@@ -1,5 +1,5 @@
-// Negative log likelihoods: value and gradient in one pass, the gradient kept for the backward pass. And log
-// densities row by row, for evaluation.
+// Negative log likelihoods, whose value and gradient are computed in one pass (the gradient is kept for the
+// backward pass), and log densities per row for evaluation.
 #include <cmath>
 
 #include "src/ops/op.h"
@@ -29,8 +29,8 @@ namespace {
 using namespace ops;
 using kernels::LikelihoodKind;
 
-// A public function's name, the likelihood that it computes, what its argument is called, and what a row of
-// that holds.
+// The name of a public function, the likelihood that it computes, the name of its argument, and the content
+// of a row of that argument.
 struct Likelihood {
   const char* name;
   kernels::LikelihoodOptions options;
@@ -55,7 +55,7 @@ Likelihood laplace(const char* name, const LaplaceOptions& o) {
           "location, then log scale"};
 }
 
-// The shape of what `params` describes.
+// Checks `params` and returns the shape of the target that they describe.
 Shape checked_shape(const Likelihood& l, const Variable& params) {
   check_defined(l.name, params, l.params);
   const Shape& shape = params.shape();
@@ -73,14 +73,14 @@ void check_constant_target(const Likelihood& l, const Variable& params, const Va
   check_like(l.name, target, params);
   check(!target.requires_grad(), l.name, "expected a constant target, got one that requires gradients");
 }
-// Returns the shape of the target.
+// Checks the target and returns its shape.
 Shape checked_target(const Likelihood& l, const Variable& params, const Variable& target) {
   const Shape shape = checked_shape(l, params);
   check_constant_target(l, params, target);
   check(target.shape() == shape, l.name, "expected a target of {}, got {}", shape, target.shape());
   return shape;
 }
-// Returns how many rows of `params` a row of the target stands for.
+// Checks the target and returns the number of rows of `params` per row of the target.
 std::int64_t checked_repeats(const Likelihood& l, const Variable& params, const Variable& target) {
   const Shape shape = checked_shape(l, params);
   check_constant_target(l, params, target);
@@ -104,14 +104,14 @@ Variable negative_log_likelihood(const Likelihood& l, const Variable& params, co
   args.loss = loss.data();
   args.d_params = slope ? slope.data() : nullptr;
   backend(loss).likelihood(args, stream(loss));
-  // The slope leaves with the backward pass unless the graph is kept.
+  // The backward pass frees the slope unless the graph is kept.
   return record(l.name, {&params}, std::move(loss), [slope](BackwardContext& context) mutable {
     add_scaled(context, 0, slope);
     if (!context.retains_graph()) slope = Tensor();
   });
 }
 
-// Without a gradient.
+// Computes the log density without recording a gradient.
 Variable log_density(const Likelihood& l, const Variable& params, const Variable& target) {
   const Shape shape = checked_shape(l, params);
   kernels::LogDensityArgs args{.dtype = params.dtype(), .likelihood = l.options, .rows = shape.rows()};
@@ -174,14 +174,15 @@ Variable laplace_log_density(const Variable& params, const Variable& target, con
 namespace unfused {
 namespace {
 
-// scale times the sum of element(params, x) over all elements.
+// Returns scale times the sum of element(params, x) over all elements.
 template <class Element>
 Variable total(const Likelihood& l, const Variable& params, const Variable& target, double scale,
                const Element& element) {
   checked_target(l, params, target);
   return scale * sum(element(params, target));
 }
-// Of each row. A row of the target stands for one or more rows of `params`.
+// Returns the sums of element(params, x) per row. A row of the target belongs to one or more rows of
+// `params`.
 template <class Element>
 Variable row_sums(const Likelihood& l, const Variable& params, const Variable& target,
                   const Element& element) {
@@ -190,7 +191,7 @@ Variable row_sums(const Likelihood& l, const Variable& params, const Variable& t
   return sum(element(params, repeated.reshape(checked_shape(l, params))), Axis::columns);
 }
 
-// Log densities of each element.
+// The functions below return the log density of each element.
 Variable of_logits(const Variable& logits, const Variable& x) {
   return logits * x - activate(logits, Activation::softplus);
 }
@@ -198,11 +199,11 @@ Variable of_continuous_logits(const Variable& logits, const Variable& x) {
   return logits * x - continuous_bernoulli_log_normalizer(logits);
 }
 Variable of_probabilities(const Variable& probabilities, const Variable& x) {
-  constexpr double kMargin = 1e-7;  // as bce says
+  constexpr double kMargin = 1e-7;  // the margin that bce documents
   const Variable p = clamp(probabilities, kMargin, 1 - kMargin);
   return log(p) * x + log(1 - p) * (1 - x);
 }
-// -2 times the log density.
+// Returns a function that computes -2 times the log density.
 auto gaussian_element(const GaussianOptions& options) {
   return [options](const Variable& params, const Variable& x) {
     const std::int64_t width = params.shape().columns() / 2;
@@ -213,7 +214,7 @@ auto gaussian_element(const GaussianOptions& options) {
     return square((mean - x) * bounded_exp(-0.5 * v, 88, 709)) + v + kLogTwoPi;
   };
 }
-// The negative log density.
+// Returns a function that computes the negative log density.
 auto laplace_element(const LaplaceOptions& options) {
   return [options](const Variable& params, const Variable& x) {
     const std::int64_t width = params.shape().columns() / 2;

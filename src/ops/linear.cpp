@@ -11,7 +11,7 @@ struct Factor {
   const Tensor& tensor;
   bool transpose;
 };
-// c = op(a) op(b).
+// Returns the arguments of c = op(a) op(b).
 kernels::GemmArgs product_args(const Tensor& c, Factor a, Factor b, Precision precision) {
   kernels::GemmArgs args{.dtype = c.dtype(), .precision = precision};
   args.m = c.shape().rows();
@@ -24,7 +24,7 @@ kernels::GemmArgs product_args(const Tensor& c, Factor a, Factor b, Precision pr
   args.transpose_b = b.transpose;
   return args;
 }
-// c (+)= op(a) op(b), and the sums of a's columns, if wanted.
+// Computes c (+)= op(a) op(b) and, if `sums` is defined, the sums of a's columns.
 void multiply_into(const Tensor& c, bool accumulate, Factor a, Factor b, Precision precision = Precision::f32,
                    const Tensor& sums = {}) {
   kernels::GemmArgs args = product_args(c, a, b, precision);
@@ -45,8 +45,8 @@ void check_linear(const Variable& x, const Variable& weight, const Variable& bia
         weight.shape()[0], bias.shape());
 }
 
-// From d_y the gradient before the activation, in place where nobody else holds d_y, and, if wanted, d_bias
-// from the same pass.
+// Computes the gradient before the activation from d_y and, if requested, d_bias in the same pass. It
+// overwrites d_y if no other handle shares it.
 Tensor before_activation(Tensor d_y, const Tensor& saved, Activation activation,
                          const BackwardContext::Destination& d_bias) {
   kernels::ActivationBackwardArgs args{.dtype = d_y.dtype(), .activation = activation};
@@ -69,8 +69,8 @@ Tensor before_activation(Tensor d_y, const Tensor& saved, Activation activation,
   return d_pre;
 }
 
-// The backward pass of a layer. Where x is the output of a layer with ReLU, the product that computes d_x
-// also applies that ReLU's derivative and sums that layer's bias gradient (kernels::ReluMask).
+// The backward pass of a layer. If x is the output of a layer with ReLU, the product that computes d_x also
+// applies the derivative of that ReLU and sums the bias gradient of that layer (kernels::ReluMask).
 class LinearBackward {
  public:
   LinearBackward(Activation activation, Precision precision, Saved x, Saved weight, Saved saved,
@@ -83,13 +83,13 @@ class LinearBackward {
         relu_bits_(std::move(relu_bits)) {}
 
   void operator()(BackwardContext& context) const {
-    const bool passed = context.gradient().fused;  // then it is that before ReLU, and d_bias is done
+    const bool passed = context.gradient().fused;  // the gradient is that before ReLU, and d_bias is done
     const Tensor &x = x_.get(), &weight = weight_.get(), &saved = saved_.get();
     BackwardContext::Destination d_weight = {}, d_bias = {};
     if (context.needs(kWeight)) d_weight = context.destination(kWeight);
     if (context.needs(kBias) && !passed) d_bias = context.destination(kBias);
     Tensor d_pre = context.take_gradient(), sums;
-    // Where there is no other reason for a pass over d_y, d_weight's product sums d_bias on its way.
+    // If nothing else needs a pass over d_y, the product for d_weight also sums d_bias.
     if (activation_ == Activation::identity && d_weight.tensor && d_bias.tensor && !d_bias.accumulate)
       sums = d_bias.tensor;
     else if (!passed && (activation_ != Activation::identity || d_bias.tensor))
@@ -120,8 +120,8 @@ class LinearBackward {
   Activation activation_;
   Precision precision_;
   Saved x_, weight_;
-  Saved saved_;       // what the slope of the activation is computed from
-  Tensor relu_bits_;  // of the output, or undefined; written by the forward product
+  Saved saved_;       // input of the activation's derivative
+  Tensor relu_bits_;  // signs of the output, or undefined; written by the forward product
 };
 
 }  // namespace
@@ -133,7 +133,7 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
   kernels::GemmArgs args = product_args(y, {x.value(), false}, {weight.value(), true}, precision);
   args.activation = activation;
   args.bias = bias ? bias.value().data() : nullptr;
-  // What the activation's slope is computed from.
+  // The tensor from which the activation's derivative is computed.
   Tensor saved = activation == Activation::identity ? Tensor() : y;
   if (!math::slope_from_output(activation) && GraphAccess::needs_gradient({&x, &weight, &bias})) {
     saved = empty_like(y);

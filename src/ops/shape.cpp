@@ -1,4 +1,4 @@
-// Sums, reshapes, transposition, slices of columns, concatenation, repeated rows.
+// Sums, reshapes, transposition, slices of columns, concatenation and repeated rows.
 #include "src/ops/op.h"
 
 namespace gpuvae {

@@ -13,7 +13,7 @@
 namespace gpuvae {
 namespace {
 
-// Every parameter starts on a cache line, so that kernels may use wide accesses; the gaps stay zero.
+// Every parameter starts on a cache line, so that kernels may use wide accesses. The gaps stay zero.
 constexpr std::int64_t kAlignment = 16;
 std::int64_t padded(std::int64_t n) { return (n + kAlignment - 1) / kAlignment * kAlignment; }
 
@@ -79,7 +79,7 @@ Optimizer::Optimizer(std::span<const Parameter> parameters, const OptimizerOptio
   check_options(options);
   check_parameters(parameters);
   const Device device = parameters[0].variable.device();
-  // Decayed parameters first, so that one boundary separates them.
+  // Decayed parameters come first, so that one boundary separates them from the others.
   const auto is_decayed = [&](const Parameter& p) { return !p.is_bias || options.l2_biases; };
   std::int64_t total = 0;
   for (const Parameter& p : parameters) {
@@ -88,7 +88,7 @@ Optimizer::Optimizer(std::span<const Parameter> parameters, const OptimizerOptio
   }
   values_ = Tensor::zeros({total}, DType::f32, device);
   gradients_ = Tensor::zeros({total}, DType::f32, device);
-  // TensorFlow 1 starts the mean square at one.
+  // TensorFlow 1 initialises the mean square to one.
   state1_ = Tensor::full({total}, options.kind == OptimizerKind::rmsprop_tf1 ? 1 : 0, DType::f32, device);
   if (keeps_second_state(options.kind)) state2_ = Tensor::zeros({total}, DType::f32, device);
   if (options.clip_norm > 0) clip_ = Tensor::zeros({2}, DType::f32, device);
@@ -206,7 +206,7 @@ void Optimizer::restore(std::uint64_t steps, const Tensor& state1, const Tensor&
     steps_ = steps;
     return;
   }
-  // Graphs have steps_ in them: the counter makes up for it, modulo 2^64.
+  // Captured graphs contain steps_, so the counter holds the difference to it, modulo 2^64.
   steps -= steps_;
   counter_.device().backend().copy_to_device(counter_.data(), &steps, sizeof steps,
                                              Stream::current(counter_.device()).handle());

@@ -1,4 +1,4 @@
-// The options of each optimiser, as those of all.
+// Converts the options of each optimiser to OptimizerOptions.
 #include "gpuvae/optim.h"
 
 namespace gpuvae {

@@ -1,4 +1,4 @@
-// The optimisers' updates built from primitives: a pass over memory for each.
+// The optimisers' updates in primitive operations, each of which takes one pass over memory.
 #include <cmath>
 
 #include "gpuvae/optim.h"
@@ -11,7 +11,7 @@ namespace {
 using kernels::Binary;
 using kernels::Unary;
 
-// Primitives on whole tensors of one size, in place.
+// Primitive operations on whole tensors of one size, in place.
 class Primitives {
  public:
   explicit Primitives(const Tensor& like)
@@ -27,7 +27,7 @@ class Primitives {
         {.operation = operation, .size = x.elements(), .a = a, .b = b, .x = x.data(), .y = y.data()},
         stream_);
   }
-  // out = a operation b, where b is as large as a or one element.
+  // out = a operation b, where b has the size of a or one element.
   void binary(Binary operation, const Tensor& a, const Tensor& b, const Tensor& out) const {
     backend_.binary(
         {.operation = operation,
@@ -90,7 +90,7 @@ void optimizer_step(const OptimizerOptions& o, std::uint64_t step, std::int64_t 
     on.axpby(-o.learning_rate, state1, 1, parameters);
     return;
   }
-  // t becomes the root of the second moment.
+  // t holds the square root of the second moment.
   const Tensor& second = adam ? state2 : state1;
   const bool sums = o.kind == OptimizerKind::adagrad, epsilon_inside = o.kind == OptimizerKind::rmsprop_tf1;
   on.unary(Unary::square, g, t);

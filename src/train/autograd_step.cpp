@@ -30,7 +30,8 @@ AutogradStep::AutogradStep(const Vae& model, Optimizer& optimizer, const Dataset
                            const TrainOptions& options)
     : model_(model), optimizer_(optimizer), images_(images), options_(options) {}
 
-// Linear warm-up of the KL term's weight (Bowman et al., 2016; Sonderby et al., 2016), by the device's step.
+// Linear warm-up of the KL term's weight (Bowman et al., 2016; Sonderby et al., 2016), a function of the
+// device's step counter.
 autograd::Root AutogradStep::regularizer_root(const Variable& regularizer, const Clock& clock) const {
   const double steps = options_.warmup_epochs * static_cast<double>(clock.steps_per_epoch);
   if (steps <= 0) return {regularizer, options_.beta};

@@ -1,4 +1,4 @@
-// The training step of any model: operations and their gradients by autograd.
+// The training step of any model: operations, and their gradients by autograd.
 #pragma once
 
 #include "gpuvae/train.h"
@@ -6,14 +6,14 @@
 
 namespace gpuvae {
 
-// Losses of a batch, of the sum or the mean over it, as the gradient wants them.
+// Returns the losses of a batch, as a sum or a mean over the batch, with the weights that the gradient needs.
 Elbo losses_of(const Vae& model, const Batch& batch, const Noise& noise, const TrainOptions& options);
-// Adds them to the run's sums, and advances its step if `advance`.
+// Adds the losses to the run's sums, and advances the run's step counter if `advance` is true.
 void count_losses(const Elbo& elbo, const TrainOptions& options, const StepContext& step, bool advance);
 
 class AutogradStep final : public TrainStep {
  public:
-  // Optimizer, images and options outlive the step.
+  // The optimiser, images and options must outlive the step.
   AutogradStep(const Vae& model, Optimizer& optimizer, const Dataset& images, const TrainOptions& options);
   void enqueue(const StepContext& step) override;
   Device device() const override { return model_.device(); }

@@ -43,7 +43,7 @@ const io::HostTensor& expected(const io::TensorFile& file, const std::filesystem
   return *found;
 }
 
-// All or nothing: every tensor is checked before the first is copied.
+// Checks every tensor before it copies the first one, so that an error changes nothing.
 void restore(const io::TensorFile& file, const std::filesystem::path& path,
              std::span<const Parameter> parameters) {
   for (const Parameter& p : parameters) expected(file, path, p.name, p.variable.value());
@@ -57,7 +57,7 @@ void restore(const io::TensorFile& file, const std::filesystem::path& path,
     copy_to(p.variable.value(), expected(file, path, p.name, p.variable.value()));
 }
 
-// A checkpoint's metadata.
+// Access to the metadata of a checkpoint.
 class Metadata {
  public:
   Metadata(const io::TensorFile& file, const std::filesystem::path& path)
@@ -82,7 +82,7 @@ class Metadata {
   std::string path_;
 };
 
-// Older checkpoints do not name their optimiser: then the number of its states has to do.
+// Older checkpoints do not name their optimiser. For those, only the number of state tensors is compared.
 void check_same_optimizer(const io::TensorFile& file, const std::filesystem::path& path,
                           const Optimizer& optimizer) {
   const auto expected = name(optimizer.options().kind);

@@ -9,7 +9,7 @@
 namespace gpuvae {
 namespace {
 
-// Few enough that a batch stays in a CPU's cache, many enough to fill a GPU.
+// Returns a number of rows with which a batch fits in a CPU's cache or fills a GPU.
 std::int64_t rows_for(const EvaluationOptions& options, const Vae& model) {
   if (options.rows > 0) return options.rows;
   return model.device().is_cpu() ? 1000 : 16384;
@@ -31,7 +31,7 @@ void check_images(const char* name, const Vae& model, const Dataset& images) {
         model.options().features, images.features());
 }
 
-// Calls each(x, first image) for all images in batches.
+// Calls each(x, first image) for all images, batch by batch.
 template <class Each>
 void for_batches(const Vae& model, const Dataset& images, const EvaluationOptions& options, Each each) {
   const std::int64_t batch = std::min(rows_for(options, model), images.count());
@@ -46,7 +46,7 @@ Draw draw_at(std::uint64_t seed, RandomPurpose purpose, std::int64_t first) {
   return draw;
 }
 
-// The sum of exp(log weights) and of their squares, relative to the largest seen.
+// Sums exp(log weight) and its square, relative to the largest weight so far.
 struct LogSum {
   double largest = -INFINITY, sum = 0, squares = 0;
   void add(double log_weight) {
@@ -63,7 +63,8 @@ struct LogSum {
   double log_mean(std::int64_t n) const { return largest + std::log(sum / static_cast<double>(n)); }
 };
 
-// log p(x | z_k) + log p(z_k) - log q(z_k | x) of `samples` draws for each image of x, in the images' order.
+// Returns log p(x | z_k) + log p(z_k) - log q(z_k | x) of `samples` draws per image of x, in the order of the
+// images.
 std::vector<float> log_weights(const Vae& model, const Tensor& x, const Tensor& posterior_params,
                                std::int64_t samples, const Draw& draw) {
   const Variable repeated = repeat_rows(posterior_params, samples);
@@ -132,7 +133,7 @@ ImportanceEstimate importance_weighted_nll(const Vae& model, const Dataset& imag
 
 namespace {
 
-// Sums over the rows of columns and of their squares.
+// Sums columns and their squares over the rows.
 struct Moments {
   std::vector<double> sum, squares;
   double rows = 0;

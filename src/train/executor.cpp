@@ -24,17 +24,17 @@ StepExecutor::StepExecutor(ChosenStep step, Executor asked, std::uint64_t steps_
   check(asked == Executor::automatic || asked == Executor::eager || !device.is_cpu(), "train",
         "expected a CUDA device for the {} executor, got {}", gpuvae::name(asked), device);
   captures_ = asked != Executor::eager && !device.is_cpu();
-  if (!captures_) why_ = asked == Executor::eager ? "as asked for" : "steps run one by one on the CPU";
+  if (!captures_) why_ = asked == Executor::eager ? "as requested" : "steps run one by one on the CPU";
 }
 
 std::string StepExecutor::text() const {
   if (captures_)
-    return fmt::format("{}: {} step{} a launch{}", name_, unrolled_, unrolled_ == 1 ? "" : "s",
+    return fmt::format("{}: {} step{} per launch{}", name_, unrolled_, unrolled_ == 1 ? "" : "s",
                        why_.empty() ? "" : fmt::format("; not fused: {}", why_));
   return fmt::format("eager: {}", why_);
 }
 
-// Null if the step cannot be captured, and nobody insists on it.
+// Returns null if the step cannot be captured and the executor was chosen automatically.
 const CudaGraph* StepExecutor::graph_of(const StepContext& step, std::uint64_t steps) {
   const auto found = graphs_.find({step.rows, steps});
   if (found != graphs_.end()) return &found->second;

@@ -1,4 +1,4 @@
-// How training steps reach the device: one by one, or many at a launch as a captured graph.
+// Executes training steps: one by one, or many per launch as a captured graph.
 #pragma once
 
 #include <algorithm>
@@ -14,12 +14,12 @@
 
 namespace gpuvae {
 
-// How many steps a graph should hold where `steps` of them are done between two looks at the run: all, if
-// they are at most 100, else 50 to 100, for the fewest launches where those left over are launched one by
-// one.
+// Returns the number of steps per graph if the host interrupts the run every `steps` steps. Up to 100 steps
+// fit in one graph. For more, the function picks the length from 50 to 100 that minimises the number of
+// launches, where the remaining steps are launched one by one.
 std::uint64_t steps_a_launch(std::uint64_t steps);
 
-// The step that is run, by its executor's name, and why it is not the one that automatic would rather have.
+// The step to run, the name of its executor, and the reason why automatic did not choose a faster executor.
 struct ChosenStep {
   std::unique_ptr<TrainStep> body;
   std::string name = "graph", why = {};
@@ -27,20 +27,21 @@ struct ChosenStep {
 
 class StepExecutor {
  public:
-  // Throws Error where the device cannot do what is asked for.
+  // Throws Error if the device does not support the requested executor.
   StepExecutor(ChosenStep step, Executor asked, std::uint64_t steps_between);
 
-  // Puts `steps` steps of step.rows images on the current stream. The first step of each size is run as it
-  // is, so that algorithms are chosen and workspaces there before the capture. Between calls only the values
-  // on the device may change, and the stream.
+  // Queues `steps` steps of step.rows images on the current stream. The first step of each size runs without
+  // a capture, so that algorithms are chosen and workspaces are allocated before the capture. Between two
+  // calls, only the stream and values in device memory may change.
   void run(const StepContext& step, std::uint64_t steps);
 
-  // Graphs captured from now on hold at most as many steps as suit a look at the run every `steps` steps.
+  // Limits the length of graphs that are captured from now on to what suits an interruption every `steps`
+  // steps.
   void limit_launches(std::uint64_t steps) { unrolled_ = std::min(unrolled_, steps_a_launch(steps)); }
 
   bool captures() const { return captures_; }
   std::uint64_t most_a_launch() const { return captures_ ? unrolled_ : 1; }
-  std::string text() const;  // which, and why: "graph: 100 steps a launch"
+  std::string text() const;  // the executor and the reason for it: "graph: 100 steps per launch"
 
  private:
   const CudaGraph* graph_of(const StepContext& step, std::uint64_t steps);
@@ -51,9 +52,9 @@ class StepExecutor {
   bool captures_ = false;
   std::uint64_t unrolled_;
   std::string why_;
-  std::set<std::int64_t> warm_;                                         // rows of steps that have run
-  std::map<std::pair<std::int64_t, std::uint64_t>, CudaGraph> graphs_;  // by rows and steps
-  std::uint64_t updates_ = 0;                                           // as the graphs have it
+  std::set<std::int64_t> warm_;                                         // batch sizes of steps that have run
+  std::map<std::pair<std::int64_t, std::uint64_t>, CudaGraph> graphs_;  // key: batch size and steps
+  std::uint64_t updates_ = 0;  // number of updates that the graphs assume
 };
 
 }  // namespace gpuvae

@@ -13,7 +13,7 @@ kernels::FusedLayer layer_of(const Linear& linear) {
           static_cast<float*>(bias.data())};
 }
 
-// Returns how many layers there are, of which it writes those that there is room for.
+// Returns the number of layers, and writes as many of them as `out` can hold.
 int layers_of(const Mlp& mlp, kernels::FusedLayer (&out)[kernels::kFusedMaxLayers]) {
   const std::size_t room = std::size(out);
   for (std::size_t i = 0; i < std::min(mlp.layers.size(), room); ++i) out[i] = layer_of(mlp.layers[i]);
@@ -54,7 +54,7 @@ void set_model(kernels::FusedStepArgs& args, const Vae& model, const TrainOption
   }
 }
 
-// Nats per image, unless pixel_mean.
+// Sets the weights for nats per image, unless pixel_mean is set.
 void set_weights(kernels::FusedStepArgs& args, const Dataset& images, const TrainOptions& options) {
   const double per_pixel = options.pixel_mean ? 1.0 / static_cast<double>(images.features()) : 1.0;
   args.reconstruction_weight = per_pixel;
@@ -110,7 +110,7 @@ std::string custom_part(const Vae& model) {
   if (!is_bernoulli(model.likelihood()) && !gaussian_options(model.likelihood()))
     return fmt::format("the likelihood is {}", model.likelihood().name());
   const std::size_t layers = model.encoder().layers.size() + model.decoder().layers.size() + 2;
-  if (model.parameters().size() != 2 * layers) return "a distribution has parameters of its own";
+  if (model.parameters().size() != 2 * layers) return "a distribution has learned parameters";
   return "";
 }
 
@@ -123,8 +123,8 @@ std::string FusedStep::why_not(const Vae& model, const Optimizer& optimizer, con
   if (optimizer.variable_count() != model.parameters().size())
     return "the optimiser updates only some of the parameters";
   if (optimizer.options().clip_norm > 0)
-    return "gradients are clipped by their norm, which wants all of them first";
-  if (options.free_bits > 0) return "free bits want the KL divergence of the whole batch first";
+    return "gradients are clipped by their norm, which requires all gradients first";
+  if (options.free_bits > 0) return "free bits require the KL divergence of the whole batch first";
   return kernels::fused_step_why_not(args_of(model, optimizer, images, options));
 }
 

@@ -1,5 +1,5 @@
-// The training step of an MLP-VAE as a handful of kernels instead of a graph of operations:
-// kernels/fused_step.h.
+// The training step of an MLP-VAE as a few fused kernels (kernels/fused_step.h) instead of a graph of
+// operations.
 #pragma once
 
 #include <cstdint>
@@ -13,16 +13,16 @@ namespace gpuvae {
 
 class FusedStep final : public TrainStep {
  public:
-  // "" if FusedStep takes these, else one line that says what does not fit.
+  // Returns "" if FusedStep supports the arguments, else one line that names the obstacle.
   static std::string why_not(const Vae& model, const Optimizer& optimizer, const Dataset& images,
                              const TrainOptions& options);
 
-  // All of them outlive the step. Throws Error where why_not() has something to say, and, at the first step,
-  // where the device lacks the precision. `automatic` is the model's.
+  // All arguments must outlive the step. Throws Error if why_not() returns an obstacle and, at the first
+  // step, if the device lacks the precision. `automatic` uses the precision of the model.
   FusedStep(const Vae& model, const Optimizer& optimizer, const Dataset& images, const TrainOptions& options,
             kernels::FusedPrecision precision = kernels::FusedPrecision::automatic);
 
-  // Five kernels and more; the caller tells the optimiser of the update (Optimizer::count).
+  // Launches five or more kernels. The caller must report the update to the optimiser (Optimizer::count).
   void enqueue(const StepContext& step) override;
   Device device() const override { return device_; }
 

@@ -1,5 +1,4 @@
-// The trainer's losses: sums over an epoch that the device keeps, means that callbacks receive, and
-// evaluation.
+// The trainer's losses: sums over an epoch in device memory, means for callbacks, and evaluation.
 #include "gpuvae/train.h"
 #include "kernels/check.h"
 #include "src/train/autograd_step.h"
@@ -17,7 +16,7 @@ Trainer::Sums Trainer::read_sums() {
   return sums;
 }
 
-// Adds what the epoch's sums have grown by since the last time.
+// Adds the growth of the epoch's sums since the last call.
 void Trainer::add_to_means(const Sums& epoch) {
   const auto add = [&](Sums& to) {
     to.reconstruction += epoch.reconstruction - seen_.reconstruction;
@@ -37,7 +36,7 @@ Losses Trainer::mean_of(const Sums& sums) const {
 
 Losses Trainer::evaluate(const Dataset& images) { return evaluate_in(step_ / steps_per_epoch_, images); }
 
-// The epoch of the noise's clock is that of training, so that validation noise is fresh every epoch too.
+// The clock of the noise uses the epoch of training, so that validation noise changes in every epoch too.
 Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images) {
   const NoGradGuard no_grad;
   const Tensor totals = new_run_state(model_.device());
@@ -46,7 +45,8 @@ Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images) {
                                                   options_.validation_batch);
   BatchOptions in_order = options_.data;
   in_order.shuffle = false;
-  in_order.seed = ~in_order.seed;  // image i of this set is not image i of the training set
+  // Image i of this set must not get the numbers of image i of the training set.
+  in_order.seed = ~in_order.seed;
   Clock clock{.step = epoch * batches, .steps_per_epoch = batches};
   StepContext step;
   step.state = static_cast<RunState*>(totals.data());

@@ -1,4 +1,4 @@
-// What a training run keeps on the device, so that captured steps can read and change it.
+// The state of a training run in device memory, where captured steps read and change it.
 #pragma once
 
 #include <cstddef>
@@ -9,18 +9,18 @@
 
 namespace gpuvae {
 
-// The sums of the loss terms, the first step whose loss was not finite (counted from 1), and how many steps
-// are done.
+// The sums of the loss terms, the first step whose loss was not finite (counted from 1; 0 if there is none),
+// and the number of finished steps.
 struct RunState {
   double sums[kernels::kMaxMetrics] = {};
   std::uint64_t bad_step = 0, step = 0;
 };
 
-// A RunState without values, as bytes on the device.
+// Returns memory for a RunState on the device, without initialising it.
 Tensor new_run_state(Device device);
 void write_run_state(const Tensor& state, const RunState& value);
 RunState read_run_state(const Tensor& state);  // waits for the current stream
-// The part of a RunState that clocks read.
+// Returns the part of a RunState that clocks read.
 Tensor step_counter(const Tensor& state);
 
 }  // namespace gpuvae

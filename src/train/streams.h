@@ -1,5 +1,5 @@
-// What training does with streams: work on another stream for a while, and a host that does not run too far
-// ahead.
+// Runs training work on another stream for a while, and keeps the host from running too far ahead of the
+// device.
 #pragma once
 
 #include <deque>
@@ -9,8 +9,8 @@
 
 namespace gpuvae {
 
-// Makes `inner` the current stream. It waits for the work that the previous one was given so far, and the
-// previous stream waits for its work at the end of the scope.
+// Makes `inner` the current stream. `inner` waits for the work that was queued on the previous stream so far,
+// and the previous stream waits for the work of `inner` at the end of the scope.
 class ScopedStream {
  public:
   explicit ScopedStream(const Stream& inner)
@@ -20,7 +20,7 @@ class ScopedStream {
   ~ScopedStream() {
     try {
       if (!(inner_ == outer_)) outer_.wait(inner_.record());
-    } catch (const Error&) {  // the device is lost: the next call that uses it throws
+    } catch (const Error&) {  // the device is lost, so the next call that uses it throws
     }
   }
   ScopedStream(const ScopedStream&) = delete;

@@ -1,4 +1,4 @@
-// A training step as executors see it: one whole step, put on the current stream.
+// The interface of a training step for executors: one complete step, queued on the current stream.
 #pragma once
 
 #include <cstdint>
@@ -11,18 +11,19 @@
 namespace gpuvae {
 
 struct StepContext {
-  Clock clock = {};           // of the step: reads state->step
-  Clock updates = {};         // finished updates of the optimiser: reads state->step too
-  std::int64_t rows = 0;      // of the batch: a full one, or the ragged last one
+  Clock clock = {};           // clock of the step, which reads state->step
+  Clock updates = {};         // finished updates of the optimiser, which also reads state->step
+  std::int64_t rows = 0;      // batch size; smaller for the last batch of an epoch
   RunState* state = nullptr;  // on the device
-  Tensor factors = {};        // of the learning rate, as Optimizer::step takes them
+  Tensor factors = {};        // factors of the learning rate, see Optimizer::step
 };
 
 class TrainStep {
  public:
   virtual ~TrainStep() = default;
-  // Batch, losses, gradients, update, sums; its last kernel advances state->step. Neither waits nor decides
-  // anything by the number of the step, so that it may be captured and launched again.
+  // Queues one step: batch, losses, gradients, update and sums. The last kernel advances state->step. The
+  // function does not wait, and its work does not depend on the number of the step on the host, so that it
+  // can be captured and launched again.
   virtual void enqueue(const StepContext& step) = 0;
   virtual Device device() const = 0;
 };

@@ -17,7 +17,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Marks a call that trains, which a callback must not make.
+// Marks a training call, during which callbacks must not train.
 class Training {
  public:
   explicit Training(bool& flag) : flag_(flag) {
@@ -111,7 +111,7 @@ std::string Trainer::executor() const { return executor_->text(); }
 
 bool Trainer::reports_wait() const { return !model_.device().is_cpu() && options_.report_seconds > 0; }
 
-// A capture needs a stream that is not the device's default one.
+// Captures require a stream other than the device's default stream.
 Stream Trainer::training_stream() {
   const Stream current = Stream::current(model_.device());
   if (!executor_->captures() || current.handle()) return current;
@@ -128,7 +128,7 @@ double Trainer::factor(std::uint64_t step) const {
 
 double Trainer::learning_rate(std::uint64_t step) const { return optimizer_.learning_rate() * factor(step); }
 
-// The schedule's factors for the rest of an epoch, where the update of each step looks for them.
+// Writes the schedule's factors for the rest of an epoch to the places where the updates read them.
 void Trainer::write_factors(std::uint64_t updates) {
   if (!factors_) return;
   std::vector<double> factors(steps_per_epoch_);
@@ -142,7 +142,7 @@ std::int64_t Trainer::images_after(std::uint64_t steps) const {
   return std::min(images_per_epoch(), static_cast<std::int64_t>(steps) * options_.batch_size);
 }
 
-// The device's sums are those of an epoch.
+// Resets the device's sums, which cover one epoch.
 void Trainer::begin_epoch() {
   write_run_state(state_, {.step = step_});
   seen_ = {};
@@ -163,7 +163,8 @@ void Trainer::on_epoch(EpochCallback callback) {
   epoch_callbacks_.push_back(std::move(callback));
 }
 
-// How many steps to run before the next look at the run: full batches, or the ragged one that ends an epoch.
+// Returns the number of steps to run before the next interruption: full batches, or the smaller last batch of
+// an epoch.
 std::uint64_t Trainer::steps_at_once(std::uint64_t end, bool reports) const {
   const std::uint64_t done = step_in_epoch();
   const std::uint64_t full =
@@ -200,8 +201,8 @@ void Trainer::report_progress(const ProgressCallback& progress, std::uint64_t be
   reported_ = std::chrono::steady_clock::now();
 }
 
-// Steps of one epoch, up to step number `end` of the run. Nothing waits for the device but reports. Returns
-// whether a callback stopped.
+// Runs steps of one epoch, up to step number `end` of the run. Only reports wait for the device. Returns
+// whether a callback stopped the run.
 bool Trainer::train_to(std::uint64_t end, const ProgressCallback& progress) {
   const auto start = std::chrono::steady_clock::now();
   if (step_in_epoch() == 0) begin_epoch();

@@ -22,7 +22,7 @@ std::vector<Parameter> parameters_of(const Distribution& distribution) {
   return all;
 }
 
-// The distribution that a model owns, made from the one that its options describe.
+// Returns the distribution that a model owns, made from the distribution in its options.
 template <class T>
 std::shared_ptr<const T> owned(const std::shared_ptr<const T>& described, const ModelContext& context) {
   const std::vector<Parameter> shared = parameters_of(*described);
@@ -44,7 +44,7 @@ std::shared_ptr<const T> owned(const std::shared_ptr<const T>& described, const 
 Vae::Vae(const VaeOptions& options, Device device) : options_(checked(options)), device_(device) {
   const VaeOptions& o = options_;
   encoder_ = Mlp("encoder", o.features, o.encoder_widths, o.activation, o.initializer, device, o.precision);
-  // The parts of a head (mean, scale) are initialised as layers side by side.
+  // The parts of a head, such as means and scales, are initialised like separate layers side by side.
   const int heads = o.posterior->params_per_dimension(), per_feature = o.likelihood->params_per_feature();
   head_ = Linear("posterior", encoder_.outputs(), heads * o.latent, Activation::identity, o.initializer,
                  device, heads, o.precision);

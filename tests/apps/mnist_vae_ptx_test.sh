@@ -21,10 +21,10 @@ run cpu auto cpu
 says cpu 'executor  eager: '
 run cuda auto fused
 says fused 'device  cuda:0'
-says fused 'executor  fused: 2 steps a launch'
+says fused 'executor  fused: 2 steps per launch'
 agrees fused
 run cuda graph graph
-says graph 'executor  graph: 2 steps a launch'
+says graph 'executor  graph: 2 steps per launch'
 agrees graph
 for file in manifold.png reconstructions.png samples.png model.safetensors; do test -s "$work/fused/$file"; done
 if "$program" --builtin-data --train-images 200 --device cpu --executor graph --out "$work/none" 2>"$work/error.txt"; then

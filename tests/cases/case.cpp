@@ -23,7 +23,7 @@ Doubles input_values(const Input& input, std::uint64_t salt) {
     const double u = static_cast<double>(generator() >> 11) * 0x1p-53;
     v = input.low + (input.high - input.low) * u;
     if (std::fabs(v) < input.margin) v = std::copysign(input.margin, v);
-    v = static_cast<float>(v);  // f32 and f64 get the same input
+    v = static_cast<float>(v);  // f32 and f64 get the same values
   }
   return values;
 }

@@ -20,7 +20,7 @@ Case unary_case(const std::string& operation, const std::string& name, Input inp
   return c;
 }
 
-// Derivatives of log Gamma: the recurrence up to 40, and the asymptotic series there.
+// Computes digamma with the recurrence up to 40 and the asymptotic series from there on.
 double digamma_reference(double at) {
   long double x = at, sum = 0;
   for (; x < 40; ++x) sum -= 1 / x;
@@ -28,7 +28,7 @@ double digamma_reference(double at) {
   return double(sum + std::log(x) - 0.5L / x - z * (1.L / 12 - z * (1.L / 120 - z * (1.L / 252 - z / 240))));
 }
 
-// All of the reduction's steps, its roots, the start of Stirling's series, and far beyond.
+// Covers all steps of the reduction, the roots, the beginning of Stirling's series, and large arguments.
 void add_gamma(std::vector<Case>& cases, const Shape& s) {
   const auto log_gamma = [](double x) { return double(std::lgamma(static_cast<long double>(x))); };
   for (const Input& range : {Input{s, 0.05, 0.8}, Input{s, 0.8, 2.8}, Input{s, 2, 12}, Input{s, 5, 1e5}}) {
@@ -39,7 +39,7 @@ void add_gamma(std::vector<Case>& cases, const Shape& s) {
 }
 
 void add_unary(std::vector<Case>& cases) {
-  // Widths around the vector registers, and one that spans several blocks and threads.
+  // Sizes around those of vector registers, and a size that spans several blocks and threads.
   for (const Shape& s : {Shape{1}, Shape{31}, Shape{33, 3}, Shape{100, 784}}) {
     const std::string n = s.text();
     const Input any{s, -4, 4, 0.01}, positive{s, 0.1, 5};
@@ -62,7 +62,7 @@ void add_unary(std::vector<Case>& cases) {
     cases.push_back(unary_case(
         "abs", n, any, [](auto& x) { return abs(x); }, [](double x) { return std::fabs(x); }));
     add_gamma(cases, s);
-    // Both sides of the series around 0, and far from it.
+    // Arguments on both sides of the series' range around 0, and far from it.
     const Input logits{s, -4, 4}, far{s, -150, 150}, near{s, -0.01, 0.01};
     for (const Input& l : {logits, far, near}) {
       const std::string range = n + (l.high > 4 ? "_far" : l.high < 4 ? "_near" : "");

@@ -81,7 +81,7 @@ Case gaussian_nll_case(std::int64_t rows, std::int64_t width, bool sigmoid_mean,
 Case laplace_nll_case(std::int64_t rows, std::int64_t width, bool sigmoid_location, double weight) {
   Case c{.operation = "laplace_nll"};
   c.name = "laplace_nll/" + Shape{rows, width}.text() + (sigmoid_location ? "_sigmoid" : "");
-  // Log scales on both sides of the clip at [-2, 1.5].
+  // The log scales lie on both sides of the clip bounds -2 and 1.5.
   c.inputs = {{{rows, 2 * width}, -3, 3}, {{rows, width}, 0, 1, 0, false}};
   const LaplaceOptions o{sigmoid_location, -2, 1.5};
   c.run = [=](auto v) { return Variables{laplace_nll(v[0], v[1], o, weight)}; };

@@ -13,7 +13,7 @@ struct Likelihood {
   Run run, unfused;
   std::int64_t parameters;  // parameters per pixel
   double most;              // largest magnitude of a parameter
-  // Params points at the pixel's first parameter; the second is `width` further on.
+  // `params` points at the pixel's first parameter; the second one is `width` elements later.
   Pixel log_density;
 };
 

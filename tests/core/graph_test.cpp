@@ -1,4 +1,4 @@
-// Captured graphs: steps of one's own, their memory, and training with every executor.
+// Captured graphs: custom steps, the memory of graphs, and what they need of kernels and autograd.
 #include "gpuvae/graph.h"
 
 #include <gtest/gtest.h>
@@ -23,7 +23,6 @@ class Graphs : public testing::Test {
   }
 };
 using GraphsOnDevice = Graphs;  // these also run under the race checker
-using GraphTraining = Graphs;
 
 std::string message_of(const std::function<void()>& body) {
   try {
@@ -38,24 +37,24 @@ void expect_start(const std::string& message, const std::string& start) {
   EXPECT_EQ(message.substr(0, start.size()), start) << message;
 }
 
-// x = 2 x + 1, by way of a temporary.
+// Computes x = 2 x + 1 through a temporary tensor.
 void double_and_add(const Tensor& x) { x.copy_from(affine(x, 2, 1).value()); }
 
-TEST_F(GraphsOnDevice, RunABodyAgainAndAgain) {
+TEST_F(GraphsOnDevice, RunABodyRepeatedly) {
   const Stream stream(Device::cuda());
   const StreamGuard on(stream);
   const Tensor x = Tensor::zeros({3}, DType::f32, stream.device());
   const CudaGraph graph = CudaGraph::capture(
       stream, [&] { double_and_add(x); }, 3);
   EXPECT_EQ(graph.nodes(), 6u);  // a kernel and a copy, three times
-  EXPECT_EQ(x.to_vector(), std::vector<float>(3, 0.0f)) << "nothing runs at the capture";
+  EXPECT_EQ(x.to_vector(), std::vector<float>(3, 0.0f)) << "nothing runs during the capture";
   graph.launch();
   EXPECT_EQ(x.to_vector(), std::vector<float>(3, 7.0f));
   graph.launch();
   EXPECT_EQ(x.to_vector(), std::vector<float>(3, 63.0f));
 }
 
-TEST_F(Graphs, MemoryOfTheBodyIsNobodyElses) {
+TEST_F(Graphs, MemoryOfTheBodyIsReserved) {
   const Device cuda = Device::cuda();
   const Stream stream(cuda);
   const StreamGuard on(stream);
@@ -64,7 +63,7 @@ TEST_F(Graphs, MemoryOfTheBodyIsNobodyElses) {
   {
     const CudaGraph graph = CudaGraph::capture(stream, [&] {
       const Tensor sum = add(affine(x, 3, 0), dropped).value();  // 3 x + 5
-      dropped = Tensor();                                        // from outside, and let go of here
+      dropped = Tensor();                                        // created outside, released in the body
       result = affine(sum, 1, -1).value();
     });
     std::vector<Tensor> others;
@@ -78,14 +77,14 @@ TEST_F(Graphs, MemoryOfTheBodyIsNobodyElses) {
       EXPECT_EQ(others[i].to_vector(), std::vector<float>(1000, static_cast<float>(i)));
     result = Tensor();
   }
-  // All of it is free again: as many tensors as the graph and the others had need no new memory.
+  // All memory is free again: as many tensors as the graph and the others had require no new memory.
   const MemoryStatistics before = memory_statistics(cuda);
   std::vector<Tensor> again;
   for (int i = 0; i < 22; ++i) again.push_back(Tensor::empty({1000}, DType::f32, cuda));
   EXPECT_EQ(memory_statistics(cuda).system_allocations, before.system_allocations);
 }
 
-TEST_F(Graphs, ShareMemoryIfAsked) {
+TEST_F(Graphs, ShareMemoryOnRequest) {
   const Device cuda = Device::cuda();
   const Stream stream(cuda);
   const StreamGuard on(stream);
@@ -106,7 +105,7 @@ TEST_F(Graphs, ShareMemoryIfAsked) {
                "[graph] expected a graph of the same stream to share memory with");
 }
 
-TEST_F(Graphs, RefuseCallsThatWaitAndNameThem) {
+TEST_F(Graphs, ErrorsNameTheCallThatWaits) {
   const Device cuda = Device::cuda();
   const Stream stream(cuda);
   const StreamGuard on(stream);
@@ -126,13 +125,13 @@ TEST_F(Graphs, RefuseCallsThatWaitAndNameThem) {
     expect_start(message_of([&, &body = call] { static_cast<void>(CudaGraph::capture(stream, body)); }),
                  name);
     const CudaGraph graph =
-        CudaGraph::capture(stream, [&] { double_and_add(x); });  // the stream is as it was
+        CudaGraph::capture(stream, [&] { double_and_add(x); });  // the stream can still capture
     graph.launch();
   }
   EXPECT_EQ(x.item(), (2 + 1) * 128 - 1);
 }
 
-TEST_F(Graphs, PassOnWhatTheBodyThrows) {
+TEST_F(Graphs, PropagateExceptionsOfTheBody) {
   const Stream stream(Device::cuda());
   const StreamGuard on(stream);
   const Tensor x = Tensor::zeros({3}, DType::f32, stream.device());
@@ -145,7 +144,7 @@ TEST_F(Graphs, PassOnWhatTheBodyThrows) {
   EXPECT_EQ(x.to_vector(), std::vector<float>(3, 1.0f));
 }
 
-TEST_F(Graphs, MistakesAreClear) {
+TEST_F(Graphs, MisuseIsReported) {
   const Device cuda = Device::cuda();
   const Stream stream(cuda), other(cuda);
   const StreamGuard on(stream);
@@ -166,7 +165,7 @@ TEST_F(Graphs, MistakesAreClear) {
   const StreamGuard elsewhere(other);
   EXPECT_EQ(message_of([&] { graph.launch(); }),
             "[graph] expected the stream of the capture to be the current one at a launch, got another");
-  // Its algorithm is chosen at the first product of a shape.
+  // The first product of a shape chooses its algorithm.
   const Tensor a = Tensor::zeros({37, 41}, DType::f32, cuda), b = Tensor::zeros({43, 41}, DType::f32, cuda);
   expect_start(message_of([&] {
                  static_cast<void>(CudaGraph::capture(other, [&] { static_cast<void>(linear(a, b, {})); }));
@@ -183,8 +182,8 @@ TEST(GraphOnTheCpu, IsAnError) {
             "[graph] expected a CUDA device, got cpu");
 }
 
-// A denoiser of its own, with batches in a shuffled order, fresh noise, and Adam, whose first updates depend
-// on their number.
+// A custom training step of a denoiser, with batches in shuffled order, new noise in every step, and Adam,
+// whose first updates depend on their number.
 struct OwnStep {
   static constexpr std::uint64_t kStepsPerEpoch = 5;
   explicit OwnStep(Device device)
@@ -215,7 +214,7 @@ struct OwnStep {
   std::unique_ptr<Optimizer> optimizer;
 };
 
-TEST_F(Graphs, AStepOfOnesOwnCountsOn) {
+TEST_F(Graphs, ACustomStepContinuesTheCount) {
   const Stream stream(Device::cuda());
   const StreamGuard on(stream);
   OwnStep eager(stream.device()), captured(stream.device());
@@ -228,7 +227,7 @@ TEST_F(Graphs, AStepOfOnesOwnCountsOn) {
   for (int i = 0; i < 14; ++i) eager();
   EXPECT_EQ(captured.optimizer->steps(), 14u);
   EXPECT_EQ(captured.weights(), eager.weights());
-  // Taken back to an earlier state, it goes the same way again.
+  // After a return to an earlier state, both must compute the same updates again.
   for (OwnStep* step : {&eager, &captured})
     step->optimizer->restore(2, step->optimizer->state1().clone(), step->optimizer->state2().clone());
   EXPECT_EQ(captured.optimizer->steps(), 2u);
@@ -238,7 +237,7 @@ TEST_F(Graphs, AStepOfOnesOwnCountsOn) {
   EXPECT_EQ(captured.weights(), eager.weights());
 }
 
-// ---- what graphs need of kernels and autograd, on every device ----
+// ---- features of kernels and autograd that graphs need, on every device ----
 
 TEST(GraphParts, DeviceCountersAndRamps) {
   for (const Device device : {Device::cpu(), Device::best()}) {
@@ -266,7 +265,7 @@ TEST(GraphParts, DeviceCountersAndRamps) {
   }
 }
 
-TEST(GraphParts, RootsMayBeWeighedOnTheDevice) {
+TEST(GraphParts, RootsMayHaveWeightsOnTheDevice) {
   for (const Device device : {Device::cpu(), Device::best()}) {
     const Variable x(Tensor::from(std::vector<float>{1, -2}, {2}, device), true);
     const Variable scalar(Tensor::full({1}, 4, DType::f32, device), true);
@@ -285,260 +284,6 @@ TEST(GraphParts, LaunchesHoldFiftyToAHundredSteps) {
                                                               {101, 100}, {120, 60}, {468, 78}, {540, 90},
                                                               {600, 100}, {1965, 98}};
   for (const auto& [steps, together] : expected) EXPECT_EQ(steps_a_launch(steps), together) << steps;
-}
-
-// ---- training ----
-
-struct Case {
-  const char* name;
-  OptimizerKind optimizer = OptimizerKind::adam;
-  std::int64_t images = 43, batch = 8;
-  TrainOptions train = {};
-  double clip_norm = 0;
-};
-
-struct Training {
-  explicit Training(const Case& c, Executor executor, Device device = Device::cuda())
-      : model(
-            [] {
-              VaeOptions o;
-              o.features = 16;
-              o.encoder_widths = {8};
-              return o;
-            }(),
-            device),
-        optimizer(model.parameters(),
-                  [&] {
-                    OptimizerOptions o = OptimizerOptions::defaults(c.optimizer);
-                    o.clip_norm = c.clip_norm;
-                    return o;
-                  }()),
-        trainer(model, optimizer, images(c.images).to(device), images(10).to(device), [&] {
-          TrainOptions o = c.train;
-          o.batch_size = c.batch;
-          o.executor = executor;
-          return o;
-        }()) {}
-  static Dataset images(std::int64_t count) {
-    std::vector<std::uint8_t> bytes;
-    for (std::int64_t i = 0; i < count * 16; ++i) bytes.push_back(static_cast<std::uint8_t>(i * i * 7 / 16));
-    return {4, 4, Tensor::from(bytes, {count, 16}), {}};
-  }
-  std::vector<float> parameters() {
-    std::vector<float> all;
-    for (const Parameter& p : model.parameters())
-      for (const float v : p.variable.value().to_vector()) all.push_back(v);
-    return all;
-  }
-
-  Vae model;
-  Optimizer optimizer;
-  Trainer trainer;
-};
-
-void expect_same(const EpochResult& a, const EpochResult& b) {
-  EXPECT_EQ(a.train.reconstruction, b.train.reconstruction);
-  EXPECT_EQ(a.train.kl, b.train.kl);
-  EXPECT_EQ(a.validation.loss, b.validation.loss);
-}
-
-std::vector<Case> cases() {
-  std::vector<Case> all = {{"adam, ragged"},
-                           {"rmsprop, frozen noise", OptimizerKind::rmsprop},
-                           {"sgd, warm-up, free bits, in order", OptimizerKind::sgd},
-                           {"adamw, clipped, drop last", OptimizerKind::adamw},
-                           {"long", OptimizerKind::adam, 103, 1}};
-  all[1].train.frozen_noise = true;
-  all[1].train.data.binarize = Binarize::dynamic;
-  all[2].train.warmup_epochs = 1.5;
-  all[2].train.free_bits = 0.1;
-  all[2].train.beta = 2;
-  all[2].train.data.shuffle = false;
-  all[3].clip_norm = 0.5;
-  all[3].train.drop_last = true;
-  return all;
-}
-
-TEST_F(GraphTraining, HasTheBitsOfTheEagerOne) {
-  for (const Case& c : cases()) {
-    SCOPED_TRACE(c.name);
-    Training eager(c, Executor::eager), graph(c, Executor::graph);
-    for (int epoch = 0; epoch < 3; ++epoch) {
-      expect_same(eager.trainer.run_epoch(), graph.trainer.run_epoch());
-      EXPECT_EQ(eager.optimizer.steps(), graph.optimizer.steps());
-    }
-    EXPECT_EQ(eager.parameters(), graph.parameters());
-  }
-}
-
-TEST_F(GraphTraining, FollowsTheCpu) {
-  Case c = cases()[2];  // the warm-up and free bits on the device
-  Training cpu(c, Executor::automatic, Device::cpu()), graph(c, Executor::graph);
-  for (int epoch = 0; epoch < 3; ++epoch) {
-    const double a = cpu.trainer.run_epoch().train.loss, b = graph.trainer.run_epoch().train.loss;
-    EXPECT_TRUE(std::fabs(a - b) <= 1e-5 * std::fabs(a)) << a << " and " << b;
-  }
-}
-
-// Also from the state of an eager run, and with an optimiser whose updates are not those of this run alone.
-TEST_F(GraphTraining, ResumesBitForBit) {
-  const Case c = cases()[0];
-  Training straight(c, Executor::graph);
-  for (int i = 0; i < 4; ++i) straight.trainer.run_epoch();
-  for (const Executor before : {Executor::graph, Executor::eager}) {
-    Training first(c, before), second(c, before == Executor::graph ? Executor::eager : Executor::graph);
-    for (int i = 0; i < 2; ++i) first.trainer.run_epoch();
-    second.trainer.run_epoch();  // of no consequence; its graphs have another count of updates
-    auto from = first.model.parameters(), to = second.model.parameters();
-    for (std::size_t i = 0; i < from.size(); ++i) to[i].variable.value().copy_from(from[i].variable.value());
-    second.optimizer.restore(first.optimizer.steps(), first.optimizer.state1(), first.optimizer.state2());
-    second.trainer.resume_after(2);
-    for (int i = 0; i < 2; ++i) second.trainer.run_epoch();
-    EXPECT_EQ(second.parameters(), straight.parameters());
-    second.optimizer.restore(1000, first.optimizer.state1(), first.optimizer.state2());
-    second.trainer.run_epoch();
-    EXPECT_EQ(second.optimizer.steps(), 1006u);
-  }
-}
-
-TEST_F(GraphTraining, RunsOnTheCallersStream) {
-  const Case c = cases()[0];
-  Training here(c, Executor::graph), there(c, Executor::graph);
-  for (int epoch = 0; epoch < 3; ++epoch) {
-    const Stream mine(Device::cuda());  // another one every epoch
-    const StreamGuard on(mine);
-    expect_same(there.trainer.run_epoch(), here.trainer.run_epoch());
-  }
-}
-
-TEST_F(GraphTraining, ReportsWhenAsked) {
-  Case c = cases()[0];
-  c.train.report_steps = 2;
-  c.train.report_seconds = 0;
-  std::vector<std::pair<std::int64_t, double>> reports[2];
-  for (const int captured : {0, 1}) {
-    Training run(c, captured ? Executor::graph : Executor::eager);
-    for (int epoch = 0; epoch < 2; ++epoch)
-      run.trainer.run_epoch([&](std::int64_t images, const Losses& so_far) {
-        reports[captured].push_back({images, so_far.loss});
-      });
-  }
-  EXPECT_EQ(reports[0].size(), 6u);
-  EXPECT_EQ(reports[0], reports[1]);
-  EXPECT_EQ(reports[1][2].first, 43);
-  c.train.report_seconds = 1e9;
-  Training quiet(c, Executor::graph);
-  quiet.trainer.run_epoch([](std::int64_t, const Losses&) { FAIL() << "too soon"; });
-  EXPECT_EQ(quiet.trainer.executor(), "graph: 5 steps a launch");
-}
-
-TEST_F(GraphTraining, AbandonedByItsCallerTheCountIsRight) {
-  Case c = cases()[0];
-  c.train.report_steps = 2;
-  c.train.report_seconds = 0;
-  Training run(c, Executor::graph);
-  run.trainer.run_epoch();
-  EXPECT_THROW(run.trainer.run_epoch([](std::int64_t images, const Losses&) {
-    if (images == 32) throw std::runtime_error("enough");
-  }),
-               std::runtime_error);
-  EXPECT_EQ(run.optimizer.steps(), 6u + 4u);
-}
-
-// Reads a value on the host in the middle of the step.
-class HostLikelihood final : public Likelihood {
- public:
-  std::string name() const override { return "host"; }
-  Variable log_density(const Variable& params, const Variable& x) const override {
-    const Variable distance = sum(square(params - x), Axis::columns);
-    return affine(distance, sum(distance).value().item() > 0 ? -1 : -2, 0);
-  }
-  Variable mean(const Variable& params) const override { return params; }
-};
-
-TEST_F(GraphTraining, WhatCannotBeCapturedIsRunEagerly) {
-  VaeOptions o;
-  o.features = 16;
-  o.encoder_widths = {8};
-  o.likelihood = std::make_shared<HostLikelihood>();
-  std::vector<double> losses[3];
-  for (const Executor executor : {Executor::automatic, Executor::eager, Executor::graph}) {
-    Vae model(o, Device::cuda());
-    Optimizer optimizer(model.parameters(), {});
-    TrainOptions train;
-    train.batch_size = 8;
-    train.executor = executor;
-    const Dataset images = Training::images(43).to(Device::cuda());
-    Trainer trainer(model, optimizer, images, images.slice(0, 0), train);
-    const auto run = [&] {
-      for (int i = 0; i < 2; ++i)
-        losses[static_cast<int>(executor)].push_back(trainer.run_epoch().train.loss);
-    };
-    if (executor == Executor::graph) {
-      expect_start(message_of(run), "[item] ");
-    } else {
-      run();
-      EXPECT_EQ(optimizer.steps(), 12u);
-    }
-    if (executor == Executor::automatic)
-      expect_start(trainer.executor(), "eager: this step cannot be captured: [item] ");
-  }
-  EXPECT_EQ(losses[0], losses[1]);
-}
-
-TEST_F(GraphTraining, EveryBuiltInModelCanBeCaptured) {
-  const auto train = [](const VaeOptions& o) {
-    Vae model(o, Device::cuda());
-    Optimizer optimizer(model.parameters(), {});
-    TrainOptions options;
-    options.batch_size = 4;
-    options.executor = Executor::graph;
-    const Dataset images = Training::images(8).to(Device::cuda());
-    Trainer trainer(model, optimizer, images, images.slice(0, 0), options);
-    for (int i = 0; i < 2; ++i) EXPECT_TRUE(std::isfinite(trainer.run_epoch().train.loss));
-  };
-  VaeOptions o;
-  o.features = 16;
-  o.encoder_widths = {8};
-  for (const auto& likelihood : {continuous_bernoulli_likelihood(), gaussian_likelihood(),
-                                 shared_gaussian_likelihood(), fixed_gaussian_likelihood(0.1)}) {
-    o.likelihood = likelihood;
-    SCOPED_TRACE(likelihood->name());
-    train(o);
-  }
-  for (const auto& prior : {gaussian_mixture_prior(3), vamp_prior(3)}) {
-    o.prior = prior;
-    SCOPED_TRACE(prior->name());
-    train(o);
-  }
-}
-
-TEST(Executors, SayWhatRunsAndWhy) {
-  const Case c{"any"};
-  EXPECT_EQ(Training(c, Executor::automatic, Device::cpu()).trainer.executor(),
-            "eager: steps run one by one on the CPU");
-  EXPECT_EQ(Training(c, Executor::eager, Device::cpu()).trainer.executor(), "eager: as asked for");
-  EXPECT_EQ(message_of([&] { Training(c, Executor::graph, Device::cpu()); }),
-            "[train] expected a CUDA device for the graph executor, got cpu");
-  EXPECT_EQ(message_of([&] { Training(c, Executor::fused, Device::cpu()); }),
-            "[train] expected a CUDA device for the fused executor, got cpu");
-  if (Device::cuda_count() == 0) return;
-  if (!Device::cuda().backend().supports(Precision::tf32)) {
-    EXPECT_EQ(Training(c, Executor::automatic).trainer.executor(),
-              "graph: 5 steps a launch; not fused: the GPU has no tensor cores for TF32");
-    return;
-  }
-  EXPECT_EQ(Training(c, Executor::automatic).trainer.executor(), "fused: 5 steps a launch");
-  EXPECT_EQ(Training(c, Executor::graph).trainer.executor(), "graph: 5 steps a launch");
-  EXPECT_EQ(Training(c, Executor::eager).trainer.executor(), "eager: as asked for");
-  Case free{"free bits"};
-  free.train.free_bits = 0.1;
-  EXPECT_EQ(Training(free, Executor::automatic).trainer.executor(),
-            "graph: 5 steps a launch; not fused: free bits want the KL divergence of the whole batch first");
-  EXPECT_EQ(
-      message_of([&] { Training(free, Executor::fused); }),
-      "[train] expected a model that the fused executor covers, but free bits want the KL divergence of the "
-      "whole batch first");
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Kernels that take four elements at a time, on arrays that are not aligned to 16 bytes or not a multiple of
-// four long: every device against the CPU.
+// Compares kernels that process four elements at a time with the CPU, on arrays that are not aligned to 16
+// bytes or whose size is not a multiple of four.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -14,9 +14,9 @@
 namespace gpuvae {
 namespace {
 
-constexpr std::int64_t kSize = 20'003;  // several elements for each thread of a launch on a small GPU
+constexpr std::int64_t kSize = 20'003;  // several elements per thread of a launch on a small GPU
 
-// `size` numbers in (low, high) that begin `offset` elements into their memory.
+// Returns `size` numbers in (low, high) that begin `offset` elements after the beginning of their memory.
 Tensor numbers(std::uint64_t seed, double low, double high, Device device, std::int64_t offset,
                std::int64_t size = kSize) {
   const Tensor all = random_uniform({size + offset}, {.seed = seed}, low, high);
@@ -76,13 +76,13 @@ TEST(AlignmentDevice, FunctionsAndTheirDerivatives) {
   }
 }
 
-// A separate kernel adds what cuBLASLt cannot do behind a product. Rows of four columns are
-// vectors, rows of five are not.
-TEST(AlignmentDevice, BiasesAndActivationsBehindProducts) {
+// A separate kernel applies what cuBLASLt cannot apply after a product. It processes rows of four columns as
+// vectors, and rows of five columns by elements.
+TEST(AlignmentDevice, BiasesAndActivationsAfterProducts) {
   for (const Activation activation : all_activations())
     for (const std::int64_t columns : {4, 5})
       for (const bool biased : {false, true})
-        for (const std::int64_t depth : {3, 1}) {  // a product of depth 1 is a kernel's too
+        for (const std::int64_t depth : {3, 1}) {  // kernels also compute products of depth 1
           expect_same(
               [=](Device device, std::int64_t offset) {
                 const std::int64_t rows = kSize / columns;
@@ -108,7 +108,7 @@ TEST(AlignmentDevice, BiasesAndActivationsBehindProducts) {
 TEST(AlignmentDevice, PosteriorsAndTheirGradients) {
   for (int scale = 0; scale <= static_cast<int>(PosteriorScale::softplus); ++scale)
     for (const std::int64_t latent : {4, 5, 8})
-      for (const bool given : {false, true}) {  // the noise, or none of it
+      for (const bool given : {false, true}) {  // with drawn noise and with given noise
         expect_same(
             [=](Device device, std::int64_t offset) {
               const std::int64_t rows = kSize / 8, size = rows * latent;
@@ -179,7 +179,7 @@ TEST(AlignmentDevice, RowsColumnsAndScalarsAsOperands) {
         }
 }
 
-// Late steps too, where the powers of Adam's betas are below the smallest number.
+// Includes late steps, where the powers of Adam's betas are below the smallest number.
 TEST(AlignmentDevice, OptimizerUpdates) {
   for (int i = 0; i < 36; ++i) {
     const int kind = i / 6;
@@ -204,7 +204,7 @@ TEST(AlignmentDevice, OptimizerUpdates) {
   }
 }
 
-// Each thread takes one element or two, or four, in loops that are unrolled.
+// Each thread processes one, two or four elements in unrolled loops.
 TEST(AlignmentDevice, GradientsThroughActivations) {
   for (const Activation activation : all_activations())
     for (const std::int64_t size : {kSize, std::int64_t{7000}, std::int64_t{13000}})
@@ -224,7 +224,7 @@ TEST(AlignmentDevice, GradientsThroughActivations) {
           std::string(name(activation)));
 }
 
-// Rows that fill the last tile, or the last pass of a loop over rows, and such that do not.
+// The numbers of rows do or do not fill the last tile, or the last iteration of a loop over rows.
 TEST(AlignmentDevice, BiasGradientsThroughActivations) {
   for (const Activation activation : all_activations())
     for (const std::int64_t columns : {5, 8})

@@ -1,5 +1,5 @@
-// What operations on special values do: the ends of float, roots, infinities, empty and single rows, wrong
-// shapes. On every device.
+// Operations on special values, on every device: the limits of float, roots, infinities, empty matrices,
+// single rows, and wrong shapes.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -51,7 +51,8 @@ long double exact_trigamma(long double x) {
   return sum + y + z / 2 + y * z * (1.L / 6 - z * (1.L / 30 - z * (1.L / 42 - z * (1.L / 30 - z * 5 / 66))));
 }
 
-// [1e-3, 1e5], even in the logarithm; then every piece of the formulas up to 10, and around their roots.
+// Returns arguments in [1e-3, 1e5], evenly spaced in the logarithm, then up to 10, where the formula changes,
+// and around the roots.
 std::vector<double> arguments(DType dtype) {
   std::vector<double> x;
   for (int i = 0; i <= 2000; ++i) x.push_back(1e-3 * std::pow(10.0, 8.0 * i / 2000));
@@ -80,7 +81,7 @@ void expect_relative(const char* what, const std::vector<double>& x, const std::
   testing::Test::RecordProperty(what, std::to_string(worst));
 }
 
-TEST(FormulasDevice, GammaFunctionsAreRelativelyExact) {
+TEST(FormulasDevice, GammaFunctionsHaveSmallRelativeErrors) {
   for (const Kind& kind : kinds()) {
     const double tolerance = kind.dtype == DType::f32 ? 2e-6 : 1e-14;
     const std::vector<double> points = arguments(kind.dtype);
@@ -92,7 +93,7 @@ TEST(FormulasDevice, GammaFunctionsAreRelativelyExact) {
   }
 }
 
-// By mpmath, with 50 digits.
+// The expected values were computed by mpmath with 50 digits.
 TEST(FormulasDevice, GammaFunctionsHaveKnownValues) {
   for (const Kind& kind : kinds()) {
     const double tolerance = kind.dtype == DType::f32 ? 2e-6 : 1e-14;
@@ -105,7 +106,7 @@ TEST(FormulasDevice, GammaFunctionsHaveKnownValues) {
       EXPECT_TRUE(std::abs(slope[i] / slopes[i] - 1) <= tolerance) << slope[i];
     }
   }
-  // The double nearest to digamma's root, where only the root's 33rd digit decides.
+  // The double nearest to digamma's root, where the 33rd digit of the root matters.
   const double nearest = digamma(leaf({1.4616321449683622}, {1}, kinds()[1])).value().item();
   EXPECT_TRUE(std::abs(nearest / -9.24126552172942752e-17 - 1) <= 1e-10) << nearest;
 }
@@ -154,9 +155,9 @@ long double exact_silu_slope(long double x) {
   return s + x * s * rest;
 }
 
-// The tails have small values, whose relative errors show a difference of two numbers near 1. Slopes go
-// through zero, so their errors are measured against 1.
-TEST(FormulasDevice, GeluAndSiluAreRelativelyExact) {
+// The tails have small values, whose relative errors reveal a difference of two numbers near 1. Slopes cross
+// zero, so their errors are measured against 1.
+TEST(FormulasDevice, GeluAndSiluHaveSmallRelativeErrors) {
   for (const Kind& kind : kinds()) {
     std::vector<double> points;
     for (int i = -5000; i <= 9000; ++i) points.push_back(static_cast<float>(i / 1000.0 + 1e-4));
@@ -175,8 +176,8 @@ TEST(FormulasDevice, GeluAndSiluAreRelativelyExact) {
   }
 }
 
-// Vectors have no erfc: a fit has to hold down to where the result is 0.
-TEST(Formulas, GeluOfVectorsIsRelativelyExactInItsTail) {
+// Vector code has no erfc, so a fit must be accurate down to where the result is 0.
+TEST(Formulas, GeluOfVectorsHasSmallRelativeErrorsInItsTail) {
   for (const DType dtype : {DType::f32, DType::f64}) {
     const bool single = dtype == DType::f32;
     std::vector<double> points;
@@ -188,10 +189,10 @@ TEST(Formulas, GeluOfVectorsIsRelativelyExactInItsTail) {
   }
 }
 
-TEST(FormulasDevice, ActivationsKeepNaN) {
+TEST(FormulasDevice, ActivationsReturnNaNForNaN) {
   for (const Kind& kind : kinds())
     for (const Activation activation : all_activations()) {
-      const std::vector<double> numbers(17, std::nan(""));  // full vectors and a rest
+      const std::vector<double> numbers(17, std::nan(""));  // full vectors and a remainder
       for (const double y : activate(leaf(numbers, {17}, kind), activation).value().to_doubles())
         EXPECT_TRUE(std::isnan(y)) << name(activation);
     }
@@ -242,7 +243,7 @@ TEST(FormulasDevice, SoftmaxAndLogSumExpOfInfinities) {
   }
 }
 
-TEST(FormulasDevice, SoftmaxAndLogSumExpPassNanOnAndTakeRowsOfOne) {
+TEST(FormulasDevice, SoftmaxAndLogSumExpPropagateNaNAndAcceptRowsOfOneElement) {
   for (const Kind& kind : kinds()) {
     const Variable x = leaf({1, std::nan(""), 3, 4}, {2, 2}, kind);
     const std::vector<double> sums = log_sum_exp(x, Axis::columns).value().to_doubles();
@@ -257,7 +258,7 @@ TEST(FormulasDevice, SoftmaxAndLogSumExpPassNanOnAndTakeRowsOfOne) {
 
 // ---- the other operations ----
 
-TEST(FormulasDevice, AbsHasNoSlopeAtZero) {
+TEST(FormulasDevice, AbsHasZeroSlopeAtZero) {
   for (const Kind& kind : kinds()) {
     const Variable x = leaf({-2, 0, 3, -kInfinity}, {4}, kind);
     EXPECT_EQ(abs(x).value().to_doubles(), (std::vector<double>{2, 0, 3, kInfinity}));
@@ -265,8 +266,9 @@ TEST(FormulasDevice, AbsHasNoSlopeAtZero) {
   }
 }
 
-// -|x - m| / b - log(2 b), as a user writes it, with the derivatives known: +-1 / b, none where x = m.
-TEST(FormulasDevice, LaplaceDensityReadsAsItsFormula) {
+// A user writes -|x - m| / b - log(2 b) with operators. Its derivatives are known: +-1 / b, and 0 where x =
+// m.
+TEST(FormulasDevice, LaplaceDensityWrittenWithOperators) {
   const double b = 0.25;
   for (const Kind& kind : kinds()) {
     const Tensor x = Tensor::from(std::vector<double>{1, 2, 3, 4}, {2, 2}).to(kind.dtype).to(kind.device);
@@ -304,7 +306,7 @@ TEST(FormulasDevice, MeanOfAnAxisAndItsShape) {
   }
 }
 
-TEST(FormulasDevice, PartsThatWereJoinedComeApart) {
+TEST(FormulasDevice, ColumnsReverseConcatenation) {
   for (const Kind& kind : kinds()) {
     const Variable a = leaf({1, 2, 3, 4}, {2, 2}, kind), b = leaf({5, 6}, {2, 1}, kind);
     const Variable wide = concat({a, b}, Axis::columns);

@@ -1,4 +1,4 @@
-// The whole-step kernels against the step made of operations, on the same device.
+// Compares the fused kernels of a whole training step with the step made of operations, on the same device.
 #include "src/train/fused_step.h"
 
 #include <fmt/format.h>
@@ -23,7 +23,7 @@ struct Plan {
   OptimizerOptions optimizer = {};
   TrainOptions train = {};
   std::int64_t images = 24;
-  bool floats = false;  // f32 data
+  bool floats = false;  // f32 data instead of bytes
   kernels::FusedPrecision precision = kernels::FusedPrecision::automatic;
 };
 
@@ -66,13 +66,13 @@ std::vector<double> all_parameters(Vae& model) {
   return all;
 }
 
-// The trainer's own sums after as many whole epochs as hold `steps` steps.
+// Returns the trainer's sums and the parameters after `epochs` epochs of eager training.
 Outcome eager(const Plan& p, int epochs) {
   const Device device = Device::best();
   Vae model(p.model, device);
   Optimizer optimizer(model.parameters(), p.optimizer);
   const Dataset images = images_of(p, device);
-  // By default the trainer would take the fused step itself.
+  // By default, the trainer would choose the fused step.
   TrainOptions options = p.train;
   options.executor = Executor::eager;
   Trainer trainer(model, optimizer, images, images.slice(0, 0), options);
@@ -93,7 +93,7 @@ RunState read(const Tensor& bytes) {
   return totals;
 }
 
-// The step counts on the device, as it does in a captured graph.
+// Trains with the fused step. The device counts the steps, as in a captured graph.
 Outcome fused(const Plan& p, int epochs) {
   const Device device = Device::best();
   const ExactAllocator::Scope exact(device);
@@ -117,7 +117,7 @@ Outcome fused(const Plan& p, int epochs) {
   return out;
 }
 
-// The largest difference, relative to the largest number.
+// Returns the largest difference, relative to the largest number.
 double distance(const std::vector<double>& a, const std::vector<double>& b) {
   double most = 0, difference = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -139,8 +139,8 @@ void expect_same(const Plan& p, double tolerance, const char* what) {
   EXPECT_EQ(got.totals.bad_step, 0u) << what;
 }
 
-// Adam divides by the root of the mean square, so that a gradient near nothing moves a parameter as far as
-// any other, in a direction that rounding decides: epsilon is not small here.
+// Adam divides by the root of the mean square, so a gradient near zero moves a parameter as far as any other
+// gradient, in a direction that rounding decides. A large epsilon prevents this.
 OptimizerOptions damped(OptimizerKind kind) {
   OptimizerOptions o = OptimizerOptions::defaults(kind);
   o.learning_rate = 1e-2;
@@ -153,18 +153,19 @@ OptimizerOptions damped(OptimizerKind kind) {
 #define SKIP_WITHOUT_GPU() \
   if (Device::cuda_count() == 0) GTEST_SKIP() << "no GPU"
 
-// Sums and parameters after two epochs, relative. What differs is the order of sums: by 3.2e-6 at most on the
-// emulated device (RMSprop's first steps, whose size is that of the gradient's sign), else by 5e-7.
+// The limit of the relative errors of sums and parameters after two epochs. Only the order of summation
+// differs. Errors are at most 3.2e-6 on the emulated device (RMSprop's first steps, whose size is that of the
+// gradient's sign), otherwise 5e-7.
 constexpr double kTolerance = 1e-5;
 
-TEST(FusedStepDevice, FollowsTheEagerTrainer) {
+TEST(FusedStepDevice, MatchesTheEagerTrainer) {
   SKIP_WITHOUT_GPU();
   Plan p = plan_of(20, {17}, 3);
   p.optimizer = damped(OptimizerKind::adam);
   expect_same(p, kTolerance, "one hidden layer");
 }
 
-TEST(FusedStepDevice, IsTheSameBitForBitInEveryRun) {
+TEST(FusedStepDevice, ComputesTheSameBitsInEveryRun) {
   SKIP_WITHOUT_GPU();
   Plan p = plan_of(12, {6, 5}, 2);
   p.train.batch_size = 6;
@@ -178,7 +179,7 @@ TEST(FusedStepDevice, IsTheSameBitForBitInEveryRun) {
   EXPECT_EQ(a.totals.step, 3u);
 }
 
-TEST(FusedStep, TakesEveryActivationWhoseSlopeNeedsTheOutputOnly) {
+TEST(FusedStep, SupportsEveryActivationWhoseSlopeNeedsOnlyTheOutput) {
   SKIP_WITHOUT_GPU();
   for (const Activation activation : all_activations()) {
     if (!math::slope_from_output(activation)) continue;
@@ -189,7 +190,7 @@ TEST(FusedStep, TakesEveryActivationWhoseSlopeNeedsTheOutputOnly) {
   }
 }
 
-TEST(FusedStep, TakesEveryOptimizerAndDecay) {
+TEST(FusedStep, SupportsEveryOptimizerAndDecay) {
   SKIP_WITHOUT_GPU();
   for (int kind = 0; kind < 6; ++kind) {
     Plan p = plan_of(9, {8}, 2);
@@ -205,7 +206,7 @@ TEST(FusedStep, TakesEveryOptimizerAndDecay) {
   }
 }
 
-TEST(FusedStep, TakesRaggedWidthsAndTwoHiddenLayers) {
+TEST(FusedStep, SupportsOddWidthsAndTwoHiddenLayers) {
   SKIP_WITHOUT_GPU();
   struct Sizes {
     std::int64_t pixels, latent;
@@ -226,9 +227,9 @@ TEST(FusedStep, TakesRaggedWidthsAndTwoHiddenLayers) {
   }
 }
 
-// Padding and the rows of a ragged batch are written before they are read: a device that watches reads of
-// unwritten memory finds none, here without the products of other libraries.
-TEST(FusedStep, ReadsNothingUnwritten) {
+// Padding and the unused rows of a smaller batch are written before they are read. A device that detects
+// reads of uninitialised memory must find none; no products of other libraries run here.
+TEST(FusedStep, ReadsNoUninitialisedMemory) {
   SKIP_WITHOUT_GPU();
   for (int latent = 1; latent <= 9; ++latent)
     for (const bool gaussian : {false, true}) {
@@ -236,7 +237,7 @@ TEST(FusedStep, ReadsNothingUnwritten) {
       if (latent % 3 == 0) p.model.encoder_widths.push_back(6);
       p.optimizer = damped(OptimizerKind::adam);
       p.floats = latent % 2 == 0;
-      // The first batch is ragged where the data set is smaller than a batch.
+      // Even the first batch is not full if the data set is smaller than a batch.
       p.train.batch_size = latent == 5 ? 30 : 10;
       p.images = 13 + latent;
       if (gaussian) p.model.likelihood = gaussian_likelihood();
@@ -246,16 +247,16 @@ TEST(FusedStep, ReadsNothingUnwritten) {
     }
 }
 
-TEST(FusedStep, TakesLargeTilesAndManyRows) {
+TEST(FusedStep, SupportsLargeTilesAndManyRows) {
   SKIP_WITHOUT_GPU();
   Plan p = plan_of(70, {100}, 3);
   p.train.batch_size = 40;
   p.images = 75;
   p.optimizer = damped(OptimizerKind::adam);
-  expect_same(p, kTolerance, "more than a tile in every direction");
+  expect_same(p, kTolerance, "several tiles in every direction");
 }
 
-TEST(FusedStep, TakesEveryDataSetAndNoise) {
+TEST(FusedStep, SupportsEveryDataSetAndNoise) {
   SKIP_WITHOUT_GPU();
   for (int i = 0; i < 9; ++i) {
     Plan p = plan_of(10, {8}, 2);
@@ -276,12 +277,12 @@ TEST(FusedStep, TakesEveryDataSetAndNoise) {
       p.train.batch_size = 1;
       p.images = 3;
     }
-    if (i == 8) p.train.batch_size = 40;  // more than there are
+    if (i == 8) p.train.batch_size = 40;  // more than the data set has
     expect_same(p, kTolerance, fmt::format("variant {}", i).c_str());
   }
 }
 
-TEST(FusedStep, TakesEveryPosteriorAndLossWeight) {
+TEST(FusedStep, SupportsEveryPosteriorAndLossWeight) {
   SKIP_WITHOUT_GPU();
   for (int i = 0; i < 7; ++i) {
     Plan p = plan_of(10, {8}, 2);
@@ -298,7 +299,7 @@ TEST(FusedStep, TakesEveryPosteriorAndLossWeight) {
   }
 }
 
-TEST(FusedStep, PrecisionIsAsAsked) {
+TEST(FusedStep, UsesTheRequestedPrecision) {
   SKIP_WITHOUT_GPU();
   SKIP_WITHOUT_TENSOR_CORES();
   using kernels::FusedPrecision;
@@ -317,8 +318,8 @@ TEST(FusedStep, PrecisionIsAsAsked) {
   EXPECT_EQ(error(FusedPrecision::automatic), split);
 }
 
-// Sizes, data and likelihoods that take different ways through a kernel: rows of data and of weights that are
-// aligned or not, more latent dimensions than are fetched ahead, products of many chunks.
+// Returns sizes, data and likelihoods that take different paths through a kernel: aligned and unaligned rows
+// of data and weights, more latent dimensions than are prefetched, products of many chunks.
 Plan variant(int which, bool large, bool deep) {
   const std::int64_t latent[] = {3, 14, 12, 14, 5}, width = large ? 36 : 17;
   Plan p = plan_of((large ? 40 : 20) + which % 2, {width}, latent[which]);
@@ -333,7 +334,8 @@ Plan variant(int which, bool large, bool deep) {
     p.model.encoder_widths = {300, width};
     p.model.decoder_widths = {300, width + 1};
   }
-  // Rounding must not be amplified: by Adam to a full step, by the kink of ReLU to a gradient.
+  // Rounding must not be amplified, neither by Adam to a full step nor by ReLU's kink to a different
+  // gradient.
   p.model.activation = Activation::tanh;
   p.optimizer = OptimizerOptions::defaults(OptimizerKind::sgd);
   p.optimizer.learning_rate = 0.05;
@@ -343,8 +345,8 @@ Plan variant(int which, bool large, bool deep) {
   return p;
 }
 
-// The largest error of a parameter's update, relative to the largest update of the same weight or bias: next
-// to the parameters themselves, a wrong gradient of a step would hardly show.
+// Returns the largest error of a parameter's update, relative to the largest update of the same weight or
+// bias. Relative to the parameters themselves, a wrong gradient of one step would hardly be visible.
 double update_error(const Plan& p, const std::vector<double>& got, const std::vector<double>& expected) {
   Vae fresh(p.model, Device::cpu());
   double worst = 0;
@@ -362,8 +364,8 @@ double update_error(const Plan& p, const std::vector<double>& got, const std::ve
   return worst;
 }
 
-// Every precision against eager steps: the updates' errors, which `slack` allows to be larger, and the
-// losses', in which those of single numbers cancel.
+// Compares every precision with eager steps. `slack` allows larger errors of the updates, but not of the
+// losses, in which the errors of single numbers cancel.
 void expect_every_precision(Plan p, double slack = 1) {
   using kernels::FusedPrecision;
   struct Limits {
@@ -388,22 +390,22 @@ void expect_every_precision(Plan p, double slack = 1) {
   }
 }
 
-// Each precision has its kernels for small and large tiles, and for what a layer reads.
+// Each precision has separate kernels for small and large tiles, and for each source of a layer's input.
 class FusedVariantDevice : public testing::TestWithParam<int> {};
 
-TEST_P(FusedVariantDevice, TakesEveryPrecision) {
+TEST_P(FusedVariantDevice, SupportsEveryPrecision) {
   SKIP_WITHOUT_GPU();
   SKIP_WITHOUT_TENSOR_CORES();
   expect_every_precision(variant(GetParam() / 4, GetParam() & 1, GetParam() & 2));
 }
 INSTANTIATE_TEST_SUITE_P(Variants, FusedVariantDevice, testing::Range(0, 18));
 
-// Each precision with every activation, optimiser, scale of the posterior and likelihood: their code is in
-// each of its kernels. Batches of more rows than a chunk of the weights' products has, and latent codes that
-// are longer than what is fetched ahead.
+// Combines each precision with every activation, optimiser, posterior scale and likelihood, whose code is in
+// every kernel. Some batches have more rows than a chunk of the weights' products, and some latent codes are
+// longer than the prefetched part.
 class FusedMixDevice : public testing::TestWithParam<int> {};
 
-TEST_P(FusedMixDevice, TakesEveryPrecision) {
+TEST_P(FusedMixDevice, SupportsEveryPrecision) {
   SKIP_WITHOUT_GPU();
   SKIP_WITHOUT_TENSOR_CORES();
   const int i = GetParam();
@@ -417,7 +419,7 @@ TEST_P(FusedMixDevice, TakesEveryPrecision) {
     p = plan_of(odd ? 81 : 60, {odd ? 70 : 52}, latent[i % 3]);
     p.train.batch_size = i % 3 == 0 ? 70 : 33;
     p.images = 75;
-  } else if (i / 12 >= 2) {  // products of many chunks, by small and by large tiles
+  } else if (i / 12 >= 2) {  // products of many chunks, with small and with large tiles
     p.model.features = odd ? (i / 12 == 2 ? 23 : 41) : 1100;
     p.model.decoder_widths = {odd ? 600 : 20};
     p.images = 13;
@@ -435,7 +437,8 @@ TEST_P(FusedMixDevice, TakesEveryPrecision) {
   if (i % 4 > 1) p.model.likelihood = gaussian_likelihood({.sigmoid_mean = i % 8 > 3});
   p.floats = i % 4 == 3;
   p.optimizer = OptimizerOptions::defaults(OptimizerKind((i + i / 6) % 6));
-  // As in variant(): all but proportional to the gradient, and large enough next to the parameters' rounding.
+  // As in variant(), updates are nearly proportional to the gradient, and large relative to the parameters'
+  // rounding.
   const bool adagrad = p.optimizer.kind == OptimizerKind::adagrad;
   p.optimizer.learning_rate = i % 4 == 3 || i / 12 == 1 ? 0.02 : i / 12 >= 2 ? 0.002 : 0.05;
   p.optimizer.epsilon = 1;
@@ -445,12 +448,13 @@ TEST_P(FusedMixDevice, TakesEveryPrecision) {
   }
   p.optimizer.l2 = 0.01;
   p.optimizer.l2_biases = i % 2 == 0;
-  // Some unit's input is within rounding of a kink; and nothing bounds what the identity makes of rounding.
+  // The input of some unit is so close to a kink that rounding matters, and the identity does not bound
+  // rounding errors.
   const bool bounded = static_cast<int>(p.model.activation) > static_cast<int>(Activation::leaky_relu);
   expect_every_precision(p, bounded ? 1 : 30);
 }
 INSTANTIATE_TEST_SUITE_P(Mixes, FusedMixDevice, testing::Range(0, 24));
-// Even numbers have wide data, odd ones wide hidden layers.
+// Even numbers have wide data, and odd numbers have wide hidden layers.
 INSTANTIATE_TEST_SUITE_P(LongMixes, FusedMixDevice,
                          testing::Values(24, 25, 29, 31, 33, 36, 37, 40, 41, 43, 45));
 
@@ -471,7 +475,7 @@ std::string why_not(const Plan& p, Device device) {
   return FusedStep::why_not(model, optimizer, images_of(p, device), p.train);
 }
 
-TEST(FusedStep, SaysWhatDoesNotFit) {
+TEST(FusedStep, NamesTheObstacle) {
   const Plan good = plan_of(4, {3}, 1);
   EXPECT_EQ(why_not(good, Device::cpu()), "the model is on the CPU");
   EXPECT_THROW(Device::cpu().backend().fused_step({}, nullptr), Error);

@@ -1,6 +1,6 @@
-// Matrix products through oneDNN. Bias and activation follow in one pass of our own, for oneDNN's ReLU makes
-// 0 of NaN, and its bias is a pass too, on threads however small the product. Primitives are costly to make
-// and cheap to run: each thread keeps those it has made.
+// Matrix products through oneDNN. Bias and activation follow in a separate pass, because oneDNN's ReLU turns
+// NaN into 0, and because its bias is a separate pass too, on several threads even for small products.
+// Primitives are expensive to create and cheap to run, so each thread keeps those that it has created.
 #include <omp.h>
 
 #include <array>
@@ -27,8 +27,8 @@ const dnnl::engine& engine() {
   return cpu;
 }
 
-// What a primitive is specialised for; oneDNN divides the work when it makes one, so the number of threads
-// too.
+// The properties for which a primitive is created. The number of threads is one of them, because oneDNN
+// divides the work at creation.
 struct Key {
   std::int64_t m, n, k;
   std::uint32_t threads;
@@ -74,7 +74,7 @@ dnnl::matmul::primitive_desc describe(const Key& key) {
 #endif
 }
 
-// A primitive with its memory objects, which are pointed at the caller's matrices for each run.
+// A primitive with its memory objects, which are set to the caller's matrices before each run.
 class Product {
  public:
   explicit Product(const Key& key) : Product(describe(key)) {}
@@ -110,7 +110,7 @@ class Product {
   std::array<dnnl_exec_arg_t, 4> list_;
 };
 
-// The same numbers as bf16, in memory of the calling thread that lives until the next call for this factor.
+// Rounds a matrix to bf16, in memory of the calling thread that is valid until the next call for this factor.
 const void* rounded(const void* x, std::int64_t size, int factor) {
   thread_local std::array<std::vector<std::uint16_t>, 2> of_thread;
   std::vector<std::uint16_t>& bits = of_thread[static_cast<std::size_t>(factor)];
@@ -139,7 +139,7 @@ void gemm_f32(const GemmArgs& g) {
   if (g.bias || g.activation != Activation::identity) add_bias_and_activate(g);
 }
 
-// For gradient checks and for products without terms, where speed is not wanted.
+// A simple implementation for gradient checks and for products with k = 0, where speed does not matter.
 template <class T>
 void gemm_plain(const GemmArgs& g) {
   const std::int64_t a_row = g.transpose_a ? 1 : g.k, a_column = g.transpose_a ? g.m : 1;
@@ -161,7 +161,7 @@ void gemm_plain(const GemmArgs& g) {
 }  // namespace
 
 bool CpuBackend::supports(Precision precision) const {
-  const auto has = [](dnnl::cpu_isa isa) {  // instruction sets hold the bits of those they contain
+  const auto has = [](dnnl::cpu_isa isa) {  // an instruction set's bits include those of its subsets
     const auto bits = static_cast<unsigned>(isa);
     return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & bits) == bits;
   };
@@ -173,8 +173,8 @@ void CpuBackend::run(const GemmArgs& g, StreamHandle) {
   check(g.dtype == DType::f32 || g.dtype == DType::f64, "gemm", "expected f32 or f64, got {}", name(g.dtype));
   check(supports(g.precision), unsupported("gemm"), "expected a precision that this CPU has, got {}",
         name(g.precision));
-  check(!g.relu.bits && !g.relu.output, "gemm", "masks of ReLU are for CUDA");
-  check(!g.sums || g.transpose_a, "gemm", "the sums of a's columns go with a transposed");
+  check(!g.relu.bits && !g.relu.output, "gemm", "expected no ReLU mask on the CPU, got one");
+  check(!g.sums || g.transpose_a, "gemm", "sums requires transpose_a");
   if (g.sums)
     run(
         ActivationBackwardArgs{

@@ -1,4 +1,4 @@
-// A layer's bias and activation, and their backward pass with the gradient of the bias.
+// A layer's bias and activation, and their backward pass, which also computes the gradient of the bias.
 #include "kernels/cpu/backend.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/ops/bias_activation.h"

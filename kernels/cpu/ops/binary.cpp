@@ -29,10 +29,10 @@ struct Operand {
         varies(broadcast == Broadcast::none || broadcast == Broadcast::row) {}
   const T* data;
   std::int64_t row_step;
-  bool varies;  // along a row
+  bool varies;  // whether the operand varies along a row
 };
 
-// One row, or a piece of one; a and b are single elements if they do not vary along it.
+// Computes a row or a part of it. a and b point to single elements if they do not vary along the row.
 template <Binary operation, bool a_varies, bool b_varies, class T>
 void combine_row(std::int64_t size, const T* a, const T* b, T* out) {
   each_vector<T>(0, size, [=](auto access, std::int64_t i) HWY_ATTR {

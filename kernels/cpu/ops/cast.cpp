@@ -19,13 +19,14 @@ double widened(From x) {
 float widened(float x) { return x; }
 float widened(Bfloat16 x) { return std::bit_cast<float>(std::uint32_t{x.bits} << 16); }
 
-// To the nearest, ties to even; NaN stays one, made quiet.
+// Rounds to the nearest bfloat16, ties to even. NaN stays NaN and becomes quiet.
 Bfloat16 rounded(float x) {
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
   if (x != x) return {static_cast<std::uint16_t>(bits >> 16 | 0x40)};
   return {static_cast<std::uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16)};
 }
-// A double rounds to float first: to odd, so that the second rounding sees which side it was on.
+// Rounds a double to float first. This rounding is to odd, so that the second rounding knows on which side
+// the double was.
 Bfloat16 rounded(double x) {
   const float near = static_cast<float>(x);
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(near);

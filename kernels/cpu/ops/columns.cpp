@@ -1,4 +1,4 @@
-// Part of each row of one matrix to part of each row of another; transposition; rows repeated.
+// Copies of columns, transposition, and repeated rows.
 #include <algorithm>
 
 #include "kernels/cpu/backend.h"
@@ -17,7 +17,8 @@ void CpuBackend::run(const ColumnsArgs& g, StreamHandle) {
   });
 }
 
-// Tiles that fit in the first cache: neither side is walked a whole column at a time.
+// Transposes tiles that fit in the first-level cache, so that neither matrix is accessed along a whole
+// column.
 void CpuBackend::run(const TransposeArgs& g, StreamHandle) {
   with_float(g.dtype, "transpose", [&]<class T>(T) {
     constexpr std::int64_t kTile = 32;

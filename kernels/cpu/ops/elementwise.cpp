@@ -13,7 +13,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
 
-// Calls body(access, i) for all vectors of `size` elements, on threads if that pays.
+// Calls body(access, i) for all vectors of `size` elements, on several threads if that pays off.
 template <class T, class Body>
 void map(std::int64_t size, std::int64_t grain, const Body& body) {
   parallel_chunks(Chunks::of_elements(size), size >= grain,

@@ -1,4 +1,4 @@
-// Batches from a resident data set: shuffled, scaled to [0, 1] if of bytes, and binarized in one pass.
+// Gathers batches from a data set in memory: shuffles, scales bytes to [0, 1], and binarizes in one pass.
 #include <cstring>
 
 #include "kernels/cpu/backend.h"
@@ -17,7 +17,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
 
-// byte / 255, correctly rounded, for the bytes that one vector of T holds.
+// Returns byte / 255, correctly rounded, for the bytes that correspond to one vector of T.
 template <class T>
 HWY_INLINE hn::Vec<hn::ScalableTag<T>> scaled(const std::uint8_t* bytes) {
   const hn::ScalableTag<T> d;
@@ -31,7 +31,7 @@ HWY_INLINE hn::Vec<hn::ScalableTag<T>> scaled(const std::uint8_t* bytes) {
   }
 }
 
-// byte / 255, or whether that exceeds the threshold.
+// Writes byte / 255 or, if `compare` is true, whether it exceeds the threshold.
 template <bool compare, class T>
 void scale_row(const std::uint8_t* bytes, std::int64_t columns, T threshold, T* out) {
   const hn::ScalableTag<T> d;
@@ -48,7 +48,7 @@ void scale_row(const std::uint8_t* bytes, std::int64_t columns, T threshold, T* 
   }
 }
 
-// Bernoulli(byte / 255): as math's uniform01() < byte / 255, in float whatever T is.
+// Draws Bernoulli(byte / 255) by comparing it with math's uniform01(), in float for every T.
 template <class T>
 void draw_row(const std::uint8_t* bytes, std::int64_t columns, const RandomPosition& at, std::uint32_t sample,
               T* out) {
@@ -72,7 +72,7 @@ void draw_row(const std::uint8_t* bytes, std::int64_t columns, const RandomPosit
   }
 }
 
-// A sample of floats: its values, or whether they exceed the threshold.
+// Writes the values of a float sample, or whether they exceed the threshold.
 template <class T>
 void gather_row(const GatherArgs& g, const float* values, std::uint64_t, std::uint32_t, T* out) {
   const T threshold = static_cast<T>(g.threshold);
@@ -98,7 +98,7 @@ void gather_row(const GatherArgs& g, const std::uint8_t* bytes, std::uint64_t ep
   }
 }
 
-// Rows of a shuffled data set are far apart: fetched while the row before is worked on.
+// Rows of a shuffled data set are far apart, so each row is prefetched while the previous one is processed.
 template <class Source>
 HWY_INLINE void prefetch(const Source* row, std::int64_t columns) {
   constexpr std::int64_t kCacheLine = 64 / sizeof(Source);

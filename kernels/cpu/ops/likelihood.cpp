@@ -1,4 +1,4 @@
-// Negative log likelihoods with their gradient in one pass, and log densities of rows.
+// Negative log likelihoods with their gradient in one pass, and log densities per row.
 #include "kernels/math/likelihood.h"
 #include "kernels/cpu/backend.h"
 #include "kernels/cpu/dispatch.h"
@@ -19,14 +19,14 @@ namespace gpuvae::kernels::HWY_NAMESPACE {
 #include "kernels/math/likelihood.h"
 #undef GPUVAE_FORMULA
 
-// The sum of log(1 + e) over several e in [0, 1] is one log(1 + odds), where 1 + odds is the product of all
-// 1 + e. It is as exact near zero, and cannot overflow for fewer than 120 of them.
+// The sum of log(1 + e) over several e in [0, 1] is computed as one log(1 + odds), where 1 + odds is the
+// product of all 1 + e. This is as accurate near zero, and it cannot overflow for fewer than 120 factors.
 template <class V>
 HWY_INLINE V multiply_odds(V odds, V e) {
   return hn::MulAdd(odds, e, hn::Add(odds, e));
 }
 
-// Elements in a row of memory. Their further parameters follow `stride` elements behind each other.
+// Contiguous elements. The k-th parameter of an element is k * `stride` elements after its first parameter.
 template <class F, class T>
 struct Elements {
   using V = hn::Vec<hn::ScalableTag<T>>;
@@ -39,7 +39,7 @@ struct Elements {
   LikelihoodSettings<V> settings;
   V weight;
 
-  // One vector: its values into the sum, its slopes to d_params.
+  // Adds the values of one vector to the sum and writes its slopes to d_params.
   template <class Access>
   HWY_INLINE void operator()(Access access, std::int64_t i, Sum<T>& sum) const {
     V p[F::kParameters];
@@ -50,7 +50,7 @@ struct Elements {
     for (int k = 0; k < F::kParameters; ++k)
       access.store(hn::Mul(weight, nll.slopes[k]), d_params + k * stride + i);
   }
-  // Whole vectors that share a logarithm.
+  // Processes full vectors that share a logarithm.
   HWY_INLINE void group(std::int64_t begin, std::int64_t end, Sum<T>& sum) const {
     const Whole<T> access;
     V odds = hn::Zero(access.d), values = hn::Zero(access.d);
@@ -64,10 +64,10 @@ struct Elements {
   }
 };
 
-// Vectors that share a logarithm: of a whole batch exactly, of a row at most.
+// The number of vectors that share a logarithm: exactly for a whole batch, at most for a row.
 constexpr std::int64_t kBatchGroup = 16, kRowGroup = 8;
 
-// The sum over elements begin ... end - 1.
+// Returns the sum over the elements begin, ..., end - 1.
 template <std::int64_t kGroup, class F, class T>
 HWY_INLINE double sum_of(const Elements<F, T>& elements, std::int64_t begin, std::int64_t end) {
   Sum<T> sum;
@@ -102,7 +102,7 @@ void likelihood_of(const LikelihoodArgs& g) {
   };
   const std::int64_t size = g.rows * g.columns;
   const bool worth = size >= kCostlyGrain;
-  // With one parameter each, the elements of all rows lie side by side.
+  // With one parameter per element, the elements of all rows are contiguous.
   const double loss = F::kParameters == 1 ? parallel_sum(Chunks::of_elements(size), worth, whole)
                                           : parallel_sum(Chunks::of_rows(g.rows, g.columns), worth, by_row);
   *as<T>(g.loss) = static_cast<T>(g.weight * loss);

@@ -1,4 +1,4 @@
-// Running sums of a training run's losses, the first step that diverged, and what counts steps.
+// Running sums of a training run's losses, the first step that diverged, and the step counters.
 #include <algorithm>
 #include <cmath>
 

@@ -1,5 +1,5 @@
-// The log density of a mixture of diagonal Gaussians, and its gradients. Components fill the vectors; tiles
-// of them stay in the cache while rows pass by, four at a time.
+// The log density of a mixture of diagonal Gaussians, and its gradients. Vectors run over components. A tile
+// of components stays in the cache while rows are processed four at a time.
 #include "kernels/math/mixture.h"
 
 #include <vector>
@@ -19,12 +19,12 @@ HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
 
 constexpr std::int64_t kTeam = 4;        // rows that share a load of a component
-constexpr std::int64_t kRowBlock = 16;   // rows of a piece of work
-constexpr std::int64_t kTile = 256;      // components whose terms are held for a team
-constexpr std::int64_t kStatsTile = 64;  // components whose gradients are summed at once ...
-constexpr std::int64_t kStatsRows = 64;  // ... over so many rows before the sums go to double
+constexpr std::int64_t kRowBlock = 16;   // rows per work item
+constexpr std::int64_t kTile = 256;      // components whose terms are stored for a team
+constexpr std::int64_t kStatsTile = 64;  // components whose gradients are summed at a time
+constexpr std::int64_t kStatsRows = 64;  // rows that are summed in T before the sums are added in double
 
-// The workspace: [2 latent + 1, stride]. Components past the last have offset -infinity.
+// The workspace, [2 latent + 1, stride]. Components beyond the last one have offset -infinity.
 template <class T>
 struct Components {
   explicit Components(const MixtureArgs& g)
@@ -35,7 +35,7 @@ struct Components {
         offset(inverse + latent * stride) {}
   std::int64_t stride, latent;
   T* mean;
-  T* inverse;  // of sigma
+  T* inverse;  // 1 / sigma
   T* offset;   // see math::mixture_offset
 };
 
@@ -59,7 +59,8 @@ void prepare(const MixtureArgs& g) {
   });
 }
 
-// Rows `row` ... `row` + 3 of z; those from `end` on repeat the last, and nobody reads what they yield.
+// The rows `row`, ..., `row` + 3 of z. Rows from `end` on repeat the last row, and their results are not
+// used.
 template <class T>
 struct Team {
   Team(const MixtureArgs& g, std::int64_t row, std::int64_t end) : count(std::min(kTeam, end - row)) {
@@ -69,8 +70,8 @@ struct Team {
   const T* z[kTeam];
 };
 
-// terms[j][k - first] = log(w_k N_k(row j)) for the tile of components that starts at `first`. Returns how
-// many there are, a multiple of the lanes.
+// Computes terms[j][k - first] = log(w_k N_k(row j)) for the tile of components that starts at `first`.
+// Returns the number of terms per row, which is a multiple of the vector's lanes.
 template <std::int64_t tile, class T>
 HWY_INLINE std::int64_t tile_terms(const Components<T>& c, const Team<T>& team, std::int64_t first,
                                    T (&terms)[kTeam][tile]) {
@@ -97,14 +98,15 @@ HWY_INLINE std::int64_t tile_terms(const Components<T>& c, const Team<T>& team, 
   return count;
 }
 
-// Adds a tile's terms up.
+// Adds up the terms of a tile.
 template <class T>
 HWY_INLINE void add_terms(const T* terms, std::int64_t count, math::LogSumExp<double>& total) {
   const hn::ScalableTag<T> d;
   auto most = hn::Set(d, terms[0]);
   for (std::int64_t k = 0; k < count; k += HWY_LANES(T)) most = hn::Max(most, hn::LoadU(d, terms + k));
   const T highest = hn::GetLane(hn::MaxOfLanes(d, most));
-  const auto shift = hn::Set(d, highest > -std::numeric_limits<T>::infinity() ? highest : T(0));  // or NaN
+  // The shift is 0 if `highest` is -infinity or NaN.
+  const auto shift = hn::Set(d, highest > -std::numeric_limits<T>::infinity() ? highest : T(0));
   Sum<T> sum;
   for (std::int64_t k = 0; k < count; k += HWY_LANES(T))
     sum.add(exp_of_moderate(hn::Sub(hn::LoadU(d, terms + k), shift)));
@@ -139,13 +141,14 @@ void mixture_of(const MixtureArgs& g) {
   });
 }
 
-// u as a factor of a weight: a component that is too far away to count may have an infinite u.
+// Returns u as a factor of a weight, or 0 if the weight is 0, because u may be infinite for such a distant
+// component.
 template <class V>
 HWY_INLINE V counted(V weight, V u) {
   return hn::IfThenZeroElse(hn::Eq(weight, constant<V>(0)), u);
 }
 
-// Turns a row's terms into responsibilities times the gradient that reaches the row.
+// Replaces a row's terms by the responsibilities times the gradient of the row's output.
 template <class T>
 HWY_INLINE void weigh(const MixtureBackwardArgs& b, std::int64_t row, std::int64_t count, T* terms) {
   const hn::ScalableTag<T> d;
@@ -188,7 +191,7 @@ void d_z_of(const MixtureBackwardArgs& b) {
   });
 }
 
-// Sums over rows of q, q u and q u^2 for a tile of components, q being what weigh() makes.
+// Sums over rows of q, q u and q u^2 for a tile of components, where q is the result of weigh().
 template <class T>
 struct TileSums {
   explicit TileSums(std::int64_t latent)
@@ -196,7 +199,7 @@ struct TileSums {
   std::vector<double> q, qu, quu;
 };
 
-// Adds rows begin ... end - 1, at most kStatsRows, to the sums of the tile that starts at `first`.
+// Adds the rows begin, ..., end - 1, at most kStatsRows, to the sums of the tile that starts at `first`.
 template <class T>
 void add_rows(const MixtureBackwardArgs& b, const Components<T>& c, std::int64_t first, std::int64_t begin,
               std::int64_t end, TileSums<T>& sums) {

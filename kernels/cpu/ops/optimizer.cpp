@@ -1,4 +1,4 @@
-// Optimiser updates over a whole arena of parameters.
+// Optimiser updates of a whole arena of parameters.
 #include <cmath>
 
 #include "kernels/cpu/backend.h"
@@ -17,7 +17,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
 
-// The scalars of an update as vectors. Adam's corrections are folded into rate and epsilon:
+// The scalars of an update as vectors. Adam's corrections are included in rate and epsilon:
 //   rate (s1 c1) / (sqrt(s2 c2) + epsilon) = (rate c1 / sqrt(c2)) s1 / (sqrt(s2) + epsilon / sqrt(c2)).
 template <class V>
 struct Coefficients {
@@ -68,7 +68,7 @@ HWY_INLINE void update(const Coefficients<V>& o, V g, V& p, V& s1, V& s2) {
   }
 }
 
-// With as many of its states as the update has use for.
+// Updates elements with the number of states that the optimiser needs.
 template <OptimizerKind kind, int states, class T>
 void update_range(const OptimizerArgs& g, double decay, std::int64_t begin, std::int64_t end) {
   using V = hn::Vec<hn::ScalableTag<T>>;

@@ -1,4 +1,5 @@
-// Sampling from the diagonal Gaussian posterior and its KL to the prior, forward and backward.
+// Sampling from the diagonal Gaussian posterior and its KL divergence to the standard normal, forward and
+// backward.
 #include "kernels/cpu/backend.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/ops/random_blocks.h"
@@ -14,20 +15,22 @@
 HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
 
-// Dimensions of a row, or of several rows, side by side: vectors then are full however few dimensions there
-// are. A whole number of Philox's blocks of four.
+// Elements per tile. A tile holds a part of a row or several complete rows, so that vectors are full even for
+// few dimensions. The size is a multiple of Philox's block of four numbers.
 constexpr std::int64_t kTile = 256;
-// Dimensions from which threads pay: each costs a normal, a softplus and its logarithm.
+// The number of dimensions from which threads pay off: each needs a normal number, a softplus and its
+// logarithm.
 constexpr std::int64_t kGrain = 3000;
 
 template <class T>
 struct Tile {
-  std::int64_t row, rows, first, dimensions;  // of each row: first ... first + dimensions - 1
+  std::int64_t row, rows, first, dimensions;  // each row has dimensions first, ..., first + dimensions - 1
   HWY_ALIGN T mean[kTile], s[kTile], epsilon[kTile], d_z[kTile];
 
   std::int64_t size() const { return rows * dimensions; }
 
-  // Between a matrix of `width` columns, from column `offset` on, and a part of the tile.
+  // load() and store() copy between a part of the tile and a matrix of `width` columns, from column `offset`
+  // on.
   void load(const T* matrix, std::int64_t width, std::int64_t offset, T* to) const {
     for (std::int64_t r = 0; r < rows; ++r)
       for (std::int64_t i = 0; i < dimensions; ++i)
@@ -40,7 +43,7 @@ struct Tile {
   }
 
   void draw(const Noise& noise, std::int64_t latent) {
-    float numbers[4 * kTile];  // rows of one dimension have a block each
+    float numbers[4 * kTile];  // with one dimension, each row has a block
     const std::int64_t blocks_of_row = (latent + 3) / 4, blocks = (dimensions + 3) / 4;
     draw_blocks({noise, latent, row * blocks_of_row + first / 4, rows * blocks}, true, numbers);
     for (std::int64_t r = 0; r < rows; ++r)
@@ -57,7 +60,7 @@ struct Tile {
   }
 };
 
-// Calls body(tile) for tiles that cover rows begin ... end - 1.
+// Calls body(tile) for tiles that cover the rows begin, ..., end - 1.
 template <class T, class Body>
 void each_tile(const PosteriorArgs& g, std::int64_t begin, std::int64_t end, const Body& body) {
   Tile<T> tile;
@@ -102,7 +105,7 @@ void posterior_backward_of(const PosteriorBackwardArgs& b) {
   using V = hn::Vec<hn::ScalableTag<T>>;
   const PosteriorArgs& g = b.forward;
   const V noise_std = constant<V>(g.noise_std);
-  // Without a weight the KL counts nothing, even where its slope is infinite.
+  // With weight 0 the KL divergence adds nothing, even if its slope is infinite.
   const T kl_weight = static_cast<T>(g.kl_weight * b.d_kl) * value_or<T>(b.device_d_kl, 1);
   const V kl_slope = hn::Set(hn::ScalableTag<T>(), kl_weight);
   const auto rows_backward = [&](std::int64_t begin, std::int64_t end) HWY_ATTR {

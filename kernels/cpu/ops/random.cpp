@@ -1,4 +1,4 @@
-// Uniform and normal numbers that depend on their position alone.
+// Uniform and normal random numbers, which depend only on their position.
 #include <cstring>
 
 #include "kernels/cpu/backend.h"
@@ -18,7 +18,7 @@ namespace gpuvae::kernels::HWY_NAMESPACE {
 
 using Floats = hn::Vec<hn::ScalableTag<float>>;
 
-// Sine and cosine on [-pi / 4, pi / 4]: Cephes' sinf and cosf.
+// Sine and cosine on [-pi / 4, pi / 4], as in sinf and cosf of the Cephes library.
 HWY_INLINE void sine_and_cosine(Floats x, Floats& sine, Floats& cosine) {
   const hn::ScalableTag<float> d;
   const Floats z = hn::Mul(x, x);
@@ -30,8 +30,8 @@ HWY_INLINE void sine_and_cosine(Floats x, Floats& sine, Floats& cosine) {
   cosine = hn::MulAdd(hn::Mul(c, z), z, hn::NegMulAdd(z, hn::Set(d, 0.5f), hn::Set(d, 1.0f)));
 }
 
-// box_muller(), whose angle is rounded alike. Sums of products are fused explicitly or not at all, so that no
-// compiler's choice makes numbers depend on where this is inlined.
+// Computes box_muller(), with the same rounding of the angle. Products and sums are either fused explicitly
+// or kept separate, so that the numbers do not depend on the compiler's choice at each inlined call.
 HWY_INLINE void box_muller(Words a, Words b, Floats& first, Floats& second) {
   const hn::ScalableTag<float> d;
   const hn::ScalableTag<std::uint32_t> d_word;
@@ -39,8 +39,8 @@ HWY_INLINE void box_muller(Words a, Words b, Floats& first, Floats& second) {
   const Floats radius = hn::Sqrt(hn::Mul(hn::Set(d, -2.0f), hn::Log(d, uniform_of(a))));
   const Floats angle = hn::Mul(hn::Set(d, 6.28318530717958647692f), uniform_of(b));
 
-  // The nearest of 0 ... 4 quarter turns, from the word's first bits; what is left after it, with pi / 2 in
-  // three parts of which the first two times four are exact (Cephes').
+  // `turn` is the nearest number of quarter turns, 0 to 4, from the first bits of the word. The remaining
+  // angle is computed with pi / 2 in three parts (Cephes); the first two parts times four are exact.
   const Words turn = hn::ShiftRight<29>(hn::Add(hn::ShiftRight<1>(b), hn::Set(d_word, 1u << 28)));
   const Floats turns = hn::ConvertTo(d, hn::BitCast(d_int, turn));
   Floats rest = hn::NegMulAdd(turns, hn::Set(d, 1.5703125f), angle);
@@ -56,7 +56,7 @@ HWY_INLINE void box_muller(Words a, Words b, Floats& first, Floats& second) {
   second = hn::Mul(radius, hn::Xor(hn::IfThenElse(odd, cosine, sine), sign(turn)));
 }
 
-// Samples and blocks of the lanes, in turn along the rows.
+// Iterates over the samples and blocks of the lanes, row by row.
 class Lanes {
  public:
   explicit Lanes(const RandomBlocks& b)
@@ -84,7 +84,7 @@ class Lanes {
 void DrawBlocks(const RandomBlocks& b, bool normal, float* numbers) {
   const hn::ScalableTag<std::uint32_t> d;
   const RandomPosition at{b.noise.seed, b.noise.purpose, time_of(b.noise)};
-  const bool second_pair = b.columns > 2;  // of a block; else nobody looks at it
+  const bool second_pair = b.columns > 2;  // whether the second pair of a block is used
   Lanes lanes(b);
   HWY_ALIGN std::uint32_t samples[kBlocks] = {}, blocks[kBlocks] = {};
   for (std::int64_t i = 0; i < b.count; i += kBlocks) {

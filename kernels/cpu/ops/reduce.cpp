@@ -1,4 +1,4 @@
-// Sums over the axes of a matrix, and clipping by global norm.
+// Sums over the axes of a matrix, and clipping by the global norm.
 #include <cmath>
 
 #include "kernels/cpu/backend.h"
@@ -64,7 +64,7 @@ void clip_of(const ClipArgs& g) {
   };
   const double norm = std::sqrt(parallel_sum(Chunks::of_elements(g.size), g.size >= kCheapGrain, squares));
   *as<T>(g.norm) = static_cast<T>(norm);
-  *as<T>(g.scale) = static_cast<T>(norm <= g.max_norm ? 1 : g.max_norm / norm);  // NaN if the norm is
+  *as<T>(g.scale) = static_cast<T>(norm <= g.max_norm ? 1 : g.max_norm / norm);  // NaN if the norm is NaN
 }
 void Clip(const ClipArgs& g) {
   with_float(g.dtype, "clip", [&](auto type) { clip_of<decltype(type)>(g); });

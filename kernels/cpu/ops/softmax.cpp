@@ -15,7 +15,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
 
-// NaN elements may or may not count: the sum of exponentials meets them.
+// Returns the largest element. NaN may be ignored here, because the sum of exponentials includes it.
 template <class T>
 T largest_of(const T* x, std::int64_t begin, std::int64_t end) {
   using V = hn::Vec<hn::ScalableTag<T>>;
@@ -27,7 +27,7 @@ T largest_of(const T* x, std::int64_t begin, std::int64_t end) {
   return hn::GetLane(hn::MaxOfLanes(hn::ScalableTag<T>(), largest));
 }
 
-// What is subtracted before the exponential.
+// Returns the number that is subtracted before the exponential.
 template <class T>
 T shift_of(T largest) {
   return std::isinf(largest) ? T(0) : largest;
@@ -51,7 +51,7 @@ void exp_of(const T* x, T shift, double sum, T* out, std::int64_t begin, std::in
   });
 }
 
-// One row of `size` elements, in chunks that threads share if `worth`.
+// Processes one row of `size` elements, in chunks that threads share if `worth` is true.
 template <class T>
 void softmax_row(std::int64_t size, const T* x, T* log_sum_exp, T* softmax, bool worth) {
   const Chunks chunks = Chunks::of_elements(size);

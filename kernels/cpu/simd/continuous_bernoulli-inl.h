@@ -1,5 +1,5 @@
-// kernels/math/continuous_bernoulli.h for vectors of float and double. Included once per instruction set, as
-// Highway's headers are.
+// kernels/math/continuous_bernoulli.h for vectors of float and double. This file is included once per
+// instruction set, like Highway's headers.
 #if defined(GPUVAE_KERNELS_CPU_CONTINUOUS_BERNOULLI_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef GPUVAE_KERNELS_CPU_CONTINUOUS_BERNOULLI_INL_H
 #undef GPUVAE_KERNELS_CPU_CONTINUOUS_BERNOULLI_INL_H
@@ -13,7 +13,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
 
-// math::polynomial
+// See math::polynomial.
 template <class V>
 HWY_INLINE V polynomial(V, double c) {
   return constant<V>(c);
@@ -23,14 +23,14 @@ HWY_INLINE V polynomial(V z, double c, Rest... rest) {
   return hn::MulAdd(z, polynomial(z, rest...), constant<V>(c));
 }
 
-// A series of math::continuous_bernoulli: a float needs no more than five terms.
+// The power series of math::continuous_bernoulli. A float needs only five terms.
 template <class V, class... Rest>
 HWY_INLINE V series(V z, double c1, double c2, double c3, double c4, double c5, Rest... rest) {
   if constexpr (sizeof(Lane<V>) == 4) return polynomial(z, c1, c2, c3, c4, c5);
   return polynomial(z, c1, c2, c3, c4, c5, rest...);
 }
 
-// math::continuous_bernoulli; what is not used costs nothing.
+// See math::continuous_bernoulli. Functions that are not called cost nothing.
 template <class V>
 class ContinuousBernoulli {
  public:

@@ -1,5 +1,5 @@
-// The element-wise functions for vectors of float and double. Included once per instruction set, as Highway's
-// headers are.
+// The element-wise functions for vectors of float and double. This file is included once per instruction set,
+// like Highway's headers.
 #if defined(GPUVAE_KERNELS_CPU_FUNCTIONS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef GPUVAE_KERNELS_CPU_FUNCTIONS_INL_H
 #undef GPUVAE_KERNELS_CPU_FUNCTIONS_INL_H

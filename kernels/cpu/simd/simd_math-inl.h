@@ -1,5 +1,6 @@
-// The formulas of kernels/math for vectors of float and double; each names its scalar counterpart. Included
-// once per instruction set, as Highway's headers are. NaN stays NaN in all of them.
+// The formulas of kernels/math for vectors of float and double. Comments name the scalar function that each
+// one implements. This file is included once per instruction set, like Highway's headers. All functions
+// return NaN for NaN.
 #if defined(GPUVAE_KERNELS_CPU_SIMD_MATH_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef GPUVAE_KERNELS_CPU_SIMD_MATH_INL_H
 #undef GPUVAE_KERNELS_CPU_SIMD_MATH_INL_H
@@ -27,7 +28,7 @@ HWY_INLINE V constant(double value) {
   return hn::Set(Tag<V>(), static_cast<Lane<V>>(value));
 }
 
-// ---- what kernels/math/scalar.h has for scalars ----
+// ---- the vector counterparts of kernels/math/scalar.h ----
 
 template <class V>
 HWY_INLINE V like(V, double value) {
@@ -73,19 +74,19 @@ template <class V>
 HWY_INLINE V sqrt(V x) {
   return hn::Sqrt(x);
 }
-// y where x is a number, x where it is NaN.
+// Returns y where x is a number, and x where it is NaN.
 template <class V>
 HWY_INLINE V keep_nan(V x, V y) {
   return hn::IfThenElse(hn::Eq(x, x), y, x);
 }
 
-// math::clamp
+// See math::clamp.
 template <class V>
 HWY_INLINE V clamp(V x, V low, V high) {
   return hn::IfThenElse(hn::Lt(x, low), low, hn::IfThenElse(hn::Gt(x, high), high, x));
 }
 
-// e^x. Highway's is valid up to `high`, and takes NaN for very negative.
+// e^x. Highway's Exp is valid only up to `high`, and treats NaN like a very negative number.
 template <class V>
 HWY_INLINE V exp(V x) {
   const V high = constant<V>(sizeof(Lane<V>) == 4 ? 88.7228394 : 709.782712893384);
@@ -94,8 +95,8 @@ HWY_INLINE V exp(V x) {
   return keep_nan(x, hn::IfThenElse(hn::Gt(x, high), infinity, y));
 }
 
-// e^x for x <= 88; 0 where a float would be subnormal. Float: Cephes' expf, with the power of two made from
-// the bits of the rounded quotient.
+// e^x for x <= 88; the result is 0 where a float would be subnormal. For float, this is expf of the Cephes
+// library, with the power of two made from the bits of the rounded quotient.
 template <class V>
 HWY_INLINE V exp_of_moderate(V x) {
   const Tag<V> d;
@@ -107,7 +108,8 @@ HWY_INLINE V exp_of_moderate(V x) {
     const V shifted = hn::MulAdd(x, constant<V>(1.44269504088896341), magic);
     const V n = hn::Sub(shifted, magic);
     const V r = hn::NegMulAdd(n, constant<V>(-2.12194440e-4), hn::NegMulAdd(n, constant<V>(0.693359375), x));
-    // Estrin's scheme: shorter chains than Horner's, and the loops around are bound by those.
+    // Estrin's scheme has shorter dependency chains than Horner's, and these chains limit the speed of the
+    // callers.
     const V squared = hn::Mul(r, r), one = constant<V>(1);
     const V low = hn::MulAdd(r, constant<V>(1.6666665459e-1), constant<V>(5.0000001201e-1));
     const V middle = hn::MulAdd(r, constant<V>(8.3334519073e-3), constant<V>(4.1665795894e-2));
@@ -120,7 +122,7 @@ HWY_INLINE V exp_of_moderate(V x) {
   }
 }
 
-// log(1 + x) for x in [0, 1]. Float: 2 artanh(x / (2 + x)) by its series, economised.
+// log(1 + x) for x in [0, 1]. For float, the economised series of 2 artanh(x / (2 + x)).
 template <class V>
 HWY_INLINE V log1p_of_unit(V x) {
   if constexpr (sizeof(Lane<V>) == 8) {
@@ -136,7 +138,7 @@ HWY_INLINE V log1p_of_unit(V x) {
   }
 }
 
-// log x for x > 0 and finite.
+// log x for finite x > 0.
 template <class V>
 HWY_INLINE V log_of_positive(V x) {
   return keep_nan(x, hn::Log(Tag<V>(), x));
@@ -146,7 +148,7 @@ template <class V>
 HWY_INLINE V log1p(V x) {
   return keep_nan(x, hn::Log1p(Tag<V>(), x));
 }
-// log x; -inf at 0, NaN below.
+// log x: -inf at 0, NaN below.
 template <class V>
 HWY_INLINE V log(V x) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -162,7 +164,7 @@ template <class V>
 HWY_INLINE V tanh(V x) {
   return keep_nan(x, hn::Tanh(Tag<V>(), x));
 }
-// e^x - 1
+// e^x - 1.
 template <class V>
 HWY_INLINE V expm1(V x) {
   return keep_nan(x, hn::Expm1(Tag<V>(), x));
@@ -172,7 +174,7 @@ HWY_INLINE V expm1(V x) {
 #include "kernels/math/shared.h"
 #undef GPUVAE_FORMULA
 
-// The parts of math::posterior_sigma, each where it is wanted.
+// The parts of math::posterior_sigma as separate functions, because most callers need only some of them.
 template <class V>
 HWY_INLINE V posterior_sigma(PosteriorScale scale, V s) {
   if (scale == PosteriorScale::softplus) return hn::Add(softplus(s), constant<V>(math::kSoftplusSigmaFloor));
@@ -193,14 +195,14 @@ HWY_INLINE V posterior_log_sigma_slope(PosteriorScale scale, V sigma, V slope) {
   if (scale == PosteriorScale::softplus) return hn::Div(slope, sigma);
   return constant<V>(scale == PosteriorScale::log_sigma ? 1 : 0.5);
 }
-// math::factor_for
+// See math::factor_for.
 template <class V>
 HWY_INLINE V factor_for(V x, V y) {
   const auto none = hn::Eq(x, constant<V>(0)),
              infinite = hn::Eq(y, constant<V>(std::numeric_limits<double>::infinity()));
   return hn::IfThenZeroElse(hn::And(none, infinite), y);
 }
-// math::kl_standard_normal and math::kl_slope_in_s
+// See math::kl_standard_normal and math::kl_slope_in_s.
 template <class V>
 HWY_INLINE V kl_standard_normal(V mean, V sigma, V log_sigma) {
   const V half = constant<V>(0.5);

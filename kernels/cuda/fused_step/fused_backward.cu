@@ -1,5 +1,5 @@
-// The backward pass of a fused training step: a launch computes the gradient of one hidden layer and, in
-// other blocks, updates the weights whose old values nobody needs any more.
+// The backward pass of a fused training step. A launch computes the gradient of one hidden layer and, in
+// other blocks, updates the weights whose old values no later kernel reads.
 #include "kernels/cuda/fused_step/fused_weights.cuh"
 #include "kernels/math/posterior.h"
 
@@ -9,13 +9,13 @@ namespace {
 template <bool kSmall>
 using DataTile = Tile<kSmall ? 16 : 32, kSmall ? 16 : 32, kSmall ? 256 : 128, 1, false, true>;
 
-// d_posterior_params of a row group from the partial sums of d_z, as the product's first operand. The column
-// tile that `writes` keeps it.
+// Computes d_posterior_params of a row group from the partial sums of d_z, as the first operand of the
+// product. The column tile with `writes` also stores it to global memory.
 template <class T>
 __device__ __forceinline__ void prepare_d_posterior(const FusedPlan& plan, const StepScalars& scalars,
                                                     int first, bool writes, float* panel) {
   static_assert(2 * kFusedMaxLatent <= T::kK, "the product has one chunk");
-  constexpr int kStep = 16;  // of k, the longest
+  constexpr int kStep = 16;  // the largest number of k that a step of a product covers
   const int latent = static_cast<int>(plan.args.posterior.latent), batch = plan.batch();
   const int columns = (2 * latent + kStep - 1) / kStep * kStep;
   for (int i = static_cast<int>(threadIdx.x); i < T::kM * columns; i += kThreads)
@@ -38,7 +38,7 @@ __device__ __forceinline__ void prepare_d_posterior(const FusedPlan& plan, const
     const auto sigma = math::posterior_sigma(plan.args.posterior.scale, scale);
     const bool live = at < scalars.rows;
     const float d_mean = live ? d_z + scalars.kl_weight * mean : 0.0f;
-    // Without a weight the KL counts nothing, even where its slope is infinite.
+    // With weight 0 the KL divergence adds nothing, even if its slope is infinite.
     const float slope = scalars.kl_weight != 0.0f ? scalars.kl_weight * math::kl_slope_in_s(sigma) : 0.0f;
     const float d_sigma = d_z * epsilon;
     const float d_scale = live ? d_sigma * math::factor_for(d_sigma, sigma.slope) + slope : 0.0f;
@@ -55,7 +55,7 @@ __device__ __forceinline__ void prepare_d_posterior(const FusedPlan& plan, const
   __syncthreads();
 }
 
-// The layer's output at this thread's elements of a tile, for the activation's derivative.
+// The layer's output at this thread's elements of a tile, from which the activation's derivative is computed.
 template <class T>
 struct TileOutputs {
   float values[T::kElements] = {};
@@ -68,7 +68,7 @@ struct TileOutputs {
         values[i] = in.at[static_cast<std::int64_t>(at) * in.stride + column];
     }
   }
-  // In shared memory, where a loop can index them.
+  // Returns the place of an element in shared memory, where a loop can index it.
   static __device__ __forceinline__ float* place(float* memory, int number) {
     return memory + T::kFloats - T::kM * T::kN + number * kThreads + threadIdx.x;
   }
@@ -139,7 +139,7 @@ __global__ void __launch_bounds__(kThreads, 2)
   if (!kTensorCores) return;
   float* memory = dynamic_shared_floats();
   __shared__ StepScalars scalars;
-  ScalarsLoad arriving;  // they were written long before the kernel before this one began
+  ScalarsLoad arriving;  // written long before the preceding kernel began
   arriving.start(plan.scalars);
   int block = static_cast<int>(blockIdx.x);
   if (block < backward.data.blocks) {
@@ -155,7 +155,7 @@ __global__ void __launch_bounds__(kThreads, 2)
     weight_tile<kHow>(plan, arriving, scalars, job, block, memory);
   else if (block < job.weight_blocks + job.bias_blocks)
     bias_columns(plan, arriving, scalars, job, block - job.weight_blocks, memory);
-  else if constexpr (!kSmall)  // the launch that ends a step has no hidden layer, and so no small tiles
+  else if constexpr (!kSmall)  // the launch that ends a step never has small tiles
     finish_step(plan, arriving, scalars);
 }
 

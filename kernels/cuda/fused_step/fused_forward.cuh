@@ -1,5 +1,5 @@
-// What the forward kernels of a fused training step do before and inside their products: the step's scalars,
-// the gather, the code z, and the operands of the products.
+// The work of the forward kernels of a fused training step before and inside their products: the step's
+// scalars, the gather, the code z, and the operands of the products.
 #pragma once
 
 #include "kernels/cuda/fused_step/fused_plan.cuh"
@@ -13,16 +13,18 @@ namespace {
 template <bool kSmall, int kAhead>
 using ForwardTile = Tile<kSmall ? 16 : 32, kSmall ? 16 : 32, kSmall ? 256 : 128, kAhead, false, false>;
 
-// Chunks in flight in the kernels that can hold more than one: ptxas spills registers for older devices.
+// The number of prefetched chunks in kernels that can hold more than one. On older devices, ptxas would spill
+// registers.
 #if __CUDA_ARCH__ >= 900
 constexpr int kFarAhead = 2;
 #else
 constexpr int kFarAhead = 1;
 #endif
 
-constexpr int kCodeStride = kFusedMaxLatent + 4;  // of z in shared memory
+constexpr int kCodeStride = kFusedMaxLatent + 4;  // stride of z in shared memory
+// The floats of shared memory that a forward kernel uses.
 template <class T>
-constexpr int kForwardFloats = T::kFloats + T::kM* kCodeStride;  // of a forward kernel's shared memory
+constexpr int kForwardFloats = T::kFloats + T::kM* kCodeStride;
 
 __device__ __forceinline__ StepScalars scalars_of(const FusedPlan& plan) {
   const FusedStepArgs& args = plan.args;
@@ -37,7 +39,7 @@ __device__ __forceinline__ StepScalars scalars_of(const FusedPlan& plan) {
   return scalars;
 }
 
-// With the rest, which later kernels need.
+// Returns all scalars, including those that only later kernels need.
 __device__ __forceinline__ StepScalars complete_scalars(const FusedPlan& plan) {
   const FusedStepArgs& args = plan.args;
   StepScalars scalars = scalars_of(plan);
@@ -50,7 +52,7 @@ __device__ __forceinline__ StepScalars complete_scalars(const FusedPlan& plan) {
   return scalars;
 }
 
-// An operand of a product: rows of a weight [out, in], which row(n) names, or -1.
+// An operand of a product: rows of a weight [out, in]. row(n) returns the number of the row, or -1 for zeros.
 template <class T, class Row>
 __device__ __forceinline__ auto weight_rows(const FusedLayer& layer, const Row& row) {
   const float* weight = layer.weight;
@@ -61,7 +63,7 @@ __device__ __forceinline__ auto weight_rows(const FusedLayer& layer, const Row& 
   });
 }
 
-// Four pixels of a row of the batch, into the workspace. Padding is 0.
+// Stores four pixels of a row of the batch to the workspace. The padding is 0.
 __device__ __forceinline__ void store_x(const FusedPlan& plan, int row, int column, Floats<4> x) {
   const int count = static_cast<int>(plan.args.gather.columns) - column;
 #pragma unroll
@@ -80,12 +82,12 @@ __device__ __forceinline__ void store_x(const FusedPlan& plan, int row, int colu
   }
 }
 
-// The batch, gathered from the data set: bytes stay integers unless they are binarized. The column tile that
-// `writes` keeps the batch for later kernels.
+// The batch as an operand, gathered from the data set. Bytes stay integers unless they are binarized. The
+// column tile with `writes` also stores the batch for later kernels.
 template <class T>
 struct BatchRows {
   using P = typename T::A;
-  // As loaded: four floats, or four bytes in the first word.
+  // The loaded data: four floats, or four bytes in the first word.
   struct Fetched {
     std::uint32_t words[P::kGroups][4];
   };
@@ -122,7 +124,8 @@ struct BatchRows {
     });
     return fetched;
   }
-  // Four values of a sample whose rows are not aligned: not fetched ahead, which serves odd sizes only.
+  // Loads four values of a sample whose rows are not aligned. They are not prefetched, because only odd sizes
+  // need this path.
   __device__ __forceinline__ Floats<4> slow_values(int sample, int column) const {
     const void* data = plan.args.gather.data;
     if (holds_bytes())
@@ -142,7 +145,7 @@ struct BatchRows {
       });
     const GatherArgs& gather = plan.args.gather;
     if (vectors && !writes && gather.binarize == Binarize::none) return;
-      // A loop over what this thread has just stored: the code below exists once.
+      // A loop over the elements that this thread has just stored keeps only one copy of the code below.
 #pragma unroll 1
     for (int i = 0; i < P::kGroups; ++i) {
       const auto [outer, inner] = P::group(i);
@@ -161,17 +164,17 @@ struct BatchRows {
   }
 };
 
-// The bias of the posterior parameter that a thread sums first: loaded early, and the index is computed
-// before other loads are in flight (an integer division waits for them otherwise).
+// Returns the bias of the posterior parameter that a thread sums first. It is loaded early, and its index is
+// computed before other loads are in flight, because the integer division would wait for them.
 __device__ __forceinline__ float first_posterior_bias(const FusedPlan& plan) {
   const int width = static_cast<int>(plan.args.posterior_head.out);
   return plan.args.posterior_head.bias[static_cast<int>(threadIdx.x) % width];
 }
 
-// posterior_params and z of a row group, from the partial sums of the encoder's tiles, into shared memory
-// (`codes`, rows of kCodeStride; `scratch` is 2 latent numbers per row), and the step's scalars. All column
-// tiles compute the same; the one that `writes` keeps it, and the KL divergence, for later kernels. All loads
-// start before the first barrier.
+// Computes posterior_params and z of a row group from the partial sums of the encoder's tiles, and loads the
+// step's scalars. z is written to shared memory (`codes`, rows of kCodeStride), and `scratch` holds 2 latent
+// numbers per row. All column tiles compute the same values; the tile with `writes` stores them and the KL
+// divergence for later kernels. All loads start before the first barrier.
 template <class T>
 __device__ __forceinline__ void prepare_codes(const FusedPlan& plan, int first, bool writes, float first_bias,
                                               float* scratch, float* codes, StepScalars& scalars) {
@@ -223,12 +226,12 @@ __device__ __forceinline__ void prepare_codes(const FusedPlan& plan, int first, 
   __syncthreads();
 }
 
-// The first decoder layer of a row group, computed chunk by chunk from the codes: cheaper than to exchange it
-// between blocks. The tile that `writes` keeps it for the backward pass. Each thread computes one neuron of a
-// chunk for several rows, and fetches that neuron's first weights a chunk ahead.
+// The first decoder layer of a row group, computed chunk by chunk from the codes, which is cheaper than
+// exchanging it between blocks. Each thread computes one neuron of a chunk for several rows and prefetches
+// that neuron's first weights one chunk ahead. The tile with `writes` stores the layer for the backward pass.
 template <class T>
 struct DecoderRows : Floating {
-  static constexpr int kRows = T::kM / (kThreads / T::kK), kAhead = 2;  // as registers allow
+  static constexpr int kRows = T::kM / (kThreads / T::kK), kAhead = 2;  // limited by registers
   struct Fetched {
     Floats<4> weights[kAhead];
     float bias;
@@ -242,7 +245,8 @@ struct DecoderRows : Floating {
   bool writes;
 
   __device__ __forceinline__ int neuron(int k) const { return k + static_cast<int>(threadIdx.x) % T::kK; }
-  // Weights l ... l + 3 of a neuron, 0 behind its last: pairs where rows are no multiple of four, but even.
+  // Returns the weights l, ..., l + 3 of a neuron, and 0 beyond its last weight. If the rows are a multiple
+  // of two but not of four, they are loaded in pairs.
   __device__ __forceinline__ Floats<4> weights(int neuron, int l) const {
     const int latent = static_cast<int>(layer.in);
     const float* at = layer.weight + static_cast<std::int64_t>(neuron) * latent + l;
@@ -261,7 +265,7 @@ struct DecoderRows : Floating {
     fetched.bias = layer.bias[neuron(k)];
     return fetched;
   }
-  // Adds the part of latent dimensions l ... l + 3 to this thread's column of the panel.
+  // Adds the part of the latent dimensions l, ..., l + 3 to this thread's column of the panel.
   __device__ __forceinline__ void add(float* at, const float* row, int l, const Floats<4>& w) const {
 #pragma unroll 4
     for (int i = 0; i < kRows; ++i) {
@@ -292,7 +296,7 @@ struct DecoderRows : Floating {
         w = next;
       }
     }
-    // A loop over what this thread has just stored: the activation's code exists once.
+    // A loop over the elements that this thread has just stored keeps only one copy of the activation's code.
 #pragma unroll 1
     for (int i = 0; i < kRows; ++i) {
       const int y_row = first + row + i;

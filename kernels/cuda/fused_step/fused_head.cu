@@ -1,5 +1,5 @@
 // The decoder's output in a fused training step: the parameters of p(x | z), the reconstruction term and its
-// gradient, with the layer before recomputed from the code where there is just one.
+// gradient. If the decoder has one hidden layer, the kernel recomputes this layer from the code.
 #include "kernels/cuda/fused_step/fused_forward.cuh"
 #include "kernels/math/scalar_likelihood.h"
 
@@ -10,18 +10,18 @@ __host__ __device__ inline bool is_gaussian(const FusedStepArgs& args) {
   return args.likelihood.kind == LikelihoodKind::gaussian;
 }
 
-// A tile's columns are neighbouring pixels; where an element has two parameters, the first ones, then the
-// second ones.
+// A tile's columns are neighbouring pixels. If an element has two parameters, the first half of the columns
+// holds the first parameters and the second half the second ones.
 template <class T>
 struct HeadTile {
   const FusedPlan& plan;
   int first, pixel0;
-  bool gaussian = is_gaussian(plan.args);  // else Bernoulli
+  bool gaussian = is_gaussian(plan.args);  // otherwise Bernoulli
   int columns = gaussian ? T::kN / 2 : T::kN;
   int pixels = static_cast<int>(plan.args.gather.columns);
-  int pixel = pixel0 + element_column(columns);  // of this thread
+  int pixel = pixel0 + element_column(columns);  // pixel of this thread
   float bias = 0, second_bias = 0;
-  std::uint32_t targets[T::kElements] = {};  // as loaded: a byte or a float each
+  std::uint32_t targets[T::kElements] = {};  // as loaded: one byte or float each
 
   __device__ __forceinline__ bool inside(int number) const {
     const int row = element_row(columns, number);
@@ -43,7 +43,7 @@ struct HeadTile {
                        : __float_as_uint(static_cast<const float*>(plan.x)[at]);
     }
   }
-  // This thread's targets in shared memory, which a loop can index.
+  // Returns the place of one of this thread's targets in shared memory, where a loop can index it.
   static __device__ __forceinline__ float* target_place(float* memory, int number) {
     return memory + T::kFloats - T::kM * T::kN + number * kThreads + threadIdx.x;
   }
@@ -60,7 +60,7 @@ struct HeadTile {
   __device__ __forceinline__ void store_gradient(int row, int column, float d) const {
     plan.d_params.at[static_cast<std::int64_t>(row) * plan.d_params.stride + column] = d;
   }
-  // The loss of one element, and its gradient to memory. `live`: not padding.
+  // Returns the loss of one element and stores its gradient. `live` is false for padding.
   template <class F>
   __device__ __forceinline__ float element(const float (&params)[F::kParameters], float target, int row,
                                            bool live, float weight) const {
@@ -70,7 +70,7 @@ struct HeadTile {
       store_gradient(row, k * plan.x_stride + pixel, live ? weight * nll.slopes[k] : 0.0f);
     return live ? nll.value : 0.0f;
   }
-  // This thread's part of the tile's loss.
+  // Returns this thread's part of the tile's loss.
   __device__ __forceinline__ float loss(float* memory, const StepScalars& scalars) const {
     float total = 0.0f;
     const int column = element_column(columns);
@@ -92,7 +92,7 @@ struct HeadTile {
   }
 };
 
-// As many chunks ahead as registers allow.
+// Prefetches as many chunks as registers allow.
 template <bool kSmall, FusedSource kSource>
 using OutputTile = ForwardTile<kSmall, kSource == FusedSource::code ? kFarAhead : 1>;
 

@@ -1,6 +1,6 @@
-// A fused training step: which kernels, over what, in which order. For one hidden layer in encoder and
-// decoder there are five: encoder; head; decoder backward; encoder backward with the decoder's update; the
-// encoder's update.
+// The kernels of a fused training step, their arguments and their order. For one hidden layer each in encoder
+// and decoder, there are five kernels: encoder; head; backward pass of the decoder; backward pass of the
+// encoder with the decoder's update; update of the encoder.
 #include "kernels/fused_step.h"
 
 #include <cmath>
@@ -53,13 +53,13 @@ FusedPlan plan_of(const FusedStepArgs& args) {
   return plan;
 }
 
-// The kernels of a step, given to the stream one by one.
+// Queues the kernels of a step one by one.
 class FusedSchedule {
  public:
   FusedSchedule(const FusedStepArgs& args, const FusedLaunch& how, int multiprocessors)
       : args_(args), plan_(plan_of(args)), how_(how), multiprocessors_(multiprocessors) {
     const std::int64_t batch = args.gather.batch, per_pixel = args.outputs_per_feature();
-    // The tiles of the layers whose blocks leave partial sums.
+    // The numbers of tiles in the layers whose blocks write partial sums.
     plan_.posterior_tiles = tiles(last_encoder().out, tile(last_encoder().out));
     plan_.z_tiles = tiles(args.decoder[0].out, tile(args.decoder[0].out));
     const int head = tile(args.output.out);
@@ -99,7 +99,7 @@ class FusedSchedule {
   static FusedMatrix last(const FusedMatrix (&of)[kFusedMaxLayers], int layers) { return of[layers - 1]; }
   const FusedLayer& last_encoder() const { return args_.encoder[args_.encoder_layers - 1]; }
 
-  // Large tiles read less, small ones keep more multiprocessors busy.
+  // Large tiles read less memory, and small tiles keep more multiprocessors busy.
   bool small(std::int64_t columns) const {
     return 2 * tiles(args_.gather.batch, 32) * tiles(columns, 32) < multiprocessors_;
   }
@@ -123,7 +123,8 @@ class FusedSchedule {
                       sized(args_.output.out));
   }
 
-  // The gradient of a hidden layer, and the updates that the launches before have released.
+  // Launches the gradient of a hidden layer, together with the updates that the previous launches have made
+  // possible.
   void data(const FusedDataJob& job) {
     next_.data = job;
     launch_fused_backward(plan_, next_, sized(job.layer.in));

@@ -1,4 +1,5 @@
-// Which way a matrix product goes: cuBLASLt with its epilogue, cuBLASLt and a kernel, or kernels alone.
+// Chooses how a matrix product is computed: by cuBLASLt with its epilogue, by cuBLASLt and a kernel, or by
+// kernels alone.
 #include <array>
 
 #include "kernels/check.h"
@@ -11,9 +12,9 @@
 namespace gpuvae::kernels {
 namespace {
 
-// Whether cuBLASLt may do it all: it reads and writes vectors 16 bytes at a time, and of our activations it
-// knows ReLU, behind a bias (Matmul tries out what that ReLU makes of NaN and of 0), and its derivative,
-// given its bits.
+// Whether a single cuBLASLt call may compute the product. cuBLASLt accesses vectors of 16 bytes. The only
+// activation that it shares with this library is ReLU after a bias (Matmul tests its results for NaN and 0),
+// and it computes ReLU's derivative from the mask.
 bool one_call(const GemmArgs& args) {
   const std::array<const void*, 4> vectors = {args.bias, args.sums, args.relu.bits, args.relu.d_bias};
   for (const void* vector : vectors)
@@ -25,18 +26,18 @@ bool one_call(const GemmArgs& args) {
 
 void check_combination(const GemmArgs& args) {
   const bool plain = !args.bias && args.activation == Activation::identity;
-  check(!args.accumulate || plain, "gemm", "accumulation goes with neither bias nor activation");
-  check(!args.sums || args.transpose_a, "gemm", "the sums of a's columns go with a transposed");
+  check(!args.accumulate || plain, "gemm", "accumulate excludes bias and activation");
+  check(!args.sums || args.transpose_a, "gemm", "sums requires transpose_a");
   check(!args.relu.output || (plain && !args.accumulate && !args.sums && args.relu.d_bias), "gemm",
-        "a gradient through ReLU goes with its bias's, and with nothing else");
+        "a gradient through ReLU requires d_bias, and excludes bias, activation, accumulate and sums");
   check(args.relu.output || !args.relu.bits ||
             (args.bias && args.activation == Activation::relu && args.relu.written),
-        "gemm", "a mask of ReLU is written by a product with bias and ReLU");
+        "gemm", "writing a ReLU mask requires bias and ReLU");
 }
 
 }  // namespace
 
-// cuBLASLt brings its own kernels, so the device decides and not the architecture of this build.
+// cuBLASLt contains its kernels, so the device matters and not the architecture of this build.
 bool CudaBackend::supports(Precision precision) const {
   return precision == Precision::f32 || capability_ >= kFirstWithTensorFloats;
 }
@@ -52,7 +53,7 @@ void CudaBackend::run(const GemmArgs& args, StreamHandle stream) {
   const auto multiply = [&](const GemmArgs& product) {
     return matmul_->run(product, workspaces_->matmul(stream), Workspaces::kMatmulBytes, stream);
   };
-  // Vectors and empty sums are no matrix products to cuBLASLt.
+  // cuBLASLt does not accept vectors and empty sums as matrix products.
   const bool matrices = args.m > 1 && args.n > 1 && args.k > 1;
   const bool done = matrices && one_call(args) && multiply(args);
   if (args.relu.written) *args.relu.written = done;
@@ -72,7 +73,8 @@ void CudaBackend::run(const GemmArgs& args, StreamHandle stream) {
   add_bias_gradient(args, stream);
 }
 
-// What cuBLASLt did not: the sums of a's columns, or the derivative of ReLU and the sums of c's.
+// Computes the rest that cuBLASLt did not: the sums of a's columns, or the derivative of ReLU and the sums of
+// c's columns.
 void CudaBackend::add_bias_gradient(const GemmArgs& args, StreamHandle stream) {
   ActivationBackwardArgs sums{.rows = args.k, .columns = args.m, .d_output = args.a, .d_bias = args.sums};
   if (args.relu.output) {

@@ -1,4 +1,4 @@
-// Backward of a dense layer's activation, with the bias gradient from the same pass.
+// The backward pass of a dense layer's activation, which also computes the bias gradient.
 #include "kernels/math/functions.h"
 
 #include "kernels/cuda/launch.cuh"
@@ -7,10 +7,10 @@
 namespace gpuvae::kernels {
 namespace {
 
-// Activations whose slope is computed from the input have separate kernels: GELU's takes so many registers
-// that the others would lose occupancy.
+// Activations whose slope is computed from the input have separate kernels, because GELU's slope needs so
+// many registers that the other activations would lose occupancy.
 
-// d_input of N elements at i, stored if wanted.
+// Returns d_input of the N elements at i, and stores it if args.d_input is not null.
 template <int N, bool kFromOutput>
 __device__ __forceinline__ Floats<N> input_gradient(const ActivationBackwardArgs& args, std::int64_t i) {
   Floats<N> d = load<N>(static_cast<const float*>(args.d_output) + i);
@@ -58,7 +58,8 @@ void CudaBackend::run(const ActivationBackwardArgs& args, StreamHandle stream) {
   const bool from_output = math::slope_from_output(args.activation);
   const bool aligned = aligned16(identity ? nullptr : args.saved, args.d_output, args.d_input);
   if (args.d_bias) {
-    // Slopes from the input are computed one at a time: four of GELU's do not fit in the registers.
+    // Slopes from the input are computed one element at a time, because four of GELU's would not fit in the
+    // registers.
     const int width = from_output && aligned && args.columns % 4 == 0 ? 4 : 1;
     const ColumnTiling tiling = column_tiling(args.rows, args.columns, width, 4 * multiprocessors_);
     launch({"activation_backward", "activation_bias_backward_kernel", tiling.row_tiles * tiling.column_tiles,

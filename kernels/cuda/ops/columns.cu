@@ -1,4 +1,4 @@
-// Part of each row of one matrix to part of each row of another; transposition; rows repeated.
+// Copies of columns, transposition, and repeated rows.
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/launch.cuh"
 

@@ -11,7 +11,7 @@
 namespace gpuvae::kernels {
 namespace {
 
-// The functions of these kernels; kernels/cuda/ops/gamma.cu has the others.
+// The functions that these kernels compute; kernels/cuda/ops/gamma.cu has the others.
 template <class Function>
 struct NotGamma : std::bool_constant<!std::is_same_v<Function, math::Lgamma> &&
                                      !std::is_same_v<Function, math::Digamma>> {};
@@ -65,7 +65,8 @@ __device__ __forceinline__ Floats<N> load_broadcast(Broadcast broadcast, const v
   return x;
 }
 
-// With `vectors` a group of four never crosses the end of a row, unless neither operand depends on rows.
+// If `vectors` is true, a group of four never crosses the end of a row, unless neither operand depends on
+// rows.
 __global__ void __launch_bounds__(kThreads) binary_kernel(BinaryArgs args, bool vectors) {
   for_elements(args.rows * args.columns, vectors, [&](auto width, std::int64_t i) {
     constexpr int kWidth = decltype(width)::value;

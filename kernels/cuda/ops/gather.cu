@@ -1,12 +1,12 @@
-// A batch from the resident data set: shuffle, scale and binarize in one pass.
+// Gathers a batch from a data set in device memory: shuffles, scales and binarizes in one pass.
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/ops/batch_values.cuh"
 
 namespace gpuvae::kernels {
 namespace {
 
-// A row of the block's threads per row of the batch. All its threads compute the row's sample: that is as
-// cheap as one of them doing it, and needs no barrier.
+// Each row of the block's threads processes one row of the batch. All threads of a row compute the row's
+// sample, because that is as cheap as computing it in one thread and needs no barrier.
 template <class Source, bool Aligned>
 __global__ void __launch_bounds__(kThreads) gather_kernel(GatherArgs args) {
   float* out = static_cast<float*>(args.out);
@@ -40,7 +40,7 @@ void CudaBackend::run(const GatherArgs& args, StreamHandle stream) {
   const bool bytes = args.source == DType::u8;
   const bool aligned = args.columns % 4 == 0 && aligned16(args.out) &&
                        reinterpret_cast<std::uintptr_t>(args.data) % (bytes ? sizeof(uchar4) : 16) == 0;
-  unsigned threads = 32;  // of a row
+  unsigned threads = 32;  // threads per row
   while (threads < kThreads && 4 * threads < args.columns) threads *= 2;
   const unsigned rows_per_block = kThreads / threads;
   launch({"gather", "gather_kernel", blocks(args.rows, rows_per_block), dim3(threads, rows_per_block),

@@ -1,4 +1,4 @@
-// Negative log likelihoods with their gradient in one pass, and log densities of rows.
+// Negative log likelihoods with their gradient in one pass, and log densities per row.
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/math/scalar_likelihood.h"
@@ -8,8 +8,8 @@ namespace {
 
 using Settings = math::LikelihoodSettings<float>;
 
-// Up to N elements side by side: replaces their parameters by the slopes, and returns their values, which are
-// 0 from element `count` on.
+// Replaces the parameters of N neighbouring elements by the slopes, and returns the values, which are 0 from
+// element `count` on.
 template <class F, int N>
 __device__ __forceinline__ Floats<N> nll_of(Floats<N> (&params)[F::kParameters], const Floats<N>& target,
                                             int count, const Settings& settings) {
@@ -34,8 +34,8 @@ __device__ __forceinline__ Floats<N> scaled(float weight, Floats<N> x) {
   return x;
 }
 
-// `Aligned`: all pointers are aligned to 16 bytes and, where an element has several parameters, columns are a
-// multiple of four.
+// `Aligned` means that all pointers are aligned to 16 bytes and that, if an element has several parameters,
+// the number of columns is a multiple of four.
 template <class F, bool Aligned>
 __global__ void __launch_bounds__(kThreads) likelihood_kernel(LikelihoodArgs args, Scratch scratch) {
   const float* params = static_cast<const float*>(args.params);
@@ -44,7 +44,7 @@ __global__ void __launch_bounds__(kThreads) likelihood_kernel(LikelihoodArgs arg
   const float weight = static_cast<float>(args.weight);
   const auto settings = math::settings_of<float>(args.likelihood);
   double sum = 0;
-  if constexpr (F::kParameters == 1) {  // the elements of all rows lie side by side
+  if constexpr (F::kParameters == 1) {  // the elements of all rows are contiguous
     for_elements(args.rows * args.columns, Aligned, [&](auto width, std::int64_t i) {
       constexpr int kWidth = decltype(width)::value;
       Floats<kWidth> p[1] = {load<kWidth>(params + i)};
@@ -70,7 +70,8 @@ __global__ void __launch_bounds__(kThreads) likelihood_kernel(LikelihoodArgs arg
            [&](double total) { *static_cast<float*>(args.loss) = static_cast<float>(args.weight * total); });
 }
 
-// A warp sums a row. `Aligned`: columns are a multiple of four and all pointers aligned to 16 bytes.
+// Each warp sums a row. `Aligned` means that columns are a multiple of four and all pointers are aligned to
+// 16 bytes.
 template <class F, bool Aligned>
 __global__ void __launch_bounds__(kThreads) log_density_kernel(LogDensityArgs args) {
   const auto settings = math::settings_of<float>(args.likelihood);

@@ -1,4 +1,4 @@
-// Running totals of a step's loss terms, the first step that was not finite, and what counts steps.
+// Running sums of a step's loss terms, the first step that was not finite, and the step counters.
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/ops/noise.cuh"
 

@@ -1,5 +1,6 @@
-// The log density of a mixture of diagonal Gaussians, and its gradients. Forward a warp owns a row; backward
-// a block owns a row (for z) or a component (for its parameters), so that every sum has its own order.
+// The log density of a mixture of diagonal Gaussians, and its gradients. In the forward pass, one warp
+// computes a row. In the backward pass, one block computes a row (for z) or a component (for its parameters),
+// so that every sum has a fixed order.
 #include "kernels/math/mixture.h"
 
 #include "kernels/cuda/device.cuh"
@@ -8,7 +9,7 @@
 namespace gpuvae::kernels {
 namespace {
 
-// The workspace: [2 latent + 1, stride].
+// The workspace, [2 latent + 1, stride].
 struct Components {
   __device__ Components(const MixtureArgs& args, std::int64_t stride)
       : stride(stride),
@@ -17,16 +18,17 @@ struct Components {
         inverse(mean + latent * stride),
         offset(inverse + latent * stride) {}
 
-  // (z - mean) / sigma in dimension d
+  // Returns (z - mean) / sigma in dimension d.
   __device__ __forceinline__ float standardized(float z, std::int64_t k, std::int64_t d) const {
     return (z - mean[d * stride + k]) * inverse[d * stride + k];
   }
-  // The same as a factor of a weight: a component that is too far away to count may have an infinite one.
+  // Returns standardized() as a factor of a weight, or 0 if the weight is 0, because the factor may be
+  // infinite then.
   __device__ __forceinline__ float counted(float weight, float z, std::int64_t k, std::int64_t d) const {
     const float u = standardized(z, k, d);
     return weight == 0.0f ? 0.0f : u;
   }
-  // log(w_k N_k(z))
+  // Returns log(w_k N_k(z)).
   __device__ __forceinline__ float term(const float* z, std::int64_t k) const {
     float squares = 0;
     for (std::int64_t d = 0; d < latent; ++d) {
@@ -38,7 +40,7 @@ struct Components {
 
   std::int64_t stride, latent;
   float* mean;
-  float* inverse;  // of sigma
+  float* inverse;  // 1 / sigma
   float* offset;   // see math::mixture_offset
 };
 
@@ -72,7 +74,7 @@ __global__ void __launch_bounds__(kThreads) mixture_kernel(MixtureArgs args, std
   }
 }
 
-// A component's responsibility for a row, times the gradient that reaches the row.
+// Returns a component's responsibility for a row, times the gradient of the row's output.
 __device__ __forceinline__ float weight_of(const MixtureBackwardArgs& args, const Components& components,
                                            std::int64_t row, std::int64_t k) {
   const float term = components.term(static_cast<const float*>(args.forward.z) + row * components.latent, k);
@@ -104,13 +106,13 @@ __global__ void __launch_bounds__(kThreads)
         sum = warp_sum(sum);
         if (lane == 0) d_z[d] = first == 0 ? sum : d_z[d] + sum;
       }
-      __syncthreads();  // the next tile writes weights again
+      __syncthreads();  // the next tile overwrites weights
     }
   }
 }
 
-// Adds the sums of q u and q u^2 over a tile of rows to d_component_params; lane 0 of a dimension's warp owns
-// it there.
+// Adds the sums of q u and q u^2 over a tile of rows to d_component_params. Only lane 0 of a dimension's warp
+// accesses that dimension there.
 __device__ __forceinline__ void add_tile(const MixtureBackwardArgs& args, const Components& components,
                                          const float (&weights)[kThreads], std::int64_t k, std::int64_t first,
                                          float* d_component_params) {
@@ -150,7 +152,7 @@ __global__ void __launch_bounds__(kThreads)
       sum += weight;
       __syncthreads();
       if (d_component_params) add_tile(args, components, weights, k, first, d_component_params);
-      __syncthreads();  // the next tile writes weights again
+      __syncthreads();  // the next tile overwrites weights
     }
     const float q = static_cast<float>(block_sum(sum));
     if (args.d_log_weights && threadIdx.x == 0) static_cast<float*>(args.d_log_weights)[k] = q;

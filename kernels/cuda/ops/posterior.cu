@@ -1,5 +1,6 @@
-// The posterior: sampling with inline Philox and the KL to the standard normal, forward and backward, each in
-// one pass. A thread owns four latent dimensions of a row, which is what one Philox block yields.
+// The posterior: sampling with inline Philox and the KL divergence to the standard normal, forward and
+// backward, each in one pass. Each thread computes four latent dimensions of a row, which need one Philox
+// block.
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/ops/noise.cuh"
 #include "kernels/math/posterior.h"
@@ -76,7 +77,7 @@ __global__ void __launch_bounds__(kThreads) posterior_backward_kernel(PosteriorB
       mean[k] = upstream[k] + d_kl * mean[k];
       const float d_sigma = upstream[k] * epsilon[k];
       scale[k] = d_sigma * math::factor_for(d_sigma, sigma.slope);
-      // Without a weight the KL counts nothing, even where its slope is infinite.
+      // With weight 0 the KL divergence adds nothing, even if its slope is infinite.
       if (d_kl != 0.0f) scale[k] += d_kl * math::kl_slope_in_s(sigma);
     }
     store_some<Aligned>(d_posterior_params + at_mean, mean, g.count);

@@ -1,4 +1,4 @@
-// Uniform and normal random numbers, by position.
+// Uniform and normal random numbers, which depend only on their position.
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/ops/noise.cuh"
 

@@ -30,7 +30,7 @@ __global__ void __launch_bounds__(kColumnThreads* kRowThreads)
       [&](std::int64_t column, float sum) { write_sum(args, column, sum); });
 }
 
-// A warp per row, or a block per row where rows are long.
+// One warp per row, or one block per row if rows are long.
 template <bool WholeBlock>
 __global__ void __launch_bounds__(kThreads) sum_columns_kernel(ReduceArgs args) {
   const unsigned team = WholeBlock ? kThreads : 32, member = threadIdx.x % team;
@@ -44,7 +44,7 @@ __global__ void __launch_bounds__(kThreads) sum_columns_kernel(ReduceArgs args) 
   }
 }
 
-// Squares in double: gradients that explode do so far beyond the square root of the largest float.
+// Squares are computed in double, because exploding gradients exceed the square root of the largest float.
 __global__ void __launch_bounds__(kThreads) clip_kernel(ClipArgs args, bool vectors, Scratch scratch) {
   double sum = 0;
   for_elements(args.size, vectors, [&](auto width, std::int64_t i) {
@@ -56,7 +56,7 @@ __global__ void __launch_bounds__(kThreads) clip_kernel(ClipArgs args, bool vect
     const double norm = math::sqrt(total);
     *static_cast<float*>(args.norm) = static_cast<float>(norm);
     *static_cast<float*>(args.scale) =
-        norm <= args.max_norm ? 1.0f : static_cast<float>(args.max_norm / norm);  // NaN if the norm is
+        norm <= args.max_norm ? 1.0f : static_cast<float>(args.max_norm / norm);  // NaN if the norm is NaN
   });
 }
 

@@ -12,7 +12,7 @@ __device__ __forceinline__ float warp_max(float v) {
   return v;
 }
 
-// The largest of a block of kThreads, in every thread. Safe to call repeatedly.
+// Returns the maximum over a block of kThreads threads, in every thread. Repeated calls are safe.
 __device__ float block_max(float v) {
   __shared__ float partial[kThreads / 32];
   v = warp_max(v);
@@ -25,8 +25,8 @@ __device__ float block_max(float v) {
   return v;
 }
 
-// A warp per row, or a block per row where rows are long. Each pass reads the row again: that of a usual row
-// finds it in the cache. fmaxf skips NaN, which the sum meets.
+// One warp per row, or one block per row if rows are long. Each pass reads the row again, usually from the
+// cache. fmaxf ignores NaN, but the sum includes it.
 template <bool WholeBlock>
 __global__ void __launch_bounds__(kThreads) softmax_kernel(SoftmaxArgs args) {
   const unsigned team = WholeBlock ? kThreads : 32, member = threadIdx.x % team;

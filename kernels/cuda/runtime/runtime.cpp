@@ -16,7 +16,7 @@ namespace {
 
 cudaStream_t cuda(StreamHandle stream) { return static_cast<cudaStream_t>(stream); }
 
-// Page-locked memory is read after the call has returned, ordinary memory before.
+// Page-locked memory is read after the call has returned, whereas ordinary memory is read before.
 bool is_read_later(const void* host) {
   cudaPointerAttributes attributes{};
   check_cuda(cudaPointerGetAttributes(&attributes, host), "copy_to_device", "cudaPointerGetAttributes");
@@ -67,7 +67,7 @@ void* CudaBackend::allocate(std::size_t bytes) {
     std::size_t free = 0, total = 0;
     check_cuda(cudaMemGetInfo(&free, &total), "allocate", "cudaMemGetInfo");
     fail(Origin("allocate", ErrorKind::out_of_memory),
-         "out of memory on CUDA device {}: {} bytes asked for, {} of {} free", device_.index, bytes, free,
+         "out of memory on CUDA device {}: {} bytes requested, {} of {} free", device_.index, bytes, free,
          total);
   }
   check_cuda(error, "allocate", "cudaMalloc");
@@ -82,7 +82,7 @@ void CudaBackend::release(void* pointer) noexcept {
 void CudaBackend::copy_to_device(void* to, const void* from, std::size_t bytes, StreamHandle stream) {
   if (bytes == 0) return;
   const DeviceGuard on(device_);
-  refuse_in_capture("copy_to_device", stream);  // a replay would read memory that is long gone
+  refuse_in_capture("copy_to_device", stream);  // a replay would read memory that no longer exists
   check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, cuda(stream)), "copy_to_device",
              "cudaMemcpyAsync");
   if (is_read_later(from)) synchronize(stream);
