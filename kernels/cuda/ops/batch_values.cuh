@@ -48,7 +48,7 @@ __device__ __forceinline__ Floats<4> load_values(const float* p, int count) {
   return load_some<Aligned>(p, count);
 }
 
-// Binarizes x, the values column, ..., column + 3 of a sample. Only bytes are drawn as binary values.
+// Binarizes x, the values column, ..., column + 3 of a sample. Binary values are drawn from bytes only.
 template <class Source = std::uint8_t>
 __device__ __forceinline__ Floats<4> binarized(const GatherArgs& args, Floats<4> x, std::uint64_t epoch,
                                                std::uint32_t sample, std::int64_t column) {
