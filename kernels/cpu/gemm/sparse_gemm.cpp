@@ -121,7 +121,7 @@ using D4 = hn::CappedTag<float, kPanel>;
 using V4 = hn::Vec<D4>;
 // Calls body(i, vector) for each block of four lanes.
 template <class D, class Body>
-HWY_INLINE void each_block(D d, hn::Vec<D> v, int i, const Body& body) {
+HWY_INLINE void each_block([[maybe_unused]] D d, hn::Vec<D> v, int i, const Body& body) {
   if constexpr (hn::MaxLanes(D()) == 4) {
     body(i, v);
   } else {
