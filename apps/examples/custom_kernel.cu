@@ -1,4 +1,4 @@
-// An operation of one's own as CUDA kernels, log(cosh(x)), with its gradient, tanh(x). The kernels run on the
+// A custom operation as CUDA kernels, log(cosh(x)), with its gradient, tanh(x). The kernels run on the
 // current stream, where gpuvae's own kernels run too, so that nothing has to wait.
 //
 // Prints:

@@ -1,4 +1,4 @@
-// An operation of one's own on the CPU, log(cosh(x)), with its gradient, tanh(x). The program compares the
+// A custom operation on the CPU, log(cosh(x)), with its gradient, tanh(x). The program compares the
 // gradient with central differences.
 //
 // Prints:

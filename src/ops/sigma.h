@@ -1,4 +1,4 @@
-// Standard deviations from scale parameters, composed of primitive operations. Values and gradients are
+// Standard deviations from scale parameters, in primitive operations. Values and gradients are
 // finite wherever the exact ones are.
 #pragma once
 

@@ -143,7 +143,7 @@ TEST_F(Patterns, OneWordForAllIsARace) {
 TEST_F(Patterns, UnwrittenWordsAreFound) {
   for_all([&](const char* space, const Width& width, const Pattern& pattern, unsigned threads) {
     std::vector<std::uint64_t> places = places_of(width, pattern);
-    places[9] += 1 << 14;  // a place of its own
+    places[9] += 1 << 14;  // a separate place
     const std::string second_list = "add.s64 %places, %places, " + std::to_string(8 * kThreads) + ";";
     const Module module = Module::load(exchange(space, width, 0, "bar.sync 0;\n" + second_list));
     const auto run = [&](std::uint64_t distance) {
