@@ -26,8 +26,9 @@ HOT = [
 # Of each likelihood: a load of each parameter and of the target, and a store of each slope.
 LIKELIHOODS = pathlib.Path(__file__).resolve().parents[2] / "kernels/math/likelihood.h"
 for formula, parameters in re.findall(r"X\(\w+, (\w+), (\d+)\)", LIKELIHOODS.read_text()):
-    HOT += [(f"likelihood_kernel<gpuvae::math::{formula}, true>", int(parameters) + 1, int(parameters)),
-            (f"log_density_kernel<gpuvae::math::{formula}, true>", int(parameters) + 1, 0)]
+    HOT.append((f"likelihood_kernel<gpuvae::math::{formula}, true>", int(parameters) + 1, int(parameters)))
+    if formula != "BernoulliOfProbability":  # no operation asks for its log density
+        HOT.append((f"log_density_kernel<gpuvae::math::{formula}, true>", int(parameters) + 1, 0))
 VECTOR = {"load": re.compile(r"\bld\.global[.\w:]*\.v4\b"), "store": re.compile(r"\bst\.global[.\w]*\.v4\b")}
 
 
