@@ -95,15 +95,17 @@ asan tsan: deps
 docs: WANTED := doxygen
 docs: deps
 	@mkdir -p build
-	doxygen include/Doxyfile
+	@if command -v doxygen >/dev/null; then doxygen include/Doxyfile; else echo "docs: skipped, because there is no doxygen"; fi
 
 # The checks of .clang-tidy on the folders TIDY, and the format of all sources.
 TIDY ?= src kernels apps bench
 tidy: WANTED := clang-tidy clang-format
 tidy: deps
-	cmake --preset $(PRESET) $(CMAKE_ARGS)
-	git ls-files $(patsubst %,'%/**.cpp',$(TIDY)) | grep -v bench/peers | xargs -P $(JOBS) -n 4 clang-tidy -p $(BUILD) --quiet
-	git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror
+	cmake --preset $(PRESET) -B build/tidy -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DGPUVAE_WERROR=OFF >/dev/null
+	@command -v clang-tidy >/dev/null || echo "tidy: clang-tidy skipped, because it is missing"
+	! command -v clang-tidy >/dev/null || git ls-files $(patsubst %,'%/**.cpp',$(TIDY)) | grep -v bench/peers | \
+	  xargs -P $(JOBS) -n 4 clang-tidy -p build/tidy --quiet --extra-arg=-Wno-unknown-warning-option
+	! command -v clang-format >/dev/null || git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror
 
 format:
 	git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format -i
