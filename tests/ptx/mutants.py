@@ -128,8 +128,8 @@ def run(options, mutations):
     left = [m for m in mutations if m.id not in results.of or (options.retry and not results.of[m.id]["found"])]
     if left:
         tests = Tests(os.path.abspath(options.program), test_pattern(), folder)
-        if tests.failing:
-            print(f"mutants: tests that fail without a mutation are left out: {' '.join(tests.failing)}", flush=True)
+        if failing := sorted({t for run in tests.passes.values() for t in run.failing}):
+            print(f"mutants: tests that fail without a mutation are left out: {' '.join(failing)}", flush=True)
         began = time.time()
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             runs = {pool.submit(tests.find, m, list(MODES if m.operator in ORDERING else PATHS)): m
