@@ -35,7 +35,8 @@ std::vector<ReportNumber> loss_numbers(const Session& s) {
   double seconds = 0;
   for (const EpochResult& r : s.history().epochs) seconds += r.train_seconds;
   numbers.push_back({"Training time", elapsed_text(seconds), "",
-                     fmt::format("{} epochs on {}", last.epoch, s.model().device().description())});
+                     fmt::format("{} epoch{} on {}", last.epoch, last.epoch == 1 ? "" : "s",
+                                 s.model().device().description())});
   return numbers;
 }
 

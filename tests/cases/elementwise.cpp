@@ -1,4 +1,4 @@
-// Test cases of element-wise operations with one and with two inputs. Inputs of different shapes are broadcast.
+// Test cases of element-wise operations with one and with two inputs, which are broadcast.
 #include <cmath>
 
 #include "tests/cases/case.h"
