@@ -152,8 +152,8 @@ TEST_F(OrderTest, ShuffleNamesALaneThatHasExited) {
   module.launch(memory, "sum_of_warp", {1}, {32}, 0, in, out, 0);
   EXPECT_EQ(*out, 528.0f);
   expect_report(error_of([&] { module.launch(memory, "sum_of_warp", {1}, {32}, 0, in, out, 12); }),
-                {"sum_of_warp", "its mask 0xffffffff names lanes that have exited: 0xfff00000", "(0, 0, 0)",
-                 "(0, 0, 0)"});
+                {"sum_of_warp", "the instruction waits for lanes 0xffffffff, of which 0xfff00000 have exited",
+                 "(0, 0, 0)", "(0, 0, 0)"});
 }
 
 TEST_F(OrderTest, ShuffleReadsALaneOutsideItsMask) {
