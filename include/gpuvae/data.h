@@ -75,14 +75,14 @@ struct DatasetOptions {
   // Shifts and scales each column of a float table to mean 0 and standard deviation 1 over the training rows.
   // Bytes and images are not standardised.
   bool standardize = false;
-  double validation_fraction = 0.1;  // in [0, 1), of all rows; ignored for MNIST, whose split is fixed
+  double validation_fraction = 0.1;  // share of the rows, in [0, 1); MNIST has a fixed split instead
   std::uint64_t seed = 0;            // seed of the permutation that chooses the validation rows
   std::int64_t max_rows = 0;         // maximum number of rows from the start (MNIST: of each part); 0: all
 };
 // Reads a file or folder of examples. The format is detected from its content and name:
 // - A folder with MNIST's four files is read by load_mnist.
 // - An IDX file of images. If its name contains "images", labels are read from the file in the same
-//   folder whose name has "labels" in this place, if it exists.
+//   folder whose name has "labels" in its place, if there is one.
 // - .npy: unsigned bytes become u8, and every other type becomes f32. Arrays of [n, h, w], [n, h, w, 1] and
 //   [n, 1, h, w] are images; arrays of other shapes are rows of height 1.
 // - .csv, .tsv, .txt: a table of numbers, f32, height 1, with or without a header line. Tabs, semicolons,

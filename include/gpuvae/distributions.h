@@ -121,8 +121,8 @@ class Posterior : public Distribution {
 // Settings of diagonal_gaussian().
 struct DiagonalGaussianOptions {
   PosteriorScale scale = PosteriorScale::log_variance;  // meaning of the second half of posterior_params
-  // z = mean + noise_std epsilon sigma. With the prior N(0, I), the KL divergence is that of N(mean, sigma^2),
-  // which the draws follow only if noise_std is 1.
+  // z = mean + noise_std epsilon sigma. With the prior N(0, I), the KL divergence is that of N(mean,
+  // sigma^2), which the draws follow only if noise_std is 1.
   double noise_std = 1;
 };
 // q(z | x) = N(mean, diag(sigma^2)), with mean and sigma from the encoder (Kingma and Welling, 2013).
