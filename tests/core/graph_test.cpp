@@ -102,7 +102,7 @@ TEST_F(Graphs, ShareMemoryOnRequest) {
                  static_cast<void>(CudaGraph::capture(
                      other, [] {}, 1, &one));
                }),
-               "[graph] expected a graph of the same stream to share memory with");
+               "[graph] expected sharing to be a graph of the same stream");
 }
 
 TEST_F(Graphs, ErrorsNameTheCallThatWaits) {
@@ -154,7 +154,7 @@ TEST_F(Graphs, MisuseIsReported) {
                  static_cast<void>(CudaGraph::capture(
                      stream, [&] { static_cast<void>(CudaGraph::capture(other, [] {})); }));
                }),
-               "[graph] expected one capture at a time");
+               "[graph] expected no capture inside another capture");
   expect_start(message_of([&] {
                  static_cast<void>(CudaGraph::capture(
                      stream, [] {}, 0));
@@ -164,7 +164,7 @@ TEST_F(Graphs, MisuseIsReported) {
   EXPECT_EQ(graph.nodes(), 0u);
   const StreamGuard elsewhere(other);
   EXPECT_EQ(message_of([&] { graph.launch(); }),
-            "[graph] expected the stream of the capture to be the current one at a launch, got another");
+            "[graph] expected the captured stream to be current at a launch, got another stream");
   // The first product of a shape chooses its algorithm.
   const Tensor a = Tensor::zeros({37, 41}, DType::f32, cuda), b = Tensor::zeros({43, 41}, DType::f32, cuda);
   expect_start(message_of([&] {
@@ -275,7 +275,10 @@ TEST(GraphParts, RootsMayHaveWeightsOnTheDevice) {
     EXPECT_EQ(x.grad().to_vector(), (std::vector<float>{2, -7}));  // 3 * 0.5 * 2 x - 1
     EXPECT_EQ(scalar.grad().item(), 1);
     const autograd::Root wrong{sum(x), 1, Tensor::zeros({2}, DType::f32, device)};
-    expect_start(message_of([&] { autograd::backward({&wrong, 1}); }), "[backward] expected a weight like");
+    expect_start(message_of([&] {
+                   autograd::backward({&wrong, 1});
+                 }),
+                 "[backward] expected a device_weight of one element like");
   }
 }
 

@@ -194,10 +194,9 @@ TEST(Ownership, SharedParametersOfDistributionsAreRefused) {
   EXPECT_EQ(error_of([&] { Vae(options, Device::cpu()); }),
             "[vae] expected learned spread, which has parameters, to override clone()");
   options.posterior = std::make_shared<LearnedSpread<Mistake::kept>>();
-  EXPECT_EQ(
-      error_of([&] { Vae(options, Device::cpu()); }),
-      "[vae] expected initialize() of learned spread to create posterior.log_stddev anew, got one that the "
-      "options hold");
+  EXPECT_EQ(error_of([&] { Vae(options, Device::cpu()); }),
+            "[vae] expected initialize() of learned spread to create a new posterior.log_stddev, got the one "
+            "that the options hold");
 }
 
 }  // namespace

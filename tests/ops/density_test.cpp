@@ -105,7 +105,7 @@ TEST(LogDensity, RefusesTargetsThatDoNotFit) {
       "[gaussian_log_density] expected params of [rows, 2 columns] (mean, then log variance), got "
       "[2, 3]");
   expect_error([&] { static_cast<void>(repeat_rows(logits, 0)); },
-               "[repeat_rows] expected to repeat rows once or more, got 0");
+               "[repeat_rows] expected 1 or more repetitions, got 0");
   EXPECT_EQ(bernoulli_log_density(Tensor::zeros({0, 4}), Tensor::zeros({0, 4})).shape(), Shape({0, 1}));
 }
 

@@ -72,7 +72,7 @@ TEST(PrecisionOnDevice, IsRefusedIfTheDeviceDoesNotSupportIt) {
     ADD_FAILURE() << "accepted";
   } catch (const Error& e) {
     EXPECT_EQ(std::string(e.what()),
-              "[linear] expected a precision that " + Device::cpu().description() + " has, got tf32");
+              "[linear] expected a precision that " + Device::cpu().description() + " supports, got tf32");
   }
 }
 

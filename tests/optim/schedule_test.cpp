@@ -269,8 +269,8 @@ TEST(TrainerOptimizer, AnOptimiserOfAnotherModelIsAnError) {
   Optimizer optimizer(other.parameters(), {});
   EXPECT_EQ(
       error_of([&] { Trainer(model, optimizer, images(10, Device::cpu()), {}, {.batch_size = 5}); }),
-      "[train] expected an optimiser of this model's parameters, got one of 8 variables of which 0 belong "
-      "to it");
+      "[train] expected an optimiser of this model's parameters, got one of 8 variables, 0 of which belong "
+      "to the model");
   Trainer(other, optimizer, images(10, Device::cpu()), {}, {.batch_size = 5});
   std::vector<Parameter> both = model.parameters();
   for (const Parameter& p : both) EXPECT_FALSE(optimizer.updates(p.variable)) << p.name;
@@ -295,10 +295,9 @@ TEST(OptimizerOwnership, TwoOnTheSameParametersAreAnError) {
   {
     Optimizer first(model.parameters(), {});
     const std::string message = error_of([&] { Optimizer second(model.parameters(), {}); });
-    EXPECT_EQ(
-        message,
-        "[optimizer] expected parameters that no other optimiser updates, got encoder.0.weight, which one "
-        "updates already");
+    EXPECT_EQ(message,
+              "[optimizer] expected parameters that no other optimiser updates, got encoder.0.weight, which "
+              "another optimiser updates");
     Optimizer moved = std::move(first);
     EXPECT_EQ(error_of([&] { Optimizer second(model.parameters(), {}); }), message);
     EXPECT_TRUE(moved.updates(model.parameters()[0].variable));

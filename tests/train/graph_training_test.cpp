@@ -282,7 +282,7 @@ TEST(Executors, SayWhatRunsAndWhy) {
       Training(free, Executor::automatic).trainer.executor(),
       "graph: 5 steps per launch; not fused: free bits require the KL divergence of the whole batch first");
   EXPECT_EQ(message_of([&] { Training(free, Executor::fused); }),
-            "[train] expected a model that the fused executor covers, but free bits require the KL "
+            "[train] expected a model that the fused executor supports, but free bits require the KL "
             "divergence of the "
             "whole batch first");
 }
