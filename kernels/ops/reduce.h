@@ -7,8 +7,8 @@
 
 namespace gpuvae::kernels {
 
-// out = scale * sum of x over an axis (+ out): [1] over all, [columns] over the rows, [rows] over the
-// columns.
+// out = scale * sum of x along `axis` (+ out). The shape of out is [1] for Axis::all, [columns] for
+// Axis::rows and [rows] for Axis::columns.
 struct ReduceArgs {
   DType dtype = DType::f32;
   Axis axis = Axis::all;
@@ -39,7 +39,7 @@ struct SoftmaxArgs {
   }
 };
 
-// *scale = min(1, max_norm / ||x||), *norm = ||x||: clipping by global norm (Pascanu et al., 2013).
+// Clipping by global norm (Pascanu et al., 2013): *norm = ||x|| and *scale = min(1, max_norm / ||x||).
 struct ClipArgs {
   DType dtype = DType::f32;
   std::int64_t size = 0;
