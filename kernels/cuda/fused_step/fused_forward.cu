@@ -1,5 +1,6 @@
-// A hidden layer of a fused training step: the batch or the previous layer, the product, bias and activation.
-// After the encoder's last layer, the kernel also computes this tile's part of the posterior's parameters.
+// The forward pass of a hidden layer in a fused training step: its input (the batch, the previous layer or
+// the code z), the product, the bias and the activation. In the encoder's last layer, each block also
+// computes its tile's contribution to the posterior's parameters.
 #include "kernels/cuda/fused_step/fused_forward.cuh"
 
 namespace gpuvae::kernels {
@@ -44,7 +45,7 @@ __device__ __forceinline__ void finish_layer(const FusedPlan& plan, const FusedF
   }
 }
 
-// Prefetches as many chunks as registers allow.
+// The tile of a hidden layer, which prefetches as many chunks as the registers allow.
 template <bool kSmall, FusedSource kSource>
 using HiddenTile = ForwardTile<kSmall, kSmall && kSource == FusedSource::data ? kFarAhead : 1>;
 
@@ -62,8 +63,9 @@ __global__ void __launch_bounds__(kThreads, 2)
   const int column = column0 + element_column(T::kN);
   const auto weight =
       weight_rows<T>(forward.layer, [=](int n) { return column0 + n < out ? column0 + n : -1; });
-  // The preceding kernel writes the encoder's first weights. Other weights were written earlier, so they can
-  // be loaded before the wait.
+  // The preceding kernel, the last one of the previous step, updates the weights of the encoder's first
+  // layer, so these are loaded after the wait. The weights of other layers were updated earlier and can be
+  // loaded before it.
   if constexpr (kSource == FusedSource::data) {
     wait_for_predecessor();
     if (blockIdx.x == gridDim.x - 1) {
