@@ -74,7 +74,7 @@ __global__ void __launch_bounds__(kThreads, 2)
       return;
     }
   }
-  // A layer of the decoder never precedes the posterior.
+  // The decoder's layers never feed the posterior head, so their kernels need no code for it.
   const bool to_posterior = kSource != FusedSource::code && forward.to_posterior;
   Factor factor{plan.args.posterior_head.weight + column0, out, 1, width, min(T::kN, out - column0)};
   if (to_posterior) factor.start();
