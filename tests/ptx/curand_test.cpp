@@ -139,7 +139,7 @@ TEST(CurandOnCuda, IsRefusedInsideAGraphAndOnTheCpu) {
                     const auto draw = [&] { static_cast<void>(curand_normal({4}, 1, 0, 1, cuda)); };
                     static_cast<void>(CudaGraph::capture(stream, draw, 1));
                   }),
-                  "[curand] expected a stream that runs, got one whose work is being captured");
+                  "[curand] expected a stream that is not being captured, got one that is");
   EXPECT_EQ(message_of([] { static_cast<void>(curand_normal({4}, 1, 0, 1, Device::cpu())); }),
             "[curand] expected a CUDA device, got cpu");
 }

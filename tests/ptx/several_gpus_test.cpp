@@ -126,8 +126,8 @@ TEST(BuiltForAnotherArchitecture, RunsWithTheAvailableKernels) {
   const std::string why =
       is_set("PTX_CAPABILITY", "75")
           ? "the GPU has no tensor cores for TF32"
-          : "this build's kernels for the GPU are of compute capability 7.5, without tensor "
-            "cores for TF32";
+          : "this build's kernels for the GPU were compiled for compute capability 7.5, which has no "
+            "tensor cores for TF32";
   EXPECT_EQ(automatic.executor, "graph: 5 steps per launch; not fused: " + why);
   try {
     SmallTraining(cuda, Executor::fused);

@@ -206,11 +206,11 @@ TEST(FusedStep, NamesTheObstacle) {
               p.model.encoder_widths = {3, 3, 3};
               p.model.decoder_widths = {3};
             }),
-            "the encoder has 3 hidden layers, not 1 or 2");
+            "the encoder has 3 hidden layers (1 or 2 are supported)");
   EXPECT_EQ(why([](Plan& p) { p.model.decoder_widths = {1025}; }),
-            "the decoder has a hidden layer of 1025, above 1024");
-  EXPECT_EQ(why([](Plan& p) { p.model.latent = 65; }), "the latent code has 65 dimensions, above 64");
-  EXPECT_EQ(why([](Plan& p) { p.train.batch_size = 513; }), "the batch is 513, above 512");
+            "the decoder has a hidden layer of 1025 units (at most 1024)");
+  EXPECT_EQ(why([](Plan& p) { p.model.latent = 65; }), "the latent code has 65 dimensions (at most 64)");
+  EXPECT_EQ(why([](Plan& p) { p.train.batch_size = 513; }), "the batch size is 513 (at most 512)");
   for (const Activation activation : all_activations()) {
     const std::string reason = why([=](Plan& p) { p.model.activation = activation; });
     EXPECT_EQ(reason.empty(), math::slope_from_output(activation)) << reason;
