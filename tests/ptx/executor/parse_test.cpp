@@ -90,7 +90,7 @@ TEST(PtxParse, VariablesOfTheModule) {
   EXPECT_EQ(out[1], 2);
 }
 
-// Input that the parser does not understand is an error with its line.
+// Syntax that the parser does not know is an error that names the line.
 TEST(PtxParse, RefusesUnknownSyntax) {
   const auto error = [](const std::string& kernel) {
     return error_of([&] { Module::load(module_text(kernel)); });

@@ -1,7 +1,7 @@
 // The lanes of a warp. Lanes at the same instruction form a group and run in lockstep. The group with the
 // lowest pc runs first, so that lanes reconverge where control flow does. A group that needs other lanes
-// (barrier, shuffle, mma) waits for them before its instruction, and a group that runs for long yields to the
-// others, as lanes make independent progress from sm_70 on.
+// (barrier, shuffle, mma) waits for them before its instruction. A group that runs for a long time yields to
+// the others, because lanes make independent progress on sm_70 and later.
 #include <algorithm>
 #include <bit>
 #include <cstring>
