@@ -1,4 +1,4 @@
-// Measures the bits and times of isolated fused training steps, and the times of the other executors.
+// Hashes the results of fused training steps, and measures the times of the steps of all executors.
 #include <fmt/format.h>
 
 #include <cmath>

@@ -183,7 +183,7 @@ def setup(config):
     torch.manual_seed(config["seed"])
     torch.set_float32_matmul_precision("highest")
     if not on_gpu:
-        torch.set_flush_denormal(True)  # the Gaussian without a sigmoid on its mean
+        torch.set_flush_denormal(True)  # set before the first parallel region, so that its threads inherit the mode
         torch.set_num_threads(config["threads"])
     t = Training(config)
     kind, _, rest = variant.partition("-")
@@ -207,6 +207,6 @@ def versions():
 
 
 def notes():
-    """Returns how often the compiler gave up CUDA graphs; any count above 0 means that reduce-overhead had no
+    """Returns the compiler's counts of skipped CUDA graphs by reason. A count above 0 means that reduce-overhead had no
     effect."""
     return {k: v for k, v in torch._dynamo.utils.counters["inductor"].items() if "cudagraph" in k}
