@@ -31,7 +31,7 @@ Tensor random(Shape shape, std::uint64_t seed, Device device) {
   return random_normal(shape, {.seed = seed, .purpose = RandomPurpose::test}, 0, 1, DType::f32, device);
 }
 
-// The operands and the answer of a case.
+// The operands and outputs of a case.
 struct Trial {
   LtProduct product;
   Tensor a, b, c, vector, mask;
@@ -86,7 +86,7 @@ std::vector<std::uint8_t> bytes_of(const Tensor& tensor) {
   return {bytes, bytes + host.bytes()};
 }
 
-// Returns "0", "1" or "mixed": the mask bits that belong to elements.
+// Returns the value of the mask bits that belong to elements: "0" or "1" if all are equal, otherwise "mixed".
 std::string bits_of(const Trial& t) {
   const std::vector<std::uint8_t> mask = bytes_of(t.mask);
   std::int64_t ones = 0;

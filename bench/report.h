@@ -9,8 +9,8 @@
 
 namespace gpuvae::bench {
 
-// One result of gpuvae_bench, which defines the fields. Units are seconds and bytes; shares are fractions of
-// 1.
+// One result of gpuvae_bench; gpuvae_bench.cpp explains the fields. Units are seconds and bytes. `copy` and
+// `matmul` are fractions of the ceilings.
 struct Operation {
   std::string operation, size, pass, failure = {};
   bool large = false, cold = false;

@@ -40,8 +40,8 @@ Variables make_inputs(const Case& c, DType dtype, Device device) {
   return inputs;
 }
 
-// Makes a variable that passes its gradient on without keeping it, as an activation does. A leaf would copy
-// the gradient.
+// Makes a variable that discards its gradient, as an activation does after its backward pass. A leaf would
+// copy the gradient.
 Variable activation(const Variable& leaf) {
   auto node = GraphAccess::make_node("activation", {&leaf});
   node->backward = [](autograd::BackwardContext&) {};

@@ -57,7 +57,7 @@ def answer(run):
 
 
 def experiment(run):
-    """Returns (answer, None), or (None, verdict) if there is no answer."""
+    """Returns (JSON object, None), or (None, verdict) if the run failed or the experiment is not supported."""
     found = answer(run) if run.ok else None
     if found is None:
         verdict = trouble(run)

@@ -1,4 +1,4 @@
-"""The list of peers, and the driver's view of a peer's process. Uses the standard library only."""
+"""The list of peers, and the class through which run.py controls a peer's process. Uses the standard library only."""
 import ctypes
 import json
 import os

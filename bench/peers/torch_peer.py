@@ -1,4 +1,4 @@
-"""PyTorch. Variants: eager; compile, compile-cpp (with the C++ wrapper), compile-max-autotune and
+"""Trains with PyTorch. Variants: eager; compile, compile-cpp (with the C++ wrapper), compile-max-autotune and
 compile-reduce-overhead compile the whole step, optimiser included, as one graph; graph-N-eager and graph-N-compile
 capture N steps as one CUDA graph, over eager code with a capturable optimiser (fused for Adam) or over compiled
 code."""
@@ -12,8 +12,8 @@ from child import Skip
 
 
 class Vae(torch.nn.Module):
-    """forward returns the negative ELBO, averaged over the batch. Both heads of a layer are one product, and each
-    head is initialised like a separate layer."""
+    """The model; forward() returns the negative ELBO, averaged over the batch. One matrix product computes both heads of
+    a layer, and each head is initialised like a separate layer."""
 
     def __init__(self, config, pixels):
         super().__init__()

@@ -85,7 +85,9 @@ cudaError_t enqueue(cudaStream_t stream, cudaGraphNodeType type, Work work);
 cudaError_t synchronise(cudaStream_t stream);  // counts as a host synchronisation
 void finish_all_streams();                     // does not count as a synchronisation
 bool is_capturing(cudaStream_t stream);
-cudaError_t forbidden_while_capturing();  // for calls that may synchronise implicitly
+// Returns the error of a call that may synchronise implicitly, and invalidates the capture, if a stream
+// captures in a mode that forbids such calls.
+cudaError_t forbidden_while_capturing();
 
 Counters& counters();
 

@@ -38,9 +38,9 @@ inline float next(float x, std::int32_t steps) {
   return std::fabs(x) < kInfinity && x != 0 ? moved : x;
 }
 
-// Returns the nearest float, the lowest float that is at least value - error, or the highest float that is at
-// most value + error. Zero, infinity and results without error are exact. A bound that overflows gives
-// infinity.
+// Returns, as kMode selects, the nearest float, the lowest float that is at least value - error, or the
+// highest float that is at most value + error. Zero, infinity and results without error are exact. A bound
+// that overflows gives infinity.
 template <Approximation kMode>
 inline float rounded(Estimate e) {
   const float nearest = static_cast<float>(e.value);

@@ -158,7 +158,7 @@ TEST(PtxFloat, DoublePrecisionIsCorrectlyRounded) {
   check("sub.f64 %d, %a0, %a1;", [](double x, double y) { return static_cast<double>(Quad(x) - y); });
   check("mul.f64 %d, %a0, %a1;", [](double x, double y) { return static_cast<double>(Quad(x) * y); });
   check("div.rn.f64 %d, %a0, %a1;", [](double x, double y) { return static_cast<double>(Quad(x) / y); });
-  // The rounding error of a product.
+  // Computes the rounding error of a product.
   check("mul.f64 %d, %a0, %a1; neg.f64 %d, %d; fma.rn.f64 %d, %a0, %a1, %d;",
         [](double x, double y) { return static_cast<double>(Quad(x) * y - Quad(x * y)); });
   check("max.f64 %d, %a0, %a1;", [](double x, double y) { return x > y ? x : y; });

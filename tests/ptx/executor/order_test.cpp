@@ -218,7 +218,7 @@ TEST_F(OrderTest, LastBlockNeedsTheFenceAfterItsTicket) {
   EXPECT_NE(error.find("sum_of_blocks: race in global memory"), std::string::npos) << error;
 }
 
-// Without the race check, a missing fence shows in the value: the stores of other blocks are not visible yet.
+// Without the race check, a missing fence leads to a wrong sum: stores of other blocks are not visible yet.
 TEST_F(OrderTest, DelayedStoresBecomeVisibleAtAFence) {
   module.options.races = false;
   EXPECT_EQ(sum_of_blocks(2), 5050.0f);

@@ -48,7 +48,8 @@ struct Options {
   bool races = true;          // report races of threads, warps, blocks and overlapping grids
   bool uninitialized = true;  // report reads of shared, global and local memory that was never written
   bool profile = true;        // count sectors, bank conflicts, and instructions by class
-  // A block's plain global stores become visible to other blocks only at a fence or at its end.
+  // A block's plain global stores become visible to other blocks of the grid only at a fence, at an atomic of
+  // the block on the same address, or some time after the block has ended.
   bool delayed_stores = false;
   Order order = Order::ascending;
   std::uint64_t seed = 1;  // seed of Order::random
@@ -122,7 +123,7 @@ class Memory {
   Memory();
   ~Memory();
   Memory(const Memory&) = delete;
-  void* allocate(std::size_t bytes, std::string name = "");  // filled with 0xff: NaN
+  void* allocate(std::size_t bytes, std::string name = "");  // filled with 0xff bytes, so that floats are NaN
   template <class T>
   T* allocate(std::size_t count, std::string name = "") {
     return static_cast<T*>(allocate(count * sizeof(T), std::move(name)));
