@@ -1,5 +1,7 @@
 // Compares the fused training step in every precision, over mixes of sizes, activations, optimisers and
 // posteriors.
+#include <cfloat>
+
 #include "kernels/math/functions.h"
 #include "tests/train/fused_runs.h"
 
@@ -35,8 +37,9 @@ Plan variant(int which, bool large, bool deep) {
   return p;
 }
 
-// Returns the largest error of a parameter's update, relative to the largest update of the same weight or
-// bias. Relative to the parameters themselves, a wrong gradient of one step would hardly be visible.
+// Returns the largest error of a parameter's update, beyond the rounding of the parameter and relative to the
+// largest update of the same weight or bias. Relative to the parameters themselves, a wrong gradient of one
+// step would hardly be visible.
 double update_error(const Plan& p, const std::vector<double>& got, const std::vector<double>& expected) {
   Vae fresh(p.model, Device::cpu());
   double worst = 0;
@@ -44,7 +47,7 @@ double update_error(const Plan& p, const std::vector<double>& got, const std::ve
   for (const Parameter& parameter : fresh.parameters()) {
     double error = 0, largest = 1e-12;
     for (const double before : parameter.variable.value().to_doubles()) {
-      error = std::max(error, std::fabs(got[at] - expected[at]));
+      error = std::max(error, std::fabs(got[at] - expected[at]) - FLT_EPSILON * std::fabs(expected[at]));
       largest = std::max(largest, std::fabs(expected[at] - before));
       if (std::isnan(got[at])) return INFINITY;
       ++at;
@@ -213,8 +216,8 @@ Plan random_plan(int seed) {
   return p;
 }
 
-// Draws every setting of a plan. These seeds together reach nearly every instruction of the fused kernels
-// that some model can reach.
+// Draws every setting of a plan. These seeds were chosen among 160 because they execute instructions of the
+// fused kernels that no other test executes.
 class FusedRandomDevice : public testing::TestWithParam<int> {};
 
 TEST_P(FusedRandomDevice, AgreesWithEagerSteps) {
@@ -223,7 +226,8 @@ TEST_P(FusedRandomDevice, AgreesWithEagerSteps) {
   const Plan p = random_plan(GetParam());
   expect_close(p, kLimits[GetParam() % 4], eager(p, 1), slack_of(p.model.activation));
 }
-INSTANTIATE_TEST_SUITE_P(Seeds, FusedRandomDevice, testing::Range(0, 160));
+INSTANTIATE_TEST_SUITE_P(Seeds, FusedRandomDevice,
+                         testing::Values(17, 35, 42, 49, 59, 77, 83, 92, 120, 124, 134, 138, 153));
 
 }  // namespace
 }  // namespace gpuvae
