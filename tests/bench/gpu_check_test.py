@@ -83,7 +83,7 @@ class GpuCheck(unittest.TestCase):
         self.expect_only(result)
         self.assertEqual(result["environment"]["device"], "Fake GPU")
         self.assertEqual(len(result["programs"]), 4)
-        self.assertIn("all parts that ran are sound", self.page())
+        self.assertIn("all deciding parts that ran passed", self.page())
         self.assertIn("| bce_with_logits/100x784/training | 3.0 | 30.0 | 10.0 |", self.page())
         self.assertLessEqual(len(list(self.out.iterdir())), 8)
 
@@ -125,7 +125,7 @@ class GpuCheck(unittest.TestCase):
     def test_races_of_dependent_launches_are_seen(self):
         result = self.check("--only", "dependent-launches", status=1, fake={"gpu_probe fused-steps": "race"})
         lines = "\n".join(result["parts"]["dependent-launches"]["lines"])
-        self.assertIn("on, eager: other bits than off, eager at step 10000 (equal before: 1)", lines)
+        self.assertIn("on, eager: bits differ from off, eager at step 10000 (equal before: 1)", lines)
         self.assertNotIn("off, graph:", lines)
         self.assertIn("GPUVAE_DEPENDENT_LAUNCHES=0 trains correctly", self.page())
         self.check("--only", "dependent-launches", status=1, fake={"gpu_probe fused-steps": "no switch"})
