@@ -93,6 +93,10 @@ TEST(UnrolledDevice, LikelihoodsOfUnalignedArrays) {
         device.backend().likelihood(args, Stream::current(device).handle());
         expect_close(d.to_doubles(), slopes, 2e-6, what);
         expect_close(out.to_doubles(), {loss}, 5e-7, what);
+        args.d_params = nullptr;  // another kernel, without gradients
+        out.fill(0);
+        device.backend().likelihood(args, Stream::current(device).handle());
+        expect_close(out.to_doubles(), {loss}, 5e-7, what + " without gradients");
       }
   }
 }

@@ -26,6 +26,7 @@ struct Plan {
   std::int64_t images = 24;
   bool floats = false;  // f32 data instead of bytes
   kernels::FusedPrecision precision = kernels::FusedPrecision::automatic;
+  std::function<void(const Vae&)> prepare = {};  // changes the initial parameters
 };
 
 inline Plan plan_of(std::int64_t pixels, std::vector<std::int64_t> widths, std::int64_t latent) {
@@ -71,6 +72,7 @@ inline std::vector<double> all_parameters(Vae& model) {
 inline Outcome eager(const Plan& p, int epochs) {
   const Device device = Device::best();
   Vae model(p.model, device);
+  if (p.prepare) p.prepare(model);
   Optimizer optimizer(model.parameters(), p.optimizer);
   const Dataset images = images_of(p, device);
   // By default, the trainer would choose the fused step.
@@ -100,6 +102,7 @@ inline Outcome fused(const Plan& p, int epochs) {
   const Device device = Device::best();
   const ExactAllocator::Scope exact(device);
   Vae model(p.model, device);
+  if (p.prepare) p.prepare(model);
   Optimizer optimizer(model.parameters(), p.optimizer);
   const Dataset images = images_of(p, device);
   FusedStep step(model, optimizer, images, p.train, p.precision);
