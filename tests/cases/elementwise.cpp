@@ -1,4 +1,4 @@
-// Test cases of element-wise operations with one and with two inputs, which are broadcast.
+// Test cases of element-wise operations with one input, and with two inputs that are broadcast.
 #include <cmath>
 
 #include "tests/cases/case.h"
@@ -42,7 +42,8 @@ void add_gamma(std::vector<Case>& cases, const Shape& s) {
 }
 
 void add_unary(std::vector<Case>& cases) {
-  // Sizes that are no multiples of a SIMD register, and one that needs several threads and thread blocks.
+  // The sizes include some that are not multiples of the SIMD width and one that needs several threads and
+  // thread blocks.
   for (const Shape& s : {Shape{1}, Shape{31}, Shape{33, 3}, Shape{100, 784}}) {
     const std::string n = s.text();
     const Input any{s, -4, 4, 0.01}, positive{s, 0.1, 5};
@@ -65,8 +66,8 @@ void add_unary(std::vector<Case>& cases) {
     cases.push_back(unary_case(
         "abs", n, any, [](auto& x) { return abs(x); }, [](double x) { return std::fabs(x); }));
     add_gamma(cases, s);
-    // The functions use a power series for |x| < 1. The ranges lie on both sides of this limit, far beyond
-    // it, and close to 0.
+    // The functions use a power series for |x| < 1. The ranges include both sides of this limit, numbers far
+    // beyond it, and numbers close to 0.
     const Input logits{s, -4, 4}, far{s, -150, 150}, near{s, -0.01, 0.01};
     for (const Input& l : {logits, far, near}) {
       const std::string range = n + (l.high > 4 ? "_far" : l.high < 4 ? "_near" : "");

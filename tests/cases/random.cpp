@@ -5,7 +5,7 @@
 namespace gpuvae::cases {
 namespace {
 
-// Random operations have no input. The case has one of a single element, which only selects the device and
+// Random operations have no input. The input of these cases has one element and only selects the device and
 // the data type.
 Case random_case(bool normal, std::int64_t rows, std::int64_t width) {
   Case c{.operation = normal ? "random_normal" : "random_uniform"};

@@ -1,4 +1,5 @@
-// Compares the fused kernels of a whole training step with the step made of operations, on the same device.
+// Compares the fused training step with the eager step, which consists of separate operations, on the same
+// device.
 #include <bit>
 
 #include "kernels/math/functions.h"
@@ -78,8 +79,9 @@ TEST(FusedStep, SupportsOddWidthsAndTwoHiddenLayers) {
   }
 }
 
-// Padding and the unused rows of a smaller batch are written before they are read. A device that detects
-// reads of uninitialised memory must find none; no products of other libraries run here.
+// Padding and the unused rows of a smaller batch must be written before they are read. The emulated device
+// and compute-sanitizer report reads of uninitialised memory. No kernel of another library runs here, so
+// nothing else can be reported.
 TEST(FusedStep, ReadsNoUninitialisedMemory) {
   SKIP_WITHOUT_GPU();
   for (int latent = 1; latent <= 9; ++latent)
@@ -107,7 +109,7 @@ TEST(FusedStep, SupportsLargeTilesAndManyRows) {
   expect_same(p, kTolerance, "several tiles in every direction");
 }
 
-TEST(FusedStep, SupportsEveryDataSetAndNoise) {
+TEST(FusedStep, SupportsEveryTypeOfDataAndNoise) {
   SKIP_WITHOUT_GPU();
   for (int i = 0; i < 9; ++i) {
     Plan p = plan_of(10, {8}, 2);
@@ -128,7 +130,7 @@ TEST(FusedStep, SupportsEveryDataSetAndNoise) {
       p.train.batch_size = 1;
       p.images = 3;
     }
-    if (i == 8) p.train.batch_size = 40;  // more than the data set has
+    if (i == 8) p.train.batch_size = 40;  // larger than the data set
     expect_same(p, kTolerance, fmt::format("variant {}", i).c_str());
   }
 }
@@ -251,7 +253,7 @@ TEST(FusedStep, UsesTheRequestedPrecision) {
   EXPECT_EQ(error(FusedPrecision::automatic), split);
 }
 
-TEST(FusedStep, NamesTheFirstStepThatIsNotFinite) {
+TEST(FusedStep, ReportsTheFirstStepWithANonFiniteLoss) {
   SKIP_WITHOUT_GPU();
   Plan p = plan_of(4, {3}, 1);
   p.model.likelihood = gaussian_likelihood();
@@ -271,7 +273,7 @@ std::string why_not(const Plan& p, Device device) {
   return FusedStep::why_not(model, optimizer, images_of(p, device), p.train);
 }
 
-TEST(FusedStep, NamesTheObstacle) {
+TEST(FusedStep, SaysWhyItIsUnavailable) {
   const Plan good = plan_of(4, {3}, 1);
   EXPECT_EQ(why_not(good, Device::cpu()), "the model is on the CPU");
   EXPECT_THROW(Device::cpu().backend().fused_step({}, nullptr), Error);
