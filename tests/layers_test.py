@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # The layers from the bottom to the top. Folders on one line do not use each other. A public header
 # "gpuvae/NAME.h" belongs to the folder that implements it.
 LAYERS = [
-    ["gpuvae: types error version shape"],
+    ["gpuvae: enums types error version shape"],
     ["kernels/math"],
     ["kernels"],
     ["kernels/cpu", "kernels/cuda"],

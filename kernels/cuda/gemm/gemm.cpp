@@ -4,10 +4,9 @@
 
 #include "kernels/check.h"
 #include "kernels/cuda/backend.h"
-#include "kernels/cuda/gemm/matmul.h"
 #include "kernels/cuda/runtime/architecture.h"
 #include "kernels/cuda/runtime/errors.h"
-#include "kernels/cuda/runtime/workspaces.h"
+#include "kernels/cuda/runtime/resources.h"
 
 namespace gpuvae::kernels {
 namespace {
@@ -51,7 +50,8 @@ void CudaBackend::run(const GemmArgs& args, StreamHandle stream) {
   check_combination(args);
   const DeviceGuard on(device_);
   const auto multiply = [&](const GemmArgs& product) {
-    return matmul_->run(product, workspaces_->matmul(stream), Workspaces::kMatmulBytes, stream);
+    return resources_->matmul.run(product, resources_->workspaces.matmul(stream), Workspaces::kMatmulBytes,
+                                  stream);
   };
   // cuBLASLt does not accept vectors and empty sums as matrix products.
   const bool matrices = args.m > 1 && args.n > 1 && args.k > 1;
