@@ -1,4 +1,4 @@
-// Observers of a backend, which count or time the kernels that it starts; see Backend::set_observer().
+// Observers of a backend; see Backend::set_observer().
 #pragma once
 
 #include <functional>
@@ -9,15 +9,16 @@ namespace gpuvae::kernels {
 
 // One call of a kernel.
 struct KernelCall {
-  const char* name;  // name of the method of Backend
+  const char* name;  // the method of Backend, such as "gemm"
   double bytes;      // minimum number of bytes read and written
-  double flops = 0;  // of matrix products only
+  double flops = 0;  // floating-point operations; only matrix products count them
 };
 
+// Interface of objects that count or time the kernel calls of a backend.
 class KernelObserver {
  public:
   virtual ~KernelObserver() = default;
-  // Replaces the call. `run` starts the kernel and must be called exactly once.
+  // Called instead of the kernel. `run` starts the kernel; the observer must call it exactly once.
   virtual void call(const KernelCall& call, StreamHandle stream, const std::function<void()>& run) = 0;
 };
 

@@ -1,4 +1,4 @@
-// The names of the enumerations in enums.h, as messages, flags and files have them.
+// The names of the enumerations in enums.h, as messages, flags and files contain them.
 #pragma once
 
 #include <span>
@@ -8,21 +8,21 @@
 
 namespace gpuvae {
 
-// "f32", "f64", ...
+// Returns the name: "f32", "f64", ...
 [[nodiscard]] std::string_view name(DType t);
-// "all", "rows", "columns".
+// Returns the name: "all", "rows", "columns".
 [[nodiscard]] std::string_view name(Axis axis);
-// "relu", "leaky_relu", ...
+// Returns the name: "relu", "leaky_relu", ...
 [[nodiscard]] std::string_view name(Activation a);
-// "f32", "tf32", "bf16".
+// Returns the name: "f32", "tf32", "bf16".
 [[nodiscard]] std::string_view name(Precision p);
-// "log_variance", "log_sigma", "softplus".
+// Returns the name: "log_variance", "log_sigma", "softplus".
 [[nodiscard]] std::string_view name(PosteriorScale s);
-// "none", "threshold", "fixed", "dynamic".
+// Returns the name: "none", "threshold", "fixed", "dynamic".
 [[nodiscard]] std::string_view name(Binarize b);
-// "sgd", "rmsprop", ...
+// Returns the name: "sgd", "rmsprop", ...
 [[nodiscard]] std::string_view name(OptimizerKind k);
-// "auto", "eager", "graph", "fused".
+// Returns the name: "auto", "eager", "graph", "fused".
 [[nodiscard]] std::string_view name(Executor e);
 
 // The list of all activations, in the order of the enumeration.

@@ -1,5 +1,5 @@
-// The CUDA backend of one device. Each method is defined beside its kernel in the .cu file of its family.
-// Memory, streams and events are in runtime.cpp, graphs in graph.cpp, and matrix products in gemm.cpp.
+// The CUDA backend of one device. Each method is defined beside its kernel in a .cu file. Memory, streams and
+// events are in runtime.cpp, graphs in graph.cpp, and matrix products in gemm.cpp.
 #pragma once
 
 #include <cstdint>
@@ -58,9 +58,9 @@ class CudaBackend final : public Backend {
  private:
   struct Resources;  // kernels/cuda/runtime/resources.h
 
-  // Returns the number of blocks for `items` work items with `per_block` items per block. It is at most what
-  // fills the device, because the kernels loop over the rest, and at least `at_least`: a kernel that writes a
-  // sum needs a block even if there are no items.
+  // Returns the grid size for `items` work items with `per_block` items per block. It is limited to what
+  // fills the device; the kernels loop until all items are processed. It is at least `at_least`: a kernel
+  // that writes a sum needs a block even if there are no items.
   std::int64_t blocks(std::int64_t items, std::int64_t per_block, std::int64_t at_least = 0) const;
   Scratch scratch(StreamHandle stream);
   // Throws Error if fused_step does not support the model or the device.

@@ -29,7 +29,7 @@ class DiagonalGaussian final : public Posterior {
   }
 
   Variable log_density(const Variable& posterior_params, const Variable& z) const override {
-    check(options_.noise_std > 0, "posterior", "a posterior of noise_std 0 has no density");
+    check(options_.noise_std > 0, "posterior", "expected noise_std above 0 for a log density, got 0");
     constexpr double kHalfLogTwoPi = 0.918938533204672742;
     const Variable log_stddev = log_stddev_of(posterior_params);
     const Variable u = (z - mean(posterior_params)) * unfused::inverse_sigma(log_stddev);
@@ -83,6 +83,8 @@ DensitySample Posterior::rsample_with_log_density(const Variable& posterior_para
 }
 
 std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options) {
+  check(options.noise_std >= 0 && std::isfinite(options.noise_std), "posterior",
+        "expected a noise_std of 0 or more, got {}", options.noise_std);
   return std::make_shared<DiagonalGaussian>(options);
 }
 

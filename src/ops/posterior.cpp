@@ -1,5 +1,7 @@
 // Reparameterised sampling from the diagonal Gaussian posterior and its KL divergence, separately or in one
 // pass.
+#include <cmath>
+
 #include "src/core/random.h"
 #include "src/ops/op.h"
 #include "src/ops/sigma.h"
@@ -11,6 +13,7 @@ using namespace ops;
 
 std::int64_t latent_of(const char* name, const Variable& posterior_params) {
   check_defined(name, posterior_params, "posterior_params");
+  check_real(name, posterior_params);
   check(posterior_params.shape().rank() == 2 && posterior_params.shape()[1] % 2 == 0, name,
         "expected posterior_params of [rows, 2 latent] (mean, then scale parameter), got {}",
         posterior_params.shape());
@@ -19,7 +22,8 @@ std::int64_t latent_of(const char* name, const Variable& posterior_params) {
 
 void check_options(const char* name, const Variable& posterior_params, const PosteriorOptions& o) {
   const std::int64_t rows = posterior_params.shape()[0], latent = posterior_params.shape()[1] / 2;
-  check(o.noise_std >= 0, name, "expected a noise_std of 0 or more, got {}", o.noise_std);
+  check(o.noise_std >= 0 && std::isfinite(o.noise_std), name, "expected a noise_std of 0 or more, got {}",
+        o.noise_std);
   if (o.epsilon) {
     check_like(name, o.epsilon, posterior_params);
     check(o.epsilon.shape() == Shape({rows, latent}), name, "expected epsilon of [{}, {}], got {}", rows,
@@ -60,7 +64,7 @@ PosteriorSample run(const char* name, const Variable& posterior_params, const Po
   PosteriorSample result;
   if (wanted.z) result.z = GraphAccess::output(node, z);
   if (wanted.kl) result.kl = GraphAccess::output(node, kl);
-  // The function captures the clock's tensor to keep the memory that `args` points to.
+  // The lambda captures the clock's device_step, too, so that all memory to which `args` points is kept.
   node->backward = [=, kept = Saved(name, x), epsilon = Saved(name, options.epsilon),
                     samples = Saved(name, options.noise.samples),
                     step = options.noise.clock.device_step](BackwardContext& context) {

@@ -1,5 +1,5 @@
-// Softmax and log-sum-exp. The kernel works along the rows of a matrix. For other axes, its input is
-// transposed or viewed as a single row.
+// Softmax and log-sum-exp. The kernel reduces each row of a matrix. For other axes, its input is transposed
+// or reshaped to a single row.
 #include "src/ops/op.h"
 
 namespace gpuvae {
@@ -10,7 +10,7 @@ using kernels::Binary;
 using kernels::Broadcast;
 
 // Returns the softmax of each row of x. A tensor of any rank is treated as a matrix whose columns are the
-// last dimension.
+// last axis.
 Tensor softmax_value(const Tensor& x) {
   Tensor y = empty_like(x);
   backend(x).softmax({x.dtype(), x.shape().rows(), x.shape().columns(), x.data(), nullptr, y.data()},
@@ -63,6 +63,7 @@ Variable as_matrix(const Variable& x) {
 
 Variable log_sum_exp(const Variable& x, Axis axis) {
   check_defined("log_sum_exp", x, "x");
+  check_real("log_sum_exp", x);
   const Shape& shape = x.shape();
   if (axis == Axis::all) return reshape(log_sum_exp_of_rows(reshape(x, {1, shape.elements()})), {1});
   if (axis == Axis::columns) return log_sum_exp_of_rows(x);
@@ -71,6 +72,7 @@ Variable log_sum_exp(const Variable& x, Axis axis) {
 
 Variable softmax(const Variable& x, Axis axis) {
   check_defined("softmax", x, "x");
+  check_real("softmax", x);
   const Shape& shape = x.shape();
   if (axis == Axis::all) return reshape(softmax_of_rows(reshape(x, {1, shape.elements()})), shape);
   if (axis == Axis::columns) return softmax_of_rows(x);

@@ -28,10 +28,18 @@ void count_losses(const Elbo& elbo, const TrainOptions& options, const StepConte
 
 AutogradStep::AutogradStep(const Vae& model, Optimizer& optimizer, const Dataset& images,
                            const TrainOptions& options)
-    : model_(model), optimizer_(optimizer), images_(images), options_(options) {}
+    : model_(model), optimizer_(optimizer), images_(images), options_(options) {
+  for (const Parameter& p : model_.parameters())
+    if (!optimizer_.updates(p.variable)) others_.push_back(p.variable);
+}
 
-// Linear warm-up of the KL term's weight (Bowman et al., 2016; Sonderby et al., 2016), a function of the
-// device's step counter.
+void AutogradStep::zero_gradients() {
+  optimizer_.zero_grad();
+  for (const Variable& other : others_) other.zero_grad();
+}
+
+// Returns the KL term with its weight, which rises linearly during the warm-up (Bowman et al., 2016; Sonderby
+// et al., 2016). The device computes the weight from its step counter.
 autograd::Root AutogradStep::regularizer_root(const Variable& regularizer, const Clock& clock) const {
   const double steps = options_.warmup_epochs * static_cast<double>(clock.steps_per_epoch);
   if (steps <= 0) return {regularizer, options_.beta};
@@ -53,7 +61,7 @@ void AutogradStep::enqueue(const StepContext& step) {
   const Elbo elbo = losses_of(model_, batch, noise, options_);
   const autograd::Root roots[] = {{elbo.reconstruction, 1, {}},
                                   regularizer_root(elbo.regularizer, step.clock)};
-  optimizer_.zero_grad();
+  zero_gradients();
   autograd::backward(roots);
   optimizer_.step(step.updates, step.factors);
   count_losses(elbo, options_, step, true);

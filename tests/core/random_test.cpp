@@ -8,14 +8,15 @@
 
 #include "gpuvae/ops.h"
 #include "kernels/cpu/simd/simd.h"
-// Highway's targets need the definitions above.
+// simd.h selects Highway's targets and must come first.
 #include "hwy/highway.h"
 
 namespace gpuvae {
 namespace {
 
-// These answers come from the authors' distribution: Random123 kat_vectors, philox4x32 10.
-TEST(Philox, PublishedKnownAnswers) {
+// The answers are those of philox4x32-10 in the file kat_vectors of Random123, the library by Philox's
+// authors.
+TEST(Philox, MatchesThePublishedAnswers) {
   struct Answer {
     std::uint32_t counter[4], key[2], expected[4];
   };
@@ -33,7 +34,7 @@ TEST(Philox, PublishedKnownAnswers) {
   }
 }
 
-TEST(Random, NormalHasTheMomentsOfANormal) {
+TEST(Random, NormalNumbersHaveTheMomentsOfANormalDistribution) {
   const auto x = random_normal({1000, 1000}, {.seed = 3, .purpose = RandomPurpose::test}).to_doubles();
   double m1 = 0, m2 = 0, m3 = 0, m4 = 0;
   for (double v : x) {
@@ -50,13 +51,13 @@ TEST(Random, NormalHasTheMomentsOfANormal) {
   EXPECT_NEAR(m4 / n, 3, 5 * std::sqrt(96 / n));
 }
 
-TEST(Random, UniformNeverReachesItsEnds) {
+TEST(Random, UniformNumbersNeverReachZeroOrOne) {
   EXPECT_GT(uniform01(0), 0.0f);
   EXPECT_LT(uniform01(~0u), 1.0f);
   EXPECT_TRUE(std::isfinite(box_muller(0, 0).first) && std::isfinite(box_muller(~0u, ~0u).second));
 }
 
-// Calls body with each instruction set that the kernels were compiled for and that this CPU supports.
+// Calls body once per instruction set for which the kernels were compiled and which this CPU supports.
 template <class Body>
 void on_every_instruction_set(const Body& body) {
   for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
@@ -67,7 +68,7 @@ void on_every_instruction_set(const Body& body) {
   hwy::SetSupportedTargetsForTest(0);
 }
 
-// Returns the numbers of one row, computed by the formulas of kernels/math.
+// Returns the random numbers of one row, computed with the scalar formulas of kernels/math.
 std::vector<float> scalar_row(const Noise& noise, std::uint32_t sample, std::int64_t columns, bool normal) {
   std::vector<float> row;
   for (std::uint32_t block = 0; 4 * block < columns; ++block) {
@@ -80,7 +81,7 @@ std::vector<float> scalar_row(const Noise& noise, std::uint32_t sample, std::int
   return row;
 }
 
-TEST(Random, VectorsMatchTheScalarFormula) {
+TEST(Random, VectorCodeMatchesTheScalarFormula) {
   Noise noise{.seed = 0xfedcba9876543210ull, .purpose = RandomPurpose::test};
   noise.clock.step = 0x123456789ull;
   on_every_instruction_set([&] {
@@ -105,9 +106,9 @@ TEST(Random, VectorsMatchTheScalarFormula) {
   });
 }
 
-// A search found these samples, whose first two words have the smallest or the largest value of their 23
-// bits.
-TEST(Random, NormalsAreFiniteAtTheEndsOfTheUniformNumbers) {
+// These samples were found by a search. The 23 bits from which a uniform number is made are all 0 or all 1:
+// in word 0 of the first two samples, and in word 1 of the last two.
+TEST(Random, NormalNumbersAreFiniteAtTheExtremeUniformNumbers) {
   Noise noise{.seed = 1, .purpose = RandomPurpose::test};
   const std::int32_t ends[] = {3833710, 190499, 4157987, 4787619};
   const auto bits = [&](int i, int word) {
@@ -121,12 +122,13 @@ TEST(Random, NormalsAreFiniteAtTheEndsOfTheUniformNumbers) {
       const auto expected = scalar_row(noise, ends[r], 2, true);
       for (int i = 0; i < 2; ++i) EXPECT_NEAR(drawn[2 * r + i], expected[i], 1e-6);
     }
-    // Sqrt(2 log 2^24) is the largest possible value.
+    // sqrt(2 log(2^24)) is the largest radius that box_muller() can return.
     EXPECT_NEAR(std::hypot(drawn[0], drawn[1]), 5.7681, 1e-4);
   });
 }
 
-// A sample's numbers have the same bits alone, at any place in a batch, and in a matrix with more columns.
+// A sample gets bit-identical numbers whether it is drawn alone, at any position in a batch, or with more
+// columns.
 TEST(Random, NumbersDoNotDependOnTheBatch) {
   const Noise noise{.seed = 5, .purpose = RandomPurpose::posterior_noise};
   on_every_instruction_set([&] {
@@ -144,7 +146,7 @@ TEST(Random, NumbersDoNotDependOnTheBatch) {
   });
 }
 
-TEST(Random, PurposesSeedsTimesAndSamplesDiffer) {
+TEST(Random, PurposeSeedStepAndSampleChangeTheNumbers) {
   const Noise base{.seed = 1, .purpose = RandomPurpose::test};
   Noise seed = base, purpose = base, time = base, sample = base;
   seed.seed = 2;
@@ -193,7 +195,8 @@ TEST(Shuffle, IsAPermutationOfAnySizeAndDiffersByEpoch) {
   }
 }
 
-// A batch must look like a draw without replacement, so its mean index must have the same variance.
+// A batch must be distributed like a random draw from the data set, so the mean of its indices must have the
+// same variance.
 TEST(Shuffle, BatchesAreSpreadOverTheDataSet) {
   constexpr std::uint32_t n = 60000, batch = 100;
   double squares = 0;

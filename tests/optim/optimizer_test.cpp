@@ -16,7 +16,7 @@ struct Model {
 
 const double kGradients[][4] = {{0.1, -2, 0.03, 1}, {0.2, 1.5, -0.01, -1}, {-0.4, 0.5, 0.02, 0.5}};
 
-// One parameter under each update rule in plain doubles, from the descriptions of the papers and frameworks.
+// Updates one parameter by each update rule in plain doubles, as the papers and frameworks describe it.
 struct Reference {
   OptimizerOptions o;
   double p, m = 0, v = 0;
@@ -56,7 +56,7 @@ void train(Model& model, Optimizer& optimizer, int steps) {
 
 class Kinds : public testing::TestWithParam<int> {};
 
-TEST_P(Kinds, MatchTheirPapers) {
+TEST_P(Kinds, MatchTheirPublishedFormulas) {
   for (const double l2 : {0.0, 0.05})
     for (const bool biases : {false, true})
       for (const Device device : {Device::cpu(), Device::best()}) {
@@ -98,6 +98,18 @@ TEST(Optimizer, ClipsByGlobalNorm) {
   const double norm = std::sqrt(0.1 * 0.1 + 4 + 0.03 * 0.03 + 1);
   EXPECT_NEAR(optimizer.gradient_norm(), norm, 1e-6);
   EXPECT_NEAR(before[1] - model.weight.value().to_doubles()[1], -2 * 0.5 / norm, 1e-6);
+}
+
+// The squares of exploding gradients exceed the largest float.
+TEST(Optimizer, ClipsHugeGradients) {
+  const Variable w(Tensor::from(std::vector<float>{1, 1}, {2}), true);
+  const Parameter p{"w", w};
+  SGD optimizer({&p, 1}, {.learning_rate = 1, .clip_norm = 0.5});
+  sum(w * Variable(Tensor::from(std::vector<float>{3e25f, 4e25f}, {2}))).backward();
+  optimizer.step();
+  EXPECT_NEAR(optimizer.gradient_norm() / 5e25, 1, 1e-6);
+  EXPECT_NEAR(w.value().to_vector()[0], 1 - 0.3, 1e-6);
+  EXPECT_NEAR(w.value().to_vector()[1], 1 - 0.4, 1e-6);
 }
 
 TEST(Optimizer, AMissingGradientCountsAsZero) {

@@ -1,6 +1,6 @@
-// The kernels of a fused training step, their arguments and their order. For one hidden layer each in encoder
-// and decoder, there are five kernels: encoder; head; backward pass of the decoder; backward pass of the
-// encoder with the decoder's update; update of the encoder.
+// The kernels of a fused training step, their arguments and their order. If the encoder and the decoder have
+// one hidden layer each, a step has five kernels: the encoder, the head, the backward pass of the decoder,
+// the backward pass of the encoder with the decoder's update, and the encoder's update.
 #include "kernels/fused_step.h"
 
 #include <cmath>
@@ -122,8 +122,8 @@ class FusedSchedule {
                       sized(args_.output.out));
   }
 
-  // Launches the gradient of a hidden layer, together with the updates that the previous launches have made
-  // possible.
+  // Launches the kernel that computes the gradient of a hidden layer and applies the weight updates that
+  // release() has queued.
   void data(const FusedDataJob& job) {
     next_.data = job;
     launch_fused_backward(plan_, next_, sized(job.layer.in));

@@ -8,8 +8,8 @@ namespace gpuvae::kernels {
 std::string CudaBackend::fused_step_unavailable() const {
   if (capability_ < kFirstWithTensorFloats) return "the GPU has no tensor cores for TF32";
   if (architecture_ >= kFirstWithTensorFloats) return "";
-  return "this build's kernels for the GPU are of compute capability " + architecture_name(architecture_) +
-         ", without tensor cores for TF32";
+  return "this build's kernels for the GPU were compiled for compute capability " +
+         architecture_name(architecture_) + ", which has no tensor cores for TF32";
 }
 
 void CudaBackend::check_fused_step(const FusedStepArgs& args) const {

@@ -1,7 +1,7 @@
 // Runs the launches of a stream. A programmatic launch starts as early as possible: when all blocks of its
-// predecessor have executed launch_dependents or ended. Newer grids run first, so that a dependent reaches
-// its griddepcontrol.wait before its predecessor continues. The wait ends when the predecessor is complete;
-// earlier grids are known to be complete only if the predecessor has waited for them.
+// predecessor have executed launch_dependents or ended. Newer grids run first, so a dependent grid reaches
+// its griddepcontrol.wait before its predecessor continues. griddepcontrol.wait ends when the predecessor is
+// complete. Earlier grids are known to be complete only if the predecessor itself has waited for them.
 #include <algorithm>
 #include <bit>
 #include <list>
@@ -16,7 +16,7 @@ constexpr std::size_t kUnpublished = 64;  // blocks whose stores are withheld af
 
 void Completed::add(std::uint32_t id) {
   if (contains(id)) return;
-  if (id - all_before_ >= 64) throw Error("[ptx::run] expected at most 64 grids that overlap, got more");
+  if (id - all_before_ >= 64) throw Error("[ptx::run] expected at most 64 overlapping grids, got more");
   later_ |= 1ull << (id - all_before_);
   normalise();
 }
@@ -63,9 +63,10 @@ constexpr std::size_t kInterleaved = 4;  // blocks that run at the same time in 
 void check_shape(const Launch& launch) {
   const Kernel& k = *launch.kernel;
   if (launch.grid.count() == 0 || launch.block.count() == 0 || launch.block.count() > 1024)
-    throw Error(readable_name(k.name) + ": expected a grid and 1 to 1024 threads per block, got " +
-                std::to_string(launch.grid.count()) + " blocks of " + std::to_string(launch.block.count()) +
-                " threads");
+    throw Error(readable_name(k.name) +
+                ": expected a grid of 1 or more blocks and 1 to 1024 threads per block, got grid size " +
+                std::to_string(launch.grid.count()) + " and block size " +
+                std::to_string(launch.block.count()));
   if (launch.block.count() > k.syntax->max_threads)
     throw Error(readable_name(k.name) + ": expected at most " + std::to_string(k.syntax->max_threads) +
                 " threads per block (__launch_bounds__), got " + std::to_string(launch.block.count()));
