@@ -1,6 +1,10 @@
 // The only interface between host code and kernels. The method of a kernel takes one struct of raw pointers
 // and sizes, so kernels do not depend on tensors or autograd and can be tested separately.
 //
+// Every CUDA file includes this header, and nvcc compiles it five times per file. It therefore leaves out
+// <string>, <functional> and <atomic>, which need about a second each: std::string is only declared, and
+// backend.cpp defines what needs the others.
+//
 // Conventions. Matrices are row-major and contiguous. Pointers refer to memory of the backend's device; only
 // pointers marked "or null" may be null. `dtype` is the element type of every void pointer unless a comment
 // says otherwise: f32, or f64 on the CPU only. Sizes may be 0. Outputs do not overlap inputs unless a comment
@@ -8,13 +12,11 @@
 // for arguments that they do not support.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <string>
+#include <iosfwd>
 
-#include "gpuvae/types.h"
+#include "gpuvae/enums.h"
 #include "kernels/fused_step.h"
 #include "kernels/noise.h"
 #include "kernels/ops/elementwise.h"
@@ -30,19 +32,7 @@ using StreamHandle = void*;  // cudaStream_t, or null on the CPU
 using EventHandle = void*;
 using GraphHandle = void*;
 
-// One call of a kernel.
-struct KernelCall {
-  const char* name;  // the method of Backend, such as "gemm"
-  double bytes;      // minimum number of bytes read and written
-  double flops = 0;  // floating-point operations; only matrix products count them
-};
-// Interface of objects that count or time the kernel calls of a backend.
-class KernelObserver {
- public:
-  virtual ~KernelObserver() = default;
-  // Called instead of the kernel. `run` starts the kernel; the observer must call it exactly once.
-  virtual void call(const KernelCall& call, StreamHandle stream, const std::function<void()>& run) = 0;
-};
+class KernelObserver;  // kernels/observer.h
 
 // The list of kernels as KERNEL(method of Backend, argument struct). The structs are declared in kernels/ops
 // and kernels/fused_step.h. fused_step and curand exist only on CUDA (the CPU backend throws Error), and
@@ -119,14 +109,13 @@ class Backend {
   virtual void destroy_graph(GraphHandle) noexcept = 0;  // allowed while a launch is running
 
   // ---- kernels ----
-#define GPUVAE_METHOD(method, Args) \
-  void method(const Args& args, StreamHandle stream) { start(#method, args, stream); }
+#define GPUVAE_METHOD(method, Args) void method(const Args& args, StreamHandle stream);
   GPUVAE_KERNELS(GPUVAE_METHOD)
 #undef GPUVAE_METHOD
 
   // Sends all later kernel calls to `observer`, or runs them directly if it is null. Returns the previous
   // observer. No other thread may use this backend during set_observer().
-  KernelObserver* set_observer(KernelObserver* observer) { return observer_.exchange(observer); }
+  KernelObserver* set_observer(KernelObserver* observer);
 
  protected:
 #define GPUVAE_RUN(method, Args) virtual void run(const Args& args, StreamHandle stream) = 0;
@@ -135,16 +124,9 @@ class Backend {
 
  private:
   template <class Args>
-  void start(const char* name, const Args& args, StreamHandle stream) {
-    KernelObserver* observer = observer_.load(std::memory_order_relaxed);
-    if (!observer) [[likely]]
-      return run(args, stream);
-    KernelCall call{name, args.bytes()};
-    if constexpr (requires { args.flops(); }) call.flops = args.flops();
-    observer->call(call, stream, [&] { run(args, stream); });
-  }
+  void start(const char* name, const Args& args, StreamHandle stream);
 
-  std::atomic<KernelObserver*> observer_ = nullptr;
+  KernelObserver* observer_ = nullptr;  // accessed through std::atomic_ref
 };
 
 Backend& cpu_backend();

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <string>
+
+#include "gpuvae/types.h"
 #include "kernels/backend.h"
 #include "kernels/fused_workspace.h"
 #include "kernels/math/functions.h"

@@ -14,7 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <iosfwd>
 
 #include "kernels/ops/batch.h"
 #include "kernels/ops/likelihood.h"

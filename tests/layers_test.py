@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # The layers from the bottom to the top. Folders on the same line must not use each other. A public header
 # "gpuvae/NAME.h" is listed after the folder that implements it.
 LAYERS = [
-    ["gpuvae: types error version shape"],
+    ["gpuvae: enums types error version shape"],
     ["kernels/math"],
     ["kernels"],
     ["kernels/cpu", "kernels/cuda"],

@@ -2,6 +2,8 @@
 // complete when a call returns, and streams are null.
 #pragma once
 
+#include <string>
+
 #include "kernels/backend.h"
 
 namespace gpuvae::kernels {

@@ -3,17 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <string>
 
 #include "kernels/backend.h"
 #include "kernels/cuda/runtime/context.h"
 
 namespace gpuvae::kernels {
-
-class Curand;
-class Matmul;
-class Workspaces;
 
 // A stream's memory for reductions across blocks. Kernels of one stream run one after another and share it. A
 // captured graph uses the memory of the stream on which it was captured, and must be launched on that stream.
@@ -29,6 +23,8 @@ class CudaBackend final : public Backend {
   // kernels/cuda/runtime/architecture.h.
   CudaBackend(const CudaDevice& device, int architecture);
   ~CudaBackend() override;
+  CudaBackend(const CudaBackend&) = delete;
+  CudaBackend& operator=(const CudaBackend&) = delete;
 
   std::string description() const override;
   bool supports(Precision precision) const override;
@@ -60,10 +56,15 @@ class CudaBackend final : public Backend {
 #undef GPUVAE_RUN
 
  private:
+  struct Resources;  // kernels/cuda/runtime/resources.h
+
   // Returns the grid size for `items` work items with `per_block` items per block. It is limited to what
-  // fills the device; the kernels loop until all items are processed.
-  std::int64_t blocks(std::int64_t items, std::int64_t per_block) const;
+  // fills the device; the kernels loop until all items are processed. It is at least `at_least`: a kernel
+  // that writes a sum needs a block even if there are no items.
+  std::int64_t blocks(std::int64_t items, std::int64_t per_block, std::int64_t at_least = 0) const;
   Scratch scratch(StreamHandle stream);
+  // Throws Error if fused_step does not support the model or the device.
+  void check_fused_step(const FusedStepArgs& args) const;
 
   // Computes products that cuBLASLt does not support.
   void gemm_tiled(const GemmArgs& args, StreamHandle stream);
@@ -74,9 +75,8 @@ class CudaBackend final : public Backend {
   int architecture_;
   int multiprocessors_ = 1;
   int capability_ = 0;  // compute capability: 10 * major + minor
-  std::unique_ptr<Workspaces> workspaces_;
-  std::unique_ptr<Matmul> matmul_;
-  std::unique_ptr<Curand> curand_;
+  // Owned. It is no std::unique_ptr, because <memory> costs nvcc two seconds per CUDA file.
+  Resources* resources_;
 };
 
 }  // namespace gpuvae::kernels

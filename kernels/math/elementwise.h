@@ -9,9 +9,8 @@
 #define GPUVAE_KERNELS_MATH_ELEMENTWISE_H
 
 #include <cstdint>
-#include <string_view>
 
-#include "gpuvae/types.h"
+#include "gpuvae/enums.h"
 
 // X(enumerator, struct). Activations come first, in the order of gpuvae::Activation.
 #define GPUVAE_ACTIVATIONS(X) \
@@ -48,8 +47,8 @@ namespace gpuvae::kernels {
 
 enum class Unary : std::uint8_t { GPUVAE_ELEMENTWISE(GPUVAE_ENUMERATOR) };
 
-constexpr std::string_view name(Unary function) {  // null-terminated
-  constexpr std::string_view kNames[] = {GPUVAE_ELEMENTWISE(GPUVAE_NAME)};
+constexpr const char* name(Unary function) {
+  constexpr const char* kNames[] = {GPUVAE_ELEMENTWISE(GPUVAE_NAME)};
   return kNames[static_cast<int>(function)];
 }
 

@@ -9,7 +9,6 @@
 #define GPUVAE_KERNELS_MATH_LIKELIHOOD_H
 
 #include <cstdint>
-#include <string_view>
 
 #include "kernels/math/host_device.h"
 

@@ -1,7 +1,7 @@
 // The update of one element by each optimiser. Comments beside the formulas name their sources.
 #pragma once
 
-#include "gpuvae/types.h"
+#include "gpuvae/enums.h"
 #include "kernels/math/host_device.h"
 
 namespace gpuvae::math {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "gpuvae/types.h"
+#include "gpuvae/enums.h"
 #include "kernels/math/host_device.h"
 
 namespace gpuvae {

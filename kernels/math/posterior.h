@@ -2,7 +2,7 @@
 // divergence to the standard normal. Kingma and Welling, "Auto-encoding variational Bayes", 2013, appendix B.
 #pragma once
 
-#include "gpuvae/types.h"
+#include "gpuvae/enums.h"
 #include "kernels/math/scalar.h"
 
 namespace gpuvae::math {

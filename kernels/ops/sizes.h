@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "gpuvae/types.h"
+#include "gpuvae/enums.h"
 
 namespace gpuvae::kernels {
 

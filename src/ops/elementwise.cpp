@@ -19,7 +19,7 @@ Tensor unary_value(Unary operation, const Tensor& x, double a = 1, double b = 0)
 }
 
 Variable unary(Unary operation, const Variable& x, double a = 1, double b = 0) {
-  const char* name = kernels::name(operation).data();
+  const char* name = kernels::name(operation);
   check_defined(name, x, "x");
   check_real(name, x);
   Tensor y = unary_value(operation, x.value(), a, b);

@@ -14,8 +14,8 @@ from gpucheck.verdicts import failure_texts, sanitizer_verdict, tests_of  # noqa
 
 FAKE = SOURCE / "tests/bench/fake"
 PROGRAMS = ("gpu_probe", "gpuvae_tests", "gpuvae_bench", "train_bench")
-# Scales the parts' time limits to between 5 and 30 seconds, because a hanging program runs until its limit.
-SCALE = 0.5
+SCALE = 0.5  # scales the parts' time limits to between 5 and 30 seconds
+SHORT = 0.1  # for parts in which a program hangs, because it runs until its limit
 
 
 def alive(pid):
@@ -94,7 +94,7 @@ class GpuCheck(unittest.TestCase):
                  ("flood", "failed", "too much output"), ("hang", "out of time", "out of time after"))
         for how, outcome, said in cases:
             with self.subTest(how):
-                self.scale = 0.1
+                self.scale = SHORT
                 result = self.check("--from", "cublaslt", status=1, fake={"gpu_probe cublaslt": how})
                 expected = {"cublaslt": outcome, "product-error": "passed", "legacy-stream": "passed", "step-times": "passed",
                             "ceilings": "passed", "operations": "passed", "training": "passed", "peers": "not run"}
@@ -117,8 +117,9 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual([p for p in pids if alive(p)], [])
 
     def test_measurements_do_not_decide(self):
-        result = self.check(fake={"gpuvae_bench": "crash", "train_bench": "hang",
-                                  "gpu_probe step-times --presets flex-mnist": "fail"})
+        self.check(fake={"gpuvae_bench": "crash", "gpu_probe step-times --presets flex-mnist": "fail"})
+        self.scale = SHORT
+        result = self.check("--only", "training", fake={"train_bench": "hang"})
         self.expect_only(result, operations="failed", training="out of time", step_times="failed")
         self.assertEqual(len(result["parts"]["step-times"]["result"]["rows"]), 6)  # rows of the other two presets
         self.assertIn("Measurements that failed: step-times, operations, training", self.page())
@@ -163,6 +164,7 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual(self.outcomes(result)["memcheck"], "not run")
         result = self.check("--only", "memcheck", status=1, fake={"gpu_probe fused-steps": "nothing"})
         self.assertEqual(self.outcomes(result)["memcheck"], "failed")
+        self.scale = SHORT
         result = self.check("--only", "synccheck", status=1, fake={"gpu_probe fused-steps": "hang"})
         self.assertEqual(self.outcomes(result)["synccheck"], "out of time")
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "gpuvae/ops.h"
-#include "kernels/backend.h"
+#include "kernels/observer.h"
 
 namespace gpuvae {
 namespace {

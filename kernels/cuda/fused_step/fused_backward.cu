@@ -165,7 +165,7 @@ __global__ void __launch_bounds__(kThreads, 2)
 void launch_fused_backward(const FusedPlan& plan, const FusedBackward& backward, const FusedLaunch& how) {
   with_fused_kernel(how, [&](auto multiply, auto small) {
     using T = DataTile<small>;
-    constexpr int kFloats = std::max(T::kFloats, WeightTile::kFloats);
+    constexpr int kFloats = T::kFloats > WeightTile::kFloats ? T::kFloats : WeightTile::kFloats;
     static_assert(kFactorFloats<T, kFusedMaxLatent> <= kFloats);
     FusedBackward work = backward;
     const std::int64_t batch = plan.args.gather.batch;

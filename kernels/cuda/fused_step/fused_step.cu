@@ -5,7 +5,6 @@
 
 #include <cmath>
 
-#include "gpuvae/error.h"
 #include "kernels/cuda/backend.h"
 #include "kernels/cuda/fused_step/fused_plan.cuh"
 #include "kernels/cuda/runtime/architecture.h"
@@ -166,21 +165,9 @@ Multiply multiply_of(FusedPrecision precision) {
 
 }  // namespace
 
-std::string CudaBackend::fused_step_unavailable() const {
-  if (capability_ < kFirstWithTensorFloats) return "the GPU has no tensor cores for TF32";
-  if (architecture_ >= kFirstWithTensorFloats) return "";
-  return "this build's kernels for the GPU were compiled for compute capability " +
-         architecture_name(architecture_) + ", which has no tensor cores for TF32";
-}
-
 void CudaBackend::run(const FusedStepArgs& args, StreamHandle stream) {
   require_f32("fused_step", args.gather.dtype);
-  const std::string why_not = fused_step_why_not(args);
-  if (!why_not.empty()) throw Error("fused_step", "expected a model that fits: " + why_not);
-  const std::string unavailable = fused_step_unavailable();
-  if (!unavailable.empty())
-    throw Error("fused_step", "expected a GPU with the fused kernels: " + unavailable,
-                ErrorKind::unsupported);
+  check_fused_step(args);
   const DeviceGuard on(device_);
   const FusedLaunch how{multiply_of(args.precision), false, architecture_ >= kFirstWithDependentLaunch,
                         stream};

@@ -4,10 +4,9 @@
 
 #include "kernels/check.h"
 #include "kernels/cuda/backend.h"
-#include "kernels/cuda/gemm/matmul.h"
 #include "kernels/cuda/runtime/architecture.h"
 #include "kernels/cuda/runtime/errors.h"
-#include "kernels/cuda/runtime/workspaces.h"
+#include "kernels/cuda/runtime/resources.h"
 
 namespace gpuvae::kernels {
 namespace {
@@ -53,7 +52,8 @@ void CudaBackend::run(const GemmArgs& args, StreamHandle stream) {
   check_combination(args);
   const DeviceGuard on(device_);
   const auto multiply = [&](const GemmArgs& product) {
-    return matmul_->run(product, workspaces_->matmul(stream), Workspaces::kMatmulBytes, stream);
+    return resources_->matmul.run(product, resources_->workspaces.matmul(stream), Workspaces::kMatmulBytes,
+                                  stream);
   };
   // Products with a dimension of 0 or 1 do not use cuBLASLt, which does not accept vectors or empty sums.
   const bool matrices = args.m > 1 && args.n > 1 && args.k > 1;

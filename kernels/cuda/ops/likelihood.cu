@@ -1,7 +1,6 @@
 // Negative log likelihoods with their gradient in one pass, and log densities per row.
 #include <type_traits>
 
-#include "gpuvae/error.h"
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/math/scalar_likelihood.h"
@@ -108,7 +107,7 @@ void CudaBackend::run(const LikelihoodArgs& args, StreamHandle stream) {
   const std::int64_t work = !flat     ? args.rows * ceil_div(args.columns, 4)
                             : aligned ? ceil_div(size, 4)
                                       : size;
-  const std::int64_t grid = std::max<std::int64_t>(1, blocks(work, kThreads));
+  const std::int64_t grid = blocks(work, kThreads, 1);
   math::with_likelihood(args.likelihood.kind, [&](auto formula) {
     using F = decltype(formula);
     launch({"likelihood", "likelihood_kernel", grid, kThreads, size, stream},
@@ -124,7 +123,7 @@ void CudaBackend::run(const LogDensityArgs& args, StreamHandle stream) {
     using F = decltype(formula);
     // No operation computes log densities from probabilities, so there is no kernel for them.
     if constexpr (std::is_same_v<F, math::BernoulliOfProbability>) {
-      throw Error("log_density", "expected logits, got probabilities");
+      fail_argument("log_density", "logits", "probabilities");
     } else {
       launch({"log_density", "log_density_kernel", blocks(args.rows, kThreads / 32), kThreads,
               args.rows * args.columns, stream},

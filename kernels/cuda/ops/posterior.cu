@@ -92,7 +92,7 @@ void CudaBackend::run(const PosteriorArgs& args, StreamHandle stream) {
   const DeviceGuard on(device_);
   const bool aligned = args.latent % 4 == 0 && aligned16(args.posterior_params, args.epsilon, args.z);
   const std::int64_t groups = args.rows * ceil_div(args.latent, 4);
-  const std::int64_t grid = std::max<std::int64_t>(args.kl ? 1 : 0, blocks(groups, kThreads));
+  const std::int64_t grid = blocks(groups, kThreads, args.kl ? 1 : 0);
   launch({"posterior", "posterior_kernel", grid, kThreads, args.rows * args.latent, stream},
          aligned ? posterior_kernel<true> : posterior_kernel<false>, args, scratch(stream));
 }

@@ -79,7 +79,7 @@ void CudaBackend::run(const ReduceArgs& args, StreamHandle stream) {
             stream},
            long_rows ? sum_columns_kernel<true> : sum_columns_kernel<false>, args);
   } else {
-    const std::int64_t grid = std::max<std::int64_t>(1, blocks(size, kThreads * (aligned ? 4 : 1)));
+    const std::int64_t grid = blocks(size, kThreads * (aligned ? 4 : 1), 1);
     launch({"reduce", "sum_kernel", grid, kThreads, size, stream}, sum_kernel, args, aligned,
            scratch(stream));
   }
@@ -89,7 +89,7 @@ void CudaBackend::run(const ClipArgs& args, StreamHandle stream) {
   require_f32("clip", args.dtype);
   const DeviceGuard on(device_);
   const bool aligned = aligned16(args.x);
-  const std::int64_t grid = std::max<std::int64_t>(1, blocks(args.size, kThreads * (aligned ? 4 : 1)));
+  const std::int64_t grid = blocks(args.size, kThreads * (aligned ? 4 : 1), 1);
   launch({"clip", "clip_kernel", grid, kThreads, args.size, stream}, clip_kernel, args, aligned,
          scratch(stream));
 }

@@ -8,7 +8,7 @@
 #include "kernels/cuda/runtime/capture.h"
 #include "kernels/cuda/runtime/dynamic_library.h"
 #include "kernels/cuda/runtime/errors.h"
-#include "kernels/cuda/runtime/workspaces.h"
+#include "kernels/cuda/runtime/resources.h"
 
 namespace gpuvae::kernels {
 namespace {
@@ -95,12 +95,12 @@ void CudaBackend::run(const CurandArgs& args, StreamHandle stream) {
   refuse_in_capture("curand", stream);  // each replay would draw the same numbers
   const bool aligned = reinterpret_cast<std::uintptr_t>(args.out) % 16 == 0;
   if (aligned && (!args.normal || args.count % 2 == 0)) {
-    curand_->draw(args, args.out, args.count, stream);
+    resources_->curand.draw(args, args.out, args.count, stream);
   } else {
     const std::int64_t even = args.count + args.count % 2;
     const DeviceMemory memory(allocate(static_cast<std::size_t>(even) * sizeof(float)));
     auto* numbers = static_cast<float*>(memory.get());
-    curand_->draw(args, numbers, even, stream);
+    resources_->curand.draw(args, numbers, even, stream);
     run(CopyArgs{args.out, numbers, static_cast<std::size_t>(args.count) * sizeof(float)}, stream);
     synchronize(stream);  // before the memory is released
   }

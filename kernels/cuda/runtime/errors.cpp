@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "gpuvae/types.h"
 #include "kernels/check.h"
 #include "kernels/cuda/backend.h"
 #include "kernels/cuda/launch.cuh"
@@ -43,6 +44,10 @@ void fail_dtype(const char* operation, DType dtype) {
 }
 
 void fail_size(const char* operation, const char* expected, std::int64_t got) {
+  fail(operation, "expected {}, got {}", expected, got);
+}
+
+void fail_argument(const char* operation, const char* expected, const char* got) {
   fail(operation, "expected {}, got {}", expected, got);
 }
 

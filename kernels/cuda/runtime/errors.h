@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-#include "gpuvae/types.h"
+#include "gpuvae/enums.h"
 
 namespace gpuvae::kernels {
 
@@ -19,6 +19,7 @@ inline void check_cuda(cudaError_t error, const char* operation, const char* cal
 
 [[noreturn]] void fail_dtype(const char* operation, DType dtype);
 [[noreturn]] void fail_size(const char* operation, const char* expected, std::int64_t got);
+[[noreturn]] void fail_argument(const char* operation, const char* expected, const char* got);
 
 inline void require_f32(const char* operation, DType dtype) {
   if (dtype != DType::f32) [[unlikely]]

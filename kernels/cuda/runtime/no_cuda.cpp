@@ -1,4 +1,6 @@
 // The CUDA backend of builds without CUDA.
+#include <string>
+
 #include "kernels/backend.h"
 
 namespace gpuvae::kernels {

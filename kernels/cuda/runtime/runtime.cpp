@@ -5,11 +5,9 @@
 
 #include "kernels/check.h"
 #include "kernels/cuda/backend.h"
-#include "kernels/cuda/gemm/matmul.h"
 #include "kernels/cuda/runtime/capture.h"
-#include "kernels/cuda/runtime/curand.h"
 #include "kernels/cuda/runtime/errors.h"
-#include "kernels/cuda/runtime/workspaces.h"
+#include "kernels/cuda/runtime/resources.h"
 
 namespace gpuvae::kernels {
 namespace {
@@ -38,18 +36,17 @@ CudaBackend::CudaBackend(const CudaDevice& device, int architecture)
       multiprocessors_(attribute_of(device, cudaDevAttrMultiProcessorCount)),
       capability_(10 * attribute_of(device, cudaDevAttrComputeCapabilityMajor) +
                   attribute_of(device, cudaDevAttrComputeCapabilityMinor)),
-      workspaces_(std::make_unique<Workspaces>()),
-      matmul_(std::make_unique<Matmul>()),
-      curand_(std::make_unique<Curand>()) {}
+      resources_(new Resources) {}
 
-CudaBackend::~CudaBackend() = default;
+CudaBackend::~CudaBackend() { delete resources_; }
 
-std::int64_t CudaBackend::blocks(std::int64_t items, std::int64_t per_block) const {
+std::int64_t CudaBackend::blocks(std::int64_t items, std::int64_t per_block, std::int64_t at_least) const {
   constexpr std::int64_t kBlocksPerMultiprocessor = 8;
-  return std::min((items + per_block - 1) / per_block, kBlocksPerMultiprocessor * multiprocessors_);
+  const std::int64_t most = kBlocksPerMultiprocessor * multiprocessors_;
+  return std::max(at_least, std::min((items + per_block - 1) / per_block, most));
 }
 
-Scratch CudaBackend::scratch(StreamHandle stream) { return workspaces_->scratch(stream); }
+Scratch CudaBackend::scratch(StreamHandle stream) { return resources_->workspaces.scratch(stream); }
 
 std::string CudaBackend::description() const {
   cudaDeviceProp properties{};
@@ -118,7 +115,7 @@ void CudaBackend::destroy_stream(StreamHandle stream) noexcept {
   const DeviceGuard on(device_, std::nothrow);
   if (!on.is_active()) return;
   cudaStreamSynchronize(cuda(stream));
-  workspaces_->forget(stream);
+  resources_->workspaces.forget(stream);
   cudaStreamDestroy(cuda(stream));
 }
 
