@@ -55,9 +55,9 @@ std::vector<float> read_codes(const std::filesystem::path& path, std::int64_t la
   const std::string ending = path.extension().string();
   if (ending == ".npy") {
     const io::NpyArray array = io::read_npy(path);
-    check(array.shape.size() == 2 && array.shape[1] == latent && !array.f32.empty(), "decode",
+    check(array.shape.size() == 2 && array.shape[1] == latent && !array.bytes && array.elements() > 0, "decode",
           "{}: expected floats of [n, {}], got [{}]", path.string(), latent, fmt::join(array.shape, ", "));
-    return checked(path, array.f32);
+    return checked(path, array.to_f32());
   }
   check(ending == ".csv", "decode", "{}: expected a file ending in .csv or .npy", path.string());
   const io::Table table = io::read_csv(path);

@@ -4,6 +4,7 @@
 #include <array>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -106,9 +107,9 @@ struct Split {
 void standardize(const Standardization& by, const Tensor& examples);
 // Reverses standardize() for row-major rows.
 void restore_units(const Standardization& by, std::vector<float>& rows);
-// Converts row-major rows of a model's data to the units of the file: reverses the standardisation or, if
-// the values were scaled, the scaling. Bytes stay in [0, 1].
-void restore_units(const DataDescription& by, std::vector<float>& rows);
+// Returns row-major rows of a model's data in the units of the file, in f64: reverses the standardisation or,
+// if the values were scaled, the scaling. Bytes stay in [0, 1].
+[[nodiscard]] std::vector<double> restored(const DataDescription& by, std::span<const float> rows);
 
 // Reads the four MNIST files of a folder, plain or gzip. The original set has 60,000 training and 10,000 test
 // images. Throws Error with the file and the reason if a file is missing, damaged, or does not match the
@@ -160,6 +161,15 @@ struct DatasetOptions {
 // `test` holds the validation rows, at least one unless the fraction is 0. Both parts keep the order of the
 // file. Throws Error "[read] path: reason", with row and column if a value is the reason.
 [[nodiscard]] Split load_dataset(const std::filesystem::path& path, const DatasetOptions& options = {});
+
+// Reads all rows of a file or folder for a model whose training data are described by `like`, which the
+// result carries as its description. `train` holds all rows; a folder with a fixed split has `test` as well.
+// Columns of a table are matched by name if the training data had names; other columns are left out, and the
+// label column may be absent. The values are converted as those of the training data were. Throws Error
+// "[read] path: reason" if columns are missing, if the height or the width of images differs, or if a value
+// does not fit ValueRange.
+[[nodiscard]] Split load_like(const std::filesystem::path& path, const DataDescription& like,
+                              Header header = Header::automatic);
 
 // Reads Frey Face from frey_rawface.mat, or from the folder that contains it: a MATLAB file whose variable ff
 // is uint8, 560 x n (n >= 2), with one face of 28 x 20 per column. The faces keep their order: the first
