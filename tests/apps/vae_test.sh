@@ -109,7 +109,7 @@ run $small --data named.csv --columns 'two,"a b"' --header yes --out c
 said 'training and 80 validation rows of 2 columns'
 run sample --out c
 [ "$(head -1 c/samples.csv)" = 'two,"a b"' ] || fail "chosen columns: $(head -1 c/samples.csv)"
-{ echo 0,1,2,3; awk 'BEGIN { srand(5); for (r = 0; r < 80; ++r) print rand() "," -rand() "," 1 + rand() "," 2 * rand() }'; } >pandas.csv
+{ echo 0,1,2,3; awk 'BEGIN { srand(5); for (r = 0; r < 80; ++r) print rand() "," (-rand()) "," (1 + rand()) "," (2 * rand()) }'; } >pandas.csv
 run $small --data pandas.csv --out pandas
 said '72 training and 8 validation rows of 4 columns'
 said 'pandas.csv: line 1 counts 0, 1, ..., 3 as pandas writes a header and was taken as one'

@@ -111,9 +111,9 @@ TEST_F(LikeTable, ArraysAreMatchedByPositionAndSayIt) {
 
 TEST(Like, NumericNamesAreNamesToo) {
   const TemporaryFolder folder;
-  io::write_file(folder / "t.csv", "0,1,2\n.5,1,2\n1.5,3,4\n");
+  io::write_file(folder / "t.csv", "0,1,2,3\n.5,1,2,9\n1.5,3,4,8\n");
   const Split split = load_dataset(folder / "t.csv", kAllInTraining);
-  io::write_file(folder / "other.csv", "2,0,1\n2,.5,1\n4,1.5,3\n");
+  io::write_file(folder / "other.csv", "2,0,3,1\n2,.5,9,1\n4,1.5,8,3\n");
   EXPECT_EQ(load_like(folder / "other.csv", split.description).train.examples.to_doubles(),
             split.train.examples.to_doubles());
 }
