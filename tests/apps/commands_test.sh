@@ -187,7 +187,7 @@ expect_untouched a 1 'infinite.csv: expected finite' decode --out a --input infi
 expect_untouched a 1 'nowhere.csv' decode --out a --input nowhere.csv
 expect_untouched a 1 'nowhere.npy' encode --out a --input nowhere.npy
 awk 'BEGIN { for (i = 0; i < 784; ++i) printf "%s%s", i == 5 ? 1.5 : 0, i < 783 ? "," : "\n" }' >bright.csv
-expect_untouched a 1 'bernoulli expects values in \[0, 1\], got 1.5' encode --out a --input bright.csv
+expect_untouched a 1 'bright.csv: expected whole numbers from 0 to 255, like the training data, got 1.5' encode --out a --input bright.csv
 expect_untouched a 1 'latent.npy: expected 784 values per row, like the training data, got 2' encode --out a --input latent.npy
 expect_untouched a 1 '\[sample\] this command does not take --input' sample --out a --input latent.npy
 expect_untouched a 1 '\[eval\] this command does not take --z' eval --out a --z 0,0
