@@ -112,6 +112,11 @@ run encode --out a --set train --images 30 --output train.csv
 [ "$(wc -l <train.csv)" -eq 31 ] || fail "--images 30 gives $(wc -l <train.csv) lines"
 run decode --out a --input a/latent.csv --output decoded.csv
 run decode --out a --input latent.npy --output decoded.npy
+awk -F, -v OFS=, '{ print $4, $3, $1, $2 }' a/latent.csv >mixed.csv  # columns are matched by name
+run decode --out a --input mixed.csv --output mixed-decoded.csv
+same decoded.csv mixed-decoded.csv
+cut -d, -f1,2 a/latent.csv >half.csv
+expect_untouched a 1 'half.csv: expected a column z2, got label, z1' decode --out a --input half.csv
 csv decoded.csv >decoded.txt; npy decoded.npy 784 >decoded-npy.txt
 close decoded.txt decoded-npy.txt 1e-6
 head -1 decoded.csv | grep -q '^x0,x1,.*,x783$' || fail "decoded.csv has other columns"
