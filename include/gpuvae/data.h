@@ -107,8 +107,8 @@ struct DatasetOptions {
 struct BatchOptions {
   bool shuffle = true;                 // a new order in every epoch
   Binarize binarize = Binarize::none;  // whether and how values become 0 or 1
-  double threshold = 0.5;              // threshold of Binarize::threshold, in [0, 1]
-  std::uint64_t seed = 0;              // seed of the order and of the drawn binary values
+  double threshold = 0.5;  // finite threshold of Binarize::threshold, for byte / 255 or the f32 value
+  std::uint64_t seed = 0;  // seed of the order and of the drawn binary values
 };
 // The examples of one training step.
 struct Batch {

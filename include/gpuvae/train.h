@@ -192,7 +192,7 @@ std::map<std::string, std::string> load_parameters(const std::filesystem::path& 
                                                    std::span<const Parameter> parameters);
 
 // Saves the parameters, the optimiser's state and the number of finished epochs, so that training can
-// continue bit for bit.
+// continue bit for bit. Call it between epochs: a trainer that continues begins with a whole epoch.
 void save_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
                      const Optimizer& optimizer, int epochs);
 // Restores what save_checkpoint saved, including the learning rate, and returns the number of finished epochs
