@@ -13,6 +13,7 @@ struct DataSettings {
   std::string folder;  // of MNIST or Frey Face; empty: $GPUVAE_DATA_DIR, then data/
   std::string path;    // a file or folder of any supported kind, instead of the program's own data set
   std::string label_column;
+  std::string variable;  // the matrix of a MATLAB file; empty: its only one
   bool standardize = false;
   double validation_fraction = 0.1;
   bool builtin = false;

@@ -6,22 +6,23 @@
 namespace gpuvae::apps {
 namespace {
 
-Dataset load_unscaled(RunConfig c, const std::string& path, const std::string& set,
-                      const std::string& labels) {
+Dataset load_unscaled(RunConfig c, const std::string& path, const std::string& set, const std::string& labels,
+                      std::int64_t features) {
   c.data.path = path;
   c.data.label_column = labels;
   c.data.standardize = false;
   c.data.validation_fraction = 0;
-  Split split = load_other_data(c);
+  Split split = load_other_data(c, features);
   return set == "train" || split.test.count() == 0 ? std::move(split.train) : std::move(split.test);
 }
 
 }  // namespace
 
-Split load_other_data(const RunConfig& c) {
-  if (std::filesystem::path(c.data.path).extension() == ".mat") return load_frey(c.data.path);
+Split load_other_data(const RunConfig& c, std::int64_t features) {
   DatasetOptions options;
   options.label_column = c.data.label_column;
+  options.variable = c.data.variable;
+  options.features = features;
   options.standardize = c.data.standardize;
   options.validation_fraction = c.data.validation_fraction;
   return load_dataset(c.data.path, options);
@@ -39,9 +40,9 @@ void check_values(const RunConfig& c, const Dataset& images) {
 
 Dataset load_input(const RunConfig& c, const std::string& path, const std::string& set,
                    const Likeness& like) {
-  Dataset images = load_unscaled(c, path, set, "");
+  Dataset images = load_unscaled(c, path, set, "", like.pixels);
   if (images.features() == like.pixels + 1 && !c.data.label_column.empty())  // it has the label column
-    images = load_unscaled(c, path, set, c.data.label_column);
+    images = load_unscaled(c, path, set, c.data.label_column, like.pixels);
   check(images.features() == like.pixels, "data",
         "{}: expected {} values per row, like the training data, got {}", path, like.pixels,
         images.features());

@@ -5,8 +5,9 @@
 
 namespace gpuvae::apps {
 
-// The training and validation rows of --data. Throws Error.
-Split load_other_data(const RunConfig& config);
+// The training and validation rows of --data. `features` is the expected number of values per row, or 0 (see
+// DatasetOptions). Throws Error.
+Split load_other_data(const RunConfig& config, std::int64_t features = 0);
 
 // Throws Error if the likelihood is not defined for these values.
 void check_values(const RunConfig& config, const Dataset& images);

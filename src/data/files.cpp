@@ -10,6 +10,8 @@
 
 #include "gpuvae/data.h"
 #include "kernels/check.h"
+#include "src/data/image_notes.h"
+#include "src/data/mat_rows.h"
 #include "src/data/rows.h"
 #include "src/io/idx.h"
 #include "src/io/image.h"
@@ -24,8 +26,8 @@ namespace fs = std::filesystem;
 using data::Rows;
 
 constexpr const char* kSupported =
-    "a folder with MNIST's four files, a folder of images, an IDX file of images, .npy, or a table "
-    "(.csv, .tsv, .txt); files may be compressed (.gz)";
+    "a folder with MNIST's four files, a folder of images, an IDX file of images, .npy, .mat, or a table "
+    "(.csv, .tsv, .txt); files other than .mat may be compressed (.gz)";
 
 // Returns the last component of a path, such as "SUSY.csv", also for a folder whose path ends with a slash.
 std::string short_name(const fs::path& path) {
@@ -200,8 +202,10 @@ Entries list(const fs::path& folder) {
   return entries;
 }
 
-void append_image(Rows& rows, const fs::path& file, const fs::path& first) {
-  const io::Gray image = io::read_image(file);
+void append_image(Rows& rows, const fs::path& file, const fs::path& first, data::ImageNotes& notes) {
+  io::ImageChanges changes;
+  const io::Gray image = io::read_image(file, &changes);
+  notes.add(changes);
   if (rows.u8.empty()) {
     rows.height = image.height;
     rows.width = image.width;
@@ -250,14 +254,17 @@ Split load_images(const fs::path& folder, const DatasetOptions& options) {
   if (options.max_rows > 0 && listing.files.size() > static_cast<std::size_t>(options.max_rows))
     listing.files.resize(static_cast<std::size_t>(options.max_rows));
   Rows rows{.path = folder.string(), .bytes = true};
-  for (const fs::path& file : listing.files) append_image(rows, file, listing.files[0]);
+  data::ImageNotes notes(short_name(folder));
+  for (const fs::path& file : listing.files) append_image(rows, file, listing.files[0], notes);
   rows.labels = std::move(listing.labels);
   if (!rows.labels.empty()) rows.labels.resize(listing.files.size());
   std::string source = fmt::format("{}: images of {} x {}", short_name(folder), rows.height, rows.width);
   if (!listing.classes.empty())
     source += fmt::format(", {} classes ({})", listing.classes.size(), fmt::join(listing.classes, ", "));
   rows.classes = std::move(listing.classes);
-  return split_rows(std::move(rows), options, std::move(source));
+  Split split = split_rows(std::move(rows), options, std::move(source));
+  notes.append_to(split.notes);
+  return split;
 }
 
 // Returns the extension in lower case, without a final ".gz".
@@ -283,6 +290,10 @@ Split load_dataset(const fs::path& path, const DatasetOptions& options) {
   if (begins_like_idx(path)) return load_idx(path, options);
   const std::string kind = extension(path);
   if (kind == ".npy") return load_npy(path, options);
+  if (kind == ".mat") {
+    check_unlabelled(path, options);
+    return data::load_mat(path, options);
+  }
   if (kind == ".csv" || kind == ".tsv" || kind == ".txt") return load_table(path, options);
   fail(file_error("read"), "{}: expected {}, got {}", path.string(), kSupported,
        kind.empty() ? "a file without an extension" : fmt::format("'{}'", kind));

@@ -1,0 +1,138 @@
+#include "src/data/mat_rows.h"
+
+#include <fmt/ranges.h>
+
+#include <climits>
+#include <utility>
+
+#include "kernels/check.h"
+#include "src/data/procedural_faces.h"
+#include "src/data/rows.h"
+#include "src/io/mat.h"
+
+namespace gpuvae::data {
+namespace {
+
+namespace fs = std::filesystem;
+using Shape = std::vector<std::int64_t>;
+
+constexpr std::int64_t kFacePixels = std::int64_t{kFaceHeight} * kFaceWidth;
+
+// Where a matrix has its examples. A step is the distance between neighbours in the column-major data.
+struct Arrangement {
+  std::int64_t count = 0, height = 1, width = 0;
+  std::int64_t example_step = 0, row_step = 0, column_step = 0;
+  std::string text = {};  // "one example per row"
+};
+
+Arrangement rows_are_examples(const Shape& s, std::string text) {
+  return {s[0], 1, s[1], 1, 0, s[0], std::move(text)};
+}
+Arrangement columns_are_examples(const Shape& s, std::string text) {
+  return {s[1], 1, s[0], s[0], 0, 1, std::move(text)};
+}
+
+bool is_frey(const io::MatMatrix& m) {
+  return m.shape.size() == 2 && m.shape[0] == kFacePixels && m.shape[1] != kFacePixels &&
+         (m.bytes || m.name == "ff");
+}
+
+Arrangement arrange_matrix(const io::MatMatrix& m, bool transposed, std::int64_t features) {
+  const Shape& s = m.shape;
+  if (transposed) return columns_are_examples(s, "one example per column, as requested");
+  if (is_frey(m)) {
+    Arrangement faces = columns_are_examples(
+        s, fmt::format("one {} x {} image per column, as in Frey Face", kFaceHeight, kFaceWidth));
+    faces.height = kFaceHeight;
+    faces.width = faces.row_step = kFaceWidth;
+    return faces;
+  }
+  if (features > 0 && s[0] == features && s[1] != features)
+    return columns_are_examples(
+        s, fmt::format("one example per column, because {} values per example are expected", features));
+  return rows_are_examples(
+      s, fmt::format("one example per row (--variable \"{}'\" takes one per column)", m.name));
+}
+
+// Images [h, w, n], as MATLAB's functions store them, or [n, h, w], as Python's do.
+Arrangement arrange_images(const Shape& s, std::int64_t features) {
+  const std::int64_t front = s[0] * s[1], back = s[1] * s[2];
+  bool last = !(s[1] == s[2] && s[0] != s[1]);
+  if (features > 0 && (front == features) != (back == features)) last = front == features;
+  if (last)
+    return {s[2],
+            s[0],
+            s[1],
+            front,
+            1,
+            s[0],
+            fmt::format("one {} x {} image per index of the last dimension", s[0], s[1])};
+  return {s[0],
+          s[1],
+          s[2],
+          1,
+          s[0],
+          front,
+          fmt::format("one {} x {} image per index of the first dimension", s[1], s[2])};
+}
+
+Arrangement arrange(const std::string& path, const io::MatMatrix& m, bool transposed, std::int64_t features) {
+  for (const std::int64_t extent : m.shape)
+    check(extent <= INT_MAX, file_error("read"), "{}: expected sizes below 2^31, got {}", path,
+          fmt::join(m.shape, " x "));
+  if (m.shape.size() == 2) return arrange_matrix(m, transposed, features);
+  check(!transposed, file_error("read"), "{}: expected '{}' to have two dimensions to be transposed, got {}",
+        path, m.name, fmt::join(m.shape, " x "));
+  Shape images = m.shape;
+  if (images.size() == 4) std::erase(images, 1);  // one channel
+  check(images.size() == 3, file_error("read"),
+        "{}: expected '{}' to be a matrix, or images of one channel in three dimensions, got {}", path,
+        m.name, fmt::join(m.shape, " x "));
+  return arrange_images(images, features);
+}
+
+template <class To, class From>
+std::vector<To> gather(const std::vector<From>& values, const Arrangement& a) {
+  std::vector<To> rows;
+  rows.reserve(values.size());
+  for (std::int64_t i = 0; i < a.count; ++i)
+    for (std::int64_t y = 0; y < a.height; ++y)
+      for (std::int64_t x = 0; x < a.width; ++x)
+        rows.push_back(static_cast<To>(
+            values[static_cast<std::size_t>(i * a.example_step + y * a.row_step + x * a.column_step)]));
+  return rows;
+}
+
+}  // namespace
+
+Split load_mat(const fs::path& path, const DatasetOptions& options) {
+  std::string name = options.variable;
+  const bool transposed = name.ends_with('\'');
+  if (transposed) name.pop_back();
+  const io::MatMatrix matrix = io::read_mat(path, name);
+  const Arrangement a = arrange(path.string(), matrix, transposed, options.features);
+  std::string note = fmt::format("{}: '{}' ({}, {}) has {}", path.filename().string(), matrix.name,
+                                 matrix.class_name, fmt::join(matrix.shape, " x "), a.text);
+  const bool published = is_frey(matrix) && matrix.bytes && matrix.name == "ff" && !transposed;
+  if (published && options.validation_fraction > 0 && options.max_rows == 0) {
+    Split split = load_frey(path);
+    split.notes.push_back(std::move(note));
+    return split;
+  }
+  Rows rows{.path = path.string(),
+            .height = static_cast<int>(a.height),
+            .width = static_cast<int>(a.width),
+            .bytes = matrix.bytes};
+  if (matrix.bytes) {
+    rows.u8 = gather<std::uint8_t>(matrix.u8, a);
+  } else {
+    rows.f32 = gather<float>(matrix.f64, a);
+  }
+  std::string source = fmt::format("{}: {} x {} {}", path.filename().string(), a.height, a.width,
+                                   matrix.bytes ? "bytes" : "numbers");
+  Split split = split_rows(std::move(rows), options, std::move(source));
+  split.notes.insert(split.notes.begin(), std::move(note));
+  return split;
+}
+
+}  // namespace gpuvae::data
