@@ -16,7 +16,7 @@ void ImageNotes::append_to(std::vector<std::string>& notes) const {
   const auto say = [&](std::int64_t count, const char* what) {
     if (count > 0) notes.push_back(fmt::format("{}: {} of {} images {}", folder_, count, images_, what));
   };
-  say(colors_, "have colors, which became luminance (0.299 R + 0.587 G + 0.114 B)");
+  say(colors_, "have colours, which became luminance (0.299 R + 0.587 G + 0.114 B)");
   say(transparency_, "have transparent pixels, which were put on white");
   say(depth_, "have more than 8 bits per channel, which were rounded to 8 bits");
   say(orientation_, "were turned as their EXIF orientation says");

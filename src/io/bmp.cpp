@@ -77,7 +77,7 @@ class BmpReader {
       const std::uint64_t mask = number(kFileHeader + kInfoHeader + 4 * i, 4);
       const int shift = mask == 0 ? 0 : std::countr_zero(mask);
       source_.require((mask == 0 && i == 3) || (shift % 8 == 0 && mask >> shift == 255),
-                      "expected a color mask of one byte, got {:#010x}: convert it to PNG", mask);
+                      "expected a colour mask of one byte, got {:#010x}: convert it to PNG", mask);
       if (mask != 0) channel_[i] = static_cast<unsigned>(shift / 8);
       has_alpha_ |= mask != 0 && i == 3;
     }
@@ -98,10 +98,10 @@ class BmpReader {
   void read_palette() {
     const std::uint64_t entry = header_ == kCoreHeader ? 3 : 4, most = std::uint64_t{1} << bits_;
     if (colors_ == 0) colors_ = most;
-    source_.require(colors_ <= most, "damaged: expected at most {} colors, got {}", most, colors_);
+    source_.require(colors_ <= most, "damaged: expected at most {} colours, got {}", most, colors_);
     const std::uint64_t first = kFileHeader + header_;
     source_.require(first + colors_ * entry <= offset_,
-                    "damaged: the palette of {} colors reaches into the pixels", colors_);
+                    "damaged: the palette of {} colours reaches into the pixels", colors_);
     for (std::uint64_t i = 0; i < colors_; ++i) {
       const std::uint64_t at = first + i * entry;
       palette_[i] = on_white<255>(luma(number(at + 2, 1), number(at + 1, 1), number(at, 1)), 255);
@@ -111,7 +111,7 @@ class BmpReader {
   std::uint8_t palette_pixel(std::uint64_t row, std::uint64_t x) const {
     const std::uint64_t bit = x * bits_, byte = number(row + bit / 8, 1);
     const std::uint64_t index = byte >> (8 - bits_ - bit % 8) & ((1u << bits_) - 1);
-    source_.require(index < colors_, "damaged: a pixel has color {}, but the palette has {} colors", index,
+    source_.require(index < colors_, "damaged: a pixel has colour {}, but the palette has {} colours", index,
                     colors_);
     return palette_[index];
   }

@@ -18,14 +18,14 @@ void write_png(const std::filesystem::path& path, const Gray& image);
 
 // What read_image() did to make 8-bit grey levels of an image.
 struct ImageChanges {
-  bool colors = false;        // color channels became luminance
+  bool colors = false;        // colour channels became luminance
   bool transparency = false;  // pixels that were not opaque were put on white
   bool depth = false;         // channels of more than 8 bits were rounded to 8
   bool orientation = false;   // the image was turned or mirrored as its EXIF orientation says
 };
 
 // Reads a PNG, JPEG, BMP or PNM file; the content decides which. Pixels that are not opaque are composed with
-// white, colors become BT.601 luminance (0.299 R + 0.587 G + 0.114 B of the encoded values, without gamma),
+// white, colours become BT.601 luminance (0.299 R + 0.587 G + 0.114 B of the encoded values, without gamma),
 // and other depths are scaled to 8 bits (value * 255 / maximum), rounded once. EXIF's orientation is applied.
 // `changes`, if not null, receives what was done. Throws Error "[read] path: reason" for a file that is
 // damaged, truncated, of another format, or too short for the size that it declares. Memory use is at most

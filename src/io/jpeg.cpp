@@ -97,7 +97,7 @@ std::size_t choose_output(const ImageSource& source, jpeg_decompress_struct& inf
       info.out_color_space = JCS_CMYK;
       return 4;
     default:
-      source.refuse("{} color channels of unknown meaning: convert it to RGB", info.num_components);
+      source.refuse("{} colour channels of unknown meaning: convert it to RGB", info.num_components);
   }
 }
 

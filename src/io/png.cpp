@@ -68,7 +68,7 @@ bool read_rows(Decoder& d, png_bytepp rows) {
   return true;
 }
 
-// One color of RGB or one grey level, without alpha, which tRNS makes transparent.
+// One colour of RGB or one grey level, without alpha, which tRNS makes transparent.
 using Key = std::array<std::uint16_t, 3>;
 
 struct Layout {
@@ -134,7 +134,7 @@ void look_up(const ImageSource& source, const Levels& levels, const std::uint8_t
              DecodedImage& out) {
   for (std::uint8_t& pixel : out.image.pixels) {
     const std::uint8_t sample = *samples++;
-    source.require(sample < levels.count, "damaged: a pixel has color {}, but the palette has {} colors",
+    source.require(sample < levels.count, "damaged: a pixel has colour {}, but the palette has {} colours",
                    sample, levels.count);
     const Levels::Level& level = levels.values[sample];
     pixel = level.gray;

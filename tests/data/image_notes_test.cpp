@@ -18,7 +18,7 @@ TEST(ImageNotes, SayEachKindOfChangeOnce) {
   counted.add({.colors = true, .depth = true, .orientation = true});
   counted.append_to(notes);
   EXPECT_EQ(notes,
-            (Notes{"faces: 2 of 3 images have colors, which became luminance (0.299 R + 0.587 G + 0.114 B)",
+            (Notes{"faces: 2 of 3 images have colours, which became luminance (0.299 R + 0.587 G + 0.114 B)",
                    "faces: 1 of 3 images have transparent pixels, which were put on white",
                    "faces: 1 of 3 images have more than 8 bits per channel, which were rounded to 8 bits",
                    "faces: 1 of 3 images were turned as their EXIF orientation says"}));
@@ -31,7 +31,7 @@ TEST(ImageNotes, BelongToTheDataSet) {
   const Split split = load_dataset(folder.path(), kAllInTraining);
   EXPECT_EQ(split.train.examples.to_doubles(), (std::vector<double>{7, 76}));
   ASSERT_GE(split.notes.size(), 2u);
-  EXPECT_NE(split.notes[0].find(": 1 of 2 images have colors"), std::string::npos);
+  EXPECT_NE(split.notes[0].find(": 1 of 2 images have colours"), std::string::npos);
   EXPECT_NE(split.notes[1].find(": 1 of 2 images have more than 8 bits"), std::string::npos);
 }
 

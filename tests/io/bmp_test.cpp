@@ -146,7 +146,7 @@ TEST(Bmp, MasksChooseTheChannels) {
   EXPECT_TRUE(changes.transparency);
   bmp.masks =
       little_endian(0x7C00, 4) + little_endian(0x03E0, 4) + little_endian(0x001F, 4) + little_endian(0, 4);
-  expect_refusal(bmp.bytes(), "expected a color mask of one byte, got 0x00007c00");
+  expect_refusal(bmp.bytes(), "expected a colour mask of one byte, got 0x00007c00");
 }
 
 TEST(Bmp, AFourthByteWithoutMeaningMustNotVary) {
@@ -160,13 +160,13 @@ TEST(Bmp, SmallPalettesAreCheckedAtEveryPixel) {
   Bmp bmp{.width = 2, .height = 1, .bits = 8, .samples = {0, 2}};
   bmp.palette = little_endian(0x00000000, 4) + little_endian(0x00FFFFFF, 4);
   bmp.colors = 2;
-  expect_refusal(bmp.bytes(), "damaged: a pixel has color 2, but the palette has 2 colors");
+  expect_refusal(bmp.bytes(), "damaged: a pixel has colour 2, but the palette has 2 colours");
   bmp.samples[1] = 1;
   EXPECT_EQ(read_bytes(bmp.bytes()).pixels, (std::vector<std::uint8_t>{0, 255}));
   bmp.colors = 3;
-  expect_refusal(bmp.bytes(), "damaged: the palette of 3 colors reaches into the pixels");
+  expect_refusal(bmp.bytes(), "damaged: the palette of 3 colours reaches into the pixels");
   bmp.colors = 257;
-  expect_refusal(bmp.bytes(), "damaged: expected at most 256 colors, got 257");
+  expect_refusal(bmp.bytes(), "damaged: expected at most 256 colours, got 257");
 }
 
 TEST(Bmp, OtherKindsAreRefused) {

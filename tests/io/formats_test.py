@@ -35,7 +35,7 @@ def read(kind, path, *variable):
 
 
 def picture(seed=0, width=37, height=21):
-    """Smooth colors with an opacity that falls from left to right: uint8 [height, width, 4]."""
+    """Smooth colours with an opacity that falls from left to right: uint8 [height, width, 4]."""
     y, x = np.mgrid[0:1:height * 1j, 0:1:width * 1j]
     rng = np.random.default_rng(seed)
     a, b = rng.uniform(0.2, 1, 2)

@@ -25,26 +25,28 @@ inline std::string big_endian(std::uint64_t value, int bytes) {
   return {text.rbegin(), text.rend()};
 }
 
-// A color with channels in [0, 1].
+// A colour with channels in [0, 1].
 struct Color {
   double red = 0, green = 0, blue = 0, alpha = 1;
 };
-// The unrounded grey level, 0 to 255, of a color on white.
+// The unrounded grey level, 0 to 255, of a colour on white.
 inline double exact_gray(const Color& c) {
   return 255 * (c.alpha * (0.299 * c.red + 0.587 * c.green + 0.114 * c.blue) + 1 - c.alpha);
 }
 
+// Writes a file with this content and returns its path.
+inline std::filesystem::path written(std::string_view bytes) {
+  static const test::TemporaryFolder folder;
+  write_file(folder / "image", bytes);
+  return folder / "image";
+}
 // Reads a file with this content.
 inline Gray read_bytes(std::string_view bytes, ImageChanges* changes = nullptr) {
-  const test::TemporaryFolder folder;
-  write_file(folder / "image", bytes);
-  return read_image(folder / "image", changes);
+  return read_image(written(bytes), changes);
 }
 // Returns the reason for which a file with this content is refused, without operation and path.
 inline std::string refusal_of(std::string_view bytes) {
-  const test::TemporaryFolder folder;
-  const auto path = folder / "image";
-  write_file(path, bytes);
+  const auto path = written(bytes);
   const std::string message = test::error_of([&] { read_image(path); }),
                     start = "[read] " + path.string() + ": ";
   EXPECT_EQ(message.find(start), 0u) << message;

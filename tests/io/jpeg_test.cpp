@@ -1,4 +1,4 @@
-// JPEG files of every color space, written by libjpeg's encoder at quality 100.
+// JPEG files of every colour space, written by libjpeg's encoder at quality 100.
 #include <cstdio>  // jpeglib.h needs it
 
 #include <jpeglib.h>
@@ -28,7 +28,7 @@ struct Jpeg {
   std::string exif = {};  // content of the APP1 marker
 };
 
-// The samples that the encoder receives for a color. Adobe's CMYK is inverted.
+// The samples that the encoder receives for a colour. Adobe's CMYK is inverted.
 std::vector<std::uint8_t> samples_of(const Color& c, J_COLOR_SPACE space) {
   const auto byte = [](double value) { return static_cast<std::uint8_t>(std::lround(255 * value)); };
   if (space == JCS_GRAYSCALE) return {byte(exact_gray(c) / 255)};

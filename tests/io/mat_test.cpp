@@ -174,17 +174,16 @@ TEST_P(EveryClass, DamagedBytesNeverCrash) {
   const std::string whole =
       header(big()) +
       packed({.name = "text", .kind = text, .dims = {1, 35}, .data = ramp(35), .big = big()}) + packed(m);
-  for (std::size_t at = 124; at < whole.size(); ++at)
-    for (const int flip : {0x01, 0x40, 0xFF}) {
-      std::string damaged = whole;
-      damaged[at] = static_cast<char>(damaged[at] ^ flip);
-      put(damaged);
-      try {
-        EXPECT_LE(values(read_mat(path(), "ff")).size(), whole.size());
-      } catch (const Error& error) {
-        EXPECT_EQ(std::string(error.what()).find("[read] " + path().string()), 0u) << error.what();
-      }
+  for (std::size_t at = 124; at < whole.size(); ++at) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ (1 << at % 8));
+    put(damaged);
+    try {
+      EXPECT_LE(values(read_mat(path(), "ff")).size(), whole.size());
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()).find("[read] " + path().string()), 0u) << error.what();
     }
+  }
 }
 
 TEST_F(MatTest, KeepsColumnsTogetherAndEveryDimension) {

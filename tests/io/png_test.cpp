@@ -87,7 +87,7 @@ Png random_png(int color_type, int depth, bool interlaced, int width = 19, int h
   return png;
 }
 
-// The colors of a file without palette.
+// The colours of a file without palette.
 std::vector<Color> colors_of(const Png& png) {
   std::vector<Color> colors;
   const double max = (1 << png.depth) - 1;
@@ -123,7 +123,7 @@ const Kind kKinds[] = {{kGray, 1},    {kGray, 2},      {kGray, 4},       {kGray,
                        {kPalette, 8}, {kGrayAlpha, 8}, {kGrayAlpha, 16}, {kRgba, 8},    {kRgba, 16}};
 INSTANTIATE_TEST_SUITE_P(, EveryPng, testing::Combine(testing::ValuesIn(kKinds), testing::Bool()), name_of);
 
-// A palette of random colors, as PLTE has it.
+// A palette of random colours, as PLTE has it.
 std::string random_palette(int colors) {
   std::mt19937 random(7);
   std::string entries;
@@ -162,7 +162,7 @@ TEST_P(EveryPng, TransparentColorsAreWhite) {
     png.chunks = chunk("PLTE", palette) + chunk("tRNS", alpha);
     expected = look_up(png.samples, palette, alpha);
   } else {
-    // The color of the pixel in the middle is transparent, wherever it occurs.
+    // The colour of the pixel in the middle is transparent, wherever it occurs.
     const auto channels = static_cast<std::size_t>(channels_of(color_type()));
     if (channels % 2 == 0) GTEST_SKIP() << "the specification forbids tRNS beside an alpha channel";
     const std::size_t middle = png.samples.size() / 2 / channels * channels;
@@ -203,7 +203,7 @@ TEST_P(EveryPng, EveryTruncationAndEveryDamagedByteIsRefused) {
 }
 
 TEST(Png, HiddenColorsOfTransparentPixelsDoNotShow) {
-  // A drawing whose color is black everywhere and whose shape is in alpha.
+  // A drawing whose colour is black everywhere and whose shape is in alpha.
   const Png png{
       .width = 3, .height = 1, .color_type = kRgba, .samples = {0, 0, 0, 0, 0, 0, 0, 255, 0, 0, 0, 51}};
   EXPECT_EQ(read_bytes(png.bytes()).pixels, (std::vector<std::uint8_t>{255, 0, 204}));
@@ -252,7 +252,7 @@ TEST(Png, PixelsOutsideThePaletteAreRefused) {
   Png png{.width = 2, .height = 1, .color_type = kPalette, .samples = {1, 2}};
   png.chunks = chunk("PLTE", random_palette(2));
   expect_refusal(png.bytes(),
-                 "not a readable PNG image: damaged: a pixel has color 2, but the palette has 2 colors");
+                 "not a readable PNG image: damaged: a pixel has colour 2, but the palette has 2 colours");
   png.chunks = "";
   expect_refusal(png.bytes(), "not a readable PNG image: ");
 }
