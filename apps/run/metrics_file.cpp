@@ -18,11 +18,10 @@ const std::vector<std::string> kColumns = {"epoch",    "train_loss",    "train_r
 
 const std::vector<std::string> kStepColumns = {"epoch", "images", "loss", "reconstruction", "kl"};
 
-// The rows of an existing steps.csv, or none if it has other columns. f32 keeps the six digits of its
-// numbers.
-std::vector<float> read_steps(const std::filesystem::path& path) try {
+// The rows of an existing steps.csv, or none if it has other columns.
+std::vector<double> read_steps(const std::filesystem::path& path) try {
   const io::Table table = io::read_csv(path);
-  return table.columns == kStepColumns ? table.values : std::vector<float>{};
+  return table.columns == kStepColumns ? table.values : std::vector<double>{};
 } catch (const Error&) {
   return {};
 }
@@ -81,7 +80,7 @@ std::vector<EpochResult> read_metrics(const std::filesystem::path& path) {
 
 StepLog::StepLog(const std::filesystem::path& path, const RunConfig& c, int epochs_done)
     : beta_(c.training.beta) {
-  const std::vector<float> before = epochs_done > 0 ? read_steps(path) : std::vector<float>{};
+  const std::vector<double> before = epochs_done > 0 ? read_steps(path) : std::vector<double>{};
   csv_.emplace(path, kStepColumns,
                std::vector{fmt::format("means over the last {} steps, an image; minus the loss is the bound",
                                        c.log_every)});

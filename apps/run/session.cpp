@@ -66,6 +66,7 @@ Session::Session(const Program& program, const RunConfig& config)
                static_cast<long long>(train_.count()), static_cast<long long>(validation_.count()),
                has_pictures() ? fmt::format("images of {}x{}", train_.height, train_.width).c_str()
                               : fmt::format("rows of {} columns", train_.width).c_str());
+  say_data(split);
   VaeOptions options = config_.vae_options(train_.features());
   if (device_.is_cpu()) options.initializer.generator = InitGenerator::philox;  // see check_generator()
   model_ = std::make_unique<Vae>(options, device_);

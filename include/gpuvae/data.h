@@ -4,6 +4,7 @@
 #include <array>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -106,9 +107,9 @@ struct Split {
 void standardize(const Standardization& by, const Tensor& examples);
 // Reverses standardize() for row-major rows.
 void restore_units(const Standardization& by, std::vector<float>& rows);
-// Converts row-major rows of a model's data to the units of the file: reverses the standardisation or, if
-// the values were scaled, the scaling. Bytes stay in [0, 1].
-void restore_units(const DataDescription& by, std::vector<float>& rows);
+// Returns row-major rows of a model's data in the units of the file, in f64: reverses the standardisation or,
+// if the values were scaled, the scaling. Bytes stay in [0, 1].
+[[nodiscard]] std::vector<double> restored(const DataDescription& by, std::span<const float> rows);
 
 // Reads the four MNIST files of a folder, plain or gzip. The original set has 60,000 training and 10,000 test
 // images. Throws Error with the file and the reason if a file is missing, damaged, or does not match the
@@ -142,9 +143,6 @@ struct DatasetOptions {
   // The matrix of a MATLAB file, by name; empty for its only matrix. "X'" takes X transposed, as in MATLAB,
   // so that the columns of X are the examples.
   std::string variable = {};
-  // Number of values per example that the caller expects, or 0 for any number. It decides which dimension of
-  // a MATLAB matrix counts the examples; whether the number is right is for the caller to check.
-  std::int64_t features = 0;
   // Scales each column of a float table to mean 0 and standard deviation 1 over the training rows. Bytes and
   // images are not changed.
   bool standardize = false;
@@ -159,12 +157,11 @@ struct DatasetOptions {
 //   [n, 1, h, w] are images; arrays of other shapes are rows of height 1.
 // - .csv, .tsv, .txt: a table of numbers, f32, height 1, with or without a header line. Tabs, semicolons,
 //   commas or spaces separate the columns. Tables and .npy files may be compressed (.gz).
-// - .mat: a real matrix of a MATLAB file of version 5 to 7 (DatasetOptions::variable). uint8 becomes u8,
-// every
-//   other class f32. Each row is an example; each column if only the number of rows is
-//   DatasetOptions::features, and for Frey Face (ff, or bytes of 560 rows). Of [h, w, n] and [n, h, w], n is
-//   the dimension beside the two that are equal or that give `features`, otherwise the last one. A file of
-//   Frey Face is split as by load_frey, unless the validation fraction is 0.
+// - .mat: a real matrix of a MATLAB file of version 5 to 7 (DatasetOptions::variable). Each row is an
+// example,
+//   but in Frey Face (a matrix ff, or of bytes, with 560 rows) each column is an image of 28 x 20. Arrays of
+//   [h, w, n] and [n, h, w] are images: n is the size beside two equal ones, else the last. A matrix ff of
+//   bytes is split as by load_frey.
 // - A folder of PNG, JPEG, BMP or PNM images of one size, in the order of their names: u8, with colours
 //   converted to luminance, transparency on white and other depths scaled to 8 bits. Sub-folders are the
 //   classes 0, 1, ... in the order of their names; hidden files are skipped.
@@ -172,6 +169,17 @@ struct DatasetOptions {
 // `test` holds the validation rows, at least one unless the fraction is 0. Both parts keep the order of the
 // file. Throws Error "[read] path: reason", with row and column if a value is the reason.
 [[nodiscard]] Split load_dataset(const std::filesystem::path& path, const DatasetOptions& options = {});
+
+// Reads all rows of a file or folder for a model whose training data are described by `like`, which the
+// result carries as its description. `train` holds all rows; a folder with a fixed split has `test` as well.
+// Columns of a table are matched by name if the training data had names; other columns are left out, and the
+// label column may be absent. The values are converted as those of the training data were. Throws Error
+// "[read] path: reason" if columns are missing, if the height or the width of images differs, or if a value
+// does not fit ValueRange.
+// The columns of a MATLAB matrix are its examples if only their length fits. `variable` is as in
+// DatasetOptions.
+[[nodiscard]] Split load_like(const std::filesystem::path& path, const DataDescription& like,
+                              Header header = Header::automatic, const std::string& variable = {});
 
 // Reads Frey Face from frey_rawface.mat, or from the folder that contains it: a MATLAB file whose variable ff
 // is uint8, 560 x n (n >= 2), with one face of 28 x 20 per column. The faces keep their order: the first

@@ -1,5 +1,4 @@
-#include "src/data/mat_rows.h"
-
+// Examples from a matrix of a MATLAB file.
 #include <fmt/ranges.h>
 
 #include <climits>
@@ -7,7 +6,7 @@
 
 #include "kernels/check.h"
 #include "src/data/procedural_faces.h"
-#include "src/data/rows.h"
+#include "src/data/readers.h"
 #include "src/io/mat.h"
 
 namespace gpuvae::data {
@@ -91,48 +90,53 @@ Arrangement arrange(const std::string& path, const io::MatMatrix& m, bool transp
   return arrange_images(images, features);
 }
 
-template <class To, class From>
-std::vector<To> gather(const std::vector<From>& values, const Arrangement& a) {
-  std::vector<To> rows;
-  rows.reserve(values.size());
-  for (std::int64_t i = 0; i < a.count; ++i)
+// Returns the values row by row, from example `first` to before `last`.
+template <class T>
+std::vector<T> gather(const std::vector<T>& values, const Arrangement& a, std::int64_t first,
+                      std::int64_t last) {
+  std::vector<T> rows;
+  rows.reserve(static_cast<std::size_t>((last - first) * a.height * a.width));
+  for (std::int64_t i = first; i < last; ++i)
     for (std::int64_t y = 0; y < a.height; ++y)
       for (std::int64_t x = 0; x < a.width; ++x)
-        rows.push_back(static_cast<To>(
-            values[static_cast<std::size_t>(i * a.example_step + y * a.row_step + x * a.column_step)]));
+        rows.push_back(
+            values[static_cast<std::size_t>(i * a.example_step + y * a.row_step + x * a.column_step)]);
+  return rows;
+}
+
+Rows rows_of(const std::string& path, const io::MatMatrix& m, const Arrangement& a, std::int64_t first,
+             std::int64_t last) {
+  Rows rows{.path = path, .height = static_cast<int>(a.height), .width = static_cast<int>(a.width)};
+  if (m.bytes) {
+    rows.values = gather(m.u8, a, first, last);
+  } else {
+    rows.values = gather(m.f64, a, first, last);
+  }
   return rows;
 }
 
 }  // namespace
 
-Split load_mat(const fs::path& path, const DatasetOptions& options) {
+Source read_mat_rows(const fs::path& path, const DatasetOptions& options, const DataDescription* like) {
+  check_unlabelled(path, options);
   std::string name = options.variable;
   const bool transposed = name.ends_with('\'');
   if (transposed) name.pop_back();
-  const io::MatMatrix matrix = io::read_mat(path, name);
-  const Arrangement a = arrange(path.string(), matrix, transposed, options.features);
-  std::string note = fmt::format("{}: '{}' ({}, {}) has {}", path.filename().string(), matrix.name,
-                                 matrix.class_name, fmt::join(matrix.shape, " x "), a.text);
-  const bool published = is_frey(matrix) && matrix.bytes && matrix.name == "ff" && !transposed;
-  if (published && options.validation_fraction > 0 && options.max_rows == 0) {
-    Split split = load_frey(path);
-    split.notes.push_back(std::move(note));
-    return split;
-  }
-  Rows rows{.path = path.string(),
-            .height = static_cast<int>(a.height),
-            .width = static_cast<int>(a.width),
-            .bytes = matrix.bytes};
-  if (matrix.bytes) {
-    rows.u8 = gather<std::uint8_t>(matrix.u8, a);
-  } else {
-    rows.f32 = gather<float>(matrix.f64, a);
-  }
-  std::string source = fmt::format("{}: {} x {} {}", path.filename().string(), a.height, a.width,
-                                   matrix.bytes ? "bytes" : "numbers");
-  Split split = split_rows(std::move(rows), options, std::move(source));
-  split.notes.insert(split.notes.begin(), std::move(note));
-  return split;
+  const io::MatMatrix m = io::read_mat(path, name);
+  const std::int64_t features = like != nullptr ? std::int64_t{like->height} * like->width : 0;
+  const Arrangement a = arrange(path.string(), m, transposed, features);
+  // The published file of Frey Face has a fixed split, in which the last frames are for validation.
+  const bool published =
+      is_frey(m) && m.bytes && m.name == "ff" && !transposed && like == nullptr && a.count >= 2;
+  const std::int64_t train = published ? face_training_frames(a.count) : a.count;
+  Source source{.rows = rows_of(path.string(), m, a, 0, train)};
+  if (published) source.test = rows_of(path.string(), m, a, train, a.count);
+  source.rows.notes.push_back(fmt::format("{}: '{}' ({}, {}) has {}", path.string(), m.name, m.class_name,
+                                          fmt::join(m.shape, " x "), a.text));
+  source.description = published ? "Frey Face from " + path.string()
+                                 : fmt::format("{}: {} x {} {}", short_name(path), a.height, a.width,
+                                               m.bytes ? "bytes" : "numbers");
+  return source;
 }
 
 }  // namespace gpuvae::data

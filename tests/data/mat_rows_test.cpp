@@ -1,6 +1,4 @@
 // load_dataset for MATLAB files: which matrix is read, and which of its dimensions are the examples.
-#include "src/data/mat_rows.h"
-
 #include <cmath>
 #include <numeric>
 
@@ -28,9 +26,20 @@ class MatRows : public testing::Test {
          .dims = dims,
          .data = io::mat_bytes::numbers(values)});
   }
-  Split load(DatasetOptions options = {}) const {
-    options.validation_fraction = 0;
-    return load_dataset(path(), options);
+  Split load(const std::string& variable = {}) const {
+    return load_dataset(path(), {.variable = variable, .validation_fraction = 0});
+  }
+  // Loads the file for a model of rows or images of this size.
+  Split load_for(int height, int width, const std::string& variable = {}) const {
+    DataDescription like{.height = height, .width = width};
+    like.values = {ValueKind::any, 0, 0, false};
+    return load_like(path(), like, Header::automatic, variable);
+  }
+  // The first note, without the path.
+  std::string note(const Split& split) const {
+    const std::string start = path().string() + ": ";
+    if (split.notes.empty() || !split.notes[0].starts_with(start)) return "no note";
+    return split.notes[0].substr(start.size());
   }
   TemporaryFolder folder_;
 };
@@ -44,28 +53,35 @@ TEST_F(MatRows, RowsAreExamplesUnlessSomethingElseIsCertain) {
   EXPECT_EQ(split.train.height, 1);
   EXPECT_EQ(split.train.width, 3);
   EXPECT_EQ(split.source, "x.mat: 1 x 3 numbers");
-  ASSERT_FALSE(split.notes.empty());
-  EXPECT_EQ(split.notes[0],
-            "x.mat: 'X' (double, 2 x 3) has one example per row (--variable \"X'\" takes one per column)");
+  EXPECT_EQ(note(split),
+            "'X' (double, 2 x 3) has one example per row (--variable \"X'\" takes one per column)");
 }
 
 TEST_F(MatRows, AnApostropheTransposes) {
   put_ramp({2, 3});
-  const Split split = load({.variable = "X'"});
+  const Split split = load("X'");
   EXPECT_EQ(split.train.examples.shape(), (Shape{3, 2}));
   EXPECT_EQ(split.train.examples.to_doubles(), (Doubles{0, 1, 2, 3, 4, 5}));
-  EXPECT_EQ(split.notes[0], "x.mat: 'X' (double, 2 x 3) has one example per column, as requested");
+  EXPECT_EQ(note(split), "'X' (double, 2 x 3) has one example per column, as requested");
 }
 
-TEST_F(MatRows, TheExpectedNumberOfValuesDecides) {
+TEST_F(MatRows, TheShapeOfAModelsDataDecides) {
   put_ramp({2, 3});
-  EXPECT_EQ(load({.features = 3}).train.examples.shape(), (Shape{2, 3}));
-  const Split columns = load({.features = 2});
+  EXPECT_EQ(load_for(1, 3).train.examples.to_doubles(), (Doubles{0, 2, 4, 1, 3, 5}));
+  const Split columns = load_for(1, 2);
   EXPECT_EQ(columns.train.examples.to_doubles(), (Doubles{0, 1, 2, 3, 4, 5}));
-  EXPECT_EQ(
-      columns.notes[0],
-      "x.mat: 'X' (double, 2 x 3) has one example per column, because 2 values per example are expected");
-  EXPECT_EQ(load({.features = 7}).train.examples.shape(), (Shape{2, 3}));  // the caller says what is wrong
+  EXPECT_EQ(note(columns),
+            "'X' (double, 2 x 3) has one example per column, because 2 values per example are expected");
+  expect_contains(error_of([&] { load_for(1, 7); }),
+                  {"expected 7 values per row, like the training data, got 3"});
+  expect_contains(error_of([&] { load_for(1, 3, "X'"); }), {"expected 3 values per row"});
+  put_ramp({2, 3, 4});
+  EXPECT_EQ(load_for(2, 3).train.count(), 4);
+  const Split images = load_for(3, 4);
+  EXPECT_EQ(images.train.count(), 2);
+  EXPECT_EQ(images.train.examples.to_doubles()[1], 6);
+  expect_contains(error_of([&] { load_for(3, 2); }),
+                  {"expected images of 3 x 2 (height x width), like the training data, got 2 x 3"});
 }
 
 TEST_F(MatRows, BytesStayBytesAndOtherIntegersBecomeFloats) {
@@ -89,39 +105,32 @@ TEST_F(MatRows, ImagesInThreeDimensions) {
   EXPECT_EQ(split.train.height, 2);
   EXPECT_EQ(split.train.width, 2);
   EXPECT_EQ(split.train.examples.to_doubles(), last);
-  EXPECT_EQ(split.notes[0],
-            "x.mat: 'X' (double, 2 x 2 x 3) has one 2 x 2 image per index of the last dimension");
+  EXPECT_EQ(note(split), "'X' (double, 2 x 2 x 3) has one 2 x 2 image per index of the last dimension");
   put_ramp({2, 2, 1, 3});
   EXPECT_EQ(load().train.examples.to_doubles(), last);
   put_ramp({3, 2, 2});
   split = load();
   EXPECT_EQ(split.train.examples.to_doubles(), (Doubles{0, 6, 3, 9, 1, 7, 4, 10, 2, 8, 5, 11}));
-  EXPECT_EQ(split.notes[0],
-            "x.mat: 'X' (double, 3 x 2 x 2) has one 2 x 2 image per index of the first dimension");
+  EXPECT_EQ(note(split), "'X' (double, 3 x 2 x 2) has one 2 x 2 image per index of the first dimension");
   put_ramp({2, 3, 4});
   split = load();
   EXPECT_EQ(split.train.count(), 4);
   EXPECT_EQ(split.train.height, 2);
   EXPECT_EQ(split.train.width, 3);
-  split = load({.features = 12});
-  EXPECT_EQ(split.train.count(), 2);
-  EXPECT_EQ(split.train.height, 3);
-  EXPECT_EQ(split.train.width, 4);
-  EXPECT_EQ(split.train.examples.to_doubles()[1], 6);
 }
 
 TEST_F(MatRows, FreyFaceHasAFacePerColumn) {
   std::string bytes;
   for (int i = 0; i < 560 * 120; ++i) bytes += static_cast<char>(i / 560 + i % 560);
   put({.dims = {560, 120}, .data = bytes});
-  const Split all = load();
+  const Split all = load_for(28, 20);
   EXPECT_EQ(all.train.count(), 120);
   EXPECT_EQ(all.train.height, 28);
   EXPECT_EQ(all.train.width, 20);
   EXPECT_EQ(all.train.examples.to_doubles()[560 * 7 + 41], 48);
-  EXPECT_EQ(all.notes[0], "x.mat: 'ff' (uint8, 560 x 120) has one 28 x 20 image per column, as in Frey Face");
-  // With validation rows, the split is the published one.
+  EXPECT_EQ(note(all), "'ff' (uint8, 560 x 120) has one 28 x 20 image per column, as in Frey Face");
   const Split split = load_dataset(path()), frey = load_frey(path());
+  EXPECT_EQ(split.source, frey.source);
   EXPECT_EQ(split.train.count(), frey.train.count());
   EXPECT_EQ(split.test.examples.to_doubles(), frey.test.examples.to_doubles());
   put_ramp({560, 3}, "ff");
