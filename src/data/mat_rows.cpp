@@ -39,14 +39,15 @@ bool is_frey(const io::MatMatrix& m) {
 Arrangement arrange_matrix(const io::MatMatrix& m, bool transposed, std::int64_t features) {
   const Shape& s = m.shape;
   if (transposed) return columns_are_examples(s, "one example per column, as requested");
-  if (is_frey(m)) {
+  const bool rows_fit = features > 0 && s[1] == features;
+  if (is_frey(m) && !rows_fit) {
     Arrangement faces = columns_are_examples(
         s, fmt::format("one {} x {} image per column, as in Frey Face", kFaceHeight, kFaceWidth));
     faces.height = kFaceHeight;
     faces.width = faces.row_step = kFaceWidth;
     return faces;
   }
-  if (features > 0 && s[0] == features && s[1] != features)
+  if (features > 0 && s[0] == features && !rows_fit)
     return columns_are_examples(
         s, fmt::format("one example per column, because {} values per example are expected", features));
   return rows_are_examples(
@@ -58,21 +59,11 @@ Arrangement arrange_images(const Shape& s, std::int64_t features) {
   const std::int64_t front = s[0] * s[1], back = s[1] * s[2];
   bool last = !(s[1] == s[2] && s[0] != s[1]);
   if (features > 0 && (front == features) != (back == features)) last = front == features;
-  if (last)
-    return {s[2],
-            s[0],
-            s[1],
-            front,
-            1,
-            s[0],
-            fmt::format("one {} x {} image per index of the last dimension", s[0], s[1])};
-  return {s[0],
-          s[1],
-          s[2],
-          1,
-          s[0],
-          front,
-          fmt::format("one {} x {} image per index of the first dimension", s[1], s[2])};
+  const std::int64_t height = last ? s[0] : s[1], width = last ? s[1] : s[2];
+  std::string text =
+      fmt::format("one {} x {} image per index of the {} dimension", height, width, last ? "last" : "first");
+  if (last) return {s[2], height, width, front, 1, s[0], std::move(text)};
+  return {s[0], height, width, 1, s[0], front, std::move(text)};
 }
 
 Arrangement arrange(const std::string& path, const io::MatMatrix& m, bool transposed, std::int64_t features) {
