@@ -130,6 +130,7 @@ DecodedImage decode_jpeg(const ImageSource& source) {
   source.require(d.info.arith_code == 0, "arithmetic coding is not supported: convert it to baseline JPEG");
   source.check_size(d.info.image_width, d.info.image_height, source.bytes.size() * kMaxPixelsPerByte);
   const std::size_t samples_per_pixel = choose_output(source, d.info);
+  const int orientation = orientation_of(d.info);  // libjpeg frees the marker after the last row
 
   DecodedImage out{{static_cast<int>(d.info.image_width), static_cast<int>(d.info.image_height), {}}, {}};
   out.changes.colors = d.info.jpeg_color_space != JCS_GRAYSCALE;
@@ -141,7 +142,6 @@ DecodedImage decode_jpeg(const ImageSource& source) {
     source.require(read_rows(d, samples.data()), "{}", d.reason.data());
     convert(samples.data(), samples_per_pixel, out);
   }
-  const int orientation = orientation_of(d.info);
   out.changes.orientation = orientation > 1;
   out.image = oriented(std::move(out.image), orientation);
   return out;

@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include <cmath>
+#include <fstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,10 +35,10 @@ inline double exact_gray(const Color& c) {
   return 255 * (c.alpha * (0.299 * c.red + 0.587 * c.green + 0.114 * c.blue) + 1 - c.alpha);
 }
 
-// Writes a file with this content and returns its path.
+// Writes a file with this content and returns its path. It replaces the file of the call before.
 inline std::filesystem::path written(std::string_view bytes) {
   static const test::TemporaryFolder folder;
-  write_file(folder / "image", bytes);
+  std::ofstream(folder / "image", std::ios::binary) << bytes;
   return folder / "image";
 }
 // Reads a file with this content.
@@ -55,6 +56,16 @@ inline std::string refusal_of(std::string_view bytes) {
 inline void expect_refusal(std::string_view bytes, const std::string& reason) {
   const std::string message = refusal_of(bytes);
   EXPECT_NE(message.find(reason), std::string::npos) << message << "\n  lacks: " << reason;
+}
+
+// Every truncation of a file must be refused: all of a short file, and of a longer one those of up to 100
+// bytes, those that lack up to 100 bytes, and every seventh between them.
+inline void expect_no_truncation_is_read(std::string_view whole) {
+  constexpr std::size_t kAll = 100;
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    const bool tried = size < kAll || size + kAll > whole.size() || size % 7 == 0;
+    if (tried) EXPECT_NE(refusal_of(whole.substr(0, size)), "") << size << " of " << whole.size() << " bytes";
+  }
 }
 
 // Every level must be the exact one, rounded. The tolerance covers weights that are rounded to 1/65536.

@@ -130,8 +130,7 @@ TEST_P(EveryJpeg, HasTheRightLevels) {
 
 TEST_P(EveryJpeg, EveryTruncationIsRefused) {
   const std::string whole = encode(jpeg());
-  for (std::size_t size = 0; size < whole.size(); ++size)
-    EXPECT_NE(refusal_of(whole.substr(0, size)), "") << size << " of " << whole.size() << " bytes";
+  expect_no_truncation_is_read(whole);
 }
 
 TEST_P(EveryJpeg, DamagedBytesNeverCrash) {
@@ -227,8 +226,8 @@ TEST(Jpeg, DataThatLibjpegWouldRepairAreRefused) {
 TEST(Jpeg, SizesThatTheFileCannotHoldAreRefused) {
   std::string bytes = encode({.input = JCS_GRAYSCALE, .stored = JCS_GRAYSCALE});
   const std::size_t frame = bytes.find("\xFF\xC0");  // marker, length, precision, height, width
-  bytes.replace(frame + 5, 4, "\xFD\xE8\xFD\xE8");
-  expect_refusal(bytes, "65000 x 65000 pixels, but a file of ");
+  bytes.replace(frame + 5, 4, "\x9C\x40\x9C\x40");
+  expect_refusal(bytes, "40000 x 40000 pixels, but a file of ");
 }
 
 TEST(Jpeg, ThousandsOfScansAreRefused) {

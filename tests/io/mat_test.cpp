@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <limits>
 #include <numeric>
 
-#include "src/io/file.h"
 #include "tests/io/mat_bytes.h"
 #include "tests/temporary_folder.h"
 
@@ -33,7 +33,7 @@ Matrix faces() { return {.data = ramp(35)}; }
 class MatTest : public testing::Test {
  protected:
   std::filesystem::path path() const { return folder_ / "faces.mat"; }
-  void put(std::string_view bytes) const { write_file(path(), bytes); }
+  void put(std::string_view bytes) const { std::ofstream(path(), std::ios::binary) << bytes; }
   MatMatrix read(const std::string& elements, const std::string& variable = "ff", bool big = false) const {
     put(header(big) + elements);
     return read_mat(path(), variable);

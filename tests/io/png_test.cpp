@@ -193,8 +193,7 @@ TEST_P(EveryPng, EveryTruncationAndEveryDamagedByteIsRefused) {
   Png png = random_png(color_type(), depth(), interlaced(), 5, 4);
   if (color_type() == kPalette) png.chunks = chunk("PLTE", random_palette(1 << depth()));
   const std::string whole = png.bytes();
-  for (std::size_t size = 0; size < whole.size(); ++size)
-    EXPECT_NE(refusal_of(whole.substr(0, size)), "") << size << " of " << whole.size() << " bytes";
+  expect_no_truncation_is_read(whole);
   for (std::size_t at = 0; at < whole.size(); ++at) {
     std::string damaged = whole;
     damaged[at] = static_cast<char>(damaged[at] ^ (1 << at % 8));
@@ -265,10 +264,10 @@ TEST(Png, SizesThatTheFileCannotHoldAreRefused) {
     png.height = height;
     return kSignature + png.header() + data;
   };
-  expect_refusal(with_size(100'000, 100'000), "100000 x 100000 pixels, but a file of ");
+  expect_refusal(with_size(40'000, 40'000), "40000 x 40000 pixels, but a file of ");
   expect_refusal(with_size(1'000'000, 2000), "1000000 x 2000 pixels, but a file of ");
   expect_refusal(with_size(0, 4), "Invalid IHDR data");
-  expect_refusal(with_size(-1, 4), "Invalid IHDR data");
+  expect_refusal(with_size(-1, 4), "PNG unsigned integer out of range");
   expect_refusal(with_size(1'000'001, 1), "Invalid IHDR data");
   expect_refusal(with_size(5, 5), "not a readable PNG image: ");  // one row too few
   expect_refusal(with_size(5, 3), "not a readable PNG image: ");  // one row too many
