@@ -120,16 +120,15 @@ TEST_P(EveryBmp, EveryTruncationIsRefused) {
 TEST_P(EveryBmp, DamagedBytesNeverCrash) {
   const auto [bits, header] = GetParam();
   const std::string whole = random_bmp(bits, header).bytes();
-  for (std::size_t at = 2; at < whole.size(); ++at)
-    for (const int flip : {0x01, 0x40, 0xFF}) {
-      std::string damaged = whole;
-      damaged[at] = static_cast<char>(damaged[at] ^ flip);
-      try {
-        const Gray image = read_bytes(damaged);
-        EXPECT_EQ(image.pixels.size(), static_cast<std::size_t>(image.width) * image.height);
-      } catch (const Error&) {
-      }
+  for (std::size_t at = 2; at < whole.size(); ++at) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ (at % 3 == 0 ? 0xFF : 1 << at % 8));
+    try {
+      const Gray image = read_bytes(damaged);
+      EXPECT_EQ(image.pixels.size(), static_cast<std::size_t>(image.width) * image.height);
+    } catch (const Error&) {
     }
+  }
 }
 
 TEST(Bmp, MasksChooseTheChannels) {

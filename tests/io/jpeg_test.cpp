@@ -135,7 +135,7 @@ TEST_P(EveryJpeg, EveryTruncationIsRefused) {
 
 TEST_P(EveryJpeg, DamagedBytesNeverCrash) {
   const std::string whole = encode(jpeg());
-  for (std::size_t at = 0; at < whole.size(); at += at < 700 ? 1 : 7) {
+  for (std::size_t at = 0; at < whole.size(); at += at < 700 ? 3 : 29) {
     std::string damaged = whole;
     damaged[at] = static_cast<char>(damaged[at] ^ (1 << at % 8));
     try {
