@@ -13,6 +13,7 @@ struct DataSettings {
   std::string folder;  // of MNIST or Frey Face; empty: $GPUVAE_DATA_DIR, then data/
   std::string path;    // a file or folder of any supported kind, instead of the program's own data set
   std::string label_column;
+  std::string variable;  // the matrix of a MATLAB file; empty: its only one
   Header header = Header::automatic;
   std::string columns;  // names with commas in between; empty: all
   bool standardize = false;

@@ -33,9 +33,12 @@ std::vector<Setting> data_settings(RunConfig& c) {
       {"--data-dir", text(d.folder, "FOLDER"),
        "folder of the MNIST or Frey Face files (default: $GPUVAE_DATA_DIR, then data/)", false},
       {"--data", text(d.path, "PATH"),
-       "file or folder to train on, instead of the program's own data set: an .npy, .csv, IDX or Frey Face "
-       ".mat "
-       "file, or a folder of images or IDX files"},
+       "file or folder to train on, instead of the program's own data set: an .npy, .csv, .mat or IDX file, "
+       "or "
+       "a folder of images or IDX files"},
+      {"--variable", text(d.variable, "NAME"),
+       "matrix of a MATLAB file (--data, --input); NAME' transposes it, so that its columns are the examples "
+       "(default: the only matrix of the file)"},
       {"--label-column", text(d.label_column, "COLUMN"),
        "name or number (from 0) of the column that holds the class labels of a table (--data): whole numbers "
        "from 0 to 255, or names"},

@@ -18,10 +18,10 @@ void say_notes(const std::vector<std::string>& notes) {
 }  // namespace
 
 Split load_other_data(const RunConfig& c) {
-  if (std::filesystem::path(c.data.path).extension() == ".mat") return load_frey(c.data.path);
   DatasetOptions options;
   options.label_column = c.data.label_column;
   options.header = c.data.header;
+  options.variable = c.data.variable;
   options.columns = parse_columns(c.data.columns);
   options.standardize = c.data.standardize;
   options.value_range = parse_value_range(c.data.value_range);
@@ -55,7 +55,7 @@ void check_values(const RunConfig& c, const Dataset& images) {
 
 Dataset load_input(const RunConfig& c, const std::string& path, const std::string& set,
                    const DataDescription& like) {
-  Split split = load_like(path, like, c.data.header);
+  Split split = load_like(path, like, c.data.header, c.data.variable);
   say_notes(split.notes);
   const bool takes_train = set == "train" || split.test.count() == 0;
   Dataset& images = takes_train ? split.train : split.test;

@@ -143,6 +143,9 @@ struct DatasetOptions {
   // Values are scaled from {low, high} to [0, 1]; {0, 255} makes whole numbers bytes. A value outside is an
   // error. Without it, the values decide (see ValueKind).
   std::optional<std::array<double, 2>> value_range = {};
+  // The matrix of a MATLAB file, by name; empty for its only matrix. "X'" takes X transposed, as in MATLAB,
+  // so that the columns of X are the examples.
+  std::string variable = {};
   // Shifts and scales each column of a table to mean 0 and standard deviation 1 over the training rows, in
   // f64. Bytes, images and values with a given range are not standardised.
   bool standardize = false;
@@ -159,9 +162,15 @@ struct DatasetOptions {
 // - .csv, .tsv, .txt: a table of numbers, height 1, with or without a header line. Tabs, semicolons, commas,
 //   vertical bars or spaces separate the columns, and an index column in front is left out. Tables and .npy
 //   files may be compressed (.gz).
+// - .mat: a real matrix of a MATLAB file of version 5 to 7 (DatasetOptions::variable). Each row is an
+// example,
+//   but in Frey Face (a matrix ff, or of bytes, with 560 rows) each column is an image of 28 x 20. Arrays of
+//   [h, w, n] and [n, h, w] are images: n is the size beside two equal ones, else the last. A matrix ff of
+//   bytes is split as by load_frey.
 // - A folder of PNG, JPEG, BMP or PNM images of one size, in the order of their names: bytes, with colours
-//   converted to luminance. Sub-folders are the classes 0, 1, ... in the order of their names, except that
-//   "train" with "validation" or "test" are the split; hidden files are skipped.
+//   converted to luminance, transparency on white and other depths scaled to 8 bits. Sub-folders are the
+//   classes 0, 1, ... in the order of their names, except that "train" with "validation" or "test" are the
+//   split; hidden files are skipped.
 // The values decide what they are (see ValueKind), not their type. Whole numbers from 0 to 255 of images are
 // bytes; in rows, they are bytes if the type is a byte or if there are 16 or more columns and large values:
 // 128 or more in an array, 255 in a table of text. Bytes become u8, and other values f32, unchanged unless
@@ -176,8 +185,10 @@ struct DatasetOptions {
 // label column may be absent. The values are converted as those of the training data were. Throws Error
 // "[read] path: reason" if columns are missing, if the height or the width of images differs, or if a value
 // does not fit ValueRange.
+// The columns of a MATLAB matrix are its examples if only their length fits. `variable` is as in
+// DatasetOptions.
 [[nodiscard]] Split load_like(const std::filesystem::path& path, const DataDescription& like,
-                              Header header = Header::automatic);
+                              Header header = Header::automatic, const std::string& variable = {});
 
 // Reads Frey Face from frey_rawface.mat, or from the folder that contains it: a MATLAB file whose variable ff
 // is uint8, 560 x n (n >= 2), with one face of 28 x 20 pixels per column. The faces keep their order. The

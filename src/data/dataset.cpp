@@ -1,5 +1,7 @@
 #include "gpuvae/data.h"
 
+#include <fmt/ranges.h>
+
 #include <span>
 
 #include "kernels/check.h"
@@ -49,10 +51,8 @@ DataDescription describe_images(const Dataset& images) {
   return {.height = images.height, .width = images.width, .values = data::kByteRange};
 }
 
-// The first 1,800 of 1,965 frames of a video are for training, the others for validation. Videos of another
-// length are split in the same proportion.
 Split split_frames(const Dataset& frames, std::string source) {
-  const std::int64_t train = frames.count() * 1800 / 1965;
+  const std::int64_t train = data::face_training_frames(frames.count());
   return {frames.slice(0, train), frames.slice(train, frames.count() - train), std::move(source),
           describe_images(frames)};
 }
@@ -99,12 +99,15 @@ Split procedural_mnist(std::int64_t train, std::int64_t test) {
 Split load_frey(const fs::path& path) {
   std::error_code ignored;
   const fs::path file = fs::is_directory(path, ignored) ? path / kFreyFile : path;
-  const io::MatBytes faces = io::read_mat_u8(file, "ff");
-  check(faces.rows == kFaceHeight * kFaceWidth && faces.columns >= 2, file_error("frey"),
-        "{}: expected ff of 560 x n (n >= 2), got {} x {}", file.string(), faces.rows, faces.columns);
+  const io::MatMatrix faces = io::read_mat(file, "ff");
+  check(faces.bytes, file_error("read"), "{}: expected 'ff' to be uint8, got {}", file.string(),
+        faces.class_name);
+  const std::int64_t rows = faces.shape[0], columns = faces.shape[1];
+  check(faces.shape.size() == 2 && rows == kFaceHeight * kFaceWidth && columns >= 2, file_error("frey"),
+        "{}: expected ff of 560 x n (n >= 2), got {}", file.string(), fmt::join(faces.shape, " x "));
   // The matrix is column-major with one image per column, so its data are already the rows of a row-major
   // tensor.
-  return split_frames({kFaceHeight, kFaceWidth, Tensor::from(faces.values, {faces.columns, faces.rows}), {}},
+  return split_frames({kFaceHeight, kFaceWidth, Tensor::from(faces.u8, {columns, rows}), {}},
                       "Frey Face from " + file.string());
 }
 

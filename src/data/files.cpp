@@ -20,8 +20,8 @@ using data::Rows;
 using data::Source;
 
 constexpr const char* kSupported =
-    "a folder with MNIST's four files, a folder of images, an IDX file of images, .npy, or a table "
-    "(.csv, .tsv, .txt); files may be compressed (.gz)";
+    "a folder with MNIST's four files, a folder of images, an IDX file of images, .npy, .mat, or a table "
+    "(.csv, .tsv, .txt); files other than .mat may be compressed (.gz)";
 
 // ---- IDX ----
 
@@ -157,6 +157,7 @@ Source read_source(const fs::path& path, const DatasetOptions& options, const Da
   if (begins_like_idx(path)) return read_idx(path, options);
   const std::string kind = extension(path);
   if (kind == ".npy") return read_npy(path, options);
+  if (kind == ".mat") return read_mat_rows(path, options, like);
   if (kind == ".csv" || kind == ".tsv" || kind == ".txt") return read_table_rows(path, options, like);
   fail(file_error("read"), "{}: expected {}, got {}", path.string(), kSupported,
        kind.empty() ? "a file without an extension" : fmt::format("'{}'", kind));

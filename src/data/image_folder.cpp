@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "kernels/check.h"
+#include "src/data/image_notes.h"
 #include "src/data/readers.h"
 #include "src/io/image.h"
 
@@ -31,8 +32,10 @@ Entries list(const fs::path& folder) {
   return entries;
 }
 
-void append_image(Rows& rows, const fs::path& file, const fs::path& first) {
-  const io::Gray image = io::read_image(file);
+void append_image(Rows& rows, const fs::path& file, const fs::path& first, ImageNotes& notes) {
+  io::ImageChanges changes;
+  const io::Gray image = io::read_image(file, &changes);
+  notes.add(changes);
   auto& pixels = std::get<std::vector<std::uint8_t>>(rows.values);
   if (pixels.empty()) {
     rows.height = image.height;
@@ -83,7 +86,9 @@ Rows read_images(const fs::path& folder, Listing listing, std::int64_t max_rows)
   if (max_rows > 0 && listing.files.size() > static_cast<std::size_t>(max_rows))
     listing.files.resize(static_cast<std::size_t>(max_rows));
   Rows rows{.path = folder.string(), .origin = Origin::pixels};
-  for (const fs::path& file : listing.files) append_image(rows, file, listing.files[0]);
+  ImageNotes notes(folder.string());
+  for (const fs::path& file : listing.files) append_image(rows, file, listing.files[0], notes);
+  notes.append_to(rows.notes);
   rows.labels = std::move(listing.labels);
   if (!rows.labels.empty()) rows.labels.resize(listing.files.size());
   rows.classes = std::move(listing.classes);

@@ -62,9 +62,11 @@ Dataset conform(Rows& rows, const DataDescription& like, std::vector<std::string
 
 }  // namespace
 
-Split load_like(const fs::path& path, const DataDescription& like, Header header) {
+Split load_like(const fs::path& path, const DataDescription& like, Header header,
+                const std::string& variable) {
   DatasetOptions options;
   options.header = header;
+  options.variable = variable;
   std::error_code error;
   data::Source source = fs::is_directory(path, error) && has_mnist(path)
                             ? data::source_of(load_mnist(path), path)

@@ -24,6 +24,11 @@ Source read_source(const std::filesystem::path& path, const DatasetOptions& opti
 Source read_table_rows(const std::filesystem::path& path, const DatasetOptions& options,
                        const DataDescription* like);
 
+// Reads a matrix of a MATLAB file. The first note says which matrix was read and which dimension counts the
+// examples. `like`, if not null, decides it where both are possible, and all examples are then in `rows`.
+Source read_mat_rows(const std::filesystem::path& path, const DatasetOptions& options,
+                     const DataDescription* like);
+
 // Reads a folder of images, or of sub-folders that are classes or the parts "train" and "test".
 Source read_image_folder(const std::filesystem::path& folder, const DatasetOptions& options);
 
