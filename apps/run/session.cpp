@@ -59,9 +59,7 @@ Session::Session(const Program& program, const RunConfig& config)
   train_ = first_images(split.train, config.data.train_images).to(device_);
   validation_ = validation_of(split, config).to(device_);
   source_ = split.source;
-  standardization_ = split.standardization;
-  column_names_ = split.column_names;
-  class_names_ = split.class_names;
+  description_ = split.description;
   config_ = resolved(config_, train_);
   check_values(config_, train_);
   std::fprintf(stderr, "data    %s: %lld training and %lld validation %s\n", split.source.c_str(),

@@ -47,9 +47,11 @@ class Session {
   Dataset images(const std::string& set, std::int64_t most = 0) const;
   const History& history() const { return history_; }
   const std::string& source() const { return source_; }
-  const Standardization& standardization() const { return standardization_; }
-  const std::vector<std::string>& column_names() const { return column_names_; }  // of a table, or none
-  const std::vector<std::string>& class_names() const { return class_names_; }    // of labels, or none
+  const DataDescription& description() const { return description_; }
+  const Standardization& standardization() const { return description_.standardization; }
+  // Names of a table's columns, and names of labels; or none.
+  const std::vector<std::string>& column_names() const { return description_.column_names; }
+  const std::vector<std::string>& class_names() const { return description_.class_names; }
   std::string unit() const;
   bool has_pictures() const { return train_.height > 1; }  // rather than rows of a table
   EvaluationOptions evaluation() const;
@@ -71,8 +73,7 @@ class Session {
   Device device_;
   Dataset train_, validation_;
   std::string source_;
-  Standardization standardization_;
-  std::vector<std::string> column_names_, class_names_;
+  DataDescription description_;
   std::unique_ptr<Vae> model_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Trainer> trainer_;

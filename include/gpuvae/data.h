@@ -1,6 +1,7 @@
 // Data sets in device memory, and batches gathered from them.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -21,11 +22,19 @@ struct Dataset {
   // Names of the known generative factors, such as the pose of a drawn face; empty if there are none.
   std::vector<std::string> factor_names = {};
   std::vector<float> factors = {};  // row-major [count(), factor_names.size()]
+  // Where the examples stood in their file, counted from 0: row_numbers[i] or, if row_numbers is empty,
+  // first_row + i.
+  std::vector<std::int64_t> row_numbers = {};
+  std::int64_t first_row = 0;
 
   // Number of examples.
   [[nodiscard]] std::int64_t count() const { return examples.shape()[0]; }
   // Values per example.
   [[nodiscard]] std::int64_t features() const { return examples.shape()[1]; }
+  // Number of example i in its file, counted from 0.
+  [[nodiscard]] std::int64_t row_number(std::int64_t i) const {
+    return row_numbers.empty() ? first_row + i : row_numbers[static_cast<std::size_t>(i)];
+  }
   // Returns the examples `first`, ..., `first + count - 1`, which share memory with this set.
   [[nodiscard]] Dataset slice(std::int64_t first, std::int64_t count) const;
   // Returns the same examples on a device. The result shares memory with this set if the set is there
@@ -41,21 +50,65 @@ struct Standardization {
   [[nodiscard]] bool empty() const { return mean.empty(); }
 };
 
+// What the numbers of a data set are. load_dataset decides it from the values, once for the whole set.
+enum class ValueKind : std::uint8_t {
+  bytes,         // whole numbers from 0 to 255, stored as u8; a batch scales them to [0, 1]
+  unit,          // numbers in [0, 1]
+  signed_unit,   // numbers in [-1, 1]
+  counts,        // whole numbers of 0 or more
+  standardized,  // columns of mean 0 and standard deviation 1, in the file or by Standardization
+  any,           // other finite numbers
+};
+// Name of a kind: "bytes", "unit", "signed-unit", "counts", "standardized" or "any".
+[[nodiscard]] const char* name(ValueKind kind);
+
+// The range of a data set's values, as they stand in the file.
+struct ValueRange {
+  ValueKind kind = ValueKind::any;
+  // The limits of the kind for bytes (0, 255), unit and signed_unit; the limits given by
+  // DatasetOptions::value_range if `scaled`; otherwise the least and the largest value of the file.
+  double low = 0, high = 0;
+  // Whether the examples hold (value - low) / (high - low), which is in [0, 1]. Never true for bytes.
+  bool scaled = false;
+};
+// Describes a range in one line, for example as "whole numbers from 0 to 255, taken as bytes (divided by
+// 255)".
+[[nodiscard]] std::string describe(const ValueRange& range);
+
+// All that was decided about a data set when it was read, which other data for the same model must match.
+struct DataDescription {
+  int height = 0;  // height of an image; 1 for tables
+  int width = 0;   // width of an image, or columns of a table
+  ValueRange values = {};
+  std::vector<std::string> column_names = {};  // of a table with a header, without labels; or empty
+  std::string label_column = {};               // name or number of the label column; or empty
+  std::vector<std::string> class_names = {};   // names of the labels 0, 1, ..., or empty
+  Standardization standardization = {};        // applied to the examples
+};
+
 // A data set in two parts.
 struct Split {
-  Dataset train;                               // for training
-  Dataset test;                                // for validation
-  std::string source;                          // a description of where the data came from
-  std::vector<std::string> column_names = {};  // names of columns, without labels; or empty
-  std::vector<std::string> class_names = {};   // names of the labels 0, 1, ..., or empty
-  Standardization standardization = {};        // applied to `train` and `test`
+  Dataset train;                     // for training
+  Dataset test;                      // for validation
+  std::string source;                // a description of where the data came from
+  DataDescription description = {};  // of both parts
+  // What a user should know about how the data were read, one sentence each, such as which line was taken as
+  // the header.
+  std::vector<std::string> notes = {};
 };
+
+// A 64-bit hash of the examples with their shape, dtype and labels, the same on every machine. The examples
+// may be on any device; the call waits for it.
+[[nodiscard]] std::uint64_t fingerprint(const Dataset& set);
 
 // Standardises f32 examples [count, columns] on the CPU, in place. Throws Error if the number of columns
 // differs.
 void standardize(const Standardization& by, const Tensor& examples);
 // Reverses standardize() for row-major rows.
 void restore_units(const Standardization& by, std::vector<float>& rows);
+// Converts row-major rows of a model's data to the units of the file: reverses the standardisation or, if
+// the values were scaled, the scaling. Bytes stay in [0, 1].
+void restore_units(const DataDescription& by, std::vector<float>& rows);
 
 // Reads the four MNIST files of a folder, plain or gzip. The original set has 60,000 training and 10,000 test
 // images. Throws Error with the file and the reason if a file is missing, damaged, or does not match the
@@ -66,10 +119,26 @@ void restore_units(const Standardization& by, std::vector<float>& rows);
 // Returns built-in digits, drawn stroke by stroke. They are the same on every machine.
 [[nodiscard]] Split procedural_mnist(std::int64_t train = 60000, std::int64_t test = 10000);
 
+// Whether the first line of a table holds the names of the columns.
+enum class Header : std::uint8_t {
+  automatic,  // decided from the lines; a doubtful case is an error
+  yes,
+  no,
+};
+[[nodiscard]] const char* name(Header header);  // "auto", "yes" or "no"
+
 // How load_dataset reads a file or folder.
 struct DatasetOptions {
-  // The label column of a table, by name or by number from 0; empty for none. Labels are 0 to 255.
+  // The label column of a table, by name or by number from 0; empty for none. Whole numbers from 0 to 255 are
+  // the labels themselves. Text is the name of a class: the names are sorted and become 0, 1, ...
   std::string label_column = {};
+  Header header = Header::automatic;  // of a table
+  // The columns of a table that are used, in this order, by name or by number from 0; empty for all but an
+  // index column.
+  std::vector<std::string> columns = {};
+  // Values are scaled from {low, high} to [0, 1]; {0, 255} makes whole numbers bytes. A value outside is an
+  // error. Without it, the values decide (see ValueKind).
+  std::optional<std::array<double, 2>> value_range = {};
   // Scales each column of a float table to mean 0 and standard deviation 1 over the training rows. Bytes and
   // images are not changed.
   bool standardize = false;

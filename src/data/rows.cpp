@@ -6,6 +6,7 @@
 
 #include "kernels/check.h"
 #include "kernels/math/philox.h"
+#include "src/data/values.h"
 
 namespace gpuvae::data {
 namespace {
@@ -117,12 +118,16 @@ Split split_rows(Rows rows, const DatasetOptions& options, std::string source) {
   const std::vector<bool> chosen = choose(rows.count(), options);
   Split split{
       .train = part(rows, chosen, false), .test = part(rows, chosen, true), .source = std::move(source)};
-  split.column_names = given_names(std::move(rows.columns));
-  split.class_names = std::move(rows.classes);
+  DataDescription& d = split.description;
+  d.height = rows.height;
+  d.width = rows.width;
+  if (rows.bytes) d.values = kByteRange;
+  d.column_names = given_names(std::move(rows.columns));
+  d.class_names = std::move(rows.classes);
   if (!options.standardize || rows.bytes || rows.height > 1) return split;
-  split.standardization = moments(split.train.examples);
-  standardize(split.standardization, split.train.examples);
-  standardize(split.standardization, split.test.examples);
+  d.standardization = moments(split.train.examples);
+  standardize(d.standardization, split.train.examples);
+  standardize(d.standardization, split.test.examples);
   split.source += ", standardised";
   return split;
 }
@@ -147,6 +152,13 @@ void restore_units(const Standardization& by, std::vector<float>& rows) {
         "expected rows of {} columns, got {} values", columns, rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i)
     rows[i] = static_cast<float>(rows[i] * by.stddev[i % columns] + by.mean[i % columns]);
+}
+
+void restore_units(const DataDescription& by, std::vector<float>& rows) {
+  if (!by.standardization.empty()) return restore_units(by.standardization, rows);
+  const ValueRange& range = by.values;
+  if (range.scaled)
+    for (float& value : rows) value = static_cast<float>(value * (range.high - range.low) + range.low);
 }
 
 }  // namespace gpuvae

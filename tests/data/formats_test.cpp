@@ -210,7 +210,7 @@ TEST(LoadImages, SubFoldersAreClasses) {
   EXPECT_EQ(split.train.examples.to_doubles(), (Doubles{20, 30, 10}));
   EXPECT_EQ(split.train.labels, (Labels{0, 0, 1}));
   expect_contains(split.source, {": images of 1 x 1, 2 classes (cat, dog)"});
-  EXPECT_EQ(split.class_names, (std::vector<std::string>{"cat", "dog"}));
+  EXPECT_EQ(split.description.class_names, (std::vector<std::string>{"cat", "dog"}));
   options.max_rows = 2;
   EXPECT_EQ(load_dataset(folder.path(), options).train.labels, (Labels{0, 0}));
 }
