@@ -43,7 +43,13 @@ std::vector<Setting> command_settings(Command& c) {
       {"--config", text(c.config_file, "FILE", file_mistake),
        "file of settings, which other flags override; the config.toml of a run folder repeats that run"},
       {"--retrain", yes(c.retrain),
-       "train from the start, even if the run folder (--out) holds a trained model"},
+       "train from the start, even if the run folder (--out) holds a run; that run stays until the new one "
+       "has finished "
+       "an epoch, and then moves to the folder previous/ in the run folder"},
+      {"--resume", yes(c.resume),
+       "continue the interrupted run of the run folder (--out) with the folder's settings, as the same "
+       "command line "
+       "would do again; an error if nothing was saved"},
       {"--set", one_of(c.set, {"train", "validation"}),
        "set of images that the commands eval, encode and reconstruct work on"},
       {"--images", whole_number(c.images, at_least(0)),

@@ -1,4 +1,5 @@
-// A 64-bit checksum that finds accidental changes of files and of data sets. It is no protection against forgery.
+// A 64-bit checksum that finds accidental changes of files and of data sets. It is no protection against
+// forgery.
 #pragma once
 
 #include <cstddef>

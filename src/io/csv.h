@@ -13,9 +13,9 @@ namespace gpuvae::io {
 // whole file (see AtomicFile), so that the file is never half-written. Comment lines ("# ...") come first,
 // then the header.
 struct CsvOptions {
-  std::string rows = {};    // lines of an older file that come first, as they were, each with its line end
-  Sync sync = Sync::yes;    // of every write
-  bool deferred = false;    // writes nothing before start()
+  std::string rows = {};  // lines of an older file that come first, as they were, each with its line end
+  Sync sync = Sync::yes;  // of every write
+  bool deferred = false;  // writes nothing before start()
 };
 class CsvWriter {
  public:

@@ -11,13 +11,14 @@
 
 namespace gpuvae::io {
 
-// Whether a written file survives a loss of power. `yes` waits for the disk; `no` suits files that are written
-// often and whose last version may be lost.
+// Whether a written file survives a loss of power. `yes` waits for the disk; `no` suits files that are
+// written often and whose last version may be lost.
 enum class Sync : bool { no, yes };
 
 // A file that appears at `path` complete or not at all. write() writes to `path.tmp-<pid>`, which commit()
-// renames to `path`, after the disk has its bytes. Without commit(), the destructor removes the temporary file,
-// and an older file at `path` stays unchanged. At most one AtomicFile per path may be open in a process.
+// renames to `path`, after the disk has its bytes. Without commit(), the destructor removes the temporary
+// file, and an older file at `path` stays unchanged. At most one AtomicFile per path may be open in a
+// process.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path, Sync sync = Sync::yes);
@@ -52,8 +53,8 @@ struct FilePart {
 };
 FilePart read_part(const std::filesystem::path& path, std::uint64_t offset, std::uint64_t count);
 
-// Whether `name` is that of a temporary file which an AtomicFile for `target` writes, or left when its process was
-// killed.
+// Whether `name` is that of a temporary file which an AtomicFile for `target` writes, or left when its
+// process was killed.
 bool is_temporary_of(std::string_view name, std::string_view target);
 
 // Creates the folder and its missing parents, and checks that files can be created in it.

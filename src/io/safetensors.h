@@ -27,8 +27,8 @@ struct TensorFile {
 
 // A metadata key under which a file may hold the checksum of everything else in it.
 inline constexpr const char* kChecksumKey = "checksum";
-// The checksum of names, types, shapes, bytes and metadata (but for kChecksumKey), as 16 hexadecimal digits. It does
-// not depend on the order of the tensors.
+// The checksum of names, types, shapes, bytes and metadata (but for kChecksumKey), as 16 hexadecimal digits.
+// It does not depend on the order of the tensors.
 std::string checksum_of(const TensorFile& file);
 
 // Replaces the file at `path` completely or not at all (see AtomicFile). The header keeps the order of

@@ -91,7 +91,7 @@ mkdir matlab
 mat ff 9 2 1 560 20 >matlab/frey_rawface.mat; run $faces
 said ': 18 training and 2 validation images of 28x20'
 run --hidden 8 --epochs 1 --device cpu --out h2 --data matlab/frey_rawface.mat
-same h/model.safetensors h2/model.safetensors
+same_weights h/model.safetensors h2/model.safetensors
 rm -r h
 mat gg 9 2 1 560 20 >matlab/frey_rawface.mat; expect_error 1 '\[read\] matlab/frey_rawface.mat: .*ff' $faces
 mat ff 6 9 8 560 20 >matlab/frey_rawface.mat; expect_error 1 '\[read\] matlab/frey_rawface.mat: .*uint8.*double' $faces

@@ -37,7 +37,7 @@ done
 run --config t/config.toml --out t2
 same t/model.safetensors t2/model.safetensors
 run $small --epochs 40 --data plain.csv --label-column 0 --out p  # the same numbers without column names
-same t/model.safetensors p/model.safetensors
+same_weights t/model.safetensors p/model.safetensors
 
 # The codes separate the classes: a nearest-centroid classifier, fitted on the training codes, labels the
 # validation codes.
