@@ -78,9 +78,10 @@ Texts texts_of_model(const std::filesystem::path& folder) try {
 }
 
 // Commands on a trained model start from the settings of its folder, under whatever name the folder has now:
-// those of config.toml, or else those that the model carries. The number of epochs is the model's own,
-// because config.toml may already be that of a longer run.
-Texts texts_of_folder(const Texts& given, const std::string& program, const std::vector<Preset>& presets) {
+// those of config.toml, or else those that the model carries. For commands on the model, the number of epochs
+// is the model's own, because config.toml may already be that of a longer run.
+Texts texts_of_folder(const Texts& given, bool resume, const std::string& program,
+                      const std::vector<Preset>& presets) {
   const std::string* out = find(given, "--out");
   const std::filesystem::path folder =
       out && !out->empty() ? *out : default_folder(program, preset_of(given, presets).name);
@@ -90,7 +91,8 @@ Texts texts_of_folder(const Texts& given, const std::string& program, const std:
   Texts texts =
       std::filesystem::exists(file, ignored) ? texts_of_file(file.string(), program, presets) : of_model;
   if (texts.empty()) return {};
-  if (const std::string* epochs = find(of_model, "--epochs")) texts["--epochs"] = *epochs;
+  const std::string* epochs = find(of_model, "--epochs");
+  if (epochs && !resume) texts["--epochs"] = *epochs;
   texts["--out"] = folder.string();
   return texts;
 }
@@ -157,7 +159,7 @@ CommandLine parse_arguments(const std::vector<std::string>& arguments, const std
     given.merge(
         texts_of_file(line.command.config_file, program, presets));  // keeps what the command line gave
   else if (line.command.name != "train" || line.command.resume)
-    given.merge(texts_of_folder(given, program, presets));
+    given.merge(texts_of_folder(given, line.command.resume, program, presets));
   line.config = configuration(given, program, presets);
   // Commands on a trained model take no training step, so its executor need not exist on this device.
   if (line.command.name != "train") line.config.training.executor = Executor::automatic;

@@ -77,8 +77,8 @@ void Session::train_from(const TrainingState& start) {
   save_model(0);
 }
 
-// Trains to the end of the epoch, or until a checkpoint is due or a signal arrives. The checkpoint is written before the
-// model: a run that is killed in between continues from it, and the model follows.
+// Trains to the end of the epoch, or until a checkpoint is due or a signal arrives. The checkpoint is written
+// before the model: a run that is killed in between continues from it, and the model follows.
 void Session::train_epoch(Progress& progress, CheckpointTimer& timer) {
   const EpochResult r = run_epoch(progress);
   if (r.complete) {
