@@ -155,6 +155,11 @@ CommandLine parse_arguments(const std::vector<std::string>& arguments, const std
   }
   Texts given = parser.texts();
   assign_texts(given, command_settings(line.command));
+  if (!line.command.folder.empty()) {
+    if (find(given, "--out"))
+      throw CLI::ValidationError("folder", "expected either a folder or --out, got both");
+    given["--out"] = line.command.folder;
+  }
   if (!line.command.config_file.empty())
     given.merge(
         texts_of_file(line.command.config_file, program, presets));  // keeps what the command line gave

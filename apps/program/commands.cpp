@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "apps/program/latent_file.h"
+#include "apps/program/rerun.h"
 #include "apps/report/figures.h"
 #include "apps/run/other_data.h"
 #include "kernels/check.h"
@@ -41,7 +42,8 @@ const Usage kUsages[] = {{"train", false, false, false, {}},
                          {"reconstruct", true, true, true, {".png", ".csv", ".npy"}},
                          {"sample", false, false, true, {".png", ".csv", ".npy"}},
                          {"manifold", false, false, false, {}},
-                         {"explore", false, false, true, {".html"}}};
+                         {"explore", false, false, true, {".html"}},
+                         {"rerun", false, false, false, {}}};
 
 // Finds mistakes before the data are read and a model is trained.
 void check_command(const Command& c, const RunConfig& config) {
@@ -213,6 +215,7 @@ void open_or_train(Session& session, const Command& command) {
 
 void run_command(const Program& program, const CommandLine& line) {
   check_command(line.command, line.config);
+  if (line.command.name == "rerun") return rerun(program, line.config);
   Session session(program, line.config);
   open_or_train(session, line.command);
   const std::string& what = line.command.name;

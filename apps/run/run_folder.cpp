@@ -25,16 +25,34 @@ namespace fs = std::filesystem;
 
 constexpr const char* kLockFile = "run.lock";
 
-// What the programs write to a run folder. The model is last, because it shows whose folder it is while the
-// others move.
-constexpr std::string_view kNames[] = {
-    "report.html",   "explorer.html", "curves.svg",          "curves-kl.svg",
-    "latent.svg",    "kl.svg",        "posterior.svg",       "prior.svg",
-    "model.svg",     "manifold.svg",  "manifold.png",        "reconstructions.png",
-    "samples.png",   "examples.png",  "eval.json",           "latent.csv",
-    "decoded.png",   "decoded.csv",   "reconstructions.csv", "samples.csv",
-    kStepsFile,      kMetricsFile,    kConfigFile,           kEarlierCheckpointFile,
-    kCheckpointFile, kModelFile};
+// What the programs write to a run folder, in the order in which an older run moves: the model and
+// config.toml each show that a folder is theirs, so that both folders are recognised at every moment.
+constexpr std::string_view kNames[] = {kModelFile,
+                                       kCheckpointFile,
+                                       kEarlierCheckpointFile,
+                                       kMetricsFile,
+                                       kStepsFile,
+                                       "report.html",
+                                       "explorer.html",
+                                       "curves.svg",
+                                       "curves-kl.svg",
+                                       "latent.svg",
+                                       "kl.svg",
+                                       "posterior.svg",
+                                       "prior.svg",
+                                       "model.svg",
+                                       "manifold.svg",
+                                       "manifold.png",
+                                       "reconstructions.png",
+                                       "samples.png",
+                                       "examples.png",
+                                       "eval.json",
+                                       "latent.csv",
+                                       "decoded.png",
+                                       "decoded.csv",
+                                       "reconstructions.csv",
+                                       "samples.csv",
+                                       kConfigFile};
 
 // A grid beyond the first one has its kind in its name: manifold-linear.png.
 bool is_other_manifold(std::string_view name) {
@@ -143,7 +161,7 @@ void check_no_foreign_files(const fs::path& folder, const std::string& operation
   fail(file_error(operation),
        "{}: expected a file of a run, got another one, which a run would overwrite: choose "
        "another folder with --out",
-       (folder / names.back()).string());
+       (folder / names.front()).string());
 }
 
 void remove_partial_files(const fs::path& folder) {

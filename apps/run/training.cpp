@@ -61,10 +61,10 @@ int saved_epochs(const fs::path& folder) {
 }  // namespace
 
 void Session::train_from(const TrainingState& start) {
-  metrics_.emplace(folder_ / kMetricsFile, config_.training.pixel_mean, history_.epochs, replaces_);
-  if (config_.log_every > 0) steps_.emplace(folder_ / kStepsFile, config_, log_position_, replaces_);
   const bool fresh = start.epochs == 0 && start.steps == 0;
   if (fresh && !replaces_) begin_files();
+  metrics_.emplace(folder_ / kMetricsFile, config_.training.pixel_mean, history_.epochs, replaces_);
+  if (config_.log_every > 0) steps_.emplace(folder_ / kStepsFile, config_, log_position_, replaces_);
   if (start.steps == 0 && start.epochs > saved_epochs(folder_)) save_model(start.epochs);
   Progress progress(config_.epochs, trainer_->images_per_epoch(), unit());
   const StopSignals signals;
@@ -113,18 +113,17 @@ EpochResult Session::run_epoch(Progress& progress) {
   }
 }
 
-// Before a run writes its first file, the run that it replaces moves away. From here on, config.toml is this
-// run's.
+// Before a run writes its first file, the run that it replaces moves away. config.toml is the first file,
+// because it shows that the folder is a run's.
 void Session::begin_files() {
   if (config_written_) return;
-  if (replaces_) {
-    move_to_previous(folder_);
-    metrics_->start();
-    if (steps_) steps_->start();
-    replaces_ = false;
-  }
+  if (replaces_) move_to_previous(folder_);
   io::write_file(folder_ / kConfigFile, to_toml(config_, program_.name));
   config_written_ = true;
+  if (!replaces_) return;
+  replaces_ = false;
+  metrics_->start();
+  if (steps_) steps_->start();
 }
 
 void Session::stop() const {
