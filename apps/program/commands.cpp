@@ -77,9 +77,9 @@ void draw_run(const Session& s, const Command& command) {
   const std::vector<float> codes = shown_codes(s);
   const std::vector<Figure> figures = all_figures(s, e, codes);
   write_figures(s.folder(), figures);
-  io::write_file(s.folder() / "explorer.html", explorer_html(explorer_of(s, codes)));
+  io::write_file(s.folder() / "explorer.html", explorer_html(explorer_of(s, codes)), io::Sync::no);
   io::write_file(s.folder() / "report.html",
-                 report_html(report_of(s, e, figures, codes, provenance_of(s, command.text))));
+                 report_html(report_of(s, e, figures, codes, provenance_of(s, command.text))), io::Sync::no);
   std::fprintf(
       stderr,
       "wrote   %s/: report.html, explorer.html, %zu pictures, metrics.csv, config.toml, model.safetensors\n",

@@ -57,12 +57,18 @@ std::vector<double> row(const EpochResult& r) {
 
 MetricsFile::MetricsFile(const std::filesystem::path& path, bool pixel_mean,
                          const std::vector<EpochResult>& before, bool deferred)
-    : csv_(path, kColumns, comments(pixel_mean), {.deferred = true}) {
-  for (const EpochResult& r : before) append(r);
+    : csv_(path, kColumns, comments(pixel_mean), {.sync = io::Sync::no, .deferred = true}) {
+  for (const EpochResult& r : before) csv_.append(row(r));
   if (!deferred) start();
 }
 
 void MetricsFile::append(const EpochResult& r) { csv_.append(row(r)); }
+
+void MetricsFile::sync() {
+  csv_.set_sync(io::Sync::yes);
+  csv_.start();
+  csv_.set_sync(io::Sync::no);
+}
 
 std::vector<EpochResult> read_metrics(const std::filesystem::path& path) {
   std::istringstream in(io::read_file(path));

@@ -17,6 +17,8 @@ class MetricsFile {
               bool deferred = false);
   void start() { csv_.start(); }
   void append(const EpochResult& r);
+  // Waits until the disk has the file.
+  void sync();
 
  private:
   io::CsvWriter csv_;

@@ -1,11 +1,13 @@
 #include "apps/run/model_file.h"
 
+#include <bit>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/config_file.h"
 #include "gpuvae/version.h"
 #include "kernels/check.h"
+#include "src/io/checksum.h"
 #include "src/io/safetensors.h"
 
 namespace gpuvae::apps {
@@ -83,6 +85,18 @@ void check_facts(const DataFacts& data, const std::string& where) {
         d.standardization.mean.size(), d.standardization.stddev.size());
 }
 
+// The fingerprint of the training set and of what was done to its numbers, so that a table in other units has
+// another one even if it is the same once it is standardised.
+std::string fingerprint_of(const Dataset& train, const DataDescription& d) {
+  io::Checksum sum;
+  sum.add(fingerprint(train));
+  for (const std::vector<double>* moments : {&d.standardization.mean, &d.standardization.stddev})
+    for (const double value : *moments) sum.add(std::bit_cast<std::uint64_t>(value));
+  if (d.values.scaled)
+    for (const double limit : {d.values.low, d.values.high}) sum.add(std::bit_cast<std::uint64_t>(limit));
+  return sum.text();
+}
+
 int version_of(const std::map<std::string, std::string>& metadata) {
   const auto found = metadata.find("format_version");
   if (found == metadata.end()) return 1;
@@ -101,7 +115,7 @@ DataFacts facts_of(const Dataset& train, const Dataset& validation, const Split&
                  .validation_count = validation.count(),
                  .bytes = train.examples.dtype() == DType::u8,
                  .labelled = !train.labels.empty(),
-                 .fingerprint = fmt::format("{:016x}", fingerprint(train))};
+                 .fingerprint = fingerprint_of(train, split.description)};
   data.description.height = train.height;
   data.description.width = train.width;
   return data;

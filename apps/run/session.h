@@ -95,8 +95,8 @@ class Session {
   EpochResult run_epoch(Progress& progress);
   void begin_files();
   [[noreturn]] void stop() const;
-  void save_model(int epoch) const;
-  void save_checkpoint() const;
+  void save_model(int epoch, Durability durability) const;
+  void save_checkpoint(Durability durability) const;
 
   Program program_;
   RunConfig config_;

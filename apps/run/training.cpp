@@ -29,10 +29,9 @@ class CheckpointTimer {
     return interval_.seconds > 0 &&
            std::chrono::duration<double>(Clock::now() - saved_).count() >= interval_.seconds;
   }
-  // Whether a checkpoint is due at the end of an epoch for another reason.
-  bool epochs_are_up() const {
-    return (!has_checkpoint_ && epochs_ > 0) || (interval_.epochs > 0 && epochs_ >= interval_.epochs);
-  }
+  bool is_due() const { return time_is_up() || (interval_.epochs > 0 && epochs_ >= interval_.epochs); }
+  // Whether the run has finished an epoch and has no checkpoint at all.
+  bool is_missing() const { return !has_checkpoint_ && epochs_ > 0; }
   void finished_epoch() { ++epochs_; }
   void saved() {
     saved_ = Clock::now();
@@ -51,11 +50,11 @@ class CheckpointTimer {
 
 namespace {
 
-// The number of epochs of the folder's model; -1 if there is none.
+// The number of epochs of the folder's model; 0 if there is none.
 int saved_epochs(const fs::path& folder) {
   std::error_code ignored;
   const fs::path file = folder / kModelFile;
-  return fs::exists(file, ignored) ? epochs_of(io::read_safetensors_metadata(file)) : -1;
+  return fs::exists(file, ignored) ? epochs_of(io::read_safetensors_metadata(file)) : 0;
 }
 
 }  // namespace
@@ -65,7 +64,8 @@ void Session::train_from(const TrainingState& start) {
   if (fresh && !replaces_) begin_files();
   metrics_.emplace(folder_ / kMetricsFile, config_.training.pixel_mean, history_.epochs, replaces_);
   if (config_.log_every > 0) steps_.emplace(folder_ / kStepsFile, config_, log_position_, replaces_);
-  if (start.steps == 0 && start.epochs > saved_epochs(folder_)) save_model(start.epochs);
+  if (start.steps == 0 && start.epochs > saved_epochs(folder_))
+    save_model(start.epochs, Durability::process_end);
   Progress progress(config_.epochs, trainer_->images_per_epoch(), unit());
   const StopSignals signals;
   CheckpointTimer timer(config_.checkpoint_every, !fresh);
@@ -74,11 +74,12 @@ void Session::train_from(const TrainingState& start) {
   trainer_->stop_when({});
   if (config_.epochs > 0) return;
   begin_files();
-  save_model(0);
+  save_model(0, Durability::power_loss);
 }
 
 // Trains to the end of the epoch, or until a checkpoint is due or a signal arrives. The checkpoint is written
-// before the model: a run that is killed in between continues from it, and the model follows.
+// before the model: a run that is killed in between continues from it, and the model follows. Only
+// checkpoints that are due, and what they refer to, wait for the disk.
 void Session::train_epoch(Progress& progress, CheckpointTimer& timer) {
   const EpochResult r = run_epoch(progress);
   if (r.complete) {
@@ -88,12 +89,15 @@ void Session::train_epoch(Progress& progress, CheckpointTimer& timer) {
     timer.finished_epoch();
   }
   const bool last = trainer_->epochs_done() == config_.epochs, stopped = StopSignals::received() != 0;
-  if (!replaces_ && (last || stopped || timer.time_is_up() || timer.epochs_are_up())) {
+  const bool due = last || stopped || timer.is_due();
+  const Durability durability = due ? Durability::power_loss : Durability::process_end;
+  if (!replaces_ && (due || timer.is_missing())) {
     begin_files();
-    save_checkpoint();
+    if (due) metrics_->sync();
+    save_checkpoint(durability);
     timer.saved();
   }
-  if (r.complete) save_model(r.epoch);
+  if (r.complete) save_model(r.epoch, durability);
   if (r.complete) progress.finish_epoch(epoch_line(r, validation_.count() > 0, config_.training.beta));
   if (stopped) stop();
 }
@@ -140,17 +144,17 @@ void Session::stop() const {
                             trainer_->epochs_done() == 1 ? "" : "s", (folder_ / kCheckpointFile).string()));
 }
 
-void Session::save_model(int epoch) const {
+void Session::save_model(int epoch, Durability durability) const {
   std::map<std::string, std::string> metadata = metadata_of(config_, facts_, program_.name);
   metadata["format"] = "gpuvae";
   metadata["format_version"] = "2";
   metadata["epochs"] = std::to_string(epoch);
-  save_parameters(folder_ / kModelFile, model_->parameters(), metadata);
+  save_parameters(folder_ / kModelFile, model_->parameters(), metadata, durability);
 }
 
 // The checkpoint before it stays under another name. A second name for it is made first, so that the folder
 // has a complete checkpoint at every moment.
-void Session::save_checkpoint() const {
+void Session::save_checkpoint(Durability durability) const {
   std::map<std::string, std::string> metadata = metadata_of(config_, facts_, program_.name);
   if (steps_) {
     const StepLog::Position& log = steps_->position();
@@ -167,7 +171,7 @@ void Session::save_checkpoint() const {
   if (error) fs::copy_file(file, kept, error);  // some file systems have no hard links
   const bool has_earlier = !error;              // the first checkpoint has none
   try {
-    gpuvae::save_checkpoint(file, model_->parameters(), *optimizer_, trainer_->state(), metadata);
+    gpuvae::save_checkpoint(file, model_->parameters(), *optimizer_, trainer_->state(), metadata, durability);
   } catch (...) {
     fs::remove(kept, error);
     throw;

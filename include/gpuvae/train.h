@@ -205,10 +205,18 @@ class Trainer {
   std::function<bool()> stop_condition_;
 };
 
+// What a saved file survives. Waiting for the disk takes time, so that a file which is replaced every few
+// moments may do without.
+enum class Durability : std::uint8_t {
+  process_end,  // the end of the process, however it ends
+  power_loss,   // the loss of power as well: saving waits for the disk
+};
+
 // Writes parameters under their names to a safetensors file, with text metadata and a checksum. The file is
 // written completely or not at all. Throws Error if a parameter has a value that is not finite.
 void save_parameters(const std::filesystem::path& path, std::span<const Parameter> parameters,
-                     const std::map<std::string, std::string>& metadata = {});
+                     const std::map<std::string, std::string>& metadata = {},
+                     Durability durability = Durability::power_loss);
 // Reads the parameters of a file into the variables and returns the metadata. Throws Error that names the
 // first tensor that is missing or unexpected, or whose shape or type differs, or that has a value that is not
 // finite; or if the file has a checksum that does not match.
@@ -220,7 +228,8 @@ std::map<std::string, std::string> load_parameters(const std::filesystem::path& 
 // save_parameters.
 void save_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
                      const Optimizer& optimizer, const TrainingState& state,
-                     const std::map<std::string, std::string>& metadata = {});
+                     const std::map<std::string, std::string>& metadata = {},
+                     Durability durability = Durability::power_loss);
 // Saves a checkpoint between two epochs.
 void save_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
                      const Optimizer& optimizer, int epochs);

@@ -26,6 +26,8 @@ class CsvWriter {
 
   // Writes the rows so far and, from now on, every row (CsvOptions::deferred).
   void start();
+  // Changes CsvOptions::sync for the next writes.
+  void set_sync(Sync sync) { sync_ = sync; }
   // Appends one number per column. Whole numbers are written in full, others with six significant digits,
   // "nan" or "inf". If writing fails, the row is kept and written with the next one.
   void append(const std::vector<double>& row);

@@ -13,7 +13,6 @@
 
 #include "kernels/check.h"
 #include "src/io/checksum.h"
-#include "src/io/file.h"
 
 namespace gpuvae::io {
 namespace {
@@ -225,12 +224,12 @@ std::string checksum_of(const TensorFile& file) {
   return sum.text();
 }
 
-void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
+void write_safetensors(const std::filesystem::path& path, const TensorFile& file, Sync sync) {
   check_writable(path.string(), file);
   const auto order = data_order(file);
   const std::string header = header_text(path.string(), file, order);
   const std::uint64_t length = header.size();
-  AtomicFile out(path);
+  AtomicFile out(path, sync);
   out.write(std::as_bytes(std::span(&length, 1)));
   out.write(header);
   for (const std::size_t i : order) out.write(file.tensors[i].second.bytes);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "gpuvae/types.h"
+#include "src/io/file.h"
 
 namespace gpuvae::io {
 
@@ -35,7 +36,7 @@ std::string checksum_of(const TensorFile& file);
 // `tensors`. The data follow by decreasing element size, so that each tensor is aligned to its elements.
 // Throws Error "[write] path: reason" if a name is duplicate or reserved, if text is not UTF-8, if the bytes
 // of a tensor do not match its shape, or if writing fails.
-void write_safetensors(const std::filesystem::path& path, const TensorFile& file);
+void write_safetensors(const std::filesystem::path& path, const TensorFile& file, Sync sync = Sync::yes);
 
 // Throws Error "[read] path: reason" unless the file is valid and all tensors are F32, F64, BF16, U8 or I32.
 // Everything in the header is checked. If the metadata have a checksum, everything is compared with it.

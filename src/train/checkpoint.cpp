@@ -26,10 +26,10 @@ void check_finite(Origin origin, const std::filesystem::path& path, const std::s
 }
 
 // Writes the tensors with a checksum.
-void write_checked(const std::filesystem::path& path, io::TensorFile file) {
+void write_checked(const std::filesystem::path& path, io::TensorFile file, Durability durability) {
   for (const auto& [key, tensor] : file.tensors) check_finite("save", path, key, tensor);
   file.metadata[io::kChecksumKey] = io::checksum_of(file);
-  io::write_safetensors(path, file);
+  io::write_safetensors(path, file, durability == Durability::power_loss ? io::Sync::yes : io::Sync::no);
 }
 
 std::pair<std::string, io::HostTensor> host_copy(const std::string& name, const Tensor& tensor) {
@@ -139,11 +139,11 @@ void check_same_optimizer(const io::TensorFile& file, const std::filesystem::pat
 }  // namespace
 
 void save_parameters(const std::filesystem::path& path, std::span<const Parameter> parameters,
-                     const std::map<std::string, std::string>& metadata) {
+                     const std::map<std::string, std::string>& metadata, Durability durability) {
   io::TensorFile file;
   file.metadata = metadata;
   for (const Parameter& p : parameters) file.tensors.push_back(host_copy(p.name, p.variable.value()));
-  write_checked(path, std::move(file));
+  write_checked(path, std::move(file), durability);
 }
 
 std::map<std::string, std::string> load_parameters(const std::filesystem::path& path,
@@ -158,7 +158,7 @@ std::map<std::string, std::string> load_parameters(const std::filesystem::path& 
 
 void save_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
                      const Optimizer& optimizer, const TrainingState& state,
-                     const std::map<std::string, std::string>& metadata) {
+                     const std::map<std::string, std::string>& metadata, Durability durability) {
   check(state.epochs >= 0, "save_checkpoint", "expected 0 or more epochs, got {}", state.epochs);
   io::TensorFile file;
   file.metadata = {{"format", "gpuvae checkpoint"},
@@ -178,7 +178,7 @@ void save_checkpoint(const std::filesystem::path& path, std::span<const Paramete
   const Tensor states[] = {optimizer.state1(), optimizer.state2()};
   for (int i : {0, 1})
     if (states[i]) file.tensors.push_back(host_copy(kStates[i], states[i]));
-  write_checked(path, std::move(file));
+  write_checked(path, std::move(file), durability);
 }
 
 void save_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,

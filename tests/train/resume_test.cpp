@@ -25,8 +25,8 @@ Dataset examples(std::int64_t count) {
 }
 
 // Five steps per epoch, the last of them with fewer examples.
-struct Run {
-  explicit Run(OptimizerKind kind = OptimizerKind::adam, TrainOptions options = {.batch_size = 10})
+struct ResumedRun {
+  explicit ResumedRun(OptimizerKind kind = OptimizerKind::adam, TrainOptions options = {.batch_size = 10})
       : optimizer(model.parameters(),
                   [&] {
                     OptimizerOptions o = OptimizerOptions::defaults(kind);
@@ -64,10 +64,10 @@ void expect_same(const Losses& a, const Losses& b) {
 TEST(Resume, ContinuesBitForBitAfterEveryStep) {
   const TemporaryFolder folder;
   for (const OptimizerKind kind : {OptimizerKind::adam, OptimizerKind::sgd, OptimizerKind::rmsprop}) {
-    Run whole(kind);
+    ResumedRun whole(kind);
     const std::vector<EpochResult> expected = whole.trainer.run_epochs(3);
     for (std::uint64_t step = 0; step <= 15; ++step) {
-      Run first(kind), second(kind);
+      ResumedRun first(kind), second(kind);
       first.trainer.run_steps(step);
       first.save(folder / "c");
       second.restore(folder / "c");
@@ -85,7 +85,7 @@ TEST(Resume, ContinuesBitForBitAfterEveryStep) {
 
 TEST(Resume, KeepsTheSumsAndTheTimeOfTheEpoch) {
   const TemporaryFolder folder;
-  Run first, second;
+  ResumedRun first, second;
   first.trainer.run_steps(8);
   const TrainingState before = first.trainer.state();
   EXPECT_EQ(before.epochs, 1);
@@ -108,7 +108,7 @@ TEST(Resume, KeepsTheSumsAndTheTimeOfTheEpoch) {
 }
 
 TEST(Trainer, StopsWhenAConditionHolds) {
-  Run run, whole;
+  ResumedRun run, whole;
   int asked = 0;
   run.trainer.stop_when([&] { return ++asked == 3; });
   const EpochResult part = run.trainer.run_epoch();
@@ -124,7 +124,7 @@ TEST(Trainer, StopsWhenAConditionHolds) {
 
 // A condition that holds after the last step of an epoch does not hide the end of the epoch.
 TEST(Trainer, FinishesTheEpochInWhichItStops) {
-  Run run;
+  ResumedRun run;
   run.trainer.stop_when([&] { return run.trainer.steps_done() == 5; });
   const EpochResult result = run.trainer.run_epoch();
   EXPECT_TRUE(result.complete);
@@ -133,7 +133,7 @@ TEST(Trainer, FinishesTheEpochInWhichItStops) {
 
 TEST(Checkpoint, IsRefusedWhenDamaged) {
   const TemporaryFolder folder;
-  Run run;
+  ResumedRun run;
   run.trainer.run_steps(2);
   run.save(folder / "c");
   const std::vector<float> before = run.weights();
@@ -160,7 +160,7 @@ void rewrite(const std::filesystem::path& path, Change change) {
 
 TEST(Checkpoint, NamesANewerVersion) {
   const TemporaryFolder folder;
-  Run run;
+  ResumedRun run;
   run.save(folder / "c");
   rewrite(folder / "c", [](io::TensorFile& file) { file.metadata["format_version"] = "3"; });
   EXPECT_EQ(error_of([&] { run.restore(folder / "c"); }),
@@ -170,7 +170,7 @@ TEST(Checkpoint, NamesANewerVersion) {
 
 TEST(Checkpoint, OfAnOlderVersionLoads) {
   const TemporaryFolder folder;
-  Run first, second;
+  ResumedRun first, second;
   first.trainer.run_epochs(2);
   first.save(folder / "c");
   rewrite(folder / "c", [](io::TensorFile& file) {
@@ -187,7 +187,7 @@ TEST(Checkpoint, OfAnOlderVersionLoads) {
 
 TEST(Checkpoint, HasAChecksumFromVersionTwoOn) {
   const TemporaryFolder folder;
-  Run run;
+  ResumedRun run;
   run.save(folder / "c");
   rewrite(folder / "c", [](io::TensorFile& file) { file.metadata.erase(io::kChecksumKey); });
   EXPECT_EQ(error_of([&] { run.restore(folder / "c"); }),
@@ -196,7 +196,7 @@ TEST(Checkpoint, HasAChecksumFromVersionTwoOn) {
 
 TEST(Parameters, ThatAreNotFiniteAreNeitherSavedNorLoaded) {
   const TemporaryFolder folder;
-  Run run;
+  ResumedRun run;
   const std::vector<Parameter> parameters = run.model.parameters();
   const std::string path = (folder / "m").string();
   for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity()}) {
