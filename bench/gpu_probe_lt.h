@@ -1,5 +1,5 @@
-// One product by cuBLASLt, described from scratch and run once. It does not share the library's descriptors
-// (kernels/cuda/gemm/matmul.cpp), so a mistake there is not repeated here.
+// Runs a single matrix product with cuBLASLt. The descriptors are independent of the library's
+// (kernels/cuda/gemm/matmul.cpp), so that a mistake there is not repeated here.
 #pragma once
 
 #include <cstddef>
@@ -15,9 +15,9 @@ enum class LtEpilogue {
   none,
   bias,
   relu,          // ReLU after a bias
-  relu_mask,     // ReLU after a bias; the mask has one bit per element, set where the value passed
-  sums,          // sums over the rows of a, with transpose_a: a bias gradient
-  through_relu,  // the gradient of a ReLU, computed from its mask, and the bias gradient
+  relu_mask,     // ReLU after a bias; writes a mask with one bit per element, set where the input is positive
+  sums,          // writes the sums of the columns of a, a bias gradient; requires transpose_a
+  through_relu,  // multiplies by the derivative of a ReLU, given its mask, and writes the bias gradient
 };
 
 // c[m, n] = a b, row-major; a is [k, m] if transpose_a, b is [n, k] if transpose_b.
@@ -32,15 +32,15 @@ struct LtProduct {
 };
 
 struct LtAnswer {
-  int found = 0;  // number of algorithms that the heuristic returns, at most 8
-  std::string status;
+  int found = 0;                    // number of algorithms that the heuristic returned, at most 8
+  std::string status;               // "ok", or the error
   std::size_t workspace_bytes = 0;  // of the first algorithm
-  double waves = 0;
+  double waves = 0;                 // wave count of the first algorithm, as cuBLASLt reports it
   bool usable() const { return status == "ok"; }
 };
 
-// Runs the heuristic's first algorithm and waits for it. `vector` [max(m, n)] holds the bias or receives the
-// sums.
+// Runs the first algorithm that the heuristic returns and waits for the result. `vector` [max(m, n)] holds
+// the bias or receives the bias gradient; `mask` has mask_bytes() bytes.
 LtAnswer run_product(const LtProduct& product, const void* a, const void* b, void* c, void* vector,
                      void* mask, Device device);
 

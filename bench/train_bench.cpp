@@ -1,8 +1,8 @@
-// Times training with the presets and every available executor: microseconds per step beside the bare matrix
-// products of the same step, seconds per epoch, images per second, the time to the published validation loss,
-// and a breakdown of an eager step. Executors and products run in turns within one run, so that a noisy
-// machine affects all of them equally. Prints medians and 10th to 90th percentiles as a table on stdout, and
-// writes JSON lines to --out.
+// Times training with each preset and each available executor. Measures microseconds per step, also relative
+// to the matrix products of the step alone ("bare products"), seconds per epoch, images per second, and the
+// time to the published validation loss. Executors and products alternate within one run, so that a noisy
+// machine affects all of them equally. Prints medians and 10th to 90th percentiles as tables on stdout.
+// Writes the same figures and a breakdown of an eager step as JSON lines to --out.
 #include <omp.h>
 
 #include <CLI/CLI.hpp>
@@ -17,15 +17,15 @@ namespace {
 
 void print_epochs(Output& out, const std::vector<nlohmann::json>& rows) {
   out.say(
-      "\n| preset | executor | s per epoch | validation, s | images/s | to the published loss "
+      "\n| preset | executor | s per epoch | validation, s | images/s | time to published loss "
       "|\n|---|---|---|---|---|---|\n");
   for (const nlohmann::json& r : rows) {
-    std::string reached = "not requested";
+    std::string reached = "not measured";
     if (r.contains("seconds_to_loss"))
       reached = fmt::format("{:.2f} s, {} epochs", r["seconds_to_loss"].get<double>(),
                             r["epochs_to_loss"].get<int>());
     else if (r.contains("target_validation_loss"))
-      reached = fmt::format("not in {} epochs: {:.4g}", r["epochs"].get<int>(),
+      reached = fmt::format("not reached in {} epochs (last loss {:.4g})", r["epochs"].get<int>(),
                             r["last_validation_loss"].get<double>());
     out.say("| {} | {} | {:.4g} ({:.4g}-{:.4g}) | {:.4g} | {:.0f} | {} |\n", r["preset"].get<std::string>(),
             r["executor"].get<std::string>(), r["seconds"].get<double>(), r["low"].get<double>(),
@@ -47,8 +47,9 @@ void measure(const TrainingOptions& o) {
            {"description", device.description()},
            {"compiler", GPUVAE_COMPILER},
            {"threads", omp_get_max_threads()}});
-  out.say("{}: {}; medians (10th-90th percentile) of {} rounds, steps and products in turns\n\n",
-          device.text(), device.description(), o.rounds);
+  out.say(
+      "{}: {}; medians (10th to 90th percentile) of {} rounds in which steps and bare products alternate\n\n",
+      device.text(), device.description(), o.rounds);
   out.say(
       "| preset | executor | optimiser | threads | step, us | bare products, us | ratio | images/s |\n"
       "|---|---|---|---|---|---|---|---|\n");
@@ -63,8 +64,10 @@ void measure(const TrainingOptions& o) {
 
 int main(int argc, char** argv) {
   TrainingOptions o;
-  CLI::App app("Times training steps, epochs and runs to the published losses, per preset and executor.",
-               "train_bench");
+  CLI::App app(
+      "Measures the time of a training step, of an epoch, and of training to the published loss, per preset "
+      "and executor.",
+      "train_bench");
   std::vector<std::string> presets, executors, optimizers;
   for (const System& s : kSystems) presets.push_back(s.name);
   for (const Executor& e : kExecutors) executors.push_back(e.name);
@@ -78,24 +81,29 @@ int main(int argc, char** argv) {
   app.add_option("--executors", o.executors, "executors to measure, separated by commas (default: all)")
       ->delimiter(',')
       ->check(CLI::IsMember(executors));
-  app.add_option("--optimizer", o.optimizer, "optimiser that replaces every preset's")
+  app.add_option("--optimizer", o.optimizer,
+                 "optimiser for all presets (default: the optimiser of each preset)")
       ->check(CLI::IsMember(optimizers));
   app.add_option("--rounds", o.rounds,
-                 "number of rounds, each of which times steps and bare products in turn")
+                 "number of rounds, each of which times --steps steps and their bare matrix products")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  app.add_option("--steps", o.steps, "number of steps per round; 0 means 20 on the CPU and 600 on CUDA")
+  app.add_option(
+         "--steps", o.steps,
+         "number of steps per round, at most one epoch; 0 (default) means 20 on the CPU and 600 on CUDA")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--threads", o.threads, "number of OpenMP threads; 0 leaves the choice to OpenMP")
+  app.add_option("--threads", o.threads, "number of OpenMP threads; 0 (default) leaves the choice to OpenMP")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--epoch-budget", o.epoch_budget, "seconds spent on whole epochs per preset")
+  app.add_option("--epoch-budget", o.epoch_budget, "seconds to spend on whole epochs per preset and executor")
       ->capture_default_str();
-  app.add_flag("!--no-loss", o.to_loss, "skip the runs to the published losses");
-  app.add_option("--data-dir", o.data_dir,
-                 "folder of MNIST and Frey Face (default: $GPUVAE_DATA_DIR, then data/, then built-in data)");
-  app.add_option("--out", o.out, "output file, one JSON object per line");
+  app.add_flag("!--no-loss", o.to_loss, "do not measure the time to the published losses");
+  app.add_option(
+      "--data-dir", o.data_dir,
+      "folder of the MNIST and Frey Face files (default: $GPUVAE_DATA_DIR, else data/); built-in data are "
+      "used if files are missing");
+  app.add_option("--out", o.out, "file for the results, one JSON object per line (default: no file)");
   app.add_flag("--probe", o.probe, "print the device and exit");
-  app.add_flag("--quick", o.quick, "at most 7 rounds, and at most 6 seconds of whole epochs per preset");
+  app.add_flag("--quick", o.quick, "at most 7 rounds, and an --epoch-budget of at most 6 seconds");
   CLI11_PARSE(app, argc, argv);
   if (o.quick) {
     o.rounds = std::min(o.rounds, 7);
@@ -108,6 +116,6 @@ int main(int argc, char** argv) {
 }  // namespace gpuvae::bench
 
 int main(int argc, char** argv) {
-  gpuvae::apps::calm_openmp(argv);  // as the programs do
+  gpuvae::apps::calm_openmp(argv);  // as mnist_vae, frey_vae and vae do
   return gpuvae::bench::main(argc, argv);
 }

@@ -14,7 +14,10 @@ struct DataSettings {
   std::string folder;  // of MNIST or Frey Face; empty: $GPUVAE_DATA_DIR, then data/
   std::string path;    // a file or folder of any supported kind, instead of the program's own data set
   std::string label_column;
+  Header header = Header::automatic;
+  std::string columns;  // names with commas in between; empty: all
   bool standardize = false;
+  std::string value_range;  // "LOW:HIGH"; empty: the values decide
   double validation_fraction = 0.1;
   bool builtin = false;
   std::int64_t train_images = 0, validation_images = 0;  // 0: all

@@ -1,4 +1,5 @@
 // The groups Run and Data.
+#include "apps/cli/data_flags.h"
 #include "apps/cli/settings.h"
 
 namespace gpuvae::apps {
@@ -49,9 +50,22 @@ std::vector<Setting> data_settings(RunConfig& c) {
        ".mat "
        "file, or a folder of images or IDX files"},
       {"--label-column", text(d.label_column, "COLUMN"),
-       "name or number (from 0) of the column that holds the class labels of a table (--data)"},
+       "name or number (from 0) of the column that holds the class labels of a table (--data): whole numbers "
+       "from 0 to 255, or names"},
+      {"--header", choice(d.header, Header::no),
+       "whether the first line of a table (--data) holds the names of its columns; auto decides it from the "
+       "first lines and refuses doubtful tables"},
+      {"--columns", text(d.columns, "NAMES", columns_mistake),
+       "columns of a table (--data) to train on, by name or number (from 0), with commas in between "
+       "(default: "
+       "all but an index column and --label-column)"},
       {"--standardize", yes(d.standardize),
-       "scale each column of a table (--data) to mean 0 and standard deviation 1"},
+       "scale each column of a table (--data) to mean 0 and standard deviation 1, unless its values are "
+       "bytes "
+       "or --value-range is given"},
+      {"--value-range", text(d.value_range, "LOW:HIGH", value_range_mistake),
+       "range of the values of --data, which are scaled from it to [0, 1], such as 0:65535 (default: decided "
+       "from the values; the log says how)"},
       {"--validation-fraction", number(d.validation_fraction, between(0, 0.9)),
        "fraction (0 to 0.9) of the rows of --data that are used for validation; ignored if --data has a test "
        "set"},

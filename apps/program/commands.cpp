@@ -99,10 +99,19 @@ void eval(const Session& s, const Command& command) {
 // The images that a command works on: those of the run, or those of --input.
 Dataset images_of(const Session& s, const Command& command) {
   if (command.input.empty()) return s.images(command.set, command.images);
-  const Dataset set = load_input(s.config(), command.input, command.set,
-                                 {s.model().options().features, s.data_facts().bytes, s.standardization()});
+  const Dataset set = load_input(s.config(), command.input, command.set, s.description());
   return set.slice(0, command.images > 0 ? std::min(command.images, set.count()) : set.count())
       .to(s.model().device());
+}
+
+// Says which rows were encoded, because a run without --input encodes only the validation set.
+void say_encoded(const Session& s, const Command& command, const Dataset& images) {
+  const char* what = s.has_pictures() ? "images" : "rows";
+  std::string of = command.input;
+  if (of.empty())
+    of = fmt::format("the {} set",
+                     command.set == "train" || s.validation().count() == 0 ? "training" : "validation");
+  std::fprintf(stderr, "encoded %lld %s of %s\n", static_cast<long long>(images.count()), what, of.c_str());
 }
 
 void encode(const Session& s, const Command& command) {
@@ -114,8 +123,10 @@ void encode(const Session& s, const Command& command) {
   rows.values =
       encode_all(s.model(), images, s.evaluation(), s.config().pictures.encode == "sample").to_vector();
   rows.labels = images.labels;
+  for (std::int64_t i = 0; i < images.count(); ++i) rows.row_numbers.push_back(images.row_number(i));
   write_rows(path, rows);
   say_wrote(path);
+  say_encoded(s, command, images);
 }
 
 // Writes decoded rows as a sheet of images or as numbers, by the ending of the path. Rows of a table are in
@@ -132,7 +143,10 @@ void write_decoded(const Session& s, const fs::path& path, std::vector<float> im
     rows.columns = s.column_names();
     for (std::int64_t i = 0; rows.columns.size() < static_cast<std::size_t>(features); ++i)
       rows.columns.push_back(fmt::format("x{}", i));
-    if (!s.standardization().empty()) restore_units(s.standardization(), images);
+    if (!s.standardization().empty() || s.description().values.scaled) {
+      rows.exact = restored(s.description(), images);
+      images.assign(rows.exact.begin(), rows.exact.end());
+    }
     rows.values = std::move(images);
     write_rows(path, rows);
   }

@@ -23,6 +23,22 @@ std::string quoted(const std::string& name) {
   return text + "\"";
 }
 
+// A row of write_rows as text. Twelve digits keep what f32 computed beside a large mean.
+void append_row(std::string& text, const Rows& rows, std::size_t row) {
+  const auto out = std::back_inserter(text);
+  const std::size_t width = rows.columns.size();
+  if (!rows.labels.empty()) fmt::format_to(out, "{},", rows.labels[row]);
+  for (std::size_t c = 0; c < width; ++c) {
+    if (c > 0) text += ',';
+    if (rows.exact.empty())
+      fmt::format_to(out, "{}", rows.values[row * width + c]);
+    else
+      fmt::format_to(out, "{:.12g}", rows.exact[row * width + c]);
+  }
+  if (!rows.row_numbers.empty()) fmt::format_to(out, ",{}", rows.row_numbers[row]);
+  text += '\n';
+}
+
 std::vector<float> checked(const std::filesystem::path& path, std::vector<float> codes) {
   for (const float z : codes)
     check(std::isfinite(z), "decode", "{}: expected finite latent codes, got {}", path.string(), z);
@@ -41,13 +57,9 @@ void write_rows(const std::filesystem::path& path, const Rows& rows) {
   }
   check(ending == ".csv", "write", "{}: expected a file ending in .csv or .npy", path.string());
   std::string text = rows.labels.empty() ? "" : "label,";
-  for (std::size_t c = 0; c < width; ++c) text += quoted(rows.columns[c]) + (c + 1 < width ? "," : "\n");
-  for (std::size_t r = 0; r < count; ++r) {
-    if (!rows.labels.empty()) fmt::format_to(std::back_inserter(text), "{},", rows.labels[r]);
-    for (std::size_t c = 0; c < width; ++c)
-      fmt::format_to(std::back_inserter(text), "{}{}", rows.values[r * width + c],
-                     c + 1 < width ? "," : "\n");
-  }
+  for (std::size_t c = 0; c < width; ++c) text += (c > 0 ? "," : "") + quoted(rows.columns[c]);
+  text += rows.row_numbers.empty() ? "\n" : ",row\n";
+  for (std::size_t r = 0; r < count; ++r) append_row(text, rows, r);
   io::write_file(path, text);
 }
 
@@ -55,19 +67,22 @@ std::vector<float> read_codes(const std::filesystem::path& path, std::int64_t la
   const std::string ending = path.extension().string();
   if (ending == ".npy") {
     const io::NpyArray array = io::read_npy(path);
-    check(array.shape.size() == 2 && array.shape[1] == latent && !array.f32.empty(), "decode",
-          "{}: expected floats of [n, {}], got [{}]", path.string(), latent, fmt::join(array.shape, ", "));
-    return checked(path, array.f32);
+    check(array.shape.size() == 2 && array.shape[1] == latent && !array.bytes && array.elements() > 0,
+          "decode", "{}: expected floats of [n, {}], got [{}]", path.string(), latent,
+          fmt::join(array.shape, ", "));
+    return checked(path, array.to_f32());
   }
   check(ending == ".csv", "decode", "{}: expected a file ending in .csv or .npy", path.string());
   const io::Table table = io::read_csv(path);
   const auto width = static_cast<std::int64_t>(table.columns.size());
-  const std::int64_t first = width == latent + 1 && table.columns[0] == "label" ? 1 : 0;
-  check(width == latent + first, "decode", "{}: expected {} columns, got {}", path.string(), latent, width);
+  const std::int64_t first = width > latent && table.columns.front() == "label" ? 1 : 0;
+  const std::int64_t last = width > latent + first && table.columns.back() == "row" ? 1 : 0;
+  check(width == latent + first + last, "decode", "{}: expected {} columns, got {}", path.string(), latent,
+        width);
   std::vector<float> codes;
   for (std::int64_t r = 0; r < table.rows; ++r)
-    codes.insert(codes.end(), table.values.begin() + r * width + first,
-                 table.values.begin() + (r + 1) * width);
+    for (std::int64_t c = first; c < first + latent; ++c)
+      codes.push_back(static_cast<float>(table.values[static_cast<std::size_t>(r * width + c)]));
   return checked(path, std::move(codes));
 }
 

@@ -1,5 +1,5 @@
-// The explorer: a page that decodes the point of latent space under the pointer, in the browser, without a
-// server.
+// The explorer: a web page that decodes the point of latent space under the pointer. The decoder runs in the
+// browser, without a server.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +15,13 @@ struct PageLayer {
   Activation activation = Activation::identity;
   std::int64_t in = 0, out = 0;
   std::vector<float> weight = {}, bias = {};  // [out, in], [out]
-  // Applies the mean of a continuous Bernoulli to the outputs, which are logits, instead of the activation.
+  // Whether the outputs are logits of a continuous Bernoulli; the page then shows its mean instead of the
+  // activation.
   bool continuous_bernoulli_mean = false;
 };
 
-// The slider of a latent dimension: z = value * scale, with value in [low, high]. The pad shows the same
-// range.
+// The slider of a latent dimension: z = value * scale, with value in [low, high]. The pad, a plane of two
+// latent dimensions, covers the same range.
 struct Slider {
   std::string name = {};
   double low = -3, high = 3, step = 0.05, scale = 1;
@@ -28,30 +29,35 @@ struct Slider {
 
 struct ExplorerPage {
   std::string title = {}, subtitle = {};
-  int height = 28, width = 28;          // of an image; height 1 means a row of a table, drawn as bars
+  // Size of an image. With height 1, the output is a row of a table and is drawn as bars.
+  int height = 28, width = 28;
   std::vector<PageLayer> decoder = {};  // the last layer gives the mean of p(x | z); pixels in [0, 1]
   std::vector<Slider> sliders = {};     // one per latent dimension
-  std::vector<float> points = {};       // [n, latent], encoded data shown behind the pad; may be empty
-  // Either a class or a quantity per point, or neither. More than ten classes are coloured as a quantity.
+  std::vector<float> points = {};       // [n, latent], encoded data drawn in the pad; may be empty
+  // One class (`labels`) or one quantity (`values`) per point, or neither. If there are more than ten
+  // classes, the points are coloured as by a quantity.
   std::vector<int> labels = {};
   std::vector<float> values = {};
   std::string colour_label = {};  // noun for labels or values: "digit"
-  // With another prior, random draws choose an encoded point, and the circles of N(0, I) are not drawn.
+  // Whether the prior is N(0, I). If it is not, the page picks a random encoded point instead of drawing from
+  // N(0, I), and shows no circles of N(0, I).
   bool standard_normal_prior = true;
   std::vector<std::string> column_names = {};  // one per column of a table, or empty
 };
 
-// The most points in a page. Of more, the page gets every k-th.
+// The largest number of points in a page. If there are more, the page contains every k-th point.
 inline constexpr std::int64_t kPagePoints = 10000;
 
-// A complete page, which needs no server, network or other file. Throws Error if sizes do not match.
+// Returns a complete page, which needs no server, network or other file. Throws Error if the sizes in `page`
+// do not match.
 std::string explorer_html(const ExplorerPage& page);
-// The same without title and subtitle, as a part of another page, which may hold one: style, markup and
-// script. Its CSS names begin with gx, and it follows the color-scheme of the surrounding page.
+// Returns the style, markup and script of the page without title and subtitle, to be embedded in another
+// page. A page can embed only one explorer. Its CSS names begin with gx, and it follows the color-scheme of
+// the surrounding page.
 std::string explorer_fragment(const ExplorerPage& page);
 
-// Sliders z1, z2, ... with the common range [-a, a], which covers 99.5 % of the coordinates of `points` [n,
-// latent]. a is a multiple of 0.5 and at least 3.
+// Returns sliders z1, z2, ... with the common range [-a, a], where a is the smallest multiple of 0.5, at
+// least 3, such that the range covers 99.5 % of the coordinates of `points` [n, latent].
 std::vector<Slider> sliders_around(const std::vector<float>& points, std::int64_t latent);
 
 }  // namespace gpuvae::apps

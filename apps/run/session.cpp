@@ -55,6 +55,7 @@ void Session::load_data() {
                static_cast<long long>(train_.count()), static_cast<long long>(validation_.count()),
                has_pictures() ? fmt::format("images of {}x{}", train_.height, train_.width).c_str()
                               : fmt::format("rows of {} columns", train_.width).c_str());
+  say_data(split);
 }
 
 void Session::build_model() {

@@ -90,7 +90,8 @@ struct Root {
 };
 // Adds the gradient of the roots' sum to the gradient of every leaf on which the roots depend. Frees the
 // graph unless `retain_graph` is true. Throws Error if a root requires no gradient or has more than one
-// element, if the graph was freed already, or if a value that an operation saved was changed in place.
+// element, if the graph was freed already, or if a value that an operation saved was changed in place. If an
+// operation's gradient throws, some leaves have received gradients and others have not: call zero_grad().
 void backward(std::span<const Root> roots, bool retain_graph = false);
 
 }  // namespace autograd

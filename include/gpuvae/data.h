@@ -4,6 +4,7 @@
 #include <array>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -106,15 +107,17 @@ struct Split {
 void standardize(const Standardization& by, const Tensor& examples);
 // Reverses standardize() for row-major rows.
 void restore_units(const Standardization& by, std::vector<float>& rows);
-// Converts row-major rows of a model's data to the units of the file: reverses the standardisation or, if
-// the values were scaled, the scaling. Bytes stay in [0, 1].
-void restore_units(const DataDescription& by, std::vector<float>& rows);
+// Returns row-major rows of a model's data in the units of the file, in f64: reverses the standardisation or,
+// if the values were scaled, the scaling. Bytes stay in [0, 1].
+[[nodiscard]] std::vector<double> restored(const DataDescription& by, std::span<const float> rows);
 
 // Reads the four MNIST files of a folder, plain or gzip. The original set has 60,000 training and 10,000 test
-// images. Throws Error with the file and the reason if a file is missing, damaged, or does not match the
-// others.
+// images. The files of its relatives are read by their own names, such as "emnist-digits-train-images-...",
+// "test" instead of "t10k", and QMNIST's labels "...-idx2-int"; the files of both parts may lack labels.
+// Throws Error with the file and the reason if a file is missing, damaged, or does not match the others, and
+// if the folder has several such data sets but not MNIST itself.
 [[nodiscard]] Split load_mnist(const std::filesystem::path& folder);
-// Whether the folder contains any of the four MNIST files.
+// Whether the folder contains any of the files that load_mnist reads.
 [[nodiscard]] bool has_mnist(const std::filesystem::path& folder);
 // Returns built-in digits, drawn stroke by stroke. They are the same on every machine.
 [[nodiscard]] Split procedural_mnist(std::int64_t train = 60000, std::int64_t test = 10000);
@@ -139,8 +142,8 @@ struct DatasetOptions {
   // Values are scaled from {low, high} to [0, 1]; {0, 255} makes whole numbers bytes. A value outside is an
   // error. Without it, the values decide (see ValueKind).
   std::optional<std::array<double, 2>> value_range = {};
-  // Scales each column of a float table to mean 0 and standard deviation 1 over the training rows. Bytes and
-  // images are not changed.
+  // Scales each column of a table to mean 0 and standard deviation 1 over the training rows, in f64. Bytes,
+  // images and values with a given range are not changed.
   bool standardize = false;
   double validation_fraction = 0.1;  // in [0, 1); ignored for MNIST, which has a fixed split
   std::uint64_t seed = 0;            // seed of the permutation that chooses the validation rows
@@ -149,17 +152,30 @@ struct DatasetOptions {
 // Reads a file or folder of examples. The content and the name decide which format it has:
 // - A folder with MNIST's four files is read by load_mnist. For an IDX file of images "...images...", labels
 //   are read from the file "...labels..." in the same folder, if it exists.
-// - .npy: unsigned bytes become u8, and every other type becomes f32. Arrays of [n, h, w], [n, h, w, 1] and
-//   [n, 1, h, w] are images; arrays of other shapes are rows of height 1.
-// - .csv, .tsv, .txt: a table of numbers, f32, height 1, with or without a header line. Tabs, semicolons,
-//   commas or spaces separate the columns. Tables and .npy files may be compressed (.gz).
-// - A folder of PNG, JPEG, BMP or PNM images of one size, in the order of their names: u8, with colours
-//   converted to luminance. Sub-folders are the classes 0, 1, ... in the order of their names; hidden files
-//   are skipped.
-// Floats are not changed unless they are standardised; a column that is constant in training becomes 0.
-// `test` holds the validation rows, at least one unless the fraction is 0. Both parts keep the order of the
-// file. Throws Error "[read] path: reason", with row and column if a value is the reason.
+// - .npy of any numeric type. Arrays of [n, h, w], [n, h, w, 1] and [n, 1, h, w] are images; arrays of other
+//   shapes are rows of height 1.
+// - .csv, .tsv, .txt: a table of numbers, height 1, with or without a header line. Tabs, semicolons, commas,
+//   vertical bars or spaces separate the columns, and an index column in front is left out. Tables and .npy
+//   files may be compressed (.gz).
+// - A folder of PNG, JPEG, BMP or PNM images of one size, in the order of their names: bytes, with colours
+//   converted to luminance. Sub-folders are the classes 0, 1, ... in the order of their names, except that
+//   "train" with "validation" or "test" are the split; hidden files are skipped.
+// The values decide what they are (see ValueKind), not their type. Whole numbers from 0 to 255 of images are
+// bytes; in rows, they are bytes if the type is a byte or if there are 16 or more columns and large values:
+// 128 or more in an array, 255 in a table of text. Bytes become u8, and other values f32, unchanged unless
+// they are standardised or have a given range; a column that is constant in training becomes 0. `test` holds
+// the validation rows, at least one unless the fraction is 0. Both parts keep the order of the file. Throws
+// Error "[read] path: reason", with row and column if a value is the reason.
 [[nodiscard]] Split load_dataset(const std::filesystem::path& path, const DatasetOptions& options = {});
+
+// Reads all rows of a file or folder for a model whose training data are described by `like`, which the
+// result carries as its description. `train` holds all rows; a folder with a fixed split has `test` as well.
+// Columns of a table are matched by name if the training data had names; other columns are left out, and the
+// label column may be absent. The values are converted as those of the training data were. Throws Error
+// "[read] path: reason" if columns are missing, if the height or the width of images differs, or if a value
+// does not fit ValueRange.
+[[nodiscard]] Split load_like(const std::filesystem::path& path, const DataDescription& like,
+                              Header header = Header::automatic);
 
 // Reads Frey Face from frey_rawface.mat, or from the folder that contains it: a MATLAB file whose variable ff
 // is uint8, 560 x n (n >= 2), with one face of 28 x 20 per column. The faces keep their order: the first
@@ -176,8 +192,8 @@ struct DatasetOptions {
 struct BatchOptions {
   bool shuffle = true;                 // a new order in every epoch
   Binarize binarize = Binarize::none;  // whether and how values become 0 or 1
-  double threshold = 0.5;              // threshold of Binarize::threshold, in [0, 1]
-  std::uint64_t seed = 0;              // seed of the order and of the drawn binary values
+  double threshold = 0.5;  // finite threshold of Binarize::threshold, for byte / 255 or the f32 value
+  std::uint64_t seed = 0;  // seed of the order and of the drawn binary values
 };
 // The examples of one training step.
 struct Batch {

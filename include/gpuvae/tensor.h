@@ -56,6 +56,7 @@ class Tensor {
   [[nodiscard]] const Shape& shape() const { return shape_; }
   [[nodiscard]] DType dtype() const { return dtype_; }
   [[nodiscard]] Device device() const { return device_; }
+  // The number of elements; 1 for an undefined tensor, whose shape has rank 0.
   [[nodiscard]] std::int64_t elements() const { return shape_.elements(); }
   [[nodiscard]] std::size_t bytes() const { return static_cast<std::size_t>(elements()) * size_of(dtype_); }
   // @}

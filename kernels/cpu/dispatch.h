@@ -1,5 +1,5 @@
-// Helpers that convert the untyped arguments of kernels/backend.h to types, for templates over float and
-// double.
+// Helpers that give the void pointers of kernel arguments their type, for kernels that are templates over
+// float and double.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 
 namespace gpuvae::kernels {
 
-// Calls body with a float or a double value, whose type selects the template.
+// Calls body(T()) with T = float or double according to `dtype`. Throws Error for any other dtype.
 template <class Body>
 void with_float(DType dtype, const char* operation, const Body& body) {
   switch (dtype) {
@@ -32,12 +32,13 @@ template <class T>
 T* as(void* pointer) {
   return static_cast<T*>(pointer);
 }
-// Returns the value of a scalar that may be absent.
+// Returns the scalar at `pointer`, or `otherwise` if the pointer is null.
 template <class T>
 T value_or(const void* pointer, T otherwise) {
   return pointer ? *as<T>(pointer) : otherwise;
 }
 
+// Returns the step of a clock: the count of the host, plus that of the device if there is one.
 inline std::uint64_t step_of(const Clock& clock) {
   return clock.step + (clock.device_step ? *clock.device_step : 0);
 }
@@ -45,7 +46,8 @@ inline std::uint64_t epoch_of(const Clock& clock) {
   return step_of(clock) / std::max<std::uint64_t>(1, clock.steps_per_epoch);
 }
 
-// The position of a row's random numbers in the sequence.
+// time_of() and sample_of() return the position of a row's numbers in the random sequence
+// (kernels/math/philox.h). The time is the epoch, or 0 for frozen noise.
 inline std::uint64_t time_of(const Noise& noise) { return noise.frozen ? 0 : epoch_of(noise.clock); }
 inline std::uint32_t sample_of(const Noise& noise, std::int64_t row) {
   return noise.samples ? static_cast<std::uint32_t>(noise.samples[row])

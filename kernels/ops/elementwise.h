@@ -1,4 +1,4 @@
-// Functions of each element, arithmetic between tensors, and conversions.
+// Argument structs of the kernels for element-wise functions, arithmetic on tensors, fills and conversions.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,8 @@
 
 namespace gpuvae::kernels {
 
-// y = operation(x). `a` and `b` are the parameters of operations that have parameters.
+// y = operation(x). `a` and `b` are the parameters of affine (a x + b) and clamp (to [a, b]); other
+// operations ignore them.
 struct UnaryArgs {
   DType dtype = DType::f32;
   Unary operation = Unary::affine;
@@ -33,6 +34,7 @@ struct UnaryBackwardArgs {
 };
 
 enum class Binary : std::uint8_t { add, subtract, multiply, divide };
+// The shape of an operand that is broadcast to [rows, columns].
 enum class Broadcast : std::uint8_t {
   none,    // [rows, columns]
   row,     // [columns], the same for every row
@@ -45,7 +47,7 @@ struct BinaryArgs {
   std::int64_t rows = 0, columns = 0;
   const void* a = nullptr;
   const void* b = nullptr;
-  void* out = nullptr;  // [rows, columns]; may be a or b if that is not broadcast
+  void* out = nullptr;  // [rows, columns]; may be a or b, unless that operand is broadcast
   Broadcast broadcast_a = Broadcast::none, broadcast_b = Broadcast::none;
 
   double bytes() const {

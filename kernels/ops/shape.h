@@ -1,4 +1,4 @@
-// Copies, columns, transposition and repeated rows.
+// Argument structs of the kernels that copy memory, columns and repeated rows, and that transpose.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 namespace gpuvae::kernels {
 
-// to = from, both on the device.
+// Copies `count` bytes from `from` to `to`, both in the memory of the backend's device.
 struct CopyArgs {
   void* to = nullptr;
   const void* from = nullptr;
@@ -17,8 +17,8 @@ struct CopyArgs {
   double bytes() const { return 2 * static_cast<double>(count); }
 };
 
-// out[r, out_first + c] (+)= x[r, x_first + c] for c < `columns`: copies a part of each row of a matrix to a
-// part of each row of another matrix.
+// out[r, out_first + c] = x[r, x_first + c] for c < `columns`, or += if `accumulate`: copies columns of one
+// matrix to columns of another. The widths are the numbers of columns of the two matrices.
 struct ColumnsArgs {
   DType dtype = DType::f32;
   std::int64_t rows = 0, columns = 0;

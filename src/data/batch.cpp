@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "gpuvae/data.h"
 #include "kernels/backend.h"
@@ -9,12 +10,14 @@
 namespace gpuvae {
 namespace {
 
-void check_images(const Tensor& images, Binarize binarize) {
+void check_images(const Tensor& images, const BatchOptions& options) {
   check((images.dtype() == DType::u8 || images.dtype() == DType::f32) && images.shape().rank() == 2,
         "gather_batch", "expected images of u8 or f32 [count, pixels], got {}", images);
-  const bool drawn = binarize == Binarize::fixed || binarize == Binarize::dynamic;
+  const bool drawn = options.binarize == Binarize::fixed || options.binarize == Binarize::dynamic;
   check(!drawn || images.dtype() == DType::u8, "gather_batch",
         "expected u8 images to draw binary pixels from, got {}", images);
+  check(options.binarize != Binarize::threshold || std::isfinite(options.threshold), "gather_batch",
+        "expected a finite threshold, got {}", options.threshold);
 }
 
 std::int64_t rows_of(const Tensor& images, std::int64_t batch_size, const Clock& clock) {
@@ -33,7 +36,7 @@ std::int64_t rows_of(const Tensor& images, std::int64_t batch_size, const Clock&
 
 Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& clock,
                    const BatchOptions& options, DType dtype, std::int64_t rows) {
-  check_images(images, options.binarize);
+  check_images(images, options);
   check(rows >= 0 && rows <= batch_size, "gather_batch", "expected at most {} rows, got {}", batch_size,
         rows);
   if (rows == 0) rows = clock.device_step ? batch_size : rows_of(images, batch_size, clock);
@@ -61,7 +64,7 @@ Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& c
                    const BatchOptions& options, DType dtype) {
   check(options.binarize == Binarize::none && !clock.device_step, "gather_batch",
         "the unfused implementation neither binarizes nor reads a device step");
-  check_images(images, options.binarize);
+  check_images(images, options);
   const std::int64_t rows = rows_of(images, batch_size, clock), count = images.shape()[0];
   const auto first = static_cast<std::int64_t>(clock.step % clock.steps_per_epoch) * batch_size;
   std::vector<std::int32_t> order;

@@ -1,13 +1,11 @@
 #include "gpuvae/data.h"
 
-#include <future>
 #include <span>
 
 #include "kernels/check.h"
 #include "src/data/procedural_digits.h"
 #include "src/data/procedural_faces.h"
 #include "src/data/values.h"
-#include "src/io/idx.h"
 #include "src/io/mat.h"
 
 namespace gpuvae {
@@ -15,43 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The file names as published, and as some tools unpack them.
-constexpr const char* kSuffixes[][2] = {{"images-idx3-ubyte", "labels-idx1-ubyte"},
-                                        {"images.idx3-ubyte", "labels.idx1-ubyte"}};
-
 constexpr const char* kFreyFile = "frey_rawface.mat";
 using data::kFaceHeight, data::kFaceWidth;
-
-std::optional<fs::path> find_file(const fs::path& folder, const std::string& prefix, int kind) {
-  for (const auto& suffix : kSuffixes)
-    for (const char* end : {"", ".gz"}) {
-      const fs::path path = folder / (prefix + suffix[kind] + end);
-      std::error_code ignored;
-      if (fs::exists(path, ignored)) return path;
-    }
-  return {};
-}
-
-fs::path require_file(const fs::path& folder, const std::string& prefix, int kind) {
-  const auto found = find_file(folder, prefix, kind);
-  check(found.has_value(), file_error("mnist"), "{}: expected {}{} or {}{}.gz, found neither",
-        folder.string(), prefix, kSuffixes[0][kind], prefix, kSuffixes[0][kind]);
-  return *found;
-}
-
-Dataset load_part(const fs::path& folder, const std::string& prefix) {
-  const fs::path image_path = require_file(folder, prefix, 0), label_path = require_file(folder, prefix, 1);
-  const io::IdxImages images = io::read_idx_images(image_path);
-  Dataset set;
-  set.labels = io::read_idx_labels(label_path);
-  check(static_cast<std::int64_t>(set.labels.size()) == images.count, file_error("mnist"),
-        "{}: expected {} labels, one per image of {}, got {}", label_path.string(), images.count,
-        image_path.string(), set.labels.size());
-  set.height = static_cast<int>(images.rows);
-  set.width = static_cast<int>(images.columns);
-  set.examples = images.pixels;
-  return set;
-}
 
 Dataset procedural_part(std::int64_t first, std::int64_t count) {
   data::Digits digits = data::make_procedural_digits(first, count);
@@ -122,24 +85,6 @@ std::uint64_t fingerprint(const Dataset& set) {
   hash.add({bytes, static_cast<std::size_t>(examples.bytes())});
   hash.add({set.labels.data(), set.labels.size()});
   return hash.value();
-}
-
-bool has_mnist(const fs::path& folder) {
-  for (const char* prefix : {"train-", "t10k-"})
-    for (int kind : {0, 1})
-      if (find_file(folder, prefix, kind)) return true;
-  return false;
-}
-
-Split load_mnist(const fs::path& folder) {
-  auto test = std::async(std::launch::async, load_part, folder, "t10k-");
-  Dataset train = load_part(folder, "train-");
-  Split split{std::move(train), test.get(), "MNIST from " + folder.string()};
-  split.description = describe_images(split.train);
-  check(split.train.height == split.test.height && split.train.width == split.test.width, file_error("mnist"),
-        "{}: expected test images of {}x{} like the training images, got {}x{}", folder.string(),
-        split.train.height, split.train.width, split.test.height, split.test.width);
-  return split;
 }
 
 Split procedural_mnist(std::int64_t train, std::int64_t test) {

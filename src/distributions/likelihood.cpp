@@ -188,21 +188,32 @@ Tensor Likelihood::sample(const Variable&, const Noise&) const {
   fail("likelihood", "{} cannot draw x", name());
 }
 
+namespace {
+
+void check_bounds(double low, double high) {
+  check(low <= high, "likelihood", "expected low <= high, got {} and {}", low, high);
+}
+
+}  // namespace
+
 std::shared_ptr<Likelihood> bernoulli_likelihood() { return std::make_shared<Bernoulli>(); }
 std::shared_ptr<Likelihood> continuous_bernoulli_likelihood() {
   return std::make_shared<ContinuousBernoulli>();
 }
 std::shared_ptr<Likelihood> gaussian_likelihood(const GaussianOptions& options) {
+  check_bounds(options.low, options.high);
   return std::make_shared<Gaussian>(options);
 }
 std::shared_ptr<Likelihood> laplace_likelihood(const LaplaceOptions& options) {
+  check_bounds(options.low, options.high);
   return std::make_shared<Laplace>(options);
 }
 std::shared_ptr<Likelihood> shared_gaussian_likelihood(const GaussianOptions& options) {
+  check_bounds(options.low, options.high);
   return std::make_shared<SharedGaussian>(options, std::nullopt);
 }
 std::shared_ptr<Likelihood> fixed_gaussian_likelihood(double sigma, bool sigmoid_mean) {
-  check(sigma > 0, "likelihood", "expected a sigma above 0, got {}", sigma);
+  check(sigma > 0 && std::isfinite(sigma), "likelihood", "expected a sigma above 0, got {}", sigma);
   GaussianOptions options;
   options.sigmoid_mean = sigmoid_mean;
   return std::make_shared<SharedGaussian>(options, 2 * std::log(sigma));

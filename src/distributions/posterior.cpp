@@ -83,6 +83,8 @@ DensitySample Posterior::rsample_with_log_density(const Variable& posterior_para
 }
 
 std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options) {
+  check(options.noise_std >= 0 && std::isfinite(options.noise_std), "posterior",
+        "expected a noise_std of 0 or more, got {}", options.noise_std);
   return std::make_shared<DiagonalGaussian>(options);
 }
 

@@ -21,6 +21,7 @@ Tensor unary_value(Unary operation, const Tensor& x, double a = 1, double b = 0)
 Variable unary(Unary operation, const Variable& x, double a = 1, double b = 0) {
   const char* name = kernels::name(operation).data();
   check_defined(name, x, "x");
+  check_real(name, x);
   Tensor y = unary_value(operation, x.value(), a, b);
   return record(
       name, {&x}, y,
@@ -78,6 +79,7 @@ Tensor reduced_to(const Shape& shape, Broadcast broadcast, const Tensor& gradien
 Variable binary(const char* name, Binary operation, const Variable& a, const Variable& b) {
   check_defined(name, a, "a");
   check_defined(name, b, "b");
+  check_real(name, a);
   check_like(name, b, a);
   const Shape out = broadcast_of(b.shape(), a.shape()) ? a.shape() : b.shape();
   const std::optional<Broadcast> fit_a = broadcast_of(a.shape(), out), fit_b = broadcast_of(b.shape(), out);
@@ -127,6 +129,7 @@ Variable divide(const Variable& a, const Variable& b) { return binary("divide", 
 
 Variable affine(const Variable& x, double scale, double shift) {
   check_defined("affine", x, "x");
+  check_real("affine", x);
   return record("affine", {&x}, unary_value(Unary::affine, x.value(), scale, shift),
                 [scale](BackwardContext& context) {
                   if (context.gradient().kind == Gradient::Kind::constant)

@@ -58,6 +58,7 @@ Likelihood laplace(const char* name, const LaplaceOptions& o) {
 // Checks `params` and returns the shape of the target that they describe.
 Shape checked_shape(const Likelihood& l, const Variable& params) {
   check_defined(l.name, params, l.params);
+  check_real(l.name, params);
   const Shape& shape = params.shape();
   const int parameters = kernels::parameters_of(l.options.kind);
   if (parameters == 1) return shape;
@@ -210,8 +211,10 @@ auto gaussian_element(const GaussianOptions& options) {
     Variable mean = columns(params, 0, width);
     if (options.sigmoid_mean) mean = activate(mean, Activation::sigmoid);
     const Variable v = clamp(columns(params, width, width), options.low, options.high);
+    // Two factors, because 1 / sigma exceeds the largest float before the log variance does.
+    const Variable root = bounded_exp(-0.25 * v, 88, 709);
     constexpr double kLogTwoPi = 1.83787706640934548356;
-    return square((mean - x) * bounded_exp(-0.5 * v, 88, 709)) + v + kLogTwoPi;
+    return square((mean - x) * root * root) + v + kLogTwoPi;
   };
 }
 // Returns a function that computes the negative log density.

@@ -36,6 +36,7 @@ void multiply_into(const Tensor& c, bool accumulate, Factor a, Factor b, Precisi
 void check_linear(const Variable& x, const Variable& weight, const Variable& bias) {
   check_defined("linear", x, "x");
   check_defined("linear", weight, "weight");
+  check_real("linear", x);
   check_like("linear", weight, x);
   check(weight.shape().rank() == 2 && weight.shape()[1] == x.shape().columns(), "linear",
         "expected a weight of [out, {}] for x {}, got {}", x.shape().columns(), x.shape(), weight.shape());
@@ -158,6 +159,7 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
 Variable matmul(const Variable& a, const Variable& b, bool transpose_a, bool transpose_b) {
   check_defined("matmul", a, "a");
   check_defined("matmul", b, "b");
+  check_real("matmul", a);
   check_like("matmul", b, a);
   const Shape &as = a.shape(), &bs = b.shape();
   check(as.rank() == 2 && bs.rank() == 2, "matmul", "expected two matrices, got {} and {}", as, bs);

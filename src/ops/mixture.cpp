@@ -19,6 +19,7 @@ struct Extents {
 Extents check_mixture(const Variable& z, const Variable& component_params, const Variable& log_weights) {
   check_defined(kName, z, "z");
   check_defined(kName, component_params, "component_params");
+  check_real(kName, z);
   check_like(kName, component_params, z);
   check(z.shape().rank() == 2, kName, "expected z of [rows, latent], got {}", z.shape());
   const std::int64_t latent = z.shape()[1];

@@ -20,6 +20,11 @@ inline Tensor scalar_like(const Tensor& t) { return Tensor::empty({1}, t.dtype()
 inline void check_defined(const char* operation, const Variable& v, const char* what) {
   check(static_cast<bool>(v), operation, "expected {}, got an undefined variable", what);
 }
+// Checks that the operation can compute with the elements of `v`.
+inline void check_real(const char* operation, const Variable& v) {
+  check(v.dtype() == DType::f32 || v.dtype() == DType::f64, operation, "expected f32 or f64, got {}",
+        v.value());
+}
 // Checks that `v` has the dtype and device of `like`.
 inline void check_like(const char* operation, const Variable& v, const Variable& like) {
   check(v.dtype() == like.dtype() && v.device() == like.device(), operation,

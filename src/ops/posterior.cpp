@@ -1,5 +1,7 @@
 // Reparameterised sampling from the diagonal Gaussian posterior and its KL divergence, separately or in one
 // pass.
+#include <cmath>
+
 #include "src/core/random.h"
 #include "src/ops/op.h"
 #include "src/ops/sigma.h"
@@ -11,6 +13,7 @@ using namespace ops;
 
 std::int64_t latent_of(const char* name, const Variable& posterior_params) {
   check_defined(name, posterior_params, "posterior_params");
+  check_real(name, posterior_params);
   check(posterior_params.shape().rank() == 2 && posterior_params.shape()[1] % 2 == 0, name,
         "expected posterior_params of [rows, 2 latent] (mean, then scale parameter), got {}",
         posterior_params.shape());
@@ -19,7 +22,8 @@ std::int64_t latent_of(const char* name, const Variable& posterior_params) {
 
 void check_options(const char* name, const Variable& posterior_params, const PosteriorOptions& o) {
   const std::int64_t rows = posterior_params.shape()[0], latent = posterior_params.shape()[1] / 2;
-  check(o.noise_std >= 0, name, "expected a noise_std of 0 or more, got {}", o.noise_std);
+  check(o.noise_std >= 0 && std::isfinite(o.noise_std), name, "expected a noise_std of 0 or more, got {}",
+        o.noise_std);
   if (o.epsilon) {
     check_like(name, o.epsilon, posterior_params);
     check(o.epsilon.shape() == Shape({rows, latent}), name, "expected epsilon of [{}, {}], got {}", rows,

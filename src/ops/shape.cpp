@@ -93,10 +93,12 @@ void check_parts(std::span<const Variable> parts, Axis axis) {
 
 Variable sum(const Variable& x, Axis axis) {
   check_defined("sum", x, "x");
+  check_real("sum", x);
   return reduce("sum", axis, x, 1);
 }
 Variable mean(const Variable& x, Axis axis) {
   check_defined("mean", x, "x");
+  check_real("mean", x);
   const Shape& shape = x.shape();
   const std::int64_t count = axis == Axis::all    ? shape.elements()
                              : axis == Axis::rows ? shape.rows()

@@ -63,6 +63,7 @@ Variable as_matrix(const Variable& x) {
 
 Variable log_sum_exp(const Variable& x, Axis axis) {
   check_defined("log_sum_exp", x, "x");
+  check_real("log_sum_exp", x);
   const Shape& shape = x.shape();
   if (axis == Axis::all) return reshape(log_sum_exp_of_rows(reshape(x, {1, shape.elements()})), {1});
   if (axis == Axis::columns) return log_sum_exp_of_rows(x);
@@ -71,6 +72,7 @@ Variable log_sum_exp(const Variable& x, Axis axis) {
 
 Variable softmax(const Variable& x, Axis axis) {
   check_defined("softmax", x, "x");
+  check_real("softmax", x);
   const Shape& shape = x.shape();
   if (axis == Axis::all) return reshape(softmax_of_rows(reshape(x, {1, shape.elements()})), shape);
   if (axis == Axis::columns) return softmax_of_rows(x);

@@ -27,7 +27,8 @@ void check_options(const OptimizerOptions& o) {
   check_learning_rate(o.learning_rate);
   check(o.beta1 >= 0 && o.beta1 < 1 && o.beta2 >= 0 && o.beta2 < 1, "optimizer",
         "expected beta1 and beta2 in [0, 1), got {} and {}", o.beta1, o.beta2);
-  check(o.epsilon >= 0 && o.l2 >= 0 && o.clip_norm >= 0, "optimizer",
+  const auto finite = [](double x) { return x >= 0 && std::isfinite(x); };
+  check(finite(o.epsilon) && finite(o.l2) && o.clip_norm >= 0, "optimizer",
         "expected epsilon, l2 and clip_norm of 0 or more, got {}, {} and {}", o.epsilon, o.l2, o.clip_norm);
 }
 

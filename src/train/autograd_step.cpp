@@ -28,7 +28,15 @@ void count_losses(const Elbo& elbo, const TrainOptions& options, const StepConte
 
 AutogradStep::AutogradStep(const Vae& model, Optimizer& optimizer, const Dataset& images,
                            const TrainOptions& options)
-    : model_(model), optimizer_(optimizer), images_(images), options_(options) {}
+    : model_(model), optimizer_(optimizer), images_(images), options_(options) {
+  for (const Parameter& p : model_.parameters())
+    if (!optimizer_.updates(p.variable)) others_.push_back(p.variable);
+}
+
+void AutogradStep::zero_gradients() {
+  optimizer_.zero_grad();
+  for (const Variable& other : others_) other.zero_grad();
+}
 
 // Linear warm-up of the KL term's weight (Bowman et al., 2016; Sonderby et al., 2016), a function of the
 // device's step counter.
@@ -53,7 +61,7 @@ void AutogradStep::enqueue(const StepContext& step) {
   const Elbo elbo = losses_of(model_, batch, noise, options_);
   const autograd::Root roots[] = {{elbo.reconstruction, 1, {}},
                                   regularizer_root(elbo.regularizer, step.clock)};
-  optimizer_.zero_grad();
+  zero_gradients();
   autograd::backward(roots);
   optimizer_.step(step.updates, step.factors);
   count_losses(elbo, options_, step, true);

@@ -20,9 +20,11 @@ class AutogradStep final : public TrainStep {
 
  private:
   autograd::Root regularizer_root(const Variable& regularizer, const Clock& clock) const;
+  void zero_gradients();
 
   Vae model_;
   Optimizer& optimizer_;
+  std::vector<Variable> others_;  // parameters that the optimiser does not update
   const Dataset& images_;
   const TrainOptions& options_;
 };

@@ -64,6 +64,8 @@ Vae::Vae(const VaeOptions& options, Device device) : options_(checked(options)),
 }
 
 Elbo Vae::negative_elbo(const Variable& x, const Draw& draw, const ElboWeights& weights) const {
+  check(weights.free_bits >= 0, "negative_elbo", "expected free bits of 0 or more, got {}",
+        weights.free_bits);
   const Variable posterior_params = encode(x);
   const PosteriorSample sample = posterior().rsample_with_kl(posterior_params, draw, prior(), weights.kl);
   const Variable params = decode(sample.z);

@@ -107,7 +107,8 @@ grep -q 'How this page was made' a/report.html || fail "report.html does not say
 
 # ---- encode and decode ----
 run encode --out a
-[ "$(head -1 a/latent.csv)" = "label,z1,z2" ] || fail "latent.csv has other columns"
+said 'encoded 200 images of the validation set'
+[ "$(head -1 a/latent.csv)" = "label,z1,z2,row" ] || fail "latent.csv has other columns"
 [ "$(wc -l <a/latent.csv)" -eq 201 ] || fail "latent.csv has not 200 rows"
 run encode --out a --output latent.npy
 csv a/latent.csv | cut -d' ' -f2,3 >codes.txt; npy latent.npy 2 >codes-npy.txt
@@ -146,7 +147,9 @@ run manifold --out a
 run explore --out a
 pictures samples.png a/{reconstructions,decoded,manifold,manifold-linear,manifold-data}.png a/manifold{,-linear,-data}.svg a/explorer.html
 run encode --out a --input decoded.npy --output other.csv  # other images, without labels
-[ "$(head -1 other.csv) $(wc -l <other.csv)" = "z1,z2 201" ] || fail "codes of --input: $(head -1 other.csv)"
+said 'decoded.npy: rows of 784 values were taken as images of 28 x 28'
+said 'encoded 200 images of decoded.npy'
+[ "$(head -1 other.csv) $(wc -l <other.csv)" = "z1,z2,row 201" ] || fail "codes of --input: $(head -1 other.csv)"
 no_partial_files a
 
 # ---- a command trains a missing model, with its flags ----

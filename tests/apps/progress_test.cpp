@@ -84,11 +84,11 @@ class Terminal {
 class OnTerminal : public testing::Test {
  protected:
   void SetUp() override {
-    if (!Terminal(80).usable()) GTEST_SKIP() << "no pseudo-terminals here";
+    if (!Terminal(80).usable()) GTEST_SKIP() << "this system has no pseudo-terminals";
     g_now = Progress::Clock::time_point(1h);
   }
-  // Returns what a terminal of this width shows after one update at 64%, 0.5 s into the second of three
-  // epochs.
+  // Returns what Progress writes to a terminal of this width in one update at 64 %, 0.5 s into the second of
+  // three epochs.
   static std::string shown(unsigned short columns) {
     Terminal terminal(columns);
     Progress progress(3, 1000, "nats/image", terminal.file(), test_clock);
@@ -192,7 +192,7 @@ TEST(InALog, LongEpochsReportEveryTenSeconds) {
             "epoch 1/2   20%  loss 99.50 nats/image  10 images/s  3 min 0 s left\n");
 }
 
-// The rate of a run that resumes at its second epoch must not include the first.
+// The rate of a run that resumes at its second epoch must not count the images of the first epoch.
 TEST(InALog, ResumedRunsCountFromTheirFirstUpdate) {
   Log log;
   {
@@ -204,17 +204,17 @@ TEST(InALog, ResumedRunsCountFromTheirFirstUpdate) {
   EXPECT_EQ(log.text(), "epoch 2/2   50%  loss 1.00 nats/image  50 images/s  10 s left\n");
 }
 
-TEST(InALog, ADumbTerminalIsALog) {
+TEST(InALog, DumbTerminalsAreTreatedAsLogs) {
   const Environment term("TERM", "dumb");
   Terminal terminal(80);
-  if (!terminal.usable()) GTEST_SKIP() << "no pseudo-terminals here";
+  if (!terminal.usable()) GTEST_SKIP() << "this system has no pseudo-terminals";
   Progress progress(3, 60000, "nats/image", terminal.file(), test_clock);
   progress.update(2, 100, 170);
   progress.finish_epoch(kLine);
   EXPECT_EQ(terminal.text(), std::string(kLineText) + "\r\n");
 }
 
-TEST_F(OnTerminal, OneLineIsRedrawnAndReplaced) {
+TEST_F(OnTerminal, RedrawsOneLineAndReplacesItAtTheEndOfAnEpoch) {
   EXPECT_EQ(
       shown(100),
       "\repoch 2/3 [###################           ]  64%  loss 170.42 nats/image  1.3k images/s  1 s left"

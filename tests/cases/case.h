@@ -1,5 +1,6 @@
-// A case of an operation. It drives four checks and the benchmark: results against a naive double reference,
-// gradients against central differences, fused against unfused, and CUDA against CPU.
+// A test case of an operation. It drives all checks of tests/operations_test.cpp and the benchmark. The
+// checks compare results with naive loops in double precision, gradients with central differences, f32
+// gradients with f64, fused with unfused, CUDA with CPU, and different numbers of threads.
 #pragma once
 
 #include <functional>
@@ -14,8 +15,8 @@ namespace gpuvae::cases {
 using Doubles = std::vector<double>;
 using Variables = std::vector<Variable>;
 
-// An input, whose values are drawn uniformly from [low, high], at least `margin` away from zero, where some
-// functions have a kink.
+// An input. Its values are drawn uniformly from [low, high] and moved at least `margin` away from zero, where
+// some functions have a kink.
 struct Input {
   Shape shape = {};
   double low = -1, high = 1, margin = 0;
@@ -24,25 +25,27 @@ struct Input {
 
 struct Case {
   std::string operation;  // name in gpuvae/ops.h
-  std::string name = {};  // "linear/relu_100x784x256"
+  std::string name = {};  // name of the case, such as "linear/relu_100x784x256"
   std::vector<Input> inputs = {};
-  std::function<Variables(std::span<const Variable>)> run = {};
+  std::function<Variables(std::span<const Variable>)> run = {};      // the operation under test
   std::function<Variables(std::span<const Variable>)> unfused = {};  // empty for a primitive
-  // The unfused operation with noise by cuRAND, as a user of NVIDIA's libraries would write it; empty without
-  // noise.
+  // The unfused operation with noise from cuRAND, as a user of NVIDIA's libraries would write it. Empty for
+  // operations without noise.
   std::function<Variables(std::span<const Variable>)> unfused_curand = {};
   // Computes the outputs from the inputs in plain loops over doubles.
   std::function<std::vector<Doubles>(std::span<const Doubles>)> reference = {};
-  // Largest errors of results and gradients in f32, relative to their largest element.
+  // Largest permitted errors of results and of gradients in f32, relative to the largest element of the
+  // tensor.
   double tolerance = 1e-5, gradient_tolerance = 1e-4;
-  // The minimum work of forward and backward together, and of the forward pass alone. Additions, products,
-  // divisions, exponentials, logarithms and roots count as one operation each.
+  // The minimum number of bytes moved and of operations: of the forward and backward pass together, and of
+  // the forward pass alone. Additions, products, divisions, exponentials, logarithms and roots count as one
+  // operation each.
   double bytes = 0, flops = 0, forward_bytes = 0, forward_flops = 0;
 };
 
 const std::vector<Case>& all_cases();
 
-// Each function is defined in the file of the same name.
+// elementwise_cases() is defined in elementwise.cpp, and so on.
 std::vector<Case> elementwise_cases();
 std::vector<Case> operator_cases();
 std::vector<Case> shape_cases();
@@ -62,22 +65,23 @@ Case linear_case(std::int64_t rows, std::int64_t in, std::int64_t out, Activatio
                  bool bias = true);
 enum class PosteriorForm { sample, kl, both };
 Case posterior_case(PosteriorForm form, PosteriorScale scale, std::int64_t rows, std::int64_t latent);
-// Returns cases for Bernoulli, continuous Bernoulli, and Gaussian with a plain and with a sigmoid mean. Each
-// of `targets` rows belongs to n rows of parameters. The fused kernel runs only without a gradient.
+// Returns one case per variant of the fused log densities: Bernoulli, continuous Bernoulli, and Gaussian and
+// Laplace, each with a plain and with a sigmoid mean. Each of the `targets` rows of data has n rows of
+// likelihood parameters. The operation uses the fused kernel only if `differentiable` is false.
 std::vector<Case> log_density_cases(std::int64_t targets, std::int64_t n, std::int64_t width,
                                     bool differentiable);
 struct MixtureSetting {
   std::int64_t rows, latent, components;
   PosteriorScale scale = PosteriorScale::log_variance;
-  bool weighted = false;
-  double spread = 1.5;  // of z and of the means
+  bool weighted = false;  // whether the weights of the components are an input; otherwise they are equal
+  double spread = 1.5;    // z and the parameters of the components are drawn from [-spread, spread]
 };
 Case mixture_case(const MixtureSetting& setting);
 
-// Evaluates an activation's definition in double precision.
+// Returns the value of an activation at x, computed from its definition in double precision.
 double activated(Activation activation, double x);
 
-// Returns the values of an input, which are always the same. `salt` distinguishes inputs.
+// Returns the values of an input, the same in every call. Inputs with different `salt` get different values.
 Doubles input_values(const Input& input, std::uint64_t salt);
 
 }  // namespace gpuvae::cases

@@ -8,13 +8,13 @@
 
 #include "gpuvae/ops.h"
 #include "kernels/cpu/simd/simd.h"
-// Highway's targets need the definitions above.
+// simd.h selects Highway's targets and must come first.
 #include "hwy/highway.h"
 
 namespace gpuvae {
 namespace {
 
-// These answers come from the authors' distribution: Random123 kat_vectors, philox4x32 10.
+// The known answers of philox4x32-10 in Random123, the library of Philox's authors (file kat_vectors).
 TEST(Philox, PublishedKnownAnswers) {
   struct Answer {
     std::uint32_t counter[4], key[2], expected[4];
@@ -56,7 +56,7 @@ TEST(Random, UniformNeverReachesItsEnds) {
   EXPECT_TRUE(std::isfinite(box_muller(0, 0).first) && std::isfinite(box_muller(~0u, ~0u).second));
 }
 
-// Calls body with each instruction set that the kernels were compiled for and that this CPU supports.
+// Calls body once per instruction set for which the kernels were compiled and which this CPU supports.
 template <class Body>
 void on_every_instruction_set(const Body& body) {
   for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
@@ -67,7 +67,7 @@ void on_every_instruction_set(const Body& body) {
   hwy::SetSupportedTargetsForTest(0);
 }
 
-// Returns the numbers of one row, computed by the formulas of kernels/math.
+// Returns the random numbers of one row, computed with the scalar formulas of kernels/math.
 std::vector<float> scalar_row(const Noise& noise, std::uint32_t sample, std::int64_t columns, bool normal) {
   std::vector<float> row;
   for (std::uint32_t block = 0; 4 * block < columns; ++block) {
@@ -105,8 +105,8 @@ TEST(Random, VectorsMatchTheScalarFormula) {
   });
 }
 
-// A search found these samples, whose first two words have the smallest or the largest value of their 23
-// bits.
+// A search found these samples: the 23 bits from which a uniform number is made are all 0 or all 1 in word 0
+// (the first two samples) or in word 1 (the last two).
 TEST(Random, NormalsAreFiniteAtTheEndsOfTheUniformNumbers) {
   Noise noise{.seed = 1, .purpose = RandomPurpose::test};
   const std::int32_t ends[] = {3833710, 190499, 4157987, 4787619};
@@ -121,12 +121,13 @@ TEST(Random, NormalsAreFiniteAtTheEndsOfTheUniformNumbers) {
       const auto expected = scalar_row(noise, ends[r], 2, true);
       for (int i = 0; i < 2; ++i) EXPECT_NEAR(drawn[2 * r + i], expected[i], 1e-6);
     }
-    // Sqrt(2 log 2^24) is the largest possible value.
+    // sqrt(2 log(2^24)) is the largest radius that box_muller() can return.
     EXPECT_NEAR(std::hypot(drawn[0], drawn[1]), 5.7681, 1e-4);
   });
 }
 
-// A sample's numbers have the same bits alone, at any place in a batch, and in a matrix with more columns.
+// A sample has bit-identical numbers whether it is drawn alone, at any place in a batch, or with more
+// columns.
 TEST(Random, NumbersDoNotDependOnTheBatch) {
   const Noise noise{.seed = 5, .purpose = RandomPurpose::posterior_noise};
   on_every_instruction_set([&] {
@@ -193,7 +194,8 @@ TEST(Shuffle, IsAPermutationOfAnySizeAndDiffersByEpoch) {
   }
 }
 
-// A batch must look like a draw without replacement, so its mean index must have the same variance.
+// A batch must be distributed like a random draw from the data set, so the mean of its indices must have the
+// same variance.
 TEST(Shuffle, BatchesAreSpreadOverTheDataSet) {
   constexpr std::uint32_t n = 60000, batch = 100;
   double squares = 0;

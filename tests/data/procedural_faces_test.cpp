@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::int64_t kPixels = kFaceHeight * kFaceWidth;
 
+// The built-in faces, which form a video.
 const Faces& video() {
   static const Faces faces = make_procedural_faces(0, kProceduralFaces);
   return faces;
@@ -44,10 +45,10 @@ double mean_of(const std::vector<double>& face, int y0, int y1, int x0, int x1) 
   return sum / ((y1 - y0) * (x1 - x0));
 }
 
-// The bytes are the same on every platform. A failure on a new platform means that its compiler rounds
-// differently, perhaps with fused multiply-adds. If the generator changes, published numbers that depend on
-// it become invalid.
-TEST(ProceduralFaces, BytesArePinned) {
+// The bytes must be the same on every platform. A failure on a new platform means that its compiler rounds
+// differently, perhaps with fused multiply-adds. A failure after a change of the generator means that
+// published numbers that depend on it become invalid.
+TEST(ProceduralFaces, BytesMatchRecordedChecksums) {
   const auto crc = [](const void* data, std::size_t size) {
     return crc32(0, static_cast<const Bytef*>(data), static_cast<unsigned>(size));
   };
@@ -79,7 +80,7 @@ TEST(ProceduralFaces, SizesAndErrors) {
   EXPECT_THROW(make_procedural_faces(most, 1), Error);
 }
 
-// Frey Face has grey levels from 8 to 238, with a mean of 154.46.
+// The grey levels of the original Frey Face images range from 8 to 238, and their mean is 154.46.
 TEST(ProceduralFaces, GreyLevelsAreNearFreyFace) {
   const auto [low, high] = std::minmax_element(video().images.begin(), video().images.end());
   EXPECT_GE(*low, 8);
@@ -109,7 +110,7 @@ TEST(ProceduralFaces, PoseAndSmileCoverTheirRangesIndependently) {
   EXPECT_LE(std::fabs(sums[4] - sums[0] * sums[1]), 0.15 * std::sqrt(spread));
 }
 
-TEST(ProceduralFaces, MovesSlowlyAndRests) {
+TEST(ProceduralFaces, FactorsChangeSlowlyAndPauseAtTimes) {
   int resting[2] = {};
   for (std::size_t i = 2; i < video().factors.size(); ++i) {
     const float moved = std::fabs(video().factors[i] - video().factors[i - 2]);
@@ -119,7 +120,8 @@ TEST(ProceduralFaces, MovesSlowlyAndRests) {
   for (const int n : resting) EXPECT_GT(n, kProceduralFaces / 10);
 }
 
-// A grin brightens the cheeks and shows teeth. A face turned to the right shows hair on the left.
+// A grin brightens the cheeks and shows teeth. A face turned to the right shows more of the dark hair at the
+// left edge.
 TEST(ProceduralFaces, FactorsMatchTheirNames) {
   const auto grin = mean_face([](float, float smile) { return smile > 0.6f; });
   const auto frown = mean_face([](float, float smile) { return smile < -0.6f; });

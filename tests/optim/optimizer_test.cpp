@@ -100,6 +100,18 @@ TEST(Optimizer, ClipsByGlobalNorm) {
   EXPECT_NEAR(before[1] - model.weight.value().to_doubles()[1], -2 * 0.5 / norm, 1e-6);
 }
 
+// The squares of exploding gradients exceed the largest float.
+TEST(Optimizer, ClipsHugeGradients) {
+  const Variable w(Tensor::from(std::vector<float>{1, 1}, {2}), true);
+  const Parameter p{"w", w};
+  SGD optimizer({&p, 1}, {.learning_rate = 1, .clip_norm = 0.5});
+  sum(w * Variable(Tensor::from(std::vector<float>{3e25f, 4e25f}, {2}))).backward();
+  optimizer.step();
+  EXPECT_NEAR(optimizer.gradient_norm() / 5e25, 1, 1e-6);
+  EXPECT_NEAR(w.value().to_vector()[0], 1 - 0.3, 1e-6);
+  EXPECT_NEAR(w.value().to_vector()[1], 1 - 0.4, 1e-6);
+}
+
 TEST(Optimizer, AMissingGradientCountsAsZero) {
   Model model;
   Optimizer optimizer(model.parameters(), OptimizerOptions::defaults(OptimizerKind::sgd));

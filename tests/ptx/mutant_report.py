@@ -11,10 +11,10 @@ SURVIVOR = re.compile(r"^\| `([0-9a-f]{8})` \|.*\| ([^|]*) \|$")
 HEAD = """# Mutations of the kernels
 
 `make mutants` changes one instruction of one kernel's PTX (sm_90) at a time and runs the tests that run this kernel on
-the emulated device until one fails. Mutations of synchronisation run in the modes {modes}, others only in the first of
-these. A fixed seed draws {count} places per operator, or all places if there are fewer. The three stores to shared
-memory that once were stores to global memory are always included. `tests/ptx/mutants.py` writes this table; the reasons
-in the last section are written by hand.
+the emulated device until one fails. Mutations of synchronisation run in the modes {modes}; others run in
+the first two, which take different paths through the kernels. A fixed seed draws {count} places per operator, or all
+places if there are fewer. The three stores to shared memory that once were stores to global memory are always included.
+`tests/ptx/mutants.py` writes this table; the reasons in the last section are written by hand.
 
 **{found} of {changing} mutations that change behaviour are found: {share:.1%}.** {run} of {drawn} drawn mutations have
 run. {equivalent} of them change nothing that a test could see; the reason for each is given below.

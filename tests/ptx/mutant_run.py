@@ -3,12 +3,15 @@ import collections, json, os, re, resource, signal, subprocess, tempfile
 
 from mutant_places import short_text
 
-# The project's test modes (tests/ptx/CMakeLists.txt), in the order in which they are tried.
+# Test modes of the project (tests/ptx/CMakeLists.txt), in the order in which they are tried.
 MODES = {
     "default": {"GPUVAE_TEST_ELEMENTS": "10000000"},
+    "sms132": {"GPUVAE_TEST_ELEMENTS": "10000000", "PTX_SMS": "132"},
     "overlap_random": {"GPUVAE_TEST_ELEMENTS": "300000", "PTX_OVERLAP": "1", "PTX_ORDER": "random", "PTX_SEED": "4",
                        "PTX_DELAYED_STORES": "1"},
 }
+# The modes that take other paths through kernels, and the tests that do so. The other modes run the tests of the first.
+PATHS = {"default": None, "sms132": "*FusedMix*:*FusedVariant*:*FusedRandom*:FusedStep.*"}
 REFUSED, NOT_LOADED = 70, 71  # exit statuses (device/mutant.h)
 WALL_LIMIT = 540  # seconds; the limit that counts is processor time, because the machine may be busy
 
@@ -17,16 +20,10 @@ class NotApplied(Exception):
     """The program does not hold the text that a mutation is meant to change."""
 
 
-class Tests:
-    """The names of the tests, the instructions that each executes, and its duration, from one run without a
-    mutation."""
+class Pass:
+    """One run of the tests without a mutation: their durations, and the instructions that each executes."""
 
-    def __init__(self, program, pattern, folder):
-        self.program, self.folder = program, folder
-        coverage, report = os.path.join(folder, "coverage.tsv"), os.path.join(folder, "tests.json")
-        if not os.path.exists(report) or os.path.getmtime(report) < os.path.getmtime(program):
-            self._run([f"--gtest_filter={pattern}", f"--gtest_output=json:{report}"], "default", None, 1800,
-                      {"PTX_COVERAGE": coverage})
+    def __init__(self, report, coverage):
         with open(report) as file:
             suites = json.load(file)["testsuites"]
         self.seconds, self.failing = {}, []
@@ -48,6 +45,23 @@ class Tests:
                  if any(first <= instruction.line <= last for first, last in ranges)]
         return sorted(found, key=lambda t: self.seconds[t])
 
+
+class Tests:
+    """The tests of a program that `pattern` names, run once in each mode of PATHS."""
+
+    def __init__(self, program, pattern, folder, paths=PATHS):
+        self.program, self.folder, self.passes = program, folder, {}
+        for mode, only in paths.items():
+            coverage, report = (os.path.join(folder, f"{mode}.{kind}") for kind in ("coverage.tsv", "tests.json"))
+            if not os.path.exists(report) or os.path.getmtime(report) < os.path.getmtime(program):
+                self._run([f"--gtest_filter={only or pattern}", f"--gtest_output=json:{report}"], mode, None, 1800,
+                          {"PTX_COVERAGE": coverage})
+            self.passes[mode] = Pass(report, coverage)
+
+    def of(self, mode):
+        """Returns the run that tells which tests execute an instruction in a mode."""
+        return self.passes.get(mode, self.passes["default"])
+
     def _run(self, arguments, mode, mutant, limit, extra=None):
         environment = {**os.environ, "OMP_NUM_THREADS": "1", **MODES[mode], **(extra or {})}
         environment.pop("PTX_MUTANT", None)
@@ -64,9 +78,12 @@ class Tests:
             output.seek(0)
             return code, output.read()
 
+    def limit(self, tests, mode):
+        return int(10 + 8 * sum(self.of(mode).seconds[t] for t in tests))
+
     def failure(self, tests, mode, mutant):
         """Returns (kind, message of the first failing test), or None if all tests pass."""
-        limit = int(10 + 8 * sum(self.seconds[t] for t in tests))
+        limit = self.limit(tests, mode)
         code, output = self._run([f"--gtest_filter={':'.join(tests)}", "--gtest_fail_fast", "--gtest_brief=1"], mode,
                                  mutant, limit)
         if code == NOT_LOADED and mode != "default":
@@ -88,23 +105,21 @@ class Tests:
 
     def find(self, mutation, modes):
         """Returns what finds a mutation, in the format of the results."""
-        tests = self.that_execute(mutation.instruction)
+        tests = {mode: self.of(mode).that_execute(mutation.instruction) for mode in modes}
+        reached = [mode for mode in modes if tests[mode]]
         with tempfile.NamedTemporaryFile("w", suffix=".mutant") as file:
             write_mutation(file, mutation)
-            for mode in modes if tests else []:
-                for part in in_parts(tests, self.seconds):
+            for mode in reached:
+                for part in in_parts(tests[mode], self.of(mode).seconds):
                     if failure := self.failure(part, mode, file.name):
                         return {"found": failure[0], "mode": mode, "says": short_text(failure[1])}
-            same = all(self.digest(tests, mode, file.name) == self.digest(tests, mode, None) for mode in modes)
-        return {"found": None, "reached": bool(tests), "same_bits": bool(tests) and same}
+            same = all(self.digest(tests[m], m, file.name) == self.digest(tests[m], m, None) for m in reached)
+        return {"found": None, "reached": bool(reached), "same_bits": bool(reached) and same}
 
     def digest(self, tests, mode, mutant):
         """Returns a hash of every byte that the tests read from the device: equal hashes mean equal results."""
-        if not tests:
-            return ""
         with tempfile.NamedTemporaryFile("r", suffix=".digest") as file:
-            limit = int(10 + 8 * sum(self.seconds[t] for t in tests))
-            self._run([f"--gtest_filter={':'.join(tests)}", "--gtest_brief=1"], mode, mutant, limit,
+            self._run([f"--gtest_filter={':'.join(tests)}", "--gtest_brief=1"], mode, mutant, self.limit(tests, mode),
                       {"PTX_DIGEST": file.name})
             return file.read()
 

@@ -15,7 +15,7 @@ from mutant_operators import OPERATORS
 import mutant_arithmetic  # registers its operators when imported
 from mutant_places import kernels_of, short_text, unnumbered
 from mutant_report import read_reasons, write_report
-from mutant_run import MODES, Tests
+from mutant_run import MODES, PATHS, Tests
 
 SEED, COUNT = 1, 10
 # These operators change when threads see each other's writes, so they are tried in additional modes.
@@ -132,7 +132,7 @@ def run(options, mutations):
             print(f"mutants: tests that fail without a mutation are left out: {' '.join(tests.failing)}", flush=True)
         began = time.time()
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-            runs = {pool.submit(tests.find, m, list(MODES) if m.operator in ORDERING else ["default"]): m
+            runs = {pool.submit(tests.find, m, list(MODES if m.operator in ORDERING else PATHS)): m
                     for m in left}
             for done in concurrent.futures.as_completed(runs):
                 if error := done.exception():

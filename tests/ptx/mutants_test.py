@@ -27,7 +27,8 @@ class Mutants(unittest.TestCase):
     def setUpClass(cls):
         cls.kernels = kernels_of(PROGRAM)
         cls.folder = tempfile.TemporaryDirectory()
-        cls.tests = Tests(PROGRAM, TEST, cls.folder.name)
+        cls.tests = Tests(PROGRAM, TEST, cls.folder.name, {"default": None})
+        cls.path = cls.tests.of("default")
         cls.fill = cls.kernel("fill_kernel")
         cls.store = next(i for i in cls.fill.by_head["st"] if "v4" in i.parts)
 
@@ -44,9 +45,9 @@ class Mutants(unittest.TestCase):
 
     def test_coverage_names_the_instructions_of_a_test(self):
         scalar = next(i for i in self.fill.by_head["st"] if "v4" not in i.parts)
-        self.assertEqual(self.tests.that_execute(self.store), [TEST])
-        self.assertEqual(self.tests.that_execute(scalar), [])
-        self.assertEqual(self.tests.that_execute(self.kernel("optimizer_kernel").instructions[0]), [])
+        self.assertEqual(self.path.that_execute(self.store), [TEST])
+        self.assertEqual(self.path.that_execute(scalar), [])
+        self.assertEqual(self.path.that_execute(self.kernel("optimizer_kernel").instructions[0]), [])
 
     def test_wrong_accesses_are_found_by_the_executor(self):
         for function in (mutant_operators.wrong_space, mutant_operators.misaligned):
@@ -73,11 +74,11 @@ class Mutants(unittest.TestCase):
             self.find(self.store, "", old="ret;")
         with self.assertRaises(NotApplied):  # the test does not load this kernel
             other = self.kernel("optimizer_kernel")
-            self.tests.of_kernel[other.name] = [(TEST, [(0, len(other.lines))])]
+            self.path.of_kernel[other.name] = [(TEST, [(0, len(other.lines))])]
             try:
                 self.find(other.instructions[0], "")
             finally:
-                del self.tests.of_kernel[other.name]
+                del self.path.of_kernel[other.name]
 
     def test_a_seed_gives_the_same_list(self):
         for operator in ("wrong-operand", "missing-fence"):

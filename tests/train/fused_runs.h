@@ -94,7 +94,8 @@ inline RunState read(const Tensor& bytes) {
   return totals;
 }
 
-// Trains with the fused step. The device counts the steps, as in a captured graph.
+// Trains with the fused step. The device counts the steps, as in a captured graph. A schedule may have one
+// epoch only.
 inline Outcome fused(const Plan& p, int epochs) {
   const Device device = Device::best();
   const ExactAllocator::Scope exact(device);
@@ -110,8 +111,15 @@ inline Outcome fused(const Plan& p, int epochs) {
   const std::int64_t full = p.images / p.train.batch_size;
   const bool ragged = p.images % p.train.batch_size != 0 && !p.train.drop_last;
   const Clock clock{0, step_counter(state), static_cast<std::uint64_t>(full + ragged)};
+  Tensor factors;
+  if (p.train.schedule) {
+    factors = Tensor::empty({static_cast<std::int64_t>(clock.steps_per_epoch)}, DType::f64, Device::cpu());
+    for (std::uint64_t i = 0; i < clock.steps_per_epoch; ++i)
+      factors.data_as<double>()[i] = p.train.schedule(i);
+    factors = factors.to(device);
+  }
   for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(epochs) * clock.steps_per_epoch; ++i)
-    step.enqueue({clock, clock, p.train.batch_size, run});
+    step.enqueue({clock, clock, p.train.batch_size, run, factors});
   Outcome out;
   out.totals = read(state);
   out.parameters = all_parameters(model);

@@ -51,6 +51,23 @@ TEST(TrainerRefusals, DataThatDoNotFit) {
             "[train] expected a finite beta, got nan");
 }
 
+// An optimiser of the encoder alone must not let the other gradients grow from step to step.
+TEST(TrainerSteps, GradientsOfOtherParametersStartAtZero) {
+  Vae model({.features = 16, .encoder_widths = {8}}, Device::cpu());
+  std::vector<Parameter> encoder, others;
+  for (const Parameter& p : model.parameters())
+    (p.name.starts_with("encoder") ? encoder : others).push_back(p);
+  ASSERT_FALSE(encoder.empty() || others.empty());
+  SGD still(encoder, {.learning_rate = 1e-30});
+  Trainer trainer(model, still, images(40), {}, {.batch_size = 40, .frozen_noise = true});
+  trainer.run_steps(1);
+  const std::vector<float> first = others[0].variable.grad().to_vector();
+  trainer.run_steps(2);
+  const std::vector<float> third = others[0].variable.grad().to_vector();
+  for (std::size_t i = 0; i < first.size(); ++i)
+    EXPECT_NEAR(third[i], first[i], 1e-4 * std::fabs(first[i]) + 1e-6);
+}
+
 TEST(TrainerSteps, AnyNumberOfThemCanBeRequested) {
   TrainingRun run;
   run.trainer.on_steps(

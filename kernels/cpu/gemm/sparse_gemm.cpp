@@ -1,6 +1,7 @@
-// One factor is packed into panels of four rows. The columns of a panel that consist of four zeros are left
-// out, and of the other factor only the rows that meet the remaining columns are read. In MNIST, 19 % of the
-// pixels and 38 % of such columns are not zero.
+// The sparse factor is packed into panels of four rows. Packing omits each column of a panel whose four
+// elements are all zero, and the product reads only the rows of the other factor that belong to the remaining
+// columns. In MNIST, 19 % of the pixels are not zero. Of the columns of a panel, which are one pixel of four
+// images, 38 % remain.
 #include "kernels/cpu/gemm/sparse_gemm.h"
 
 #include <hwy/aligned_allocator.h>
@@ -25,8 +26,9 @@ namespace {
 
 constexpr std::int64_t kPanel = 4;  // rows of the sparse factor that are multiplied together
 
-// c(i, j) = sum over p < depth of s(i, p) * d(p, j), for i < rows and j < columns. A stride is the distance
-// in elements from one i, p or j to the next. One of the two strides of each factor is 1.
+// c(i, j) = sum over p < depth of s(i, p) * d(p, j), for i < rows and j < columns. The stride s_i is the
+// distance in elements between s(i, p) and s(i + 1, p); the other strides are analogous. One of the two
+// strides of each factor is 1.
 struct SparseProduct {
   std::int64_t rows, columns, depth;
   const float *s, *d;
@@ -50,7 +52,7 @@ SparseProduct sparse_a(const GemmArgs& g) {
   x.c_j = 1;
   return x;
 }
-// Describes the product with b as the sparse factor: c' = b' a'.
+// Describes the product with b as the sparse factor: transpose(c) = transpose(b) transpose(a).
 SparseProduct sparse_b(const GemmArgs& g) {
   SparseProduct x = sparse_a(g);
   std::swap(x.rows, x.columns);
@@ -61,8 +63,8 @@ SparseProduct sparse_b(const GemmArgs& g) {
   return x;
 }
 
-// Returns memory of the calling thread for `size` elements. The memory grows as needed and is kept for later
-// calls; each `use` has separate memory.
+// Returns scratch memory of the calling thread for `size` elements. The memory is reused by later calls with
+// the same T and `use`, and grows if necessary.
 template <class T, int use = 0>
 T* scratch(std::int64_t size) {
   thread_local hwy::AlignedFreeUniquePtr<T[]> memory;
@@ -76,7 +78,7 @@ T* scratch(std::int64_t size) {
 
 // The packed sparse factor.
 struct Panels {
-  float* values;        // [panels, depth, kPanel], the columns that are not zero first
+  float* values;        // [panels, depth, kPanel]; each panel begins with its columns that are not zero
   std::int32_t* index;  // [panels, depth], the p of these columns
   std::int32_t* count;  // [panels], the number of these columns
 
@@ -93,17 +95,17 @@ struct Panels {
 HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
 #if HWY_TARGET == HWY_SCALAR
-bool SparseGemm(const SparseProduct&) { return false; }  // without vectors, oneDNN is used
+bool SparseGemm(const SparseProduct&) { return false; }  // the caller then uses oneDNN
 #else
 
 using D = hn::ScalableTag<float>;
 using V = hn::Vec<D>;
 constexpr std::int64_t kLanes = HWY_LANES(float);
-// Twelve sums, three vectors of d and one of s fill the sixteen registers of AVX2.
+// Twelve vectors of sums, three of d and one of s fill the sixteen vector registers of AVX2.
 constexpr int kVectors = 3;
 constexpr std::int64_t kStrip = kVectors * kLanes;
 
-// Transposes four vectors in blocks of four lanes: rows become columns.
+// Transposes each 4 x 4 block of four vectors.
 template <class D>
 HWY_INLINE void transpose(D d, hn::Vec<D> (&v)[4]) {
   const hn::RepartitionToWide<D> wide;
@@ -139,7 +141,8 @@ void pack_panel(const SparseProduct& g, const Panels& to, std::int64_t panel) {
   float* values = to.values + panel * depth * kPanel;
   std::int32_t* index = to.index + panel * depth;
   std::int64_t count = 0, p = 0;
-  // The column is always written and is kept if it is not zero, because a branch would often be mispredicted.
+  // Every column is written, but `count` advances only past a column that is not zero. A branch would often
+  // be mispredicted.
   const auto add = [&](V4 column) HWY_ATTR {
     hn::StoreU(column, d, values + count * kPanel);
     index[count] = static_cast<std::int32_t>(p++);
@@ -166,7 +169,7 @@ void pack_panel(const SparseProduct& g, const Panels& to, std::int64_t panel) {
 void pack_strip(const SparseProduct& g, std::int64_t first, float* to) {
   const D d;
   const D4 d4;
-  constexpr std::int64_t kLine = 16;  // floats per cache line; a line is read completely at once
+  constexpr std::int64_t kLine = 16;  // floats per cache line; all of a line is used before the next is read
   const std::int64_t width = std::min(kStrip, g.columns - first), d_p = g.d_p, d_j = g.d_j;
   const float* from = g.d + first * d_j;
   const auto copy_row = [&](std::int64_t p, std::int64_t j) {
@@ -192,7 +195,7 @@ void pack_strip(const SparseProduct& g, std::int64_t first, float* to) {
   for (; p < g.depth; ++p) copy_row(p, 0);
 }
 
-// Stores the sums of a panel and a strip to c, beginning at element (i, j).
+// Stores the sums of a tile (a panel times a strip) to c, beginning at element (i, j).
 template <int W>
 HWY_INLINE void store_tile(const SparseProduct& g, std::int64_t i, std::int64_t j,
                            const V (&sum)[kPanel][W]) {
@@ -231,7 +234,7 @@ HWY_INLINE void store_tile(const SparseProduct& g, std::int64_t i, std::int64_t 
     }
 }
 
-// Multiplies a panel by the first W vectors of a strip's columns.
+// Multiplies a panel by the first W vectors of each row of a strip.
 template <int W>
 void multiply_tile(const SparseProduct& g, const Panels& panels, std::int64_t panel, const float* strip,
                    std::int64_t j) {
@@ -257,7 +260,8 @@ bool SparseGemm(const SparseProduct& g) {
   const Panels packed(g);
   const std::int64_t panels = g.panels(), tiles = panels * ((g.columns + kStrip - 1) / kStrip);
   parallel_for(panels, true, [&](std::int64_t panel) { pack_panel(g, packed, panel); });
-  // Each thread keeps one strip at a time in its cache and multiplies its share of the panels by it.
+  // Each thread computes consecutive tiles, and so multiplies many panels by one strip while that strip is in
+  // its cache.
   const std::int64_t threads = omp_get_max_threads();
   parallel_for(threads, true, [&](std::int64_t thread) {
     const std::int64_t end = tiles * (thread + 1) / threads;
@@ -286,8 +290,8 @@ namespace gpuvae::kernels {
 namespace {
 HWY_EXPORT(SparseGemm);
 
-// Returns whether at most `most` of 128 sampled columns of panels are not zero. A low-discrepancy sequence
-// (R2, Roberts 2018) chooses the columns.
+// Samples 128 columns of panels and returns whether at most `most` of them are not zero. A low-discrepancy
+// sequence (R2, Roberts 2018) chooses the columns.
 bool is_sparse(const SparseProduct& g, int most) {
   const auto share = [](std::uint32_t fraction, std::int64_t of) {
     return static_cast<std::int64_t>(fraction * static_cast<std::uint64_t>(of) >> 32);
@@ -305,8 +309,8 @@ bool is_sparse(const SparseProduct& g, int most) {
 }  // namespace
 
 bool sparse_gemm(const GemmArgs& g) {
-  // The smallest sizes at which packing pays off, and the largest number of sampled columns that are not
-  // zero, as measured with AVX2.
+  // The smallest sizes, and the largest number of sampled columns that are not zero, at which this product is
+  // faster than oneDNN, as measured with AVX2.
   constexpr std::int64_t kLeastWork = 2'000'000, kLeastSide = 16;
   constexpr int kMaxActive = 80;
   if (g.m * g.n * g.k < kLeastWork || std::min({g.m, g.n, g.k}) < kLeastSide) return false;

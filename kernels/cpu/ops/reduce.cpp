@@ -62,7 +62,17 @@ void clip_of(const ClipArgs& g) {
     });
     return sum.total();
   };
-  const double norm = std::sqrt(parallel_sum(Chunks::of_elements(g.size), g.size >= kCheapGrain, squares));
+  const auto chunks = Chunks::of_elements(g.size);
+  double sum = parallel_sum(chunks, g.size >= kCheapGrain, squares);
+  // Exploding gradients exceed the square root of the largest float, so their squares are computed in double.
+  if (!std::isfinite(sum))
+    sum = parallel_sum(chunks, g.size >= kCheapGrain, [=](std::int64_t begin, std::int64_t end) {
+      double part = 0;
+      for (std::int64_t i = begin; i < end; ++i)
+        part += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+      return part;
+    });
+  const double norm = std::sqrt(sum);
   *as<T>(g.norm) = static_cast<T>(norm);
   *as<T>(g.scale) = static_cast<T>(norm <= g.max_norm ? 1 : g.max_norm / norm);  // NaN if the norm is NaN
 }

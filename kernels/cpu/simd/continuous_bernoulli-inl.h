@@ -1,5 +1,5 @@
-// kernels/math/continuous_bernoulli.h for vectors of float and double. This file is included once per
-// instruction set, like Highway's headers.
+// The functions of kernels/math/continuous_bernoulli.h for vectors of float and double. This file is included
+// once per instruction set, like Highway's headers.
 #if defined(GPUVAE_KERNELS_CPU_CONTINUOUS_BERNOULLI_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef GPUVAE_KERNELS_CPU_CONTINUOUS_BERNOULLI_INL_H
 #undef GPUVAE_KERNELS_CPU_CONTINUOUS_BERNOULLI_INL_H
@@ -13,7 +13,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
 
-// See math::polynomial.
+// Vector version of math::polynomial.
 template <class V>
 HWY_INLINE V polynomial(V, double c) {
   return constant<V>(c);
@@ -23,14 +23,15 @@ HWY_INLINE V polynomial(V z, double c, Rest... rest) {
   return hn::MulAdd(z, polynomial(z, rest...), constant<V>(c));
 }
 
-// The power series of math::continuous_bernoulli. A float needs only five terms.
+// Evaluates a power series of math::continuous_bernoulli. For float, five terms suffice.
 template <class V, class... Rest>
 HWY_INLINE V series(V z, double c1, double c2, double c3, double c4, double c5, Rest... rest) {
   if constexpr (sizeof(Lane<V>) == 4) return polynomial(z, c1, c2, c3, c4, c5);
   return polynomial(z, c1, c2, c3, c4, c5, rest...);
 }
 
-// See math::continuous_bernoulli. Functions that are not called cost nothing.
+// Vector version of math::continuous_bernoulli. Each quantity is a function, so that a caller pays only for
+// those it uses.
 template <class V>
 class ContinuousBernoulli {
  public:
@@ -74,7 +75,7 @@ class ContinuousBernoulli {
   V logit_, z_, magnitude_, e_, inverse_;
 };
 
-// The members of math::ContinuousBernoulli that likelihoods use.
+// The part of math::ContinuousBernoulli that likelihoods use.
 template <class V>
 struct ContinuousBernoulliValues {
   V log_normalizer, mean;

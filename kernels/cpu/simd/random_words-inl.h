@@ -16,7 +16,7 @@ HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// A position in the random sequence without the sample and the block.
+// The part of a position in the random sequence that all samples and blocks share.
 struct RandomPosition {
   std::uint64_t seed;
   RandomPurpose purpose;
@@ -25,19 +25,18 @@ struct RandomPosition {
 
 using Words = hn::Vec<hn::ScalableTag<std::uint32_t>>;
 
-// The number of blocks that random_words() computes at a time.
+// The number of blocks that one call of random_words() computes.
 constexpr std::int64_t kBlocks = HWY_LANES(std::uint32_t);
 
-// Computes random_block() for kBlocks samples and blocks, one of each per lane. words[w] holds word w of all
-// of them.
+// Computes random_block() of the sample and the block in each lane. words[w] receives word w of all results.
 HWY_INLINE void random_words(const RandomPosition& at, Words sample, Words block, Words (&words)[4]) {
 #if HWY_TARGET == HWY_SCALAR
   const Philox4x32 bits = random_block(at.seed, at.purpose, at.time, hn::GetLane(sample), hn::GetLane(block));
   for (int w = 0; w < 4; ++w) words[w] = hn::Set(hn::ScalableTag<std::uint32_t>(), bits.v[w]);
 #else
-  // Even and odd lanes are processed separately, each in the low halves of 64-bit lanes, so that their chains
-  // of rounds overlap. The high halves may hold anything, because the multiplication reads only the low
-  // halves.
+  // Even and odd lanes are processed as two vectors of 64-bit lanes, whose low halves hold the values, so
+  // that the CPU can overlap the two dependency chains. The high halves are arbitrary, because the
+  // multiplication reads only the low halves.
   const hn::ScalableTag<std::uint64_t> d;
   const hn::ScalableTag<std::uint32_t> d_half;
   using V = hn::Vec<decltype(d)>;
@@ -73,7 +72,7 @@ HWY_INLINE void random_words(const RandomPosition& at, Words sample, Words block
 #endif
 }
 
-// Returns uniform01() of every word.
+// Applies uniform01() to every word.
 HWY_INLINE hn::Vec<hn::ScalableTag<float>> uniform_of(Words words) {
   const hn::ScalableTag<float> d;
   const hn::RebindToSigned<decltype(d)> d_int;

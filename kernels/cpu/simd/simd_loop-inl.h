@@ -1,5 +1,5 @@
-// Loops over vectors of elements. A body that is written once handles both the full vectors and the remaining
-// elements at the end. This file is included once per instruction set, like Highway's headers.
+// Loops over the elements of arrays, one vector at a time. The same loop body handles full vectors and the
+// remaining elements at the end. This file is included once per instruction set, like Highway's headers.
 #if defined(GPUVAE_KERNELS_CPU_SIMD_LOOP_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef GPUVAE_KERNELS_CPU_SIMD_LOOP_INL_H
 #undef GPUVAE_KERNELS_CPU_SIMD_LOOP_INL_H
@@ -16,7 +16,7 @@ HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Access to a full vector.
+// Loads and stores a full vector.
 template <class T>
 struct Whole {
   using D = hn::ScalableTag<T>;
@@ -27,7 +27,7 @@ struct Whole {
   HWY_INLINE V keep(V v) const { return v; }
   HWY_INLINE V keep(V v, V) const { return v; }
 };
-// Access to the first `count` lanes of a vector. The other lanes are read as zero and not written.
+// Loads and stores the first `count` lanes of a vector. The other lanes are loaded as zero and not stored.
 template <class T>
 struct Part {
   using D = hn::ScalableTag<T>;
@@ -44,12 +44,13 @@ struct Part {
     hn::Store(v, d, lanes);
     std::memcpy(to, lanes, count * sizeof(T));
   }
-  // Replaces the unused lanes by zero or by `otherwise`, for sums and maxima.
+  // Replaces the unused lanes by zero, as sums require, or by `otherwise`, for example for maxima.
   HWY_INLINE V keep(V v) const { return hn::IfThenElseZero(hn::FirstN(d, count), v); }
   HWY_INLINE V keep(V v, V otherwise) const { return hn::IfThenElse(hn::FirstN(d, count), v, otherwise); }
 };
 
-// Calls body(access, i) for vectors of T that start at i = begin, begin + lanes, ...
+// Calls body(access, i) for i = begin, begin + lanes, ..., where access is a Whole<T>, or a Part<T> for the
+// last elements if they do not fill a vector.
 template <class T, class Body>
 HWY_INLINE void each_vector(std::int64_t begin, std::int64_t end, const Body& body) {
   constexpr std::int64_t lanes = HWY_LANES(T);
@@ -58,7 +59,7 @@ HWY_INLINE void each_vector(std::int64_t begin, std::int64_t end, const Body& bo
   if (i < end) body(Part<T>{static_cast<std::size_t>(end - i)}, i);
 }
 
-// Accumulates vectors in double.
+// Sums the lanes of vectors of T in double precision.
 template <class T>
 class Sum {
   using D = hn::ScalableTag<T>;

@@ -28,8 +28,9 @@ __device__ __forceinline__ void choose_samples(const FusedPlan& plan, int first,
 // `scale`.
 template <class T>
 __device__ __forceinline__ void finish_layer(const FusedPlan& plan, const FusedForward& forward,
-                                             const StepScalars& scalars, const FusedPlace& place, float scale,
-                                             float bias, float* memory) {
+                                             bool to_posterior, const StepScalars& scalars,
+                                             const FusedPlace& place, float scale, float bias,
+                                             float* memory) {
   const int in_tile = element_column(T::kN), column = place.column_tile * T::kN + in_tile;
 #pragma unroll 1
   for (int i = 0; i < T::kElements; ++i) {
@@ -40,7 +41,7 @@ __device__ __forceinline__ void finish_layer(const FusedPlan& plan, const FusedF
                                                 scale * tile_sum<T>(memory, row, in_tile) + bias);
     if (at < plan.batch() && column < forward.out.stride)
       forward.out.at[static_cast<std::int64_t>(at) * forward.out.stride + column] = y;
-    if (forward.to_posterior) memory[row * T::kSumStride + in_tile] = y;
+    if (to_posterior) memory[row * T::kSumStride + in_tile] = y;
   }
 }
 
@@ -71,8 +72,10 @@ __global__ void __launch_bounds__(kThreads, 2)
       return;
     }
   }
+  // A layer of the decoder never precedes the posterior.
+  const bool to_posterior = kSource != FusedSource::code && forward.to_posterior;
   Factor factor{plan.args.posterior_head.weight + column0, out, 1, width, min(T::kN, out - column0)};
-  if (forward.to_posterior) factor.start();
+  if (to_posterior) factor.start();
   const float bias = column < out ? forward.layer.bias[column] : 0.0f;
   Piece piece;
   if constexpr (kSource == FusedSource::data) {
@@ -106,8 +109,8 @@ __global__ void __launch_bounds__(kThreads, 2)
   }
   store_piece<T>(memory, piece);
   const float scale = kSource == FusedSource::data ? plan.x_scale : 1.0f;
-  finish_layer<T>(plan, forward, scalars, place, scale, bias, memory);
-  if (!forward.to_posterior) return;
+  finish_layer<T>(plan, forward, to_posterior, scalars, place, scale, bias, memory);
+  if (!to_posterior) return;
   float* partials = plan.posterior_partials +
                     (static_cast<std::int64_t>(place.column_tile) * plan.args.gather.batch + first) * width;
   partial_product<T>(memory, partials, min(T::kM, plan.batch() - first), factor);

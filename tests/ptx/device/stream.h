@@ -28,7 +28,8 @@ struct Capture {
   bool invalid = false, ended = false;
 };
 
-struct Record {  // one recording of an event in a stream
+// One cudaEventRecord: the point in a stream at which an event was recorded.
+struct Record {
   bool done = false;
   std::chrono::steady_clock::time_point when{};
 };
@@ -38,14 +39,17 @@ struct Record {  // one recording of an event in a stream
 struct CUstream_st {
   struct Item {
     emulator::detail::Work work;                          // empty if the item only waits
-    std::shared_ptr<emulator::detail::Record> waits_for;  // empty if the item can run at once
+    std::shared_ptr<emulator::detail::Record> waits_for;  // null if the item can run at once
   };
   unsigned flags = cudaStreamDefault;
-  int device = -1;  // device of the context it was created in; a default stream belongs to the current device
+  // The device of the context in which the stream was created. A default stream belongs to the current
+  // device.
+  int device = -1;
   std::deque<Item> queue{};
   std::shared_ptr<emulator::detail::Capture> capture{};
-  unsigned captured = 0;  // number of captured calls; tells whether an event is the last
-  bool unjoined = false;  // the capture's origin does not yet wait for this stream's work
+  // Number of captured calls. An event that recorded this number covers all of the stream's captured work.
+  unsigned captured = 0;
+  bool unjoined = false;  // whether the origin of the capture does not wait for this stream's work yet
 
   bool can_run() const {
     return !queue.empty() && (!queue.front().waits_for || queue.front().waits_for->done);
@@ -55,8 +59,9 @@ struct CUstream_st {
 
 struct CUevent_st {
   unsigned flags = cudaEventDefault;
-  std::shared_ptr<emulator::detail::Record> record{};  // empty if never recorded
+  std::shared_ptr<emulator::detail::Record> record{};  // null if the event was never recorded
   std::shared_ptr<emulator::detail::Capture> capture{};
+  // The stream that captured the event, and that stream's `captured` at the time.
   cudaStream_t captured_on = nullptr;
   unsigned captured = 0;
 
@@ -66,9 +71,10 @@ struct CUevent_st {
 namespace emulator::detail {
 
 CUstream_st& of(cudaStream_t stream);
-std::vector<cudaStream_t>& streams();  // all streams except the legacy one
+std::vector<cudaStream_t>& streams();  // all streams except the legacy default stream
 cudaError_t invalidate(Capture& capture, cudaError_t why);
 bool any_blocking_stream_captures();
-cudaError_t join_capture(CUstream_st& stream, CUevent_st& event);  // spreads a capture to another stream
+// Makes `stream` join the capture in which `event` was recorded, as cudaStreamWaitEvent does.
+cudaError_t join_capture(CUstream_st& stream, CUevent_st& event);
 
 }  // namespace emulator::detail

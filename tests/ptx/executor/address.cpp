@@ -28,7 +28,11 @@ Space window_of(uint64_t address) {
 }
 
 std::string access_to(const Access& a, Space space, uint64_t address) {
-  return describe(a) + " to " + name_of(space) + " memory at " + hex(address);
+  return describe(a) +
+         (a.atomic  ? " on "
+          : a.store ? " to "
+                    : " from ") +
+         name_of(space) + " memory at " + hex(address);
 }
 
 // Describes the shared variable that begins at or before an address.

@@ -1,4 +1,4 @@
-// Conversions of single values.
+// Conversions of scalar values as the PTX instruction cvt defines them.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,8 @@ enum class Round : std::uint8_t { nearest, zero, down, up };
 template <class T>
 constexpr bool kIsFloat = std::is_floating_point_v<T>;
 
-// Moves r, the number nearest to x, to the side of x that the rounding direction requires.
+// Returns r, which is x rounded to nearest, or the neighbour of r that the rounding direction `how` requires
+// instead.
 template <class D, class S>
 inline D directed(D r, S x, Round how) {
   const bool up = how == Round::up || (how == Round::zero && x < S(0));
@@ -22,6 +23,7 @@ inline D directed(D r, S x, Round how) {
   return std::nextafter(r, up ? std::numeric_limits<D>::infinity() : -std::numeric_limits<D>::infinity());
 }
 
+// Rounds x to an integral value.
 template <class T>
 inline T whole(T x, Round how) {
   switch (how) {
@@ -37,8 +39,8 @@ inline T whole(T x, Round how) {
   return std::nearbyint(x);
 }
 
-// Values out of range become the nearest integer. A NaN becomes 0, or 2^(bits - 1) if the source is f64 or
-// the result has 64 bits (PTX ISA manual on cvt).
+// Values out of range saturate to the smallest or largest value of D. A NaN becomes 0, or 2^(bits - 1) if the
+// source is f64 or the result has 64 bits (PTX ISA manual on cvt).
 template <class D, class S>
 inline D to_integer(S x, Round how) {
   constexpr D kLeast = std::numeric_limits<D>::min();
@@ -53,7 +55,8 @@ inline D to_integer(S x, Round how) {
   return static_cast<D>(r);
 }
 
-// Integers are exact in long double.
+// For an integer source, long double (64-bit significand) holds x exactly, so that directed() compares
+// exactly.
 template <class D, class S>
 inline D to_float(S x, Round how) {
   const D nearest = static_cast<D>(x);
@@ -64,7 +67,7 @@ inline D to_float(S x, Round how) {
 }
 
 template <bool kSat, class T>
-inline T saturated_float(T x) {  // a NaN becomes 0
+inline T saturated_float(T x) {  // .sat clamps to [0, 1], and a NaN becomes 0
   if constexpr (!kSat) return x;
   return x >= T(1) ? T(1) : x > T(0) ? x : T(0);
 }

@@ -9,7 +9,8 @@ namespace {
 
 enum Kind : std::uint8_t { kSign, kBlank, kWord };
 
-// By character. The functions of the C library depend on the locale and are calls.
+// The kind of each character. This table replaces isalnum() and isspace(), which depend on the locale and
+// cost a function call per character.
 constexpr std::array<Kind, 256> kKinds = [] {
   std::array<Kind, 256> kinds{};
   for (const char c : std::string_view(" \t\n\v\f\r\0", 7)) kinds[static_cast<unsigned char>(c)] = kBlank;
@@ -22,7 +23,7 @@ constexpr std::array<Kind, 256> kKinds = [] {
 Kind kind_of(char c) { return kKinds[static_cast<unsigned char>(c)]; }
 bool is_word(char c) { return kind_of(c) == kWord; }
 
-// A scope such as .shared::cta is part of its word.
+// Returns the end of the word that begins at `begin`. A word includes its scope, as in .shared::cta.
 std::size_t end_of_word(std::string_view text, std::size_t begin) {
   std::size_t end = begin + 1;
   const auto is_scope = [&] {
@@ -37,7 +38,7 @@ std::size_t end_of_token(std::string_view text, std::size_t begin) {
   return is_word(text[begin]) ? end_of_word(text, begin) : begin + 1;
 }
 
-// Returns the end of the comment that begins here, or `begin` if there is none.
+// Returns the end of the comment that begins at `begin`, or `begin` if there is none.
 std::size_t end_of_comment(std::string_view text, std::size_t begin) {
   if (text[begin] != '/') return begin;
   if (text.substr(begin, 2) == "//") return std::min(text.find('\n', begin), text.size());

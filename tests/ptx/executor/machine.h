@@ -1,4 +1,5 @@
-// The machine that runs decoded kernels: instructions, warps, blocks, grids.
+// The virtual machine that runs decoded kernels: instructions, kernels and warps. grid.h declares blocks and
+// grids.
 #pragma once
 
 #include "opcode.h"
@@ -10,8 +11,9 @@ struct Warp;
 struct Instruction;
 using Handler = void (*)(Warp&, const Instruction&);
 
-// Registers and constants are arrays of 32 lanes. An operand is the byte offset of its array, which is even.
-// Odd offsets denote constants, which all warps share. Predicates are masks of lanes.
+// Locates a register or a constant, which is an array of one value per lane (a predicate is one mask of 32
+// lanes). An even slot is the byte offset of the array in the registers of the warp. An odd slot is the byte
+// offset plus 1 in the constants of the kernel, which all warps share.
 using Slot = std::uint32_t;
 constexpr Slot kNoSlot = ~Slot(0) - 1;
 
@@ -22,26 +24,28 @@ struct Instruction {
   std::uint32_t target = 0;   // branch target
   std::int64_t offset = 0;    // offset of an address
   bool negated = false;       // whether the predicate is negated
-  bool wide_address = true;   // the address is in a register of 8 bytes, not 4
-  bool non_coherent = false;  // a load of memory that must not be written
+  bool wide_address = true;   // whether the address register has 8 bytes, not 4
+  bool non_coherent = false;  // whether it is an ld.global.nc, whose memory the kernel must not write
   Space space = Space::generic;
   Class cls = Class::other;
-  std::uint8_t count = 1;  // elements of a vector, or operands of other instructions
+  std::uint8_t count = 1;  // number of elements of a vector load or store
   std::uint8_t bytes = 4;  // size of an element in memory
-  // Number of accesses to neighbouring addresses that start here and that ptxas merges if they are aligned.
+  // Number of consecutive accesses to adjacent addresses, counted from this one, that ptxas merges into one
+  // access if they are aligned.
   std::uint8_t merged = 1;
-  std::uint8_t mode = 0;                      // further variants of a handler
+  std::uint8_t mode = 0;                      // variant of the instruction; its handler defines the values
   std::uint8_t from_bytes = 0, to_bytes = 0;  // register sizes of conversions
   const SyntaxInstruction* source = nullptr;
 };
 
-// A register that some path reads before it is written. It starts with a pattern: NaN, or an invalid address.
+// A register that some path reads before it is written. All its bits are set at the start of a warp, so that
+// it is a NaN or an invalid address.
 struct UnsetRegister {
   Slot slot;
   Slot bytes;  // size for all lanes
 };
 
-// A range of addresses in whole words.
+// The half-open range of shared-memory addresses of a variable, rounded up to whole 4-byte words.
 struct Stretch {
   std::uint64_t begin, end;
 };
@@ -69,13 +73,14 @@ struct Program {
   std::deque<Kernel> kernels;
 };
 void decode(Kernel& kernel, const Syntax& syntax);
-// Assigns one slot to registers that are never live together, starting at `first`. Fills the kernel's
-// `register_bytes` and `unset`, and returns the slots by register.
+// Assigns slots from `first` on to all registers. Registers that are never live at the same time may share a
+// slot. Sets the kernel's `register_bytes` and `unset`, and returns the slot of each register.
 std::vector<Slot> allocate_registers(Kernel& kernel, Slot first);
-// Returns whether an opcode writes its first operand. No opcode writes another one.
+// Returns whether an opcode writes its first operand. No opcode writes any other operand.
 bool writes_first_operand(std::string_view opcode);
 
-// Registers that every warp has. They come first.
+// The special registers, such as %tid.x. Their slots precede those of all other registers: register k has
+// slot k * 4 * kLanes.
 enum Special : Slot {
   kTidX,
   kTidY,
@@ -100,10 +105,10 @@ struct Block;
 // Lanes of a warp that are at the same instruction.
 struct Group {
   std::uint32_t pc, mask;
-  bool waiting;  // waits for other lanes of the warp
+  bool waiting;  // whether it waits for other lanes of the warp, for example at a bar.warp.sync
 };
 
-// A bar.warp.sync that some lanes of a warp passed.
+// A bar.warp.sync that some, but not all, live lanes of a warp have passed.
 struct PartialSync {
   std::uint16_t number;
   std::uint32_t mask;
@@ -112,27 +117,27 @@ struct PartialSync {
 enum class State : std::uint8_t { ready, at_barrier, at_wait, paused, done };
 
 struct Warp {
-  // Handlers use the first members most often.
+  // The members that handlers use most often come first.
   char* base[2] = {};
   std::uint32_t active = 0, pc = 0;
   bool full = false;
   std::uint32_t lane[kLanes] = {};  // `active`, expanded to one word per lane: 0 or ~0
-  std::uint32_t other_pc = ~0u;     // lowest pc of the other groups
+  std::uint32_t other_pc = ~0u;     // pc from which on the warp must reschedule: see reschedule()
 
   Block* block = nullptr;
-  unsigned index = 0;      // in the block
+  unsigned index = 0;      // number of the warp in its block
   std::uint32_t live = 0;  // lanes that have not exited
   State state = State::ready;
   std::uint16_t sync = 0;       // number of bar.warp.sync instructions that the warp has passed
-  std::uint16_t full_sync = 0;  // number of the last one that all live lanes passed together
+  std::uint16_t full_sync = 0;  // value of `sync` after the last one that all live lanes passed together
   std::uint32_t waited = 0;     // lanes that have passed a griddepcontrol.wait
-  // Coming accesses that the profile has already counted with a merged one.
+  // Number of the following accesses that the profile has already counted as part of a merged access.
   unsigned counted = 0;
-  std::vector<PartialSync> partial_syncs;  // since the last full one
-  std::vector<Group> others;
-  std::vector<char> registers;      // with extra space for alignment
-  std::vector<char> locals;         // local memory, one piece per lane
-  std::vector<char> local_written;  // by byte of `locals`
+  std::vector<PartialSync> partial_syncs;  // since the last sync of all live lanes
+  std::vector<Group> others;               // groups that are not running
+  std::vector<char> registers;             // with extra space for alignment
+  std::vector<char> locals;                // local memory, `local_bytes` per lane
+  std::vector<char> local_written;         // whether each byte of `locals` has been written
 
   template <class T>
   T* at(Slot s) {
@@ -143,7 +148,8 @@ struct Warp {
 
   void start(Block& of, unsigned number);
   void set_active(std::uint32_t mask);
-  // Continues with the runnable group that has the lowest pc.
+  // Merges groups at the same pc and continues with the runnable group that has the lowest pc. Sets
+  // `other_pc` to the lowest pc of the other groups, or to 0 if one of them waits.
   void reschedule();
   // Continues with a group that does not have the lowest pc, so that spinning lanes do not starve the others.
   void rotate_groups();
@@ -160,8 +166,8 @@ struct Warp {
   [[noreturn]] void fail_deadlock();
 };
 
-// These functions return the handler of an opcode in a family of instructions, or null if the family does not
-// contain it.
+// Each function returns the handler of an opcode of one family of instructions, or null if the opcode is not
+// in that family.
 Handler approximate_handler(const Opcode& op);
 Handler bit_handler(const Opcode& op);
 Handler compare_handler(const Opcode& op);
@@ -175,8 +181,8 @@ Handler move_handler(const Opcode& op);
 Handler pack_handler(unsigned whole, unsigned part, bool pack);
 Handler warp_handler(const Opcode& op);  // branches, barriers, shuffles, votes
 
-// Computes d = f(a, ...) for every active lane. The loop computes all lanes, so that the compiler can
-// vectorise it.
+// map1, map2 and map3 compute d = f(a, ...) for every active lane. Their loops compute all lanes and discard
+// the results of inactive ones, so that the compiler can vectorise them.
 template <class D, class A, class F>
 inline void map1(Warp& w, const Instruction& i, F f) {
   D* d = w.at<D>(i.operand[0]);

@@ -1,5 +1,6 @@
-// Tests accesses that are out of bounds, misaligned, in the wrong space, or to freed or unwritten memory.
-// Correct kernels pass in all orders; planted bugs are reported with their exact location.
+// Tests the checks of memory accesses: bounds, alignment, state space, freed memory and unwritten memory.
+// Correct kernels pass in every order of warps and blocks, and each planted bug is reported with its exact
+// location.
 #include "machine_test.h"
 
 namespace ptx {
@@ -29,7 +30,7 @@ TEST_F(MemoryTest, GlobalOffByOne) {
   const auto launch = [&](int n) { module.launch(memory, "add_one", {4}, {256}, 0, in, out, n); };
   EXPECT_EQ(error_of([&] { launch(1000); }), "");
   expect_report(error_of([&] { launch(1001); }), {"add_one",
-                                                  "4-byte load to global memory at " + hex(in, 4000) +
+                                                  "4-byte load from global memory at " + hex(in, 4000) +
                                                       ": 0 bytes past the end of 'in' " + range(in, 4000),
                                                   "(3, 0, 0)", "(232, 0, 0)"});
 }
@@ -42,7 +43,7 @@ TEST_F(MemoryTest, Misaligned) {
   float* shifted = in + 1;
   expect_report(error_of([&] { module.launch(memory, "add_one_by_four", {1}, {31}, 0, shifted, out); }),
                 {"add_one_by_four",
-                 "16-byte load to global memory at " + hex(shifted) + ", which is not aligned to 16 bytes",
+                 "16-byte load from global memory at " + hex(shifted) + ", which is not aligned to 16 bytes",
                  "(0, 0, 0)", "(0, 0, 0)"});
 }
 
@@ -52,7 +53,7 @@ TEST_F(MemoryTest, Freed) {
   memory.free(in);
   expect_report(error_of([&] { module.launch(memory, "add_one", {1}, {64}, 0, in, out, 64); }),
                 {"add_one",
-                 "4-byte load to global memory at " + hex(in) + ": freed memory, 0 bytes into freed 'in' " +
+                 "4-byte load from global memory at " + hex(in) + ": freed memory, 0 bytes into freed 'in' " +
                      range(in, 256),
                  "(0, 0, 0)", "(0, 0, 0)"});
 }
@@ -134,14 +135,15 @@ TEST_F(MemoryTest, UnwrittenPaddingOfAVectorLoad) {
 TEST_F(MemoryTest, UnwrittenLocal) {
   int* x = memory.allocate<int>(32, "x");
   module.launch(memory, "unwritten_local", {1}, {32}, 0, x, 16, 3);
-  EXPECT_EQ(x[0], 5);  // 5 * 7 = 3 modulo 16
+  EXPECT_EQ(x[0], 5);  // thread 0 writes i to element 7 i mod 16, and 7 * 5 = 3 modulo 16
   const std::string error = error_of([&] { module.launch(memory, "unwritten_local", {1}, {1}, 0, x, 5, 3); });
   expect_report(
       error, {"unwritten_local", "4-byte load of local memory that the thread has not written, at offset 12",
               "(0, 0, 0)", "(0, 0, 0)"});
-  expect_report(error_of([&] { module.launch(memory, "unwritten_local", {1}, {1}, 0, x, 16, 16); }),
-                {"unwritten_local", "4-byte load to local memory at 0x40, outside the 64 bytes of the thread",
-                 "(0, 0, 0)", "(0, 0, 0)"});
+  expect_report(
+      error_of([&] { module.launch(memory, "unwritten_local", {1}, {1}, 0, x, 16, 16); }),
+      {"unwritten_local", "4-byte load from local memory at 0x40, outside the 64 bytes of the thread",
+       "(0, 0, 0)", "(0, 0, 0)"});
 }
 
 TEST_F(MemoryTest, OverrunOfAStaticSharedArray) {
@@ -168,8 +170,8 @@ TEST_F(MemoryTest, ReadOnlyLoadOfWrittenMemory) {
   EXPECT_EQ(error_of([&] { module.launch(memory, "read_only_load", {1}, {32}, 0, x, false); }), "");
   expect_report(error_of([&] { module.launch(memory, "read_only_load", {1}, {32}, 0, x, true); }),
                 {"read_only_load",
-                 "non-coherent load of memory that this kernel has written at " + hex(x) +
-                     ", 0 bytes into 'x' " + range(x, 128),
+                 "non-coherent load at " + hex(x) +
+                     " from memory that this kernel has written: 0 bytes into 'x' " + range(x, 128),
                  "(0, 0, 0)", "(0, 0, 0)"});
 }
 
@@ -185,8 +187,10 @@ TEST_F(MemoryTest, ArgumentsAndShapesAreChecked) {
   float* x = upload_counting(32, "x");
   EXPECT_EQ(error_of([&] { module.launch(memory, "add_one", {1}, {32}, 0, x, x, 32l); }),
             "add_one: expected argument 2 to have 4 bytes, got 8");
-  EXPECT_EQ(error_of([&] { module.launch(memory, "add_one", {1}, {1025}, 0, x, x, 32); }),
-            "add_one: expected a grid and 1 to 1024 threads per block, got 1 blocks of 1025 threads");
+  EXPECT_EQ(
+      error_of([&] { module.launch(memory, "add_one", {1}, {1025}, 0, x, x, 32); }),
+      "add_one: expected a grid of 1 or more blocks and 1 to 1024 threads per block, got grid size 1 and "
+      "block size 1025");
 }
 
 TEST_F(MemoryTest, CountsSectorsAndPasses) {

@@ -71,7 +71,7 @@ void check_read_only(const WordAccess& a, const GlobalCell& cell) {
     return;
   if (a.instruction.non_coherent)
     a.warp.fail(a.instruction, a.lane,
-                "non-coherent load of memory that this kernel has written at " + hex(a.address) + ", " +
+                "non-coherent load at " + hex(a.address) + " from memory that this kernel has written: " +
                     a.warp.block->grid->memory->describe(a.address));
 }
 

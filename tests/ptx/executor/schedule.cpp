@@ -63,9 +63,10 @@ constexpr std::size_t kInterleaved = 4;  // blocks that run at the same time in 
 void check_shape(const Launch& launch) {
   const Kernel& k = *launch.kernel;
   if (launch.grid.count() == 0 || launch.block.count() == 0 || launch.block.count() > 1024)
-    throw Error(readable_name(k.name) + ": expected a grid and 1 to 1024 threads per block, got " +
-                std::to_string(launch.grid.count()) + " blocks of " + std::to_string(launch.block.count()) +
-                " threads");
+    throw Error(readable_name(k.name) +
+                ": expected a grid of 1 or more blocks and 1 to 1024 threads per block, got grid size " +
+                std::to_string(launch.grid.count()) + " and block size " +
+                std::to_string(launch.block.count()));
   if (launch.block.count() > k.syntax->max_threads)
     throw Error(readable_name(k.name) + ": expected at most " + std::to_string(k.syntax->max_threads) +
                 " threads per block (__launch_bounds__), got " + std::to_string(launch.block.count()));
