@@ -1,4 +1,5 @@
-// A run: its configuration, data, model and folder. It is trained, or loaded if the folder holds it already.
+// A run of a program: configuration, data, model and run folder. The model is trained, or loaded if the
+// folder already holds the finished run.
 #pragma once
 
 #include <functional>
@@ -16,11 +17,11 @@ namespace gpuvae::apps {
 struct Program {
   std::string name, description;
   std::vector<Preset> presets;
-  // Loads the program's own data set onto the CPU. Sets `data.builtin` if it uses the built-in data, so that
-  // a run is never mistaken for one on the original data.
+  // Loads the program's default data set onto the CPU. If it falls back to the built-in synthetic data, it
+  // sets `data.builtin`, so that the run is not mistaken for one on the original data.
   std::function<Split(RunConfig&)> load;
-  std::string label_name = "class";  // noun for labels: "digit"
-  std::string order_name = {};       // noun for images that follow each other in time: "frame"; or empty
+  std::string label_name = "class";  // singular noun for a label: "digit"
+  std::string order_name = {};       // noun for an image of a film: "frame"; else empty
 };
 
 // The losses of finished epochs, as in metrics.csv.
@@ -55,8 +56,8 @@ class Session {
   // They need data.
   const Dataset& train() const { return train_; }
   const Dataset& validation() const { return validation_; }
-  // The first `most` images (0: all) of the set named "train" or "validation", or of the training set if
-  // there is no validation set.
+  // Returns the first `most` images (0: all) of the set "train" or "validation". If there is no validation
+  // set, "validation" means the training set.
   Dataset images(const std::string& set, std::int64_t most = 0) const;
   // @}
   const History& history() const { return history_; }
@@ -69,7 +70,8 @@ class Session {
   const std::vector<std::string>& column_names() const { return description().column_names; }
   const std::vector<std::string>& class_names() const { return description().class_names; }
   std::string unit() const;
-  bool has_pictures() const { return description().height > 1; }  // rather than rows of a table
+  // Whether the examples are images, not rows of a table.
+  bool has_pictures() const { return description().height > 1; }
   EvaluationOptions evaluation() const;
 
  private:

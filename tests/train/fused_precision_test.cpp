@@ -13,7 +13,7 @@ using namespace test;
 // Returns sizes, data and likelihoods that take different paths through a kernel: aligned and unaligned rows
 // of data and weights, more latent dimensions than are prefetched, products of many chunks.
 Plan variant(int which, bool large, bool deep) {
-  const std::int64_t latent[] = {3, 14, 12, 14, 5}, width = large ? 36 : 17;
+  const std::int64_t latent[] = {3, 14, 12, 14, 5, 8, 4}, width = large ? 36 : 17;
   Plan p = plan_of((large ? 40 : 20) + which % 2, {width}, latent[which]);
   if (deep) p.model.encoder_widths = {width, large ? 44 : 9};
   if (deep) p.model.decoder_widths = {large ? 35 : 7, large ? 50 : 18};
@@ -25,6 +25,15 @@ Plan variant(int which, bool large, bool deep) {
   if (which == 4) {
     p.model.encoder_widths = {300, width};
     p.model.decoder_widths = {300, width + 1};
+  }
+  if (which == 5) {  // Gaussian, and rows of weights that are loaded in vectors of four
+    p.model.encoder_widths = {width + 3};
+    p.model.decoder_widths = {8, large ? 48 : 20};
+    p.model.likelihood = gaussian_likelihood();
+  }
+  if (which == 6) {  // a long product of numbers of both signs
+    p.model.encoder_widths = {8};
+    p.model.decoder_widths = {large ? 300 : 600};
   }
   // Rounding must not be amplified, neither by Adam to a full step nor by ReLU's kink to a different
   // gradient.
@@ -109,7 +118,9 @@ TEST_P(FusedVariantDevice, SupportsEveryPrecision) {
   SKIP_WITHOUT_TENSOR_CORES();
   expect_every_precision(variant(GetParam() / 4, GetParam() & 1, GetParam() & 2));
 }
-INSTANTIATE_TEST_SUITE_P(Variants, FusedVariantDevice, testing::Range(0, 18));
+INSTANTIATE_TEST_SUITE_P(Variants, FusedVariantDevice,
+                         testing::Values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 20, 21,
+                                         24, 25));
 
 // Combines each precision with every activation, optimiser, posterior scale and likelihood, whose code is in
 // every kernel. Some batches have more rows than a chunk of the weights' products, and some latent codes are

@@ -1,5 +1,6 @@
-// A hidden layer of a fused training step: the batch or the previous layer, the product, bias and activation.
-// After the encoder's last layer, the kernel also computes this tile's part of the posterior's parameters.
+// The forward pass of a hidden layer in a fused training step: its input (the batch, the previous layer or
+// the code z), the product, the bias and the activation. In the encoder's last layer, each block also
+// computes its tile's contribution to the posterior's parameters.
 #include "kernels/cuda/fused_step/fused_forward.cuh"
 
 namespace gpuvae::kernels {
@@ -45,7 +46,7 @@ __device__ __forceinline__ void finish_layer(const FusedPlan& plan, const FusedF
   }
 }
 
-// Prefetches as many chunks as registers allow.
+// The tile of a hidden layer, which prefetches as many chunks as the registers allow.
 template <bool kSmall, FusedSource kSource>
 using HiddenTile = ForwardTile<kSmall, kSmall && kSource == FusedSource::data ? kFarAhead : 1>;
 
@@ -63,8 +64,9 @@ __global__ void __launch_bounds__(kThreads, 2)
   const int column = column0 + element_column(T::kN);
   const auto weight =
       weight_rows<T>(forward.layer, [=](int n) { return column0 + n < out ? column0 + n : -1; });
-  // The preceding kernel writes the encoder's first weights. Other weights were written earlier, so they can
-  // be loaded before the wait.
+  // The preceding kernel, the last one of the previous step, updates the weights of the encoder's first
+  // layer, so these are loaded after the wait. The weights of other layers were updated earlier and can be
+  // loaded before it.
   if constexpr (kSource == FusedSource::data) {
     wait_for_predecessor();
     if (blockIdx.x == gridDim.x - 1) {
@@ -72,7 +74,7 @@ __global__ void __launch_bounds__(kThreads, 2)
       return;
     }
   }
-  // A layer of the decoder never precedes the posterior.
+  // The decoder's layers never feed the posterior head, so their kernels need no code for it.
   const bool to_posterior = kSource != FusedSource::code && forward.to_posterior;
   Factor factor{plan.args.posterior_head.weight + column0, out, 1, width, min(T::kN, out - column0)};
   if (to_posterior) factor.start();
