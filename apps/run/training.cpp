@@ -74,6 +74,7 @@ void Session::train_from(const TrainingState& start) {
   trainer_->stop_when({});
   if (config_.epochs > 0) return;
   begin_files();
+  save_checkpoint(Durability::power_loss);
   save_model(0, Durability::power_loss);
 }
 
