@@ -1,6 +1,7 @@
 // Everything that decides a run. Flags and config.toml set it (settings.h), presets give its starting values.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,14 @@ struct PictureSettings {
   std::string sliders;       // "LOW:HIGH:STEP[:SCALE]"; empty: the range of the data
 };
 
+// How often a run saves a checkpoint: after so many seconds, or epochs; the other one is 0.
+struct CheckpointInterval {
+  double seconds = 0;
+  int epochs = 0;
+};
+// Reads "30s", "5min", "2h", "1epoch" or "10epochs", and returns nothing for another text.
+std::optional<CheckpointInterval> parse_checkpoint_interval(const std::string& text);
+
 struct RunConfig {
   std::string preset = "default";
   std::uint64_t seed = 0;  // of the model, the batches and the noise
@@ -56,6 +65,7 @@ struct RunConfig {
   std::string out;  // empty: runs/<program>-<preset>
   int epochs = 3;
   std::int64_t log_every = 0;  // steps per row of steps.csv; 0: no such file
+  std::string checkpoint_every = "30s";
 
   DataSettings data;
   VaeOptions model;  // without what vae_options() adds

@@ -3,6 +3,14 @@
 #include "apps/cli/settings.h"
 
 namespace gpuvae::apps {
+namespace {
+
+std::string checkpoint_mistake(const std::string& text) {
+  if (parse_checkpoint_interval(text)) return "";
+  return "expected a time above 0 such as 30s, 5min or 2h, or epochs such as 10epochs, got " + text;
+}
+
+}  // namespace
 
 std::vector<Setting> run_settings(RunConfig& c) {
   return {
@@ -23,6 +31,11 @@ std::vector<Setting> run_settings(RunConfig& c) {
        "number of passes over the training set; a larger number continues the run in the folder --out"},
       {"--log-every", whole_number(c.log_every, at_least(0)),
        "number of training steps per row of steps.csv; 0 writes no steps.csv", false},
+      {"--checkpoint-every", text(c.checkpoint_every, "TIME|EPOCHS", checkpoint_mistake),
+       "longest time between two checkpoints, such as 30s, 5min or 2h, or number of epochs between them, "
+       "such as "
+       "1epoch or 10epochs; a stopped or killed run continues from its last checkpoint",
+       false},
   };
 }
 

@@ -18,7 +18,7 @@ no_partial_files a
 holds 'd * d < 1e-4 * loss' loss="$(losses a | sed -n 2p | cut -d, -f2)" \
   d="$(awk -F, -v loss="$(losses a | sed -n 2p | cut -d, -f2)" '$1 == 1 { s += $3 / 3 } END { print s - loss }' a/steps.csv)"
 
-# ---- the same run again; it is trained anew only on request or if a setting differs ----
+# ---- the same run again; it is trained anew only on request, and another run is refused ----
 before=$(state a | grep -E 'safetensors|metrics|config')
 run $small --epochs 2 --out a
 said '^loaded  a/model.safetensors, trained for 2 epochs'
@@ -32,10 +32,16 @@ same a/model.safetensors retrained/model.safetensors
 run $small --epochs 2 --out seed1 --seed 1
 for flags in "--seed 1" "--hidden 17" "--beta 0.5" "--train-images 500" "--optimizer sgd"; do
   rm -rf changed && cp -r a changed
-  run $small --epochs 2 --out changed $flags
+  expect_untouched changed 1 "\[train\] changed holds a run with ${flags% *} .*, got $flags: choose another folder with --out, or add --retrain" \
+    $small --epochs 2 --out changed $flags
+  run $small --epochs 2 --out changed $flags --retrain
   said '^epoch 1/2'
+  said '^note    the run that changed held is now in changed/previous$'
   not_said 'loaded|resumed'
-  differ a/model.safetensors changed/model.safetensors
+  differ_in_weights a/model.safetensors changed/model.safetensors
+  for file in model.safetensors checkpoint.safetensors metrics.csv config.toml report.html manifold-data.png; do
+    same a/$file changed/previous/$file
+  done
   [ "$flags" != "--seed 1" ] || same changed/model.safetensors seed1/model.safetensors
 done
 run $small --epochs 2 --out a --encode sample --samples 4  # settings of pictures cause no training
@@ -64,10 +70,13 @@ run $small --epochs 4 --out interrupted
 said '^resumed'
 same whole/model.safetensors interrupted/model.safetensors
 same whole/steps.csv interrupted/steps.csv
-# A run killed before its first checkpoint must leave nothing of the previous run.
+# A run that replaces another one and is killed later can be continued too, with nothing of the previous run.
 cp -r a overwritten
-killed $small --epochs 100000 --seed 1 --out overwritten
-run $small --epochs 2 --seed 1 --out overwritten
+killed $small --epochs 100000 --seed 1 --out overwritten --retrain
+same a/model.safetensors overwritten/previous/model.safetensors
+[ -e overwritten/report.html ] && fail "pictures of an older run beside a new one"
+run $small --epochs 4 --seed 1 --out overwritten
+run $small --epochs 4 --seed 1 --out seed1
 same seed1/model.safetensors overwritten/model.safetensors
 
 # ---- eval ----
@@ -89,7 +98,12 @@ holds 'n == 600 && t != e' n="$(json train.json images)" t="$(json train.json el
 run eval --out a --images 50 --output few.json
 holds 'n == 50 && f != e' n="$(json few.json images)" f="$(json few.json elbo)" e="$elbo"
 run eval --out a --output again.json
-same a/eval.json again.json
+same <(grep -v command_line a/eval.json) <(grep -v command_line again.json)
+for part in '"version": "[0-9.]*"' '"commit": "' '"device": "cpu"' '"processor": ".* threads' '"fingerprint": "[0-9a-f]\{16\}"' \
+  '"seed": "0"' '"command_line": ".*mnist_vae eval --out a --output again.json"'; do
+  grep -q "$part" again.json || fail "again.json without $part"
+done
+grep -q 'How this page was made' a/report.html || fail "report.html does not say how it was made"
 
 # ---- encode and decode ----
 run encode --out a
@@ -154,8 +168,8 @@ expect_untouched a 1 '\[encode\] a holds a run with --seed 0, got --seed 1' enco
 expect_untouched a 1 '--preset default, got --preset keras-mnist' sample --out a --preset keras-mnist
 expect_untouched a 1 '--epochs 2, got --epochs 4' decode --out a --epochs 4 --z 0,0
 cp -r a other && run $small --epochs 2 --hidden 17 --out wide && cp wide/model.safetensors other/
-expect_untouched other 1 'other/model.safetensors: expected encoder.*\[16, 784\], got f32 ?\[17, 784\]' eval --out other
-expect_untouched other 1 'other/model.safetensors: expected encoder.*\[16, 784\], got' $small --epochs 2 --out other
+expect_untouched other 1 '\[eval\] other holds a run with --hidden 17, got --hidden 16' eval --out other
+expect_untouched other 1 '\[train\] other holds a run with --hidden 17, got --hidden 16' $small --epochs 2 --out other
 
 # ---- damaged folders ----
 damaged() { rm -rf damaged; cp -r a damaged; }
@@ -169,9 +183,12 @@ expect_untouched damaged 1 '\[read\] damaged/model.safetensors' encode --out dam
 damaged; sed -i 's/^2,/x,/' damaged/metrics.csv
 expect_untouched damaged 1 '\[read\] damaged/metrics.csv' $small --epochs 2 --out damaged
 damaged; rm damaged/metrics.csv
-expect_untouched damaged 1 '\[read\] damaged/metrics.csv' eval --out damaged
+expect_untouched damaged 1 '\[read\] damaged/metrics.csv' $small --epochs 4 --out damaged
+run eval --out damaged
+run $small --epochs 2 --out damaged
+said '^note    damaged/metrics.csv is missing: the report has no curves'
 damaged; echo 'speed = 3' >>damaged/config.toml
-expect_untouched damaged 2 'speed' eval --out damaged
+expect_untouched damaged 2 'damaged/config.toml is not a configuration of mnist_vae: line [0-9]+: speed' eval --out damaged
 expect_untouched damaged 1 'damaged/config.toml is not a configuration of mnist_vae: .*speed' $small --epochs 2 --out damaged
 
 # ---- invalid arguments of commands, reported before anything is read or trained ----

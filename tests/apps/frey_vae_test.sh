@@ -92,7 +92,7 @@ mkdir matlab
 mat ff 9 2 1 560 20 >matlab/frey_rawface.mat; run $faces
 said ': 18 training and 2 validation images of 28x20'
 run --hidden 8 --epochs 1 --device cpu --out h2 --data matlab/frey_rawface.mat
-same h/model.safetensors h2/model.safetensors
+same_weights h/model.safetensors h2/model.safetensors
 # Other matrices: the log says what was taken, and all rows of an input are encoded.
 other="--hidden 8 --epochs 1 --device cpu"
 mat XX 9 2 1 30 40 >other.mat; run $other --data other.mat --out other

@@ -37,7 +37,7 @@ done
 run --config t/config.toml --out t2
 same t/model.safetensors t2/model.safetensors
 run $small --epochs 40 --data plain.csv --label-column 0 --out p  # the same numbers without column names
-same t/model.safetensors p/model.safetensors
+same_weights t/model.safetensors p/model.safetensors
 
 # The codes separate the classes: a nearest-centroid classifier, fitted on the training codes, labels the
 # validation codes.
@@ -163,7 +163,7 @@ if [ "$(wc -c <wide.npy)" -eq $((128 + 8 * 1800)) ]; then  # this awk writes zer
   run encode --out u --input wide.npy --output wide.csv
   same u.csv wide.csv
   run $small --data wide.npy --out wide
-  same u/model.safetensors wide/model.safetensors
+  same_weights u/model.safetensors wide/model.safetensors
 fi
 { npy_file '|u1' '60, 5, 6'; tail -c 1800 images.npy; } >turned.npy
 expect_untouched u 1 'turned.npy: expected images of 6 x 5 \(height x width\), like the training data, got 5 x 6' encode --out u --input turned.npy
