@@ -4,10 +4,11 @@
 PRESET ?= release
 BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
-PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev libdeflate-dev libmatio-dev nlohmann-json3-dev \
-            libstb-dev libcli11-dev libeigen3-dev libgtest-dev libbenchmark-dev
-# The tests of the HTML pages need a browser, and are skipped if the distribution has no package of this name.
-TEST_PACKAGES := chromium-headless-shell
+PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev libdeflate-dev libpng-dev libjpeg-dev \
+            nlohmann-json3-dev libstb-dev libcli11-dev libeigen3-dev libgtest-dev libbenchmark-dev
+# The tests of the HTML pages need a browser, and one test of MATLAB files needs libmatio. These tests are skipped if the
+# distribution has no packages of these names.
+TEST_PACKAGES := chromium-headless-shell libmatio-dev
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
 .PHONY: mnist frey fetch test modes profile build configure deps bench bench-peers gpu-check mutants reproduce docs

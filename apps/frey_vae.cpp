@@ -4,18 +4,19 @@
 
 #include "apps/cli/presets.h"
 #include "apps/program/program.h"
+#include "apps/run/other_data.h"
 
 namespace gpuvae::apps {
 namespace {
 
-// The faces from the folder --data-dir, or from $GPUVAE_DATA_DIR or data/; the built-in faces if none has the
-// file.
+// The faces from the folder --data-dir, or else from $GPUVAE_DATA_DIR, which must have the file; or else from
+// data/, or the built-in faces if data/ lacks the file.
 Split load(RunConfig& config) {
+  refuse_data_flags(config);
   if (config.data.builtin) return procedural_frey();
   if (!config.data.folder.empty()) return load_frey(config.data.folder);
-  const char* from_environment = std::getenv("GPUVAE_DATA_DIR");
-  for (const char* folder : {from_environment, "data"})
-    if (folder && has_frey(folder)) return load_frey(folder);
+  if (const char* folder = std::getenv("GPUVAE_DATA_DIR"); folder && *folder) return load_frey(folder);
+  if (has_frey("data")) return load_frey("data");
   std::fprintf(stderr,
                "note    no frey_rawface.mat in data/: training on the built-in faces (data/fetch.sh "
                "downloads the original)\n");

@@ -4,6 +4,7 @@
 
 #include "apps/cli/presets.h"
 #include "apps/program/program.h"
+#include "apps/run/other_data.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -20,14 +21,14 @@ Split built_in(RunConfig& config) {
                           rest ? 1 : wanted(config.data.validation_images, kTest));
 }
 
-// MNIST from the folder --data-dir, or from $GPUVAE_DATA_DIR or data/; the built-in digits if none has the
-// files.
+// MNIST from the folder --data-dir, or else from $GPUVAE_DATA_DIR, which must have the files; or else from
+// data/, or the built-in digits if data/ lacks the files.
 Split load(RunConfig& config) {
+  refuse_data_flags(config);
   if (config.data.builtin) return built_in(config);
   if (!config.data.folder.empty()) return load_mnist(config.data.folder);
-  const char* from_environment = std::getenv("GPUVAE_DATA_DIR");
-  for (const char* folder : {from_environment, "data"})
-    if (folder && has_mnist(folder)) return load_mnist(folder);
+  if (const char* folder = std::getenv("GPUVAE_DATA_DIR"); folder && *folder) return load_mnist(folder);
+  if (has_mnist("data")) return load_mnist("data");
   std::fprintf(
       stderr,
       "note    no MNIST files in data/: training on the built-in digits (data/fetch.sh downloads MNIST)\n");

@@ -3,6 +3,8 @@
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(fmt REQUIRED)
 find_package(ZLIB REQUIRED)
+find_package(PNG REQUIRED)
+find_package(JPEG REQUIRED)
 
 function(gpuvae_import target header library)
   string(TOUPPER ${library} upper)

@@ -6,8 +6,10 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "apps/cli/config_file.h"
 #include "apps/cli/parser.h"
 #include "gpuvae/error.h"
+#include "src/io/safetensors.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -57,22 +59,40 @@ RunConfig configuration(const Texts& given, const std::string& program, const st
   return config;
 }
 
-Texts texts_of_file(const std::string& path, const std::string& program) {
-  SettingsParser parser("", program, RunConfig());
-  parser.app().set_config("--config");
-  parser.parse({"--config", path});
-  return parser.texts();
+// The settings of a file, which name a preset that exists.
+Texts texts_of_file(const std::string& path, const std::string& program, const std::vector<Preset>& presets) {
+  Texts texts = read_config_texts(path, program);
+  static_cast<void>(config_of_texts(texts, path, program, presets));
+  return texts;
 }
 
-// Commands on a trained model start from its run's configuration, under whatever name its folder has now.
-Texts texts_of_folder(const Texts& given, const std::string& program, const std::vector<Preset>& presets) {
+// The settings that the model in a folder carries; none if there is no such model, or if it is older or
+// damaged, which the session reports.
+Texts texts_of_model(const std::filesystem::path& folder) try {
+  const std::filesystem::path file = folder / "model.safetensors";
+  const auto metadata = io::read_safetensors_metadata(file);
+  const auto found = metadata.find(kSettingsKey);
+  return found == metadata.end() ? Texts{} : texts_of_settings_json(found->second, file.string());
+} catch (const Error&) {
+  return {};
+}
+
+// Commands on a trained model start from the settings of its folder, under whatever name the folder has now:
+// those of config.toml, or else those that the model carries. For commands on the model, the number of epochs
+// is the model's own, because config.toml may already be that of a longer run.
+Texts texts_of_folder(const Texts& given, bool resume, const std::string& program,
+                      const std::vector<Preset>& presets) {
   const std::string* out = find(given, "--out");
   const std::filesystem::path folder =
       out && !out->empty() ? *out : default_folder(program, preset_of(given, presets).name);
   const std::filesystem::path file = folder / "config.toml";
   std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored)) return {};
-  Texts texts = texts_of_file(file.string(), program);
+  const Texts of_model = texts_of_model(folder);
+  Texts texts =
+      std::filesystem::exists(file, ignored) ? texts_of_file(file.string(), program, presets) : of_model;
+  if (texts.empty()) return {};
+  const std::string* epochs = find(of_model, "--epochs");
+  if (epochs && !resume) texts["--epochs"] = *epochs;
   texts["--out"] = folder.string();
   return texts;
 }
@@ -82,6 +102,25 @@ std::string message_of(const CLI::ParseError& error) {
   if (!dynamic_cast<const CLI::ArgumentMismatch*>(&error)) return text;
   return text.substr(0, text.find(':')) +
          ": expected a value, got none";  // CLI11 says "1 required N missing"
+}
+
+// The command line as a shell reads it.
+std::string command_text(int argc, char** argv) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,./:@%";
+  std::string text;
+  for (int i = 0; i < argc; ++i) {
+    const std::string word = argv[i];
+    text += i > 0 ? " " : "";
+    if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) {
+      text += word;
+      continue;
+    }
+    text += '\'';
+    for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    text += '\'';
+  }
+  return text;
 }
 
 void add_command(SettingsParser& parser, Command& command) {
@@ -116,10 +155,16 @@ CommandLine parse_arguments(const std::vector<std::string>& arguments, const std
   }
   Texts given = parser.texts();
   assign_texts(given, command_settings(line.command));
+  if (!line.command.folder.empty()) {
+    if (find(given, "--out"))
+      throw CLI::ValidationError("folder", "expected either a folder or --out, got both");
+    given["--out"] = line.command.folder;
+  }
   if (!line.command.config_file.empty())
-    given.merge(texts_of_file(line.command.config_file, program));  // keeps what the command line gave
-  else if (line.command.name != "train")
-    given.merge(texts_of_folder(given, program, presets));
+    given.merge(
+        texts_of_file(line.command.config_file, program, presets));  // keeps what the command line gave
+  else if (line.command.name != "train" || line.command.resume)
+    given.merge(texts_of_folder(given, line.command.resume, program, presets));
   line.config = configuration(given, program, presets);
   // Commands on a trained model take no training step, so its executor need not exist on this device.
   if (line.command.name != "train") line.config.training.executor = Executor::automatic;
@@ -130,30 +175,35 @@ CommandLine parse_arguments(const std::vector<std::string>& arguments, const std
 
 CommandLine parse_command_line(int argc, char** argv, const std::string& program,
                                const std::string& description, const std::vector<Preset>& presets) {
+  CommandLine line;
   try {
-    return parse_arguments({argv + 1, argv + argc}, program, description, presets);
+    line = parse_arguments({argv + 1, argv + argc}, program, description, presets);
   } catch (const CLI::ParseError& error) {
-    CommandLine line;
     line.exit_code = 2;
     line.error = message_of(error);
     std::fprintf(stderr, "%s: %s (see --help)\n", program.c_str(), line.error.c_str());
-    return line;
+  } catch (const Error& error) {
+    line.exit_code = 2;
+    line.error = error.what();
+    std::fprintf(stderr, "%s: %s\n", program.c_str(), line.error.c_str());
   }
+  line.command.text = command_text(argc, argv);
+  return line;
 }
 
 RunConfig read_config(const std::string& path, const std::string& program,
                       const std::vector<Preset>& presets) {
-  try {
-    return configuration(texts_of_file(path, program), program, presets);
-  } catch (const CLI::ParseError& error) {
-    throw Error("config", fmt::format("{} is not a configuration of {}: {}", path, program, error.what()));
-  }
+  return config_of_texts(read_config_texts(path, program), path, program, presets);
 }
 
-std::string to_toml(const RunConfig& config, const std::string& program) {
-  SettingsParser parser("", program, config);
-  return fmt::format("# Repeat this run: {} --config <this file>\n{}", program,
-                     parser.app().config_to_str(true, true));
+RunConfig config_of_texts(const Texts& texts, const std::string& where, const std::string& program,
+                          const std::vector<Preset>& presets) {
+  try {
+    return configuration(texts, program, presets);
+  } catch (const CLI::ParseError& error) {
+    throw Error("config", fmt::format("{} is not a configuration of {}: {}", where, program, error.what()),
+                ErrorKind::io);
+  }
 }
 
 }  // namespace gpuvae::apps

@@ -1,6 +1,8 @@
 // The command line of a program, and the configuration files that it may name.
 #pragma once
 
+#include <map>
+
 #include "apps/cli/presets.h"
 
 namespace gpuvae::apps {
@@ -9,11 +11,14 @@ namespace gpuvae::apps {
 struct Command {
   std::string name = "train";
   bool retrain = false;
+  bool resume = false;      // continues the run of the folder with its own settings
+  std::string folder;       // the run folder, if it was given without --out
   std::string config_file;  // empty: none
   std::string input, output, z;
   std::string set = "validation";       // images to work on: train or validation
   std::int64_t importance_samples = 0;  // of eval; 0: no importance-weighted estimate
   std::int64_t images = 0;              // number of images to work on, counted from the first; 0: all
+  std::string text;                     // the whole command line, quoted for a shell
 };
 
 struct CommandLine {
@@ -23,16 +28,16 @@ struct CommandLine {
   std::string error = {};  // that was printed
 };
 
-// Flags override the TOML file given by --config, which overrides the preset. Commands other than train start
-// from the config.toml of the run folder, if it has one. Prints help and errors itself.
+// Flags override the TOML file given by --config, which overrides the preset. Commands other than train, and
+// --resume, start from the settings of the run folder, if it has a run. Prints help and errors itself.
 CommandLine parse_command_line(int argc, char** argv, const std::string& program,
                                const std::string& description, const std::vector<Preset>& presets);
 
 // The configuration that a run folder's config.toml holds. Throws Error.
 RunConfig read_config(const std::string& path, const std::string& program,
                       const std::vector<Preset>& presets);
-
-// The configuration as TOML, for --config.
-std::string to_toml(const RunConfig& config, const std::string& program);
+// The configuration that texts by flag hold; `where` names their file in errors. Throws Error.
+RunConfig config_of_texts(const std::map<std::string, std::string>& texts, const std::string& where,
+                          const std::string& program, const std::vector<Preset>& presets);
 
 }  // namespace gpuvae::apps

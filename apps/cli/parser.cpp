@@ -30,16 +30,9 @@ std::string wrapped(const std::string& help) {
 
 }  // namespace
 
-void assign_texts(const Texts& texts, const std::vector<Setting>& settings) {
-  for (const Setting& setting : settings)
-    if (const auto found = texts.find(setting.flag); found != texts.end())
-      setting.variable.assign(found->second);
-}
-
 SettingsParser::SettingsParser(const std::string& description, const std::string& program,
                                const RunConfig& defaults)
     : app_(description, program), scratch_(defaults) {
-  app_.allow_config_extras(CLI::config_extras_mode::error);
   app_.get_formatter()->column_width(kFlagColumn);
   for (const SettingGroup& group : settings(scratch_))
     for (const Setting& setting : group.settings) add(setting, group.name);

@@ -1,22 +1,16 @@
-// The parser of the command line and of configuration files, which collects texts and sets nothing: a text is
-// applied only when the preset is known that it overrides.
+// The parser of the command line, which collects texts and sets nothing: a text is applied only when the
+// preset is known that it overrides.
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <map>
 
 #include "apps/cli/settings.h"
 
 namespace gpuvae::apps {
 
-using Texts = std::map<std::string, std::string>;  // by flag: {"--epochs", "3"}
-
-// Sets what the texts name.
-void assign_texts(const Texts& texts, const std::vector<Setting>& settings);
-
 class SettingsParser {
  public:
-  // `defaults` are the values that the help shows and that config_to_str() writes.
+  // `defaults` are the values that the help shows.
   SettingsParser(const std::string& description, const std::string& program, const RunConfig& defaults);
 
   CLI::App& app() { return app_; }

@@ -1,6 +1,7 @@
 #include "apps/cli/run_config.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "apps/cli/likelihoods.h"
@@ -15,6 +16,19 @@ std::shared_ptr<Prior> prior_of(const DistributionSettings& d) {
 }
 
 }  // namespace
+
+std::optional<CheckpointInterval> parse_checkpoint_interval(const std::string& text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || !(number > 0 && number <= 1e6)) return std::nullopt;
+  const std::string unit(end, text.data() + text.size());
+  if (unit == "s") return CheckpointInterval{.seconds = number};
+  if (unit == "min") return CheckpointInterval{.seconds = 60 * number};
+  if (unit == "h") return CheckpointInterval{.seconds = 3600 * number};
+  if ((unit == "epoch" || unit == "epochs") && number == std::floor(number))
+    return CheckpointInterval{.epochs = static_cast<int>(number)};
+  return std::nullopt;
+}
 
 VaeOptions RunConfig::vae_options(std::int64_t features) const {
   VaeOptions o = model;

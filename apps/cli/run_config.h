@@ -1,6 +1,7 @@
 // Everything that decides a run. Flags and config.toml set it (settings.h), presets give its starting values.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,11 @@ struct DataSettings {
   std::string folder;  // of MNIST or Frey Face; empty: $GPUVAE_DATA_DIR, then data/
   std::string path;    // a file or folder of any supported kind, instead of the program's own data set
   std::string label_column;
+  std::string variable;  // the matrix of a MATLAB file; empty: its only one
+  Header header = Header::automatic;
+  std::string columns;  // names with commas in between; empty: all
   bool standardize = false;
+  std::string value_range;  // "LOW:HIGH"; empty: the values decide
   double validation_fraction = 0.1;
   bool builtin = false;
   std::int64_t train_images = 0, validation_images = 0;  // 0: all
@@ -45,6 +50,14 @@ struct PictureSettings {
   std::string sliders;       // "LOW:HIGH:STEP[:SCALE]"; empty: the range of the data
 };
 
+// How often a run saves a checkpoint: after so many seconds, or epochs; the other one is 0.
+struct CheckpointInterval {
+  double seconds = 0;
+  int epochs = 0;
+};
+// Reads "30s", "5min", "2h", "1epoch" or "10epochs", and returns nothing for another text.
+std::optional<CheckpointInterval> parse_checkpoint_interval(const std::string& text);
+
 struct RunConfig {
   std::string preset = "default";
   std::uint64_t seed = 0;  // of the model, the batches and the noise
@@ -52,6 +65,7 @@ struct RunConfig {
   std::string out;  // empty: runs/<program>-<preset>
   int epochs = 3;
   std::int64_t log_every = 0;  // steps per row of steps.csv; 0: no such file
+  std::string checkpoint_every = "30s";
 
   DataSettings data;
   VaeOptions model;  // without what vae_options() adds

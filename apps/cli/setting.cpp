@@ -21,7 +21,7 @@ std::optional<T> parse(const std::string& text) {
   T value{};
   const char *begin = text.data() + (text.starts_with('+') ? 1 : 0), *end = text.data() + text.size();
   const auto [stopped, error] = std::from_chars(begin, end, value);
-  if (error != std::errc() || stopped != end) return std::nullopt;
+  if (error != std::errc() || stopped != end || text.starts_with("+-")) return std::nullopt;
   return value;
 }
 

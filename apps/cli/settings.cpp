@@ -17,6 +17,26 @@ std::optional<Difference> difference(const RunConfig& a, const RunConfig& b, Mat
 
 }  // namespace
 
+void assign_texts(const Texts& texts, const std::vector<Setting>& settings) {
+  for (const Setting& setting : settings)
+    if (const auto found = texts.find(setting.flag); found != texts.end())
+      setting.variable.assign(found->second);
+}
+
+std::string mistake_in(const Texts& texts) {
+  RunConfig scratch;
+  std::map<std::string, Binding> known;
+  for (const SettingGroup& group : settings(scratch))
+    for (const Setting& setting : group.settings) known.emplace(setting.flag, setting.variable);
+  for (const auto& [flag, text] : texts) {
+    const std::string key = flag.substr(2);
+    const auto found = known.find(flag);
+    if (found == known.end()) return key + ": expected the name of a setting";
+    if (const std::string mistake = found->second.assign(text); !mistake.empty()) return key + ": " + mistake;
+  }
+  return "";
+}
+
 std::vector<SettingGroup> settings(RunConfig& c) {
   return {
       {"Run", run_settings(c)},   {"Data", data_settings(c)},           {"Model", model_settings(c)},
@@ -34,11 +54,13 @@ std::vector<ValueGroup> values_of(const RunConfig& config) {
   return groups;
 }
 
-bool same_training(const RunConfig& a, const RunConfig& b) {
+std::optional<Difference> training_difference(const RunConfig& a, const RunConfig& b) {
   const bool any_length = a.schedule.name != "cosine";
-  return !difference(
+  return difference(
       a, b, [&](const NamedValue& v) { return v.decides_weights && !(any_length && v.flag == "--epochs"); });
 }
+
+bool same_training(const RunConfig& a, const RunConfig& b) { return !training_difference(a, b); }
 
 std::optional<Difference> first_difference(const RunConfig& a, const RunConfig& b) {
   return difference(a, b, [](const NamedValue& v) { return v.decides_weights || v.flag == "--preset"; });

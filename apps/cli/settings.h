@@ -1,12 +1,21 @@
 // The settings of a run, in the order of the help and of config.toml.
 #pragma once
 
+#include <map>
 #include <optional>
 
 #include "apps/cli/command_line.h"
 #include "apps/cli/setting.h"
 
 namespace gpuvae::apps {
+
+using Texts = std::map<std::string, std::string>;  // by flag: {"--epochs", "3"}
+
+// Sets what the texts name.
+void assign_texts(const Texts& texts, const std::vector<Setting>& settings);
+// Returns the first mistake in the texts of a configuration, such as "epochs: expected a whole number, got
+// many" or "speed: expected the name of a setting"; or an empty string.
+std::string mistake_in(const Texts& texts);
 
 // They refer to `config`, which outlives them.
 std::vector<SettingGroup> settings(RunConfig& config);
@@ -44,6 +53,8 @@ bool same_training(const RunConfig& a, const RunConfig& b);
 struct Difference {
   std::string flag, a, b;
 };
+// The first one that makes two runs train different models (see same_training).
+std::optional<Difference> training_difference(const RunConfig& a, const RunConfig& b);
 // The first one that makes two runs different: the preset, the number of epochs, or a setting that decides
 // the weights.
 std::optional<Difference> first_difference(const RunConfig& a, const RunConfig& b);

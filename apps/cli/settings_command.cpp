@@ -18,7 +18,8 @@ const std::vector<std::pair<std::string, std::string>> kCommands = {
     {"reconstruct", "encode images and decode their codes"},
     {"sample", "decode codes drawn from the prior"},
     {"manifold", "draw the grids of --manifold"},
-    {"explore", "write explorer.html, which decodes the point under the pointer"}};
+    {"explore", "write explorer.html, which decodes the point under the pointer"},
+    {"rerun", "repeat a finished run and say whether the weights have the same bits"}};
 
 std::vector<std::string> command_names() {
   std::vector<std::string> names;
@@ -40,10 +41,17 @@ std::vector<Setting> command_settings(Command& c) {
       {"command", command,
        "what to do; see Commands below. Every command but train starts from the settings of the run folder "
        "(--out)"},
+      {"folder", text(c.folder, "FOLDER"), "run folder of the command, as an alternative to --out"},
       {"--config", text(c.config_file, "FILE", file_mistake),
        "file of settings, which other flags override; the config.toml of a run folder repeats that run"},
       {"--retrain", yes(c.retrain),
-       "train from the start, even if the run folder (--out) holds a trained model"},
+       "train from the start, even if the run folder (--out) holds a run; that run stays until the new one "
+       "has finished "
+       "an epoch, and then moves to the folder previous/ in the run folder"},
+      {"--resume", yes(c.resume),
+       "continue the interrupted run of the run folder (--out) with the folder's settings, as the same "
+       "command line "
+       "would do again; an error if nothing was saved"},
       {"--set", one_of(c.set, {"train", "validation"}),
        "set of images that the commands eval, encode and reconstruct work on"},
       {"--images", whole_number(c.images, at_least(0)),

@@ -1,7 +1,16 @@
 // The groups Run and Data.
+#include "apps/cli/data_flags.h"
 #include "apps/cli/settings.h"
 
 namespace gpuvae::apps {
+namespace {
+
+std::string checkpoint_mistake(const std::string& text) {
+  if (parse_checkpoint_interval(text)) return "";
+  return "expected a time above 0 such as 30s, 5min or 2h, or epochs such as 10epochs, got " + text;
+}
+
+}  // namespace
 
 std::vector<Setting> run_settings(RunConfig& c) {
   return {
@@ -22,6 +31,11 @@ std::vector<Setting> run_settings(RunConfig& c) {
        "number of passes over the training set; a larger number continues the run in the folder --out"},
       {"--log-every", whole_number(c.log_every, at_least(0)),
        "number of training steps per row of steps.csv; 0 writes no steps.csv", false},
+      {"--checkpoint-every", text(c.checkpoint_every, "TIME|EPOCHS", checkpoint_mistake),
+       "longest time between two checkpoints, such as 30s, 5min or 2h, or number of epochs between them, "
+       "such as "
+       "1epoch or 10epochs; a stopped or killed run continues from its last checkpoint",
+       false},
   };
 }
 
@@ -32,13 +46,29 @@ std::vector<Setting> data_settings(RunConfig& c) {
       {"--data-dir", text(d.folder, "FOLDER"),
        "folder of the MNIST or Frey Face files (default: $GPUVAE_DATA_DIR, then data/)", false},
       {"--data", text(d.path, "PATH"),
-       "file or folder to train on, instead of the program's own data set: an .npy, .csv, IDX or Frey Face "
-       ".mat "
-       "file, or a folder of images or IDX files"},
+       "file or folder to train on, instead of the program's own data set: an .npy, .csv, .mat or IDX file, "
+       "or "
+       "a folder of images or IDX files"},
+      {"--variable", text(d.variable, "NAME"),
+       "matrix of a MATLAB file (--data, --input); NAME' transposes it, so that its columns are the examples "
+       "(default: the only matrix of the file)"},
       {"--label-column", text(d.label_column, "COLUMN"),
-       "name or number (from 0) of the column that holds the class labels of a table (--data)"},
+       "name or number (from 0) of the column that holds the class labels of a table (--data): whole numbers "
+       "from 0 to 255, or names"},
+      {"--header", choice(d.header, Header::no),
+       "whether the first line of a table (--data) holds the names of its columns; auto decides it from the "
+       "first lines and refuses doubtful tables"},
+      {"--columns", text(d.columns, "NAMES", columns_mistake),
+       "columns of a table (--data) to train on, by name or number (from 0), with commas in between "
+       "(default: "
+       "all but an index column and --label-column)"},
       {"--standardize", yes(d.standardize),
-       "scale each column of a table (--data) to mean 0 and standard deviation 1"},
+       "scale each column of a table (--data) to mean 0 and standard deviation 1, unless its values are "
+       "bytes "
+       "or --value-range is given"},
+      {"--value-range", text(d.value_range, "LOW:HIGH", value_range_mistake),
+       "range of the values of --data, which are scaled from it to [0, 1], such as 0:65535 (default: decided "
+       "from the values; the log says how)"},
       {"--validation-fraction", number(d.validation_fraction, between(0, 0.9)),
        "fraction (0 to 0.9) of the rows of --data that are used for validation; ignored if --data has a test "
        "set"},

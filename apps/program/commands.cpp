@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "apps/program/latent_file.h"
+#include "apps/program/rerun.h"
 #include "apps/report/figures.h"
 #include "apps/run/other_data.h"
 #include "kernels/check.h"
@@ -41,7 +42,8 @@ const Usage kUsages[] = {{"train", false, false, false, {}},
                          {"reconstruct", true, true, true, {".png", ".csv", ".npy"}},
                          {"sample", false, false, true, {".png", ".csv", ".npy"}},
                          {"manifold", false, false, false, {}},
-                         {"explore", false, false, true, {".html"}}};
+                         {"explore", false, false, true, {".html"}},
+                         {"rerun", false, false, false, {}}};
 
 // Finds mistakes before the data are read and a model is trained.
 void check_command(const Command& c, const RunConfig& config) {
@@ -57,6 +59,8 @@ void check_command(const Command& c, const RunConfig& config) {
   refuse(!c.output.empty(), usage->output, "--output");
   refuse(!c.z.empty(), c.name == "decode", "--z");
   refuse(c.importance_samples != plain.importance_samples, c.name == "eval", "--importance-samples");
+  refuse(c.resume, c.name == "train", "--resume");
+  check(!c.resume || !c.retrain, c.name, "expected either --resume or --retrain, got both");
   if (!c.output.empty()) check_ending(c.output, usage->endings);
   if (c.name != "decode") return;
   check(c.z.empty() || c.input.empty(), "decode", "expected either --z or --input, got both");
@@ -66,15 +70,16 @@ void check_command(const Command& c, const RunConfig& config) {
     read_codes(c.input, config.model.latent);
 }
 
-void draw_run(const Session& s) {
+void draw_run(const Session& s, const Command& command) {
   const Evaluation e = evaluate(s);
   if (const std::string warning = collapse_warning(e.latent); !warning.empty())
     std::fprintf(stderr, "warning %s\n", warning.c_str());
   const std::vector<float> codes = shown_codes(s);
   const std::vector<Figure> figures = all_figures(s, e, codes);
   write_figures(s.folder(), figures);
-  io::write_file(s.folder() / "explorer.html", explorer_html(explorer_of(s, codes)));
-  io::write_file(s.folder() / "report.html", report_html(report_of(s, e, figures, codes)));
+  io::write_file(s.folder() / "explorer.html", explorer_html(explorer_of(s, codes)), io::Sync::no);
+  io::write_file(s.folder() / "report.html",
+                 report_html(report_of(s, e, figures, codes, provenance_of(s, command.text))), io::Sync::no);
   std::fprintf(
       stderr,
       "wrote   %s/: report.html, explorer.html, %zu pictures, metrics.csv, config.toml, model.safetensors\n",
@@ -87,18 +92,26 @@ void eval(const Session& s, const Command& command) {
     std::fprintf(stderr, "warning %s\n", warning.c_str());
   std::fputs(evaluation_text(s, e).c_str(), stdout);
   const fs::path path = output_or(s, command, "eval.json");
-  io::write_file(path, evaluation_json(s, e));
+  io::write_file(path, evaluation_json(s, e, provenance_of(s, command.text)));
   say_wrote(path);
 }
 
 // The images that a command works on: those of the run, or those of --input.
 Dataset images_of(const Session& s, const Command& command) {
   if (command.input.empty()) return s.images(command.set, command.images);
-  const Dataset set = load_input(
-      s.config(), command.input, command.set,
-      {s.model().options().features, s.train().examples.dtype() == DType::u8, s.standardization()});
+  const Dataset set = load_input(s.config(), command.input, command.set, s.description());
   return set.slice(0, command.images > 0 ? std::min(command.images, set.count()) : set.count())
       .to(s.model().device());
+}
+
+// Says which rows were encoded, because a run without --input encodes only the validation set.
+void say_encoded(const Session& s, const Command& command, const Dataset& images) {
+  const char* what = s.has_pictures() ? "images" : "rows";
+  std::string of = command.input;
+  if (of.empty())
+    of = fmt::format("the {} set",
+                     command.set == "train" || s.validation().count() == 0 ? "training" : "validation");
+  std::fprintf(stderr, "encoded %lld %s of %s\n", static_cast<long long>(images.count()), what, of.c_str());
 }
 
 void encode(const Session& s, const Command& command) {
@@ -110,24 +123,30 @@ void encode(const Session& s, const Command& command) {
   rows.values =
       encode_all(s.model(), images, s.evaluation(), s.config().pictures.encode == "sample").to_vector();
   rows.labels = images.labels;
+  for (std::int64_t i = 0; i < images.count(); ++i) rows.row_numbers.push_back(images.row_number(i));
   write_rows(path, rows);
   say_wrote(path);
+  say_encoded(s, command, images);
 }
 
 // Writes decoded rows as a sheet of images or as numbers, by the ending of the path. Rows of a table are in
 // the units of its columns.
 void write_decoded(const Session& s, const fs::path& path, std::vector<float> images) {
-  const Dataset& like = s.train();
-  const auto count = static_cast<int>(static_cast<std::int64_t>(images.size()) / like.features());
+  const DataDescription& like = s.description();
+  const std::int64_t features = s.model().options().features;
+  const auto count = static_cast<int>(static_cast<std::int64_t>(images.size()) / features);
   if (path.extension() == ".png") {
     io::write_png(path, io::image_grid(images, count, like.width, like.height, std::min(count, 20),
                                        {.gap = 2, .background = 40, .zoom = 2}));
   } else {
     Rows rows;
     rows.columns = s.column_names();
-    for (std::int64_t i = 0; rows.columns.size() < static_cast<std::size_t>(like.features()); ++i)
+    for (std::int64_t i = 0; rows.columns.size() < static_cast<std::size_t>(features); ++i)
       rows.columns.push_back(fmt::format("x{}", i));
-    if (!s.standardization().empty()) restore_units(s.standardization(), images);
+    if (!s.standardization().empty() || s.description().values.scaled) {
+      rows.exact = restored(s.description(), images);
+      images.assign(rows.exact.begin(), rows.exact.end());
+    }
     rows.values = std::move(images);
     write_rows(path, rows);
   }
@@ -167,7 +186,7 @@ void sample(const Session& s, const Command& command) {
   const fs::path path = decoded_path(s, command, "samples");
   if (path.extension() == ".png") {
     io::write_png(path, prior_samples(s.model(), s.config().pictures.samples, s.config().seed,
-                                      s.train().height, s.train().width));
+                                      s.description().height, s.description().width));
     return say_wrote(path);
   }
   write_decoded(s, path,
@@ -177,6 +196,11 @@ void sample(const Session& s, const Command& command) {
 void manifold(const Session& s) {
   if (!s.has_pictures())
     throw Error("manifold", "expected images, got rows of a table, which have no grid of pictures");
+  for (const Grid& grid : parse_grids(s.config().pictures.manifold))
+    if (grid.kind == GridKind::data && !s.has_data())
+      throw Error("manifold",
+                  "expected the data of the model for the grid data, got none: --manifold quantile or linear "
+                  "need no data");
   const std::vector<Figure> figures = manifold_figures(s, shown_codes(s));
   write_figures(s.folder(), figures);
   for (const Figure& f : figures) say_wrote(s.folder() / f.file);
@@ -188,13 +212,26 @@ void explore(const Session& s, const Command& command) {
   say_wrote(path);
 }
 
+// Commands on a trained model work on the file of the model, and load data only if they need them.
+void open_or_train(Session& session, const Command& command) {
+  const std::string& what = command.name;
+  if (what == "train" || command.retrain || !session.open_model(what))
+    return session.train_or_reload(command);
+  const bool requires_data =
+      what == "eval" || ((what == "encode" || what == "reconstruct") && command.input.empty());
+  if (!requires_data && what != "explore" && what != "manifold") return;
+  const std::string why = session.load_data_of_model();
+  if (requires_data && !why.empty()) throw Error(what, why, ErrorKind::io);
+  if (!why.empty()) std::fprintf(stderr, "note    %s; no encoded data are shown\n", why.c_str());
+}
+
 }  // namespace
 
 void run_command(const Program& program, const CommandLine& line) {
   check_command(line.command, line.config);
+  if (line.command.name == "rerun") return rerun(program, line.config);
   Session session(program, line.config);
-  if (line.command.name != "train" && !line.command.retrain) session.check_folder(line.command.name);
-  session.train_or_reload(line.command.retrain);
+  open_or_train(session, line.command);
   const std::string& what = line.command.name;
   if (what == "eval") return eval(session, line.command);
   if (what == "encode") return encode(session, line.command);
@@ -203,7 +240,7 @@ void run_command(const Program& program, const CommandLine& line) {
   if (what == "sample") return sample(session, line.command);
   if (what == "manifold") return manifold(session);
   if (what == "explore") return explore(session, line.command);
-  draw_run(session);
+  draw_run(session, line.command);
 }
 
 }  // namespace gpuvae::apps

@@ -2,8 +2,10 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <numeric>
 #include <sstream>
 
 #include "kernels/check.h"
@@ -23,10 +25,48 @@ std::string quoted(const std::string& name) {
   return text + "\"";
 }
 
+// A row of write_rows as text. Twelve digits keep what f32 computed beside a large mean.
+void append_row(std::string& text, const Rows& rows, std::size_t row) {
+  const auto out = std::back_inserter(text);
+  const std::size_t width = rows.columns.size();
+  if (!rows.labels.empty()) fmt::format_to(out, "{},", rows.labels[row]);
+  for (std::size_t c = 0; c < width; ++c) {
+    if (c > 0) text += ',';
+    if (rows.exact.empty())
+      fmt::format_to(out, "{}", rows.values[row * width + c]);
+    else
+      fmt::format_to(out, "{:.12g}", rows.exact[row * width + c]);
+  }
+  if (!rows.row_numbers.empty()) fmt::format_to(out, ",{}", rows.row_numbers[row]);
+  text += '\n';
+}
+
 std::vector<float> checked(const std::filesystem::path& path, std::vector<float> codes) {
   for (const float z : codes)
     check(std::isfinite(z), "decode", "{}: expected finite latent codes, got {}", path.string(), z);
   return codes;
+}
+
+// The columns z1, z2, ..., or all columns if none of them has such a name.
+std::vector<std::size_t> code_columns(const std::filesystem::path& path, const io::Table& table,
+                                      std::size_t latent) {
+  const auto& names = table.columns;
+  const auto find = [&](std::size_t d) {
+    return static_cast<std::size_t>(std::ranges::find(names, fmt::format("z{}", d + 1)) - names.begin());
+  };
+  std::vector<std::size_t> columns(latent);
+  if (find(0) == names.size() || find(latent) < names.size()) {
+    check(names.size() == latent, "decode", "{}: expected {} columns, got {}", path.string(), latent,
+          names.size());
+    std::iota(columns.begin(), columns.end(), 0);
+    return columns;
+  }
+  for (std::size_t d = 0; d < latent; ++d) {
+    columns[d] = find(d);
+    check(columns[d] < names.size(), "decode", "{}: expected a column z{}, got {}", path.string(), d + 1,
+          fmt::join(names, ", "));
+  }
+  return columns;
 }
 
 }  // namespace
@@ -41,13 +81,9 @@ void write_rows(const std::filesystem::path& path, const Rows& rows) {
   }
   check(ending == ".csv", "write", "{}: expected a file ending in .csv or .npy", path.string());
   std::string text = rows.labels.empty() ? "" : "label,";
-  for (std::size_t c = 0; c < width; ++c) text += quoted(rows.columns[c]) + (c + 1 < width ? "," : "\n");
-  for (std::size_t r = 0; r < count; ++r) {
-    if (!rows.labels.empty()) fmt::format_to(std::back_inserter(text), "{},", rows.labels[r]);
-    for (std::size_t c = 0; c < width; ++c)
-      fmt::format_to(std::back_inserter(text), "{}{}", rows.values[r * width + c],
-                     c + 1 < width ? "," : "\n");
-  }
+  for (std::size_t c = 0; c < width; ++c) text += (c > 0 ? "," : "") + quoted(rows.columns[c]);
+  text += rows.row_numbers.empty() ? "\n" : ",row\n";
+  for (std::size_t r = 0; r < count; ++r) append_row(text, rows, r);
   io::write_file(path, text);
 }
 
@@ -55,19 +91,19 @@ std::vector<float> read_codes(const std::filesystem::path& path, std::int64_t la
   const std::string ending = path.extension().string();
   if (ending == ".npy") {
     const io::NpyArray array = io::read_npy(path);
-    check(array.shape.size() == 2 && array.shape[1] == latent && !array.f32.empty(), "decode",
-          "{}: expected floats of [n, {}], got [{}]", path.string(), latent, fmt::join(array.shape, ", "));
-    return checked(path, array.f32);
+    check(array.shape.size() == 2 && array.shape[1] == latent && !array.bytes && array.elements() > 0,
+          "decode", "{}: expected floats of [n, {}], got [{}]", path.string(), latent,
+          fmt::join(array.shape, ", "));
+    return checked(path, array.to_f32());
   }
   check(ending == ".csv", "decode", "{}: expected a file ending in .csv or .npy", path.string());
   const io::Table table = io::read_csv(path);
-  const auto width = static_cast<std::int64_t>(table.columns.size());
-  const std::int64_t first = width == latent + 1 && table.columns[0] == "label" ? 1 : 0;
-  check(width == latent + first, "decode", "{}: expected {} columns, got {}", path.string(), latent, width);
+  const std::vector<std::size_t> columns = code_columns(path, table, static_cast<std::size_t>(latent));
   std::vector<float> codes;
   for (std::int64_t r = 0; r < table.rows; ++r)
-    codes.insert(codes.end(), table.values.begin() + r * width + first,
-                 table.values.begin() + (r + 1) * width);
+    for (const std::size_t c : columns)
+      codes.push_back(
+          static_cast<float>(table.values[static_cast<std::size_t>(r) * table.columns.size() + c]));
   return checked(path, std::move(codes));
 }
 

@@ -12,12 +12,15 @@ struct Rows {
   std::vector<std::string> columns;
   std::vector<float> values;  // [rows, columns]
   std::vector<std::uint8_t> labels;
+  std::vector<std::int64_t> row_numbers = {};  // of the rows in their file; or none
+  std::vector<double> exact = {};              // what CSV holds instead of `values`; or none
 };
-// Writes CSV or NPY (without labels), by the ending of the path. Throws Error for another ending.
+// Writes CSV (labels first, row numbers last) or NPY (f32 values only), by the ending of the path. Throws
+// Error for another ending.
 void write_rows(const std::filesystem::path& path, const Rows& rows);
 
-// Reads latent codes [n, latent] from a .csv or .npy file. A CSV file is one that write_rows wrote, or any
-// table of `latent` columns. Throws Error.
+// Reads latent codes [n, latent] from a .csv or .npy file. A CSV file is one that write_rows wrote, with
+// its columns z1, z2, ... in any order, or any table of `latent` columns. Throws Error.
 std::vector<float> read_codes(const std::filesystem::path& path, std::int64_t latent);
 // Reads codes of `latent` numbers from text such as "0.5,-1;0,2". Throws Error.
 std::vector<float> parse_codes(const std::string& text, std::int64_t latent);

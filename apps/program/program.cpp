@@ -1,24 +1,44 @@
 #include "apps/program/program.h"
 
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <new>
+#include <system_error>
 
 #include "apps/program/calm_openmp.h"
 #include "apps/program/commands.h"
+#include "apps/run/stop_signals.h"
 
 namespace gpuvae::apps {
+namespace {
+
+// Without this, nobody would learn that the output is on no disk and in no pipe.
+void check_output() {
+  if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return;
+  throw Error("write", "standard output: " + std::generic_category().message(errno), ErrorKind::io);
+}
+
+}  // namespace
 
 int run_program(int argc, char** argv, const Program& program) {
   calm_openmp(argv);
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write
   const CommandLine line = parse_command_line(argc, argv, program.name, program.description, program.presets);
-  if (line.exit_code >= 0) return line.exit_code;
-  return run_guarded(program.name, [&] { run_command(program, line); });
+  if (line.exit_code > 0) return line.exit_code;
+  return run_guarded(program.name, [&] {
+    if (line.exit_code < 0) run_command(program, line);
+    check_output();
+  });
 }
 
 int run_guarded(const std::string& program, const std::function<void()>& body) {
   try {
     body();
     return 0;
+  } catch (const Stopped& stopped) {
+    std::fprintf(stderr, "%s: %s\n", program.c_str(), stopped.what());
+    return stopped.exit_status();
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "%s: out of memory\n", program.c_str());
   } catch (const std::exception& error) {

@@ -87,7 +87,7 @@ std::string evaluation_text(const Session& s, const Evaluation& e) {
   return text;
 }
 
-std::string evaluation_json(const Session& s, const Evaluation& e) {
+std::string evaluation_json(const Session& s, const Evaluation& e, const Provenance& provenance) {
   const LatentStatistics& l = e.latent;
   nlohmann::ordered_json j = {{"program", s.program().name},
                               {"preset", s.config().preset},
@@ -112,6 +112,7 @@ std::string evaluation_json(const Session& s, const Evaluation& e) {
                        {"standard_error", e.importance->standard_error},
                        {"effective_samples", e.importance->effective_samples},
                        {"seconds", e.importance->seconds}};
+  for (const auto& [name, value] : provenance) j["provenance"][name] = value;
   return j.dump(2) + "\n";
 }
 

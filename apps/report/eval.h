@@ -1,6 +1,7 @@
 // The measures of a trained model, for the command eval and for the report.
 #pragma once
 
+#include "apps/report/provenance.h"
 #include "apps/run/session.h"
 
 namespace gpuvae::apps {
@@ -19,7 +20,7 @@ struct Evaluation {
 Evaluation evaluate(const Session& session, const std::string& set = "validation", std::int64_t images = 0,
                     std::int64_t importance_samples = 0);
 std::string evaluation_text(const Session& session, const Evaluation& e);
-std::string evaluation_json(const Session& session, const Evaluation& e);
+std::string evaluation_json(const Session& session, const Evaluation& e, const Provenance& provenance);
 
 // A warning if the decoder ignores z; empty otherwise.
 std::string collapse_warning(const LatentStatistics& latent);

@@ -106,7 +106,7 @@ Figure kl_figure(const Evaluation& e) {
 Figure model_figure(const Session& s) {
   const auto parameters = s.model().parameter_count();
   ModelGraph graph =
-      model_graph(s.model().options(), s.train().height, s.train().width, notes_of(s.config()));
+      model_graph(s.model().options(), s.description().height, s.description().width, notes_of(s.config()));
   std::vector<Parameter> of_prior;
   s.model().prior().collect(of_prior);
   for (const Parameter& p : of_prior) graph.kl.parameters += p.variable.value().elements();
@@ -130,7 +130,7 @@ std::string figure_text(double number, int decimals) { return plot::number_text(
 std::string count_text(std::int64_t number) { return figure_text(static_cast<double>(number), 0); }
 
 bool is_film(const Session& s) {
-  return !s.program().order_name.empty() && s.config().data.path.empty() && s.train().labels.empty();
+  return !s.program().order_name.empty() && s.config().data.path.empty() && !s.data_facts().labelled;
 }
 
 std::vector<std::string> latent_names(const Session& s) {
@@ -153,6 +153,7 @@ std::string loss_unit(const Session& s) {
 }
 
 std::vector<float> shown_codes(const Session& s) {
+  if (!s.has_data()) return {};
   const bool sample = s.config().pictures.encode == "sample";
   std::vector<float> codes;
   if (is_film(s) && s.validation().count() > 0)
@@ -164,6 +165,7 @@ std::vector<float> shown_codes(const Session& s) {
 }
 
 CodeColours code_colours(const Session& s) {
+  if (!s.has_data()) return {};
   constexpr int kMaxClasses = 100;  // more classes are coloured as a quantity
   const Dataset images = s.images("validation");
   CodeColours colours;
@@ -204,9 +206,10 @@ std::vector<Figure> all_figures(const Session& s, const Evaluation& e, const std
   return figures;
 }
 
+// Pictures can be drawn again, so that they need not wait for the disk.
 void write_figures(const std::filesystem::path& folder, const std::vector<Figure>& figures) {
   for (const Figure& f : figures)
-    io::write_file(folder / f.file, f.picture.svg.empty() ? f.picture.png : f.picture.svg);
+    io::write_file(folder / f.file, f.picture.svg.empty() ? f.picture.png : f.picture.svg, io::Sync::no);
 }
 
 }  // namespace gpuvae::apps

@@ -17,7 +17,7 @@ struct Figure {
 // Whether the images are the frames of a film, in order: first those of training, then those of validation.
 bool is_film(const Session& session);
 
-// Latent codes [n, latent] (--encode) of the validation set, or of all frames of a film.
+// Latent codes [n, latent] (--encode) of the validation set, or of all frames of a film; none without data.
 std::vector<float> shown_codes(const Session& session);
 
 // The colours of the codes above: a class per code, a quantity per code, or neither.
@@ -45,7 +45,7 @@ std::vector<Figure> all_figures(const Session& session, const Evaluation& evalua
                                 const std::vector<float>& codes);
 ExplorerPage explorer_of(const Session& session, const std::vector<float>& codes);
 ReportPage report_of(const Session& session, const Evaluation& evaluation, const std::vector<Figure>& figures,
-                     const std::vector<float>& codes);
+                     const std::vector<float>& codes, const Provenance& provenance);
 
 void write_figures(const std::filesystem::path& folder, const std::vector<Figure>& figures);
 

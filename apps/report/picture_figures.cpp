@@ -131,7 +131,7 @@ std::string manifold_caption(const std::vector<std::string>& names, const std::s
 
 std::vector<Figure> manifold_figures(const Session& s, const std::vector<float>& codes) {
   std::vector<Figure> figures;
-  const Dataset& set = s.train();
+  const DataDescription& set = s.description();
   const std::vector<std::string> names = latent_names(s);
   for (const Grid& grid : parse_grids(s.config().pictures.manifold)) {
     const GridImage g = decode_grid(s.model(), grid, codes, set.height, set.width);

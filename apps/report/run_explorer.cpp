@@ -25,7 +25,7 @@ void add_decoder(ExplorerPage& page, const Session& s) {
   // variances or log scales, which the page does not need.
   PageLayer& last = page.decoder.back();
   last.continuous_bernoulli_mean = continuous;
-  last.out = s.train().features();
+  last.out = s.model().options().features;
   last.weight.resize(static_cast<std::size_t>(last.in * last.out));
   last.bias.resize(static_cast<std::size_t>(last.out));
 }
@@ -48,8 +48,8 @@ ExplorerPage explorer_of(const Session& s, const std::vector<float>& codes) {
   page.title = fmt::format("{}, preset {}", s.program().name, s.config().preset);
   page.subtitle = fmt::format("{}; {} parameters, seed {}", s.source(),
                               count_text(s.model().parameter_count()), s.config().seed);
-  page.height = s.train().height;
-  page.width = s.train().width;
+  page.height = s.description().height;
+  page.width = s.description().width;
   page.standard_normal_prior = s.model().prior().is_standard_normal();
   if (!s.has_pictures()) page.column_names = s.column_names();
   add_decoder(page, s);

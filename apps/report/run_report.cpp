@@ -43,7 +43,7 @@ std::vector<ReportNumber> loss_numbers(const Session& s) {
 }  // namespace
 
 ReportPage report_of(const Session& s, const Evaluation& e, const std::vector<Figure>& figures,
-                     const std::vector<float>& codes) {
+                     const std::vector<float>& codes, const Provenance& provenance) {
   ReportPage page;
   page.title = fmt::format("{}, preset {}", s.program().name, s.config().preset);
   page.subtitle =
@@ -66,6 +66,9 @@ ReportPage report_of(const Session& s, const Evaluation& e, const std::vector<Fi
   for (const Figure& f : figures)
     if (!f.picture.title.empty()) page.pictures.push_back(f.picture);
   page.configuration = setting_rows(s.config());
+  std::vector<ReportRow> rows;
+  for (const auto& [name, value] : provenance) rows.push_back({name, value});
+  page.configuration.insert(page.configuration.begin(), {"How this page was made", std::move(rows)});
   page.explorer = explorer_of(s, codes);
   return page;
 }

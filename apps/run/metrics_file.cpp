@@ -1,13 +1,13 @@
 #include "apps/run/metrics_file.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <charconv>
+#include <cstdio>
 #include <sstream>
 
 #include "gpuvae/error.h"
 #include "src/io/file.h"
-#include "src/io/table.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -18,13 +18,24 @@ const std::vector<std::string> kColumns = {"epoch",    "train_loss",    "train_r
 
 const std::vector<std::string> kStepColumns = {"epoch", "images", "loss", "reconstruction", "kl"};
 
-// The rows of an existing steps.csv, or none if it has other columns. f32 keeps the six digits of its
-// numbers.
-std::vector<float> read_steps(const std::filesystem::path& path) try {
-  const io::Table table = io::read_csv(path);
-  return table.columns == kStepColumns ? table.values : std::vector<float>{};
+// The lines of an existing steps.csv up to a number of images of an epoch, or none if it has other columns.
+std::string steps_until(const std::filesystem::path& path, const StepLog::Position& position) try {
+  std::istringstream in(io::read_file(path));
+  std::string kept;
+  bool begun = false;
+  for (std::string line; std::getline(in, line);) {
+    if (!begun) {
+      begun = line == fmt::format("{}", fmt::join(kStepColumns, ","));
+      continue;
+    }
+    long long epoch = 0, images = 0;
+    if (std::sscanf(line.c_str(), "%lld,%lld,", &epoch, &images) != 2) return "";
+    if (epoch > position.epoch || (epoch == position.epoch && images > position.images)) break;
+    kept += line + "\n";
+  }
+  return kept;
 } catch (const Error&) {
-  return {};
+  return "";
 }
 
 std::vector<std::string> comments(bool pixel_mean) {
@@ -45,12 +56,19 @@ std::vector<double> row(const EpochResult& r) {
 }  // namespace
 
 MetricsFile::MetricsFile(const std::filesystem::path& path, bool pixel_mean,
-                         const std::vector<EpochResult>& before)
-    : csv_(path, kColumns, comments(pixel_mean)) {
-  for (const EpochResult& r : before) append(r);
+                         const std::vector<EpochResult>& before, bool deferred)
+    : csv_(path, kColumns, comments(pixel_mean), {.sync = io::Sync::no, .deferred = true}) {
+  for (const EpochResult& r : before) csv_.append(row(r));
+  if (!deferred) start();
 }
 
 void MetricsFile::append(const EpochResult& r) { csv_.append(row(r)); }
+
+void MetricsFile::sync() {
+  csv_.set_sync(io::Sync::yes);
+  csv_.start();
+  csv_.set_sync(io::Sync::no);
+}
 
 std::vector<EpochResult> read_metrics(const std::filesystem::path& path) {
   std::istringstream in(io::read_file(path));
@@ -79,29 +97,25 @@ std::vector<EpochResult> read_metrics(const std::filesystem::path& path) {
   return epochs;
 }
 
-StepLog::StepLog(const std::filesystem::path& path, const RunConfig& c, int epochs_done)
-    : beta_(c.training.beta) {
-  const std::vector<float> before = epochs_done > 0 ? read_steps(path) : std::vector<float>{};
+// The rows are written too often to wait for the disk; a loss of power may cost the last ones.
+StepLog::StepLog(const std::filesystem::path& path, const RunConfig& c, const Position& position,
+                 bool deferred)
+    : beta_(c.training.beta), last_(position) {
   csv_.emplace(path, kStepColumns,
                std::vector{fmt::format("means over the last {} steps, an image; minus the loss is the bound",
-                                       c.log_every)});
-  const std::size_t width = kStepColumns.size();
-  for (auto row = before.begin(); row != before.end() && *row <= epochs_done; row += width)
-    csv_->append({row, row + width});
+                                       c.log_every)},
+               io::CsvOptions{.rows = position.epoch > 0 ? steps_until(path, position) : "",
+                              .sync = io::Sync::no,
+                              .deferred = deferred});
 }
 
 void StepLog::update(int epoch, std::int64_t images, const Losses& so_far) {
-  if (epoch != epoch_) {
-    epoch_ = epoch;
-    epoch_images_ = 0;
-    sums_ = {};
-  }
-  const double n = static_cast<double>(images), before = static_cast<double>(epoch_images_), d = n - before;
-  const double reconstruction = (so_far.reconstruction * n - sums_.reconstruction * before) / d;
-  const double kl = (so_far.kl * n - sums_.kl * before) / d;
+  if (epoch != last_.epoch) last_ = {.epoch = epoch};
+  const double n = static_cast<double>(images), before = static_cast<double>(last_.images), d = n - before;
+  const double reconstruction = (so_far.reconstruction * n - last_.so_far.reconstruction * before) / d;
+  const double kl = (so_far.kl * n - last_.so_far.kl * before) / d;
   csv_->append({double(epoch), n, reconstruction + beta_ * kl, reconstruction, kl});
-  epoch_images_ = images;
-  sums_ = so_far;
+  last_ = {epoch, images, so_far};
 }
 
 EpochLine epoch_line(const EpochResult& r, bool validated, double beta) {

@@ -9,10 +9,16 @@
 
 namespace gpuvae::apps {
 
+// Both files write nothing before start() if they are constructed as `deferred`: the files of an older run
+// stay until the new run has finished an epoch.
 class MetricsFile {
  public:
-  MetricsFile(const std::filesystem::path& path, bool pixel_mean, const std::vector<EpochResult>& before);
+  MetricsFile(const std::filesystem::path& path, bool pixel_mean, const std::vector<EpochResult>& before,
+              bool deferred = false);
+  void start() { csv_.start(); }
   void append(const EpochResult& r);
+  // Waits until the disk has the file.
+  void sync();
 
  private:
   io::CsvWriter csv_;
@@ -23,16 +29,23 @@ std::vector<EpochResult> read_metrics(const std::filesystem::path& path);
 // Writes steps.csv: mean losses (nats per image) over the steps since the previous row.
 class StepLog {
  public:
-  // Keeps the rows of the first `epochs_done` epochs of an existing file.
-  StepLog(const std::filesystem::path& path, const RunConfig& config, int epochs_done);
+  // What the next row depends on: the images and the means of the running epoch at the last row.
+  struct Position {
+    int epoch = 0;
+    std::int64_t images = 0;
+    Losses so_far = {};
+  };
+  // Keeps the rows of an existing file up to the position.
+  StepLog(const std::filesystem::path& path, const RunConfig& config, const Position& position,
+          bool deferred = false);
+  void start() { csv_->start(); }
   void update(int epoch, std::int64_t images, const Losses& so_far);
+  const Position& position() const { return last_; }
 
  private:
   std::optional<io::CsvWriter> csv_;
-  std::int64_t epoch_images_ = 0;
   double beta_;
-  int epoch_ = 0;
-  Losses sums_;
+  Position last_;
 };
 
 EpochLine epoch_line(const EpochResult& r, bool validated, double beta);

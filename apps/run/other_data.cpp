@@ -1,30 +1,46 @@
 #include "apps/run/other_data.h"
 
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "apps/cli/data_flags.h"
 #include "apps/cli/likelihoods.h"
 #include "kernels/check.h"
 
 namespace gpuvae::apps {
 namespace {
 
-Dataset load_unscaled(RunConfig c, const std::string& path, const std::string& set,
-                      const std::string& labels) {
-  c.data.path = path;
-  c.data.label_column = labels;
-  c.data.standardize = false;
-  c.data.validation_fraction = 0;
-  Split split = load_other_data(c);
-  return set == "train" || split.test.count() == 0 ? std::move(split.train) : std::move(split.test);
+void say_notes(const std::vector<std::string>& notes) {
+  for (const std::string& note : notes) std::fprintf(stderr, "note    %s\n", note.c_str());
 }
 
 }  // namespace
 
 Split load_other_data(const RunConfig& c) {
-  if (std::filesystem::path(c.data.path).extension() == ".mat") return load_frey(c.data.path);
   DatasetOptions options;
   options.label_column = c.data.label_column;
+  options.header = c.data.header;
+  options.variable = c.data.variable;
+  options.columns = parse_columns(c.data.columns);
   options.standardize = c.data.standardize;
+  options.value_range = parse_value_range(c.data.value_range);
   options.validation_fraction = c.data.validation_fraction;
   return load_dataset(c.data.path, options);
+}
+
+void refuse_data_flags(const RunConfig& c) {
+  const auto refuse = [](bool given, const char* flag) {
+    check(!given, "data", "expected --data with {}, got the program's own data set", flag);
+  };
+  refuse(c.data.header != Header::automatic, "--header");
+  refuse(!c.data.columns.empty(), "--columns");
+  refuse(!c.data.value_range.empty(), "--value-range");
+}
+
+void say_data(const Split& split) {
+  std::fprintf(stderr, "values  %s\n", describe(split.description.values).c_str());
+  say_notes(split.notes);
 }
 
 // Not every likelihood is defined for numbers outside [0, 1].
@@ -32,25 +48,23 @@ void check_values(const RunConfig& c, const Dataset& images) {
   if (images.examples.dtype() == DType::u8 || named_likelihood(c.distributions.likelihood).any_number) return;
   for (const float v : images.examples.to_vector())
     check(v >= 0 && v <= 1, "data",
-          "--likelihood {} expects values in [0, 1], got {}: use --likelihood gaussian with --gaussian-mean "
-          "identity",
+          "--likelihood {} expects values in [0, 1], got {}: scale them with --value-range LOW:HIGH, or use "
+          "--likelihood gaussian with --gaussian-mean identity",
           c.distributions.likelihood, v);
 }
 
 Dataset load_input(const RunConfig& c, const std::string& path, const std::string& set,
-                   const Likeness& like) {
-  Dataset images = load_unscaled(c, path, set, "");
-  if (images.features() == like.pixels + 1 && !c.data.label_column.empty())  // it has the label column
-    images = load_unscaled(c, path, set, c.data.label_column);
-  check(images.features() == like.pixels, "data",
-        "{}: expected {} values per row, like the training data, got {}", path, like.pixels,
-        images.features());
-  const bool bytes = images.examples.dtype() == DType::u8;
-  check(like.bytes || !bytes, "data",
-        "{}: expected floating-point numbers, like the training data, got bytes", path);
-  if (!like.standardization.empty()) standardize(like.standardization, images.examples);
+                   const DataDescription& like) {
+  Split split = load_like(path, like, c.data.header, c.data.variable);
+  say_notes(split.notes);
+  const bool takes_train = set == "train" || split.test.count() == 0;
+  Dataset& images = takes_train ? split.train : split.test;
+  if (split.test.count() > 0)
+    say_notes({fmt::format("{}: uses the {} {} of the {} set (--set {} chooses the others)", path,
+                           images.count(), like.height > 1 ? "images" : "rows",
+                           takes_train ? "training" : "validation", takes_train ? "validation" : "train")});
   check_values(c, images);
-  return images;
+  return std::move(images);
 }
 
 }  // namespace gpuvae::apps

@@ -2,24 +2,17 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cstdio>
-#include <cstdlib>
 
-#include "apps/cli/command_line.h"
 #include "apps/cli/settings.h"
-#include "apps/run/metrics_file.h"
 #include "apps/run/other_data.h"
-#include "apps/run/progress.h"
+#include "kernels/check.h"
 #include "src/io/file.h"
 
 namespace gpuvae::apps {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kModelFile = "model.safetensors";
-constexpr const char* kCheckpointFile = "checkpoint.safetensors";
 
 Dataset first_images(const Dataset& set, std::int64_t count) {
   return count > 0 && count < set.count() ? set.slice(0, count) : set;
@@ -35,8 +28,7 @@ Dataset validation_of(const Split& split, const RunConfig& c) {
   return first_images(split.train.slice(used, rest), c.data.validation_images);
 }
 
-RunConfig resolved(RunConfig c, const Dataset& train) {
-  const bool bytes = train.examples.dtype() == DType::u8;
+RunConfig resolved(RunConfig c, bool bytes) {
   DistributionSettings& d = c.distributions;
   if (d.likelihood == "auto") {
     d.likelihood = bytes ? "bernoulli" : "gaussian";
@@ -45,35 +37,73 @@ RunConfig resolved(RunConfig c, const Dataset& train) {
   return c;
 }
 
-int epochs_of(const std::map<std::string, std::string>& metadata) {
-  const auto found = metadata.find("epochs");
-  return found == metadata.end() ? -1 : std::atoi(found->second.c_str());
-}
-
 }  // namespace
 
 Session::Session(const Program& program, const RunConfig& config)
-    : program_(program), config_(config), folder_(config.out), device_(Device::parse(config.device)) {
-  io::make_folder(folder_);
-  Split split = config.data.path.empty() ? program.load(config_) : load_other_data(config);
-  train_ = first_images(split.train, config.data.train_images).to(device_);
-  validation_ = validation_of(split, config).to(device_);
-  source_ = split.source;
-  standardization_ = split.standardization;
-  column_names_ = split.column_names;
-  class_names_ = split.class_names;
-  config_ = resolved(config_, train_);
+    : program_(program), config_(config), folder_(config.out), device_(Device::parse(config.device)) {}
+
+void Session::load_data() {
+  Split split = config_.data.path.empty() ? program_.load(config_) : load_other_data(config_);
+  train_ = first_images(split.train, config_.data.train_images);
+  validation_ = validation_of(split, config_);
+  facts_ = facts_of(train_, validation_, split);
+  train_ = train_.to(device_);
+  validation_ = validation_.to(device_);
+  config_ = resolved(config_, facts_.bytes);
   check_values(config_, train_);
-  std::fprintf(stderr, "data    %s: %lld training and %lld validation %s\n", split.source.c_str(),
+  std::fprintf(stderr, "data    %s: %lld training and %lld validation %s\n", facts_.source.c_str(),
                static_cast<long long>(train_.count()), static_cast<long long>(validation_.count()),
                has_pictures() ? fmt::format("images of {}x{}", train_.height, train_.width).c_str()
                               : fmt::format("rows of {} columns", train_.width).c_str());
-  VaeOptions options = config_.vae_options(train_.features());
+  say_data(split);
+}
+
+void Session::build_model() {
+  const DataDescription& d = facts_.description;
+  VaeOptions options = config_.vae_options(std::int64_t{d.height} * d.width);
   if (device_.is_cpu()) options.initializer.generator = InitGenerator::philox;  // see check_generator()
   model_ = std::make_unique<Vae>(options, device_);
-  optimizer_ = std::make_unique<Optimizer>(model_->parameters(), config_.optimizer);
-  trainer_ = std::make_unique<Trainer>(*model_, *optimizer_, train_, validation_,
-                                       config_.train_options(train_.count()));
+}
+
+bool Session::open_model(const std::string& command) {
+  std::error_code ignored;
+  const fs::path file = folder_ / kModelFile;
+  if (!fs::exists(file, ignored)) return false;
+  const std::optional<RunDescription> run = read_description(file, program_.name);
+  if (!run) return false;
+  config_ = resolved(config_, run->data.bytes);
+  check_same_run(command, {config_of_texts(run->settings, file.string(), program_.name, program_.presets),
+                           std::nullopt});
+  facts_ = run->data;
+  build_model();
+  const int epochs = epochs_of(load_parameters(file, model_->parameters()));
+  std::fprintf(stderr, "loaded  %s, trained for %d epochs\n", file.c_str(), epochs);
+  if (epochs < config_.epochs)
+    std::fprintf(stderr, "note    its run has %d epochs and is not finished (--resume continues it)\n",
+                 config_.epochs);
+  return true;
+}
+
+std::string Session::load_data_of_model() {
+  const DataFacts of_model = facts_;
+  const RunConfig config = config_;
+  std::string why;
+  try {
+    load_data();
+    if (config_.data.builtin != config.data.builtin)
+      why = "its files are not in --data-dir, $GPUVAE_DATA_DIR or data/";
+    else if (facts_.fingerprint != of_model.fingerprint)
+      why = fmt::format("{} has another training set (fingerprint {} instead of {})", facts_.source,
+                        facts_.fingerprint, of_model.fingerprint);
+  } catch (const Error& error) {
+    why = error.what();
+  }
+  facts_ = of_model;
+  config_ = config;
+  if (why.empty()) return "";
+  train_ = validation_ = {};
+  return fmt::format("the data on which {} was trained ({}) are missing: {}", (folder_ / kModelFile).string(),
+                     facts_.source, why);
 }
 
 std::string Session::unit() const {
@@ -82,7 +112,7 @@ std::string Session::unit() const {
 
 EvaluationOptions Session::evaluation() const {
   EvaluationOptions o;
-  o.data = config_.train_options(train_.count()).data;
+  o.data = config_.train_options(facts_.train_count).data;
   o.seed = config_.seed;
   return o;
 }
@@ -91,131 +121,19 @@ Dataset Session::images(const std::string& set, std::int64_t most) const {
   return first_images(set == "train" || validation_.count() == 0 ? train_ : validation_, most);
 }
 
-void Session::announce() const {
-  std::fprintf(stderr, "device  %s (%s)\n", device_.text().c_str(), device_.description().c_str());
-  std::fprintf(stderr, "model   %lld parameters, %lld latent dimensions, preset %s, seed %llu\n",
-               static_cast<long long>(model_->parameter_count()),
-               static_cast<long long>(config_.model.latent), config_.preset.c_str(),
-               static_cast<unsigned long long>(config_.seed));
-  std::fprintf(stderr, "executor  %s\n", trainer_->executor().c_str());
-  if (config_.training.pixel_mean)
-    std::fprintf(stderr,
-                 "loss    the reconstruction term is a mean over the pixels: the loss is not an ELBO\n");
-}
-
-// A model that cuRAND initialised can be used on the CPU once it is trained, but not start there.
-void Session::check_generator() const {
-  if (config_.model.initializer.generator == InitGenerator::curand && device_.is_cpu())
-    throw Error("init", "expected a CUDA device for --init-generator curand, got " + device_.text());
-}
-
-void Session::train_or_reload(bool retrain) {
-  announce();
-  if (!retrain && reload()) return;
-  const int done = retrain ? 0 : resume();
-  if (done == 0) check_generator();
-  if (done == 0) forget();
-  io::write_file(folder_ / "config.toml", to_toml(config_, program_.name));
-  train_from(done);
-}
-
-void Session::check_folder(const std::string& command) const {
-  std::error_code ignored;
-  const fs::path config_file = folder_ / "config.toml";
-  if (!fs::exists(config_file, ignored)) return;
-  const RunConfig held = read_config(config_file.string(), program_.name, program_.presets);
-  if (const std::optional<Difference> d = first_difference(held, config_))
-    throw Error(
-        command,
-        fmt::format("{0} holds a run with {1} {2}, got {1} {3}: give the same settings, or add --retrain",
-                    folder_.string(), d->flag, d->a, d->b));
-}
-
-// Another run's weights must not pass for those of the configuration that is about to be written.
-void Session::forget() const {
-  std::error_code ignored;
-  if (fs::exists(folder_ / kModelFile, ignored))
-    std::fprintf(stderr, "note    %s holds another run, which this one replaces\n", folder_.c_str());
-  for (const char* file : {kModelFile, kCheckpointFile}) fs::remove(folder_ / file, ignored);
-}
-
-// A finished run of this configuration. Weights that do not fit are an error: nothing is trained over them.
-bool Session::reload() {
-  std::error_code ignored;
-  const fs::path config_file = folder_ / "config.toml", model_file = folder_ / kModelFile;
-  if (!fs::exists(config_file, ignored) || !fs::exists(model_file, ignored)) return false;
-  const RunConfig before = read_config(config_file.string(), program_.name, program_.presets);
-  if (!same_training(before, config_) || before.epochs != config_.epochs) return false;
-  const int epochs = epochs_of(load_parameters(model_file, model_->parameters()));
-  if (epochs != config_.epochs) return false;
-  history_.epochs = read_metrics(folder_ / "metrics.csv");
-  std::fprintf(stderr, "loaded  %s, trained for %d epochs (--retrain trains from the start)\n",
-               model_file.c_str(), epochs);
-  return true;
-}
-
-// The epochs of a checkpoint of this configuration, loaded; 0 if there is none to go on from.
-int Session::resume() {
-  std::error_code ignored;
-  const fs::path config_file = folder_ / "config.toml", checkpoint = folder_ / kCheckpointFile;
-  if (!fs::exists(config_file, ignored) || !fs::exists(checkpoint, ignored)) return 0;
-  if (!same_training(read_config(config_file.string(), program_.name, program_.presets), config_)) return 0;
-  const int epochs = load_checkpoint(checkpoint, model_->parameters(), *optimizer_);
-  if (epochs > config_.epochs) {  // a shorter run is another one: its weights are gone
-    throw Error("resume",
-                fmt::format("{} holds epoch {}, expected at most {}: add --retrain to train from the start",
-                            checkpoint.string(), epochs, config_.epochs));
-  }
-  trainer_->resume_after(epochs);
-  history_.epochs = read_metrics(folder_ / "metrics.csv");
-  if (history_.epochs.size() > static_cast<std::size_t>(epochs)) history_.epochs.resize(epochs);
-  std::fprintf(stderr, "resumed %s, after epoch %d of %d (--retrain trains from the start)\n",
-               checkpoint.c_str(), epochs, config_.epochs);
-  return epochs;
-}
-
-void Session::train_from(int done) {
-  MetricsFile metrics(folder_ / "metrics.csv", config_.training.pixel_mean, history_.epochs);
-  std::optional<StepLog> steps;
-  if (config_.log_every > 0) steps.emplace(folder_ / "steps.csv", config_, done);
-  Progress progress(config_.epochs, trainer_->images_per_epoch(), unit());
-  auto saved = std::chrono::steady_clock::now();
-  for (int epoch = done + 1; epoch <= config_.epochs; ++epoch) {
-    const EpochResult r = run_epoch(epoch, progress, steps ? &*steps : nullptr);
-    history_.epochs.push_back(r);
-    metrics.append(r);
-    save_model(epoch);
-    const auto now = std::chrono::steady_clock::now();
-    if (epoch == config_.epochs || now - saved > std::chrono::seconds(5)) {
-      save_checkpoint(epoch);
-      saved = now;
-    }
-    progress.finish_epoch(epoch_line(r, validation_.count() > 0, config_.training.beta));
-  }
-  if (config_.epochs == 0) save_model(0);
-}
-
-// A run that diverges leaves the model of the last good epoch.
-EpochResult Session::run_epoch(int epoch, Progress& progress, StepLog* steps) {
-  try {
-    return trainer_->run_epoch([&](std::int64_t images, const Losses& so_far) {
-      progress.update(epoch, images, so_far.loss);
-      if (steps) steps->update(epoch, images, so_far);
-    });
-  } catch (const Error& error) {
-    if (epoch == 1) throw;
-    throw std::runtime_error(
-        fmt::format("{}; {} holds epoch {}", error.what(), (folder_ / kModelFile).string(), epoch - 1));
-  }
-}
-
-void Session::save_model(int epoch) const {
-  save_parameters(folder_ / kModelFile, model_->parameters(),
-                  {{"format", "gpuvae"}, {"preset", config_.preset}, {"epochs", std::to_string(epoch)}});
-}
-
-void Session::save_checkpoint(int epoch) const {
-  gpuvae::save_checkpoint(folder_ / kCheckpointFile, model_->parameters(), *optimizer_, epoch);
+void Session::check_same_run(const std::string& command, const HeldRun& held) const {
+  const bool train = command == "train";
+  const std::optional<Difference> d =
+      train ? training_difference(held.config, config_) : first_difference(held.config, config_);
+  if (d)
+    throw Error(command, fmt::format("{0} holds a run with {1} {2}, got {1} {3}: {4}, or add --retrain",
+                                     folder_.string(), d->flag, d->a, d->b,
+                                     train ? "choose another folder with --out" : "give the same settings"));
+  if (held.data && held.data->fingerprint != facts_.fingerprint)
+    throw Error(command,
+                fmt::format("{} holds a run on another training set (fingerprint {}, got {} of {}): "
+                            "choose another folder with --out, or add --retrain",
+                            folder_.string(), held.data->fingerprint, facts_.fingerprint, facts_.source));
 }
 
 }  // namespace gpuvae::apps

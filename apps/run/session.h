@@ -5,7 +5,11 @@
 #include <functional>
 #include <optional>
 
+#include "apps/cli/command_line.h"
 #include "apps/cli/presets.h"
+#include "apps/run/metrics_file.h"
+#include "apps/run/model_file.h"
+#include "apps/run/run_folder.h"
 #include "gpuvae/evaluate.h"
 
 namespace gpuvae::apps {
@@ -27,61 +31,92 @@ struct History {
 
 class Session {
  public:
-  // Loads the data and builds the model. Throws Error.
+  // Reads nothing yet. Throws Error for an unknown device.
   Session(const Program& program, const RunConfig& config);
 
-  // Loads the model if the folder holds a finished run with the same settings. Otherwise resumes a run that
-  // was interrupted or that is to have more epochs, or else trains from the start, as it always does with
-  // `retrain`. Training writes config.toml, metrics.csv, model.safetensors, checkpoint.safetensors and, with
-  // --log-every, steps.csv.
-  void train_or_reload(bool retrain);
-  // Throws Error if the folder holds a run with other settings; the message names the first setting that
-  // differs. Commands other than train call this first, unless --retrain is given, so that they replace no
-  // run.
-  void check_folder(const std::string& command) const;
+  // Reads the folder's model, which needs no other file and no data. Returns false if there is none, or one
+  // of an older version without a description of itself. Throws Error if the configuration is not the
+  // model's.
+  bool open_model(const std::string& command);
+  // Loads the data on which the model of open_model() was trained. Returns an empty text, or why they are not
+  // there.
+  std::string load_data_of_model();
+  // Loads the data, and then the trained model; or continues a run that was interrupted or has more epochs
+  // now; or trains from the start (always with `retrain`). Other processes cannot write to the folder as long
+  // as this object exists. Throws Error if the folder holds another run, unless `retrain`; and Stopped after
+  // a signal.
+  void train_or_reload(const Command& command);
 
   const RunConfig& config() const { return config_; }
   const Program& program() const { return program_; }
   const std::filesystem::path& folder() const { return folder_; }
   Vae& model() const { return *model_; }
+  bool has_data() const { return static_cast<bool>(train_.examples); }
+  // @{
+  // They need data.
   const Dataset& train() const { return train_; }
   const Dataset& validation() const { return validation_; }
   // Returns the first `most` images (0: all) of the set "train" or "validation". If there is no validation
   // set, "validation" means the training set.
   Dataset images(const std::string& set, std::int64_t most = 0) const;
+  // @}
   const History& history() const { return history_; }
-  const std::string& source() const { return source_; }
-  const Standardization& standardization() const { return standardization_; }
-  const std::vector<std::string>& column_names() const { return column_names_; }  // of a table, or none
-  const std::vector<std::string>& class_names() const { return class_names_; }    // of labels, or none
+  // What the model file says of the data.
+  const DataFacts& data_facts() const { return facts_; }
+  const std::string& source() const { return facts_.source; }
+  const DataDescription& description() const { return facts_.description; }
+  const Standardization& standardization() const { return description().standardization; }
+  // Names of a table's columns, and names of labels; or none.
+  const std::vector<std::string>& column_names() const { return description().column_names; }
+  const std::vector<std::string>& class_names() const { return description().class_names; }
   std::string unit() const;
   // Whether the examples are images, not rows of a table.
-  bool has_pictures() const { return train_.height > 1; }
+  bool has_pictures() const { return description().height > 1; }
   EvaluationOptions evaluation() const;
 
  private:
+  // What the folder holds, by its model, its checkpoint or its config.toml.
+  struct HeldRun {
+    RunConfig config;
+    std::optional<DataFacts> data;
+  };
+  std::optional<HeldRun> held_run() const;
+  void check_same_run(const std::string& command, const HeldRun& held) const;
+  void load_data();
+  void build_model();
   void announce() const;
-  bool reload();
-  void forget() const;
+  bool reload(const std::string& command);
   void check_generator() const;
-  int resume();
-  void train_from(int epoch);
-  EpochResult run_epoch(int epoch, class Progress& progress, class StepLog* log);
-  void save_model(int epoch) const;
-  void save_checkpoint(int epoch) const;
+  // Where the run continues. Returns its start if nothing is saved.
+  TrainingState resume();
+  TrainingState continue_from(const std::filesystem::path& checkpoint);
+  void check_unchanged_model() const;
+
+  void train_from(const TrainingState& start);
+  void train_epoch(class Progress& progress, class CheckpointTimer& timer);
+  EpochResult run_epoch(Progress& progress);
+  void begin_files();
+  [[noreturn]] void stop() const;
+  void save_model(int epoch, Durability durability) const;
+  void save_checkpoint(Durability durability) const;
 
   Program program_;
   RunConfig config_;
   std::filesystem::path folder_;
   Device device_;
+  std::optional<FolderLock> lock_;
   Dataset train_, validation_;
-  std::string source_;
-  Standardization standardization_;
-  std::vector<std::string> column_names_, class_names_;
+  DataFacts facts_;
   std::unique_ptr<Vae> model_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Trainer> trainer_;
   History history_;
+  // Of a run in progress.
+  bool replaces_ = false;        // whether the folder still holds the run that this one replaces
+  bool config_written_ = false;  // whether config.toml is that of this run
+  StepLog::Position log_position_;
+  std::optional<MetricsFile> metrics_;
+  std::optional<StepLog> steps_;
 };
 
 }  // namespace gpuvae::apps

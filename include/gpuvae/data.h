@@ -1,8 +1,10 @@
 // Data sets in device memory, and batches gathered from them.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,11 +23,19 @@ struct Dataset {
   // Names of the known generative factors, such as the pose of a drawn face; empty if there are none.
   std::vector<std::string> factor_names = {};
   std::vector<float> factors = {};  // row-major [count(), factor_names.size()]
+  // Where the examples stood in their file, counted from 0: row_numbers[i] or, if row_numbers is empty,
+  // first_row + i.
+  std::vector<std::int64_t> row_numbers = {};
+  std::int64_t first_row = 0;
 
   // Number of examples.
   [[nodiscard]] std::int64_t count() const { return examples.shape()[0]; }
   // Values per example.
   [[nodiscard]] std::int64_t features() const { return examples.shape()[1]; }
+  // Number of example i in its file, counted from 0.
+  [[nodiscard]] std::int64_t row_number(std::int64_t i) const {
+    return row_numbers.empty() ? first_row + i : row_numbers[static_cast<std::size_t>(i)];
+  }
   // Returns the examples `first`, ..., `first + count - 1`. Their tensor shares memory with this set.
   [[nodiscard]] Dataset slice(std::int64_t first, std::int64_t count) const;
   // Returns the same data set on a device. The examples share memory with this set if it is on that device
@@ -41,39 +51,103 @@ struct Standardization {
   [[nodiscard]] bool empty() const { return mean.empty(); }
 };
 
+// What the numbers of a data set are. load_dataset decides it from the values, once for the whole set.
+enum class ValueKind : std::uint8_t {
+  bytes,         // whole numbers from 0 to 255, stored as u8; a batch scales them to [0, 1]
+  unit,          // numbers in [0, 1]
+  signed_unit,   // numbers in [-1, 1]
+  counts,        // whole numbers of 0 or more
+  standardized,  // columns of mean 0 and standard deviation 1, in the file or by Standardization
+  any,           // other finite numbers
+};
+// Name of a kind: "bytes", "unit", "signed-unit", "counts", "standardized" or "any".
+[[nodiscard]] const char* name(ValueKind kind);
+
+// The range of a data set's values, as they stand in the file.
+struct ValueRange {
+  ValueKind kind = ValueKind::any;
+  // The limits of the kind for bytes (0, 255), unit and signed_unit; the limits given by
+  // DatasetOptions::value_range if `scaled`; otherwise the least and the largest value of the file.
+  double low = 0, high = 0;
+  // Whether the examples hold (value - low) / (high - low), which is in [0, 1]. Never true for bytes.
+  bool scaled = false;
+};
+// Describes a range in one line, for example as "whole numbers from 0 to 255, taken as bytes (divided by
+// 255)".
+[[nodiscard]] std::string describe(const ValueRange& range);
+
+// All that was decided about a data set when it was read, which other data for the same model must match.
+struct DataDescription {
+  int height = 0;  // height of an image; 1 for tables
+  int width = 0;   // width of an image, or columns of a table
+  ValueRange values = {};
+  std::vector<std::string> column_names = {};  // of a table with a header, without labels; or empty
+  std::string label_column = {};               // name or number of the label column; or empty
+  std::vector<std::string> class_names = {};   // names of the labels 0, 1, ..., or empty
+  Standardization standardization = {};        // applied to the examples
+};
+
 // A data set in two parts.
 struct Split {
-  Dataset train;                               // for training
-  Dataset test;                                // for validation
-  std::string source;                          // a description of where the data came from
-  std::vector<std::string> column_names = {};  // names of columns, without labels; or empty
-  std::vector<std::string> class_names = {};   // names of the classes with labels 0, 1, ...; or empty
-  Standardization standardization = {};        // applied to `train` and `test`
+  Dataset train;                     // for training
+  Dataset test;                      // for validation
+  std::string source;                // a description of where the data came from
+  DataDescription description = {};  // of both parts
+  // What a user should know about how the data were read, one sentence each, such as which line was taken as
+  // the header.
+  std::vector<std::string> notes = {};
 };
+
+// A 64-bit hash of the examples with their shape, dtype and labels, the same on every machine. The examples
+// may be on any device; the call waits for it.
+[[nodiscard]] std::uint64_t fingerprint(const Dataset& set);
 
 // Standardises f32 examples [count, columns] on the CPU, in place. Throws Error if the number of columns is
 // not that of `by`.
 void standardize(const Standardization& by, const Tensor& examples);
 // Reverses standardize() for `rows`, which holds row-major rows.
 void restore_units(const Standardization& by, std::vector<float>& rows);
+// Returns row-major rows of a model's data in the units of the file, in f64: reverses the standardisation or,
+// if the values were scaled, the scaling. Bytes stay in [0, 1].
+[[nodiscard]] std::vector<double> restored(const DataDescription& by, std::span<const float> rows);
 
 // Reads the four MNIST files of a folder, plain or gzip. The original set has 60,000 training and 10,000 test
-// images. Throws Error with the file and the reason if a file is missing, damaged, or does not match the
-// others.
+// images. The files of its relatives are read by their own names, such as "emnist-digits-train-images-...",
+// "test" instead of "t10k", and QMNIST's labels "...-idx2-int"; the files of both parts may lack labels.
+// Throws Error with the file and the reason if a file is missing, damaged, or does not match the others, and
+// if the folder has several such data sets but not MNIST itself.
 [[nodiscard]] Split load_mnist(const std::filesystem::path& folder);
-// Whether the folder contains any of the four MNIST files.
+// Whether the folder contains any of the files that load_mnist reads.
 [[nodiscard]] bool has_mnist(const std::filesystem::path& folder);
 // Returns procedurally drawn digits, which are the same on every machine. Throws Error if `train` is above
 // 60,000.
 [[nodiscard]] Split procedural_mnist(std::int64_t train = 60000, std::int64_t test = 10000);
 
+// Whether the first line of a table holds the names of the columns.
+enum class Header : std::uint8_t {
+  automatic,  // decided from the lines; a doubtful case is an error
+  yes,
+  no,
+};
+[[nodiscard]] const char* name(Header header);  // "auto", "yes" or "no"
+
 // How load_dataset reads a file or folder.
 struct DatasetOptions {
-  // The label column of a table: its name, or its number counted from 0; empty for no labels. Labels must be
-  // integers from 0 to 255.
+  // The label column of a table: its name, or its number counted from 0; empty for no labels. Integers from 0
+  // to 255 are the labels themselves. Text is the name of a class: the names are sorted and become 0, 1, ...
   std::string label_column = {};
-  // Shifts and scales each column of a float table to mean 0 and standard deviation 1 over the training rows.
-  // Bytes and images are not standardised.
+  Header header = Header::automatic;  // of a table
+  // The columns of a table that are used, in this order, by name or by number from 0; empty for all but an
+  // index column.
+  std::vector<std::string> columns = {};
+  // Values are scaled from {low, high} to [0, 1]; {0, 255} makes whole numbers bytes. A value outside is an
+  // error. Without it, the values decide (see ValueKind).
+  std::optional<std::array<double, 2>> value_range = {};
+  // The matrix of a MATLAB file, by name; empty for its only matrix. "X'" takes X transposed, as in MATLAB,
+  // so that the columns of X are the examples.
+  std::string variable = {};
+  // Shifts and scales each column of a table to mean 0 and standard deviation 1 over the training rows, in
+  // f64. Bytes, images and values with a given range are not standardised.
   bool standardize = false;
   double validation_fraction = 0.1;  // share of the rows, in [0, 1); MNIST has a fixed split instead
   std::uint64_t seed = 0;            // seed of the permutation that chooses the validation rows
@@ -83,18 +157,38 @@ struct DatasetOptions {
 // - A folder with MNIST's four files is read by load_mnist.
 // - An IDX file of images. If its name contains "images", labels are read from the file in the same
 //   folder whose name has "labels" in its place, if there is one.
-// - .npy: unsigned bytes become u8, and every other type becomes f32. Arrays of [n, h, w], [n, h, w, 1] and
-//   [n, 1, h, w] are images; arrays of other shapes are rows of height 1.
-// - .csv, .tsv, .txt: a table of numbers, f32, height 1, with or without a header line. Tabs, semicolons,
-//   commas or spaces separate the columns. Tables and .npy files may be compressed (.gz).
-// - A folder of PNG, JPEG, BMP or PNM images of one size, in the order of their names: u8, with colours
-//   converted to luminance. Sub-folders are the classes 0, 1, ... in the order of their names; hidden files
-//   are skipped.
-// Float values are not changed unless `standardize` is true, which sets columns that are constant over the
-// training rows to 0. `test` holds the validation rows, at least one unless the fraction is 0. Both parts
-// keep the order of the file. Throws Error "[read] path: reason"; if a value is invalid, the reason names its
-// row and column.
+// - .npy of any numeric type. Arrays of [n, h, w], [n, h, w, 1] and [n, 1, h, w] are images; arrays of other
+//   shapes are rows of height 1.
+// - .csv, .tsv, .txt: a table of numbers, height 1, with or without a header line. Tabs, semicolons, commas,
+//   vertical bars or spaces separate the columns, and an index column in front is left out. Tables and .npy
+//   files may be compressed (.gz).
+// - .mat: a real matrix of a MATLAB file of version 5 to 7 (DatasetOptions::variable). Each row is an
+// example,
+//   but in Frey Face (a matrix ff, or of bytes, with 560 rows) each column is an image of 28 x 20. Arrays of
+//   [h, w, n] and [n, h, w] are images: n is the size beside two equal ones, else the last. A matrix ff of
+//   bytes is split as by load_frey.
+// - A folder of PNG, JPEG, BMP or PNM images of one size, in the order of their names: bytes, with colours
+//   converted to luminance, transparency on white and other depths scaled to 8 bits. Sub-folders are the
+//   classes 0, 1, ... in the order of their names, except that "train" with "validation" or "test" are the
+//   split; hidden files are skipped.
+// The values decide what they are (see ValueKind), not their type. Whole numbers from 0 to 255 of images are
+// bytes; in rows, they are bytes if the type is a byte or if there are 16 or more columns and large values:
+// 128 or more in an array, 255 in a table of text. Bytes become u8, and other values f32, unchanged unless
+// they are standardised or have a given range; a column that is constant in training becomes 0. `test` holds
+// the validation rows, at least one unless the fraction is 0. Both parts keep the order of the file. Throws
+// Error "[read] path: reason", with row and column if a value is the reason.
 [[nodiscard]] Split load_dataset(const std::filesystem::path& path, const DatasetOptions& options = {});
+
+// Reads all rows of a file or folder for a model whose training data are described by `like`, which the
+// result carries as its description. `train` holds all rows; a folder with a fixed split has `test` as well.
+// Columns of a table are matched by name if the training data had names; other columns are left out, and the
+// label column may be absent. The values are converted as those of the training data were. Throws Error
+// "[read] path: reason" if columns are missing, if the height or the width of images differs, or if a value
+// does not fit ValueRange.
+// The columns of a MATLAB matrix are its examples if only their length fits. `variable` is as in
+// DatasetOptions.
+[[nodiscard]] Split load_like(const std::filesystem::path& path, const DataDescription& like,
+                              Header header = Header::automatic, const std::string& variable = {});
 
 // Reads Frey Face from frey_rawface.mat, or from the folder that contains it: a MATLAB file whose variable ff
 // is uint8, 560 x n (n >= 2), with one face of 28 x 20 pixels per column. The faces keep their order. The

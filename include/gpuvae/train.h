@@ -81,6 +81,18 @@ struct StepsResult {
   bool stopped = false;     // true if a callback stopped the call
 };
 
+// Where a run stands between two steps, besides the parameters and the optimiser.
+struct TrainingState {
+  int epochs = 0;           // finished epochs
+  std::uint64_t steps = 0;  // finished steps of the running epoch
+  // @{
+  // Sums over the images of these steps, nats.
+  double reconstruction = 0;
+  double kl = 0;
+  // @}
+  double seconds = 0;  // wall-clock time of these steps
+};
+
 // Trains a model by epochs or by steps. A run gives bit-identical results however its steps are divided among
 // calls. One thread at a time may use a trainer.
 class Trainer {
@@ -112,6 +124,11 @@ class Trainer {
   // Adds a callback for the end of every epoch. Throws Error if it is called inside a callback.
   void on_epoch(EpochCallback callback);
 
+  // Asks `condition` between launches of steps, and ends the training call when it returns true; a later call
+  // continues from there. The condition must be quick and must not use the trainer. An empty function removes
+  // it. Throws Error inside a callback.
+  void stop_when(std::function<bool()> condition);
+
   // Returns the losses on a data set on the model's device, with one draw of z per image. The noise depends
   // on the number of finished epochs (unless frozen_noise is true), so repeated calls between two steps give
   // the same result.
@@ -124,6 +141,11 @@ class Trainer {
   // Makes the next training call continue after `epochs` finished epochs. The parameters and the optimiser
   // must have the state from that point, for example from load_checkpoint.
   void resume_after(int epochs);
+  // Where the run stands now. Waits for the device. Throws Error if a loss was not finite.
+  [[nodiscard]] TrainingState state();
+  // Continues a run from a state, under the same condition, also within an epoch. Throws Error if the epoch
+  // has no such step.
+  void resume(const TrainingState& state);
   // @{
   // The number of steps and images in a pass over the training set.
   [[nodiscard]] std::int64_t steps_per_epoch() const { return static_cast<std::int64_t>(steps_per_epoch_); }
@@ -183,25 +205,44 @@ class Trainer {
   };
   std::vector<StepWatch> step_callbacks_;
   std::vector<EpochCallback> epoch_callbacks_;
+  std::function<bool()> stop_condition_;
 };
 
-// Writes parameters under their names to a safetensors file, with text metadata. The file is written
-// completely or not at all.
+// What a saved file survives. Waiting for the disk takes time, so that a file which is replaced every few
+// moments may do without.
+enum class Durability : std::uint8_t {
+  process_end,  // the end of the process, however it ends
+  power_loss,   // the loss of power as well: saving waits for the disk
+};
+
+// Writes parameters under their names to a safetensors file, with text metadata and a checksum. The file is
+// written completely or not at all. Throws Error if a parameter has a value that is not finite.
 void save_parameters(const std::filesystem::path& path, std::span<const Parameter> parameters,
-                     const std::map<std::string, std::string>& metadata = {});
-// Reads the parameters of a file into the variables and returns the metadata. Throws Error with the name of
-// the first tensor that is missing or unexpected, or whose shape or dtype differs.
+                     const std::map<std::string, std::string>& metadata = {},
+                     Durability durability = Durability::power_loss);
+// Reads the parameters of a file into the variables and returns the metadata. Throws Error that names the
+// first tensor that is missing or unexpected, or whose shape or type differs, or that has a value that is not
+// finite; or if the file has a checksum that does not match.
 std::map<std::string, std::string> load_parameters(const std::filesystem::path& path,
                                                    std::span<const Parameter> parameters);
 
-// Saves the parameters, the optimiser's state and the number of finished epochs, so that training can
-// continue bit for bit. Call it between epochs, because a resumed trainer starts at the beginning of an
-// epoch.
+// Saves all that training needs to continue bit for bit: the parameters, the kind, state and learning rate of
+// the optimiser, and where the run stands; with further text metadata and a checksum. Throws Error like
+// save_parameters.
+void save_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
+                     const Optimizer& optimizer, const TrainingState& state,
+                     const std::map<std::string, std::string>& metadata = {},
+                     Durability durability = Durability::power_loss);
+// Saves a checkpoint between two epochs.
 void save_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
                      const Optimizer& optimizer, int epochs);
-// Restores what save_checkpoint saved, including the learning rate, and returns the number of finished epochs
-// for Trainer::resume_after. Throws Error like load_parameters, and if the state was saved by another kind of
-// optimiser; the message names both kinds.
+// Restores what save_checkpoint saved, and returns where the run stands, for Trainer::resume. Throws Error
+// like load_parameters, and if the state was saved by another kind of optimiser (the message names both
+// kinds) or by a newer version. An error changes nothing.
+TrainingState restore_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
+                                 Optimizer& optimizer);
+// As restore_checkpoint, for a checkpoint between two epochs: returns the number of finished epochs for
+// Trainer::resume_after. Throws Error for a checkpoint within an epoch.
 int load_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
                     Optimizer& optimizer);
 

@@ -9,6 +9,10 @@ namespace gpuvae::data {
 inline constexpr int kFaceHeight = 28, kFaceWidth = 20;
 inline constexpr std::int64_t kProceduralFaces = 1965;  // as many as Frey Face has
 
+// The first 1,800 of 1,965 frames of Frey Face are for training, the others for validation. Videos of another
+// length are split in the same proportion.
+constexpr std::int64_t face_training_frames(std::int64_t frames) { return frames * 1800 / 1965; }
+
 struct Faces {
   std::vector<std::uint8_t> images;  // count x 28 x 20, row by row
   std::vector<float> factors;        // count x {pose, smile}, each in [-1, 1]

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <utility>
 
 #include "kernels/check.h"
 #include "kernels/math/philox.h"
+#include "src/data/values.h"
 
 namespace gpuvae::data {
 namespace {
@@ -17,22 +19,9 @@ constexpr std::uint64_t kSplitEpoch = ~std::uint64_t{0};
 void keep_first(Rows& rows, std::int64_t most) {
   if (most == 0 || rows.count() <= most) return;
   const auto kept = static_cast<std::size_t>(most);
-  if (rows.bytes) {
-    rows.u8.resize(kept * rows.row_size());
-  } else {
-    rows.f32.resize(kept * rows.row_size());
-  }
+  const std::size_t size = kept * rows.row_size();
+  std::visit([&](auto& values) { values.resize(size); }, rows.values);
   if (!rows.labels.empty()) rows.labels.resize(kept);
-}
-
-void check_finite(const Rows& rows) {
-  const auto bad = std::ranges::find_if(rows.f32, [](float value) { return !std::isfinite(value); });
-  if (bad == rows.f32.end()) return;
-  const auto at = static_cast<std::size_t>(bad - rows.f32.begin());
-  const std::size_t column = at % rows.row_size();
-  const std::string name = rows.columns.empty() ? "" : fmt::format(" ('{}')", rows.columns[column]);
-  fail(file_error("read"), "{}: expected finite values, got {} in row {}, column {}{} (from 0)", rows.path,
-       *bad, at / rows.row_size(), column, name);
 }
 
 // Returns one flag per row: true for validation rows.
@@ -46,66 +35,80 @@ std::vector<bool> choose(std::int64_t count, const DatasetOptions& options) {
   return chosen;
 }
 
-template <class T>
-Tensor gather(const std::vector<T>& values, std::size_t row_size, const std::vector<bool>& chosen, bool which,
-              DType dtype) {
-  const std::int64_t count = std::ranges::count(chosen, which);
-  Tensor images = Tensor::empty({count, static_cast<std::int64_t>(row_size)}, dtype);
-  T* out = images.data_as<T>();
-  for (std::size_t row = 0; row < chosen.size(); ++row)
-    if (chosen[row] == which) out = std::copy_n(values.data() + row * row_size, row_size, out);
-  return images;
-}
-
-Dataset part(const Rows& rows, const std::vector<bool>& chosen, bool which) {
+Dataset part(const Rows& rows, const DataDescription& d, const std::vector<bool>& chosen, bool which) {
   Dataset set;
   set.height = rows.height;
   set.width = rows.width;
-  set.examples = rows.bytes ? gather(rows.u8, rows.row_size(), chosen, which, DType::u8)
-                            : gather(rows.f32, rows.row_size(), chosen, which, DType::f32);
-  for (std::size_t row = 0; row < rows.labels.size(); ++row)
-    if (chosen[row] == which) set.labels.push_back(rows.labels[row]);
+  set.examples = convert(rows, d.values, d.standardization, chosen, which);
+  for (std::size_t row = 0; row < chosen.size(); ++row) {
+    if (chosen[row] != which) continue;
+    set.row_numbers.push_back(static_cast<std::int64_t>(row));
+    if (!rows.labels.empty()) set.labels.push_back(rows.labels[row]);
+  }
   return set;
 }
 
-// Returns the mean and standard deviation of each column. They are computed from differences to the first
-// row, which lose no precision to a large mean and are exactly 0 if a column is constant.
-Standardization moments(const Tensor& x) {
-  const auto count = static_cast<std::size_t>(x.shape()[0]), columns = static_cast<std::size_t>(x.shape()[1]);
-  const float* values = x.data_as<float>();
-  std::vector<double> first(values, values + columns), sum(columns, 0.0), squares(columns, 0.0);
-  for (std::size_t row = 0; row < count; ++row)
-    for (std::size_t c = 0; c < columns; ++c) sum[c] += values[row * columns + c] - first[c];
-  for (double& s : sum) s /= static_cast<double>(count);
-  for (std::size_t row = 0; row < count; ++row)
-    for (std::size_t c = 0; c < columns; ++c) {
-      const double difference = values[row * columns + c] - first[c] - sum[c];
-      squares[c] += difference * difference;
-    }
-  Standardization result{std::move(first), std::move(squares)};
-  for (std::size_t c = 0; c < columns; ++c) {
-    result.mean[c] += sum[c];
-    result.stddev[c] = std::sqrt(result.stddev[c] / static_cast<double>(count));
-  }
-  return result;
+Dataset whole(const Rows& rows, const ValueRange& range, const Standardization& by) {
+  Dataset set;
+  set.height = rows.height;
+  set.width = rows.width;
+  set.examples = convert(rows, range, by);
+  set.labels = rows.labels;
+  return set;
 }
 
-// Returns the names, or none if all of them are numbers, as in files without a header.
-std::vector<std::string> given_names(std::vector<std::string> names) {
-  const auto is_number = [](const std::string& name) {
-    return !name.empty() && name.find_first_not_of("0123456789") == std::string::npos;
-  };
-  if (std::ranges::all_of(names, is_number)) names.clear();
-  return names;
+// Values this many times larger than those of training, or than their standard deviation, are probably in
+// other units.
+constexpr double kFarOut = 10, kFarDeviations = 100;
+
+// Adds a note if a standardised value is far from the mean of the training rows.
+void note_far_values(Rows& rows, const Tensor& examples) {
+  const std::span<const float> values(examples.data_as<float>(),
+                                      static_cast<std::size_t>(examples.elements()));
+  const auto far = std::ranges::find_if(values, [](float z) { return std::abs(z) > kFarDeviations; });
+  if (far == values.end()) return;
+  rows.notes.push_back(
+      fmt::format("{}: the value in {} is {:.3g} standard deviations away from the training data's mean: are "
+                  "its units the "
+                  "same?",
+                  rows.path, rows.place(static_cast<std::size_t>(far - values.begin())), std::abs(*far)));
+}
+
+DataDescription describe_rows(Rows& rows, const DatasetOptions& options) {
+  DataDescription d;
+  d.height = rows.height;
+  d.width = rows.width;
+  d.values = decide_range(rows, options.value_range);
+  d.column_names = std::move(rows.columns);
+  d.label_column = std::move(rows.label_column);
+  d.class_names = std::move(rows.classes);
+  return d;
 }
 
 }  // namespace
+
+std::size_t Rows::elements() const {
+  return std::visit([](const auto& v) { return v.size(); }, values);
+}
+
+std::string Rows::place(std::size_t element) const {
+  const std::size_t column = element % row_size(), row = element / row_size();
+  if (height > 1)
+    return fmt::format("image {}, line {}, column {} (from 0)", row, column / static_cast<std::size_t>(width),
+                       column % static_cast<std::size_t>(width));
+  const std::string name = columns.empty() ? "" : fmt::format(" ('{}')", columns[column]);
+  return fmt::format("row {}, column {}{} (from 0)", row, column, name);
+}
 
 void check_options(const DatasetOptions& options) {
   check(options.validation_fraction >= 0 && options.validation_fraction < 1, "load_dataset",
         "expected a validation fraction from 0 to below 1, got {}", options.validation_fraction);
   check(options.max_rows >= 0, "load_dataset", "expected max_rows of 0 (all) or more, got {}",
         options.max_rows);
+  if (!options.value_range) return;
+  const auto [low, high] = *options.value_range;
+  check(std::isfinite(low) && std::isfinite(high) && low < high && std::isfinite(high - low), "load_dataset",
+        "expected a value range of two finite numbers, the lower one first, got {} and {}", low, high);
 }
 
 Split split_rows(Rows rows, const DatasetOptions& options, std::string source) {
@@ -113,18 +116,46 @@ Split split_rows(Rows rows, const DatasetOptions& options, std::string source) {
   const int fewest = options.validation_fraction > 0 ? 2 : 1;
   check(rows.count() >= fewest && rows.count() <= INT32_MAX, file_error("read"),
         "{}: expected {} to 2^31-1 rows, got {}", rows.path, fewest, rows.count());
-  check_finite(rows);
   const std::vector<bool> chosen = choose(rows.count(), options);
-  Split split{
-      .train = part(rows, chosen, false), .test = part(rows, chosen, true), .source = std::move(source)};
-  split.column_names = given_names(std::move(rows.columns));
-  split.class_names = std::move(rows.classes);
-  if (!options.standardize || rows.bytes || rows.height > 1) return split;
-  split.standardization = moments(split.train.examples);
-  standardize(split.standardization, split.train.examples);
-  standardize(split.standardization, split.test.examples);
-  split.source += ", standardised";
+  Split split{.train = {}, .test = {}, .source = std::move(source), .description = {}, .notes = {}};
+  DataDescription& d = split.description;
+  d = describe_rows(rows, options);
+  if (options.standardize && rows.height == 1 && d.values.kind != ValueKind::bytes && !d.values.scaled) {
+    d.standardization = moments(rows, chosen, false);
+    d.values.kind = ValueKind::standardized;
+    split.source += ", standardised";
+  }
+  split.train = part(rows, d, chosen, false);
+  split.test = part(rows, d, chosen, true);
+  split.notes = std::move(rows.notes);
   return split;
+}
+
+Split split_rows(Rows train, Rows test, const DatasetOptions& options, std::string source) {
+  check(train.height == test.height && train.width == test.width, file_error("read"),
+        "{}: expected images of {} x {} (height x width) like those of {}, got {} x {}", test.path,
+        train.height, train.width, train.path, test.height, test.width);
+  keep_first(train, options.max_rows);
+  keep_first(test, options.max_rows);
+  Split split{.train = {}, .test = {}, .source = std::move(source), .description = {}, .notes = {}};
+  split.description = describe_rows(train, options);
+  static_cast<void>(decide_range(test, options.value_range));
+  split.train = whole(train, split.description.values, {});
+  split.test = whole(test, split.description.values, {});
+  split.notes = std::move(train.notes);
+  split.notes.insert(split.notes.end(), test.notes.begin(), test.notes.end());
+  return split;
+}
+
+Dataset conform_rows(Rows& rows, const DataDescription& like) {
+  const ValueRange range = check_range(rows, like.values);
+  if (like.values.kind == ValueKind::standardized && like.standardization.empty())
+    check_magnitude(rows, kFarOut * std::max(std::abs(like.values.low), std::abs(like.values.high)));
+  Dataset set = whole(rows, range, like.standardization);
+  set.height = like.height;
+  set.width = like.width;
+  if (!like.standardization.empty()) note_far_values(rows, set.examples);
+  return set;
 }
 
 }  // namespace gpuvae::data
@@ -147,6 +178,22 @@ void restore_units(const Standardization& by, std::vector<float>& rows) {
         "expected rows of {} columns, got {} values", columns, rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i)
     rows[i] = static_cast<float>(rows[i] * by.stddev[i % columns] + by.mean[i % columns]);
+}
+
+std::vector<double> restored(const DataDescription& by, std::span<const float> rows) {
+  const Standardization& s = by.standardization;
+  const std::size_t columns = s.mean.size();
+  check(s.empty() || rows.size() % columns == 0, "restored", "expected rows of {} columns, got {} values",
+        columns, rows.size());
+  std::vector<double> values(rows.begin(), rows.end());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!s.empty()) {
+      values[i] = values[i] * s.stddev[i % columns] + s.mean[i % columns];
+    } else if (by.values.scaled) {
+      values[i] = values[i] * (by.values.high - by.values.low) + by.values.low;
+    }
+  }
+  return values;
 }
 
 }  // namespace gpuvae

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "kernels/check.h"
-#include "src/io/file.h"
 
 namespace gpuvae::io {
 namespace {
@@ -28,8 +27,8 @@ std::string comment_text(std::string comment) {
 }  // namespace
 
 CsvWriter::CsvWriter(std::filesystem::path path, const std::vector<std::string>& columns,
-                     const std::vector<std::string>& comments)
-    : path_(std::move(path)), columns_(columns.size()) {
+                     const std::vector<std::string>& comments, CsvOptions options)
+    : path_(std::move(path)), columns_(columns.size()), sync_(options.sync), started_(!options.deferred) {
   check(columns_ > 0, file_error("write"), "{}: expected at least one column, got none", path_.string());
   for (const auto& name : columns)
     check(!name.empty() && name.front() != '#' && name.find_first_of(",\"\r\n") == std::string::npos,
@@ -37,8 +36,13 @@ CsvWriter::CsvWriter(std::filesystem::path path, const std::vector<std::string>&
           "{}: expected a column name that is not empty, does not begin with # and needs no quotes, got '{}'",
           path_.string(), name);
   for (const auto& comment : comments) text_ += comment_text(comment);
-  text_ += fmt::format("{}\n", fmt::join(columns, ","));
-  write_file(path_, text_);
+  text_ += fmt::format("{}\n{}", fmt::join(columns, ","), options.rows);
+  if (started_) write_file(path_, text_, sync_);
+}
+
+void CsvWriter::start() {
+  started_ = true;
+  write_file(path_, text_, sync_);
 }
 
 void CsvWriter::append(const std::vector<double>& row) {
@@ -49,7 +53,7 @@ void CsvWriter::append(const std::vector<double>& row) {
     text_ += number_text(row[i]);
   }
   text_ += '\n';
-  write_file(path_, text_);
+  if (started_) write_file(path_, text_, sync_);
 }
 
 }  // namespace gpuvae::io

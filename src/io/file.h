@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <span>
@@ -10,12 +11,17 @@
 
 namespace gpuvae::io {
 
+// Whether a written file survives a loss of power. `yes` waits for the disk; `no` suits files that are
+// written often and whose last version may be lost.
+enum class Sync : bool { no, yes };
+
 // A file that appears at `path` complete or not at all. write() writes to `path.tmp-<pid>`, which commit()
-// renames to `path`. Without commit(), the destructor removes the temporary file, and an older file at `path`
-// stays unchanged. At most one AtomicFile per path may be open in a process.
+// renames to `path`, after the disk has its bytes. Without commit(), the destructor removes the temporary
+// file, and an older file at `path` stays unchanged. At most one AtomicFile per path may be open in a
+// process.
 class AtomicFile {
  public:
-  explicit AtomicFile(std::filesystem::path path);
+  explicit AtomicFile(std::filesystem::path path, Sync sync = Sync::yes);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -28,13 +34,28 @@ class AtomicFile {
   void discard() noexcept;
 
   std::filesystem::path path_, temporary_;
+  Sync sync_;
   std::FILE* file_ = nullptr;
 };
 
 // Replaces the file at `path` completely or not at all (see AtomicFile).
-void write_file(const std::filesystem::path& path, std::string_view bytes);
+void write_file(const std::filesystem::path& path, std::string_view bytes, Sync sync = Sync::yes);
+
+// Waits until the disk has the names of the files in a folder, as after a rename.
+void sync_folder(const std::filesystem::path& path);
 
 std::string read_file(const std::filesystem::path& path);
+
+// A part of a file, which is shorter than requested where the file ends.
+struct FilePart {
+  std::string bytes;
+  std::uint64_t file_size = 0;  // bytes in the whole file
+};
+FilePart read_part(const std::filesystem::path& path, std::uint64_t offset, std::uint64_t count);
+
+// Whether `name` is that of a temporary file which an AtomicFile for `target` writes, or left when its
+// process was killed.
+bool is_temporary_of(std::string_view name, std::string_view target);
 
 // Creates the folder and its missing parents, and checks that files can be created in it.
 void make_folder(const std::filesystem::path& path);

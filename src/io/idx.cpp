@@ -13,6 +13,7 @@ namespace gpuvae::io {
 namespace {
 
 constexpr std::uint32_t kImagesMagic = 0x803, kLabelsMagic = 0x801;
+constexpr std::uint32_t kRecordsMagic = 0xC02;               // QMNIST's labels: rows of 32-bit integers
 constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 40;  // a header that claims more is damaged
 constexpr std::size_t kChunk = std::size_t{1} << 20;
 
@@ -40,19 +41,26 @@ std::string shape_text(const std::vector<std::int64_t>& sizes) {
   return text;
 }
 
+std::uint32_t big_endian(std::span<const std::uint8_t> bytes) {
+  return std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 | std::uint32_t{bytes[2]} << 8 |
+         std::uint32_t{bytes[3]};
+}
+
 class IdxReader {
  public:
   explicit IdxReader(const std::filesystem::path& path) : path_(path), file_(path, "read_idx") {}
 
-  // Reads the magic number and `dimensions` sizes. Throws Error if the magic number is not `magic`.
-  std::vector<std::int64_t> header(std::uint32_t magic, std::size_t dimensions) {
+  // Reads the magic number and the sizes, of which there are as many as its last byte says. Throws Error if
+  // the magic number is neither `magic` nor `other`.
+  std::vector<std::int64_t> header(std::uint32_t magic, std::uint32_t other = 0) {
     std::uint8_t bytes[16] = {};
-    const std::size_t size = 4 + 4 * dimensions, got = file_.read(std::span(bytes).first(size));
+    std::size_t got = file_.read(std::span(bytes).first(4));
     if (got == 0) fail(file_error("read_idx"), "{}: expected an IDX file, got an empty file", path_.string());
-    const auto word = [&](std::size_t i) {
-      return std::uint32_t{bytes[4 * i]} << 24 | std::uint32_t{bytes[4 * i + 1]} << 16 |
-             std::uint32_t{bytes[4 * i + 2]} << 8 | std::uint32_t{bytes[4 * i + 3]};
-    };
+    const auto word = [&](std::size_t i) { return big_endian(std::span(bytes).subspan(4 * i)); };
+    if (got == 4 && other != 0 && word(0) == other) magic = other;
+    element_size_ = magic == kRecordsMagic ? 4 : 1;
+    const std::size_t dimensions = magic & 255, size = 4 + 4 * dimensions;
+    if (got == 4) got += file_.read(std::span(bytes).subspan(4, 4 * dimensions));
     if (got >= 4 && word(0) != magic)
       fail(file_error("read_idx"), "{}: expected magic {}, got {}", path_.string(), describe_magic(magic),
            describe_magic(word(0)));
@@ -67,7 +75,7 @@ class IdxReader {
   // Reads the data after the header. Throws Error unless their number of bytes is the product of `sizes` and
   // the file ends after them.
   Tensor payload(const std::vector<std::int64_t>& sizes) {
-    const std::uint64_t total = total_of(sizes), header = 4 + 4 * sizes.size();
+    const std::uint64_t total = element_size_ * total_of(sizes), header = 4 + 4 * sizes.size();
     if (const Tensor whole = read_whole(path_, header + total))
       return whole.slice(static_cast<std::int64_t>(header), static_cast<std::int64_t>(total));
     return Tensor::from(read_rest(sizes, total), {static_cast<std::int64_t>(total)});
@@ -106,6 +114,7 @@ class IdxReader {
 
   std::filesystem::path path_;
   InputFile file_;
+  std::uint64_t element_size_ = 1;  // in bytes
 };
 
 std::vector<std::uint8_t> encode_header(const std::filesystem::path& path, std::uint32_t magic,
@@ -143,14 +152,26 @@ void write_idx(const std::filesystem::path& path, std::uint32_t magic, const std
 
 IdxImages read_idx_images(const std::filesystem::path& path) {
   IdxReader reader(path);
-  const std::vector<std::int64_t> sizes = reader.header(kImagesMagic, 3);
+  const std::vector<std::int64_t> sizes = reader.header(kImagesMagic);
   return {sizes[0], sizes[1], sizes[2], reader.payload(sizes).reshape({sizes[0], sizes[1] * sizes[2]})};
 }
 
 std::vector<std::uint8_t> read_idx_labels(const std::filesystem::path& path) {
   IdxReader reader(path);
-  const Tensor labels = reader.payload(reader.header(kLabelsMagic, 1));
-  return {labels.data_as<std::uint8_t>(), labels.data_as<std::uint8_t>() + labels.elements()};
+  const std::vector<std::int64_t> sizes = reader.header(kLabelsMagic, kRecordsMagic);
+  const Tensor data = reader.payload(sizes);
+  const std::span<const std::uint8_t> bytes(data.data_as<std::uint8_t>(),
+                                            static_cast<std::size_t>(data.elements()));
+  if (sizes.size() == 1) return {bytes.begin(), bytes.end()};
+  std::vector<std::uint8_t> labels;
+  for (std::size_t at = 0; at < bytes.size(); at += 4 * static_cast<std::size_t>(sizes[1])) {
+    const std::uint32_t label = big_endian(bytes.subspan(at));
+    check(label <= 255, file_error("read_idx"),
+          "{}: expected labels from 0 to 255, got {} in row {} (from 0)", path.string(),
+          static_cast<std::int32_t>(label), labels.size());
+    labels.push_back(static_cast<std::uint8_t>(label));
+  }
+  return labels;
 }
 
 void write_idx_images(const std::filesystem::path& path, const std::array<std::int64_t, 3>& sizes,

@@ -16,9 +16,10 @@ struct IdxImages {
 };
 
 // Read a whole file, plain or gzip; the content decides which, not the name. Images have the magic number
-// 2051, labels 2049. Throw Error (one line with the file and the problem) unless the file holds exactly what
-// its header says, except that bytes after the end of a gzip stream are ignored, as gzip does. Memory use
-// grows with the data found, not with the sizes that a header claims.
+// 2051, labels 2049 (one byte per image) or 3074 (a row of 32-bit integers per image, as in QMNIST, of which
+// the first is the label). Throw Error (one line with the file and the problem) unless the file holds exactly
+// what its header says, except that bytes after the end of a gzip stream are ignored, as gzip does. Memory
+// use grows with the data found, not with the sizes that a header claims.
 IdxImages read_idx_images(const std::filesystem::path& path);
 std::vector<std::uint8_t> read_idx_labels(const std::filesystem::path& path);
 

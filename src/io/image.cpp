@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <climits>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "kernels/check.h"
 #include "src/io/file.h"
+#include "src/io/image_decoders.h"
 #include "src/io/stb.h"
 
 namespace gpuvae::io {
@@ -55,6 +58,29 @@ void draw(Gray& onto, std::int64_t left, std::int64_t top, const Cell& cell, con
   }
 }
 
+// Returns what a file seems to be that is none of the four formats.
+std::string_view foreign_format(std::string_view bytes) {
+  constexpr std::pair<std::string_view, std::string_view> kStarts[] = {
+      {"GIF8", "a GIF image"},       {{"II*\0", 4}, "a TIFF image"}, {{"MM\0*", 4}, "a TIFF image"},
+      {"RIFF", "a WebP image"},      {"P7", "a PAM image"},          {"PF", "a PFM image"},
+      {"Pf", "a PFM image"},         {"%PDF", "a PDF document"},     {"<svg", "an SVG image"},
+      {"\x93NUMPY", "an NPY array"}, {"\x1F\x8B", "a gzip file"},    {"PK\3\4", "a ZIP file"}};
+  if (bytes.empty()) return "an empty file";
+  for (const auto& [start, name] : kStarts)
+    if (bytes.starts_with(start)) return name;
+  return "another format";
+}
+
+// The first bytes decide the format, so that a wrong ending of the name does no harm.
+DecodedImage decode(const std::string& path, std::string_view bytes) {
+  if (bytes.starts_with("\x89PNG")) return decode_png({path, "PNG", bytes});
+  if (bytes.starts_with("\xFF\xD8")) return decode_jpeg({path, "JPEG", bytes});
+  if (bytes.starts_with("BM")) return decode_bmp({path, "BMP", bytes});
+  if (bytes.size() >= 2 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6')
+    return decode_pnm({path, "PNM", bytes});
+  fail(file_error("read"), "{}: not a readable PNG, JPEG, BMP or PNM image: {}", path, foreign_format(bytes));
+}
+
 }  // namespace
 
 void write_png(const std::filesystem::path& path, const Gray& image) {
@@ -67,14 +93,11 @@ void write_png(const std::filesystem::path& path, const Gray& image) {
   write_file(path, bytes);
 }
 
-Gray read_image(const std::filesystem::path& path) {
+Gray read_image(const std::filesystem::path& path, ImageChanges* changes) {
   const std::string bytes = read_file(path);
-  check(bytes.size() <= INT_MAX, file_error("read"), "{}: {} bytes are too many for an image", path.string(),
-        bytes.size());
-  Gray image;
-  if (const char* reason = decode_image(bytes, image))
-    fail(file_error("read"), "{}: not a readable PNG, JPEG, BMP or PNM image: {}", path.string(), reason);
-  return image;
+  DecodedImage decoded = decode(path.string(), bytes);
+  if (changes != nullptr) *changes = decoded.changes;
+  return std::move(decoded.image);
 }
 
 Gray image_grid(std::span<const float> images, int count, int width, int height, int columns,

@@ -1,5 +1,5 @@
-// MAT, the file format of MATLAB. Only one matrix of bytes from a file of version 5 to 7 is read, through
-// libmatio.
+// MAT, the file format of MATLAB, version 5 to 7: matrices of real numbers
+// (mathworks.com/help/pdf_doc/matlab/matfile_format.pdf).
 #pragma once
 
 #include <cstdint>
@@ -9,14 +9,22 @@
 
 namespace gpuvae::io {
 
-struct MatBytes {
-  std::int64_t rows = 0, columns = 0;
-  std::vector<std::uint8_t> values;  // column-major: columns x rows
+struct MatMatrix {
+  std::string name;
+  std::string class_name;           // "double", "single", "int8", ..., "uint64" or "logical"
+  std::vector<std::int64_t> shape;  // at least two extents, each at least 1
+  bool bytes = false;               // true for uint8: the elements are in u8, otherwise in f64
+  // The first index varies fastest, as in MATLAB.
+  std::vector<std::uint8_t> u8;
+  std::vector<double> f64;
 };
 
-// Reads the uint8 matrix `variable`, compressed (version 7) or not, which must have at least one element.
-// Throws Error "[read] path: reason" (one line) if the file cannot be read, is damaged, has another version
-// (4, 7.3) or is not a MAT file, or if the variable is missing or has another class or shape.
-MatBytes read_mat_u8(const std::filesystem::path& path, const std::string& variable);
+// Reads the matrix `variable`, which must be real, full and not empty, and of a numeric class or logical (0
+// and 1), compressed or not, stored in any numeric type and in either byte order. Integers beyond 2^53 are
+// rounded to f64. An empty name stands for the only such matrix of the file with more than one element.
+// Throws Error
+// "[read] path: reason" (one line) if the file is damaged, is no MAT file or has another version (4, 7.3), or
+// if there is no such matrix or more than one; the reason then lists the variables with classes and sizes.
+MatMatrix read_mat(const std::filesystem::path& path, const std::string& variable = {});
 
 }  // namespace gpuvae::io

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -42,16 +43,29 @@ struct Half {
   }
 };
 
-using Append = void(std::span<const std::uint8_t> raw, bool swapped, std::vector<float>& values);
+// Appends raw elements to an array.
+using Append = void(std::span<const std::uint8_t> raw, bool swapped, NpyArray& array);
 
-template <class T>
-void append(std::span<const std::uint8_t> raw, bool swapped, std::vector<float>& values) {
+template <class T, class To>
+void append_to(std::span<const std::uint8_t> raw, bool swapped, std::vector<To>& values) {
   for (std::size_t i = 0; i < raw.size(); i += sizeof(T)) {
     std::array<std::uint8_t, sizeof(T)> element;
     std::memcpy(element.data(), raw.data() + i, sizeof(T));
     if (swapped) std::ranges::reverse(element);
-    values.push_back(static_cast<float>(std::bit_cast<T>(element)));
+    values.push_back(static_cast<To>(std::bit_cast<T>(element)));
   }
+}
+
+template <class T>
+void append_f32(std::span<const std::uint8_t> raw, bool swapped, NpyArray& array) {
+  append_to<T>(raw, swapped, array.f32);
+}
+template <class T>
+void append_f64(std::span<const std::uint8_t> raw, bool swapped, NpyArray& array) {
+  append_to<T>(raw, swapped, array.f64);
+}
+void append_u8(std::span<const std::uint8_t> raw, bool, NpyArray& array) {
+  array.u8.insert(array.u8.end(), raw.begin(), raw.end());
 }
 
 struct ElementType {
@@ -59,18 +73,18 @@ struct ElementType {
   std::size_t size;
   Append* append;
 };
-constexpr ElementType kTypes[] = {{"u1", 1, nullptr},  // not converted
-                                  {"b1", 1, append<Boolean>},
-                                  {"i1", 1, append<std::int8_t>},
-                                  {"u2", 2, append<std::uint16_t>},
-                                  {"i2", 2, append<std::int16_t>},
-                                  {"u4", 4, append<std::uint32_t>},
-                                  {"i4", 4, append<std::int32_t>},
-                                  {"u8", 8, append<std::uint64_t>},
-                                  {"i8", 8, append<std::int64_t>},
-                                  {"f2", 2, append<Half>},
-                                  {"f4", 4, append<float>},
-                                  {"f8", 8, append<double>}};
+constexpr ElementType kTypes[] = {{"u1", 1, append_u8},
+                                  {"b1", 1, append_f32<Boolean>},
+                                  {"i1", 1, append_f32<std::int8_t>},
+                                  {"u2", 2, append_f32<std::uint16_t>},
+                                  {"i2", 2, append_f32<std::int16_t>},
+                                  {"u4", 4, append_f64<std::uint32_t>},
+                                  {"i4", 4, append_f64<std::int32_t>},
+                                  {"u8", 8, append_f64<std::uint64_t>},
+                                  {"i8", 8, append_f64<std::int64_t>},
+                                  {"f2", 2, append_f32<Half>},
+                                  {"f4", 4, append_f32<float>},
+                                  {"f8", 8, append_f64<double>}};
 
 const ElementType& element_type(const std::string& path, const std::string& dtype) {
   const std::string_view text = dtype, code = text.substr(std::min<std::size_t>(1, text.size()));
@@ -133,11 +147,7 @@ void read_elements(const std::string& path, InputFile& file, const NpyHeader& he
     check(got == chunk.size(), file_error("read"),
           "{}: expected {} bytes of data ({} {}), got {}: the file is truncated", path, *total, header.dtype,
           shape_text(header.shape), done + got);
-    if (array.bytes) {
-      array.u8.insert(array.u8.end(), chunk.begin(), chunk.end());
-    } else {
-      type.append(chunk, swapped, array.f32);
-    }
+    type.append(chunk, swapped, array);
   }
   const std::uint64_t extra = file.skip_rest();
   check(extra == 0, file_error("read"), "{}: expected {} bytes of data ({} {}), got {}: too many", path,
@@ -171,6 +181,14 @@ void to_c_order(std::span<const std::int64_t> shape, std::vector<T>& elements) {
 
 }  // namespace
 
+std::vector<float> NpyArray::to_f32() const {
+  if (bytes) return {u8.begin(), u8.end()};
+  if (f64.empty()) return f32;
+  std::vector<float> values(f64.size());
+  std::ranges::transform(f64, values.begin(), [](double value) { return static_cast<float>(value); });
+  return values;
+}
+
 NpyArray read_npy(const std::filesystem::path& path) {
   const std::string where = path.string();
   InputFile file(path);
@@ -178,11 +196,13 @@ NpyArray read_npy(const std::filesystem::path& path) {
   const ElementType& type = element_type(where, header.dtype);
   NpyArray array;
   array.shape = header.shape;
-  array.bytes = type.append == nullptr;
+  array.bytes = type.append == append_u8;
+  array.integers = type.code[0] != 'f';
   read_elements(where, file, header, type, array);
   if (header.fortran_order) {
     to_c_order(array.shape, array.u8);
     to_c_order(array.shape, array.f32);
+    to_c_order(array.shape, array.f64);
   }
   return array;
 }

@@ -10,16 +10,23 @@ namespace gpuvae::io {
 
 struct NpyArray {
   std::vector<std::int64_t> shape;  // empty for a single number
-  bool bytes = false;               // true for dtype u1: the elements are in u8, otherwise in f32; row-major
+  bool bytes = false;               // true for dtype u1, whose elements are in u8
+  bool integers = false;            // true for booleans and integers
+  // The elements, row-major, in the smallest type that holds all numbers of the file's type: f32 for
+  // booleans, integers of 1 and 2 bytes, f2 and f4; f64 for all others. The other two are empty.
   std::vector<std::uint8_t> u8;
   std::vector<float> f32;
+  std::vector<double> f64;
+
+  [[nodiscard]] std::size_t elements() const { return u8.size() + f32.size() + f64.size(); }
+  // Returns all elements, rounded to f32: large values become infinite.
+  [[nodiscard]] std::vector<float> to_f32() const;
 };
 
 // Reads versions 1 to 3 with booleans (0 and 1), integers of 1 to 8 bytes or floats of 2 to 8 bytes, in
-// either byte order and in C or Fortran order, plain or gzip. Elements other than u1 are rounded to f32:
-// large values become infinite, and NaN is allowed. Throws Error "[read] path: reason" unless the file holds
-// exactly what its header says. Memory use grows with the data found, not with the sizes that a header
-// claims.
+// either byte order and in C or Fortran order, plain or gzip. Integers beyond 2^53 are rounded to f64, and
+// NaN is allowed. Throws Error "[read] path: reason" unless the file holds exactly what its header says.
+// Memory use grows with the data found, not with the sizes that a header claims.
 NpyArray read_npy(const std::filesystem::path& path);
 
 // Writes version 1.0 with little-endian f4 in C order. Replaces the file completely or not at all (see

@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "kernels/check.h"
-#include "src/io/file.h"
+#include "src/io/checksum.h"
 
 namespace gpuvae::io {
 namespace {
@@ -182,16 +182,22 @@ void check_tiling(const std::string& path, std::vector<Span> spans, std::uint64_
   check(offset == data_bytes, file_error("read"), "{}: {} trailing bytes", path, data_bytes - offset);
 }
 
-std::string_view split_header(const std::string& path, std::string_view& bytes) {
+// Reads the length of the header from the first bytes of a file of `size` bytes.
+std::uint64_t header_length(const std::string& path, std::string_view bytes, std::uint64_t size) {
   check(bytes.size() >= kLengthBytes, file_error("read"), "{}: expected at least {} bytes, got {}", path,
         kLengthBytes, bytes.size());
   std::uint64_t length = 0;
   std::ranges::copy(bytes.substr(0, kLengthBytes), reinterpret_cast<char*>(&length));
-  bytes.remove_prefix(kLengthBytes);
-  check(length <= bytes.size(), file_error("read"), "{}: header of {} bytes in a file of {}", path, length,
-        bytes.size() + kLengthBytes);
+  check(length <= size - kLengthBytes, file_error("read"), "{}: header of {} bytes in a file of {}", path,
+        length, size);
   check(length <= kMaxHeaderBytes, file_error("read"), "{}: header of {} bytes, expected at most {}", path,
         length, kMaxHeaderBytes);
+  return length;
+}
+
+std::string_view split_header(const std::string& path, std::string_view& bytes) {
+  const std::uint64_t length = header_length(path, bytes, bytes.size());
+  bytes.remove_prefix(kLengthBytes);
   const std::string_view header = bytes.substr(0, length);
   bytes.remove_prefix(length);
   return header;
@@ -199,12 +205,31 @@ std::string_view split_header(const std::string& path, std::string_view& bytes) 
 
 }  // namespace
 
-void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
+std::string checksum_of(const TensorFile& file) {
+  Checksum sum;
+  std::map<std::string_view, const HostTensor*> tensors;
+  for (const auto& [name, tensor] : file.tensors) tensors[name] = &tensor;
+  for (const auto& [name, tensor] : tensors) {
+    sum.add(name);
+    sum.add(tag(tensor->dtype));
+    sum.add(std::uint64_t{tensor->shape.size()});
+    for (const std::int64_t extent : tensor->shape) sum.add(static_cast<std::uint64_t>(extent));
+    sum.add(std::span<const std::byte>(tensor->bytes));
+  }
+  for (const auto& [key, value] : file.metadata) {
+    if (key == kChecksumKey) continue;
+    sum.add(std::string_view(key));
+    sum.add(std::string_view(value));
+  }
+  return sum.text();
+}
+
+void write_safetensors(const std::filesystem::path& path, const TensorFile& file, Sync sync) {
   check_writable(path.string(), file);
   const auto order = data_order(file);
   const std::string header = header_text(path.string(), file, order);
   const std::uint64_t length = header.size();
-  AtomicFile out(path);
+  AtomicFile out(path, sync);
   out.write(std::as_bytes(std::span(&length, 1)));
   out.write(header);
   for (const std::size_t i : order) out.write(file.tensors[i].second.bytes);
@@ -233,7 +258,23 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
     const auto tensor = std::as_bytes(std::span(data.substr(spans[i].begin, spans[i].end - spans[i].begin)));
     file.tensors[i].second.bytes.assign(tensor.begin(), tensor.end());
   }
+  if (const auto stored = file.metadata.find(kChecksumKey); stored != file.metadata.end()) {
+    const std::string sum = checksum_of(file);
+    check(sum == stored->second, file_error("read"),
+          "{}: expected checksum {}, got {}: the file is damaged, or another program changed it and kept the "
+          "metadata key '{}'",
+          where, stored->second, sum, kChecksumKey);
+  }
   return file;
+}
+
+std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path) {
+  const std::string where = path.string();
+  const FilePart start = read_part(path, 0, kLengthBytes);
+  const std::uint64_t length = header_length(where, start.bytes, start.file_size);
+  const Json header = HeaderParser(where).parse(read_part(path, kLengthBytes, length).bytes);
+  const auto found = header.find(kMetadata);
+  return found == header.end() ? std::map<std::string, std::string>{} : parse_metadata(where, *found);
 }
 
 }  // namespace gpuvae::io

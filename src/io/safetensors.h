@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "gpuvae/types.h"
+#include "src/io/file.h"
 
 namespace gpuvae::io {
 
@@ -25,14 +26,23 @@ struct TensorFile {
   std::map<std::string, std::string> metadata;
 };
 
+// A metadata key under which a file may hold the checksum of everything else in it.
+inline constexpr const char* kChecksumKey = "checksum";
+// The checksum of names, types, shapes, bytes and metadata (but for kChecksumKey), as 16 hexadecimal digits.
+// It does not depend on the order of the tensors.
+std::string checksum_of(const TensorFile& file);
+
 // Replaces the file at `path` completely or not at all (see AtomicFile). The header keeps the order of
 // `tensors`. The data follow by decreasing element size, so that each tensor is aligned to its elements.
 // Throws Error "[write] path: reason" if a name is duplicate or reserved, if text is not UTF-8, if the bytes
 // of a tensor do not match its shape, or if writing fails.
-void write_safetensors(const std::filesystem::path& path, const TensorFile& file);
+void write_safetensors(const std::filesystem::path& path, const TensorFile& file, Sync sync = Sync::yes);
 
 // Throws Error "[read] path: reason" unless the file is valid and all tensors are F32, F64, BF16, U8 or I32.
-// Everything in the header is checked.
+// Everything in the header is checked. If the metadata have a checksum, everything is compared with it.
 TensorFile read_safetensors(const std::filesystem::path& path);
+
+// Reads only the metadata. The tensors and the checksum are not checked. Throws Error "[read] path: reason".
+std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path);
 
 }  // namespace gpuvae::io

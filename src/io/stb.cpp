@@ -3,7 +3,6 @@
 #include <zlib.h>
 
 #include <cstdlib>
-#include <memory>
 
 namespace {
 
@@ -25,14 +24,6 @@ unsigned char* compress_with_zlib(unsigned char* data, int size, int* compressed
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #pragma GCC diagnostic ignored "-Wunused-function"
-#define STB_IMAGE_IMPLEMENTATION
-#define STB_IMAGE_STATIC
-#define STBI_NO_STDIO
-#define STBI_ONLY_PNG
-#define STBI_ONLY_JPEG
-#define STBI_ONLY_BMP
-#define STBI_ONLY_PNM
-#include <stb_image.h>
 #define STB_IMAGE_WRITE_IMPLEMENTATION
 #define STB_IMAGE_WRITE_STATIC
 #define STBI_WRITE_NO_STDIO
@@ -50,17 +41,6 @@ std::string encode_png(const Gray& image) {
   };
   stbi_write_png_to_func(append, &bytes, image.width, image.height, 1, image.pixels.data(), image.width);
   return bytes;
-}
-
-const char* decode_image(std::string_view bytes, Gray& image) {
-  int channels = 0;
-  const std::unique_ptr<stbi_uc, decltype(&stbi_image_free)> pixels(
-      stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(bytes.data()), static_cast<int>(bytes.size()),
-                            &image.width, &image.height, &channels, 1),
-      &stbi_image_free);
-  if (!pixels) return stbi_failure_reason();
-  image.pixels.assign(pixels.get(), pixels.get() + static_cast<std::size_t>(image.width) * image.height);
-  return nullptr;
 }
 
 }  // namespace gpuvae::io

@@ -1,289 +1,357 @@
 #include "src/io/table.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstring>
+#include <optional>
 #include <span>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "kernels/check.h"
-#include "src/io/input.h"
+#include "src/io/file.h"
+#include "src/io/table_cells.h"
+#include "src/io/table_lines.h"
 
 namespace gpuvae::io {
 namespace {
 
-constexpr std::size_t kChunk = std::size_t{1} << 20;
-constexpr std::size_t kLongestLine = std::size_t{1} << 26;
+// The lines from which the layout is decided.
+constexpr std::size_t kSampleLines = 50, kSampleBytes = std::size_t{1} << 18;
 
-// Reads a file line by line. A line stays valid until the next call.
-class LineReader {
- public:
-  explicit LineReader(const std::filesystem::path& path) : path_(path.string()), file_(path) {}
+// A column that counts fewer rows than this may do so by chance.
+constexpr std::int64_t kRowsToCount = 5;
 
-  std::int64_t number() const { return number_; }  // the number of the last line, counted from 1
+constexpr std::size_t kMaxClasses = 256;
 
-  // Returns false at the end of the file. `line` excludes the line break.
-  bool next(std::string_view& line) {
-    ++number_;
-    for (std::size_t seen = 0;;) {
-      const std::uint8_t* begin = buffer_.data() + begin_;
-      const std::size_t size = end_ - begin_;
-      const void* newline = size == seen ? nullptr : std::memchr(begin + seen, '\n', size - seen);
-      if (!newline && !ended_) {
-        seen = size;
-        fill();
-        continue;
-      }
-      if (!newline && size == 0) return false;
-      const auto length =
-          newline ? static_cast<std::size_t>(static_cast<const std::uint8_t*>(newline) - begin) : size;
-      begin_ += length + (newline ? 1 : 0);
-      line = {reinterpret_cast<const char*>(begin), length};
-      if (line.ends_with('\r')) line.remove_suffix(1);
-      return true;
-    }
-  }
-
- private:
-  void fill() {
-    std::copy(buffer_.begin() + static_cast<std::ptrdiff_t>(begin_),
-              buffer_.begin() + static_cast<std::ptrdiff_t>(end_), buffer_.begin());
-    end_ -= std::exchange(begin_, 0);
-    check(end_ < kLongestLine, file_error("read"), "{}: line {}: longer than {} bytes: not a table", path_,
-          number_, kLongestLine);
-    if (buffer_.size() - end_ < kChunk) buffer_.resize(std::max(2 * buffer_.size(), 2 * kChunk));
-    const std::size_t got = file_.read(std::span(buffer_).subspan(end_, kChunk));
-    end_ += got;
-    ended_ = got < kChunk;
-  }
-
-  std::string path_;
-  InputFile file_;
-  std::vector<std::uint8_t> buffer_;
-  std::size_t begin_ = 0, end_ = 0;  // the part of buffer_ that is still unread
-  bool ended_ = false;
-  std::int64_t number_ = 0;
-};
-
-bool is_missing(std::string_view text) {
-  std::string lower(text.substr(0, 5));
-  for (char& c : lower)
+bool is_index_name(std::string name) {
+  for (char& c : name)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  for (const char* word : {"", "nan", "-nan", "na", "n/a", "null", "none", "?"})
-    if (lower == word) return true;
-  return false;
+  constexpr const char* kNames[] = {"index",    "id",        "row",        "row_id", "rowid",
+                                    "rownames", "row.names", "unnamed: 0", "#"};
+  return std::ranges::find(kNames, name) != std::end(kNames);
 }
 
-enum class Cell { number, missing, text, beyond_f32 };
-
-// Parses the whole of `text` as a number.
-Cell parse_number(std::string_view text, float& value) {
-  if (is_missing(text)) return Cell::missing;
-  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
-  const char *begin = text.data(), *end = begin + text.size();
-  auto [stop, error] = std::from_chars(begin, end, value);
-  if (stop != end || error == std::errc::invalid_argument) return Cell::text;
-  // from_chars() reports numbers that are too large and numbers that are too small. The latter are no error.
-  if (error == std::errc::result_out_of_range) {
-    long double wide = 0;
-    if (std::from_chars(begin, end, wide).ec != std::errc()) return Cell::beyond_f32;
-    value = static_cast<float>(wide);
-    if (std::isinf(value)) return Cell::beyond_f32;
-  }
-  return std::isnan(value) ? Cell::missing : Cell::number;
-}
-
-// Shortens text for messages and replaces its control characters.
-std::string shown(std::string_view text) {
-  constexpr std::size_t kLargest = 40;
-  std::string result(text.substr(0, kLargest));
-  for (char& c : result)
-    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
-  return result + (text.size() > kLargest ? "..." : "");
-}
-
-// Iterates over the cells of a line and removes their quotes.
-class Cells {
- public:
-  Cells(std::string_view line, char separator) : rest_(line), separator_(separator) {}
-
-  // Returns false after the last cell and at malformed quotes, after which is_sound() is false.
-  bool next(std::string& cell) {
-    if (done_) return false;
-    trim_start(rest_);
-    if (rest_.starts_with('"')) return next_quoted(cell);
-    const std::size_t size =
-        std::min(rest_.size(), rest_.find_first_of(separator_ == ' ' ? " \t" : separators()));
-    cell = rest_.substr(0, size);
-    while (!cell.empty() && is_space(cell.back())) cell.pop_back();
-    return advance(size);
-  }
-  bool is_sound() const { return is_sound_; }
-
- private:
-  std::string_view separators() const { return {&separator_, 1}; }
-  bool is_space(char c) const { return c == ' ' || (c == '\t' && separator_ != '\t'); }
-  void trim_start(std::string_view& text) const {
-    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  }
-
-  bool next_quoted(std::string& cell) {
-    cell.clear();
-    std::size_t at = 1;
-    for (;; ++at) {
-      if (at >= rest_.size()) return is_sound_ = false;
-      if (rest_[at] == '"' && rest_.substr(at + 1, 1) != "\"") break;  // two quotes represent one
-      at += rest_[at] == '"';
-      cell += rest_[at];
-    }
-    return advance(at + 1);
-  }
-
-  // Advances past a cell of `size` characters and its separator.
-  bool advance(std::size_t size) {
-    rest_.remove_prefix(size);
-    trim_start(rest_);
-    done_ = rest_.empty();
-    if (done_ || separator_ == ' ') return true;
-    if (rest_.front() != separator_) return is_sound_ = false;  // text after a closing quote
-    rest_.remove_prefix(1);
-    return true;
-  }
-
-  std::string_view rest_;
-  char separator_;
-  bool done_ = false, is_sound_ = true;
+// What is done with a column of the file.
+struct Column {
+  enum Use { number, label, skipped };
+  Use use = number;
+  std::size_t slot = 0;  // column of Table::values, if a number
 };
-
-std::string without_quoted(std::string_view line) {
-  std::string rest;
-  bool quoted = false;
-  for (const char c : line)
-    if (c == '"') {
-      quoted = !quoted;
-    } else if (!quoted) {
-      rest += c;
-    }
-  return rest;
-}
 
 class TableReader {
  public:
-  TableReader(const std::filesystem::path& path, std::int64_t max_rows)
-      : path_(path.string()), lines_(path), max_rows_(max_rows) {}
+  TableReader(const std::filesystem::path& path, const TableOptions& options)
+      : path_(path.string()), lines_(path), options_(options) {}
 
   Table read() {
-    std::string_view line;
-    while (lines_.next(line)) {
-      if (lines_.number() == 1 && line.starts_with("\xEF\xBB\xBF"))
-        line.remove_prefix(3);  // a byte order mark
-      const std::size_t start = line.find_first_not_of(" \t");
-      if (start == std::string_view::npos || line[start] == '#') continue;
-      while (line.ends_with(' ')) line.remove_suffix(1);
-      if (!table_.columns.empty() || !is_header(line)) row(line);
-      if (max_rows_ > 0 && table_.rows == max_rows_) break;
-    }
-    check(!table_.columns.empty(), file_error("read"), "{}: expected a table, got {}", path_,
+    const std::vector<TableLine> sample = take_sample();
+    check(!sample.empty(), file_error("read"), "{}: expected a table, got {}", path_,
           lines_.number() == 1 ? "an empty file" : "only blank lines and comments");
+    layout_ = find_layout(path_, sample, options_.header, options_.expected_names);
+    table_.notes = layout_.notes;
+    table_.has_names = layout_.has_names;
+    choose_columns();
+    read_rows(std::span(sample).subspan(layout_.has_names ? 1 : 0));
     check(table_.rows > 0, file_error("read"), "{}: expected rows of numbers, got only a header", path_);
+    leave_out_counting_column();
+    summarize();
     return std::move(table_);
   }
 
  private:
-  template <class... Args>
-  [[noreturn]] void bad_line(fmt::format_string<Args...> reason, Args&&... args) const {
-    fail(file_error("read"), "{}: line {}{}", path_, lines_.number(),
-         fmt::format(reason, std::forward<Args>(args)...));
+  // ---- lines ----
+
+  // Returns false at the end of the file. Skips blank lines and comments.
+  bool next_line(std::string_view& line) {
+    while (lines_.next(line)) {
+      const std::size_t start = line.find_first_not_of(" \t");
+      if (start == std::string_view::npos || line[start] == '#') continue;
+      while (line.ends_with(' ')) line.remove_suffix(1);
+      return true;
+    }
+    return false;
   }
 
-  std::vector<std::string> cells_of(std::string_view line) const {
-    Cells cells(line, separator_);
-    std::vector<std::string> all;
-    for (std::string cell; cells.next(cell);) all.push_back(cell);
-    if (!cells.is_sound()) bad_line(": unterminated quote, or text after a closing quote");
-    return all;
+  std::vector<TableLine> take_sample() {
+    std::vector<TableLine> sample;
+    std::size_t bytes = 0;
+    for (std::string_view line;
+         sample.size() < 2 || (sample.size() < kSampleLines && bytes < kSampleBytes);) {
+      if (!next_line(line)) break;
+      line_ = lines_.number();
+      if (sample.empty() && line.find('\0') != std::string_view::npos)
+        bad_line(" has zero bytes: not a text file");
+      bytes += line.size();
+      sample.push_back({line_, std::string(line)});
+    }
+    return sample;
   }
 
-  // Determines the separator, the number of columns and, if the line is a header, their names.
-  bool is_header(std::string_view line) {
-    if (line.find('\0') != std::string_view::npos) bad_line(" has zero bytes: not a text file");
-    const std::string unquoted = without_quoted(line);
-    for (const char separator : {'\t', ';', ',', ' '})
-      if (separator_ = separator; unquoted.find(separator) != std::string::npos) break;
-    std::vector<std::string> cells = cells_of(line);
-    float unused = 0;
-    has_names_ = std::ranges::any_of(
-        cells, [&](const std::string& cell) { return parse_number(cell, unused) == Cell::text; });
-    for (std::size_t i = 0; i < cells.size() && !has_names_; ++i) cells[i] = std::to_string(i);
-    table_.columns = std::move(cells);
-    return has_names_;
+  void read_rows(std::span<const TableLine> sample) {
+    for (const TableLine& line : sample) {
+      line_ = line.number;
+      if (!is_full()) row(line.text);
+    }
+    for (std::string_view line; !is_full() && next_line(line);) {
+      line_ = lines_.number();
+      row(line);
+    }
   }
+  bool is_full() const { return options_.max_rows > 0 && table_.rows == options_.max_rows; }
+
+  // ---- columns ----
+
+  void choose_columns() {
+    columns_.assign(layout_.names.size(), {});
+    if (layout_.empty_last) columns_.back().use = Column::skipped;
+    if (options_.by_name) check_names();
+    if (!options_.label_column.empty() && (!options_.by_name || has_name(options_.label_column))) {
+      const std::size_t label = find_column("label column", options_.label_column);
+      columns_[label].use = Column::label;
+      table_.label_column = layout_.names[label];
+    }
+    if (!options_.columns.empty()) return choose_named_columns();
+    const bool keeps_index = options_.header == TableHeader::by_text;
+    if (!keeps_index && layout_.has_names && layout_.names[0].empty() && columns_[0].use == Column::number) {
+      columns_[0].use = Column::skipped;
+      index_text_ = "the first column has no name and was left out as an index";
+    }
+    for (std::size_t c = 0; c < columns_.size(); ++c) {
+      if (columns_[c].use != Column::number) continue;
+      columns_[c].slot = table_.columns.size();
+      table_.columns.push_back(layout_.names[c]);
+    }
+    check_any_column();
+    may_count_ = !keeps_index && columns_[0].use == Column::number && table_.columns.size() >= 2;
+  }
+
+  void choose_named_columns() {
+    for (Column& column : columns_)
+      if (column.use == Column::number) column.use = Column::skipped;
+    for (const std::string& wanted : options_.columns) {
+      const std::size_t c = find_column("column", wanted);
+      check(columns_[c].use == Column::skipped, file_error("read"),
+            "{}: expected different columns, none of which holds the labels, got '{}' again", path_, wanted);
+      columns_[c] = {Column::number, table_.columns.size()};
+      table_.columns.push_back(layout_.names[c]);
+    }
+    check_any_column();
+    if (options_.by_name) describe_match();
+  }
+
+  bool has_name(const std::string& name) const { return std::ranges::count(layout_.names, name) > 0; }
+
+  void check_names() const {
+    check(layout_.has_names, file_error("read"),
+          "{}: expected a header with the training data's columns {}, got a table without names", path_,
+          names_text(options_.columns));
+    for (const std::string& name : options_.columns)
+      check(has_name(name), file_error("read"), "{}: expected the training data's column '{}', got {}", path_,
+            name, names_text(layout_.names));
+  }
+
+  // Says which columns were left out, and whether the others stood in another order.
+  void describe_match() {
+    std::vector<std::string> left_out;
+    bool in_order = true;
+    std::size_t next = 0;
+    for (std::size_t c = 0; c < columns_.size(); ++c) {
+      if (columns_[c].use == Column::number) in_order = in_order && columns_[c].slot == next++;
+      if (columns_[c].use == Column::skipped && !layout_.names[c].empty())
+        left_out.push_back(layout_.names[c]);
+    }
+    if (!in_order)
+      index_text_ = "the columns stand in another order than in training and were matched by name";
+    if (left_out.empty()) return;
+    if (!in_order) index_text_ += ", ";
+    index_text_ += fmt::format("not used: {}", names_text(left_out));
+  }
+
+  static std::string names_text(const std::vector<std::string>& names) {
+    constexpr std::size_t kMaxNames = 50;
+    const auto some = std::span(names).first(std::min(kMaxNames, names.size()));
+    return fmt::format("{}{}", fmt::join(some, ", "), some.size() < names.size() ? ", ..." : "");
+  }
+
+  void check_any_column() const {
+    check(!table_.columns.empty(), file_error("read"), "{}: expected columns beside the {}, got none", path_,
+          options_.label_column.empty() ? "index" : "labels");
+  }
+
+  std::size_t find_column(std::string_view what, const std::string& wanted) const {
+    const auto named = std::ranges::find(layout_.names, wanted);
+    if (named != layout_.names.end()) return static_cast<std::size_t>(named - layout_.names.begin());
+    std::size_t number = 0;
+    const auto [stop, error] = std::from_chars(wanted.data(), wanted.data() + wanted.size(), number);
+    if (error == std::errc() && stop == wanted.data() + wanted.size() && number < layout_.names.size())
+      return number;
+    fail(file_error("read"), "{}: expected {} '{}' among the {} columns, got {}", path_, what, wanted,
+         layout_.names.size(), names_text(layout_.names));
+  }
+
+  // ---- rows ----
 
   void row(std::string_view line) {
-    const char *at = line.data(), *const end = at + line.size();
-    for (std::size_t column = 0; column < table_.columns.size(); ++column) {
-      at = skip_spaces(at, end);
-      float value = 0;
-      const auto [stop, error] = std::from_chars(at, end, value);
-      const char* next = skip_spaces(stop, end);
-      const bool is_last = column + 1 == table_.columns.size();
-      const bool ends = is_last             ? next == end
-                        : separator_ == ' ' ? next > stop
-                                            : next < end && *next == separator_;
-      if (error != std::errc() || !ends || std::isnan(value)) return unusual_row(line, column);
-      table_.values.push_back(value);
-      at = is_last || separator_ == ' ' ? next : next + 1;
+    const std::size_t width = table_.columns.size(), start = table_.values.size();
+    table_.values.resize(start + width);
+    label_ = {};
+    if (!plain_row(line, table_.values.data() + start)) unusual_row(line, table_.values.data() + start);
+    if (!table_.label_column.empty()) add_label();
+    if (may_count_) {
+      if (table_.rows == 0) first_count_ = table_.values[start];
+      may_count_ = (first_count_ == 0 || first_count_ == 1) &&
+                   table_.values[start] == first_count_ + static_cast<double>(table_.rows);
     }
     ++table_.rows;
   }
 
-  // Reads the rows that the fast path of row() does not: quotes, plus signs, very small numbers and all
-  // errors. The first `done` values of the row are stored already.
-  void unusual_row(std::string_view line, std::size_t done) {
-    const std::vector<std::string> cells = cells_of(line);
-    if (cells.size() != table_.columns.size())
-      bad_line(": expected {} cells, got {}", table_.columns.size(), cells.size());
-    for (std::size_t column = done; column < cells.size(); ++column) {
-      float value = 0;
-      const Cell kind = parse_number(cells[column], value);
-      if (kind != Cell::number) bad_cell(column, kind, cells[column]);
-      table_.values.push_back(value);
+  // Reads a row without quotes, plus signs and errors. Returns false if the row is of another kind.
+  bool plain_row(std::string_view line, double* out) {
+    const char *at = line.data(), *const end = at + line.size();
+    for (std::size_t c = 0; c < columns_.size(); ++c) {
+      at = skip_spaces(at, end);
+      const char* stop = at;
+      double value = 0;
+      if (columns_[c].use == Column::number) {
+        const auto parsed = std::from_chars(at, end, value);
+        if (parsed.ec != std::errc() || std::isnan(value)) return false;
+        stop = parsed.ptr;
+        out[columns_[c].slot] = value;
+      } else {
+        if (at < end && *at == '"') return false;
+        stop = end_of_cell(at, end);
+        if (columns_[c].use == Column::label) label_ = trimmed({at, stop});
+      }
+      const char* next = skip_spaces(stop, end);
+      const bool is_last = c + 1 == columns_.size();
+      const bool ends = is_last                    ? next == end
+                        : layout_.separator == ' ' ? next > stop
+                                                   : next < end && *next == layout_.separator;
+      if (!ends) return false;
+      at = is_last || layout_.separator == ' ' ? next : next + 1;
     }
-    ++table_.rows;
+    return true;
+  }
+
+  void unusual_row(std::string_view line, double* out) {
+    if (!split_cells(line, layout_.separator, cells_))
+      bad_line(": unterminated quote, or text after a closing quote");
+    if (cells_.size() != columns_.size())
+      bad_line(": expected {} cells, got {}", columns_.size(), cells_.size());
+    for (std::size_t c = 0; c < columns_.size(); ++c) {
+      if (columns_[c].use == Column::label) label_ = cells_[c];
+      if (columns_[c].use != Column::number) continue;
+      const Cell kind = parse_number(cells_[c], out[columns_[c].slot]);
+      if (kind != Cell::number) bad_cell(c, kind, cells_[c]);
+    }
+  }
+
+  void add_label() {
+    if (kind_of(label_) == Cell::missing) {
+      const auto label = std::ranges::find(columns_, Column::label, &Column::use);
+      bad_cell(static_cast<std::size_t>(label - columns_.begin()), Cell::missing, label_);
+    }
+    const auto [found, is_new] =
+        label_ids_.try_emplace(std::string(label_), static_cast<std::uint32_t>(table_.label_texts.size()));
+    if (is_new) table_.label_texts.emplace_back(label_);
+    table_.labels.push_back(found->second);
+    if (table_.label_texts.size() > 4 * kMaxClasses)
+      fail(file_error("read"), "{}: expected at most {} classes in label column '{}', got more", path_,
+           kMaxClasses, table_.label_column);
+  }
+
+  // ---- the index column ----
+
+  // A column 0, 1, 2, ... or 1, 2, 3, ... of many rows counts them.
+  void leave_out_counting_column() {
+    if (!may_count_ || table_.rows < kRowsToCount) return;
+    const std::string name = table_.columns[0];
+    if (layout_.has_names && !is_index_name(name)) {
+      table_.notes.push_back(fmt::format(
+          "{}: column '{}' counts the rows and is used like any other column (--columns can leave it out)",
+          path_, shown(name)));
+      return;
+    }
+    index_text_ = layout_.has_names
+                      ? fmt::format("column '{}' counts the rows and was left out as an index", shown(name))
+                      : "the first column counts the rows and was left out as an index";
+    const std::size_t width = table_.columns.size();
+    double* kept = table_.values.data();
+    for (std::size_t i = 0; i < table_.values.size(); ++i)
+      if (i % width != 0) *kept++ = table_.values[i];
+    table_.values.resize(static_cast<std::size_t>(kept - table_.values.data()));
+    table_.columns.erase(table_.columns.begin());
+  }
+
+  void summarize() {
+    table_.summary = fmt::format("{}: {}", path_, layout_.summary);
+    if (layout_.empty_last) table_.summary += ", the empty last column was left out";
+    if (!index_text_.empty()) table_.summary += ", " + index_text_;
+    if (!table_.label_column.empty())
+      table_.summary += fmt::format(", the labels are in column '{}'", shown(table_.label_column));
+  }
+
+  // ---- errors ----
+
+  template <class... Args>
+  [[noreturn]] void bad_line(fmt::format_string<Args...> reason, Args&&... args) const {
+    fail(file_error("read"), "{}: line {}{}", path_, line_, fmt::format(reason, std::forward<Args>(args)...));
   }
 
   [[noreturn]] void bad_cell(std::size_t column, Cell kind, std::string_view cell) const {
-    const std::string where = column_text(column), text = shown(cell);
+    const std::string where = layout_.has_names ? fmt::format("column '{}'", shown(layout_.names[column]))
+                                                : fmt::format("column {} (from 0)", column);
+    const std::string text = shown(cell);
     if (kind == Cell::missing) bad_line(", {}: missing value, got '{}'", where, text);
-    if (kind == Cell::beyond_f32)
-      bad_line(", {}: expected a number within 32-bit floats, got {}", where, text);
+    if (kind == Cell::beyond_f64)
+      bad_line(", {}: expected a number within 64-bit floats, got {}", where, text);
     bad_line(", {}: expected a number, got '{}'", where, text);
   }
 
-  std::string column_text(std::size_t column) const {
-    if (!has_names_) return fmt::format("column {} (from 0)", column);
-    return fmt::format("column '{}'", shown(table_.columns[column]));
-  }
+  // ---- cells ----
 
+  bool is_space(char c) const { return c == ' ' || (c == '\t' && layout_.separator != '\t'); }
   const char* skip_spaces(const char* at, const char* end) const {
-    while (at < end && (*at == ' ' || (*at == '\t' && separator_ != '\t'))) ++at;
+    while (at < end && is_space(*at)) ++at;
     return at;
+  }
+  const char* end_of_cell(const char* at, const char* end) const {
+    return std::find_if(
+        at, end, [&](char c) { return c == layout_.separator || (layout_.separator == ' ' && c == '\t'); });
+  }
+  std::string_view trimmed(std::string_view text) const {
+    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+    return text;
   }
 
   std::string path_;
   LineReader lines_;
-  std::int64_t max_rows_;
+  const TableOptions& options_;
+  std::int64_t line_ = 0;  // the number of the line that is read, for errors
+  TableLayout layout_;
+  std::vector<Column> columns_;  // of the file
   Table table_;
-  char separator_ = ',';
-  bool has_names_ = false;
+  std::vector<std::string> cells_;  // of an unusual row
+  std::string_view label_;          // of the current row
+  std::unordered_map<std::string, std::uint32_t> label_ids_;
+  bool may_count_ = false;  // the first column counts the rows so far
+  double first_count_ = 0;
+  std::string index_text_;
 };
 
 }  // namespace
 
+Table read_table(const std::filesystem::path& path, const TableOptions& options) {
+  return TableReader(path, options).read();
+}
+
 Table read_csv(const std::filesystem::path& path, std::int64_t max_rows) {
-  return TableReader(path, max_rows).read();
+  const TableOptions options{.header = TableHeader::by_text, .max_rows = max_rows};
+  return TableReader(path, options).read();
 }
 
 }  // namespace gpuvae::io

@@ -12,6 +12,25 @@ namespace gpuvae {
 namespace {
 
 constexpr const char* kStates[] = {"optimizer.state1", "optimizer.state2"};
+// Version 1 had no checksum and no steps within an epoch.
+constexpr int kVersion = 2;
+
+void check_finite(Origin origin, const std::filesystem::path& path, const std::string& key,
+                  const io::HostTensor& tensor) {
+  if (tensor.dtype != DType::f32) return;
+  std::vector<float> values(tensor.bytes.size() / sizeof(float));
+  std::memcpy(values.data(), tensor.bytes.data(), tensor.bytes.size());
+  for (std::size_t i = 0; i < values.size(); ++i)
+    check(std::isfinite(values[i]), origin, "{}: expected finite values, got {} in {} at element {}",
+          path.string(), values[i], key, i);
+}
+
+// Writes the tensors with a checksum.
+void write_checked(const std::filesystem::path& path, io::TensorFile file, Durability durability) {
+  for (const auto& [key, tensor] : file.tensors) check_finite("save", path, key, tensor);
+  file.metadata[io::kChecksumKey] = io::checksum_of(file);
+  io::write_safetensors(path, file, durability == Durability::power_loss ? io::Sync::yes : io::Sync::no);
+}
 
 std::pair<std::string, io::HostTensor> host_copy(const std::string& name, const Tensor& tensor) {
   const Tensor host = tensor.to(Device::cpu());
@@ -41,6 +60,7 @@ const io::HostTensor& expected(const io::TensorFile& file, const std::filesystem
   check(shape == like.shape() && found->dtype == like.dtype(), file_error("load"),
         "{}: expected {} {}{}, got {}{}", path.string(), key, name(like.dtype()), like.shape(),
         name(found->dtype), shape);
+  check_finite(file_error("load"), path, key, *found);
   return *found;
 }
 
@@ -84,6 +104,28 @@ class Metadata {
   std::string path_;
 };
 
+// Reads where the run stood. A checkpoint with a version must have a checksum, so that no damage to the
+// metadata goes unnoticed.
+TrainingState state_of(const Metadata& metadata, const std::filesystem::path& path) {
+  const bool versioned = !metadata.text("format_version").empty();
+  const int version = versioned ? metadata.number<int>("format_version") : 1;
+  check(version >= 1 && version <= kVersion, file_error("load"),
+        "{}: expected format version 1 to {}, got {}: a newer version of gpuvae wrote this file",
+        path.string(), kVersion, version);
+  check(!versioned || !metadata.text(io::kChecksumKey).empty(), file_error("load"),
+        "{}: expected a checksum, found none", path.string());
+  const auto epochs = metadata.number<std::uint64_t>("epochs");
+  check(epochs <= INT_MAX, file_error("load"), "{}: expected at most {} epochs, got {}", path.string(),
+        INT_MAX, epochs);
+  TrainingState state{.epochs = static_cast<int>(epochs)};
+  if (version == 1) return state;
+  state.steps = metadata.number<std::uint64_t>("epoch_steps");
+  state.reconstruction = metadata.number<double>("epoch_reconstruction");
+  state.kl = metadata.number<double>("epoch_kl");
+  state.seconds = metadata.number<double>("epoch_seconds");
+  return state;
+}
+
 // Older checkpoints do not name their optimiser; for them, only the presence of a second state tensor is
 // checked.
 void check_same_optimizer(const io::TensorFile& file, const std::filesystem::path& path,
@@ -99,11 +141,11 @@ void check_same_optimizer(const io::TensorFile& file, const std::filesystem::pat
 }  // namespace
 
 void save_parameters(const std::filesystem::path& path, std::span<const Parameter> parameters,
-                     const std::map<std::string, std::string>& metadata) {
+                     const std::map<std::string, std::string>& metadata, Durability durability) {
   io::TensorFile file;
   file.metadata = metadata;
   for (const Parameter& p : parameters) file.tensors.push_back(host_copy(p.name, p.variable.value()));
-  io::write_safetensors(path, file);
+  write_checked(path, std::move(file), durability);
 }
 
 std::map<std::string, std::string> load_parameters(const std::filesystem::path& path,
@@ -117,30 +159,42 @@ std::map<std::string, std::string> load_parameters(const std::filesystem::path& 
 }
 
 void save_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
-                     const Optimizer& optimizer, int epochs) {
-  check(epochs >= 0, "save_checkpoint", "expected 0 or more epochs, got {}", epochs);
+                     const Optimizer& optimizer, const TrainingState& state,
+                     const std::map<std::string, std::string>& metadata, Durability durability) {
+  check(state.epochs >= 0, "save_checkpoint", "expected 0 or more epochs, got {}", state.epochs);
   io::TensorFile file;
   file.metadata = {{"format", "gpuvae checkpoint"},
-                   {"epochs", std::to_string(epochs)},
+                   {"format_version", std::to_string(kVersion)},
+                   {"epochs", std::to_string(state.epochs)},
+                   {"epoch_steps", std::to_string(state.steps)},
+                   {"epoch_reconstruction", fmt::format("{}", state.reconstruction)},
+                   {"epoch_kl", fmt::format("{}", state.kl)},
+                   {"epoch_seconds", fmt::format("{}", state.seconds)},
                    {"steps", std::to_string(optimizer.steps())},
                    {"optimizer", std::string(name(optimizer.options().kind))},
                    {"learning_rate", fmt::format("{}", optimizer.learning_rate())}};
+  for (const auto& [key, value] : metadata)
+    check(file.metadata.emplace(key, value).second, "save_checkpoint",
+          "expected other metadata than the checkpoint's, got {}", key);
   for (const Parameter& p : parameters) file.tensors.push_back(host_copy(p.name, p.variable.value()));
   const Tensor states[] = {optimizer.state1(), optimizer.state2()};
   for (int i : {0, 1})
     if (states[i]) file.tensors.push_back(host_copy(kStates[i], states[i]));
-  io::write_safetensors(path, file);
+  write_checked(path, std::move(file), durability);
 }
 
-int load_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
-                    Optimizer& optimizer) {
+void save_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
+                     const Optimizer& optimizer, int epochs) {
+  save_checkpoint(path, parameters, optimizer, TrainingState{.epochs = epochs});
+}
+
+TrainingState restore_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
+                                 Optimizer& optimizer) {
   const io::TensorFile file = io::read_safetensors(path);
-  check_same_optimizer(file, path, optimizer);
   const Metadata metadata(file, path);
+  const TrainingState state = state_of(metadata, path);
+  check_same_optimizer(file, path, optimizer);
   const auto steps = metadata.number<std::uint64_t>("steps");
-  const auto epochs = metadata.number<std::uint64_t>("epochs");
-  check(epochs <= INT_MAX, file_error("load"), "{}: expected at most {} epochs, got {}", path.string(),
-        INT_MAX, epochs);
   double learning_rate = optimizer.learning_rate();
   if (!metadata.text("learning_rate").empty()) learning_rate = metadata.number<double>("learning_rate");
   check(learning_rate > 0 && std::isfinite(learning_rate), file_error("load"),
@@ -155,7 +209,17 @@ int load_checkpoint(const std::filesystem::path& path, std::span<const Parameter
   restore(file, path, parameters);
   optimizer.restore(steps, states[0], states[1]);
   optimizer.set_learning_rate(learning_rate);
-  return static_cast<int>(epochs);
+  return state;
+}
+
+int load_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
+                    Optimizer& optimizer) {
+  const io::TensorFile file = io::read_safetensors(path);
+  const TrainingState state = state_of(Metadata(file, path), path);
+  check(state.steps == 0, file_error("load"),
+        "{}: expected a checkpoint between two epochs, got one after step {} of epoch {}", path.string(),
+        state.steps, state.epochs + 1);
+  return restore_checkpoint(path, parameters, optimizer).epochs;
 }
 
 }  // namespace gpuvae

@@ -135,11 +135,6 @@ double Trainer::factor(std::uint64_t step) const {
 
 double Trainer::learning_rate(std::uint64_t step) const { return optimizer_.learning_rate() * factor(step); }
 
-void Trainer::resume_after(int epochs) {
-  check(epochs >= 0, "resume_after", "expected 0 or more epochs, got {}", epochs);
-  step_ = static_cast<std::uint64_t>(epochs) * steps_per_epoch_;
-}
-
 // Writes the schedule's factors for the next `steps` steps of an epoch to factors_, in which update number i
 // reads element i modulo the size.
 void Trainer::write_factors(std::uint64_t updates, std::uint64_t steps) {
@@ -175,6 +170,11 @@ void Trainer::on_epoch(EpochCallback callback) {
   epoch_callbacks_.push_back(std::move(callback));
 }
 
+void Trainer::stop_when(std::function<bool()> condition) {
+  check(!training_, "stop_when", "expected no call inside a callback of the same trainer");
+  stop_condition_ = std::move(condition);
+}
+
 // Returns the number of steps to run before the host must act again. They are either steps with full batches,
 // or the one step with the smaller last batch of an epoch.
 std::uint64_t Trainer::steps_at_once(std::uint64_t end, bool reports) const {
@@ -183,6 +183,7 @@ std::uint64_t Trainer::steps_at_once(std::uint64_t end, bool reports) const {
       std::min(steps_per_epoch_, static_cast<std::uint64_t>(train_.count() / options_.batch_size));
   std::uint64_t steps = std::min(end - step_, done < full ? full - done : 1);
   for (const StepWatch& watch : step_callbacks_) steps = std::min(steps, watch.every - step_ % watch.every);
+  if (stop_condition_) steps = std::min(steps, executor_->most_a_launch());
   if (!reports) return steps;
   const std::uint64_t together = reports_wait() && executor_->captures()
                                      ? executor_->most_a_launch()
@@ -236,9 +237,9 @@ bool Trainer::train_to(std::uint64_t end, const ProgressCallback& progress) {
     optimizer_.count(steps);
     step_ += steps;
     stop = report_steps();
-    if (!progress) continue;
-    ahead.launched();
-    report_progress(progress, before);
+    stop = (stop_condition_ && stop_condition_()) || stop;
+    if (progress || stop_condition_) ahead.launched();
+    if (progress) report_progress(progress, before);
   }
   read_sums();
   seconds_ += seconds_since(start);

@@ -18,7 +18,7 @@ no_partial_files a
 holds 'd * d < 1e-4 * loss' loss="$(losses a | sed -n 2p | cut -d, -f2)" \
   d="$(awk -F, -v loss="$(losses a | sed -n 2p | cut -d, -f2)" '$1 == 1 { s += $3 / 3 } END { print s - loss }' a/steps.csv)"
 
-# ---- the same run again; it is trained anew only on request or if a setting differs ----
+# ---- the same run again; it is trained anew only on request, and another run is refused ----
 before=$(state a | grep -E 'safetensors|metrics|config')
 run $small --epochs 2 --out a
 said '^loaded  a/model.safetensors, trained for 2 epochs'
@@ -32,10 +32,16 @@ same a/model.safetensors retrained/model.safetensors
 run $small --epochs 2 --out seed1 --seed 1
 for flags in "--seed 1" "--hidden 17" "--beta 0.5" "--train-images 500" "--optimizer sgd"; do
   rm -rf changed && cp -r a changed
-  run $small --epochs 2 --out changed $flags
+  expect_untouched changed 1 "\[train\] changed holds a run with ${flags% *} .*, got $flags: choose another folder with --out, or add --retrain" \
+    $small --epochs 2 --out changed $flags
+  run $small --epochs 2 --out changed $flags --retrain
   said '^epoch 1/2'
+  said '^note    the run that changed held is now in changed/previous$'
   not_said 'loaded|resumed'
-  differ a/model.safetensors changed/model.safetensors
+  differ_in_weights a/model.safetensors changed/model.safetensors
+  for file in model.safetensors checkpoint.safetensors metrics.csv config.toml report.html manifold-data.png; do
+    same a/$file changed/previous/$file
+  done
   [ "$flags" != "--seed 1" ] || same changed/model.safetensors seed1/model.safetensors
 done
 run $small --epochs 2 --out a --encode sample --samples 4  # settings of pictures cause no training
@@ -64,10 +70,13 @@ run $small --epochs 4 --out interrupted
 said '^resumed'
 same whole/model.safetensors interrupted/model.safetensors
 same whole/steps.csv interrupted/steps.csv
-# A run killed before its first checkpoint must leave nothing of the previous run.
+# A run that replaces another one and is killed later can be continued too, with nothing of the previous run.
 cp -r a overwritten
-killed $small --epochs 100000 --seed 1 --out overwritten
-run $small --epochs 2 --seed 1 --out overwritten
+killed $small --epochs 100000 --seed 1 --out overwritten --retrain
+same a/model.safetensors overwritten/previous/model.safetensors
+[ -e overwritten/report.html ] && fail "pictures of an older run beside a new one"
+run $small --epochs 4 --seed 1 --out overwritten
+run $small --epochs 4 --seed 1 --out seed1
 same seed1/model.safetensors overwritten/model.safetensors
 
 # ---- eval ----
@@ -89,11 +98,17 @@ holds 'n == 600 && t != e' n="$(json train.json images)" t="$(json train.json el
 run eval --out a --images 50 --output few.json
 holds 'n == 50 && f != e' n="$(json few.json images)" f="$(json few.json elbo)" e="$elbo"
 run eval --out a --output again.json
-same a/eval.json again.json
+same <(grep -v command_line a/eval.json) <(grep -v command_line again.json)
+for part in '"version": "[0-9.]*"' '"commit": "' '"device": "cpu"' '"processor": ".* threads' '"fingerprint": "[0-9a-f]\{16\}"' \
+  '"seed": "0"' '"command_line": ".*mnist_vae eval --out a --output again.json"'; do
+  grep -q "$part" again.json || fail "again.json without $part"
+done
+grep -q 'How this page was made' a/report.html || fail "report.html does not say how it was made"
 
 # ---- encode and decode ----
 run encode --out a
-[ "$(head -1 a/latent.csv)" = "label,z1,z2" ] || fail "latent.csv has other columns"
+said 'encoded 200 images of the validation set'
+[ "$(head -1 a/latent.csv)" = "label,z1,z2,row" ] || fail "latent.csv has other columns"
 [ "$(wc -l <a/latent.csv)" -eq 201 ] || fail "latent.csv has not 200 rows"
 run encode --out a --output latent.npy
 csv a/latent.csv | cut -d' ' -f2,3 >codes.txt; npy latent.npy 2 >codes-npy.txt
@@ -111,6 +126,11 @@ run encode --out a --set train --images 30 --output train.csv
 [ "$(wc -l <train.csv)" -eq 31 ] || fail "--images 30 gives $(wc -l <train.csv) lines"
 run decode --out a --input a/latent.csv --output decoded.csv
 run decode --out a --input latent.npy --output decoded.npy
+awk -F, -v OFS=, '{ print $4, $3, $1, $2 }' a/latent.csv >mixed.csv  # columns are matched by name
+run decode --out a --input mixed.csv --output mixed-decoded.csv
+same decoded.csv mixed-decoded.csv
+cut -d, -f1,2 a/latent.csv >half.csv
+expect_untouched a 1 'half.csv: expected a column z2, got label, z1' decode --out a --input half.csv
 csv decoded.csv >decoded.txt; npy decoded.npy 784 >decoded-npy.txt
 close decoded.txt decoded-npy.txt 1e-6
 head -1 decoded.csv | grep -q '^x0,x1,.*,x783$' || fail "decoded.csv has other columns"
@@ -132,7 +152,9 @@ run manifold --out a
 run explore --out a
 pictures samples.png a/{reconstructions,decoded,manifold,manifold-linear,manifold-data}.png a/manifold{,-linear,-data}.svg a/explorer.html
 run encode --out a --input decoded.npy --output other.csv  # other images, without labels
-[ "$(head -1 other.csv) $(wc -l <other.csv)" = "z1,z2 201" ] || fail "codes of --input: $(head -1 other.csv)"
+said 'decoded.npy: rows of 784 values were taken as images of 28 x 28'
+said 'encoded 200 images of decoded.npy'
+[ "$(head -1 other.csv) $(wc -l <other.csv)" = "z1,z2,row 201" ] || fail "codes of --input: $(head -1 other.csv)"
 no_partial_files a
 
 # ---- a command trains a missing model, with its flags ----
@@ -146,8 +168,8 @@ expect_untouched a 1 '\[encode\] a holds a run with --seed 0, got --seed 1' enco
 expect_untouched a 1 '--preset default, got --preset keras-mnist' sample --out a --preset keras-mnist
 expect_untouched a 1 '--epochs 2, got --epochs 4' decode --out a --epochs 4 --z 0,0
 cp -r a other && run $small --epochs 2 --hidden 17 --out wide && cp wide/model.safetensors other/
-expect_untouched other 1 'other/model.safetensors: expected encoder.*\[16, 784\], got f32 ?\[17, 784\]' eval --out other
-expect_untouched other 1 'other/model.safetensors: expected encoder.*\[16, 784\], got' $small --epochs 2 --out other
+expect_untouched other 1 '\[eval\] other holds a run with --hidden 17, got --hidden 16' eval --out other
+expect_untouched other 1 '\[train\] other holds a run with --hidden 17, got --hidden 16' $small --epochs 2 --out other
 
 # ---- damaged folders ----
 damaged() { rm -rf damaged; cp -r a damaged; }
@@ -161,9 +183,12 @@ expect_untouched damaged 1 '\[read\] damaged/model.safetensors' encode --out dam
 damaged; sed -i 's/^2,/x,/' damaged/metrics.csv
 expect_untouched damaged 1 '\[read\] damaged/metrics.csv' $small --epochs 2 --out damaged
 damaged; rm damaged/metrics.csv
-expect_untouched damaged 1 '\[read\] damaged/metrics.csv' eval --out damaged
+expect_untouched damaged 1 '\[read\] damaged/metrics.csv' $small --epochs 4 --out damaged
+run eval --out damaged
+run $small --epochs 2 --out damaged
+said '^note    damaged/metrics.csv is missing: the report has no curves'
 damaged; echo 'speed = 3' >>damaged/config.toml
-expect_untouched damaged 2 'speed' eval --out damaged
+expect_untouched damaged 2 'damaged/config.toml is not a configuration of mnist_vae: line [0-9]+: speed' eval --out damaged
 expect_untouched damaged 1 'damaged/config.toml is not a configuration of mnist_vae: .*speed' $small --epochs 2 --out damaged
 
 # ---- invalid arguments of commands, reported before anything is read or trained ----
@@ -184,7 +209,7 @@ expect_untouched a 1 'infinite.csv: expected finite' decode --out a --input infi
 expect_untouched a 1 'nowhere.csv' decode --out a --input nowhere.csv
 expect_untouched a 1 'nowhere.npy' encode --out a --input nowhere.npy
 awk 'BEGIN { for (i = 0; i < 784; ++i) printf "%s%s", i == 5 ? 1.5 : 0, i < 783 ? "," : "\n" }' >bright.csv
-expect_untouched a 1 'bernoulli expects values in \[0, 1\], got 1.5' encode --out a --input bright.csv
+expect_untouched a 1 'bright.csv: expected whole numbers from 0 to 255, like the training data, got 1.5' encode --out a --input bright.csv
 expect_untouched a 1 'latent.npy: expected 784 values per row, like the training data, got 2' encode --out a --input latent.npy
 expect_untouched a 1 '\[sample\] this command does not take --input' sample --out a --input latent.npy
 expect_untouched a 1 '\[eval\] this command does not take --z' eval --out a --z 0,0

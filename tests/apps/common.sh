@@ -55,6 +55,10 @@ pictures() {
     esac
   done
 }
+# A digest of the tensors of a safetensors file, without its header.
+weights() { tail -c +$((9 + $(od -A n -t u8 -N 8 "$1"))) "$1" | cksum; }
+same_weights() { [ "$(weights "$1")" = "$(weights "$2")" ] || fail "the weights of $1 and $2 differ"; }
+differ_in_weights() { [ "$(weights "$1")" != "$(weights "$2")" ] || fail "the weights of $1 and $2 are the same"; }
 losses() { grep -v '^#' "$1/metrics.csv" | cut -d, -f1-7; }
 
 # holds CONDITION NAME=VALUE... evaluates an awk condition over numbers. A missing number fails.

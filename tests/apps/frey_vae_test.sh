@@ -51,7 +51,8 @@ holds 'n == 1800' n="$(json train.json images)"
 
 # ---- codes and faces: the mean of the Gaussian, one number per pixel ----
 run encode --out default
-[ "$(head -1 default/latent.csv) $(wc -l <default/latent.csv)" = "z1,z2 166" ] || fail "latent.csv: $(head -1 default/latent.csv)"
+[ "$(head -1 default/latent.csv) $(wc -l <default/latent.csv)" = "z1,z2,row 166" ] || fail "latent.csv: $(head -1 default/latent.csv)"
+[ "$(sed -n 2p default/latent.csv | cut -d, -f3) $(tail -1 default/latent.csv | cut -d, -f3)" = "1800 1964" ] || fail "row numbers of the validation faces"
 run decode --out default --input default/latent.csv --output d.npy
 run reconstruct --out default --output r.npy
 same d.npy r.npy
@@ -91,7 +92,25 @@ mkdir matlab
 mat ff 9 2 1 560 20 >matlab/frey_rawface.mat; run $faces
 said ': 18 training and 2 validation images of 28x20'
 run --hidden 8 --epochs 1 --device cpu --out h2 --data matlab/frey_rawface.mat
-same h/model.safetensors h2/model.safetensors
+same_weights h/model.safetensors h2/model.safetensors
+# Other matrices: the log says what was taken, and all rows of an input are encoded.
+other="--hidden 8 --epochs 1 --device cpu"
+mat XX 9 2 1 30 40 >other.mat; run $other --data other.mat --out other
+said "note +other.mat: 'XX' \(uint8, 30 x 40\) has one example per row"
+mat YY 9 2 1 40 25 >input.mat; run encode --out other --input input.mat --output input.csv
+said "'YY' \(uint8, 40 x 25\) has one example per column, because 40 values per example are expected"
+[ "$(grep -cv '^#' input.csv)" -eq 26 ] || fail "not all 25 rows were encoded: $(wc -l <input.csv) lines"
+run $other --data other.mat --variable "XX'" --out turned
+said "'XX' \(uint8, 30 x 40\) has one example per column, as requested"
+run --config turned/config.toml --out turned2
+same turned/model.safetensors turned2/model.safetensors
+expect_error 1 "\[read\] other.mat: expected a variable 'ZZ', got 'XX' \(uint8, 30 x 40\)" $other --data other.mat --variable ZZ --out none
+# A folder of images says once what was done to them.
+mkdir pictures
+for i in $(seq 12); do echo "P3 2 2 4095  0 0 0  4095 0 0  0 4095 0  0 0 $((i * 300))" >pictures/$i.ppm; done
+run $other --data pictures --out pictures-run
+said 'note +pictures: 12 of 12 images have colours, which became luminance'
+said 'note +pictures: 12 of 12 images have more than 8 bits per channel, which were rounded to 8 bits'
 rm -r h
 mat gg 9 2 1 560 20 >matlab/frey_rawface.mat; expect_error 1 '\[read\] matlab/frey_rawface.mat: .*ff' $faces
 mat ff 6 9 8 560 20 >matlab/frey_rawface.mat; expect_error 1 '\[read\] matlab/frey_rawface.mat: .*uint8.*double' $faces

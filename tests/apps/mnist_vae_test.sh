@@ -53,6 +53,9 @@ echo x >out.txt
 expect_error 1 'out.txt' $small --out out.txt/x  # the parent is a file
 expect_error 1 'out.txt' $small --out out.txt
 expect_error 1 'nowhere: expected train-images' --data-dir nowhere --out e
+GPUVAE_DATA_DIR=nowhere expect_error 1 'nowhere: expected train-images' --out e
+[ -e e/model.safetensors ] && fail "a model of built-in digits instead of the named folder's"
+expect_error 1 "expected --data with --value-range, got the program's own data set" $small --value-range 0:1 --out e
 mkdir partial && : >partial/train-images-idx3-ubyte
 expect_error 1 'partial/train-images-idx3-ubyte|expected train-labels' --data-dir partial --out f
 
@@ -76,11 +79,11 @@ good; rm data1/t10k-labels-idx1-ubyte; expect_error 1 't10k-labels-idx1-ubyte' $
 # ---- without files, one line announces the built-in digits ----
 run --train-images 500 --validation-images 100 --hidden 8 --epochs 1 --device cpu --out h
 [ "$(grep -c 'built-in digits' log.txt)" -eq 1 ] || fail "the fallback is not announced: $(cat log.txt)"
-# If the files appear later, training with them is a new run, but a command on this run still uses the
-# built-in digits.
+# If the files appear later, training with them is another run, which is refused, and a command on this run still uses
+# the built-in digits.
 good
-run --data-dir data1 --train-images 500 --validation-images 100 --hidden 8 --epochs 1 --device cpu --out h
-said '^epoch 1/1'
+expect_untouched h 1 '\[train\] h holds a run with --builtin-data true, got --builtin-data false' \
+  --data-dir data1 --train-images 500 --validation-images 100 --hidden 8 --epochs 1 --device cpu --out h
 run --train-images 500 --validation-images 100 --hidden 8 --epochs 1 --device cpu --out h3
 run eval --out h3 --data-dir data1
 said '^loaded'
@@ -92,7 +95,7 @@ diverging="--builtin-data --train-images 200 --validation-images 100 --hidden 32
 expect_error 1 'not finite.*i2/model.safetensors holds epoch [0-9]+' $diverging --epochs 200 --out i2
 good=$(grep -cE '^[0-9]+,' i2/metrics.csv)
 "$program" $diverging --epochs "$good" --out i3 2>/dev/null || fail "the good epochs of a diverging run"
-cmp -s i2/model.safetensors i3/model.safetensors || fail "a diverged run does not keep its last good model"
+same_weights i2/model.safetensors i3/model.safetensors
 
 # ---- a full disk, simulated by a limit on file sizes: no half-written file under its final name ----
 (trap '' XFSZ; ulimit -f 8; "$program" $small --hidden 512 --out j >/dev/null 2>stderr.txt) && fail "a full disk went unnoticed"

@@ -4,6 +4,7 @@
 
 #include <sstream>
 
+#include "apps/cli/config_file.h"
 #include "apps/cli/settings.h"
 #include "gpuvae/error.h"
 #include "src/io/file.h"
@@ -59,6 +60,11 @@ TEST(CommandLine, InvalidArgumentsAreErrors) {
                                                     {"--batch-size", "x"},
                                                     {"--batch-size", "2.5"},
                                                     {"--seed", "-1"},
+                                                    {"--seed", "+-1"},
+                                                    {"--seed", "18446744073709551616"},
+                                                    {"--latent", "0x10"},
+                                                    {"--latent", "1e1"},
+                                                    {"--checkpoint-every", "often"},
                                                     {"--standardize=maybe"},
                                                     {"--beta", "nan"},
                                                     {"eval", "--set", "test"},
@@ -81,6 +87,17 @@ TEST(CommandLine, InvalidArgumentsAreErrors) {
     EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 1) << message;
     EXPECT_NE(message.find("program: "), std::string::npos);
   }
+}
+
+TEST(CommandLine, NumbersAreDecimal) {
+  EXPECT_EQ(parse({"--latent", "010"}).config.model.latent, 10);
+  EXPECT_EQ(parse({"--seed", "0017"}).config.seed, 17u);
+  EXPECT_EQ(parse({"--hidden", "016,08"}).config.model.encoder_widths, (std::vector<std::int64_t>{16, 8}));
+}
+
+TEST(CommandLine, KeepsItsTextForReports) {
+  EXPECT_EQ(parse({"--out", "a b", "--latent-names", "it's,x", "--seed", "1"}).command.text,
+            "program --out 'a b' --latent-names 'it'\\''s,x' --seed 1");
 }
 
 TEST(CommandLine, HelpNamesFlagsAndPresets) {
@@ -127,7 +144,9 @@ std::vector<std::string> arguments_of(const std::string& lines) {
 // Every setting differs from its default, which reveals a setting that is not written or has a wrong name.
 const char* const kEverything =
     "--preset other\n--seed 3\n--device cpu\n--executor eager\n--out x\n--epochs 9\n--log-every 4\n"
-    "--data-dir d\n--data a b.csv\n--label-column class\n--standardize\n--validation-fraction 0.25\n"
+    "--checkpoint-every 2epochs\n"
+    "--data-dir d\n--data a b.csv\n--label-column class\n--header no\n--columns a,\"b, c\"\n--value-range "
+    "-1.5:2\n--standardize\n--validation-fraction 0.25\n"
     "--builtin-data\n--train-images 11\n--validation-images 12\n--validation-set rest\n--batch-size 13\n"
     "--drop-last\n--no-shuffle=false\n--binarize fixed\n--threshold 0.25\n--hidden 9,8\n--decoder-hidden 7\n"
     "--latent 5\n--activation tanh\n--precision bf16\n--posterior-scale softplus\n"
@@ -145,7 +164,10 @@ void expect_everything(const RunConfig& c) {
   EXPECT_EQ(c.seed, 3u);
   EXPECT_EQ(c.epochs, 9);
   EXPECT_EQ(c.log_every, 4);
+  EXPECT_EQ(c.checkpoint_every, "2epochs");
   EXPECT_EQ(c.data.folder + c.data.path + c.data.label_column, "da b.csvclass");
+  EXPECT_EQ(c.data.columns + c.data.value_range, "a,\"b, c\"-1.5:2");
+  EXPECT_EQ(c.data.header, Header::no);
   EXPECT_TRUE(c.data.standardize && c.data.builtin);
   EXPECT_EQ(c.data.validation_fraction, 0.25);
   EXPECT_EQ(c.data.train_images, 11);
@@ -293,6 +315,7 @@ TEST(SameTraining, ComparesOnlySettingsThatAffectTheWeights) {
                                                 {"--encode", "sample"},
                                                 {"--sliders", "-1:1:0.5"},
                                                 {"--log-every", "5"},
+                                                {"--checkpoint-every", "5s"},
                                                 {"--device", "cpu"},
                                                 {"--samples", "1"}}) {
     std::vector<std::string> arguments = {"--hidden", "8"};
@@ -395,7 +418,9 @@ TEST(ConfigFile, UnknownKeysAndInvalidValuesAreErrors) {
     io::write_file(path, text);
     testing::internal::CaptureStderr();
     EXPECT_EQ(parse({"--config", path.string()}).exit_code, 2) << text;
-    testing::internal::GetCapturedStderr();
+    const std::string message = testing::internal::GetCapturedStderr();
+    EXPECT_NE(message.find(path.string()), std::string::npos) << message;
+    EXPECT_EQ(message.find("INI"), std::string::npos) << message;
   }
 }
 

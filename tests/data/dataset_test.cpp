@@ -1,14 +1,15 @@
 #include "gpuvae/data.h"
 
 #include <gtest/gtest.h>
-#include <matio.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
 
 #include "gpuvae/error.h"
+#include "src/io/file.h"
 #include "src/io/idx.h"
+#include "tests/io/mat_bytes.h"
 #include "tests/temporary_folder.h"
 
 namespace gpuvae {
@@ -77,15 +78,11 @@ TEST(ProceduralMnist, IsSplitLikeTheOriginal) {
 
 void write_frey(const std::filesystem::path& path, std::size_t rows, std::size_t columns,
                 const char* name = "ff") {
-  std::vector<std::uint8_t> bytes(rows * columns);
-  for (std::size_t i = 0; i < bytes.size(); ++i)
-    bytes[i] = static_cast<std::uint8_t>(i / rows * 3 + i % rows);
-  std::size_t dims[] = {rows, columns};
-  mat_t* file = Mat_CreateVer(path.c_str(), nullptr, MAT_FT_MAT5);
-  matvar_t* variable = Mat_VarCreate(name, MAT_C_UINT8, MAT_T_UINT8, 2, dims, bytes.data(), 0);
-  EXPECT_EQ(Mat_VarWrite(file, variable, MAT_COMPRESSION_NONE), 0);
-  Mat_VarFree(variable);
-  Mat_Close(file);
+  std::string bytes(rows * columns, '\0');
+  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i / rows * 3 + i % rows);
+  const std::vector<std::int32_t> dims{static_cast<std::int32_t>(rows), static_cast<std::int32_t>(columns)};
+  const io::mat_bytes::Matrix matrix{.name = name, .dims = dims, .data = bytes};
+  io::write_file(path, io::mat_bytes::header() + matrix.bytes());
 }
 
 TEST(LoadFrey, ReadsOneFacePerColumnFromAFileOrAFolder) {
@@ -129,7 +126,8 @@ TEST(LoadFrey, ErrorsNameTheProblem) {
   write_frey(path, 1965, 560);
   EXPECT_EQ(message(), "[frey] " + path.string() + ": expected ff of 560 x n (n >= 2), got 1965 x 560");
   write_frey(path, 560, 4, "faces");
-  EXPECT_EQ(message(), "[read] " + path.string() + ": expected a variable 'ff', got 'faces'");
+  EXPECT_EQ(message(),
+            "[read] " + path.string() + ": expected a variable 'ff', got 'faces' (uint8, 560 x 4)");
 }
 
 // Tests the published file if it is available.

@@ -143,20 +143,20 @@ TEST(Standardize, OtherRowsCanBeStandardizedAndRestored) {
   options.standardize = true;
   options.label_column = "class";
   const Split split = load_dataset(folder / "t.csv", options);
-  EXPECT_EQ(split.column_names, (std::vector<std::string>{"length", "weight", "fixed"}));
-  EXPECT_EQ(split.standardization.mean, (Doubles{2, 30, 5}));
-  EXPECT_EQ(split.standardization.stddev, (Doubles{1, 20, 0}));
+  EXPECT_EQ(split.description.column_names, (std::vector<std::string>{"length", "weight", "fixed"}));
+  EXPECT_EQ(split.description.standardization.mean, (Doubles{2, 30, 5}));
+  EXPECT_EQ(split.description.standardization.stddev, (Doubles{1, 20, 0}));
   const Tensor other = Tensor::from(std::vector<float>{5, 20, 6}, {1, 3});
-  standardize(split.standardization, other);
+  standardize(split.description.standardization, other);
   EXPECT_EQ(other.to_doubles(), (Doubles{3, -0.5, 0}));
   std::vector<float> rows = {3, -0.5, 0.25, 0, 0, 0};
-  restore_units(split.standardization, rows);
+  restore_units(split.description.standardization, rows);
   EXPECT_EQ(rows, (std::vector<float>{5, 20, 5, 2, 30, 5}));
   const Tensor narrow = Tensor::from(std::vector<float>{5, 20}, {1, 2});
-  expect_contains(error_of([&] { standardize(split.standardization, narrow); }),
+  expect_contains(error_of([&] { standardize(split.description.standardization, narrow); }),
                   {"expected rows of 3 columns, got 2"});
   rows.pop_back();
-  expect_contains(error_of([&] { restore_units(split.standardization, rows); }),
+  expect_contains(error_of([&] { restore_units(split.description.standardization, rows); }),
                   {"expected rows of 3 columns, got 5 values"});
 }
 
@@ -164,8 +164,8 @@ TEST(Standardize, UnnamedColumnsStayUnnamed) {
   const TemporaryFolder folder;
   io::write_file(folder / "t.csv", "1,2\n3,4\n");
   const Split split = load_dataset(folder / "t.csv", kAllInTraining);
-  EXPECT_TRUE(split.column_names.empty());
-  EXPECT_TRUE(split.standardization.empty());
+  EXPECT_TRUE(split.description.column_names.empty());
+  EXPECT_TRUE(split.description.standardization.empty());
 }
 
 TEST(Standardize, AppliesOnlyToFloats) {
@@ -175,7 +175,7 @@ TEST(Standardize, AppliesOnlyToFloats) {
   DatasetOptions options = kAllInTraining;
   options.standardize = true;
   EXPECT_EQ(load_dataset(folder / "b.npy", options).train.examples.dtype(), DType::u8);
-  EXPECT_TRUE(load_dataset(folder / "b.npy", options).standardization.empty());
+  EXPECT_TRUE(load_dataset(folder / "b.npy", options).description.standardization.empty());
   options.standardize = false;
   EXPECT_EQ(load_dataset(folder / "f.npy", options).train.examples.to_doubles(), (Doubles{0, 1}));
   options.standardize = true;

@@ -35,6 +35,18 @@ TEST(Csv, PrintsWholeNumbersInFullAndOthersWithSixDigits) {
   EXPECT_EQ(read_file(folder / "f"), "a,b,c,d,e\n60000000,-3,0.1,1e-09,1e+300\n1.23457e+06,0,nan,inf,-inf\n");
 }
 
+TEST(Csv, WritesNothingBeforeItsStart) {
+  const TemporaryFolder folder;
+  write_file(folder / "f", "older");
+  CsvWriter csv(folder / "f", {"a", "b"}, {}, {.rows = "1,2\n", .sync = Sync::no, .deferred = true});
+  csv.append({3, 4});
+  EXPECT_EQ(read_file(folder / "f"), "older");
+  csv.start();
+  EXPECT_EQ(read_file(folder / "f"), "a,b\n1,2\n3,4\n");
+  csv.append({5, 6});
+  EXPECT_EQ(read_file(folder / "f"), "a,b\n1,2\n3,4\n5,6\n");
+}
+
 TEST(Csv, RefusesRowsOfAnotherWidth) {
   const TemporaryFolder folder;
   CsvWriter csv(folder / "f", {"a", "b"});

@@ -70,6 +70,30 @@ TEST(File, KeepsTheOldFileWithoutCommit) {
   EXPECT_EQ(folder.names().size(), 1u);
 }
 
+TEST(File, RecognisesItsTemporaryFiles) {
+  EXPECT_TRUE(is_temporary_of("a.csv.tmp-17", "a.csv"));
+  for (const char* other :
+       {"a.csv", "a.csv.tmp-", "a.csv.tmp-x1", "b.csv.tmp-17", "a.csv.tmp-17.csv", "a.csv.old"})
+    EXPECT_FALSE(is_temporary_of(other, "a.csv")) << other;
+  const TemporaryFolder folder;
+  const AtomicFile file(folder / "a.csv");
+  ASSERT_EQ(folder.names().size(), 1u);
+  EXPECT_TRUE(is_temporary_of(folder.names()[0], "a.csv")) << folder.names()[0];
+}
+
+TEST(File, ReadsParts) {
+  const TemporaryFolder folder;
+  write_file(folder / "f", "0123456789", Sync::no);
+  EXPECT_EQ(read_part(folder / "f", 2, 3).bytes, "234");
+  EXPECT_EQ(read_part(folder / "f", 8, 100).bytes, "89");
+  EXPECT_EQ(read_part(folder / "f", 11, 1).bytes, "");
+  EXPECT_EQ(read_part(folder / "f", 0, 0).file_size, 10u);
+  const std::string path = folder.path().string();
+  EXPECT_EQ(error_of([&] { read_part(path, 0, 1); }), "[read] " + path + ": Is a directory");
+  EXPECT_EQ(error_of([&] { sync_folder(path + "/f"); }), "[write] " + path + "/f: Not a directory");
+  sync_folder(folder.path());
+}
+
 TEST(File, RefusesBytesAfterCommit) {
   const TemporaryFolder folder;
   AtomicFile file(folder / "file");

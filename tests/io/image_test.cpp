@@ -62,17 +62,30 @@ TEST(ReadImage, TurnsColourIntoLuminance) {
   EXPECT_NEAR(image.pixels[2], 0.59 * 255, 2);
 }
 
+TEST(ReadImage, TheContentDecidesTheFormat) {
+  const TemporaryFolder folder;
+  write_file(folder / "image.png", "P2 2 1 255 10 20\n");
+  EXPECT_EQ(read_image(folder / "image.png").pixels, (Pixels{10, 20}));
+}
+
 TEST(ReadImage, NamesPathAndReason) {
   const TemporaryFolder folder;
   const std::string path = (folder / "image.png").string(), at = "[read] " + path + ": ";
   EXPECT_EQ(error_of([&] { read_image(path); }), at + "No such file or directory");
   write_png(path, {28, 28, Pixels(784, 9)});
   const std::string whole = read_file(path);
-  for (const std::string& bytes : {std::string(), std::string("GIF89a, or so it says"), whole.substr(0, 40),
-                                   whole.substr(0, whole.size() - 14)}) {
+  for (const auto& [bytes, reason] : {std::pair(std::string(), "an empty file"),
+                                      {"GIF89a, or so it says", "a GIF image"},
+                                      {"P7\nWIDTH 1", "a PAM image"},
+                                      {"text", "another format"}}) {
     write_file(path, bytes);
+    EXPECT_EQ(error_of([&] { read_image(path); }),
+              at + "not a readable PNG, JPEG, BMP or PNM image: " + reason);
+  }
+  for (const std::size_t size : {std::size_t{40}, whole.size() - 14}) {
+    write_file(path, whole.substr(0, size));
     const std::string message = error_of([&] { read_image(path); });
-    EXPECT_EQ(message.find(at + "not a readable PNG, JPEG, BMP or PNM image: "), 0u) << message;
+    EXPECT_EQ(message, at + "not a readable PNG image: truncated: the file ends before the image does");
   }
 }
 

@@ -80,9 +80,10 @@ TEST(Npy, ReadsEveryTypeInBothByteOrders) {
     const NpyArray little = read_bytes(npy(header_of("<"s + type.code, "(2,)"), type.first + type.second));
     EXPECT_EQ(little.shape, Shape{2});
     EXPECT_FALSE(little.bytes);
-    EXPECT_EQ(little.f32, type.values);
-    EXPECT_EQ(read_bytes(npy(header_of(">"s + type.code, "(2,)"), big(type.first) + big(type.second))).f32,
-              type.values);
+    EXPECT_EQ(little.to_f32(), type.values);
+    EXPECT_EQ(
+        read_bytes(npy(header_of(">"s + type.code, "(2,)"), big(type.first) + big(type.second))).to_f32(),
+        type.values);
   }
 }
 
@@ -95,13 +96,13 @@ TEST(Npy, BytesStayBytesAndBooleansBecomeFloats) {
   }
   const NpyArray booleans = read_bytes(npy(header_of("|b1", "(3,)"), "\x00\x01\x02"s));
   EXPECT_FALSE(booleans.bytes);
-  EXPECT_EQ(booleans.f32, (Floats{0, 1, 1}));
+  EXPECT_EQ(booleans.to_f32(), (Floats{0, 1, 1}));
 }
 
 TEST(Npy, HalfPrecisionNumbers) {
   // The numbers are 2^-14, 2^-24 (the smallest), -0, infinity, NaN and 1 - 2^-11.
   const Floats halves =
-      read_bytes(npy(header_of("<f2", "(6,)"), "\x00\x04\x01\x00\x00\x80\x00\x7C\x01\x7C\xFF\x3B"s)).f32;
+      read_bytes(npy(header_of("<f2", "(6,)"), "\x00\x04\x01\x00\x00\x80\x00\x7C\x01\x7C\xFF\x3B"s)).to_f32();
   EXPECT_EQ(halves[0], 0x1p-14f);
   EXPECT_EQ(halves[1], 0x1p-24f);
   EXPECT_TRUE(halves[2] == 0 && std::signbit(halves[2]));
@@ -111,7 +112,8 @@ TEST(Npy, HalfPrecisionNumbers) {
 }
 
 TEST(Npy, NonFiniteValuesAreRead) {
-  const Floats values = read_bytes(npy(header_of("<f4", "(2,)"), "\x00\x00\xC0\x7F\x00\x00\x80\xFF"s)).f32;
+  const Floats values =
+      read_bytes(npy(header_of("<f4", "(2,)"), "\x00\x00\xC0\x7F\x00\x00\x80\xFF"s)).to_f32();
   EXPECT_TRUE(std::isnan(values[0]));
   EXPECT_EQ(values[1], -INFINITY);
 }
@@ -129,15 +131,15 @@ TEST(Npy, FortranOrderBecomesRowMajor) {
       for (int k = 0; k < 2; ++k) expected.push_back(static_cast<std::uint8_t>(100 * i + 10 * j + k));
   EXPECT_EQ(read_bytes(npy(header_of("|u1", "(2, 3, 2)", true), file)).u8, expected);
   const NpyArray signed_bytes = read_bytes(npy(header_of("|i1", "(2, 3, 2)", true), file));
-  EXPECT_EQ(signed_bytes.f32, Floats(expected.begin(), expected.end()));
+  EXPECT_EQ(signed_bytes.to_f32(), Floats(expected.begin(), expected.end()));
   EXPECT_EQ(signed_bytes.shape, (Shape{2, 3, 2}));
-  EXPECT_EQ(read_bytes(npy(header_of("|i1", "(3,)", true), "\x01\x02\x03")).f32, (Floats{1, 2, 3}));
+  EXPECT_EQ(read_bytes(npy(header_of("|i1", "(3,)", true), "\x01\x02\x03")).to_f32(), (Floats{1, 2, 3}));
 }
 
 TEST(Npy, ScalarsAndEmptyArrays) {
   const NpyArray scalar = read_bytes(npy(header_of("|i1", "()"), "\x05"));
   EXPECT_TRUE(scalar.shape.empty());
-  EXPECT_EQ(scalar.f32, Floats{5});
+  EXPECT_EQ(scalar.to_f32(), Floats{5});
   const NpyArray empty = read_bytes(npy(header_of("<f4", "(0, 3)", true), ""));
   EXPECT_EQ(empty.shape, (Shape{0, 3}));
   EXPECT_TRUE(empty.f32.empty());
@@ -145,11 +147,11 @@ TEST(Npy, ScalarsAndEmptyArrays) {
 
 TEST(Npy, HeadersOfOtherVersionsAndWriters) {
   for (const int version : {2, 3})
-    EXPECT_EQ(read_bytes(npy(header_of("|i1", "(2,)"), "\x01\x02", version)).f32, (Floats{1, 2}));
+    EXPECT_EQ(read_bytes(npy(header_of("|i1", "(2,)"), "\x01\x02", version)).to_f32(), (Floats{1, 2}));
   for (const char* header : {"{\"shape\":(2,),\"fortran_order\":False,\"descr\":\"|i1\"}",
                              " { 'fortran_order' : False , 'shape' : ( 2 , ) , 'descr' : '|i1' } ",
                              "{'descr': '|i1', 'fortran_order': False, 'shape': (2L, 1L)}"})
-    EXPECT_EQ(read_bytes(npy(header, "\x01\x02")).f32, (Floats{1, 2})) << header;
+    EXPECT_EQ(read_bytes(npy(header, "\x01\x02")).to_f32(), (Floats{1, 2})) << header;
 }
 
 TEST(Npy, ReadsMoreThanAChunkAndGzip) {
@@ -161,12 +163,12 @@ TEST(Npy, ReadsMoreThanAChunkAndGzip) {
     data += static_cast<char>(i % 30'000 >> 8);
   }
   const std::string bytes = npy(header_of("<i2", "(700001,)"), data);
-  EXPECT_EQ(read_bytes(bytes).f32, expected);
+  EXPECT_EQ(read_bytes(bytes).to_f32(), expected);
   const TemporaryFolder folder;
   const gzFile out = gzopen((folder / "x.npy.gz").c_str(), "wb1");
   gzwrite(out, bytes.data(), static_cast<unsigned>(bytes.size()));
   ASSERT_EQ(gzclose(out), Z_OK);
-  EXPECT_EQ(read_npy(folder / "x.npy.gz").f32, expected);
+  EXPECT_EQ(read_npy(folder / "x.npy.gz").to_f32(), expected);
 }
 
 TEST(Npy, ForeignFilesAndVersions) {
@@ -266,7 +268,7 @@ TEST(Npy, WritesTheSameBytesAsNumpy) {
             npy(header_of("<f4", "(3, 2)"), std::string(reinterpret_cast<const char*>(values.data()), 24)));
   const NpyArray back = read_npy(folder / "x.npy");
   EXPECT_EQ(back.shape, (Shape{3, 2}));
-  EXPECT_EQ(back.f32, values);
+  EXPECT_EQ(back.to_f32(), values);
 }
 
 TEST(Npy, WritesOneDimensionAndNone) {
@@ -276,7 +278,7 @@ TEST(Npy, WritesOneDimensionAndNone) {
   EXPECT_NE(read_file(folder / "one.npy").find("'shape': (2,), }"), std::string::npos);
   EXPECT_EQ(read_npy(folder / "one.npy").shape, Shape{2});
   write_npy(folder / "none.npy", {}, Floats{7});
-  EXPECT_EQ(read_npy(folder / "none.npy").f32, Floats{7});
+  EXPECT_EQ(read_npy(folder / "none.npy").to_f32(), Floats{7});
   EXPECT_EQ(read_file(folder / "none.npy").size(), 128u + 4u);
 }
 

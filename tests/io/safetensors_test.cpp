@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "src/io/checksum.h"
 #include "src/io/file.h"
 #include "tests/temporary_folder.h"
 
@@ -172,6 +173,105 @@ TEST(Safetensors, RefusesHolesAndOverlapsInTheData) {
   EXPECT_EQ(error("[4,6]", "[2,4]"), "hole in the data at offsets [0, 2]");
   EXPECT_EQ(error("[2,4]", "[0,2]"), "2 trailing bytes");
   EXPECT_EQ(reading_error(file_bytes("{}", "x")), "1 trailing bytes");
+}
+
+TensorFile checked_file() {
+  TensorFile file;
+  file.tensors = {{"w", tensor_of(DType::f32, {2, 1}, "12345678")}, {"b", tensor_of(DType::u8, {3}, "abc")}};
+  file.metadata = {{"format", "gpuvae"}, {"epochs", "3"}};
+  file.metadata[kChecksumKey] = checksum_of(file);
+  return file;
+}
+
+// Every byte of the file, with each bit changed: it is refused, or it was a change without meaning.
+TEST(Safetensors, AChecksumFindsEveryChangedBit) {
+  const TemporaryFolder folder;
+  const TensorFile file = checked_file();
+  write_safetensors(folder / "m", file);
+  const std::string bytes = read_file(folder / "m");
+  int refused = 0, harmless = 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string changed = bytes;
+      changed[i] = static_cast<char>(changed[i] ^ (1 << bit));
+      write_file(folder / "m", changed, Sync::no);
+      try {
+        const TensorFile back = read_safetensors(folder / "m");
+        const bool checked = back.metadata.contains(kChecksumKey);
+        EXPECT_TRUE(!checked || checksum_of(back) == file.metadata.at(kChecksumKey)) << "byte " << i;
+        harmless += checked;
+      } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::io);
+        ++refused;
+      }
+    }
+  EXPECT_GT(refused, static_cast<int>(bytes.size()) * 7);
+  EXPECT_LT(harmless, 100);
+}
+
+TEST(Safetensors, AChecksumFindsEveryTruncation) {
+  const TemporaryFolder folder;
+  write_safetensors(folder / "m", checked_file());
+  const std::string bytes = read_file(folder / "m");
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    write_file(folder / "m", bytes.substr(0, size), Sync::no);
+    EXPECT_NE(error_of([&] { read_safetensors(folder / "m"); }).find("m: "), std::string::npos) << size;
+  }
+}
+
+// Other programs sort the header or store the data in another order.
+TEST(Safetensors, AChecksumDoesNotDependOnTheOrder) {
+  TensorFile file = checked_file();
+  const std::string sum = file.metadata.at(kChecksumKey);
+  std::swap(file.tensors[0], file.tensors[1]);
+  EXPECT_EQ(checksum_of(file), sum);
+  file.tensors[0].second.bytes[2] = std::byte{'d'};
+  EXPECT_NE(checksum_of(file), sum);
+  file = checked_file();
+  file.metadata["epochs"] = "4";
+  EXPECT_NE(checksum_of(file), sum);
+  file = checked_file();
+  file.tensors[0].second.shape = {1, 2};
+  EXPECT_NE(checksum_of(file), sum);
+}
+
+TEST(Safetensors, NamesBothChecksums) {
+  const TemporaryFolder folder;
+  TensorFile file = checked_file();
+  const std::string sum = file.metadata.at(kChecksumKey);
+  file.metadata[kChecksumKey] = "0123456789abcdef";
+  write_safetensors(folder / "m", file);
+  EXPECT_NE(error_of([&] {
+              read_safetensors(folder / "m");
+            }).find("expected checksum 0123456789abcdef, got " + sum),
+            std::string::npos);
+}
+
+TEST(Safetensors, ReadsMetadataAlone) {
+  const TemporaryFolder folder;
+  write_safetensors(folder / "m", checked_file());
+  EXPECT_EQ(read_safetensors_metadata(folder / "m"), checked_file().metadata);
+  write_file(folder / "n", file_bytes("{}", ""));
+  EXPECT_TRUE(read_safetensors_metadata(folder / "n").empty());
+  write_file(folder / "n", "short");
+  EXPECT_NE(
+      error_of([&] { read_safetensors_metadata(folder / "n"); }).find("expected at least 8 bytes, got 5"),
+      std::string::npos);
+  write_file(folder / "n", file_bytes("{}", "").replace(0, 1, 1, '\x7f'));
+  EXPECT_NE(
+      error_of([&] { read_safetensors_metadata(folder / "n"); }).find("header of 127 bytes in a file of 10"),
+      std::string::npos);
+}
+
+// The values are those of zlib's crc32 and adler32 in Python.
+TEST(Checksum, IsCrcAndAdler) {
+  Checksum sum;
+  EXPECT_EQ(sum.text(), "0000000000000001");
+  sum.add(std::as_bytes(std::span("123456789", 9)));
+  EXPECT_EQ(sum.text(), "cbf43926091e01de");
+  Checksum text;
+  text.add(std::string_view("abc"));
+  EXPECT_EQ(text.text(), "38004f3d0276012a");
 }
 
 TEST(Safetensors, NamesAMissingFile) {

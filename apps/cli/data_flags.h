@@ -1,0 +1,21 @@
+// The notation of --columns and --value-range.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace gpuvae::apps {
+
+// Reads names of columns with commas in between, such as `length,"width, in cm",3`. Throws
+// std::invalid_argument.
+std::vector<std::string> parse_columns(const std::string& text);
+// "expected X, got Y" for a text that parse_columns refuses, else empty.
+std::string columns_mistake(const std::string& text);
+
+// Reads "LOW:HIGH", such as "-1:1" or "0:255"; nothing for an empty text. Throws std::invalid_argument.
+std::optional<std::array<double, 2>> parse_value_range(const std::string& text);
+std::string value_range_mistake(const std::string& text);
+
+}  // namespace gpuvae::apps

@@ -1,0 +1,189 @@
+#include "apps/run/run_folder.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <fstream>
+#include <system_error>
+#include <vector>
+
+#include "apps/cli/config_file.h"
+#include "kernels/check.h"
+#include "src/io/file.h"
+#include "src/io/safetensors.h"
+
+namespace gpuvae::apps {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kLockFile = "run.lock";
+
+// What the programs write to a run folder, in the order in which an older run moves: the model and
+// config.toml each show that a folder is theirs, so that both folders are recognised at every moment.
+constexpr std::string_view kNames[] = {kModelFile,
+                                       kCheckpointFile,
+                                       kEarlierCheckpointFile,
+                                       kMetricsFile,
+                                       kStepsFile,
+                                       "report.html",
+                                       "explorer.html",
+                                       "curves.svg",
+                                       "curves-kl.svg",
+                                       "latent.svg",
+                                       "kl.svg",
+                                       "posterior.svg",
+                                       "prior.svg",
+                                       "model.svg",
+                                       "manifold.svg",
+                                       "manifold.png",
+                                       "reconstructions.png",
+                                       "samples.png",
+                                       "examples.png",
+                                       "eval.json",
+                                       "latent.csv",
+                                       "decoded.png",
+                                       "decoded.csv",
+                                       "reconstructions.csv",
+                                       "samples.csv",
+                                       kConfigFile};
+
+// A grid beyond the first one has its kind in its name: manifold-linear.png.
+bool is_other_manifold(std::string_view name) {
+  return name.starts_with("manifold-") && (name.ends_with(".png") || name.ends_with(".svg"));
+}
+
+// The position of a run's file in kNames; that of manifold.svg for further grids; -1 for other files.
+std::ptrdiff_t rank(std::string_view name) {
+  const auto found = std::ranges::find(kNames, is_other_manifold(name) ? "manifold.svg" : name);
+  return found == std::end(kNames) ? -1 : found - std::begin(kNames);
+}
+
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
+    names.push_back(at->path().filename().string());
+  check(!error || error == std::errc::no_such_file_or_directory, file_error("read"), "{}: {}",
+        folder.string(), error.message());
+  return names;
+}
+
+// The files of a run in the folder, in the order of kNames.
+std::vector<std::string> run_files(const fs::path& folder) {
+  std::vector<std::string> names = names_in(folder);
+  std::erase_if(names, [](const std::string& name) { return rank(name) < 0; });
+  std::ranges::sort(names, {}, [](const std::string& name) { return std::pair(rank(name), name); });
+  return names;
+}
+
+bool is_marked_config(const fs::path& path) {
+  std::ifstream in(path);
+  std::string line;
+  return std::getline(in, line) && line.starts_with(kConfigMark);
+}
+
+bool is_own_tensor_file(const fs::path& path) try {
+  const auto metadata = io::read_safetensors_metadata(path);
+  const auto format = metadata.find("format");
+  return format != metadata.end() && format->second.starts_with("gpuvae");
+} catch (const Error&) {
+  return false;
+}
+
+// The process that has the lock, as its file names it.
+std::string owner(const fs::path& lock) {
+  std::ifstream in(lock);
+  std::string id;
+  return std::getline(in, id) && !id.empty() ? "process " + id : "another process";
+}
+
+bool same_file(int descriptor, const fs::path& path) {
+  struct stat open {
+  }, named{};
+  return ::fstat(descriptor, &open) == 0 && ::stat(path.c_str(), &named) == 0 &&
+         open.st_ino == named.st_ino && open.st_dev == named.st_dev;
+}
+
+}  // namespace
+
+FolderLock::FolderLock(const fs::path& folder) : folder_(folder), file_(folder / kLockFile) {
+  std::error_code ignored;
+  created_ = !fs::exists(folder, ignored);
+  io::make_folder(folder);
+  // The process that had the lock removes its file, so that the file may be gone once the lock is there.
+  do {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    descriptor_ = ::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    check(descriptor_ >= 0, file_error("write"), "{}: {}", file_.string(),
+          std::generic_category().message(errno));
+    if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) continue;
+    const int error_number = errno;
+    ::close(descriptor_);
+    check(error_number == EWOULDBLOCK, file_error("lock"), "{}: {}", file_.string(),
+          std::generic_category().message(error_number));
+    fail(file_error("lock"), "{} is in use by {} (its lock is {}): wait for its end, or choose another --out",
+         folder.string(), owner(file_), file_.string());
+  } while (!same_file(descriptor_, file_));
+  const std::string id = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, id.data(), id.size(), 0) < 0) {
+    // The number only helps the message of another process. A full disk is found when the run writes its
+    // files.
+  }
+}
+
+FolderLock::~FolderLock() {
+  ::unlink(file_.c_str());
+  ::close(descriptor_);
+  if (created_) ::rmdir(folder_.c_str());
+}
+
+bool holds_run(const fs::path& folder) {
+  return is_marked_config(folder / kConfigFile) || is_own_tensor_file(folder / kModelFile) ||
+         is_own_tensor_file(folder / kCheckpointFile) || is_own_tensor_file(folder / kEarlierCheckpointFile);
+}
+
+void check_no_foreign_files(const fs::path& folder, const std::string& operation) {
+  const std::vector<std::string> names = run_files(folder);
+  std::error_code ignored;
+  if (const fs::path config = folder / kConfigFile; fs::exists(config, ignored) && !is_marked_config(config))
+    fail(file_error(operation),
+         "{}: expected a file of a run, got another one, which a run would overwrite: "
+         "choose another folder with --out",
+         config.string());
+  if (names.empty() || holds_run(folder)) return;
+  fail(file_error(operation),
+       "{}: expected a file of a run, got another one, which a run would overwrite: choose "
+       "another folder with --out",
+       (folder / names.front()).string());
+}
+
+void remove_partial_files(const fs::path& folder) {
+  std::error_code ignored;
+  for (const std::string& name : names_in(folder)) {
+    const std::string target = name.substr(0, name.rfind(".tmp-"));
+    if (rank(target) >= 0 && io::is_temporary_of(name, target)) fs::remove(folder / name, ignored);
+  }
+}
+
+void move_to_previous(const fs::path& folder) {
+  const std::vector<std::string> names = run_files(folder);
+  if (names.empty()) return;
+  const fs::path previous = folder / kPreviousFolder;
+  io::make_folder(previous);
+  check(run_files(previous).empty() || holds_run(previous), file_error("write"),
+        "{}: expected a folder for the run that this one replaces, got files of others", previous.string());
+  for (const std::string& name : run_files(previous)) fs::remove(previous / name);
+  for (const std::string& name : names) fs::rename(folder / name, previous / name);
+  io::sync_folder(previous);
+  io::sync_folder(folder);
+  std::fprintf(stderr, "note    the run that %s held is now in %s\n", folder.c_str(), previous.c_str());
+}
+
+}  // namespace gpuvae::apps

@@ -1,0 +1,183 @@
+// How a session trains, and what it writes while it does.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+
+#include "apps/cli/config_file.h"
+#include "apps/run/progress.h"
+#include "apps/run/session.h"
+#include "apps/run/stop_signals.h"
+#include "kernels/check.h"
+#include "src/io/file.h"
+#include "src/io/safetensors.h"
+
+namespace gpuvae::apps {
+
+namespace fs = std::filesystem;
+
+// When the next checkpoint is due, by --checkpoint-every.
+class CheckpointTimer {
+ public:
+  // `has_checkpoint` says whether the run has one already; if not, the end of its first epoch brings it.
+  CheckpointTimer(const std::string& interval, bool has_checkpoint)
+      : interval_(parse_checkpoint_interval(interval).value_or(CheckpointInterval{.seconds = 30})),
+        has_checkpoint_(has_checkpoint) {}
+
+  // Whether so much time has passed that a checkpoint is due within an epoch.
+  bool time_is_up() const {
+    return interval_.seconds > 0 &&
+           std::chrono::duration<double>(Clock::now() - saved_).count() >= interval_.seconds;
+  }
+  bool is_due() const { return time_is_up() || (interval_.epochs > 0 && epochs_ >= interval_.epochs); }
+  // Whether the run has finished an epoch and has no checkpoint at all.
+  bool is_missing() const { return !has_checkpoint_ && epochs_ > 0; }
+  void finished_epoch() { ++epochs_; }
+  void saved() {
+    saved_ = Clock::now();
+    epochs_ = 0;
+    has_checkpoint_ = true;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  CheckpointInterval interval_;
+  bool has_checkpoint_;
+  Clock::time_point saved_ = Clock::now();
+  int epochs_ = 0;  // since the last checkpoint
+};
+
+namespace {
+
+// The number of epochs of the folder's model; 0 if there is none.
+int saved_epochs(const fs::path& folder) {
+  std::error_code ignored;
+  const fs::path file = folder / kModelFile;
+  return fs::exists(file, ignored) ? epochs_of(io::read_safetensors_metadata(file)) : 0;
+}
+
+}  // namespace
+
+void Session::train_from(const TrainingState& start) {
+  const bool fresh = start.epochs == 0 && start.steps == 0;
+  if (fresh && !replaces_) begin_files();
+  metrics_.emplace(folder_ / kMetricsFile, config_.training.pixel_mean, history_.epochs, replaces_);
+  if (config_.log_every > 0) steps_.emplace(folder_ / kStepsFile, config_, log_position_, replaces_);
+  if (start.steps == 0 && start.epochs > saved_epochs(folder_))
+    save_model(start.epochs, Durability::process_end);
+  Progress progress(config_.epochs, trainer_->images_per_epoch(), unit());
+  const StopSignals signals;
+  CheckpointTimer timer(config_.checkpoint_every, !fresh);
+  trainer_->stop_when([&] { return StopSignals::received() != 0 || (!replaces_ && timer.time_is_up()); });
+  while (trainer_->epochs_done() < config_.epochs) train_epoch(progress, timer);
+  trainer_->stop_when({});
+  if (config_.epochs > 0) return;
+  begin_files();
+  save_checkpoint(Durability::power_loss);
+  save_model(0, Durability::power_loss);
+}
+
+// Trains to the end of the epoch, or until a checkpoint is due or a signal arrives. The checkpoint is written
+// before the model: a run that is killed in between continues from it, and the model follows. Only
+// checkpoints that are due, and what they refer to, wait for the disk.
+void Session::train_epoch(Progress& progress, CheckpointTimer& timer) {
+  const EpochResult r = run_epoch(progress);
+  if (r.complete) {
+    history_.epochs.push_back(r);
+    begin_files();
+    metrics_->append(r);
+    timer.finished_epoch();
+  }
+  const bool last = trainer_->epochs_done() == config_.epochs, stopped = StopSignals::received() != 0;
+  const bool due = last || stopped || timer.is_due();
+  const Durability durability = due ? Durability::power_loss : Durability::process_end;
+  if (!replaces_ && (due || timer.is_missing())) {
+    begin_files();
+    if (due) metrics_->sync();
+    save_checkpoint(durability);
+    timer.saved();
+  }
+  if (r.complete) save_model(r.epoch, durability);
+  if (r.complete) progress.finish_epoch(epoch_line(r, validation_.count() > 0, config_.training.beta));
+  if (stopped) stop();
+}
+
+// A run that diverges leaves the model of the last good epoch.
+EpochResult Session::run_epoch(Progress& progress) {
+  const int epoch = trainer_->epochs_done() + 1;
+  try {
+    return trainer_->run_epoch([&](std::int64_t images, const Losses& so_far) {
+      progress.update(epoch, images, so_far.loss);
+      if (steps_) steps_->update(epoch, images, so_far);
+    });
+  } catch (const Error& error) {
+    if (epoch == 1) throw;
+    throw std::runtime_error(
+        fmt::format("{}; {} holds epoch {}", error.what(), (folder_ / kModelFile).string(), epoch - 1));
+  }
+}
+
+// Before a run writes its first file, the run that it replaces moves away. config.toml is the first file,
+// because it shows that the folder is a run's.
+void Session::begin_files() {
+  if (config_written_) return;
+  if (replaces_) move_to_previous(folder_);
+  io::write_file(folder_ / kConfigFile, to_toml(config_, program_.name));
+  config_written_ = true;
+  if (!replaces_) return;
+  replaces_ = false;
+  metrics_->start();
+  if (steps_) steps_->start();
+}
+
+void Session::stop() const {
+  const int signal = StopSignals::received();
+  if (replaces_)
+    throw Stopped(
+        signal, fmt::format("stopped by {}: nothing of the new run is saved yet, and {} holds the run before",
+                            signal_name(signal), folder_.string()));
+  const std::uint64_t steps = trainer_->steps_done();
+  throw Stopped(signal,
+                fmt::format("stopped by {} after {} step{} ({} epoch{}): {} has them, and the same command "
+                            "continues",
+                            signal_name(signal), steps, steps == 1 ? "" : "s", trainer_->epochs_done(),
+                            trainer_->epochs_done() == 1 ? "" : "s", (folder_ / kCheckpointFile).string()));
+}
+
+void Session::save_model(int epoch, Durability durability) const {
+  std::map<std::string, std::string> metadata = metadata_of(config_, facts_, program_.name);
+  metadata["format"] = "gpuvae";
+  metadata["format_version"] = "2";
+  metadata["epochs"] = std::to_string(epoch);
+  save_parameters(folder_ / kModelFile, model_->parameters(), metadata, durability);
+}
+
+// The checkpoint before it stays under another name. A second name for it is made first, so that the folder
+// has a complete checkpoint at every moment.
+void Session::save_checkpoint(Durability durability) const {
+  std::map<std::string, std::string> metadata = metadata_of(config_, facts_, program_.name);
+  if (steps_) {
+    const StepLog::Position& log = steps_->position();
+    metadata["log_epoch"] = std::to_string(log.epoch);
+    metadata["log_images"] = std::to_string(log.images);
+    metadata["log_reconstruction"] = fmt::format("{}", log.so_far.reconstruction);
+    metadata["log_kl"] = fmt::format("{}", log.so_far.kl);
+  }
+  const fs::path file = folder_ / kCheckpointFile, earlier = folder_ / kEarlierCheckpointFile;
+  const fs::path kept = folder_ / fmt::format("{}.tmp-0", kEarlierCheckpointFile);
+  std::error_code error;
+  fs::remove(kept, error);
+  fs::create_hard_link(file, kept, error);
+  if (error) fs::copy_file(file, kept, error);  // some file systems have no hard links
+  const bool has_earlier = !error;              // the first checkpoint has none
+  try {
+    gpuvae::save_checkpoint(file, model_->parameters(), *optimizer_, trainer_->state(), metadata, durability);
+  } catch (...) {
+    fs::remove(kept, error);
+    throw;
+  }
+  if (has_earlier) fs::rename(kept, earlier);
+}
+
+}  // namespace gpuvae::apps

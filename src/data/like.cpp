@@ -1,0 +1,81 @@
+// load_like: other data for a model, which must match what it was trained on.
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "kernels/check.h"
+#include "src/data/readers.h"
+
+namespace gpuvae {
+namespace {
+
+namespace fs = std::filesystem;
+using data::Rows;
+
+// Images must have the model's height and width, not only as many values.
+void check_shape(Rows& rows, const DataDescription& like) {
+  const bool images = rows.height > 1, like_images = like.height > 1;
+  if (images && like_images && (rows.height != like.height || rows.width != like.width))
+    fail(file_error("read"),
+         "{}: expected images of {} x {} (height x width), like the training data, got {} x {}", rows.path,
+         like.height, like.width, rows.height, rows.width);
+  const std::int64_t expected = std::int64_t{like.height} * like.width,
+                     got = static_cast<std::int64_t>(rows.row_size());
+  check(expected == got, file_error("read"), "{}: expected {} values per row, like the training data, got {}",
+        rows.path, expected, got);
+  if (images != like_images)
+    rows.notes.push_back(fmt::format("{}: {} of {} values were taken as {} of {} x {}", rows.path,
+                                     images ? "images" : "rows", got, like_images ? "images" : "rows",
+                                     like.height, like.width));
+  if (rows.origin == data::Origin::array && !like.column_names.empty())
+    rows.notes.push_back(fmt::format("{}: an array has no names, so its columns were taken as {}", rows.path,
+                                     fmt::join(like.column_names, ", ")));
+}
+
+// Labels of other classes, such as those of a folder with other sub-folders, get the numbers of the model's
+// classes.
+void match_classes(Rows& rows, const DataDescription& like) {
+  if (rows.classes.empty() || like.class_names.empty() || rows.classes == like.class_names) return;
+  std::vector<std::uint8_t> numbers;
+  for (const std::string& name : rows.classes) {
+    const auto found = std::ranges::find(like.class_names, name);
+    if (found == like.class_names.end()) {
+      rows.notes.push_back(
+          fmt::format("{}: the labels are left out, because '{}' is not one of the training "
+                      "data's classes {}",
+                      rows.path, name, fmt::join(like.class_names, ", ")));
+      rows.labels.clear();
+      return;
+    }
+    numbers.push_back(static_cast<std::uint8_t>(found - like.class_names.begin()));
+  }
+  for (std::uint8_t& label : rows.labels) label = numbers[label];
+}
+
+Dataset conform(Rows& rows, const DataDescription& like, std::vector<std::string>& notes) {
+  check_shape(rows, like);
+  match_classes(rows, like);
+  Dataset set = data::conform_rows(rows, like);
+  notes.insert(notes.end(), rows.notes.begin(), rows.notes.end());
+  return set;
+}
+
+}  // namespace
+
+Split load_like(const fs::path& path, const DataDescription& like, Header header,
+                const std::string& variable) {
+  DatasetOptions options;
+  options.header = header;
+  options.variable = variable;
+  std::error_code error;
+  data::Source source = fs::is_directory(path, error) && has_mnist(path)
+                            ? data::source_of(load_mnist(path), path)
+                            : data::read_source(path, options, &like);
+  Split split{
+      .train = {}, .test = {}, .source = std::move(source.description), .description = like, .notes = {}};
+  split.train = conform(source.rows, like, split.notes);
+  split.test = source.test ? conform(*source.test, like, split.notes) : split.train.slice(0, 0);
+  return split;
+}
+
+}  // namespace gpuvae

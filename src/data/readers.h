@@ -1,0 +1,54 @@
+// Reads files and folders of every kind as rows. Every failure throws Error "[read] path: reason".
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "src/data/rows.h"
+
+namespace gpuvae::data {
+
+// The rows of a file or folder.
+struct Source {
+  Rows rows;                      // all rows, or the training rows
+  std::optional<Rows> test = {};  // the validation rows of a folder whose split is fixed
+  std::string description = {};   // becomes Split::source
+};
+
+// Reads a path of any kind but a folder of MNIST's files. A table is read for a model whose training data are
+// described by `like`, if it is not null: with its columns in its order, and with or without its labels.
+Source read_source(const std::filesystem::path& path, const DatasetOptions& options,
+                   const DataDescription* like = nullptr);
+
+Source read_table_rows(const std::filesystem::path& path, const DatasetOptions& options,
+                       const DataDescription* like);
+
+// Reads a matrix of a MATLAB file. The first note says which matrix was read and which dimension counts the
+// examples. `like`, if not null, decides it where both are possible, and all examples are then in `rows`.
+Source read_mat_rows(const std::filesystem::path& path, const DatasetOptions& options,
+                     const DataDescription* like);
+
+// Reads a folder of images, or of sub-folders that are classes or the parts "train" and "test".
+Source read_image_folder(const std::filesystem::path& folder, const DatasetOptions& options);
+
+// The images of MNIST's files as rows with a fixed split.
+Source source_of(Split split, const std::filesystem::path& path);
+
+// Reads the labels of `count` images.
+std::vector<std::uint8_t> read_labels(const std::filesystem::path& path, std::int64_t count,
+                                      const std::filesystem::path& images);
+
+// Adds a note if the file is one of EMNIST's, whose images are stored with rows and columns swapped.
+void note_transposed(const std::filesystem::path& images, std::vector<std::string>& notes);
+
+// Throws Error if a label column is given for data that have no columns.
+void check_unlabelled(const std::filesystem::path& path, const DatasetOptions& options);
+
+// Returns the last component of a path, such as "SUSY.csv", also for a folder whose path ends with a slash.
+std::string short_name(const std::filesystem::path& path);
+
+// Converts an extent to int. Throws Error unless it is from 1 to 2^31-1.
+int to_int(const std::string& path, std::int64_t extent);
+
+}  // namespace gpuvae::data

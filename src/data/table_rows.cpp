@@ -1,0 +1,124 @@
+// Tables of text as rows: columns, labels and class names.
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/check.h"
+#include "src/data/readers.h"
+#include "src/io/table.h"
+#include "src/io/table_cells.h"
+
+namespace gpuvae::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxClasses = 256;
+
+io::TableOptions table_options(const DatasetOptions& options, const DataDescription* like) {
+  io::TableOptions o{.header = static_cast<io::TableHeader>(options.header),
+                     .columns = options.columns,
+                     .label_column = options.label_column,
+                     .expected_names = {},
+                     .max_rows = options.max_rows};
+  if (!like) return o;
+  o.columns = like->column_names;
+  o.expected_names = like->column_names;
+  o.by_name = !like->column_names.empty();
+  o.label_column = o.by_name ? like->label_column : "";
+  return o;
+}
+
+// A table without names has the model's columns, or one more, which holds the labels.
+io::Table read_matching(const fs::path& path, io::TableOptions options, const DataDescription* like) {
+  io::Table table = io::read_table(path, options);
+  const bool has_labels =
+      like && !options.by_name && !like->label_column.empty() && std::ssize(table.columns) == like->width + 1;
+  if (!has_labels) return table;
+  options.label_column = like->label_column;
+  return io::read_table(path, options);
+}
+
+// ---- labels ----
+
+void take_numbers(Rows& rows, const io::Table& table) {
+  std::vector<std::uint8_t> values;
+  for (const std::string& text : table.label_texts) {
+    double value = -1;
+    io::parse_number(text, value);
+    if (!(value >= 0 && value <= 255 && value == std::trunc(value))) {
+      const auto row = std::ranges::find(table.labels, values.size()) - table.labels.begin();
+      fail(file_error("read"),
+           "{}: expected whole numbers from 0 to 255 as labels, got {} in row {} (from 0), column '{}'",
+           rows.path, text, row, table.label_column);
+    }
+    values.push_back(static_cast<std::uint8_t>(value));
+  }
+  for (const std::uint32_t label : table.labels) rows.labels.push_back(values[label]);
+}
+
+// The number of each label text among the class names, which are sorted.
+void take_names(Rows& rows, const io::Table& table, std::vector<std::string> classes) {
+  std::vector<std::uint8_t> numbers;
+  for (const std::string& text : table.label_texts) {
+    const auto found = std::ranges::find(classes, text);
+    if (found == classes.end()) {
+      rows.notes.push_back(
+          fmt::format("{}: the labels are left out, because '{}' is not one of the training "
+                      "data's classes {}",
+                      rows.path, io::shown(text), fmt::join(classes, ", ")));
+      return;
+    }
+    numbers.push_back(static_cast<std::uint8_t>(found - classes.begin()));
+  }
+  for (const std::uint32_t label : table.labels) rows.labels.push_back(numbers[label]);
+  rows.classes = std::move(classes);
+}
+
+void take_labels(Rows& rows, const io::Table& table, const DataDescription* like) {
+  if (table.label_column.empty()) return;
+  rows.label_column = table.label_column;
+  if (like && !like->class_names.empty()) return take_names(rows, table, like->class_names);
+  const auto is_text = [](const std::string& label) { return io::kind_of(label) == io::Cell::text; };
+  if (std::ranges::none_of(table.label_texts, is_text)) return take_numbers(rows, table);
+  std::vector<std::string> classes = table.label_texts;
+  check(classes.size() <= kMaxClasses, file_error("read"),
+        "{}: expected at most {} classes in label column '{}', got {}", rows.path, kMaxClasses,
+        table.label_column, classes.size());
+  std::ranges::sort(classes);
+  take_names(rows, table, std::move(classes));
+}
+
+std::string class_text(const std::vector<std::string>& classes) {
+  constexpr std::size_t kMaxNames = 10;
+  if (classes.empty()) return "";
+  const auto some = std::span(classes).first(std::min(kMaxNames, classes.size()));
+  return fmt::format(" ({} {}: {}{})", classes.size(), classes.size() == 1 ? "class" : "classes",
+                     fmt::join(some, ", "), some.size() < classes.size() ? ", ..." : "");
+}
+
+}  // namespace
+
+Source read_table_rows(const fs::path& path, const DatasetOptions& options, const DataDescription* like) {
+  io::Table table = read_matching(path, table_options(options, like), like);
+  Source source{.rows = {.path = path.string()}};
+  Rows& rows = source.rows;
+  rows.origin = Origin::text;
+  take_labels(rows, table, like);
+  rows.notes.insert(rows.notes.begin(), table.summary + class_text(rows.classes));
+  rows.notes.insert(rows.notes.end(), table.notes.begin(), table.notes.end());
+  if (like && like->column_names.empty() && table.has_names)
+    rows.notes.push_back(fmt::format(
+        "{}: the training data had no names of columns, so the columns were matched by their position",
+        rows.path));
+  rows.width = to_int(rows.path, std::ssize(table.columns));
+  rows.values = std::move(table.values);
+  source.description = fmt::format("{}: {} columns", short_name(path), rows.width);
+  if (!table.label_column.empty())
+    source.description += fmt::format(", labels from '{}'", table.label_column);
+  if (table.has_names) rows.columns = std::move(table.columns);
+  return source;
+}
+
+}  // namespace gpuvae::data

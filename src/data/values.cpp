@@ -1,0 +1,268 @@
+#include "src/data/values.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/check.h"
+
+namespace gpuvae {
+
+const char* name(ValueKind kind) {
+  constexpr const char* kNames[] = {"bytes", "unit", "signed-unit", "counts", "standardized", "any"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+const char* name(Header header) {
+  constexpr const char* kNames[] = {"auto", "yes", "no"};
+  return kNames[static_cast<std::size_t>(header)];
+}
+
+std::string describe(const ValueRange& range) {
+  if (range.scaled)
+    return fmt::format("numbers scaled from [{:.7g}, {:.7g}] to [0, 1]", range.low, range.high);
+  switch (range.kind) {
+    case ValueKind::bytes:
+      return "whole numbers from 0 to 255, taken as bytes (divided by 255)";
+    case ValueKind::unit:
+      return "numbers from 0 to 1, used as they are";
+    case ValueKind::signed_unit:
+      return "numbers from -1 to 1, used as they are";
+    case ValueKind::counts:
+      return fmt::format("whole numbers from 0 to {:.7g}, used as they are", range.high);
+    case ValueKind::standardized:
+      return fmt::format("numbers from {:.7g} to {:.7g}, with standardised columns", range.low, range.high);
+    case ValueKind::any:
+      break;
+  }
+  return fmt::format("numbers from {:.7g} to {:.7g}, used as they are", range.low, range.high);
+}
+
+}  // namespace gpuvae
+
+namespace gpuvae::data {
+namespace {
+
+// Rows narrower than this, such as those of most tables, are bytes only if their type says so.
+constexpr int kManyColumns = 16;
+
+// Fewer rows than this say too little about means and standard deviations.
+constexpr std::int64_t kRowsForMoments = 20;
+
+struct Extent {
+  double low = 0, high = 0;
+  bool whole = true;  // whether all values are whole numbers
+};
+
+// Calls visitor(values) with the vector of the rows' values.
+template <class Visitor>
+decltype(auto) visit(const Rows& rows, Visitor&& visitor) {
+  return std::visit(std::forward<Visitor>(visitor), rows.values);
+}
+
+// Throws Error with the place of the first value that `fits` refuses.
+template <class Fits>
+void check_each(const Rows& rows, std::string_view expected, Fits&& fits) {
+  visit(rows, [&](const auto& values) {
+    const auto bad = std::ranges::find_if(values, [&](auto v) { return !fits(static_cast<double>(v)); });
+    if (bad == values.end()) return;
+    fail(file_error("read"), "{}: expected {}, got {} in {}", rows.path, expected, *bad,
+         rows.place(static_cast<std::size_t>(bad - values.begin())));
+  });
+}
+
+Extent extent_of(const Rows& rows) {
+  if (!rows.holds_bytes()) check_each(rows, "finite values", [](double v) { return std::isfinite(v); });
+  return visit(rows, [](const auto& values) {
+    using T = typename std::decay_t<decltype(values)>::value_type;
+    const auto [low, high] = std::ranges::minmax(values);
+    Extent e{static_cast<double>(low), static_cast<double>(high)};
+    if constexpr (std::is_floating_point_v<T>)
+      e.whole = std::ranges::all_of(values, [](T v) { return v == std::trunc(v); });
+    return e;
+  });
+}
+
+// Whether whole numbers from 0 to 255 are bytes rather than counts or categories.
+bool look_like_bytes(const Rows& rows, double high) {
+  if (rows.height > 1) return true;
+  if (rows.origin == Origin::text) return rows.width >= kManyColumns && high == 255;
+  return rows.holds_bytes() || (rows.width >= kManyColumns && high >= 128);
+}
+
+bool look_standardized(const Rows& rows) {
+  if (rows.height > 1 || rows.count() < kRowsForMoments) return false;
+  const Standardization m = moments(rows, {}, true);
+  for (std::size_t c = 0; c < m.mean.size(); ++c)
+    if (!(std::abs(m.mean[c]) < 0.1 && (m.stddev[c] == 0 || std::abs(m.stddev[c] - 1) < 0.1))) return false;
+  return true;
+}
+
+ValueKind kind_of(const Rows& rows, const Extent& e) {
+  if (rows.origin == Origin::pixels || (rows.holds_bytes() && e.high == 0)) return ValueKind::bytes;
+  if (e.whole && e.low >= 0 && e.high <= 255 && e.high > 1 && look_like_bytes(rows, e.high))
+    return ValueKind::bytes;
+  if (e.low >= 0 && e.high <= 1) return ValueKind::unit;
+  if (e.low >= -1 && e.high <= 1) return ValueKind::signed_unit;
+  if (e.whole && e.low >= 0) return ValueKind::counts;
+  return look_standardized(rows) ? ValueKind::standardized : ValueKind::any;
+}
+
+bool is_byte(double v) { return v >= 0 && v <= 255 && v == std::trunc(v); }
+
+ValueRange given_range(const Rows& rows, double low, double high) {
+  check_each(rows, fmt::format("values from {} to {}", low, high),
+             [&](double v) { return v >= low && v <= high; });
+  if (low == 0 && high == 255 && extent_of(rows).whole) return kByteRange;
+  return {ValueKind::unit, low, high, true};
+}
+
+// One value of a row as an example holds it.
+struct Conversion {
+  const ValueRange& range;
+  const Standardization& by;
+
+  float operator()(double v, std::size_t column) const {
+    if (!by.empty())
+      return by.stddev[column] > 0 ? static_cast<float>((v - by.mean[column]) / by.stddev[column]) : 0.0f;
+    return static_cast<float>(range.scaled ? (v - range.low) / (range.high - range.low) : v);
+  }
+};
+
+// Calls use(row) for each selected row.
+template <class Use>
+void for_rows(const Rows& rows, const std::vector<bool>& chosen, bool which, Use&& use) {
+  const auto count = static_cast<std::size_t>(rows.count());
+  for (std::size_t row = 0; row < count; ++row)
+    if (chosen.empty() || chosen[row] == which) use(row);
+}
+
+}  // namespace
+
+ValueRange decide_range(Rows& rows, const std::optional<std::array<double, 2>>& given) {
+  if (given) return given_range(rows, (*given)[0], (*given)[1]);
+  const Extent e = extent_of(rows);
+  const ValueKind kind = kind_of(rows, e);
+  switch (kind) {
+    case ValueKind::bytes:
+      if (rows.origin != Origin::pixels && e.high > 1 && e.high < 128)
+        rows.notes.push_back(
+            fmt::format("{}: the values, taken as bytes, reach only {} of 255 (--value-range "
+                        "0:{} scales by the largest value instead)",
+                        rows.path, e.high, e.high));
+      return kByteRange;
+    case ValueKind::unit:
+      return {kind, 0, 1, false};
+    case ValueKind::signed_unit:
+      return {kind, -1, 1, false};
+    default:
+      return {kind, e.low, e.high, false};
+  }
+}
+
+ValueRange check_range(Rows& rows, const ValueRange& like) {
+  const Extent e = extent_of(rows);
+  if (like.scaled) {
+    check_each(rows, fmt::format("values from {} to {}, like the training data", like.low, like.high),
+               [&](double v) { return v >= like.low && v <= like.high; });
+    return like;
+  }
+  if (like.kind == ValueKind::bytes) {
+    if (rows.origin == Origin::pixels) return like;
+    if (e.low >= 0 && e.high <= 1 && !e.whole) {
+      rows.notes.push_back(fmt::format(
+          "{}: the values are numbers from 0 to 1 and were taken as bytes that are divided by 255 already",
+          rows.path));
+      return {ValueKind::unit, 0, 1, false};
+    }
+    check_each(rows, "whole numbers from 0 to 255, like the training data", is_byte);
+    check(e.high != 1, file_error("read"),
+          "{}: expected whole numbers from 0 to 255, like the training data, got only 0 and 1", rows.path);
+    return like;
+  }
+  check(
+      rows.origin != Origin::pixels && (!rows.holds_bytes() || like.kind == ValueKind::counts || e.high <= 1),
+      file_error("read"), "{}: expected floating-point numbers, like the training data, got bytes",
+      rows.path);
+  if (like.kind == ValueKind::unit)
+    check_each(rows, "numbers from 0 to 1, like the training data",
+               [](double v) { return v >= 0 && v <= 1; });
+  if (like.kind == ValueKind::signed_unit)
+    check_each(rows, "numbers from -1 to 1, like the training data",
+               [](double v) { return std::abs(v) <= 1; });
+  if (like.kind == ValueKind::counts)
+    check_each(rows, "whole numbers of 0 or more, like the training data",
+               [](double v) { return v >= 0 && v == std::trunc(v); });
+  return like;
+}
+
+void check_magnitude(const Rows& rows, double limit) {
+  check_each(rows,
+             fmt::format("standardised numbers like the training data, from {:.3g} to {:.3g} at most", -limit,
+                         limit),
+             [&](double v) { return std::abs(v) <= limit; });
+}
+
+Tensor convert(const Rows& rows, const ValueRange& range, const Standardization& by,
+               const std::vector<bool>& chosen, bool which) {
+  const std::size_t size = rows.row_size();
+  const std::int64_t count = chosen.empty() ? rows.count() : std::ranges::count(chosen, which);
+  const bool bytes = range.kind == ValueKind::bytes;
+  Tensor examples = Tensor::empty({count, static_cast<std::int64_t>(size)}, bytes ? DType::u8 : DType::f32);
+  visit(rows, [&](const auto& values) {
+    if (bytes) {
+      auto* out = examples.data_as<std::uint8_t>();
+      for_rows(rows, chosen, which, [&](std::size_t row) {
+        for (std::size_t c = 0; c < size; ++c) *out++ = static_cast<std::uint8_t>(values[row * size + c]);
+      });
+      return;
+    }
+    auto* out = examples.data_as<float>();
+    const Conversion convert{range, by};
+    for_rows(rows, chosen, which, [&](std::size_t row) {
+      for (std::size_t c = 0; c < size; ++c, ++out) {
+        const auto value = static_cast<double>(values[row * size + c]);
+        *out = convert(value, c);
+        if (!std::isfinite(*out))
+          fail(file_error("read"), "{}: expected numbers within 32-bit floats, got {} in {}", rows.path,
+               value, rows.place(row * size + c));
+      }
+    });
+  });
+  return examples;
+}
+
+// The moments are computed from differences to the first row, which lose no precision to a large mean and are
+// exactly 0 if a column is constant.
+Standardization moments(const Rows& rows, const std::vector<bool>& chosen, bool which) {
+  const std::size_t columns = rows.row_size();
+  std::vector<double> first, sum(columns, 0.0), squares(columns, 0.0);
+  double count = 0;
+  visit(rows, [&](const auto& values) {
+    const auto value = [&](std::size_t row, std::size_t c) {
+      return static_cast<double>(values[row * columns + c]);
+    };
+    for_rows(rows, chosen, which, [&](std::size_t row) {
+      for (std::size_t c = 0; first.size() < columns; ++c) first.push_back(value(row, c));
+      for (std::size_t c = 0; c < columns; ++c) sum[c] += value(row, c) - first[c];
+      ++count;
+    });
+    for (double& s : sum) s /= count;
+    for_rows(rows, chosen, which, [&](std::size_t row) {
+      for (std::size_t c = 0; c < columns; ++c) {
+        const double difference = value(row, c) - first[c] - sum[c];
+        squares[c] += difference * difference;
+      }
+    });
+  });
+  Standardization result{std::move(first), std::move(squares)};
+  for (std::size_t c = 0; c < columns; ++c) {
+    result.mean[c] += sum[c];
+    result.stddev[c] = std::sqrt(result.stddev[c] / count);
+    check(std::isfinite(result.mean[c]) && std::isfinite(result.stddev[c]), file_error("read"),
+          "{}: expected columns whose variance is within 64-bit floats, got column {} (from 0)", rows.path,
+          c);
+  }
+  return result;
+}
+
+}  // namespace gpuvae::data

@@ -1,0 +1,40 @@
+// The layout of a table of text: separator, header and row names, decided from its first lines.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace gpuvae::io {
+
+enum class TableHeader {
+  // Line 1 holds names if it has text above numbers, or if it counts 0, 1, 2, ... over other rows as pandas
+  // writes it. A doubtful case is an error.
+  automatic,
+  yes,
+  no,
+  by_text,  // line 1 holds names if any of its cells is text
+};
+
+struct TableLine {
+  std::int64_t number = 0;  // in the file, counted from 1
+  std::string text = {};
+};
+
+struct TableLayout {
+  char separator = ',';
+  bool has_names = false;      // the first line holds names
+  bool has_row_names = false;  // rows have one cell more than the header, in front, as R writes them
+  bool empty_last = false;     // every line ends with a separator, so that the last cell is always empty
+  // One per cell of a row; "" for row names; "0", "1", ... without a header.
+  std::vector<std::string> names = {};
+  std::string summary = {};  // what was taken as separator and header: a part of a sentence
+  std::vector<std::string> notes = {};
+};
+
+// Decides the layout from the first lines, without blank lines and comments, of which there is at least one.
+// A first line that holds all of `expected_names` is a header. Throws Error "[read] path: reason".
+TableLayout find_layout(const std::string& path, const std::vector<TableLine>& lines, TableHeader header,
+                        const std::vector<std::string>& expected_names);
+
+}  // namespace gpuvae::io

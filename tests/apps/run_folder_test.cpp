@@ -1,0 +1,144 @@
+// Tests the files of a run folder: lock, files of others, an older run.
+#include "apps/run/run_folder.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "apps/cli/config_file.h"
+#include "src/io/file.h"
+#include "src/io/safetensors.h"
+#include "tests/temporary_folder.h"
+
+namespace gpuvae::apps {
+namespace {
+
+using test::error_of;
+using test::TemporaryFolder;
+
+void write(const std::filesystem::path& path, const std::string& text = "x") { io::write_file(path, text); }
+
+void write_model(const std::filesystem::path& path, const std::string& format) {
+  io::TensorFile file;
+  file.metadata["format"] = format;
+  io::write_safetensors(path, file);
+}
+
+std::vector<std::string> sorted_names(const TemporaryFolder& folder) {
+  std::vector<std::string> names = folder.names();
+  std::ranges::sort(names);
+  return names;
+}
+
+TEST(FolderLock, IsExclusiveAndLeavesNothing) {
+  const TemporaryFolder folder;
+  const auto path = folder / "r";
+  {
+    const FolderLock lock(path);
+    const std::string message = error_of([&] { const FolderLock second(path); });
+    EXPECT_EQ(message, "[lock] " + path.string() + " is in use by process " + std::to_string(::getpid()) +
+                           " (its lock is " + (path / "run.lock").string() +
+                           "): wait for its end, or choose another --out");
+    EXPECT_TRUE(std::filesystem::exists(path / "run.lock"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));  // it was created for the lock
+  std::filesystem::create_directory(path);
+  { const FolderLock lock(path); }
+  EXPECT_TRUE(std::filesystem::is_empty(path));
+}
+
+// The file that a killed process leaves does not lock.
+TEST(FolderLock, EndsWithItsProcess) {
+  const TemporaryFolder folder;
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const FolderLock lock(folder.path());
+    if (::write(ready[1], "x", 1) == 1) ::pause();
+    ::_exit(0);
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  EXPECT_NE(error_of([&] { const FolderLock lock(folder.path()); }).find("process " + std::to_string(child)),
+            std::string::npos);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  EXPECT_EQ(folder.names(), std::vector<std::string>{"run.lock"});
+  { const FolderLock lock(folder.path()); }
+  EXPECT_TRUE(folder.names().empty());
+}
+
+TEST(RunFolder, FilesOfOthersAreRefused) {
+  for (const char* name :
+       {"config.toml", "model.safetensors", "checkpoint.safetensors", "metrics.csv", "steps.csv",
+        "report.html", "samples.png", "manifold-data.svg", "eval.json", "kl.svg"}) {
+    const TemporaryFolder folder;
+    write(folder / "notes.txt");
+    check_no_foreign_files(folder.path(), "train");
+    write(folder / name);
+    EXPECT_FALSE(holds_run(folder.path()));
+    EXPECT_EQ(
+        error_of([&] { check_no_foreign_files(folder.path(), "train"); }),
+        "[train] " + (folder / name).string() +
+            ": expected a file of a run, got another one, which a run would overwrite: choose another folder "
+            "with --out");
+  }
+  const TemporaryFolder folder;
+  write_model(folder / "model.safetensors", "pt");
+  EXPECT_FALSE(holds_run(folder.path()));
+  write_model(folder / "model.safetensors", "gpuvae");
+  EXPECT_TRUE(holds_run(folder.path()));
+  check_no_foreign_files(folder.path(), "train");
+  write(folder / "config.toml", "epochs = 3\n");  // without the mark
+  EXPECT_NE(error_of([&] { check_no_foreign_files(folder.path(), "train"); }).find("config.toml: expected"),
+            std::string::npos);
+  write(folder / "config.toml", std::string(kConfigMark) + "program\n");
+  check_no_foreign_files(folder.path(), "train");
+}
+
+TEST(RunFolder, AnOlderRunMovesAndFilesOfOthersStay) {
+  const TemporaryFolder folder;
+  move_to_previous(folder.path());
+  EXPECT_TRUE(folder.names().empty());
+  for (int run = 0; run < 2; ++run) {
+    write(folder / "config.toml", std::string(kConfigMark) + std::to_string(run));
+    for (const char* name : {"metrics.csv", "report.html", "notes.txt", "my-samples.png"})
+      write(folder / name);
+    if (run == 0) write(folder / "manifold-linear.png");
+    testing::internal::CaptureStderr();
+    move_to_previous(folder.path());
+    EXPECT_NE(testing::internal::GetCapturedStderr().find("is now in"), std::string::npos);
+  }
+  EXPECT_EQ(sorted_names(folder), (std::vector<std::string>{"my-samples.png", "notes.txt", "previous"}));
+  EXPECT_EQ(io::read_file(folder / "previous/config.toml"), std::string(kConfigMark) + "1");
+  EXPECT_FALSE(std::filesystem::exists(folder / "previous/manifold-linear.png"));
+  EXPECT_TRUE(std::filesystem::exists(folder / "previous/report.html"));
+}
+
+TEST(RunFolder, APreviousFolderOfOthersIsRefused) {
+  const TemporaryFolder folder;
+  write(folder / "config.toml", std::string(kConfigMark));
+  std::filesystem::create_directory(folder / "previous");
+  write(folder / "previous/report.html");
+  EXPECT_NE(error_of([&] { move_to_previous(folder.path()); }).find("got files of others"),
+            std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(folder / "config.toml"));
+}
+
+TEST(RunFolder, PartialFilesOfAKilledProcessGo) {
+  const TemporaryFolder folder;
+  for (const char* name :
+       {"metrics.csv.tmp-123", "model.safetensors.tmp-9", "checkpoint-previous.safetensors.tmp-0"})
+    write(folder / name);
+  for (const char* name : {"metrics.csv", "notes.tmp-123", "metrics.csv.tmp-mine"}) write(folder / name);
+  remove_partial_files(folder.path());
+  EXPECT_EQ(sorted_names(folder),
+            (std::vector<std::string>{"metrics.csv", "metrics.csv.tmp-mine", "notes.tmp-123"}));
+}
+
+}  // namespace
+}  // namespace gpuvae::apps
