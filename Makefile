@@ -68,7 +68,7 @@ deps:
 bench: build
 	bench/report --bin $(BUILD)/bin $(ARGS)
 
-# Checks a GPU in at most eight minutes: build/gpu-check/gpu-check.md says what is sound, what failed and what to do.
+# Checks a GPU in at most eight minutes: build/gpu-check/gpu-check.md says what passed, what failed and what to do next.
 # Needs python3. ARGS=--quick takes three minutes. CONTRIBUTING.md describes the other options.
 gpu-check: build
 	bench/gpu_check --bin $(BUILD)/bin $(ARGS)
@@ -79,7 +79,7 @@ mutants: configure
 	cmake --build --preset $(PRESET) -j $(JOBS) --target gpuvae_ptx_tests
 	tests/ptx/mutants.py $(BUILD)/bin/gpuvae_ptx_tests --write tests/ptx/mutants.md $(ARGS)
 
-# Times the same training in PyTorch, libtorch, JAX, Keras and gpuvae, in turns, and prints a table of ratios. It needs
+# Times the same training in PyTorch, libtorch, JAX, Keras and gpuvae alternately, and prints a table of ratios. It needs
 # python3. The first run downloads about 3 GB of packages, which take 7 GB in build/peers-venv.
 bench-peers: build
 	bench/peers/run.py --bin $(BUILD)/bin $(ARGS)

@@ -4,6 +4,7 @@
 
 #include "apps/cli/presets.h"
 #include "apps/program/program.h"
+#include "apps/run/other_data.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -11,6 +12,7 @@ namespace {
 // The faces from the folder --data-dir, or else from $GPUVAE_DATA_DIR, which must have the file; or else from
 // data/, or the built-in faces if data/ lacks the file.
 Split load(RunConfig& config) {
+  refuse_data_flags(config);
   if (config.data.builtin) return procedural_frey();
   if (!config.data.folder.empty()) return load_frey(config.data.folder);
   if (const char* folder = std::getenv("GPUVAE_DATA_DIR"); folder && *folder) return load_frey(folder);

@@ -4,6 +4,7 @@
 
 #include "apps/cli/presets.h"
 #include "apps/program/program.h"
+#include "apps/run/other_data.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -23,6 +24,7 @@ Split built_in(RunConfig& config) {
 // MNIST from the folder --data-dir, or else from $GPUVAE_DATA_DIR, which must have the files; or else from
 // data/, or the built-in digits if data/ lacks the files.
 Split load(RunConfig& config) {
+  refuse_data_flags(config);
   if (config.data.builtin) return built_in(config);
   if (!config.data.folder.empty()) return load_mnist(config.data.folder);
   if (const char* folder = std::getenv("GPUVAE_DATA_DIR"); folder && *folder) return load_mnist(folder);

@@ -1,5 +1,6 @@
-// Runs one experiment on a GPU per call and prints one JSON object to stdout. bench/gpu_check runs and judges
-// them. If the device or the build does not support an experiment, it prints {"unsupported": reason}.
+// Runs one experiment on a GPU per call and prints one JSON object to stdout. bench/gpu_check runs the
+// experiments and judges their results. If the device or the build does not support an experiment, the
+// program prints {"unsupported": reason}.
 #include "bench/gpu_probe.h"
 
 #include <cuda_runtime_api.h>
@@ -68,8 +69,10 @@ class Probe {
   Probe() : app_("Experiments on a GPU; each prints one JSON object.", "gpu_probe") {
     app_.require_subcommand(1);
     app_.add_option("--device", device_, "cuda or cuda:N")->capture_default_str();
-    add("device", "print the device, driver and build, run nothing", [](Device d) { return describe(d); });
-    add("round-trip", "copy up, run two kernels, copy down", [](Device d) { return round_trip(d); });
+    add("device", "print the device, the driver and the build without running a kernel",
+        [](Device d) { return describe(d); });
+    add("round-trip", "copy data to the device, run kernels, and copy the result back",
+        [](Device d) { return round_trip(d); });
     add_fused_steps();
     add_products();
     add_times();
@@ -98,38 +101,40 @@ class Probe {
   }
 
   void add_fused_steps() {
-    CLI::App* c = add("fused-steps", "train with the fused step alone and digest the weights",
+    CLI::App* c = add("fused-steps", "train with the fused step alone and print hashes of the weights",
                       [this](Device d) { return fused_steps(d, fused_); });
     c->add_option("--preset", fused_.preset, "preset whose model and optimiser are used, or small")
         ->capture_default_str();
     c->add_option("--steps", fused_.steps, "training steps")->capture_default_str();
-    c->add_flag("--graph", fused_.graph, "captured graphs of 100 steps");
-    c->add_flag("--legacy-stream", fused_.legacy_stream, "stream 0 instead of a separate stream");
+    c->add_flag("--graph", fused_.graph, "launch captured graphs of 100 steps instead of single steps");
+    c->add_flag("--legacy-stream", fused_.legacy_stream, "use stream 0 instead of a separate stream");
   }
 
   void add_products() {
     CLI::App* c = add("cublaslt", "record what cuBLASLt answers for each epilogue",
                       [this](Device d) { return cublaslt_answers(d, cublaslt_); });
-    c->add_option("--rows", cublaslt_.rows, "rows of a batch")->capture_default_str();
-    c->add_option("--depth", cublaslt_.depth, "terms of each sum")->capture_default_str();
-    c->add_option("--widths", cublaslt_.widths, "widths of the layer")->delimiter(',');
+    c->add_option("--rows", cublaslt_.rows, "number of rows of a batch")->capture_default_str();
+    c->add_option("--depth", cublaslt_.depth, "number of terms of each sum")->capture_default_str();
+    c->add_option("--widths", cublaslt_.widths, "widths of the layer, separated by commas")->delimiter(',');
     c = add("product-error", "error of the fused step's products against f64",
             [this](Device d) { return product_error(d, product_); });
-    c->add_option("--depth", product_.depth, "terms of each sum")->capture_default_str();
-    c->add_option("--seeds", product_.seeds, "draws of the factors")->capture_default_str();
+    c->add_option("--depth", product_.depth, "number of terms of each sum")->capture_default_str();
+    c->add_option("--seeds", product_.seeds, "number of random draws of the factors")->capture_default_str();
   }
 
   void add_times() {
     CLI::App* c = add("step-times", "microseconds per training step of each executor",
                       [this](Device d) { return step_times(d, times_); });
-    c->add_option("--presets", times_.presets, "presets to time, or small")->delimiter(',');
-    c->add_option("--steps", times_.steps, "steps per graph")->capture_default_str();
-    c->add_option("--launches", times_.launches, "timed launches; medians are reported")
+    c->add_option("--presets", times_.presets, "presets to time, separated by commas; small is a tiny model")
+        ->delimiter(',');
+    c->add_option("--steps", times_.steps, "steps per timed launch or sequence")->capture_default_str();
+    c->add_option("--launches", times_.launches, "number of timed launches, whose median is printed")
         ->capture_default_str();
     c = add("ceilings", "rates of a large copy and of a large f32 product",
             [this](Device d) { return ceilings(d, ceilings_); });
-    c->add_option("--elements", ceilings_.elements, "floats of the copy")->capture_default_str();
-    c->add_option("--products", ceilings_.products, "side of the product")->capture_default_str();
+    c->add_option("--elements", ceilings_.elements, "number of floats to copy")->capture_default_str();
+    c->add_option("--products", ceilings_.products, "side length of the square matrices")
+        ->capture_default_str();
   }
 
   CLI::App app_;

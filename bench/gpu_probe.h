@@ -20,8 +20,8 @@ struct FusedStepsOptions {
   bool graph = false;          // launch captured graphs of 100 steps instead of single steps
   bool legacy_stream = false;  // use stream 0 instead of a separate stream
 };
-// Trains with the fused step alone (no other kernel and no cuBLASLt) and digests weights, optimiser state and
-// loss sums at steps 1, 10, 100, ... Equal digests mean equal bits.
+// Trains with the fused step alone (no other kernel and no cuBLASLt) and hashes weights, optimiser state and
+// loss sums after 1, 10, 100, ... steps. Equal hashes mean equal bits.
 nlohmann::json fused_steps(Device device, const FusedStepsOptions& options);
 
 struct StepTimesOptions {
@@ -36,14 +36,14 @@ struct CublasltOptions {
   std::int64_t rows = 100, depth = 784;
   std::vector<std::int64_t> widths = {2, 4, 256};
 };
-// Reports what cuBLASLt answers for each epilogue that the library uses, at each width and precision.
+// Reports how cuBLASLt handles each epilogue that the library uses, at each width and precision.
 nlohmann::json cublaslt_answers(Device device, const CublasltOptions& options);
 
 struct ProductErrorOptions {
   int depth = 784, seeds = 8;
 };
 // Measures the error of the fused step's products against f64, relative to the product of the factors' norms.
-// Also reports the mean error in the direction of the result, which is negative if sums are truncated.
+// Also reports the mean error with the sign of the result, which is negative if sums are truncated towards 0.
 nlohmann::json product_error(Device device, const ProductErrorOptions& options);
 
 }  // namespace gpuvae::bench

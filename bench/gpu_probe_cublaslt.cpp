@@ -1,5 +1,6 @@
-// Asks cuBLASLt directly what it does on this device: which epilogues exist, how ReLU treats NaN, what its
-// mask holds at 0, whether a product has the same bits twice, and whether lower precisions are used at all.
+// Calls cuBLASLt directly to find out how it behaves on this device: which epilogues are available, how ReLU
+// treats NaN, what the ReLU mask contains for 0, whether repeated products have equal bits, and whether lower
+// precisions have an effect.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -30,7 +31,7 @@ Tensor random(Shape shape, std::uint64_t seed, Device device) {
   return random_normal(shape, {.seed = seed, .purpose = RandomPurpose::test}, 0, 1, DType::f32, device);
 }
 
-// The operands and the answer of a case.
+// The operands and outputs of a case.
 struct Trial {
   LtProduct product;
   Tensor a, b, c, vector, mask;
@@ -85,7 +86,7 @@ std::vector<std::uint8_t> bytes_of(const Tensor& tensor) {
   return {bytes, bytes + host.bytes()};
 }
 
-// Returns "0", "1" or "mixed": the mask bits that belong to elements.
+// Returns the value of the mask bits that belong to elements: "0" or "1" if all are equal, otherwise "mixed".
 std::string bits_of(const Trial& t) {
   const std::vector<std::uint8_t> mask = bytes_of(t.mask);
   std::int64_t ones = 0;
@@ -97,14 +98,16 @@ std::string bits_of(const Trial& t) {
   return ones == 0 ? "0" : ones == t.product.m * t.product.n ? "1" : "mixed";
 }
 
-// Repeats the product with `a` = 0 and a bias of `value`, so that every element before ReLU equals `value`.
+// Returns the mask bits of a product with `a` = 0 and a bias of `value`, so that every element before ReLU
+// equals `value`.
 std::string mask_where(Trial t, float value) {
   t.a.fill(0);
   t.vector.fill(value);
   return t.run().usable() ? bits_of(t) : "refused";
 }
 
-// Says how many elements of the output are NaN in a case in which all should be.
+// Repeats the product with a bias of NaN. Returns "kept" if all outputs are NaN, "hidden" if none is, and
+// "kept in part" otherwise.
 std::string nan_through_relu(Trial t) {
   t.vector.fill(NAN);
   if (!t.run().usable()) return "refused";
@@ -113,7 +116,7 @@ std::string nan_through_relu(Trial t) {
   return kept == std::ssize(c) ? "kept" : kept == 0 ? "hidden" : "kept in part";
 }
 
-// Counts the launches that the library itself needs for the case: 1 if it uses the epilogue.
+// Returns the number of launches that gpuvae's own gemm needs for the case: 1 if it uses the epilogue.
 std::uint64_t library_launches(const Trial& t) {
   bool written = false;
   const LtProduct& p = t.product;

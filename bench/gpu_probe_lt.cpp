@@ -32,7 +32,7 @@ cublasComputeType_t compute_type(Precision precision) {
   return CUBLAS_COMPUTE_32F;
 }
 
-// cuBLASLt computes the transposed product, so its second factor is the first factor here.
+// cuBLASLt computes the transposed product, so its B is the operand a of LtProduct.
 cublasLtEpilogue_t epilogue_of(LtEpilogue epilogue) {
   switch (epilogue) {
     case LtEpilogue::bias:

@@ -1,5 +1,5 @@
-// Measures how far the products inside the fused step are from f64 on this device, which shows whether its
-// tensor cores truncate.
+// Measures the error of the fused step's products against f64 on this device, which shows whether its tensor
+// cores truncate.
 #include <cuda_runtime_api.h>
 
 #include <cmath>
@@ -53,6 +53,8 @@ Product product_of(const Kind& kind, const Factors& f, int tile, int depth, bool
   return {c.to_doubles(), bound};
 }
 
+// Errors relative to the product of the factors' norms: the largest, and the sum of errors with the sign of
+// the result. `of_bound` is the largest error divided by its bound.
 struct Errors {
   double largest = 0, of_bound = 0, toward_result = 0;
   std::int64_t count = 0, not_finite = 0;

@@ -1,4 +1,4 @@
-// Measures the bits and times of isolated fused training steps, and the times of the other executors.
+// Hashes the results of fused training steps, and measures the times of the steps of all executors.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -130,7 +130,7 @@ nlohmann::json fused_steps(Device device, const FusedStepsOptions& o) {
   for (double v : training.optimizer.values().to_doubles()) not_finite += !std::isfinite(v);
   const double loss = mean_loss(training, done);
   nlohmann::json result = {{"steps", done}, {"digests", digests}, {"not_finite", not_finite}};
-  // False if the device does not support them.
+  // dependent_launches is false if the device does not support dependent launches.
   result["dependent_launches"] = kernels::dependent_launches();
   result["mean_loss"] = std::isfinite(loss) ? nlohmann::json(loss) : nlohmann::json();
   return result;

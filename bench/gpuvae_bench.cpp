@@ -1,7 +1,8 @@
 // Benchmarks every fused operation against its unfused implementation, forward and backward, at the sizes of
-// the presets and at large sizes, with warm and with cold caches. The time of a benchmark is that of the
-// fused operation: the median of samples that alternate with samples of the unfused one. Times are measured
-// by CUDA events on a GPU and by the wall clock on the CPU. The counters are:
+// the presets and at large sizes, with warm and with cold caches. The time that Google Benchmark prints is
+// the median time of the fused operation, whose samples alternate with samples of the unfused one. Times are
+// measured by CUDA events on a GPU and by the wall clock on the CPU. The ceilings are the rates of a large
+// copy and of a large f32 matrix product, which the program measures first. The counters are:
 //
 //   unfused           seconds of the unfused implementation
 //   speedup           unfused / fused, the median of the alternating samples
@@ -11,10 +12,10 @@
 //   copy, matmul      bytes / time over the copy ceiling, flops / time over the matmul ceiling
 //   error             error of the fused results against f64, relative to the largest element
 //   launches, unfused_launches  number of kernels started (CUDA)
-//   unfused_curand    1 if the unfused implementation draws its noise by cuRAND
+//   unfused_curand    1 if the unfused implementation draws its noise with cuRAND
 //
-// The program first measures the ceilings. It skips operations that need too much memory or time, and prints
-// a line about each of them. Google Benchmark's flags work: --benchmark_filter=bce, --benchmark_out=FILE.
+// The program skips operations that need too much memory or time, and prints a line about each of them.
+// Google Benchmark's flags work: --benchmark_filter=bce, --benchmark_out=FILE.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -113,7 +114,7 @@ void report(benchmark::State& state, const Bench& bench, const Workload& w, cons
   state.SetLabel(w.large ? "large" : "preset");
 }
 
-// Runs one iteration for Google Benchmark, whose time is the median of our samples.
+// Runs one iteration for Google Benchmark and sets its time to the median of the fused samples.
 void run(benchmark::State& state, Bench& bench, const Workload& w, bool cold) {
   try {
     const Contest contest = w.prepare(bench.device);
@@ -134,13 +135,14 @@ std::string obstacle(const Bench& bench, const Workload& w) {
   const double there =
       0.6 * static_cast<double>(sysconf(_SC_AVPHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
   if (bench.device.is_cpu() && needed > there)
-    return fmt::format("needs about {:.1f} GiB, has {:.1f}", needed / (1 << 30), there / (1 << 30));
+    return fmt::format("needs about {:.1f} GiB of memory, {:.1f} GiB are available", needed / (1 << 30),
+                       there / (1 << 30));
   constexpr double kOfMatmul = 30;  // approximate speed of matrix products relative to other kernels
   const double rate = bench.ceilings.matmul_flops / (w.operation == "linear" ? 1 : kOfMatmul);
   const double seconds = w.flops / rate + 6 * w.bytes / bench.ceilings.copy_bytes;
   const double longest = bench.options.quick ? kLongest / 10 : kLongest;
   if (seconds > longest)
-    return fmt::format("a run would take about {:.1f} s, more than {:.1f}", seconds, longest);
+    return fmt::format("one run would take about {:.1f} s, the limit is {:.1f} s", seconds, longest);
   return "";
 }
 

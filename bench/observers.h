@@ -1,5 +1,5 @@
-// Observers of a backend: they count what its calls read, write and compute at least, or measure how long
-// they take.
+// Observers of a backend's kernel calls. They count the bytes that the calls move, or measure the time of the
+// calls.
 #pragma once
 
 #include <map>
@@ -48,7 +48,7 @@ class TimingObserver final : public kernels::KernelObserver {
     int calls = 0;
     double seconds = 0, bytes = 0, flops = 0;
   };
-  // Returns the shares by name of the call. Waits for the device.
+  // Returns the totals by name of the kernel call. Waits for the device.
   std::map<std::string, Share> shares();
 
   void call(const kernels::KernelCall& call, kernels::StreamHandle stream,

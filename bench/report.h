@@ -9,8 +9,8 @@
 
 namespace gpuvae::bench {
 
-// One result of gpuvae_bench, which defines the fields. Units are seconds and bytes; shares are fractions of
-// 1.
+// One result of gpuvae_bench; gpuvae_bench.cpp explains the fields. Units are seconds and bytes. `copy` and
+// `matmul` are fractions of the ceilings.
 struct Operation {
   std::string operation, size, pass, failure = {};
   bool large = false, cold = false;
@@ -26,8 +26,8 @@ struct Report {
   std::vector<nlohmann::json> steps = {}, epochs = {}, breakdown = {};  // rows of train_bench
 };
 
-// Reads gpuvae_bench's JSON and train_bench's JSON lines. A file that does not exist is skipped. Throws
-// Error.
+// Reads the JSON files of the environment and of gpuvae_bench, and train_bench's JSON lines. `environment`
+// may be empty. `operations` and `training` are skipped if they do not exist. Throws Error.
 Report read_report(const std::filesystem::path& environment, const std::filesystem::path& operations,
                    const std::filesystem::path& training);
 
@@ -35,8 +35,7 @@ nlohmann::json to_json(const Report& report);
 std::string to_markdown(const Report& report);
 
 // Figures as SVG; empty if there are no data.
-// The figure shows bars of times relative to the unfused implementation.
-std::string fused_unfused_svg(const Report& report, bool large);
+std::string fused_unfused_svg(const Report& report, bool large);  // times relative to the unfused operation
 std::string roofline_svg(const Report& report);
 std::string breakdown_svg(const Report& report);   // kernels of one eager step per preset
 std::string step_ratio_svg(const Report& report);  // time of a step relative to its bare products
@@ -44,8 +43,8 @@ std::string step_ratio_svg(const Report& report);  // time of a step relative to
 // Formats a time for readers: "12.3 µs".
 std::string time_text(double seconds);
 
-// Picks the result with most elements per operation and pass: with cold caches if `large`, with warm caches
-// if not.
+// Returns, for each operation, the result of a pass (or of an update) that moves the most bytes: at large
+// sizes with cold caches if `large`, at the presets' sizes with warm caches if not.
 std::vector<const Operation*> chosen(const Report& report, bool large, const std::string& pass);
 
 }  // namespace gpuvae::bench

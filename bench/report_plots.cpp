@@ -87,7 +87,7 @@ std::string fused_unfused_svg(const Report& report, bool large) {
   const Box area{0, 0, kWidth, kRow * static_cast<double>(rows.size())};
   const Scale x{{0, 1.04 * most}, 0, kWidth};
   Svg svg;
-  draw_x_axis(svg, area, x, nice_ticks(0, x.values.high, 7), "time, unfused operation = 1");
+  draw_x_axis(svg, area, x, nice_ticks(0, x.values.high, 7), "time relative to the unfused operation");
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const Operation& o = *rows[i];
     const double y = kRow * static_cast<double>(i) + (kRow - 2 * kBar) / 2, share = 1 / *o.speedup;
@@ -185,7 +185,7 @@ std::string roofline_svg(const Report& report) {
 
 namespace {
 
-// Groups of a step's kernels that readers know.
+// A group of kernel calls in the breakdown of a step, with the name that the figure shows.
 struct Group {
   const char* name;
   std::vector<std::string> calls;
@@ -271,7 +271,7 @@ std::string breakdown_svg(const Report& report) {
 }
 
 std::string step_ratio_svg(const Report& report) {
-  BarChart chart{.title = "A training step over its bare matrix products", .y_label = "ratio of times"};
+  BarChart chart{.title = "Training step relative to its bare matrix products", .y_label = "ratio of times"};
   const bool one = std::all_of(report.steps.begin(), report.steps.end(), [&](auto& r) {
     return r.at("executor") == report.steps.front().at("executor");
   });
@@ -283,7 +283,7 @@ std::string step_ratio_svg(const Report& report) {
   if (chart.names.empty()) return "";
   chart.x_label = device_text(report);
   chart.reference_line = 1.2;
-  chart.reference_name = "aim on the CPU: 1.2";
+  chart.reference_name = "target on the CPU: 1.2";
   return bar_chart_svg(chart);
 }
 

@@ -65,10 +65,10 @@ std::string operations_table(const Report& report, bool large) {
   }
   if (rows.empty()) return "";
   std::string s = fmt::format("\n## Fused operations, {} sizes\n\n", large ? "large" : "the presets'");
-  s += "| operation | pass | caches | fused (p10-p90) | unfused | ratio | least bytes (fused moves, "
+  s += "| operation | pass | caches | fused (p10-p90) | unfused | ratio | minimum bytes (fused moves, "
        "unfused moves) | GB/s | "
        "of copy | of matmul | error |";
-  s += launches ? " launches | unfused |\n" : "\n";
+  s += launches ? " launches | unfused launches |\n" : "\n";
   for (int i = 0; i < (launches ? 13 : 11); ++i) s += "|---";
   s += "|\n" + rows;
   if (curand)
@@ -80,7 +80,7 @@ std::string operations_table(const Report& report, bool large) {
 std::string steps_table(const Report& report) {
   if (report.steps.empty()) return "";
   std::string s =
-      "\n## Training steps\n\nStep and bare matrix products timed in turns; medians (10th-90th "
+      "\n## Training steps\n\nSteps alternate with their bare matrix products; medians (10th-90th "
       "percentile).\n\n"
       "| preset | executor | optimiser | threads | batch | step, us | bare products, us | ratio | images/s "
       "|\n"
@@ -99,9 +99,8 @@ std::string steps_table(const Report& report) {
 std::string epochs_table(const Report& report) {
   if (report.epochs.empty()) return "";
   std::string s =
-      "\n## Epochs\n\n| preset | executor | data | s per epoch | validation, s | images/s | validation loss "
-      "to reach | reached "
-      "after |\n|---|---|---|---|---|---|---|---|\n";
+      "\n## Epochs\n\n| preset | executor | data | s per epoch | validation, s | images/s | "
+      "target validation loss | reached after |\n|---|---|---|---|---|---|---|---|\n";
   for (const json& r : report.epochs) {
     const auto v = [&](const char* key) { return r.value(key, 0.0); };
     const bool asked = r.contains("target_validation_loss");
@@ -136,7 +135,7 @@ std::string to_markdown(const Report& report) {
   figure("fused-unfused-presets.svg", "Fused against unfused, the presets' sizes",
          fused_unfused_svg(report, false));
   figure("roofline.svg", "Roofline", roofline_svg(report));
-  figure("step-ratio.svg", "Steps over their bare matrix products", step_ratio_svg(report));
+  figure("step-ratio.svg", "Training steps relative to their bare matrix products", step_ratio_svg(report));
   figure("step-breakdown.svg", "Where a step's time goes", breakdown_svg(report));
   return s + steps_table(report) + epochs_table(report) + operations_table(report, false) +
          operations_table(report, true);

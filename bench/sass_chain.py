@@ -9,10 +9,13 @@ scoreboards that it waits for (the control bits that `nvdisasm -hex` shows). The
 issues is the number of load latencies that a warp cannot hide behind one another: loads that are issued together
 count once.
 
-Where paths join, the later time counts, so the result is that of the longest path. A plan (JSON) describes the run:
+Where paths join, the later time counts, so the result is the time of the longest path. A plan (JSON) describes the run:
     {"source": "the tree in which source lines are looked up",
      "kernels": [{"name": ..., "match": "regex of the demangled name",
-                  "skip": ["regex of source lines that never run; blocks mostly made of them are left out"],
+                  "launch": "launch to which the kernel belongs, if several do; the longest one counts (default: name)",
+                  "skip": ["regex of source lines that never run; blocks that consist mostly of them are left out"],
+                  "skip_blocks": ["hexadecimal address of the first instruction of a block that never runs"],
+                  "not_last": ["regex of source lines that do not run in the last trip of a loop"],
                   "loops": {"regex of source lines": trips}}]}
 The trips of a loop come from the first regex that matches a line of the branch that closes it, or a line that was
 inlined there. Loops that no regex matches run once (--loops lists them). Loads before griddepcontrol.wait run while
@@ -206,9 +209,8 @@ class Walk:
         return loops
 
     def blocks_of(self, patterns):
-        """Returns the blocks of at least four instructions whose source lines mostly match. A single line is no
-        evidence, because the compiler moves single instructions between blocks and records a wrong place of inlining
-        for some."""
+        """Returns the blocks of at least four instructions whose source lines mostly match. Smaller blocks are ignored,
+        because the compiler moves single instructions between blocks and records wrong inlining positions for some."""
         patterns = [re.compile(p) for p in patterns]
         matches = lambda i: any(p.search(self.source.text(l)) for l in i.lines for p in patterns)
         return {s for s, b in self.kernel.blocks.items() if s and len(b) >= 4 and 2 * sum(matches(self.kernel.code[k]) for k in b) > len(b)}
@@ -270,7 +272,7 @@ class Walk:
                 for t in back[1:]:
                     times = times.join(t)
         top = {e for e in out if e[0] not in latches}
-        for e in top:  # a loop that is tested before its last trip is left after it
+        for e in top:  # a loop that tests its condition at the top is left after its last trip
             out[e] = out[e].join(times)
         return out
 
@@ -282,13 +284,14 @@ class Walk:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("cubins", nargs="+")
+    parser.add_argument("cubins", nargs="+", metavar="CUBIN", help="file with the machine code of kernels")
     parser.add_argument("--plan", required=True, help="JSON file that describes the kernels and their loops")
     parser.add_argument("--source", help="source tree that was compiled (default: the plan's)")
     parser.add_argument("--nvdisasm", default="nvdisasm", help="path of nvdisasm (default: the one on PATH)")
     parser.add_argument("--loops", action="store_true", help="list each loop on the path with its trips")
     parser.add_argument("--stalls", action="store_true", help="list the instructions that wait for a load")
-    parser.add_argument("--pre-wait", choices=["serial", "overlapped"], default="overlapped")
+    parser.add_argument("--pre-wait", choices=["serial", "overlapped"], default="overlapped",
+                        help="whether to count loads before griddepcontrol.wait (serial) or not (default: overlapped)")
     options = parser.parse_args()
     plan = json.load(open(options.plan))
     source = Source(options.source or os.path.join(os.path.dirname(os.path.abspath(options.plan)), plan["source"]))

@@ -19,19 +19,18 @@ Statistics statistics_of(std::vector<double> values);
 // Returns the wall-clock seconds that `body` takes, including the wait for the device.
 double wall_seconds(Device device, const Body& body);
 
-// Times one run of `body`: by the wall clock on the CPU, by events on CUDA. On CUDA, writes to a buffer give
-// the host a head start, so that the result is the device's time and not the time that the host needs to
-// queue the work.
+// Times a body by the wall clock on the CPU and by events on CUDA. On CUDA, writes to a buffer first keep the
+// device busy while the host queues the work, so that the result does not include the host's launch overhead.
 class Stopwatch {
  public:
   // Writes `flush_bytes` to empty the caches. 0 means three times the last-level cache (CPU), or 512 MiB
   // (CUDA), which is more than three times the L2 cache of any GPU so far.
   explicit Stopwatch(Device device, std::size_t flush_bytes = 0);
 
-  // Runs `body` once, then repeats it until at least `kShortest` seconds have passed (CPU), and returns the
-  // mean of the repeats.
+  // Runs `body` to warm the caches, repeats it for about 0.2 ms (CUDA: at most 20 times), and returns the
+  // mean seconds per repeat.
   double warm(const Body& body);
-  // Runs `body` once after its data have left the caches.
+  // Returns the seconds of one run of `body` after its data were evicted from the caches.
   double cold(const Body& body);
 
  private:
@@ -40,7 +39,7 @@ class Stopwatch {
 
   Device device_;
   Tensor buffer_;
-  double buffer_seconds_ = 0;  // time in which the device writes the buffer
+  double buffer_seconds_ = 0;  // seconds that the device takes to write the buffer once
 };
 
 // Measured ceilings of main memory and of f32 matrix products.
@@ -48,8 +47,8 @@ struct Ceilings {
   double copy_bytes = 0;  // read plus written, per second
   double matmul_flops = 0;
 };
-// Takes the best of several copies of `elements` floats, by a kernel and by the device's own copy, and of
-// several f32 products of `products`^3 multiply-adds.
+// Measures the fastest of several copies of `elements` floats (by a kernel and by the backend's copy
+// function) and the fastest of several f32 products of square matrices with `products` rows.
 Ceilings measure_ceilings(Device device, std::int64_t elements, std::int64_t products);
 
 }  // namespace gpuvae::bench

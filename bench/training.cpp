@@ -17,7 +17,7 @@ namespace {
 apps::RunConfig config_of(const System& system) {
   for (const apps::Preset& p : system.frey ? apps::frey_presets() : apps::mnist_presets())
     if (p.name == system.name) return p.config;
-  throw Error("train_bench", fmt::format("expected a preset, got {}", system.name));
+  throw Error("train_bench", fmt::format("expected the name of a preset, got {}", system.name));
 }
 
 struct Data {
@@ -176,15 +176,16 @@ class Measurement {
              step.high, bare.median, ratio.median, ratio.low, ratio.high, images);
   }
 
-  // Measures whole epochs from the start, until the published loss if that is requested and the time
-  // suffices.
+  // Trains a new model for whole epochs and measures them: up to three epochs, or until the published loss is
+  // reached if that is requested and fits --epoch-budget.
   void time_epochs(const Executor& e, double microseconds) {
     Training training(config_, e, data_.train, data_.validation);
     const double predicted = microseconds * 1e-6 * static_cast<double>(training.trainer.steps_per_epoch());
     const bool to_loss = options_.to_loss && data_.real && system_.target != 0 &&
                          1.3 * predicted * config_.epochs < options_.epoch_budget;
     if (predicted > options_.epoch_budget)
-      return skip("skipped an epoch of {}: {:.0f} s\n", system_.name, predicted);
+      return skip("skipped the epochs of {}: one would take {:.0f} s, which exceeds --epoch-budget\n",
+                  system_.name, predicted);
     const int affordable = std::max(1, static_cast<int>(options_.epoch_budget / predicted));
     const int epochs = to_loss ? config_.epochs * 3 / 2 : std::min(3, affordable);
     std::vector<double> seconds, validation;

@@ -54,7 +54,7 @@ class Output {
   explicit Output(const std::string& path) {
     if (path.empty()) return;
     file_.open(path);
-    if (!file_) throw Error("write", fmt::format("expected to write {}, cannot", path));
+    if (!file_) throw Error("write", fmt::format("expected a file that can be written, got {}", path));
   }
   void row(const nlohmann::json& row) {
     if (file_.is_open()) file_ << row.dump() << std::endl;

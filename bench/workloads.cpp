@@ -94,8 +94,8 @@ Workload optimizer_workload(OptimizerKind kind, std::int64_t n, bool large) {
   return w;
 }
 
-// Gathers a batch from `count` images of bytes. There is no unfused contestant: it would copy one image at a
-// time, which is no fair comparison.
+// Gathers a batch from `count` images of bytes. There is no unfused implementation, because it would copy one
+// image at a time, which would not be a fair comparison.
 Workload gather_workload(std::int64_t count, std::int64_t batch, std::int64_t pixels, bool large) {
   const Shape size{batch, pixels};
   Workload w{"gather_batch", size_name(size.text()), "forward", large, static_cast<double>(size.elements())};

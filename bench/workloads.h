@@ -17,8 +17,8 @@ struct Contest {
   Body fused;
   Body unfused = {};  // empty if there is no unfused implementation
   bool unfused_uses_curand = false;
-  // Largest difference of the fused results to f64, over the largest element; none if f64 would take too
-  // long.
+  // Returns the largest error of the fused results against f64, relative to the largest element; none if
+  // computing in f64 would take too long.
   std::function<std::optional<double>()> error = {};
 };
 
@@ -27,7 +27,7 @@ struct Workload {
   std::string operation, size, pass;
   bool large = false;           // larger than the sizes of the presets
   double elements = 0;          // number of elements of the largest tensor
-  double bytes = 0, flops = 0;  // minimum bytes to move and operations to do
+  double bytes = 0, flops = 0;  // minimum number of bytes moved; number of floating-point operations
   std::function<Contest(Device)> prepare = {};
 
   std::string name() const { return operation + "/" + size + "/" + pass; }

@@ -14,7 +14,8 @@ using cases::Doubles;
 using cases::Variables;
 using Function = std::function<Variables(std::span<const Variable>)>;
 
-constexpr double kExactElements = 1 << 21, kExactFlops = 2e9;  // what f64 computes in one or two seconds
+// Cases up to this size are also computed in f64, which takes one or two seconds.
+constexpr double kExactElements = 1 << 21, kExactFlops = 2e9;
 
 double elements_of(const Case& c) {
   double most = 0;
@@ -39,16 +40,17 @@ Variables make_inputs(const Case& c, DType dtype, Device device) {
   return inputs;
 }
 
-// Makes a variable that passes its gradient on without keeping it, as an activation does. A leaf would copy
-// the gradient.
+// Makes a variable that discards its gradient, as an activation does after its backward pass. A leaf would
+// copy the gradient.
 Variable activation(const Variable& leaf) {
   auto node = GraphAccess::make_node("activation", {&leaf});
   node->backward = [](autograd::BackwardContext&) {};
   return GraphAccess::output(node, leaf.value());
 }
 
-// The first input is an activation, the others are parameters. Backward starts from outputs with one element;
-// larger outputs get a gradient of ones from a sum, in the fused and the unfused implementation.
+// Runs the forward pass and, if `training`, the backward pass. The first input is an activation, the others
+// are parameters. Outputs with more than one element are summed first, in the fused and in the unfused
+// implementation, because the backward pass starts from scalars.
 void run(const Variables& inputs, const Function& f, bool training) {
   if (!training) {
     const NoGradGuard no_grad;
@@ -114,8 +116,8 @@ class List {
  public:
   explicit List(double most_elements) : most_(most_elements) {}
 
-  // `kept` is the number of elements of the largest tensor that an unfused implementation makes, if that
-  // tensor is not an input.
+  // `kept` is the size of the largest temporary tensor of the unfused implementation, if it is larger than
+  // the inputs.
   void add(Case c, bool large, bool has_backward = true, std::int64_t kept = 0) {
     if (elements_of(c) > most_) return;
     const std::string size = size_name(c.name.substr(c.operation.size() + 1));

@@ -1,11 +1,11 @@
-// The one interface between host code and kernels. Each method starts a kernel; its arguments are raw
-// pointers and sizes in one struct, so kernels do not depend on tensors or autograd and can be tested
-// separately.
+// The only interface between host code and kernels. The method of a kernel takes one struct of raw pointers
+// and sizes, so kernels do not depend on tensors or autograd and can be tested separately.
 //
 // Conventions. Matrices are row-major and contiguous. Pointers refer to memory of the backend's device; only
-// pointers marked "or null" may be null. `dtype` is the type of every untyped pointer: f32, or f64 on the CPU
-// only. Sizes may be 0. Outputs do not overlap inputs unless a comment allows it. Kernels are asynchronous on
-// `stream` and deterministic, and throw gpuvae::Error if they do not support a request.
+// pointers marked "or null" may be null. `dtype` is the element type of every void pointer unless a comment
+// says otherwise: f32, or f64 on the CPU only. Sizes may be 0. Outputs do not overlap inputs unless a comment
+// allows it. Kernels run asynchronously on `stream` and are deterministic. The methods throw gpuvae::Error
+// for arguments that they do not support.
 #pragma once
 
 #include <atomic>
@@ -32,21 +32,21 @@ using GraphHandle = void*;
 
 // One call of a kernel.
 struct KernelCall {
-  const char* name;  // name of the method of Backend
+  const char* name;  // the method of Backend, such as "gemm"
   double bytes;      // minimum number of bytes read and written
-  double flops = 0;  // of matrix products only
+  double flops = 0;  // floating-point operations; only matrix products count them
 };
-// Counts or times the kernels that a backend starts.
+// Interface of objects that count or time the kernel calls of a backend.
 class KernelObserver {
  public:
   virtual ~KernelObserver() = default;
-  // Replaces the call. `run` starts the kernel and must be called exactly once.
+  // Called instead of the kernel. `run` starts the kernel; the observer must call it exactly once.
   virtual void call(const KernelCall& call, StreamHandle stream, const std::function<void()>& run) = 0;
 };
 
-// The list of kernels: the method of Backend that starts the kernel, and its arguments, which kernels/ops
-// describes. fused_step and curand exist only on CUDA (the CPU backend throws Error), and curand must not be
-// captured in a graph.
+// The list of kernels as KERNEL(method of Backend, argument struct). The structs are declared in kernels/ops
+// and kernels/fused_step.h. fused_step and curand exist only on CUDA (the CPU backend throws Error), and
+// curand must not be captured in a graph.
 #define GPUVAE_KERNELS(KERNEL)                        \
   KERNEL(gemm, GemmArgs)                              \
   KERNEL(activation_backward, ActivationBackwardArgs) \
@@ -87,13 +87,14 @@ class Backend {
   virtual bool supports(Precision precision) const = 0;  // precisions of gemm
   // Returns the reason why fused_step cannot run on this device, in one line, or "" if it can.
   virtual std::string fused_step_unavailable() const = 0;
-  // Returns the size of a ReLU mask for an output of [m, n], or 0 if gemm does not use masks.
+  // Returns the size in bytes of ReluMask::bits for an output of [m, n], or 0 if gemm does not use masks.
   virtual std::size_t relu_mask_bytes(std::int64_t m, std::int64_t n) const = 0;
-  // Returns system memory of the device. Throws Error if none is left. The memory pool calls it rarely.
+  // Allocates device memory from the driver, or from the operating system on the CPU. Throws Error if there
+  // is not enough. The memory pool calls this only if it has no free block of the size.
   virtual void* allocate(std::size_t bytes) = 0;
   virtual void release(void* pointer) noexcept = 0;
-  // Stream-ordered copies. copy_to_device() returns when the source may be reused; copy_from_device() waits
-  // for the data.
+  // Copies that are ordered with the other work of the stream. copy_to_device() returns when `from` may be
+  // overwritten; copy_from_device() returns when the data has arrived.
   virtual void copy_to_device(void* to, const void* from, std::size_t bytes, StreamHandle) = 0;
   virtual void copy_from_device(void* to, const void* from, std::size_t bytes, StreamHandle) = 0;
   virtual StreamHandle create_stream() = 0;
@@ -104,11 +105,12 @@ class Backend {
   virtual double milliseconds_between(EventHandle, EventHandle) = 0;  // waits for the second event
   virtual void synchronize_event(EventHandle) = 0;                    // the host waits
   virtual void destroy_event(EventHandle) noexcept = 0;
-  // The number of kernels that this process has started so far. A product of cuBLASLt counts as one. The
-  // number is 0 on the CPU.
+  // Returns the number of kernel launches of this process so far, on all GPUs. A call of cuBLASLt or cuRAND
+  // counts as one. A captured kernel counts once, when it is captured; launches of the graph do not count.
+  // The number is always 0 on the CPU.
   virtual std::uint64_t launches() const = 0;
 
-  // ---- graphs: work that is queued on a stream between begin and end is recorded instead of run ----
+  // ---- graphs: work queued between begin_capture() and end_capture() is recorded instead of run ----
   virtual void begin_capture(StreamHandle) = 0;
   virtual GraphHandle end_capture(StreamHandle) = 0;  // ready to launch
   virtual void discard_capture(StreamHandle) noexcept = 0;
@@ -122,8 +124,8 @@ class Backend {
   GPUVAE_KERNELS(GPUVAE_METHOD)
 #undef GPUVAE_METHOD
 
-  // Routes all later kernel calls through `observer`, or through none if it is null. Returns the previous
-  // observer. Nothing else may use the device during the call.
+  // Sends all later kernel calls to `observer`, or runs them directly if it is null. Returns the previous
+  // observer. No other thread may use this backend during set_observer().
   KernelObserver* set_observer(KernelObserver* observer) { return observer_.exchange(observer); }
 
  protected:
@@ -147,8 +149,8 @@ class Backend {
 
 Backend& cpu_backend();
 
-// Returns null if the build has no CUDA or the machine has no usable GPU; cuda_status() returns the reason as
-// text.
+// Returns null if the build has no CUDA or GPU number `device` is missing or unusable; cuda_status() returns
+// the reason as text.
 Backend* cuda_backend(int device);
 int cuda_device_count();
 std::string cuda_status();

@@ -7,8 +7,8 @@
 
 #include "gpuvae/error.h"
 
-// Formats every type that has a text() member. check() formats its arguments only after a failure, so pass it
-// the shape and not the shape's text.
+// A formatter for every type with a text() member, such as Shape. check() formats its arguments only if the
+// check fails, so pass it the shape and not shape.text().
 template <class T>
 requires requires(const T& t) { std::string(t.text()); }
 struct fmt::formatter<T> : fmt::formatter<std::string> {
@@ -19,7 +19,7 @@ struct fmt::formatter<T> : fmt::formatter<std::string> {
 
 namespace gpuvae {
 
-// The origin of an error: the operation that is named in brackets, and the kind of error.
+// The operation that an error message names in brackets, and the kind of the error.
 struct Origin {
   // Conversions from names are implicit, because most errors have the default kind.
   Origin(const char* name) : operation(name) {}         // NOLINT

@@ -11,7 +11,8 @@ namespace gpuvae::kernels {
 inline constexpr std::int64_t kFusedSmallestTile = 16;  // rows and columns of the smallest tile of a product
 
 struct FusedWorkspace {
-  // Rows of matrices start at multiples of 16 bytes.
+  // Rounds a row up to a multiple of four elements, so that rows of floats start at multiples of 16 bytes and
+  // rows of bytes (x) at multiples of 4.
   static constexpr std::int64_t padded(std::int64_t columns) { return (columns + 3) / 4 * 4; }
 
   explicit FusedWorkspace(const FusedStepArgs& a) {
@@ -45,7 +46,7 @@ struct FusedWorkspace {
   std::size_t h[kFusedMaxLayers] = {}, d_h[kFusedMaxLayers] = {};  // encoder
   std::size_t g[kFusedMaxLayers] = {}, d_g[kFusedMaxLayers] = {};  // decoder
   std::size_t posterior_params = 0, d_posterior_params = 0, z = 0, d_params = 0;
-  // Partial sums, [tiles, batch, ...], with one tile of the hidden layer each.
+  // Partial sums of shape [tiles, batch, ...]: each tile of the hidden layer contributes one.
   std::size_t posterior_partials = 0, z_partials = 0;
   std::size_t reconstruction_partials = 0, kl_partials = 0;  // doubles, one per block
 

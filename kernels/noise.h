@@ -9,8 +9,8 @@
 namespace gpuvae::kernels {
 
 struct Clock {
-  std::uint64_t step = 0;                      // added to *device_step, if there is one
-  const std::uint64_t* device_step = nullptr;  // in the memory of the device that runs the kernel
+  std::uint64_t step = 0;                      // the clock's step is this number plus *device_step
+  const std::uint64_t* device_step = nullptr;  // in the memory of the device that runs the kernel; or null
   std::uint64_t steps_per_epoch = 1;
 };
 
@@ -19,7 +19,7 @@ struct Noise {
   RandomPurpose purpose = RandomPurpose::posterior_noise;
   Clock clock = {};
   bool frozen = false;
-  const std::int32_t* samples = nullptr;  // null, or one per row in device memory
+  const std::int32_t* samples = nullptr;  // [rows] in device memory, or null
   std::uint32_t first_sample = 0;
 };
 

@@ -1,5 +1,5 @@
-# The system libraries that the build compiles with and links. oneDNN, Highway, libdeflate and stb are found by file,
-# because some distributions package them without (working) CMake files.
+# The system libraries that the build uses. oneDNN, Highway, libdeflate and stb are found by file, because some
+# distributions package them without working CMake files.
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(fmt REQUIRED)
 find_package(ZLIB REQUIRED)

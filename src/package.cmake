@@ -1,5 +1,6 @@
-# Installation: find_package(gpuvae), target gpuvae::gpuvae. The package records its dependencies by the file names that
-# the dynamic linker uses, such as libdnnl.so.2. Programs that link the library need these files, but none of the headers.
+# Installs the package for find_package(gpuvae), with the target gpuvae::gpuvae. The package records its dependencies by
+# the file names that the dynamic linker uses, such as libdnnl.so.2. Programs that link the library need these files,
+# but none of the headers.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/gpuvae)
@@ -7,7 +8,7 @@ get_target_property(type gpuvae TYPE)
 set(gpuvae_file ${CMAKE_${type}_PREFIX}gpuvae${CMAKE_${type}_SUFFIX})
 set(gpuvae_link_libraries)
 
-# Records the library file `path` as the imported target gpuvae::`name` of installed packages; `title` is for messages.
+# Records the library file `path` as the imported target gpuvae::`name` of installed packages. Messages call it `title`.
 function(gpuvae_record_link_library name title path)
   file(REAL_PATH ${path} file)
   cmake_path(GET file PARENT_PATH folder)

@@ -1,6 +1,6 @@
-// Allocates exactly a tensor's size of device memory and frees it with the tensor. The pool rounds sizes up
-// and reuses blocks. That hides accesses beyond a tensor, to freed tensors and to unwritten memory from the
-// emulated device and from compute-sanitizer.
+// Allocates exactly the bytes of each tensor on the device and frees them with the tensor. The default pool
+// rounds sizes up and reuses blocks, which hides out-of-bounds accesses, uses after free and reads of
+// uninitialised memory from the emulated device and from compute-sanitizer.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// Allocates tensors with a pattern on both sides. A kernel that writes outside its tensor is detected when
-// the tensor is freed, even without a sanitizer.
+// Allocates each tensor between two guard regions that hold a pattern. A write outside the tensor is detected
+// when the tensor is freed, even without a sanitizer.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -7,8 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# The layers from the bottom to the top. Folders on one line do not use each other. A public header
-# "gpuvae/NAME.h" belongs to the folder that implements it.
+# The layers from the bottom to the top. Folders on the same line must not use each other. A public header
+# "gpuvae/NAME.h" is listed after the folder that implements it.
 LAYERS = [
     ["gpuvae: types error version shape"],
     ["kernels/math"],
@@ -35,7 +35,7 @@ SOURCES = {".h", ".cpp", ".cu", ".cuh"}
 
 
 def layers():
-    """Returns the height of each folder, and the folder of each public header."""
+    """Returns the height of each folder in LAYERS, and the folder of each public header."""
     height, folder_of = {}, {}
     for level, folders in enumerate(LAYERS):
         for entry in folders:
@@ -60,7 +60,7 @@ def folder_of(path):
 
 
 def mistake(path, included):
-    """Returns the error of a file's include, or None if there is none."""
+    """Returns what is wrong with an include directive of a file, or None."""
     user, used = folder_of(path), folder_of(included)
     if user is None:
         return "is in no layer of tests/layers_test.py"
@@ -92,7 +92,7 @@ class Layers(unittest.TestCase):
     def test_no_file_includes_a_layer_above_it(self):
         self.assertEqual(violations(ROOT), [])
 
-    def test_every_include_counts(self):
+    def test_the_pattern_finds_includes(self):
         self.assertGreater(sum(len(INCLUDE.findall(f.read_text())) for f in (ROOT / "src").rglob("*.cpp")), 100)
 
     def check_planted(self, path, included, reason):

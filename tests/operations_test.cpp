@@ -88,7 +88,8 @@ void expect_close(const Result& got, const Result& expected, double tolerance, d
                  "gradient " + std::to_string(i));
 }
 
-// The emulated device is a thousand times slower than a real one, so the longest cases would take minutes.
+// The emulated device is so slow that the largest cases would take minutes. There, GPUVAE_TEST_ELEMENTS
+// limits the number of input elements.
 bool too_large_for_emulation(const Case& c) {
   std::int64_t elements = 0;
   for (const Input& i : c.inputs) elements += i.shape.elements();
@@ -107,7 +108,7 @@ TEST_P(Operation, MatchesNaiveReference) {
     const GuardedAllocator::Scope guarded(Device::cpu());
     const Result result = evaluate(c, c.run, dtype, Device::cpu());
     ASSERT_EQ(result.outputs.size(), expected.size());
-    // Normals are drawn in f32 for every data type.
+    // Random numbers are drawn in f32 for every data type.
     const bool exact = dtype == DType::f64 && c.operation.find("random") && c.operation.find("sample");
     for (std::size_t i = 0; i < expected.size(); ++i)
       expect_close(result.outputs[i], expected[i], exact ? 1e-11 : c.tolerance,
@@ -118,7 +119,7 @@ TEST_P(Operation, MatchesNaiveReference) {
 TEST_P(Operation, GradientMatchesCentralDifferences) {
   const Case& c = GetParam();
   const Result result = evaluate(c, c.run, DType::f64, Device::cpu());
-  if (result.gradients.empty()) GTEST_SKIP() << "nothing to differentiate";
+  if (result.gradients.empty()) GTEST_SKIP() << "no differentiable input";
   Variables inputs = make_inputs(c, DType::f64, Device::cpu());
   const NoGradGuard no_grad;
   std::size_t which = 0;
@@ -135,7 +136,7 @@ TEST_P(Operation, GradientMatchesCentralDifferences) {
       const double down = weighted_total(c.run(inputs)).value().item();
       x[i] = before;
       const double expected = (up - down) / (2 * h);
-      // The difference of two totals keeps about eleven digits of the total.
+      // The rounding errors of the two totals, divided by 2 h, are about 1e-11 of the total.
       const double bound = 1e-6 * std::max(1.0, largest(gradient)) + 1e-10 * std::fabs(up) / h * 1e-5 +
                            1e-15 * std::fabs(up) / h;
       EXPECT_TRUE(std::fabs(gradient[i] - expected) <= bound)
@@ -144,7 +145,7 @@ TEST_P(Operation, GradientMatchesCentralDifferences) {
   }
 }
 
-TEST_P(Operation, SinglePrecisionGradient) {
+TEST_P(Operation, SinglePrecisionMatchesDoublePrecision) {
   const Case& c = GetParam();
   const Result exact = evaluate(c, c.run, DType::f64, Device::cpu());
   const Result single = evaluate(c, c.run, DType::f32, Device::cpu());
@@ -153,18 +154,18 @@ TEST_P(Operation, SinglePrecisionGradient) {
 
 TEST_P(Operation, FusedMatchesUnfused) {
   const Case& c = GetParam();
-  if (!c.unfused) GTEST_SKIP() << "a primitive";
+  if (!c.unfused) GTEST_SKIP() << "a primitive, which has no unfused implementation";
   expect_close(evaluate(c, c.run, DType::f64, Device::cpu()),
                evaluate(c, c.unfused, DType::f64, Device::cpu()), 1e-9, 1e-9);
   expect_close(evaluate(c, c.run, DType::f32, Device::cpu()),
                evaluate(c, c.unfused, DType::f32, Device::cpu()), c.tolerance, c.gradient_tolerance);
 }
 
-TEST_P(Operation, SameBitsAtAnyNumberOfThreads) {
+TEST_P(Operation, SameBitsForAnyNumberOfThreads) {
   const Case& c = GetParam();
   // oneDNN splits products by the number of threads.
   if (c.operation == "linear" || c.operation == "matmul")
-    GTEST_SKIP() << "equal bits are only guaranteed for one number of threads";
+    GTEST_SKIP() << "equal bits are guaranteed only for a fixed number of threads";
   const int threads = omp_get_max_threads();
   std::vector<Result> results;
   for (int t : {1, 2, 3}) {
@@ -191,9 +192,9 @@ TEST_P(Operation, CudaMatchesCpu) {
   expect_close(cuda, cpu, c.tolerance, c.gradient_tolerance);
   const SecondRun second;
   const Result again = evaluate(c, c.run, DType::f32, Device::cuda());
-  EXPECT_EQ(cuda.outputs, again.outputs) << "two runs differ in their bits";
-  EXPECT_EQ(cuda.gradients, again.gradients) << "two runs differ in their bits";
-  EXPECT_EQ(cuda.total, again.total) << "two runs differ in their bits";
+  EXPECT_EQ(cuda.outputs, again.outputs) << "two runs are not bitwise equal";
+  EXPECT_EQ(cuda.gradients, again.gradients) << "two runs are not bitwise equal";
+  EXPECT_EQ(cuda.total, again.total) << "two runs are not bitwise equal";
 }
 
 std::string test_name(const testing::TestParamInfo<Case>& info) {

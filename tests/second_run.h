@@ -1,5 +1,6 @@
-// Hooks between two runs of the same computation whose bits must be equal. The emulated device changes the
-// order of its warps and blocks, which reveals results that depend on it. A real device changes nothing.
+// A hook for the second of two runs whose results must be bitwise equal. The emulated device changes the
+// order of its warps and blocks for this run, which reveals results that depend on the order. On a real
+// device, nothing changes.
 #pragma once
 
 #include <functional>

@@ -1,6 +1,6 @@
-// A likelihood and a prior of a program's own. The likelihood is Student's t distribution with a learned
-// scale, whose heavy tails forgive outliers; the prior is a wide normal distribution. Neither needs a
-// derivative. The data are points near a circle, one in twenty of them far away.
+// A custom likelihood and a custom prior. The likelihood is Student's t distribution with a learned scale,
+// whose heavy tails make it robust to outliers. The prior is a wide normal distribution. Neither class
+// implements derivatives. The data are points near a circle; one point in twenty has 20 times as much noise.
 //
 // Prints:
 //   scale before training 1.00
@@ -14,13 +14,13 @@
 
 using namespace gpuvae;
 
-// p(x | z) of each coordinate: Student's t with 3 degrees of freedom around a mean, log density
-// log(2) - log(pi sqrt(3) s) - 2 log(1 + ((x - m) / s)^2 / 3).
+// p(x | z): each coordinate has Student's t distribution with 3 degrees of freedom, mean m and scale s. Its
+// log density is log(2) - log(pi sqrt(3) s) - 2 log(1 + ((x - m) / s)^2 / 3).
 class StudentT final : public Likelihood {
  public:
   std::string name() const override { return "Student's t"; }
   bool is_density() const override { return true; }
-  // The scale is learned: each model owns a clone, and initialises it.
+  // The scale is a parameter, so each model clones this object and initialises the clone.
   std::shared_ptr<Likelihood> clone() const override { return std::make_shared<StudentT>(*this); }
   void initialize(const ModelContext& context) override {
     log_scale_ = Variable(Tensor::zeros({1}, DType::f32, context.device), true);
@@ -40,7 +40,7 @@ class StudentT final : public Likelihood {
   Variable log_scale_;
 };
 
-// p(z) = N(0, 4).
+// p(z) = N(0, 4 I): every dimension of z has variance 4.
 class WideNormal final : public Prior {
  public:
   std::string name() const override { return "N(0, 4)"; }

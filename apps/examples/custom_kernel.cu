@@ -1,5 +1,5 @@
-// A custom operation as CUDA kernels, log(cosh(x)), with its gradient, tanh(x). The kernels run on the
-// current stream, where gpuvae's own kernels run too, so that nothing has to wait.
+// A custom operation implemented with CUDA kernels: log(cosh(x)) and its derivative, tanh(x). The kernels run
+// on the current stream, like gpuvae's own, so no synchronisation is needed.
 //
 // Prints:
 //   value    1.3250 0.4338 0.0000 0.1201 0.4338 2.3093
@@ -58,7 +58,7 @@ void print(const char* what, const Tensor& values) {
   std::printf("\n");
 }
 
-// The gradient of the sum of 2 log(cosh(x)).
+// Prints log(cosh(x)) and the gradient of the sum of 2 log(cosh(x)).
 void run(Device device) {
   const std::vector<float> numbers = {-2, -1, 0, 0.5f, 1, 3};
   const Stream stream(device);

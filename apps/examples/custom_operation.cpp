@@ -1,5 +1,5 @@
-// A custom operation on the CPU, log(cosh(x)), with its gradient, tanh(x). The program compares the
-// gradient with central differences.
+// A custom operation on the CPU: log(cosh(x)) and its derivative, tanh(x). The program compares the gradient
+// with central differences.
 //
 // Prints:
 //   value     1.3250 0.4338 0.0000 0.1201 0.4338 2.3093
@@ -18,7 +18,7 @@ namespace {
 
 using namespace gpuvae;
 
-// f(x) of each element of a tensor of f64 on the CPU.
+// Applies f to each element of an f64 tensor on the CPU.
 template <class Function>
 Tensor map(const Tensor& x, Function f) {
   const Tensor y = Tensor::empty(x.shape(), DType::f64);
@@ -28,10 +28,10 @@ Tensor map(const Tensor& x, Function f) {
   return y;
 }
 
-// |x| + log(1 + exp(-2 |x|)) - log(2), which does not overflow.
+// log(cosh(x)), computed as |x| + log(1 + exp(-2 |x|)) - log(2), which does not overflow.
 double log_cosh_of(double x) { return std::abs(x) + std::log1p(std::exp(-2 * std::abs(x))) - std::log(2.0); }
 
-// x is named as a saved tensor because its values are needed again for the gradient.
+// The argument `saved` is {x.value()}, because the backward function needs the values of x.
 Variable log_cosh(const Variable& x) {
   return custom("log_cosh", {x}, map(x.value(), log_cosh_of),
                 [](const Tensor& d_output, const CustomContext& context) {
@@ -41,7 +41,8 @@ Variable log_cosh(const Variable& x) {
                 {x.value()});
 }
 
-// The largest difference between `gradient` and (f(x + h) - f(x - h)) / (2 h), where f = sum(log_cosh(x)).
+// Returns the largest absolute difference between `gradient` and (f(x + h) - f(x - h)) / (2 h), where f =
+// sum(log_cosh(x)).
 double largest_error(const std::vector<double>& x, const std::vector<double>& gradient) {
   const double h = 1e-5;
   const auto total = [&](std::size_t i, double shift) {

@@ -1,5 +1,5 @@
-// gpuvae inside a CUDA program, on the program's own stream and inside its graph: a kernel of the program
-// makes a batch, gpuvae trains a layer on it, and the whole step is one CUDA graph that is launched many
+// gpuvae inside a CUDA program. On the program's own stream, a kernel of the program generates a batch, and
+// gpuvae trains a linear layer on it. The whole step is captured as one CUDA graph, which is launched many
 // times.
 //
 // Prints:
@@ -19,9 +19,9 @@ using namespace gpuvae;
 
 constexpr int kRows = 64, kIn = 3;
 
-// Rows of a linear function of three numbers, other rows at every step: x is a hash of the row and the step.
-// The number of the step is in device memory, so that the launches of a graph differ. One block, one thread
-// per row.
+// Generates a batch: y = 2 x0 - x1 + 0.5 x2 + 0.25, where x is a hash of the row and the step number. The
+// step number is in device memory, so that each launch of the graph generates other rows. Launch one block
+// with one thread per row.
 __global__ void make_batch(float* x, float* y, unsigned* step) {
   const unsigned row = threadIdx.x, now = *step;
   __syncthreads();
@@ -41,7 +41,8 @@ void check_cuda(const char* call, cudaError_t error) {
   if (error != cudaSuccess) throw Error(call, cudaGetErrorString(error), ErrorKind::cuda);
 }
 
-// Zeros in the program's memory, which is freed when the last tensor that uses it is gone.
+// Returns a tensor of zeros in memory that the program allocates. It is freed when the last tensor that uses
+// it is destroyed.
 Tensor allocated(Shape shape, cudaStream_t stream) {
   void* memory = nullptr;
   const std::size_t bytes = static_cast<std::size_t>(shape.elements()) * sizeof(float);
@@ -71,7 +72,7 @@ void run(cudaStream_t mine) {
     mean(square(layer(x) - Variable(y))).backward();
     adam.step();
   };
-  step();  // the first call chooses the algorithms of the matrix products
+  step();  // selects the algorithms of the matrix products, which a capture cannot do
   const CudaGraph graph = CudaGraph::capture(stream, step, 50);
   for (int i = 0; i < 8; ++i) graph.launch();  // 50 steps each; the host does not wait
   std::printf("steps   %llu\n", static_cast<unsigned long long>(adam.steps()));

@@ -1,4 +1,4 @@
-// Tensors, operators and gradients: the slope of a small formula.
+// Tensors, operators and gradients: the gradient of a sum of squares.
 //
 // Prints:
 //   x        f32[2, 3] on cpu
@@ -19,7 +19,7 @@ void print(const char* what, const Tensor& values) {
 }
 
 int main() {
-  const Device device = Device::cpu();  // or Device::best(), a GPU if there is one
+  const Device device = Device::cpu();  // Device::best() selects a GPU if there is one
   const Variable x(Tensor::from(std::vector<float>{1, 2, 3, 4, 5, 6}, {2, 3}, device), true);
   std::printf("%-8s %s\n", "x", x.value().text().c_str());
   const Variable y = x * x;

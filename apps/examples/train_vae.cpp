@@ -1,10 +1,10 @@
-// A variational autoencoder of built-in digits: two epochs, then the code of one digit. With
-// load_mnist("data") in the place of procedural_mnist() it trains on MNIST.
+// Trains a variational autoencoder on the built-in digits for two epochs, then encodes and decodes one digit.
+// To train on MNIST, replace procedural_mnist(...) by load_mnist("data").
 //
 // Prints:
 //   epoch 1: 177 nats per image
 //   epoch 2: 163 nats per image
-//   A digit becomes 2 numbers, and 784 pixels again.
+//   The encoder turns a digit into 2 numbers, and the decoder turns these into 784 pixels.
 #include <gpuvae/gpuvae.h>
 
 #include <cstdio>
@@ -24,7 +24,7 @@ int main() {
 
   const Batch digit = gather_batch(digits.test.to(device).examples, 1, {}, {.shuffle = false}, DType::f32, 1);
   const Variable code = model.encode_mean(digit.x);
-  std::printf("A digit becomes %lld numbers, and %lld pixels again.\n",
+  std::printf("The encoder turns a digit into %lld numbers, and the decoder turns these into %lld pixels.\n",
               static_cast<long long>(code.shape().columns()),
               static_cast<long long>(model.decode_mean(code).shape().columns()));
 }

@@ -1,5 +1,4 @@
-// A hand-written training loop: batches, the negative ELBO, its gradient, an optimiser and a schedule,
-// without a Trainer.
+// A training loop without a Trainer: batches, the negative ELBO, its gradient, an optimiser and a schedule.
 //
 // Prints:
 //   step  80: about 270 nats per image
@@ -30,7 +29,7 @@ int main() {
     total.backward();
     adam.set_learning_rate(2e-3 * schedule(clock.step));
     adam.step();
-    loss += total.value().item() / 80;  // waits for the device; a Trainer reads its losses once per report
+    loss += total.value().item() / 80;  // waits for the device; a Trainer waits only for reports
     if (step % 80 == 79) {
       std::printf("step %3d: about %.0f nats per image\n", step + 1, 10 * std::round(loss / 10));
       loss = 0;

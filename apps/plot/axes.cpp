@@ -27,7 +27,8 @@ std::string scientific_text(double value, int exponent, int decimals) {
   return fmt::format("{}\u00D7{}", digits, power_of_ten_text(exponent));
 }
 
-// multiple * 10^exponent, rounded once where that is possible.
+// Returns multiple * 10^exponent. Negative powers are applied by division, so that the result is rounded only
+// once: 3 / 10 is closer to 0.3 than 3 * 0.1.
 double decimal(double multiple, int exponent) {
   return exponent < 0 ? multiple / std::pow(10.0, -exponent) : multiple * std::pow(10.0, exponent);
 }
@@ -56,7 +57,7 @@ std::string number_text(double value, int decimals) {
 }
 
 Ticks nice_ticks(double low, double high, int at_most, double smallest_step) {
-  constexpr double kSlack = 1e-9;  // in steps: ends count as within
+  constexpr double kSlack = 1e-9;  // tolerance in steps, so that ticks at low and high count
   for (int exponent = static_cast<int>(std::floor(std::log10((high - low) / at_most)));; ++exponent)
     for (const int multiple : {1, 2, 5}) {
       const double step = decimal(multiple, exponent);
@@ -85,7 +86,7 @@ Ticks log_ticks(double low, double high, int at_most) {
                                : multiple == 1 ? power_of_ten_text(exponent)
                                                : scientific_text(value, exponent, 0));
       }
-    if (decades == 0 && ticks.values.size() < 3) break;  // within a decade, about: as on a linear axis
+    if (decades == 0 && ticks.values.size() < 3) break;  // about one decade or less: linear ticks
     if (ticks.values.size() <= static_cast<std::size_t>(at_most)) return ticks;
   }
   return nice_ticks(low, high, at_most);
@@ -104,7 +105,7 @@ Range range_of(std::span<const double> values) {
 
 Range padded(Range range, double fraction) {
   const double size = std::max(std::abs(range.low), std::abs(range.high));
-  // A width that rounding alone causes counts as none.
+  // A range that is only as wide as rounding errors is padded like a single value.
   double pad = range.width() * fraction;
   if (range.width() <= 1e-12 * size || range.width() < 1e-290) pad = std::max(0.05 * size, 0.5);
   return {range.low - pad, range.high + pad};
@@ -123,7 +124,8 @@ double Scale::operator()(double value) const {
 
 namespace {
 
-// Grid lines: those through zero, which are drawn last, or those through all other ticks.
+// Draws the grid lines through zero of axes that extend below zero if `zero` is true, else all other grid
+// lines. Zero lines must be drawn last, on top of the others.
 void draw_grid(Svg& svg, const Axes& axes, const char* colour, bool zero) {
   const Box& area = axes.area;
   const std::string ink = fmt::format("stroke=\"{}\"", colour);
@@ -178,8 +180,9 @@ std::vector<double> spread_labels(const std::vector<double>& wanted, double gap,
   std::vector<std::size_t> order(wanted.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return wanted[a] < wanted[b]; });
-  // Less the gaps above it, each label must not be above the one before: the nearest such heights in the
-  // least squares' sense are means of runs (pool adjacent violators; Ayer et al., 1955), clamped to the
+  // After k * gap is subtracted from the height of the k-th label, the heights must not decrease. The
+  // non-decreasing sequence closest to the wanted heights in the least-squares sense is constant on runs of
+  // labels, at the mean of each run (pool adjacent violators; Ayer et al., 1955). It is then clamped to the
   // bounds.
   struct Run {
     double sum = 0;

@@ -76,7 +76,7 @@ void draw_bars(Svg& svg, const BarChart& chart, const Scale& y, double pitch) {
 
 std::string bar_chart_svg(const BarChart& chart) {
   const std::size_t n = chart.values.size();
-  check(chart.names.size() == n, "bar_chart", "expected a name for each of {} bars, got {}", n,
+  check(chart.names.size() == n, "bar_chart", "expected as many names as bars ({}), got {}", n,
         chart.names.size());
   check(!chart.reference_line || is_plottable(*chart.reference_line), "bar_chart",
         "expected a finite reference line, got {}", chart.reference_line.value_or(0));

@@ -18,9 +18,9 @@ constexpr double kTickLength = 5, kTickGap = 4;
 // CSS pixels per pixel of the image: a whole number, so that all pixels are equally large.
 double zoom_for(double size, double wanted) { return std::max(1.0, std::round(wanted / size)); }
 
-void check_cells(const char* what, std::size_t cells, int pixels) {
+void check_cells(const char* what, std::size_t cells, const char* side, int pixels) {
   check(cells > 0 && pixels > 0 && pixels % static_cast<int>(cells) == 0, "grid",
-        "expected {} that divide the image's {} pixels, got {}", what, pixels, cells);
+        "expected a number of {} that divides the image's {} of {}, got {}", what, side, pixels, cells);
 }
 
 // Labels every k-th cell, counted from both ends: at most about 15 labels, at least one line of text apart.
@@ -79,14 +79,14 @@ void check_sheet(const LabelledSheet& sheet) {
   }
   check(first && first->width > 0 && first->height > 0, "sheet", "expected at least one image, got none");
   check(sheet.column_names.empty() || sheet.column_names.size() == columns, "sheet",
-        "expected a name for each of {} columns, got {}", columns, sheet.column_names.size());
+        "expected as many column names as columns ({}), got {}", columns, sheet.column_names.size());
 }
 
 }  // namespace
 
 std::string grid_svg(const GridPlot& plot) {
-  check_cells("columns", plot.x_ticks.size(), plot.image.width);
-  check_cells("rows", plot.y_ticks.size(), plot.image.height);
+  check_cells("columns", plot.x_ticks.size(), "width", plot.image.width);
+  check_cells("rows", plot.y_ticks.size(), "height", plot.image.height);
   // A wide grid fits a page's column, and a tall one fits a screen.
   const double zoom = std::min(zoom_for(plot.image.width, 560), zoom_for(plot.image.height, 760));
   const Box area{0, 0, plot.image.width * zoom, plot.image.height * zoom};

@@ -19,27 +19,30 @@ constexpr const char* kOperation = "explorer";
 using std::ssize;
 
 void check_decoder(const ExplorerPage& page) {
-  check(!page.decoder.empty(), kOperation, "expected one layer or more, got none");
+  check(!page.decoder.empty(), kOperation, "expected at least one decoder layer, got none");
   std::int64_t inputs = ssize(page.sliders);
   for (std::size_t i = 0; i < page.decoder.size(); ++i) {
     const PageLayer& layer = page.decoder[i];
-    check(layer.in == inputs, kOperation, "expected {} inputs of layer {}, got {}", inputs, i, layer.in);
+    check(layer.in == inputs, kOperation, "expected decoder layer {} to have {} inputs, got {}", i, inputs,
+          layer.in);
     check(layer.out > 0 && ssize(layer.weight) == layer.in * layer.out && ssize(layer.bias) == layer.out,
-          kOperation, "expected weight [{}, {}] and bias [{}] of layer {}, got {} and {} elements", layer.out,
-          layer.in, layer.out, i, layer.weight.size(), layer.bias.size());
+          kOperation,
+          "expected decoder layer {} to have a weight [{}, {}] and a bias [{}], got {} and {} elements", i,
+          layer.out, layer.in, layer.out, layer.weight.size(), layer.bias.size());
     inputs = layer.out;
   }
   check(page.height > 0 && page.width > 0 && inputs == std::int64_t{page.height} * page.width, kOperation,
-        "expected {} x {} outputs of the decoder, got {}", page.height, page.width, inputs);
+        "expected a decoder with {} x {} outputs, got {}", page.height, page.width, inputs);
 }
 
 void check_sliders(const ExplorerPage& page) {
-  check(!page.sliders.empty(), kOperation, "expected one slider or more, got none");
+  check(!page.sliders.empty(), kOperation, "expected at least one slider, got none");
   for (const Slider& s : page.sliders)
     check(s.low < s.high && s.step > 0 && s.scale != 0 && std::isfinite(s.low) && std::isfinite(s.high) &&
               std::isfinite(s.step) && std::isfinite(s.scale),
-          kOperation, "expected low < high, a step above 0 and a scale for slider '{}', got {}, {}, {}, {}",
-          s.name, s.low, s.high, s.step, s.scale);
+          kOperation,
+          "expected finite low < high, step > 0 and scale != 0 for slider '{}', got {}, {}, {}, {}", s.name,
+          s.low, s.high, s.step, s.scale);
 }
 
 void check_data(const ExplorerPage& page) {
@@ -53,8 +56,8 @@ void check_data(const ExplorerPage& page) {
         count, page.values.size());
   check(page.values.empty() || page.labels.empty(), kOperation, "expected labels or values, got both");
   check(page.column_names.empty() || (page.height == 1 && ssize(page.column_names) == page.width), kOperation,
-        "expected a name for each of a table's columns, got {} names for {} x {}", page.column_names.size(),
-        page.height, page.width);
+        "expected one name per column of a table of height 1, got {} names for {} x {}",
+        page.column_names.size(), page.height, page.width);
 }
 
 Json decoder_json(const ExplorerPage& page) {
@@ -84,7 +87,7 @@ Json columns_json(const ExplorerPage& page) {
   return columns;
 }
 
-// The same colours as in the figures: of classes, and along a quantity.
+// Adds the colours of the figures: one colour per class, and a ramp for quantities.
 void add_colours(Json& data, const ExplorerPage& page) {
   constexpr int kStops = 9;
   data["colourLabel"] = page.colour_label;
@@ -109,7 +112,8 @@ void add_points(Json& data, const ExplorerPage& page) {
   add_colours(data, page);
 }
 
-// JSON in ASCII that a script element can hold: no text in it ends the element.
+// Returns the page's data as ASCII JSON. Every < is escaped, so that no string in the data can end the
+// surrounding script element.
 std::string script_json(const ExplorerPage& page) {
   Json data = {{"height", page.height}, {"width", page.width}, {"leakySlope", kLeakySlope}};
   data["isNormal"] = page.standard_normal_prior;

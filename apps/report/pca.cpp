@@ -1,6 +1,7 @@
 #include "apps/report/pca.h"
 
-#define EIGEN_DONT_PARALLELIZE  // the same sums at any number of threads
+// Results must not depend on the number of threads.
+#define EIGEN_DONT_PARALLELIZE
 #include <Eigen/Dense>
 #include <algorithm>
 
@@ -14,7 +15,7 @@ using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajo
 void check_points(std::span<const float> points, std::int64_t d) {
   check(d >= 2, "pca", "expected at least 2 dimensions, got {}", d);
   check(!points.empty() && points.size() % static_cast<std::size_t>(d) == 0, "pca",
-        "expected at least one point of {} dimensions, got {} values", d, points.size());
+        "expected points [n, {}] with n >= 1, got {} values", d, points.size());
 }
 
 }  // namespace
@@ -27,8 +28,8 @@ Pca fit_pca(std::span<const float> points, std::int64_t d) {
   const Eigen::RowVectorXd mean = x.cast<double>().colwise().mean();
   const Eigen::MatrixXd centred = x.cast<double>().rowwise() - mean;
   const Eigen::MatrixXd covariance = centred.transpose() * centred / static_cast<double>(n);
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(covariance);  // values rise
-  check(solver.info() == Eigen::Success, "pca", "the eigenvalues of the covariance did not converge");
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(covariance);  // ascending eigenvalues
+  check(solver.info() == Eigen::Success, "pca", "the eigendecomposition of the covariance did not converge");
 
   Pca pca;
   const Eigen::VectorXd variances = solver.eigenvalues().reverse().cwiseMax(0.0);
@@ -49,8 +50,8 @@ Pca fit_pca(std::span<const float> points, std::int64_t d) {
 
 std::vector<float> Pca::project(std::span<const float> points) const {
   const auto d = static_cast<std::int64_t>(mean.size());
-  check(d > 0 && points.size() % mean.size() == 0, "pca", "expected points of {} dimensions, got {} values",
-        d, points.size());
+  check(d > 0 && points.size() % mean.size() == 0, "pca", "expected points [n, {}], got {} values", d,
+        points.size());
   const std::int64_t n = static_cast<std::int64_t>(points.size()) / d;
   const Eigen::Map<const Rows> x(points.data(), n, d), directions(components.data(), 2, d);
   const Eigen::Map<const Eigen::RowVectorXf> centre(mean.data(), d);

@@ -1,4 +1,4 @@
-// The explorer of a run: its decoder, its encoded data, and the sliders of --sliders.
+// Builds the explorer page of a run from its decoder, its encoded data and the flag --sliders.
 #include <fmt/format.h>
 
 #include "apps/cli/likelihoods.h"
@@ -21,8 +21,9 @@ void add_decoder(ExplorerPage& page, const Session& s) {
   add_layer(
       page, s.model().output(),
       continuous || (any_number && !d.gaussian.sigmoid_mean) ? Activation::identity : Activation::sigmoid);
-  PageLayer& last =
-      page.decoder.back();  // keeps the outputs of the mean, and drops those of the log variance
+  // The last layer computes the means or logits of all features and then, for some likelihoods, their log
+  // variances or log scales, which the page does not need.
+  PageLayer& last = page.decoder.back();
   last.continuous_bernoulli_mean = continuous;
   last.out = s.train().features();
   last.weight.resize(static_cast<std::size_t>(last.in * last.out));

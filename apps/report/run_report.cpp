@@ -1,4 +1,4 @@
-// The report of a run, from its session and its evaluation.
+// Builds the report page of a run from its session and its evaluation.
 #include <fmt/format.h>
 
 #include "apps/cli/settings.h"
@@ -8,7 +8,7 @@
 namespace gpuvae::apps {
 namespace {
 
-// The settings of a run, group by group, without those that are empty.
+// Returns the settings of a run by group, without settings whose value is empty.
 std::vector<std::pair<std::string, std::vector<ReportRow>>> setting_rows(const RunConfig& config) {
   std::vector<std::pair<std::string, std::vector<ReportRow>>> groups;
   for (const ValueGroup& group : values_of(config)) {
@@ -24,7 +24,7 @@ std::vector<ReportNumber> loss_numbers(const Session& s) {
   if (s.history().epochs.empty()) return {};
   const EpochResult& last = s.history().epochs.back();
   const std::string unit = loss_unit(s);
-  const int decimals = s.config().training.pixel_mean ? 4 : 2;  // a mean over pixels is small
+  const int decimals = s.config().training.pixel_mean ? 4 : 2;  // per-pixel losses are small
   std::vector<ReportNumber> numbers = {{"Training loss", figure_text(last.train.loss, decimals), unit,
                                         fmt::format("epoch {}, {}", last.epoch, loss_name(s.config()))}};
   if (s.validation().count() > 0)
@@ -35,7 +35,8 @@ std::vector<ReportNumber> loss_numbers(const Session& s) {
   double seconds = 0;
   for (const EpochResult& r : s.history().epochs) seconds += r.train_seconds;
   numbers.push_back({"Training time", elapsed_text(seconds), "",
-                     fmt::format("{} epochs on {}", last.epoch, s.model().device().description())});
+                     fmt::format("{} epoch{} on {}", last.epoch, last.epoch == 1 ? "" : "s",
+                                 s.model().device().description())});
   return numbers;
 }
 
@@ -51,16 +52,17 @@ ReportPage report_of(const Session& s, const Evaluation& e, const std::vector<Fi
   if (const std::string warning = collapse_warning(e.latent); !warning.empty())
     page.warnings.push_back(warning);
   if (s.config().training.pixel_mean)
-    page.warnings.push_back("The reconstruction term is a mean over the pixels: the loss is not an ELBO.");
+    page.warnings.push_back("The reconstruction term is a mean over the pixels, so the loss is not an ELBO.");
   page.numbers = loss_numbers(s);
   page.numbers.push_back({"Active units",
                           fmt::format("{} of {}", e.latent.active_units, s.config().model.latent), "",
-                          "variance of the posterior mean above 0.01"});
+                          "latent dimensions whose posterior mean has a variance above 0.01"});
   page.numbers.push_back({"Mutual information", figure_text(e.latent.mutual_information, 2), "nats",
-                          "between x and z, under q"});
+                          "between x and z under q(z | x)"});
   page.numbers.push_back({"Bits per dimension", figure_text(e.bits_per_dimension, 3), "bits",
                           e.importance ? "importance-weighted" : "from the ELBO"});
-  page.numbers.push_back({"Parameters", count_text(s.model().parameter_count()), "", "weights and biases"});
+  page.numbers.push_back(
+      {"Parameters", count_text(s.model().parameter_count()), "", "all learned numbers of the model"});
   for (const Figure& f : figures)
     if (!f.picture.title.empty()) page.pictures.push_back(f.picture);
   page.configuration = setting_rows(s.config());

@@ -29,6 +29,15 @@ Split load_other_data(const RunConfig& c) {
   return load_dataset(c.data.path, options);
 }
 
+void refuse_data_flags(const RunConfig& c) {
+  const auto refuse = [](bool given, const char* flag) {
+    check(!given, "data", "expected --data with {}, got the program's own data set", flag);
+  };
+  refuse(c.data.header != Header::automatic, "--header");
+  refuse(!c.data.columns.empty(), "--columns");
+  refuse(!c.data.value_range.empty(), "--value-range");
+}
+
 void say_data(const Split& split) {
   std::fprintf(stderr, "values  %s\n", describe(split.description.values).c_str());
   say_notes(split.notes);

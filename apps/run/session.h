@@ -1,4 +1,5 @@
-// A run: its configuration, data, model and folder. It is trained, or loaded if the folder holds it already.
+// A run of a program: configuration, data, model and run folder. The model is trained, or loaded if the
+// folder already holds the finished run.
 #pragma once
 
 #include <functional>
@@ -12,11 +13,11 @@ namespace gpuvae::apps {
 struct Program {
   std::string name, description;
   std::vector<Preset> presets;
-  // Loads the program's own data set onto the CPU. Sets `data.builtin` if it uses the built-in data, so that
-  // a run is never mistaken for one on the original data.
+  // Loads the program's default data set onto the CPU. If it falls back to the built-in synthetic data, it
+  // sets `data.builtin`, so that the run is not mistaken for one on the original data.
   std::function<Split(RunConfig&)> load;
-  std::string label_name = "class";  // noun for labels: "digit"
-  std::string order_name = {};       // noun for images that follow each other in time: "frame"; or empty
+  std::string label_name = "class";  // singular noun for a label: "digit"
+  std::string order_name = {};       // noun for an image of a film: "frame"; else empty
 };
 
 // The losses of finished epochs, as in metrics.csv.
@@ -29,11 +30,14 @@ class Session {
   // Loads the data and builds the model. Throws Error.
   Session(const Program& program, const RunConfig& config);
 
-  // Loads the trained model, or continues a run that was interrupted or has more epochs now, or trains from
-  // the start (always with `retrain`). Training writes config.toml, metrics.csv and model.safetensors.
+  // Loads the model if the folder holds a finished run with the same settings. Otherwise resumes a run that
+  // was interrupted or that is to have more epochs, or else trains from the start, as it always does with
+  // `retrain`. Training writes config.toml, metrics.csv, model.safetensors, checkpoint.safetensors and, with
+  // --log-every, steps.csv.
   void train_or_reload(bool retrain);
-  // Throws Error, which names the first setting that differs, if the folder holds another run. Commands other
-  // than train never replace a run.
+  // Throws Error if the folder holds a run with other settings; the message names the first setting that
+  // differs. Commands other than train call this first, unless --retrain is given, so that they replace no
+  // run.
   void check_folder(const std::string& command) const;
 
   const RunConfig& config() const { return config_; }
@@ -42,8 +46,8 @@ class Session {
   Vae& model() const { return *model_; }
   const Dataset& train() const { return train_; }
   const Dataset& validation() const { return validation_; }
-  // The first `most` images (0: all) of the set named "train" or "validation", or of the training set if
-  // there is no validation set.
+  // Returns the first `most` images (0: all) of the set "train" or "validation". If there is no validation
+  // set, "validation" means the training set.
   Dataset images(const std::string& set, std::int64_t most = 0) const;
   const History& history() const { return history_; }
   const std::string& source() const { return source_; }
@@ -53,7 +57,8 @@ class Session {
   const std::vector<std::string>& column_names() const { return description_.column_names; }
   const std::vector<std::string>& class_names() const { return description_.class_names; }
   std::string unit() const;
-  bool has_pictures() const { return train_.height > 1; }  // rather than rows of a table
+  // Whether the examples are images, not rows of a table.
+  bool has_pictures() const { return train_.height > 1; }
   EvaluationOptions evaluation() const;
 
  private:

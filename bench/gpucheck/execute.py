@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 KEPT = 256 << 10  # bytes kept of the beginning of a log, and of its end
-MOST_OUTPUT = 64 << 20
-MOST_DISK = 256 << 20  # bytes of all files that a command leaves in the scratch folder
+MOST_OUTPUT = 64 << 20  # largest number of bytes that a command may print
+MOST_DISK = 256 << 20  # largest total size of the files in the scratch folder, in bytes
 PR_SET_PDEATHSIG = 1
 
 
@@ -75,7 +75,8 @@ class Reader(threading.Thread):
 
 
 def die_with_parent():
-    """Called in the child: it is killed when gpu_check ends, so that nothing keeps running on the GPU."""
+    """Runs in the child process. The kernel kills the child when gpu_check ends, so that nothing keeps running on the
+    GPU."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -145,5 +146,5 @@ def execute(command, limit, env, folder, scratch):
     if not stopped and run.status < 0:
         run.outcome = "crashed"
     if not killed:
-        run.log += "\nthe process could not be killed and was left behind"
+        run.log += "\nthe process could not be killed and may still be running"
     return run

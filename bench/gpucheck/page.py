@@ -1,4 +1,4 @@
-"""Writes gpu-check.md: what is sound, what failed, what to do next, what was measured."""
+"""Writes gpu-check.md: what passed, what failed, what to do next, and what was measured."""
 import re
 
 
@@ -16,7 +16,7 @@ def us(value):
 
 
 def failures(parts):
-    """Names of the deciding parts that failed. A part that did not run counts neither as sound nor as failed."""
+    """Names of the deciding parts that failed. A part that did not run has neither passed nor failed."""
     return [name for name, p in parts.items() if p["decides"] and p["outcome"] in ("failed", "out of time")]
 
 
@@ -25,10 +25,10 @@ def head(result):
     bad = failures(parts)
     unknown = [n for n, p in parts.items() if p["decides"] and p["outcome"] == "not run"]
     measured = [n for n, p in parts.items() if not p["decides"] and p["outcome"] in ("failed", "out of time")]
-    verdict = f"failed: {', '.join(bad)}" if bad else "all parts that ran are sound" if parts else "nothing has run"
+    verdict = f"failed: {', '.join(bad)}" if bad else "all deciding parts that ran passed" if parts else "nothing has run"
     lines = [f"# gpu-check: {verdict}", ""]
     if result["mode"].startswith("rehearsal"):
-        lines += ["**A rehearsal on an emulated device: times mean nothing.**", ""]
+        lines += ["**This is a rehearsal on an emulated device. Its times have no meaning.**", ""]
     lines += [f"- Device: {e.get('device', 'unknown')}, driver {e.get('driver', 'unknown')}",
               f"- Commit {e.get('commit', 'unknown')}, {e.get('date', '')}, mode {result['mode']}, "
               f"{result.get('seconds', 'not finished')} s",
@@ -39,7 +39,7 @@ def head(result):
 
 
 def overview(parts):
-    return ["## Parts", "", *table(["part", "outcome", "s", "question", "answer"], [
+    return ["## Parts", "", *table(["part", "outcome", "s", "what it checks", "result"], [
         [name, p["outcome"] if p["outcome"] == "passed" else f"**{p['outcome']}**", f"{p['seconds']} of {p['limit']:g}",
          p["purpose"], p["summary"][:160]] for name, p in parts.items()])]
 
@@ -51,7 +51,7 @@ def troubles(parts):
             continue
         shown = [line.replace("```", "'''") for line in p["lines"]]
         lines += [f"### {name}: {p['outcome']}", "", p["purpose"], "", "```", *shown, "```", "",
-                  f"**Next:** {p['on_failure']}", "", f"Again, alone: `bench/gpu_check --only {name}`", ""]
+                  f"**Next:** {p['on_failure']}", "", f"Rerun only this part: `bench/gpu_check --only {name}`", ""]
         lines += [f"    {r['command']}" for r in p["runs"] if r["outcome"] != "ended" or r["status"] != 0] + [""]
     return ["## What failed, and what to do next", "", *lines] if lines else []
 
@@ -102,7 +102,7 @@ def measurements(parts):
         try:
             lines += [f"## {title}", "", *write(facts)]
         except (KeyError, TypeError, ValueError) as error:
-            lines += [f"## {title}", "", f"gpu-check.json has them; they are not what this page expects: {error!r}", ""]
+            lines += [f"## {title}", "", f"This page cannot show the data, which gpu-check.json contains: {error!r}", ""]
     return lines
 
 

@@ -23,7 +23,7 @@ class Part:
     quick: int  # seconds with --quick; 0 leaves the part out
     body: Callable
     on_failure: str  # what a failure means, and what to try
-    decides: bool = True  # a failure means that the device or the kernels are wrong; False: only reports
+    decides: bool = True  # whether a failure means that the device or the kernels are wrong; False: it only measures
 
 
 def round_trip(c):
@@ -52,7 +52,7 @@ def sanitizer_part(tool):
         verdict = sanitizer_verdict(run)
         if verdict.outcome != "passed":
             return verdict
-        return experiment(run)[1] or verdict  # the sanitizer can find nothing if no step ran
+        return experiment(run)[1] or verdict  # a run that executed no step would also have no findings
     return body
 
 
@@ -113,7 +113,7 @@ OFF = {"GPUVAE_DEPENDENT_LAUNCHES": "0"}
 
 
 def compare(c, variants, steps):
-    """Runs fused steps in several ways, each in a separate process. All digests must equal those of the first way."""
+    """Runs the variants of fused steps, each in a separate process. All digests must equal those of the first variant."""
     digests, lines, facts = {}, [], {}
     for name, options, env in variants:
         run = yield Command(name, [c.program("gpu_probe"), "fused-steps", "--steps", steps, *options,
@@ -134,11 +134,11 @@ def compare(c, variants, steps):
         expected = digests.get(reference, {})
         wrong = [step for step, digest in digests[name].items() if expected.get(step) != digest]
         if expected and wrong:
-            lines.append(f"{name}: other bits than {reference} at step {wrong[0]} "
+            lines.append(f"{name}: bits differ from {reference} at step {wrong[0]} "
                          f"(equal before: {', '.join(s for s in digests[name] if s not in wrong) or 'none'})")
     if lines:
         return failed(lines, facts)
-    return passed(f"{len(digests)} ways, {steps} steps each, the same bits", facts)
+    return passed(f"{len(digests)} variants, {steps} steps each, equal bits", facts)
 
 
 def dependent_launches(c):
@@ -147,7 +147,7 @@ def dependent_launches(c):
 
 
 def legacy_stream(c):
-    return (yield from compare(c, [("own stream", [], {}), ("stream 0", ["--legacy-stream"], {}),
+    return (yield from compare(c, [("separate stream", [], {}), ("stream 0", ["--legacy-stream"], {}),
                                    ("stream 0, dependent launches off", ["--legacy-stream"], OFF)],
                                c.pick(1000, min(c.steps, 10))))
 
@@ -162,14 +162,14 @@ def cublaslt(c):
     for row in found["rows"]:
         name = f"{row['epilogue']}, width {row['width']}, {row['precision']}"
         if not row.get("same_bits_twice", True):
-            lines.append(f"{name}: other bits in the second run")
+            lines.append(f"{name}: the second run gives different bits")
         if row.get("mask_above_zero", "1") != "1" or row.get("mask_below_zero", "0") != "0":
             lines.append(f"{name}: the mask is {row['mask_above_zero']} above zero and {row['mask_below_zero']} below")
         bound = {"f32": 1e-6, "tf32": 1e-3, "bf16": 1e-2}[row["precision"]]
         if "error" in row and not row["error"] <= bound:
             lines.append(f"{name}: error {row['error']:.2g}, expected at most {bound:.0e}")
     usable = sum(row["usable"] for row in found["rows"])
-    return failed(lines, found) if lines else passed(f"{usable} of {len(found['rows'])} epilogues exist", found)
+    return failed(lines, found) if lines else passed(f"{usable} of {len(found['rows'])} epilogues are available", found)
 
 
 PRODUCT_BOUNDS = {"ffma": 1e-6, "split_tf32": 1e-6, "tf32": 1e-3, "bf16": 1e-2}  # bounds on the largest error
@@ -202,19 +202,20 @@ def product_error(c):
 SANITIZER_ADVICE = ("Run `compute-sanitizer --tool {} gpu_probe fused-steps --steps 1 --preset small` and read the kernel "
                     "and the line of the first finding.")
 PARTS = (
-    Part("round-trip", "copies and kernels of this build work at all", 10, 10, round_trip,
+    Part("round-trip", "copies and kernels of this build work", 10, 10, round_trip,
          "No other result is meaningful. Check that the build includes this GPU's architecture (CMAKE_CUDA_ARCHITECTURES) and "
          "that the driver supports the build's CUDA version."),
-    Part("memcheck", "the fused step accesses only memory that it may, at keras-mnist's size", 35, 25,
-         sanitizer_part("memcheck"), "A kernel of the fused step addresses memory that it must not. "
+    Part("memcheck", "the fused step accesses no invalid memory, at the size of keras-mnist", 35, 25,
+         sanitizer_part("memcheck"), "A kernel of the fused step accesses invalid memory. "
          + SANITIZER_ADVICE.format("memcheck") + " Until it is fixed, `--executor graph` trains without these kernels."),
     Part("memcheck-tests", f"{FUSED_TESTS} under memcheck", 40, 0, memcheck_tests,
-         "Proceed as for memcheck. The test named last shows the sizes. A finding outside fused_* kernels names its kernel."),
-    Part("racecheck", "the fused step's barriers in shared memory", 25, 0, sanitizer_part("racecheck"),
+         "Proceed as for memcheck. The last test in the log shows the sizes. A finding outside fused_* kernels names its "
+         "kernel."),
+    Part("racecheck", "the fused step has no races in shared memory", 25, 0, sanitizer_part("racecheck"),
          "A barrier is missing between the two accesses that the finding names. " + SANITIZER_ADVICE.format("racecheck")),
-    Part("initcheck", "the fused step reads nothing that was not written", 20, 0, sanitizer_part("initcheck"),
+    Part("initcheck", "the fused step reads no uninitialised memory", 20, 0, sanitizer_part("initcheck"),
          "A kernel reads padding or a workspace before anything is written there. " + SANITIZER_ADVICE.format("initcheck")),
-    Part("synccheck", "barriers and warp masks of the fused step", 20, 0, sanitizer_part("synccheck"),
+    Part("synccheck", "the fused step uses barriers and warp masks correctly", 20, 0, sanitizer_part("synccheck"),
          "A barrier or a shuffle is in divergent code. " + SANITIZER_ADVICE.format("synccheck")),
     Part("cases", "every kernel against the CPU backend", 60, 35, tests(KERNEL_CASES),
          "The named operation differs from the CPU's result: run that test alone, then under memcheck. If its error is just "
@@ -224,16 +225,17 @@ PARTS = (
          "Run the named test alone with CUDA_LAUNCH_BLOCKING=1, so that the error is reported where it happens."),
     Part("dependent-launches", "dependent launches on and off, eager and in graphs: the same weights, bit for bit", 30, 15,
          dependent_launches,
-         "A kernel reads data before its predecessor has finished them, or writes data that its predecessor still reads: check "
-         "the waits in the first fused kernel after the step that differs. GPUVAE_DEPENDENT_LAUNCHES=0 trains correctly "
-         "meanwhile. If the runs with it off differ from one another, a kernel is not deterministic."),
-    Part("cublaslt", "which epilogues exist, and how ReLU treats NaN and zero", 20, 10, cublaslt,
+         "A kernel reads data before its predecessor has written them, or overwrites data that its predecessor still reads: "
+         "check the griddepcontrol.wait of the fused kernels. The result names the first step that differs. Until it is fixed, "
+         "GPUVAE_DEPENDENT_LAUNCHES=0 trains correctly. If the runs with dependent launches off differ from one another, a "
+         "kernel is not deterministic."),
+    Part("cublaslt", "which epilogues are available, and how ReLU treats NaN and zero", 20, 10, cublaslt,
          "cuBLASLt does not do what its plan in kernels/cuda/gemm/matmul.cpp relies on: refuse the plan that the line names."),
     Part("product-error", "errors of the fused step's products against f64", 10, 5, product_error,
-         "If the error of split TF32 is too large, with a negative mean, but that of ffma is not, the tensor cores truncate: the "
-         "products must be summed outside them, in shorter chunks. If ffma fails too, the product itself is wrong."),
+         "If the error of split TF32 is too large and its mean is negative, but ffma passes, the tensor cores truncate: the "
+         "kernels must add shorter chunks of the sums outside the tensor cores. If ffma fails too, the product is wrong."),
     Part("legacy-stream", "fused steps on stream 0: the same bits as on a separate stream", 15, 0, legacy_stream,
-         "Dependent launches order kernels differently on stream 0: disable them there, as the last variant does."),
+         "Dependent launches order kernels differently on stream 0: disable them on stream 0, as the last variant does."),
     Part("step-times", "time per step of each executor, one graph of 100 steps", 30, 15, timing.step_times,
          "The named executor cannot run its preset: see the parts above. If they passed, run gpu_probe step-times for it.",
          False),

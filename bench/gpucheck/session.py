@@ -18,7 +18,7 @@ from .verdicts import failed, not_run
 
 REHEARSAL_NAMES = {"gpu_probe": "gpu_probe_ptx", "gpuvae_tests": "gpuvae_ptx_tests", "gpuvae_bench": "gpuvae_bench_ptx",
                    "train_bench": "train_bench_ptx"}
-# The keys of a part that page.py reads. A file of another version may lack some of them.
+# The keys of a part that page.py reads. Parts in a file from another version of gpu_check may lack some of them.
 ENTRY = {"outcome", "summary", "seconds", "limit", "purpose", "on_failure", "decides", "date", "commit", "mode", "lines",
          "runs", "result"}
 MOST_LOG = 1 << 20  # bytes of one part's log in gpu-check.log
@@ -68,7 +68,7 @@ class Session:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return
         if device != self.result["environment"]["device"]:
-            print(f"gpu_check: the results in {self.out} are of {device}: not kept", file=sys.stderr)
+            print(f"gpu_check: the earlier results in {self.out} are not kept, because they come from {device}", file=sys.stderr)
             return
         known = {p.name for p in PARTS} - set(names)
         self.result["parts"] = {name: entry for name, entry in entries

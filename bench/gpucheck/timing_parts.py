@@ -1,4 +1,4 @@
-"""The parts of gpu_check that measure. None of them decides whether the device is sound."""
+"""The parts of gpu_check that only measure. None of them decides whether the check passes."""
 import json
 import sys
 
@@ -80,12 +80,12 @@ def operations(c):
     broken = [f"{b['name']}: {b['error_message']}" for b in found.get("benchmarks", []) if "error_message" in b]
     facts = {"context": found.get("context", {}), "rows": rows}
     if run.outcome == "out of time" and rows and not broken:
-        return passed(f"{len(rows)} measurements before the time was over", facts)
+        return passed(f"{len(rows)} measurements within the time limit", facts)
     if broken or not run.ok or not rows:
         return failed(broken or trouble(run).lines, facts)
     ratios = sorted(r["speedup"] for r in rows if "speedup" in r)
     middle = ratios[len(ratios) // 2] if ratios else float("nan")
-    return passed(f"{len(rows)} measurements, unfused / fused {middle:.1f} in the middle", facts)
+    return passed(f"{len(rows)} measurements, median of unfused / fused {middle:.1f}", facts)
 
 
 def training(c):
@@ -108,7 +108,7 @@ def peers(c):
         return not_run("peers need a GPU")
     lacking = [p for p in ("mnist_vae", "peers_data") if not (c.bin / p).exists()]
     if lacking:
-        return not_run(f"{' and '.join(lacking)} not in {c.bin}")
+        return not_run(f"expected {' and '.join(lacking)} in {c.bin}, found none")
     folder = c.scratch / "peers"
     run = yield Command("peers", [sys.executable, c.root / "bench/peers/run.py", "keras-mnist", "--no-setup", "--device",
                                   "cuda", "--rounds", 1, "--only", "^torch eager$", "--only", "^jax scan, unroll 1$",

@@ -10,7 +10,8 @@ STICKY = re.compile(r"illegal address|illegal memory access|misaligned address|u
 
 @dataclass
 class Verdict:
-    """outcome: passed, failed, out of time, not run. `lines` say why; `facts` holds what was found or measured."""
+    """The result of a part. `outcome` is passed, failed, out of time or not run; `lines` give the reasons, and `facts`
+    holds the findings and measurements."""
     outcome: str
     lines: list = field(default_factory=list)
     facts: dict = field(default_factory=dict)
@@ -56,7 +57,7 @@ def answer(run):
 
 
 def experiment(run):
-    """Returns (answer, None), or (None, verdict) if there is no answer."""
+    """Returns (JSON object, None), or (None, verdict) if the run failed or the experiment is not supported."""
     found = answer(run) if run.ok else None
     if found is None:
         verdict = trouble(run)

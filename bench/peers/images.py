@@ -1,4 +1,4 @@
-"""Reads the training images of all peers from an IDX file that `peers_data` writes."""
+"""Reads the training images, which are the same for all peers, from the IDX file that `peers_data` writes."""
 import struct
 
 import numpy

@@ -1,6 +1,6 @@
-"""JAX. Variants: jit is one compiled step, called from Python; scan-N is one compiled epoch, a lax.scan with N steps
-unrolled; "-rbg" uses the hardware's generator instead of threefry. The state is donated; matrix products are
-float32."""
+"""Trains with JAX. Variants: jit is one compiled step, called from Python; scan-N is one compiled epoch, a lax.scan
+with N steps unrolled; "-rbg" uses the hardware's generator instead of threefry. The state is donated; matrix products
+are float32."""
 from functools import partial
 
 import jax

@@ -67,7 +67,7 @@ def check_device(backend, device):
         import torch
         seen = torch.cuda.is_available()
     if device == "cuda" and not seen:
-        raise Skip(f"Keras' backend {backend} sees no GPU")
+        raise Skip(f"the Keras backend {backend} sees no GPU")
 
 
 def setup(config):

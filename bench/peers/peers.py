@@ -1,4 +1,4 @@
-"""The list of peers, and the driver's view of a peer's process. Uses the standard library only."""
+"""The list of peers, and the class through which run.py controls a peer's process. Uses the standard library only."""
 import ctypes
 import json
 import os
@@ -45,7 +45,7 @@ def all_peers():
     for backend in ("tensorflow", "jax", "torch"):
         yield Peer(f"keras on {backend}", "keras_peer", backend, short=backend == "tensorflow")
     for backend in ("tensorflow", "jax"):
-        yield Peer(f"keras on {backend}, 50 steps an execution", "keras_peer", f"{backend}-50")
+        yield Peer(f"keras on {backend}, 50 steps per execution", "keras_peer", f"{backend}-50")
 
 
 class Trouble(Exception):
@@ -84,7 +84,8 @@ class Process:
             raise
 
     def prepare(self):
-        """Called in the child. XLA and TensorFlow start as many threads as there are processors available to them."""
+        """Runs in the child process. Restricts its processors, because XLA and TensorFlow start one thread per available
+        processor."""
         if self.cpus:
             os.sched_setaffinity(0, self.cpus)
         pr_set_pdeathsig = 1  # a stopped process does not notice that its driver is gone

@@ -29,8 +29,9 @@ def table(result):
     judged, ours = result["judged_epoch"], result["ours"]
     lines = [f"### {result['workload']}", "",
              f"{result['data']}; {result['steps']} steps per epoch. Ratio: time relative to ours in the same round. "
-             f"Loss: mean of epoch {judged} in training. \"Other work\": the loss differs from ours by more than "
-             f"{result['band']:.0%}. Start: imports, data and model. Compile: extra time of the first epoch.", "",
+             f"Loss: mean training loss of epoch {judged}. A loss that differs from ours by more than "
+             f"{result['band']:.0%} is marked, and the system is not ranked. Start: imports, data and model. Compile: "
+             "extra time of the first epoch.", "",
              "| system | threads | us per step (p10 to p90) | ratio (p10 to p90) | start + compile, s | loss |",
              "|---|---|---|---|---|---|"]
     ranked = sorted(result["peers"], key=lambda r: (not r["in_band"], r["ratio"]["median"]))
@@ -40,7 +41,7 @@ def table(result):
                  f"{number(time['median'])} ({number(time['p10'])} to {number(time['p90'])})",
                  "1" if row is ours else f"{ratio['median']:.2f} ({ratio['p10']:.2f} to {ratio['p90']:.2f})",
                  f"{row['setup_seconds']:.1f} + {row['compile_seconds']:.1f}" if row is not ours else "",
-                 f"{row['loss']:.2f}" + ("" if row is ours or row["in_band"] else ", **other work**, not ranked")]
+                 f"{row['loss']:.2f}" + ("" if row is ours or row["in_band"] else ", **outside the band**, not ranked")]
         if row is not ours and any(row.get("notes", {}).values()):
             cells[0] += " (" + ", ".join(f"{k}: {v}" for k, v in row["notes"].items()) + ")"
         lines.append("| " + " | ".join(cells) + " |")
@@ -55,7 +56,7 @@ def write(folder, run):
     versions = {k: v for r in run["results"] for p in r["peers"] for k, v in p["versions"].items()}
     lines = ["## The same training in other frameworks", "",
              f"{m['gpu'] or m['cpu']}, {m['cpus']} processors; {m['date']}, commit {m['commit']}, `{m['command']}`; {m['rounds']} "
-             "rounds in turns, float32 products." + ("" if not versions else " Versions: ") +
+             "rounds in which the systems take turns, float32 products." + ("" if not versions else " Versions: ") +
              ", ".join(f"{k} {v}" for k, v in sorted(versions.items()))]
     for result in run["results"]:
         lines += ["", *table(result)]

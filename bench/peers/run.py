@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Times the same trainings in gpuvae and in PyTorch, libtorch, JAX and Keras, in turns, and prints tables of ratios.
+"""Times the same training in gpuvae, PyTorch, libtorch, JAX and Keras, which take turns, and prints tables of ratios.
 `make bench-peers` builds gpuvae and runs this script.
 
 Every peer is a separate process (child.py) that has completed its warm-up and waits. In each round every peer, and
 gpuvae, trains some epochs in one turn; the order of the turns is random. The measured time is the wall time of an
 epoch: the shuffled gather from the resident u8 images, the steps, and one reading of the loss. A ratio compares the
 medians of one round. A peer whose training loss is outside the band around ours after the same number of epochs does
-other work and is not ranked. On a CPU each peer first tries several numbers of threads and keeps the fastest; gpuvae
-runs with its default.
+not train the same model and is not ranked. On a CPU each peer first tries several numbers of threads and keeps the
+fastest; gpuvae runs with its default.
 """
 import argparse
 import json
@@ -113,7 +113,7 @@ class Contest:
 
     def our_turn(self, round_):
         epochs = self.warm_up + self.turn
-        if round_ < 3:  # the first rounds collect the losses of a few seeds, to compare with
+        if round_ < 3:  # the losses of the first three rounds (seeds) are the reference for the peers
             epochs = max(epochs, self.judged_epoch())
         seconds, losses = ours.train(self.options.bin, self.workload, self.options.device, round_, epochs, self.limit,
                                      self.folder)
@@ -223,7 +223,7 @@ def main():
     venv = ROOT / "build/peers-venv"
     if not (options.no_setup or options.python or options.no_peers):
         if subprocess.run([HERE / "setup", venv]).returncode:
-            note("cannot set up the virtual environment: using the packages of this python")
+            note("cannot set up the virtual environment; the peers use the packages of this Python instead")
     installed = venv / "bin/python"
     options.python = options.python or (str(installed) if installed.exists() and not options.no_setup else sys.executable)
     folder = options.out.resolve() / "peers"

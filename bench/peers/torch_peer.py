@@ -1,4 +1,4 @@
-"""PyTorch. Variants: eager; compile, compile-cpp (with the C++ wrapper), compile-max-autotune and
+"""Trains with PyTorch. Variants: eager; compile, compile-cpp (with the C++ wrapper), compile-max-autotune and
 compile-reduce-overhead compile the whole step, optimiser included, as one graph; graph-N-eager and graph-N-compile
 capture N steps as one CUDA graph, over eager code with a capturable optimiser (fused for Adam) or over compiled
 code."""
@@ -12,8 +12,8 @@ from child import Skip
 
 
 class Vae(torch.nn.Module):
-    """forward returns the negative ELBO, averaged over the batch. Both heads of a layer are one product, and each
-    head is initialised like a separate layer."""
+    """The model; forward() returns the negative ELBO, averaged over the batch. One matrix product computes both heads of
+    a layer, and each head is initialised like a separate layer."""
 
     def __init__(self, config, pixels):
         super().__init__()
@@ -183,7 +183,7 @@ def setup(config):
     torch.manual_seed(config["seed"])
     torch.set_float32_matmul_precision("highest")
     if not on_gpu:
-        torch.set_flush_denormal(True)  # the Gaussian without a sigmoid on its mean
+        torch.set_flush_denormal(True)  # set before the first parallel region, so that its threads inherit the mode
         torch.set_num_threads(config["threads"])
     t = Training(config)
     kind, _, rest = variant.partition("-")
@@ -207,6 +207,6 @@ def versions():
 
 
 def notes():
-    """Returns how often the compiler gave up CUDA graphs; any count above 0 means that reduce-overhead had no
+    """Returns the compiler's counts of skipped CUDA graphs by reason. A count above 0 means that reduce-overhead had no
     effect."""
     return {k: v for k, v in torch._dynamo.utils.counters["inductor"].items() if "cudagraph" in k}

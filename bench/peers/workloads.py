@@ -4,11 +4,11 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Optimizer:
-    kind: str  # epsilon is added outside the square root: rmsprop as in Keras; adam after the bias correction
+    kind: str  # rmsprop or adam
     learning_rate: float
     beta1: float
     beta2: float  # rho of rmsprop
-    epsilon: float
+    epsilon: float  # added to the square root: rmsprop as in Keras; adam after the bias correction
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@
 
 namespace gpuvae {
 
-// The caller's stream as a gpuvae::Stream. The caller keeps the stream alive while gpuvae uses it.
+// Wraps the caller's stream as a gpuvae::Stream. The caller must keep the stream alive while gpuvae uses it.
 [[nodiscard]] inline Stream wrap_stream(cudaStream_t stream, int device = 0) {
   return Stream::wrap(Device::cuda(device), stream);
 }
-// The CUDA stream behind a gpuvae::Stream of a CUDA device.
+// Returns the cudaStream_t of a gpuvae::Stream on a CUDA device.
 [[nodiscard]] inline cudaStream_t cuda_stream(const Stream& stream) {
   return static_cast<cudaStream_t>(stream.handle());
 }

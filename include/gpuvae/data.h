@@ -13,11 +13,11 @@
 
 namespace gpuvae {
 
-// Examples with their labels, in the memory of one device.
+// Examples in the memory of one device, with labels and known factors in host memory.
 struct Dataset {
   int height = 0;  // height of an image; 1 for tables
-  int width = 0;   // width of an image, or columns of a table
-  // u8 or f32 [count(), features()]. For images features() is height * width.
+  int width = 0;   // width of an image, or number of columns of a table
+  // u8 or f32 [count(), features()]. For images, features() is height * width.
   Tensor examples = {};
   std::vector<std::uint8_t> labels = {};  // one per example, or empty
   // Names of the known generative factors, such as the pose of a drawn face; empty if there are none.
@@ -36,14 +36,14 @@ struct Dataset {
   [[nodiscard]] std::int64_t row_number(std::int64_t i) const {
     return row_numbers.empty() ? first_row + i : row_numbers[static_cast<std::size_t>(i)];
   }
-  // Returns the examples `first`, ..., `first + count - 1`, which share memory with this set.
+  // Returns the examples `first`, ..., `first + count - 1`. Their tensor shares memory with this set.
   [[nodiscard]] Dataset slice(std::int64_t first, std::int64_t count) const;
-  // Returns the same examples on a device. The result shares memory with this set if the set is there
+  // Returns the same data set on a device. The examples share memory with this set if it is on that device
   // already.
   [[nodiscard]] Dataset to(Device device) const;
 };
 
-// How the columns of a table were standardised: (x - mean) / stddev, and 0 where stddev is 0.
+// How the columns of a table were standardised: x became (x - mean) / stddev, or 0 where stddev is 0.
 struct Standardization {
   std::vector<double> mean;    // one per column, or empty
   std::vector<double> stddev;  // one per column, or empty
@@ -102,22 +102,25 @@ struct Split {
 // may be on any device; the call waits for it.
 [[nodiscard]] std::uint64_t fingerprint(const Dataset& set);
 
-// Standardises f32 examples [count, columns] on the CPU, in place. Throws Error if the number of columns
-// differs.
+// Standardises f32 examples [count, columns] on the CPU, in place. Throws Error if the number of columns is
+// not that of `by`.
 void standardize(const Standardization& by, const Tensor& examples);
-// Reverses standardize() for row-major rows.
+// Reverses standardize() for `rows`, which holds row-major rows.
 void restore_units(const Standardization& by, std::vector<float>& rows);
 // Returns row-major rows of a model's data in the units of the file, in f64: reverses the standardisation or,
 // if the values were scaled, the scaling. Bytes stay in [0, 1].
 [[nodiscard]] std::vector<double> restored(const DataDescription& by, std::span<const float> rows);
 
 // Reads the four MNIST files of a folder, plain or gzip. The original set has 60,000 training and 10,000 test
-// images. Throws Error with the file and the reason if a file is missing, damaged, or does not match the
-// others.
+// images. The files of its relatives are read by their own names, such as "emnist-digits-train-images-...",
+// "test" instead of "t10k", and QMNIST's labels "...-idx2-int"; the files of both parts may lack labels.
+// Throws Error with the file and the reason if a file is missing, damaged, or does not match the others, and
+// if the folder has several such data sets but not MNIST itself.
 [[nodiscard]] Split load_mnist(const std::filesystem::path& folder);
-// Whether the folder contains any of the four MNIST files.
+// Whether the folder contains any of the files that load_mnist reads.
 [[nodiscard]] bool has_mnist(const std::filesystem::path& folder);
-// Returns built-in digits, drawn stroke by stroke. They are the same on every machine.
+// Returns procedurally drawn digits, which are the same on every machine. Throws Error if `train` is above
+// 60,000.
 [[nodiscard]] Split procedural_mnist(std::int64_t train = 60000, std::int64_t test = 10000);
 
 // Whether the first line of a table holds the names of the columns.
@@ -130,8 +133,8 @@ enum class Header : std::uint8_t {
 
 // How load_dataset reads a file or folder.
 struct DatasetOptions {
-  // The label column of a table, by name or by number from 0; empty for none. Whole numbers from 0 to 255 are
-  // the labels themselves. Text is the name of a class: the names are sorted and become 0, 1, ...
+  // The label column of a table: its name, or its number counted from 0; empty for no labels. Integers from 0
+  // to 255 are the labels themselves. Text is the name of a class: the names are sorted and become 0, 1, ...
   std::string label_column = {};
   Header header = Header::automatic;  // of a table
   // The columns of a table that are used, in this order, by name or by number from 0; empty for all but an
@@ -143,31 +146,37 @@ struct DatasetOptions {
   // The matrix of a MATLAB file, by name; empty for its only matrix. "X'" takes X transposed, as in MATLAB,
   // so that the columns of X are the examples.
   std::string variable = {};
-  // Scales each column of a float table to mean 0 and standard deviation 1 over the training rows. Bytes and
-  // images are not changed.
+  // Shifts and scales each column of a table to mean 0 and standard deviation 1 over the training rows, in
+  // f64. Bytes, images and values with a given range are not standardised.
   bool standardize = false;
-  double validation_fraction = 0.1;  // in [0, 1); ignored for MNIST, which has a fixed split
+  double validation_fraction = 0.1;  // share of the rows, in [0, 1); MNIST has a fixed split instead
   std::uint64_t seed = 0;            // seed of the permutation that chooses the validation rows
-  std::int64_t max_rows = 0;         // uses only the first rows (MNIST: of each part); 0 uses all
+  std::int64_t max_rows = 0;         // maximum number of rows from the start (MNIST: of each part); 0: all
 };
-// Reads a file or folder of examples. The content and the name decide which format it has:
-// - A folder with MNIST's four files is read by load_mnist. For an IDX file of images "...images...", labels
-//   are read from the file "...labels..." in the same folder, if it exists.
-// - .npy: unsigned bytes become u8, and every other type becomes f32. Arrays of [n, h, w], [n, h, w, 1] and
-//   [n, 1, h, w] are images; arrays of other shapes are rows of height 1.
-// - .csv, .tsv, .txt: a table of numbers, f32, height 1, with or without a header line. Tabs, semicolons,
-//   commas or spaces separate the columns. Tables and .npy files may be compressed (.gz).
+// Reads a file or folder of examples. The format is detected from its content and name:
+// - A folder with MNIST's four files is read by load_mnist.
+// - An IDX file of images. If its name contains "images", labels are read from the file in the same
+//   folder whose name has "labels" in its place, if there is one.
+// - .npy of any numeric type. Arrays of [n, h, w], [n, h, w, 1] and [n, 1, h, w] are images; arrays of other
+//   shapes are rows of height 1.
+// - .csv, .tsv, .txt: a table of numbers, height 1, with or without a header line. Tabs, semicolons, commas,
+//   vertical bars or spaces separate the columns, and an index column in front is left out. Tables and .npy
+//   files may be compressed (.gz).
 // - .mat: a real matrix of a MATLAB file of version 5 to 7 (DatasetOptions::variable). Each row is an
-// example,
-//   but in Frey Face (a matrix ff, or of bytes, with 560 rows) each column is an image of 28 x 20. Arrays of
-//   [h, w, n] and [n, h, w] are images: n is the size beside two equal ones, else the last. A matrix ff of
-//   bytes is split as by load_frey.
-// - A folder of PNG, JPEG, BMP or PNM images of one size, in the order of their names: u8, with colours
+// example.
+//   In Frey Face (a matrix ff, or of bytes, with 560 rows), however, each column is an image of 28 x 20.
+//   Arrays of [h, w, n] and [n, h, w] are images: n is the size beside two equal ones, else the last. A
+//   matrix ff of bytes is split as by load_frey.
+// - A folder of PNG, JPEG, BMP or PNM images of one size, in the order of their names: bytes, with colours
 //   converted to luminance, transparency on white and other depths scaled to 8 bits. Sub-folders are the
-//   classes 0, 1, ... in the order of their names; hidden files are skipped.
-// Floats are not changed unless they are standardised; a column that is constant in training becomes 0.
-// `test` holds the validation rows, at least one unless the fraction is 0. Both parts keep the order of the
-// file. Throws Error "[read] path: reason", with row and column if a value is the reason.
+//   classes 0, 1, ... in the order of their names, except that "train" with "validation" or "test" are the
+//   split; hidden files are skipped.
+// The values decide what they are (see ValueKind), not their type. Whole numbers from 0 to 255 of images are
+// bytes; in rows, they are bytes if the type is a byte or if there are 16 or more columns and large values:
+// 128 or more in an array, 255 in a table of text. Bytes become u8, and other values f32, unchanged unless
+// they are standardised or have a given range; a column that is constant in training becomes 0. `test` holds
+// the validation rows, at least one unless the fraction is 0. Both parts keep the order of the file. Throws
+// Error "[read] path: reason", with row and column if a value is the reason.
 [[nodiscard]] Split load_dataset(const std::filesystem::path& path, const DatasetOptions& options = {});
 
 // Reads all rows of a file or folder for a model whose training data are described by `like`, which the
@@ -182,9 +191,9 @@ struct DatasetOptions {
                               Header header = Header::automatic, const std::string& variable = {});
 
 // Reads Frey Face from frey_rawface.mat, or from the folder that contains it: a MATLAB file whose variable ff
-// is uint8, 560 x n (n >= 2), with one face of 28 x 20 per column. The faces keep their order: the first
-// 1,800 of the original 1,965 are for training, and the rest is `test`; a different n is split in the same
-// proportion. Throws Error "[read] path: reason", or "[frey] path: expected ff of 560 x n, got ...".
+// is uint8, 560 x n (n >= 2), with one face of 28 x 20 pixels per column. The faces keep their order. The
+// first 1,800 of the original 1,965 become `train` and the others `test`; any other number n is split in the
+// same proportion. Throws Error "[read] path: reason", or "[frey] path: expected ff of 560 x n, got ...".
 [[nodiscard]] Split load_frey(const std::filesystem::path& path);
 // Whether the folder contains frey_rawface.mat.
 [[nodiscard]] bool has_frey(const std::filesystem::path& folder);
@@ -194,27 +203,28 @@ struct DatasetOptions {
 
 // How examples are combined into a batch.
 struct BatchOptions {
-  bool shuffle = true;                 // a new order in every epoch
+  bool shuffle = true;                 // whether each epoch has a new random order
   Binarize binarize = Binarize::none;  // whether and how values become 0 or 1
-  double threshold = 0.5;  // finite threshold of Binarize::threshold, for byte / 255 or the f32 value
-  std::uint64_t seed = 0;  // seed of the order and of the drawn binary values
+  double threshold = 0.5;  // for Binarize::threshold, compared with byte / 255 or the f32 value; finite
+  std::uint64_t seed = 0;  // seed of the shuffled order and of random binarization
 };
 // The examples of one training step.
 struct Batch {
   Tensor x;        // [rows, features]
   Tensor samples;  // i32 [rows]: the index of each example
 };
-// Gathers batch number (step modulo steps_per_epoch) of the clock's epoch: ordering, scaling and binarization
-// take one pass. Bytes are scaled to [0, 1]. f32 values are not scaled, and only Binarize::threshold
-// binarizes them (value > threshold). The last batch of an epoch may be shorter. If the clock has a device
-// step, pass the number of `rows`; 0 means the number that the clock implies, or a full batch if the clock
-// has a device step. Throws Error if sizes, dtypes and options do not match.
+// Gathers batch number (step modulo steps_per_epoch) of the clock's epoch. One pass over memory shuffles,
+// scales and binarizes. Bytes are scaled to [0, 1]. f32 values are not scaled; with them, Binarize::threshold
+// sets 1 where value > threshold, and Binarize::fixed and Binarize::dynamic throw Error. The last batch of an
+// epoch may be shorter. `rows` is the number of rows to gather. With 0, the host computes it from the clock
+// or, if the clock has a device step, which the host cannot read, assumes a full batch. Throws Error if
+// sizes, dtypes and options do not match.
 [[nodiscard]] Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& clock,
                                  const BatchOptions& options, DType dtype = DType::f32,
                                  std::int64_t rows = 0);
 namespace unfused {
-// Implements gather_batch with primitive operations, one example at a time, without binarization, for a clock
-// without a device step.
+// Implements gather_batch with primitive operations, one example at a time. Supports neither binarization nor
+// a clock with a device step.
 [[nodiscard]] Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& clock,
                                  const BatchOptions& options, DType dtype = DType::f32);
 }  // namespace unfused

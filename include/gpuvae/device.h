@@ -11,20 +11,21 @@ namespace kernels {
 class Backend;
 }
 
-// The CPU, or a CUDA device by its number.
+// The CPU, or one CUDA device, identified by its index.
 class Device {
  public:
   // The kind of a device.
   enum class Kind { cpu, cuda };
 
-  // The CPU, which is always available.
+  // Returns the CPU, which is always available.
   [[nodiscard]] static Device cpu() { return Device(Kind::cpu, 0); }
-  // Creates the device's context. Throws Error with the reason if there is no such device, or if the library
-  // was built without code that the device can run.
+  // Returns the CUDA device with the given index, and creates its context. Throws Error with the reason if
+  // the device does not exist, or if the library contains no code that it can run.
   [[nodiscard]] static Device cuda(int index = 0);
-  // The first CUDA device, or the CPU if there is none.
+  // Returns the first CUDA device, or the CPU if there is none. Throws Error if that CUDA device is not
+  // usable; see cuda().
   [[nodiscard]] static Device best();
-  // The number of CUDA devices. It is 0 without CUDA support, a driver or a device.
+  // The number of CUDA devices. It is 0 if the build has no CUDA, or if there is no driver or no device.
   [[nodiscard]] static int cuda_count();
   // Parses "auto" (best()), "cpu", "cuda" or "cuda:1". Throws Error for any other text.
   [[nodiscard]] static Device parse(const std::string& text);
@@ -51,13 +52,14 @@ class Device {
   int index_;
 };
 
-// A point in the work of a stream, made by Stream::record(). On the CPU, where work is complete when the call
-// returns, it is a point in time. A moved-from event can only be assigned to or destroyed.
+// A point in the work of a stream, made by Stream::record(). On the CPU, where all work is complete when a
+// call returns, it only holds the time. A moved-from event can only be assigned to or destroyed.
 class Event {
  public:
   // The device of the stream that recorded the event.
   [[nodiscard]] Device device() const { return device_; }
-  // Makes the host wait for the work before this point. Throws Error during a capture on the device.
+  // Makes the host wait for all work that precedes the event on its stream. Throws Error during a capture on
+  // the device.
   void synchronize() const;
   // Returns the milliseconds from `start`, an earlier event of the same device, to this event, measured by
   // the device's clock. Makes the host wait for this event. Throws Error during a capture on the device.
@@ -70,15 +72,16 @@ class Event {
   std::shared_ptr<void> handle_;
 };
 
-// A queue of work on one device, which copies share. On the CPU, work is complete when the call returns.
+// A queue of work on one device. Copies refer to the same queue. On the CPU, work is complete when the call
+// returns.
 class Stream {
  public:
-  // Creates a stream, which is destroyed with its last copy, after its work is done.
+  // Creates a stream. Destroying its last copy waits for its work and then destroys the stream.
   explicit Stream(Device device);
-  // Wraps a cudaStream_t of the caller, who keeps it alive while copies exist.
+  // Wraps a cudaStream_t of the caller, who must keep it alive while copies of the result exist.
   [[nodiscard]] static Stream wrap(Device device, void* foreign_handle);
-  // Returns the calling thread's current stream, which receives all work of the thread. Initially, it is the
-  // device's default stream.
+  // Returns the calling thread's current stream on a device. All work of the thread for that device goes to
+  // it. Initially, it is the device's default stream.
   [[nodiscard]] static Stream current(Device device);
 
   // The device that executes the work.
@@ -89,7 +92,7 @@ class Stream {
   void synchronize() const;
   // Returns an event after the work queued so far.
   [[nodiscard]] Event record() const;
-  // Makes all work that is queued on this stream from now on wait for an event of any stream and device. The
+  // Makes all later work on this stream wait for an event, which may belong to any stream and device. The
   // host does not wait, unless a CPU stream waits for a CUDA event.
   void wait(const Event& event) const;
   // Whether both are the same stream.
@@ -101,10 +104,10 @@ class Stream {
   std::shared_ptr<void> handle_;
 };
 
-// Makes `stream` the current stream of its device and of this thread until the end of the scope.
+// Makes `stream` the calling thread's current stream for its device until the end of the scope.
 class StreamGuard {
  public:
-  // Saves the stream that was current before.
+  // Makes `stream` current and remembers the previous one, which the destructor restores.
   explicit StreamGuard(Stream stream);
   ~StreamGuard();
   StreamGuard(const StreamGuard&) = delete;

@@ -1,15 +1,13 @@
 // The three distributions of a variational autoencoder: the posterior q(z | x), the likelihood p(x | z) and
-// the prior p(z). A custom class can replace each of them. They consist of differentiable operations, so a
-// new class needs densities and draws but no derivatives; apps/examples/custom_distributions.cpp is an
-// example.
+// the prior p(z). A custom class can replace each of them. Distributions are composed of differentiable
+// operations, so a custom class implements densities and draws but no derivatives;
+// apps/examples/custom_distributions.cpp shows how.
 //
-// Ownership: the objects in VaeOptions describe a model, and each Vae owns the objects that it uses. A class
-// whose objects hold parameters, or anything else that initialize() creates, must override clone(): a Vae
-// clones the object of its options and initialises the clone. Objects without parameters need no clone(), and
-// models share them.
+// Ownership: the objects in VaeOptions only describe a model. A class whose objects hold parameters, or
+// anything else that initialize() creates, must override clone(): each Vae clones such objects and
+// initialises the clones. Objects without parameters need no clone(); models share them.
 //
 // Threads: several threads may call const members at the same time while no optimiser updates the parameters.
-// parameters.
 #pragma once
 
 #include <functional>
@@ -21,12 +19,12 @@ namespace gpuvae {
 
 // The standard normal numbers that a reparameterised draw uses.
 struct Draw {
-  Noise noise = {};  // the numbers that are drawn
+  Noise noise = {};  // source of the random numbers, unless `epsilon` is defined
 
-  Tensor epsilon = {};  // [rows, latent], used instead of drawn noise; or undefined
+  Tensor epsilon = {};  // [rows, latent], used instead of `noise`; or undefined
 };
 
-// The properties of the model that initialize() receives.
+// The properties of the model that a Vae passes to initialize().
 struct ModelContext {
   std::int64_t features = 0;  // values per example
   std::int64_t latent = 0;    // dimensions of z
@@ -45,8 +43,7 @@ class Distribution {
  public:
   virtual ~Distribution() = default;
   [[nodiscard]] virtual std::string name() const = 0;  // a readable name, such as "standard normal"
-  // Creates the parameters as new leaves on the model's device. A Vae calls this function once, on the clone
-  // that it owns.
+  // Creates the parameters as new leaves on the model's device. A Vae calls this function once, on its clone.
   virtual void initialize(const ModelContext&) {}
   // Appends the learned parameters. Their names are unique in the model, such as "prior.logits".
   virtual void collect(std::vector<Parameter>&) const {}
@@ -55,25 +52,25 @@ class Distribution {
 // Base class of priors p(z).
 class Prior : public Distribution {
  public:
-  // Returns a new object with the same settings, which initialize() completes, or null if the class has no
-  // parameters.
+  // Returns a new object with the same settings, whose parameters initialize() then creates; or null if the
+  // class has no parameters.
   [[nodiscard]] virtual std::shared_ptr<Prior> clone() const { return nullptr; }
-  // Whether this is N(0, I), for which posteriors may have a closed form of the KL divergence.
+  // Whether this is N(0, I), for which a posterior may have a closed-form KL divergence.
   [[nodiscard]] virtual bool is_standard_normal() const { return false; }
   // Returns log p(z) per row in nats, [rows, 1]; z is [rows, latent].
   [[nodiscard]] virtual Variable log_density(const Variable& z) const = 0;
-  // Draws from p(z), f32 [rows, latent] on `device`.
+  // Returns draws from p(z), f32 [rows, latent] on `device`.
   [[nodiscard]] virtual Tensor sample(std::int64_t rows, std::int64_t latent, const Noise& noise,
                                       Device device) const = 0;
 };
 // N(0, I).
 [[nodiscard]] std::shared_ptr<Prior> standard_normal_prior();
-// A mixture of diagonal Gaussians: sum over k of softmax(w)_k N(mean_k, diag(sigma_k^2)). All parameters are
-// learned.
+// A mixture of diagonal Gaussians: sum over k of softmax(w)_k N(mean_k, diag(sigma_k^2)). The weights, means
+// and variances are learned.
 [[nodiscard]] std::shared_ptr<Prior> gaussian_mixture_prior(int components);
-// The mean of the posteriors of `components` learned pseudo-inputs (Tomczak and Welling, 2018), whose
-// features are in [0, 1] if `unit_pixels` is true. Requires the diagonal Gaussian posterior with log
-// variances; a Vae throws Error for any other posterior.
+// The VampPrior (Tomczak and Welling, 2018): the mixture, with equal weights, of the posteriors of
+// `components` learned pseudo-inputs. If `unit_pixels` is true, a sigmoid keeps the pseudo-inputs in [0, 1].
+// Requires the diagonal Gaussian posterior with log variances; a Vae throws Error for any other posterior.
 [[nodiscard]] std::shared_ptr<Prior> vamp_prior(int components, bool unit_pixels = true);
 
 // A draw and its log density, log q(z | x).
@@ -88,12 +85,12 @@ class Posterior : public Distribution {
   // See Prior::clone.
   [[nodiscard]] virtual std::shared_ptr<Posterior> clone() const { return nullptr; }
   // The number of encoder outputs per latent dimension. The outputs of each kind, such as the means, are
-  // initialised as a separate layer.
+  // initialised like a separate layer.
   [[nodiscard]] virtual int params_per_dimension() const { return 2; }
   // Whether posterior_params are the mean and the log variance of the Gaussian from which rsample draws.
   [[nodiscard]] virtual bool has_log_variances() const { return false; }
-  // Returns the code of x, [rows, latent]: the posterior's mean or, if that has no closed form, the value to
-  // which the posterior maps the mean of its noise.
+  // Returns the code of x, [rows, latent]: the posterior's mean or, if that has no closed form, the image of
+  // the mean of the noise under the posterior's transformation.
   [[nodiscard]] virtual Variable mean(const Variable& posterior_params) const = 0;
   // Returns a reparameterised draw, [rows, latent], which is differentiable with respect to the parameters.
   [[nodiscard]] virtual Variable rsample(const Variable& posterior_params, const Draw& draw) const = 0;
@@ -101,29 +98,31 @@ class Posterior : public Distribution {
   // 1]. A class that can compute the density only at its draws throws Error here and overrides
   // rsample_with_log_density.
   [[nodiscard]] virtual Variable log_density(const Variable& posterior_params, const Variable& z) const = 0;
-  // Returns a draw and its log density. A flow obtains the density while it computes the draw (Rezende and
-  // Mohamed, 2015). The default calls rsample and log_density.
+  // Returns a draw and its log density. A normalizing flow computes both at once (Rezende and Mohamed, 2015).
+  // The default calls rsample and log_density.
   [[nodiscard]] virtual DensitySample rsample_with_log_density(const Variable& posterior_params,
                                                                const Draw& draw) const;
-  // Returns KL(q || N(0, 1)) per row and dimension in nats, [rows, latent]. The result is undefined if no
-  // closed form is known.
+  // Returns KL(q || N(0, 1)) per row and dimension in nats, [rows, latent]. The default returns an undefined
+  // variable, which means that no closed form is known.
   [[nodiscard]] virtual Variable kl_to_standard_normal(const Variable&) const { return {}; }
-  // Returns the log density at z of the aggregated posterior, the mean of the posteriors in the rows of
-  // `posterior_params`, in nats, [rows of z, 1]. The result is undefined if the density is not known.
+  // Returns the log density at z of the aggregated posterior, in nats, [rows of z, 1]: the mixture, with
+  // equal weights, of the posteriors in the rows of `posterior_params`. The default returns an undefined
+  // variable, which means that the class cannot compute the density.
   [[nodiscard]] virtual Variable aggregate_log_density(const Variable& /*posterior_params*/,
                                                        const Variable& /*z*/) const {
     return {};
   }
-  // Returns a draw, and weight times the sum over rows of KL(q || prior) in nats. A class may use a closed
-  // form. The default estimates the KL divergence at the draw as log q(z | x) - log p(z).
+  // Returns a draw and its KL term: weight times the sum over rows of KL(q || prior) in nats. A class may
+  // compute the KL divergence in closed form. The default estimates the KL divergence at the draw as log
+  // q(z | x) - log p(z).
   [[nodiscard]] virtual PosteriorSample rsample_with_kl(const Variable& posterior_params, const Draw& draw,
                                                         const Prior& prior, double weight) const;
 };
 // Settings of diagonal_gaussian().
 struct DiagonalGaussianOptions {
   PosteriorScale scale = PosteriorScale::log_variance;  // meaning of the second half of posterior_params
-  // z = mean + noise_std epsilon sigma. If noise_std is not 1, the draws do not follow the posterior whose KL
-  // divergence is computed.
+  // z = mean + noise_std epsilon sigma. With the prior N(0, I), the KL divergence is that of N(mean,
+  // sigma^2), which the draws follow only if noise_std is 1.
   double noise_std = 1;
 };
 // q(z | x) = N(mean, diag(sigma^2)), with mean and sigma from the encoder (Kingma and Welling, 2013).
@@ -136,22 +135,22 @@ class Likelihood : public Distribution {
   // See Prior::clone.
   [[nodiscard]] virtual std::shared_ptr<Likelihood> clone() const { return nullptr; }
   // The number of decoder outputs per feature. The outputs of each kind, such as the means, are initialised
-  // as a separate layer.
+  // like a separate layer.
   [[nodiscard]] virtual int params_per_feature() const { return 1; }
-  // Whether log_density is the density of continuous x in units of the data rather than a log probability.
+  // Whether log_density() returns the log of a probability density of continuous data, not of a probability.
   [[nodiscard]] virtual bool is_density() const { return false; }
   // Returns log p(x | z) per row in nats, [rows, 1]; x is [rows, features].
   [[nodiscard]] virtual Variable log_density(const Variable& params, const Variable& x) const = 0;
   // Returns weight times the sum over rows of -log p(x | z) in nats, [1].
   [[nodiscard]] virtual Variable negative_log_likelihood(const Variable& params, const Variable& x,
                                                          double weight) const;
-  // Returns E[x | z], [rows, features], for example as the reconstruction.
+  // Returns E[x | z], [rows, features], which serves as the reconstruction.
   [[nodiscard]] virtual Variable mean(const Variable& params) const = 0;
   // Returns a draw from p(x | z), [rows, features]. Throws Error if the likelihood cannot draw.
   [[nodiscard]] virtual Tensor sample(const Variable& params, const Noise& noise) const;
 };
-// Bernoulli distribution with one logit per feature. Features in [0, 1] count as probabilities, and draws are
-// 0 or 1.
+// Bernoulli distribution with one logit per feature. Features may be any value in [0, 1] (soft targets).
+// Draws are 0 or 1.
 [[nodiscard]] std::shared_ptr<Likelihood> bernoulli_likelihood();
 // Continuous Bernoulli distribution, which normalises Bernoulli's formula to a density on [0, 1]
 // (Loaiza-Ganem and Cunningham, 2019).
@@ -160,7 +159,7 @@ class Likelihood : public Distribution {
 // parameter.
 [[nodiscard]] std::shared_ptr<Likelihood> gaussian_likelihood(const GaussianOptions& options = {});
 // Laplace distribution with a location and a clipped log scale per feature. By default, the location is the
-// sigmoid of its parameter. It is less sensitive to outliers than a Gaussian.
+// sigmoid of its parameter. The Laplace distribution is less sensitive to outliers than a Gaussian.
 [[nodiscard]] std::shared_ptr<Likelihood> laplace_likelihood(const LaplaceOptions& options = {});
 // Gaussian with a mean per feature, and one learned, clipped log variance for all features.
 [[nodiscard]] std::shared_ptr<Likelihood> shared_gaussian_likelihood(const GaussianOptions& options = {});

@@ -12,14 +12,15 @@ namespace gpuvae {
 enum class ErrorKind : std::uint8_t {
   invalid_argument,  // the call, its arguments or an option are wrong: change the program or the setting
   unsupported,       // this build, device or computer lacks what the call needs
-  out_of_memory,     // memory of the host or of the device is used up: a smaller batch may fit
-  io,                // a file or folder is missing, unreadable, not writable, damaged or of another kind
+  out_of_memory,     // the host or the device has no free memory left: a smaller batch may fit
+  io,                // a file or folder is missing, unreadable, not writable, damaged or of the wrong kind
   cuda,              // CUDA or one of its libraries reported a failure
 };
-// "invalid_argument", ...
+// Returns the name: "invalid_argument", ...
 [[nodiscard]] std::string_view name(ErrorKind kind);
 
-// what() returns "[operation] expected X, got Y" or a similar sentence.
+// The exception that all functions of the library throw. The message has the form "[operation] expected X,
+// got Y" where possible.
 class Error : public std::runtime_error {
  public:
   // what() returns "[operation] message".

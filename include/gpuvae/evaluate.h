@@ -7,52 +7,55 @@
 
 namespace gpuvae {
 
-// How the data are presented to the model. Examples keep their order, and `data` defines scaling and
-// binarization.
+// How the data are presented to the model. Examples keep their order, and `data` defines their binarization.
 struct EvaluationOptions {
   BatchOptions data = {};  // `shuffle` is ignored
   std::uint64_t seed = 0;  // seed of the noise
   std::int64_t rows = 0;   // rows per pass of the decoder; 0 selects a number that suits the device
 };
 
-// Returns the two terms of the negative ELBO in nats per example: sums over features and latent dimensions,
-// means over the examples, with one draw of z per example. `loss` is their sum. Throws Error if the data do
-// not fit the model.
+// Returns the two terms of the negative ELBO in nats per example, estimated with one draw of z per example.
+// `loss` is their sum. Throws Error if the data do not fit the model.
 [[nodiscard]] Losses evaluate_elbo(const Vae& model, const Dataset& images, const EvaluationOptions& options);
 
 // The result of importance_weighted_nll.
 struct ImportanceEstimate {
-  double nll = 0;                // nats per example
+  double nll = 0;                // the bound, in nats per example
   double standard_error = 0;     // standard error of nll over the examples
-  double effective_samples = 0;  // mean over the examples of (sum w)^2 / sum w^2
-  double seconds = 0;            // wall time
+  double effective_samples = 0;  // effective sample size: mean over the examples of (sum w)^2 / sum w^2
+  double seconds = 0;            // wall-clock time
 };
-// Returns the importance-weighted bound on -log p(x), -log (1 / K) sum over k of p(x | z_k) p(z_k) / q(z_k |
-// x) with z_k drawn from q(z | x): Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", 2016.
-// Its expectation is at most the negative ELBO and decreases towards -log p(x) as K, the number of samples,
-// grows. `progress` is called with the number of finished examples, first after a small batch. The noise is a
-// function of (seed, example, k).
+// Returns an estimate of the importance-weighted bound on -log p(x) in nats per example:
+//   -log((1 / K) sum over k of p(x | z_k) p(z_k) / q(z_k | x)), where z_k is drawn from q(z | x)
+// (Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", 2016). Its expectation is at most the
+// negative ELBO and decreases towards -log p(x) as K, the number of samples, grows. `progress` is called
+// after each batch, with the number of finished examples. For a given K, the noise is a function of (seed,
+// example, k).
 [[nodiscard]] ImportanceEstimate importance_weighted_nll(
     const Vae& model, const Dataset& images, std::int64_t samples, const EvaluationOptions& options,
     const std::function<void(std::int64_t images_done, double seconds)>& progress = {});
 
 // How a model uses its latent code.
 struct LatentStatistics {
-  std::vector<double> kl;  // [latent]: KL(q || N(0, 1)), nats, mean over the examples; empty if unknown
+  // [latent]: KL(q || N(0, 1)) in nats, averaged over the examples. Empty if the prior is not N(0, I) or the
+  // posterior has no closed-form KL divergence.
+  std::vector<double> kl;
   std::vector<double> mean_variance;  // [latent]: variance over the examples of the posterior's mean
   int active_units = 0;               // dimensions with a mean_variance above 0.01 (Burda et al., 2016)
-  // I(x; z) under q in nats: E log q(z | x) - E log q(z), where q(z) is the mean of the examples' posteriors
-  // (Hoffman and Johnson, "ELBO surgery", 2016), with one z per example. It is at most the log of the number
-  // of examples, and NaN if the posterior has no aggregate density.
+  // Mutual information I(x; z) under q in nats: E log q(z | x) - E log q(z), estimated with one draw of z per
+  // example, where q(z) is the aggregated posterior of the examples (Hoffman and Johnson, "ELBO surgery",
+  // 2016). It is at most the log of the number of examples, and NaN if Posterior::aggregate_log_density
+  // returns an undefined variable.
   double mutual_information = 0;
-  // The standard deviation over the examples of a feature of the decoded mean, averaged over the features.
+  // The standard deviation of the decoded mean over the examples, averaged over the features.
   double decoded_stddev = 0;
-  // The standard deviation over the examples of a feature of the data, averaged over the features.
+  // The standard deviation of the data over the examples, averaged over the features.
   double data_stddev = 0;
-  // Whether the decoder ignores z: the variation of its output is at most 2 % of the data's variation.
+  // Whether the model shows posterior collapse: the decoder's output varies by at most 2 % of the data's
+  // variation (in standard deviations), so it ignores z.
   [[nodiscard]] bool collapsed() const { return !(decoded_stddev > 0.02 * data_stddev); }
 };
-// Computes the statistics over the first `most` examples.
+// Computes the statistics over at most `most` examples, from the start of the data set.
 [[nodiscard]] LatentStatistics latent_statistics(const Vae& model, const Dataset& images,
                                                  const EvaluationOptions& options, std::int64_t most = 10000);
 

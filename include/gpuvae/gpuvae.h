@@ -1,4 +1,4 @@
-// Includes all public headers of gpuvae.
+// Includes all public headers of gpuvae except cuda.h, which needs the CUDA toolkit.
 #pragma once
 
 #include "gpuvae/autograd.h"

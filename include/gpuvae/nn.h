@@ -16,16 +16,15 @@ enum class WeightInit : std::uint8_t {
   normal,                // N(0, std^2)
   two_over_root_fan_in,  // N(0, 1) * 2 / sqrt(in)
 };
-// "glorot_uniform", ...
+// Returns the name: "glorot_uniform", ...
 [[nodiscard]] std::string_view name(WeightInit i);
 
-// The generator that draws the initial weights and biases of layers. With philox they are the same on every
-// device.
+// The generator of the initial weights and biases. With philox, they are the same on every device.
 enum class InitGenerator : std::uint8_t {
   philox,  // the library's generator
   curand,  // NVIDIA's cuRAND; CUDA devices only
 };
-// "philox" or "curand".
+// Returns the name: "philox" or "curand".
 [[nodiscard]] std::string_view name(InitGenerator g);
 
 // How the parameters of layers are initialised.
@@ -33,13 +32,13 @@ struct Initializer {
   WeightInit weight = WeightInit::glorot_uniform;  // distribution of the weights
 
   double weight_std = 0.01;                         // standard deviation of WeightInit::normal
-  double bias_std = 0;                              // biases are N(0, bias_std^2): zero by default
-  std::uint64_t seed = 0;                           // a parameter's values depend on the seed and on its name
+  double bias_std = 0;                              // standard deviation of the biases; 0: all are zero
+  std::uint64_t seed = 0;                           // values depend only on it and the parameter's name
   InitGenerator generator = InitGenerator::philox;  // source of the random numbers
 };
 
-// A named, trainable variable of a module. Module, optimiser and checkpoint hold the same leaf, so a
-// parameter stays valid when the module is moved, copied or destroyed.
+// A named, trainable variable of a module. The module and the optimiser share the leaf, so a parameter stays
+// valid when the module is moved, copied or destroyed.
 struct Parameter {
   std::string name;      // such as "encoder.0.weight"; unique in a model
   Variable variable;     // an f32 leaf
@@ -51,8 +50,9 @@ struct Parameter {
 class Linear {
  public:
   Linear() = default;
-  // Draws the initial parameters. `heads` equal groups of outputs are each initialised as a separate layer.
-  // Throws Error for widths below 1, if `heads` does not divide `out`, and if the device lacks the precision.
+  // Draws the initial parameters. The outputs form `heads` groups of equal size, each of which is initialised
+  // like a separate layer. Throws Error for widths below 1, if `heads` does not divide `out`, and if the
+  // device lacks the precision.
   Linear(const std::string& name, std::int64_t in, std::int64_t out, Activation activation,
          const Initializer& initializer, Device device, int heads = 1, Precision precision = Precision::f32);
   // Returns the output [rows, out] for x [rows, in]. The errors are those of linear().
@@ -64,16 +64,16 @@ class Linear {
 
   Variable weight;                               // [out, in]
   Variable bias;                                 // [out]
-  Activation activation = Activation::identity;  // applied to the sum
+  Activation activation = Activation::identity;  // applied to x weight^T + bias
   Precision precision = Precision::f32;          // precision of the matrix products
 
  private:
   std::string name_;
 };
 
-// A gated dense layer, (x W1^T + b1) * sigmoid(x W2^T + b2), which maps x [rows, in] to [rows, out]. Dauphin
-// et al., "Language modeling with gated convolutional networks", 2017; in VAEs, Tomczak and Welling, "VAE
-// with a VampPrior", 2018. Copies share the parameters, as in Linear.
+// A gated dense layer, (x W1^T + b1) * sigmoid(x W2^T + b2), which maps x [rows, in] to [rows, out].
+// Introduced by Dauphin et al., "Language modeling with gated convolutional networks", 2017, and used for
+// VAEs by Tomczak and Welling, "VAE with a VampPrior", 2018. Copies share the parameters, as in Linear.
 class GatedLinear {
  public:
   GatedLinear() = default;
@@ -89,8 +89,8 @@ class GatedLinear {
   Linear gate;   // W2 and b2, with a sigmoid
 };
 
-// Dense layers of the given widths in sequence, all with the same activation, which map x [rows, in] to
-// [rows, outputs()]. Without layers the module is the identity. Copies share the parameters, as in Linear.
+// A multilayer perceptron: a sequence of dense layers that share one activation function. It maps x [rows,
+// in] to [rows, outputs()]. Without layers, it is the identity. Copies share the parameters, as in Linear.
 class Mlp {
  public:
   Mlp() = default;
@@ -99,7 +99,7 @@ class Mlp {
       const Initializer& initializer, Device device, Precision precision = Precision::f32);
   // Returns the output [rows, outputs()] for x [rows, in].
   [[nodiscard]] Variable operator()(const Variable& x) const;
-  // The width of the last layer, or `in` without layers.
+  // The width of the last layer, or `in` if there are no layers.
   [[nodiscard]] std::int64_t outputs() const { return outputs_; }
   // Appends the parameters of all layers in order.
   void collect(std::vector<Parameter>& into) const;

@@ -1,9 +1,9 @@
-// Differentiable operations. A matrix is [rows, columns]; a tensor of more dimensions counts as the matrix of
-// all its axes but the last (rows) and the last one (columns). All inputs of an operation share one device
-// and one dtype: f32, or f64 on the CPU. An operation runs on the current stream of the calling thread, and
-// throws gpuvae::Error, "[operation] expected X, got Y", if shapes, dtypes or devices do not match. Several
-// threads may call operations at the same time, also on shared inputs, as long as none of them changes an
-// input.
+// Differentiable operations. A matrix is [rows, columns]. A tensor with more than two axes is treated as a
+// matrix: its last axis is the columns, and all other axes together are the rows. All inputs of an operation
+// share one device and one dtype: f32, or f64 on the CPU. An operation runs on the current stream of the
+// calling thread, and throws gpuvae::Error, "[operation] expected X, got Y", if shapes, dtypes or devices do
+// not match. Several threads may call operations at the same time, even on the same inputs, as long as no
+// thread changes an input.
 #pragma once
 
 #include <initializer_list>
@@ -15,10 +15,11 @@
 namespace gpuvae {
 
 // @{
-// Elementwise operators. One operand has the shape of the result. The other one has the same shape or is
-// repeated along it: a row [columns] or [1, columns], a column [rows, 1], or a single element. A Tensor
+// Elementwise operators. One operand has the shape of the result. The other has the same shape or is
+// broadcast to it: a row [columns] or [1, columns], a column [rows, 1], or a single element. A Tensor
 // converts to a constant, so `tensor - variable` and `tensor * 2` are variables too. A number acts like a
-// tensor of the variable's shape and dtype; division by a number multiplies by its inverse.
+// tensor of the variable's shape and dtype. Division by a number is computed as multiplication by its
+// reciprocal.
 [[nodiscard]] Variable operator+(const Variable& a, const Variable& b);
 [[nodiscard]] Variable operator-(const Variable& a, const Variable& b);
 [[nodiscard]] Variable operator*(const Variable& a, const Variable& b);
@@ -42,7 +43,7 @@ namespace gpuvae {
 // The result has the shape of x.
 // @{
 
-// scale * x + shift, rounded once.
+// scale * x + shift, as a fused multiply-add (rounded once).
 [[nodiscard]] Variable affine(const Variable& x, double scale, double shift);
 // e^x.
 [[nodiscard]] Variable exp(const Variable& x);
@@ -56,19 +57,19 @@ namespace gpuvae {
 [[nodiscard]] Variable reciprocal(const Variable& x);
 // |x|. The gradient at 0 is 0.
 [[nodiscard]] Variable abs(const Variable& x);
-// x limited to [low, high]. The gradient is 0 where x lies outside.
+// x limited to [low, high]. The gradient is 0 where x is outside the interval.
 [[nodiscard]] Variable clamp(const Variable& x, double low, double high);
 // An activation function; Activation::identity returns x.
 [[nodiscard]] Variable activate(const Variable& x, Activation activation);
 // log Gamma(x) for x > 0 (Abramowitz and Stegun, 1964, 6.1.33 and 6.1.41). The relative error is below 2e-6
 // (f32) and 1e-14 (f64) for x in [1e-3, 1e5]; the value is inf at 0 and NaN below.
 [[nodiscard]] Variable lgamma(const Variable& x);
-// The derivative of log Gamma, which is differentiable too. The error bounds are those of lgamma; the value
-// is -inf at 0 and NaN below.
+// The derivative of log Gamma. This function is differentiable, too. The error bounds are those of lgamma;
+// the value is -inf at 0 and NaN below.
 [[nodiscard]] Variable digamma(const Variable& x);
-// A(l) = log((exp(l) - 1) / l), the log normaliser of the continuous Bernoulli distribution
-// p(x) = exp(l x - A(l)) on [0, 1] with logit l: softplus(l) - log C(l) in the terms of Loaiza-Ganem and
-// Cunningham, 2019.
+// A(l) = log((exp(l) - 1) / l), the log normaliser of the continuous Bernoulli distribution p(x) = exp(l x -
+// A(l)) on [0, 1] with logit l. In the notation of Loaiza-Ganem and Cunningham, 2019, it is softplus(l) - log
+// C(l).
 [[nodiscard]] Variable continuous_bernoulli_log_normalizer(const Variable& logits);
 // The mean of the continuous Bernoulli distribution, which is the derivative of A.
 [[nodiscard]] Variable continuous_bernoulli_mean(const Variable& logits);
@@ -80,10 +81,10 @@ namespace gpuvae {
 
 // The sum of the elements along an axis.
 [[nodiscard]] Variable sum(const Variable& x, Axis axis = Axis::all);
-// The mean of the elements along an axis. Throws Error if there is no element.
+// The mean of the elements along an axis. Throws Error if there are no elements to average.
 [[nodiscard]] Variable mean(const Variable& x, Axis axis = Axis::all);
-// log of the sum of exp(x), without overflow: the largest element is subtracted before the exponential and
-// added to the logarithm. If all elements are -inf, the value is -inf and the gradient is 0.
+// The log of the sum of exp(x), without overflow: the largest element is subtracted before the exponential
+// and added back after the logarithm. If all elements are -inf, the value is -inf and the gradient is 0.
 [[nodiscard]] Variable log_sum_exp(const Variable& x, Axis axis);
 // exp(x - log_sum_exp(x, axis)), with the shape of x. If all elements are -inf, the value and the gradient
 // are 0; if one is +inf, the value is NaN.
@@ -95,33 +96,34 @@ namespace gpuvae {
 
 // Returns the same elements in the same order with another shape, which has the same number of elements.
 [[nodiscard]] Variable reshape(const Variable& x, Shape shape);
-// Transposes [rows, columns] to [columns, rows]; x has two dimensions.
+// Transposes x, which must have two axes, from [rows, columns] to [columns, rows].
 [[nodiscard]] Variable transpose(const Variable& x);
 // Returns the columns `first`, ..., `first + count - 1`: [rows, columns] to [rows, count].
 [[nodiscard]] Variable columns(const Variable& x, std::int64_t first, std::int64_t count);
-// Joins matrices: one below the other for Axis::rows (they have equally many columns), side by side for
-// Axis::columns (they have equally many rows). Expects at least one part.
+// Concatenates matrices: one below the other for Axis::rows (all must have the same number of columns), or
+// side by side for Axis::columns (all must have the same number of rows). Expects at least one part.
 [[nodiscard]] Variable concat(std::span<const Variable> parts, Axis axis);
 // Like concat() above, with a list of variables.
 [[nodiscard]] Variable concat(std::initializer_list<Variable> parts, Axis axis);
 // @}
 
-// op(a) op(b), where op transposes on request: [m, k] [k, n] to [m, n].
+// The matrix product op(a) op(b): [m, k] times [k, n] gives [m, n]. op(a) is a, or its transpose if
+// `transpose_a` is true; the same holds for b.
 [[nodiscard]] Variable matmul(const Variable& a, const Variable& b, bool transpose_a = false,
                               bool transpose_b = false);
 
 // @name Fused operations
-// Each of them has an implementation of the same name in gpuvae::unfused.
+// Each has an unfused implementation of the same name in namespace gpuvae::unfused.
 // @{
 
 // activation(x weight^T + bias): x [rows, in], weight [out, in], bias [out] or undefined, result [rows, out].
-// `precision` applies to the product and to the two products of its backward pass. The CPU may skip zeros of
-// x, so that 0 * NaN counts as 0.
+// `precision` applies to this product and to the two products of the backward pass. The CPU may skip zeros in
+// x, so 0 * NaN may yield 0.
 [[nodiscard]] Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
                               Activation activation = Activation::identity,
                               Precision precision = Precision::f32);
 
-// How the parameters of a posterior are read, and the source of its noise.
+// How a posterior's parameters are interpreted, and where its noise comes from.
 struct PosteriorOptions {
   PosteriorScale scale = PosteriorScale::log_variance;  // meaning of the second half of the parameters
   double noise_std = 1;                                 // standard deviation of epsilon
@@ -135,8 +137,8 @@ struct PosteriorSample {
 };
 // z = mean + noise_std epsilon sigma, the reparameterised draw (Kingma and Welling, 2013, section 2.4).
 // `posterior_params` is [rows, 2 latent]: the mean, then the scale parameter. The result is [rows, latent].
-// Here and in the operations below, a value that overflows is infinite, and the gradient of a finite value is
-// finite for every scale parameter.
+// Here and in the operations below, a value that overflows becomes infinite; where the value is finite, the
+// gradient is finite, too, for every scale parameter.
 [[nodiscard]] Variable sample_posterior(const Variable& posterior_params, const PosteriorOptions& options);
 // weight times the sum over rows and dimensions of KL(N(mean, sigma^2) || N(0, 1)), nats, [1] (Kingma and
 // Welling, 2013, appendix B).
@@ -150,14 +152,14 @@ struct PosteriorSample {
 // and gradient computed in one pass. `target` is a constant in [0, 1]. A weight of 1 / batch yields the mean
 // over the batch of the sum over the features.
 [[nodiscard]] Variable bce_with_logits(const Variable& logits, const Variable& target, double weight = 1);
-// Like bce_with_logits, but with probabilities, which are kept at least 1e-7 away from 0 and 1.
+// Like bce_with_logits, but for probabilities, which are clamped to [1e-7, 1 - 1e-7].
 [[nodiscard]] Variable bce(const Variable& probabilities, const Variable& target, double weight = 1);
-// weight times the sum over all elements of the continuous Bernoulli's -log p(target | logit), nats, [1]: a
-// density on [0, 1], so the result may be negative (Loaiza-Ganem and Cunningham, 2019).
+// weight times the sum over all elements of the continuous Bernoulli's -log p(target | logit), nats, [1]. p
+// is a density on [0, 1], so the result may be negative (Loaiza-Ganem and Cunningham, 2019).
 [[nodiscard]] Variable continuous_bernoulli_nll(const Variable& logits, const Variable& target,
                                                 double weight = 1);
 
-// How the parameters of a Gaussian likelihood are read.
+// How the parameters of a Gaussian likelihood are interpreted.
 struct GaussianOptions {
   bool sigmoid_mean = true;  // the first half of the parameters holds logits of the mean
   double low = -5;           // lower bound of the log variance
@@ -169,22 +171,23 @@ struct GaussianOptions {
 [[nodiscard]] Variable gaussian_nll(const Variable& params, const Variable& target,
                                     const GaussianOptions& options = {}, double weight = 1);
 
-// How the parameters of a Laplace likelihood are read.
+// How the parameters of a Laplace likelihood are interpreted.
 struct LaplaceOptions {
   bool sigmoid_location = true;  // the first half of the parameters holds logits of the location
   double low = -5;               // lower bound of the log scale
   double high = 5;               // upper bound of the log scale
 };
-// weight times the sum over all elements of -log Laplace(target | location, exp(s)), nats, [1], which is
-// log 2 + s + |target - location| exp(-s). `params` is [rows, 2 columns]: the location or its logit, then the
-// log scale s, which is clipped to the bounds. Where target and location are equal, the gradient is 0.
+// weight times the sum over all elements of -log Laplace(target | location, exp(s)), nats, [1], which is log
+// 2 + s + |target - location| exp(-s). `params` is [rows, 2 columns]: the location or its logit, then the log
+// scale s, which is clipped to the bounds. Where target and location are equal, the gradient with respect to
+// the location is 0.
 [[nodiscard]] Variable laplace_nll(const Variable& params, const Variable& target,
                                    const LaplaceOptions& options = {}, double weight = 1);
 
-// log Bernoulli(target | sigmoid(logits)) per row, the sum over its columns, in nats, [rows, 1]. `target` is
-// a constant. It may have fewer rows, [rows / n, columns]: each of its rows then belongs to n consecutive
-// rows of parameters, as in importance sampling. The operation takes one pass, but if a gradient is needed,
-// the unfused implementation runs instead.
+// log Bernoulli(target | sigmoid(logits)), summed over the columns of each row, in nats, [rows, 1]. `target`
+// is a constant. It may have fewer rows, [rows / n, columns]: each of its rows then applies to n consecutive
+// rows of parameters, as in importance sampling. If a gradient is needed, the unfused implementation runs;
+// otherwise, one kernel does all the work.
 [[nodiscard]] Variable bernoulli_log_density(const Variable& logits, const Variable& target);
 // Like bernoulli_log_density, for the continuous Bernoulli distribution.
 [[nodiscard]] Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target);
@@ -197,15 +200,15 @@ struct LaplaceOptions {
 
 // log sum_k exp(log_weights_k) N(z_r; mean_k, sigma_k^2) for each row r of z [rows, latent], in nats, [rows,
 // 1]: the log density of a mixture of diagonal Gaussians. `component_params` is [components, 2 latent], read
-// like a posterior's parameters. `log_weights` [components] is not normalised, so the caller must normalise
-// it; if it is undefined, each weight is 1 / components. The result is differentiable with respect to all
-// three inputs, and the operation never stores rows x components elements.
+// like a posterior's parameters. `log_weights` [components] is used as given, so the caller must normalise
+// it. If it is undefined, each weight is 1 / components. The result is differentiable with respect to all
+// three inputs, and the operation allocates no intermediate of rows x components elements.
 [[nodiscard]] Variable mixture_log_density(const Variable& z, const Variable& component_params,
                                            PosteriorScale scale, const Variable& log_weights);
 // @}
 
-// The fused operations built from primitive operations: the reference of the tests and the baseline of the
-// benchmark.
+// Implementations of the fused operations with primitive operations, used as the reference in tests and as
+// the baseline in benchmarks.
 namespace unfused {
 // @{
 // Each function computes the same result as the fused operation of the same name.
@@ -235,12 +238,13 @@ namespace unfused {
 // @}
 }  // namespace unfused
 
-// Repeats each row n times, [rows, columns] to [rows * n, columns]; f32 or f64. The result is not
-// differentiable.
+// Repeats each row n times, from [rows, columns] to [rows * n, columns]. x is f32 or f64. The operation is
+// not differentiable.
 [[nodiscard]] Tensor repeat_rows(const Tensor& x, std::int64_t n);
 
 // @name Random tensors
-// They are not differentiable. Row r, column c holds number c of row r of the noise (gpuvae/random.h).
+// They are constants. The element in row r and column c is random number c for row r of `noise`
+// (gpuvae/random.h).
 // @{
 
 // Normal numbers.
@@ -249,11 +253,11 @@ namespace unfused {
 // Uniform numbers in [low, high).
 [[nodiscard]] Tensor random_uniform(Shape shape, const Noise& noise, double low = 0, double high = 1,
                                     DType dtype = DType::f32, Device device = Device::cpu());
-// Normal numbers by NVIDIA's cuRAND (Philox4x32-10 in cuRAND's order), f32. They depend only on the seed.
-// Throws Error on the CPU, if the library is missing, and during the capture of a graph.
+// Normal numbers from NVIDIA's cuRAND (Philox4x32-10 in cuRAND's order), f32. They depend only on the seed.
+// Throws Error for the CPU, if the cuRAND library is missing, and during a graph capture.
 [[nodiscard]] Tensor curand_normal(Shape shape, std::uint64_t seed, double mean, double stddev,
                                    Device device);
-// Uniform numbers in (low, high] by cuRAND; see curand_normal.
+// Uniform numbers in (low, high] from cuRAND; see curand_normal.
 [[nodiscard]] Tensor curand_uniform(Shape shape, std::uint64_t seed, double low, double high, Device device);
 // @}
 

@@ -1,4 +1,4 @@
-// Optimisers: one kernel launch updates every parameter.
+// Optimisers. One kernel launch updates all parameters.
 #pragma once
 
 #include <span>
@@ -7,26 +7,27 @@
 
 namespace gpuvae {
 
-// Settings of any optimiser. The structs below use the usual names of each kind.
+// Settings that fit every optimiser. The structs below have one optimiser's settings each, under their usual
+// names.
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::adam;  // the update rule
   double learning_rate = 1e-3;               // above 0
-  double beta1 = 0.9;                        // Adam and AdamW; momentum of SGD (0: plain SGD)
-  double beta2 = 0.999;                      // Adam and AdamW; rho of RMSprop
-  double epsilon = 1e-8;                     // keeps denominators above 0
+  double beta1 = 0.9;                        // beta1 of Adam and AdamW; SGD's momentum (0: plain SGD)
+  double beta2 = 0.999;                      // beta2 of Adam and AdamW; RMSprop's rho
+  double epsilon = 1e-8;                     // added to the denominator for numerical stability
   double l2 = 0;           // adds l2 * ||theta||^2 to the loss; for AdamW: decoupled weight decay
   bool l2_biases = false;  // whether biases are decayed too
-  double clip_norm = 0;    // largest norm of the gradient; 0: no clipping
+  double clip_norm = 0;    // maximum norm of the whole gradient; 0: no clipping
 
-  // Returns the default settings of a kind, which are those of the framework that it follows.
+  // Returns the default settings of a kind, taken from the framework that its update rule follows.
   [[nodiscard]] static OptimizerOptions defaults(OptimizerKind kind);
 };
 
-// Updates parameters by their gradients. The constructor moves the parameters' elements and gradients into
-// one contiguous arena, so that one kernel launch updates all of them. The variables stay the same: every
-// copy of a parameter sees the new memory, so modules may be moved or destroyed. The host counts the updates.
-// From the first step() inside a captured graph on, the device counts them, so that later launches of the
-// graph continue the count.
+// Updates parameters with their gradients. The constructor moves the elements of all parameters into one
+// contiguous tensor, the arena, and their gradients into another, so that one kernel launch updates all
+// parameters. The variables stay the same: every copy of a parameter sees the new memory, so modules may be
+// moved or destroyed. The host counts the updates until step() is first captured in a graph. From then on,
+// the device counts them, because graph launches do not run host code.
 //
 // Nothing else may use the parameters while an optimiser is constructed. One thread at a time may use an
 // optimiser.
@@ -35,7 +36,7 @@ class Optimizer {
   // Throws Error for settings out of range, for a parameter that is not an f32 leaf or is updated by another
   // existing optimiser, and for duplicate parameters.
   Optimizer(std::span<const Parameter> parameters, const OptimizerOptions& options);
-  Optimizer(const Optimizer&) = delete;  // two optimisers never update the same parameters
+  Optimizer(const Optimizer&) = delete;  // no two optimisers may update the same parameters
   Optimizer& operator=(const Optimizer&) = delete;
   // @{
   // After a move, the new object updates the parameters and the old object updates none.
@@ -47,15 +48,16 @@ class Optimizer {
   void zero_grad();
   // Updates all parameters. A parameter without a gradient is updated as if its gradient were zero.
   void step();
-  // Updates all parameters in a step that is launched again as part of a graph: the caller counts the
-  // finished updates and reports them by count(). With `factors`, f64 [n] on the parameters' device, update
-  // number i (from 0) multiplies the learning rate by factors[i % n].
+  // Updates all parameters, for training steps that are captured and launched repeatedly. `updates` is the
+  // number of finished updates. This function does not count the update: call count() after launching the
+  // graph. With `factors`, f64 [n] on the parameters' device, update number i (from 0) multiplies the
+  // learning rate by factors[i % n].
   void step(const Clock& updates, const Tensor& factors = {});
   // Adds `updates` to the number of finished updates.
   void count(std::uint64_t updates);
 
-  // Sets the learning rate, above 0, of all updates that are queued on the current stream from now on, also
-  // by launches of captured graphs. Throws Error during a capture.
+  // Sets the learning rate, which must be above 0, for all updates that are queued on the current stream
+  // after the call, including those in launches of captured graphs. Throws Error during a capture.
   void set_learning_rate(double rate);
   // The current learning rate.
   [[nodiscard]] double learning_rate() const { return options_.learning_rate; }
@@ -69,14 +71,14 @@ class Optimizer {
   [[nodiscard]] const OptimizerOptions& options() const { return options_; }
   // The number of finished updates. Waits for the current stream if the device counts them.
   [[nodiscard]] std::uint64_t steps() const;
-  // The number of finished updates as a clock for the batches and the noise of a custom training step. During
-  // a capture, the clock reads the device's counter.
+  // Returns a clock for the batches and the noise of a custom training step. Its step is the number of
+  // finished updates; once a capture has used it, the clock reads the device's counter.
   [[nodiscard]] Clock clock(std::uint64_t steps_per_epoch = 1);
   // The norm of the gradient at the last step, before clipping. Waits for the current stream. Throws Error if
   // clip_norm is 0.
   [[nodiscard]] double gradient_norm() const;
 
-  // The arena, f32 [elements of all parameters and of the gaps between them]. Parameters with decay come
+  // The arena of the parameters, f32, one-dimensional, with gaps for alignment. Parameters with decay come
   // first.
   [[nodiscard]] Tensor values() const { return values_; }
   // f64 [1] on the parameters' device: the learning rate that captured graphs read.
@@ -85,12 +87,14 @@ class Optimizer {
   [[nodiscard]] std::int64_t decayed() const { return decayed_; }
 
   // @{
-  // Moments of the gradients, f32 with the arena's shape; undefined if the kind of optimiser does not keep
-  // them. Together with the parameters and the number of updates, they suffice for a bit-for-bit resume.
+  // The optimiser's state, f32 with the arena's shape. state1() is the first moment for Adam and AdamW, the
+  // momentum buffer for SGD, and the mean or sum of squared gradients otherwise. state2() is the second
+  // moment for Adam and AdamW, and undefined otherwise. Together with the parameters and the number of
+  // updates, the state suffices to resume bit for bit.
   [[nodiscard]] Tensor state1() const { return state1_; }
   [[nodiscard]] Tensor state2() const { return state2_; }
   // @}
-  // Continues after `steps` updates with these states. Throws Error if the states do not match this
+  // Sets the number of finished updates and the state. Throws Error if the states do not match this
   // optimiser.
   void restore(std::uint64_t steps, const Tensor& state1, const Tensor& state2);
 
@@ -99,13 +103,13 @@ class Optimizer {
   [[nodiscard]] std::uint64_t* counter() const;
 
   OptimizerOptions options_;
-  std::uint64_t steps_ = 0;  // finished updates; the counter's are added if on_device_
+  std::uint64_t steps_ = 0;  // finished updates; if on_device_ is true, steps() adds *counter_
   bool on_device_ = false;
   std::vector<Variable> variables_;
   Tensor values_, gradients_, state1_, state2_, clip_;
   Tensor counter_;  // a std::uint64_t as bytes
   Tensor learning_rate_;
-  std::shared_ptr<const void> identity_;  // the object to which the parameters' leaves refer
+  std::shared_ptr<const void> identity_;  // marks the leaves that this optimiser updates
   std::int64_t decayed_ = 0;
 };
 
@@ -114,10 +118,10 @@ class Optimizer {
 // Settings of SGD.
 struct SGDOptions {
   double learning_rate = 1e-2;        // above 0
-  double momentum = 0;                // decay of the sum of gradients
+  double momentum = 0;                // decay factor of the running sum of gradients
   double l2 = 0;                      // adds l2 * ||theta||^2 to the loss
   bool l2_biases = false;             // whether biases are decayed too
-  double clip_norm = 0;               // largest norm of the gradient; 0: no clipping
+  double clip_norm = 0;               // maximum norm of the whole gradient; 0: no clipping
   operator OptimizerOptions() const;  // NOLINT: implicit, for functions that take any optimiser's options
 };
 // Stochastic gradient descent with momentum.
@@ -131,12 +135,12 @@ class SGD : public Optimizer {
 // Settings of RMSprop.
 struct RMSpropOptions {
   double learning_rate = 1e-3;        // above 0
-  double rho = 0.9;                   // decay of the mean square
-  double epsilon = 1e-7;              // keeps denominators above 0
-  bool tensorflow1 = false;           // epsilon is added below the root, and the mean square starts at 1
+  double rho = 0.9;                   // decay factor of the running mean of squared gradients
+  double epsilon = 1e-7;              // for numerical stability; TensorFlow 1's default is 1e-10
+  bool tensorflow1 = false;           // epsilon inside the square root, and the mean square starts at 1
   double l2 = 0;                      // adds l2 * ||theta||^2 to the loss
   bool l2_biases = false;             // whether biases are decayed too
-  double clip_norm = 0;               // largest norm of the gradient; 0: no clipping
+  double clip_norm = 0;               // maximum norm of the whole gradient; 0: no clipping
   operator OptimizerOptions() const;  // NOLINT: implicit, for functions that take any optimiser's options
 };
 // RMSprop (Tieleman and Hinton, 2012) as in Keras, or as in TensorFlow 1.
@@ -150,10 +154,10 @@ class RMSprop : public Optimizer {
 // Settings of Adagrad.
 struct AdagradOptions {
   double learning_rate = 1e-2;        // above 0
-  double epsilon = 1e-10;             // keeps denominators above 0
+  double epsilon = 1e-10;             // added to the denominator for numerical stability
   double l2 = 0;                      // adds l2 * ||theta||^2 to the loss
   bool l2_biases = false;             // whether biases are decayed too
-  double clip_norm = 0;               // largest norm of the gradient; 0: no clipping
+  double clip_norm = 0;               // maximum norm of the whole gradient; 0: no clipping
   operator OptimizerOptions() const;  // NOLINT: implicit, for functions that take any optimiser's options
 };
 // Adagrad (Duchi, Hazan and Singer, 2011).
@@ -167,12 +171,12 @@ class Adagrad : public Optimizer {
 // Settings of Adam.
 struct AdamOptions {
   double learning_rate = 1e-3;        // above 0
-  double beta1 = 0.9;                 // decay of the mean gradient
-  double beta2 = 0.999;               // decay of the mean square
-  double epsilon = 1e-8;              // keeps denominators above 0
+  double beta1 = 0.9;                 // decay rate of the first moment estimate
+  double beta2 = 0.999;               // decay rate of the second moment estimate
+  double epsilon = 1e-8;              // added to the denominator for numerical stability
   double l2 = 0;                      // adds l2 * ||theta||^2 to the loss
   bool l2_biases = false;             // whether biases are decayed too
-  double clip_norm = 0;               // largest norm of the gradient; 0: no clipping
+  double clip_norm = 0;               // maximum norm of the whole gradient; 0: no clipping
   operator OptimizerOptions() const;  // NOLINT: implicit, for functions that take any optimiser's options
 };
 // Adam (Kingma and Ba, 2015).
@@ -186,12 +190,12 @@ class Adam : public Optimizer {
 // Settings of AdamW.
 struct AdamWOptions {
   double learning_rate = 1e-3;        // above 0
-  double beta1 = 0.9;                 // decay of the mean gradient
-  double beta2 = 0.999;               // decay of the mean square
-  double epsilon = 1e-8;              // keeps denominators above 0
-  double weight_decay = 1e-2;         // per update, times the learning rate
+  double beta1 = 0.9;                 // decay rate of the first moment estimate
+  double beta2 = 0.999;               // decay rate of the second moment estimate
+  double epsilon = 1e-8;              // added to the denominator for numerical stability
+  double weight_decay = 1e-2;         // each update subtracts learning_rate * weight_decay * theta
   bool decay_biases = false;          // whether biases are decayed too
-  double clip_norm = 0;               // largest norm of the gradient; 0: no clipping
+  double clip_norm = 0;               // maximum norm of the whole gradient; 0: no clipping
   operator OptimizerOptions() const;  // NOLINT: implicit, for functions that take any optimiser's options
 };
 // Adam with decoupled weight decay (Loshchilov and Hutter, 2019): each update first subtracts learning_rate *
@@ -204,10 +208,10 @@ class AdamW : public Optimizer {
 };
 
 namespace unfused {
-// Does the work of Optimizer::step on its arena with primitive operations: the reference in tests and the
-// baseline in the benchmark. `step` is the number of earlier updates, and the first `decayed` elements
-// receive decay. The tensors are f32, of one size and on one device; only Adam and AdamW use `state2`.
-// Gradients are not changed. Throws Error if a tensor does not match.
+// Computes the update of Optimizer::step with primitive operations, as the reference in tests and the
+// baseline in benchmarks. `step` is the number of earlier updates, and the first `decayed` elements receive
+// decay. The tensors must be f32, of the same size and on the same device; only Adam and AdamW use `state2`.
+// `gradients` is not changed. Throws Error if a tensor does not match.
 void optimizer_step(const OptimizerOptions& options, std::uint64_t step, std::int64_t decayed,
                     const Tensor& parameters, const Tensor& gradients, const Tensor& state1,
                     const Tensor& state2);

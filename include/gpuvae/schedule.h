@@ -1,6 +1,6 @@
-// Learning-rate schedules: functions of the training step. A schedule returns the factor by which the
-// optimiser's learning rate is multiplied at a step, so the same schedule fits every optimiser. The schedules
-// below are plain values without state, so a resumed run can continue in the middle of a schedule.
+// Learning-rate schedules. A schedule maps a training step to the factor by which the optimiser's learning
+// rate is multiplied, so the same schedule fits every optimiser. The schedules below have no state, so a
+// resumed run can continue in the middle of a schedule.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace gpuvae {
 
-// The factor for a training step. Steps count from 0 over the whole run, across epochs. Any function of the
-// step alone can serve as a schedule; its factors are finite and not negative.
+// The factor for a training step. Steps count from 0 over the whole run, across epochs. Any function that
+// depends only on the step can serve as a schedule, if its factors are finite and not negative.
 using LearningRateSchedule = std::function<double(std::uint64_t step)>;
 
 // The constant schedule: factor(step) = 1.
@@ -17,8 +17,8 @@ struct ConstantSchedule {
   double operator()(std::uint64_t step) const;  // the factor
 };
 
-// Linear warm-up: factor(step) = min(1, (step + 1) / steps), which rises linearly and reaches 1 at step
-// number `steps` - 1. With 0 steps the factor is always 1.
+// Linear warm-up: factor(step) = min(1, (step + 1) / steps), which reaches 1 at step number `steps` - 1. If
+// `steps` is 0, the factor is always 1.
 struct LinearWarmup {
   std::uint64_t steps = 0;                      // length of the warm-up
   double operator()(std::uint64_t step) const;  // the factor
@@ -28,7 +28,7 @@ struct LinearWarmup {
 // 0.
 struct StepDecay {
   std::uint64_t every = 1;                      // steps between decays
-  double decay = 0.1;                           // factor of one decay
+  double decay = 0.1;                           // factor by which each decay multiplies
   double operator()(std::uint64_t step) const;  // the factor
 };
 
@@ -36,8 +36,8 @@ struct StepDecay {
 // (Loshchilov and Hutter, "SGDR", 2017):
 //   t            = min(1, (step - warmup_steps) / (total_steps - warmup_steps))
 //   factor(step) = final_factor + (1 - final_factor) (1 + cos(pi t)) / 2
-// From step number `total_steps` on it stays at `final_factor`. Throws Error if total_steps is not above
-// warmup_steps, or if final_factor is outside [0, 1].
+// From step number `total_steps` on, the factor stays at `final_factor`. Throws Error if total_steps is not
+// above warmup_steps, or if final_factor is outside [0, 1].
 struct CosineSchedule {
   std::uint64_t total_steps = 1;                // steps of the run, including the warm-up
   std::uint64_t warmup_steps = 0;               // steps of the warm-up

@@ -1,4 +1,4 @@
-// A value handle to shared, row-major, contiguous storage. Copies share the elements; clone() copies them.
+// Tensors: handles to row-major, contiguous storage on a device.
 #pragma once
 
 #include <memory>
@@ -16,8 +16,8 @@ namespace gpuvae {
 struct Storage;
 
 // A multi-dimensional array on a device. A copy refers to the same elements; clone() copies them. Work on a
-// tensor is queued on the current stream of its device and of the calling thread, and calls do not wait for
-// it unless their comments say so. Threads may use copies at the same time, as long as no thread changes
+// tensor is queued on the calling thread's current stream for the tensor's device. A call does not wait for
+// this work unless its comment says so. Threads may use copies at the same time, as long as no thread changes
 // elements that another thread uses. Errors are thrown as Error.
 class Tensor {
  public:
@@ -32,8 +32,8 @@ class Tensor {
   // Returns a tensor whose elements are all 0.
   [[nodiscard]] static Tensor zeros(Shape shape, DType dtype = DType::f32, Device device = Device::cpu());
   // @{
-  // Copies `values` (as many as the shape has elements) to the device. Throws Error during a capture on the
-  // device.
+  // Copies `values`, one per element of the shape, to the device. Throws Error if the number differs, and
+  // during a capture on the device.
   [[nodiscard]] static Tensor from(std::span<const float> values, Shape shape, Device device = Device::cpu());
   [[nodiscard]] static Tensor from(std::span<const double> values, Shape shape);
   [[nodiscard]] static Tensor from(std::span<const std::uint8_t> values, Shape shape,
@@ -41,11 +41,11 @@ class Tensor {
   [[nodiscard]] static Tensor from(std::span<const std::int32_t> values, Shape shape,
                                    Device device = Device::cpu());
   // @}
-  // Wraps foreign memory of `device`, which must be aligned for the dtype. `owner` is kept until the last
-  // tensor that shares the memory, and the last CUDA graph that uses it, are destroyed; without an owner the
-  // caller keeps the memory that long. To pass a deleter, use std::shared_ptr<void>(pointer, deleter) as the
-  // owner. The deleter runs in any thread and must not throw. On CUDA, it runs when the work that uses the
-  // memory has been queued, which may be before the work is done: free the memory in stream order
+  // Wraps memory of `device` that the library did not allocate. The pointer must be aligned for the dtype.
+  // The tensor keeps `owner` alive until the last tensor that shares the memory, and the last CUDA graph that
+  // uses it, are destroyed. Without an owner, the caller must keep the memory that long. To pass a deleter,
+  // use std::shared_ptr<void>(pointer, deleter) as the owner. The deleter may run in any thread and must not
+  // throw. On CUDA, it may run while queued work still uses the memory: free the memory in stream order
   // (cudaFreeAsync), or wait for the work.
   [[nodiscard]] static Tensor view(void* pointer, Shape shape, DType dtype, Device device,
                                    std::shared_ptr<void> owner = {});
@@ -68,45 +68,48 @@ class Tensor {
   template <class T>
   [[nodiscard]] T* data_as() const;
 
-  // Returns the same elements with another shape, which has the same number of elements.
+  // Returns the same elements with another shape of the same number of elements. Both tensors share the
+  // memory.
   [[nodiscard]] Tensor reshape(Shape shape) const;
-  // Returns `count` rows of the first axis, beginning at row `first`, which share memory with this tensor.
+  // Returns rows `first`, ..., `first + count - 1` of the first axis. They share memory with this tensor.
   [[nodiscard]] Tensor slice(std::int64_t first, std::int64_t count) const;
-  // Whether both tensors are parts of the same memory.
+  // Whether both tensors share one block of memory, even if they are different parts of it.
   [[nodiscard]] bool shares_storage_with(const Tensor& o) const { return storage_ == o.storage_; }
-  // Whether no other handle refers to the memory, so that it may be overwritten. False for foreign memory.
+  // Whether no other tensor shares the memory, so that it may be overwritten. False for memory wrapped by
+  // view().
   [[nodiscard]] bool is_sole_owner() const;
 
   // Returns a copy in new memory.
   [[nodiscard]] Tensor clone() const;
-  // Returns a copy on another device, or the tensor itself if it is on that device. A copy from a GPU waits
-  // for the GPU.
+  // Returns a copy on another device, or the tensor itself if it is on that device already. Copying from a
+  // GPU makes the host wait. Throws Error for two different GPUs.
   [[nodiscard]] Tensor to(Device device) const;
   // Returns a copy with another dtype, or the tensor itself if it has that dtype.
   [[nodiscard]] Tensor to(DType dtype) const;
-  // Overwrites the elements with those of a tensor of the same shape and dtype, on any device.
+  // Overwrites the elements with those of a tensor of the same shape and dtype. The source may be on another
+  // device, but copies between two GPUs throw Error.
   void copy_from(const Tensor& source) const;
   // Sets all elements to `value`.
   void fill(double value) const;
 
-  // How often the elements were changed in place: by fill, copy_from, an optimiser's step or a gradient
-  // that backward() adds, or as reported by increment_version. Copies, slices and reshapes of a tensor share
-  // its count; two views of the same foreign memory count separately; an undefined tensor has 0. backward()
-  // throws Error if an operation saved a tensor whose version has changed since the recording. Work that a
-  // captured graph repeats is counted only once, at the capture.
+  // The number of in-place changes of the elements: by fill, copy_from, an optimiser's step or the
+  // accumulation of a gradient in backward(), or reported by increment_version. Copies, slices and reshaped
+  // tensors share one count. Two view()s of the same memory count separately. An undefined tensor has version
+  // 0. backward() throws Error if an operation saved a tensor whose version has changed since the recording.
+  // Changes inside a captured graph are counted once, during the capture, and not at each launch.
   [[nodiscard]] std::uint64_t version() const;
-  // Reports a change in place by a program that writes to the elements through data() or with custom kernels.
+  // Reports an in-place change. Call it after writing to the elements through data() or with custom kernels.
   // Any thread may call it.
   void increment_version() const;
 
   // @{
-  // Returns the elements on the host, after the current stream's work. item() requires exactly one element.
+  // Waits for the current stream and returns the elements on the host. item() requires exactly one element.
   [[nodiscard]] std::vector<float> to_vector() const;
   [[nodiscard]] std::vector<double> to_doubles() const;
   [[nodiscard]] double item() const;
   // @}
 
-  // "f32[100, 784] on cpu".
+  // A description: "f32[100, 784] on cpu".
   [[nodiscard]] std::string text() const;
 
  private:

@@ -1,4 +1,4 @@
-// Training and evaluation of a VAE on a data set (u8, or f32 tables) in device memory.
+// Training a VAE on a data set in device memory (u8 or f32), and saving and loading its parameters.
 #pragma once
 
 #include <chrono>
@@ -18,29 +18,29 @@ namespace gpuvae {
 struct TrainOptions {
   std::int64_t batch_size = 100;  // images per step
 
-  bool drop_last = false;     // leaves out a last batch that is smaller than batch_size
+  bool drop_last = false;     // whether to skip a last batch that is smaller than batch_size
   BatchOptions data = {};     // order and binarization of the examples
-  bool frozen_noise = false;  // one epsilon per image for the whole run, instead of new noise in every epoch
+  bool frozen_noise = false;  // whether each image keeps the same epsilon in all epochs
   double beta = 1;            // weight of the KL term in the gradient and in the reported loss
-  double warmup_epochs = 0;   // the gradient's weight rises from 0 to beta over these epochs, step by step
-  double free_bits = 0;       // see ElboWeights; the reported KL term is without free bits
-  bool pixel_mean = false;    // mean instead of sum over the pixels; the loss is then not an ELBO
-  bool batch_sum = false;     // gradient of the sum over the batch, not of the mean (reports: means)
+  double warmup_epochs = 0;   // KL warm-up: epochs in which the gradient's KL weight rises from 0 to beta
+  double free_bits = 0;       // see ElboWeights; the reported KL term does not include free bits
+  bool pixel_mean = false;    // mean over the features instead of sum; the loss is then not an ELBO
+  bool batch_sum = false;     // minimises the sum over the batch, not the mean; reports are means
   std::int64_t validation_batch = 1000;  // images per batch in evaluation
-  // Steps between calls of run_epoch's progress callback. On a GPU, a report waits for the device. Reports
-  // are therefore also at least report_seconds apart there, and come at the end of a launch; with 0 seconds,
-  // they come every report_steps.
+  // Number of steps between calls of run_epoch's progress callback. On a GPU, a report waits for the device,
+  // so reports are at least report_seconds apart, and with graphs they come only at the end of a launch. If
+  // report_seconds is 0, a report comes every report_steps steps on a GPU, too.
   std::int64_t report_steps = 50;
-  double report_seconds = 0.5;              // seconds between reports on a GPU
-  LearningRateSchedule schedule = {};       // empty: the optimiser's learning rate is used without change
-  Executor executor = Executor::automatic;  // eager and graph compute the same bits, fused does not
+  double report_seconds = 0.5;              // minimum seconds between reports on a GPU; see report_steps
+  LearningRateSchedule schedule = {};       // factors of the learning rate; empty: always 1
+  Executor executor = Executor::automatic;  // eager and graph agree bit for bit; fused rounds differently
 };
 
 // The number of steps in a pass over `images` images.
 std::int64_t steps_per_epoch(const TrainOptions& options, std::int64_t images);
 
-// Losses in nats per image (unless pixel_mean): means over the images, with the weights at the time of each
-// batch.
+// Losses in nats per image (unless pixel_mean is true), averaged over the images. During training, the loss
+// of each batch is computed before the update that it causes.
 struct Losses {
   double loss = 0;            // reconstruction + beta * kl
   double reconstruction = 0;  // -log p(x | z)
@@ -55,7 +55,7 @@ struct EpochResult {
   double validation_seconds = 0;  // wall-clock time
   bool complete = true;  // false if a callback stopped the epoch; `train` then covers the steps so far
 };
-// Receives the number of images done in the running epoch, and the losses so far.
+// Receives the number of images processed in the current epoch, and the mean losses so far.
 using ProgressCallback = std::function<void(std::int64_t images, const Losses& so_far)>;
 
 // The state of a run between two steps.
@@ -65,10 +65,11 @@ struct StepReport {
   Losses losses;             // means over the images since the callback's previous report
   double learning_rate = 0;  // learning rate of the last finished step
 };
-// The decision of a callback. `stop` ends the training call; a later call continues from there.
+// The decision of a callback. `stop` ends the call that trains; a later call continues at the next step.
 enum class TrainControl : std::uint8_t { proceed, stop };
 // @{
-// Callbacks may save or evaluate the model and change the optimiser's learning rate, but must not train.
+// Callbacks may save or evaluate the model and change the optimiser's learning rate, but must not call a
+// function that trains.
 using StepCallback = std::function<TrainControl(const StepReport&)>;
 using EpochCallback = std::function<TrainControl(const EpochResult&)>;
 // @}
@@ -80,46 +81,48 @@ struct StepsResult {
   bool stopped = false;     // true if a callback stopped the call
 };
 
-// Trains a model by epochs or by steps. The steps of a run are the same, bit for bit, however they are
-// divided among calls. One thread at a time may use a trainer.
+// Trains a model by epochs or by steps. A run gives bit-identical results however its steps are divided among
+// calls. One thread at a time may use a trainer.
 class Trainer {
  public:
-  // All tensors must be on the model's device. The trainer keeps a handle to the model; the optimiser must
-  // outlive the trainer and must not move. With graphs, training runs on the stream that is current in
-  // run_epoch, or on a stream of the trainer if the current one is the device's default stream. Throws Error
-  // if the optimiser updates a variable that is not a parameter of the model.
+  // All tensors must be on the model's device. The trainer keeps a handle to the model. The optimiser must
+  // outlive the trainer and must not be moved. Training runs on the current stream. If that is the device's
+  // default stream, which cannot be captured, and the trainer uses graphs, it runs on a stream that the
+  // trainer creates. Throws Error if the optimiser updates a variable that is not a parameter of the model.
   Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset validation,
           const TrainOptions& options);
   ~Trainer();
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  // Runs one pass over the training set, or the rest of a pass that was begun, then one pass over the
-  // validation set, if it has images. Throws Error with the number of the step if a loss is not finite.
+  // Runs one pass over the training set, or the rest of an unfinished one, and then one pass over the
+  // validation set unless it is empty. Throws Error with the number of the step if a loss is not finite.
   EpochResult run_epoch(const ProgressCallback& progress = {});
   // Calls run_epoch() up to `epochs` times, until a callback stops the run.
   std::vector<EpochResult> run_epochs(int epochs);
-  // Runs the next `steps` steps, also across the ends of epochs, where the validation set is evaluated only
-  // if on_epoch() has callbacks. The errors are those of run_epoch.
+  // Runs the next `steps` steps, which may span several epochs. At the end of an epoch, the validation set is
+  // evaluated only if an on_epoch() callback exists. The errors are those of run_epoch.
   StepsResult run_steps(std::uint64_t steps);
   // Adds a callback for all later training calls: it is called whenever the number of finished steps is a
   // multiple of `every`. On a GPU, each report waits for the device, and graphs hold at most `every` steps.
-  // Throws Error if `every` is 0, and inside a callback. An exception of a callback ends the call that
-  // trains; at the last step of an epoch, the end of that epoch is then not reported.
+  // Throws Error if `every` is 0, or if it is called inside a callback. If a callback throws, the call that
+  // trains ends with that exception; after the last step of an epoch, the on_epoch() callbacks are then not
+  // called for that epoch.
   void on_steps(std::uint64_t every, StepCallback callback);
-  // Adds a callback for the end of every epoch. Throws Error inside a callback.
+  // Adds a callback for the end of every epoch. Throws Error if it is called inside a callback.
   void on_epoch(EpochCallback callback);
 
-  // Returns the losses on a data set with the model's features on the model's device, with one new draw of z
-  // per image.
+  // Returns the losses on a data set on the model's device, with one draw of z per image. The noise depends
+  // on the number of finished epochs (unless frozen_noise is true), so repeated calls between two steps give
+  // the same result.
   [[nodiscard]] Losses evaluate(const Dataset& images);
 
   // The number of finished epochs of the run.
   [[nodiscard]] int epochs_done() const { return static_cast<int>(step_ / steps_per_epoch_); }
   // The number of finished steps of the run.
   [[nodiscard]] std::uint64_t steps_done() const { return step_; }
-  // Continues a run after `epochs` epochs. The parameters and the optimiser must have the state that they had
-  // then.
+  // Makes the next training call continue after `epochs` finished epochs. The parameters and the optimiser
+  // must have the state from that point, for example from load_checkpoint.
   void resume_after(int epochs);
   // @{
   // The number of steps and images in a pass over the training set.
@@ -137,7 +140,7 @@ class Trainer {
   [[nodiscard]] bool reports_wait() const;
   [[nodiscard]] Stream training_stream();
   [[nodiscard]] std::uint64_t step_in_epoch() const { return step_ % steps_per_epoch_; }
-  [[nodiscard]] std::int64_t images_after(std::uint64_t steps) const;  // for steps of one epoch
+  [[nodiscard]] std::int64_t images_after(std::uint64_t steps) const;  // within one epoch
   void begin_epoch();
   EpochResult run_epoch(const ProgressCallback& progress, bool& stopped);
   bool train_to(std::uint64_t end, const ProgressCallback& progress);
@@ -165,7 +168,7 @@ class Trainer {
   std::uint64_t steps_per_epoch_ = 0;
   std::uint64_t step_ = 0;        // finished steps of the run
   bool training_ = false;         // true inside a training call
-  Sums seen_;                     // the epoch's sums when they were last added to the means
+  Sums seen_;                     // the epoch's sums at the last call of add_to_means()
   Sums of_call_;                  // sums of the run_steps call
   double seconds_ = 0;            // seconds of the epoch so far
   Tensor state_;                  // a RunState, as bytes on the device
@@ -186,13 +189,14 @@ class Trainer {
 // completely or not at all.
 void save_parameters(const std::filesystem::path& path, std::span<const Parameter> parameters,
                      const std::map<std::string, std::string>& metadata = {});
-// Reads the parameters of a file into the variables and returns the metadata. Throws Error that names the
-// first tensor that is missing or unexpected, or whose shape or type differs.
+// Reads the parameters of a file into the variables and returns the metadata. Throws Error with the name of
+// the first tensor that is missing or unexpected, or whose shape or dtype differs.
 std::map<std::string, std::string> load_parameters(const std::filesystem::path& path,
                                                    std::span<const Parameter> parameters);
 
 // Saves the parameters, the optimiser's state and the number of finished epochs, so that training can
-// continue bit for bit. Call it between epochs: a trainer that continues begins with a whole epoch.
+// continue bit for bit. Call it between epochs, because a resumed trainer starts at the beginning of an
+// epoch.
 void save_checkpoint(const std::filesystem::path& path, std::span<const Parameter> parameters,
                      const Optimizer& optimizer, int epochs);
 // Restores what save_checkpoint saved, including the learning rate, and returns the number of finished epochs

@@ -5,8 +5,7 @@
 
 namespace gpuvae {
 
-// The description of a model. It holds no learned values, so two models made from the same options share
-// none.
+// The description of a model. It holds no parameters, so two models with the same options share none.
 struct VaeOptions {
   std::int64_t features = 784;                       // values per example, such as the pixels of an image
   std::vector<std::int64_t> encoder_widths = {256};  // widths of the hidden layers
@@ -20,26 +19,26 @@ struct VaeOptions {
   Precision precision = Precision::f32;  // precision of the dense layers' products
 };
 
-// Weights of the two terms of the negative ELBO, which are sums over the batch: a weight of 1 / rows yields
-// nats per image. With free bits (Kingma et al., 2016), a latent dimension whose KL divergence, averaged over
-// the batch, is below `free_bits` nats is not penalised.
+// Weights of the two terms of the negative ELBO. The terms are sums over the batch, so a weight of 1 / rows
+// yields nats per image. With free bits (Kingma et al., 2016), a latent dimension whose KL divergence,
+// averaged over the batch, is below `free_bits` nats is not penalised.
 struct ElboWeights {
   double reconstruction = 1;  // factor of -log p(x | z)
   double kl = 1;              // factor of KL(q(z | x) || p(z))
   double free_bits = 0;       // nats per latent dimension
 };
-// The two terms of the negative ELBO, [1] each, with their weights applied. The gradient minimises
-// `regularizer` instead of `kl`; both are the same variable unless there are free bits.
+// The two terms of the negative ELBO, [1] each, with their weights applied. Minimise reconstruction +
+// regularizer; `kl` is for reports. `regularizer` and `kl` are the same variable unless there are free bits.
 struct Elbo {
   Variable reconstruction;  // -log p(x | z)
   Variable kl;              // KL(q(z | x) || p(z))
-  Variable regularizer;     // the KL term that is minimised
+  Variable regularizer;     // the KL term to minimise, with free bits
 };
 
-// A copy is the same model: it shares the layers and the parameters. A model can be moved at any time, also
-// after an optimiser or a trainer was made for it; a moved-from model can only be assigned to or destroyed.
-// Calls from several threads are safe while no optimiser updates the parameters. Different models on
-// different threads and streams need no lock.
+// Copies refer to the same model: they share the layers and the parameters. A model can be moved at any time,
+// even after an optimiser or a trainer was constructed for it. A moved-from model can only be assigned to or
+// destroyed. Calls from several threads are safe while no optimiser updates the parameters. Different models
+// on different threads and streams need no lock.
 class Vae {
  public:
   // Draws the initial parameters. Throws Error for sizes below 1 and for distributions that do not fit
@@ -47,8 +46,9 @@ class Vae {
   Vae(const VaeOptions& options, Device device);
 
   // @{
-  // q(z | x) for x [rows, features]: its parameters [rows, params_per_dimension * latent], and its mean and a
-  // draw, [rows, latent].
+  // The posterior q(z | x) for x [rows, features]: encode() returns its parameters, [rows,
+  // params_per_dimension * latent]; encode_mean() returns its mean and encode_sample() a draw, both [rows,
+  // latent].
   [[nodiscard]] Variable encode(const Variable& x) const { return head_(encoder_(x)); }
   [[nodiscard]] Variable encode_mean(const Variable& x) const { return posterior().mean(encode(x)); }
   [[nodiscard]] Variable encode_sample(const Variable& x, const Draw& draw) const {
@@ -56,16 +56,16 @@ class Vae {
   }
   // @}
   // @{
-  // p(x | z) for z [rows, latent]: its parameters [rows, params_per_feature * features], and its mean [rows,
-  // features].
+  // The likelihood p(x | z) for z [rows, latent]: decode() returns its parameters, [rows,
+  // params_per_feature * features], and decode_mean() its mean, [rows, features].
   [[nodiscard]] Variable decode(const Variable& z) const { return output_(decoder_(z)); }
   [[nodiscard]] Variable decode_mean(const Variable& z) const { return likelihood().mean(decode(z)); }
   // @}
 
   // The mean of p(x | mean of q(z | x)), [rows, features].
   [[nodiscard]] Variable reconstruct(const Variable& x) const { return decode_mean(encode_mean(x)); }
-  // Draws of z from the prior, the mean of p(x | z) (for Bernoulli: the probabilities), and a draw of x from
-  // it.
+  // The result of sample_prior(): draws of z from the prior, the means of p(x | z) (for Bernoulli: the
+  // probabilities), and draws of x from p(x | z).
   struct Generated {
     Tensor z;     // [rows, latent]
     Tensor mean;  // [rows, features]
@@ -74,11 +74,11 @@ class Vae {
   // Returns `rows` draws, which depend only on the seed and the model. Throws Error if the likelihood cannot
   // draw.
   [[nodiscard]] Generated sample_prior(std::int64_t rows, std::uint64_t seed) const;
-  // Returns a draw of x from p(x | z) at a draw of z from q(z | x), [rows, features].
+  // Draws z from q(z | x) for each row of x and returns a draw from p(x | z), [rows, features].
   [[nodiscard]] Tensor posterior_predictive(const Variable& x, std::uint64_t seed) const;
 
-  // Returns the negative ELBO of x [rows, features] at one draw of z per row. Throws Error if the weights
-  // have free bits and the KL divergence has no closed form.
+  // Returns the negative ELBO of x [rows, features], estimated with one draw of z per row. Throws Error if
+  // free_bits is above 0 and the KL divergence has no closed form.
   [[nodiscard]] Elbo negative_elbo(const Variable& x, const Draw& draw, const ElboWeights& weights) const;
 
   // Returns handles to all parameters in a fixed order: those of the layers, then those of likelihood, prior
@@ -86,11 +86,11 @@ class Vae {
   [[nodiscard]] std::vector<Parameter> parameters() const;
   // The total number of elements of all parameters.
   [[nodiscard]] std::int64_t parameter_count() const;
-  // The options of the constructor, with the decoder's widths filled in. The distributions in them only
-  // describe the model.
+  // The options of the constructor, with the decoder's widths filled in. Their distributions only describe
+  // the model; the model uses those below.
   [[nodiscard]] const VaeOptions& options() const { return options_; }
   // @{
-  // The parts of the model. They exist as long as any copy of the model.
+  // The parts of the model. The references are valid as long as a copy of the model exists.
   [[nodiscard]] const Posterior& posterior() const { return *posterior_; }
   [[nodiscard]] const Likelihood& likelihood() const { return *likelihood_; }
   [[nodiscard]] const Prior& prior() const { return *prior_; }

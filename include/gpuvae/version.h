@@ -1,4 +1,4 @@
-// The version of the library: macros for the headers that a program is compiled with, and a function for the
+// The version of the library: macros describe the headers that a program is compiled with, and a function the
 // library that it is linked with.
 #pragma once
 
@@ -7,7 +7,8 @@
 #define GPUVAE_VERSION_MINOR 1
 #define GPUVAE_VERSION_PATCH 0
 
-// One number to compare with, major * 10000 + minor * 100 + patch, as in `#if GPUVAE_VERSION >= 200`.
+// The version as one number for comparisons, major * 10000 + minor * 100 + patch, as in
+// `#if GPUVAE_VERSION >= 200`.
 #define GPUVAE_VERSION (GPUVAE_VERSION_MAJOR * 10000 + GPUVAE_VERSION_MINOR * 100 + GPUVAE_VERSION_PATCH)
 
 namespace gpuvae {

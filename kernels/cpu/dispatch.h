@@ -1,5 +1,5 @@
-// Helpers that give the void pointers of kernel arguments their type, for kernels that are templates over
-// float and double.
+// Helpers that convert the void pointers of kernel arguments to float or double pointers and read clocks and
+// noise.
 #pragma once
 
 #include <algorithm>
@@ -38,7 +38,7 @@ T value_or(const void* pointer, T otherwise) {
   return pointer ? *as<T>(pointer) : otherwise;
 }
 
-// Returns the step of a clock: the count of the host, plus that of the device if there is one.
+// Returns the step of a clock: the host's count, plus the device's count if there is one.
 inline std::uint64_t step_of(const Clock& clock) {
   return clock.step + (clock.device_step ? *clock.device_step : 0);
 }

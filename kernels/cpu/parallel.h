@@ -1,5 +1,5 @@
-// Divides work among OpenMP threads into chunks whose bounds depend only on the size. Partial sums are added
-// in order, so that results have the same bits for any number of threads.
+// Divides work into chunks for OpenMP threads. The bounds of the chunks depend only on the size, and partial
+// sums are added in order, so results are bitwise identical for any number of threads.
 #pragma once
 
 #include <omp.h>
@@ -10,12 +10,13 @@
 
 namespace gpuvae::kernels {
 
-// The smallest sizes, in elements, at which threads pay off: for memory-bound and for compute-bound kernels.
+// The numbers of elements from which multithreading pays off, for memory-bound and for compute-bound kernels.
 inline constexpr std::int64_t kCheapGrain = 40'000;
 inline constexpr std::int64_t kCostlyGrain = 10'000;
 
-// Calls body(i) for i = 0, ..., count - 1, on several threads if `worth`. The team always has its full size,
-// because GNU OpenMP ends and restarts threads when the size changes.
+// Calls body(i) for i = 0, ..., count - 1, on all threads if `worth` is true (the work is large enough for
+// them) and on the calling thread otherwise. It never uses only some of the threads, because GNU OpenMP ends
+// and restarts threads when the size of the team changes.
 template <class Body>
 void parallel_for(std::int64_t count, bool worth, const Body& body) {
   if (!worth || count < 2 || omp_get_max_threads() == 1) {

@@ -11,7 +11,7 @@
 #include "kernels/check.h"
 #include "kernels/cpu/backend.h"
 #include "kernels/cpu/simd/simd.h"
-// Highway's list of targets requires the definitions above.
+// Must come after simd.h, which selects Highway's targets.
 #include "hwy/highway.h"
 
 namespace gpuvae::kernels {
@@ -35,11 +35,11 @@ void copy_bytes(void* to, const void* from, std::size_t bytes) {
 }  // namespace
 
 void CpuBackend::run(const CurandArgs&, StreamHandle) {
-  fail(unsupported("curand"), "expected a CUDA device, got the CPU");
+  fail(unsupported("curand"), "expected a CUDA device, got cpu");
 }
 
 void CpuBackend::run(const FusedStepArgs&, StreamHandle) {
-  fail(unsupported("fused_step"), "expected a CUDA device, got the CPU");
+  fail(unsupported("fused_step"), "expected a CUDA device, got cpu");
 }
 
 std::string CpuBackend::description() const {
@@ -51,14 +51,15 @@ std::string CpuBackend::description() const {
 void* CpuBackend::allocate(std::size_t bytes) {
   constexpr std::size_t kAlignment = 64, kHugePage = std::size_t{2} << 20;
   check(bytes <= SIZE_MAX - kHugePage, "allocate", "expected a size below 2^64, got {} bytes", bytes);
-  // Large blocks, such as data sets, use huge pages: the first access to small pages costs up to a third of
-  // the time for reading the data. Smaller blocks may be pages that malloc reuses for other purposes.
+  // Large blocks, such as data sets, use huge pages, because the first access to small pages costs up to a
+  // third of the time for reading the data. Smaller blocks do not, because malloc may reuse their pages for
+  // other purposes.
   const bool large = bytes >= 16 * kHugePage;
   const std::size_t alignment = large ? kHugePage : kAlignment, rounded = (bytes / alignment + 1) * alignment;
   void* pointer = std::aligned_alloc(alignment, rounded);
   check(pointer != nullptr, Origin("allocate", ErrorKind::out_of_memory), "out of memory: {} bytes requested",
         bytes);
-  if (large) madvise(pointer, rounded, MADV_HUGEPAGE);  // a refusal has no consequences
+  if (large) madvise(pointer, rounded, MADV_HUGEPAGE);  // a failure is harmless
   return pointer;
 }
 void CpuBackend::release(void* pointer) noexcept { std::free(pointer); }

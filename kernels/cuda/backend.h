@@ -1,5 +1,5 @@
-// The CUDA backend of one device. Each method is defined beside its kernel in the .cu file of its family.
-// Memory, streams and events are in runtime.cpp, graphs in graph.cpp, and matrix products in gemm.cpp.
+// The CUDA backend of one device. Each method is defined beside its kernel in a .cu file. Memory, streams and
+// events are in runtime.cpp, graphs in graph.cpp, and matrix products in gemm.cpp.
 #pragma once
 
 #include <cstdint>
@@ -60,8 +60,8 @@ class CudaBackend final : public Backend {
 #undef GPUVAE_RUN
 
  private:
-  // Returns the number of blocks for `items` work items with `per_block` items per block. It is at most what
-  // fills the device, because the kernels loop over the rest.
+  // Returns the grid size for `items` work items with `per_block` items per block. It is limited to what
+  // fills the device; the kernels loop until all items are processed.
   std::int64_t blocks(std::int64_t items, std::int64_t per_block) const;
   Scratch scratch(StreamHandle stream);
 

@@ -45,9 +45,9 @@ __device__ __forceinline__ Floats<N> load(const float* p) {
   }
 }
 
-// `p` must point to global memory. The store uses an instruction that nvcc does not split into smaller
-// stores, but this instruction addresses only global memory. check_kernels.py looks for shared addresses in
-// such instructions.
+// `p` must point to global memory, because __stwb() addresses only global memory. It is used because nvcc
+// does not split it into smaller stores. tests/cuda/check_kernels.py checks that no such instruction has a
+// shared address.
 template <int N>
 __device__ __forceinline__ void store(float* p, const Floats<N>& x) {
   if constexpr (N == 4) {
@@ -62,8 +62,8 @@ __device__ __forceinline__ void store_shared(float* p, const Floats<4>& x) {
   *reinterpret_cast<float4*>(p) = make_float4(x[0], x[1], x[2], x[3]);
 }
 
-// Returns the first `count` of four floats, and 0 for the others. If rows are `Aligned` (multiples of four),
-// one access loads all four.
+// Returns the first `count` of four floats, and 0 for the others. If `Aligned` is true (rows are aligned and
+// multiples of four), one access loads all four, whatever `count` is.
 template <bool Aligned>
 __device__ __forceinline__ Floats<4> load_some(const float* p, int count) {
   if constexpr (Aligned) {
@@ -105,7 +105,7 @@ struct Width {
   static constexpr int value = N;
 };
 
-// Calls f(Width<4>, i) for groups of four elements, if `vectors` allows it, and f(Width<1>, i) for the rest.
+// Calls f(Width<4>, i) for groups of four elements if `vectors` is true, and f(Width<1>, i) for the rest.
 template <class F>
 __device__ __forceinline__ void for_elements(std::int64_t size, bool vectors, const F& f) {
   const std::int64_t groups = vectors ? size / 4 : 0;
@@ -149,8 +149,9 @@ __device__ T block_sum(T v) {
   return v;
 }
 
-// Returns true in all threads of the last of `blocks` blocks to arrive at a counter. Everything that the
-// other blocks wrote before is then visible. The counter wraps to 0 for the next launch.
+// Counts this block at `counter`. Returns true in all threads of the last of `blocks` blocks to arrive, and
+// false in the others. Everything that the other blocks wrote before their calls is then visible to it. The
+// counter wraps to 0 for the next launch.
 __device__ __forceinline__ bool last_block(unsigned* counter, unsigned blocks) {
   __shared__ bool last;
   __threadfence();

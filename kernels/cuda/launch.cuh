@@ -1,4 +1,5 @@
-// The only way to launch a kernel. It skips empty grids, checks the result and names the kernel that failed.
+// Every kernel is launched through launch(), which skips empty grids, checks the result and names the kernel
+// in errors.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -12,14 +13,14 @@
 namespace gpuvae::kernels {
 
 struct Launch {
-  const char* operation;  // of Backend, for messages
+  const char* operation;  // the method of Backend, for error messages
   const char* kernel;
   std::int64_t blocks;
   dim3 block;
   std::int64_t size;  // number of elements, for messages
   StreamHandle stream;
   // Programmatic dependent launch: the kernel may start before its predecessor in the stream has ended, and
-  // waits for the predecessor itself. Requires compute capability 9.0 or above.
+  // must itself wait for the predecessor. Requires compute capability 9.0 or above.
   bool programmatic = false;
   std::size_t shared_bytes = 0;  // dynamic shared memory, at most 48 KiB
 };
@@ -27,7 +28,7 @@ struct Launch {
 // Counts a launch of this process; see Backend::launches.
 void count_launch();
 // Returns false if the environment variable GPUVAE_DEPENDENT_LAUNCHES is 0. Every kernel then starts after
-// its predecessor has ended, which distinguishes a missing wait from other errors.
+// its predecessor has ended, which helps to tell a missing wait from other errors.
 bool dependent_launches();
 [[noreturn]] void fail_launch(const Launch& launch, cudaError_t error);
 

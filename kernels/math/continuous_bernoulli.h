@@ -24,8 +24,9 @@ struct ContinuousBernoulli {
   T log_normalizer, mean, variance;
 };
 
-// Below this |l|, the differences above cancel, and the power series of coth, whose coefficients are
-// Bernoulli numbers, replaces them. It has as many terms as a double needs.
+// For |l| below this bound, the differences above suffer from cancellation, so power series replace them.
+// They follow from the series of coth, whose coefficients are Bernoulli numbers, and have as many terms as a
+// double needs.
 inline constexpr double kContinuousBernoulliSeries = 1;
 
 template <class T>

@@ -2,8 +2,9 @@
 // struct; an activation also needs an enumerator of gpuvae::Activation and a function in explorer_decoder.js.
 //
 // The file has two parts. A normal include defines the list. If GPUVAE_FORMULA is defined, an include inside
-// a namespace defines the formulas, which call functions of that namespace. This serves scalars on the host
-// and in CUDA kernels (kernels/math/functions.h) and vectors on the CPU (kernels/cpu/simd/functions-inl.h).
+// a namespace defines the formulas, which call functions of that namespace. The same formulas thus serve
+// scalars on the host and in CUDA kernels (kernels/math/functions.h), and vectors on the CPU
+// (kernels/cpu/simd/functions-inl.h).
 #ifndef GPUVAE_KERNELS_MATH_ELEMENTWISE_H
 #define GPUVAE_KERNELS_MATH_ELEMENTWISE_H
 
@@ -47,7 +48,7 @@ namespace gpuvae::kernels {
 
 enum class Unary : std::uint8_t { GPUVAE_ELEMENTWISE(GPUVAE_ENUMERATOR) };
 
-constexpr std::string_view name(Unary function) {  // each ends with a null character
+constexpr std::string_view name(Unary function) {  // null-terminated
   constexpr std::string_view kNames[] = {GPUVAE_ELEMENTWISE(GPUVAE_NAME)};
   return kNames[static_cast<int>(function)];
 }

@@ -34,8 +34,8 @@ GPUVAE_HD constexpr bool slope_from_output(E function) {
   return with_function(function, [](auto f) { return decltype(f)::slope_from_output; });
 }
 
-// Sets of functions. A kernel contains code only for the functions of its set; it treats the others as the
-// identity.
+// Sets of functions, as template arguments of the functions below. A kernel contains code only for the
+// functions of its set and treats all others as the identity.
 template <class Function>
 struct Every : std::true_type {};
 template <class Function>
@@ -61,8 +61,9 @@ GPUVAE_HD T activation_derivative(Activation activation, T v) {
   });
 }
 
-// Functions for several elements, which select the function once: x = function(x), and d *= function'(x),
-// computed from `v` as above. `a` and `b` are the parameters of functions that have parameters.
+// Versions for N elements that select the function only once: apply() computes x = function(x), and
+// apply_slope() computes d *= function'(x) from `v`, which is x or y as above. `a` and `b` are the parameters
+// of functions that have any.
 template <template <class> class Set = Every, class E, class T, int N>
 GPUVAE_HD void apply(E function, T (&x)[N], T a = T(1), T b = T(0)) {
   with_function(function, [&x, a, b](auto f) {

@@ -1,8 +1,9 @@
-// log Gamma(x) and its first two derivatives for x > 0. They are infinite at 0 and NaN below 0. Relative
-// errors stay small near the roots.
+// log Gamma(x) and its first two derivatives for x > 0. All three are infinite at 0 and NaN below 0. Relative
+// errors stay small even near the roots of log Gamma and digamma.
 //
-// Up to kStirling, the argument is reduced to 2 + z with |z| <= 1/2 by Gamma(x + 1) = x Gamma(x), and the
-// series 6.1.33 of Abramowitz and Stegun (Handbook of Mathematical Functions, 1964) follows:
+// Up to kStirling, the argument is reduced to 2 + z with |z| <= 1/2 by Gamma(x + 1) = x Gamma(x), and log
+// Gamma(2 + z) is computed by series 6.1.33 of Abramowitz and Stegun (Handbook of Mathematical Functions,
+// 1964):
 //   log Gamma(2 + z) = (1 - gamma) z + the sum over n >= 2 of (-1)^n (zeta(n) - 1) z^n / n.
 // For larger arguments, Stirling's series (ibid. 6.1.41) is used. The derivatives are those of the series.
 //
@@ -38,8 +39,9 @@ inline constexpr Coefficients<30> kLogGammaSeries = {
 inline constexpr auto kDigammaSeries = differentiated<1>(kLogGammaSeries);
 inline constexpr auto kTrigammaSeries = differentiated<0>(kDigammaSeries);
 
-// Stirling's series: B(2k) / (2k (2k - 1)), the coefficients of the powers of 1 / x^2, times 1 / x. The
-// series of its derivatives follow without their signs.
+// The coefficients B(2k) / (2k (2k - 1)) of Stirling's series, which is 1 / x times a power series in 1 /
+// x^2. The coefficients of its derivatives follow without the minus sign of each differentiation, which the
+// formulas below apply.
 inline constexpr Coefficients<11> kStirlingSeries = {{1. / 12, -1. / 360, 1. / 1260, -1. / 1680, 1. / 1188,
                                                       -691. / 360360, 1. / 156, -3617. / 122400,
                                                       43867. / 244188, -174611. / 125400, 77683. / 5796}};
@@ -52,7 +54,7 @@ inline constexpr auto kDigammaStirling = stirling_derivative(kStirlingSeries, 1)
 inline constexpr auto kTrigammaStirling = stirling_derivative(kDigammaStirling, 2);
 
 // The Taylor series of digamma(r + d) / d around the root r of digamma, for |d| < kDigammaWindow. The root is
-// the sum of two numbers, so that d keeps all its digits.
+// stored as the sum of two numbers, so that d is accurate to its last digit.
 inline constexpr double kDigammaWindow = 0.125;
 inline constexpr double kDigammaRootFloat = 1.4616321325302124,
                         kDigammaRootFloatRest = 1.24381499389189095e-8;
@@ -75,7 +77,8 @@ inline constexpr int kStirlingTerms = sizeof(T) == 4 ? 4 : 11;
 template <class T>
 inline constexpr int kDigammaRootTerms = sizeof(T) == 4 ? 7 : 17;
 
-// x reduced to 2 + z: log Gamma(x) = log Gamma(2 + z) + sign * log(product), and the sums for its
+// The reduction of x to 2 + z: log Gamma(x) = log Gamma(2 + z) + sign * log(product). `inverses` and
+// `squared_inverses` are the sums of 1 / factor and 1 / factor^2 over the factors of the product, for the
 // derivatives.
 template <class T>
 struct ReducedGamma {
@@ -140,7 +143,8 @@ GPUVAE_HD T trigamma(T x) {
 #endif
 
 #ifdef GPUVAE_VECTOR_FORMULA
-// See math::lgamma, digamma and trigamma. Functions that are not called cost nothing.
+// Vector versions of math::lgamma, digamma and trigamma. The compiler removes what the called function does
+// not use.
 template <class V>
 class Gamma {
   using T = Lane<V>;
@@ -187,8 +191,7 @@ class Gamma {
     const V y = hn::IfThenElse(large(), direct, reduced);
     return hn::IfThenElse(hn::Lt(x_, constant<V>(0)), not_a_number, y);
   }
-  // See math::reduce_gamma. There are no branches: a step of the loop has an effect only where z is above
-  // 1/2.
+  // See math::reduce_gamma. The loop has no branches; each step changes only the lanes whose z is above 1/2.
   GPUVAE_VECTOR_FORMULA void reduce() {
     const V one = constant<V>(1), zero = constant<V>(0), half = constant<V>(0.5);
     const auto below_half = hn::Lt(x_, half), below = hn::Lt(x_, constant<V>(1.5));

@@ -1,5 +1,6 @@
-// Marks a function for both the host's compiler and nvcc, and makes the overloaded math functions visible in
-// the namespace of the formulas (on the host, the global ::exp exists only for double).
+// GPUVAE_HD marks a function for the host and, under nvcc, also for the device. The using-declarations make
+// the overloads of <cmath> visible in the namespace of the formulas, because the global ::exp of the host
+// exists only for double.
 #pragma once
 
 #include <cmath>

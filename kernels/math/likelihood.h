@@ -2,8 +2,9 @@
 // the list and a struct.
 //
 // The file has two parts. A normal include defines the list. If GPUVAE_FORMULA is defined, an include inside
-// a namespace defines the formulas, which call functions of that namespace. This serves scalars in CUDA
-// kernels (kernels/math/scalar_likelihood.h) and vectors on the CPU (kernels/cpu/ops/likelihood.cpp).
+// a namespace defines the formulas, which call functions of that namespace. The same formulas thus serve
+// scalars in CUDA kernels (kernels/math/scalar_likelihood.h) and vectors on the CPU
+// (kernels/cpu/ops/likelihood.cpp).
 #ifndef GPUVAE_KERNELS_MATH_LIKELIHOOD_H
 #define GPUVAE_KERNELS_MATH_LIKELIHOOD_H
 
@@ -37,7 +38,7 @@ GPUVAE_HD constexpr int parameters_of(LikelihoodKind kind) {
   return 1;
 }
 
-// A likelihood and the settings of those with a location and a scale.
+// A kind of likelihood, and the settings of the kinds that have a location and a scale.
 struct LikelihoodOptions {
   LikelihoodKind kind = LikelihoodKind::bernoulli;
   bool sigmoid_location = true;  // the location is the sigmoid of its parameter, not the parameter itself
@@ -99,8 +100,8 @@ GPUVAE_FORMULA V slope_inside(V parameter, V low, V high, V slope) {
 // For the logit l, the value is max(l, 0) - l x + log(1 + exp(-|l|)), and the slope is sigmoid(l) - x.
 struct Bernoulli {
   static constexpr int kParameters = 1;
-  // The value is `linear` + log(1 + e), so that a kernel can take one logarithm of a product of several 1 +
-  // e.
+  // The value is `linear` + log(1 + e). A kernel can thus add several values with one logarithm of the
+  // product of all 1 + e.
   template <class V>
   struct Parts {
     V linear, e, slope;
@@ -117,8 +118,8 @@ struct Bernoulli {
   }
 };
 
-// For the probability p, which is kept in [1e-7, 1 - 1e-7] as in Keras, the value is
-// -x log p - (1 - x) log(1 - p). The slope is 0 outside.
+// For the probability p, which is clipped to [1e-7, 1 - 1e-7] as in Keras, the value is -x log p - (1 - x)
+// log(1 - p). The slope is 0 where p is clipped.
 struct BernoulliOfProbability {
   static constexpr int kParameters = 1;
   template <class V>
@@ -141,8 +142,8 @@ struct ContinuousBernoulliOfLogit {
   }
 };
 
-// Returns exp(-x / 2), bounded so that its product with 0 is 0. Its square is exp(-x) wherever that is in the
-// range of the type.
+// Returns exp(-x / 2), kept finite so that its product with 0 is 0 and not NaN. Its square is exp(-x)
+// wherever exp(-x) is in the range of the type.
 template <class V>
 GPUVAE_FORMULA V root_of_inverse(V x) {
   const V bound = constant<V>(sizeof(Lane<V>) == 4 ? 88 : 708);
@@ -151,7 +152,7 @@ GPUVAE_FORMULA V root_of_inverse(V x) {
 
 // For the mean m and the log variance v, the value is (log 2 pi + v + (x - m)^2 exp(-v)) / 2. v is clipped to
 // [low, high], so that the variance can neither vanish nor explode; the slope of v is 0 where it is clipped.
-// The square is computed as that of u = (m - x) exp(-v / 2), which overflows only if the value does.
+// The quadratic term is computed as u^2 with u = (m - x) exp(-v / 2), which overflows only if the value does.
 struct Gaussian {
   static constexpr int kParameters = 2;
   template <class V>

@@ -11,8 +11,9 @@
 
 namespace gpuvae::math {
 
-// Computes log sum_k exp(t_k) term by term without overflow; `sum` is in units of exp(most). NaN stays NaN.
-// The value is -infinity if there are no terms or all of them are -infinity.
+// Computes log sum_k exp(t_k) term by term without overflow. `most` is the largest term so far, and sum *
+// exp(most) is the sum so far. A NaN term makes the value NaN. The value is -infinity if there are no terms
+// or all of them are -infinity.
 template <class T>
 struct LogSumExp {
   T most = -T(INFINITY), sum = T(0);
@@ -27,8 +28,8 @@ struct LogSumExp {
   GPUVAE_HD T value() const { return most + log(sum); }
 };
 
-// Returns one dimension's part of `offset` in the log density of a component, log(w N(z)) = offset - sum over
-// dimensions of u^2 / 2 with u = (z - m) / s.
+// With u = (z - m) / s, the log density of a component is log(w N(z)) = offset - sum over dimensions of u^2 /
+// 2. Returns the contribution of one dimension to `offset`.
 template <class T>
 GPUVAE_HD T mixture_offset(const Sigma<T>& s) {
   return -s.log_sigma - T(0.5 * kLogTwoPi);
@@ -44,7 +45,8 @@ GPUVAE_HD T inverse_sigma(const Sigma<T>& s) {
 }
 
 // The gradients of one dimension's mean and scale parameter. Let q be a component's responsibility for a row
-// times the gradient that reaches the row. The arguments are the sums over rows of q, q u and q u^2.
+// times the gradient of the loss with respect to the row's output. The arguments are the sums over rows of q,
+// q u and q u^2.
 template <class T>
 struct MixtureSlopes {
   T mean, scale;

@@ -1,8 +1,8 @@
 // The standard normal distribution: density exp(-x^2 / 2) / sqrt(2 pi) and distribution function Phi(x).
 //
 // The file has two parts: the formulas for scalars and, with GPUVAE_VECTOR_FORMULA defined and inside the
-// namespace of an instruction set (kernels/cpu/simd/functions-inl.h), the formulas for vectors, for which
-// there is no erfc.
+// namespace of an instruction set (kernels/cpu/simd/functions-inl.h), the formulas for vectors, which have no
+// erfc.
 #ifndef GPUVAE_KERNELS_MATH_NORMAL_H
 #define GPUVAE_KERNELS_MATH_NORMAL_H
 
@@ -39,7 +39,7 @@ GPUVAE_HD T normal_cdf(T x) {
 #endif
 
 #ifdef GPUVAE_VECTOR_FORMULA
-// Returns |x|, limited to the value from which exp(-x^2 / 2) is zero.
+// Returns |x|, limited to a value at which exp(-x^2 / 2) underflows to 0.
 template <class V>
 GPUVAE_VECTOR_FORMULA V bounded_magnitude(V x) {
   return hn::Min(hn::Abs(x), constant<V>(sizeof(Lane<V>) == 4 ? 14 : 40));

@@ -6,7 +6,7 @@
 
 namespace gpuvae::math {
 
-// The number of state tensors that an optimiser keeps per parameter.
+// Returns the number of states that an optimiser keeps per parameter.
 GPUVAE_HD constexpr int optimizer_states(OptimizerKind k) {
   return k == OptimizerKind::adam || k == OptimizerKind::adamw ? 2 : 1;
 }
@@ -26,7 +26,7 @@ struct OptimizerScalars {
   T beta1;  // Adam's beta1; SGD's momentum
   T beta2;  // Adam's beta2; RMSprop's rho
   T epsilon;
-  T decay;        // 2 * L2 coefficient added to the gradient, or AdamW's decoupled weight decay
+  T decay;        // decay * p is added to g (L2 penalty); for AdamW, decoupled weight decay
   T correction1;  // 1 / (1 - beta1^t)
   T correction2;  // 1 / (1 - beta2^t)
 };
@@ -39,8 +39,8 @@ GPUVAE_HD void optimizer_update(OptimizerKind kind, const OptimizerScalars<T>& o
   } else {
     g += o.decay * p;
   }
-  // All optimisers but SGD divide by a square root. They share the division, so that its rounding code exists
-  // only once.
+  // All optimisers but SGD divide by a square root. They share one division, so that the compiler emits its
+  // code only once.
   T numerator = o.learning_rate * g, square = T(0), epsilon = o.epsilon;
   switch (kind) {
     case OptimizerKind::sgd:  // classical momentum, as in torch.optim.SGD

@@ -1,5 +1,5 @@
-// Counter-based random numbers. CPU and GPU use the same function, so that noise depends only on its purpose
-// and position (seed, time, sample, dimension) and never on launch shape or thread.
+// Counter-based random numbers. A number depends only on its position (seed, purpose, time, sample,
+// dimension) and never on the launch configuration or the thread. The CPU and the GPU draw the same bits.
 #pragma once
 
 #include <cmath>
@@ -14,8 +14,8 @@ struct Philox4x32 {
   std::uint32_t v[4];
 };
 
-// Philox4x32-10: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
-// `key` holds the published key words as (word 1 << 32 | word 0).
+// Philox4x32-10: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011. `key` is
+// (k1 << 32 | k0) of the paper's key words k0 and k1.
 GPUVAE_HD Philox4x32 philox4x32(std::uint32_t c0, std::uint32_t c1, std::uint32_t c2, std::uint32_t c3,
                                 std::uint64_t key) {
   std::uint32_t k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32);
@@ -40,7 +40,8 @@ GPUVAE_HD Philox4x32 random_block(std::uint64_t seed, RandomPurpose purpose, std
   return philox4x32(block, sample, static_cast<std::uint32_t>(time), tag, seed);
 }
 
-// Returns a uniform number in (0, 1) from 23 bits. It is centred, so that 0 and 1 are never drawn.
+// Returns a uniform number in (0, 1) from the upper 23 bits: the midpoint of one of 2^23 equal intervals, so
+// that 0 and 1 are never drawn.
 GPUVAE_HD float uniform01(std::uint32_t bits) { return (static_cast<float>(bits >> 9) + 0.5f) * 0x1p-23f; }
 
 struct Normal2 {
@@ -81,9 +82,9 @@ GPUVAE_HD float normal_at(std::uint64_t seed, RandomPurpose purpose, std::uint64
 }
 
 // Returns element i of a pseudorandom permutation of 0, ..., n - 1. The function applies six Feistel rounds
-// over the smallest even-width power of two that holds n and repeats them until the value is below n (Black
-// and Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002). A shuffled order then needs no table,
-// on any device and at any batch size.
+// to numbers of the smallest even bit width that covers n, and repeats them until the value is below n (cycle
+// walking: Black and Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002). Shuffling thus needs no
+// table, and the order is the same on every device and for every batch size.
 GPUVAE_HD std::uint32_t shuffled_index(std::uint32_t i, std::uint32_t n, std::uint64_t seed,
                                        std::uint64_t epoch) {
   int half = 1;

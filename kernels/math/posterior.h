@@ -9,8 +9,8 @@ namespace gpuvae::math {
 
 inline constexpr double kSoftplusSigmaFloor = 1e-6;
 
-// The standard deviation and its logarithm, with their slopes. sigma may overflow or vanish where log_sigma
-// and log_slope are still normal numbers, so formulas use the latter where they can.
+// The standard deviation and its logarithm, with their slopes. sigma may overflow or underflow where
+// log_sigma and log_slope are still finite, so formulas use log_sigma and log_slope where they can.
 template <class T>
 struct Sigma {
   T sigma, log_sigma;
@@ -34,15 +34,16 @@ GPUVAE_HD Sigma<T> posterior_sigma(PosteriorScale scale, T s) {
   return {sigma, T(0.5) * s, T(0.5) * sigma, T(0.5)};
 }
 
-// Returns y as a factor of the product x y, so that the product is 0 for x = 0 even if y has overflowed. NaN
-// stays NaN.
+// Returns y, or 0 if x is 0 and y is infinite, so that x * factor_for(x, y) is 0 for x = 0 even if y has
+// overflowed. NaN stays NaN.
 template <class T>
 GPUVAE_HD T factor_for(T x, T y) {
   return x == T(0) && y == T(INFINITY) ? T(0) : y;
 }
 
-// KL(N(mu, sigma^2) || N(0, 1)) of one dimension in nats: (sigma^2 + mu^2 - 1) / 2 - log sigma. No part
-// overflows before the whole does. The slopes are mu and sigma d sigma / d s - d log sigma / d s.
+// KL(N(mu, sigma^2) || N(0, 1)) of one dimension in nats: (sigma^2 + mu^2 - 1) / 2 - log sigma. No term
+// overflows unless the sum does. The derivatives are mu with respect to mu, and sigma d sigma / d s - d log
+// sigma / d s with respect to s.
 template <class T>
 GPUVAE_HD T kl_standard_normal(T mu, const Sigma<T>& s) {
   return (T(0.5) * s.sigma) * s.sigma + (T(0.5) * mu) * mu - T(0.5) - s.log_sigma;

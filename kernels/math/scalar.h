@@ -1,5 +1,5 @@
-// The scalar versions of the functions with which the shared formulas are written, besides C++ operators and
-// the overloaded functions of <cmath>. kernels/cpu/simd/simd_math-inl.h has the versions for vectors.
+// Scalar versions of the helper functions that the shared formulas call, in addition to C++ operators and the
+// functions of <cmath>. kernels/cpu/simd/simd_math-inl.h has the vector versions.
 #pragma once
 
 #include "kernels/math/host_device.h"
@@ -53,14 +53,15 @@ template <class T>
 GPUVAE_HD T clamp(T x, T low, T high) {
   return x < low ? low : (x > high ? high : x);
 }
-// Returns y where x is a number, and x where it is NaN. Scalar functions keep NaN without help.
+// The vector version returns x where x is NaN, and y elsewhere. Scalar functions propagate NaN themselves, so
+// this one returns y.
 template <class T>
 GPUVAE_HD T keep_nan(T, T y) {
   return y;
 }
 
-// e^x for x <= 88, log x for x > 0, and log(1 + x) for x in [0, 1]. The versions for vectors are faster in
-// these ranges.
+// e^x for x <= 88 (float) or 708 (double), log x for x > 0, and log(1 + x) for x in [0, 1]. The vector
+// versions are faster than the general functions and valid only in these ranges.
 template <class T>
 GPUVAE_HD T exp_of_moderate(T x) {
   return exp(x);

@@ -1,9 +1,9 @@
-// Small formulas that larger ones use, for scalars and vectors. Both kernels/math/scalar.h and
+// Building blocks of the other formulas, for scalars and vectors. Both kernels/math/scalar.h and
 // kernels/cpu/simd/simd_math-inl.h include this file inside their namespace with GPUVAE_FORMULA defined, so
 // it has no include guard.
 
-// The first `terms` terms of c[0] + c[1] z + c[2] z^2 + ... The table is a template argument, so that device
-// code contains the numbers and does not access an array of the host.
+// Returns the sum of the first `terms` terms of c[0] + c[1] z + c[2] z^2 + ... The table is a template
+// argument, so that device code contains the coefficients as constants and does not access a host array.
 template <const auto& table, int terms, int i = 0, class V>
 GPUVAE_FORMULA V power_series(V z) {
   constexpr double c = table.c[i];
@@ -14,7 +14,7 @@ GPUVAE_FORMULA V power_series(V z) {
   }
 }
 
-// 1 / (1 + exp(-x)). The argument e = exp(-|x|) never overflows.
+// 1 / (1 + exp(-x)), computed from e = exp(-|x|), which never overflows.
 template <class V>
 GPUVAE_FORMULA V sigmoid_from(V x, V e) {
   const V one = constant<V>(1);

@@ -1,4 +1,4 @@
-// A batch from a data set.
+// Arguments of the kernel that gathers a batch from a data set.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,10 @@
 
 namespace gpuvae::kernels {
 
-// Row r of a batch is sample s = order((step in epoch) * batch + r) of the data set. Bytes are scaled to
-// [0, 1] and binarized. Floats are copied, and only a threshold binarizes them. `rows` does not include rows
-// beyond the end of the data set, which are not written.
+// Row r of the batch is sample s = order((step in epoch) * batch + r) of the data set, where order is a
+// permutation if `shuffle` is true and the identity otherwise. Bytes are scaled to [0, 1] and binarized.
+// Floats are copied, or binarized by Binarize::threshold; Binarize::fixed and dynamic require bytes. Rows
+// beyond the end of the data set are not written.
 struct GatherArgs {
   DType dtype = DType::f32;
   std::int64_t rows = 0, columns = 0;

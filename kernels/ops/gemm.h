@@ -7,23 +7,25 @@
 
 namespace gpuvae::kernels {
 
-// Fuses the ReLU backward pass into the product that computes the input gradient. The layer's own product
-// writes one bit per element of its output. The next layer's product of the input gradient is then c = a b
-// where the output is positive, else 0, and d_bias[j] = sum over i of c[i, j].
+// Fuses the backward pass of a layer's ReLU into the product of the next layer that computes the gradient of
+// this layer's output. In the forward pass, the layer's own product writes one bit per output: whether it is
+// positive. In the backward pass, the next layer's product computes c = a b where the output is positive and
+// 0 elsewhere, and d_bias[j] = sum over i of c[i, j].
 struct ReluMask {
-  // Backend::relu_mask_bytes(m, n) or null: written in the forward and read in the backward pass.
+  // Backend::relu_mask_bytes(m, n) bytes, or null. Written in the forward pass and read in the backward pass.
   void* bits = nullptr;
-  // Forward: receives whether the bits were written. If they were not, the backward pass uses `output`.
+  // Forward pass: receives whether the bits were written. If they were not, `bits` must be null in the
+  // backward pass, which then uses `output`.
   bool* written = nullptr;
-  const void* output = nullptr;  // backward: [m, n]
-  void* d_bias = nullptr;        // backward: [n]
+  const void* output = nullptr;  // backward pass: the layer's output, [m, n]
+  void* d_bias = nullptr;        // backward pass: [n]
 };
 
 // c[m, n] = activation(a b + bias) (+ c). a is [m, k], or [k, m] if transpose_a; b is [k, n], or [n, k] if
-// transpose_b. `accumulate` adds to c and excludes bias and activation.
+// transpose_b. With `accumulate`, the product is added to c; bias and activation are then not allowed.
 struct GemmArgs {
   DType dtype = DType::f32;
-  Precision precision = Precision::f32;  // of large f32 products; small products may be more precise
+  Precision precision = Precision::f32;  // small products may be computed more precisely
   std::int64_t m = 0, n = 0, k = 0;
   const void* a = nullptr;
   const void* b = nullptr;
@@ -31,11 +33,12 @@ struct GemmArgs {
   bool transpose_a = false, transpose_b = false, accumulate = false;
   const void* bias = nullptr;  // [n], or null
   Activation activation = Activation::identity;
-  // [m, n] or null: receives a b + bias, for activations whose slope needs it.
+  // [m, n] or null: receives a b + bias, for activations whose derivative is computed from it.
   void* activation_input = nullptr;
-  // [m] or null: receives the sums of a's columns, as for a bias gradient. Requires transpose_a.
+  // [m] or null: receives the sums of the columns of a ([k, m]), which are the bias gradient if a is
+  // d_output. Requires transpose_a.
   void* sums = nullptr;
-  ReluMask relu = {};  // with bias and Activation::relu, or without both
+  ReluMask relu = {};  // forward pass: requires bias and Activation::relu; backward pass: excludes both
 
   double bytes() const {
     const double elements = times(m, k) + times(k, n) + times(m, n) * (accumulate ? 2 : 1);

@@ -1,5 +1,6 @@
-// Likelihoods with the formulas of kernels/math/likelihood.h: the negative log likelihood of all elements
-// with its gradient, and the log density per row. `params` is [rows, parameters * columns].
+// Arguments of the likelihood kernels: the negative log likelihood of all elements with its gradient, and the
+// log density per row. The formulas are in kernels/math/likelihood.h. `params` is [rows, parameters *
+// columns] with parameters = parameters_of(kind).
 #pragma once
 
 #include <cstdint>
@@ -9,8 +10,8 @@
 
 namespace gpuvae::kernels {
 
-// *loss = weight * sum of the elements' negative log likelihoods. The same pass computes its gradient,
-// d_params.
+// *loss = weight * sum of the elements' negative log likelihoods. The same pass computes d_params, the
+// gradient of *loss.
 struct LikelihoodArgs {
   DType dtype = DType::f32;
   LikelihoodOptions likelihood = {};

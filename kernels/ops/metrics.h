@@ -1,4 +1,4 @@
-// Sums of losses, weights that rise during training, and counters, all in device memory.
+// Running sums of losses, a weight that rises during warm-up, and step counters, all in device memory.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,9 @@
 
 namespace gpuvae::kernels {
 
-// totals[i] += weights[i] * *terms[i]. *bad_step receives the first step whose sum is not finite, counted
-// from 1; it is 0 while all sums were finite. Finally, *advance grows by one, so that this call can end a
-// step and count it.
+// totals[i] += weights[i] * *terms[i]. *bad_step, which is 0 at first, receives the number (from 1) of the
+// first step whose weighted sum of terms is not finite. Finally *advance is incremented, so that this kernel
+// can also count the step.
 inline constexpr int kMaxMetrics = 4;
 struct MetricsArgs {
   DType dtype = DType::f32;
@@ -25,8 +25,8 @@ struct MetricsArgs {
   double bytes() const { return size_in_bytes(dtype, 5 * static_cast<double>(count)); }
 };
 
-// *out = height * min(1, step / steps), where the clock defines the step. This weight also rises while a
-// graph is replayed.
+// *out = height * min(1, step / steps), where step is the clock's. If the clock is in device memory, the
+// value also rises from one launch of a captured graph to the next.
 struct RampArgs {
   DType dtype = DType::f32;
   double height = 1, steps = 1;

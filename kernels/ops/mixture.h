@@ -7,7 +7,8 @@
 
 namespace gpuvae::kernels {
 
-// Returns the stride of a row of components, rounded up so that vectors need no remainder.
+// Returns the row stride of the workspace: the number of components, rounded up to a multiple of 16, so that
+// vector loops need no remainder.
 constexpr std::int64_t mixture_stride(std::int64_t components) { return (components + 15) / 16 * 16; }
 
 // out[r] = log of the sum over k of exp(log_weights[k]) N(z[r]; mean_k, sigma_k^2), with diagonal Gaussians.
@@ -17,7 +18,7 @@ struct MixtureArgs {
   std::int64_t rows = 0, latent = 0, components = 0;
   const void* z = nullptr;                 // [rows, latent]
   const void* component_params = nullptr;  // [components, 2 latent]: mean, then scale parameter
-  const void* log_weights = nullptr;       // [components], or null for -log components each
+  const void* log_weights = nullptr;       // [components], or null for equal weights
   void* workspace = nullptr;  // [2 latent + 1, mixture_stride(components)], written forward and read backward
   void* out = nullptr;        // [rows]
 
@@ -30,7 +31,7 @@ struct MixtureArgs {
 };
 // Gradients of the log density. A gradient whose pointer is null is not computed.
 struct MixtureBackwardArgs {
-  MixtureArgs forward = {};     // including its workspace and out
+  MixtureArgs forward = {};     // the arguments of the forward pass, including its workspace and out
   const void* d_out = nullptr;  // [rows]
   void* d_z = nullptr;
   void* d_component_params = nullptr;

@@ -1,4 +1,4 @@
-// The update of all parameters.
+// Arguments of the optimiser kernel.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 
 namespace gpuvae::kernels {
 
-// Updates a whole arena of parameters with one launch. Only the first `decayed` elements receive decay.
-// `clock` counts finished updates, so Adam's bias correction uses the number clock + 1 for this update.
+// Updates a whole arena of parameters with one launch. Only the first `decayed` elements have weight decay.
+// `clock` gives the number of finished updates, so t in Adam's bias correction is that number + 1.
 struct OptimizerArgs {
   DType dtype = DType::f32;
   OptimizerKind kind = OptimizerKind::adam;
@@ -24,8 +24,8 @@ struct OptimizerArgs {
   std::uint64_t factor_count = 1;
   void* parameters = nullptr;
   const void* gradients = nullptr;
-  void* state1 = nullptr;                // unused by SGD without momentum
-  void* state2 = nullptr;                // or null, see optimizer_states()
+  void* state1 = nullptr;                // [size]; SGD without momentum accesses it only on CUDA
+  void* state2 = nullptr;                // [size], or null if optimizer_states() is 1
   const void* gradient_scale = nullptr;  // [1], or null for 1
 
   double bytes() const {

@@ -1,4 +1,4 @@
-// Sampling from a diagonal Gaussian posterior and its KL divergence.
+// Arguments of the kernels that sample a diagonal Gaussian posterior and compute its KL divergence.
 #pragma once
 
 #include <cstdint>
@@ -27,12 +27,13 @@ struct PosteriorArgs {
     return size_in_bytes(dtype, times(rows, latent) * matrices + (kl ? 1 : 0));
   }
 };
-// The gradients of z and kl with respect to posterior_params, added in one pass. d_kl multiplies kl_weight.
+// The gradient with respect to posterior_params, given the gradients d_z and d_kl of the loss with respect to
+// z and kl. kl_weight multiplies d_kl.
 struct PosteriorBackwardArgs {
   PosteriorArgs forward = {};  // z and kl are unused
   const void* d_z = nullptr;   // [rows, latent], or null
   double d_kl = 0;
-  const void* device_d_kl = nullptr;  // [1], a further factor of d_kl; or null
+  const void* device_d_kl = nullptr;  // [1], multiplies d_kl; or null
   void* d_posterior_params = nullptr;
 
   double bytes() const {

@@ -8,7 +8,8 @@
 
 namespace gpuvae::kernels {
 
-// out[r, c] = low + (high - low) u, or mean + stddev n, where u or n is number c of row r's position.
+// out[r, c] = low + (high - low) u, or mean + stddev n, where u (uniform in (0, 1)) or n (standard normal) is
+// random number c of the sample of row r.
 struct RandomArgs {
   DType dtype = DType::f32;
   bool normal = true;
@@ -20,8 +21,8 @@ struct RandomArgs {
   double bytes() const { return size_in_bytes(dtype, times(rows, columns)); }
 };
 
-// out[i] = mean + stddev n, or uniform in (low, high], by cuRAND's Philox4x32-10 in cuRAND's order. The
-// sequence depends only on `seed` and not on a position.
+// out[i] = mean + stddev n, or uniform in (low, high], drawn by cuRAND's Philox4x32-10 generator in cuRAND's
+// order. The sequence depends only on `seed`, not on samples or steps.
 struct CurandArgs {
   bool normal = true;
   double a = 0, b = 1;  // (mean, stddev) or (low, high)

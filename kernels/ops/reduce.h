@@ -1,4 +1,4 @@
-// Sums along an axis, softmax, and clipping by the global norm.
+// Arguments of sums along an axis, of softmax, and of gradient clipping by the global norm.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,9 @@
 
 namespace gpuvae::kernels {
 
-// out = scale * sum of x over an axis (+ out): [1] over all, [columns] over the rows, [rows] over the
-// columns.
+// Computes out = scale * (the sum of x [rows, columns] over `axis`), and adds the previous out if
+// `accumulate` is true. The shape of out is [1] for Axis::all, [columns] for Axis::rows and [rows] for
+// Axis::columns.
 struct ReduceArgs {
   DType dtype = DType::f32;
   Axis axis = Axis::all;
@@ -24,9 +25,9 @@ struct ReduceArgs {
   }
 };
 
-// log_sum_exp[r] = log of the sum over c of exp(x[r, c]); softmax[r, c] = exp(x[r, c] - log_sum_exp[r]). The
-// largest element of the row is subtracted before the exponential. For a row that is empty or contains only
-// -inf, log_sum_exp is -inf and softmax is 0.
+// Computes log_sum_exp[r] = log(sum over c of exp(x[r, c])) and softmax[r, c] = exp(x[r, c] -
+// log_sum_exp[r]). To avoid overflow, the largest element of the row is subtracted before the exponential.
+// For a row that is empty or contains only -inf, log_sum_exp is -inf and softmax is 0.
 struct SoftmaxArgs {
   DType dtype = DType::f32;
   std::int64_t rows = 0, columns = 0;
@@ -39,7 +40,8 @@ struct SoftmaxArgs {
   }
 };
 
-// *scale = min(1, max_norm / ||x||), *norm = ||x||: clipping by global norm (Pascanu et al., 2013).
+// Computes *norm = ||x|| and *scale = min(1, max_norm / ||x||), the factor that clips gradients x by their
+// global norm (Pascanu et al., 2013).
 struct ClipArgs {
   DType dtype = DType::f32;
   std::int64_t size = 0;

@@ -1,4 +1,4 @@
-// Argument structs of the kernels that copy memory, columns and repeated rows, and that transpose.
+// Argument structs of the kernels that copy memory or columns, transpose, and repeat rows.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +17,8 @@ struct CopyArgs {
   double bytes() const { return 2 * static_cast<double>(count); }
 };
 
-// out[r, out_first + c] = x[r, x_first + c] for c < `columns`, or += if `accumulate`: copies columns of one
-// matrix to columns of another. The widths are the numbers of columns of the two matrices.
+// Copies columns of one matrix to another: out[r, out_first + c] = x[r, x_first + c] for c < `columns`, or +=
+// if `accumulate` is true. x_width and out_width are the numbers of columns of the matrices.
 struct ColumnsArgs {
   DType dtype = DType::f32;
   std::int64_t rows = 0, columns = 0;

@@ -1,5 +1,5 @@
-// Helpers with which the argument structs in this folder count bytes. The member bytes() of a struct returns
-// the minimum number of bytes that its kernel reads and writes, each element once.
+// Helpers for the members bytes() of the argument structs in this folder. bytes() returns the minimum number
+// of bytes that the kernel reads and writes if it accesses each element once.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace gpuvae::kernels {
 inline double times(std::int64_t a, std::int64_t b) {
   return static_cast<double>(a) * static_cast<double>(b);
 }
-// Returns the number of elements behind a pointer, or 0 if it is null.
+// Returns `elements`, or 0 if the pointer is null.
 inline double if_there(const void* pointer, std::int64_t elements) {
   return pointer ? static_cast<double>(elements) : 0;
 }

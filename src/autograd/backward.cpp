@@ -62,7 +62,7 @@ void add_root_to(const Edge& edge, const Root& root) {
   if (!root.device_weight) return add_constant_to(edge, root.weight);
   check(root.device_weight.elements() == 1 && root.device_weight.dtype() == v.dtype() &&
             root.device_weight.device() == v.device(),
-        "backward", "expected a weight like {}, got {}", v.value(), root.device_weight);
+        "backward", "expected a device_weight of one element like {}, got {}", v.value(), root.device_weight);
   Tensor gradient = Tensor::empty(v.shape(), v.dtype(), v.device());
   kernels::AxpbyArgs args{.dtype = v.dtype(), .size = 1, .alpha = root.weight};
   args.x = root.device_weight.data();
@@ -78,8 +78,8 @@ struct LaterFirst {
   }
 };
 
-// Visits the nodes whose gradient is known in reverse order of creation: every consumer of a node is visited
-// before the node.
+// Visits the nodes on which the roots depend, in reverse order of creation, so that all consumers of a node
+// are visited before it.
 class Walk {
  public:
   ~Walk() {  // after an error, no partially summed gradients remain
@@ -98,8 +98,8 @@ class Walk {
       BackwardContext context(*node, retain);
       for (const Edge& edge : node->inputs) push(edge.node);
       node->backward(context);
-      // All inputs were created before `node`, so it is still the first in the queue. It stays there until
-      // now, so that it is reset if its function throws.
+      // `node` is still the first in the queue, because its inputs were created before it. It stays in the
+      // queue until here, so that the destructor resets it if its backward function throws.
       queue_.pop();
       reset(*node);
       if (retain) continue;
@@ -120,7 +120,8 @@ class Walk {
 }  // namespace
 
 void Saved::fail_changed() const {
-  fail(operation_, "expected {} as it was when the operation was recorded, got one that was changed in place",
+  fail(operation_,
+       "expected {} unchanged since the operation was recorded, got a tensor that was changed in place",
        tensor_);
 }
 

@@ -1,4 +1,4 @@
-// Custom operations: a node that calls the user's backward function and checks the gradients that it returns.
+// Custom operations. Their node calls the user's backward function and checks the gradients that it returns.
 #include "gpuvae/custom.h"
 
 #include "kernels/check.h"

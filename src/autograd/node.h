@@ -1,4 +1,4 @@
-// The graph behind variables, and the part of it that an operation's backward function can access.
+// The autograd graph: nodes, edges and gradients, and the view of them that backward functions get.
 #pragma once
 
 #include <cstdint>
@@ -13,21 +13,21 @@
 
 namespace gpuvae::autograd {
 
-// The derivative of the total with respect to an output: undefined so far, one number for every element, or a
-// tensor. Numbers stay on the host, so that scaling a loss launches no kernel.
+// The gradient with respect to a node's output: none so far, one constant for all elements, or a tensor.
+// Constants stay on the host, so that scaling a loss launches no kernel.
 struct Gradient {
   enum class Kind : std::uint8_t { none, constant, tensor };
   Kind kind = Kind::none;
   double constant = 0;
   Tensor tensor;
-  // True if the consumer that wrote the gradient has done part of the producer's backward pass in the same
+  // True if the node that wrote the gradient computed part of the producer's backward pass in the same
   // kernel. See BackwardContext::sole_producer.
   bool fused = false;
 };
 
 struct Leaf {
   Tensor value;  // GraphAccess::move_value replaces it by a tensor of the same shape, dtype and device
-  Tensor grad;   // visible to the caller; undefined if `defined` is false and no storage was set
+  Tensor grad;   // valid if `defined` is true; otherwise undefined, or the storage that was set
   bool has_storage = false;
   bool defined = false;
   std::weak_ptr<const void> optimizer;  // the optimiser that updates the leaf, while it exists
@@ -54,7 +54,7 @@ template <class F>
 struct Producer;
 
 struct Node {
-  std::uint64_t order = 0;  // order of creation: consumers are created after producers
+  std::uint64_t order = 0;  // order of creation; a node's inputs were created before it
   const char* name = "";
   std::string own_name;  // the text that `name` points to in a custom operation
   std::vector<Edge> inputs;
@@ -76,10 +76,10 @@ class BackwardContext {
   bool needs(int input) const { return static_cast<bool>(node_.inputs[input]); }
   bool retains_graph() const { return retain_; }
   const Gradient& gradient(int output = 0) const { return node_.outputs[output].gradient; }
-  // Returns the gradient as a tensor. A number is expanded, and a missing gradient is a tensor of zeros.
+  // Returns the gradient as a tensor: a constant is expanded, and a missing gradient becomes zeros.
   Tensor gradient_tensor(int output = 0) const;
-  // Returns the gradient and removes it from the node. The tensor may be overwritten if this is its sole
-  // owner.
+  // Returns the gradient and removes it from the node. The caller may overwrite the tensor if it is the sole
+  // owner (Tensor::is_sole_owner).
   Tensor take_gradient(int output = 0) const;
 
   // Adds to the gradient of an input.
@@ -93,8 +93,8 @@ class BackwardContext {
   };
   Destination destination(int input) const;
 
-  // Whether an input is a leaf without a gradient so far: a kernel then writes to destination(input) instead
-  // of adding.
+  // Whether an input is a leaf that has no gradient yet, so that a kernel can overwrite destination(input)
+  // instead of adding to it.
   bool is_first_leaf_gradient(int input) const {
     const Edge& edge = node_.inputs[input];
     return edge.leaf && !edge.leaf->defined;
@@ -133,7 +133,7 @@ std::optional<Producer<F>> BackwardContext::sole_producer(int input) const {
 
 namespace gpuvae {
 
-// Gives operations access to the parts of variables.
+// Gives operations access to the private members of variables.
 struct GraphAccess {
   using Inputs = std::span<const Variable* const>;
   static bool needs_gradient(Inputs inputs);
@@ -148,7 +148,7 @@ struct GraphAccess {
   static Variable output(const std::shared_ptr<autograd::Node>& node, Tensor value);
   static autograd::Edge edge(const Variable& v);
   static bool same_leaf(const Variable& a, const Variable& b) { return a.leaf_ && a.leaf_ == b.leaf_; }
-  // Copies a leaf's elements to `to`, which becomes the value of all copies of the variable.
+  // Copies a leaf's elements to `to` and makes `to` the value of all copies of the variable.
   static void move_value(const Variable& leaf, Tensor to);
 };
 

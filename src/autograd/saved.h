@@ -8,8 +8,7 @@
 
 namespace gpuvae::autograd {
 
-// Holds the tensor and the version of its elements at the time of saving. The check in get() compares two
-// numbers and allocates nothing.
+// Holds a tensor and its version at construction. The check in get() only compares two version numbers.
 class Saved {
  public:
   Saved() = default;

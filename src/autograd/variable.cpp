@@ -17,7 +17,7 @@ NoGradGuard::~NoGradGuard() { recording = previous_; }
 Variable::Variable(Tensor value, bool requires_grad) : value_(std::move(value)) {
   if (!requires_grad) return;
   check(value_ && (value_.dtype() == DType::f32 || value_.dtype() == DType::f64), "variable",
-        "expected f32 or f64 for a leaf with a gradient, got {}", value_);
+        "expected f32 or f64 for a leaf that requires gradients, got {}", value_);
   leaf_ = std::make_shared<autograd::Leaf>();
   leaf_->value = std::move(value_);
   value_ = Tensor();
@@ -38,7 +38,8 @@ void Variable::set_grad_storage(Tensor storage) const {
   check(storage && storage.shape() == shape() && storage.dtype() == dtype() && storage.device() == device(),
         "set_grad_storage", "expected {}, got {}", value(), storage);
   check(leaf_->optimizer.expired(), "set_grad_storage",
-        "expected a leaf that no optimiser updates, got {}, whose gradient an optimiser placed", value());
+        "expected a leaf that no optimiser updates, got {}, whose gradient storage belongs to an optimiser",
+        value());
   leaf_->grad = std::move(storage);
   leaf_->has_storage = true;
   leaf_->defined = false;

@@ -13,10 +13,10 @@ Device Device::cuda(int index) {
   const int count = cuda_count();
   check(index >= 0 && index < count,
         Origin("device", count == 0 ? ErrorKind::unsupported : ErrorKind::invalid_argument),
-        "expected a CUDA device below {}, got {} ({})", count, index, kernels::cuda_status());
-  // This call must come before cuda_status(), which contains the reason for a failure.
+        "expected a CUDA device index below {}, got {} ({})", count, index, kernels::cuda_status());
+  // cuda_backend() must be called first: only then does cuda_status() contain the reason for a failure.
   const bool usable = kernels::cuda_backend(index) != nullptr;
-  check(usable, unsupported("device"), "no usable CUDA device {}: {}", index, kernels::cuda_status());
+  check(usable, unsupported("device"), "CUDA device {} is not usable: {}", index, kernels::cuda_status());
   return Device(Kind::cuda, index);
 }
 Device Device::best() { return cuda_count() > 0 ? cuda(0) : cpu(); }
@@ -80,7 +80,7 @@ Event Stream::record() const {
 }
 
 void Stream::wait(const Event& event) const {
-  if (event.device_.is_cpu()) return;  // the event has passed
+  if (event.device_.is_cpu()) return;  // work on the CPU is already complete
   if (device_.is_cpu()) return event.synchronize();
   device_.backend().wait_event(handle(), event.handle_.get());
 }

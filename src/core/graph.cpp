@@ -52,7 +52,7 @@ CudaGraph CudaGraph::capture(const Stream& stream, const std::function<void()>& 
   check(repeats > 0, "graph", "expected 1 or more repeats, got {}", repeats);
   check(!stream.device().is_cpu(), unsupported("graph"), "expected a CUDA device, got cpu");
   check(!sharing || sharing->stream() == stream, "graph",
-        "expected a graph of the same stream to share memory with, got one of another stream");
+        "expected sharing to be a graph of the same stream, got a graph of another stream");
   auto recorded = std::make_unique<Recorded>(stream);
   if (sharing) recorded->memory = sharing->recorded_->memory;
   const StreamGuard on(stream);
@@ -71,7 +71,7 @@ CudaGraph::~CudaGraph() = default;
 void CudaGraph::launch() const {
   const Stream& stream = recorded_->stream;
   check(Stream::current(stream.device()) == stream, "graph",
-        "expected the stream of the capture to be the current one at a launch, got another");
+        "expected the captured stream to be current at a launch, got another stream");
   stream.device().backend().launch_graph(recorded_->handle, stream.handle());
 }
 

@@ -12,8 +12,8 @@
 namespace gpuvae {
 namespace {
 
-// Rounds a size up, so that blocks can be reused. The step is an eighth of the power of two below the size,
-// but at least 256 bytes.
+// Rounds a size up, so that blocks can be reused. The granularity is an eighth of the largest power of two
+// below the size, and at least 256 bytes.
 std::size_t rounded(std::size_t bytes) {
   constexpr std::size_t kSmallest = 256;
   if (bytes <= kSmallest) return kSmallest;
@@ -22,8 +22,8 @@ std::size_t rounded(std::size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
-// Keeps free blocks by stream and size. A block is reused on the stream that freed it, so no waiting is
-// needed. Blocks of streams that have ended serve any stream.
+// Keeps lists of free blocks per stream and size. A block is reused on the stream that freed it, so no
+// synchronisation is needed. Blocks of destroyed streams may be reused on any stream.
 class Pool final : public Allocator {
  public:
   explicit Pool(Device device) : device_(device) {}
@@ -73,7 +73,7 @@ class Pool final : public Allocator {
   }
 
  private:
-  void* ended() { return this; }  // no stream has this handle
+  void* ended() { return this; }  // key of blocks of destroyed streams; no stream has this handle
 
   Device device_;
   std::mutex mutex_;
@@ -113,7 +113,8 @@ std::shared_ptr<Allocator> allocator_of(Device device) {
   return memory.allocator;
 }
 
-// The capture of this thread. It is a plain pointer, because tensors may outlive the thread's objects.
+// The capture that this thread is recording, or null. It is a plain pointer, because tensors may be destroyed
+// after the thread's thread_local objects.
 thread_local const CaptureScope* capturing = nullptr;
 
 }  // namespace
@@ -153,7 +154,7 @@ void GraphMemory::keep(std::shared_ptr<void> owner) noexcept {
 }
 
 CaptureScope::CaptureScope(Device d, std::shared_ptr<GraphMemory> m) : device(d), memory(std::move(m)) {
-  check(!capturing, "graph", "expected one capture at a time, got one inside another");
+  check(!capturing, "graph", "expected no capture inside another capture of the same thread");
   capturing = this;
 }
 CaptureScope::~CaptureScope() { capturing = nullptr; }
@@ -163,7 +164,7 @@ bool is_capturing(Device device) { return capturing && capturing->device == devi
 void refuse_in_capture(const char* call, Device device) {
   check(
       !is_capturing(device), call,
-      "expected work for the device alone while a graph is captured, got a call that waits for {} or copies "
+      "expected only work that can be queued during a graph capture, got a call that waits for {} or copies "
       "from the host",
       device);
 }
@@ -175,7 +176,7 @@ std::shared_ptr<Storage> allocate_storage(std::size_t bytes, Device device) {
       is_capturing(device) ? std::shared_ptr<Allocator>(capturing->memory) : allocator_of(device);
   storage->pointer = allocator->allocate(bytes, storage->stream);
   check(storage->pointer != nullptr, Origin("allocate", ErrorKind::out_of_memory),
-        "{} bytes on {}: the allocator returned nothing", bytes, device);
+        "{} bytes on {}: the allocator returned a null pointer", bytes, device);
   storage->allocator = std::move(allocator);
   storage->pool = slot_of(device);
   std::scoped_lock lock(memory.mutex);
@@ -189,7 +190,7 @@ Storage::~Storage() {
   if (owner && is_capturing(stream.device())) capturing->memory->keep(std::move(owner));
   if (!allocator) return;
   if (is_capturing(stream.device()) && allocator != capturing->memory)
-    capturing->memory->keep(allocator, pointer, bytes, stream);  // captured work may use it
+    capturing->memory->keep(allocator, pointer, bytes, stream);  // captured work may use the block
   else
     allocator->free(pointer, bytes, stream);
   DeviceMemory& memory = memory_of(pool);

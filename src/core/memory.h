@@ -1,4 +1,4 @@
-// Blocks of device memory from the pool, the user's allocator, or the memory of a captured graph.
+// Storage of tensors, and memory that belongs to a captured graph.
 #pragma once
 
 #include <atomic>
@@ -10,15 +10,15 @@
 
 namespace gpuvae {
 
-// Owned memory returns to its allocator when the last handle is destroyed. Foreign memory is left to its
-// owner.
+// A block of memory. The destructor returns it to its allocator or, for memory wrapped by Tensor::view(),
+// releases its owner.
 struct Storage {
   void* pointer = nullptr;
   std::size_t bytes = 0;
   Stream stream;
-  std::shared_ptr<Allocator> allocator;    // null for foreign memory
-  std::shared_ptr<void> owner;             // owner of foreign memory, or null
-  int pool = -1;                           // the device slot whose counters are updated
+  std::shared_ptr<Allocator> allocator;    // null for wrapped memory
+  std::shared_ptr<void> owner;             // owner of wrapped memory, or null
+  int pool = -1;                           // slot of the device, for the counters; -1 for wrapped memory
   std::atomic<std::uint64_t> version = 0;  // counts changes of the elements in place
 
   Storage(void* p, std::size_t n, Stream s) : pointer(p), bytes(n), stream(std::move(s)) {}
@@ -29,14 +29,14 @@ struct Storage {
 
 std::shared_ptr<Storage> allocate_storage(std::size_t bytes, Device device);
 
-// Lets blocks that were freed on the stream serve any stream. Call this function after the stream and all its
-// work have ended.
+// Makes blocks that were freed on the stream available to all streams. Call this function after the stream
+// was destroyed, when all its work is done.
 void release_stream(Device device, void* stream) noexcept;
 
 // Memory that a captured graph reads and writes must not be used elsewhere until the graph is destroyed.
-// Blocks that are allocated during the capture are therefore reused only within it and return to the device's
-// allocator with this object. Blocks of other allocators that are released during the capture are kept until
-// then, too. Thread-safe.
+// Blocks that are allocated during the capture are therefore reused only within it, and return to the
+// device's allocator when this object is destroyed. Blocks of other allocators that tensors release during
+// the capture are kept until then, too. Thread-safe.
 class GraphMemory final : public Allocator {
  public:
   explicit GraphMemory(Device device);
@@ -60,7 +60,8 @@ class GraphMemory final : public Allocator {
   std::vector<std::shared_ptr<void>> owners_;
 };
 
-// While a CaptureScope exists, this thread's tensors on the device use the memory of a graph.
+// While a CaptureScope exists, new tensors of this thread on the device are allocated from the graph's
+// memory.
 class CaptureScope {
  public:
   CaptureScope(Device device, std::shared_ptr<GraphMemory> memory);

@@ -10,7 +10,7 @@ kernels::Clock kernel_clock(const char* operation, const Clock& clock, Device de
   const auto address = reinterpret_cast<std::uintptr_t>(step.data());
   check(step.dtype() == DType::u8 && step.elements() == sizeof(std::uint64_t) && step.device() == device &&
             address % alignof(std::uint64_t) == 0,
-        operation, "expected a device step as aligned u8[8] on {}, got {}", device, step);
+        operation, "expected device_step to be u8[8] on {}, aligned to 8 bytes, got {}", device, step);
   return {clock.step, static_cast<const std::uint64_t*>(step.data()), clock.steps_per_epoch};
 }
 

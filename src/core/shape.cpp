@@ -25,7 +25,7 @@ Shape::Shape(std::span<const std::int64_t> extents) : rank_(static_cast<int>(ext
 
 std::int64_t Shape::operator[](int axis) const {
   const int i = axis < 0 ? axis + rank_ : axis;
-  check(i >= 0 && i < rank_, "shape", "expected an axis of {}, got {}", *this, axis);
+  check(i >= 0 && i < rank_, "shape", "expected an axis of shape {}, got axis {}", *this, axis);
   return extents_[i];
 }
 

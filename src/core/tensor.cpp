@@ -27,7 +27,7 @@ Tensor::Tensor(std::shared_ptr<Storage> storage, std::size_t offset, Shape shape
 Tensor Tensor::empty(Shape shape, DType dtype, Device device) {
   std::size_t bytes = 0;
   check(!__builtin_mul_overflow(static_cast<std::size_t>(shape.elements()), size_of(dtype), &bytes), "tensor",
-        "{} of {} has more bytes than 2^64", shape, name(dtype));
+        "expected fewer than 2^64 bytes, got {} of {}", shape, name(dtype));
   return {allocate_storage(bytes, device), 0, shape, dtype, device};
 }
 
@@ -66,7 +66,7 @@ Tensor Tensor::view(void* pointer, Shape shape, DType dtype, Device device, std:
         "expected a pointer aligned for {}, got {}", name(dtype), pointer);
   std::size_t bytes = 0;
   check(!__builtin_mul_overflow(static_cast<std::size_t>(shape.elements()), size_of(dtype), &bytes), "view",
-        "{} of {} has more bytes than 2^64", shape, name(dtype));
+        "expected fewer than 2^64 bytes, got {} of {}", shape, name(dtype));
   auto storage = std::make_shared<Storage>(pointer, bytes, Stream::current(device));
   storage->owner = std::move(owner);
   return {std::move(storage), 0, shape, dtype, device};
@@ -96,7 +96,7 @@ Tensor Tensor::reshape(Shape shape) const {
 Tensor Tensor::slice(std::int64_t first, std::int64_t count) const {
   check(shape_.rank() > 0, "slice", "expected a tensor of rank 1 or more, got {}", *this);
   check(first >= 0 && count >= 0 && first <= shape_[0] - count, "slice",
-        "expected rows within {}, got {} from {}", *this, count, first);
+        "expected rows within {}, got {} rows from row {}", *this, count, first);
   std::array<std::int64_t, Shape::kMaxRank> extents{};
   for (int i = 0; i < shape_.rank(); ++i) extents[i] = i == 0 ? count : shape_[i];
   const std::int64_t row = shape_[0] == 0 ? 0 : elements() / shape_[0];
@@ -138,8 +138,8 @@ void Tensor::copy_from(const Tensor& source) const {
     refuse_in_capture("copy_from", device_);
     device_.backend().copy_to_device(data(), source.data(), bytes(), stream_on(device_));
   } else {
-    check(device_.is_cpu(), unsupported("copy"), "between two GPUs is not supported: {} to {}", source,
-          *this);
+    check(device_.is_cpu(), unsupported("copy"), "copies between two GPUs are not supported: {} to {}",
+          source, *this);
     refuse_in_capture("copy_from", from);
     from.backend().copy_from_device(data(), source.data(), bytes(), stream_on(from));
   }

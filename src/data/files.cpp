@@ -108,7 +108,9 @@ Source read_npy(const fs::path& path, const DatasetOptions& options) {
   }
   source.description =
       fmt::format("{}: {} {}", data::short_name(path), fmt::join(extents.begin() + 1, extents.end(), " x "),
-                  array.bytes ? "bytes" : "floats");
+                  array.bytes      ? "bytes"
+                  : array.integers ? "integers"
+                                   : "floats");
   return source;
 }
 

@@ -74,7 +74,7 @@ Split load_like(const fs::path& path, const DataDescription& like, Header header
   Split split{
       .train = {}, .test = {}, .source = std::move(source.description), .description = like, .notes = {}};
   split.train = conform(source.rows, like, split.notes);
-  if (source.test) split.test = conform(*source.test, like, split.notes);
+  split.test = source.test ? conform(*source.test, like, split.notes) : split.train.slice(0, 0);
   return split;
 }
 

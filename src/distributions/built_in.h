@@ -1,4 +1,4 @@
-// Recognises the library's own distributions, for executors whose kernels compute a whole training step.
+// Recognises built-in distributions, for the fused training step, whose kernels support only some of them.
 #pragma once
 
 #include "gpuvae/distributions.h"

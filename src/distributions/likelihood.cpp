@@ -10,8 +10,8 @@ namespace {
 
 constexpr double kHalfLogTwoPi = 0.918938533204672742;
 
-// Returns 1 where p exceeds a uniform number, else 0: any positive difference of two floats, times 1e30, is
-// above 1.
+// Returns 1 where p exceeds a uniform number u, else 0. u is at least 2^-24, so a positive difference p - u
+// is far above 1e-30, and clamping 1e30 times this difference yields 1.
 Tensor bernoulli_draw(const Variable& p, const Noise& noise) {
   const NoGradGuard no_grad;
   const Variable u = random_uniform(p.shape(), noise, 0, 1, p.dtype(), p.device());
@@ -49,14 +49,14 @@ class ContinuousBernoulli final : public Likelihood {
   }
   Variable mean(const Variable& logits) const override { return continuous_bernoulli_mean(logits); }
 
-  // Inverts the distribution function, log(1 + u (exp(l) - 1)) / l, on the host, because speed does not
-  // matter for pictures.
+  // Inverse transform sampling: x = log(1 + u (exp(l) - 1)) / l for uniform u. It is computed on the host,
+  // because sampling is not performance-critical.
   Tensor sample(const Variable& logits, const Noise& noise) const override {
     const std::vector<float> l = logits.value().to_vector();
     std::vector<float> x = random_uniform(logits.shape(), noise).to_vector();
     for (std::size_t i = 0; i < x.size(); ++i) {
       const double u = x[i], a = l[i];
-      if (std::abs(a) < 1e-4) continue;  // the distribution is uniform
+      if (std::abs(a) < 1e-4) continue;  // the distribution is almost uniform, so x = u
       x[i] = static_cast<float>(a > 0 ? 1 + std::log(u + (1 - u) * std::exp(-a)) / a
                                       : std::log1p(u * std::expm1(a)) / a);
     }
@@ -64,7 +64,7 @@ class ContinuousBernoulli final : public Likelihood {
   }
 };
 
-// A Gaussian with a mean and a clipped log variance per pixel.
+// A Gaussian with a mean and a clipped log variance per feature.
 class Gaussian final : public Likelihood {
  public:
   explicit Gaussian(const GaussianOptions& options) : options_(options) {}
@@ -93,7 +93,7 @@ class Gaussian final : public Likelihood {
   GaussianOptions options_;
 };
 
-// A Laplace distribution with a location and a clipped log scale per pixel.
+// A Laplace distribution with a location and a clipped log scale per feature.
 class Laplace final : public Likelihood {
  public:
   explicit Laplace(const LaplaceOptions& options) : options_(options) {}
@@ -110,8 +110,8 @@ class Laplace final : public Likelihood {
     const Variable location = columns(params, 0, params.shape()[1] / 2);
     return options_.sigmoid_location ? activate(location, Activation::sigmoid) : location;
   }
-  // Inverts the distribution function for v, which is uniform in (-1, 1). In f32, the noise is never -1, 0 or
-  // 1.
+  // Inverse transform sampling from v, which is uniform in (-1, 1). random_uniform never returns -1, 0 or 1
+  // here, so the division and the logarithm are safe.
   Tensor sample(const Variable& params, const Noise& noise) const override {
     const NoGradGuard no_grad;
     const std::int64_t pixels = params.shape()[1] / 2;
@@ -124,7 +124,7 @@ class Laplace final : public Likelihood {
   LaplaceOptions options_;
 };
 
-// A Gaussian with one log variance for all pixels, which is learned and clipped, or fixed.
+// A Gaussian with one log variance for all features, which is learned and clipped, or fixed.
 class SharedGaussian final : public Likelihood {
  public:
   SharedGaussian(const GaussianOptions& options, std::optional<double> fixed_log_variance)
@@ -185,7 +185,7 @@ Variable Likelihood::negative_log_likelihood(const Variable& params, const Varia
 }
 
 Tensor Likelihood::sample(const Variable&, const Noise&) const {
-  fail("likelihood", "{} cannot draw x", name());
+  fail("likelihood", "the likelihood {} does not implement sample()", name());
 }
 
 namespace {

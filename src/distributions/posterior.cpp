@@ -29,7 +29,7 @@ class DiagonalGaussian final : public Posterior {
   }
 
   Variable log_density(const Variable& posterior_params, const Variable& z) const override {
-    check(options_.noise_std > 0, "posterior", "a posterior of noise_std 0 has no density");
+    check(options_.noise_std > 0, "posterior", "expected noise_std above 0 for a log density, got 0");
     constexpr double kHalfLogTwoPi = 0.918938533204672742;
     const Variable log_stddev = log_stddev_of(posterior_params);
     const Variable u = (z - mean(posterior_params)) * unfused::inverse_sigma(log_stddev);

@@ -1,3 +1,4 @@
+// The built-in priors: the standard normal, a mixture of Gaussians and the VampPrior.
 #include <algorithm>
 #include <cmath>
 
@@ -21,8 +22,8 @@ class StandardNormal final : public Prior {
   }
 };
 
-// A mixture of diagonal Gaussians. Each component is a row of [components, 2 latent]: the means, then the log
-// variances.
+// Base class of mixtures of diagonal Gaussians. A row of component_params() [components, 2 latent] describes
+// one component: its means, then its log variances.
 class Mixture : public Prior {
  public:
   explicit Mixture(int components) : components_(components) {
@@ -33,7 +34,7 @@ class Mixture : public Prior {
     return mixture_log_density(z, component_params(), PosteriorScale::log_variance, log_weights());
   }
 
-  // Components are drawn on the host, because speed does not matter for pictures.
+  // Draws on the host. This is slow, but training draws nothing from the prior.
   Tensor sample(std::int64_t rows, std::int64_t latent, const Noise& noise, Device device) const override {
     const NoGradGuard no_grad;
     const std::vector<float> parameters = component_params().value().to_vector();
@@ -42,8 +43,8 @@ class Mixture : public Prior {
       const std::vector<float> logs = w.value().to_vector();
       for (int k = 0; k < components_; ++k) weights[k] = std::exp(double(logs[k]));
     }
-    const std::vector<float> draws =  // column 0 selects the component through its distribution function
-        random_normal({rows, latent + 1}, noise).to_vector();
+    // The normal CDF maps column 0 to a uniform number, which selects the component.
+    const std::vector<float> draws = random_normal({rows, latent + 1}, noise).to_vector();
     std::vector<float> z(static_cast<std::size_t>(rows * latent));
     for (std::int64_t r = 0; r < rows; ++r) {
       double u = 0.5 * std::erfc(-draws[r * (latent + 1)] / std::sqrt(2.0));
@@ -64,7 +65,7 @@ class Mixture : public Prior {
 
 Noise initial_noise(const ModelContext& context, std::uint64_t which) {
   Noise noise{.seed = context.initializer.seed, .purpose = RandomPurpose::initialization};
-  noise.clock.step = 0x7072696f72ull + which;  // "prior" as a number; layers use hashes of their names
+  noise.clock.step = 0x7072696f72ull + which;  // "prior" in ASCII; layers use hashes of their names
   return noise;
 }
 
@@ -75,7 +76,7 @@ class GaussianMixture final : public Mixture {
   std::shared_ptr<Prior> clone() const override { return std::make_shared<GaussianMixture>(components_); }
 
   void initialize(const ModelContext& c) override {
-    // The means start at random places, and the variances start at one.
+    // The means are drawn from N(0, 1), and the log variances are 0.
     std::vector<float> start(static_cast<std::size_t>(components_ * 2 * c.latent), 0.0f);
     const std::vector<float> means = random_normal({components_, c.latent}, initial_noise(c, 0)).to_vector();
     for (std::int64_t k = 0; k < components_; ++k)
@@ -100,14 +101,14 @@ class Vamp final : public Mixture {
  public:
   Vamp(int components, bool unit_pixels) : Mixture(components), unit_pixels_(unit_pixels) {}
   std::string name() const override {
-    return "VampPrior of " + std::to_string(components_) + " pseudo-inputs";
+    return "VampPrior with " + std::to_string(components_) + " pseudo-inputs";
   }
   std::shared_ptr<Prior> clone() const override { return std::make_shared<Vamp>(components_, unit_pixels_); }
 
   void initialize(const ModelContext& c) override {
     check(c.posterior_has_log_variances, "prior",
-          "a VampPrior expects a Gaussian posterior with log variances and noise_std 1");
-    // Pseudo-inputs start as dark images (the sigmoid of -3), as in the paper.
+          "expected a Gaussian posterior with log variances and noise_std 1 for a VampPrior");
+    // Image pseudo-inputs start dark: sigmoid(-3) is about 0.05. Other pseudo-inputs are drawn from N(0, 1).
     const double start = unit_pixels_ ? -3 : 0, spread = unit_pixels_ ? 0.5 : 1;
     inputs_ = Variable(
         random_normal({components_, c.features}, initial_noise(c, 1), start, spread, DType::f32, c.device),

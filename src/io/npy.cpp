@@ -197,6 +197,7 @@ NpyArray read_npy(const std::filesystem::path& path) {
   NpyArray array;
   array.shape = header.shape;
   array.bytes = type.append == append_u8;
+  array.integers = type.code[0] != 'f';
   read_elements(where, file, header, type, array);
   if (header.fortran_order) {
     to_c_order(array.shape, array.u8);

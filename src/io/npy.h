@@ -11,6 +11,7 @@ namespace gpuvae::io {
 struct NpyArray {
   std::vector<std::int64_t> shape;  // empty for a single number
   bool bytes = false;               // true for dtype u1, whose elements are in u8
+  bool integers = false;            // true for booleans and integers
   // The elements, row-major, in the smallest type that holds all numbers of the file's type: f32 for
   // booleans, integers of 1 and 2 bytes, f2 and f4; f64 for all others. The other two are empty.
   std::vector<std::uint8_t> u8;

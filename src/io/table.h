@@ -16,11 +16,11 @@ struct TableOptions {
   std::vector<std::string> columns = {};
   // The column of class labels, by name or by number from 0; empty for none.
   std::string label_column = {};
+  // Names of which line 1 is known to hold all if it holds names.
+  std::vector<std::string> expected_names = {};
   // Finds `columns` by name only, which requires a header. Other columns are left out, which the summary
   // says, and the label column may be absent.
   bool by_name = false;
-  // Names of which line 1 is known to hold all if it holds names.
-  std::vector<std::string> expected_names = {};
   std::int64_t max_rows = 0;  // reads only the first rows; 0 reads all
 };
 

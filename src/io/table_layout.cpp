@@ -17,8 +17,8 @@ using Line = std::vector<std::string>;  // cells
 
 constexpr std::string_view kSeparators = "\t;,| ";
 
-// A table with fewer columns than this may hold a row 0, 1, 2, ... by chance.
-constexpr std::size_t kManyColumns = 8;
+// A table with fewer columns may hold a row 0, 1, 2, ... by chance: among whole numbers, and among others.
+constexpr std::size_t kManyColumns = 8, kSomeColumns = 4;
 
 const char* name_of(char separator) {
   switch (separator) {
@@ -52,6 +52,17 @@ bool is_consecutive(const Line& cells) {
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const auto value = plain_integer(cells[i]), first = plain_integer(cells[0]);
     if (!value || !first || *value != *first + static_cast<std::int64_t>(i)) return false;
+  }
+  return true;
+}
+
+// Whether the cells are numbers of any spelling, each 1 more than the one before.
+bool counts_by_value(const Line& cells) {
+  double before = 0;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    double value = 0;
+    if (parse_number(cells[i], value) != Cell::number || (i > 0 && value != before + 1)) return false;
+    before = value;
   }
   return true;
 }
@@ -206,7 +217,7 @@ class LayoutFinder {
     const bool whole_below = std::ranges::all_of(rows(), all_integers);
     if (is_consecutive(first()) && (count > 2 || first()[0] == "0") && !is_consecutive(rows()[0])) {
       const bool by_pandas = first()[0] == "0";
-      if (by_pandas && (!whole_below || count >= kManyColumns)) {
+      if (by_pandas && count >= (whole_below ? kManyColumns : kSomeColumns)) {
         layout_.notes.push_back(fmt::format(
             "{}: line {} counts 0, 1, ..., {} as pandas writes a header and was taken as one (--header no "
             "takes it as a row)",
@@ -215,7 +226,7 @@ class LayoutFinder {
       }
       if (by_pandas || !whole_below)
         doubtful(fmt::format("its cells count {}, {}, ...", first()[0], first()[1]));
-    } else if (by_chance_header()) {
+    } else if (may_count(whole_below)) {
       doubtful(fmt::format("its cells count {}, {}, ...", first()[0], first()[1]));
     }
     if (count >= kManyColumns && rows().size() >= 3 && is_increasing(first()) &&
@@ -229,8 +240,11 @@ class LayoutFinder {
     return false;
   }
 
-  // A row 0, 1, 2, ... above consecutive numbers may be the first row of a table that counts on.
-  bool by_chance_header() const { return first()[0] == "0" && is_consecutive(first()); }
+  // Whether line 1 is 0, 1, 2, ... above a row that counts on, or 0.0, 1.0, 2.0, ... above other numbers.
+  bool may_count(bool whole_below) const {
+    if (first()[0] == "0" && is_consecutive(first())) return true;
+    return first().size() > 2 && !whole_below && counts_by_value(first()) && !counts_by_value(rows()[0]);
+  }
 
   void note_row(std::string_view reason) {
     layout_.notes.push_back(fmt::format("{}: line {} was taken as a row: {} (--header yes takes it as names)",

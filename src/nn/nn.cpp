@@ -8,8 +8,8 @@
 namespace gpuvae {
 namespace {
 
-// Computes the FNV-1a hash of a parameter's name. It is the parameter's position in the random sequence,
-// which does not depend on the other parameters.
+// Returns the FNV-1a hash of a parameter's name, which serves as its position in the random sequence. A
+// parameter's initial values then do not depend on the other parameters.
 std::uint64_t hash(std::string_view text) {
   std::uint64_t h = 0xcbf29ce484222325ull;
   for (unsigned char c : text) h = (h ^ c) * 0x100000001b3ull;
@@ -43,7 +43,8 @@ class ParameterDraws {
     noise.clock.step = place_;
     return noise;
   }
-  // Returns a seed per parameter, because cuRAND has no positions that a name could select.
+  // Returns one seed per parameter, because curand_normal() and curand_uniform() always start at position 0
+  // of a seed.
   std::uint64_t curand_seed() const { return seed_ ^ place_ * 0x9E3779B97F4A7C15ull; }
 
   std::uint64_t seed_, place_;
@@ -80,11 +81,11 @@ std::string_view name(InitGenerator g) { return g == InitGenerator::philox ? "ph
 Linear::Linear(const std::string& name, std::int64_t in, std::int64_t out, Activation activation_,
                const Initializer& init, Device device, int heads, Precision precision_)
     : activation(activation_), precision(precision_), name_(name) {
-  check(device.backend().supports(precision), "linear", "expected a precision that {} has, got {}",
+  check(device.backend().supports(precision), "linear", "expected a precision that {} supports, got {}",
         device.description(), gpuvae::name(precision));
   check(in > 0 && out > 0, "linear", "expected widths of 1 or more for {}, got {} to {}", name, in, out);
-  check(heads > 0 && out % heads == 0, "linear", "expected outputs in {} equal heads for {}, got {}", heads,
-        name, out);
+  check(heads > 0 && out % heads == 0, "linear",
+        "expected a multiple of {} (heads) as the number of outputs of {}, got {}", heads, name, out);
   weight = Variable(draw_weight(name + ".weight", {out, in}, init, device, heads), true);
   Tensor b = init.bias_std == 0 ? Tensor::zeros({out}, DType::f32, device)
                                 : ParameterDraws(name + ".bias", init, device).normal({out}, init.bias_std);

@@ -1,4 +1,4 @@
-// Unary and binary primitives with broadcasting.
+// Unary primitives, and binary primitives with broadcasting.
 #include <optional>
 #include "kernels/math/functions.h"
 
@@ -36,7 +36,7 @@ Variable unary(Unary operation, const Variable& x, double a = 1, double b = 0) {
       });
 }
 
-// Returns how a shape is repeated to fill `out`, or nothing if it cannot be.
+// Returns how shape `s` is broadcast to `out`, or nothing if that is impossible.
 std::optional<Broadcast> broadcast_of(const Shape& s, const Shape& out) {
   if (s == out) return Broadcast::none;
   if (s.elements() == 1) return Broadcast::scalar;

@@ -1,5 +1,5 @@
-// Negative log likelihoods, whose value and gradient are computed in one pass (the gradient is kept for the
-// backward pass), and log densities per row for evaluation.
+// Negative log likelihoods, which compute value and gradient in one pass and keep the gradient for the
+// backward pass, and log densities per row for evaluation.
 #include <cmath>
 
 #include "src/ops/op.h"
@@ -29,8 +29,8 @@ namespace {
 using namespace ops;
 using kernels::LikelihoodKind;
 
-// The name of a public function, the likelihood that it computes, the name of its argument, and the content
-// of a row of that argument.
+// Describes a public function: its name, the likelihood that it computes, the name of its first argument, and
+// the content of a row of that argument.
 struct Likelihood {
   const char* name;
   kernels::LikelihoodOptions options;
@@ -182,7 +182,7 @@ Variable total(const Likelihood& l, const Variable& params, const Variable& targ
   checked_target(l, params, target);
   return scale * sum(element(params, target));
 }
-// Returns the sums of element(params, x) per row. A row of the target belongs to one or more rows of
+// Returns the sums of element(params, x) per row. Each row of the target applies to n consecutive rows of
 // `params`.
 template <class Element>
 Variable row_sums(const Likelihood& l, const Variable& params, const Variable& target,
@@ -192,7 +192,7 @@ Variable row_sums(const Likelihood& l, const Variable& params, const Variable& t
   return sum(element(params, repeated.reshape(checked_shape(l, params))), Axis::columns);
 }
 
-// The functions below return the log density of each element.
+// The next three functions return the log density of each element.
 Variable of_logits(const Variable& logits, const Variable& x) {
   return logits * x - activate(logits, Activation::softplus);
 }
@@ -200,7 +200,7 @@ Variable of_continuous_logits(const Variable& logits, const Variable& x) {
   return logits * x - continuous_bernoulli_log_normalizer(logits);
 }
 Variable of_probabilities(const Variable& probabilities, const Variable& x) {
-  constexpr double kMargin = 1e-7;  // the margin that bce documents
+  constexpr double kMargin = 1e-7;  // see bce()
   const Variable p = clamp(probabilities, kMargin, 1 - kMargin);
   return log(p) * x + log(1 - p) * (1 - x);
 }
@@ -211,7 +211,7 @@ auto gaussian_element(const GaussianOptions& options) {
     Variable mean = columns(params, 0, width);
     if (options.sigmoid_mean) mean = activate(mean, Activation::sigmoid);
     const Variable v = clamp(columns(params, width, width), options.low, options.high);
-    // Two factors, because 1 / sigma exceeds the largest float before the log variance does.
+    // 1 / sigma is applied as two equal factors, because it may overflow where the result does not.
     const Variable root = bounded_exp(-0.25 * v, 88, 709);
     constexpr double kLogTwoPi = 1.83787706640934548356;
     return square((mean - x) * root * root) + v + kLogTwoPi;

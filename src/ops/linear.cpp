@@ -24,7 +24,7 @@ kernels::GemmArgs product_args(const Tensor& c, Factor a, Factor b, Precision pr
   args.transpose_b = b.transpose;
   return args;
 }
-// Computes c (+)= op(a) op(b) and, if `sums` is defined, the sums of a's columns.
+// Computes c (+)= op(a) op(b) and, if `sums` is defined, the column sums of `a`.
 void multiply_into(const Tensor& c, bool accumulate, Factor a, Factor b, Precision precision = Precision::f32,
                    const Tensor& sums = {}) {
   kernels::GemmArgs args = product_args(c, a, b, precision);
@@ -46,8 +46,8 @@ void check_linear(const Variable& x, const Variable& weight, const Variable& bia
         weight.shape()[0], bias.shape());
 }
 
-// Computes the gradient before the activation from d_y and, if requested, d_bias in the same pass. It
-// overwrites d_y if no other handle shares it.
+// Computes from d_y the gradient with respect to the activation's input and, if requested, d_bias in the same
+// pass. The result overwrites d_y if no other tensor shares its memory.
 Tensor before_activation(Tensor d_y, const Tensor& saved, Activation activation,
                          const BackwardContext::Destination& d_bias) {
   kernels::ActivationBackwardArgs args{.dtype = d_y.dtype(), .activation = activation};
@@ -70,8 +70,9 @@ Tensor before_activation(Tensor d_y, const Tensor& saved, Activation activation,
   return d_pre;
 }
 
-// The backward pass of a layer. If x is the output of a layer with ReLU, the product that computes d_x also
-// applies the derivative of that ReLU and sums the bias gradient of that layer (kernels::ReluMask).
+// The backward pass of a layer. If x is the output of another layer with ReLU, the matrix product that
+// computes d_x also applies the derivative of that ReLU and computes the bias gradient of that layer
+// (kernels::ReluMask).
 class LinearBackward {
  public:
   LinearBackward(Activation activation, Precision precision, Saved x, Saved weight, Saved saved,
@@ -84,13 +85,14 @@ class LinearBackward {
         relu_bits_(std::move(relu_bits)) {}
 
   void operator()(BackwardContext& context) const {
-    const bool passed = context.gradient().fused;  // the gradient is that before ReLU, and d_bias is done
+    // If true, the gradient is already that with respect to the ReLU's input, and d_bias is computed.
+    const bool passed = context.gradient().fused;
     const Tensor &x = x_.get(), &weight = weight_.get(), &saved = saved_.get();
     BackwardContext::Destination d_weight = {}, d_bias = {};
     if (context.needs(kWeight)) d_weight = context.destination(kWeight);
     if (context.needs(kBias) && !passed) d_bias = context.destination(kBias);
     Tensor d_pre = context.take_gradient(), sums;
-    // If nothing else needs a pass over d_y, the product for d_weight also sums d_bias.
+    // Without an activation, the product for d_weight also computes d_bias, so that d_y is read only once.
     if (activation_ == Activation::identity && d_weight.tensor && d_bias.tensor && !d_bias.accumulate)
       sums = d_bias.tensor;
     else if (!passed && (activation_ != Activation::identity || d_bias.tensor))
@@ -122,7 +124,7 @@ class LinearBackward {
   Precision precision_;
   Saved x_, weight_;
   Saved saved_;       // input of the activation's derivative
-  Tensor relu_bits_;  // signs of the output, or undefined; written by the forward product
+  Tensor relu_bits_;  // sign bits of the output, written by the forward product; or undefined
 };
 
 }  // namespace
@@ -134,7 +136,7 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
   kernels::GemmArgs args = product_args(y, {x.value(), false}, {weight.value(), true}, precision);
   args.activation = activation;
   args.bias = bias ? bias.value().data() : nullptr;
-  // The tensor from which the activation's derivative is computed.
+  // `saved` is the tensor from which the activation's derivative is computed.
   Tensor saved = activation == Activation::identity ? Tensor() : y;
   if (!math::slope_from_output(activation) && GraphAccess::needs_gradient({&x, &weight, &bias})) {
     saved = empty_like(y);

@@ -1,5 +1,5 @@
-// The log density of a mixture of diagonal Gaussians. The forward pass is one kernel, and the backward pass
-// recomputes the responsibilities.
+// The log density of a mixture of diagonal Gaussians. The forward pass is one kernel; the backward pass
+// recomputes the responsibilities instead of storing them.
 #include <cmath>
 
 #include "src/ops/op.h"
@@ -53,7 +53,7 @@ Variable mixture_log_density(const Variable& z, const Variable& component_params
   args.workspace = workspace.data();
   args.out = out.data();
   backend(out).mixture(args, stream(out));
-  // The function captures the tensors to keep the memory that `args` points to.
+  // The lambda captures all tensors to which `args` points, so that their memory is kept.
   return record(kName, {&z, &component_params, &log_weights}, out,
                 [=, kept_out = Saved(kName, out), kept_z = Saved(kName, z.value()),
                  kept_params = Saved(kName, component_params.value()),
@@ -86,7 +86,7 @@ Variable mixture_log_density(const Variable& z, const Variable& component_params
 
 namespace unfused {
 
-// Computes one component at a time.
+// Computes the log density of one component at a time.
 Variable mixture_log_density(const Variable& z, const Variable& component_params, PosteriorScale scale,
                              const Variable& log_weights) {
   const auto [rows, latent, components] = check_mixture(z, component_params, log_weights);

@@ -1,4 +1,4 @@
-// Building blocks of every operation: argument checks, access to the backend, and recording of nodes.
+// Helpers that all operations share: argument checks, access to the backend, and recording of nodes.
 #pragma once
 
 #include "gpuvae/ops.h"
@@ -20,7 +20,7 @@ inline Tensor scalar_like(const Tensor& t) { return Tensor::empty({1}, t.dtype()
 inline void check_defined(const char* operation, const Variable& v, const char* what) {
   check(static_cast<bool>(v), operation, "expected {}, got an undefined variable", what);
 }
-// Checks that the operation can compute with the elements of `v`.
+// Checks that the dtype of `v` is f32 or f64.
 inline void check_real(const char* operation, const Variable& v) {
   check(v.dtype() == DType::f32 || v.dtype() == DType::f64, operation, "expected f32 or f64, got {}",
         v.value());

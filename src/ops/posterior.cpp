@@ -64,7 +64,7 @@ PosteriorSample run(const char* name, const Variable& posterior_params, const Po
   PosteriorSample result;
   if (wanted.z) result.z = GraphAccess::output(node, z);
   if (wanted.kl) result.kl = GraphAccess::output(node, kl);
-  // The function captures the clock's tensor to keep the memory that `args` points to.
+  // The lambda captures the clock's device_step, too, so that all memory to which `args` points is kept.
   node->backward = [=, kept = Saved(name, x), epsilon = Saved(name, options.epsilon),
                     samples = Saved(name, options.noise.samples),
                     step = options.noise.clock.device_step](BackwardContext& context) {

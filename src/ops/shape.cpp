@@ -1,4 +1,4 @@
-// Sums, reshapes, transposition, slices of columns, concatenation and repeated rows.
+// Sums, means, reshape, transpose, slices of columns, concatenation and repetition of rows.
 #include "src/ops/op.h"
 
 namespace gpuvae {
@@ -15,8 +15,8 @@ Tensor reduce_value(Axis axis, const Tensor& x, Shape shape, double scale) {
   return out;
 }
 
-// Returns scale * gradient repeated to `shape`. `gradient` is a row, a column or one element, as `broadcast`
-// says.
+// Returns scale * gradient, broadcast to `shape`. `broadcast` says whether `gradient` is a row, a column or
+// one element.
 Tensor spread(const Tensor& gradient, const Shape& shape, Broadcast broadcast, double scale) {
   if (scale != 1) {
     const Tensor scaled = empty_like(gradient);
@@ -58,8 +58,8 @@ Tensor transposed(const Tensor& x) {
   return out;
 }
 
-// A concatenation is computed as a copy of columns. Parts along axis rows are contiguous in memory, so they
-// are treated as slices of one long row.
+// A concatenation is computed as copies of columns. With Axis::rows, each part is contiguous in the result,
+// so the matrices are treated as slices of one long row.
 struct Layout {
   std::int64_t rows = 1;
   std::vector<std::int64_t> widths;
@@ -166,7 +166,7 @@ Variable columns(const Variable& x, std::int64_t first, std::int64_t count) {
   check_defined("columns", x, "x");
   const std::int64_t rows = x.shape().rows(), width = x.shape().columns();
   check(first >= 0 && count >= 0 && first <= width - count, "columns",
-        "expected columns within {}, got {} from {}", x.shape(), count, first);
+        "expected columns within {}, got {} columns from column {}", x.shape(), count, first);
   Tensor out = Tensor::empty({rows, count}, x.dtype(), x.device());
   backend(x.value()).copy_columns(
       {x.dtype(), rows, count, x.value().data(), width, first, out.data(), count, 0}, stream(x.value()));
@@ -181,7 +181,7 @@ Variable columns(const Variable& x, std::int64_t first, std::int64_t count) {
 
 Tensor repeat_rows(const Tensor& x, std::int64_t n) {
   check_defined("repeat_rows", x, "x");
-  check(n > 0, "repeat_rows", "expected to repeat rows once or more, got {}", n);
+  check(n > 0, "repeat_rows", "expected 1 or more repetitions, got {}", n);
   const std::int64_t rows = x.shape().rows(), width = x.shape().columns();
   Tensor out = Tensor::empty({rows * n, width}, x.dtype(), x.device());
   backend(x).repeat_rows({x.dtype(), rows, width, n, x.data(), out.data()}, stream(x));

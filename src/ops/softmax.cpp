@@ -1,5 +1,5 @@
-// Softmax and log-sum-exp. The kernel works along the rows of a matrix. For other axes, its input is
-// transposed or viewed as a single row.
+// Softmax and log-sum-exp. The kernel reduces each row of a matrix. For other axes, its input is transposed
+// or reshaped to a single row.
 #include "src/ops/op.h"
 
 namespace gpuvae {
@@ -10,7 +10,7 @@ using kernels::Binary;
 using kernels::Broadcast;
 
 // Returns the softmax of each row of x. A tensor of any rank is treated as a matrix whose columns are the
-// last dimension.
+// last axis.
 Tensor softmax_value(const Tensor& x) {
   Tensor y = empty_like(x);
   backend(x).softmax({x.dtype(), x.shape().rows(), x.shape().columns(), x.data(), nullptr, y.data()},

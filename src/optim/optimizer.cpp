@@ -13,7 +13,8 @@
 namespace gpuvae {
 namespace {
 
-// Every parameter starts on a cache line, so that kernels may use wide accesses. The gaps stay zero.
+// Every parameter starts at a multiple of 64 bytes, so that kernels may use wide accesses. The gaps stay
+// zero.
 constexpr std::int64_t kAlignment = 16;
 std::int64_t padded(std::int64_t n) { return (n + kAlignment - 1) / kAlignment * kAlignment; }
 
@@ -44,7 +45,8 @@ void check_parameters(std::span<const Parameter> parameters) {
     const autograd::Leaf* leaf = GraphAccess::edge(p.variable).leaf.get();
     check(seen.insert(leaf).second, "optimizer", "expected each parameter once, got {} twice", p.name);
     check(leaf->optimizer.expired(), "optimizer",
-          "expected parameters that no other optimiser updates, got {}, which one updates already", p.name);
+          "expected parameters that no other optimiser updates, got {}, which another optimiser updates",
+          p.name);
   }
 }
 
@@ -59,12 +61,12 @@ OptimizerOptions OptimizerOptions::defaults(OptimizerKind kind) {
       o.learning_rate = 1e-2;
       break;
     case OptimizerKind::rmsprop:
-      // As Keras.
+      // The defaults of Keras.
       o.beta2 = 0.9;
       o.epsilon = 1e-7;
       break;
     case OptimizerKind::rmsprop_tf1:
-      // As TensorFlow 1.
+      // The defaults of TensorFlow 1.
       o.beta2 = 0.9;
       o.epsilon = 1e-10;
       break;
@@ -95,7 +97,7 @@ Optimizer::Optimizer(std::span<const Parameter> parameters, const OptimizerOptio
   }
   values_ = Tensor::zeros({total}, DType::f32, device);
   gradients_ = Tensor::zeros({total}, DType::f32, device);
-  // TensorFlow 1 initialises the mean square to one.
+  // TensorFlow 1 starts the mean of squared gradients at one.
   state1_ = Tensor::full({total}, options.kind == OptimizerKind::rmsprop_tf1 ? 1 : 0, DType::f32, device);
   if (keeps_second_state(options.kind)) state2_ = Tensor::zeros({total}, DType::f32, device);
   if (options.clip_norm > 0) clip_ = Tensor::zeros({2}, DType::f32, device);
@@ -220,7 +222,8 @@ void Optimizer::restore(std::uint64_t steps, const Tensor& state1, const Tensor&
     steps_ = steps;
     return;
   }
-  // Captured graphs contain steps_, so the counter holds the difference to it, modulo 2^64.
+  // Captured graphs contain the current value of steps_ as a constant, so only the counter changes: it
+  // becomes steps - steps_, modulo 2^64.
   steps -= steps_;
   counter_.device().backend().copy_to_device(counter_.data(), &steps, sizeof steps,
                                              Stream::current(counter_.device()).handle());

@@ -1,4 +1,4 @@
-// The optimisers' updates in primitive operations, each of which takes one pass over memory.
+// Optimiser updates as sequences of primitive operations, each of which passes over memory once.
 #include <cmath>
 
 #include "gpuvae/optim.h"
@@ -27,7 +27,7 @@ class Primitives {
         {.operation = operation, .size = x.elements(), .a = a, .b = b, .x = x.data(), .y = y.data()},
         stream_);
   }
-  // out = a operation b, where b has the size of a or one element.
+  // out = operation(a, b), where b has as many elements as a, or one.
   void binary(Binary operation, const Tensor& a, const Tensor& b, const Tensor& out) const {
     backend_.binary(
         {.operation = operation,
@@ -73,7 +73,7 @@ void optimizer_step(const OptimizerOptions& o, std::uint64_t step, std::int64_t 
     check(t && t.elements() == parameters.elements(), "optimizer_step",
           "expected tensors of {} elements, got {}", parameters.elements(), t ? t.elements() : 0);
   check(decayed >= 0 && decayed <= parameters.elements(), "optimizer_step",
-        "expected decayed elements of at most {}, got {}", parameters.elements(), decayed);
+        "expected 0 to {} decayed elements, got {}", parameters.elements(), decayed);
   const Primitives on(parameters);
   const auto first = [&](const Tensor& t) { return t.slice(0, decayed); };
   const bool changes = o.clip_norm > 0 || (o.l2 > 0 && o.kind != OptimizerKind::adamw);
@@ -90,7 +90,7 @@ void optimizer_step(const OptimizerOptions& o, std::uint64_t step, std::int64_t 
     on.axpby(-o.learning_rate, state1, 1, parameters);
     return;
   }
-  // t holds the square root of the second moment.
+  // t receives the square root of the second moment, and then the update.
   const Tensor& second = adam ? state2 : state1;
   const bool sums = o.kind == OptimizerKind::adagrad, epsilon_inside = o.kind == OptimizerKind::rmsprop_tf1;
   on.unary(Unary::square, g, t);

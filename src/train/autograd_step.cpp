@@ -38,8 +38,8 @@ void AutogradStep::zero_gradients() {
   for (const Variable& other : others_) other.zero_grad();
 }
 
-// Linear warm-up of the KL term's weight (Bowman et al., 2016; Sonderby et al., 2016), a function of the
-// device's step counter.
+// Returns the KL term with its weight, which rises linearly during the warm-up (Bowman et al., 2016; Sonderby
+// et al., 2016). The device computes the weight from its step counter.
 autograd::Root AutogradStep::regularizer_root(const Variable& regularizer, const Clock& clock) const {
   const double steps = options_.warmup_epochs * static_cast<double>(clock.steps_per_epoch);
   if (steps <= 0) return {regularizer, options_.beta};

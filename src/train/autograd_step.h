@@ -1,4 +1,4 @@
-// The training step of any model: operations, and their gradients by autograd.
+// The training step for any model, composed of differentiable operations and autograd.
 #pragma once
 
 #include "gpuvae/train.h"
@@ -6,7 +6,7 @@
 
 namespace gpuvae {
 
-// Returns the losses of a batch, as a sum or a mean over the batch, with the weights that the gradient needs.
+// Returns the losses of a batch, as a sum or a mean over the batch, weighted as `options` requires.
 Elbo losses_of(const Vae& model, const Batch& batch, const Noise& noise, const TrainOptions& options);
 // Adds the losses to the run's sums, and advances the run's step counter if `advance` is true.
 void count_losses(const Elbo& elbo, const TrainOptions& options, const StepContext& step, bool advance);

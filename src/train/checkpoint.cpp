@@ -58,7 +58,7 @@ void restore(const io::TensorFile& file, const std::filesystem::path& path,
     copy_to(p.variable.value(), expected(file, path, p.name, p.variable.value()));
 }
 
-// Access to the metadata of a checkpoint.
+// Reads the metadata of a checkpoint.
 class Metadata {
  public:
   Metadata(const io::TensorFile& file, const std::filesystem::path& path)
@@ -74,7 +74,8 @@ class Metadata {
     T number{};
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
     check(error == std::errc() && end == value.data() + value.size(), file_error("load"),
-          "{}: expected a number of {}, got {}", path_, key, value.empty() ? "nothing" : value);
+          "{}: expected a number in metadata field {}, got {}", path_, key,
+          value.empty() ? "nothing" : value);
     return number;
   }
 
@@ -83,7 +84,8 @@ class Metadata {
   std::string path_;
 };
 
-// Older checkpoints do not name their optimiser. For those, only the number of state tensors is compared.
+// Older checkpoints do not name their optimiser; for them, only the presence of a second state tensor is
+// checked.
 void check_same_optimizer(const io::TensorFile& file, const std::filesystem::path& path,
                           const Optimizer& optimizer) {
   const auto expected = name(optimizer.options().kind);

@@ -9,7 +9,7 @@
 namespace gpuvae {
 namespace {
 
-// Returns a number of rows with which a batch fits in a CPU's cache or fills a GPU.
+// Returns options.rows or, if it is 0, a batch size that fits a CPU's cache or fills a GPU.
 std::int64_t rows_for(const EvaluationOptions& options, const Vae& model) {
   if (options.rows > 0) return options.rows;
   return model.device().is_cpu() ? 1000 : 16384;
@@ -31,7 +31,7 @@ void check_images(const char* name, const Vae& model, const Dataset& images) {
         model.options().features, images.features());
 }
 
-// Calls each(x, first image) for all images, batch by batch.
+// Calls each(x, index of the first image in x) for each batch.
 template <class Each>
 void for_batches(const Vae& model, const Dataset& images, const EvaluationOptions& options, Each each) {
   const std::int64_t batch = std::min(rows_for(options, model), images.count());
@@ -46,7 +46,8 @@ Draw draw_at(std::uint64_t seed, RandomPurpose purpose, std::int64_t first) {
   return draw;
 }
 
-// Sums exp(log weight) and its square, relative to the largest weight so far.
+// Sums exp(log_weight) and its square. Both sums are relative to the largest weight so far, to avoid
+// overflow.
 struct LogSum {
   double largest = -INFINITY, sum = 0, squares = 0;
   void add(double log_weight) {
@@ -63,8 +64,8 @@ struct LogSum {
   double log_mean(std::int64_t n) const { return largest + std::log(sum / static_cast<double>(n)); }
 };
 
-// Returns log p(x | z_k) + log p(z_k) - log q(z_k | x) of `samples` draws per image of x, in the order of the
-// images.
+// Returns log p(x | z_k) + log p(z_k) - log q(z_k | x) for `samples` draws per image of x. Draws of the same
+// image are consecutive.
 std::vector<float> log_weights(const Vae& model, const Tensor& x, const Tensor& posterior_params,
                                std::int64_t samples, const Draw& draw) {
   const Variable repeated = repeat_rows(posterior_params, samples);
@@ -109,7 +110,7 @@ ImportanceEstimate importance_weighted_nll(const Vae& model, const Dataset& imag
   check_images("importance_weighted_nll", model, images);
   check(samples > 0, "importance_weighted_nll", "expected 1 or more samples, got {}", samples);
   check(images.count() <= UINT32_MAX / samples, "importance_weighted_nll",
-        "expected fewer than 2^32 samples in all, got {} for each of {} images", samples, images.count());
+        "expected fewer than 2^32 samples in total, got {} for each of {} images", samples, images.count());
   const NoGradGuard no_grad;
   const auto start = std::chrono::steady_clock::now();
   const std::int64_t rows = rows_for(options, model);
@@ -133,7 +134,7 @@ ImportanceEstimate importance_weighted_nll(const Vae& model, const Dataset& imag
 
 namespace {
 
-// Sums columns and their squares over the rows.
+// Sums of the columns and of their squares over all rows, for means and variances.
 struct Moments {
   std::vector<double> sum, squares;
   double rows = 0;
@@ -149,7 +150,7 @@ struct Moments {
   }
   double mean(std::size_t i) const { return sum[i] / rows; }
   double variance(std::size_t i) const { return std::max(0.0, squares[i] / rows - mean(i) * mean(i)); }
-  double stddev() const {  // mean over the columns
+  double stddev() const {  // mean of the columns' standard deviations
     double total = 0;
     for (std::size_t i = 0; i < sum.size(); ++i) total += std::sqrt(variance(i));
     return total / static_cast<double>(sum.size());

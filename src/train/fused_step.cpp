@@ -54,7 +54,7 @@ void set_model(kernels::FusedStepArgs& args, const Vae& model, const TrainOption
   }
 }
 
-// Sets the weights for nats per image, unless pixel_mean is set.
+// Sets the weights of the loss terms such that losses are in nats per image, unless pixel_mean is true.
 void set_weights(kernels::FusedStepArgs& args, const Dataset& images, const TrainOptions& options) {
   const double per_pixel = options.pixel_mean ? 1.0 / static_cast<double>(images.features()) : 1.0;
   args.reconstruction_weight = per_pixel;
@@ -132,7 +132,7 @@ FusedStep::FusedStep(const Vae& model, const Optimizer& optimizer, const Dataset
                      const TrainOptions& options, kernels::FusedPrecision precision)
     : device_(model.device()) {
   const std::string why = why_not(model, optimizer, images, options);
-  check(why.empty(), "fused_step", "expected a model that fits: {}", why);
+  check(why.empty(), "fused_step", "expected a model that the fused step supports, but {}", why);
   check(images.examples.device() == device_, "fused_step", "expected the images on {}, got {}", device_,
         images.examples);
   check(images.features() == model.options().features, "fused_step",

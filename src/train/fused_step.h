@@ -13,12 +13,13 @@ namespace gpuvae {
 
 class FusedStep final : public TrainStep {
  public:
-  // Returns "" if FusedStep supports the arguments, else one line that names the obstacle.
+  // Returns "" if FusedStep supports the arguments, else one line that says why not.
   static std::string why_not(const Vae& model, const Optimizer& optimizer, const Dataset& images,
                              const TrainOptions& options);
 
-  // All arguments must outlive the step. Throws Error if why_not() returns an obstacle and, at the first
-  // step, if the device lacks the precision. `automatic` uses the precision of the model.
+  // All arguments must outlive the step. Throws Error if why_not() returns a reason. The first enqueue()
+  // throws Error if the device lacks the precision. FusedPrecision::automatic uses the precision of the
+  // model.
   FusedStep(const Vae& model, const Optimizer& optimizer, const Dataset& images, const TrainOptions& options,
             kernels::FusedPrecision precision = kernels::FusedPrecision::automatic);
 

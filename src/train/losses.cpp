@@ -16,7 +16,8 @@ Trainer::Sums Trainer::read_sums() {
   return sums;
 }
 
-// Adds the growth of the epoch's sums since the last call.
+// Adds the epoch's losses since the last call to the sums from which callbacks and run_steps() get their
+// means.
 void Trainer::add_to_means(const Sums& epoch) {
   const auto add = [&](Sums& to) {
     to.reconstruction += epoch.reconstruction - seen_.reconstruction;
@@ -36,7 +37,7 @@ Losses Trainer::mean_of(const Sums& sums) const {
 
 Losses Trainer::evaluate(const Dataset& images) { return evaluate_in(step_ / steps_per_epoch_, images); }
 
-// The clock of the noise uses the epoch of training, so that validation noise changes in every epoch too.
+// The noise depends on the epoch of training, so that it changes from epoch to epoch, like that of training.
 Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images) {
   const NoGradGuard no_grad;
   const Tensor totals = new_run_state(model_.device());
@@ -45,7 +46,8 @@ Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images) {
                                                   options_.validation_batch);
   BatchOptions in_order = options_.data;
   in_order.shuffle = false;
-  // Image i of this set must not get the numbers of image i of the training set.
+  // Another seed, so that the random binarization of image i differs from that of image i of the training
+  // set.
   in_order.seed = ~in_order.seed;
   Clock clock{.step = epoch * batches, .steps_per_epoch = batches};
   StepContext step;

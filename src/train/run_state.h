@@ -20,7 +20,7 @@ struct RunState {
 Tensor new_run_state(Device device);
 void write_run_state(const Tensor& state, const RunState& value);
 RunState read_run_state(const Tensor& state);  // waits for the current stream
-// Returns the part of a RunState that clocks read.
+// Returns the step counter in a RunState, for Clock::device_step.
 Tensor step_counter(const Tensor& state);
 
 }  // namespace gpuvae

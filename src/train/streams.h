@@ -1,4 +1,4 @@
-// Runs training work on another stream for a while, and keeps the host from running too far ahead of the
+// Runs training work on another stream within a scope, and keeps the host from running too far ahead of the
 // device.
 #pragma once
 
@@ -9,8 +9,8 @@
 
 namespace gpuvae {
 
-// Makes `inner` the current stream. `inner` waits for the work that was queued on the previous stream so far,
-// and the previous stream waits for the work of `inner` at the end of the scope.
+// Makes `inner` the current stream within a scope. At its beginning, `inner` waits for the work queued on the
+// previous stream; at its end, the previous stream waits for the work queued on `inner`.
 class ScopedStream {
  public:
   explicit ScopedStream(const Stream& inner)
@@ -20,7 +20,7 @@ class ScopedStream {
   ~ScopedStream() {
     try {
       if (!(inner_ == outer_)) outer_.wait(inner_.record());
-    } catch (const Error&) {  // the device is lost, so the next call that uses it throws
+    } catch (const Error&) {  // after a device failure, the next call that uses the device throws
     }
   }
   ScopedStream(const ScopedStream&) = delete;

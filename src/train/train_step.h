@@ -1,4 +1,4 @@
-// The interface of a training step for executors: one complete step, queued on the current stream.
+// The interface between executors and training steps.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 namespace gpuvae {
 
 struct StepContext {
-  Clock clock = {};           // clock of the step, which reads state->step
-  Clock updates = {};         // finished updates of the optimiser, which also reads state->step
+  Clock clock = {};           // the step of the run, read from state->step
+  Clock updates = {};         // the optimiser's finished updates, which also follow from state->step
   std::int64_t rows = 0;      // batch size; smaller for the last batch of an epoch
   RunState* state = nullptr;  // on the device
   Tensor factors = {};        // factors of the learning rate, see Optimizer::step
@@ -22,8 +22,8 @@ class TrainStep {
  public:
   virtual ~TrainStep() = default;
   // Queues one step: batch, losses, gradients, update and sums. The last kernel advances state->step. The
-  // function does not wait, and its work does not depend on the number of the step on the host, so that it
-  // can be captured and launched again.
+  // function does not wait for the device, and its host code must not depend on the step number, so that the
+  // work can be captured and launched repeatedly.
   virtual void enqueue(const StepContext& step) = 0;
   virtual Device device() const = 0;
 };

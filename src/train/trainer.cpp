@@ -36,7 +36,8 @@ void check_belongs(const Vae& model, const Optimizer& optimizer) {
   std::size_t updated = 0;
   for (const Parameter& p : model.parameters()) updated += optimizer.updates(p.variable);
   check(updated == optimizer.variable_count(), "train",
-        "expected an optimiser of this model's parameters, got one of {} variables of which {} belong to it",
+        "expected an optimiser of this model's parameters, got one of {} variables, {} of which belong to "
+        "the model",
         optimizer.variable_count(), updated);
 }
 
@@ -70,7 +71,7 @@ Trainer::Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset 
         validation_.examples ? validation_.features() : 0);
   check(train_.features() == model.options().features, "train", "expected examples of {} features, got {}",
         model.options().features, train_.features());
-  check(train_.examples.device() == model.device(), "train", "expected the images on {}, got {}",
+  check(train_.examples.device() == model.device(), "train", "expected the examples on {}, got {}",
         model.device(), train_.examples);
   check_belongs(model, optimizer);
   steps_per_epoch_ = static_cast<std::uint64_t>(gpuvae::steps_per_epoch(options, train_.count()));
@@ -95,7 +96,7 @@ ChosenStep Trainer::choose_step() {
   if (cuda && (asked == Executor::automatic || asked == Executor::fused)) {
     step.why = FusedStep::why_not(model_, optimizer_, train_, options_);
     check(asked != Executor::fused || step.why.empty(), "train",
-          "expected a model that the fused executor covers, but {}", step.why);
+          "expected a model that the fused executor supports, but {}", step.why);
     if (step.why.empty()) {
       step.body = std::make_unique<FusedStep>(model_, optimizer_, train_, options_);
       step.name = "fused";
@@ -116,7 +117,8 @@ std::string Trainer::executor() const { return executor_->text(); }
 
 bool Trainer::reports_wait() const { return !model_.device().is_cpu() && options_.report_seconds > 0; }
 
-// Captures require a stream other than the device's default stream.
+// Returns the current stream or, for captures, which the default stream does not support, a stream of the
+// trainer.
 Stream Trainer::training_stream() {
   const Stream current = Stream::current(model_.device());
   if (!executor_->captures() || current.handle()) return current;
@@ -138,8 +140,8 @@ void Trainer::resume_after(int epochs) {
   step_ = static_cast<std::uint64_t>(epochs) * steps_per_epoch_;
 }
 
-// Writes the schedule's factors for the next `steps` steps of an epoch to the places where the updates read
-// them.
+// Writes the schedule's factors for the next `steps` steps of an epoch to factors_, in which update number i
+// reads element i modulo the size.
 void Trainer::write_factors(std::uint64_t updates, std::uint64_t steps) {
   if (!factors_) return;
   std::vector<double> factors(steps_per_epoch_);
@@ -152,7 +154,7 @@ std::int64_t Trainer::images_after(std::uint64_t steps) const {
   return std::min(images_per_epoch(), static_cast<std::int64_t>(steps) * options_.batch_size);
 }
 
-// Resets the device's sums, which cover one epoch.
+// Resets the device's loss sums, which cover one epoch.
 void Trainer::begin_epoch() {
   write_run_state(state_, {.step = step_});
   seen_ = {};
@@ -173,8 +175,8 @@ void Trainer::on_epoch(EpochCallback callback) {
   epoch_callbacks_.push_back(std::move(callback));
 }
 
-// Returns the number of steps to run before the next interruption: full batches, or the smaller last batch of
-// an epoch.
+// Returns the number of steps to run before the host must act again. They are either steps with full batches,
+// or the one step with the smaller last batch of an epoch.
 std::uint64_t Trainer::steps_at_once(std::uint64_t end, bool reports) const {
   const std::uint64_t done = step_in_epoch();
   const std::uint64_t full =
@@ -190,7 +192,7 @@ std::uint64_t Trainer::steps_at_once(std::uint64_t end, bool reports) const {
 
 bool Trainer::report_steps() {
   bool stop = false;
-  // Read before any callback, which may set another learning rate.
+  // Computed before the callbacks, because a callback may set another learning rate.
   const double rate = step_callbacks_.empty() ? 0 : learning_rate(step_ - 1);
   for (StepWatch& watch : step_callbacks_) {
     if (step_ % watch.every != 0) continue;
@@ -213,8 +215,8 @@ void Trainer::report_progress(const ProgressCallback& progress, std::uint64_t be
   reported_ = std::chrono::steady_clock::now();
 }
 
-// Runs steps of one epoch, up to step number `end` of the run. Only reports wait for the device. Returns
-// whether a callback stopped the run.
+// Runs steps of one epoch, up to step number `end` of the run. Waits for the device only for reports and at
+// the end. Returns whether a callback stopped the run.
 bool Trainer::train_to(std::uint64_t end, const ProgressCallback& progress) {
   const auto start = std::chrono::steady_clock::now();
   if (step_in_epoch() == 0) begin_epoch();

@@ -22,7 +22,8 @@ std::vector<Parameter> parameters_of(const Distribution& distribution) {
   return all;
 }
 
-// Returns the distribution that a model owns, made from the distribution in its options.
+// Returns the distribution that a model uses: an initialised clone of the one in its options, or that object
+// itself if it has no clone().
 template <class T>
 std::shared_ptr<const T> owned(const std::shared_ptr<const T>& described, const ModelContext& context) {
   const std::vector<Parameter> shared = parameters_of(*described);
@@ -34,7 +35,7 @@ std::shared_ptr<const T> owned(const std::shared_ptr<const T>& described, const 
   for (const Parameter& p : parameters_of(*own))
     check(std::none_of(shared.begin(), shared.end(),
                        [&](const Parameter& s) { return GraphAccess::same_leaf(s.variable, p.variable); }),
-          "vae", "expected initialize() of {} to create {} anew, got one that the options hold",
+          "vae", "expected initialize() of {} to create a new {}, got the one that the options hold",
           described->name(), p.name);
   return own;
 }
@@ -44,7 +45,7 @@ std::shared_ptr<const T> owned(const std::shared_ptr<const T>& described, const 
 Vae::Vae(const VaeOptions& options, Device device) : options_(checked(options)), device_(device) {
   const VaeOptions& o = options_;
   encoder_ = Mlp("encoder", o.features, o.encoder_widths, o.activation, o.initializer, device, o.precision);
-  // The parts of a head, such as means and scales, are initialised like separate layers side by side.
+  // The parts of a head, such as means and scales, are initialised like separate layers.
   const int heads = o.posterior->params_per_dimension(), per_feature = o.likelihood->params_per_feature();
   head_ = Linear("posterior", encoder_.outputs(), heads * o.latent, Activation::identity, o.initializer,
                  device, heads, o.precision);
@@ -78,7 +79,7 @@ Variable Vae::free_bits_kl(const Variable& posterior_params, const ElboWeights& 
   const Variable kl =
       prior().is_standard_normal() ? posterior().kl_to_standard_normal(posterior_params) : Variable();
   check(static_cast<bool>(kl), "vae",
-        "expected a KL divergence per dimension for free bits, which {} and {} do not have",
+        "expected a posterior and a prior with a closed-form KL divergence for free bits, got {} and {}",
         posterior().name(), prior().name());
   const double rows = static_cast<double>(posterior_params.shape()[0]);
   const Variable floored = clamp(sum(kl, Axis::rows) / rows, weights.free_bits, 1e30);

@@ -1,3 +1,4 @@
+// Tests the SVG figures that consist of images, bars or boxes: grids, sheets, bar charts and model diagrams.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -61,11 +62,11 @@ TEST(GridPlot, EmbedsTheImagePixelByPixel) {
   ASSERT_EQ(io::decode_image(decode_base64(href.substr(head.size())), back), nullptr);
   EXPECT_EQ(back.pixels, image.pixels);
   EXPECT_EQ(e.attributes.at("style"), "image-rendering:pixelated");
-  EXPECT_EQ(std::fmod(e.box().width, 5 * 28), 0);  // whole pixels
+  EXPECT_EQ(std::fmod(e.box().width, 5 * 28), 0);  // an image pixel is a whole number of CSS pixels wide
   EXPECT_EQ(svg_texts(svg),
             (std::vector<std::string>{"−5.00", "−2.50", "0.00", "2.50", "5.00",  //
                                       "5.00", "2.50", "0.00", "−2.50", "−5.00", "z1", "z2", "Manifold"}));
-  // The middle column's label is centred below it, and the middle row's beside it.
+  // The label of the middle column is centred below the column, and that of the middle row beside the row.
   const auto texts = svg_elements(svg, "text");
   EXPECT_NEAR(test::text_box(texts[2]).centre_x(), e.box().centre_x(), 2);
   EXPECT_NEAR(test::text_box(texts[7]).centre_y(), e.box().centre_y(), 2);
@@ -88,11 +89,11 @@ TEST(GridPlot, RefusesTicksThatDoNotDivideTheImage) {
   EXPECT_EQ(error_of([] {
               grid_svg({"", "", "", shades(20, 28), {1, 2, 3}, {1}});
             }),
-            "[grid] expected columns that divide the image's 20 pixels, got 3");
+            "[grid] expected a number of columns that divides the image's width of 20, got 3");
   EXPECT_EQ(error_of([] {
               grid_svg({"", "", "", shades(20, 28), {1}, {}});
             }),
-            "[grid] expected rows that divide the image's 28 pixels, got 0");
+            "[grid] expected a number of rows that divides the image's height of 28, got 0");
 }
 
 TEST(BarChart, DrawsHeightsInProportionFromZero) {
@@ -103,7 +104,7 @@ TEST(BarChart, DrawsHeightsInProportionFromZero) {
   ASSERT_EQ(bars.size(), 3u);
   EXPECT_NEAR(bars[0].box().height, 2 * bars[1].box().height, 0.02);
   EXPECT_NEAR(bars[0].box().height, 4 * bars[2].box().height, 0.04);
-  EXPECT_NEAR(bars[0].box().bottom(), bars[2].box().y, 0.011);  // both begin at 0
+  EXPECT_NEAR(bars[0].box().bottom(), bars[2].box().y, 0.011);  // positive and negative bars meet at 0
   EXPECT_TRUE(has_text(svg, "active"));
   bool has_line = false;
   for (const SvgElement& line : svg_elements(svg, "line"))
@@ -115,7 +116,10 @@ TEST(BarChart, DrawsHeightsInProportionFromZero) {
 TEST(BarChart, KeepsNamesApartForAnyNumberOfBars) {
   for (const int n : {0, 1, 2, 10, 20, 30, 50, 100, 300}) {
     BarChart chart{"", "latent dimension", "nats", {}, {}, {}, {}};
-    for (int i = 0; i < n; ++i) chart.names.push_back(std::to_string(i + 1)), chart.values.push_back(i % 7);
+    for (int i = 0; i < n; ++i) {
+      chart.names.push_back(std::to_string(i + 1));
+      chart.values.push_back(i % 7);
+    }
     const std::string svg = bar_chart_svg(chart);
     expect_sound(svg);
     EXPECT_EQ(svg_elements(svg, "rect", "data").size(), static_cast<std::size_t>(n));
@@ -126,11 +130,11 @@ TEST(BarChart, KeepsNamesApartForAnyNumberOfBars) {
   expect_sound(bar_chart_svg({"zero", "", "", {"a", "b"}, {0, 0}, {}, {}}));
 }
 
-TEST(BarChart, RefusesWhatItCannotDraw) {
+TEST(BarChart, RefusesMissingNamesAndANonFiniteReferenceLine) {
   EXPECT_EQ(error_of([] {
               bar_chart_svg({"", "", "", {"a"}, {1, 2}, {}, {}});
             }),
-            "[bar_chart] expected a name for each of 2 bars, got 1");
+            "[bar_chart] expected as many names as bars (2), got 1");
   EXPECT_EQ(error_of([] {
               bar_chart_svg({"", "", "", {"a"}, {1}, kNan, {}});
             }),
@@ -158,7 +162,7 @@ TEST(Sheet, PutsCaptionsBesideRowsOfImages) {
   ASSERT_EQ(images.size(), 5u);
   EXPECT_EQ(images[0].box().x, images[2].box().x);
   EXPECT_EQ(images[1].box().x, images[4].box().x);
-  EXPECT_GT(images[3].box().y - images[2].box().y, images[2].box().y - images[0].box().y);  // the gap
+  EXPECT_GT(images[3].box().y - images[2].box().y, images[2].box().y - images[0].box().y);  // gap_above
   EXPECT_EQ(images[0].box().width * 28, images[0].box().height * 20);
   const auto texts = svg_elements(svg, "text");
   EXPECT_EQ(texts[2].text, "original");
@@ -179,7 +183,7 @@ TEST(Sheet, RefusesImagesOfDifferentSizesAndEmptySheets) {
   EXPECT_EQ(error_of([] {
               labelled_sheet_svg({"", {{"", {shades(2, 2)}, false}}, {"a", "b"}});
             }),
-            "[sheet] expected a name for each of 1 columns, got 2");
+            "[sheet] expected as many column names as columns (1), got 2");
 }
 
 VaeOptions gaussian_options() {
@@ -217,7 +221,7 @@ TEST(ModelGraph, NamesShapesTermsAndCounts) {
     EXPECT_TRUE(has_text(gaussian, text)) << text;
 }
 
-TEST(ModelGraph, CallsOnlyAnElboAnElbo) {
+TEST(ModelGraph, NamesTheElboOnlyIfTheLossIsOne) {
   const auto loss = [](const GraphNotes& notes) { return model_graph({}, 28, 28, notes).loss; };
   EXPECT_EQ(loss({}), "loss = reconstruction + KL = −ELBO");
   EXPECT_EQ(loss({.noise_std = 0.01}), "loss = reconstruction + KL");
@@ -228,7 +232,7 @@ TEST(ModelGraph, CallsOnlyAnElboAnElbo) {
   expect_sound(model_graph_svg(graph));
 }
 
-TEST(ModelGraph, CountsALearnedPriorToo) {
+TEST(ModelGraph, CountsTheParametersOfALearnedPrior) {
   ModelGraph graph = model_graph({}, 28, 28);
   graph.kl.parameters = 250;
   const std::string svg = model_graph_svg(graph);
@@ -236,11 +240,12 @@ TEST(ModelGraph, CountsALearnedPriorToo) {
   EXPECT_TRUE(has_text(svg, "250") && has_text(svg, "404,494 parameters"));
 }
 
-TEST(ModelGraph, IsSoundForAnyDepth) {
+TEST(ModelGraph, LaysOutModelsOfAnyDepth) {
   for (int left = 0; left <= 6; ++left)
     for (const int right : {1, 3, 6}) {
       VaeOptions o;
-      o.encoder_widths.assign(left, 1024), o.decoder_widths.assign(right, 300);
+      o.encoder_widths.assign(left, 1024);
+      o.decoder_widths.assign(right, 300);
       ModelGraph graph = model_graph(o, 28, 28);
       graph.title = "default";
       expect_sound(model_graph_svg(graph));

@@ -51,7 +51,8 @@ holds 'n == 1800' n="$(json train.json images)"
 
 # ---- codes and faces: the mean of the Gaussian, one number per pixel ----
 run encode --out default
-[ "$(head -1 default/latent.csv) $(wc -l <default/latent.csv)" = "z1,z2 166" ] || fail "latent.csv: $(head -1 default/latent.csv)"
+[ "$(head -1 default/latent.csv) $(wc -l <default/latent.csv)" = "z1,z2,row 166" ] || fail "latent.csv: $(head -1 default/latent.csv)"
+[ "$(sed -n 2p default/latent.csv | cut -d, -f3) $(tail -1 default/latent.csv | cut -d, -f3)" = "1800 1964" ] || fail "row numbers of the validation faces"
 run decode --out default --input default/latent.csv --output d.npy
 run reconstruct --out default --output r.npy
 same d.npy r.npy

@@ -53,6 +53,9 @@ echo x >out.txt
 expect_error 1 'out.txt' $small --out out.txt/x  # the parent is a file
 expect_error 1 'out.txt' $small --out out.txt
 expect_error 1 'nowhere: expected train-images' --data-dir nowhere --out e
+GPUVAE_DATA_DIR=nowhere expect_error 1 'nowhere: expected train-images' --out e
+[ -e e/model.safetensors ] && fail "a model of built-in digits instead of the named folder's"
+expect_error 1 "expected --data with --value-range, got the program's own data set" $small --value-range 0:1 --out e
 mkdir partial && : >partial/train-images-idx3-ubyte
 expect_error 1 'partial/train-images-idx3-ubyte|expected train-labels' --data-dir partial --out f
 

@@ -180,24 +180,29 @@ TEST(Explorer, SizesThatDoNotFitAreErrors) {
     change(page);
     return error_of([&] { explorer_html(page); });
   };
-  EXPECT_EQ(error([](auto& p) { p.decoder.clear(); }), "[explorer] expected one layer or more, got none");
-  EXPECT_EQ(error([](auto& p) { p.sliders.clear(); }), "[explorer] expected one slider or more, got none");
-  EXPECT_EQ(error([](auto& p) { p.sliders.pop_back(); }), "[explorer] expected 1 inputs of layer 0, got 2");
-  EXPECT_EQ(error([](auto& p) { p.decoder[1].in = 2; }), "[explorer] expected 1 inputs of layer 1, got 2");
-  EXPECT_EQ(error([](auto& p) { p.decoder[0].weight.pop_back(); }),
-            "[explorer] expected weight [1, 2] and bias [1] of layer 0, got 1 and 1 elements");
-  EXPECT_EQ(error([](auto& p) { p.decoder[1].bias.clear(); }),
-            "[explorer] expected weight [6, 1] and bias [6] of layer 1, got 6 and 0 elements");
-  EXPECT_EQ(error([](auto& p) { p.width = 4; }), "[explorer] expected 2 x 4 outputs of the decoder, got 6");
+  EXPECT_EQ(error([](auto& p) { p.decoder.clear(); }),
+            "[explorer] expected at least one decoder layer, got none");
+  EXPECT_EQ(error([](auto& p) { p.sliders.clear(); }), "[explorer] expected at least one slider, got none");
+  EXPECT_EQ(error([](auto& p) { p.sliders.pop_back(); }),
+            "[explorer] expected decoder layer 0 to have 1 inputs, got 2");
+  EXPECT_EQ(error([](auto& p) { p.decoder[1].in = 2; }),
+            "[explorer] expected decoder layer 1 to have 1 inputs, got 2");
+  EXPECT_EQ(
+      error([](auto& p) { p.decoder[0].weight.pop_back(); }),
+      "[explorer] expected decoder layer 0 to have a weight [1, 2] and a bias [1], got 1 and 1 elements");
+  EXPECT_EQ(
+      error([](auto& p) { p.decoder[1].bias.clear(); }),
+      "[explorer] expected decoder layer 1 to have a weight [6, 1] and a bias [6], got 6 and 0 elements");
+  EXPECT_EQ(error([](auto& p) { p.width = 4; }), "[explorer] expected a decoder with 2 x 4 outputs, got 6");
   EXPECT_EQ(error([](auto& p) { p.height = -2, p.width = -3; }),
-            "[explorer] expected -2 x -3 outputs of the decoder, got 6");
+            "[explorer] expected a decoder with -2 x -3 outputs, got 6");
   EXPECT_EQ(error([](auto& p) { p.points.pop_back(); }), "[explorer] expected points [n, 2], got 3 elements");
   EXPECT_EQ(error([](auto& p) { p.labels.pop_back(); }), "[explorer] expected 2 labels or none, got 1");
   EXPECT_EQ(error([](auto& p) { p.points.clear(); }), "[explorer] expected 0 labels or none, got 2");
   EXPECT_EQ(error([](auto& p) { p.column_names = {"a"}; }),
-            "[explorer] expected a name for each of a table's columns, got 1 names for 2 x 3");
+            "[explorer] expected one name per column of a table of height 1, got 1 names for 2 x 3");
   const std::string slider =
-      "[explorer] expected low < high, a step above 0 and a scale for slider 'z1', got ";
+      "[explorer] expected finite low < high, step > 0 and scale != 0 for slider 'z1', got ";
   EXPECT_EQ(error([](auto& p) { p.sliders[0].low = 3; }), slider + "3, 3, 0.05, 1");
   EXPECT_EQ(error([](auto& p) { p.sliders[0].step = 0; }), slider + "-3, 3, 0, 1");
   EXPECT_EQ(error([](auto& p) { p.sliders[0].scale = 0; }), slider + "-3, 3, 0.05, 0");

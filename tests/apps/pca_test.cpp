@@ -76,10 +76,9 @@ TEST(Pca, RefusesInvalidPoints) {
               fit_pca(std::vector<float>{1, 2}, 1);
             }),
             "[pca] expected at least 2 dimensions, got 1");
-  EXPECT_EQ(error_of([] { fit_pca({}, 2); }),
-            "[pca] expected at least one point of 2 dimensions, got 0 values");
+  EXPECT_EQ(error_of([] { fit_pca({}, 2); }), "[pca] expected points [n, 2] with n >= 1, got 0 values");
   EXPECT_EQ(error_of([] { fit_pca(std::vector<float>(5), 2); }),
-            "[pca] expected at least one point of 2 dimensions, got 5 values");
+            "[pca] expected points [n, 2] with n >= 1, got 5 values");
   const float nan = std::numeric_limits<float>::quiet_NaN();
   EXPECT_EQ(error_of([&] {
               fit_pca(std::vector<float>{1, nan}, 2);
@@ -87,7 +86,7 @@ TEST(Pca, RefusesInvalidPoints) {
             "[pca] expected finite points, got NaN or infinity");
   const Pca pca = fit_pca(kPoints, 3);
   EXPECT_EQ(error_of([&] { pca.project(std::vector<float>(4)); }),
-            "[pca] expected points of 3 dimensions, got 4 values");
+            "[pca] expected points [n, 3], got 4 values");
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Helpers for tests of figures: a strict reader of the XML that SVG needs, and the places of an SVG's texts
-// and points.
+// Helpers for tests of figures: a strict parser of the XML subset that the figures use, and the positions of
+// the texts and data points of a figure.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -28,20 +28,21 @@ struct SvgElement {
   apps::plot::Box box() const { return {number("x"), number("y"), number("width"), number("height")}; }
 };
 
-// Reads elements in document order. Throws std::runtime_error if the text is not well-formed.
+// Reads elements in document order. Throws std::runtime_error if the text is not well-formed, or if it uses
+// XML beyond the subset, such as comments.
 class SvgReader {
  public:
   explicit SvgReader(std::string_view text) : text_(text) {
     read_element();
     skip_space();
-    require(at_ == text_.size(), "nothing after the root");
+    require(at_ == text_.size(), "the end of the text after the root element");
   }
   std::vector<SvgElement> elements;
 
  private:
   void require(bool condition, const char* what) const {
     if (!condition)
-      throw std::runtime_error("not XML: expected " + std::string(what) + " at " + std::to_string(at_));
+      throw std::runtime_error("[svg] expected " + std::string(what) + " at byte " + std::to_string(at_));
   }
   bool take(std::string_view token) {
     if (text_.substr(at_, token.size()) != token) return false;
@@ -61,7 +62,7 @@ class SvgReader {
   std::string read_characters(char until) {
     std::string characters;
     for (; at_ < text_.size() && text_[at_] != until;) {
-      require(text_[at_] != '<', "no <");
+      require(text_[at_] != '<', "no unescaped <");
       require(static_cast<unsigned char>(text_[at_]) >= 0x20 || text_[at_] == '\n', "no control characters");
       if (text_[at_] != '&') {
         characters += text_[at_++];
@@ -78,7 +79,7 @@ class SvgReader {
       else
         require(false, "a known entity");
     }
-    require(at_ < text_.size(), "an end");
+    require(at_ < text_.size(), "the end of a text or attribute");
     return characters;
   }
   void read_element() {
@@ -89,7 +90,7 @@ class SvgReader {
     for (skip_space(); text_.substr(at_, 1) != "/" && text_.substr(at_, 1) != ">"; skip_space()) {
       const std::string key = read_name();
       require(take("=\""), "=\"");
-      require(elements[self].attributes.emplace(key, read_characters('"')).second, "each attribute once");
+      require(elements[self].attributes.emplace(key, read_characters('"')).second, "no duplicate attribute");
       require(take("\""), "\"");
     }
     if (take("/>")) return;
@@ -99,7 +100,7 @@ class SvgReader {
       if (take("</")) break;
       read_element();
     }
-    require(take(name) && take(">"), "the end of this element");
+    require(take(name) && take(">"), "the closing tag of the innermost open element");
   }
 
   std::string_view text_;
@@ -132,7 +133,8 @@ inline std::vector<std::string> svg_texts(const std::string& svg) {
 struct SvgPoint {
   double x, y;
 };
-// Returns the points of a path of absolute M and L commands and of h0.
+// Returns the points of the commands M and L in a path that consists of absolute M and L commands, h0 (which
+// draws a dot) and z.
 inline std::vector<SvgPoint> path_points(const SvgElement& path) {
   std::vector<SvgPoint> points;
   const std::string& d = path.attributes.at("d");
@@ -149,8 +151,8 @@ inline std::vector<SvgPoint> path_points(const SvgElement& path) {
   return points;
 }
 
-// Expects a well-formed SVG with finite numbers, nothing clipped, no overlapping texts, and data inside the
-// axes.
+// Expects a well-formed SVG without NaN or infinity, in which all texts and images lie on the page, no texts
+// overlap, and all data lie inside the axes.
 inline void expect_sound(const std::string& svg) {
   SCOPED_TRACE(svg.substr(0, 200));
   EXPECT_EQ(svg.find("nan"), svg.npos);
@@ -183,7 +185,7 @@ inline void expect_sound(const std::string& svg) {
       const apps::plot::Box& other = texts[j].second;
       const bool apart = box.right() <= other.x || other.right() <= box.x || box.bottom() <= other.y ||
                          other.bottom() <= box.y;
-      EXPECT_TRUE(apart) << "'" << text << "' on '" << texts[j].first << "'";
+      EXPECT_TRUE(apart) << "'" << text << "' overlaps '" << texts[j].first << "'";
     }
   }
 }

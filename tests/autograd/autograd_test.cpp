@@ -71,13 +71,13 @@ TEST(Autograd, NothingIsRecordedUnderNoGrad) {
   EXPECT_FALSE(square(x).requires_grad());
 }
 
-TEST(Autograd, ConstantsAndLargeRootsAreErrors) {
+TEST(Autograd, ConstantsNonScalarRootsAndIntegerLeavesAreErrors) {
   EXPECT_THROW(sum(Variable(Tensor::zeros({2}))).backward(), Error);
   EXPECT_THROW(leaf({1, 2}).backward(), Error);
   EXPECT_THROW(Variable(Tensor::from(std::vector<std::int32_t>{1}, {1}), true), Error);
 }
 
-TEST(Autograd, ALongChainRecursesNeitherInBackwardNorInDestruction) {
+TEST(Autograd, ALongChainNeedsNoRecursionInBackwardOrDestruction) {
   const Variable x = leaf({1});
   {
     Variable y = x;
@@ -89,7 +89,7 @@ TEST(Autograd, ALongChainRecursesNeitherInBackwardNorInDestruction) {
   for (int i = 0; i < 100'000; ++i) dropped = affine(dropped, 1, 0);
 }
 
-TEST(Autograd, GradientsGoToTheGivenStorage) {
+TEST(Autograd, GradientsAreWrittenToTheGivenStorage) {
   const Variable x = leaf({1, 2});
   const Tensor arena = Tensor::full({2}, 99);
   x.set_grad_storage(arena);

@@ -15,7 +15,7 @@ Tensor numbers(std::vector<float> values, Device device = Device::cpu()) {
   return Tensor::from(values, {static_cast<std::int64_t>(values.size())}, device);
 }
 
-// Computes a^2 b of each element, with values and gradients from the library's operations on tensors.
+// Computes a^2 b element by element. Both the value and the gradients use the library's own operations.
 Variable square_times(const Variable& a, const Variable& b) {
   const Tensor value = (square(a.value()) * b.value()).value();
   return custom("square_times", {a, b}, value,
@@ -29,7 +29,7 @@ Variable square_times(const Variable& a, const Variable& b) {
                 {a.value(), b.value()});
 }
 
-// An operation on two numbers whose backward function returns `gradients`.
+// The identity as a custom operation, whose backward function returns `gradients`.
 Variable returning(const Variable& x, std::vector<Tensor> gradients) {
   return custom("mine", {x}, x.value().clone(),
                 [gradients](const Tensor&, const CustomContext&) { return gradients; });
@@ -44,7 +44,7 @@ std::string message_of(const std::function<void()>& body) {
   return "no error";
 }
 
-TEST(CustomOnDevice, GradientsFlowThroughAndAround) {
+TEST(CustomOnDevice, GradientsFlowThroughTheOperationAndAroundIt) {
   const Device device = Device::best();
   const Variable a(numbers({1, -2, 3}, device), true), b(numbers({5, 7, -1}, device), true);
   const Variable w = numbers({1, 10, 100}, device);
@@ -93,7 +93,7 @@ TEST(Custom, AReturnedGradientIsNotModified) {
   EXPECT_EQ(mine.to_vector(), (std::vector<float>{5, 6}));
 }
 
-TEST(Custom, UnderNoGradTheResultIsAConstant) {
+TEST(Custom, TheResultUnderNoGradIsAConstant) {
   const Variable x(numbers({1, 2}), true);
   const NoGradGuard guard;
   const Variable y = square_times(x, x);
@@ -111,7 +111,7 @@ TEST(Custom, WrongGradientsAreErrors) {
             "[mine] expected f32[2] on cpu as the gradient of input 0, got f32[3] on cpu");
   EXPECT_EQ(message({Tensor::zeros({2}, DType::f64)}),
             "[mine] expected f32[2] on cpu as the gradient of input 0, got f64[2] on cpu");
-  EXPECT_FALSE(x.grad()) << "no gradient is propagated after an error";
+  EXPECT_FALSE(x.grad()) << "an error must not leave a gradient behind";
 }
 
 TEST(CustomOnDevice, AGradientOnAnotherDeviceIsAnError) {
@@ -123,7 +123,7 @@ TEST(CustomOnDevice, AGradientOnAnotherDeviceIsAnError) {
             "[mine] expected f32[2] on cuda:0 as the gradient of input 0, got f32[2] on cpu");
 }
 
-TEST(Custom, WrongCallsAreErrors) {
+TEST(Custom, InvalidArgumentsAreErrors) {
   const Variable x(numbers({1, 2}), true);
   const CustomBackward none = [](const Tensor&, const CustomContext&) { return std::vector<Tensor>(); };
   const auto made = [&](const Variable& input, const Tensor& value, const CustomBackward& backward) {
@@ -137,7 +137,7 @@ TEST(Custom, WrongCallsAreErrors) {
   EXPECT_EQ(made(x, x.value(), nullptr), "[mine] expected a backward function, got an empty one");
 }
 
-TEST(Custom, NumbersOutOfRangeAreErrors) {
+TEST(Custom, IndicesOutOfRangeAreErrors) {
   const Variable x(numbers({1, 2}), true);
   const auto asking = [&](const std::function<void(const CustomContext&)>& ask) {
     return message_of([&] {
@@ -156,7 +156,7 @@ TEST(Custom, NumbersOutOfRangeAreErrors) {
             "[mine] expected an input below 1, got -1");
 }
 
-TEST(Custom, AnErrorOfTheFunctionReachesTheCaller) {
+TEST(Custom, AnExceptionFromBackwardReachesTheCaller) {
   const Variable x(numbers({1}), true);
   const Variable y = custom("mine", {x}, x.value().clone(), [](const Tensor&, const CustomContext&) {
     throw std::out_of_range("mine");

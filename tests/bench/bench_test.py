@@ -62,7 +62,7 @@ def report(out):
 
 
 def ptx(out):
-    """Tests launches, events and every executor on the emulated device, whose times mean nothing."""
+    """Tests launches, events, and the eager and graph executors on the emulated device. Timings are meaningless."""
     place = out / "operations.json"
     run(bin / "gpuvae_bench_ptx", "--device", "cuda", "--most-elements", "100000", "--flush-mib", "1", "--budget", "0.001",
         "--benchmark_filter=^(bce_with_logits/100x784|sample_posterior_with_kl/log_variance-100x2).*warm",
@@ -71,7 +71,7 @@ def ptx(out):
     assert len(rows) == 4, rows.keys()
     bce, sampling = (rows[f"{n}/training"] for n in ("bce_with_logits/100x784", "sample_posterior_with_kl/log_variance-100x2"))
     assert bce["launches"] == 1 and bce["unfused_launches"] > 8, bce
-    # Forward and backward of both operations, and of the sum that reduces z to a scalar.
+    # The launches are those of sampling and of the sum that reduces z to a scalar, forward and backward.
     assert sampling["launches"] <= 5 and sampling["unfused_launches"] > 15, sampling
     assert sampling["unfused_curand"] == 1 and "unfused_curand" not in bce, sampling  # its unfused noise comes from cuRAND
     for row in rows.values():

@@ -14,7 +14,8 @@ from gpucheck.verdicts import failure_texts, sanitizer_verdict, tests_of  # noqa
 
 FAKE = SOURCE / "tests/bench/fake"
 PROGRAMS = ("gpu_probe", "gpuvae_tests", "gpuvae_bench", "train_bench")
-SCALE = 0.5  # factor on the limits, which become 5 to 30 seconds; a hanging program uses its whole limit
+# Scales the parts' time limits to between 5 and 30 seconds, because a hanging program runs until its limit.
+SCALE = 0.5
 
 
 def alive(pid):
@@ -61,7 +62,7 @@ class GpuCheck(unittest.TestCase):
         return {name: part["outcome"] for name, part in result["parts"].items()}
 
     def expect_only(self, result, **different):
-        """Expects all parts to pass except those named. Peers never run here."""
+        """Expects all parts to pass except those named. The part `peers` cannot run, as its programs are missing."""
         expected = {p.name: "passed" for p in PARTS} | {"peers": "not run"}
         expected |= {name.replace("_", "-"): outcome for name, outcome in different.items()}
         self.assertEqual(self.outcomes(result), expected)
@@ -83,7 +84,7 @@ class GpuCheck(unittest.TestCase):
         self.expect_only(result)
         self.assertEqual(result["environment"]["device"], "Fake GPU")
         self.assertEqual(len(result["programs"]), 4)
-        self.assertIn("all parts that ran are sound", self.page())
+        self.assertIn("all deciding parts that ran passed", self.page())
         self.assertIn("| bce_with_logits/100x784/training | 3.0 | 30.0 | 10.0 |", self.page())
         self.assertLessEqual(len(list(self.out.iterdir())), 8)
 
@@ -125,7 +126,7 @@ class GpuCheck(unittest.TestCase):
     def test_races_of_dependent_launches_are_seen(self):
         result = self.check("--only", "dependent-launches", status=1, fake={"gpu_probe fused-steps": "race"})
         lines = "\n".join(result["parts"]["dependent-launches"]["lines"])
-        self.assertIn("on, eager: other bits than off, eager at step 10000 (equal before: 1)", lines)
+        self.assertIn("on, eager: bits differ from off, eager at step 10000 (equal before: 1)", lines)
         self.assertNotIn("off, graph:", lines)
         self.assertIn("GPUVAE_DEPENDENT_LAUNCHES=0 trains correctly", self.page())
         self.check("--only", "dependent-launches", status=1, fake={"gpu_probe fused-steps": "no switch"})
@@ -174,7 +175,7 @@ class GpuCheck(unittest.TestCase):
         self.assertIn("Not run, hence unknown: memcheck", self.page())
         self.assertIn("compute-sanitizer not found", self.page())
 
-    def test_json_is_whole_at_any_time_and_after_sigkill(self):
+    def test_json_is_always_complete_even_after_sigkill(self):
         reads, stop = [], threading.Event()
 
         def read():
@@ -183,7 +184,7 @@ class GpuCheck(unittest.TestCase):
                     reads.append(len(self.result()["parts"]))
                 time.sleep(0.001)
 
-        self.scale = 3  # the hanging part must still run when this test has seen it
+        self.scale = 3  # long enough that the part still hangs when this test kills gpu_check
         reader = threading.Thread(target=read)
         reader.start()
         child = subprocess.Popen(self.command(), env=self.environment({"gpu_probe product-error": "hang"}),
@@ -222,7 +223,7 @@ class GpuCheck(unittest.TestCase):
         done = self.check(status=2)
         self.assertIn("expected gpu_probe in", done.stderr)
 
-    def test_arguments_that_cannot_be_used(self):
+    def test_invalid_arguments(self):
         """Invalid arguments give status 2 and one line, instead of a traceback with the status of a failed part."""
         nothing = self.folder / "nothing"
         nothing.touch()
@@ -249,7 +250,7 @@ class GpuCheck(unittest.TestCase):
             (self.out / "gpu-check.json").write_text(json.dumps(earlier))
             self.assertEqual(self.outcomes(self.check("--only", "round-trip")), {"round-trip": "passed"})
 
-    def test_two_at_once(self):
+    def test_two_runs_with_one_output_folder(self):
         first = subprocess.Popen(self.command("--only", "cublaslt"), env=self.environment({"gpu_probe cublaslt": "hang"}),
                                  stdout=subprocess.DEVNULL)
         while first.poll() is None and not self.pids.exists():
@@ -301,7 +302,7 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("cannot write gpu-check.json", done.stderr)
 
-    def test_real_words_of_the_tools(self):
+    def test_log_formats_of_the_real_tools(self):
         """Uses logs in the formats that compute-sanitizer and GoogleTest write."""
         def log(text, status=0):
             return execution.Run("tool", "tool", "ended", status, log=text)

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""Runs bench/gpu_check as on a GPU, with the emulated device's programs and few steps: gpu_rehearsal_test.py SOURCE
-BIN"""
+"""Rehearses bench/gpu_check with the emulated device's programs and few steps: gpu_rehearsal_test.py SOURCE BIN"""
 import json, os, subprocess, sys, tempfile
 from pathlib import Path
 
@@ -37,7 +36,7 @@ def everything(folder):
 
 
 def broken_parts(folder):
-    """Uses the emulated device's programs, of which one crashes in one part and hangs in another."""
+    """Wraps gpu_probe in a script that crashes in the part cublaslt and hangs in the part product-error."""
     bin = folder / "bin"
     bin.mkdir()
     for program in PROGRAMS[1:]:
@@ -57,8 +56,8 @@ def broken_parts(folder):
 
 
 def other_devices(folder):
-    """Without a device nothing runs. Without TF32 tensor cores the fused step does not run, which does not count as
-    passed."""
+    """Without a device, nothing runs. Without TF32 tensor cores, the parts of the fused step are reported as "not run",
+    not as "passed"."""
     rehearse(folder / "none", status=3, PTX_NO_DEVICE="1")
     parts = rehearse(folder / "old", "--only", "memcheck", "--only", "dependent-launches", "--only", "product-error",
                      PTX_CAPABILITY="75")

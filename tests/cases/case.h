@@ -1,6 +1,6 @@
-// A test case of an operation. It drives all checks of tests/operations_test.cpp and the benchmark. The
-// checks compare results with naive loops in double precision, gradients with central differences, f32
-// gradients with f64, fused with unfused, CUDA with CPU, and different numbers of threads.
+// Test cases of operations, which tests/operations_test.cpp and the benchmark use. The tests compare results
+// with naive loops in double precision, gradients with central differences, f32 gradients with f64, fused
+// with unfused operations, CUDA with the CPU, and different numbers of threads.
 #pragma once
 
 #include <functional>
@@ -37,9 +37,9 @@ struct Case {
   // Largest permitted errors of results and of gradients in f32, relative to the largest element of the
   // tensor.
   double tolerance = 1e-5, gradient_tolerance = 1e-4;
-  // The minimum number of bytes moved and of operations: of the forward and backward pass together, and of
-  // the forward pass alone. Additions, products, divisions, exponentials, logarithms and roots count as one
-  // operation each.
+  // The minimum numbers of bytes moved and of floating-point operations: `bytes` and `flops` for the forward
+  // and backward pass together, the others for the forward pass alone. Each addition, multiplication,
+  // division, exponential, logarithm or root counts as one operation.
   double bytes = 0, flops = 0, forward_bytes = 0, forward_flops = 0;
 };
 
@@ -57,7 +57,7 @@ std::vector<Case> log_density_cases();
 std::vector<Case> mixture_cases();
 std::vector<Case> random_cases();
 
-// Functions that create cases of any size, also for the benchmark.
+// These functions create cases of any size. The benchmark uses them too.
 Case bce_case(bool logits, Shape shape, double weight);
 Case continuous_bernoulli_case(Shape shape, double largest_logit, double weight);
 Case gaussian_nll_case(std::int64_t rows, std::int64_t width, bool sigmoid_mean, double weight);

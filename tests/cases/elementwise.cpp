@@ -1,3 +1,4 @@
+// Test cases of element-wise operations with one input, and with two inputs that are broadcast.
 #include <cmath>
 
 #include "tests/cases/case.h"
@@ -20,7 +21,8 @@ Case unary_case(const std::string& operation, const std::string& name, Input inp
   return c;
 }
 
-// Computes digamma with the recurrence up to 40 and the asymptotic series from there on.
+// Computes digamma. The recurrence digamma(x) = digamma(x + 1) - 1 / x raises x to at least 40, where the
+// asymptotic series is used.
 double digamma_reference(double at) {
   long double x = at, sum = 0;
   for (; x < 40; ++x) sum -= 1 / x;
@@ -28,7 +30,8 @@ double digamma_reference(double at) {
   return double(sum + std::log(x) - 0.5L / x - z * (1.L / 12 - z * (1.L / 120 - z * (1.L / 252 - z / 240))));
 }
 
-// Covers all steps of the reduction, the roots, the beginning of Stirling's series, and large arguments.
+// Covers each branch of kernels/math/gamma.h: the argument reduction, the roots of lgamma and digamma, the
+// smallest arguments of Stirling's series, and large arguments.
 void add_gamma(std::vector<Case>& cases, const Shape& s) {
   const auto log_gamma = [](double x) { return double(std::lgamma(static_cast<long double>(x))); };
   for (const Input& range : {Input{s, 0.05, 0.8}, Input{s, 0.8, 2.8}, Input{s, 2, 12}, Input{s, 5, 1e5}}) {
@@ -39,7 +42,8 @@ void add_gamma(std::vector<Case>& cases, const Shape& s) {
 }
 
 void add_unary(std::vector<Case>& cases) {
-  // Sizes around those of vector registers, and a size that spans several blocks and threads.
+  // The sizes include some that are not multiples of the SIMD width and one that needs several threads and
+  // thread blocks.
   for (const Shape& s : {Shape{1}, Shape{31}, Shape{33, 3}, Shape{100, 784}}) {
     const std::string n = s.text();
     const Input any{s, -4, 4, 0.01}, positive{s, 0.1, 5};
@@ -62,7 +66,8 @@ void add_unary(std::vector<Case>& cases) {
     cases.push_back(unary_case(
         "abs", n, any, [](auto& x) { return abs(x); }, [](double x) { return std::fabs(x); }));
     add_gamma(cases, s);
-    // Arguments on both sides of the series' range around 0, and far from it.
+    // The functions use a power series for |x| < 1. The ranges include both sides of this limit, numbers far
+    // beyond it, and numbers close to 0.
     const Input logits{s, -4, 4}, far{s, -150, 150}, near{s, -0.01, 0.01};
     for (const Input& l : {logits, far, near}) {
       const std::string range = n + (l.high > 4 ? "_far" : l.high < 4 ? "_near" : "");

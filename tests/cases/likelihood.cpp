@@ -33,7 +33,8 @@ Case continuous_bernoulli_case(Shape s, double most, double weight) {
   c.inputs = {{s, -most, most}, {s, 0, 1, 0, false}};
   c.run = [=](auto v) { return Variables{continuous_bernoulli_nll(v[0], v[1], weight)}; };
   c.unfused = [=](auto v) { return Variables{unfused::continuous_bernoulli_nll(v[0], v[1], weight)}; };
-  // The paper's formula: -log(C(p) p^t (1 - p)^(1 - t)) with C(p) = 2 artanh(1 - 2 p) / (1 - 2 p).
+  // The formula of Loaiza-Ganem and Cunningham (2019): -log(C(p) p^t (1 - p)^(1 - t)) with
+  // C(p) = 2 artanh(1 - 2 p) / (1 - 2 p).
   c.reference = [=](auto v) {
     long double sum = 0;
     for (std::size_t i = 0; i < v[0].size(); ++i) {

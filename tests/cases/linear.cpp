@@ -47,7 +47,8 @@ Case linear_case(std::int64_t rows, std::int64_t in, std::int64_t out, Activatio
   const auto product = static_cast<double>(rows * in * out);
   c.flops = 6 * product;
   c.forward_flops = 2 * product;
-  // Forward: x, w, b, y. Backward: dy, y (of an activation), x, w; dx, dw, db.
+  // The forward pass reads x, w and b and writes y. The backward pass reads dy, x, w and, for an activation,
+  // y, and writes dx, dw and db.
   const auto x = static_cast<double>(rows * in), w = static_cast<double>(in * out),
              y = static_cast<double>(rows * out), b = bias ? static_cast<double>(out) : 0;
   c.forward_bytes = 4 * (x + w + b + y);

@@ -10,7 +10,8 @@ double sigma_of(PosteriorScale scale, double s) {
   return scale == PosteriorScale::softplus ? std::log(1 + std::exp(s)) + 1e-6 : std::sqrt(std::exp(s));
 }
 
-// Sums the densities themselves in long double, whose exponent range exceeds that of the cases.
+// Sums the densities of the components rather than their logarithms, in long double, whose exponent range
+// suffices for all cases.
 double log_density(const double* z, std::int64_t latent, std::int64_t components, PosteriorScale scale,
                    const Doubles& component_params, const Doubles* log_weights) {
   long double sum = 0;

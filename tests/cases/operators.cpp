@@ -1,4 +1,4 @@
-// Operators between variables, with numbers on either side, and with tensors.
+// Test cases of operators between variables, with a number on either side, and with a tensor on either side.
 #include "tests/cases/case.h"
 
 namespace gpuvae::cases {
@@ -6,7 +6,8 @@ namespace {
 
 using Two = std::function<Variable(const Variable&, const Variable&)>;
 
-// Combines [33, 17] with a row [17], which reveals a wrong broadcast, swapped operands and a lost sign.
+// Combines a [33, 17] input, which has both signs, with a row [17]. This reveals a wrong broadcast, swapped
+// operands and a lost sign.
 Case between(const std::string& operation, const Two& run, const std::function<double(double, double)>& f) {
   Case c{
       .operation = operation, .name = operation + "/row", .inputs = {{{33, 17}, -3, 3, 0.1}, {{17}, 0.5, 2}}};

@@ -20,7 +20,7 @@ double sigma_of(PosteriorScale scale, double s) {
 
 using Form = PosteriorForm;
 
-// The posterior's KL is computed from the closed form of the integral, in sigma^2.
+// Computes draws, and the KL divergence by its closed form as a function of sigma^2.
 std::vector<Doubles> reference(const Doubles& posterior_params, std::int64_t rows, std::int64_t latent,
                                PosteriorScale scale, const PosteriorOptions& o, double weight, Form form) {
   Doubles z, kl{0};
@@ -72,8 +72,8 @@ Case posterior_case(PosteriorForm form, PosteriorScale scale, std::int64_t rows,
       return {s.z, s.kl};
     };
   c.reference = [=](auto v) { return reference(v[0], rows, latent, scale, o, weight, form); };
-  // Forward: the posterior parameters, z. Backward: the posterior parameters, dz, and the gradient of the
-  // parameters.
+  // The forward pass reads the posterior parameters and writes z. The backward pass reads the parameters and
+  // dz and writes the gradient of the parameters.
   const auto n = static_cast<double>(rows * latent);
   const double z = form == Form::kl ? 0 : 1;
   c.forward_bytes = 4 * n * (2 + z);

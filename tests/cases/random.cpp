@@ -1,10 +1,12 @@
+// Test cases of random_normal and random_uniform.
 #include "tests/cases/case.h"
 #include "tests/cases/reference_random.h"
 
 namespace gpuvae::cases {
 namespace {
 
-// The only input is one element, which defines the device and the data type.
+// Random operations have no input. The input of these cases has one element and only selects the device and
+// the data type.
 Case random_case(bool normal, std::int64_t rows, std::int64_t width) {
   Case c{.operation = normal ? "random_normal" : "random_uniform"};
   c.name = c.operation + "/" + Shape{rows, width}.text();

@@ -1,4 +1,4 @@
-// Independent, simple implementations of Philox and Box-Muller in doubles, to check the library's.
+// Simple, independent implementations of Philox and Box-Muller in doubles, for comparison with the library.
 #pragma once
 
 #include <array>

@@ -36,7 +36,7 @@ Case transpose_case(Shape s) {
   return c;
 }
 
-// Concatenates three parts, the first of them twice: its gradient is the sum of both.
+// Concatenates three inputs, of which the first appears twice, so that its gradient is the sum of two parts.
 Case concat_case(Axis axis, const std::vector<Shape>& parts) {
   Case c{.operation = "concat", .name = "concat/" + std::string(name(axis)) + parts[0].text()};
   for (const Shape& s : parts) c.inputs.push_back({s});

@@ -1,4 +1,4 @@
-// Softmax and log-sum-exp along each axis, with elements of very different sizes.
+// Test cases of softmax and log_sum_exp along each axis. Some inputs are so large that exp overflows.
 #include <algorithm>
 #include <cmath>
 
@@ -7,7 +7,8 @@
 namespace gpuvae::cases {
 namespace {
 
-// Returns the group of an element; groups() returns the number of groups.
+// A group is the set of elements that softmax normalises together. group_of() returns the index of the group
+// that contains element i, and groups() returns the number of groups.
 std::size_t group_of(const Shape& s, Axis axis, std::size_t i) {
   const auto width = static_cast<std::size_t>(s.columns());
   return axis == Axis::all ? 0 : axis == Axis::rows ? i % width : i / width;

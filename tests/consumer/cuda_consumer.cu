@@ -1,6 +1,6 @@
 // A program with custom CUDA kernels that shares a stream with gpuvae: its first kernel fills a tensor,
-// gpuvae computes a layer and its gradient, and its second kernel reads the layer's output. Exit status: 0
-// the numbers are right, 1 they are wrong or an error occurred, 77 there is no CUDA device.
+// gpuvae computes a layer and its gradient, and its second kernel reads the layer's output. The exit status
+// is 0 if the numbers are right, 1 if they are wrong or an error occurred, and 77 if there is no CUDA device.
 #include <gpuvae/cuda.h>
 #include <gpuvae/gpuvae.h>
 
@@ -16,7 +16,7 @@ using namespace gpuvae;
 
 constexpr int kRows = 33, kIn = 70, kOut = 5;
 
-// All values are small multiples of 1/64, so that f32 sums are exact in any order.
+// All products are small multiples of 1/64, so that f32 sums are exact in any order.
 __host__ __device__ float input(int i) { return 0.25f * static_cast<float>(i % 11) - 1.25f; }
 float weight(int i) { return 0.0625f * static_cast<float>(i % 13) - 0.25f; }
 float bias(int i) { return 0.5f * static_cast<float>(i) - 1; }

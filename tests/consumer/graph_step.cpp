@@ -1,4 +1,5 @@
-// A C++ file that captures its own training step as a CUDA graph, on its own stream.
+// Captures a custom training step as a CUDA graph, on a stream that the caller created. This file is compiled
+// but never run.
 #include <gpuvae/cuda.h>
 #include <gpuvae/gpuvae.h>
 

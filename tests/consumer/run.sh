@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs a build into a temporary folder, uses it as other projects do, and prints one line per check.
-# Argument: the build folder. Exit status: 0 all checks passed, 1 a check failed.
+# Argument: the build folder. Exit status: 0 if all checks passed, 1 if a check failed.
 set -euo pipefail
 build=$(cd "$1" && pwd)
 here=$(cd "$(dirname "$0")" && pwd)
@@ -26,13 +26,13 @@ project() {
   quietly "$name" cmake --build "$work/$name"
 }
 
-# Programs get the package's include folder and C++20, but nothing of the library's dependencies.
+# A program must receive only the package's include folder and C++20, and no flags of the library's dependencies.
 check_flags() {
   local commands=$work/$1/compile_commands.json
   ! grep -E -- '-fopenmp|FMT_|DNNL|HWY_' "$commands" || fail "$1: flags of gpuvae's dependencies reach the compiler"
   local includes
   includes=$(grep -oE -- '-(I|isystem)[ =]?[^ ]+' "$commands" | sort -u | grep -vc "$2" || true)
-  [ "$includes" = 0 ] || fail "$1: include folders beyond $2"
+  [ "$includes" = 0 ] || fail "$1: expected no include folder other than $2"
 }
 
 check_headers() {
@@ -99,8 +99,8 @@ check_all_cuda() {
   check_flags cuda-enabled-before "$prefix/include"
 }
 
-# Adds the sources as a subfolder. The library is not built again: the program is linked with the installed
-# one.
+# Adds the sources with add_subdirectory(). The library is not built again; the programs are linked with the
+# installed one.
 check_subdirectory() {
   quietly sub cmake -S "$here" -B "$work/sub" -G Ninja -DGPUVAE_SOURCE="$root" -DCMAKE_CXX_COMPILER="$compiler" "$@"
   quietly sub ninja -C "$work/sub" CMakeFiles/consumer.dir/consumer.cpp.o \
@@ -115,8 +115,8 @@ check_subdirectory() {
   say "add_subdirectory: $("$work/sub/consumer")"
 }
 
-# answer NAME PREFIX ARGUMENTS... prints the result of find_package, and fails if QUIET ends the configure
-# run.
+# answer NAME PREFIX ARGUMENTS... prints the result of find_package(QUIET). It fails if the configure run fails or
+# prints a warning or an error.
 answer() {
   local name=$1 at=$2; shift 2
   rm -rf "$work/missing"
@@ -125,16 +125,16 @@ answer() {
   grep -- '-- gpuvae_FOUND=' "$work/missing.log"
 }
 
-# missing NAME REASON PREFIX ARGUMENTS... expects that QUIET answers false, REQUIRED fails and the default
-# warns, each with the reason.
+# missing NAME REASON PREFIX ARGUMENTS... expects that find_package gives the reason in each mode: QUIET sets
+# gpuvae_FOUND to 0, REQUIRED fails, and the default warns.
 missing() {
   local name=$1 reason=$2 at=$3 log=$work/missing.log; shift 3
   answer "$name" "$at" "$@" | grep -q "gpuvae_FOUND=0.*$reason" || fail "$name: $(cat "$log")"
   quietly missing cmake "$work/missing" -DGPUVAE_HOW=
   tr -s ' \n' ' ' <"$log" | grep -q "CMake Warning.*$reason" || fail "$name: no warning: $(cat "$log")"
-  ! cmake "$work/missing" -DGPUVAE_HOW=REQUIRED >"$log" 2>&1 || fail "$name: REQUIRED did not fail"
+  ! cmake "$work/missing" -DGPUVAE_HOW=REQUIRED >"$log" 2>&1 || fail "$name: expected REQUIRED to fail"
   tr -s ' \n' ' ' <"$log" | grep -q "CMake Error.*$reason" || fail "$name: no reason: $(cat "$log")"
-  say "not found, with the reason: $name"
+  say "find_package gives the reason: $name"
 }
 
 check_missing() {

@@ -1,4 +1,4 @@
-// Compares conversions of element types on every device with arithmetic in double.
+// Compares conversions between dtypes on every device with double-precision arithmetic.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -57,7 +57,7 @@ TEST(ConversionDevice, FloatsRoundToTheNearestBf16AndTiesToEven) {
   std::vector<float> floats(kMany);
   for (std::size_t i = 0; i < floats.size(); ++i)
     floats[i] = std::ldexp(std::sin(static_cast<float>(i)), static_cast<int>(i % 60) - 30);
-  // 1 + 2^-8 and 1 + 3 * 2^-8 are halfway cases; the last of these numbers rounds up to 2.
+  // 1 + 2^-8 and 1 + 3 * 2^-8 are halfway cases; 2 - 2^-9 rounds up to 2.
   const std::vector<float> edges{0,         -0.0f,     1.00390625f, 1.01171875f, -1.00390625f, 1.998046875f,
                                  kInfinity, -kInfinity};
   std::copy(edges.begin(), edges.end(), floats.begin());

@@ -45,7 +45,7 @@ TEST(ErrorKinds, FileErrorsAreIo) {
   EXPECT_EQ(kind_of([&] { static_cast<void>(load_dataset(path)); }), "io");
 }
 
-TEST(ErrorKinds, MissingCpuFeaturesAreUnsupported) {
+TEST(ErrorKinds, UnavailableFeaturesAreUnsupported) {
   EXPECT_EQ(kind_of([] { static_cast<void>(curand_normal({2}, 1, 0, 1, Device::cpu())); }), "unsupported");
   if (Device::cuda_count() == 0)
     EXPECT_EQ(kind_of([] { static_cast<void>(Device::cuda()); }), "unsupported");

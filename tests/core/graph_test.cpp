@@ -1,4 +1,5 @@
-// Captured graphs: custom steps, the memory of graphs, and what they need of kernels and autograd.
+// Tests captured CUDA graphs: custom training steps, the memory of graphs, and the features of kernels and
+// autograd that graphs require.
 #include "gpuvae/graph.h"
 
 #include <gtest/gtest.h>
@@ -22,7 +23,7 @@ class Graphs : public testing::Test {
     if (Device::cuda_count() == 0) GTEST_SKIP() << "no GPU";
   }
 };
-using GraphsOnDevice = Graphs;  // these also run under the race checker
+using GraphsOnDevice = Graphs;  // a suite whose name matches the filter *Device*
 
 std::string message_of(const std::function<void()>& body) {
   try {
@@ -77,7 +78,7 @@ TEST_F(Graphs, MemoryOfTheBodyIsReserved) {
       EXPECT_EQ(others[i].to_vector(), std::vector<float>(1000, static_cast<float>(i)));
     result = Tensor();
   }
-  // All memory is free again: as many tensors as the graph and the others had require no new memory.
+  // All memory is free again, so 22 tensors of the same size need no new memory from the system.
   const MemoryStatistics before = memory_statistics(cuda);
   std::vector<Tensor> again;
   for (int i = 0; i < 22; ++i) again.push_back(Tensor::empty({1000}, DType::f32, cuda));
@@ -102,10 +103,10 @@ TEST_F(Graphs, ShareMemoryOnRequest) {
                  static_cast<void>(CudaGraph::capture(
                      other, [] {}, 1, &one));
                }),
-               "[graph] expected a graph of the same stream to share memory with");
+               "[graph] expected sharing to be a graph of the same stream");
 }
 
-TEST_F(Graphs, ErrorsNameTheCallThatWaits) {
+TEST_F(Graphs, ErrorsNameTheBlockingCall) {
   const Device cuda = Device::cuda();
   const Stream stream(cuda);
   const StreamGuard on(stream);
@@ -154,7 +155,7 @@ TEST_F(Graphs, MisuseIsReported) {
                  static_cast<void>(CudaGraph::capture(
                      stream, [&] { static_cast<void>(CudaGraph::capture(other, [] {})); }));
                }),
-               "[graph] expected one capture at a time");
+               "[graph] expected no capture inside another capture");
   expect_start(message_of([&] {
                  static_cast<void>(CudaGraph::capture(
                      stream, [] {}, 0));
@@ -164,8 +165,8 @@ TEST_F(Graphs, MisuseIsReported) {
   EXPECT_EQ(graph.nodes(), 0u);
   const StreamGuard elsewhere(other);
   EXPECT_EQ(message_of([&] { graph.launch(); }),
-            "[graph] expected the stream of the capture to be the current one at a launch, got another");
-  // The first product of a shape chooses its algorithm.
+            "[graph] expected the captured stream to be current at a launch, got another stream");
+  // The first product of a shape selects a cuBLASLt algorithm, which is not possible during a capture.
   const Tensor a = Tensor::zeros({37, 41}, DType::f32, cuda), b = Tensor::zeros({43, 41}, DType::f32, cuda);
   expect_start(message_of([&] {
                  static_cast<void>(CudaGraph::capture(other, [&] { static_cast<void>(linear(a, b, {})); }));
@@ -182,8 +183,8 @@ TEST(GraphOnTheCpu, IsAnError) {
             "[graph] expected a CUDA device, got cpu");
 }
 
-// A custom training step of a denoiser, with batches in shuffled order, new noise in every step, and Adam,
-// whose first updates depend on their number.
+// A custom training step of a denoiser. It uses shuffled batches, new noise in every step, and Adam, whose
+// bias correction depends on the number of the update.
 struct OwnStep {
   static constexpr std::uint64_t kStepsPerEpoch = 5;
   explicit OwnStep(Device device)
@@ -214,7 +215,7 @@ struct OwnStep {
   std::unique_ptr<Optimizer> optimizer;
 };
 
-TEST_F(Graphs, ACustomStepContinuesTheCount) {
+TEST_F(Graphs, ACapturedCustomStepContinuesTheStepCount) {
   const Stream stream(Device::cuda());
   const StreamGuard on(stream);
   OwnStep eager(stream.device()), captured(stream.device());
@@ -237,9 +238,9 @@ TEST_F(Graphs, ACustomStepContinuesTheCount) {
   EXPECT_EQ(captured.weights(), eager.weights());
 }
 
-// ---- features of kernels and autograd that graphs need, on every device ----
+// ---- features of kernels and autograd that graphs require, on every device ----
 
-TEST(GraphParts, DeviceCountersAndRamps) {
+TEST(GraphParts, DeviceCountersAdvanceAndDriveTheWarmUp) {
   for (const Device device : {Device::cpu(), Device::best()}) {
     kernels::Backend& backend = device.backend();
     const auto stream = Stream::current(device).handle();
@@ -275,11 +276,14 @@ TEST(GraphParts, RootsMayHaveWeightsOnTheDevice) {
     EXPECT_EQ(x.grad().to_vector(), (std::vector<float>{2, -7}));  // 3 * 0.5 * 2 x - 1
     EXPECT_EQ(scalar.grad().item(), 1);
     const autograd::Root wrong{sum(x), 1, Tensor::zeros({2}, DType::f32, device)};
-    expect_start(message_of([&] { autograd::backward({&wrong, 1}); }), "[backward] expected a weight like");
+    expect_start(message_of([&] {
+                   autograd::backward({&wrong, 1});
+                 }),
+                 "[backward] expected a device_weight of one element like");
   }
 }
 
-TEST(GraphParts, LaunchesHoldFiftyToAHundredSteps) {
+TEST(GraphParts, LongRunsUseFiftyToAHundredStepsPerLaunch) {
   const std::pair<std::uint64_t, std::uint64_t> expected[] = {{0, 1},     {1, 1},    {37, 37},  {100, 100},
                                                               {101, 100}, {120, 60}, {468, 78}, {540, 90},
                                                               {600, 100}, {1965, 98}};

@@ -14,8 +14,9 @@
 namespace gpuvae {
 namespace {
 
-// The known answers of philox4x32-10 in Random123, the library of Philox's authors (file kat_vectors).
-TEST(Philox, PublishedKnownAnswers) {
+// The answers are those of philox4x32-10 in the file kat_vectors of Random123, the library by Philox's
+// authors.
+TEST(Philox, MatchesThePublishedAnswers) {
   struct Answer {
     std::uint32_t counter[4], key[2], expected[4];
   };
@@ -33,7 +34,7 @@ TEST(Philox, PublishedKnownAnswers) {
   }
 }
 
-TEST(Random, NormalHasTheMomentsOfANormal) {
+TEST(Random, NormalNumbersHaveTheMomentsOfANormalDistribution) {
   const auto x = random_normal({1000, 1000}, {.seed = 3, .purpose = RandomPurpose::test}).to_doubles();
   double m1 = 0, m2 = 0, m3 = 0, m4 = 0;
   for (double v : x) {
@@ -50,7 +51,7 @@ TEST(Random, NormalHasTheMomentsOfANormal) {
   EXPECT_NEAR(m4 / n, 3, 5 * std::sqrt(96 / n));
 }
 
-TEST(Random, UniformNeverReachesItsEnds) {
+TEST(Random, UniformNumbersNeverReachZeroOrOne) {
   EXPECT_GT(uniform01(0), 0.0f);
   EXPECT_LT(uniform01(~0u), 1.0f);
   EXPECT_TRUE(std::isfinite(box_muller(0, 0).first) && std::isfinite(box_muller(~0u, ~0u).second));
@@ -80,7 +81,7 @@ std::vector<float> scalar_row(const Noise& noise, std::uint32_t sample, std::int
   return row;
 }
 
-TEST(Random, VectorsMatchTheScalarFormula) {
+TEST(Random, VectorCodeMatchesTheScalarFormula) {
   Noise noise{.seed = 0xfedcba9876543210ull, .purpose = RandomPurpose::test};
   noise.clock.step = 0x123456789ull;
   on_every_instruction_set([&] {
@@ -105,9 +106,9 @@ TEST(Random, VectorsMatchTheScalarFormula) {
   });
 }
 
-// A search found these samples: the 23 bits from which a uniform number is made are all 0 or all 1 in word 0
-// (the first two samples) or in word 1 (the last two).
-TEST(Random, NormalsAreFiniteAtTheEndsOfTheUniformNumbers) {
+// These samples were found by a search. The 23 bits from which a uniform number is made are all 0 or all 1:
+// in word 0 of the first two samples, and in word 1 of the last two.
+TEST(Random, NormalNumbersAreFiniteAtTheExtremeUniformNumbers) {
   Noise noise{.seed = 1, .purpose = RandomPurpose::test};
   const std::int32_t ends[] = {3833710, 190499, 4157987, 4787619};
   const auto bits = [&](int i, int word) {
@@ -126,7 +127,7 @@ TEST(Random, NormalsAreFiniteAtTheEndsOfTheUniformNumbers) {
   });
 }
 
-// A sample has bit-identical numbers whether it is drawn alone, at any place in a batch, or with more
+// A sample gets bit-identical numbers whether it is drawn alone, at any position in a batch, or with more
 // columns.
 TEST(Random, NumbersDoNotDependOnTheBatch) {
   const Noise noise{.seed = 5, .purpose = RandomPurpose::posterior_noise};
@@ -145,7 +146,7 @@ TEST(Random, NumbersDoNotDependOnTheBatch) {
   });
 }
 
-TEST(Random, PurposesSeedsTimesAndSamplesDiffer) {
+TEST(Random, PurposeSeedStepAndSampleChangeTheNumbers) {
   const Noise base{.seed = 1, .purpose = RandomPurpose::test};
   Noise seed = base, purpose = base, time = base, sample = base;
   seed.seed = 2;

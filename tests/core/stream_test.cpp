@@ -1,4 +1,4 @@
-// Tests events, streams that wait for each other, and views that keep the owner of their memory.
+// Tests events, streams that wait for each other, and views that keep the owner of their memory alive.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -75,7 +75,7 @@ TEST(GraphStreams, ACaptureRefusesToWaitForEvents) {
   refused([&] { static_cast<void>(before.milliseconds_since(before)); }, "milliseconds_since");
 }
 
-// Foreign device memory with a deleter that counts its calls.
+// Memory that the library does not own, with a deleter that counts its calls.
 struct Foreign {
   explicit Foreign(Device device) : memory(Tensor::full({6}, 3, DType::f32, device)) {}
   Tensor view() {

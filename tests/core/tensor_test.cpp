@@ -35,7 +35,7 @@ TEST(Shape, RejectsInvalidExtents) {
   EXPECT_NE(message_of([] { Shape{1ll << 40, 1ll << 40}; }).find("2^63"), std::string::npos);
 }
 
-TEST(Tensor, SlicesAndReshapesShareElements) {
+TEST(Tensor, SlicesAndReshapedTensorsShareMemory) {
   const Tensor t = Tensor::from(std::vector<float>{0, 1, 2, 3, 4, 5}, {3, 2});
   t.slice(1, 2).reshape({4}).slice(0, 1).fill(9);
   EXPECT_EQ(t.to_vector(), (std::vector<float>{0, 1, 9, 3, 4, 5}));
@@ -59,7 +59,7 @@ TEST(Tensor, ViewsForeignMemoryWithoutOwningIt) {
 TEST(Tensor, ConvertsTypes) {
   const Tensor bytes = Tensor::from(std::vector<std::uint8_t>{0, 128, 255}, {3});
   EXPECT_EQ(bytes.to(DType::f32).to_vector(), (std::vector<float>{0, 128, 255}));
-  // bf16 keeps eight bits: 1 + 2^-8 is a halfway case and rounds to the even neighbour.
+  // bf16 has eight significant bits, so 1 + 2^-8 lies halfway between two numbers and rounds to the even one.
   const Tensor x = Tensor::from(std::vector<float>{1.00390625f, -2.5f, 3.14159274f}, {3});
   EXPECT_EQ(x.to(DType::bf16).to(DType::f32).to_vector(), (std::vector<float>{1.0f, -2.5f, 3.140625f}));
 }
@@ -81,7 +81,7 @@ TEST(Device, InvalidDevicesAreErrors) {
   EXPECT_NE(message_of([] { static_cast<void>(Device::cuda(63)); }).find("[device]"), std::string::npos);
 }
 
-TEST(Memory, FreedBlocksAreUsedAgain) {
+TEST(Memory, FreedBlocksAreReused) {
   const Device cpu = Device::cpu();
   static_cast<void>(Tensor::empty({1000}));
   const auto before = memory_statistics(cpu);

@@ -1,4 +1,4 @@
-// Tests values that change in place between an operation and its backward pass.
+// Tests that a backward pass detects values that changed in place after the operation saved them.
 #include <gtest/gtest.h>
 
 #include <utility>
@@ -43,7 +43,7 @@ TEST(Version, CountsChangesInPlace) {
   EXPECT_EQ(Tensor().version(), 0u);
 }
 
-TEST(VersionOnDevice, AnInputChangedAfterwardsIsAnError) {
+TEST(VersionOnDevice, AnInputChangedAfterTheOperationIsAnError) {
   const Device device = Device::best();
   const Variable x = leaf({3}, {1}, device);
   const Variable y = square(x);
@@ -52,7 +52,7 @@ TEST(VersionOnDevice, AnInputChangedAfterwardsIsAnError) {
   EXPECT_FALSE(x.grad());
 }
 
-TEST(Version, EveryOperationThatKeepsItsInputDetectsChanges) {
+TEST(Version, OperationsThatSaveTheirInputsDetectChanges) {
   const auto expect_error = [](const std::string& operation, Variable (*of)(const Variable& x)) {
     const Variable x = leaf({1, 2, 3, 4}, {2, 2});
     const Variable y = of(x);
@@ -66,7 +66,7 @@ TEST(Version, EveryOperationThatKeepsItsInputDetectsChanges) {
   expect_error("log_sum_exp", [](const Variable& x) { return log_sum_exp(x, Axis::columns); });
 }
 
-TEST(Version, ReluBelowAProductDetectsChanges) {
+TEST(Version, AReluOutputThatFeedsAProductDetectsChanges) {
   const Variable x = leaf({1, 2, 3, 4}, {2, 2}), b = leaf({1, 2}, {2});
   const Variable hidden = linear(x, x, b, Activation::relu);
   const Variable y = linear(hidden, leaf({1, 1}, {1, 2}), leaf({0}, {1}));
@@ -74,7 +74,7 @@ TEST(Version, ReluBelowAProductDetectsChanges) {
   expect_error_of("linear", y);
 }
 
-TEST(Version, ConstantsAndOutputsCount) {
+TEST(Version, SavedConstantsAndOutputsDetectChanges) {
   const Variable x = leaf({1, 2}, {2});
   const Variable factor = Tensor::full({2}, 3);
   const Variable product = x * factor;
@@ -101,7 +101,7 @@ TEST(Version, PosteriorsAndMixturesDetectChanges) {
   expect_error_of("mixture_log_density", density);
 }
 
-TEST(Version, OperationsThatKeepNoValueAllowChanges) {
+TEST(Version, OperationsThatSaveNoValueAllowChanges) {
   const Variable x = leaf({1, 2}, {2}), other = Tensor::full({2}, 5);
   const Variable y = 3 * x + other - 1;
   x.value().fill(7);
@@ -117,7 +117,7 @@ TEST(Version, AChangeBeforeTheOperationIsAllowed) {
   EXPECT_EQ(x.grad().to_vector(), (std::vector<float>{14, 14}));
 }
 
-TEST(VersionOnDevice, OptimiserStepsBetweenGraphsAreAllowed) {
+TEST(VersionOnDevice, OptimiserStepsAreAllowedOnlyAfterTheBackwardPass) {
   const Device device = Device::best();
   Variable w = leaf({1, 2}, {1, 2}, device);
   Parameter parameter{"w", w, false};

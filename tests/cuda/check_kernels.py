@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Checks the memory accesses of the compiled CUDA kernels: no kernel spills registers or uses local memory, no
-instruction for global memory has an address of shared memory, and memory-bound kernels read and write 16 bytes per
+global memory instruction uses a shared memory address, and memory-bound kernels read and write 16 bytes per
 instruction.
 
     check_kernels.py LIBRARY [--ptxas PROGRAM]
 
 LIBRARY holds uncompressed PTX (nvcc --no-compress). It is assembled again with `ptxas -v`, which reports spills;
 loads and stores are counted in the PTX. If cuobjdump is installed, 128-bit accesses of the machine code are counted
-too. Exit status: 0 all checks passed, 1 a check failed, 77 there is nothing to check.
+too. Exit status: 0 if all checks passed, 1 if a check failed, 77 if there is nothing to check.
 """
 import argparse, collections, concurrent.futures, os, pathlib, re, shutil, subprocess, sys, tempfile
 
@@ -23,17 +23,17 @@ HOT = [
     ("posterior_backward_kernel<true>", 3, 2), ("optimizer_kernel", 4, 3), ("gather_kernel<unsigned char, true>", 1, 1),
     ("gather_kernel<float, true>", 1, 1), ("random_kernel<true>", 0, 1), ("sum_kernel", 1, 0), ("sum_rows_kernel<4>", 1, 0), ("clip_kernel", 1, 0),
 ]
-# Of each likelihood: a load of each parameter and of the target, and a store of each slope.
+# The kernel of a likelihood loads each parameter and the target, and stores the slope of each parameter.
 LIKELIHOODS = pathlib.Path(__file__).resolve().parents[2] / "kernels/math/likelihood.h"
 for formula, parameters in re.findall(r"X\(\w+, (\w+), (\d+)\)", LIKELIHOODS.read_text()):
     HOT.append((f"likelihood_kernel<gpuvae::math::{formula}, true>", int(parameters) + 1, int(parameters)))
-    if formula != "BernoulliOfProbability":  # no operation asks for its log density
+    if formula != "BernoulliOfProbability":  # no operation computes its log density
         HOT.append((f"log_density_kernel<gpuvae::math::{formula}, true>", int(parameters) + 1, 0))
 VECTOR = {"load": re.compile(r"\bld\.global[.\w:]*\.v4\b"), "store": re.compile(r"\bst\.global[.\w]*\.v4\b")}
 
 
 def modules(library):
-    """Returns the PTX texts of the newest architecture in a file."""
+    """Returns the newest architecture in a file, and its PTX texts."""
     data = open(library, "rb").read()
     texts, at = [], data.find(b".version ")
     while at >= 0:
@@ -66,7 +66,7 @@ def short(name):
 
 
 def assemble(ptxas, architecture, text):
-    """Returns the spilled bytes by mangled name."""
+    """Assembles a PTX text. Returns the number of spilled bytes of each kernel, by mangled name."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "kernel.ptx")
         with open(path, "w", encoding="latin-1") as file:
@@ -100,8 +100,8 @@ GLOBAL_ACCESS = re.compile(r"\b(?:ld|st|red|atom)\.(?:\w+\.)*global[\w.]*[^\[;]*
 
 
 def shared_as_global(body):
-    """Returns the global accesses of a kernel whose address comes from a shared variable, which is an illegal address
-    on a device. The order of instructions is ignored, because PTX registers are almost in static single assignment
+    """Returns a kernel's accesses to global memory whose address is derived from a shared variable. Such an address is
+    illegal on a device. The order of instructions is ignored, because PTX is almost in static single assignment
     form."""
     steps = [(to, re.findall(r"%rd\d+", sources)) for to, sources in ADDRESS_STEP.findall(body)]
     shared = set(GENERIC_SHARED.findall(body))
@@ -132,14 +132,15 @@ def machine_code(library):
 
 
 def check_hot(counts, what):
-    """Returns the number of complaints. `counts` is {short name: (loads, stores)}."""
+    """Prints the kernels with too few vector accesses and returns their number. `counts` is {short name: (loads,
+    stores)}."""
     bad = 0
     for name, loads, stores in HOT:
         if name not in counts:
-            print(f"FAIL {name}: there is no such kernel in the {what}; expected one (HOT in check_kernels.py)")
+            print(f"FAIL {name}: expected a kernel of this name in the {what} (HOT in check_kernels.py), got none")
             bad += 1
         elif counts[name][0] < loads or counts[name][1] < stores:
-            print(f"FAIL {name} ({what}): expected {loads} vector loads and {stores} stores or more, got {counts[name]}")
+            print(f"FAIL {name} ({what}): expected at least {loads} vector loads and {stores} stores, got {counts[name]}")
             bad += 1
     return bad
 
@@ -169,10 +170,10 @@ def main():
 
     for name, body in bodies.items():
         for access in shared_as_global(body):
-            print(f"FAIL {names[name]}: an instruction for global memory has a shared address: {access}")
+            print(f"FAIL {names[name]}: a global memory instruction uses a shared memory address: {access}")
             bad += 1
-    # Local memory lies in global memory. Arrays with a variable index and the slow paths of sinf and cosf use
-    # it.
+    # Local memory resides in device memory, which is slow. Arrays with a variable index and the slow paths of sinf
+    # and cosf use it.
     for name, body in bodies.items():
         if re.search(r"\.local\b", body):
             print(f"FAIL {names[name]}: uses local memory")
@@ -187,8 +188,8 @@ def main():
         counts = {short(names[n]): (99 if short(names[n]) in exempt else loads, stores)
                   for n, (loads, stores) in code.items() if n in names}
         bad += check_hot(counts, "machine code")
-    print(f"{len(bodies)} kernels for sm_{architecture}: no spills in {sum(not s for s in spills.values())}, "
-          f"{len(HOT)} memory-bound ones checked{', machine code too' if code else ''}; {bad} complaints")
+    print(f"{len(bodies)} kernels for sm_{architecture}: {sum(not s for s in spills.values())} without spills, "
+          f"{len(HOT)} memory-bound kernels checked{', also in machine code' if code else ''}; {bad} failures")
     return 1 if bad else 0
 
 

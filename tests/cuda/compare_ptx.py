@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Checks that the tests execute the library's kernels: compares their PTX for one architecture without line
-information.
+"""Checks that the tests execute the kernels of the library: compares the PTX of both for one architecture, without
+line information.
 
     compare_ptx.py LIBRARY OBJECT...
 
-LIBRARY holds compressed PTX. The OBJECTs were compiled for tests, uncompressed and with -lineinfo. Exit status: 0 the
-texts agree, 1 they differ, 77 there is no libzstd to read the library with.
+LIBRARY holds compressed PTX. The OBJECTs were compiled for tests, uncompressed and with -lineinfo. Exit status: 0 if
+the texts agree, 1 if they differ, 77 if libzstd is missing, without which the library cannot be read.
 """
 import argparse, difflib, re, sys
 
 import fatbinary
 
-# Matches what -lineinfo adds: source positions, their labels, the table of files and the sections of debug
+# Match what -lineinfo adds: source positions, their labels, the table of files and the sections of debug
 # information.
 LINE_INFORMATION = re.compile(r"\s*(\.loc\s|\.file\s|//|\$L__(tmp|func_begin|func_end|info_string)\w*:)|\s*$")
 SECTION = re.compile(r"\s*\.section\s+\.debug_\w+.*?^\s*\}\s*$", re.M | re.S)
@@ -43,9 +43,9 @@ REGISTER = re.compile(r"%\w+|\$L\w+")
 
 
 def instructions(lines):
-    """Returns a module's instructions in sorted order, without registers and labels, each vector access as its
-    elements. One nvcc may pair the loads of a loop or not, from one run to the next: that changes the order of
-    instructions and the numbers of registers, and nothing else."""
+    """Returns a module's instructions in sorted order, without registers and labels, and with each vector access split
+    into its elements. The same nvcc may combine the loads of a loop into vector loads in one run and not in the next.
+    This changes only the order of instructions and the names of registers."""
     found = []
     for line in lines:
         vector = VECTOR.match(line)

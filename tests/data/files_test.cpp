@@ -175,7 +175,7 @@ TEST(Standardize, AppliesOnlyToFloats) {
   DatasetOptions options = kAllInTraining;
   options.standardize = true;
   EXPECT_EQ(load_dataset(folder / "b.npy", options).train.examples.dtype(), DType::u8);
-  EXPECT_TRUE(load_dataset(folder / "b.npy", options).standardization.empty());
+  EXPECT_TRUE(load_dataset(folder / "b.npy", options).description.standardization.empty());
   options.standardize = false;
   EXPECT_EQ(load_dataset(folder / "f.npy", options).train.examples.to_doubles(), (Doubles{0, 1}));
   options.standardize = true;

@@ -1,5 +1,6 @@
 // A custom posterior with parameters: an affine coupling flow (Dinh, Sohl-Dickstein and Bengio, 2017) on a
-// diagonal Gaussian. Its density is checked by the change of variables, on a grid and against draws.
+// diagonal Gaussian. Its density must integrate to 1 on a grid, agree with its draws, and have the right
+// gradients.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -56,7 +57,7 @@ class CouplingFlow : public Posterior {
     return {a, columns(z, first, rest), activate(columns(h, 0, rest), Activation::tanh),
             columns(h, rest, rest)};
   }
-  // Returns the image of z, and the change of the log density.
+  // Returns the image of z and the change of the log density, which is -log |det dz'/dz|.
   DensitySample forward(const Variable& z) const {
     const Parts at = parts(z);
     return {concat({at.a, at.b * exp(at.log_scale) + at.shift}, Axis::columns),
@@ -65,9 +66,9 @@ class CouplingFlow : public Posterior {
 
   std::shared_ptr<const Posterior> base_ = diagonal_gaussian();
 };
-// ---- end of the user's code: sixty lines ----
+// ---- end of the user's code ----
 
-// A flow that cannot be inverted: it knows the density only at its own draws.
+// A flow without an inverse, whose density is known only at its own draws.
 class OneWayFlow final : public CouplingFlow {
  public:
   std::shared_ptr<Posterior> clone() const override { return std::make_shared<OneWayFlow>(*this); }
@@ -76,7 +77,7 @@ class OneWayFlow final : public CouplingFlow {
   }
 };
 
-// Two dimensions in double precision.
+// The parameters of a flow with two latent dimensions, in double precision.
 struct Setting {
   std::vector<double> params{0.3, -0.5, -1, -0.4}, weight{0.9, -0.7}, bias{0.2, 0.4};
   CouplingFlow flow() const {
@@ -130,7 +131,7 @@ TEST(Flow, DensityIntegratesToOneAndMatchesItsDraws) {
   }
 }
 
-TEST(Flow, KnowsItsDensityAtItsDraws) {
+TEST(Flow, ReturnsTheLogDensityOfItsDraws) {
   const Setting setting;
   const CouplingFlow flow = setting.flow();
   const Variable params = setting.rows(100);
@@ -140,7 +141,7 @@ TEST(Flow, KnowsItsDensityAtItsDraws) {
   for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-10) << i;
 }
 
-TEST(Flow, GradientsOfItsKlAgreeWithCentralDifferences) {
+TEST(Flow, KlGradientsMatchCentralDifferences) {
   const Tensor epsilon = Tensor::from(std::vector<double>{0.4, -1.1}, {1, 2});
   const auto kl = [&](const CouplingFlow& flow, const Variable& params) {
     return flow.rsample_with_kl(params, {.epsilon = epsilon}, *standard_normal_prior(), 0.7).kl;
@@ -167,7 +168,7 @@ TEST(Flow, GradientsOfItsKlAgreeWithCentralDifferences) {
   check("bias", flow.bias, &Setting::bias);
 }
 
-// Images of 4 x 4 ramps that differ in brightness and direction.
+// Images of 4 x 4 pixels: ramps that differ in brightness and direction.
 Dataset ramps(std::int64_t count, Device device) {
   std::vector<std::uint8_t> bytes;
   for (std::int64_t i = 0; i < count; ++i)
@@ -209,7 +210,7 @@ TEST(FrameworkFlow, TrainsWithTheModel) {
   EXPECT_LE(importance_weighted_nll(model, images, 50, {}).nll, evaluate_elbo(model, images, {}).loss + 0.5);
 }
 
-TEST(FrameworkFlow, NeedsItsDensityOnlyAtItsDraws) {
+TEST(FrameworkFlow, EvaluationNeedsTheDensityOnlyAtDraws) {
   const Device device = Device::best();
   const Vae both_ways(with_posterior(std::make_shared<CouplingFlow>()), device),
       one_way(with_posterior(std::make_shared<OneWayFlow>()), device);

@@ -1,4 +1,4 @@
-// Tests the model as a framework: custom distributions, the built-in ones, and the weights of the loss.
+// Tests models with custom and built-in distributions, and the weights of the loss.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -29,7 +29,7 @@ class Laplace final : public Likelihood {
  private:
   double scale_;
 };
-// ---- end of the user's code: thirty lines ----
+// ---- end of the user's code ----
 
 // A custom prior N(0, 4 I), and a custom posterior with a fixed standard deviation.
 class WideNormal final : public Prior {
@@ -56,7 +56,8 @@ class FixedSpread final : public Posterior {
   }
 };
 
-Dataset gradients(std::int64_t count) {  // ramps of 4 x 4 pixels that differ in brightness and direction
+// Images of 4 x 4 pixels: ramps that differ in brightness and direction.
+Dataset gradients(std::int64_t count) {
   std::vector<std::uint8_t> bytes;
   for (std::int64_t i = 0; i < count; ++i)
     for (int p = 0; p < 16; ++p)
@@ -87,17 +88,17 @@ Outcome train(const VaeOptions& options, TrainOptions how = {}, int epochs = 30)
   return o;
 }
 
-TEST(Framework, AUsersLikelihoodTrains) {
+TEST(Framework, ACustomLikelihoodTrains) {
   VaeOptions o = small_model();
   o.likelihood = std::make_shared<Laplace>(0.05);
   const Outcome outcome = train(o);
   EXPECT_LT(outcome.last.reconstruction, outcome.first.reconstruction - 10);
-  // The bound for 16 pixels at their scale is 16 (1 + log 0.1) = -20.8.
+  // If |x - m| averages the scale b = 0.05, 16 pixels cost 16 (1 + log(2 b)) = -20.8 nats.
   EXPECT_LT(outcome.last.reconstruction, -12);
   EXPECT_GT(outcome.last.kl, 0.5);
 }
 
-TEST(Framework, AUsersLikelihoodDrawsAndEvaluates) {
+TEST(Framework, ACustomLikelihoodDrawsAndEvaluates) {
   VaeOptions o = small_model();
   o.likelihood = std::make_shared<Laplace>(0.05);
   const Vae model(o, Device::best());
@@ -110,7 +111,7 @@ TEST(Framework, AUsersLikelihoodDrawsAndEvaluates) {
   EXPECT_LE(importance_weighted_nll(model, images, 50, {}).nll, evaluate_elbo(model, images, {}).loss + 0.5);
 }
 
-TEST(Framework, AUsersPriorAndPosteriorTrain) {
+TEST(Framework, ACustomPriorAndPosteriorTrain) {
   VaeOptions o = small_model();
   o.likelihood = std::make_shared<Laplace>(0.05);
   o.prior = std::make_shared<WideNormal>();
@@ -139,7 +140,7 @@ TEST(Framework, EstimatedKlAgreesWithTheClosedForm) {
   }
 }
 
-TEST(Framework, EveryLikelihoodLearnsAndItsLossIsItsDensity) {
+TEST(Framework, EveryLikelihoodLearnsAndItsLossIsItsNegativeLogDensity) {
   const std::pair<std::shared_ptr<Likelihood>, double> all[] = {{bernoulli_likelihood(), 0.1},
                                                                 {continuous_bernoulli_likelihood(), 0.5},
                                                                 {gaussian_likelihood(), 5},
@@ -162,7 +163,7 @@ TEST(Framework, EveryLikelihoodLearnsAndItsLossIsItsDensity) {
   }
 }
 
-// The Gaussians are evaluated near the mean: 16 pixels of -1/2 log(2 pi sigma^2).
+// Every element is one standard deviation away from its mean.
 TEST(Framework, FixedAndSharedGaussiansHaveTheirDensities) {
   const Variable params = Tensor::zeros({3, 16}, DType::f32, Device::best());
   const Variable x = Tensor::full({3, 16}, 0.7, DType::f32, Device::best());
@@ -192,8 +193,8 @@ TEST(Framework, LearnedPriorsTrainAndDraw) {
     const Vae model(o, Device::best());
     const Prior& own = model.prior();
     const Tensor z = own.sample(500, 2, {.seed = 2, .purpose = RandomPurpose::prior}, Device::best());
-    // The mean log density of the prior's own draws is its negative entropy: finite, and above that of
-    // distant points.
+    // The mean log density at the prior's own draws is its negative entropy, which must exceed the mean log
+    // density at distant points.
     const double near = sum(own.log_density(z)).value().item() / 500;
     const Variable far = Tensor::full({500, 2}, 30, DType::f32, Device::best());
     EXPECT_GT(near, sum(own.log_density(far)).value().item() / 500 + 5) << prior->name();
@@ -236,7 +237,7 @@ TEST(Framework, ContinuousBernoulliDrawsHaveItsMean) {
 TEST(Framework, LaplaceDrawsHaveTheirLocationAndScale) {
   const auto likelihood = laplace_likelihood({.sigmoid_location = false, .low = -2});
   for (const auto& [log_scale, scale] : {std::pair(0.7f, std::exp(0.7)), std::pair(-3.f, std::exp(-2.0))}) {
-    std::vector<float> params(40000, 0.25f);  // of one row: 20,000 locations, then as many log scales
+    std::vector<float> params(40000, 0.25f);  // one row of 20,000 locations, followed by 20,000 log scales
     std::fill(params.begin() + 20000, params.end(), log_scale);
     const Tensor row = Tensor::from(params, {1, 40000});
     double signed_sum = 0, sum = 0;
@@ -271,14 +272,14 @@ double largest_difference(const std::vector<float>& a, const std::vector<float>&
   return d;
 }
 
-TEST(Framework, TheSumOverTheBatchIsTheMeanTimesItsRows) {
+TEST(Framework, ABatchSumEqualsTheMeanTimesTheBatchSize) {
   TrainOptions sum;
   sum.batch_sum = true;
   EXPECT_LT(largest_difference(parameters_after(sum, 1e-3), parameters_after({}, 32e-3)), 1e-5);
   EXPECT_GT(largest_difference(parameters_after(sum, 1e-3), parameters_after({}, 1e-3)), 1e-3);
 }
 
-TEST(Framework, WarmUpBeginsWithoutTheKlTermAndEndsWithAllOfIt) {
+TEST(Framework, KlWarmUpBeginsWithoutTheKlTermAndEndsWithAllOfIt) {
   TrainOptions slow, none, whole, over;
   slow.warmup_epochs = 1e9;
   none.beta = 0;

@@ -1,4 +1,5 @@
-// Tests ownership: parameters are handles, models can be moved, and options only describe.
+// Tests ownership: copies of a variable share its values, models can be moved, and options hold no
+// parameters.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -40,7 +41,7 @@ std::string error_of(const F& body) {
   return "no error";
 }
 
-TEST(OwnershipOnDevice, AnOptimiserMovesTheElementsAndNotTheVariable) {
+TEST(OwnershipOnDevice, AnOptimiserMovesTheValuesOfAllCopiesToItsStorage) {
   const Device device = Device::best();
   const Variable weight(Tensor::full({2, 3}, 5, DType::f32, device), true), copy = weight;
   const Tensor before = weight.value();
@@ -97,7 +98,7 @@ TEST(OwnershipOnDevice, CopiesOfLayersShareTheirParameters) {
 }
 
 // The model moves after its optimiser was created, and again after its trainer was created.
-TEST(TrainerOwnership, AModelMovesBetweenItsOptimiserItsTrainerAndItsTraining) {
+TEST(TrainerOwnership, AModelMayMoveBeforeAndAfterItsTrainerIsCreated) {
   for (const Device device : {Device::cpu(), Device::best()}) {
     for (const auto& prior : {standard_normal_prior(), vamp_prior(2)}) {
       VaeOptions options = small_model();
@@ -123,7 +124,7 @@ TEST(TrainerOwnership, AModelMovesBetweenItsOptimiserItsTrainerAndItsTraining) {
   }
 }
 
-TEST(Ownership, ACopyOfAModelIsTheSameModel) {
+TEST(Ownership, ACopyOfAModelSharesItsParameters) {
   const Vae model(small_model(), Device::cpu());
   const Vae copy = model;
   Adam adam(copy.parameters(), {.learning_rate = 0.1});
@@ -136,7 +137,8 @@ TEST(Ownership, ACopyOfAModelIsTheSameModel) {
 
 // ---- distributions with parameters ----
 
-// A posterior with a learned spread. `shared` and `kept` are mistakes that a Vae refuses.
+// A posterior with a learned standard deviation. Vae refuses two mistakes: with `shared`, clone() returns
+// null, and with `kept`, initialize() does not create a new parameter.
 enum class Mistake { none, shared, kept };
 template <Mistake mistake>
 class LearnedSpread final : public Posterior {
@@ -169,7 +171,7 @@ class LearnedSpread final : public Posterior {
   Variable log_stddev_ = mistake == Mistake::none ? Variable() : Variable(Tensor::zeros({1, 2}), true);
 };
 
-TEST(TrainerOwnership, ModelsOfTheSameOptionsShareNoPosteriorParameters) {
+TEST(TrainerOwnership, ModelsCreatedFromTheSameOptionsShareNoPosteriorParameters) {
   VaeOptions options = small_model();
   options.posterior = std::make_shared<LearnedSpread<Mistake::none>>();
   const Vae first(options, Device::cpu()), second(options, Device::cpu()),
@@ -185,7 +187,7 @@ TEST(TrainerOwnership, ModelsOfTheSameOptionsShareNoPosteriorParameters) {
   EXPECT_EQ(values_of(third.parameters()), before);
   std::vector<Parameter> described;
   options.posterior->collect(described);
-  EXPECT_TRUE(described.empty());  // the options still hold a description
+  EXPECT_TRUE(described.empty());  // the distribution in the options still has no parameters
 }
 
 TEST(Ownership, SharedParametersOfDistributionsAreRefused) {
@@ -194,10 +196,9 @@ TEST(Ownership, SharedParametersOfDistributionsAreRefused) {
   EXPECT_EQ(error_of([&] { Vae(options, Device::cpu()); }),
             "[vae] expected learned spread, which has parameters, to override clone()");
   options.posterior = std::make_shared<LearnedSpread<Mistake::kept>>();
-  EXPECT_EQ(
-      error_of([&] { Vae(options, Device::cpu()); }),
-      "[vae] expected initialize() of learned spread to create posterior.log_stddev anew, got one that the "
-      "options hold");
+  EXPECT_EQ(error_of([&] { Vae(options, Device::cpu()); }),
+            "[vae] expected initialize() of learned spread to create a new posterior.log_stddev, got the one "
+            "that the options hold");
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ using test::error_of;
 using test::TemporaryFolder;
 using namespace std::string_literals;
 using Names = std::vector<std::string>;
-using Floats = std::vector<float>;
+using Doubles = std::vector<double>;
 
 Table read_text(const std::string& text, std::int64_t max_rows = 0) {
   const TemporaryFolder folder;
@@ -35,7 +35,7 @@ std::string error_of_text(const std::string& text) {
   return message.size() < prefix.size() ? message : message.substr(prefix.size());
 }
 
-void expect_table(const std::string& text, const Names& columns, const Floats& values) {
+void expect_table(const std::string& text, const Names& columns, const Doubles& values) {
   const Table table = read_text(text);
   EXPECT_EQ(table.columns, columns) << text;
   EXPECT_EQ(table.values, values) << text;
@@ -54,7 +54,7 @@ TEST(ReadCsv, FirstLineDeterminesTheSeparator) {
   expect_table("a;b\n1;2\n", {"a", "b"}, {1, 2});
   expect_table("a\tb c\n1\t2\n", {"a", "b c"}, {1, 2});
   expect_table("a b\n1 2\n", {"a", "b"}, {1, 2});
-  expect_table("  1   2.5 \n 3 \t 4\n", {"0", "1"}, {1, 2.5f, 3, 4});
+  expect_table("  1   2.5 \n 3 \t 4\n", {"0", "1"}, {1, 2.5, 3, 4});
   expect_table("a, b\n 1 ,\t2 \n", {"a", "b"}, {1, 2});
   expect_table("\"a;b\",\"c\td\"\n1,2\n", {"a;b", "c\td"}, {1, 2});  // separators in quotes do not count
 }
@@ -62,7 +62,7 @@ TEST(ReadCsv, FirstLineDeterminesTheSeparator) {
 TEST(ReadCsv, QuotedNamesAndNumbers) {
   expect_table("\"mass, GeV\",\"the \"\"b\"\"\" , c\n1,2,3\n", {"mass, GeV", "the \"b\"", "c"}, {1, 2, 3});
   expect_table("\"two words\"\n5\n", {"two words"}, {5});
-  expect_table("a,b\n\"1.5\", \"-2\"\n3,\"4\"\n", {"a", "b"}, {1.5f, -2, 3, 4});
+  expect_table("a,b\n\"1.5\", \"-2\"\n3,\"4\"\n", {"a", "b"}, {1.5, -2, 3, 4});
 }
 
 TEST(ReadCsv, LineEndsCommentsAndBlankLines) {
@@ -77,19 +77,20 @@ TEST(ReadCsv, LineEndsCommentsAndBlankLines) {
 
 TEST(ReadCsv, NumbersOfEveryForm) {
   expect_table("1.5e3,-2E-2,+7,.25,1.,-0.000000000000000000e+00\n", {"0", "1", "2", "3", "4", "5"},
-               {1500, -0.02f, 7, 0.25f, 1, -0.0f});
-  expect_table("0.1,16777217,123456789012345678901234567890\n", {"0", "1", "2"},
-               {0.1f, 16777216, 1.23456789e29f});
-  expect_table("1e-50,-1e-400,1e-40\n", {"0", "1", "2"}, {0, -0.0f, 1e-40f});  // underflow is not an error
+               {1500, -0.02, 7, 0.25, 1, -0.0});
+  expect_table("0.1,16777217,1700000079,123456789012345678901234567890\n", {"0", "1", "2", "3"},
+               {0.1, 16777217, 1700000079, 1.2345678901234568e29});
+  expect_table("1e-50,-1e-400,1e-320,1e39\n", {"0", "1", "2", "3"},
+               {1e-50, -0.0, 1e-320, 1e39});  // underflow is not an error
   const Table infinite = read_text("inf,-Infinity\n");
-  EXPECT_EQ(infinite.values, (Floats{INFINITY, -INFINITY}));
+  EXPECT_EQ(infinite.values, (Doubles{INFINITY, -INFINITY}));
 }
 
 TEST(ReadCsv, IgnoresTheLocale) {
   const std::string before = std::setlocale(LC_ALL, nullptr);
   if (!std::setlocale(LC_ALL, "de_DE.UTF-8") && !std::setlocale(LC_ALL, "fr_FR.UTF-8"))
     GTEST_SKIP() << "no locale with a decimal comma is installed";
-  expect_table("1.5,2.5e-50\n", {"0", "1"}, {1.5f, 0});
+  expect_table("1.5,2.5e-50\n", {"0", "1"}, {1.5, 2.5e-50});
   std::setlocale(LC_ALL, before.c_str());
 }
 
@@ -98,7 +99,7 @@ TEST(ReadCsv, Gzip) {
   const gzFile out = gzopen((folder / "t.csv.gz").c_str(), "wb");
   gzputs(out, "a,b\n1,2\n");
   ASSERT_EQ(gzclose(out), Z_OK);
-  EXPECT_EQ(read_csv(folder / "t.csv.gz").values, (Floats{1, 2}));
+  EXPECT_EQ(read_csv(folder / "t.csv.gz").values, (Doubles{1, 2}));
   const std::string bytes = read_file(folder / "t.csv.gz");
   write_file(folder / "cut.gz", bytes.substr(0, bytes.size() - 6));
   const std::string message = error_of([&] { read_csv(folder / "cut.gz"); });
@@ -112,17 +113,17 @@ TEST(ReadCsv, LinesAcrossTheBuffersOfALargeFile) {
   const Table table = read_text(text);
   ASSERT_EQ(table.rows, 200'000);
   for (std::size_t i = 0; i < 200'000; ++i) {
-    ASSERT_EQ(table.values[2 * i], static_cast<float>(i));
-    ASSERT_EQ(table.values[2 * i + 1], static_cast<float>(i % 100) + 0.25f);
+    ASSERT_EQ(table.values[2 * i], static_cast<double>(i));
+    ASSERT_EQ(table.values[2 * i + 1], static_cast<double>(i % 100) + 0.25);
   }
   // This line is longer than the buffer.
   std::string wide = "1";
   for (int i = 1; i < 1'500'000; ++i) wide += ",1";
-  EXPECT_EQ(read_text(wide + "\n" + wide).values, Floats(3'000'000, 1.0f));
+  EXPECT_EQ(read_text(wide + "\n" + wide).values, Doubles(3'000'000, 1.0));
 }
 
 TEST(ReadCsv, StopsAfterMaxRows) {
-  EXPECT_EQ(read_text("a\n1\n2\n3\n", 2).values, (Floats{1, 2}));
+  EXPECT_EQ(read_text("a\n1\n2\n3\n", 2).values, (Doubles{1, 2}));
   EXPECT_EQ(read_text("a\n1\n2\nx\n", 2).rows, 2);
   EXPECT_EQ(read_text("a\n1\n2\n3\n", 9).rows, 3);
 }
@@ -132,7 +133,7 @@ TEST(ReadCsv, ReadsTheOutputOfCsvWriter) {
   CsvWriter writer(folder / "m.csv", {"epoch", "loss"}, {"two\nlines"});
   writer.append({1, 0.125});
   EXPECT_EQ(read_csv(folder / "m.csv").columns, (Names{"epoch", "loss"}));
-  EXPECT_EQ(read_csv(folder / "m.csv").values, (Floats{1, 0.125f}));
+  EXPECT_EQ(read_csv(folder / "m.csv").values, (Doubles{1, 0.125}));
 }
 
 TEST(ReadCsv, MissingValues) {
@@ -159,10 +160,10 @@ TEST(ReadCsv, TextAmongNumbers) {
             "line 2, column 'a': expected a number, got '?" + std::string(39, 'y') + "...'");
 }
 
-TEST(ReadCsv, NumbersBeyondFloats) {
-  for (const std::string number : {"1e39", "-1e400", "1e9999"})
+TEST(ReadCsv, NumbersBeyondDoubles) {
+  for (const std::string number : {"1e309", "-1e400", "1e9999"})
     EXPECT_EQ(error_of_text("a\n" + number + "\n"),
-              "line 2, column 'a': expected a number within 32-bit floats, got " + number);
+              "line 2, column 'a': expected a number within 64-bit floats, got " + number);
 }
 
 TEST(ReadCsv, RaggedRows) {

@@ -41,7 +41,7 @@ void expect_same(const Run& run, const std::string& what) {
   }
 }
 
-TEST(AlignmentDevice, ScaledSums) {
+TEST(AlignmentDevice, ScaledSumsOfTwoTensors) {
   for (const double beta : {0.0, -0.5}) {
     expect_same(
         [=](Device device, std::int64_t offset) {
@@ -76,13 +76,13 @@ TEST(AlignmentDevice, FunctionsAndTheirDerivatives) {
   }
 }
 
-// A separate kernel applies what cuBLASLt cannot apply after a product. It processes rows of four columns as
-// vectors, and rows of five columns by elements.
-TEST(AlignmentDevice, BiasesAndActivationsAfterProducts) {
+// A separate kernel applies the biases and activations that cuBLASLt cannot fuse into a product. It processes
+// rows of four columns as vectors, and rows of five columns element by element.
+TEST(AlignmentDevice, BiasesAndActivationsAfterMatrixProducts) {
   for (const Activation activation : all_activations())
     for (const std::int64_t columns : {4, 5})
       for (const bool biased : {false, true})
-        for (const std::int64_t depth : {3, 1}) {  // kernels also compute products of depth 1
+        for (const std::int64_t depth : {3, 1}) {  // cuBLASLt does not compute products of depth 1
           expect_same(
               [=](Device device, std::int64_t offset) {
                 const std::int64_t rows = kSize / columns;
@@ -138,7 +138,7 @@ TEST(AlignmentDevice, PosteriorsAndTheirGradients) {
       }
 }
 
-TEST(AlignmentDevice, SumsProductsAndConstants) {
+TEST(AlignmentDevice, ElementwiseArithmeticAndFilling) {
   using kernels::Binary;
   for (const Binary f : {Binary::add, Binary::subtract, Binary::multiply, Binary::divide}) {
     expect_same(
@@ -179,7 +179,7 @@ TEST(AlignmentDevice, RowsColumnsAndScalarsAsOperands) {
         }
 }
 
-// Includes late steps, where the powers of Adam's betas are below the smallest number.
+// Includes a late step, at which the powers of Adam's betas underflow to 0.
 TEST(AlignmentDevice, OptimizerUpdates) {
   for (int i = 0; i < 36; ++i) {
     const int kind = i / 6;
@@ -204,7 +204,7 @@ TEST(AlignmentDevice, OptimizerUpdates) {
   }
 }
 
-// Each thread processes one, two or four elements in unrolled loops.
+// With these sizes, a thread processes one to four elements, so that every part of the unrolled loop runs.
 TEST(AlignmentDevice, GradientsThroughActivations) {
   for (const Activation activation : all_activations())
     for (const std::int64_t size : {kSize, std::int64_t{7000}, std::int64_t{13000}})
@@ -224,7 +224,8 @@ TEST(AlignmentDevice, GradientsThroughActivations) {
           std::string(name(activation)));
 }
 
-// The numbers of rows do or do not fill the last tile, or the last iteration of a loop over rows.
+// Some of these numbers of rows fill the last tile and the last iteration of the loop over rows; others do
+// not.
 TEST(AlignmentDevice, BiasGradientsThroughActivations) {
   for (const Activation activation : all_activations())
     for (const std::int64_t columns : {5, 8})

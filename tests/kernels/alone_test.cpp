@@ -1,5 +1,5 @@
-// A program of the kernels alone: it links only if no kernel uses anything of the layers above. It fails
-// unless a kernel computes, and unless an error names the dtype that it refuses.
+// Links the kernels without any other layer, which is possible only if no kernel uses a layer above. The
+// program checks that a kernel computes a sum, and that an error names a dtype that is not supported.
 #include <string>
 
 #include "gpuvae/error.h"

@@ -13,7 +13,8 @@ namespace gpuvae {
 namespace {
 
 enum How { ffma, tf32, split_tf32, bf16 };
-constexpr int kDepth = 785;  // the pixels of an MNIST image plus one, which is no multiple of a step
+// One more than the pixels of an MNIST image, so that the last step is incomplete.
+constexpr int kDepth = 785;
 
 struct DeviceFloats {
   explicit DeviceFloats(const std::vector<float>& values) {
@@ -40,13 +41,14 @@ std::vector<Factors> kinds() {
       // Truncation errors do not average out in sums that only grow.
       {"all positive", [](int, std::uint32_t w) { return 0.5f + uniform01(w); },
        [](int, std::uint32_t w) { return 0.5f + uniform01(w); }},
-      // The first half of a row is 1000 times the second half and cancels pair by pair, except for rounding.
+      // The terms of the first half of a row are 1000 times larger. They cancel in pairs, except for small
+      // random differences.
       {"cancellation",
        [](int k, std::uint32_t w) {
          return k < 384 ? (k % 2 ? -1000.0f : 1000.0f) * (1 + 0x1p-20f * centred(w)) : centred(w);
        },
        [](int k, std::uint32_t w) { return k < 384 ? 1.0f + 0x1p-20f * centred(w) : centred(w); }},
-      // Exponents vary widely, so the largest term of a step hides most of the others.
+      // Exponents vary widely, so the largest term of a step dominates the others.
       {"many exponents",
        [](int, std::uint32_t w) { return std::ldexp(centred(w), static_cast<int>(w % 24) - 12); },
        [](int, std::uint32_t w) { return std::ldexp(centred(w), static_cast<int>(w % 24) - 12); }},
@@ -94,7 +96,7 @@ TEST(FusedProduct, SplitTf32IsWithinItsBound) {
       const Errors split = errors_of(split_tf32, tile, factors, factors.bytes_a);
       std::printf("tile %d, %s: %.2g of the bound\n", tile, factors.name, split.of_bound);
       EXPECT_TRUE(split.of_bound <= 1) << factors.name << ": " << split.of_bound;
-      // A bound that is never approached would not detect a lost term.
+      // A bound that is far too large would not detect a missing term, so plain TF32 must come closer to it.
       const Errors plain = errors_of(tf32, tile, factors, factors.bytes_a);
       EXPECT_TRUE(plain.of_bound > 4 * split.of_bound) << factors.name << ": " << plain.of_bound;
     }

@@ -1,4 +1,4 @@
-// What an observer of a backend sees. On every device.
+// Tests what an observer of a backend records, on every device.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -28,7 +28,7 @@ std::vector<Device> devices() {
   return all;
 }
 
-// A product with tanh takes a second kernel on CUDA, which is part of the same call.
+// On CUDA, a product with tanh launches a second kernel, which belongs to the same call.
 TEST(ObserverDevice, SeesEachCallOnceWithItsBytesAndFlops) {
   for (const Device device : devices()) {
     const auto ones = [device](Shape shape) { return Tensor::full(shape, 1, DType::f32, device); };
@@ -39,7 +39,7 @@ TEST(ObserverDevice, SeesEachCallOnceWithItsBytesAndFlops) {
     const Variable y = linear(x, weight, bias, Activation::tanh);
     const Variable total = sum(y);
     EXPECT_EQ(backend.set_observer(nullptr), &record);
-    EXPECT_NEAR(sum(y).value().item(), 15 * std::tanh(5.0), 1e-5);  // not seen
+    EXPECT_NEAR(sum(y).value().item(), 15 * std::tanh(5.0), 1e-5);  // not recorded
     ASSERT_EQ(record.calls.size(), 2u) << device.text();
     EXPECT_EQ(record.calls[0].name, std::string("gemm"));
     EXPECT_EQ(record.calls[0].bytes, 4 * (3 * 4 + 5 * 4 + 3 * 5 + 5));

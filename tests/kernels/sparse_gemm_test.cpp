@@ -27,7 +27,7 @@ struct Matrix {
   }
 };
 
-// Fills the matrix densely, or only in a band that moves with the row, like a picture on a black background.
+// Fills the whole matrix, or only a band that moves with the row, like an image on a black background.
 Matrix random_matrix(std::int64_t rows, std::int64_t columns, bool transposed, bool band,
                      std::uint32_t seed) {
   Matrix x{rows, columns, transposed};
@@ -41,7 +41,7 @@ Matrix random_matrix(std::int64_t rows, std::int64_t columns, bool transposed, b
   return x;
 }
 
-// A product with its result. One of its factors is sparse.
+// A product, its factors and its result. At most one factor is sparse.
 struct Product {
   Matrix a, b;
   std::vector<float> c, bias;
@@ -86,7 +86,7 @@ struct Product {
   }
 };
 
-TEST(SparseGemm, MatchesTheProductInEveryForm) {
+TEST(SparseGemm, MatchesTheNaiveProductInEveryForm) {
   // The sizes cover whole panels and strips; remainders of rows, columns and depth; and sizes just above the
   // minimum.
   for (const Sizes s : {Sizes{64, 96, 392}, Sizes{70, 101, 395}, Sizes{17, 350, 341}, Sizes{341, 17, 350}})
@@ -108,7 +108,7 @@ TEST(SparseGemm, AppliesBiasAndActivation) {
   EXPECT_LE(product.error(0, true), 1e-6);
 }
 
-TEST(SparseGemm, HasTheSameBitsAtAnyNumberOfThreads) {
+TEST(SparseGemm, HasTheSameBitsForAnyNumberOfThreads) {
   const int before = omp_get_max_threads();
   for (const bool forward : {true, false}) {
     std::vector<float> first;
@@ -123,7 +123,7 @@ TEST(SparseGemm, HasTheSameBitsAtAnyNumberOfThreads) {
   omp_set_num_threads(before);
 }
 
-TEST(SparseGemm, IgnoresUnsuitableProducts) {
+TEST(SparseGemm, RefusesUnsuitableProductsAndLeavesTheResultUnchanged) {
   const auto untouched = [](Product product) {
     return !product.run() && product.c == std::vector<float>(product.c.size(), 0.5f);
   };

@@ -1,5 +1,5 @@
-// Parts of kernels that small inputs do not reach: unrolled loops over long, unaligned arrays, sums over many
-// tiles of rows, and special values. Results are compared with formulas in double precision.
+// Tests parts of kernels that small inputs do not reach: unrolled loops over long, unaligned arrays, sums
+// over many tiles of rows, and special values. Results are compared with formulas in double precision.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@ namespace {
 
 using Doubles = std::vector<double>;
 
-// Returns the numbers on `device`. They begin `offset` elements into their memory.
+// Returns a tensor of the numbers on `device`, which begins `offset` elements after the start of its memory.
 Tensor place(const Doubles& numbers, Shape shape, Device device, std::int64_t offset = 0) {
   Doubles all(static_cast<std::size_t>(offset), 0.0);
   all.insert(all.end(), numbers.begin(), numbers.end());
@@ -58,7 +58,7 @@ Term continuous_bernoulli(double logit, double target) {
   return {std::log(e / a) + std::fmax(logit, 0.0) - target * logit, (logit > 0 ? mean : 1 - mean) - target};
 }
 
-// An odd number of elements, and several elements per thread on a small GPU.
+// The size is odd, and each thread of a small GPU processes several elements.
 TEST(UnrolledDevice, LikelihoodsOfUnalignedArrays) {
   using kernels::LikelihoodKind;
   constexpr std::int64_t kSize = 20'003;
@@ -93,6 +93,10 @@ TEST(UnrolledDevice, LikelihoodsOfUnalignedArrays) {
         device.backend().likelihood(args, Stream::current(device).handle());
         expect_close(d.to_doubles(), slopes, 2e-6, what);
         expect_close(out.to_doubles(), {loss}, 5e-7, what);
+        args.d_params = nullptr;  // another kernel, without gradients
+        out.fill(0);
+        device.backend().likelihood(args, Stream::current(device).handle());
+        expect_close(out.to_doubles(), {loss}, 5e-7, what + " without gradients");
       }
   }
 }
@@ -139,7 +143,7 @@ TEST(UnrolledDevice, GeluAndSiluOfSmallAndLargeNumbers) {
 
 double eighths(std::int64_t i) { return static_cast<double>(i * 7 % 11 - 5) / 8; }
 
-// More than 32 tiles of rows, each of at most 1024 rows.
+// A tile has at most 1024 rows, so these rows form more than 32 tiles.
 TEST(UnrolledDevice, BiasGradientsOfManyRows) {
   constexpr std::int64_t kRows = 40'000, kColumns = 4, kSize = kRows * kColumns;
   Doubles outputs, gradients, expected(kColumns, 0.0), all(kColumns, 0.0);
@@ -167,10 +171,10 @@ TEST(UnrolledDevice, BiasGradientsOfManyRows) {
     }
 }
 
-// Each half of a row has the deviations of the other half with the opposite sign, so the sums are exact, but
-// the sums of single threads have many bits: half of a double that comes from the wrong lane changes the
-// result.
-TEST(UnrolledDevice, SumsOfColumnsAreExact) {
+// The deviations in the two halves of a row cancel, so the sum of the row is exact. The partial sums of
+// single threads have many significant bits, so a shuffle that takes one half of a double from the wrong lane
+// changes the result.
+TEST(UnrolledDevice, SumsOverColumnsAreExact) {
   constexpr std::int64_t kRows = 9;
   for (const std::int64_t columns : {126, 128, 200, 1024, 1300}) {
     const double base = columns < 512 ? 30'000 : 10'000;
@@ -193,7 +197,7 @@ TEST(UnrolledDevice, SumsOfColumnsAreExact) {
   }
 }
 
-// A thread copies exactly four elements on a small GPU.
+// With 96 rows, each thread of a GPU with three multiprocessors copies exactly four elements.
 TEST(UnrolledDevice, CopiesOfBytesAndColumns) {
   for (const std::int64_t rows : {1, 96, 120}) {
     constexpr std::int64_t kColumns = 256, kWidth = 260;
@@ -255,8 +259,8 @@ TEST(UnrolledDevice, SoftmaxIsAsAccurateAsItsExponentials) {
 
 // ---- mixtures ----
 
-// From 97 components on, a lane has four of them.
-TEST(UnrolledDevice, MixturesOfAHundredComponents) {
+// With 97 or more components, some lanes process at least four of them.
+TEST(UnrolledDevice, MixturesOfAboutAHundredComponents) {
   constexpr std::int64_t kRows = 3;
   for (const std::int64_t latent : {1, 5})
     for (const std::int64_t components : {97, 100, 128, 129, 161}) {
@@ -292,7 +296,8 @@ TEST(UnrolledDevice, MixturesOfAHundredComponents) {
 
 // ---- metrics ----
 
-// Runs accumulate_metrics with four terms after step 4 + 3, and returns the totals and the first bad step.
+// Runs accumulate_metrics with four terms at step 4 + 3. Returns the totals, the number of the first step
+// that is not finite (0 if there is none), and the counters `advance` and `step`.
 Doubles metrics_of(const Doubles& terms, Device device) {
   const Tensor values = place(terms, {4}, device);
   const auto bytes = [&](std::uint64_t number) {
@@ -330,11 +335,10 @@ TEST(UnrolledDevice, MetricsOfFourTerms) {
   }
 }
 
-// ---- values that are not numbers ----
+// ---- NaN and extreme values ----
 
-// A scale that is not a number gives a sample and a KL divergence that are not numbers, and no other sample
-// changes.
-TEST(UnrolledDevice, PosteriorsKeepNotANumber) {
+// A NaN scale makes its own sample and the KL divergence NaN, but no other sample.
+TEST(UnrolledDevice, NanScalesPropagateToSampleAndKl) {
   constexpr std::int64_t kRows = 3;
   for (const Device device : devices())
     for (const std::int64_t latent : {4, 5})
@@ -365,7 +369,7 @@ TEST(UnrolledDevice, PosteriorsKeepNotANumber) {
         }
 }
 
-// sigma underflows to 0, or its slope overflows, which must not hide as a slope of 0.
+// sigma underflows to 0 or overflows. An overflow must not appear as a slope of 0.
 TEST(UnrolledDevice, PosteriorsOfExtremeScales) {
   constexpr std::int64_t kRows = 3;
   for (const Device device : devices())

@@ -1,4 +1,4 @@
-// Layers against plain loops in double precision, on every device.
+// Compares layers with plain loops in double precision, on every device.
 #include "gpuvae/nn.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Tests edge cases and errors of the log densities that tests/cases does not cover.
+// Tests edge cases and errors of log densities. tests/cases covers the usual cases.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -26,9 +26,9 @@ void expect_error(const F& f, const std::string& message) {
   }
 }
 
-TEST(ContinuousBernoulli, IntegratesToOneAndHasItsMean) {
+TEST(ContinuousBernoulli, DensityIntegratesToOneAndHasTheMean) {
   for (const double logit : {-40.0, -3.0, -0.999, -1e-3, 0.0, 1e-9, 0.5, 1.001, 12.0}) {
-    // Simpson's rule.
+    // Integrates by Simpson's rule.
     constexpr int kSteps = 20000;
     const Tensor l = Tensor::full({kSteps + 1, 1}, logit, DType::f64);
     std::vector<double> x(kSteps + 1);
@@ -69,7 +69,7 @@ TEST(LogDensity, PropagatesNanOnEveryDevice) {
   }
 }
 
-TEST(LogDensity, RefusesTargetsThatDoNotFit) {
+TEST(LogDensity, RefusesTargetsOfTheWrongShape) {
   const Tensor logits = Tensor::zeros({12, 4}), params = Tensor::zeros({12, 8});
   expect_error(
       [&] {
@@ -105,7 +105,7 @@ TEST(LogDensity, RefusesTargetsThatDoNotFit) {
       "[gaussian_log_density] expected params of [rows, 2 columns] (mean, then log variance), got "
       "[2, 3]");
   expect_error([&] { static_cast<void>(repeat_rows(logits, 0)); },
-               "[repeat_rows] expected to repeat rows once or more, got 0");
+               "[repeat_rows] expected 1 or more repetitions, got 0");
   EXPECT_EQ(bernoulli_log_density(Tensor::zeros({0, 4}), Tensor::zeros({0, 4})).shape(), Shape({0, 1}));
 }
 
@@ -123,7 +123,7 @@ TEST(MixtureLogDensity, IgnoresComponentsOfZeroWeightOnEveryDevice) {
   }
 }
 
-TEST(MixtureLogDensity, HasZeroGradientsForNoRowsOnEveryDevice) {
+TEST(MixtureLogDensity, HasZeroGradientsForZeroRowsOnEveryDevice) {
   for (const Device device : {Device::cpu(), Device::best()}) {
     const Variable component_params(Tensor::zeros({3, 4}, DType::f32, device), true);
     const Variable log_weights(Tensor::zeros({3}, DType::f32, device), true);
@@ -136,7 +136,7 @@ TEST(MixtureLogDensity, HasZeroGradientsForNoRowsOnEveryDevice) {
   }
 }
 
-TEST(MixtureLogDensity, RefusesShapesThatDoNotFit) {
+TEST(MixtureLogDensity, RefusesWrongShapes) {
   const Tensor z = Tensor::zeros({5, 2}), component_params = Tensor::zeros({3, 4});
   const auto density = [](const Variable& z, const Variable& component_params, const Variable& log_weights) {
     return [=] {

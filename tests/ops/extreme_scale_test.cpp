@@ -1,6 +1,6 @@
-// Tests scale parameters far from 0, at which standard deviations overflow or vanish. Values that the type
-// can represent must be right; others must be infinite but never NaN. The gradient of a finite value must be
-// finite and right. The expected values come from formulas in long double, whose exponent range is larger.
+// Tests scale parameters far from 0, at which standard deviations overflow or underflow. A value that the
+// dtype can represent must be right; a larger one must be infinite, never NaN. The gradient of a finite value
+// must be right. The expected values come from formulas in long double, whose exponent range is larger.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -40,11 +40,13 @@ Variable variable(const std::vector<double>& values, Shape shape, const Place& p
 // Rounds a number to the data type.
 Real rounded(double x, const Place& p) { return p.dtype == DType::f64 ? x : double{static_cast<float>(x)}; }
 
-// `terms` is the size of the terms whose difference is expected: it rounds even where the terms cancel.
+// `terms` is the magnitude of the terms of which `expected` is a difference. Their rounding errors remain
+// when the terms cancel.
 void expect_close(double got, Real expected, const Place& p, const std::string& what, Real terms = 0) {
   if (!fits(expected, p.dtype)) {
     EXPECT_TRUE(std::isinf(got) && (got > 0) == (expected > 0))
-        << what << ": " << got << ", expected an overflow of " << static_cast<double>(expected);
+        << what << ": " << got << ", expected infinity, because the type cannot hold "
+        << static_cast<double>(expected);
     return;
   }
   const Real allowed = p.tolerance * (std::fabs(expected) + terms / 100) + smallest(p.dtype);
@@ -127,7 +129,7 @@ TEST(ExtremesDevice, KlOfAnyScale) {
       const std::string what = text("form", p, scale, s) + ", number " + std::to_string(i);
       const Variable params = variable({mean, s}, {1, 2}, p);
       const Variable value = forms[i](params);
-      // Half of a number that is too large may be representable.
+      // kl / 2, which the forms compute, may be representable even if kl is not.
       if (!fits(kl, p.dtype)) {
         EXPECT_TRUE(std::isinf(value.value().item()) || fits(kl / 2, p.dtype)) << what;
         continue;
@@ -142,7 +144,8 @@ TEST(ExtremesDevice, KlOfAnyScale) {
   });
 }
 
-// The draw and the KL together, if the KL is infinite or has no weight.
+// sample_posterior_with_kl() with an infinite KL divergence whose weight is 0, either in the operation or in
+// the backward pass.
 TEST(ExtremesDevice, AnInfiniteKlWithZeroWeightIsIgnored) {
   for (const Place& p : places())
     for (const double weight : {0.0, 1.0}) {
@@ -181,7 +184,7 @@ TEST(ExtremesDevice, DensitiesOfAnyScale) {
   });
 }
 
-// One component of any scale beside a standard normal component.
+// The log density and its gradients for a mixture of two components, one of any scale and one with sigma = 1.
 struct MixtureReference {
   Real value = 0, z = 0, params[4] = {}, weights[2] = {};
   bool finite = true;
@@ -239,7 +242,8 @@ TEST(ExtremesDevice, MixturesWithAComponentOfAnyScale) {
   });
 }
 
-// The log variances reach the clip bounds and exceed them. The target is at the mean, near it, or elsewhere.
+// The log variances include the clip bounds and numbers beyond them. The target is at the mean, near it, or
+// elsewhere.
 TEST(ExtremesDevice, GaussianLikelihoodsOfAnyScale) {
   const GaussianOptions options{.sigmoid_mean = false, .low = -250, .high = 250};
   for (const Place& p : places())

@@ -1,5 +1,5 @@
-// Compares values that are difficult in single precision, on every device, with the same operation in double
-// precision.
+// Compares operations on inputs that are difficult in single precision with the same operations in double
+// precision, on every device.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -37,7 +37,7 @@ std::vector<Doubles> evaluate(const Function& f, const std::vector<Values>& inpu
   return all;
 }
 
-// Expects a relative error of at most `tolerance` for every number that is not far below the largest one.
+// Expects a relative error of at most `tolerance` for each number that is not much smaller than the largest.
 void expect_accurate(const Function& f, const std::vector<Values>& inputs, double tolerance,
                      const std::string& what) {
   const std::vector<Doubles> expected = evaluate(f, inputs, DType::f64, Device::cpu());
@@ -155,8 +155,9 @@ TEST(ExtremesDevice, LossesOfManyPixels) {
       "sum", [](auto v) { return sum(v[0]); }, pair(0.1, 0.7));
 }
 
-// Tests the weight of the KL divergence during its warm-up, with the host's step and with the device's.
-TEST(ExtremesDevice, RampsOfBothClocks) {
+// Tests the weight of the KL divergence during its warm-up, with a step count on the host and with one that
+// is partly on the device.
+TEST(ExtremesDevice, KlWarmUpUsesTheStepsOfHostAndDevice) {
   for (const Device device : {Device::cpu(), Device::best()}) {
     const std::uint64_t step = 3;
     std::vector<std::uint8_t> bytes(sizeof step);

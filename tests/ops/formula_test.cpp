@@ -1,5 +1,5 @@
-// Operations on special values, on every device: the limits of float, roots, infinities, empty matrices,
-// single rows, and wrong shapes.
+// Tests operations on special values, on every device: the limits of float, roots, infinities, empty
+// matrices, single rows, and wrong shapes.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -32,7 +32,7 @@ std::vector<double> gradient_of(const Variable& y, const Variable& x) {
   return x.grad().to_doubles();
 }
 
-// ---- log Gamma and its derivatives, against a recurrence and an asymptotic series in long double ----
+// ---- log Gamma and its derivatives, compared with formulas in long double ----
 
 using Exact = long double (*)(long double);
 
@@ -51,8 +51,8 @@ long double exact_trigamma(long double x) {
   return sum + y + z / 2 + y * z * (1.L / 6 - z * (1.L / 30 - z * (1.L / 42 - z * (1.L / 30 - z * 5 / 66))));
 }
 
-// Returns arguments in [1e-3, 1e5], evenly spaced in the logarithm, then up to 10, where the formula changes,
-// and around the roots.
+// Returns arguments in [1e-3, 1e5], evenly spaced on a logarithmic scale; arguments up to 10, evenly spaced;
+// and arguments near the roots and near 7.5, where the formula changes.
 std::vector<double> arguments(DType dtype) {
   std::vector<double> x;
   for (int i = 0; i <= 2000; ++i) x.push_back(1e-3 * std::pow(10.0, 8.0 * i / 2000));
@@ -106,7 +106,7 @@ TEST(FormulasDevice, GammaFunctionsHaveKnownValues) {
       EXPECT_TRUE(std::abs(slope[i] / slopes[i] - 1) <= tolerance) << slope[i];
     }
   }
-  // The double nearest to digamma's root, where the 33rd digit of the root matters.
+  // At the double nearest to digamma's root, the result depends on digits of the root that a double lacks.
   const double nearest = digamma(leaf({1.4616321449683622}, {1}, kinds()[1])).value().item();
   EXPECT_TRUE(std::abs(nearest / -9.24126552172942752e-17 - 1) <= 1e-10) << nearest;
 }
@@ -155,8 +155,8 @@ long double exact_silu_slope(long double x) {
   return s + x * s * rest;
 }
 
-// The tails have small values, whose relative errors reveal a difference of two numbers near 1. Slopes cross
-// zero, so their errors are measured against 1.
+// In the tails the values are small, so their relative errors reveal cancellation. Slopes cross zero, so
+// their absolute errors are measured.
 TEST(FormulasDevice, GeluAndSiluHaveSmallRelativeErrors) {
   for (const Kind& kind : kinds()) {
     std::vector<double> points;
@@ -176,8 +176,8 @@ TEST(FormulasDevice, GeluAndSiluHaveSmallRelativeErrors) {
   }
 }
 
-// Vector code has no erfc, so a fit must be accurate down to where the result is 0.
-TEST(Formulas, GeluOfVectorsHasSmallRelativeErrorsInItsTail) {
+// Vector code has no erfc. Its polynomial fit must be accurate down to arguments whose result is 0.
+TEST(Formulas, VectorisedGeluHasSmallRelativeErrorsInItsTail) {
   for (const DType dtype : {DType::f32, DType::f64}) {
     const bool single = dtype == DType::f32;
     std::vector<double> points;
@@ -266,8 +266,8 @@ TEST(FormulasDevice, AbsHasZeroSlopeAtZero) {
   }
 }
 
-// A user writes -|x - m| / b - log(2 b) with operators. Its derivatives are known: +-1 / b, and 0 where x =
-// m.
+// Writes -|x - m| / b - log(2 b) with operators, as a user would. The derivative with respect to m is +1 / b
+// or -1 / b, and 0 where x = m.
 TEST(FormulasDevice, LaplaceDensityWrittenWithOperators) {
   const double b = 0.25;
   for (const Kind& kind : kinds()) {
@@ -306,7 +306,7 @@ TEST(FormulasDevice, MeanOfAnAxisAndItsShape) {
   }
 }
 
-TEST(FormulasDevice, ColumnsReverseConcatenation) {
+TEST(FormulasDevice, ColumnsUndoConcatenation) {
   for (const Kind& kind : kinds()) {
     const Variable a = leaf({1, 2, 3, 4}, {2, 2}, kind), b = leaf({5, 6}, {2, 1}, kind);
     const Variable wide = concat({a, b}, Axis::columns);

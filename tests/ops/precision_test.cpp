@@ -46,9 +46,9 @@ double error_of(Precision precision, Device device) {
   return worst;
 }
 
-// Rounding to b bits of fraction has an error of up to 2^-(b+1) in each factor, and sums of products have a
-// slightly smaller one. cuBLASLt may choose a kernel that is more precise than requested, so only the CPU has
-// a minimum error.
+// Rounding a factor to b fraction bits causes a relative error of at most 2^-(b+1), so a product of two
+// factors has one of about 2^-b at most. Sums of products average the errors. cuBLASLt may choose a kernel
+// that is more precise than requested, so only the CPU has a minimum error.
 TEST(PrecisionOnDevice, HasTheDocumentedError) {
   for (const Device device : devices()) {
     EXPECT_LT(error_of(Precision::f32, device), 1e-6) << device.text();
@@ -72,7 +72,7 @@ TEST(PrecisionOnDevice, IsRefusedIfTheDeviceDoesNotSupportIt) {
     ADD_FAILURE() << "accepted";
   } catch (const Error& e) {
     EXPECT_EQ(std::string(e.what()),
-              "[linear] expected a precision that " + Device::cpu().description() + " has, got tf32");
+              "[linear] expected a precision that " + Device::cpu().description() + " supports, got tf32");
   }
 }
 

@@ -16,7 +16,7 @@ struct Model {
 
 const double kGradients[][4] = {{0.1, -2, 0.03, 1}, {0.2, 1.5, -0.01, -1}, {-0.4, 0.5, 0.02, 0.5}};
 
-// One parameter under each update rule in plain doubles, from the descriptions of the papers and frameworks.
+// Updates one parameter by each update rule in plain doubles, as the papers and frameworks describe it.
 struct Reference {
   OptimizerOptions o;
   double p, m = 0, v = 0;
@@ -56,7 +56,7 @@ void train(Model& model, Optimizer& optimizer, int steps) {
 
 class Kinds : public testing::TestWithParam<int> {};
 
-TEST_P(Kinds, MatchTheirPapers) {
+TEST_P(Kinds, MatchTheirPublishedFormulas) {
   for (const double l2 : {0.0, 0.05})
     for (const bool biases : {false, true})
       for (const Device device : {Device::cpu(), Device::best()}) {

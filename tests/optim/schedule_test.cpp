@@ -32,7 +32,7 @@ VaeOptions small_model() {
   return o;
 }
 
-// A run on 43 images: six steps per epoch, the last of three images.
+// A run on 43 images: an epoch has six steps, and the last step has three images.
 struct ScheduledRun {
   explicit ScheduledRun(Device device, Executor executor, LearningRateSchedule schedule = {},
                         OptimizerKind kind = OptimizerKind::adam)
@@ -98,7 +98,7 @@ TEST(Schedule, ErrorsNameTheProblem) {
             "[schedule] expected a final factor in [0, 1], got 2");
 }
 
-// A schedule must equal setting the rate manually before every step, bit for bit.
+// A schedule must give the same bits as a learning rate that is set manually before every step.
 TEST(TrainerSchedule, GivesEveryStepItsLearningRate) {
   for (const auto& [device, executor] : places())
     for (const OptimizerKind kind : {OptimizerKind::adam, OptimizerKind::sgd, OptimizerKind::adamw}) {
@@ -142,7 +142,7 @@ TEST(TrainerSchedule, IsTheSameOnEveryExecutor) {
   }
 }
 
-TEST(TrainerSchedule, ResumesInItsMiddleBitForBit) {
+TEST(TrainerSchedule, ResumesInTheMiddleBitForBit) {
   const TemporaryFolder folder;
   const std::filesystem::path file = folder.path() / "checkpoint.safetensors";
   for (const auto& [device, executor] : places()) {
@@ -204,7 +204,7 @@ struct One {
   Variable weight;
 };
 
-TEST(OptimizerRateOnDevice, ChangesFromTheNextStepOn) {
+TEST(OptimizerRateOnDevice, ChangesApplyFromTheNextStep) {
   for (const Device device : {Device::cpu(), Device::best()}) {
     One model(device);
     SGD sgd(model.parameters(), {.learning_rate = 0.25});
@@ -269,8 +269,8 @@ TEST(TrainerOptimizer, AnOptimiserOfAnotherModelIsAnError) {
   Optimizer optimizer(other.parameters(), {});
   EXPECT_EQ(
       error_of([&] { Trainer(model, optimizer, images(10, Device::cpu()), {}, {.batch_size = 5}); }),
-      "[train] expected an optimiser of this model's parameters, got one of 8 variables of which 0 belong "
-      "to it");
+      "[train] expected an optimiser of this model's parameters, got one of 8 variables, 0 of which belong "
+      "to the model");
   Trainer(other, optimizer, images(10, Device::cpu()), {}, {.batch_size = 5});
   std::vector<Parameter> both = model.parameters();
   for (const Parameter& p : both) EXPECT_FALSE(optimizer.updates(p.variable)) << p.name;
@@ -278,7 +278,7 @@ TEST(TrainerOptimizer, AnOptimiserOfAnotherModelIsAnError) {
   EXPECT_FALSE(optimizer.updates(Variable()));
 }
 
-TEST(TrainerOptimizer, AnOptimiserOfSomeParametersKeepsTheOthers) {
+TEST(TrainerOptimizer, AnOptimiserOfSomeParametersLeavesTheOthersUnchanged) {
   Vae model(small_model(), Device::cpu());
   std::vector<Parameter> some = model.parameters();
   const std::vector<float> encoder = some[0].variable.value().to_vector();
@@ -290,15 +290,14 @@ TEST(TrainerOptimizer, AnOptimiserOfSomeParametersKeepsTheOthers) {
   EXPECT_NE(model.parameters()[1].variable.value().to_vector(), bias);
 }
 
-TEST(OptimizerOwnership, TwoOnTheSameParametersAreAnError) {
+TEST(OptimizerOwnership, TwoOptimisersOfTheSameParametersAreAnError) {
   Vae model(small_model(), Device::cpu());
   {
     Optimizer first(model.parameters(), {});
     const std::string message = error_of([&] { Optimizer second(model.parameters(), {}); });
-    EXPECT_EQ(
-        message,
-        "[optimizer] expected parameters that no other optimiser updates, got encoder.0.weight, which one "
-        "updates already");
+    EXPECT_EQ(message,
+              "[optimizer] expected parameters that no other optimiser updates, got encoder.0.weight, which "
+              "another optimiser updates");
     Optimizer moved = std::move(first);
     EXPECT_EQ(error_of([&] { Optimizer second(model.parameters(), {}); }), message);
     EXPECT_TRUE(moved.updates(model.parameters()[0].variable));
@@ -334,7 +333,7 @@ TEST(OptimizerOwnership, ACheckpointOfAnotherKindIsAnError) {
     }
 }
 
-TEST(OptimizerOwnership, ModelsOfTheSameOptionsShareNothing) {
+TEST(OptimizerOwnership, ModelsCreatedFromTheSameOptionsShareNothing) {
   VaeOptions options = small_model();
   const std::shared_ptr<Prior> priors[] = {gaussian_mixture_prior(3), vamp_prior(3), standard_normal_prior()};
   const std::shared_ptr<Likelihood> likelihoods[] = {shared_gaussian_likelihood(),

@@ -11,8 +11,8 @@ namespace {
 
 class ComposedKinds : public testing::TestWithParam<int> {};
 
-// Runs three updates of 1,000 weights and 37 biases, with decay and clipping. The unfused implementation has
-// a separate arena.
+// Runs three updates of 1,000 weights and 37 biases, with decay and clipping. The unfused implementation
+// updates separate tensors.
 TEST_P(ComposedKinds, MatchTheFusedUpdate) {
   constexpr std::int64_t kWeights = 1000, kBiases = 37;
   for (const Device device : {Device::cpu(), Device::best()})
@@ -63,7 +63,7 @@ TEST_P(ComposedKinds, MatchTheFusedUpdate) {
 INSTANTIATE_TEST_SUITE_P(Optimizer, ComposedKinds, testing::Range(0, 6),
                          [](const auto& i) { return std::string(name(OptimizerKind(i.param))); });
 
-TEST(ComposedOptimizer, RejectsArenasOfOtherSizes) {
+TEST(ComposedOptimizer, RejectsTensorsOfDifferentSizes) {
   const Tensor p = Tensor::zeros({4}), g = Tensor::zeros({3});
   EXPECT_THROW(unfused::optimizer_step({}, 0, 4, p, g, p.clone(), p.clone()), Error);
   EXPECT_THROW(unfused::optimizer_step({}, 0, 5, p, p.clone(), p.clone(), p.clone()), Error);

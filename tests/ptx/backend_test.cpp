@@ -1,5 +1,5 @@
-// Tests the whole CUDA backend on the emulated device: streams, memory, foreign streams, and a machine
-// without a GPU.
+// Tests the whole CUDA backend on the emulated device: streams and memory of the library and of the caller,
+// captured and fused steps, and a machine without a GPU.
 #include <cuda_runtime_api.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -47,8 +47,8 @@ TEST(EmulatedBackend, OwnStreamsComputeTheSame) {
   EXPECT_NEAR(sum(square(x)).value().item(), sum(square(y)).value().item(), 1e-2);
 }
 
-// In a random order of streams (PTX_ORDER=random), the second stream reads the first one's result only if it
-// waits.
+// With PTX_ORDER=random, streams run in a random order, so this test fails if the second stream does not wait
+// for the first.
 TEST(EmulatedBackend, EventsOrderStreamsAndMeasureTime) {
   const Device cuda = Device::cuda();
   kernels::Backend& backend = cuda.backend();
@@ -81,7 +81,8 @@ TEST(EmulatedBackend, ForeignMemoryIsViewed) {
   EXPECT_EQ(cudaFree(memory), cudaSuccess);
 }
 
-constexpr std::uint64_t kOneReadBack = 2;  // a blocking copy to pageable memory, and the wait after it
+// One read-back synchronises the host twice: in a blocking copy to pageable memory, and in the wait after it.
+constexpr std::uint64_t kOneReadBack = 2;
 
 VaeOptions small_model() {
   VaeOptions o;
@@ -104,7 +105,7 @@ struct SmallTraining {
   Vae model;
   Optimizer optimizer;
   Dataset images;
-  Trainer trainer;  // 5 full batches, and one of 2
+  Trainer trainer;  // an epoch has 5 full batches and one batch of 2 images
 };
 
 TEST(EmulatedBackend, EagerStepsOnlyLaunchKernels) {
@@ -116,14 +117,14 @@ TEST(EmulatedBackend, EagerStepsOnlyLaunchKernels) {
   EXPECT_EQ(after.allocations, before.allocations);
   EXPECT_EQ(after.frees, before.frees);
   EXPECT_EQ(after.host_synchronisations - before.host_synchronisations, kOneReadBack)
-      << "the totals, once per epoch";
+      << "an epoch reads back only its totals, once";
   EXPECT_GT(after.kernel_launches, before.kernel_launches + 6 * 10);
 }
 
 TEST(EmulatedBackend, CapturedStepsOnlyLaunchGraphs) {
   SmallTraining run(Executor::graph);
   run.trainer.run_epoch();  // eager steps first, then single captured steps
-  run.trainer.run_epoch();  // captures a graph of five steps, and one of the partial batch
+  run.trainer.run_epoch();  // captures one graph of five steps and one graph for the partial batch
   const emulator::Counters before = emulator::counters();
   const MemoryStatistics memory_before = memory_statistics(Device::cuda());
   run.trainer.run_epoch();
@@ -134,7 +135,7 @@ TEST(EmulatedBackend, CapturedStepsOnlyLaunchGraphs) {
   EXPECT_EQ(after.allocations, before.allocations);
   EXPECT_EQ(after.frees, before.frees);
   EXPECT_EQ(after.host_synchronisations - before.host_synchronisations, kOneReadBack)
-      << "the totals, once per epoch";
+      << "an epoch reads back only its totals, once";
   EXPECT_EQ(after.graph_launches - before.graph_launches, 2u);
   EXPECT_EQ(after.kernel_launches, before.kernel_launches);
   EXPECT_GT(after.kernels_run, before.kernels_run + 6 * 10);
@@ -223,7 +224,7 @@ TEST(EmulatedBackend, FusedStepsAreCapturedAndReplayed) {
   EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
 }
 
-TEST(EmulatedBackend, AFailedLaunchNamesKernelAndSize) {
+TEST(EmulatedBackend, AnUnsupportedDTypeIsReported) {
   const Device cuda = Device::cuda();
   kernels::UnaryArgs args{.operation = kernels::Unary::exp, .size = std::int64_t{1} << 62};
   try {
@@ -238,7 +239,7 @@ TEST(EmulatedBackend, AFailedLaunchNamesKernelAndSize) {
   }
 }
 
-// Counts launches: an epilogue of cuBLASLt needs no separate launch.
+// Returns the number of launches that `work` makes. An epilogue that cuBLASLt fuses adds none.
 std::uint64_t launches_of(const std::function<void()>& work) {
   kernels::Backend& backend = Device::cuda().backend();
   const std::uint64_t before = backend.launches();
@@ -246,7 +247,7 @@ std::uint64_t launches_of(const std::function<void()>& work) {
   return backend.launches() - before;
 }
 
-// Returns rows of x, the second of which contains a NaN.
+// Returns a [3, columns] matrix whose second row contains a NaN.
 Variable rows_with_nan(std::int64_t columns) {
   std::vector<float> x(static_cast<std::size_t>(3 * columns), 0.5f);
   x[static_cast<std::size_t>(columns)] = std::numeric_limits<float>::quiet_NaN();
@@ -260,7 +261,7 @@ void expect_relu(std::int64_t columns, std::uint64_t launches) {
       Tensor::from(std::vector<float>(static_cast<std::size_t>(2 * columns), 2), {2, columns}, cuda);
   const Variable bias = Tensor::from(std::vector<float>{1, -1e6f}, {2}, cuda);
   const auto layer = [&] { return linear(x, weight, bias, Activation::relu).value(); };
-  layer();  // the first call tries the algorithm
+  layer();  // the first call with a shape chooses an algorithm and checks in a trial whether it keeps NaN
   Tensor y;
   EXPECT_EQ(launches_of([&] { y = layer(); }), launches);
   const std::vector<float> got = y.to_vector();
@@ -295,7 +296,9 @@ TEST(EmulatedBackend, BiasGradientIsFusedIntoTheWeightGradient) {
 
 // Runs two layers of `hidden` units with ReLU between them on 6 rows, and keeps the gradients and the number
 // of launches of a backward pass.
-enum class Use { once, shared, twice };  // how often the hidden layer or the graph is used
+// once: one backward pass; shared: the loss also depends directly on the hidden layer; twice: two backward
+// passes through the same graph.
+enum class Use { once, shared, twice };
 struct TwoLayers {
   std::vector<std::vector<float>> gradients;
   std::uint64_t launches = 0;
@@ -336,10 +339,12 @@ TEST(EmulatedBackend, ReluBackwardIsFusedIntoTheGradientProduct) {
   const TwoLayers apart(Device::cuda(), 16, Use::once);
   ASSERT_EQ(unsetenv("PTX_RELU_HIDES_NAN"), 0);
   expect_gradients_of_cpu(apart, 16, Use::once);
-  EXPECT_EQ(fused.launches + 1, apart.launches) << "the fused derivative and bias gradient need no kernel";
+  EXPECT_EQ(fused.launches + 1, apart.launches)
+      << "fusing the ReLU derivative and the bias gradient saves one kernel";
 }
 
-// Half of the layer's outputs are exactly 0, because its first weights and biases are 0.
+// Returns the weight gradient of a ReLU layer. Half of the layer's outputs are exactly 0, because the first
+// half of its weights and all its biases are 0.
 Tensor gradient_through_zeros(Device device, std::int64_t hidden) {
   std::vector<float> weights(static_cast<std::size_t>(8 * hidden), 0.0f),
       biases(static_cast<std::size_t>(hidden), 0.0f);
@@ -407,13 +412,13 @@ TEST(EmulatedBackend, PrecisionIsPassedToCublaslt) {
   EXPECT_EQ(products(Precision::bf16), std::pair(std::uint64_t{0}, std::uint64_t{1}));
 }
 
-TEST(EmulatedBackend, SummedGradientsPassThroughReluTogether) {
+TEST(EmulatedBackend, ReluBackwardIsCorrectForSummedGradients) {
   expect_gradients_of_cpu(TwoLayers(Device::cuda(), 12, Use::shared), 12, Use::shared);
   expect_gradients_of_cpu(TwoLayers(Device::cuda(), 12, Use::twice), 12, Use::twice);
 }
 
-// This test runs in a separate process with PTX_NO_DEVICE=1 (no device) or =driver (no driver), because
-// devices are counted only once.
+// This test needs a separate process with PTX_NO_DEVICE=1 (no device) or PTX_NO_DEVICE=driver (no driver),
+// because a process counts the devices only once.
 TEST(NoGpu, TheBestDeviceIsTheCpu) {
   const char* why = std::getenv("PTX_NO_DEVICE");
   if (!why) GTEST_SKIP() << "there is an emulated device";

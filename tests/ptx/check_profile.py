@@ -5,9 +5,9 @@ check_profile.py --run PROGRAM             runs gpuvae_ptx_tests, and fails if a
 check_profile.py --run PROGRAM --update    rewrites the table (make profile)
 check_profile.py REPORT [--update]         the same from an existing report
 
-REPORT is the JSON that the emulated device writes to the file PTX_REPORT. A limit is the mean per launch, or the
-ratio of transactions to the minimum possible number, over the tests that `--run` runs. A new or changed case may need
---update.
+REPORT is the JSON that the emulated device writes to the file PTX_REPORT. A limit is a mean per launch, the ratio of
+transactions to the minimum possible number, or the worst bank conflict, over the tests that `--run` runs. Adding or
+changing a test case may require --update.
 """
 import argparse
 import json
@@ -18,7 +18,7 @@ import sys
 import tempfile
 
 TOLERANCE = 0.02
-# Covers every kernel at sizes that take seconds: the cases of the operations, and the fused steps.
+# These tests launch every kernel and take seconds: the cases of the operations, and the fused steps.
 TESTS = "Cases/Operation.CudaMatchesCpu*:FusedStep.*:*FusedVariant*:Optimizer*:*Gather*:FusedProduct.*"
 LARGEST_CASE = "100000"
 ACCESSES = {

@@ -1,5 +1,5 @@
-// Tests random numbers by cuRAND: the checks of the emulated library, the backend's use of it, and initial
-// weights.
+// Tests random numbers from cuRAND: the argument checks of the emulated library, the backend's use of cuRAND,
+// and initial weights.
 #include <cuda_runtime_api.h>
 #include <curand.h>
 #include <gtest/gtest.h>
@@ -27,8 +27,9 @@ std::string message_of(const std::function<void()>& action) {
   return "";
 }
 
-// Returns the Kolmogorov-Smirnov statistic: the largest distance between the distribution of the sample and
-// `cdf`, times the root of the sample's size. It is above 1.95 in 1 of 1,000 samples.
+// Returns the Kolmogorov-Smirnov statistic: the largest distance between the sample's empirical distribution
+// function and `cdf`, times the square root of the sample size. A sample from `cdf` exceeds 1.95 with
+// probability 0.001.
 double kolmogorov_smirnov(std::vector<float> sample, const std::function<double(double)>& cdf) {
   std::sort(sample.begin(), sample.end());
   const auto n = static_cast<double>(sample.size());
@@ -139,7 +140,7 @@ TEST(CurandOnCuda, IsRefusedInsideAGraphAndOnTheCpu) {
                     const auto draw = [&] { static_cast<void>(curand_normal({4}, 1, 0, 1, cuda)); };
                     static_cast<void>(CudaGraph::capture(stream, draw, 1));
                   }),
-                  "[curand] expected a stream that runs, got one whose work is being captured");
+                  "[curand] expected a stream that is not being captured, got one that is");
   EXPECT_EQ(message_of([] { static_cast<void>(curand_normal({4}, 1, 0, 1, Device::cpu())); }),
             "[curand] expected a CUDA device, got cpu");
 }

@@ -128,7 +128,7 @@ def swapped_operands(i, random):
 # ---- registers ----
 
 def written_again(i):
-    """Returns whether several instructions write the register of this one, so that it is a variable of a loop or
+    """Returns whether other instructions write this instruction's destination too, as for a variable of a loop or
     branch."""
     if i.kernel.writes is None:
         i.kernel.writes = {}
@@ -164,7 +164,7 @@ def recent_registers(i, count=12):
 
 @operator()
 def wrong_operand(i, random):
-    """A register is replaced by another one of its kind that was written just before."""
+    """An operand is replaced by another register of the same kind that was written shortly before."""
     if i.parts[0] in ("ld", "mov", "cvta", "bra", "ret", "shfl", "mma") or len(i.operands) < 2:
         return None
     known = recent_registers(i)
@@ -196,5 +196,5 @@ def swapped_accumulator(i, random):
 
 @operator("mma")
 def missing_product(i, random):
-    """One product of two tiles is missing."""
+    """One mma is missing."""
     return ""

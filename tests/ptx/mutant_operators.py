@@ -36,7 +36,8 @@ def replaced_part(i, old, new):
 
 
 def one_of(texts, random):
-    """Chooses one of several texts by hash, so that adding or removing other texts keeps the choice."""
+    """Chooses the text with the smallest hash, so the choice changes only if this text is removed or a text with a
+    smaller hash is added."""
     salt = random.random()
     return min(sorted(texts), key=lambda t: hashlib.sha1(f"{salt} {unnumbered(t)}".encode()).hexdigest())
 
@@ -152,7 +153,7 @@ def early_trigger(i, random):
 
 @operator("atom")
 def wrong_atomic(i, random):
-    """atom.inc wraps one too late or too early, or is replaced by a load and a store."""
+    """atom.inc wraps one count too late or too early, or is replaced by a load and a store."""
     if "inc" not in i.parts:
         return None
     old, address, bound = i.operands

@@ -71,7 +71,7 @@ class Kernel:
                 self.by_head[i.parts[0]].append(i)
 
     def place(self, location):
-        """Returns file:line of the project's source; for code of CUDA's headers, the line that calls it."""
+        """Returns file:line in the project's source. For code inlined from CUDA's headers, it is the calling line."""
         file, line, at_file, at_line = location.groups()
         for f, l in ((file, line), (at_file, at_line)):
             if f and "/kernels/" in self.files.get(f, "") and l != "0":

@@ -13,15 +13,16 @@ HEAD = """# Mutations of the kernels
 `make mutants` changes one instruction of one kernel's PTX (sm_90) at a time and runs the tests that run this kernel on
 the emulated device until one fails. Mutations of synchronisation run in the modes {modes}; others run in
 the first two, which take different paths through the kernels. A fixed seed draws {count} places per operator, or all
-places if there are fewer. The three stores to shared memory that once were stores to global memory are always included.
-`tests/ptx/mutants.py` writes this table; the reasons in the last section are written by hand.
+places if there are fewer. Three stores to shared memory are always included: an earlier version of the kernels stored
+there with an instruction for global memory. `tests/ptx/mutants.py` writes this table; the reasons in the last section
+are written by hand.
 
-**{found} of {changing} mutations that change behaviour are found: {share:.1%}.** {run} of {drawn} drawn mutations have
-run. {equivalent} of them change nothing that a test could see; the reason for each is given below.
+**The tests detect {found} of the {changing} mutations that change behaviour: {share:.1%}.** {run} of the {drawn} drawn
+mutations were run. {equivalent} of them change nothing that a test could observe; the reason for each is given below.
 
-"Checks" counts mutations that the executor refused (state space, bounds, alignment, initialisation, race, barrier),
-"values" those that an expectation of a test detected, "hang" those that exceeded their time, and "crash" those that
-ended the process.
+"Checks" counts the mutations that a check of the executor detected (state space, bounds, alignment, initialisation,
+race, barrier), "values" those that an expectation of a test detected, "hang" those that exceeded the time limit, and
+"crash" those that ended the process.
 
 """
 
@@ -40,7 +41,7 @@ def cell(text):
 
 def first_sentence(name):
     if name not in OPERATORS:
-        return "A store to shared memory uses an instruction for global memory, at the three places where it once did."
+        return "A store to shared memory uses an instruction for global memory, at three places where this bug once was."
     return cell(OPERATORS[name][1].__doc__.strip().split("\n")[0])
 
 
@@ -84,5 +85,6 @@ def write_report(path, mutations, results, reasons):
         lines += survivor_rows(survivors, results, reasons)
         with open(path, "w") as file:
             file.write(head + "\n".join(lines) + "\n")
-    print(f"mutants: {found} of {changing} that change behaviour are found ({share:.1%}); {equivalent} change nothing")
+    print(f"mutants: the tests detect {found} of {changing} mutations that change behaviour ({share:.1%}); "
+          f"{equivalent} do not change it")
     return share

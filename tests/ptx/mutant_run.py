@@ -10,14 +10,15 @@ MODES = {
     "overlap_random": {"GPUVAE_TEST_ELEMENTS": "300000", "PTX_OVERLAP": "1", "PTX_ORDER": "random", "PTX_SEED": "4",
                        "PTX_DELAYED_STORES": "1"},
 }
-# The modes that take other paths through kernels, and the tests that do so. The other modes run the tests of the first.
+# The modes in which kernels take different paths, each with a filter of the tests that take them (None: all tests). The
+# other modes of MODES take the paths of "default", so they use its coverage.
 PATHS = {"default": None, "sms132": "*FusedMix*:*FusedVariant*:*FusedRandom*:FusedStep.*"}
 REFUSED, NOT_LOADED = 70, 71  # exit statuses (device/mutant.h)
-WALL_LIMIT = 540  # seconds; the limit that counts is processor time, because the machine may be busy
+WALL_LIMIT = 540  # seconds; a backstop, because the effective limit is CPU time: a busy machine stretches wall time
 
 
 class NotApplied(Exception):
-    """The program does not hold the text that a mutation is meant to change."""
+    """The program does not contain the instruction that a mutation changes."""
 
 
 class Pass:
@@ -47,7 +48,7 @@ class Pass:
 
 
 class Tests:
-    """The tests of a program that `pattern` names, run once in each mode of PATHS."""
+    """The tests of a program that match the GoogleTest filter `pattern`, run once in each mode of PATHS."""
 
     def __init__(self, program, pattern, folder, paths=PATHS):
         self.program, self.folder, self.passes = program, folder, {}
@@ -59,7 +60,7 @@ class Tests:
             self.passes[mode] = Pass(report, coverage)
 
     def of(self, mode):
-        """Returns the run that tells which tests execute an instruction in a mode."""
+        """Returns the run without a mutation whose coverage applies in a mode."""
         return self.passes.get(mode, self.passes["default"])
 
     def _run(self, arguments, mode, mutant, limit, extra=None):
@@ -104,7 +105,8 @@ class Tests:
         return "values", f"{name}: {(thrown.group(1) if thrown else first_expectation(output))[:300]}"
 
     def find(self, mutation, modes):
-        """Returns what finds a mutation, in the format of the results."""
+        """Runs the tests that execute the mutated instruction, and returns an entry of the results: what detects the
+        mutation, or how it survives."""
         tests = {mode: self.of(mode).that_execute(mutation.instruction) for mode in modes}
         reached = [mode for mode in modes if tests[mode]]
         with tempfile.NamedTemporaryFile("w", suffix=".mutant") as file:

@@ -3,11 +3,11 @@
 
     mutants.py PROGRAM [--list] [--only OPERATOR] [--retry] [--write tests/ptx/mutants.md]
 
-PROGRAM is gpuvae_ptx_tests. A fixed seed draws the mutations. If a kernel or an instruction is added or changed, the
-draw of all others stays the same, except for those whose places in the list it takes. Each mutation runs the tests
-that run its kernel, in the modes of mutant_run.py, until one fails. Results are kept in --folder under the hash of
-the list, so that an interrupted run can continue. --write writes the table; the reasons why mutations survive (last
-column of its second part) are written by hand and kept.
+PROGRAM is gpuvae_ptx_tests. A fixed seed draws the mutations. A new or changed kernel or instruction may displace a
+few mutations from the list and changes no others. For each mutation, the script runs the tests that execute the
+mutated instruction, in the modes of mutant_run.py, until one fails. Results are kept in --folder under the hash of the
+list, so that an interrupted run can continue. --write writes the table. The reasons why mutations survive (last column
+of the table of survivors) are written by hand and kept.
 """
 import argparse, collections, concurrent.futures, hashlib, itertools, json, os, random, re, sys, time
 
@@ -45,8 +45,8 @@ def digest(*parts):
 
 
 def by_turns(groups, count, *seed):
-    """Merges iterators by name. Each has `count` turns, in an order that depends only on the seed and the names, so
-    the content of one iterator does not change the order of the others."""
+    """Merges named iterators. Each iterator has `count` turns, in an order that depends only on the seed and the names,
+    so the content of one iterator does not change the order of the others."""
     turns = sorted((digest(*seed, name, turn), name) for name in groups for turn in range(count))
     iterators = {name: iter(group) for name, group in groups.items()}
     return (item for _, name in turns for item in itertools.islice(iterators[name], 1))
@@ -78,7 +78,7 @@ SHARED_STORES = (("fused_forward_kernel", "fused_forward.cuh", "codes[row"),
 
 
 def shared_stores(kernels):
-    """Returns the three mutations, each in the first kernel of its template that holds the place."""
+    """Returns one mutation per entry of SHARED_STORES, in the first kernel of its template that contains the line."""
     found = []
     for template, file, words in SHARED_STORES:
         with open(os.path.join(ROOT, "kernels", "cuda", "fused_step", file)) as source:
@@ -104,7 +104,7 @@ def draw_all(program, only=None):
 
 
 class Results:
-    """The results by mutation, in a file for this list."""
+    """The results by mutation id. They are stored in a file whose name is a hash of the list of mutations."""
 
     def __init__(self, folder, mutations):
         digest = hashlib.sha1(" ".join(m.id for m in mutations).encode()).hexdigest()[:12]
@@ -128,8 +128,8 @@ def run(options, mutations):
     left = [m for m in mutations if m.id not in results.of or (options.retry and not results.of[m.id]["found"])]
     if left:
         tests = Tests(os.path.abspath(options.program), test_pattern(), folder)
-        if tests.failing:
-            print(f"mutants: tests that fail without a mutation are left out: {' '.join(tests.failing)}", flush=True)
+        if failing := sorted({t for run in tests.passes.values() for t in run.failing}):
+            print(f"mutants: tests that fail without a mutation are left out: {' '.join(failing)}", flush=True)
         began = time.time()
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             runs = {pool.submit(tests.find, m, list(MODES if m.operator in ORDERING else PATHS)): m
@@ -149,7 +149,7 @@ def main():
     parser.add_argument("program", help="gpuvae_ptx_tests")
     parser.add_argument("--list", action="store_true", help="print the mutations instead of running them")
     parser.add_argument("--only", metavar="OPERATOR", help="run the mutations of one operator only")
-    parser.add_argument("--retry", action="store_true", help="run the mutations again that no test found")
+    parser.add_argument("--retry", action="store_true", help="rerun the mutations that no test detected")
     parser.add_argument("--write", metavar="FILE", help="write the table to this Markdown file")
     parser.add_argument("--folder", default="build/mutants", help="folder of the results (default: build/mutants)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="parallel processes (default: all processors)")

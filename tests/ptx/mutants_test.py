@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tests mutants.py: which mutations count as found, and which are refused.
+"""Tests mutants.py: which mutations count as detected, which are errors, and which are drawn.
 
     mutants_test.py PROGRAM
 """
@@ -59,17 +59,17 @@ class Mutants(unittest.TestCase):
         self.assertEqual((result["found"], result["mode"]), ("values", "default"))
         self.assertIn(TEST, result["says"])
 
-    def test_the_same_text_is_not_found(self):
+    def test_an_unchanged_instruction_survives(self):
         self.assertEqual(self.find(self.store, self.store.text),
                          {"found": None, "reached": True, "same_bits": True})
 
-    def test_a_place_that_no_test_gets_to_is_told_apart(self):
+    def test_an_instruction_that_no_test_reaches_is_reported_as_unreached(self):
         scalar = next(i for i in self.fill.by_head["st"] if "v4" not in i.parts)
         not_reached = {"found": None, "reached": False, "same_bits": False}
         self.assertEqual(self.find(scalar, ""), not_reached)
         self.assertEqual(self.find(self.kernel("optimizer_kernel").instructions[0], ""), not_reached)
 
-    def test_what_is_not_applied_is_refused(self):
+    def test_a_mutation_that_does_not_apply_is_an_error(self):
         with self.assertRaises(NotApplied):
             self.find(self.store, "", old="ret;")
         with self.assertRaises(NotApplied):  # the test does not load this kernel
@@ -80,7 +80,7 @@ class Mutants(unittest.TestCase):
             finally:
                 del self.path.of_kernel[other.name]
 
-    def test_a_seed_gives_the_same_list(self):
+    def test_equal_seeds_draw_equal_lists(self):
         for operator in ("wrong-operand", "missing-fence"):
             first, second, other = ([str(m) for m in draw(self.kernels, operator, seed=s)] for s in (1, 1, 2))
             self.assertEqual(first, second)
@@ -91,14 +91,14 @@ class Mutants(unittest.TestCase):
         templates = {m.instruction.kernel.template for m in draw(self.kernels, "off-by-one")}
         self.assertGreater(len(templates), COUNT / 2)
 
-    def test_another_kernel_leaves_the_draws_of_the_others(self):
+    def test_removing_a_kernel_keeps_the_mutations_of_the_others(self):
         for operator in ("dropped-store", "off-by-one", "missing-fence"):
             drawn = draw(self.kernels, operator)
             kernel = drawn[0].instruction.kernel
             without = {m.id for m in draw([k for k in self.kernels if k is not kernel], operator)}
             self.assertLessEqual({m.id for m in drawn if m.instruction.kernel is not kernel}, without)
 
-    def test_changes_elsewhere_in_a_kernel_leave_its_draws(self):
+    def test_changes_elsewhere_in_a_kernel_keep_its_mutations(self):
         for operator in ("dropped-store", "off-by-one", "wrong-compare"):
             drawn = draw(self.kernels, operator)
             kernel = drawn[0].instruction.kernel

@@ -1,6 +1,6 @@
-// Tests what decides where kernels run: the current context, and the architectures that the build has kernels
-// for. Each suite runs in a separate process with PTX_DEVICES or PTX_TARGETS set, because devices are
-// examined only once.
+// Tests the choice of the device and of the kernels: the current context, and the architectures for which the
+// build has kernels. Each suite needs a separate process with PTX_DEVICES or PTX_TARGETS set, because a
+// process examines the devices only once.
 #include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 
@@ -30,7 +30,7 @@ int current_device() {
   return device;
 }
 
-// Trains a small model for one epoch and keeps its loss and its executor.
+// Trains a small model for two epochs, and keeps the loss of the second and the name of the executor.
 struct SmallTraining {
   double loss = 0;
   std::string executor;
@@ -126,12 +126,12 @@ TEST(BuiltForAnotherArchitecture, RunsWithTheAvailableKernels) {
   const std::string why =
       is_set("PTX_CAPABILITY", "75")
           ? "the GPU has no tensor cores for TF32"
-          : "this build's kernels for the GPU are of compute capability 7.5, without tensor "
-            "cores for TF32";
+          : "this build's kernels for the GPU were compiled for compute capability 7.5, which has no "
+            "tensor cores for TF32";
   EXPECT_EQ(automatic.executor, "graph: 5 steps per launch; not fused: " + why);
   try {
     SmallTraining(cuda, Executor::fused);
-    ADD_FAILURE() << "the fused step ran without code";
+    ADD_FAILURE() << "the fused step ran although the build has no kernel for it";
   } catch (const Error& e) {
     EXPECT_NE(std::string(e.what()).find(why), std::string::npos) << e.what();
   }
@@ -142,7 +142,7 @@ TEST(BuiltForNewerArchitectures, IsReportedWhenTheDeviceIsRequested) {
     GTEST_SKIP() << "the build has kernels for this device";
   try {
     static_cast<void>(Device::cuda());
-    ADD_FAILURE() << "accepted";
+    ADD_FAILURE() << "Device::cuda() returned a device that this build cannot use";
   } catch (const Error& e) {
     const std::string said = e.what();
     EXPECT_NE(

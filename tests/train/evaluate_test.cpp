@@ -1,4 +1,5 @@
-// Compares likelihood estimates with models whose likelihood is known, and tests statistics of latent codes.
+// Compares likelihood estimates with the exact likelihood of a linear model, and tests statistics of latent
+// codes.
 #include "gpuvae/evaluate.h"
 
 #include <gtest/gtest.h>
@@ -11,8 +12,8 @@ namespace {
 constexpr int kPixels = 3;
 constexpr double kWeight[kPixels] = {0.4, -0.2, 0.3}, kBias[kPixels] = {0.5, 0.4, 0.3}, kSigma = 0.25;
 
-// The model x = w z + b + sigma e with one latent dimension, whose distributions are all known (Bishop, PRML,
-// section 12.2).
+// The model x = w z + b + sigma e with one latent dimension. All its distributions have closed forms (Bishop,
+// PRML, section 12.2).
 struct LinearGaussian {
   VaeOptions options = [] {
     VaeOptions o;
@@ -98,7 +99,7 @@ TEST(Evaluation, ManySamplesOvercomeAWrongPosterior) {
   EXPECT_GT(many.effective_samples, 100);
 }
 
-TEST(Evaluation, IndependentOfTheBatchSize) {
+TEST(Evaluation, DoesNotDependOnTheBatchSize) {
   const Dataset images = points(23);
   const LinearGaussian wrong(0.3, 1.4);
   EvaluationOptions small, large;
@@ -108,14 +109,14 @@ TEST(Evaluation, IndependentOfTheBatchSize) {
   EXPECT_NEAR(importance_weighted_nll(wrong.model, images, 64, large).nll, a, 1e-5);
 }
 
-TEST(Evaluation, ElboOfTheTruePosteriorIsTheLikelihoodOnAverage) {
+TEST(Evaluation, ElboOfTheTruePosteriorIsTheLogLikelihoodOnAverage) {
   const Dataset images = points(4000);
   const Losses elbo = evaluate_elbo(LinearGaussian().model, images, {});
   EXPECT_NEAR(elbo.loss, exact_nll(images), 0.05);
   EXPECT_NEAR(elbo.loss, elbo.reconstruction + elbo.kl, 1e-9);
 }
 
-TEST(Evaluation, StatisticsOfAKnownPosterior) {
+TEST(Evaluation, StatisticsMatchAKnownPosterior) {
   const LinearGaussian exact;
   const Dataset images = points(3000);
   const LatentStatistics s = latent_statistics(exact.model, images, {});
@@ -142,7 +143,7 @@ TEST(Evaluation, StatisticsOfAKnownPosterior) {
   EXPECT_NEAR(s.mutual_information, 0.5 * std::log(1 + variance * exact.precision), 0.05);
 }
 
-TEST(Evaluation, MutualInformationCountsTheDistinguishableImages) {
+TEST(Evaluation, MutualInformationIsTheLogOfTheNumberOfDistinguishableImages) {
   const LinearGaussian model(0, 1e-3);  // sharp posteriors: z identifies the image
   EXPECT_NEAR(latent_statistics(model.model, points(8), {}).mutual_information, std::log(8.0), 1e-2);
   Dataset same = points(8);

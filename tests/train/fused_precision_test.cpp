@@ -1,5 +1,7 @@
 // Compares the fused training step in every precision, over mixes of sizes, activations, optimisers and
 // posteriors.
+#include <cfloat>
+
 #include "kernels/math/functions.h"
 #include "tests/train/fused_runs.h"
 
@@ -11,7 +13,7 @@ using namespace test;
 // Returns sizes, data and likelihoods that take different paths through a kernel: aligned and unaligned rows
 // of data and weights, more latent dimensions than are prefetched, products of many chunks.
 Plan variant(int which, bool large, bool deep) {
-  const std::int64_t latent[] = {3, 14, 12, 14, 5}, width = large ? 36 : 17;
+  const std::int64_t latent[] = {3, 14, 12, 14, 5, 8, 4}, width = large ? 36 : 17;
   Plan p = plan_of((large ? 40 : 20) + which % 2, {width}, latent[which]);
   if (deep) p.model.encoder_widths = {width, large ? 44 : 9};
   if (deep) p.model.decoder_widths = {large ? 35 : 7, large ? 50 : 18};
@@ -24,6 +26,15 @@ Plan variant(int which, bool large, bool deep) {
     p.model.encoder_widths = {300, width};
     p.model.decoder_widths = {300, width + 1};
   }
+  if (which == 5) {  // Gaussian, and rows of weights that are loaded in vectors of four
+    p.model.encoder_widths = {width + 3};
+    p.model.decoder_widths = {8, large ? 48 : 20};
+    p.model.likelihood = gaussian_likelihood();
+  }
+  if (which == 6) {  // a long product of numbers of both signs
+    p.model.encoder_widths = {8};
+    p.model.decoder_widths = {large ? 300 : 600};
+  }
   // Rounding must not be amplified, neither by Adam to a full step nor by ReLU's kink to a different
   // gradient.
   p.model.activation = Activation::tanh;
@@ -35,8 +46,9 @@ Plan variant(int which, bool large, bool deep) {
   return p;
 }
 
-// Returns the largest error of a parameter's update, relative to the largest update of the same weight or
-// bias. Relative to the parameters themselves, a wrong gradient of one step would hardly be visible.
+// Returns the largest error of a parameter's update, beyond the rounding of the parameter and relative to the
+// largest update of the same weight or bias. Relative to the parameters themselves, a wrong gradient of one
+// step would hardly be visible.
 double update_error(const Plan& p, const std::vector<double>& got, const std::vector<double>& expected) {
   Vae fresh(p.model, Device::cpu());
   double worst = 0;
@@ -44,7 +56,7 @@ double update_error(const Plan& p, const std::vector<double>& got, const std::ve
   for (const Parameter& parameter : fresh.parameters()) {
     double error = 0, largest = 1e-12;
     for (const double before : parameter.variable.value().to_doubles()) {
-      error = std::max(error, std::fabs(got[at] - expected[at]));
+      error = std::max(error, std::fabs(got[at] - expected[at]) - FLT_EPSILON * std::fabs(expected[at]));
       largest = std::max(largest, std::fabs(expected[at] - before));
       if (std::isnan(got[at])) return INFINITY;
       ++at;
@@ -106,7 +118,9 @@ TEST_P(FusedVariantDevice, SupportsEveryPrecision) {
   SKIP_WITHOUT_TENSOR_CORES();
   expect_every_precision(variant(GetParam() / 4, GetParam() & 1, GetParam() & 2));
 }
-INSTANTIATE_TEST_SUITE_P(Variants, FusedVariantDevice, testing::Range(0, 18));
+INSTANTIATE_TEST_SUITE_P(Variants, FusedVariantDevice,
+                         testing::Values(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 20, 21,
+                                         24, 25));
 
 // Combines each precision with every activation, optimiser, posterior scale and likelihood, whose code is in
 // every kernel. Some batches have more rows than a chunk of the weights' products, and some latent codes are
@@ -213,8 +227,8 @@ Plan random_plan(int seed) {
   return p;
 }
 
-// Draws every setting of a plan. These seeds together reach nearly every instruction of the fused kernels
-// that some model can reach.
+// Draws every setting of a plan. These seeds were chosen among 160 because they execute instructions of the
+// fused kernels that no other test executes.
 class FusedRandomDevice : public testing::TestWithParam<int> {};
 
 TEST_P(FusedRandomDevice, AgreesWithEagerSteps) {
@@ -223,7 +237,8 @@ TEST_P(FusedRandomDevice, AgreesWithEagerSteps) {
   const Plan p = random_plan(GetParam());
   expect_close(p, kLimits[GetParam() % 4], eager(p, 1), slack_of(p.model.activation));
 }
-INSTANTIATE_TEST_SUITE_P(Seeds, FusedRandomDevice, testing::Range(0, 160));
+INSTANTIATE_TEST_SUITE_P(Seeds, FusedRandomDevice,
+                         testing::Values(17, 35, 42, 49, 59, 77, 83, 92, 120, 124, 134, 138, 153));
 
 }  // namespace
 }  // namespace gpuvae

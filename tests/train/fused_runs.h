@@ -1,5 +1,5 @@
-// Runs of the same training by the fused kernels of a whole step and by the step made of operations, on the
-// same device.
+// Functions that run the same training with the fused training step and with the eager step, which consists
+// of separate operations, on the same device.
 #pragma once
 
 #include "src/train/fused_step.h"
@@ -26,6 +26,7 @@ struct Plan {
   std::int64_t images = 24;
   bool floats = false;  // f32 data instead of bytes
   kernels::FusedPrecision precision = kernels::FusedPrecision::automatic;
+  std::function<void(const Vae&)> prepare = {};  // changes the initial parameters
 };
 
 inline Plan plan_of(std::int64_t pixels, std::vector<std::int64_t> widths, std::int64_t latent) {
@@ -71,6 +72,7 @@ inline std::vector<double> all_parameters(Vae& model) {
 inline Outcome eager(const Plan& p, int epochs) {
   const Device device = Device::best();
   Vae model(p.model, device);
+  if (p.prepare) p.prepare(model);
   Optimizer optimizer(model.parameters(), p.optimizer);
   const Dataset images = images_of(p, device);
   // By default, the trainer would choose the fused step.
@@ -94,12 +96,13 @@ inline RunState read(const Tensor& bytes) {
   return totals;
 }
 
-// Trains with the fused step. The device counts the steps, as in a captured graph. A schedule may have one
-// epoch only.
+// Trains with the fused step. The device counts the steps, as in a captured graph. With a schedule, `epochs`
+// must be 1.
 inline Outcome fused(const Plan& p, int epochs) {
   const Device device = Device::best();
   const ExactAllocator::Scope exact(device);
   Vae model(p.model, device);
+  if (p.prepare) p.prepare(model);
   Optimizer optimizer(model.parameters(), p.optimizer);
   const Dataset images = images_of(p, device);
   FusedStep step(model, optimizer, images, p.train, p.precision);
@@ -126,7 +129,7 @@ inline Outcome fused(const Plan& p, int epochs) {
   return out;
 }
 
-// Returns the largest difference, relative to the largest number.
+// Returns the largest difference between a and b, relative to the largest number in b.
 inline double distance(const std::vector<double>& a, const std::vector<double>& b) {
   double most = 0, difference = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -162,9 +165,9 @@ inline OptimizerOptions damped(OptimizerKind kind) {
 #define SKIP_WITHOUT_GPU() \
   if (Device::cuda_count() == 0) GTEST_SKIP() << "no GPU"
 
-// The limit of the relative errors of sums and parameters after two epochs. Only the order of summation
-// differs. Errors are at most 3.2e-6 on the emulated device (RMSprop's first steps, whose size is that of the
-// gradient's sign), otherwise 5e-7.
+// The limit of the relative errors of sums and parameters after two epochs. The fused and the eager step
+// differ only in the order of summation. On the emulated device, errors are at most 3.2e-6 for RMSprop, whose
+// first updates depend on little more than the signs of the gradients, and at most 5e-7 otherwise.
 inline constexpr double kTolerance = 1e-5;
 
 }  // namespace gpuvae::test

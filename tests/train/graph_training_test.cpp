@@ -1,4 +1,5 @@
-// Training by captured graphs: the bits of eager training, resumption, streams, reports and fallbacks.
+// Tests training with captured CUDA graphs: equality with eager training, resuming, streams, reports and
+// fallbacks.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -124,8 +125,8 @@ TEST_F(GraphTraining, MatchesTheCpu) {
   }
 }
 
-// The run also resumes from the state of an eager run, and with an optimiser that has counted other updates
-// before.
+// A graph run resumes from the state of an eager run and vice versa, with an optimiser that has already
+// counted a different number of updates.
 TEST_F(GraphTraining, ResumesBitForBit) {
   const Case c = cases()[0];
   Training straight(c, Executor::graph);
@@ -133,7 +134,7 @@ TEST_F(GraphTraining, ResumesBitForBit) {
   for (const Executor before : {Executor::graph, Executor::eager}) {
     Training first(c, before), second(c, before == Executor::graph ? Executor::eager : Executor::graph);
     for (int i = 0; i < 2; ++i) first.trainer.run_epoch();
-    second.trainer.run_epoch();  // has no effect except that its graphs assume a different number of updates
+    second.trainer.run_epoch();  // only makes its graphs assume a different number of updates
     auto from = first.model.parameters(), to = second.model.parameters();
     for (std::size_t i = 0; i < from.size(); ++i) to[i].variable.value().copy_from(from[i].variable.value());
     second.optimizer.restore(first.optimizer.steps(), first.optimizer.state1(), first.optimizer.state2());
@@ -156,7 +157,7 @@ TEST_F(GraphTraining, RunsOnTheCallersStream) {
   }
 }
 
-TEST_F(GraphTraining, ReportsWhenAsked) {
+TEST_F(GraphTraining, ReportsAsOftenAsRequested) {
   Case c = cases()[0];
   c.train.report_steps = 2;
   c.train.report_seconds = 0;
@@ -282,7 +283,7 @@ TEST(Executors, SayWhatRunsAndWhy) {
       Training(free, Executor::automatic).trainer.executor(),
       "graph: 5 steps per launch; not fused: free bits require the KL divergence of the whole batch first");
   EXPECT_EQ(message_of([&] { Training(free, Executor::fused); }),
-            "[train] expected a model that the fused executor covers, but free bits require the KL "
+            "[train] expected a model that the fused executor supports, but free bits require the KL "
             "divergence of the "
             "whole batch first");
 }

@@ -1,5 +1,5 @@
-// Tests requests that a trainer, an optimiser or an operation must refuse or must handle without harm, most
-// of them at the edge of what is allowed.
+// Tests requests that a trainer, an optimiser or an operation must refuse or must handle correctly. Most of
+// them are at the edge of what is allowed.
 #include <gtest/gtest.h>
 
 #include <climits>
@@ -39,7 +39,7 @@ TEST(TrainerRefusals, NegativeEpochs) {
   EXPECT_EQ(run.trainer.steps_done(), 0u);
 }
 
-TEST(TrainerRefusals, DataThatDoNotFit) {
+TEST(TrainerRefusals, UnusableDataAndInvalidBeta) {
   EXPECT_EQ(error_of([] { TrainingRun({.batch_size = 10}, 15); }),
             "[train] expected validation examples of 16 features, got 15");
   EXPECT_EQ(error_of([] {
@@ -51,8 +51,8 @@ TEST(TrainerRefusals, DataThatDoNotFit) {
             "[train] expected a finite beta, got nan");
 }
 
-// An optimiser of the encoder alone must not let the other gradients grow from step to step.
-TEST(TrainerSteps, GradientsOfOtherParametersStartAtZero) {
+// With an optimiser of the encoder alone, the other gradients must not accumulate from step to step.
+TEST(TrainerSteps, GradientsOfOtherParametersDoNotAccumulate) {
   Vae model({.features = 16, .encoder_widths = {8}}, Device::cpu());
   std::vector<Parameter> encoder, others;
   for (const Parameter& p : model.parameters())
@@ -68,7 +68,7 @@ TEST(TrainerSteps, GradientsOfOtherParametersStartAtZero) {
     EXPECT_NEAR(third[i], first[i], 1e-4 * std::fabs(first[i]) + 1e-6);
 }
 
-TEST(TrainerSteps, AnyNumberOfThemCanBeRequested) {
+TEST(TrainerSteps, AnyNumberOfStepsCanBeRequested) {
   TrainingRun run;
   run.trainer.on_steps(
       1, [](const StepReport& r) { return r.step >= 6 ? TrainControl::stop : TrainControl::proceed; });
@@ -94,7 +94,7 @@ TEST(TrainerSteps, ReportsTheLearningRateThatWasUsed) {
   for (int i = 0; i < 4; ++i) EXPECT_NEAR(reported[i], i < 2 ? 1e-3 : 1e-4, 1e-12) << i;
 }
 
-TEST(TrainerSteps, AskTheScheduleOnlyForStepsThatRun) {
+TEST(TrainerSteps, CallTheScheduleOnlyForStepsThatRun) {
   int calls = 0;
   TrainOptions options{.batch_size = 10};
   options.schedule = [&](std::uint64_t step) {
@@ -109,7 +109,7 @@ TEST(TrainerSteps, AskTheScheduleOnlyForStepsThatRun) {
             "[train] expected a finite factor of 0 or more from the schedule at step 3, got nan");
 }
 
-TEST(Checkpoint, HoldsAPossibleNumberOfEpochs) {
+TEST(Checkpoint, RefusesNegativeEpochsAndStoresTheLargestCount) {
   const TemporaryFolder folder;
   TrainingRun run;
   EXPECT_EQ(error_of([&] { save_checkpoint(folder / "c", run.model.parameters(), run.adam, -1); }),
@@ -119,13 +119,13 @@ TEST(Checkpoint, HoldsAPossibleNumberOfEpochs) {
   EXPECT_EQ(load_checkpoint(folder / "c", run.model.parameters(), run.adam), INT_MAX);
 }
 
-TEST(LatentStatistics, NeedAnExample) {
+TEST(LatentStatistics, RequireAtLeastOneExample) {
   const TrainingRun run;
   EXPECT_EQ(error_of([&] { static_cast<void>(latent_statistics(run.model, images(5), {}, 0)); }),
             "[latent_statistics] expected at least one example, got a limit of 0");
 }
 
-TEST(OptimizerGradients, FromBeforeItsConstructionCount) {
+TEST(OptimizerGradients, ComputedBeforeItsConstructionAreUsed) {
   const Variable w(Tensor::from(std::vector<float>{1, 2}, {2}), true);
   sum(w * w).backward();
   const Parameter parameter{"w", w, false};
@@ -136,20 +136,20 @@ TEST(OptimizerGradients, FromBeforeItsConstructionCount) {
   EXPECT_FLOAT_EQ(w.value().to_vector()[1], 1.6f);
 }
 
-TEST(OptimizerGradients, CannotBeSentElsewhere) {
+TEST(OptimizerGradients, CannotBeGivenOtherStorage) {
   const Variable w(Tensor::from(std::vector<float>{1, 2}, {2}), true);
   const Parameter parameter{"w", w, false};
   {
     const SGD sgd({&parameter, 1}, {});
     EXPECT_EQ(
         error_of([&] { w.set_grad_storage(Tensor::zeros({2})); }),
-        "[set_grad_storage] expected a leaf that no optimiser updates, got f32[2] on cpu, whose gradient an "
-        "optimiser placed");
+        "[set_grad_storage] expected a leaf that no optimiser updates, got f32[2] on cpu, whose gradient "
+        "storage belongs to an optimiser");
   }
   w.set_grad_storage(Tensor::zeros({2}));
 }
 
-// The graph keeps no trace of a pass that failed.
+// A backward pass that failed must not affect a later one.
 TEST(BackwardAfterAnError, ComputesTheGradientAnew) {
   const Variable a(Tensor::from(std::vector<float>{2}, {1}), true);
   bool fail = true;
@@ -166,8 +166,9 @@ TEST(BackwardAfterAnError, ComputesTheGradientAnew) {
   EXPECT_EQ(a.grad().to_vector(), (std::vector<float>{3}));
 }
 
-// A gradient that serves as a constant is no longer the same once another one was added to it.
-TEST(BackwardAfterAnError, GradientsCountTheirChanges) {
+// `gradient` is a saved constant of the first operation. A gradient that is added to it changes it in place,
+// which must be detected.
+TEST(BackwardAfterAnError, InPlaceChangesOfGradientsAreDetected) {
   const Variable w(Tensor::from(std::vector<float>{3}, {1, 1}), true);
   sum(w * w).backward();
   const Tensor gradient = w.grad();
@@ -177,7 +178,7 @@ TEST(BackwardAfterAnError, GradientsCountTheirChanges) {
   EXPECT_THROW(total.backward(), Error);
 }
 
-TEST(MixturePrior, DoesNotChangeWhenAllLogitsDo) {
+TEST(MixturePrior, DoesNotDependOnTheCommonValueOfItsLogits) {
   VaeOptions options{.features = 12, .encoder_widths = {8}};
   options.prior = gaussian_mixture_prior(2);
   const Vae model(options, Device::cpu());
@@ -215,11 +216,11 @@ TEST(LaplaceUnfused, HasFiniteGradientsAtAnExactFit) {
   }
 }
 
-TEST(TensorView, OfMoreBytesThanThereAre) {
+TEST(TensorView, OfTwoToThe64BytesOrMoreIsAnError) {
   float memory[1] = {};
   EXPECT_EQ(
       error_of([&] { static_cast<void>(Tensor::view(memory, {INT64_MAX}, DType::f32, Device::cpu())); }),
-      "[view] [9223372036854775807] of f32 has more bytes than 2^64");
+      "[view] expected fewer than 2^64 bytes, got [9223372036854775807] of f32");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Tests training on every device: numbers, determinism, memory, and diverging runs.
+// Tests training on every device: losses, determinism, memory, and runs that diverge.
 #include "gpuvae/train.h"
 
 #include <gtest/gtest.h>
@@ -14,7 +14,8 @@
 namespace gpuvae {
 namespace {
 
-// Blurred bars at one of 8 x 8 positions. There are two factors, so a 2-D code can describe them.
+// A horizontal and a vertical bar that cross at one of 8 x 8 positions. A 2-D latent code can describe the
+// two coordinates.
 Dataset bars(std::int64_t count) {
   constexpr int kSide = 8;
   std::vector<std::uint8_t> bytes;
@@ -82,7 +83,7 @@ TEST(Trainer, LossFallsAndIsTheSumOfItsParts) {
   EXPECT_GT(last.train.kl, 0.5);
 }
 
-TEST(Trainer, SameSeedSameBits) {
+TEST(Trainer, TheSameSeedGivesTheSameBits) {
   std::vector<float> parameters[2];
   double loss[2];
   for (int run : {0, 1}) {
@@ -101,7 +102,7 @@ TEST(Trainer, SameSeedSameBits) {
   EXPECT_NE(s.trainer.run_epoch().train.loss, loss[0]);
 }
 
-TEST(Trainer, CudaMatchesTheCpuStepByStep) {
+TEST(Trainer, CudaMatchesTheCpuInEveryEpoch) {
   if (Device::cuda_count() == 0) GTEST_SKIP() << "no GPU";
   for (const char* likelihood : {"bernoulli", "gaussian"}) {
     Plan setup = small_setup();
@@ -120,7 +121,7 @@ TEST(Trainer, CudaMatchesTheCpuStepByStep) {
   }
 }
 
-TEST(Trainer, AllocatesNothingAfterWarmUp) {
+TEST(Trainer, AllocatesNothingAfterTheFirstEpoch) {
   const Device device = Device::best();
   Plan setup = small_setup(device);
   setup.images = 250;  // the last batch is partial
@@ -167,9 +168,8 @@ TEST(Trainer, ErrorsOfDivergedRunsNameTheStep) {
   }
 }
 
-// Compares the ELBO of a fixed model with sums over the images in plain doubles, with the same samples'
-// noise.
-TEST(Trainer, EvaluationIsTheMeanOverImagesForAnyBatchSize) {
+// The noise belongs to the sample, so the loss depends on the batch size only through rounding.
+TEST(Trainer, EvaluationDoesNotDependOnTheBatchSize) {
   double losses[3];
   int i = 0;
   for (const std::int64_t batch : {64, 9, 1}) {
@@ -230,7 +230,7 @@ TEST(Trainer, GaussianLikelihoodLearnsItsVariance) {
   EpochResult last;
   for (int i = 0; i < 60; ++i) last = s.trainer.run_epoch();
   EXPECT_LT(last.validation.loss, before - 30);
-  EXPECT_LT(last.validation.loss, 0);  // a density can exceed 1, and does for well-described pixels
+  EXPECT_LT(last.validation.loss, 0);  // negative, because the density of well-described pixels exceeds 1
 }
 
 TEST(Vae, ParametersAreCountedAndNamed) {
@@ -252,7 +252,7 @@ TEST(Vae, ParametersAreCountedAndNamed) {
   EXPECT_EQ(Vae(o, Device::cpu()).parameters().size(), 12u);
 }
 
-TEST(Vae, InitialisersHaveTheirMoments) {
+TEST(Vae, InitialisersHaveTheExpectedMoments) {
   const auto moments = [](const Initializer& init) {
     const Linear layer("l", 400, 300, Activation::identity, init, Device::cpu());
     double sum = 0, squares = 0, most = 0;
@@ -276,7 +276,7 @@ TEST(Vae, InitialisersHaveTheirMoments) {
   double squares = 0;
   for (double b : biased.bias.value().to_doubles()) squares += b * b;
   EXPECT_NEAR(std::sqrt(squares / 10000), 0.5, 0.02);
-  // The posterior's mean and scale are separate layers: Glorot initialisation with 2 outputs each.
+  // Glorot initialisation treats the posterior's mean and scale as separate layers with 2 outputs each.
   const Linear heads("p", 256, 4, Activation::identity, {}, Device::cpu(), 2);
   double most = 0;
   for (double v : heads.weight.value().to_doubles()) most = std::max(most, std::fabs(v));

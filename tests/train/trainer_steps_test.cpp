@@ -1,5 +1,5 @@
-// Tests training by the step: the steps of a run do not depend on how they are divided among calls, and
-// callbacks observe and stop them.
+// Tests Trainer::run_steps() and callbacks: the results of a run do not depend on how its steps are divided
+// among calls, and callbacks observe and stop a run.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -23,7 +23,7 @@ VaeOptions small_model() {
   return o;
 }
 
-// A run on 43 images: six steps per epoch, the last one of three images.
+// A run on 43 images: an epoch has six steps, and the last step has three images.
 struct TrainingRun {
   explicit TrainingRun(Device device, Executor executor = Executor::eager)
       : model(small_model(), device),
@@ -95,7 +95,7 @@ TEST(TrainerSteps, LossesAreMeansOverTheImagesOfTheCall) {
     const StepsResult first = divided.trainer.run_steps(5), second = divided.trainer.run_steps(1);
     EXPECT_NEAR((first.losses.loss * 40 + second.losses.loss * 3) / 43, epoch.loss, 1e-9);
     EXPECT_NEAR((first.losses.kl * 40 + second.losses.kl * 3) / 43, epoch.kl, 1e-9);
-    // This covers five steps of the second epoch and one of the third.
+    // Both sides cover the six steps of the second epoch and the first step of the third.
     const Losses rest = whole.trainer.run_steps(5).losses, next = whole.trainer.run_steps(2).losses;
     const Losses across = divided.trainer.run_steps(7).losses;
     EXPECT_NEAR((rest.loss * 40 + next.loss * 11) / 51, across.loss, 1e-9);
@@ -177,7 +177,7 @@ TEST(TrainerSteps, AnEpochCallbackStopsTheRun) {
   }
 }
 
-// Validation and saving are allowed inside a callback and change nothing.
+// Evaluation is allowed inside a callback and does not change the run.
 TEST(TrainerSteps, CallbacksMayEvaluateButNotTrain) {
   TrainingRun run(Device::cpu()), plain(Device::cpu());
   int calls = 0;

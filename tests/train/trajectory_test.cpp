@@ -1,5 +1,5 @@
-// Compares training with an independent implementation: the whole training of a VAE in plain double loops,
-// from the formulas of Kingma and Welling (2013) and Hinton's RMSprop, with the same images, order and noise.
+// Compares training with an independent implementation of a whole VAE in plain loops over doubles. It follows
+// the formulas of Kingma and Welling (2013) and Hinton's RMSprop and uses the same images, order and noise.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -58,7 +58,8 @@ struct NaiveVae {
   Layer encoder{kPixels, kHidden}, posterior{kHidden, 2 * kLatent}, decoder{kLatent, kHidden},
       output{kHidden, kPixels};
 
-  // Returns the negative ELBO of one image and adds `share` times its gradient.
+  // Returns the two terms of the negative ELBO of one image, reconstruction and KL, and adds `share` times
+  // its gradient to the gradients of the layers.
   std::pair<double, double> image(const Doubles& x, std::uint32_t sample, std::uint64_t epoch,
                                   RandomPurpose purpose, std::uint64_t seed, double share) {
     const Doubles h1 = relu(encoder.forward(x)), posterior_params = posterior.forward(h1);

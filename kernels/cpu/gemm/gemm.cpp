@@ -1,6 +1,7 @@
-// Matrix products through oneDNN. Bias and activation follow in a separate pass, because oneDNN's ReLU turns
-// NaN into 0, and because its bias is a separate pass too, on several threads even for small products.
-// Primitives are expensive to create and cheap to run, so each thread keeps those that it has created.
+// Matrix products by oneDNN. Bias and activation follow in a separate pass: oneDNN's ReLU turns NaN into 0,
+// and oneDNN adds a bias in a separate pass too, which uses several threads even for small products.
+// Primitives are expensive to create and cheap to run, so each thread caches the primitives that it has
+// created.
 #include <omp.h>
 
 #include <array>
@@ -27,8 +28,8 @@ const dnnl::engine& engine() {
   return cpu;
 }
 
-// The properties for which a primitive is created. The number of threads is one of them, because oneDNN
-// divides the work at creation.
+// The key of a cached primitive. It includes the number of threads, because oneDNN divides the work when it
+// creates the primitive.
 struct Key {
   std::int64_t m, n, k;
   std::uint32_t threads;
@@ -110,7 +111,8 @@ class Product {
   std::array<dnnl_exec_arg_t, 4> list_;
 };
 
-// Rounds a matrix to bf16, in memory of the calling thread that is valid until the next call for this factor.
+// Rounds a matrix to bf16. The result is in memory of the calling thread and valid until the next call with
+// the same `factor` (0 for a, 1 for b).
 const void* rounded(const void* x, std::int64_t size, int factor) {
   thread_local std::array<std::vector<std::uint16_t>, 2> of_thread;
   std::vector<std::uint16_t>& bits = of_thread[static_cast<std::size_t>(factor)];
@@ -171,7 +173,7 @@ bool CpuBackend::supports(Precision precision) const {
 
 void CpuBackend::run(const GemmArgs& g, StreamHandle) {
   check(g.dtype == DType::f32 || g.dtype == DType::f64, "gemm", "expected f32 or f64, got {}", name(g.dtype));
-  check(supports(g.precision), unsupported("gemm"), "expected a precision that this CPU has, got {}",
+  check(supports(g.precision), unsupported("gemm"), "expected a precision that this CPU supports, got {}",
         name(g.precision));
   check(!g.relu.bits && !g.relu.output, "gemm", "expected no ReLU mask on the CPU, got one");
   check(!g.sums || g.transpose_a, "gemm", "sums requires transpose_a");

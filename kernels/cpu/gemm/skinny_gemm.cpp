@@ -1,5 +1,5 @@
-// Matrix products with a short side, in one pass over the long sides. If vectors would run across the rows of
-// a matrix, that matrix is small and is transposed on the stack first.
+// Matrix products of which one dimension is short, in one pass over the long dimensions. If the elements of a
+// vector are not contiguous in a factor, that factor is small and is first copied, transposed, to the stack.
 #include "kernels/cpu/gemm/skinny_gemm.h"
 
 #include <algorithm>
@@ -32,7 +32,7 @@ struct Skinny {
   const float *x, *y;
   float* c;
   std::int64_t x_i, x_p, y_p, y_j, c_i, c_j;
-  const float* bias;  // null, or the element of c(i, j) is bias[i * bias_i + j * bias_j]
+  const float* bias;  // null, or c(i, j) receives bias[i * bias_i + j * bias_j]
   std::int64_t bias_i, bias_j;
   bool accumulate, relu;
 
@@ -142,7 +142,7 @@ HWY_INLINE void outer_tile(const Skinny& g, std::int64_t i, std::int64_t j, std:
   for (int r = 0; r < R; ++r)
     for (int w = 0; w < W; ++w) hn::StoreU(sum[r][w], d, c + r * c_i + w * kLanes);
 }
-// Computes R rows of c, first in wide tiles (about eight sums at a time keep both multipliers busy), then in
+// Computes R rows of c, first in wide tiles (about eight accumulators keep both FMA units busy), then in
 // single vectors. The last vector overlaps columns that are finished already.
 template <int R>
 void outer_rows(const Skinny& g, std::int64_t i) {
@@ -161,8 +161,8 @@ void sum_outer_products(const Skinny& g) {
   if (g.rows - i == 1) outer_rows<1>(g, i);
 }
 
-// Access to the last vector of a sum. The vector ends where the sum ends, and elements that were added before
-// are read as zero.
+// Loads the last vector of a dot product whose length is not a multiple of the vector's. The vector ends
+// where the dot product ends, and elements that were added before are read as zero.
 struct Rest {
   hn::Mask<D> rest;
   HWY_INLINE V load(const float* from) const { return hn::IfThenElseZero(rest, hn::LoadU(D(), from)); }
@@ -218,8 +218,8 @@ namespace {
 HWY_EXPORT(SkinnyGemm);
 
 enum class Form { none, dots, dots_transposed, outer, outer_transposed };
-// The form for a product. Each form is chosen where it beats oneDNN, as measured on one and two threads with
-// AVX2.
+// Chooses the form of a product. A form is chosen where it was measured to be faster than oneDNN, on one and
+// two threads with AVX2.
 Form form_of(const GemmArgs& g) {
   constexpr std::int64_t kShort = 10, kFewDots = 8, kLongSum = 64, kLeastColumns = 16, kMaxWork = 262'144;
   constexpr std::int64_t kMaxElements = 131'072;  // larger matrices exceed the cache, and threads pay off

@@ -1,7 +1,7 @@
-// The sparse factor is packed into panels of four rows. Packing omits each column of a panel whose four
-// elements are all zero, and the product reads only the rows of the other factor that belong to the remaining
-// columns. In MNIST, 19 % of the pixels are not zero. Of the columns of a panel, which are one pixel of four
-// images, 38 % remain.
+// Matrix products that skip zeros. The sparse factor is packed into panels of four rows. Packing omits each
+// column of a panel whose four elements are all zero, and the product reads only the rows of the other factor
+// that belong to the remaining columns. A column of a panel is one pixel of four images: in MNIST, 19 % of
+// the pixels are not zero, and 38 % of the columns remain.
 #include "kernels/cpu/gemm/sparse_gemm.h"
 
 #include <hwy/aligned_allocator.h>
@@ -78,7 +78,7 @@ T* scratch(std::int64_t size) {
 
 // The packed sparse factor.
 struct Panels {
-  float* values;        // [panels, depth, kPanel]; each panel begins with its columns that are not zero
+  float* values;        // [panels, depth, kPanel]; each panel begins with its nonzero columns
   std::int32_t* index;  // [panels, depth], the p of these columns
   std::int32_t* count;  // [panels], the number of these columns
 

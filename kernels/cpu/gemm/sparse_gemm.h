@@ -1,13 +1,14 @@
-// Matrix products with a factor whose zeros are clustered, such as images with a black background.
+// Matrix products with a factor whose zeros are clustered, such as a batch of images with a black background.
 #pragma once
 
 #include "kernels/backend.h"
 
 namespace gpuvae::kernels {
 
-// Computes a complete f32 product, whose sizes must not be 0. Returns false and writes nothing if a sample of
-// the factors contains too few zeros to be faster than oneDNN. Zeros are skipped, so their products with
-// infinity or NaN do not appear. Sums are taken in the same order for any number of threads.
+// Computes an f32 product with its bias and activation. m, n and k must not be 0. Returns false and writes
+// nothing if a sample of each factor contains too few zeros for this method to be faster than oneDNN. Because
+// zeros are skipped, 0 * infinity and 0 * NaN may count as 0. Sums are taken in the same order for any number
+// of threads.
 bool sparse_gemm(const GemmArgs& g);
 
 }  // namespace gpuvae::kernels

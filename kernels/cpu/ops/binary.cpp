@@ -20,7 +20,8 @@ HWY_INLINE V combine(V a, V b) {
   if constexpr (operation == Binary::divide) return hn::Div(a, b);
 }
 
-// An operand: element (row, column) is at row * row_step + column * column_step.
+// An operand. Element (row, column) is data[row * row_step + column] if `varies` is true, and data[row *
+// row_step] otherwise.
 template <class T>
 struct Operand {
   Operand(const void* pointer, Broadcast broadcast, std::int64_t columns)

@@ -25,8 +25,8 @@ Bfloat16 rounded(float x) {
   if (x != x) return {static_cast<std::uint16_t>(bits >> 16 | 0x40)};
   return {static_cast<std::uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16)};
 }
-// Rounds a double to float first. This rounding is to odd, so that the second rounding knows on which side
-// the double was.
+// Rounds a double to bfloat16 by way of float. The rounding to float is to odd, so that rounding twice gives
+// the same result as rounding once.
 Bfloat16 rounded(double x) {
   const float near = static_cast<float>(x);
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(near);
@@ -82,7 +82,7 @@ void CpuBackend::run(const CastArgs& g, StreamHandle) {
     case DType::bf16:
       return convert_from<Bfloat16>(g);
     default:
-      fail("cast", "expected f32, f64 or bf16 to cast to, got {}", name(g.to));
+      fail("cast", "expected a cast to f32, f64 or bf16, got {}", name(g.to));
   }
 }
 

@@ -1,4 +1,4 @@
-// Elementwise kernels over flat arrays: unary operations and their derivatives, axpby, fill.
+// Element-wise kernels over flat arrays: unary operations and their derivatives, axpby, fill.
 #include "kernels/cpu/backend.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/parallel.h"

@@ -48,7 +48,8 @@ void scale_row(const std::uint8_t* bytes, std::int64_t columns, T threshold, T* 
   }
 }
 
-// Draws Bernoulli(byte / 255) by comparing it with math's uniform01(), in float for every T.
+// Draws from Bernoulli(byte / 255) by comparing byte / 255 with uniform01() (kernels/math/philox.h), in float
+// for every T.
 template <class T>
 void draw_row(const std::uint8_t* bytes, std::int64_t columns, const RandomPosition& at, std::uint32_t sample,
               T* out) {

@@ -64,7 +64,8 @@ struct Elements {
   }
 };
 
-// The number of vectors that share a logarithm: exactly for a whole batch, at most for a row.
+// The number of vectors that share one logarithm. Groups of kBatchGroup are always full, and the remaining
+// vectors are processed one by one; the last group of kRowGroup may be smaller.
 constexpr std::int64_t kBatchGroup = 16, kRowGroup = 8;
 
 // Returns the sum over the elements begin, ..., end - 1.

@@ -1,5 +1,5 @@
-// The log density of a mixture of diagonal Gaussians, and its gradients. Vectors run over components. A tile
-// of components stays in the cache while rows are processed four at a time.
+// The log density of a mixture of diagonal Gaussians, and its gradients. SIMD lanes hold different
+// components. A tile of components stays in the cache while rows are processed four at a time.
 #include "kernels/math/mixture.h"
 
 #include <vector>
@@ -20,8 +20,8 @@ namespace gpuvae::kernels::HWY_NAMESPACE {
 
 constexpr std::int64_t kTeam = 4;        // rows that share a load of a component
 constexpr std::int64_t kRowBlock = 16;   // rows per work item
-constexpr std::int64_t kTile = 256;      // components whose terms are stored for a team
-constexpr std::int64_t kStatsTile = 64;  // components whose gradients are summed at a time
+constexpr std::int64_t kTile = 256;      // components per tile of the log density and of d_z
+constexpr std::int64_t kStatsTile = 64;  // components per tile of the components' gradients
 constexpr std::int64_t kStatsRows = 64;  // rows that are summed in T before the sums are added in double
 
 // The workspace, [2 latent + 1, stride]. Components beyond the last one have offset -infinity.
@@ -98,7 +98,7 @@ HWY_INLINE std::int64_t tile_terms(const Components<T>& c, const Team<T>& team, 
   return count;
 }
 
-// Adds up the terms of a tile.
+// Adds the exponentials of a tile's terms to a row's total.
 template <class T>
 HWY_INLINE void add_terms(const T* terms, std::int64_t count, math::LogSumExp<double>& total) {
   const hn::ScalableTag<T> d;
@@ -141,14 +141,15 @@ void mixture_of(const MixtureArgs& g) {
   });
 }
 
-// Returns u as a factor of a weight, or 0 if the weight is 0, because u may be infinite for such a distant
-// component.
+// Returns u, or 0 if the weight is 0: u may be infinite for a component so distant that its weight is 0, and
+// 0 * infinity would be NaN.
 template <class V>
 HWY_INLINE V counted(V weight, V u) {
   return hn::IfThenZeroElse(hn::Eq(weight, constant<V>(0)), u);
 }
 
-// Replaces a row's terms by the responsibilities times the gradient of the row's output.
+// Replaces a row's terms with the responsibilities, times the gradient of the loss with respect to the row's
+// output.
 template <class T>
 HWY_INLINE void weigh(const MixtureBackwardArgs& b, std::int64_t row, std::int64_t count, T* terms) {
   const hn::ScalableTag<T> d;

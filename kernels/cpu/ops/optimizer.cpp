@@ -44,7 +44,7 @@ struct Coefficients {
   }
 };
 
-// math::optimizer_update
+// Vector version of math::optimizer_update.
 template <OptimizerKind kind, class V>
 HWY_INLINE void update(const Coefficients<V>& o, V g, V& p, V& s1, V& s2) {
   if constexpr (kind == OptimizerKind::adamw) {
@@ -68,7 +68,7 @@ HWY_INLINE void update(const Coefficients<V>& o, V g, V& p, V& s1, V& s2) {
   }
 }
 
-// Updates elements with the number of states that the optimiser needs.
+// Updates the elements begin, ..., end - 1, reading and writing `states` states.
 template <OptimizerKind kind, int states, class T>
 void update_range(const OptimizerArgs& g, double decay, std::int64_t begin, std::int64_t end) {
   using V = hn::Vec<hn::ScalableTag<T>>;

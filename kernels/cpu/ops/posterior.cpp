@@ -18,8 +18,8 @@ namespace gpuvae::kernels::HWY_NAMESPACE {
 // Elements per tile. A tile holds a part of a row or several complete rows, so that vectors are full even for
 // few dimensions. The size is a multiple of Philox's block of four numbers.
 constexpr std::int64_t kTile = 256;
-// The number of dimensions from which threads pay off: each needs a normal number, a softplus and its
-// logarithm.
+// The number of latent values from which multithreading pays off. Each value may need a normal number, a
+// softplus and a logarithm.
 constexpr std::int64_t kGrain = 3000;
 
 template <class T>
@@ -29,8 +29,8 @@ struct Tile {
 
   std::int64_t size() const { return rows * dimensions; }
 
-  // load() and store() copy between a part of the tile and a matrix of `width` columns, from column `offset`
-  // on.
+  // load() and store() copy the tile's elements from and to a matrix with `width` columns, whose column
+  // `offset` holds dimension 0.
   void load(const T* matrix, std::int64_t width, std::int64_t offset, T* to) const {
     for (std::int64_t r = 0; r < rows; ++r)
       for (std::int64_t i = 0; i < dimensions; ++i)
@@ -43,7 +43,7 @@ struct Tile {
   }
 
   void draw(const Noise& noise, std::int64_t latent) {
-    float numbers[4 * kTile];  // with one dimension, each row has a block
+    float numbers[4 * kTile];  // with one latent dimension, each number needs a block of four
     const std::int64_t blocks_of_row = (latent + 3) / 4, blocks = (dimensions + 3) / 4;
     draw_blocks({noise, latent, row * blocks_of_row + first / 4, rows * blocks}, true, numbers);
     for (std::int64_t r = 0; r < rows; ++r)

@@ -39,8 +39,8 @@ HWY_INLINE void box_muller(Words a, Words b, Floats& first, Floats& second) {
   const Floats radius = hn::Sqrt(hn::Mul(hn::Set(d, -2.0f), hn::Log(d, uniform_of(a))));
   const Floats angle = hn::Mul(hn::Set(d, 6.28318530717958647692f), uniform_of(b));
 
-  // `turn` is the nearest number of quarter turns, 0 to 4, from the first bits of the word. The remaining
-  // angle is computed with pi / 2 in three parts (Cephes); the first two parts times four are exact.
+  // `turn` is the nearest number of quarter turns, 0 to 4, from the upper bits of `b`. The remaining angle is
+  // computed with pi / 2 in three parts (Cephes); the first two parts times four are exact.
   const Words turn = hn::ShiftRight<29>(hn::Add(hn::ShiftRight<1>(b), hn::Set(d_word, 1u << 28)));
   const Floats turns = hn::ConvertTo(d, hn::BitCast(d_int, turn));
   Floats rest = hn::NegMulAdd(turns, hn::Set(d, 1.5703125f), angle);
@@ -56,7 +56,7 @@ HWY_INLINE void box_muller(Words a, Words b, Floats& first, Floats& second) {
   second = hn::Mul(radius, hn::Xor(hn::IfThenElse(odd, cosine, sine), sign(turn)));
 }
 
-// Iterates over the samples and blocks of the lanes, row by row.
+// Enumerates the blocks of a matrix row by row, and returns the sample and the block of each.
 class Lanes {
  public:
   explicit Lanes(const RandomBlocks& b)

@@ -27,7 +27,8 @@ T largest_of(const T* x, std::int64_t begin, std::int64_t end) {
   return hn::GetLane(hn::MaxOfLanes(hn::ScalableTag<T>(), largest));
 }
 
-// Returns the number that is subtracted before the exponential.
+// Returns the number that is subtracted before the exponential: the largest element, or 0 if that is
+// infinite, because inf - inf is NaN.
 template <class T>
 T shift_of(T largest) {
   return std::isinf(largest) ? T(0) : largest;

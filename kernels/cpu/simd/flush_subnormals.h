@@ -1,8 +1,9 @@
-// Treats numbers below 1.2e-38 as zero on this thread while a FlushSubnormals object exists.
+// Treats subnormal numbers (floats below 1.2e-38 in magnitude) as zero on this thread while a FlushSubnormals
+// object exists.
 //
-// The states of an optimiser decay geometrically where the gradient is zero, for example at pixels that are
-// always zero. After some 900 steps the states are subnormal. Subnormal numbers are too small to change a
-// parameter, but x86 multiplies them a hundred times more slowly.
+// The states of an optimiser decay geometrically where the gradient is zero, for example for pixels that are
+// always zero, and are subnormal after some 900 steps. They are then too small to change a parameter, but x86
+// multiplies subnormal numbers about a hundred times more slowly than others.
 #pragma once
 
 #if defined(__SSE2__)

@@ -28,7 +28,7 @@ using Words = hn::Vec<hn::ScalableTag<std::uint32_t>>;
 // The number of blocks that one call of random_words() computes.
 constexpr std::int64_t kBlocks = HWY_LANES(std::uint32_t);
 
-// Computes random_block() of the sample and the block in each lane. words[w] receives word w of all results.
+// Computes random_block() for the sample and the block of each lane. words[w] receives word w of all results.
 HWY_INLINE void random_words(const RandomPosition& at, Words sample, Words block, Words (&words)[4]) {
 #if HWY_TARGET == HWY_SCALAR
   const Philox4x32 bits = random_block(at.seed, at.purpose, at.time, hn::GetLane(sample), hn::GetLane(block));

@@ -44,7 +44,7 @@ struct Part {
     hn::Store(v, d, lanes);
     std::memcpy(to, lanes, count * sizeof(T));
   }
-  // Replaces the unused lanes by zero, as sums require, or by `otherwise`, for example for maxima.
+  // Sets the unused lanes to zero, as sums require, or to `otherwise`, for example for maxima.
   HWY_INLINE V keep(V v) const { return hn::IfThenElseZero(hn::FirstN(d, count), v); }
   HWY_INLINE V keep(V v, V otherwise) const { return hn::IfThenElse(hn::FirstN(d, count), v, otherwise); }
 };

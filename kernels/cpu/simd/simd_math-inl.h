@@ -1,6 +1,6 @@
 // The formulas of kernels/math for vectors of float and double. Comments name the scalar function that each
 // one implements. This file is included once per instruction set, like Highway's headers. All functions
-// return NaN for NaN.
+// except fmax() return NaN for NaN.
 #if defined(GPUVAE_KERNELS_CPU_SIMD_MATH_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef GPUVAE_KERNELS_CPU_SIMD_MATH_INL_H
 #undef GPUVAE_KERNELS_CPU_SIMD_MATH_INL_H
@@ -95,8 +95,8 @@ HWY_INLINE V exp(V x) {
   return keep_nan(x, hn::IfThenElse(hn::Gt(x, high), infinity, y));
 }
 
-// e^x for x <= 88; the result is 0 where a float would be subnormal. For float, this is expf of the Cephes
-// library, with the power of two made from the bits of the rounded quotient.
+// e^x for x <= 88 (float) or 708 (double). For float, subnormal results are replaced with 0, and the method
+// is that of expf in the Cephes library, with the power of two made from the bits of the rounded quotient.
 template <class V>
 HWY_INLINE V exp_of_moderate(V x) {
   const Tag<V> d;

@@ -9,13 +9,13 @@ namespace {
 template <bool kSmall>
 using DataTile = Tile<kSmall ? 16 : 32, kSmall ? 16 : 32, kSmall ? 256 : 128, 1, false, true>;
 
-// Computes d_posterior_params of a row group from the partial sums of d_z, as the first operand of the
-// product. The column tile with `writes` also stores it to global memory.
+// Computes d_posterior_params of the rows of a tile from the partial sums of d_z. The result is the first
+// operand of the product. The column tile with `writes` also stores it to global memory.
 template <class T>
 __device__ __forceinline__ void prepare_d_posterior(const FusedPlan& plan, const StepScalars& scalars,
                                                     int first, bool writes, float* panel) {
   static_assert(2 * kFusedMaxLatent <= T::kK, "the product has one chunk");
-  constexpr int kStep = 16;  // the largest number of k that a step of a product covers
+  constexpr int kStep = 16;  // the largest number of values of k per step of a product
   const int latent = static_cast<int>(plan.args.posterior.latent), batch = plan.batch();
   const int columns = (2 * latent + kStep - 1) / kStep * kStep;
   for (int i = static_cast<int>(threadIdx.x); i < T::kM * columns; i += kThreads)
@@ -68,7 +68,8 @@ struct TileOutputs {
         values[i] = in.at[static_cast<std::int64_t>(at) * in.stride + column];
     }
   }
-  // Returns the place of an element in shared memory, where a loop can index it.
+  // Returns the place of an element in shared memory, because a loop that is not unrolled cannot index
+  // registers.
   static __device__ __forceinline__ float* place(float* memory, int number) {
     return memory + T::kFloats - T::kM * T::kN + number * kThreads + threadIdx.x;
   }
@@ -139,7 +140,7 @@ __global__ void __launch_bounds__(kThreads, 2)
   if (!kTensorCores) return;
   float* memory = dynamic_shared_floats();
   __shared__ StepScalars scalars;
-  ScalarsLoad arriving;  // written long before the preceding kernel began
+  ScalarsLoad arriving;  // loaded before the wait: the step's first kernel, which wrote them, has ended
   arriving.start(plan.scalars);
   int block = static_cast<int>(blockIdx.x);
   if (block < backward.data.blocks) {

@@ -1,5 +1,6 @@
-// A hidden layer of a fused training step: the batch or the previous layer, the product, bias and activation.
-// After the encoder's last layer, the kernel also computes this tile's part of the posterior's parameters.
+// The forward pass of a hidden layer in a fused training step: its input (the batch, the previous layer or
+// the code z), the product, the bias and the activation. In the encoder's last layer, each block also
+// computes its tile's contribution to the posterior's parameters.
 #include "kernels/cuda/fused_step/fused_forward.cuh"
 
 namespace gpuvae::kernels {
@@ -28,8 +29,9 @@ __device__ __forceinline__ void choose_samples(const FusedPlan& plan, int first,
 // `scale`.
 template <class T>
 __device__ __forceinline__ void finish_layer(const FusedPlan& plan, const FusedForward& forward,
-                                             const StepScalars& scalars, const FusedPlace& place, float scale,
-                                             float bias, float* memory) {
+                                             bool to_posterior, const StepScalars& scalars,
+                                             const FusedPlace& place, float scale, float bias,
+                                             float* memory) {
   const int in_tile = element_column(T::kN), column = place.column_tile * T::kN + in_tile;
 #pragma unroll 1
   for (int i = 0; i < T::kElements; ++i) {
@@ -40,11 +42,11 @@ __device__ __forceinline__ void finish_layer(const FusedPlan& plan, const FusedF
                                                 scale * tile_sum<T>(memory, row, in_tile) + bias);
     if (at < plan.batch() && column < forward.out.stride)
       forward.out.at[static_cast<std::int64_t>(at) * forward.out.stride + column] = y;
-    if (forward.to_posterior) memory[row * T::kSumStride + in_tile] = y;
+    if (to_posterior) memory[row * T::kSumStride + in_tile] = y;
   }
 }
 
-// Prefetches as many chunks as registers allow.
+// The tile of a hidden layer, which prefetches as many chunks as the registers allow.
 template <bool kSmall, FusedSource kSource>
 using HiddenTile = ForwardTile<kSmall, kSmall && kSource == FusedSource::data ? kFarAhead : 1>;
 
@@ -62,8 +64,9 @@ __global__ void __launch_bounds__(kThreads, 2)
   const int column = column0 + element_column(T::kN);
   const auto weight =
       weight_rows<T>(forward.layer, [=](int n) { return column0 + n < out ? column0 + n : -1; });
-  // The preceding kernel writes the encoder's first weights. Other weights were written earlier, so they can
-  // be loaded before the wait.
+  // The preceding kernel, the last one of the previous step, updates the weights of the encoder's first
+  // layer, so these are loaded after the wait. The weights of other layers were updated earlier and can be
+  // loaded before it.
   if constexpr (kSource == FusedSource::data) {
     wait_for_predecessor();
     if (blockIdx.x == gridDim.x - 1) {
@@ -71,8 +74,10 @@ __global__ void __launch_bounds__(kThreads, 2)
       return;
     }
   }
+  // The decoder's layers never feed the posterior head, so their kernels need no code for it.
+  const bool to_posterior = kSource != FusedSource::code && forward.to_posterior;
   Factor factor{plan.args.posterior_head.weight + column0, out, 1, width, min(T::kN, out - column0)};
-  if (forward.to_posterior) factor.start();
+  if (to_posterior) factor.start();
   const float bias = column < out ? forward.layer.bias[column] : 0.0f;
   Piece piece;
   if constexpr (kSource == FusedSource::data) {
@@ -106,8 +111,8 @@ __global__ void __launch_bounds__(kThreads, 2)
   }
   store_piece<T>(memory, piece);
   const float scale = kSource == FusedSource::data ? plan.x_scale : 1.0f;
-  finish_layer<T>(plan, forward, scalars, place, scale, bias, memory);
-  if (!forward.to_posterior) return;
+  finish_layer<T>(plan, forward, to_posterior, scalars, place, scale, bias, memory);
+  if (!to_posterior) return;
   float* partials = plan.posterior_partials +
                     (static_cast<std::int64_t>(place.column_tile) * plan.args.gather.batch + first) * width;
   partial_product<T>(memory, partials, min(T::kM, plan.batch() - first), factor);

@@ -1,5 +1,5 @@
-// The work of the forward kernels of a fused training step before and inside their products: the step's
-// scalars, the gather, the code z, and the operands of the products.
+// Device functions of the forward kernels of a fused training step: the step's scalars, the gather, the code
+// z, and the operands of the products.
 #pragma once
 
 #include "kernels/cuda/fused_step/fused_plan.cuh"
@@ -13,8 +13,8 @@ namespace {
 template <bool kSmall, int kAhead>
 using ForwardTile = Tile<kSmall ? 16 : 32, kSmall ? 16 : 32, kSmall ? 256 : 128, kAhead, false, false>;
 
-// The number of prefetched chunks in kernels that can hold more than one. On older devices, ptxas would spill
-// registers.
+// The number of prefetched chunks in kernels whose registers can hold more than one. On older devices, ptxas
+// would spill registers.
 #if __CUDA_ARCH__ >= 900
 constexpr int kFarAhead = 2;
 #else
@@ -82,8 +82,8 @@ __device__ __forceinline__ void store_x(const FusedPlan& plan, int row, int colu
   }
 }
 
-// The batch as an operand, gathered from the data set. Bytes stay integers unless they are binarized. The
-// column tile with `writes` also stores the batch for later kernels.
+// The batch as an operand, gathered from the data set. Bytes stay integers from 0 to 255 unless they are
+// binarized. The blocks of the column tile with `writes` also store the batch for later kernels.
 template <class T>
 struct BatchRows {
   using P = typename T::A;
@@ -124,8 +124,8 @@ struct BatchRows {
     });
     return fetched;
   }
-  // Loads four values of a sample whose rows are not aligned. They are not prefetched, because only odd sizes
-  // need this path.
+  // Loads four values of a sample whose rows are not aligned. They are not prefetched, because only row
+  // lengths that are not a multiple of four need this path.
   __device__ __forceinline__ Floats<4> slow_values(int sample, int column) const {
     const void* data = plan.args.gather.data;
     if (holds_bytes())
@@ -164,17 +164,17 @@ struct BatchRows {
   }
 };
 
-// Returns the bias of the posterior parameter that a thread sums first. It is loaded early, and its index is
-// computed before other loads are in flight, because the integer division would wait for them.
+// Returns the bias of the posterior parameter that this thread sums first. The kernels load it early, because
+// the integer division in its index would otherwise wait for loads that are in flight.
 __device__ __forceinline__ float first_posterior_bias(const FusedPlan& plan) {
   const int width = static_cast<int>(plan.args.posterior_head.out);
   return plan.args.posterior_head.bias[static_cast<int>(threadIdx.x) % width];
 }
 
-// Computes posterior_params and z of a row group from the partial sums of the encoder's tiles, and loads the
-// step's scalars. z is written to shared memory (`codes`, rows of kCodeStride), and `scratch` holds 2 latent
-// numbers per row. All column tiles compute the same values; the tile with `writes` stores them and the KL
-// divergence for later kernels. All loads start before the first barrier.
+// Computes posterior_params and z of the rows of a tile from the partial sums of the encoder's tiles, and
+// loads the step's scalars. z is written to shared memory (`codes`, rows of kCodeStride), and `scratch` holds
+// 2 latent numbers per row. All column tiles compute the same values; the tile with `writes` stores them and
+// the KL divergence for later kernels. All loads start before the first barrier.
 template <class T>
 __device__ __forceinline__ void prepare_codes(const FusedPlan& plan, int first, bool writes, float first_bias,
                                               float* scratch, float* codes, StepScalars& scalars) {
@@ -226,9 +226,10 @@ __device__ __forceinline__ void prepare_codes(const FusedPlan& plan, int first, 
   __syncthreads();
 }
 
-// The first decoder layer of a row group, computed chunk by chunk from the codes, which is cheaper than
-// exchanging it between blocks. Each thread computes one neuron of a chunk for several rows and prefetches
-// that neuron's first weights one chunk ahead. The tile with `writes` stores the layer for the backward pass.
+// The first decoder layer, for the rows of a tile, as an operand. It is computed chunk by chunk from the
+// codes, which is cheaper than exchanging the layer between blocks. Each thread computes one neuron of a
+// chunk for several rows and prefetches that neuron's first weights one chunk ahead. The tile with `writes`
+// stores the layer for the backward pass.
 template <class T>
 struct DecoderRows : Floating {
   static constexpr int kRows = T::kM / (kThreads / T::kK), kAhead = 2;  // limited by registers
@@ -245,8 +246,8 @@ struct DecoderRows : Floating {
   bool writes;
 
   __device__ __forceinline__ int neuron(int k) const { return k + static_cast<int>(threadIdx.x) % T::kK; }
-  // Returns the weights l, ..., l + 3 of a neuron, and 0 beyond its last weight. If the rows are a multiple
-  // of two but not of four, they are loaded in pairs.
+  // Returns the weights l, ..., l + 3 of a neuron, and 0 beyond its last weight. If the rows have a multiple
+  // of two but not of four elements, the weights are loaded in pairs.
   __device__ __forceinline__ Floats<4> weights(int neuron, int l) const {
     const int latent = static_cast<int>(layer.in);
     const float* at = layer.weight + static_cast<std::int64_t>(neuron) * latent + l;
@@ -265,7 +266,7 @@ struct DecoderRows : Floating {
     fetched.bias = layer.bias[neuron(k)];
     return fetched;
   }
-  // Adds the part of the latent dimensions l, ..., l + 3 to this thread's column of the panel.
+  // Adds the contribution of the latent dimensions l, ..., l + 3 to this thread's column of the panel.
   __device__ __forceinline__ void add(float* at, const float* row, int l, const Floats<4>& w) const {
 #pragma unroll 4
     for (int i = 0; i < kRows; ++i) {

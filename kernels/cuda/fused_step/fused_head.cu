@@ -1,5 +1,5 @@
 // The decoder's output in a fused training step: the parameters of p(x | z), the reconstruction term and its
-// gradient. If the decoder has one hidden layer, the kernel recomputes this layer from the code.
+// gradient. If the decoder has one hidden layer, each block computes this layer from the code.
 #include "kernels/cuda/fused_step/fused_forward.cuh"
 #include "kernels/math/scalar_likelihood.h"
 
@@ -43,7 +43,8 @@ struct HeadTile {
                        : __float_as_uint(static_cast<const float*>(plan.x)[at]);
     }
   }
-  // Returns the place of one of this thread's targets in shared memory, where a loop can index it.
+  // Returns the place of one of this thread's targets in shared memory, because a loop that is not unrolled
+  // cannot index registers.
   static __device__ __forceinline__ float* target_place(float* memory, int number) {
     return memory + T::kFloats - T::kM * T::kN + number * kThreads + threadIdx.x;
   }
@@ -60,7 +61,8 @@ struct HeadTile {
   __device__ __forceinline__ void store_gradient(int row, int column, float d) const {
     plan.d_params.at[static_cast<std::int64_t>(row) * plan.d_params.stride + column] = d;
   }
-  // Returns the loss of one element and stores its gradient. `live` is false for padding.
+  // Returns the loss of one element and stores its gradient. `live` is false for padding and for rows outside
+  // the batch.
   template <class F>
   __device__ __forceinline__ float element(const float (&params)[F::kParameters], float target, int row,
                                            bool live, float weight) const {
@@ -92,7 +94,7 @@ struct HeadTile {
   }
 };
 
-// Prefetches as many chunks as registers allow.
+// The tile of the output layer, which prefetches as many chunks as the registers allow.
 template <bool kSmall, FusedSource kSource>
 using OutputTile = ForwardTile<kSmall, kSource == FusedSource::code ? kFarAhead : 1>;
 

@@ -62,7 +62,7 @@ struct FusedForward {
   FusedMatrix in = {};
   FusedLayer layer = {};
   FusedMatrix out = {};
-  // True for the encoder's last hidden layer, which also adds to the partial sums of posterior_params.
+  // True for the encoder's last hidden layer, whose kernel also computes partial sums of posterior_params.
   bool to_posterior = false;
 };
 // `small` selects tiles of 16 x 16, for layers that are too small to fill the device with tiles of 32 x 32.
@@ -72,7 +72,7 @@ struct FusedLaunch {
   StreamHandle stream;
 };
 void launch_fused_forward(const FusedPlan& plan, const FusedForward& forward, const FusedLaunch& how);
-// Computes the decoder's parameters, the reconstruction term and its gradient.
+// Computes the parameters of p(x | z), the reconstruction term and its gradient.
 void launch_fused_head(const FusedPlan& plan, FusedSource source, const FusedLaunch& how);
 
 // The columns of a layer's outputs in the workspace. A likelihood with two parameters per feature has two
@@ -81,7 +81,7 @@ struct FusedOutputs {
   int half = 0, real_half = 0;  // columns of a half, with and without padding
   int halves = 1;
   __host__ __device__ int columns() const { return halves * half; }
-  // Returns the output of a column, or -1 for padding.
+  // Returns the row of the layer's weight that a column belongs to, or -1 for padding.
   __host__ __device__ int row_of(int column) const {
     const bool second = column >= half;
     const int end = second ? (halves - 1) * (half + real_half) : real_half;
@@ -89,14 +89,15 @@ struct FusedOutputs {
   }
 };
 
-// Computes d_in = (d_out * weight) * activation'(in), and partial sums of d_z.
+// Computes d_in = (d_out weight) * activation'(in), where d_out weight is a matrix product, and partial sums
+// of d_z if to_z is true.
 struct FusedDataJob {
   FusedMatrix d_out = {};
   FusedOutputs outputs = {};
   FusedLayer layer = {};
   FusedMatrix in = {}, d_in = {};
   bool from_z = false;  // d_out is d_posterior_params, which is computed from the partial sums of d_z
-  bool to_z = false;    // the first decoder layer
+  bool to_z = false;    // d_in belongs to the first decoder layer, so d_z follows from it
   int blocks = 0;       // set by the launch
 };
 // Computes the gradient of a layer, d_out^T in, and updates the layer's parameters.
@@ -112,7 +113,7 @@ struct FusedWeightJob {
 };
 inline constexpr int kFusedMaxJobs = 2;
 struct FusedBackward {
-  FusedDataJob data = {};  // no layer means no job, here and in `weights`
+  FusedDataJob data = {};  // no job if layer.weight is null, here and in `weights`
   FusedWeightJob weights[kFusedMaxJobs] = {};
   bool finish = false;  // true for the step's last kernel, which adds totals and advances the clock
 };
@@ -120,9 +121,9 @@ void launch_fused_backward(const FusedPlan& plan, const FusedBackward& backward,
 
 namespace {
 
-// Rule: wait first, then trigger. A running kernel has a predecessor whose wait has returned, so all kernels
-// before that predecessor have ended. Before its own wait, a kernel may therefore read what its direct
-// predecessor does not write, but it must not write anything.
+// Every kernel waits for its predecessor and only then allows its successor to start. When a kernel runs, its
+// predecessor's wait has therefore returned, so all kernels before the predecessor have ended. Before its own
+// wait, a kernel may read what its direct predecessor does not write, but it must not write anything.
 __device__ __forceinline__ void wait_for_predecessor() {
 #if __CUDA_ARCH__ >= 900
   cudaGridDependencySynchronize();
@@ -130,7 +131,8 @@ __device__ __forceinline__ void wait_for_predecessor() {
 #endif
 }
 
-// Returns the operand of a product that reads the columns of a workspace matrix.
+// Returns the rows of a workspace matrix from `first` on as an operand of a product, whose k runs over the
+// columns.
 template <class P>
 __device__ __forceinline__ auto rows_of(FusedMatrix in, int first, int batch, int columns) {
   return loaded<P>(true, [=](int k, int outer, int inner) {
@@ -140,7 +142,7 @@ __device__ __forceinline__ auto rows_of(FusedMatrix in, int first, int batch, in
   });
 }
 
-// The place of a tile: its first row and its column tile.
+// The position of a tile: its first row, and its index among the tiles of a row.
 struct FusedPlace {
   int row, column_tile;
 };
@@ -162,13 +164,14 @@ struct ScalarsLoad {
   }
 };
 
-// Keeps the compiler from moving a load to the branch that uses the value. There, the load would start after
-// other loads have arrived.
+// Prevents the compiler from moving a load into the branch that uses the value, where the load would start
+// only after other loads have arrived.
 __device__ __forceinline__ void load_here(float& value) { asm volatile("" : "+f"(value)); }
 __device__ __forceinline__ void load_here(int& value) { asm volatile("" : "+r"(value)); }
 
-// A part of the weight of a small layer. Element (c, n) is at[c * c_stride + n * n_stride], and one of the
-// strides is 1. start() loads the first kThreads elements early.
+// A block of the weight of a small layer (the posterior head or the first decoder layer). Element (c, n) is
+// at[c * c_stride + n * n_stride], and one of the strides is 1. start() loads the first kThreads elements
+// early.
 struct Factor {
   const float* at;
   int c_stride, n_stride, columns, depth;
@@ -190,9 +193,9 @@ constexpr int kFactorStride = T::kN + 1;
 template <class T, int kColumns>
 constexpr int kFactorFloats = T::kSumFloats + kColumns* kFactorStride<T>;
 
-// Computes out[row][c] = sum over n of tile[row][n] * factor(c, n), for row < rows. This is the part of one
-// tile of a hidden layer in the small layer that follows. The tile is the finished one that was just written
-// to `memory`.
+// Computes out[row][c] = sum over n of tile[row][n] * factor(c, n), for row < rows. This is the contribution
+// of one tile of a hidden layer, or of its gradient, to the product with a small layer. The tile is the
+// finished one that was just written to `memory`.
 template <class T>
 __device__ __forceinline__ void partial_product(float* memory, float* out, int rows, const Factor& factor) {
   float* factors = memory + T::kSumFloats;
@@ -246,7 +249,7 @@ __device__ __forceinline__ float sample_epsilon(const FusedPlan& plan, std::uint
 
 }  // namespace
 
-// Calls f with the Multiply and the choice of tiles as compile-time constants.
+// Calls f with the Multiply and whether tiles are small, both as compile-time constants.
 template <class F>
 void with_fused_kernel(const FusedLaunch& how, const F& f) {
   const auto with_tiles = [&](auto multiply) {

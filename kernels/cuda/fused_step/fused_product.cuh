@@ -1,7 +1,8 @@
 // A block's tile of a matrix product, c[m, n] = sum over k of a[m, k] * b[n, k], for the fused training step.
 // The operands pass through shared memory in chunks of k. While a chunk is multiplied, the next chunks are
-// loaded into registers. Warps share the 16 x 16 pieces of the tile. If there are more warps than pieces,
-// they also share the steps of k of each piece, and the partial sums are added in a fixed order.
+// loaded into registers. Each warp computes one 16 x 16 piece of the tile. If there are more warps than
+// pieces, several warps share a piece: each takes some of the steps of k, and their partial sums are added in
+// a fixed order.
 //
 // The error of split TF32. Let u = 2^-24 and S = the sum of |a[m, k] * b[n, k]| over k. Without underflow,
 //
@@ -10,11 +11,11 @@
 //
 // kSplitError: a = a_high + a_low + a_rest with |a_low| <= 2^-11 |a| and |a_rest| <= 2^-22 |a|. The products
 // a_low b_low, a_rest b and a b_rest are left out. Together they are at most 3 * 2^-22 |a b| = 12 u |a b|.
-// kStepError: tensor cores may truncate. The three products of a step of 8 k start from zero. The product of
-// the high parts has the error; the products with a low part are 2^-11 of it. In the worst case, the unit
-// adds 4 terms and its sum at a time, cuts each of the 5 numbers to 24 bits of the largest (2 u each) and
-// truncates the sum (2 u). This makes 12 u for 4 k, 24 u for both halves, and less than 1 u for all smaller
-// terms.
+// kStepError: tensor cores may truncate. The three products of a step of 8 values of k start from zero. The
+// product of the high parts dominates the error, because the products with a low part are 2^-11 times as
+// large. In the worst case, the unit adds 4 terms and its running sum at a time, truncates each of these 5
+// numbers to the 24-bit precision of the largest one (2 u each), and truncates the result (2 u). This makes
+// 12 u for 4 values of k, 24 u for a step, and less than 1 u for all smaller terms.
 // additions: an ordinary addition, which rounds to nearest (u), adds each step's sum to the total.
 #pragma once
 
@@ -37,8 +38,9 @@ struct Piece {
   float v[2][4];
 };
 
-// Shared memory for kRows rows of an operand and kDepth steps of k. If kDown, k runs down the rows of the
-// panel, otherwise along a row. The strides keep the lanes of a fragment in different banks.
+// Shared memory for kRows rows of an operand and kDepth values of k. If kDown is true, k runs down the rows
+// of the panel, otherwise along a row. The strides make the lanes that load a fragment access different
+// banks.
 template <int kRows, int kDepth, bool kDown>
 struct Panel {
   static constexpr int kOuter = kDown ? kDepth : kRows, kInner = kDown ? kRows : kDepth;
@@ -50,8 +52,8 @@ struct Panel {
   static __device__ __forceinline__ float at(const float* panel, int row, int k) {
     return kDown ? panel[k * kStride + row] : panel[row * kStride + k];
   }
-  // Returns the place of one of this thread's groups. If a row has 16 floats, 8 lanes store two rows that are
-  // two apart, because the banks of neighbouring rows are not all different.
+  // Returns the position of one of this thread's groups of four floats. If a row has 16 floats, 8 lanes store
+  // to two rows that are two apart, because neighbouring rows share some banks.
   struct Group {
     int outer, inner;
   };
@@ -95,9 +97,9 @@ __device__ __forceinline__ void split_tf32(float x, std::uint32_t& high, std::ui
   low = kSplit ? to_tf32(x - __uint_as_float(high & ~0x1fffu)) : 0;
 }
 
-// Multiplies the steps k, ..., k + 7 in plain f32 for a piece whose first row and column are given. Two steps
-// are loaded together, before they are used: left to itself, one nvcc 13.0 paired the loads of this loop or
-// not, from one run to the next.
+// Adds the products of the values k, ..., k + 7 in plain f32, for the piece that begins at `row` and
+// `column`. The loads for two values come before their use, because nvcc 13.0 otherwise paired the loads of
+// this loop in some builds and not in others.
 template <class T>
 __device__ __forceinline__ void step_ffma(Piece& piece, const float* a, const float* b, int row, int column,
                                           int k) {
@@ -131,8 +133,8 @@ __device__ __forceinline__ void add_step(float (&total)[4], const float (&step)[
   for (int i = 0; i < 4; ++i) total[i] += step[i];
 }
 
-// Multiplies the steps k, ..., k + 7 on tensor cores. A factor that is not split is rounded to one TF32
-// number.
+// Adds the products of the values k, ..., k + 7 on tensor cores. A factor that is not split is rounded to one
+// TF32 number.
 template <class T, bool kSplitA, bool kSplitB>
 __device__ __forceinline__ void step_tf32(Piece& piece, const float* a, const float* b, int row, int column,
                                           int k) {
@@ -155,7 +157,7 @@ __device__ __forceinline__ void step_tf32(Piece& piece, const float* a, const fl
   }
 }
 
-// Multiplies the steps k, ..., k + 15 in bfloat16 on tensor cores.
+// Adds the products of the values k, ..., k + 15 in bfloat16 on tensor cores.
 template <class T>
 __device__ __forceinline__ void step_bf16(Piece& piece, const float* a, const float* b, int row, int column,
                                           int k) {
@@ -197,8 +199,8 @@ __device__ __forceinline__ void multiply_steps(Piece& piece, const float* memory
       step_tf32<T, kSplitA, kSplitB>(piece, memory, b, row, column, k);
 }
 
-// Integers of at most 8 bits are TF32 numbers already, so they need no split. Whether an operand holds them
-// is known only at run time, so there is separate code for such operands.
+// Integers of at most 8 bits are exact in TF32, so they need no split. Whether an operand holds such integers
+// is known only at run time, so versions with and without the split are compiled.
 template <Multiply kHow, class T, class OperandA, class OperandB>
 __device__ __forceinline__ void multiply_chunk(Piece& piece, const float* memory, int depth,
                                                const OperandA& a, const OperandB& b) {
@@ -219,14 +221,15 @@ struct Floating {
   static __device__ constexpr bool holds_bytes() { return false; }
 };
 
-// The first `count` of the floats at `at`: at most four, and none if `count` is 0 or less.
+// The first `count` floats at `at`: four if `count` is larger, and none if it is negative.
 struct Span {
   const float* at;
   int count;
 };
 
-// An operand of floats. where(k, outer, inner) returns the Span of a group of four. If the rows are not
-// `aligned`, groups are not prefetched, because that takes registers and helps only odd sizes.
+// An operand of floats. where(k, outer, inner) returns the Span of a group of four. If `aligned` is false,
+// groups are not prefetched, because prefetching takes registers and would help only row lengths that are not
+// a multiple of four.
 template <class P, class Where>
 struct Loaded : Floating {
   struct Fetched {
@@ -355,8 +358,8 @@ __device__ __forceinline__ Floats<4> tile_sums(const float* memory, int row, int
   return sum;
 }
 
-// The elements of a finished tile that a thread has: one column and every (kThreads / columns)-th row. In a
-// tile of 16 columns, a warp has two rows that are two apart, whose banks differ.
+// Each thread processes one column and every (kThreads / columns)-th row of a finished tile. In a tile of 16
+// columns, a warp processes two rows that are two apart, because their banks differ.
 __device__ __forceinline__ int element_column(int columns) { return static_cast<int>(threadIdx.x) % columns; }
 __device__ __forceinline__ int element_row(int columns, int number) {
   const int row = static_cast<int>(threadIdx.x) / columns;

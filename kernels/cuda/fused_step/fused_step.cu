@@ -1,6 +1,6 @@
-// The kernels of a fused training step, their arguments and their order. For one hidden layer each in encoder
-// and decoder, there are five kernels: encoder; head; backward pass of the decoder; backward pass of the
-// encoder with the decoder's update; update of the encoder.
+// The kernels of a fused training step, their arguments and their order. If the encoder and the decoder have
+// one hidden layer each, a step has five kernels: the encoder, the head, the backward pass of the decoder,
+// the backward pass of the encoder with the decoder's update, and the encoder's update.
 #include "kernels/fused_step.h"
 
 #include <cmath>
@@ -123,8 +123,8 @@ class FusedSchedule {
                       sized(args_.output.out));
   }
 
-  // Launches the gradient of a hidden layer, together with the updates that the previous launches have made
-  // possible.
+  // Launches the kernel that computes the gradient of a hidden layer and applies the weight updates that
+  // release() has queued.
   void data(const FusedDataJob& job) {
     next_.data = job;
     launch_fused_backward(plan_, next_, sized(job.layer.in));
@@ -169,8 +169,8 @@ Multiply multiply_of(FusedPrecision precision) {
 std::string CudaBackend::fused_step_unavailable() const {
   if (capability_ < kFirstWithTensorFloats) return "the GPU has no tensor cores for TF32";
   if (architecture_ >= kFirstWithTensorFloats) return "";
-  return "this build's kernels for the GPU are of compute capability " + architecture_name(architecture_) +
-         ", without tensor cores for TF32";
+  return "this build's kernels for the GPU were compiled for compute capability " +
+         architecture_name(architecture_) + ", which has no tensor cores for TF32";
 }
 
 void CudaBackend::run(const FusedStepArgs& args, StreamHandle stream) {

@@ -31,7 +31,8 @@ struct VectorUpdate {
   static __device__ __forceinline__ float* at(void* array, std::int64_t offset) {
     return static_cast<float*>(array) + offset;
   }
-  // Starts the loads. Only this step's update writes the parameters and states, so the loads need not wait.
+  // Starts the loads. Only this job writes these parameters and states in this step, so the loads need not
+  // wait for the preceding kernel.
   __device__ __forceinline__ void start() {
     const bool two_states = math::optimizer_states(optimizer.kind) == 2;
 #pragma unroll
@@ -193,7 +194,7 @@ __device__ __forceinline__ void weight_tile(const FusedPlan& plan, const Scalars
 }
 
 // Computes the gradient of kBiasColumns biases and updates the biases. Each warp sums every kWarps-th row,
-// and each lane has one column.
+// and each lane sums one column.
 __device__ __forceinline__ void bias_columns(const FusedPlan& plan, const ScalarsLoad& arriving,
                                              StepScalars& scalars, const FusedWeightJob& job, int block,
                                              float* memory) {

@@ -29,7 +29,7 @@ __device__ __forceinline__ std::uint32_t to_tf32(float x) {
 #endif
 }
 
-// Returns the nearest bfloat16 numbers, with `low` in the lower half. Ties round to even.
+// Returns the bfloat16 numbers nearest to `low` and `high`, with `low` in the lower half. Ties round to even.
 __device__ __forceinline__ std::uint32_t to_bf16_pair(float low, float high) {
   const auto rounded = [](float x) {
     const std::uint32_t bits = __float_as_uint(x);

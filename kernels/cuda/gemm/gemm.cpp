@@ -1,5 +1,5 @@
-// Chooses how a matrix product is computed: by cuBLASLt with its epilogue, by cuBLASLt and a kernel, or by
-// kernels alone.
+// Chooses how a matrix product is computed: by one call of cuBLASLt with an epilogue, by cuBLASLt and a
+// kernel for the epilogue, or by this library's own kernels alone.
 #include <array>
 
 #include "kernels/check.h"
@@ -12,9 +12,10 @@
 namespace gpuvae::kernels {
 namespace {
 
-// Whether a single cuBLASLt call may compute the product. cuBLASLt accesses vectors of 16 bytes. The only
-// activation that it shares with this library is ReLU after a bias (Matmul tests its results for NaN and 0),
-// and it computes ReLU's derivative from the mask.
+// Returns whether one call of cuBLASLt may compute the product with its epilogue. cuBLASLt accesses bias,
+// sums and mask 16 bytes at a time, so they must be aligned to that. Of this library's activations, it
+// computes only ReLU after a bias (Matmul tests its results for NaN and 0), and it computes ReLU's derivative
+// only from the mask.
 bool one_call(const GemmArgs& args) {
   const std::array<const void*, 4> vectors = {args.bias, args.sums, args.relu.bits, args.relu.d_bias};
   for (const void* vector : vectors)
@@ -29,15 +30,16 @@ void check_combination(const GemmArgs& args) {
   check(!args.accumulate || plain, "gemm", "accumulate excludes bias and activation");
   check(!args.sums || args.transpose_a, "gemm", "sums requires transpose_a");
   check(!args.relu.output || (plain && !args.accumulate && !args.sums && args.relu.d_bias), "gemm",
-        "a gradient through ReLU requires d_bias, and excludes bias, activation, accumulate and sums");
+        "relu.output requires relu.d_bias, and excludes bias, activation, accumulate and sums");
   check(args.relu.output || !args.relu.bits ||
             (args.bias && args.activation == Activation::relu && args.relu.written),
-        "gemm", "writing a ReLU mask requires bias and ReLU");
+        "gemm", "relu.bits without relu.output requires bias, Activation::relu and relu.written");
 }
 
 }  // namespace
 
-// cuBLASLt contains its kernels, so the device matters and not the architecture of this build.
+// cuBLASLt brings its own kernels, so support depends on the device and not on the architectures of this
+// build.
 bool CudaBackend::supports(Precision precision) const {
   return precision == Precision::f32 || capability_ >= kFirstWithTensorFloats;
 }
@@ -53,7 +55,7 @@ void CudaBackend::run(const GemmArgs& args, StreamHandle stream) {
   const auto multiply = [&](const GemmArgs& product) {
     return matmul_->run(product, workspaces_->matmul(stream), Workspaces::kMatmulBytes, stream);
   };
-  // cuBLASLt does not accept vectors and empty sums as matrix products.
+  // Products with a dimension of 0 or 1 do not use cuBLASLt, which does not accept vectors or empty sums.
   const bool matrices = args.m > 1 && args.n > 1 && args.k > 1;
   const bool done = matrices && one_call(args) && multiply(args);
   if (args.relu.written) *args.relu.written = done;
@@ -73,8 +75,8 @@ void CudaBackend::run(const GemmArgs& args, StreamHandle stream) {
   add_bias_gradient(args, stream);
 }
 
-// Computes the rest that cuBLASLt did not: the sums of a's columns, or the derivative of ReLU and the sums of
-// c's columns.
+// Computes what the cuBLASLt call did not: the sums of a's columns, or the backward pass of ReLU and the sums
+// of c's columns.
 void CudaBackend::add_bias_gradient(const GemmArgs& args, StreamHandle stream) {
   ActivationBackwardArgs sums{.rows = args.k, .columns = args.m, .d_output = args.a, .d_bias = args.sums};
   if (args.relu.output) {

@@ -1,5 +1,5 @@
-// Matrix products that cuBLASLt does not support, computed by 16 x 16 tiles in shared memory, and the
-// epilogues that it lacks.
+// Kernels for matrix products that cuBLASLt does not support, which use 16 x 16 tiles in shared memory, and
+// for epilogues that cuBLASLt lacks.
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/math/functions.h"
@@ -29,7 +29,8 @@ __device__ __forceinline__ void write_element(const GemmArgs& args, std::int64_t
 
 __global__ void __launch_bounds__(kTile* kTile)
     gemm_kernel(GemmArgs args, std::int64_t tiles, std::int64_t column_tiles) {
-  __shared__ float a[kTile][kTile + 1], b[kTile][kTile + 1];  // a column's elements are in different banks
+  // The padding keeps the elements of a column in different banks.
+  __shared__ float a[kTile][kTile + 1], b[kTile][kTile + 1];
   const int x = threadIdx.x, y = threadIdx.y;
   for (std::int64_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
     const std::int64_t row = tile / column_tiles * kTile, column = tile % column_tiles * kTile;
@@ -49,7 +50,8 @@ __global__ void __launch_bounds__(kTile* kTile)
   }
 }
 
-// As in kernels/cuda/ops/activation.cu, there are two kernels; the second also keeps the activation's input.
+// As in kernels/cuda/ops/activation.cu, activations whose slope is computed from the input have a separate
+// kernel. It also stores the activation's input if requested.
 template <bool kFromOutput>
 __global__ void __launch_bounds__(kThreads) bias_activation_kernel(GemmArgs args, bool vectors) {
   const float* bias = static_cast<const float*>(args.bias);

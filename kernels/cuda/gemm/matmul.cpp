@@ -142,9 +142,10 @@ struct Matmul::Plan {
            cublaslt().status_string(status));
   }
 
-  // NVIDIA documents ReLU as max(x, 0), which may be 0 for NaN and hide a diverged run, and does not specify
-  // the mask at exactly 0. Our mask is x > 0. The algorithm is therefore tried on zero products with biases
-  // that show the difference; c and the mask are overwritten afterwards. Waits for the device.
+  // Returns whether the algorithm's ReLU keeps NaN and its mask is x > 0, as in our kernels. NVIDIA documents
+  // ReLU as max(x, 0), which may turn NaN into 0 and so hide a diverged run, and does not specify the mask at
+  // exactly 0. The algorithm is therefore run with a = 0 and biases that show the difference; the real
+  // product overwrites c and the mask afterwards. Waits for the device.
   bool has_our_relu(cublasLtHandle_t handle, const GemmArgs& args, void* workspace, cudaStream_t stream) {
     const auto a_bytes = static_cast<std::size_t>(args.m * args.k) * sizeof(float);
     const auto row_bytes = static_cast<std::size_t>(args.n) * sizeof(float);
@@ -225,7 +226,7 @@ std::unique_ptr<Matmul::Plan> Matmul::make_plan(const GemmArgs& args, void* work
   const Key key = key_of(args);
   auto plan = std::make_unique<Plan>();
   plan->describe(key);
-  plan->point_at(args);  // the heuristic refuses an epilogue whose vector is missing
+  plan->point_at(args);  // the heuristic rejects an epilogue whose bias pointer is not set
   plan->choose(handle_, key, workspace_bytes);
   if (plan->usable && (key.epilogue == Epilogue::bias_relu || key.epilogue == Epilogue::bias_relu_bits))
     plan->usable = plan->has_our_relu(handle_, args, workspace, static_cast<cudaStream_t>(stream));

@@ -1,4 +1,4 @@
-// Matrix products by cuBLASLt. Descriptors and algorithms are kept for each shape.
+// Matrix products by cuBLASLt. Descriptors and algorithms are cached per shape.
 #pragma once
 
 #include <cublasLt.h>
@@ -20,13 +20,14 @@ class Matmul {
   Matmul(const Matmul&) = delete;
   Matmul& operator=(const Matmul&) = delete;
 
-  // Returns the bits from one row of a ReLU mask to the next, for rows of n elements. cuBLASLt requires a
-  // multiple of 16 bytes.
+  // Returns the row stride of a ReLU mask in bits, for rows of n elements. cuBLASLt requires a multiple of 16
+  // bytes.
   static std::int64_t mask_stride(std::int64_t n) { return (n + 127) / 128 * 128; }
 
-  // Computes the product with accumulation and at most one epilogue: bias (alone, with ReLU, or with ReLU and
-  // its mask), sums, or the gradient through ReLU. Returns false if cuBLASLt has no algorithm for that, or
-  // one whose ReLU hides NaN or whose mask differs from x > 0; the content of c is then unspecified.
+  // Computes the product, including accumulation if requested, with at most one epilogue: bias (alone, with
+  // ReLU, or with ReLU and its mask), sums, or the backward pass of ReLU. Returns false if cuBLASLt has no
+  // algorithm for it, or only one whose ReLU turns NaN into 0 or whose mask differs from x > 0. The content
+  // of c is then unspecified.
   bool run(const GemmArgs& args, void* workspace, std::size_t workspace_bytes, StreamHandle stream);
 
  private:

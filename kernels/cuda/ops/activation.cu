@@ -58,8 +58,8 @@ void CudaBackend::run(const ActivationBackwardArgs& args, StreamHandle stream) {
   const bool from_output = math::slope_from_output(args.activation);
   const bool aligned = aligned16(identity ? nullptr : args.saved, args.d_output, args.d_input);
   if (args.d_bias) {
-    // Slopes from the input are computed one element at a time, because four of GELU's would not fit in the
-    // registers.
+    // Slopes that are computed from the input are computed one element at a time, because the registers do
+    // not suffice for GELU's slope at four elements.
     const int width = from_output && aligned && args.columns % 4 == 0 ? 4 : 1;
     const ColumnTiling tiling = column_tiling(args.rows, args.columns, width, 4 * multiprocessors_);
     launch({"activation_backward", "activation_bias_backward_kernel", tiling.row_tiles * tiling.column_tiles,

@@ -1,4 +1,4 @@
-// Loads the values of a data set's samples for a batch.
+// Device functions that load and binarize the values of a batch.
 #pragma once
 
 #include "kernels/cuda/ops/noise.cuh"
@@ -6,8 +6,8 @@
 namespace gpuvae::kernels {
 namespace {
 
-// Returns four bytes as floats from 0 to 255. If they are not `Aligned`, only the first `count` are read, and
-// the others are 0.
+// Returns four bytes as floats from 0 to 255. If `Aligned` is false, only the first `count` are read, and the
+// others are 0.
 template <bool Aligned>
 __device__ __forceinline__ Floats<4> load_bytes(const std::uint8_t* p, int count) {
   std::uint8_t bytes[4] = {};
@@ -48,7 +48,8 @@ __device__ __forceinline__ Floats<4> load_values(const float* p, int count) {
   return load_some<Aligned>(p, count);
 }
 
-// Binarizes x, the values column, ..., column + 3 of a sample. Binary values are drawn from bytes only.
+// Binarizes x, the values column, ..., column + 3 of a sample. Floats (Source = float) are compared with the
+// threshold and never drawn.
 template <class Source = std::uint8_t>
 __device__ __forceinline__ Floats<4> binarized(const GatherArgs& args, Floats<4> x, std::uint64_t epoch,
                                                std::uint32_t sample, std::int64_t column) {

@@ -13,8 +13,9 @@ struct ColumnTiling {
   std::int64_t rows_per_tile, row_tiles, column_tiles;  // row_tiles * column_tiles blocks
 };
 
-// Returns the tiling for `width` columns per thread. The number of tiles is about `most_blocks`, limited by
-// the scratch memory and by the largest tile height that keeps the sums accurate.
+// Returns the tiling for `width` columns per thread. The number of tiles is about `most_blocks`, less if the
+// scratch memory is too small or tiles would have fewer than 16 rows, and more if tiles would have more than
+// 1024 rows, whose sums would be less accurate.
 inline ColumnTiling column_tiling(std::int64_t rows, std::int64_t columns, int width,
                                   std::int64_t most_blocks) {
   const std::int64_t column_tiles = ceil_div(columns, kColumnThreads * width);
@@ -33,8 +34,8 @@ inline ColumnTiling column_tiling(std::int64_t rows, std::int64_t columns, int w
 
 namespace {
 
-// Returns the sum over the rows first, ..., last - 1 of the block's column `threadIdx.y * 32 + threadIdx.x`,
-// in the threads that have such a column. load(row, column) returns Floats<N>.
+// Returns the sum over the rows first, ..., last - 1 of one of the block's columns, number `threadIdx.y * 32
+// + threadIdx.x`, and 0 in threads beyond the last column. load(row, column) returns Floats<N>.
 template <int N, class Load>
 __device__ float tile_sum(std::int64_t first, std::int64_t last, std::int64_t column, std::int64_t columns,
                           const Load& load) {

@@ -1,6 +1,6 @@
-// Elementwise kernels: unary operations and their derivatives, broadcasting binary ones, axpby, fill, cast.
-// The kernels are memory-bound, so the switch over operations, which is uniform over the grid, is free.
-// kernels/cuda/ops/gamma.cu has lgamma and digamma.
+// Element-wise kernels: unary operations and their derivatives, binary operations with broadcasting, axpby,
+// fill and cast. The kernels are memory-bound, so the switch over operations, which is uniform over the grid,
+// is free. kernels/cuda/ops/gamma.cu has lgamma and digamma.
 #include <cuda_bf16.h>
 
 #include "kernels/cuda/device.cuh"
@@ -65,8 +65,8 @@ __device__ __forceinline__ Floats<N> load_broadcast(Broadcast broadcast, const v
   return x;
 }
 
-// If `vectors` is true, a group of four never crosses the end of a row, unless neither operand depends on
-// rows.
+// If `vectors` is true, a group of four crosses the end of a row only if both operands are full matrices or
+// scalars, for which rows do not matter.
 __global__ void __launch_bounds__(kThreads) binary_kernel(BinaryArgs args, bool vectors) {
   for_elements(args.rows * args.columns, vectors, [&](auto width, std::int64_t i) {
     constexpr int kWidth = decltype(width)::value;

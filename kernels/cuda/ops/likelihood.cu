@@ -11,8 +11,8 @@ namespace {
 
 using Settings = math::LikelihoodSettings<float>;
 
-// Replaces the parameters of N neighbouring elements by the slopes, and returns the values, which are 0 from
-// element `count` on.
+// Returns the negative log likelihoods of N neighbouring elements, which are 0 from element `count` on, and
+// replaces the parameters with the derivatives.
 template <class F, int N>
 __device__ __forceinline__ Floats<N> nll_of(Floats<N> (&params)[F::kParameters], const Floats<N>& target,
                                             int count, const Settings& settings) {

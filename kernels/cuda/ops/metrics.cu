@@ -1,4 +1,4 @@
-// Running sums of a step's loss terms, the first step that was not finite, and the step counters.
+// Running sums of the loss terms, the first step whose loss was not finite, and the step counters.
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/ops/noise.cuh"
 

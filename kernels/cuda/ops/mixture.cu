@@ -22,8 +22,8 @@ struct Components {
   __device__ __forceinline__ float standardized(float z, std::int64_t k, std::int64_t d) const {
     return (z - mean[d * stride + k]) * inverse[d * stride + k];
   }
-  // Returns standardized() as a factor of a weight, or 0 if the weight is 0, because the factor may be
-  // infinite then.
+  // Returns standardized(), or 0 if the weight is 0: the value may then be infinite, and 0 * infinity would
+  // be NaN.
   __device__ __forceinline__ float counted(float weight, float z, std::int64_t k, std::int64_t d) const {
     const float u = standardized(z, k, d);
     return weight == 0.0f ? 0.0f : u;
@@ -74,7 +74,8 @@ __global__ void __launch_bounds__(kThreads) mixture_kernel(MixtureArgs args, std
   }
 }
 
-// Returns a component's responsibility for a row, times the gradient of the row's output.
+// Returns a component's responsibility for a row, times the gradient of the loss with respect to the row's
+// output.
 __device__ __forceinline__ float weight_of(const MixtureBackwardArgs& args, const Components& components,
                                            std::int64_t row, std::int64_t k) {
   const float term = components.term(static_cast<const float*>(args.forward.z) + row * components.latent, k);
@@ -111,8 +112,8 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-// Adds the sums of q u and q u^2 over a tile of rows to d_component_params. Only lane 0 of a dimension's warp
-// accesses that dimension there.
+// Adds the sums of q u and q u^2 over a tile of rows to d_component_params, where lane 0 of one warp accesses
+// each dimension, so that no barrier is needed.
 __device__ __forceinline__ void add_tile(const MixtureBackwardArgs& args, const Components& components,
                                          const float (&weights)[kThreads], std::int64_t k, std::int64_t first,
                                          float* d_component_params) {

@@ -1,6 +1,6 @@
-// The posterior: sampling with inline Philox and the KL divergence to the standard normal, forward and
-// backward, each in one pass. Each thread computes four latent dimensions of a row, which need one Philox
-// block.
+// Sampling from the posterior with noise drawn in the kernel, and the KL divergence to the standard normal.
+// The forward and the backward pass are one kernel each. Each thread computes four latent dimensions of a
+// row, which need one Philox block.
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/ops/noise.cuh"
 #include "kernels/math/posterior.h"

@@ -9,7 +9,8 @@
 namespace gpuvae::kernels {
 namespace {
 
-// Functions of the CUDA driver. The runtime finds them, so that the library links and loads without libcuda.
+// Functions of the CUDA driver. The CUDA runtime looks them up, so that this library links and loads without
+// libcuda.
 struct Driver {
   decltype(&cuDeviceGet) device_get = nullptr;
   decltype(&cuDevicePrimaryCtxRetain) retain = nullptr;

@@ -18,8 +18,8 @@ class Curand {
   Curand(const Curand&) = delete;
   Curand& operator=(const Curand&) = delete;
 
-  // Fills `out`, which must be aligned to 16 bytes. For normal numbers `count` must be even, because they
-  // come in pairs. Uniform numbers are in (0, 1], whatever args.a and args.b are.
+  // Fills `out`, which must be aligned to 16 bytes. For normal numbers `count` must be even, because cuRAND
+  // draws them in pairs. Uniform numbers are in (0, 1], whatever args.a and args.b are.
   void draw(const CurandArgs& args, float* out, std::int64_t count, StreamHandle stream);
 
  private:

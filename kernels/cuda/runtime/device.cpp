@@ -15,7 +15,7 @@
 namespace gpuvae::kernels {
 namespace {
 
-// The backend of a device, or the problem that prevents it. Both are empty until the device is first
+// The backend of a device, or the reason why there is none. Both are empty until the device is first
 // requested.
 struct Entry {
   std::unique_ptr<CudaBackend> backend;

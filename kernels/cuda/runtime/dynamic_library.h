@@ -7,9 +7,9 @@
 namespace gpuvae::kernels {
 
 struct ToolkitLibrary {
-  const char* operation;  // the operation, for messages
+  const char* operation;  // the operation that error messages name in brackets
   const char* name;       // "cuBLASLt"
-  const char* use;        // for messages: "matrix products on the GPU need"
+  const char* use;        // start of the error message: "matrix products on the GPU need"
   const char* file;       // "libcublasLt.so"
   int version;            // the major version in the file's name
   const char* function;   // any function, to detect a library that is loaded already

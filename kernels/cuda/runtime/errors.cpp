@@ -31,7 +31,8 @@ bool dependent_launches() {
 
 std::uint64_t CudaBackend::launches() const { return launched.load(std::memory_order_relaxed); }
 
-// A failed call also sets CUDA's "last error". It is cleared, so that a later check does not report it again.
+// A failed call also sets CUDA's "last error". cudaGetLastError() clears it, so that a later check does not
+// report it again.
 void fail_cuda(cudaError_t error, const char* operation, const char* call) {
   cudaGetLastError();
   fail(origin_of(operation, error), "{}: {} ({})", call, cudaGetErrorString(error), cudaGetErrorName(error));

@@ -35,15 +35,15 @@ bool is_capturing(cudaStream_t stream) {
 }
 
 void refuse_in_capture(const char* call, StreamHandle stream) {
-  check(!is_capturing(cuda(stream)), call,
-        "expected a stream that runs, got one whose work is being captured");
+  check(!is_capturing(cuda(stream)), call, "expected a stream that is not being captured, got one that is");
 }
 
 void CudaBackend::begin_capture(StreamHandle stream) {
   const DeviceGuard on(device_);
   check(stream != nullptr, "graph",
         "expected a stream other than the default one, got the device's default stream");
-  check(!is_capturing(cuda(stream)), "graph", "expected a stream that runs, got one that is being captured");
+  check(!is_capturing(cuda(stream)), "graph",
+        "expected a stream that is not being captured, got one that is");
   // The relaxed mode allows tensors and workspaces to be allocated during the capture. Their memory is not
   // part of the graph.
   check_cuda(cudaStreamBeginCapture(cuda(stream), cudaStreamCaptureModeRelaxed), "graph",

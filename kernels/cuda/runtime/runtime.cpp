@@ -16,7 +16,8 @@ namespace {
 
 cudaStream_t cuda(StreamHandle stream) { return static_cast<cudaStream_t>(stream); }
 
-// Page-locked memory is read after the call has returned, whereas ordinary memory is read before.
+// Returns whether cudaMemcpyAsync() reads the memory after it has returned. It does so for page-locked
+// memory, but not for pageable memory.
 bool is_read_later(const void* host) {
   cudaPointerAttributes attributes{};
   check_cuda(cudaPointerGetAttributes(&attributes, host), "copy_to_device", "cudaPointerGetAttributes");

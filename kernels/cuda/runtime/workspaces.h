@@ -23,7 +23,8 @@ class Workspaces {
 
   Scratch scratch(StreamHandle stream);
   void* matmul(StreamHandle stream);
-  void forget(StreamHandle stream) noexcept;  // to be called after the stream's last work
+  // Frees the stream's memory. Call it after all work of the stream has ended.
+  void forget(StreamHandle stream) noexcept;
 
  private:
   struct OfStream {

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Replaces gpu_probe, gpuvae_tests, gpuvae_bench and train_bench in the test of gpu_check. FAKE, a JSON object, says
-how a call fails, for example {"gpu_probe cublaslt": "hang"}. The longest key that is a prefix of the call counts."""
+"""Replaces gpu_probe, gpuvae_tests, gpuvae_bench and train_bench in the test of gpu_check. The environment variable
+FAKE is a JSON object that maps the beginnings of calls to failures, for example {"gpu_probe cublaslt": "hang"}. If
+several keys match a call, the longest one applies."""
 import json
 import os
 import signal

@@ -1,8 +1,9 @@
-// Emulates libcudart and the driver: devices, and the context that is current on each thread.
+// Emulates the part of the CUDA runtime and driver that manages devices and the current context of each
+// thread.
 //
-// The runtime acts on the context that is current on the calling thread. If there is none, a call that needs
-// one creates the primary context of the device last selected and makes it current (CUDA Runtime API,
-// "Interactions with the CUDA Driver API").
+// The runtime acts on the context that is current on the calling thread. If no context is current, a call
+// that needs one creates the primary context of the device that the thread selected last, and makes it
+// current (CUDA Runtime API, "Interactions with the CUDA Driver API").
 #include <cuda.h>
 
 #include <algorithm>
@@ -12,7 +13,7 @@
 
 #include "detail.h"
 
-// A primary context.
+// The primary context of a device. `created` is false until a call needs the context.
 struct CUctx_st {
   int device = 0;
   bool created = false;
@@ -94,7 +95,7 @@ CUresult error_name(CUresult error, const char** name) {
   return *name ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
-// Returns the driver functions that the backend uses, by name.
+// Returns a driver function that the backend uses, or null for any other name.
 void* driver_function(std::string_view name) {
   if (name == "cuDeviceGet") return reinterpret_cast<void*>(device_get);
   if (name == "cuDevicePrimaryCtxRetain") return reinterpret_cast<void*>(retain);
@@ -126,7 +127,7 @@ cudaError_t cudaGetDeviceCount(int* count) {
 cudaError_t cudaGetDevice(int* device) {
   return query_point([=] { return *device = current_device(), cudaSuccess; });
 }
-// Since CUDA 12, cudaSetDevice creates the device's context.
+// Since CUDA 12, cudaSetDevice also creates the primary context of the device.
 cudaError_t cudaSetDevice(int device) {
   return query_point([=] {
     if (device < 0 || device >= device_count()) return cudaErrorInvalidDevice;

@@ -19,14 +19,14 @@ struct Error : std::runtime_error {
 struct Settings {
   ptx::Options kernels;
   bool overlap = false;  // programmatic dependent launches start as early as CUDA allows
-  // Streams do nothing until the host synchronises; they then run in a random order.
+  // Streams run nothing until the host synchronises. Their work is then interleaved in a random order.
   bool lazy_streams = false;
 };
 Settings settings();
 // Finishes all streams before the settings change.
 void set_settings(const Settings& settings);
 
-// Changes the settings during the lifetime of an object.
+// Changes the settings for the lifetime of this object and then restores them.
 class WithSettings {
  public:
   template <class Change>
@@ -43,7 +43,8 @@ class WithSettings {
   Settings before_;
 };
 
-// Returns whether this process has a context on a device. A context occupies memory of the GPU.
+// Returns whether this process has created a context on a device. Tests use it because an unwanted context
+// occupies memory of that GPU.
 bool has_context(int device);
 
 }  // namespace emulator

@@ -1,5 +1,6 @@
-// Emulates cuBLASLt: fp32 products, summed in double, on any stream and in any graph. Every other feature
-// returns CUBLAS_STATUS_NOT_SUPPORTED.
+// Emulates cuBLASLt: products of f32 matrices, whose elements are rounded to TF32 or bfloat16 if the compute
+// type requests it, with sums in double, on any stream and in any graph. Every other feature returns
+// CUBLAS_STATUS_NOT_SUPPORTED.
 #include <cublasLt.h>
 
 #include <cstdlib>

@@ -29,7 +29,8 @@ void check_operands(const Product& p) {
 
 namespace {
 
-// The rows or columns of a matrix must have been written. The memory between them need not be.
+// Checks that all elements of a matrix have been written. The padding between its rows or columns may be
+// unwritten.
 void check_written(const char* name, const void* p, const Layout& layout) {
   const bool by_rows = layout.order == CUBLASLT_ORDER_ROW;
   const std::uint64_t lines = by_rows ? layout.rows : layout.columns;

@@ -37,7 +37,8 @@ struct Operation {
   cublasLtEpilogue_t epilogue;
   float* bias;
   cudaDataType_t bias_type;
-  std::uint8_t* mask;  // mask of ReLU in NVIDIA's layout: one bit per element, columns mask_ld bits apart
+  // The ReLU mask in NVIDIA's layout: one bit per element, with a column stride of mask_ld bits.
+  std::uint8_t* mask;
   std::int64_t mask_ld;
 
   bool supported() const {
@@ -71,7 +72,7 @@ struct Operation {
     bits += (1u << (dropped - 1)) - 1 + (bits >> dropped & 1);
     return std::bit_cast<float>(bits & ~((1u << dropped) - 1));
   }
-  // cuBLASLt may choose a kernel that is more precise than requested.
+  // Emulates that cuBLASLt may choose a kernel that is more precise than requested (PTX_TF32_AS_F32).
   void compute_tf32_as_f32() {
     if (compute == CUBLAS_COMPUTE_32F_FAST_TF32) compute = CUBLAS_COMPUTE_32F;
   }
@@ -115,7 +116,8 @@ struct Product {
            a.sound() && b.sound() && c.sound() && d.sound() && (!operation.uses_bias() || operation.bias) &&
            (!operation.uses_mask() || mask_fits());
   }
-  bool mask_fits() const {  // the mask is aligned to 16 bytes, and its columns have a multiple of 16 bytes
+  // The mask must be aligned to 16 bytes, and its column stride must be a multiple of 16 bytes.
+  bool mask_fits() const {
     return operation.mask && reinterpret_cast<std::uintptr_t>(operation.mask) % 16 == 0 &&
            operation.mask_ld % 128 == 0 && operation.mask_ld >= std::int64_t(m());
   }

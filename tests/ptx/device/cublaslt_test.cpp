@@ -206,9 +206,10 @@ TEST(CublasLt, ChecksSizeAndAlignmentOfTheMask) {
   };
   EXPECT_EQ(run(mask.get(), 256), CUBLAS_STATUS_SUCCESS);
   EXPECT_EQ(run(nullptr, 256), CUBLAS_STATUS_INVALID_VALUE);
-  EXPECT_EQ(run(mask.get(), 128), CUBLAS_STATUS_INVALID_VALUE) << "fewer bits than rows";
-  EXPECT_EQ(run(mask.get(), 136), CUBLAS_STATUS_INVALID_VALUE) << "no whole 16 bytes";
-  EXPECT_EQ(run(mask.get() + 4, 256), CUBLAS_STATUS_INVALID_VALUE) << "not at 16 bytes";
+  EXPECT_EQ(run(mask.get(), 128), CUBLAS_STATUS_INVALID_VALUE)
+      << "128 bits per column hold fewer than 130 rows";
+  EXPECT_EQ(run(mask.get(), 136), CUBLAS_STATUS_INVALID_VALUE) << "136 bits are not a multiple of 16 bytes";
+  EXPECT_EQ(run(mask.get() + 4, 256), CUBLAS_STATUS_INVALID_VALUE) << "the mask is not aligned to 16 bytes";
   EXPECT_MENTIONS(complaint([&] { return run(short_mask.get(), 256), cudaSuccess; }), "the mask at");
 }
 

@@ -26,7 +26,7 @@ using Ranges = std::map<const char*, std::size_t>;
 struct Memory {
   Ranges device, pinned;
   std::size_t live_bytes = 0;
-  // The last allocation that was looked up. Kernels look up the same one many times in a row.
+  // The last allocation that was looked up. Kernels look up the same allocation many times in a row.
   const char *recent = nullptr, *recent_end = nullptr;
 };
 Memory& memory() {
@@ -75,7 +75,7 @@ struct Rectangle {  // in bytes
 void check_side(const void* p, std::size_t bytes, bool on_device, const char* which) {
   if (bytes != 0 && !p) fail("copy: the %s is a null pointer", which);
   if (bytes == 0 || (on_device ? in_device_memory(p, bytes) : !in_device_memory(p))) return;
-  if (!on_device) fail("copy: the %s %p is device memory, cudaMemcpyKind says host", which, p);
+  if (!on_device) fail("copy: the %s %p is device memory, but cudaMemcpyKind says host", which, p);
   const std::size_t left = bytes_from(memory().device, p);
   if (left == 0) fail("copy: the %s %p is not device memory", which, p);
   fail("copy: %zu bytes at the %s %p, but only %zu bytes of its allocation are left", bytes, which, p, left);
@@ -278,7 +278,7 @@ cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const vo
   });
 }
 
-// There is one pool without settings: cudaMallocAsync allocates from the heap.
+// The only memory pool ignores its attributes, because cudaMallocAsync allocates like cudaMalloc.
 cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) {
   return entry_point([=] { return *pool = nullptr, cudaSuccess; });
 }

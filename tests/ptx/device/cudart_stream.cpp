@@ -1,7 +1,8 @@
 // Emulates libcudart: streams as queues, and events.
 //
-// By default a stream runs its work at once. A lazy stream (Settings::lazy_streams) runs nothing until the
-// host waits for it. Streams then run in a random order, so that a missing wait shows as a wrong value.
+// By default a stream runs its work as soon as it is queued. A lazy stream (Settings::lazy_streams) runs
+// nothing until the host waits. The queues of all streams then run in a random order, so that a missing wait
+// leads to wrong values.
 #include <algorithm>
 
 #include "stream.h"
@@ -18,7 +19,7 @@ CUstream_st& of(cudaStream_t stream) {
   if (stream == cudaStreamPerThread) return *streams().front();
   if (!stream || stream == cudaStreamLegacy) return legacy;
   if (std::find(streams().begin(), streams().end(), stream) == streams().end())
-    fail("%p is no stream, or it has been destroyed", static_cast<void*>(stream));
+    fail("%p is not a stream, or was destroyed", static_cast<void*>(stream));
   return *stream;
 }
 
@@ -33,14 +34,14 @@ std::vector<CUstream_st*> with_legacy(bool only_blocking) {
   return found;
 }
 
-// Runs the next item of a random stream, again and again, until `enough` returns true.
+// Runs the next item of a randomly chosen stream until `enough` returns true.
 template <class Enough>
 void run_until(Enough enough) {
   while (!enough()) {
     std::vector<CUstream_st*> able;
     for (CUstream_st* s : with_legacy(false))
       if (s->can_run()) able.push_back(s);
-    if (able.empty()) fail("wait for an event that is never recorded");
+    if (able.empty()) fail("a stream or the host waits for an event that is never recorded");
     auto& queue = able[random_below(able.size())]->queue;
     const Work work = std::move(queue.front().work);
     queue.pop_front();
@@ -73,7 +74,7 @@ bool is_capturing(cudaStream_t stream) { return of(stream).capture != nullptr; }
 cudaError_t enqueue(cudaStream_t stream, cudaGraphNodeType type, Work work) {
   CUstream_st& s = of(stream);
   if (s.device >= 0 && s.device != current_device()) return cudaErrorInvalidResourceHandle;
-  if (type != cudaGraphNodeTypeKernel)  // all other work waits for the work before it
+  if (type != cudaGraphNodeTypeKernel)  // only kernels may overlap with the launches before them
     work = [work = std::move(work)] {
       flush_launches();
       work();

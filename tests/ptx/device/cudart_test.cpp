@@ -37,7 +37,8 @@ struct Seeded : emulator::WithSettings {
         }) {}
 };
 
-struct Tolerated {  // result of an incorrect program: values, or an error of the emulator
+// The result of an incorrect program: either wrong values or an error of the emulator.
+struct Tolerated {
   std::vector<float> values;
   bool failed = false;
 };
@@ -64,7 +65,7 @@ std::vector<float> through_two_streams(bool waits) {
   return out.values();
 }
 
-TEST(Cudart, MissingStreamWaitEventShowsInSomeOrder) {
+TEST(Cudart, MissingStreamWaitEventIsDetectedInSomeOrder) {
   int wrong = 0;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     const Seeded seeded(seed);
@@ -75,7 +76,7 @@ TEST(Cudart, MissingStreamWaitEventShowsInSomeOrder) {
   EXPECT_GT(wrong, 0);
 }
 
-TEST(Cudart, MissingSynchronisationShows) {
+TEST(Cudart, MissingSynchronisationIsDetected) {
   const Seeded seeded(7);
   const DeviceArray<float> in(counting(8));
   float* pinned = nullptr;
@@ -147,7 +148,7 @@ TEST(Cudart, GraphIsCapturedOnceAndReplayed) {
   EXPECT_EQ(cudaGraphExecDestroy(exec), cudaSuccess);
 }
 
-TEST(Cudart, CaptureSpreadsOverEvents) {
+TEST(Cudart, CaptureExtendsToStreamsThatWaitForItsEvents) {
   const DeviceArray<float> in(counting(50)), between(50), out(50);
   const Stream first, second;
   const Event fork, join;
@@ -191,7 +192,7 @@ std::pair<cudaError_t, cudaError_t> during_capture(cudaStreamCaptureMode mode, C
   return {answer, end};
 }
 
-TEST(Cudart, CaptureForbidsTheseCalls) {
+TEST(Cudart, CaptureForbidsCallsThatSynchronise) {
   const DeviceArray<float> x(counting(4));
   const auto global = cudaStreamCaptureModeGlobal, relaxed = cudaStreamCaptureModeRelaxed;
   const std::pair unsupported{cudaErrorStreamCaptureUnsupported, cudaErrorStreamCaptureInvalidated};
@@ -313,7 +314,7 @@ TEST(Cudart, ReportsAllocationsAndFreeMemory) {
   EXPECT_EQ(after.host_synchronisations - before.host_synchronisations, 1u);
 }
 
-TEST(Cudart, NullPointersAndInvalidHandles) {
+TEST(Cudart, NullPointersAndInvalidHandlesAreRefused) {
   EXPECT_EQ(cudaMalloc(static_cast<void**>(nullptr), 4), cudaErrorInvalidValue);
   EXPECT_EQ(cudaEventCreate(nullptr), cudaErrorInvalidValue);
   EXPECT_EQ(cudaStreamCreate(nullptr), cudaErrorInvalidValue);
@@ -339,7 +340,7 @@ TEST(Cudart, NullPointersAndInvalidHandles) {
   EXPECT_EQ(cudaStreamCreate(&stream), cudaSuccess);
   EXPECT_EQ(cudaStreamDestroy(stream), cudaSuccess);
   EXPECT_MENTIONS(complaint([&] { return cudaMemsetAsync(x.get(), 0, 4, stream); }),
-                  "is no stream, or it has been destroyed");
+                  "is not a stream, or was destroyed");
 }
 
 TEST(Cudart, ReportsDeviceProperties) {
@@ -361,7 +362,7 @@ TEST(Cudart, ReportsDeviceProperties) {
   ASSERT_EQ(unsetenv("PTX_CAPABILITY"), 0);
 }
 
-TEST(Cudart, MachineWithoutADevice) {
+TEST(Cudart, CallsFailOnAMachineWithoutADevice) {
   int count = -1;
   void* p = nullptr;
   ASSERT_EQ(setenv("PTX_NO_DEVICE", "1", 1), 0);

@@ -2,7 +2,7 @@
 //
 // The numbers come in groups of four, which belong to 65,536 subsequences in turn, as NVIDIA documents for
 // CURAND_ORDERING_PSEUDO_LEGACY (cuRANDDx, "Use Philox Generator to Generate Random Bits"). cuRAND's default
-// order may differ, so tests check distributions and repetitions but never single numbers.
+// order may differ, so tests check distributions and reproducibility but never single numbers.
 #include <curand.h>
 
 #include <algorithm>

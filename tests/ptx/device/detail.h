@@ -42,7 +42,7 @@ int blocks_per_multiprocessor(int threads_per_block);
 
 int device_count();
 int current_device();    // of this thread
-void require_context();  // if none is current, makes the primary context of the current device current
+void require_context();  // makes the current device's primary context current if no context is current
 
 // ---- kernels ----
 
@@ -65,7 +65,8 @@ void flush_launches();
 ptx::Memory& device_memory();
 bool in_device_memory(const void* p, std::size_t bytes = 1);  // wholly inside one allocation
 std::size_t bytes_from(const void* p);  // bytes from p to the end of its allocation; 0 outside any allocation
-// AddressSanitizer's poison protects device memory while host code runs. This lifts it or puts it back.
+// Device memory is poisoned for AddressSanitizer while host code runs. This function removes the poison
+// (true) or restores it (false).
 void open_device_memory(bool open);
 
 // Opens device memory to the emulator during the lifetime of this object.
@@ -84,17 +85,20 @@ cudaError_t enqueue(cudaStream_t stream, cudaGraphNodeType type, Work work);
 cudaError_t synchronise(cudaStream_t stream);  // counts as a host synchronisation
 void finish_all_streams();                     // does not count as a synchronisation
 bool is_capturing(cudaStream_t stream);
-cudaError_t forbidden_while_capturing();  // for calls that may synchronise implicitly
+// Returns the error of a call that may synchronise implicitly, and invalidates the capture, if a stream
+// captures in a mode that forbids such calls.
+cudaError_t forbidden_while_capturing();
 
 Counters& counters();
 
-// ---- every entry point of the stand-ins ----
+// ---- entry points of the emulated libraries ----
 
 std::recursive_mutex& device_mutex();
 cudaError_t missing_device();         // the error that PTX_NO_DEVICE selects
 cudaError_t remember(cudaError_t e);  // stores the error for cudaGetLastError
 
-// Entry point of calls that need no context.
+// Runs the body of a call that needs no context: locks the device, returns the error of a missing device, and
+// stores errors for cudaGetLastError.
 template <class Body>
 cudaError_t query_point(Body body) {
   const std::scoped_lock lock(device_mutex());
@@ -102,6 +106,7 @@ cudaError_t query_point(Body body) {
   return remember(missing != cudaSuccess ? missing : body());
 }
 
+// Like query_point, for a call that needs a context.
 template <class Body>
 cudaError_t entry_point(Body body) {
   return query_point([&] {

@@ -10,7 +10,8 @@
 namespace emulator::detail {
 namespace {
 
-struct Held {  // launches of one stream that overlap with a dependent launch, if one follows
+// Launches of one stream that do not run yet, because a following dependent launch may overlap with them.
+struct Held {
   cudaStream_t stream = nullptr;
   std::vector<ptx::Launch> launches;
 };

@@ -75,7 +75,7 @@ Image* newest_image(FatBinary& binary) {
 
 const Function* find_function(const void* host_function) {
   const auto at = registrations().find(host_function);
-  if (at == registrations().end()) fail("%p is no kernel of this program", host_function);
+  if (at == registrations().end()) fail("%p is not a kernel of this program", host_function);
   Registration& r = at->second;
   Image* image = newest_image(*r.binary);
   if (!image) return nullptr;

@@ -1,4 +1,4 @@
-// Changes one instruction of a kernel for `make mutants`, and records which test runs which kernel.
+// Changes one instruction of a kernel for `make mutants`, and records which test executes which instructions.
 #include "mutant.h"
 
 #include <algorithm>
@@ -113,7 +113,7 @@ Digest& digest() {
 void at_exit() {
   if (coverage()) write_coverage();
   if (digest().path) std::ofstream(digest().path) << digest().value << '\n';
-  if (mutant() && !mutant()->applied) refuse("no kernel that was loaded is " + mutant()->kernel, kNotLoaded);
+  if (mutant() && !mutant()->applied) refuse("the program loaded no kernel " + mutant()->kernel, kNotLoaded);
 }
 
 // Static objects of the library are created before main, so this check runs even if no kernel is ever loaded.

@@ -49,7 +49,7 @@ struct CUstream_st {
   std::shared_ptr<emulator::detail::Capture> capture{};
   // Number of captured calls. An event that recorded this number covers all of the stream's captured work.
   unsigned captured = 0;
-  bool unjoined = false;  // whether the origin of the capture does not wait for this stream's work yet
+  bool unjoined = false;  // true while the capture's origin stream has not yet waited for this stream's work
 
   bool can_run() const {
     return !queue.empty() && (!queue.front().waits_for || queue.front().waits_for->done);
@@ -70,8 +70,10 @@ struct CUevent_st {
 
 namespace emulator::detail {
 
+// Returns the state of a stream handle. Throws Error for a stream that does not exist or was destroyed.
 CUstream_st& of(cudaStream_t stream);
 std::vector<cudaStream_t>& streams();  // all streams except the legacy default stream
+// Marks a capture as invalid and returns `why`.
 cudaError_t invalidate(Capture& capture, cudaError_t why);
 bool any_blocking_stream_captures();
 // Makes `stream` join the capture in which `event` was recorded, as cudaStreamWaitEvent does.

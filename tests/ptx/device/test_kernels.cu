@@ -53,6 +53,7 @@ __global__ void sum_kernel(const float* __restrict__ in, float* partial, unsigne
 __global__ void fill_kernel(float* out, float value) { out[threadIdx.x] = value; }
 
 __global__ void empty_kernel() {}
+// `never` is null. It keeps the compiler from removing the array.
 __global__ void static_shared_kernel(float* never) {
   __shared__ float all[10 * 1024];
   if (never) {

@@ -5,7 +5,7 @@
 
 cudaError_t copy(const float* in, float* out, int n, cudaStream_t stream = nullptr);
 
-// Sums in one launch: the block that finishes last adds the partial sums.
+// Computes the sum of in[0 ... n - 1] in one launch: the block that finishes last adds the partial sums.
 constexpr int kSumBlocks = 5, kSumThreads = 64;
 cudaError_t sum(const float* in, float* partial, unsigned* ticket, float* out, int n,
                 cudaStream_t stream = nullptr);

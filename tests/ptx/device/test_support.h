@@ -32,13 +32,14 @@ class DeviceArray {
   std::size_t n_;
 };
 
+// Returns the numbers 1, 2, ..., n.
 inline std::vector<float> counting(std::size_t n) {
   std::vector<float> values(n);
   for (std::size_t i = 0; i < n; ++i) values[i] = float(i + 1);
   return values;
 }
 
-// Returns the error of `action` and of the device's work after it; empty if there is none.
+// Runs `action`, waits for the device, and returns the emulator's error message, or "" if there is none.
 template <class Action>
 std::string complaint(Action action) {
   try {
@@ -53,4 +54,5 @@ std::string complaint(Action action) {
 inline bool mentions(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
-#define EXPECT_MENTIONS(text, part) EXPECT_TRUE(mentions(text, part)) << "it says: " << text
+#define EXPECT_MENTIONS(text, part) \
+  EXPECT_TRUE(mentions(text, part)) << "expected the text \"" << (part) << "\", got: " << text

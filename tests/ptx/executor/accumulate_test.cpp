@@ -45,13 +45,13 @@ TEST(PtxAccumulate, ExactSumsAreRoundedOnce) {
   EXPECT_EQ(dot({0x1p-24f, 0x1p-40f, 0, 0, 0, 0, 0, 0}, 1, {}), 1 + 0x1p-23f);
 }
 
-// Terms are cut 24 bits below the largest exponent, and the sum is rounded towards zero.
-TEST(PtxAccumulate, TruncatingSumsCutEachTerm) {
+// Each term is truncated 24 bits below the largest exponent, and the sum is rounded towards zero.
+TEST(PtxAccumulate, TruncatingSumsTruncateEachTerm) {
   const Options t = truncating();
   EXPECT_EQ(dot({0x1.8p-24f, 0, 0, 0, 0, 0, 0, 0}, 1, t), 1);
   EXPECT_EQ(dot({0x1p-24f, 0x1p-24f, 0, 0, 0, 0, 0, 0}, 1, t), 1 + 0x1p-23f);     // the extra bit
   EXPECT_EQ(dot({0x1p-25f, 0x1p-25f, 0x1p-25f, 0x1p-25f, 0, 0, 0, 0}, 1, t), 1);  // below the extra bit
-  // The terms belong to two groups.
+  // The two terms are in different groups, and the sum of each group is truncated to 1.
   EXPECT_EQ(dot({0x1p-24f, 0, 0, 0, 0x1p-24f, 0, 0, 0}, 1, t), 1);
   EXPECT_EQ(dot({-0x1p-24f, 0, 0, 0, 0, 0, 0, 0}, 1, t), 1 - 0x1p-24f);
   EXPECT_EQ(dot({0x1.8p-24f, 0, 0, 0, 0, 0, 0, 0}, -1, t), -1 + 0x1p-24f);
@@ -68,7 +68,7 @@ TEST(PtxAccumulate, GroupsOfBfloat16HaveEightTerms) {
   EXPECT_EQ(dot(a, 1, {}), 1 + 0x1p-23f);
 }
 
-// Sums are not normalised in between: a large term that cancels has already cut the small ones.
+// Sums are not normalised between terms: small terms are truncated even if the large terms cancel.
 TEST(PtxAccumulate, CancellationDoesNotBringBitsBack) {
   const std::vector<float> a = {0x1p20f, -0x1p20f, 0x1p-10f, 0, 0, 0, 0, 0};
   EXPECT_EQ(dot(a, 0, truncating()), 0);
@@ -76,7 +76,7 @@ TEST(PtxAccumulate, CancellationDoesNotBringBitsBack) {
   EXPECT_EQ(dot({0x1p20f, -0x1p20f, 0x1p-4f, 0, 0, 0, 0, 0}, 0, truncating()), 0x1p-4f);
 }
 
-TEST(PtxAccumulate, InfinitiesAndNan) {
+TEST(PtxAccumulate, InfinitiesAndNanPropagate) {
   constexpr float kInf = std::numeric_limits<float>::infinity();
   for (const Options& options : {Options(), truncating()}) {
     EXPECT_EQ(dot({kInf, 1, 0, 0, 0, 0, 0, 0}, 1, options), kInf);
@@ -87,7 +87,7 @@ TEST(PtxAccumulate, InfinitiesAndNan) {
   }
 }
 
-// A scalar model in integers: each term is a whole number of units, cut towards zero.
+// An independent scalar model in integer arithmetic: each term is truncated to a whole number of units.
 float model(const std::vector<float>& a, const std::vector<float>& b, float c, std::size_t group) {
   float sum = c;
   for (std::size_t k = 0; k < a.size(); k += group) {

@@ -46,7 +46,7 @@ std::string near_shared(const Kernel& kernel, uint64_t address) {
          readable_name(before->name);
 }
 
-// Describes a wide address that cannot be an offset because it belongs to another space.
+// Describes an address that does not belong to the space of the instruction, or returns "" if it may.
 std::string other_space(Grid& grid, uint64_t address) {
   const Space window = window_of(address);
   if (window != Space::global)
@@ -81,8 +81,8 @@ Allocation* find_global(Warp& w, const Instruction& i, int lane, const Access& a
   return found;
 }
 
-// Each of these structs finds the memory of a lane's address in one space. Values that do not depend on the
-// lane are computed once.
+// InGlobal and InShared return the host pointer of one lane's address in their space. They hold the values
+// that do not depend on the lane, so that these are computed once.
 struct InGlobal {
   Warp& w;
   const Instruction& i;
@@ -192,7 +192,7 @@ void translate_lanes(Warp& w, const Instruction& i, Access& a, Find find) {
   }
 }
 
-// Translates all lanes at once if `fits`. `begin` is the place of address 0 on the host.
+// Translates all lanes at once if `fits` is true. `begin` is the host pointer that corresponds to address 0.
 template <class Find>
 void translate_all(Warp& w, const Instruction& i, Access& a, bool fits, char* begin, Find find) {
   if (!fits || a.any_bit % a.bytes != 0) return translate_lanes(w, i, a, find);

@@ -1,5 +1,5 @@
-// Approximate f32 functions (.approx, div.full). Each is computed in double, with an error far below a
-// float's rounding. The result is the nearest float, or the lowest or the highest float within the documented
+// Approximate f32 functions (.approx, div.full). Each is computed in double, with an error far below half an
+// ulp of f32. The result is the nearest float, or the lowest or the highest float within the documented
 // maximum error (Options::approximation).
 //
 // The bounds are those of the PTX ISA manual 9.1, sections 9.7.3.8 to 9.7.3.22. Inputs in its tables of
@@ -23,7 +23,8 @@ struct Estimate {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr double kMinNormal = std::numeric_limits<float>::min();
 
-// Returns the distance of floats around y: 2^-23 of its binade, and at least the distance of subnormals.
+// Returns the spacing of the floats near y: 2^-23 times the power of two at or below |y|, and at least the
+// spacing of the subnormals.
 inline double ulp(double y) {
   const double magnitude = std::fabs(y) < kMinNormal ? kMinNormal : std::fabs(y);
   const std::uint64_t exponent = std::bit_cast<std::uint64_t>(magnitude) & 0x7ff0000000000000ull;
@@ -37,8 +38,9 @@ inline float next(float x, std::int32_t steps) {
   return std::fabs(x) < kInfinity && x != 0 ? moved : x;
 }
 
-// Returns the lowest float in [value - error, ...], or the highest in [..., value + error]. Zero, infinity
-// and results without error are exact. The result stays finite if the value itself does not overflow.
+// Returns, as kMode selects, the nearest float, the lowest float that is at least value - error, or the
+// highest float that is at most value + error. Zero, infinity and results without error are exact. A bound
+// that overflows gives infinity.
 template <Approximation kMode>
 inline float rounded(Estimate e) {
   const float nearest = static_cast<float>(e.value);
@@ -52,15 +54,16 @@ inline float rounded(Estimate e) {
   return exact ? nearest : inside;
 }
 
-// Positive functions and quotients never change their sign, so the error of a tiny result stops at 0.
+// The error of a tiny result is at most |y|, because an approximate result never has the wrong sign.
 inline Estimate relative(double y, double error) { return {y, std::fabs(y) * error}; }
 inline Estimate in_ulps(double y, double count) { return {y, std::fmin(count * ulp(y), std::fabs(y))}; }
 
-// Returns 2^x with an error far below a float's rounding: x = n + r with |r| <= 1/2, and the Taylor series of
+// Returns 2^x with an error far below half an ulp of f32: x = n + r with |r| <= 1/2, and a Taylor series for
 // e^(r ln 2).
 inline double exp2_in_double(double x) {
   const double bounded = x < -200 ? -200 : x > 200 ? 200 : x;
-  constexpr double kShift = 0x1.8p52;  // adding it rounds to an integer, which its lowest bits then hold
+  // Adding this constant rounds x to an integer, which the lowest bits of the sum then contain.
+  constexpr double kShift = 0x1.8p52;
   const double shifted = bounded + kShift;
   const double r = (bounded - (shifted - kShift)) * 0.69314718055994530942;
   double sum = 1.0 / 39916800;
@@ -125,7 +128,7 @@ struct Cos {
   Estimate operator()(float a) const { return {std::cos(static_cast<double>(a)), angle_error(a)}; }
 };
 
-// tanh has a relative error of at most 2^-11. It is exact at infinities, and subnormal numbers pass through.
+// tanh has a relative error of at most 2^-11. It is exact at infinities and returns subnormals unchanged.
 struct Tanh {
   Estimate operator()(float a) const {
     const double y = std::tanh(static_cast<double>(a));
@@ -187,8 +190,8 @@ void binary(Warp& w, const Instruction& i) {
 }
 
 // rcp.approx.ftz.f64 reads only the upper 32 bits of its operand and returns only the upper 32 bits of its
-// result. The manual calls it a gross approximation and gives no bound; low and high differ by one unit of
-// the last bit that is kept.
+// result. The manual calls it a gross approximation and gives no bound. Here, the low and the high result are
+// one unit of the last kept bit below and above the nearest one.
 double reciprocal_of_upper_half(double a, Approximation mode) {
   constexpr std::uint64_t kUpper = 0xffffffff00000000ull;
   constexpr double kNormal = std::numeric_limits<double>::min();

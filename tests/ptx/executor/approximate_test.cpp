@@ -96,7 +96,7 @@ TEST(PtxApproximate, LowAndHighReachTheDocumentedBound) {
   }
 }
 
-TEST(PtxApproximate, ListedInputsAreExactInAllModes) {
+TEST(PtxApproximate, SpecialValuesAreExactInAllModes) {
   struct Case {
     const char* opcode;
     float input, expected;
@@ -147,7 +147,7 @@ TEST(PtxApproximate, DivisionByHugeNumbersFlushes) {
   EXPECT_EQ(results("div.full.f32", Approximation::nearest, a, b)[0], 3 * 0x1p-127f);
 }
 
-TEST(PtxApproximate, ReciprocalOfTheUpperHalf) {
+TEST(PtxApproximate, F64ReciprocalUsesOnlyTheUpperHalf) {
   const std::vector<double> x = {3, -0.7, 1e300, 0x1p-1050};
   const auto got = evaluate<double>("rcp.approx.ftz.f64 %d, %a0;", x);
   for (std::size_t n = 0; n < 3; ++n) {

@@ -107,7 +107,7 @@ void brev(Warp& w, const Instruction& i) {
   });
 }
 
-// Bit k of the table is the result for bits of a, b and c that are the binary digits of k.
+// Bit k of the table is the result where the bits of a, b and c form the binary number k (a is highest).
 void lop3(Warp& w, const Instruction& i) {
   const uint32_t table = w.at<uint32_t>(i.operand[4])[0];
   map3<uint32_t, uint32_t, uint32_t>(w, i, [=](uint32_t a, uint32_t b, uint32_t c) {

@@ -7,11 +7,11 @@
 namespace ptx {
 namespace {
 
-// Instructions per turn of a warp. The limit lets other warps run while one spins.
+// Maximum number of instructions per turn of a warp, so that a spinning warp does not starve the others.
 constexpr std::uint64_t kTurn = 1 << 16;
 constexpr std::uint64_t kRandomTurn = 64;  // largest turn in random order
 constexpr unsigned kTurnsBetweenRotations = 16;
-constexpr std::uint8_t kUnwrittenByte = 0xff;  // NaN, in case the check is disabled
+constexpr std::uint8_t kUnwrittenByte = 0xff;  // unwritten floats are NaN, even if the check is disabled
 
 }  // namespace
 

@@ -88,7 +88,7 @@ TEST(PtxConvert, WholeNumbersAndSaturation) {
   EXPECT_EQ((one<int32_t>("cvt.sat.s32.u32", 0x80000000u)), 2147483647);
 }
 
-TEST(PtxConvert, IntegersAreExtendedAndCut) {
+TEST(PtxConvert, IntegersAreExtendedAndTruncated) {
   EXPECT_EQ((one<int64_t>("cvt.s64.s32", int32_t(-2))), -2);
   EXPECT_EQ((one<uint64_t>("cvt.u64.u32", 0xfffffffeu)), 0xfffffffeu);
   EXPECT_EQ((one<uint32_t>("cvt.u32.u64", uint64_t(0x123456789))), 0x23456789u);
@@ -136,7 +136,7 @@ TEST(PtxConvert, RegistersArePackedFromTheLowestPart) {
 }
 
 // Runs functions of the C++ library as nvcc compiles them, each within the error that the CUDA manual states.
-TEST(PtxConvert, LibraryFunctions) {
+TEST(PtxConvert, LibraryFunctionsAreWithinTheirDocumentedErrors) {
   using Function = double (*)(double);
   const std::pair<Function, double> functions[] = {{[](double v) { return std::exp(v); }, 2},
                                                    {[](double v) { return std::log(std::fabs(v)); }, 1},

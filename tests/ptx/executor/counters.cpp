@@ -1,4 +1,4 @@
-// Counters of launches: sums, and reports for readers and programs.
+// Adds the counters of launches and formats them as text and as JSON.
 #include <algorithm>
 #include <array>
 

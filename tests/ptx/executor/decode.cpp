@@ -83,7 +83,7 @@ void Decoder::instruction(const SyntaxInstruction& s) {
   i.cls = class_of(op, i.space);
   if (!i.run) {
     i.run = refused;
-    // A call explains the refused accesses to its arguments, so it is listed first.
+    // A call comes first, because it is the reason why the accesses to its arguments are refused.
     kernel_.refusals.insert(op.base == "call" ? kernel_.refusals.begin() : kernel_.refusals.end(),
                             refusal_text(s, reason));
   }

@@ -45,7 +45,8 @@ Handler Decoder::matrix(Instruction& i, const Opcode& op, const SyntaxInstructio
   if (s.operands.size() != std::size(kRegisters)) throw Refusal{"expected 4 operands"};
   std::size_t k = 0;
   for (std::size_t v = 0; v < s.operands.size(); ++v) {
-    if (s.operands[v].elements.size() != kRegisters[v]) throw Refusal{"a fragment has a wrong size"};
+    if (s.operands[v].elements.size() != kRegisters[v])
+      throw Refusal{"expected fragments of 4, 4, 2 and 4 registers"};
     for (const SyntaxOperand& e : s.operands[v].elements) i.operand[k++] = slot(e, 4);
   }
   return matrix_handler(op);
@@ -54,7 +55,8 @@ Handler Decoder::matrix(Instruction& i, const Opcode& op, const SyntaxInstructio
 Handler Decoder::compare(Instruction& i, const Opcode& op, const SyntaxInstruction& s) {
   const unsigned type = type_bytes(op.type());
   const std::size_t combined = op.has("and") ? 1 : op.has("or") ? 2 : op.has("xor") ? 3 : 0;
-  if (s.operands.size() != (combined ? 4u : 3u)) throw Refusal{"expected one operand for each of its inputs"};
+  if (s.operands.size() != (combined ? 4u : 3u))
+    throw Refusal{combined ? "expected 4 operands" : "expected 3 operands"};
   i.operand[0] = slot(first_of(s.operands[0]), 0);
   i.operand[1] = slot(s.operands[1], type);
   i.operand[2] = slot(s.operands[2], type);
@@ -77,7 +79,7 @@ void check_width(std::string_view type, unsigned width) {
   const unsigned bytes = type == "bf16x2" ? 4 : type_bytes(type);
   if (width < bytes || (!is_integer && width != bytes))
     throw Refusal{"expected a register of " + std::to_string(bytes) + " bytes for its type " +
-                  std::string(type) + ", got " + std::to_string(width)};
+                  std::string(type) + ", got one of " + std::to_string(width) + " bytes"};
 }
 void check_widths(const Opcode& op, unsigned to_bytes, unsigned from_bytes) {
   check_width(op.type(1), to_bytes);

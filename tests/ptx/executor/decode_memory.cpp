@@ -38,7 +38,7 @@ unsigned Decoder::data_element(Instruction& i, int k, const SyntaxOperand& e, un
   return std::max(2u, type);
 }
 
-// All registers of a vector have the same width; '_' in a vector has none.
+// All registers of a vector must have the same width. An element '_' has no register.
 unsigned Decoder::data(Instruction& i, const SyntaxOperand& o, unsigned type) {
   if (o.kind != SyntaxOperand::vector) return data_element(i, 0, o, type);
   if (o.elements.size() != 2 && o.elements.size() != 4) throw Refusal{"expected a vector of 2 or 4 elements"};
@@ -94,8 +94,8 @@ Handler Decoder::to_generic(Instruction& i, const Opcode& op, const SyntaxInstru
 
 namespace {
 
-// Returns whether the n-th instruction after `first` accesses the bytes that follow those of the instructions
-// before it.
+// Returns whether the n-th instruction after `first` continues the run of adjacent accesses that begins at
+// `first`.
 bool continues(const std::vector<Instruction>& code, std::size_t first, std::size_t n) {
   const Instruction& a = code[first];
   const Instruction& b = code[first + n];

@@ -13,8 +13,8 @@ unsigned Decoder::width_of(const SyntaxOperand& o) const {
 Slot Decoder::register_slot(const SyntaxOperand& o, unsigned bytes) const {
   if (o.reg < 0) throw Refusal{"expected a register, got '_'"};
   if (width_of(o) != bytes)
-    throw Refusal{"expected a register of " + std::to_string(bytes) + " bytes, got " +
-                  std::to_string(width_of(o))};
+    throw Refusal{"expected a register of " + std::to_string(bytes) + " bytes, got one of " +
+                  std::to_string(width_of(o)) + " bytes"};
   return slots_[std::size_t(o.reg)];
 }
 

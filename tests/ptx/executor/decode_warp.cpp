@@ -11,7 +11,7 @@ std::uint8_t mode_of(const Opcode& op, std::initializer_list<std::string_view> n
     if (op.has(name)) return k;
     ++k;
   }
-  throw Refusal{"its mode is not supported"};
+  throw Refusal{"the mode of the instruction is not supported"};
 }
 
 }  // namespace
@@ -36,7 +36,7 @@ void Decoder::vote(Instruction& i, const Opcode& op, const SyntaxInstruction& s)
 Handler Decoder::warp(Instruction& i, const Opcode& op, const SyntaxInstruction& s) {
   if (op.base == "bra") {
     const auto label = source_.labels.find(operand_of(s, 0).name);
-    if (label == source_.labels.end()) throw Refusal{"its label does not exist"};
+    if (label == source_.labels.end()) throw Refusal{"the label of the branch does not exist"};
     i.target = label->second;
   } else if (op.base == "bar" || op.base == "barrier") {
     i.operand[0] = slot(operand_of(s, 0), 4);

@@ -1,12 +1,12 @@
-// Tests programmatic dependent launches: a dependent grid starts as early as it may, and only
-// griddepcontrol.wait orders its accesses after those of its predecessor.
+// Tests programmatic dependent launches. The executor starts a dependent grid as early as CUDA allows, and
+// only griddepcontrol.wait orders the accesses of this grid after those of its predecessor.
 #include "machine_test.h"
 
 namespace ptx {
 namespace {
 
-// Codes for the steps of a link. Each name lists the steps in their order; order_kernels.cu defines the
-// digits.
+// Values for the argument `steps` of the kernel `link` in order_kernels.cu, which executes the decimal digits
+// from the last to the first. Each name lists the steps in the order of execution.
 constexpr int kWaitTriggerCompute = 321, kTriggerWaitCompute = 312, kWaitComputeTrigger = 231,
               kTriggerCompute = 32, kCompute = 3;
 
@@ -51,7 +51,7 @@ TEST_F(DependentTest, ChainsThatWaitAreCorrectInAllOrders) {
   }
 }
 
-TEST_F(DependentTest, MissingWait) {
+TEST_F(DependentTest, MissingWaitIsARace) {
   for (const Options& options : all_orders()) {
     module.options = options;
     module.options.uninitialized = false;
@@ -60,7 +60,7 @@ TEST_F(DependentTest, MissingWait) {
   }
   module.options = Options();
   module.options.uninitialized = false;
-  // The dependent grid runs first and reads; the predecessor's store then detects the early access.
+  // The dependent grid runs first and reads x1. The race is found when the predecessor stores to x1.
   expect_report(
       run_chain({kTriggerCompute, kCompute}),
       {"link",
@@ -71,19 +71,19 @@ TEST_F(DependentTest, MissingWait) {
        "(0, 0, 0)", "(0, 0, 0)"});
 }
 
-TEST_F(DependentTest, EndOfThePredecessorMakesNothingVisible) {
+TEST_F(DependentTest, EndOfThePredecessorDoesNotReplaceTheWait) {
   const std::string error = run_chain({kCompute, kCompute});
   EXPECT_NE(error.find("griddepcontrol.wait is missing or comes late"), std::string::npos) << error;
 }
 
-TEST_F(DependentTest, LaunchesThatAreNotProgrammaticNeedNoWait) {
+TEST_F(DependentTest, OrdinaryLaunchesNeedNoWait) {
   EXPECT_EQ(run_all({link(x_[0], x_[1], kTriggerCompute, false), link(x_[1], x_[2], kCompute, false)}), "");
   EXPECT_EQ(x_[2][5], 12.0f);
 }
 
-// B triggers before it waits for A, so C may run at the same time as A. C's wait covers A only if B also
-// waits for A.
-TEST_F(DependentTest, ThirdGridSeesTheFirstOnlyThroughTheSecond) {
+// Grids A, B and C run in a chain. If B triggers before it waits for A, C may run at the same time as A. C
+// waits only for B, so it is ordered after A only if B waits for A.
+TEST_F(DependentTest, ThirdGridIsOrderedAfterTheFirstOnlyIfTheSecondWaits) {
   const auto chain = [&](int b, int c) {
     return run_all({link(x_[0], x_[1], kTriggerCompute, false), link(x_[3], x_[4], b, true),
                     link(x_[1], x_[2], c, true)});
@@ -93,7 +93,8 @@ TEST_F(DependentTest, ThirdGridSeesTheFirstOnlyThroughTheSecond) {
   for (const Options& options : all_orders()) {
     module.options = options;
     EXPECT_EQ(chain(kTriggerWaitCompute, kWaitTriggerCompute), "");
-    EXPECT_EQ(chain(kWaitTriggerCompute, kCompute), "") << "C starts after B's wait for A";
+    EXPECT_EQ(chain(kWaitTriggerCompute, kCompute), "")
+        << "C needs no wait, because it starts after B has waited for A";
     const std::string early = chain(kTriggerWaitCompute, kCompute);
     EXPECT_NE(early.find("griddepcontrol.wait is missing or comes late"), std::string::npos) << early;
     const std::string unwaited = chain(kTriggerCompute, kWaitTriggerCompute);

@@ -99,13 +99,14 @@ void Warp::fail_deadlock() {
   std::string text;
   for (const Group& group : others) text += "\n  " + where(*this, group);
   fail(block->grid->kernel->code[others[0].pc], std::countr_zero(others[0].mask),
-       "deadlock: lanes wait for lanes of their warp that do not come" + text);
+       "deadlock: lanes wait for lanes of their warp that never arrive" + text);
 }
 
 void Grid::fail_hang() const {
   std::string text = readable_name(kernel->name) + ": hang: ";
-  text += instructions_left == 0 ? "no end after " + std::to_string(options.watchdog) + " warp instructions"
-                                 : std::string("no warp can go on");
+  text += instructions_left == 0
+              ? "not finished after " + std::to_string(options.watchdog) + " warp instructions"
+              : std::string("no warp can continue");
   std::size_t listed = 0;
   for (const Block* b : residents)
     for (const Warp& w : b->warps) list_groups(w, text, listed);

@@ -1,7 +1,7 @@
 // Ordering between the blocks of a grid. An access of one block precedes an access of another if the first
 // block executes a fence and then an atomic, and the second block later executes an atomic on the same
 // address and then a fence. Within each block a barrier may pass the ordering from one thread to another.
-// Only fences of the whole GPU count; any thread may execute them.
+// Only fences with GPU or system scope count. Any thread of a block may execute the fence.
 #include <algorithm>
 
 #include "grid.h"
@@ -49,8 +49,8 @@ bool Acquire::visible(const Moment& now, const Fences& fences) const {
          fences.last_sync(now.thread) > atomic.sync;
 }
 
-// A block that has not executed a fence releases nothing, and there is nothing to acquire from an address
-// without releases.
+// Records an atomic of a lane. The atomic acquires what earlier atomics on this address released, if there
+// are any, and releases what the fences of its own block cover, if there are any.
 void acquire_and_release(Warp& w, std::uint64_t address, int lane) {
   Block& block = *w.block;
   AtomicHistory& history = block.grid->atomics[address];
@@ -78,8 +78,8 @@ bool ordered_by_atomics(const Block& block, const Moment& now, unsigned from_blo
   return false;
 }
 
-// Returns whether the block's atomics came after those of all other blocks. All accesses of those blocks then
-// count as ordered, because a cell does not remember all of its readers.
+// Returns whether an atomic of this block followed releases by all other blocks. A cell does not record each
+// of several blocks that accessed a word, so the accesses are ordered only if those of all other blocks are.
 bool ordered_behind_all_blocks(const Block& block, const Moment& now) {
   const std::size_t others = block.grid->launch->grid.count() - 1;
   return std::any_of(block.acquires.begin(), block.acquires.end(), [&](const Acquire& acquire) {

@@ -1,5 +1,5 @@
-// Implements IEEE floating point. The host's operations give the same results except for the bits of a NaN:
-// hardware returns 0x7fffffff, but the host keeps an operand's bits.
+// Implements IEEE floating-point arithmetic. The host's operations give the same results except for the bits
+// of a NaN: hardware returns 0x7fffffff, but the host keeps an operand's bits.
 #include <cmath>
 #include <limits>
 

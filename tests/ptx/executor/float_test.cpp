@@ -127,7 +127,7 @@ TEST(PtxFloat, FmaRoundsOnce) {
     ASSERT_TRUE(same(got[n], expected)) << t.a[n] << " " << t.b[n] << " " << t.c[n];
     differences += !same(got[n], twice[n]);
   }
-  EXPECT_GT(differences, 1000);  // so rounding twice would be detected
+  EXPECT_GT(differences, 1000);  // the inputs distinguish one rounding from two
 }
 
 TEST(PtxFloat, DivisionAndRootsAreCorrectlyRounded) {
@@ -143,7 +143,7 @@ TEST(PtxFloat, DivisionAndRootsAreCorrectlyRounded) {
   }
 }
 
-TEST(PtxFloat, DoublePrecision) {
+TEST(PtxFloat, DoublePrecisionIsCorrectlyRounded) {
   std::mt19937_64 random(3);
   std::uniform_real_distribution<double> uniform(-8, 8);
   std::vector<double> a(2000), b(2000);
@@ -158,14 +158,14 @@ TEST(PtxFloat, DoublePrecision) {
   check("sub.f64 %d, %a0, %a1;", [](double x, double y) { return static_cast<double>(Quad(x) - y); });
   check("mul.f64 %d, %a0, %a1;", [](double x, double y) { return static_cast<double>(Quad(x) * y); });
   check("div.rn.f64 %d, %a0, %a1;", [](double x, double y) { return static_cast<double>(Quad(x) / y); });
-  // The rounding error of a product.
+  // Computes the rounding error of a product.
   check("mul.f64 %d, %a0, %a1; neg.f64 %d, %d; fma.rn.f64 %d, %a0, %a1, %d;",
         [](double x, double y) { return static_cast<double>(Quad(x) * y - Quad(x * y)); });
   check("max.f64 %d, %a0, %a1;", [](double x, double y) { return x > y ? x : y; });
   check("min.f64 %d, %a0, %a1;", [](double x, double y) { return x < y ? x : y; });
 }
 
-TEST(PtxFloat, MinimumAndMaximumPreferNumbersToNan) {
+TEST(PtxFloat, MinimumAndMaximumReturnTheNumberIfOneOperandIsNan) {
   const std::vector<float> a = {kNan, 1, kNan, -0.0f, 0.0f, 2, -kInf},
                            b = {1, kNan, kNan, 0.0f, -0.0f, 3, kNan};
   const auto low = evaluate<float>("min.f32 %d, %a0, %a1;", a, b);
@@ -194,7 +194,7 @@ TEST(PtxFloat, ModifiersFlushAndSaturate) {
   }
 }
 
-TEST(PtxFloat, ComparisonsOfNan) {
+TEST(PtxFloat, OrderedAndUnorderedComparisonsTreatNanAsThePtxIsaDefines) {
   const std::vector<float> a = {1, 2, 1, kNan, 1, kNan}, b = {1, 1, 2, 1, kNan, kNan};
   const std::pair<const char*, std::vector<std::uint32_t>> table[] = {
       {"eq", {1, 0, 0, 0, 0, 0}},  {"equ", {1, 0, 0, 1, 1, 1}}, {"ne", {0, 1, 1, 0, 0, 0}},
@@ -209,7 +209,7 @@ TEST(PtxFloat, ComparisonsOfNan) {
 }
 
 // Tests a sum that was never initialised, and one that only half of the lanes initialised.
-TEST(PtxFloat, UnsetRegistersAreNotNumbers) {
+TEST(PtxFloat, UninitialisedRegistersAreNan) {
   const std::vector<float> x(32, 1.0f);
   for (const float sum : evaluate<float>(".reg .f32 %sum; add.f32 %sum, %sum, %a0; mov.f32 %d, %sum;", x))
     EXPECT_TRUE(std::isnan(sum)) << sum;

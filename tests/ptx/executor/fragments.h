@@ -1,4 +1,4 @@
-// Runs mma in single warps with fragments that tests give register by register.
+// Runs mma instructions in blocks of one warp, on fragments that a test fills register by register.
 #pragma once
 
 #include <array>

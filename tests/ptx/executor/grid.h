@@ -86,7 +86,7 @@ struct Block {
   void finish();
 };
 
-// Blocks that have ended. The next ones, also those of later launches, take over their memory.
+// Finished blocks, whose memory later blocks reuse, also those of later launches.
 struct SpareBlocks {
   std::list<Block> blocks;
 };
@@ -109,19 +109,20 @@ struct Grid {
   // dependent grid starts.
   Completed at_start, after_wait, at_trigger;
 
-  std::vector<Allocation*> hits;        // by instruction: the allocation that it accessed last
-  std::vector<char> parameter_checked;  // by instruction, if the address is constant
-  std::vector<std::uint64_t> executed;
+  std::vector<Allocation*> hits;  // by instruction: the allocation that it accessed last
+  // By instruction: whether a load of parameters at a constant offset has already been checked.
+  std::vector<char> parameter_checked;
+  std::vector<std::uint64_t> executed;                       // by instruction: number of executions
   std::unordered_map<std::uint64_t, AtomicHistory> atomics;  // by address
   std::vector<const Block*> residents;
-  std::deque<StoreBuffer> unpublished;  // of the blocks that ended last, oldest first
+  std::deque<StoreBuffer> unpublished;  // withheld stores of recently finished blocks, oldest first
   std::mt19937_64 random;
   Counters counters;
 
   const Completed& known(bool waited) const { return waited ? after_wait : at_start; }
   Completed when_complete() const;
-  // Takes over the stores of a finished block. Nothing makes them visible to other blocks of the grid, so
-  // those of the last blocks are withheld.
+  // Takes over the stores of a finished block that no fence has published. Other blocks need not see them
+  // yet, so they are withheld until kUnpublished more blocks have finished (schedule.cpp).
   void keep_stores(StoreBuffer stores);
   void publish_all();
   [[noreturn]] void fail_hang() const;
@@ -168,7 +169,7 @@ void check_initialised(Warp& w, const Instruction& i, const Access& access);
 void check_races(Warp& w, const Instruction& i, const Access& access);
 void profile(Warp& w, const Instruction& i, const Access& access);
 
-// Rules of ordering.
+// ---- the ordering of accesses ----
 inline Moment moment_of(const Warp& w, int lane) {
   const unsigned thread = w.thread(lane);
   return {thread, w.block->time, w.sync, w.block->fences.count(thread)};

@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::uint8_t kWholeWord = 15;
 
-// Finds the unwritten word of an access. Also handles accesses smaller than a word.
+// Checks that the words of a load or an atomic are written, or marks those of a store. An access may be
+// smaller than a word.
 void check_shared(Warp& w, const Instruction& i, int lane, const Access& a) {
   std::uint8_t* written = w.block->shared_written.data() + a.address[lane] / 4;
   const std::size_t words = a.bytes < 4 ? 1 : a.bytes / 4;
@@ -92,8 +93,8 @@ void mark_written(const Warp& w, const Access& a) {
                         : mark_written<std::uint32_t>(w, a);
 }
 
-// Checks an access as a whole if its bytes have no gaps or all of its memory is written. Returns whether this
-// was possible.
+// Checks an access of all lanes together if its bytes are contiguous or its allocation is fully written.
+// Returns false if the access must be checked lane by lane.
 bool check_whole(Warp& w, const Access& a) {
   const bool dense = a.is_contiguous() || a.is_uniform();
   if (a.space == Space::shared && a.bytes < 4) return false;

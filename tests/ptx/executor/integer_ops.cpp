@@ -48,8 +48,8 @@ T high_product(T a, T b) {
   return static_cast<T>(static_cast<Wide<T>>(a) * static_cast<Wide<T>>(b) >> kBits<T>);
 }
 
-// PTX leaves division by zero undefined; this is the result of hardware. The smallest number divided by -1
-// wraps.
+// PTX leaves the result of a division by zero undefined. This function returns all ones, as GPUs do. Dividing
+// the smallest number by -1 wraps around.
 template <class T>
 T quotient(T a, T b) {
   if (b == 0) return static_cast<T>(~T(0));

@@ -97,7 +97,7 @@ void check_shifts(const std::string& type, const std::string& bits) {
   }
 }
 
-TEST(PtxInteger, ShiftsBeyondTheWidth) {
+TEST(PtxInteger, ShiftsByTheWidthOrMoreGiveZeroOrTheSign) {
   check_shifts<int32_t>("s32", "b32");
   check_shifts<uint32_t>("u32", "b32");
   check_shifts<int64_t>("s64", "b64");

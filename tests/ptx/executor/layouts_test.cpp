@@ -52,8 +52,9 @@ Layout manual_bf16() {
   return {places(8, a), places(4, b), places(4, manual_c), 16};
 }
 
-// A shape and its strides, for the thread index (4 by 8) and for the value index. An offset counts down the
-// columns of a matrix with `rows` rows: M = 16 for A and C, N = 8 for B, whose columns are k.
+// A CUTLASS layout: the shape and strides of the value index, and the strides of the thread index, whose
+// shape is 4 x 8. Offsets are column-major in a matrix with `rows` rows: M = 16 rows for A and C, N = 8 rows
+// for B, whose columns are k.
 struct Strided {
   std::vector<int> value_shape, value_stride;
   int thread_stride[2];
@@ -100,8 +101,8 @@ void put(Fragment<std::uint32_t, N>& fragment, int k, std::size_t lane, std::siz
     fragment[lane][value / 2] |= value % 2 ? bits & 0xffff0000u : bits >> 16;
 }
 
-// B holds numbers that encode their positions, and A holds a single 1. The product then shows one row of B in
-// one row of D.
+// The elements of B encode their positions, and A is zero except for a single 1 at (m, k). Row m of D must
+// then equal row k of B.
 void check_against_executor(const Layout& layout) {
   const auto name = [](const Place& p) { return static_cast<float>(1 + p.row * 8 + p.column); };
   Operands filled;
@@ -145,7 +146,7 @@ void check(const Layout& manual, const Layout& other) {
 TEST(PtxLayouts, Tf32) { check(manual_tf32(), published_tf32()); }
 TEST(PtxLayouts, Bfloat16) { check(manual_bf16(), published_bf16()); }
 
-// The accumulator is read from the places to which the result is written.
+// C and D use the same layout.
 TEST(PtxLayouts, AccumulatorAndResultShareALayout) {
   Operands o;
   for (std::size_t lane = 0; lane < 32; ++lane)
@@ -164,9 +165,9 @@ std::string product_kernel(const Module& module, int how, int tile) {
   throw Error("[product_kernel] expected a kernel for " + multiply + " and " + size);
 }
 
-// Computes c[m, n] = sum over k of a[m, k] b[n, k] with the fused kernels' own loads of fragments: ffma,
-// TF32, split TF32 and bfloat16. With a single 1 in a, row m of c equals column k of b, whose numbers are
-// exact in bfloat16.
+// Computes c[m, n] = sum over k of a[m, k] b[n, k] with the fused kernels' functions that load fragments.
+// `how` is 0 for FFMA, 1 for TF32, 2 for split TF32 and 3 for bfloat16. If a is zero except for a single 1 at
+// (m, k), row m of c equals column k of b, whose elements are exact in bfloat16.
 void check_product(int how, int tile, int depth) {
   const Module module = load_module("fused_product");
   const Kernel& kernel = module.kernel(product_kernel(module, how, tile));

@@ -20,7 +20,7 @@ std::string contents_of(const std::string& path) {
   return std::string((std::istreambuf_iterator<char>(in)), {});
 }
 
-// Finds the PTX texts in the data, each with its architecture. A text ends at a zero byte.
+// Finds the PTX texts in the contents of a file, each with its architecture. A text ends at a zero byte.
 std::vector<std::pair<int, std::string>> find_texts(const std::string& data) {
   std::vector<std::pair<int, std::string>> found;
   for (std::size_t at = data.find(kBegin); at != std::string::npos;) {

@@ -11,9 +11,9 @@ struct Warp;
 struct Instruction;
 using Handler = void (*)(Warp&, const Instruction&);
 
-// Locates a register or a constant, which is an array of one value per lane (a predicate is one mask of 32
-// lanes). An even slot is the byte offset of the array in the registers of the warp. An odd slot is the byte
-// offset plus 1 in the constants of the kernel, which all warps share.
+// The location of a register or a constant. Both are arrays of one value per lane, except that a predicate is
+// one mask of 32 lanes. An even slot is the byte offset of the array in the registers of the warp. An odd
+// slot is the byte offset plus 1 in the constants of the kernel, which all warps share.
 using Slot = std::uint32_t;
 constexpr Slot kNoSlot = ~Slot(0) - 1;
 
@@ -122,7 +122,7 @@ struct Warp {
   std::uint32_t active = 0, pc = 0;
   bool full = false;
   std::uint32_t lane[kLanes] = {};  // `active`, expanded to one word per lane: 0 or ~0
-  std::uint32_t other_pc = ~0u;     // pc from which on the warp must reschedule: see reschedule()
+  std::uint32_t other_pc = ~0u;     // the warp must call reschedule() when its pc reaches this value
 
   Block* block = nullptr;
   unsigned index = 0;      // number of the warp in its block

@@ -23,7 +23,8 @@ inline std::vector<std::string> lines_of(const std::string& path) {
   return lines;
 }
 
-// The expected parts of an error: "kernel: what", the source line marked "@kernel", block and thread.
+// The expected parts of an error: the text "kernel: what", the source line with the mark "@kernel" in a
+// comment, the block and the thread.
 struct Report {
   std::string kernel, what, block, thread;
 };
@@ -63,8 +64,8 @@ class MachineTest : public testing::Test {
     return "";
   }
 
-  // Checks all parts of an error. The PTX line must contain the quoted text. The source line must have the
-  // kernel's mark; for an inlined function this is the line of the call.
+  // Checks all parts of an error. The PTX line of that number must contain the quoted instruction. The source
+  // line must contain the mark "@kernel"; for an inlined function it is the line of the call.
   void expect_report(const std::string& error, const Report& expected) const {
     std::istringstream stream(error);
     std::string first, place, position;

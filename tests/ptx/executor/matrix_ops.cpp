@@ -1,19 +1,20 @@
-// Implements mma.sync of a warp: m16n8k8 of TF32 and m16n8k16 of bfloat16, with sums in f32.
+// Implements mma.sync: m16n8k8 with TF32 factors and m16n8k16 with bfloat16 factors, both with f32 sums.
 //
-// Accumulate::exact adds all products to the accumulator in double and rounds once.
+// Accumulate::exact adds all products to the accumulator in double precision and rounds once.
 //
-// Accumulate::truncating adds as published for NVIDIA's tensor cores: M. Fasi, N. J. Higham, M. Mikaitis, S.
-// Pranesh, "Numerical behavior of NVIDIA tensor cores", PeerJ Computer Science 7:e330 (2021), and for newer
-// devices F. A. Khattak, M. Mikaitis, "Accurate models of NVIDIA tensor cores", arXiv:2512.07004 (2025).
+// Accumulate::truncating models the additions of NVIDIA's tensor cores: M. Fasi, N. J. Higham, M. Mikaitis,
+// S. Pranesh, "Numerical behavior of NVIDIA tensor cores", PeerJ Computer Science 7:e330 (2021), and for
+// newer devices F. A. Khattak, M. Mikaitis, "Accurate models of NVIDIA tensor cores", arXiv:2512.07004
+// (2025).
 //
-// Products are exact. The accumulator and the products of one group of k are aligned to their largest
-// exponent, cut off after 23 bits of fraction and some extra bits, and added without normalisation in
-// between. The sum is truncated to f32. There are 0 extra bits on V100 and T4, 1 on A100 and 2 on H100; on
-// A100 a group has 4 products of TF32 or 8 of bfloat16.
+// Products are exact. Tensor cores add the products along k in groups. The accumulator and the products of
+// one group are aligned to the largest of their exponents, truncated after 23 fraction bits plus some extra
+// bits, and added without intermediate normalisation. The sum is truncated to f32. There are 0 extra bits on
+// V100 and T4, 1 on A100 and 2 on H100. On A100, a group has 4 products of TF32 or 8 of bfloat16.
 //
-// This file uses the least precise of the devices that have these instructions: 1 extra bit and the groups of
-// A100. It aligns by the exponent of a product's value. Hardware aligns by the sum of the factors' exponents,
-// which may be one less and then keeps one more bit.
+// This file models A100, the least precise of these devices that has the instructions: 1 extra bit, groups of
+// 4 or 8. It aligns to the exponent of the product. Hardware aligns to the sum of the factors' exponents,
+// which is equal or one less; in the latter case it keeps one more bit than this file.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -35,7 +36,7 @@ struct Factors {
   float b[K][kN];
 };
 
-// Returns the f32 next to x towards zero, or x itself if it is an f32.
+// Rounds x to f32 towards zero.
 inline float truncated(double x) {
   const float nearest = static_cast<float>(x);
   const bool beyond = std::fabs(static_cast<double>(nearest)) > std::fabs(x);
@@ -48,7 +49,7 @@ void add_truncating(double (&terms)[kTerms][kN]) {
   double plain[kN], largest[kN], sum[kN];
   for (int n = 0; n < kN; ++n) {
     plain[n] = terms[0][n];
-    largest[n] = 0x1p-300;  // smaller than all products
+    largest[n] = 0x1p-300;  // smaller than every product except 0
     sum[n] = 0;
   }
   for (int t = 1; t < kTerms; ++t)
@@ -56,7 +57,8 @@ void add_truncating(double (&terms)[kTerms][kN]) {
   for (int t = 0; t < kTerms; ++t)
     for (int n = 0; n < kN; ++n) largest[n] = std::max(largest[n], std::fabs(terms[t][n]));
   for (int n = 0; n < kN; ++n) {
-    // The last bit that is kept has the weight `unit`. In this unit, terms are whole numbers below 2^25.
+    // `unit` is the value of the last bit that is kept. Divided by it and truncated, every term is an integer
+    // of magnitude below 2^25.
     constexpr uint64_t kBias = 1023, kBits = 23 + kExtraBits;
     const uint64_t exponent = std::bit_cast<uint64_t>(largest[n]) >> 52;
     const double unit = std::bit_cast<double>((exponent - kBits) << 52);
@@ -90,7 +92,7 @@ void row_exact(const Factors<K>& factors, int m, double (&row)[kN]) {
   std::copy(sum, sum + kN, row);
 }
 
-// C and D: register r of lane l has row l / 4 + 8 (r / 2) and column 2 (l % 4) + r % 2.
+// Register r of lane l holds the element of C or D in row l / 4 + 8 (r / 2) and column 2 (l % 4) + r % 2.
 template <int K, int kGroup>
 void multiply(Warp& w, const Instruction& i, const Factors<K>& factors) {
   const bool truncating = w.block->grid->options.accumulate == Accumulate::truncating;
@@ -122,13 +124,13 @@ bool has_whole_warp(Warp& w, const Instruction& i) {
   return false;
 }
 
-// Hardware ignores the 13 low bits of an f32, which TF32 lacks.
+// TF32 has 13 fraction bits fewer than f32. Hardware ignores these low bits.
 inline float from_tf32(uint32_t x) { return std::bit_cast<float>(x & ~0x1fffu); }
 inline float low_bf16(uint32_t x) { return std::bit_cast<float>(x << 16); }
 inline float high_bf16(uint32_t x) { return std::bit_cast<float>(x & 0xffff0000u); }
 
-// A: register r of lane l has row l / 4 + 8 (r % 2) and column l % 4 + 4 (r / 2).
-// B: register r of lane l has row l % 4 + 4 r and column l / 4.
+// Register r of lane l holds the element of A in row l / 4 + 8 (r % 2) and column l % 4 + 4 (r / 2), and that
+// of B in row l % 4 + 4 r and column l / 4.
 void mma_tf32(Warp& w, const Instruction& i) {
   if (!has_whole_warp(w, i)) return;
   Factors<8> f;
@@ -143,8 +145,9 @@ void mma_tf32(Warp& w, const Instruction& i) {
   multiply<8, 4>(w, i, f);
 }
 
-// A: the halves of register r of lane l have row l / 4 + 8 (r % 2) and columns 2 (l % 4) + 8 (r / 2) and the
-// next. B: the halves of register r of lane l have rows 2 (l % 4) + 8 r and the next, and column l / 4.
+// Each register holds two elements, the first in its low half. Register r of lane l holds those of A in row
+// l / 4 + 8 (r % 2) and columns c and c + 1 with c = 2 (l % 4) + 8 (r / 2), and those of B in rows k and k +
+// 1 with k = 2 (l % 4) + 8 r and column l / 4.
 void mma_bf16(Warp& w, const Instruction& i) {
   if (!has_whole_warp(w, i)) return;
   Factors<16> f;

@@ -9,9 +9,10 @@
 namespace ptx {
 namespace {
 
-// Freed bytes that are kept, so that late accesses are detected.
+// Up to this many freed bytes are not returned to the host, so that accesses after free are detected.
 constexpr std::size_t kQuarantine = 64 << 20;
-constexpr std::size_t kTombstones = 1024;  // forgotten allocations that are remembered
+// Number of forgotten allocations whose addresses are still reported as freed.
+constexpr std::size_t kTombstones = 1024;
 constexpr std::size_t kAlign = 256;
 
 std::string text_of(const Allocation& a) {
@@ -80,7 +81,7 @@ Memory::~Memory() {
 void* Memory::allocate(std::size_t bytes, std::string name) {
   const std::size_t size = std::max<std::size_t>(1, (bytes + kAlign - 1) / kAlign) * kAlign;
   void* p = std::aligned_alloc(kAlign, size + kAlign);  // the extra space separates neighbours
-  if (!p) throw Error("[ptx] expected memory for " + std::to_string(bytes) + " bytes, got none");
+  if (!p) throw Error("[ptx] expected " + std::to_string(bytes) + " bytes of host memory, got none");
   std::memset(p, 0xff, size);
   add(p, bytes, std::move(name), true, false);
   return p;
@@ -104,7 +105,7 @@ void Memory::adopt(void* pointer, std::size_t bytes, std::string name, bool writ
   add(pointer, bytes, std::move(name), false, written);
 }
 
-// A forgotten allocation stays known as freed until its addresses are reused.
+// Accesses to a forgotten allocation are reported as accesses to freed memory until its addresses are reused.
 void Memory::forget(void* pointer) {
   const auto found = allocations_.find(reinterpret_cast<std::uint64_t>(pointer));
   if (found == allocations_.end() || found->second->freed) return;

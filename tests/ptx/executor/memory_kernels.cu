@@ -1,5 +1,5 @@
-// Kernels for the tests of memory checks. Each has an argument that plants a bug; "@name" marks the line at
-// which the bug is reported.
+// Kernels for the tests of memory checks. Arguments of most kernels enable a planted bug; "@name" marks the
+// line at which the bug is reported.
 #include <cstdint>
 
 extern "C" {
@@ -83,8 +83,8 @@ __global__ void read_only_load(float* x, bool planted) {
 __device__ int table[4] = {1, 2, 3, 4};
 __global__ void read_table(int* x, int from) { x[threadIdx.x] = table[from + threadIdx.x]; }  // @read_table
 
-// Transposes two tables of [32, 32]. Rows of 33 floats have no bank conflicts, rows of 32 have 32-way
-// conflicts.
+// Transposes a [32, 32] table through shared memory. A row pitch of 33 floats avoids bank conflicts; a pitch
+// of 32 floats causes 32-way conflicts.
 __global__ void transpose(const float* x, float* y, int row) {
   __shared__ float tile[32 * 33];
   for (int j = threadIdx.y; j < 32; j += blockDim.y) tile[j * row + threadIdx.x] = x[j * 32 + threadIdx.x];

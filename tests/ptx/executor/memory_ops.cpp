@@ -1,5 +1,5 @@
-// Loads, stores and atomics of a warp. An access is translated and checked in all lanes, then counted, and
-// only then executed.
+// Loads, stores and atomics of a warp. The addresses of all lanes are translated, the access is counted for
+// the profile and checked in all lanes, and only then is it executed.
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -22,9 +22,9 @@ bool delayed(const Warp& w, const Access& a) {
   return w.block->grid->options.delayed_stores && a.space == Space::global;
 }
 
-// The memory that the block sees at the addresses of an access: memory, overlaid by its own pending stores.
-// With `all_blocks`, the pending stores of other blocks are included, which gives the final value of the
-// memory.
+// The values that a block sees at the addresses of an access: global memory, overlaid by the block's pending
+// stores. With `all_blocks`, the pending stores of other blocks are included too, which gives the final
+// values.
 struct Overlay {
   alignas(16) char bytes[kLanes][16];
   void look(const Warp& w, Access& a, bool all_blocks) {

@@ -35,7 +35,7 @@ TEST_F(MemoryTest, GlobalOffByOne) {
                                                   "(3, 0, 0)", "(232, 0, 0)"});
 }
 
-TEST_F(MemoryTest, Misaligned) {
+TEST_F(MemoryTest, MisalignedAccessIsReported) {
   float* in = upload_counting(128, "in");
   float* out = memory.allocate<float>(128, "out");
   module.launch(memory, "add_one_by_four", {1}, {31}, 0, in, out);
@@ -47,7 +47,7 @@ TEST_F(MemoryTest, Misaligned) {
                  "(0, 0, 0)", "(0, 0, 0)"});
 }
 
-TEST_F(MemoryTest, Freed) {
+TEST_F(MemoryTest, AccessToFreedMemoryIsReported) {
   float* in = upload_counting(64, "in");
   float* out = memory.allocate<float>(64, "out");
   memory.free(in);

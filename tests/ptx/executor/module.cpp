@@ -32,7 +32,7 @@ const Kernel& Module::kernel(std::string_view name) const {
     if (k.name != name && k.name.find(name) == std::string::npos) continue;
     if (found && k.name != name)
       throw Error("[ptx::Module] expected the name of one kernel, got '" + std::string(name) +
-                  "', which several contain");
+                  "', which is part of several names");
     found = &k;
     if (k.name == name) break;
   }

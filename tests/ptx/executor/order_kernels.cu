@@ -1,5 +1,5 @@
-// Kernels for the tests of races, deadlocks and hangs. Each has an argument that plants a bug; "@name" marks
-// the line at which the bug is reported.
+// Kernels for the tests of races, deadlocks and hangs. Arguments of most kernels enable a planted bug;
+// "@name" marks the line at which the bug is reported.
 extern "C" {
 
 __global__ void reverse(const float* in, float* out, bool barrier) {
@@ -55,8 +55,9 @@ __global__ void barrier_in_branch(float* x, unsigned bound) {
   }
 }
 
-// Sums the blocks' values in the last block. `fences` is a set of flags: 1 puts a fence before the ticket, 2
-// a fence after it, 4 a fence of the block alone before it.
+// The block that draws the last ticket adds the values of all blocks. `fences` is a sum of flags: 1 executes
+// __threadfence before the ticket, 2 executes __threadfence after it, 4 executes __threadfence_block before
+// it.
 __global__ void sum_of_blocks(const float* in, float* partial, unsigned* ticket, float* out, int fences) {
   __shared__ bool last;
   if (threadIdx.x == 0) partial[blockIdx.x] = in[blockIdx.x];

@@ -9,8 +9,8 @@ class OrderTest : public MachineTest {
  protected:
   OrderTest() : MachineTest("order_kernels") {}
 
-  // Returns the sum over 100 blocks that the last block computes, with the fences of the kernel
-  // sum_of_blocks.
+  // Runs the kernel sum_of_blocks on 100 blocks and returns the sum that the last block computes. `fences`
+  // holds the kernel's flags.
   float sum_of_blocks(int fences) {
     constexpr unsigned kBlocks = 100;
     float* in = upload_counting(kBlocks, "in");
@@ -84,12 +84,12 @@ TEST_F(OrderTest, SyncwarpOrdersReadsBeforeLaterWrites) {
   }
 }
 
-TEST_F(OrderTest, ManyWarpBarriersInARow) {
+TEST_F(OrderTest, TooManyWarpBarriersWithoutABlockBarrierAreReported) {
   float* x = upload(std::vector<float>(32), "x");
   module.launch(memory, "add_neighbour", {1}, {32}, 0, x, 16000, 0xffffu);
   const std::string error =
       error_of([&] { module.launch(memory, "add_neighbour", {1}, {32}, 0, x, 32768, 0xffffu); });
-  EXPECT_NE(error.find("more than 65535 warp barriers in a row"), std::string::npos) << error;
+  EXPECT_NE(error.find("more than 65535 warp barriers without a block barrier"), std::string::npos) << error;
 }
 
 TEST_F(OrderTest, BytesOfAWordAreCheckedSeparately) {
@@ -152,8 +152,8 @@ TEST_F(OrderTest, ShuffleNamesALaneThatHasExited) {
   module.launch(memory, "sum_of_warp", {1}, {32}, 0, in, out, 0);
   EXPECT_EQ(*out, 528.0f);
   expect_report(error_of([&] { module.launch(memory, "sum_of_warp", {1}, {32}, 0, in, out, 12); }),
-                {"sum_of_warp", "its mask 0xffffffff names lanes that have exited: 0xfff00000", "(0, 0, 0)",
-                 "(0, 0, 0)"});
+                {"sum_of_warp", "the instruction waits for lanes 0xffffffff, of which 0xfff00000 have exited",
+                 "(0, 0, 0)", "(0, 0, 0)"});
 }
 
 TEST_F(OrderTest, ShuffleReadsALaneOutsideItsMask) {
@@ -175,12 +175,12 @@ TEST_F(OrderTest, BarrierThatSomeThreadsNeverReach) {
        "(0, 0, 0)", "(0, 0, 0)"});
 }
 
-TEST_F(OrderTest, BarriersInBranches) {
+TEST_F(OrderTest, DifferentBarriersInBranchesAreReported) {
   float* x = upload_counting(64, "x");
   module.launch(memory, "barrier_in_branch", {1}, {64}, 0, x, 64u);
   const std::string lanes =
       error_of([&] { module.launch(memory, "barrier_in_branch", {1}, {64}, 0, x, 16u); });
-  EXPECT_NE(lanes.find("deadlock: lanes wait for lanes of their warp that do not come"), std::string::npos)
+  EXPECT_NE(lanes.find("deadlock: lanes wait for lanes of their warp that never arrive"), std::string::npos)
       << lanes;
   EXPECT_NE(lanes.find("lanes 0x0000ffff wait for other lanes of the warp at PTX line"), std::string::npos)
       << lanes;
@@ -218,7 +218,7 @@ TEST_F(OrderTest, LastBlockNeedsTheFenceAfterItsTicket) {
   EXPECT_NE(error.find("sum_of_blocks: race in global memory"), std::string::npos) << error;
 }
 
-// Without the race check, a missing fence shows in the value: the stores of other blocks are not visible yet.
+// Without the race check, a missing fence leads to a wrong sum: stores of other blocks are not visible yet.
 TEST_F(OrderTest, DelayedStoresBecomeVisibleAtAFence) {
   module.options.races = false;
   EXPECT_EQ(sum_of_blocks(2), 5050.0f);
@@ -264,7 +264,7 @@ TEST_F(OrderTest, RandomOrdersInterleaveBlocks) {
     module.launch(memory, "count_up", {8}, {1}, 0, count, false);
     lost = *count < 8;
   }
-  EXPECT_TRUE(lost) << "no order of eight blocks lost an increment that is not atomic";
+  EXPECT_TRUE(lost) << "expected some random order to lose a non-atomic increment, got none";
 }
 
 TEST_F(OrderTest, SpinningLanesAndWarpsYield) {
@@ -289,7 +289,7 @@ TEST_F(OrderTest, HangReportListsAllWaitingLanes) {
     std::string first, line;
     std::getline(stream, first);
     std::getline(stream, line);
-    EXPECT_EQ(first, "wait_for_flag: hang: no end after 100000 warp instructions");
+    EXPECT_EQ(first, "wait_for_flag: hang: not finished after 100000 warp instructions");
     EXPECT_NE(line.find("block (0, 0, 0), warp 0, lanes 0x00000001 run at PTX line"), std::string::npos)
         << error;
     expect_place(line, "wait_for_flag");

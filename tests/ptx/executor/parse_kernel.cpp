@@ -91,7 +91,7 @@ void Parser::statement() {
   else if (t.is(".pragma") || t.is(".param"))
     skip_to(";");
   else
-    fail("a statement, not " + std::string(t.text));
+    fail("a supported directive instead of " + std::string(t.text));
 }
 
 void Parser::location() {

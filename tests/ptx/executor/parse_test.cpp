@@ -8,7 +8,7 @@
 namespace ptx {
 namespace {
 
-// Returns the message of the error that f throws, or an empty one.
+// Returns the message of the error that f throws, or "" if it throws none.
 template <class F>
 std::string error_of(const F& f) {
   try {
@@ -37,7 +37,7 @@ TEST(PtxParse, Numbers) {
     EXPECT_FALSE(parse_number(text, bits)) << text;
 }
 
-TEST(PtxParse, TokensKeepTheirLines) {
+TEST(PtxParse, TokensHaveLineNumbers) {
   const auto tokens = tokenize("add.s32 %r1, -5; // comment\n/* two\nlines */ ld.shared::cta.u32 \"a b\"");
   std::vector<std::string_view> texts;
   for (const Token& t : tokens) texts.push_back(t.text);
@@ -59,7 +59,7 @@ TEST(PtxParse, ParametersAreAligned) {
   EXPECT_EQ(k.max_threads, 128u);
 }
 
-TEST(PtxParse, InnerRegistersHideOuterOnes) {
+TEST(PtxParse, InnerRegistersShadowOuterOnes) {
   const std::vector<std::uint32_t> x = {10};
   EXPECT_EQ(evaluate<std::uint32_t>(".reg .b32 %x<2>; mov.u32 %x0, 1; { .reg .b32 %x<2>; mov.u32 %x0, 7; "
                                     "add.u32 %x1, %x0, %a0; add.u32 %d, %x1, 0; } add.u32 %d, %d, %x0;",
@@ -69,14 +69,15 @@ TEST(PtxParse, InnerRegistersHideOuterOnes) {
 
 TEST(PtxParse, BranchesAndPredicates) {
   const std::vector<std::uint32_t> x = {1, 5, 0};
-  const std::string body =  // the sum of 1 ... a
+  // Computes 0 if a = 0, else 100 + 1 + 2 + ... + a.
+  const std::string body =
       "mov.u32 %d, 0; setp.eq.u32 %q0, %a0, 0; @%q0 bra done; .reg .b32 %k; mov.u32 %k, %a0; loop: "
       "add.u32 %d, %d, %k; sub.u32 %k, %k, 1; setp.ne.u32 %q1, %k, 0; @%q1 bra loop; done: "
       "@!%q0 add.u32 %d, %d, 100;";
   EXPECT_EQ(evaluate<std::uint32_t>(body, x), (std::vector<std::uint32_t>{101, 115, 0}));
 }
 
-TEST(PtxParse, VariablesOfTheModule) {
+TEST(PtxParse, ModuleVariablesHaveTheirInitialValues) {
   const std::string text = module_text(
       ".const .align 4 .b32 table[3] = {5, -6, 7};\n.global .align 2 .b16 pair[2] = {1, 2};\n"
       ".visible .entry k(.param .u64 out)\n{\n.reg .b64 %p; .reg .b32 %r<3>; .reg .b16 %h;\n"
@@ -90,7 +91,8 @@ TEST(PtxParse, VariablesOfTheModule) {
   EXPECT_EQ(out[1], 2);
 }
 
-// Input that the parser does not understand is an error with its line.
+// The parser throws an error for input that it does not understand. The message says what was expected, and
+// where.
 TEST(PtxParse, RefusesUnknownSyntax) {
   const auto error = [](const std::string& kernel) {
     return error_of([&] { Module::load(module_text(kernel)); });

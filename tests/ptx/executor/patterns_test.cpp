@@ -1,5 +1,6 @@
-// Checks of accesses find the same in whichever pattern the lanes access memory: in a row, with a distance,
-// in rows of four, backwards, all at one address; bytes, words and vectors; full warps and others.
+// Memory checks must give the same results for every access pattern (consecutive, strided, in groups of four,
+// reversed, all lanes at one address), for every width (bytes, words, vectors), and for full and partial
+// warps.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -21,7 +22,7 @@ struct Width {
 const Width kWidths[] = {
     {"u8", 1, "%h"}, {"b32", 4, "%v0"}, {"v2.b32", 8, "{%v0, %v1}"}, {"v4.b32", 16, "{%v0, %v1, %v2, %v3}"}};
 
-// A thread's place, in elements.
+// Maps a thread to the index of the element that it accesses.
 struct Pattern {
   const char* name;
   unsigned (*place)(unsigned thread);
@@ -31,7 +32,7 @@ constexpr Pattern kPatterns[] = {{"row", [](unsigned t) { return t; }},
                                  {"fours", [](unsigned t) { return t / 4 * 20 + t % 4; }},
                                  {"backwards", [](unsigned t) { return kThreads - 1 - t; }}};
 
-// Thread t stores at places[t], then loads from places[t ^ flip], with `between` between them.
+// Returns a kernel whose thread t stores to places[t], executes `between` and loads from places[t ^ flip].
 std::string exchange(const std::string& space, const Width& width, unsigned flip,
                      const std::string& between) {
   const std::string place =
@@ -53,17 +54,17 @@ std::string exchange(const std::string& space, const Width& width, unsigned flip
 
 class Patterns : public testing::Test {
  protected:
-  // In bytes.
+  // Returns the byte offset that each thread accesses.
   static std::vector<std::uint64_t> places_of(const Width& width, const Pattern& pattern) {
     std::vector<std::uint64_t> places;
     for (unsigned t = 0; t < kThreads; ++t) places.push_back(std::uint64_t(pattern.place(t)) * width.bytes);
     return places;
   }
-  // The error of an exchange, or nothing.
+  // Runs an exchange and returns the text of its error, or "" if there is none.
   std::string error(const std::string& space, const Width& width, const Pattern& pattern, unsigned flip,
                     const std::string& between, unsigned threads) {
     Module module = Module::load(exchange(space, width, flip, between));
-    module.options.uninitialized = false;  // what is read too early is a race here
+    module.options.uninitialized = false;  // a load that comes too early must be reported as a race
     try {
       module.launch(memory_, "exchange", {1}, {threads}, 0, base_,
                     upload(memory_, places_of(width, pattern)));
@@ -72,7 +73,7 @@ class Patterns : public testing::Test {
     }
     return "";
   }
-  // "0x40": the place of a thread.
+  // Returns the address that a thread accesses, such as "0x40".
   std::string place(const std::string& space, const Width& width, const Pattern& pattern,
                     unsigned thread) const {
     const auto base = space == "shared" ? 0 : reinterpret_cast<std::uintptr_t>(base_);
@@ -130,7 +131,7 @@ TEST_F(Patterns, RacesBetweenWarpsAreFound) {
     });
 }
 
-TEST_F(Patterns, OneWordForAllIsARace) {
+TEST_F(Patterns, StoresOfAllThreadsToOneWordAreARace) {
   const Pattern one{"one", [](unsigned) { return 5u; }};
   for (const char* space : {"shared", "global"}) {
     const std::string found = error(space, kWidths[1], one, 0, "", 32);
@@ -139,11 +140,12 @@ TEST_F(Patterns, OneWordForAllIsARace) {
   }
 }
 
-// Thread t loads from a second list of places, in which thread 9 may have the element behind its own.
+// Threads store through one list of places and load through a second list. In the second list, the place of
+// thread 9 may be the element after the one that it has written.
 TEST_F(Patterns, UnwrittenWordsAreFound) {
   for_all([&](const char* space, const Width& width, const Pattern& pattern, unsigned threads) {
     std::vector<std::uint64_t> places = places_of(width, pattern);
-    places[9] += 1 << 14;  // a separate place
+    places[9] += 1 << 14;  // away from the places of all other threads
     const std::string second_list = "add.s64 %places, %places, " + std::to_string(8 * kThreads) + ";";
     const Module module = Module::load(exchange(space, width, 0, "bar.sync 0;\n" + second_list));
     const auto run = [&](std::uint64_t distance) {

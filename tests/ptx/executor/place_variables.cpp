@@ -1,4 +1,4 @@
-// Assigns addresses to shared and local variables.
+// Assigns addresses to the shared and local variables that a kernel uses.
 #include "decode.h"
 
 namespace ptx {
@@ -12,11 +12,12 @@ const Variable* Decoder::find(std::string_view name) const {
 
 const Variable& Decoder::variable(std::string_view name) const {
   const Variable* v = find(name);
-  if (!v) throw Refusal{"name " + std::string(name) + " is not declared"};
+  if (!v) throw Refusal{"variable " + std::string(name) + " is not declared"};
   return *v;
 }
 
-// Static shared variables are at least 16 bytes apart, so that an overrun of one does not reach the next.
+// Assigns an address to the variable `name` if it needs one and has none. Static shared variables are at
+// least 16 bytes apart, so that a small overrun of one variable does not reach the next.
 void Decoder::place(std::string_view name, bool dynamic) {
   if (places_.contains(name)) return;
   const Variable* v = find(name);
@@ -36,7 +37,7 @@ void Decoder::place(std::string_view name, bool dynamic) {
   places_[name] = placed;
 }
 
-// Dynamic shared memory comes last.
+// Dynamic shared memory begins after all static shared variables.
 void Decoder::place_variables() {
   for (const bool dynamic : {false, true}) {
     for (const SyntaxInstruction& s : source_.code)

@@ -12,8 +12,8 @@ using std::uint32_t, std::uint64_t;
 
 constexpr unsigned kSector = 32, kBanks = 32;
 
-// ptxas merges several neighbouring accesses if it can prove their alignment; here they are merged if they
-// are aligned. Returns the bytes per lane of the merged access, or 0 if it has already been counted.
+// ptxas merges several adjacent accesses if it can prove their alignment. The profile merges them if they are
+// aligned in this run. Returns the bytes per lane of the merged access, or 0 if it has already been counted.
 unsigned joined_bytes(Warp& w, const Instruction& i, const Access& a) {
   if (w.counted > 0 && i.merged == 1) {
     --w.counted;

@@ -1,5 +1,5 @@
-// Runs the PTX that nvcc produced on the CPU. This tests the compiled code, not a recompilation of the
-// source.
+// Executes on the CPU the PTX that nvcc compiled, so that tests cover the compiled kernels and not a
+// recompilation of their source.
 //
 //   ptx::Memory memory;
 //   auto module = ptx::Module::load(text);
@@ -45,10 +45,11 @@ enum class Accumulate : std::uint8_t {
 enum class Approximation : std::uint8_t { nearest, low, high };
 
 struct Options {
-  bool races = true;          // conflicting accesses of threads, warps, blocks and overlapping grids
-  bool uninitialized = true;  // reads of shared and global memory that was never written
-  bool profile = true;        // sectors, bank conflicts, instructions by class
-  // A block's plain global stores become visible to other blocks only at a fence or at its end.
+  bool races = true;          // report races of threads, warps, blocks and overlapping grids
+  bool uninitialized = true;  // report reads of shared, global and local memory that was never written
+  bool profile = true;        // count sectors, bank conflicts, and instructions by class
+  // A block's plain global stores become visible to other blocks of the grid only at a fence, at an atomic of
+  // the block on the same address, or some time after the block has ended.
   bool delayed_stores = false;
   Order order = Order::ascending;
   std::uint64_t seed = 1;  // seed of Order::random
@@ -122,7 +123,7 @@ class Memory {
   Memory();
   ~Memory();
   Memory(const Memory&) = delete;
-  void* allocate(std::size_t bytes, std::string name = "");  // filled with 0xff: NaN
+  void* allocate(std::size_t bytes, std::string name = "");  // filled with 0xff bytes, so that floats are NaN
   template <class T>
   T* allocate(std::size_t count, std::string name = "") {
     return static_cast<T*>(allocate(count * sizeof(T), std::move(name)));
@@ -137,9 +138,9 @@ class Memory {
   // Forgets adopted memory. Later accesses are errors until the addresses are adopted again.
   void forget(void* pointer);
 
-  Allocation* find(std::uint64_t address);      // the allocation that holds it, freed or not, or null
+  Allocation* find(std::uint64_t address);      // the allocation (possibly freed) at the address, or null
   std::string describe(std::uint64_t address);  // "16 bytes past the end of 'x' [..., ...)"
-  std::size_t live() const;                     // number of allocations
+  std::size_t live() const;                     // number of own allocations that are not freed
   std::uint32_t next_launch() { return ++launches_; }
   SpareBlocks& spare_blocks() { return *spare_blocks_; }
 
@@ -163,7 +164,7 @@ struct Launch {
   Dim3 grid, block;
   std::size_t dynamic_shared = 0;
   std::vector<std::byte> parameters;
-  // Such a launch may start when all blocks of its predecessor have called launch_dependents or ended.
+  // A programmatic launch may start when all blocks of its predecessor executed launch_dependents or ended.
   bool programmatic = false;
 };
 
@@ -171,7 +172,7 @@ class Module {
  public:
   static Module load(std::string text);
   std::vector<std::string> kernels() const;
-  // The full name, or a part that only one kernel's name contains.
+  // Returns the kernel with this name, or the only kernel whose name contains it. Throws Error otherwise.
   const Kernel& kernel(std::string_view name) const;
   std::vector<std::string> unsupported(std::string_view kernel) const;  // refused instructions
 

@@ -1,4 +1,4 @@
-// ptxrun FILE lists the kernels of a PTX file, an object or a library, and the refused instructions.
+// ptxrun FILE lists the kernels of a PTX file, an object or a library, and the unsupported instructions.
 #include <cstdio>
 
 #include "library.h"
@@ -34,7 +34,7 @@ int main(int argc, char** argv) {
         ++kernels;
       }
     }
-    std::printf("%zu kernels, %zu refused instructions\n", kernels, refused);
+    std::printf("%zu kernels, %zu unsupported instructions\n", kernels, refused);
     return refused == 0 ? 0 : 1;
   } catch (const ptx::Error& e) {
     std::fprintf(stderr, "%s\n", e.what());

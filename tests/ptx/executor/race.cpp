@@ -1,5 +1,5 @@
-// The full rules of races: they compare a word of an access with the earlier accesses of other threads,
-// blocks and grids.
+// The full race check: it compares one word of an access with the earlier accesses of other threads, blocks
+// and grids.
 //
 // Blocks of a grid are ordered by fences and atomics (fences.cpp). Overlapping grids are ordered only by
 // griddepcontrol.wait: it waits until the preceding grid is complete and its memory is visible.
@@ -34,8 +34,9 @@ void check_grids(const WordAccess& a, const GlobalCell& cell) {
   const bool after_read =
       a.access.store && (cell.in_block.read_mask & a.mask) != 0 && overlaps(a, cell.read_launch);
   if ((after_write && !same_value(a.access, a.lane)) || after_read)
-    a.fail(std::string("a grid that runs at the same time (griddepcontrol.wait is ") +
-           (a.waited() ? "behind a grid that has not waited itself)" : "missing or comes late)"));
+    a.fail(std::string("a grid that runs at the same time (") +
+           (a.waited() ? "the preceding grid has not waited for that grid itself)"
+                       : "griddepcontrol.wait is missing or comes late)"));
 }
 
 unsigned first_of(std::uint64_t threads, unsigned mask) {

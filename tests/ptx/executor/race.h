@@ -8,8 +8,8 @@
 
 namespace ptx {
 
-// The threads that accessed the bytes of a word: 16 bits per byte. If several threads did so without an order
-// among them, the last one is stored with a flag.
+// The threads that accessed the bytes of a word: 16 bits per byte. If several threads accessed a byte in no
+// defined order, the last one is stored together with a flag.
 constexpr std::uint16_t kSeveralLanes = 0x4000, kSeveralWarps = 0x8000, kThreadBits = 0x03ff;
 
 // The last writers and readers of a word within a block. A time is the number of barriers that the block had
@@ -55,7 +55,7 @@ inline std::uint64_t owner_of(std::uint32_t launch, std::uint32_t block) {
   return std::uint64_t(launch) << 32 | block;
 }
 
-// One access as the rules of ordering see it.
+// The thread of an access, and the numbers of barriers (time), warp barriers (sync) and fences before it.
 struct Moment {
   unsigned thread;
   std::uint32_t time;

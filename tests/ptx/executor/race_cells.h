@@ -54,8 +54,8 @@ inline std::uint64_t halves(std::uint8_t mask) {
   return ((mask & 1u) | (mask & 2ull) << 15 | (mask & 4ull) << 30 | (mask & 8ull) << 45) * 0xffff;
 }
 
-// Returns whether accesses by `who`, a thread with or without a flag, at `sync` and at the current time are
-// ordered before now.
+// Returns whether earlier accesses since the last barrier are ordered before `now`. `who` is their thread
+// with its flag, if any, and `sync` is the warp's `sync` at the time of the last of them.
 inline bool ordered_in_block(const Warp& w, const Moment& now, std::uint16_t who, std::uint16_t sync) {
   const unsigned thread = who & kThreadBits;
   if (who == now.thread) return true;
@@ -75,7 +75,7 @@ inline int unordered_thread(std::uint64_t threads, std::uint8_t mask, std::uint1
   return -1;
 }
 
-// Combines `who` with the current thread.
+// Returns the current thread, with a flag if the earlier accesses by `who` are not ordered before now.
 inline std::uint16_t joined(const Warp& w, const Moment& now, std::uint16_t who, std::uint16_t sync) {
   if (ordered_in_block(w, now, who, sync)) return static_cast<std::uint16_t>(now.thread);
   const bool warps = (who & kSeveralWarps) || !same_warp(who & kThreadBits, now.thread);

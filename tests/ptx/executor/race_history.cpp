@@ -115,9 +115,9 @@ uint32_t same_as_before(const uint64_t (&address)[kLanes]) {
   return same;
 }
 
-// Returns lanes of a load whose check gives no new information: those between the second and the last of
-// neighbouring lanes that read the same address. The first lane needs its own check, because it may itself
-// have written the word.
+// Returns the lanes of a load that need no check. In a run of adjacent lanes that read the same address,
+// these are all lanes except the first, the second and the last. The first lane is checked in addition to the
+// second, because it may itself have written the word.
 uint32_t redundant_lanes(const Warp& w, const Access& a) {
   if (a.store || !w.partial_syncs.empty()) return 0;
   if (a.is_uniform()) {

@@ -1,6 +1,7 @@
-// Races on words whose bytes all have the same history, stored in a record (race.h). The rules are those of
-// race_cells.h without branches, so that loops over the words of an access become vector instructions. They
-// hold if the warp has passed no bar.warp.sync of some of its lanes since the last barrier.
+// Checks words whose bytes all have the same history, which a record stores (race.h). These functions apply
+// the rules of race_cells.h without branches, so that the compiler vectorises the loops over the words of an
+// access. They may be used only if the warp has passed no bar.warp.sync of only some lanes since the last
+// barrier.
 #pragma once
 
 #include <algorithm>
@@ -65,9 +66,9 @@ bool check_shared_words(Record* writes, Record* reads, const Current& now, unsig
   return true;
 }
 
-// The same for the words of one lane in what is the usual case: nobody has written the words since the last
-// barrier, nor read those that are stored to. Returns false in any other case; the words before may be
-// remembered already, which check_shared_words does not mind.
+// Checks and records the words of one lane in the usual case: since the last barrier, no thread has written
+// the words or, before a store, read them. Returns false in any other case. Some of the words may then
+// already be recorded, which does not affect a following check_shared_words of the same access.
 template <bool kStore>
 bool access_quiet_words(Record* writes, Record* reads, Record mine, std::uint64_t full_sync, unsigned count) {
   const Record barrier = mine >> 32 << 32;
@@ -81,11 +82,11 @@ bool access_quiet_words(Record* writes, Record* reads, Record mine, std::uint64_
   return true;
 }
 
-// What a global access must know of its launch.
+// The launch of a global access, as check_global_words needs it.
 struct CurrentLaunch {
-  std::uint64_t owner;   // of a record that the block leaves
-  std::uint64_t writer;  // that the words may have: the owner, or nobody
-  std::uint64_t complete_before;
+  std::uint64_t owner;   // the owner of the records that this block writes
+  std::uint64_t writer;  // the only owner whose earlier writes are allowed; none for a non-coherent load
+  std::uint64_t complete_before;  // all launches with a lower id are complete
 };
 
 inline bool is_ordered(Record earlier, std::uint64_t owner, Record mine, std::uint64_t full_sync,
@@ -93,7 +94,7 @@ inline bool is_ordered(Record earlier, std::uint64_t owner, Record mine, std::ui
   return (owner >> 32 < complete_before) | ((owner == expected_owner) & is_ordered(earlier, mine, full_sync));
 }
 
-// check_shared_words for global memory, `first` being a word of the allocation.
+// Like check_shared_words, for global memory. `first` is the index of the first word within the allocation.
 template <unsigned kShift, bool kStore>
 bool check_global_words(GlobalHistory& history, std::size_t first, const Current& now,
                         const CurrentLaunch& launch, unsigned count) {

@@ -41,7 +41,7 @@ TEST(PtxRefusal, ACallIsNamedBeforeItsArguments) {
   EXPECT_NE(error.find("vprintf"), std::string::npos) << error;
 }
 
-TEST(PtxRefusal, OperandsThatDoNotFit) {
+TEST(PtxRefusal, OperandsThatDoNotFitAreRefused) {
   for (const char* body :
        {"mov.u32 %d, %clock;", "mov.u32 %d, nowhere;", "mov.b64 %d, %a0;", "add.u32 %d, %a0;",
         "selp.u32 %d, 1, 0, !%q0;", "bar.sync 0, 32; mov.u32 %d, 1;", "ld.global.v2.b32 %d, [%address];",
@@ -50,9 +50,9 @@ TEST(PtxRefusal, OperandsThatDoNotFit) {
     EXPECT_NE(error_of_launch(body).find("refused instruction"), std::string::npos) << body;
 }
 
-// Tests one opcode per gap that a handler could have: a modifier that it might ignore, or a similar
-// instruction that it might execute instead.
-TEST(PtxRefusal, UnknownFormsOfKnownInstructions) {
+// Each opcode covers one possible mistake of a handler: ignoring a modifier, or executing a similar
+// instruction instead.
+TEST(PtxRefusal, UnknownFormsOfKnownInstructionsAreRefused) {
   for (const char* opcode : {"add.sat.s32",
                              "add.cc.u32",
                              "addc.u32",
@@ -163,7 +163,7 @@ TEST(PtxRefusal, UnknownFormsOfKnownInstructions) {
     EXPECT_FALSE(Opcode(opcode).is_known()) << opcode;
 }
 
-TEST(PtxRefusal, FormsThatKernelsUse) {
+TEST(PtxRefusal, FormsThatKernelsUseAreSupported) {
   for (const char* opcode : {"add.f32",
                              "add.rn.f32",
                              "add.rz.f32",

@@ -37,7 +37,8 @@ class SlotPool {
   struct Used {
     unsigned end;
     Slot slot;
-    bool operator<(const Used& other) const { return end > other.end; }  // the heap's front ends first
+    // The range that ends first is at the front of the heap.
+    bool operator<(const Used& other) const { return end > other.end; }
   };
   std::vector<Used> used_;
   std::vector<Slot> free_;

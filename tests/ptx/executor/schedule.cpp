@@ -1,7 +1,7 @@
 // Runs the launches of a stream. A programmatic launch starts as early as possible: when all blocks of its
-// predecessor have executed launch_dependents or ended. Newer grids run first, so that a dependent reaches
-// its griddepcontrol.wait before its predecessor continues. The wait ends when the predecessor is complete;
-// earlier grids are known to be complete only if the predecessor has waited for them.
+// predecessor have executed launch_dependents or ended. Newer grids run first, so a dependent grid reaches
+// its griddepcontrol.wait before its predecessor continues. griddepcontrol.wait ends when the predecessor is
+// complete. Earlier grids are known to be complete only if the predecessor itself has waited for them.
 #include <algorithm>
 #include <bit>
 #include <list>
@@ -16,7 +16,7 @@ constexpr std::size_t kUnpublished = 64;  // blocks whose stores are withheld af
 
 void Completed::add(std::uint32_t id) {
   if (contains(id)) return;
-  if (id - all_before_ >= 64) throw Error("[ptx::run] expected at most 64 grids that overlap, got more");
+  if (id - all_before_ >= 64) throw Error("[ptx::run] expected at most 64 overlapping grids, got more");
   later_ |= 1ull << (id - all_before_);
   normalise();
 }

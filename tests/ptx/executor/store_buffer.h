@@ -12,7 +12,7 @@ class StoreBuffer {
  public:
   bool empty() const { return words_.empty(); }
   void store(std::uint64_t address, const char* value, unsigned bytes, const Moment& by);
-  // Replaces the bytes of `value` that the block has stored.
+  // Overwrites `value`, the contents of memory at `address`, with the bytes that the block has stored there.
   void overlay(std::uint64_t address, char* value, unsigned bytes) const;
   // Makes visible what a fence by these threads of a warp covers: their own stores, and those of other
   // threads that a barrier, or a bar.warp.sync of the whole warp, has ordered before the fence.

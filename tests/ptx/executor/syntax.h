@@ -29,7 +29,7 @@ struct Variable {
   std::uint64_t address = 0;
   std::uint64_t size = 0;
   std::uint64_t align = 1;
-  // Whether the launch determines the size of this shared memory.
+  // True for dynamic shared memory, whose size the launch determines.
   bool dynamic = false;
 };
 

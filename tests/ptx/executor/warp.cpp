@@ -1,7 +1,7 @@
-// The lanes of a warp. Lanes at the same instruction form a group and run in lockstep. The group with the
-// lowest pc runs first, so that lanes reconverge where control flow does. A group that needs other lanes
-// (barrier, shuffle, mma) waits for them before its instruction, and a group that runs for long yields to the
-// others, as lanes make independent progress from sm_70 on.
+// Schedules the lanes of a warp. Lanes at the same instruction form a group and run in lockstep. The group
+// with the lowest pc runs first, so that lanes reconverge where the paths of control flow join. A group at an
+// instruction that needs other lanes (barrier, shuffle, mma) waits there until they arrive. A group that has
+// run for long yields to the others, because lanes make independent progress from sm_70 on.
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -10,7 +10,8 @@
 
 namespace ptx {
 namespace {
-// Number of masks whose last bar.warp.sync is remembered. Accesses before older ones count as unordered.
+// The number of masks whose latest bar.warp.sync is remembered. If a warp uses more masks, the oldest entry
+// is dropped, and accesses that only this entry orders are reported as races.
 constexpr std::size_t kPartialSyncs = 64;
 }  // namespace
 
@@ -106,14 +107,14 @@ void Warp::rotate_groups() {
   others.push_back({pc, active, false});
   pc = group.pc;
   set_active(group.mask);
-  other_pc = ~0u;  // the group runs alone until it branches, waits or exits
+  other_pc = ~0u;  // the group runs alone until it diverges, waits or exits
 }
 
 void Warp::wait_for_lanes(const Instruction& i, std::uint32_t wanted) {
   if (wanted & ~live) {
     char text[96];
-    std::snprintf(text, sizeof text, "its mask 0x%08x names lanes that have exited: 0x%08x", wanted,
-                  wanted & ~live);
+    std::snprintf(text, sizeof text, "the instruction waits for lanes 0x%08x, of which 0x%08x have exited",
+                  wanted, wanted & ~live);
     fail(i, std::countr_zero(active), text);
   }
   others.push_back({pc - 1, active, true});
@@ -127,7 +128,8 @@ void Warp::synchronise(std::uint32_t mask) {
     full_sync = sync;
     partial_syncs.clear();
   } else {
-    // The last synchronisation of a mask orders everything that earlier ones of the same mask order.
+    // Only the latest synchronisation of each mask is kept: it orders all accesses that the earlier ones of
+    // the same mask order.
     std::erase_if(partial_syncs, [&](const PartialSync& p) { return p.mask == mask; });
     if (partial_syncs.size() == kPartialSyncs) partial_syncs.erase(partial_syncs.begin());
     partial_syncs.push_back({sync, mask});
@@ -150,7 +152,7 @@ void Warp::run(std::uint64_t most) {
     if (i.predicate != kNoSlot && i.cls != Class::branch) [[unlikely]] {
       const std::uint32_t p = predicate(i.predicate), on = (i.negated ? ~p : p) & active;
       if (on == 0) continue;
-      if (on != active) {  // the other lanes continue after this instruction, where both reconverge
+      if (on != active) {  // the other lanes skip this instruction, and all reconverge after it
         others.push_back({pc, active & ~on, false});
         set_active(on);
         other_pc = std::min(other_pc, pc);

@@ -43,7 +43,8 @@ void bar(Warp& w, const Instruction& i) {
   w.state = State::at_barrier;
 }
 
-// Continues with the lanes that name the same mask. Returns false if some of them have not arrived yet.
+// Restricts the active lanes to those with the same mask operand as the first one. Returns false if some
+// lanes of the mask have not arrived yet; the active lanes then wait for them.
 bool gathered(Warp& w, const Instruction& i, Slot mask_operand) {
   const uint32_t* masks = w.at<uint32_t>(mask_operand);
   const uint32_t mask = masks[std::countr_zero(w.active)];
@@ -52,7 +53,7 @@ bool gathered(Warp& w, const Instruction& i, Slot mask_operand) {
     if (w.lane[l] && masks[l] == mask) same |= 1u << l;
   if (same & ~mask) {
     char text[96];
-    std::snprintf(text, sizeof text, "the lane is not in its own mask 0x%08x", mask);
+    std::snprintf(text, sizeof text, "the mask 0x%08x does not name the lane itself", mask);
     w.fail(i, std::countr_zero(same & ~mask), text);
   }
   if (same != w.active) {  // lanes that name another mask execute the instruction later
@@ -67,7 +68,8 @@ bool gathered(Warp& w, const Instruction& i, Slot mask_operand) {
 void warp_sync(Warp& w, const Instruction& i) {
   if (!gathered(w, i, i.operand[0])) return;
   if (w.sync == std::numeric_limits<std::uint16_t>::max())
-    w.fail(i, std::countr_zero(w.active), "more than 65535 warp barriers in a row are not supported");
+    w.fail(i, std::countr_zero(w.active),
+           "more than 65535 warp barriers without a block barrier in between are not supported");
   w.synchronise(w.active);
 }
 
@@ -142,7 +144,7 @@ void fence(Warp& w, const Instruction&) {
   if (!block.stores.empty()) block.stores.fence(w.index, w.active, block.time, w.full_sync);
 }
 
-// Implements launch_dependents. The first thread of a block that executes it counts.
+// Implements launch_dependents. Only the first execution in a block has an effect.
 void trigger(Warp& w, const Instruction&) {
   Block& block = *w.block;
   Grid& grid = *block.grid;
