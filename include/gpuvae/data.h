@@ -162,11 +162,10 @@ struct DatasetOptions {
 // - .csv, .tsv, .txt: a table of numbers, height 1, with or without a header line. Tabs, semicolons, commas,
 //   vertical bars or spaces separate the columns, and an index column in front is left out. Tables and .npy
 //   files may be compressed (.gz).
-// - .mat: a real matrix of a MATLAB file of version 5 to 7 (DatasetOptions::variable). Each row is an
-// example.
-//   In Frey Face (a matrix ff, or of bytes, with 560 rows), however, each column is an image of 28 x 20.
-//   Arrays of [h, w, n] and [n, h, w] are images: n is the size beside two equal ones, else the last. A
-//   matrix ff of bytes is split as by load_frey.
+// - .mat: a real matrix of a MATLAB file of version 5 to 7 (DatasetOptions::variable). Its rows are examples,
+//   but in Frey Face (a matrix ff, or of bytes, with 560 rows) the columns are images of 28 x 20. Arrays of
+//   [h, w, n] and [n, h, w] are images: n is the size beside two equal ones, else the last. A matrix ff of
+//   bytes is split as by load_frey.
 // - A folder of PNG, JPEG, BMP or PNM images of one size, in the order of their names: bytes, with colours
 //   converted to luminance, transparency on white and other depths scaled to 8 bits. Sub-folders are the
 //   classes 0, 1, ... in the order of their names, except that "train" with "validation" or "test" are the
