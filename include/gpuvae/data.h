@@ -162,9 +162,8 @@ struct DatasetOptions {
 // - .csv, .tsv, .txt: a table of numbers, height 1, with or without a header line. Tabs, semicolons, commas,
 //   vertical bars or spaces separate the columns, and an index column in front is left out. Tables and .npy
 //   files may be compressed (.gz).
-// - .mat: a real matrix of a MATLAB file of version 5 to 7 (DatasetOptions::variable). Each row is an
-// example,
-//   but in Frey Face (a matrix ff, or of bytes, with 560 rows) each column is an image of 28 x 20. Arrays of
+// - .mat: a real matrix of a MATLAB file of version 5 to 7 (DatasetOptions::variable). Its rows are examples,
+//   but in Frey Face (a matrix ff, or of bytes, with 560 rows) the columns are images of 28 x 20. Arrays of
 //   [h, w, n] and [n, h, w] are images: n is the size beside two equal ones, else the last. A matrix ff of
 //   bytes is split as by load_frey.
 // - A folder of PNG, JPEG, BMP or PNM images of one size, in the order of their names: bytes, with colours

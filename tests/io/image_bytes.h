@@ -66,7 +66,8 @@ inline void expect_no_truncation_is_read(std::string_view whole) {
   constexpr std::size_t kAll = 50;
   for (std::size_t size = 0; size < whole.size(); ++size) {
     const bool tried = size < kAll || size + kAll > whole.size() || size % 11 == 0;
-    if (tried) EXPECT_NE(refusal_of(whole.substr(0, size)), "") << size << " of " << whole.size() << " bytes";
+    if (!tried) continue;
+    EXPECT_NE(refusal_of(whole.substr(0, size)), "") << size << " of " << whole.size() << " bytes";
   }
 }
 
