@@ -30,9 +30,10 @@ class MatRows : public testing::Test {
     return load_dataset(path(), {.variable = variable, .validation_fraction = 0});
   }
   // Loads the file for a model of rows or images of this size.
-  Split load_for(int height, int width, const std::string& variable = {}) const {
+  Split load_for(int height, int width, const std::string& variable = {},
+                 ValueKind kind = ValueKind::any) const {
     DataDescription like{.height = height, .width = width};
-    like.values = {ValueKind::any, 0, 0, false};
+    like.values = {kind, 0, 255, false};
     return load_like(path(), like, Header::automatic, variable);
   }
   // The first note, without the path.
@@ -123,7 +124,7 @@ TEST_F(MatRows, FreyFaceHasAFacePerColumn) {
   std::string bytes;
   for (int i = 0; i < 560 * 120; ++i) bytes += static_cast<char>(i / 560 + i % 560);
   put({.dims = {560, 120}, .data = bytes});
-  const Split all = load_for(28, 20);
+  const Split all = load_for(28, 20, "", ValueKind::bytes);
   EXPECT_EQ(all.train.count(), 120);
   EXPECT_EQ(all.train.height, 28);
   EXPECT_EQ(all.train.width, 20);
