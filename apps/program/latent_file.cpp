@@ -2,8 +2,10 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <numeric>
 #include <sstream>
 
 #include "kernels/check.h"
@@ -45,6 +47,28 @@ std::vector<float> checked(const std::filesystem::path& path, std::vector<float>
   return codes;
 }
 
+// The columns z1, z2, ..., or all columns if none of them has such a name.
+std::vector<std::size_t> code_columns(const std::filesystem::path& path, const io::Table& table,
+                                      std::size_t latent) {
+  const auto& names = table.columns;
+  const auto find = [&](std::size_t d) {
+    return static_cast<std::size_t>(std::ranges::find(names, fmt::format("z{}", d + 1)) - names.begin());
+  };
+  std::vector<std::size_t> columns(latent);
+  if (find(0) == names.size() || find(latent) < names.size()) {
+    check(names.size() == latent, "decode", "{}: expected {} columns, got {}", path.string(), latent,
+          names.size());
+    std::iota(columns.begin(), columns.end(), 0);
+    return columns;
+  }
+  for (std::size_t d = 0; d < latent; ++d) {
+    columns[d] = find(d);
+    check(columns[d] < names.size(), "decode", "{}: expected a column z{}, got {}", path.string(), d + 1,
+          fmt::join(names, ", "));
+  }
+  return columns;
+}
+
 }  // namespace
 
 void write_rows(const std::filesystem::path& path, const Rows& rows) {
@@ -74,15 +98,12 @@ std::vector<float> read_codes(const std::filesystem::path& path, std::int64_t la
   }
   check(ending == ".csv", "decode", "{}: expected a file ending in .csv or .npy", path.string());
   const io::Table table = io::read_csv(path);
-  const auto width = static_cast<std::int64_t>(table.columns.size());
-  const std::int64_t first = width > latent && table.columns.front() == "label" ? 1 : 0;
-  const std::int64_t last = width > latent + first && table.columns.back() == "row" ? 1 : 0;
-  check(width == latent + first + last, "decode", "{}: expected {} columns, got {}", path.string(), latent,
-        width);
+  const std::vector<std::size_t> columns = code_columns(path, table, static_cast<std::size_t>(latent));
   std::vector<float> codes;
   for (std::int64_t r = 0; r < table.rows; ++r)
-    for (std::int64_t c = first; c < first + latent; ++c)
-      codes.push_back(static_cast<float>(table.values[static_cast<std::size_t>(r * width + c)]));
+    for (const std::size_t c : columns)
+      codes.push_back(
+          static_cast<float>(table.values[static_cast<std::size_t>(r) * table.columns.size() + c]));
   return checked(path, std::move(codes));
 }
 

@@ -19,8 +19,8 @@ struct Rows {
 // Error for another ending.
 void write_rows(const std::filesystem::path& path, const Rows& rows);
 
-// Reads latent codes [n, latent] from a .csv or .npy file. A CSV file is one that write_rows wrote, or any
-// table of `latent` columns. Throws Error.
+// Reads latent codes [n, latent] from a .csv or .npy file. A CSV file is one that write_rows wrote, with
+// its columns z1, z2, ... in any order, or any table of `latent` columns. Throws Error.
 std::vector<float> read_codes(const std::filesystem::path& path, std::int64_t latent);
 // Reads codes of `latent` numbers from text such as "0.5,-1;0,2". Throws Error.
 std::vector<float> parse_codes(const std::string& text, std::int64_t latent);

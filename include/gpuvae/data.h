@@ -133,8 +133,8 @@ enum class Header : std::uint8_t {
 
 // How load_dataset reads a file or folder.
 struct DatasetOptions {
-  // The label column of a table, by name or by number from 0; empty for none. Whole numbers from 0 to 255 are
-  // the labels themselves. Text is the name of a class: the names are sorted and become 0, 1, ...
+  // The label column of a table: its name, or its number counted from 0; empty for no labels. Integers from 0
+  // to 255 are the labels themselves. Text is the name of a class: the names are sorted and become 0, 1, ...
   std::string label_column = {};
   Header header = Header::automatic;  // of a table
   // The columns of a table that are used, in this order, by name or by number from 0; empty for all but an
@@ -143,16 +143,17 @@ struct DatasetOptions {
   // Values are scaled from {low, high} to [0, 1]; {0, 255} makes whole numbers bytes. A value outside is an
   // error. Without it, the values decide (see ValueKind).
   std::optional<std::array<double, 2>> value_range = {};
-  // Scales each column of a table to mean 0 and standard deviation 1 over the training rows, in f64. Bytes,
-  // images and values with a given range are not changed.
+  // Shifts and scales each column of a table to mean 0 and standard deviation 1 over the training rows, in
+  // f64. Bytes, images and values with a given range are not standardised.
   bool standardize = false;
   double validation_fraction = 0.1;  // share of the rows, in [0, 1); MNIST has a fixed split instead
   std::uint64_t seed = 0;            // seed of the permutation that chooses the validation rows
   std::int64_t max_rows = 0;         // maximum number of rows from the start (MNIST: of each part); 0: all
 };
-// Reads a file or folder of examples. The content and the name decide which format it has:
-// - A folder with MNIST's four files is read by load_mnist. For an IDX file of images "...images...", labels
-//   are read from the file "...labels..." in the same folder, if it exists.
+// Reads a file or folder of examples. The format is detected from its content and name:
+// - A folder with MNIST's four files is read by load_mnist.
+// - An IDX file of images. If its name contains "images", labels are read from the file in the same
+//   folder whose name has "labels" in its place, if there is one.
 // - .npy of any numeric type. Arrays of [n, h, w], [n, h, w, 1] and [n, 1, h, w] are images; arrays of other
 //   shapes are rows of height 1.
 // - .csv, .tsv, .txt: a table of numbers, height 1, with or without a header line. Tabs, semicolons, commas,

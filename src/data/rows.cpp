@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <utility>
 
 #include "kernels/check.h"
@@ -54,6 +55,23 @@ Dataset whole(const Rows& rows, const ValueRange& range, const Standardization& 
   set.examples = convert(rows, range, by);
   set.labels = rows.labels;
   return set;
+}
+
+// Values this many times larger than those of training, or than their standard deviation, are probably in
+// other units.
+constexpr double kFarOut = 10, kFarDeviations = 100;
+
+// Adds a note if a standardised value is far from the mean of the training rows.
+void note_far_values(Rows& rows, const Tensor& examples) {
+  const std::span<const float> values(examples.data_as<float>(),
+                                      static_cast<std::size_t>(examples.elements()));
+  const auto far = std::ranges::find_if(values, [](float z) { return std::abs(z) > kFarDeviations; });
+  if (far == values.end()) return;
+  rows.notes.push_back(
+      fmt::format("{}: the value in {} is {:.3g} standard deviations away from the training data's mean: are "
+                  "its units the "
+                  "same?",
+                  rows.path, rows.place(static_cast<std::size_t>(far - values.begin())), std::abs(*far)));
 }
 
 DataDescription describe_rows(Rows& rows, const DatasetOptions& options) {
@@ -131,9 +149,12 @@ Split split_rows(Rows train, Rows test, const DatasetOptions& options, std::stri
 
 Dataset conform_rows(Rows& rows, const DataDescription& like) {
   const ValueRange range = check_range(rows, like.values);
+  if (like.values.kind == ValueKind::standardized && like.standardization.empty())
+    check_magnitude(rows, kFarOut * std::max(std::abs(like.values.low), std::abs(like.values.high)));
   Dataset set = whole(rows, range, like.standardization);
   set.height = like.height;
   set.width = like.width;
+  if (!like.standardization.empty()) note_far_values(rows, set.examples);
   return set;
 }
 

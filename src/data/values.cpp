@@ -195,6 +195,13 @@ ValueRange check_range(Rows& rows, const ValueRange& like) {
   return like;
 }
 
+void check_magnitude(const Rows& rows, double limit) {
+  check_each(rows,
+             fmt::format("standardised numbers like the training data, from {:.3g} to {:.3g} at most", -limit,
+                         limit),
+             [&](double v) { return std::abs(v) <= limit; });
+}
+
 Tensor convert(const Rows& rows, const ValueRange& range, const Standardization& by,
                const std::vector<bool>& chosen, bool which) {
   const std::size_t size = rows.row_size();

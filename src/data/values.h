@@ -20,6 +20,10 @@ ValueRange decide_range(Rows& rows, const std::optional<std::array<double, 2>>& 
 // unit.
 ValueRange check_range(Rows& rows, const ValueRange& like);
 
+// Throws Error "[read] path: reason" if the magnitude of a value is larger than `limit`, as that of numbers
+// that are not standardised while the training data were.
+void check_magnitude(const Rows& rows, double limit);
+
 // Converts rows to u8 (bytes) or f32 examples on the CPU. `chosen` selects the rows whose flag is `which`;
 // empty selects all. Throws Error if a number is beyond f32.
 Tensor convert(const Rows& rows, const ValueRange& range, const Standardization& by,

@@ -126,6 +126,11 @@ run encode --out a --set train --images 30 --output train.csv
 [ "$(wc -l <train.csv)" -eq 31 ] || fail "--images 30 gives $(wc -l <train.csv) lines"
 run decode --out a --input a/latent.csv --output decoded.csv
 run decode --out a --input latent.npy --output decoded.npy
+awk -F, -v OFS=, '{ print $4, $3, $1, $2 }' a/latent.csv >mixed.csv  # columns are matched by name
+run decode --out a --input mixed.csv --output mixed-decoded.csv
+same decoded.csv mixed-decoded.csv
+cut -d, -f1,2 a/latent.csv >half.csv
+expect_untouched a 1 'half.csv: expected a column z2, got label, z1' decode --out a --input half.csv
 csv decoded.csv >decoded.txt; npy decoded.npy 784 >decoded-npy.txt
 close decoded.txt decoded-npy.txt 1e-6
 head -1 decoded.csv | grep -q '^x0,x1,.*,x783$' || fail "decoded.csv has other columns"
@@ -204,7 +209,7 @@ expect_untouched a 1 'infinite.csv: expected finite' decode --out a --input infi
 expect_untouched a 1 'nowhere.csv' decode --out a --input nowhere.csv
 expect_untouched a 1 'nowhere.npy' encode --out a --input nowhere.npy
 awk 'BEGIN { for (i = 0; i < 784; ++i) printf "%s%s", i == 5 ? 1.5 : 0, i < 783 ? "," : "\n" }' >bright.csv
-expect_untouched a 1 'bernoulli expects values in \[0, 1\], got 1.5' encode --out a --input bright.csv
+expect_untouched a 1 'bright.csv: expected whole numbers from 0 to 255, like the training data, got 1.5' encode --out a --input bright.csv
 expect_untouched a 1 'latent.npy: expected 784 values per row, like the training data, got 2' encode --out a --input latent.npy
 expect_untouched a 1 '\[sample\] this command does not take --input' sample --out a --input latent.npy
 expect_untouched a 1 '\[eval\] this command does not take --z' eval --out a --z 0,0

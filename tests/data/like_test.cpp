@@ -77,6 +77,26 @@ TEST_F(LikeTable, OtherRowsAreStandardisedWithTheMomentsOfTheTrainingRows) {
   EXPECT_NEAR(z[2], 12.5 / std::sqrt(1599.0 / 12), 1e-6);
 }
 
+TEST_F(LikeTable, ValuesInOtherUnitsAreNoted) {
+  io::write_file(folder / "far.csv", "a,b,c\n1,2,-3\n19.5,1000,-50000\n");
+  const Split far = load_like(folder / "far.csv", split.description);
+  ASSERT_EQ(far.notes.size(), 2u);
+  // The mean of c is -19.5, and its standard deviation is the root of 1599 / 12.
+  expect_contains(far.notes[1],
+                  {"the value in row 1, column 2 ('c') (from 0) is 4.33e+03 standard deviations away"});
+}
+
+TEST(Like, StandardisedDataRefuseNumbersThatAreNot) {
+  const TemporaryFolder folder;
+  const DataDescription like{.height = 1, .width = 2, .values = {ValueKind::standardized, -3, 2, false}};
+  io::write_file(folder / "x.csv", "0.5,2\n30,-30\n");
+  EXPECT_EQ(load_like(folder / "x.csv", like).train.examples.to_doubles(), (Doubles{0.5, 2, 30, -30}));
+  io::write_file(folder / "x.csv", "0.5,2\n1,-30.5\n");
+  expect_contains(
+      error_like(folder / "x.csv", like),
+      {"expected standardised numbers like the training data, from -30 to 30 at most, got -30.5 in row 1"});
+}
+
 TEST_F(LikeTable, MissingColumnsAndHeadersAreErrors) {
   io::write_file(folder / "other.csv", table({"a", "c", "y"}));
   expect_contains(error_like(folder / "other.csv", split.description),

@@ -81,8 +81,9 @@ TEST(Npy, ReadsEveryTypeInBothByteOrders) {
     EXPECT_EQ(little.shape, Shape{2});
     EXPECT_FALSE(little.bytes);
     EXPECT_EQ(little.to_f32(), type.values);
-    EXPECT_EQ(read_bytes(npy(header_of(">"s + type.code, "(2,)"), big(type.first) + big(type.second))).to_f32(),
-              type.values);
+    EXPECT_EQ(
+        read_bytes(npy(header_of(">"s + type.code, "(2,)"), big(type.first) + big(type.second))).to_f32(),
+        type.values);
   }
 }
 
@@ -111,7 +112,8 @@ TEST(Npy, HalfPrecisionNumbers) {
 }
 
 TEST(Npy, NonFiniteValuesAreRead) {
-  const Floats values = read_bytes(npy(header_of("<f4", "(2,)"), "\x00\x00\xC0\x7F\x00\x00\x80\xFF"s)).to_f32();
+  const Floats values =
+      read_bytes(npy(header_of("<f4", "(2,)"), "\x00\x00\xC0\x7F\x00\x00\x80\xFF"s)).to_f32();
   EXPECT_TRUE(std::isnan(values[0]));
   EXPECT_EQ(values[1], -INFINITY);
 }
