@@ -1,6 +1,6 @@
 #include "apps/cli/config_file.h"
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -126,7 +126,11 @@ bool describes_model(const std::string& flag) {
 
 std::string text_of_json(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
-  if (value.is_array()) return fmt::format("{}", fmt::join(value.get<std::vector<std::int64_t>>(), ","));
+  if (value.is_array()) {
+    std::string list;
+    for (const Json& element : value) list += (list.empty() ? "" : ",") + element.dump();
+    return list;
+  }
   if (value.is_number_float()) return fmt::format("{}", value.get<double>());
   return value.dump();
 }

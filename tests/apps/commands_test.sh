@@ -176,7 +176,7 @@ damaged() { rm -rf damaged; cp -r a damaged; }
 damaged; truncate -s 3000 damaged/model.safetensors
 expect_untouched damaged 1 '\[read\] damaged/model.safetensors' eval --out damaged
 expect_untouched damaged 1 '\[read\] damaged/model.safetensors' $small --epochs 2 --out damaged
-damaged; truncate -s 5000 damaged/checkpoint.safetensors
+damaged; rm damaged/checkpoint-previous.safetensors; truncate -s 5000 damaged/checkpoint.safetensors
 expect_untouched damaged 1 '\[read\] damaged/checkpoint.safetensors' $small --epochs 4 --out damaged
 damaged; echo 'not a model' >damaged/model.safetensors
 expect_untouched damaged 1 '\[read\] damaged/model.safetensors' encode --out damaged

@@ -104,7 +104,7 @@ expect_untouched t 1 "plain.csv: expected a header with the training data's colu
 sed 's/^1,/yes,/; s/^0,/no,/' named.csv >words.csv
 run $small --epochs 40 --data words.csv --label-column signal --out w
 said "the labels are in column 'signal' \(2 classes: no, yes\)"
-same t/model.safetensors w/model.safetensors
+same_weights t/model.safetensors w/model.safetensors
 run $small --data named.csv --columns 'two,"a b"' --header yes --out c
 said 'training and 80 validation rows of 2 columns'
 run sample --out c
