@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
 #include <limits>
 #include <locale>
 #include <set>
@@ -9,6 +10,7 @@
 #include "apps/plot/palette.h"
 #include "apps/plot/plot.h"
 #include "apps/report/model_graph.h"
+#include "src/io/image.h"
 #include "src/io/stb.h"
 #include "tests/apps/svg_reader.h"
 #include "tests/temporary_folder.h"
@@ -58,8 +60,10 @@ TEST(GridPlot, EmbedsTheImagePixelByPixel) {
   const SvgElement e = svg_elements(svg, "image")[0];
   const std::string head = "data:image/png;base64,", href = e.attributes.at("href");
   ASSERT_EQ(href.substr(0, head.size()), head);
-  io::Gray back;
-  ASSERT_EQ(io::decode_image(decode_base64(href.substr(head.size())), back), nullptr);
+  const test::TemporaryFolder folder;
+  const std::filesystem::path file = folder.path() / "image.png";
+  std::ofstream(file, std::ios::binary) << decode_base64(href.substr(head.size()));
+  const io::Gray back = io::read_image(file);
   EXPECT_EQ(back.pixels, image.pixels);
   EXPECT_EQ(e.attributes.at("style"), "image-rendering:pixelated");
   EXPECT_EQ(std::fmod(e.box().width, 5 * 28), 0);  // an image pixel is a whole number of CSS pixels wide
