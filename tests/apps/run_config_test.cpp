@@ -146,7 +146,7 @@ const char* const kEverything =
     "--preset other\n--seed 3\n--device cpu\n--executor eager\n--out x\n--epochs 9\n--log-every 4\n"
     "--checkpoint-every 2epochs\n"
     "--data-dir d\n--data a b.csv\n--label-column class\n--header no\n--columns a,\"b, c\"\n--value-range "
-    "-1.5:2\n--standardize\n--validation-fraction 0.25\n"
+    "-1.5:2\n--variable faces\n--standardize\n--validation-fraction 0.25\n"
     "--builtin-data\n--train-images 11\n--validation-images 12\n--validation-set rest\n--batch-size 13\n"
     "--drop-last\n--no-shuffle=false\n--binarize fixed\n--threshold 0.25\n--hidden 9,8\n--decoder-hidden 7\n"
     "--latent 5\n--activation tanh\n--precision bf16\n--posterior-scale softplus\n"
@@ -167,6 +167,7 @@ void expect_everything(const RunConfig& c) {
   EXPECT_EQ(c.checkpoint_every, "2epochs");
   EXPECT_EQ(c.data.folder + c.data.path + c.data.label_column, "da b.csvclass");
   EXPECT_EQ(c.data.columns + c.data.value_range, "a,\"b, c\"-1.5:2");
+  EXPECT_EQ(c.data.variable, "faces");
   EXPECT_EQ(c.data.header, Header::no);
   EXPECT_TRUE(c.data.standardize && c.data.builtin);
   EXPECT_EQ(c.data.validation_fraction, 0.25);

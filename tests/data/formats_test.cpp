@@ -192,8 +192,8 @@ TEST(LoadImages, SortsByNameAndSkipsHiddenFiles) {
   io::write_file(folder / "e.ppm", "P6 2 1 255\n\xFF\xFF\xFF\x00\xFF\x00"s);
   const Split split = load_dataset(folder.path(), kAllInTraining);
   EXPECT_EQ(split.train.examples.dtype(), DType::u8);
-  // The luminance of green is 0.587.
-  EXPECT_EQ(split.train.examples.to_doubles(), (Doubles{1, 1, 2, 2, 3, 3, 4, 5, 255, 149}));
+  // The luminance of green is 0.587, and 0.587 * 255 is 149.7.
+  EXPECT_EQ(split.train.examples.to_doubles(), (Doubles{1, 1, 2, 2, 3, 3, 4, 5, 255, 150}));
   EXPECT_EQ(split.train.height, 1);
   EXPECT_EQ(split.train.width, 2);
   EXPECT_TRUE(split.train.labels.empty());

@@ -60,7 +60,7 @@ TEST(OptionErrors, FreeBits) {
 TEST(OptionErrors, OperationsNameThemselves) {
   const Variable bytes(Tensor::from(std::vector<std::uint8_t>{1, 2}, {1, 2}));
   const Variable row(Tensor::zeros({1, 2}));
-  const std::string why = "expected f32 or f64, got u8 [1, 2] on cpu";
+  const std::string why = "expected f32 or f64, got u8[1, 2] on cpu";
   EXPECT_EQ(error_of([&] { static_cast<void>(exp(bytes)); }), "[exp] " + why);
   EXPECT_EQ(error_of([&] { static_cast<void>(bytes + bytes); }), "[add] " + why);
   EXPECT_EQ(error_of([&] { static_cast<void>(2 * bytes); }), "[affine] " + why);
@@ -84,7 +84,10 @@ TEST(GaussianLogDensity, IsExactForTinyVariances) {
     const double squared = std::pow(static_cast<float>(difference) / std::exp(v / 2), 2);
     EXPECT_NEAR(density.value().item(), -0.5 * (squared + v + std::log(2 * M_PI)), 1e-4) << v;
     EXPECT_NEAR(params.grad().to_vector()[1], -0.5 * (1 - squared), 1e-5) << v;
-    EXPECT_NEAR(params.grad().to_vector()[0] * std::exp(v / 2), -1, 1e-4) << v;
+    // Below, the slope -1 / sigma exceeds the largest float.
+    if (v > -176) {
+      EXPECT_NEAR(params.grad().to_vector()[0] * std::exp(v / 2), -1, 1e-4) << v;
+    }
   }
 }
 

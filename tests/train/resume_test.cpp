@@ -107,8 +107,10 @@ TEST(Resume, KeepsTheSumsAndTheTimeOfTheEpoch) {
                 ": expected a checkpoint between two epochs, got one after step 3 of epoch 2");
 }
 
+// The eager executor asks after every step. A graph is asked after each launch, which may be a whole epoch.
 TEST(Trainer, StopsWhenAConditionHolds) {
-  ResumedRun run, whole;
+  const TrainOptions eager{.batch_size = 10, .executor = Executor::eager};
+  ResumedRun run(OptimizerKind::adam, eager), whole(OptimizerKind::adam, eager);
   int asked = 0;
   run.trainer.stop_when([&] { return ++asked == 3; });
   const EpochResult part = run.trainer.run_epoch();
