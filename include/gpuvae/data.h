@@ -23,8 +23,8 @@ struct Dataset {
   // Names of the known generative factors, such as the pose of a drawn face; empty if there are none.
   std::vector<std::string> factor_names = {};
   std::vector<float> factors = {};  // row-major [count(), factor_names.size()]
-  // Where the examples stood in their file, counted from 0: row_numbers[i] or, if row_numbers is empty,
-  // first_row + i.
+  // Row i of the examples has the number row_numbers[i] in its file or, if row_numbers is empty, first_row +
+  // i. Rows are counted from 0.
   std::vector<std::int64_t> row_numbers = {};
   std::int64_t first_row = 0;
 
@@ -32,7 +32,7 @@ struct Dataset {
   [[nodiscard]] std::int64_t count() const { return examples.shape()[0]; }
   // Values per example.
   [[nodiscard]] std::int64_t features() const { return examples.shape()[1]; }
-  // Number of example i in its file, counted from 0.
+  // Row number of example i in its file, counted from 0.
   [[nodiscard]] std::int64_t row_number(std::int64_t i) const {
     return row_numbers.empty() ? first_row + i : row_numbers[static_cast<std::size_t>(i)];
   }
@@ -51,19 +51,20 @@ struct Standardization {
   [[nodiscard]] bool empty() const { return mean.empty(); }
 };
 
-// What the numbers of a data set are. load_dataset decides it from the values, once for the whole set.
+// The kind of numbers that a data set holds. load_dataset determines it from the values, once for the whole
+// set.
 enum class ValueKind : std::uint8_t {
   bytes,         // whole numbers from 0 to 255, stored as u8; a batch scales them to [0, 1]
   unit,          // numbers in [0, 1]
   signed_unit,   // numbers in [-1, 1]
-  counts,        // whole numbers of 0 or more
-  standardized,  // columns of mean 0 and standard deviation 1, in the file or by Standardization
+  counts,        // non-negative whole numbers
+  standardized,  // columns of mean 0 and standard deviation 1, in the file or after Standardization
   any,           // other finite numbers
 };
 // Name of a kind: "bytes", "unit", "signed-unit", "counts", "standardized" or "any".
 [[nodiscard]] const char* name(ValueKind kind);
 
-// The range of a data set's values, as they stand in the file.
+// The range of a data set's values, in the units of the file.
 struct ValueRange {
   ValueKind kind = ValueKind::any;
   // The limits of the kind for bytes (0, 255), unit and signed_unit; the limits given by
@@ -76,18 +77,19 @@ struct ValueRange {
 // 255)".
 [[nodiscard]] std::string describe(const ValueRange& range);
 
-// All that was decided about a data set when it was read, which other data for the same model must match.
+// Everything that was determined about a data set when it was read. Other data for the same model must match
+// it.
 struct DataDescription {
   int height = 0;  // height of an image; 1 for tables
   int width = 0;   // width of an image, or columns of a table
   ValueRange values = {};
-  std::vector<std::string> column_names = {};  // of a table with a header, without labels; or empty
+  std::vector<std::string> column_names = {};  // of a table with a header, without the label column; or empty
   std::string label_column = {};               // name or number of the label column; or empty
   std::vector<std::string> class_names = {};   // names of the labels 0, 1, ..., or empty
   Standardization standardization = {};        // applied to the examples
 };
 
-// A data set in two parts.
+// A data set that is split into training and validation data.
 struct Split {
   Dataset train;                     // for training
   Dataset test;                      // for validation
@@ -99,11 +101,11 @@ struct Split {
 };
 
 // A 64-bit hash of the examples with their shape, dtype and labels, the same on every machine. The examples
-// may be on any device; the call waits for it.
+// may be on any device; the call waits until the device has computed them.
 [[nodiscard]] std::uint64_t fingerprint(const Dataset& set);
 
-// Standardises f32 examples [count, columns] on the CPU, in place. Throws Error if the number of columns is
-// not that of `by`.
+// Standardises f32 examples [count, columns] on the CPU, in place. Throws Error if the number of columns
+// differs from that of `by`.
 void standardize(const Standardization& by, const Tensor& examples);
 // Reverses standardize() for `rows`, which holds row-major rows.
 void restore_units(const Standardization& by, std::vector<float>& rows);
@@ -112,10 +114,11 @@ void restore_units(const Standardization& by, std::vector<float>& rows);
 [[nodiscard]] std::vector<double> restored(const DataDescription& by, std::span<const float> rows);
 
 // Reads the four MNIST files of a folder, plain or gzip. The original set has 60,000 training and 10,000 test
-// images. The files of its relatives are read by their own names, such as "emnist-digits-train-images-...",
-// "test" instead of "t10k", and QMNIST's labels "...-idx2-int"; the files of both parts may lack labels.
-// Throws Error with the file and the reason if a file is missing, damaged, or does not match the others, and
-// if the folder has several such data sets but not MNIST itself.
+// images. Data sets that are published in the same format are read too: the file names may have a prefix, as
+// in "emnist-digits-train-images-...", the test files may be named "test" instead of "t10k", and the labels
+// may be QMNIST's "...-idx2-int". Labels may be missing if both parts lack them. Throws Error with the file
+// and the reason if a file is missing, damaged or inconsistent with the others, or if the folder has several
+// such data sets but not MNIST itself.
 [[nodiscard]] Split load_mnist(const std::filesystem::path& folder);
 // Whether the folder contains any of the files that load_mnist reads.
 [[nodiscard]] bool has_mnist(const std::filesystem::path& folder);
@@ -140,8 +143,8 @@ struct DatasetOptions {
   // The columns of a table that are used, in this order, by name or by number from 0; empty for all but an
   // index column.
   std::vector<std::string> columns = {};
-  // Values are scaled from {low, high} to [0, 1]; {0, 255} makes whole numbers bytes. A value outside is an
-  // error. Without it, the values decide (see ValueKind).
+  // Scales values from {low, high} to [0, 1]; {0, 255} makes whole numbers bytes. A value outside this range
+  // is an error. Without this option, the values determine their kind (see ValueKind).
   std::optional<std::array<double, 2>> value_range = {};
   // The matrix of a MATLAB file, by name; empty for its only matrix. "X'" takes X transposed, as in MATLAB,
   // so that the columns of X are the examples.
@@ -151,7 +154,7 @@ struct DatasetOptions {
   bool standardize = false;
   double validation_fraction = 0.1;  // share of the rows, in [0, 1); MNIST has a fixed split instead
   std::uint64_t seed = 0;            // seed of the permutation that chooses the validation rows
-  std::int64_t max_rows = 0;         // maximum number of rows from the start (MNIST: of each part); 0: all
+  std::int64_t max_rows = 0;         // reads only the first rows (of each part of a fixed split); 0: all
 };
 // Reads a file or folder of examples. The format is detected from its content and name:
 // - A folder with MNIST's four files is read by load_mnist.
@@ -160,22 +163,23 @@ struct DatasetOptions {
 // - .npy of any numeric type. Arrays of [n, h, w], [n, h, w, 1] and [n, 1, h, w] are images; arrays of other
 //   shapes are rows of height 1.
 // - .csv, .tsv, .txt: a table of numbers, height 1, with or without a header line. Tabs, semicolons, commas,
-//   vertical bars or spaces separate the columns, and an index column in front is left out. Tables and .npy
+//   vertical bars or spaces separate the columns, and a leading index column is left out. Tables and .npy
 //   files may be compressed (.gz).
-// - .mat: a real matrix of a MATLAB file of version 5 to 7 (DatasetOptions::variable). Its rows are examples,
-//   but in Frey Face (a matrix ff, or of bytes, with 560 rows) the columns are images of 28 x 20. Arrays of
-//   [h, w, n] and [n, h, w] are images: n is the size beside two equal ones, else the last. A matrix ff of
-//   bytes is split as by load_frey.
-// - A folder of PNG, JPEG, BMP or PNM images of one size, in the order of their names: bytes, with colours
-//   converted to luminance, transparency on white and other depths scaled to 8 bits. Sub-folders are the
-//   classes 0, 1, ... in the order of their names, except that "train" with "validation" or "test" are the
-//   split; hidden files are skipped.
-// The values decide what they are (see ValueKind), not their type. Whole numbers from 0 to 255 of images are
-// bytes; in rows, they are bytes if the type is a byte or if there are 16 or more columns and large values:
-// 128 or more in an array, 255 in a table of text. Bytes become u8, and other values f32, unchanged unless
-// they are standardised or have a given range; a column that is constant in training becomes 0. `test` holds
-// the validation rows, at least one unless the fraction is 0. Both parts keep the order of the file. Throws
-// Error "[read] path: reason", with row and column if a value is the reason.
+// - .mat: a real matrix of a MATLAB file of version 5 to 7 (DatasetOptions::variable). Each row is an
+//   example. Frey Face is an exception: in a matrix of 560 rows that is named ff or is uint8, and that is not
+//   square, each column is an image of 28 x 20. Arrays of three dimensions are images: [n, h, w] if only the
+//   last two sizes are equal, otherwise [h, w, n]. A uint8 matrix ff of 560 rows is split as by load_frey.
+// - A folder of PNG, JPEG, BMP or PNM images of one size, in the order of their names. Colours become
+//   luminance, transparent pixels are blended with white, and other depths are scaled to 8 bits. Sub-folders
+//   are the classes 0, 1, ... in the order of their names. If, however, one is named "train" and any others
+//   "validation" or "test", they are the parts of the split. Hidden files are skipped.
+// The values rather than their type determine the kind (see ValueKind). Image files are bytes. Other whole
+// numbers from 0 to 255 are bytes only if the largest exceeds 1 and if they form images, have a byte type, or
+// form rows of 16 or more columns whose largest value is at least 128 (arrays) or 255 (tables of text). Bytes
+// become u8, and other values f32, unchanged unless they are standardised or have a given range; a column
+// that is constant in training becomes 0. `test` holds the validation rows, at least one unless the fraction
+// is 0. Both parts keep the order of the file. Throws Error "[read] path: reason", with row and column if a
+// value is the reason.
 [[nodiscard]] Split load_dataset(const std::filesystem::path& path, const DatasetOptions& options = {});
 
 // Reads all rows of a file or folder for a model whose training data are described by `like`, which the
@@ -184,8 +188,8 @@ struct DatasetOptions {
 // label column may be absent. The values are converted as those of the training data were. Throws Error
 // "[read] path: reason" if columns are missing, if the height or the width of images differs, or if a value
 // does not fit ValueRange.
-// The columns of a MATLAB matrix are its examples if only their length fits. `variable` is as in
-// DatasetOptions.
+// The columns of a MATLAB matrix are its examples if their length, but not that of the rows, is the model's
+// number of values. `variable` is as in DatasetOptions.
 [[nodiscard]] Split load_like(const std::filesystem::path& path, const DataDescription& like,
                               Header header = Header::automatic, const std::string& variable = {});
 

@@ -23,7 +23,8 @@ Dataset procedural_part(std::int64_t first, std::int64_t count) {
   return {28, 28, Tensor::from(digits.images, {count, 784}), std::move(digits.labels)};
 }
 
-// A hash of 64-bit words by multiplication and shift (the finaliser of MurmurHash3 after each word).
+// A hash of 64-bit words by multiplication and shift: after each word, a mixing step like the finaliser of
+// MurmurHash3.
 class Hash {
  public:
   void add(std::uint64_t word) {
@@ -44,7 +45,7 @@ class Hash {
     for (std::size_t i = 0; i < bytes.size(); ++i) word |= std::uint64_t{bytes[i]} << 8 * i;
     return word;
   }
-  std::uint64_t state_ = 0x243F6A8885A308D3;  // the first digits of pi
+  std::uint64_t state_ = 0x243F6A8885A308D3;  // the first 64 bits of the fractional part of pi
 };
 
 DataDescription describe_images(const Dataset& images) {

@@ -25,8 +25,8 @@ class Draws {
     return static_cast<int>(static_cast<std::uint64_t>(bits()) * static_cast<std::uint64_t>(n) >> 32);
   }
   float uniform() { return static_cast<float>(bits() >> 8) * 0x1p-24f; }
-  // Returns nearly a standard normal, |n| < 3.46, as the centred and scaled sum of four bytes. This needs no
-  // logarithm.
+  // Returns an approximately standard normal number n with |n| < 3.46: the centred and scaled sum of four
+  // random bytes. This sum needs no logarithm.
   float normal() {
     const std::uint32_t b = bits();
     const int sum = static_cast<int>((b & 255) + (b >> 8 & 255) + (b >> 16 & 255) + (b >> 24));

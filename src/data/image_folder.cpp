@@ -106,7 +106,8 @@ PartName part_name(const fs::path& folder) {
   return name == "test" || name == "testing" ? PartName::test : PartName::none;
 }
 
-// The sub-folders of a folder that are a training set and, if there are any, the other parts.
+// The sub-folders of a folder that hold the parts of one data set: a training set and, optionally, a
+// validation set and a test set.
 struct Parts {
   fs::path train, validation, test;
 };
@@ -124,7 +125,7 @@ std::optional<Parts> find_parts(const Entries& top) {
   return parts.train.empty() || !top.files.empty() ? std::nullopt : std::optional(parts);
 }
 
-// Numbers the classes of both parts by the sorted names of all.
+// Renumbers the labels of both parts by the sorted union of their class names.
 void unite_classes(Rows& a, Rows& b) {
   check(a.classes.empty() == b.classes.empty(), file_error("read"),
         "{}: expected sub-folders (classes) as in {}, or images in both", (a.classes.empty() ? a : b).path,

@@ -1,4 +1,4 @@
-// What was done to the images of a folder, in sentences for the user.
+// Notes for the user that say, in full sentences, what was done to the images of a folder.
 #pragma once
 
 #include <cstdint>

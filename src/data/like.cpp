@@ -1,4 +1,4 @@
-// load_like: other data for a model, which must match what it was trained on.
+// load_like: reads other data for a model, which must match the model's training data.
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 using data::Rows;
 
-// Images must have the model's height and width, not only as many values.
+// Images must have the model's height and width, not just the same number of values.
 void check_shape(Rows& rows, const DataDescription& like) {
   const bool images = rows.height > 1, like_images = like.height > 1;
   if (images && like_images && (rows.height != like.height || rows.width != like.width))
@@ -32,8 +32,8 @@ void check_shape(Rows& rows, const DataDescription& like) {
                                      fmt::join(like.column_names, ", ")));
 }
 
-// Labels of other classes, such as those of a folder with other sub-folders, get the numbers of the model's
-// classes.
+// Renumbers labels that have other numbers than in training, such as those of a folder with fewer
+// sub-folders. Removes all labels if one of their classes is not among the model's.
 void match_classes(Rows& rows, const DataDescription& like) {
   if (rows.classes.empty() || like.class_names.empty() || rows.classes == like.class_names) return;
   std::vector<std::uint8_t> numbers;

@@ -17,7 +17,8 @@ using Shape = std::vector<std::int64_t>;
 
 constexpr std::int64_t kFacePixels = std::int64_t{kFaceHeight} * kFaceWidth;
 
-// Where a matrix has its examples. A step is the distance between neighbours in the column-major data.
+// Where the examples are in a matrix. Each step is the distance between two neighbouring elements in the
+// column-major data.
 struct Arrangement {
   std::int64_t count = 0, height = 1, width = 0;
   std::int64_t example_step = 0, row_step = 0, column_step = 0;
@@ -81,7 +82,7 @@ Arrangement arrange(const std::string& path, const io::MatMatrix& m, bool transp
   return arrange_images(images, features);
 }
 
-// Returns the values row by row, from example `first` to before `last`.
+// Returns the values of the examples `first`, ..., `last - 1`, row by row.
 template <class T>
 std::vector<T> gather(const std::vector<T>& values, const Arrangement& a, std::int64_t first,
                       std::int64_t last) {

@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The kinds of file, as published and as some tools unpack them.
+// The endings of the file names, as published and as some tools rename them.
 constexpr const char* kImageEnds[] = {"-images-idx3-ubyte", "-images.idx3-ubyte"};
 constexpr const char* kLabelEnds[] = {"-labels-idx1-ubyte", "-labels.idx1-ubyte", "-labels-idx2-int",
                                       "-labels.idx2-int"};
@@ -63,7 +63,7 @@ std::vector<std::string> prefixes_in(const fs::path& folder) {
 
 // One part of a data set and its files. `labels` is empty if there are none.
 struct Part {
-  std::string stem;  // "train" or "t10k", with the prefix
+  std::string stem;  // "train", "t10k" or "test", with the prefix in front
   fs::path images, labels;
   Dataset set = {};
 };
@@ -96,7 +96,8 @@ data::Rows rows_of(const Dataset& images, const std::string& path) {
   return rows;
 }
 
-// Labels belong to both parts or to none: a part that lacks them was probably not downloaded.
+// Either both parts have labels or neither does: if only one part lacks them, they were probably not
+// downloaded.
 void check_labels(const fs::path& folder, const Part& train, const Part& test) {
   if (train.labels.empty() == test.labels.empty()) return;
   fail_missing(folder, (train.labels.empty() ? train : test).stem + kLabelEnds[0]);
@@ -138,7 +139,7 @@ std::vector<std::uint8_t> read_labels(const fs::path& path, std::int64_t count, 
   return labels;
 }
 
-// Names cannot tell whether somebody has corrected the images already, so they are not changed.
+// The names do not show whether the images were transposed after publication, so the images are not changed.
 void note_transposed(const fs::path& images, std::vector<std::string>& notes) {
   if (!images.filename().string().starts_with("emnist-")) return;
   notes.push_back(

@@ -168,8 +168,8 @@ void place(Stamps& stamps, float radius, float softness) {
   }
 }
 
-// Adds one disc of ink. For each pixel, `depth` holds its depth in pixels inside the disc that covers it
-// best; it is negative outside.
+// Adds one disc of ink. depth[p] is the depth of pixel p inside the disc in which it lies deepest, in pixels;
+// it is negative if the pixel is outside all discs.
 void press(const Stamp& s, float softness, float* depth) {
   const float reach = s.radius + softness;
   const int x0 = std::max(0, static_cast<int>(s.x - reach)), y0 = std::max(0, static_cast<int>(s.y - reach));
@@ -194,9 +194,9 @@ void draw(const Stamps& stamps, float softness, float darkness, std::uint8_t* im
   }
 }
 
-// Moves the path so that the image's centre of mass is in the middle. It is off after place(), because
-// crossing strokes count twice in the mass of the path but once in the image. Returns false and moves nothing
-// if the offset is below 0.3 pixels.
+// Moves the path so that the image's centre of mass is in the middle. place() does not achieve this exactly,
+// because crossing strokes count twice in the mass of the path but once in the image. Returns false and moves
+// nothing if the offset is below 0.3 pixels.
 bool recentre(const std::uint8_t* image, Stamps& stamps) {
   int mass = 0, x = 0, y = 0;
   for (int p = 0; p < kPixels; ++p) {

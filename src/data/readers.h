@@ -16,23 +16,25 @@ struct Source {
   std::string description = {};   // becomes Split::source
 };
 
-// Reads a path of any kind but a folder of MNIST's files. A table is read for a model whose training data are
-// described by `like`, if it is not null: with its columns in its order, and with or without its labels.
+// Reads any supported path except a folder of MNIST's files. If `like` is not null, a table is read for the
+// model whose training data it describes: with the model's columns in the model's order, and with or without
+// labels.
 Source read_source(const std::filesystem::path& path, const DatasetOptions& options,
                    const DataDescription* like = nullptr);
 
 Source read_table_rows(const std::filesystem::path& path, const DatasetOptions& options,
                        const DataDescription* like);
 
-// Reads a matrix of a MATLAB file. The first note says which matrix was read and which dimension counts the
-// examples. `like`, if not null, decides it where both are possible, and all examples are then in `rows`.
+// Reads a matrix of a MATLAB file. The first note says which matrix was read and which of its dimensions
+// counts the examples. If `like` is not null, it decides this dimension where both are possible, and `rows`
+// then holds all examples.
 Source read_mat_rows(const std::filesystem::path& path, const DatasetOptions& options,
                      const DataDescription* like);
 
 // Reads a folder of images, or of sub-folders that are classes or the parts "train" and "test".
 Source read_image_folder(const std::filesystem::path& folder, const DatasetOptions& options);
 
-// The images of MNIST's files as rows with a fixed split.
+// Converts the images of MNIST's files to rows with a fixed split.
 Source source_of(Split split, const std::filesystem::path& path);
 
 // Reads the labels of `count` images.

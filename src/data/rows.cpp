@@ -57,8 +57,8 @@ Dataset whole(const Rows& rows, const ValueRange& range, const Standardization& 
   return set;
 }
 
-// Values this many times larger than those of training, or than their standard deviation, are probably in
-// other units.
+// Limits beyond which values are probably in other units: multiples of the largest magnitude in the training
+// data, and numbers of standard deviations from their mean.
 constexpr double kFarOut = 10, kFarDeviations = 100;
 
 // Adds a note if a standardised value is far from the mean of the training rows.

@@ -11,7 +11,7 @@ namespace gpuvae::data {
 
 using Values = std::variant<std::vector<std::uint8_t>, std::vector<float>, std::vector<double>>;
 
-// Where numbers come from, which decides what they mean where their values leave that open.
+// The source of the numbers, which decides their kind where the values leave it open (see ValueKind).
 enum class Origin {
   pixels,  // bytes of an image by the format of the file
   array,   // elements of an array
@@ -33,23 +33,23 @@ struct Rows {
   std::size_t elements() const;
   std::int64_t count() const { return static_cast<std::int64_t>(elements() / row_size()); }
   bool holds_bytes() const { return std::holds_alternative<std::vector<std::uint8_t>>(values); }
-  // "row 3, column 1 ('mass') (from 0)" for the value number `element`.
+  // Describes the place of an element of `values`: "row 3, column 1 ('mass') (from 0)".
   std::string place(std::size_t element) const;
 };
 
-// Throws Error if the options are not in their ranges.
+// Throws Error if an option is out of range.
 void check_options(const DatasetOptions& options);
 
 // Keeps max_rows rows, decides the range of the values, chooses the validation rows and standardises, as
 // DatasetOptions says. `source` becomes Split::source. Throws Error if there are fewer than two rows (one
 // without validation rows) or more than 2^31 - 1, or if a value is not finite or does not fit.
 Split split_rows(Rows rows, const DatasetOptions& options, std::string source);
-// Makes two sets of rows with a fixed split the training and the validation data. Both come from images of
-// one size and have the same classes.
+// Converts two sets of rows, whose split is fixed, to training and validation data. Both must be images of
+// one size with the same classes.
 Split split_rows(Rows train, Rows test, const DatasetOptions& options, std::string source);
 
-// All rows, converted as the rows of a model's training data were. The shape fits already. Throws Error if a
-// value is not in the range of the training data, with its place.
+// Converts all rows in the same way as a model's training data. The caller has checked their shape. Throws
+// Error with the place of the first value outside the range of the training data.
 Dataset conform_rows(Rows& rows, const DataDescription& like);
 
 }  // namespace gpuvae::data

@@ -30,7 +30,8 @@ io::TableOptions table_options(const DatasetOptions& options, const DataDescript
   return o;
 }
 
-// A table without names has the model's columns, or one more, which holds the labels.
+// Reads a table. If the model's columns have no names, the table has as many columns as the model, or one
+// more that holds the labels.
 io::Table read_matching(const fs::path& path, io::TableOptions options, const DataDescription* like) {
   io::Table table = io::read_table(path, options);
   const bool has_labels =
@@ -58,7 +59,8 @@ void take_numbers(Rows& rows, const io::Table& table) {
   for (const std::uint32_t label : table.labels) rows.labels.push_back(values[label]);
 }
 
-// The number of each label text among the class names, which are sorted.
+// Sets each label to the position of its text in `classes`, which is sorted. If a text is missing there,
+// leaves out all labels and adds a note.
 void take_names(Rows& rows, const io::Table& table, std::vector<std::string> classes) {
   std::vector<std::uint8_t> numbers;
   for (const std::string& text : table.label_texts) {

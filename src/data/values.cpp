@@ -42,7 +42,7 @@ std::string describe(const ValueRange& range) {
 namespace gpuvae::data {
 namespace {
 
-// Rows narrower than this, such as those of most tables, are bytes only if their type says so.
+// Rows narrower than this, such as those of most tables, are bytes only if their type is a byte.
 constexpr int kManyColumns = 16;
 
 // Fewer rows than this say too little about means and standard deviations.
@@ -59,7 +59,7 @@ decltype(auto) visit(const Rows& rows, Visitor&& visitor) {
   return std::visit(std::forward<Visitor>(visitor), rows.values);
 }
 
-// Throws Error with the place of the first value that `fits` refuses.
+// Throws Error with the place of the first value for which `fits` returns false.
 template <class Fits>
 void check_each(const Rows& rows, std::string_view expected, Fits&& fits) {
   visit(rows, [&](const auto& values) {
@@ -116,7 +116,7 @@ ValueRange given_range(const Rows& rows, double low, double high) {
   return {ValueKind::unit, low, high, true};
 }
 
-// One value of a row as an example holds it.
+// Converts one value of a row to the value that the example stores.
 struct Conversion {
   const ValueRange& range;
   const Standardization& by;
@@ -231,8 +231,8 @@ Tensor convert(const Rows& rows, const ValueRange& range, const Standardization&
   return examples;
 }
 
-// The moments are computed from differences to the first row, which lose no precision to a large mean and are
-// exactly 0 if a column is constant.
+// Computes the moments from differences to the first row. A large mean then costs no precision, and the
+// standard deviation of a constant column is exactly 0.
 Standardization moments(const Rows& rows, const std::vector<bool>& chosen, bool which) {
   const std::size_t columns = rows.row_size();
   std::vector<double> first, sum(columns, 0.0), squares(columns, 0.0);

@@ -1,4 +1,4 @@
-// Deciding what the numbers of a data set are, and converting them to examples.
+// Determines the kind and the range of a data set's numbers, and converts them to examples.
 #pragma once
 
 #include <optional>
@@ -11,17 +11,18 @@ namespace gpuvae::data {
 // The range of data that are bytes by their format, such as images.
 inline constexpr ValueRange kByteRange{ValueKind::bytes, 0, 255, false};
 
-// Decides the range of all values. `given` is DatasetOptions::value_range. Adds a note to the rows if the
-// decision may surprise. Throws Error "[read] path: reason" if a value is not finite or outside `given`.
+// Determines the range of all values. `given` is DatasetOptions::value_range. Adds a note to the rows if the
+// result may surprise the user. Throws Error "[read] path: reason" if a value is not finite or outside
+// `given`.
 ValueRange decide_range(Rows& rows, const std::optional<std::array<double, 2>>& given);
 
-// Throws Error "[read] path: reason" unless all values fit the range of a model's training data. Returns
-// the range by which they are converted, which is `like` or, for numbers in [0, 1] that stand for bytes,
-// unit.
+// Throws Error "[read] path: reason" unless all values fit the range of a model's training data. Returns the
+// range to convert them with: `like`, or the range [0, 1] if the training data are bytes and the values are
+// bytes that were already divided by 255.
 ValueRange check_range(Rows& rows, const ValueRange& like);
 
-// Throws Error "[read] path: reason" if the magnitude of a value is larger than `limit`, as that of numbers
-// that are not standardised while the training data were.
+// Throws Error "[read] path: reason" if the magnitude of a value exceeds `limit`. The numbers are then
+// probably not standardised, although the training data were.
 void check_magnitude(const Rows& rows, double limit);
 
 // Converts rows to u8 (bytes) or f32 examples on the CPU. `chosen` selects the rows whose flag is `which`;
