@@ -71,7 +71,8 @@ class BmpReader {
     source_.require(offset_ >= least, "damaged: the pixels begin at byte {}, inside the header", offset_);
   }
 
-  // Each mask must cover one of the four bytes. The fourth mask, of opacity, exists from 56 bytes on.
+  // Each mask must cover exactly one of the four bytes. Only headers of 56 or more bytes have the fourth
+  // mask, for opacity.
   void read_masks() {
     for (std::size_t i = 0; i < (header_ >= 56 ? 4u : 3u); ++i) {
       const std::uint64_t mask = number(kFileHeader + kInfoHeader + 4 * i, 4);

@@ -1,4 +1,4 @@
-// A 64-bit checksum that finds accidental changes of files and of data sets. It is no protection against
+// A 64-bit checksum that detects accidental changes of files and data sets. It does not protect against
 // forgery.
 #pragma once
 

@@ -28,7 +28,8 @@ int exif_orientation(std::string_view tiff) {
 
 Gray oriented(Gray image, int orientation) {
   if (orientation <= 1 || orientation > 8) return image;
-  // The TIFF specification says at which edges of the picture row 0 and column 0 of the file belong.
+  // The TIFF specification defines each orientation by the edges of the picture at which row 0 and column 0
+  // of the file belong.
   const bool exchanged = orientation >= 5;
   const bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
   const bool from_bottom = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;

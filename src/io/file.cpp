@@ -31,7 +31,7 @@ std::string reason(int error_number) { return std::generic_category().message(er
 
 constexpr std::string_view kTemporary = "tmp";
 
-// Some file systems cannot wait for the disk; that is no error of the file.
+// Some file systems do not support fsync(). That is not an error.
 int sync_error(int descriptor) {
   if (::fsync(descriptor) == 0 || errno == EINVAL || errno == ENOTSUP) return 0;
   return errno;

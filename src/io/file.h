@@ -15,10 +15,10 @@ namespace gpuvae::io {
 // written often and whose last version may be lost.
 enum class Sync : bool { no, yes };
 
-// A file that appears at `path` complete or not at all. write() writes to `path.tmp-<pid>`, which commit()
-// renames to `path`, after the disk has its bytes. Without commit(), the destructor removes the temporary
-// file, and an older file at `path` stays unchanged. At most one AtomicFile per path may be open in a
-// process.
+// A file that appears at `path` complete or not at all. write() writes to `path.tmp-<pid>`, and commit()
+// renames this file to `path`. With Sync::yes, the bytes are on the disk before the rename, and the new name
+// is on the disk when commit() returns. Without commit(), the destructor removes the temporary file, and an
+// older file at `path` stays unchanged. At most one AtomicFile per path may be open in a process.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path, Sync sync = Sync::yes);
@@ -41,20 +41,20 @@ class AtomicFile {
 // Replaces the file at `path` completely or not at all (see AtomicFile).
 void write_file(const std::filesystem::path& path, std::string_view bytes, Sync sync = Sync::yes);
 
-// Waits until the disk has the names of the files in a folder, as after a rename.
+// Waits until the names of a folder's files are on the disk. Call it after a rename.
 void sync_folder(const std::filesystem::path& path);
 
 std::string read_file(const std::filesystem::path& path);
 
-// A part of a file, which is shorter than requested where the file ends.
+// A part of a file. It is shorter than requested if the file ends first.
 struct FilePart {
   std::string bytes;
   std::uint64_t file_size = 0;  // bytes in the whole file
 };
 FilePart read_part(const std::filesystem::path& path, std::uint64_t offset, std::uint64_t count);
 
-// Whether `name` is that of a temporary file which an AtomicFile for `target` writes, or left when its
-// process was killed.
+// Whether `name` is the name of a temporary file that an AtomicFile for `target` writes, or that it left when
+// its process was killed.
 bool is_temporary_of(std::string_view name, std::string_view target);
 
 // Creates the folder and its missing parents, and checks that files can be created in it.

@@ -50,8 +50,8 @@ class IdxReader {
  public:
   explicit IdxReader(const std::filesystem::path& path) : path_(path), file_(path, "read_idx") {}
 
-  // Reads the magic number and the sizes, of which there are as many as its last byte says. Throws Error if
-  // the magic number is neither `magic` nor `other`.
+  // Reads the magic number and the sizes. The last byte of the magic number is the number of sizes. Throws
+  // Error if the magic number is neither `magic` nor `other`.
   std::vector<std::int64_t> header(std::uint32_t magic, std::uint32_t other = 0) {
     std::uint8_t bytes[16] = {};
     std::size_t got = file_.read(std::span(bytes).first(4));
@@ -72,8 +72,8 @@ class IdxReader {
     return sizes;
   }
 
-  // Reads the data after the header. Throws Error unless their number of bytes is the product of `sizes` and
-  // the file ends after them.
+  // Reads the data after the header as bytes. Throws Error unless the file holds exactly as many elements as
+  // the product of `sizes`.
   Tensor payload(const std::vector<std::int64_t>& sizes) {
     const std::uint64_t total = element_size_ * total_of(sizes), header = 4 + 4 * sizes.size();
     if (const Tensor whole = read_whole(path_, header + total))

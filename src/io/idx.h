@@ -1,4 +1,5 @@
-// IDX, the file format of MNIST: a big-endian header, then unsigned bytes.
+// IDX, the file format of MNIST: a big-endian header, then the elements, which are unsigned bytes or, in
+// QMNIST's labels, 32-bit integers.
 #pragma once
 
 #include <array>
@@ -15,11 +16,11 @@ struct IdxImages {
   Tensor pixels;  // u8[count, rows * columns] on the CPU
 };
 
-// Read a whole file, plain or gzip; the content decides which, not the name. Images have the magic number
-// 2051, labels 2049 (one byte per image) or 3074 (a row of 32-bit integers per image, as in QMNIST, of which
-// the first is the label). Throw Error (one line with the file and the problem) unless the file holds exactly
-// what its header says, except that bytes after the end of a gzip stream are ignored, as gzip does. Memory
-// use grows with the data found, not with the sizes that a header claims.
+// Read a whole file, plain or gzip, which is detected by content and not by name. Images have the magic
+// number 2051. Labels have 2049 (one byte per image) or, as in QMNIST, 3074 (a row of 32-bit integers per
+// image, of which the first is the label). Throw Error (one line with the file and the problem) unless the
+// file holds exactly what its header says, except that bytes after the end of a gzip stream are ignored, as
+// gzip does. Memory use grows with the data found, not with the sizes that a header claims.
 IdxImages read_idx_images(const std::filesystem::path& path);
 std::vector<std::uint8_t> read_idx_labels(const std::filesystem::path& path);
 

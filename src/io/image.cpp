@@ -58,7 +58,7 @@ void draw(Gray& onto, std::int64_t left, std::int64_t top, const Cell& cell, con
   }
 }
 
-// Returns what a file seems to be that is none of the four formats.
+// Returns the likely format of a file that has none of the four supported formats.
 std::string_view foreign_format(std::string_view bytes) {
   constexpr std::pair<std::string_view, std::string_view> kStarts[] = {
       {"GIF8", "a GIF image"},       {{"II*\0", 4}, "a TIFF image"}, {{"MM\0*", 4}, "a TIFF image"},
@@ -71,7 +71,7 @@ std::string_view foreign_format(std::string_view bytes) {
   return "another format";
 }
 
-// The first bytes decide the format, so that a wrong ending of the name does no harm.
+// The first bytes determine the format, so a wrong file extension does no harm.
 DecodedImage decode(const std::string& path, std::string_view bytes) {
   if (bytes.starts_with("\x89PNG")) return decode_png({path, "PNG", bytes});
   if (bytes.starts_with("\xFF\xD8")) return decode_jpeg({path, "JPEG", bytes});

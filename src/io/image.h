@@ -16,20 +16,21 @@ struct Gray {
 // Replaces the file at `path` completely or not at all (see AtomicFile). Throws Error "[write] path: reason".
 void write_png(const std::filesystem::path& path, const Gray& image);
 
-// What read_image() did to make 8-bit grey levels of an image.
+// What read_image() did to convert an image to 8-bit grey levels.
 struct ImageChanges {
   bool colors = false;        // colour channels became luminance
-  bool transparency = false;  // pixels that were not opaque were put on white
+  bool transparency = false;  // pixels that were not opaque were blended with white
   bool depth = false;         // channels of more than 8 bits were rounded to 8
   bool orientation = false;   // the image was turned or mirrored as its EXIF orientation says
 };
 
-// Reads a PNG, JPEG, BMP or PNM file; the content decides which. Pixels that are not opaque are composed with
-// white, colours become BT.601 luminance (0.299 R + 0.587 G + 0.114 B of the encoded values, without gamma),
-// and other depths are scaled to 8 bits (value * 255 / maximum), rounded once. EXIF's orientation is applied.
-// `changes`, if not null, receives what was done. Throws Error "[read] path: reason" for a file that is
-// damaged, truncated, of another format, or too short for the size that it declares. Memory use is at most
-// proportional to the file's length: PNG 1032 bytes per byte of the file, JPEG 2048 pixels per byte.
+// Reads a PNG, JPEG, BMP or PNM file, which is detected by content. Pixels that are not opaque are blended
+// with white, colours become BT.601 luminance (0.299 R + 0.587 G + 0.114 B of the encoded values, without
+// gamma), and other depths are scaled to 8 bits (value * 255 / maximum). The result is rounded once. The EXIF
+// orientation is applied. `changes`, if not null, receives what was done. Throws Error "[read] path: reason"
+// for a file that is damaged, truncated, of another format, or too short for the size that it declares. The
+// number of pixels, and with it the memory use, is limited by the file's length: at most 8256 pixels per byte
+// in a PNG file, and 2048 in a JPEG file.
 Gray read_image(const std::filesystem::path& path, ImageChanges* changes = nullptr);
 
 struct GridStyle {

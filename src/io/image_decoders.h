@@ -12,7 +12,7 @@
 
 namespace gpuvae::io {
 
-// The content of an image file, with the words that errors about it begin with.
+// The content of an image file, with the path and the format that errors name.
 struct ImageSource {
   std::string path;
   std::string_view format;  // "PNG"
@@ -46,19 +46,20 @@ struct DecodedImage {
 };
 
 // Each decoder throws Error "[read] path: not a readable FORMAT image: reason" for a file that is damaged or
-// truncated, or whose pixels have no certain meaning. Bytes after the end of a PNG, JPEG or BMP image are
-// ignored, as in other programs.
+// truncated, or whose pixels have no defined meaning. Bytes after the end of a PNG, JPEG or BMP image are
+// ignored, as other programs do.
 
-// Every colour type and depth, interlaced or not, at most 1,000,000 pixels wide and high. The CRC of every
-// chunk must be right. gAMA and colour profiles are ignored.
+// Reads every colour type and depth, interlaced or not, at most 1,000,000 pixels wide and high. The CRC of
+// every chunk must be correct. gAMA chunks and colour profiles are ignored.
 DecodedImage decode_png(const ImageSource& source);
-// Grey, YCbCr, RGB, and CMYK or YCCK as Adobe's programs write them, baseline or progressive, of 8 bits.
-// Arithmetic coding is not supported, because it has no limit of pixels per byte.
+// Reads grey, YCbCr and RGB images, and CMYK and YCCK as Adobe's programs write them: baseline or
+// progressive, 8 bits per sample. Arithmetic coding is not supported, because it sets no limit on the number
+// of pixels per byte.
 DecodedImage decode_jpeg(const ImageSource& source);
-// P1 to P6, ASCII and binary, with a maximum of 1 to 65535. Nothing may follow the pixels of a binary file,
-// and only white space and comments may follow those of an ASCII file.
+// Reads P1 to P6, ASCII and binary, with a maximum sample of 1 to 65535. Nothing may follow the pixels of a
+// binary file, and only white space and comments may follow those of an ASCII file.
 DecodedImage decode_pnm(const ImageSource& source);
-// Uncompressed pixels of 1, 4, 8, 24 or 32 bits.
+// Reads uncompressed pixels of 1, 4, 8, 24 or 32 bits.
 DecodedImage decode_bmp(const ImageSource& source);
 
 }  // namespace gpuvae::io

@@ -34,9 +34,9 @@ class InputFile {
 };
 
 // Returns the content of a file, plain or gzip, as u8[bytes] on the CPU. It reads the file at once, which is
-// more than twice as fast as InputFile. The tensor is undefined unless the file is regular, readable and
-// intact and holds exactly `bytes` bytes; InputFile then reports the problem. Memory use is limited by the
-// file's size, whatever `bytes` claims.
+// more than twice as fast as InputFile. Returns an undefined tensor unless the file is regular, readable and
+// intact and holds exactly `bytes` bytes; read it with InputFile then, which reports the problem. Memory use
+// is limited by the file's size, whatever `bytes` claims.
 Tensor read_whole(const std::filesystem::path& path, std::uint64_t bytes);
 
 }  // namespace gpuvae::io

@@ -13,8 +13,8 @@
 namespace gpuvae::io {
 namespace {
 
-// Everything that libjpeg's error handler jumps over. The functions that call setjmp have no object with a
-// destructor, and neither have the handlers, so that the jumps skip none.
+// Everything that must survive a longjmp of libjpeg's error handler. A longjmp skips destructors, so the
+// functions that call setjmp, and the handlers, have no objects with a destructor.
 struct Decoder {
   Decoder() = default;
   ~Decoder() { jpeg_destroy_decompress(&info); }
@@ -37,7 +37,7 @@ struct Decoder {
   leave(info);
 }
 
-// libjpeg warns of damaged data, such as a file that ends too early, and invents the pixels.
+// libjpeg only warns about damaged data, such as a file that ends too early, and invents the missing pixels.
 void on_message(j_common_ptr info, int level) {
   if (level < 0) on_error(info);
 }
@@ -66,7 +66,7 @@ bool read_header(Decoder& d, std::string_view bytes) {
   return true;
 }
 
-// Reads all rows, and the file to the end of the image.
+// Reads all rows, and then the file up to the end marker of the image.
 bool read_rows(Decoder& d, std::uint8_t* samples) {
   if (setjmp(d.escape)) return false;
   jpeg_start_decompress(&d.info);
@@ -80,7 +80,8 @@ bool read_rows(Decoder& d, std::uint8_t* samples) {
   return true;
 }
 
-// Chooses what libjpeg returns, and returns its number of samples per pixel. Y of YCbCr is the luminance.
+// Chooses the colour space that libjpeg returns, and returns its number of samples per pixel. The Y of YCbCr
+// is the luminance.
 std::size_t choose_output(const ImageSource& source, jpeg_decompress_struct& info) {
   switch (info.jpeg_color_space) {
     case JCS_GRAYSCALE:
@@ -101,7 +102,8 @@ std::size_t choose_output(const ImageSource& source, jpeg_decompress_struct& inf
   }
 }
 
-// Adobe's programs store CMYK inverted, so that the product of a channel and K is a channel of RGB.
+// Adobe's programs store CMYK inverted, so the product of a stored channel (C, M or Y) and the stored K is a
+// channel of RGB.
 void convert(const std::uint8_t* s, std::size_t samples_per_pixel, DecodedImage& out) {
   for (std::uint8_t& pixel : out.image.pixels) {
     const std::uint64_t black = samples_per_pixel == 4 ? s[3] : 255;

@@ -76,7 +76,7 @@ void convert(std::string_view bytes, bool swapped, std::vector<double>& values) 
 }
 
 // A type in which a part stores its numbers. MATLAB stores values in the smallest type that holds them,
-// whatever their class.
+// regardless of their class.
 struct StorageType {
   std::uint32_t type;
   std::size_t size;
@@ -98,7 +98,8 @@ constexpr std::pair<double, double> kLimits[] = {
     limits<std::int8_t>(),  limits<std::uint8_t>(),  limits<std::int16_t>(), limits<std::uint16_t>(),
     limits<std::int32_t>(), limits<std::uint32_t>(), limits<std::int64_t>(), limits<std::uint64_t>()};
 
-// Numbers of an integer class that is stored in another type must be integers of the class.
+// Values of an integer class may be stored in another type, but must be integers within the limits of the
+// class.
 void check_class(const std::string& path, const MatVariable& variable, const std::vector<double>& values) {
   if (variable.kind <= kSingle) return;
   const auto [low, high] = kLimits[variable.kind - kSingle - 1];

@@ -19,12 +19,12 @@ struct MatMatrix {
   std::vector<double> f64;
 };
 
-// Reads the matrix `variable`, which must be real, full and not empty, and of a numeric class or logical (0
-// and 1), compressed or not, stored in any numeric type and in either byte order. Integers beyond 2^53 are
-// rounded to f64. An empty name stands for the only such matrix of the file with more than one element.
-// Throws Error
-// "[read] path: reason" (one line) if the file is damaged, is no MAT file or has another version (4, 7.3), or
-// if there is no such matrix or more than one; the reason then lists the variables with classes and sizes.
+// Reads the matrix `variable`. It must be real, full and not empty, and of a numeric class or logical (read
+// as 0 and 1). It may be compressed, stored in any numeric type, and in either byte order. Integers beyond
+// 2^53 are rounded to f64. If the name is empty, reads the only such matrix of the file that has more than
+// one element. Throws Error "[read] path: reason" (one line) if the file is damaged, is not a MAT file or has
+// another version (4, 7.3), or if there is no such matrix or more than one; the reason then lists the
+// variables with classes and sizes.
 MatMatrix read_mat(const std::filesystem::path& path, const std::string& variable = {});
 
 }  // namespace gpuvae::io

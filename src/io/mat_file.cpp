@@ -14,7 +14,7 @@ namespace gpuvae::io {
 namespace {
 
 constexpr std::size_t kHeader = 128, kTag = 8;
-constexpr std::size_t kLongestHead = 1 << 12;            // first bytes of a variable, with its sizes and name
+constexpr std::size_t kLongestHead = 1 << 12;            // most bytes read for a variable's sizes and name
 constexpr std::uint32_t kMatrix = 14, kCompressed = 15;  // types of top-level elements
 constexpr std::uint32_t kOpaque = 17;                    // class of MATLAB's objects, which have no sizes
 
@@ -98,8 +98,8 @@ std::string unpack(const std::string& path, std::string_view packed, std::size_t
   return content;
 }
 
-// Iterates over the parts of a variable, of which `bytes` may be only the beginning. Throws Error instead of
-// reading beyond it.
+// Iterates over the parts of a variable. `bytes` may be only the beginning of the variable; reading beyond
+// `bytes` throws Error.
 class Parts {
  public:
   Parts(const std::string& path, std::string_view bytes, bool swapped)
@@ -153,7 +153,7 @@ MatFile::MatFile(const std::filesystem::path& path) : path_(path.string()), byte
   find_variables();
 }
 
-// The elements must fill the file exactly.
+// The top-level elements must fill the file exactly.
 void MatFile::find_variables() {
   const std::string_view bytes = bytes_;
   for (std::size_t at = kHeader; at < bytes.size();) {

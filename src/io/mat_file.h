@@ -12,7 +12,7 @@ namespace gpuvae::io {
 
 struct MatVariable {
   std::string name;
-  std::uint32_t kind = 0;  // MATLAB's number of the class: 6 double, 7 single, 8 int8, 9 uint8, ...
+  std::uint32_t kind = 0;  // MATLAB's number for the class: 6 double, 7 single, 8 int8, 9 uint8, ...
   bool complex = false, logical = false;
   std::vector<std::int64_t> shape;  // at least two extents; empty for objects
   std::string_view content;         // the element, or its compressed bytes
@@ -20,13 +20,13 @@ struct MatVariable {
 
   // Name of the class: "double", "complex double", "logical", "cell", ...
   std::string class_name() const;
-  // "'X' (double, 120 x 560)", printable and in one line.
+  // "'X' (double, 120 x 560)", printable and on one line.
   std::string text() const;
 };
 
 // One part of a variable: flags, sizes, name, values.
 struct MatPart {
-  std::uint32_t type = 0;  // MATLAB's number of the type: 1 int8, 2 uint8, ..., 7 single, 9 double, ...
+  std::uint32_t type = 0;  // MATLAB's number for the type: 1 int8, 2 uint8, ..., 7 single, 9 double, ...
   std::string_view bytes;
 };
 
@@ -39,10 +39,11 @@ class MatFile {
   MatFile& operator=(const MatFile&) = delete;
 
   const std::vector<MatVariable>& variables() const { return variables_; }
-  // Whether numbers are stored in the order that this machine does not use.
+  // Whether the file's byte order differs from that of this machine.
   bool swapped() const { return swapped_; }
-  // Returns the part with the values of a numeric matrix. `unpacked` keeps its memory. Throws Error if the
-  // compressed data are damaged or do not have the declared size.
+  // Returns the part with the values of a numeric matrix. `unpacked` holds the memory of a decompressed part
+  // and must outlive the result. Throws Error if the compressed data are damaged or do not have the declared
+  // size.
   MatPart values(const MatVariable& variable, std::string& unpacked) const;
 
  private:

@@ -12,8 +12,9 @@ struct NpyArray {
   std::vector<std::int64_t> shape;  // empty for a single number
   bool bytes = false;               // true for dtype u1, whose elements are in u8
   bool integers = false;            // true for booleans and integers
-  // The elements, row-major, in the smallest type that holds all numbers of the file's type: f32 for
-  // booleans, integers of 1 and 2 bytes, f2 and f4; f64 for all others. The other two are empty.
+  // The elements, row-major. Only one of the three vectors is in use: u8 for dtype u1; f32 for booleans,
+  // other integers of 1 and 2 bytes, f2 and f4; f64 for all other types. The last two hold every number of
+  // these types, except that integers beyond 2^53 are rounded.
   std::vector<std::uint8_t> u8;
   std::vector<float> f32;
   std::vector<double> f64;

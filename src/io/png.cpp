@@ -1,5 +1,6 @@
-// decode_png: libpng unpacks the samples, and this file gives them their grey levels. libpng's own
-// transformations would round 16 bits, transparency and colours one after the other.
+// decode_png: libpng unpacks the samples, and this file converts them to grey levels. libpng's own
+// transformations are not used, because each of them (16 bits, transparency, colours) would round the levels
+// once more.
 #include <png.h>
 
 #include <array>
@@ -14,8 +15,8 @@
 namespace gpuvae::io {
 namespace {
 
-// Everything that libpng's error handler jumps over. The functions that call setjmp have no object with a
-// destructor, and neither have the handlers, so that the jumps skip none.
+// Everything that must survive a longjmp of libpng's error handler. A longjmp skips destructors, so the
+// functions that call setjmp, and the handlers, have no objects with a destructor.
 struct Decoder {
   explicit Decoder(std::string_view bytes) : rest(bytes) {}
   ~Decoder() { png_destroy_read_struct(&png, &info, nullptr); }
@@ -48,7 +49,8 @@ bool read_header(Decoder& d) {
   if (setjmp(png_jmpbuf(d.png))) return false;
   png_set_read_fn(d.png, &d, on_read);
   png_set_crc_action(d.png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
-  // Profiles, texts and gamma do not change the pixels, and many files have bad ones.
+  // Colour profiles, texts and gamma are ignored: they do not change the pixels, and many files have invalid
+  // ones.
   png_set_keep_unknown_chunks(d.png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
   const png_byte exif[] = "eXIf";
   png_set_keep_unknown_chunks(d.png, PNG_HANDLE_CHUNK_AS_DEFAULT, exif, 1);
@@ -68,7 +70,8 @@ bool read_rows(Decoder& d, png_bytepp rows) {
   return true;
 }
 
-// One colour of RGB or one grey level, without alpha, which tRNS makes transparent.
+// The RGB colour, or the grey level, that a tRNS chunk declares transparent in an image without an alpha
+// channel.
 using Key = std::array<std::uint16_t, 3>;
 
 struct Layout {
@@ -92,7 +95,7 @@ Layout layout_of(const Decoder& d) {
   return layout;
 }
 
-// The grey level of each value of a sample: of each entry of the palette, or of each grey level of 1 to 8
+// The grey level of each value of a sample, which is an index into the palette or a grey level of 1 to 8
 // bits.
 struct Levels {
   struct Level {

@@ -1,5 +1,5 @@
-// decode_pnm: a strict reader of PBM, PGM and PPM (netpbm.sourceforge.net/doc), because the readers of stb
-// and of other libraries accept files that are cut off or whose samples exceed the maximum.
+// decode_pnm: a strict reader of PBM, PGM and PPM (netpbm.sourceforge.net/doc). The readers of stb and of
+// other libraries accept files that are truncated or whose samples exceed the maximum.
 #include "src/io/image_decoders.h"
 #include "src/io/luminance.h"
 
@@ -43,7 +43,7 @@ class PnmReader {
   // Bytes per pixel of a binary file.
   std::uint64_t sample_bytes() const { return (max_ > 255 ? 2 : 1) * channels_; }
 
-  // A comment ends with its line.
+  // Skips white space and comments. A comment ends with its line.
   void skip_spaces() {
     while (!rest_.empty() && (is_space(rest_[0]) || rest_[0] == '#')) {
       const std::size_t end = rest_[0] == '#' ? rest_.find_first_of("\r\n") : 1;
@@ -91,7 +91,7 @@ class PnmReader {
       for (std::uint8_t& pixel : image.pixels) pixel = bit() ? 0 : 255;
     } else {
       fill(image, [&] { return number("a sample"); });
-      // Otherwise the last number could be the beginning of a longer one.
+      // Without white space after it, the last number could be the beginning of a longer one.
       source_.require(!rest_.empty() && (is_space(rest_[0]) || rest_[0] == '#'),
                       "expected white space after the last sample: the file may be truncated");
     }

@@ -90,8 +90,8 @@ std::string header_text(const std::string& path, const TensorFile& file, std::sp
   }
 }
 
-// Parses the header of `path`. JSON libraries keep the last of several equal keys, but here equal keys are an
-// error.
+// Parses the header of `path`. JSON libraries keep the last of several equal keys. Here, a duplicate key is
+// an error.
 class HeaderParser {
  public:
   explicit HeaderParser(std::string path) : path_(std::move(path)) {}

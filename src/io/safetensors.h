@@ -28,7 +28,7 @@ struct TensorFile {
 
 // A metadata key under which a file may hold the checksum of everything else in it.
 inline constexpr const char* kChecksumKey = "checksum";
-// The checksum of names, types, shapes, bytes and metadata (but for kChecksumKey), as 16 hexadecimal digits.
+// The checksum of names, types, shapes, bytes and metadata (except kChecksumKey), as 16 hexadecimal digits.
 // It does not depend on the order of the tensors.
 std::string checksum_of(const TensorFile& file);
 
@@ -39,7 +39,7 @@ std::string checksum_of(const TensorFile& file);
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file, Sync sync = Sync::yes);
 
 // Throws Error "[read] path: reason" unless the file is valid and all tensors are F32, F64, BF16, U8 or I32.
-// Everything in the header is checked. If the metadata have a checksum, everything is compared with it.
+// The whole header is checked. If the metadata hold a checksum, it must be that of the content.
 TensorFile read_safetensors(const std::filesystem::path& path);
 
 // Reads only the metadata. The tensors and the checksum are not checked. Throws Error "[read] path: reason".

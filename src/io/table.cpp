@@ -22,7 +22,7 @@ namespace {
 // The lines from which the layout is decided.
 constexpr std::size_t kSampleLines = 50, kSampleBytes = std::size_t{1} << 18;
 
-// A column that counts fewer rows than this may do so by chance.
+// Minimum number of rows of an index column. A shorter column may count 0, 1, 2, ... by chance.
 constexpr std::int64_t kRowsToCount = 5;
 
 constexpr std::size_t kMaxClasses = 256;
@@ -35,11 +35,11 @@ bool is_index_name(std::string name) {
   return std::ranges::find(kNames, name) != std::end(kNames);
 }
 
-// What is done with a column of the file.
+// How a column of the file is used.
 struct Column {
   enum Use { number, label, skipped };
   Use use = number;
-  std::size_t slot = 0;  // column of Table::values, if a number
+  std::size_t slot = 0;  // its position among the columns of Table::values, if it holds numbers
 };
 
 class TableReader {
@@ -154,7 +154,7 @@ class TableReader {
             name, names_text(layout_.names));
   }
 
-  // Says which columns were left out, and whether the others stood in another order.
+  // Records for the summary which columns were left out, and whether the others are in a different order.
   void describe_match() {
     std::vector<std::string> left_out;
     bool in_order = true;
@@ -209,7 +209,7 @@ class TableReader {
     ++table_.rows;
   }
 
-  // Reads a row without quotes, plus signs and errors. Returns false if the row is of another kind.
+  // Fast path: reads a row that has no quotes, no plus signs and no errors. Returns false for any other row.
   bool plain_row(std::string_view line, double* out) {
     const char *at = line.data(), *const end = at + line.size();
     for (std::size_t c = 0; c < columns_.size(); ++c) {
@@ -266,7 +266,8 @@ class TableReader {
 
   // ---- the index column ----
 
-  // A column 0, 1, 2, ... or 1, 2, 3, ... of many rows counts them.
+  // Removes the first column if it counts the rows from 0 or 1 in a table of at least kRowsToCount rows. If
+  // the column has a name, this must be the name of an index.
   void leave_out_counting_column() {
     if (!may_count_ || table_.rows < kRowsToCount) return;
     const std::string name = table_.columns[0];
@@ -331,14 +332,14 @@ class TableReader {
   std::string path_;
   LineReader lines_;
   const TableOptions& options_;
-  std::int64_t line_ = 0;  // the number of the line that is read, for errors
+  std::int64_t line_ = 0;  // the number of the current line, for errors
   TableLayout layout_;
   std::vector<Column> columns_;  // of the file
   Table table_;
   std::vector<std::string> cells_;  // of an unusual row
   std::string_view label_;          // of the current row
   std::unordered_map<std::string, std::uint32_t> label_ids_;
-  bool may_count_ = false;  // the first column counts the rows so far
+  bool may_count_ = false;  // whether the first column has counted all rows so far
   double first_count_ = 0;
   std::string index_text_;
 };

@@ -21,7 +21,7 @@ class Cells {
  public:
   Cells(std::string_view line, char separator) : rest_(line), separator_(separator) {}
 
-  // Returns false after the last cell and at malformed quotes, after which is_sound() is false.
+  // Returns false after the last cell, and at malformed quotes, which set is_sound() to false.
   bool next(std::string& cell) {
     if (done_) return false;
     trim_start(rest_);
@@ -78,7 +78,8 @@ Cell parse_number(std::string_view text, double& value) {
   double parsed = 0;
   const auto [stop, error] = std::from_chars(begin, end, parsed);
   if (stop != end || error == std::errc::invalid_argument) return Cell::text;
-  // from_chars() reports numbers that are too large and numbers that are too small. The latter are no error.
+  // from_chars() reports both numbers that are too large and numbers that are too small. The latter are not
+  // errors.
   if (error == std::errc::result_out_of_range) {
     long double wide = 0;
     if (std::from_chars(begin, end, wide).ec != std::errc()) return Cell::beyond_f64;

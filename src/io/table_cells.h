@@ -19,9 +19,9 @@ enum class Cell {
 Cell parse_number(std::string_view text, double& value);
 Cell kind_of(std::string_view text);
 
-// Splits a line into cells, without their quotes and the spaces around them. Several spaces are one separator
-// if `separator` is a space; spaces are part of a cell otherwise. Returns false at an unterminated quote and
-// at text after a closing quote.
+// Splits a line into cells, without their quotes and the spaces around them. If `separator` is a space,
+// several spaces are one separator; otherwise, spaces inside a cell belong to the cell. Returns false at an
+// unterminated quote and at text after a closing quote.
 bool split_cells(std::string_view line, char separator, std::vector<std::string>& cells);
 
 // Returns the part of a line that is outside double quotes.

@@ -17,7 +17,8 @@ using Line = std::vector<std::string>;  // cells
 
 constexpr std::string_view kSeparators = "\t;,| ";
 
-// A table with fewer columns may hold a row 0, 1, 2, ... by chance: among whole numbers, and among others.
+// Minimum numbers of columns for a first line 0, 1, 2, ... to be taken as a header: in tables of whole
+// numbers, and in other tables. A narrower table may contain such a row by chance.
 constexpr std::size_t kManyColumns = 8, kSomeColumns = 4;
 
 const char* name_of(char separator) {
@@ -35,7 +36,7 @@ const char* name_of(char separator) {
   }
 }
 
-// The whole number that a cell spells without sign, point, exponent or leading zeros.
+// Returns the whole number in a cell that is written without sign, point, exponent or leading zeros.
 std::optional<std::int64_t> plain_integer(const std::string& cell) {
   std::int64_t value = 0;
   const auto [stop, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
@@ -56,7 +57,7 @@ bool is_consecutive(const Line& cells) {
   return true;
 }
 
-// Whether the cells are numbers of any spelling, each 1 more than the one before.
+// Whether the cells are numbers, in any notation, each of which is 1 more than the one before.
 bool counts_by_value(const Line& cells) {
   double before = 0;
   for (std::size_t i = 0; i < cells.size(); ++i) {
@@ -114,7 +115,7 @@ class LayoutFinder {
   void choose_separator() {
     for (const char separator : kSeparators)
       if (split(separator) && fits()) return;
-    // Names of several words are above a single column of numbers.
+    // A header of several words may stand above a single column of numbers.
     const auto is_single = [](const TableLine& line) {
       return line.text.find_first_of(kSeparators, line.text.find_first_not_of(" \t")) == std::string::npos;
     };
@@ -150,7 +151,7 @@ class LayoutFinder {
            (first().size() == width || fits_row_names());
   }
 
-  // Whether the header has one name fewer than the rows have cells, as R writes tables with row names.
+  // Whether line 1 has one cell fewer than the rows, as in tables that R writes with row names.
   bool fits_row_names() const {
     if (header_ != TableHeader::automatic && header_ != TableHeader::yes) return false;
     const std::size_t width = first().size() + 1;
@@ -177,7 +178,8 @@ class LayoutFinder {
     return std::ranges::any_of(rows(), [&](const Line& row) { return row.size() != first().size(); });
   }
 
-  // Text in line 1 is a name unless the same column holds text in the rows below, as class names do.
+  // Text in line 1 is a name, unless the same column also holds text in the rows below, as a column of class
+  // names does.
   bool text_is_header() {
     Line numbers;
     bool reappears = false;
@@ -240,7 +242,8 @@ class LayoutFinder {
     return false;
   }
 
-  // Whether line 1 is 0, 1, 2, ... above a row that counts on, or 0.0, 1.0, 2.0, ... above other numbers.
+  // Whether line 1 is 0, 1, 2, ... above a row that continues this count, or numbers such as 0.0, 1.0, 2.0
+  // above a row that does not count.
   bool may_count(bool whole_below) const {
     if (first()[0] == "0" && is_consecutive(first())) return true;
     return first().size() > 2 && !whole_below && counts_by_value(first()) && !counts_by_value(rows()[0]);

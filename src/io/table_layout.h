@@ -1,4 +1,4 @@
-// The layout of a table of text: separator, header and row names, decided from its first lines.
+// The layout of a text table: separator, header and row names, which are determined from its first lines.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 namespace gpuvae::io {
 
 enum class TableHeader {
-  // Line 1 holds names if it has text above numbers, or if it counts 0, 1, 2, ... over other rows as pandas
-  // writes it. A doubtful case is an error.
+  // Line 1 holds names if it has text above numbers, or if it is 0, 1, 2, ..., as pandas writes it, above
+  // rows that do not count. A doubtful case is an error.
   automatic,
   yes,
   no,
@@ -24,16 +24,17 @@ struct TableLine {
 struct TableLayout {
   char separator = ',';
   bool has_names = false;      // the first line holds names
-  bool has_row_names = false;  // rows have one cell more than the header, in front, as R writes them
+  bool has_row_names = false;  // rows begin with a name that the header lacks, as R writes them
   bool empty_last = false;     // every line ends with a separator, so that the last cell is always empty
   // One per cell of a row; "" for row names; "0", "1", ... without a header.
   std::vector<std::string> names = {};
-  std::string summary = {};  // what was taken as separator and header: a part of a sentence
+  std::string summary = {};  // the separator and the header that were found, as a part of a sentence
   std::vector<std::string> notes = {};
 };
 
-// Decides the layout from the first lines, without blank lines and comments, of which there is at least one.
-// A first line that holds all of `expected_names` is a header. Throws Error "[read] path: reason".
+// Determines the layout from the first lines of a file, which exclude blank lines and comments. There must be
+// at least one line. A first line that holds all of `expected_names` is a header. Throws Error "[read] path:
+// reason".
 TableLayout find_layout(const std::string& path, const std::vector<TableLine>& lines, TableHeader header,
                         const std::vector<std::string>& expected_names);
 

@@ -25,7 +25,7 @@ void check_finite(Origin origin, const std::filesystem::path& path, const std::s
           path.string(), values[i], key, i);
 }
 
-// Writes the tensors with a checksum.
+// Checks that all values are finite, and writes the tensors with a checksum.
 void write_checked(const std::filesystem::path& path, io::TensorFile file, Durability durability) {
   for (const auto& [key, tensor] : file.tensors) check_finite("save", path, key, tensor);
   file.metadata[io::kChecksumKey] = io::checksum_of(file);
@@ -104,8 +104,8 @@ class Metadata {
   std::string path_;
 };
 
-// Reads where the run stood. A checkpoint with a version must have a checksum, so that no damage to the
-// metadata goes unnoticed.
+// Reads how far the run had come. A checkpoint with a format version must also have a checksum, so that no
+// damage to the metadata goes unnoticed.
 TrainingState state_of(const Metadata& metadata, const std::filesystem::path& path) {
   const bool versioned = !metadata.text("format_version").empty();
   const int version = versioned ? metadata.number<int>("format_version") : 1;
@@ -126,8 +126,8 @@ TrainingState state_of(const Metadata& metadata, const std::filesystem::path& pa
   return state;
 }
 
-// Older checkpoints do not name their optimiser; for them, only the presence of a second state tensor is
-// checked.
+// Older checkpoints do not name their optimiser. For them, this function only rejects a second state tensor
+// that the optimiser does not have.
 void check_same_optimizer(const io::TensorFile& file, const std::filesystem::path& path,
                           const Optimizer& optimizer) {
   const auto expected = name(optimizer.options().kind);
