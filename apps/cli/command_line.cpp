@@ -19,7 +19,7 @@ const std::string* find(const Texts& texts, const std::string& flag) {
   return found == texts.end() ? nullptr : &found->second;
 }
 
-// The optimiser's usual values for its settings, unless they were given.
+// If --optimizer is given, sets this optimiser's settings to its usual values, except those that were given.
 void settle_optimizer(const Texts& given, RunConfig& c) {
   if (!find(given, "--optimizer")) return;
   const OptimizerOptions usual = OptimizerOptions::defaults(c.optimizer.kind);
@@ -59,15 +59,16 @@ RunConfig configuration(const Texts& given, const std::string& program, const st
   return config;
 }
 
-// The settings of a file, which name a preset that exists.
+// Reads the settings of a file. Throws Error if they are not a valid configuration, for example because the
+// preset does not exist.
 Texts texts_of_file(const std::string& path, const std::string& program, const std::vector<Preset>& presets) {
   Texts texts = read_config_texts(path, program);
   static_cast<void>(config_of_texts(texts, path, program, presets));
   return texts;
 }
 
-// The settings that the model in a folder carries; none if there is no such model, or if it is older or
-// damaged, which the session reports.
+// Returns the settings in the metadata of a folder's model. Returns none if there is no model, or if the
+// model is older or damaged, which the session reports.
 Texts texts_of_model(const std::filesystem::path& folder) try {
   const std::filesystem::path file = folder / "model.safetensors";
   const auto metadata = io::read_safetensors_metadata(file);
@@ -77,9 +78,10 @@ Texts texts_of_model(const std::filesystem::path& folder) try {
   return {};
 }
 
-// Commands on a trained model start from the settings of its folder, under whatever name the folder has now:
-// those of config.toml, or else those that the model carries. For commands on the model, the number of epochs
-// is the model's own, because config.toml may already be that of a longer run.
+// Commands on a trained model start from the settings of its folder: those of config.toml, or else those of
+// the model. The flag --out gets the present name of the folder, which may have been renamed. The number of
+// epochs is that of the model, because config.toml may already be that of a longer run; --resume keeps the
+// number in config.toml.
 Texts texts_of_folder(const Texts& given, bool resume, const std::string& program,
                       const std::vector<Preset>& presets) {
   const std::string* out = find(given, "--out");
@@ -104,7 +106,7 @@ std::string message_of(const CLI::ParseError& error) {
          ": expected a value, got none";  // CLI11 says "1 required N missing"
 }
 
-// The command line as a shell reads it.
+// Returns the command line, quoted for a shell.
 std::string command_text(int argc, char** argv) {
   constexpr std::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,./:@%";
@@ -139,7 +141,7 @@ std::string help_text(const Texts& given, const std::string& program, const std:
   return parser.app().help();
 }
 
-// The only parse of the command line. Throws CLI::ParseError.
+// Parses the command line. Throws CLI::ParseError.
 CommandLine parse_arguments(const std::vector<std::string>& arguments, const std::string& program,
                             const std::string& description, const std::vector<Preset>& presets) {
   CommandLine line;

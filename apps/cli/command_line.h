@@ -7,7 +7,7 @@
 
 namespace gpuvae::apps {
 
-// The command, and the flags that are no part of the configuration.
+// The command, and the flags that are not part of the configuration.
 struct Command {
   std::string name = "train";
   bool retrain = false;
@@ -25,7 +25,7 @@ struct CommandLine {
   RunConfig config;
   Command command;
   int exit_code = -1;      // 0 or more: the program ends (help was shown, or an error printed)
-  std::string error = {};  // that was printed
+  std::string error = {};  // the error message that was printed
 };
 
 // Flags override the TOML file given by --config, which overrides the preset. Commands other than train, and
@@ -36,7 +36,7 @@ CommandLine parse_command_line(int argc, char** argv, const std::string& program
 // The configuration that a run folder's config.toml holds. Throws Error.
 RunConfig read_config(const std::string& path, const std::string& program,
                       const std::vector<Preset>& presets);
-// The configuration that texts by flag hold; `where` names their file in errors. Throws Error.
+// Returns the configuration for texts by flag. `where` names the file of the texts in errors. Throws Error.
 RunConfig config_of_texts(const std::map<std::string, std::string>& texts, const std::string& where,
                           const std::string& program, const std::vector<Preset>& presets);
 

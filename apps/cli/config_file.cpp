@@ -70,7 +70,7 @@ class ValueReader {
     return kCharacters[found];
   }
 
-  // Lists are widths, which have commas between them on the command line too.
+  // Lists hold layer widths. They are returned with commas between them, as on the command line.
   std::string read_list() {
     const std::size_t end = text_.find(']');
     if (end == std::string_view::npos) mistake("expected ] at the end of the list, got the end of the line");
@@ -89,7 +89,8 @@ class ValueReader {
   std::size_t at_ = 0;
 };
 
-// The setting of a line as flag and text, or nothing if it has none. Throws std::invalid_argument.
+// Returns the setting of a line as flag and text, or nothing for a blank line or a comment. Throws
+// std::invalid_argument.
 std::optional<std::pair<std::string, std::string>> parse_line(const std::string& line) {
   const std::string text = trimmed(line);
   if (text.empty() || text[0] == '#') return std::nullopt;
@@ -100,7 +101,7 @@ std::optional<std::pair<std::string, std::string>> parse_line(const std::string&
   return std::pair("--" + key, ValueReader(trimmed(std::string_view(text).substr(equals + 1))).read());
 }
 
-// A string as TOML has it.
+// Returns a string in the notation of TOML.
 std::string quoted(const std::string& text) {
   std::string result = "\"";
   for (const char c : text) {
@@ -117,7 +118,7 @@ bool is_text(const SettingValue& value) {
          std::holds_alternative<std::vector<std::int64_t>>(value);
 }
 
-// Of another machine or another session, these settings mean nothing.
+// Whether a setting belongs to the description of a model. The others depend on the machine or the session.
 bool describes_model(const std::string& flag) {
   static const std::set<std::string> kOthers = {"--out",      "--device",    "--executor",
                                                 "--data-dir", "--log-every", "--checkpoint-every"};

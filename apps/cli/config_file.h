@@ -15,13 +15,13 @@ Texts read_config_texts(const std::string& path, const std::string& program);
 // The configuration as TOML, for --config.
 std::string to_toml(const RunConfig& config, const std::string& program);
 
-// The first words of every config.toml, which show that the programs wrote a file.
+// The first words of every config.toml, by which the programs recognise their own files.
 inline constexpr const char* kConfigMark = "# Repeat this run: ";
 
 // The settings that describe a model and its training as a JSON object, {"latent": 2, ...}. It leaves out
 // where and how a run was made, such as its folder and device.
 std::string settings_json(const RunConfig& config);
-// The metadata key of a model file and of a checkpoint under which the settings stand.
+// The metadata key of model files and checkpoints that holds the result of settings_json().
 inline constexpr const char* kSettingsKey = "settings";
 // Reads what settings_json wrote. `where` names the file in errors. Throws Error.
 Texts texts_of_settings_json(const std::string& json, const std::string& where);

@@ -8,10 +8,10 @@
 
 namespace gpuvae::apps {
 
-// Reads names of columns with commas in between, such as `length,"width, in cm",3`. Throws
+// Reads column names that are separated by commas, such as `length,"width, in cm",3`. Throws
 // std::invalid_argument.
 std::vector<std::string> parse_columns(const std::string& text);
-// "expected X, got Y" for a text that parse_columns refuses, else empty.
+// Returns "expected X, got Y" for a text that parse_columns rejects, otherwise an empty string.
 std::string columns_mistake(const std::string& text);
 
 // Reads "LOW:HIGH", such as "-1:1" or "0:255"; nothing for an empty text. Throws std::invalid_argument.

@@ -130,7 +130,8 @@ std::string slider_mistake(const std::string& text) {
 }
 
 double normal_quantile(double p) {
-  // Newton's method on the distribution function, which is concave on the right half: p is mirrored there.
+  // Newton's method on the cumulative distribution function, which is concave for p >= 0.5. A smaller p is
+  // mirrored to that half.
   if (p < 0.5) return -normal_quantile(1 - p);
   double x = 0;
   for (int i = 0; i < 60; ++i) {

@@ -9,8 +9,9 @@ namespace gpuvae::apps {
 enum class GridKind {
   quantile,  // evenly spaced in probability under N(0, 1), from probability `low` to `high`
   linear,    // evenly spaced from `low` to `high`
-  // Evenly spaced over the whole range of the encoded data, the same for both axes; or, if `low` and `high`
-  // are given, between these quantiles of the data, which give each axis its range.
+  // Evenly spaced over the range of the encoded data. By default, this is the whole range of the data, the
+  // same for both axes. If `low` and `high` are given, each axis has its own range, between these quantiles
+  // of the data.
   data,
 };
 
@@ -23,7 +24,7 @@ struct Grid {
   bool per_axis = false;  // of GridKind::data: low and high are given
   std::string axes = "right-up";
 
-  // The kind, which distinguishes the file names of pictures.
+  // The name of the kind, which is part of the file names of pictures.
   const char* name() const;
   bool z1_across() const { return axes[0] == 'r' || axes[0] == 'l'; }
   // Latent values of the columns from left to right, and of the rows from top to bottom. [least, most] is the
@@ -36,10 +37,10 @@ struct Grid {
 };
 
 // Reads "quantile:20:0.01:0.99:right-up", "linear:5:-5:5:left-up", "data:20:down-right", "data:12:0.02:0.98",
-// several of them with commas in between, or "none". Parts at the end may be missing. Throws
+// several such grids separated by commas, or "none". Trailing parts may be omitted. Throws
 // std::invalid_argument.
 std::vector<Grid> parse_grids(const std::string& text);
-// "expected X, got Y" for a text that parse_grids refuses, else empty.
+// Returns "expected X, got Y" for a text that parse_grids rejects, otherwise an empty string.
 std::string grid_mistake(const std::string& text);
 
 struct SliderRange {
@@ -48,7 +49,7 @@ struct SliderRange {
 SliderRange parse_sliders(const std::string& text);  // "-15:15:3:0.01"
 std::string slider_mistake(const std::string& text);
 
-// Inverse of the standard normal's distribution function, for p in (0, 1).
+// Quantile function of the standard normal distribution, for p in (0, 1).
 double normal_quantile(double p);
 
 }  // namespace gpuvae::apps

@@ -1,4 +1,4 @@
-// The likelihoods p(x | z) that --likelihood names, and what the programs know of each.
+// The likelihoods p(x | z) that --likelihood names, and what the programs know about each.
 #pragma once
 
 #include <memory>
@@ -13,8 +13,8 @@ struct NamedLikelihood {
   std::string name;
   std::string description;      // for the help of --likelihood; may be empty
   std::string decoder_outputs;  // what the decoder computes for each feature
-  // Whether x may be any number, else it is in [0, 1]. The mean of such a likelihood is the decoder's first
-  // output or, with --gaussian-mean sigmoid, its sigmoid.
+  // Whether x may be any real number; otherwise it must be in [0, 1]. If it may, the mean of the likelihood
+  // is the decoder's first output or, with --gaussian-mean sigmoid, the sigmoid of that output.
   bool any_number;
   std::shared_ptr<Likelihood> (*make)(const DistributionSettings&);
 };

@@ -14,7 +14,7 @@ std::string flag_mistake(const std::string& text) {
   return CLI::detail::lexical_cast(text, ignored) ? "" : "expected true or false, got " + text;
 }
 
-// `help` in lines that fit beside the flags.
+// Wraps `help` to lines that fit beside the flags.
 std::string wrapped(const std::string& help) {
   std::istringstream words(help);
   std::string text;

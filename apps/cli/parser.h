@@ -1,5 +1,5 @@
-// The parser of the command line, which collects texts and sets nothing: a text is applied only when the
-// preset is known that it overrides.
+// The parser of the command line. It only collects the text of each flag. The texts are applied later, when
+// the preset that they override is known.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -16,7 +16,7 @@ class SettingsParser {
   CLI::App& app() { return app_; }
   // Adds a flag, or an argument if its name has no dashes.
   void add(const Setting& setting, const std::string& group);
-  // Throws CLI::ParseError. On CLI::CallForHelp, texts() are those of the command line all the same.
+  // Throws CLI::ParseError. After CLI::CallForHelp, too, texts() holds the texts of the command line.
   void parse(std::vector<std::string> arguments);
   const Texts& texts() const { return texts_; }
 

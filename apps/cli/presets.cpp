@@ -41,7 +41,7 @@ Preset tf_mnist() {
   return p;
 }
 
-// The part that the two examples of the flexible framework share.
+// The settings that flex-mnist and flex-frey share.
 RunConfig flex() {
   RunConfig c;
   c.model.encoder_widths = {200};

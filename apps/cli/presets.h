@@ -1,5 +1,4 @@
-// The presets of the programs: the published systems, whose sources the README names beside their numbers,
-// and a default for each program.
+// The presets of the programs: published systems, and a default for each program.
 #pragma once
 
 #include "apps/cli/run_config.h"

@@ -1,4 +1,4 @@
-// Everything that decides a run. Flags and config.toml set it (settings.h), presets give its starting values.
+// All settings of a run. Flags and config.toml set them (settings.h), and presets give their starting values.
 #pragma once
 
 #include <optional>
@@ -9,16 +9,16 @@
 
 namespace gpuvae::apps {
 
-// What is trained on, and what is validated on.
+// The training and validation data.
 struct DataSettings {
   std::string folder;  // of MNIST or Frey Face; empty: $GPUVAE_DATA_DIR, then data/
   std::string path;    // a file or folder of any supported kind, instead of the program's own data set
   std::string label_column;
   std::string variable;  // the matrix of a MATLAB file; empty: its only one
   Header header = Header::automatic;
-  std::string columns;  // names with commas in between; empty: all
+  std::string columns;  // names separated by commas; empty: all
   bool standardize = false;
-  std::string value_range;  // "LOW:HIGH"; empty: the values decide
+  std::string value_range;  // "LOW:HIGH"; empty: determined from the values
   double validation_fraction = 0.1;
   bool builtin = false;
   std::int64_t train_images = 0, validation_images = 0;  // 0: all
@@ -35,7 +35,7 @@ struct DistributionSettings {
   int prior_components = 50;
 };
 
-// Of the learning rate, in epochs.
+// The learning-rate schedule. Durations are in epochs.
 struct ScheduleSettings {
   std::string name = "constant";               // or "step", "cosine"
   double warmup_epochs = 0;                    // over which the learning rate rises from 0
@@ -43,19 +43,19 @@ struct ScheduleSettings {
 };
 
 struct PictureSettings {
-  std::string encode = "mean";  // or "sample": what is drawn and exported of q(z | x)
+  std::string encode = "mean";  // or "sample": the code from q(z | x) in pictures and exports
   std::string manifold = "quantile:20:0.01:0.99";
   int samples = 100, reconstructions = 40, examples = 200;
-  std::string latent_names;  // of the explorer's sliders: "pose,humour"
+  std::string latent_names;  // of the latent dimensions: "pose,humour"
   std::string sliders;       // "LOW:HIGH:STEP[:SCALE]"; empty: the range of the data
 };
 
-// How often a run saves a checkpoint: after so many seconds, or epochs; the other one is 0.
+// How often a run saves a checkpoint: every so many seconds, or every so many epochs. The other field is 0.
 struct CheckpointInterval {
   double seconds = 0;
   int epochs = 0;
 };
-// Reads "30s", "5min", "2h", "1epoch" or "10epochs", and returns nothing for another text.
+// Reads "30s", "5min", "2h", "1epoch" or "10epochs". Returns nothing for any other text.
 std::optional<CheckpointInterval> parse_checkpoint_interval(const std::string& text);
 
 struct RunConfig {
@@ -75,11 +75,11 @@ struct RunConfig {
   ScheduleSettings schedule;
   PictureSettings pictures;
 
-  // `model` with the number of features, the seed and new distributions.
+  // Returns `model` with the number of features, the seed and new distributions.
   VaeOptions vae_options(std::int64_t features) const;
-  // `training` with the seed, the learning-rate schedule, and a report for every row of steps.csv.
+  // Returns `training` with the seed, the learning-rate schedule, and a report for every row of steps.csv.
   TrainOptions train_options(std::int64_t training_images) const;
-  // The schedule of all epochs; an empty function if the learning rate is constant.
+  // Returns the schedule for all epochs, or an empty function if the learning rate is constant.
   LearningRateSchedule learning_rate_schedule(std::int64_t steps_per_epoch) const;
 };
 

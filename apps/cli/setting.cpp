@@ -15,7 +15,7 @@ std::string expected(const std::string& what, const std::string& got) {
   return fmt::format("expected {}, got {}", what, got.empty() ? "nothing" : got);
 }
 
-// The whole text as a number.
+// Parses the whole text as a number.
 template <class T>
 std::optional<T> parse(const std::string& text) {
   T value{};

@@ -13,10 +13,10 @@ namespace gpuvae::apps {
 
 using SettingValue =
     std::variant<bool, std::int64_t, std::uint64_t, double, std::string, std::vector<std::int64_t>>;
-// As config.toml has it: every digit of a number, widths as "512,256".
+// Formats a value as in config.toml: numbers with all their digits, widths as "512,256".
 std::string text_of(const SettingValue& value);
 
-// How a variable is read, and how it is set by text.
+// How to get the value of a variable, and how to set it from text.
 struct Binding {
   std::function<SettingValue()> value;
   // Returns an empty string, or "expected X, got Y" for a text that does not fit.
@@ -28,7 +28,7 @@ struct Setting {
   std::string flag;  // "--epochs"
   Binding variable;
   std::string help;
-  bool decides_weights = true;  // whether another value trains another model
+  bool decides_weights = true;  // whether a change of the value changes the trained weights
 };
 
 struct SettingGroup {
@@ -48,7 +48,7 @@ NumberRange between(double low, double high);
 Binding whole_number(int& variable, const NumberRange& range);
 Binding whole_number(std::int64_t& variable, const NumberRange& range);
 Binding whole_number(std::uint64_t& variable);
-Binding number(double& variable);  // any finite one
+Binding number(double& variable);  // any finite number
 Binding number(double& variable, const NumberRange& range);
 Binding text(std::string& variable, const std::string& type,
              std::function<std::string(const std::string&)> mistake = {});

@@ -3,7 +3,7 @@
 namespace gpuvae::apps {
 namespace {
 
-// The first of the values that `matters` and differs.
+// Returns the first value that differs and for which `matters` returns true.
 template <class Matters>
 std::optional<Difference> difference(const RunConfig& a, const RunConfig& b, Matters matters) {
   const std::vector<ValueGroup> left = values_of(a), right = values_of(b);

@@ -1,4 +1,4 @@
-// The group Pictures, none of which changes what is trained.
+// The group Pictures. None of its settings changes what is trained.
 #include "apps/cli/grid.h"
 #include "apps/cli/settings.h"
 

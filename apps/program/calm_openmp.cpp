@@ -9,9 +9,9 @@ namespace gpuvae::apps {
 
 void calm_openmp(char** argv) {
   constexpr const char* kSpins = "2000";  // about as long as the gaps within a step: see bench/NOTES.md
-  // GOMP_SPINCOUNT is also set after the restart, which ends it. Keep the settings that bind threads out of
-  // it: this thread is bound already, and a restarted program would inherit its one CPU for all of its
-  // threads.
+  // Each of these variables prevents the restart. GOMP_SPINCOUNT is set by the restart itself, which
+  // therefore happens only once. Keep the variables that bind threads in this list: this thread is bound
+  // already, and all threads of a restarted process would inherit its single CPU.
   for (const char* name :
        {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"})
     if (std::getenv(name)) return;
@@ -19,7 +19,7 @@ void calm_openmp(char** argv) {
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
   if (error) return;
   setenv("GOMP_SPINCOUNT", kSpins, 1);
-  execv(self.c_str(), argv);  // returns only if it failed, and then OpenMP's default holds
+  execv(self.c_str(), argv);  // returns only if it fails; OpenMP then uses its default
 }
 
 }  // namespace gpuvae::apps

@@ -29,7 +29,8 @@ void check_ending(const fs::path& path, const std::vector<std::string>& endings)
         "{}: expected a file ending in {}", path.string(), fmt::join(endings, " or "));
 }
 
-// The flags that a command accepts beside the settings of the run, and the endings of its output file.
+// The flags that a command accepts in addition to the settings of the run, and the extensions of its output
+// file.
 struct Usage {
   std::string name;
   bool images, input, output;
@@ -129,8 +130,8 @@ void encode(const Session& s, const Command& command) {
   say_encoded(s, command, images);
 }
 
-// Writes decoded rows as a sheet of images or as numbers, by the ending of the path. Rows of a table are in
-// the units of its columns.
+// Writes decoded rows as a sheet of images or as numbers, depending on the extension of the path. Rows of a
+// table are in the units of its columns.
 void write_decoded(const Session& s, const fs::path& path, std::vector<float> images) {
   const DataDescription& like = s.description();
   const std::int64_t features = s.model().options().features;
@@ -212,7 +213,7 @@ void explore(const Session& s, const Command& command) {
   say_wrote(path);
 }
 
-// Commands on a trained model work on the file of the model, and load data only if they need them.
+// Commands on a trained model use the model file, and load the data only if they need them.
 void open_or_train(Session& session, const Command& command) {
   const std::string& what = command.name;
   if (what == "train" || command.retrain || !session.open_model(what))

@@ -17,7 +17,7 @@ namespace gpuvae::apps {
 
 namespace {
 
-// A column name as the first line of a CSV file holds it.
+// Quotes a column name for the first line of a CSV file, if necessary.
 std::string quoted(const std::string& name) {
   if (name.find_first_of(",;\t\" ") == std::string::npos) return name;
   std::string text = "\"";
@@ -25,7 +25,7 @@ std::string quoted(const std::string& name) {
   return text + "\"";
 }
 
-// A row of write_rows as text. Twelve digits keep what f32 computed beside a large mean.
+// Appends a row as CSV. Twelve digits preserve the precision of an f32 value to which a large mean was added.
 void append_row(std::string& text, const Rows& rows, std::size_t row) {
   const auto out = std::back_inserter(text);
   const std::size_t width = rows.columns.size();

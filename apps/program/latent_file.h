@@ -13,10 +13,10 @@ struct Rows {
   std::vector<float> values;  // [rows, columns]
   std::vector<std::uint8_t> labels;
   std::vector<std::int64_t> row_numbers = {};  // of the rows in their file; or none
-  std::vector<double> exact = {};              // what CSV holds instead of `values`; or none
+  std::vector<double> exact = {};              // f64 numbers that CSV gets instead of `values`; or none
 };
-// Writes CSV (labels first, row numbers last) or NPY (f32 values only), by the ending of the path. Throws
-// Error for another ending.
+// Writes CSV (labels first, row numbers last) or NPY (f32 values only), depending on the extension of the
+// path. Throws Error for another extension.
 void write_rows(const std::filesystem::path& path, const Rows& rows);
 
 // Reads latent codes [n, latent] from a .csv or .npy file. A CSV file is one that write_rows wrote, with

@@ -13,7 +13,7 @@
 namespace gpuvae::apps {
 namespace {
 
-// Without this, nobody would learn that the output is on no disk and in no pipe.
+// Throws Error if standard output could not be written, for example to a full disk or a closed pipe.
 void check_output() {
   if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return;
   throw Error("write", "standard output: " + std::generic_category().message(errno), ErrorKind::io);

@@ -5,8 +5,8 @@
 
 namespace gpuvae::apps {
 
-// Trains the run of the folder `config.out` again in its folder rerun/, and says on standard output whether
-// the weights have the same bits. If they have, rerun/ is removed. Throws Error if they have not, if the run
+// Repeats the training run of the folder `config.out` in its sub-folder rerun/, and prints whether the
+// weights have the same bits. If they have, rerun/ is removed. Throws Error if the weights differ, if the run
 // is not finished, if its data are missing, or if rerun/ exists already.
 void rerun(const Program& program, const RunConfig& config);
 

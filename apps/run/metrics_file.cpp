@@ -18,7 +18,7 @@ const std::vector<std::string> kColumns = {"epoch",    "train_loss",    "train_r
 
 const std::vector<std::string> kStepColumns = {"epoch", "images", "loss", "reconstruction", "kl"};
 
-// The lines of an existing steps.csv up to a number of images of an epoch, or none if it has other columns.
+// Returns the rows of an existing steps.csv up to `position`, or nothing if the file has other columns.
 std::string steps_until(const std::filesystem::path& path, const StepLog::Position& position) try {
   std::istringstream in(io::read_file(path));
   std::string kept;

@@ -9,15 +9,15 @@
 
 namespace gpuvae::apps {
 
-// Both files write nothing before start() if they are constructed as `deferred`: the files of an older run
-// stay until the new run has finished an epoch.
+// Neither class writes a file before start() if it is constructed as `deferred`, so that the files of an
+// older run stay until the new run has finished an epoch.
 class MetricsFile {
  public:
   MetricsFile(const std::filesystem::path& path, bool pixel_mean, const std::vector<EpochResult>& before,
               bool deferred = false);
   void start() { csv_.start(); }
   void append(const EpochResult& r);
-  // Waits until the disk has the file.
+  // Writes the file again and waits until it is on the disk.
   void sync();
 
  private:
@@ -29,7 +29,8 @@ std::vector<EpochResult> read_metrics(const std::filesystem::path& path);
 // Writes steps.csv: mean losses (nats per image) over the steps since the previous row.
 class StepLog {
  public:
-  // What the next row depends on: the images and the means of the running epoch at the last row.
+  // What the next row depends on: the number of images and the mean losses of the current epoch at the time
+  // of the last row.
   struct Position {
     int epoch = 0;
     std::int64_t images = 0;

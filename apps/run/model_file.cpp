@@ -85,8 +85,8 @@ void check_facts(const DataFacts& data, const std::string& where) {
         d.standardization.mean.size(), d.standardization.stddev.size());
 }
 
-// The fingerprint of the training set and of what was done to its numbers, so that a table in other units has
-// another one even if it is the same once it is standardised.
+// Fingerprint of the training set and of its standardisation or scaling. Tables in different units have
+// different fingerprints, even if they are equal once they are standardised.
 std::string fingerprint_of(const Dataset& train, const DataDescription& d) {
   io::Checksum sum;
   sum.add(fingerprint(train));

@@ -1,5 +1,5 @@
-// What a model file says of itself in its metadata: how the model was made, and what its numbers mean. With
-// it, the file alone is enough to encode, decode and sample.
+// What a model file says about itself in its metadata: how the model was made, and what its numbers mean.
+// With these metadata, the file alone is enough to encode, decode and sample.
 #pragma once
 
 #include <filesystem>
@@ -31,12 +31,12 @@ struct RunDescription {
   std::map<std::string, std::string> settings;  // by flag
   DataFacts data;
 };
-// Returns nothing for a file that carries no description: of a version before 2, or rewritten by a program
-// that dropped the metadata. Throws Error for a newer version, or a description that is damaged or of another
-// program.
+// Returns nothing for a file without a description: version 1 wrote none, and other programs may drop the
+// metadata. Throws Error if a newer version or another of the programs wrote the file, or if the description
+// is damaged.
 std::optional<RunDescription> read_description(const std::filesystem::path& path, const std::string& program);
 
-// The number of finished epochs that the metadata of a model file name, or -1.
+// Returns the number of finished epochs from a model file's metadata, or -1 if they do not contain it.
 int epochs_of(const std::map<std::string, std::string>& metadata);
 
 }  // namespace gpuvae::apps

@@ -12,12 +12,12 @@ void refuse_data_flags(const RunConfig& config);
 // Prints what the values are and how the data were read.
 void say_data(const Split& split);
 
-// Throws Error if the likelihood is not defined for these values.
+// Throws Error if an example has a value for which the likelihood is not defined.
 void check_values(const RunConfig& config, const Dataset& images);
 
-// All rows of another file, or of the set `set` ("train" or "validation") of a folder with two sets, which
-// match the training data that `like` describes and are converted as those were. Prints how they were read.
-// Throws Error if they do not match (see load_like).
+// Reads all rows of another file or, if a folder has a fixed split, those of the part `set` ("train" or
+// "validation"). They must match the training data that `like` describes, and are converted in the same way.
+// Prints how they were read. Throws Error if they do not match (see load_like).
 Dataset load_input(const RunConfig& config, const std::string& path, const std::string& set,
                    const DataDescription& like);
 

@@ -49,7 +49,8 @@ std::string loss_text(double loss, int decimals) {
   return std::abs(loss) < 1e7 ? fmt::format("{:.{}f}", loss, decimals) : fmt::format("{:.4g}", loss);
 }
 
-// The line that is redrawn. It is short enough not to wrap, and the bar takes the room that the text leaves.
+// Returns the line that is redrawn. It is short enough not to wrap, and the bar takes the space that the text
+// leaves.
 std::string live_text(std::string_view head, double fraction, std::string_view tail, int columns, bool blocks,
                       bool colour) {
   constexpr int kLongestBar = 30, kShortestBar = 5;

@@ -10,7 +10,7 @@
 
 namespace gpuvae::apps {
 
-// The result of an epoch. Losses have the unit that Progress got.
+// The result of an epoch. Losses are in the unit that was passed to Progress.
 struct EpochLine {
   int epoch = 0;  // the first is 1
   double train = 0;
@@ -20,7 +20,7 @@ struct EpochLine {
   double beta = 1;                    // weight of `kl` in the losses
 };
 
-// On a terminal, one line is redrawn at most ten times per second, and finish_epoch() replaces it by a
+// On a terminal, one line is redrawn at most ten times per second, and finish_epoch() replaces it with a
 // permanent line. In a log, only the permanent lines are written, and a line every ten seconds within an
 // epoch. Colour needs a terminal and an unset $NO_COLOR, and block characters need a UTF-8 locale.
 class Progress {
@@ -34,8 +34,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // Call it after every step; most calls only read a clock. `epoch` counts from 1, `images_done` within the
-  // epoch.
+  // Call this function after every step; most calls only read a clock. `epoch` counts from 1, `images_done`
+  // from the start of the epoch.
   void update(int epoch, std::int64_t images_done, double running_loss);
   void finish_epoch(const EpochLine& line);
 
@@ -56,14 +56,15 @@ class Progress {
   std::int64_t epoch_offset_ = 0, run_offset_ = 0;
 };
 
-// The formats of its texts.
+// The formats of the texts that Progress prints.
 std::string rate_text(double per_second);                       // "97", "9.7k", "97k", "1.2M"
 std::string time_left_text(double seconds);                     // "0.4 s", "4 s", "2 min 10 s", "3 h 5 min"
 std::string elapsed_text(double seconds);                       // "0.62 s", "12.3 s", then as above
 std::string bar_text(double fraction, int cells, bool blocks);  // exactly `cells` characters on screen
 std::string epoch_text(const EpochLine& line, int epochs, std::int64_t images, std::string_view unit);
 
-// The values of LC_ALL, LC_CTYPE and LANG, or null; the first that is set and not empty decides.
+// Whether a locale uses UTF-8. The arguments are the values of LC_ALL, LC_CTYPE and LANG, or null; the first
+// that is set and not empty decides.
 bool is_utf8_locale(const char* lc_all, const char* lc_ctype, const char* lang);
 
 }  // namespace gpuvae::apps

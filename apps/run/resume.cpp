@@ -1,4 +1,4 @@
-// How a session finds what its folder holds, and continues from there.
+// How a session finds out what its folder holds, and continues from there.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -20,7 +20,7 @@ bool is_there(const fs::path& path) {
   return fs::exists(path, ignored);
 }
 
-// Whether the file is complete and has its checksum; otherwise says why not.
+// Whether the file is complete and matches its checksum. Prints a warning if not.
 bool is_sound(const fs::path& checkpoint) try {
   static_cast<void>(io::read_safetensors(checkpoint));
   return true;
@@ -37,7 +37,8 @@ double number_of(const std::map<std::string, std::string>& metadata, const char*
   return value;
 }
 
-// Where steps.csv stands. A run that wrote none so far continues at the end of its last epoch.
+// The position of the last row of steps.csv. A run that has written no steps.csv so far continues at the end
+// of its last epoch.
 StepLog::Position log_position_of(const std::map<std::string, std::string>& metadata, int epochs) {
   if (!metadata.contains("log_epoch")) return {.epoch = epochs, .images = INT64_MAX, .so_far = {}};
   StepLog::Position position;
@@ -58,7 +59,7 @@ std::optional<Session::HeldRun> Session::held_run() const {
     if (!run) return std::nullopt;
     return HeldRun{config_of_texts(run->settings, file.string(), program_.name, program_.presets), run->data};
   };
-  // resume() says that a checkpoint is damaged, and takes the one before it.
+  // A damaged checkpoint is ignored here. resume() reports it and uses the checkpoint before it.
   const auto described_if_sound = [&](const char* name) -> std::optional<HeldRun> {
     try {
       return described(name);
@@ -114,14 +115,15 @@ void Session::announce() const {
                  "loss    the reconstruction term is a mean over the pixels: the loss is not an ELBO\n");
 }
 
-// A model that cuRAND initialised can be used on the CPU once it is trained, but not start there.
+// cuRAND initialises a model only on a CUDA device. Once such a model is trained, the CPU can use it.
 void Session::check_generator() const {
   if (config_.model.initializer.generator == InitGenerator::curand && device_.is_cpu())
     throw Error("init", "expected a CUDA device for --init-generator curand, got " + device_.text());
 }
 
-// A finished run of this configuration. A model that another program rewrote without metadata does not say
-// how long it was trained; a command other than train takes it as it is.
+// Loads the finished run of this configuration. Returns false if there is none. A model that another program
+// rewrote without metadata does not say for how many epochs it was trained; a command other than train uses
+// it as it is.
 bool Session::reload(const std::string& command) {
   const fs::path file = folder_ / kModelFile, metrics = folder_ / kMetricsFile;
   if (!is_there(file)) return false;
@@ -138,7 +140,8 @@ bool Session::reload(const std::string& command) {
   return true;
 }
 
-// Training continues from the checkpoint, so that a change of the model by another program would be lost.
+// Throws Error if another program changed the model. Training continues from the checkpoint and would discard
+// this change.
 void Session::check_unchanged_model() const {
   const fs::path file = folder_ / kModelFile;
   if (!is_there(file)) return;
@@ -176,7 +179,7 @@ TrainingState Session::continue_from(const fs::path& checkpoint) {
         {config_of_texts(run->settings, checkpoint.string(), program_.name, program_.presets), run->data});
   const TrainingState state = restore_checkpoint(checkpoint, model_->parameters(), *optimizer_);
   const int begun = state.epochs + (state.steps > 0 ? 1 : 0);
-  if (begun > config_.epochs)  // a shorter run is another one: its weights are gone
+  if (begun > config_.epochs)  // the weights after fewer epochs are gone
     throw Error("resume",
                 fmt::format("{} holds epoch {}, expected at most {}: add --retrain to train from the start",
                             checkpoint.string(), begun, config_.epochs));

@@ -25,8 +25,9 @@ namespace fs = std::filesystem;
 
 constexpr const char* kLockFile = "run.lock";
 
-// What the programs write to a run folder, in the order in which an older run moves: the model and
-// config.toml each show that a folder is theirs, so that both folders are recognised at every moment.
+// What the programs write to a run folder, in the order in which move_to_previous() moves it. The model moves
+// first and config.toml last. Each of them marks a folder as that of a run, so that both folders are
+// recognised at every moment.
 constexpr std::string_view kNames[] = {kModelFile,
                                        kCheckpointFile,
                                        kEarlierCheckpointFile,
@@ -54,7 +55,7 @@ constexpr std::string_view kNames[] = {kModelFile,
                                        "samples.csv",
                                        kConfigFile};
 
-// A grid beyond the first one has its kind in its name: manifold-linear.png.
+// The pictures of a grid beyond the first one have its kind in their names: manifold-linear.png.
 bool is_other_manifold(std::string_view name) {
   return name.starts_with("manifold-") && (name.ends_with(".png") || name.ends_with(".svg"));
 }
@@ -97,7 +98,7 @@ bool is_own_tensor_file(const fs::path& path) try {
   return false;
 }
 
-// The process that has the lock, as its file names it.
+// Names the process that holds the lock, whose number is in the lock file.
 std::string owner(const fs::path& lock) {
   std::ifstream in(lock);
   std::string id;
@@ -117,7 +118,8 @@ FolderLock::FolderLock(const fs::path& folder) : folder_(folder), file_(folder /
   std::error_code ignored;
   created_ = !fs::exists(folder, ignored);
   io::make_folder(folder);
-  // The process that had the lock removes its file, so that the file may be gone once the lock is there.
+  // Another process may remove the lock file when it releases the lock. If this process has then locked a
+  // file that is gone, it tries again.
   do {
     if (descriptor_ >= 0) ::close(descriptor_);
     descriptor_ = ::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -133,8 +135,8 @@ FolderLock::FolderLock(const fs::path& folder) : folder_(folder), file_(folder /
   } while (!same_file(descriptor_, file_));
   const std::string id = fmt::format("{}\n", ::getpid());
   if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, id.data(), id.size(), 0) < 0) {
-    // The number only helps the message of another process. A full disk is found when the run writes its
-    // files.
+    // This failure is ignored. The process number only serves the error message of another process, and a
+    // full disk is reported when the run writes its files.
   }
 }
 

@@ -8,18 +8,18 @@ namespace gpuvae::apps {
 
 inline constexpr const char* kModelFile = "model.safetensors";
 inline constexpr const char* kCheckpointFile = "checkpoint.safetensors";
-inline constexpr const char* kEarlierCheckpointFile = "checkpoint-previous.safetensors";  // the one before
+inline constexpr const char* kEarlierCheckpointFile = "checkpoint-previous.safetensors";  // last but one
 inline constexpr const char* kConfigFile = "config.toml";
 inline constexpr const char* kMetricsFile = "metrics.csv";
 inline constexpr const char* kStepsFile = "steps.csv";
 inline constexpr const char* kPreviousFolder = "previous";
 
-// The exclusive use of a run folder by this process. The operating system releases it when the process ends,
-// however it ends. The destructor removes the lock's file, and the folder if the constructor created it and
-// it is still empty.
+// The exclusive use of a run folder by this process. The operating system releases the lock when the process
+// ends, however it ends. The destructor removes the lock file, and also the folder if the constructor created
+// it and it is still empty.
 class FolderLock {
  public:
-  // Creates the folder if it is missing. Throws Error that names the lock's file if another process has the
+  // Creates the folder if it is missing. Throws Error that names the lock file if another process uses the
   // folder.
   explicit FolderLock(const std::filesystem::path& folder);
   ~FolderLock();
@@ -34,13 +34,13 @@ class FolderLock {
 
 // Whether the folder has a file that only the programs write: a marked config.toml, a model or a checkpoint.
 bool holds_run(const std::filesystem::path& folder);
-// Throws Error if the folder has files of others under the names of a run's files, which a run would
-// overwrite.
+// Throws Error if the folder has files that no run wrote, but that have the names of a run's files, so that a
+// run would overwrite them.
 void check_no_foreign_files(const std::filesystem::path& folder, const std::string& operation);
 // Removes the temporary files that a killed process left.
 void remove_partial_files(const std::filesystem::path& folder);
-// Moves all files of the run in the folder to its folder previous/, and says so. Of a run that is there
-// already, nothing is kept. Files of others stay where they are.
+// Moves all files of the folder's run to its sub-folder previous/, and prints a note. A run that is already
+// in previous/ is removed. Files that no run wrote stay where they are.
 void move_to_previous(const std::filesystem::path& folder);
 
 }  // namespace gpuvae::apps

@@ -21,7 +21,7 @@ struct Program {
   // sets `data.builtin`, so that the run is not mistaken for one on the original data.
   std::function<Split(RunConfig&)> load;
   std::string label_name = "class";  // singular noun for a label: "digit"
-  std::string order_name = {};       // noun for an image of a film: "frame"; else empty
+  std::string order_name = {};       // noun for an image of a video: "frame"; else empty
 };
 
 // The losses of finished epochs, as in metrics.csv.
@@ -34,17 +34,16 @@ class Session {
   // Reads nothing yet. Throws Error for an unknown device.
   Session(const Program& program, const RunConfig& config);
 
-  // Reads the folder's model, which needs no other file and no data. Returns false if there is none, or one
-  // of an older version without a description of itself. Throws Error if the configuration is not the
-  // model's.
+  // Loads the folder's model from its file alone, without data. Returns false if there is no model, or if its
+  // file does not describe the run. Throws Error if the configuration differs from that of the model.
   bool open_model(const std::string& command);
-  // Loads the data on which the model of open_model() was trained. Returns an empty text, or why they are not
-  // there.
+  // Loads the data on which the model of open_model() was trained. Returns an empty text, or the reason why
+  // the data are missing.
   std::string load_data_of_model();
-  // Loads the data, and then the trained model; or continues a run that was interrupted or has more epochs
-  // now; or trains from the start (always with `retrain`). Other processes cannot write to the folder as long
-  // as this object exists. Throws Error if the folder holds another run, unless `retrain`; and Stopped after
-  // a signal.
+  // Loads the data. Then loads the trained model, or continues a run that was interrupted or now has more
+  // epochs, or trains from the start (always with `retrain`). Other processes cannot write to the folder as
+  // long as this object exists. Throws Error if the folder holds another run, unless `retrain`. Throws
+  // Stopped after a signal.
   void train_or_reload(const Command& command);
 
   const RunConfig& config() const { return config_; }
@@ -53,7 +52,7 @@ class Session {
   Vae& model() const { return *model_; }
   bool has_data() const { return static_cast<bool>(train_.examples); }
   // @{
-  // They need data.
+  // These functions need the data (has_data()).
   const Dataset& train() const { return train_; }
   const Dataset& validation() const { return validation_; }
   // Returns the first `most` images (0: all) of the set "train" or "validation". If there is no validation
@@ -61,7 +60,7 @@ class Session {
   Dataset images(const std::string& set, std::int64_t most = 0) const;
   // @}
   const History& history() const { return history_; }
-  // What the model file says of the data.
+  // What the model file says about the data.
   const DataFacts& data_facts() const { return facts_; }
   const std::string& source() const { return facts_.source; }
   const DataDescription& description() const { return facts_.description; }
@@ -75,7 +74,7 @@ class Session {
   EvaluationOptions evaluation() const;
 
  private:
-  // What the folder holds, by its model, its checkpoint or its config.toml.
+  // What the folder holds, according to its model, its checkpoint or its config.toml.
   struct HeldRun {
     RunConfig config;
     std::optional<DataFacts> data;
@@ -87,7 +86,8 @@ class Session {
   void announce() const;
   bool reload(const std::string& command);
   void check_generator() const;
-  // Where the run continues. Returns its start if nothing is saved.
+  // Restores the last intact checkpoint. Returns its position, or that of the start of the run if nothing is
+  // saved.
   TrainingState resume();
   TrainingState continue_from(const std::filesystem::path& checkpoint);
   void check_unchanged_model() const;
@@ -111,7 +111,7 @@ class Session {
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Trainer> trainer_;
   History history_;
-  // Of a run in progress.
+  // State of a run in progress.
   bool replaces_ = false;        // whether the folder still holds the run that this one replaces
   bool config_written_ = false;  // whether config.toml is that of this run
   StepLog::Position log_position_;

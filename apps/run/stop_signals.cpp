@@ -7,7 +7,7 @@ namespace gpuvae::apps {
 namespace {
 
 constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
-// Any thread may receive the signal.
+// The variable is atomic, because any thread may receive the signal.
 std::atomic<int> received_signal{0};
 static_assert(std::atomic<int>::is_always_lock_free, "signal handlers must not wait");
 struct sigaction previous_actions[3];

@@ -6,7 +6,7 @@
 
 namespace gpuvae::apps {
 
-// The end of a run by a signal, after it has saved what it could.
+// Thrown when a signal ends a run, after the run has saved what it could.
 class Stopped : public std::runtime_error {
  public:
   Stopped(int signal, const std::string& message) : std::runtime_error(message), signal_(signal) {}
@@ -16,8 +16,8 @@ class Stopped : public std::runtime_error {
   int signal_;
 };
 
-// Receives the three signals while it exists; at most one object at a time. A second signal ends the process
-// at once. A signal that was ignored, such as SIGHUP under nohup, stays ignored.
+// Catches the three signals while it exists; at most one object may exist at a time. A second signal ends the
+// process at once. A signal that was ignored before, such as SIGHUP under nohup, stays ignored.
 class StopSignals {
  public:
   StopSignals();

@@ -16,15 +16,16 @@ namespace gpuvae::apps {
 
 namespace fs = std::filesystem;
 
-// When the next checkpoint is due, by --checkpoint-every.
+// Decides when the next checkpoint is due (--checkpoint-every).
 class CheckpointTimer {
  public:
-  // `has_checkpoint` says whether the run has one already; if not, the end of its first epoch brings it.
+  // `has_checkpoint` says whether the run already has a checkpoint. If not, it saves one after its first
+  // epoch.
   CheckpointTimer(const std::string& interval, bool has_checkpoint)
       : interval_(parse_checkpoint_interval(interval).value_or(CheckpointInterval{.seconds = 30})),
         has_checkpoint_(has_checkpoint) {}
 
-  // Whether so much time has passed that a checkpoint is due within an epoch.
+  // Whether enough time has passed for a checkpoint within an epoch.
   bool time_is_up() const {
     return interval_.seconds > 0 &&
            std::chrono::duration<double>(Clock::now() - saved_).count() >= interval_.seconds;
@@ -79,8 +80,8 @@ void Session::train_from(const TrainingState& start) {
 }
 
 // Trains to the end of the epoch, or until a checkpoint is due or a signal arrives. The checkpoint is written
-// before the model: a run that is killed in between continues from it, and the model follows. Only
-// checkpoints that are due, and what they refer to, wait for the disk.
+// before the model: a run that is killed in between continues from the checkpoint, and then writes the model.
+// Only checkpoints that are due, and the model and metrics that belong to them, wait for the disk.
 void Session::train_epoch(Progress& progress, CheckpointTimer& timer) {
   const EpochResult r = run_epoch(progress);
   if (r.complete) {
@@ -103,7 +104,7 @@ void Session::train_epoch(Progress& progress, CheckpointTimer& timer) {
   if (stopped) stop();
 }
 
-// A run that diverges leaves the model of the last good epoch.
+// If the run diverges, the model of the last good epoch stays in the folder.
 EpochResult Session::run_epoch(Progress& progress) {
   const int epoch = trainer_->epochs_done() + 1;
   try {
@@ -118,8 +119,8 @@ EpochResult Session::run_epoch(Progress& progress) {
   }
 }
 
-// Before a run writes its first file, the run that it replaces moves away. config.toml is the first file,
-// because it shows that the folder is a run's.
+// Moves away the run that this run replaces, before this run writes its first file. The first file is
+// config.toml, because it marks the folder as that of a run.
 void Session::begin_files() {
   if (config_written_) return;
   if (replaces_) move_to_previous(folder_);
@@ -153,8 +154,8 @@ void Session::save_model(int epoch, Durability durability) const {
   save_parameters(folder_ / kModelFile, model_->parameters(), metadata, durability);
 }
 
-// The checkpoint before it stays under another name. A second name for it is made first, so that the folder
-// has a complete checkpoint at every moment.
+// Keeps the checkpoint before this one under another name. This second name is made before the new checkpoint
+// is written, so that the folder has a complete checkpoint at every moment.
 void Session::save_checkpoint(Durability durability) const {
   std::map<std::string, std::string> metadata = metadata_of(config_, facts_, program_.name);
   if (steps_) {
