@@ -1,4 +1,4 @@
-// Tests configurations as text: config.toml by hand, and the settings of a model file.
+// Tests configurations as text: config.toml written by hand, and the settings of a model file.
 #include "apps/cli/config_file.h"
 
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@ Texts read(const std::string& text) {
   return read_config_texts((folder / "c.toml").string(), "program");
 }
 
-// The error of a file of this text, from the number of the line on.
+// Returns the error for a config.toml with this text, beginning at the line number.
 std::string mistake(const std::string& text) {
   const std::string message = error_of([&] { read(text); });
   const std::string before = "c.toml is not a configuration of program: line ";

@@ -105,7 +105,7 @@ said "'XX' \(uint8, 30 x 40\) has one example per column, as requested"
 run --config turned/config.toml --out turned2
 same turned/model.safetensors turned2/model.safetensors
 expect_error 1 "\[read\] other.mat: expected a variable 'ZZ', got 'XX' \(uint8, 30 x 40\)" $other --data other.mat --variable ZZ --out none
-# A folder of images says once what was done to them.
+# For a folder of images, the log says once what was done to them.
 mkdir pictures
 for i in $(seq 12); do echo "P3 2 2 4095  0 0 0  4095 0 0  0 4095 0  0 0 $((i * 300))" >pictures/$i.ppm; done
 run $other --data pictures --out pictures-run

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Kills a run at 20 random moments, in the middle of epochs and of writes, and continues each time to the same bits as a
-# run that was not killed. Arguments: mnist_vae, and further flags of the runs, such as --device cuda.
+# Kills a run at 20 random moments, in the middle of epochs and of writes. The continued run must have the
+# same bits as a run that was not killed. Arguments: mnist_vae, and further flags of the runs, such as
+# --device cuda.
 source "$(dirname "$0")/common.sh"
 shift
 flags="--builtin-data --train-images 3000 --validation-images 200 --hidden 64 --epochs 6 --batch-size 50 --log-every 7

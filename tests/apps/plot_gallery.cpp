@@ -1,5 +1,5 @@
-// Writes one of every figure into a folder, for looking at:  plot_gallery FOLDER [MODEL]
-// MODEL: the model.safetensors of a run with preset keras-mnist. Without it the model is untrained.
+// Writes one figure of each kind to a folder, to be inspected by eye: plot_gallery FOLDER [MODEL]. MODEL is
+// the model.safetensors of a run with the preset keras-mnist. Without it, the model is untrained.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -142,7 +142,7 @@ void draw_manifold(const Gallery& g, const Vae& model, const std::string& name,
                         {axis.rbegin(), axis.rend()}}));
 }
 
-// Something portrait.
+// Images that are higher than wide.
 std::vector<float> face(float a, float b) {
   std::vector<float> pixels;
   for (int y = 0; y < 28; ++y)

@@ -1,4 +1,4 @@
-// Tests the files of a run folder: lock, files of others, an older run.
+// Tests the files of a run folder: the lock, files that no run wrote, and the files of an older run.
 #include "apps/run/run_folder.h"
 
 #include <gtest/gtest.h>
@@ -50,7 +50,7 @@ TEST(FolderLock, IsExclusiveAndLeavesNothing) {
   EXPECT_TRUE(std::filesystem::is_empty(path));
 }
 
-// The file that a killed process leaves does not lock.
+// The lock file that a killed process leaves behind does not lock the folder.
 TEST(FolderLock, EndsWithItsProcess) {
   const TemporaryFolder folder;
   int ready[2];

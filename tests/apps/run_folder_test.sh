@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Tests that a run folder stands alone, that nothing in it is destroyed, and that failures of disks, pipes and files end
-# in one line. Arguments: mnist_vae, vae. Parts that need Python 3 or the right to mount are skipped visibly.
+# Tests that a model works without the rest of its run folder, that nothing in the folder is destroyed, and
+# that every failure of a disk, pipe or file ends in a one-line error. Arguments: mnist_vae, vae. Parts that
+# need Python 3 or the right to mount are skipped with a message.
 mnist=$(realpath "$1") vae=$(realpath "$2")
 source "$(dirname "$0")/common.sh"
 small="--builtin-data --train-images 600 --validation-images 100 --hidden 16 --device cpu --log-every 2 --samples 4

@@ -93,7 +93,7 @@ run decode --out t --z 0,0
 expect_untouched t 1 'x.png: expected a file ending in .csv or .npy for rows' decode --out t --z 0,0 --output t/x.png
 expect_untouched t 1 'got rows of a table' manifold --out t
 
-# ---- a table is matched by name, and how it was read is said ----
+# ---- a table is matched by name, and the log says how it was read ----
 awk -F, -v OFS=, '{ print $7, $1, $3, NR, $2, $6, $5, $4 }' named.csv | sed '1s/,1,/,extra,/' >mixed.csv
 run encode --out t --input mixed.csv --output mixed-codes.csv
 same all.csv mixed-codes.csv

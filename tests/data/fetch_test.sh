@@ -31,7 +31,7 @@ printf '#!/bin/sh\necho "$@" >> "%s/asked"\nexit 22\n' "$root" | tee "$root/bin/
 chmod +x "$root/bin/curl" "$root/bin/wget"
 export PATH="$root/bin:$PATH"
 
-# Without any source, every file has its line, every public mirror was asked, and no file is left.
+# If no source has the files, the output has a line per file, every public mirror was asked, and no file is left.
 mkdir "$root/empty"
 run "file://$root/empty"
 ((status == 1)) || fail "missing files gave status $status"
@@ -42,7 +42,7 @@ done
 [[ $(wc -l < "$root/log") == "${#names[@]}" ]] || fail "expected one line per file"
 expect_no_files
 
-# Wrong content is refused by its checksum, and no file is left.
+# The checksum detects wrong content, and no file is left.
 mkdir "$root/wrong"
 for name in "${names[@]}"; do echo "not $name" > "$root/wrong/$name"; done
 run "file://$root/wrong"

@@ -74,7 +74,7 @@ TEST(Parts, ATrainingSetAloneIsSplit) {
 
 TEST(Parts, OtherSubFoldersAreClasses) {
   const TemporaryFolder folder;
-  put(folder, "train/1", 10);  // a locomotive
+  put(folder, "train/1", 10);  // here, "train" is a class: a vehicle
   put(folder, "plane/1", 20);
   const Split split = load_dataset(folder.path(), kAllInTraining);
   EXPECT_EQ(split.description.class_names, (Names{"plane", "train"}));

@@ -95,7 +95,7 @@ TEST(TableRows, TheHeaderCanBeGiven) {
   EXPECT_EQ(load_dataset(folder / "t.csv", options).train.examples.to_doubles(), (Doubles{0, 1, 5, 3, 7, 4}));
 }
 
-// The table of a public report: 80 rows below the header 0,1,2,3 that pandas writes.
+// 80 rows below the header 0,1,2,3, which pandas writes for columns without names.
 TEST(TableRows, AHeaderOfPandasIsNoRow) {
   const TemporaryFolder folder;
   std::string text = "0,1,2,3\n", indexed = ",0,1,2,3\n";

@@ -1,4 +1,5 @@
-// What the numbers of a data set are: decided from the values, whatever their type, and kept for a model.
+// The kind of a data set's numbers: it is determined from the values, whatever their type, and kept for a
+// model.
 #include <gtest/gtest.h>
 
 #include <bit>

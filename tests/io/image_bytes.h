@@ -35,8 +35,8 @@ inline double exact_gray(const Color& c) {
   return 255 * (c.alpha * (0.299 * c.red + 0.587 * c.green + 0.114 * c.blue) + 1 - c.alpha);
 }
 
-// Writes a file with this content and returns its path. It removes the file of the call before, because some
-// file systems wait for the disk when a file is replaced.
+// Writes a file with this content and returns its path. It first removes the file of the previous call,
+// because some file systems wait for the disk when a file is replaced.
 inline std::filesystem::path written(std::string_view bytes) {
   static const test::TemporaryFolder folder;
   std::filesystem::remove(folder / "image");
@@ -60,8 +60,8 @@ inline void expect_refusal(std::string_view bytes, const std::string& reason) {
   EXPECT_NE(message.find(reason), std::string::npos) << message << "\n  lacks: " << reason;
 }
 
-// Every truncation of a file must be refused: all of a short file, and of a longer one those of up to 100
-// bytes, those that lack up to 100 bytes, and every seventh between them.
+// Every truncation of a file must be refused. Tries those that keep fewer than 50 bytes, those that lack
+// fewer than 50 bytes, and every eleventh size between them.
 inline void expect_no_truncation_is_read(std::string_view whole) {
   constexpr std::size_t kAll = 50;
   for (std::size_t size = 0; size < whole.size(); ++size) {

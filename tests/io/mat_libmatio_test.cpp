@@ -1,4 +1,4 @@
-// MAT files as libmatio writes them, which shares no code with the reader.
+// MAT files that libmatio writes. libmatio shares no code with the reader.
 #include <gtest/gtest.h>
 #include <matio.h>
 

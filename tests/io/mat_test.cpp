@@ -320,7 +320,7 @@ TEST_F(MatTest, FalseSizesAreErrors) {
   rejects(flags, {"damaged: a variable has flags of 4 bytes"});
 }
 
-// A file of 50 KB that would become 40 MB is stopped at the declared size.
+// A file of 50 KB expands to 40 MB. The reader stops decompressing at the declared size.
 TEST_F(MatTest, CompressedDataStopAtTheDeclaredSize) {
   rejects(compressed(matrix() + std::string(40'000'000, '\0')),
           {"damaged: expected a variable of 104 bytes, got at least 105"});

@@ -89,17 +89,17 @@ TEST(ReadTable, HeadersThatCountAsPandasWritesThem) {
   EXPECT_TRUE(table.has_names);
   ASSERT_EQ(table.notes.size(), 1u);
   expect_part(table.notes[0], "line 1 counts 0, 1, ..., 3 as pandas writes a header and was taken as one");
-  // Eight columns of whole numbers do not count by chance.
+  // A line of eight whole numbers hardly counts 0, ..., 7 by chance.
   expect_table("0,1,2,3,4,5,6,7\n9,9,9,9,9,9,9,9\n9,9,9,9,9,9,9,8\n",
                {"0", "1", "2", "3", "4", "5", "6", "7"}, {9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 8});
-  // With the index column that pandas writes, too.
+  // The same, with the index column that pandas writes.
   expect_table(",0,1\n0,.5,2\n1,3,4\n", {"0", "1"}, {0.5, 2, 3, 4});
 }
 
 TEST(ReadTable, DoubtfulHeadersAreErrors) {
   for (const std::string& text :
        {"0,1,2\n5,3,1\n1,1,1\n"s,          // few columns of whole numbers
-        "0,1,2,3\n4,5,6,7\n8,9,10,11\n"s,  // a table that counts on
+        "0,1,2,3\n4,5,6,7\n8,9,10,11\n"s,  // a table whose rows continue the count
         "0,1\n.5,.25\n.5,.75\n"s, "0.0,1.0,2.0,3.0\n.5,.25,1,2\n.5,.75,1,2\n"s,
         "2019,2020,2021\n.5,.25,1\n.5,.75,1\n"s,  // years
         "1,2,3\n.5,.25,1\n.5,.75,1\n"s,           // counted from 1

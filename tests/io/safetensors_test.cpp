@@ -183,7 +183,7 @@ TensorFile checked_file() {
   return file;
 }
 
-// Every byte of the file, with each bit changed: it is refused, or it was a change without meaning.
+// Flips each bit of the file in turn. The reader must refuse the file, unless the change has no meaning.
 TEST(Safetensors, AChecksumFindsEveryChangedBit) {
   const TemporaryFolder folder;
   const TensorFile file = checked_file();
