@@ -7,7 +7,7 @@ namespace gpuvae::apps {
 
 // The training and validation rows of --data. Throws Error.
 Split load_other_data(const RunConfig& config);
-// Throws Error if a flag is given that only --data uses.
+// Throws Error if --header, --columns or --value-range is given, which only --data uses.
 void refuse_data_flags(const RunConfig& config);
 // Prints what the values are and how the data were read.
 void say_data(const Split& split);

@@ -34,8 +34,8 @@ class FolderLock {
 
 // Whether the folder has a file that only the programs write: a marked config.toml, a model or a checkpoint.
 bool holds_run(const std::filesystem::path& folder);
-// Throws Error if the folder has files that no run wrote, but that have the names of a run's files, so that a
-// run would overwrite them.
+// Throws Error if config.toml is not one that the programs wrote, or if the folder holds no run but has files
+// with the names of a run's files. A run would overwrite these files.
 void check_no_foreign_files(const std::filesystem::path& folder, const std::string& operation);
 // Removes the temporary files that a killed process left.
 void remove_partial_files(const std::filesystem::path& folder);
