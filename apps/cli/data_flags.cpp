@@ -26,7 +26,7 @@ std::vector<std::string> parse_columns(const std::string& text) {
   std::vector<std::string> names;
   const bool sound = io::split_cells(text, ',', names);
   if (!sound || std::ranges::count(names, "") > 0)
-    throw std::invalid_argument("expected names of columns with commas in between, got " + text);
+    throw std::invalid_argument("expected names of columns separated by commas, got " + text);
   return names;
 }
 

@@ -52,7 +52,7 @@ Grid parse_grid(const std::string& text) {
   if (parts.size() != 1 && parts.size() != 2 && parts.size() != 4) reject("KIND:N:LOW:HIGH:AXES", text);
   if (parts.size() > 1) {
     const double n = number(parts[1]);
-    if (!(n >= 1 && n <= 200 && n == std::floor(n))) reject("1 to 200 images a side", parts[1]);
+    if (!(n >= 1 && n <= 200 && n == std::floor(n))) reject("1 to 200 images per side", parts[1]);
     g.n = static_cast<int>(n);
   }
   if (parts.size() == 4) {

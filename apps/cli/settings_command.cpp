@@ -76,7 +76,7 @@ std::vector<Setting> command_settings(Command& c) {
 
 std::string help_footer(const std::vector<Preset>& presets) {
   std::string text =
-      "The value behind the = of a flag is its default, which the chosen preset sets.\n"
+      "The value after the = of a flag is its default, which the chosen preset sets.\n"
       "--FLAG=false switches off a flag that takes no value.\n\n"
       "Commands:\n";
   for (const auto& [name, description] : kCommands) text += fmt::format("  {:<14} {}\n", name, description);

@@ -59,7 +59,7 @@ std::vector<Setting> data_settings(RunConfig& c) {
        "whether the first line of a table (--data) holds the names of its columns; auto decides it from the "
        "first lines and refuses doubtful tables"},
       {"--columns", text(d.columns, "NAMES", columns_mistake),
-       "columns of a table (--data) to train on, by name or number (from 0), with commas in between "
+       "columns of a table (--data) to train on, by name or number (from 0), separated by commas "
        "(default: "
        "all but an index column and --label-column)"},
       {"--standardize", yes(d.standardize),

@@ -101,12 +101,13 @@ std::vector<EpochResult> read_metrics(const std::filesystem::path& path) {
 StepLog::StepLog(const std::filesystem::path& path, const RunConfig& c, const Position& position,
                  bool deferred)
     : beta_(c.training.beta), last_(position) {
-  csv_.emplace(path, kStepColumns,
-               std::vector{fmt::format("means over the last {} steps, an image; minus the loss is the bound",
-                                       c.log_every)},
-               io::CsvOptions{.rows = position.epoch > 0 ? steps_until(path, position) : "",
-                              .sync = io::Sync::no,
-                              .deferred = deferred});
+  csv_.emplace(
+      path, kStepColumns,
+      std::vector{fmt::format("mean nats per image over the last {} steps; with beta 1, the loss is -ELBO",
+                              c.log_every)},
+      io::CsvOptions{.rows = position.epoch > 0 ? steps_until(path, position) : "",
+                     .sync = io::Sync::no,
+                     .deferred = deferred});
 }
 
 void StepLog::update(int epoch, std::int64_t images, const Losses& so_far) {

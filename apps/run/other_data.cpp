@@ -36,6 +36,10 @@ void refuse_data_flags(const RunConfig& c) {
   refuse(c.data.header != Header::automatic, "--header");
   refuse(!c.data.columns.empty(), "--columns");
   refuse(!c.data.value_range.empty(), "--value-range");
+  refuse(!c.data.variable.empty(), "--variable");
+  refuse(!c.data.label_column.empty(), "--label-column");
+  refuse(c.data.standardize, "--standardize");
+  refuse(c.data.validation_fraction != DataSettings().validation_fraction, "--validation-fraction");
 }
 
 void say_data(const Split& split) {

@@ -130,8 +130,9 @@ FolderLock::FolderLock(const fs::path& folder) : folder_(folder), file_(folder /
     ::close(descriptor_);
     check(error_number == EWOULDBLOCK, file_error("lock"), "{}: {}", file_.string(),
           std::generic_category().message(error_number));
-    fail(file_error("lock"), "{} is in use by {} (its lock is {}): wait for its end, or choose another --out",
-         folder.string(), owner(file_), file_.string());
+    fail(file_error("lock"),
+         "{} is in use by {} (its lock is {}): wait until it ends, or choose another --out", folder.string(),
+         owner(file_), file_.string());
   } while (!same_file(descriptor_, file_));
   const std::string id = fmt::format("{}\n", ::getpid());
   if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, id.data(), id.size(), 0) < 0) {

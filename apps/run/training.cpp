@@ -136,8 +136,9 @@ void Session::stop() const {
   const int signal = StopSignals::received();
   if (replaces_)
     throw Stopped(
-        signal, fmt::format("stopped by {}: nothing of the new run is saved yet, and {} holds the run before",
-                            signal_name(signal), folder_.string()));
+        signal,
+        fmt::format("stopped by {}: nothing of the new run is saved yet, and {} still holds the previous run",
+                    signal_name(signal), folder_.string()));
   const std::uint64_t steps = trainer_->steps_done();
   throw Stopped(signal,
                 fmt::format("stopped by {} after {} step{} ({} epoch{}): {} has them, and the same command "

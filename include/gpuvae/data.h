@@ -26,7 +26,7 @@ struct Dataset {
   // Row i of the examples has the number row_numbers[i] in its file or, if row_numbers is empty, first_row +
   // i. Rows are counted from 0.
   std::vector<std::int64_t> row_numbers = {};
-  std::int64_t first_row = 0;
+  std::int64_t first_row = 0;  // see row_numbers
 
   // Number of examples.
   [[nodiscard]] std::int64_t count() const { return examples.shape()[0]; }
@@ -66,10 +66,13 @@ enum class ValueKind : std::uint8_t {
 
 // The range of a data set's values, in the units of the file.
 struct ValueRange {
-  ValueKind kind = ValueKind::any;
+  ValueKind kind = ValueKind::any;  // what the values are
+  // @{
   // The limits of the kind for bytes (0, 255), unit and signed_unit; the limits given by
   // DatasetOptions::value_range if `scaled`; otherwise the least and the largest value of the file.
-  double low = 0, high = 0;
+  double low = 0;
+  double high = 0;
+  // @}
   // Whether the examples hold (value - low) / (high - low), which is in [0, 1]. Never true for bytes.
   bool scaled = false;
 };
@@ -80,9 +83,9 @@ struct ValueRange {
 // Everything that was determined about a data set when it was read. Other data for the same model must match
 // it.
 struct DataDescription {
-  int height = 0;  // height of an image; 1 for tables
-  int width = 0;   // width of an image, or columns of a table
-  ValueRange values = {};
+  int height = 0;                              // height of an image; 1 for tables
+  int width = 0;                               // width of an image, or columns of a table
+  ValueRange values = {};                      // range of the values
   std::vector<std::string> column_names = {};  // of a table with a header, without the label column; or empty
   std::string label_column = {};               // name or number of the label column; or empty
   std::vector<std::string> class_names = {};   // names of the labels 0, 1, ..., or empty

@@ -17,9 +17,9 @@ void ImageNotes::append_to(std::vector<std::string>& notes) const {
     if (count > 0) notes.push_back(fmt::format("{}: {} of {} images {}", folder_, count, images_, what));
   };
   say(colors_, "have colours, which became luminance (0.299 R + 0.587 G + 0.114 B)");
-  say(transparency_, "have transparent pixels, which were put on white");
+  say(transparency_, "have transparent pixels, which were blended with white");
   say(depth_, "have more than 8 bits per channel, which were rounded to 8 bits");
-  say(orientation_, "were turned as their EXIF orientation says");
+  say(orientation_, "were rotated or mirrored as their EXIF orientation says");
 }
 
 }  // namespace gpuvae::data

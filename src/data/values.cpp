@@ -169,9 +169,9 @@ ValueRange check_range(Rows& rows, const ValueRange& like) {
   if (like.kind == ValueKind::bytes) {
     if (rows.origin == Origin::pixels) return like;
     if (e.low >= 0 && e.high <= 1 && !e.whole) {
-      rows.notes.push_back(fmt::format(
-          "{}: the values are numbers from 0 to 1 and were taken as bytes that are divided by 255 already",
-          rows.path));
+      rows.notes.push_back(
+          fmt::format("{}: the values are numbers from 0 to 1 and were taken as bytes already divided by 255",
+                      rows.path));
       return {ValueKind::unit, 0, 1, false};
     }
     check_each(rows, "whole numbers from 0 to 255, like the training data", is_byte);

@@ -125,8 +125,8 @@ MatMatrix read_mat(const std::filesystem::path& path, const std::string& variabl
   check(count && *count <= std::numeric_limits<std::uint64_t>::max() / 8, file_error("read"),
         "{}: damaged: the sizes of {} overflow", where, v.text());
   check(part.bytes.size() == *count * type->size, file_error("read"),
-        "{}: damaged: expected {} bytes of data, as a variable's sizes say, got {}", where,
-        *count * type->size, part.bytes.size());
+        "{}: damaged: expected {} bytes of data, as its sizes say, got {}", where, *count * type->size,
+        part.bytes.size());
 
   MatMatrix matrix{v.name, v.class_name(), v.shape, v.kind == kUint8 && !v.logical, {}, {}};
   if (matrix.bytes && part.type == kStoredUint8) {

@@ -165,7 +165,7 @@ class TableReader {
         left_out.push_back(layout_.names[c]);
     }
     if (!in_order)
-      index_text_ = "the columns stand in another order than in training and were matched by name";
+      index_text_ = "the columns are in a different order than in training and were matched by name";
     if (left_out.empty()) return;
     if (!in_order) index_text_ += ", ";
     index_text_ += fmt::format("not used: {}", names_text(left_out));

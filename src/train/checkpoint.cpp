@@ -175,7 +175,7 @@ void save_checkpoint(const std::filesystem::path& path, std::span<const Paramete
                    {"learning_rate", fmt::format("{}", optimizer.learning_rate())}};
   for (const auto& [key, value] : metadata)
     check(file.metadata.emplace(key, value).second, "save_checkpoint",
-          "expected other metadata than the checkpoint's, got {}", key);
+          "expected metadata keys that the checkpoint does not use, got {}", key);
   for (const Parameter& p : parameters) file.tensors.push_back(host_copy(p.name, p.variable.value()));
   const Tensor states[] = {optimizer.state1(), optimizer.state2()};
   for (int i : {0, 1})

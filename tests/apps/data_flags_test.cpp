@@ -17,7 +17,7 @@ TEST(DataFlags, Columns) {
   for (const char* text : {"a,,b", ",", "a,", "\"a", "\"a\"b"}) {
     EXPECT_THROW(parse_columns(text), std::invalid_argument) << text;
     EXPECT_EQ(columns_mistake(text),
-              std::string("expected names of columns with commas in between, got ") + text);
+              std::string("expected names of columns separated by commas, got ") + text);
   }
   EXPECT_EQ(columns_mistake("a,b"), "");
 }

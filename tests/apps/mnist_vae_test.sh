@@ -56,6 +56,9 @@ expect_error 1 'nowhere: expected train-images' --data-dir nowhere --out e
 GPUVAE_DATA_DIR=nowhere expect_error 1 'nowhere: expected train-images' --out e
 [ -e e/model.safetensors ] && fail "a model of built-in digits instead of the named folder's"
 expect_error 1 "expected --data with --value-range, got the program's own data set" $small --value-range 0:1 --out e
+for flag in "--variable X" "--label-column 0" --standardize "--validation-fraction 0.5"; do
+  expect_error 1 "expected --data with ${flag%% *}, got the program's own data set" $small $flag --out e
+done
 mkdir partial && : >partial/train-images-idx3-ubyte
 expect_error 1 'partial/train-images-idx3-ubyte|expected train-labels' --data-dir partial --out f
 

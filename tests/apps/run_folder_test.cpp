@@ -41,7 +41,7 @@ TEST(FolderLock, IsExclusiveAndLeavesNothing) {
     const std::string message = error_of([&] { const FolderLock second(path); });
     EXPECT_EQ(message, "[lock] " + path.string() + " is in use by process " + std::to_string(::getpid()) +
                            " (its lock is " + (path / "run.lock").string() +
-                           "): wait for its end, or choose another --out");
+                           "): wait until it ends, or choose another --out");
     EXPECT_TRUE(std::filesystem::exists(path / "run.lock"));
   }
   EXPECT_FALSE(std::filesystem::exists(path));  // it was created for the lock

@@ -19,9 +19,9 @@ TEST(ImageNotes, SayEachKindOfChangeOnce) {
   counted.append_to(notes);
   EXPECT_EQ(notes,
             (Notes{"faces: 2 of 3 images have colours, which became luminance (0.299 R + 0.587 G + 0.114 B)",
-                   "faces: 1 of 3 images have transparent pixels, which were put on white",
+                   "faces: 1 of 3 images have transparent pixels, which were blended with white",
                    "faces: 1 of 3 images have more than 8 bits per channel, which were rounded to 8 bits",
-                   "faces: 1 of 3 images were turned as their EXIF orientation says"}));
+                   "faces: 1 of 3 images were rotated or mirrored as their EXIF orientation says"}));
 }
 
 TEST(ImageNotes, BelongToTheDataSet) {

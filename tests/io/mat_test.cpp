@@ -292,8 +292,7 @@ TEST_F(MatTest, FalseSizesAreErrors) {
   for (const bool packed : {false, true}) {
     const auto made = [&](const Sizes& s) { return packed ? compressed(matrix(s)) : matrix(s); };
     EXPECT_EQ(read(made({})).u8, ramp_bytes(35));
-    rejects(made({.columns = 700}),
-            {"damaged: expected 3500 bytes of data, as a variable's sizes say, got 35"});
+    rejects(made({.columns = 700}), {"damaged: expected 3500 bytes of data, as its sizes say, got 35"});
     rejects(made({.rows = 1u << 30, .columns = 1u << 30}), {"damaged", "got 35"});
     rejects(made({.rows = 1u << 31}), {"damaged: a variable has a size of -2147483648"});
     rejects(made({.columns = 9}), {"damaged: expected 45 bytes", "got 35"});

@@ -233,7 +233,7 @@ TEST(ReadTable, ByName) {
   expect_table("a,b,extra,y\n1,2,x,0\n3,4,x,1\n", {"b", "a"}, {2, 1, 4, 3}, options);
   expect_part(
       read("a,b,extra,y\n1,2,x,0\n", options).summary,
-      "the columns stand in another order than in training and were matched by name, not used: extra");
+      "the columns are in a different order than in training and were matched by name, not used: extra");
   expect_table("b,a\n1,2\n", {"b", "a"}, {1, 2}, options);
   EXPECT_EQ(read("b,a\n1,2\n", options).label_column, "");
   EXPECT_EQ(error_of_text("a,c\n1,2\n", options), "expected the training data's column 'b', got a, c");
