@@ -56,8 +56,7 @@ std::vector<std::string> prefixes_in(const fs::path& folder) {
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error))
     if (const auto prefix = prefix_of(it->path().filename().string())) prefixes.push_back(*prefix);
   std::ranges::sort(prefixes);
-  const auto rest = std::ranges::unique(prefixes);
-  prefixes.erase(rest.begin(), rest.end());
+  prefixes.erase(std::unique(prefixes.begin(), prefixes.end()), prefixes.end());
   return prefixes;
 }
 
