@@ -66,17 +66,21 @@ killed() {
 cp -r a interrupted
 killed $small --epochs 100000 --out interrupted
 grep -q '^epochs=100000' interrupted/config.toml || fail "the interrupted run did not begin"
-run $small --epochs 4 --out interrupted
+# On a busy machine, the run may have come far before it was killed.
+more=$(($(grep -c '^[0-9]' interrupted/metrics.csv) + 3))
+run $small --epochs $more --out interrupted
 said '^resumed'
-same whole/model.safetensors interrupted/model.safetensors
-same whole/steps.csv interrupted/steps.csv
+run $small --epochs $more --out uninterrupted
+same uninterrupted/model.safetensors interrupted/model.safetensors
+same uninterrupted/steps.csv interrupted/steps.csv
 # A run that replaces another one and is killed later can be continued too, with nothing of the previous run.
 cp -r a overwritten
 killed $small --epochs 100000 --seed 1 --out overwritten --retrain
 same a/model.safetensors overwritten/previous/model.safetensors
 [ -e overwritten/report.html ] && fail "pictures of an older run beside a new one"
-run $small --epochs 4 --seed 1 --out overwritten
-run $small --epochs 4 --seed 1 --out seed1
+more=$(($(grep -c '^[0-9]' overwritten/metrics.csv) + 3))
+run $small --epochs $more --seed 1 --out overwritten
+run $small --epochs $more --seed 1 --out seed1
 same seed1/model.safetensors overwritten/model.safetensors
 
 # ---- eval ----

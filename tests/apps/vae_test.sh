@@ -97,7 +97,7 @@ expect_untouched t 1 'got rows of a table' manifold --out t
 awk -F, -v OFS=, '{ print $7, $1, $3, NR, $2, $6, $5, $4 }' named.csv | sed '1s/,1,/,extra,/' >mixed.csv
 run encode --out t --input mixed.csv --output mixed-codes.csv
 same all.csv mixed-codes.csv
-said 'mixed.csv: commas separate the columns, line 1 holds their names.*in another order.*not used: extra'
+said 'mixed.csv: commas separate the columns, line 1 holds their names.*in a different order.*not used: extra'
 cut -d, -f1-5 named.csv >narrow.csv
 expect_untouched t 1 "narrow.csv: expected the training data's column 'five'" encode --out t --input narrow.csv
 expect_untouched t 1 "plain.csv: expected a header with the training data's columns a b, two" encode --out t --input plain.csv

@@ -218,7 +218,7 @@ TEST(Like, NumbersOfTheUnitIntervalStandForBytes) {
   EXPECT_EQ(split.train.examples.dtype(), DType::f32);
   EXPECT_EQ(split.train.examples.to_vector(), (std::vector<float>{0, 0.2f, 1, 0.5f}));
   expect_contains(split.notes.back(),
-                  {"numbers from 0 to 1 and were taken as bytes that are divided by 255"});
+                  {"numbers from 0 to 1 and were taken as bytes already divided by 255"});
 }
 
 TEST(Like, ScaledValuesAreScaledAlike) {
