@@ -9,6 +9,7 @@
 #include "apps/program/rerun.h"
 #include "apps/report/figures.h"
 #include "apps/run/other_data.h"
+#include "apps/run/run_folder.h"
 #include "kernels/check.h"
 #include "src/io/file.h"
 
@@ -46,6 +47,21 @@ const Usage kUsages[] = {{"train", false, false, false, {}},
                          {"explore", false, false, true, {".html"}},
                          {"rerun", false, false, false, {}}};
 
+// Refuses an output file that would replace the input, the training data or what a run needs to continue.
+void check_output(const Command& c, const RunConfig& config) {
+  std::error_code ignored;
+  const fs::path output = c.output, folder = config.out;
+  const auto refuse = [&](const fs::path& file, const std::string& what) {
+    check(file.empty() || !fs::equivalent(output, file, ignored), "write", "{}: expected a new file, got {}",
+          output.string(), what);
+  };
+  refuse(c.input, "the file of --input");
+  refuse(config.data.path, "the data of the run");
+  for (const char* name :
+       {kModelFile, kCheckpointFile, kEarlierCheckpointFile, kConfigFile, kMetricsFile, kStepsFile})
+    refuse(folder / name, fmt::format("a file that the run in {} needs", folder.string()));
+}
+
 // Finds mistakes before the data are read and a model is trained.
 void check_command(const Command& c, const RunConfig& config) {
   const auto usage =
@@ -62,7 +78,10 @@ void check_command(const Command& c, const RunConfig& config) {
   refuse(c.importance_samples != plain.importance_samples, c.name == "eval", "--importance-samples");
   refuse(c.resume, c.name == "train", "--resume");
   check(!c.resume || !c.retrain, c.name, "expected either --resume or --retrain, got both");
-  if (!c.output.empty()) check_ending(c.output, usage->endings);
+  if (!c.output.empty()) {
+    check_ending(c.output, usage->endings);
+    check_output(c, config);
+  }
   if (c.name != "decode") return;
   check(c.z.empty() || c.input.empty(), "decode", "expected either --z or --input, got both");
   if (c.input.empty())

@@ -76,7 +76,10 @@ void write_rows(const std::filesystem::path& path, const Rows& rows) {
   const std::string ending = path.extension().string();
   if (ending == ".npy") {
     const std::int64_t shape[] = {static_cast<std::int64_t>(count), static_cast<std::int64_t>(width)};
-    io::write_npy(path, shape, rows.values);
+    if (rows.exact.empty())
+      io::write_npy(path, shape, rows.values);
+    else
+      io::write_npy(path, shape, rows.exact);
     return;
   }
   check(ending == ".csv", "write", "{}: expected a file ending in .csv or .npy", path.string());

@@ -13,7 +13,7 @@ struct Rows {
   std::vector<float> values;  // [rows, columns]
   std::vector<std::uint8_t> labels;
   std::vector<std::int64_t> row_numbers = {};  // of the rows in their file; or none
-  std::vector<double> exact = {};              // f64 numbers that CSV gets instead of `values`; or none
+  std::vector<double> exact = {};              // f64 numbers that are written instead of `values`; or none
 };
 // Writes CSV (labels first, row numbers last) or NPY (f32 values only), depending on the extension of the
 // path. Throws Error for another extension.

@@ -112,6 +112,14 @@ bool same_file(int descriptor, const fs::path& path) {
          open.st_ino == named.st_ino && open.st_dev == named.st_dev;
 }
 
+// Whether an open lock file is empty or holds nothing but a process number, as FolderLock writes it.
+bool holds_process_number(int descriptor) {
+  char text[32];
+  const ssize_t size = ::pread(descriptor, text, sizeof text, 0);
+  return size == 0 || (size > 0 && size < ssize_t{sizeof text} && text[size - 1] == '\n' &&
+                       std::all_of(text, text + size - 1, [](char c) { return c >= '0' && c <= '9'; }));
+}
+
 }  // namespace
 
 FolderLock::FolderLock(const fs::path& folder) : folder_(folder), file_(folder / kLockFile) {
@@ -122,7 +130,7 @@ FolderLock::FolderLock(const fs::path& folder) : folder_(folder), file_(folder /
   // file that is gone, it tries again.
   do {
     if (descriptor_ >= 0) ::close(descriptor_);
-    descriptor_ = ::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    descriptor_ = ::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     check(descriptor_ >= 0, file_error("write"), "{}: {}", file_.string(),
           std::generic_category().message(errno));
     if (::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) continue;
@@ -134,6 +142,10 @@ FolderLock::FolderLock(const fs::path& folder) : folder_(folder), file_(folder /
          "{} is in use by {} (its lock is {}): wait until it ends, or choose another --out", folder.string(),
          owner(file_), file_.string());
   } while (!same_file(descriptor_, file_));
+  if (!holds_process_number(descriptor_)) {
+    ::close(descriptor_);
+    fail(file_error("lock"), "{}: expected the lock of a run, got a file of other content", file_.string());
+  }
   const std::string id = fmt::format("{}\n", ::getpid());
   if (::ftruncate(descriptor_, 0) != 0 || ::pwrite(descriptor_, id.data(), id.size(), 0) < 0) {
     // This failure is ignored. The process number only serves the error message of another process, and a

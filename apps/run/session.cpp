@@ -123,8 +123,13 @@ Dataset Session::images(const std::string& set, std::int64_t most) const {
 
 void Session::check_same_run(const std::string& command, const HeldRun& held) const {
   const bool train = command == "train";
+  RunConfig mine = config_;
+  if (!train) {  // these flags also describe the file of --input
+    mine.data.header = held.config.data.header;
+    mine.data.variable = held.config.data.variable;
+  }
   const std::optional<Difference> d =
-      train ? training_difference(held.config, config_) : first_difference(held.config, config_);
+      train ? training_difference(held.config, mine) : first_difference(held.config, mine);
   if (d)
     throw Error(command, fmt::format("{0} holds a run with {1} {2}, got {1} {3}: {4}, or add --retrain",
                                      folder_.string(), d->flag, d->a, d->b,

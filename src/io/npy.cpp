@@ -207,13 +207,16 @@ NpyArray read_npy(const std::filesystem::path& path) {
   return array;
 }
 
-void write_npy(const std::filesystem::path& path, std::span<const std::int64_t> shape,
-               std::span<const float> values) {
+namespace {
+
+template <class T>
+void write_array(const std::filesystem::path& path, std::span<const std::int64_t> shape,
+                 std::span<const T> values) {
   const auto count = product(1, shape);
   check(count && *count == values.size(), file_error("write"), "{}: {} values do not match shape {}",
         path.string(), values.size(), shape_text(shape));
   std::string text =
-      fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': {}, }}", shape_text(shape));
+      fmt::format("{{'descr': '<f{}', 'fortran_order': False, 'shape': {}, }}", sizeof(T), shape_text(shape));
   constexpr std::size_t kStart = kMagic.size() + 4, kAlignment = 64;
   text.resize((kStart + text.size() + kAlignment) / kAlignment * kAlignment - kStart, ' ');
   text.back() = '\n';
@@ -227,6 +230,17 @@ void write_npy(const std::filesystem::path& path, std::span<const std::int64_t> 
   file.write(text);
   file.write(std::as_bytes(values));
   file.commit();
+}
+
+}  // namespace
+
+void write_npy(const std::filesystem::path& path, std::span<const std::int64_t> shape,
+               std::span<const float> values) {
+  write_array(path, shape, values);
+}
+void write_npy(const std::filesystem::path& path, std::span<const std::int64_t> shape,
+               std::span<const double> values) {
+  write_array(path, shape, values);
 }
 
 }  // namespace gpuvae::io

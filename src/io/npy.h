@@ -30,9 +30,13 @@ struct NpyArray {
 // Memory use grows with the data found, not with the sizes that a header claims.
 NpyArray read_npy(const std::filesystem::path& path);
 
-// Writes version 1.0 with little-endian f4 in C order. Replaces the file completely or not at all (see
+// @{
+// Writes version 1.0 with little-endian f4 or f8 in C order. Replaces the file completely or not at all (see
 // AtomicFile). Throws Error "[write] path: reason" if `values` do not match the shape or if writing fails.
 void write_npy(const std::filesystem::path& path, std::span<const std::int64_t> shape,
                std::span<const float> values);
+void write_npy(const std::filesystem::path& path, std::span<const std::int64_t> shape,
+               std::span<const double> values);
+// @}
 
 }  // namespace gpuvae::io

@@ -76,8 +76,9 @@ json() { sed -n "s/^ *\"$2\": \\(.*[^,]\\),\\{0,1\\}\$/\\1/p" "$1" | head -1; }
 json_list() { awk -v key="\"$2\":" '$1 == key { on = 1; next } on && /\]/ { exit } on { gsub(/[ ,]/, ""); print }' "$1"; }
 # Prints the floats of a two-dimensional NPY file, one row per line.
 npy() {
-  local header; header=$(od -A n -t u2 -j 8 -N 2 "$1")
-  od -A n -v -t f4 -w$((4 * $2)) -j $((10 + header)) "$1" | awk '{ $1 = $1 } 1'
+  local header size=4; header=$(od -A n -t u2 -j 8 -N 2 "$1")
+  head -c 64 "$1" | grep -qa "<f8" && size=8
+  od -A n -v -t f$size -w$((size * $2)) -j $((10 + header)) "$1" | awk '{ $1 = $1 } 1'
 }
 # csv prints the rows of a CSV without its header, in the format of npy. close FILE FILE TOLERANCE expects
 # equally many numbers that differ by at most the tolerance.

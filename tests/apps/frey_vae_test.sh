@@ -100,6 +100,8 @@ said "note +other.mat: 'XX' \(uint8, 30 x 40\) has one example per row"
 mat YY 9 2 1 40 25 >input.mat; run encode --out other --input input.mat --output input.csv
 said "'YY' \(uint8, 40 x 25\) has one example per column, because 40 values per example are expected"
 [ "$(grep -cv '^#' input.csv)" -eq 26 ] || fail "not all 25 rows were encoded: $(wc -l <input.csv) lines"
+run encode --out other --input input.mat --variable YY --output named.csv
+same input.csv named.csv
 run $other --data other.mat --variable "XX'" --out turned
 said "'XX' \(uint8, 30 x 40\) has one example per column, as requested"
 run --config turned/config.toml --out turned2

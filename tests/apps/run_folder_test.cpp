@@ -70,6 +70,15 @@ TEST(FolderLock, EndsWithItsProcess) {
   EXPECT_EQ(folder.names(), std::vector<std::string>{"run.lock"});
   { const FolderLock lock(folder.path()); }
   EXPECT_TRUE(folder.names().empty());
+  // A file of the user's with this name is neither changed nor removed, and a link is not followed.
+  io::write_file(folder / "run.lock", "mine");
+  EXPECT_NE(error_of([&] { const FolderLock lock(folder.path()); }).find("expected the lock of a run"),
+            std::string::npos);
+  EXPECT_EQ(io::read_file(folder / "run.lock"), "mine");
+  std::filesystem::rename(folder / "run.lock", folder / "other");
+  std::filesystem::create_symlink(folder / "other", folder / "run.lock");
+  EXPECT_THROW({ const FolderLock lock(folder.path()); }, Error);
+  EXPECT_EQ(io::read_file(folder / "other"), "mine");
 }
 
 TEST(RunFolder, FilesOfOthersAreRefused) {

@@ -271,6 +271,16 @@ TEST(Npy, WritesTheSameBytesAsNumpy) {
   EXPECT_EQ(back.to_f32(), values);
 }
 
+TEST(Npy, WritesDoubles) {
+  const TemporaryFolder folder;
+  const std::int64_t shape[] = {2};
+  const std::vector<double> values{1700000001, 0.1};
+  write_npy(folder / "x.npy", shape, values);
+  EXPECT_EQ(read_file(folder / "x.npy"),
+            npy(header_of("<f8", "(2,)"), std::string(reinterpret_cast<const char*>(values.data()), 16)));
+  EXPECT_EQ(read_npy(folder / "x.npy").f64, values);
+}
+
 TEST(Npy, WritesOneDimensionAndNone) {
   const TemporaryFolder folder;
   const std::int64_t one[] = {2};
