@@ -86,16 +86,16 @@ csv r.csv >r.txt; csv rp.csv >rp.txt; close r.txt rp.txt 1e-2
 run reconstruct --out t --input unlabelled.csv --output r.npy
 npy r.npy 6 >rn.txt; close r.txt rn.txt 1e-2
 # A column in its own units needs f64: times of 2023 in seconds, of which f32 keeps every 128th.
-awk 'BEGIN { print "time,x"; for (i = 0; i < 60; ++i) printf "%d,%g\n", 1700000000 + i, i % 7 }' >times.csv
-run --data times.csv --hidden 4 --epochs 1 --device cpu --out times
-run decode --out times --z "0.3,0.1;0.31,0.1" --output times.npy
-run decode --out times --z "0.3,0.1;0.31,0.1" --output times-decoded.csv
-csv times-decoded.csv >time.txt; npy times.npy 2 >timen.txt; close time.txt timen.txt 1e-2
+awk 'BEGIN { print "time,x"; for (i = 0; i < 60; ++i) printf "%d,%g\n", 1700000000 + i, i % 7 }' >clock.csv
+run --data clock.csv --hidden 4 --epochs 1 --device cpu --out clock
+run decode --out clock --z "0.3,0.1;0.31,0.1" --output clock.npy
+run decode --out clock --z "0.3,0.1;0.31,0.1" --output clock-decoded.csv
+csv clock-decoded.csv >time.txt; npy clock.npy 2 >timen.txt; close time.txt timen.txt 1e-2
 # An output never replaces the input, the data of the run or a file that the run needs.
 cp named.csv kept.csv; cp named.csv kept-copy.csv
 expect_untouched t 1 'kept.csv: expected a new file, got the file of --input' encode --out t --input kept.csv --output kept.csv
 same kept.csv kept-copy.csv
-expect_untouched times 1 'times.csv: expected a new file, got the data of the run' sample --out times --data times.csv --output times.csv
+expect_untouched clock 1 'clock.csv: expected a new file, got the data of the run' sample --out clock --data clock.csv --output clock.csv
 expect_untouched t 1 'metrics.csv: expected a new file, got a file that the run in t needs' encode --out t --output t/metrics.csv
 run sample --out t
 csv t/samples.csv | awk '{ if (!($1 > 990 && $1 < 1010 && $6 > 5999 && $6 < 6001)) exit 1 } END { exit NR != 9 }' ||

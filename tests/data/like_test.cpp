@@ -217,8 +217,7 @@ TEST(Like, NumbersOfTheUnitIntervalStandForBytes) {
   const Split split = load_like(folder / "x.npy", like);
   EXPECT_EQ(split.train.examples.dtype(), DType::f32);
   EXPECT_EQ(split.train.examples.to_vector(), (std::vector<float>{0, 0.2f, 1, 0.5f}));
-  expect_contains(split.notes.back(),
-                  {"numbers from 0 to 1 and were taken as bytes already divided by 255"});
+  expect_contains(split.notes.back(), {"numbers from 0 to 1 and were taken as bytes already divided by 255"});
 }
 
 TEST(Like, ScaledValuesAreScaledAlike) {
