@@ -218,7 +218,7 @@ int load_checkpoint(const std::filesystem::path& path, std::span<const Parameter
   const TrainingState state = state_of(Metadata(file, path), path);
   check(state.steps == 0, file_error("load"),
         "{}: expected a checkpoint between two epochs, got one after step {} of epoch {}", path.string(),
-        state.steps, state.epochs + 1);
+        state.steps, std::int64_t{state.epochs} + 1);
   return restore_checkpoint(path, parameters, optimizer).epochs;
 }
 
