@@ -1,5 +1,5 @@
 // The three distributions of a variational autoencoder: the posterior q(z | x), the likelihood p(x | z) and
-// the prior p(z). A custom class can replace each of them. Distributions are composed of differentiable
+// the prior p(z). A custom class can replace each of them. Distributions consist of differentiable
 // operations, so a custom class implements densities and draws but no derivatives;
 // apps/examples/custom_distributions.cpp shows how.
 //

@@ -30,11 +30,11 @@ std::optional<std::uint64_t> count_of(const MatVariable& v) {
 }
 
 std::string list_text(const std::vector<MatVariable>& variables) {
-  constexpr std::size_t kMost = 8;
+  constexpr std::size_t kShown = 8;
   std::string text;
-  for (std::size_t i = 0; i < variables.size() && i < kMost; ++i)
+  for (std::size_t i = 0; i < variables.size() && i < kShown; ++i)
     text += (i == 0 ? "" : ", ") + variables[i].text();
-  if (variables.size() > kMost) text += ", ...";
+  if (variables.size() > kShown) text += ", ...";
   return text.empty() ? "no variables" : text;
 }
 

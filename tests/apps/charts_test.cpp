@@ -18,6 +18,7 @@ namespace {
 using plot::Box;
 using test::error_of;
 using test::expect_sound;
+using test::has_text;
 using test::path_points;
 using test::svg_elements;
 using test::svg_texts;
@@ -25,11 +26,6 @@ using test::SvgElement;
 using test::SvgPoint;
 
 const double kNan = std::nan(""), kInfinity = std::numeric_limits<double>::infinity();
-
-bool has_text(const std::string& svg, const std::string& text) {
-  const auto texts = svg_texts(svg);
-  return std::find(texts.begin(), texts.end(), text) != texts.end();
-}
 
 LineChart chart_of(std::vector<Series> series) {
   return {"Loss", "epoch", "nats", std::move(series), false, false};

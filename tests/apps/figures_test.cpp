@@ -21,6 +21,7 @@ namespace {
 using plot::Box;
 using test::error_of;
 using test::expect_sound;
+using test::has_text;
 using test::path_points;
 using test::svg_elements;
 using test::svg_texts;
@@ -28,11 +29,6 @@ using test::SvgElement;
 using test::SvgPoint;
 
 const double kNan = std::nan(""), kInfinity = std::numeric_limits<double>::infinity();
-
-bool has_text(const std::string& svg, const std::string& text) {
-  const auto texts = svg_texts(svg);
-  return std::find(texts.begin(), texts.end(), text) != texts.end();
-}
 
 io::Gray shades(int width, int height) {
   io::Gray image{width, height, {}};

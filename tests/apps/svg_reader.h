@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <cmath>
 #include <cstdlib>
@@ -128,6 +129,11 @@ inline std::vector<std::string> svg_texts(const std::string& svg) {
   std::vector<std::string> texts;
   for (const SvgElement& e : svg_elements(svg, "text")) texts.push_back(e.text);
   return texts;
+}
+// Whether a text element of the drawing holds exactly this text.
+inline bool has_text(const std::string& svg, const std::string& text) {
+  const auto texts = svg_texts(svg);
+  return std::find(texts.begin(), texts.end(), text) != texts.end();
 }
 
 struct SvgPoint {
