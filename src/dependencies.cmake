@@ -1,6 +1,6 @@
 # The system libraries that the build uses. oneDNN, Highway, libdeflate and stb are found by file, because some
 # distributions package them without working CMake files.
-find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(PNG REQUIRED)

@@ -6,7 +6,6 @@
 #include <new>
 #include <system_error>
 
-#include "apps/program/calm_openmp.h"
 #include "apps/program/commands.h"
 #include "apps/run/stop_signals.h"
 
@@ -22,7 +21,6 @@ void check_output() {
 }  // namespace
 
 int run_program(int argc, char** argv, const Program& program) {
-  calm_openmp(argv);
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write
   const CommandLine line = parse_command_line(argc, argv, program.name, program.description, program.presets);
   if (line.exit_code > 0) return line.exit_code;

@@ -55,8 +55,7 @@ void rerun(const Program& program, const RunConfig& config) {
   const Comparison c =
       compare(io::read_safetensors(folder / kModelFile), io::read_safetensors(again / kModelFile));
   check(c.different == 0, "rerun",
-        "expected the bits of {}, got {} of {} weights that differ, by up to {:.3g}: another device, number "
-        "of threads or "
+        "expected the bits of {}, got {} of {} weights that differ, by up to {:.3g}: another device or "
         "version computes other bits ({} has the new model)",
         (folder / kModelFile).string(), c.different, c.elements, c.largest, again.string());
   std::printf("same bits  %lld weights after %d epochs\n", static_cast<long long>(c.elements), epochs);

@@ -6,6 +6,7 @@
 
 #include "apps/cli/settings.h"
 #include "apps/run/other_data.h"
+#include "gpuvae/threads.h"
 #include "kernels/check.h"
 #include "src/io/file.h"
 
@@ -40,7 +41,9 @@ RunConfig resolved(RunConfig c, bool bytes) {
 }  // namespace
 
 Session::Session(const Program& program, const RunConfig& config)
-    : program_(program), config_(config), folder_(config.out), device_(Device::parse(config.device)) {}
+    : program_(program), config_(config), folder_(config.out), device_(Device::parse(config.device)) {
+  if (config.threads > 0) set_num_threads(config.threads);
+}
 
 void Session::load_data() {
   Split split = config_.data.path.empty() ? program_.load(config_) : load_other_data(config_);

@@ -15,6 +15,7 @@
 #include "gpuvae/optim.h"
 #include "gpuvae/schedule.h"
 #include "gpuvae/tensor.h"
+#include "gpuvae/threads.h"
 #include "gpuvae/train.h"
 #include "gpuvae/vae.h"
 #include "gpuvae/version.h"

@@ -23,11 +23,6 @@ same a/manifold.png b/manifold.png
 run --config a/config.toml --seed 1 --out c
 differ a/model.safetensors c/model.safetensors
 
-# ---- bound threads have separate processors ----
-places=$(OMP_PROC_BIND=true OMP_NUM_THREADS=2 OMP_DISPLAY_AFFINITY=true "$program" $small --out bound 2>&1 |
-  grep -o 'affinity .*' | sort -u | wc -l)
-[ "$(nproc)" -lt 2 ] || [ "$places" -eq 2 ] || fail "two bound threads share a processor"
-
 # ---- training reaches its band: 20,000 built-in digits, 784-128-2, mean of three seeds ----
 # Eight seeds gave reconstructions of 152.2 to 159.5 and a KL of 4.33 to 5.07 nats after epoch 3. Half the
 # noise gives a KL of 3.5, half the KL weight a KL of 6.5, and no noise a reconstruction of 150.9 with a KL of
