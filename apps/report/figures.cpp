@@ -208,6 +208,7 @@ std::vector<Figure> all_figures(const Session& s, const Evaluation& e, const std
 
 // Pictures can be drawn again, so that they need not wait for the disk.
 void write_figures(const std::filesystem::path& folder, const std::vector<Figure>& figures) {
+  for (const Figure& f : figures) check_own_file(folder / f.file, "write");
   for (const Figure& f : figures)
     io::write_file(folder / f.file, f.picture.svg.empty() ? f.picture.png : f.picture.svg, io::Sync::no);
 }

@@ -187,7 +187,7 @@ struct RangeCase {
 TEST(Like, ValuesMustFitTheRangeOfTheTrainingData) {
   const RangeCase cases[] = {
       {ValueKind::bytes, {0, 128, 255, 3}, {0, 128, 256, 3}, "expected whole numbers from 0 to 255"},
-      {ValueKind::bytes, {0, 0, 0, 0}, {0, 1, 1, 0}, "like the training data, got only 0 and 1"},
+      {ValueKind::bytes, {0, 0, 0, 0}, {0, 1, -1, 0}, "expected whole numbers from 0 to 255"},
       {ValueKind::bytes, {0, 2, 1, 0}, {0, 2.5, 1, 0}, "got 2.5 in image 0, line 0, column 1"},
       {ValueKind::unit,
        {0, 1, 0.5, 1},
