@@ -186,11 +186,6 @@ damaged; echo 'not a model' >damaged/model.safetensors
 expect_untouched damaged 1 '\[read\] damaged/model.safetensors' encode --out damaged
 damaged; sed -i 's/^2,/x,/' damaged/metrics.csv
 expect_untouched damaged 1 '\[read\] damaged/metrics.csv' $small --epochs 2 --out damaged
-damaged; rm damaged/metrics.csv
-expect_untouched damaged 1 '\[read\] damaged/metrics.csv' $small --epochs 4 --out damaged
-run eval --out damaged
-run $small --epochs 2 --out damaged
-said '^note    damaged/metrics.csv is missing: the report has no curves'
 damaged; echo 'speed = 3' >>damaged/config.toml
 expect_untouched damaged 2 'damaged/config.toml is not a configuration of mnist_vae: line [0-9]+: speed' eval --out damaged
 expect_untouched damaged 1 'damaged/config.toml is not a configuration of mnist_vae: .*speed' $small --epochs 2 --out damaged
