@@ -21,17 +21,19 @@ bool is_of_version_1(const std::map<std::string, std::string>& metadata) {
   return metadata.contains("epochs") && !metadata.contains("format_version");
 }
 
+// A damaged checkpoint is ignored here. resume() reports it and uses the checkpoint before it.
+std::optional<RunDescription> description_if_sound(const fs::path& checkpoint,
+                                                   const std::string& program) try {
+  return is_there(checkpoint) ? read_description(checkpoint, program) : std::nullopt;
+} catch (const Error&) {
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<RunDescription> Session::description_beside_model() const {
-  for (const char* name : {kCheckpointFile, kEarlierCheckpointFile}) try {
-      const fs::path file = folder_ / name;
-      if (!is_there(file)) continue;
-      if (auto run = read_description(file, program_.name)) return run;
-    } catch (const Error&) {
-      // A damaged checkpoint is ignored here. resume() reports it and uses the checkpoint before it.
-    }
-  return std::nullopt;
+  std::optional<RunDescription> run = description_if_sound(folder_ / kCheckpointFile, program_.name);
+  return run ? run : description_if_sound(folder_ / kEarlierCheckpointFile, program_.name);
 }
 
 std::optional<Session::HeldRun> Session::held_run() const {

@@ -52,15 +52,15 @@ std::string scaling_advice(const DataDescription& d) {
   const bool as_they_are = d.standardization.empty() && !v.scaled && v.kind != ValueKind::bytes;
   if (!as_they_are || !(std::max(std::abs(v.low), std::abs(v.high)) > kFar)) return "";
   return fmt::format(
-      "; values from {:.7g} to {:.7g} can make training diverge: --value-range {:.7g}:{:.7g} scales them to "
+      "values from {:.7g} to {:.7g} can make training diverge: --value-range {:.7g}:{:.7g} scales them to "
       "[0, 1]{}",
       v.low, v.high, v.low, v.high,
       d.height > 1 ? "" : ", --standardize scales every column to mean 0 and standard deviation 1");
 }
 
 void say_data(const Split& split) {
-  std::fprintf(stderr, "values  %s%s\n", describe(split.description.values).c_str(),
-               scaling_advice(split.description).c_str());
+  std::fprintf(stderr, "values  %s\n", describe(split.description.values).c_str());
+  if (const std::string advice = scaling_advice(split.description); !advice.empty()) say_notes({advice});
   say_notes(split.notes);
 }
 

@@ -154,7 +154,7 @@ std::vector<EpochResult> Session::read_history(int epochs) const {
     std::fprintf(
         stderr, "note    %s %s: %s\n", file.c_str(),
         missing ? "is missing" : fmt::format("has {} of {}", found, counted(epochs, "epoch")).c_str(),
-        source.empty() ? "the curves lack the other epochs"
+        source.empty() ? "no checkpoint has the missing rows, which the curves lack"
                        : ("its rows were restored from " + source.string()).c_str());
   return rows;
 }

@@ -116,7 +116,8 @@ EpochResult Session::run_epoch(Progress& progress) {
     });
   } catch (const Error& error) {
     std::string text = error.what();
-    if (text.find("not finite") != text.npos) text += scaling_advice(facts_.description);
+    const std::string advice = scaling_advice(facts_.description);
+    if (text.find("not finite") != text.npos && !advice.empty()) text += "; " + advice;
     if (epoch > 1) text += fmt::format("; {} holds epoch {}", (folder_ / kModelFile).string(), epoch - 1);
     throw std::runtime_error(text);
   }

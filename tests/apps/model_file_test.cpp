@@ -69,8 +69,9 @@ TEST(ModelFile, ADamagedDescriptionNamesFileAndReason) {
     EXPECT_EQ(said.find("[load] " + (folder / "m").string() + ": "), 0u) << said;
     EXPECT_NE(said.find(reason), std::string::npos) << said;
   }
-  for (const auto& [key, value] : sound_data().items()) {
-    Json data = sound_data();
+  const Json sound = sound_data();
+  for (const auto& [key, value] : sound.items()) {
+    Json data = sound;
     data.erase(key);
     write_model(folder / "m", data.dump());
     const std::string said = error_of([&] { static_cast<void>(read_description(folder / "m", "vae")); });

@@ -34,12 +34,12 @@ run $small --epochs 2 --out b
 [ "$(losses a)" = "$(losses b)" ] || fail "metrics.csv of a finished run is not restored: $(losses b)"
 fresh a b; rm b/metrics.csv b/checkpoint*
 run $small --epochs 2 --out b
-said '^note    b/metrics.csv is missing: the curves lack the other epochs'
+said '^note    b/metrics.csv is missing: no checkpoint has the missing rows'
 if command -v python3 >/dev/null; then  # a checkpoint of a version that kept no rows
   fresh a b; rm b/metrics.csv b/checkpoint-previous.safetensors 2>/dev/null
   edit b/checkpoint.safetensors rewrite drop metrics
   run $small --epochs 4 --out b
-  said '^note    b/metrics.csv is missing: the curves lack the other epochs'
+  said '^note    b/metrics.csv is missing: no checkpoint has the missing rows'
   same_weights whole/model.safetensors b/model.safetensors
   [ "$(losses b | cut -d, -f1 | paste -sd' ')" = "epoch 3 4" ] || fail "rows after a lost metrics.csv: $(losses b)"
 fi
@@ -153,7 +153,7 @@ fi
 awk 'BEGIN { srand(1); print "a,b"; for (r = 0; r < 60; ++r) printf "%.6g,%.6g\n", 1e30 * (rand() + 1), 1e30 * rand() }' >huge.csv
 expect_error 1 'not finite at step .*; values from .* to .* can make training diverge: --value-range .* scales them to \[0, 1\], --standardize' \
   --data huge.csv --standardize=false --hidden 8 --epochs 2 --device cpu --out huge
-grep -qE '^values  numbers from .* used as they are; values from .* can make training diverge' stderr.txt || fail "values: $(cat stderr.txt)"
+grep -qE '^note    values from .* can make training diverge: --value-range' stderr.txt || fail "values: $(cat stderr.txt)"
 run --data huge.csv --hidden 8 --epochs 2 --device cpu --out huge2
 not_said 'diverge'
 
