@@ -7,8 +7,8 @@
 #include <filesystem>
 
 #include "apps/cli/config_file.h"
-#include "apps/cli/one_line.h"
 #include "apps/cli/parser.h"
+#include "apps/cli/text.h"
 #include "gpuvae/error.h"
 #include "src/data/counted.h"
 #include "src/io/safetensors.h"
@@ -148,7 +148,10 @@ std::string help_text(const Texts& given, const std::string& program, const std:
 void check_latent_names(const Texts& given, const RunConfig& config) {
   const std::string* names = find(given, "--latent-names");
   if (!names || names->empty()) return;
-  const std::int64_t got = std::ranges::count(*names, ',') + 1;
+  const std::vector<std::string> parts = parts_of(*names, ',');
+  const std::int64_t got = std::ssize(parts);
+  if (std::ranges::count(parts, "") > 0)
+    throw CLI::ValidationError("--latent-names", "expected a name for every latent dimension, got " + *names);
   if (got != config.model.latent)
     throw CLI::ValidationError("--latent-names",
                                fmt::format("expected {} for the latent dimensions, got {} in {}",

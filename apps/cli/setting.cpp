@@ -6,7 +6,8 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
-#include <sstream>
+
+#include "apps/cli/text.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -43,8 +44,7 @@ Binding whole(T& variable, const NumberRange& range) {
 
 std::string assign_widths(std::vector<std::int64_t>& variable, const std::string& text) {
   std::vector<std::int64_t> parsed;
-  std::istringstream in(text.ends_with(',') ? text + ',' : text);  // getline drops an empty last part
-  for (std::string part; std::getline(in, part, ',');) {
+  for (const std::string& part : parts_of(text, ',')) {
     const std::optional<std::int64_t> width = parse<std::int64_t>(part);
     if (!width || *width < 1) return expected("widths of 1 or more such as 512,256", text);
     parsed.push_back(*width);

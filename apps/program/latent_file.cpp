@@ -6,9 +6,10 @@
 #include <charconv>
 #include <cmath>
 #include <numeric>
-#include <sstream>
 
+#include "apps/cli/text.h"
 #include "kernels/check.h"
+#include "src/data/counted.h"
 #include "src/io/file.h"
 #include "src/io/npy.h"
 #include "src/io/table.h"
@@ -134,19 +135,17 @@ std::vector<float> read_codes(const std::filesystem::path& path, std::int64_t la
 
 std::vector<float> parse_codes(const std::string& text, std::int64_t latent) {
   std::vector<float> codes;
-  std::istringstream rows(text);
-  for (std::string row; std::getline(rows, row, ';');) {
-    std::istringstream numbers(row.ends_with(',') ? row + ',' : row);  // getline drops an empty last part
-    std::int64_t found = 0;
-    for (std::string number; std::getline(numbers, number, ','); ++found) {
+  for (const std::string& row : parts_of(text, ';')) {
+    const std::vector<std::string> numbers = parts_of(row, ',');
+    for (const std::string& number : numbers) {
       float value = 0;
       const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
       check(error == std::errc() && end == number.data() + number.size() && std::isfinite(value), "decode",
             "expected numbers in --z, got \"{}\"", number);
       codes.push_back(value);
     }
-    check(found == latent, "decode", "expected {} numbers per code in --z, got {} in \"{}\"", latent, found,
-          row);
+    check(std::ssize(numbers) == latent, "decode", "expected {} per code in --z, got {} in \"{}\"",
+          counted(latent, "number"), numbers.size(), row);
   }
   check(!codes.empty(), "decode", "expected latent codes: --z 0.5,-1 or --input codes.csv");
   return codes;

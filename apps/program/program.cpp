@@ -6,7 +6,7 @@
 #include <new>
 #include <system_error>
 
-#include "apps/cli/one_line.h"
+#include "apps/cli/text.h"
 #include "apps/program/calm_openmp.h"
 #include "apps/program/commands.h"
 #include "apps/run/stop_signals.h"

@@ -8,7 +8,7 @@
 
 #include "apps/cli/data_flags.h"
 #include "apps/cli/likelihoods.h"
-#include "apps/cli/one_line.h"
+#include "apps/cli/text.h"
 #include "kernels/check.h"
 #include "src/data/counted.h"
 

@@ -187,8 +187,8 @@ ValueRange check_range(Rows& rows, const ValueRange& like) {
   }
   check(
       rows.origin != Origin::pixels && (!rows.holds_bytes() || like.kind == ValueKind::counts || e.high <= 1),
-      file_error("read"), "{}: expected floating-point numbers, like the training data, got bytes",
-      rows.path);
+      file_error("read"), "{}: expected floating-point numbers, like the training data, got bytes{}",
+      rows.path, like.kind == ValueKind::unit ? ": divide them by 255 and save them as floats" : "");
   if (like.kind == ValueKind::unit)
     check_each(rows, "numbers from 0 to 1, like the training data",
                [](double v) { return v >= 0 && v <= 1; });
