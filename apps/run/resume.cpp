@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "apps/cli/config_file.h"
+#include "apps/run/ranks.h"
 #include "apps/run/session.h"
 #include "kernels/check.h"
 #include "src/data/counted.h"
@@ -62,19 +63,28 @@ StepLog::Position log_position_of(const std::map<std::string, std::string>& meta
 
 }  // namespace
 
+void Session::make_trainer() {
+  optimizer_ = std::make_unique<Optimizer>(model_->parameters(), config_.optimizer);
+  TrainOptions options = config_.train_options(train_.count());
+  options.communicator = communicator();
+  trainer_ = std::make_unique<Trainer>(*model_, *optimizer_, train_, validation_, options);
+}
+
 void Session::train_or_reload(const Command& command) {
+  if (is_follower()) return follow();
   lock_.emplace(folder_);
   remove_partial_files(folder_);
   check_no_foreign_files(folder_, command.name);
   load_data();
   build_model();
-  optimizer_ = std::make_unique<Optimizer>(model_->parameters(), config_.optimizer);
-  trainer_ = std::make_unique<Trainer>(*model_, *optimizer_, train_, validation_,
-                                       config_.train_options(train_.count()));
+  make_trainer();
   announce();
   const std::optional<HeldRun> held = command.retrain ? std::nullopt : held_run();
   if (held) check_held(command.name, *held);
-  if (held && reload(command.name)) return keep_description();
+  if (held && reload(command.name)) {
+    announce_start(false);
+    return keep_description();
+  }
   TrainingState start;
   if (held) start = resume();
   const bool fresh = start.epochs == 0 && start.steps == 0;
@@ -189,6 +199,7 @@ TrainingState Session::continue_from(const fs::path& checkpoint) {
                 fmt::format("{} holds epoch {}, expected at most {}: add --retrain to train from the start",
                             checkpoint.string(), begun, config_.epochs));
   trainer_->resume(state);
+  resumed_from_ = checkpoint;
   log_position_ = log_position_of(metadata, state.epochs);
   history_.epochs = read_history(state.epochs);
   std::fprintf(

@@ -7,6 +7,7 @@
 #include "apps/cli/config_file.h"
 #include "apps/run/other_data.h"
 #include "apps/run/progress.h"
+#include "apps/run/ranks.h"
 #include "apps/run/session.h"
 #include "apps/run/stop_signals.h"
 #include "kernels/check.h"
@@ -64,6 +65,7 @@ int saved_epochs(const fs::path& folder) {
 
 void Session::train_from(const TrainingState& start) {
   const bool fresh = start.epochs == 0 && start.steps == 0;
+  announce_start(true);
   if (fresh && !replaces_) begin_files();
   metrics_.emplace(folder_ / kMetricsFile, config_.training.pixel_mean, history_.epochs, replaces_);
   if (config_.log_every > 0) steps_.emplace(folder_ / kStepsFile, config_, log_position_, replaces_);
@@ -92,7 +94,8 @@ void Session::train_epoch(Progress& progress, CheckpointTimer& timer) {
     metrics_->append(r);
     timer.finished_epoch();
   }
-  const bool last = trainer_->epochs_done() == config_.epochs, stopped = StopSignals::received() != 0;
+  const int signal = largest_of_ranks(StopSignals::received());
+  const bool last = trainer_->epochs_done() == config_.epochs, stopped = signal != 0;
   const bool due = last || stopped || timer.is_due();
   const Durability durability = due ? Durability::power_loss : Durability::process_end;
   if (!replaces_ && (due || timer.is_missing())) {
@@ -103,7 +106,7 @@ void Session::train_epoch(Progress& progress, CheckpointTimer& timer) {
   }
   if (r.complete) save_model(r.epoch, durability);
   if (r.complete) progress.finish_epoch(epoch_line(r, validation_.count() > 0, config_.training.beta));
-  if (stopped) stop();
+  if (stopped) stop(signal);
 }
 
 // If the run diverges, the model of the last good epoch stays in the folder.
@@ -139,8 +142,7 @@ void Session::begin_files() {
   if (steps_) steps_->start();
 }
 
-void Session::stop() const {
-  const int signal = StopSignals::received();
+void Session::stop(int signal) const {
   if (replaces_)
     throw Stopped(
         signal,
