@@ -97,6 +97,10 @@ class Session {
   EpochResult run_epoch(Progress& progress);
   void begin_files();
   [[noreturn]] void stop() const;
+  [[noreturn]] void fail_training(const Error& error) const;
+  std::string where_it_continues() const;
+  void say_skipped(const EpochResult& result) const;
+  void rewind(const Rewind& rewind);
   void save_model(int epoch, Durability durability) const;
   void save_checkpoint(Durability durability) const;
 
@@ -115,6 +119,7 @@ class Session {
   bool replaces_ = false;        // whether the folder still holds the run that this one replaces
   bool config_written_ = false;  // whether config.toml is that of this run
   StepLog::Position log_position_;
+  StepLog::Position rewind_log_position_;  // the position of steps_ to which a rewind goes back
   std::optional<MetricsFile> metrics_;
   std::optional<StepLog> steps_;
 };
