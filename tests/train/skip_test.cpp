@@ -67,7 +67,9 @@ struct SkippingRun {
 void expect_same_state(const SkippingRun& a, const SkippingRun& b) {
   EXPECT_EQ(weights_of(a.model), weights_of(b.model));
   EXPECT_EQ(a.optimizer.state1().to_vector(), b.optimizer.state1().to_vector());
-  if (a.optimizer.state2()) EXPECT_EQ(a.optimizer.state2().to_vector(), b.optimizer.state2().to_vector());
+  if (a.optimizer.state2()) {
+    EXPECT_EQ(a.optimizer.state2().to_vector(), b.optimizer.state2().to_vector());
+  }
   EXPECT_EQ(a.optimizer.steps(), b.optimizer.steps());
 }
 
