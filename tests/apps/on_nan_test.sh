@@ -23,7 +23,7 @@ run train --data good.csv $table --out without
 same_weights skipped/model.safetensors without/model.safetensors
 [ "$(losses skipped)" = "$(losses without)" ] || fail "the losses differ: $(losses skipped) $(losses without)"
 head -4 without/metrics.csv | grep -q '^epoch,.*,val_seconds$' || fail "a further column without --on-nan"
-# A run that stopped continues with --on-nan skip, and the column survives a continuation with the default.
+# A continued run has the column as well.
 run train --data bad.csv $table --out skipped --epochs 5 --resume
 [ "$(grep -cE '^[0-9].*,1$' skipped/metrics.csv)" -eq 5 ] || fail "$(cat skipped/metrics.csv)"
 run rerun skipped

@@ -45,9 +45,9 @@ struct Guarded {
   std::uint64_t updates = 0;
 };
 
-class OptimizerKinds : public testing::TestWithParam<int> {};
+class UpdateKinds : public testing::TestWithParam<int> {};
 
-TEST_P(OptimizerKinds, ChangeNothingIfAGradientOrALossIsNotFinite) {
+TEST_P(UpdateKinds, ChangeNothingIfAGradientOrALossIsNotFinite) {
   const OptimizerOptions o = OptimizerOptions::defaults(OptimizerKind(GetParam()));
   for (const Device device : {Device::cpu(), Device::best()}) {
     Guarded run(device, o), plain(device, o);
@@ -71,11 +71,11 @@ TEST_P(OptimizerKinds, ChangeNothingIfAGradientOrALossIsNotFinite) {
     EXPECT_TRUE(run.optimizer.is_finite());
   }
 }
-INSTANTIATE_TEST_SUITE_P(OptimizerGuard, OptimizerKinds, testing::Range(0, 6),
+INSTANTIATE_TEST_SUITE_P(GuardedUpdate, UpdateKinds, testing::Range(0, 6),
                          [](const auto& i) { return std::string(name(OptimizerKind(i.param))); });
 
 // Clipping makes a huge gradient usable, but not an infinite one.
-TEST(OptimizerGuard, ClipsBeforeItDecides) {
+TEST(GuardedUpdateOnDevice, ClipsBeforeItDecides) {
   for (const Device device : {Device::cpu(), Device::best()}) {
     Guarded run(device, SGDOptions{.learning_rate = 1, .clip_norm = 0.5});
     EXPECT_TRUE(run.step({0, 3e25f, 4e25f}));
@@ -87,7 +87,7 @@ TEST(OptimizerGuard, ClipsBeforeItDecides) {
   }
 }
 
-TEST(OptimizerGuard, FindsNonFiniteWeightsAndStates) {
+TEST(GuardedUpdateOnDevice, FindsNonFiniteWeightsAndStates) {
   for (const Device device : {Device::cpu(), Device::best()}) {
     Guarded run(device, AdamOptions{});
     EXPECT_TRUE(run.optimizer.is_finite());
@@ -103,7 +103,7 @@ TEST(OptimizerGuard, FindsNonFiniteWeightsAndStates) {
   }
 }
 
-TEST(OptimizerGuard, RefusesOtherLosses) {
+TEST(GuardedUpdateOnDevice, RefusesOtherLosses) {
   Guarded run(Device::cpu(), AdamOptions{});
   const Tensor two = Tensor::zeros({2}), one = Tensor::zeros({1});
   const Tensor wrong[] = {two}, many[] = {one, one, one};

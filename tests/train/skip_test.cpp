@@ -2,6 +2,7 @@
 // steps.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -132,7 +133,7 @@ TEST(TrainerSkip, NoticesAGradientThatIsNotFinite) {
     SkippingRun without(place, data.slice(0, 40), OptimizerKind::adam, OnNan::skip, likelihood);
     SkippingRun stops(place, data, OptimizerKind::adam, OnNan::stop, likelihood);
     EXPECT_TRUE(std::isfinite(stops.trainer.run_steps(6).losses.loss)) << "the loss itself is finite";
-    EXPECT_TRUE(std::isnan(weights_of(stops.model)[0]));
+    EXPECT_TRUE(std::ranges::any_of(weights_of(stops.model), [](float w) { return std::isnan(w); }));
     for (int epoch = 1; epoch <= 2; ++epoch) {
       EXPECT_EQ(with.trainer.run_epoch().skipped, 1u);
       without.trainer.run_epoch();
@@ -141,7 +142,7 @@ TEST(TrainerSkip, NoticesAGradientThatIsNotFinite) {
   }
 }
 
-TEST(TrainerSkip, ChangesNothingWithoutSuchASteps) {
+TEST(TrainerSkip, ChangesNothingWithoutSuchAStep) {
   for (const Place& place : test::autograd_places()) {
     SCOPED_TRACE(place.text());
     SkippingRun skips(place, examples(43, place.device));
@@ -185,7 +186,7 @@ TEST(TrainerSkip, ContinuesBitForBitFromACheckpoint) {
     data.examples.slice(33, 1).fill(kNan);
     SkippingRun whole(place, data);
     const std::vector<EpochResult> expected = whole.trainer.run_epochs(3);
-    for (std::uint64_t step = 0; step <= 18; ++step) {
+    for (std::uint64_t step = 0; step <= 18; step += place.device.is_cpu() ? 1 : 5) {
       SkippingRun first(place, data), second(place, data);
       first.trainer.run_steps(step);
       save_checkpoint(folder / "c", first.model.parameters(), first.optimizer, first.trainer.state());
