@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <climits>
 #include <cstdio>
 #include <sstream>
 
-#include "gpuvae/error.h"
+#include "kernels/check.h"
+#include "src/data/counted.h"
 #include "src/io/file.h"
 
 namespace gpuvae::apps {
@@ -47,12 +49,31 @@ std::vector<std::string> comments(bool pixel_mean) {
           "train_*: means over the epoch, while the weights change; val_*: after the epoch"};
 }
 
-constexpr const char *kSkippedColumn = "skipped_steps", *kRewindsColumn = "rewinds";
+const std::string kSkippedColumn = "skipped_steps", kRewindsColumn = "rewinds";
+// The columns that --on-nan adds. The text of rows_text has both or none.
+const std::vector<std::string> kFaultColumns = {kSkippedColumn, kRewindsColumn};
+
+bool any_skipped(const std::vector<EpochResult>& epochs) {
+  return std::ranges::any_of(epochs, [](const EpochResult& r) { return r.skipped > 0; });
+}
+bool any_rewinds(const std::vector<EpochResult>& epochs) {
+  return std::ranges::any_of(epochs, [](const EpochResult& r) { return r.rewinds > 0; });
+}
+
+std::vector<double> row(const EpochResult& r, bool skipped, bool rewinds) {
+  const Losses &t = r.train, &v = r.validation;
+  std::vector<double> numbers = {
+      double(r.epoch),     t.loss, t.reconstruction, t.kl, v.loss, v.reconstruction, v.kl, r.train_seconds,
+      r.validation_seconds};
+  if (skipped) numbers.push_back(static_cast<double>(r.skipped));
+  if (rewinds) numbers.push_back(r.rewinds);
+  return numbers;
+}
 
 std::vector<std::string> columns(bool skipped, bool rewinds) {
   std::vector<std::string> names = kColumns;
-  if (skipped) names.emplace_back(kSkippedColumn);
-  if (rewinds) names.emplace_back(kRewindsColumn);
+  if (skipped) names.push_back(kSkippedColumn);
+  if (rewinds) names.push_back(kRewindsColumn);
   return names;
 }
 
@@ -82,25 +103,15 @@ std::vector<double> numbers_of(const std::string& line) {
 
 MetricsFile::MetricsFile(const std::filesystem::path& path, const TrainOptions& options,
                          const std::vector<EpochResult>& before, bool deferred)
-    : skipped_(options.on_nan == OnNan::skip ||
-               std::ranges::any_of(before, [](const EpochResult& r) { return r.skipped > 0; })),
-      rewinds_(options.on_nan == OnNan::rewind ||
-               std::ranges::any_of(before, [](const EpochResult& r) { return r.rewinds > 0; })),
+    : skipped_(options.on_nan == OnNan::skip || any_skipped(before)),
+      rewinds_(options.on_nan == OnNan::rewind || any_rewinds(before)),
       csv_(path, columns(skipped_, rewinds_), comments(options.pixel_mean),
            {.sync = io::Sync::no, .deferred = true}) {
   for (const EpochResult& r : before) append(r);
   if (!deferred) start();
 }
 
-void MetricsFile::append(const EpochResult& r) {
-  const Losses &t = r.train, &v = r.validation;
-  std::vector<double> row = {
-      double(r.epoch),     t.loss, t.reconstruction, t.kl, v.loss, v.reconstruction, v.kl, r.train_seconds,
-      r.validation_seconds};
-  if (skipped_) row.push_back(static_cast<double>(r.skipped));
-  if (rewinds_) row.push_back(r.rewinds);
-  csv_.append(row);
-}
+void MetricsFile::append(const EpochResult& r) { csv_.append(row(r, skipped_, rewinds_)); }
 
 void MetricsFile::sync() {
   csv_.set_sync(io::Sync::yes);
@@ -108,21 +119,29 @@ void MetricsFile::sync() {
   csv_.set_sync(io::Sync::no);
 }
 
-std::vector<EpochResult> read_metrics(const std::filesystem::path& path) {
-  std::istringstream in(io::read_file(path));
+std::string rows_text(const std::vector<EpochResult>& epochs) {
+  std::string text;
+  const bool faults = any_skipped(epochs) || any_rewinds(epochs);
+  for (const EpochResult& r : epochs) text += fmt::format("{}\n", fmt::join(row(r, faults, faults), ","));
+  return text;
+}
+
+std::vector<EpochResult> rows_of_text(const std::string& text, const std::string& where) {
+  std::istringstream in(text);
   std::vector<EpochResult> epochs;
   std::vector<std::string> further;
   for (std::string line; std::getline(in, line);) {
+    if (line.ends_with('\r')) line.pop_back();
     if (line.empty() || line[0] == '#') continue;
     if (line[0] == 'e') {
       further = further_columns(line);
       continue;
     }
     const std::vector<double> v = numbers_of(line);
+    if (further.empty() && v.size() == kColumns.size() + kFaultColumns.size()) further = kFaultColumns;
     const std::size_t expected = kColumns.size() + further.size();
-    if (v.size() != expected)
-      throw Error("read",
-                  fmt::format("{}: expected {} numbers per row, got \"{}\"", path.string(), expected, line));
+    check(v.size() == expected && v[0] >= 1 && v[0] <= INT_MAX, file_error("read"),
+          "{}: expected {} numbers per row, the first an epoch, got \"{}\"", where, expected, line);
     EpochResult r;
     r.epoch = static_cast<int>(v[0]);
     r.train = {v[1], v[2], v[3]};
@@ -138,17 +157,20 @@ std::vector<EpochResult> read_metrics(const std::filesystem::path& path) {
   return epochs;
 }
 
+std::vector<EpochResult> read_metrics(const std::filesystem::path& path) {
+  return rows_of_text(io::read_file(path), path.string());
+}
+
 // The rows are written too often to wait for the disk; a loss of power may cost the last ones.
 StepLog::StepLog(const std::filesystem::path& path, const RunConfig& c, const Position& position,
                  bool deferred)
     : beta_(c.training.beta), last_(position) {
-  csv_.emplace(
-      path, kStepColumns,
-      std::vector{fmt::format("mean nats per image over the last {} steps; with beta 1, the loss is -ELBO",
-                              c.log_every)},
-      io::CsvOptions{.rows = position.epoch > 0 ? steps_until(path, position) : "",
-                     .sync = io::Sync::no,
-                     .deferred = deferred});
+  csv_.emplace(path, kStepColumns,
+               std::vector{fmt::format("mean nats per image over the last {}; with beta 1, the loss is -ELBO",
+                                       counted(c.log_every, "step"))},
+               io::CsvOptions{.rows = position.epoch > 0 ? steps_until(path, position) : "",
+                              .sync = io::Sync::no,
+                              .deferred = deferred});
 }
 
 void StepLog::update(int epoch, std::int64_t images, const Losses& so_far) {

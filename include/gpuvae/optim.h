@@ -87,6 +87,9 @@ class Optimizer {
   // Whether all parameters and the whole state are finite. Waits for the current stream.
   [[nodiscard]] bool is_finite() const;
 
+  // The gradients that step() uses, with the arena's layout. Gradients that parameters do not have are set to
+  // zero first. A distributed run sums them over its ranks.
+  [[nodiscard]] Tensor gradients();
   // The arena of the parameters, f32, one-dimensional, with gaps for alignment. Parameters with decay come
   // first.
   [[nodiscard]] Tensor values() const { return values_; }
@@ -109,7 +112,6 @@ class Optimizer {
 
  private:
   void place(const Parameter& p, std::int64_t offset);
-  void complete_gradients();
   void clip(std::span<const Tensor> losses, bool guard);
   void update(const Clock& updates, const Tensor& factors, bool guarded);
   [[nodiscard]] std::uint64_t* counter() const;

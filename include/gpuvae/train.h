@@ -9,6 +9,7 @@
 #include <string>
 
 #include "gpuvae/data.h"
+#include "gpuvae/distributed.h"
 #include "gpuvae/optim.h"
 #include "gpuvae/schedule.h"
 #include "gpuvae/vae.h"
@@ -38,6 +39,9 @@ struct TrainOptions {
   // What happens at a step whose loss or gradient is not finite. With skip and rewind, every step also
   // computes the norm of the gradient, and the fused executor is not available.
   OnNan on_nan = OnNan::stop;
+  // Divides every batch among several ranks. The executor is then eager, and free_bits must be 0, because
+  // free bits depend on the whole batch.
+  std::shared_ptr<Communicator> communicator = {};
 };
 
 // The number of steps in a pass over `images` images.
@@ -208,6 +212,7 @@ class Trainer {
   [[nodiscard]] std::int64_t images_after(std::uint64_t steps) const;  // within one epoch
   void begin_epoch();
   EpochResult run_epoch(const ProgressCallback& progress, bool& stopped);
+  [[nodiscard]] bool any_rank(bool condition) const;
   bool train_to(std::uint64_t end, const ProgressCallback& progress);
   [[nodiscard]] struct StepContext first_step();
   [[nodiscard]] bool skips() const { return options_.on_nan == OnNan::skip; }

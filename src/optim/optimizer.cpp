@@ -175,8 +175,13 @@ std::uint64_t Optimizer::steps() const {
   return steps_ + counted;
 }
 
+Tensor Optimizer::gradients() {
+  for (const Variable& v : variables_)
+    if (!v.grad()) v.zero_stored_grad();
+  return gradients_;
+}
+
 void Optimizer::step(const Clock& updates, const Tensor& factors) {
-  complete_gradients();
   if (options_.clip_norm > 0) clip({}, false);
   update(updates, factors, false);
 }
@@ -187,7 +192,6 @@ void Optimizer::step_if_finite(const Clock& updates, const Tensor& factors, std:
   for (const Tensor& loss : losses)
     check(loss && loss.elements() == 1 && loss.dtype() == DType::f32 && loss.device() == values_.device(),
           "optimizer", "expected a loss of one f32 element on {}, got {}", values_.device(), loss);
-  complete_gradients();
   clip(losses, true);
   update(updates, factors, true);
 }
@@ -195,19 +199,14 @@ void Optimizer::step_if_finite(const Clock& updates, const Tensor& factors, std:
 // Computes the norm of the gradient and its scale.
 void Optimizer::clip(std::span<const Tensor> losses, bool guard) {
   const Device device = values_.device();
-  kernels::ClipArgs args{.size = gradients_.elements(), .guard = guard};
+  const Tensor gradient = gradients();
+  kernels::ClipArgs args{.size = gradient.elements(), .guard = guard};
   args.max_norm = options_.clip_norm > 0 ? options_.clip_norm : std::numeric_limits<double>::infinity();
-  args.x = gradients_.data();
+  args.x = gradient.data();
   args.scale = gradient_scale().data();
   args.norm = clip_.slice(1, 1).data();
   for (std::size_t i = 0; i < losses.size(); ++i) args.losses[i] = losses[i].data();
   device.backend().clip(args, Stream::current(device).handle());
-}
-
-// A parameter without a gradient is updated as if its gradient were zero.
-void Optimizer::complete_gradients() {
-  for (const Variable& v : variables_)
-    if (!v.grad()) v.zero_stored_grad();
 }
 
 void Optimizer::update(const Clock& updates, const Tensor& factors, bool guarded) {
@@ -228,7 +227,7 @@ void Optimizer::update(const Clock& updates, const Tensor& factors, bool guarded
     args.factor_count = static_cast<std::uint64_t>(factors.elements());
   }
   args.parameters = values_.data();
-  args.gradients = gradients_.data();
+  args.gradients = gradients().data();
   args.state1 = state1_.data();
   args.state2 = state2_ ? state2_.data() : nullptr;
   args.guarded = guarded;

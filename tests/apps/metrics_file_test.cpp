@@ -82,7 +82,8 @@ TEST(MetricsFile, RefusesRowsOfAnotherLength) {
   const auto file = folder / "metrics.csv";
   io::write_file(file, kHeader + ",skipped_steps\n1,2,3,4,5,6,7,8,9\n");
   EXPECT_EQ(test::error_of([&] { read_metrics(file); }),
-            "[read] " + file.string() + ": expected 10 numbers per row, got \"1,2,3,4,5,6,7,8,9\"");
+            "[read] " + file.string() +
+                ": expected 10 numbers per row, the first an epoch, got \"1,2,3,4,5,6,7,8,9\"");
 }
 
 }  // namespace
