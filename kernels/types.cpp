@@ -40,8 +40,13 @@ std::string_view name(Executor e) {
   constexpr std::string_view names[] = {"auto", "eager", "graph", "fused"};
   return names[static_cast<int>(e)];
 }
+std::string_view name(OnNan o) {
+  constexpr std::string_view names[] = {"stop", "skip", "rewind"};
+  return names[static_cast<int>(o)];
+}
 std::string_view name(ErrorKind kind) {
-  constexpr std::string_view names[] = {"invalid_argument", "unsupported", "out_of_memory", "io", "cuda"};
+  constexpr std::string_view names[] = {"invalid_argument", "unsupported", "out_of_memory", "io", "cuda",
+                                        "not_finite"};
   return names[static_cast<int>(kind)];
 }
 

@@ -41,6 +41,15 @@ std::vector<Setting> run_settings(RunConfig& c) {
        "such as "
        "1epoch or 10epochs; a stopped or killed run continues from its last checkpoint",
        false},
+      {"--on-nan", choice(c.training.on_nan, OnNan::rewind),
+       "what to do if the loss or the gradient of a training step is not finite: stop ends the run with an "
+       "error, "
+       "skip leaves the step out and counts it, rewind goes back to the end of the last epoch with half the "
+       "learning "
+       "rate, at most three times (skip and rewind exclude --executor fused; with rewind, checkpoints are "
+       "saved "
+       "between epochs only)",
+       false},
   };
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
 #include <climits>
 #include <cstdio>
@@ -48,23 +49,69 @@ std::vector<std::string> comments(bool pixel_mean) {
           "train_*: means over the epoch, while the weights change; val_*: after the epoch"};
 }
 
-std::vector<double> row(const EpochResult& r) {
+const std::string kSkippedColumn = "skipped_steps", kRewindsColumn = "rewinds";
+// The columns that --on-nan adds. The text of rows_text has both or none.
+const std::vector<std::string> kFaultColumns = {kSkippedColumn, kRewindsColumn};
+
+bool any_skipped(const std::vector<EpochResult>& epochs) {
+  return std::ranges::any_of(epochs, [](const EpochResult& r) { return r.skipped > 0; });
+}
+bool any_rewinds(const std::vector<EpochResult>& epochs) {
+  return std::ranges::any_of(epochs, [](const EpochResult& r) { return r.rewinds > 0; });
+}
+
+std::vector<double> row(const EpochResult& r, bool skipped, bool rewinds) {
   const Losses &t = r.train, &v = r.validation;
-  return {
+  std::vector<double> numbers = {
       double(r.epoch),     t.loss, t.reconstruction, t.kl, v.loss, v.reconstruction, v.kl, r.train_seconds,
       r.validation_seconds};
+  if (skipped) numbers.push_back(static_cast<double>(r.skipped));
+  if (rewinds) numbers.push_back(r.rewinds);
+  return numbers;
+}
+
+std::vector<std::string> columns(bool skipped, bool rewinds) {
+  std::vector<std::string> names = kColumns;
+  if (skipped) names.push_back(kSkippedColumn);
+  if (rewinds) names.push_back(kRewindsColumn);
+  return names;
+}
+
+// The names of the columns after the first ones, which every file has.
+std::vector<std::string> further_columns(const std::string& header) {
+  std::istringstream in(header);
+  std::vector<std::string> names;
+  for (std::string name; std::getline(in, name, ',');) names.push_back(name);
+  names.erase(names.begin(),
+              names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), kColumns.size())));
+  return names;
+}
+
+std::vector<double> numbers_of(const std::string& line) {
+  std::vector<double> numbers;
+  const char *at = line.data(), *end = at + line.size();
+  for (double x = 0; at <= end;) {
+    const auto [next, error] = std::from_chars(at, end, x);
+    if (error != std::errc()) break;
+    numbers.push_back(x);
+    at = next + 1;
+  }
+  return numbers;
 }
 
 }  // namespace
 
-MetricsFile::MetricsFile(const std::filesystem::path& path, bool pixel_mean,
+MetricsFile::MetricsFile(const std::filesystem::path& path, const TrainOptions& options,
                          const std::vector<EpochResult>& before, bool deferred)
-    : csv_(path, kColumns, comments(pixel_mean), {.sync = io::Sync::no, .deferred = true}) {
-  for (const EpochResult& r : before) csv_.append(row(r));
+    : skipped_(options.on_nan == OnNan::skip || any_skipped(before)),
+      rewinds_(options.on_nan == OnNan::rewind || any_rewinds(before)),
+      csv_(path, columns(skipped_, rewinds_), comments(options.pixel_mean),
+           {.sync = io::Sync::no, .deferred = true}) {
+  for (const EpochResult& r : before) append(r);
   if (!deferred) start();
 }
 
-void MetricsFile::append(const EpochResult& r) { csv_.append(row(r)); }
+void MetricsFile::append(const EpochResult& r) { csv_.append(row(r, skipped_, rewinds_)); }
 
 void MetricsFile::sync() {
   csv_.set_sync(io::Sync::yes);
@@ -74,32 +121,37 @@ void MetricsFile::sync() {
 
 std::string rows_text(const std::vector<EpochResult>& epochs) {
   std::string text;
-  for (const EpochResult& r : epochs) text += fmt::format("{}\n", fmt::join(row(r), ","));
+  const bool faults = any_skipped(epochs) || any_rewinds(epochs);
+  for (const EpochResult& r : epochs) text += fmt::format("{}\n", fmt::join(row(r, faults, faults), ","));
   return text;
 }
 
 std::vector<EpochResult> rows_of_text(const std::string& text, const std::string& where) {
   std::istringstream in(text);
   std::vector<EpochResult> epochs;
+  std::vector<std::string> further;
   for (std::string line; std::getline(in, line);) {
     if (line.ends_with('\r')) line.pop_back();
-    if (line.empty() || line[0] == '#' || line[0] == 'e') continue;
-    std::vector<double> v;
-    const char *at = line.data(), *end = at + line.size();
-    for (double x = 0; at <= end;) {
-      const auto [next, error] = std::from_chars(at, end, x);
-      if (error != std::errc()) break;
-      v.push_back(x);
-      at = next + 1;
+    if (line.empty() || line[0] == '#') continue;
+    if (line[0] == 'e') {
+      further = further_columns(line);
+      continue;
     }
-    check(v.size() == kColumns.size() && v[0] >= 1 && v[0] <= INT_MAX, file_error("read"),
-          "{}: expected {} numbers per row, the first an epoch, got \"{}\"", where, kColumns.size(), line);
+    const std::vector<double> v = numbers_of(line);
+    if (further.empty() && v.size() == kColumns.size() + kFaultColumns.size()) further = kFaultColumns;
+    const std::size_t expected = kColumns.size() + further.size();
+    check(v.size() == expected && v[0] >= 1 && v[0] <= INT_MAX, file_error("read"),
+          "{}: expected {} numbers per row, the first an epoch, got \"{}\"", where, expected, line);
     EpochResult r;
     r.epoch = static_cast<int>(v[0]);
     r.train = {v[1], v[2], v[3]};
     r.validation = {v[4], v[5], v[6]};
     r.train_seconds = v[7];
     r.validation_seconds = v[8];
+    for (std::size_t i = 0; i < further.size(); ++i) {
+      if (further[i] == kSkippedColumn) r.skipped = static_cast<std::uint64_t>(v[kColumns.size() + i]);
+      if (further[i] == kRewindsColumn) r.rewinds = static_cast<int>(v[kColumns.size() + i]);
+    }
     epochs.push_back(r);
   }
   return epochs;
@@ -124,6 +176,7 @@ StepLog::StepLog(const std::filesystem::path& path, const RunConfig& c, const Po
 void StepLog::update(int epoch, std::int64_t images, const Losses& so_far) {
   if (epoch != last_.epoch) last_ = {.epoch = epoch};
   const double n = static_cast<double>(images), before = static_cast<double>(last_.images), d = n - before;
+  if (d <= 0) return;  // all steps since the last row were skipped (--on-nan skip)
   const double reconstruction = (so_far.reconstruction * n - last_.so_far.reconstruction * before) / d;
   const double kl = (so_far.kl * n - last_.so_far.kl * before) / d;
   csv_->append({double(epoch), n, reconstruction + beta_ * kl, reconstruction, kl});

@@ -13,14 +13,18 @@ namespace gpuvae::apps {
 // older run stay until the new run has finished an epoch.
 class MetricsFile {
  public:
-  MetricsFile(const std::filesystem::path& path, bool pixel_mean, const std::vector<EpochResult>& before,
-              bool deferred = false);
+  // With OnNan::skip, or if an earlier epoch skipped steps, the file has a further column skipped_steps: the
+  // skipped steps of the epoch. With OnNan::rewind, or after a rewind, the further column rewinds is that of
+  // EpochResult.
+  MetricsFile(const std::filesystem::path& path, const TrainOptions& options,
+              const std::vector<EpochResult>& before, bool deferred = false);
   void start() { csv_.start(); }
   void append(const EpochResult& r);
   // Writes the file again and waits until it is on the disk.
   void sync();
 
  private:
+  bool skipped_, rewinds_;  // whether the file has these columns
   io::CsvWriter csv_;
 };
 // The rows of metrics.csv with all digits, as a checkpoint keeps them.

@@ -130,7 +130,7 @@ bool Session::reload(const std::string& command) {
   history_.epochs = read_history(config_.epochs);
   const fs::path metrics = folder_ / kMetricsFile;
   if (!history_.epochs.empty() && (!is_there(metrics) || read_metrics(metrics).empty()))
-    MetricsFile(metrics, config_.training.pixel_mean, history_.epochs);
+    MetricsFile(metrics, config_.training, history_.epochs);
   std::fprintf(stderr, "loaded  %s, trained for %s (--retrain trains from the start)\n", file.c_str(),
                counted(epochs < 0 ? config_.epochs : epochs, "epoch").c_str());
   return true;

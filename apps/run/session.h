@@ -110,6 +110,10 @@ class Session {
   EpochResult run_epoch(Progress& progress);
   void begin_files();
   [[noreturn]] void stop(int signal) const;
+  [[noreturn]] void fail_training(const Error& error) const;
+  std::string where_it_continues() const;
+  void say_skipped(const EpochResult& result) const;
+  void rewind(const Rewind& rewind);
   void save_model(int epoch, Durability durability) const;
   void save_checkpoint(Durability durability) const;
 
@@ -129,6 +133,7 @@ class Session {
   bool config_written_ = false;         // whether config.toml is that of this run
   std::filesystem::path resumed_from_;  // the checkpoint from which the run continues
   StepLog::Position log_position_;
+  StepLog::Position rewind_log_position_;  // the position of steps_ to which a rewind goes back
   std::optional<MetricsFile> metrics_;
   std::optional<StepLog> steps_;
 };

@@ -67,15 +67,25 @@ void Session::train_from(const TrainingState& start) {
   const bool fresh = start.epochs == 0 && start.steps == 0;
   announce_start(true);
   if (fresh && !replaces_) begin_files();
-  metrics_.emplace(folder_ / kMetricsFile, config_.training.pixel_mean, history_.epochs, replaces_);
+  metrics_.emplace(folder_ / kMetricsFile, config_.training, history_.epochs, replaces_);
   if (config_.log_every > 0) steps_.emplace(folder_ / kStepsFile, config_, log_position_, replaces_);
   if (start.steps == 0 && start.epochs > saved_epochs(folder_))
     save_model(start.epochs, Durability::process_end);
   Progress progress(config_.epochs, trainer_->images_per_epoch(), unit());
   const StopSignals signals;
   CheckpointTimer timer(config_.checkpoint_every, !fresh);
-  trainer_->stop_when([&] { return StopSignals::received() != 0 || (!replaces_ && timer.time_is_up()); });
-  while (trainer_->epochs_done() < config_.epochs) train_epoch(progress, timer);
+  // A run with rewinds saves checkpoints between epochs only, where it would go back to. Killed and
+  // continued, it then goes back to the same states as without the kill.
+  const bool rewinds = config_.training.on_nan == OnNan::rewind;
+  trainer_->stop_when(
+      [&] { return StopSignals::received() != 0 || (!replaces_ && !rewinds && timer.time_is_up()); });
+  trainer_->on_rewind([&](const Rewind& r) { rewind(r); });
+  rewind_log_position_ = log_position_;
+  try {
+    while (trainer_->epochs_done() < config_.epochs) train_epoch(progress, timer);
+  } catch (const Error& error) {
+    fail_training(error);
+  }
   trainer_->stop_when({});
   if (config_.epochs > 0) return;
   begin_files();
@@ -105,25 +115,65 @@ void Session::train_epoch(Progress& progress, CheckpointTimer& timer) {
     timer.saved();
   }
   if (r.complete) save_model(r.epoch, durability);
-  if (r.complete) progress.finish_epoch(epoch_line(r, validation_.count() > 0, config_.training.beta));
+  if (r.complete) {
+    progress.finish_epoch(epoch_line(r, validation_.count() > 0, config_.training.beta));
+    say_skipped(r);
+    if (steps_) rewind_log_position_ = steps_->position();
+  }
   if (stopped) stop(signal);
 }
 
-// If the run diverges, the model of the last good epoch stays in the folder.
 EpochResult Session::run_epoch(Progress& progress) {
   const int epoch = trainer_->epochs_done() + 1;
-  try {
-    return trainer_->run_epoch([&](std::int64_t images, const Losses& so_far) {
-      progress.update(epoch, images, so_far.loss);
-      if (steps_) steps_->update(epoch, images, so_far);
-    });
-  } catch (const Error& error) {
-    std::string text = error.what();
+  return trainer_->run_epoch([&](std::int64_t images, const Losses& so_far) {
+    progress.update(epoch, images, so_far.loss);
+    if (steps_) steps_->update(epoch, images, so_far);
+  });
+}
+
+// If the run diverges, the model of the last good epoch stays in the folder. If the device fails, the
+// checkpoint stays as well.
+void Session::fail_training(const Error& error) const {
+  std::string text = error.what();
+  if (error.kind() == ErrorKind::cuda) text += where_it_continues();
+  if (error.kind() == ErrorKind::not_finite) {
     const std::string advice = scaling_advice(facts_.description);
-    if (text.find("not finite") != text.npos && !advice.empty()) text += "; " + advice;
-    if (epoch > 1) text += fmt::format("; {} holds epoch {}", (folder_ / kModelFile).string(), epoch - 1);
-    throw std::runtime_error(text);
+    if (!advice.empty()) text += "; " + advice;
+    if (!history_.epochs.empty())
+      text +=
+          fmt::format("; {} holds epoch {}", (folder_ / kModelFile).string(), history_.epochs.back().epoch);
+    if (config_.training.on_nan == OnNan::stop)
+      text += " (--on-nan skip or rewind continues after such steps)";
   }
+  throw std::runtime_error(text);
+}
+
+std::string Session::where_it_continues() const {
+  std::error_code ignored;
+  const fs::path file = folder_ / kCheckpointFile;
+  if (replaces_)
+    return fmt::format("; nothing of the new run is saved yet, and {} still holds the previous run",
+                       folder_.string());
+  if (!fs::exists(file, ignored)) return fmt::format("; nothing is saved yet in {}", folder_.string());
+  return fmt::format("; the same command continues from {}", file.string());
+}
+
+void Session::say_skipped(const EpochResult& r) const {
+  if (r.skipped == 0) return;
+  std::fprintf(stderr,
+               "warning %llu of %lld steps of epoch %d %s skipped: their loss or gradient is not finite\n",
+               static_cast<unsigned long long>(r.skipped),
+               static_cast<long long>(trainer_->steps_per_epoch()), r.epoch, r.skipped == 1 ? "was" : "were");
+}
+
+// Says why the run goes back, and removes the rows of steps.csv that it will write again.
+void Session::rewind(const Rewind& r) {
+  const std::string steps = r.state.steps > 0 ? fmt::format(" and {} steps", r.state.steps) : "";
+  std::fprintf(
+      stderr,
+      "warning %s: going back to the state after epoch %d%s, with learning rate %g (rewind %d of %d)\n",
+      r.reason.c_str(), r.state.epochs, steps.c_str(), r.learning_rate, r.number, kMaxRewinds);
+  if (config_.log_every > 0) steps_.emplace(folder_ / kStepsFile, config_, rewind_log_position_, replaces_);
 }
 
 // Moves away the run that this run replaces, before this run writes its first file. The first file is

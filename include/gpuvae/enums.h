@@ -94,4 +94,12 @@ enum class Executor : std::uint8_t {
   fused,      // like `graph`, but a step is a few fused kernels, which support only some models
 };
 
+// What a trainer does with a step whose loss or gradient is infinite or not a number. A gradient also counts
+// as infinite if the square of its norm, after clipping, exceeds the largest f32 number.
+enum class OnNan : std::uint8_t {
+  stop,    // throws Error if the loss is not finite; the gradient is not checked
+  skip,    // leaves the parameters and the optimiser as they are, and counts the step as skipped
+  rewind,  // goes back to the start of the epoch with half the learning rate, at most three times
+};
+
 }  // namespace gpuvae

@@ -15,6 +15,7 @@ enum class ErrorKind : std::uint8_t {
   out_of_memory,     // the host or the device has no free memory left: a smaller batch may fit
   io,                // a file or folder is missing, unreadable, not writable, damaged or of the wrong kind
   cuda,              // CUDA or one of its libraries reported a failure
+  not_finite,        // a loss, a gradient or a weight became infinite or not a number during training
 };
 // Returns the name: "invalid_argument", ...
 [[nodiscard]] std::string_view name(ErrorKind kind);

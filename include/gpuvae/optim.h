@@ -53,6 +53,10 @@ class Optimizer {
   // graph. With `factors`, f64 [n] on the parameters' device, update number i (from 0) multiplies the
   // learning rate by factors[i % n].
   void step(const Clock& updates, const Tensor& factors = {});
+  // Like step(updates, factors), but changes neither parameters nor state if the gradient or one of up to two
+  // `losses`, of one f32 element each on the parameters' device, is not finite (see OnNan). gradient_scale()
+  // then holds NaN.
+  void step_if_finite(const Clock& updates, const Tensor& factors, std::span<const Tensor> losses);
   // Adds `updates` to the number of finished updates.
   void count(std::uint64_t updates);
 
@@ -77,6 +81,11 @@ class Optimizer {
   // The norm of the gradient at the last step, before clipping. Waits for the current stream. Throws Error if
   // clip_norm is 0.
   [[nodiscard]] double gradient_norm() const;
+  // f32 [1] on the parameters' device: the factor by which the last step_if_finite(), or the last step with
+  // clip_norm, multiplied the gradient.
+  [[nodiscard]] Tensor gradient_scale() const;
+  // Whether all parameters and the whole state are finite. Waits for the current stream.
+  [[nodiscard]] bool is_finite() const;
 
   // The gradients that step() uses, with the arena's layout. Gradients that parameters do not have are set to
   // zero first. A distributed run sums them over its ranks.
@@ -103,6 +112,8 @@ class Optimizer {
 
  private:
   void place(const Parameter& p, std::int64_t offset);
+  void clip(std::span<const Tensor> losses, bool guard);
+  void update(const Clock& updates, const Tensor& factors, bool guarded);
   [[nodiscard]] std::uint64_t* counter() const;
 
   OptimizerOptions options_;

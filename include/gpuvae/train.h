@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <string>
 
 #include "gpuvae/data.h"
 #include "gpuvae/distributed.h"
@@ -35,6 +36,9 @@ struct TrainOptions {
   double report_seconds = 0.5;              // minimum seconds between reports on a GPU; see report_steps
   LearningRateSchedule schedule = {};       // factors of the learning rate; empty: always 1
   Executor executor = Executor::automatic;  // eager and graph agree bit for bit; fused rounds differently
+  // What happens at a step whose loss or gradient is not finite. With skip and rewind, every step also
+  // computes the norm of the gradient, and the fused executor is not available.
+  OnNan on_nan = OnNan::stop;
   // Divides every batch among several ranks. The executor is then eager, and free_bits must be 0, because
   // free bits depend on the whole batch.
   std::shared_ptr<Communicator> communicator = {};
@@ -57,7 +61,9 @@ struct EpochResult {
   Losses validation;              // evaluated after the training steps
   double train_seconds = 0;       // wall-clock time
   double validation_seconds = 0;  // wall-clock time
-  bool complete = true;  // false if a callback stopped the epoch; `train` then covers the steps so far
+  bool complete = true;       // false if a callback stopped the epoch; `train` then covers the steps so far
+  std::uint64_t skipped = 0;  // steps that OnNan::skip left out; `train` does not include them
+  int rewinds = 0;            // rewinds of the run so far (OnNan::rewind)
 };
 // Receives the number of images processed in the current epoch, and the mean losses so far.
 using ProgressCallback = std::function<void(std::int64_t images, const Losses& so_far)>;
@@ -95,10 +101,35 @@ struct TrainingState {
   double kl = 0;
   // @}
   double seconds = 0;  // wall-clock time of these steps
+  // @{
+  // With OnNan::skip: the skipped steps of the run, those of the running epoch, and their images.
+  std::uint64_t skipped = 0;
+  std::uint64_t epoch_skipped = 0;
+  std::uint64_t epoch_skipped_images = 0;
+  // @}
+  int rewinds = 0;  // with OnNan::rewind: how often the run has gone back
 };
+
+// The number of times that a run goes back with OnNan::rewind before it ends with an error.
+inline constexpr int kMaxRewinds = 3;
+// A rewind of a run, which has just happened.
+struct Rewind {
+  std::string reason;        // the error that made the run go back
+  int number = 0;            // from 1 to kMaxRewinds
+  TrainingState state = {};  // where the run stands now
+  double learning_rate = 0;  // the optimiser's new learning rate
+};
+using RewindCallback = std::function<void(const Rewind&)>;
 
 // Trains a model by epochs or by steps. A run gives bit-identical results however its steps are divided among
 // calls. One thread at a time may use a trainer.
+//
+// TrainOptions::on_nan decides what happens if a loss or gradient is not finite. With OnNan::skip, such a
+// step changes neither the parameters nor the optimiser nor its number of updates, which also is the number
+// that the learning-rate schedule gets. An epoch in which all steps are skipped is an error. With
+// OnNan::rewind, the trainer keeps a copy of the parameters and of the optimiser's state in memory: the state
+// at the end of the last epoch, or at the first training call after the construction or resume(). It goes
+// back to that state with half the learning rate, and trains the epoch again.
 class Trainer {
  public:
   // All tensors must be on the model's device. The trainer keeps a handle to the model. The optimiser must
@@ -112,12 +143,14 @@ class Trainer {
   Trainer& operator=(const Trainer&) = delete;
 
   // Runs one pass over the training set, or the rest of an unfinished one, and then one pass over the
-  // validation set unless it is empty. Throws Error with the number of the step if a loss is not finite.
+  // validation set unless it is empty. Throws Error with the number of the step if a loss is not finite
+  // (ErrorKind::not_finite; see OnNan), or if the device fails (ErrorKind::cuda).
   EpochResult run_epoch(const ProgressCallback& progress = {});
   // Calls run_epoch() up to `epochs` times, until a callback stops the run.
   std::vector<EpochResult> run_epochs(int epochs);
   // Runs the next `steps` steps, which may span several epochs. At the end of an epoch, the validation set is
-  // evaluated only if an on_epoch() callback exists. The errors are those of run_epoch.
+  // evaluated only if an on_epoch() callback exists. The errors are those of run_epoch. After a rewind, the
+  // losses cover the steps since then.
   StepsResult run_steps(std::uint64_t steps);
   // Adds a callback for all later training calls: it is called whenever the number of finished steps is a
   // multiple of `every`. On a GPU, each report waits for the device, and graphs hold at most `every` steps.
@@ -127,6 +160,9 @@ class Trainer {
   void on_steps(std::uint64_t every, StepCallback callback);
   // Adds a callback for the end of every epoch. Throws Error if it is called inside a callback.
   void on_epoch(EpochCallback callback);
+
+  // Sets the function that is called after each rewind (OnNan::rewind). Throws Error inside a callback.
+  void on_rewind(RewindCallback callback);
 
   // Asks `condition` between launches of steps, and ends the training call when it returns true; a later call
   // continues from there. The condition must be quick and must not use the trainer. An empty function removes
@@ -142,6 +178,10 @@ class Trainer {
   [[nodiscard]] int epochs_done() const { return static_cast<int>(step_ / steps_per_epoch_); }
   // The number of finished steps of the run.
   [[nodiscard]] std::uint64_t steps_done() const { return step_; }
+  // The number of steps of the run that were skipped (OnNan::skip), up to the last report or training call.
+  [[nodiscard]] std::uint64_t skipped_steps() const { return skipped_before_ + epoch_skipped_; }
+  // How often the run has gone back (OnNan::rewind).
+  [[nodiscard]] int rewinds() const { return rewinds_; }
   // Makes the next training call continue after `epochs` finished epochs. The parameters and the optimiser
   // must have the state from that point, for example from load_checkpoint.
   void resume_after(int epochs);
@@ -155,8 +195,8 @@ class Trainer {
   [[nodiscard]] std::int64_t steps_per_epoch() const { return static_cast<std::int64_t>(steps_per_epoch_); }
   [[nodiscard]] std::int64_t images_per_epoch() const;
   // @}
-  // The learning rate of a step of the run, counted from 0: the optimiser's current learning rate times the
-  // schedule's factor.
+  // The learning rate of a step of the run, counted from 0 and without skipped steps: the optimiser's current
+  // learning rate times the schedule's factor.
   [[nodiscard]] double learning_rate(std::uint64_t step) const;
   // The executor that runs the steps, and the reason for the choice: "graph: 100 steps per launch".
   [[nodiscard]] std::string executor() const;
@@ -166,25 +206,37 @@ class Trainer {
   [[nodiscard]] bool reports_wait() const;
   [[nodiscard]] Stream training_stream();
   [[nodiscard]] std::uint64_t step_in_epoch() const { return step_ % steps_per_epoch_; }
+  [[nodiscard]] std::uint64_t end_of_epoch() const {
+    return (step_ / steps_per_epoch_ + 1) * steps_per_epoch_;
+  }
   [[nodiscard]] std::int64_t images_after(std::uint64_t steps) const;  // within one epoch
   void begin_epoch();
   EpochResult run_epoch(const ProgressCallback& progress, bool& stopped);
   [[nodiscard]] bool any_rank(bool condition) const;
   bool train_to(std::uint64_t end, const ProgressCallback& progress);
+  [[nodiscard]] struct StepContext first_step();
+  [[nodiscard]] bool skips() const { return options_.on_nan == OnNan::skip; }
+  void restore_state(const TrainingState& state);
+  void run_with_rewinds(const std::function<void()>& body);
+  void keep_rewind_point();
+  void rewind(const Error& error);
+  [[noreturn]] void fail_device(const Error& error) const;
   [[nodiscard]] std::uint64_t steps_at_once(std::uint64_t end, bool reports) const;
   bool report_steps();
   void report_progress(const ProgressCallback& progress, std::uint64_t before);
+  [[nodiscard]] EpochResult epoch_so_far() const;
   EpochResult finish_epoch();
   bool report_epoch(const EpochResult& result);
   Losses evaluate_in(std::uint64_t epoch, const Dataset& images);
   [[nodiscard]] double factor(std::uint64_t step) const;
-  void write_factors(std::uint64_t updates, std::uint64_t steps);
+  void write_factors(std::uint64_t steps);
   // The sums over the epoch's images so far, and the number of images.
   struct Sums {
     double reconstruction = 0, kl = 0;
     std::int64_t images = 0;
   };
   Sums read_sums();
+  void count_updates(const struct RunState& totals);
   [[nodiscard]] Losses mean_of(const Sums& sums) const;
   void add_to_means(const Sums& epoch);
 
@@ -193,8 +245,18 @@ class Trainer {
   Dataset train_, validation_;
   TrainOptions options_;
   std::uint64_t steps_per_epoch_ = 0;
-  std::uint64_t step_ = 0;        // finished steps of the run
-  bool training_ = false;         // true inside a training call
+  std::uint64_t step_ = 0;                  // finished steps of the run
+  std::uint64_t queued_ = 0;                // the last step that was queued
+  std::uint64_t read_ = 0;                  // the step after which the device's state was last read
+  bool training_ = false;                   // true inside a training call
+  std::uint64_t skipped_before_ = 0;        // skipped steps of the finished epochs
+  std::uint64_t epoch_skipped_ = 0;         // skipped steps of the epoch, when they were last read
+  std::uint64_t epoch_skipped_images_ = 0;  // their images
+  std::uint64_t updates_read_ = 0;          // the device's number of updates, when it was last read
+  int rewinds_ = 0;
+  struct RewindPoint;
+  std::unique_ptr<RewindPoint>
+      rewind_point_;              // null before the first training call, and without OnNan::rewind
   Sums seen_;                     // the epoch's sums at the last call of add_to_means()
   Sums of_call_;                  // sums of the run_steps call
   double seconds_ = 0;            // seconds of the epoch so far
@@ -210,6 +272,7 @@ class Trainer {
   };
   std::vector<StepWatch> step_callbacks_;
   std::vector<EpochCallback> epoch_callbacks_;
+  RewindCallback rewind_callback_;
   std::function<bool()> stop_condition_;
 };
 

@@ -24,6 +24,8 @@ namespace gpuvae {
 [[nodiscard]] std::string_view name(OptimizerKind k);
 // Returns the name: "auto", "eager", "graph", "fused".
 [[nodiscard]] std::string_view name(Executor e);
+// Returns the name: "stop", "skip", "rewind".
+[[nodiscard]] std::string_view name(OnNan o);
 
 // The list of all activations, in the order of the enumeration.
 [[nodiscard]] std::span<const Activation> all_activations();

@@ -8,9 +8,18 @@
 
 namespace gpuvae::kernels {
 
+// The steps of an epoch that made no update, because a loss or the gradient was not finite, and their images.
+struct SkippedSteps {
+  std::uint64_t steps = 0, images = 0;
+};
+
 // totals[i] += weights[i] * *terms[i]. *bad_step, which is 0 at first, receives the number (from 1) of the
 // first step whose weighted sum of terms is not finite. Finally *advance is incremented, so that this kernel
 // can also count the step.
+//
+// If the step's update was guarded (OptimizerArgs::guarded), `gradient_scale` says whether it was made. A
+// step without an update is a bad step. With `skipped`, it is counted there instead and adds nothing to the
+// totals.
 inline constexpr int kMaxMetrics = 4;
 struct MetricsArgs {
   DType dtype = DType::f32;
@@ -20,7 +29,11 @@ struct MetricsArgs {
   Clock clock = {};
   double* totals = nullptr;
   std::uint64_t* bad_step = nullptr;
-  std::uint64_t* advance = nullptr;  // or null; may be the clock's device_step
+  std::uint64_t* advance = nullptr;      // or null; may be the clock's device_step
+  const void* gradient_scale = nullptr;  // [1]; or null for a step without a guard
+  SkippedSteps* skipped = nullptr;       // or null
+  std::uint64_t images = 0;              // of this step, for *skipped
+  std::uint64_t* updates = nullptr;      // or null; incremented if an update was made
 
   double bytes() const { return size_in_bytes(dtype, 5 * static_cast<double>(count)); }
 };

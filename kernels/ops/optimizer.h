@@ -27,6 +27,7 @@ struct OptimizerArgs {
   void* state1 = nullptr;                // [size]; SGD without momentum accesses it only on CUDA
   void* state2 = nullptr;                // [size], or null if optimizer_states() is 1
   const void* gradient_scale = nullptr;  // [1], or null for 1
+  bool guarded = false;                  // changes nothing if *gradient_scale is NaN
 
   double bytes() const {
     return size_in_bytes(dtype, static_cast<double>(size) * (3 + 2 * math::optimizer_states(kind)));

@@ -41,7 +41,9 @@ struct SoftmaxArgs {
 };
 
 // Computes *norm = ||x|| and *scale = min(1, max_norm / ||x||), the factor that clips gradients x by their
-// global norm (Pascanu et al., 2013).
+// global norm (Pascanu et al., 2013). A guarded update (OptimizerArgs::guarded) needs finite losses and a
+// finite scaled gradient whose squared norm does not overflow; otherwise *scale becomes NaN.
+inline constexpr int kMaxGuardedLosses = 2;
 struct ClipArgs {
   DType dtype = DType::f32;
   std::int64_t size = 0;
@@ -49,6 +51,8 @@ struct ClipArgs {
   const void* x = nullptr;
   void* scale = nullptr;  // [1]
   void* norm = nullptr;   // [1]
+  bool guard = false;
+  const void* losses[kMaxGuardedLosses] = {};  // [1] each, or null; only read if `guard` is true
 
   double bytes() const { return size_in_bytes(dtype, static_cast<double>(size) + 2); }
 };

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <set>
 
 #include "kernels/backend.h"
@@ -100,7 +101,7 @@ Optimizer::Optimizer(std::span<const Parameter> parameters, const OptimizerOptio
   // TensorFlow 1 starts the mean of squared gradients at one.
   state1_ = Tensor::full({total}, options.kind == OptimizerKind::rmsprop_tf1 ? 1 : 0, DType::f32, device);
   if (keeps_second_state(options.kind)) state2_ = Tensor::zeros({total}, DType::f32, device);
-  if (options.clip_norm > 0) clip_ = Tensor::zeros({2}, DType::f32, device);
+  clip_ = Tensor::zeros({2}, DType::f32, device);
   counter_ = Tensor::from(std::vector<std::uint8_t>(sizeof(std::uint64_t)), {sizeof(std::uint64_t)}, device);
   learning_rate_ = Tensor::empty({1}, DType::f64, device);
   set_learning_rate(options.learning_rate);
@@ -181,12 +182,38 @@ Tensor Optimizer::gradients() {
 }
 
 void Optimizer::step(const Clock& updates, const Tensor& factors) {
+  if (options_.clip_norm > 0) clip({}, false);
+  update(updates, factors, false);
+}
+
+void Optimizer::step_if_finite(const Clock& updates, const Tensor& factors, std::span<const Tensor> losses) {
+  check(losses.size() <= kernels::kMaxGuardedLosses, "optimizer", "expected at most {} losses, got {}",
+        kernels::kMaxGuardedLosses, losses.size());
+  for (const Tensor& loss : losses)
+    check(loss && loss.elements() == 1 && loss.dtype() == DType::f32 && loss.device() == values_.device(),
+          "optimizer", "expected a loss of one f32 element on {}, got {}", values_.device(), loss);
+  clip(losses, true);
+  update(updates, factors, true);
+}
+
+// Computes the norm of the gradient and its scale.
+void Optimizer::clip(std::span<const Tensor> losses, bool guard) {
+  const Device device = values_.device();
+  const Tensor gradient = gradients();
+  kernels::ClipArgs args{.size = gradient.elements(), .guard = guard};
+  args.max_norm = options_.clip_norm > 0 ? options_.clip_norm : std::numeric_limits<double>::infinity();
+  args.x = gradient.data();
+  args.scale = gradient_scale().data();
+  args.norm = clip_.slice(1, 1).data();
+  for (std::size_t i = 0; i < losses.size(); ++i) args.losses[i] = losses[i].data();
+  device.backend().clip(args, Stream::current(device).handle());
+}
+
+void Optimizer::update(const Clock& updates, const Tensor& factors, bool guarded) {
   check(!factors ||
             (factors.dtype() == DType::f64 && factors.device() == values_.device() && factors.elements() > 0),
         "optimizer", "expected factors as f64 on {}, got {}", values_.device(), factors);
-  const Tensor gradient = this->gradients();
   const Device device = values_.device();
-  const auto stream = Stream::current(device).handle();
   kernels::OptimizerArgs args{.kind = options_.kind, .size = values_.elements(), .decayed = decayed_};
   args.learning_rate = options_.learning_rate;
   args.beta1 = options_.beta1;
@@ -200,22 +227,38 @@ void Optimizer::step(const Clock& updates, const Tensor& factors) {
     args.factor_count = static_cast<std::uint64_t>(factors.elements());
   }
   args.parameters = values_.data();
-  args.gradients = gradient.data();
+  args.gradients = gradients().data();
   args.state1 = state1_.data();
   args.state2 = state2_ ? state2_.data() : nullptr;
-  if (clip_) {
-    float* scale = clip_.data_as<float>();
-    device.backend().clip(
-        {DType::f32, gradients_.elements(), options_.clip_norm, gradients_.data(), scale, scale + 1}, stream);
-    args.gradient_scale = scale;
-  }
-  device.backend().optimizer_step(args, stream);
+  args.guarded = guarded;
+  if (guarded || options_.clip_norm > 0) args.gradient_scale = gradient_scale().data();
+  device.backend().optimizer_step(args, Stream::current(device).handle());
   values_.increment_version();
 }
 
 double Optimizer::gradient_norm() const {
-  check(static_cast<bool>(clip_), "gradient_norm", "expected an optimiser with clip_norm, got one without");
+  check(options_.clip_norm > 0, "gradient_norm", "expected an optimiser with clip_norm, got one without");
   return clip_.slice(1, 1).item();
+}
+
+Tensor Optimizer::gradient_scale() const { return clip_.slice(0, 1); }
+
+// The norm of a tensor is finite only if all of its elements are.
+bool Optimizer::is_finite() const {
+  const Device device = values_.device();
+  const Tensor norms = Tensor::zeros({3, 2}, DType::f32, device);
+  const Tensor tensors[] = {values_, state1_, state2_};
+  for (int i = 0; i < 3; ++i) {
+    if (!tensors[i]) continue;
+    kernels::ClipArgs args{.size = values_.elements()};
+    args.x = tensors[i].data();
+    args.scale = norms.slice(i, 1).data();
+    args.norm = norms.slice(i, 1).reshape({2}).slice(1, 1).data();
+    device.backend().clip(args, Stream::current(device).handle());
+  }
+  for (const float norm : norms.to_vector())
+    if (!std::isfinite(norm)) return false;
+  return true;
 }
 
 void Optimizer::restore(std::uint64_t steps, const Tensor& state1, const Tensor& state2) {

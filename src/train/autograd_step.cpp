@@ -13,18 +13,42 @@ Elbo losses_of(const Vae& model, const Batch& batch, const Noise& noise, const T
   return model.negative_elbo(batch.x, draw, {per_image * per_pixel, per_image, options.free_bits});
 }
 
-void count_losses(const Tensor& reconstruction, const Tensor& kl, const TrainOptions& options,
-                  const StepContext& step, bool advance) {
+namespace {
+
+kernels::MetricsArgs metrics_of(const Tensor& reconstruction, const Tensor& kl, const TrainOptions& options,
+                                const StepContext& step) {
   kernels::MetricsArgs args{.count = 2};
   args.terms[0] = reconstruction.data();
   args.terms[1] = kl.data();
   args.weights[0] = args.weights[1] = options.batch_sum ? 1.0 : static_cast<double>(step.rows);
-  const Device device = kl.device();
-  args.clock = kernel_clock("train", step.clock, device);
+  args.clock = kernel_clock("train", step.clock, kl.device());
   args.totals = step.state->sums;
   args.bad_step = &step.state->bad_step;
-  args.advance = advance ? &step.state->step : nullptr;
+  return args;
+}
+
+void accumulate(const kernels::MetricsArgs& args, Device device) {
   device.backend().accumulate_metrics(args, Stream::current(device).handle());
+}
+
+}  // namespace
+
+void count_losses(const Tensor& reconstruction, const Tensor& kl, const TrainOptions& options,
+                  const StepContext& step) {
+  accumulate(metrics_of(reconstruction, kl, options, step), kl.device());
+}
+
+void count_step(const Tensor& reconstruction, const Tensor& kl, const TrainOptions& options,
+                const StepContext& step, const Tensor& gradient_scale) {
+  kernels::MetricsArgs args = metrics_of(reconstruction, kl, options, step);
+  args.advance = &step.state->step;
+  if (gradient_scale) args.gradient_scale = gradient_scale.data();
+  if (options.on_nan == OnNan::skip) {
+    args.skipped = &step.state->skipped;
+    args.images = static_cast<std::uint64_t>(step.rows);
+    args.updates = &step.state->updates;
+  }
+  accumulate(args, kl.device());
 }
 
 namespace {
@@ -96,8 +120,17 @@ void AutogradStep::enqueue(const StepContext& step) {
     reconstruction = losses.slice(0, 1);
     kl = losses.slice(1, 1);
   }
-  optimizer_.step(step.updates, step.factors);
-  count_losses(reconstruction, kl, options_, step, true);
+  update(reconstruction, kl, step);
+}
+
+void AutogradStep::update(const Tensor& reconstruction, const Tensor& kl, const StepContext& step) {
+  if (options_.on_nan == OnNan::stop) {
+    optimizer_.step(step.updates, step.factors);
+    return count_step(reconstruction, kl, options_, step, {});
+  }
+  const Tensor losses[] = {reconstruction, kl};
+  optimizer_.step_if_finite(step.updates, step.factors, losses);
+  count_step(reconstruction, kl, options_, step, optimizer_.gradient_scale());
 }
 
 }  // namespace gpuvae

@@ -6,12 +6,17 @@
 
 namespace gpuvae {
 
-// Returns the losses of a batch: `per_image` times the sum over the batch, otherwise weighted as `options` requires.
+// Returns the losses of a batch: `per_image` times the sum over the batch, otherwise weighted as `options`
+// requires.
 Elbo losses_of(const Vae& model, const Batch& batch, const Noise& noise, const TrainOptions& options,
                double per_image);
-// Adds the losses, one element each, to the run's sums, and advances the run's step counter if `advance` is true.
+// Adds the losses, one element each, to the run's sums.
 void count_losses(const Tensor& reconstruction, const Tensor& kl, const TrainOptions& options,
-                  const StepContext& step, bool advance);
+                  const StepContext& step);
+// Adds the losses of a training step to the run's sums, or counts it as skipped, and advances the run's
+// counters. `gradient_scale` is that of Optimizer::step_if_finite, or undefined with OnNan::stop.
+void count_step(const Tensor& reconstruction, const Tensor& kl, const TrainOptions& options,
+                const StepContext& step, const Tensor& gradient_scale);
 
 class AutogradStep final : public TrainStep {
  public:
@@ -23,6 +28,7 @@ class AutogradStep final : public TrainStep {
  private:
   autograd::Root regularizer_root(const Variable& regularizer, const Clock& clock) const;
   void zero_gradients();
+  void update(const Tensor& reconstruction, const Tensor& kl, const StepContext& step);
 
   Vae model_;
   Optimizer& optimizer_;

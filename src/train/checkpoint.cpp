@@ -123,6 +123,14 @@ TrainingState state_of(const Metadata& metadata, const std::filesystem::path& pa
   state.reconstruction = metadata.number<double>("epoch_reconstruction");
   state.kl = metadata.number<double>("epoch_kl");
   state.seconds = metadata.number<double>("epoch_seconds");
+  // Checkpoints from before TrainOptions::on_nan have no such numbers.
+  const auto count = [&](const char* key) {
+    return metadata.text(key).empty() ? 0 : metadata.number<std::uint64_t>(key);
+  };
+  state.skipped = count("skipped");
+  state.epoch_skipped = count("epoch_skipped");
+  state.epoch_skipped_images = count("epoch_skipped_images");
+  state.rewinds = static_cast<int>(std::min<std::uint64_t>(count("rewinds"), kMaxRewinds));
   return state;
 }
 
@@ -170,6 +178,10 @@ void save_checkpoint(const std::filesystem::path& path, std::span<const Paramete
                    {"epoch_reconstruction", fmt::format("{}", state.reconstruction)},
                    {"epoch_kl", fmt::format("{}", state.kl)},
                    {"epoch_seconds", fmt::format("{}", state.seconds)},
+                   {"skipped", std::to_string(state.skipped)},
+                   {"epoch_skipped", std::to_string(state.epoch_skipped)},
+                   {"epoch_skipped_images", std::to_string(state.epoch_skipped_images)},
+                   {"rewinds", std::to_string(state.rewinds)},
                    {"steps", std::to_string(optimizer.steps())},
                    {"optimizer", std::string(name(optimizer.options().kind))},
                    {"learning_rate", fmt::format("{}", optimizer.learning_rate())}};

@@ -1,19 +1,40 @@
 // The trainer's losses: sums over an epoch in device memory, means for callbacks, and evaluation.
+#include <cmath>
+
 #include "gpuvae/train.h"
 #include "kernels/check.h"
 #include "src/train/autograd_step.h"
+#include "src/train/run_state.h"
 
 namespace gpuvae {
 
 Trainer::Sums Trainer::read_sums() {
   const std::uint64_t steps = step_in_epoch() == 0 ? steps_per_epoch_ : step_in_epoch();
   const RunState totals = read_run_state(state_);
-  check(totals.bad_step == 0, "train", "the loss is not finite at step {} (epoch {}, step {} of {})",
+  read_ = step_;
+  count_updates(totals);
+  // Without a guard, a gradient that is not finite shows in the loss of the next step.
+  const bool finite_losses = std::isfinite(totals.sums[0] + totals.sums[1]);
+  check(totals.bad_step == 0, Origin("train", ErrorKind::not_finite),
+        "the {} is not finite at step {} (epoch {}, step {} of {})", finite_losses ? "gradient" : "loss",
         totals.bad_step, (totals.bad_step - 1) / steps_per_epoch_ + 1,
         (totals.bad_step - 1) % steps_per_epoch_ + 1, steps_per_epoch_);
-  const Sums sums{totals.sums[0], totals.sums[1], images_after(steps)};
+  check(epoch_skipped_ < steps_per_epoch_, Origin("train", ErrorKind::not_finite),
+        "all {} steps of epoch {} were skipped, because their loss or gradient is not finite",
+        steps_per_epoch_, (step_ - 1) / steps_per_epoch_ + 1);
+  const Sums sums{totals.sums[0], totals.sums[1],
+                  images_after(steps) - static_cast<std::int64_t>(epoch_skipped_images_)};
   add_to_means(sums);
   return sums;
+}
+
+// With OnNan::skip, only the device knows how many of the steps made an update.
+void Trainer::count_updates(const RunState& totals) {
+  if (!skips()) return;
+  optimizer_.count(totals.updates - updates_read_);
+  updates_read_ = totals.updates;
+  epoch_skipped_ = totals.skipped.steps;
+  epoch_skipped_images_ = totals.skipped.images;
 }
 
 // Adds the epoch's losses since the last call to the sums from which callbacks and run_steps() get their
@@ -66,14 +87,15 @@ Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images) {
     step.rows = batch.x.shape()[0];
     const double per_image = options_.batch_sum ? 1.0 : 1.0 / static_cast<double>(step.rows);
     const Elbo elbo = losses_of(model_, batch, noise, options_, per_image);
-    count_losses(elbo.reconstruction.value(), elbo.kl.value(), options_, step, false);
+    count_losses(elbo.reconstruction.value(), elbo.kl.value(), options_, step);
   }
   const RunState own = read_run_state(totals);
   Tensor sums =
       Tensor::from(std::vector<double>{own.sums[0], own.sums[1], own.bad_step > 0 ? 1.0 : 0.0}, {3});
   if (ranks) options_.communicator->sum(sums);
   const std::vector<double> all = sums.to_doubles();
-  check(all[2] == 0, "evaluate", "the loss is not finite after epoch {}", epoch + 1);
+  check(all[2] == 0, Origin("evaluate", ErrorKind::not_finite), "the loss is not finite after epoch {}",
+        epoch + 1);
   return mean_of({all[0], all[1], images.count()});
 }
 

@@ -1,36 +1,60 @@
 // Where a run stands, and how a trainer continues from there.
 #include "gpuvae/train.h"
 #include "kernels/check.h"
+#include "src/train/rewind.h"
 #include "src/train/run_state.h"
 
 namespace gpuvae {
 
 void Trainer::resume_after(int epochs) {
   check(epochs >= 0, "resume_after", "expected 0 or more epochs, got {}", epochs);
-  step_ = static_cast<std::uint64_t>(epochs) * steps_per_epoch_;
+  restore_state({.epochs = epochs});
+  rewinds_ = 0;
+  rewind_point_.reset();
 }
 
 TrainingState Trainer::state() {
   TrainingState state{.epochs = epochs_done(), .steps = step_in_epoch()};
-  if (state.steps == 0) return state;
-  const Sums sums = read_sums();
-  state.reconstruction = sums.reconstruction;
-  state.kl = sums.kl;
-  state.seconds = seconds_;
+  if (state.steps > 0) {
+    const Sums sums = read_sums();
+    state.reconstruction = sums.reconstruction;
+    state.kl = sums.kl;
+    state.seconds = seconds_;
+    state.epoch_skipped = epoch_skipped_;
+    state.epoch_skipped_images = epoch_skipped_images_;
+  }
+  state.skipped = skipped_steps();
+  state.rewinds = rewinds_;
   return state;
 }
 
 void Trainer::resume(const TrainingState& state) {
+  check(state.epochs >= 0, "resume", "expected 0 or more epochs, got {}", state.epochs);
   check(state.steps < steps_per_epoch_, "resume", "expected a step of an epoch of {} steps, got {}",
         steps_per_epoch_, state.steps);
-  resume_after(state.epochs);
+  check(state.epoch_skipped <= state.steps && state.epoch_skipped <= state.skipped &&
+            state.epoch_skipped_images <= static_cast<std::uint64_t>(images_after(state.steps)),
+        "resume", "expected at most {} skipped steps of {} images, got {} of {}", state.steps,
+        images_after(state.steps), state.epoch_skipped, state.epoch_skipped_images);
+  restore_state(state);
+  rewinds_ = state.rewinds;
+  rewind_point_.reset();
+}
+
+void Trainer::restore_state(const TrainingState& state) {
+  step_ = static_cast<std::uint64_t>(state.epochs) * steps_per_epoch_ + state.steps;
+  read_ = queued_ = step_;
+  skipped_before_ = state.skipped - state.epoch_skipped;
+  epoch_skipped_ = state.epoch_skipped;
+  epoch_skipped_images_ = state.epoch_skipped_images;
   if (state.steps == 0) return;
-  step_ += state.steps;
-  RunState sums{.step = step_};
+  RunState sums{.step = step_, .updates = updates_read_};
   sums.sums[0] = state.reconstruction;
   sums.sums[1] = state.kl;
+  sums.skipped = {epoch_skipped_, epoch_skipped_images_};
   write_run_state(state_, sums);
-  seen_ = {state.reconstruction, state.kl, images_after(state.steps)};
+  seen_ = {state.reconstruction, state.kl,
+           images_after(state.steps) - static_cast<std::int64_t>(epoch_skipped_images_)};
   seconds_ = state.seconds;
 }
 

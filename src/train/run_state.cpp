@@ -22,4 +22,8 @@ Tensor step_counter(const Tensor& state) {
   return state.slice(offsetof(RunState, step), sizeof(RunState::step));
 }
 
+Tensor update_counter(const Tensor& state) {
+  return state.slice(offsetof(RunState, updates), sizeof(RunState::updates));
+}
+
 }  // namespace gpuvae

@@ -11,8 +11,10 @@
 namespace gpuvae {
 
 struct StepContext {
-  Clock clock = {};           // the step of the run, read from state->step
-  Clock updates = {};         // the optimiser's finished updates, which also follow from state->step
+  Clock clock = {};  // the step of the run, read from state->step
+  // The optimiser's finished updates, which also follow from state->step or, with OnNan::skip,
+  // state->updates.
+  Clock updates = {};
   std::int64_t rows = 0;      // batch size; smaller for the last batch of an epoch
   RunState* state = nullptr;  // on the device
   Tensor factors = {};        // factors of the learning rate, see Optimizer::step

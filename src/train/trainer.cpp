@@ -8,14 +8,12 @@
 #include "src/train/autograd_step.h"
 #include "src/train/executor.h"
 #include "src/train/fused_step.h"
+#include "src/train/rewind.h"
+#include "src/train/seconds.h"
 #include "src/train/streams.h"
 
 namespace gpuvae {
 namespace {
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
 
 // Marks a training call, during which callbacks must not train.
 class Training {
@@ -142,11 +140,13 @@ double Trainer::factor(std::uint64_t step) const {
 double Trainer::learning_rate(std::uint64_t step) const { return optimizer_.learning_rate() * factor(step); }
 
 // Writes the schedule's factors for the next `steps` steps of an epoch to factors_, in which update number i
-// reads element i modulo the size.
-void Trainer::write_factors(std::uint64_t updates, std::uint64_t steps) {
+// reads element i modulo the size. Skipped steps make no update, so the schedule does not count them.
+void Trainer::write_factors(std::uint64_t steps) {
   if (!factors_) return;
+  const std::uint64_t updates = optimizer_.steps();
   std::vector<double> factors(steps_per_epoch_);
-  for (std::uint64_t i = 0; i < steps; ++i) factors[(updates + i) % steps_per_epoch_] = factor(step_ + i);
+  const std::uint64_t made = step_ - skipped_steps();
+  for (std::uint64_t i = 0; i < steps; ++i) factors[(updates + i) % steps_per_epoch_] = factor(made + i);
   factors_.device().backend().copy_to_device(factors_.data(), factors.data(), factors_.bytes(),
                                              Stream::current(factors_.device()).handle());
 }
@@ -155,30 +155,13 @@ std::int64_t Trainer::images_after(std::uint64_t steps) const {
   return std::min(images_per_epoch(), static_cast<std::int64_t>(steps) * options_.batch_size);
 }
 
-// Resets the device's loss sums, which cover one epoch.
+// Resets the device's loss sums and skipped steps, which cover one epoch.
 void Trainer::begin_epoch() {
-  write_run_state(state_, {.step = step_});
+  write_run_state(state_, {.step = step_, .updates = updates_read_});
+  skipped_before_ += epoch_skipped_;
+  epoch_skipped_ = epoch_skipped_images_ = 0;
   seen_ = {};
   seconds_ = 0;
-}
-
-void Trainer::on_steps(std::uint64_t every, StepCallback callback) {
-  check(every > 0, "on_steps", "expected 1 or more steps between reports, got {}", every);
-  check(static_cast<bool>(callback), "on_steps", "expected a callback, got an empty one");
-  check(!training_, "on_steps", "expected no call inside a callback of the same trainer");
-  step_callbacks_.push_back({every, std::move(callback), {}});
-  executor_->limit_launches(every);
-}
-
-void Trainer::on_epoch(EpochCallback callback) {
-  check(static_cast<bool>(callback), "on_epoch", "expected a callback, got an empty one");
-  check(!training_, "on_epoch", "expected no call inside a callback of the same trainer");
-  epoch_callbacks_.push_back(std::move(callback));
-}
-
-void Trainer::stop_when(std::function<bool()> condition) {
-  check(!training_, "stop_when", "expected no call inside a callback of the same trainer");
-  stop_condition_ = std::move(condition);
 }
 
 // Returns the number of steps to run before the host must act again. They are either steps with full batches,
@@ -197,29 +180,16 @@ std::uint64_t Trainer::steps_at_once(std::uint64_t end, bool reports) const {
   return std::min(steps, together - done % together);
 }
 
-bool Trainer::report_steps() {
-  bool stop = false;
-  // Computed before the callbacks, because a callback may set another learning rate.
-  const double rate = step_callbacks_.empty() ? 0 : learning_rate(step_ - 1);
-  for (StepWatch& watch : step_callbacks_) {
-    if (step_ % watch.every != 0) continue;
-    read_sums();
-    const StepReport report{step_, static_cast<int>((step_ - 1) / steps_per_epoch_) + 1,
-                            mean_of(watch.since_report), rate};
-    watch.since_report = {};
-    stop = watch.callback(report) == TrainControl::stop || stop;
-  }
-  return stop;
-}
-
-void Trainer::report_progress(const ProgressCallback& progress, std::uint64_t before) {
-  const auto report = static_cast<std::uint64_t>(options_.report_steps);
-  const std::uint64_t done = before % steps_per_epoch_ + (step_ - before);
-  const bool due = reports_wait() ? seconds_since(reported_) >= options_.report_seconds : done % report == 0;
-  if (!due) return;
-  const Sums sums = read_sums();
-  progress(sums.images, mean_of(sums));
-  reported_ = std::chrono::steady_clock::now();
+// The context of the next step. Its counters are in device memory, so that it serves for all later steps.
+StepContext Trainer::first_step() {
+  StepContext step;
+  step.state = static_cast<RunState*>(state_.data());
+  step.clock = {.device_step = step_counter(state_), .steps_per_epoch = steps_per_epoch_};
+  const std::uint64_t updates = optimizer_.steps();
+  step.updates = {.step = updates - step_, .device_step = step.clock.device_step};
+  if (skips()) step.updates = {.step = updates - updates_read_, .device_step = update_counter(state_)};
+  step.factors = factors_;
+  return step;
 }
 
 // Returns whether `condition` is true on any rank, so that all ranks stop after the same step.
@@ -235,20 +205,16 @@ bool Trainer::any_rank(bool condition) const {
 bool Trainer::train_to(std::uint64_t end, const ProgressCallback& progress) {
   const auto start = std::chrono::steady_clock::now();
   if (step_in_epoch() == 0) begin_epoch();
-  StepContext step;
-  step.state = static_cast<RunState*>(state_.data());
-  step.clock = {.device_step = step_counter(state_), .steps_per_epoch = steps_per_epoch_};
-  const std::uint64_t updates = optimizer_.steps();
-  step.updates = {.step = updates - step_, .device_step = step.clock.device_step};
-  step.factors = factors_;
-  write_factors(updates, end - step_);
+  StepContext step = first_step();
+  write_factors(end - step_);
   LaunchThrottle ahead(model_.device());
   bool stop = false;
   while (step_ < end && !stop) {
     const std::uint64_t before = step_, steps = steps_at_once(end, static_cast<bool>(progress));
     step.rows = images_after(step_in_epoch() + 1) - images_after(step_in_epoch());
+    queued_ = step_ + steps;
     executor_->run(step, steps);
-    optimizer_.count(steps);
+    if (!skips()) optimizer_.count(steps);
     step_ += steps;
     stop = report_steps();
     stop = any_rank((stop_condition_ && stop_condition_()) || stop);
@@ -260,24 +226,25 @@ bool Trainer::train_to(std::uint64_t end, const ProgressCallback& progress) {
   return stop;
 }
 
-EpochResult Trainer::finish_epoch() {
+EpochResult Trainer::epoch_so_far() const {
   EpochResult result;
-  result.epoch = epochs_done();
+  result.complete = step_in_epoch() == 0;
+  result.epoch = epochs_done() + (result.complete ? 0 : 1);
   result.train = mean_of(seen_);
   result.train_seconds = seconds_;
+  result.skipped = epoch_skipped_;
+  result.rewinds = rewinds_;
+  return result;
+}
+
+EpochResult Trainer::finish_epoch() {
+  EpochResult result = epoch_so_far();
   if (validation_.examples && validation_.count() > 0) {
     const auto start = std::chrono::steady_clock::now();
     result.validation = evaluate_in(static_cast<std::uint64_t>(result.epoch) - 1, validation_);
     result.validation_seconds = seconds_since(start);
   }
   return result;
-}
-
-bool Trainer::report_epoch(const EpochResult& result) {
-  bool stop = false;
-  for (const EpochCallback& callback : epoch_callbacks_)
-    stop = callback(result) == TrainControl::stop || stop;
-  return stop;
 }
 
 EpochResult Trainer::run_epoch(const ProgressCallback& progress) {
@@ -289,10 +256,12 @@ EpochResult Trainer::run_epoch(const ProgressCallback& progress, bool& stopped) 
   const Training training(training_);
   const ScopedStream on(training_stream());
   if (reported_ == std::chrono::steady_clock::time_point{}) reported_ = std::chrono::steady_clock::now();
-  stopped = train_to((step_ / steps_per_epoch_ + 1) * steps_per_epoch_, progress);
-  if (step_in_epoch() != 0) return {epochs_done() + 1, mean_of(seen_), {}, seconds_, 0, false};
-  const EpochResult result = finish_epoch();
-  stopped = report_epoch(result) || stopped;
+  EpochResult result;
+  run_with_rewinds([&] {
+    stopped = train_to(end_of_epoch(), progress);
+    result = step_in_epoch() == 0 ? finish_epoch() : epoch_so_far();
+  });
+  if (result.complete) stopped = report_epoch(result) || stopped;
   return result;
 }
 
@@ -310,9 +279,13 @@ StepsResult Trainer::run_steps(std::uint64_t steps) {
   of_call_ = {};
   const std::uint64_t first = step_, end = steps > UINT64_MAX - first ? UINT64_MAX : first + steps;
   while (step_ < end && !result.stopped) {
-    result.stopped = train_to(std::min(end, (step_ / steps_per_epoch_ + 1) * steps_per_epoch_), {});
-    if (step_in_epoch() == 0 && !epoch_callbacks_.empty())
-      result.stopped = report_epoch(finish_epoch()) || result.stopped;
+    std::optional<EpochResult> epoch;
+    run_with_rewinds([&] {
+      epoch.reset();
+      result.stopped = train_to(std::min(end, end_of_epoch()), {});
+      if (step_in_epoch() == 0 && !epoch_callbacks_.empty()) epoch = finish_epoch();
+    });
+    if (epoch) result.stopped = report_epoch(*epoch) || result.stopped;
   }
   result.steps = step_ - first;
   result.losses = mean_of(of_call_);

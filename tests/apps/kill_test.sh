@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Kills a run at 20 random moments, in the middle of epochs and of writes. The continued run must have the
-# same bits as a run that was not killed. Arguments: mnist_vae, and further flags of the runs, such as
-# --device cuda.
+# Kills a run at random moments, in the middle of epochs and of writes. The continued run must have the same
+# bits as a run that was not killed. Arguments: mnist_vae, and further flags of the runs, such as --device cuda.
+# Environment: KILLS, the number of runs to kill (20), and SIZE, the flags for the size of data and model.
 source "$(dirname "$0")/common.sh"
 shift
-flags="--builtin-data --train-images 3000 --validation-images 200 --hidden 64 --epochs 6 --batch-size 50 --log-every 7
-  --samples 4 --examples 4 --reconstructions 4 --manifold quantile:3 --checkpoint-every 0.02s ${*:---device cpu}"
+kills=${KILLS:-20}
+size=${SIZE:---train-images 3000 --validation-images 200 --hidden 64 --epochs 6 --batch-size 50}
+flags="--builtin-data $size --log-every 7 --samples 4 --examples 4 --reconstructions 4 --manifold quantile:3 --checkpoint-every 0.02s ${*:---device cpu}"
 
 # The first run warms up the caches, so that the second one shows how long a run takes.
 run $flags --out whole
@@ -19,7 +20,7 @@ same whole/steps.csv timed/steps.csv
 [ "$(losses whole)" = "$(losses timed)" ] || fail "two runs differ"
 
 RANDOM=1 in_epoch=0 continued=0
-for kill in $(seq 20); do
+for kill in $(seq "$kills"); do
   rm -rf killed
   for again in 1 2; do  # every other run is killed twice
     "$program" $flags --out killed >/dev/null 2>killed.txt & id=$!
@@ -38,7 +39,7 @@ for kill in $(seq 20); do
   no_partial_files killed
   [ -e killed/run.lock ] && fail "a lock without its process"
 done
-echo "20 kills: $continued runs continued from a checkpoint, $in_epoch of them within an epoch"
-[ $continued -ge 5 ] || fail "only $continued of 20 runs continued from a checkpoint"
-[ $in_epoch -ge 3 ] || fail "only $in_epoch of 20 runs continued within an epoch"
+echo "$kills kills: $continued runs continued from a checkpoint, $in_epoch of them within an epoch"
+[ $continued -ge $((kills / 4)) ] || fail "only $continued of $kills runs continued from a checkpoint"
+[ $in_epoch -ge $((kills * 3 / 20)) ] || fail "only $in_epoch of $kills runs continued within an epoch"
 finish

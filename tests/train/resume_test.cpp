@@ -187,6 +187,23 @@ TEST(Checkpoint, OfAnOlderVersionLoads) {
   EXPECT_EQ(second.weights(), first.weights());
 }
 
+TEST(Checkpoint, WithoutTheNumbersOfOnNanLoads) {
+  const TemporaryFolder folder;
+  ResumedRun first, second;
+  first.trainer.run_steps(7);
+  first.save(folder / "c");
+  rewrite(folder / "c", [](io::TensorFile& file) {
+    for (const char* key : {"skipped", "epoch_skipped", "epoch_skipped_images", "rewinds"})
+      EXPECT_EQ(file.metadata.erase(key), 1u) << key;
+  });
+  second.restore(folder / "c");
+  EXPECT_EQ(second.trainer.skipped_steps(), 0u);
+  EXPECT_EQ(second.trainer.rewinds(), 0);
+  first.trainer.run_epoch();
+  second.trainer.run_epoch();
+  EXPECT_EQ(second.weights(), first.weights());
+}
+
 TEST(Checkpoint, HasAChecksumFromVersionTwoOn) {
   const TemporaryFolder folder;
   ResumedRun run;

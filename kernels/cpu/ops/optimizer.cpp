@@ -101,6 +101,7 @@ void update_all(const OptimizerArgs& g) {
 
 template <class T>
 void optimizer_of(const OptimizerArgs& g) {
+  if (g.guarded && std::isnan(value_or<T>(g.gradient_scale, 1))) return;
   switch (g.kind) {
     case OptimizerKind::sgd:
       return g.beta1 == 0 ? update_all<OptimizerKind::sgd, T, 0>(g) : update_all<OptimizerKind::sgd, T>(g);

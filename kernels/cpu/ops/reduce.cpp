@@ -74,7 +74,11 @@ void clip_of(const ClipArgs& g) {
     });
   const double norm = std::sqrt(sum);
   *as<T>(g.norm) = static_cast<T>(norm);
-  *as<T>(g.scale) = static_cast<T>(norm <= g.max_norm ? 1 : g.max_norm / norm);  // NaN if the norm is NaN
+  const double scale = norm <= g.max_norm ? 1 : g.max_norm / norm;  // NaN if the norm is NaN
+  const double scaled = scale * norm;
+  bool finite = std::isfinite(static_cast<T>(scaled * scaled));
+  for (const void* loss : g.losses) finite = finite && std::isfinite(value_or<T>(loss, 0));
+  *as<T>(g.scale) = static_cast<T>(g.guard && !finite ? NAN : scale);
 }
 void Clip(const ClipArgs& g) {
   with_float(g.dtype, "clip", [&](auto type) { clip_of<decltype(type)>(g); });

@@ -5,8 +5,8 @@
 namespace gpuvae::kernels {
 namespace {
 
-__global__ void metrics_kernel(MetricsArgs args) {
-  if (threadIdx.x != 0) return;
+// Adds the terms of a step to the totals.
+__device__ __forceinline__ void add_terms(const MetricsArgs& args, bool updated) {
   double sum = 0;
 #pragma unroll
   for (int i = 0; i < kMaxMetrics; ++i) {
@@ -15,7 +15,20 @@ __global__ void metrics_kernel(MetricsArgs args) {
     args.totals[i] += term;
     sum += term;
   }
-  if (!std::isfinite(sum) && *args.bad_step == 0) *args.bad_step = finished_steps(args.clock) + 1;
+  const bool bad = !updated || !std::isfinite(sum);
+  if (bad && *args.bad_step == 0) *args.bad_step = finished_steps(args.clock) + 1;
+}
+
+__global__ void metrics_kernel(MetricsArgs args) {
+  if (threadIdx.x != 0) return;
+  const bool updated = !args.gradient_scale || !std::isnan(*static_cast<const float*>(args.gradient_scale));
+  if (updated && args.updates) ++*args.updates;
+  if (!updated && args.skipped) {
+    ++args.skipped->steps;
+    args.skipped->images += args.images;
+  } else {
+    add_terms(args, updated);
+  }
   if (args.advance) ++*args.advance;
 }
 

@@ -7,6 +7,11 @@ namespace {
 
 __global__ void __launch_bounds__(kThreads)
     optimizer_kernel(OptimizerArgs args, double log_beta1, double log_beta2, bool vectors) {
+  float scale = 1.0f;
+  if (args.gradient_scale) {
+    scale = *static_cast<const float*>(args.gradient_scale);
+    if (args.guarded && std::isnan(scale)) return;
+  }
   __shared__ math::OptimizerScalars<float> shared;
   if (threadIdx.x == 0) shared = optimizer_scalars(args, log_beta1, log_beta2);
   __syncthreads();
@@ -15,8 +20,7 @@ __global__ void __launch_bounds__(kThreads)
   float* state1 = static_cast<float*>(args.state1);
   float* state2 = static_cast<float*>(args.state2);
   const float* gradients = static_cast<const float*>(args.gradients);
-  const float* gradient_scale = static_cast<const float*>(args.gradient_scale);
-  const float scale = gradient_scale ? *gradient_scale : 1.0f, decay = static_cast<float>(args.decay);
+  const float decay = static_cast<float>(args.decay);
   const bool two_states = math::optimizer_states(args.kind) == 2;
   for_elements(args.size, vectors, [&](auto width, std::int64_t i) {
     constexpr int kWidth = decltype(width)::value;

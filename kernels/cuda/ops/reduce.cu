@@ -45,6 +45,14 @@ __global__ void __launch_bounds__(kThreads) sum_columns_kernel(ReduceArgs args) 
 }
 
 // Squares are computed in double, because exploding gradients exceed the square root of the largest float.
+// Returns whether a guarded update may be made with a gradient of this norm.
+__device__ __forceinline__ bool is_finite(const ClipArgs& args, double norm) {
+  bool finite = std::isfinite(static_cast<float>(norm * norm));
+#pragma unroll
+  for (const void* loss : args.losses) finite &= !loss || std::isfinite(*static_cast<const float*>(loss));
+  return finite;
+}
+
 __global__ void __launch_bounds__(kThreads) clip_kernel(ClipArgs args, bool vectors, Scratch scratch) {
   double sum = 0;
   for_elements(args.size, vectors, [&](auto width, std::int64_t i) {
@@ -55,8 +63,9 @@ __global__ void __launch_bounds__(kThreads) clip_kernel(ClipArgs args, bool vect
   grid_sum(sum, scratch, [&](double total) {
     const double norm = math::sqrt(total);
     *static_cast<float*>(args.norm) = static_cast<float>(norm);
+    const double scale = norm <= args.max_norm ? 1.0 : args.max_norm / norm;  // NaN if the norm is NaN
     *static_cast<float*>(args.scale) =
-        norm <= args.max_norm ? 1.0f : static_cast<float>(args.max_norm / norm);  // NaN if the norm is NaN
+        args.guard && !is_finite(args, scale * norm) ? NAN : static_cast<float>(scale);
   });
 }
 

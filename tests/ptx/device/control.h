@@ -21,6 +21,10 @@ struct Settings {
   bool overlap = false;  // programmatic dependent launches start as early as CUDA allows
   // Streams run nothing until the host synchronises. Their work is then interleaved in a random order.
   bool lazy_streams = false;
+  // The number (from 1) of the CUDA call at which the device fails, counted since the settings were set; 0:
+  // never. This call and every later one that needs the device return cudaErrorIllegalAddress, until the
+  // settings change.
+  std::uint64_t fault_at_call = 0;
 };
 Settings settings();
 // Finishes all streams before the settings change.

@@ -15,6 +15,7 @@ struct Counters {
   std::uint64_t graph_launches;
   std::uint64_t tf32_products, bf16_products;  // cublasLtMatmul calls by requested compute type
   std::uint64_t kernels_run;                   // kernels that ran, including those of graphs
+  std::uint64_t calls;                         // calls that need the device, since the settings last changed
 };
 
 Counters counters();

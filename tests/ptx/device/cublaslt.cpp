@@ -223,6 +223,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t oper
   p.relu_mask_at_zero = std::getenv("PTX_RELU_MASK_AT_ZERO") != nullptr;
   if (std::getenv("PTX_TF32_AS_F32")) p.operation.compute_tf32_as_f32();
   const std::scoped_lock lock(device_mutex());
+  if (count_call() != cudaSuccess) return CUBLAS_STATUS_EXECUTION_FAILED;
   const cublasComputeType_t asked = inside<Operation>(operation).compute;
   counters().tf32_products += asked == CUBLAS_COMPUTE_32F_FAST_TF32;
   counters().bf16_products += asked == CUBLAS_COMPUTE_32F_FAST_16BF;

@@ -37,6 +37,11 @@ Counters& counters() {
   return counts;
 }
 
+cudaError_t count_call() {
+  const std::uint64_t call = ++counters().calls, fault = current().fault_at_call;
+  return fault != 0 && call >= fault ? cudaErrorIllegalAddress : cudaSuccess;
+}
+
 int multiprocessors() {  // few by default, so that grid-stride loops run more than once
   const char* asked = std::getenv("PTX_SMS");
   return asked ? std::max(1, std::atoi(asked)) : 3;
@@ -160,6 +165,7 @@ constexpr Named kErrors[] = {
     {cudaErrorIllegalState, "cudaErrorIllegalState",
      "the operation cannot be performed in the present state"},
     {cudaErrorNotReady, "cudaErrorNotReady", "device not ready"},
+    {cudaErrorIllegalAddress, "cudaErrorIllegalAddress", "an illegal memory access was encountered"},
     {cudaErrorLaunchOutOfResources, "cudaErrorLaunchOutOfResources",
      "too many resources requested for launch"},
     {cudaErrorNoKernelImageForDevice, "cudaErrorNoKernelImageForDevice",

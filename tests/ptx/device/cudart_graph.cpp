@@ -98,7 +98,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mo
   return entry_point([=] { return begin_capture(stream, mode); });
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
-  return entry_point([=] { return end_capture(stream, graph); });
+  return release_point([=] { return end_capture(stream, graph); });
 }
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
   return entry_point([=] {
@@ -135,11 +135,11 @@ cudaError_t cudaGraphNodeGetType(cudaGraphNode_t node, cudaGraphNodeType* type) 
   return entry_point([=] { return *type = node->type, cudaSuccess; });
 }
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
-  return entry_point([=] { return delete graph, cudaSuccess; });
+  return release_point([=] { return delete graph, cudaSuccess; });
 }
 // Work of earlier launches owns what it needs, so the graph can be destroyed before that work finishes.
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
-  return entry_point([=] { return delete exec, cudaSuccess; });
+  return release_point([=] { return delete exec, cudaSuccess; });
 }
 
 }  // extern "C"

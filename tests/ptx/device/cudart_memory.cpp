@@ -188,7 +188,7 @@ cudaError_t cudaMalloc(void** p, std::size_t bytes) {
   });
 }
 cudaError_t cudaFree(void* p) {
-  return entry_point([=] {
+  return release_point([=] {
     if (const cudaError_t e = forbidden_while_capturing(); e != cudaSuccess) return e;
     if (p) {
       ++counters().host_synchronisations;

@@ -165,7 +165,7 @@ cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, i
   return cudaStreamCreateWithFlags(stream, flags);
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-  return entry_point([=] {
+  return release_point([=] {
     if (!stream || stream == cudaStreamLegacy || stream == cudaStreamPerThread)
       return cudaErrorInvalidResourceHandle;
     run_until([&s = of(stream)] { return s.queue.empty(); });
@@ -213,7 +213,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
 }
 cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  return entry_point([=] {
+  return release_point([=] {
     if (!event) return cudaErrorInvalidResourceHandle;
     delete event;
     return cudaSuccess;

@@ -80,6 +80,7 @@ template <class Draw>  // draws four numbers from four words
 curandStatus_t generate(curandGenerator_t g, float* out, std::size_t n, Draw draw) {
   const std::scoped_lock lock(device_mutex());
   if (const curandStatus_t wrong = problem(g, out, n); wrong != CURAND_STATUS_SUCCESS) return wrong;
+  if (count_call() != cudaSuccess) return CURAND_STATUS_LAUNCH_FAILURE;
   if (!is_capturing(g->stream)) ++counters().kernel_launches;
   const curandGenerator_st now = *g;
   g->offset += (n + 3) / 4 * 4;

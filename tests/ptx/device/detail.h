@@ -96,6 +96,9 @@ Counters& counters();
 std::recursive_mutex& device_mutex();
 cudaError_t missing_device();         // the error that PTX_NO_DEVICE selects
 cudaError_t remember(cudaError_t e);  // stores the error for cudaGetLastError
+// Counts a call that needs the device. Returns the error of a device that has failed
+// (Settings::fault_at_call).
+cudaError_t count_call();
 
 // Runs the body of a call that needs no context: locks the device, returns the error of a missing device, and
 // stores errors for cudaGetLastError.
@@ -111,7 +114,19 @@ template <class Body>
 cudaError_t entry_point(Body body) {
   return query_point([&] {
     require_context();
-    return body();
+    const cudaError_t fault = count_call();
+    return fault != cudaSuccess ? fault : body();
+  });
+}
+
+// Like entry_point, for a call that frees memory of the emulator, which it also does if the device has
+// failed.
+template <class Body>
+cudaError_t release_point(Body body) {
+  return query_point([&] {
+    require_context();
+    const cudaError_t fault = count_call(), result = body();
+    return fault != cudaSuccess ? fault : result;
   });
 }
 

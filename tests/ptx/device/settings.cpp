@@ -61,6 +61,7 @@ Settings from_environment() {
   o.profile = flag("PTX_PROFILE", std::getenv("PTX_REPORT") != nullptr);
   o.delayed_stores = flag("PTX_DELAYED_STORES", o.delayed_stores);
   s.overlap = flag("PTX_OVERLAP", s.overlap);
+  s.fault_at_call = number("PTX_FAULT_AT_CALL", s.fault_at_call);
   s.lazy_streams = flag("PTX_LAZY_STREAMS", o.order == ptx::Order::random);
   random_state = o.seed * 0x9e3779b97f4a7c15ull + 1;
   return s;
@@ -93,6 +94,7 @@ void set_settings(const Settings& settings) {
   const std::scoped_lock lock(detail::device_mutex());
   detail::finish_all_streams();
   detail::current() = settings;
+  detail::counters().calls = 0;
   detail::random_state = settings.kernels.seed * 0x9e3779b97f4a7c15ull + 1;
 }
 
