@@ -135,7 +135,9 @@ std::vector<float> read_codes(const std::filesystem::path& path, std::int64_t la
 
 std::vector<float> parse_codes(const std::string& text, std::int64_t latent) {
   std::vector<float> codes;
-  for (const std::string& row : parts_of(text, ';')) {
+  // A semicolon may also end the last code, as scripts write it.
+  const std::string_view all = text;
+  for (const std::string& row : parts_of(all.substr(0, all.size() - (all.ends_with(';') ? 1 : 0)), ';')) {
     const std::vector<std::string> numbers = parts_of(row, ',');
     for (const std::string& number : numbers) {
       float value = 0;
