@@ -3,11 +3,15 @@
 #include <fmt/ranges.h>
 
 #include <charconv>
+#include <climits>
+#include <cmath>
 #include <cstdio>
 #include <sstream>
+#include <string_view>
 
-#include "gpuvae/error.h"
+#include "kernels/check.h"
 #include "src/io/file.h"
+#include "src/io/printable.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -53,6 +57,20 @@ std::vector<double> row(const EpochResult& r) {
       r.validation_seconds};
 }
 
+// Returns the numbers of a row, or nothing if anything but commas separates them.
+std::vector<double> numbers_of(std::string_view line) {
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  std::vector<double> numbers;
+  const char *at = line.data(), *const end = at + line.size();
+  for (double x = 0;; ++at) {
+    const auto [next, error] = std::from_chars(at, end, x);
+    if (error != std::errc() || (next != end && *next != ',')) return {};
+    numbers.push_back(x);
+    if (next == end) return numbers;
+    at = next;
+  }
+}
+
 }  // namespace
 
 MetricsFile::MetricsFile(const std::filesystem::path& path, bool pixel_mean,
@@ -75,17 +93,11 @@ std::vector<EpochResult> read_metrics(const std::filesystem::path& path) {
   std::vector<EpochResult> epochs;
   for (std::string line; std::getline(in, line);) {
     if (line.empty() || line[0] == '#' || line[0] == 'e') continue;
-    std::vector<double> v;
-    const char *at = line.data(), *end = at + line.size();
-    for (double x = 0; at <= end;) {
-      const auto [next, error] = std::from_chars(at, end, x);
-      if (error != std::errc()) break;
-      v.push_back(x);
-      at = next + 1;
-    }
-    if (v.size() != kColumns.size())
-      throw Error("read", fmt::format("{}: expected {} numbers per row, got \"{}\"", path.string(),
-                                      kColumns.size(), line));
+    const std::vector<double> v = numbers_of(line);
+    check(v.size() == kColumns.size(), file_error("read"), "{}: expected {} numbers per row, got \"{}\"",
+          path.string(), kColumns.size(), io::printable(line));
+    check(v[0] >= 0 && v[0] <= INT_MAX && v[0] == std::trunc(v[0]), file_error("read"),
+          "{}: expected an epoch number, got {}", path.string(), v[0]);
     EpochResult r;
     r.epoch = static_cast<int>(v[0]);
     r.train = {v[1], v[2], v[3]};

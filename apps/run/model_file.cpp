@@ -2,12 +2,14 @@
 
 #include <bit>
 #include <charconv>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/config_file.h"
 #include "gpuvae/version.h"
 #include "kernels/check.h"
 #include "src/io/checksum.h"
+#include "src/io/printable.h"
 #include "src/io/safetensors.h"
 
 namespace gpuvae::apps {
@@ -21,10 +23,10 @@ constexpr int kVersion = 2;
 constexpr ValueKind kKinds[] = {ValueKind::bytes,  ValueKind::unit,         ValueKind::signed_unit,
                                 ValueKind::counts, ValueKind::standardized, ValueKind::any};
 
-ValueKind kind_of(const std::string& text) {
+ValueKind kind_of(const std::string& where, const std::string& text) {
   for (const ValueKind kind : kKinds)
     if (text == name(kind)) return kind;
-  throw Error("load", "expected a kind of values, got " + text, ErrorKind::io);
+  fail(file_error("load"), "{}: expected a kind of values, got {}", where, io::printable(text));
 }
 
 std::string json_of(const DataFacts& data) {
@@ -49,18 +51,30 @@ std::string json_of(const DataFacts& data) {
   return json.dump();
 }
 
-DataFacts facts_of_json(const Json& json) {
+// Reads a whole number. The JSON library would cut off digits that the type does not hold.
+template <class T>
+void get_whole(const std::string& where, const Json& json, const char* key, T& number) {
+  const Json& value = json.at(key);
+  check(value.is_number_integer() && (!value.is_number_unsigned() || value.get<std::uint64_t>() <= INT64_MAX),
+        file_error("load"), "{}: expected a whole number as {}, got {}", where, key, value.type_name());
+  const auto wide = value.get<std::int64_t>();
+  check(wide >= 0 && wide <= std::numeric_limits<T>::max(), file_error("load"),
+        "{}: expected a number from 0 to {} as {}, got {}", where, std::numeric_limits<T>::max(), key, wide);
+  number = static_cast<T>(wide);
+}
+
+DataFacts facts_of_json(const std::string& where, const Json& json) {
   DataFacts data;
   DataDescription& d = data.description;
   json.at("source").get_to(data.source);
-  json.at("training_examples").get_to(data.train_count);
-  json.at("validation_examples").get_to(data.validation_count);
+  get_whole(where, json, "training_examples", data.train_count);
+  get_whole(where, json, "validation_examples", data.validation_count);
   json.at("fingerprint").get_to(data.fingerprint);
   data.bytes = json.at("dtype").get<std::string>() == "u8";
   json.at("labelled").get_to(data.labelled);
-  json.at("height").get_to(d.height);
-  json.at("width").get_to(d.width);
-  d.values.kind = kind_of(json.at("values").get<std::string>());
+  get_whole(where, json, "height", d.height);
+  get_whole(where, json, "width", d.width);
+  d.values.kind = kind_of(where, json.at("values").get<std::string>());
   json.at("value_low").get_to(d.values.low);
   json.at("value_high").get_to(d.values.high);
   json.at("values_scaled").get_to(d.values.scaled);
@@ -72,17 +86,28 @@ DataFacts facts_of_json(const Json& json) {
   return data;
 }
 
-void check_facts(const DataFacts& data, const std::string& where) {
+void check_facts(const std::string& where, const DataFacts& data) {
+  constexpr std::size_t kMaxClasses = 256;  // labels are bytes
   const DataDescription& d = data.description;
+  const std::vector<double>&mean = d.standardization.mean, &stddev = d.standardization.stddev;
+  const Origin load = file_error("load");
+  check(d.height >= 1 && d.width >= 1, load, "{}: expected data of 1 x 1 or more, got {} x {}", where,
+        d.height, d.width);
   const auto features = static_cast<std::size_t>(d.height) * static_cast<std::size_t>(d.width);
-  check(d.height >= 1 && d.width >= 1, file_error("load"), "{}: expected data of 1 x 1 or more, got {} x {}",
-        where, d.height, d.width);
-  for (const std::vector<double>* moments : {&d.standardization.mean, &d.standardization.stddev})
-    check(moments->empty() || moments->size() == features, file_error("load"),
+  check(d.values.low <= d.values.high, load, "{}: expected a range of values, got {} to {}", where,
+        d.values.low, d.values.high);
+  for (const std::vector<double>* moments : {&mean, &stddev})
+    check(moments->empty() || moments->size() == features, load,
           "{}: expected the moments of {} columns, got {}", where, features, moments->size());
-  check(d.standardization.mean.size() == d.standardization.stddev.size(), file_error("load"),
-        "{}: expected as many means as standard deviations, got {} and {}", where,
-        d.standardization.mean.size(), d.standardization.stddev.size());
+  check(mean.size() == stddev.size(), load,
+        "{}: expected as many means as standard deviations, got {} and {}", where, mean.size(),
+        stddev.size());
+  for (const double s : stddev)
+    check(s >= 0, load, "{}: expected standard deviations of 0 or more, got {}", where, s);
+  check(d.column_names.empty() || d.column_names.size() == features, load,
+        "{}: expected the names of {} columns, got {}", where, features, d.column_names.size());
+  check(d.class_names.size() <= kMaxClasses, load, "{}: expected at most {} classes, got {}", where,
+        kMaxClasses, d.class_names.size());
 }
 
 // Fingerprint of the training set and of its standardisation or scaling. Tables in different units have
@@ -137,20 +162,22 @@ std::optional<RunDescription> read_description(const std::filesystem::path& path
   const int version = version_of(metadata);
   check(version >= 1 && version <= kVersion, file_error("load"),
         "{}: expected format version 1 to {}, got {}: a newer version of gpuvae wrote this file", where,
-        kVersion, metadata.contains("format_version") ? metadata.at("format_version") : "none");
+        kVersion,
+        metadata.contains("format_version") ? io::printable(metadata.at("format_version")) : "none");
   const auto settings = metadata.find(kSettingsKey), data = metadata.find("data");
   if (settings == metadata.end() || data == metadata.end()) return std::nullopt;
   const auto made_by = metadata.find("program");
   check(made_by != metadata.end() && made_by->second == program, file_error("load"),
         "{}: expected a model of {}, got one of {}", where, program,
-        made_by == metadata.end() ? "an unknown program" : made_by->second);
+        made_by == metadata.end() ? "an unknown program" : io::printable(made_by->second));
   try {
     RunDescription run{texts_of_settings_json(settings->second, where),
-                       facts_of_json(Json::parse(data->second))};
-    check_facts(run.data, where);
+                       facts_of_json(where, Json::parse(data->second))};
+    check_facts(where, run.data);
     return run;
   } catch (const Json::exception& error) {
-    fail(file_error("load"), "{}: expected a description of the data as JSON, got {}", where, error.what());
+    fail(file_error("load"), "{}: expected a description of the data as JSON, got {}", where,
+         io::printable(error.what()));
   }
 }
 

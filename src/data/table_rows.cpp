@@ -6,6 +6,7 @@
 
 #include "kernels/check.h"
 #include "src/data/readers.h"
+#include "src/io/printable.h"
 #include "src/io/table.h"
 #include "src/io/table_cells.h"
 
@@ -52,7 +53,7 @@ void take_numbers(Rows& rows, const io::Table& table) {
       const auto row = std::ranges::find(table.labels, values.size()) - table.labels.begin();
       fail(file_error("read"),
            "{}: expected whole numbers from 0 to 255 as labels, got {} in row {} (from 0), column '{}'",
-           rows.path, text, row, table.label_column);
+           rows.path, io::shown(text), row, io::shown(table.label_column));
     }
     values.push_back(static_cast<std::uint8_t>(value));
   }
@@ -66,10 +67,10 @@ void take_names(Rows& rows, const io::Table& table, std::vector<std::string> cla
   for (const std::string& text : table.label_texts) {
     const auto found = std::ranges::find(classes, text);
     if (found == classes.end()) {
-      rows.notes.push_back(
-          fmt::format("{}: the labels are left out, because '{}' is not one of the training "
-                      "data's classes {}",
-                      rows.path, io::shown(text), fmt::join(classes, ", ")));
+      rows.notes.push_back(fmt::format(
+          "{}: the labels are left out, because '{}' is not one of the training "
+          "data's classes {}",
+          rows.path, io::shown(text), io::printable(fmt::format("{}", fmt::join(classes, ", ")))));
       return;
     }
     numbers.push_back(static_cast<std::uint8_t>(found - classes.begin()));
@@ -87,7 +88,7 @@ void take_labels(Rows& rows, const io::Table& table, const DataDescription* like
   std::vector<std::string> classes = table.label_texts;
   check(classes.size() <= kMaxClasses, file_error("read"),
         "{}: expected at most {} classes in label column '{}', got {}", rows.path, kMaxClasses,
-        table.label_column, classes.size());
+        io::shown(table.label_column), classes.size());
   std::ranges::sort(classes);
   take_names(rows, table, std::move(classes));
 }
@@ -96,8 +97,9 @@ std::string class_text(const std::vector<std::string>& classes) {
   constexpr std::size_t kMaxNames = 10;
   if (classes.empty()) return "";
   const auto some = std::span(classes).first(std::min(kMaxNames, classes.size()));
-  return fmt::format(" ({} {}: {}{})", classes.size(), classes.size() == 1 ? "class" : "classes",
-                     fmt::join(some, ", "), some.size() < classes.size() ? ", ..." : "");
+  return io::printable(fmt::format(" ({} {}: {}{})", classes.size(),
+                                   classes.size() == 1 ? "class" : "classes", fmt::join(some, ", "),
+                                   some.size() < classes.size() ? ", ..." : ""));
 }
 
 }  // namespace
@@ -118,7 +120,7 @@ Source read_table_rows(const fs::path& path, const DatasetOptions& options, cons
   rows.values = std::move(table.values);
   source.description = fmt::format("{}: {} columns", short_name(path), rows.width);
   if (!table.label_column.empty())
-    source.description += fmt::format(", labels from '{}'", table.label_column);
+    source.description += fmt::format(", labels from '{}'", io::shown(table.label_column));
   if (table.has_names) rows.columns = std::move(table.columns);
   return source;
 }
