@@ -130,11 +130,15 @@ std::string text_of_json(const std::string& where, const std::string& key, const
   if (value.is_string()) return value.get<std::string>();
   if (value.is_number_float()) return fmt::format("{}", value.get<double>());
   if (value.is_boolean() || value.is_number()) return value.dump();
-  std::string list;
-  for (const Json& element : value.is_array() ? value : Json::array({nullptr})) {
-    check(element.is_number_integer(), file_error("load"),
+  const auto require = [&](bool condition, const Json& got) {
+    check(condition, file_error("load"),
           "{}: expected a text, a number, true, false or a list of whole numbers as setting {}, got {}",
-          where, io::printable(key), element.type_name());
+          where, io::printable(key), got.type_name());
+  };
+  require(value.is_array(), value);
+  std::string list;
+  for (const Json& element : value) {
+    require(element.is_number_integer(), element);
     list += (list.empty() ? "" : ",") + element.dump();
   }
   return list;

@@ -28,6 +28,10 @@ constexpr std::int64_t kRowsToCount = 5;
 
 constexpr std::size_t kMaxClasses = 256;
 
+// Largest number of columns. A cell needs far more memory than a separator, and a small compressed file can
+// hold many separators.
+constexpr std::size_t kMaxColumns = std::size_t{1} << 20;
+
 bool is_index_name(std::string name) {
   for (char& c : name)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
@@ -86,6 +90,7 @@ class TableReader {
       line_ = lines_.number();
       if (sample.empty() && line.find('\0') != std::string_view::npos)
         bad_line(" has zero bytes: not a text file");
+      check_width(line);
       bytes += line.size();
       sample.push_back({line_, std::string(line)});
     }
@@ -101,6 +106,11 @@ class TableReader {
       line_ = lines_.number();
       row(line);
     }
+  }
+  void check_width(std::string_view line) const {
+    for (const char separator : kSeparators)
+      if (line.size() > kMaxColumns && std::ranges::count(line, separator) > std::ptrdiff_t{kMaxColumns})
+        bad_line(": expected at most {} columns, got more", kMaxColumns);
   }
   bool is_full() const { return options_.max_rows > 0 && table_.rows == options_.max_rows; }
 
@@ -240,6 +250,7 @@ class TableReader {
   }
 
   void unusual_row(std::string_view line, double* out) {
+    check_width(line);
     if (!split_cells(line, layout_.separator, cells_))
       bad_line(": unterminated quote, or text after a closing quote");
     if (cells_.size() != columns_.size())

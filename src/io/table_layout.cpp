@@ -16,8 +16,6 @@ namespace {
 
 using Line = std::vector<std::string>;  // cells
 
-constexpr std::string_view kSeparators = "\t;,| ";
-
 // Minimum numbers of columns for a first line 0, 1, 2, ... to be taken as a header: in tables of whole
 // numbers, and in other tables. A narrower table may contain such a row by chance.
 constexpr std::size_t kManyColumns = 8, kSomeColumns = 4;
