@@ -31,15 +31,27 @@ io::TableOptions table_options(const DatasetOptions& options, const DataDescript
   return o;
 }
 
+// Returns the number of columns of a table, or 0 if its first row cannot be read.
+std::int64_t width_of(const fs::path& path, io::TableOptions options) try {
+  options.max_rows = 1;
+  return std::ssize(io::read_table(path, options).columns);
+} catch (const Error&) {
+  return 0;
+}
+
 // Reads a table. If the model's columns have no names, the table has as many columns as the model, or one
-// more that holds the labels.
-io::Table read_matching(const fs::path& path, io::TableOptions options, const DataDescription* like) {
-  io::Table table = io::read_table(path, options);
-  const bool has_labels =
-      like && !options.by_name && !like->label_column.empty() && std::ssize(table.columns) == like->width + 1;
-  if (!has_labels) return table;
-  options.label_column = like->label_column;
-  return io::read_table(path, options);
+// more that holds the labels. Without its label column, a table with class names is not a table of numbers.
+io::Table read_matching(const fs::path& path, const io::TableOptions& options, const DataDescription* like) {
+  if (!like || options.by_name || like->label_column.empty()) return io::read_table(path, options);
+  io::TableOptions labelled = options;
+  labelled.label_column = like->label_column;
+  try {
+    io::Table table = io::read_table(path, options);
+    if (std::ssize(table.columns) != like->width + 1) return table;
+  } catch (const Error&) {
+    if (width_of(path, labelled) != like->width) throw;
+  }
+  return io::read_table(path, labelled);
 }
 
 // ---- labels ----

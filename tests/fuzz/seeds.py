@@ -124,6 +124,7 @@ def datasets(images, array, mat):
     save("dataset", "table-standardised", b"c\2x,y,z\n" + rows.encode())
     save("dataset", "table-labels", b"c\x08" + rows.encode())
     save("dataset", "table-class-names", b"c\x0b" + TABLES["labels"].replace("255", "cat").encode())
+    save("dataset", "table-class-names-alone", b"c\x09cat,1.5,2\ndog,3.5,4\ncat,7.5,9\n")
     save("dataset", "table-bytes", b"z\0" + wide.encode())
     save("dataset", "table-range", b"c\5" + wide.encode())
     save("dataset", "npy", b"n\0" + array)
