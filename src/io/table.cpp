@@ -30,7 +30,7 @@ constexpr std::size_t kMaxClasses = 256;
 
 // Largest number of columns. A cell needs far more memory than a separator, and a small compressed file can
 // hold many separators.
-constexpr std::size_t kMaxColumns = std::size_t{1} << 20;
+constexpr std::size_t kMaxColumns = std::size_t{1} << 22;
 
 bool is_index_name(std::string name) {
   for (char& c : name)
@@ -124,7 +124,7 @@ class TableReader {
     if (!options_.label_column.empty() && (!options_.by_name || has_name(options_.label_column))) {
       const std::size_t label = find_column("label column", options_.label_column);
       columns_[label].use = Column::label;
-      table_.label_column = layout_.names[label];
+      table_.label_column = layout_.names[label].empty() ? std::to_string(label) : layout_.names[label];
     }
     if (!options_.columns.empty()) return choose_named_columns();
     const bool keeps_index = options_.header == TableHeader::by_text;

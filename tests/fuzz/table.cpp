@@ -89,6 +89,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const bool accepted = fuzz::accepts([&] { table = io::read_table(fuzz::input_file(bytes), options); });
   if (accepted) {
     check_sizes(table);
+    fuzz::require(options.by_name || options.label_column.empty() || !table.label_column.empty(),
+                  "a label column that was given is used");
     check_round_trip(table, size % 16 >= 8);
   }
   if (fuzz::is_gzip(bytes)) return 0;
