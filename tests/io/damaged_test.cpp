@@ -52,7 +52,7 @@ std::string reason(const std::string& bytes, Read&& read) {
 // A compressed file that begins as declared and goes on with many more bytes. Its end is cut off, so a reader
 // that unpacks the rest reports damaged data.
 std::string bomb(const std::string& declared) {
-  const std::string packed = gzipped(declared + std::string(64 * kMebibyte, '\0'));
+  const std::string packed = gzipped(declared + std::string(8 * kMebibyte, '\0'));
   return packed.substr(0, packed.size() - 100);
 }
 
@@ -72,7 +72,7 @@ TEST(Damaged, ReadersOfGzipStopAtTheDeclaredSize) {
 
 TEST(Damaged, ACompressedMatrixStopsAtTheDeclaredSize) {
   const std::string element = mat_bytes::Matrix{.data = std::string(35, 'x')}.bytes();
-  const std::string packed = mat_bytes::compressed(element + std::string(64 * kMebibyte, '\0'));
+  const std::string packed = mat_bytes::compressed(element + std::string(8 * kMebibyte, '\0'));
   const auto read = [](const auto& path) { static_cast<void>(read_mat(path)); };
   EXPECT_EQ(reason(mat_bytes::header() + packed, read),
             "damaged: expected a variable of 96 bytes, got at least 97");
@@ -90,7 +90,7 @@ TEST(Damaged, LinesAndTablesHaveAnEnd) {
 
 TEST(Damaged, ManyEqualNamesTakeNoQuadraticTime) {
   const TemporaryFolder folder;
-  constexpr int kColumns = 100'000;
+  constexpr int kColumns = 20'000;
   std::string names = "a", row = "1";
   for (int i = 1; i < kColumns; ++i) {
     names += ",a";
@@ -101,7 +101,7 @@ TEST(Damaged, ManyEqualNamesTakeNoQuadraticTime) {
   ASSERT_EQ(table.columns.size(), std::size_t{kColumns});
   EXPECT_EQ(table.columns[0], "a");
   EXPECT_EQ(table.columns[2], "a.2");
-  EXPECT_EQ(table.columns[kColumns - 1], "a.99999");
+  EXPECT_EQ(table.columns[kColumns - 1], "a.19999");
   const Table by_name = read_table(folder / "t.csv", {.columns = table.columns});
   EXPECT_EQ(by_name.values, table.values);
 }
