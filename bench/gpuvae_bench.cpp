@@ -24,7 +24,6 @@
 #include <chrono>
 #include <cstdio>
 
-#include "apps/program/calm_openmp.h"
 #include "apps/program/program.h"
 #include "bench/observers.h"
 #include "bench/workloads.h"
@@ -227,6 +226,5 @@ int main(int argc, char** argv) {
 }  // namespace gpuvae::bench
 
 int main(int argc, char** argv) {
-  gpuvae::apps::calm_openmp(argv);
   return gpuvae::bench::main(argc, argv);
 }

@@ -3,14 +3,12 @@
 // time to the published validation loss. Executors and products alternate within one run, so that a noisy
 // machine affects all of them equally. Prints medians and 10th to 90th percentiles as tables on stdout.
 // Writes the same figures and a breakdown of an eager step as JSON lines to --out.
-#include <omp.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "apps/program/calm_openmp.h"
 #include "apps/program/program.h"
 #include "bench/training.h"
+#include "gpuvae/threads.h"
 
 namespace gpuvae::bench {
 namespace {
@@ -35,7 +33,7 @@ void print_epochs(Output& out, const std::vector<nlohmann::json>& rows) {
 }
 
 void measure(const TrainingOptions& o) {
-  if (o.threads > 0) omp_set_num_threads(o.threads);
+  if (o.threads > 0) set_num_threads(o.threads);
   const Device device = Device::parse(o.device);
   if (o.probe) {
     fmt::print("{}: {}\n", device.text(), device.description());
@@ -46,7 +44,7 @@ void measure(const TrainingOptions& o) {
            {"device", device.text()},
            {"description", device.description()},
            {"compiler", GPUVAE_COMPILER},
-           {"threads", omp_get_max_threads()}});
+           {"threads", num_threads()}});
   out.say(
       "{}: {}; medians (10th to 90th percentile) of {} rounds in which steps and bare products alternate\n\n",
       device.text(), device.description(), o.rounds);
@@ -92,7 +90,8 @@ int main(int argc, char** argv) {
          "--steps", o.steps,
          "number of steps per round, at most one epoch; 0 (default) means 20 on the CPU and 600 on CUDA")
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--threads", o.threads, "number of OpenMP threads; 0 (default) leaves the choice to OpenMP")
+  app.add_option("--threads", o.threads,
+                 "number of threads of the CPU backend; 0 (default) means all processors")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--epoch-budget", o.epoch_budget, "seconds to spend on whole epochs per preset and executor")
       ->capture_default_str();
@@ -115,7 +114,4 @@ int main(int argc, char** argv) {
 }  // namespace
 }  // namespace gpuvae::bench
 
-int main(int argc, char** argv) {
-  gpuvae::apps::calm_openmp(argv);  // as mnist_vae, frey_vae and vae do
-  return gpuvae::bench::main(argc, argv);
-}
+int main(int argc, char** argv) { return gpuvae::bench::main(argc, argv); }

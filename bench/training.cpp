@@ -1,7 +1,5 @@
 #include "bench/training.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
@@ -10,6 +8,7 @@
 #include "bench/bare_products.h"
 #include "bench/observers.h"
 #include "bench/stopwatch.h"
+#include "gpuvae/threads.h"
 
 namespace gpuvae::bench {
 namespace {
@@ -156,7 +155,7 @@ class Measurement {
     const double images = static_cast<double>(config_.training.batch_size) / step.median * 1e6;
     row.update({{"batch", config_.training.batch_size},
                 {"optimizer", std::string(name(config_.optimizer.kind))},
-                {"threads", omp_get_max_threads()},
+                {"threads", num_threads()},
                 {"us", step.median},
                 {"low", step.low},
                 {"high", step.high},
@@ -172,7 +171,7 @@ class Measurement {
                 {"images_per_second", images}});
     out_.row(row);
     out_.say("| {} | {} | {} | {} | {:.0f} ({:.0f}-{:.0f}) | {:.0f} | {:.2f} ({:.2f}-{:.2f}) | {:.0f} |\n",
-             system_.name, e.name, name(config_.optimizer.kind), omp_get_max_threads(), step.median, step.low,
+             system_.name, e.name, name(config_.optimizer.kind), num_threads(), step.median, step.low,
              step.high, bare.median, ratio.median, ratio.low, ratio.high, images);
   }
 

@@ -1,10 +1,22 @@
 # The system libraries that the build uses. oneDNN, Highway, libdeflate and stb are found by file, because some
 # distributions package them without working CMake files.
-find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(PNG REQUIRED)
 find_package(JPEG REQUIRED)
+
+# MPI connects the processes of a distributed run.
+set(GPUVAE_MPI AUTO CACHE STRING "Build libgpuvae_mpi.so for runs on several processes: AUTO (if MPI is found), ON or OFF")
+set(gpuvae_with_mpi OFF)
+if(NOT GPUVAE_MPI STREQUAL "OFF")
+  set(MPI_CXX_SKIP_MPICXX ON)
+  find_package(MPI QUIET COMPONENTS CXX)
+  set(gpuvae_with_mpi ${MPI_CXX_FOUND})
+endif()
+if(GPUVAE_MPI STREQUAL "ON" AND NOT gpuvae_with_mpi)
+  message(FATAL_ERROR "GPUVAE_MPI=ON: no MPI found")
+endif()
 
 function(gpuvae_import target header library)
   string(TOUPPER ${library} upper)

@@ -1,6 +1,5 @@
 // Tests every case of every operation: values, gradients, fused against unfused, CUDA against CPU.
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -8,6 +7,7 @@
 #include <regex>
 #include <set>
 
+#include "gpuvae/threads.h"
 #include "tests/cases/case.h"
 #include "tests/exact_allocator.h"
 #include "tests/guarded_allocator.h"
@@ -163,16 +163,13 @@ TEST_P(Operation, FusedMatchesUnfused) {
 
 TEST_P(Operation, SameBitsForAnyNumberOfThreads) {
   const Case& c = GetParam();
-  // oneDNN splits products by the number of threads.
-  if (c.operation == "linear" || c.operation == "matmul")
-    GTEST_SKIP() << "equal bits are guaranteed only for a fixed number of threads";
-  const int threads = omp_get_max_threads();
+  const int threads = num_threads();
   std::vector<Result> results;
   for (int t : {1, 2, 3}) {
-    omp_set_num_threads(t);
+    set_num_threads(t);
     results.push_back(evaluate(c, c.run, DType::f32, Device::cpu()));
   }
-  omp_set_num_threads(threads);
+  set_num_threads(threads);
   for (const Result& r : results) {
     EXPECT_EQ(r.outputs, results[0].outputs);
     EXPECT_EQ(r.gradients, results[0].gradients);

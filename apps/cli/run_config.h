@@ -62,6 +62,7 @@ struct RunConfig {
   std::string preset = "default";
   std::uint64_t seed = 0;  // of the model, the batches and the noise
   std::string device = "auto";
+  int threads = 0;  // of the CPU backend; 0: all processors
   std::string out;  // empty: runs/<program>-<preset>
   int epochs = 3;
   std::int64_t log_every = 0;  // steps per row of steps.csv; 0: no such file

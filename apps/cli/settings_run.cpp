@@ -21,6 +21,11 @@ std::vector<Setting> run_settings(RunConfig& c) {
       {"--seed", whole_number(c.seed), "random seed of the initial weights, the data order and the noise"},
       {"--device", text(c.device, "DEVICE"),
        "device to run on: auto (a GPU if there is one, else the CPU), cpu, cuda or cuda:N", false},
+      {"--threads", whole_number(c.threads, between(0, 1024)),
+       "largest number of threads on the CPU; 0 means GPUVAE_NUM_THREADS if it is set, else all processors; "
+       "results "
+       "do not depend on it",
+       false},
       {"--executor", choice(c.training.executor, Executor::fused),
        "way to launch training steps: eager launches each kernel, graph launches CUDA graphs of many steps, "
        "fused "

@@ -66,7 +66,7 @@ class Process:
         scratch.mkdir(parents=True, exist_ok=True)
         threads, device = str(config["threads"]), config["device"]
         environment = os.environ | {
-            "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "TORCHINDUCTOR_CACHE_DIR": str(scratch),
+            "OMP_NUM_THREADS": threads, "GPUVAE_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "TORCHINDUCTOR_CACHE_DIR": str(scratch),
             "TORCHINDUCTOR_COMPILE_THREADS": "1", "JAX_PLATFORMS": device, "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
             "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONDONTWRITEBYTECODE": "1"} | peer.environment
         self.timeout, self.log = timeout, folder / f"{slug}.log"

@@ -1,4 +1,4 @@
-// The CPU backend: oneDNN for matrix products, Highway kernels for everything else, OpenMP threads. Work is
+// The CPU backend: oneDNN for matrix products, Highway kernels for everything else, and a thread pool. Work is
 // complete when a call returns, and streams are null.
 #pragma once
 

@@ -1,12 +1,12 @@
-// Divides work into chunks for OpenMP threads. The bounds of the chunks depend only on the size, and partial
-// sums are added in order, so results are bitwise identical for any number of threads.
+// Parallel loops. The bounds of their pieces depend only on the size, and partial sums are added in order, so
+// results are bitwise identical for any number of threads.
 #pragma once
-
-#include <omp.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
+
+#include "kernels/cpu/parallel/pool.h"
 
 namespace gpuvae::kernels {
 
@@ -14,17 +14,28 @@ namespace gpuvae::kernels {
 inline constexpr std::int64_t kCheapGrain = 40'000;
 inline constexpr std::int64_t kCostlyGrain = 10'000;
 
-// Calls body(i) for i = 0, ..., count - 1, on all threads if `worth` is true (the work is large enough for
-// them) and on the calling thread otherwise. It never uses only some of the threads, because GNU OpenMP ends
-// and restarts threads when the size of the team changes.
+// Calls body(i) for i = 0, ..., count - 1, on several threads if `worth` is true (the work is large enough
+// for them) and on the calling thread otherwise. A thread that calls body for one i calls it for neighbouring
+// ones too, if there are many.
 template <class Body>
 void parallel_for(std::int64_t count, bool worth, const Body& body) {
-  if (!worth || count < 2 || omp_get_max_threads() == 1) {
+  constexpr std::int64_t kMostPieces = 256;
+  if (!worth) {
     for (std::int64_t i = 0; i < count; ++i) body(i);
     return;
   }
-#pragma omp parallel for schedule(static)
-  for (std::int64_t i = 0; i < count; ++i) body(i);
+  struct Loop {
+    const Body& body;
+    std::int64_t count, per_piece;
+  };
+  const std::int64_t per_piece = (count + kMostPieces - 1) / kMostPieces;
+  const Loop loop{body, count, per_piece};
+  const auto run = [](const void* context, std::int64_t piece) {
+    const Loop& of = *static_cast<const Loop*>(context);
+    const std::int64_t end = std::min(of.count, (piece + 1) * of.per_piece);
+    for (std::int64_t i = piece * of.per_piece; i < end; ++i) of.body(i);
+  };
+  if (count > 0) run_pieces((count + per_piece - 1) / per_piece, run, &loop);
 }
 
 // Divides 0, ..., size - 1 into at most kLargest chunks. All chunks but the last have the same length, which

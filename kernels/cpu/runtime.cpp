@@ -1,5 +1,4 @@
 // The CPU backend's memory, copies and clocks.
-#include <omp.h>
 #include <sys/mman.h>
 
 #include <chrono>
@@ -10,6 +9,7 @@
 
 #include "kernels/check.h"
 #include "kernels/cpu/backend.h"
+#include "kernels/cpu/parallel/pool.h"
 #include "kernels/cpu/simd/simd.h"
 // Must come after simd.h, which selects Highway's targets.
 #include "hwy/highway.h"
@@ -44,7 +44,7 @@ void CpuBackend::run(const FusedStepArgs&, StreamHandle) {
 
 std::string CpuBackend::description() const {
   const auto targets = hwy::SupportedTargets() & HWY_TARGETS;
-  return fmt::format("{}, {} threads, {}", processor_model(), omp_get_max_threads(),
+  return fmt::format("{}, {} threads, {}", processor_model(), num_threads(),
                      hwy::TargetName(targets & -targets));
 }
 

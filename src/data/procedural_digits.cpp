@@ -13,6 +13,7 @@
 #include <limits>
 
 #include "kernels/check.h"
+#include "kernels/cpu/parallel.h"
 #include "src/data/digit_strokes.h"
 #include "src/data/draws.h"
 
@@ -237,9 +238,9 @@ Digits make_procedural_digits(std::int64_t first, std::int64_t count) {
   Digits digits;
   digits.images.resize(static_cast<std::size_t>(count) * kPixels);
   digits.labels.resize(static_cast<std::size_t>(count));
-#pragma omp parallel for schedule(static)
-  for (std::int64_t i = 0; i < count; ++i)
+  kernels::parallel_for(count, true, [&](std::int64_t i) {
     make_digit(static_cast<std::uint64_t>(first + i), digits.images.data() + i * kPixels, &digits.labels[i]);
+  });
   return digits;
 }
 

@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "kernels/check.h"
+#include "kernels/cpu/parallel.h"
 #include "src/data/draws.h"
 
 #ifdef __FAST_MATH__
@@ -206,14 +207,13 @@ Faces make_procedural_faces(std::int64_t first, std::int64_t count) {
   Faces faces;
   faces.images.resize(static_cast<std::size_t>(count) * kPixels);
   faces.factors.resize(static_cast<std::size_t>(count) * 2);
-#pragma omp parallel for schedule(static)
-  for (std::int64_t i = 0; i < count; ++i) {
+  kernels::parallel_for(count, true, [&](std::int64_t i) {
     float* factors = faces.factors.data() + 2 * i;
     factors[0] = factor_at(kPoseKey, kPosePeriod, first + i);
     factors[1] = factor_at(kSmileKey, kSmilePeriod, first + i);
     draw_face(make_face(factors[0], factors[1]), static_cast<std::uint64_t>(first + i),
               faces.images.data() + i * kPixels);
-  }
+  });
   return faces;
 }
 

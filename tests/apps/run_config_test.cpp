@@ -89,6 +89,45 @@ TEST(CommandLine, InvalidArgumentsAreErrors) {
   }
 }
 
+// The flag and the reason are in the message, which is one line.
+TEST(CommandLine, MistakesThatWouldBeIgnoredAreErrors) {
+  const std::pair<std::vector<std::string>, std::string> cases[] = {
+      {{"--hidden", "8,"}, "--hidden: expected widths of 1 or more such as 512,256, got 8,"},
+      {{"--hidden", "8,,4"}, "--hidden: expected widths"},
+      {{"--hidden", ","}, "--hidden: expected widths"},
+      {{"--manifold", "quantile:4,"}, "--manifold: expected quantile, linear or data"},
+      {{"--manifold", "quantile:4:"}, "--manifold: expected "},
+      {{"--sliders", "1:2:0.5:"}, "--sliders: expected a number"},
+      {{"--latent-names", "a,"}, "--latent-names: expected a name for every latent dimension, got a,"},
+      {{"--out", ""}, "--out: expected a path, got nothing"},
+      {{"--out="}, "--out: "},
+      {{"--data", ""}, "--data: expected a path, got nothing"},
+      {{"--data-dir", ""}, "--data-dir: expected a path, got nothing"},
+      {{"encode", "--input", ""}, "--input: expected a path, got nothing"},
+      {{"encode", "--output", ""}, "--output: expected a path, got nothing"},
+      {{"--epochs", "2", "--seed", "1", "--epochs", "2"},
+       "--epochs: expected this flag once, got it several"},
+      {{"--epochs=2", "--epochs", "3"}, "--epochs: expected this flag once"},
+      {{"--retrain", "--retrain"}, "--retrain: expected this flag once"},
+      {{"--latent-names", "pose"},
+       "--latent-names: expected 2 names for the latent dimensions, got 1 in pose"},
+      {{"--latent-names", "a,b,c"}, "--latent-names: expected 2 names for the latent dimensions, got 3"},
+      {{"--latent-names", "a,b", "--latent", "1"}, "expected 1 name for the latent dimensions, got 2"},
+      {{"--beta1", "1"}, "--beta1: expected 0 or more and below 1, got 1"},
+      {{"--beta2", "1"}, "--beta2: expected 0 or more and below 1, got 1"},
+      {{"--seed", "1\n2\r3"}, "--seed: expected a whole number of 0 or more, got 1?2?3"}};
+  for (const auto& [arguments, reason] : cases) {
+    testing::internal::CaptureStderr();
+    const CommandLine line = parse(arguments);
+    const std::string said = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(line.exit_code, 2) << reason;
+    EXPECT_NE(said.find(reason), std::string::npos) << said;
+    EXPECT_EQ(said.find('\n'), said.size() - 1) << said;
+  }
+  EXPECT_EQ(parse({"--latent-names", "a,b,c", "--latent", "3"}).config.pictures.latent_names, "a,b,c");
+  EXPECT_EQ(parse({"--beta1", "0.999999"}).config.optimizer.beta1, 0.999999);
+}
+
 TEST(CommandLine, NumbersAreDecimal) {
   EXPECT_EQ(parse({"--latent", "010"}).config.model.latent, 10);
   EXPECT_EQ(parse({"--seed", "0017"}).config.seed, 17u);

@@ -66,7 +66,7 @@ def ptx(out):
     place = out / "operations.json"
     run(bin / "gpuvae_bench_ptx", "--device", "cuda", "--most-elements", "100000", "--flush-mib", "1", "--budget", "0.001",
         "--benchmark_filter=^(bce_with_logits/100x784|sample_posterior_with_kl/log_variance-100x2).*warm",
-        f"--benchmark_out={place}", "--benchmark_out_format=json", OMP_NUM_THREADS="1")
+        f"--benchmark_out={place}", "--benchmark_out_format=json", GPUVAE_NUM_THREADS="1")
     rows = {b["name"].split("/warm")[0]: b for b in json.loads(place.read_text())["benchmarks"]}
     assert len(rows) == 4, rows.keys()
     bce, sampling = (rows[f"{n}/training"] for n in ("bce_with_logits/100x784", "sample_posterior_with_kl/log_variance-100x2"))
@@ -81,7 +81,7 @@ def ptx(out):
     training = out / "training.jsonl"
     run(bin / "train_bench_ptx", "--device", "cuda", "--presets", "flex-frey", "--executors", "eager,graph",
         "--steps", "2", "--rounds", "1",
-        "--epoch-budget", "0", "--out", training, OMP_NUM_THREADS="1", GPUVAE_DATA_DIR=str(out))
+        "--epoch-budget", "0", "--out", training, GPUVAE_NUM_THREADS="1", GPUVAE_DATA_DIR=str(out))
     lines = [json.loads(line) for line in training.read_text().splitlines()]
     steps = [line for line in lines if line["kind"] == "step"]
     assert lines[0]["device"] == "cuda:0" and steps and all(s["us"] > 0 and s["bare_us"] > 0 for s in steps), lines

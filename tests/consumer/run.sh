@@ -61,7 +61,7 @@ check_cxx() {
   PATH=$path CUDACXX='' project cxx "${hidden[@]}" -DREADME_EXAMPLE="$work/readme.cpp"
   check_flags cxx "$prefix/include"
   say "a C++ program without a toolkit: $("$work/cxx/consumer")"
-  quietly readme env OMP_NUM_THREADS=1 "$work/cxx/readme"
+  quietly readme env GPUVAE_NUM_THREADS=1 "$work/cxx/readme"
   say "the README's example runs: $(tail -1 "$work/readme.log")"
 }
 
@@ -143,7 +143,7 @@ check_missing() {
   missing "oneDNN is elsewhere" "libdnnl.*oneDNN.*GPUVAE_DNNL_LIBRARY" "$prefix" -DGPUVAE_DNNL_LIBRARY=/nowhere/libdnnl.so.2
   folders=$(sed -n 's/^gpuvae_link_library(.* "\(.*\)")$/\1/p' "$prefix"/lib*/cmake/gpuvae/gpuvaeConfig.cmake | sort -u)
   folders=$(for file in $folders; do echo "$file"; echo "${file#/usr}"; done | paste -sd';')
-  missing "no link library" "oneDNN.*Highway.*libdeflate.*fmt.*zlib.*libpng.*libjpeg.*OpenMP" "$prefix" "-DCMAKE_IGNORE_PATH=$folders"
+  missing "no link library" "oneDNN.*Highway.*libdeflate.*fmt.*zlib.*libpng.*libjpeg" "$prefix" "-DCMAKE_IGNORE_PATH=$folders"
   for file in $(cd "$prefix" && ls lib*/libgpuvae.* lib*/cmake/gpuvae/gpuvaeTargets*.cmake include/gpuvae/gpuvae.h) \
               ${nvcc:+$(cd "$prefix" && ls lib*/gpuvae/libcudart_static.a)}; do
     rm -rf "$damaged"

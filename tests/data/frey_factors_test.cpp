@@ -1,11 +1,11 @@
 // Tests whether a latent plane contains the factors that generated the images: pose and smile of the built-in
 // faces are known.
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "gpuvae/threads.h"
 #include "gpuvae/train.h"
 
 namespace gpuvae {
@@ -80,10 +80,10 @@ class FreyFactors : public testing::TestWithParam<std::uint64_t> {
  protected:
   void SetUp() override {
     if (kSanitized && GetParam() > 0) GTEST_SKIP() << "one seed is enough for a sanitizer";
-    omp_set_num_threads(1);
+    set_num_threads(1);
   }
-  void TearDown() override { omp_set_num_threads(threads_); }
-  int threads_ = omp_get_max_threads();
+  void TearDown() override { set_num_threads(threads_); }
+  int threads_ = num_threads();
 };
 INSTANTIATE_TEST_SUITE_P(, FreyFactors, testing::Values(0, 1, 2),
                          [](const auto& test) { return "Seed" + std::to_string(test.param); });

@@ -1,7 +1,6 @@
 #include "src/data/procedural_digits.h"
 
 #include <gtest/gtest.h>
-#include <omp.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "gpuvae/threads.h"
 #include "gpuvae/error.h"
 
 namespace gpuvae::data {
@@ -57,16 +57,16 @@ TEST(ProceduralDigits, SameFromAnyOffset) {
 }
 
 TEST(ProceduralDigits, SameAtAnyNumberOfThreads) {
-  const int before = omp_get_max_threads();
-  omp_set_num_threads(1);
+  const int before = num_threads();
+  set_num_threads(1);
   const Digits one = make_procedural_digits(500, 203);
   for (const int threads : {2, 3, 7}) {
-    omp_set_num_threads(threads);
+    set_num_threads(threads);
     const Digits many = make_procedural_digits(500, 203);
     EXPECT_EQ(many.images, one.images) << threads << " threads";
     EXPECT_EQ(many.labels, one.labels) << threads << " threads";
   }
-  omp_set_num_threads(before);
+  set_num_threads(before);
 }
 
 TEST(ProceduralDigits, IndicesBeyond32BitsDiffer) {

@@ -1,7 +1,6 @@
 #include "src/data/procedural_faces.h"
 
 #include <gtest/gtest.h>
-#include <omp.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <cmath>
 #include <limits>
 
+#include "gpuvae/threads.h"
 #include "gpuvae/data.h"
 #include "gpuvae/error.h"
 
@@ -57,9 +57,9 @@ TEST(ProceduralFaces, BytesMatchRecordedChecksums) {
 }
 
 TEST(ProceduralFaces, SameFromAnyOffsetAtAnyNumberOfThreads) {
-  const int before = omp_get_max_threads();
+  const int before = num_threads();
   for (const int threads : {1, 2, 5}) {
-    omp_set_num_threads(threads);
+    set_num_threads(threads);
     for (const std::int64_t first : {1, 23, 299}) {
       const Faces part = make_procedural_faces(first, 41);
       const auto from = video().images.begin() + first * kPixels;
@@ -68,7 +68,7 @@ TEST(ProceduralFaces, SameFromAnyOffsetAtAnyNumberOfThreads) {
       EXPECT_EQ(part.factors, std::vector<float>(factors, factors + 82));
     }
   }
-  omp_set_num_threads(before);
+  set_num_threads(before);
 }
 
 TEST(ProceduralFaces, SizesAndErrors) {

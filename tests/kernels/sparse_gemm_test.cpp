@@ -1,13 +1,14 @@
 #include "kernels/cpu/gemm/sparse_gemm.h"
 
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <cmath>
 #include <limits>
 #include <random>
 #include <string>
 #include <vector>
+
+#include "gpuvae/threads.h"
 
 namespace gpuvae::kernels {
 namespace {
@@ -109,18 +110,18 @@ TEST(SparseGemm, AppliesBiasAndActivation) {
 }
 
 TEST(SparseGemm, HasTheSameBitsForAnyNumberOfThreads) {
-  const int before = omp_get_max_threads();
+  const int before = num_threads();
   for (const bool forward : {true, false}) {
     std::vector<float> first;
     for (const int threads : {1, 2, 3, 7}) {
-      omp_set_num_threads(threads);
+      set_num_threads(threads);
       Product product({70, 101, 395}, !forward, forward, forward, !forward);
       EXPECT_TRUE(product.run());
       if (first.empty()) first = product.c;
       EXPECT_EQ(product.c, first) << threads << " threads";
     }
   }
-  omp_set_num_threads(before);
+  set_num_threads(before);
 }
 
 TEST(SparseGemm, RefusesUnsuitableProductsAndLeavesTheResultUnchanged) {

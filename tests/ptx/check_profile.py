@@ -75,7 +75,7 @@ def run(program):
     with tempfile.TemporaryDirectory() as folder:
         report = pathlib.Path(folder) / "report.json"
         environment |= {"PTX_REPORT": str(report), "PTX_RACES": "0", "PTX_UNINITIALIZED": "0",
-                        "GPUVAE_TEST_ELEMENTS": LARGEST_CASE, "OMP_NUM_THREADS": "1"}
+                        "GPUVAE_TEST_ELEMENTS": LARGEST_CASE, "GPUVAE_NUM_THREADS": "1"}
         done = subprocess.run([program, f"--gtest_filter={TESTS}"], env=environment, capture_output=True, text=True,
                               check=False)
         if done.returncode != 0:

@@ -64,7 +64,7 @@ class Tests:
         return self.passes.get(mode, self.passes["default"])
 
     def _run(self, arguments, mode, mutant, limit, extra=None):
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", **MODES[mode], **(extra or {})}
+        environment = {**os.environ, "GPUVAE_NUM_THREADS": "1", **MODES[mode], **(extra or {})}
         environment.pop("PTX_MUTANT", None)
         if mutant:
             environment["PTX_MUTANT"] = mutant

@@ -1,9 +1,7 @@
-// Matrix products by oneDNN. Bias and activation follow in a separate pass: oneDNN's ReLU turns NaN into 0,
-// and oneDNN adds a bias in a separate pass too, which uses several threads even for small products.
-// Primitives are expensive to create and cheap to run, so each thread caches the primitives that it has
-// created.
-#include <omp.h>
-
+// Matrix products by oneDNN, which runs sequentially on slices of c. Bias and activation are applied to each
+// slice while it is in the cache. oneDNN's own ReLU turns NaN into 0, and oneDNN adds a bias in a separate
+// pass too. Primitives are expensive to create and cheap to run, so each thread caches the primitives that it
+// has created.
 #include <array>
 #include <dnnl.hpp>
 #include <memory>
@@ -16,6 +14,7 @@
 #include "kernels/cpu/gemm/sparse_gemm.h"
 #include "kernels/cpu/ops/bias_activation.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/parallel/sequential.h"
 #include "kernels/math/functions.h"
 
 namespace gpuvae::kernels {
@@ -28,31 +27,30 @@ const dnnl::engine& engine() {
   return cpu;
 }
 
-// The key of a cached primitive. It includes the number of threads, because oneDNN divides the work when it
-// creates the primitive.
+// The key of a cached primitive, which multiplies one slice. The strides are the distances between the rows
+// of the whole matrices, as they are stored.
 struct Key {
-  std::int64_t m, n, k;
-  std::uint32_t threads;
-  bool transpose_a, transpose_b, accumulate, bf16;
+  std::int64_t m, n, k, a_stride, b_stride, c_stride;
+  bool transpose_a, transpose_b, accumulate;
   bool operator==(const Key&) const = default;
 };
 struct KeyHash {
   std::size_t operator()(const Key& key) const {
     std::uint64_t h = 0;
-    const auto mix = [&h](std::uint64_t value) { h = (h ^ value) * 0x9E3779B97F4A7C15ull, h ^= h >> 29; };
-    mix(static_cast<std::uint64_t>(key.m));
-    mix(static_cast<std::uint64_t>(key.n));
-    mix(static_cast<std::uint64_t>(key.k));
-    mix(std::uint64_t{key.threads} << 32 | key.transpose_a * 8u | key.transpose_b * 4u | key.accumulate * 2u |
-        key.bf16 * 1u);
+    const auto mix = [&h](std::uint64_t value) {
+      h = (h ^ value) * 0x9E3779B97F4A7C15ull;
+      h ^= h >> 29;
+    };
+    for (const std::int64_t size : {key.m, key.n, key.k, key.a_stride, key.b_stride, key.c_stride})
+      mix(static_cast<std::uint64_t>(size));
+    mix(key.transpose_a * 4u | key.transpose_b * 2u | key.accumulate * 1u);
     return h;
   }
 };
 
-memory::desc matrix(std::int64_t rows, std::int64_t columns, bool transposed, bool bf16 = false) {
-  const memory::dims strides =
-      transposed ? memory::dims{1, std::max<std::int64_t>(1, rows)} : memory::dims{columns, 1};
-  return {{rows, columns}, bf16 ? memory::data_type::bf16 : memory::data_type::f32, strides};
+memory::desc matrix(std::int64_t rows, std::int64_t columns, std::int64_t stride, bool transposed) {
+  const memory::dims strides = transposed ? memory::dims{1, stride} : memory::dims{stride, 1};
+  return {{rows, columns}, memory::data_type::f32, strides};
 }
 
 dnnl::primitive_attr attributes_of(const Key& key) {
@@ -65,9 +63,9 @@ dnnl::primitive_attr attributes_of(const Key& key) {
 }
 
 dnnl::matmul::primitive_desc describe(const Key& key) {
-  const memory::desc a = matrix(key.m, key.k, key.transpose_a, key.bf16);
-  const memory::desc b = matrix(key.k, key.n, key.transpose_b, key.bf16);
-  const memory::desc c = matrix(key.m, key.n, false);
+  const memory::desc a = matrix(key.m, key.k, key.a_stride, key.transpose_a);
+  const memory::desc b = matrix(key.k, key.n, key.b_stride, key.transpose_b);
+  const memory::desc c = matrix(key.m, key.n, key.c_stride, false);
 #if DNNL_VERSION_MAJOR >= 3
   return dnnl::matmul::primitive_desc(engine(), a, b, c, attributes_of(key));
 #else
@@ -75,13 +73,13 @@ dnnl::matmul::primitive_desc describe(const Key& key) {
 #endif
 }
 
-// A primitive with its memory objects, which are set to the caller's matrices before each run.
+// A primitive with its memory objects, which are set to the slice's matrices before each run.
 class Product {
  public:
   explicit Product(const Key& key) : Product(describe(key)) {}
 
-  void run(const GemmArgs& g) {
-    const std::array pointers = {g.a, g.b, static_cast<const void*>(g.c)};
+  void run(const void* a, const void* b, const void* c) {
+    const std::array pointers = {a, b, c};
     for (std::size_t i = 0; i < memories_.size(); ++i)
       memories_[i].set_data_handle(const_cast<void*>(pointers[i]));
     dnnl::error::wrap_c_api(
@@ -111,34 +109,73 @@ class Product {
   std::array<dnnl_exec_arg_t, 4> list_;
 };
 
-// Rounds a matrix to bf16. The result is in memory of the calling thread and valid until the next call with
-// the same `factor` (0 for a, 1 for b).
-const void* rounded(const void* x, std::int64_t size, int factor) {
-  thread_local std::array<std::vector<std::uint16_t>, 2> of_thread;
-  std::vector<std::uint16_t>& bits = of_thread[static_cast<std::size_t>(factor)];
-  if (bits.size() < static_cast<std::size_t>(size)) bits.resize(static_cast<std::size_t>(size));
-  cpu_backend().cast({DType::f32, DType::bf16, size, x, bits.data()}, nullptr);
-  return bits.data();
-}
-
-void gemm_f32(const GemmArgs& g) {
+Product& product_of(const Key& key) {
   constexpr std::size_t kMaxKept = 1024;
   thread_local std::unordered_map<Key, Product, KeyHash> kept;
-  const auto threads = static_cast<std::uint32_t>(omp_get_max_threads());
-  const Key key{g.m,           g.n,           g.k,          threads,
-                g.transpose_a, g.transpose_b, g.accumulate, g.precision == Precision::bf16};
   auto found = kept.find(key);
   if (found == kept.end()) {
     if (kept.size() >= kMaxKept) kept.clear();
     found = kept.try_emplace(key, key).first;
   }
-  GemmArgs product = g;
-  if (key.bf16) {
-    product.a = rounded(g.a, g.m * g.k, 0);
-    product.b = rounded(g.b, g.k * g.n, 1);
+  return found->second;
+}
+
+// Cuts c into slices of `rows` rows and `columns` columns, which threads compute independently. The cut
+// depends only on the shape, because oneDNN's results depend on the size of a slice.
+struct Slices {
+  std::int64_t rows, columns, down, across;
+
+  explicit Slices(const GemmArgs& g) {
+    // Smaller slices were measured to be clearly slower than their share of the whole product
+    // (bench/NOTES.md).
+    constexpr double kLeastWork = 2.5e6;
+    constexpr std::int64_t kLeastColumns = 128, kMostAcross = 4, kLeastRows = 48, kMost = 64;
+    const double work = static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);
+    const auto most = static_cast<std::int64_t>(std::clamp<double>(work / kLeastWork, 1, kMost));
+    // Columns of a transposed a are contiguous, and rows of c are then cut without a loss.
+    const std::int64_t wide =
+        g.transpose_a ? 1 : std::clamp<std::int64_t>(g.n / kLeastColumns, 1, std::min(most, kMostAcross));
+    const std::int64_t high =
+        std::clamp<std::int64_t>(g.m / kLeastRows, 1, std::max<std::int64_t>(1, most / wide));
+    columns = rounded_up((g.n + wide - 1) / wide, 16);
+    rows = rounded_up((g.m + high - 1) / high, 4);
+    across = (g.n + columns - 1) / columns;
+    down = (g.m + rows - 1) / rows;
   }
-  found->second.run(product);
-  if (g.bias || g.activation != Activation::identity) add_bias_and_activate(g);
+
+ private:
+  static std::int64_t rounded_up(std::int64_t x, std::int64_t multiple) {
+    return (x + multiple - 1) / multiple * multiple;
+  }
+};
+
+void multiply_slice(const GemmArgs& g, const Block& of) {
+  const std::int64_t a_stride = g.transpose_a ? g.m : g.k, b_stride = g.transpose_b ? g.k : g.n;
+  const Key key{.m = of.rows(),
+                .n = of.columns(),
+                .k = g.k,
+                .a_stride = a_stride,
+                .b_stride = b_stride,
+                .c_stride = g.n,
+                .transpose_a = g.transpose_a,
+                .transpose_b = g.transpose_b,
+                .accumulate = g.accumulate};
+  product_of(key).run(as<float>(g.a) + of.first_row * (g.transpose_a ? 1 : a_stride),
+                      as<float>(g.b) + of.first_column * (g.transpose_b ? b_stride : 1),
+                      as<float>(g.c) + of.first_row * g.n + of.first_column);
+}
+
+void gemm_f32(const GemmArgs& g) {
+  const Slices slices(g);
+  const bool finishes = g.bias || g.activation != Activation::identity;
+  parallel_for(slices.down * slices.across, true, [&](std::int64_t slice) {
+    const std::int64_t row = slice / slices.across * slices.rows,
+                       column = slice % slices.across * slices.columns;
+    const Block block{row, std::min(g.m, row + slices.rows), column, std::min(g.n, column + slices.columns)};
+    const SequentialOpenMp sequential;
+    multiply_slice(g, block);
+    if (finishes) add_bias_and_activate(g, block);
+  });
 }
 
 // A simple implementation for gradient checks and for products with k = 0, where speed does not matter.
@@ -162,14 +199,7 @@ void gemm_plain(const GemmArgs& g) {
 
 }  // namespace
 
-bool CpuBackend::supports(Precision precision) const {
-  const auto has = [](dnnl::cpu_isa isa) {  // an instruction set's bits include those of its subsets
-    const auto bits = static_cast<unsigned>(isa);
-    return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & bits) == bits;
-  };
-  return precision == Precision::f32 ||
-         (precision == Precision::bf16 && has(dnnl::cpu_isa::avx512_core_bf16));
-}
+bool CpuBackend::supports(Precision precision) const { return precision == Precision::f32; }
 
 void CpuBackend::run(const GemmArgs& g, StreamHandle) {
   check(g.dtype == DType::f32 || g.dtype == DType::f64, "gemm", "expected f32 or f64, got {}", name(g.dtype));
@@ -186,7 +216,7 @@ void CpuBackend::run(const GemmArgs& g, StreamHandle) {
   if (g.dtype == DType::f64) return gemm_plain<double>(g);
   if (g.k == 0) return gemm_plain<float>(g);
   if (skinny_gemm(g)) return;
-  if (g.precision == Precision::f32 && sparse_gemm(g)) return;
+  if (sparse_gemm(g)) return;
   try {
     gemm_f32(g);
   } catch (const dnnl::error& error) {

@@ -260,13 +260,13 @@ bool SparseGemm(const SparseProduct& g) {
   const Panels packed(g);
   const std::int64_t panels = g.panels(), tiles = panels * ((g.columns + kStrip - 1) / kStrip);
   parallel_for(panels, true, [&](std::int64_t panel) { pack_panel(g, packed, panel); });
-  // Each thread computes consecutive tiles, and so multiplies many panels by one strip while that strip is in
-  // its cache.
-  const std::int64_t threads = omp_get_max_threads();
-  parallel_for(threads, true, [&](std::int64_t thread) {
-    const std::int64_t end = tiles * (thread + 1) / threads;
+  // Each piece is a run of consecutive tiles, which multiplies many panels by one strip while that strip is
+  // in the cache. More pieces would pack more strips twice.
+  constexpr std::int64_t kPieces = 8;
+  parallel_for(kPieces, true, [&](std::int64_t piece) {
+    const std::int64_t end = tiles * (piece + 1) / kPieces;
     float* memory = scratch<float, 1>(g.depth * kStrip);
-    for (std::int64_t tile = tiles * thread / threads, strip = -1; tile < end; ++tile) {
+    for (std::int64_t tile = tiles * piece / kPieces, strip = -1; tile < end; ++tile) {
       if (strip != tile / panels) {
         strip = tile / panels;
         pack_strip(g, strip * kStrip, memory);

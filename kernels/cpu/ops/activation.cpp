@@ -41,28 +41,23 @@ void backward(const ActivationBackwardArgs& g) {
 }
 
 template <class Function>
-void forward(const GemmArgs& g) {
+void forward(const GemmArgs& g, const Block& block) {
   const float* bias = as<float>(g.bias);
-  const auto finish_rows = [=](std::int64_t begin, std::int64_t end) HWY_ATTR {
-    for (std::int64_t row = begin; row < end; ++row) {
-      float* c = as<float>(g.c) + row * g.n;
-      [[maybe_unused]] float* input =
-          g.activation_input ? as<float>(g.activation_input) + row * g.n : nullptr;
-      each_vector<float>(0, g.n, [=](auto access, std::int64_t i) HWY_ATTR {
-        const auto product = access.load(c + i);
-        const auto x = bias ? hn::Add(product, access.load(bias + i)) : product;
-        if constexpr (!Function::slope_from_output)
-          if (input) access.store(x, input + i);
-        access.store(Function::value(x), c + i);
-      });
-    }
-  };
-  parallel_chunks(Chunks::of_rows(g.m, g.n), g.m * g.n >= (Function::cheap ? kCheapGrain : kCostlyGrain),
-                  finish_rows);
+  for (std::int64_t row = block.first_row; row < block.end_row; ++row) {
+    float* c = as<float>(g.c) + row * g.n;
+    [[maybe_unused]] float* input = g.activation_input ? as<float>(g.activation_input) + row * g.n : nullptr;
+    each_vector<float>(block.first_column, block.end_column, [=](auto access, std::int64_t i) HWY_ATTR {
+      const auto product = access.load(c + i);
+      const auto x = bias ? hn::Add(product, access.load(bias + i)) : product;
+      if constexpr (!Function::slope_from_output)
+        if (input) access.store(x, input + i);
+      access.store(Function::value(x), c + i);
+    });
+  }
 }
 
-void BiasActivation(const GemmArgs& g) {
-  with_function(g.activation, [&](auto function) { forward<decltype(function)>(g); });
+void BiasActivation(const GemmArgs& g, const Block& block) {
+  with_function(g.activation, [&](auto function) { forward<decltype(function)>(g, block); });
 }
 void ActivationBackward(const ActivationBackwardArgs& g) {
   with_float(g.dtype, "activation_backward", [&](auto type) {
@@ -80,6 +75,14 @@ HWY_EXPORT(BiasActivation);
 void CpuBackend::run(const ActivationBackwardArgs& g, StreamHandle) {
   HWY_DYNAMIC_DISPATCH(ActivationBackward)(g);
 }
-void add_bias_and_activate(const GemmArgs& g) { HWY_DYNAMIC_DISPATCH(BiasActivation)(g); }
+void add_bias_and_activate(const GemmArgs& g, const Block& block) {
+  HWY_DYNAMIC_DISPATCH(BiasActivation)(g, block);
+}
+void add_bias_and_activate(const GemmArgs& g) {
+  parallel_chunks(Chunks::of_rows(g.m, g.n), g.m * g.n >= kCheapGrain,
+                  [&](std::int64_t begin, std::int64_t end) {
+                    add_bias_and_activate(g, {begin, end, 0, g.n});
+                  });
+}
 }  // namespace gpuvae::kernels
 #endif

@@ -1,0 +1,311 @@
+// Tests the thread pool: every piece runs once, results do not depend on threads, and callers are left as
+// they were.
+#include "kernels/cpu/parallel.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <numeric>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "gpuvae/gpuvae.h"
+#include "kernels/backend.h"
+#include "kernels/cpu/parallel/adaptive_count.h"
+#include "kernels/cpu/parallel/cores.h"
+
+extern "C" [[gnu::weak]] int omp_get_max_threads();
+
+namespace gpuvae {
+namespace {
+
+using kernels::parallel_for;
+using namespace std::chrono_literals;
+
+class ThreadPool : public testing::Test {
+ protected:
+  void TearDown() override { set_num_threads(threads_); }
+  int threads_ = num_threads();
+};
+
+TEST_F(ThreadPool, RunsEveryPieceOnce) {
+  for (const int threads : {1, 2, 3, 8}) {
+    set_num_threads(threads);
+    for (const int count : {0, 1, 2, 7, 255, 256, 257, 100'000}) {
+      std::vector<std::atomic<int>> runs(static_cast<std::size_t>(count));
+      parallel_for(count, true, [&](std::int64_t i) { ++runs[static_cast<std::size_t>(i)]; });
+      for (const std::atomic<int>& run : runs)
+        ASSERT_EQ(run, 1) << count << " pieces on " << threads << " threads";
+    }
+  }
+}
+
+TEST_F(ThreadPool, UsesSeveralThreadsAtTheSameTime) {
+  set_num_threads(3);
+  // Each piece waits until two others have begun, so one or two threads alone would not finish.
+  std::atomic<int> begun = 0;
+  std::atomic<bool> late = false;
+  parallel_for(3, true, [&](std::int64_t) {
+    ++begun;
+    const auto start = std::chrono::steady_clock::now();
+    while (begun < 3 && !late)
+      if (std::chrono::steady_clock::now() - start > 20s) late = true;
+  });
+  EXPECT_FALSE(late);
+}
+
+TEST_F(ThreadPool, LoopsInsidePiecesAndFromManyThreadsAreComplete) {
+  set_num_threads(3);
+  std::vector<std::int64_t> sums(6);
+  {
+    std::vector<std::jthread> callers;
+    for (std::int64_t& sum : sums)
+      callers.emplace_back([&sum] {
+        for (int repeat = 0; repeat < 200; ++repeat) {
+          std::atomic<std::int64_t> total = 0;
+          parallel_for(10, true, [&](std::int64_t i) {
+            parallel_for(10, true, [&](std::int64_t j) { total += 10 * i + j; });
+          });
+          sum += total;
+        }
+      });
+  }
+  for (const std::int64_t sum : sums) EXPECT_EQ(sum, 200 * 4950);
+}
+
+TEST_F(ThreadPool, AnExceptionReachesTheCallerAndThePoolStaysUsable) {
+  set_num_threads(2);
+  for (int repeat = 0; repeat < 100; ++repeat) {
+    std::atomic<int> runs = 0;
+    EXPECT_THROW(parallel_for(40, true,
+                              [&](std::int64_t i) {
+                                ++runs;
+                                if (i % 13 == 7) throw std::runtime_error("piece");
+                              }),
+                 std::runtime_error);
+    EXPECT_EQ(runs, 40);
+  }
+}
+
+std::vector<float> product_and_sum() {
+  const Noise noise{.seed = 3, .purpose = RandomPurpose::test};
+  const Variable a(random_normal({100, 784}, noise, 0, 1)), b(random_normal({256, 784}, noise, 0, 1));
+  const Variable bias(random_normal({256}, noise, 0, 1));
+  return linear(a, b, bias, Activation::tanh).value().to_vector();
+}
+
+// oneDNN's results depend on the size of the slices into which a product is cut.
+TEST_F(ThreadPool, ProductsHaveTheSameBitsForAnyNumberOfThreads) {
+  struct Product {
+    std::int64_t m, n, k;
+  };
+  const Noise noise{.seed = 5, .purpose = RandomPurpose::test};
+  for (const Product& p : {Product{100, 784, 256},
+                           {100, 256, 784},
+                           {256, 784, 100},
+                           {784, 200, 100},
+                           {100, 200, 560},
+                           {1024, 512, 100},
+                           {37, 1500, 61},
+                           {515, 130, 303},
+                           {64, 50, 1000},
+                           {2000, 17, 200}})
+    for (const bool transpose_a : {false, true})
+      for (const bool transpose_b : {false, true}) {
+        const Tensor a = random_normal({p.m * p.k}, noise, 0, 1), b = random_normal({p.k * p.n}, noise, 1, 1);
+        std::vector<float> first;
+        for (const int threads : {1, 2, 3, 5}) {
+          set_num_threads(threads);
+          Tensor c = Tensor::zeros({p.m, p.n});
+          kernels::GemmArgs args{.m = p.m, .n = p.n, .k = p.k, .a = a.data(), .b = b.data(), .c = c.data()};
+          args.transpose_a = transpose_a;
+          args.transpose_b = transpose_b;
+          args.activation = Activation::tanh;
+          kernels::cpu_backend().gemm(args, nullptr);
+          const std::vector<float> values = c.to_vector();
+          if (first.empty()) first = values;
+          EXPECT_EQ(values, first) << p.m << " x " << p.n << " x " << p.k << " on " << threads << " threads";
+        }
+      }
+}
+
+TEST_F(ThreadPool, AForkedProcessHasAPoolOfItsOwn) {
+  set_num_threads(3);
+  const std::vector<float> expected = product_and_sum();
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);  // a hanging child fails instead of hanging the test
+    const bool same = product_and_sum() == expected && product_and_sum() == expected;
+    _exit(same ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  EXPECT_EQ(product_and_sum(), expected);
+}
+
+TEST_F(ThreadPool, HelpersBlockSignals) {
+  set_num_threads(2);
+  const std::thread::id caller = std::this_thread::get_id();
+  std::atomic<int> unblocked = 0, helped = 0;
+  for (int repeat = 0; repeat < 1000 && helped == 0; ++repeat)
+    parallel_for(2, true, [&](std::int64_t) {
+      std::this_thread::sleep_for(1ms);
+      if (std::this_thread::get_id() == caller) return;
+      sigset_t mask;
+      pthread_sigmask(SIG_SETMASK, nullptr, &mask);
+      ++helped;
+      unblocked += sigismember(&mask, SIGINT) != 1 || sigismember(&mask, SIGALRM) != 1;
+    });
+  EXPECT_GT(helped, 0);
+  EXPECT_EQ(unblocked, 0);
+}
+
+// Returns the number of this process's threads that are not the pool's.
+int other_threads() {
+  int count = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::ifstream(task.path() / "comm") >> name;
+    count += name != "gpuvae";
+  }
+  return count;
+}
+
+TEST_F(ThreadPool, OneDnnStartsNoThreads) {
+  set_num_threads(4);
+  product_and_sum();
+  EXPECT_EQ(other_threads(), 1);
+}
+
+TEST_F(ThreadPool, LeavesTheCallersOpenMpSettingAsItWas) {
+  if (!omp_get_max_threads) GTEST_SKIP() << "this oneDNN does not use OpenMP";
+  const int before = omp_get_max_threads();
+  set_num_threads(2);
+  product_and_sum();
+  EXPECT_EQ(omp_get_max_threads(), before);
+}
+
+TEST_F(ThreadPool, NumberOfThreadsIsChecked) {
+  EXPECT_THROW(set_num_threads(0), Error);
+  EXPECT_THROW(set_num_threads(-3), Error);
+  set_num_threads(5);
+  EXPECT_EQ(num_threads(), 5);
+}
+
+// ---- the number of threads on a busy machine ----
+
+using Adaptive = kernels::AdaptiveCount;
+
+// A loop of eight pieces of 1 ms on two threads, which takes this long.
+Adaptive::Loop loop_of(Adaptive::Clock::duration total) { return {8, 4, 4ms, total, 2}; }
+
+TEST(AdaptiveCount, UsesAllThreadsWhileTheyMakeLoopsFaster) {
+  Adaptive adaptive;
+  Adaptive::Clock::time_point now{};
+  for (int repeat = 0; repeat < 1000; ++repeat, now += 1ms) {
+    EXPECT_EQ(adaptive.count(2, now), 2);
+    adaptive.add(loop_of(repeat % 10 == 0 ? 9ms : 5ms), now);
+  }
+  // The same with four threads: three would need 3 ms for eight pieces, and four need 2 ms.
+  Adaptive four;
+  for (int repeat = 0; repeat < 1000; ++repeat, now += 1ms) {
+    EXPECT_EQ(four.count(4, now), 4);
+    four.add({8, 2, 2ms, 2600us, 4}, now);
+  }
+}
+
+TEST(AdaptiveCount, LeavesThreadsOutWhileTheyMakeLoopsSlower) {
+  Adaptive adaptive;
+  Adaptive::Clock::time_point now = Adaptive::Clock::time_point() + 10s;
+  EXPECT_EQ(adaptive.count(2, now), 2);
+  adaptive.add(loop_of(9ms), now);
+  adaptive.add(loop_of(9ms), now);  // together less than the time for a decision
+  EXPECT_EQ(adaptive.count(2, now), 2);
+  adaptive.add(loop_of(9ms), now);
+  EXPECT_EQ(adaptive.count(2, now), 1);
+  EXPECT_EQ(adaptive.count(2, now + 39ms), 1);
+  now += 41ms;
+  EXPECT_EQ(adaptive.count(2, now), 2);
+  // The slow loops are back at once, so the pause doubles, up to the longest one.
+  adaptive.add(loop_of(25ms), now);
+  EXPECT_EQ(adaptive.count(2, now + 79ms), 1);
+  for (int repeat = 0; repeat < 10; ++repeat) {
+    now += 1s;
+    EXPECT_EQ(adaptive.count(2, now), 2);
+    adaptive.add(loop_of(25ms), now);
+  }
+  EXPECT_EQ(adaptive.count(2, now + 639ms), 1);
+  EXPECT_EQ(adaptive.count(2, now + 641ms), 2);
+  // After a long good time, the first pause is the shortest again.
+  now += 2s;
+  adaptive.add(loop_of(25ms), now);
+  EXPECT_EQ(adaptive.count(2, now + 39ms), 1);
+  EXPECT_EQ(adaptive.count(2, now + 41ms), 2);
+  EXPECT_EQ(adaptive.count(1, now + 41ms), 1);
+}
+
+// ---- the processors that a process may use ----
+
+class UsableProcessors : public testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directories(root_ / "proc/self"); }
+  void TearDown() override { std::filesystem::remove_all(root_); }
+  void write(const std::string& path, const std::string& text) {
+    std::filesystem::create_directories((root_ / path).parent_path());
+    std::ofstream(root_ / path) << text;
+  }
+  int count() { return kernels::usable_processors(root_); }
+
+  std::filesystem::path root_ =
+      std::filesystem::temp_directory_path() / ("gpuvae-cores-" + std::to_string(getpid()));
+  int all_ = kernels::usable_processors("/nonexistent");
+};
+
+TEST_F(UsableProcessors, FollowsTheAffinityMask) {
+  cpu_set_t before, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  EXPECT_EQ(all_, CPU_COUNT(&before));
+  int first = 0;
+  while (!CPU_ISSET(first, &before)) ++first;
+  CPU_ZERO(&one);
+  CPU_SET(first, &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+  EXPECT_EQ(count(), 1);
+  sched_setaffinity(0, sizeof before, &before);
+}
+
+TEST_F(UsableProcessors, FollowsTheQuotaOfTheControlGroup) {
+  write("proc/self/cgroup", "0::/user/job\n");
+  EXPECT_EQ(count(), all_);
+  write("sys/fs/cgroup/user/job/cpu.max", "max 100000\n");
+  EXPECT_EQ(count(), all_);
+  write("sys/fs/cgroup/user/job/cpu.max", "150000 100000\n");
+  EXPECT_EQ(count(), 1);
+  write("sys/fs/cgroup/user/job/cpu.max", "50000 100000\n");
+  EXPECT_EQ(count(), 1);
+  write("sys/fs/cgroup/user/job/cpu.max", "100000000 100000\n");
+  EXPECT_EQ(count(), all_);
+  write("sys/fs/cgroup/user/cpu.max", "100000 100000\n");  // a group that contains the process's group
+  EXPECT_EQ(count(), 1);
+}
+
+TEST_F(UsableProcessors, FollowsTheQuotaOfVersion1) {
+  write("proc/self/cgroup", "4:memory:/m\n3:cpu,cpuacct:/job\n");
+  write("sys/fs/cgroup/cpu/job/cpu.cfs_quota_us", "-1\n");
+  write("sys/fs/cgroup/cpu/job/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(count(), all_);
+  write("sys/fs/cgroup/cpu/job/cpu.cfs_quota_us", "120000\n");
+  EXPECT_EQ(count(), 1);
+}
+
+}  // namespace
+}  // namespace gpuvae
