@@ -96,7 +96,7 @@ asan tsan: deps
 # Gives damaged inputs to every reader of files for FUZZ_SECONDS per reader (tests/fuzz), as many readers at a time as
 # there are cores. Needs clang. A finding fails. ARGS="table mat" runs only these readers.
 FUZZ_SECONDS ?= 600
-fuzz: PACKAGES += clang libomp-dev python3
+fuzz: PACKAGES += clang python3
 fuzz: WANTED := libclang-rt-dev
 fuzz: deps
 	cmake --preset fuzz $(CMAKE_ARGS) && cmake --build --preset fuzz -j $(JOBS) --target gpuvae_fuzz
