@@ -182,7 +182,7 @@ std::vector<std::string> arguments_of(const std::string& lines) {
 
 // Every setting differs from its default, which reveals a setting that is not written or has a wrong name.
 const char* const kEverything =
-    "--preset other\n--seed 3\n--device cpu\n--executor eager\n--out x\n--epochs 9\n--log-every 4\n"
+    "--preset other\n--seed 3\n--device cpu\n--threads 6\n--executor eager\n--out x\n--epochs 9\n--log-every 4\n"
     "--checkpoint-every 2epochs\n"
     "--data-dir d\n--data a b.csv\n--label-column class\n--header no\n--columns a,\"b, c\"\n--value-range "
     "-1.5:2\n--variable faces\n--standardize\n--validation-fraction 0.25\n"
@@ -196,11 +196,12 @@ const char* const kEverything =
     "--beta2 0.25\n--epsilon 0.75\n--l2 0.01\n--l2-biases\n--schedule step\n--lr-warmup 1.5\n"
     "--lr-decay-epochs 3.5\n--lr-decay-rate 0.75\n--clip-norm 6\n--encode sample\n"
     "--manifold quantile:5:0.01:0.99:left-up,data:3\n--samples 18\n--reconstructions 19\n--examples 20\n"
-    "--latent-names pose,humour\n--sliders -15:15:3:0.01";
+    "--latent-names pose,humour,c,d,e\n--sliders -15:15:3:0.01";
 
 void expect_everything(const RunConfig& c) {
   EXPECT_EQ(c.preset + c.device + c.out, "othercpux");
   EXPECT_EQ(c.seed, 3u);
+  EXPECT_EQ(c.threads, 6);
   EXPECT_EQ(c.epochs, 9);
   EXPECT_EQ(c.log_every, 4);
   EXPECT_EQ(c.checkpoint_every, "2epochs");
@@ -267,7 +268,7 @@ void expect_everything(const PictureSettings& p) {
   EXPECT_EQ(p.samples, 18);
   EXPECT_EQ(p.reconstructions, 19);
   EXPECT_EQ(p.examples, 20);
-  EXPECT_EQ(p.latent_names, "pose,humour");
+  EXPECT_EQ(p.latent_names, "pose,humour,c,d,e");
   EXPECT_EQ(p.sliders, "-15:15:3:0.01");
 }
 
