@@ -31,9 +31,11 @@ bool is_sound(const fs::path& checkpoint) try {
   return false;
 }
 
-double number_of(const std::map<std::string, std::string>& metadata, const char* key) {
+// Returns 0 if the metadata have no such number.
+template <class T>
+T number_of(const std::map<std::string, std::string>& metadata, const char* key) {
   const auto found = metadata.find(key);
-  double value = 0;
+  T value = 0;
   if (found != metadata.end())
     std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
   return value;
@@ -54,10 +56,10 @@ std::vector<EpochResult> rows_of_checkpoint(const fs::path& file) try {
 StepLog::Position log_position_of(const std::map<std::string, std::string>& metadata, int epochs) {
   if (!metadata.contains("log_epoch")) return {.epoch = epochs, .images = INT64_MAX, .so_far = {}};
   StepLog::Position position;
-  position.epoch = static_cast<int>(number_of(metadata, "log_epoch"));
-  position.images = static_cast<std::int64_t>(number_of(metadata, "log_images"));
-  position.so_far.reconstruction = number_of(metadata, "log_reconstruction");
-  position.so_far.kl = number_of(metadata, "log_kl");
+  position.epoch = number_of<int>(metadata, "log_epoch");
+  position.images = number_of<std::int64_t>(metadata, "log_images");
+  position.so_far.reconstruction = number_of<double>(metadata, "log_reconstruction");
+  position.so_far.kl = number_of<double>(metadata, "log_kl");
   return position;
 }
 

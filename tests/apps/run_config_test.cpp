@@ -115,7 +115,7 @@ TEST(CommandLine, MistakesThatWouldBeIgnoredAreErrors) {
       {{"--latent-names", "a,b", "--latent", "1"}, "expected 1 name for the latent dimensions, got 2"},
       {{"--beta1", "1"}, "--beta1: expected 0 or more and below 1, got 1"},
       {{"--beta2", "1"}, "--beta2: expected 0 or more and below 1, got 1"},
-      {{"--seed", "1\n2\r3"}, "--seed: expected a whole number of 0 or more, got 1 2 3"}};
+      {{"--seed", "1\n2\r3"}, "--seed: expected a whole number of 0 or more, got 1?2?3"}};
   for (const auto& [arguments, reason] : cases) {
     testing::internal::CaptureStderr();
     const CommandLine line = parse(arguments);
