@@ -164,6 +164,21 @@ std::map<std::string, std::string> metadata_of(const RunConfig& config, const Da
           {"data", json_of(data)}};
 }
 
+namespace {
+
+// Parses the description of the data. The JSON library copies nested values recursively, so the depth is
+// limited.
+Json parse_description(const std::string& text, const std::string& where) {
+  constexpr int kMaxDepth = 8;
+  return Json::parse(text, [&](int depth, Json::parse_event_t, Json&) {
+    check(depth <= kMaxDepth, file_error("load"),
+          "{}: expected a description of the data with at most {} levels, got more", where, kMaxDepth);
+    return true;
+  });
+}
+
+}  // namespace
+
 std::optional<RunDescription> read_description(const std::filesystem::path& path,
                                                const std::string& program) {
   const auto metadata = io::read_safetensors_metadata(path);
@@ -181,7 +196,7 @@ std::optional<RunDescription> read_description(const std::filesystem::path& path
         made_by == metadata.end() ? "an unknown program" : io::printable(made_by->second));
   try {
     RunDescription run{texts_of_settings_json(settings->second, where),
-                       facts_of_json(Json::parse(data->second), where)};
+                       facts_of_json(parse_description(data->second, where), where)};
     check_facts(run.data, where);
     return run;
   } catch (const Json::exception& error) {

@@ -53,8 +53,8 @@ TEST(DamagedDescription, AWholeOneIsRead) {
 TEST(DamagedDescription, NestedListsAreRefusedWithoutRecursion) {
   const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
   expect_refused(R"("width":2)", R"("width":)" + deep,
-                 "expected a whole number of 1 or more as width, got array");
-  expect_refused("[1,2]", deep, "expected a description of the data as JSON, got ");
+                 "expected a description of the data with at most 8 levels, got more");
+  expect_refused("[1,2]", deep, "expected a description of the data with at most 8 levels, got more");
 }
 
 TEST(DamagedDescription, LabelsAreBytes) {

@@ -30,7 +30,7 @@ grep -q 'expected one process, got 2' eval.log || fail "eval says nothing"
 # ---- if a rank is killed, all end within 10 seconds ----
 timeout 60 mpirun "${options[@]}" -n 2 "$program" "${small[@]}" --epochs 100000 --out long 2>long.log &
 launcher=$!
-for _ in $(seq 100); do [ -s long/metrics.csv ] && break; sleep 0.1; done
+for _ in $(seq 100); do grep -qsE '^[0-9]' long/metrics.csv && break; sleep 0.1; done
 victim=$(pgrep -f -- "--epochs 100000 --out long" | while read -r p; do
   [ "$(cat /proc/"$p"/comm)" = "$(basename "$program")" ] && echo "$p"; done | tail -1)
 kill -KILL "$victim"

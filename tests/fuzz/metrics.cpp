@@ -9,7 +9,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!fuzz::accepts([&] { epochs = apps::read_metrics(path); })) return 0;
   for (const EpochResult& epoch : epochs) fuzz::require(epoch.epoch >= 0, "epochs are not negative");
   const auto copy = fuzz::input_file("", "copy.csv");
-  const apps::MetricsFile written(copy, false, epochs);
+  const apps::MetricsFile written(copy, TrainOptions{}, epochs);
   const std::vector<EpochResult> again = apps::read_metrics(copy);
   fuzz::require(again.size() == epochs.size(), "written epochs are read back");
   for (std::size_t i = 0; i < epochs.size(); ++i)
