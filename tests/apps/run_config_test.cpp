@@ -192,7 +192,7 @@ const char* const kEverything =
     "--likelihood gaussian-fixed\n--gaussian-mean identity\n--sigma 0.3\n--log-variance-low -7\n"
     "--log-variance-high 8\n--prior vamp\n--prior-components 17\n--init normal\n--init-std 0.02\n"
     "--bias-std 0.03\n--init-generator curand\n--noise-std 0.5\n--frozen-noise\n--pixel-mean\n--batch-sum\n"
-    "--beta 4\n--warmup-epochs 2.5\n--free-bits 0.125\n--optimizer adamw\n--learning-rate 0.5\n--beta1 0.5\n"
+    "--on-nan skip\n--beta 4\n--warmup-epochs 2.5\n--free-bits 0.125\n--optimizer adamw\n--learning-rate 0.5\n--beta1 0.5\n"
     "--beta2 0.25\n--epsilon 0.75\n--l2 0.01\n--l2-biases\n--schedule step\n--lr-warmup 1.5\n"
     "--lr-decay-epochs 3.5\n--lr-decay-rate 0.75\n--clip-norm 6\n--encode sample\n"
     "--manifold quantile:5:0.01:0.99:left-up,data:3\n--samples 18\n--reconstructions 19\n--examples 20\n"
@@ -242,6 +242,7 @@ void expect_everything(const TrainOptions& t) {
   EXPECT_TRUE(t.drop_last && t.data.shuffle && t.frozen_noise && t.pixel_mean && t.batch_sum);
   EXPECT_EQ(t.data.binarize, Binarize::fixed);
   EXPECT_EQ(t.data.threshold, 0.25);
+  EXPECT_EQ(t.on_nan, OnNan::skip);
   EXPECT_EQ(t.beta, 4);
   EXPECT_EQ(t.warmup_epochs, 2.5);
   EXPECT_EQ(t.free_bits, 0.125);

@@ -168,7 +168,7 @@ TEST(Like, ClassNamesInTablesWithoutNames) {
   io::write_file(folder / "bad.csv", "1.5,2\n3.5,x\n");
   expect_contains(error_like(folder / "bad.csv", split.description),
                   {"line 2, column 1 (from 0): expected a number, got 'x'"});
-  io::write_file(folder / "bad.csv", "cat,1.5,2\ndog,3.5,x\n");
+  io::write_file(folder / "bad.csv", "cat,1.5,2\ndog,3.5,x\ncat,7.5,9\n");
   expect_contains(error_like(folder / "bad.csv", split.description),
                   {"line 2, column 2 (from 0): expected a number, got 'x'"});
 }
