@@ -144,9 +144,9 @@ std::vector<EpochResult> rows_of_text(const std::string& text, const std::string
     const std::vector<double> v = numbers_of(line);
     if (further.empty() && v.size() == kColumns.size() + kFaultColumns.size()) further = kFaultColumns;
     const std::size_t expected = kColumns.size() + further.size();
-    check(v.size() == expected && v[0] >= 1 && v[0] <= INT_MAX && v[0] == std::trunc(v[0]), file_error("read"),
-          "{}: expected {} numbers per row, the first an epoch, got \"{}\"", where, expected,
-          io::printable(line));
+    check(v.size() == expected && v[0] >= 1 && v[0] <= INT_MAX && v[0] == std::trunc(v[0]),
+          file_error("read"), "{}: expected {} numbers per row, the first an epoch, got \"{}\"", where,
+          expected, io::printable(line));
     EpochResult r;
     r.epoch = static_cast<int>(v[0]);
     r.train = {v[1], v[2], v[3]};
