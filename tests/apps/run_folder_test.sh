@@ -165,6 +165,7 @@ expect_error 1 'none: expected a checkpoint to continue from, but nothing is sav
 # background FOLDER ARGUMENTS... starts a run and waits for its first epoch.
 background() {
   local folder=$1; shift
+  : >background.txt  # so that the lines of an earlier run do not count
   set -m; "$program" "$@" --out "$folder" >/dev/null 2>background.txt & id=$!; set +m
   for _ in $(seq 200); do grep -q '^epoch' background.txt && return; sleep 0.05; done
   fail "no epoch: $(cat background.txt)"
