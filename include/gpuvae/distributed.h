@@ -34,7 +34,8 @@ class Communicator {
 
 // Returns the communicator of the ranks that mpirun (Open MPI, MPICH) started, or null if this process was
 // not started by it. The first call initialises MPI, and the last owner of the result finalises it, which
-// waits for all ranks. Throws Error if mpirun started this process but the library was built without MPI.
+// waits for all ranks. Throws Error if mpirun started this process but libgpuvae_mpi.so, which builds
+// with MPI install, was not found.
 // Call this function from the main thread.
 [[nodiscard]] std::shared_ptr<Communicator> mpi_communicator();
 

@@ -19,7 +19,7 @@ inline constexpr std::int64_t kCostlyGrain = 10'000;
 // ones too, if there are many.
 template <class Body>
 void parallel_for(std::int64_t count, bool worth, const Body& body) {
-  constexpr std::int64_t kMostPieces = 256;
+  constexpr std::int64_t kMaxPiecesPerLoop = 256;
   if (!worth) {
     for (std::int64_t i = 0; i < count; ++i) body(i);
     return;
@@ -28,7 +28,7 @@ void parallel_for(std::int64_t count, bool worth, const Body& body) {
     const Body& body;
     std::int64_t count, per_piece;
   };
-  const std::int64_t per_piece = (count + kMostPieces - 1) / kMostPieces;
+  const std::int64_t per_piece = (count + kMaxPiecesPerLoop - 1) / kMaxPiecesPerLoop;
   const Loop loop{body, count, per_piece};
   const auto run = [](const void* context, std::int64_t piece) {
     const Loop& of = *static_cast<const Loop*>(context);

@@ -89,6 +89,9 @@ TEST(Distributed, WhatCannotBeDividedIsRefused) {
   options.free_bits = 0.1;
   EXPECT_THROW(Trainer(model, optimizer, images, images, options), Error);
   options.free_bits = 0;
+  options.on_nan = OnNan::rewind;
+  EXPECT_THROW(Trainer(model, optimizer, images, images, options), Error);
+  options.on_nan = OnNan::stop;
   options.executor = Executor::graph;
   EXPECT_THROW(Trainer(model, optimizer, images, images, options), Error);
 }

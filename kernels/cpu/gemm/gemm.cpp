@@ -129,15 +129,15 @@ struct Slices {
   explicit Slices(const GemmArgs& g) {
     // Smaller slices were measured to be clearly slower than their share of the whole product
     // (bench/NOTES.md).
-    constexpr double kLeastWork = 2.5e6;
-    constexpr std::int64_t kLeastColumns = 128, kMostAcross = 4, kLeastRows = 48, kMost = 64;
+    constexpr double kMinWork = 2.5e6;
+    constexpr std::int64_t kMinColumns = 128, kMaxAcross = 4, kMinRows = 48, kMaxSlices = 64;
     const double work = static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);
-    const auto most = static_cast<std::int64_t>(std::clamp<double>(work / kLeastWork, 1, kMost));
+    const auto most = static_cast<std::int64_t>(std::clamp<double>(work / kMinWork, 1, kMaxSlices));
     // Columns of a transposed a are contiguous, and rows of c are then cut without a loss.
     const std::int64_t wide =
-        g.transpose_a ? 1 : std::clamp<std::int64_t>(g.n / kLeastColumns, 1, std::min(most, kMostAcross));
+        g.transpose_a ? 1 : std::clamp<std::int64_t>(g.n / kMinColumns, 1, std::min(most, kMaxAcross));
     const std::int64_t high =
-        std::clamp<std::int64_t>(g.m / kLeastRows, 1, std::max<std::int64_t>(1, most / wide));
+        std::clamp<std::int64_t>(g.m / kMinRows, 1, std::max<std::int64_t>(1, most / wide));
     columns = rounded_up((g.n + wide - 1) / wide, 16);
     rows = rounded_up((g.m + high - 1) / high, 4);
     across = (g.n + columns - 1) / columns;

@@ -1,4 +1,4 @@
-// Keeps oneDNN from starting threads of its own.
+// Keeps oneDNN from starting threads.
 #pragma once
 
 // The functions of the OpenMP runtime that oneDNN uses, if it uses one. Weak references bind to the same

@@ -33,9 +33,9 @@ const char* start(int* rank, int* size) {
 
 template <class T>
 const char* sum(T* values, std::int64_t count, MPI_Datatype type) {
-  constexpr std::int64_t kMostAtOnce = 1 << 30;  // MPI's counts are ints
-  for (std::int64_t done = 0; done < count; done += kMostAtOnce) {
-    const auto now = static_cast<int>(std::min(kMostAtOnce, count - done));
+  constexpr std::int64_t kMaxCount = 1 << 30;  // MPI's counts are ints
+  for (std::int64_t done = 0; done < count; done += kMaxCount) {
+    const auto now = static_cast<int>(std::min(kMaxCount, count - done));
     if (const char* error = error_of(MPI_Allreduce(MPI_IN_PLACE, values + done, now, type, MPI_SUM, world)))
       return error;
   }
