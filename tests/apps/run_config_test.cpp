@@ -182,7 +182,7 @@ std::vector<std::string> arguments_of(const std::string& lines) {
 
 // Every setting differs from its default, which reveals a setting that is not written or has a wrong name.
 const char* const kEverything =
-    "--preset other\n--seed 3\n--device cpu\n--threads 6\n--executor eager\n--out x\n--epochs 9\n--log-every 4\n"
+    "--preset other\n--seed 3\n--device cpu\n--threads 6\n--executor eager\n--on-nan skip\n--out x\n--epochs 9\n--log-every 4\n"
     "--checkpoint-every 2epochs\n"
     "--data-dir d\n--data a b.csv\n--label-column class\n--header no\n--columns a,\"b, c\"\n--value-range "
     "-1.5:2\n--variable faces\n--standardize\n--validation-fraction 0.25\n"
@@ -238,6 +238,7 @@ void expect_everything(const DistributionSettings& d) {
 
 void expect_everything(const TrainOptions& t) {
   EXPECT_EQ(t.executor, Executor::eager);
+  EXPECT_EQ(t.on_nan, OnNan::skip);
   EXPECT_EQ(t.batch_size, 13);
   EXPECT_TRUE(t.drop_last && t.data.shuffle && t.frozen_noise && t.pixel_mean && t.batch_sum);
   EXPECT_EQ(t.data.binarize, Binarize::fixed);
