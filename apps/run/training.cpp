@@ -132,7 +132,12 @@ EpochResult Session::run_epoch(Progress& progress) {
 // checkpoint stays as well.
 void Session::fail_training(const Error& error) const {
   std::string text = error.what();
-  if (error.kind() == ErrorKind::cuda) text += where_it_continues();
+  if (error.kind() == ErrorKind::cuda) {
+    // The trainer names the device and the step. Other failures happen while a checkpoint or model is saved.
+    if (!text.starts_with(fmt::format("[train] {} failed", device_.text())))
+      text = fmt::format("[train] {} failed after step {}: {}", device_.text(), trainer_->steps_done(), text);
+    text += where_it_continues();
+  }
   if (error.kind() == ErrorKind::not_finite) {
     const std::string advice = scaling_advice(facts_.description);
     if (!advice.empty()) text += "; " + advice;
