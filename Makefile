@@ -13,7 +13,7 @@ TEST_PACKAGES := chromium-headless-shell libmatio-dev libopenmpi-dev openmpi-bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
 .PHONY: mnist frey fetch test modes profile build configure deps bench bench-peers gpu-check mutants reproduce docs
-.PHONY: tidy format asan tsan install clean
+.PHONY: tidy format asan tsan fuzz coverage install clean
 .DEFAULT_GOAL := build
 
 mnist: NEED := t10k-labels-idx1-ubyte.gz
@@ -92,6 +92,22 @@ reproduce: build
 
 asan tsan: deps
 	cmake --preset $@ && cmake --build --preset $@ -j $(JOBS) && cd build/$@ && ctest --output-on-failure -j $(JOBS)
+
+# Gives damaged inputs to every reader of files for FUZZ_SECONDS per reader (tests/fuzz), as many readers at a time as
+# there are cores. Needs clang. A finding fails. ARGS="table mat" runs only these readers.
+FUZZ_SECONDS ?= 600
+fuzz: PACKAGES += clang python3
+fuzz: WANTED := libclang-rt-dev
+fuzz: deps
+	cmake --preset fuzz $(CMAKE_ARGS) && cmake --build --preset fuzz -j $(JOBS) --target gpuvae_fuzz
+	tests/fuzz/run.py --bin build/fuzz/bin --seconds $(FUZZ_SECONDS) --jobs $(JOBS) $(ARGS)
+
+# Prints the share of the lines of src/io and src/data that the tests execute, by file. Needs python3.
+coverage: deps
+	cmake --preset coverage $(CMAKE_ARGS)
+	cmake --build --preset coverage -j $(JOBS) --target gpuvae_tests gpuvae_fuzz_replay mnist_vae vae
+	cd build/coverage && ctest --output-on-failure -R '^(cpu.units|fuzz.replay|app.vae|app.run_folder)$$'
+	tests/coverage.py build/coverage $(ARGS)
 
 # The public headers as web pages: build/docs/html/index.html. A declaration without documentation is an error.
 docs: WANTED := doxygen

@@ -225,6 +225,4 @@ int main(int argc, char** argv) {
 }  // namespace
 }  // namespace gpuvae::bench
 
-int main(int argc, char** argv) {
-  return gpuvae::bench::main(argc, argv);
-}
+int main(int argc, char** argv) { return gpuvae::bench::main(argc, argv); }

@@ -10,6 +10,7 @@
 
 #include "kernels/check.h"
 #include "src/io/file.h"
+#include "src/io/printable.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -125,15 +126,22 @@ bool describes_model(const std::string& flag) {
   return !kOthers.contains(flag);
 }
 
-std::string text_of_json(const Json& value) {
+std::string text_of_json(const std::string& where, const std::string& key, const Json& value) {
   if (value.is_string()) return value.get<std::string>();
-  if (value.is_array()) {
-    std::string list;
-    for (const Json& element : value) list += (list.empty() ? "" : ",") + element.dump();
-    return list;
-  }
   if (value.is_number_float()) return fmt::format("{}", value.get<double>());
-  return value.dump();
+  if (value.is_boolean() || value.is_number()) return value.dump();
+  const auto require = [&](bool condition, const Json& got) {
+    check(condition, file_error("load"),
+          "{}: expected a text, a number, true, false or a list of whole numbers as setting {}, got {}",
+          where, io::printable(key), got.type_name());
+  };
+  require(value.is_array(), value);
+  std::string list;
+  for (const Json& element : value) {
+    require(element.is_number_integer(), element);
+    list += (list.empty() ? "" : ",") + element.dump();
+  }
+  return list;
 }
 
 }  // namespace
@@ -144,7 +152,7 @@ Texts read_config_texts(const std::string& path, const std::string& program) {
   int number = 0;
   const auto refuse = [&](const std::string& mistake) {
     fail(file_error("config"), "{} is not a configuration of {}: line {}: {}", path, program, number,
-         mistake);
+         io::printable(mistake));
   };
   for (std::string line; std::getline(in, line);) {
     ++number;
@@ -185,13 +193,15 @@ std::string settings_json(const RunConfig& config) {
 
 Texts texts_of_settings_json(const std::string& json, const std::string& where) try {
   const Json parsed = Json::parse(json);
+  check(parsed.is_object(), file_error("load"), "{}: expected settings as a JSON object, got {}", where,
+        parsed.type_name());
   Texts texts;
-  for (const auto& [key, value] : parsed.items()) texts["--" + key] = text_of_json(value);
+  for (const auto& [key, value] : parsed.items()) texts["--" + key] = text_of_json(where, key, value);
   if (const std::string mistake = mistake_in(texts); !mistake.empty())
     fail(file_error("load"), "{}: expected settings of this version, got {}", where, mistake);
   return texts;
 } catch (const Json::exception& error) {
-  fail(file_error("load"), "{}: expected settings as JSON, got {}", where, error.what());
+  fail(file_error("load"), "{}: expected settings as JSON, got {}", where, io::printable(error.what()));
 }
 
 }  // namespace gpuvae::apps

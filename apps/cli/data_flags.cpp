@@ -4,6 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "src/io/printable.h"
 #include "src/io/table_cells.h"
 
 namespace gpuvae::apps {
@@ -26,7 +27,7 @@ std::vector<std::string> parse_columns(const std::string& text) {
   std::vector<std::string> names;
   const bool sound = io::split_cells(text, ',', names);
   if (!sound || std::ranges::count(names, "") > 0)
-    throw std::invalid_argument("expected names of columns separated by commas, got " + text);
+    throw std::invalid_argument("expected names of columns separated by commas, got " + io::printable(text));
   return names;
 }
 
@@ -41,7 +42,8 @@ std::optional<std::array<double, 2>> parse_value_range(const std::string& text) 
   };
   if (colon == std::string::npos || !is_number(text.substr(0, colon), range[0]) ||
       !is_number(text.substr(colon + 1), range[1]) || !(range[0] < range[1]))
-    throw std::invalid_argument("expected LOW:HIGH, two numbers with LOW below HIGH, got " + text);
+    throw std::invalid_argument("expected LOW:HIGH, two numbers with LOW below HIGH, got " +
+                                io::printable(text));
   return range;
 }
 

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "apps/cli/text.h"
+#include "src/io/printable.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -18,7 +19,7 @@ constexpr std::array kAxes = {"right-up", "right-down", "left-up", "left-down",
 constexpr std::array kKinds = {"quantile", "linear", "data"};
 
 [[noreturn]] void reject(const std::string& expected, const std::string& got) {
-  throw std::invalid_argument(fmt::format("expected {}, got {}", expected, got));
+  throw std::invalid_argument(fmt::format("expected {}, got {}", expected, io::printable(got)));
 }
 
 double number(const std::string& text) {
@@ -124,15 +125,16 @@ std::string slider_mistake(const std::string& text) {
 }
 
 double normal_quantile(double p) {
-  // Newton's method on the cumulative distribution function, which is concave for p >= 0.5. A smaller p is
-  // mirrored to that half.
-  if (p < 0.5) return -normal_quantile(1 - p);
-  double x = 0;
-  for (int i = 0; i < 60; ++i) {
-    const double error = 0.5 * std::erfc(-x / std::sqrt(2.0)) - p;
-    x -= error * std::sqrt(2 * M_PI) * std::exp(0.5 * x * x);
+  // 1 - p is exact for p above 0.5, but would lose the digits of a small p.
+  if (p > 0.5) return -normal_quantile(1 - p);
+  // Bisection is exact to the last bits for every p, also where the density is too small for other methods.
+  constexpr int kSteps = 100;
+  double low = -40, high = 0;
+  for (int i = 0; i < kSteps; ++i) {
+    const double middle = (low + high) / 2;
+    (0.5 * std::erfc(-middle / std::sqrt(2.0)) < p ? low : high) = middle;
   }
-  return x;
+  return high;
 }
 
 }  // namespace gpuvae::apps

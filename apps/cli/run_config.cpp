@@ -52,8 +52,11 @@ TrainOptions RunConfig::train_options(std::int64_t training_images) const {
 }
 
 LearningRateSchedule RunConfig::learning_rate_schedule(std::int64_t steps_per_epoch) const {
+  // Longer durations than any run are limited, because llround() has no result for them.
   const auto steps = [=](double epochs) {
-    return static_cast<std::uint64_t>(std::llround(epochs * static_cast<double>(steps_per_epoch)));
+    constexpr double kMaxSteps = 1e18;
+    const double product = std::min(epochs * static_cast<double>(steps_per_epoch), kMaxSteps);
+    return static_cast<std::uint64_t>(std::llround(product));
   };
   const LinearWarmup warmup{steps(schedule.warmup_epochs)};
   if (schedule.name == "cosine") {

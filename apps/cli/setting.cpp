@@ -9,11 +9,13 @@
 
 #include "apps/cli/text.h"
 
+#include "src/io/printable.h"
+
 namespace gpuvae::apps {
 namespace {
 
 std::string expected(const std::string& what, const std::string& got) {
-  return fmt::format("expected {}, got {}", what, got.empty() ? "nothing" : got);
+  return fmt::format("expected {}, got {}", what, got.empty() ? "nothing" : io::printable(got));
 }
 
 // Parses the whole text as a number.

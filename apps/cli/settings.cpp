@@ -1,5 +1,7 @@
 #include "apps/cli/settings.h"
 
+#include "src/io/printable.h"
+
 namespace gpuvae::apps {
 namespace {
 
@@ -35,7 +37,7 @@ std::string mistake_in(const Texts& texts) {
   for (const SettingGroup& group : settings(scratch))
     for (const Setting& setting : group.settings) known.emplace(setting.flag, setting.variable);
   for (const auto& [flag, text] : texts) {
-    const std::string key = flag.substr(2);
+    const std::string key = io::printable(flag.substr(2));
     const auto found = known.find(flag);
     if (found == known.end()) return key + ": expected the name of a setting";
     if (const std::string mistake = found->second.assign(text); !mistake.empty()) return key + ": " + mistake;

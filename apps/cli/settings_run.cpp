@@ -1,13 +1,15 @@
 // The groups Run and Data.
 #include "apps/cli/data_flags.h"
 #include "apps/cli/settings.h"
+#include "src/io/printable.h"
 
 namespace gpuvae::apps {
 namespace {
 
 std::string checkpoint_mistake(const std::string& text) {
   if (parse_checkpoint_interval(text)) return "";
-  return "expected a time above 0 such as 30s, 5min or 2h, or epochs such as 10epochs, got " + text;
+  return "expected a time above 0 such as 30s, 5min or 2h, or epochs such as 10epochs, got " +
+         io::printable(text);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "apps/program/rerun.h"
 #include "apps/report/figures.h"
 #include "apps/run/other_data.h"
+#include "apps/run/ranks.h"
 #include "apps/run/run_folder.h"
 #include "kernels/check.h"
 #include "src/data/counted.h"
@@ -274,9 +275,13 @@ void open_or_train(Session& session, const Command& command) {
 
 void run_command(const Program& program, const CommandLine& line) {
   check_command(line.command, line.config);
+  check(!communicator() || line.command.name == "train", line.command.name,
+        "expected one process, got {}: only training runs on several",
+        communicator() ? communicator()->size() : 1);
   if (line.command.name == "rerun") return rerun(program, line.config);
   Session session(program, line.config);
   open_or_train(session, line.command);
+  if (is_follower()) return;
   const std::string& what = line.command.name;
   if (what == "eval") return eval(session, line.command);
   if (what == "encode") return encode(session, line.command);

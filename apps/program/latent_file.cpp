@@ -12,6 +12,7 @@
 #include "src/data/counted.h"
 #include "src/io/file.h"
 #include "src/io/npy.h"
+#include "src/io/printable.h"
 #include "src/io/table.h"
 #include "src/io/table_cells.h"
 #include "src/io/table_lines.h"
@@ -81,7 +82,7 @@ std::vector<std::size_t> code_columns(const std::filesystem::path& path, const i
   for (std::size_t d = 0; d < latent; ++d) {
     columns[d] = find(d);
     check(columns[d] < names.size(), "decode", "{}: expected a column z{}, got {}", path.string(), d + 1,
-          fmt::join(names, ", "));
+          io::printable(fmt::format("{}", fmt::join(names, ", "))));
   }
   return columns;
 }
@@ -135,17 +136,19 @@ std::vector<float> read_codes(const std::filesystem::path& path, std::int64_t la
 
 std::vector<float> parse_codes(const std::string& text, std::int64_t latent) {
   std::vector<float> codes;
-  for (const std::string& row : parts_of(text, ';')) {
+  // A semicolon may also end the last code, as scripts write it.
+  const std::string_view all = text;
+  for (const std::string& row : parts_of(all.substr(0, all.size() - (all.ends_with(';') ? 1 : 0)), ';')) {
     const std::vector<std::string> numbers = parts_of(row, ',');
     for (const std::string& number : numbers) {
       float value = 0;
       const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
       check(error == std::errc() && end == number.data() + number.size() && std::isfinite(value), "decode",
-            "expected numbers in --z, got \"{}\"", number);
+            "expected numbers in --z, got \"{}\"", io::printable(number));
       codes.push_back(value);
     }
     check(std::ssize(numbers) == latent, "decode", "expected {} per code in --z, got {} in \"{}\"",
-          counted(latent, "number"), numbers.size(), row);
+          counted(latent, "number"), numbers.size(), io::printable(row));
   }
   check(!codes.empty(), "decode", "expected latent codes: --z 0.5,-1 or --input codes.csv");
   return codes;

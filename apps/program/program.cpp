@@ -4,10 +4,12 @@
 #include <csignal>
 #include <cstdio>
 #include <new>
+#include <optional>
 #include <system_error>
 
 #include "apps/cli/text.h"
 #include "apps/program/commands.h"
+#include "apps/run/ranks.h"
 #include "apps/run/stop_signals.h"
 
 namespace gpuvae::apps {
@@ -25,10 +27,14 @@ int run_program(int argc, char** argv, const Program& program) {
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is an error of the write
   const CommandLine line = parse_command_line(argc, argv, program.name, program.description, program.presets);
   if (line.exit_code > 0) return line.exit_code;
-  return run_guarded(program.name, [&] {
+  std::optional<Ranks> ranks;
+  const int status = run_guarded(program.name, [&] {
+    ranks.emplace();
     if (line.exit_code < 0) run_command(program, line);
     check_output();
   });
+  if (ranks) ranks->end(status);
+  return status;
 }
 
 int run_guarded(const std::string& program, const std::function<void()>& body) {

@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <charconv>
 #include <climits>
+#include <cmath>
 #include <cstdio>
 #include <sstream>
+#include <string_view>
 
 #include "kernels/check.h"
 #include "src/data/counted.h"
 #include "src/io/file.h"
+#include "src/io/printable.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -87,16 +90,17 @@ std::vector<std::string> further_columns(const std::string& header) {
   return names;
 }
 
-std::vector<double> numbers_of(const std::string& line) {
+// Returns the numbers of a row, or nothing if anything but commas separates them.
+std::vector<double> numbers_of(std::string_view line) {
   std::vector<double> numbers;
-  const char *at = line.data(), *end = at + line.size();
-  for (double x = 0; at <= end;) {
+  const char *at = line.data(), *const end = at + line.size();
+  for (double x = 0;; ++at) {
     const auto [next, error] = std::from_chars(at, end, x);
-    if (error != std::errc()) break;
+    if (error != std::errc() || (next != end && *next != ',')) return {};
     numbers.push_back(x);
-    at = next + 1;
+    if (next == end) return numbers;
+    at = next;
   }
-  return numbers;
 }
 
 }  // namespace
@@ -140,8 +144,9 @@ std::vector<EpochResult> rows_of_text(const std::string& text, const std::string
     const std::vector<double> v = numbers_of(line);
     if (further.empty() && v.size() == kColumns.size() + kFaultColumns.size()) further = kFaultColumns;
     const std::size_t expected = kColumns.size() + further.size();
-    check(v.size() == expected && v[0] >= 1 && v[0] <= INT_MAX, file_error("read"),
-          "{}: expected {} numbers per row, the first an epoch, got \"{}\"", where, expected, line);
+    check(v.size() == expected && v[0] >= 1 && v[0] <= INT_MAX && v[0] == std::trunc(v[0]),
+          file_error("read"), "{}: expected {} numbers per row, the first an epoch, got \"{}\"", where,
+          expected, io::printable(line));
     EpochResult r;
     r.epoch = static_cast<int>(v[0]);
     r.train = {v[1], v[2], v[3]};

@@ -10,6 +10,7 @@
 #include "gpuvae/version.h"
 #include "kernels/check.h"
 #include "src/io/checksum.h"
+#include "src/io/printable.h"
 #include "src/io/safetensors.h"
 
 namespace gpuvae::apps {
@@ -26,7 +27,8 @@ constexpr ValueKind kKinds[] = {ValueKind::bytes,  ValueKind::unit,         Valu
 ValueKind kind_of(const std::string& text, const std::string& where) {
   for (const ValueKind kind : kKinds)
     if (text == name(kind)) return kind;
-  fail(file_error("load"), "{}: expected a kind of values, such as bytes or any, got {}", where, text);
+  fail(file_error("load"), "{}: expected a kind of values, such as bytes or any, got {}", where,
+       io::printable(text));
 }
 
 // Reads a whole number of at least `low`. Throws Error that names the file.
@@ -35,7 +37,8 @@ void get_whole(const Json& json, const char* key, T low, const std::string& wher
   const Json& value = json.at(key);
   const std::int64_t whole = value.is_number_integer() ? value.get<std::int64_t>() : -1;
   check(whole >= low && whole <= std::numeric_limits<T>::max(), file_error("load"),
-        "{}: expected a whole number of {} or more as {}, got {}", where, low, key, value.dump());
+        "{}: expected a whole number of {} or more as {}, got {}", where, low, key,
+        value.is_number() ? value.dump() : value.type_name());
   number = static_cast<T>(whole);
 }
 
@@ -108,10 +111,12 @@ void check_facts(const DataFacts& data, const std::string& where) {
         "{}: expected a range of values whose lower limit comes first, got {} to {}", where, v.low, v.high);
   check(d.column_names.empty() || d.column_names.size() == features, file_error("load"),
         "{}: expected the names of {} columns, got {}", where, features, d.column_names.size());
+  check(d.class_names.size() <= 256, file_error("load"), "{}: expected at most 256 classes, got {}", where,
+        d.class_names.size());
   check(data.fingerprint.size() == 16 &&
             data.fingerprint.find_first_not_of("0123456789abcdef") == std::string::npos,
         file_error("load"), "{}: expected a fingerprint of 16 hexadecimal digits, got {}", where,
-        data.fingerprint);
+        io::printable(data.fingerprint));
 }
 
 // Fingerprint of the training set and of its standardisation or scaling. Tables in different units have
@@ -159,6 +164,21 @@ std::map<std::string, std::string> metadata_of(const RunConfig& config, const Da
           {"data", json_of(data)}};
 }
 
+namespace {
+
+// Parses the description of the data. The JSON library copies nested values recursively, so the depth is
+// limited.
+Json parse_description(const std::string& text, const std::string& where) {
+  constexpr int kMaxDepth = 8;
+  return Json::parse(text, [&](int depth, Json::parse_event_t, Json&) {
+    check(depth <= kMaxDepth, file_error("load"),
+          "{}: expected a description of the data with at most {} levels, got more", where, kMaxDepth);
+    return true;
+  });
+}
+
+}  // namespace
+
 std::optional<RunDescription> read_description(const std::filesystem::path& path,
                                                const std::string& program) {
   const auto metadata = io::read_safetensors_metadata(path);
@@ -166,20 +186,22 @@ std::optional<RunDescription> read_description(const std::filesystem::path& path
   const int version = version_of(metadata);
   check(version >= 1 && version <= kVersion, file_error("load"),
         "{}: expected format version 1 to {}, got {}: a newer version of gpuvae wrote this file", where,
-        kVersion, metadata.contains("format_version") ? metadata.at("format_version") : "none");
+        kVersion,
+        metadata.contains("format_version") ? io::printable(metadata.at("format_version")) : "none");
   const auto settings = metadata.find(kSettingsKey), data = metadata.find("data");
   if (settings == metadata.end() || data == metadata.end()) return std::nullopt;
   const auto made_by = metadata.find("program");
   check(made_by != metadata.end() && made_by->second == program, file_error("load"),
         "{}: expected a model of {}, got one of {}", where, program,
-        made_by == metadata.end() ? "an unknown program" : made_by->second);
+        made_by == metadata.end() ? "an unknown program" : io::printable(made_by->second));
   try {
     RunDescription run{texts_of_settings_json(settings->second, where),
-                       facts_of_json(Json::parse(data->second), where)};
+                       facts_of_json(parse_description(data->second, where), where)};
     check_facts(run.data, where);
     return run;
   } catch (const Json::exception& error) {
-    fail(file_error("load"), "{}: expected a description of the data as JSON, got {}", where, error.what());
+    fail(file_error("load"), "{}: expected a description of the data as JSON, got {}", where,
+         io::printable(error.what()));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "apps/cli/config_file.h"
+#include "apps/run/ranks.h"
 #include "apps/run/session.h"
 #include "kernels/check.h"
 #include "src/data/counted.h"
@@ -30,9 +31,11 @@ bool is_sound(const fs::path& checkpoint) try {
   return false;
 }
 
-double number_of(const std::map<std::string, std::string>& metadata, const char* key) {
+// Returns 0 if the metadata have no such number.
+template <class T>
+T number_of(const std::map<std::string, std::string>& metadata, const char* key) {
   const auto found = metadata.find(key);
-  double value = 0;
+  T value = 0;
   if (found != metadata.end())
     std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
   return value;
@@ -53,28 +56,37 @@ std::vector<EpochResult> rows_of_checkpoint(const fs::path& file) try {
 StepLog::Position log_position_of(const std::map<std::string, std::string>& metadata, int epochs) {
   if (!metadata.contains("log_epoch")) return {.epoch = epochs, .images = INT64_MAX, .so_far = {}};
   StepLog::Position position;
-  position.epoch = static_cast<int>(number_of(metadata, "log_epoch"));
-  position.images = static_cast<std::int64_t>(number_of(metadata, "log_images"));
-  position.so_far.reconstruction = number_of(metadata, "log_reconstruction");
-  position.so_far.kl = number_of(metadata, "log_kl");
+  position.epoch = number_of<int>(metadata, "log_epoch");
+  position.images = number_of<std::int64_t>(metadata, "log_images");
+  position.so_far.reconstruction = number_of<double>(metadata, "log_reconstruction");
+  position.so_far.kl = number_of<double>(metadata, "log_kl");
   return position;
 }
 
 }  // namespace
 
+void Session::make_trainer() {
+  optimizer_ = std::make_unique<Optimizer>(model_->parameters(), config_.optimizer);
+  TrainOptions options = config_.train_options(train_.count());
+  options.communicator = communicator();
+  trainer_ = std::make_unique<Trainer>(*model_, *optimizer_, train_, validation_, options);
+}
+
 void Session::train_or_reload(const Command& command) {
+  if (is_follower()) return follow();
   lock_.emplace(folder_);
   remove_partial_files(folder_);
   check_no_foreign_files(folder_, command.name);
   load_data();
   build_model();
-  optimizer_ = std::make_unique<Optimizer>(model_->parameters(), config_.optimizer);
-  trainer_ = std::make_unique<Trainer>(*model_, *optimizer_, train_, validation_,
-                                       config_.train_options(train_.count()));
+  make_trainer();
   announce();
   const std::optional<HeldRun> held = command.retrain ? std::nullopt : held_run();
   if (held) check_held(command.name, *held);
-  if (held && reload(command.name)) return keep_description();
+  if (held && reload(command.name)) {
+    announce_start(false);
+    return keep_description();
+  }
   TrainingState start;
   if (held) start = resume();
   const bool fresh = start.epochs == 0 && start.steps == 0;
@@ -189,6 +201,7 @@ TrainingState Session::continue_from(const fs::path& checkpoint) {
                 fmt::format("{} holds epoch {}, expected at most {}: add --retrain to train from the start",
                             checkpoint.string(), begun, config_.epochs));
   trainer_->resume(state);
+  resumed_from_ = checkpoint;
   log_position_ = log_position_of(metadata, state.epochs);
   history_.epochs = read_history(state.epochs);
   std::fprintf(

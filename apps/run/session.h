@@ -102,11 +102,14 @@ class Session {
   void check_unchanged_model() const;
   std::vector<EpochResult> read_history(int epochs) const;
 
+  void make_trainer();
+  void follow();
+  void announce_start(bool trains) const;
   void train_from(const TrainingState& start);
   void train_epoch(class Progress& progress, class CheckpointTimer& timer);
   EpochResult run_epoch(Progress& progress);
   void begin_files();
-  [[noreturn]] void stop() const;
+  [[noreturn]] void stop(int signal) const;
   [[noreturn]] void fail_training(const Error& error) const;
   std::string where_it_continues() const;
   void say_skipped(const EpochResult& result) const;
@@ -126,8 +129,9 @@ class Session {
   std::unique_ptr<Trainer> trainer_;
   History history_;
   // State of a run in progress.
-  bool replaces_ = false;        // whether the folder still holds the run that this one replaces
-  bool config_written_ = false;  // whether config.toml is that of this run
+  bool replaces_ = false;               // whether the folder still holds the run that this one replaces
+  bool config_written_ = false;         // whether config.toml is that of this run
+  std::filesystem::path resumed_from_;  // the checkpoint from which the run continues
   StepLog::Position log_position_;
   StepLog::Position rewind_log_position_;  // the position of steps_ to which a rewind goes back
   std::optional<MetricsFile> metrics_;

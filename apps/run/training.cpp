@@ -7,6 +7,7 @@
 #include "apps/cli/config_file.h"
 #include "apps/run/other_data.h"
 #include "apps/run/progress.h"
+#include "apps/run/ranks.h"
 #include "apps/run/session.h"
 #include "apps/run/stop_signals.h"
 #include "kernels/check.h"
@@ -64,6 +65,7 @@ int saved_epochs(const fs::path& folder) {
 
 void Session::train_from(const TrainingState& start) {
   const bool fresh = start.epochs == 0 && start.steps == 0;
+  announce_start(true);
   if (fresh && !replaces_) begin_files();
   metrics_.emplace(folder_ / kMetricsFile, config_.training, history_.epochs, replaces_);
   if (config_.log_every > 0) steps_.emplace(folder_ / kStepsFile, config_, log_position_, replaces_);
@@ -102,7 +104,8 @@ void Session::train_epoch(Progress& progress, CheckpointTimer& timer) {
     metrics_->append(r);
     timer.finished_epoch();
   }
-  const bool last = trainer_->epochs_done() == config_.epochs, stopped = StopSignals::received() != 0;
+  const int signal = largest_of_ranks(StopSignals::received());
+  const bool last = trainer_->epochs_done() == config_.epochs, stopped = signal != 0;
   const bool due = last || stopped || timer.is_due();
   const Durability durability = due ? Durability::power_loss : Durability::process_end;
   if (!replaces_ && (due || timer.is_missing())) {
@@ -117,7 +120,7 @@ void Session::train_epoch(Progress& progress, CheckpointTimer& timer) {
     say_skipped(r);
     if (steps_) rewind_log_position_ = steps_->position();
   }
-  if (stopped) stop();
+  if (stopped) stop(signal);
 }
 
 EpochResult Session::run_epoch(Progress& progress) {
@@ -196,8 +199,7 @@ void Session::begin_files() {
   if (steps_) steps_->start();
 }
 
-void Session::stop() const {
-  const int signal = StopSignals::received();
+void Session::stop(int signal) const {
   if (replaces_)
     throw Stopped(
         signal,

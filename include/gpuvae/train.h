@@ -119,6 +119,7 @@ struct Rewind {
   TrainingState state = {};  // where the run stands now
   double learning_rate = 0;  // the optimiser's new learning rate
 };
+// Receives what a rewind did. It must not call a function that trains.
 using RewindCallback = std::function<void(const Rewind&)>;
 
 // Trains a model by epochs or by steps. A run gives bit-identical results however its steps are divided among

@@ -1,5 +1,5 @@
-// The CPU backend: oneDNN for matrix products, Highway kernels for everything else, and a thread pool. Work is
-// complete when a call returns, and streams are null.
+// The CPU backend: oneDNN for matrix products, Highway kernels for everything else, and a thread pool. Work
+// is complete when a call returns, and streams are null.
 #pragma once
 
 #include <string>

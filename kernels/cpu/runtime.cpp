@@ -44,7 +44,7 @@ void CpuBackend::run(const FusedStepArgs&, StreamHandle) {
 
 std::string CpuBackend::description() const {
   const auto targets = hwy::SupportedTargets() & HWY_TARGETS;
-  return fmt::format("{}, {} threads, {}", processor_model(), num_threads(),
+  return fmt::format("{}, {} thread{}, {}", processor_model(), num_threads(), num_threads() == 1 ? "" : "s",
                      hwy::TargetName(targets & -targets));
 }
 

@@ -5,6 +5,7 @@
 
 #include "kernels/check.h"
 #include "src/data/readers.h"
+#include "src/io/printable.h"
 
 namespace gpuvae {
 namespace {
@@ -29,7 +30,7 @@ void check_shape(Rows& rows, const DataDescription& like) {
                                      like.height, like.width));
   if (rows.origin == data::Origin::array && !like.column_names.empty())
     rows.notes.push_back(fmt::format("{}: an array has no names, so its columns were taken as {}", rows.path,
-                                     fmt::join(like.column_names, ", ")));
+                                     io::printable(fmt::format("{}", fmt::join(like.column_names, ", ")))));
 }
 
 // Renumbers labels that have other numbers than in training, such as those of a folder with fewer
@@ -43,7 +44,8 @@ void match_classes(Rows& rows, const DataDescription& like) {
       rows.notes.push_back(
           fmt::format("{}: the labels are left out, because '{}' is not one of the training "
                       "data's classes {}",
-                      rows.path, name, fmt::join(like.class_names, ", ")));
+                      rows.path, io::printable(name),
+                      io::printable(fmt::format("{}", fmt::join(like.class_names, ", ")))));
       rows.labels.clear();
       return;
     }

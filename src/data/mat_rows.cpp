@@ -8,6 +8,7 @@
 #include "src/data/procedural_faces.h"
 #include "src/data/readers.h"
 #include "src/io/mat.h"
+#include "src/io/printable.h"
 
 namespace gpuvae::data {
 namespace {
@@ -52,7 +53,7 @@ Arrangement arrange_matrix(const io::MatMatrix& m, bool transposed, std::int64_t
     return columns_are_examples(
         s, fmt::format("one example per column, because {} values per example are expected", features));
   return rows_are_examples(
-      s, fmt::format("one example per row (--variable \"{}'\" takes one per column)", m.name));
+      s, fmt::format("one example per row (--variable \"{}'\" takes one per column)", io::printable(m.name)));
 }
 
 // Images [h, w, n], as MATLAB's functions store them, or [n, h, w], as Python's do.
@@ -73,12 +74,12 @@ Arrangement arrange(const std::string& path, const io::MatMatrix& m, bool transp
           fmt::join(m.shape, " x "));
   if (m.shape.size() == 2) return arrange_matrix(m, transposed, features);
   check(!transposed, file_error("read"), "{}: expected '{}' to have two dimensions to be transposed, got {}",
-        path, m.name, fmt::join(m.shape, " x "));
+        path, io::printable(m.name), fmt::join(m.shape, " x "));
   Shape images = m.shape;
   if (images.size() == 4) std::erase(images, 1);  // one channel
   check(images.size() == 3, file_error("read"),
         "{}: expected '{}' to be a matrix, or images of one channel in three dimensions, got {}", path,
-        m.name, fmt::join(m.shape, " x "));
+        io::printable(m.name), fmt::join(m.shape, " x "));
   return arrange_images(images, features);
 }
 
@@ -99,6 +100,7 @@ std::vector<T> gather(const std::vector<T>& values, const Arrangement& a, std::i
 Rows rows_of(const std::string& path, const io::MatMatrix& m, const Arrangement& a, std::int64_t first,
              std::int64_t last) {
   Rows rows{.path = path, .height = static_cast<int>(a.height), .width = static_cast<int>(a.width)};
+  rows.first_row = first;
   if (m.bytes) {
     rows.values = gather(m.u8, a, first, last);
   } else {
@@ -123,8 +125,8 @@ Source read_mat_rows(const fs::path& path, const DatasetOptions& options, const 
   const std::int64_t train = published ? face_training_frames(a.count) : a.count;
   Source source{.rows = rows_of(path.string(), m, a, 0, train)};
   if (published) source.test = rows_of(path.string(), m, a, train, a.count);
-  source.rows.notes.push_back(fmt::format("{}: '{}' ({}, {}) has {}", path.string(), m.name, m.class_name,
-                                          fmt::join(m.shape, " x "), a.text));
+  source.rows.notes.push_back(fmt::format("{}: '{}' ({}, {}) has {}", path.string(), io::printable(m.name),
+                                          m.class_name, fmt::join(m.shape, " x "), a.text));
   source.description = published ? "Frey Face from " + path.string()
                                  : fmt::format("{}: {} x {} {}", short_name(path), a.height, a.width,
                                                m.bytes ? "bytes" : "numbers");

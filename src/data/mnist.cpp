@@ -77,8 +77,8 @@ Part load_part(const fs::path& folder, const std::string& prefix, std::span<cons
     if (!images_file) continue;
     Part part{prefix + name, *images_file, find_file(folder, prefix + name, kLabelEnds).value_or("")};
     const io::IdxImages images = io::read_idx_images(part.images);
-    part.set.height = static_cast<int>(images.rows);
-    part.set.width = static_cast<int>(images.columns);
+    part.set.height = data::to_int(part.images.string(), images.rows);
+    part.set.width = data::to_int(part.images.string(), images.columns);
     part.set.examples = images.pixels;
     if (!part.labels.empty()) part.set.labels = data::read_labels(part.labels, images.count, part.images);
     return part;

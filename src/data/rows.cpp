@@ -8,6 +8,7 @@
 #include "kernels/check.h"
 #include "kernels/math/philox.h"
 #include "src/data/values.h"
+#include "src/io/table_cells.h"
 
 namespace gpuvae::data {
 namespace {
@@ -54,6 +55,7 @@ Dataset whole(const Rows& rows, const ValueRange& range, const Standardization& 
   set.width = rows.width;
   set.examples = convert(rows, range, by);
   set.labels = rows.labels;
+  set.first_row = rows.first_row;
   return set;
 }
 
@@ -96,7 +98,7 @@ std::string Rows::place(std::size_t element) const {
   if (height > 1)
     return fmt::format("image {}, line {}, column {} (from 0)", row, column / static_cast<std::size_t>(width),
                        column % static_cast<std::size_t>(width));
-  const std::string name = columns.empty() ? "" : fmt::format(" ('{}')", columns[column]);
+  const std::string name = columns.empty() ? "" : fmt::format(" ('{}')", io::shown(columns[column]));
   return fmt::format("row {}, column {}{} (from 0)", row, column, name);
 }
 

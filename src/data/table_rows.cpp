@@ -7,6 +7,7 @@
 #include "kernels/check.h"
 #include "src/data/counted.h"
 #include "src/data/readers.h"
+#include "src/io/printable.h"
 #include "src/io/table.h"
 #include "src/io/table_cells.h"
 
@@ -31,15 +32,27 @@ io::TableOptions table_options(const DatasetOptions& options, const DataDescript
   return o;
 }
 
+// Returns the number of columns of a table, or 0 if its first row cannot be read.
+std::int64_t width_of(const fs::path& path, io::TableOptions options) try {
+  options.max_rows = 1;
+  return std::ssize(io::read_table(path, options).columns);
+} catch (const Error&) {
+  return 0;
+}
+
 // Reads a table. If the model's columns have no names, the table has as many columns as the model, or one
-// more that holds the labels.
-io::Table read_matching(const fs::path& path, io::TableOptions options, const DataDescription* like) {
-  io::Table table = io::read_table(path, options);
-  const bool has_labels =
-      like && !options.by_name && !like->label_column.empty() && std::ssize(table.columns) == like->width + 1;
-  if (!has_labels) return table;
-  options.label_column = like->label_column;
-  return io::read_table(path, options);
+// more that holds the labels. Without its label column, a table with class names is not a table of numbers.
+io::Table read_matching(const fs::path& path, const io::TableOptions& options, const DataDescription* like) {
+  if (!like || options.by_name || like->label_column.empty()) return io::read_table(path, options);
+  io::TableOptions labelled = options;
+  labelled.label_column = like->label_column;
+  try {
+    io::Table table = io::read_table(path, options);
+    if (std::ssize(table.columns) != like->width + 1) return table;
+  } catch (const Error&) {
+    if (width_of(path, labelled) != like->width) throw;
+  }
+  return io::read_table(path, labelled);
 }
 
 // ---- labels ----
@@ -53,7 +66,7 @@ void take_numbers(Rows& rows, const io::Table& table) {
       const auto row = std::ranges::find(table.labels, values.size()) - table.labels.begin();
       fail(file_error("read"),
            "{}: expected whole numbers from 0 to 255 as labels, got {} in row {} (from 0), column '{}'",
-           rows.path, text, row, table.label_column);
+           rows.path, io::shown(text), row, io::shown(table.label_column));
     }
     values.push_back(static_cast<std::uint8_t>(value));
   }
@@ -67,10 +80,10 @@ void take_names(Rows& rows, const io::Table& table, std::vector<std::string> cla
   for (const std::string& text : table.label_texts) {
     const auto found = std::ranges::find(classes, text);
     if (found == classes.end()) {
-      rows.notes.push_back(
-          fmt::format("{}: the labels are left out, because '{}' is not one of the training "
-                      "data's classes {}",
-                      rows.path, io::shown(text), fmt::join(classes, ", ")));
+      rows.notes.push_back(fmt::format(
+          "{}: the labels are left out, because '{}' is not one of the training "
+          "data's classes {}",
+          rows.path, io::shown(text), io::printable(fmt::format("{}", fmt::join(classes, ", ")))));
       return;
     }
     numbers.push_back(static_cast<std::uint8_t>(found - classes.begin()));
@@ -88,7 +101,7 @@ void take_labels(Rows& rows, const io::Table& table, const DataDescription* like
   std::vector<std::string> classes = table.label_texts;
   check(classes.size() <= kMaxClasses, file_error("read"),
         "{}: expected at most {} classes in label column '{}', got {}", rows.path, kMaxClasses,
-        table.label_column, classes.size());
+        io::shown(table.label_column), classes.size());
   std::ranges::sort(classes);
   take_names(rows, table, std::move(classes));
 }
@@ -97,8 +110,8 @@ std::string class_text(const std::vector<std::string>& classes) {
   constexpr std::size_t kMaxNames = 10;
   if (classes.empty()) return "";
   const auto some = std::span(classes).first(std::min(kMaxNames, classes.size()));
-  return fmt::format(" ({}: {}{})", counted(std::ssize(classes), "class"), fmt::join(some, ", "),
-                     some.size() < classes.size() ? ", ..." : "");
+  return io::printable(fmt::format(" ({}: {}{})", counted(std::ssize(classes), "class"),
+                                   fmt::join(some, ", "), some.size() < classes.size() ? ", ..." : ""));
 }
 
 }  // namespace
@@ -119,7 +132,7 @@ Source read_table_rows(const fs::path& path, const DatasetOptions& options, cons
   rows.values = std::move(table.values);
   source.description = fmt::format("{}: {}", short_name(path), counted(rows.width, "column"));
   if (!table.label_column.empty())
-    source.description += fmt::format(", labels from '{}'", table.label_column);
+    source.description += fmt::format(", labels from '{}'", io::shown(table.label_column));
   if (table.has_names) rows.columns = std::move(table.columns);
   return source;
 }

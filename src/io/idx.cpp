@@ -104,8 +104,7 @@ class IdxReader {
         fail(file_error("read_idx"), "{}: expected {} bytes of data ({}), got only {}: the file is truncated",
              path_.string(), total, shape_text(sizes), start + got);
     }
-    std::uint8_t extra = 0;
-    if (file_.read(std::span(&extra, 1)) != 0)
+    if (!file_.at_end())
       fail(file_error("read_idx"),
            "{}: expected the end of the file after {} bytes of data ({}), got trailing bytes", path_.string(),
            total, shape_text(sizes));

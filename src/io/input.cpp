@@ -2,7 +2,6 @@
 
 #include <libdeflate.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -69,11 +68,9 @@ std::size_t InputFile::read(std::span<std::uint8_t> out) {
   return static_cast<std::size_t>(got);
 }
 
-std::uint64_t InputFile::skip_rest() {
-  std::array<std::uint8_t, 1 << 16> block;
-  std::uint64_t bytes = 0;
-  while (const std::size_t got = read(block)) bytes += got;
-  return bytes;
+bool InputFile::at_end() {
+  std::uint8_t next = 0;
+  return read({&next, 1}) == 0;
 }
 
 Tensor read_whole(const std::filesystem::path& path, std::uint64_t bytes) {

@@ -24,8 +24,9 @@ class InputFile {
   // Reads up to out.size() bytes, which must be less than 2^31, and returns their number. It is smaller only
   // at the end of the file. Bytes after the end of a gzip stream are ignored, as gzip does.
   std::size_t read(std::span<std::uint8_t> out);
-  // Reads to the end of the file and returns the number of bytes read.
-  std::uint64_t skip_rest();
+  // Whether nothing follows. Reads at most one byte, so that a file that unpacks to far more than it declares
+  // costs nothing.
+  bool at_end();
 
  private:
   std::filesystem::path path_;

@@ -12,6 +12,7 @@
 
 #include "kernels/check.h"
 #include "src/io/mat_file.h"
+#include "src/io/printable.h"
 
 namespace gpuvae::io {
 namespace {
@@ -55,10 +56,11 @@ const MatVariable& only_matrix(const std::string& path, const std::vector<MatVar
 const MatVariable& named_matrix(const std::string& path, const std::vector<MatVariable>& variables,
                                 const std::string& name) {
   const auto found = std::ranges::find(variables, name, &MatVariable::name);
-  check(found != variables.end(), file_error("read"), "{}: expected a variable '{}', got {}", path, name,
-        list_text(variables));
+  check(found != variables.end(), file_error("read"), "{}: expected a variable '{}', got {}", path,
+        printable(name), list_text(variables));
   check(is_numeric(*found), file_error("read"),
-        "{}: expected '{}' to be a full matrix of real numbers, got {}", path, name, found->class_name());
+        "{}: expected '{}' to be a full matrix of real numbers, got {}", path, printable(name),
+        found->class_name());
   check(count_of(*found) != std::uint64_t{0}, file_error("read"),
         "{}: expected a matrix with elements, got {}", path, found->text());
   return *found;
@@ -105,8 +107,8 @@ void check_class(const std::string& path, const MatVariable& variable, const std
   const auto [low, high] = kLimits[variable.kind - kSingle - 1];
   for (const double value : values)
     check(value >= low && value <= high && value == std::trunc(value), file_error("read"),
-          "{}: damaged: '{}' has the class {}, but a value of {}", path, variable.name, variable.class_name(),
-          value);
+          "{}: damaged: '{}' has the class {}, but a value of {}", path, printable(variable.name),
+          variable.class_name(), value);
 }
 
 }  // namespace
@@ -120,7 +122,7 @@ MatMatrix read_mat(const std::filesystem::path& path, const std::string& variabl
   const MatPart part = file.values(v, unpacked);
   const auto type = std::ranges::find(kTypes, part.type, &StorageType::type);
   check(type != std::end(kTypes), file_error("read"),
-        "{}: damaged: '{}' stores numbers of the unknown type {}", where, v.name, part.type);
+        "{}: damaged: '{}' stores numbers of the unknown type {}", where, printable(v.name), part.type);
   const auto count = count_of(v);
   check(count && *count <= std::numeric_limits<std::uint64_t>::max() / 8, file_error("read"),
         "{}: damaged: the sizes of {} overflow", where, v.text());

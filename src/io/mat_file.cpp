@@ -9,6 +9,7 @@
 
 #include "kernels/check.h"
 #include "src/io/file.h"
+#include "src/io/printable.h"
 
 namespace gpuvae::io {
 namespace {
@@ -139,10 +140,7 @@ std::string MatVariable::class_name() const {
 }
 
 std::string MatVariable::text() const {
-  std::string shown = name.substr(0, 63);
-  std::ranges::replace_if(
-      shown, [](char c) { return c < ' ' || c > '~'; }, '?');
-  std::string text = fmt::format("'{}' ({}", shown, class_name());
+  std::string text = fmt::format("'{}' ({}", printable(name.substr(0, 63)), class_name());
   for (std::size_t i = 0; i < shape.size() && i < 8; ++i)
     text += fmt::format("{}{}", i == 0 ? ", " : " x ", shape[i]);
   return text + ")";

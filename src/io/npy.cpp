@@ -149,9 +149,8 @@ void read_elements(const std::string& path, InputFile& file, const NpyHeader& he
           shape_text(header.shape), done + got);
     type.append(chunk, swapped, array);
   }
-  const std::uint64_t extra = file.skip_rest();
-  check(extra == 0, file_error("read"), "{}: expected {} bytes of data ({} {}), got {}: too many", path,
-        *total, header.dtype, shape_text(header.shape), *total + extra);
+  check(file.at_end(), file_error("read"), "{}: expected {} bytes of data ({} {}), got more", path, *total,
+        header.dtype, shape_text(header.shape));
 }
 
 // Reorders elements from Fortran order, in which the first index varies fastest, to C order, in which the

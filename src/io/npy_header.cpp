@@ -78,7 +78,7 @@ class HeaderParser {
     const std::size_t end = text_.find(quote, at_ + 1);
     if (end == std::string_view::npos) bad("a string has no end");
     const std::string_view content = text_.substr(at_ + 1, end - at_ - 1);
-    if (std::ranges::any_of(content, [](unsigned char c) { return c < ' ' || c == '\\'; }))
+    if (std::ranges::any_of(content, [](unsigned char c) { return c < ' ' || c == 0x7F || c == '\\'; }))
       bad("a string with escapes");
     at_ = end + 1;
     return std::string(content);

@@ -57,6 +57,12 @@ bool read_header(Decoder& d) {
   png_set_benign_errors(d.png, 0);
   png_read_info(d.png, d.info);
   d.depth = png_get_bit_depth(d.png, d.info);
+  return true;
+}
+
+// Call this after the size was checked, because libpng allocates memory for a row.
+bool choose_output(Decoder& d) {
+  if (setjmp(png_jmpbuf(d.png))) return false;
   png_set_packing(d.png);
   png_set_interlace_handling(d.png);
   png_read_update_info(d.png, d.info);
@@ -197,6 +203,7 @@ DecodedImage decode_png(const ImageSource& source) {
                       height = png_get_image_height(d.png, d.info);
   const auto bits_per_pixel = static_cast<std::uint64_t>(d.depth * png_get_channels(d.png, d.info));
   source.check_size(width, height, source.bytes.size() * kMaxBitsPerByte / bits_per_pixel);
+  source.require(choose_output(d), "{}", d.reason.data());
 
   const std::size_t row_bytes = png_get_rowbytes(d.png, d.info);
   std::vector<std::uint8_t> samples(row_bytes * height);

@@ -13,6 +13,7 @@
 
 #include "kernels/check.h"
 #include "src/io/checksum.h"
+#include "src/io/printable.h"
 
 namespace gpuvae::io {
 namespace {
@@ -57,11 +58,12 @@ void check_writable(const std::string& path, const TensorFile& file) {
   std::set<std::string_view> names;
   for (const auto& [name, tensor] : file.tensors) {
     check(name != kMetadata, file_error("write"), "{}: tensor name '{}' is reserved", path, name);
-    check(names.insert(name).second, file_error("write"), "{}: duplicate tensor name '{}'", path, name);
+    check(names.insert(name).second, file_error("write"), "{}: duplicate tensor name '{}'", path,
+          printable(name));
     const auto expected = byte_count(tensor.shape, tensor.dtype);
     check(expected && *expected == tensor.bytes.size(), file_error("write"),
-          "{}: tensor '{}': {} bytes of {} do not match shape [{}]", path, name, tensor.bytes.size(),
-          gpuvae::name(tensor.dtype), fmt::join(tensor.shape, ", "));
+          "{}: tensor '{}': {} bytes of {} do not match shape [{}]", path, printable(name),
+          tensor.bytes.size(), gpuvae::name(tensor.dtype), fmt::join(tensor.shape, ", "));
   }
 }
 
@@ -107,6 +109,8 @@ class HeaderParser {
       return header;
     } catch (const Json::parse_error& error) {
       fail(file_error("read"), "{}: header is not valid JSON (at its byte {})", path_, error.byte);
+    } catch (const Json::out_of_range&) {
+      fail(file_error("read"), "{}: header has a number beyond 64-bit floats", path_);
     }
   }
 
@@ -117,7 +121,7 @@ class HeaderParser {
     if (event != Json::parse_event_t::key) return;
     const auto& key = value.get_ref<const std::string&>();
     check(keys_.back().insert(key).second, file_error("read"), "{}: duplicate name '{}' in the header", path_,
-          key);
+          printable(key));
   }
 
   std::string path_;
@@ -128,7 +132,8 @@ std::map<std::string, std::string> parse_metadata(const std::string& path, const
   check(json.is_object(), file_error("read"), "{}: {} is not an object", path, kMetadata);
   std::map<std::string, std::string> metadata;
   for (const auto& [key, value] : json.items()) {
-    check(value.is_string(), file_error("read"), "{}: {} '{}' is not a string", path, kMetadata, key);
+    check(value.is_string(), file_error("read"), "{}: {} '{}' is not a string", path, kMetadata,
+          printable(key));
     metadata[key] = value.get<std::string>();
   }
   return metadata;
@@ -149,7 +154,7 @@ Span parse_tensor(const std::string& where, const Json& info, std::size_t data_b
   const auto& text = dtype->get_ref<const std::string&>();
   const auto known = std::ranges::find(kDTypes, text, &std::pair<DType, std::string_view>::second);
   check(known != std::end(kDTypes), file_error("read"),
-        "{}: expected dtype F32, F64, BF16, U8 or I32, got '{}'", where, text);
+        "{}: expected dtype F32, F64, BF16, U8 or I32, got '{}'", where, printable(text));
   tensor.dtype = known->first;
   check(is_unsigned_array(info, "shape"), file_error("read"), "{}: shape is not an array of sizes", where);
   tensor.shape = info["shape"].get<std::vector<std::int64_t>>();
@@ -249,7 +254,8 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
       continue;
     }
     auto& [name, tensor] = file.tensors.emplace_back(key, HostTensor{});
-    spans.push_back(parse_tensor(fmt::format("{}: tensor '{}'", where, name), value, data.size(), tensor));
+    spans.push_back(
+        parse_tensor(fmt::format("{}: tensor '{}'", where, printable(name)), value, data.size(), tensor));
   }
   // The data are copied only after this check, because overlapping tensors could need far more memory than
   // the file has bytes.
@@ -263,7 +269,7 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
     check(sum == stored->second, file_error("read"),
           "{}: expected checksum {}, got {}: the file is damaged, or another program changed it and kept the "
           "metadata key '{}'",
-          where, stored->second, sum, kChecksumKey);
+          where, printable(stored->second), sum, kChecksumKey);
   }
   return file;
 }

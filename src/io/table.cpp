@@ -13,6 +13,7 @@
 
 #include "kernels/check.h"
 #include "src/io/file.h"
+#include "src/io/printable.h"
 #include "src/io/table_cells.h"
 #include "src/io/table_lines.h"
 
@@ -26,6 +27,10 @@ constexpr std::size_t kSampleLines = 50, kSampleBytes = std::size_t{1} << 18;
 constexpr std::int64_t kRowsToCount = 5;
 
 constexpr std::size_t kMaxClasses = 256;
+
+// Largest number of columns. A cell needs far more memory than a separator, and a small compressed file can
+// hold many separators.
+constexpr std::size_t kMaxColumns = std::size_t{1} << 22;
 
 bool is_index_name(std::string name) {
   for (char& c : name)
@@ -87,6 +92,7 @@ class TableReader {
         bad_line(" has zero bytes: not a text file");
       if (sample.empty() && line.find('\r') != std::string_view::npos)
         bad_line(" has carriage returns (CR) inside: expected lines that end with LF or CR LF, got CR alone");
+      check_width(line);
       bytes += line.size();
       sample.push_back({line_, std::string(line)});
     }
@@ -103,18 +109,24 @@ class TableReader {
       row(line);
     }
   }
+  void check_width(std::string_view line) const {
+    for (const char separator : kSeparators)
+      if (line.size() > kMaxColumns && std::ranges::count(line, separator) > std::ptrdiff_t{kMaxColumns})
+        bad_line(": expected at most {} columns, got more", kMaxColumns);
+  }
   bool is_full() const { return options_.max_rows > 0 && table_.rows == options_.max_rows; }
 
   // ---- columns ----
 
   void choose_columns() {
     columns_.assign(layout_.names.size(), {});
+    for (std::size_t c = 0; c < layout_.names.size(); ++c) places_.try_emplace(layout_.names[c], c);
     if (layout_.empty_last) columns_.back().use = Column::skipped;
     if (options_.by_name) check_names();
     if (!options_.label_column.empty() && (!options_.by_name || has_name(options_.label_column))) {
       const std::size_t label = find_column("label column", options_.label_column);
       columns_[label].use = Column::label;
-      table_.label_column = layout_.names[label];
+      table_.label_column = layout_.names[label].empty() ? std::to_string(label) : layout_.names[label];
     }
     if (!options_.columns.empty()) return choose_named_columns();
     const bool keeps_index = options_.header == TableHeader::by_text;
@@ -137,7 +149,8 @@ class TableReader {
     for (const std::string& wanted : options_.columns) {
       const std::size_t c = find_column("column", wanted);
       check(columns_[c].use == Column::skipped, file_error("read"),
-            "{}: expected different columns, none of which holds the labels, got '{}' again", path_, wanted);
+            "{}: expected different columns, none of which holds the labels, got '{}' again", path_,
+            printable(wanted));
       columns_[c] = {Column::number, table_.columns.size()};
       table_.columns.push_back(layout_.names[c]);
     }
@@ -145,7 +158,7 @@ class TableReader {
     if (options_.by_name) describe_match();
   }
 
-  bool has_name(const std::string& name) const { return std::ranges::count(layout_.names, name) > 0; }
+  bool has_name(const std::string& name) const { return places_.contains(name); }
 
   void check_names() const {
     check(layout_.has_names, file_error("read"),
@@ -153,7 +166,7 @@ class TableReader {
           names_text(options_.columns));
     for (const std::string& name : options_.columns)
       check(has_name(name), file_error("read"), "{}: expected the training data's column '{}', got {}", path_,
-            name, names_text(layout_.names));
+            printable(name), names_text(layout_.names));
   }
 
   // Records for the summary which columns were left out, and whether the others are in a different order.
@@ -176,7 +189,7 @@ class TableReader {
   static std::string names_text(const std::vector<std::string>& names) {
     constexpr std::size_t kMaxNames = 50;
     const auto some = std::span(names).first(std::min(kMaxNames, names.size()));
-    return fmt::format("{}{}", fmt::join(some, ", "), some.size() < names.size() ? ", ..." : "");
+    return printable(fmt::format("{}{}", fmt::join(some, ", "), some.size() < names.size() ? ", ..." : ""));
   }
 
   void check_any_column() const {
@@ -185,14 +198,13 @@ class TableReader {
   }
 
   std::size_t find_column(std::string_view what, const std::string& wanted) const {
-    const auto named = std::ranges::find(layout_.names, wanted);
-    if (named != layout_.names.end()) return static_cast<std::size_t>(named - layout_.names.begin());
+    if (const auto named = places_.find(wanted); named != places_.end()) return named->second;
     std::size_t number = 0;
     const auto [stop, error] = std::from_chars(wanted.data(), wanted.data() + wanted.size(), number);
     if (error == std::errc() && stop == wanted.data() + wanted.size() && number < layout_.names.size())
       return number;
-    fail(file_error("read"), "{}: expected {} '{}' among the {} columns, got {}", path_, what, wanted,
-         layout_.names.size(), names_text(layout_.names));
+    fail(file_error("read"), "{}: expected {} '{}' among the {} columns, got {}", path_, what,
+         printable(wanted), layout_.names.size(), names_text(layout_.names));
   }
 
   // ---- rows ----
@@ -240,6 +252,7 @@ class TableReader {
   }
 
   void unusual_row(std::string_view line, double* out) {
+    check_width(line);
     if (!split_cells(line, layout_.separator, cells_))
       bad_line(": unterminated quote, or text after a closing quote");
     if (cells_.size() != columns_.size())
@@ -263,7 +276,7 @@ class TableReader {
     table_.labels.push_back(found->second);
     if (table_.label_texts.size() > 4 * kMaxClasses)
       fail(file_error("read"), "{}: expected at most {} classes in label column '{}', got more", path_,
-           kMaxClasses, table_.label_column);
+           kMaxClasses, shown(table_.label_column));
   }
 
   // ---- the index column ----
@@ -336,7 +349,8 @@ class TableReader {
   const TableOptions& options_;
   std::int64_t line_ = 0;  // the number of the current line, for errors
   TableLayout layout_;
-  std::vector<Column> columns_;  // of the file
+  std::vector<Column> columns_;                          // of the file
+  std::unordered_map<std::string, std::size_t> places_;  // the first column of each name
   Table table_;
   std::vector<std::string> cells_;  // of an unusual row
   std::string_view label_;          // of the current row

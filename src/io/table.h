@@ -28,8 +28,8 @@ struct Table {
   std::vector<std::string> columns;  // names of the columns of `values`; numbers from 0 without a header
   bool has_names = false;            // whether the file has a header
   std::int64_t rows = 0;
-  std::vector<double> values;     // [rows, columns], row-major
-  std::string label_column = {};  // its name, or its number without a header; empty if there is none
+  std::vector<double> values;                 // [rows, columns], row-major
+  std::string label_column = {};              // its name, or its number if it has none; empty without labels
   std::vector<std::string> label_texts = {};  // the different labels, in the order of their first row
   std::vector<std::uint32_t> labels = {};     // of each row, an index into label_texts
   // The separator, header, label column and index column that were found, in one sentence that names the

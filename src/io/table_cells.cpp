@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "src/io/printable.h"
+
 namespace gpuvae::io {
 namespace {
 
@@ -117,10 +119,7 @@ std::string without_quoted(std::string_view line) {
 
 std::string shown(std::string_view text) {
   constexpr std::size_t kLargest = 40;
-  std::string result(text.substr(0, kLargest));
-  for (char& c : result)
-    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
-  return result + (text.size() > kLargest ? "..." : "");
+  return printable(text.substr(0, kLargest)) + (text.size() > kLargest ? "..." : "");
 }
 
 }  // namespace gpuvae::io

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -14,8 +15,6 @@ namespace gpuvae::io {
 namespace {
 
 using Line = std::vector<std::string>;  // cells
-
-constexpr std::string_view kSeparators = "\t;,| ";
 
 // Minimum numbers of columns for a first line 0, 1, 2, ... to be taken as a header: in tables of whole
 // numbers, and in other tables. A narrower table may contain such a row by chance.
@@ -50,9 +49,11 @@ bool all_integers(const Line& cells) {
 
 // Whether the cells are whole numbers k, k + 1, k + 2, ...
 bool is_consecutive(const Line& cells) {
+  std::int64_t before = 0;
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    const auto value = plain_integer(cells[i]), first = plain_integer(cells[0]);
-    if (!value || !first || *value != *first + static_cast<std::int64_t>(i)) return false;
+    const auto value = plain_integer(cells[i]);
+    if (!value || (i > 0 && *value - 1 != before)) return false;  // plain integers are not negative
+    before = *value;
   }
   return true;
 }
@@ -167,7 +168,8 @@ class LayoutFinder {
     const bool any_text = std::ranges::any_of(first(), [](auto& c) { return kind_of(c) == Cell::text; });
     if (header_ == TableHeader::by_text) return any_text;
     if (header_ != TableHeader::automatic) return header_ == TableHeader::yes;
-    const auto is_first = [&](const auto& name) { return std::ranges::count(first(), name) > 0; };
+    const std::set<std::string_view> names(first().begin(), first().end());
+    const auto is_first = [&](const std::string& name) { return names.contains(name); };
     if (!expected_.empty() && std::ranges::all_of(expected_, is_first)) return true;
     if (any_text) return rows().empty() || text_is_header();
     if (rows().empty() || ragged()) return false;
@@ -275,12 +277,13 @@ class LayoutFinder {
 
   void make_unique() {
     std::set<std::string> seen;
+    std::map<std::string, int> copies;  // per name, so that many equal names do not take quadratic time
     for (std::size_t c = 0; c < layout_.names.size(); ++c) {
       std::string& name = layout_.names[c];
       if (name.empty() && (c == 0 || (layout_.empty_last && c + 1 == layout_.names.size()))) continue;
       const std::string given = name;
       if (name.empty()) name = fmt::format("unnamed {}", c);
-      for (int copy = 1; !seen.insert(name).second; ++copy) name = fmt::format("{}.{}", given, copy);
+      while (!seen.insert(name).second) name = fmt::format("{}.{}", given, ++copies[given]);
       if (name != given)
         layout_.notes.push_back(
             fmt::format("{}: column {} (from 0) is called '{}', because its name '{}' is {}", path_, c,

@@ -3,9 +3,13 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gpuvae::io {
+
+// The characters that may separate the columns of a table, in the order in which they are tried.
+inline constexpr std::string_view kSeparators = "\t;,| ";
 
 enum class TableHeader {
   // Line 1 holds names if it has text above numbers, or if it is 0, 1, 2, ..., as pandas writes it, above

@@ -193,7 +193,7 @@ expect_untouched damaged 1 'damaged/config.toml is not a configuration of mnist_
 # ---- invalid arguments of commands, reported before anything is read or trained ----
 expect_untouched a 1 'expected latent codes: --z' decode --out a
 expect_untouched a 1 'expected 2 numbers per code in --z, got 1 in "1"' decode --out a --z 1
-for z in '1,' '1,2;' '1,2,' ';1,2'; do expect_untouched a 1 'expected .*numbers .*in --z, got' decode --out a --z "$z"; done
+for z in '1,' '1,2;;' '1,2,' ';1,2'; do expect_untouched a 1 'expected .*numbers .*in --z, got' decode --out a --z "$z"; done
 expect_untouched a 1 'expected 2 numbers per code in --z, got 3 in "1,2,3"' decode --out a --z '0,0;1,2,3'
 expect_untouched a 1 'expected numbers in --z, got "x"' decode --out a --z 0,x
 expect_untouched a 1 'expected numbers in --z, got "nan"' decode --out a --z 0,nan

@@ -12,7 +12,10 @@ TEST(Quantiles, MatchTheStandardNormal) {
   EXPECT_NEAR(normal_quantile(0.5), 0, 1e-12);
   EXPECT_NEAR(normal_quantile(0.975), 1.959963984540054, 1e-9);
   EXPECT_NEAR(normal_quantile(0.01), -2.326347874040841, 1e-9);
-  EXPECT_NEAR(normal_quantile(1e-6), -4.753424308822899, 1e-6);
+  EXPECT_NEAR(normal_quantile(1e-6), -4.753424308822899, 1e-12);
+  EXPECT_NEAR(normal_quantile(1e-17), -8.4937932241096, 1e-12);
+  EXPECT_NEAR(normal_quantile(1e-300), -37.0470962993612, 1e-12);
+  EXPECT_NEAR(normal_quantile(0.75), 0.6744897501960817, 1e-14);
 }
 
 using Doubles = std::vector<double>;

@@ -156,6 +156,23 @@ TEST(Like, TablesWithoutNamesAreMatchedByPosition) {
                   {"had no names of columns, so the columns were matched by their position"});
 }
 
+TEST(Like, ClassNamesInTablesWithoutNames) {
+  const TemporaryFolder folder;
+  io::write_file(folder / "t.csv", "cat,1.5,2\ndog,3.5,4\ncat,7.5,9\n");
+  DatasetOptions options = kAllInTraining;
+  options.label_column = "0";
+  const Split split = load_dataset(folder / "t.csv", options);
+  const Split same = load_like(folder / "t.csv", split.description);
+  EXPECT_EQ(same.train.examples.to_doubles(), (Doubles{1.5, 2, 3.5, 4, 7.5, 9}));
+  EXPECT_EQ(same.train.labels, (Labels{0, 1, 0}));
+  io::write_file(folder / "bad.csv", "1.5,2\n3.5,x\n");
+  expect_contains(error_like(folder / "bad.csv", split.description),
+                  {"line 2, column 1 (from 0): expected a number, got 'x'"});
+  io::write_file(folder / "bad.csv", "cat,1.5,2\ndog,3.5,x\ncat,7.5,9\n");
+  expect_contains(error_like(folder / "bad.csv", split.description),
+                  {"line 2, column 2 (from 0): expected a number, got 'x'"});
+}
+
 // ---- images ----
 
 TEST(Like, HeightAndWidthMustAgree) {

@@ -134,6 +134,8 @@ TEST_F(MatRows, FreyFaceHasAFacePerColumn) {
   EXPECT_EQ(split.source, frey.source);
   EXPECT_EQ(split.train.count(), frey.train.count());
   EXPECT_EQ(split.test.examples.to_doubles(), frey.test.examples.to_doubles());
+  EXPECT_EQ(split.test.row_number(0), split.train.count());
+  EXPECT_EQ(frey.test.row_number(0), frey.train.count());
   put_ramp({560, 3}, "ff");
   EXPECT_EQ(load().train.count(), 3);
   EXPECT_EQ(load().train.height, 28);

@@ -11,8 +11,8 @@
 #include <span>
 #include <vector>
 
-#include "gpuvae/threads.h"
 #include "gpuvae/error.h"
+#include "gpuvae/threads.h"
 
 namespace gpuvae::data {
 namespace {

@@ -8,9 +8,9 @@
 #include <cmath>
 #include <limits>
 
-#include "gpuvae/threads.h"
 #include "gpuvae/data.h"
 #include "gpuvae/error.h"
+#include "gpuvae/threads.h"
 
 namespace gpuvae::data {
 namespace {

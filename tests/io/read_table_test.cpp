@@ -239,6 +239,13 @@ TEST(ReadTable, LabelsAreTexts) {
             "line 3, column 'class': missing value, got ''");
 }
 
+TEST(ReadTable, LabelsInAColumnWithoutAName) {
+  const Table table = read(",a,b\ncat,1.5,2\ndog,3.5,4\n", {.label_column = "0"});
+  EXPECT_EQ(table.label_column, "0");
+  EXPECT_EQ(table.label_texts, (Names{"cat", "dog"}));
+  EXPECT_EQ(table.columns, (Names{"a", "b"}));
+}
+
 TEST(ReadTable, ByName) {
   const TableOptions options{
       .columns = {"b", "a"}, .label_column = "y", .expected_names = {"b", "a"}, .by_name = true};

@@ -116,6 +116,11 @@ TEST(Safetensors, RefusesDamagedHeaders) {
             "header is not valid JSON (at its byte 1000006)");
 }
 
+TEST(Safetensors, RefusesNumbersBeyondDoubles) {
+  EXPECT_EQ(reading_error(file_bytes(R"({"a":{"dtype":"F32","shape":[1e999]}})", "")),
+            "header has a number beyond 64-bit floats");
+}
+
 TEST(Safetensors, RefusesDuplicateNames) {
   const std::string a = R"("a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]})";
   EXPECT_EQ(reading_error(file_bytes("{" + a + "," + a + "}", "1")), "duplicate name 'a' in the header");

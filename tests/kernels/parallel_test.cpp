@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -150,6 +151,30 @@ TEST_F(ThreadPool, AForkedProcessHasAPoolOfItsOwn) {
   EXPECT_TRUE(WIFEXITED(status));
   EXPECT_EQ(WEXITSTATUS(status), 0);
   EXPECT_EQ(product_and_sum(), expected);
+}
+
+// oneDNN's kernels may use the stack pointer for a buffer on the heap, which the frame of a signal handler
+// must not touch.
+TEST_F(ThreadPool, SignalsDuringProductsLeaveMemoryIntact) {
+  static std::atomic<int> signals;
+  signals = 0;
+  struct sigaction action {
+  }, before{};
+  action.sa_handler = [](int) { ++signals; };
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGALRM, &action, &before);
+  const std::vector<float> expected = product_and_sum();
+  const itimerval every{{0, 50}, {0, 50}}, never{};
+  setitimer(ITIMER_REAL, &every, nullptr);
+  for (int repeat = 0; repeat < 400; ++repeat) {
+    // Blocks around those of oneDNN, so that an overwritten one shows.
+    std::vector<std::vector<char>> blocks(64, std::vector<char>(3000, 'x'));
+    EXPECT_EQ(product_and_sum(), expected);
+    for (const std::vector<char>& block : blocks) EXPECT_EQ(block, std::vector<char>(3000, 'x'));
+  }
+  setitimer(ITIMER_REAL, &never, nullptr);
+  sigaction(SIGALRM, &before, nullptr);
+  EXPECT_GT(signals, 100);
 }
 
 TEST_F(ThreadPool, HelpersBlockSignals) {

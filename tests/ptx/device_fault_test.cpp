@@ -3,6 +3,8 @@
 // used again.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "control.h"
 #include "counters.h"
 #include "tests/temporary_folder.h"
@@ -70,7 +72,11 @@ TEST_P(DeviceFaults, EndARunWithOneErrorAtWhateverCall) {
   EXPECT_GE(with_step, 10);
   FailingRun after(GetParam());
   after.trainer.run_epochs(2);
-  EXPECT_EQ(test::weights_of(after.model), test::weights_of(before.model));
+  // The failures leave other free blocks of memory. Their alignment decides which algorithms cuBLASLt may
+  // use, so the last bits may differ.
+  const std::vector<float> values = test::weights_of(after.model), expected = test::weights_of(before.model);
+  ASSERT_EQ(values.size(), expected.size());
+  for (std::size_t i = 0; i < values.size(); ++i) EXPECT_NEAR(values[i], expected[i], 1e-7);
 }
 INSTANTIATE_TEST_SUITE_P(Emulated, DeviceFaults,
                          testing::Values(Executor::eager, Executor::graph, Executor::fused),

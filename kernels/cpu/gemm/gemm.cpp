@@ -10,6 +10,7 @@
 
 #include "kernels/cpu/backend.h"
 #include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/gemm/blocked_signals.h"
 #include "kernels/cpu/gemm/skinny_gemm.h"
 #include "kernels/cpu/gemm/sparse_gemm.h"
 #include "kernels/cpu/ops/bias_activation.h"
@@ -167,6 +168,7 @@ void multiply_slice(const GemmArgs& g, const Block& of) {
 
 void gemm_f32(const GemmArgs& g) {
   const Slices slices(g);
+  const BlockedSignals blocked;  // the pool's other threads block signals at all times
   const bool finishes = g.bias || g.activation != Activation::identity;
   parallel_for(slices.down * slices.across, true, [&](std::int64_t slice) {
     const std::int64_t row = slice / slices.across * slices.rows,

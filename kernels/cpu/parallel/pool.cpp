@@ -12,7 +12,6 @@
 #include <deque>
 #include <exception>
 #include <mutex>
-#include <ranges>
 #include <system_error>
 #include <thread>
 #include <type_traits>
@@ -88,8 +87,10 @@ class Pool {
     unfinished_.store(static_cast<std::uint32_t>(count), std::memory_order_relaxed);
     active_.store(helpers, std::memory_order_relaxed);
     ticket_.store({++loop_, 0, static_cast<std::uint16_t>(count)});
-    for (Helper& helper : std::views::take(helpers_, helpers))
+    for (int i = 0; i < helpers; ++i) {
+      Helper& helper = helpers_[static_cast<std::size_t>(i)];
       if (helper.asleep.load()) wake(helper);
+    }
     const std::int64_t own = take_pieces(loop_, true);
     if (helpers > 0) {
       const auto worked = Clock::now();

@@ -1,0 +1,47 @@
+// The processes of a distributed run (mpirun). Rank 0 owns the run folder and the terminal; the others, the
+// followers, only compute.
+#pragma once
+
+#include <memory>
+
+#include "gpuvae/distributed.h"
+
+namespace gpuvae::apps {
+
+// Connects this process with the others if mpirun started several, until the object is destroyed. At most one
+// object may exist at a time.
+class Ranks {
+ public:
+  Ranks();
+  ~Ranks();
+  Ranks(const Ranks&) = delete;
+  Ranks& operator=(const Ranks&) = delete;
+
+  // Ends all ranks unless the status says that all of them end in the same way: 0, or that of a signal.
+  void end(int exit_status);
+};
+
+// Discards what this process writes to standard error, until the object is destroyed.
+class Silence {
+ public:
+  Silence();
+  ~Silence();
+  Silence(const Silence&) = delete;
+  Silence& operator=(const Silence&) = delete;
+
+ private:
+  int error_output_;
+};
+
+// The communicator, or null for a run in one process.
+std::shared_ptr<Communicator> communicator();
+bool is_follower();
+// @{
+// All ranks must call these functions at the same point. Without a communicator they return their argument.
+// Returns rank 0's value on every rank.
+int of_rank_0(int value);
+// Returns the largest value of all ranks, which must not be negative.
+int largest_of_ranks(int value);
+// @}
+
+}  // namespace gpuvae::apps

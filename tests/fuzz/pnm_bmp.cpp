@@ -1,0 +1,7 @@
+// PNM and BMP images.
+#include "tests/fuzz/image.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  gpuvae::fuzz::check_image({data, size});
+  return 0;
+}
