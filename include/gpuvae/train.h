@@ -39,8 +39,8 @@ struct TrainOptions {
   // What happens at a step whose loss or gradient is not finite. With skip and rewind, every step also
   // computes the norm of the gradient, and the fused executor is not available.
   OnNan on_nan = OnNan::stop;
-  // Divides every batch among several ranks. The executor is then eager, and free_bits must be 0, because
-  // free bits depend on the whole batch.
+  // Divides every batch among several ranks. The executor is then eager, free_bits must be 0, because
+  // free bits depend on the whole batch, and on_nan must not be rewind.
   std::shared_ptr<Communicator> communicator = {};
 };
 

@@ -136,7 +136,8 @@ struct Matmul::Plan {
     const cublasStatus_t status =
         cublaslt().matmul(handle, operation, &one, args.b, first, args.a, second, &beta, args.c, result,
                           args.c, result, &algorithm, workspace, workspace_bytes, stream);
-    // After any other failure, a later product of this kind must not use other kernels, which round differently.
+    // After any other failure, a later product of this kind must not use other kernels, which round
+    // differently.
     usable = status != CUBLAS_STATUS_NOT_SUPPORTED;
     if (usable && status != CUBLAS_STATUS_SUCCESS)
       fail(Origin("gemm", ErrorKind::cuda), "cublasLtMatmul, m {}, n {}, k {}: {}", args.m, args.n, args.k,
