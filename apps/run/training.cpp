@@ -135,7 +135,12 @@ EpochResult Session::run_epoch(Progress& progress) {
 // checkpoint stays as well.
 void Session::fail_training(const Error& error) const {
   std::string text = error.what();
-  if (error.kind() == ErrorKind::cuda) text += where_it_continues();
+  if (error.kind() == ErrorKind::cuda) {
+    // The trainer names the device and the step. Other failures happen while a checkpoint or model is saved.
+    if (!text.starts_with(fmt::format("[train] {} failed", device_.text())))
+      text = fmt::format("[train] {} failed after step {}: {}", device_.text(), trainer_->steps_done(), text);
+    text += where_it_continues();
+  }
   if (error.kind() == ErrorKind::not_finite) {
     const std::string advice = scaling_advice(facts_.description);
     if (!advice.empty()) text += "; " + advice;
@@ -161,18 +166,20 @@ std::string Session::where_it_continues() const {
 void Session::say_skipped(const EpochResult& r) const {
   if (r.skipped == 0) return;
   std::fprintf(stderr,
-               "warning %llu of %lld steps of epoch %d %s skipped: their loss or gradient is not finite\n",
+               "warning %llu of %s of epoch %d skipped, because the loss or the gradient is not finite\n",
                static_cast<unsigned long long>(r.skipped),
-               static_cast<long long>(trainer_->steps_per_epoch()), r.epoch, r.skipped == 1 ? "was" : "were");
+               counted(trainer_->steps_per_epoch(), "step").c_str(), r.epoch);
 }
 
 // Says why the run goes back, and removes the rows of steps.csv that it will write again.
 void Session::rewind(const Rewind& r) {
-  const std::string steps = r.state.steps > 0 ? fmt::format(" and {} steps", r.state.steps) : "";
-  std::fprintf(
-      stderr,
-      "warning %s: going back to the state after epoch %d%s, with learning rate %g (rewind %d of %d)\n",
-      r.reason.c_str(), r.state.epochs, steps.c_str(), r.learning_rate, r.number, kMaxRewinds);
+  const std::string steps =
+      r.state.steps > 0 ? " and " + counted(static_cast<std::int64_t>(r.state.steps), "step") : "";
+  const std::string where = r.state.epochs == 0 && r.state.steps == 0
+                                ? "the start of the run"
+                                : fmt::format("the state after epoch {}{}", r.state.epochs, steps);
+  std::fprintf(stderr, "warning %s: going back to %s with learning rate %g (rewind %d of %d)\n",
+               r.reason.c_str(), where.c_str(), r.learning_rate, r.number, kMaxRewinds);
   if (config_.log_every > 0) steps_.emplace(folder_ / kStepsFile, config_, rewind_log_position_, replaces_);
 }
 

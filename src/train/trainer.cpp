@@ -72,6 +72,7 @@ Trainer::Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset 
   check(train_.examples.device() == model.device(), "train", "expected the examples on {}, got {}",
         model.device(), train_.examples);
   check_belongs(model, optimizer);
+  // Rank 0 alone reads the losses for reports, so that it alone would go back within an epoch.
   check(!options.communicator || options.on_nan != OnNan::rewind, "train",
         "expected on_nan stop or skip with several ranks, got rewind");
   check(!options.communicator || options.free_bits == 0, "train",

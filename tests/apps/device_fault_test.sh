@@ -9,7 +9,7 @@ for executor in graph eager; do
   flags="$flags --executor $executor"
   run $flags --out whole
   trained=0 continued=0
-  for call in 20 200 400 600 800 1000 1300 1700 2300 3100; do
+  for call in 20 200 350 500 650 800 950 1200 1500; do
     rm -rf failed
     PTX_FAULT_AT_CALL=$call "$program" $flags --out failed >/dev/null 2>error.txt
     status=$?
@@ -17,11 +17,12 @@ for executor in graph eager; do
     [ $status -eq 1 ] || fail "call $call: exit status $status: $(cat error.txt)"
     [ "$(grep -c '^mnist_vae: ' error.txt)" -eq 1 ] || fail "call $call: expected one line of error: $(cat error.txt)"
     tail -1 error.txt | grep -q '^mnist_vae: ' || fail "call $call: more is said after the error: $(cat error.txt)"
-    no_partial_files failed
+    [ ! -d failed ] || no_partial_files failed
     [ -e failed/run.lock ] && fail "call $call: a lock without its process"
-    if grep -q 'cuda:0 failed' error.txt; then
+    # Failures before the first step and after the last one name no step.
+    if grep -qE '\[train\] cuda:0 failed (at (step|one of the steps)|after step) [0-9]' error.txt; then
       trained=$((trained + 1))
-      grep -qE '\[train\] cuda:0 failed (at|after) .*step' error.txt || fail "call $call: no step: $(cat error.txt)"
+      grep -qE '; (nothing is saved yet in failed|the same command continues from failed/)' error.txt || fail "$(cat error.txt)"
     fi
     if grep -q 'the same command continues from failed/checkpoint.safetensors' error.txt; then
       continued=$((continued + 1))
@@ -34,7 +35,7 @@ for executor in graph eager; do
     [ "$(losses whole)" = "$(losses failed)" ] || fail "call $call: the metrics differ"
   done
   echo "$executor: $trained runs failed in training, $continued of them had a checkpoint"
-  [ $trained -ge 2 ] || fail "only $trained runs failed in training"
+  [ $trained -ge 3 ] || fail "only $trained runs failed in training"
   [ $continued -ge 1 ] || fail "only $continued runs had a checkpoint"
   flags=${flags% --executor *}
   rm -rf whole

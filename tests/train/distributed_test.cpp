@@ -3,9 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <barrier>
+#include <limits>
 #include <mutex>
 #include <thread>
 
+#include "tests/train/places.h"
 #include "tests/train/ranks.h"
 
 namespace gpuvae {
@@ -77,6 +79,46 @@ TEST(Distributed, ARequestToStopOnOneRankStopsAllAfterTheSameStep) {
   for (const RankRun& run : train_on_threads(3, 4)) EXPECT_EQ(run.steps.size(), 4u);
 }
 
+struct SkippedSteps {
+  std::uint64_t steps = 0, updates = 0;
+  std::vector<float> weights;
+};
+
+// Two epochs of three steps, in which example 9 has a NaN. It belongs to one rank only.
+SkippedSteps skip_on(std::shared_ptr<Communicator> ranks) {
+  std::vector<float> values = test::example_values(24, 16);
+  values[9 * 16] = std::numeric_limits<float>::quiet_NaN();
+  Vae model({.features = 16, .encoder_widths = {8}}, Device::cpu());
+  Adam adam(model.parameters());
+  TrainOptions options{.batch_size = 8};
+  options.data.shuffle = false;
+  options.on_nan = OnNan::skip;
+  options.communicator = std::move(ranks);
+  Trainer trainer(model, adam, {4, 4, Tensor::from(values, {24, 16}), {}}, {}, options);
+  trainer.run_epochs(2);
+  return {trainer.skipped_steps(), adam.steps(), test::weights_of(model)};
+}
+
+TEST(Distributed, AllRanksSkipAStepThatIsNotFiniteOnOneOfThem) {
+  const SkippedSteps alone = skip_on(nullptr);
+  Meeting meeting(3);
+  std::vector<SkippedSteps> runs(3);
+  std::vector<std::jthread> threads;
+  for (int rank = 0; rank < 3; ++rank)
+    threads.emplace_back([&, rank] {
+      runs[static_cast<std::size_t>(rank)] = skip_on(std::make_shared<ThreadRank>(meeting, rank));
+    });
+  threads.clear();
+  for (const SkippedSteps& run : runs) {
+    EXPECT_EQ(run.steps, 2u);
+    EXPECT_EQ(run.updates, 4u);
+    EXPECT_EQ(run.weights, runs[0].weights);
+    for (std::size_t i = 0; i < alone.weights.size(); ++i)
+      EXPECT_NEAR(run.weights[i], alone.weights[i], 1e-5);
+  }
+  EXPECT_EQ(alone.steps, 2u);
+}
+
 TEST(Distributed, WhatCannotBeDividedIsRefused) {
   Meeting meeting(1);
   VaeOptions model_options;
@@ -93,6 +135,9 @@ TEST(Distributed, WhatCannotBeDividedIsRefused) {
   EXPECT_THROW(Trainer(model, optimizer, images, images, options), Error);
   options.on_nan = OnNan::stop;
   options.executor = Executor::graph;
+  EXPECT_THROW(Trainer(model, optimizer, images, images, options), Error);
+  options.executor = Executor::automatic;
+  options.on_nan = OnNan::rewind;
   EXPECT_THROW(Trainer(model, optimizer, images, images, options), Error);
 }
 

@@ -136,8 +136,10 @@ struct Matmul::Plan {
     const cublasStatus_t status =
         cublaslt().matmul(handle, operation, &one, args.b, first, args.a, second, &beta, args.c, result,
                           args.c, result, &algorithm, workspace, workspace_bytes, stream);
-    usable = status == CUBLAS_STATUS_SUCCESS;
-    if (!usable && status != CUBLAS_STATUS_NOT_SUPPORTED)
+    // After any other failure, a later product of this kind must not use other kernels, which round
+    // differently.
+    usable = status != CUBLAS_STATUS_NOT_SUPPORTED;
+    if (usable && status != CUBLAS_STATUS_SUCCESS)
       fail(Origin("gemm", ErrorKind::cuda), "cublasLtMatmul, m {}, n {}, k {}: {}", args.m, args.n, args.k,
            cublaslt().status_string(status));
   }
