@@ -80,11 +80,24 @@ Workload optimizer_workload(OptimizerKind kind, std::int64_t n, bool large) {
   w.flops = w.elements * (math::optimizer_states(kind) == 2 ? 14 : 7);
   w.prepare = [=](Device device) {
     const auto arena = std::make_shared<Arena>(n, kind, device);
-    Contest contest;
-    contest.fused = [=] { fused_step(o, *arena); };
-    contest.unfused = [=] {
-      unfused::optimizer_step(o, 10, 0, arena->parameters, arena->gradients, arena->state1, arena->state2);
+    std::vector<Tensor> state{arena->parameters, arena->gradients, arena->state1};
+    if (arena->state2) state.push_back(arena->state2);
+    const auto updated = [=](std::vector<Tensor>* outputs) {
+      if (outputs) *outputs = state;
+      if (outputs) outputs->erase(outputs->begin() + 1);  // the update only reads the gradients
     };
+    Contest contest;
+    contest.fused = {[=](std::vector<Tensor>* outputs) {
+                       fused_step(o, *arena);
+                       updated(outputs);
+                     },
+                     state};
+    contest.unfused = {[=](std::vector<Tensor>* outputs) {
+                         unfused::optimizer_step(o, 10, 0, arena->parameters, arena->gradients, arena->state1,
+                                                 arena->state2);
+                         updated(outputs);
+                       },
+                       state};
     contest.error = [=]() -> std::optional<double> {
       if (n > 1 << 21) return std::nullopt;
       return error_of(o, n, device);
@@ -106,7 +119,11 @@ Workload gather_workload(std::int64_t count, std::int64_t batch, std::int64_t pi
       bytes[i] = static_cast<std::uint8_t>(i * 2654435761u >> 24);
     const Tensor images = Tensor::from(bytes, {count, pixels}, device);
     Contest contest;
-    contest.fused = [=] { static_cast<void>(gather_batch(images, batch, Clock{.steps_per_epoch = 1}, {})); };
+    contest.fused = {[=](std::vector<Tensor>* outputs) {
+                       const Batch got = gather_batch(images, batch, Clock{.steps_per_epoch = 1}, {});
+                       if (outputs) *outputs = {got.x};
+                     },
+                     {images}};
     return contest;
   };
   return w;
