@@ -231,7 +231,7 @@ void add_context(const Bench& bench) {
 void choose_defaults(Options& o, Device device) {
   const bool cpu = device.is_cpu();
   if (o.most_elements <= 0) o.most_elements = o.quick ? (cpu ? 1 << 20 : 1 << 26) : (cpu ? 1 << 26 : 1 << 28);
-  if (o.budget <= 0) o.budget = o.quick ? 0.1 : 2;
+  if (o.budget <= 0) o.budget = o.quick ? 0.2 : 2;
 }
 
 // Opens the file of the samples.
@@ -254,7 +254,7 @@ int main(int argc, char** argv) {
   app.add_option("--most-elements", options.most_elements,
                  "largest number of elements of a tensor; 0 means 2^26 on the CPU and 2^28 on CUDA");
   app.add_option("--budget", options.budget,
-                 "largest number of seconds per benchmark; 0 means 2, or 0.1 with --quick");
+                 "largest number of seconds per benchmark; 0 means 2, or 0.2 with --quick");
   app.add_option("--flush-mib", options.flush_mib,
                  "MiB written to empty the caches; 0 means 3 x the L3 cache on the CPU and 512 on CUDA");
   app.add_option("--samples", options.samples,

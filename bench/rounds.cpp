@@ -10,7 +10,7 @@
 namespace gpuvae::bench {
 namespace {
 
-constexpr int kFirstLook = 7;
+constexpr int kLeast = 3, kFirstLook = 7;
 
 bool all_narrow(const Rounds& rounds) {
   if (rounds.seconds.size() < 2) return false;
@@ -25,6 +25,20 @@ double measured(const Timer& timer) {
     throw Error("run_rounds",
                 fmt::format("expected a positive time, got {} s: the clock does not run", seconds));
   return seconds;
+}
+
+// Measures the sides in an order that rotates from round to round.
+void measure_round(const std::vector<Timer>& sides, Rounds& rounds) {
+  const std::size_t first = static_cast<std::size_t>(rounds.count()) % sides.size();
+  for (std::size_t i = 0; i < sides.size(); ++i) {
+    const std::size_t side = (first + i) % sides.size();
+    rounds.seconds[side].push_back(measured(sides[side]));
+  }
+}
+
+bool is_over(const RoundOptions& options, int rounds, double spent) {
+  constexpr double kExtension = 4;
+  return rounds >= kLeast && spent >= options.budget * (rounds < kFirstLook ? kExtension : 1);
 }
 
 }  // namespace
@@ -81,15 +95,11 @@ Rounds run_rounds(const std::vector<Timer>& sides, const RoundOptions& options) 
   const double start = begin.wall;
   int next_look = kFirstLook;
   while (rounds.count() < options.most) {
-    const std::size_t first = static_cast<std::size_t>(rounds.count()) % sides.size();
-    for (std::size_t i = 0; i < sides.size(); ++i) {
-      const std::size_t side = (first + i) % sides.size();
-      rounds.seconds[side].push_back(measured(sides[side]));
-    }
+    measure_round(sides, rounds);
     const MachineSnapshot end = take_snapshot();
     rounds.machine.push_back(between(begin, end));
     begin = end;
-    if (rounds.count() >= options.least && end.wall - start >= options.budget) break;
+    if (is_over(options, rounds.count(), end.wall - start)) break;
     if (rounds.count() < next_look) continue;
     if (all_narrow(rounds)) break;
     next_look += 1 + next_look / 3;

@@ -16,8 +16,10 @@ namespace gpuvae::bench {
 using Timer = std::function<double()>;
 
 struct RoundOptions {
-  int least = 3, most = 201;  // number of rounds
-  double budget = 0;          // seconds after which no further round begins, except for the first `least`
+  int most = 201;  // largest number of rounds
+  // Seconds after which no further round begins. The first three rounds are always measured. The first seven,
+  // which an interval needs, may take four times as long.
+  double budget = 0;
 };
 
 // The ratio (time of a reference) / (time of a side), and what it means for the side.
