@@ -36,6 +36,10 @@ int independent_values(const std::vector<double>& values, double median) {
   return static_cast<int>(std::lround(n * (1 - correlation) / (1 + correlation)));
 }
 
+double median_of_sorted(const std::vector<double>& sorted) {
+  return (sorted[(sorted.size() - 1) / 2] + sorted[sorted.size() / 2]) / 2;
+}
+
 }  // namespace
 
 Statistics statistics_of(std::vector<double> values) {
@@ -44,7 +48,7 @@ Statistics statistics_of(std::vector<double> values) {
   const auto at = [&](double share) {
     return values[static_cast<std::size_t>(std::lround(share * static_cast<double>(values.size() - 1)))];
   };
-  return {at(0.5), at(0.1), at(0.9), static_cast<int>(values.size())};
+  return {median_of_sorted(values), at(0.1), at(0.9), static_cast<int>(values.size())};
 }
 
 std::optional<Interval> median_interval(const std::vector<double>& values) {
@@ -53,7 +57,7 @@ std::optional<Interval> median_interval(const std::vector<double>& values) {
   std::vector<double> sorted = values;
   std::sort(sorted.begin(), sorted.end());
   const std::size_t n = sorted.size();
-  const int independent = independent_values(values, (sorted[(n - 1) / 2] + sorted[n / 2]) / 2);
+  const int independent = independent_values(values, median_of_sorted(sorted));
   const int rank = rank_for(independent);
   if (rank == 0) return std::nullopt;
   const std::size_t k =

@@ -36,6 +36,16 @@ TEST(MedianInterval, EndsAtTheRanksOfTheBinomialDistribution) {
   EXPECT_EQ(equal->high, 2);
 }
 
+TEST(Statistics, GivesMedianAndPercentiles) {
+  const Statistics s = statistics_of({4, 1, 3, 2, 11, 10, 9, 8, 7, 6, 5});
+  EXPECT_EQ(s.median, 6);
+  EXPECT_EQ(s.low, 2);
+  EXPECT_EQ(s.high, 10);
+  EXPECT_EQ(s.samples, 11);
+  EXPECT_EQ(statistics_of({3, 1, 2, 10}).median, 2.5);
+  EXPECT_EQ(statistics_of({}).samples, 0);
+}
+
 // Draws n values whose distribution has the median 1.
 struct Distribution {
   std::string name;
