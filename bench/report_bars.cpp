@@ -85,15 +85,22 @@ std::string draw(const Figure& figure) {
   return svg.finish(figure.title);
 }
 
-std::string ratio_text(double ratio) { return fmt::format("{:.{}f}\u00d7", ratio, ratio >= 9.95 ? 1 : 2); }
-
-// Adds a verdict that is not "faster", so that nobody reads a ratio of noise as a result.
+// Names a verdict that is not "faster", so that nobody reads a ratio of noise as a result.
 std::string result_text(double ratio, const std::string& verdict) {
-  return ratio_text(ratio) + (verdict.empty() || verdict == "faster" ? "" : ", " + verdict);
+  if (verdict.empty() || verdict == "faster") return ratio_text(ratio) + "\u00d7";
+  return fmt::format("{} ({}\u00d7)", verdict, ratio_text(ratio));
 }
 
 std::string interval_text(const std::optional<Interval>& i) {
-  return i ? fmt::format("{:.3g}\u2013{:.3g}", i->low, i->high) : "no interval";
+  return i ? fmt::format("{}\u2013{}", ratio_text(i->low), ratio_text(i->high)) : "no interval";
+}
+
+// Bars of undecided comparisons are pale.
+std::string ours_colour(const std::string& verdict) {
+  return verdict == "undecided" ? "#a9c6e2" : kOursColour;
+}
+std::string other_colour(const std::string& verdict) {
+  return verdict == "undecided" ? "#dedede" : kOtherColour;
 }
 
 Row row_of(const Operation& o) {
@@ -102,7 +109,7 @@ Row row_of(const Operation& o) {
           .result = result_text(*o.speedup, o.verdict),
           .result_detail = fmt::format("{} instead of {}; {}", time_text(o.seconds), time_text(*o.unfused),
                                        interval_text(o.interval)),
-          .bars = {{1 / *o.speedup, kOursColour}, {1, kOtherColour}},
+          .bars = {{1 / *o.speedup, ours_colour(o.verdict)}, {1, kOtherColour}},
           .interval = {}};
   if (o.interval) row.interval = Interval{1 / o.interval->high, 1 / o.interval->low};
   return row;
@@ -153,7 +160,7 @@ std::string step_ratio_svg(const Report& report) {
     figure.rows.push_back(
         {.name = one ? preset : preset + ", " + executor,
          .detail = fmt::format("batch {}, {}", r.value("batch", 0), r.value("optimizer", "")),
-         .result = fmt::format("{:.2f} ({})", ratio, interval_text(interval)),
+         .result = fmt::format("{} ({})", ratio_text(ratio), interval_text(interval)),
          .result_detail = fmt::format("{} against {}", time_text(r.value("us", 0.0) * 1e-6),
                                       time_text(r.value("bare_us", 0.0) * 1e-6)),
          .bars = {{ratio, kOursColour}, {1, kOtherColour}},
@@ -190,7 +197,7 @@ std::string peers_svg(const nlohmann::json& result, const std::string& subtitle)
                            .detail = fmt::format("{} threads", peer.value("threads", 0)),
                            .result = result_text(ratio_of(peer), peer.value("verdict", "")),
                            .result_detail = time_of(peer) + "; " + interval_text(interval),
-                           .bars = {{ratio_of(peer), kOtherColour}},
+                           .bars = {{ratio_of(peer), other_colour(peer.value("verdict", ""))}},
                            .interval = interval});
   }
   return draw(figure);

@@ -38,10 +38,10 @@ std::string heading(const Report& report) {
 }
 
 // "faster: 1.52 (1.43-1.60), 2 of 31 disturbed"
-std::string ratio_text(const Operation& o) {
+std::string verdict_text(const Operation& o) {
   if (!o.speedup) return "";
-  std::string s = fmt::format("{}: {:.3g}", o.verdict, *o.speedup);
-  if (o.interval) s += fmt::format(" ({:.3g}-{:.3g})", o.interval->low, o.interval->high);
+  std::string s = fmt::format("{}: {}", o.verdict, ratio_text(*o.speedup));
+  if (o.interval) s += fmt::format(" ({}-{})", ratio_text(o.interval->low), ratio_text(o.interval->high));
   return s + (o.disturbed ? fmt::format(", {} of {} disturbed", o.disturbed, o.rounds) : "");
 }
 
@@ -63,7 +63,7 @@ std::string operations_table(const Report& report, bool large) {
     rows += fmt::format("{} {} ({}-{}) | {} | {} | {} ({}, {}) | {:.1f} | {} | {} | {} |", head,
                         time_text(o.seconds), time_text(o.low), time_text(o.high),
                         (o.unfused ? time_text(*o.unfused) : "") + (o.unfused_curand ? " (cuRAND)" : ""),
-                        ratio_text(o), bytes_text(o.bytes), bytes_text(o.moved),
+                        verdict_text(o), bytes_text(o.bytes), bytes_text(o.moved),
                         o.unfused_moved ? bytes_text(*o.unfused_moved) : "-", o.bytes / o.seconds * 1e-9,
                         percent(o.copy), percent(o.matmul), optional_text(o.error, "{:.1e}"));
     if (launches)

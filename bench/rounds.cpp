@@ -66,8 +66,10 @@ Comparison Rounds::compare(std::size_t reference, std::size_t side) const {
 }
 
 std::string Comparison::text() const {
-  const std::string range = interval ? fmt::format(" ({:.3g}-{:.3g})", interval->low, interval->high) : "";
-  return fmt::format("{}: {:.3g}{}, {} rounds, {} disturbed", name(verdict), ratio, range, rounds, disturbed);
+  const std::string range =
+      interval ? fmt::format(" ({}-{})", ratio_text(interval->low), ratio_text(interval->high)) : "";
+  return fmt::format("{}: {}{}, {} rounds, {} disturbed", name(verdict), ratio_text(ratio), range, rounds,
+                     disturbed);
 }
 
 nlohmann::json Rounds::machine_json() const {

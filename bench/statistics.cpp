@@ -1,5 +1,7 @@
 #include "bench/statistics.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -88,6 +90,12 @@ Verdict verdict_of(const std::optional<Interval>& ratio) {
 
 bool is_narrow(const std::optional<Interval>& ratio) {
   return ratio && ratio->high <= ratio->low * (1 + 2 * kSame);
+}
+
+std::string ratio_text(double ratio) {
+  constexpr double kNearOne = 0.1;
+  const int decimals = std::fabs(ratio - 1) < kNearOne ? 3 : ratio < 9.995 ? 2 : ratio < 99.95 ? 1 : 0;
+  return fmt::format("{:.{}f}", ratio, decimals);
 }
 
 }  // namespace gpuvae::bench

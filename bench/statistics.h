@@ -39,4 +39,7 @@ Verdict verdict_of(const std::optional<Interval>& ratio);
 // relative to the lower end.
 bool is_narrow(const std::optional<Interval>& ratio);
 
+// Formats a ratio with three or four digits: "1.012", "2.35", "35.2", "384".
+std::string ratio_text(double ratio);
+
 }  // namespace gpuvae::bench

@@ -35,7 +35,7 @@ def number(x):
 
 
 def interval_text(interval):
-    return f"{interval[0]:.3g} to {interval[1]:.3g}" if interval else "no interval"
+    return f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else "no interval"
 
 
 def table(result):
@@ -54,7 +54,7 @@ def table(result):
         time = row["us_a_step"]
         cells = [row["name"], str(row.get("threads", "")),
                  f"{number(time['median'])} ({number(time['p10'])} to {number(time['p90'])})",
-                 "1" if row is ours else f"{row['ratio']['median']:.3g} ({interval_text(row['ratio_interval'])})",
+                 "1" if row is ours else f"{row['ratio']['median']:.2f} ({interval_text(row['ratio_interval'])})",
                  "" if row is ours else row["verdict"],
                  f"{row['setup_seconds']:.1f} + {row['compile_seconds']:.1f}" if row is not ours else "",
                  f"{row['loss']:.2f}" + ("" if row is ours or row["in_band"] else ", **outside the band**, not ranked")]

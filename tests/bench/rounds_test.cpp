@@ -124,7 +124,7 @@ TEST(MachineState, IsKeptForEveryRound) {
   rounds.machine[3].steal = 0.5;
   EXPECT_EQ(rounds.disturbed(), 1);
   const Comparison c = rounds.compare(0, 1);
-  EXPECT_EQ(c.text(), "same: 1 (1-1), 7 rounds, 1 disturbed");
+  EXPECT_EQ(c.text(), "same: 1.000 (1.000-1.000), 7 rounds, 1 disturbed");
   const nlohmann::json state = rounds.machine_json();
   EXPECT_EQ(state["steal"].size(), 7u);
   EXPECT_EQ(state["disturbed"][3], "steal time 50 %");

@@ -156,5 +156,14 @@ TEST(Verdict, NarrowIntervalsAreFourPercentWide) {
   EXPECT_FALSE(is_narrow(Interval{NAN, NAN}));
 }
 
+TEST(Verdict, RatiosHaveThreeOrFourDigits) {
+  EXPECT_EQ(ratio_text(1.0123), "1.012");
+  EXPECT_EQ(ratio_text(0.9501), "0.950");
+  EXPECT_EQ(ratio_text(0.5), "0.50");
+  EXPECT_EQ(ratio_text(2.349), "2.35");
+  EXPECT_EQ(ratio_text(35.16), "35.2");
+  EXPECT_EQ(ratio_text(383.9), "384");
+}
+
 }  // namespace
 }  // namespace gpuvae::bench
