@@ -37,9 +37,12 @@ class Stopwatch {
   // Returns the seconds of one run of `body` after its data were evicted from the caches. Throws Error if the
   // clock stands still.
   double cold(const Body& body);
-  // Throws Error if cold() leaves data in the caches: if reading data of some size takes less than 1.15 times
-  // as long in cold() as in warm(), for all sizes from 256 KiB to 16 MiB.
+  // Throws Error if cold() leaves data in the caches: if the buffer has less than twice the size of the
+  // last-level cache (CPU), or if cold_over_warm() is below 1.3.
   void check_cold();
+  // Returns how many times longer it takes to read and write data in cold() than in warm(): the largest ratio
+  // over several sizes of data. About 1 means that cold() does not evict the data.
+  double cold_over_warm();
 
  private:
   void write_buffer(int times);

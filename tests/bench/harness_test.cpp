@@ -189,7 +189,7 @@ TEST(Harness, CatchesWorkThatContinuesOnAnotherThread) {
   EXPECT_TRUE(contains(late, "not before the run ends"));
   // Writes new values all the time. The run waits for the first ones.
   const auto still_writing = [](float* y) {
-    for (int i = 0; i < 20'000; ++i) std::fill_n(y, 30'000, static_cast<float>(i));
+    for (int i = 0; i < 100'000; ++i) std::fill_n(y, 30'000, static_cast<float>(i));
   };
   std::vector<std::thread> threads;
   const Work continued{[&](Outputs* outputs) {
@@ -201,13 +201,18 @@ TEST(Harness, CatchesWorkThatContinuesOnAnotherThread) {
                        {e.x}};
   const std::string error = error_of(continued);
   for (std::thread& t : threads) t.join();
-  EXPECT_TRUE(contains(error, "another thread or stream"));
+  // On a busy machine, the thread may not run between two runs of the work.
+  EXPECT_TRUE(contains(error, "another thread or stream") || contains(error, "not before the run ends"))
+      << error;
 }
 
 TEST(Harness, CatchesCachesThatStayWarm) {
   Stopwatch useless(Device::cpu(), 4096);
-  EXPECT_TRUE(contains(error_of([&] { useless.check_cold(); }), "writing 0.0 MiB leaves the caches warm"));
+  EXPECT_TRUE(
+      contains(error_of([&] { useless.check_cold(); }), "got 0.0 MiB, whose writing leaves the caches warm"));
+  EXPECT_LT(useless.cold_over_warm(), 1.3);
   Stopwatch whole(Device::cpu());
+  EXPECT_GT(whole.cold_over_warm(), 1.3);
   EXPECT_EQ(error_of([&] { whole.check_cold(); }), "no error");
 }
 

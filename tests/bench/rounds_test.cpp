@@ -40,7 +40,7 @@ TEST(Rounds, StopWhenAllRatiosAreKnown) {
         [&generator, &normal, seconds, spread] { return seconds * std::exp(spread * normal(generator)); });
   };
   const Rounds quiet = run_rounds({side(2, 0.002), side(1, 0.002)}, {.budget = 60});
-  EXPECT_EQ(quiet.count(), 7);
+  EXPECT_LE(quiet.count(), 14);  // 7, unless the first values look correlated by chance
   const Comparison c = quiet.compare(0, 1);
   EXPECT_EQ(c.verdict, Verdict::faster);
   EXPECT_NEAR(c.ratio, 2, 0.02);
