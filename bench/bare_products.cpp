@@ -82,32 +82,42 @@ void BareProducts::choose_slices(Product& product) {
   product = best;
 }
 
+void BareProducts::multiply_by_backend(const Product& p, const Tensor& c) {
+  kernels::GemmArgs args{.m = p.m, .n = p.n, .k = p.k, .a = p.a.data(), .b = p.b.data(), .c = c.data()};
+  args.transpose_a = p.transpose_a;
+  args.transpose_b = p.transpose_b;
+  c.device().backend().gemm(args, Stream::current(c.device()).handle());
+}
+
 void BareProducts::run() const {
   for (const Product& p : products_) {
-    if (device_.is_cpu()) {
+    if (device_.is_cpu())
       multiply_on_cpu(p);
-      continue;
-    }
-    kernels::GemmArgs args{.m = p.m, .n = p.n, .k = p.k, .a = p.a.data(), .b = p.b.data(), .c = p.c.data()};
-    args.transpose_a = p.transpose_a;
-    args.transpose_b = p.transpose_b;
-    device_.backend().gemm(args, Stream::current(device_).handle());
+    else
+      multiply_by_backend(p, p.c);
   }
 }
 
 void BareProducts::check() const {
-  Work work;
-  std::vector<Tensor> results;
+  Work bare, of_library;
+  std::vector<Tensor> results, expected;
   for (const Product& p : products_) {
-    work.inputs.push_back(p.a);
-    work.inputs.push_back(p.b);
+    bare.inputs.push_back(p.a);
+    bare.inputs.push_back(p.b);
     results.push_back(p.c);
+    expected.push_back(Tensor::empty(p.c.shape(), DType::f32, device_));
   }
-  work.run = [&](std::vector<Tensor>* outputs) {
+  bare.run = [&](std::vector<Tensor>* outputs) {
     run();
     if (outputs) *outputs = results;
   };
-  check_work(work, device_);
+  of_library.inputs = bare.inputs;
+  of_library.run = [&](std::vector<Tensor>* outputs) {
+    for (std::size_t i = 0; i < expected.size(); ++i) multiply_by_backend(products_[i], expected[i]);
+    if (outputs) *outputs = expected;
+  };
+  constexpr double kTolerance = 1e-3;
+  check_agreement(check_work(of_library, device_), check_work(bare, device_), kTolerance);
 }
 
 }  // namespace gpuvae::bench

@@ -12,7 +12,7 @@ namespace gpuvae::bench {
 // uses oneDNN's dnnl_sgemm, which computes slices of a result sequentially on the threads of the library's
 // pool: the threads that OpenMP starts for oneDNN would keep spinning after the products, and slow down the
 // training step that is measured next. The constructor measures several ways to cut each product into slices
-// and keeps the fastest one. It throws Error if a product is not computed.
+// and keeps the fastest one. It throws Error if a product differs from the backend's.
 class BareProducts {
  public:
   BareProducts(Vae& model, std::int64_t batch);
@@ -28,6 +28,7 @@ class BareProducts {
   };
   void add(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k);
   static void multiply_on_cpu(const Product& product);
+  static void multiply_by_backend(const Product& product, const Tensor& c);
   static void choose_slices(Product& product);
   void check() const;
 
