@@ -79,6 +79,9 @@ std::string operations_table(const Report& report, bool large) {
   s += launches ? " launches | unfused launches |\n" : "\n";
   for (int i = 0; i < (launches ? 13 : 11); ++i) s += "|---";
   s += "|\n" + rows;
+  s += "\nThe unfused operation is the same function in separate calls: matrix products of oneDNN or "
+       "cuBLASLt without "
+       "epilogue, element-wise kernels and reductions.\n";
   s += "\n\"Fused is\": the verdict, and the time of the unfused operation divided by that of the fused one: "
        "the "
        "median of rounds, in which both were measured, and its 95 % interval. \"disturbed\" counts the "
