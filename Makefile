@@ -64,10 +64,10 @@ deps:
 	    installed $$p || ! apt-cache show $$p >/dev/null 2>&1 || install $$p || echo "continuing without $$p"; done; \
 	fi
 
-# Times fused and unfused operations, steps and epochs. Writes tables and figures to build/bench/. Needs python3.
-# ARGS=--quick measures smaller sizes with fewer samples.
+# Times fused and unfused operations, steps and epochs. Writes tables and figures to build/bench/ and, if the machine was
+# quiet, describes the run in bench/RESULTS.md. Needs python3. ARGS=--quick measures smaller sizes with fewer samples.
 bench: build
-	bench/report --bin $(BUILD)/bin $(ARGS)
+	bench/report --bin $(BUILD)/bin --publish $(ARGS)
 
 # Checks a GPU in at most eight minutes: build/gpu-check/gpu-check.md says what passed, what failed and what to do next.
 # Needs python3. ARGS=--quick takes three minutes. CONTRIBUTING.md describes the other options.

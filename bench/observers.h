@@ -37,6 +37,23 @@ class CountingObserver final : public kernels::KernelObserver {
   }
 };
 
+// Counts the calls that are queued on another stream than the expected one.
+class StreamObserver final : public kernels::KernelObserver {
+ public:
+  explicit StreamObserver(kernels::StreamHandle expected) : expected_(expected) {}
+  int elsewhere() const { return elsewhere_; }
+
+  void call(const kernels::KernelCall&, kernels::StreamHandle stream,
+            const std::function<void()>& run) override {
+    elsewhere_ += stream != expected_;
+    run();
+  }
+
+ private:
+  kernels::StreamHandle expected_;
+  int elsewhere_ = 0;
+};
+
 // Sums the seconds of each kind of call, measured by events on CUDA and by the wall clock on the CPU. Events
 // surround every call, so that calls do not overlap.
 class TimingObserver final : public kernels::KernelObserver {

@@ -12,7 +12,7 @@ namespace {
 
 void write(const std::filesystem::path& folder, const Report& report) {
   io::make_folder(folder);
-  io::write_file(folder / "report.json", to_json(report).dump(1) + "\n");
+  io::write_file(folder / "report.json", to_json(report));
   io::write_file(folder / "report.md", to_markdown(report));
   const auto figure = [&](const char* name, const std::string& svg) {
     if (!svg.empty()) io::write_file(folder / name, svg);
@@ -22,6 +22,11 @@ void write(const std::filesystem::path& folder, const Report& report) {
   figure("roofline.svg", roofline_svg(report));
   figure("step-ratio.svg", step_ratio_svg(report));
   figure("step-breakdown.svg", breakdown_svg(report));
+  const nlohmann::json machine = report.peers.value("machine", nlohmann::json::object());
+  const std::string subtitle =
+      machine.value("gpu", "").empty() ? machine.value("cpu", "") : machine.value("gpu", "");
+  for (const auto& result : report.peers.value("results", nlohmann::json::array()))
+    figure(("peers-" + result.value("workload", "") + ".svg").c_str(), peers_svg(result, subtitle));
 }
 
 }  // namespace
@@ -29,14 +34,17 @@ void write(const std::filesystem::path& folder, const Report& report) {
 
 int main(int argc, char** argv) {
   using namespace gpuvae;
-  std::string environment, operations, training, out = ".";
+  bench::ReportFiles files;
+  std::string out = ".";
   CLI::App app("Tables and figures of the benchmarks.", "bench_report");
-  app.add_option("--environment", environment,
+  app.add_option("--environment", files.environment,
                  "JSON file with device, driver, compiler, commit, date and command");
-  app.add_option("--operations", operations, "JSON file that gpuvae_bench wrote");
-  app.add_option("--training", training, "file of JSON lines that train_bench wrote");
+  app.add_option("--operations", files.operations, "JSON file that gpuvae_bench wrote");
+  app.add_option("--samples", files.samples, "file of JSON lines that gpuvae_bench --samples wrote");
+  app.add_option("--training", files.training, "file of JSON lines that train_bench wrote");
+  app.add_option("--peers", files.peers,
+                 "JSON file that bench/peers/run.py wrote; its figures are peers-*.svg");
   app.add_option("--out", out, "folder of the report");
   CLI11_PARSE(app, argc, argv);
-  return apps::run_guarded("bench_report",
-                           [&] { bench::write(out, bench::read_report(environment, operations, training)); });
+  return apps::run_guarded("bench_report", [&] { bench::write(out, bench::read_report(files)); });
 }

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "bench/statistics.h"
+
 namespace gpuvae::bench {
 
 // One result of gpuvae_bench; gpuvae_bench.cpp explains the fields. Units are seconds and bytes. `copy` and
@@ -17,6 +19,10 @@ struct Operation {
   double seconds = 0, low = 0, high = 0, bytes = 0, flops = 0, moved = 0;
   std::optional<double> unfused = {}, speedup = {}, unfused_moved = {}, copy = {}, matmul = {}, error = {},
                         launches = {}, unfused_launches = {}, unfused_curand = {};
+  std::optional<Interval> interval = {};  // 95 % interval of `speedup`
+  std::string verdict = {};               // on the fused operation; see bench/statistics.h
+  int rounds = 0, disturbed = 0;          // all rounds, and those in which the machine was disturbed
+  nlohmann::json samples = {};            // seconds of each round and the state of the machine
 };
 
 struct Report {
@@ -24,14 +30,20 @@ struct Report {
   double copy_bytes = 0, matmul_flops = 0;                // measured ceilings per second; 0 if not measured
   std::vector<Operation> operations = {};
   std::vector<nlohmann::json> steps = {}, epochs = {}, breakdown = {};  // rows of train_bench
+  nlohmann::json peers = nlohmann::json::object();                      // bench/peers/run.py's peers.json
 };
 
-// Reads the JSON files of the environment and of gpuvae_bench, and train_bench's JSON lines. `environment`
-// may be empty. `operations` and `training` are skipped if they do not exist. Throws Error.
-Report read_report(const std::filesystem::path& environment, const std::filesystem::path& operations,
-                   const std::filesystem::path& training);
+// The files of a report. Each may be empty, and each but `environment` is skipped if it does not exist.
+struct ReportFiles {
+  std::filesystem::path environment, operations, samples;  // `samples`: JSON lines of gpuvae_bench --samples
+  std::filesystem::path training;                          // JSON lines of train_bench
+  std::filesystem::path peers;                             // JSON of bench/peers/run.py
+};
+// Throws Error.
+Report read_report(const ReportFiles& files);
 
-nlohmann::json to_json(const Report& report);
+// Returns report.json: an object whose arrays have one line per row.
+std::string to_json(const Report& report);
 std::string to_markdown(const Report& report);
 
 // Figures as SVG; empty if there are no data.
@@ -39,6 +51,8 @@ std::string fused_unfused_svg(const Report& report, bool large);  // times relat
 std::string roofline_svg(const Report& report);
 std::string breakdown_svg(const Report& report);   // kernels of one eager step per preset
 std::string step_ratio_svg(const Report& report);  // time of a step relative to its bare products
+// The times of other frameworks relative to ours in one element of peers.json's "results".
+std::string peers_svg(const nlohmann::json& result, const std::string& subtitle);
 
 // Formats a time for readers: "12.3 µs".
 std::string time_text(double seconds);

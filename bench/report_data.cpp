@@ -1,5 +1,8 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <sstream>
 
 #include "bench/report.h"
@@ -31,11 +34,11 @@ std::optional<double> number(const json& o, const char* key) {
 // name: "bce/100x784/training/cold/iterations:1/manual_time"
 Operation operation_of(const json& b) {
   Operation o;
-  std::stringstream name(b.at("name").get<std::string>());
+  std::stringstream parts(b.at("name").get<std::string>());
   std::string temperature;
-  for (std::string* part : {&o.operation, &o.size, &o.pass, &temperature}) std::getline(name, *part, '/');
+  for (std::string* part : {&o.operation, &o.size, &o.pass, &temperature}) std::getline(parts, *part, '/');
   o.cold = temperature == "cold";
-  o.large = b.value("label", "") == "large";
+  o.large = b.value("label", "").starts_with("large");
   if (b.value("error_occurred", false)) {
     o.failure = b.value("error_message", "failed");
     return o;
@@ -56,6 +59,13 @@ Operation operation_of(const json& b) {
   o.error = number(b, "error");
   o.launches = number(b, "launches");
   o.unfused_launches = number(b, "unfused_launches");
+  o.rounds = static_cast<int>(value("samples"));
+  o.disturbed = static_cast<int>(value("disturbed"));
+  if (o.speedup) {
+    const std::optional<double> low = number(b, "speedup_low"), high = number(b, "speedup_high");
+    if (low && high) o.interval = Interval{*low, *high};
+    o.verdict = name(verdict_of(o.interval));
+  }
   return o;
 }
 
@@ -73,14 +83,20 @@ json row_of(const Operation& o) {
   row.update({{"seconds", o.seconds},
               {"low", o.low},
               {"high", o.high},
+              {"rounds", o.rounds},
+              {"disturbed", o.disturbed},
               {"bytes", o.bytes},
               {"flops", o.flops},
               {"moved", o.moved}});
-  put(row, "unfused_seconds", o.unfused), put(row, "speedup", o.speedup),
-      put(row, "unfused_moved", o.unfused_moved);
+  put(row, "unfused_seconds", o.unfused);
+  put(row, "speedup", o.speedup);
+  if (o.interval) row["speedup_interval"] = {o.interval->low, o.interval->high};
+  if (!o.verdict.empty()) row["verdict"] = o.verdict;
+  put(row, "unfused_moved", o.unfused_moved);
   put(row, "unfused_curand", o.unfused_curand);
   put(row, "share_of_copy", o.copy), put(row, "share_of_matmul", o.matmul), put(row, "error", o.error);
   put(row, "launches", o.launches), put(row, "unfused_launches", o.unfused_launches);
+  if (!o.samples.is_null()) row["samples"] = o.samples;
   return row;
 }
 
@@ -93,6 +109,23 @@ void read_operations(const std::filesystem::path& path, Report& report) {
   for (const char* key : {"device", "device_description", "compiler"})
     if (context.contains(key)) report.environment[key] = context[key];
   for (const json& b : root.value("benchmarks", json::array())) report.operations.push_back(operation_of(b));
+}
+
+void read_samples(const std::filesystem::path& path, Report& report) {
+  std::map<std::string, json> samples;
+  std::stringstream lines(io::read_file(path));
+  for (std::string line; std::getline(lines, line);) {
+    json row = parse(path, line);
+    const std::string of = row.at("name");
+    row.erase("name");
+    row.erase("verdict");
+    samples[of] = std::move(row);
+  }
+  for (Operation& o : report.operations) {
+    const auto found =
+        samples.find(fmt::format("{}/{}/{}/{}", o.operation, o.size, o.pass, o.cold ? "cold" : "warm"));
+    if (found != samples.end()) o.samples = found->second;
+  }
 }
 
 void read_training(const std::filesystem::path& path, Report& report) {
@@ -115,26 +148,35 @@ void read_training(const std::filesystem::path& path, Report& report) {
 
 }  // namespace
 
-Report read_report(const std::filesystem::path& environment, const std::filesystem::path& operations,
-                   const std::filesystem::path& training) {
+Report read_report(const ReportFiles& files) {
+  using std::filesystem::exists;
   Report report;
-  if (!environment.empty()) report.environment = parse(environment, io::read_file(environment));
-  if (std::filesystem::exists(operations)) read_operations(operations, report);
-  if (std::filesystem::exists(training)) read_training(training, report);
+  if (!files.environment.empty())
+    report.environment = parse(files.environment, io::read_file(files.environment));
+  if (exists(files.operations)) read_operations(files.operations, report);
+  if (exists(files.samples)) read_samples(files.samples, report);
+  if (exists(files.training)) read_training(files.training, report);
+  if (exists(files.peers)) report.peers = parse(files.peers, io::read_file(files.peers));
   return report;
 }
 
-json to_json(const Report& report) {
-  json root{
-      {"environment", report.environment},
-      {"ceilings",
-       {{"copy_bytes_per_second", report.copy_bytes}, {"matmul_flops_per_second", report.matmul_flops}}},
-      {"steps", report.steps},
-      {"epochs", report.epochs},
-      {"breakdown", report.breakdown}};
-  root["operations"] = json::array();
-  for (const Operation& o : report.operations) root["operations"].push_back(row_of(o));
-  return root;
+std::string to_json(const Report& report) {
+  json operations = json::array();
+  for (const Operation& o : report.operations) operations.push_back(row_of(o));
+  const json ceilings{{"copy_bytes_per_second", report.copy_bytes},
+                      {"matmul_flops_per_second", report.matmul_flops}};
+  std::string text =
+      fmt::format("{{\n\"environment\": {},\n\"ceilings\": {}", report.environment.dump(), ceilings.dump());
+  const auto add = [&](const char* key, const json& rows) {
+    text += fmt::format(",\n\"{}\": [", key);
+    for (std::size_t i = 0; i < rows.size(); ++i) text += (i ? ",\n" : "\n") + rows[i].dump();
+    text += "\n]";
+  };
+  add("steps", report.steps);
+  add("epochs", report.epochs);
+  add("breakdown", report.breakdown);
+  add("operations", operations);
+  return text + "\n}\n";
 }
 
 std::vector<const Operation*> chosen(const Report& report, bool large, const std::string& pass) {

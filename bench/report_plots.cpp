@@ -1,114 +1,18 @@
-// The report's figures.
+// The report's roofline, and where the time of a step goes.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
 
 #include "apps/plot/axes.h"
 #include "apps/plot/palette.h"
-#include "apps/plot/plot.h"
-#include "bench/report.h"
+#include "bench/report_figures.h"
 
 namespace gpuvae::bench {
-namespace {
 
 using namespace apps;
 using namespace apps::plot;
-
-constexpr double kBar = 15, kRow = 46, kWidth = 420;
-const std::string kFusedColour = hex(kLineColours[0]), kUnfusedColour = "#b9b9b9";
-
-std::string device_text(const Report& report) {
-  return report.environment.value("device_description", report.environment.value("device", ""));
-}
-
-// Returns the name of an operation for readers, such as "bce with logits" or "adam update".
-std::string spoken(const Operation& o) {
-  std::string s =
-      o.operation == "optimizer_step" ? o.size.substr(0, o.size.find('-')) + " update" : o.operation;
-  std::replace(s.begin(), s.end(), '_', ' ');
-  for (const auto& [word, name] : {std::pair{"bce", "BCE"},
-                                   {"kl", "KL"},
-                                   {"nll", "NLL"},
-                                   {"bernoulli", "Bernoulli"},
-                                   {"gaussian", "Gaussian"}})
-    if (const std::size_t at = s.find(word); at != std::string::npos) s.replace(at, std::strlen(word), name);
-  return s;
-}
-std::string spoken_size(const Operation& o) {
-  const std::string size = o.operation == "optimizer_step" ? o.size.substr(o.size.find('-') + 1) : o.size;
-  if (size.find_first_not_of("0123456789") == std::string::npos && !size.empty())
-    return number_text(std::atof(size.c_str()), 0);
-  return size;
-}
-
-std::string filled(const std::string& colour) { return fmt::format("fill=\"{}\" class=\"data\"", colour); }
-
-// Draws a legend of coloured squares in a row, which begins at `x` at height `y`.
-void draw_legend(Svg& svg, double x, double y,
-                 const std::vector<std::pair<std::string, std::string>>& entries) {
-  for (const auto& [name, colour] : entries) {
-    svg.rect({x, y - 11, 13, 13}, filled(colour));
-    svg.text(x + 19, y, name);
-    x += 19 + text_width(name, kNormal) + 26;
-  }
-}
-
-// Draws vertical grid lines, their labels under the area, and the label of the axis below them.
-void draw_x_axis(Svg& svg, const Box& area, const Scale& x, const Ticks& ticks, const std::string& label) {
-  for (std::size_t i = 0; i < ticks.values.size(); ++i) {
-    const double at = x(ticks.values[i]);
-    svg.line(at, area.y, at, area.bottom(), fmt::format("stroke=\"{}\"", kGridInk));
-    svg.text(at, area.bottom() + 18, ticks.labels[i], {.anchor = "middle"});
-  }
-  svg.line(area.x, area.y, area.x, area.bottom(), fmt::format("stroke=\"{}\"", kSoftInk));
-  draw_x_label(svg, area, area.bottom() + 20, label);
-}
-
-}  // namespace
-
-std::string fused_unfused_svg(const Report& report, bool large) {
-  std::vector<const Operation*> rows;
-  for (const char* pass : {"training", "forward"})
-    for (const Operation* o : chosen(report, large, pass)) {
-      const auto is_there = [&](const Operation* p) {
-        return p->operation == o->operation && (o->operation != "optimizer_step" || p->size == o->size);
-      };
-      if (o->unfused && std::none_of(rows.begin(), rows.end(), is_there)) rows.push_back(o);
-    }
-  if (rows.empty()) return "";
-  std::stable_sort(rows.begin(), rows.end(), [](auto* a, auto* b) { return a->speedup > b->speedup; });
-  double most = 1;
-  for (const Operation* o : rows) most = std::max(most, 1 / *o->speedup);
-
-  const Box area{0, 0, kWidth, kRow * static_cast<double>(rows.size())};
-  const Scale x{{0, 1.04 * most}, 0, kWidth};
-  Svg svg;
-  draw_x_axis(svg, area, x, nice_ticks(0, x.values.high, 7), "time relative to the unfused operation");
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const Operation& o = *rows[i];
-    const double y = kRow * static_cast<double>(i) + (kRow - 2 * kBar) / 2, share = 1 / *o.speedup;
-    svg.rect({0, y, x(share), kBar}, filled(kFusedColour));
-    svg.rect({0, y + kBar, x(1), kBar}, filled(kUnfusedColour));
-    svg.text(-12, y + kBar - 2, spoken(o), {.size = kLarge, .anchor = "end"});
-    svg.text(-12, y + kBar + 14, fmt::format("{}, {}", spoken_size(o), o.pass),
-             {.size = kSmall, .anchor = "end", .colour = kSoftInk});
-    const double right = x(x.values.high) + 12;
-    svg.text(right, y + kBar - 2, fmt::format("{:.1f}\u00d7", *o.speedup), {.size = kLarge, .bold = true});
-    svg.text(right, y + kBar + 14,
-             fmt::format("{} instead of {}", time_text(o.seconds), time_text(*o.unfused)),
-             {.size = kSmall, .colour = kSoftInk});
-  }
-  const std::string title = large ? "Fused against unfused operations: large, caches cold"
-                                  : "Fused against unfused operations: the presets\u2019 sizes, caches warm";
-  draw_legend(svg, 0, -16, {{"fused", kFusedColour}, {"unfused", kUnfusedColour}});
-  svg.text(0, -40, device_text(report), {.colour = kSoftInk});
-  svg.text(0, -62, title, {.size = kTitle, .bold = true});
-  return svg.finish(title);
-}
 
 std::string roofline_svg(const Report& report) {
   struct Point {
@@ -268,23 +172,6 @@ std::string breakdown_svg(const Report& report) {
   svg.text(0, -62, device_text(report), {.colour = kSoftInk});
   svg.text(0, -84, "Where an eager training step\u2019s time goes", {.size = kTitle, .bold = true});
   return svg.finish("Where an eager training step's time goes");
-}
-
-std::string step_ratio_svg(const Report& report) {
-  BarChart chart{.title = "Training step relative to its bare matrix products", .y_label = "ratio of times"};
-  const bool one = std::all_of(report.steps.begin(), report.steps.end(), [&](auto& r) {
-    return r.at("executor") == report.steps.front().at("executor");
-  });
-  for (const auto& row : report.steps) {
-    const std::string preset = row.at("preset"), executor = row.at("executor");
-    chart.names.push_back(one ? preset : preset + ", " + executor);
-    chart.values.push_back(row.at("ratio"));
-  }
-  if (chart.names.empty()) return "";
-  chart.x_label = device_text(report);
-  chart.reference_line = 1.2;
-  chart.reference_name = "target on the CPU: 1.2";
-  return bar_chart_svg(chart);
 }
 
 }  // namespace gpuvae::bench

@@ -37,6 +37,14 @@ std::string heading(const Report& report) {
   return s;
 }
 
+// "faster: 1.52 (1.43-1.60), 2 of 31 disturbed"
+std::string verdict_text(const Operation& o) {
+  if (!o.speedup) return "";
+  std::string s = fmt::format("{}: {}", o.verdict, ratio_text(*o.speedup));
+  if (o.interval) s += fmt::format(" ({}-{})", ratio_text(o.interval->low), ratio_text(o.interval->high));
+  return s + (o.disturbed ? fmt::format(", {} of {} disturbed", o.disturbed, o.rounds) : "");
+}
+
 std::string operations_table(const Report& report, bool large) {
   bool launches = false, curand = false;
   for (const Operation& o : report.operations) {
@@ -55,7 +63,7 @@ std::string operations_table(const Report& report, bool large) {
     rows += fmt::format("{} {} ({}-{}) | {} | {} | {} ({}, {}) | {:.1f} | {} | {} | {} |", head,
                         time_text(o.seconds), time_text(o.low), time_text(o.high),
                         (o.unfused ? time_text(*o.unfused) : "") + (o.unfused_curand ? " (cuRAND)" : ""),
-                        optional_text(o.speedup, "{:.2f}"), bytes_text(o.bytes), bytes_text(o.moved),
+                        verdict_text(o), bytes_text(o.bytes), bytes_text(o.moved),
                         o.unfused_moved ? bytes_text(*o.unfused_moved) : "-", o.bytes / o.seconds * 1e-9,
                         percent(o.copy), percent(o.matmul), optional_text(o.error, "{:.1e}"));
     if (launches)
@@ -65,12 +73,20 @@ std::string operations_table(const Report& report, bool large) {
   }
   if (rows.empty()) return "";
   std::string s = fmt::format("\n## Fused operations, {} sizes\n\n", large ? "large" : "the presets'");
-  s += "| operation | pass | caches | fused (p10-p90) | unfused | ratio | minimum bytes (fused moves, "
+  s += "| operation | pass | caches | fused (p10-p90) | unfused | fused is | minimum bytes (fused moves, "
        "unfused moves) | GB/s | "
        "of copy | of matmul | error |";
   s += launches ? " launches | unfused launches |\n" : "\n";
   for (int i = 0; i < (launches ? 13 : 11); ++i) s += "|---";
   s += "|\n" + rows;
+  s += "\nThe unfused operation is the same function in separate calls: matrix products of oneDNN or "
+       "cuBLASLt without "
+       "epilogue, element-wise kernels and reductions.\n";
+  s += "\n\"Fused is\": the verdict, and the time of the unfused operation divided by that of the fused one: "
+       "the "
+       "median of rounds, in which both were measured, and its 95 % interval. \"disturbed\" counts the "
+       "rounds with "
+       "steal time, other processes or preemptions.\n";
   if (curand)
     s += "\n(cuRAND): the unfused operation draws its noise with cuRAND's host API and then runs "
          "separate kernels.\n";
@@ -80,18 +96,25 @@ std::string operations_table(const Report& report, bool large) {
 std::string steps_table(const Report& report) {
   if (report.steps.empty()) return "";
   std::string s =
-      "\n## Training steps\n\nSteps alternate with their bare matrix products; medians (10th-90th "
-      "percentile).\n\n"
-      "| preset | executor | optimiser | threads | batch | step, us | bare products, us | ratio | images/s "
-      "|\n"
-      "|---|---|---|---|---|---|---|---|---|\n";
+      "\n## Training steps\n\nSteps alternate with their bare matrix products, which the CPU computes with "
+      "dnnl_sgemm on the threads of the library's pool. Step: median (10th-90th percentile). Ratio: median "
+      "of the "
+      "rounds (95 % interval).\n\n"
+      "| preset | executor | optimiser | threads | batch | step, us | bare products, us | ratio | step "
+      "against "
+      "products | disturbed rounds | images/s |\n"
+      "|---|---|---|---|---|---|---|---|---|---|---|\n";
   for (const json& r : report.steps) {
     const auto v = [&](const char* key) { return r.value(key, 0.0); };
+    std::string range;
+    if (r.contains("ratio_interval"))
+      range = fmt::format(" ({:.3f}-{:.3f})", r["ratio_interval"][0].get<double>(),
+                          r["ratio_interval"][1].get<double>());
     s += fmt::format(
-        "| {} | {} | {} | {} | {} | {:.1f} ({:.1f}-{:.1f}) | {:.1f} | {:.2f} ({:.2f}-{:.2f}) | {:.0f} |\n",
+        "| {} | {} | {} | {} | {} | {:.1f} ({:.1f}-{:.1f}) | {:.1f} | {:.3f}{} | {} | {} of {} | {:.0f} |\n",
         text(r, "preset"), text(r, "executor"), text(r, "optimizer"), text(r, "threads"), text(r, "batch"),
-        v("us"), v("low"), v("high"), v("bare_us"), v("ratio"), v("ratio_low"), v("ratio_high"),
-        v("images_per_second"));
+        v("us"), v("low"), v("high"), v("bare_us"), v("ratio"), range, text(r, "verdict"),
+        text(r, "disturbed"), text(r, "rounds"), v("images_per_second"));
   }
   return s;
 }
@@ -117,6 +140,20 @@ std::string epochs_table(const Report& report) {
   return s;
 }
 
+// The figures of another program's results, with the version and the date of these.
+std::string peers_section(const Report& report) {
+  std::string figures;
+  for (const json& r : report.peers.value("results", json::array())) {
+    const std::string workload = r.value("workload", "");
+    if (!peers_svg(r, "").empty()) figures += fmt::format("\n![{0}](peers-{0}.svg)\n", workload);
+  }
+  if (figures.empty()) return "";
+  const json machine = report.peers.value("machine", json::object());
+  return fmt::format("\n## Other frameworks\n\n{}, version {}, `{}`:\n", text(machine, "date"),
+                     text(machine, "commit"), text(machine, "command")) +
+         figures;
+}
+
 }  // namespace
 
 std::string time_text(double seconds) {
@@ -137,8 +174,8 @@ std::string to_markdown(const Report& report) {
   figure("roofline.svg", "Roofline", roofline_svg(report));
   figure("step-ratio.svg", "Training steps relative to their bare matrix products", step_ratio_svg(report));
   figure("step-breakdown.svg", "Where a step's time goes", breakdown_svg(report));
-  return s + steps_table(report) + epochs_table(report) + operations_table(report, false) +
-         operations_table(report, true);
+  return s + steps_table(report) + epochs_table(report) + peers_section(report) +
+         operations_table(report, false) + operations_table(report, true);
 }
 
 }  // namespace gpuvae::bench

@@ -1,12 +1,14 @@
 // Times training with each preset and each available executor. Measures microseconds per step, also relative
 // to the matrix products of the step alone ("bare products"), seconds per epoch, images per second, and the
-// time to the published validation loss. Executors and products alternate within one run, so that a noisy
-// machine affects all of them equally. Prints medians and 10th to 90th percentiles as tables on stdout.
-// Writes the same figures and a breakdown of an eager step as JSON lines to --out.
+// time to the published validation loss. Executors and products alternate in rounds, until the ratios are
+// known well enough or the time is up (bench/rounds.h). Prints medians, intervals and verdicts as tables on
+// stdout. Writes the same figures, all samples with the state of the machine, and a breakdown of an eager
+// step as JSON lines to --out.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "apps/program/program.h"
+#include "bench/stopwatch.h"
 #include "bench/training.h"
 #include "gpuvae/threads.h"
 
@@ -33,6 +35,7 @@ void print_epochs(Output& out, const std::vector<nlohmann::json>& rows) {
 }
 
 void measure(const TrainingOptions& o) {
+  check_clock();
   if (o.threads > 0) set_num_threads(o.threads);
   const Device device = Device::parse(o.device);
   if (o.probe) {
@@ -46,11 +49,14 @@ void measure(const TrainingOptions& o) {
            {"compiler", GPUVAE_COMPILER},
            {"threads", num_threads()}});
   out.say(
-      "{}: {}; medians (10th to 90th percentile) of {} rounds in which steps and bare products alternate\n\n",
-      device.text(), device.description(), o.rounds);
+      "{}: {}; rounds in which steps and bare products alternate; step: median (10th to 90th percentile); "
+      "ratio: median (95 % interval)\n\n",
+      device.text(), device.description());
   out.say(
-      "| preset | executor | optimiser | threads | step, us | bare products, us | ratio | images/s |\n"
-      "|---|---|---|---|---|---|---|---|\n");
+      "| preset | executor | optimiser | threads | step, us | bare products, us | ratio | step against "
+      "products | "
+      "disturbed rounds | images/s |\n"
+      "|---|---|---|---|---|---|---|---|---|---|\n");
   std::vector<nlohmann::json> epochs;
   for (const System& system : kSystems) {
     const auto& names = o.presets;
@@ -82,8 +88,10 @@ int main(int argc, char** argv) {
   app.add_option("--optimizer", o.optimizer,
                  "optimiser for all presets (default: the optimiser of each preset)")
       ->check(CLI::IsMember(optimizers));
-  app.add_option("--rounds", o.rounds,
-                 "number of rounds, each of which times --steps steps and their bare matrix products")
+  app.add_option(
+         "--rounds", o.rounds,
+         "largest number of rounds, each of which times --steps steps and their bare matrix products; fewer "
+         "are measured if the ratios are known to 4 % or --step-budget is spent")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   app.add_option(
@@ -93,6 +101,8 @@ int main(int argc, char** argv) {
   app.add_option("--threads", o.threads,
                  "number of threads of the CPU backend; 0 (default) means all processors")
       ->check(CLI::NonNegativeNumber);
+  app.add_option("--step-budget", o.step_budget, "largest number of seconds for the rounds of a preset")
+      ->capture_default_str();
   app.add_option("--epoch-budget", o.epoch_budget, "seconds to spend on whole epochs per preset and executor")
       ->capture_default_str();
   app.add_flag("!--no-loss", o.to_loss, "do not measure the time to the published losses");
@@ -102,10 +112,11 @@ int main(int argc, char** argv) {
       "used if files are missing");
   app.add_option("--out", o.out, "file for the results, one JSON object per line (default: no file)");
   app.add_flag("--probe", o.probe, "print the device and exit");
-  app.add_flag("--quick", o.quick, "at most 7 rounds, and an --epoch-budget of at most 6 seconds");
+  app.add_flag("--quick", o.quick, "at most 19 rounds, and budgets of at most 6 seconds");
   CLI11_PARSE(app, argc, argv);
   if (o.quick) {
-    o.rounds = std::min(o.rounds, 7);
+    o.rounds = std::min(o.rounds, 19);
+    o.step_budget = std::min(o.step_budget, 6.0);
     o.epoch_budget = std::min(o.epoch_budget, 6.0);
   }
   return apps::run_guarded("train_bench", [&] { measure(o); });

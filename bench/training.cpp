@@ -7,6 +7,7 @@
 #include "apps/cli/presets.h"
 #include "bench/bare_products.h"
 #include "bench/observers.h"
+#include "bench/rounds.h"
 #include "bench/stopwatch.h"
 #include "gpuvae/threads.h"
 
@@ -121,40 +122,51 @@ class Measurement {
     return trainings;
   }
 
-  // Measures training steps and bare products alternately, and returns the steps' medians in microseconds.
+  // Trains for one epoch and returns its seconds per step. Throws Error if the parameters did not change.
+  double timed_step(Training& training) const {
+    const Tensor bias = training.model.parameters().back().variable.value();
+    const std::vector<double> before = bias.to_doubles();
+    const double seconds = wall_seconds(bias.device(), [&] { training.trainer.run_epoch(); });
+    const std::vector<double> after = bias.to_doubles();
+    if (before == after)
+      throw Error("train_bench",
+                  "expected an epoch to change the parameters, got equal ones: no step was taken");
+    return seconds / static_cast<double>(steps_);
+  }
+
+  // Measures training steps and bare products in rounds, and returns the steps' medians in microseconds.
   std::vector<double> time_steps() {
     const auto trainings = warmed_up();
     if (trainings.empty()) return {};
     const Device device = trainings[0]->model.device();
     const BareProducts products(trainings[0]->model, config_.training.batch_size);
-    const double per_step = 1e6 / static_cast<double>(steps_);
-    std::vector<std::vector<double>> times(trainings.size()), ratios(trainings.size());
-    std::vector<double> bare;
-    for (int round = -1; round < options_.rounds; ++round) {
-      const double b = per_step * wall_seconds(device, [&] {
-                         for (std::int64_t i = 0; i < steps_; ++i) products.run();
-                       });
-      if (round >= 0) bare.push_back(b);
-      for (std::size_t i = 0; i < trainings.size(); ++i) {
-        const double t = per_step * wall_seconds(device, [&] { trainings[i]->trainer.run_epoch(); });
-        if (round >= 0) times[i].push_back(t), ratios[i].push_back(t / b);
-      }
-    }
+    const Body all_products = [&] {
+      for (std::int64_t i = 0; i < steps_; ++i) products.run();
+    };
+    std::vector<Timer> sides{
+        [&] { return wall_seconds(device, all_products) / static_cast<double>(steps_); }};
+    for (const auto& training : trainings) sides.emplace_back([&] { return timed_step(*training); });
+    for (const Timer& side : sides) side();
+    const Rounds rounds = run_rounds(sides, {.most = options_.rounds, .budget = options_.step_budget});
     std::vector<double> medians;
     for (std::size_t i = 0; i < trainings.size(); ++i) {
-      report_step(*chosen_[i], products.count(), statistics_of(times[i]), statistics_of(bare),
-                  statistics_of(ratios[i]));
-      medians.push_back(statistics_of(times[i]).median);
+      report_step(*chosen_[i], products.count(), rounds, i + 1);
+      medians.push_back(statistics_of(rounds.seconds[i + 1]).median * 1e6);
     }
     return medians;
   }
 
-  void report_step(const Executor& e, std::size_t products, const Statistics& step, const Statistics& bare,
-                   const Statistics& ratio) {
+  // Side 0 of the rounds are the bare products.
+  void report_step(const Executor& e, std::size_t products, const Rounds& rounds, std::size_t side) {
+    const Statistics step = in_microseconds(rounds.seconds[side]), bare = in_microseconds(rounds.seconds[0]);
+    const std::vector<double> all_ratios = rounds.ratios(side, 0);
+    const Statistics ratio = statistics_of(all_ratios);
+    const std::optional<Interval> interval = median_interval(all_ratios);
+    const char* verdict = name(rounds.compare(0, side).verdict);
     nlohmann::json row = row_of("step", system_, e.name);
     const double images = static_cast<double>(config_.training.batch_size) / step.median * 1e6;
     row.update({{"batch", config_.training.batch_size},
-                {"optimizer", std::string(name(config_.optimizer.kind))},
+                {"optimizer", std::string(gpuvae::name(config_.optimizer.kind))},
                 {"threads", num_threads()},
                 {"us", step.median},
                 {"low", step.low},
@@ -166,13 +178,38 @@ class Measurement {
                 {"ratio", ratio.median},
                 {"ratio_low", ratio.low},
                 {"ratio_high", ratio.high},
+                {"verdict", verdict},
+                {"disturbed", rounds.disturbed()},
                 {"rounds", step.samples},
                 {"steps", steps_},
-                {"images_per_second", images}});
+                {"images_per_second", images},
+                {"real_data", data_.real},
+                {"samples",
+                 {{"step_seconds", rounds.seconds[side]},
+                  {"bare_seconds", rounds.seconds[0]},
+                  {"machine", rounds.machine_json()}}}});
+    if (interval) row["ratio_interval"] = {interval->low, interval->high};
+    if (side > 1 && std::string(chosen_[0]->name) == kExecutors[0].name) add_eager(row, rounds, side);
     out_.row(row);
-    out_.say("| {} | {} | {} | {} | {:.0f} ({:.0f}-{:.0f}) | {:.0f} | {:.2f} ({:.2f}-{:.2f}) | {:.0f} |\n",
-             system_.name, e.name, name(config_.optimizer.kind), num_threads(), step.median, step.low,
-             step.high, bare.median, ratio.median, ratio.low, ratio.high, images);
+    const std::string range =
+        interval ? fmt::format("{:.3f}-{:.3f}", interval->low, interval->high) : "no interval";
+    out_.say(
+        "| {} | {} | {} | {} | {:.0f} ({:.0f}-{:.0f}) | {:.0f} | {:.3f} ({}) | {} | {} of {} | {:.0f} |\n",
+        system_.name, e.name, gpuvae::name(config_.optimizer.kind), num_threads(), step.median, step.low,
+        step.high, bare.median, ratio.median, range, verdict, rounds.disturbed(), rounds.count(), images);
+  }
+
+  // Adds the comparison of another executor with the eager one, which is side 1.
+  static void add_eager(nlohmann::json& row, const Rounds& rounds, std::size_t side) {
+    const Comparison c = rounds.compare(1, side);
+    row["eager_ratio"] = c.ratio;
+    if (c.interval) row["eager_ratio_interval"] = {c.interval->low, c.interval->high};
+    row["eager_verdict"] = name(c.verdict);
+  }
+
+  static Statistics in_microseconds(std::vector<double> seconds) {
+    for (double& s : seconds) s *= 1e6;
+    return statistics_of(std::move(seconds));
   }
 
   // Trains a new model for whole epochs and measures them: up to three epochs, or until the published loss is

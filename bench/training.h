@@ -42,9 +42,9 @@ inline constexpr System kSystems[] = {
 struct TrainingOptions {
   std::string device = "auto", data_dir, out, optimizer;
   std::vector<std::string> presets, executors;
-  int rounds = 31, threads = 0;
+  int rounds = 201, threads = 0;
   std::int64_t steps = 0;
-  double epoch_budget = 60;
+  double step_budget = 60, epoch_budget = 60;
   bool quick = false, to_loss = true, probe = false;
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <iterator>
 
 #include "gpuvae/data.h"
@@ -76,15 +77,28 @@ Workload optimizer_workload(OptimizerKind kind, std::int64_t n, bool large) {
   Workload w{"optimizer_step", size_name(std::string(name(kind)) + Shape{n}.text()), "update", large,
              static_cast<double>(n)};
   const OptimizerOptions o = OptimizerOptions::defaults(kind);
-  w.bytes = 4.0 * w.elements * (3 + 2 * math::optimizer_states(kind));
+  const bool has_state = kind != OptimizerKind::sgd || o.beta1 != 0;  // SGD without momentum does not need it
+  w.bytes = 4.0 * w.elements * (3 + (has_state ? 2 * math::optimizer_states(kind) : 0));
   w.flops = w.elements * (math::optimizer_states(kind) == 2 ? 14 : 7);
   w.prepare = [=](Device device) {
     const auto arena = std::make_shared<Arena>(n, kind, device);
+    std::vector<Tensor> updated{arena->parameters};
+    if (has_state) updated.push_back(arena->state1);
+    if (arena->state2) updated.push_back(arena->state2);
+    std::vector<Tensor> read = updated;
+    read.push_back(arena->gradients);
     Contest contest;
-    contest.fused = [=] { fused_step(o, *arena); };
-    contest.unfused = [=] {
-      unfused::optimizer_step(o, 10, 0, arena->parameters, arena->gradients, arena->state1, arena->state2);
-    };
+    contest.fused = {[=](std::vector<Tensor>* outputs) {
+                       fused_step(o, *arena);
+                       if (outputs) *outputs = updated;
+                     },
+                     read};
+    contest.unfused = {[=](std::vector<Tensor>* outputs) {
+                         unfused::optimizer_step(o, 10, 0, arena->parameters, arena->gradients, arena->state1,
+                                                 arena->state2);
+                         if (outputs) *outputs = updated;
+                       },
+                       read};
     contest.error = [=]() -> std::optional<double> {
       if (n > 1 << 21) return std::nullopt;
       return error_of(o, n, device);
@@ -94,8 +108,43 @@ Workload optimizer_workload(OptimizerKind kind, std::int64_t n, bool large) {
   return w;
 }
 
-// Gathers a batch from `count` images of bytes. There is no unfused implementation, because it would copy one
-// image at a time, which would not be a fair comparison.
+// Gathers a batch in separate passes: copies of rows, conversion to f32, scaling. The order is given.
+Tensor gather_unfused(const Tensor& images, const std::vector<std::int64_t>& order) {
+  const Shape shape{static_cast<std::int64_t>(order.size()), images.shape()[1]};
+  const Tensor rows = Tensor::empty(shape, DType::u8);
+  const auto width = static_cast<std::size_t>(shape[1]);
+  const auto* from = images.data_as<std::uint8_t>();
+  auto* to = rows.data_as<std::uint8_t>();
+  for (std::size_t r = 0; r < order.size(); ++r)
+    std::memcpy(to + r * width, from + static_cast<std::size_t>(order[r]) * width, width);
+  const Tensor x = rows.to(DType::f32);
+  const kernels::AxpbyArgs scale{.size = x.elements(), .alpha = 1.0 / 255, .x = x.data(), .y = x.data()};
+  x.device().backend().axpby(scale, nullptr);
+  return x;
+}
+
+Contest gather_contest(const Tensor& images, std::int64_t batch) {
+  const auto gather = [=] { return gather_batch(images, batch, Clock{.steps_per_epoch = 1}, {}); };
+  Contest contest;
+  contest.fused = {[=](std::vector<Tensor>* outputs) {
+                     const Tensor x = gather().x;
+                     if (outputs) *outputs = {x};
+                   },
+                   {images}};
+  // On a GPU, a copy per image would not be a fair comparison.
+  if (!images.device().is_cpu()) return contest;
+  std::vector<std::int64_t> order;
+  for (const double sample : gather().samples.to_doubles())
+    order.push_back(static_cast<std::int64_t>(sample));
+  contest.unfused = {[=](std::vector<Tensor>* outputs) {
+                       const Tensor x = gather_unfused(images, order);
+                       if (outputs) *outputs = {x};
+                     },
+                     {images}};
+  return contest;
+}
+
+// Gathers a batch from `count` images of bytes.
 Workload gather_workload(std::int64_t count, std::int64_t batch, std::int64_t pixels, bool large) {
   const Shape size{batch, pixels};
   Workload w{"gather_batch", size_name(size.text()), "forward", large, static_cast<double>(size.elements())};
@@ -104,10 +153,7 @@ Workload gather_workload(std::int64_t count, std::int64_t batch, std::int64_t pi
     std::vector<std::uint8_t> bytes(static_cast<std::size_t>(count * pixels));
     for (std::size_t i = 0; i < bytes.size(); ++i)
       bytes[i] = static_cast<std::uint8_t>(i * 2654435761u >> 24);
-    const Tensor images = Tensor::from(bytes, {count, pixels}, device);
-    Contest contest;
-    contest.fused = [=] { static_cast<void>(gather_batch(images, batch, Clock{.steps_per_epoch = 1}, {})); };
-    return contest;
+    return gather_contest(Tensor::from(bytes, {count, pixels}, device), batch);
   };
   return w;
 }

@@ -9,13 +9,16 @@
 #include <vector>
 
 #include "bench/stopwatch.h"
+#include "bench/work_check.h"
 
 namespace gpuvae::bench {
 
 // An operation with its data on one device, ready to run.
 struct Contest {
-  Body fused;
-  Body unfused = {};  // empty if there is no unfused implementation
+  // The two implementations. They have the same inputs and the same outputs in the same order. `run` of
+  // `unfused` is empty if there is no unfused implementation.
+  Work fused;
+  Work unfused = {};
   bool unfused_uses_curand = false;
   // Returns the largest error of the fused results against f64, relative to the largest element; none if
   // computing in f64 would take too long.

@@ -41,31 +41,40 @@ Variables make_inputs(const Case& c, DType dtype, Device device) {
 }
 
 // Makes a variable that discards its gradient, as an activation does after its backward pass. A leaf would
-// copy the gradient.
-Variable activation(const Variable& leaf) {
+// copy the gradient. If `kept` is not null, it receives the gradient.
+Variable activation(const Variable& leaf, std::vector<Tensor>* kept) {
   auto node = GraphAccess::make_node("activation", {&leaf});
-  node->backward = [](autograd::BackwardContext&) {};
+  node->backward = [kept](autograd::BackwardContext& context) {
+    if (kept) kept->push_back(context.gradient_tensor());
+  };
   return GraphAccess::output(node, leaf.value());
 }
 
 // Runs the forward pass and, if `training`, the backward pass. The first input is an activation, the others
 // are parameters. Outputs with more than one element are summed first, in the fused and in the unfused
-// implementation, because the backward pass starts from scalars.
-void run(const Variables& inputs, const Function& f, bool training) {
+// implementation, because the backward pass starts from scalars. If `kept` is not null, it receives the
+// outputs and the gradients of the parameters.
+void run(const Variables& inputs, const Function& f, bool training, std::vector<Tensor>* kept) {
+  const auto keep = [&](const Tensor& t) {
+    if (kept) kept->push_back(t);
+  };
   if (!training) {
     const NoGradGuard no_grad;
-    f(inputs);
+    for (const Variable& o : f(inputs)) keep(o.value());
     return;
   }
   for (const Variable& input : inputs) input.zero_grad();
   Variables in = inputs;
-  if (in[0].requires_grad()) in[0] = activation(in[0]);
+  if (in[0].requires_grad()) in[0] = activation(in[0], kept);
   std::vector<autograd::Root> roots;
   for (const Variable& o : f(in)) {
+    keep(o.value());
     const Variable one = o.shape().elements() == 1 ? o : sum(o);
     if (one.requires_grad()) roots.push_back({one, 1});
   }
   autograd::backward(roots);
+  for (const Variable& input : inputs)
+    if (input.requires_grad() && input.grad()) keep(input.grad());
 }
 
 std::vector<Doubles> results(const Case& c, DType dtype, Device device, bool training) {
@@ -100,10 +109,16 @@ double largest_error(const std::vector<Doubles>& got, const std::vector<Doubles>
 Contest prepare(const Case& c, Device device, bool training) {
   const auto inputs = std::make_shared<Variables>(make_inputs(c, DType::f32, device));
   Contest contest;
-  contest.fused = [=] { run(*inputs, c.run, training); };
+  std::vector<Tensor> read;
+  for (const Variable& input : *inputs) read.push_back(input.value());
+  const auto work = [&](const Function& f) {
+    return Work{[=](std::vector<Tensor>* outputs) { run(*inputs, f, training, outputs); }, read};
+  };
+  contest.fused = work(c.run);
   contest.unfused_uses_curand = !device.is_cpu() && c.unfused_curand;
   const Function unfused = contest.unfused_uses_curand ? c.unfused_curand : c.unfused;
-  if (unfused) contest.unfused = [=] { run(*inputs, unfused, training); };
+  if (unfused) contest.unfused = work(unfused);
+  contest.unfused.repeatable = !contest.unfused_uses_curand;
   contest.error = [=]() -> std::optional<double> {
     if (elements_of(c) > kExactElements || c.flops > kExactFlops) return std::nullopt;
     return largest_error(results(c, DType::f32, device, training),

@@ -75,7 +75,8 @@ def operations(c):
     if found is None:
         return trouble(run) if not run.ok else failed(["operations: expected JSON from gpuvae_bench, got none"])
     rows = [{k: b[k] for k in ("name", "real_time", "unfused", "speedup", "copy", "matmul", "error", "launches",
-                               "unfused_launches", "bytes", "flops") if k in b}
+                               "unfused_launches", "bytes", "flops", "speedup_low", "speedup_high", "samples",
+                               "disturbed", "label") if k in b}
             for b in found.get("benchmarks", []) if "error_message" not in b]
     broken = [f"{b['name']}: {b['error_message']}" for b in found.get("benchmarks", []) if "error_message" in b]
     facts = {"context": found.get("context", {}), "rows": rows}
@@ -92,7 +93,7 @@ def training(c):
     place = c.scratch / "training.jsonl"
     run = yield Command("training", [
         c.program("train_bench"), "--device", "cuda", "--presets", c.pick("keras-mnist,flex-frey", "flex-frey"),
-        *c.pick(["--quick", "--epoch-budget", 3], ["--executors", "eager", "--steps", 1, "--rounds", 1, "--epoch-budget", 0]),
+        *c.pick(["--quick", "--epoch-budget", 3, "--step-budget", 3], ["--executors", "eager", "--steps", 1, "--rounds", 1, "--epoch-budget", 0]),
         "--no-loss", "--out", place])
     rows = file_lines(place)
     if not run.ok:

@@ -5,7 +5,9 @@
 Every peer is a separate process (child.py) that has completed its warm-up and waits. In each round every peer, and
 gpuvae, trains some epochs in one turn; the order of the turns is random. The measured time is the wall time of an
 epoch: the shuffled gather from the resident u8 images, the steps, and one reading of the loss. A ratio compares the
-medians of one round. A peer whose training loss is outside the band around ours after the same number of epochs does
+medians of one round. Rounds are repeated until the 95 % intervals of the ratios of the three fastest peers are narrow
+(ends within 4 %), or until --rounds or --minutes are reached. The verdict on each peer is faster, slower, same (interval
+inside 1 +- 2 %) or undecided. Rounds in which the machine was disturbed are marked and counted. A peer whose training loss is outside the band around ours after the same number of epochs does
 not train the same model and is not ranked. On a CPU each peer first tries several numbers of threads and keeps the
 fastest; gpuvae runs with its default.
 """
@@ -18,13 +20,17 @@ import shlex
 import statistics
 import subprocess
 import sys
+import time
 from datetime import date
 from pathlib import Path
 
 sys.dont_write_bytecode = True  # leaves no bytecode in the source tree
 
+sys.path.insert(1, str(Path(__file__).resolve().parent.parent))
+
 import ours
 import report
+import rounds
 from peers import HERE, Process, Trouble, all_peers
 from workloads import WORKLOADS
 
@@ -55,6 +61,7 @@ class Contest:
         self.source = ours.export(options.bin, workload.data, self.idx)
         self.running, self.rows, self.left_out = {}, {}, []
         self.ours = {"name": "gpuvae", "rounds": [], "losses": []}
+        self.machine = []  # the state of the machine in each round
 
     def config(self, seed, threads):
         return self.workload.config() | {"images": str(self.idx), "limit": self.limit, "seed": seed, "threads": threads,
@@ -137,16 +144,34 @@ class Contest:
         row["losses"] += answer["losses"]
         row["notes"] = answer["notes"]
 
+    def is_enough(self, count, start):
+        """Whether to stop after `count` rounds: the ratios of the three fastest peers are known, or the time is up."""
+        if time.monotonic() - start > 60 * self.options.minutes:
+            return self.warm_up + count * self.turn >= self.judged_epoch()
+        if not self.rows or not rounds.is_look(count):
+            return False
+        ratios = sorted((report.ratios(row, self.ours) for row in self.rows.values()), key=statistics.median)
+        return all(rounds.is_narrow(rounds.median_interval(r)) for r in ratios[:3])
+
+    def run_rounds(self):
+        shuffled, start = random.Random(0), time.monotonic()
+        for round_ in range(self.options.rounds):
+            turns = [None, *self.running]
+            shuffled.shuffle(turns)
+            processes = [p.child.pid for p in self.running.values()]
+            begin = rounds.snapshot(processes)
+            for name in turns:
+                self.our_turn(round_) if name is None else self.peer_turn(name)
+            self.machine.append(rounds.between(begin, rounds.snapshot(processes)))
+            disturbed = self.machine[-1]["disturbed"]
+            note(f"round {round_ + 1} of at most {self.options.rounds}" + (f", disturbed: {disturbed}" if disturbed else ""))
+            if self.is_enough(round_ + 1, start):
+                break
+
     def run(self):
-        shuffled = random.Random(0)
         try:
             self.start_all()
-            for round_ in range(self.options.rounds):
-                turns = [None, *self.running]
-                shuffled.shuffle(turns)
-                for name in turns:
-                    self.our_turn(round_) if name is None else self.peer_turn(name)
-                note(f"round {round_ + 1} of {self.options.rounds}")
+            self.run_rounds()
         finally:
             for process in self.running.values():
                 process.close()
@@ -163,7 +188,8 @@ class Contest:
         report.summarise(self.ours, self.ours, steps)
         self.ours["loss"] = expected
         return {"workload": self.workload.name, "data": self.source, "steps": steps, "judged_epoch": judged,
-                "band": self.band, "warm_up_epochs": self.warm_up, "epochs_a_turn": self.turn,
+                "rounds": len(self.machine), "disturbed_rounds": sum(1 for m in self.machine if m["disturbed"]),
+                "machine": self.machine, "band": self.band, "warm_up_epochs": self.warm_up, "epochs_a_turn": self.turn,
                 "ours": self.ours, "peers": list(self.rows.values()), "left_out": self.left_out}
 
     def steps(self):
@@ -195,7 +221,10 @@ def parse():
     add("--bin", type=Path, default=ROOT / "build/release/bin", help="folder of the gpuvae programs")
     add("--out", type=Path, default=ROOT / "build/bench", help="folder for peers.json, peers.md and the logs")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto takes a GPU if nvidia-smi lists one")
-    add("--rounds", type=int, default=5, help="number of rounds; every peer has one turn per round (default: 5)")
+    add("--rounds", type=int, default=31,
+        help="largest number of rounds; every peer has one turn per round (default: 31)")
+    add("--minutes", type=float, default=20,
+        help="minutes after which no further round of a workload begins (default: 20)")
     add("--threads", default="", help="numbers of CPU threads to try, such as 1,2 (default: 1, 2 and all)")
     add("--only", action="append", help="regular expression of the peers to time; may be repeated")
     add("--short", action="store_true", help="time only the few peers that are usually fastest")

@@ -86,8 +86,8 @@ void optimizer_step(const OptimizerOptions& o, std::uint64_t step, std::int64_t 
     on.axpby(2 * o.l2, first(parameters), 1, first(g));
   }
   if (o.kind == OptimizerKind::sgd) {
-    on.axpby(1, g, o.beta1, state1);
-    on.axpby(-o.learning_rate, state1, 1, parameters);
+    if (o.beta1 != 0) on.axpby(1, g, o.beta1, state1);
+    on.axpby(-o.learning_rate, o.beta1 != 0 ? state1 : g, 1, parameters);
     return;
   }
   // t receives the square root of the second moment, and then the update.

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Runs the benchmarks like a user, at small sizes: bench_test.py SOURCE BIN report | ptx | no_gpu"""
-import json, os, subprocess, sys, tempfile, xml.etree.ElementTree
+import json, os, statistics, subprocess, sys, tempfile, xml.etree.ElementTree
 from pathlib import Path
 
 source, bin, what = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
@@ -19,6 +19,20 @@ def check_svg(path):
     assert "nan" not in text and "inf\"" not in text, f"{path}: expected finite numbers only"
 
 
+def check_rounds(row, ratio, interval, numerators, denominators):
+    """The ratio is the median of the rounds, the interval consists of ratios of rounds, and every round has the state of
+    the machine."""
+    ratios = sorted(a / b for a, b in zip(numerators, denominators))
+    machine = row["samples"]["machine"]
+    assert row["rounds"] == len(numerators) == len(denominators) >= 3, row
+    assert abs(ratio / statistics.median(ratios) - 1) < 1e-4, (ratio, ratios)
+    assert interval is None or interval[0] <= ratio <= interval[1], (ratio, interval)
+    assert interval is None or all(min(abs(end / r - 1) for r in ratios) < 1e-4 for end in interval), (interval, ratios)
+    assert row["verdict"] in ("faster", "slower", "same", "undecided"), row
+    assert all(len(machine[k]) == row["rounds"] for k in ("seconds", "steal", "others", "switches", "load", "disturbed"))
+    assert row["disturbed"] == sum(1 for reason in machine["disturbed"] if reason), row
+
+
 def report(out):
     """Runs bench/report on a few operations and one preset, with built-in faces."""
     few = "^(bce_with_logits|gaussian_nll|linear/relu-100x784x256|sample_posterior_with_kl/log_variance|optimizer_step/adam-404244)"
@@ -33,6 +47,7 @@ def report(out):
     bce = rows["bce_with_logits", "100x784", "training", False]
     assert bce["bytes"] == 12 * 78400 and bce["seconds"] > 0 and bce["unfused_seconds"] > 0, bce
     assert bce["error"] < 1e-5, bce
+    check_rounds(bce, bce["speedup"], bce.get("speedup_interval"), bce["samples"]["unfused"], bce["samples"]["fused"])
     # The fused kernel reads logits and target and writes the gradient; the unfused implementation takes many passes.
     assert 12 * 78400 <= bce["moved"] < 12.1 * 78400 and bce["unfused_moved"] > 3 * bce["moved"], bce
     assert rows["bce_with_logits", "1024x1024", "forward", True]["large"]
@@ -45,6 +60,9 @@ def report(out):
     step, = [s for s in result["steps"]]
     assert step["preset"] == "flex-frey" and step["executor"] == "eager" and step["products"] == 11, step
     assert step["us"] > 0 and step["bare_us"] > 0 and step["images_per_second"] > 0, step
+    check_rounds(step, step["ratio"], step.get("ratio_interval"), step["samples"]["step_seconds"],
+                 step["samples"]["bare_seconds"])
+    assert not any(o.get("failure") for o in result["operations"]), result["operations"]
     epoch, = result["epochs"]
     assert epoch["seconds"] > 0 and not epoch["real_data"] and "target_validation_loss" not in epoch, epoch
     shares = {b["call"]: b for b in result["breakdown"]}
@@ -52,6 +70,7 @@ def report(out):
     assert shares["optimizer_step"]["bytes"] > 28 * 338724 and "rest" in shares, shares
 
     markdown = (out / "report.md").read_text()
+    assert "| fused is |" in markdown and "disturbed rounds" in markdown
     assert "flex-frey" in markdown and "bce_with_logits 100x784" in markdown
     figures = ["fused-unfused-large.svg", "fused-unfused-presets.svg", "roofline.svg", "step-ratio.svg", "step-breakdown.svg"]
     for figure in figures:

@@ -70,5 +70,16 @@ TEST(ComposedOptimizer, RejectsTensorsOfDifferentSizes) {
   EXPECT_THROW(unfused::optimizer_step({}, 0, 4, p, p.clone(), p.clone(), Tensor()), Error);
 }
 
+// Without momentum, p - learning_rate * g needs no state, and the state keeps its values.
+TEST(UnfusedOptimizer, SgdWithoutMomentumLeavesItsState) {
+  OptimizerOptions o = OptimizerOptions::defaults(OptimizerKind::sgd);
+  o.learning_rate = 0.25;
+  o.beta1 = 0;
+  const Tensor p = Tensor::full({5}, 1), g = Tensor::full({5}, -2), state = Tensor::full({5}, 7);
+  unfused::optimizer_step(o, 3, 0, p, g, state, {});
+  EXPECT_EQ(p.to_doubles(), std::vector<double>(5, 1.5));
+  EXPECT_EQ(state.to_doubles(), std::vector<double>(5, 7));
+}
+
 }  // namespace
 }  // namespace gpuvae
