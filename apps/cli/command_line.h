@@ -28,8 +28,8 @@ struct CommandLine {
   RunConfig config;
   Command command;
   // @{
-  // The texts of the flags, by flag: those of the command line, and those of the command line and of the files
-  // from which it starts.
+  // The texts of the flags, by flag: those of the command line, and those of the command line and of the
+  // files from which it starts.
   std::map<std::string, std::string> given = {}, texts = {};
   // @}
   int exit_code = -1;      // 0 or more: the program ends (help was shown, or an error printed)

@@ -40,7 +40,8 @@ std::vector<Setting> command_settings(Command& c) {
   command.type = "COMMAND";
   return {
       {"command", command,
-       "what to do; see Commands below. Every command but train and sweep starts from the settings of the run "
+       "what to do; see Commands below. Every command but train and sweep starts from the settings of the "
+       "run "
        "folder (--out)"},
       {"folder", text(c.folder, "FOLDER"), "run folder of the command, as an alternative to --out"},
       {"--config", text(c.config_file, "FILE", file_mistake),
@@ -74,12 +75,14 @@ std::vector<Setting> command_settings(Command& c) {
        "file in the run folder)"},
       {"--grid", texts(c.grid, "NAME=VALUES"),
        "settings that the command sweep varies, as in --grid beta=0.5,1,2 latent=2,10, where NAME is a flag "
-       "without its dashes; it trains every combination; semicolons separate values that contain commas, as in "
+       "without its dashes; it trains every combination; semicolons separate values that contain commas, as "
+       "in "
        "'hidden=256;512,256'"},
       {"--seeds", text(c.seeds, "SEEDS"),
        "seeds with which the command sweep trains each setting, such as 0..19 or 0,1,5 (default: --seed)"},
       {"--jobs", whole_number(c.jobs, between(0, 4096)),
-       "number of runs of the command sweep at a time, each with --threads threads (there 1 by default); 0 means "
+       "number of runs of the command sweep at a time, each with --threads threads (there 1 by default); 0 "
+       "means "
        "as many as there are processors for, and 1 on a GPU"},
   };
 }

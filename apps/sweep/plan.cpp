@@ -47,8 +47,8 @@ std::string canonical(const std::string& key, const std::string& value) {
 
 GridKey parse_term(const std::string& term) {
   const std::size_t equals = term.find('=');
-  check(equals != std::string::npos && equals > 0, "sweep",
-        "--grid: expected NAME=VALUE,VALUE,..., got {}", term.empty() ? "nothing" : term);
+  check(equals != std::string::npos && equals > 0, "sweep", "--grid: expected NAME=VALUE,VALUE,..., got {}",
+        term.empty() ? "nothing" : term);
   GridKey key{term.substr(0, equals), {}};
   if (key.key.starts_with("--")) key.key.erase(0, 2);
   refuse_reserved(key.key);
@@ -141,8 +141,8 @@ std::vector<std::uint64_t> parse_seeds(const std::string& text) {
 std::vector<GridPoint> grid_points(const std::vector<GridKey>& grid) {
   std::vector<GridPoint> points = {{}};
   for (const GridKey& key : grid) {
-    check(points.size() * key.values.size() <= kMaxRuns, "sweep", "--grid: expected at most {} settings, got more",
-          kMaxRuns);
+    check(points.size() * key.values.size() <= kMaxRuns, "sweep",
+          "--grid: expected at most {} settings, got more", kMaxRuns);
     std::vector<GridPoint> longer;
     for (const GridPoint& point : points)
       for (const std::string& value : key.values) {

@@ -21,7 +21,8 @@ struct GridKey {
 // that the setting does not accept, a key or value that is there twice, and an empty list.
 std::vector<GridKey> parse_grid(const std::vector<std::string>& terms);
 
-// Reads seeds such as "0..19" or "0..4,7,9". Throws Error for other texts, and for a seed that is there twice.
+// Reads seeds such as "0..19" or "0..4,7,9". Throws Error for other texts, and for a seed that is there
+// twice.
 std::vector<std::uint64_t> parse_seeds(const std::string& text);
 
 // Keys with a value each: {{"beta", "0.5"}, {"latent", "2"}}.
@@ -37,9 +38,9 @@ std::vector<std::string> keys_of_name(const std::string& name);
 
 // A run of a sweep.
 struct PlannedRun {
-  std::string name;   // of its folder in the sweep's folder
-  Texts texts;        // all its flags
-  RunConfig config;   // the configuration that these flags give
+  std::string name;  // of its folder in the sweep's folder
+  Texts texts;       // all its flags
+  RunConfig config;  // the configuration that these flags give
   std::uint64_t seed() const { return config.seed; }
 };
 
