@@ -26,6 +26,7 @@ LAYERS = [
     ["apps/plot", "apps/cli"],
     ["apps/run"],
     ["apps/report"],
+    ["apps/sweep"],
     ["apps/program"],
     ["apps"],
 ]
