@@ -169,6 +169,23 @@ TEST_F(ThreadPool, HelpersBlockSignals) {
   EXPECT_EQ(unblocked, 0);
 }
 
+// Returns the number of this process's threads that are not the pool's.
+int other_threads() {
+  int count = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::ifstream(task.path() / "comm") >> name;
+    count += name != "gpuvae";
+  }
+  return count;
+}
+
+TEST_F(ThreadPool, OneDnnStartsNoThreads) {
+  set_num_threads(4);
+  product_and_sum();
+  EXPECT_EQ(other_threads(), 1);
+}
+
 TEST_F(ThreadPool, LeavesTheCallersOpenMpSettingAsItWas) {
   if (!omp_get_max_threads) GTEST_SKIP() << "this oneDNN does not use OpenMP";
   const int before = omp_get_max_threads();
