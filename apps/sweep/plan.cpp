@@ -104,6 +104,7 @@ PlannedRun plan_run(const Program& program, const SweepPlan& plan, const Texts& 
   run.texts["--threads"] = std::to_string(plan.threads);
   run.texts["--out"] = (plan.folder / run.name).string();
   run.config = config_of_texts(run.texts, "--grid", program.name, program.presets);
+  check(run.config.epochs > 0, "sweep", "expected --epochs of 1 or more, got {}", run.config.epochs);
   return run;
 }
 
