@@ -82,9 +82,9 @@ class Sweep {
     for (const RunOutcome& outcome : outcomes_) failed += outcome.state == RunOutcome::State::failed;
     if (const int signal = StopSignals::received(); signal != 0)
       throw Stopped(signal, fmt::format("stopped by {}: {} of {} runs are finished, and the same command "
-                                        "continues the others",
+                                        "{}continues the others",
                                         signal_name(signal), plan_.runs.size() - count_unfinished(),
-                                        plan_.runs.size()));
+                                        plan_.runs.size(), command_.retrain ? "without --retrain " : ""));
     check(failed == 0, "sweep", "{} of {} runs failed; log.txt in the folder of each has its output", failed,
           plan_.runs.size());
   }
@@ -155,11 +155,11 @@ class Sweep {
   void say_plan() const {
     std::string grid;
     for (const GridKey& key : plan_.grid)
-      grid += fmt::format("{}{} {}", grid.empty() ? " (" : "; ", key.key, fmt::join(key.values, ", "));
+      grid += fmt::format("{}{} {}", grid.empty() ? " (" : "; ", key.key, fmt::join(key.values, " or "));
     if (!grid.empty()) grid += ")";
     const std::size_t settings = plan_.runs.size() / plan_.seeds.size();
     std::fprintf(stderr,
-                 "sweep   %zu setting%s%s x %zu seed%s in %s: %zu runs finished, %zu to do, %d at a time\n",
+                 "sweep   %zu setting%s%s x %zu seed%s in %s: %zu finished, %zu to do, %d at a time\n",
                  settings, settings == 1 ? "" : "s", grid.c_str(), plan_.seeds.size(),
                  plan_.seeds.size() == 1 ? "" : "s", plan_.folder.c_str(), plan_.runs.size() - to_do_.size(),
                  to_do_.size(), jobs());

@@ -17,7 +17,7 @@ last() { grep -v '^#' "$1/metrics.csv" | awk -F, -v column="$2" '
 
 # ---- two settings with two seeds each ----
 run sweep $small --epochs 2 --seeds 0..1 --grid beta=0.5,2 --jobs 2 --out s
-said '^sweep   2 settings \(beta 0.5, 2\) x 2 seeds in s: 0 runs finished, 4 to do, 2 at a time'
+said '^sweep   2 settings \(beta 0.5 or 2\) x 2 seeds in s: 0 finished, 4 to do, 2 at a time'
 said '^run 4/4  beta='
 [ "$(ls s)" = "$(printf '%s\n' beta={0.5,2},seed={0,1} sweep.csv sweep.html)" ] || fail "the folder holds $(ls s)"
 for name in beta={0.5,2},seed={0,1}; do
@@ -37,7 +37,7 @@ for beta in 0.5 2; do
     holds '(w - 12.7062 * ((a - b) ^ 2) ^ 0.5 / 2) ^ 2 < 1e-8 * w * w' a="$a" b="$b" w="$(field s ${column}_interval beta=$beta)"
   done
   holds 's > 0 && n == 2' s="$(field s train_seconds beta=$beta)" n="$(field s runs beta=$beta)"
-  says "^$beta +2 +$(printf %.2f "$(field s val_reconstruction_plus_kl beta=$beta)" | cut -d. -f1)|^$beta +2 "
+  says "^$beta +2 "
 done
 # Losses of different beta are not comparable, so the best setting has the lowest reconstruction + KL.
 best=$(for beta in 0.5 2; do echo "$(field s val_reconstruction_plus_kl beta=$beta) $beta"; done | sort -g | head -1 | cut -d' ' -f2)
@@ -53,14 +53,14 @@ for model in $(cd s && models .); do same s/$model s1/$model; done
 # ---- finished runs are skipped, other grids and more seeds add runs, and more epochs continue them ----
 before=$(state s | grep -E 'safetensors|metrics|log.txt|report')
 run sweep $small --epochs 2 --seeds 0..1 --grid beta=0.5,2 --out s
-said '4 runs finished, 0 to do'
+said '4 finished, 0 to do'
 [ "$before" = "$(state s | grep -E 'safetensors|metrics|log.txt|report')" ] || fail "finished runs are written again"
 run sweep $small --epochs 2 --seeds 1..2 --grid beta=2,4 --out s
-said '1 runs finished, 3 to do'
+said '1 finished, 3 to do'
 [ "$(field s runs beta=0.5) $(field s runs beta=2) $(field s runs beta=4)" = "2 3 2" ] || fail "$(cat s/sweep.csv)"
 rm s/beta=4,seed=1/report.html
 run sweep $small --epochs 2 --seeds 1 --grid beta=4 --out s
-said '0 runs finished, 1 to do'
+said '0 finished, 1 to do'
 pictures s/beta=4,seed=1/report.html
 run sweep $small --epochs 3 --seeds 1 --grid beta=4 --out s
 grep -q '^resumed' s/beta=4,seed=1/log.txt || fail "more epochs do not continue a run"
@@ -69,7 +69,7 @@ same_weights alone3/model.safetensors s/beta=4,seed=1/model.safetensors
 # Runs of 2 and of 3 epochs are different settings.
 says '^beta +epochs +runs'
 run sweep $small --epochs 3 --seeds 1 --grid beta=4 --out s --retrain
-said '0 runs finished, 1 to do'
+said '0 finished, 1 to do'
 [ -e s/beta=4,seed=1/previous/model.safetensors ] || fail "--retrain does not train"
 same_weights alone3/model.safetensors s/beta=4,seed=1/model.safetensors
 
@@ -80,7 +80,7 @@ says '^failed  learning-rate=1000000000,seed=1: .*not finite'
 [ "$(field f failed learning-rate=1000000000)|$(field f runs learning-rate=0.001)" = "0 1|2" ] || fail "$(cat f/sweep.csv)"
 grep -q 'learning-rate=1000000000,seed=0 failed' f/sweep.html || fail "the page does not name the failed run"
 expect_error 1 '2 of 4 runs failed' sweep $small --epochs 2 --seeds 0..1 --grid learning-rate=0.001,1e9 --out f
-grep -q '2 runs finished, 2 to do' stderr.txt || fail "failed runs are not tried again: $(cat stderr.txt)"
+grep -q '2 finished, 2 to do' stderr.txt || fail "failed runs are not tried again: $(cat stderr.txt)"
 
 # ---- processes that are killed ----
 # started FOLDER starts a sweep of two endless runs, and waits until both have finished an epoch.
@@ -164,7 +164,7 @@ expect_error 1 '\[data\] expected --data PATH' sweep --seeds 0..1 --out none
 expect_error 1 'nowhere.csv' sweep --data nowhere.csv --seeds 0..1 --out none
 [ -e none ] && fail "a folder for a sweep without data"
 run sweep --data table.csv --epochs 2 --seeds 0,1 --grid 'hidden=8;8,4' validation-fraction=0.1,0.2 --device cpu --out t
-said '^sweep   4 settings \(hidden 8, 8,4; validation-fraction 0.1, 0.2\) x 2 seeds'
+said '^sweep   4 settings \(hidden 8 or 8,4; validation-fraction 0.1 or 0.2\) x 2 seeds'
 says '^no best setting: the losses are not comparable, because --validation-fraction differs'
 [ -s 't/hidden=8,4,validation-fraction=0.2,seed=1/model.safetensors' ] || fail "the folder holds $(ls t)"
 grep -q '^"8,4",0.2,2,' t/sweep.csv || fail "sweep.csv has the rows $(cat t/sweep.csv)"
