@@ -158,7 +158,7 @@ expect_untouched s 1 'seed=1 holds a run with --hidden 16, got --hidden 17' swee
 
 # ---- a table ----
 program=$vae
-table() { awk -v seed="$1" 'BEGIN { srand(seed); print "a,b,c"; for (r = 0; r < 200; ++r) { x = rand(); print x, x * x, rand() } }' OFS=,; }
+table() { awk -v OFS=, -v seed="$1" 'BEGIN { srand(seed); print "a,b,c"; for (r = 0; r < 200; ++r) { x = rand(); print x, x * x, rand() } }'; }
 table 1 >table.csv
 expect_error 1 '\[data\] expected --data PATH' sweep --seeds 0..1 --out none
 expect_error 1 'nowhere.csv' sweep --data nowhere.csv --seeds 0..1 --out none
