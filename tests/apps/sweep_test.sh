@@ -19,6 +19,7 @@ last() { grep -v '^#' "$1/metrics.csv" | awk -F, -v column="$2" '
 run sweep $small --epochs 2 --seeds 0..1 --grid beta=0.5,2 --jobs 2 --out s
 said '^sweep   2 settings \(beta 0.5 or 2\) x 2 seeds in s: 0 finished, 4 to do, 2 at a time'
 said '^run 4/4  beta='
+cp stdout.txt table.txt
 [ "$(ls s)" = "$(printf '%s\n' beta={0.5,2},seed={0,1} sweep.csv sweep.html)" ] || fail "the folder holds $(ls s)"
 for name in beta={0.5,2},seed={0,1}; do
   pictures s/$name/report.html
@@ -37,11 +38,11 @@ for beta in 0.5 2; do
     holds '(w - 12.7062 * ((a - b) ^ 2) ^ 0.5 / 2) ^ 2 < 1e-8 * w * w' a="$a" b="$b" w="$(field s ${column}_interval beta=$beta)"
   done
   holds 's > 0 && n == 2' s="$(field s train_seconds beta=$beta)" n="$(field s runs beta=$beta)"
-  says "^$beta +2 "
+  grep -qE "^$beta +2 +[0-9.]+ ± [0-9.]+ " table.txt || fail "no row for beta $beta: $(cat table.txt)"
 done
 # Losses of different beta are not comparable, so the best setting has the lowest reconstruction + KL.
 best=$(for beta in 0.5 2; do echo "$(field s val_reconstruction_plus_kl beta=$beta) $beta"; done | sort -g | head -1 | cut -d' ' -f2)
-says "^best  beta=$best: validation reconstruction \+ KL "
+grep -qE "^best  beta=$best: validation reconstruction \+ KL " table.txt || fail "$best is not best: $(cat table.txt)"
 pictures s/sweep.html
 grep -q 'href="beta=0.5,seed=0/report.html"' s/sweep.html || fail "the page has no link to a run"
 
@@ -63,11 +64,10 @@ run sweep $small --epochs 2 --seeds 1 --grid beta=4 --out s
 said '0 finished, 1 to do'
 pictures s/beta=4,seed=1/report.html
 run sweep $small --epochs 3 --seeds 1 --grid beta=4 --out s
+says '^beta +epochs +runs'  # runs of 2 and of 3 epochs are different settings
 grep -q '^resumed' s/beta=4,seed=1/log.txt || fail "more epochs do not continue a run"
 run $small --epochs 3 --beta 4 --seed 1 --out alone3
 same_weights alone3/model.safetensors s/beta=4,seed=1/model.safetensors
-# Runs of 2 and of 3 epochs are different settings.
-says '^beta +epochs +runs'
 run sweep $small --epochs 3 --seeds 1 --grid beta=4 --out s --retrain
 said '0 finished, 1 to do'
 [ -e s/beta=4,seed=1/previous/model.safetensors ] || fail "--retrain does not train"
