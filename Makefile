@@ -6,9 +6,10 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev libdeflate-dev libpng-dev libjpeg-dev \
             nlohmann-json3-dev libstb-dev libcli11-dev libeigen3-dev libgtest-dev libbenchmark-dev
-# The tests of the HTML pages need a browser, and one test of MATLAB files needs libmatio. These tests are skipped if the
+# The tests of the HTML pages need a browser, one test of MATLAB files needs libmatio, and runs on several processes need
+# MPI. These tests are skipped if the
 # distribution has no packages of these names.
-TEST_PACKAGES := chromium-headless-shell libmatio-dev
+TEST_PACKAGES := chromium-headless-shell libmatio-dev libopenmpi-dev openmpi-bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
 .PHONY: mnist frey fetch test modes profile build configure deps bench bench-peers gpu-check mutants reproduce docs

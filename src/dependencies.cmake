@@ -6,6 +6,18 @@ find_package(ZLIB REQUIRED)
 find_package(PNG REQUIRED)
 find_package(JPEG REQUIRED)
 
+# MPI connects the processes of a distributed run.
+set(GPUVAE_MPI AUTO CACHE STRING "Build libgpuvae_mpi.so for runs on several processes: AUTO (if MPI is found), ON or OFF")
+set(gpuvae_with_mpi OFF)
+if(NOT GPUVAE_MPI STREQUAL "OFF")
+  set(MPI_CXX_SKIP_MPICXX ON)
+  find_package(MPI QUIET COMPONENTS CXX)
+  set(gpuvae_with_mpi ${MPI_CXX_FOUND})
+endif()
+if(GPUVAE_MPI STREQUAL "ON" AND NOT gpuvae_with_mpi)
+  message(FATAL_ERROR "GPUVAE_MPI=ON: no MPI found")
+endif()
+
 function(gpuvae_import target header library)
   string(TOUPPER ${library} upper)
   find_path(GPUVAE_${upper}_INCLUDE ${header} REQUIRED)

@@ -41,6 +41,9 @@ if(gpuvae_with_cuda)
 endif()
 
 install(TARGETS gpuvae EXPORT gpuvaeTargets)
+if(gpuvae_with_mpi)
+  install(TARGETS gpuvae_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/gpuvae DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(EXPORT gpuvaeTargets NAMESPACE gpuvae:: DESTINATION ${package})
 configure_package_config_file(gpuvaeConfig.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/gpuvaeConfig.cmake

@@ -8,7 +8,9 @@
 
 #include "apps/cli/config_file.h"
 #include "apps/cli/parser.h"
+#include "apps/cli/text.h"
 #include "gpuvae/error.h"
+#include "src/data/counted.h"
 #include "src/io/safetensors.h"
 
 namespace gpuvae::apps {
@@ -141,6 +143,21 @@ std::string help_text(const Texts& given, const std::string& program, const std:
   return parser.app().help();
 }
 
+// Throws CLI::ValidationError if --latent-names is on the command line with a wrong number of names. The
+// names of a preset or a file may be fewer or more than the dimensions that --latent sets.
+void check_latent_names(const Texts& given, const RunConfig& config) {
+  const std::string* names = find(given, "--latent-names");
+  if (!names || names->empty()) return;
+  const std::vector<std::string> parts = parts_of(*names, ',');
+  const std::int64_t got = std::ssize(parts);
+  if (std::ranges::count(parts, "") > 0)
+    throw CLI::ValidationError("--latent-names", "expected a name for every latent dimension, got " + *names);
+  if (got != config.model.latent)
+    throw CLI::ValidationError("--latent-names",
+                               fmt::format("expected {} for the latent dimensions, got {} in {}",
+                                           counted(config.model.latent, "name"), got, *names));
+}
+
 // Parses the command line. Throws CLI::ParseError.
 CommandLine parse_arguments(const std::vector<std::string>& arguments, const std::string& program,
                             const std::string& description, const std::vector<Preset>& presets) {
@@ -169,6 +186,7 @@ CommandLine parse_arguments(const std::vector<std::string>& arguments, const std
   else if ((line.command.name != "train" && line.command.name != "sweep") || line.command.resume)
     given.merge(texts_of_folder(given, line.command.resume, program, presets));
   line.config = configuration(given, program, presets);
+  check_latent_names(parser.texts(), line.config);
   line.texts = std::move(given);
   // Commands on a trained model take no training step, so its executor need not exist on this device.
   if (line.command.name != "train") line.config.training.executor = Executor::automatic;
@@ -185,11 +203,11 @@ CommandLine parse_command_line(int argc, char** argv, const std::string& program
   } catch (const CLI::ParseError& error) {
     line.exit_code = 2;
     line.error = message_of(error);
-    std::fprintf(stderr, "%s: %s (see --help)\n", program.c_str(), line.error.c_str());
+    std::fprintf(stderr, "%s: %s (see --help)\n", program.c_str(), one_line(line.error).c_str());
   } catch (const Error& error) {
     line.exit_code = 2;
     line.error = error.what();
-    std::fprintf(stderr, "%s: %s\n", program.c_str(), line.error.c_str());
+    std::fprintf(stderr, "%s: %s\n", program.c_str(), one_line(line.error).c_str());
   }
   line.command.text = command_text(argc, argv);
   return line;

@@ -6,8 +6,9 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <sstream>
 #include <stdexcept>
+
+#include "apps/cli/text.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -15,13 +16,6 @@ namespace {
 constexpr std::array kAxes = {"right-up", "right-down", "left-up", "left-down",
                               "up-right", "down-right", "up-left", "down-left"};
 constexpr std::array kKinds = {"quantile", "linear", "data"};
-
-std::vector<std::string> split(const std::string& text, char by) {
-  std::vector<std::string> parts;
-  std::istringstream in(text);
-  for (std::string part; std::getline(in, part, by);) parts.push_back(part);
-  return parts;
-}
 
 [[noreturn]] void reject(const std::string& expected, const std::string& got) {
   throw std::invalid_argument(fmt::format("expected {}, got {}", expected, got));
@@ -36,7 +30,7 @@ double number(const std::string& text) {
 }
 
 Grid parse_grid(const std::string& text) {
-  std::vector<std::string> parts = split(text, ':');
+  std::vector<std::string> parts = parts_of(text, ':');
   const auto kind = std::find(kKinds.begin(), kKinds.end(), parts.empty() ? "" : parts[0]);
   if (kind == kKinds.end()) reject("quantile, linear or data", text);
   Grid g;
@@ -106,7 +100,7 @@ std::vector<double> Grid::down(double least, double most) const {
 std::vector<Grid> parse_grids(const std::string& text) {
   std::vector<Grid> grids;
   if (text == "none") return grids;
-  for (const std::string& part : split(text, ',')) grids.push_back(parse_grid(part));
+  for (const std::string& part : parts_of(text, ',')) grids.push_back(parse_grid(part));
   if (grids.empty()) reject("a grid, or none", text);
   return grids;
 }
@@ -115,7 +109,7 @@ std::string grid_mistake(const std::string& text) {
 }
 
 SliderRange parse_sliders(const std::string& text) {
-  const std::vector<std::string> parts = split(text, ':');
+  const std::vector<std::string> parts = parts_of(text, ':');
   if (parts.size() != 3 && parts.size() != 4) reject("LOW:HIGH:STEP or LOW:HIGH:STEP:SCALE", text);
   SliderRange r{number(parts[0]), number(parts[1]), number(parts[2]),
                 parts.size() == 4 ? number(parts[3]) : 1};

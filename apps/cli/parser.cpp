@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 #include <sstream>
 
 namespace gpuvae::apps {
@@ -14,6 +15,20 @@ constexpr std::size_t kFlagColumn = 34, kHelpColumn = 76;  // characters
 std::string flag_mistake(const std::string& text) {
   bool ignored = false;
   return CLI::detail::lexical_cast(text, ignored) ? "" : "expected true or false, got " + text;
+}
+
+// A path that is given must not be empty, which is what an unset variable of a shell becomes.
+bool is_path(const std::string& type) { return type == "FILE" || type == "FOLDER" || type == "PATH"; }
+
+// Throws CLI::ValidationError if a flag is given twice, because one of its values would be ignored.
+void check_given_once(const std::vector<std::string>& arguments) {
+  std::set<std::string> seen;
+  for (const std::string& argument : arguments) {
+    if (!argument.starts_with("--")) continue;
+    const std::string flag = argument.substr(0, argument.find('='));
+    if (!seen.insert(flag).second)
+      throw CLI::ValidationError(flag, "expected this flag once, got it several times");
+  }
 }
 
 // Wraps `help` to lines that fit beside the flags.
@@ -60,6 +75,9 @@ void SettingsParser::add(const Setting& setting, const std::string& group) {
   } else {
     option = app_.add_option_function<std::string>(
         flag, [this, flag](const std::string& text) { texts_[flag] = text; }, wrapped(setting.help));
+    if (is_path(setting.variable.type))
+      option->check(
+          [](const std::string& text) { return text.empty() ? "expected a path, got nothing" : ""; });
     option->check(setting.variable.assign)->type_name(setting.variable.type)->run_callback_for_default();
   }
   option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
@@ -68,6 +86,7 @@ void SettingsParser::add(const Setting& setting, const std::string& group) {
 }
 
 void SettingsParser::parse(std::vector<std::string> arguments) {
+  check_given_once(arguments);
   std::reverse(arguments.begin(), arguments.end());  // the order that CLI11 expects
   app_.parse(std::move(arguments));
 }

@@ -6,7 +6,8 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
-#include <sstream>
+
+#include "apps/cli/text.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -43,8 +44,7 @@ Binding whole(T& variable, const NumberRange& range) {
 
 std::string assign_widths(std::vector<std::int64_t>& variable, const std::string& text) {
   std::vector<std::int64_t> parsed;
-  std::istringstream in(text);
-  for (std::string part; std::getline(in, part, ',');) {
+  for (const std::string& part : parts_of(text, ',')) {
     const std::optional<std::int64_t> width = parse<std::int64_t>(part);
     if (!width || *width < 1) return expected("widths of 1 or more such as 512,256", text);
     parsed.push_back(*width);
@@ -78,6 +78,7 @@ std::string text_of(const SettingValue& value) {
 
 NumberRange at_least(double low) { return {low, 1e300, fmt::format("{} or more", low)}; }
 NumberRange above_zero() { return {1e-300, 1e300, "a number above 0"}; }
+NumberRange fraction_below_one() { return {0, std::nextafter(1.0, 0.0), "0 or more and below 1"}; }
 NumberRange between(double low, double high) { return {low, high, fmt::format("{} to {}", low, high)}; }
 
 Binding whole_number(int& variable, const NumberRange& range) { return whole(variable, range); }

@@ -44,6 +44,7 @@ struct NumberRange {
 };
 NumberRange at_least(double low);
 NumberRange above_zero();
+NumberRange fraction_below_one();
 NumberRange between(double low, double high);
 
 Binding whole_number(int& variable, const NumberRange& range);

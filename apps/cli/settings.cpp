@@ -3,6 +3,12 @@
 namespace gpuvae::apps {
 namespace {
 
+// An empty text is shown as two quotes.
+std::string shown(const SettingValue& value) {
+  const std::string text = text_of(value);
+  return text.empty() ? "\"\"" : text;
+}
+
 // Returns the first value that differs and for which `matters` returns true.
 template <class Matters>
 std::optional<Difference> difference(const RunConfig& a, const RunConfig& b, Matters matters) {
@@ -10,7 +16,7 @@ std::optional<Difference> difference(const RunConfig& a, const RunConfig& b, Mat
   for (std::size_t g = 0; g < left.size(); ++g)
     for (std::size_t i = 0; i < left[g].values.size(); ++i) {
       const NamedValue &l = left[g].values[i], &r = right[g].values[i];
-      if (matters(l) && l.value != r.value) return Difference{l.flag, text_of(l.value), text_of(r.value)};
+      if (matters(l) && l.value != r.value) return Difference{l.flag, shown(l.value), shown(r.value)};
     }
   return std::nullopt;
 }

@@ -13,10 +13,12 @@ std::vector<Setting> optimizer_settings(RunConfig& c) {
        "given"},
       {"--learning-rate", number(o.learning_rate, above_zero()),
        "learning rate of the optimiser; with --schedule or --lr-warmup, the largest one of the run"},
-      {"--beta1", number(o.beta1, between(0, 1)),
-       "decay (0 to 1) of the first moment (--optimizer adam or adamw), or momentum (--optimizer sgd)"},
-      {"--beta2", number(o.beta2, between(0, 1)),
-       "decay (0 to 1) of the second moment (--optimizer adam or adamw), or rho (--optimizer rmsprop or "
+      {"--beta1", number(o.beta1, fraction_below_one()),
+       "decay (0 or more, below 1) of the first moment (--optimizer adam or adamw), or momentum (--optimizer "
+       "sgd)"},
+      {"--beta2", number(o.beta2, fraction_below_one()),
+       "decay (0 or more, below 1) of the second moment (--optimizer adam or adamw), or rho (--optimizer "
+       "rmsprop or "
        "rmsprop_tf1)"},
       {"--epsilon", number(o.epsilon, at_least(0)),
        "small number added to the denominator of an update (every --optimizer but sgd)"},

@@ -35,12 +35,12 @@ void draw_dot(Svg& svg, const Box& area, double x, double y, double size, const 
 }
 
 void draw_row(Svg& svg, const Axes& axes, const IntervalRow& row, double y) {
-  constexpr double kCap = 5;
+  constexpr double kCap = 4, kPointDistance = 8;
   const std::string colour = hex(kLineColours[0]),
                     ink = fmt::format("stroke=\"{}\" stroke-width=\"2\"", colour);
   svg.text(axes.area.x - kNameGap, middle(y, kNormal), row.name, {.anchor = "end"});
   for (const double point : row.points)
-    if (is_plottable(point)) draw_dot(svg, axes.area, axes.x(point), y, 5, colour, 0.35);
+    if (is_plottable(point)) draw_dot(svg, axes.area, axes.x(point), y + kPointDistance, 5, colour, 0.35);
   if (!is_plottable(row.value)) return;
   if (is_plottable(row.half_width)) {
     const double low = axes.x(row.value - row.half_width), high = axes.x(row.value + row.half_width);

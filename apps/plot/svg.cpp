@@ -168,7 +168,8 @@ std::string Svg::finish(std::string_view title, double margin) const {
   const double width = empty ? 1 : std::ceil(right_ + margin) - x,
                height = empty ? 1 : std::ceil(bottom_ + margin) - y;
   return fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{2}\" height=\"{3}\" viewBox=\"{0} {1} {2} {3}\" "
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" data-generator=\"gpuvae\" width=\"{2}\" height=\"{3}\" "
+      "viewBox=\"{0} {1} {2} {3}\" "
       "role=\"img\" aria-label=\"{4}\" font-family=\"system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', "
       "sans-serif\">\n<rect x=\"{0}\" y=\"{1}\" width=\"{2}\" height=\"{3}\" fill=\"#fff\"/>\n{5}</svg>\n",
       coordinate(x), coordinate(y), coordinate(width), coordinate(height), escape(title), content_);

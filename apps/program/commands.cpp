@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 
 #include "apps/program/latent_file.h"
 #include "apps/program/rerun.h"
@@ -12,6 +13,7 @@
 #include "apps/run/run_folder.h"
 #include "apps/sweep/sweep.h"
 #include "kernels/check.h"
+#include "src/data/counted.h"
 #include "src/io/file.h"
 
 namespace gpuvae::apps {
@@ -21,8 +23,12 @@ namespace fs = std::filesystem;
 
 void say_wrote(const fs::path& path) { std::fprintf(stderr, "wrote   %s\n", path.c_str()); }
 
+// The file of --output, or a file of the run folder that no other program wrote.
 fs::path output_or(const Session& s, const Command& command, const char* name) {
-  return command.output.empty() ? s.folder() / name : fs::path(command.output);
+  if (!command.output.empty()) return command.output;
+  const fs::path file = s.folder() / name;
+  check_own_file(file, command.name);
+  return file;
 }
 
 void check_ending(const fs::path& path, const std::vector<std::string>& endings) {
@@ -101,6 +107,7 @@ void draw_run(const Session& s, const Command& command) {
     std::fprintf(stderr, "warning %s\n", warning.c_str());
   const std::vector<float> codes = shown_codes(s);
   const std::vector<Figure> figures = all_figures(s, e, codes);
+  for (const char* page : {"explorer.html", "report.html"}) check_own_file(s.folder() / page, command.name);
   write_figures(s.folder(), figures);
   io::write_file(s.folder() / "explorer.html", explorer_html(explorer_of(s, codes)), io::Sync::no);
   io::write_file(s.folder() / "report.html",
@@ -131,12 +138,12 @@ Dataset images_of(const Session& s, const Command& command) {
 
 // Says which rows were encoded, because a run without --input encodes only the validation set.
 void say_encoded(const Session& s, const Command& command, const Dataset& images) {
-  const char* what = s.has_pictures() ? "images" : "rows";
   std::string of = command.input;
   if (of.empty())
     of = fmt::format("the {} set",
                      command.set == "train" || s.validation().count() == 0 ? "training" : "validation");
-  std::fprintf(stderr, "encoded %lld %s of %s\n", static_cast<long long>(images.count()), what, of.c_str());
+  std::fprintf(stderr, "encoded %s of %s\n",
+               counted(images.count(), s.has_pictures() ? "image" : "row").c_str(), of.c_str());
 }
 
 void encode(const Session& s, const Command& command) {
@@ -148,10 +155,19 @@ void encode(const Session& s, const Command& command) {
   rows.values =
       encode_all(s.model(), images, s.evaluation(), s.config().pictures.encode == "sample").to_vector();
   rows.labels = images.labels;
+  rows.class_names = s.class_names();
   for (std::int64_t i = 0; i < images.count(); ++i) rows.row_numbers.push_back(images.row_number(i));
   write_rows(path, rows);
   say_wrote(path);
   say_encoded(s, command, images);
+}
+
+// The columns of decoded rows: those of the table, or x0, x1, ...
+std::vector<std::string> decoded_columns(const Session& s) {
+  std::vector<std::string> columns = s.column_names();
+  const auto features = static_cast<std::size_t>(s.model().options().features);
+  for (std::size_t i = 0; columns.size() < features; ++i) columns.push_back(fmt::format("x{}", i));
+  return columns;
 }
 
 // Writes decoded rows as a sheet of images or as numbers, depending on the extension of the path. Rows of a
@@ -165,9 +181,7 @@ void write_decoded(const Session& s, const fs::path& path, std::vector<float> im
                                        {.gap = 2, .background = 40, .zoom = 2}));
   } else {
     Rows rows;
-    rows.columns = s.column_names();
-    for (std::int64_t i = 0; rows.columns.size() < static_cast<std::size_t>(features); ++i)
-      rows.columns.push_back(fmt::format("x{}", i));
+    rows.columns = decoded_columns(s);
     if (!s.standardization().empty() || s.description().values.scaled) {
       rows.exact = restored(s.description(), images);
       images.assign(rows.exact.begin(), rows.exact.end());
@@ -178,11 +192,22 @@ void write_decoded(const Session& s, const fs::path& path, std::vector<float> im
   say_wrote(path);
 }
 
+// A table in the run folder is one that a command wrote if it has the columns of decoded rows.
+void check_own_table(const fs::path& path, std::vector<std::string> columns) {
+  std::ifstream in(path);
+  std::string header;
+  check(!std::getline(in, header) || header == header_of({.columns = std::move(columns)}),
+        file_error("write"),
+        "{}: expected a file of a run, got another one: move it away, or choose another file with --output",
+        path.string());
+}
+
 fs::path decoded_path(const Session& s, const Command& command, const char* stem) {
   const fs::path path =
       output_or(s, command, fmt::format("{}{}", stem, s.has_pictures() ? ".png" : ".csv").c_str());
   check(s.has_pictures() || path.extension() != ".png", "write",
         "{}: expected a file ending in .csv or .npy for rows of a table", path.string());
+  if (command.output.empty() && path.extension() == ".csv") check_own_table(path, decoded_columns(s));
   return path;
 }
 

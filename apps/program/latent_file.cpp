@@ -6,16 +6,21 @@
 #include <charconv>
 #include <cmath>
 #include <numeric>
-#include <sstream>
 
+#include "apps/cli/text.h"
 #include "kernels/check.h"
+#include "src/data/counted.h"
 #include "src/io/file.h"
 #include "src/io/npy.h"
 #include "src/io/table.h"
+#include "src/io/table_cells.h"
+#include "src/io/table_lines.h"
 
 namespace gpuvae::apps {
 
 namespace {
+
+constexpr const char* kClassColumn = "class";
 
 // Quotes a column name for the first line of a CSV file, if necessary.
 std::string quoted(const std::string& name) {
@@ -24,6 +29,8 @@ std::string quoted(const std::string& name) {
   for (const char c : name) text += c == '"' ? std::string("\"\"") : std::string(1, c);
   return text + "\"";
 }
+
+bool has_classes(const Rows& rows) { return !rows.labels.empty() && !rows.class_names.empty(); }
 
 // Appends a row as CSV. Twelve digits preserve the precision of an f32 value to which a large mean was added.
 void append_row(std::string& text, const Rows& rows, std::size_t row) {
@@ -38,6 +45,7 @@ void append_row(std::string& text, const Rows& rows, std::size_t row) {
       fmt::format_to(out, "{:.12g}", rows.exact[row * width + c]);
   }
   if (!rows.row_numbers.empty()) fmt::format_to(out, ",{}", rows.row_numbers[row]);
+  if (has_classes(rows)) fmt::format_to(out, ",{}", quoted(rows.class_names.at(rows.labels[row])));
   text += '\n';
 }
 
@@ -45,6 +53,15 @@ std::vector<float> checked(const std::filesystem::path& path, std::vector<float>
   for (const float z : codes)
     check(std::isfinite(z), "decode", "{}: expected finite latent codes, got {}", path.string(), z);
   return codes;
+}
+
+// Whether a CSV file is one of latent codes whose last column holds the names of classes.
+bool names_classes(const std::filesystem::path& path) {
+  io::LineReader lines(path);
+  std::string_view line;
+  std::vector<std::string> cells;
+  return lines.next(line) && io::split_cells(line, ',', cells) && cells.back() == kClassColumn &&
+         std::ranges::count(cells, "z1") > 0;
 }
 
 // The columns z1, z2, ..., or all columns if none of them has such a name.
@@ -71,6 +88,13 @@ std::vector<std::size_t> code_columns(const std::filesystem::path& path, const i
 
 }  // namespace
 
+std::string header_of(const Rows& rows) {
+  std::string text = rows.labels.empty() ? "" : "label,";
+  for (std::size_t c = 0; c < rows.columns.size(); ++c) text += (c > 0 ? "," : "") + quoted(rows.columns[c]);
+  if (!rows.row_numbers.empty()) text += ",row";
+  return has_classes(rows) ? text + "," + kClassColumn : text;
+}
+
 void write_rows(const std::filesystem::path& path, const Rows& rows) {
   const std::size_t width = rows.columns.size(), count = rows.values.size() / width;
   const std::string ending = path.extension().string();
@@ -83,9 +107,7 @@ void write_rows(const std::filesystem::path& path, const Rows& rows) {
     return;
   }
   check(ending == ".csv", "write", "{}: expected a file ending in .csv or .npy", path.string());
-  std::string text = rows.labels.empty() ? "" : "label,";
-  for (std::size_t c = 0; c < width; ++c) text += (c > 0 ? "," : "") + quoted(rows.columns[c]);
-  text += rows.row_numbers.empty() ? "\n" : ",row\n";
+  std::string text = header_of(rows) + "\n";
   for (std::size_t r = 0; r < count; ++r) append_row(text, rows, r);
   io::write_file(path, text);
 }
@@ -100,7 +122,8 @@ std::vector<float> read_codes(const std::filesystem::path& path, std::int64_t la
     return checked(path, array.to_f32());
   }
   check(ending == ".csv", "decode", "{}: expected a file ending in .csv or .npy", path.string());
-  const io::Table table = io::read_csv(path);
+  const io::Table table = io::read_table(
+      path, {.header = io::TableHeader::by_text, .label_column = names_classes(path) ? kClassColumn : ""});
   const std::vector<std::size_t> columns = code_columns(path, table, static_cast<std::size_t>(latent));
   std::vector<float> codes;
   for (std::int64_t r = 0; r < table.rows; ++r)
@@ -112,19 +135,17 @@ std::vector<float> read_codes(const std::filesystem::path& path, std::int64_t la
 
 std::vector<float> parse_codes(const std::string& text, std::int64_t latent) {
   std::vector<float> codes;
-  std::istringstream rows(text);
-  for (std::string row; std::getline(rows, row, ';');) {
-    std::istringstream numbers(row);
-    std::int64_t found = 0;
-    for (std::string number; std::getline(numbers, number, ','); ++found) {
+  for (const std::string& row : parts_of(text, ';')) {
+    const std::vector<std::string> numbers = parts_of(row, ',');
+    for (const std::string& number : numbers) {
       float value = 0;
       const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
       check(error == std::errc() && end == number.data() + number.size() && std::isfinite(value), "decode",
             "expected numbers in --z, got \"{}\"", number);
       codes.push_back(value);
     }
-    check(found == latent, "decode", "expected {} numbers per code in --z, got {} in \"{}\"", latent, found,
-          row);
+    check(std::ssize(numbers) == latent, "decode", "expected {} per code in --z, got {} in \"{}\"",
+          counted(latent, "number"), numbers.size(), row);
   }
   check(!codes.empty(), "decode", "expected latent codes: --z 0.5,-1 or --input codes.csv");
   return codes;

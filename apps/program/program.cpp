@@ -6,6 +6,7 @@
 #include <new>
 #include <system_error>
 
+#include "apps/cli/text.h"
 #include "apps/program/commands.h"
 #include "apps/run/stop_signals.h"
 
@@ -35,12 +36,12 @@ int run_guarded(const std::string& program, const std::function<void()>& body) {
     body();
     return 0;
   } catch (const Stopped& stopped) {
-    std::fprintf(stderr, "%s: %s\n", program.c_str(), stopped.what());
+    std::fprintf(stderr, "%s: %s\n", program.c_str(), one_line(stopped.what()).c_str());
     return stopped.exit_status();
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "%s: out of memory\n", program.c_str());
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s: %s\n", program.c_str(), error.what());
+    std::fprintf(stderr, "%s: %s\n", program.c_str(), one_line(error.what()).c_str());
   }
   return 1;
 }

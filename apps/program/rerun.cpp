@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "kernels/check.h"
+#include "src/data/counted.h"
 #include "src/io/safetensors.h"
 
 namespace gpuvae::apps {
@@ -43,8 +44,8 @@ void rerun(const Program& program, const RunConfig& config) {
   check(first.open_model("rerun"), "rerun", "expected a model that carries its settings in {}, found none",
         folder.string());
   const int epochs = epochs_of(io::read_safetensors_metadata(folder / kModelFile));
-  check(epochs == config.epochs, "rerun", "expected a finished run of {} epochs, got one of {}",
-        config.epochs, epochs);
+  check(epochs == config.epochs, "rerun", "expected a finished run of {}, got one of {}",
+        counted(config.epochs, "epoch"), epochs);
   const std::string why = first.load_data_of_model();
   check(why.empty(), file_error("rerun"), "{}", why);
   RunConfig same = first.config();
@@ -58,7 +59,8 @@ void rerun(const Program& program, const RunConfig& config) {
         "expected the bits of {}, got {} of {} weights that differ, by up to {:.3g}: another device or "
         "version computes other bits ({} has the new model)",
         (folder / kModelFile).string(), c.different, c.elements, c.largest, again.string());
-  std::printf("same bits  %lld weights after %d epochs\n", static_cast<long long>(c.elements), epochs);
+  std::printf("same bits  %s after %s\n", counted(c.elements, "weight").c_str(),
+              counted(epochs, "epoch").c_str());
   fs::remove_all(again);
 }
 

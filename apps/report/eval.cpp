@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/run/progress.h"
+#include "src/data/counted.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -23,6 +24,14 @@ ImportanceEstimate estimate_nll(const Session& s, const Dataset& images, std::in
       static_cast<long long>(samples),
       time_left_text(seconds / static_cast<double>(few) * static_cast<double>(images.count())).c_str());
   return importance_weighted_nll(s.model(), images, samples, options);
+}
+
+// The unit of a density: what became of the data's values before the model saw them.
+std::string density_unit(const Session& s) {
+  const ValueRange& v = s.description().values;
+  if (!s.standardization().empty()) return "the standardised data";
+  if (v.scaled) return fmt::format("the data scaled from [{:.7g}, {:.7g}] to [0, 1]", v.low, v.high);
+  return v.kind == ValueKind::bytes ? "the data divided by 255" : "the data";
 }
 
 }  // namespace
@@ -55,7 +64,7 @@ std::string evaluation_text(const Session& s, const Evaluation& e) {
   const LatentStatistics& l = e.latent;
   const std::string unit = s.has_pictures() ? "nats/image" : "nats/row";
   std::string text =
-      fmt::format("{:<22}{}, {} {}\n", "set", e.set, e.images, s.has_pictures() ? "images" : "rows");
+      fmt::format("{:<22}{}, {}\n", "set", e.set, counted(e.images, s.has_pictures() ? "image" : "row"));
   const auto line = [&](const std::string& name, const std::string& value) {
     text += fmt::format("{:<22}{}\n", name, value);
   };
@@ -72,9 +81,7 @@ std::string evaluation_text(const Session& s, const Evaluation& e) {
   const bool density = s.model().likelihood().is_density();
   line("bits per dimension",
        fmt::format("{:.4f}{}", e.bits_per_dimension,
-                   !density                      ? ""
-                   : s.standardization().empty() ? " (of a density, in units of the data)"
-                                                 : " (of a density, in units of the standardised data)"));
+                   density ? fmt::format(" (of a density, in units of {})", density_unit(s)) : ""));
   if (!l.kl.empty()) line("KL per dimension", fmt::format("{:.3f} nats", fmt::join(l.kl, ", ")));
   line("active units", fmt::format("{} of {} (variance of the posterior mean above 0.01)", l.active_units,
                                    l.mean_variance.size()));

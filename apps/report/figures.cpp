@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <numeric>
-#include <sstream>
 
 #include "apps/cli/likelihoods.h"
+#include "apps/cli/text.h"
 #include "apps/plot/axes.h"
 #include "apps/plot/plot.h"
 #include "apps/report/model_graph.h"
@@ -134,9 +134,7 @@ bool is_film(const Session& s) {
 }
 
 std::vector<std::string> latent_names(const Session& s) {
-  std::vector<std::string> names;
-  std::istringstream in(s.config().pictures.latent_names);
-  for (std::string name; std::getline(in, name, ',');) names.push_back(name);
+  std::vector<std::string> names = parts_of(s.config().pictures.latent_names, ',');
   for (auto d = static_cast<std::int64_t>(names.size()); d < s.config().model.latent; ++d)
     names.push_back(fmt::format("z{}", d + 1));
   names.resize(static_cast<std::size_t>(s.config().model.latent));
@@ -208,6 +206,7 @@ std::vector<Figure> all_figures(const Session& s, const Evaluation& e, const std
 
 // Pictures can be drawn again, so that they need not wait for the disk.
 void write_figures(const std::filesystem::path& folder, const std::vector<Figure>& figures) {
+  for (const Figure& f : figures) check_own_file(folder / f.file, "write");
   for (const Figure& f : figures)
     io::write_file(folder / f.file, f.picture.svg.empty() ? f.picture.png : f.picture.svg, io::Sync::no);
 }

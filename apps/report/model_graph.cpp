@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "apps/plot/axes.h"
+#include "src/data/counted.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -239,12 +240,12 @@ ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNo
   ModelGraph g;
   g.input = {"x",
              height > 1 ? fmt::format("{} pixels ({} × {})", o.features, height, width)
-                        : fmt::format("{} columns", o.features),
+                        : counted(o.features, "column"),
              0};
   g.encoder = hidden_layers("encoder", o.features, o.encoder_widths, o.activation);
   g.mean = {"mean μ", head, (encoded + 1) * o.latent};
   g.scale = {scale_name(notes.scale), head, (encoded + 1) * o.latent};
-  g.latent = {"z = μ + σ ε", fmt::format("{} latent dimension{}", o.latent, o.latent == 1 ? "" : "s"), 0};
+  g.latent = {"z = μ + σ ε", counted(o.latent, "latent dimension"), 0};
   g.noise = {notes.noise_std == 1 ? "ε ~ N(0, I)" : fmt::format("ε ~ N(0, {}² I)", notes.noise_std), "noise",
              0};
   g.decoder = hidden_layers("decoder", o.latent, decoder, o.activation);

@@ -4,6 +4,7 @@
 #include "apps/cli/settings.h"
 #include "apps/report/figures.h"
 #include "apps/run/progress.h"
+#include "src/data/counted.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -34,9 +35,9 @@ std::vector<ReportNumber> loss_numbers(const Session& s) {
                      figure_text(last.validation.kl, decimals))});
   double seconds = 0;
   for (const EpochResult& r : s.history().epochs) seconds += r.train_seconds;
-  numbers.push_back({"Training time", elapsed_text(seconds), "",
-                     fmt::format("{} epoch{} on {}", last.epoch, last.epoch == 1 ? "" : "s",
-                                 s.model().device().description())});
+  numbers.push_back(
+      {"Training time", elapsed_text(seconds), "",
+       fmt::format("{} on {}", counted(last.epoch, "epoch"), s.model().device().description())});
   return numbers;
 }
 

@@ -3,10 +3,12 @@
 #include <fmt/ranges.h>
 
 #include <charconv>
+#include <climits>
 #include <cstdio>
 #include <sstream>
 
-#include "gpuvae/error.h"
+#include "kernels/check.h"
+#include "src/data/counted.h"
 #include "src/io/file.h"
 
 namespace gpuvae::apps {
@@ -70,10 +72,17 @@ void MetricsFile::sync() {
   csv_.set_sync(io::Sync::no);
 }
 
-std::vector<EpochResult> read_metrics(const std::filesystem::path& path) {
-  std::istringstream in(io::read_file(path));
+std::string rows_text(const std::vector<EpochResult>& epochs) {
+  std::string text;
+  for (const EpochResult& r : epochs) text += fmt::format("{}\n", fmt::join(row(r), ","));
+  return text;
+}
+
+std::vector<EpochResult> rows_of_text(const std::string& text, const std::string& where) {
+  std::istringstream in(text);
   std::vector<EpochResult> epochs;
   for (std::string line; std::getline(in, line);) {
+    if (line.ends_with('\r')) line.pop_back();
     if (line.empty() || line[0] == '#' || line[0] == 'e') continue;
     std::vector<double> v;
     const char *at = line.data(), *end = at + line.size();
@@ -83,9 +92,8 @@ std::vector<EpochResult> read_metrics(const std::filesystem::path& path) {
       v.push_back(x);
       at = next + 1;
     }
-    if (v.size() != kColumns.size())
-      throw Error("read", fmt::format("{}: expected {} numbers per row, got \"{}\"", path.string(),
-                                      kColumns.size(), line));
+    check(v.size() == kColumns.size() && v[0] >= 1 && v[0] <= INT_MAX, file_error("read"),
+          "{}: expected {} numbers per row, the first an epoch, got \"{}\"", where, kColumns.size(), line);
     EpochResult r;
     r.epoch = static_cast<int>(v[0]);
     r.train = {v[1], v[2], v[3]};
@@ -97,17 +105,20 @@ std::vector<EpochResult> read_metrics(const std::filesystem::path& path) {
   return epochs;
 }
 
+std::vector<EpochResult> read_metrics(const std::filesystem::path& path) {
+  return rows_of_text(io::read_file(path), path.string());
+}
+
 // The rows are written too often to wait for the disk; a loss of power may cost the last ones.
 StepLog::StepLog(const std::filesystem::path& path, const RunConfig& c, const Position& position,
                  bool deferred)
     : beta_(c.training.beta), last_(position) {
-  csv_.emplace(
-      path, kStepColumns,
-      std::vector{fmt::format("mean nats per image over the last {} steps; with beta 1, the loss is -ELBO",
-                              c.log_every)},
-      io::CsvOptions{.rows = position.epoch > 0 ? steps_until(path, position) : "",
-                     .sync = io::Sync::no,
-                     .deferred = deferred});
+  csv_.emplace(path, kStepColumns,
+               std::vector{fmt::format("mean nats per image over the last {}; with beta 1, the loss is -ELBO",
+                                       counted(c.log_every, "step"))},
+               io::CsvOptions{.rows = position.epoch > 0 ? steps_until(path, position) : "",
+                              .sync = io::Sync::no,
+                              .deferred = deferred});
 }
 
 void StepLog::update(int epoch, std::int64_t images, const Losses& so_far) {

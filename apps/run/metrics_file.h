@@ -23,6 +23,10 @@ class MetricsFile {
  private:
   io::CsvWriter csv_;
 };
+// The rows of metrics.csv with all digits, as a checkpoint keeps them.
+std::string rows_text(const std::vector<EpochResult>& epochs);
+// Reads rows of metrics.csv. `where` names their file in errors. Throws Error for a damaged row.
+std::vector<EpochResult> rows_of_text(const std::string& text, const std::string& where);
 // Reads the epochs of a metrics.csv. Throws Error if the file is missing or damaged.
 std::vector<EpochResult> read_metrics(const std::filesystem::path& path);
 

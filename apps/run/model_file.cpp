@@ -2,6 +2,8 @@
 
 #include <bit>
 #include <charconv>
+#include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli/config_file.h"
@@ -21,10 +23,20 @@ constexpr int kVersion = 2;
 constexpr ValueKind kKinds[] = {ValueKind::bytes,  ValueKind::unit,         ValueKind::signed_unit,
                                 ValueKind::counts, ValueKind::standardized, ValueKind::any};
 
-ValueKind kind_of(const std::string& text) {
+ValueKind kind_of(const std::string& text, const std::string& where) {
   for (const ValueKind kind : kKinds)
     if (text == name(kind)) return kind;
-  throw Error("load", "expected a kind of values, got " + text, ErrorKind::io);
+  fail(file_error("load"), "{}: expected a kind of values, such as bytes or any, got {}", where, text);
+}
+
+// Reads a whole number of at least `low`. Throws Error that names the file.
+template <class T>
+void get_whole(const Json& json, const char* key, T low, const std::string& where, T& number) {
+  const Json& value = json.at(key);
+  const std::int64_t whole = value.is_number_integer() ? value.get<std::int64_t>() : -1;
+  check(whole >= low && whole <= std::numeric_limits<T>::max(), file_error("load"),
+        "{}: expected a whole number of {} or more as {}, got {}", where, low, key, value.dump());
+  number = static_cast<T>(whole);
 }
 
 std::string json_of(const DataFacts& data) {
@@ -49,18 +61,18 @@ std::string json_of(const DataFacts& data) {
   return json.dump();
 }
 
-DataFacts facts_of_json(const Json& json) {
+DataFacts facts_of_json(const Json& json, const std::string& where) {
   DataFacts data;
   DataDescription& d = data.description;
   json.at("source").get_to(data.source);
-  json.at("training_examples").get_to(data.train_count);
-  json.at("validation_examples").get_to(data.validation_count);
+  get_whole<std::int64_t>(json, "training_examples", 1, where, data.train_count);
+  get_whole<std::int64_t>(json, "validation_examples", 0, where, data.validation_count);
   json.at("fingerprint").get_to(data.fingerprint);
   data.bytes = json.at("dtype").get<std::string>() == "u8";
   json.at("labelled").get_to(data.labelled);
-  json.at("height").get_to(d.height);
-  json.at("width").get_to(d.width);
-  d.values.kind = kind_of(json.at("values").get<std::string>());
+  get_whole(json, "height", 1, where, d.height);
+  get_whole(json, "width", 1, where, d.width);
+  d.values.kind = kind_of(json.at("values").get<std::string>(), where);
   json.at("value_low").get_to(d.values.low);
   json.at("value_high").get_to(d.values.high);
   json.at("values_scaled").get_to(d.values.scaled);
@@ -72,17 +84,34 @@ DataFacts facts_of_json(const Json& json) {
   return data;
 }
 
+// A column that was constant in training has a standard deviation of 0.
+void check_moments(const Standardization& moments, std::size_t features, const std::string& where) {
+  for (const std::vector<double>* values : {&moments.mean, &moments.stddev})
+    check(values->empty() || values->size() == features, file_error("load"),
+          "{}: expected the moments of {} columns, got {}", where, features, values->size());
+  check(moments.mean.size() == moments.stddev.size(), file_error("load"),
+        "{}: expected as many means as standard deviations, got {} and {}", where, moments.mean.size(),
+        moments.stddev.size());
+  for (const double mean : moments.mean)
+    check(std::isfinite(mean), file_error("load"), "{}: expected finite means, got {}", where, mean);
+  for (const double stddev : moments.stddev)
+    check(std::isfinite(stddev) && stddev >= 0, file_error("load"),
+          "{}: expected standard deviations of 0 (a constant column) or more, got {}", where, stddev);
+}
+
 void check_facts(const DataFacts& data, const std::string& where) {
   const DataDescription& d = data.description;
+  const ValueRange& v = d.values;
   const auto features = static_cast<std::size_t>(d.height) * static_cast<std::size_t>(d.width);
-  check(d.height >= 1 && d.width >= 1, file_error("load"), "{}: expected data of 1 x 1 or more, got {} x {}",
-        where, d.height, d.width);
-  for (const std::vector<double>* moments : {&d.standardization.mean, &d.standardization.stddev})
-    check(moments->empty() || moments->size() == features, file_error("load"),
-          "{}: expected the moments of {} columns, got {}", where, features, moments->size());
-  check(d.standardization.mean.size() == d.standardization.stddev.size(), file_error("load"),
-        "{}: expected as many means as standard deviations, got {} and {}", where,
-        d.standardization.mean.size(), d.standardization.stddev.size());
+  check_moments(d.standardization, features, where);
+  check(v.scaled ? v.low < v.high && v.kind != ValueKind::bytes : v.low <= v.high, file_error("load"),
+        "{}: expected a range of values whose lower limit comes first, got {} to {}", where, v.low, v.high);
+  check(d.column_names.empty() || d.column_names.size() == features, file_error("load"),
+        "{}: expected the names of {} columns, got {}", where, features, d.column_names.size());
+  check(data.fingerprint.size() == 16 &&
+            data.fingerprint.find_first_not_of("0123456789abcdef") == std::string::npos,
+        file_error("load"), "{}: expected a fingerprint of 16 hexadecimal digits, got {}", where,
+        data.fingerprint);
 }
 
 // Fingerprint of the training set and of its standardisation or scaling. Tables in different units have
@@ -146,7 +175,7 @@ std::optional<RunDescription> read_description(const std::filesystem::path& path
         made_by == metadata.end() ? "an unknown program" : made_by->second);
   try {
     RunDescription run{texts_of_settings_json(settings->second, where),
-                       facts_of_json(Json::parse(data->second))};
+                       facts_of_json(Json::parse(data->second), where)};
     check_facts(run.data, where);
     return run;
   } catch (const Json::exception& error) {

@@ -36,6 +36,9 @@ struct RunDescription {
 // is damaged.
 std::optional<RunDescription> read_description(const std::filesystem::path& path, const std::string& program);
 
+// The metadata key of a checkpoint with the rows of metrics.csv (see rows_text).
+inline constexpr const char* kMetricsKey = "metrics";
+
 // Returns the number of finished epochs from a model file's metadata, or -1 if they do not contain it.
 int epochs_of(const std::map<std::string, std::string>& metadata);
 

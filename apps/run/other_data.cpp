@@ -2,17 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "apps/cli/data_flags.h"
 #include "apps/cli/likelihoods.h"
+#include "apps/cli/text.h"
 #include "kernels/check.h"
+#include "src/data/counted.h"
 
 namespace gpuvae::apps {
 namespace {
 
 void say_notes(const std::vector<std::string>& notes) {
-  for (const std::string& note : notes) std::fprintf(stderr, "note    %s\n", note.c_str());
+  for (const std::string& note : notes) std::fprintf(stderr, "note    %s\n", one_line(note).c_str());
 }
 
 }  // namespace
@@ -42,8 +46,21 @@ void refuse_data_flags(const RunConfig& c) {
   refuse(c.data.validation_fraction != DataSettings().validation_fraction, "--validation-fraction");
 }
 
+std::string scaling_advice(const DataDescription& d) {
+  constexpr double kFar = 10;
+  const ValueRange& v = d.values;
+  const bool as_they_are = d.standardization.empty() && !v.scaled && v.kind != ValueKind::bytes;
+  if (!as_they_are || !(std::max(std::abs(v.low), std::abs(v.high)) > kFar)) return "";
+  return fmt::format(
+      "values from {:.7g} to {:.7g} can make training diverge: --value-range {:.7g}:{:.7g} scales them to "
+      "[0, 1]{}",
+      v.low, v.high, v.low, v.high,
+      d.height > 1 ? "" : ", --standardize scales every column to mean 0 and standard deviation 1");
+}
+
 void say_data(const Split& split) {
   std::fprintf(stderr, "values  %s\n", describe(split.description.values).c_str());
+  if (const std::string advice = scaling_advice(split.description); !advice.empty()) say_notes({advice});
   say_notes(split.notes);
 }
 
@@ -64,8 +81,8 @@ Dataset load_input(const RunConfig& c, const std::string& path, const std::strin
   const bool takes_train = set == "train" || split.test.count() == 0;
   Dataset& images = takes_train ? split.train : split.test;
   if (split.test.count() > 0)
-    say_notes({fmt::format("{}: uses the {} {} of the {} set (--set {} chooses the others)", path,
-                           images.count(), like.height > 1 ? "images" : "rows",
+    say_notes({fmt::format("{}: uses the {} of the {} set (--set {} chooses the others)", path,
+                           counted(images.count(), like.height > 1 ? "image" : "row"),
                            takes_train ? "training" : "validation", takes_train ? "validation" : "train")});
   check_values(c, images);
   return std::move(images);

@@ -9,6 +9,9 @@ namespace gpuvae::apps {
 Split load_other_data(const RunConfig& config);
 // Throws Error if --header, --columns or --value-range is given, which only --data uses.
 void refuse_data_flags(const RunConfig& config);
+// Returns how to scale values that are used as they are and reach far outside [-10, 10], which can make
+// training diverge. The text is empty for other values.
+std::string scaling_advice(const DataDescription& data);
 // Prints what the values are and how the data were read.
 void say_data(const Split& split);
 

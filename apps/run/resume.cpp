@@ -7,6 +7,7 @@
 #include "apps/cli/config_file.h"
 #include "apps/run/session.h"
 #include "kernels/check.h"
+#include "src/data/counted.h"
 #include "src/io/file.h"
 #include "src/io/safetensors.h"
 
@@ -37,6 +38,16 @@ double number_of(const std::map<std::string, std::string>& metadata, const char*
   return value;
 }
 
+// The rows of metrics.csv that a checkpoint keeps; none if it is missing or damaged.
+std::vector<EpochResult> rows_of_checkpoint(const fs::path& file) try {
+  if (!is_there(file)) return {};
+  const auto metadata = io::read_safetensors_metadata(file);
+  const auto found = metadata.find(kMetricsKey);
+  return found == metadata.end() ? std::vector<EpochResult>{} : rows_of_text(found->second, file.string());
+} catch (const Error&) {
+  return {};
+}
+
 // The position of the last row of steps.csv. A run that has written no steps.csv so far continues at the end
 // of its last epoch.
 StepLog::Position log_position_of(const std::map<std::string, std::string>& metadata, int epochs) {
@@ -51,31 +62,6 @@ StepLog::Position log_position_of(const std::map<std::string, std::string>& meta
 
 }  // namespace
 
-std::optional<Session::HeldRun> Session::held_run() const {
-  const auto described = [&](const char* name) -> std::optional<HeldRun> {
-    const fs::path file = folder_ / name;
-    if (!is_there(file)) return std::nullopt;
-    const std::optional<RunDescription> run = read_description(file, program_.name);
-    if (!run) return std::nullopt;
-    return HeldRun{config_of_texts(run->settings, file.string(), program_.name, program_.presets), run->data};
-  };
-  // A damaged checkpoint is ignored here. resume() reports it and uses the checkpoint before it.
-  const auto described_if_sound = [&](const char* name) -> std::optional<HeldRun> {
-    try {
-      return described(name);
-    } catch (const Error&) {
-      return std::nullopt;
-    }
-  };
-  std::optional<HeldRun> held = described(kModelFile);
-  if (!held) held = described_if_sound(kCheckpointFile);
-  if (!held) held = described_if_sound(kEarlierCheckpointFile);
-  const fs::path config = folder_ / kConfigFile;
-  if (!is_there(config)) return held;
-  RunConfig of_file = read_config(config.string(), program_.name, program_.presets);
-  return held ? held : HeldRun{std::move(of_file), std::nullopt};
-}
-
 void Session::train_or_reload(const Command& command) {
   lock_.emplace(folder_);
   remove_partial_files(folder_);
@@ -87,8 +73,8 @@ void Session::train_or_reload(const Command& command) {
                                        config_.train_options(train_.count()));
   announce();
   const std::optional<HeldRun> held = command.retrain ? std::nullopt : held_run();
-  if (held) check_same_run(command.name, *held);
-  if (held && reload(command.name)) return;
+  if (held) check_held(command.name, *held);
+  if (held && reload(command.name)) return keep_description();
   TrainingState start;
   if (held) start = resume();
   const bool fresh = start.epochs == 0 && start.steps == 0;
@@ -105,9 +91,9 @@ void Session::train_or_reload(const Command& command) {
 
 void Session::announce() const {
   std::fprintf(stderr, "device  %s (%s)\n", device_.text().c_str(), device_.description().c_str());
-  std::fprintf(stderr, "model   %lld parameters, %lld latent dimensions, preset %s, seed %llu\n",
-               static_cast<long long>(model_->parameter_count()),
-               static_cast<long long>(config_.model.latent), config_.preset.c_str(),
+  std::fprintf(stderr, "model   %s, %s, preset %s, seed %llu\n",
+               counted(model_->parameter_count(), "parameter").c_str(),
+               counted(config_.model.latent, "latent dimension").c_str(), config_.preset.c_str(),
                static_cast<unsigned long long>(config_.seed));
   std::fprintf(stderr, "executor  %s\n", trainer_->executor().c_str());
   if (config_.training.pixel_mean)
@@ -125,33 +111,52 @@ void Session::check_generator() const {
 // rewrote without metadata does not say for how many epochs it was trained; a command other than train uses
 // it as it is.
 bool Session::reload(const std::string& command) {
-  const fs::path file = folder_ / kModelFile, metrics = folder_ / kMetricsFile;
+  const fs::path file = folder_ / kModelFile;
   if (!is_there(file)) return false;
   const int epochs = epochs_of(io::read_safetensors_metadata(file));
   const bool taken = epochs == config_.epochs || (epochs < 0 && command != "train");
   if (!taken) return false;
   load_parameters(file, model_->parameters());
-  if (is_there(metrics))
-    history_.epochs = read_metrics(metrics);
-  else
-    std::fprintf(stderr, "note    %s is missing: the report has no curves\n", metrics.c_str());
-  std::fprintf(stderr, "loaded  %s, trained for %d epochs (--retrain trains from the start)\n", file.c_str(),
-               epochs < 0 ? config_.epochs : epochs);
+  history_.epochs = read_history(config_.epochs);
+  const fs::path metrics = folder_ / kMetricsFile;
+  if (!history_.epochs.empty() && (!is_there(metrics) || read_metrics(metrics).empty()))
+    MetricsFile(metrics, config_.training.pixel_mean, history_.epochs);
+  std::fprintf(stderr, "loaded  %s, trained for %s (--retrain trains from the start)\n", file.c_str(),
+               counted(epochs < 0 ? config_.epochs : epochs, "epoch").c_str());
   return true;
 }
 
-// Throws Error if another program changed the model. Training continues from the checkpoint and would discard
-// this change.
-void Session::check_unchanged_model() const {
-  const fs::path file = folder_ / kModelFile;
-  if (!is_there(file)) return;
-  const auto metadata = io::read_safetensors_metadata(file);
-  const bool older = metadata.contains("epochs") && !metadata.contains("format_version");
-  check(older || metadata.contains(io::kChecksumKey), file_error("resume"),
-        "{} was changed by another program, and training would continue from {} without that change: move "
-        "one of them "
-        "away, or add --retrain",
-        file.string(), (folder_ / kCheckpointFile).string());
+// The losses of the first epochs: those of metrics.csv or, if the file lacks some of them, those that the
+// last checkpoint keeps. A file with a damaged row is not replaced, because somebody may need its content.
+std::vector<EpochResult> Session::read_history(int epochs) const {
+  const fs::path file = folder_ / kMetricsFile;
+  const auto count = static_cast<std::size_t>(epochs);
+  const auto is_whole = [&](const std::vector<EpochResult>& rows) {
+    for (std::size_t i = 0; i < count; ++i)
+      if (i >= rows.size() || rows[i].epoch != static_cast<int>(i) + 1) return false;
+    return true;
+  };
+  const bool missing = !is_there(file);
+  std::vector<EpochResult> rows;
+  if (!missing) rows = read_metrics(file);
+  const std::size_t found = rows.size();
+  fs::path source;
+  for (const char* name : {kCheckpointFile, kEarlierCheckpointFile}) {
+    if (is_whole(rows)) break;
+    std::vector<EpochResult> saved = rows_of_checkpoint(folder_ / name);
+    if (!is_whole(saved)) continue;
+    rows = std::move(saved);
+    source = folder_ / name;
+  }
+  if (is_whole(rows)) rows.resize(count);
+  std::erase_if(rows, [&](const EpochResult& r) { return r.epoch > epochs; });
+  if (rows.size() < count || !source.empty())
+    std::fprintf(
+        stderr, "note    %s %s: %s\n", file.c_str(),
+        missing ? "is missing" : fmt::format("has {} of {}", found, counted(epochs, "epoch")).c_str(),
+        source.empty() ? "no checkpoint has the missing rows, which the curves lack"
+                       : ("its rows were restored from " + source.string()).c_str());
+  return rows;
 }
 
 TrainingState Session::resume() {
@@ -174,9 +179,9 @@ TrainingState Session::continue_from(const fs::path& checkpoint) {
   const auto metadata = io::read_safetensors_metadata(checkpoint);
   const std::optional<RunDescription> run = read_description(checkpoint, program_.name);
   if (run)
-    check_same_run(
-        "train",
-        {config_of_texts(run->settings, checkpoint.string(), program_.name, program_.presets), run->data});
+    check_same_run("train",
+                   {config_of_texts(run->settings, checkpoint.string(), program_.name, program_.presets),
+                    run->data.fingerprint, std::nullopt});
   const TrainingState state = restore_checkpoint(checkpoint, model_->parameters(), *optimizer_);
   const int begun = state.epochs + (state.steps > 0 ? 1 : 0);
   if (begun > config_.epochs)  // the weights after fewer epochs are gone
@@ -185,15 +190,11 @@ TrainingState Session::continue_from(const fs::path& checkpoint) {
                             checkpoint.string(), begun, config_.epochs));
   trainer_->resume(state);
   log_position_ = log_position_of(metadata, state.epochs);
-  const fs::path metrics = folder_ / kMetricsFile;
-  if (state.epochs > 0) history_.epochs = read_metrics(metrics);
-  const auto epochs = static_cast<std::size_t>(state.epochs);
-  check(history_.epochs.size() >= epochs, file_error("read"), "{}: expected {} epochs, got {}",
-        metrics.string(), epochs, history_.epochs.size());
-  history_.epochs.resize(epochs);
-  std::fprintf(stderr, "resumed %s, after epoch %d of %d%s (--retrain trains from the start)\n",
-               checkpoint.c_str(), state.epochs, config_.epochs,
-               state.steps > 0 ? fmt::format(" and {} steps", state.steps).c_str() : "");
+  history_.epochs = read_history(state.epochs);
+  std::fprintf(
+      stderr, "resumed %s, after epoch %d of %d%s (--retrain trains from the start)\n", checkpoint.c_str(),
+      state.epochs, config_.epochs,
+      state.steps > 0 ? (" and " + counted(static_cast<std::int64_t>(state.steps), "step")).c_str() : "");
   return state;
 }
 

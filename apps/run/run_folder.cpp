@@ -25,47 +25,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kLockFile = "run.lock";
 
-// What the programs write to a run folder, in the order in which move_to_previous() moves it. The model moves
-// first and config.toml last. Each of them marks a folder as that of a run, so that both folders are
-// recognised at every moment.
-constexpr std::string_view kNames[] = {kModelFile,
-                                       kCheckpointFile,
-                                       kEarlierCheckpointFile,
-                                       kMetricsFile,
-                                       kStepsFile,
-                                       "report.html",
-                                       "explorer.html",
-                                       "curves.svg",
-                                       "curves-kl.svg",
-                                       "latent.svg",
-                                       "kl.svg",
-                                       "posterior.svg",
-                                       "prior.svg",
-                                       "model.svg",
-                                       "manifold.svg",
-                                       "manifold.png",
-                                       "reconstructions.png",
-                                       "samples.png",
-                                       "examples.png",
-                                       "eval.json",
-                                       "latent.csv",
-                                       "decoded.png",
-                                       "decoded.csv",
-                                       "reconstructions.csv",
-                                       "samples.csv",
-                                       kConfigFile};
-
-// The pictures of a grid beyond the first one have its kind in their names: manifold-linear.png.
-bool is_other_manifold(std::string_view name) {
-  return name.starts_with("manifold-") && (name.ends_with(".png") || name.ends_with(".svg"));
-}
-
-// The position of a run's file in kNames; that of manifold.svg for further grids; -1 for other files.
-std::ptrdiff_t rank(std::string_view name) {
-  const auto found = std::ranges::find(kNames, is_other_manifold(name) ? "manifold.svg" : name);
-  return found == std::end(kNames) ? -1 : found - std::begin(kNames);
-}
-
 std::vector<std::string> names_in(const fs::path& folder) {
   std::vector<std::string> names;
   std::error_code error;
@@ -79,8 +38,8 @@ std::vector<std::string> names_in(const fs::path& folder) {
 // The files of a run in the folder, in the order of kNames.
 std::vector<std::string> run_files(const fs::path& folder) {
   std::vector<std::string> names = names_in(folder);
-  std::erase_if(names, [](const std::string& name) { return rank(name) < 0; });
-  std::ranges::sort(names, {}, [](const std::string& name) { return std::pair(rank(name), name); });
+  std::erase_if(names, [](const std::string& name) { return rank_of(name) < 0; });
+  std::ranges::sort(names, {}, [](const std::string& name) { return std::pair(rank_of(name), name); });
   return names;
 }
 
@@ -167,23 +126,24 @@ bool holds_run(const fs::path& folder) {
 void check_no_foreign_files(const fs::path& folder, const std::string& operation) {
   const std::vector<std::string> names = run_files(folder);
   std::error_code ignored;
-  if (const fs::path config = folder / kConfigFile; fs::exists(config, ignored) && !is_marked_config(config))
+  const auto refuse = [&](const fs::path& file) {
     fail(file_error(operation),
-         "{}: expected a file of a run, got another one, which a run would overwrite: "
-         "choose another folder with --out",
-         config.string());
-  if (names.empty() || holds_run(folder)) return;
-  fail(file_error(operation),
-       "{}: expected a file of a run, got another one, which a run would overwrite: choose "
-       "another folder with --out",
-       (folder / names.front()).string());
+         "{}: expected a file of a run, got another one, which a run would overwrite: choose another folder "
+         "with --out",
+         file.string());
+  };
+  if (const fs::path config = folder / kConfigFile; fs::exists(config, ignored) && !is_marked_config(config))
+    refuse(config);
+  if (names.empty()) return;
+  if (!holds_run(folder)) refuse(folder / names.front());
+  for (const std::string& name : names) check_own_file(folder / name, operation);
 }
 
 void remove_partial_files(const fs::path& folder) {
   std::error_code ignored;
   for (const std::string& name : names_in(folder)) {
     const std::string target = name.substr(0, name.rfind(".tmp-"));
-    if (rank(target) >= 0 && io::is_temporary_of(name, target)) fs::remove(folder / name, ignored);
+    if (rank_of(target) >= 0 && io::is_temporary_of(name, target)) fs::remove(folder / name, ignored);
   }
 }
 
@@ -194,6 +154,7 @@ void move_to_previous(const fs::path& folder) {
   io::make_folder(previous);
   check(run_files(previous).empty() || holds_run(previous), file_error("write"),
         "{}: expected a folder for the run that this one replaces, got files of others", previous.string());
+  for (const std::string& name : run_files(previous)) check_own_file(previous / name, "write");
   for (const std::string& name : run_files(previous)) fs::remove(previous / name);
   for (const std::string& name : names) fs::rename(folder / name, previous / name);
   io::sync_folder(previous);

@@ -4,14 +4,10 @@
 #include <filesystem>
 #include <string>
 
+#include "apps/run/run_files.h"
+
 namespace gpuvae::apps {
 
-inline constexpr const char* kModelFile = "model.safetensors";
-inline constexpr const char* kCheckpointFile = "checkpoint.safetensors";
-inline constexpr const char* kEarlierCheckpointFile = "checkpoint-previous.safetensors";  // last but one
-inline constexpr const char* kConfigFile = "config.toml";
-inline constexpr const char* kMetricsFile = "metrics.csv";
-inline constexpr const char* kStepsFile = "steps.csv";
 inline constexpr const char* kPreviousFolder = "previous";
 
 // The exclusive use of a run folder by this process. The operating system releases the lock when the process
@@ -34,13 +30,15 @@ class FolderLock {
 
 // Whether the folder has a file that only the programs write: a marked config.toml, a model or a checkpoint.
 bool holds_run(const std::filesystem::path& folder);
-// Throws Error if config.toml is not one that the programs wrote, or if the folder holds no run but has files
-// with the names of a run's files. A run would overwrite these files.
+// Throws Error if config.toml is not one that the programs wrote, if the folder holds no run but has files
+// with the names of a run's files, or if it holds a run beside which such a file came from elsewhere (see
+// check_own_file). A run would overwrite these files.
 void check_no_foreign_files(const std::filesystem::path& folder, const std::string& operation);
 // Removes the temporary files that a killed process left.
 void remove_partial_files(const std::filesystem::path& folder);
 // Moves all files of the folder's run to its sub-folder previous/, and prints a note. A run that is already
-// in previous/ is removed. Files that no run wrote stay where they are.
+// in previous/ is removed. Files that no run wrote stay where they are; Error is thrown if one of them has
+// the name of a run's file in previous/.
 void move_to_previous(const std::filesystem::path& folder);
 
 }  // namespace gpuvae::apps

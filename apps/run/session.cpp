@@ -8,6 +8,7 @@
 #include "apps/run/other_data.h"
 #include "gpuvae/threads.h"
 #include "kernels/check.h"
+#include "src/data/counted.h"
 #include "src/io/file.h"
 
 namespace gpuvae::apps {
@@ -57,7 +58,7 @@ void Session::load_data() {
   std::fprintf(stderr, "data    %s: %lld training and %lld validation %s\n", facts_.source.c_str(),
                static_cast<long long>(train_.count()), static_cast<long long>(validation_.count()),
                has_pictures() ? fmt::format("images of {}x{}", train_.height, train_.width).c_str()
-                              : fmt::format("rows of {} columns", train_.width).c_str());
+                              : ("rows of " + counted(train_.width, "column")).c_str());
   say_data(split);
 }
 
@@ -72,41 +73,54 @@ bool Session::open_model(const std::string& command) {
   std::error_code ignored;
   const fs::path file = folder_ / kModelFile;
   if (!fs::exists(file, ignored)) return false;
-  const std::optional<RunDescription> run = read_description(file, program_.name);
-  if (!run) return false;
+  std::optional<RunDescription> run = read_description(file, program_.name);
+  const bool described = run.has_value();
+  if (!run) run = description_beside_model();
+  if (!run) {
+    check(fs::exists(folder_ / kConfigFile, ignored), file_error(command),
+          "{}: expected a model whose metadata describe its run, got one without (another program may have "
+          "dropped them), and no {} beside it: copy that file of the run into the folder",
+          file.string(), kConfigFile);
+    return false;
+  }
   config_ = resolved(config_, run->data.bytes);
-  check_same_run(command, {config_of_texts(run->settings, file.string(), program_.name, program_.presets),
-                           std::nullopt});
+  HeldRun held{config_of_texts(run->settings, file.string(), program_.name, program_.presets), "", {}};
+  if (!described) held.config.epochs = config_.epochs;  // a checkpoint may be older than config.toml
+  check_same_run(command, held);
   facts_ = run->data;
   build_model();
   const int epochs = epochs_of(load_parameters(file, model_->parameters()));
-  std::fprintf(stderr, "loaded  %s, trained for %d epochs\n", file.c_str(), epochs);
-  if (epochs < config_.epochs)
-    std::fprintf(stderr, "note    its run has %d epochs and is not finished (--resume continues it)\n",
-                 config_.epochs);
+  if (!described)
+    std::fprintf(stderr, "note    %s does not describe its run: the checkpoint beside it does\n",
+                 file.c_str());
+  std::fprintf(stderr, "loaded  %s%s\n", file.c_str(),
+               epochs < 0 ? "" : (", trained for " + counted(epochs, "epoch")).c_str());
+  if (epochs >= 0 && epochs < config_.epochs)
+    std::fprintf(stderr, "note    its run has %s and is not finished (--resume continues it)\n",
+                 counted(config_.epochs, "epoch").c_str());
   return true;
 }
 
 std::string Session::load_data_of_model() {
   const DataFacts of_model = facts_;
   const RunConfig config = config_;
-  std::string why;
+  std::string what;
   try {
     load_data();
     if (config_.data.builtin != config.data.builtin)
-      why = "its files are not in --data-dir, $GPUVAE_DATA_DIR or data/";
+      what = "are missing: their files are not in --data-dir, $GPUVAE_DATA_DIR or data/";
     else if (facts_.fingerprint != of_model.fingerprint)
-      why = fmt::format("{} has another training set (fingerprint {} instead of {})", facts_.source,
-                        facts_.fingerprint, of_model.fingerprint);
+      what = fmt::format("have changed: the training set of {} had the fingerprint {} and now has {}",
+                         facts_.source, of_model.fingerprint, facts_.fingerprint);
   } catch (const Error& error) {
-    why = error.what();
+    what = fmt::format("cannot be read: {}", error.what());
   }
   facts_ = of_model;
   config_ = config;
-  if (why.empty()) return "";
+  if (what.empty()) return "";
   train_ = validation_ = {};
-  return fmt::format("the data on which {} was trained ({}) are missing: {}", (folder_ / kModelFile).string(),
-                     facts_.source, why);
+  return fmt::format("the data on which {} was trained ({}) {}", (folder_ / kModelFile).string(),
+                     facts_.source, what);
 }
 
 std::string Session::unit() const {
@@ -122,26 +136,6 @@ EvaluationOptions Session::evaluation() const {
 
 Dataset Session::images(const std::string& set, std::int64_t most) const {
   return first_images(set == "train" || validation_.count() == 0 ? train_ : validation_, most);
-}
-
-void Session::check_same_run(const std::string& command, const HeldRun& held) const {
-  const bool train = command == "train";
-  RunConfig mine = config_;
-  if (!train) {  // these flags also describe the file of --input
-    mine.data.header = held.config.data.header;
-    mine.data.variable = held.config.data.variable;
-  }
-  const std::optional<Difference> d =
-      train ? training_difference(held.config, mine) : first_difference(held.config, mine);
-  if (d)
-    throw Error(command, fmt::format("{0} holds a run with {1} {2}, got {1} {3}: {4}, or add --retrain",
-                                     folder_.string(), d->flag, d->a, d->b,
-                                     train ? "choose another folder with --out" : "give the same settings"));
-  if (held.data && held.data->fingerprint != facts_.fingerprint)
-    throw Error(command,
-                fmt::format("{} holds a run on another training set (fingerprint {}, got {} of {}): "
-                            "choose another folder with --out, or add --retrain",
-                            folder_.string(), held.data->fingerprint, facts_.fingerprint, facts_.source));
 }
 
 }  // namespace gpuvae::apps

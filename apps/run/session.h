@@ -34,8 +34,9 @@ class Session {
   // Reads nothing yet. Throws Error for an unknown device.
   Session(const Program& program, const RunConfig& config);
 
-  // Loads the folder's model from its file alone, without data. Returns false if there is no model, or if its
-  // file does not describe the run. Throws Error if the configuration differs from that of the model.
+  // Loads the folder's model without data. The model's file or a checkpoint describes the run. Returns false
+  // if there is no model, or if only config.toml describes the run. Throws Error if nothing describes it, or
+  // if the configuration differs from that of the model.
   bool open_model(const std::string& command);
   // Loads the data on which the model of open_model() was trained. Returns an empty text, or the reason why
   // the data are missing.
@@ -77,13 +78,21 @@ class Session {
   EvaluationOptions evaluation() const;
 
  private:
-  // What the folder holds, according to its model, its checkpoint or its config.toml.
+  // What the folder holds, according to its model, its checkpoints or its config.toml.
   struct HeldRun {
     RunConfig config;
-    std::optional<DataFacts> data;
+    std::string fingerprint;           // of the training set; empty if no file says it
+    std::optional<RunConfig> of_file;  // config.toml, if `config` comes from a model or a checkpoint
   };
   std::optional<HeldRun> held_run() const;
+  // The description in an intact checkpoint, for a model whose metadata were dropped.
+  std::optional<RunDescription> description_beside_model() const;
   void check_same_run(const std::string& command, const HeldRun& held) const;
+  void check_unchanged_config(const HeldRun& held) const;
+  // All checks of a folder that holds a run, before that run is loaded or continued.
+  void check_held(const std::string& command, const HeldRun& held) const;
+  void say_new_description(const HeldRun& held) const;
+  void keep_description() const;
   void build_model();
   void announce() const;
   bool reload(const std::string& command);
@@ -93,6 +102,7 @@ class Session {
   TrainingState resume();
   TrainingState continue_from(const std::filesystem::path& checkpoint);
   void check_unchanged_model() const;
+  std::vector<EpochResult> read_history(int epochs) const;
 
   void train_from(const TrainingState& start);
   void train_epoch(class Progress& progress, class CheckpointTimer& timer);

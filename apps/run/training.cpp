@@ -5,10 +5,12 @@
 #include <cstdio>
 
 #include "apps/cli/config_file.h"
+#include "apps/run/other_data.h"
 #include "apps/run/progress.h"
 #include "apps/run/session.h"
 #include "apps/run/stop_signals.h"
 #include "kernels/check.h"
+#include "src/data/counted.h"
 #include "src/io/file.h"
 #include "src/io/safetensors.h"
 
@@ -113,9 +115,11 @@ EpochResult Session::run_epoch(Progress& progress) {
       if (steps_) steps_->update(epoch, images, so_far);
     });
   } catch (const Error& error) {
-    if (epoch == 1) throw;
-    throw std::runtime_error(
-        fmt::format("{}; {} holds epoch {}", error.what(), (folder_ / kModelFile).string(), epoch - 1));
+    std::string text = error.what();
+    const std::string advice = scaling_advice(facts_.description);
+    if (text.find("not finite") != text.npos && !advice.empty()) text += "; " + advice;
+    if (epoch > 1) text += fmt::format("; {} holds epoch {}", (folder_ / kModelFile).string(), epoch - 1);
+    throw std::runtime_error(text);
   }
 }
 
@@ -124,7 +128,10 @@ EpochResult Session::run_epoch(Progress& progress) {
 void Session::begin_files() {
   if (config_written_) return;
   if (replaces_) move_to_previous(folder_);
-  io::write_file(folder_ / kConfigFile, to_toml(config_, program_.name));
+  // Without the fingerprint, an older version's folder stays recognisable: its pictures have no marks.
+  const bool older = is_of_older_version(folder_);
+  io::write_file(folder_ / kConfigFile,
+                 to_toml(config_, program_.name) + (older ? "" : fingerprint_line(facts_.fingerprint)));
   config_written_ = true;
   if (!replaces_) return;
   replaces_ = false;
@@ -141,10 +148,9 @@ void Session::stop() const {
                     signal_name(signal), folder_.string()));
   const std::uint64_t steps = trainer_->steps_done();
   throw Stopped(signal,
-                fmt::format("stopped by {} after {} step{} ({} epoch{}): {} has them, and the same command "
-                            "continues",
-                            signal_name(signal), steps, steps == 1 ? "" : "s", trainer_->epochs_done(),
-                            trainer_->epochs_done() == 1 ? "" : "s", (folder_ / kCheckpointFile).string()));
+                fmt::format("stopped by {} after {} ({}): {} has them, and the same command continues",
+                            signal_name(signal), counted(static_cast<std::int64_t>(steps), "step"),
+                            counted(trainer_->epochs_done(), "epoch"), (folder_ / kCheckpointFile).string()));
 }
 
 void Session::save_model(int epoch, Durability durability) const {
@@ -159,6 +165,7 @@ void Session::save_model(int epoch, Durability durability) const {
 // is written, so that the folder has a complete checkpoint at every moment.
 void Session::save_checkpoint(Durability durability) const {
   std::map<std::string, std::string> metadata = metadata_of(config_, facts_, program_.name);
+  metadata[kMetricsKey] = rows_text(history_.epochs);
   if (steps_) {
     const StepLog::Position& log = steps_->position();
     metadata["log_epoch"] = std::to_string(log.epoch);
@@ -170,9 +177,9 @@ void Session::save_checkpoint(Durability durability) const {
   const fs::path kept = folder_ / fmt::format("{}.tmp-0", kEarlierCheckpointFile);
   std::error_code error;
   fs::remove(kept, error);
-  fs::create_hard_link(file, kept, error);
-  if (error) fs::copy_file(file, kept, error);  // some file systems have no hard links
-  const bool has_earlier = !error;              // the first checkpoint has none
+  fs::create_hard_link(fs::canonical(file, error), kept, error);  // not to a link, whose target will change
+  if (error) fs::copy_file(file, kept, error);                    // some file systems have no hard links
+  const bool has_earlier = !error;                                // the first checkpoint has none
   try {
     gpuvae::save_checkpoint(file, model_->parameters(), *optimizer_, trainer_->state(), metadata, durability);
   } catch (...) {

@@ -5,6 +5,7 @@
 #include "gpuvae/custom.h"
 #include "gpuvae/data.h"
 #include "gpuvae/device.h"
+#include "gpuvae/distributed.h"
 #include "gpuvae/distributions.h"
 #include "gpuvae/error.h"
 #include "gpuvae/evaluate.h"

@@ -78,6 +78,9 @@ class Optimizer {
   // clip_norm is 0.
   [[nodiscard]] double gradient_norm() const;
 
+  // The gradients that step() uses, with the arena's layout. Gradients that parameters do not have are set to
+  // zero first. A distributed run sums them over its ranks.
+  [[nodiscard]] Tensor gradients();
   // The arena of the parameters, f32, one-dimensional, with gaps for alignment. Parameters with decay come
   // first.
   [[nodiscard]] Tensor values() const { return values_; }

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "gpuvae/data.h"
+#include "gpuvae/distributed.h"
 #include "gpuvae/optim.h"
 #include "gpuvae/schedule.h"
 #include "gpuvae/vae.h"
@@ -34,6 +35,9 @@ struct TrainOptions {
   double report_seconds = 0.5;              // minimum seconds between reports on a GPU; see report_steps
   LearningRateSchedule schedule = {};       // factors of the learning rate; empty: always 1
   Executor executor = Executor::automatic;  // eager and graph agree bit for bit; fused rounds differently
+  // Divides every batch among several ranks. The executor is then eager, and free_bits must be 0, because
+  // free bits depend on the whole batch.
+  std::shared_ptr<Communicator> communicator = {};
 };
 
 // The number of steps in a pass over `images` images.
@@ -165,6 +169,7 @@ class Trainer {
   [[nodiscard]] std::int64_t images_after(std::uint64_t steps) const;  // within one epoch
   void begin_epoch();
   EpochResult run_epoch(const ProgressCallback& progress, bool& stopped);
+  [[nodiscard]] bool any_rank(bool condition) const;
   bool train_to(std::uint64_t end, const ProgressCallback& progress);
   [[nodiscard]] std::uint64_t steps_at_once(std::uint64_t end, bool reports) const;
   bool report_steps();

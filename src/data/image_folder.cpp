@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "kernels/check.h"
+#include "src/data/counted.h"
 #include "src/data/image_notes.h"
 #include "src/data/readers.h"
 #include "src/io/image.h"
@@ -75,8 +76,10 @@ Listing list_images(const fs::path& folder, Entries top) {
         "{}: expected images, got an empty folder", path);
   if (top.folders.empty()) return {.files = std::move(top.files), .labels = {}, .classes = {}};
   if (!top.files.empty())
-    fail(file_error("read"), "{}: expected either images or sub-folders (classes), got both: {} and {}", path,
-         top.files[0].filename().string(), top.folders[0].filename().string());
+    fail(file_error("read"),
+         "{}: expected either images or sub-folders (classes), got the sub-folder {} and beside it the file "
+         "{}: move the file away",
+         path, top.folders[0].filename().string(), top.files[0].filename().string());
   check(top.folders.size() <= 256, file_error("read"), "{}: expected at most 256 classes, got {}", path,
         top.folders.size());
   return list_classes(top);
@@ -144,7 +147,8 @@ void unite_classes(Rows& a, Rows& b) {
 std::string images_text(const fs::path& folder, const Rows& rows) {
   std::string text = fmt::format("{}: images of {} x {}", short_name(folder), rows.height, rows.width);
   if (!rows.classes.empty())
-    text += fmt::format(", {} classes ({})", rows.classes.size(), fmt::join(rows.classes, ", "));
+    text +=
+        fmt::format(", {} ({})", counted(std::ssize(rows.classes), "class"), fmt::join(rows.classes, ", "));
   return text;
 }
 

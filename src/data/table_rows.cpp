@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "kernels/check.h"
+#include "src/data/counted.h"
 #include "src/data/readers.h"
 #include "src/io/table.h"
 #include "src/io/table_cells.h"
@@ -96,8 +97,8 @@ std::string class_text(const std::vector<std::string>& classes) {
   constexpr std::size_t kMaxNames = 10;
   if (classes.empty()) return "";
   const auto some = std::span(classes).first(std::min(kMaxNames, classes.size()));
-  return fmt::format(" ({} {}: {}{})", classes.size(), classes.size() == 1 ? "class" : "classes",
-                     fmt::join(some, ", "), some.size() < classes.size() ? ", ..." : "");
+  return fmt::format(" ({}: {}{})", counted(std::ssize(classes), "class"), fmt::join(some, ", "),
+                     some.size() < classes.size() ? ", ..." : "");
 }
 
 }  // namespace
@@ -116,7 +117,7 @@ Source read_table_rows(const fs::path& path, const DatasetOptions& options, cons
         rows.path));
   rows.width = to_int(rows.path, std::ssize(table.columns));
   rows.values = std::move(table.values);
-  source.description = fmt::format("{}: {} columns", short_name(path), rows.width);
+  source.description = fmt::format("{}: {}", short_name(path), counted(rows.width, "column"));
   if (!table.label_column.empty())
     source.description += fmt::format(", labels from '{}'", table.label_column);
   if (table.has_names) rows.columns = std::move(table.columns);

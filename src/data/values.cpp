@@ -164,6 +164,11 @@ ValueRange check_range(Rows& rows, const ValueRange& like) {
   if (like.scaled) {
     check_each(rows, fmt::format("values from {} to {}, like the training data", like.low, like.high),
                [&](double v) { return v >= like.low && v <= like.high; });
+    if (e.low >= 0 && e.high > 0 && e.high <= 1 && like.high > 2)
+      rows.notes.push_back(
+          fmt::format("{}: the values reach only {:.7g} of {:.7g} and were scaled like the training data: if "
+                      "they were scaled to [0, 1] before, multiply them by {:.7g}",
+                      rows.path, e.high, like.high, like.high));
     return like;
   }
   if (like.kind == ValueKind::bytes) {
@@ -175,14 +180,15 @@ ValueRange check_range(Rows& rows, const ValueRange& like) {
       return {ValueKind::unit, 0, 1, false};
     }
     check_each(rows, "whole numbers from 0 to 255, like the training data", is_byte);
-    check(e.high != 1, file_error("read"),
-          "{}: expected whole numbers from 0 to 255, like the training data, got only 0 and 1", rows.path);
-    return like;
+    if (e.high != 1) return like;
+    rows.notes.push_back(fmt::format(
+        "{}: the values are only 0 and 1 and were taken as 0 and 255 of 255 (black and white)", rows.path));
+    return {ValueKind::unit, 0, 1, false};
   }
   check(
       rows.origin != Origin::pixels && (!rows.holds_bytes() || like.kind == ValueKind::counts || e.high <= 1),
-      file_error("read"), "{}: expected floating-point numbers, like the training data, got bytes",
-      rows.path);
+      file_error("read"), "{}: expected floating-point numbers, like the training data, got bytes{}",
+      rows.path, like.kind == ValueKind::unit ? ": divide them by 255 and save them as floats" : "");
   if (like.kind == ValueKind::unit)
     check_each(rows, "numbers from 0 to 1, like the training data",
                [](double v) { return v >= 0 && v <= 1; });

@@ -18,7 +18,7 @@ ValueRange decide_range(Rows& rows, const std::optional<std::array<double, 2>>& 
 
 // Throws Error "[read] path: reason" unless all values fit the range of a model's training data. Returns the
 // range to convert them with: `like`, or the range [0, 1] if the training data are bytes and the values are
-// bytes that were already divided by 255.
+// bytes that were already divided by 255, or only 0 and 1.
 ValueRange check_range(Rows& rows, const ValueRange& like);
 
 // Throws Error "[read] path: reason" if the magnitude of a value exceeds `limit`. The numbers are then

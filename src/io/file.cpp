@@ -42,10 +42,21 @@ fs::path beside(fs::path path, std::string_view tag) {
   return path;
 }
 
+// The file that a path names after all symbolic links, which need not exist. A rename would replace a link.
+fs::path target_of(fs::path path) {
+  constexpr int kMaxLinks = 40;  // the limit of Linux
+  std::error_code error;
+  for (int links = 0; fs::is_symlink(fs::symlink_status(path, error)); ++links) {
+    if (links == kMaxLinks) fail_on("write", path, reason(ELOOP));
+    path = path.parent_path() / fs::read_symlink(path, error);
+  }
+  return path;
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(fs::path path, Sync sync)
-    : path_(std::move(path)), temporary_(beside(path_, kTemporary)), sync_(sync) {
+    : path_(target_of(std::move(path))), temporary_(beside(path_, kTemporary)), sync_(sync) {
   std::error_code unused;
   const fs::file_status target = fs::status(path_, unused);
   if (fs::is_directory(target)) fail_on("write", path_, reason(EISDIR));

@@ -15,7 +15,8 @@ namespace gpuvae::io {
 // written often and whose last version may be lost.
 enum class Sync : bool { no, yes };
 
-// A file that appears at `path` complete or not at all. write() writes to `path.tmp-<pid>`, and commit()
+// A file that appears at `path` complete or not at all. If `path` is a symbolic link, the file that it names
+// is written, and the link stays. write() writes to `path.tmp-<pid>`, and commit()
 // renames this file to `path`. With Sync::yes, the bytes are on the disk before the rename, and the new name
 // is on the disk when commit() returns. Without commit(), the destructor removes the temporary file, and an
 // older file at `path` stays unchanged. At most one AtomicFile per path may be open in a process.

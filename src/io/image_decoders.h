@@ -50,7 +50,8 @@ struct DecodedImage {
 // ignored, as other programs do.
 
 // Reads every colour type and depth, interlaced or not, at most 1,000,000 pixels wide and high. The CRC of
-// every chunk must be correct. gAMA chunks and colour profiles are ignored.
+// every chunk must be correct. gAMA chunks and colour profiles are ignored. An animation (APNG) of several
+// frames is refused.
 DecodedImage decode_png(const ImageSource& source);
 // Reads grey, YCbCr and RGB images, and CMYK and YCCK as Adobe's programs write them: baseline or
 // progressive, 8 bits per sample. Arithmetic coding is not supported, because it sets no limit on the number

@@ -164,6 +164,23 @@ void convert(const Layout& layout, const std::uint8_t* bytes, DecodedImage& out)
   }
 }
 
+// The number of frames that an acTL chunk of an animated PNG declares; 1 without such a chunk. The chunk
+// comes before the pixels (APNG specification), and libpng ignores it.
+std::uint64_t frames_of(std::string_view bytes) {
+  const auto number = [&](std::size_t at) {
+    std::uint64_t value = 0;
+    for (const char c : bytes.substr(at, 4)) value = value << 8 | static_cast<std::uint8_t>(c);
+    return value;
+  };
+  constexpr std::size_t kFirstChunk = 8, kAroundData = 12;
+  for (std::size_t at = kFirstChunk; at + kAroundData <= bytes.size(); at += kAroundData + number(at)) {
+    const std::string_view kind = bytes.substr(at + 4, 4);
+    if (kind == "acTL" && at + 16 <= bytes.size()) return number(at + 8);
+    if (kind == "IDAT") break;
+  }
+  return 1;
+}
+
 }  // namespace
 
 DecodedImage decode_png(const ImageSource& source) {
@@ -174,6 +191,8 @@ DecodedImage decode_png(const ImageSource& source) {
   d.info = d.png != nullptr ? png_create_info_struct(d.png) : nullptr;
   source.require(d.info != nullptr, "out of memory");
   source.require(read_header(d), "{}", d.reason.data());
+  const std::uint64_t frames = frames_of(source.bytes);
+  source.require(frames <= 1, "expected a single image, got an animation of {} frames (APNG)", frames);
   const std::uint64_t width = png_get_image_width(d.png, d.info),
                       height = png_get_image_height(d.png, d.info);
   const auto bits_per_pixel = static_cast<std::uint64_t>(d.depth * png_get_channels(d.png, d.info));

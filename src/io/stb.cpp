@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include <cstdlib>
+#include <string>
 
 namespace {
 
@@ -17,6 +18,18 @@ unsigned char* compress_with_zlib(unsigned char* data, int size, int* compressed
   }
   *compressed_size = static_cast<int>(bytes);
   return compressed;
+}
+
+// The name of the program that made a PNG, as a tEXt chunk of the PNG specification (11.3.4.3).
+std::string software_chunk() {
+  const auto big_endian = [](unsigned long number) {
+    std::string bytes;
+    for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(number >> shift & 255);
+    return bytes;
+  };
+  const std::string body("tEXtSoftware\0gpuvae", 19);
+  const uLong crc = crc32(0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size()));
+  return big_endian(static_cast<unsigned long>(body.size() - 4)) + body + big_endian(crc);
 }
 
 }  // namespace
@@ -40,6 +53,8 @@ std::string encode_png(const Gray& image) {
                                                static_cast<std::size_t>(size));
   };
   stbi_write_png_to_func(append, &bytes, image.width, image.height, 1, image.pixels.data(), image.width);
+  constexpr std::size_t kEndOfHeader = 33;  // the signature and the chunk IHDR
+  if (!bytes.empty()) bytes.insert(kEndOfHeader, software_chunk());
   return bytes;
 }
 

@@ -85,6 +85,8 @@ class TableReader {
       line_ = lines_.number();
       if (sample.empty() && line.find('\0') != std::string_view::npos)
         bad_line(" has zero bytes: not a text file");
+      if (sample.empty() && line.find('\r') != std::string_view::npos)
+        bad_line(" has carriage returns (CR) inside: expected lines that end with LF or CR LF, got CR alone");
       bytes += line.size();
       sample.push_back({line_, std::string(line)});
     }

@@ -174,12 +174,17 @@ std::uint64_t Optimizer::steps() const {
   return steps_ + counted;
 }
 
+Tensor Optimizer::gradients() {
+  for (const Variable& v : variables_)
+    if (!v.grad()) v.zero_stored_grad();
+  return gradients_;
+}
+
 void Optimizer::step(const Clock& updates, const Tensor& factors) {
   check(!factors ||
             (factors.dtype() == DType::f64 && factors.device() == values_.device() && factors.elements() > 0),
         "optimizer", "expected factors as f64 on {}, got {}", values_.device(), factors);
-  for (const Variable& v : variables_)
-    if (!v.grad()) v.zero_stored_grad();
+  const Tensor gradient = this->gradients();
   const Device device = values_.device();
   const auto stream = Stream::current(device).handle();
   kernels::OptimizerArgs args{.kind = options_.kind, .size = values_.elements(), .decayed = decayed_};
@@ -195,7 +200,7 @@ void Optimizer::step(const Clock& updates, const Tensor& factors) {
     args.factor_count = static_cast<std::uint64_t>(factors.elements());
   }
   args.parameters = values_.data();
-  args.gradients = gradients_.data();
+  args.gradients = gradient.data();
   args.state1 = state1_.data();
   args.state2 = state2_ ? state2_.data() : nullptr;
   if (clip_) {

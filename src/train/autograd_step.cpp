@@ -4,27 +4,48 @@
 
 namespace gpuvae {
 
-Elbo losses_of(const Vae& model, const Batch& batch, const Noise& noise, const TrainOptions& options) {
+Elbo losses_of(const Vae& model, const Batch& batch, const Noise& noise, const TrainOptions& options,
+               double per_image) {
   Draw draw;
   draw.noise = noise;
   draw.noise.samples = batch.samples;
-  const double per_image = options.batch_sum ? 1.0 : 1.0 / static_cast<double>(batch.x.shape()[0]);
   const double per_pixel = options.pixel_mean ? 1.0 / static_cast<double>(batch.x.shape()[1]) : 1.0;
   return model.negative_elbo(batch.x, draw, {per_image * per_pixel, per_image, options.free_bits});
 }
 
-void count_losses(const Elbo& elbo, const TrainOptions& options, const StepContext& step, bool advance) {
+void count_losses(const Tensor& reconstruction, const Tensor& kl, const TrainOptions& options,
+                  const StepContext& step, bool advance) {
   kernels::MetricsArgs args{.count = 2};
-  args.terms[0] = elbo.reconstruction.value().data();
-  args.terms[1] = elbo.kl.value().data();
+  args.terms[0] = reconstruction.data();
+  args.terms[1] = kl.data();
   args.weights[0] = args.weights[1] = options.batch_sum ? 1.0 : static_cast<double>(step.rows);
-  const Device device = elbo.kl.device();
+  const Device device = kl.device();
   args.clock = kernel_clock("train", step.clock, device);
   args.totals = step.state->sums;
   args.bad_step = &step.state->bad_step;
   args.advance = advance ? &step.state->step : nullptr;
   device.backend().accumulate_metrics(args, Stream::current(device).handle());
 }
+
+namespace {
+
+// The rows of a batch that a rank computes. If there are fewer rows than ranks, some ranks have none: they
+// compute the first one with the weight 0.
+struct Share {
+  Batch batch;
+  bool empty = false;
+};
+Share share_of(const Batch& batch, const Communicator* ranks) {
+  if (!ranks) return {batch};
+  const std::int64_t rows = batch.x.shape()[0];
+  const std::int64_t first = rows * ranks->rank() / ranks->size(),
+                     end = rows * (ranks->rank() + 1) / ranks->size();
+  const bool empty = first == end;
+  const std::int64_t from = empty ? 0 : first, count = empty ? 1 : end - first;
+  return {{batch.x.slice(from, count), batch.samples.slice(from, count)}, empty};
+}
+
+}  // namespace
 
 AutogradStep::AutogradStep(const Vae& model, Optimizer& optimizer, const Dataset& images,
                            const TrainOptions& options)
@@ -58,13 +79,25 @@ void AutogradStep::enqueue(const StepContext& step) {
                     .purpose = RandomPurpose::posterior_noise,
                     .clock = step.clock,
                     .frozen = options_.frozen_noise};
-  const Elbo elbo = losses_of(model_, batch, noise, options_);
+  const double per_image = options_.batch_sum ? 1.0 : 1.0 / static_cast<double>(batch.x.shape()[0]);
+  const Share share = share_of(batch, options_.communicator.get());
+  const Elbo elbo = losses_of(model_, share.batch, noise, options_, share.empty ? 0 : per_image);
   const autograd::Root roots[] = {{elbo.reconstruction, 1, {}},
                                   regularizer_root(elbo.regularizer, step.clock)};
   zero_gradients();
   autograd::backward(roots);
+  Tensor reconstruction = elbo.reconstruction.value(), kl = elbo.kl.value();
+  if (options_.communicator) {
+    const Tensor losses = Tensor::empty({2}, reconstruction.dtype(), reconstruction.device());
+    losses.slice(0, 1).copy_from(reconstruction.reshape({1}));
+    losses.slice(1, 1).copy_from(kl.reshape({1}));
+    options_.communicator->sum(optimizer_.gradients());
+    options_.communicator->sum(losses);
+    reconstruction = losses.slice(0, 1);
+    kl = losses.slice(1, 1);
+  }
   optimizer_.step(step.updates, step.factors);
-  count_losses(elbo, options_, step, true);
+  count_losses(reconstruction, kl, options_, step, true);
 }
 
 }  // namespace gpuvae

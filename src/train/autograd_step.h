@@ -6,10 +6,12 @@
 
 namespace gpuvae {
 
-// Returns the losses of a batch, as a sum or a mean over the batch, weighted as `options` requires.
-Elbo losses_of(const Vae& model, const Batch& batch, const Noise& noise, const TrainOptions& options);
-// Adds the losses to the run's sums, and advances the run's step counter if `advance` is true.
-void count_losses(const Elbo& elbo, const TrainOptions& options, const StepContext& step, bool advance);
+// Returns the losses of a batch: `per_image` times the sum over the batch, otherwise weighted as `options` requires.
+Elbo losses_of(const Vae& model, const Batch& batch, const Noise& noise, const TrainOptions& options,
+               double per_image);
+// Adds the losses, one element each, to the run's sums, and advances the run's step counter if `advance` is true.
+void count_losses(const Tensor& reconstruction, const Tensor& kl, const TrainOptions& options,
+                  const StepContext& step, bool advance);
 
 class AutogradStep final : public TrainStep {
  public:

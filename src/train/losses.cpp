@@ -52,7 +52,11 @@ Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images) {
   Clock clock{.step = epoch * batches, .steps_per_epoch = batches};
   StepContext step;
   step.state = static_cast<RunState*>(totals.data());
+  // Ranks evaluate different batches.
+  const Communicator* ranks = options_.communicator.get();
   for (std::uint64_t i = 0; i < batches; ++i, ++clock.step) {
+    if (ranks && i % static_cast<std::uint64_t>(ranks->size()) != static_cast<std::uint64_t>(ranks->rank()))
+      continue;
     const Batch batch = gather_batch(images.examples, options_.validation_batch, clock, in_order);
     const Noise noise{.seed = options_.data.seed,
                       .purpose = RandomPurpose::validation_noise,
@@ -60,11 +64,17 @@ Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images) {
                       .frozen = options_.frozen_noise};
     step.clock = clock;
     step.rows = batch.x.shape()[0];
-    count_losses(losses_of(model_, batch, noise, options_), options_, step, false);
+    const double per_image = options_.batch_sum ? 1.0 : 1.0 / static_cast<double>(step.rows);
+    const Elbo elbo = losses_of(model_, batch, noise, options_, per_image);
+    count_losses(elbo.reconstruction.value(), elbo.kl.value(), options_, step, false);
   }
-  const RunState sums = read_run_state(totals);
-  check(sums.bad_step == 0, "evaluate", "the loss is not finite after epoch {}", epoch + 1);
-  return mean_of({sums.sums[0], sums.sums[1], images.count()});
+  const RunState own = read_run_state(totals);
+  Tensor sums =
+      Tensor::from(std::vector<double>{own.sums[0], own.sums[1], own.bad_step > 0 ? 1.0 : 0.0}, {3});
+  if (ranks) options_.communicator->sum(sums);
+  const std::vector<double> all = sums.to_doubles();
+  check(all[2] == 0, "evaluate", "the loss is not finite after epoch {}", epoch + 1);
+  return mean_of({all[0], all[1], images.count()});
 }
 
 }  // namespace gpuvae

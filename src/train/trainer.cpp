@@ -74,6 +74,11 @@ Trainer::Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset 
   check(train_.examples.device() == model.device(), "train", "expected the examples on {}, got {}",
         model.device(), train_.examples);
   check_belongs(model, optimizer);
+  check(!options.communicator || options.free_bits == 0, "train",
+        "expected no free bits with several ranks, got {}", options.free_bits);
+  check(
+      !options.communicator || options.executor == Executor::automatic || options.executor == Executor::eager,
+      "train", "expected the executor eager with several ranks, got {}", name(options.executor));
   steps_per_epoch_ = static_cast<std::uint64_t>(gpuvae::steps_per_epoch(options, train_.count()));
   check(steps_per_epoch_ > 0, "train", "expected at least one batch of {}, got {} images", options.batch_size,
         train_.count());
@@ -86,11 +91,12 @@ Trainer::Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset 
   const auto between = std::max<std::uint64_t>(
       1, reports_wait() ? static_cast<std::uint64_t>(full)
                         : static_cast<std::uint64_t>(std::min(full, options.report_steps)));
-  executor_ = std::make_unique<StepExecutor>(choose_step(), options.executor, between);
+  executor_ = std::make_unique<StepExecutor>(
+      choose_step(), options.communicator ? Executor::eager : options.executor, between);
 }
 
 ChosenStep Trainer::choose_step() {
-  const Executor asked = options_.executor;
+  const Executor asked = options_.communicator ? Executor::eager : options_.executor;
   const bool cuda = !model_.device().is_cpu();
   ChosenStep step;
   if (cuda && (asked == Executor::automatic || asked == Executor::fused)) {
@@ -216,6 +222,14 @@ void Trainer::report_progress(const ProgressCallback& progress, std::uint64_t be
   reported_ = std::chrono::steady_clock::now();
 }
 
+// Returns whether `condition` is true on any rank, so that all ranks stop after the same step.
+bool Trainer::any_rank(bool condition) const {
+  if (!options_.communicator) return condition;
+  const Tensor ranks = Tensor::from(std::vector<float>{condition ? 1.0f : 0.0f}, {1});
+  options_.communicator->sum(ranks);
+  return ranks.item() > 0;
+}
+
 // Runs steps of one epoch, up to step number `end` of the run. Waits for the device only for reports and at
 // the end. Returns whether a callback stopped the run.
 bool Trainer::train_to(std::uint64_t end, const ProgressCallback& progress) {
@@ -237,7 +251,7 @@ bool Trainer::train_to(std::uint64_t end, const ProgressCallback& progress) {
     optimizer_.count(steps);
     step_ += steps;
     stop = report_steps();
-    stop = (stop_condition_ && stop_condition_()) || stop;
+    stop = any_rank((stop_condition_ && stop_condition_()) || stop);
     if (progress || stop_condition_) ahead.launched();
     if (progress) report_progress(progress, before);
   }

@@ -14,9 +14,23 @@ finish() {
   exit $((failures > 0))
 }
 
+# override ARGUMENTS... sets the array `arguments`, in which a later flag replaces an earlier one of the same
+# name. The programs refuse a flag that is given twice.
+override() {
+  local word name skips=0; arguments=()
+  while [ $# -gt 0 ]; do
+    word=$1 name=${1%%=*}; shift
+    if [[ $word == --* ]]; then
+      skips=0
+      [[ " $* " == *" $name"[\ =]* ]] && skips=1
+    fi
+    [ $skips -eq 1 ] || arguments+=("$word")
+  done
+}
+
 # run ARGUMENTS... runs the program successfully, with output in stdout.txt and log.txt. said and says check
 # for a matching line of the log and of the output.
-run() { "$program" "$@" >stdout.txt 2>log.txt || fail "'$*' failed: $(cat log.txt)"; }
+run() { override "$@"; "$program" "${arguments[@]}" >stdout.txt 2>log.txt || fail "'$*' failed: $(cat log.txt)"; }
 said() { grep -qE -- "$1" log.txt || fail "not said: '$1': $(cat log.txt)"; }
 not_said() { grep -qE -- "$1" log.txt && fail "said: '$1': $(cat log.txt)"; }
 says() { grep -qE -- "$1" stdout.txt || fail "no line '$1': $(cat stdout.txt)"; }
@@ -24,7 +38,8 @@ says() { grep -qE -- "$1" stdout.txt || fail "no line '$1': $(cat stdout.txt)"; 
 # expect_error STATUS PATTERN ARGUMENTS... expects that exit status and one matching line on stderr.
 expect_error() {
   local status=$1 pattern=$2 got; shift 2
-  "$program" "$@" >stdout.txt 2>stderr.txt
+  override "$@"
+  "$program" "${arguments[@]}" >stdout.txt 2>stderr.txt
   got=$?
   [ $got -eq "$status" ] || fail "'$*' exited with $got, expected $status: $(cat stderr.txt)"
   grep -E "^$(basename "$program"): " stderr.txt | grep -qE -- "$pattern" || fail "'$*' did not say '$pattern': $(cat stderr.txt)"

@@ -96,7 +96,8 @@ good=$(grep -cE '^[0-9]+,' i2/metrics.csv)
 same_weights i2/model.safetensors i3/model.safetensors
 
 # ---- a full disk, simulated by a limit on file sizes: no half-written file under its final name ----
-(trap '' XFSZ; ulimit -f 8; "$program" $small --hidden 512 --out j >/dev/null 2>stderr.txt) && fail "a full disk went unnoticed"
+override $small --hidden 512 --out j
+(trap '' XFSZ; ulimit -f 8; "$program" "${arguments[@]}" >/dev/null 2>stderr.txt) && fail "a full disk went unnoticed"
 grep -qE '^mnist_vae: \[write\].*j/' stderr.txt || fail "a full disk is not reported: $(cat stderr.txt)"
 [ -e j/model.safetensors ] && fail "a half-written model"
 no_partial_files j

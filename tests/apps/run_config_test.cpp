@@ -89,6 +89,45 @@ TEST(CommandLine, InvalidArgumentsAreErrors) {
   }
 }
 
+// The flag and the reason are in the message, which is one line.
+TEST(CommandLine, MistakesThatWouldBeIgnoredAreErrors) {
+  const std::pair<std::vector<std::string>, std::string> cases[] = {
+      {{"--hidden", "8,"}, "--hidden: expected widths of 1 or more such as 512,256, got 8,"},
+      {{"--hidden", "8,,4"}, "--hidden: expected widths"},
+      {{"--hidden", ","}, "--hidden: expected widths"},
+      {{"--manifold", "quantile:4,"}, "--manifold: expected quantile, linear or data"},
+      {{"--manifold", "quantile:4:"}, "--manifold: expected "},
+      {{"--sliders", "1:2:0.5:"}, "--sliders: expected a number"},
+      {{"--latent-names", "a,"}, "--latent-names: expected a name for every latent dimension, got a,"},
+      {{"--out", ""}, "--out: expected a path, got nothing"},
+      {{"--out="}, "--out: "},
+      {{"--data", ""}, "--data: expected a path, got nothing"},
+      {{"--data-dir", ""}, "--data-dir: expected a path, got nothing"},
+      {{"encode", "--input", ""}, "--input: expected a path, got nothing"},
+      {{"encode", "--output", ""}, "--output: expected a path, got nothing"},
+      {{"--epochs", "2", "--seed", "1", "--epochs", "2"},
+       "--epochs: expected this flag once, got it several"},
+      {{"--epochs=2", "--epochs", "3"}, "--epochs: expected this flag once"},
+      {{"--retrain", "--retrain"}, "--retrain: expected this flag once"},
+      {{"--latent-names", "pose"},
+       "--latent-names: expected 2 names for the latent dimensions, got 1 in pose"},
+      {{"--latent-names", "a,b,c"}, "--latent-names: expected 2 names for the latent dimensions, got 3"},
+      {{"--latent-names", "a,b", "--latent", "1"}, "expected 1 name for the latent dimensions, got 2"},
+      {{"--beta1", "1"}, "--beta1: expected 0 or more and below 1, got 1"},
+      {{"--beta2", "1"}, "--beta2: expected 0 or more and below 1, got 1"},
+      {{"--seed", "1\n2\r3"}, "--seed: expected a whole number of 0 or more, got 1 2 3"}};
+  for (const auto& [arguments, reason] : cases) {
+    testing::internal::CaptureStderr();
+    const CommandLine line = parse(arguments);
+    const std::string said = testing::internal::GetCapturedStderr();
+    EXPECT_EQ(line.exit_code, 2) << reason;
+    EXPECT_NE(said.find(reason), std::string::npos) << said;
+    EXPECT_EQ(said.find('\n'), said.size() - 1) << said;
+  }
+  EXPECT_EQ(parse({"--latent-names", "a,b,c", "--latent", "3"}).config.pictures.latent_names, "a,b,c");
+  EXPECT_EQ(parse({"--beta1", "0.999999"}).config.optimizer.beta1, 0.999999);
+}
+
 TEST(CommandLine, NumbersAreDecimal) {
   EXPECT_EQ(parse({"--latent", "010"}).config.model.latent, 10);
   EXPECT_EQ(parse({"--seed", "0017"}).config.seed, 17u);
@@ -143,7 +182,7 @@ std::vector<std::string> arguments_of(const std::string& lines) {
 
 // Every setting differs from its default, which reveals a setting that is not written or has a wrong name.
 const char* const kEverything =
-    "--preset other\n--seed 3\n--device cpu\n--executor eager\n--out x\n--epochs 9\n--log-every 4\n"
+    "--preset other\n--seed 3\n--device cpu\n--threads 6\n--executor eager\n--out x\n--epochs 9\n--log-every 4\n"
     "--checkpoint-every 2epochs\n"
     "--data-dir d\n--data a b.csv\n--label-column class\n--header no\n--columns a,\"b, c\"\n--value-range "
     "-1.5:2\n--variable faces\n--standardize\n--validation-fraction 0.25\n"
@@ -157,11 +196,12 @@ const char* const kEverything =
     "--beta2 0.25\n--epsilon 0.75\n--l2 0.01\n--l2-biases\n--schedule step\n--lr-warmup 1.5\n"
     "--lr-decay-epochs 3.5\n--lr-decay-rate 0.75\n--clip-norm 6\n--encode sample\n"
     "--manifold quantile:5:0.01:0.99:left-up,data:3\n--samples 18\n--reconstructions 19\n--examples 20\n"
-    "--latent-names pose,humour\n--sliders -15:15:3:0.01";
+    "--latent-names pose,humour,c,d,e\n--sliders -15:15:3:0.01";
 
 void expect_everything(const RunConfig& c) {
   EXPECT_EQ(c.preset + c.device + c.out, "othercpux");
   EXPECT_EQ(c.seed, 3u);
+  EXPECT_EQ(c.threads, 6);
   EXPECT_EQ(c.epochs, 9);
   EXPECT_EQ(c.log_every, 4);
   EXPECT_EQ(c.checkpoint_every, "2epochs");
@@ -228,7 +268,7 @@ void expect_everything(const PictureSettings& p) {
   EXPECT_EQ(p.samples, 18);
   EXPECT_EQ(p.reconstructions, 19);
   EXPECT_EQ(p.examples, 20);
-  EXPECT_EQ(p.latent_names, "pose,humour");
+  EXPECT_EQ(p.latent_names, "pose,humour,c,d,e");
   EXPECT_EQ(p.sliders, "-15:15:3:0.01");
 }
 

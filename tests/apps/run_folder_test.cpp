@@ -109,6 +109,59 @@ TEST(RunFolder, FilesOfOthersAreRefused) {
   check_no_foreign_files(folder.path(), "train");
 }
 
+// Writes a config.toml as the programs write it since they mark their pictures.
+void write_config(const TemporaryFolder& folder) {
+  write(folder / "config.toml",
+        std::string(kConfigMark) + "program\n" + fingerprint_line("0123456789abcdef"));
+}
+
+TEST(RunFolder, FilesOfOthersBesideARunAreRefused) {
+  const std::pair<const char*, std::string> own[] = {
+      {"samples.png", std::string("\x89PNG...tEXtSoftware\0gpuvae", 27)},
+      {"manifold-data.svg",
+       "<svg xmlns=\"http://www.w3.org/2000/svg\" data-generator=\"gpuvae\" width=\"1\">"},
+      {"report.html", "<!doctype html>\n<meta name=\"generator\" content=\"gpuvae\">"},
+      {"eval.json", "{\n  \"program\": \"vae\",\n"},
+      {"metrics.csv", "# losses\nepoch,train_loss,train_reconstruction\n"},
+      {"steps.csv", "epoch,images,loss\n"},
+      {"latent.csv", "label,z1,z2,row\n"}};
+  for (const auto& [name, content] : own) {
+    const TemporaryFolder folder;
+    write_config(folder);
+    write(folder / name, content);
+    check_no_foreign_files(folder.path(), "train");
+    write(folder / name, "");
+    check_no_foreign_files(folder.path(), "train");  // a disk was full
+    write(folder / name, "mine");
+    const std::string expected = (folder / name).string() + ": expected a file of a run, got another one";
+    EXPECT_NE(error_of([&] { check_no_foreign_files(folder.path(), "train"); }).find(expected),
+              std::string::npos);
+    EXPECT_NE(error_of([&] { check_own_file(folder / name, "eval"); }).find(expected), std::string::npos);
+    write(folder / "config.toml", std::string(kConfigMark) + "program\n");  // of an older version
+    check_no_foreign_files(folder.path(), "train");
+  }
+}
+
+TEST(RunFolder, AFileOfOthersInPreviousIsNotRemoved) {
+  const TemporaryFolder folder;
+  write_config(folder);
+  std::filesystem::create_directory(folder / "previous");
+  std::filesystem::copy_file(folder / "config.toml", folder / "previous/config.toml");
+  write(folder / "previous/samples.png", "mine");
+  EXPECT_NE(
+      error_of([&] { move_to_previous(folder.path()); }).find("previous/samples.png: expected a file of"),
+      std::string::npos);
+  EXPECT_EQ(io::read_file(folder / "previous/samples.png"), "mine");
+  EXPECT_TRUE(std::filesystem::exists(folder / "config.toml"));
+}
+
+TEST(RunFolder, ConfigNamesTheTrainingSet) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(fingerprint_in(folder / "config.toml"), "");
+  write_config(folder);
+  EXPECT_EQ(fingerprint_in(folder / "config.toml"), "0123456789abcdef");
+}
+
 TEST(RunFolder, AnOlderRunMovesAndFilesOfOthersStay) {
   const TemporaryFolder folder;
   move_to_previous(folder.path());

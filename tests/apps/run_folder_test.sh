@@ -30,12 +30,14 @@ table 1 1000 >mine.csv
 for state in changed gone; do
   [ $state = changed ] || rm mine.csv
   alone t alone
+  [ $state = changed ] && why='have changed: the training set of mine.csv: .* had the fingerprint [0-9a-f]{16} and now has' ||
+    why='cannot be read: \[read\] mine.csv'
   for folder in t alone; do
     run encode --out $folder --input other.csv --output codes2.csv; same codes.csv codes2.csv
     run decode --out $folder --input codes.csv --output decoded2.csv; same decoded.csv decoded2.csv
     run reconstruct --out $folder --input other.csv --output decoded3.csv; same decoded.csv decoded3.csv
     run sample --out $folder --samples 5 --output samples2.csv; same samples.csv samples2.csv
-    expect_untouched $folder 1 "\[eval\] the data on which $folder/model.safetensors was trained .* are missing: .*mine.csv" \
+    expect_untouched $folder 1 "\[eval\] the data on which $folder/model.safetensors was trained .* $why" \
       eval --out $folder
     expect_untouched $folder 1 "\[encode\] the data on which" encode --out $folder
     run explore --out $folder --output explorer.html
@@ -88,10 +90,15 @@ if command -v python3 >/dev/null; then
     $small --epochs 4 --out edited
   fresh a edited; edit edited/model.safetensors strip  # as many programs do; config.toml knows the rest
   run decode --out edited --z '0.5,-1;1,1' --output edited.png
+  said '^note    edited/model.safetensors does not describe its run: the checkpoint beside it does'
   same from-a/decoded.png edited.png
   expect_untouched edited 1 'was changed by another program' $small --epochs 4 --out edited
+  rm edited/checkpoint*.safetensors
+  run decode --out edited --z '0.5,-1;1,1' --output edited.png
+  same from-a/decoded.png edited.png
   alone edited stripped
-  expect_untouched stripped 1 'stripped/model.safetensors' decode --out stripped --z 1,1
+  expect_untouched stripped 1 '\[decode\] stripped/model.safetensors: expected a model whose metadata describe its run, got one without' \
+    decode --out stripped --z 1,1
   fresh a edited; edit edited/model.safetensors add nan; edit edited/model.safetensors drop checksum
   expect_untouched edited 1 'edited/model.safetensors: expected finite values, got -?nan in encoder.0.weight' eval --out edited
   fresh a edited; edit edited/model.safetensors set settings '{"speed": 3}'; edit edited/model.safetensors drop checksum

@@ -7,9 +7,12 @@
 #include <stdexcept>
 
 #include "gpuvae/ops.h"
+#include "tests/error_message.h"
 
 namespace gpuvae {
 namespace {
+
+using test::message_of;
 
 Tensor numbers(std::vector<float> values, Device device = Device::cpu()) {
   return Tensor::from(values, {static_cast<std::int64_t>(values.size())}, device);
@@ -33,15 +36,6 @@ Variable square_times(const Variable& a, const Variable& b) {
 Variable returning(const Variable& x, std::vector<Tensor> gradients) {
   return custom("mine", {x}, x.value().clone(),
                 [gradients](const Tensor&, const CustomContext&) { return gradients; });
-}
-
-std::string message_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(CustomOnDevice, GradientsFlowThroughTheOperationAndAroundIt) {

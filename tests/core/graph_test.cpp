@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <stdexcept>
 
 #include "gpuvae/error.h"
@@ -13,9 +14,13 @@
 #include "gpuvae/train.h"
 #include "kernels/backend.h"
 #include "src/train/executor.h"
+#include "tests/error_message.h"
 
 namespace gpuvae {
 namespace {
+
+using test::expect_start;
+using test::message_of;
 
 class Graphs : public testing::Test {
  protected:
@@ -24,19 +29,6 @@ class Graphs : public testing::Test {
   }
 };
 using GraphsOnDevice = Graphs;  // a suite whose name matches the filter *Device*
-
-std::string message_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-void expect_start(const std::string& message, const std::string& start) {
-  EXPECT_EQ(message.substr(0, start.size()), start) << message;
-}
 
 // Computes x = 2 x + 1 through a temporary tensor.
 void double_and_add(const Tensor& x) { x.copy_from(affine(x, 2, 1).value()); }

@@ -5,19 +5,12 @@
 #include <thread>
 
 #include "gpuvae/memory.h"
+#include "tests/error_message.h"
 
 namespace gpuvae {
 namespace {
 
-template <class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const std::exception& e) {
-    return e.what();
-  }
-  return "no error";
-}
+using test::message_of;
 
 TEST(Shape, CountsRowsAndColumns) {
   const Shape s{2, 3, 4};

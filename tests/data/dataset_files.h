@@ -34,8 +34,8 @@ inline void write_float_npy(const std::filesystem::path& path, const std::vector
 
 // Writes bytes, because write_npy writes only floats.
 inline void write_byte_npy(const std::filesystem::path& path, const std::string& shape,
-                           const std::string& bytes) {
-  std::string header = "{'descr': '|u1', 'fortran_order': False, 'shape': " + shape + ", }";
+                           const std::string& bytes, const std::string& type = "|u1") {
+  std::string header = "{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }";
   header.resize(118, ' ');
   io::write_file(path, "\x93NUMPY\x01\x00\x76\x00"s + header + bytes);
 }

@@ -9,6 +9,7 @@
 #include "gpuvae/error.h"
 #include "src/io/file.h"
 #include "src/io/idx.h"
+#include "tests/error_message.h"
 #include "tests/io/mat_bytes.h"
 #include "tests/temporary_folder.h"
 
@@ -16,12 +17,7 @@ namespace gpuvae {
 namespace {
 
 std::string error_of(const std::filesystem::path& folder) {
-  try {
-    static_cast<void>(load_mnist(folder));
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
+  return test::message_of([&] { static_cast<void>(load_mnist(folder)); });
 }
 
 void write_set(const std::filesystem::path& folder, const char* prefix, int count, int side = 4) {

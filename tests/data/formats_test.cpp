@@ -235,7 +235,9 @@ TEST(LoadImages, FoldersThatAreNotDatasets) {
   std::filesystem::create_directory(folder.path() / "sub" / "deeper");
   expect_contains(loading_error(folder.path()), {"deeper: expected an image, got a folder"});
   write_picture(folder / "a.png", 1, 1, 0);
-  expect_contains(loading_error(folder.path()), {"either images or sub-folders", "a.png and sub"});
+  expect_contains(
+      loading_error(folder.path()),
+      {"either images or sub-folders (classes), got the sub-folder sub and beside it the file a.png"});
   std::filesystem::remove_all(folder / "sub");
   io::write_file(folder / "notes.md", "text");
   expect_contains(loading_error(folder.path()), {"notes.md: not a readable PNG, JPEG, BMP or PNM image"});

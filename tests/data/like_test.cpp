@@ -187,7 +187,7 @@ struct RangeCase {
 TEST(Like, ValuesMustFitTheRangeOfTheTrainingData) {
   const RangeCase cases[] = {
       {ValueKind::bytes, {0, 128, 255, 3}, {0, 128, 256, 3}, "expected whole numbers from 0 to 255"},
-      {ValueKind::bytes, {0, 0, 0, 0}, {0, 1, 1, 0}, "like the training data, got only 0 and 1"},
+      {ValueKind::bytes, {0, 0, 0, 0}, {0, 1, -1, 0}, "expected whole numbers from 0 to 255"},
       {ValueKind::bytes, {0, 2, 1, 0}, {0, 2.5, 1, 0}, "got 2.5 in image 0, line 0, column 1"},
       {ValueKind::unit,
        {0, 1, 0.5, 1},
@@ -218,6 +218,36 @@ TEST(Like, NumbersOfTheUnitIntervalStandForBytes) {
   EXPECT_EQ(split.train.examples.dtype(), DType::f32);
   EXPECT_EQ(split.train.examples.to_vector(), (std::vector<float>{0, 0.2f, 1, 0.5f}));
   expect_contains(split.notes.back(), {"numbers from 0 to 1 and were taken as bytes already divided by 255"});
+}
+
+// Images of 0 and 1 in every type are black and white, whatever the type of the training data was.
+TEST(Like, ZerosAndOnesAreBlackAndWhiteForAModelOfBytes) {
+  const TemporaryFolder folder;
+  const DataDescription like{.height = 2, .width = 2, .values = {ValueKind::bytes, 0, 255, false}};
+  write_float_npy(folder / "f4.npy", {2, 2, 2}, {0, 1, 1, 0, 1, 0, 0, 0});
+  for (const char* type : {"u1", "b1"})
+    write_byte_npy(folder / (type + ".npy"s), "(2, 2, 2)", "\0\1\1\0\1\0\0\0"s, "|"s + type);
+  io::write_file(folder / "t.csv", "a,b,c,d\n0,1,1,0\n1,0,0,0\n");
+  for (const char* name : {"f4.npy", "u1.npy", "b1.npy", "t.csv"}) {
+    SCOPED_TRACE(name);
+    const Split split = load_like(folder / name, like);
+    EXPECT_EQ(split.train.examples.dtype(), DType::f32);
+    EXPECT_EQ(split.train.examples.to_doubles(), (Doubles{0, 1, 1, 0, 1, 0, 0, 0}));
+    expect_contains(split.notes.back(), {"only 0 and 1 and were taken as 0 and 255 of 255"});
+  }
+  // With a 2 among them, they are bytes.
+  write_byte_npy(folder / "u1.npy", "(1, 2, 2)", "\0\1\2\0"s);
+  const Split bytes = load_like(folder / "u1.npy", like);
+  EXPECT_EQ(bytes.train.examples.dtype(), DType::u8);
+  EXPECT_EQ(bytes.train.examples.to_doubles(), (Doubles{0, 1, 2, 0}));
+}
+
+TEST(Like, ValuesThatWereScaledBeforeGetANote) {
+  const TemporaryFolder folder;
+  const DataDescription like{.height = 1, .width = 2, .values = {ValueKind::unit, 0, 121, true}};
+  io::write_file(folder / "x.csv", "0,0.5\n1,0.25\n");
+  expect_contains(load_like(folder / "x.csv", like).notes.back(),
+                  {"reach only 1 of 121", "multiply them by 121"});
 }
 
 TEST(Like, ScaledValuesAreScaledAlike) {

@@ -26,7 +26,7 @@ TEST(TableRows, ClassNamesAsText) {
   expect_contains(split.notes[0],
                   {"iris.csv: commas separate the columns, line 1 holds their names",
                    "the labels are in column 'species' (3 classes: setosa, versicolor, virginica)"});
-  EXPECT_EQ(split.source, "iris.csv: 1 columns, labels from 'species'");
+  EXPECT_EQ(split.source, "iris.csv: 1 column, labels from 'species'");
 }
 
 TEST(TableRows, ClassNamesWithoutAHeader) {

@@ -6,9 +6,12 @@
 #include <optional>
 
 #include "gpuvae/train.h"
+#include "tests/error_message.h"
 
 namespace gpuvae {
 namespace {
+
+using test::message_of;
 
 using Values = std::vector<std::vector<float>>;
 
@@ -29,16 +32,6 @@ Values values_of(const std::vector<Parameter>& parameters) {
   Values all;
   for (const Parameter& p : parameters) all.push_back(p.variable.value().to_vector());
   return all;
-}
-
-template <class F>
-std::string error_of(const F& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(OwnershipOnDevice, AnOptimiserMovesTheValuesOfAllCopiesToItsStorage) {
@@ -72,7 +65,7 @@ TEST(OwnershipOnDevice, ValuesOutliveTheirOptimiser) {
 
 TEST(Ownership, AnUndefinedParameterIsAnError) {
   const Parameter parameter{"w", Variable(), false};
-  EXPECT_EQ(error_of([&] {
+  EXPECT_EQ(message_of([&] {
               SGD({&parameter, 1});
             }),
             "[optimizer] expected w to be an f32 leaf that requires gradients, got an undefined tensor");
@@ -193,10 +186,10 @@ TEST(TrainerOwnership, ModelsCreatedFromTheSameOptionsShareNoPosteriorParameters
 TEST(Ownership, SharedParametersOfDistributionsAreRefused) {
   VaeOptions options = small_model();
   options.posterior = std::make_shared<LearnedSpread<Mistake::shared>>();
-  EXPECT_EQ(error_of([&] { Vae(options, Device::cpu()); }),
+  EXPECT_EQ(message_of([&] { Vae(options, Device::cpu()); }),
             "[vae] expected learned spread, which has parameters, to override clone()");
   options.posterior = std::make_shared<LearnedSpread<Mistake::kept>>();
-  EXPECT_EQ(error_of([&] { Vae(options, Device::cpu()); }),
+  EXPECT_EQ(message_of([&] { Vae(options, Device::cpu()); }),
             "[vae] expected initialize() of learned spread to create a new posterior.log_stddev, got the one "
             "that the options hold");
 }

@@ -70,6 +70,28 @@ TEST(File, KeepsTheOldFileWithoutCommit) {
   EXPECT_EQ(folder.names().size(), 1u);
 }
 
+TEST(File, SymbolicLinksStayAndTheirTargetIsWritten) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "disk");
+  write_file(folder / "disk/file", "old");
+  const auto link = [&](const std::filesystem::path& to, const char* name) {
+    std::filesystem::create_symlink(to, folder / name);
+    return folder / name;
+  };
+  for (const auto& path : {link(folder / "disk/file", "absolute"), link("disk/file", "relative"),
+                           link("relative", "second"), link("disk/new", "dangling")}) {
+    write_file(path, path.string());
+    EXPECT_TRUE(std::filesystem::is_symlink(path)) << path;
+    EXPECT_EQ(read_file(path), path.string());
+  }
+  EXPECT_EQ(read_file(folder / "disk/file"), (folder / "second").string());
+  EXPECT_EQ(read_file(folder / "disk/new"), (folder / "dangling").string());
+  const auto circle = link("circle", "circle");
+  EXPECT_NE(error_of([&] { write_file(circle, "x"); }).find("circle: Too many levels of symbolic links"),
+            std::string::npos);
+  EXPECT_EQ(folder.names().size(), 6u) << "no temporary file is left";
+}
+
 TEST(File, RecognisesItsTemporaryFiles) {
   EXPECT_TRUE(is_temporary_of("a.csv.tmp-17", "a.csv"));
   for (const char* other :

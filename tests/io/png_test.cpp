@@ -6,6 +6,8 @@
 namespace gpuvae::io {
 namespace {
 
+using namespace std::string_literals;
+
 constexpr int kGray = 0, kRgb = 2, kPalette = 3, kGrayAlpha = 4, kRgba = 6;
 
 int channels_of(int color_type) {
@@ -228,6 +230,33 @@ TEST(Png, GammaProfilesAndTextsAreIgnored) {
                chunk("tEXt", std::string("a\0b", 3)) + chunk("iCCP", std::string("name\0\0damaged", 13)) +
                chunk("prVt", "custom");
   EXPECT_EQ(read_bytes(png.bytes()).pixels, plain.pixels);
+}
+
+TEST(Png, AnimationsAreRefused) {
+  Png png = random_png(kRgba, 8, false);
+  const Gray plain = read_bytes(png.bytes());
+  const auto control = [](unsigned frames) {
+    return chunk("acTL", big_endian(frames, 4) + big_endian(0, 4));
+  };
+  png.chunks = control(1);
+  EXPECT_EQ(read_bytes(png.bytes()).pixels, plain.pixels) << "a single frame is a picture";
+  for (const unsigned frames : {2u, 300u}) {
+    for (const std::string& before : {""s, chunk("gAMA", big_endian(45455, 4))}) {
+      png.chunks = before + control(frames);
+      expect_refusal(png.bytes(), "expected a single image, got an animation of " + std::to_string(frames) +
+                                      " frames (APNG)");
+    }
+  }
+}
+
+// The library marks the pictures that it writes. The mark must not hinder any reader.
+TEST(Png, WrittenPicturesNameTheProgram) {
+  const Gray image{3, 2, {0, 50, 100, 150, 200, 255}};
+  const std::filesystem::path path = written("");
+  write_png(path, image);
+  const std::string bytes = read_file(path);
+  EXPECT_EQ(bytes.substr(33, 12 + 15), chunk("tEXt", "Software\0gpuvae"s));
+  EXPECT_EQ(read_image(path).pixels, image.pixels);
 }
 
 TEST(Png, BytesAfterTheEndAreIgnored) {

@@ -60,6 +60,18 @@ TEST(ReadTable, SeparatorsLineEndsQuotesAndByteOrderMark) {
         }
 }
 
+TEST(ReadTable, LinesThatEndWithCarriageReturnsAloneAreRefused) {
+  const test::TemporaryFolder folder;
+  for (const char* text : {"a,b\r1,2\r3,4\r", "1,2\r3,4", "a,b\r1,2\n"}) {
+    write_file(folder / "t.csv", text);
+    EXPECT_EQ(
+        test::error_of([&] { static_cast<void>(read_table(folder / "t.csv")); }),
+        "[read] " + (folder / "t.csv").string() +
+            ": line 1 has carriage returns (CR) inside: expected lines that end with LF or CR LF, got CR "
+            "alone");
+  }
+}
+
 TEST(ReadTable, TheSeparatorSplitsAllLinesAlike) {
   expect_table("height, in cm;weight\n1;2\n3;4\n", {"height, in cm", "weight"}, {1, 2, 3, 4});
   expect_table("height in cm,weight\n1,2\n3,4\n", {"height in cm", "weight"}, {1, 2, 3, 4});

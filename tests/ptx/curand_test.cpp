@@ -14,18 +14,12 @@
 #include "gpuvae/train.h"
 #include "kernels/backend.h"
 #include "kernels/cuda/runtime/dynamic_library.h"
+#include "tests/error_message.h"
 
 namespace gpuvae {
 namespace {
 
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const std::exception& e) {
-    return e.what();
-  }
-  return "";
-}
+using test::message_of;
 
 // Returns the Kolmogorov-Smirnov statistic: the largest distance between the sample's empirical distribution
 // function and `cdf`, times the square root of the sample size. A sample from `cdf` exceeds 1.95 with

@@ -10,9 +10,13 @@
 #include "gpuvae/train.h"
 #include "kernels/backend.h"
 #include "src/train/executor.h"
+#include "tests/error_message.h"
 
 namespace gpuvae {
 namespace {
+
+using test::expect_start;
+using test::message_of;
 
 class GraphTraining : public testing::Test {
  protected:
@@ -20,19 +24,6 @@ class GraphTraining : public testing::Test {
     if (Device::cuda_count() == 0) GTEST_SKIP() << "no GPU";
   }
 };
-
-std::string message_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
-void expect_start(const std::string& message, const std::string& start) {
-  EXPECT_EQ(message.substr(0, start.size()), start) << message;
-}
 
 struct Case {
   const char* name;
