@@ -121,9 +121,7 @@ Binding text(std::string& variable, const std::string& type,
 Binding texts(std::vector<std::string>& variable, const std::string& type) {
   return {[&variable] { return SettingValue(fmt::format("{}", fmt::join(variable, "\n"))); },
           [&variable](const std::string& text) {
-            variable.clear();
-            std::istringstream lines(text);
-            for (std::string line; std::getline(lines, line);) variable.push_back(line);
+            variable = parts_of(text, '\n');
             return std::string();
           },
           type, true};

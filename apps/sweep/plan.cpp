@@ -5,22 +5,14 @@
 #include <charconv>
 #include <climits>
 #include <set>
-#include <sstream>
 
+#include "apps/cli/text.h"
 #include "kernels/check.h"
 
 namespace gpuvae::apps {
 namespace {
 
 constexpr std::size_t kMaxRuns = 100'000;
-
-std::vector<std::string> parts_of(const std::string& text, char separator) {
-  std::vector<std::string> parts;
-  std::istringstream in(text);
-  for (std::string part; std::getline(in, part, separator);) parts.push_back(part);
-  if (text.empty() || text.back() == separator) parts.emplace_back();
-  return parts;
-}
 
 // The sweep chooses these for each run.
 void refuse_reserved(const std::string& key) {
@@ -53,10 +45,11 @@ GridKey parse_term(const std::string& term) {
   if (key.key.starts_with("--")) key.key.erase(0, 2);
   refuse_reserved(key.key);
   const std::string list = term.substr(equals + 1);
+  check(!list.empty(), "sweep", "--grid {}: expected values with a comma between them, got nothing", key.key);
   const char separator = list.find(';') != std::string::npos ? ';' : ',';
   for (const std::string& part : parts_of(list, separator)) {
     check(!part.empty(), "sweep", "--grid {}: expected values with a {} between them, got {}", key.key,
-          separator == ';' ? "semicolon" : "comma", list.empty() ? "nothing" : list);
+          separator == ';' ? "semicolon" : "comma", list);
     const std::string value = canonical(key.key, part);
     check(std::ranges::find(key.values, value) == key.values.end(), "sweep",
           "--grid {}: expected different values, got {} twice", key.key, value);
@@ -69,7 +62,7 @@ std::uint64_t parse_seed(const std::string& text, const std::string& all) {
   std::uint64_t seed = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
   check(error == std::errc() && end == text.data() + text.size(), "sweep",
-        "--seeds: expected whole numbers such as 0..19 or 0,1,5, got {}", all.empty() ? "nothing" : all);
+        "--seeds: expected whole numbers such as 0..19 or 0,1,5, got {}", all);
   return seed;
 }
 
@@ -122,6 +115,7 @@ std::vector<GridKey> parse_grid(const std::vector<std::string>& terms) {
 }
 
 std::vector<std::uint64_t> parse_seeds(const std::string& text) {
+  check(!text.empty(), "sweep", "--seeds: expected whole numbers such as 0..19 or 0,1,5, got nothing");
   std::vector<std::uint64_t> seeds;
   std::set<std::uint64_t> known;
   for (const std::string& part : parts_of(text, ',')) {

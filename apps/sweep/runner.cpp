@@ -11,6 +11,7 @@
 #include "apps/run/stop_signals.h"
 #include "apps/sweep/child_process.h"
 #include "apps/sweep/sweep_progress.h"
+#include "src/data/counted.h"
 #include "src/io/file.h"
 
 namespace gpuvae::apps {
@@ -129,8 +130,8 @@ class Runner {
   void pass_signal_on() {
     if (StopSignals::received() == 0 || passed_on_) return;
     passed_on_ = true;
-    progress_.write(fmt::format("stopping {} run{} after {}: each saves a checkpoint", active_.size(),
-                                active_.size() == 1 ? "" : "s", signal_name(StopSignals::received())));
+    progress_.write(fmt::format("stopping {} after {}: each saves a checkpoint",
+                                counted(std::ssize(active_), "run"), signal_name(StopSignals::received())));
     for (const auto& active : active_) active->process().send(StopSignals::received());
   }
 

@@ -5,6 +5,7 @@
 
 #include "apps/run/progress.h"
 #include "apps/sweep/summary.h"
+#include "src/data/counted.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -56,10 +57,9 @@ std::string best_text(const SweepSummary& summary, const std::string& unit) {
   if (!summary.best) return summary.why_no_best.empty() ? "" : "no best setting: " + summary.why_no_best;
   const BestSetting& best = *summary.best;
   const SweepSetting& winner = *best.best;
-  std::string text =
-      fmt::format("{}: {} {} {}, {} run{}", winner.name(summary.keys), summary.criterion->title,
-                  estimate_text(estimate_of(winner, *summary.criterion)), unit, winner.runs.size(),
-                  winner.runs.size() == 1 ? "" : "s");
+  std::string text = fmt::format("{}: {} {} {}, {}", winner.name(summary.keys), summary.criterion->title,
+                                 estimate_text(estimate_of(winner, *summary.criterion)), unit,
+                                 counted(std::ssize(winner.runs), "run"));
   if (!best.next) return text;
   const Estimate& d = best.difference;
   if (d.count < 2) return text + fmt::format("; next is {}", best.next->name(summary.keys));
@@ -78,8 +78,7 @@ std::string summary_text(const SweepSummary& summary, const std::string& unit) {
     for (const SweepFigure* figure : figures)
       rows.back().push_back(estimate_text(estimate_of(setting, *figure)));
     if (!setting.failed.empty())
-      rows.back().push_back(
-          fmt::format("failed: seed{} {}", setting.failed.size() == 1 ? "" : "s", joined(setting.failed)));
+      rows.back().push_back(fmt::format("failed: seed {}", joined(setting.failed)));
   }
   std::string text =
       fmt::format("losses in {}: mean over the seeds \u00B1 95 % interval (Student's t)\n", unit);

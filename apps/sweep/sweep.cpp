@@ -12,6 +12,7 @@
 #include "apps/sweep/sweep_page.h"
 #include "kernels/check.h"
 #include "kernels/cpu/parallel/cores.h"
+#include "src/data/counted.h"
 #include "src/io/file.h"
 
 namespace gpuvae::apps {
@@ -157,12 +158,11 @@ class Sweep {
     for (const GridKey& key : plan_.grid)
       grid += fmt::format("{}{} {}", grid.empty() ? " (" : "; ", key.key, fmt::join(key.values, " or "));
     if (!grid.empty()) grid += ")";
-    const std::size_t settings = plan_.runs.size() / plan_.seeds.size();
-    std::fprintf(stderr,
-                 "sweep   %zu setting%s%s x %zu seed%s in %s: %zu finished, %zu to do, %d at a time\n",
-                 settings, settings == 1 ? "" : "s", grid.c_str(), plan_.seeds.size(),
-                 plan_.seeds.size() == 1 ? "" : "s", plan_.folder.c_str(), plan_.runs.size() - to_do_.size(),
-                 to_do_.size(), jobs());
+    const auto settings = static_cast<std::int64_t>(plan_.runs.size() / plan_.seeds.size());
+    std::fprintf(stderr, "sweep   %s%s x %s in %s: %zu finished, %zu to do, %d at a time\n",
+                 counted(settings, "setting").c_str(), grid.c_str(),
+                 counted(std::ssize(plan_.seeds), "seed").c_str(), plan_.folder.c_str(),
+                 plan_.runs.size() - to_do_.size(), to_do_.size(), jobs());
   }
 
   void train() {

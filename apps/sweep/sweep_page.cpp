@@ -8,13 +8,12 @@
 #include "apps/report/provenance.h"
 #include "apps/run/progress.h"
 #include "gpuvae/version.h"
+#include "src/data/counted.h"
 
 namespace gpuvae::apps {
 namespace {
 
 constexpr std::size_t kMaxCurves = 12;  // six colours, each plain and dashed
-
-std::string runs_text(std::size_t count) { return fmt::format("{} run{}", count, count == 1 ? "" : "s"); }
 
 // The settings with results, those with the lowest mean first if settings can be compared.
 std::vector<const SweepSetting*> ranked(const SweepSummary& summary) {
@@ -158,14 +157,13 @@ std::vector<ReportNumber> numbers_of(const SweepSummary& summary, const SweepFac
         {"Best setting", best.name(summary.keys), "", fmt::format("lowest {}", summary.criterion->title)});
     numbers.push_back({std::string("Its ") + summary.criterion->title,
                        estimate_text(estimate_of(best, *summary.criterion)), facts.unit,
-                       runs_text(best.runs.size())});
+                       counted(std::ssize(best.runs), "run")});
     if (summary.best->next && summary.best->difference.count > 1)
       numbers.push_back({"Distance to the next setting", estimate_text(summary.best->difference), facts.unit,
                          fmt::format("{}, over the same seeds", summary.best->next->name(summary.keys))});
   }
   numbers.push_back(
-      {"Runs", std::to_string(finished), "finished",
-       fmt::format("{} setting{}", summary.settings.size(), summary.settings.size() == 1 ? "" : "s")});
+      {"Runs", std::to_string(finished), "finished", counted(std::ssize(summary.settings), "setting")});
   return numbers;
 }
 
@@ -176,8 +174,8 @@ ReportPage sweep_page(const SweepSummary& summary, const SweepFacts& facts) {
   for (const auto& [run, why] : facts.failures)
     page.warnings.push_back(fmt::format("{} failed: {}", run, why));
   if (facts.unfinished > 0)
-    page.warnings.push_back(
-        fmt::format("{} not finished: the same command continues the sweep.", runs_text(facts.unfinished)));
+    page.warnings.push_back(fmt::format("{} not finished: the same command continues the sweep.",
+                                        counted(static_cast<std::int64_t>(facts.unfinished), "run")));
   if (!summary.why_no_best.empty())
     page.warnings.push_back("There is no best setting: " + summary.why_no_best + ".");
   page.numbers = numbers_of(summary, facts);

@@ -75,7 +75,7 @@ same_weights alone3/model.safetensors s/beta=4,seed=1/model.safetensors
 
 # ---- a setting that fails does not stop the others ----
 expect_error 1 '\[sweep\] 2 of 4 runs failed' sweep $small --epochs 2 --seeds 0..1 --grid learning-rate=0.001,1e9 --out f
-says '^1000000000 +0 +- .*failed: seeds 0 1'
+says '^1000000000 +0 +- .*failed: seed 0 1'
 says '^failed  learning-rate=1000000000,seed=1: .*not finite'
 [ "$(field f failed learning-rate=1000000000)|$(field f runs learning-rate=0.001)" = "0 1|2" ] || fail "$(cat f/sweep.csv)"
 grep -q 'learning-rate=1000000000,seed=0 failed' f/sweep.html || fail "the page does not name the failed run"
