@@ -21,7 +21,7 @@ LAYERS = [
     ["src/data: data", "src/optim: optim schedule"],
     ["src/distributions: distributions"],
     ["src/vae: vae"],
-    ["src/train: train train_many evaluate"],
+    ["src/train: train train_many distributed evaluate"],
     ["gpuvae.h: gpuvae"],
     ["apps/plot", "apps/cli"],
     ["apps/run"],
