@@ -33,8 +33,9 @@ struct TrainOutcome {
 //
 // Each model gets the same bits as if it were trained alone, with any number of threads. Models must not
 // share parameters, optimisers or trainers; they may share data sets and other tensors that none of them
-// changes. Functions may be called at the same time, and callbacks of different trainers too. With functions
-// that build their models, at most `threads` models are in memory at a time.
+// changes. Trainers must have no communicator (TrainOptions::communicator), because the order of their sums
+// would differ between ranks. Functions may be called at the same time, and callbacks of different trainers
+// too. With functions that build their models, at most `threads` models are in memory at a time.
 //
 // Threads other than the calling one start with the device's default stream as current stream. On a GPU, a
 // trainer that uses graphs has a stream of its own, so that models run side by side.
