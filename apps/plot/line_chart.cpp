@@ -97,7 +97,7 @@ void draw_band(Svg& svg, const LineChart& chart, const Series& s, const Axes& ax
     commands += (i == 0 || !shown(i - 1) ? "M" : "L") + at(s.high[i]);
     back = "L" + at(s.low[i]) + back;
     if (shown(i + 1)) continue;
-    commands += back + "Z";
+    commands += back + "z";
     back.clear();
   }
   if (commands.empty()) return;
