@@ -21,11 +21,12 @@ LAYERS = [
     ["src/data: data", "src/optim: optim schedule"],
     ["src/distributions: distributions"],
     ["src/vae: vae"],
-    ["src/train: train evaluate distributed"],
+    ["src/train: train train_many distributed evaluate"],
     ["gpuvae.h: gpuvae"],
     ["apps/plot", "apps/cli"],
     ["apps/run"],
     ["apps/report"],
+    ["apps/sweep"],
     ["apps/program"],
     ["apps"],
 ]

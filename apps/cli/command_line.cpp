@@ -179,13 +179,15 @@ CommandLine parse_arguments(const std::vector<std::string>& arguments, const std
       throw CLI::ValidationError("folder", "expected either a folder or --out, got both");
     given["--out"] = line.command.folder;
   }
+  line.given = given;
   if (!line.command.config_file.empty())
     given.merge(
         texts_of_file(line.command.config_file, program, presets));  // keeps what the command line gave
-  else if (line.command.name != "train" || line.command.resume)
+  else if ((line.command.name != "train" && line.command.name != "sweep") || line.command.resume)
     given.merge(texts_of_folder(given, line.command.resume, program, presets));
   line.config = configuration(given, program, presets);
   check_latent_names(parser.texts(), line.config);
+  line.texts = std::move(given);
   // Commands on a trained model take no training step, so its executor need not exist on this device.
   if (line.command.name != "train") line.config.training.executor = Executor::automatic;
   return line;

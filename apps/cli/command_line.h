@@ -18,12 +18,20 @@ struct Command {
   std::string set = "validation";       // images to work on: train or validation
   std::int64_t importance_samples = 0;  // of eval; 0: no importance-weighted estimate
   std::int64_t images = 0;              // number of images to work on, counted from the first; 0: all
+  std::vector<std::string> grid;        // of sweep: "beta=0.5,1"
+  std::string seeds;                    // of sweep: "0..19"; empty: --seed
+  int jobs = 0;                         // of sweep: runs at a time; 0: as many as processors
   std::string text;                     // the whole command line, quoted for a shell
 };
 
 struct CommandLine {
   RunConfig config;
   Command command;
+  // @{
+  // The texts of the flags, by flag: those of the command line, and those of the command line and of the
+  // files from which it starts.
+  std::map<std::string, std::string> given = {}, texts = {};
+  // @}
   int exit_code = -1;      // 0 or more: the program ends (help was shown, or an error printed)
   std::string error = {};  // the error message that was printed
 };

@@ -1,5 +1,7 @@
 #include "apps/cli/parser.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <set>
 #include <sstream>
@@ -61,6 +63,15 @@ void SettingsParser::add(const Setting& setting, const std::string& group) {
         flag, [this, flag](std::int64_t count) { texts_[flag] = count > 0 ? "true" : "false"; },
         wrapped(setting.help));
     option->check(flag_mistake);
+  } else if (setting.variable.several) {
+    option = app_.add_option_function<std::vector<std::string>>(
+        flag,
+        [this, flag](const std::vector<std::string>& values) {
+          texts_[flag] = fmt::format("{}", fmt::join(values, "\n"));
+        },
+        wrapped(setting.help));
+    option->type_name(setting.variable.type)->group(group);
+    return;
   } else {
     option = app_.add_option_function<std::string>(
         flag, [this, flag](const std::string& text) { texts_[flag] = text; }, wrapped(setting.help));

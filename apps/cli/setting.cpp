@@ -120,6 +120,15 @@ Binding text(std::string& variable, const std::string& type,
           type};
 }
 
+Binding texts(std::vector<std::string>& variable, const std::string& type) {
+  return {[&variable] { return SettingValue(fmt::format("{}", fmt::join(variable, "\n"))); },
+          [&variable](const std::string& text) {
+            variable = parts_of(text, '\n');
+            return std::string();
+          },
+          type, true};
+}
+
 Binding widths(std::vector<std::int64_t>& variable) {
   return {[&variable] { return SettingValue(variable); },
           [&variable](const std::string& text) { return assign_widths(variable, text); }, "N,N,..."};

@@ -22,6 +22,7 @@ struct Binding {
   // Returns an empty string, or "expected X, got Y" for a text that does not fit.
   std::function<std::string(const std::string& text)> assign;
   std::string type = {};  // of the value in the help, "N" or "adam|sgd"; empty: a flag without a value
+  bool several = false;   // takes one or more values, which assign() gets with line breaks between them
 };
 
 struct Setting {
@@ -53,6 +54,7 @@ Binding number(double& variable);  // any finite number
 Binding number(double& variable, const NumberRange& range);
 Binding text(std::string& variable, const std::string& type,
              std::function<std::string(const std::string&)> mistake = {});
+Binding texts(std::vector<std::string>& variable, const std::string& type);  // one or more
 Binding widths(std::vector<std::int64_t>& variable);  // "512,256", each 1 or more; or none
 Binding yes(bool& variable);
 Binding no(bool& variable);  // a flag whose presence makes the variable false

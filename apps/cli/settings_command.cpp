@@ -19,7 +19,8 @@ const std::vector<std::pair<std::string, std::string>> kCommands = {
     {"sample", "decode codes drawn from the prior"},
     {"manifold", "draw the grids of --manifold"},
     {"explore", "write explorer.html, which decodes the point under the pointer"},
-    {"rerun", "repeat a finished run and say whether the weights have the same bits"}};
+    {"rerun", "repeat a finished run and say whether the weights have the same bits"},
+    {"sweep", "train several models side by side: all values of --grid with all of --seeds"}};
 
 std::vector<std::string> command_names() {
   std::vector<std::string> names;
@@ -39,8 +40,9 @@ std::vector<Setting> command_settings(Command& c) {
   command.type = "COMMAND";
   return {
       {"command", command,
-       "what to do; see Commands below. Every command but train starts from the settings of the run folder "
-       "(--out)"},
+       "what to do; see Commands below. Every command but train and sweep starts from the settings of the "
+       "run "
+       "folder (--out)"},
       {"folder", text(c.folder, "FOLDER"), "run folder of the command, as an alternative to --out"},
       {"--config", text(c.config_file, "FILE", file_mistake),
        "file of settings, which other flags override; the config.toml of a run folder repeats that run"},
@@ -71,6 +73,17 @@ std::vector<Setting> command_settings(Command& c) {
        "file that the command writes; its ending (.csv, .npy, .png, .json or .html) chooses the format "
        "(default: a "
        "file in the run folder)"},
+      {"--grid", texts(c.grid, "NAME=VALUES"),
+       "settings that the command sweep varies, as in --grid beta=0.5,1,2 latent=2,10, where NAME is a flag "
+       "without its dashes; it trains every combination; semicolons separate values that contain commas, as "
+       "in "
+       "'hidden=256;512,256'"},
+      {"--seeds", text(c.seeds, "SEEDS"),
+       "seeds with which the command sweep trains each setting, such as 0..19 or 0,1,5 (default: --seed)"},
+      {"--jobs", whole_number(c.jobs, between(0, 4096)),
+       "number of runs of the command sweep at a time, each with --threads threads (there 1 by default); 0 "
+       "means "
+       "as many as there are processors for, and 1 on a GPU"},
   };
 }
 

@@ -27,8 +27,9 @@ bool is_shown(const LineChart& chart, double x, double y) {
 Points shown_points(const LineChart& chart) {
   Points all;
   for (const Series& s : chart.series)
-    for (std::size_t i = 0; i < s.x.size(); ++i)
-      if (is_shown(chart, s.x[i], s.y[i])) all.push(s.x[i], s.y[i]);
+    for (const std::vector<double>* ys : {&s.y, &s.low, &s.high})
+      for (std::size_t i = 0; i < ys->size(); ++i)
+        if (is_shown(chart, s.x[i], (*ys)[i])) all.push(s.x[i], (*ys)[i]);
   return all;
 }
 
@@ -81,6 +82,29 @@ Curve trace(const LineChart& chart, const Series& s, const Axes& axes) {
   return curve;
 }
 
+// Draws the band of a series: for each run of points, along `high` and back along `low`.
+void draw_band(Svg& svg, const LineChart& chart, const Series& s, const Axes& axes,
+               const std::string& colour) {
+  const auto shown = [&](std::size_t i) {
+    return i < s.low.size() && is_shown(chart, s.x[i], s.low[i]) && is_shown(chart, s.x[i], s.high[i]);
+  };
+  std::string commands, back;
+  for (std::size_t i = 0; i < s.low.size(); ++i) {
+    if (!shown(i)) continue;
+    const auto at = [&](double y) {
+      return fmt::format("{} {}", coordinate(axes.x(s.x[i])), coordinate(axes.y(y)));
+    };
+    commands += (i == 0 || !shown(i - 1) ? "M" : "L") + at(s.high[i]);
+    back = "L" + at(s.low[i]) + back;
+    if (shown(i + 1)) continue;
+    commands += back + "z";
+    back.clear();
+  }
+  if (commands.empty()) return;
+  svg.path(commands, axes.area,
+           fmt::format("fill=\"{}\" fill-opacity=\".16\" stroke=\"none\" class=\"band\"", colour));
+}
+
 void draw_curve(Svg& svg, const Box& area, const Curve& curve, const std::string& colour, bool dashed) {
   if (!curve.line.empty())
     svg.path(curve.line, area,
@@ -101,6 +125,9 @@ std::string line_chart_svg(const LineChart& chart) {
   for (const Series& s : chart.series) {
     check(s.x.size() == s.y.size(), "line_chart", "expected as many x as y in series '{}', got {} and {}",
           s.name, s.x.size(), s.y.size());
+    check(s.low.size() == s.high.size() && (s.low.empty() || s.low.size() == s.x.size()), "line_chart",
+          "expected a band for each of {} points in series '{}', got {} and {} limits", s.x.size(), s.name,
+          s.low.size(), s.high.size());
     named += !s.name.empty();
   }
   const double height = std::max(kHeight, static_cast<double>(named) * kLabelGap);
@@ -113,6 +140,8 @@ std::string line_chart_svg(const LineChart& chart) {
   const auto colour = [&](std::size_t i) {
     return hex(kLineColours[(chart.colour_by_pair ? i / 2 : i) % kLineColours.size()]);
   };
+  for (std::size_t i = 0; i < chart.series.size(); ++i)
+    draw_band(svg, chart, chart.series[i], axes, colour(i));
   for (std::size_t i = 0; i < chart.series.size(); ++i) {
     curves.push_back(trace(chart, chart.series[i], axes));
     draw_curve(svg, axes.area, curves[i], colour(i), chart.series[i].dashed);

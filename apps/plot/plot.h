@@ -17,6 +17,8 @@ struct Series {
   std::string name = {};               // stands at the line's end; may be empty
   std::vector<double> x = {}, y = {};  // a gap where either is not finite
   bool dashed = false, markers = false;
+  // A band around the line, from `low` to `high` at each x; or none. It has a gap where either is not finite.
+  std::vector<double> low = {}, high = {};
 };
 
 struct LineChart {
@@ -50,6 +52,18 @@ struct GridPlot {
   std::vector<double> x_ticks = {}, y_ticks = {};
 };
 std::string grid_svg(const GridPlot& plot);
+
+// Values with intervals, one below the other.
+struct IntervalRow {
+  std::string name = {};
+  double value = 0, half_width = 0;  // no interval if half_width is not finite
+  std::vector<double> points = {};   // single values, drawn as small dots
+};
+struct IntervalChart {
+  std::string title = {}, x_label = {};
+  std::vector<IntervalRow> rows = {};  // from top to bottom
+};
+std::string interval_chart_svg(const IntervalChart& chart);
 
 struct BarChart {
   std::string title = {}, x_label = {}, y_label = {};

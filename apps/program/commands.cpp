@@ -12,6 +12,7 @@
 #include "apps/run/other_data.h"
 #include "apps/run/ranks.h"
 #include "apps/run/run_folder.h"
+#include "apps/sweep/sweep.h"
 #include "kernels/check.h"
 #include "src/data/counted.h"
 #include "src/io/file.h"
@@ -52,7 +53,8 @@ const Usage kUsages[] = {{"train", false, false, false, {}},
                          {"sample", false, false, true, {".png", ".csv", ".npy"}},
                          {"manifold", false, false, false, {}},
                          {"explore", false, false, true, {".html"}},
-                         {"rerun", false, false, false, {}}};
+                         {"rerun", false, false, false, {}},
+                         {"sweep", false, false, false, {}}};
 
 // Refuses an output file that would replace the input, the training data or what a run needs to continue.
 void check_output(const Command& c, const RunConfig& config) {
@@ -84,6 +86,9 @@ void check_command(const Command& c, const RunConfig& config) {
   refuse(!c.z.empty(), c.name == "decode", "--z");
   refuse(c.importance_samples != plain.importance_samples, c.name == "eval", "--importance-samples");
   refuse(c.resume, c.name == "train", "--resume");
+  refuse(c.grid != plain.grid, c.name == "sweep", "--grid");
+  refuse(c.seeds != plain.seeds, c.name == "sweep", "--seeds");
+  refuse(c.jobs != plain.jobs, c.name == "sweep", "--jobs");
   check(!c.resume || !c.retrain, c.name, "expected either --resume or --retrain, got both");
   if (!c.output.empty()) {
     check_ending(c.output, usage->endings);
@@ -279,6 +284,7 @@ void run_command(const Program& program, const CommandLine& line) {
         "expected one process, got {}: only training runs on several",
         communicator() ? communicator()->size() : 1);
   if (line.command.name == "rerun") return rerun(program, line.config);
+  if (line.command.name == "sweep") return sweep(program, line);
   Session session(program, line.config);
   open_or_train(session, line.command);
   if (is_follower()) return;

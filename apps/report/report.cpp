@@ -27,6 +27,40 @@ std::string numbers_html(const ReportPage& page) {
   return fmt::format("<dl class=\"page-numbers\">\n{}</dl>\n", cards);
 }
 
+std::string row_html(const ReportTable& table, std::size_t row) {
+  check(table.rows[row].size() == table.columns.size(), "report",
+        "expected {} cells per row in table '{}', got {}", table.columns.size(), table.title,
+        table.rows[row].size());
+  std::string cells;
+  for (const ReportCell& cell : table.rows[row])
+    cells += cell.link.empty() ? fmt::format("<td>{}</td>", html_escaped(cell.text))
+                               : fmt::format("<td><a href=\"{}\">{}</a></td>", html_escaped(cell.link),
+                                             html_escaped(cell.text));
+  return fmt::format("<tr{}>{}</tr>\n", table.marked == row ? " class=\"page-marked\"" : "", cells);
+}
+
+std::string table_html(const ReportTable& table) {
+  std::string head, body;
+  for (const std::string& column : table.columns)
+    head += fmt::format("<th scope=\"col\">{}</th>", html_escaped(column));
+  for (std::size_t row = 0; row < table.rows.size(); ++row) body += row_html(table, row);
+  const std::string note =
+      table.note.empty() ? "" : fmt::format("<p class=\"page-note\">{}</p>\n", html_escaped(table.note));
+  const std::string content = fmt::format(
+      "<div class=\"page-table\"><table>\n<thead><tr>{}</tr></thead>\n<tbody>\n{}</tbody></table></div>\n",
+      head, body);
+  if (!table.folded) return fmt::format("<h2>{}</h2>\n{}{}", html_escaped(table.title), note, content);
+  return fmt::format("<h2>{0}</h2>\n{1}<details><summary>{0} <span>({2})</span></summary>\n{3}</details>\n",
+                     html_escaped(table.title), note, table.rows.size(), content);
+}
+
+std::string tables_html(const ReportPage& page, bool folded) {
+  std::string tables;
+  for (const ReportTable& table : page.tables)
+    if (table.folded == folded) tables += table_html(table);
+  return tables;
+}
+
 // The width of an SVG, in CSS pixels; 0 if the text names none.
 double width_of(const std::string& svg) {
   const std::size_t at = svg.find(" width=\"");
@@ -88,7 +122,8 @@ std::string configuration_html(const ReportPage& page) {
 
 std::string report_html(const ReportPage& page) {
   std::string body = warnings_html(page);
-  body.append(numbers_html(page)).append(pictures_html(page));
+  body.append(numbers_html(page)).append(tables_html(page, false));
+  body.append(pictures_html(page)).append(tables_html(page, true));
   body.append(explorer_section(page)).append(configuration_html(page));
   return html_page(page.title, page.subtitle, "", body);
 }

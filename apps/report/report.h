@@ -23,17 +23,32 @@ struct ReportPicture {
   bool wide = false;  // takes a whole row
 };
 
+struct ReportCell {
+  std::string text = {};
+  std::string link = {};  // relative URL; or empty
+};
+// A table with a title. A folded one is shown only on request.
+struct ReportTable {
+  std::string title = {}, note = {};
+  std::vector<std::string> columns = {};
+  std::vector<std::vector<ReportCell>> rows = {};  // as many cells as columns
+  std::optional<std::size_t> marked = {};          // row that is set in bold
+  bool folded = false;
+};
+
 struct ReportPage {
   std::string title = {}, subtitle = {};
   std::vector<ReportNumber> numbers = {};
   std::vector<std::pair<std::string, std::vector<ReportRow>>> configuration = {};  // groups of settings
+  std::vector<ReportTable> tables = {};  // before the pictures; folded ones behind them
   std::vector<ReportPicture> pictures = {};
   std::vector<std::string> warnings = {};  // shown first
   std::optional<ExplorerPage> explorer = {};
 };
 
 // A complete page, which needs no server, network or other file. Empty parts are left out. Throws Error if a
-// picture has neither svg nor png, or both, and in the cases of explorer_html.
+// picture has neither svg nor png, or both, if a row of a table has another number of cells than there are
+// columns, and in the cases of explorer_html.
 std::string report_html(const ReportPage& page);
 
 }  // namespace gpuvae::apps

@@ -1,89 +1,30 @@
 #include "apps/run/progress.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cmath>
-#include <cstdlib>
-#include <cstring>
 #include <utility>
 
 namespace gpuvae::apps {
-namespace {
 
 using std::chrono::duration;
-using namespace std::chrono_literals;
-
-constexpr auto kRedraw = 100ms;
-constexpr auto kLogEvery = 10s;
-constexpr std::string_view kStartOfLine = "\r", kEraseToEnd = "\x1b[K", kCyan = "\x1b[36m",
-                           kPlain = "\x1b[0m";
-
-bool is_set(const char* variable) {
-  const char* value = std::getenv(variable);
-  return value && *value;
-}
-
-bool is_terminal(std::FILE* out) {
-  const char* kind = std::getenv("TERM");
-  return ::isatty(::fileno(out)) && !(kind && std::strcmp(kind, "dumb") == 0);
-}
-
-int terminal_columns(std::FILE* out) {
-  winsize size{};
-  return ::ioctl(::fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
-void put(std::FILE* out, std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), out);
-  std::fflush(out);
-}
-
-// Small losses, such as means over the pixels, get four decimals.
-std::string loss_text(double loss, int decimals) {
-  if (loss != 0 && std::abs(loss) < 1) decimals = 4;
-  return std::abs(loss) < 1e7 ? fmt::format("{:.{}f}", loss, decimals) : fmt::format("{:.4g}", loss);
-}
-
-// Returns the line that is redrawn. It is short enough not to wrap, and the bar takes the space that the text
-// leaves.
-std::string live_text(std::string_view head, double fraction, std::string_view tail, int columns, bool blocks,
-                      bool colour) {
-  constexpr int kLongestBar = 30, kShortestBar = 5;
-  const int cells = std::min(kLongestBar, columns - 1 - static_cast<int>(head.size() + tail.size()) - 4);
-  if (cells < kShortestBar)
-    return fmt::format("{}  {}", head, tail).substr(0, static_cast<std::size_t>(std::max(columns - 1, 0)));
-  return fmt::format("{} [{}{}{}] {}", head, colour ? kCyan : "", bar_text(fraction, cells, blocks),
-                     colour ? kPlain : "", tail);
-}
-
-}  // namespace
 
 Progress::Progress(int epochs, std::int64_t images_per_epoch, std::string unit, std::FILE* out,
                    Clock::time_point (*now)())
     : epochs_(epochs),
       images_per_epoch_(std::max<std::int64_t>(images_per_epoch, 1)),
       unit_(std::move(unit)),
-      out_(out),
       now_(now),
-      terminal_(is_terminal(out)),
-      blocks_(is_utf8_locale(std::getenv("LC_ALL"), std::getenv("LC_CTYPE"), std::getenv("LANG"))),
-      colour_(terminal_ && !is_set("NO_COLOR")) {}
-
-Progress::~Progress() {
-  if (drawn_) put(out_, "\n");
-}
+      line_(out) {}
 
 void Progress::update(int epoch, std::int64_t images_done, double running_loss) {
   const Clock::time_point now = now_();
   if (epoch != epoch_) begin_epoch(epoch, images_done, now);
   if (now < next_draw_) return;
   draw(images_done, running_loss, now);
-  next_draw_ = now + (terminal_ ? Clock::duration(kRedraw) : Clock::duration(kLogEvery));
+  next_draw_ = now + line_.interval();
 }
 
 void Progress::begin_epoch(int epoch, std::int64_t images_done, Clock::time_point now) {
@@ -94,7 +35,7 @@ void Progress::begin_epoch(int epoch, std::int64_t images_done, Clock::time_poin
   epoch_ = epoch;
   epoch_began_ = now;
   epoch_offset_ = images_done;
-  if (!terminal_) next_draw_ = now + kLogEvery;
+  if (!line_.is_terminal()) next_draw_ = now + line_.interval();
 }
 
 void Progress::draw(std::int64_t images_done, double running_loss, Clock::time_point now) {
@@ -113,17 +54,16 @@ void Progress::draw(std::int64_t images_done, double running_loss, Clock::time_p
     tail += fmt::format("  {} left", time_left_text(in_run * static_cast<double>(left) /
                                                     static_cast<double>(done - run_offset_)));
   }
-  if (!terminal_) return put(out_, fmt::format("{}  {}\n", head, tail));
-  put(out_,
-      fmt::format("{}{}{}", kStartOfLine,
-                  live_text(head, fraction, tail, terminal_columns(out_), blocks_, colour_), kEraseToEnd));
-  drawn_ = true;
+  line_.draw(head, fraction, tail);
 }
 
 void Progress::finish_epoch(const EpochLine& line) {
-  if (drawn_) put(out_, fmt::format("{}{}", kStartOfLine, kEraseToEnd));
-  drawn_ = false;
-  put(out_, epoch_text(line, epochs_, images_per_epoch_, unit_) + "\n");
+  line_.write(epoch_text(line, epochs_, images_per_epoch_, unit_));
+}
+
+std::string loss_text(double loss, int decimals) {
+  if (loss != 0 && std::abs(loss) < 1) decimals = 4;
+  return std::abs(loss) < 1e7 ? fmt::format("{:.{}f}", loss, decimals) : fmt::format("{:.4g}", loss);
 }
 
 std::string rate_text(double per_second) {
@@ -149,18 +89,6 @@ std::string elapsed_text(double seconds) {
   return time_left_text(seconds);
 }
 
-std::string bar_text(double fraction, int cells, bool blocks) {
-  constexpr std::array<std::string_view, 8> kEighths = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
-  fraction = fraction > 0 ? std::min(fraction, 1.0) : 0.0;  // NaN too
-  const int eighths = static_cast<int>(fraction * cells * 8);
-  const int full = eighths / 8, part = blocks ? eighths % 8 : 0;
-  std::string bar;
-  for (int i = 0; i < full; ++i) bar += blocks ? "█" : "#";
-  bar += kEighths[static_cast<std::size_t>(part)];
-  bar.append(static_cast<std::size_t>(cells - full - (part > 0)), ' ');
-  return bar;
-}
-
 std::string epoch_text(const EpochLine& line, int epochs, std::int64_t images, std::string_view unit) {
   std::string text = fmt::format("epoch {}/{}  train {}", line.epoch, epochs, loss_text(line.train, 2));
   if (line.val) text += fmt::format("  val {}", loss_text(*line.val, 2));
@@ -170,16 +98,6 @@ std::string epoch_text(const EpochLine& line, int epochs, std::int64_t images, s
   if (line.seconds > 0)
     text += fmt::format("  {} images/s", rate_text(static_cast<double>(images) / line.seconds));
   return text;
-}
-
-bool is_utf8_locale(const char* lc_all, const char* lc_ctype, const char* lang) {
-  for (const char* value : {lc_all, lc_ctype, lang}) {
-    if (!value || !*value) continue;
-    std::string name(value);
-    std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
-    return name.find("utf-8") != std::string::npos || name.find("utf8") != std::string::npos;
-  }
-  return false;
 }
 
 }  // namespace gpuvae::apps

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "apps/run/status_line.h"
+
 namespace gpuvae::apps {
 
 // The result of an epoch. Losses are in the unit that was passed to Progress.
@@ -22,7 +24,7 @@ struct EpochLine {
 
 // On a terminal, one line is redrawn at most ten times per second, and finish_epoch() replaces it with a
 // permanent line. In a log, only the permanent lines are written, and a line every ten seconds within an
-// epoch. Colour needs a terminal and an unset $NO_COLOR, and block characters need a UTF-8 locale.
+// epoch.
 class Progress {
  public:
   using Clock = std::chrono::steady_clock;
@@ -30,7 +32,6 @@ class Progress {
   // `unit` names the losses ("nats/image"). `out` must outlive this object; `now` is for tests.
   Progress(int epochs, std::int64_t images_per_epoch, std::string unit, std::FILE* out = stderr,
            Clock::time_point (*now)() = &Clock::now);
-  ~Progress();  // ends a line that is still being redrawn
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
@@ -46,25 +47,20 @@ class Progress {
   const int epochs_;
   const std::int64_t images_per_epoch_;
   const std::string unit_;
-  std::FILE* const out_;
   Clock::time_point (*const now_)();
-  const bool terminal_, blocks_, colour_;
-  bool drawn_ = false;  // a line is being redrawn
+  StatusLine line_;
   int epoch_ = 0;
   // Rate and time left count from the first update of the epoch and of the run, which excludes set-up.
   Clock::time_point epoch_began_{}, run_began_{}, next_draw_{};
   std::int64_t epoch_offset_ = 0, run_offset_ = 0;
 };
 
-// The formats of the texts that Progress prints.
-std::string rate_text(double per_second);                       // "97", "9.7k", "97k", "1.2M"
-std::string time_left_text(double seconds);                     // "0.4 s", "4 s", "2 min 10 s", "3 h 5 min"
-std::string elapsed_text(double seconds);                       // "0.62 s", "12.3 s", then as above
-std::string bar_text(double fraction, int cells, bool blocks);  // exactly `cells` characters on screen
+// The formats of the texts that Progress prints. Losses below 1, such as means over the pixels, get four
+// decimals.
+std::string loss_text(double loss, int decimals);
+std::string rate_text(double per_second);    // "97", "9.7k", "97k", "1.2M"
+std::string time_left_text(double seconds);  // "0.4 s", "4 s", "2 min 10 s", "3 h 5 min"
+std::string elapsed_text(double seconds);    // "0.62 s", "12.3 s", then as above
 std::string epoch_text(const EpochLine& line, int epochs, std::int64_t images, std::string_view unit);
-
-// Whether a locale uses UTF-8. The arguments are the values of LC_ALL, LC_CTYPE and LANG, or null; the first
-// that is set and not empty decides.
-bool is_utf8_locale(const char* lc_all, const char* lc_ctype, const char* lang);
 
 }  // namespace gpuvae::apps

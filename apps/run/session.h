@@ -41,6 +41,9 @@ class Session {
   // Loads the data on which the model of open_model() was trained. Returns an empty text, or the reason why
   // the data are missing.
   std::string load_data_of_model();
+  // Loads only the data, and prints what they are. config() then has what the data decide, such as the
+  // likelihood.
+  void load_data();
   // Loads the data. Then loads the trained model, or continues a run that was interrupted or now has more
   // epochs, or trains from the start (always with `retrain`). Other processes cannot write to the folder as
   // long as this object exists. Throws Error if the folder holds another run, unless `retrain`. Throws
@@ -90,7 +93,6 @@ class Session {
   void check_held(const std::string& command, const HeldRun& held) const;
   void say_new_description(const HeldRun& held) const;
   void keep_description() const;
-  void load_data();
   void build_model();
   void announce() const;
   bool reload(const std::string& command);

@@ -18,5 +18,6 @@
 #include "gpuvae/tensor.h"
 #include "gpuvae/threads.h"
 #include "gpuvae/train.h"
+#include "gpuvae/train_many.h"
 #include "gpuvae/vae.h"
 #include "gpuvae/version.h"

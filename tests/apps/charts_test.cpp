@@ -46,6 +46,45 @@ TEST(LineChart, PlacesPointsCorrectly) {
   EXPECT_FALSE(has_text(svg, "1.5"));
 }
 
+TEST(LineChart, DrawsBandsAroundLines) {
+  Series series{.name = "a", .x = {1, 2, 3, 4, 5}, .y = {5, 5, 5, 5, 5}};
+  series.low = {4, 3, kNan, 4, 0};
+  series.high = {6, 7, 8, 6, 10};
+  const std::string svg = line_chart_svg(chart_of({series}));
+  expect_sound(svg);
+  const auto bands = svg_elements(svg, "path", "band"), lines = svg_elements(svg, "path", "data");
+  ASSERT_EQ(bands.size(), 1u);
+  ASSERT_EQ(lines.size(), 1u);
+  // Two runs of two points each: along the upper limits, and back along the lower ones.
+  const std::vector<SvgPoint> p = path_points(bands[0]), line = path_points(lines[0]);
+  ASSERT_EQ(p.size(), 8u);
+  const double unit = line[0].y - p[0].y;  // pixels
+  EXPECT_GT(unit, 0);
+  EXPECT_NEAR(line[0].y - p[1].y, 2 * unit, 0.05);
+  EXPECT_NEAR(p[2].y - line[0].y, 2 * unit, 0.05);
+  EXPECT_NEAR(p[3].y - line[0].y, unit, 0.05);
+  EXPECT_NEAR(line[0].y - p[5].y, 5 * unit, 0.05);
+  EXPECT_NEAR(p[2].x, line[1].x, 0.011);
+  EXPECT_NEAR(p[5].x, line[4].x, 0.011);
+  series.low = {1};
+  EXPECT_NE(error_of([&] { line_chart_svg(chart_of({series})); }).find("[line_chart] expected a band"),
+            std::string::npos);
+}
+
+TEST(IntervalChart, PlacesValuesAndIntervals) {
+  const std::string svg = interval_chart_svg(
+      {"Settings", "loss", {{"beta=1", 10, 2, {9, 11}}, {"beta=2", 20, kNan, {}}, {"beta=3", kNan, 1, {}}}});
+  expect_sound(svg);
+  for (const char* text : {"Settings", "loss", "beta=1", "beta=2", "beta=3"})
+    EXPECT_TRUE(has_text(svg, text)) << text;
+  const auto dots = svg_elements(svg, "path", "data");
+  ASSERT_EQ(dots.size(), 4u);  // two points and two values
+  const double left = path_points(dots[0])[0].x, right = path_points(dots[1])[0].x;
+  EXPECT_NEAR(path_points(dots[2])[0].x, (left + right) / 2, 0.011);
+  EXPECT_NEAR(path_points(dots[3])[0].x - path_points(dots[2])[0].x, 5 * (right - left), 0.05);
+  expect_sound(interval_chart_svg({"Settings", "loss", {}}));
+}
+
 TEST(LineChart, LeavesGapsAndShowsLonePoints) {
   const std::string svg =
       line_chart_svg(chart_of({{"a", {1, 2, 3, 4, 5, 6}, {4, 3, kNan, 2, kInfinity, 1}, true, false}}));

@@ -34,6 +34,22 @@ int count(std::string_view text, std::string_view part) {
   return n;
 }
 
+TEST(Report, ShowsTables) {
+  ReportPage page;
+  page.title = "t";
+  page.tables = {
+      {"Settings", "a note", {"x", "y"}, {{{"<1>"}, {"2"}}, {{"3"}, {"4", "a=b/report.html?c&d"}}}, 1, false},
+      {"Runs", "", {"run"}, {{{"r1"}}}, std::nullopt, true}};
+  const std::string html = report_html(page);
+  EXPECT_EQ(count(html, "<td>&lt;1&gt;</td><td>2</td>"), 1);
+  EXPECT_EQ(count(html, "<a href=\"a=b/report.html?c&amp;d\">4</a>"), 1);
+  EXPECT_EQ(count(html, "class=\"page-marked\"><td>3</td>"), 1);
+  EXPECT_LT(html.find("a note"), html.find("<details><summary>Runs <span>(1)"));
+  page.tables[0].rows[0].pop_back();
+  EXPECT_NE(error_of([&] { report_html(page); }).find("expected 2 cells per row in table 'Settings', got 1"),
+            std::string::npos);
+}
+
 // Returns the data that the page's script reads.
 nlohmann::json data_of(const std::string& page) {
   const std::string_view open = "class=\"gx-data\">", close = "</script>";

@@ -283,6 +283,9 @@ void set_num_threads(int threads) {
   chosen_threads().store(threads);
 }
 
+SingleThread::SingleThread() : outer_(std::exchange(in_piece, true)) {}
+SingleThread::~SingleThread() { in_piece = outer_; }
+
 void run_pieces(std::int64_t count, Function run, const void* body) {
   if (count > 1 && !in_piece && num_threads() > 1)
     if (Pool* pool = process_pool.get(); pool && pool->try_run(count, run, body, num_threads())) return;

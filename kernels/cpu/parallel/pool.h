@@ -22,4 +22,16 @@ void set_num_threads(int threads);
 // loop, or while another thread's loop runs, all pieces run on the calling thread.
 void run_pieces(std::int64_t count, void (*run)(const void* body, std::int64_t piece), const void* body);
 
+// While an object of this class exists, the loops of the thread that made it run on that thread alone.
+class SingleThread {
+ public:
+  SingleThread();
+  ~SingleThread();
+  SingleThread(const SingleThread&) = delete;
+  SingleThread& operator=(const SingleThread&) = delete;
+
+ private:
+  bool outer_;
+};
+
 }  // namespace gpuvae::kernels

@@ -1,0 +1,211 @@
+#include "apps/sweep/sweep.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <set>
+
+#include "apps/run/stop_signals.h"
+#include "apps/sweep/runner.h"
+#include "apps/sweep/sweep_page.h"
+#include "kernels/check.h"
+#include "kernels/cpu/parallel/cores.h"
+#include "src/data/counted.h"
+#include "src/io/file.h"
+
+namespace gpuvae::apps {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char *kTableFile = "sweep.csv", *kPageFile = "sweep.html";
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+// Throws Error if the folder holds a single run, or files of others that the sweep would overwrite.
+void check_folder(const fs::path& folder) {
+  check(!holds_run(folder), file_error("sweep"),
+        "{} holds a run, expected the folder of a sweep or a new one", folder.string());
+  const auto refuse = [&](const char* name, const std::string& mark) {
+    const fs::path file = folder / name;
+    check(!is_there(file) || io::read_part(file, 0, 1000).bytes.find(mark) != std::string::npos,
+          file_error("sweep"),
+          "{}: expected a file of a sweep, got another one, which the sweep would overwrite", file.string());
+  };
+  refuse(kTableFile, kSweepMark);
+  refuse(kPageFile, "<meta name=\"generator\" content=\"gpuvae\">");
+}
+
+// The settings on which the training set and the choice of --likelihood auto depend.
+std::string data_key(const RunConfig& config) {
+  static const std::set<std::string> kOfBatches = {"--batch-size", "--drop-last", "--no-shuffle",
+                                                   "--binarize", "--threshold"};
+  std::string key = config.distributions.likelihood;
+  for (const ValueGroup& group : values_of(config))
+    if (group.name == "Data")
+      for (const NamedValue& v : group.values)
+        if (!kOfBatches.contains(v.flag)) key += "\n" + text_of(v.value);
+  return key;
+}
+
+// Whether runs use a GPU. The sweep itself does not open one.
+bool uses_gpu(const RunConfig& config) {
+  return config.device.starts_with("cuda") || (config.device == "auto" && Device::cuda_count() > 0);
+}
+
+// What is known of the data before the first run starts.
+struct LoadedData {
+  RunConfig config;  // in which the data have decided the likelihood and whether the built-in data are used
+  DataFacts facts;
+  std::string unit;
+};
+
+class Sweep {
+ public:
+  Sweep(const Program& program, const CommandLine& line)
+      : program_(program), command_(line.command), plan_(plan_sweep(program, line)) {}
+
+  void run() {
+    check_folder(plan_.folder);
+    load_data();
+    const FolderLock lock(plan_.folder);
+    choose_runs();
+    say_plan();
+    const StopSignals signals;
+    train();
+    write_summary();
+    std::size_t failed = 0;
+    for (const RunOutcome& outcome : outcomes_) failed += outcome.state == RunOutcome::State::failed;
+    if (const int signal = StopSignals::received(); signal != 0)
+      throw Stopped(signal, fmt::format("stopped by {}: {} of {} runs are finished, and the same command "
+                                        "{}continues the others",
+                                        signal_name(signal), plan_.runs.size() - count_unfinished(),
+                                        plan_.runs.size(), command_.retrain ? "without --retrain " : ""));
+    check(failed == 0, "sweep", "{} of {} runs failed; log.txt in the folder of each has its output", failed,
+          plan_.runs.size());
+  }
+
+ private:
+  // Loads the data of each setting once, on the CPU, so that a mistake is one error before anything starts.
+  void load_data() {
+    for (PlannedRun& run : plan_.runs) {
+      const std::string key = data_key(run.config);
+      if (!loaded_.contains(key)) {
+        RunConfig config = run.config;
+        config.device = "cpu";
+        Session session(program_, config);
+        session.load_data();
+        loaded_.emplace(key, LoadedData{session.config(), session.data_facts(), session.unit()});
+      }
+      const LoadedData& data = loaded_.at(key);
+      run.config.data.builtin = data.config.data.builtin;
+      run.config.distributions.likelihood = data.config.distributions.likelihood;
+      run.config.distributions.gaussian.sigmoid_mean = data.config.distributions.gaussian.sigmoid_mean;
+    }
+  }
+
+  // Returns why a finished run does not belong into this sweep, or an empty text.
+  std::string mistake_in_data(const FinishedRun& run) const {
+    for (const auto& [key, data] : loaded_)
+      if (data_key(data.config) == data_key(run.config) && data.facts.fingerprint != run.data.fingerprint)
+        return fmt::format("it was trained on another training set (fingerprint {}, got {} of {})",
+                           run.data.fingerprint, data.facts.fingerprint, data.facts.source);
+    return "";
+  }
+
+  // Finds the runs that are still to do. Throws Error if a folder holds a run with other settings or data.
+  void choose_runs() {
+    std::set<std::string> finished;
+    std::set<std::string> planned;
+    if (command_.retrain)
+      for (const PlannedRun& run : plan_.runs) planned.insert(run.name);
+    for (const FinishedRun& run : finished_runs(plan_.folder, program_)) {
+      if (planned.contains(run.name)) continue;
+      const std::string mistake = mistake_in_data(run);
+      check(mistake.empty(), "sweep", "{}: {}: choose another folder with --out",
+            (plan_.folder / run.name).string(), mistake);
+      finished.insert(run.name);
+    }
+    for (const PlannedRun& run : plan_.runs)
+      if (!finished.contains(run.name) || !is_complete(run)) to_do_.push_back(&run);
+  }
+
+  // Whether a finished run has all epochs of this sweep and its report.
+  bool is_complete(const PlannedRun& run) const {
+    const fs::path folder = run.config.out;
+    const RunConfig held = read_config((folder / kConfigFile).string(), program_.name, program_.presets);
+    if (const std::optional<Difference> d = training_difference(held, run.config))
+      throw Error("sweep",
+                  fmt::format("{0} holds a run with {1} {2}, got {1} {3}: choose another folder with "
+                              "--out, or add --retrain",
+                              folder.string(), d->flag, d->a, d->b));
+    return held.epochs == run.config.epochs && is_there(folder / "report.html");
+  }
+
+  int jobs() const {
+    if (command_.jobs > 0) return command_.jobs;
+    const bool gpu = std::ranges::any_of(plan_.runs, [](const auto& run) { return uses_gpu(run.config); });
+    return gpu ? 1 : std::max(1, kernels::usable_processors() / plan_.threads);
+  }
+
+  void say_plan() const {
+    std::string grid;
+    for (const GridKey& key : plan_.grid)
+      grid += fmt::format("{}{} {}", grid.empty() ? " (" : "; ", key.key, fmt::join(key.values, " or "));
+    if (!grid.empty()) grid += ")";
+    const auto settings = static_cast<std::int64_t>(plan_.runs.size() / plan_.seeds.size());
+    std::fprintf(stderr, "sweep   %s%s x %s in %s: %zu finished, %zu to do, %d at a time\n",
+                 counted(settings, "setting").c_str(), grid.c_str(),
+                 counted(std::ssize(plan_.seeds), "seed").c_str(), plan_.folder.c_str(),
+                 plan_.runs.size() - to_do_.size(), to_do_.size(), jobs());
+  }
+
+  void train() {
+    const RunnerOptions options{jobs(), command_.retrain, plan_.runs.size() - to_do_.size()};
+    outcomes_ = train_side_by_side(program_, to_do_, options,
+                                   [this](const FinishedRun& run) { return mistake_in_data(run); });
+  }
+
+  std::size_t count_unfinished() const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        outcomes_, [](const RunOutcome& o) { return o.state != RunOutcome::State::finished; }));
+  }
+
+  void write_summary() const {
+    const std::vector<FinishedRun> finished = finished_runs(plan_.folder, program_);
+    const LoadedData& data = loaded_.begin()->second;
+    SweepFacts facts{program_.name, data.facts.source, data.unit, command_.text, {}, 0};
+    std::vector<UnfinishedRun> unfinished;
+    for (std::size_t i = 0; i < outcomes_.size(); ++i) {
+      if (outcomes_[i].state == RunOutcome::State::finished) continue;
+      const bool failed = outcomes_[i].state == RunOutcome::State::failed;
+      unfinished.push_back({to_do_[i], failed});
+      if (failed) facts.failures.emplace_back(to_do_[i]->name, outcomes_[i].failure);
+      facts.unfinished += !failed;
+    }
+    const SweepSummary summary = summarize(plan_.grid, finished, unfinished);
+    io::write_file(plan_.folder / kTableFile, summary_csv(summary, program_.name, data.unit));
+    io::write_file(plan_.folder / kPageFile, report_html(sweep_page(summary, facts)));
+    std::fputs(summary_text(summary, data.unit).c_str(), stdout);
+    for (const auto& [run, why] : facts.failures) std::printf("failed  %s: %s\n", run.c_str(), why.c_str());
+    std::fprintf(stderr, "wrote   %s/: %s, %s\n", plan_.folder.c_str(), kTableFile, kPageFile);
+  }
+
+  const Program& program_;
+  const Command& command_;
+  SweepPlan plan_;
+  std::map<std::string, LoadedData> loaded_;  // by data_key()
+  std::vector<const PlannedRun*> to_do_;
+  std::vector<RunOutcome> outcomes_;  // of to_do_
+};
+
+}  // namespace
+
+void sweep(const Program& program, const CommandLine& line) { Sweep(program, line).run(); }
+
+}  // namespace gpuvae::apps
