@@ -52,12 +52,6 @@ fs::path labels_beside(const fs::path& images) {
   return {};
 }
 
-// Opens a file whose numbers may stay there.
-template <class Open>
-std::shared_ptr<const io::FileArray> file_array_of(const fs::path& path, Placement placement, Open open) {
-  return placement == Placement::memory ? nullptr : open(path);
-}
-
 void set_shape(Rows& rows, std::int64_t height, std::int64_t width) {
   rows.height = data::to_int(rows.path, height);
   rows.width = data::to_int(rows.path, width);
@@ -68,8 +62,7 @@ Source read_idx(const fs::path& path, const DatasetOptions& options) {
   Source source{.rows = {.path = path.string()}};
   Rows& rows = source.rows;
   std::int64_t count = 0;
-  if (const auto array = data::kept_in_file(path, file_array_of(path, options.placement, io::open_idx_images),
-                                            options.placement, rows.notes)) {
+  if (const auto array = data::kept_in_file(path, options.placement, io::open_idx_images, rows.notes)) {
     const std::vector<std::int64_t>& sizes = array->layout().shape;
     set_shape(rows, sizes[1], sizes[2]);
     count = sizes[0];
@@ -106,8 +99,7 @@ Source read_npy(const fs::path& path, const DatasetOptions& options) {
   data::check_unlabelled(path, options);
   Source source{.rows = {.path = path.string()}};
   Rows& rows = source.rows;
-  const auto file = data::kept_in_file(path, file_array_of(path, options.placement, io::open_npy),
-                                       options.placement, rows.notes);
+  const auto file = data::kept_in_file(path, options.placement, io::open_npy, rows.notes);
   io::NpyArray array = file ? io::NpyArray{} : io::read_npy(path);
   std::vector<std::int64_t> extents = file ? file->layout().shape : array.shape;
   const bool bytes = file ? file->layout().bytes : array.bytes,
@@ -185,13 +177,18 @@ void check_placement(const fs::path& path, Placement placement) {
       path.string());
 }
 
-std::shared_ptr<const io::FileArray> kept_in_file(const fs::path& path,
-                                                  std::shared_ptr<const io::FileArray> array,
-                                                  Placement placement, std::vector<std::string>& notes) {
+std::shared_ptr<const io::FileArray> kept_in_file(
+    const fs::path& path, Placement placement, std::shared_ptr<const io::FileArray> (*open)(const fs::path&),
+    std::vector<std::string>& notes) {
   constexpr std::uint64_t kMaxInMemory = std::uint64_t{256} << 20;
-  if (!array) check_placement(path, placement);
-  if (!array || placement == Placement::memory) return nullptr;
-  if (placement == Placement::automatic && array->stored_bytes() <= kMaxInMemory) return nullptr;
+  std::error_code error;
+  if (placement == Placement::memory) return nullptr;
+  if (placement == Placement::automatic && fs::file_size(path, error) <= kMaxInMemory) return nullptr;
+  std::shared_ptr<const io::FileArray> array = open(path);
+  if (!array) {
+    check_placement(path, placement);
+    return nullptr;
+  }
   notes.push_back(fmt::format("{}: the examples ({:.1f} MiB) stay in the file and are read batch by batch",
                               path.string(), static_cast<double>(array->stored_bytes()) / (1 << 20)));
   return array;

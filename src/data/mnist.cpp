@@ -75,9 +75,7 @@ struct Part {
 
 void read_images(Part& part, Placement placement) {
   const std::string path = part.images.string();
-  const auto array = data::kept_in_file(
-      part.images, placement == Placement::memory ? nullptr : io::open_idx_images(part.images), placement,
-      part.notes);
+  const auto array = data::kept_in_file(part.images, placement, io::open_idx_images, part.notes);
   if (array) {
     const std::vector<std::int64_t>& sizes = array->layout().shape;
     const data::Rows rows{.path = path,

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <system_error>
@@ -26,12 +27,12 @@ FileArray::FileArray(const std::filesystem::path& path, ArrayLayout layout)
   descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor_ < 0)
     fail(file_error("read"), "{}: expected a readable file, got: {}", path.string(), reason(errno));
-  const std::uint64_t expected = layout_.offset + stored_bytes();
-  if (::fstat(descriptor_, &opened_) == 0 && static_cast<std::uint64_t>(opened_.st_size) == expected) return;
+  const bool known = ::fstat(descriptor_, &opened_) == 0;
+  const auto size = static_cast<std::uint64_t>(opened_.st_size), data = size - std::min(size, layout_.offset);
+  if (known && data == stored_bytes()) return;
   ::close(descriptor_);
-  const auto size = static_cast<std::uint64_t>(opened_.st_size);
-  fail(file_error("read"), "{}: expected {} bytes, as its header says, got {}{}", path.string(), expected,
-       size, size < expected ? ": the file is truncated" : "");
+  fail(file_error("read"), "{}: expected {} bytes of data, as its header says, got {}{}", path.string(),
+       stored_bytes(), data, data < stored_bytes() ? ": the file is truncated" : "");
 }
 
 FileArray::~FileArray() { ::close(descriptor_); }

@@ -103,15 +103,15 @@ TEST(FileArray, ImagesOfAnIdxFile) {
   EXPECT_EQ(all.u8, pixels);
   std::filesystem::resize_file(folder / "images", 45);
   expect_contains(error_of([&] { static_cast<void>(io::open_idx_images(folder / "images")); }),
-                  {"[read] ", "images", "expected 46 bytes", "got 45", "truncated"});
+                  {"[read] ", "images", "expected 30 bytes of data", "got 29", "truncated"});
 }
 
 TEST(FileArray, WrongSizesAreRefused) {
   const TemporaryFolder folder;
   const auto path = folder / "x.npy";
   for (const auto& [shape, part] : std::vector<std::pair<std::string, std::string>>{
-           {"(4, 4)", "expected 144 bytes, as its header says, got 140: the file is truncated"},
-           {"(4, 2)", "expected 136 bytes, as its header says, got 140"},
+           {"(4, 4)", "expected 16 bytes of data, as its header says, got 12: the file is truncated"},
+           {"(4, 2)", "expected 8 bytes of data, as its header says, got 12"},
            {"(4294967296, 4294967296)", "overflows"}}) {
     write_byte_npy(path, shape, stored(1));
     expect_contains(error_of([&] { static_cast<void>(io::open_npy(path)); }),
