@@ -1,6 +1,7 @@
 #include "src/io/file_array.h"
 
 #include <fcntl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -56,6 +57,19 @@ void FileArray::append(std::uint64_t first, std::size_t count, NpyArray& to) con
   std::vector<std::uint8_t> stored(count * layout_.element_size);
   read(first, stored);
   layout_.append(stored, layout_.swapped, to);
+}
+
+bool FileArray::is_cached(std::uint64_t element) const {
+  char byte = 0;
+  const iovec to{&byte, 1};
+  const auto at = static_cast<off_t>(layout_.offset + element * layout_.element_size);
+  // Without RWF_NOWAIT, which some file systems do not support, the answer is "yes".
+  return ::preadv2(descriptor_, &to, 1, at, RWF_NOWAIT) >= 0 || errno != EAGAIN;
+}
+
+void FileArray::prefetch(std::uint64_t first, std::uint64_t count) const {
+  ::posix_fadvise(descriptor_, static_cast<off_t>(layout_.offset + first * layout_.element_size),
+                  static_cast<off_t>(count * layout_.element_size), POSIX_FADV_WILLNEED);
 }
 
 void FileArray::check_unchanged() const {

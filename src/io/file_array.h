@@ -49,6 +49,10 @@ class FileArray {
   void read(std::uint64_t first, std::span<std::uint8_t> out) const;
   // Appends elements `first`, ..., `first + count - 1` to `to`.
   void append(std::uint64_t first, std::size_t count, NpyArray& to) const;
+  // Whether the system has an element in memory, as far as it can say so without waiting.
+  bool is_cached(std::uint64_t element) const;
+  // Asks the system to read elements from the disk without waiting for them.
+  void prefetch(std::uint64_t first, std::uint64_t count) const;
   // Throws Error if the file has been written to since it was opened, as far as its size and its time of
   // modification show.
   void check_unchanged() const;

@@ -69,6 +69,8 @@ TEST(FileArray, EveryTypeHasTheElementsThatReadNpyReturns) {
     EXPECT_EQ(part.u8.size(), all.u8.size());
     EXPECT_EQ(part.f32.size(), all.f32.size());
     EXPECT_EQ(values_of(part), values_of(all));
+    file->prefetch(2, 10);
+    static_cast<void>(file->is_cached(2));
     file->check_unchanged();
   }
 }
