@@ -1,11 +1,13 @@
 #include "apps/run/ranks.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 #include <cstdio>
-#include <vector>
+#include <functional>
 
 namespace gpuvae::apps {
 namespace {
@@ -42,21 +44,51 @@ Silence::~Silence() {
 std::shared_ptr<Communicator> communicator() { return current(); }
 bool is_follower() { return current() && current()->rank() > 0; }
 
-int of_rank_0(int value) {
-  if (!current()) return value;
-  const Tensor shared = Tensor::from(std::vector<double>{is_follower() ? 0.0 : value}, {1});
-  current()->sum(shared);
-  return static_cast<int>(shared.item());
-}
+int of_rank_0(int value) { return static_cast<int>(sums_of_ranks({is_follower() ? 0.0 : value})[0]); }
 
 int largest_of_ranks(int value) {
-  if (!current()) return value;
+  const std::vector<double> all = values_of_ranks(value);
+  return static_cast<int>(*std::max_element(all.begin(), all.end()));
+}
+
+std::vector<double> sums_of_ranks(const std::vector<double>& values) {
+  if (!current() || values.empty()) return values;
+  const Tensor shared = Tensor::from(values, {static_cast<std::int64_t>(values.size())});
+  current()->sum(shared);
+  return shared.to_doubles();
+}
+
+std::vector<double> values_of_ranks(double value) {
+  if (!current()) return {value};
   std::vector<double> values(static_cast<std::size_t>(current()->size()));
   values[static_cast<std::size_t>(current()->rank())] = value;
-  const Tensor shared = Tensor::from(values, {current()->size()});
-  current()->sum(shared);
-  const std::vector<double> all = shared.to_doubles();
-  return static_cast<int>(*std::max_element(all.begin(), all.end()));
+  return sums_of_ranks(values);
+}
+
+std::string text_of_ranks(const std::string& text) {
+  constexpr std::size_t kMaxBytes = 1000;
+  if (!current()) return text.substr(0, kMaxBytes);
+  std::vector<double> bytes(kMaxBytes);
+  for (std::size_t i = 0; i < std::min(text.size(), kMaxBytes); ++i)
+    bytes[i] = static_cast<unsigned char>(text[i]);
+  std::string shared;
+  for (const double byte : sums_of_ranks(bytes))
+    if (byte > 0) shared += static_cast<char>(static_cast<unsigned char>(byte));
+  return shared;
+}
+
+int ranks_on_these_processors() {
+  char host[HOST_NAME_MAX + 1] = {};
+  gethostname(host, sizeof host - 1);
+  cpu_set_t processors;
+  CPU_ZERO(&processors);
+  sched_getaffinity(0, sizeof processors, &processors);
+  std::string place = host;
+  for (int i = 0; i < CPU_SETSIZE; ++i) place += CPU_ISSET(i, &processors) ? '1' : '0';
+  // A double holds 53 bits exactly.
+  const auto key = static_cast<double>(std::hash<std::string>()(place) >> 11);
+  const std::vector<double> all = values_of_ranks(key);
+  return static_cast<int>(std::count(all.begin(), all.end(), key));
 }
 
 }  // namespace gpuvae::apps

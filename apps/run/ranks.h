@@ -3,6 +3,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "gpuvae/distributed.h"
 
@@ -42,6 +44,14 @@ bool is_follower();
 int of_rank_0(int value);
 // Returns the largest value of all ranks, which must not be negative.
 int largest_of_ranks(int value);
+// Returns the sums over the ranks, all of which must pass equally many values.
+std::vector<double> sums_of_ranks(const std::vector<double>& values);
+// Returns the value of each rank, in the order of the ranks.
+std::vector<double> values_of_ranks(double value);
+// Returns the text of the one rank that passes a text which is not empty, or its first 1,000 bytes.
+std::string text_of_ranks(const std::string& text);
+// Returns the number of ranks, with this one, on the same machine and with the same processors to run on.
+int ranks_on_these_processors();
 // @}
 
 }  // namespace gpuvae::apps
