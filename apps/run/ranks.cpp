@@ -17,13 +17,33 @@ std::shared_ptr<Communicator>& current() {
   return of_process;
 }
 
+// The number of this rank among those of its machine.
+int rank_on_machine = 0;
+
+std::string host_name() {
+  char name[HOST_NAME_MAX + 1] = {};
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
+// A number for a text, of which a double holds all bits.
+double key_of(const std::string& text) { return static_cast<double>(std::hash<std::string>()(text) >> 11); }
+
 }  // namespace
 
 Ranks::Ranks() {
   std::shared_ptr<Communicator> all = mpi_communicator();
-  if (all && all->size() > 1) current() = std::move(all);
+  if (!all || all->size() == 1) return;
+  current() = std::move(all);
+  const double machine = key_of(host_name());
+  const std::vector<double> machines = values_of_ranks(machine);
+  rank_on_machine =
+      static_cast<int>(std::count(machines.begin(), machines.begin() + current()->rank(), machine));
 }
-Ranks::~Ranks() { current().reset(); }
+Ranks::~Ranks() {
+  current().reset();
+  rank_on_machine = 0;
+}
 
 void Ranks::end(int exit_status) {
   if (current() && exit_status > 0 && exit_status < 128) current()->abort(exit_status);
@@ -43,6 +63,11 @@ Silence::~Silence() {
 
 std::shared_ptr<Communicator> communicator() { return current(); }
 bool is_follower() { return current() && current()->rank() > 0; }
+
+Device device_of_rank(const std::string& text) {
+  const int gpus = text == "auto" || text == "cuda" ? Device::cuda_count() : 0;
+  return rank_on_machine > 0 && gpus > 1 ? Device::cuda(rank_on_machine % gpus) : Device::parse(text);
+}
 
 int of_rank_0(int value) { return static_cast<int>(sums_of_ranks({is_follower() ? 0.0 : value})[0]); }
 
@@ -77,18 +102,27 @@ std::string text_of_ranks(const std::string& text) {
   return shared;
 }
 
+std::shared_ptr<Communicator> communicator_on(Device device) {
+  if (!current()) return nullptr;
+  const std::vector<double> cpus = values_of_ranks(device.is_cpu() ? 1 : 0);
+  if (std::ranges::find(cpus, 1.0) != cpus.end()) return current();
+  try {
+    return nccl_communicator(current(), device);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::unsupported) throw;
+    std::fprintf(stderr, "note    sums over the ranks go through host memory: %s\n", error.what());
+    return current();
+  }
+}
+
 int ranks_on_these_processors() {
-  char host[HOST_NAME_MAX + 1] = {};
-  gethostname(host, sizeof host - 1);
   cpu_set_t processors;
   CPU_ZERO(&processors);
   sched_getaffinity(0, sizeof processors, &processors);
-  std::string place = host;
+  std::string place = host_name();
   for (int i = 0; i < CPU_SETSIZE; ++i) place += CPU_ISSET(i, &processors) ? '1' : '0';
-  // A double holds 53 bits exactly.
-  const auto key = static_cast<double>(std::hash<std::string>()(place) >> 11);
-  const std::vector<double> all = values_of_ranks(key);
-  return static_cast<int>(std::count(all.begin(), all.end(), key));
+  const std::vector<double> all = values_of_ranks(key_of(place));
+  return static_cast<int>(std::ranges::count(all, key_of(place)));
 }
 
 }  // namespace gpuvae::apps

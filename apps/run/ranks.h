@@ -38,6 +38,9 @@ class Silence {
 // The communicator, or null for a run in one process.
 std::shared_ptr<Communicator> communicator();
 bool is_follower();
+// Returns the device that the text means (Device::parse). With several ranks on a machine, "auto" and "cuda"
+// without a number mean a GPU of each rank's own as long as there are enough.
+Device device_of_rank(const std::string& text);
 // @{
 // All ranks must call these functions at the same point. Without a communicator they return their argument.
 // Returns rank 0's value on every rank.
@@ -50,6 +53,9 @@ std::vector<double> sums_of_ranks(const std::vector<double>& values);
 std::vector<double> values_of_ranks(double value);
 // Returns the text of the one rank that passes a text which is not empty, or its first 1,000 bytes.
 std::string text_of_ranks(const std::string& text);
+// Returns a communicator for training on a device, which sums with NCCL if all ranks have a GPU of their own.
+// Otherwise it prints a note that says why sums of GPUs go through host memory.
+std::shared_ptr<Communicator> communicator_on(Device device);
 // Returns the number of ranks, with this one, on the same machine and with the same processors to run on.
 int ranks_on_these_processors();
 // @}

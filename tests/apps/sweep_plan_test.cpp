@@ -1,4 +1,5 @@
 // Tests the grammar of --grid and --seeds, and the runs that a command line plans.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <set>
