@@ -80,6 +80,19 @@ def initial_state(config, width, key):
     return {"parameters": parameters, "slots": slots, "count": jnp.zeros(()), "total": jnp.zeros(()), "key": keys[4]}
 
 
+def step(pixels, state, index, noise, config):
+    """Returns the state after a training step."""
+    x = jnp.take(pixels, index, axis=0).astype(jnp.float32) * (1 / 255)
+    loss, gradients = jax.value_and_grad(negative_elbo)(state["parameters"], x, noise, config)
+    if config["batch_sum"]:
+        gradients = jax.tree.map(lambda g: x.shape[0] * g, gradients)
+    if config["l2"]:
+        gradients = jax.tree.map(lambda g, p: g + 2 * config["l2"] * p, gradients, state["parameters"])
+    done = state["count"] + 1
+    parameters, slots = update(config["optimizer"], state["parameters"], state["slots"], gradients, done)
+    return state | {"parameters": parameters, "slots": slots, "count": done, "total": state["total"] + loss}
+
+
 def training(config):
     """Returns two functions: one trains an epoch, the other evaluates the validation images. Both return a mean loss."""
     kind, _, rest = config["variant"].partition("-")
@@ -90,20 +103,8 @@ def training(config):
     pixels = jnp.asarray(images.training(config))
     count, batch, latent = pixels.shape[0], config["batch"], config["latent"]
     steps = count // batch
-    loss_of = partial(negative_elbo, config=config)
     frozen = [jax.random.key(config["seed"] + 2**20 * k) for k in (1, 2)] if config["frozen_noise"] else []
     noise_of_image = jax.random.normal(frozen[0], (count, latent)) if frozen else None
-
-    def step(pixels, state, index, noise):
-        x = jnp.take(pixels, index, axis=0).astype(jnp.float32) * (1 / 255)
-        loss, gradients = jax.value_and_grad(loss_of)(state["parameters"], x, noise)
-        if config["batch_sum"]:
-            gradients = jax.tree.map(lambda g: batch * g, gradients)
-        if config["l2"]:
-            gradients = jax.tree.map(lambda g, p: g + 2 * config["l2"] * p, gradients, state["parameters"])
-        done = state["count"] + 1
-        parameters, slots = update(config["optimizer"], state["parameters"], state["slots"], gradients, done)
-        return state | {"parameters": parameters, "slots": slots, "count": done, "total": state["total"] + loss}
 
     def draw(state):
         """Draws the order and the noise of an epoch."""
@@ -116,14 +117,14 @@ def training(config):
     @partial(jax.jit, donate_argnums=1)
     def scanned(pixels, state):
         state, order, noise = draw(state)
-        body = lambda s, drawn: (step(pixels, s, *drawn), None)
+        body = lambda s, drawn: (step(pixels, s, *drawn, config), None)
         return jax.lax.scan(body, state, (order, noise), unroll=int(rest.partition("-")[0]))[0]
 
     draw_jit = jax.jit(draw, donate_argnums=0)
 
     @partial(jax.jit, donate_argnums=1)
     def one(pixels, state, order, noise, i):
-        return step(pixels, state, order[i], noise[i])
+        return step(pixels, state, order[i], noise[i], config)
 
     def stepped(pixels, state):
         state, order, noise = draw_jit(state)
@@ -133,7 +134,8 @@ def training(config):
 
     @jax.jit
     def evaluate(parameters, x, key):
-        return loss_of(parameters, x.astype(jnp.float32) * (1 / 255), jax.random.normal(key, (x.shape[0], latent)))
+        noise = jax.random.normal(key, (x.shape[0], latent))
+        return negative_elbo(parameters, x.astype(jnp.float32) * (1 / 255), noise, config)
 
     run = scanned if kind == "scan" else stepped
     state = initial_state(config, pixels.shape[1], jax.random.key(config["seed"]))
