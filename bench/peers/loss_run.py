@@ -109,8 +109,10 @@ def run_peer(peer, config, options, course, folder):
                 for kind in ("skipped", "failed"):
                     if kind in answer:
                         raise Trouble(kind, answer[kind])
-                course.add(answer["val_loss"])
                 course.versions |= answer.get("versions", {})
+                course.add(answer["val_loss"])
+                if course.is_over():
+                    break
             if not course.is_over():
                 raise Trouble("failed", f"ended with status {child.wait()}, see {log_path}")
         finally:
