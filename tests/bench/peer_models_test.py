@@ -2,6 +2,7 @@
 """Compares the models, gradients and optimisers of bench/peers/jax_peer.py and torch_peer.py with plain numpy in double
 precision, for all published systems at small sizes: peer_models_test.py SOURCE. Skipped without numpy, jax and torch."""
 import dataclasses
+import functools
 import importlib.util
 import math
 import sys
@@ -40,8 +41,7 @@ def loss(p, x, noise, c):
         v = np.clip(v, -5, 5)
         terms = 0.5 * (np.log(2 * np.pi) + v + (x - 1 / (1 + np.exp(-logits))) ** 2 / np.exp(v))
     else:
-        q = 1 / (1 + np.exp(-out))
-        terms = -x * np.log(q) - (1 - x) * np.log(1 - q)
+        terms = x * np.logaddexp(0, -out) + (1 - x) * np.logaddexp(0, out)  # -log p and -log (1 - p)
     kl = -np.log(sigma) + 0.5 * (sigma**2 + mean**2) - 0.5
     return ((terms.mean(1) if c["pixel_mean"] else terms.sum(1)) + kl.sum(1)).mean()
 
@@ -95,6 +95,8 @@ class Jax(Model):
         import jax_peer
         self.jax, self.peer = jax, jax_peer
         self.state = jax_peer.initial_state(config, HEIGHT * WIDTH, jax.random.key(config["seed"]))
+        self.gradient = jax.jit(jax.value_and_grad(functools.partial(jax_peer.negative_elbo, config=config)))
+        self.do_step = jax.jit(functools.partial(jax_peer.step, config=config))
 
     @staticmethod
     def plain(tree):
@@ -104,12 +106,11 @@ class Jax(Model):
         return self.plain(self.state["parameters"])
 
     def loss_and_gradient(self, pixels, noise):
-        value, g = self.jax.value_and_grad(self.peer.negative_elbo)(
-            self.state["parameters"], pixels.astype("f") / 255, noise.astype("f"), self.config)
+        value, g = self.gradient(self.state["parameters"], pixels.astype("f") / 255, noise.astype("f"))
         return float(value), self.plain(g)
 
     def step(self, pixels, noise):
-        self.state = self.peer.step(pixels, self.state, np.arange(BATCH), noise.astype("f"), self.config)
+        self.state = self.do_step(pixels, self.state, np.arange(BATCH), noise.astype("f"))
 
     def validation(self):
         """Returns the loss of the validation images after an epoch, and the parameters and the frozen noise it used."""
@@ -194,71 +195,72 @@ class Peers:
         return small.config() | {"images": self.files[0][0], "validation_file": self.files[1][0], "limit": 0, "seed": 5,
                                  "device": "cpu", "threads": 1, "variant": "scan-1"}
 
-    def each(self):
-        for name, workload in PUBLISHED.items():
-            with self.subTest(name):
-                yield workload, self.config(workload)
-
     def assert_near(self, a, b, tolerance):
         self.assertTrue(abs(a - b) <= tolerance * max(abs(a), abs(b)), (a, b))
 
     def test_loss_and_gradient(self):
-        for workload, config in self.each():
-            model = self.model(config)
-            pixels = images.training(config)[:BATCH]
-            noise = self.random.standard_normal((BATCH, 3))
-            value, g = model.loss_and_gradient(pixels, noise)
-            p, x = model.parameters(), pixels / 255
-            self.assert_near(value, loss(p, x, noise, config), 1e-5)
-            norm = math.sqrt(dot(g, g))
-            other = {n: [self.random.standard_normal(w.shape) for w in p[n]] for n in LAYERS}
-            for direction in (g, other):
-                length = math.sqrt(dot(direction, direction))
-                h = 1e-6 / length
-                slope = (loss(moved(p, direction, h), x, noise, config) - loss(moved(p, direction, -h), x, noise, config)) / 2e-6
-                self.assertTrue(abs(slope - dot(g, direction) / length) <= 2e-4 * norm, (slope, dot(g, direction) / length))
+        for name, workload in PUBLISHED.items():
+            with self.subTest(name):
+                config = self.config(workload)
+                model = self.model(config)
+                pixels = images.training(config)[:BATCH]
+                noise = self.random.standard_normal((BATCH, 3))
+                value, g = model.loss_and_gradient(pixels, noise)
+                p, x = model.parameters(), pixels / 255
+                self.assert_near(value, loss(p, x, noise, config), 1e-5)
+                norm = math.sqrt(dot(g, g))
+                other = {n: [self.random.standard_normal(w.shape) for w in p[n]] for n in LAYERS}
+                for direction in (g, other):
+                    length = math.sqrt(dot(direction, direction))
+                    h = 1e-6 / length
+                    slope = (loss(moved(p, direction, h), x, noise, config) - loss(moved(p, direction, -h), x, noise, config)) / 2e-6
+                    self.assertTrue(abs(slope - dot(g, direction) / length) <= 2e-4 * norm, (slope, dot(g, direction) / length))
 
     def test_steps(self):
-        for workload, config in self.each():
-            model, slots = self.model(config), {}
-            for count in (1, 2, 3):
-                pixels = images.training(config)[BATCH * count:][:BATCH]
-                noise = self.random.standard_normal((BATCH, 3))
-                before, (_, g) = model.parameters(), model.loss_and_gradient(pixels, noise)
-                model.step(pixels, noise)
-                expected, after = updated(before, g, config, slots, count), model.parameters()
-                largest = max(abs(e - b).max() for n in LAYERS for e, b in zip(expected[n], before[n]))
-                self.assertGreater(largest, 0)
-                for n in LAYERS:
-                    for e, a in zip(expected[n], after[n]):
-                        self.assertTrue(abs(e - a).max() <= 1e-3 * largest, (n, abs(e - a).max(), largest))
+        for name, workload in PUBLISHED.items():
+            with self.subTest(name):
+                config = self.config(workload)
+                model, slots = self.model(config), {}
+                for count in (1, 2, 3):
+                    pixels = images.training(config)[BATCH * (count - 1):][:BATCH]
+                    noise = self.random.standard_normal((BATCH, 3))
+                    before, (_, g) = model.parameters(), model.loss_and_gradient(pixels, noise)
+                    model.step(pixels, noise)
+                    expected, after = updated(before, g, config, slots, count), model.parameters()
+                    largest = max(abs(e - b).max() for n in LAYERS for e, b in zip(expected[n], before[n]))
+                    self.assertGreater(largest, 0)
+                    for n in LAYERS:
+                        for e, a in zip(expected[n], after[n]):
+                            self.assertTrue(abs(e - a).max() <= 1e-3 * largest, (n, abs(e - a).max(), largest))
 
     def test_validation(self):
         """The loss of the right images, with frozen noise so that it can be repeated."""
-        for workload, _ in self.each():
-            config = self.config(workload, frozen_noise=True)
-            value, p, noise = self.model(config).validation()
-            pixels = self.files[0][1][28:] if workload.validation == "rest" else self.files[1][1][:20]
-            x = (pixels > 127.5).astype(float) if workload.binarize else pixels / 255
-            self.assert_near(value, loss(p, x, noise, config), 1e-5)
+        for name, workload in PUBLISHED.items():
+            with self.subTest(name):
+                config = self.config(workload, frozen_noise=True)
+                value, p, noise = self.model(config).validation()
+                pixels = self.files[0][1][28:] if workload.validation == "rest" else self.files[1][1][:20]
+                x = (pixels > 127.5).astype(float) if workload.binarize else pixels / 255
+                self.assert_near(value, loss(p, x, noise, config), 1e-5)
 
     def test_initial_weights(self):
-        for workload, _ in self.each():
-            config = self.config(workload, hidden=300, latent=50)
-            p, pixels = self.model(config).parameters(), HEIGHT * WIDTH
-            for name, inputs, outputs in (("encoder", pixels, 300), ("posterior", 300, 50), ("decoder", 50, 300),
-                                          ("head", 300, pixels)):
-                weight, bias = p[name]
-                stddev = {"glorot": math.sqrt(2 / (inputs + outputs)), "two_over_root_fan_in": 2 / math.sqrt(inputs),
-                          "small": 0.01}[config["init"]]
-                self.assertTrue(abs(weight.std() / stddev - 1) <= 0.06, (name, weight.std(), stddev))
-                self.assertTrue(abs(weight.mean()) <= 0.06 * stddev, (name, weight.mean()))
-                if config["init"] == "small":
-                    self.assertTrue(abs(bias.std() / 0.01 - 1) <= 0.4, (name, bias.std()))
-                else:
-                    self.assertEqual(abs(bias).max(), 0)
-                if config["init"] == "glorot":
-                    self.assertTrue(0.98 * math.sqrt(3) * stddev <= abs(weight).max() <= 1.0001 * math.sqrt(3) * stddev)
+        for name, workload in PUBLISHED.items():
+            with self.subTest(name):
+                config = self.config(workload, hidden=300, latent=50)
+                p, pixels = self.model(config).parameters(), HEIGHT * WIDTH
+                for layer, inputs, outputs in (("encoder", pixels, 300), ("posterior", 300, 50), ("decoder", 50, 300),
+                                              ("head", 300, pixels)):
+                    weight, bias = p[layer]
+                    stddev = {"glorot": math.sqrt(2 / (inputs + outputs)), "two_over_root_fan_in": 2 / math.sqrt(inputs),
+                              "small": 0.01}[config["init"]]
+                    self.assertTrue(abs(weight.std() / stddev - 1) <= 0.06, (layer, weight.std(), stddev))
+                    self.assertTrue(abs(weight.mean()) <= 0.06 * stddev, (layer, weight.mean()))
+                    if config["init"] == "small":
+                        self.assertTrue(abs(bias.std() / 0.01 - 1) <= 0.4, (layer, bias.std()))
+                    else:
+                        self.assertEqual(abs(bias).max(), 0)
+                    if config["init"] == "glorot":
+                        self.assertTrue(0.98 * math.sqrt(3) * stddev <= abs(weight).max() <= 1.0001 * math.sqrt(3) * stddev)
 
 
 class JaxPeer(Peers, unittest.TestCase):
