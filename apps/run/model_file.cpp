@@ -205,6 +205,15 @@ std::optional<RunDescription> read_description(const std::filesystem::path& path
   }
 }
 
+std::string processes_of(const std::map<std::string, std::string>& metadata) {
+  const auto found = metadata.find(kProcessesKey);
+  if (found == metadata.end()) return "1";
+  check(!found->second.empty() && found->second.find_first_not_of("0123456789,") == std::string::npos,
+        file_error("load"), "expected numbers of processes in the metadata, got {}",
+        io::printable(found->second));
+  return found->second;
+}
+
 int epochs_of(const std::map<std::string, std::string>& metadata) {
   const auto found = metadata.find("epochs");
   if (found == metadata.end()) return -1;

@@ -92,7 +92,9 @@ bool Session::open_model(const std::string& command) {
   check_same_run(command, held);
   facts_ = run->data;
   build_model();
-  const int epochs = epochs_of(load_parameters(file, model_->parameters()));
+  const std::map<std::string, std::string> metadata = load_parameters(file, model_->parameters());
+  const int epochs = epochs_of(metadata);
+  processes_ = processes_of(metadata);
   if (!described)
     std::fprintf(stderr, "note    %s does not describe its run: the checkpoint beside it does\n",
                  file.c_str());
