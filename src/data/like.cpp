@@ -71,9 +71,7 @@ void note_constant_columns(Rows& rows, const DataDescription& like) {
   for (std::size_t c = 0; c < others.size(); ++c)
     if (others[c] > 0)
       rows.notes.push_back(fmt::format(
-          "{}: column {} was {} in all rows of the training data, so the model ignores it: {} of {} rows "
-          "have "
-          "other values",
+          "{}: column {} was {:.6g} in all training rows, so the model ignores it: {} of {} rows differ",
           rows.path, like.column_names.empty() ? std::to_string(c) : io::printable(like.column_names[c]),
           by.mean[c], others[c], rows.count()));
 }
