@@ -6,6 +6,7 @@
 
 #include "apps/cli/settings.h"
 #include "apps/run/other_data.h"
+#include "apps/run/ranks.h"
 #include "gpuvae/threads.h"
 #include "kernels/check.h"
 #include "src/data/counted.h"
@@ -42,7 +43,7 @@ RunConfig resolved(RunConfig c, bool bytes) {
 }  // namespace
 
 Session::Session(const Program& program, const RunConfig& config)
-    : program_(program), config_(config), folder_(config.out), device_(Device::parse(config.device)) {
+    : program_(program), config_(config), folder_(config.out), device_(device_of_rank(config.device)) {
   if (config.threads > 0) set_num_threads(config.threads);
 }
 

@@ -48,18 +48,23 @@ TEST_F(ThreadPool, RunsEveryPieceOnce) {
   }
 }
 
+// Each piece waits until two others have begun, so one or two threads alone would not finish. The first
+// attempts may have fewer threads, because the pool leaves threads out on a busy machine.
 TEST_F(ThreadPool, UsesSeveralThreadsAtTheSameTime) {
   set_num_threads(3);
-  // Each piece waits until two others have begun, so one or two threads alone would not finish.
-  std::atomic<int> begun = 0;
-  std::atomic<bool> late = false;
-  parallel_for(3, true, [&](std::int64_t) {
-    ++begun;
-    const auto start = std::chrono::steady_clock::now();
-    while (begun < 3 && !late)
-      if (std::chrono::steady_clock::now() - start > 20s) late = true;
-  });
-  EXPECT_FALSE(late);
+  bool together = false;
+  for (int attempt = 0; attempt < 40 && !together; ++attempt) {
+    std::atomic<int> begun = 0;
+    std::atomic<bool> late = false;
+    parallel_for(3, true, [&](std::int64_t) {
+      ++begun;
+      const auto start = std::chrono::steady_clock::now();
+      while (begun < 3 && !late)
+        if (std::chrono::steady_clock::now() - start > 500ms) late = true;
+    });
+    together = !late;
+  }
+  EXPECT_TRUE(together);
 }
 
 TEST_F(ThreadPool, LoopsInsidePiecesAndFromManyThreadsAreComplete) {
