@@ -49,6 +49,8 @@ Session::Session(const Program& program, const RunConfig& config)
 
 void Session::load_data() {
   Split split = config_.data.path.empty() ? program_.load(config_) : load_other_data(config_);
+  check(config_.data.placement != Placement::file || split.train.source, "data",
+        "--data-placement file expects an uncompressed NPY or IDX file, got {}", split.source);
   train_ = first_images(split.train, config_.data.train_images);
   validation_ = validation_of(split, config_);
   facts_ = facts_of(train_, validation_, split);
