@@ -119,7 +119,7 @@ docs: deps
 TIDY ?= src kernels apps bench
 tidy: WANTED := clang-tidy clang-format
 tidy: deps
-	cmake --preset $(PRESET) -B build/tidy -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DGPUVAE_WERROR=OFF >/dev/null
+	cmake --preset $(PRESET) -B build/tidy -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DGPUVAE_UNITY=OFF -DGPUVAE_WERROR=OFF >/dev/null
 	@command -v clang-tidy >/dev/null || echo "tidy: clang-tidy skipped, because it is missing"
 	! command -v clang-tidy >/dev/null || git ls-files $(patsubst %,'%/**.cpp',$(TIDY)) | grep -v bench/peers | \
 	  xargs -P $(JOBS) -n 4 clang-tidy -p build/tidy --quiet --extra-arg=-Wno-unknown-warning-option

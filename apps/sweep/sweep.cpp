@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "apps/run/run_files.h"
 #include "apps/run/stop_signals.h"
 #include "apps/sweep/runner.h"
 #include "apps/sweep/sweep_page.h"
@@ -21,11 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char *kTableFile = "sweep.csv", *kPageFile = "sweep.html";
-
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
 
 // Throws Error if the folder holds a single run, or files of others that the sweep would overwrite.
 void check_folder(const fs::path& folder) {
