@@ -90,6 +90,8 @@ bench-peers: build
 reproduce: build
 	bench/reproduce --bin $(BUILD)/bin $(ARGS)
 
+# ThreadSanitizer otherwise ends the processes that tests fork.
+tsan: export TSAN_OPTIONS := die_after_fork=0 suppressions=$(CURDIR)/tests/tsan.supp
 asan tsan: deps
 	cmake --preset $@ && cmake --build --preset $@ -j $(JOBS) && cd build/$@ && ctest --output-on-failure -j $(JOBS)
 

@@ -276,6 +276,19 @@ void open_or_train(Session& session, const Command& command) {
   if (!why.empty()) std::fprintf(stderr, "note    %s; no encoded data are shown\n", why.c_str());
 }
 
+// What a command does once there is a model.
+void use_model(const Session& session, const Command& command) {
+  const std::string& what = command.name;
+  if (what == "eval") return eval(session, command);
+  if (what == "encode") return encode(session, command);
+  if (what == "decode") return decode(session, command);
+  if (what == "reconstruct") return reconstruct(session, command);
+  if (what == "sample") return sample(session, command);
+  if (what == "manifold") return manifold(session);
+  if (what == "explore") return explore(session, command);
+  draw_run(session, command);
+}
+
 }  // namespace
 
 void run_command(const Program& program, const CommandLine& line) {
@@ -288,15 +301,15 @@ void run_command(const Program& program, const CommandLine& line) {
   Session session(program, line.config);
   open_or_train(session, line.command);
   if (is_follower()) return;
-  const std::string& what = line.command.name;
-  if (what == "eval") return eval(session, line.command);
-  if (what == "encode") return encode(session, line.command);
-  if (what == "decode") return decode(session, line.command);
-  if (what == "reconstruct") return reconstruct(session, line.command);
-  if (what == "sample") return sample(session, line.command);
-  if (what == "manifold") return manifold(session);
-  if (what == "explore") return explore(session, line.command);
-  draw_run(session, line.command);
+  try {
+    use_model(session, line.command);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::cuda) throw;
+    throw Error(line.command.name,
+                fmt::format("{} failed: {}; the model in {} is complete", session.model().device().text(),
+                            error.what(), session.folder().string()),
+                ErrorKind::cuda);
+  }
 }
 
 }  // namespace gpuvae::apps

@@ -7,6 +7,7 @@
 #include <climits>
 #include <cmath>
 #include <cstdio>
+#include <span>
 #include <sstream>
 #include <string_view>
 
@@ -103,6 +104,24 @@ std::vector<double> numbers_of(std::string_view line) {
   }
 }
 
+bool is_whole(double x, double low, double high) { return x >= low && x <= high && x == std::trunc(x); }
+
+// Sets the counts of the columns after the first ones. Returns false if one is no count.
+bool set_counts(const std::vector<std::string>& names, std::span<const double> numbers, EpochResult& r) {
+  constexpr double kMaxSteps = 9007199254740992;  // 2^53: every whole number up to here is a double
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == kSkippedColumn) {
+      if (!is_whole(numbers[i], 0, kMaxSteps)) return false;
+      r.skipped = static_cast<std::uint64_t>(numbers[i]);
+    }
+    if (names[i] == kRewindsColumn) {
+      if (!is_whole(numbers[i], 0, INT_MAX)) return false;
+      r.rewinds = static_cast<int>(numbers[i]);
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 MetricsFile::MetricsFile(const std::filesystem::path& path, const TrainOptions& options,
@@ -144,19 +163,17 @@ std::vector<EpochResult> rows_of_text(const std::string& text, const std::string
     const std::vector<double> v = numbers_of(line);
     if (further.empty() && v.size() == kColumns.size() + kFaultColumns.size()) further = kFaultColumns;
     const std::size_t expected = kColumns.size() + further.size();
-    check(v.size() == expected && v[0] >= 1 && v[0] <= INT_MAX && v[0] == std::trunc(v[0]),
-          file_error("read"), "{}: expected {} numbers per row, the first an epoch, got \"{}\"", where,
-          expected, io::printable(line));
+    check(v.size() == expected && is_whole(v[0], 1, INT_MAX), file_error("read"),
+          "{}: expected {} numbers per row, the first an epoch, got \"{}\"", where, expected,
+          io::printable(line));
     EpochResult r;
     r.epoch = static_cast<int>(v[0]);
     r.train = {v[1], v[2], v[3]};
     r.validation = {v[4], v[5], v[6]};
     r.train_seconds = v[7];
     r.validation_seconds = v[8];
-    for (std::size_t i = 0; i < further.size(); ++i) {
-      if (further[i] == kSkippedColumn) r.skipped = static_cast<std::uint64_t>(v[kColumns.size() + i]);
-      if (further[i] == kRewindsColumn) r.rewinds = static_cast<int>(v[kColumns.size() + i]);
-    }
+    check(set_counts(further, std::span(v).subspan(kColumns.size()), r), file_error("read"),
+          "{}: expected whole numbers of skipped steps and rewinds, got \"{}\"", where, io::printable(line));
     epochs.push_back(r);
   }
   return epochs;

@@ -105,6 +105,23 @@ TEST(DamagedMetrics, RowsHaveNineNumbersAndAnEpoch) {
   }
 }
 
+TEST(DamagedMetrics, SkippedStepsAndRewindsAreCounts) {
+  const auto read = [](const std::string& counts) {
+    const TemporaryFolder folder;
+    io::write_file(folder / "metrics.csv",
+                   "epoch,b,c,d,e,f,g,h,i,skipped_steps,rewinds\n1,1,2,3,4,5,6,7,8," + counts + "\n");
+    return read_metrics(folder / "metrics.csv").at(0);
+  };
+  EXPECT_EQ(read("3000000000,2").skipped, 3'000'000'000);
+  EXPECT_EQ(read("7,2").rewinds, 2);
+  for (const char* counts : {"-4,0", "1e300,0", "0.5,0", "nan,0", "0,-1", "0,3e9", "0,inf", "0,0.5"}) {
+    const std::string message = error_of([&] { read(counts); });
+    EXPECT_NE(message.find("expected whole numbers of skipped steps and rewinds, got \"1,1,2"),
+              std::string::npos)
+        << counts << ": " << message;
+  }
+}
+
 // A warm-up that is longer than any run keeps the factor near 0.
 TEST(Schedules, LongDurationsDoNotOverflow) {
   RunConfig config;

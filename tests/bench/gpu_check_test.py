@@ -94,7 +94,7 @@ class GpuCheck(unittest.TestCase):
                  ("flood", "failed", "too much output"), ("hang", "out of time", "out of time after"))
         for how, outcome, said in cases:
             with self.subTest(how):
-                self.scale = SHORT
+                self.scale = SHORT if how == "hang" else SCALE
                 result = self.check("--from", "cublaslt", status=1, fake={"gpu_probe cublaslt": how})
                 expected = {"cublaslt": outcome, "product-error": "passed", "legacy-stream": "passed", "step-times": "passed",
                             "ceilings": "passed", "operations": "passed", "training": "passed", "peers": "not run"}

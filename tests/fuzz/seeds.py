@@ -274,6 +274,8 @@ def metrics():
     header = "epoch,train_loss,train_reconstruction,train_kl,val_loss,val_reconstruction,val_kl,train_seconds,val_seconds\n"
     save("metrics", "two", "# losses\n" + header + "1,200.5,190,10.5,180,170,10,1.25,0.5\n2,1e2,9,8,7,6,5,4,3\n")
     save("metrics", "nan", header + "1,nan,inf,-inf,0,0,0,0,0\n")
+    counts = header.replace("\n", ",skipped_steps,rewinds\n")
+    save("metrics", "counts", counts + "1,1,2,3,4,5,6,7,8,-4,3e9\n")
 
 
 GRAMMARS = {

@@ -48,18 +48,23 @@ TEST_F(ThreadPool, RunsEveryPieceOnce) {
   }
 }
 
+// Each piece waits until two others have begun, so one or two threads alone would not finish. The first
+// attempts may have fewer threads, because the pool leaves threads out on a busy machine.
 TEST_F(ThreadPool, UsesSeveralThreadsAtTheSameTime) {
   set_num_threads(3);
-  // Each piece waits until two others have begun, so one or two threads alone would not finish.
-  std::atomic<int> begun = 0;
-  std::atomic<bool> late = false;
-  parallel_for(3, true, [&](std::int64_t) {
-    ++begun;
-    const auto start = std::chrono::steady_clock::now();
-    while (begun < 3 && !late)
-      if (std::chrono::steady_clock::now() - start > 20s) late = true;
-  });
-  EXPECT_FALSE(late);
+  bool together = false;
+  for (int attempt = 0; attempt < 40 && !together; ++attempt) {
+    std::atomic<int> begun = 0;
+    std::atomic<bool> late = false;
+    parallel_for(3, true, [&](std::int64_t) {
+      ++begun;
+      const auto start = std::chrono::steady_clock::now();
+      while (begun < 3 && !late)
+        if (std::chrono::steady_clock::now() - start > 500ms) late = true;
+    });
+    together = !late;
+  }
+  EXPECT_TRUE(together);
 }
 
 TEST_F(ThreadPool, LoopsInsidePiecesAndFromManyThreadsAreComplete) {
@@ -205,10 +210,17 @@ int other_threads() {
   return count;
 }
 
+// The main thread. ThreadSanitizer adds a background thread to every process.
+#ifdef __SANITIZE_THREAD__
+constexpr int kThreadsOfProcess = 2;
+#else
+constexpr int kThreadsOfProcess = 1;
+#endif
+
 TEST_F(ThreadPool, OneDnnStartsNoThreads) {
   set_num_threads(4);
   product_and_sum();
-  EXPECT_EQ(other_threads(), 1);
+  EXPECT_EQ(other_threads(), kThreadsOfProcess);
 }
 
 TEST_F(ThreadPool, LeavesTheCallersOpenMpSettingAsItWas) {

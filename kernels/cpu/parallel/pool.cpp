@@ -58,8 +58,9 @@ bool spin_until(const Condition& condition, Clock::duration most) {
 }
 
 // The pieces of a loop that no thread has taken yet: front, ..., back - 1. `loop` is the number of the loop,
-// so that a helper that comes late for one loop does not take a piece of the next one by mistake.
-struct Ticket {
+// so that a helper that comes late for one loop does not take a piece of the next one by mistake. Without the
+// alignment, clang calls libatomic.
+struct alignas(std::uint64_t) Ticket {
   std::uint32_t loop = 0;
   std::uint16_t front = 0, back = 0;
 };
