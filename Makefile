@@ -130,8 +130,10 @@ tidy: deps
 format:
 	git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format -i
 
-install: build
-	cmake --install $(BUILD)
+# Builds and installs the library alone. With tests, it would contain the PTX that they execute.
+install: deps
+	cmake --preset $(PRESET) -B build/install -DGPUVAE_APPS=OFF -DGPUVAE_TESTS=OFF -DGPUVAE_BENCH=OFF $(CMAKE_ARGS)
+	cmake --build build/install -j $(JOBS) && cmake --install build/install
 
 clean:
 	rm -rf build

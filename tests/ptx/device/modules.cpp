@@ -44,9 +44,8 @@ int target_of(std::string_view text) {
   return at == std::string_view::npos ? 0 : std::atoi(text.data() + at + kTarget.size());
 }
 
-// The data hold the texts uncompressed (nvcc --no-compress), each ended by a zero byte. They may also hold
-// machine code, whose debug information repeats a text with a zero byte after every line, so that its first
-// line names no target.
+// The data hold the texts uncompressed (nvcc --no-compress), each ended by a zero byte, and may hold machine
+// code.
 std::unique_ptr<FatBinary> read_fat_binary(std::string_view data) {
   auto binary = std::make_unique<FatBinary>();
   for (std::size_t at = data.find(".version "); at != std::string_view::npos;) {
