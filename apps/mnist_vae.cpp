@@ -26,9 +26,10 @@ Split built_in(RunConfig& config) {
 Split load(RunConfig& config) {
   refuse_data_flags(config);
   if (config.data.builtin) return built_in(config);
-  if (!config.data.folder.empty()) return load_mnist(config.data.folder);
-  if (const char* folder = std::getenv("GPUVAE_DATA_DIR"); folder && *folder) return load_mnist(folder);
-  if (has_mnist("data")) return load_mnist("data");
+  if (!config.data.folder.empty()) return load_mnist(config.data.folder, config.data.placement);
+  if (const char* folder = std::getenv("GPUVAE_DATA_DIR"); folder && *folder)
+    return load_mnist(folder, config.data.placement);
+  if (has_mnist("data")) return load_mnist("data", config.data.placement);
   std::fprintf(
       stderr,
       "note    no MNIST files in data/: training on the built-in digits (data/fetch.sh downloads MNIST)\n");

@@ -120,21 +120,23 @@ def megahertz():
         return None
 
 
-def between(begin, end):
-    """Describes the machine between two snapshots, as MachineState in machine_state.h does."""
+def between(begin, end, shared=False):
+    """Describes the machine between two snapshots, as MachineState in machine_state.h does. `shared` says that the
+    processes take processors from each other on purpose."""
     state = {"seconds": end.wall - begin.wall, "steal": max(0.0, end.steal - begin.steal),
              "others": max(0.0, end.busy - begin.busy - (end.own - begin.own)),
              "switches": max(0, end.switches - begin.switches), "load": os.getloadavg()[0], "megahertz": megahertz()}
-    return state | {"disturbed": disturbance(state, len(os.sched_getaffinity(0)))}
+    return state | {"disturbed": disturbance(state, len(os.sched_getaffinity(0)), shared)}
 
 
-def disturbance(state, processors):
-    """Returns why a round is regarded as disturbed, or an empty string."""
+def disturbance(state, processors, shared=False):
+    """Returns why a round is regarded as disturbed, or an empty string. Context switches are expected if the processors
+    are `shared`."""
     available, reasons = state["seconds"] * processors, []
     if state["steal"] > 0.01 * available:
         reasons.append(f"steal time {100 * min(1, state['steal'] / available):.0f} %")
     if state["others"] >= 0.02 and state["others"] > 0.05 * available:
         reasons.append(f"other processes {100 * min(1, state['others'] / available):.0f} %")
-    if state["switches"] > 50 * state["seconds"]:
+    if not shared and state["switches"] > 50 * state["seconds"]:
         reasons.append(f"{state['switches']:.0f} involuntary context switches")
     return ", ".join(reasons)

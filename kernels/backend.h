@@ -83,6 +83,15 @@ class Backend {
   // is not enough. The memory pool calls this only if it has no free block of the size.
   virtual void* allocate(std::size_t bytes) = 0;
   virtual void release(void* pointer) noexcept = 0;
+  // Returns the number of bytes that allocations can still get, as far as it is known: the free memory of a
+  // GPU, or the memory that the operating system can provide without swapping.
+  virtual std::size_t available_memory() const = 0;
+  // Page-locked host memory, which a GPU reads while the host goes on. Throws Error if there is not enough.
+  virtual void* allocate_pinned(std::size_t bytes) = 0;
+  virtual void release_pinned(void* pointer) noexcept = 0;
+  // Copies from page-locked memory. It returns at once: the memory must keep its content until the stream has
+  // done the copy.
+  virtual void copy_pinned_to_device(void* to, const void* from, std::size_t bytes, StreamHandle) = 0;
   // Copies that are ordered with the other work of the stream. copy_to_device() returns when `from` may be
   // overwritten; copy_from_device() returns when the data has arrived.
   virtual void copy_to_device(void* to, const void* from, std::size_t bytes, StreamHandle) = 0;

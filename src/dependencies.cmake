@@ -18,6 +18,20 @@ if(GPUVAE_MPI STREQUAL "ON" AND NOT gpuvae_with_mpi)
   message(FATAL_ERROR "GPUVAE_MPI=ON: no MPI found")
 endif()
 
+# NCCL sums over the GPUs of a distributed run. Only its header is needed; the library is loaded when it is first used.
+set(GPUVAE_NCCL AUTO CACHE STRING "Build with NCCL for runs on several GPUs: AUTO (if CUDA and nccl.h are found), ON or OFF")
+set(gpuvae_with_nccl OFF)
+if(gpuvae_with_cuda AND NOT GPUVAE_NCCL STREQUAL "OFF")
+  find_path(GPUVAE_NCCL_INCLUDE nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  if(GPUVAE_NCCL_INCLUDE)
+    set(gpuvae_with_nccl ON)
+  endif()
+endif()
+if(GPUVAE_NCCL STREQUAL "ON" AND NOT gpuvae_with_nccl)
+  message(FATAL_ERROR "GPUVAE_NCCL=ON: expected CUDA and nccl.h, found CUDA: ${gpuvae_with_cuda}, "
+                      "nccl.h: ${GPUVAE_NCCL_INCLUDE}")
+endif()
+
 function(gpuvae_import target header library)
   string(TOUPPER ${library} upper)
   find_path(GPUVAE_${upper}_INCLUDE ${header} REQUIRED)

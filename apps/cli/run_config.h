@@ -23,6 +23,7 @@ struct DataSettings {
   bool builtin = false;
   std::int64_t train_images = 0, validation_images = 0;  // 0: all
   std::string validation_set = "test";                   // or "rest": the training images left out
+  Placement placement = Placement::automatic;            // of the examples, also those of --input
 };
 
 // The names and options from which a model's three distributions are made.

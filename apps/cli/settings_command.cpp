@@ -82,8 +82,7 @@ std::vector<Setting> command_settings(Command& c) {
        "seeds with which the command sweep trains each setting, such as 0..19 or 0,1,5 (default: --seed)"},
       {"--jobs", whole_number(c.jobs, between(0, 4096)),
        "number of runs of the command sweep at a time, each with --threads threads (there 1 by default); 0 "
-       "means "
-       "as many as there are processors for, and 1 on a GPU"},
+       "means as many as there are processors for, and 1 on a GPU. With mpirun, each rank has as many"},
   };
 }
 

@@ -88,6 +88,11 @@ std::vector<Setting> data_settings(RunConfig& c) {
       {"--validation-fraction", number(d.validation_fraction, between(0, 0.9)),
        "fraction (0 to 0.9) of the rows of --data that are used for validation; ignored if --data has a test "
        "set"},
+      {"--data-placement", choice(d.placement, Placement::file),
+       "where the examples are kept: memory, file (batches are read from an uncompressed NPY or IDX file "
+       "while "
+       "the model trains, with the same results), or auto, which is file for such files of more than 256 MiB",
+       false},
       {"--builtin-data", yes(d.builtin), "train on the built-in procedural data set, which needs no files"},
       {"--train-images", whole_number(d.train_images, at_least(0)),
        "number of training images, counted from the first; 0 uses all"},

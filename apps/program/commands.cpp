@@ -293,8 +293,8 @@ void use_model(const Session& session, const Command& command) {
 
 void run_command(const Program& program, const CommandLine& line) {
   check_command(line.command, line.config);
-  check(!communicator() || line.command.name == "train", line.command.name,
-        "expected one process, got {}: only training runs on several",
+  check(!communicator() || line.command.name == "train" || line.command.name == "sweep", line.command.name,
+        "expected one process, got {}: only the commands train and sweep run on several",
         communicator() ? communicator()->size() : 1);
   if (line.command.name == "rerun") return rerun(program, line.config);
   if (line.command.name == "sweep") return sweep(program, line);

@@ -48,6 +48,11 @@ Figure curve_figure(const Session& s, const std::string& file, const std::string
   return svg_figure(file, title, caption + ".", line_chart_svg(chart));
 }
 
+// The codes of more examples would make the pages large, and their points cover each other.
+constexpr std::int64_t kMaxCodes = 100'000;
+
+Dataset coded_images(const Session& s) { return s.images("validation", kMaxCodes); }
+
 std::string codes_caption(const Session& s) {
   const std::string what =
       fmt::format("{} of q(z | x)", s.config().pictures.encode == "mean" ? "Means" : "Draws");
@@ -55,7 +60,9 @@ std::string codes_caption(const Session& s) {
   if (is_film(s) && s.validation().count() > 0)
     return fmt::format("{} for all frames: {} of training, then {} of validation.", what,
                        count_text(s.train().count()), count_text(s.validation().count()));
-  return fmt::format("{} for {} {} {}.", what, count_text(s.images("validation").count()),
+  const std::int64_t all = s.images("validation").count(), shown = coded_images(s).count();
+  return fmt::format("{} for {}{} {} {}.", what,
+                     shown < all ? fmt::format("the first {} of ", count_text(shown)) : "", count_text(all),
                      s.validation().count() > 0 ? "validation" : "training", things);
 }
 
@@ -156,8 +163,7 @@ std::vector<float> shown_codes(const Session& s) {
   std::vector<float> codes;
   if (is_film(s) && s.validation().count() > 0)
     codes = encode_all(s.model(), s.train(), s.evaluation(), sample).to_vector();
-  const std::vector<float> last =
-      encode_all(s.model(), s.images("validation"), s.evaluation(), sample).to_vector();
+  const std::vector<float> last = encode_all(s.model(), coded_images(s), s.evaluation(), sample).to_vector();
   codes.insert(codes.end(), last.begin(), last.end());
   return codes;
 }
@@ -165,7 +171,7 @@ std::vector<float> shown_codes(const Session& s) {
 CodeColours code_colours(const Session& s) {
   if (!s.has_data()) return {};
   constexpr int kMaxClasses = 100;  // more classes are coloured as a quantity
-  const Dataset images = s.images("validation");
+  const Dataset images = coded_images(s);
   CodeColours colours;
   if (!images.labels.empty() &&
       *std::max_element(images.labels.begin(), images.labels.end()) >= kMaxClasses) {

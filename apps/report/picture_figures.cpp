@@ -58,11 +58,8 @@ std::vector<std::int64_t> shown_indices(const Dataset& set) {
 Dataset shown_images(const Dataset& set) {
   const std::vector<std::int64_t> chosen = shown_indices(set);
   Dataset shown = set.slice(0, static_cast<std::int64_t>(chosen.size()));
-  shown.examples = Tensor::empty(shown.examples.shape(), set.examples.dtype(), set.examples.device());
-  for (std::size_t i = 0; i < chosen.size(); ++i) {
-    const auto at = static_cast<std::int64_t>(i);
-    shown.examples.slice(at, 1).copy_from(set.examples.slice(chosen[i], 1));
-  }
+  shown.examples = set.select(chosen);
+  shown.source = nullptr;
   return shown;
 }
 

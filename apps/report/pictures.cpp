@@ -75,7 +75,7 @@ Tensor first_images(const Dataset& images, std::int64_t count, const BatchOption
   BatchOptions in_order = options;
   in_order.shuffle = false;
   const std::int64_t shown = std::min(count, images.count());
-  return gather_batch(images.examples, shown, {.step = 0, .steps_per_epoch = 1}, in_order).x;
+  return gather_batch(images, shown, {.step = 0, .steps_per_epoch = 1}, in_order).x;
 }
 
 io::Gray examples(const Dataset& images, int count) {

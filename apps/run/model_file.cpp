@@ -147,7 +147,7 @@ DataFacts facts_of(const Dataset& train, const Dataset& validation, const Split&
                  .source = split.source,
                  .train_count = train.count(),
                  .validation_count = validation.count(),
-                 .bytes = train.examples.dtype() == DType::u8,
+                 .bytes = train.dtype() == DType::u8,
                  .labelled = !train.labels.empty(),
                  .fingerprint = fingerprint_of(train, split.description)};
   data.description.height = train.height;

@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <span>
 
 #include "apps/cli/data_flags.h"
 #include "apps/cli/likelihoods.h"
 #include "apps/cli/text.h"
 #include "kernels/check.h"
 #include "src/data/counted.h"
+#include "src/data/parts.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -30,6 +32,7 @@ Split load_other_data(const RunConfig& c) {
   options.standardize = c.data.standardize;
   options.value_range = parse_value_range(c.data.value_range);
   options.validation_fraction = c.data.validation_fraction;
+  options.placement = c.data.placement;
   return load_dataset(c.data.path, options);
 }
 
@@ -66,17 +69,20 @@ void say_data(const Split& split) {
 
 // Not every likelihood is defined for numbers outside [0, 1].
 void check_values(const RunConfig& c, const Dataset& images) {
-  if (images.examples.dtype() == DType::u8 || named_likelihood(c.distributions.likelihood).any_number) return;
-  for (const float v : images.examples.to_vector())
-    check(v >= 0 && v <= 1, "data",
+  if (images.dtype() == DType::u8 || named_likelihood(c.distributions.likelihood).any_number) return;
+  data::for_parts(images, [&](const Tensor& part, std::int64_t) {
+    for (const float v : std::span(part.data_as<float>(), static_cast<std::size_t>(part.elements())))
+      check(
+          v >= 0 && v <= 1, "data",
           "--likelihood {} expects values in [0, 1], got {}: scale them with --value-range LOW:HIGH, or use "
           "--likelihood gaussian with --gaussian-mean identity",
           c.distributions.likelihood, v);
+  });
 }
 
 Dataset load_input(const RunConfig& c, const std::string& path, const std::string& set,
                    const DataDescription& like) {
-  Split split = load_like(path, like, c.data.header, c.data.variable);
+  Split split = load_like(path, like, c.data.header, c.data.variable, c.data.placement);
   say_notes(split.notes);
   const bool takes_train = set == "train" || split.test.count() == 0;
   Dataset& images = takes_train ? split.train : split.test;

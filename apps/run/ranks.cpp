@@ -1,11 +1,13 @@
 #include "apps/run/ranks.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 #include <cstdio>
-#include <vector>
+#include <functional>
 
 namespace gpuvae::apps {
 namespace {
@@ -15,13 +17,33 @@ std::shared_ptr<Communicator>& current() {
   return of_process;
 }
 
+// The number of this rank among those of its machine.
+int rank_on_machine = 0;
+
+std::string host_name() {
+  char name[HOST_NAME_MAX + 1] = {};
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
+// A number for a text, of which a double holds all bits.
+double key_of(const std::string& text) { return static_cast<double>(std::hash<std::string>()(text) >> 11); }
+
 }  // namespace
 
 Ranks::Ranks() {
   std::shared_ptr<Communicator> all = mpi_communicator();
-  if (all && all->size() > 1) current() = std::move(all);
+  if (!all || all->size() == 1) return;
+  current() = std::move(all);
+  const double machine = key_of(host_name());
+  const std::vector<double> machines = values_of_ranks(machine);
+  rank_on_machine =
+      static_cast<int>(std::count(machines.begin(), machines.begin() + current()->rank(), machine));
 }
-Ranks::~Ranks() { current().reset(); }
+Ranks::~Ranks() {
+  current().reset();
+  rank_on_machine = 0;
+}
 
 void Ranks::end(int exit_status) {
   if (current() && exit_status > 0 && exit_status < 128) current()->abort(exit_status);
@@ -42,21 +64,65 @@ Silence::~Silence() {
 std::shared_ptr<Communicator> communicator() { return current(); }
 bool is_follower() { return current() && current()->rank() > 0; }
 
-int of_rank_0(int value) {
-  if (!current()) return value;
-  const Tensor shared = Tensor::from(std::vector<double>{is_follower() ? 0.0 : value}, {1});
-  current()->sum(shared);
-  return static_cast<int>(shared.item());
+Device device_of_rank(const std::string& text) {
+  const int gpus = text == "auto" || text == "cuda" ? Device::cuda_count() : 0;
+  return rank_on_machine > 0 && gpus > 1 ? Device::cuda(rank_on_machine % gpus) : Device::parse(text);
 }
 
+int of_rank_0(int value) { return static_cast<int>(sums_of_ranks({is_follower() ? 0.0 : value})[0]); }
+
 int largest_of_ranks(int value) {
-  if (!current()) return value;
+  const std::vector<double> all = values_of_ranks(value);
+  return static_cast<int>(*std::max_element(all.begin(), all.end()));
+}
+
+std::vector<double> sums_of_ranks(const std::vector<double>& values) {
+  if (!current() || values.empty()) return values;
+  const Tensor shared = Tensor::from(values, {static_cast<std::int64_t>(values.size())});
+  current()->sum(shared);
+  return shared.to_doubles();
+}
+
+std::vector<double> values_of_ranks(double value) {
+  if (!current()) return {value};
   std::vector<double> values(static_cast<std::size_t>(current()->size()));
   values[static_cast<std::size_t>(current()->rank())] = value;
-  const Tensor shared = Tensor::from(values, {current()->size()});
-  current()->sum(shared);
-  const std::vector<double> all = shared.to_doubles();
-  return static_cast<int>(*std::max_element(all.begin(), all.end()));
+  return sums_of_ranks(values);
+}
+
+std::string text_of_ranks(const std::string& text) {
+  constexpr std::size_t kMaxBytes = 1000;
+  if (!current()) return text.substr(0, kMaxBytes);
+  std::vector<double> bytes(kMaxBytes);
+  for (std::size_t i = 0; i < std::min(text.size(), kMaxBytes); ++i)
+    bytes[i] = static_cast<unsigned char>(text[i]);
+  std::string shared;
+  for (const double byte : sums_of_ranks(bytes))
+    if (byte > 0) shared += static_cast<char>(static_cast<unsigned char>(byte));
+  return shared;
+}
+
+std::shared_ptr<Communicator> communicator_on(Device device) {
+  if (!current()) return nullptr;
+  const std::vector<double> cpus = values_of_ranks(device.is_cpu() ? 1 : 0);
+  if (std::ranges::find(cpus, 1.0) != cpus.end()) return current();
+  try {
+    return nccl_communicator(current(), device);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::unsupported) throw;
+    std::fprintf(stderr, "note    sums over the ranks go through host memory: %s\n", error.what());
+    return current();
+  }
+}
+
+int ranks_on_these_processors() {
+  cpu_set_t processors;
+  CPU_ZERO(&processors);
+  sched_getaffinity(0, sizeof processors, &processors);
+  std::string place = host_name();
+  for (int i = 0; i < CPU_SETSIZE; ++i) place += CPU_ISSET(i, &processors) ? '1' : '0';
+  const std::vector<double> all = values_of_ranks(key_of(place));
+  return static_cast<int>(std::ranges::count(all, key_of(place)));
 }
 
 }  // namespace gpuvae::apps

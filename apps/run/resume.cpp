@@ -64,7 +64,7 @@ StepLog::Position log_position_of(const std::map<std::string, std::string>& meta
 void Session::make_trainer() {
   optimizer_ = std::make_unique<Optimizer>(model_->parameters(), config_.optimizer);
   TrainOptions options = config_.train_options(train_.count());
-  options.communicator = communicator();
+  options.communicator = communicator_on(device_);
   trainer_ = std::make_unique<Trainer>(*model_, *optimizer_, train_, validation_, options);
 }
 

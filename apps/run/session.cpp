@@ -6,6 +6,7 @@
 
 #include "apps/cli/settings.h"
 #include "apps/run/other_data.h"
+#include "apps/run/ranks.h"
 #include "gpuvae/threads.h"
 #include "kernels/check.h"
 #include "src/data/counted.h"
@@ -42,12 +43,14 @@ RunConfig resolved(RunConfig c, bool bytes) {
 }  // namespace
 
 Session::Session(const Program& program, const RunConfig& config)
-    : program_(program), config_(config), folder_(config.out), device_(Device::parse(config.device)) {
+    : program_(program), config_(config), folder_(config.out), device_(device_of_rank(config.device)) {
   if (config.threads > 0) set_num_threads(config.threads);
 }
 
 void Session::load_data() {
   Split split = config_.data.path.empty() ? program_.load(config_) : load_other_data(config_);
+  check(config_.data.placement != Placement::file || split.train.source, "data",
+        "--data-placement file expects an uncompressed NPY or IDX file, got {}", split.source);
   train_ = first_rows(split.train, config_.data.train_images);
   validation_ = validation_of(split, config_);
   facts_ = facts_of(train_, validation_, split);

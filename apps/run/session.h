@@ -54,7 +54,7 @@ class Session {
   const Program& program() const { return program_; }
   const std::filesystem::path& folder() const { return folder_; }
   Vae& model() const { return *model_; }
-  bool has_data() const { return static_cast<bool>(train_.examples); }
+  bool has_data() const { return train_.defined(); }
   // @{
   // These functions need the data (has_data()).
   const Dataset& train() const { return train_; }

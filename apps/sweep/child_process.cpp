@@ -1,6 +1,7 @@
 #include "apps/sweep/child_process.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <string_view>
 #include <system_error>
 
 #include "kernels/check.h"
@@ -20,7 +22,7 @@ namespace {
 
 // What a new process needs between fork() and exec(), where it must not allocate memory.
 struct ChildStart {
-  std::vector<char*> arguments;
+  std::vector<char*> arguments, environment;
   int input = -1, output = -1;
   pid_t parent = 0;
   sigset_t mask{};  // the signals that the new process blocks
@@ -30,6 +32,19 @@ struct ChildStart {
     if (output >= 0) ::close(output);
   }
 };
+
+// Returns the environment without the variables of Open MPI, MPICH and PMIx, by which a new process would
+// take this one's place among the ranks.
+std::vector<char*> environment_without_mpi() {
+  std::vector<char*> environment;
+  for (char** variable = environ; *variable; ++variable) {
+    const std::string_view text = *variable;
+    const auto starts = [&](std::string_view prefix) { return text.starts_with(prefix); };
+    if (!starts("OMPI_") && !starts("PMIX_") && !starts("PMI_")) environment.push_back(*variable);
+  }
+  environment.push_back(nullptr);
+  return environment;
+}
 
 // Signal handlers of this process become the default action. Ignored signals stay ignored.
 void reset_handlers() {
@@ -50,7 +65,8 @@ void reset_handlers() {
   ::dup2(start.output, STDOUT_FILENO);
   ::dup2(start.output, STDERR_FILENO);
   ::sigprocmask(SIG_SETMASK, &start.mask, nullptr);
-  ::execv("/proc/self/exe", start.arguments.data());
+  ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);  // such as MPI's connections to its launcher
+  ::execve("/proc/self/exe", start.arguments.data(), start.environment.data());
   ::_exit(kNotStarted);
 }
 
@@ -70,8 +86,9 @@ ProcessEnd end_of(int status) {
 ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std::filesystem::path& log) {
   ChildStart start;
   for (const std::string& argument : arguments)
-    start.arguments.push_back(const_cast<char*>(argument.c_str()));  // execv() does not change them
+    start.arguments.push_back(const_cast<char*>(argument.c_str()));  // execve() does not change them
   start.arguments.push_back(nullptr);
+  start.environment = environment_without_mpi();
   start.input = open_file("/dev/null", O_RDONLY);
   start.output = open_file(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW);
   start.parent = ::getpid();

@@ -20,7 +20,8 @@ struct ProcessEnd {
 };
 
 // A running instance of this program. It has a process group of its own, so that Ctrl-C in a terminal reaches
-// only this process, which then stops it. If this process is killed, the instance gets SIGTERM.
+// only this process, which then stops it. If this process is killed, the instance gets SIGTERM. It inherits
+// the environment, but not the variables with which mpirun starts ranks, nor open files.
 class ChildProcess {
  public:
   // Starts /proc/self/exe with arguments, of which the first is the name of the program. Its output is

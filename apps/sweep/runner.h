@@ -20,9 +20,9 @@ struct RunOutcome {
 };
 
 struct RunnerOptions {
-  int jobs = 1;              // processes at a time
-  bool retrain = false;      // passes --retrain on
-  std::size_t finished = 0;  // number of runs that were finished before
+  std::vector<int> jobs = {1};  // processes at a time, by rank
+  bool retrain = false;         // passes --retrain on
+  std::size_t finished = 0;     // number of runs that were finished before
   std::FILE* log = stderr;
 };
 
@@ -33,7 +33,9 @@ using RunCheck = std::function<std::string(const FinishedRun&)>;
 // a run is appended to log.txt in its folder. A run that fails does not stop the others. After SIGINT,
 // SIGTERM or SIGHUP, no further runs start, the running ones get the same signal, on which they save a
 // checkpoint, and the function returns when they have ended. The caller owns the StopSignals object that
-// receives the signal.
+// receives the signal. With several ranks, all of them call this function with the same arguments, each
+// starts some of the runs, and a signal to any of them stops all. Only rank 0 calls `check` and reports
+// progress, and the outcomes that it returns are those that count.
 std::vector<RunOutcome> train_side_by_side(const Program& program, std::span<const PlannedRun* const> runs,
                                            const RunnerOptions& options, const RunCheck& check);
 

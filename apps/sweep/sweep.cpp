@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <numeric>
 #include <set>
 
+#include "apps/run/ranks.h"
 #include "apps/run/run_files.h"
 #include "apps/run/stop_signals.h"
 #include "apps/sweep/runner.h"
@@ -71,19 +73,31 @@ class Sweep {
     load_data();
     const FolderLock lock(plan_.folder);
     choose_runs();
+    share_choice();
     say_plan();
     const StopSignals signals;
     train();
+    const int signal = largest_of_ranks(StopSignals::received());
     write_summary();
     std::size_t failed = 0;
     for (const RunOutcome& outcome : outcomes_) failed += outcome.state == RunOutcome::State::failed;
-    if (const int signal = StopSignals::received(); signal != 0)
+    if (signal != 0)
       throw Stopped(signal, fmt::format("stopped by {}: {} of {} runs are finished, and the same command "
                                         "{}continues the others",
                                         signal_name(signal), plan_.runs.size() - count_unfinished(),
                                         plan_.runs.size(), command_.retrain ? "without --retrain " : ""));
     check(failed == 0, "sweep", "{} of {} runs failed; log.txt in the folder of each has its output", failed,
           plan_.runs.size());
+  }
+
+  // What the ranks other than 0 do: they train some of the runs. Rank 0 reads and writes all else.
+  void follow() {
+    const Silence silence;
+    share_choice();
+    const StopSignals signals;
+    train();
+    if (const int signal = largest_of_ranks(StopSignals::received()); signal != 0)
+      throw Stopped(signal, "stopped with rank 0");
   }
 
  private:
@@ -143,10 +157,23 @@ class Sweep {
     return held.epochs == run.config.epochs && is_there(folder / "report.html");
   }
 
-  int jobs() const {
+  // All ranks call this function after rank 0 has chosen the runs that are to do.
+  void share_choice() {
+    std::vector<double> chosen(plan_.runs.size());
+    for (const PlannedRun* run : to_do_) chosen[static_cast<std::size_t>(run - plan_.runs.data())] = 1;
+    chosen = sums_of_ranks(chosen);
+    to_do_.clear();
+    for (std::size_t i = 0; i < chosen.size(); ++i)
+      if (chosen[i] > 0) to_do_.push_back(&plan_.runs[i]);
+    const int sharing = ranks_on_these_processors();
+    for (const double jobs : values_of_ranks(own_jobs(sharing))) jobs_.push_back(static_cast<int>(jobs));
+  }
+
+  // The number of runs at a time on this rank, which shares its processors with `sharing - 1` others.
+  int own_jobs(int sharing) const {
     if (command_.jobs > 0) return command_.jobs;
     const bool gpu = std::ranges::any_of(plan_.runs, [](const auto& run) { return uses_gpu(run.config); });
-    return gpu ? 1 : std::max(1, kernels::usable_processors() / plan_.threads);
+    return gpu ? 1 : std::max(1, kernels::usable_processors() / sharing / plan_.threads);
   }
 
   void say_plan() const {
@@ -155,14 +182,16 @@ class Sweep {
       grid += fmt::format("{}{} {}", grid.empty() ? " (" : "; ", key.key, fmt::join(key.values, " or "));
     if (!grid.empty()) grid += ")";
     const auto settings = static_cast<std::int64_t>(plan_.runs.size() / plan_.seeds.size());
-    std::fprintf(stderr, "sweep   %s%s x %s in %s: %zu finished, %zu to do, %d at a time\n",
+    const std::string ranks = jobs_.size() > 1 ? fmt::format(" on {} ranks", jobs_.size()) : "";
+    std::fprintf(stderr, "sweep   %s%s x %s in %s: %zu finished, %zu to do, %d at a time%s\n",
                  counted(settings, "setting").c_str(), grid.c_str(),
                  counted(std::ssize(plan_.seeds), "seed").c_str(), plan_.folder.c_str(),
-                 plan_.runs.size() - to_do_.size(), to_do_.size(), jobs());
+                 plan_.runs.size() - to_do_.size(), to_do_.size(),
+                 std::accumulate(jobs_.begin(), jobs_.end(), 0), ranks.c_str());
   }
 
   void train() {
-    const RunnerOptions options{jobs(), command_.retrain, plan_.runs.size() - to_do_.size()};
+    const RunnerOptions options{jobs_, command_.retrain, plan_.runs.size() - to_do_.size()};
     outcomes_ = train_side_by_side(program_, to_do_, options,
                                    [this](const FinishedRun& run) { return mistake_in_data(run); });
   }
@@ -197,11 +226,15 @@ class Sweep {
   SweepPlan plan_;
   std::map<std::string, LoadedData> loaded_;  // by data_key()
   std::vector<const PlannedRun*> to_do_;
+  std::vector<int> jobs_;             // runs at a time, by rank
   std::vector<RunOutcome> outcomes_;  // of to_do_
 };
 
 }  // namespace
 
-void sweep(const Program& program, const CommandLine& line) { Sweep(program, line).run(); }
+void sweep(const Program& program, const CommandLine& line) {
+  Sweep sweep(program, line);
+  is_follower() ? sweep.follow() : sweep.run();
+}
 
 }  // namespace gpuvae::apps

@@ -12,6 +12,11 @@ class Skip(Exception):
     """This machine cannot run the peer; the message says why."""
 
 
+def text_of(error):
+    """Returns the type of an exception and the first line of its message."""
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"[:300]
+
+
 def seconds_of(epoch):
     start = time.perf_counter()
     loss = float(epoch())
@@ -41,7 +46,7 @@ def main():
     except Exception as error:  # an exception of any kind ends this peer only
         import traceback
         traceback.print_exc()
-        say(failed=f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"[:300])
+        say(failed=text_of(error))
 
 
 if __name__ == "__main__":

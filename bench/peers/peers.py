@@ -56,6 +56,30 @@ class Trouble(Exception):
         self.kind = kind
 
 
+def environment(peer, threads, device, scratch):
+    """Returns the environment variables of a peer's process. `scratch` holds its compiler cache."""
+    threads = str(threads)
+    return os.environ | {
+        "OMP_NUM_THREADS": threads, "GPUVAE_NUM_THREADS": threads, "MKL_NUM_THREADS": threads,
+        "TORCHINDUCTOR_CACHE_DIR": str(scratch), "TORCHINDUCTOR_COMPILE_THREADS": "1", "JAX_PLATFORMS": device,
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_CPP_MIN_LOG_LEVEL": "2",
+        "PYTHONDONTWRITEBYTECODE": "1"} | peer.environment
+
+
+def end_with_parent():
+    """Runs in a child process and ends it with this process: a stopped process does not notice that its driver is
+    gone."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+
+
+def use_processors(count, device):
+    """Runs in a child process on the CPU. Restricts its processors, because XLA and TensorFlow start one thread per
+    available processor."""
+    if device == "cpu":
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
+
+
 class Process:
     """A peer's process, which is stopped between its turns: threads that spin while they wait would slow down the
     peer whose turn it is."""
@@ -64,32 +88,24 @@ class Process:
         slug = "".join(c if c.isalnum() else "-" for c in peer.name) + f"-{config['threads']}"
         scratch = folder / "scratch" / slug  # a separate compiler cache, so that compile times are those of a first run
         scratch.mkdir(parents=True, exist_ok=True)
-        threads, device = str(config["threads"]), config["device"]
-        environment = os.environ | {
-            "OMP_NUM_THREADS": threads, "GPUVAE_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "TORCHINDUCTOR_CACHE_DIR": str(scratch),
-            "TORCHINDUCTOR_COMPILE_THREADS": "1", "JAX_PLATFORMS": device, "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-            "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONDONTWRITEBYTECODE": "1"} | peer.environment
         self.timeout, self.log = timeout, folder / f"{slug}.log"
-        self.cpus = set(sorted(os.sched_getaffinity(0))[:config["threads"]]) if device == "cpu" else None
+        threads, device = config["threads"], config["device"]
+
+        def prepare():
+            use_processors(threads, device)
+            end_with_parent()
+
         with open(self.log, "w") as log:
             self.child = subprocess.Popen(
                 [python, str(HERE / "child.py"), peer.module, json.dumps(config | {"variant": peer.variant})],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment, text=True, bufsize=1,
-                start_new_session=True, preexec_fn=self.prepare)
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1,
+                env=environment(peer, threads, device, scratch), start_new_session=True, preexec_fn=prepare)
         try:
             self.ready = self.reply()
             self.signal(signal.SIGSTOP)
         except BaseException:
             self.close()
             raise
-
-    def prepare(self):
-        """Runs in the child process. Restricts its processors, because XLA and TensorFlow start one thread per available
-        processor."""
-        if self.cpus:
-            os.sched_setaffinity(0, self.cpus)
-        pr_set_pdeathsig = 1  # a stopped process does not notice that its driver is gone
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
 
     def signal(self, number):
         """Sends a signal to the process and to the compilers that it started, which are in its session."""

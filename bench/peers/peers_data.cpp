@@ -1,5 +1,5 @@
-// Writes the training images of a data set as one IDX file, so that the peers train on the same data as our
-// programs.
+// Writes the training images of a data set as one IDX file and, on request, the validation images as another,
+// so that the peers use the same data as our programs.
 #include <cstdio>
 #include <string>
 
@@ -19,21 +19,23 @@ Split load(const std::string& set, const std::string& source) {
   return digits ? load_mnist(source) : load_frey(source);
 }
 
-void write(const std::string& set, const std::string& source, const std::string& path) {
-  const Split split = load(set, source);
-  const Dataset& train = split.train;
-  const auto* pixels = train.examples.data_as<std::uint8_t>();
-  io::write_idx_images(path, {train.count(), train.height, train.width},
-                       {pixels, pixels + train.examples.elements()});
-  std::puts(split.source.c_str());
+void write(const Dataset& set, const std::string& path) {
+  const auto* pixels = set.examples.data_as<std::uint8_t>();
+  io::write_idx_images(path, {set.count(), set.height, set.width},
+                       {pixels, pixels + set.examples.elements()});
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::fputs("peers_data mnist|frey FOLDER|builtin OUTPUT\n", stderr);
+  if (argc != 4 && argc != 5) {
+    std::fputs("peers_data mnist|frey FOLDER|builtin TRAINING_OUTPUT [VALIDATION_OUTPUT]\n", stderr);
     return 1;
   }
-  return gpuvae::apps::run_guarded("peers_data", [&] { write(argv[1], argv[2], argv[3]); });
+  return gpuvae::apps::run_guarded("peers_data", [&] {
+    const Split split = load(argv[1], argv[2]);
+    write(split.train, argv[3]);
+    if (argc == 5) write(split.test, argv[4]);
+    std::puts(split.source.c_str());
+  });
 }

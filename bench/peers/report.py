@@ -66,6 +66,21 @@ def table(result):
     return lines
 
 
+def busy_table(busy):
+    lines = [f"Beside one busy process of the same priority: {busy['rounds']} rounds, each alone and beside the process, of "
+             f"which {busy['disturbed_rounds']} were disturbed by others.", "",
+             "| system | alone, us per step | busy, us per step | busy / alone (interval) | busy, ratio to gpuvae (interval) "
+             "| gpuvae is |", "|---|---|---|---|---|---|"]
+    for row in busy["systems"]:
+        ours = row["name"] == "gpuvae"
+        lines.append("| " + " | ".join([
+            row["name"], number(row["us_alone"]), number(row["us_busy"]),
+            f"{row['slowdown']:.2f} ({interval_text(row['slowdown_interval'])})",
+            "1" if ours else f"{row['ratio']:.2f} ({interval_text(row['ratio_interval'])})",
+            "" if ours else row["verdict"]]) + " |")
+    return lines
+
+
 def write(folder, run):
     """Writes peers.json and peers.md to `folder`, each atomically. Returns the text of peers.md."""
     m = run["machine"]
@@ -76,6 +91,8 @@ def write(folder, run):
              ", ".join(f"{k} {v}" for k, v in sorted(versions.items()))]
     for result in run["results"]:
         lines += ["", *table(result)]
+        if "busy" in result:
+            lines += ["", *busy_table(result["busy"])]
     text = "\n".join(lines) + "\n"
     for name, content in (("peers.json", json.dumps(run, indent=1) + "\n"), ("peers.md", text)):
         partial = folder / f".{name}.{os.getpid()}"

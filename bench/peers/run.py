@@ -7,8 +7,9 @@ gpuvae, trains some epochs in one turn; the order of the turns is random. The me
 epoch: the shuffled gather from the resident u8 images, the steps, and one reading of the loss. A ratio compares the
 medians of one round. Rounds are repeated until the 95 % intervals of the ratios of the three fastest peers are narrow
 (ends within 4 %), or until --rounds or --minutes are reached. The verdict on each peer is faster, slower, same (interval
-inside 1 +- 2 %) or undecided. Rounds in which the machine was disturbed are marked and counted. A peer whose training loss is outside the band around ours after the same number of epochs does
-not train the same model and is not ranked. On a CPU each peer first tries several numbers of threads and keeps the
+inside 1 +- 2 %) or undecided. Rounds in which the machine was disturbed are marked and counted. A peer whose training loss is outside the band around
+ours after the same number of epochs does not train the same model and is not ranked. --busy then repeats the rounds with
+gpuvae and the two fastest peers, each round twice: alone and beside one busy process (busy.py). On a CPU each peer first tries several numbers of threads and keeps the
 fastest; gpuvae runs with its default.
 """
 import argparse
@@ -28,6 +29,7 @@ sys.dont_write_bytecode = True  # leaves no bytecode in the source tree
 
 sys.path.insert(1, str(Path(__file__).resolve().parent.parent))
 
+import busy
 import ours
 import report
 import rounds
@@ -70,6 +72,11 @@ class Contest:
     def leave_out(self, peer, kind, reason):
         self.left_out.append({"name": peer.name, "kind": kind, "reason": reason})
         note(f"{peer.name}: {kind}: {reason}")
+
+    def leave_out_running(self, name, trouble):
+        """Ends a peer that failed in its turn."""
+        self.running.pop(name).close()
+        self.left_out.append({"name": name, "kind": "failed", "reason": str(trouble)})
 
     def start(self, peer):
         """Starts the peer once per number of threads, keeps the fastest process, warmed up, and ends the others."""
@@ -118,13 +125,18 @@ class Contest:
             except Trouble as trouble:
                 self.leave_out(peer, trouble.kind, str(trouble))
 
+    def train_ours(self, seed, epochs):
+        """Returns the seconds of the epochs after the warm-up, and the losses of all epochs."""
+        seconds, losses = ours.train(self.options.bin, self.workload, self.options.device, seed, epochs, self.limit,
+                                     self.folder)
+        return seconds[self.warm_up:], losses
+
     def our_turn(self, round_):
         epochs = self.warm_up + self.turn
         if round_ < 3:  # the losses of the first three rounds (seeds) are the reference for the peers
             epochs = max(epochs, self.judged_epoch())
-        seconds, losses = ours.train(self.options.bin, self.workload, self.options.device, round_, epochs, self.limit,
-                                     self.folder)
-        self.ours["rounds"].append(seconds[self.warm_up:])
+        seconds, losses = self.train_ours(round_, epochs)
+        self.ours["rounds"].append(seconds)
         self.ours["losses"].append(losses)
 
     def judged_epoch(self):
@@ -136,8 +148,7 @@ class Contest:
         try:
             answer = self.running[name].turn(self.turn)
         except Trouble as trouble:
-            self.running.pop(name).close()
-            self.left_out.append({"name": name, "kind": "failed", "reason": str(trouble)})
+            self.leave_out_running(name, trouble)
             del self.rows[name]
             return
         row["rounds"].append(answer["seconds"])
@@ -172,10 +183,13 @@ class Contest:
         try:
             self.start_all()
             self.run_rounds()
+            result = self.result()
+            if self.options.busy:
+                result["busy"] = busy.run(self, result)
         finally:
             for process in self.running.values():
                 process.close()
-        return self.result()
+        return result
 
     def result(self):
         judged = self.judged_epoch()
@@ -225,6 +239,10 @@ def parse():
         help="largest number of rounds; every peer has one turn per round (default: 31)")
     add("--minutes", type=float, default=20,
         help="minutes after which no further round of a workload begins (default: 20)")
+    add("--busy", action="store_true",
+        help="then time gpuvae and the two fastest peers alone and beside one busy process, for at most --busy-minutes")
+    add("--busy-minutes", type=float, default=8,
+        help="minutes after which no further round beside a busy process begins (default: 8; needs --busy)")
     add("--threads", default="", help="numbers of CPU threads to try, such as 1,2 (default: 1, 2 and all)")
     add("--only", action="append", help="regular expression of the peers to time; may be repeated")
     add("--short", action="store_true", help="time only the few peers that are usually fastest")

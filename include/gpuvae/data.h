@@ -1,8 +1,9 @@
-// Data sets in device memory, and batches gathered from them.
+// Data sets in device memory or in files, and batches gathered from them.
 #pragma once
 
 #include <array>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,11 +14,28 @@
 
 namespace gpuvae {
 
-// Examples in the memory of one device, with labels and known factors in host memory.
+// Examples that stay outside the memory of the process, such as the rows of a large file. Any number of
+// threads may call the functions of one object at the same time.
+class ExampleSource {
+ public:
+  virtual ~ExampleSource() = default;
+  [[nodiscard]] virtual std::int64_t count() const = 0;     // number of examples
+  [[nodiscard]] virtual std::int64_t features() const = 0;  // values per example
+  [[nodiscard]] virtual DType dtype() const = 0;            // of the values: u8 or f32
+  // Writes the examples with the given numbers, counted from 0, one after the other to `out`. Throws Error if
+  // they cannot be read.
+  virtual void read(std::span<const std::int64_t> examples, void* out) const = 0;
+  // Row number of an example in its file, counted from 0.
+  [[nodiscard]] virtual std::int64_t row_number(std::int64_t example) const { return example; }
+};
+
+// Examples in the memory of one device or in an ExampleSource, with labels and known factors in host memory.
+// Every function of the library that takes a data set accepts both.
 struct Dataset {
   int height = 0;  // height of an image; 1 for tables
   int width = 0;   // width of an image, or number of columns of a table
-  // u8 or f32 [count(), features()]. For images, features() is height * width.
+  // u8 or f32 [count(), features()]. For images, features() is height * width. Undefined if there is a
+  // `source`.
   Tensor examples = {};
   std::vector<std::uint8_t> labels = {};  // one per example, or empty
   // Names of the known generative factors, such as the pose of a drawn face; empty if there are none.
@@ -27,20 +45,35 @@ struct Dataset {
   // i. Rows are counted from 0.
   std::vector<std::int64_t> row_numbers = {};
   std::int64_t first_row = 0;  // see row_numbers
+  // The examples, read batch by batch, if `examples` is undefined. The source then has the row numbers, too.
+  std::shared_ptr<const ExampleSource> source = {};
+  // The device of the batches that are read from `source`.
+  Device batch_device = Device::cpu();
 
+  // Whether there are examples, be it 0 of them.
+  [[nodiscard]] bool defined() const { return examples || source; }
   // Number of examples.
-  [[nodiscard]] std::int64_t count() const { return examples.shape()[0]; }
+  [[nodiscard]] std::int64_t count() const { return source ? source->count() : examples.shape()[0]; }
   // Values per example.
-  [[nodiscard]] std::int64_t features() const { return examples.shape()[1]; }
+  [[nodiscard]] std::int64_t features() const { return source ? source->features() : examples.shape()[1]; }
+  // Type of the values: u8 or f32.
+  [[nodiscard]] DType dtype() const { return source ? source->dtype() : examples.dtype(); }
+  // The device of the examples or, with a source, of the batches.
+  [[nodiscard]] Device device() const { return source ? batch_device : examples.device(); }
   // Row number of example i in its file, counted from 0.
   [[nodiscard]] std::int64_t row_number(std::int64_t i) const {
+    if (source) return source->row_number(i);
     return row_numbers.empty() ? first_row + i : row_numbers[static_cast<std::size_t>(i)];
   }
-  // Returns the examples `first`, ..., `first + count - 1`. Their tensor shares memory with this set.
+  // Returns the examples `first`, ..., `first + count - 1`. Their tensor or source is shared with this set.
   [[nodiscard]] Dataset slice(std::int64_t first, std::int64_t count) const;
   // Returns the same data set on a device. The examples share memory with this set if it is on that device
-  // already.
+  // already. Those of a source are copied to a GPU if they take at most half of its free memory; otherwise
+  // they stay where they are, and batches are copied.
   [[nodiscard]] Dataset to(Device device) const;
+  // Returns the values of the examples with the given numbers, u8 or f32 [numbers.size(), features()], in new
+  // memory of the set's device.
+  [[nodiscard]] Tensor select(std::span<const std::int64_t> numbers) const;
 };
 
 // How the columns of a table were standardised: x became (x - mean) / stddev, or 0 where stddev is 0.
@@ -103,8 +136,9 @@ struct Split {
   std::vector<std::string> notes = {};
 };
 
-// A 64-bit hash of the examples with their shape, dtype and labels, the same on every machine. The examples
-// may be on any device; the call waits until the device has computed them.
+// A 64-bit hash of the examples with their shape, dtype and labels, the same on every machine and for
+// examples in memory and in a source. The examples may be on any device; the call waits until the device has
+// computed them. Those of a source are read once.
 [[nodiscard]] std::uint64_t fingerprint(const Dataset& set);
 
 // Standardises f32 examples [count, columns] on the CPU, in place. Throws Error if the number of columns
@@ -116,13 +150,26 @@ void restore_units(const Standardization& by, std::vector<float>& rows);
 // if the values were scaled, the scaling. Bytes stay in [0, 1].
 [[nodiscard]] std::vector<double> restored(const DataDescription& by, std::span<const float> rows);
 
+// Where a loaded data set keeps its examples.
+enum class Placement : std::uint8_t {
+  // In their file if it can be read in parts and has more than 256 MiB of numbers, otherwise in memory.
+  automatic,
+  memory,
+  // In their file, an uncompressed NPY file in C order or an IDX file; other data are an error. Batches are
+  // read from it while a model trains, with the same results. If the file is changed or becomes shorter, the
+  // next batch throws Error, so that no model trains on a mixture of both.
+  file,
+};
+[[nodiscard]] const char* name(Placement placement);  // "auto", "memory" or "file"
+
 // Reads the four MNIST files of a folder, plain or gzip. The original set has 60,000 training and 10,000 test
 // images. Data sets that are published in the same format are read too: the file names may have a prefix, as
 // in "emnist-digits-train-images-...", the test files may be named "test" instead of "t10k", and the labels
 // may be QMNIST's "...-idx2-int". Labels may be missing if both parts lack them. Throws Error with the file
 // and the reason if a file is missing, damaged or inconsistent with the others, or if the folder has several
 // such data sets but not MNIST itself.
-[[nodiscard]] Split load_mnist(const std::filesystem::path& folder);
+[[nodiscard]] Split load_mnist(const std::filesystem::path& folder,
+                               Placement placement = Placement::automatic);
 // Whether the folder contains any of the files that load_mnist reads.
 [[nodiscard]] bool has_mnist(const std::filesystem::path& folder);
 // Returns procedurally drawn digits, which are the same on every machine. Throws Error if `train` is above
@@ -158,6 +205,7 @@ struct DatasetOptions {
   double validation_fraction = 0.1;  // share of the rows, in [0, 1); MNIST has a fixed split instead
   std::uint64_t seed = 0;            // seed of the permutation that chooses the validation rows
   std::int64_t max_rows = 0;         // reads only the first rows (of each part of a fixed split); 0: all
+  Placement placement = Placement::automatic;  // where the examples are kept
 };
 // Reads a file or folder of examples. The format is detected from its content and name:
 // - A folder with MNIST's four files is read by load_mnist.
@@ -192,9 +240,10 @@ struct DatasetOptions {
 // "[read] path: reason" if columns are missing, if the height or the width of images differs, or if a value
 // does not fit ValueRange.
 // The columns of a MATLAB matrix are its examples if their length, but not that of the rows, is the model's
-// number of values. `variable` is as in DatasetOptions.
+// number of values. `variable` and `placement` are as in DatasetOptions.
 [[nodiscard]] Split load_like(const std::filesystem::path& path, const DataDescription& like,
-                              Header header = Header::automatic, const std::string& variable = {});
+                              Header header = Header::automatic, const std::string& variable = {},
+                              Placement placement = Placement::automatic);
 
 // Reads Frey Face from frey_rawface.mat, or from the folder that contains it: a MATLAB file whose variable ff
 // is uint8, 560 x n (n >= 2), with one face of 28 x 20 pixels per column. The faces keep their order. The
@@ -226,6 +275,11 @@ struct Batch {
 // or, if the clock has a device step, which the host cannot read, assumes a full batch. Throws Error if
 // sizes, dtypes and options do not match.
 [[nodiscard]] Batch gather_batch(const Tensor& images, std::int64_t batch_size, const Clock& clock,
+                                 const BatchOptions& options, DType dtype = DType::f32,
+                                 std::int64_t rows = 0);
+// The same for a data set. If it has a source, the rows of the batch are read from it and copied to the set's
+// device; the host must then be able to read the clock, so that a device step must be on the CPU.
+[[nodiscard]] Batch gather_batch(const Dataset& set, std::int64_t batch_size, const Clock& clock,
                                  const BatchOptions& options, DType dtype = DType::f32,
                                  std::int64_t rows = 0);
 namespace unfused {

@@ -25,8 +25,8 @@ class Communicator {
   // @}
   // Replaces the elements of `values`, f32 or f64 on any device, by their sums over the ranks. Every rank
   // gets the same bits, which are also the same in every run with this number of ranks. Waits for the other
-  // ranks and, on a GPU, for the current stream. Throws Error for another dtype, or if the ranks cannot
-  // communicate.
+  // ranks; on a GPU, the sum may be queued on the current stream instead. Throws Error for another dtype, or
+  // if the ranks cannot communicate.
   virtual void sum(const Tensor& values) = 0;
   // Ends all ranks because this one failed. The default ends this process with the given exit status.
   [[noreturn]] virtual void abort(int exit_status) noexcept;
@@ -38,5 +38,13 @@ class Communicator {
 // with MPI install, was not found.
 // Call this function from the main thread.
 [[nodiscard]] std::shared_ptr<Communicator> mpi_communicator();
+
+// Returns a communicator of the same ranks that sums tensors on `device`, a GPU, with NCCL on the current
+// stream, and all other tensors with `ranks`. Without it, sums of tensors on a GPU go through host memory.
+// All ranks must call this function, each with another GPU. Throws Error of the kind ErrorKind::unsupported
+// on all ranks if the library was built without NCCL, if libnccl.so.2 was not found, or if two ranks have the
+// same GPU. One thread at a time may use the result.
+[[nodiscard]] std::shared_ptr<Communicator> nccl_communicator(std::shared_ptr<Communicator> ranks,
+                                                              Device device);
 
 }  // namespace gpuvae

@@ -1,4 +1,5 @@
-// Training a VAE on a data set in device memory (u8 or f32), and saving and loading its parameters.
+// Training a VAE on a data set (u8 or f32) in device memory or a source, and saving and loading its
+// parameters.
 #pragma once
 
 #include <chrono>
@@ -134,10 +135,11 @@ using RewindCallback = std::function<void(const Rewind&)>;
 // back to that state with half the learning rate, and trains the epoch again.
 class Trainer {
  public:
-  // All tensors must be on the model's device. The trainer keeps a handle to the model. The optimiser must
-  // outlive the trainer and must not be moved. Training runs on the current stream. If that is the device's
-  // default stream, which cannot be captured, and the trainer uses graphs, it runs on a stream that the
-  // trainer creates. Throws Error if the optimiser updates a variable that is not a parameter of the model.
+  // All tensors, and the batches of sources, must be on the model's device. The trainer keeps a handle to the
+  // model. The optimiser must outlive the trainer and must not be moved. Training runs on the current stream.
+  // If that is the device's default stream, which cannot be captured, and the trainer uses graphs, it runs on
+  // a stream that the trainer creates. Throws Error if the optimiser updates a variable that is not a
+  // parameter of the model.
   Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset validation,
           const TrainOptions& options);
   ~Trainer();

@@ -16,6 +16,12 @@ class CpuBackend final : public Backend {
   std::size_t relu_mask_bytes(std::int64_t, std::int64_t) const override { return 0; }
   void* allocate(std::size_t bytes) override;
   void release(void* pointer) noexcept override;
+  std::size_t available_memory() const override;
+  void* allocate_pinned(std::size_t bytes) override { return allocate(bytes); }
+  void release_pinned(void* pointer) noexcept override { release(pointer); }
+  void copy_pinned_to_device(void* to, const void* from, std::size_t bytes, StreamHandle stream) override {
+    copy_to_device(to, from, bytes, stream);
+  }
   void copy_to_device(void* to, const void* from, std::size_t bytes, StreamHandle) override;
   void copy_from_device(void* to, const void* from, std::size_t bytes, StreamHandle) override;
   StreamHandle create_stream() override { return nullptr; }

@@ -1,11 +1,13 @@
 // The CPU backend's memory, copies and clocks.
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <string>
 
 #include "kernels/check.h"
 #include "kernels/cpu/backend.h"
@@ -63,6 +65,17 @@ void* CpuBackend::allocate(std::size_t bytes) {
   return pointer;
 }
 void CpuBackend::release(void* pointer) noexcept { std::free(pointer); }
+
+std::size_t CpuBackend::available_memory() const {
+  std::size_t bytes = SIZE_MAX;
+  std::ifstream system("/proc/meminfo");
+  for (std::string name; system >> name; system.ignore(256, '\n'))
+    if (std::size_t kilobytes = 0; name == "MemAvailable:" && system >> kilobytes) bytes = kilobytes << 10;
+  // The limit of a container.
+  std::ifstream group("/sys/fs/cgroup/memory.max");
+  if (std::size_t limit = 0; group >> limit) bytes = std::min(bytes, limit);
+  return bytes;
+}
 
 void CpuBackend::copy_to_device(void* to, const void* from, std::size_t bytes, StreamHandle) {
   copy_bytes(to, from, bytes);

@@ -32,6 +32,10 @@ class CudaBackend final : public Backend {
   std::size_t relu_mask_bytes(std::int64_t m, std::int64_t n) const override;
   void* allocate(std::size_t bytes) override;
   void release(void* pointer) noexcept override;
+  std::size_t available_memory() const override;
+  void* allocate_pinned(std::size_t bytes) override;
+  void release_pinned(void* pointer) noexcept override;
+  void copy_pinned_to_device(void* to, const void* from, std::size_t bytes, StreamHandle stream) override;
   void copy_to_device(void* to, const void* from, std::size_t bytes, StreamHandle stream) override;
   void copy_from_device(void* to, const void* from, std::size_t bytes, StreamHandle stream) override;
   StreamHandle create_stream() override;

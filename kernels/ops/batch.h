@@ -18,7 +18,9 @@ struct GatherArgs {
   std::int64_t batch = 0;      // size of a full batch
   std::int64_t count = 0;      // samples in the data set
   DType source = DType::u8;    // or f32
-  const void* data = nullptr;  // [count, columns] of source
+  const void* data = nullptr;  // [count, columns] of source; if `staged`, [rows, columns]
+  // Whether `data` holds the rows of this batch in their order, instead of the whole data set.
+  bool staged = false;
   bool shuffle = true;
   Binarize binarize = Binarize::none;
   double threshold = 0.5;

@@ -4,7 +4,10 @@
 
 #include <span>
 
+#include "kernels/backend.h"
 #include "kernels/check.h"
+#include "src/data/file_examples.h"
+#include "src/data/parts.h"
 #include "src/data/procedural_digits.h"
 #include "src/data/procedural_faces.h"
 #include "src/data/values.h"
@@ -61,7 +64,13 @@ Split split_frames(const Dataset& frames, std::string source) {
 }  // namespace
 
 Dataset Dataset::slice(std::int64_t first, std::int64_t n) const {
-  Dataset part{height, width, examples.slice(first, n), {}, factor_names};
+  Dataset part{height, width, {}, {}, factor_names};
+  if (source) {
+    part.source = data::part_of(source, first, n);
+    part.batch_device = batch_device;
+  } else {
+    part.examples = examples.slice(first, n);
+  }
   part.first_row = first_row + first;
   if (!row_numbers.empty())
     part.row_numbers.assign(row_numbers.begin() + first, row_numbers.begin() + first + n);
@@ -73,17 +82,49 @@ Dataset Dataset::slice(std::int64_t first, std::int64_t n) const {
 }
 
 Dataset Dataset::to(Device device) const {
-  return {height, width, examples.to(device), labels, factor_names, factors, row_numbers, first_row};
+  Dataset set = *this;
+  if (!source) {
+    set.examples = examples.to(device);
+    return set;
+  }
+  set.batch_device = device;
+  const std::int64_t row_bytes = features() * static_cast<std::int64_t>(size_of(dtype()));
+  if (device.is_cpu() ||
+      count() > static_cast<std::int64_t>(device.backend().available_memory() / 2) / row_bytes)
+    return set;
+  set.examples = Tensor::empty({count(), features()}, dtype(), device);
+  data::for_parts(*this, [&](const Tensor& part, std::int64_t first) {
+    set.examples.slice(first, part.shape()[0]).copy_from(part);
+  });
+  for (std::int64_t i = 0; i < count(); ++i) set.row_numbers.push_back(row_number(i));
+  set.source = nullptr;
+  return set;
+}
+
+Tensor Dataset::select(std::span<const std::int64_t> numbers) const {
+  for (const std::int64_t number : numbers)
+    check(number >= 0 && number < count(), "select", "expected examples from 0 to {}, got {}", count() - 1,
+          number);
+  const Shape shape{std::ssize(numbers), features()};
+  if (source) {
+    const Tensor rows = Tensor::empty(shape, dtype());
+    source->read(numbers, rows.data());
+    return rows.to(batch_device);
+  }
+  const Tensor rows = Tensor::empty(shape, dtype(), device());
+  for (std::int64_t i = 0; i < std::ssize(numbers); ++i)
+    rows.slice(i, 1).copy_from(examples.slice(numbers[static_cast<std::size_t>(i)], 1));
+  return rows;
 }
 
 std::uint64_t fingerprint(const Dataset& set) {
-  const Tensor examples = set.examples.to(Device::cpu());
-  const auto* bytes = static_cast<const std::uint8_t*>(examples.data());
   Hash hash;
   for (const std::int64_t word : {set.count(), set.features(), std::int64_t{set.height},
-                                  static_cast<std::int64_t>(examples.dtype()), std::ssize(set.labels)})
+                                  static_cast<std::int64_t>(set.dtype()), std::ssize(set.labels)})
     hash.add(static_cast<std::uint64_t>(word));
-  hash.add({bytes, static_cast<std::size_t>(examples.bytes())});
+  data::for_parts(set, [&](const Tensor& part, std::int64_t) {
+    hash.add({static_cast<const std::uint8_t*>(part.data()), part.bytes()});
+  });
   hash.add({set.labels.data(), set.labels.size()});
   return hash.value();
 }

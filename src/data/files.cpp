@@ -8,6 +8,7 @@
 #include "gpuvae/data.h"
 #include "kernels/check.h"
 #include "src/data/readers.h"
+#include "src/io/file_array.h"
 #include "src/io/idx.h"
 #include "src/io/input.h"
 #include "src/io/npy.h"
@@ -51,26 +52,39 @@ fs::path labels_beside(const fs::path& images) {
   return {};
 }
 
+void set_shape(Rows& rows, std::int64_t height, std::int64_t width) {
+  rows.height = data::to_int(rows.path, height);
+  rows.width = data::to_int(rows.path, width);
+}
+
 Source read_idx(const fs::path& path, const DatasetOptions& options) {
   data::check_unlabelled(path, options);
-  const io::IdxImages images = io::read_idx_images(path);
   Source source{.rows = {.path = path.string()}};
   Rows& rows = source.rows;
-  rows.height = data::to_int(rows.path, images.rows);
-  rows.width = data::to_int(rows.path, images.columns);
-  const auto* pixels = images.pixels.data_as<std::uint8_t>();
-  rows.values = std::vector<std::uint8_t>(pixels, pixels + images.pixels.elements());
+  std::int64_t count = 0;
+  if (const auto array = data::kept_in_file(path, options.placement, io::open_idx_images, rows.notes)) {
+    const std::vector<std::int64_t>& sizes = array->layout().shape;
+    set_shape(rows, sizes[1], sizes[2]);
+    count = sizes[0];
+    rows.values = data::FileValues{array, array->elements()};
+  } else {
+    const io::IdxImages images = io::read_idx_images(path);
+    set_shape(rows, images.rows, images.columns);
+    count = images.count;
+    const auto* pixels = images.pixels.data_as<std::uint8_t>();
+    rows.values = std::vector<std::uint8_t>(pixels, pixels + images.pixels.elements());
+  }
   if (const fs::path labels = labels_beside(path); !labels.empty())
-    rows.labels = data::read_labels(labels, images.count, path);
+    rows.labels = data::read_labels(labels, count, path);
   data::note_transposed(path, rows.notes);
-  source.description = fmt::format("{}: {} x {} bytes", data::short_name(path), images.rows, images.columns);
+  source.description = fmt::format("{}: {} x {} bytes", data::short_name(path), rows.height, rows.width);
   return source;
 }
 
 // Loads the four files of MNIST, which define the split into training and test images.
 Split load_mnist_folder(const fs::path& path, const DatasetOptions& options) {
   data::check_unlabelled(path, options);
-  Split split = load_mnist(path);
+  Split split = load_mnist(path, options.placement);
   for (Dataset* part : {&split.train, &split.test})
     if (options.max_rows > 0 && part->count() > options.max_rows) *part = part->slice(0, options.max_rows);
   if (!options.value_range) return split;
@@ -83,10 +97,14 @@ Split load_mnist_folder(const fs::path& path, const DatasetOptions& options) {
 
 Source read_npy(const fs::path& path, const DatasetOptions& options) {
   data::check_unlabelled(path, options);
-  io::NpyArray array = io::read_npy(path);
-  std::vector<std::int64_t> extents = array.shape;
   Source source{.rows = {.path = path.string()}};
   Rows& rows = source.rows;
+  const auto file = data::kept_in_file(path, options.placement, io::open_npy, rows.notes);
+  io::NpyArray array = file ? io::NpyArray{} : io::read_npy(path);
+  std::vector<std::int64_t> extents = file ? file->layout().shape : array.shape;
+  const bool bytes = file ? file->layout().bytes : array.bytes,
+             integers = file ? file->layout().integers : array.integers;
+  const auto elements = static_cast<std::int64_t>(file ? file->elements() : array.elements());
   check(extents.size() >= 2, file_error("read"),
         "{}: expected an array of 2 or more dimensions, rows first, got ({})", rows.path,
         fmt::join(extents, ", "));
@@ -96,10 +114,12 @@ Source read_npy(const fs::path& path, const DatasetOptions& options) {
   } else if (extents.size() == 4 && extents[1] == 1) {
     extents.erase(extents.begin() + 1);
   }
-  const int row_size = data::to_int(rows.path, static_cast<std::int64_t>(array.elements()) / extents[0]);
+  const int row_size = data::to_int(rows.path, elements / extents[0]);
   rows.height = extents.size() == 3 ? static_cast<int>(extents[1]) : 1;
   rows.width = row_size / rows.height;
-  if (array.bytes) {
+  if (file) {
+    rows.values = data::FileValues{file, file->elements()};
+  } else if (array.bytes) {
     rows.values = std::move(array.u8);
   } else if (array.f64.empty()) {
     rows.values = std::move(array.f32);
@@ -108,9 +128,9 @@ Source read_npy(const fs::path& path, const DatasetOptions& options) {
   }
   source.description =
       fmt::format("{}: {} {}", data::short_name(path), fmt::join(extents.begin() + 1, extents.end(), " x "),
-                  array.bytes      ? "bytes"
-                  : array.integers ? "integers"
-                                   : "floats");
+                  bytes      ? "bytes"
+                  : integers ? "integers"
+                             : "floats");
   return source;
 }
 
@@ -149,14 +169,43 @@ void check_unlabelled(const fs::path& path, const DatasetOptions& options) {
         fmt::join(options.columns, ", "));
 }
 
+void check_placement(const fs::path& path, Placement placement) {
+  check(
+      placement != Placement::file, file_error("read"),
+      "{}: expected an uncompressed NPY file in C order or an IDX file, whose examples can stay in the file, "
+      "got other data",
+      path.string());
+}
+
+std::shared_ptr<const io::FileArray> kept_in_file(
+    const fs::path& path, Placement placement, std::shared_ptr<const io::FileArray> (*open)(const fs::path&),
+    std::vector<std::string>& notes) {
+  constexpr std::uint64_t kMaxInMemory = std::uint64_t{256} << 20;
+  std::error_code error;
+  if (placement == Placement::memory) return nullptr;
+  if (placement == Placement::automatic && fs::file_size(path, error) <= kMaxInMemory) return nullptr;
+  std::shared_ptr<const io::FileArray> array = open(path);
+  if (!array) {
+    check_placement(path, placement);
+    return nullptr;
+  }
+  notes.push_back(fmt::format("{}: the examples ({:.1f} MiB) stay in the file and are read batch by batch",
+                              path.string(), static_cast<double>(array->stored_bytes()) / (1 << 20)));
+  return array;
+}
+
 Source read_source(const fs::path& path, const DatasetOptions& options, const DataDescription* like) {
   std::error_code error;
-  if (fs::is_directory(path, error)) return read_image_folder(path, options);
+  if (fs::is_directory(path, error)) {
+    check_placement(path, options.placement);
+    return read_image_folder(path, options);
+  }
   check(fs::exists(path, error), file_error("read"), "{}: expected a file or folder, got none ({})",
         path.string(), error ? error.message() : "no such file");
   if (begins_like_idx(path)) return read_idx(path, options);
   const std::string kind = extension(path);
   if (kind == ".npy") return read_npy(path, options);
+  check_placement(path, options.placement);
   if (kind == ".mat") return read_mat_rows(path, options, like);
   if (kind == ".csv" || kind == ".tsv" || kind == ".txt") return read_table_rows(path, options, like);
   fail(file_error("read"), "{}: expected {}, got {}", path.string(), kSupported,

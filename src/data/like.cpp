@@ -64,14 +64,15 @@ Dataset conform(Rows& rows, const DataDescription& like, std::vector<std::string
 
 }  // namespace
 
-Split load_like(const fs::path& path, const DataDescription& like, Header header,
-                const std::string& variable) {
+Split load_like(const fs::path& path, const DataDescription& like, Header header, const std::string& variable,
+                Placement placement) {
   DatasetOptions options;
+  options.placement = placement;
   options.header = header;
   options.variable = variable;
   std::error_code error;
   data::Source source = fs::is_directory(path, error) && has_mnist(path)
-                            ? data::source_of(load_mnist(path), path)
+                            ? data::source_of(load_mnist(path, placement), path)
                             : data::read_source(path, options, &like);
   Split split{
       .train = {}, .test = {}, .source = std::move(source.description), .description = like, .notes = {}};

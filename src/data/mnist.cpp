@@ -7,6 +7,7 @@
 
 #include "gpuvae/data.h"
 #include "kernels/check.h"
+#include "src/data/file_examples.h"
 #include "src/data/readers.h"
 #include "src/data/values.h"
 #include "src/io/idx.h"
@@ -65,32 +66,56 @@ struct Part {
   std::string stem;  // "train", "t10k" or "test", with the prefix in front
   fs::path images, labels;
   Dataset set = {};
+  std::vector<std::string> notes = {};
 };
 
 [[noreturn]] void fail_missing(const fs::path& folder, const std::string& file) {
   fail(file_error("mnist"), "{}: expected {} or {}.gz, found neither", folder.string(), file, file);
 }
 
-Part load_part(const fs::path& folder, const std::string& prefix, std::span<const char* const> names) {
+void read_images(Part& part, Placement placement) {
+  const std::string path = part.images.string();
+  const auto array = data::kept_in_file(part.images, placement, io::open_idx_images, part.notes);
+  if (array) {
+    const std::vector<std::int64_t>& sizes = array->layout().shape;
+    const data::Rows rows{.path = path,
+                          .height = data::to_int(path, sizes[1]),
+                          .width = data::to_int(path, sizes[2]),
+                          .origin = data::Origin::pixels,
+                          .values = data::FileValues{array, array->elements()}};
+    part.set.height = rows.height;
+    part.set.width = rows.width;
+    part.set.source = data::file_examples(rows, data::kByteRange, {});
+    return;
+  }
+  const io::IdxImages images = io::read_idx_images(part.images);
+  part.set.height = data::to_int(path, images.rows);
+  part.set.width = data::to_int(path, images.columns);
+  part.set.examples = images.pixels;
+}
+
+Part load_part(const fs::path& folder, const std::string& prefix, std::span<const char* const> names,
+               Placement placement) {
   for (const char* name : names) {
     const auto images_file = find_file(folder, prefix + name, kImageEnds);
     if (!images_file) continue;
     Part part{prefix + name, *images_file, find_file(folder, prefix + name, kLabelEnds).value_or("")};
-    const io::IdxImages images = io::read_idx_images(part.images);
-    part.set.height = data::to_int(part.images.string(), images.rows);
-    part.set.width = data::to_int(part.images.string(), images.columns);
-    part.set.examples = images.pixels;
-    if (!part.labels.empty()) part.set.labels = data::read_labels(part.labels, images.count, part.images);
+    read_images(part, placement);
+    if (!part.labels.empty()) part.set.labels = data::read_labels(part.labels, part.set.count(), part.images);
     return part;
   }
   fail_missing(folder, prefix + names[0] + kImageEnds[0]);
 }
 
 data::Rows rows_of(const Dataset& images, const std::string& path) {
-  const auto* bytes = images.examples.data_as<std::uint8_t>();
   data::Rows rows{
       .path = path, .height = images.height, .width = images.width, .origin = data::Origin::pixels};
-  rows.values = std::vector<std::uint8_t>(bytes, bytes + images.examples.elements());
+  if (images.source) {
+    rows.values = data::first_values(*images.source);
+  } else {
+    const auto* bytes = images.examples.data_as<std::uint8_t>();
+    rows.values = std::vector<std::uint8_t>(bytes, bytes + images.examples.elements());
+  }
   rows.labels = images.labels;
   return rows;
 }
@@ -106,15 +131,16 @@ void check_labels(const fs::path& folder, const Part& train, const Part& test) {
 
 bool has_mnist(const fs::path& folder) { return !prefixes_in(folder).empty(); }
 
-Split load_mnist(const fs::path& folder) {
+Split load_mnist(const fs::path& folder, Placement placement) {
   const std::vector<std::string> prefixes = prefixes_in(folder);
   check(
       prefixes.size() <= 1 || prefixes[0].empty(), file_error("mnist"),
       "{}: expected the files of one data set, got {}: give the path of one image file, or a folder per set",
       folder.string(), fmt::join(prefixes, ", "));
   const std::string prefix = prefixes.empty() ? "" : prefixes[0];
-  auto loading = std::async(std::launch::async, [&] { return load_part(folder, prefix, kTestNames); });
-  Part train = load_part(folder, prefix, kTrainNames), test = loading.get();
+  auto loading =
+      std::async(std::launch::async, [&] { return load_part(folder, prefix, kTestNames, placement); });
+  Part train = load_part(folder, prefix, kTrainNames, placement), test = loading.get();
   check_labels(folder, train, test);
   Split split{std::move(train.set), std::move(test.set), {}};
   split.source = fmt::format("{} from {}", prefix.empty() ? "MNIST" : prefix.substr(0, prefix.size() - 1),
@@ -125,6 +151,8 @@ Split load_mnist(const fs::path& folder) {
   split.description = {.height = split.train.height, .width = split.train.width, .values = data::kByteRange};
   if (train.labels.empty()) split.notes.push_back(folder.string() + ": there are no labels");
   data::note_transposed(train.images, split.notes);
+  split.notes.insert(split.notes.end(), train.notes.begin(), train.notes.end());
+  split.notes.insert(split.notes.end(), test.notes.begin(), test.notes.end());
   return split;
 }
 

@@ -34,6 +34,17 @@ Source read_mat_rows(const std::filesystem::path& path, const DatasetOptions& op
 // Reads a folder of images, or of sub-folders that are classes or the parts "train" and "test".
 Source read_image_folder(const std::filesystem::path& folder, const DatasetOptions& options);
 
+// Opens the array of a file whose numbers are to stay there, and adds a note that says so. Returns null if
+// the file is to be read into memory: as `placement` says, or because `open` says that it is the only way,
+// which is an error for Placement::file.
+std::shared_ptr<const io::FileArray> kept_in_file(
+    const std::filesystem::path& path, Placement placement,
+    std::shared_ptr<const io::FileArray> (*open)(const std::filesystem::path&),
+    std::vector<std::string>& notes);
+
+// Throws Error for Placement::file, because data of this kind are read as a whole.
+void check_placement(const std::filesystem::path& path, Placement placement);
+
 // Converts the images of MNIST's files to rows with a fixed split.
 Source source_of(Split split, const std::filesystem::path& path);
 

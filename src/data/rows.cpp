@@ -7,6 +7,8 @@
 
 #include "kernels/check.h"
 #include "kernels/math/philox.h"
+#include "src/data/file_examples.h"
+#include "src/data/parts.h"
 #include "src/data/values.h"
 #include "src/io/table_cells.h"
 
@@ -36,14 +38,24 @@ std::vector<bool> choose(std::int64_t count, const DatasetOptions& options) {
   return chosen;
 }
 
-Dataset part(const Rows& rows, const DataDescription& d, const std::vector<bool>& chosen, bool which) {
-  Dataset set;
+// Converts the rows, or those whose flag in `chosen` is `which`. Examples of a file stay there.
+void set_examples(Dataset& set, const Rows& rows, const ValueRange& range, const Standardization& by,
+                  const std::vector<bool>& chosen = {}, bool which = true) {
   set.height = rows.height;
   set.width = rows.width;
-  set.examples = convert(rows, d.values, d.standardization, chosen, which);
+  if (rows.file() != nullptr) {
+    set.source = file_examples(rows, range, by, chosen, which);
+  } else {
+    set.examples = convert(rows, range, by, chosen, which);
+  }
+}
+
+Dataset part(const Rows& rows, const DataDescription& d, const std::vector<bool>& chosen, bool which) {
+  Dataset set;
+  set_examples(set, rows, d.values, d.standardization, chosen, which);
   for (std::size_t row = 0; row < chosen.size(); ++row) {
     if (chosen[row] != which) continue;
-    set.row_numbers.push_back(static_cast<std::int64_t>(row));
+    if (!set.source) set.row_numbers.push_back(static_cast<std::int64_t>(row));
     if (!rows.labels.empty()) set.labels.push_back(rows.labels[row]);
   }
   return set;
@@ -51,9 +63,7 @@ Dataset part(const Rows& rows, const DataDescription& d, const std::vector<bool>
 
 Dataset whole(const Rows& rows, const ValueRange& range, const Standardization& by) {
   Dataset set;
-  set.height = rows.height;
-  set.width = rows.width;
-  set.examples = convert(rows, range, by);
+  set_examples(set, rows, range, by);
   set.labels = rows.labels;
   set.first_row = rows.first_row;
   return set;
@@ -64,16 +74,19 @@ Dataset whole(const Rows& rows, const ValueRange& range, const Standardization& 
 constexpr double kFarOut = 10, kFarDeviations = 100;
 
 // Adds a note if a standardised value is far from the mean of the training rows.
-void note_far_values(Rows& rows, const Tensor& examples) {
-  const std::span<const float> values(examples.data_as<float>(),
-                                      static_cast<std::size_t>(examples.elements()));
-  const auto far = std::ranges::find_if(values, [](float z) { return std::abs(z) > kFarDeviations; });
-  if (far == values.end()) return;
-  rows.notes.push_back(
-      fmt::format("{}: the value in {} is {:.3g} standard deviations away from the training data's mean: are "
-                  "its units the "
-                  "same?",
-                  rows.path, rows.place(static_cast<std::size_t>(far - values.begin())), std::abs(*far)));
+void note_far_values(Rows& rows, const Dataset& set) {
+  bool found = false;
+  for_parts(set, [&](const Tensor& part, std::int64_t first) {
+    const std::span<const float> values(part.data_as<float>(), static_cast<std::size_t>(part.elements()));
+    const auto far = std::ranges::find_if(values, [](float z) { return std::abs(z) > kFarDeviations; });
+    if (found || far == values.end()) return;
+    found = true;
+    const auto element = static_cast<std::size_t>(first * set.features() + (far - values.begin()));
+    rows.notes.push_back(fmt::format(
+        "{}: the value in {} is {:.3g} standard deviations away from the training data's mean: are its units "
+        "the same?",
+        rows.path, rows.place(element), std::abs(*far)));
+  });
 }
 
 DataDescription describe_rows(Rows& rows, const DatasetOptions& options) {
@@ -91,6 +104,16 @@ DataDescription describe_rows(Rows& rows, const DatasetOptions& options) {
 
 std::size_t Rows::elements() const {
   return std::visit([](const auto& v) { return v.size(); }, values);
+}
+
+const io::FileArray* Rows::file() const {
+  const auto* in_file = std::get_if<FileValues>(&values);
+  return in_file == nullptr ? nullptr : in_file->array.get();
+}
+
+bool Rows::holds_bytes() const {
+  return file() != nullptr ? file()->layout().bytes
+                           : std::holds_alternative<std::vector<std::uint8_t>>(values);
 }
 
 std::string Rows::place(std::size_t element) const {
@@ -156,7 +179,7 @@ Dataset conform_rows(Rows& rows, const DataDescription& like) {
   Dataset set = whole(rows, range, like.standardization);
   set.height = like.height;
   set.width = like.width;
-  if (!like.standardization.empty()) note_far_values(rows, set.examples);
+  if (!like.standardization.empty()) note_far_values(rows, set);
   return set;
 }
 

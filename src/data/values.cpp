@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/check.h"
+#include "src/data/conversion.h"
 
 namespace gpuvae {
 
@@ -15,6 +16,11 @@ const char* name(ValueKind kind) {
 const char* name(Header header) {
   constexpr const char* kNames[] = {"auto", "yes", "no"};
   return kNames[static_cast<std::size_t>(header)];
+}
+
+const char* name(Placement placement) {
+  constexpr const char* kNames[] = {"auto", "memory", "file"};
+  return kNames[static_cast<std::size_t>(placement)];
 }
 
 std::string describe(const ValueRange& range) {
@@ -53,33 +59,36 @@ struct Extent {
   bool whole = true;  // whether all values are whole numbers
 };
 
-// Calls visitor(values) with the vector of the rows' values.
-template <class Visitor>
-decltype(auto) visit(const Rows& rows, Visitor&& visitor) {
-  return std::visit(std::forward<Visitor>(visitor), rows.values);
+// Throws Error with the place of the first value for which `fits` returns false.
+template <class T, class Fits>
+void check_part(const Rows& rows, std::span<const T> values, std::size_t first, std::string_view expected,
+                const Fits& fits) {
+  const auto bad = std::ranges::find_if(values, [&](T v) { return !fits(static_cast<double>(v)); });
+  if (bad == values.end()) return;
+  fail(file_error("read"), "{}: expected {}, got {} in {}", rows.path, expected, *bad,
+       rows.place(first + static_cast<std::size_t>(bad - values.begin())));
 }
 
-// Throws Error with the place of the first value for which `fits` returns false.
 template <class Fits>
-void check_each(const Rows& rows, std::string_view expected, Fits&& fits) {
-  visit(rows, [&](const auto& values) {
-    const auto bad = std::ranges::find_if(values, [&](auto v) { return !fits(static_cast<double>(v)); });
-    if (bad == values.end()) return;
-    fail(file_error("read"), "{}: expected {}, got {} in {}", rows.path, expected, *bad,
-         rows.place(static_cast<std::size_t>(bad - values.begin())));
+void check_each(const Rows& rows, std::string_view expected, const Fits& fits) {
+  rows.for_parts([&]<class T>(std::span<const T> values, std::size_t first) {
+    check_part(rows, values, first, expected, fits);
   });
 }
 
 Extent extent_of(const Rows& rows) {
-  if (!rows.holds_bytes()) check_each(rows, "finite values", [](double v) { return std::isfinite(v); });
-  return visit(rows, [](const auto& values) {
-    using T = typename std::decay_t<decltype(values)>::value_type;
+  Extent all;
+  rows.for_parts([&]<class T>(std::span<const T> values, std::size_t first) {
+    constexpr bool floating = std::is_floating_point_v<T>;
+    if constexpr (floating)
+      check_part(rows, values, first, "finite values", [](double v) { return std::isfinite(v); });
     const auto [low, high] = std::ranges::minmax(values);
-    Extent e{static_cast<double>(low), static_cast<double>(high)};
-    if constexpr (std::is_floating_point_v<T>)
-      e.whole = std::ranges::all_of(values, [](T v) { return v == std::trunc(v); });
-    return e;
+    if (first == 0 || low < all.low) all.low = static_cast<double>(low);
+    if (first == 0 || high >= all.high) all.high = static_cast<double>(high);
+    if constexpr (floating)
+      all.whole = all.whole && std::ranges::all_of(values, [](T v) { return v == std::trunc(v); });
   });
+  return all;
 }
 
 // Whether whole numbers from 0 to 255 are bytes rather than counts or categories.
@@ -116,24 +125,16 @@ ValueRange given_range(const Rows& rows, double low, double high) {
   return {ValueKind::unit, low, high, true};
 }
 
-// Converts one value of a row to the value that the example stores.
-struct Conversion {
-  const ValueRange& range;
-  const Standardization& by;
-
-  float operator()(double v, std::size_t column) const {
-    if (!by.empty())
-      return by.stddev[column] > 0 ? static_cast<float>((v - by.mean[column]) / by.stddev[column]) : 0.0f;
-    return static_cast<float>(range.scaled ? (v - range.low) / (range.high - range.low) : v);
-  }
-};
-
-// Calls use(row) for each selected row.
+// Calls use(values, row) for each selected row.
 template <class Use>
-void for_rows(const Rows& rows, const std::vector<bool>& chosen, bool which, Use&& use) {
-  const auto count = static_cast<std::size_t>(rows.count());
-  for (std::size_t row = 0; row < count; ++row)
-    if (chosen.empty() || chosen[row] == which) use(row);
+void for_rows(const Rows& rows, const std::vector<bool>& chosen, bool which, const Use& use) {
+  const std::size_t size = rows.row_size();
+  rows.for_parts([&](const auto& values, std::size_t first) {
+    for (std::size_t at = 0; at < values.size(); at += size) {
+      const std::size_t row = (first + at) / size;
+      if (chosen.empty() || chosen[row] == which) use(values.data() + at, row);
+    }
+  });
 }
 
 }  // namespace
@@ -214,25 +215,16 @@ Tensor convert(const Rows& rows, const ValueRange& range, const Standardization&
   const std::int64_t count = chosen.empty() ? rows.count() : std::ranges::count(chosen, which);
   const bool bytes = range.kind == ValueKind::bytes;
   Tensor examples = Tensor::empty({count, static_cast<std::int64_t>(size)}, bytes ? DType::u8 : DType::f32);
-  visit(rows, [&](const auto& values) {
+  const RowConverter convert{rows, range, by};
+  void* out = examples.data();
+  std::size_t done = 0;
+  for_rows(rows, chosen, which, [&](const auto* values, std::size_t row) {
     if (bytes) {
-      auto* out = examples.data_as<std::uint8_t>();
-      for_rows(rows, chosen, which, [&](std::size_t row) {
-        for (std::size_t c = 0; c < size; ++c) *out++ = static_cast<std::uint8_t>(values[row * size + c]);
-      });
-      return;
+      convert(values, row, static_cast<std::uint8_t*>(out) + done);
+    } else {
+      convert(values, row, static_cast<float*>(out) + done);
     }
-    auto* out = examples.data_as<float>();
-    const Conversion convert{range, by};
-    for_rows(rows, chosen, which, [&](std::size_t row) {
-      for (std::size_t c = 0; c < size; ++c, ++out) {
-        const auto value = static_cast<double>(values[row * size + c]);
-        *out = convert(value, c);
-        if (!std::isfinite(*out))
-          fail(file_error("read"), "{}: expected numbers within 32-bit floats, got {} in {}", rows.path,
-               value, rows.place(row * size + c));
-      }
-    });
+    done += size;
   });
   return examples;
 }
@@ -243,22 +235,17 @@ Standardization moments(const Rows& rows, const std::vector<bool>& chosen, bool 
   const std::size_t columns = rows.row_size();
   std::vector<double> first, sum(columns, 0.0), squares(columns, 0.0);
   double count = 0;
-  visit(rows, [&](const auto& values) {
-    const auto value = [&](std::size_t row, std::size_t c) {
-      return static_cast<double>(values[row * columns + c]);
-    };
-    for_rows(rows, chosen, which, [&](std::size_t row) {
-      for (std::size_t c = 0; first.size() < columns; ++c) first.push_back(value(row, c));
-      for (std::size_t c = 0; c < columns; ++c) sum[c] += value(row, c) - first[c];
-      ++count;
-    });
-    for (double& s : sum) s /= count;
-    for_rows(rows, chosen, which, [&](std::size_t row) {
-      for (std::size_t c = 0; c < columns; ++c) {
-        const double difference = value(row, c) - first[c] - sum[c];
-        squares[c] += difference * difference;
-      }
-    });
+  for_rows(rows, chosen, which, [&](const auto* values, std::size_t) {
+    if (first.empty()) first.assign(values, values + columns);
+    for (std::size_t c = 0; c < columns; ++c) sum[c] += static_cast<double>(values[c]) - first[c];
+    ++count;
+  });
+  for (double& s : sum) s /= count;
+  for_rows(rows, chosen, which, [&](const auto* values, std::size_t) {
+    for (std::size_t c = 0; c < columns; ++c) {
+      const double difference = static_cast<double>(values[c]) - first[c] - sum[c];
+      squares[c] += difference * difference;
+    }
   });
   Standardization result{std::move(first), std::move(squares)};
   for (std::size_t c = 0; c < columns; ++c) {

@@ -7,6 +7,7 @@
 
 #include "kernels/check.h"
 #include "src/io/file.h"
+#include "src/io/file_array.h"
 #include "src/io/input.h"
 
 namespace gpuvae::io {
@@ -76,10 +77,16 @@ class IdxReader {
   // the product of `sizes`.
   Tensor payload(const std::vector<std::int64_t>& sizes) {
     const std::uint64_t total = element_size_ * total_of(sizes), header = 4 + 4 * sizes.size();
+    check_fits_memory(path_, total,
+                      is_plain_file(path_) ? "keep the examples in the file (--data-placement auto or file)"
+                                           : "uncompress the file, so that it can be read in parts");
     if (const Tensor whole = read_whole(path_, header + total))
       return whole.slice(static_cast<std::int64_t>(header), static_cast<std::int64_t>(total));
     return Tensor::from(read_rest(sizes, total), {static_cast<std::int64_t>(total)});
   }
+
+  // Throws Error if a size is 0 or the data are too large.
+  void check_total(const std::vector<std::int64_t>& sizes) const { static_cast<void>(total_of(sizes)); }
 
  private:
   std::uint64_t total_of(const std::vector<std::int64_t>& sizes) const {
@@ -115,6 +122,11 @@ class IdxReader {
   InputFile file_;
   std::uint64_t element_size_ = 1;  // in bytes
 };
+
+// The bytes of IDX images are u8 elements.
+void append_bytes(std::span<const std::uint8_t> stored, bool, NpyArray& to) {
+  to.u8.insert(to.u8.end(), stored.begin(), stored.end());
+}
 
 std::vector<std::uint8_t> encode_header(const std::filesystem::path& path, std::uint32_t magic,
                                         const std::vector<std::int64_t>& sizes, std::size_t data_size) {
@@ -153,6 +165,15 @@ IdxImages read_idx_images(const std::filesystem::path& path) {
   IdxReader reader(path);
   const std::vector<std::int64_t> sizes = reader.header(kImagesMagic);
   return {sizes[0], sizes[1], sizes[2], reader.payload(sizes).reshape({sizes[0], sizes[1] * sizes[2]})};
+}
+
+std::shared_ptr<const FileArray> open_idx_images(const std::filesystem::path& path) {
+  if (!is_plain_file(path)) return nullptr;
+  IdxReader reader(path);
+  const std::vector<std::int64_t> sizes = reader.header(kImagesMagic);
+  reader.check_total(sizes);
+  return std::make_shared<const FileArray>(
+      path, ArrayLayout{.shape = sizes, .offset = 4 + 4 * sizes.size(), .append = append_bytes});
 }
 
 std::vector<std::uint8_t> read_idx_labels(const std::filesystem::path& path) {

@@ -14,6 +14,7 @@
 
 #include "kernels/check.h"
 #include "src/io/file.h"
+#include "src/io/file_array.h"
 #include "src/io/input.h"
 #include "src/io/npy_header.h"
 
@@ -48,11 +49,13 @@ using Append = void(std::span<const std::uint8_t> raw, bool swapped, NpyArray& a
 
 template <class T, class To>
 void append_to(std::span<const std::uint8_t> raw, bool swapped, std::vector<To>& values) {
-  for (std::size_t i = 0; i < raw.size(); i += sizeof(T)) {
+  const std::size_t before = values.size();
+  values.resize(before + raw.size() / sizeof(T));
+  for (std::size_t i = 0; i < raw.size() / sizeof(T); ++i) {
     std::array<std::uint8_t, sizeof(T)> element;
-    std::memcpy(element.data(), raw.data() + i, sizeof(T));
+    std::memcpy(element.data(), raw.data() + i * sizeof(T), sizeof(T));
     if (swapped) std::ranges::reverse(element);
-    values.push_back(static_cast<To>(std::bit_cast<T>(element)));
+    values[before + i] = static_cast<To>(std::bit_cast<T>(element));
   }
 }
 
@@ -112,7 +115,13 @@ std::string shape_text(std::span<const std::int64_t> shape) {
   return fmt::format("({}{})", fmt::join(shape, ", "), shape.size() == 1 ? "," : "");
 }
 
-NpyHeader read_header(const std::string& path, InputFile& file) {
+// A header, and the number of bytes before the first element.
+struct Start {
+  NpyHeader header;
+  std::uint64_t bytes = 0;
+};
+
+Start read_header(const std::string& path, InputFile& file) {
   std::array<std::uint8_t, 12> start{};
   const std::size_t got = file.read(std::span(start).first(8));
   const std::string_view magic(reinterpret_cast<const char*>(start.data()), std::min(got, kMagic.size()));
@@ -132,24 +141,41 @@ NpyHeader read_header(const std::string& path, InputFile& file) {
   const std::size_t text_got = file.read(text);
   check(text_got == length, file_error("read"), "{}: truncated header: expected {} bytes, got {}", path,
         length, text_got);
-  return parse_npy_header(path, {reinterpret_cast<const char*>(text.data()), length});
+  return {parse_npy_header(path, {reinterpret_cast<const char*>(text.data()), length}),
+          8 + length_bytes + length};
+}
+
+// Returns the size of all elements in bytes.
+std::uint64_t total_bytes(const std::string& path, const NpyHeader& header, const ElementType& type) {
+  const auto total = product(type.size, header.shape);
+  check(total.has_value(), file_error("read"), "{}: shape {} overflows", path, shape_text(header.shape));
+  return *total;
+}
+
+// Data sets also need a converted copy of the elements, at most half as large if these are f64.
+void check_memory(const std::string& path, const NpyHeader& header, const ElementType& type) {
+  const std::uint64_t elements = total_bytes(path, header, type) / type.size;
+  const unsigned bytes = type.append == append_u8 ? 2 : type.size <= 2 || type.code == "f4" ? 8 : 12;
+  check_fits_memory(path, elements > UINT64_MAX / bytes ? UINT64_MAX : bytes * elements,
+                    header.fortran_order  ? "save the array in C order, which can be read in parts"
+                    : is_plain_file(path) ? "keep the examples in the file (--data-placement auto or file)"
+                                          : "uncompress the file, so that it can be read in parts");
 }
 
 void read_elements(const std::string& path, InputFile& file, const NpyHeader& header, const ElementType& type,
                    NpyArray& array) {
-  const auto total = product(type.size, header.shape);
-  check(total.has_value(), file_error("read"), "{}: shape {} overflows", path, shape_text(header.shape));
+  const std::uint64_t total = total_bytes(path, header, type);
   const bool swapped = header.dtype[0] == '>';
   std::vector<std::uint8_t> chunk;
-  for (std::uint64_t done = 0; done < *total; done += chunk.size()) {
-    chunk.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kChunkBytes, *total - done)));
+  for (std::uint64_t done = 0; done < total; done += chunk.size()) {
+    chunk.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kChunkBytes, total - done)));
     const std::size_t got = file.read(chunk);
     check(got == chunk.size(), file_error("read"),
-          "{}: expected {} bytes of data ({} {}), got {}: the file is truncated", path, *total, header.dtype,
+          "{}: expected {} bytes of data ({} {}), got {}: the file is truncated", path, total, header.dtype,
           shape_text(header.shape), done + got);
     type.append(chunk, swapped, array);
   }
-  check(file.at_end(), file_error("read"), "{}: expected {} bytes of data ({} {}), got more", path, *total,
+  check(file.at_end(), file_error("read"), "{}: expected {} bytes of data ({} {}), got more", path, total,
         header.dtype, shape_text(header.shape));
 }
 
@@ -191,8 +217,9 @@ std::vector<float> NpyArray::to_f32() const {
 NpyArray read_npy(const std::filesystem::path& path) {
   const std::string where = path.string();
   InputFile file(path);
-  const NpyHeader header = read_header(where, file);
+  const NpyHeader header = read_header(where, file).header;
   const ElementType& type = element_type(where, header.dtype);
+  check_memory(where, header, type);
   NpyArray array;
   array.shape = header.shape;
   array.bytes = type.append == append_u8;
@@ -204,6 +231,24 @@ NpyArray read_npy(const std::filesystem::path& path) {
     to_c_order(array.shape, array.f64);
   }
   return array;
+}
+
+std::shared_ptr<const FileArray> open_npy(const std::filesystem::path& path) {
+  if (!is_plain_file(path)) return nullptr;
+  const std::string where = path.string();
+  InputFile file(path);
+  Start start = read_header(where, file);
+  const ElementType& type = element_type(where, start.header.dtype);
+  static_cast<void>(total_bytes(where, start.header, type));
+  if (start.header.fortran_order && start.header.shape.size() > 1) return nullptr;
+  ArrayLayout layout{.shape = std::move(start.header.shape), .offset = start.bytes};
+  layout.element_size = type.size;
+  layout.swapped = start.header.dtype[0] == '>';
+  layout.bytes = type.append == append_u8;
+  layout.integers = type.code[0] != 'f';
+  layout.plain = layout.bytes || (!layout.swapped && (type.code == "f4" || type.code == "f8"));
+  layout.append = type.append;
+  return std::make_shared<const FileArray>(path, std::move(layout));
 }
 
 namespace {

@@ -19,6 +19,20 @@ struct NpyArray {
   std::vector<float> f32;
   std::vector<double> f64;
 
+  // Calls use(vector) with the vector in use; u8 if there are no elements.
+  template <class Use>
+  void visit(const Use& use) const {
+    if (!f64.empty()) return use(f64);
+    if (!f32.empty()) return use(f32);
+    use(u8);
+  }
+  // Removes all elements, but keeps the memory of the vectors.
+  void clear() {
+    u8.clear();
+    f32.clear();
+    f64.clear();
+  }
+
   [[nodiscard]] std::size_t elements() const { return u8.size() + f32.size() + f64.size(); }
   // Returns all elements, rounded to f32: large values become infinite.
   [[nodiscard]] std::vector<float> to_f32() const;

@@ -1,6 +1,7 @@
 #include "src/train/autograd_step.h"
 
 #include "src/core/random.h"
+#include "src/data/batch.h"
 
 namespace gpuvae {
 
@@ -76,6 +77,14 @@ AutogradStep::AutogradStep(const Vae& model, Optimizer& optimizer, const Dataset
     : model_(model), optimizer_(optimizer), images_(images), options_(options) {
   for (const Parameter& p : model_.parameters())
     if (!optimizer_.updates(p.variable)) others_.push_back(p.variable);
+  if (images_.source && !model_.device().is_cpu()) feed_.emplace(images_, options_);
+}
+
+Batch AutogradStep::batch_of(const StepContext& step) const {
+  if (feed_)
+    return data::gather_staged(feed_->rows(), images_.count(), options_.batch_size, step.clock, options_.data,
+                               DType::f32, step.rows);
+  return gather_batch(images_, options_.batch_size, step.clock, options_.data, DType::f32, step.rows);
 }
 
 void AutogradStep::zero_gradients() {
@@ -97,8 +106,7 @@ autograd::Root AutogradStep::regularizer_root(const Variable& regularizer, const
 }
 
 void AutogradStep::enqueue(const StepContext& step) {
-  const Batch batch =
-      gather_batch(images_.examples, options_.batch_size, step.clock, options_.data, DType::f32, step.rows);
+  const Batch batch = batch_of(step);
   const Noise noise{.seed = options_.data.seed,
                     .purpose = RandomPurpose::posterior_noise,
                     .clock = step.clock,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gpuvae/train.h"
+#include "src/train/batch_feed.h"
 #include "src/train/train_step.h"
 
 namespace gpuvae {
@@ -24,9 +25,12 @@ class AutogradStep final : public TrainStep {
   AutogradStep(const Vae& model, Optimizer& optimizer, const Dataset& images, const TrainOptions& options);
   void enqueue(const StepContext& step) override;
   Device device() const override { return model_.device(); }
+  bool is_fed() const override { return feed_.has_value(); }
+  void feed(std::uint64_t number, std::int64_t rows) override { feed_->queue(number, rows); }
 
  private:
   autograd::Root regularizer_root(const Variable& regularizer, const Clock& clock) const;
+  Batch batch_of(const StepContext& step) const;
   void zero_gradients();
   void update(const Tensor& reconstruction, const Tensor& kl, const StepContext& step);
 
@@ -35,6 +39,7 @@ class AutogradStep final : public TrainStep {
   std::vector<Variable> others_;  // parameters that the optimiser does not update
   const Dataset& images_;
   const TrainOptions& options_;
+  std::optional<BatchFeed> feed_;  // for images in a source and a model on a GPU
 };
 
 }  // namespace gpuvae

@@ -22,11 +22,11 @@ Tensor images_in_order(const Dataset& images, std::int64_t batch_size, std::int6
   const std::int64_t batches = (images.count() + batch_size - 1) / batch_size;
   const Clock clock{.step = static_cast<std::uint64_t>(batch),
                     .steps_per_epoch = static_cast<std::uint64_t>(batches)};
-  return gather_batch(images.examples, batch_size, clock, in_order).x;
+  return gather_batch(images, batch_size, clock, in_order).x;
 }
 
 void check_images(const char* name, const Vae& model, const Dataset& images) {
-  check(images.examples && images.count() > 0, name, "expected images, got none");
+  check(images.defined() && images.count() > 0, name, "expected images, got none");
   check(images.features() == model.options().features, name, "expected examples of {} features, got {}",
         model.options().features, images.features());
 }

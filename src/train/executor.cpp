@@ -18,7 +18,7 @@ StepExecutor::StepExecutor(ChosenStep step, Executor asked, std::uint64_t steps_
     : body_(std::move(step.body)),
       name_(std::move(step.name)),
       asked_(asked),
-      unrolled_(steps_a_launch(steps_between)),
+      unrolled_(body_->is_fed() ? 1 : steps_a_launch(steps_between)),
       why_(std::move(step.why)) {
   const Device device = body_->device();
   check(asked == Executor::automatic || asked == Executor::eager || !device.is_cpu(), "train",
@@ -57,7 +57,9 @@ void StepExecutor::run(const StepContext& step, std::uint64_t steps) {
       (step.updates.step != updates_ || graphs_.begin()->second.stream() != Stream::current(body_->device()));
   if (stale) graphs_.clear();
   updates_ = step.updates.step;
+  std::uint64_t number = step.number;
   while (steps > 0) {
+    if (body_->is_fed()) body_->feed(number++, step.rows);
     const std::uint64_t together = steps >= unrolled_ ? unrolled_ : 1;
     const CudaGraph* graph = captures_ && warm_.contains(step.rows) ? graph_of(step, together) : nullptr;
     if (graph) {

@@ -119,6 +119,7 @@ std::string custom_part(const Vae& model) {
 std::string FusedStep::why_not(const Vae& model, const Optimizer& optimizer, const Dataset& images,
                                const TrainOptions& options) {
   if (std::string why = model.device().backend().fused_step_unavailable(); !why.empty()) return why;
+  if (images.source) return "the examples are read from a source";
   if (std::string why = custom_part(model); !why.empty()) return why;
   if (optimizer.variable_count() != model.parameters().size())
     return "the optimiser updates only some of the parameters";

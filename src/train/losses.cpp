@@ -78,7 +78,7 @@ Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images) {
   for (std::uint64_t i = 0; i < batches; ++i, ++clock.step) {
     if (ranks && i % static_cast<std::uint64_t>(ranks->size()) != static_cast<std::uint64_t>(ranks->rank()))
       continue;
-    const Batch batch = gather_batch(images.examples, options_.validation_batch, clock, in_order);
+    const Batch batch = gather_batch(images, options_.validation_batch, clock, in_order);
     const Noise noise{.seed = options_.data.seed,
                       .purpose = RandomPurpose::validation_noise,
                       .clock = clock,

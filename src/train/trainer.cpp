@@ -62,15 +62,15 @@ Trainer::Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset 
         options.report_steps);
   check(options.validation_batch > 0, "train", "expected a validation batch of 1 or more, got {}",
         options.validation_batch);
-  check(static_cast<bool>(train_.examples), "train", "expected training examples, got none");
+  check(train_.defined(), "train", "expected training examples, got none");
   check(std::isfinite(options.beta), "train", "expected a finite beta, got {}", options.beta);
-  check(!validation_.examples || validation_.features() == model.options().features, "train",
+  check(!validation_.defined() || validation_.features() == model.options().features, "train",
         "expected validation examples of {} features, got {}", model.options().features,
-        validation_.examples ? validation_.features() : 0);
+        validation_.defined() ? validation_.features() : 0);
   check(train_.features() == model.options().features, "train", "expected examples of {} features, got {}",
         model.options().features, train_.features());
-  check(train_.examples.device() == model.device(), "train", "expected the examples on {}, got {}",
-        model.device(), train_.examples);
+  check(train_.device() == model.device(), "train", "expected the examples on {}, got {}", model.device(),
+        train_.source ? train_.device().text() : train_.examples.text());
   check_belongs(model, optimizer);
   // Rank 0 alone reads the losses for reports, so that it alone would go back within an epoch.
   check(!options.communicator || options.on_nan != OnNan::rewind, "train",
@@ -214,6 +214,7 @@ bool Trainer::train_to(std::uint64_t end, const ProgressCallback& progress) {
   bool stop = false;
   while (step_ < end && !stop) {
     const std::uint64_t before = step_, steps = steps_at_once(end, static_cast<bool>(progress));
+    step.number = step_;
     step.rows = images_after(step_in_epoch() + 1) - images_after(step_in_epoch());
     queued_ = step_ + steps;
     executor_->run(step, steps);
@@ -242,7 +243,7 @@ EpochResult Trainer::epoch_so_far() const {
 
 EpochResult Trainer::finish_epoch() {
   EpochResult result = epoch_so_far();
-  if (validation_.examples && validation_.count() > 0) {
+  if (validation_.defined() && validation_.count() > 0) {
     const auto start = std::chrono::steady_clock::now();
     result.validation = evaluate_in(static_cast<std::uint64_t>(result.epoch) - 1, validation_);
     result.validation_seconds = seconds_since(start);

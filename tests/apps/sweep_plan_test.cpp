@@ -1,8 +1,10 @@
 // Tests the grammar of --grid and --seeds, and the runs that a command line plans.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <set>
 
+#include "apps/sweep/assignment.h"
 #include "apps/sweep/plan.h"
 #include "tests/temporary_folder.h"
 
@@ -156,6 +158,37 @@ TEST(SweepPlan, RefusesContradictions) {
             std::string::npos);
   EXPECT_NE(error({"--grid", "latent-names=" + std::string(300, 'x')}).find("at most 255 characters"),
             std::string::npos);
+}
+
+// Returns "run:rank" for each place.
+std::string places(const std::vector<Assignment::Place>& all) {
+  std::string text;
+  for (const Assignment::Place& p : all) text += fmt::format(" {}:{}", p.run, p.rank);
+  return text;
+}
+
+TEST(SweepAssignment, GivesEachRunToTheRankWithTheMostFreePlaces) {
+  Assignment assignment(9, {1, 3, 2});
+  EXPECT_EQ(places(assignment.assign()), " 0:1 1:1 2:2 3:0 4:1 5:2");
+  EXPECT_EQ(places(assignment.assign()), "");
+  assignment.end({2, 2});
+  assignment.end({1, 1});
+  assignment.end({4, 1});
+  EXPECT_EQ(places(assignment.active()), " 0:1 3:0 5:2");
+  EXPECT_TRUE(assignment.has_waiting());
+  EXPECT_EQ(places(assignment.assign()), " 6:1 7:1 8:2");
+  EXPECT_FALSE(assignment.has_waiting());
+  for (const Assignment::Place& place : std::vector(assignment.active())) assignment.end(place);
+  EXPECT_TRUE(assignment.active().empty());
+  EXPECT_EQ(places(assignment.assign()), "");
+}
+
+TEST(SweepAssignment, OneProcessTrainsAllRunsInOrder) {
+  Assignment assignment(3, {2});
+  EXPECT_EQ(places(assignment.assign()), " 0:0 1:0");
+  assignment.end({1, 0});
+  EXPECT_EQ(places(assignment.assign()), " 2:0");
+  EXPECT_EQ(places(Assignment(0, {4}).assign()), "");
 }
 
 }  // namespace

@@ -116,8 +116,8 @@ void gather_of(const GatherArgs& g) {
     return g.shuffle ? shuffled_index(position, static_cast<std::uint32_t>(g.count), g.seed, epoch)
                      : position;
   };
-  const auto source_row = [&](std::uint32_t sample) {
-    return as<Source>(g.data) + static_cast<std::int64_t>(sample) * g.columns;
+  const auto source_row = [&](std::int64_t row, std::uint32_t sample) {
+    return as<Source>(g.data) + (g.staged ? row : static_cast<std::int64_t>(sample)) * g.columns;
   };
   const auto gather_rows = [&](std::int64_t begin, std::int64_t end) {
     std::uint32_t next = sample_at(begin);
@@ -125,10 +125,10 @@ void gather_of(const GatherArgs& g) {
       const std::uint32_t sample = next;
       if (row + 1 < end) {
         next = sample_at(row + 1);
-        prefetch(source_row(next), g.columns);
+        prefetch(source_row(row + 1, next), g.columns);
       }
       if (g.samples) g.samples[row] = static_cast<std::int32_t>(sample);
-      gather_row(g, source_row(sample), epoch, sample, as<T>(g.out) + row * g.columns);
+      gather_row(g, source_row(row, sample), epoch, sample, as<T>(g.out) + row * g.columns);
     }
   };
   const std::int64_t rows = std::min(g.rows, g.count - first);

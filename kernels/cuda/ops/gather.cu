@@ -21,7 +21,8 @@ __global__ void __launch_bounds__(kThreads) gather_kernel(GatherArgs args) {
     if (args.shuffle)
       sample = shuffled_index(sample, static_cast<std::uint32_t>(args.count), args.seed, epoch);
     if (args.samples && threadIdx.x == 0) args.samples[row] = static_cast<std::int32_t>(sample);
-    const Source* values = static_cast<const Source*>(args.data) + std::int64_t{sample} * args.columns;
+    const std::int64_t source_row = args.staged ? row : std::int64_t{sample};
+    const Source* values = static_cast<const Source*>(args.data) + source_row * args.columns;
     for (std::int64_t column = 4 * threadIdx.x; column < args.columns; column += 4 * blockDim.x) {
       const std::int64_t left = args.columns - column;
       const int count = left < 4 ? static_cast<int>(left) : 4;

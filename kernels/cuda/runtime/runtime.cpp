@@ -75,6 +75,33 @@ void CudaBackend::release(void* pointer) noexcept {
   if (on.is_active()) cudaFree(pointer);
 }
 
+std::size_t CudaBackend::available_memory() const {
+  const DeviceGuard on(device_);
+  std::size_t free = 0, total = 0;
+  check_cuda(cudaMemGetInfo(&free, &total), "available_memory", "cudaMemGetInfo");
+  return free;
+}
+
+void* CudaBackend::allocate_pinned(std::size_t bytes) {
+  const DeviceGuard on(device_);
+  void* pointer = nullptr;
+  check_cuda(cudaMallocHost(&pointer, bytes), "allocate_pinned", "cudaMallocHost");
+  return pointer;
+}
+
+void CudaBackend::release_pinned(void* pointer) noexcept {
+  const DeviceGuard on(device_, std::nothrow);
+  if (on.is_active()) cudaFreeHost(pointer);
+}
+
+void CudaBackend::copy_pinned_to_device(void* to, const void* from, std::size_t bytes, StreamHandle stream) {
+  if (bytes == 0) return;
+  const DeviceGuard on(device_);
+  refuse_in_capture("copy_to_device", stream);
+  check_cuda(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, cuda(stream)), "copy_to_device",
+             "cudaMemcpyAsync");
+}
+
 void CudaBackend::copy_to_device(void* to, const void* from, std::size_t bytes, StreamHandle stream) {
   if (bytes == 0) return;
   const DeviceGuard on(device_);
