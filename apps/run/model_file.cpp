@@ -21,11 +21,11 @@ using Json = nlohmann::ordered_json;
 // Version 1 had no description of the run.
 constexpr int kVersion = 2;
 
-constexpr ValueKind kKinds[] = {ValueKind::bytes,  ValueKind::unit,         ValueKind::signed_unit,
-                                ValueKind::counts, ValueKind::standardized, ValueKind::any};
+constexpr ValueKind kValueKinds[] = {ValueKind::bytes,  ValueKind::unit,         ValueKind::signed_unit,
+                                     ValueKind::counts, ValueKind::standardized, ValueKind::any};
 
 ValueKind kind_of(const std::string& text, const std::string& where) {
-  for (const ValueKind kind : kKinds)
+  for (const ValueKind kind : kValueKinds)
     if (text == name(kind)) return kind;
   fail(file_error("load"), "{}: expected a kind of values, such as bytes or any, got {}", where,
        io::printable(text));

@@ -6,6 +6,7 @@
 
 #include "apps/cli/config_file.h"
 #include "apps/run/ranks.h"
+#include "apps/run/run_files.h"
 #include "apps/run/session.h"
 #include "kernels/check.h"
 #include "src/data/counted.h"
@@ -16,11 +17,6 @@ namespace gpuvae::apps {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
 
 // Whether the file is complete and matches its checksum. Prints a warning if not.
 bool is_sound(const fs::path& checkpoint) try {

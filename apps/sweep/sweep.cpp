@@ -9,6 +9,7 @@
 #include <set>
 
 #include "apps/run/ranks.h"
+#include "apps/run/run_files.h"
 #include "apps/run/stop_signals.h"
 #include "apps/sweep/runner.h"
 #include "apps/sweep/sweep_page.h"
@@ -23,11 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kPageFile = "sweep.html";
-
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
 
 // Throws Error if the folder holds a single run, or files of others that the sweep would overwrite.
 void check_folder(const fs::path& folder) {
