@@ -82,8 +82,8 @@ mutants: configure
 
 # Times the same training in PyTorch, libtorch, JAX, Keras and gpuvae alternately, then gpuvae and the two fastest beside
 # a busy process, and finally the time to the published losses. Estimate for a quiet machine with two cores: up to two
-# hours for run.py, half of it with ARGS=--short, and one to two hours for time_to_loss, which continues if it is
-# interrupted; LOSS_ARGS=--quick takes minutes. It needs python3. The first run downloads about 3 GB of packages, which
+# hours for run.py, half of it with ARGS=--short, and two to three hours for time_to_loss, which continues if it is
+# interrupted (LOSS_ARGS=--quick: some minutes). It needs python3. The first run downloads about 3 GB of packages, which
 # take 7 GB in build/peers-venv.
 bench-peers: build
 	bench/peers/run.py --bin $(BUILD)/bin --busy $(ARGS)
