@@ -80,10 +80,14 @@ mutants: configure
 	cmake --build --preset $(PRESET) -j $(JOBS) --target gpuvae_ptx_tests
 	tests/ptx/mutants.py $(BUILD)/bin/gpuvae_ptx_tests --write tests/ptx/mutants.md $(ARGS)
 
-# Times the same training in PyTorch, libtorch, JAX, Keras and gpuvae alternately, and prints a table of ratios. It needs
-# python3. The first run downloads about 3 GB of packages, which take 7 GB in build/peers-venv.
+# Times the same training in PyTorch, libtorch, JAX, Keras and gpuvae alternately, then gpuvae and the two fastest beside
+# a busy process, and finally the time to the published losses. Estimate for a quiet machine with two cores: up to two
+# hours for run.py, half of it with ARGS=--short, and two to three hours for time_to_loss, which continues if it is
+# interrupted (LOSS_ARGS=--quick: some minutes). It needs python3. The first run downloads about 3 GB of packages, which
+# take 7 GB in build/peers-venv.
 bench-peers: build
-	bench/peers/run.py --bin $(BUILD)/bin $(ARGS)
+	bench/peers/run.py --bin $(BUILD)/bin --busy $(ARGS)
+	bench/time_to_loss --bin $(BUILD)/bin $(LOSS_ARGS)
 
 # Trains the five published systems and prints a table of their losses, which takes an hour or more. It needs python3 and
 # the original data (data/fetch.sh, or GPUVAE_DATA_DIR).
