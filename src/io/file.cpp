@@ -23,8 +23,6 @@ struct Close {
 };
 using File = std::unique_ptr<std::FILE, Close>;
 
-std::string reason(int error_number) { return std::generic_category().message(error_number); }
-
 [[noreturn]] void fail_on(std::string_view operation, const fs::path& path, std::string_view why) {
   fail(file_error(operation), "{}: {}", path.empty() ? "(empty path)" : path.string(), why);
 }
@@ -54,6 +52,8 @@ fs::path target_of(fs::path path) {
 }
 
 }  // namespace
+
+std::string reason(int error_number) { return std::generic_category().message(error_number); }
 
 AtomicFile::AtomicFile(fs::path path, Sync sync)
     : path_(target_of(std::move(path))), temporary_(beside(path_, kTemporary)), sync_(sync) {

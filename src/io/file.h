@@ -11,6 +11,9 @@
 
 namespace gpuvae::io {
 
+// Returns the system's text for an error number (errno).
+std::string reason(int error_number);
+
 // Whether a written file survives a loss of power. `yes` waits for the disk; `no` suits files that are
 // written often and whose last version may be lost.
 enum class Sync : bool { no, yes };

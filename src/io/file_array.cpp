@@ -7,16 +7,14 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include "kernels/backend.h"
 #include "kernels/check.h"
+#include "src/io/file.h"
 
 namespace gpuvae::io {
 namespace {
-
-std::string reason(int error_number) { return std::generic_category().message(error_number); }
 
 bool same(const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; }
 
