@@ -80,10 +80,14 @@ mutants: configure
 	cmake --build --preset $(PRESET) -j $(JOBS) --target gpuvae_ptx_tests
 	tests/ptx/mutants.py $(BUILD)/bin/gpuvae_ptx_tests --write tests/ptx/mutants.md $(ARGS)
 
-# Times the same training in PyTorch, libtorch, JAX, Keras and gpuvae alternately, and prints a table of ratios. It needs
-# python3. The first run downloads about 3 GB of packages, which take 7 GB in build/peers-venv.
+# Times the same training in PyTorch, libtorch, JAX, Keras and gpuvae alternately, then gpuvae and the two fastest beside
+# a busy process, and finally the time to the published losses. Estimate for a quiet machine with two cores: up to two
+# hours for run.py, half of it with ARGS=--short, and two to three hours for time_to_loss, which continues if it is
+# interrupted (LOSS_ARGS=--quick: some minutes). It needs python3. The first run downloads about 3 GB of packages, which
+# take 7 GB in build/peers-venv.
 bench-peers: build
-	bench/peers/run.py --bin $(BUILD)/bin $(ARGS)
+	bench/peers/run.py --bin $(BUILD)/bin --busy $(ARGS)
+	bench/time_to_loss --bin $(BUILD)/bin $(LOSS_ARGS)
 
 # Trains the five published systems and prints a table of their losses, which takes an hour or more. It needs python3 and
 # the original data (data/fetch.sh, or GPUVAE_DATA_DIR).
@@ -121,7 +125,7 @@ docs: deps
 TIDY ?= src kernels apps bench
 tidy: WANTED := clang-tidy clang-format
 tidy: deps
-	cmake --preset $(PRESET) -B build/tidy -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DGPUVAE_WERROR=OFF >/dev/null
+	cmake --preset $(PRESET) -B build/tidy -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DGPUVAE_UNITY=OFF -DGPUVAE_WERROR=OFF >/dev/null
 	@command -v clang-tidy >/dev/null || echo "tidy: clang-tidy skipped, because it is missing"
 	! command -v clang-tidy >/dev/null || git ls-files $(patsubst %,'%/**.cpp',$(TIDY)) | grep -v bench/peers | \
 	  xargs -P $(JOBS) -n 4 clang-tidy -p build/tidy --quiet --extra-arg=-Wno-unknown-warning-option
@@ -130,8 +134,10 @@ tidy: deps
 format:
 	git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format -i
 
-install: build
-	cmake --install $(BUILD)
+# Builds and installs the library alone. With tests, it would contain the PTX that they execute.
+install: deps
+	cmake --preset $(PRESET) -B build/install -DGPUVAE_APPS=OFF -DGPUVAE_TESTS=OFF -DGPUVAE_BENCH=OFF $(CMAKE_ARGS)
+	cmake --build build/install -j $(JOBS) && cmake --install build/install
 
 clean:
 	rm -rf build
