@@ -43,9 +43,11 @@ void FileArray::read(std::uint64_t first, std::span<std::uint8_t> out) const {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0)
       fail(file_error("read"), "{}: expected readable data, got: {}", path_.string(), reason(errno));
-    if (got == 0)
-      fail(file_error("read"), "{}: expected {} bytes, as when it was opened, got only {}", path_.string(),
-           opened_.st_size, at);
+    if (got == 0) {
+      check_unchanged();
+      fail(file_error("read"), "{}: expected more than {} bytes, got the end of the file", path_.string(),
+           at);
+    }
     out = out.subspan(static_cast<std::size_t>(got));
     at += static_cast<std::uint64_t>(got);
   }
@@ -75,8 +77,9 @@ void FileArray::check_unchanged() const {
   if (::fstat(descriptor_, &now) != 0)
     fail(file_error("read"), "{}: expected a readable file, got: {}", path_.string(), reason(errno));
   if (now.st_size == opened_.st_size && same(now.st_mtim, opened_.st_mtim)) return;
-  fail(file_error("read"), "{}: expected the file as it was when it was opened, got a changed one",
-       path_.string());
+  fail(file_error("read"),
+       "{}: expected the file of {} bytes as it was when it was opened, got a changed one of {} bytes",
+       path_.string(), opened_.st_size, now.st_size);
 }
 
 bool is_plain_file(const std::filesystem::path& path) {

@@ -144,7 +144,7 @@ TEST(FileArray, FilesThatChangeAfterTheyWereOpenedGiveErrors) {
   cut->append(0, 5, part);
   EXPECT_EQ(part.u8.size(), 5u);
   expect_contains(error_of([&] { cut->append(0, 6, part); }),
-                  {"[read] " + path.string(), "expected 140 bytes", "got only 133"});
+                  {"[read] " + path.string(), "of 140 bytes", "got a changed one of 133 bytes"});
   expect_contains(error_of([&] { cut->check_unchanged(); }), {path.string(), "got a changed one"});
 
   write_byte_npy(path, "(4, 3)", stored(1));
