@@ -125,7 +125,7 @@ docs: deps
 TIDY ?= src kernels apps bench
 tidy: WANTED := clang-tidy clang-format
 tidy: deps
-	cmake --preset $(PRESET) -B build/tidy -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DGPUVAE_WERROR=OFF >/dev/null
+	cmake --preset $(PRESET) -B build/tidy -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DGPUVAE_UNITY=OFF -DGPUVAE_WERROR=OFF >/dev/null
 	@command -v clang-tidy >/dev/null || echo "tidy: clang-tidy skipped, because it is missing"
 	! command -v clang-tidy >/dev/null || git ls-files $(patsubst %,'%/**.cpp',$(TIDY)) | grep -v bench/peers | \
 	  xargs -P $(JOBS) -n 4 clang-tidy -p build/tidy --quiet --extra-arg=-Wno-unknown-warning-option
@@ -134,8 +134,10 @@ tidy: deps
 format:
 	git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format -i
 
-install: build
-	cmake --install $(BUILD)
+# Builds and installs the library alone. With tests, it would contain the PTX that they execute.
+install: deps
+	cmake --preset $(PRESET) -B build/install -DGPUVAE_APPS=OFF -DGPUVAE_TESTS=OFF -DGPUVAE_BENCH=OFF $(CMAKE_ARGS)
+	cmake --build build/install -j $(JOBS) && cmake --install build/install
 
 clean:
 	rm -rf build

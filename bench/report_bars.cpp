@@ -103,7 +103,7 @@ std::string other_colour(const std::string& verdict) {
   return verdict == "undecided" ? "#dedede" : kOtherColour;
 }
 
-Row row_of(const Operation& o) {
+Row bar_of(const Operation& o) {
   Row row{.name = spoken(o),
           .detail = fmt::format("{}, {}", spoken_size(o), o.pass),
           .result = result_text(*o.speedup, o.verdict),
@@ -138,7 +138,7 @@ std::string fused_unfused_svg(const Report& report, bool large) {
                 .x_label = "time relative to the unfused operation, with 95 % interval",
                 .legend = {{"fused", kOursColour}, {"unfused", kOtherColour}},
                 .rows = {}};
-  for (const Operation* o : all) figure.rows.push_back(row_of(*o));
+  for (const Operation* o : all) figure.rows.push_back(bar_of(*o));
   return draw(figure);
 }
 

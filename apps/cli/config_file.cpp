@@ -103,7 +103,7 @@ std::optional<std::pair<std::string, std::string>> parse_line(const std::string&
 }
 
 // Returns a string in the notation of TOML.
-std::string quoted(const std::string& text) {
+std::string toml_quoted(const std::string& text) {
   std::string result = "\"";
   for (const char c : text) {
     constexpr std::string_view kCharacters = "\"\\\t\n\r", kLetters = "\"\\tnr";
@@ -176,7 +176,7 @@ std::string to_toml(const RunConfig& config, const std::string& program) {
     for (const Setting& setting : group.settings) {
       const SettingValue value = setting.variable.value();
       text += fmt::format("# {}\n{}={}\n", setting.help, setting.flag.substr(2),
-                          is_text(value) ? quoted(text_of(value)) : text_of(value));
+                          is_text(value) ? toml_quoted(text_of(value)) : text_of(value));
     }
   }
   return text;

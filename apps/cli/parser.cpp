@@ -18,7 +18,6 @@ std::string flag_mistake(const std::string& text) {
 }
 
 // A path that is given must not be empty, which is what an unset variable of a shell becomes.
-bool is_path(const std::string& type) { return type == "FILE" || type == "FOLDER" || type == "PATH"; }
 
 // Throws CLI::ValidationError if a flag is given twice, because one of its values would be ignored.
 void check_given_once(const std::vector<std::string>& arguments) {
@@ -75,7 +74,7 @@ void SettingsParser::add(const Setting& setting, const std::string& group) {
   } else {
     option = app_.add_option_function<std::string>(
         flag, [this, flag](const std::string& text) { texts_[flag] = text; }, wrapped(setting.help));
-    if (is_path(setting.variable.type))
+    if (setting.is_path())
       option->check(
           [](const std::string& text) { return text.empty() ? "expected a path, got nothing" : ""; });
     option->check(setting.variable.assign)->type_name(setting.variable.type)->run_callback_for_default();

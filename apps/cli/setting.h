@@ -30,6 +30,11 @@ struct Setting {
   Binding variable;
   std::string help;
   bool decides_weights = true;  // whether a change of the value changes the trained weights
+
+  // Whether the value is a path, which must not be empty on the command line.
+  bool is_path() const {
+    return variable.type == "FILE" || variable.type == "FOLDER" || variable.type == "PATH";
+  }
 };
 
 struct SettingGroup {

@@ -14,8 +14,8 @@ namespace {
 
 using namespace plot;
 
-constexpr double kHeight = 300;
-constexpr double kTickGap = 9;
+constexpr double kBarChartHeight = 300;
+constexpr double kNameGap = 9;
 
 Range y_range(const BarChart& chart) {
   std::vector<double> values = chart.values;
@@ -52,12 +52,12 @@ double draw_names(Svg& svg, const BarChart& chart, const Box& area, double pitch
     if (place % step != 0) continue;
     const double x = (static_cast<double>(i) + 0.5) * pitch;
     if (turned)
-      svg.text(middle(x, kNormal), area.bottom() + kTickGap, chart.names[i],
+      svg.text(middle(x, kNormal), area.bottom() + kNameGap, chart.names[i],
                {.anchor = "end", .upwards = true});
     else
-      svg.text(x, area.bottom() + kTickGap + 0.75 * kNormal, chart.names[i], {.anchor = "middle"});
+      svg.text(x, area.bottom() + kNameGap + 0.75 * kNormal, chart.names[i], {.anchor = "middle"});
   }
-  return area.bottom() + kTickGap + (turned ? widest : kNormal);
+  return area.bottom() + kNameGap + (turned ? widest : kNormal);
 }
 
 void draw_bars(Svg& svg, const BarChart& chart, const Scale& y, double pitch) {
@@ -82,8 +82,8 @@ std::string bar_chart_svg(const BarChart& chart) {
         "expected a finite reference line, got {}", chart.reference_line.value_or(0));
   const double width = std::clamp(static_cast<double>(n) * 46, 300.0, 640.0);
   const double pitch = width / static_cast<double>(std::max<std::size_t>(n, 1));
-  Axes axes{chart.title, "", chart.y_label, {0, 0, width, kHeight}, {}, {}, {}, {}};
-  axes.y = {y_range(chart), kHeight, 0};
+  Axes axes{chart.title, "", chart.y_label, {0, 0, width, kBarChartHeight}, {}, {}, {}, {}};
+  axes.y = {y_range(chart), kBarChartHeight, 0};
   axes.y_ticks = nice_ticks(axes.y.values.low, axes.y.values.high, 7);
   Svg svg;
   draw_axes(svg, axes);

@@ -12,7 +12,7 @@ namespace {
 
 using namespace plot;
 
-constexpr double kWidth = 560, kRowHeight = 26, kNameGap = 12;
+constexpr double kIntervalChartWidth = 560, kRowHeight = 26, kRowNameGap = 12;
 
 Range range_of(const IntervalChart& chart) {
   std::vector<double> all;
@@ -38,7 +38,7 @@ void draw_row(Svg& svg, const Axes& axes, const IntervalRow& row, double y) {
   constexpr double kCap = 4, kPointDistance = 8;
   const std::string colour = hex(kLineColours[0]),
                     ink = fmt::format("stroke=\"{}\" stroke-width=\"2\"", colour);
-  svg.text(axes.area.x - kNameGap, middle(y, kNormal), row.name, {.anchor = "end"});
+  svg.text(axes.area.x - kRowNameGap, middle(y, kNormal), row.name, {.anchor = "end"});
   for (const double point : row.points)
     if (is_plottable(point)) draw_dot(svg, axes.area, axes.x(point), y + kPointDistance, 5, colour, 0.35);
   if (!is_plottable(row.value)) return;
@@ -55,8 +55,8 @@ void draw_row(Svg& svg, const Axes& axes, const IntervalRow& row, double y) {
 
 std::string interval_chart_svg(const IntervalChart& chart) {
   const double height = kRowHeight * static_cast<double>(std::max<std::size_t>(chart.rows.size(), 1));
-  Axes axes{chart.title, chart.x_label, "", {0, 0, kWidth, height}, {}, {}, {}, {}};
-  axes.x = {range_of(chart), 0, kWidth};
+  Axes axes{chart.title, chart.x_label, "", {0, 0, kIntervalChartWidth, height}, {}, {}, {}, {}};
+  axes.x = {range_of(chart), 0, kIntervalChartWidth};
   axes.y = {{0, 1}, height, 0};
   axes.x_ticks = nice_ticks(axes.x.values.low, axes.x.values.high, 8);
   Svg svg;

@@ -13,7 +13,7 @@ namespace {
 
 using namespace plot;
 
-constexpr double kWidth = 540, kHeight = 420, kLowest = 300;
+constexpr double kScatterWidth = 540, kScatterHeight = 420, kLowest = 300;
 constexpr int kColours = 24;  // number of steps of a continuous scale
 constexpr int kMaxClasses = 100;
 constexpr double kBarDistance = 26, kBarWidth = 18;
@@ -72,15 +72,16 @@ Axes make_axes(const ScatterPlot& plot) {
     if (is_shown(plot, i)) xs.push_back(plot.x[i]), ys.push_back(plot.y[i]);
   constexpr double kPad = 0.03;
   Range x = padded(range_of(xs), kPad), y = padded(range_of(ys), kPad);
-  double height = kHeight;
+  double height = kScatterHeight;
   if (plot.equal_scale) {
-    height = std::clamp(kWidth * y.width() / x.width(), kLowest, kWidth);
-    const double unit = std::max(x.width() / kWidth, y.width() / height);  // of the values, a pixel
-    const double more_x = (unit * kWidth - x.width()) / 2, more_y = (unit * height - y.width()) / 2;
+    height = std::clamp(kScatterWidth * y.width() / x.width(), kLowest, kScatterWidth);
+    const double unit = std::max(x.width() / kScatterWidth, y.width() / height);  // of the values, a pixel
+    const double more_x = (unit * kScatterWidth - x.width()) / 2, more_y = (unit * height - y.width()) / 2;
     x = {x.low - more_x, x.high + more_x};
     y = {y.low - more_y, y.high + more_y};
   }
-  Axes axes{plot.title, plot.x_label, plot.y_label, {0, 0, kWidth, std::round(height)}, {}, {}, {}, {}};
+  Axes axes{plot.title, plot.x_label, plot.y_label, {0, 0, kScatterWidth, std::round(height)},
+            {},         {},           {},           {}};
   axes.x = {x, axes.area.x, axes.area.right()};
   axes.y = {y, axes.area.bottom(), axes.area.y};
   axes.x_ticks = nice_ticks(x.low, x.high, 9);

@@ -13,7 +13,7 @@ namespace {
 
 using namespace plot;
 
-constexpr double kTickLength = 5, kTickGap = 4;
+constexpr double kSheetTickLength = 5, kSheetTickGap = 4;
 
 // CSS pixels per pixel of the image: a whole number, so that all pixels are equally large.
 double zoom_for(double size, double wanted) { return std::max(1.0, std::round(wanted / size)); }
@@ -39,7 +39,7 @@ std::vector<std::size_t> labelled_cells(std::size_t cells, double cell_size) {
 
 void draw_grid_ticks(Svg& svg, const GridPlot& plot, const Box& area) {
   const std::string ink = fmt::format("stroke=\"{}\"", kSoftInk);
-  const double gap = kTickLength + kTickGap;
+  const double gap = kSheetTickLength + kSheetTickGap;
   double widest_x = 0, widest_y = 0;
   const double across = area.width / static_cast<double>(plot.x_ticks.size());
   for (const double z : plot.x_ticks) widest_x = std::max(widest_x, text_width(number_text(z, 2), kNormal));
@@ -47,7 +47,7 @@ void draw_grid_ticks(Svg& svg, const GridPlot& plot, const Box& area) {
   for (const std::size_t i : labelled_cells(plot.x_ticks.size(), across)) {
     const double x = area.x + (static_cast<double>(i) + 0.5) * across;
     const std::string label = number_text(plot.x_ticks[i], 2);
-    svg.line(x, area.bottom(), x, area.bottom() + kTickLength, ink);
+    svg.line(x, area.bottom(), x, area.bottom() + kSheetTickLength, ink);
     if (turned)
       svg.text(middle(x, kNormal), area.bottom() + gap, label, {.anchor = "end", .upwards = true});
     else
@@ -57,7 +57,7 @@ void draw_grid_ticks(Svg& svg, const GridPlot& plot, const Box& area) {
   for (const std::size_t i : labelled_cells(plot.y_ticks.size(), down)) {
     const double y = area.y + (static_cast<double>(i) + 0.5) * down;
     const std::string label = number_text(plot.y_ticks[i], 2);
-    svg.line(area.x - kTickLength, y, area.x, y, ink);
+    svg.line(area.x - kSheetTickLength, y, area.x, y, ink);
     svg.text(area.x - gap, middle(y, kNormal), label, {.anchor = "end"});
     widest_y = std::max(widest_y, text_width(label, kNormal));
   }

@@ -41,6 +41,7 @@ std::string escape(std::string_view text);
 double text_width(std::string_view text, double size, bool bold = false);
 Box text_box(double x, double y, std::string_view text, const TextStyle& style);
 
+// Base64 of RFC 4648, section 4.
 std::string base64(std::string_view bytes);
 
 // Elements in the order of the calls. `attributes` are XML as it stands: fill="none" stroke="#000".

@@ -24,7 +24,7 @@ namespace {
 constexpr const char* kClassColumn = "class";
 
 // Quotes a column name for the first line of a CSV file, if necessary.
-std::string quoted(const std::string& name) {
+std::string csv_quoted(const std::string& name) {
   if (name.find_first_of(",;\t\" ") == std::string::npos) return name;
   std::string text = "\"";
   for (const char c : name) text += c == '"' ? std::string("\"\"") : std::string(1, c);
@@ -46,7 +46,7 @@ void append_row(std::string& text, const Rows& rows, std::size_t row) {
       fmt::format_to(out, "{:.12g}", rows.exact[row * width + c]);
   }
   if (!rows.row_numbers.empty()) fmt::format_to(out, ",{}", rows.row_numbers[row]);
-  if (has_classes(rows)) fmt::format_to(out, ",{}", quoted(rows.class_names.at(rows.labels[row])));
+  if (has_classes(rows)) fmt::format_to(out, ",{}", csv_quoted(rows.class_names.at(rows.labels[row])));
   text += '\n';
 }
 
@@ -91,7 +91,8 @@ std::vector<std::size_t> code_columns(const std::filesystem::path& path, const i
 
 std::string header_of(const Rows& rows) {
   std::string text = rows.labels.empty() ? "" : "label,";
-  for (std::size_t c = 0; c < rows.columns.size(); ++c) text += (c > 0 ? "," : "") + quoted(rows.columns[c]);
+  for (std::size_t c = 0; c < rows.columns.size(); ++c)
+    text += (c > 0 ? "," : "") + csv_quoted(rows.columns[c]);
   if (!rows.row_numbers.empty()) text += ",row";
   return has_classes(rows) ? text + "," + kClassColumn : text;
 }

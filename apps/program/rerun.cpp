@@ -46,6 +46,10 @@ void rerun(const Program& program, const RunConfig& config) {
   const int epochs = epochs_of(io::read_safetensors_metadata(folder / kModelFile));
   check(epochs == config.epochs, "rerun", "expected a finished run of {}, got one of {}",
         counted(config.epochs, "epoch"), epochs);
+  check(first.processes() == "1", "rerun",
+        "expected a run of one process, got one of {}, which sum the gradients in another order: the same "
+        "mpirun command with another --out repeats it",
+        first.processes());
   const std::string why = first.load_data_of_model();
   check(why.empty(), file_error("rerun"), "{}", why);
   RunConfig same = first.config();

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdint>
 
+#include "apps/plot/svg.h"
 #include "apps/report/pages/pages.h"
 #include "kernels/check.h"
 
@@ -35,23 +36,9 @@ std::string html_escaped(std::string_view text) {
   return escaped;
 }
 
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k)
-      group = group << 8 | (k < count ? static_cast<unsigned char>(bytes[i + k]) : 0u);
-    for (std::size_t k = 0; k < 4; ++k) text += k <= count ? kDigits[group >> (18 - 6 * k) & 63] : '=';
-  }
-  return text;
-}
-
 std::string base64(std::span<const float> values) {
   static_assert(std::endian::native == std::endian::little);
-  return base64(std::string_view(reinterpret_cast<const char*>(values.data()), values.size_bytes()));
+  return plot::base64(std::string_view(reinterpret_cast<const char*>(values.data()), values.size_bytes()));
 }
 
 std::string filled(std::string_view text,

@@ -12,9 +12,8 @@ namespace gpuvae::apps {
 // Escapes text between tags and attributes in double quotes.
 std::string html_escaped(std::string_view text);
 
-// Base64 of RFC 4648, section 4.
-std::string base64(std::string_view bytes);
-std::string base64(std::span<const float> values);  // as little-endian f32
+// The values as little-endian f32 in Base64 (plot::base64).
+std::string base64(std::span<const float> values);
 
 // `text` with every {{name}} replaced by its value. Names within values are not replaced. Throws Error if a
 // name has no value.

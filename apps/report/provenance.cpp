@@ -12,6 +12,7 @@ Provenance provenance_of(const Session& s, const std::string& command_line) {
           {"processor", device.description()},
           {"data", s.source()},
           {"fingerprint", s.data_facts().fingerprint},
+          {"processes", s.processes()},
           {"seed", std::to_string(s.config().seed)},
           {"command_line", command_line}};
 }

@@ -84,7 +84,7 @@ std::string picture_html(const ReportPicture& p) {
       "<figure{}><div class=\"page-sheet\"><img{}{} src=\"data:image/{};base64,{}\" alt=\"{}\"></div>"
       "<figcaption><b>{}</b><span>{}</span></figcaption></figure>\n",
       p.wide ? " class=\"page-wide\"" : "", vector ? " class=\"page-vector\"" : "",
-      vector ? limit_style(p.svg) : "", vector ? "svg+xml" : "png", base64(vector ? p.svg : p.png),
+      vector ? limit_style(p.svg) : "", vector ? "svg+xml" : "png", plot::base64(vector ? p.svg : p.png),
       html_escaped(p.title), html_escaped(p.title), html_escaped(p.caption));
 }
 

@@ -1,4 +1,5 @@
 // What the ranks other than 0 do in a distributed run (mpirun): they train with rank 0 and write nothing.
+#include "apps/cli/settings.h"
 #include "apps/run/ranks.h"
 #include "apps/run/session.h"
 #include "apps/run/stop_signals.h"
@@ -23,9 +24,18 @@ void Session::announce_start(bool trains) const {
   if (trains) of_rank_0(0);
 }
 
+void Session::check_agreement() const {
+  std::vector<std::pair<std::string, std::string>> texts = {{"training set", facts_.fingerprint}};
+  for (const ValueGroup& group : values_of(config_))
+    for (const NamedValue& v : group.values)
+      if (v.decides_weights) texts.emplace_back(v.flag, text_of(v.value));
+  check_same_on_ranks("train", texts);
+}
+
 void Session::follow() {
   const Silence silence;
   load_data();
+  check_agreement();
   build_model();
   make_trainer();
   const int start = of_rank_0(0);

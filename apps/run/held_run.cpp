@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "apps/cli/config_file.h"
+#include "apps/run/run_files.h"
 #include "apps/run/session.h"
 #include "kernels/check.h"
 #include "src/io/safetensors.h"
@@ -10,11 +11,6 @@ namespace gpuvae::apps {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
 
 // Whether a version that wrote no description of the data made the file.
 bool is_of_version_1(const std::map<std::string, std::string>& metadata) {

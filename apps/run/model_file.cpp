@@ -21,11 +21,11 @@ using Json = nlohmann::ordered_json;
 // Version 1 had no description of the run.
 constexpr int kVersion = 2;
 
-constexpr ValueKind kKinds[] = {ValueKind::bytes,  ValueKind::unit,         ValueKind::signed_unit,
-                                ValueKind::counts, ValueKind::standardized, ValueKind::any};
+constexpr ValueKind kValueKinds[] = {ValueKind::bytes,  ValueKind::unit,         ValueKind::signed_unit,
+                                     ValueKind::counts, ValueKind::standardized, ValueKind::any};
 
 ValueKind kind_of(const std::string& text, const std::string& where) {
-  for (const ValueKind kind : kKinds)
+  for (const ValueKind kind : kValueKinds)
     if (text == name(kind)) return kind;
   fail(file_error("load"), "{}: expected a kind of values, such as bytes or any, got {}", where,
        io::printable(text));
@@ -203,6 +203,15 @@ std::optional<RunDescription> read_description(const std::filesystem::path& path
     fail(file_error("load"), "{}: expected a description of the data as JSON, got {}", where,
          io::printable(error.what()));
   }
+}
+
+std::string processes_of(const std::map<std::string, std::string>& metadata) {
+  const auto found = metadata.find(kProcessesKey);
+  if (found == metadata.end()) return "1";
+  check(!found->second.empty() && found->second.find_first_not_of("0123456789,") == std::string::npos,
+        file_error("load"), "expected numbers of processes in the metadata, got {}",
+        io::printable(found->second));
+  return found->second;
 }
 
 int epochs_of(const std::map<std::string, std::string>& metadata) {

@@ -39,6 +39,12 @@ std::optional<RunDescription> read_description(const std::filesystem::path& path
 // The metadata key of a checkpoint with the rows of metrics.csv (see rows_text).
 inline constexpr const char* kMetricsKey = "metrics";
 
+// The metadata key of a model and a checkpoint that several processes trained (see processes_of).
+inline constexpr const char* kProcessesKey = "processes";
+
+// Returns the number of processes that trained, from the metadata, or the numbers in their order if it
+// changed: "3,1". Throws Error if the metadata have another text.
+std::string processes_of(const std::map<std::string, std::string>& metadata);
 // Returns the number of finished epochs from a model file's metadata, or -1 if they do not contain it.
 int epochs_of(const std::map<std::string, std::string>& metadata);
 

@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <functional>
 
+#include "kernels/check.h"
+
 namespace gpuvae::apps {
 namespace {
 
@@ -88,6 +90,21 @@ std::vector<double> values_of_ranks(double value) {
   std::vector<double> values(static_cast<std::size_t>(current()->size()));
   values[static_cast<std::size_t>(current()->rank())] = value;
   return sums_of_ranks(values);
+}
+
+void check_same_on_ranks(const std::string& operation,
+                         const std::vector<std::pair<std::string, std::string>>& texts) {
+  if (!current()) return;
+  const std::size_t count = texts.size(), own = static_cast<std::size_t>(current()->rank()) * count;
+  std::vector<double> keys(static_cast<std::size_t>(current()->size()) * count);
+  for (std::size_t i = 0; i < count; ++i) keys[own + i] = key_of(texts[i].second);
+  keys = sums_of_ranks(keys);
+  for (std::size_t at = count; at < keys.size(); ++at) {
+    if (keys[at] == keys[at % count]) continue;
+    if (is_follower()) of_rank_0(0);
+    fail(operation, "expected the same {} on all ranks, got another on rank {}", texts[at % count].first,
+         at / count);
+  }
 }
 
 std::string text_of_ranks(const std::string& text) {

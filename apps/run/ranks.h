@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gpuvae/distributed.h"
@@ -51,6 +52,10 @@ int largest_of_ranks(int value);
 std::vector<double> sums_of_ranks(const std::vector<double>& values);
 // Returns the value of each rank, in the order of the ranks.
 std::vector<double> values_of_ranks(double value);
+// Throws Error on rank 0 if a rank has another text than rank 0 for one of the names, and names it. The other
+// ranks then wait until rank 0 ends them. All ranks must pass the same names.
+void check_same_on_ranks(const std::string& operation,
+                         const std::vector<std::pair<std::string, std::string>>& texts);
 // Returns the text of the one rank that passes a text which is not empty, or its first 1,000 bytes.
 std::string text_of_ranks(const std::string& text);
 // Returns a communicator for training on a device, which sums with NCCL if all ranks have a GPU of their own.

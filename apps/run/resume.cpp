@@ -6,6 +6,7 @@
 
 #include "apps/cli/config_file.h"
 #include "apps/run/ranks.h"
+#include "apps/run/run_files.h"
 #include "apps/run/session.h"
 #include "kernels/check.h"
 #include "src/data/counted.h"
@@ -16,11 +17,6 @@ namespace gpuvae::apps {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
 
 // Whether the file is complete and matches its checksum. Prints a warning if not.
 bool is_sound(const fs::path& checkpoint) try {
@@ -51,6 +47,8 @@ std::vector<EpochResult> rows_of_checkpoint(const fs::path& file) try {
   return {};
 }
 
+std::string own_processes() { return std::to_string(communicator() ? communicator()->size() : 1); }
+
 // The position of the last row of steps.csv. A run that has written no steps.csv so far continues at the end
 // of its last epoch.
 StepLog::Position log_position_of(const std::map<std::string, std::string>& metadata, int epochs) {
@@ -78,9 +76,11 @@ void Session::train_or_reload(const Command& command) {
   remove_partial_files(folder_);
   check_no_foreign_files(folder_, command.name);
   load_data();
+  check_agreement();
   build_model();
   make_trainer();
   announce();
+  processes_ = own_processes();
   const std::optional<HeldRun> held = command.retrain ? std::nullopt : held_run();
   if (held) check_held(command.name, *held);
   if (held && reload(command.name)) {
@@ -129,6 +129,7 @@ bool Session::reload(const std::string& command) {
   const bool taken = epochs == config_.epochs || (epochs < 0 && command != "train");
   if (!taken) return false;
   load_parameters(file, model_->parameters());
+  processes_ = processes_of(io::read_safetensors_metadata(file));
   history_.epochs = read_history(config_.epochs);
   const fs::path metrics = folder_ / kMetricsFile;
   if (!history_.epochs.empty() && (!is_there(metrics) || read_metrics(metrics).empty()))
@@ -202,6 +203,9 @@ TrainingState Session::continue_from(const fs::path& checkpoint) {
                             checkpoint.string(), begun, config_.epochs));
   trainer_->resume(state);
   resumed_from_ = checkpoint;
+  const std::string before = processes_of(metadata);
+  const bool changed = before != processes_ && !before.ends_with("," + processes_);
+  processes_ = changed ? before + "," + processes_ : before;
   log_position_ = log_position_of(metadata, state.epochs);
   history_.epochs = read_history(state.epochs);
   std::fprintf(

@@ -65,6 +65,11 @@ std::string_view mark_of(const std::string& name, const std::string& extension) 
 
 }  // namespace
 
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
 std::ptrdiff_t rank_of(std::string_view name) {
   const auto found = std::ranges::find(kNames, is_other_manifold(name) ? "manifold.svg" : name);
   return found == std::end(kNames) ? -1 : found - std::begin(kNames);

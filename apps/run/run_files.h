@@ -14,6 +14,9 @@ inline constexpr const char* kConfigFile = "config.toml";
 inline constexpr const char* kMetricsFile = "metrics.csv";
 inline constexpr const char* kStepsFile = "steps.csv";
 
+// Whether the path exists. A path that cannot be looked up counts as missing.
+bool is_there(const std::filesystem::path& path);
+
 // The position of a run's file in the order in which a run moves; -1 for other names.
 std::ptrdiff_t rank_of(std::string_view name);
 

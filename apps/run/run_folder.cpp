@@ -123,7 +123,15 @@ bool holds_run(const fs::path& folder) {
          is_own_tensor_file(folder / kCheckpointFile) || is_own_tensor_file(folder / kEarlierCheckpointFile);
 }
 
+bool holds_sweep(const fs::path& folder) {
+  const fs::path table = folder / kSweepTableFile;
+  std::error_code ignored;
+  return fs::is_regular_file(table, ignored) && io::read_part(table, 0, 100).bytes.starts_with(kSweepMark);
+}
+
 void check_no_foreign_files(const fs::path& folder, const std::string& operation) {
+  check(!holds_sweep(folder), file_error(operation),
+        "{} holds a sweep, expected the folder of a run or a new one", folder.string());
   const std::vector<std::string> names = run_files(folder);
   std::error_code ignored;
   const auto refuse = [&](const fs::path& file) {

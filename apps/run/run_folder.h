@@ -28,11 +28,15 @@ class FolderLock {
   int descriptor_ = -1;
 };
 
+// The table of a sweep in its folder, and how it begins.
+inline constexpr const char *kSweepTableFile = "sweep.csv", *kSweepMark = "# sweep of ";
+// Whether the folder is that of a sweep.
+bool holds_sweep(const std::filesystem::path& folder);
 // Whether the folder has a file that only the programs write: a marked config.toml, a model or a checkpoint.
 bool holds_run(const std::filesystem::path& folder);
-// Throws Error if config.toml is not one that the programs wrote, if the folder holds no run but has files
-// with the names of a run's files, or if it holds a run beside which such a file came from elsewhere (see
-// check_own_file). A run would overwrite these files.
+// Throws Error if the folder is that of a sweep, if config.toml is not one that the programs wrote, if the
+// folder holds no run but has files with the names of a run's files, or if it holds a run beside which such a
+// file came from elsewhere (see check_own_file). A run would overwrite these files.
 void check_no_foreign_files(const std::filesystem::path& folder, const std::string& operation);
 // Removes the temporary files that a killed process left.
 void remove_partial_files(const std::filesystem::path& folder);

@@ -17,18 +17,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Dataset first_images(const Dataset& set, std::int64_t count) {
+Dataset first_rows(const Dataset& set, std::int64_t count) {
   return count > 0 && count < set.count() ? set.slice(0, count) : set;
 }
 
 // The validation images: the test set, or the training images that --train-images leaves out.
 Dataset validation_of(const Split& split, const RunConfig& c) {
-  if (c.data.validation_set == "test") return first_images(split.test, c.data.validation_images);
+  if (c.data.validation_set == "test") return first_rows(split.test, c.data.validation_images);
   const std::int64_t used = c.data.train_images, rest = split.train.count() - used;
   if (used <= 0 || rest <= 0)
     throw Error("data", fmt::format("--validation-set rest expects --train-images below {}, got {}",
                                     split.train.count(), used));
-  return first_images(split.train.slice(used, rest), c.data.validation_images);
+  return first_rows(split.train.slice(used, rest), c.data.validation_images);
 }
 
 RunConfig resolved(RunConfig c, bool bytes) {
@@ -51,7 +51,7 @@ void Session::load_data() {
   Split split = config_.data.path.empty() ? program_.load(config_) : load_other_data(config_);
   check(config_.data.placement != Placement::file || split.train.source, "data",
         "--data-placement file expects an uncompressed NPY or IDX file, got {}", split.source);
-  train_ = first_images(split.train, config_.data.train_images);
+  train_ = first_rows(split.train, config_.data.train_images);
   validation_ = validation_of(split, config_);
   facts_ = facts_of(train_, validation_, split);
   train_ = train_.to(device_);
@@ -92,7 +92,9 @@ bool Session::open_model(const std::string& command) {
   check_same_run(command, held);
   facts_ = run->data;
   build_model();
-  const int epochs = epochs_of(load_parameters(file, model_->parameters()));
+  const std::map<std::string, std::string> metadata = load_parameters(file, model_->parameters());
+  const int epochs = epochs_of(metadata);
+  processes_ = processes_of(metadata);
   if (!described)
     std::fprintf(stderr, "note    %s does not describe its run: the checkpoint beside it does\n",
                  file.c_str());
@@ -138,7 +140,7 @@ EvaluationOptions Session::evaluation() const {
 }
 
 Dataset Session::images(const std::string& set, std::int64_t most) const {
-  return first_images(set == "train" || validation_.count() == 0 ? train_ : validation_, most);
+  return first_rows(set == "train" || validation_.count() == 0 ? train_ : validation_, most);
 }
 
 }  // namespace gpuvae::apps

@@ -64,6 +64,8 @@ class Session {
   Dataset images(const std::string& set, std::int64_t most = 0) const;
   // @}
   const History& history() const { return history_; }
+  // The numbers of processes that trained the model, such as "2" or, if it changed, "2,4".
+  const std::string& processes() const { return processes_; }
   // What the model file says about the data.
   const DataFacts& data_facts() const { return facts_; }
   const std::string& source() const { return facts_.source; }
@@ -106,6 +108,8 @@ class Session {
 
   void make_trainer();
   void follow();
+  // Throws Error if ranks have different settings or data.
+  void check_agreement() const;
   void announce_start(bool trains) const;
   void train_from(const TrainingState& start);
   void train_epoch(class Progress& progress, class CheckpointTimer& timer);
@@ -134,6 +138,8 @@ class Session {
   bool replaces_ = false;               // whether the folder still holds the run that this one replaces
   bool config_written_ = false;         // whether config.toml is that of this run
   std::filesystem::path resumed_from_;  // the checkpoint from which the run continues
+  // The number of processes that train, or the numbers in their order if it changed: "3,1".
+  std::string processes_ = "1";
   StepLog::Position log_position_;
   StepLog::Position rewind_log_position_;  // the position of steps_ to which a rewind goes back
   std::optional<MetricsFile> metrics_;

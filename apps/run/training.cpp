@@ -147,7 +147,7 @@ void Session::fail_training(const Error& error) const {
     if (!history_.epochs.empty())
       text +=
           fmt::format("; {} holds epoch {}", (folder_ / kModelFile).string(), history_.epochs.back().epoch);
-    if (config_.training.on_nan == OnNan::stop)
+    if (config_.training.on_nan == OnNan::stop && text.starts_with("[train]"))
       text += " (--on-nan skip or rewind continues after such steps)";
   }
   throw std::runtime_error(text);
@@ -217,6 +217,7 @@ void Session::save_model(int epoch, Durability durability) const {
   metadata["format"] = "gpuvae";
   metadata["format_version"] = "2";
   metadata["epochs"] = std::to_string(epoch);
+  if (processes_ != "1") metadata[kProcessesKey] = processes_;
   save_parameters(folder_ / kModelFile, model_->parameters(), metadata, durability);
 }
 
@@ -225,6 +226,7 @@ void Session::save_model(int epoch, Durability durability) const {
 void Session::save_checkpoint(Durability durability) const {
   std::map<std::string, std::string> metadata = metadata_of(config_, facts_, program_.name);
   metadata[kMetricsKey] = rows_text(history_.epochs);
+  if (processes_ != "1") metadata[kProcessesKey] = processes_;
   if (steps_) {
     const StepLog::Position& log = steps_->position();
     metadata["log_epoch"] = std::to_string(log.epoch);

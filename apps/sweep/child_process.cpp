@@ -21,13 +21,13 @@ namespace gpuvae::apps {
 namespace {
 
 // What a new process needs between fork() and exec(), where it must not allocate memory.
-struct Start {
+struct ChildStart {
   std::vector<char*> arguments, environment;
   int input = -1, output = -1;
   pid_t parent = 0;
   sigset_t mask{};  // the signals that the new process blocks
 
-  ~Start() {
+  ~ChildStart() {
     if (input >= 0) ::close(input);
     if (output >= 0) ::close(output);
   }
@@ -55,7 +55,7 @@ void reset_handlers() {
 }
 
 // Runs in the new process.
-[[noreturn]] void execute(const Start& start) {
+[[noreturn]] void execute(const ChildStart& start) {
   constexpr int kNotStarted = 127;
   reset_handlers();
   ::setpgid(0, 0);
@@ -84,7 +84,7 @@ ProcessEnd end_of(int status) {
 }  // namespace
 
 ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std::filesystem::path& log) {
-  Start start;
+  ChildStart start;
   for (const std::string& argument : arguments)
     start.arguments.push_back(const_cast<char*>(argument.c_str()));  // execve() does not change them
   start.arguments.push_back(nullptr);

@@ -168,10 +168,12 @@ std::vector<std::string> keys_of_name(const std::string& name) {
 SweepPlan plan_sweep(const Program& program, const CommandLine& line) {
   const Texts base = settings_in(line.texts);
   SweepPlan plan;
-  plan.grid = parse_grid(line.command.grid);
+  const bool empty_grid = line.given.contains("--grid") && line.command.grid.empty();
+  plan.grid = parse_grid(empty_grid ? std::vector<std::string>{""} : line.command.grid);
   check(!line.given.contains("--seed") || line.command.seeds.empty(), "sweep",
         "expected either --seed or --seeds, got both");
-  plan.seeds = line.command.seeds.empty() ? std::vector{line.config.seed} : parse_seeds(line.command.seeds);
+  plan.seeds =
+      line.given.contains("--seeds") ? parse_seeds(line.command.seeds) : std::vector{line.config.seed};
   for (const GridKey& key : plan.grid)
     check(!line.given.contains("--" + key.key), "sweep",
           "expected either --{0} or a list of --grid for {0}, got both", key.key);

@@ -34,6 +34,7 @@ std::vector<std::string> arguments_of(const Program& program, const PlannedRun& 
     for (const Setting& setting : group.settings) {
       const auto text = run.texts.find(setting.flag);
       if (text == run.texts.end()) continue;
+      if (setting.is_path() && text->second.empty()) continue;  // the default, which config.toml says
       if (setting.variable.type.empty()) {
         arguments.push_back(setting.flag + "=" + text->second);
       } else {

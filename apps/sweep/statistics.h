@@ -19,5 +19,7 @@ struct Estimate {
   double half_width = NAN;
 };
 Estimate estimate(std::span<const double> values);
+// Whether a difference is above 0 with its whole interval.
+inline bool is_clear(const Estimate& difference) { return difference.mean - difference.half_width > 0; }
 
 }  // namespace gpuvae::apps

@@ -70,7 +70,5 @@ std::string summary_csv(const SweepSummary& summary, const std::string& program,
 std::string best_text(const SweepSummary& summary, const std::string& unit);
 // Returns "152.31 ± 0.22", "152.31" for one run, or "-" for none.
 std::string estimate_text(const Estimate& estimate);
-// The first characters of every sweep.csv.
-inline constexpr const char* kSweepMark = "# sweep of ";
 
 }  // namespace gpuvae::apps

@@ -50,7 +50,7 @@ std::string estimate_text(const Estimate& e) {
   if (e.count == 0) return "-";
   if (e.count == 1) return loss_text(e.mean, 2);
   const int decimals = std::abs(e.mean) < 1 ? 4 : 2;
-  return fmt::format("{} \u00B1 {:.{}f}", loss_text(e.mean, 2), e.half_width, decimals);
+  return fmt::format("{} \u00B1 {:.{}f}", loss_text(e.mean, decimals), e.half_width, decimals);
 }
 
 std::string best_text(const SweepSummary& summary, const std::string& unit) {
@@ -64,7 +64,7 @@ std::string best_text(const SweepSummary& summary, const std::string& unit) {
   const Estimate& d = best.difference;
   if (d.count < 2) return text + fmt::format("; next is {}", best.next->name(summary.keys));
   return text + fmt::format("; {} is {} higher{}", best.next->name(summary.keys), estimate_text(d),
-                            d.mean - d.half_width > 0 ? "" : ", which may be chance");
+                            is_clear(d) ? "" : ", which may be chance");
 }
 
 std::string summary_text(const SweepSummary& summary, const std::string& unit) {

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "apps/run/ranks.h"
+#include "apps/run/run_files.h"
 #include "apps/run/stop_signals.h"
 #include "apps/sweep/runner.h"
 #include "apps/sweep/sweep_page.h"
@@ -22,12 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char *kTableFile = "sweep.csv", *kPageFile = "sweep.html";
-
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(path, ignored);
-}
+constexpr const char* kPageFile = "sweep.html";
 
 // Throws Error if the folder holds a single run, or files of others that the sweep would overwrite.
 void check_folder(const fs::path& folder) {
@@ -39,7 +35,7 @@ void check_folder(const fs::path& folder) {
           file_error("sweep"),
           "{}: expected a file of a sweep, got another one, which the sweep would overwrite", file.string());
   };
-  refuse(kTableFile, kSweepMark);
+  refuse(kSweepTableFile, kSweepMark);
   refuse(kPageFile, "<meta name=\"generator\" content=\"gpuvae\">");
 }
 
@@ -75,6 +71,7 @@ class Sweep {
   void run() {
     check_folder(plan_.folder);
     load_data();
+    check_agreement();
     const FolderLock lock(plan_.folder);
     choose_runs();
     share_choice();
@@ -94,9 +91,11 @@ class Sweep {
           plan_.runs.size());
   }
 
-  // What the ranks other than 0 do: they train some of the runs. Rank 0 reads and writes all else.
+  // What the ranks other than 0 do: they train some of the runs. Rank 0 alone decides which, and writes.
   void follow() {
     const Silence silence;
+    load_data();
+    check_agreement();
     share_choice();
     const StopSignals signals;
     train();
@@ -121,6 +120,15 @@ class Sweep {
       run.config.distributions.likelihood = data.config.distributions.likelihood;
       run.config.distributions.gaussian.sigmoid_mean = data.config.distributions.gaussian.sigmoid_mean;
     }
+  }
+
+  // Throws Error if ranks plan other runs or have other data.
+  void check_agreement() const {
+    std::string runs, data;
+    for (const PlannedRun& run : plan_.runs)
+      for (const auto& [flag, text] : run.texts) runs += fmt::format("{} {} {}\n", run.name, flag, text);
+    for (const auto& [key, loaded] : loaded_) data += loaded.facts.fingerprint;
+    check_same_on_ranks("sweep", {{"runs", runs}, {"training set", data}});
   }
 
   // Returns why a finished run does not belong into this sweep, or an empty text.
@@ -218,11 +226,11 @@ class Sweep {
       facts.unfinished += !failed;
     }
     const SweepSummary summary = summarize(plan_.grid, finished, unfinished);
-    io::write_file(plan_.folder / kTableFile, summary_csv(summary, program_.name, data.unit));
+    io::write_file(plan_.folder / kSweepTableFile, summary_csv(summary, program_.name, data.unit));
     io::write_file(plan_.folder / kPageFile, report_html(sweep_page(summary, facts)));
     std::fputs(summary_text(summary, data.unit).c_str(), stdout);
     for (const auto& [run, why] : facts.failures) std::printf("failed  %s: %s\n", run.c_str(), why.c_str());
-    std::fprintf(stderr, "wrote   %s/: %s, %s\n", plan_.folder.c_str(), kTableFile, kPageFile);
+    std::fprintf(stderr, "wrote   %s/: %s, %s\n", plan_.folder.c_str(), kSweepTableFile, kPageFile);
   }
 
   const Program& program_;

@@ -160,7 +160,8 @@ std::vector<ReportNumber> numbers_of(const SweepSummary& summary, const SweepFac
                        counted(std::ssize(best.runs), "run")});
     if (summary.best->next && summary.best->difference.count > 1)
       numbers.push_back({"Distance to the next setting", estimate_text(summary.best->difference), facts.unit,
-                         fmt::format("{}, over the same seeds", summary.best->next->name(summary.keys))});
+                         fmt::format("{}, over the same seeds{}", summary.best->next->name(summary.keys),
+                                     is_clear(summary.best->difference) ? "" : "; may be chance")});
   }
   numbers.push_back(
       {"Runs", std::to_string(finished), "finished", counted(std::ssize(summary.settings), "setting")});

@@ -19,10 +19,10 @@ struct GatherArgs {
   std::int64_t count = 0;      // samples in the data set
   DType source = DType::u8;    // or f32
   const void* data = nullptr;  // [count, columns] of source; if `staged`, [rows, columns]
-  // Whether `data` holds the rows of this batch in their order, instead of the whole data set.
-  bool staged = false;
   bool shuffle = true;
   Binarize binarize = Binarize::none;
+  // Whether `data` holds the rows of this batch in their order, instead of the whole data set.
+  bool staged = false;
   double threshold = 0.5;
   std::uint64_t seed = 0;
   Clock clock = {};

@@ -26,18 +26,14 @@ const Tensor& CustomContext::saved(int index) const {
   return state_.saved[static_cast<std::size_t>(index)].get();
 }
 
-namespace {
-
-// The shape, dtype and device that a gradient must have.
-struct Form {
-  Shape shape;
-  DType dtype;
-  Device device;
-};
-
-}  // namespace
-
 struct CustomAccess {
+  // The shape, dtype and device that a gradient must have.
+  struct Form {
+    Shape shape;
+    DType dtype;
+    Device device;
+  };
+
   CustomBackward backward;
   std::vector<autograd::Saved> saved;
   std::vector<Form> forms;  // forms of the inputs

@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "kernels/check.h"
 #include "src/data/readers.h"
@@ -54,8 +55,30 @@ void match_classes(Rows& rows, const DataDescription& like) {
   for (std::uint8_t& label : rows.labels) label = numbers[label];
 }
 
+// A column that was constant in training has no scale, so that the model ignores its values.
+void note_constant_columns(Rows& rows, const DataDescription& like) {
+  const Standardization& by = like.standardization;
+  if (std::ranges::find(by.stddev, 0.0) == by.stddev.end()) return;
+  std::vector<std::int64_t> others(by.stddev.size());
+  rows.for_parts([&](const auto& values, std::size_t first) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const std::size_t c = (first + i) % others.size();
+      // The mean of equal numbers may differ from them in its last bits.
+      others[c] += by.stddev[c] == 0 &&
+                   std::abs(static_cast<double>(values[i]) - by.mean[c]) > 1e-9 * std::abs(by.mean[c]);
+    }
+  });
+  for (std::size_t c = 0; c < others.size(); ++c)
+    if (others[c] > 0)
+      rows.notes.push_back(fmt::format(
+          "{}: column {} was {:.6g} in all training rows, so the model ignores it: {} of {} rows differ",
+          rows.path, like.column_names.empty() ? std::to_string(c) : io::printable(like.column_names[c]),
+          by.mean[c], others[c], rows.count()));
+}
+
 Dataset conform(Rows& rows, const DataDescription& like, std::vector<std::string>& notes) {
   check_shape(rows, like);
+  note_constant_columns(rows, like);
   match_classes(rows, like);
   Dataset set = data::conform_rows(rows, like);
   notes.insert(notes.end(), rows.notes.begin(), rows.notes.end());

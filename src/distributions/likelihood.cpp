@@ -4,11 +4,10 @@
 #include "gpuvae/distributions.h"
 #include "kernels/check.h"
 #include "src/distributions/built_in.h"
+#include "src/distributions/constants.h"
 
 namespace gpuvae {
 namespace {
-
-constexpr double kHalfLogTwoPi = 0.918938533204672742;
 
 // Returns 1 where p exceeds a uniform number u, else 0. u is at least 2^-24, so a positive difference p - u
 // is far above 1e-30, and clamping 1e30 times this difference yields 1.

@@ -3,6 +3,7 @@
 #include "gpuvae/distributions.h"
 #include "kernels/check.h"
 #include "src/distributions/built_in.h"
+#include "src/distributions/constants.h"
 #include "src/ops/sigma.h"
 
 namespace gpuvae {
@@ -30,7 +31,6 @@ class DiagonalGaussian final : public Posterior {
 
   Variable log_density(const Variable& posterior_params, const Variable& z) const override {
     check(options_.noise_std > 0, "posterior", "expected noise_std above 0 for a log density, got 0");
-    constexpr double kHalfLogTwoPi = 0.918938533204672742;
     const Variable log_stddev = log_stddev_of(posterior_params);
     const Variable u = (z - mean(posterior_params)) * unfused::inverse_sigma(log_stddev);
     return sum(affine(0.5 * square(u) + log_stddev, -1, -kHalfLogTwoPi), Axis::columns);

@@ -4,11 +4,10 @@
 
 #include "gpuvae/distributions.h"
 #include "kernels/check.h"
+#include "src/distributions/constants.h"
 
 namespace gpuvae {
 namespace {
-
-constexpr double kHalfLogTwoPi = 0.918938533204672742;
 
 class StandardNormal final : public Prior {
  public:

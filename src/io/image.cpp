@@ -19,13 +19,14 @@ bool has_drawable_size(std::int64_t width, std::int64_t height) {
   return width > 0 && height > 0 && width < INT_MAX && height <= INT_MAX / (width + 1);
 }
 
-struct Cell {
+struct SheetCell {
   int width, height, zoom;  // of one image; zoom is grid pixels per image pixel
 
   std::size_t pixels() const { return static_cast<std::size_t>(width) * height; }
 };
 
-void check_images(std::string_view operation, std::size_t values, int count, const Cell& cell, int columns) {
+void check_images(std::string_view operation, std::size_t values, int count, const SheetCell& cell,
+                  int columns) {
   check(count > 0 && cell.width > 0 && cell.height > 0, operation,
         "expected at least one image of at least one pixel, got {} of {} x {}", count, cell.width,
         cell.height);
@@ -50,7 +51,7 @@ std::uint8_t shade(float value) {
   return static_cast<std::uint8_t>(std::min(value, 1.0f) * 255.0f + 0.5f);
 }
 
-void draw(Gray& onto, std::int64_t left, std::int64_t top, const Cell& cell, const float* image) {
+void draw(Gray& onto, std::int64_t left, std::int64_t top, const SheetCell& cell, const float* image) {
   for (std::int64_t y = 0; y < std::int64_t{cell.height} * cell.zoom; ++y) {
     std::uint8_t* row = onto.pixels.data() + (top + y) * onto.width + left;
     const float* source = image + y / cell.zoom * cell.width;
@@ -102,7 +103,7 @@ Gray read_image(const std::filesystem::path& path, ImageChanges* changes) {
 
 Gray image_grid(std::span<const float> images, int count, int width, int height, int columns,
                 const GridStyle& style) {
-  const Cell cell{width, height, style.zoom};
+  const SheetCell cell{width, height, style.zoom};
   check_images("image_grid", images.size(), count, cell, columns);
   check(style.gap >= 0, "image_grid", "expected a gap of at least 0, got {}", style.gap);
   columns = std::min(columns, count);
@@ -118,7 +119,7 @@ Gray image_grid(std::span<const float> images, int count, int width, int height,
 Gray reconstruction_sheet(std::span<const float> originals, std::span<const float> reconstructions, int count,
                           int width, int height, int columns, int zoom) {
   constexpr std::uint8_t kBackground = 128;  // differs from the black of digits and the white of paper
-  const Cell cell{width, height, zoom};
+  const SheetCell cell{width, height, zoom};
   check_images("reconstruction_sheet", originals.size(), count, cell, columns);
   check_images("reconstruction_sheet", reconstructions.size(), count, cell, columns);
   columns = std::min(columns, count);

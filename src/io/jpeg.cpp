@@ -15,11 +15,11 @@ namespace {
 
 // Everything that must survive a longjmp of libjpeg's error handler. A longjmp skips destructors, so the
 // functions that call setjmp, and the handlers, have no objects with a destructor.
-struct Decoder {
-  Decoder() = default;
-  ~Decoder() { jpeg_destroy_decompress(&info); }
-  Decoder(const Decoder&) = delete;
-  Decoder& operator=(const Decoder&) = delete;
+struct JpegDecoder {
+  JpegDecoder() = default;
+  ~JpegDecoder() { jpeg_destroy_decompress(&info); }
+  JpegDecoder(const JpegDecoder&) = delete;
+  JpegDecoder& operator=(const JpegDecoder&) = delete;
 
   jpeg_decompress_struct info{};
   jpeg_error_mgr errors{};
@@ -29,11 +29,11 @@ struct Decoder {
 };
 
 [[noreturn]] void leave(j_common_ptr info) {
-  std::longjmp(static_cast<Decoder*>(info->client_data)->escape, 1);
+  std::longjmp(static_cast<JpegDecoder*>(info->client_data)->escape, 1);
 }
 
 [[noreturn]] void on_error(j_common_ptr info) {
-  info->err->format_message(info, static_cast<Decoder*>(info->client_data)->reason.data());
+  info->err->format_message(info, static_cast<JpegDecoder*>(info->client_data)->reason.data());
   leave(info);
 }
 
@@ -45,13 +45,13 @@ void on_message(j_common_ptr info, int level) {
 // A small file can declare millions of scans of a large image, each of which visits every pixel.
 void on_progress(j_common_ptr info) {
   constexpr int kMaxScans = 500;
-  auto* decoder = static_cast<Decoder*>(info->client_data);
+  auto* decoder = static_cast<JpegDecoder*>(info->client_data);
   if (decoder->info.input_scan_number <= kMaxScans) return;
   std::snprintf(decoder->reason.data(), decoder->reason.size(), "more than %d scans", kMaxScans);
   leave(info);
 }
 
-bool read_header(Decoder& d, std::string_view bytes) {
+bool read_header(JpegDecoder& d, std::string_view bytes) {
   d.info.err = jpeg_std_error(&d.errors);
   d.info.client_data = &d;
   d.errors.error_exit = on_error;
@@ -67,7 +67,7 @@ bool read_header(Decoder& d, std::string_view bytes) {
 }
 
 // Reads all rows, and then the file up to the end marker of the image.
-bool read_rows(Decoder& d, std::uint8_t* samples) {
+bool read_rows(JpegDecoder& d, std::uint8_t* samples) {
   if (setjmp(d.escape)) return false;
   jpeg_start_decompress(&d.info);
   const std::size_t row_bytes =
@@ -127,7 +127,7 @@ DecodedImage decode_jpeg(const ImageSource& source) {
   // Huffman coding takes at least one bit per block of 8 x 8 samples, and the widest component has at least a
   // quarter as many samples as the image has pixels.
   constexpr std::uint64_t kMaxPixelsPerByte = 8 * 64 * 4;
-  Decoder d;
+  JpegDecoder d;
   source.require(read_header(d, source.bytes), "{}", d.reason.data());
   source.require(d.info.arith_code == 0, "arithmetic coding is not supported: convert it to baseline JPEG");
   source.check_size(d.info.image_width, d.info.image_height, source.bytes.size() * kMaxPixelsPerByte);

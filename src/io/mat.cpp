@@ -84,11 +84,11 @@ struct StorageType {
   std::size_t size;
   void (*convert)(std::string_view bytes, bool swapped, std::vector<double>& values);
 };
-constexpr StorageType kTypes[] = {{1, 1, convert<std::int8_t>},   {2, 1, convert<std::uint8_t>},
-                                  {3, 2, convert<std::int16_t>},  {4, 2, convert<std::uint16_t>},
-                                  {5, 4, convert<std::int32_t>},  {6, 4, convert<std::uint32_t>},
-                                  {7, 4, convert<float>},         {9, 8, convert<double>},
-                                  {12, 8, convert<std::int64_t>}, {13, 8, convert<std::uint64_t>}};
+constexpr StorageType kStorageTypes[] = {{1, 1, convert<std::int8_t>},   {2, 1, convert<std::uint8_t>},
+                                         {3, 2, convert<std::int16_t>},  {4, 2, convert<std::uint16_t>},
+                                         {5, 4, convert<std::int32_t>},  {6, 4, convert<std::uint32_t>},
+                                         {7, 4, convert<float>},         {9, 8, convert<double>},
+                                         {12, 8, convert<std::int64_t>}, {13, 8, convert<std::uint64_t>}};
 
 template <class T>
 constexpr std::pair<double, double> limits() {
@@ -120,8 +120,8 @@ MatMatrix read_mat(const std::filesystem::path& path, const std::string& variabl
                                           : named_matrix(where, file.variables(), variable);
   std::string unpacked;
   const MatPart part = file.values(v, unpacked);
-  const auto type = std::ranges::find(kTypes, part.type, &StorageType::type);
-  check(type != std::end(kTypes), file_error("read"),
+  const auto type = std::ranges::find(kStorageTypes, part.type, &StorageType::type);
+  check(type != std::end(kStorageTypes), file_error("read"),
         "{}: damaged: '{}' stores numbers of the unknown type {}", where, printable(v.name), part.type);
   const auto count = count_of(v);
   check(count && *count <= std::numeric_limits<std::uint64_t>::max() / 8, file_error("read"),

@@ -24,8 +24,8 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "swapping bytes assumes a little-endian machine");
 
 constexpr std::string_view kMagic = "\x93NUMPY";
-constexpr std::size_t kMaxHeaderBytes = 1 << 20;  // NumPy itself reads no more than 10,000
-constexpr std::size_t kChunk = 1 << 20;           // a multiple of every element's size
+constexpr std::size_t kMaxNpyHeaderBytes = 1 << 20;  // NumPy itself reads no more than 10,000
+constexpr std::size_t kChunkBytes = 1 << 20;         // a multiple of every element's size
 
 struct Boolean {
   std::uint8_t bits;
@@ -135,8 +135,8 @@ Start read_header(const std::string& path, InputFile& file) {
         path, got + length_got);
   std::size_t length = 0;
   for (std::size_t i = length_bytes; i-- > 0;) length = length << 8 | start[8 + i];
-  check(length <= kMaxHeaderBytes, file_error("read"), "{}: header of {} bytes, expected at most {}", path,
-        length, kMaxHeaderBytes);
+  check(length <= kMaxNpyHeaderBytes, file_error("read"), "{}: header of {} bytes, expected at most {}", path,
+        length, kMaxNpyHeaderBytes);
   std::vector<std::uint8_t> text(length);
   const std::size_t text_got = file.read(text);
   check(text_got == length, file_error("read"), "{}: truncated header: expected {} bytes, got {}", path,
@@ -168,7 +168,7 @@ void read_elements(const std::string& path, InputFile& file, const NpyHeader& he
   const bool swapped = header.dtype[0] == '>';
   std::vector<std::uint8_t> chunk;
   for (std::uint64_t done = 0; done < total; done += chunk.size()) {
-    chunk.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, total - done)));
+    chunk.resize(static_cast<std::size_t>(std::min<std::uint64_t>(kChunkBytes, total - done)));
     const std::size_t got = file.read(chunk);
     check(got == chunk.size(), file_error("read"),
           "{}: expected {} bytes of data ({} {}), got {}: the file is truncated", path, total, header.dtype,

@@ -10,9 +10,9 @@
 namespace gpuvae::io {
 namespace {
 
-class HeaderParser {
+class NpyHeaderParser {
  public:
-  HeaderParser(std::string path, std::string_view text) : path_(std::move(path)), text_(text) {}
+  NpyHeaderParser(std::string path, std::string_view text) : path_(std::move(path)), text_(text) {}
 
   NpyHeader parse() {
     std::optional<std::string> dtype;
@@ -131,7 +131,7 @@ class HeaderParser {
 }  // namespace
 
 NpyHeader parse_npy_header(const std::string& path, std::string_view text) {
-  return HeaderParser(path, text).parse();
+  return NpyHeaderParser(path, text).parse();
 }
 
 }  // namespace gpuvae::io

@@ -17,11 +17,11 @@ namespace {
 
 // Everything that must survive a longjmp of libpng's error handler. A longjmp skips destructors, so the
 // functions that call setjmp, and the handlers, have no objects with a destructor.
-struct Decoder {
-  explicit Decoder(std::string_view bytes) : rest(bytes) {}
-  ~Decoder() { png_destroy_read_struct(&png, &info, nullptr); }
-  Decoder(const Decoder&) = delete;
-  Decoder& operator=(const Decoder&) = delete;
+struct PngDecoder {
+  explicit PngDecoder(std::string_view bytes) : rest(bytes) {}
+  ~PngDecoder() { png_destroy_read_struct(&png, &info, nullptr); }
+  PngDecoder(const PngDecoder&) = delete;
+  PngDecoder& operator=(const PngDecoder&) = delete;
 
   png_structp png = nullptr;
   png_infop info = nullptr;
@@ -31,7 +31,7 @@ struct Decoder {
 };
 
 [[noreturn]] void on_error(png_structp png, png_const_charp message) {
-  auto* decoder = static_cast<Decoder*>(png_get_error_ptr(png));
+  auto* decoder = static_cast<PngDecoder*>(png_get_error_ptr(png));
   std::snprintf(decoder->reason.data(), decoder->reason.size(), "%s", message);
   png_longjmp(png, 1);
 }
@@ -39,13 +39,13 @@ struct Decoder {
 void on_warning(png_structp, png_const_charp) {}
 
 void on_read(png_structp png, png_bytep out, std::size_t size) {
-  auto* decoder = static_cast<Decoder*>(png_get_io_ptr(png));
+  auto* decoder = static_cast<PngDecoder*>(png_get_io_ptr(png));
   if (size > decoder->rest.size()) png_error(png, "truncated: the file ends before the image does");
   std::memcpy(out, decoder->rest.data(), size);
   decoder->rest.remove_prefix(size);
 }
 
-bool read_header(Decoder& d) {
+bool read_header(PngDecoder& d) {
   if (setjmp(png_jmpbuf(d.png))) return false;
   png_set_read_fn(d.png, &d, on_read);
   png_set_crc_action(d.png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
@@ -61,7 +61,7 @@ bool read_header(Decoder& d) {
 }
 
 // Call this after the size was checked, because libpng allocates memory for a row.
-bool choose_output(Decoder& d) {
+bool choose_output(PngDecoder& d) {
   if (setjmp(png_jmpbuf(d.png))) return false;
   png_set_packing(d.png);
   png_set_interlace_handling(d.png);
@@ -69,7 +69,7 @@ bool choose_output(Decoder& d) {
   return true;
 }
 
-bool read_rows(Decoder& d, png_bytepp rows) {
+bool read_rows(PngDecoder& d, png_bytepp rows) {
   if (setjmp(png_jmpbuf(d.png))) return false;
   png_read_image(d.png, rows);
   png_read_end(d.png, d.info);
@@ -86,7 +86,7 @@ struct Layout {
   Key key{};
 };
 
-Layout layout_of(const Decoder& d) {
+Layout layout_of(const PngDecoder& d) {
   Layout layout{.depth = d.depth,
                 .color_type = png_get_color_type(d.png, d.info),
                 .channels = png_get_channels(d.png, d.info)};
@@ -112,7 +112,7 @@ struct Levels {
   int count = 0;
 };
 
-Levels palette_levels(const Decoder& d) {
+Levels palette_levels(const PngDecoder& d) {
   png_colorp colors = nullptr;
   png_bytep alpha = nullptr;
   int color_count = 0, alpha_count = 0;
@@ -192,7 +192,7 @@ std::uint64_t frames_of(std::string_view bytes) {
 DecodedImage decode_png(const ImageSource& source) {
   // DEFLATE compresses at most 1032 to 1.
   constexpr std::uint64_t kMaxBitsPerByte = 1032 * 8;
-  Decoder d(source.bytes);
+  PngDecoder d(source.bytes);
   d.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &d, on_error, on_warning);
   d.info = d.png != nullptr ? png_create_info_struct(d.png) : nullptr;
   source.require(d.info != nullptr, "out of memory");

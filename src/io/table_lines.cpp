@@ -12,7 +12,7 @@ namespace gpuvae::io {
 namespace {
 
 // Bytes that are read at once. Small files need only the first, small buffer.
-constexpr std::size_t kFirstChunk = std::size_t{1} << 16, kChunk = std::size_t{1} << 20;
+constexpr std::size_t kFirstChunk = std::size_t{1} << 16, kMaxChunk = std::size_t{1} << 20;
 constexpr std::size_t kLongestLine = std::size_t{1} << 26;
 
 }  // namespace
@@ -45,7 +45,7 @@ void LineReader::fill() {
   end_ -= std::exchange(begin_, 0);
   check(end_ < kLongestLine, file_error("read"), "{}: line {}: longer than {} bytes: not a table", path_,
         number_, kLongestLine);
-  const std::size_t chunk = std::clamp(buffer_.size(), kFirstChunk, kChunk);
+  const std::size_t chunk = std::clamp(buffer_.size(), kFirstChunk, kMaxChunk);
   if (buffer_.size() - end_ < chunk) buffer_.resize(std::max(2 * buffer_.size(), 2 * chunk));
   const std::size_t got = file_.read(std::span(buffer_).subspan(end_, chunk));
   end_ += got;

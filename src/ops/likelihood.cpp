@@ -31,24 +31,24 @@ using kernels::LikelihoodKind;
 
 // Describes a public function: its name, the likelihood that it computes, the name of its first argument, and
 // the content of a row of that argument.
-struct Likelihood {
+struct Density {
   const char* name;
   kernels::LikelihoodOptions options;
   const char* params = "params";
   const char* layout = "";
 };
-Likelihood bernoulli(const char* name) { return {name, {LikelihoodKind::bernoulli}, "logits"}; }
-Likelihood bernoulli_of_probability(const char* name) {
+Density bernoulli(const char* name) { return {name, {LikelihoodKind::bernoulli}, "logits"}; }
+Density bernoulli_of_probability(const char* name) {
   return {name, {LikelihoodKind::bernoulli_of_probability}, "probabilities"};
 }
-Likelihood continuous_bernoulli(const char* name) {
+Density continuous_bernoulli(const char* name) {
   return {name, {LikelihoodKind::continuous_bernoulli}, "logits"};
 }
-Likelihood gaussian(const char* name, const GaussianOptions& o) {
+Density gaussian(const char* name, const GaussianOptions& o) {
   return {
       name, {LikelihoodKind::gaussian, o.sigmoid_mean, o.low, o.high}, "params", "mean, then log variance"};
 }
-Likelihood laplace(const char* name, const LaplaceOptions& o) {
+Density laplace(const char* name, const LaplaceOptions& o) {
   return {name,
           {LikelihoodKind::laplace, o.sigmoid_location, o.low, o.high},
           "params",
@@ -56,7 +56,7 @@ Likelihood laplace(const char* name, const LaplaceOptions& o) {
 }
 
 // Checks `params` and returns the shape of the target that they describe.
-Shape checked_shape(const Likelihood& l, const Variable& params) {
+Shape checked_shape(const Density& l, const Variable& params) {
   check_defined(l.name, params, l.params);
   check_real(l.name, params);
   const Shape& shape = params.shape();
@@ -69,20 +69,20 @@ Shape checked_shape(const Likelihood& l, const Variable& params) {
   return {shape[0], shape[1] / parameters};
 }
 
-void check_constant_target(const Likelihood& l, const Variable& params, const Variable& target) {
+void check_constant_target(const Density& l, const Variable& params, const Variable& target) {
   check_defined(l.name, target, "a target");
   check_like(l.name, target, params);
   check(!target.requires_grad(), l.name, "expected a constant target, got one that requires gradients");
 }
 // Checks the target and returns its shape.
-Shape checked_target(const Likelihood& l, const Variable& params, const Variable& target) {
+Shape checked_target(const Density& l, const Variable& params, const Variable& target) {
   const Shape shape = checked_shape(l, params);
   check_constant_target(l, params, target);
   check(target.shape() == shape, l.name, "expected a target of {}, got {}", shape, target.shape());
   return shape;
 }
 // Checks the target and returns the number of rows of `params` per row of the target.
-std::int64_t checked_repeats(const Likelihood& l, const Variable& params, const Variable& target) {
+std::int64_t checked_repeats(const Density& l, const Variable& params, const Variable& target) {
   const Shape shape = checked_shape(l, params);
   check_constant_target(l, params, target);
   const std::int64_t rows = shape.rows(), given = target.shape().rows();
@@ -92,7 +92,7 @@ std::int64_t checked_repeats(const Likelihood& l, const Variable& params, const 
   return given > 0 ? rows / given : 1;
 }
 
-Variable negative_log_likelihood(const Likelihood& l, const Variable& params, const Variable& target,
+Variable negative_log_likelihood(const Density& l, const Variable& params, const Variable& target,
                                  double weight) {
   const Shape shape = checked_target(l, params, target);
   Tensor loss = scalar_like(params.value());
@@ -113,7 +113,7 @@ Variable negative_log_likelihood(const Likelihood& l, const Variable& params, co
 }
 
 // Computes the log density without recording a gradient.
-Variable log_density(const Likelihood& l, const Variable& params, const Variable& target) {
+Variable log_density(const Density& l, const Variable& params, const Variable& target) {
   const Shape shape = checked_shape(l, params);
   kernels::LogDensityArgs args{.dtype = params.dtype(), .likelihood = l.options, .rows = shape.rows()};
   args.columns = shape.columns();
@@ -125,7 +125,7 @@ Variable log_density(const Likelihood& l, const Variable& params, const Variable
   backend(out).log_density(args, stream(out));
   return out;
 }
-bool needs_gradient(const Likelihood& l, const Variable& params) {
+bool needs_gradient(const Density& l, const Variable& params) {
   check_defined(l.name, params, l.params);
   return GraphAccess::needs_gradient({&params});
 }
@@ -151,23 +151,23 @@ Variable laplace_nll(const Variable& params, const Variable& target, const Lapla
 }
 
 Variable bernoulli_log_density(const Variable& logits, const Variable& target) {
-  const Likelihood l = bernoulli("bernoulli_log_density");
+  const Density l = bernoulli("bernoulli_log_density");
   return needs_gradient(l, logits) ? unfused::bernoulli_log_density(logits, target)
                                    : log_density(l, logits, target);
 }
 Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target) {
-  const Likelihood l = continuous_bernoulli("continuous_bernoulli_log_density");
+  const Density l = continuous_bernoulli("continuous_bernoulli_log_density");
   return needs_gradient(l, logits) ? unfused::continuous_bernoulli_log_density(logits, target)
                                    : log_density(l, logits, target);
 }
 Variable gaussian_log_density(const Variable& params, const Variable& target,
                               const GaussianOptions& options) {
-  const Likelihood l = gaussian("gaussian_log_density", options);
+  const Density l = gaussian("gaussian_log_density", options);
   return needs_gradient(l, params) ? unfused::gaussian_log_density(params, target, options)
                                    : log_density(l, params, target);
 }
 Variable laplace_log_density(const Variable& params, const Variable& target, const LaplaceOptions& options) {
-  const Likelihood l = laplace("laplace_log_density", options);
+  const Density l = laplace("laplace_log_density", options);
   return needs_gradient(l, params) ? unfused::laplace_log_density(params, target, options)
                                    : log_density(l, params, target);
 }
@@ -177,7 +177,7 @@ namespace {
 
 // Returns scale times the sum of element(params, x) over all elements.
 template <class Element>
-Variable total(const Likelihood& l, const Variable& params, const Variable& target, double scale,
+Variable total(const Density& l, const Variable& params, const Variable& target, double scale,
                const Element& element) {
   checked_target(l, params, target);
   return scale * sum(element(params, target));
@@ -185,8 +185,7 @@ Variable total(const Likelihood& l, const Variable& params, const Variable& targ
 // Returns the sums of element(params, x) per row. Each row of the target applies to n consecutive rows of
 // `params`.
 template <class Element>
-Variable row_sums(const Likelihood& l, const Variable& params, const Variable& target,
-                  const Element& element) {
+Variable row_sums(const Density& l, const Variable& params, const Variable& target, const Element& element) {
   const std::int64_t n = checked_repeats(l, params, target);
   const Tensor repeated = n == 1 ? target.value() : repeat_rows(target.value(), n);
   return sum(element(params, repeated.reshape(checked_shape(l, params))), Axis::columns);

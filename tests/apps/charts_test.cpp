@@ -10,6 +10,7 @@
 #include "apps/report/model_graph.h"
 #include "src/io/stb.h"
 #include "tests/apps/svg_reader.h"
+#include "tests/special_values.h"
 #include "tests/temporary_folder.h"
 
 namespace gpuvae::apps {
@@ -19,13 +20,13 @@ using plot::Box;
 using test::error_of;
 using test::expect_sound;
 using test::has_text;
+using test::kInfinity;
+using test::kNan;
 using test::path_points;
 using test::svg_elements;
 using test::svg_texts;
 using test::SvgElement;
 using test::SvgPoint;
-
-const double kNan = std::nan(""), kInfinity = std::numeric_limits<double>::infinity();
 
 LineChart chart_of(std::vector<Series> series) {
   return {"Loss", "epoch", "nats", std::move(series), false, false};

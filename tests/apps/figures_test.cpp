@@ -13,6 +13,7 @@
 #include "src/io/image.h"
 #include "src/io/stb.h"
 #include "tests/apps/svg_reader.h"
+#include "tests/special_values.h"
 #include "tests/temporary_folder.h"
 
 namespace gpuvae::apps {
@@ -22,13 +23,12 @@ using plot::Box;
 using test::error_of;
 using test::expect_sound;
 using test::has_text;
+using test::kNan;
 using test::path_points;
 using test::svg_elements;
 using test::svg_texts;
 using test::SvgElement;
 using test::SvgPoint;
-
-const double kNan = std::nan(""), kInfinity = std::numeric_limits<double>::infinity();
 
 io::Gray shades(int width, int height) {
   io::Gray image{width, height, {}};

@@ -24,7 +24,7 @@ Json sound_data() {
       "column_names": ["a", "b"], "label_column": "", "class_names": [], "mean": [1, 2], "stddev": [0, 0.5]})");
 }
 
-void write_model(const std::filesystem::path& path, const std::string& data) {
+void write_described_model(const std::filesystem::path& path, const std::string& data) {
   io::write_safetensors(path, {{},
                                {{"format_version", "2"},
                                 {"program", "vae"},
@@ -34,7 +34,7 @@ void write_model(const std::filesystem::path& path, const std::string& data) {
 
 TEST(ModelFile, ReadsItsDescription) {
   const TemporaryFolder folder;
-  write_model(folder / "m", sound_data().dump());
+  write_described_model(folder / "m", sound_data().dump());
   const auto run = read_description(folder / "m", "vae");
   ASSERT_TRUE(run);
   EXPECT_EQ(run->data.train_count, 9);
@@ -64,7 +64,7 @@ TEST(ModelFile, ADamagedDescriptionNamesFileAndReason) {
   for (const auto& [changes, reason] : cases) {
     Json data = sound_data();
     data.update(changes);
-    write_model(folder / "m", data.dump());
+    write_described_model(folder / "m", data.dump());
     const std::string said = error_of([&] { static_cast<void>(read_description(folder / "m", "vae")); });
     EXPECT_EQ(said.find("[load] " + (folder / "m").string() + ": "), 0u) << said;
     EXPECT_NE(said.find(reason), std::string::npos) << said;
@@ -73,7 +73,7 @@ TEST(ModelFile, ADamagedDescriptionNamesFileAndReason) {
   for (const auto& [key, value] : sound.items()) {
     Json data = sound;
     data.erase(key);
-    write_model(folder / "m", data.dump());
+    write_described_model(folder / "m", data.dump());
     const std::string said = error_of([&] { static_cast<void>(read_description(folder / "m", "vae")); });
     EXPECT_NE(said.find((folder / "m").string() + ": expected a description"), std::string::npos) << said;
   }

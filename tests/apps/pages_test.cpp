@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/plot/palette.h"
+#include "apps/plot/svg.h"
 #include "apps/report/html.h"
 #include "apps/report/report.h"
 #include "tests/temporary_folder.h"
@@ -79,8 +80,8 @@ TEST(Html, Base64FollowsTheStandard) {
   // RFC 4648, section 10, lists these values.
   const std::string_view text = "foobar";
   const char* expected[] = {"", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
-  for (std::size_t n = 0; n <= text.size(); ++n) EXPECT_EQ(base64(text.substr(0, n)), expected[n]);
-  EXPECT_EQ(base64(std::string_view("\xff\xfe\xfb", 3)), "//77");
+  for (std::size_t n = 0; n <= text.size(); ++n) EXPECT_EQ(plot::base64(text.substr(0, n)), expected[n]);
+  EXPECT_EQ(plot::base64(std::string_view("\xff\xfe\xfb", 3)), "//77");
   EXPECT_EQ(base64(std::vector<float>{1, -2.5f}), "AACAPwAAIMA=");
 }
 

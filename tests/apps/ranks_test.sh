@@ -27,6 +27,43 @@ grep -q -- '--beta' other.log || fail "the error does not name the setting"
 ! timeout 20 mpirun "${options[@]}" -n 2 "$program" eval "${small[@]}" --epochs 3 --out two 2>eval.log ||
   fail "eval runs on two ranks"
 grep -q 'expected one process, got 2' eval.log || fail "eval says nothing"
+# ---- ranks with other settings or data ----
+differ() {  # differ NAME FLAGS_OF_RANK_0 -- FLAGS_OF_RANK_1
+  local name=$1 first=() second=(); shift
+  while [ "$1" != -- ]; do first+=("$1"); shift; done; second=("${@:2}")
+  ! timeout 30 mpirun "${options[@]}" -n 1 "$program" "${small[@]}" "${first[@]}" --out differ : \
+    -n 1 "$program" "${small[@]}" "${second[@]}" --out differ 2>differ.log || fail "ranks with another $name train"
+  grep -q "expected the same $name on all ranks, got another on rank 1" differ.log || fail "$name: $(cat differ.log)"
+  [ ! -e differ/model.safetensors ] || fail "$name: a model was written"
+}
+differ --seed --epochs 1 -- --epochs 1 --seed 1
+differ --batch-size --epochs 1 -- --epochs 1 --batch-size 50
+differ --epochs --epochs 2 -- --epochs 1
+# The data folder of rank 1 has no data, so that it would train on the built-in digits.
+mkdir -p here/data there
+for part in train t10k; do
+  python3 -c "
+import struct, sys
+n = 40
+open('here/data/$part-images-idx3-ubyte', 'wb').write(
+    struct.pack('>4i', 2051, n, 28, 28) + bytes(i * 7 % 251 for i in range(n * 784)))
+open('here/data/$part-labels-idx1-ubyte', 'wb').write(struct.pack('>2i', 2049, n) + bytes(i % 10 for i in range(n)))"
+done
+flags=(--epochs 1 --hidden 8 --device cpu --threads 1 --batch-size 10)
+! timeout 30 mpirun "${options[@]}" -n 1 -wdir "$PWD/here" "$program" "${flags[@]}" --out run : \
+  -n 1 -wdir "$PWD/there" "$program" "${flags[@]}" --out run 2>data.log || fail "ranks with other data train"
+grep -qE 'expected the same (training set|--builtin-data) on all ranks, got another on rank 1' data.log ||
+  fail "other data: $(cat data.log)"
+# ---- one process does not repeat a run of two ----
+! "$program" rerun "${small[@]}" --out two --epochs 3 2>rerun.log || fail "one process repeats a run of two"
+grep -q 'expected a run of one process, got one of 2,4' rerun.log || fail "rerun says: $(cat rerun.log)"
+grep -q 'processes' two/report.html || fail "the report does not name the processes"
+# ---- a program in the search path, and one behind a symbolic link ----
+ln -s "$program" linked
+PATH=$(dirname "$program"):$PATH mpirun "${options[@]}" -n 2 "$(basename "$program")" "${small[@]}" --epochs 1 --out path \
+  2>path.log || fail "in the search path: $(cat path.log)"
+mpirun "${options[@]}" -n 2 ./linked "${small[@]}" --epochs 1 --out link 2>link.log || fail "a link: $(cat link.log)"
+
 # ---- if a rank is killed, all end within 10 seconds ----
 timeout 60 mpirun "${options[@]}" -n 2 "$program" "${small[@]}" --epochs 100000 --out long 2>long.log &
 launcher=$!

@@ -187,7 +187,7 @@ const char* const kEverything =
     "--checkpoint-every 2epochs\n"
     "--data-dir d\n--data a b.csv\n--label-column class\n--header no\n--columns a,\"b, c\"\n--value-range "
     "-1.5:2\n--variable faces\n--standardize\n--validation-fraction 0.25\n"
-    "--builtin-data\n--train-images 11\n--validation-images 12\n--validation-set rest\n--batch-size 13\n"
+    "--data-placement file\n--builtin-data\n--train-images 11\n--validation-images 12\n--validation-set rest\n--batch-size 13\n"
     "--drop-last\n--no-shuffle=false\n--binarize fixed\n--threshold 0.25\n--hidden 9,8\n--decoder-hidden 7\n"
     "--latent 5\n--activation tanh\n--precision bf16\n--posterior-scale softplus\n"
     "--likelihood gaussian-fixed\n--gaussian-mean identity\n--sigma 0.3\n--log-variance-low -7\n"
@@ -213,6 +213,7 @@ void expect_everything(const RunConfig& c) {
   EXPECT_EQ(c.data.header, Header::no);
   EXPECT_TRUE(c.data.standardize && c.data.builtin);
   EXPECT_EQ(c.data.validation_fraction, 0.25);
+  EXPECT_EQ(c.data.placement, Placement::file);
   EXPECT_EQ(c.data.train_images, 11);
   EXPECT_EQ(c.data.validation_images, 12);
   EXPECT_EQ(c.data.validation_set, "rest");

@@ -150,11 +150,20 @@ expect_error 2 'jobs' sweep $small --jobs -1 --out none
 expect_error 2 'grid' sweep $small --out none --grid
 expect_error 1 '\[train\] this command does not take --grid' $small --out none --grid beta=1
 expect_error 1 '\[eval\] this command does not take --seeds' eval $small --out none --seeds 0..1
+expect_error 1 '--seeds: expected whole numbers' sweep $small --out none --seeds ''
+expect_error 1 '--grid: expected NAME=VALUE' sweep $small --out none --grid ''
 [ -e none ] && fail "a folder for a sweep that could not begin"
+expect_untouched s 1 '\[train\] s holds a sweep, expected the folder of a run or a new one' $small --out s
+expect_untouched s 1 '\[eval\] s holds a sweep, expected the folder of a run or a new one' eval $small --out s
 expect_untouched alone 1 '\[sweep\] alone holds a run, expected the folder of a sweep' sweep $small --seeds 0..1 --out alone
 mkdir foreign && echo 'a,b' >foreign/sweep.csv
 expect_untouched foreign 1 'foreign/sweep.csv: expected a file of a sweep, got another one' sweep $small --seeds 0..1 --out foreign
 expect_untouched s 1 'seed=1 holds a run with --hidden 16, got --hidden 17' sweep $small --hidden 17 --epochs 2 --seeds 1 --grid beta=0.5 --out s
+
+# ---- a sweep that starts from the settings of a run ----
+run sweep --config s/beta=2,seed=1/config.toml --seeds 7..8 --out from_config
+[ "$(grep -h '^beta=' from_config/seed=7/config.toml from_config/seed=8/config.toml | sort -u)" = "beta=2" ] ||
+  fail "the sweep has other settings than its --config"
 
 # ---- a table ----
 program=$vae

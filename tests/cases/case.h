@@ -78,6 +78,9 @@ struct MixtureSetting {
 };
 Case mixture_case(const MixtureSetting& setting);
 
+// Returns sigma for a scale parameter s, computed from its definition in double precision.
+double sigma_of(PosteriorScale scale, double s);
+
 // Returns the value of an activation at x, computed from its definition in double precision.
 double activated(Activation activation, double x);
 

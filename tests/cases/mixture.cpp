@@ -5,11 +5,6 @@
 namespace gpuvae::cases {
 namespace {
 
-double sigma_of(PosteriorScale scale, double s) {
-  if (scale == PosteriorScale::log_sigma) return std::exp(s);
-  return scale == PosteriorScale::softplus ? std::log(1 + std::exp(s)) + 1e-6 : std::sqrt(std::exp(s));
-}
-
 // Sums the densities of the components rather than their logarithms, in long double, whose exponent range
 // suffices for all cases.
 double log_density(const double* z, std::int64_t latent, std::int64_t components, PosteriorScale scale,

@@ -4,7 +4,6 @@
 #include "tests/cases/reference_random.h"
 
 namespace gpuvae::cases {
-namespace {
 
 double sigma_of(PosteriorScale scale, double s) {
   switch (scale) {
@@ -17,6 +16,8 @@ double sigma_of(PosteriorScale scale, double s) {
   }
   return std::sqrt(std::exp(s));
 }
+
+namespace {
 
 using Form = PosteriorForm;
 

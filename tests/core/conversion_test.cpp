@@ -5,17 +5,14 @@
 #include <limits>
 
 #include "gpuvae/tensor.h"
+#include "tests/devices.h"
 
 namespace gpuvae {
 namespace {
 
-constexpr std::int64_t kMany = 20'001;  // more than the threads of a launch on a small GPU
+using test::devices;
 
-std::vector<Device> devices() {
-  std::vector<Device> all{Device::cpu()};
-  if (Device::cuda_count() > 0) all.push_back(Device::cuda());
-  return all;
-}
+constexpr std::int64_t kMany = 20'001;  // more than the threads of a launch on a small GPU
 
 // Returns the nearest number with 8 significant bits, ties to even.
 double to_bf16(double x) {

@@ -16,7 +16,7 @@
 namespace gpuvae {
 namespace {
 
-std::string error_of(const std::filesystem::path& folder) {
+std::string mnist_error(const std::filesystem::path& folder) {
   return test::message_of([&] { static_cast<void>(load_mnist(folder)); });
 }
 
@@ -43,9 +43,9 @@ TEST(LoadMnist, ReadsTheFourFiles) {
 TEST(LoadMnist, SaysWhichFileIsMissing) {
   const test::TemporaryFolder folder;
   EXPECT_FALSE(has_mnist(folder.path()));
-  EXPECT_NE(error_of(folder.path()).find("train-images-idx3-ubyte"), std::string::npos);
+  EXPECT_NE(mnist_error(folder.path()).find("train-images-idx3-ubyte"), std::string::npos);
   write_set(folder.path(), "train-", 5);
-  EXPECT_NE(error_of(folder.path()).find("t10k-images-idx3-ubyte"), std::string::npos);
+  EXPECT_NE(mnist_error(folder.path()).find("t10k-images-idx3-ubyte"), std::string::npos);
 }
 
 TEST(LoadMnist, LabelsMustFitTheImages) {
@@ -53,7 +53,7 @@ TEST(LoadMnist, LabelsMustFitTheImages) {
   write_set(folder.path(), "train-", 5);
   write_set(folder.path(), "t10k-", 2);
   io::write_idx_labels(folder.path() / "train-labels-idx1-ubyte", {1, 2, 3});
-  const std::string message = error_of(folder.path());
+  const std::string message = mnist_error(folder.path());
   EXPECT_NE(message.find("train-labels-idx1-ubyte: expected 5 labels"), std::string::npos) << message;
   EXPECT_NE(message.find("got 3"), std::string::npos);
 }
@@ -62,7 +62,7 @@ TEST(LoadMnist, TrainingAndTestImagesMustHaveOneSize) {
   const test::TemporaryFolder folder;
   write_set(folder.path(), "train-", 5);
   write_set(folder.path(), "t10k-", 2, 5);
-  EXPECT_NE(error_of(folder.path()).find("expected test images of 4x4"), std::string::npos);
+  EXPECT_NE(mnist_error(folder.path()).find("expected test images of 4x4"), std::string::npos);
 }
 
 TEST(ProceduralMnist, IsSplitLikeTheOriginal) {

@@ -77,6 +77,23 @@ TEST_F(LikeTable, OtherRowsAreStandardisedWithTheMomentsOfTheTrainingRows) {
   EXPECT_NEAR(z[2], 12.5 / std::sqrt(1599.0 / 12), 1e-6);
 }
 
+// The mean of 0.1 over the training rows is not exactly 0.1.
+TEST(Like, OtherValuesInColumnsThatWereConstantAreNoted) {
+  const TemporaryFolder folder;
+  std::string text = "a,k\n";
+  for (int r = 0; r < 30; ++r) text += std::to_string(r) + ",0.1\n";
+  io::write_file(folder / "t.csv", text);
+  DatasetOptions options = kAllInTraining;
+  options.standardize = true;
+  const DataDescription like = load_dataset(folder / "t.csv", options).description;
+  EXPECT_EQ(load_like(folder / "t.csv", like).notes, std::vector<std::string>{});
+  io::write_file(folder / "other.csv", "a,k\n3,0.1\n4,9\n5,-0.1\n");
+  const Split other = load_like(folder / "other.csv", like);
+  ASSERT_EQ(other.notes.size(), 1u);
+  EXPECT_NE(other.notes[0].find("column k was 0.1"), std::string::npos) << other.notes[0];
+  EXPECT_NE(other.notes[0].find("2 of 3 rows differ"), std::string::npos) << other.notes[0];
+}
+
 TEST_F(LikeTable, ValuesInOtherUnitsAreNoted) {
   io::write_file(folder / "far.csv", "a,b,c\n1,2,-3\n19.5,1000,-50000\n");
   const Split far = load_like(folder / "far.csv", split.description);

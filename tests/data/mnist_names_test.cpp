@@ -39,10 +39,10 @@ void compress(const std::filesystem::path& path) {
   std::filesystem::remove(path);
 }
 
-struct Names {
+struct MnistNames {
   std::string train_images, train_labels, test_images, test_labels, source;
 };
-const Names kNames[] = {
+const MnistNames kNames[] = {
     {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte",
      "MNIST"},
     {"train-images.idx3-ubyte", "train-labels.idx1-ubyte", "t10k-images.idx3-ubyte", "t10k-labels.idx1-ubyte",
@@ -55,7 +55,7 @@ const Names kNames[] = {
      "kmnist-t10k-labels-idx1-ubyte", "kmnist"}};
 
 TEST(MnistNames, EveryPublishedSpelling) {
-  for (const Names& names : kNames)
+  for (const MnistNames& names : kNames)
     for (const bool packed : {false, true})
       for (const bool labels : {true, false}) {
         SCOPED_TRACE(names.train_images + (packed ? ".gz" : "") + (labels ? "" : " without labels"));

@@ -15,7 +15,7 @@
 namespace gpuvae::data {
 namespace {
 
-constexpr std::int64_t kPixels = kFaceHeight * kFaceWidth;
+constexpr std::int64_t kFacePixels = kFaceHeight * kFaceWidth;
 
 // The built-in faces, which form a video.
 const Faces& video() {
@@ -26,12 +26,12 @@ const Faces& video() {
 // Returns the mean of the frames that `wanted` selects by pose and smile.
 template <class Wanted>
 std::vector<double> mean_face(Wanted&& wanted) {
-  std::vector<double> mean(kPixels);
+  std::vector<double> mean(kFacePixels);
   double count = 0;
   for (std::size_t i = 0; i < kProceduralFaces; ++i) {
     if (!wanted(video().factors[2 * i], video().factors[2 * i + 1])) continue;
     ++count;
-    for (std::size_t p = 0; p < kPixels; ++p) mean[p] += video().images[i * kPixels + p];
+    for (std::size_t p = 0; p < kFacePixels; ++p) mean[p] += video().images[i * kFacePixels + p];
   }
   EXPECT_GT(count, 50);
   for (double& m : mean) m /= count;
@@ -62,8 +62,8 @@ TEST(ProceduralFaces, SameFromAnyOffsetAtAnyNumberOfThreads) {
     set_num_threads(threads);
     for (const std::int64_t first : {1, 23, 299}) {
       const Faces part = make_procedural_faces(first, 41);
-      const auto from = video().images.begin() + first * kPixels;
-      EXPECT_EQ(part.images, std::vector<std::uint8_t>(from, from + 41 * kPixels));
+      const auto from = video().images.begin() + first * kFacePixels;
+      EXPECT_EQ(part.images, std::vector<std::uint8_t>(from, from + 41 * kFacePixels));
       const auto factors = video().factors.begin() + first * 2;
       EXPECT_EQ(part.factors, std::vector<float>(factors, factors + 82));
     }
@@ -74,7 +74,7 @@ TEST(ProceduralFaces, SameFromAnyOffsetAtAnyNumberOfThreads) {
 TEST(ProceduralFaces, SizesAndErrors) {
   EXPECT_TRUE(make_procedural_faces(3, 0).factors.empty());
   const std::int64_t most = std::numeric_limits<std::int64_t>::max();
-  EXPECT_EQ(make_procedural_faces(most - 1, 1).images.size(), static_cast<std::size_t>(kPixels));
+  EXPECT_EQ(make_procedural_faces(most - 1, 1).images.size(), static_cast<std::size_t>(kFacePixels));
   EXPECT_THROW(make_procedural_faces(-1, 1), Error);
   EXPECT_THROW(make_procedural_faces(0, -1), Error);
   EXPECT_THROW(make_procedural_faces(most, 1), Error);
@@ -145,7 +145,7 @@ TEST(ProceduralFrey, IsSplitLikeTheOriginalAndKeepsItsFactors) {
   EXPECT_EQ(part.factor_names, (std::vector<std::string>{"pose", "smile"}));
   const auto from = video().factors.begin() + 2 * 1805;
   EXPECT_EQ(part.factors, std::vector<float>(from, from + 6));
-  EXPECT_EQ(part.examples.data_as<std::uint8_t>()[17], video().images[1805 * kPixels + 17]);
+  EXPECT_EQ(part.examples.data_as<std::uint8_t>()[17], video().images[1805 * kFacePixels + 17]);
 }
 
 }  // namespace

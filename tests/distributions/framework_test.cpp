@@ -72,10 +72,10 @@ VaeOptions small_model() {
   return o;
 }
 
-struct Outcome {
+struct FirstAndLast {
   Losses first, last;
 };
-Outcome train(const VaeOptions& options, TrainOptions how = {}, int epochs = 30) {
+FirstAndLast train(const VaeOptions& options, TrainOptions how = {}, int epochs = 30) {
   const Device device = Device::best();
   Vae model(options, device);
   OptimizerOptions adam;
@@ -83,7 +83,7 @@ Outcome train(const VaeOptions& options, TrainOptions how = {}, int epochs = 30)
   Optimizer optimizer(model.parameters(), adam);
   how.batch_size = 32;
   Trainer trainer(model, optimizer, gradients(256).to(device), gradients(64).to(device), how);
-  Outcome o{trainer.run_epoch().train, {}};
+  FirstAndLast o{trainer.run_epoch().train, {}};
   for (int i = 1; i < epochs; ++i) o.last = trainer.run_epoch().train;
   return o;
 }
@@ -91,7 +91,7 @@ Outcome train(const VaeOptions& options, TrainOptions how = {}, int epochs = 30)
 TEST(Framework, ACustomLikelihoodTrains) {
   VaeOptions o = small_model();
   o.likelihood = std::make_shared<Laplace>(0.05);
-  const Outcome outcome = train(o);
+  const FirstAndLast outcome = train(o);
   EXPECT_LT(outcome.last.reconstruction, outcome.first.reconstruction - 10);
   // If |x - m| averages the scale b = 0.05, 16 pixels cost 16 (1 + log(2 b)) = -20.8 nats.
   EXPECT_LT(outcome.last.reconstruction, -12);
@@ -116,7 +116,7 @@ TEST(Framework, ACustomPriorAndPosteriorTrain) {
   o.likelihood = std::make_shared<Laplace>(0.05);
   o.prior = std::make_shared<WideNormal>();
   o.posterior = std::make_shared<FixedSpread>();
-  const Outcome outcome = train(o);
+  const FirstAndLast outcome = train(o);
   EXPECT_LT(outcome.last.loss, outcome.first.loss - 8);
   // KL(N(m, 1/4) || N(0, 4)) is at least log 4 - 15/32 in each of the two dimensions.
   EXPECT_GT(outcome.last.kl, 2 * (std::log(4.0) - 15.0 / 32) - 0.1);
@@ -149,7 +149,7 @@ TEST(Framework, EveryLikelihoodLearnsAndItsLossIsItsNegativeLogDensity) {
   for (const auto& [likelihood, gain] : all) {
     VaeOptions o = small_model();
     o.likelihood = likelihood;
-    const Outcome outcome = train(o, {}, 40);
+    const FirstAndLast outcome = train(o, {}, 40);
     EXPECT_LT(outcome.last.reconstruction, outcome.first.reconstruction - gain) << likelihood->name();
 
     const Vae model(o, Device::best());
@@ -188,7 +188,7 @@ TEST(Framework, LearnedPriorsTrainAndDraw) {
     VaeOptions o = small_model();
     o.likelihood = gaussian_likelihood();
     o.prior = prior;
-    const Outcome outcome = train(o, {}, 20);
+    const FirstAndLast outcome = train(o, {}, 20);
     EXPECT_LT(outcome.last.loss, outcome.first.loss - 5) << prior->name();
     const Vae model(o, Device::best());
     const Prior& own = model.prior();

@@ -7,29 +7,19 @@
 
 #include "gpuvae/train.h"
 #include "tests/error_message.h"
+#include "tests/train/small_run.h"
 
 namespace gpuvae {
 namespace {
 
+using test::byte_images;
 using test::message_of;
+using test::small_model;
 
-using Values = std::vector<std::vector<float>>;
+using ParameterValues = std::vector<std::vector<float>>;
 
-Dataset images(Device device) {
-  std::vector<std::uint8_t> bytes;
-  for (int i = 0; i < 20 * 16; ++i) bytes.push_back(static_cast<std::uint8_t>(i * i * 7 / 16));
-  return {4, 4, Tensor::from(bytes, {20, 16}, device), {}};
-}
-
-VaeOptions small_model() {
-  VaeOptions o;
-  o.features = 16;
-  o.encoder_widths = {8};
-  return o;
-}
-
-Values values_of(const std::vector<Parameter>& parameters) {
-  Values all;
+ParameterValues values_of(const std::vector<Parameter>& parameters) {
+  ParameterValues all;
   for (const Parameter& p : parameters) all.push_back(p.variable.value().to_vector());
   return all;
 }
@@ -103,7 +93,7 @@ TEST(TrainerOwnership, AModelMayMoveBeforeAndAfterItsTrainerIsCreated) {
           second.emplace(std::move(*first));
           first.reset();
         }
-        Trainer trainer(moves ? *second : *first, optimizer, images(device), images(device),
+        Trainer trainer(moves ? *second : *first, optimizer, byte_images(20, device), byte_images(20, device),
                         {.batch_size = 5});
         if (moves) {
           third.emplace(std::move(*second));
@@ -121,7 +111,7 @@ TEST(Ownership, ACopyOfAModelSharesItsParameters) {
   const Vae model(small_model(), Device::cpu());
   const Vae copy = model;
   Adam adam(copy.parameters(), {.learning_rate = 0.1});
-  const Values before = values_of(model.parameters());
+  const ParameterValues before = values_of(model.parameters());
   sum(square(copy.encode(Tensor::full({2, 16}, 0.5)))).backward();
   adam.step();
   EXPECT_NE(values_of(model.parameters())[0], before[0]);
@@ -172,9 +162,9 @@ TEST(TrainerOwnership, ModelsCreatedFromTheSameOptionsShareNoPosteriorParameters
   EXPECT_EQ(first.parameters().back().name, "posterior.log_stddev");
   EXPECT_EQ(first.parameters().size(), 9u);
   Optimizer a(first.parameters(), {}), b(second.parameters(), {}), c(third.parameters(), {});
-  const Values before = values_of(second.parameters());
+  const ParameterValues before = values_of(second.parameters());
   EXPECT_EQ(values_of(first.parameters()), before);
-  Trainer(first, a, images(Device::cpu()), {}, {.batch_size = 5}).run_epoch();
+  Trainer(first, a, byte_images(20, Device::cpu()), {}, {.batch_size = 5}).run_epoch();
   EXPECT_NE(values_of(first.parameters()).back(), before.back());
   EXPECT_EQ(values_of(second.parameters()), before);
   EXPECT_EQ(values_of(third.parameters()), before);

@@ -121,6 +121,19 @@ TEST(FileArray, WrongSizesAreRefused) {
   }
 }
 
+TEST(FileArray, DataBeyondTheMemoryAreRefused) {
+  const TemporaryFolder folder;
+  const auto path = folder / "x.npy.gz";
+  write_bytes(path, "x");
+  io::check_fits_memory(path, 1 << 20, "");
+  // The file is too small for this claim, which is an error of the file and not of its size.
+  io::check_fits_memory(path, std::uint64_t{1} << 45, "");
+  std::filesystem::resize_file(path, std::uint64_t{1} << 36);  // sparse
+  expect_contains(
+      error_of([&] { io::check_fits_memory(path, std::uint64_t{1} << 45, "uncompress the file"); }),
+      {"[read] " + path.string(), "got 32768.0 GiB: uncompress the file"});
+}
+
 TEST(FileArray, FilesThatChangeAfterTheyWereOpenedGiveErrors) {
   const TemporaryFolder folder;
   const auto path = folder / "x.npy";

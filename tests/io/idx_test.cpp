@@ -16,7 +16,7 @@ namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 
-Bytes big_endian(std::initializer_list<std::uint32_t> words) {
+Bytes big_endian_words(std::initializer_list<std::uint32_t> words) {
   Bytes bytes;
   for (const std::uint32_t word : words)
     for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<std::uint8_t>(word >> shift));
@@ -100,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(, IdxTest, testing::Bool(),
 
 TEST_P(IdxTest, ReadsImages) {
   const Bytes pixels = ramp(3 * 5 * 2);
-  const IdxImages images = read_idx_images(put(joined(big_endian({2051, 3, 5, 2}), pixels)));
+  const IdxImages images = read_idx_images(put(joined(big_endian_words({2051, 3, 5, 2}), pixels)));
   EXPECT_EQ(images.count, 3);
   EXPECT_EQ(images.rows, 5);
   EXPECT_EQ(images.columns, 2);
@@ -109,12 +109,13 @@ TEST_P(IdxTest, ReadsImages) {
 }
 
 TEST_P(IdxTest, ReadsLabels) {
-  EXPECT_EQ(read_idx_labels(put(joined(big_endian({2049, 4}), {7, 2, 1, 0}))), (Bytes{7, 2, 1, 0}));
+  EXPECT_EQ(read_idx_labels(put(joined(big_endian_words({2049, 4}), {7, 2, 1, 0}))), (Bytes{7, 2, 1, 0}));
 }
 
 TEST_P(IdxTest, ReadsMoreThanOneChunk) {
   const Bytes pixels = ramp(3001 * 28 * 28);
-  EXPECT_EQ(bytes_of(read_idx_images(put(joined(big_endian({2051, 3001, 28, 28}), pixels))).pixels), pixels);
+  EXPECT_EQ(bytes_of(read_idx_images(put(joined(big_endian_words({2051, 3001, 28, 28}), pixels))).pixels),
+            pixels);
 }
 
 TEST_P(IdxTest, EmptyFile) {
@@ -124,55 +125,61 @@ TEST_P(IdxTest, EmptyFile) {
 
 TEST_P(IdxTest, TruncatedHeader) {
   expect_bad_images(put({0}), {"header of 16 bytes", "truncated one of 1"});
-  expect_bad_images(put(big_endian({2051, 1, 28})), {"header of 16 bytes", "truncated one of 12"});
-  expect_bad_labels(put(big_endian({2049})), {"header of 8 bytes", "truncated one of 4"});
+  expect_bad_images(put(big_endian_words({2051, 1, 28})), {"header of 16 bytes", "truncated one of 12"});
+  expect_bad_labels(put(big_endian_words({2049})), {"header of 8 bytes", "truncated one of 4"});
 }
 
 TEST_P(IdxTest, TruncatedPayload) {
-  expect_bad_images(put(joined(big_endian({2051, 2, 3, 3}), ramp(17))),
+  expect_bad_images(put(joined(big_endian_words({2051, 2, 3, 3}), ramp(17))),
                     {"18 bytes", "2 x 3 x 3", "only 17", "truncated"});
-  expect_bad_images(put(big_endian({2051, 2, 3, 3})), {"only 0", "truncated"});
-  expect_bad_labels(put(joined(big_endian({2049, 3}), {1})), {"3 bytes", "only 1", "truncated"});
+  expect_bad_images(put(big_endian_words({2051, 2, 3, 3})), {"only 0", "truncated"});
+  expect_bad_labels(put(joined(big_endian_words({2049, 3}), {1})), {"3 bytes", "only 1", "truncated"});
 }
 
 TEST_P(IdxTest, TrailingBytes) {
-  expect_bad_images(put(joined(big_endian({2051, 2, 3, 3}), ramp(19))), {"after 18 bytes", "trailing"});
-  expect_bad_labels(put(joined(big_endian({2049, 3}), ramp(4))), {"after 3 bytes", "trailing"});
+  expect_bad_images(put(joined(big_endian_words({2051, 2, 3, 3}), ramp(19))), {"after 18 bytes", "trailing"});
+  expect_bad_labels(put(joined(big_endian_words({2049, 3}), ramp(4))), {"after 3 bytes", "trailing"});
 }
 
 TEST_P(IdxTest, LabelsForImagesAndImagesForLabels) {
-  expect_bad_images(put(joined(big_endian({2049, 3}), ramp(3))),
+  expect_bad_images(put(joined(big_endian_words({2049, 3}), ramp(3))),
                     {"magic 2051 (images of unsigned bytes)", "got 2049 (labels of unsigned bytes)"});
-  expect_bad_labels(put(joined(big_endian({2051, 1, 1, 1}), ramp(1))),
+  expect_bad_labels(put(joined(big_endian_words({2051, 1, 1, 1}), ramp(1))),
                     {"magic 2049 (labels of unsigned bytes)", "got 2051 (images of unsigned bytes)"});
 }
 
 TEST_P(IdxTest, OtherTypesAndForeignFiles) {
-  expect_bad_images(put(big_endian({0x0D03, 1, 1, 1, 0})), {"got 3331 (3-dimensional IDX of 32-bit floats)"});
-  expect_bad_images(put(big_endian({0x0903, 1, 1, 1})), {"got 2307 (3-dimensional IDX of signed bytes)"});
-  expect_bad_labels(put(big_endian({0x0802, 1, 1})), {"got 2050 (2-dimensional IDX of unsigned bytes)"});
-  expect_bad_labels(put(big_endian({0x0C01, 1, 1})), {"got 3073 (1-dimensional IDX of 32-bit integers)"});
-  expect_bad_images(put(big_endian({0x89504E47, 0, 0, 0})), {"0x89504e47, not an IDX file"});
+  expect_bad_images(put(big_endian_words({0x0D03, 1, 1, 1, 0})),
+                    {"got 3331 (3-dimensional IDX of 32-bit floats)"});
+  expect_bad_images(put(big_endian_words({0x0903, 1, 1, 1})),
+                    {"got 2307 (3-dimensional IDX of signed bytes)"});
+  expect_bad_labels(put(big_endian_words({0x0802, 1, 1})),
+                    {"got 2050 (2-dimensional IDX of unsigned bytes)"});
+  expect_bad_labels(put(big_endian_words({0x0C01, 1, 1})),
+                    {"got 3073 (1-dimensional IDX of 32-bit integers)"});
+  expect_bad_images(put(big_endian_words({0x89504E47, 0, 0, 0})), {"0x89504e47, not an IDX file"});
 }
 
 TEST_P(IdxTest, ZeroSizes) {
-  expect_bad_images(put(big_endian({2051, 0, 28, 28})), {"sizes from 1", "0 x 28 x 28"});
-  expect_bad_images(put(big_endian({2051, 1, 28, 0})), {"1 x 28 x 0"});
-  expect_bad_labels(put(big_endian({2049, 0})), {"got 0"});
+  expect_bad_images(put(big_endian_words({2051, 0, 28, 28})), {"sizes from 1", "0 x 28 x 28"});
+  expect_bad_images(put(big_endian_words({2051, 1, 28, 0})), {"1 x 28 x 0"});
+  expect_bad_labels(put(big_endian_words({2049, 0})), {"got 0"});
 }
 
 TEST_P(IdxTest, HugeSizesDoNotOverflow) {
   const std::uint32_t most = 0xFFFFFFFF;
-  expect_bad_images(put(big_endian({2051, most, most, most})), {"4294967295 x 4294967295 x 4294967295"});
+  expect_bad_images(put(big_endian_words({2051, most, most, most})),
+                    {"4294967295 x 4294967295 x 4294967295"});
   // The product is 2^64 and would wrap around to zero.
-  expect_bad_images(put(big_endian({2051, 1u << 31, 1u << 31, 4})), {"2147483648 x 2147483648 x 4"});
+  expect_bad_images(put(big_endian_words({2051, 1u << 31, 1u << 31, 4})), {"2147483648 x 2147483648 x 4"});
 }
 
 TEST_P(IdxTest, HugeSizesAreNotAllocatedFirst) {
   // The headers claim 2^40 bytes and 4 GiB. An attempt to allocate 2^40 bytes would throw something other
   // than Error.
-  expect_bad_images(put(joined(big_endian({2051, 1u << 30, 32, 32}), ramp(100))), {"only 100", "truncated"});
-  expect_bad_labels(put(joined(big_endian({2049, 0xFFFFFFFF}), ramp(5))), {"only 5", "truncated"});
+  expect_bad_images(put(joined(big_endian_words({2051, 1u << 30, 32, 32}), ramp(100))),
+                    {"only 100", "truncated"});
+  expect_bad_labels(put(joined(big_endian_words({2049, 0xFFFFFFFF}), ramp(5))), {"only 5", "truncated"});
 }
 
 TEST_P(IdxTest, MissingFilesAndFolders) {
@@ -182,7 +189,7 @@ TEST_P(IdxTest, MissingFilesAndFolders) {
 }
 
 TEST_F(IdxFiles, CorruptGzip) {
-  const Bytes content = joined(big_endian({2051, 40, 28, 28}), ramp(40 * 784));
+  const Bytes content = joined(big_endian_words({2051, 40, 28, 28}), ramp(40 * 784));
   Bytes packed(compressBound(content.size()) + 64);
   z_stream stream{};
   ASSERT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
@@ -220,14 +227,14 @@ TEST_F(IdxFiles, SeveralGzipStreamsAndTrailingBytes) {
     gzwrite(out, bytes.data(), static_cast<unsigned>(bytes.size()));
     EXPECT_EQ(gzclose(out), Z_OK);
   };
-  append(joined(big_endian({2051, 2, 3, 3}), {1, 2, 3, 4}));
+  append(joined(big_endian_words({2051, 2, 3, 3}), {1, 2, 3, 4}));
   expect_bad_images(at("digits"), {"18 bytes", "only 4", "truncated"});
   append(Bytes(14, 9));
   EXPECT_EQ(bytes_of(read_idx_images(at("digits")).pixels), joined({1, 2, 3, 4}, Bytes(14, 9)));
   std::ofstream(at("digits"), std::ios::app) << "no gzip stream";
   EXPECT_EQ(bytes_of(read_idx_images(at("digits")).pixels), joined({1, 2, 3, 4}, Bytes(14, 9)));
   std::filesystem::remove(at("digits"));
-  append(joined(big_endian({2049, 2}), {5, 6}));
+  append(joined(big_endian_words({2049, 2}), {5, 6}));
   EXPECT_EQ(read_idx_labels(at("digits")), (Bytes{5, 6}));
   append({7});
   expect_bad_labels(at("digits"), {"after 2 bytes", "trailing"});

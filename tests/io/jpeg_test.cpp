@@ -90,12 +90,12 @@ std::vector<Color> colors(double brightness = 1) {
   return result;
 }
 
-struct Kind {
+struct JpegKind {
   const char* name;
   J_COLOR_SPACE input, stored;
   bool subsampled = false;
 };
-class EveryJpeg : public testing::TestWithParam<std::tuple<Kind, bool>> {
+class EveryJpeg : public testing::TestWithParam<std::tuple<JpegKind, bool>> {
  protected:
   Jpeg jpeg() const {
     const auto& [kind, progressive] = GetParam();
@@ -106,12 +106,12 @@ class EveryJpeg : public testing::TestWithParam<std::tuple<Kind, bool>> {
   }
 };
 INSTANTIATE_TEST_SUITE_P(, EveryJpeg,
-                         testing::Combine(testing::Values(Kind{"Gray", JCS_GRAYSCALE, JCS_GRAYSCALE},
-                                                          Kind{"YCbCr", JCS_RGB, JCS_YCbCr},
-                                                          Kind{"YCbCr420", JCS_RGB, JCS_YCbCr, true},
-                                                          Kind{"Rgb", JCS_RGB, JCS_RGB},
-                                                          Kind{"Cmyk", JCS_CMYK, JCS_CMYK},
-                                                          Kind{"Ycck", JCS_CMYK, JCS_YCCK}),
+                         testing::Combine(testing::Values(JpegKind{"Gray", JCS_GRAYSCALE, JCS_GRAYSCALE},
+                                                          JpegKind{"YCbCr", JCS_RGB, JCS_YCbCr},
+                                                          JpegKind{"YCbCr420", JCS_RGB, JCS_YCbCr, true},
+                                                          JpegKind{"Rgb", JCS_RGB, JCS_RGB},
+                                                          JpegKind{"Cmyk", JCS_CMYK, JCS_CMYK},
+                                                          JpegKind{"Ycck", JCS_CMYK, JCS_YCCK}),
                                           testing::Bool()),
                          [](const auto& test) {
                            return std::string(std::get<0>(test.param).name) +

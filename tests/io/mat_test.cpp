@@ -18,17 +18,17 @@ using namespace mat_bytes;
 using Numbers = std::vector<double>;
 using Shape = std::vector<std::int64_t>;
 
-std::string ramp(std::size_t size) {
+std::string ramp_text(std::size_t size) {
   std::string bytes;
   for (std::size_t i = 0; i < size; ++i) bytes += static_cast<char>(i * 7 + i / 256);
   return bytes;
 }
 std::vector<std::uint8_t> ramp_bytes(std::size_t size) {
-  const std::string bytes = ramp(size);
+  const std::string bytes = ramp_text(size);
   return {bytes.begin(), bytes.end()};
 }
 // ff, a uint8 matrix of 5 x 7.
-Matrix faces() { return {.data = ramp(35)}; }
+Matrix faces() { return {.data = ramp_text(35)}; }
 
 class MatTest : public testing::Test {
  protected:
@@ -177,7 +177,8 @@ TEST_P(EveryClass, DamagedBytesNeverCrash) {
                  .big = big()};
   const std::string whole =
       header(big()) +
-      packed({.name = "text", .kind = text, .dims = {1, 35}, .data = ramp(35), .big = big()}) + packed(m);
+      packed({.name = "text", .kind = text, .dims = {1, 35}, .data = ramp_text(35), .big = big()}) +
+      packed(m);
   for (std::size_t at = 124 + kind() % 3; at < whole.size(); at += 3) {
     std::string damaged = whole;
     damaged[at] = static_cast<char>(damaged[at] ^ (1 << at % 8));
@@ -191,10 +192,10 @@ TEST_P(EveryClass, DamagedBytesNeverCrash) {
 }
 
 TEST_F(MatTest, KeepsColumnsTogetherAndEveryDimension) {
-  MatMatrix m = read(Matrix{.dims = {560, 300}, .data = ramp(560 * 300)}.bytes());
+  MatMatrix m = read(Matrix{.dims = {560, 300}, .data = ramp_text(560 * 300)}.bytes());
   EXPECT_EQ(m.shape, (Shape{560, 300}));
   EXPECT_EQ(m.u8, ramp_bytes(560 * 300));
-  m = read(Matrix{.dims = {2, 3, 4, 5}, .data = ramp(120)}.bytes());
+  m = read(Matrix{.dims = {2, 3, 4, 5}, .data = ramp_text(120)}.bytes());
   EXPECT_EQ(m.shape, (Shape{2, 3, 4, 5}));
   EXPECT_EQ(m.u8, ramp_bytes(120));
 }
@@ -227,7 +228,8 @@ TEST_F(MatTest, NumbersThatTheClassCannotHoldAreDamage) {
 TEST_F(MatTest, TheOnlyMatrixNeedsNoName) {
   const std::string scalar =
       Matrix{.name = "n", .kind = f64, .type = uint8, .dims = {1, 1}, .data = "\x07"}.bytes();
-  const std::string label = Matrix{.name = "label", .kind = text, .dims = {1, 35}, .data = ramp(35)}.bytes();
+  const std::string label =
+      Matrix{.name = "label", .kind = text, .dims = {1, 35}, .data = ramp_text(35)}.bytes();
   const std::string empty = Matrix{.name = "none", .kind = f64, .dims = {0, 0}}.bytes();
   const MatMatrix m = read(scalar + label + faces().bytes() + empty, "");
   EXPECT_EQ(m.name, "ff");
@@ -237,7 +239,7 @@ TEST_F(MatTest, TheOnlyMatrixNeedsNoName) {
 TEST_F(MatTest, SeveralMatricesNeedAName) {
   const std::string both =
       faces().bytes() +
-      compressed(Matrix{.name = "X", .kind = f64, .dims = {3, 4}, .data = ramp(12)}.bytes());
+      compressed(Matrix{.name = "X", .kind = f64, .dims = {3, 4}, .data = ramp_text(12)}.bytes());
   rejects(both,
           {"expected the name of a matrix (--variable NAME), because there are several: 'ff' (uint8, 5 x 7), "
            "'X' (double, 3 x 4)"},
@@ -253,16 +255,16 @@ TEST_F(MatTest, WhatIsNoRealFullMatrixIsRefusedByName) {
       rejects(element, {"expected a matrix of real numbers, got 'ff' (" + kind}, "");
     }
   };
-  refuses({.kind = cell, .data = ramp(35)}, "cell");
-  refuses({.kind = structure, .data = ramp(35)}, "struct");
-  refuses({.kind = object, .data = ramp(35)}, "object");
-  refuses({.kind = text, .data = ramp(35)}, "char");
-  refuses({.kind = sparse, .data = ramp(35)}, "sparse");
-  refuses({.kind = sparse, .data = ramp(35), .flags = kLogical}, "sparse logical");
-  refuses({.kind = 16, .data = ramp(35)}, "function");
-  refuses({.kind = 99, .data = ramp(35)}, "unknown class");
-  refuses({.data = ramp(35), .flags = kComplex}, "complex uint8");
-  refuses({.kind = f64, .type = real, .data = ramp(280), .flags = kComplex}, "complex double");
+  refuses({.kind = cell, .data = ramp_text(35)}, "cell");
+  refuses({.kind = structure, .data = ramp_text(35)}, "struct");
+  refuses({.kind = object, .data = ramp_text(35)}, "object");
+  refuses({.kind = text, .data = ramp_text(35)}, "char");
+  refuses({.kind = sparse, .data = ramp_text(35)}, "sparse");
+  refuses({.kind = sparse, .data = ramp_text(35), .flags = kLogical}, "sparse logical");
+  refuses({.kind = 16, .data = ramp_text(35)}, "function");
+  refuses({.kind = 99, .data = ramp_text(35)}, "unknown class");
+  refuses({.data = ramp_text(35), .flags = kComplex}, "complex uint8");
+  refuses({.kind = f64, .type = real, .data = ramp_text(280), .flags = kComplex}, "complex double");
   rejects(Matrix{.dims = {5, 0}}.bytes(), {"expected a matrix with elements, got 'ff' (uint8, 5 x 0)"});
 }
 
@@ -271,7 +273,7 @@ TEST_F(MatTest, ObjectsAreNoMatrices) {
   const std::string content =
       part(uint32, word(17) + word(0)) + part(int8, "people") + part(int8, "MCOS") + part(int8, "table");
   const std::string table = word(14) + word(static_cast<std::uint32_t>(content.size())) + content;
-  const std::string nameless = Matrix{.name = "", .dims = {1, 400}, .data = ramp(400)}.bytes();
+  const std::string nameless = Matrix{.name = "", .dims = {1, 400}, .data = ramp_text(400)}.bytes();
   rejects(table + nameless, {"expected a matrix of real numbers, got 'people' (object)"}, "");
   EXPECT_EQ(read(table + faces().bytes() + nameless, "").u8, ramp_bytes(35));
 }
@@ -285,7 +287,7 @@ struct Sizes {
 std::string matrix(const Sizes& s = {}) {
   return word(14) + word(s.element) + word(6) + word(8) + word(9) + word(0) + word(5) + word(8) +
          word(s.rows) + word(s.columns) + word(1) + word(2) + std::string("ff\0\0\0\0\0\0", 8) + word(2) +
-         word(s.data) + ramp(35) + std::string(5, '\0');
+         word(s.data) + ramp_text(35) + std::string(5, '\0');
 }
 
 TEST_F(MatTest, FalseSizesAreErrors) {
@@ -310,10 +312,10 @@ TEST_F(MatTest, FalseSizesAreErrors) {
   rejects(word(9) + word(8) + word(0) + word(0), {"no variable begins at byte 128"});
   rejects(matrix() + "odd", {"truncated: expected a variable, got only 3 bytes at offset 232"});
   const std::vector<std::int32_t> huge(8, 1 << 30);
-  rejects(Matrix{.dims = huge, .data = ramp(35)}.bytes(), {"damaged: the sizes of 'ff'", "overflow"});
-  rejects(Matrix{.type = 8, .data = ramp(35)}.bytes(),
+  rejects(Matrix{.dims = huge, .data = ramp_text(35)}.bytes(), {"damaged: the sizes of 'ff'", "overflow"});
+  rejects(Matrix{.type = 8, .data = ramp_text(35)}.bytes(),
           {"damaged: 'ff' stores numbers of the unknown type 8"});
-  rejects(Matrix{.dims = {35}, .data = ramp(35)}.bytes(), {"damaged: a variable has sizes of 4 bytes"});
+  rejects(Matrix{.dims = {35}, .data = ramp_text(35)}.bytes(), {"damaged: a variable has sizes of 4 bytes"});
   std::string flags = matrix();
   flags.replace(12, 4, word(4));
   rejects(flags, {"damaged: a variable has flags of 4 bytes"});

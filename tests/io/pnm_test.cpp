@@ -6,7 +6,7 @@
 namespace gpuvae::io {
 namespace {
 
-constexpr int kWidth = 13, kHeight = 7;
+constexpr int kPnmWidth = 13, kPnmHeight = 7;
 
 struct Pnm {
   int kind = 5;  // the digit after P
@@ -15,19 +15,19 @@ struct Pnm {
 
   int channels() const { return kind % 3 == 0 ? 3 : 1; }
   std::string header(const std::string& comment = "") const {
-    const std::string size = std::to_string(kWidth) + " " + std::to_string(kHeight);
+    const std::string size = std::to_string(kPnmWidth) + " " + std::to_string(kPnmHeight);
     return "P" + std::to_string(kind) + "\n" + comment + size + "\n" +
            (kind % 3 == 1 ? "" : std::to_string(max) + "\n");
   }
   std::string pixels() const {
     std::string text;
     if (kind == 4) {
-      for (int y = 0; y < kHeight; ++y)
-        for (int byte = 0; byte < (kWidth + 7) / 8; ++byte) {
+      for (int y = 0; y < kPnmHeight; ++y)
+        for (int byte = 0; byte < (kPnmWidth + 7) / 8; ++byte) {
           unsigned bits = 0;
           for (int x = 8 * byte; x < 8 * byte + 8; ++x)
             bits = bits << 1 |
-                   (x < kWidth ? samples[static_cast<std::size_t>(y * kWidth + x)] : 1);  // any padding
+                   (x < kPnmWidth ? samples[static_cast<std::size_t>(y * kPnmWidth + x)] : 1);  // any padding
           text += static_cast<char>(bits);
         }
       return text;
@@ -57,7 +57,8 @@ struct Pnm {
 Pnm random_pnm(int kind, unsigned max) {
   Pnm pnm{.kind = kind, .max = max};
   std::mt19937 random(max);
-  for (int i = 0; i < kWidth * kHeight * pnm.channels(); ++i) pnm.samples.push_back(random() % (max + 1));
+  for (int i = 0; i < kPnmWidth * kPnmHeight * pnm.channels(); ++i)
+    pnm.samples.push_back(random() % (max + 1));
   pnm.samples[0] = max;
   return pnm;
 }
@@ -66,20 +67,20 @@ class EveryPnm : public testing::TestWithParam<std::tuple<int, unsigned>> {
  protected:
   Pnm pnm() const { return random_pnm(std::get<0>(GetParam()), std::get<1>(GetParam())); }
 };
-std::string name_of(const testing::TestParamInfo<std::tuple<int, unsigned>>& test) {
+std::string pnm_name(const testing::TestParamInfo<std::tuple<int, unsigned>>& test) {
   return "P" + std::to_string(std::get<0>(test.param)) + "To" + std::to_string(std::get<1>(test.param));
 }
 INSTANTIATE_TEST_SUITE_P(Bits, EveryPnm, testing::Combine(testing::Values(1, 4), testing::Values(1u)),
-                         name_of);
+                         pnm_name);
 INSTANTIATE_TEST_SUITE_P(Samples, EveryPnm,
                          testing::Combine(testing::Values(2, 3, 5, 6),
                                           testing::Values(1u, 2u, 3u, 15u, 100u, 254u, 255u, 256u, 1000u,
                                                           4095u, 65534u, 65535u)),
-                         name_of);
+                         pnm_name);
 
 TEST_P(EveryPnm, HasTheExactLevels) {
   ImageChanges changes;
-  expect_levels(read_bytes(pnm().bytes(), &changes), kWidth, kHeight, pnm().colors());
+  expect_levels(read_bytes(pnm().bytes(), &changes), kPnmWidth, kPnmHeight, pnm().colors());
   EXPECT_EQ(changes.colors, pnm().channels() == 3);
   EXPECT_EQ(changes.depth, pnm().max > 255);
   EXPECT_FALSE(changes.transparency || changes.orientation);
@@ -114,8 +115,8 @@ TEST_P(EveryPnm, CommentsAndWhiteSpaceMayStandInTheHeader) {
 TEST_P(EveryPnm, SamplesBeyondTheMaximumAreRefused) {
   Pnm wrong = pnm();
   if (wrong.kind % 3 == 1 || wrong.max == 255 || wrong.max == 65535)
-    return;                               // no larger sample can be written
-  const std::size_t at = 2 * kWidth + 3;  // of pixels
+    return;                                  // no larger sample can be written
+  const std::size_t at = 2 * kPnmWidth + 3;  // of pixels
   wrong.samples[at * static_cast<std::size_t>(wrong.channels())] = wrong.max + 1;
   expect_refusal(wrong.bytes(), "not a readable PNM image: expected samples of at most " +
                                     std::to_string(wrong.max) + ", got " + std::to_string(wrong.max + 1) +

@@ -25,7 +25,7 @@ Tensor numbers(std::uint64_t seed, double low, double high, Device device, std::
 
 using Run = std::function<std::vector<Tensor>(Device, std::int64_t offset)>;
 
-void expect_same(const Run& run, const std::string& what) {
+void expect_same_on_devices(const Run& run, const std::string& what) {
   if (Device::cuda_count() == 0) GTEST_SKIP() << "no GPU";
   for (const std::int64_t offset : {0, 1}) {
     const std::vector<Tensor> expected = run(Device::cpu(), offset);
@@ -43,7 +43,7 @@ void expect_same(const Run& run, const std::string& what) {
 
 TEST(AlignmentDevice, ScaledSumsOfTwoTensors) {
   for (const double beta : {0.0, -0.5}) {
-    expect_same(
+    expect_same_on_devices(
         [=](Device device, std::int64_t offset) {
           const Tensor x = numbers(1, -2, 2, device, offset), y = numbers(2, -2, 2, device, offset);
           device.backend().axpby({.size = kSize, .alpha = 1.5, .beta = beta, .x = x.data(), .y = y.data()},
@@ -57,7 +57,7 @@ TEST(AlignmentDevice, ScaledSumsOfTwoTensors) {
 TEST(AlignmentDevice, FunctionsAndTheirDerivatives) {
   using kernels::Unary;
   for (int f = 0; f <= static_cast<int>(Unary::continuous_bernoulli_mean); ++f) {
-    expect_same(
+    expect_same_on_devices(
         [=](Device device, std::int64_t offset) {
           const Tensor x = numbers(1, 0.1, 3, device, offset), y = numbers(2, 0, 1, device, offset),
                        d = numbers(3, -1, 1, device, offset);
@@ -83,7 +83,7 @@ TEST(AlignmentDevice, BiasesAndActivationsAfterMatrixProducts) {
     for (const std::int64_t columns : {4, 5})
       for (const bool biased : {false, true})
         for (const std::int64_t depth : {3, 1}) {  // cuBLASLt does not compute products of depth 1
-          expect_same(
+          expect_same_on_devices(
               [=](Device device, std::int64_t offset) {
                 const std::int64_t rows = kSize / columns;
                 const Tensor x = numbers(1, -1, 1, device, offset, rows * depth),
@@ -109,7 +109,7 @@ TEST(AlignmentDevice, PosteriorsAndTheirGradients) {
   for (int scale = 0; scale <= static_cast<int>(PosteriorScale::softplus); ++scale)
     for (const std::int64_t latent : {4, 5, 8})
       for (const bool given : {false, true}) {  // with drawn noise and with given noise
-        expect_same(
+        expect_same_on_devices(
             [=](Device device, std::int64_t offset) {
               const std::int64_t rows = kSize / 8, size = rows * latent;
               const Tensor posterior_params = numbers(1, -1, 0, device, offset, 2 * size),
@@ -141,7 +141,7 @@ TEST(AlignmentDevice, PosteriorsAndTheirGradients) {
 TEST(AlignmentDevice, ElementwiseArithmeticAndFilling) {
   using kernels::Binary;
   for (const Binary f : {Binary::add, Binary::subtract, Binary::multiply, Binary::divide}) {
-    expect_same(
+    expect_same_on_devices(
         [=](Device device, std::int64_t offset) {
           const Tensor a = numbers(1, -3, 3, device, offset), b = numbers(2, 1, 3, device, offset);
           device.backend().binary(
@@ -162,7 +162,7 @@ TEST(AlignmentDevice, RowsColumnsAndScalarsAsOperands) {
       for (const std::int64_t rows : {4, 2200})
         for (int i = 0; i < 16; ++i) {
           const auto of_a = Broadcast(i / 4), of_b = Broadcast(i % 4);
-          expect_same(
+          expect_same_on_devices(
               [=](Device device, std::int64_t offset) {
                 const Tensor a = numbers(1, -3, 3, device, offset, rows * columns),
                              b = numbers(2, 1, 3, device, offset, rows * columns), out = a.clone();
@@ -185,7 +185,7 @@ TEST(AlignmentDevice, OptimizerUpdates) {
     const int kind = i / 6;
     const std::uint64_t step = i % 2 == 0 ? 3 : 5'000'000;
     const std::int64_t decayed = i % 3 == 0 ? 0 : i % 3 == 1 ? kSize - 2 : kSize;
-    expect_same(
+    expect_same_on_devices(
         [=](Device device, std::int64_t offset) {
           const Tensor p = numbers(1, -1, 1, device, offset), g = numbers(2, -1, 1, device, offset),
                        s1 = numbers(3, 0.1, 1, device, offset), s2 = numbers(4, 0.1, 1, device, offset);
@@ -208,7 +208,7 @@ TEST(AlignmentDevice, OptimizerUpdates) {
 TEST(AlignmentDevice, GradientsThroughActivations) {
   for (const Activation activation : all_activations())
     for (const std::int64_t size : {kSize, std::int64_t{7000}, std::int64_t{13000}})
-      expect_same(
+      expect_same_on_devices(
           [=](Device device, std::int64_t offset) {
             const Tensor y = numbers(1, -0.95, 0.95, device, offset, size),
                          d = numbers(2, -1, 1, device, offset, size);
@@ -230,7 +230,7 @@ TEST(AlignmentDevice, BiasGradientsThroughActivations) {
   for (const Activation activation : all_activations())
     for (const std::int64_t columns : {5, 8})
       for (const std::int64_t rows : {1, 7, 8, 16, 33, 64}) {
-        expect_same(
+        expect_same_on_devices(
             [=](Device device, std::int64_t offset) {
               const std::int64_t size = rows * columns;
               const Tensor y = numbers(1, -0.95, 0.95, device, offset, size),
@@ -251,7 +251,7 @@ TEST(AlignmentDevice, BiasGradientsThroughActivations) {
 }
 
 TEST(AlignmentDevice, NormsForClipping) {
-  expect_same(
+  expect_same_on_devices(
       [](Device device, std::int64_t offset) {
         const Tensor x = numbers(1, -1, 1, device, offset), scale = Tensor::zeros({1}, DType::f32, device),
                      norm = Tensor::zeros({1}, DType::f32, device);

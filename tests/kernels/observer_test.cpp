@@ -7,9 +7,12 @@
 
 #include "gpuvae/ops.h"
 #include "kernels/observer.h"
+#include "tests/devices.h"
 
 namespace gpuvae {
 namespace {
+
+using test::devices;
 
 class Record final : public kernels::KernelObserver {
  public:
@@ -21,12 +24,6 @@ class Record final : public kernels::KernelObserver {
     run();
   }
 };
-
-std::vector<Device> devices() {
-  std::vector<Device> all{Device::cpu()};
-  if (Device::cuda_count() > 0) all.push_back(Device::cuda());
-  return all;
-}
 
 // On CUDA, a product with tanh launches a second kernel, which belongs to the same call.
 TEST(ObserverDevice, SeesEachCallOnceWithItsBytesAndFlops) {

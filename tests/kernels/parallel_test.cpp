@@ -122,7 +122,10 @@ TEST_F(ThreadPool, ProductsHaveTheSameBitsForAnyNumberOfThreads) {
                            {37, 1500, 61},
                            {515, 130, 303},
                            {64, 50, 1000},
-                           {2000, 17, 200}})
+                           {2000, 17, 200},
+                           {100, 64, 128},
+                           {64, 200, 100},
+                           {20, 200, 784}})
     for (const bool transpose_a : {false, true})
       for (const bool transpose_b : {false, true}) {
         const Tensor a = random_normal({p.m * p.k}, noise, 0, 1), b = random_normal({p.k * p.n}, noise, 1, 1);
@@ -139,6 +142,45 @@ TEST_F(ThreadPool, ProductsHaveTheSameBitsForAnyNumberOfThreads) {
           if (first.empty()) first = values;
           EXPECT_EQ(values, first) << p.m << " x " << p.n << " x " << p.k << " on " << threads << " threads";
         }
+      }
+}
+
+// Products small enough for two slices, rows that do not divide evenly, and sums into c. Each element is
+// compared with a sum in double precision.
+TEST_F(ThreadPool, SlicesTogetherAreTheWholeProduct) {
+  struct Product {
+    std::int64_t m, n, k;
+  };
+  const Noise noise{.seed = 6, .purpose = RandomPurpose::test};
+  set_num_threads(2);
+  for (const Product& p :
+       {Product{100, 64, 128}, {64, 200, 100}, {20, 200, 784}, {131, 77, 90}, {67, 129, 130}, {500, 33, 65}})
+    for (const bool transpose_a : {false, true})
+      for (const bool transpose_b : {false, true}) {
+        const Tensor a = random_normal({p.m * p.k}, noise, 0, 1), b = random_normal({p.k * p.n}, noise, 1, 1);
+        Tensor c = Tensor::full({p.m, p.n}, 3);
+        kernels::GemmArgs args{.m = p.m, .n = p.n, .k = p.k, .a = a.data(), .b = b.data(), .c = c.data()};
+        args.transpose_a = transpose_a;
+        args.transpose_b = transpose_b;
+        args.accumulate = true;
+        kernels::cpu_backend().gemm(args, nullptr);
+        const std::vector<float> x = a.to_vector(), y = b.to_vector(), sums = c.to_vector();
+        double largest = 0;
+        for (std::int64_t i = 0; i < p.m; ++i)
+          for (std::int64_t j = 0; j < p.n; ++j) {
+            double sum = 3;
+            for (std::int64_t q = 0; q < p.k; ++q) {
+              const std::int64_t at_a = transpose_a ? q * p.m + i : i * p.k + q;
+              const std::int64_t at_b = transpose_b ? j * p.k + q : q * p.n + j;
+              sum += static_cast<double>(x[static_cast<std::size_t>(at_a)]) *
+                     static_cast<double>(y[static_cast<std::size_t>(at_b)]);
+            }
+            const double error =
+                std::abs(static_cast<double>(sums[static_cast<std::size_t>(i * p.n + j)]) - sum);
+            if (!(error <= largest)) largest = error;
+          }
+        EXPECT_TRUE(largest <= 1e-6 * static_cast<double>(p.k))
+            << largest << " for " << p.m << " x " << p.n << " x " << p.k;
       }
 }
 

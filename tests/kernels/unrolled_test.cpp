@@ -10,9 +10,12 @@
 
 #include "gpuvae/ops.h"
 #include "kernels/backend.h"
+#include "tests/devices.h"
 
 namespace gpuvae {
 namespace {
+
+using test::devices;
 
 using Doubles = std::vector<double>;
 
@@ -23,12 +26,6 @@ Tensor place(const Doubles& numbers, Shape shape, Device device, std::int64_t of
   const auto size = static_cast<std::int64_t>(numbers.size());
   const Tensor memory = Tensor::from(all, {size + offset}).to(DType::f32).to(device);
   return offset == 0 ? memory.reshape(shape) : memory.slice(offset, size);
-}
-
-std::vector<Device> devices() {
-  std::vector<Device> all{Device::cpu()};
-  if (Device::cuda_count() > 0) all.push_back(Device::cuda());
-  return all;
 }
 
 void expect_close(const Doubles& got, const Doubles& expected, double tolerance, const std::string& what) {

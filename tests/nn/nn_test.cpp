@@ -10,7 +10,7 @@ namespace {
 
 using Doubles = std::vector<double>;
 
-constexpr std::int64_t kRows = 9, kIn = 7, kOut = 5;
+constexpr std::int64_t kGatedRows = 9, kGatedIn = 7, kGatedOut = 5;
 
 // (x W1^T + b1) * sigmoid(x W2^T + b2), and the gradients of the sum of d * y.
 struct NaiveGated {
@@ -18,32 +18,33 @@ struct NaiveGated {
   Doubles y, d_x, d_value_weight, d_value_bias, d_gate_weight, d_gate_bias;
 
   void run() {
-    y.assign(kRows * kOut, 0);
-    d_x.assign(kRows * kIn, 0);
-    d_value_weight.assign(kOut * kIn, 0);
-    d_gate_weight.assign(kOut * kIn, 0);
-    d_value_bias.assign(kOut, 0);
-    d_gate_bias.assign(kOut, 0);
-    for (std::int64_t row = 0; row < kRows; ++row)
-      for (std::int64_t out = 0; out < kOut; ++out) run_element(row, out);
+    y.assign(kGatedRows * kGatedOut, 0);
+    d_x.assign(kGatedRows * kGatedIn, 0);
+    d_value_weight.assign(kGatedOut * kGatedIn, 0);
+    d_gate_weight.assign(kGatedOut * kGatedIn, 0);
+    d_value_bias.assign(kGatedOut, 0);
+    d_gate_bias.assign(kGatedOut, 0);
+    for (std::int64_t row = 0; row < kGatedRows; ++row)
+      for (std::int64_t out = 0; out < kGatedOut; ++out) run_element(row, out);
   }
 
  private:
   void run_element(std::int64_t row, std::int64_t out) {
     double value = value_bias[out], logit = gate_bias[out];
-    for (std::int64_t i = 0; i < kIn; ++i) {
-      value += x[row * kIn + i] * value_weight[out * kIn + i];
-      logit += x[row * kIn + i] * gate_weight[out * kIn + i];
+    for (std::int64_t i = 0; i < kGatedIn; ++i) {
+      value += x[row * kGatedIn + i] * value_weight[out * kGatedIn + i];
+      logit += x[row * kGatedIn + i] * gate_weight[out * kGatedIn + i];
     }
-    const double gate = 1 / (1 + std::exp(-logit)), gradient = d[row * kOut + out];
-    y[row * kOut + out] = value * gate;
+    const double gate = 1 / (1 + std::exp(-logit)), gradient = d[row * kGatedOut + out];
+    y[row * kGatedOut + out] = value * gate;
     const double d_value = gradient * gate, d_logit = gradient * value * gate / (1 + std::exp(logit));
     d_value_bias[out] += d_value;
     d_gate_bias[out] += d_logit;
-    for (std::int64_t i = 0; i < kIn; ++i) {
-      d_value_weight[out * kIn + i] += d_value * x[row * kIn + i];
-      d_gate_weight[out * kIn + i] += d_logit * x[row * kIn + i];
-      d_x[row * kIn + i] += d_value * value_weight[out * kIn + i] + d_logit * gate_weight[out * kIn + i];
+    for (std::int64_t i = 0; i < kGatedIn; ++i) {
+      d_value_weight[out * kGatedIn + i] += d_value * x[row * kGatedIn + i];
+      d_gate_weight[out * kGatedIn + i] += d_logit * x[row * kGatedIn + i];
+      d_x[row * kGatedIn + i] +=
+          d_value * value_weight[out * kGatedIn + i] + d_logit * gate_weight[out * kGatedIn + i];
     }
   }
 };
@@ -63,9 +64,9 @@ Tensor draws(Shape shape, std::uint64_t seed, Device device) {
 TEST(LayersDevice, GatedLinearMatchesPlainLoops) {
   for (const Device device : {Device::cpu(), Device::best()}) {
     const Initializer initializer{.bias_std = 0.5, .seed = 3};
-    const GatedLinear layer("gated", kIn, kOut, initializer, device);
-    const Variable x(draws({kRows, kIn}, 1, device), true);
-    const Tensor d = draws({kRows, kOut}, 2, device);
+    const GatedLinear layer("gated", kGatedIn, kGatedOut, initializer, device);
+    const Variable x(draws({kGatedRows, kGatedIn}, 1, device), true);
+    const Tensor d = draws({kGatedRows, kGatedOut}, 2, device);
     const Variable y = layer(x);
     sum(y * d).backward();
 

@@ -6,11 +6,12 @@
 
 #include "gpuvae/error.h"
 #include "gpuvae/ops.h"
+#include "tests/special_values.h"
 
 namespace gpuvae {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+using test::kInfinity;
 
 Tensor row(const std::vector<float>& values, Device device = Device::cpu()) {
   return Tensor::from(values, {1, static_cast<std::int64_t>(values.size())}, device);

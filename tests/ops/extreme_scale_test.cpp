@@ -14,13 +14,13 @@ namespace {
 
 using Real = long double;
 
-struct Place {
+struct Format {
   Device device;
   DType dtype;
   double tolerance;
 };
-std::vector<Place> places() {
-  std::vector<Place> all{{Device::cpu(), DType::f64, 1e-12}, {Device::cpu(), DType::f32, 4e-5}};
+std::vector<Format> formats() {
+  std::vector<Format> all{{Device::cpu(), DType::f64, 1e-12}, {Device::cpu(), DType::f32, 4e-5}};
   if (Device::cuda_count() > 0) all.push_back({Device::cuda(), DType::f32, 4e-5});
   return all;
 }
@@ -33,16 +33,16 @@ double smallest(DType t) {
 }
 bool fits(Real x, DType t) { return std::fabs(x) <= Real(largest(t)); }
 
-Variable variable(const std::vector<double>& values, Shape shape, const Place& p,
+Variable variable(const std::vector<double>& values, Shape shape, const Format& p,
                   bool differentiable = true) {
   return Variable(Tensor::from(values, shape).to(p.dtype).to(p.device), differentiable);
 }
 // Rounds a number to the data type.
-Real rounded(double x, const Place& p) { return p.dtype == DType::f64 ? x : double{static_cast<float>(x)}; }
+Real rounded(double x, const Format& p) { return p.dtype == DType::f64 ? x : double{static_cast<float>(x)}; }
 
 // `terms` is the magnitude of the terms of which `expected` is a difference. Their rounding errors remain
 // when the terms cancel.
-void expect_close(double got, Real expected, const Place& p, const std::string& what, Real terms = 0) {
+void expect_close(double got, Real expected, const Format& p, const std::string& what, Real terms = 0) {
   if (!fits(expected, p.dtype)) {
     EXPECT_TRUE(std::isinf(got) && (got > 0) == (expected > 0))
         << what << ": " << got << ", expected infinity, because the type cannot hold "
@@ -75,20 +75,20 @@ std::vector<double> scales(PosteriorScale scale) {
 const PosteriorScale kScales[] = {PosteriorScale::log_variance, PosteriorScale::log_sigma,
                                   PosteriorScale::softplus};
 
-std::string text(const char* what, const Place& p, PosteriorScale scale, double s) {
+std::string text(const char* what, const Format& p, PosteriorScale scale, double s) {
   return std::string(what) + " " + std::string(name(p.dtype)) + " on " + p.device.text() + ", " +
          std::string(name(scale)) + " " + std::to_string(s);
 }
 
-void for_all(const std::function<void(const Place&, PosteriorScale, double)>& body) {
-  for (const Place& p : places())
+void for_all(const std::function<void(const Format&, PosteriorScale, double)>& body) {
+  for (const Format& p : formats())
     for (const PosteriorScale scale : kScales)
       for (const double s : scales(scale)) body(p, scale, s);
 }
 
 TEST(ExtremesDevice, DrawsOfAnyScale) {
   const double mean = 0.5;
-  for_all([&](const Place& p, PosteriorScale scale, double s) {
+  for_all([&](const Format& p, PosteriorScale scale, double s) {
     const Sigma sigma = sigma_of(scale, rounded(s, p));
     for (const double epsilon : {1.0, -0.3, 0.0})
       for (const double noise_std : {1.0, 0.0}) {
@@ -116,7 +116,7 @@ TEST(ExtremesDevice, DrawsOfAnyScale) {
 
 TEST(ExtremesDevice, KlOfAnyScale) {
   const double mean = -0.75;
-  for_all([&](const Place& p, PosteriorScale scale, double s) {
+  for_all([&](const Format& p, PosteriorScale scale, double s) {
     const Sigma sigma = sigma_of(scale, rounded(s, p));
     const Real kl = (sigma.sigma * sigma.sigma + mean * mean - 1) / 2 - sigma.log_sigma;
     const auto q = diagonal_gaussian({scale});
@@ -147,7 +147,7 @@ TEST(ExtremesDevice, KlOfAnyScale) {
 // sample_posterior_with_kl() with an infinite KL divergence whose weight is 0, either in the operation or in
 // the backward pass.
 TEST(ExtremesDevice, AnInfiniteKlWithZeroWeightIsIgnored) {
-  for (const Place& p : places())
+  for (const Format& p : formats())
     for (const double weight : {0.0, 1.0}) {
       const double s = p.dtype == DType::f64 ? 1000 : 120;
       const Variable params = variable({0.5, s}, {1, 2}, p);
@@ -164,7 +164,7 @@ TEST(ExtremesDevice, AnInfiniteKlWithZeroWeightIsIgnored) {
 }
 
 TEST(ExtremesDevice, DensitiesOfAnyScale) {
-  for_all([&](const Place& p, PosteriorScale scale, double s) {
+  for_all([&](const Format& p, PosteriorScale scale, double s) {
     const Sigma sigma = sigma_of(scale, rounded(s, p));
     const auto q = diagonal_gaussian({scale});
     for (const double z : {0.25, 1.25}) {
@@ -190,7 +190,7 @@ struct MixtureReference {
   bool finite = true;
 };
 MixtureReference mixture_reference(Real z, const std::vector<double>& params, const std::vector<double>& logs,
-                                   PosteriorScale scale, const Place& p) {
+                                   PosteriorScale scale, const Format& p) {
   Real terms[2], u[2];
   Sigma sigmas[2];
   MixtureReference r;
@@ -214,7 +214,7 @@ MixtureReference mixture_reference(Real z, const std::vector<double>& params, co
 
 TEST(ExtremesDevice, MixturesWithAComponentOfAnyScale) {
   const std::vector<double> logs{std::log(0.75), std::log(0.25)};
-  for_all([&](const Place& p, PosteriorScale scale, double s) {
+  for_all([&](const Format& p, PosteriorScale scale, double s) {
     const double unit = scale == PosteriorScale::softplus ? 0.5413 : 0;  // gives sigma = 1
     const std::vector<double> params{0.25, s, -0.5, unit};
     for (const double z : {0.25, 1.25, -3.0})
@@ -229,7 +229,7 @@ TEST(ExtremesDevice, MixturesWithAComponentOfAnyScale) {
         expect_close(density.value().item(), expected.value, p, what);
         sum(density).backward();
         // These are sums of terms with different signs.
-        Place loose = p;
+        Format loose = p;
         loose.tolerance *= 10;
         expect_close(at.grad().item(), expected.z, loose, what + ", slope of z");
         for (std::size_t i = 0; i < 4; ++i)
@@ -246,7 +246,7 @@ TEST(ExtremesDevice, MixturesWithAComponentOfAnyScale) {
 // elsewhere.
 TEST(ExtremesDevice, GaussianLikelihoodsOfAnyScale) {
   const GaussianOptions options{.sigmoid_mean = false, .low = -250, .high = 250};
-  for (const Place& p : places())
+  for (const Format& p : formats())
     for (const double v : {-300.0, -250.0, -180.0, -100.0, -40.0, 0.0, 40.0, 100.0, 180.0, 300.0})
       for (const double target : {0.0, 1e-12, 0.75}) {
         const Real clipped = std::fmin(std::fmax(v, -250), 250), d = -rounded(target, p),
@@ -274,7 +274,7 @@ TEST(ExtremesDevice, GaussianLikelihoodsOfAnyScale) {
 }
 
 TEST(ExtremesDevice, NanScalesPropagate) {
-  for (const Place& p : places())
+  for (const Format& p : formats())
     for (const PosteriorScale scale : kScales) {
       const Variable params = variable({0.5, NAN}, {1, 2}, p);
       PosteriorOptions o{.scale = scale};

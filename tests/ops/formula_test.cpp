@@ -7,11 +7,12 @@
 #include <limits>
 
 #include "gpuvae/ops.h"
+#include "tests/special_values.h"
 
 namespace gpuvae {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+using test::kInfinity;
 
 struct Kind {
   Device device;

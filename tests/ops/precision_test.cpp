@@ -6,15 +6,12 @@
 #include "gpuvae/error.h"
 #include "gpuvae/vae.h"
 #include "kernels/backend.h"
+#include "tests/devices.h"
 
 namespace gpuvae {
 namespace {
 
-std::vector<Device> devices() {
-  std::vector<Device> all = {Device::cpu()};
-  if (Device::cuda_count() > 0) all.push_back(Device::cuda());
-  return all;
-}
+using test::devices;
 
 constexpr std::int64_t kRows = 64, kIn = 96, kOut = 80;
 

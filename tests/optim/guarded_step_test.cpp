@@ -5,12 +5,14 @@
 #include <limits>
 
 #include "gpuvae/optim.h"
+#include "tests/special_values.h"
 #include "tests/temporary_folder.h"
 
 namespace gpuvae {
 namespace {
 
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN(), kInf = std::numeric_limits<float>::infinity();
+using test::kInfinity;
+using test::kNan;
 
 struct Guarded {
   Guarded(Device device, const OptimizerOptions& options)
@@ -59,11 +61,11 @@ TEST_P(UpdateKinds, ChangeNothingIfAGradientOrALossIsNotFinite) {
       EXPECT_EQ(run.state(), plain.state()) << "a guard must not change the bits of an update";
       const std::vector<float> before = run.state();
       EXPECT_FALSE(run.step({0.1f, kNan, 0.03f}));
-      EXPECT_FALSE(run.step({0.1f, kInf, 0.03f}));
-      EXPECT_FALSE(run.step({-kInf, kInf, 0.03f}));
+      EXPECT_FALSE(run.step({0.1f, kInfinity, 0.03f}));
+      EXPECT_FALSE(run.step({-kInfinity, kInfinity, 0.03f}));
       EXPECT_FALSE(run.step(good, kNan));
-      EXPECT_FALSE(run.step(good, 1, kInf));
-      EXPECT_FALSE(run.step(good, kInf, -kInf));
+      EXPECT_FALSE(run.step(good, 1, kInfinity));
+      EXPECT_FALSE(run.step(good, kInfinity, -kInfinity));
       EXPECT_FALSE(run.step({0.1f, 3e19f, 0.03f})) << "the square is infinite";
       EXPECT_EQ(run.state(), before);
     }
@@ -81,7 +83,7 @@ TEST(GuardedUpdateOnDevice, ClipsBeforeItDecides) {
     EXPECT_TRUE(run.step({0, 3e25f, 4e25f}));
     EXPECT_NEAR(run.weight.value().to_vector()[1], -1.25 - 0.3, 1e-6);
     EXPECT_NEAR(run.weight.value().to_vector()[2], 2 - 0.4, 1e-6);
-    EXPECT_FALSE(run.step({0, kInf, 1}));
+    EXPECT_FALSE(run.step({0, kInfinity, 1}));
     EXPECT_FALSE(run.step({0, kNan, 1}));
     EXPECT_NEAR(run.weight.value().to_vector()[2], 2 - 0.4, 1e-6);
   }
@@ -91,7 +93,7 @@ TEST(GuardedUpdateOnDevice, FindsNonFiniteWeightsAndStates) {
   for (const Device device : {Device::cpu(), Device::best()}) {
     Guarded run(device, AdamOptions{});
     EXPECT_TRUE(run.optimizer.is_finite());
-    for (const float bad : {kNan, kInf, -kInf}) {
+    for (const float bad : {kNan, kInfinity, -kInfinity}) {
       for (const Tensor& t : {run.weight.value(), run.optimizer.state1(), run.optimizer.state2()}) {
         const Tensor good = t.clone();
         t.slice(1, 1).fill(bad);

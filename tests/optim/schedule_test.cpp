@@ -12,25 +12,17 @@
 #include "gpuvae/train.h"
 #include "kernels/backend.h"
 #include "tests/temporary_folder.h"
+#include "tests/train/places.h"
+#include "tests/train/small_run.h"
 
 namespace gpuvae {
 namespace {
 
+using test::all_places;
+using test::byte_images;
 using test::error_of;
+using test::small_model;
 using test::TemporaryFolder;
-
-Dataset images(std::int64_t count, Device device) {
-  std::vector<std::uint8_t> bytes;
-  for (std::int64_t i = 0; i < count * 16; ++i) bytes.push_back(static_cast<std::uint8_t>(i * i * 7 / 16));
-  return {4, 4, Tensor::from(bytes, {count, 16}).to(device), {}};
-}
-
-VaeOptions small_model() {
-  VaeOptions o;
-  o.features = 16;
-  o.encoder_widths = {8};
-  return o;
-}
 
 // A run on 43 images: an epoch has six steps, and the last step has three images.
 struct ScheduledRun {
@@ -38,7 +30,7 @@ struct ScheduledRun {
                         OptimizerKind kind = OptimizerKind::adam)
       : model(small_model(), device),
         optimizer(model.parameters(), OptimizerOptions::defaults(kind)),
-        trainer(model, optimizer, images(43, device), images(10, device), [&] {
+        trainer(model, optimizer, byte_images(43, device), byte_images(10, device), [&] {
           TrainOptions o;
           o.batch_size = 8;
           o.executor = executor;
@@ -60,15 +52,6 @@ struct ScheduledRun {
 };
 
 const CosineSchedule kCosine{.total_steps = 18, .warmup_steps = 4, .final_factor = 0.01};
-
-std::vector<std::pair<Device, Executor>> places() {
-  std::vector<std::pair<Device, Executor>> all = {{Device::cpu(), Executor::eager}};
-  if (Device::cuda_count() > 0)
-    for (const Executor e : {Executor::eager, Executor::graph, Executor::fused})
-      if (e != Executor::fused || Device::cuda().backend().fused_step_unavailable().empty())
-        all.emplace_back(Device::cuda(), e);
-  return all;
-}
 
 TEST(Schedule, FactorsMatchTheFormulas) {
   EXPECT_EQ(ConstantSchedule{}(1000), 1);
@@ -100,7 +83,7 @@ TEST(Schedule, ErrorsNameTheProblem) {
 
 // A schedule must give the same bits as a learning rate that is set manually before every step.
 TEST(TrainerSchedule, GivesEveryStepItsLearningRate) {
-  for (const auto& [device, executor] : places())
+  for (const auto& [device, executor] : all_places())
     for (const OptimizerKind kind : {OptimizerKind::adam, OptimizerKind::sgd, OptimizerKind::adamw}) {
       SCOPED_TRACE(device.text() + " " + std::string(name(executor)) + " " + std::string(name(kind)));
       ScheduledRun scheduled(device, executor, kCosine, kind), by_hand(device, executor, {}, kind),
@@ -125,7 +108,7 @@ TEST(TrainerSchedule, GivesEveryStepItsLearningRate) {
 TEST(TrainerSchedule, IsTheSameOnEveryExecutor) {
   if (Device::cuda_count() == 0) GTEST_SKIP() << "no GPU";
   std::vector<float> eager;
-  for (const auto& [device, executor] : places()) {
+  for (const auto& [device, executor] : all_places()) {
     if (device.is_cpu()) continue;
     ScheduledRun run(device, executor, kCosine);
     for (int epoch = 0; epoch < 3; ++epoch) {
@@ -145,7 +128,7 @@ TEST(TrainerSchedule, IsTheSameOnEveryExecutor) {
 TEST(TrainerSchedule, ResumesInTheMiddleBitForBit) {
   const TemporaryFolder folder;
   const std::filesystem::path file = folder.path() / "checkpoint.safetensors";
-  for (const auto& [device, executor] : places()) {
+  for (const auto& [device, executor] : all_places()) {
     SCOPED_TRACE(device.text() + " " + std::string(name(executor)));
     ScheduledRun straight(device, executor, kCosine), first(device, executor, kCosine),
         second(device, executor, kCosine);
@@ -166,7 +149,7 @@ TEST(TrainerSchedule, ResumesInTheMiddleBitForBit) {
 
 // The optimiser's count of updates may differ from the trainer's count of steps.
 TEST(TrainerSchedule, UsesTheTrainersStepCount) {
-  for (const auto& [device, executor] : places()) {
+  for (const auto& [device, executor] : all_places()) {
     ScheduledRun used(device, executor, kCosine, OptimizerKind::sgd),
         fresh(device, executor, kCosine, OptimizerKind::sgd);
     for (int i = 0; i < 4; ++i) {
@@ -268,10 +251,10 @@ TEST(TrainerOptimizer, AnOptimiserOfAnotherModelIsAnError) {
   Vae model(small_model(), Device::cpu()), other(small_model(), Device::cpu());
   Optimizer optimizer(other.parameters(), {});
   EXPECT_EQ(
-      error_of([&] { Trainer(model, optimizer, images(10, Device::cpu()), {}, {.batch_size = 5}); }),
+      error_of([&] { Trainer(model, optimizer, byte_images(10, Device::cpu()), {}, {.batch_size = 5}); }),
       "[train] expected an optimiser of this model's parameters, got one of 8 variables, 0 of which belong "
       "to the model");
-  Trainer(other, optimizer, images(10, Device::cpu()), {}, {.batch_size = 5});
+  Trainer(other, optimizer, byte_images(10, Device::cpu()), {}, {.batch_size = 5});
   std::vector<Parameter> both = model.parameters();
   for (const Parameter& p : both) EXPECT_FALSE(optimizer.updates(p.variable)) << p.name;
   for (const Parameter& p : other.parameters()) EXPECT_TRUE(optimizer.updates(p.variable)) << p.name;
@@ -285,7 +268,7 @@ TEST(TrainerOptimizer, AnOptimiserOfSomeParametersLeavesTheOthersUnchanged) {
   some.erase(some.begin());
   const std::vector<float> bias = some[0].variable.value().to_vector();
   Optimizer optimizer(some, {});
-  Trainer(model, optimizer, images(10, Device::cpu()), {}, {.batch_size = 5}).run_epoch();
+  Trainer(model, optimizer, byte_images(10, Device::cpu()), {}, {.batch_size = 5}).run_epoch();
   EXPECT_EQ(model.parameters()[0].variable.value().to_vector(), encoder);
   EXPECT_NE(model.parameters()[1].variable.value().to_vector(), bias);
 }
@@ -354,7 +337,7 @@ TEST(OptimizerOwnership, ModelsCreatedFromTheSameOptionsShareNothing) {
       const auto before = all(second);
       EXPECT_EQ(all(first), before);
       EXPECT_EQ(all(third), before);
-      Trainer(first, a, images(10, Device::cpu()), {}, {.batch_size = 5}).run_epoch();
+      Trainer(first, a, byte_images(10, Device::cpu()), {}, {.batch_size = 5}).run_epoch();
       const auto after = all(first);
       for (std::size_t i = 0; i < before.size(); ++i) EXPECT_NE(after[i], before[i]) << i;
       EXPECT_EQ(all(second), before);

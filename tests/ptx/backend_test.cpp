@@ -18,9 +18,12 @@
 #include "gpuvae/train.h"
 #include "kernels/backend.h"
 #include "src/train/fused_step.h"
+#include "tests/train/small_run.h"
 
 namespace gpuvae {
 namespace {
+
+using test::small_model;
 
 TEST(EmulatedBackend, ForeignStreamsAreUsed) {
   cudaStream_t stream = nullptr;
@@ -83,13 +86,6 @@ TEST(EmulatedBackend, ForeignMemoryIsViewed) {
 
 // One read-back synchronises the host twice: in a blocking copy to pageable memory, and in the wait after it.
 constexpr std::uint64_t kOneReadBack = 2;
-
-VaeOptions small_model() {
-  VaeOptions o;
-  o.features = 16;
-  o.encoder_widths = {8};
-  return o;
-}
 
 struct SmallTraining {
   explicit SmallTraining(Executor executor, Device cuda = Device::cuda())

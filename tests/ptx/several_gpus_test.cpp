@@ -31,11 +31,11 @@ int current_device() {
 }
 
 // Trains a small model for two epochs, and keeps the loss of the second and the name of the executor.
-struct SmallTraining {
+struct DigitTraining {
   double loss = 0;
   std::string executor;
 
-  SmallTraining(Device device, Executor how) {
+  DigitTraining(Device device, Executor how) {
     VaeOptions options;
     options.features = 784;
     options.encoder_widths = {8};
@@ -65,9 +65,9 @@ TEST_F(TwoGpus, TheSecondAloneLeavesTheFirstWithoutContext) {
   const Device second = Device::cuda(1);
   EXPECT_TRUE(emulator::has_context(1));
   EXPECT_NE(second.description(), "");
-  const double loss = SmallTraining(second, Executor::eager).loss;
-  EXPECT_EQ(SmallTraining(second, Executor::graph).loss, loss);
-  EXPECT_NEAR(SmallTraining(second, Executor::fused).loss, loss, 1e-3 * loss);
+  const double loss = DigitTraining(second, Executor::eager).loss;
+  EXPECT_EQ(DigitTraining(second, Executor::graph).loss, loss);
+  EXPECT_NEAR(DigitTraining(second, Executor::fused).loss, loss, 1e-3 * loss);
   {
     const Stream stream(second);
     const StreamGuard guard(stream);
@@ -92,7 +92,7 @@ TEST_F(TwoGpus, TheCallersDeviceStaysCurrent) {
     for (const int used : {0, 1}) {
       const Device device = Device::cuda(used);
       EXPECT_EQ(Tensor::full({3}, 2, DType::f32, device).to_vector(), (std::vector<float>{2, 2, 2}));
-      SmallTraining(device, Executor::graph);
+      DigitTraining(device, Executor::graph);
       release_unused_memory(device);
       EXPECT_EQ(current_device(), current);
       EXPECT_THROW(device.backend().allocate(std::size_t{1} << 50), Error);
@@ -116,7 +116,7 @@ TEST(BuiltForAnotherArchitecture, RunsWithTheAvailableKernels) {
   const bool old = is_set("PTX_TARGETS", "75");
   if (!old && !is_set("PTX_TARGETS", "80")) GTEST_SKIP() << "the build has kernels for this device";
   const Device cuda = Device::cuda();
-  const SmallTraining automatic(cuda, Executor::automatic), eager(cuda, Executor::eager);
+  const DigitTraining automatic(cuda, Executor::automatic), eager(cuda, Executor::eager);
   EXPECT_NEAR(automatic.loss, eager.loss, 1e-3 * eager.loss);
   EXPECT_LT(automatic.loss, 543) << "784 log 2 is the loss of an untrained model";
   if (!old) {
@@ -130,7 +130,7 @@ TEST(BuiltForAnotherArchitecture, RunsWithTheAvailableKernels) {
             "tensor cores for TF32";
   EXPECT_EQ(automatic.executor, "graph: 5 steps per launch; not fused: " + why);
   try {
-    SmallTraining(cuda, Executor::fused);
+    DigitTraining(cuda, Executor::fused);
     ADD_FAILURE() << "the fused step ran although the build has no kernel for it";
   } catch (const Error& e) {
     EXPECT_NE(std::string(e.what()).find(why), std::string::npos) << e.what();

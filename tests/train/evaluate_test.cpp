@@ -9,15 +9,15 @@
 namespace gpuvae {
 namespace {
 
-constexpr int kPixels = 3;
-constexpr double kWeight[kPixels] = {0.4, -0.2, 0.3}, kBias[kPixels] = {0.5, 0.4, 0.3}, kSigma = 0.25;
+constexpr int kObserved = 3;
+constexpr double kWeight[kObserved] = {0.4, -0.2, 0.3}, kBias[kObserved] = {0.5, 0.4, 0.3}, kSigma = 0.25;
 
 // The model x = w z + b + sigma e with one latent dimension. All its distributions have closed forms (Bishop,
 // PRML, section 12.2).
 struct LinearGaussian {
   VaeOptions options = [] {
     VaeOptions o;
-    o.features = kPixels;
+    o.features = kObserved;
     o.latent = 1;
     o.encoder_widths = {};
     o.likelihood = fixed_gaussian_likelihood(kSigma, false);
@@ -29,9 +29,9 @@ struct LinearGaussian {
   // The encoder returns the true posterior, shifted and widened.
   explicit LinearGaussian(double shift = 0, double wider = 1) {
     double offset = 0;
-    std::vector<float> encode(2 * kPixels, 0.0f), weight, bias;
-    for (int i = 0; i < kPixels; ++i) precision += kWeight[i] * kWeight[i] / (kSigma * kSigma);
-    for (int i = 0; i < kPixels; ++i) {
+    std::vector<float> encode(2 * kObserved, 0.0f), weight, bias;
+    for (int i = 0; i < kObserved; ++i) precision += kWeight[i] * kWeight[i] / (kSigma * kSigma);
+    for (int i = 0; i < kObserved; ++i) {
       const double gain = kWeight[i] / (kSigma * kSigma) / precision;
       encode[i] = static_cast<float>(gain);
       offset -= gain * kBias[i];
@@ -53,27 +53,27 @@ struct LinearGaussian {
   static double nll(const std::vector<float>& x) {
     const double s2 = kSigma * kSigma;
     double ww = 0, wd = 0, dd = 0;
-    for (int i = 0; i < kPixels; ++i) {
+    for (int i = 0; i < kObserved; ++i) {
       const double d = x[i] - kBias[i];
       ww += kWeight[i] * kWeight[i];
       wd += kWeight[i] * d;
       dd += d * d;
     }
-    const double log_determinant = kPixels * std::log(s2) + std::log(1 + ww / s2);
+    const double log_determinant = kObserved * std::log(s2) + std::log(1 + ww / s2);
     const double quadratic = dd / s2 - wd * wd / (s2 * s2) / (1 + ww / s2);
-    return 0.5 * (kPixels * std::log(2 * M_PI) + log_determinant + quadratic);
+    return 0.5 * (kObserved * std::log(2 * M_PI) + log_determinant + quadratic);
   }
 };
 
 Dataset points(std::int64_t count) {
-  const std::vector<float> x = random_uniform({count, kPixels}, {.seed = 9}, 0, 1).to_vector();
-  return {1, kPixels, Tensor::from(x, {count, kPixels}, Device::best()), {}};
+  const std::vector<float> x = random_uniform({count, kObserved}, {.seed = 9}, 0, 1).to_vector();
+  return {1, kObserved, Tensor::from(x, {count, kObserved}, Device::best()), {}};
 }
 double exact_nll(const Dataset& images) {
   const std::vector<float> x = images.examples.to_vector();
   double sum = 0;
-  for (std::size_t i = 0; i < x.size(); i += kPixels)
-    sum += LinearGaussian::nll({x.begin() + i, x.begin() + i + kPixels});
+  for (std::size_t i = 0; i < x.size(); i += kObserved)
+    sum += LinearGaussian::nll({x.begin() + i, x.begin() + i + kObserved});
   return sum / static_cast<double>(images.count());
 }
 
@@ -122,9 +122,9 @@ TEST(Evaluation, StatisticsMatchAKnownPosterior) {
   const LatentStatistics s = latent_statistics(exact.model, images, {});
   const std::vector<float> x = images.examples.to_vector();
   double sum = 0, squares = 0, kl = 0;
-  for (std::size_t i = 0; i < x.size(); i += kPixels) {
+  for (std::size_t i = 0; i < x.size(); i += kObserved) {
     double mean = 0;
-    for (int p = 0; p < kPixels; ++p)
+    for (int p = 0; p < kObserved; ++p)
       mean += kWeight[p] / (kSigma * kSigma) / exact.precision * (x[i + p] - kBias[p]);
     sum += mean / 3000;
     squares += mean * mean / 3000;
@@ -137,7 +137,7 @@ TEST(Evaluation, StatisticsMatchAKnownPosterior) {
   EXPECT_EQ(s.active_units, 1);
   EXPECT_FALSE(s.collapsed());
   // The decoded means are w z + b.
-  EXPECT_NEAR(s.decoded_stddev, std::sqrt(variance) * (0.4 + 0.2 + 0.3) / kPixels, 1e-4);
+  EXPECT_NEAR(s.decoded_stddev, std::sqrt(variance) * (0.4 + 0.2 + 0.3) / kObserved, 1e-4);
   // The means are nearly normal, so I(x; z) is about that of a Gaussian channel: half the log of the total
   // variance over the noise variance.
   EXPECT_NEAR(s.mutual_information, 0.5 * std::log(1 + variance * exact.precision), 0.05);

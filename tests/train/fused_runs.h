@@ -122,7 +122,12 @@ inline Outcome fused(const Plan& p, int epochs) {
     factors = factors.to(device);
   }
   for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(epochs) * clock.steps_per_epoch; ++i)
-    step.enqueue({clock, clock, p.train.batch_size, run, factors});
+    step.enqueue({.clock = clock,
+                  .updates = clock,
+                  .number = i,
+                  .rows = p.train.batch_size,
+                  .state = run,
+                  .factors = factors});
   Outcome out;
   out.totals = read(state);
   out.parameters = all_parameters(model);

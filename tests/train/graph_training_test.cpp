@@ -11,6 +11,7 @@
 #include "kernels/backend.h"
 #include "src/train/executor.h"
 #include "tests/error_message.h"
+#include "tests/train/small_run.h"
 
 namespace gpuvae {
 namespace {
@@ -55,11 +56,7 @@ struct Training {
           o.executor = executor;
           return o;
         }()) {}
-  static Dataset images(std::int64_t count) {
-    std::vector<std::uint8_t> bytes;
-    for (std::int64_t i = 0; i < count * 16; ++i) bytes.push_back(static_cast<std::uint8_t>(i * i * 7 / 16));
-    return {4, 4, Tensor::from(bytes, {count, 16}), {}};
-  }
+  static Dataset images(std::int64_t count) { return test::byte_images(count, Device::cpu()); }
   std::vector<float> parameters() {
     std::vector<float> all;
     for (const Parameter& p : model.parameters())
@@ -72,7 +69,7 @@ struct Training {
   Trainer trainer;
 };
 
-void expect_same(const EpochResult& a, const EpochResult& b) {
+void expect_same_results(const EpochResult& a, const EpochResult& b) {
   EXPECT_EQ(a.train.reconstruction, b.train.reconstruction);
   EXPECT_EQ(a.train.kl, b.train.kl);
   EXPECT_EQ(a.validation.loss, b.validation.loss);
@@ -100,7 +97,7 @@ TEST_F(GraphTraining, EqualsEagerTrainingBitForBit) {
     SCOPED_TRACE(c.name);
     Training eager(c, Executor::eager), graph(c, Executor::graph);
     for (int epoch = 0; epoch < 3; ++epoch) {
-      expect_same(eager.trainer.run_epoch(), graph.trainer.run_epoch());
+      expect_same_results(eager.trainer.run_epoch(), graph.trainer.run_epoch());
       EXPECT_EQ(eager.optimizer.steps(), graph.optimizer.steps());
     }
     EXPECT_EQ(eager.parameters(), graph.parameters());
@@ -144,7 +141,7 @@ TEST_F(GraphTraining, RunsOnTheCallersStream) {
   for (int epoch = 0; epoch < 3; ++epoch) {
     const Stream mine(Device::cuda());  // a different stream in every epoch
     const StreamGuard on(mine);
-    expect_same(there.trainer.run_epoch(), here.trainer.run_epoch());
+    expect_same_results(there.trainer.run_epoch(), here.trainer.run_epoch());
   }
 }
 

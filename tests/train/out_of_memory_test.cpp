@@ -60,14 +60,14 @@ std::vector<float> train(Device device, Executor executor) {
   return all;
 }
 
-struct Place {
+struct FailingPlace {
   Device device;
   Executor executor;
   int stride;  // every how many allocations one fails; the emulated device is slow
 };
 
 TEST(OutOfMemory, AFailureAtAnyAllocationOfARunLeavesNothingBehind) {
-  std::vector<Place> places{{Device::cpu(), Executor::eager, 1}};
+  std::vector<FailingPlace> places{{Device::cpu(), Executor::eager, 1}};
   if (Device::cuda_count() > 0) {
     places.push_back({Device::cuda(), Executor::eager, 9});
     places.push_back({Device::cuda(), Executor::graph, 9});

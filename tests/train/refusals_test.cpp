@@ -9,45 +9,41 @@
 #include "gpuvae/evaluate.h"
 #include "gpuvae/train.h"
 #include "tests/temporary_folder.h"
+#include "tests/train/small_run.h"
 
 namespace gpuvae {
 namespace {
 
+using test::byte_images;
 using test::error_of;
 using test::TemporaryFolder;
 
-Dataset images(std::int64_t count, std::int64_t features = 16) {
-  std::vector<std::uint8_t> bytes;
-  for (std::int64_t i = 0; i < count * features; ++i)
-    bytes.push_back(static_cast<std::uint8_t>(i * i * 7 / 16));
-  return {1, static_cast<int>(features), Tensor::from(bytes, {count, features}), {}};
-}
+Dataset rows(std::int64_t count, int features = 16) { return byte_images(count, Device::cpu(), 1, features); }
 
-struct TrainingRun {
-  explicit TrainingRun(const TrainOptions& options = {.batch_size = 10},
-                       std::int64_t validation_features = 16)
-      : trainer(model, adam, images(40), images(10, validation_features), options) {}
+struct RefusedRun {
+  explicit RefusedRun(const TrainOptions& options = {.batch_size = 10}, int validation_features = 16)
+      : trainer(model, adam, rows(40), rows(10, validation_features), options) {}
   Vae model{{.features = 16, .encoder_widths = {8}}, Device::cpu()};
   Adam adam{model.parameters(), {.learning_rate = 1e-3}};
   Trainer trainer;
 };
 
 TEST(TrainerRefusals, NegativeEpochs) {
-  TrainingRun run;
+  RefusedRun run;
   EXPECT_EQ(error_of([&] { run.trainer.resume_after(-1); }),
             "[resume_after] expected 0 or more epochs, got -1");
   EXPECT_EQ(run.trainer.steps_done(), 0u);
 }
 
 TEST(TrainerRefusals, UnusableDataAndInvalidBeta) {
-  EXPECT_EQ(error_of([] { TrainingRun({.batch_size = 10}, 15); }),
+  EXPECT_EQ(error_of([] { RefusedRun({.batch_size = 10}, 15); }),
             "[train] expected validation examples of 16 features, got 15");
   EXPECT_EQ(error_of([] {
-              TrainingRun run;
+              RefusedRun run;
               Trainer(run.model, run.adam, Dataset{}, Dataset{}, {});
             }),
             "[train] expected training examples, got none");
-  EXPECT_EQ(error_of([] { TrainingRun({.batch_size = 10, .beta = NAN}); }),
+  EXPECT_EQ(error_of([] { RefusedRun({.batch_size = 10, .beta = NAN}); }),
             "[train] expected a finite beta, got nan");
 }
 
@@ -59,7 +55,7 @@ TEST(TrainerSteps, GradientsOfOtherParametersDoNotAccumulate) {
     (p.name.starts_with("encoder") ? encoder : others).push_back(p);
   ASSERT_FALSE(encoder.empty() || others.empty());
   SGD still(encoder, {.learning_rate = 1e-30});
-  Trainer trainer(model, still, images(40), {}, {.batch_size = 40, .frozen_noise = true});
+  Trainer trainer(model, still, rows(40), {}, {.batch_size = 40, .frozen_noise = true});
   trainer.run_steps(1);
   const std::vector<float> first = others[0].variable.grad().to_vector();
   trainer.run_steps(2);
@@ -69,7 +65,7 @@ TEST(TrainerSteps, GradientsOfOtherParametersDoNotAccumulate) {
 }
 
 TEST(TrainerSteps, AnyNumberOfStepsCanBeRequested) {
-  TrainingRun run;
+  RefusedRun run;
   run.trainer.on_steps(
       1, [](const StepReport& r) { return r.step >= 6 ? TrainControl::stop : TrainControl::proceed; });
   EXPECT_EQ(run.trainer.run_steps(3).steps, 3u);
@@ -79,7 +75,7 @@ TEST(TrainerSteps, AnyNumberOfStepsCanBeRequested) {
 }
 
 TEST(TrainerSteps, ReportsTheLearningRateThatWasUsed) {
-  TrainingRun run;
+  RefusedRun run;
   run.trainer.on_steps(2, [&](const StepReport&) {
     run.adam.set_learning_rate(run.adam.learning_rate() / 10);
     return TrainControl::proceed;
@@ -101,7 +97,7 @@ TEST(TrainerSteps, CallTheScheduleOnlyForStepsThatRun) {
     ++calls;
     return step < 3 ? 1.0 : NAN;
   };
-  TrainingRun run(options);
+  RefusedRun run(options);
   run.trainer.run_steps(2);
   EXPECT_EQ(run.trainer.steps_done(), 2u);
   EXPECT_EQ(calls, 2);
@@ -111,7 +107,7 @@ TEST(TrainerSteps, CallTheScheduleOnlyForStepsThatRun) {
 
 TEST(Checkpoint, RefusesNegativeEpochsAndStoresTheLargestCount) {
   const TemporaryFolder folder;
-  TrainingRun run;
+  RefusedRun run;
   EXPECT_EQ(error_of([&] { save_checkpoint(folder / "c", run.model.parameters(), run.adam, -1); }),
             "[save_checkpoint] expected 0 or more epochs, got -1");
   EXPECT_FALSE(std::filesystem::exists(folder / "c"));
@@ -120,8 +116,8 @@ TEST(Checkpoint, RefusesNegativeEpochsAndStoresTheLargestCount) {
 }
 
 TEST(LatentStatistics, RequireAtLeastOneExample) {
-  const TrainingRun run;
-  EXPECT_EQ(error_of([&] { static_cast<void>(latent_statistics(run.model, images(5), {}, 0)); }),
+  const RefusedRun run;
+  EXPECT_EQ(error_of([&] { static_cast<void>(latent_statistics(run.model, rows(5), {}, 0)); }),
             "[latent_statistics] expected at least one example, got a limit of 0");
 }
 

@@ -11,18 +11,15 @@
 #include "src/io/file.h"
 #include "src/io/safetensors.h"
 #include "tests/temporary_folder.h"
+#include "tests/train/small_run.h"
 
 namespace gpuvae {
 namespace {
 
+using test::byte_images;
 using test::error_of;
+using test::expect_same_losses;
 using test::TemporaryFolder;
-
-Dataset examples(std::int64_t count) {
-  std::vector<std::uint8_t> bytes;
-  for (std::int64_t i = 0; i < count * 16; ++i) bytes.push_back(static_cast<std::uint8_t>(i * i * 7 / 16));
-  return Dataset{4, 4, Tensor::from(bytes, {count, 16}), {}}.to(Device::best());
-}
 
 // Five steps per epoch, the last of them with fewer examples.
 struct ResumedRun {
@@ -33,7 +30,7 @@ struct ResumedRun {
                     o.learning_rate = 1e-3;
                     return o;
                   }()),
-        trainer(model, optimizer, examples(47), examples(13), [&] {
+        trainer(model, optimizer, byte_images(47, Device::best()), byte_images(13, Device::best()), [&] {
           options.schedule = CosineSchedule{.total_steps = 15, .warmup_steps = 3};
           return options;
         }()) {}
@@ -54,12 +51,6 @@ struct ResumedRun {
   Trainer trainer;
 };
 
-void expect_same(const Losses& a, const Losses& b) {
-  EXPECT_EQ(a.loss, b.loss);
-  EXPECT_EQ(a.reconstruction, b.reconstruction);
-  EXPECT_EQ(a.kl, b.kl);
-}
-
 // The losses of the epoch in which a run stops cover the steps before and after.
 TEST(Resume, ContinuesBitForBitAfterEveryStep) {
   const TemporaryFolder folder;
@@ -75,8 +66,8 @@ TEST(Resume, ContinuesBitForBitAfterEveryStep) {
       for (int epoch = static_cast<int>(step / 5); epoch < 3; ++epoch) {
         const EpochResult result = second.trainer.run_epoch();
         EXPECT_EQ(result.epoch, epoch + 1);
-        expect_same(result.train, expected[static_cast<std::size_t>(epoch)].train);
-        expect_same(result.validation, expected[static_cast<std::size_t>(epoch)].validation);
+        expect_same_losses(result.train, expected[static_cast<std::size_t>(epoch)].train);
+        expect_same_losses(result.validation, expected[static_cast<std::size_t>(epoch)].validation);
       }
       EXPECT_EQ(second.weights(), whole.weights()) << "after step " << step;
     }
@@ -120,7 +111,7 @@ TEST(Trainer, StopsWhenAConditionHolds) {
   run.trainer.stop_when({});
   const EpochResult rest = run.trainer.run_epoch(), expected = whole.trainer.run_epoch();
   EXPECT_TRUE(rest.complete);
-  expect_same(rest.train, expected.train);
+  expect_same_losses(rest.train, expected.train);
   EXPECT_EQ(run.weights(), whole.weights());
 }
 

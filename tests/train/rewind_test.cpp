@@ -11,22 +11,19 @@
 namespace gpuvae {
 namespace {
 
+using test::example_images;
 using test::Place;
 using test::TemporaryFolder;
 using test::weights_of;
 
-constexpr double kRate = 4e-3;
-
-Dataset examples(std::int64_t count, Device device) {
-  return {4, 4, Tensor::from(test::example_values(count, 16), {count, 16}, device), {}};
-}
+constexpr double kFirstRate = 4e-3;
 
 // Six steps per epoch.
 struct RewindingRun {
   explicit RewindingRun(const Place& place, OnNan on_nan = OnNan::rewind, std::int64_t validation = 9)
       : model({.features = 16, .encoder_widths = {8}}, place.device),
-        adam(model.parameters(), {.learning_rate = kRate}),
-        trainer(model, adam, examples(43, place.device), examples(validation, place.device), [&] {
+        adam(model.parameters(), {.learning_rate = kFirstRate}),
+        trainer(model, adam, example_images(43, place.device), example_images(validation, place.device), [&] {
           TrainOptions o{.batch_size = 8};
           o.executor = place.executor;
           o.schedule = CosineSchedule{.total_steps = 30, .warmup_steps = 3};
@@ -49,7 +46,7 @@ struct RewindingRun {
   std::vector<Rewind> rewinds;
 };
 
-void expect_same(const EpochResult& a, const EpochResult& b) {
+void expect_same_epoch(const EpochResult& a, const EpochResult& b) {
   EXPECT_EQ(a.epoch, b.epoch);
   EXPECT_EQ(a.train.loss, b.train.loss);
   EXPECT_EQ(a.validation.loss, b.validation.loss);
@@ -64,22 +61,22 @@ TEST(TrainerRewind, RepeatsTheEpochWithHalfTheLearningRate) {
         SCOPED_TRACE(place.text() + ", step " + std::to_string(step));
         RewindingRun run(place, OnNan::rewind, validation), expected(place, OnNan::stop, validation);
         run.break_after(step, 1);
-        expect_same(run.trainer.run_epoch(), expected.trainer.run_epoch());
+        expect_same_epoch(run.trainer.run_epoch(), expected.trainer.run_epoch());
         EXPECT_TRUE(run.rewinds.empty());
-        expected.adam.set_learning_rate(kRate / 2);
+        expected.adam.set_learning_rate(kFirstRate / 2);
         for (int epoch = 2; epoch <= 3; ++epoch) {
           const EpochResult result = run.trainer.run_epoch();
-          expect_same(result, expected.trainer.run_epoch());
+          expect_same_epoch(result, expected.trainer.run_epoch());
           EXPECT_EQ(result.rewinds, 1);
         }
         EXPECT_EQ(weights_of(run.model), weights_of(expected.model));
         EXPECT_EQ(run.adam.state1().to_vector(), expected.adam.state1().to_vector());
         EXPECT_EQ(run.adam.state2().to_vector(), expected.adam.state2().to_vector());
         EXPECT_EQ(run.adam.steps(), 18u);
-        EXPECT_EQ(run.adam.learning_rate(), kRate / 2);
+        EXPECT_EQ(run.adam.learning_rate(), kFirstRate / 2);
         ASSERT_EQ(run.rewinds.size(), 1u);
         EXPECT_EQ(run.rewinds[0].number, 1);
-        EXPECT_EQ(run.rewinds[0].learning_rate, kRate / 2);
+        EXPECT_EQ(run.rewinds[0].learning_rate, kFirstRate / 2);
         EXPECT_EQ(run.rewinds[0].state.epochs, 1);
         EXPECT_EQ(run.rewinds[0].state.steps, 0u);
       }
@@ -103,7 +100,7 @@ TEST(TrainerRewind, GoesBackAtMostThreeTimes) {
     ASSERT_EQ(run.rewinds.size(), 3u);
     for (int i = 0; i < 3; ++i) {
       EXPECT_EQ(run.rewinds[i].number, i + 1);
-      EXPECT_EQ(run.rewinds[i].learning_rate, kRate / (2 << i));
+      EXPECT_EQ(run.rewinds[i].learning_rate, kFirstRate / (2 << i));
       EXPECT_EQ(run.rewinds[i].state.epochs, 0);
       EXPECT_EQ(run.rewinds[i].reason, "the loss is not finite at step 3 (epoch 1, step 3 of 6)");
     }
@@ -115,7 +112,7 @@ TEST(TrainerRewind, CountsTheRewindsOfTheWholeRun) {
   RewindingRun run({Device::cpu(), Executor::eager});
   for (const std::uint64_t step : {3, 8, 14, 20}) run.break_after(step, 1);
   EXPECT_EQ(run.trainer.run_epochs(3).back().rewinds, 3);
-  EXPECT_EQ(run.adam.learning_rate(), kRate / 8);
+  EXPECT_EQ(run.adam.learning_rate(), kFirstRate / 8);
   EXPECT_THROW(run.trainer.run_epoch(), Error);
 }
 
@@ -128,7 +125,7 @@ TEST(TrainerRewind, RunsTheRequestedNumberOfSteps) {
     EXPECT_EQ(result.steps, 14u);
     EXPECT_EQ(run.trainer.steps_done(), 14u);
     expected.trainer.run_steps(6);
-    expected.adam.set_learning_rate(kRate / 2);
+    expected.adam.set_learning_rate(kFirstRate / 2);
     EXPECT_NEAR(result.losses.loss, expected.trainer.run_steps(8).losses.loss, 1e-9);
     EXPECT_EQ(weights_of(run.model), weights_of(expected.model));
   }
@@ -151,7 +148,7 @@ TEST(TrainerRewind, ContinuesBitForBitFromACheckpoint) {
       second.trainer.resume(restore_checkpoint(folder / "c", second.model.parameters(), second.adam));
       second.trainer.run_epochs(4 - epochs);
       EXPECT_EQ(second.trainer.rewinds(), 1);
-      EXPECT_EQ(second.adam.learning_rate(), kRate / 2);
+      EXPECT_EQ(second.adam.learning_rate(), kFirstRate / 2);
       EXPECT_EQ(weights_of(second.model), weights_of(whole.model)) << "after epoch " << epochs;
     }
   }

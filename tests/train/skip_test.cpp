@@ -8,6 +8,7 @@
 
 #include "gpuvae/ops.h"
 #include "kernels/backend.h"
+#include "tests/special_values.h"
 #include "tests/temporary_folder.h"
 #include "tests/train/places.h"
 
@@ -15,12 +16,12 @@ namespace gpuvae {
 namespace {
 
 using test::error_of;
+using test::kNan;
 using test::Place;
 using test::TemporaryFolder;
 using test::weights_of;
 
 constexpr std::int64_t kFeatures = 16;
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 // Examples in f32, of which those from `first` to `last - 1` have a NaN.
 Dataset examples(std::int64_t count, Device device, std::int64_t first = 0, std::int64_t last = 0) {

@@ -14,25 +14,24 @@
 #include "gpuvae/threads.h"
 #include "kernels/cpu/parallel.h"
 #include "tests/temporary_folder.h"
+#include "tests/train/small_run.h"
 
 namespace gpuvae {
 namespace {
 
 using namespace std::chrono_literals;
+using test::byte_images;
 using test::error_of;
 
 // Enough rows and columns that loops would use several threads.
-Dataset examples(std::int64_t count) {
-  std::vector<std::uint8_t> bytes;
-  for (std::int64_t i = 0; i < count * 256; ++i) bytes.push_back(static_cast<std::uint8_t>(i * i * 7 / 16));
-  return Dataset{16, 16, Tensor::from(bytes, {count, 256}), {}}.to(Device::best());
-}
+Dataset training_images(std::int64_t count) { return byte_images(count, Device::best(), 16, 16); }
 
 struct TrainedModel {
   explicit TrainedModel(std::uint64_t seed, double learning_rate = 1e-3)
       : model({.features = 256, .encoder_widths = {128}, .initializer = {.seed = seed}}, Device::best()),
         adam(model.parameters(), {.learning_rate = learning_rate}),
-        trainer(model, adam, examples(300), examples(100), {.batch_size = 100, .data = {.seed = seed}}) {}
+        trainer(model, adam, training_images(300), training_images(100),
+                {.batch_size = 100, .data = {.seed = seed}}) {}
   std::vector<float> weights() const {
     std::vector<float> all;
     for (const Parameter& p : model.parameters())

@@ -27,7 +27,7 @@ Dataset bars(std::int64_t count) {
   return {kSide, kSide, Tensor::from(bytes, {count, kSide * kSide}), {}};
 }
 
-struct Plan {
+struct TrainingPlan {
   Device device = Device::cpu();
   std::uint64_t seed = 0;
   TrainOptions train = {};
@@ -36,8 +36,8 @@ struct Plan {
   std::int64_t images = 256;
 };
 
-Plan small_setup(Device device = Device::cpu()) {
-  Plan s;
+TrainingPlan small_setup(Device device = Device::cpu()) {
+  TrainingPlan s;
   s.device = device;
   s.train.batch_size = 32;
   s.model.features = 64;
@@ -47,7 +47,7 @@ Plan small_setup(Device device = Device::cpu()) {
 }
 
 struct Session {
-  explicit Session(const Plan& s)
+  explicit Session(const TrainingPlan& s)
       : model(
             [&] {
               VaeOptions o = s.model;
@@ -96,7 +96,7 @@ TEST(Trainer, TheSameSeedGivesTheSameBits) {
   }
   EXPECT_EQ(parameters[0], parameters[1]);
   EXPECT_EQ(loss[0], loss[1]);
-  Plan other = small_setup(Device::best());
+  TrainingPlan other = small_setup(Device::best());
   other.seed = 1;
   Session s(other);
   EXPECT_NE(s.trainer.run_epoch().train.loss, loss[0]);
@@ -105,7 +105,7 @@ TEST(Trainer, TheSameSeedGivesTheSameBits) {
 TEST(Trainer, CudaMatchesTheCpuInEveryEpoch) {
   if (Device::cuda_count() == 0) GTEST_SKIP() << "no GPU";
   for (const char* likelihood : {"bernoulli", "gaussian"}) {
-    Plan setup = small_setup();
+    TrainingPlan setup = small_setup();
     if (likelihood == std::string("gaussian")) setup.model.likelihood = gaussian_likelihood();
     Session cpu(setup);
     setup.device = Device::cuda();
@@ -123,7 +123,7 @@ TEST(Trainer, CudaMatchesTheCpuInEveryEpoch) {
 
 TEST(Trainer, AllocatesNothingAfterTheFirstEpoch) {
   const Device device = Device::best();
-  Plan setup = small_setup(device);
+  TrainingPlan setup = small_setup(device);
   setup.images = 250;  // the last batch is partial
   Session s(setup);
   s.trainer.run_epoch();
@@ -137,14 +137,14 @@ TEST(Trainer, AllocatesNothingAfterTheFirstEpoch) {
 
 TEST(Trainer, AnyBatchSizeWorks) {
   for (const std::int64_t batch : {1, 7, 32, 255, 256, 1000}) {
-    Plan setup = small_setup();
+    TrainingPlan setup = small_setup();
     setup.train.batch_size = batch;
     Session s(setup);
     EXPECT_EQ(s.trainer.steps_per_epoch(), (256 + batch - 1) / batch);
     EXPECT_EQ(s.trainer.images_per_epoch(), 256);
     EXPECT_TRUE(std::isfinite(s.trainer.run_epoch().train.loss));
   }
-  Plan setup = small_setup();
+  TrainingPlan setup = small_setup();
   setup.train.batch_size = 100;
   setup.train.drop_last = true;
   Session s(setup);
@@ -173,7 +173,7 @@ TEST(Trainer, EvaluationDoesNotDependOnTheBatchSize) {
   double losses[3];
   int i = 0;
   for (const std::int64_t batch : {64, 9, 1}) {
-    Plan setup = small_setup();
+    TrainingPlan setup = small_setup();
     setup.train.validation_batch = batch;
     Session s(setup);
     losses[i++] = s.trainer.evaluate(bars(64)).loss;
@@ -184,7 +184,7 @@ TEST(Trainer, EvaluationDoesNotDependOnTheBatchSize) {
 
 TEST(Trainer, FrozenNoiseIsTheSameEveryEpoch) {
   for (const bool frozen : {false, true}) {
-    Plan setup = small_setup();
+    TrainingPlan setup = small_setup();
     setup.train.frozen_noise = frozen;
     Session s(setup);
     const double first = s.trainer.evaluate(bars(64)).loss;
@@ -195,7 +195,7 @@ TEST(Trainer, FrozenNoiseIsTheSameEveryEpoch) {
 }
 
 TEST(Trainer, NoiseStdBetaAndPixelMeanTakeEffect) {
-  Plan setup = small_setup();
+  TrainingPlan setup = small_setup();
   const Losses plain = Session(setup).trainer.evaluate(bars(64));
   setup.model.posterior = diagonal_gaussian({PosteriorScale::log_variance, 0});
   EXPECT_NE(Session(setup).trainer.evaluate(bars(64)).reconstruction, plain.reconstruction);
@@ -223,7 +223,7 @@ TEST(Trainer, ResumesBitForBit) {
 }
 
 TEST(Trainer, GaussianLikelihoodLearnsItsVariance) {
-  Plan setup = small_setup();
+  TrainingPlan setup = small_setup();
   setup.model.likelihood = gaussian_likelihood();
   Session s(setup);
   const double before = s.trainer.run_epoch().validation.loss;

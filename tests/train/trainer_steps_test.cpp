@@ -6,29 +6,24 @@
 
 #include "gpuvae/train.h"
 #include "kernels/backend.h"
+#include "tests/train/places.h"
+#include "tests/train/small_run.h"
 
 namespace gpuvae {
 namespace {
 
-Dataset images(std::int64_t count, Device device) {
-  std::vector<std::uint8_t> bytes;
-  for (std::int64_t i = 0; i < count * 16; ++i) bytes.push_back(static_cast<std::uint8_t>(i * i * 7 / 16));
-  return {4, 4, Tensor::from(bytes, {count, 16}, device), {}};
-}
-
-VaeOptions small_model() {
-  VaeOptions o;
-  o.features = 16;
-  o.encoder_widths = {8};
-  return o;
-}
+using test::all_places;
+using test::byte_images;
+using test::expect_same_losses;
+using test::Place;
+using test::small_model;
 
 // A run on 43 images: an epoch has six steps, and the last step has three images.
 struct TrainingRun {
   explicit TrainingRun(Device device, Executor executor = Executor::eager)
       : model(small_model(), device),
         optimizer(model.parameters(), {.learning_rate = 5e-3}),
-        trainer(model, optimizer, images(43, device), images(10, device), [&] {
+        trainer(model, optimizer, byte_images(43, device), byte_images(10, device), [&] {
           TrainOptions o;
           o.batch_size = 8;
           o.warmup_epochs = 2;
@@ -47,27 +42,8 @@ struct TrainingRun {
   Trainer trainer;
 };
 
-struct Place {
-  Device device;
-  Executor executor;
-};
-std::vector<Place> places() {
-  std::vector<Place> all{{Device::cpu(), Executor::eager}};
-  if (Device::cuda_count() == 0) return all;
-  for (const Executor e : {Executor::eager, Executor::graph}) all.push_back({Device::cuda(), e});
-  if (Device::cuda().backend().fused_step_unavailable().empty())
-    all.push_back({Device::cuda(), Executor::fused});
-  return all;
-}
-
-void expect_same(const Losses& a, const Losses& b) {
-  EXPECT_EQ(a.loss, b.loss);
-  EXPECT_EQ(a.reconstruction, b.reconstruction);
-  EXPECT_EQ(a.kl, b.kl);
-}
-
 TEST(TrainerSteps, DoNotDependOnTheirDivisionIntoCalls) {
-  for (const Place& place : places()) {
+  for (const Place& place : all_places()) {
     SCOPED_TRACE(place.device.text() + ", " + std::string(name(place.executor)));
     TrainingRun whole(place.device, place.executor), divided(place.device, place.executor);
     std::vector<EpochResult> epochs = whole.trainer.run_epochs(3);
@@ -81,15 +57,15 @@ TEST(TrainerSteps, DoNotDependOnTheirDivisionIntoCalls) {
     const EpochResult last = divided.trainer.run_epoch();  // the rest of the third epoch
     EXPECT_EQ(last.epoch, 3);
     EXPECT_TRUE(last.complete);
-    expect_same(last.train, epochs[2].train);
-    expect_same(last.validation, epochs[2].validation);
+    expect_same_losses(last.train, epochs[2].train);
+    expect_same_losses(last.validation, epochs[2].validation);
     EXPECT_EQ(divided.parameters(), whole.parameters());
     EXPECT_EQ(divided.optimizer.steps(), 18u);
   }
 }
 
 TEST(TrainerSteps, LossesAreMeansOverTheImagesOfTheCall) {
-  for (const Place& place : places()) {
+  for (const Place& place : all_places()) {
     TrainingRun whole(place.device, place.executor), divided(place.device, place.executor);
     const Losses epoch = whole.trainer.run_epoch().train;
     const StepsResult first = divided.trainer.run_steps(5), second = divided.trainer.run_steps(1);
@@ -106,7 +82,7 @@ TEST(TrainerSteps, LossesAreMeansOverTheImagesOfTheCall) {
 }
 
 TEST(TrainerSteps, CallbacksSeeEveryFourthStep) {
-  for (const Place& place : places()) {
+  for (const Place& place : all_places()) {
     SCOPED_TRACE(place.device.text() + ", " + std::string(name(place.executor)));
     TrainingRun seen(place.device, place.executor), plain(place.device, place.executor);
     std::vector<StepReport> reports;
@@ -130,7 +106,7 @@ TEST(TrainerSteps, CallbacksSeeEveryFourthStep) {
 }
 
 TEST(TrainerSteps, ARunContinuesWhereACallbackStoppedIt) {
-  for (const Place& place : places()) {
+  for (const Place& place : all_places()) {
     SCOPED_TRACE(place.device.text() + ", " + std::string(name(place.executor)));
     TrainingRun stopped(place.device, place.executor), whole(place.device, place.executor);
     bool stop = true;
@@ -146,7 +122,7 @@ TEST(TrainerSteps, ARunContinuesWhereACallbackStoppedIt) {
     EXPECT_EQ(stopped.trainer.epochs_done(), 1);
     whole.trainer.run_epoch();
     EXPECT_NEAR(results[1].train.loss, whole.trainer.run_steps(2).losses.loss, 1e-9);
-    expect_same(stopped.trainer.run_epoch().train, whole.trainer.run_epoch().train);
+    expect_same_losses(stopped.trainer.run_epoch().train, whole.trainer.run_epoch().train);
     EXPECT_EQ(stopped.parameters(), whole.parameters());
   }
 }
@@ -170,8 +146,8 @@ TEST(TrainerSteps, AnEpochCallbackStopsTheRun) {
     ASSERT_EQ(seen.size(), 2u);
     for (int i = 0; i < 2; ++i) {
       EXPECT_EQ(seen[i].epoch, i + 1);
-      expect_same(seen[i].train, expected[i].train);
-      expect_same(seen[i].validation, expected[i].validation);
+      expect_same_losses(seen[i].train, expected[i].train);
+      expect_same_losses(seen[i].validation, expected[i].validation);
     }
     EXPECT_EQ(run.parameters(), plain.parameters());
   }
@@ -183,7 +159,7 @@ TEST(TrainerSteps, CallbacksMayEvaluateButNotTrain) {
   int calls = 0;
   run.trainer.on_steps(3, [&](const StepReport&) {
     ++calls;
-    EXPECT_TRUE(std::isfinite(run.trainer.evaluate(images(10, Device::cpu())).loss));
+    EXPECT_TRUE(std::isfinite(run.trainer.evaluate(byte_images(10, Device::cpu())).loss));
     EXPECT_THROW(run.trainer.run_steps(1), Error);
     EXPECT_THROW(run.trainer.run_epoch(), Error);
     EXPECT_THROW(run.trainer.on_epoch([](const EpochResult&) { return TrainControl::stop; }), Error);

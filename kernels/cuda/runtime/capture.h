@@ -7,6 +7,8 @@
 
 namespace gpuvae::kernels {
 
+inline cudaStream_t cuda(StreamHandle stream) { return static_cast<cudaStream_t>(stream); }
+
 bool is_capturing(cudaStream_t stream);
 
 // Throws Error if the stream is being captured. Calls that wait for the device, or that would read host

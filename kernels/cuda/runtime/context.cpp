@@ -37,7 +37,7 @@ void find(const char* name, Function& function) {
   function = reinterpret_cast<Function>(found);
 }
 
-Driver load() {
+Driver load_driver() {
   Driver driver;
   find("cuDeviceGet", driver.device_get);
   find("cuDevicePrimaryCtxRetain", driver.retain);
@@ -49,7 +49,7 @@ Driver load() {
 }
 
 const Driver& driver() {
-  static const Driver functions = load();
+  static const Driver functions = load_driver();
   return functions;
 }
 

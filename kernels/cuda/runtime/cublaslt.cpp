@@ -5,7 +5,7 @@
 namespace gpuvae::kernels {
 namespace {
 
-CublasLt load() {
+CublasLt load_cublaslt() {
   const ToolkitLibrary library = {"gemm",           "cuBLASLt",       "matrix products on the GPU need",
                                   "libcublasLt.so", CUBLAS_VER_MAJOR, "cublasLtMatmul"};
   void* handle = open_library(library);
@@ -29,7 +29,7 @@ CublasLt load() {
 }  // namespace
 
 const CublasLt& cublaslt() {
-  static const CublasLt functions = load();
+  static const CublasLt functions = load_cublaslt();
   return functions;
 }
 

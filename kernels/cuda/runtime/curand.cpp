@@ -23,7 +23,7 @@ struct Functions {
   decltype(&curandGenerateUniform) uniform = nullptr;
 };
 
-Functions load() {
+Functions load_curand() {
   const ToolkitLibrary library = {"curand",       "cuRAND",         "random numbers by cuRAND need",
                                   "libcurand.so", CURAND_VER_MAJOR, "curandCreateGenerator"};
   void* handle = open_library(library);
@@ -39,7 +39,7 @@ Functions load() {
 }
 
 const Functions& functions() {
-  static const Functions loaded = load();
+  static const Functions loaded = load_curand();
   return loaded;
 }
 

@@ -24,8 +24,8 @@ void* open_library(const ToolkitLibrary& library) {
     const char* problem = dlerror();
     problems += "; " + (problem ? std::string(problem) : name);
   }
-  fail(unsupported(library.operation), "{} {}, which comes with the CUDA Toolkit, but it cannot be loaded{}",
-       library.use, library.name, problems);
+  fail(unsupported(library.operation), "{} {}, which comes with {}, but it cannot be loaded{}", library.use,
+       library.name, library.package, problems);
 }
 
 void* find_function(const ToolkitLibrary& library, void* handle, const char* name) {

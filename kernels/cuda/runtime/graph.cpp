@@ -24,8 +24,6 @@ struct GraphDestroy {
   void operator()(cudaGraph_t graph) const noexcept { cudaGraphDestroy(graph); }
 };
 
-cudaStream_t cuda(StreamHandle stream) { return static_cast<cudaStream_t>(stream); }
-
 }  // namespace
 
 bool is_capturing(cudaStream_t stream) {

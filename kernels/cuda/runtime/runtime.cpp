@@ -12,8 +12,6 @@
 namespace gpuvae::kernels {
 namespace {
 
-cudaStream_t cuda(StreamHandle stream) { return static_cast<cudaStream_t>(stream); }
-
 // Returns whether cudaMemcpyAsync() reads the memory after it has returned. It does so for page-locked
 // memory, but not for pageable memory.
 bool is_read_later(const void* host) {

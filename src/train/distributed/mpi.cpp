@@ -22,15 +22,20 @@ bool launched_by_mpi() {
 }
 
 // Loads libgpuvae_mpi.so from the folder of the program or library that contains this function, from the lib
-// folder beside it, or from the system's folders.
+// folder beside it, or from the system's folders. For a program, dladdr() only has the name with which it was
+// started, so /proc says where it is.
 const MpiPlugin& load_plugin() {
   constexpr const char* kName = "libgpuvae_mpi.so";
   std::vector<fs::path> places;
+  const auto add_beside = [&](const fs::path& file) {
+    places.push_back(file.parent_path() / kName);
+    places.push_back(file.parent_path() / ".." / "lib" / kName);
+  };
   Dl_info here;
-  if (dladdr(reinterpret_cast<const void*>(&load_plugin), &here) && here.dli_fname) {
-    const fs::path folder = fs::absolute(here.dli_fname).parent_path();
-    places = {folder / kName, folder / ".." / "lib" / kName};
-  }
+  std::error_code error;
+  if (dladdr(reinterpret_cast<const void*>(&load_plugin), &here) && here.dli_fname)
+    if (const fs::path file = fs::canonical(here.dli_fname, error); !error) add_beside(file);
+  if (const fs::path program = fs::read_symlink("/proc/self/exe", error); !error) add_beside(program);
   places.emplace_back(kName);
   std::string errors;
   for (const fs::path& place : places) {

@@ -28,8 +28,8 @@ struct Nccl {
 };
 
 Nccl load() {
-  const kernels::ToolkitLibrary library = {"nccl",       "NCCL",     "sums over GPUs need",
-                                           "libnccl.so", NCCL_MAJOR, "ncclAllReduce"};
+  const kernels::ToolkitLibrary library = {"nccl",     "NCCL",          "sums over GPUs need", "libnccl.so",
+                                           NCCL_MAJOR, "ncclAllReduce", "the package libnccl2"};
   void* handle = kernels::open_library(library);
   Nccl nccl;
   kernels::find_function(library, handle, "ncclGetUniqueId", nccl.new_id);

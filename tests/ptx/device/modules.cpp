@@ -44,7 +44,8 @@ int target_of(std::string_view text) {
   return at == std::string_view::npos ? 0 : std::atoi(text.data() + at + kTarget.size());
 }
 
-// The data hold the texts uncompressed (nvcc --no-compress), each ended by a zero byte.
+// The data hold the texts uncompressed (nvcc --no-compress), each ended by a zero byte, and may hold machine
+// code.
 std::unique_ptr<FatBinary> read_fat_binary(std::string_view data) {
   auto binary = std::make_unique<FatBinary>();
   for (std::size_t at = data.find(".version "); at != std::string_view::npos;) {

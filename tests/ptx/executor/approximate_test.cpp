@@ -8,13 +8,15 @@
 #include <random>
 
 #include "test_kernels.h"
+#include "tests/special_values.h"
 
 namespace ptx {
 namespace {
 
+using gpuvae::test::kInfinity;
+using gpuvae::test::kNan;
+
 using Real = long double;
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 std::vector<float> results(const std::string& opcode, Approximation mode, const std::vector<float>& a,
                            const std::vector<float>& b) {
@@ -90,8 +92,10 @@ TEST(PtxApproximate, LowAndHighReachTheDocumentedBound) {
       const Real next = ulps_of_rounded ? ulp(y) : 0;
       ASSERT_TRUE(low[n] >= y - error - slack && low[n] <= y) << f.opcode << " of " << a[n];
       ASSERT_TRUE(high[n] <= y + error + slack && high[n] >= y) << f.opcode << " of " << a[n];
-      ASSERT_TRUE(std::nextafter(low[n], -kInf) <= y - error + next + slack) << f.opcode << " of " << a[n];
-      ASSERT_TRUE(std::nextafter(high[n], kInf) >= y + error - next - slack) << f.opcode << " of " << a[n];
+      ASSERT_TRUE(std::nextafter(low[n], -kInfinity) <= y - error + next + slack)
+          << f.opcode << " of " << a[n];
+      ASSERT_TRUE(std::nextafter(high[n], kInfinity) >= y + error - next - slack)
+          << f.opcode << " of " << a[n];
     }
   }
 }
@@ -104,30 +108,30 @@ TEST(PtxApproximate, SpecialValuesAreExactInAllModes) {
   const Case cases[] = {
       {"ex2.approx.f32", 0, 1},
       {"ex2.approx.f32", -0.0f, 1},
-      {"ex2.approx.f32", -kInf, 0},
-      {"ex2.approx.f32", kInf, kInf},
+      {"ex2.approx.f32", -kInfinity, 0},
+      {"ex2.approx.f32", kInfinity, kInfinity},
       {"ex2.approx.f32", kNan, kNan},
       {"ex2.approx.ftz.f32", -127.5f, 0},
-      {"ex2.approx.f32", 200, kInf},
-      {"lg2.approx.f32", 0, -kInf},
-      {"lg2.approx.f32", kInf, kInf},
+      {"ex2.approx.f32", 200, kInfinity},
+      {"lg2.approx.f32", 0, -kInfinity},
+      {"lg2.approx.f32", kInfinity, kInfinity},
       {"lg2.approx.f32", -1, kNan},
-      {"rcp.approx.f32", 0, kInf},
-      {"rcp.approx.f32", -0.0f, -kInf},
-      {"rcp.approx.f32", kInf, 0},
-      {"rcp.approx.f32", -kInf, -0.0f},
-      {"rcp.approx.ftz.f32", 0x1p-127f, kInf},
+      {"rcp.approx.f32", 0, kInfinity},
+      {"rcp.approx.f32", -0.0f, -kInfinity},
+      {"rcp.approx.f32", kInfinity, 0},
+      {"rcp.approx.f32", -kInfinity, -0.0f},
+      {"rcp.approx.ftz.f32", 0x1p-127f, kInfinity},
       {"sqrt.approx.f32", -0.0f, 0},
-      {"sqrt.approx.f32", kInf, kInf},
+      {"sqrt.approx.f32", kInfinity, kInfinity},
       {"sqrt.approx.f32", -2, kNan},
-      {"rsqrt.approx.f32", kInf, 0},
-      {"rsqrt.approx.f32", 0, kInf},
+      {"rsqrt.approx.f32", kInfinity, 0},
+      {"rsqrt.approx.f32", 0, kInfinity},
       {"sin.approx.f32", 0, 0},
-      {"sin.approx.f32", kInf, kNan},
+      {"sin.approx.f32", kInfinity, kNan},
       {"cos.approx.f32", 0, 1},
-      {"cos.approx.f32", kInf, kNan},
-      {"tanh.approx.f32", kInf, 1},
-      {"tanh.approx.f32", -kInf, -1},
+      {"cos.approx.f32", kInfinity, kNan},
+      {"tanh.approx.f32", kInfinity, 1},
+      {"tanh.approx.f32", -kInfinity, -1},
       {"tanh.approx.f32", 0x1p-140f, 0x1p-140f},
   };
   for (const Case& c : cases)
@@ -139,7 +143,7 @@ TEST(PtxApproximate, SpecialValuesAreExactInAllModes) {
 }
 
 TEST(PtxApproximate, DivisionByHugeNumbersFlushes) {
-  const std::vector<float> a = {3, kInf, -3}, b = {0x1p127f, 0x1p127f, 0x1.8p126f};
+  const std::vector<float> a = {3, kInfinity, -3}, b = {0x1p127f, 0x1p127f, 0x1.8p126f};
   const auto got = results("div.approx.f32", Approximation::nearest, a, b);
   EXPECT_EQ(got[0], 0);
   EXPECT_TRUE(std::isnan(got[1]));

@@ -145,7 +145,7 @@ void prmt(Warp& w, const Instruction& i) {
 }
 
 template <class S, class U>
-Handler by_name(const Opcode& op) {
+Handler operation_by_name(const Opcode& op) {
   const std::string_view b = op.base;
   const bool is_signed = op.type()[0] == 's';
   if (b == "and") return bit_and<U>;
@@ -172,11 +172,11 @@ Handler bit_handler(const Opcode& op) {
   if (op.base == "shf") return op.has("wrap") ? shf<false, true> : shf<false, false>;
   switch (type_bytes(op.type())) {
     case 2:
-      return by_name<std::int16_t, std::uint16_t>(op);
+      return operation_by_name<std::int16_t, std::uint16_t>(op);
     case 4:
-      return by_name<std::int32_t, uint32_t>(op);
+      return operation_by_name<std::int32_t, uint32_t>(op);
     case 8:
-      return by_name<std::int64_t, uint64_t>(op);
+      return operation_by_name<std::int64_t, uint64_t>(op);
   }
   return nullptr;
 }

@@ -8,13 +8,15 @@
 #include <random>
 
 #include "test_kernels.h"
+#include "tests/special_values.h"
 
 namespace ptx {
 namespace {
 
+using gpuvae::test::kInfinity;
+using gpuvae::test::kNan;
+
 using std::int32_t, std::int64_t, std::uint16_t, std::uint32_t, std::uint64_t;
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 template <class D, class A>
 D one(const std::string& opcode, A a) {
@@ -32,7 +34,7 @@ TEST(PtxConvert, FloatToIntegerSaturates) {
   EXPECT_EQ((one<int32_t>("cvt.rzi.s32.f32", -3e9f)), std::numeric_limits<int32_t>::min());
   EXPECT_EQ((one<uint32_t>("cvt.rzi.u32.f32", -1.0f)), 0u);
   EXPECT_EQ((one<uint32_t>("cvt.rzi.u32.f32", 4294967040.0f)), 4294967040u);
-  EXPECT_EQ((one<uint32_t>("cvt.rzi.u32.f32", kInf)), 0xffffffffu);
+  EXPECT_EQ((one<uint32_t>("cvt.rzi.u32.f32", kInfinity)), 0xffffffffu);
   EXPECT_EQ((one<int64_t>("cvt.rzi.s64.f64", -1e300)), std::numeric_limits<int64_t>::min());
   EXPECT_EQ((one<uint64_t>("cvt.rni.u64.f64", 0x1.8p52 + 1)), 0x18000000000001u);
 }
@@ -68,7 +70,7 @@ TEST(PtxConvert, DoubleToFloat) {
   EXPECT_EQ((one<float>("cvt.rz.f32.f64", above)), 1.0f);
   EXPECT_EQ((one<float>("cvt.rm.f32.f64", -above)), -1 - 0x1p-23f);
   EXPECT_EQ((one<float>("cvt.rp.f32.f64", -above)), -1.0f);
-  EXPECT_EQ((one<float>("cvt.rn.f32.f64", 1e39)), kInf);
+  EXPECT_EQ((one<float>("cvt.rn.f32.f64", 1e39)), kInfinity);
   EXPECT_EQ((one<float>("cvt.rz.f32.f64", 1e39)), std::numeric_limits<float>::max());
   EXPECT_EQ((one<float>("cvt.rn.f32.f64", 0x1p-149 * 0.75)), 0x1p-149f);
   EXPECT_EQ((one<double>("cvt.f64.f32", 0x1.234567p-130f)), 0x1.234567p-130f);
@@ -106,7 +108,7 @@ TEST(PtxConvert, Tf32) {
   EXPECT_EQ(tf32(-1 - 0x1p-11f), -1 - 0x1p-10f);
   EXPECT_EQ(tf32(1 + 0x1p-11f - 0x1p-23f), 1.0f);
   EXPECT_EQ(tf32(2 - 0x1p-11f), 2.0f);
-  EXPECT_EQ(tf32(kInf), kInf);
+  EXPECT_EQ(tf32(kInfinity), kInfinity);
   EXPECT_TRUE(std::isnan(tf32(kNan)));
   EXPECT_EQ(tf32(-0.0f), 0.0f);
 }
@@ -117,7 +119,7 @@ TEST(PtxConvert, Bfloat16) {
   EXPECT_EQ((one<uint16_t>("cvt.rn.bf16.f32", 1 + 0x1p-8f)), 0x3f80);
   EXPECT_EQ((one<uint16_t>("cvt.rn.bf16.f32", 1 + 0x1p-7f + 0x1p-8f)), 0x3f82);
   EXPECT_EQ((one<uint16_t>("cvt.rn.bf16.f32", 1 + 0x1p-8f + 0x1p-23f)), 0x3f81);
-  EXPECT_EQ((one<uint16_t>("cvt.rn.bf16.f32", -kInf)), 0xff80);
+  EXPECT_EQ((one<uint16_t>("cvt.rn.bf16.f32", -kInfinity)), 0xff80);
   EXPECT_EQ((one<uint16_t>("cvt.rn.bf16.f32", kNan)), 0x7fff);
   EXPECT_EQ((one<float>("cvt.f32.bf16", uint16_t(0xc040))), -3.0f);
   const std::vector<float> high = {1, -2.5f}, low = {3, 0.5f};
@@ -158,7 +160,7 @@ TEST(PtxConvert, LibraryFunctionsAreWithinTheirDocumentedErrors) {
     for (std::size_t n = 0; n < x.size(); ++n) {
       const double expected = functions[f].first(x[n]);
       const auto near = static_cast<float>(std::fabs(expected));
-      const double ulp = static_cast<double>(std::nextafter(near, kInf)) - near;
+      const double ulp = static_cast<double>(std::nextafter(near, kInfinity)) - near;
       const double error = std::fabs(y[f * x.size() + n] - expected) / ulp;
       ASSERT_TRUE(error <= functions[f].second)
           << "function " << f << " of " << x[n] << ": " << error << " ulp";

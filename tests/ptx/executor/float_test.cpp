@@ -9,13 +9,15 @@
 #include <random>
 
 #include "test_kernels.h"
+#include "tests/special_values.h"
 
 namespace ptx {
 namespace {
 
+using gpuvae::test::kInfinity;
+using gpuvae::test::kNan;
+
 using Quad = __float128;
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kTiny = std::numeric_limits<float>::denorm_min();
 constexpr float kMax = std::numeric_limits<float>::max();
 
@@ -26,10 +28,10 @@ bool same(T a, T b) {
 
 // Returns numbers whose sums and products are rounded, cancel, underflow and overflow.
 std::vector<float> numbers() {
-  std::vector<float> x = {0.0f,     -0.0f,     1,        -1,     1 + 0x1p-23f,   1 - 0x1p-24f,
-                          0x1p-24f, -0x1p-25f, kTiny,    -kTiny, 0x1p-126f,      0x1p-127f,
-                          kMax,     -kMax,     0x1p127f, 3,      0x1.fffffep-1f, kInf,
-                          -kInf,    kNan};
+  std::vector<float> x = {0.0f,       -0.0f,     1,        -1,     1 + 0x1p-23f,   1 - 0x1p-24f,
+                          0x1p-24f,   -0x1p-25f, kTiny,    -kTiny, 0x1p-126f,      0x1p-127f,
+                          kMax,       -kMax,     0x1p127f, 3,      0x1.fffffep-1f, kInfinity,
+                          -kInfinity, kNan};
   std::mt19937 random(7);
   std::uniform_real_distribution<float> mantissa(1, 2);
   for (int n = 0; n < 40; ++n)
@@ -105,7 +107,7 @@ TEST(PtxFloat, DirectedRoundingMatchesKnownBits) {
   EXPECT_EQ(one("add.rz.f32", 1, -0x1p-60f), 1 - 0x1p-24f);
   EXPECT_EQ(one("add.rz.f32", -1, 0x1p-60f), -1 + 0x1p-24f);
   EXPECT_EQ(one("mul.rz.f32", kMax, 2), kMax);
-  EXPECT_EQ(one("mul.rp.f32", kMax, 2), kInf);
+  EXPECT_EQ(one("mul.rp.f32", kMax, 2), kInfinity);
   EXPECT_EQ(one("mul.rm.f32", -kTiny, 0x1p-20f), -kTiny);
   EXPECT_TRUE(std::signbit(one("add.rm.f32", 1, -1)));
   EXPECT_FALSE(std::signbit(one("add.rp.f32", 1, -1)));
@@ -166,12 +168,12 @@ TEST(PtxFloat, DoublePrecisionIsCorrectlyRounded) {
 }
 
 TEST(PtxFloat, MinimumAndMaximumReturnTheNumberIfOneOperandIsNan) {
-  const std::vector<float> a = {kNan, 1, kNan, -0.0f, 0.0f, 2, -kInf},
+  const std::vector<float> a = {kNan, 1, kNan, -0.0f, 0.0f, 2, -kInfinity},
                            b = {1, kNan, kNan, 0.0f, -0.0f, 3, kNan};
   const auto low = evaluate<float>("min.f32 %d, %a0, %a1;", a, b);
   const auto high = evaluate<float>("max.f32 %d, %a0, %a1;", a, b);
-  const std::vector<float> lowest = {1, 1, kNan, -0.0f, -0.0f, 2, -kInf};
-  const std::vector<float> highest = {1, 1, kNan, 0.0f, 0.0f, 3, -kInf};
+  const std::vector<float> lowest = {1, 1, kNan, -0.0f, -0.0f, 2, -kInfinity};
+  const std::vector<float> highest = {1, 1, kNan, 0.0f, 0.0f, 3, -kInfinity};
   for (std::size_t n = 0; n < a.size(); ++n) {
     EXPECT_TRUE(same(low[n], lowest[n])) << n << ": " << low[n];
     EXPECT_TRUE(same(high[n], highest[n])) << n << ": " << high[n];

@@ -46,7 +46,7 @@ class SlotPool {
 
 // Sizes of a predicate and of values of 2, 4 and 8 bytes.
 constexpr Slot kSizes[] = {4, 2 * kLanes, 4 * kLanes, 8 * kLanes};
-std::size_t kind_of(unsigned width) { return width == 0 ? 0 : width <= 2 ? 1 : width <= 4 ? 2 : 3; }
+std::size_t size_index(unsigned width) { return width == 0 ? 0 : width <= 2 ? 1 : width <= 4 ? 2 : 3; }
 
 }  // namespace
 
@@ -64,14 +64,14 @@ std::vector<Slot> allocate_registers(Kernel& decoded, Slot first) {
   Slot next_predicate = 0;
   for (const std::size_t r : order) {
     if (!ranges[r].is_used()) break;
-    const std::size_t kind = kind_of(kernel.registers[r]);
+    const std::size_t kind = size_index(kernel.registers[r]);
     slots[r] = pools[kind].take(ranges[r], kind == 0 ? next_predicate : next, kSizes[kind]);
   }
   for (std::size_t r = 0; r < slots.size(); ++r)  // predicates come after all other registers
     if (kernel.registers[r] == 0 && slots[r] != kNoSlot) slots[r] += next;
   decoded.register_bytes = next + next_predicate;
   for (std::size_t r = 0; r < slots.size(); ++r)
-    if (ranges[r].from_start) decoded.unset.push_back({slots[r], kSizes[kind_of(kernel.registers[r])]});
+    if (ranges[r].from_start) decoded.unset.push_back({slots[r], kSizes[size_index(kernel.registers[r])]});
   return slots;
 }
 
