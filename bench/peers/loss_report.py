@@ -72,7 +72,8 @@ def table(preset):
         lines.append("| " + " | ".join([
             row["name"], f"{row['reached']} of {row['runs']}", seconds_text(row), f"{row['median_epochs']:g}",
             lowest, "1" if ours else ratio_text(row), "" if ours else row["verdict"]]) + " |")
-    lines += [f"| {row['name']} | {row['kind']}: {row['reason'].replace('|', '/')} | | | | | |" for row in preset["left_out"]]
+    for row in preset["left_out"]:
+        lines.append(f"| {row['name']} | {row['kind']}: {row['reason'].replace('|', '/')} | | | | | |")
     return lines
 
 
@@ -93,7 +94,8 @@ def write(folder, run):
             summarise(preset)
             lines += ["", *table(preset)]
     text = "\n".join(lines) + "\n"
-    for name, content in (("time-to-loss.json", json.dumps(run, indent=1, allow_nan=False) + "\n"), ("time-to-loss.md", text)):
+    data = json.dumps(run, indent=1, allow_nan=False) + "\n"
+    for name, content in (("time-to-loss.json", data), ("time-to-loss.md", text)):
         partial = folder / f".{name}.{os.getpid()}"
         partial.write_text(content)
         partial.replace(folder / name)

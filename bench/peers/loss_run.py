@@ -17,7 +17,12 @@ class Course:
 
     def __init__(self, target, epochs, limit):
         self.target, self.epochs, self.limit = target, epochs, limit
-        self.start, self.history, self.versions = time.perf_counter(), [], {}
+        self.history, self.versions = [], {}
+        self.begin()
+
+    def begin(self):
+        """Starts the clock, just before the process is started."""
+        self.start = time.perf_counter()
 
     def add(self, loss):
         self.history.append((time.perf_counter() - self.start, loss))
@@ -46,7 +51,7 @@ def lines_of(pipe, course):
     rest = b""
     while not course.is_over():
         if not select.select([pipe], [], [], max(0, course.seconds_left()))[0]:
-            return
+            continue
         block = os.read(pipe.fileno(), 1 << 16)
         if not block:
             return
@@ -72,6 +77,7 @@ def run_ours(binaries, workload, seed, options, course, folder):
                options.device, "--epochs", course.epochs, "--out", folder, *ours.data_flags(workload.data), *workload.flags]
     variables = os.environ | {"GPUVAE_NUM_THREADS": str(options.threads)}
     last = ""
+    course.begin()
     with subprocess.Popen([str(c) for c in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, bufsize=0,
                           env=variables, start_new_session=True, preexec_fn=end_with_parent) as child:
         try:
@@ -97,10 +103,11 @@ def run_peer(peer, config, options, course, folder):
         use_processors(threads, device)
         end_with_parent()
 
+    command = [options.python, str(HERE / "until.py"), peer.module, json.dumps(config | {"variant": peer.variant})]
     log_path = folder / f"{peer.module}-{peer.variant}.log"
+    course.begin()
     with open(log_path, "w") as log, \
-            subprocess.Popen([options.python, str(HERE / "until.py"), peer.module, json.dumps(config | {"variant": peer.variant})],
-                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, bufsize=0,
+            subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, bufsize=0,
                              env=environment(peer, threads, device, scratch), start_new_session=True,
                              preexec_fn=prepare) as child:
         try:

@@ -24,7 +24,8 @@ def main():
         epoch, validate = module.training(config)
         for number in range(1, config["epochs"] + 1):
             train_loss, val_loss = float(epoch()), float(validate())
-            say(epoch=number, train_loss=train_loss, val_loss=val_loss, **({"versions": module.versions()} if number == 1 else {}))
+            versions = {"versions": module.versions()} if number == 1 else {}
+            say(epoch=number, train_loss=train_loss, val_loss=val_loss, **versions)
     except (child.Skip, ModuleNotFoundError) as reason:
         say(skipped=str(reason))
     except Exception as error:  # an exception of any kind ends this peer only
