@@ -25,7 +25,7 @@ struct Group {
   std::vector<std::size_t> points;
 };
 
-bool is_shown(const ScatterPlot& plot, std::size_t i) {
+bool is_point_shown(const ScatterPlot& plot, std::size_t i) {
   return is_plottable(plot.x[i]) && is_plottable(plot.y[i]);
 }
 
@@ -55,7 +55,7 @@ std::vector<Group> groups_of(const ScatterPlot& plot) {
     groups.push_back({classes ? class_colour(i) : hex(sequential_colour((i + 0.5) / kColours)), {}});
   const Range range = value_range(plot);
   for (std::size_t i = 0; i < plot.x.size(); ++i) {
-    if (!is_shown(plot, i)) continue;
+    if (!is_point_shown(plot, i)) continue;
     int group = 0;
     if (classes && plot.labels[i] >= 0) group = plot.labels[i] + 1;
     if (continuous && is_plottable(plot.values[i]))
@@ -66,10 +66,10 @@ std::vector<Group> groups_of(const ScatterPlot& plot) {
   return groups;
 }
 
-Axes make_axes(const ScatterPlot& plot) {
+Axes make_scatter_axes(const ScatterPlot& plot) {
   std::vector<double> xs, ys;
   for (std::size_t i = 0; i < plot.x.size(); ++i)
-    if (is_shown(plot, i)) xs.push_back(plot.x[i]), ys.push_back(plot.y[i]);
+    if (is_point_shown(plot, i)) xs.push_back(plot.x[i]), ys.push_back(plot.y[i]);
   constexpr double kPad = 0.03;
   Range x = padded(range_of(xs), kPad), y = padded(range_of(ys), kPad);
   double height = kScatterHeight;
@@ -195,7 +195,7 @@ std::string scatter_svg(const ScatterPlot& plot) {
         "expected a value for each of {} points, got {}", n, plot.values.size());
   check(class_count(plot) <= kMaxClasses, "scatter", "expected at most {} classes, got more", kMaxClasses);
   check(plot.labels.empty() || plot.values.empty(), "scatter", "expected labels or values, got both");
-  const Axes axes = make_axes(plot);
+  const Axes axes = make_scatter_axes(plot);
   const std::vector<Group> groups = groups_of(plot);
   Svg svg;
   draw_axes(svg, axes);

@@ -16,7 +16,7 @@ namespace gpuvae::apps {
 namespace {
 
 // Throws Error if standard output could not be written, for example to a full disk or a closed pipe.
-void check_output() {
+void check_output_folder() {
   if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return;
   throw Error("write", "standard output: " + std::generic_category().message(errno), ErrorKind::io);
 }
@@ -31,7 +31,7 @@ int run_program(int argc, char** argv, const Program& program) {
   const int status = run_guarded(program.name, [&] {
     ranks.emplace();
     if (line.exit_code < 0) run_command(program, line);
-    check_output();
+    check_output_folder();
   });
   if (ranks) ranks->end(status);
   return status;

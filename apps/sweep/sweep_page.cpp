@@ -147,7 +147,7 @@ std::vector<std::pair<std::string, std::vector<ReportRow>>> shared_settings(cons
   return groups;
 }
 
-std::vector<ReportNumber> numbers_of(const SweepSummary& summary, const SweepFacts& facts) {
+std::vector<ReportNumber> sweep_numbers(const SweepSummary& summary, const SweepFacts& facts) {
   std::vector<ReportNumber> numbers;
   std::size_t finished = 0;
   for (const SweepSetting& setting : summary.settings) finished += setting.runs.size();
@@ -179,7 +179,7 @@ ReportPage sweep_page(const SweepSummary& summary, const SweepFacts& facts) {
                                         counted(static_cast<std::int64_t>(facts.unfinished), "run")));
   if (!summary.why_no_best.empty())
     page.warnings.push_back("There is no best setting: " + summary.why_no_best + ".");
-  page.numbers = numbers_of(summary, facts);
+  page.numbers = sweep_numbers(summary, facts);
   page.tables = {settings_table(summary, facts.unit), runs_table(summary)};
   const std::string set = summary.validated ? "Validation" : "Training";
   if (!ranked(summary).empty()) {

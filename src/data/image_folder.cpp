@@ -85,7 +85,7 @@ Listing list_images(const fs::path& folder, Entries top) {
   return list_classes(top);
 }
 
-Rows read_images(const fs::path& folder, Listing listing, std::int64_t max_rows) {
+Rows read_image_files(const fs::path& folder, Listing listing, std::int64_t max_rows) {
   if (max_rows > 0 && listing.files.size() > static_cast<std::size_t>(max_rows))
     listing.files.resize(static_cast<std::size_t>(max_rows));
   Rows rows{.path = folder.string(), .origin = Origin::pixels};
@@ -154,7 +154,7 @@ std::string images_text(const fs::path& folder, const Rows& rows) {
 
 Source read_parts(const fs::path& folder, const Parts& parts, const DatasetOptions& options) {
   const auto read = [&](const fs::path& part) {
-    return read_images(part, list_images(part, list(part)), options.max_rows);
+    return read_image_files(part, list_images(part, list(part)), options.max_rows);
   };
   Source source{.rows = read(parts.train)};
   std::string note = fmt::format("{}: the sub-folder {} is the training set", folder.string(),
@@ -178,7 +178,7 @@ Source read_image_folder(const fs::path& folder, const DatasetOptions& options) 
   check_unlabelled(folder, options);
   Entries top = list(folder);
   if (const auto parts = find_parts(top)) return read_parts(folder, *parts, options);
-  Source source{.rows = read_images(folder, list_images(folder, std::move(top)), options.max_rows)};
+  Source source{.rows = read_image_files(folder, list_images(folder, std::move(top)), options.max_rows)};
   source.description = images_text(folder, source.rows);
   return source;
 }

@@ -85,8 +85,8 @@ Arrangement arrange(const std::string& path, const io::MatMatrix& m, bool transp
 
 // Returns the values of the examples `first`, ..., `last - 1`, row by row.
 template <class T>
-std::vector<T> gather(const std::vector<T>& values, const Arrangement& a, std::int64_t first,
-                      std::int64_t last) {
+std::vector<T> gathered(const std::vector<T>& values, const Arrangement& a, std::int64_t first,
+                        std::int64_t last) {
   std::vector<T> rows;
   rows.reserve(static_cast<std::size_t>((last - first) * a.height * a.width));
   for (std::int64_t i = first; i < last; ++i)
@@ -97,14 +97,14 @@ std::vector<T> gather(const std::vector<T>& values, const Arrangement& a, std::i
   return rows;
 }
 
-Rows rows_of(const std::string& path, const io::MatMatrix& m, const Arrangement& a, std::int64_t first,
-             std::int64_t last) {
+Rows matrix_rows(const std::string& path, const io::MatMatrix& m, const Arrangement& a, std::int64_t first,
+                 std::int64_t last) {
   Rows rows{.path = path, .height = static_cast<int>(a.height), .width = static_cast<int>(a.width)};
   rows.first_row = first;
   if (m.bytes) {
-    rows.values = gather(m.u8, a, first, last);
+    rows.values = gathered(m.u8, a, first, last);
   } else {
-    rows.values = gather(m.f64, a, first, last);
+    rows.values = gathered(m.f64, a, first, last);
   }
   return rows;
 }
@@ -123,8 +123,8 @@ Source read_mat_rows(const fs::path& path, const DatasetOptions& options, const 
   const bool published =
       is_frey(m) && m.bytes && m.name == "ff" && !transposed && like == nullptr && a.count >= 2;
   const std::int64_t train = published ? face_training_frames(a.count) : a.count;
-  Source source{.rows = rows_of(path.string(), m, a, 0, train)};
-  if (published) source.test = rows_of(path.string(), m, a, train, a.count);
+  Source source{.rows = matrix_rows(path.string(), m, a, 0, train)};
+  if (published) source.test = matrix_rows(path.string(), m, a, train, a.count);
   source.rows.notes.push_back(fmt::format("{}: '{}' ({}, {}) has {}", path.string(), io::printable(m.name),
                                           m.class_name, fmt::join(m.shape, " x "), a.text));
   source.description = published ? "Frey Face from " + path.string()

@@ -107,7 +107,7 @@ Part load_part(const fs::path& folder, const std::string& prefix, std::span<cons
   fail_missing(folder, prefix + names[0] + kImageEnds[0]);
 }
 
-data::Rows rows_of(const Dataset& images, const std::string& path) {
+data::Rows mnist_rows(const Dataset& images, const std::string& path) {
   data::Rows rows{
       .path = path, .height = images.height, .width = images.width, .origin = data::Origin::pixels};
   if (images.source) {
@@ -175,7 +175,8 @@ void note_transposed(const fs::path& images, std::vector<std::string>& notes) {
 }
 
 Source source_of(Split split, const fs::path& path) {
-  Source source{.rows = rows_of(split.train, path.string()), .test = rows_of(split.test, path.string())};
+  Source source{.rows = mnist_rows(split.train, path.string()),
+                .test = mnist_rows(split.test, path.string())};
   source.description = std::move(split.source);
   source.rows.notes = std::move(split.notes);
   return source;

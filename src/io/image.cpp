@@ -25,8 +25,8 @@ struct SheetCell {
   std::size_t pixels() const { return static_cast<std::size_t>(width) * height; }
 };
 
-void check_images(std::string_view operation, std::size_t values, int count, const SheetCell& cell,
-                  int columns) {
+void check_sheet_images(std::string_view operation, std::size_t values, int count, const SheetCell& cell,
+                        int columns) {
   check(count > 0 && cell.width > 0 && cell.height > 0, operation,
         "expected at least one image of at least one pixel, got {} of {} x {}", count, cell.width,
         cell.height);
@@ -104,7 +104,7 @@ Gray read_image(const std::filesystem::path& path, ImageChanges* changes) {
 Gray image_grid(std::span<const float> images, int count, int width, int height, int columns,
                 const GridStyle& style) {
   const SheetCell cell{width, height, style.zoom};
-  check_images("image_grid", images.size(), count, cell, columns);
+  check_sheet_images("image_grid", images.size(), count, cell, columns);
   check(style.gap >= 0, "image_grid", "expected a gap of at least 0, got {}", style.gap);
   columns = std::min(columns, count);
   const std::int64_t across = std::int64_t{width} * cell.zoom, down = std::int64_t{height} * cell.zoom;
@@ -120,8 +120,8 @@ Gray reconstruction_sheet(std::span<const float> originals, std::span<const floa
                           int width, int height, int columns, int zoom) {
   constexpr std::uint8_t kBackground = 128;  // differs from the black of digits and the white of paper
   const SheetCell cell{width, height, zoom};
-  check_images("reconstruction_sheet", originals.size(), count, cell, columns);
-  check_images("reconstruction_sheet", reconstructions.size(), count, cell, columns);
+  check_sheet_images("reconstruction_sheet", originals.size(), count, cell, columns);
+  check_sheet_images("reconstruction_sheet", reconstructions.size(), count, cell, columns);
   columns = std::min(columns, count);
   const std::int64_t thin = zoom, wide = 6 * thin;
   const std::int64_t across = std::int64_t{width} * zoom, down = std::int64_t{height} * zoom;

@@ -26,7 +26,7 @@ std::uint32_t size_word(std::span<const std::uint8_t> gzip) {
 
 // Unpacks a gzip stream. Returns false unless the result has exactly out.size() bytes and nothing follows the
 // stream.
-bool unpack(std::span<const std::uint8_t> packed, std::span<std::uint8_t> out) {
+bool unpack_gzip(std::span<const std::uint8_t> packed, std::span<std::uint8_t> out) {
   const std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)> decompressor(
       libdeflate_alloc_decompressor(), libdeflate_free_decompressor);
   std::size_t used = 0;
@@ -90,7 +90,7 @@ Tensor read_whole(const std::filesystem::path& path, std::uint64_t bytes) {
   const std::span<const std::uint8_t> stream(packed.get(), size);
   if (!read(packed.get()) || !is_gzip(stream) || size_word(stream) != (bytes & 0xFFFFFFFF)) return {};
   const Tensor content = empty();
-  return unpack(stream, {content.data_as<std::uint8_t>(), bytes}) ? content : Tensor();
+  return unpack_gzip(stream, {content.data_as<std::uint8_t>(), bytes}) ? content : Tensor();
 }
 
 }  // namespace gpuvae::io

@@ -32,14 +32,14 @@ struct JpegDecoder {
   std::longjmp(static_cast<JpegDecoder*>(info->client_data)->escape, 1);
 }
 
-[[noreturn]] void on_error(j_common_ptr info) {
+[[noreturn]] void on_jpeg_error(j_common_ptr info) {
   info->err->format_message(info, static_cast<JpegDecoder*>(info->client_data)->reason.data());
   leave(info);
 }
 
 // libjpeg only warns about damaged data, such as a file that ends too early, and invents the missing pixels.
 void on_message(j_common_ptr info, int level) {
-  if (level < 0) on_error(info);
+  if (level < 0) on_jpeg_error(info);
 }
 
 // A small file can declare millions of scans of a large image, each of which visits every pixel.
@@ -51,10 +51,10 @@ void on_progress(j_common_ptr info) {
   leave(info);
 }
 
-bool read_header(JpegDecoder& d, std::string_view bytes) {
+bool read_jpeg_header(JpegDecoder& d, std::string_view bytes) {
   d.info.err = jpeg_std_error(&d.errors);
   d.info.client_data = &d;
-  d.errors.error_exit = on_error;
+  d.errors.error_exit = on_jpeg_error;
   d.errors.emit_message = on_message;
   d.progress.progress_monitor = on_progress;
   if (setjmp(d.escape)) return false;
@@ -67,7 +67,7 @@ bool read_header(JpegDecoder& d, std::string_view bytes) {
 }
 
 // Reads all rows, and then the file up to the end marker of the image.
-bool read_rows(JpegDecoder& d, std::uint8_t* samples) {
+bool read_jpeg_rows(JpegDecoder& d, std::uint8_t* samples) {
   if (setjmp(d.escape)) return false;
   jpeg_start_decompress(&d.info);
   const std::size_t row_bytes =
@@ -82,7 +82,7 @@ bool read_rows(JpegDecoder& d, std::uint8_t* samples) {
 
 // Chooses the colour space that libjpeg returns, and returns its number of samples per pixel. The Y of YCbCr
 // is the luminance.
-std::size_t choose_output(const ImageSource& source, jpeg_decompress_struct& info) {
+std::size_t choose_jpeg_output(const ImageSource& source, jpeg_decompress_struct& info) {
   switch (info.jpeg_color_space) {
     case JCS_GRAYSCALE:
     case JCS_YCbCr:
@@ -104,7 +104,7 @@ std::size_t choose_output(const ImageSource& source, jpeg_decompress_struct& inf
 
 // Adobe's programs store CMYK inverted, so the product of a stored channel (C, M or Y) and the stored K is a
 // channel of RGB.
-void convert(const std::uint8_t* s, std::size_t samples_per_pixel, DecodedImage& out) {
+void convert_jpeg(const std::uint8_t* s, std::size_t samples_per_pixel, DecodedImage& out) {
   for (std::uint8_t& pixel : out.image.pixels) {
     const std::uint64_t black = samples_per_pixel == 4 ? s[3] : 255;
     pixel = to_byte(luma(s[0], s[1], s[2]) * black, kLumaOne * 255 * 255);
@@ -128,21 +128,21 @@ DecodedImage decode_jpeg(const ImageSource& source) {
   // quarter as many samples as the image has pixels.
   constexpr std::uint64_t kMaxPixelsPerByte = 8 * 64 * 4;
   JpegDecoder d;
-  source.require(read_header(d, source.bytes), "{}", d.reason.data());
+  source.require(read_jpeg_header(d, source.bytes), "{}", d.reason.data());
   source.require(d.info.arith_code == 0, "arithmetic coding is not supported: convert it to baseline JPEG");
   source.check_size(d.info.image_width, d.info.image_height, source.bytes.size() * kMaxPixelsPerByte);
-  const std::size_t samples_per_pixel = choose_output(source, d.info);
+  const std::size_t samples_per_pixel = choose_jpeg_output(source, d.info);
   const int orientation = orientation_of(d.info);  // libjpeg frees the marker after the last row
 
   DecodedImage out{{static_cast<int>(d.info.image_width), static_cast<int>(d.info.image_height), {}}, {}};
   out.changes.colors = d.info.jpeg_color_space != JCS_GRAYSCALE;
   out.image.pixels.resize(std::size_t{d.info.image_width} * d.info.image_height);
   if (samples_per_pixel == 1) {
-    source.require(read_rows(d, out.image.pixels.data()), "{}", d.reason.data());
+    source.require(read_jpeg_rows(d, out.image.pixels.data()), "{}", d.reason.data());
   } else {
     std::vector<std::uint8_t> samples(out.image.pixels.size() * samples_per_pixel);
-    source.require(read_rows(d, samples.data()), "{}", d.reason.data());
-    convert(samples.data(), samples_per_pixel, out);
+    source.require(read_jpeg_rows(d, samples.data()), "{}", d.reason.data());
+    convert_jpeg(samples.data(), samples_per_pixel, out);
   }
   out.changes.orientation = orientation > 1;
   out.image = oriented(std::move(out.image), orientation);

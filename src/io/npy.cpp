@@ -111,7 +111,7 @@ std::optional<std::uint64_t> product(std::uint64_t size, std::span<const std::in
   return size;
 }
 
-std::string shape_text(std::span<const std::int64_t> shape) {
+std::string npy_shape_text(std::span<const std::int64_t> shape) {
   return fmt::format("({}{})", fmt::join(shape, ", "), shape.size() == 1 ? "," : "");
 }
 
@@ -121,7 +121,7 @@ struct Start {
   std::uint64_t bytes = 0;
 };
 
-Start read_header(const std::string& path, InputFile& file) {
+Start read_npy_header(const std::string& path, InputFile& file) {
   std::array<std::uint8_t, 12> start{};
   const std::size_t got = file.read(std::span(start).first(8));
   const std::string_view magic(reinterpret_cast<const char*>(start.data()), std::min(got, kMagic.size()));
@@ -148,7 +148,7 @@ Start read_header(const std::string& path, InputFile& file) {
 // Returns the size of all elements in bytes.
 std::uint64_t total_bytes(const std::string& path, const NpyHeader& header, const ElementType& type) {
   const auto total = product(type.size, header.shape);
-  check(total.has_value(), file_error("read"), "{}: shape {} overflows", path, shape_text(header.shape));
+  check(total.has_value(), file_error("read"), "{}: shape {} overflows", path, npy_shape_text(header.shape));
   return *total;
 }
 
@@ -172,11 +172,11 @@ void read_elements(const std::string& path, InputFile& file, const NpyHeader& he
     const std::size_t got = file.read(chunk);
     check(got == chunk.size(), file_error("read"),
           "{}: expected {} bytes of data ({} {}), got {}: the file is truncated", path, total, header.dtype,
-          shape_text(header.shape), done + got);
+          npy_shape_text(header.shape), done + got);
     type.append(chunk, swapped, array);
   }
   check(file.at_end(), file_error("read"), "{}: expected {} bytes of data ({} {}), got more", path, total,
-        header.dtype, shape_text(header.shape));
+        header.dtype, npy_shape_text(header.shape));
 }
 
 // Reorders elements from Fortran order, in which the first index varies fastest, to C order, in which the
@@ -217,7 +217,7 @@ std::vector<float> NpyArray::to_f32() const {
 NpyArray read_npy(const std::filesystem::path& path) {
   const std::string where = path.string();
   InputFile file(path);
-  const NpyHeader header = read_header(where, file).header;
+  const NpyHeader header = read_npy_header(where, file).header;
   const ElementType& type = element_type(where, header.dtype);
   check_memory(where, header, type);
   NpyArray array;
@@ -237,7 +237,7 @@ std::shared_ptr<const FileArray> open_npy(const std::filesystem::path& path) {
   if (!is_plain_file(path)) return nullptr;
   const std::string where = path.string();
   InputFile file(path);
-  Start start = read_header(where, file);
+  Start start = read_npy_header(where, file);
   const ElementType& type = element_type(where, start.header.dtype);
   static_cast<void>(total_bytes(where, start.header, type));
   if (start.header.fortran_order && start.header.shape.size() > 1) return nullptr;
@@ -258,9 +258,9 @@ void write_array(const std::filesystem::path& path, std::span<const std::int64_t
                  std::span<const T> values) {
   const auto count = product(1, shape);
   check(count && *count == values.size(), file_error("write"), "{}: {} values do not match shape {}",
-        path.string(), values.size(), shape_text(shape));
-  std::string text =
-      fmt::format("{{'descr': '<f{}', 'fortran_order': False, 'shape': {}, }}", sizeof(T), shape_text(shape));
+        path.string(), values.size(), npy_shape_text(shape));
+  std::string text = fmt::format("{{'descr': '<f{}', 'fortran_order': False, 'shape': {}, }}", sizeof(T),
+                                 npy_shape_text(shape));
   constexpr std::size_t kStart = kMagic.size() + 4, kAlignment = 64;
   text.resize((kStart + text.size() + kAlignment) / kAlignment * kAlignment - kStart, ' ');
   text.back() = '\n';

@@ -30,7 +30,7 @@ struct PngDecoder {
   std::array<char, 128> reason{};
 };
 
-[[noreturn]] void on_error(png_structp png, png_const_charp message) {
+[[noreturn]] void on_png_error(png_structp png, png_const_charp message) {
   auto* decoder = static_cast<PngDecoder*>(png_get_error_ptr(png));
   std::snprintf(decoder->reason.data(), decoder->reason.size(), "%s", message);
   png_longjmp(png, 1);
@@ -45,7 +45,7 @@ void on_read(png_structp png, png_bytep out, std::size_t size) {
   decoder->rest.remove_prefix(size);
 }
 
-bool read_header(PngDecoder& d) {
+bool read_png_header(PngDecoder& d) {
   if (setjmp(png_jmpbuf(d.png))) return false;
   png_set_read_fn(d.png, &d, on_read);
   png_set_crc_action(d.png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
@@ -61,7 +61,7 @@ bool read_header(PngDecoder& d) {
 }
 
 // Call this after the size was checked, because libpng allocates memory for a row.
-bool choose_output(PngDecoder& d) {
+bool choose_png_output(PngDecoder& d) {
   if (setjmp(png_jmpbuf(d.png))) return false;
   png_set_packing(d.png);
   png_set_interlace_handling(d.png);
@@ -69,7 +69,7 @@ bool choose_output(PngDecoder& d) {
   return true;
 }
 
-bool read_rows(PngDecoder& d, png_bytepp rows) {
+bool read_png_rows(PngDecoder& d, png_bytepp rows) {
   if (setjmp(png_jmpbuf(d.png))) return false;
   png_read_image(d.png, rows);
   png_read_end(d.png, d.info);
@@ -86,7 +86,7 @@ struct Layout {
   Key key{};
 };
 
-Layout layout_of(const PngDecoder& d) {
+Layout png_layout(const PngDecoder& d) {
   Layout layout{.depth = d.depth,
                 .color_type = png_get_color_type(d.png, d.info),
                 .channels = png_get_channels(d.png, d.info)};
@@ -153,7 +153,7 @@ void look_up(const ImageSource& source, const Levels& levels, const std::uint8_t
 
 // kMax is 255 or 65535. Samples of 16 bits are big-endian.
 template <std::uint64_t kMax>
-void convert(const Layout& layout, const std::uint8_t* bytes, DecodedImage& out) {
+void convert_png(const Layout& layout, const std::uint8_t* bytes, DecodedImage& out) {
   const bool has_color = (layout.color_type & PNG_COLOR_MASK_COLOR) != 0;
   const bool has_alpha = (layout.color_type & PNG_COLOR_MASK_ALPHA) != 0;
   std::array<std::uint16_t, 4> s{};
@@ -193,27 +193,27 @@ DecodedImage decode_png(const ImageSource& source) {
   // DEFLATE compresses at most 1032 to 1.
   constexpr std::uint64_t kMaxBitsPerByte = 1032 * 8;
   PngDecoder d(source.bytes);
-  d.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &d, on_error, on_warning);
+  d.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &d, on_png_error, on_warning);
   d.info = d.png != nullptr ? png_create_info_struct(d.png) : nullptr;
   source.require(d.info != nullptr, "out of memory");
-  source.require(read_header(d), "{}", d.reason.data());
+  source.require(read_png_header(d), "{}", d.reason.data());
   const std::uint64_t frames = frames_of(source.bytes);
   source.require(frames <= 1, "expected a single image, got an animation of {} frames (APNG)", frames);
   const std::uint64_t width = png_get_image_width(d.png, d.info),
                       height = png_get_image_height(d.png, d.info);
   const auto bits_per_pixel = static_cast<std::uint64_t>(d.depth * png_get_channels(d.png, d.info));
   source.check_size(width, height, source.bytes.size() * kMaxBitsPerByte / bits_per_pixel);
-  source.require(choose_output(d), "{}", d.reason.data());
+  source.require(choose_png_output(d), "{}", d.reason.data());
 
   const std::size_t row_bytes = png_get_rowbytes(d.png, d.info);
   std::vector<std::uint8_t> samples(row_bytes * height);
   std::vector<png_bytep> rows;
   for (std::size_t y = 0; y < height; ++y) rows.push_back(samples.data() + y * row_bytes);
-  source.require(read_rows(d, rows.data()), "{}", d.reason.data());
+  source.require(read_png_rows(d, rows.data()), "{}", d.reason.data());
 
   DecodedImage out{{static_cast<int>(width), static_cast<int>(height), {}}, {}};
   out.image.pixels.resize(width * height);
-  const Layout layout = layout_of(d);
+  const Layout layout = png_layout(d);
   out.changes.colors = (layout.color_type & PNG_COLOR_MASK_COLOR) != 0;
   out.changes.depth = layout.depth > 8;
   if (layout.color_type == PNG_COLOR_TYPE_PALETTE) {
@@ -221,9 +221,9 @@ DecodedImage decode_png(const ImageSource& source) {
   } else if (layout.color_type == PNG_COLOR_TYPE_GRAY && layout.depth <= 8) {
     look_up(source, gray_levels(layout), samples.data(), out);
   } else if (layout.depth == 8) {
-    convert<255>(layout, samples.data(), out);
+    convert_png<255>(layout, samples.data(), out);
   } else {
-    convert<65535>(layout, samples.data(), out);
+    convert_png<65535>(layout, samples.data(), out);
   }
   png_bytep exif = nullptr;
   png_uint_32 exif_bytes = 0;

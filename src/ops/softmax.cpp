@@ -24,7 +24,7 @@ Tensor log_sum_exp_value(const Tensor& x) {
   return out;
 }
 
-Tensor binary_value(Binary operation, const Tensor& a, const Tensor& b, Broadcast broadcast_b) {
+Tensor softmax_binary_value(Binary operation, const Tensor& a, const Tensor& b, Broadcast broadcast_b) {
   Tensor out = empty_like(a);
   backend(a).binary({a.dtype(), operation, a.shape().rows(), a.shape().columns(), a.data(), b.data(),
                      out.data(), Broadcast::none, broadcast_b},
@@ -36,7 +36,7 @@ Variable log_sum_exp_of_rows(const Variable& x) {
   return record("log_sum_exp", {&x}, log_sum_exp_value(x.value()),
                 [x = Saved("log_sum_exp", x.value())](BackwardContext& context) {
                   const Tensor y = softmax_value(x.get()), g = context.gradient_tensor();
-                  context.add(0, binary_value(Binary::multiply, y, g, Broadcast::column));
+                  context.add(0, softmax_binary_value(Binary::multiply, y, g, Broadcast::column));
                 });
 }
 
@@ -45,13 +45,13 @@ Variable softmax_of_rows(const Variable& x) {
   Tensor y = softmax_value(x.value());
   return record("softmax", {&x}, y, [kept = Saved("softmax", y)](BackwardContext& context) {
     const Tensor& y = kept.get();
-    const Tensor yg = binary_value(Binary::multiply, y, context.gradient_tensor(), Broadcast::none);
+    const Tensor yg = softmax_binary_value(Binary::multiply, y, context.gradient_tensor(), Broadcast::none);
     const std::int64_t rows = y.shape().rows();
     const Tensor sums = Tensor::empty({rows, 1}, y.dtype(), y.device());
     backend(y).reduce({y.dtype(), Axis::columns, rows, y.shape().columns(), 1, yg.data(), sums.data()},
                       stream(y));
-    const Tensor ys = binary_value(Binary::multiply, y, sums, Broadcast::column);
-    context.add(0, binary_value(Binary::subtract, yg, ys, Broadcast::none));
+    const Tensor ys = softmax_binary_value(Binary::multiply, y, sums, Broadcast::column);
+    context.add(0, softmax_binary_value(Binary::subtract, yg, ys, Broadcast::none));
   });
 }
 

@@ -25,7 +25,7 @@ void check_learning_rate(double rate) {
   check(rate > 0 && std::isfinite(rate), "optimizer", "expected a learning rate above 0, got {}", rate);
 }
 
-void check_options(const OptimizerOptions& o) {
+void check_optimizer_options(const OptimizerOptions& o) {
   check_learning_rate(o.learning_rate);
   check(o.beta1 >= 0 && o.beta1 < 1 && o.beta2 >= 0 && o.beta2 < 1, "optimizer",
         "expected beta1 and beta2 in [0, 1), got {} and {}", o.beta1, o.beta2);
@@ -86,7 +86,7 @@ OptimizerOptions OptimizerOptions::defaults(OptimizerKind kind) {
 
 Optimizer::Optimizer(std::span<const Parameter> parameters, const OptimizerOptions& options)
     : options_(options), identity_(std::make_shared<char>()) {
-  check_options(options);
+  check_optimizer_options(options);
   check_parameters(parameters);
   const Device device = parameters[0].variable.device();
   // Decayed parameters come first, so that one boundary separates them from the others.

@@ -25,7 +25,7 @@ Tensor images_in_order(const Dataset& images, std::int64_t batch_size, std::int6
   return gather_batch(images, batch_size, clock, in_order).x;
 }
 
-void check_images(const char* name, const Vae& model, const Dataset& images) {
+void check_evaluated(const char* name, const Vae& model, const Dataset& images) {
   check(images.defined() && images.count() > 0, name, "expected images, got none");
   check(images.features() == model.options().features, name, "expected examples of {} features, got {}",
         model.options().features, images.features());
@@ -91,7 +91,7 @@ ImportanceEstimate summarise(const std::vector<LogSum>& sums, std::int64_t sampl
 }  // namespace
 
 Losses evaluate_elbo(const Vae& model, const Dataset& images, const EvaluationOptions& options) {
-  check_images("evaluate", model, images);
+  check_evaluated("evaluate", model, images);
   const NoGradGuard no_grad;
   double reconstruction = 0, kl = 0;
   for_batches(model, images, options, [&](const Tensor& x, std::int64_t first) {
@@ -107,7 +107,7 @@ Losses evaluate_elbo(const Vae& model, const Dataset& images, const EvaluationOp
 ImportanceEstimate importance_weighted_nll(const Vae& model, const Dataset& images, std::int64_t samples,
                                            const EvaluationOptions& options,
                                            const std::function<void(std::int64_t, double)>& progress) {
-  check_images("importance_weighted_nll", model, images);
+  check_evaluated("importance_weighted_nll", model, images);
   check(samples > 0, "importance_weighted_nll", "expected 1 or more samples, got {}", samples);
   check(images.count() <= UINT32_MAX / samples, "importance_weighted_nll",
         "expected fewer than 2^32 samples in total, got {} for each of {} images", samples, images.count());
@@ -167,7 +167,7 @@ double mean_of(const std::vector<float>& values) {
 
 LatentStatistics latent_statistics(const Vae& model, const Dataset& all, const EvaluationOptions& options,
                                    std::int64_t most) {
-  check_images("latent_statistics", model, all);
+  check_evaluated("latent_statistics", model, all);
   check(most > 0, "latent_statistics", "expected at least one example, got a limit of {}", most);
   const NoGradGuard no_grad;
   const Dataset images = all.slice(0, std::min(most, all.count()));
@@ -202,7 +202,7 @@ LatentStatistics latent_statistics(const Vae& model, const Dataset& all, const E
 }
 
 Tensor encode_all(const Vae& model, const Dataset& images, const EvaluationOptions& options, bool sample) {
-  check_images("encode", model, images);
+  check_evaluated("encode", model, images);
   const NoGradGuard no_grad;
   const std::int64_t latent = model.options().latent;
   std::vector<float> z;

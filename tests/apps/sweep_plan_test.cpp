@@ -28,7 +28,7 @@ SweepPlan plan(Strings arguments) {
   return plan_sweep(program(), line);
 }
 
-void expect_error(const Strings& terms, const std::string& part) {
+void expect_plan_error(const Strings& terms, const std::string& part) {
   const std::string error = error_of([&] { static_cast<void>(parse_grid(terms)); });
   EXPECT_NE(error.find(part), std::string::npos) << error;
 }
@@ -51,20 +51,21 @@ TEST(SweepGrid, WritesValuesAsConfigurationFilesDo) {
 }
 
 TEST(SweepGrid, RefusesMistakes) {
-  expect_error({"speed=1,2"}, "--grid speed: expected the name of a setting");
-  expect_error({"beta=fast"}, "--grid beta: expected a number, got fast");
-  expect_error({"beta=1,-1"}, "--grid beta: expected 0 or more, got -1");
-  expect_error({"latent=2.5"}, "--grid latent: expected a whole number, got 2.5");
-  expect_error({"optimizer=adam,best"}, "--grid optimizer: expected one of");
-  expect_error({"beta=1,0.5,1.0"}, "--grid beta: expected different values, got 1 twice");
-  expect_error({"beta=1", "latent=2", "beta=2"}, "--grid: expected different settings, got beta twice");
+  expect_plan_error({"speed=1,2"}, "--grid speed: expected the name of a setting");
+  expect_plan_error({"beta=fast"}, "--grid beta: expected a number, got fast");
+  expect_plan_error({"beta=1,-1"}, "--grid beta: expected 0 or more, got -1");
+  expect_plan_error({"latent=2.5"}, "--grid latent: expected a whole number, got 2.5");
+  expect_plan_error({"optimizer=adam,best"}, "--grid optimizer: expected one of");
+  expect_plan_error({"beta=1,0.5,1.0"}, "--grid beta: expected different values, got 1 twice");
+  expect_plan_error({"beta=1", "latent=2", "beta=2"}, "--grid: expected different settings, got beta twice");
   for (const char* term : {"beta=", "beta=1,", "beta=,1", "beta=1,,2"})
-    expect_error({term}, "--grid beta: expected values with a comma between them");
-  expect_error({"hidden=256;"}, "--grid hidden: expected values with a semicolon between them");
-  for (const char* term : {"beta", "=1", ""}) expect_error({term}, "--grid: expected NAME=VALUE,VALUE,...");
-  expect_error({"seed=1,2"}, "--seeds lists the seeds");
-  expect_error({"out=a,b"}, "the sweep names the folders");
-  expect_error({"threads=1,2"}, "--threads applies to all runs");
+    expect_plan_error({term}, "--grid beta: expected values with a comma between them");
+  expect_plan_error({"hidden=256;"}, "--grid hidden: expected values with a semicolon between them");
+  for (const char* term : {"beta", "=1", ""})
+    expect_plan_error({term}, "--grid: expected NAME=VALUE,VALUE,...");
+  expect_plan_error({"seed=1,2"}, "--seeds lists the seeds");
+  expect_plan_error({"out=a,b"}, "the sweep names the folders");
+  expect_plan_error({"threads=1,2"}, "--threads applies to all runs");
 }
 
 TEST(SweepSeeds, ReadsRangesAndLists) {

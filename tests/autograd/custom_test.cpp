@@ -14,7 +14,7 @@ namespace {
 
 using test::message_of;
 
-Tensor numbers(std::vector<float> values, Device device = Device::cpu()) {
+Tensor custom_numbers(std::vector<float> values, Device device = Device::cpu()) {
   return Tensor::from(values, {static_cast<std::int64_t>(values.size())}, device);
 }
 
@@ -40,8 +40,8 @@ Variable returning(const Variable& x, std::vector<Tensor> gradients) {
 
 TEST(CustomOnDevice, GradientsFlowThroughTheOperationAndAroundIt) {
   const Device device = Device::best();
-  const Variable a(numbers({1, -2, 3}, device), true), b(numbers({5, 7, -1}, device), true);
-  const Variable w = numbers({1, 10, 100}, device);
+  const Variable a(custom_numbers({1, -2, 3}, device), true), b(custom_numbers({5, 7, -1}, device), true);
+  const Variable w = custom_numbers({1, 10, 100}, device);
   const Variable y = square_times(2 * a, b);  // 4 a^2 b
   EXPECT_EQ(y.value().to_vector(), (std::vector<float>{20, 112, -36}));
   sum(w * y + a).backward();
@@ -50,37 +50,37 @@ TEST(CustomOnDevice, GradientsFlowThroughTheOperationAndAroundIt) {
 }
 
 TEST(Custom, ConstantsGetNoGradient) {
-  const Variable a(numbers({2, 3}), true), b = numbers({5, 7});
+  const Variable a(custom_numbers({2, 3}), true), b = custom_numbers({5, 7});
   sum(square_times(a, b)).backward();
   EXPECT_EQ(a.grad().to_vector(), (std::vector<float>{20, 42}));
   EXPECT_FALSE(b.grad());
 }
 
 TEST(Custom, AGradientForAConstantIsIgnored) {
-  const Variable x(numbers({1, 2}), true), constant = numbers({1, 2, 3});
+  const Variable x(custom_numbers({1, 2}), true), constant = custom_numbers({1, 2, 3});
   const Variable y =
       custom("mine", {constant, x}, x.value().clone(), [](const Tensor& d, const CustomContext&) {
-        return std::vector<Tensor>{numbers({1}), d};
+        return std::vector<Tensor>{custom_numbers({1}), d};
       });
   sum(y).backward();
   EXPECT_EQ(x.grad().to_vector(), (std::vector<float>{1, 1}));
 }
 
 TEST(Custom, AnInputMayAppearTwice) {
-  const Variable x(numbers({3}), true);
+  const Variable x(custom_numbers({3}), true);
   sum(square_times(x, x)).backward();  // x^3
   EXPECT_EQ(x.grad().item(), 27);
 }
 
 TEST(Custom, AnUndefinedGradientCountsAsZero) {
-  const Variable x(numbers({1, 2}), true);
+  const Variable x(custom_numbers({1, 2}), true);
   sum(returning(x, {Tensor()}) + 3 * x).backward();
   EXPECT_EQ(x.grad().to_vector(), (std::vector<float>{3, 3}));
 }
 
 TEST(Custom, AReturnedGradientIsNotModified) {
-  const Variable x(numbers({1, 2}), true);
-  const Tensor mine = numbers({5, 6});
+  const Variable x(custom_numbers({1, 2}), true);
+  const Tensor mine = custom_numbers({5, 6});
   sum(returning(x, {mine})).backward();
   sum(returning(x, {mine})).backward();
   EXPECT_EQ(x.grad().to_vector(), (std::vector<float>{10, 12}));
@@ -88,7 +88,7 @@ TEST(Custom, AReturnedGradientIsNotModified) {
 }
 
 TEST(Custom, TheResultUnderNoGradIsAConstant) {
-  const Variable x(numbers({1, 2}), true);
+  const Variable x(custom_numbers({1, 2}), true);
   const NoGradGuard guard;
   const Variable y = square_times(x, x);
   EXPECT_FALSE(y.requires_grad());
@@ -96,12 +96,12 @@ TEST(Custom, TheResultUnderNoGradIsAConstant) {
 }
 
 TEST(Custom, WrongGradientsAreErrors) {
-  const Variable x(numbers({1, 2}), true);
+  const Variable x(custom_numbers({1, 2}), true);
   const auto message = [&](std::vector<Tensor> gradients) {
     return message_of([&] { sum(returning(x, gradients)).backward(); });
   };
   EXPECT_EQ(message({}), "[mine] expected 1 gradients from backward, got 0");
-  EXPECT_EQ(message({numbers({1, 2, 3})}),
+  EXPECT_EQ(message({custom_numbers({1, 2, 3})}),
             "[mine] expected f32[2] on cpu as the gradient of input 0, got f32[3] on cpu");
   EXPECT_EQ(message({Tensor::zeros({2}, DType::f64)}),
             "[mine] expected f32[2] on cpu as the gradient of input 0, got f64[2] on cpu");
@@ -110,15 +110,15 @@ TEST(Custom, WrongGradientsAreErrors) {
 
 TEST(CustomOnDevice, AGradientOnAnotherDeviceIsAnError) {
   if (Device::cuda_count() == 0) GTEST_SKIP() << "no GPU";
-  const Variable x(numbers({1, 2}, Device::cuda()), true);
+  const Variable x(custom_numbers({1, 2}, Device::cuda()), true);
   EXPECT_EQ(message_of([&] {
-              sum(returning(x, {numbers({1, 2})})).backward();
+              sum(returning(x, {custom_numbers({1, 2})})).backward();
             }),
             "[mine] expected f32[2] on cuda:0 as the gradient of input 0, got f32[2] on cpu");
 }
 
 TEST(Custom, InvalidArgumentsAreErrors) {
-  const Variable x(numbers({1, 2}), true);
+  const Variable x(custom_numbers({1, 2}), true);
   const CustomBackward none = [](const Tensor&, const CustomContext&) { return std::vector<Tensor>(); };
   const auto made = [&](const Variable& input, const Tensor& value, const CustomBackward& backward) {
     return message_of([&] { static_cast<void>(custom("mine", {input}, value, backward)); });
@@ -132,7 +132,7 @@ TEST(Custom, InvalidArgumentsAreErrors) {
 }
 
 TEST(Custom, IndicesOutOfRangeAreErrors) {
-  const Variable x(numbers({1, 2}), true);
+  const Variable x(custom_numbers({1, 2}), true);
   const auto asking = [&](const std::function<void(const CustomContext&)>& ask) {
     return message_of([&] {
       sum(custom("mine", {x}, x.value().clone(),
@@ -151,7 +151,7 @@ TEST(Custom, IndicesOutOfRangeAreErrors) {
 }
 
 TEST(Custom, AnExceptionFromBackwardReachesTheCaller) {
-  const Variable x(numbers({1}), true);
+  const Variable x(custom_numbers({1}), true);
   const Variable y = custom("mine", {x}, x.value().clone(), [](const Tensor&, const CustomContext&) {
     throw std::out_of_range("mine");
     return std::vector<Tensor>();
@@ -162,7 +162,7 @@ TEST(Custom, AnExceptionFromBackwardReachesTheCaller) {
 }
 
 TEST(Custom, ASavedTensorChangedInPlaceIsAnError) {
-  const Variable x(numbers({3}), true);
+  const Variable x(custom_numbers({3}), true);
   const Variable y = square_times(x, x);
   x.value().fill(10);
   EXPECT_EQ(message_of([&] { y.backward(); }).substr(0, 15), "[square_times] ");

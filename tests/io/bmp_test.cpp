@@ -76,7 +76,7 @@ Color from_word(std::uint64_t bgr, double alpha = 1) {
   return {static_cast<double>(bgr >> 16 & 255) / 255, static_cast<double>(bgr >> 8 & 255) / 255,
           static_cast<double>(bgr & 255) / 255, alpha};
 }
-std::vector<Color> colors_of(const Bmp& bmp) {
+std::vector<Color> bmp_colors(const Bmp& bmp) {
   std::vector<Color> colors;
   for (const unsigned sample : bmp.samples) {
     unsigned bgr = sample;
@@ -103,11 +103,11 @@ TEST_P(EveryBmp, HasTheExactLevelsFromBelowAndFromAbove) {
   const auto [bits, header] = GetParam();
   Bmp bmp = random_bmp(bits, header);
   ImageChanges changes;
-  expect_levels(read_bytes(bmp.bytes(), &changes), 11, 5, colors_of(bmp));
+  expect_levels(read_bytes(bmp.bytes(), &changes), 11, 5, bmp_colors(bmp));
   EXPECT_FALSE(changes.transparency || changes.depth || changes.orientation);
   if (header == 12) return;
   bmp.top_down = true;
-  expect_levels(read_bytes(bmp.bytes()), 11, 5, colors_of(bmp));
+  expect_levels(read_bytes(bmp.bytes()), 11, 5, bmp_colors(bmp));
 }
 
 TEST_P(EveryBmp, EveryTruncationIsRefused) {

@@ -18,7 +18,7 @@ using namespace std::string_literals;
 using Names = std::vector<std::string>;
 using Doubles = std::vector<double>;
 
-Table read(const std::string& text, const TableOptions& options = {}) {
+Table read_table_text(const std::string& text, const TableOptions& options = {}) {
   const TemporaryFolder folder;
   write_file(folder / "t.csv", text);
   return read_table(folder / "t.csv", options);
@@ -40,7 +40,7 @@ void expect_part(const std::string& text, const std::string& part) {
 void expect_read_table(const std::string& text, const Names& columns, const Doubles& values,
                        const TableOptions& options = {}) {
   SCOPED_TRACE(text);
-  const Table table = read(text, options);
+  const Table table = read_table_text(text, options);
   EXPECT_EQ(table.columns, columns);
   EXPECT_EQ(table.values, values);
   EXPECT_EQ(static_cast<std::size_t>(table.rows) * columns.size(), values.size());
@@ -77,8 +77,9 @@ TEST(ReadTable, TheSeparatorSplitsAllLinesAlike) {
   expect_read_table("height in cm,weight\n1,2\n3,4\n", {"height in cm", "weight"}, {1, 2, 3, 4});
   expect_read_table("height in cm\n1.5\n2.5\n", {"height in cm"}, {1.5, 2.5});  // one column
   expect_read_table("a\n1\n2\n", {"a"}, {1, 2});
-  expect_part(read("a;b\n1;2\n").summary, "semicolons separate the columns, line 1 holds their names");
-  expect_part(read("# note\n\n1 2\n3 5\n").summary,
+  expect_part(read_table_text("a;b\n1;2\n").summary,
+              "semicolons separate the columns, line 1 holds their names");
+  expect_part(read_table_text("# note\n\n1 2\n3 5\n").summary,
               "spaces separate the columns, line 3 is a row, the columns have no names");
 }
 
@@ -88,13 +89,13 @@ TEST(ReadTable, HeadersOfText) {
   expect_read_table("a,b\n1,2\n3,4\n", {"a", "b"}, {1, 2, 3, 4});
   expect_read_table("1,b\n3,4\n", {"1", "b"}, {3, 4});
   expect_read_table("label,0,1,2\n7,.5,.25,1\n", {"label", "0", "1", "2"}, {7, 0.5, 0.25, 1});
-  EXPECT_TRUE(read("a,b\n1,2\n").has_names);
-  EXPECT_FALSE(read("1,2\n3,5\n").has_names);
+  EXPECT_TRUE(read_table_text("a,b\n1,2\n").has_names);
+  EXPECT_FALSE(read_table_text("1,2\n3,5\n").has_names);
 }
 
 TEST(ReadTable, HeadersThatCountAsPandasWritesThem) {
   const std::string rows = "0.5,1.5,-2,3\n1.25,2,3,4\n";
-  const Table table = read("0,1,2,3\n" + rows);
+  const Table table = read_table_text("0,1,2,3\n" + rows);
   EXPECT_EQ(table.columns, (Names{"0", "1", "2", "3"}));
   EXPECT_EQ(table.values, (Doubles{0.5, 1.5, -2, 3, 1.25, 2, 3, 4}));
   EXPECT_EQ(table.rows, 2);
@@ -122,7 +123,7 @@ TEST(ReadTable, DoubtfulHeadersAreErrors) {
     SCOPED_TRACE(text);
     expect_part(error_of_table(text), "line 1 may be a header or a row (");
     expect_part(error_of_table(text), "--header yes or no");
-    EXPECT_EQ(read(text, {.header = TableHeader::yes, .columns = {"0"}}).rows,
+    EXPECT_EQ(read_table_text(text, {.header = TableHeader::yes, .columns = {"0"}}).rows,
               std::ranges::count(text, '\n') - 1);
   }
   expect_read_table("0,1,2\n5,3,1\n", {"0", "1", "2"}, {0, 1, 2, 5, 3, 1}, {.header = TableHeader::no});
@@ -137,7 +138,7 @@ TEST(ReadTable, NumbersThatAreRows) {
   expect_read_table("1,2,3\n4,5,6\n", {"0", "1", "2"}, {1, 2, 3, 4, 5, 6});
   expect_read_table("0.5\n1\n", {"0"}, {0.5, 1});
   expect_read_table("0\n1\n2\n", {"0"}, {0, 1, 2});
-  const Table table = read("3,1\n.5,.25\n.5,.75\n.5,.125\n");
+  const Table table = read_table_text("3,1\n.5,.25\n.5,.75\n.5,.125\n");
   EXPECT_EQ(table.rows, 4);
   ASSERT_EQ(table.notes.size(), 1u);
   expect_part(table.notes[0], "line 1 was taken as a row: it holds whole numbers only");
@@ -145,7 +146,7 @@ TEST(ReadTable, NumbersThatAreRows) {
 
 TEST(ReadTable, TextAboveTheSameTextIsARow) {
   const std::string text = "5.1,setosa\n4.9,setosa\n7.0,virginica\n";
-  const Table table = read(text, {.label_column = "1"});
+  const Table table = read_table_text(text, {.label_column = "1"});
   EXPECT_EQ(table.rows, 3);
   EXPECT_EQ(table.values, (Doubles{5.1, 4.9, 7.0}));
   EXPECT_EQ(table.label_texts, (Names{"setosa", "virginica"}));
@@ -161,7 +162,7 @@ TEST(ReadTable, ALineWithAllExpectedNamesIsAHeader) {
 }
 
 TEST(ReadTable, EmptyAndRepeatedNames) {
-  const Table table = read("a,,a,a\n1,2,3,4\n");
+  const Table table = read_table_text("a,,a,a\n1,2,3,4\n");
   EXPECT_EQ(table.columns, (Names{"a", "unnamed 1", "a.1", "a.2"}));
   EXPECT_EQ(table.notes.size(), 3u);
   expect_part(table.notes[1], "column 2 (from 0) is called 'a.1', because its name 'a' is taken");
@@ -170,7 +171,7 @@ TEST(ReadTable, EmptyAndRepeatedNames) {
 TEST(ReadTable, ALastSeparatorMakesNoColumn) {
   expect_read_table("a,b,\n1,2,\n3,4,\n", {"a", "b"}, {1, 2, 3, 4});
   expect_read_table("1;2;\n3;4;\n", {"0", "1"}, {1, 2, 3, 4});
-  expect_part(read("a,b,\n1,2,\n").summary, "the empty last column was left out");
+  expect_part(read_table_text("a,b,\n1,2,\n").summary, "the empty last column was left out");
   EXPECT_EQ(error_of_table("a,b,c\n1,2,\n3,4,5\n"), "line 2, column 'c': missing value, got ''");
 }
 
@@ -182,7 +183,8 @@ TEST(ReadTable, UnnamedFirstColumnsAreIndexes) {
   expect_read_table(",a\nrow one,5\n\"row, two\",6\n", {"a"}, {5, 6});  // row names of text
   expect_read_table("a b\nx 1 2\ny 3 4\n", {"a", "b"}, {1, 2, 3, 4});   // write.table of R
   expect_read_table("\"a\" \"b\"\n\"1\" 1 2\n\"2\" 3 4\n", {"a", "b"}, {1, 2, 3, 4});
-  expect_part(read(",a\n0,5\n").summary, "the first column has no name and was left out as an index");
+  expect_part(read_table_text(",a\n0,5\n").summary,
+              "the first column has no name and was left out as an index");
   EXPECT_EQ(error_of_table("\"\"\n1\n2\n", {.header = TableHeader::yes}),
             "expected columns beside the index, got none");
 }
@@ -200,18 +202,20 @@ TEST(ReadTable, CountingFirstColumnsAreIndexes) {
     for (const std::string name : {"id", "Index", "ROW"})
       expect_read_table(counting(name + ",x\n", first, 5), {"x"}, squares);
   }
-  expect_part(read(counting("", 0, 5)).summary, "the first column counts the rows and was left out");
-  expect_part(read(counting("id,x\n", 0, 5)).summary, "column 'id' counts the rows and was left out");
+  expect_part(read_table_text(counting("", 0, 5)).summary,
+              "the first column counts the rows and was left out");
+  expect_part(read_table_text(counting("id,x\n", 0, 5)).summary,
+              "column 'id' counts the rows and was left out");
   // Other names, other counts, few rows and explicit columns keep it.
-  const Table named = read(counting("t,x\n", 0, 5));
+  const Table named = read_table_text(counting("t,x\n", 0, 5));
   EXPECT_EQ(named.columns, (Names{"t", "x"}));
   ASSERT_EQ(named.notes.size(), 1u);
   expect_part(named.notes[0], "column 't' counts the rows and is used like any other column");
-  EXPECT_EQ(read(counting("", 2, 9)).columns.size(), 2u);
-  EXPECT_EQ(read(counting("", 0, 4)).columns.size(), 2u);
-  EXPECT_EQ(read(counting("id,x\n", 0, 5) + "9,9\n").columns.size(), 2u);
-  EXPECT_EQ(read(counting("id,x\n", 0, 5), {.columns = {"id", "x"}}).columns, (Names{"id", "x"}));
-  EXPECT_EQ(read(counting("id,x\n", 0, 5), {.label_column = "id"}).columns, (Names{"x"}));
+  EXPECT_EQ(read_table_text(counting("", 2, 9)).columns.size(), 2u);
+  EXPECT_EQ(read_table_text(counting("", 0, 4)).columns.size(), 2u);
+  EXPECT_EQ(read_table_text(counting("id,x\n", 0, 5) + "9,9\n").columns.size(), 2u);
+  EXPECT_EQ(read_table_text(counting("id,x\n", 0, 5), {.columns = {"id", "x"}}).columns, (Names{"id", "x"}));
+  EXPECT_EQ(read_table_text(counting("id,x\n", 0, 5), {.label_column = "id"}).columns, (Names{"x"}));
 }
 
 // ---- chosen columns and labels ----
@@ -230,7 +234,8 @@ TEST(ReadTable, ChosenColumnsInTheirOrder) {
 }
 
 TEST(ReadTable, LabelsAreTexts) {
-  const Table table = read("class,x\n\"big, red\",1\nsmall,2\nbig,3\nsmall , 4\n", {.label_column = "class"});
+  const Table table =
+      read_table_text("class,x\n\"big, red\",1\nsmall,2\nbig,3\nsmall , 4\n", {.label_column = "class"});
   EXPECT_EQ(table.label_texts, (Names{"big, red", "small", "big"}));
   EXPECT_EQ(table.labels, (std::vector<std::uint32_t>{0, 1, 2, 1}));
   EXPECT_EQ(table.values, (Doubles{1, 2, 3, 4}));
@@ -241,7 +246,7 @@ TEST(ReadTable, LabelsAreTexts) {
 }
 
 TEST(ReadTable, LabelsInAColumnWithoutAName) {
-  const Table table = read(",a,b\ncat,1.5,2\ndog,3.5,4\n", {.label_column = "0"});
+  const Table table = read_table_text(",a,b\ncat,1.5,2\ndog,3.5,4\n", {.label_column = "0"});
   EXPECT_EQ(table.label_column, "0");
   EXPECT_EQ(table.label_texts, (Names{"cat", "dog"}));
   EXPECT_EQ(table.columns, (Names{"a", "b"}));
@@ -252,10 +257,10 @@ TEST(ReadTable, ByName) {
       .columns = {"b", "a"}, .label_column = "y", .expected_names = {"b", "a"}, .by_name = true};
   expect_read_table("a,b,extra,y\n1,2,x,0\n3,4,x,1\n", {"b", "a"}, {2, 1, 4, 3}, options);
   expect_part(
-      read("a,b,extra,y\n1,2,x,0\n", options).summary,
+      read_table_text("a,b,extra,y\n1,2,x,0\n", options).summary,
       "the columns are in a different order than in training and were matched by name, not used: extra");
   expect_read_table("b,a\n1,2\n", {"b", "a"}, {1, 2}, options);
-  EXPECT_EQ(read("b,a\n1,2\n", options).label_column, "");
+  EXPECT_EQ(read_table_text("b,a\n1,2\n", options).label_column, "");
   EXPECT_EQ(error_of_table("a,c\n1,2\n", options), "expected the training data's column 'b', got a, c");
   EXPECT_EQ(error_of_table("1,2\n3,5\n", options),
             "expected a header with the training data's columns b, a, got a table without names");
@@ -267,7 +272,7 @@ TEST(ReadTable, MissingValuesAreErrorsInEveryForm) {
   for (const std::string word : {"", "nan", "NaN", "NA", "n/a", "NULL", "None", "?", "\"\""}) {
     SCOPED_TRACE(word);
     expect_part(error_of_table("a,b,c\n1," + word + ",3\n"), "line 2, column 'b': missing value");
-    EXPECT_EQ(read("a,b,c\n1," + word + ",3\n", {.columns = {"a", "c"}}).values, (Doubles{1, 3}));
+    EXPECT_EQ(read_table_text("a,b,c\n1," + word + ",3\n", {.columns = {"a", "c"}}).values, (Doubles{1, 3}));
   }
 }
 
@@ -281,10 +286,10 @@ TEST(ReadTable, NumbersKeepTheirPrecisionInEveryLocale) {
 }
 
 TEST(ReadTable, MaxRowsReadsNoFurther) {
-  EXPECT_EQ(read("a,b\n1,2\n3,4\nx\n", {.max_rows = 2}).values, (Doubles{1, 2, 3, 4}));
+  EXPECT_EQ(read_table_text("a,b\n1,2\n3,4\nx\n", {.max_rows = 2}).values, (Doubles{1, 2, 3, 4}));
   std::string text = "a,b\n";
   for (int r = 0; r < 200; ++r) text += std::to_string(r % 7) + ",1\n";
-  EXPECT_EQ(read(text + "x\n", {.max_rows = 150}).rows, 150);
+  EXPECT_EQ(read_table_text(text + "x\n", {.max_rows = 150}).rows, 150);
 }
 
 }  // namespace

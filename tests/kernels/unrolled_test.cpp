@@ -28,7 +28,8 @@ Tensor place(const Doubles& numbers, Shape shape, Device device, std::int64_t of
   return offset == 0 ? memory.reshape(shape) : memory.slice(offset, size);
 }
 
-void expect_close(const Doubles& got, const Doubles& expected, double tolerance, const std::string& what) {
+void expect_close_elements(const Doubles& got, const Doubles& expected, double tolerance,
+                           const std::string& what) {
   ASSERT_EQ(got.size(), expected.size());
   for (std::size_t i = 0; i < got.size(); ++i)
     ASSERT_TRUE(std::fabs(got[i] - expected[i]) <= tolerance * (1 + std::fabs(expected[i])))
@@ -88,12 +89,12 @@ TEST(UnrolledDevice, LikelihoodsOfUnalignedArrays) {
         args.loss = out.data();
         args.d_params = d.data();
         device.backend().likelihood(args, Stream::current(device).handle());
-        expect_close(d.to_doubles(), slopes, 2e-6, what);
-        expect_close(out.to_doubles(), {loss}, 5e-7, what);
+        expect_close_elements(d.to_doubles(), slopes, 2e-6, what);
+        expect_close_elements(out.to_doubles(), {loss}, 5e-7, what);
         args.d_params = nullptr;  // another kernel, without gradients
         out.fill(0);
         device.backend().likelihood(args, Stream::current(device).handle());
-        expect_close(out.to_doubles(), {loss}, 5e-7, what + " without gradients");
+        expect_close_elements(out.to_doubles(), {loss}, 5e-7, what + " without gradients");
       }
   }
 }
@@ -115,8 +116,8 @@ TEST(UnrolledDevice, GeluAndSiluOfSmallAndLargeNumbers) {
     }
     for (const Device device : devices()) {
       const Variable y = activate(place(inputs, {kSize}, device), activation);
-      expect_close(y.value().to_doubles(), values, 5e-7,
-                   fmt::format("{} on {}", name(activation), device.text()));
+      expect_close_elements(y.value().to_doubles(), values, 5e-7,
+                            fmt::format("{} on {}", name(activation), device.text()));
     }
     for (const Device device : devices())
       for (const std::int64_t offset : {0, 1})
@@ -130,8 +131,8 @@ TEST(UnrolledDevice, GeluAndSiluOfSmallAndLargeNumbers) {
           args.d_input = d.data();
           if (with_bias) args.d_bias = bias.data();
           device.backend().activation_backward(args, Stream::current(device).handle());
-          expect_close(d.to_doubles(), slopes, 5e-7,
-                       fmt::format("{} on {}, bias {}", name(activation), device.text(), with_bias));
+          expect_close_elements(d.to_doubles(), slopes, 5e-7,
+                                fmt::format("{} on {}, bias {}", name(activation), device.text(), with_bias));
         }
   }
 }
@@ -285,8 +286,8 @@ TEST(UnrolledDevice, MixturesOfAboutAHundredComponents) {
         const Variable density = mixture_log_density(place(z, {kRows, latent}, device),
                                                      place(params, {components, 2 * latent}, device),
                                                      PosteriorScale::log_variance, Variable());
-        expect_close(density.value().to_doubles(), expected, 1e-6,
-                     fmt::format("{} components on {}", components, device.text()));
+        expect_close_elements(density.value().to_doubles(), expected, 1e-6,
+                              fmt::format("{} components on {}", components, device.text()));
       }
     }
 }

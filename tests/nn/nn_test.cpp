@@ -49,7 +49,7 @@ struct NaiveGated {
   }
 };
 
-void expect_close(const Tensor& got, const Doubles& expected, const char* what) {
+void expect_close_gated(const Tensor& got, const Doubles& expected, const char* what) {
   const Doubles values = got.to_doubles();
   ASSERT_EQ(values.size(), expected.size()) << what;
   for (std::size_t i = 0; i < values.size(); ++i)
@@ -79,12 +79,12 @@ TEST(LayersDevice, GatedLinearMatchesPlainLoops) {
     naive.gate_bias = layer.gate.bias.value().to_doubles();
     naive.run();
     EXPECT_NE(naive.value_weight, naive.gate_weight);
-    expect_close(y.value(), naive.y, "output");
-    expect_close(x.grad(), naive.d_x, "gradient of x");
-    expect_close(layer.value.weight.grad(), naive.d_value_weight, "gradient of the value's weight");
-    expect_close(layer.value.bias.grad(), naive.d_value_bias, "gradient of the value's bias");
-    expect_close(layer.gate.weight.grad(), naive.d_gate_weight, "gradient of the gate's weight");
-    expect_close(layer.gate.bias.grad(), naive.d_gate_bias, "gradient of the gate's bias");
+    expect_close_gated(y.value(), naive.y, "output");
+    expect_close_gated(x.grad(), naive.d_x, "gradient of x");
+    expect_close_gated(layer.value.weight.grad(), naive.d_value_weight, "gradient of the value's weight");
+    expect_close_gated(layer.value.bias.grad(), naive.d_value_bias, "gradient of the value's bias");
+    expect_close_gated(layer.gate.weight.grad(), naive.d_gate_weight, "gradient of the gate's weight");
+    expect_close_gated(layer.gate.bias.grad(), naive.d_gate_bias, "gradient of the gate's bias");
   }
 }
 

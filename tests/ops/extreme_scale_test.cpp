@@ -25,13 +25,13 @@ std::vector<Format> formats() {
   return all;
 }
 
-double largest(DType t) {
+double largest_of(DType t) {
   return t == DType::f64 ? std::numeric_limits<double>::max() : double{std::numeric_limits<float>::max()};
 }
 double smallest(DType t) {
   return t == DType::f64 ? std::numeric_limits<double>::min() : double{std::numeric_limits<float>::min()};
 }
-bool fits(Real x, DType t) { return std::fabs(x) <= Real(largest(t)); }
+bool fits(Real x, DType t) { return std::fabs(x) <= Real(largest_of(t)); }
 
 Variable variable(const std::vector<double>& values, Shape shape, const Format& p,
                   bool differentiable = true) {
@@ -42,7 +42,7 @@ Real rounded(double x, const Format& p) { return p.dtype == DType::f64 ? x : dou
 
 // `terms` is the magnitude of the terms of which `expected` is a difference. Their rounding errors remain
 // when the terms cancel.
-void expect_close(double got, Real expected, const Format& p, const std::string& what, Real terms = 0) {
+void expect_within(double got, Real expected, const Format& p, const std::string& what, Real terms = 0) {
   if (!fits(expected, p.dtype)) {
     EXPECT_TRUE(std::isinf(got) && (got > 0) == (expected > 0))
         << what << ": " << got << ", expected infinity, because the type cannot hold "
@@ -103,12 +103,12 @@ TEST(ExtremesDevice, DrawsOfAnyScale) {
             const auto with = fused ? sample_posterior_with_kl : unfused::sample_posterior_with_kl;
             const auto alone = fused ? sample_posterior : unfused::sample_posterior;
             const Variable draw = with_kl ? with(params, o, 1).z : alone(params, o);
-            expect_close(draw.value().item(), z, p, what);
+            expect_within(draw.value().item(), z, p, what);
             if (!fits(z, p.dtype)) continue;
             sum(draw).backward();
             const std::vector<double> gradient = params.grad().to_doubles();
-            expect_close(gradient[0], 1, p, what + ", slope of the mean");
-            expect_close(gradient[1], slope, p, what + ", slope of the scale");
+            expect_within(gradient[0], 1, p, what + ", slope of the mean");
+            expect_within(gradient[1], slope, p, what + ", slope of the scale");
           }
       }
   });
@@ -134,12 +134,12 @@ TEST(ExtremesDevice, KlOfAnyScale) {
         EXPECT_TRUE(std::isinf(value.value().item()) || fits(kl / 2, p.dtype)) << what;
         continue;
       }
-      expect_close(value.value().item(), kl / 2, p, what);
+      expect_within(value.value().item(), kl / 2, p, what);
       value.backward();
       const std::vector<double> gradient = params.grad().to_doubles();
-      expect_close(gradient[0], Real(mean) / 2, p, what + ", slope of the mean");
-      expect_close(gradient[1], (sigma.sigma * sigma.slope - sigma.log_slope) / 2, p,
-                   what + ", slope of the scale", sigma.log_slope / 2);
+      expect_within(gradient[0], Real(mean) / 2, p, what + ", slope of the mean");
+      expect_within(gradient[1], (sigma.sigma * sigma.slope - sigma.log_slope) / 2, p,
+                    what + ", slope of the scale", sigma.log_slope / 2);
     }
   });
 }
@@ -159,7 +159,7 @@ TEST(ExtremesDevice, AnInfiniteKlWithZeroWeightIsIgnored) {
         EXPECT_EQ(both.kl.value().item(), 0);
       }
       autograd::backward(roots);
-      expect_close(params.grad().to_doubles()[1], std::exp(Real(s) / 2) / 4, p, "draw");
+      expect_within(params.grad().to_doubles()[1], std::exp(Real(s) / 2) / 4, p, "draw");
     }
 }
 
@@ -173,13 +173,13 @@ TEST(ExtremesDevice, DensitiesOfAnyScale) {
       const Real u = (z - 0.25L) / sigma.sigma;
       const Real expected = -u * u / 2 - sigma.log_sigma - std::log(2 * M_PIl) / 2;
       const Variable density = q->log_density(params, at);
-      expect_close(density.value().item(), expected, p, what);
+      expect_within(density.value().item(), expected, p, what);
       if (!fits(u * u, p.dtype)) continue;
       sum(density).backward();
       const std::vector<double> gradient = params.grad().to_doubles();
-      expect_close(at.grad().item(), -u / sigma.sigma, p, what + ", slope of z");
-      expect_close(gradient[0], u / sigma.sigma, p, what + ", slope of the mean");
-      expect_close(gradient[1], (u * u - 1) * sigma.log_slope, p, what + ", slope of the scale");
+      expect_within(at.grad().item(), -u / sigma.sigma, p, what + ", slope of z");
+      expect_within(gradient[0], u / sigma.sigma, p, what + ", slope of the mean");
+      expect_within(gradient[1], (u * u - 1) * sigma.log_slope, p, what + ", slope of the scale");
     }
   });
 }
@@ -226,18 +226,18 @@ TEST(ExtremesDevice, MixturesWithAComponentOfAnyScale) {
                        weights = variable(logs, {2}, p);
         const Variable density = fused ? mixture_log_density(at, components, scale, weights)
                                        : unfused::mixture_log_density(at, components, scale, weights);
-        expect_close(density.value().item(), expected.value, p, what);
+        expect_within(density.value().item(), expected.value, p, what);
         sum(density).backward();
         // These are sums of terms with different signs.
         Format loose = p;
         loose.tolerance *= 10;
-        expect_close(at.grad().item(), expected.z, loose, what + ", slope of z");
+        expect_within(at.grad().item(), expected.z, loose, what + ", slope of z");
         for (std::size_t i = 0; i < 4; ++i)
-          expect_close(components.grad().to_doubles()[i], expected.params[i], loose,
-                       what + ", slope of parameter " + std::to_string(i));
+          expect_within(components.grad().to_doubles()[i], expected.params[i], loose,
+                        what + ", slope of parameter " + std::to_string(i));
         for (std::size_t k = 0; k < 2; ++k)
-          expect_close(weights.grad().to_doubles()[k], expected.weights[k], loose,
-                       what + ", slope of weight " + std::to_string(k));
+          expect_within(weights.grad().to_doubles()[k], expected.weights[k], loose,
+                        what + ", slope of weight " + std::to_string(k));
       }
   });
 }
@@ -260,15 +260,15 @@ TEST(ExtremesDevice, GaussianLikelihoodsOfAnyScale) {
                                : form == 1 ? unfused::gaussian_nll(params, x, options)
                                : form == 2 ? -sum(gaussian_log_density(params, x, options))
                                            : -sum(unfused::gaussian_log_density(params, x, options));
-          expect_close(nll.value().item(), expected, p, what);
+          expect_within(nll.value().item(), expected, p, what);
           const NoGradGuard no_grad;  // uses a different kernel
-          expect_close(gaussian_log_density(params, x, options).value().item(), -expected, p, what);
+          expect_within(gaussian_log_density(params, x, options).value().item(), -expected, p, what);
           if (!fits(squared, p.dtype) || !fits(d * precision, p.dtype)) continue;
           nll.backward();
           const std::vector<double> gradient = params.grad().to_doubles();
-          expect_close(gradient[0], d * precision, p, what + ", slope of the mean");
-          expect_close(gradient[1], std::fabs(v) > 250 ? 0 : (1 - squared) / 2, p,
-                       what + ", slope of the scale");
+          expect_within(gradient[0], d * precision, p, what + ", slope of the mean");
+          expect_within(gradient[1], std::fabs(v) > 250 ? 0 : (1 - squared) / 2, p,
+                        what + ", slope of the scale");
         }
       }
 }

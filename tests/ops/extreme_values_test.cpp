@@ -23,8 +23,8 @@ struct Values {
 using Function = std::function<Variable(std::span<const Variable>)>;
 
 // Returns the result, followed by the gradients of its sum.
-std::vector<Doubles> evaluate(const Function& f, const std::vector<Values>& inputs, DType dtype,
-                              Device device) {
+std::vector<Doubles> evaluate_extreme(const Function& f, const std::vector<Values>& inputs, DType dtype,
+                                      Device device) {
   std::vector<Variable> variables;
   for (const Values& v : inputs)
     variables.emplace_back(Tensor::from(v.numbers, v.shape).to(DType::f32).to(dtype).to(device),
@@ -40,9 +40,9 @@ std::vector<Doubles> evaluate(const Function& f, const std::vector<Values>& inpu
 // Expects a relative error of at most `tolerance` for each number that is not much smaller than the largest.
 void expect_accurate(const Function& f, const std::vector<Values>& inputs, double tolerance,
                      const std::string& what) {
-  const std::vector<Doubles> expected = evaluate(f, inputs, DType::f64, Device::cpu());
+  const std::vector<Doubles> expected = evaluate_extreme(f, inputs, DType::f64, Device::cpu());
   for (const Device device : {Device::cpu(), Device::best()}) {
-    const std::vector<Doubles> got = evaluate(f, inputs, DType::f32, device);
+    const std::vector<Doubles> got = evaluate_extreme(f, inputs, DType::f32, device);
     for (std::size_t t = 0; t < expected.size(); ++t) {
       double largest = 0;
       for (const double x : expected[t]) largest = std::max(largest, std::fabs(x));
@@ -62,7 +62,7 @@ Doubles evenly(double low, double high, std::int64_t count) {
     numbers.push_back(low + (high - low) * static_cast<double>(i) / static_cast<double>(count - 1));
   return numbers;
 }
-Values row(Doubles numbers, bool differentiable = true) {
+Values extreme_row(Doubles numbers, bool differentiable = true) {
   const auto size = static_cast<std::int64_t>(numbers.size());
   return {{1, size}, std::move(numbers), differentiable};
 }
@@ -74,7 +74,7 @@ TEST(ExtremesDevice, GaussiansOfLargeVariance) {
       const GaussianOptions options{sigmoid_mean, -150, 150};
       Doubles params = evenly(-2, 2, width);
       for (const double log_variance : evenly(60, 140, width)) params.push_back(log_variance);
-      const Values both{{1, 2 * width}, params}, target = row(evenly(0, 1, width), false);
+      const Values both{{1, 2 * width}, params}, target = extreme_row(evenly(0, 1, width), false);
       const auto nll = [&](auto v) { return gaussian_nll(v[0], v[1], options); };
       expect_accurate(nll, {both, target}, 2e-5, "gaussian_nll");
       const auto density = [&](auto v) { return gaussian_log_density(v[0], v[1], options); };
@@ -129,13 +129,13 @@ TEST(ExtremesDevice, LossesOfManyPixels) {
   constexpr std::int64_t kSize = 10'007;
   const auto pair = [](double low, double high) {
     return std::vector<Values>{{{1, kSize}, evenly(low, high, kSize), false},
-                               row(evenly(1, 0, kSize), false)};
+                               extreme_row(evenly(1, 0, kSize), false)};
   };
   const auto sums = [&](const char* what, const Function& f, const std::vector<Values>& inputs,
                         double tolerance = 1.2e-7) {
-    const double expected = evaluate(f, inputs, DType::f64, Device::cpu())[0][0];
+    const double expected = evaluate_extreme(f, inputs, DType::f64, Device::cpu())[0][0];
     for (const Device device : {Device::cpu(), Device::best()}) {
-      const double got = evaluate(f, inputs, DType::f32, device)[0][0];
+      const double got = evaluate_extreme(f, inputs, DType::f32, device)[0][0];
       EXPECT_TRUE(std::fabs(got / expected - 1) <= tolerance)
           << what << " on " << device.text() << " differs by " << got / expected - 1;
     }

@@ -24,7 +24,7 @@ std::vector<Kind> kinds() {
   return all;
 }
 
-Variable leaf(const std::vector<double>& values, Shape shape, const Kind& kind) {
+Variable formula_leaf(const std::vector<double>& values, Shape shape, const Kind& kind) {
   return {Tensor::from(values, shape).to(kind.dtype).to(kind.device), true};
 }
 std::vector<double> gradient_of(const Variable& y, const Variable& x) {
@@ -86,7 +86,7 @@ TEST(FormulasDevice, GammaFunctionsHaveSmallRelativeErrors) {
   for (const Kind& kind : kinds()) {
     const double tolerance = kind.dtype == DType::f32 ? 2e-6 : 1e-14;
     const std::vector<double> points = arguments(kind.dtype);
-    const Variable x = leaf(points, {static_cast<std::int64_t>(points.size())}, kind);
+    const Variable x = formula_leaf(points, {static_cast<std::int64_t>(points.size())}, kind);
     expect_relative("lgamma", points, lgamma(x).value().to_doubles(), exact_lgamma, tolerance);
     expect_relative("digamma", points, digamma(x).value().to_doubles(), exact_digamma, tolerance);
     expect_relative("slope of lgamma", points, gradient_of(lgamma(x), x), exact_digamma, tolerance);
@@ -98,7 +98,7 @@ TEST(FormulasDevice, GammaFunctionsHaveSmallRelativeErrors) {
 TEST(FormulasDevice, GammaFunctionsHaveKnownValues) {
   for (const Kind& kind : kinds()) {
     const double tolerance = kind.dtype == DType::f32 ? 2e-6 : 1e-14;
-    const Variable x = leaf({0.5, 7.5, 12.25}, {3}, kind);
+    const Variable x = formula_leaf({0.5, 7.5, 12.25}, {3}, kind);
     const std::vector<double> value = lgamma(x).value().to_doubles(), slope = digamma(x).value().to_doubles();
     const double values[] = {0.572364942924700087, 7.53436423675873296, 18.1156695057108926};
     const double slopes[] = {-1.96351002602142348, 1.94675748424608679, 2.46415465518536896};
@@ -108,14 +108,14 @@ TEST(FormulasDevice, GammaFunctionsHaveKnownValues) {
     }
   }
   // At the double nearest to digamma's root, the result depends on digits of the root that a double lacks.
-  const double nearest = digamma(leaf({1.4616321449683622}, {1}, kinds()[1])).value().item();
+  const double nearest = digamma(formula_leaf({1.4616321449683622}, {1}, kinds()[1])).value().item();
   EXPECT_TRUE(std::abs(nearest / -9.24126552172942752e-17 - 1) <= 1e-10) << nearest;
 }
 
 TEST(FormulasDevice, GammaFunctionsAtTheEndsOfTheirDomain) {
   for (const Kind& kind : kinds()) {
     const double nan = std::nan("");
-    const Variable x = leaf({0, 1, 2, 1e30, kInfinity, -0.5, -3.5, -kInfinity, nan}, {9}, kind);
+    const Variable x = formula_leaf({0, 1, 2, 1e30, kInfinity, -0.5, -3.5, -kInfinity, nan}, {9}, kind);
     const std::vector<double> y = lgamma(x).value().to_doubles(), d = digamma(x).value().to_doubles();
     EXPECT_EQ(y[0], kInfinity);
     EXPECT_EQ(y[1], 0);
@@ -136,7 +136,8 @@ TEST(FormulasDevice, ActivationsOfLargeNumbersAreFinite) {
   for (const Kind& kind : kinds())
     for (const Activation activation : all_activations()) {
       const double largest = std::numeric_limits<float>::max();
-      const Variable x = leaf({0, -0.0, 20, -20, 100, -100, 1e4, -1e4, largest, -largest}, {10}, kind);
+      const Variable x =
+          formula_leaf({0, -0.0, 20, -20, 100, -100, 1e4, -1e4, largest, -largest}, {10}, kind);
       const Variable y = activate(x, activation);
       const std::vector<double> values = y.value().to_doubles(), slopes = gradient_of(y, x);
       for (std::size_t i = 0; i < values.size(); ++i)
@@ -162,7 +163,7 @@ TEST(FormulasDevice, GeluAndSiluHaveSmallRelativeErrors) {
   for (const Kind& kind : kinds()) {
     std::vector<double> points;
     for (int i = -5000; i <= 9000; ++i) points.push_back(static_cast<float>(i / 1000.0 + 1e-4));
-    const Variable x = leaf(points, {static_cast<std::int64_t>(points.size())}, kind);
+    const Variable x = formula_leaf(points, {static_cast<std::int64_t>(points.size())}, kind);
     const double tolerance = kind.dtype == DType::f32 ? 3e-6 : 3e-15;
     const auto check = [&](Activation activation, Exact value, Exact slope) {
       const Variable y = activate(x, activation);
@@ -184,7 +185,8 @@ TEST(Formulas, VectorisedGeluHasSmallRelativeErrorsInItsTail) {
     std::vector<double> points;
     for (int i = 0; i <= 20000; ++i)
       points.push_back(static_cast<float>((single ? -13.1 : -37) * i / 20000 - 1e-3));
-    const Variable x = leaf(points, {static_cast<std::int64_t>(points.size())}, {Device::cpu(), dtype});
+    const Variable x =
+        formula_leaf(points, {static_cast<std::int64_t>(points.size())}, {Device::cpu(), dtype});
     expect_relative("gelu", points, activate(x, Activation::gelu).value().to_doubles(), exact_gelu,
                     single ? 1e-6 : 2e-15);
   }
@@ -194,7 +196,7 @@ TEST(FormulasDevice, ActivationsReturnNaNForNaN) {
   for (const Kind& kind : kinds())
     for (const Activation activation : all_activations()) {
       const std::vector<double> numbers(17, std::nan(""));  // full vectors and a remainder
-      for (const double y : activate(leaf(numbers, {17}, kind), activation).value().to_doubles())
+      for (const double y : activate(formula_leaf(numbers, {17}, kind), activation).value().to_doubles())
         EXPECT_TRUE(std::isnan(y)) << name(activation);
     }
 }
@@ -203,7 +205,7 @@ TEST(FormulasDevice, ActivationsReturnNaNForNaN) {
 
 TEST(FormulasDevice, SoftmaxAndLogSumExpOfLargeNumbers) {
   for (const Kind& kind : kinds()) {
-    const Variable x = leaf({1e4, 1e4, -1e4, -1e4, -1e4, -1e4 + 1}, {2, 3}, kind);
+    const Variable x = formula_leaf({1e4, 1e4, -1e4, -1e4, -1e4, -1e4 + 1}, {2, 3}, kind);
     const Variable total = log_sum_exp(x, Axis::columns);
     EXPECT_EQ(total.shape(), Shape({2, 1}));
     const std::vector<double> sums = total.value().to_doubles();
@@ -222,7 +224,7 @@ TEST(FormulasDevice, SoftmaxAndLogSumExpOfLargeNumbers) {
 
 TEST(FormulasDevice, SoftmaxAndLogSumExpOfInfinities) {
   for (const Kind& kind : kinds()) {
-    const Variable x = leaf({-kInfinity, 2, -kInfinity, -kInfinity, kInfinity, 1}, {3, 2}, kind);
+    const Variable x = formula_leaf({-kInfinity, 2, -kInfinity, -kInfinity, kInfinity, 1}, {3, 2}, kind);
     const std::vector<double> sums = log_sum_exp(x, Axis::columns).value().to_doubles();
     EXPECT_NEAR(sums[0], 2, 1e-6);
     EXPECT_EQ(sums[1], -kInfinity);
@@ -233,7 +235,7 @@ TEST(FormulasDevice, SoftmaxAndLogSumExpOfInfinities) {
     EXPECT_EQ(y[2], 0);
     EXPECT_EQ(y[3], 0);
     EXPECT_TRUE(std::isnan(y[4]));
-    const Variable finite = leaf({-kInfinity, 2, -kInfinity, -kInfinity}, {2, 2}, kind);
+    const Variable finite = formula_leaf({-kInfinity, 2, -kInfinity, -kInfinity}, {2, 2}, kind);
     const std::vector<double> zero(4, 0.0);
     const std::vector<double> slope = gradient_of(log_sum_exp(finite, Axis::columns), finite);
     EXPECT_EQ(slope[0], 0);
@@ -246,12 +248,12 @@ TEST(FormulasDevice, SoftmaxAndLogSumExpOfInfinities) {
 
 TEST(FormulasDevice, SoftmaxAndLogSumExpPropagateNaNAndAcceptRowsOfOneElement) {
   for (const Kind& kind : kinds()) {
-    const Variable x = leaf({1, std::nan(""), 3, 4}, {2, 2}, kind);
+    const Variable x = formula_leaf({1, std::nan(""), 3, 4}, {2, 2}, kind);
     const std::vector<double> sums = log_sum_exp(x, Axis::columns).value().to_doubles();
     EXPECT_TRUE(std::isnan(sums[0]));
     EXPECT_NEAR(sums[1], 3 + std::log(1 + std::exp(1.0)), 1e-5);
     EXPECT_TRUE(std::isnan(softmax(x, Axis::columns).value().to_doubles()[0]));
-    const Variable ones = leaf({-1e4, 7, 1e4}, {3, 1}, kind);
+    const Variable ones = formula_leaf({-1e4, 7, 1e4}, {3, 1}, kind);
     EXPECT_EQ(log_sum_exp(ones, Axis::columns).value().to_doubles(), (std::vector<double>{-1e4, 7, 1e4}));
     EXPECT_EQ(softmax(ones, Axis::columns).value().to_doubles(), (std::vector<double>{1, 1, 1}));
   }
@@ -261,7 +263,7 @@ TEST(FormulasDevice, SoftmaxAndLogSumExpPropagateNaNAndAcceptRowsOfOneElement) {
 
 TEST(FormulasDevice, AbsHasZeroSlopeAtZero) {
   for (const Kind& kind : kinds()) {
-    const Variable x = leaf({-2, 0, 3, -kInfinity}, {4}, kind);
+    const Variable x = formula_leaf({-2, 0, 3, -kInfinity}, {4}, kind);
     EXPECT_EQ(abs(x).value().to_doubles(), (std::vector<double>{2, 0, 3, kInfinity}));
     EXPECT_EQ(gradient_of(abs(x), x), (std::vector<double>{-1, 0, 1, -1}));
   }
@@ -273,7 +275,7 @@ TEST(FormulasDevice, LaplaceDensityWrittenWithOperators) {
   const double b = 0.25;
   for (const Kind& kind : kinds()) {
     const Tensor x = Tensor::from(std::vector<double>{1, 2, 3, 4}, {2, 2}).to(kind.dtype).to(kind.device);
-    const Variable m = leaf({1, 2.5, 2, 4.25}, {2, 2}, kind);
+    const Variable m = formula_leaf({1, 2.5, 2, 4.25}, {2, 2}, kind);
     const Variable density = sum(-abs(x - m) / b - std::log(2 * b), Axis::columns);
     EXPECT_EQ(density.shape(), Shape({2, 1}));
     const std::vector<double> values = density.value().to_doubles();
@@ -296,7 +298,7 @@ TEST(FormulasDevice, OperatorsTakeTensorsAndNumbersOnEitherSide) {
 
 TEST(FormulasDevice, MeanOfAnAxisAndItsShape) {
   for (const Kind& kind : kinds()) {
-    const Variable x = leaf({1, 2, 3, 4, 5, 9}, {2, 3}, kind);
+    const Variable x = formula_leaf({1, 2, 3, 4, 5, 9}, {2, 3}, kind);
     EXPECT_EQ(mean(x).shape(), Shape({1}));
     EXPECT_EQ(mean(x).value().item(), 4);
     EXPECT_EQ(mean(x, Axis::rows).shape(), Shape({3}));
@@ -309,7 +311,7 @@ TEST(FormulasDevice, MeanOfAnAxisAndItsShape) {
 
 TEST(FormulasDevice, ColumnsUndoConcatenation) {
   for (const Kind& kind : kinds()) {
-    const Variable a = leaf({1, 2, 3, 4}, {2, 2}, kind), b = leaf({5, 6}, {2, 1}, kind);
+    const Variable a = formula_leaf({1, 2, 3, 4}, {2, 2}, kind), b = formula_leaf({5, 6}, {2, 1}, kind);
     const Variable wide = concat({a, b}, Axis::columns);
     EXPECT_EQ(wide.shape(), Shape({2, 3}));
     EXPECT_EQ(wide.value().to_doubles(), (std::vector<double>{1, 2, 5, 3, 4, 6}));
@@ -324,17 +326,17 @@ TEST(FormulasDevice, ColumnsUndoConcatenation) {
 
 TEST(FormulasDevice, EmptyMatrices) {
   for (const Kind& kind : kinds()) {
-    const Variable none = leaf({}, {0, 3}, kind), narrow = leaf({}, {3, 0}, kind);
+    const Variable none = formula_leaf({}, {0, 3}, kind), narrow = formula_leaf({}, {3, 0}, kind);
     EXPECT_EQ(transpose(none).shape(), Shape({3, 0}));
     EXPECT_EQ(log_sum_exp(narrow, Axis::columns).value().to_doubles(), std::vector<double>(3, -kInfinity));
     EXPECT_EQ(softmax(none, Axis::columns).shape(), Shape({0, 3}));
-    EXPECT_EQ(concat({none, leaf({1, 2, 3}, {1, 3}, kind)}, Axis::rows).value().to_doubles(),
+    EXPECT_EQ(concat({none, formula_leaf({1, 2, 3}, {1, 3}, kind)}, Axis::rows).value().to_doubles(),
               (std::vector<double>{1, 2, 3}));
     EXPECT_THROW(static_cast<void>(mean(none)), Error);
   }
 }
 
-void expect_error(const std::string& message, const std::function<void()>& run) {
+void expect_formula_error(const std::string& message, const std::function<void()>& run) {
   try {
     run();
     ADD_FAILURE() << "no error; expected " << message;
@@ -345,25 +347,28 @@ void expect_error(const std::string& message, const std::function<void()>& run) 
 
 TEST(Formulas, WrongShapesAreErrors) {
   const Variable a(Tensor::zeros({2, 3})), b(Tensor::zeros({3, 2})), cube(Tensor::zeros({2, 3, 4}));
-  expect_error("[add] expected shapes of which one broadcasts", [&] { static_cast<void>(a + b); });
-  expect_error("[divide] expected f32", [&] { static_cast<void>(a / Tensor::zeros({2, 3}, DType::f64)); });
-  expect_error("[transpose] expected 2 dimensions, got [2, 3, 4]",
-               [&] { static_cast<void>(transpose(cube)); });
-  expect_error("as many columns as the first part [2, 3], got [3, 2]", [&] {
+  expect_formula_error("[add] expected shapes of which one broadcasts", [&] { static_cast<void>(a + b); });
+  expect_formula_error("[divide] expected f32", [&] {
+    static_cast<void>(a / Tensor::zeros({2, 3}, DType::f64));
+  });
+  expect_formula_error("[transpose] expected 2 dimensions, got [2, 3, 4]",
+                       [&] { static_cast<void>(transpose(cube)); });
+  expect_formula_error("as many columns as the first part [2, 3], got [3, 2]", [&] {
     static_cast<void>(concat({a, b}, Axis::rows));
   });
-  expect_error("as many rows as the first part [2, 3], got [3, 2]", [&] {
+  expect_formula_error("as many rows as the first part [2, 3], got [3, 2]", [&] {
     static_cast<void>(concat({a, b}, Axis::columns));
   });
-  expect_error("[concat] expected axis rows or columns, got all", [&] {
+  expect_formula_error("[concat] expected axis rows or columns, got all", [&] {
     static_cast<void>(concat({a, a}, Axis::all));
   });
-  expect_error("[concat] expected at least one part", [&] { static_cast<void>(concat({}, Axis::rows)); });
-  expect_error("[concat] expected every part", [&] {
+  expect_formula_error("[concat] expected at least one part",
+                       [&] { static_cast<void>(concat({}, Axis::rows)); });
+  expect_formula_error("[concat] expected every part", [&] {
     static_cast<void>(concat({a, Variable()}, Axis::rows));
   });
-  expect_error("[lgamma]", [&] { static_cast<void>(lgamma(Variable())); });
-  expect_error("[columns]", [&] { static_cast<void>(columns(a, 2, 2)); });
+  expect_formula_error("[lgamma]", [&] { static_cast<void>(lgamma(Variable())); });
+  expect_formula_error("[columns]", [&] { static_cast<void>(columns(a, 2, 2)); });
 }
 
 }  // namespace

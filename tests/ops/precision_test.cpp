@@ -16,7 +16,7 @@ using test::devices;
 constexpr std::int64_t kRows = 64, kIn = 96, kOut = 80;
 
 // Returns the largest error of y, d_x and d_weight against f64, each relative to its largest element.
-double error_of(Precision precision, Device device) {
+double precision_error(Precision precision, Device device) {
   const auto normal = [&](Shape shape, std::uint64_t seed) {
     return random_normal(shape, {.seed = seed, .purpose = RandomPurpose::test});
   };
@@ -48,11 +48,11 @@ double error_of(Precision precision, Device device) {
 // that is more precise than requested, so only the CPU has a minimum error.
 TEST(PrecisionOnDevice, HasTheDocumentedError) {
   for (const Device device : devices()) {
-    EXPECT_LT(error_of(Precision::f32, device), 1e-6) << device.text();
+    EXPECT_LT(precision_error(Precision::f32, device), 1e-6) << device.text();
     for (const auto& [precision, low, high] :
          {std::tuple{Precision::tf32, 2e-5, 1e-3}, std::tuple{Precision::bf16, 2e-4, 8e-3}}) {
       if (!device.backend().supports(precision)) continue;
-      const double error = error_of(precision, device);
+      const double error = precision_error(precision, device);
       if (device.is_cpu()) {
         EXPECT_GT(error, low) << name(precision) << " on " << device.text();
       }

@@ -43,7 +43,7 @@ struct Reference {
   }
 };
 
-void train(Model& model, Optimizer& optimizer, int steps) {
+void train_quadratic(Model& model, Optimizer& optimizer, int steps) {
   for (int t = 0; t < steps; ++t) {
     const double* g = kGradients[t % 3];
     optimizer.zero_grad();
@@ -75,7 +75,7 @@ TEST_P(Kinds, MatchTheirPublishedFormulas) {
           for (Reference& r : expected) r.v = 1;
 
         Optimizer optimizer(model.parameters(), o);
-        train(model, optimizer, 20);
+        train_quadratic(model, optimizer, 20);
         for (int t = 1; t <= 20; ++t)
           for (int i = 0; i < 4; ++i) expected[i].update(kGradients[(t - 1) % 3][i], t, i < 3 || biases);
         const auto weights = model.weight.value().to_doubles();
@@ -94,7 +94,7 @@ TEST(Optimizer, ClipsByGlobalNorm) {
   o.clip_norm = 0.5;
   Optimizer optimizer(model.parameters(), o);
   const auto before = model.weight.value().to_doubles();
-  train(model, optimizer, 1);
+  train_quadratic(model, optimizer, 1);
   const double norm = std::sqrt(0.1 * 0.1 + 4 + 0.03 * 0.03 + 1);
   EXPECT_NEAR(optimizer.gradient_norm(), norm, 1e-6);
   EXPECT_NEAR(before[1] - model.weight.value().to_doubles()[1], -2 * 0.5 / norm, 1e-6);
@@ -115,7 +115,7 @@ TEST(Optimizer, ClipsHugeGradients) {
 TEST(Optimizer, AMissingGradientCountsAsZero) {
   Model model;
   Optimizer optimizer(model.parameters(), OptimizerOptions::defaults(OptimizerKind::sgd));
-  train(model, optimizer, 1);
+  train_quadratic(model, optimizer, 1);
   const double bias = model.bias.value().item();
   optimizer.zero_grad();
   sum(model.weight).backward();
@@ -127,14 +127,14 @@ TEST(Optimizer, ResumesBitForBit) {
   const OptimizerOptions o = OptimizerOptions::defaults(OptimizerKind::adam);
   Model straight, first;
   Optimizer a(straight.parameters(), o), b(first.parameters(), o);
-  train(straight, a, 6);
-  train(first, b, 3);
+  train_quadratic(straight, a, 6);
+  train_quadratic(first, b, 3);
   Model second;
   second.weight = Variable(first.weight.value().clone(), true);
   second.bias = Variable(first.bias.value().clone(), true);
   Optimizer c(second.parameters(), o);
   c.restore(b.steps(), b.state1().clone(), b.state2().clone());
-  train(second, c, 3);
+  train_quadratic(second, c, 3);
   EXPECT_EQ(second.weight.value().to_vector(), straight.weight.value().to_vector());
 }
 

@@ -78,7 +78,7 @@ constexpr Limits kLimits[] = {{kernels::FusedPrecision::ffma, 5e-5, 1e-6},
                               {kernels::FusedPrecision::bf16, 5e-2, 1e-2}};
 
 // Compares a precision with the result of eager steps. `slack` allows larger errors of the updates.
-void expect_close(Plan p, const Limits& limits, const Outcome& expected, double slack) {
+void expect_close_totals(Plan p, const Limits& limits, const Outcome& expected, double slack) {
   p.precision = limits.precision;
   const Outcome got = fused(p, 1);
   const double error = update_error(p, got.parameters, expected.parameters);
@@ -93,7 +93,7 @@ void expect_close(Plan p, const Limits& limits, const Outcome& expected, double 
 
 void expect_every_precision(const Plan& p, double slack = 1) {
   const Outcome expected = eager(p, 1);
-  for (const Limits& limits : kLimits) expect_close(p, limits, expected, slack);
+  for (const Limits& limits : kLimits) expect_close_totals(p, limits, expected, slack);
 }
 
 // The input of some unit is so close to a kink that rounding matters, and the identity does not bound
@@ -235,7 +235,7 @@ TEST_P(FusedRandomDevice, AgreesWithEagerSteps) {
   SKIP_WITHOUT_GPU();
   SKIP_WITHOUT_TENSOR_CORES();
   const Plan p = random_plan(GetParam());
-  expect_close(p, kLimits[GetParam() % 4], eager(p, 1), slack_of(p.model.activation));
+  expect_close_totals(p, kLimits[GetParam() % 4], eager(p, 1), slack_of(p.model.activation));
 }
 INSTANTIATE_TEST_SUITE_P(Seeds, FusedRandomDevice,
                          testing::Values(17, 35, 42, 49, 59, 77, 83, 92, 120, 124, 134, 138, 153));

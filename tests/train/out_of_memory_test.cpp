@@ -39,7 +39,7 @@ class FailingAllocator final : public Allocator {
 };
 
 // Returns the parameters after seven steps, in which an epoch ends.
-std::vector<float> train(Device device, Executor executor) {
+std::vector<float> train_briefly(Device device, Executor executor) {
   std::vector<std::uint8_t> bytes(43 * 16);
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i * i * 7 / 16);
   const Dataset images{4, 4, Tensor::from(bytes, {43, 16}, device), {}};
@@ -73,14 +73,14 @@ TEST(OutOfMemory, AFailureAtAnyAllocationOfARunLeavesNothingBehind) {
     places.push_back({Device::cuda(), Executor::graph, 9});
   }
   for (const auto& [device, executor, stride] : places) {
-    const std::vector<float> expected = train(device, executor);
+    const std::vector<float> expected = train_briefly(device, executor);
     const auto allocator = std::make_shared<FailingAllocator>(device);
     set_allocator(device, allocator);
     int failures = 0;
     for (int allocation = 0;; allocation += stride) {
       allocator->fail_at(allocation);
       try {
-        EXPECT_EQ(train(device, executor), expected);
+        EXPECT_EQ(train_briefly(device, executor), expected);
       } catch (const Error& error) {
         EXPECT_EQ(error.kind(), ErrorKind::out_of_memory) << error.what();
         EXPECT_NE(std::string(error.what()).find("out of memory"), std::string::npos) << error.what();
@@ -91,7 +91,7 @@ TEST(OutOfMemory, AFailureAtAnyAllocationOfARunLeavesNothingBehind) {
     }
     set_allocator(device, nullptr);
     EXPECT_GT(failures, 60 / stride) << device.text();
-    EXPECT_EQ(train(device, executor), expected);
+    EXPECT_EQ(train_briefly(device, executor), expected);
   }
 }
 

@@ -62,7 +62,7 @@ void keep_legacy_order(const CUstream_st& s) {
     run_until([] { return of(cudaStreamLegacy).queue.empty(); });
 }
 
-void push(CUstream_st& s, CUstream_st::Item item) {
+void push_operation(CUstream_st& s, CUstream_st::Item item) {
   s.queue.push_back(std::move(item));
   if (!lazy()) run_until([&] { return s.queue.empty(); });
 }
@@ -88,7 +88,7 @@ cudaError_t enqueue(cudaStream_t stream, cudaGraphNodeType type, Work work) {
   }
   if (is_legacy(s) && any_blocking_stream_captures()) return cudaErrorStreamCaptureImplicit;
   keep_legacy_order(s);
-  push(s, {std::move(work), nullptr});
+  push_operation(s, {std::move(work), nullptr});
   return cudaSuccess;
 }
 
@@ -121,18 +121,18 @@ cudaError_t record(CUevent_st& event, CUstream_st& s) {
   if (is_legacy(s) && any_blocking_stream_captures()) return cudaErrorStreamCaptureImplicit;
   keep_legacy_order(s);
   event.record = std::make_shared<Record>();
-  push(s, {[r = event.record] {
-             flush_launches();
-             *r = {true, std::chrono::steady_clock::now()};
-           },
-           nullptr});
+  push_operation(s, {[r = event.record] {
+                       flush_launches();
+                       *r = {true, std::chrono::steady_clock::now()};
+                     },
+                     nullptr});
   return cudaSuccess;
 }
 
 cudaError_t wait_for(CUstream_st& s, CUevent_st& event) {
   if (event.in_capture()) return join_capture(s, event);
   if (s.capture && event.record) return invalidate(*s.capture, cudaErrorStreamCaptureIsolation);
-  if (!s.capture && event.record && !event.record->done) push(s, {nullptr, event.record});
+  if (!s.capture && event.record && !event.record->done) push_operation(s, {nullptr, event.record});
   return cudaSuccess;
 }
 

@@ -28,7 +28,7 @@ inline void set(Warp& w, Slot predicate, std::uint32_t mask) {
 }
 
 // Implements setp.compare.and d|e, a, b, c: d = (a compare b) and c, e = !(a compare b) and c.
-inline std::uint32_t combined(Warp& w, const Instruction& i, std::uint32_t mask) {
+inline std::uint32_t combined_predicate(Warp& w, const Instruction& i, std::uint32_t mask) {
   const unsigned how = i.mode & 7;
   if (how == 0) return mask;
   const std::uint32_t c = w.predicate(i.operand[3]) ^ (i.mode & 8 ? ~0u : 0u);
@@ -43,8 +43,8 @@ void compare(Warp& w, const Instruction& i, F f) {
 #pragma GCC ivdep
   for (Slot l = 0; l < kLanes; ++l) holds[l] = f(a[l], b[l]) ? 0xff : 0;
   const std::uint32_t mask = mask_of(holds);
-  const std::uint32_t first = combined(w, i, mask);
-  const std::uint32_t second = i.operand[4] == kNoSlot ? 0 : combined(w, i, ~mask);
+  const std::uint32_t first = combined_predicate(w, i, mask);
+  const std::uint32_t second = i.operand[4] == kNoSlot ? 0 : combined_predicate(w, i, ~mask);
   set(w, i.operand[0], first);
   if (i.operand[4] != kNoSlot) set(w, i.operand[4], second);
 }

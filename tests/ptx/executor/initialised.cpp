@@ -12,7 +12,7 @@ constexpr std::uint8_t kWholeWord = 15;
 
 // Checks that the words of a load or an atomic are written, or marks those of a store. An access may be
 // smaller than a word.
-void check_shared(Warp& w, const Instruction& i, int lane, const Access& a) {
+void check_shared_load(Warp& w, const Instruction& i, int lane, const Access& a) {
   std::uint8_t* written = w.block->shared_written.data() + a.address[lane] / 4;
   const std::size_t words = a.bytes < 4 ? 1 : a.bytes / 4;
   const unsigned touched = a.bytes < 4 ? ((1u << a.bytes) - 1) << (a.address[lane] % 4) : kWholeWord;
@@ -40,7 +40,7 @@ bool check_shared_words(Warp& w, const Access& a) {
   return all == kWholeWord;
 }
 
-void check_global(Warp& w, const Instruction& i, int lane, const Access& a) {
+void check_global_load(Warp& w, const Instruction& i, int lane, const Access& a) {
   Allocation& memory = a.allocation(lane);
   const std::uint64_t address = a.address[lane];
   if (a.store && !a.atomic) {
@@ -146,13 +146,13 @@ void check_initialised(Warp& w, const Instruction& i, const Access& a) {
   };
   switch (a.space) {
     case Space::shared:
-      return each_address([](auto&&... of) { check_shared(of...); });
+      return each_address([](auto&&... of) { check_shared_load(of...); });
     case Space::local:
       return each_lane(check_local);
     case Space::param:
       return each_lane(check_parameters);
     default:
-      return each_address([](auto&&... of) { check_global(of...); });
+      return each_address([](auto&&... of) { check_global_load(of...); });
   }
 }
 

@@ -14,7 +14,7 @@ using Wide = __int128;
 using std::int32_t, std::int64_t, std::uint32_t, std::uint64_t;
 
 template <class T>
-std::vector<T> numbers() {
+std::vector<T> integer_numbers() {
   std::vector<T> x = {0,
                       1,
                       2,
@@ -31,9 +31,9 @@ std::vector<T> numbers() {
 // Compares an opcode with f, which is computed without overflow and then wrapped to D.
 template <class D, class T>
 void check(const std::string& opcode, const std::function<Wide(Wide, Wide, Wide)>& f) {
-  const auto [a, b] = pairs(numbers<T>());
+  const auto [a, b] = pairs(integer_numbers<T>());
   std::vector<D> c(a.size());
-  for (std::size_t n = 0; n < c.size(); ++n) c[n] = static_cast<D>(numbers<D>()[n % 32]);
+  for (std::size_t n = 0; n < c.size(); ++n) c[n] = static_cast<D>(integer_numbers<D>()[n % 32]);
   const bool three = opcode.starts_with("mad");
   const auto got = evaluate<D>(opcode + (three ? " %d, %a0, %a1, %a2;" : " %d, %a0, %a1;"), a, b, c);
   for (std::size_t n = 0; n < a.size(); ++n)
@@ -72,7 +72,7 @@ TEST(PtxInteger, Arithmetic) {
 }
 
 TEST(PtxInteger, NegationAndAbsoluteValue) {
-  const std::vector<int32_t> x = numbers<int32_t>();
+  const std::vector<int32_t> x = integer_numbers<int32_t>();
   const auto negated = evaluate<int32_t>("neg.s32 %d, %a0;", x);
   const auto absolute = evaluate<int32_t>("abs.s32 %d, %a0;", x);
   for (std::size_t n = 0; n < x.size(); ++n) {
@@ -85,7 +85,7 @@ template <class T>
 void check_shifts(const std::string& type, const std::string& bits) {
   const std::vector<uint32_t> amounts = {0, 1, 15, 16, 31, 32, 33, 63, 64, 65, 255, 256, ~0u};
   for (const uint32_t amount : amounts) {
-    const std::vector<T> x = numbers<T>();
+    const std::vector<T> x = integer_numbers<T>();
     const std::vector<uint32_t> n(x.size(), amount);
     const auto left = evaluate<T>("shl." + bits + " %d, %a0, %a1;", x, n);
     const auto right = evaluate<T>("shr." + type + " %d, %a0, %a1;", x, n);
@@ -150,7 +150,7 @@ template <class T>
 void check_fields(const std::string& extract, const std::string& insert) {
   for (const uint32_t at : {0u, 1u, 7u, 31u, 32u, 40u, 63u, 200u, 256u + 4})
     for (const uint32_t length : {0u, 1u, 8u, 31u, 32u, 33u, 64u, 255u, 256u + 3}) {
-      const std::vector<T> a = numbers<T>();
+      const std::vector<T> a = integer_numbers<T>();
       std::vector<T> b(a.rbegin(), a.rend());
       const std::vector<uint32_t> from(a.size(), at), bits(a.size(), length);
       const auto field = evaluate<T>(extract + " %d, %a0, %a1, %a2;", a, from, bits);

@@ -132,7 +132,7 @@ void check_complete(const Places& all, int rows, int columns) {
   EXPECT_EQ(seen.size(), static_cast<std::size_t>(rows * columns));
 }
 
-void check(const Layout& manual, const Layout& other) {
+void check_layout(const Layout& manual, const Layout& other) {
   EXPECT_EQ(manual.a, other.a);
   EXPECT_EQ(manual.b, other.b);
   EXPECT_EQ(manual.c, other.c);
@@ -143,8 +143,8 @@ void check(const Layout& manual, const Layout& other) {
   check_against_executor(other);
 }
 
-TEST(PtxLayouts, Tf32) { check(manual_tf32(), published_tf32()); }
-TEST(PtxLayouts, Bfloat16) { check(manual_bf16(), published_bf16()); }
+TEST(PtxLayouts, Tf32) { check_layout(manual_tf32(), published_tf32()); }
+TEST(PtxLayouts, Bfloat16) { check_layout(manual_bf16(), published_bf16()); }
 
 // C and D use the same layout.
 TEST(PtxLayouts, AccumulatorAndResultShareALayout) {
