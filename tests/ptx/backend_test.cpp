@@ -183,7 +183,7 @@ struct FusedRun {
   void enqueue() {
     auto* run = static_cast<RunState*>(state.data());
     const Clock clock{0, step_counter(state), 3};
-    step->enqueue({clock, clock, train.batch_size, run});
+    step->enqueue({.clock = clock, .updates = clock, .rows = train.batch_size, .state = run});
   }
   std::vector<float> weights() { return model.output().weight.value().to_vector(); }
 
