@@ -54,7 +54,7 @@ Variable activation(const Variable& leaf, std::vector<Tensor>* kept) {
 // are parameters. Outputs with more than one element are summed first, in the fused and in the unfused
 // implementation, because the backward pass starts from scalars. If `kept` is not null, it receives the
 // outputs and the gradients of the parameters.
-void run(const Variables& inputs, const Function& f, bool training, std::vector<Tensor>* kept) {
+void run_case(const Variables& inputs, const Function& f, bool training, std::vector<Tensor>* kept) {
   const auto keep = [&](const Tensor& t) {
     if (kept) kept->push_back(t);
   };
@@ -106,13 +106,13 @@ double largest_error(const std::vector<Doubles>& got, const std::vector<Doubles>
   return worst;
 }
 
-Contest prepare(const Case& c, Device device, bool training) {
+Contest contest_of(const Case& c, Device device, bool training) {
   const auto inputs = std::make_shared<Variables>(make_inputs(c, DType::f32, device));
   Contest contest;
   std::vector<Tensor> read;
   for (const Variable& input : *inputs) read.push_back(input.value());
   const auto work = [&](const Function& f) {
-    return Work{[=](std::vector<Tensor>* outputs) { run(*inputs, f, training, outputs); }, read};
+    return Work{[=](std::vector<Tensor>* outputs) { run_case(*inputs, f, training, outputs); }, read};
   };
   contest.fused = work(c.run);
   contest.unfused_uses_curand = !device.is_cpu() && c.unfused_curand;
@@ -142,7 +142,7 @@ class List {
                  std::max(elements_of(c), static_cast<double>(kept))};
       w.bytes = training ? c.bytes : c.forward_bytes;
       w.flops = training ? c.flops : c.forward_flops;
-      w.prepare = [c, training](Device device) { return bench::prepare(c, device, training); };
+      w.prepare = [c, training](Device device) { return bench::contest_of(c, device, training); };
       list_.push_back(std::move(w));
     }
   }

@@ -62,7 +62,11 @@ run encode --out t --input named.csv --output all.csv
 head -41 named.csv >part.csv
 run encode --out t --input part.csv --output part-codes.csv
 head -41 all.csv | diff -q - part-codes.csv >/dev/null || fail "codes depend on the other rows of --input"
-grep -qxF "$(sed -n 2p five.csv)" all.csv || fail "codes of --input are not those of the training set"
+# Products of few rows and of many are rounded differently.
+row=$(sed -n '2s/.*,//p' five.csv)
+sed -n 2p five.csv | cut -d, -f2,3 | tr , ' ' >one-of-five.txt
+grep ",$row\$" all.csv | cut -d, -f2,3 | tr , ' ' >one-of-all.txt
+close one-of-five.txt one-of-all.txt 1e-5
 cut -d, -f2- part.csv >unlabelled.csv; run encode --out t --input unlabelled.csv --output unlabelled-codes.csv
 [ "$(cut -d, -f2- part-codes.csv)" = "$(cat unlabelled-codes.csv)" ] || fail "codes of rows without labels differ"
 sed -n '1p;3p' unlabelled.csv >single.csv; run encode --out t --input single.csv --output single-codes.csv

@@ -86,12 +86,17 @@ TEST(Like, OtherValuesInColumnsThatWereConstantAreNoted) {
   DatasetOptions options = kAllInTraining;
   options.standardize = true;
   const DataDescription like = load_dataset(folder / "t.csv", options).description;
-  EXPECT_EQ(load_like(folder / "t.csv", like).notes, std::vector<std::string>{});
+  const auto notes_on_k = [&](const char* name) {
+    std::vector<std::string> notes = load_like(folder / name, like).notes;
+    std::erase_if(notes, [](const std::string& note) { return note.find("column k") == std::string::npos; });
+    return notes;
+  };
+  EXPECT_EQ(notes_on_k("t.csv"), std::vector<std::string>{});
   io::write_file(folder / "other.csv", "a,k\n3,0.1\n4,9\n5,-0.1\n");
-  const Split other = load_like(folder / "other.csv", like);
-  ASSERT_EQ(other.notes.size(), 1u);
-  EXPECT_NE(other.notes[0].find("column k was 0.1"), std::string::npos) << other.notes[0];
-  EXPECT_NE(other.notes[0].find("2 of 3 rows differ"), std::string::npos) << other.notes[0];
+  EXPECT_EQ(
+      notes_on_k("other.csv"),
+      std::vector{(folder / "other.csv").string() +
+                  ": column k was 0.1 in all training rows, so the model ignores it: 2 of 3 rows differ"});
 }
 
 TEST_F(LikeTable, ValuesInOtherUnitsAreNoted) {

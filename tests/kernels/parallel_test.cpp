@@ -3,11 +3,14 @@
 #include "kernels/cpu/parallel.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
@@ -200,29 +203,64 @@ TEST_F(ThreadPool, AForkedProcessHasAPoolOfItsOwn) {
   EXPECT_EQ(product_and_sum(), expected);
 }
 
-// oneDNN's kernels may use the stack pointer for a buffer on the heap, which the frame of a signal handler
-// must not touch.
-TEST_F(ThreadPool, SignalsDuringProductsLeaveMemoryIntact) {
-  static std::atomic<int> signals;
-  signals = 0;
+#ifdef __x86_64__
+// Signals that found the stack pointer of the interrupted code outside of the thread's stack.
+std::atomic<int> signals, misplaced;
+std::uintptr_t stack_begin, stack_end;
+
+void look_at_stack_pointer(int, siginfo_t*, void* context) {
+  const auto pointer =
+      static_cast<std::uintptr_t>(static_cast<const ucontext_t*>(context)->uc_mcontext.gregs[REG_RSP]);
+  ++signals;
+  misplaced += pointer < stack_begin || pointer >= stack_end;
+}
+
+// Some of oneDNN's kernels (2.6) use the stack pointer for a buffer on the heap. The frame of a signal's
+// handler would then overwrite what lies before that buffer.
+TEST_F(ThreadPool, NoSignalArrivesWhileTheStackPointerIsElsewhere) {
+  set_num_threads(1);
+  pthread_attr_t attributes;
+  void* begin = nullptr;
+  std::size_t size = 0;
+  pthread_getattr_np(pthread_self(), &attributes);
+  pthread_attr_getstack(&attributes, &begin, &size);
+  pthread_attr_destroy(&attributes);
+  stack_begin = reinterpret_cast<std::uintptr_t>(begin);
+  stack_end = stack_begin + size;
+  std::vector<char> other_stack(1 << 16);
+  const stack_t alternative{other_stack.data(), 0, other_stack.size()};
+  stack_t previous{};
+  sigaltstack(&alternative, &previous);
   struct sigaction action {
   }, before{};
-  action.sa_handler = [](int) { ++signals; };
-  action.sa_flags = SA_RESTART;
+  action.sa_sigaction = look_at_stack_pointer;
+  action.sa_flags = SA_RESTART | SA_SIGINFO | SA_ONSTACK;
   sigaction(SIGALRM, &action, &before);
-  const std::vector<float> expected = product_and_sum();
+  signals = misplaced = 0;
   const itimerval every{{0, 50}, {0, 50}}, never{};
   setitimer(ITIMER_REAL, &every, nullptr);
-  for (int repeat = 0; repeat < 400; ++repeat) {
-    // Blocks around those of oneDNN, so that an overwritten one shows.
-    std::vector<std::vector<char>> blocks(64, std::vector<char>(3000, 'x'));
-    EXPECT_EQ(product_and_sum(), expected);
-    for (const std::vector<char>& block : blocks) EXPECT_EQ(block, std::vector<char>(3000, 'x'));
-  }
+  const Noise noise{.seed = 6, .purpose = RandomPurpose::test};
+  for (const auto& [m, n, k] : {std::array{100, 256, 784},
+                                {256, 784, 100},
+                                {100, 784, 256},
+                                {513, 515, 517},
+                                {64, 200, 200},
+                                {37, 1500, 61},
+                                {784, 200, 100},
+                                {100, 200, 560}})
+    for (const bool transpose_a : {false, true})
+      for (const bool transpose_b : {false, true}) {
+        const Tensor a = random_normal(transpose_a ? Shape{k, m} : Shape{m, k}, noise);
+        const Tensor b = random_normal(transpose_b ? Shape{n, k} : Shape{k, n}, noise);
+        for (int repeat = 0; repeat < 20; ++repeat) static_cast<void>(matmul(a, b, transpose_a, transpose_b));
+      }
   setitimer(ITIMER_REAL, &never, nullptr);
   sigaction(SIGALRM, &before, nullptr);
+  sigaltstack(&previous, nullptr);
   EXPECT_GT(signals, 100);
+  EXPECT_EQ(misplaced, 0);
 }
+#endif
 
 TEST_F(ThreadPool, HelpersBlockSignals) {
   set_num_threads(2);
