@@ -58,7 +58,7 @@ void check_same_on_ranks(const std::string& operation,
                          const std::vector<std::pair<std::string, std::string>>& texts);
 // Returns the text of the one rank that passes a text which is not empty, or its first 1,000 bytes.
 std::string text_of_ranks(const std::string& text);
-// Returns a communicator for training on a device, which sums with NCCL if all ranks have a GPU of their own.
+// Returns a communicator for training on a device, which sums with NCCL if each rank has its own GPU.
 // Otherwise it prints a note that says why sums of GPUs go through host memory.
 std::shared_ptr<Communicator> communicator_on(Device device);
 // Returns the number of ranks, with this one, on the same machine and with the same processors to run on.
