@@ -13,7 +13,7 @@ namespace gpuvae {
 // The training of one model: `epochs` further epochs of a trainer, as by Trainer::run_epochs.
 struct TrainJob {
   Trainer* trainer = nullptr;  // must outlive the call
-  int epochs = 0;
+  int epochs = 0;              // how many to train
 };
 // Builds and trains a model, and returns what the caller wants to know about its epochs.
 using TrainFunction = std::function<std::vector<EpochResult>()>;
