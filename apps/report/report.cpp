@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "apps/plot/svg.h"
 #include "apps/report/html.h"
 #include "kernels/check.h"
 
