@@ -110,9 +110,9 @@ Rounds sample(Bench& bench, const Contest& contest, bool cold) {
       return cold ? stopwatch.cold(body) : stopwatch.warm(body);
     });
   }
-  constexpr int kMost = 201, kMostAlone = 51;
-  return run_rounds(sides,
-                    {.most = contest.unfused.run ? kMost : kMostAlone, .budget = bench.options.budget});
+  constexpr int kMaxRounds = 201, kMaxRoundsAlone = 51;
+  return run_rounds(
+      sides, {.most = contest.unfused.run ? kMaxRounds : kMaxRoundsAlone, .budget = bench.options.budget});
 }
 
 // Sets the counters that compare the fused operation with the unfused one.

@@ -19,7 +19,7 @@ struct ProcessEnd {
   bool is_success() const { return signal == 0 && exit_status == 0; }
 };
 
-// A running instance of this program. It has a process group of its own, so that Ctrl-C in a terminal reaches
+// A running instance of this program. It has another process group, so that Ctrl-C in a terminal reaches
 // only this process, which then stops it. If this process is killed, the instance gets SIGTERM. It inherits
 // the environment, but not the variables with which mpirun starts ranks, nor open files.
 class ChildProcess {

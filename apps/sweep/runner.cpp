@@ -48,10 +48,10 @@ std::vector<std::string> arguments_of(const Program& program, const PlannedRun& 
 
 // Returns the program's last line of error in a log from the given position, without the program's name.
 std::string last_error(const fs::path& log, std::uint64_t from, const std::string& program) try {
-  constexpr std::uint64_t kMostBytes = 1 << 16;
+  constexpr std::uint64_t kMaxBytes = 1 << 16;
   const std::uint64_t size = fs::file_size(log);
-  from = std::max(from, size > kMostBytes ? size - kMostBytes : 0);
-  std::istringstream in(io::read_part(log, from, kMostBytes).bytes);
+  from = std::max(from, size > kMaxBytes ? size - kMaxBytes : 0);
+  std::istringstream in(io::read_part(log, from, kMaxBytes).bytes);
   std::string error;
   for (std::string line; std::getline(in, line);)
     if (line.starts_with(program + ": ")) error = line.substr(program.size() + 2);

@@ -1,4 +1,4 @@
-// Trains the runs of a sweep side by side, each in a process of its own.
+// Trains the runs of a sweep side by side, each in a separate process.
 #pragma once
 
 #include <cstdio>

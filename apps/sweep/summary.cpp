@@ -75,7 +75,7 @@ bool follows_from(const std::vector<Member>& members, const std::string& key, co
 }
 
 // The keys of the grid, those in the names of earlier runs, and all other settings in which the runs differ.
-// A preset and an optimiser set other settings, which need no column of their own.
+// A preset and an optimiser set other settings, which need no separate columns.
 std::vector<std::string> keys_of(const std::vector<GridKey>& grid, const std::vector<Member>& members,
                                  const std::set<std::string>& deciding) {
   std::vector<std::string> keys;

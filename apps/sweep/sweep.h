@@ -7,7 +7,7 @@
 namespace gpuvae::apps {
 
 // Trains every combination of the values of --grid with every seed of --seeds, each in a process and in a
-// folder of its own in --out, and writes sweep.csv and sweep.html there. Runs that are finished are skipped,
+// separate folder in --out, and writes sweep.csv and sweep.html there. Runs that are finished are skipped,
 // and those that were interrupted continue. Throws Error for a mistake in the command line, before anything
 // starts, and at the end if a run failed. Throws Stopped after a signal. If mpirun started several ranks,
 // each trains some of the runs, and rank 0 alone prints and writes the table and the page.

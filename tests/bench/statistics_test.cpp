@@ -96,15 +96,15 @@ TEST(MedianInterval, CoversTheMedianOfEveryDistributionInNineteenOfTwentyCases) 
 // The number of rounds depends on the samples, which makes the intervals a little too narrow.
 TEST(MedianInterval, CoversTheMedianWhenMeasurementsStopAtANarrowInterval) {
   std::mt19937_64 generator(2);
-  constexpr int kRepeats = 1500, kMost = 201;
+  constexpr int kRepeats = 1500, kMaxRounds = 201;
   for (const Distribution& d : distributions()) {
     int covered = 0;
     for (int i = 0; i < kRepeats; ++i) {
-      const std::vector<double> all = d.draw(generator, kMost);
+      const std::vector<double> all = d.draw(generator, kMaxRounds);
       int n = 7;
       auto interval = median_interval({all.begin(), all.begin() + n});
-      while (n < kMost && !is_narrow(interval)) {
-        n = std::min(kMost, n + 1 + n / 3);
+      while (n < kMaxRounds && !is_narrow(interval)) {
+        n = std::min(kMaxRounds, n + 1 + n / 3);
         interval = median_interval({all.begin(), all.begin() + n});
       }
       covered += covers_one(interval);
