@@ -8,6 +8,7 @@
 
 #include "gpuvae/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 namespace autograd {
@@ -96,3 +97,4 @@ void backward(std::span<const Root> roots, bool retain_graph = false);
 
 }  // namespace autograd
 }  // namespace gpuvae
+#pragma GCC visibility pop

@@ -6,6 +6,7 @@
 
 #include "gpuvae/device.h"
 
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // Wraps the caller's stream as a gpuvae::Stream. The caller must keep the stream alive while gpuvae uses it.
@@ -18,3 +19,4 @@ namespace gpuvae {
 }
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

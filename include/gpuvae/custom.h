@@ -10,6 +10,7 @@
 
 #include "gpuvae/autograd.h"
 
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // Gives a backward function access to the saved tensors and to the inputs that need a gradient. A context is
@@ -52,3 +53,4 @@ using CustomBackward =
                               CustomBackward backward, std::vector<Tensor> saved = {});
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

@@ -12,6 +12,7 @@
 #include "gpuvae/random.h"
 #include "gpuvae/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // Examples that stay outside the memory of the process, such as the rows of a large file. Any number of
@@ -290,3 +291,4 @@ namespace unfused {
 }  // namespace unfused
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

@@ -5,11 +5,14 @@
 #include <memory>
 #include <string>
 
-namespace gpuvae {
+#include "gpuvae/language.h"
 
-namespace kernels {
+namespace gpuvae::kernels {
 class Backend;
-}
+}  // namespace gpuvae::kernels
+
+#pragma GCC visibility push(default)
+namespace gpuvae {
 
 // The CPU, or one CUDA device, identified by its index.
 class Device {
@@ -107,14 +110,17 @@ class Stream {
 // Makes `stream` the calling thread's current stream for its device until the end of the scope.
 class StreamGuard {
  public:
-  // Makes `stream` current and remembers the previous one, which the destructor restores.
+  // Makes `stream` current. The destructor, which must run in the same thread, restores the previous one.
   explicit StreamGuard(Stream stream);
   ~StreamGuard();
   StreamGuard(const StreamGuard&) = delete;
   StreamGuard& operator=(const StreamGuard&) = delete;
 
  private:
-  Stream previous_;
+  friend class Stream;
+  Stream stream_;
+  StreamGuard* outer_;  // the innermost guard of this thread when this one was made, or null
 };
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

@@ -11,6 +11,7 @@
 
 #include "gpuvae/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // Connects the ranks of a run. All ranks must make the same calls in the same order, each from one thread at
@@ -48,3 +49,4 @@ class Communicator {
                                                               Device device);
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

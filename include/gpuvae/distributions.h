@@ -15,6 +15,7 @@
 
 #include "gpuvae/nn.h"
 
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // The standard normal numbers that a reparameterised draw uses.
@@ -168,3 +169,4 @@ class Likelihood : public Distribution {
 [[nodiscard]] std::shared_ptr<Likelihood> fixed_gaussian_likelihood(double sigma, bool sigmoid_mean = true);
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

@@ -6,6 +6,9 @@
 #include <string>
 #include <string_view>
 
+#include "gpuvae/language.h"
+
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // The kind of an error, which tells a program how to react.
@@ -36,3 +39,4 @@ class Error : public std::runtime_error {
 };
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

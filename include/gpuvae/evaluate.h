@@ -5,6 +5,7 @@
 
 #include "gpuvae/train.h"
 
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // How the data are presented to the model. Examples keep their order, and `data` defines their binarization.
@@ -64,3 +65,4 @@ struct LatentStatistics {
                                 bool sample = false);
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

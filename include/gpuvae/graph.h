@@ -7,6 +7,7 @@
 
 #include "gpuvae/device.h"
 
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // A recorded sequence of kernels, copies and fills. Host code runs only during the capture, so values that
@@ -44,3 +45,4 @@ class CudaGraph {
 };
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

@@ -7,6 +7,7 @@
 
 #include "gpuvae/device.h"
 
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // Interface of a custom allocator. Several threads may call it at the same time. Memory is stream-ordered: a
@@ -43,3 +44,4 @@ void set_allocator(Device device, std::shared_ptr<Allocator> allocator);
 void release_unused_memory(Device device);
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

@@ -7,6 +7,7 @@
 
 #include "gpuvae/ops.h"
 
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // How the elements of a weight [out, in] are drawn.
@@ -111,3 +112,4 @@ class Mlp {
 };
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

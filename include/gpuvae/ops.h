@@ -12,6 +12,7 @@
 #include "gpuvae/autograd.h"
 #include "gpuvae/random.h"
 
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // @{
@@ -262,3 +263,4 @@ namespace unfused {
 // @}
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

@@ -5,6 +5,7 @@
 
 #include "gpuvae/nn.h"
 
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // Settings that fit every optimiser. The structs below have one optimiser's settings each, under their usual
@@ -232,3 +233,4 @@ void optimizer_step(const OptimizerOptions& options, std::uint64_t step, std::in
 }  // namespace unfused
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

@@ -7,6 +7,7 @@
 
 #include "gpuvae/tensor.h"
 
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // A position in a training run, counted in steps. The step may be in device memory, so that a captured graph
@@ -31,3 +32,4 @@ struct Noise {
 };
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

@@ -6,6 +6,9 @@
 #include <cstdint>
 #include <functional>
 
+#include "gpuvae/language.h"
+
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // The factor for a training step. Steps count from 0 over the whole run, across epochs. Any function that
@@ -46,3 +49,4 @@ struct CosineSchedule {
 };
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

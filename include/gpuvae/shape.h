@@ -7,6 +7,9 @@
 #include <span>
 #include <string>
 
+#include "gpuvae/language.h"
+
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // The extents of a tensor along its axes. Shape is a value type, and threads may share a const Shape.
@@ -41,3 +44,4 @@ class Shape {
 };
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

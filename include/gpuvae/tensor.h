@@ -11,6 +11,7 @@
 #include "gpuvae/shape.h"
 #include "gpuvae/types.h"
 
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 struct Storage;
@@ -125,3 +126,4 @@ class Tensor {
 };
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

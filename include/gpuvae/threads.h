@@ -8,6 +8,9 @@
 // gpuvae, because oneDNN then frees the code of its products.
 #pragma once
 
+#include "gpuvae/language.h"
+
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // Returns the largest number of threads that one call of the library uses, the calling thread included. It is
@@ -22,3 +25,4 @@ namespace gpuvae {
 void set_num_threads(int threads);
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

@@ -15,6 +15,7 @@
 #include "gpuvae/schedule.h"
 #include "gpuvae/vae.h"
 
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // Settings of a Trainer.
@@ -319,3 +320,4 @@ int load_checkpoint(const std::filesystem::path& path, std::span<const Parameter
                     Optimizer& optimizer);
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

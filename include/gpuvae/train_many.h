@@ -8,6 +8,7 @@
 
 #include "gpuvae/train.h"
 
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // The training of one model: `epochs` further epochs of a trainer, as by Trainer::run_epochs.
@@ -46,3 +47,4 @@ struct TrainOutcome {
 // @}
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

@@ -5,7 +5,9 @@
 #include <string_view>
 
 #include "gpuvae/enums.h"
+#include "gpuvae/language.h"
 
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // Returns the name: "f32", "f64", ...
@@ -31,3 +33,4 @@ namespace gpuvae {
 [[nodiscard]] std::span<const Activation> all_activations();
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

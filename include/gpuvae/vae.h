@@ -3,6 +3,7 @@
 
 #include "gpuvae/distributions.h"
 
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // The description of a model. It holds no parameters, so two models with the same options share none.
@@ -116,3 +117,4 @@ class Vae {
 };
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

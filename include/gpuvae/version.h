@@ -2,6 +2,8 @@
 // library that it is linked with.
 #pragma once
 
+#include "gpuvae/language.h"
+
 // CMake reads the three numbers from here.
 #define GPUVAE_VERSION_MAJOR 0
 #define GPUVAE_VERSION_MINOR 1
@@ -11,6 +13,7 @@
 // `#if GPUVAE_VERSION >= 200`.
 #define GPUVAE_VERSION (GPUVAE_VERSION_MAJOR * 10000 + GPUVAE_VERSION_MINOR * 100 + GPUVAE_VERSION_PATCH)
 
+#pragma GCC visibility push(default)
 namespace gpuvae {
 
 // The version of the linked library, such as "0.1.0". The string is valid as long as the library is loaded.
@@ -18,3 +21,4 @@ namespace gpuvae {
 [[nodiscard]] const char* version();
 
 }  // namespace gpuvae
+#pragma GCC visibility pop

@@ -1,7 +1,7 @@
 #include "gpuvae/device.h"
 
 #include <charconv>
-#include <map>
+#include <utility>
 
 #include "kernels/backend.h"
 #include "kernels/check.h"
@@ -56,17 +56,16 @@ Stream Stream::wrap(Device device, void* handle) {
 }
 
 namespace {
-std::map<int, Stream>& current_cuda_streams() {
-  thread_local std::map<int, Stream> streams;
-  return streams;
-}
+// The innermost guard of this thread, or null. It is a plain pointer, because a thread_local object with a
+// destructor keeps dlclose() from unloading the library until the thread ends.
+thread_local StreamGuard* innermost_guard = nullptr;
 }  // namespace
 
 Stream Stream::current(Device device) {
-  if (device.is_cpu()) return Stream(device, std::shared_ptr<void>());
-  auto& streams = current_cuda_streams();
-  const auto found = streams.find(device.index());
-  return found != streams.end() ? found->second : Stream(device, std::shared_ptr<void>());
+  if (!device.is_cpu())
+    for (const StreamGuard* guard = innermost_guard; guard; guard = guard->outer_)
+      if (guard->stream_.device() == device) return guard->stream_;
+  return Stream(device, std::shared_ptr<void>());
 }
 
 void Stream::synchronize() const {
@@ -97,12 +96,13 @@ double Event::milliseconds_since(const Event& start) const {
   return device_.backend().milliseconds_between(start.handle_.get(), handle_.get());
 }
 
-StreamGuard::StreamGuard(Stream stream) : previous_(Stream::current(stream.device())) {
-  if (!stream.device().is_cpu()) current_cuda_streams().insert_or_assign(stream.device().index(), stream);
+StreamGuard::StreamGuard(Stream stream) : stream_(std::move(stream)), outer_(innermost_guard) {
+  innermost_guard = this;
 }
 StreamGuard::~StreamGuard() {
-  if (!previous_.device().is_cpu())
-    current_cuda_streams().insert_or_assign(previous_.device().index(), previous_);
+  StreamGuard** place = &innermost_guard;
+  while (*place && *place != this) place = &(*place)->outer_;
+  if (*place) *place = outer_;
 }
 
 }  // namespace gpuvae

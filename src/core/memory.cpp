@@ -4,6 +4,7 @@
 #include <bit>
 #include <map>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "kernels/backend.h"
@@ -57,14 +58,12 @@ class Pool final : public Allocator {
   }
   void trim() {
     std::scoped_lock lock(mutex_);
-    for (auto& [key, blocks] : free_) {
-      if (!blocks.empty() && key.first != ended()) device_.backend().synchronize(key.first);
-      for (void* block : blocks) {
-        device_.backend().release(block);
-        reserved_ -= key.second;
-      }
-      blocks.clear();
-    }
+    release_blocks();
+  }
+  // Like trim(), at the end of the process. A forked process may have inherited a lock that is never
+  // released.
+  void trim_at_end() {
+    if (const std::unique_lock lock(mutex_, std::try_to_lock); lock) release_blocks();
   }
   void describe(MemoryStatistics& into) {
     std::scoped_lock lock(mutex_);
@@ -74,6 +73,17 @@ class Pool final : public Allocator {
 
  private:
   void* ended() { return this; }  // key of blocks of destroyed streams; no stream has this handle
+
+  void release_blocks() {
+    for (auto& [key, blocks] : free_) {
+      if (!blocks.empty() && key.first != ended()) device_.backend().synchronize(key.first);
+      for (void* block : blocks) {
+        device_.backend().release(block);
+        reserved_ -= key.second;
+      }
+      blocks.clear();
+    }
+  }
 
   Device device_;
   std::mutex mutex_;
@@ -99,10 +109,27 @@ DeviceMemory& memory_of(int slot) {
 }
 int slot_of(Device device) { return device.is_cpu() ? 0 : 1 + device.index(); }
 
+// Frees the unused memory of the CPU when the process exits or dlclose() unloads the library, which a program
+// may load many times.
+class ReleaseAtEnd {
+ public:
+  explicit ReleaseAtEnd(std::shared_ptr<Pool> pool) : pool_(std::move(pool)) {}
+  ~ReleaseAtEnd() { pool_->trim_at_end(); }
+  ReleaseAtEnd(const ReleaseAtEnd&) = delete;
+  ReleaseAtEnd& operator=(const ReleaseAtEnd&) = delete;
+
+ private:
+  std::shared_ptr<Pool> pool_;
+};
+
 // Callers must hold the lock.
 void ensure_pool(DeviceMemory& memory, Device device) {
   if (memory.pool) return;
   memory.pool = std::make_shared<Pool>(device);
+  if (device.is_cpu()) {
+    (void)device.backend();  // is made first, and thus destroyed after the object that uses it
+    static const ReleaseAtEnd release_at_end(memory.pool);
+  }
   if (!memory.allocator) memory.allocator = memory.pool;
 }
 

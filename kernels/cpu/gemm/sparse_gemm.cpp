@@ -4,13 +4,12 @@
 // the pixels are not zero, and 38 % of the columns remain.
 #include "kernels/cpu/gemm/sparse_gemm.h"
 
-#include <hwy/aligned_allocator.h>
-
 #include <algorithm>
 
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/ops/bias_activation.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/scratch.h"
 #include "kernels/cpu/simd/simd.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -63,29 +62,18 @@ SparseProduct sparse_b(const GemmArgs& g) {
   return x;
 }
 
-// Returns scratch memory of the calling thread for `size` elements. The memory is reused by later calls with
-// the same T and `use`, and grows if necessary.
-template <class T, int use = 0>
-T* scratch(std::int64_t size) {
-  thread_local hwy::AlignedFreeUniquePtr<T[]> memory;
-  thread_local std::int64_t capacity = 0;
-  if (capacity < size) {
-    memory = hwy::AllocateAligned<T>(static_cast<std::size_t>(size));
-    capacity = size;
-  }
-  return memory.get();
-}
-
 // The packed sparse factor.
 struct Panels {
-  float* values;        // [panels, depth, kPanel]; each panel begins with its nonzero columns
-  std::int32_t* index;  // [panels, depth], the p of these columns
-  std::int32_t* count;  // [panels], the number of these columns
-
   explicit Panels(const SparseProduct& g)
-      : values(scratch<float>(g.panels() * g.depth * kPanel)),
-        index(scratch<std::int32_t>(g.panels() * (g.depth + 1))),
+      : value_memory(g.panels() * g.depth * kPanel),
+        index_memory(g.panels() * (g.depth + 1)),
         count(index + g.panels() * g.depth) {}
+
+  Scratch<float> value_memory;
+  Scratch<std::int32_t> index_memory;
+  float* values = value_memory.get();  // [panels, depth, kPanel]; a panel begins with its nonzero columns
+  std::int32_t* index = index_memory.get();  // [panels, depth], the p of these columns
+  std::int32_t* count;                       // [panels], the number of these columns
 };
 
 }  // namespace
@@ -265,17 +253,17 @@ bool SparseGemm(const SparseProduct& g) {
   constexpr std::int64_t kPieces = 8;
   parallel_for(kPieces, true, [&](std::int64_t piece) {
     const std::int64_t end = tiles * (piece + 1) / kPieces;
-    float* memory = scratch<float, 1>(g.depth * kStrip);
+    const Scratch<float> memory(g.depth * kStrip);
     for (std::int64_t tile = tiles * piece / kPieces, strip = -1; tile < end; ++tile) {
       if (strip != tile / panels) {
         strip = tile / panels;
-        pack_strip(g, strip * kStrip, memory);
+        pack_strip(g, strip * kStrip, memory.get());
       }
       const std::int64_t j = strip * kStrip, width = g.columns - j;
       const auto multiply = width <= kLanes       ? multiply_tile<1>
                             : width <= 2 * kLanes ? multiply_tile<2>
                                                   : multiply_tile<kVectors>;
-      multiply(g, packed, tile % panels, memory, j);
+      multiply(g, packed, tile % panels, memory.get(), j);
     }
   });
   return true;
