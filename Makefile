@@ -13,7 +13,7 @@ TEST_PACKAGES := chromium-headless-shell libmatio-dev libopenmpi-dev openmpi-bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
 .PHONY: mnist frey fetch test modes profile build configure deps bench bench-peers gpu-check mutants reproduce docs
-.PHONY: tidy format asan tsan fuzz coverage install clean
+.PHONY: tidy format asan tsan fuzz coverage install package clean
 .DEFAULT_GOAL := build
 
 mnist: NEED := t10k-labels-idx1-ubyte.gz
@@ -138,6 +138,11 @@ format:
 install: deps
 	cmake --preset $(PRESET) -B build/install -DGPUVAE_APPS=OFF -DGPUVAE_TESTS=OFF -DGPUVAE_BENCH=OFF $(CMAKE_ARGS)
 	cmake --build build/install -j $(JOBS) && cmake --install build/install
+
+# Builds Debian packages of the library, of what programs need to build with it, and of the programs: build/package/*.deb.
+package: deps
+	cmake --preset $(PRESET) -B build/package -DCMAKE_INSTALL_PREFIX=/usr -DGPUVAE_TESTS=OFF -DGPUVAE_BENCH=OFF $(CMAKE_ARGS)
+	cmake --build build/package -j $(JOBS) && cd build/package && cpack -G DEB
 
 clean:
 	rm -rf build

@@ -1,6 +1,6 @@
-# Installs the library in two parts, which are also Debian packages (cpack.cmake): `library` is what programs need to
-# run, and `development` is what is needed to build them: headers, both kinds of the library, and the files by which CMake
-# and pkg-config find them. The static library records its dependencies by the file names that the dynamic linker uses,
+# Installs the library in two parts, which are also Debian packages (cpack.cmake): `library` has the shared library, and
+# `development` what is needed to build programs: the headers, the static library, and the files by which CMake and
+# pkg-config find both kinds. The static library records its dependencies by the file names that the dynamic linker uses,
 # such as libdnnl.so.2. Programs that link it need these files, but none of the headers.
 include(CMakePackageConfigHelpers)
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/gpuvae)
@@ -73,7 +73,8 @@ foreach(kind IN ITEMS static shared)
           COMPONENT development)
 endforeach()
 if(gpuvae_with_mpi)
-  install(TARGETS gpuvae_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library)
+  # Not in the part `library`, whose package would then depend on MPI.
+  install(TARGETS gpuvae_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT tools)
 endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/gpuvae DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 configure_package_config_file(gpuvaeConfig.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/gpuvaeConfig.cmake
