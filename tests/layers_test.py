@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # The layers from the bottom to the top. Folders on the same line must not use each other. A public header
 # "gpuvae/NAME.h" is listed after the folder that implements it.
 LAYERS = [
-    ["gpuvae: enums types error version shape"],
+    ["gpuvae: language enums types error version shape"],
     ["kernels/math"],
     ["kernels"],
     ["kernels/cpu", "kernels/cuda"],
@@ -89,7 +89,26 @@ def violations(root):
     return found
 
 
+def public_headers():
+    """Returns the text of each public header for C++ that declares functions or classes, by name."""
+    headers = {file.name: file.read_text() for file in (ROOT / "include/gpuvae").glob("*.h")}
+    return {name: text for name, text in headers.items() if name not in {"c.h", "enums.h", "gpuvae.h", "language.h"}}
+
+
 class Layers(unittest.TestCase):
+    def test_public_headers_export_their_declarations(self):
+        for name, text in public_headers().items():
+            with self.subTest(name):
+                self.assertIn("#pragma GCC visibility push(default)\nnamespace gpuvae {\n", text)
+                self.assertTrue(text.endswith("}  // namespace gpuvae\n#pragma GCC visibility pop\n"))
+
+    def test_public_headers_check_the_language(self):
+        headers = public_headers()
+        checked = {"language.h"}
+        for _ in headers:
+            checked |= {name for name, text in headers.items() if checked & set(re.findall(r'"gpuvae/(\w+\.h)"', text))}
+        self.assertEqual(set(headers) - checked, set())
+
     def test_no_file_includes_a_layer_above_it(self):
         self.assertEqual(violations(ROOT), [])
 
