@@ -14,6 +14,12 @@ check_symbols() {
   say "the examples link with the shared library"
 }
 
+# The size of the shared library, with the default architectures.
+check_size() {
+  quietly size python3 "$here/library_size.py" "$libraries/libgpuvae.so" "$build"
+  say "$(tail -1 "$work/size.log")"
+}
+
 # check_subdirectory ARGUMENTS... adds the sources with add_subdirectory(). The library is not built again; the programs
 # are linked with the installed one.
 check_subdirectory() {
