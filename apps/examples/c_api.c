@@ -48,10 +48,14 @@ int main(void) {
   gpuvae_model* model = NULL;
   require(gpuvae_model_create(&options, &model));
 
+  gpuvae_train_options training;
+  require(gpuvae_train_options_init(&training, sizeof training));
+  training.batch_size = 20;
+  training.learning_rate = 1e-2;
   double first_loss = 0;
   gpuvae_epoch_result last = {.struct_size = sizeof last};
   gpuvae_trainer* trainer = NULL;
-  require(gpuvae_trainer_create(model, &x, &validation, NULL, &trainer));
+  require(gpuvae_trainer_create(model, &x, &validation, &training, &trainer));
   require(gpuvae_trainer_on_epoch(trainer, keep_first_loss, &first_loss));
   require(gpuvae_trainer_run_epochs(trainer, kEpochs, &last));
   require(gpuvae_trainer_free(trainer));

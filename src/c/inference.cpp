@@ -8,7 +8,7 @@ namespace {
 
 // Calls use(first, count) for batches of rows of the size that the evaluation of the C++ interface uses.
 template <class Use>
-void for_batches(std::int64_t rows, const Vae& vae, const Use& use) {
+void for_row_batches(std::int64_t rows, const Vae& vae, const Use& use) {
   const std::int64_t batch = vae.device().is_cpu() ? 1000 : 16384;
   for (std::int64_t first = 0; first < rows; first += batch) use(first, std::min(batch, rows - first));
 }
@@ -29,14 +29,14 @@ void encode(const gpuvae_model* handle, const gpuvae_array* x, const gpuvae_arra
 // Decodes codes on the CPU and writes the means.
 void decode_to(const gpuvae_array& x, const ModelRecord& model, const Tensor& codes) {
   const NoGradGuard no_grad;
-  for_batches(codes.shape()[0], model.vae, [&](std::int64_t first, std::int64_t count) {
+  for_row_batches(codes.shape()[0], model.vae, [&](std::int64_t first, std::int64_t count) {
     const Variable z = codes.slice(first, count).to(model.vae.device());
     write_examples(x, first, model.vae.decode_mean(z).value().to_vector(), model.rules);
   });
 }
 
 // The number of rows of the outputs that are not null.
-std::int64_t rows_of(std::span<const gpuvae_array* const> outputs, const char* operation) {
+std::int64_t output_rows(std::span<const gpuvae_array* const> outputs, const char* operation) {
   std::int64_t rows = 0;
   for (const gpuvae_array* output : outputs) {
     if (!output) continue;
@@ -92,7 +92,7 @@ gpuvae_status gpuvae_sample(const gpuvae_model* model, uint64_t seed, const gpuv
     const auto record = model_of(model, kName);
     const gpuvae::VaeOptions& options = record->vae.options();
     const gpuvae_array* const outputs[] = {z, mean, x};
-    const std::int64_t rows = rows_of(outputs, kName);
+    const std::int64_t rows = output_rows(outputs, kName);
     if (z) check_output(z, rows, options.latent, "codes", kName);
     if (mean) check_output(mean, rows, options.features, "means", kName);
     if (x) check_output(x, rows, options.features, "draws", kName);
