@@ -28,6 +28,8 @@ void check_layout(const gpuvae_array* array, const char* what, const char* opera
   check(stride >= a.columns, operation, "expected a row_stride of 0 or of {} or more in {}, got {}",
         a.columns, what, stride);
   const auto item = static_cast<std::int64_t>(bytes_of(a.dtype));
+  check(reinterpret_cast<std::uintptr_t>(a.data) % bytes_of(a.dtype) == 0, operation,
+        "expected data that are aligned to {} bytes as {}, got another address", item, what);
   check(stride <= INT64_MAX / item / a.rows, operation,
         "expected an array of fewer than 2^63 bytes as {}, got {} rows of {} elements", what, a.rows, stride);
 }

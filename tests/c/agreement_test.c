@@ -155,6 +155,25 @@ static void check_inference(const gpuvae_model* model, const gpuvae_array* x,
   check_likelihood(model, x, run);
 }
 
+/* A loaded model can be trained further, and its file then counts all epochs. */
+static void check_further_training(gpuvae_model* model, const gpuvae_array* x, const char* file) {
+  gpuvae_model* again = NULL;
+  gpuvae_model_info info;
+  gpuvae_losses before, after;
+  info.struct_size = sizeof info;
+  EXPECT_OK(gpuvae_evaluate_elbo(model, x, NULL, &before));
+  gpuvae_trainer* trainer = new_trainer(model, x);
+  EXPECT_OK(gpuvae_trainer_run_epochs(trainer, 3, NULL));
+  EXPECT_OK(gpuvae_trainer_free(trainer));
+  EXPECT_OK(gpuvae_model_save(model, path_in_folder(file)));
+  EXPECT_OK(gpuvae_model_load(path_in_folder(file), "cpu", &again));
+  EXPECT_OK(gpuvae_model_get_info(again, &info));
+  EXPECT(info.epochs == 5);
+  EXPECT_OK(gpuvae_evaluate_elbo(again, x, NULL, &after));
+  EXPECT(after.loss < before.loss);
+  EXPECT_OK(gpuvae_model_free(again));
+}
+
 static void check_run(const char* likelihood, int as_bytes, const char* file) {
   static struct ReferenceRun run;
   memset(&run, 0, sizeof run);
@@ -181,6 +200,7 @@ static void check_run(const char* likelihood, int as_bytes, const char* file) {
   EXPECT_OK(gpuvae_model_get_info(loaded, &info));
   EXPECT(info.features == kFeatures && info.latent == kLatent && info.epochs == 2);
   EXPECT(info.bytes == as_bytes && info.standardized == 0 && info.height == 1 && info.width == kFeatures);
+  check_further_training(loaded, &x, file);
   EXPECT_OK(gpuvae_model_free(loaded));
 }
 

@@ -74,6 +74,9 @@ static void check_arrays(void) {
   bad = x;
   bad.dtype = 7;
   EXPECT_ERROR(gpuvae_encode(model, &bad, &z), GPUVAE_INVALID_ARGUMENT, "as the dtype of examples, got 7");
+  bad = x;
+  bad.data = (char*)x_data + 1;
+  EXPECT_ERROR(gpuvae_encode(model, &bad, &z), GPUVAE_INVALID_ARGUMENT, "aligned to 4 bytes");
   bad = z;
   bad.rows = kRows - 1;
   EXPECT_ERROR(gpuvae_encode(model, &x, &bad), GPUVAE_INVALID_ARGUMENT, "codes of 12 rows, got 11");
@@ -251,6 +254,26 @@ static void check_files(const char* folder) {
   EXPECT_OK(gpuvae_model_free(model));
 }
 
+/* A file that does not fit leaves the trainer and its model as they were. */
+static void check_restore(const char* folder) {
+  char path[4096];
+  gpuvae_model* model = new_model(NULL);
+  gpuvae_array x = examples();
+  gpuvae_trainer* trainer = NULL;
+  gpuvae_losses before, after;
+  snprintf(path, sizeof path, "%s/parameters.safetensors", folder);
+  EXPECT_OK(gpuvae_model_save(model, path));
+  EXPECT_OK(gpuvae_trainer_create(model, &x, NULL, NULL, &trainer));
+  EXPECT_OK(gpuvae_trainer_run_epochs(trainer, 1, NULL));
+  EXPECT_OK(gpuvae_evaluate_elbo(model, &x, NULL, &before));
+  EXPECT_ERROR(gpuvae_trainer_restore(trainer, path), GPUVAE_IO, path);
+  EXPECT_ERROR(gpuvae_trainer_restore(trainer, NULL), GPUVAE_INVALID_ARGUMENT, "expected a path, got NULL");
+  EXPECT_OK(gpuvae_evaluate_elbo(model, &x, NULL, &after));
+  EXPECT(before.loss == after.loss);
+  EXPECT_OK(gpuvae_trainer_free(trainer));
+  EXPECT_OK(gpuvae_model_free(model));
+}
+
 static int count_and_stop(const gpuvae_step_report* report, void* user) {
   EXPECT(report->struct_size == sizeof *report);
   EXPECT(report->learning_rate > 0);
@@ -292,6 +315,7 @@ int main(int argc, char** argv) {
   check_model_options();
   check_train_options();
   check_files(argv[1]);
+  check_restore(argv[1]);
   check_stop();
   printf("%d failures\n", failures);
   return failures != 0;
