@@ -1,3 +1,4 @@
+// @file
 // The C interface: variational autoencoders for programs in C (C99 or later) and for other languages that can
 // call C functions. It needs no other header of the library. A program links the library gpuvae as a C++
 // program does; the library is written in C++, so a static build also needs the C++ runtime.
@@ -29,6 +30,7 @@
 // would no longer work. Functions and struct members that are only added do not change it.
 #define GPUVAE_C_ABI_VERSION 1
 
+// Marks the functions that the shared library exports.
 #if defined(__GNUC__)
 #define GPUVAE_C_API __attribute__((visibility("default")))
 #else
@@ -303,6 +305,7 @@ typedef struct gpuvae_steps_result {
 // use the model, and save the model or a checkpoint, but must not train. If a callback in C++ throws, the
 // call that trains returns GPUVAE_CALLBACK with the exception's text. A callback must not leave by longjmp.
 typedef int (*gpuvae_step_callback)(const gpuvae_step_report* report, void* user);
+// A callback for epochs, with the same rules.
 typedef int (*gpuvae_epoch_callback)(const gpuvae_epoch_result* result, void* user);
 
 // Adds a callback for all later training calls, which is called whenever the number of finished steps is a

@@ -1,7 +1,11 @@
 // Inference with models of the C interface.
+#include <algorithm>
+#include <span>
+
 #include "gpuvae/autograd.h"
 #include "src/c/records.h"
 #include "src/c/status.h"
+#include "src/c/structs.h"
 
 namespace gpuvae::c {
 namespace {

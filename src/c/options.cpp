@@ -1,7 +1,7 @@
 #include "src/c/options.h"
 
+#include <algorithm>
 #include <climits>
-#include <cmath>
 
 #include "src/c/structs.h"
 

@@ -1,4 +1,5 @@
 // Trainers of the C interface.
+#include <algorithm>
 #include <bit>
 #include <climits>
 #include <cmath>
