@@ -163,7 +163,8 @@ GPUVAE_C_API gpuvae_status gpuvae_model_get_info(const gpuvae_model* model, gpuv
 // and continuous Bernoulli likelihoods require values in [0, 1] in any case. Values must be finite.
 //
 // Codes z are [rows, latent]. Outputs are GPUVAE_F32 or GPUVAE_F64, with exactly the rows and columns that
-// the comments say. Rows are computed in batches of 1,000 on the CPU and 16,384 on a GPU.
+// the comments say. Rows are computed in batches of 1,000 on the CPU and 16,384 on a GPU, except
+// by gpuvae_sample.
 
 // Writes the mean of the posterior q(z | x) of each row (encode_all).
 GPUVAE_C_API gpuvae_status gpuvae_encode(const gpuvae_model* model, const gpuvae_array* x,
@@ -329,7 +330,7 @@ GPUVAE_C_API gpuvae_status gpuvae_trainer_set_learning_rate(gpuvae_trainer* trai
 GPUVAE_C_API gpuvae_status gpuvae_trainer_save(gpuvae_trainer* trainer, const char* path);
 // Restores a checkpoint that a trainer with the same options and examples saved, including the model's
 // parameters (restore_checkpoint, Trainer::resume). A file that cannot be read, or that belongs to another
-// model or optimiser, changes nothing.
+// model, optimiser, order or set of examples, is refused and changes nothing.
 GPUVAE_C_API gpuvae_status gpuvae_trainer_restore(gpuvae_trainer* trainer, const char* path);
 
 #ifdef __cplusplus

@@ -17,7 +17,7 @@ struct ModelRecord {
   ExampleRules rules;
   std::map<std::string, std::string> metadata = {};  // of the file from which it was loaded
   std::optional<TrainingData> trained = {};          // on what a trainer of this process trained it
-  int epochs = -1;                                   // finished epochs, those before loading included
+  int epochs = 0;  // finished epochs, those before loading included; -1: unknown
 };
 
 // Returns the model of a handle. Throws Error if there is none.

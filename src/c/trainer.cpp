@@ -8,6 +8,7 @@
 #include "src/c/status.h"
 #include "src/c/structs.h"
 #include "src/io/checksum.h"
+#include "src/io/safetensors.h"
 
 namespace gpuvae::c {
 namespace {
@@ -25,6 +26,7 @@ struct TrainerRecord {
   Trainer trainer;
   int epochs_before;  // epochs of the model before this trainer
   TrainingData data;
+  std::map<std::string, std::string> order;  // see order_of()
   std::recursive_mutex use;  // recursive, because a callback may use the trainer that calls it
 };
 
@@ -117,6 +119,27 @@ TrainingData training_data(const Dataset& train, const Dataset& validation, cons
   return data;
 }
 
+// What a checkpoint must share with the trainer that continues it, by metadata key.
+std::map<std::string, std::string> order_of(const TrainingData& data, const TrainOptions& options) {
+  return {{"fingerprint", data.fingerprint},
+          {"batch_size", std::to_string(options.batch_size)},
+          {"drop_last", options.drop_last ? "true" : "false"},
+          {"shuffle", options.data.shuffle ? "true" : "false"},
+          {"seed", std::to_string(options.data.seed)}};
+}
+
+// Throws Error if a trainer with other examples or another order of them saved the checkpoint. Checkpoints of
+// other programs may lack these metadata.
+void check_order(const char* path, const std::map<std::string, std::string>& order) {
+  const auto metadata = io::read_safetensors_metadata(path);
+  for (const auto& [key, value] : order) {
+    const auto found = metadata.find(key);
+    check(found == metadata.end() || found->second == value, file_error("load"),
+          "{}: expected a checkpoint of training with the {} {}, got {}", path, key, value,
+          found == metadata.end() ? "none" : io::printable(found->second));
+  }
+}
+
 // Runs `work` and notes in the model what it was trained on, even if an error ends the training.
 template <class Work>
 void train(TrainerRecord& trainer, const Work& work) {
@@ -160,6 +183,7 @@ gpuvae_status gpuvae_trainer_create(gpuvae_model* model, const gpuvae_array* tra
     if (validation) of_validation = examples_of(validation, record->rules, binarize, kName).to(device);
     auto created = std::make_shared<TrainerRecord>(record, settings, examples.to(device), of_validation);
     created->data = training_data(examples, of_validation, record->rules, binarize);
+    created->order = order_of(created->data, settings.train);
     *trainer = static_cast<gpuvae_trainer*>(add_handle(HandleKind::trainer, std::move(created)));
   });
 }
@@ -245,7 +269,7 @@ gpuvae_status gpuvae_trainer_save(gpuvae_trainer* trainer, const char* path) {
     const auto record = trainer_of(trainer, kName);
     const auto held = lock(*record, kName);
     gpuvae::save_checkpoint(path_of(path, kName), record->model->vae.parameters(), record->optimizer,
-                            record->trainer.state());
+                            record->trainer.state(), record->order);
   });
 }
 
@@ -254,11 +278,12 @@ gpuvae_status gpuvae_trainer_restore(gpuvae_trainer* trainer, const char* path) 
   return guarded(kName, [&] {
     const auto record = trainer_of(trainer, kName);
     const auto held = lock(*record, kName);
+    check_order(path_of(path, kName), record->order);
     train(*record, [&] {
       // The epochs of a checkpoint include those before this trainer.
       record->epochs_before = 0;
-      record->trainer.resume(gpuvae::restore_checkpoint(path_of(path, kName), record->model->vae.parameters(),
-                                                        record->optimizer));
+      record->trainer.resume(
+          gpuvae::restore_checkpoint(path, record->model->vae.parameters(), record->optimizer));
     });
   });
 }

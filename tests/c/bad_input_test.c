@@ -28,6 +28,10 @@ static void check_handles(void) {
   gpuvae_array z = codes();
   gpuvae_trainer* trainer = NULL;
   gpuvae_model* model = new_model(NULL);
+  gpuvae_model_info info;
+  info.struct_size = sizeof info;
+  EXPECT_OK(gpuvae_model_get_info(model, &info));
+  EXPECT(info.epochs == 0 && info.bytes == 0);
   EXPECT_ERROR(gpuvae_encode(NULL, &x, &z), GPUVAE_INVALID_ARGUMENT,
                "[gpuvae_encode] expected a model, got NULL");
   EXPECT_ERROR(gpuvae_encode((gpuvae_model*)(void*)x_data, &x, &z), GPUVAE_INVALID_ARGUMENT,
@@ -261,6 +265,8 @@ static void check_restore(const char* folder) {
   gpuvae_array x = examples();
   gpuvae_trainer* trainer = NULL;
   gpuvae_losses before, after;
+  gpuvae_train_options options;
+  EXPECT_OK(gpuvae_train_options_init(&options, sizeof options));
   snprintf(path, sizeof path, "%s/parameters.safetensors", folder);
   EXPECT_OK(gpuvae_model_save(model, path));
   EXPECT_OK(gpuvae_trainer_create(model, &x, NULL, NULL, &trainer));
@@ -268,10 +274,66 @@ static void check_restore(const char* folder) {
   EXPECT_OK(gpuvae_evaluate_elbo(model, &x, NULL, &before));
   EXPECT_ERROR(gpuvae_trainer_restore(trainer, path), GPUVAE_IO, path);
   EXPECT_ERROR(gpuvae_trainer_restore(trainer, NULL), GPUVAE_INVALID_ARGUMENT, "expected a path, got NULL");
+  EXPECT_OK(gpuvae_trainer_save(trainer, path));
+  EXPECT_OK(gpuvae_trainer_free(trainer));
+  options.batch_size = 5;
+  EXPECT_OK(gpuvae_trainer_create(model, &x, NULL, &options, &trainer));
+  EXPECT_ERROR(gpuvae_trainer_restore(trainer, path), GPUVAE_IO, "with the batch_size 5, got 100");
+  EXPECT_OK(gpuvae_trainer_free(trainer));
+  x.rows = kRows - 1;
+  EXPECT_OK(gpuvae_trainer_create(model, &x, NULL, NULL, &trainer));
+  EXPECT_ERROR(gpuvae_trainer_restore(trainer, path), GPUVAE_IO, "with the fingerprint ");
+  x.rows = kRows;
   EXPECT_OK(gpuvae_evaluate_elbo(model, &x, NULL, &after));
   EXPECT(before.loss == after.loss);
   EXPECT_OK(gpuvae_trainer_free(trainer));
   EXPECT_OK(gpuvae_model_free(model));
+}
+
+/* Trains a model on the examples, saves it, and loads it again. */
+static gpuvae_model* reloaded(const char* folder, const char* likelihood, const gpuvae_array* train) {
+  char path[4096];
+  gpuvae_model *model = new_model(likelihood), *loaded = NULL;
+  gpuvae_trainer* trainer = NULL;
+  snprintf(path, sizeof path, "%s/reloaded.safetensors", folder);
+  EXPECT_OK(gpuvae_trainer_create(model, train, NULL, NULL, &trainer));
+  EXPECT_OK(gpuvae_trainer_run_epochs(trainer, 1, NULL));
+  EXPECT_OK(gpuvae_trainer_free(trainer));
+  EXPECT_OK(gpuvae_model_save(model, path));
+  EXPECT_OK(gpuvae_model_free(model));
+  EXPECT_OK(gpuvae_model_load(path, "cpu", &loaded));
+  return loaded;
+}
+
+/* The examples of a loaded model must be of the kind of its training data. */
+static void check_kinds(const char* folder) {
+  static unsigned char bytes[kRows * kFeatures];
+  const gpuvae_array of_bytes = array_of(bytes, GPUVAE_U8, kRows, kFeatures);
+  const gpuvae_array x = examples(), z = codes();
+  gpuvae_model* model = NULL;
+  for (int i = 0; i < kRows * kFeatures; ++i) {
+    bytes[i] = (unsigned char)(i * 5);
+    x_data[i] = (float)bytes[i] / 255;
+  }
+  model = reloaded(folder, "bernoulli", &of_bytes);
+  EXPECT_OK(gpuvae_encode(model, &of_bytes, &z));
+  EXPECT_OK(gpuvae_encode(model, &x, &z));
+  x_data[5] = 2;
+  EXPECT_ERROR(gpuvae_encode(model, &x, &z), GPUVAE_INVALID_ARGUMENT,
+               "expected values from 0 to 1, or bytes as GPUVAE_U8, like the training data, got 2 in row 1, "
+               "column 1");
+  x_data[5] = 0.5f;
+  EXPECT_OK(gpuvae_model_free(model));
+  model = reloaded(folder, "bernoulli", &x);
+  EXPECT_OK(gpuvae_encode(model, &of_bytes, &z));
+  x_data[5] = -1;
+  EXPECT_ERROR(gpuvae_encode(model, &x, &z), GPUVAE_INVALID_ARGUMENT, "from 0 to 1, like the training data");
+  EXPECT_OK(gpuvae_model_free(model));
+  model = reloaded(folder, "gaussian", &x);
+  EXPECT_OK(gpuvae_encode(model, &x, &z));
+  EXPECT_ERROR(gpuvae_encode(model, &of_bytes, &z), GPUVAE_INVALID_ARGUMENT, "got GPUVAE_U8");
+  EXPECT_OK(gpuvae_model_free(model));
+  memset(x_data, 0, sizeof x_data);
 }
 
 static int count_and_stop(const gpuvae_step_report* report, void* user) {
@@ -316,6 +378,7 @@ int main(int argc, char** argv) {
   check_train_options();
   check_files(argv[1]);
   check_restore(argv[1]);
+  check_kinds(argv[1]);
   check_stop();
   printf("%d failures\n", failures);
   return failures != 0;

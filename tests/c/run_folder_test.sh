@@ -19,6 +19,14 @@ same_codes codes.npy c.codes
 cmp decoded.csv c.csv || fail "decoded rows differ"
 tool refuse table
 
+# Values that --value-range scales.
+run $small --data table.csv --value-range 0:2e9 --epochs 1 --out scaled
+run encode --out scaled --input table.csv --output scaled.npy
+run decode --out scaled --input scaled.npy --output scaled.csv
+tool encode scaled s
+same_codes scaled.npy s.codes
+cmp scaled.csv s.csv || fail "decoded scaled rows differ"
+
 # A model that the C interface saved describes the same data, also for the programs.
 mkdir resaved
 tool resave table resaved/model.safetensors
