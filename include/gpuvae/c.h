@@ -302,9 +302,10 @@ typedef struct gpuvae_steps_result {
   int64_t stopped;       // 1 if a callback stopped the call, else 0
 } gpuvae_steps_result;
 
-// Callbacks run in the thread that trains and return GPUVAE_CONTINUE, or any other value to stop. They may
-// use the model, and save the model or a checkpoint, but must not train. If a callback in C++ throws, the
-// call that trains returns GPUVAE_CALLBACK with the exception's text. A callback must not leave by longjmp.
+// A callback for steps. It runs in the thread that trains and returns GPUVAE_CONTINUE, or any other value to
+// stop. It may use the model, and save the model or a checkpoint, but must not train. If a callback in C++
+// throws, the call that trains returns GPUVAE_CALLBACK with the exception's text. A callback must not leave
+// by longjmp or end its thread.
 typedef int (*gpuvae_step_callback)(const gpuvae_step_report* report, void* user);
 // A callback for epochs, with the same rules.
 typedef int (*gpuvae_epoch_callback)(const gpuvae_epoch_result* result, void* user);
