@@ -129,10 +129,10 @@ tidy: deps
 	@command -v clang-tidy >/dev/null || echo "tidy: clang-tidy skipped, because it is missing"
 	! command -v clang-tidy >/dev/null || git ls-files $(patsubst %,'%/**.cpp',$(TIDY)) | grep -v bench/peers | \
 	  xargs -P $(JOBS) -n 4 clang-tidy -p build/tidy --quiet --extra-arg=-Wno-unknown-warning-option
-	! command -v clang-format >/dev/null || git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror
+	! command -v clang-format >/dev/null || git ls-files '*.h' '*.c' '*.cpp' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror
 
 format:
-	git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format -i
+	git ls-files '*.h' '*.c' '*.cpp' '*.cu' '*.cuh' | xargs clang-format -i
 
 # Builds and installs the library alone. With tests, it would contain the PTX that they execute.
 install: deps

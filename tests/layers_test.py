@@ -22,7 +22,7 @@ LAYERS = [
     ["src/distributions: distributions"],
     ["src/vae: vae"],
     ["src/train: train train_many distributed evaluate"],
-    ["gpuvae.h: gpuvae"],
+    ["gpuvae.h: gpuvae", "src/c: c"],
     ["apps/plot", "apps/cli"],
     ["apps/run"],
     ["apps/report"],
@@ -32,7 +32,7 @@ LAYERS = [
 ]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]((?:gpuvae|kernels|src|apps|bench|tests)/[^">]+)[">]', re.M)
-SOURCES = {".h", ".cpp", ".cu", ".cuh"}
+SOURCES = {".h", ".c", ".cpp", ".cu", ".cuh"}
 
 
 def layers():
