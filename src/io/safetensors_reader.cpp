@@ -39,7 +39,7 @@ struct Descriptor {
   std::uint64_t size = 0;  // of the file, in bytes
 };
 
-std::int64_t rows_of(const io::StoredTensor& tensor) { return tensor.shape.empty() ? 1 : tensor.shape[0]; }
+std::int64_t row_count(const io::StoredTensor& tensor) { return tensor.shape.empty() ? 1 : tensor.shape[0]; }
 
 }  // namespace
 
@@ -102,8 +102,8 @@ Tensor SafetensorsReader::File::read(const io::StoredTensor& stored, std::int64_
   const std::string at = where(stored.name);
   check(stored.shape.size() <= Shape::kMaxRank, file_error("read"), "{}: expected at most {} axes, got {}",
         at, Shape::kMaxRank, stored.shape.size());
-  check(first >= 0 && count >= 0 && count <= rows_of(stored) - first, "read",
-        "{}: expected rows within the {} of the tensor, got {} from row {} on", at, rows_of(stored), count,
+  check(first >= 0 && count >= 0 && count <= row_count(stored) - first, "read",
+        "{}: expected rows within the {} of the tensor, got {} from row {} on", at, row_count(stored), count,
         first);
   const io::StoredType* type = io::stored_type(stored.dtype);
   check(type != nullptr, file_error("read"), "{}: expected a known element type, got {}", at,
@@ -115,7 +115,7 @@ Tensor SafetensorsReader::File::read(const io::StoredTensor& stored, std::int64_
   const DType read_as = dtype == DType::bf16 && !direct ? DType::f32 : dtype;
   const Tensor host = Tensor::empty(Shape(std::span<const std::int64_t>(shape)), read_as);
   const std::uint64_t bytes = static_cast<std::uint64_t>(host.elements()) * type->size;
-  const std::uint64_t row = rows_of(stored) == 0 ? 0 : (stored.end - stored.begin) / rows_of(stored);
+  const std::uint64_t row = row_count(stored) == 0 ? 0 : (stored.end - stored.begin) / row_count(stored);
   const std::uint64_t begin = stored.begin + static_cast<std::uint64_t>(first) * row;
   auto* to = static_cast<std::byte*>(host.data());
   read_chunks(begin, begin + bytes, [&](std::span<const std::byte> chunk) {
@@ -152,7 +152,7 @@ std::vector<std::string> SafetensorsReader::names(std::span<const std::string> p
 
 Tensor SafetensorsReader::read(const std::string& name, DType dtype, Device device) const {
   const io::StoredTensor& stored = file_->expected(name);
-  return file_->read(stored, 0, rows_of(stored), dtype, device);
+  return file_->read(stored, 0, row_count(stored), dtype, device);
 }
 
 Tensor SafetensorsReader::read_rows(const std::string& name, std::int64_t first, std::int64_t count,

@@ -26,7 +26,7 @@ WeightMap map_layers(const LayerMap& layers, const std::string& weight, const st
   return map;
 }
 
-std::string shape_text(std::span<const std::int64_t> shape) {
+std::string extents_text(std::span<const std::int64_t> shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));
 }
 
@@ -98,7 +98,7 @@ std::vector<WeightLoader::Interval> WeightLoader::intervals(const Parameter& par
     const std::int64_t count = part.count < 0 ? outputs - part.first : part.count;
     if (part.first < 0 || count < 0 || part.first > outputs || count > outputs - part.first) {
       problems_.push_back(fmt::format("{}: expected outputs within the {} of {} {}, got {} from output {} on",
-                                      parameter.name, outputs, quoted(part.name), shape_text(tensor.shape),
+                                      parameter.name, outputs, quoted(part.name), extents_text(tensor.shape),
                                       count, part.first));
       return {};
     }
@@ -134,9 +134,9 @@ bool WeightLoader::has_fitting_shape(const Parameter& parameter, const WeightSou
   if (fits) return true;
   std::vector<std::string> got;
   for (const WeightPart& part : source.parts)
-    got.push_back(fmt::format("{} {}", quoted(part.name), shape_text(infos_.at(part.name)->shape)));
+    got.push_back(fmt::format("{} {}", quoted(part.name), extents_text(infos_.at(part.name)->shape)));
   problems_.push_back(fmt::format(
-      "{}: expected {}{}, got {}{}", parameter.name, shape_text(expected),
+      "{}: expected {}{}, got {}{}", parameter.name, extents_text(expected),
       source.transposed ? " transposed" : "", fmt::join(got, " and "),
       fits_transposed ? fmt::format(", which fits if transposed is {}", source.transposed ? "false" : "true")
                       : ""));

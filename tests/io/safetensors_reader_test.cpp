@@ -1,8 +1,10 @@
 // The public reader and writer of safetensors files. The fixture with several types was written by PyTorch.
 #include "gpuvae/safetensors.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -31,7 +33,7 @@ std::filesystem::path one_tensor(const TemporaryFolder& folder, const std::strin
 }
 
 template <class T>
-std::string bytes_of(std::initializer_list<T> values) {
+std::string raw_bytes(std::initializer_list<T> values) {
   return {reinterpret_cast<const char*>(values.begin()), values.size() * sizeof(T)};
 }
 
@@ -78,7 +80,7 @@ TEST(SafetensorsReader, MatchesPatterns) {
 
 TEST(SafetensorsReader, ReadsRows) {
   const TemporaryFolder folder;
-  const SafetensorsReader file(one_tensor(folder, "F32", "[3,2]", bytes_of<float>({1, 2, 3, 4, 5, 6})));
+  const SafetensorsReader file(one_tensor(folder, "F32", "[3,2]", raw_bytes<float>({1, 2, 3, 4, 5, 6})));
   const Tensor rows = file.read_rows("a", 1, 2, DType::f64);
   EXPECT_EQ(rows.shape(), Shape({2, 2}));
   EXPECT_EQ(rows.to_doubles(), (std::vector<double>{3, 4, 5, 6}));
@@ -112,18 +114,18 @@ TEST(SafetensorsReader, RefusesWhatItCannotConvert) {
     EXPECT_EQ(message.substr(0, prefix.size()), prefix);
     return message.substr(std::min(prefix.size(), message.size()));
   };
-  EXPECT_EQ(error("F64", "[1]", bytes_of<double>({1e39}), DType::f32),
+  EXPECT_EQ(error("F64", "[1]", raw_bytes<double>({1e39}), DType::f32),
             "expected numbers in the range of f32, got 1e+39");
-  EXPECT_EQ(error("F32", "[1]", bytes_of<float>({1}), DType::u8),
+  EXPECT_EQ(error("F32", "[1]", raw_bytes<float>({1}), DType::u8),
             "expected integers for the dtype u8, got F32");
-  EXPECT_EQ(error("I64", "[1]", bytes_of<std::int64_t>({-1}), DType::u8),
+  EXPECT_EQ(error("I64", "[1]", raw_bytes<std::int64_t>({-1}), DType::u8),
             "expected integers that the dtype represents, got -1");
-  EXPECT_EQ(error("I64", "[1]", bytes_of<std::int64_t>({std::int64_t{1} << 31}), DType::i32),
+  EXPECT_EQ(error("I64", "[1]", raw_bytes<std::int64_t>({std::int64_t{1} << 31}), DType::i32),
             "expected integers that the dtype represents, got 2147483648");
-  EXPECT_EQ(error("I64", "[1]", bytes_of<std::int64_t>({(1 << 24) + 1}), DType::f32),
+  EXPECT_EQ(error("I64", "[1]", raw_bytes<std::int64_t>({(1 << 24) + 1}), DType::f32),
             "expected integers that a float represents, got 16777217");
   EXPECT_EQ(
-      error("U64", "[1]", bytes_of<std::uint64_t>({std::numeric_limits<std::uint64_t>::max()}), DType::f64),
+      error("U64", "[1]", raw_bytes<std::uint64_t>({std::numeric_limits<std::uint64_t>::max()}), DType::f64),
       "expected integers that a float represents, got 18446744073709551615");
   EXPECT_EQ(error("F8_E4M3", "[1]", "x", DType::f32),
             "expected floats of 2 to 8 bytes, integers or booleans, got F8_E4M3");
@@ -207,7 +209,7 @@ TEST(SafetensorsWriter, EveryHalfSurvives) {
   const TemporaryFolder folder;
   std::string all;
   for (unsigned bits = 0; bits < 65536; ++bits)
-    all += bytes_of<std::uint16_t>({static_cast<std::uint16_t>(bits)});
+    all += raw_bytes<std::uint16_t>({static_cast<std::uint16_t>(bits)});
   const SafetensorsReader file(one_tensor(folder, "F16", "[65536]", all));
   const NamedTensor values[] = {{"a", file.read("a")}};
   write_safetensors(folder / "two", values, {}, StoredFloat::f16);
