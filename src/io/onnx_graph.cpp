@@ -50,6 +50,8 @@ std::string OnnxGraph::add_constant(const std::string& name, std::span<const std
   return name;
 }
 
+std::string OnnxGraph::new_name() { return fmt::format("v{}", names_++); }
+
 std::string OnnxGraph::add_number(float value) { return add_constant(new_name(), {}, std::span(&value, 1)); }
 
 void OnnxGraph::add_node(const std::string& type, std::span<const std::string> inputs,

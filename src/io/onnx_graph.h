@@ -57,7 +57,7 @@ class OnnxGraph {
 
  private:
   ProtobufMessage value_info(const std::string& name, std::int64_t columns, const std::string& description);
-  std::string new_name() { return "v" + std::to_string(names_++); }
+  std::string new_name();
   void add_node(const std::string& type, std::span<const std::string> inputs,
                 std::span<const std::string> outputs, std::span<const Attribute> attributes);
 

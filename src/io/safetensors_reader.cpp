@@ -18,32 +18,32 @@ namespace {
 
 constexpr std::uint64_t kChunkOfFile = 1 << 20;  // a multiple of every element's size
 
-// An open file, which the destructor closes.
-struct Descriptor {
-  explicit Descriptor(const std::filesystem::path& path)
-      : number(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    struct stat status {};
-    int error_number = number < 0 || ::fstat(number, &status) != 0 ? errno : 0;
-    if (error_number == 0 && S_ISDIR(status.st_mode)) error_number = EISDIR;
-    size = static_cast<std::uint64_t>(status.st_size);
-    if (error_number == 0) return;
-    if (number >= 0) ::close(number);
-    fail(file_error("read"), "{}: {}", path.empty() ? "(empty path)" : path.string(),
-         io::reason(error_number));
-  }
-  ~Descriptor() { ::close(number); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  int number;
-  std::uint64_t size = 0;  // of the file, in bytes
-};
-
 std::int64_t row_count(const io::StoredTensor& tensor) { return tensor.shape.empty() ? 1 : tensor.shape[0]; }
 
 }  // namespace
 
 struct SafetensorsReader::File {
+  // An open file, which the destructor closes.
+  struct Descriptor {
+    explicit Descriptor(const std::filesystem::path& path)
+        : number(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+      struct stat status {};
+      int error_number = number < 0 || ::fstat(number, &status) != 0 ? errno : 0;
+      if (error_number == 0 && S_ISDIR(status.st_mode)) error_number = EISDIR;
+      size = static_cast<std::uint64_t>(status.st_size);
+      if (error_number == 0) return;
+      if (number >= 0) ::close(number);
+      fail(file_error("read"), "{}: {}", path.empty() ? "(empty path)" : path.string(),
+           io::reason(error_number));
+    }
+    ~Descriptor() { ::close(number); }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+
+    int number;
+    std::uint64_t size = 0;  // of the file, in bytes
+  };
+
   explicit File(std::filesystem::path file) : path(std::move(file)), descriptor(path) {
     const std::uint64_t size = descriptor.size;
     // The header is read through the descriptor, so that header and data are those of one file.
