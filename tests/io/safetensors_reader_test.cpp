@@ -85,9 +85,9 @@ TEST(SafetensorsReader, ReadsRows) {
   EXPECT_EQ(rows.shape(), Shape({2, 2}));
   EXPECT_EQ(rows.to_doubles(), (std::vector<double>{3, 4, 5, 6}));
   EXPECT_EQ(file.read_rows("a", 3, 0).elements(), 0);
-  EXPECT_NE(error_of([&] { file.read_rows("a", 2, 2); }).find("within the 3 of the tensor"),
+  EXPECT_NE(error_of([&] { return file.read_rows("a", 2, 2); }).find("within the 3 of the tensor"),
             std::string::npos);
-  EXPECT_NE(error_of([&] { file.read_rows("a", -1, 1); }).find("within the 3"), std::string::npos);
+  EXPECT_NE(error_of([&] { return file.read_rows("a", -1, 1); }).find("within the 3"), std::string::npos);
 }
 
 // More than one part of 1 MiB is read, and a file that is replaced stays readable.
@@ -109,7 +109,7 @@ TEST(SafetensorsReader, RefusesWhatItCannotConvert) {
   const auto error = [&](const std::string& dtype, const std::string& shape, std::string_view data,
                          DType to) {
     const SafetensorsReader file(one_tensor(folder, dtype, shape, data));
-    const std::string message = error_of([&] { file.read("a", to); });
+    const std::string message = error_of([&] { return file.read("a", to); });
     const std::string prefix = "[read] " + (folder / "one").string() + ": tensor 'a': ";
     EXPECT_EQ(message.substr(0, prefix.size()), prefix);
     return message.substr(std::min(prefix.size(), message.size()));
@@ -136,7 +136,7 @@ TEST(SafetensorsReader, RefusesWhatItCannotConvert) {
 TEST(SafetensorsReader, RefusesMissingTensorsAndFiles) {
   const TemporaryFolder folder;
   const std::filesystem::path path = one_tensor(folder, "U8", "[1]", "x");
-  EXPECT_EQ(error_of([&] { SafetensorsReader(path).read("b"); }),
+  EXPECT_EQ(error_of([&] { return SafetensorsReader(path).read("b"); }),
             "[read] " + path.string() + ": expected a tensor 'b', found none");
   EXPECT_EQ(error_of([&] { SafetensorsReader(folder / "none"); }),
             "[read] " + (folder / "none").string() + ": No such file or directory");
@@ -152,7 +152,8 @@ TEST(SafetensorsReader, AFileThatIsCutShortIsAnError) {
   const std::filesystem::path path = one_tensor(folder, "U8", "[4]", "wxyz");
   const SafetensorsReader file(path);
   std::filesystem::resize_file(path, std::filesystem::file_size(path) - 1);
-  EXPECT_EQ(error_of([&] { file.read("a"); }), "[read] " + path.string() + ": the file has become shorter");
+  EXPECT_EQ(error_of([&] { return file.read("a"); }),
+            "[read] " + path.string() + ": the file has become shorter");
 }
 
 TEST(SafetensorsWriter, StoresFloatsAsRequested) {
