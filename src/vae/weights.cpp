@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ranges>
 #include <set>
 
 #include "kernels/check.h"
@@ -124,7 +123,7 @@ bool WeightLoader::has_fitting_shape(const Parameter& parameter, const WeightSou
     if (source.transposed) std::ranges::reverse(shape);
     outputs += chosen[i].second - chosen[i].first;
     fits = fits && shape.size() == expected.size() &&
-           std::ranges::equal(shape | std::views::drop(1), expected | std::views::drop(1));
+           std::equal(shape.begin() + 1, shape.end(), expected.begin() + 1);
     std::ranges::reverse(shape);
     fits_transposed = fits_transposed || (shape.size() == 2 && std::ranges::equal(shape, expected));
     used_[tensor.name].push_back(chosen[i]);
