@@ -15,7 +15,7 @@ namespace gpuvae {
 
 // A tensor of a file, as the file's header describes it.
 struct TensorInfo {
-  std::string name;
+  std::string name;                 // unique in the file
   std::string dtype;                // as in the file: "F32", "F16", "BF16", "I64", "BOOL", ...
   std::vector<std::int64_t> shape;  // any number of axes; empty for a single number
 };
@@ -34,9 +34,11 @@ class SafetensorsReader {
   [[nodiscard]] const std::vector<TensorInfo>& tensors() const;
   // The text metadata.
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const;
+  // The path with which the file was opened.
   [[nodiscard]] const std::filesystem::path& path() const;
   // Returns the names that match one of the patterns, in which each "*" stands for any text: "encoder.*".
   [[nodiscard]] std::vector<std::string> names(std::span<const std::string> patterns) const;
+  // Whether the file has a tensor of this name.
   [[nodiscard]] bool contains(const std::string& name) const;
 
   // Returns a tensor, converted to `dtype`: floats to f32, f64 or bf16, integers and booleans (0 and 1) to

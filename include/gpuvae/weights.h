@@ -16,6 +16,7 @@ namespace gpuvae {
 struct WeightPart {
   WeightPart(const char* tensor) : name(tensor) {}  // NOLINT: implicit: a name stands for a whole tensor
   WeightPart(std::string tensor) : name(std::move(tensor)) {}  // NOLINT: see above
+  // Selects some outputs of the tensor.
   WeightPart(std::string tensor, std::int64_t first_output, std::int64_t outputs)
       : name(std::move(tensor)), first(first_output), count(outputs) {}
 
@@ -25,7 +26,7 @@ struct WeightPart {
 };
 // Where the values of a parameter come from: one or more parts, whose outputs are joined in the given order.
 struct WeightSource {
-  std::vector<WeightPart> parts;
+  std::vector<WeightPart> parts;  // joined in this order
   bool transposed = false;  // the tensors are [in, out], as kernels of Keras are; parameters are [out, in]
 };
 // Sources by the name of the parameter, such as "encoder.0.weight".
