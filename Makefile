@@ -12,8 +12,8 @@ PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev l
 TEST_PACKAGES := chromium-headless-shell libmatio-dev libopenmpi-dev openmpi-bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: mnist frey fetch test modes profile build configure deps bench bench-peers gpu-check mutants reproduce interop docs
-.PHONY: tidy format asan tsan fuzz coverage install clean
+.PHONY: mnist frey fetch test modes profile build configure deps bench bench-peers gpu-check mutants reproduce docs
+.PHONY: interop tidy format asan tsan fuzz coverage install clean
 .DEFAULT_GOAL := build
 
 mnist: NEED := t10k-labels-idx1-ubyte.gz
@@ -94,8 +94,8 @@ bench-peers: build
 reproduce: build
 	bench/reproduce --bin $(BUILD)/bin $(ARGS)
 
-# Writes the PyTorch and Keras models of the tests again, loads them, and compares ONNX Runtime with exported models. Needs
-# python3. The first run downloads about 3 GB of packages to build/interop-venv.
+# Writes the PyTorch and Keras models of the tests again, loads them, and compares ONNX Runtime with exported models. It
+# needs python3. The first run downloads about 3 GB of packages to build/interop-venv.
 interop: configure
 	cmake --build --preset $(PRESET) -j $(JOBS) --target gpuvae_tests onnx_models
 	tests/interop/run.sh $(BUILD)/bin

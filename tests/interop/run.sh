@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes the models of tests/interop/weights again with PyTorch and Keras, loads them into the library, and compares ONNX
-# Runtime with exported models. Argument: the folder of the programs. The first run installs the packages in
+# Writes the models of tests/interop/weights again with PyTorch and Keras, loads them into the library, and compares
+# ONNX Runtime with exported models. Argument: the folder of the programs. The first run installs the packages in
 # build/interop-venv.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

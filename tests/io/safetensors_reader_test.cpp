@@ -28,7 +28,7 @@ std::filesystem::path one_tensor(const TemporaryFolder& folder, const std::strin
       fmt::format(R"({{"a":{{"dtype":"{}","shape":{},"data_offsets":[0,{}]}}}})", dtype, shape, data.size());
   const std::uint64_t length = header.size();
   std::string bytes(reinterpret_cast<const char*>(&length), sizeof(length));
-  io::write_file(folder / "one", bytes.append(header).append(data));
+  io::write_file(folder / "one", bytes.append(header).append(data), io::Sync::no);
   return folder / "one";
 }
 
