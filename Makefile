@@ -13,7 +13,7 @@ TEST_PACKAGES := chromium-headless-shell libmatio-dev libopenmpi-dev openmpi-bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
 .PHONY: mnist frey fetch test modes profile build configure deps bench bench-peers gpu-check mutants reproduce docs
-.PHONY: tidy format asan tsan fuzz coverage install clean
+.PHONY: interop tidy format asan tsan fuzz coverage install clean
 .DEFAULT_GOAL := build
 
 mnist: NEED := t10k-labels-idx1-ubyte.gz
@@ -93,6 +93,12 @@ bench-peers: build
 # the original data (data/fetch.sh, or GPUVAE_DATA_DIR).
 reproduce: build
 	bench/reproduce --bin $(BUILD)/bin $(ARGS)
+
+# Writes the PyTorch and Keras models of the tests again, loads them, and compares ONNX Runtime with exported models. It
+# needs python3. The first run downloads about 3 GB of packages to build/interop-venv.
+interop: configure
+	cmake --build --preset $(PRESET) -j $(JOBS) --target gpuvae_tests onnx_models
+	tests/interop/run.sh $(BUILD)/bin
 
 # ThreadSanitizer otherwise ends the processes that tests fork.
 tsan: export TSAN_OPTIONS := die_after_fork=0 suppressions=$(CURDIR)/tests/tsan.supp
