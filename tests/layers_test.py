@@ -20,7 +20,7 @@ LAYERS = [
     ["src/io", "src/nn: nn"],
     ["src/data: data", "src/optim: optim schedule"],
     ["src/distributions: distributions"],
-    ["src/vae: vae"],
+    ["src/vae: vae export_header"],
     ["src/train: train train_many distributed evaluate"],
     ["gpuvae.h: gpuvae"],
     ["apps/plot", "apps/cli"],

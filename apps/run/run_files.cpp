@@ -42,6 +42,7 @@ constexpr std::string_view kNames[] = {kModelFile,
                                        "decoded.csv",
                                        "reconstructions.csv",
                                        "samples.csv",
+                                       "model.h",
                                        kConfigFile};
 
 // The pictures of a grid beyond the first one have its kind in their names: manifold-linear.png.
@@ -56,6 +57,7 @@ std::string_view mark_of(const std::string& name, const std::string& extension) 
   if (name == kMetricsFile) return "epoch,train_loss,";
   if (name == kStepsFile) return "epoch,images,loss";
   if (name == "latent.csv") return "z1";
+  if (extension == ".h") return "exported by gpuvae";
   if (extension == ".json") return "\"program\": ";
   if (extension == ".html") return "<meta name=\"generator\" content=\"gpuvae\">";
   if (extension == ".svg") return "data-generator=\"gpuvae\"";
