@@ -150,8 +150,8 @@ std::string function_head(const NamedModel& m, std::string_view type, std::strin
 std::string helpers(const NamedModel& m) {
   std::string text = "\n/* y[o] = b[o] + sum over i of w[o][i] x[i], in four partial sums. */" +
                      function_head(m, "void", "dense",
-                                   "const float* w, const float* b, int inputs, int outputs, const float* x, "
-                                   "float* y") +
+                                   "const float* w, const float* b, int inputs, int outputs,\n"
+                                   "    const float* x, float* y") +
                      R"(  int o, i;
   for (o = 0; o < outputs; ++o, w += inputs) {
     float s0 = 0.0f, s1 = 0.0f, s2 = 0.0f, s3 = 0.0f;

@@ -242,7 +242,7 @@ not_said '^epoch'
 
 # ---- help ----
 "$program" --help >help.txt || fail "--help fails"
-for word in train eval encode decode reconstruct sample manifold explore default keras-mnist tf-mnist flex-mnist theano-mnist \
+for word in train eval encode decode reconstruct sample manifold explore export default keras-mnist tf-mnist flex-mnist theano-mnist \
   --importance-samples --retrain; do
   grep -qE "^ +$word[ =]" help.txt || fail "--help does not list $word"
 done

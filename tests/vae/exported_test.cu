@@ -3,15 +3,15 @@
 
 #include <cuda_runtime.h>
 
-#include <cstdlib>
+#include <stdlib.h>
 #include <vector>
 
 namespace {
 
 void check_cuda(const char* call, cudaError_t error) {
   if (error == cudaSuccess) return;
-  std::printf("FAILED: %s: %s\n", call, cudaGetErrorString(error));
-  std::exit(1);
+  printf("FAILED: %s: %s\n", call, cudaGetErrorString(error));
+  exit(1);
 }
 
 // Device memory that starts as a copy of `values`, if there are any.
@@ -81,7 +81,7 @@ EXPORTED_UNITS(UNIT_KERNEL)
     check_cuda("cudaMemcpy", cudaMemcpy(back, row.data, row.bytes(), cudaMemcpyDeviceToHost));         \
     for (int i = 0; i < m##_features; ++i)                                                             \
       if (!(fabs(back[i] - m##_test_unscaled[i]) <= 1e-15 * fabs(m##_test_unscaled[i]))) {             \
-        std::printf("FAILED: %s: expected %.17g, got %.17g\n", #m, m##_test_unscaled[i], back[i]);     \
+        printf("FAILED: %s: expected %.17g, got %.17g\n", #m, m##_test_unscaled[i], back[i]);     \
         ++failures;                                                                                    \
       }                                                                                                \
   }
@@ -91,6 +91,6 @@ EXPORTED_UNITS(UNIT_KERNEL)
 int main() {
   EXPORTED_MODELS(CHECK_MODEL)
   EXPORTED_UNITS(CHECK_UNITS)
-  std::printf("%d failures\n", failures);
+  printf("%d failures\n", failures);
   return failures > 0;
 }
