@@ -11,6 +11,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # "gpuvae/NAME.h" is listed after the folder that implements it.
 LAYERS = [
     ["gpuvae: enums types error version shape"],
+    ["gpuvae/device: device/host_device device/scalar device/shared_formulas device/normal device/random "
+     "device/continuous_bernoulli device/posterior device/activation_formulas device/activation "
+     "device/likelihood_formulas device/likelihood"],
     ["kernels/math"],
     ["kernels"],
     ["kernels/cpu", "kernels/cuda"],

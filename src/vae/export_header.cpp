@@ -5,9 +5,9 @@
 #include <cmath>
 #include <set>
 
+#include "gpuvae/device/posterior.h"
 #include "gpuvae/version.h"
 #include "kernels/check.h"
-#include "kernels/math/posterior.h"
 #include "src/vae/exported_model.h"
 #include "src/vae/header_text.h"
 
