@@ -3,7 +3,11 @@
 // converts the result to the units of the training data.
 //
 // Prints:
-//   z -2.0  x   9.98  y   0.55  radius  9.99
+//   z -2.0  x  10.00  y   0.55  radius 10.01
+//   z -1.0  x   8.28  y   5.54  radius  9.96
+//   z  0.0  x  -0.43  y   9.95  radius  9.96
+//   z  1.0  x  -8.38  y   5.57  radius 10.06
+//   z  2.0  x -10.04  y   0.79  radius 10.08
 //
 // Exit status: 0, 1 if an error occurred, 77 if there is no CUDA device.
 #include <cuda_runtime.h>

@@ -81,7 +81,7 @@ EXPORTED_UNITS(UNIT_KERNEL)
     check_cuda("cudaMemcpy", cudaMemcpy(back, row.data, row.bytes(), cudaMemcpyDeviceToHost));         \
     for (int i = 0; i < m##_features; ++i)                                                             \
       if (!(fabs(back[i] - m##_test_unscaled[i]) <= 1e-15 * fabs(m##_test_unscaled[i]))) {             \
-        printf("FAILED: %s: expected %.17g, got %.17g\n", #m, m##_test_unscaled[i], back[i]);     \
+        printf("FAILED: %s: expected %.17g, got %.17g\n", #m, m##_test_unscaled[i], back[i]);          \
         ++failures;                                                                                    \
       }                                                                                                \
   }
