@@ -11,6 +11,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # "gpuvae/NAME.h" is listed after the folder that implements it.
 LAYERS = [
     ["gpuvae: enums types error version shape"],
+    ["gpuvae/device: device/host_device device/scalar device/shared_formulas device/normal device/random "
+     "device/continuous_bernoulli device/posterior device/activation_formulas device/activation "
+     "device/likelihood_formulas device/likelihood"],
     ["kernels/math"],
     ["kernels"],
     ["kernels/cpu", "kernels/cuda"],
@@ -20,7 +23,7 @@ LAYERS = [
     ["src/io: safetensors", "src/nn: nn"],
     ["src/data: data", "src/optim: optim schedule"],
     ["src/distributions: distributions"],
-    ["src/vae: vae weights onnx"],
+    ["src/vae: vae weights onnx export_header"],
     ["src/train: train train_many distributed evaluate"],
     ["gpuvae.h: gpuvae", "src/c: c"],
     ["apps/plot", "apps/cli"],

@@ -54,7 +54,7 @@ const Usage kUsages[] = {{"train", false, false, false, {}},
                          {"sample", false, false, true, {".png", ".csv", ".npy"}},
                          {"manifold", false, false, false, {}},
                          {"explore", false, false, true, {".html"}},
-                         {"export", false, false, true, {".onnx"}},
+                         {"export", false, false, true, {".onnx", ".h", ".hpp", ".cuh"}},
                          {"rerun", false, false, false, {}},
                          {"sweep", false, false, false, {}}};
 
@@ -88,12 +88,12 @@ void check_command(const Command& c, const RunConfig& config) {
   refuse(!c.z.empty(), c.name == "decode", "--z");
   refuse(c.importance_samples != plain.importance_samples, c.name == "eval", "--importance-samples");
   refuse(!c.format.empty(), c.name == "export", "--format");
-  check(c.name != "export" || !c.format.empty(), c.name, "expected --format onnx, got no format");
   refuse(c.resume, c.name == "train", "--resume");
   refuse(c.grid != plain.grid, c.name == "sweep", "--grid");
   refuse(c.seeds != plain.seeds, c.name == "sweep", "--seeds");
   refuse(c.jobs != plain.jobs, c.name == "sweep", "--jobs");
   check(!c.resume || !c.retrain, c.name, "expected either --resume or --retrain, got both");
+  if (c.name == "export") check_export(c);
   if (!c.output.empty()) {
     check_ending(c.output, usage->endings);
     check_output(c, config);

@@ -1,9 +1,11 @@
-// Recognises built-in distributions, for code that supports only these: the fused training step and exports.
+// Recognises built-in distributions, for the fused training step and for exported models, which support only
+// some of them.
 #pragma once
 
 #include <optional>
 
 #include "gpuvae/distributions.h"
+#include "kernels/math/elementwise.h"
 
 namespace gpuvae {
 
@@ -14,10 +16,8 @@ const DiagonalGaussianOptions* diagonal_gaussian_options(const Posterior& poster
 bool is_bernoulli(const Likelihood& likelihood);
 // Returns the settings of a likelihood that gaussian_likelihood() made, or null for any other likelihood.
 const GaussianOptions* gaussian_options(const Likelihood& likelihood);
-
-// How E[x | z] follows from the first `features` columns of a likelihood's parameters.
-enum class MeanFormula : std::uint8_t { identity, sigmoid, continuous_bernoulli };
-// Returns nothing for a likelihood that the library does not provide.
-std::optional<MeanFormula> mean_formula(const Likelihood& likelihood);
+// Returns the function that maps the first parameter of a feature to its mean, or nothing for a likelihood
+// that is not built in.
+std::optional<kernels::Unary> mean_function(const Likelihood& likelihood);
 
 }  // namespace gpuvae

@@ -227,15 +227,16 @@ const GaussianOptions* gaussian_options(const Likelihood& likelihood) {
   const auto* gaussian = dynamic_cast<const Gaussian*>(&likelihood);
   return gaussian ? &gaussian->options() : nullptr;
 }
-std::optional<MeanFormula> mean_formula(const Likelihood& likelihood) {
-  const auto formula = [](bool sigmoid) { return sigmoid ? MeanFormula::sigmoid : MeanFormula::identity; };
-  if (is_bernoulli(likelihood)) return MeanFormula::sigmoid;
-  if (dynamic_cast<const ContinuousBernoulli*>(&likelihood)) return MeanFormula::continuous_bernoulli;
-  if (const auto* gaussian = gaussian_options(likelihood)) return formula(gaussian->sigmoid_mean);
+std::optional<kernels::Unary> mean_function(const Likelihood& likelihood) {
+  using kernels::Unary;
+  const auto location = [](bool is_sigmoid) { return is_sigmoid ? Unary::sigmoid : Unary::identity; };
+  if (is_bernoulli(likelihood)) return Unary::sigmoid;
+  if (dynamic_cast<const ContinuousBernoulli*>(&likelihood)) return Unary::continuous_bernoulli_mean;
+  if (const auto* options = gaussian_options(likelihood)) return location(options->sigmoid_mean);
   if (const auto* laplace = dynamic_cast<const Laplace*>(&likelihood))
-    return formula(laplace->options().sigmoid_location);
+    return location(laplace->options().sigmoid_location);
   if (const auto* shared = dynamic_cast<const SharedGaussian*>(&likelihood))
-    return formula(shared->options().sigmoid_mean);
+    return location(shared->options().sigmoid_mean);
   return std::nullopt;
 }
 

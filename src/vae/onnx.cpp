@@ -95,10 +95,10 @@ std::string add_continuous_bernoulli_mean(OnnxGraph& graph, const std::string& l
 
 // Adds E[x | z]. Every likelihood of the library has its location in the first columns of the parameters.
 void add_mean(OnnxGraph& graph, const Likelihood& likelihood, const std::string& params) {
-  const MeanFormula formula = *mean_formula(likelihood);
+  const kernels::Unary function = *mean_function(likelihood);
   std::string mean = likelihood.params_per_feature() == 2 ? graph.add_split(params).first : params;
-  if (formula == MeanFormula::sigmoid) mean = graph.add("Sigmoid", {mean});
-  if (formula == MeanFormula::continuous_bernoulli) mean = add_continuous_bernoulli_mean(graph, mean);
+  if (function == kernels::Unary::sigmoid) mean = graph.add("Sigmoid", {mean});
+  if (function == kernels::Unary::continuous_bernoulli_mean) mean = add_continuous_bernoulli_mean(graph, mean);
   graph.add("Identity", {mean}, {}, "mean");
 }
 
@@ -132,7 +132,7 @@ void export_onnx_encoder(const Vae& model, const std::filesystem::path& path, co
 
 void export_onnx_decoder(const Vae& model, const std::filesystem::path& path, const OnnxOptions& options) {
   const Likelihood& likelihood = model.likelihood();
-  check(mean_formula(likelihood).has_value(), unsupported("export_onnx"),
+  check(mean_function(likelihood).has_value(), unsupported("export_onnx"),
         "expected a likelihood of the library, got {}", likelihood.name());
   const std::int64_t features = model.options().features;
   OnnxGraph graph("decoder");

@@ -157,7 +157,7 @@ run export --out a --format onnx --output exported.onnx
 same a/encoder.onnx exported-encoder.onnx && same a/decoder.onnx exported-decoder.onnx
 [ "$(head -c 10 a/encoder.onnx | tail -c 6)" = gpuvae ] || fail "a/encoder.onnx does not name gpuvae"
 grep -qa 'bytes / 255' a/encoder.onnx || fail "a/encoder.onnx does not say what its values are"
-expect_untouched a 1 'expected --format onnx, got no format' export --out a
+expect_untouched a 1 'expected --format onnx, cuda or c, got no format' export --out a
 expect_untouched a 1 'this command does not take --format' eval --out a --format onnx
 expect_untouched a 1 'x.bin: expected a file ending in .onnx' export --out a --format onnx --output x.bin
 echo mine >other-decoder.onnx
