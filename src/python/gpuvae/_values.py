@@ -1,0 +1,97 @@
+"""What the numbers of a model's data mean, and how they become the values that the model computes with."""
+
+import dataclasses
+
+import numpy as np
+
+# The limits of the kinds of values that the programs distinguish (ValueKind in gpuvae/data.h).
+LIMITS = {"unit": (0, 1), "signed-unit": (-1, 1), "counts": (0, np.inf)}
+
+
+@dataclasses.dataclass
+class Values:
+    """How numbers become the values of a model, which are float32, or bytes that the library divides by 255."""
+
+    kind: str = "any"  # or "bytes", "unit", "signed-unit", "counts", "standardized"
+    low: float = 0.0
+    high: float = 0.0
+    scaled: bool = False  # whether values are (x - low) / (high - low)
+    mean: tuple = ()  # per feature, of standardised data; or empty
+    stddev: tuple = ()
+
+    @classmethod
+    def of(cls, X, unit):
+        """Describes the rows X of a training set. ``unit`` says that the likelihood is one of values in [0, 1]."""
+        if X.dtype == np.uint8:
+            return cls("bytes", 0.0, 255.0)
+        low, high = float(X.min()), float(X.max())
+        if unit and not (low >= 0 and high <= 1):
+            raise ValueError(
+                f"[fit] expected values in [0, 1] or uint8 for this likelihood, got {low:g} to {high:g}: scale X, or "
+                'choose likelihood="gaussian"'
+            )
+        check_resolution(X)
+        return cls("unit", 0.0, 1.0) if unit else cls("any", low, high)
+
+    def rows(self, X):
+        """Returns X [rows, features] as a C-contiguous float32 or uint8 array of the model's values."""
+        if self.kind == "bytes":
+            return self._byte_rows(X)
+        self._check_limits(X)
+        if self.scaled:
+            X = (np.asarray(X, np.float64) - self.low) / (self.high - self.low)
+        elif self.mean:
+            stddev = np.asarray(self.stddev)
+            X = np.where(stddev > 0, (np.asarray(X, np.float64) - self.mean) / np.where(stddev > 0, stddev, 1), 0)
+        with np.errstate(over="ignore"):
+            rows = np.ascontiguousarray(X, np.float32)
+        if not np.isfinite(rows).all():
+            raise ValueError(f"[VAE] expected numbers within the range of float32, got up to {np.abs(X).max():g}")
+        return rows
+
+    def restored(self, rows):
+        """Returns values of the model in the units of the data: reverses rows(), but leaves bytes in [0, 1]."""
+        if self.scaled:
+            return (rows * (self.high - self.low) + self.low).astype(np.float32)
+        if self.mean:
+            return (rows * np.asarray(self.stddev) + np.asarray(self.mean)).astype(np.float32)
+        return rows
+
+    def _byte_rows(self, X):
+        low, high = X.min(), X.max()
+        if X.dtype.kind == "f":
+            if not (low >= 0 and high <= 1):
+                raise ValueError(
+                    f"[VAE] the model was trained on bytes: expected uint8, or floats in [0, 1], got floats from "
+                    f"{low:g} to {high:g}"
+                )
+            return np.ascontiguousarray(X, np.float32)
+        if not (low >= 0 and high <= 255):
+            raise ValueError(f"[VAE] the model was trained on bytes: expected 0 to 255, got {low} to {high}")
+        return np.ascontiguousarray(X, np.uint8)
+
+    def _check_limits(self, X):
+        low, high = (self.low, self.high) if self.scaled else LIMITS.get(self.kind, (-np.inf, np.inf))
+        if not (X.min() >= low and X.max() <= high):
+            raise ValueError(
+                f"[VAE] the model was trained on values from {low:g} to {high:g}: expected the same range, got "
+                f"{X.min():g} to {X.max():g}"
+            )
+        if self.kind == "counts" and not self.scaled and (X != np.floor(X)).any():
+            raise ValueError("[VAE] the model was trained on counts: expected whole numbers, got fractions")
+
+
+def check_resolution(X):
+    """Throws ValueError if float32 keeps fewer than 100 steps of a feature's range, as with times in Unix seconds."""
+    if X.dtype in (np.float32, np.float16):
+        return
+    low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
+    with np.errstate(over="ignore"):
+        step = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32))
+    coarse = np.flatnonzero((high > low) & np.isfinite(step) & (step > (high - low) / 100))
+    if coarse.size:
+        i = coarse[0]
+        raise ValueError(
+            f"[fit] feature {i} ranges from {low[i]!r} to {high[i]!r}, which float32 cannot resolve: subtract its mean "
+            "in float64 first, for example with sklearn.preprocessing.StandardScaler"
+        )
