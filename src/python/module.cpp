@@ -203,6 +203,10 @@ void define_model(nb::module_& module) {
       .def("set_parameter", &set_parameter, "name"_a, "values"_a, "Overwrites a parameter.")
       .def("save", &Model::save, "path"_a, "metadata"_a, "Writes a safetensors file.")
       .def("load", &Model::load, "path"_a, "Reads the parameters of a safetensors file.")
+      .def_prop_ro(
+          "features", [](const Model& m) { return m.vae().options().features; }, "Values per row.")
+      .def_prop_ro(
+          "latent", [](const Model& m) { return m.vae().options().latent; }, "Values per code.")
       .def_prop_ro("fingerprint", &Model::fingerprint, "Identifies the rows of train().")
       .def_prop_ro(
           "device", [](const Model& m) { return m.vae().device().text(); }, "The device of the parameters.");

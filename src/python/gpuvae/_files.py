@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from gpuvae import _core
+from gpuvae._settings import to_file
 from gpuvae._values import Values
 
 MODEL_FILE = "model.safetensors"
@@ -39,8 +40,6 @@ def describe(estimator, model_settings, training_settings):
         "mean": list(values.mean),
         "stddev": list(values.stddev),
     }
-    from gpuvae._settings import to_file
-
     epochs = len(estimator._history)
     return {
         "format": "gpuvae",
@@ -49,7 +48,7 @@ def describe(estimator, model_settings, training_settings):
         "program_version": _core.__version__,
         "preset": "default",
         "epochs": str(epochs),
-        "settings": json.dumps(to_file(model_settings, training_settings, epochs)),
+        "settings": json.dumps(to_file(model_settings, training_settings, epochs, bool(values.mean))),
         "data": json.dumps(data),
         "history": json.dumps(estimator._history),
     }

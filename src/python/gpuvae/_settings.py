@@ -38,7 +38,6 @@ TRAINING_PARAMS = ("beta", "binarize", "batch_size", "optimizer", "learning_rate
 
 # Settings of the programs that decide the training and that fit() does not have, with the values that change nothing.
 PROGRAMS_ONLY = {
-    "standardize": False,
     "value_range": "",
     "schedule": "constant",
     "lr_warmup": 0.0,
@@ -81,9 +80,9 @@ def _plain(value):
     return value.item() if hasattr(value, "item") and not hasattr(value, "__len__") else value
 
 
-def to_file(model, training, epochs):
+def to_file(model, training, epochs, standardize):
     """Returns the settings as the programs write them into a model file."""
-    return {"preset": "default", "epochs": epochs} | {
+    return {"preset": "default", "epochs": epochs, "standardize": standardize} | {
         name.replace("_", "-"): value for name, value in {**model, **training}.items()
     }
 
@@ -95,6 +94,7 @@ def from_file(settings, where):
     if missing:
         raise ValueError(f"[load] {where}: expected the settings {', '.join(missing)}, which the file lacks")
     params = {name: values[name] for name in (*MODEL_PARAMS, *TRAINING_PARAMS, "epochs") if name in values}
+    params["standardize"] = bool(values.get("standardize", False))
     params["hidden"] = tuple(values["hidden"])
     params["decoder_hidden"] = tuple(values.get("decoder_hidden", ())) or None
     further = {

@@ -18,9 +18,10 @@ class VAE(TransformerMixin, BaseEstimator):
     """A variational autoencoder: an encoder q(z | x), a decoder p(x | z) and a prior p(z), all learned by fit.
 
     Rows X are arrays [rows, features] of any numeric type: of NumPy, pandas, or any library with DLPack whose array is in
-    host memory. uint8 means bytes, which are divided by 255 like the pixels of images. All other numbers are used as they
-    are, rounded to float32. What the training data were decides how later rows are read: a model of bytes refuses floats
-    outside [0, 1].
+    host memory. Rows of uint8 above 1 are bytes, which are divided by 255 like the pixels of images. fit scales each
+    feature of other rows to mean 0 and standard deviation 1, unless ``standardize`` is False or the likelihood needs
+    values in [0, 1]. The model computes in float32. It keeps what the training data were, and refuses rows that do not
+    match: a model of bytes refuses floats outside [0, 1].
 
     Results depend only on the parameters, the seed and the data, and not on the number of threads. The result of a row
     does not depend on the other rows of the call.
@@ -31,7 +32,7 @@ class VAE(TransformerMixin, BaseEstimator):
     hidden : tuple of int, the widths of the encoder's hidden layers.
     decoder_hidden : tuple of int, the widths of the decoder's hidden layers; None reverses ``hidden``.
     likelihood : p(x | z). "gaussian" (a mean and a variance per feature), "gaussian-shared", "gaussian-fixed" and "laplace"
-        fit any real numbers; "bernoulli" and "continuous-bernoulli" need values in [0, 1] or bytes.
+        fit any real numbers. "bernoulli" and "continuous-bernoulli" need values in [0, 1] or bytes.
     prior : p(z), "normal", "mixture" or "vamp".
     activation : of the hidden layers, "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "gelu" or "silu".
     beta : float, the weight of the KL term in the loss.
@@ -42,6 +43,7 @@ class VAE(TransformerMixin, BaseEstimator):
     learning_rate : float; None is the usual one of the optimiser.
     seed : int, of the initial parameters, the order of the rows and the noise.
     device : "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:1".
+    standardize : bool, whether fit scales the features of data that are not bytes, as above.
     verbose : bool, whether to show a progress bar; None shows it in terminals and notebooks.
     settings : dict of further settings by the names of the programs' flags with underscores, such as
         {"free_bits": 0.1, "posterior_scale": "softplus"}.
@@ -73,6 +75,7 @@ class VAE(TransformerMixin, BaseEstimator):
         learning_rate=None,
         seed=0,
         device="auto",
+        standardize=True,
         verbose=None,
         settings=None,
     ):
@@ -90,6 +93,7 @@ class VAE(TransformerMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.seed = seed
         self.device = device
+        self.standardize = standardize
         self.verbose = verbose
         self.settings = settings
 
@@ -107,7 +111,7 @@ class VAE(TransformerMixin, BaseEstimator):
         before = {name: vars(self)[name] for name in ("n_features_in_", "feature_names_in_") if name in vars(self)}
         try:
             X = check_rows(self, X, reset=True)
-            values = Values.of(X, self.likelihood in UNIT_LIKELIHOODS)
+            values = Values.of(X, self.likelihood in UNIT_LIKELIHOODS, self.standardize)
             held_out = None if validation is None else values.rows(check_rows(self, validation, reset=False))
             model = _core.Model(X.shape[1], model_settings, self.device)
             bar = progress(epochs, X.shape[0]) if wanted(self.verbose) else None
@@ -135,18 +139,21 @@ class VAE(TransformerMixin, BaseEstimator):
         return self._fitted().encode(self._rows(X))
 
     def inverse_transform(self, Z):
-        """Returns the means of p(x | z) for codes Z [rows, latent]: float32 [rows, features], bytes as [0, 1]."""
+        """Returns the means of p(x | z) for codes Z [rows, latent]: [rows, features], in the units of the data.
+
+        They are float64 for standardised or scaled data, else float32. Bytes stay in [0, 1].
+        """
         model = self._fitted()
         Z = np.asarray(host_array(Z))
         check_numbers(Z)
         return self.values_.restored(model.decode(np.ascontiguousarray(Z, np.float32)))
 
     def reconstruct(self, X):
-        """Returns inverse_transform(transform(X)): float32 [rows, features], bytes as [0, 1]."""
+        """Returns inverse_transform(transform(X)) for rows X [rows, features]."""
         return self.values_.restored(self._fitted().reconstruct(self._rows(X)))
 
     def sample(self, n=1, *, mean=False, seed=None):
-        """Draws z from the prior and returns n draws from p(x | z), or its means: float32 [n, features].
+        """Draws z from the prior and returns n draws from p(x | z), or its means: [n, features], as inverse_transform.
 
         The draws depend only on the model and the seed, which is that of the estimator if it is None.
         """

@@ -20,23 +20,33 @@ class Values:
     stddev: tuple = ()
 
     @classmethod
-    def of(cls, X, unit):
-        """Describes the rows X of a training set. ``unit`` says that the likelihood is one of values in [0, 1]."""
-        if X.dtype == np.uint8:
+    def of(cls, X, unit, standardize):
+        """Describes the rows X of a training set.
+
+        ``unit`` says that the likelihood is one of values in [0, 1]. ``standardize`` applies to all other numbers but
+        bytes. Rows of uint8 that are only 0 and 1 are numbers.
+        """
+        if X.dtype == np.uint8 and X.max() > 1:
             return cls("bytes", 0.0, 255.0)
         low, high = float(X.min()), float(X.max())
-        if unit and not (low >= 0 and high <= 1):
-            raise ValueError(
-                f"[fit] expected values in [0, 1] or uint8 for this likelihood, got {low:g} to {high:g}: scale X, or "
-                'choose likelihood="gaussian"'
-            )
+        if unit:
+            if not (low >= 0 and high <= 1):
+                raise ValueError(
+                    f"[fit] expected values in [0, 1] or uint8 for this likelihood, got {low:g} to {high:g}: scale X, "
+                    'or choose likelihood="gaussian"'
+                )
+            return cls("unit", 0.0, 1.0)
+        if standardize:
+            return cls("standardized", low, high, False, *moments(X))
         check_resolution(X)
-        return cls("unit", 0.0, 1.0) if unit else cls("any", low, high)
+        return cls("any", low, high)
 
     def rows(self, X):
         """Returns X [rows, features] as a C-contiguous float32 or uint8 array of the model's values."""
         if self.kind == "bytes":
             return self._byte_rows(X)
+        if X.dtype == np.uint8 and self.kind != "counts" and X.max() > 1:
+            raise ValueError("[VAE] the model was not trained on bytes: expected other numbers than uint8")
         self._check_limits(X)
         if self.scaled:
             X = (np.asarray(X, np.float64) - self.low) / (self.high - self.low)
@@ -50,11 +60,11 @@ class Values:
         return rows
 
     def restored(self, rows):
-        """Returns values of the model in the units of the data: reverses rows(), but leaves bytes in [0, 1]."""
+        """Reverses rows(): returns float64 in the units of the data, or else float32. Bytes stay in [0, 1]."""
         if self.scaled:
-            return (rows * (self.high - self.low) + self.low).astype(np.float32)
+            return rows.astype(np.float64) * (self.high - self.low) + self.low
         if self.mean:
-            return (rows * np.asarray(self.stddev) + np.asarray(self.mean)).astype(np.float32)
+            return rows.astype(np.float64) * np.asarray(self.stddev) + np.asarray(self.mean)
         return rows
 
     def _byte_rows(self, X):
@@ -79,6 +89,17 @@ class Values:
             )
         if self.kind == "counts" and not self.scaled and (X != np.floor(X)).any():
             raise ValueError("[VAE] the model was trained on counts: expected whole numbers, got fractions")
+
+
+def moments(X):
+    """Returns the means and standard deviations of the columns as two tuples, computed in float64."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, stddev = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
+    if not (np.isfinite(mean).all() and np.isfinite(stddev).all()):
+        raise ValueError(f"[fit] expected smaller numbers, got up to {np.abs(X).max():g}")
+    # Rounding gives constant columns a small standard deviation.
+    stddev[X.min(axis=0) == X.max(axis=0)] = 0
+    return tuple(mean.tolist()), tuple(stddev.tolist())
 
 
 def check_resolution(X):
