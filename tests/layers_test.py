@@ -23,6 +23,7 @@ LAYERS = [
     ["src/vae: vae"],
     ["src/train: train train_many distributed evaluate"],
     ["gpuvae.h: gpuvae"],
+    ["src/python"],
     ["apps/plot", "apps/cli"],
     ["apps/run"],
     ["apps/report"],

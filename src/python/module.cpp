@@ -218,6 +218,8 @@ void define_model(nb::module_& module) {
 NB_MODULE(_core, module) {
   using namespace gpuvae::python;
   using namespace nb::literals;
+  // Daemon threads keep their objects when the interpreter exits.
+  nb::set_leak_warnings(false);
   nb::register_exception_translator(&translate);
   nb::module_::import_("atexit").attr("register")(nb::cpp_function(&prepare_exit));
   define_model(module);

@@ -7,7 +7,6 @@ import textwrap
 import threading
 import time
 
-import numpy as np
 import pytest
 
 import gpuvae
@@ -122,7 +121,9 @@ def test_progress_bar(rows, capsys, monkeypatch):
 
 
 def test_import_is_quick():
-    command = "import time; t = time.perf_counter(); import gpuvae; print(time.perf_counter() - t)"
+    # The time of the processor, because other tests run at the same time
+    command = "import time; t = time.process_time(); import gpuvae; print(time.process_time() - t)"
     seconds = [float(subprocess.check_output([sys.executable, "-c", command])) for _ in range(5)]
     assert min(seconds) < 0.3
-    assert np.all(np.isfinite(seconds))
+    command = "import sys, gpuvae; print([name for name in ('sklearn', 'numpy', 'pandas') if name in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", command], text=True) == "[]\n"

@@ -114,13 +114,7 @@ class VAE(TransformerMixin, BaseEstimator):
             values = Values.of(X, self.likelihood in UNIT_LIKELIHOODS, self.standardize)
             held_out = None if validation is None else values.rows(check_rows(self, validation, reset=False))
             model = _core.Model(X.shape[1], model_settings, self.device)
-            bar = progress(epochs, X.shape[0]) if wanted(self.verbose) else None
-            try:
-                update = bar.update if bar else None
-                history = model.train(values.rows(X), held_out, epochs, training, update, callback)
-            finally:
-                if bar:
-                    bar.close()
+            history = _train(model, values.rows(X), held_out, epochs, training, wanted(self.verbose), callback)
         except BaseException:
             # A model that fit() has not replaced keeps the features that belong to it.
             if "_model" in vars(self):
@@ -245,6 +239,21 @@ class VAE(TransformerMixin, BaseEstimator):
             self._model = _core.Model(features, model_settings, self.device)
             for name, array in parameters.items():
                 self._model.set_parameter(name, array)
+
+
+def _train(model, rows, held_out, epochs, settings, show, callback):
+    if not show:
+        return model.train(rows, held_out, epochs, settings, None, callback)
+    bar = progress(epochs, len(rows))
+
+    def on_epoch(result):
+        bar.update(result["epoch"], len(rows), result["train_loss"])
+        return callback is not None and callback(result)
+
+    try:
+        return model.train(rows, held_out, epochs, settings, bar.update, on_epoch)
+    finally:
+        bar.close()
 
 
 def _without_validation(history):
