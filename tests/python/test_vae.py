@@ -1,5 +1,9 @@
 """The numbers that VAE computes, against NumPy, and the errors of unsuitable arguments."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -233,3 +237,11 @@ def test_a_failed_fit_keeps_the_model(vae, rows):
 def test_diverging_training_is_a_runtime_error(rows):
     with pytest.raises(RuntimeError, match="not finite"):
         gpuvae.VAE(optimizer="sgd", learning_rate=1e30, epochs=20, verbose=False).fit(rows)
+
+
+def test_the_example_prints_what_its_header_says():
+    example = Path(__file__).parents[2] / "apps/examples/python_vae.py"
+    header = example.read_text().split('"""')[1]
+    expected = [line[2:] for line in header.splitlines() if line.startswith("  ")]
+    output = subprocess.check_output([sys.executable, str(example)], text=True)
+    assert output.splitlines() == expected
