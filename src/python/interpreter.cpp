@@ -27,13 +27,13 @@ LibraryCall::~LibraryCall() {
   --running;
 }
 
-bool is_exiting() { return exiting; }
-
 void prepare_exit() {
   exiting = true;
   const nanobind::gil_scoped_release released;
   while (running > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
+
+void forget_other_threads() { running = 0; }
 
 bool SignalCheck::operator()() {
   constexpr std::chrono::milliseconds kPeriod{50};

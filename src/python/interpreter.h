@@ -19,13 +19,13 @@ class LibraryCall {
   void* thread_state_;
 };
 
-// Whether the interpreter is exiting. Calls that train end soon after it is.
-bool is_exiting();
-
 // Runs when the interpreter begins to exit, with the GIL held: refuses new calls of the library, and waits
 // for those of daemon threads. A thread that needed the GIL after finalisation would be ended inside C++
 // code, which aborts the process.
 void prepare_exit();
+
+// Runs in the child of a fork, where the threads that are in calls of the library do not exist.
+void forget_other_threads();
 
 // Asks Python from time to time, within a LibraryCall, whether a signal such as Ctrl-C arrived.
 class SignalCheck {

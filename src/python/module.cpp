@@ -222,6 +222,8 @@ NB_MODULE(_core, module) {
   nb::set_leak_warnings(false);
   nb::register_exception_translator(&translate);
   nb::module_::import_("atexit").attr("register")(nb::cpp_function(&prepare_exit));
+  nb::module_::import_("os").attr("register_at_fork")("after_in_child"_a =
+                                                          nb::cpp_function(&forget_other_threads));
   define_model(module);
   module.attr("__version__") = gpuvae::version();
   module.def("read_metadata", &gpuvae::io::read_safetensors_metadata, "path"_a,

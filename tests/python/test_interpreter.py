@@ -61,6 +61,28 @@ def test_exit_while_a_daemon_thread_trains():
     assert output == "" or "the interpreter exits" in output
 
 
+def test_a_forked_child_exits_and_can_train():
+    process = python("""
+        import os
+        started, stop = threading.Event(), threading.Event()
+        def watch(result):
+            started.set()
+            return stop.is_set()
+        thread = threading.Thread(target=fit, kwargs={"callback": watch})
+        thread.start()
+        started.wait()
+        child = os.fork()
+        if child == 0:
+            gpuvae.VAE(hidden=(8,), epochs=1, verbose=False).fit(X[:100])
+            sys.exit(7)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        stop.set()
+        thread.join()
+    """)
+    output, errors = process.communicate(timeout=60)
+    assert (output, process.returncode) == ("7\n", 0), errors
+
+
 def test_other_threads_run_while_the_library_trains(rows):
     vae = gpuvae.VAE(hidden=(64,), epochs=10**6, verbose=False)
     stop = threading.Event()
