@@ -62,8 +62,8 @@ def test_pickles_and_copies(rows, prior):
 
 def test_training_gives_the_bits_of_the_program(rows, program, tmp_path):
     np.save(tmp_path / "x.npy", rows.astype(np.float32))
-    program("vae", "--data", "x.npy", "--standardize=false", "--hidden", "16", "--epochs", 3, "--validation-fraction", 0,
-            "--seed", 7, "--likelihood", "gaussian", "--gaussian-mean", "identity", "--out", "R", cwd=tmp_path)
+    program("vae", "--data", "x.npy", "--standardize=false", "--hidden", "16", "--epochs", 3,
+            "--validation-fraction", 0, "--seed", 7, "--likelihood", "gaussian", "--gaussian-mean", "identity", "--out", "R", cwd=tmp_path)
     theirs = gpuvae.load(tmp_path / "R")
     ours = gpuvae.VAE(hidden=(16,), epochs=3, seed=7, standardize=False, verbose=False).fit(rows.astype(np.float32))
     for name, array in theirs._model.parameters().items():

@@ -28,7 +28,8 @@ def test_pipeline_and_grid_search(rows):
                              LogisticRegression())
     assert pipeline.fit(rows, labels).score(rows, labels) > 0.7
     search = GridSearchCV(gpuvae.VAE(epochs=5, batch_size=20, verbose=False),
-                          {"latent": np.array([1, 2]), "hidden": [(8,), (8, 4)], "learning_rate": np.array([1e-3, 1e-2])},
+                          {"latent": np.array([1, 2]), "hidden": [(8,), (8, 4)],
+                           "learning_rate": np.array([1e-3, 1e-2])},
                           cv=2)
     search.fit(rows)
     assert np.isfinite(search.best_score_)

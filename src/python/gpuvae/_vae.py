@@ -1,9 +1,15 @@
 """The estimator VAE."""
 
+from __future__ import annotations
+
 import operator
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from gpuvae import _core, _files, _settings
 from gpuvae._estimator import BaseEstimator, NotFittedError, TransformerMixin, check_numbers, check_rows, host_array
@@ -17,8 +23,8 @@ UNIT_LIKELIHOODS = ("bernoulli", "continuous-bernoulli")
 class VAE(TransformerMixin, BaseEstimator):
     """A variational autoencoder: an encoder q(z | x), a decoder p(x | z) and a prior p(z), all learned by fit.
 
-    Rows X are arrays [rows, features] of any numeric type: of NumPy, pandas, or any library with DLPack whose array is in
-    host memory. Rows of uint8 above 1 are bytes, which are divided by 255 like the pixels of images. fit scales each
+    Rows X are arrays [rows, features] of any numeric type: of NumPy, pandas, or any library with DLPack whose array is
+    in host memory. Rows of uint8 above 1 are bytes, which are divided by 255 like the pixels of images. fit scales each
     feature of other rows to mean 0 and standard deviation 1, unless ``standardize`` is False or the likelihood needs
     values in [0, 1]. The model computes in float32. It keeps what the training data were, and refuses rows that do not
     match: a model of bytes refuses floats outside [0, 1].
@@ -31,8 +37,8 @@ class VAE(TransformerMixin, BaseEstimator):
     latent : int, the number of latent dimensions.
     hidden : tuple of int, the widths of the encoder's hidden layers.
     decoder_hidden : tuple of int, the widths of the decoder's hidden layers; None reverses ``hidden``.
-    likelihood : p(x | z). "gaussian" (a mean and a variance per feature), "gaussian-shared", "gaussian-fixed" and "laplace"
-        fit any real numbers. "bernoulli" and "continuous-bernoulli" need values in [0, 1] or bytes.
+    likelihood : p(x | z). "gaussian" (a mean and a variance per feature), "gaussian-shared", "gaussian-fixed" and
+        "laplace" fit any real numbers. "bernoulli" and "continuous-bernoulli" need values in [0, 1] or bytes.
     prior : p(z), "normal", "mixture" or "vamp".
     activation : of the hidden layers, "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "gelu" or "silu".
     beta : float, the weight of the KL term in the loss.
@@ -60,25 +66,25 @@ class VAE(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        latent=2,
-        hidden=(256,),
+        latent: int = 2,
+        hidden: int | Sequence[int] = (256,),
         *,
-        decoder_hidden=None,
-        likelihood="gaussian",
-        prior="normal",
-        activation="relu",
-        beta=1.0,
-        binarize="none",
-        epochs=10,
-        batch_size=100,
-        optimizer="adam",
-        learning_rate=None,
-        seed=0,
-        device="auto",
-        standardize=True,
-        verbose=None,
-        settings=None,
-    ):
+        decoder_hidden: int | Sequence[int] | None = None,
+        likelihood: str = "gaussian",
+        prior: str = "normal",
+        activation: str = "relu",
+        beta: float = 1.0,
+        binarize: str = "none",
+        epochs: int = 10,
+        batch_size: int = 100,
+        optimizer: str = "adam",
+        learning_rate: float | None = None,
+        seed: int = 0,
+        device: str = "auto",
+        standardize: bool = True,
+        verbose: bool | None = None,
+        settings: dict[str, Any] | None = None,
+    ) -> None:
         self.latent = latent
         self.hidden = hidden
         self.decoder_hidden = decoder_hidden
@@ -97,11 +103,18 @@ class VAE(TransformerMixin, BaseEstimator):
         self.verbose = verbose
         self.settings = settings
 
-    def fit(self, X, y=None, *, validation=None, callback=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        *,
+        validation: ArrayLike | None = None,
+        callback: Callable[[dict[str, float]], Any] | None = None,
+    ) -> VAE:
         """Trains a new model on rows X [rows, features], and returns self. ``y`` is ignored.
 
-        ``validation`` holds rows whose losses history_ then has as val_loss and so on. ``callback`` is called after each
-        epoch with a dictionary of its losses, and ends the training by returning True. Ctrl-C ends it with
+        ``validation`` holds rows whose losses history_ then has as val_loss and so on. ``callback`` is called after
+        each epoch with a dictionary of its losses, and ends the training by returning True. Ctrl-C ends it with
         KeyboardInterrupt. If an exception ends the training, the estimator keeps the model that it had before.
 
         Throws ValueError for unsuitable rows or parameters, MemoryError, and RuntimeError if the loss becomes infinite.
@@ -128,11 +141,11 @@ class VAE(TransformerMixin, BaseEstimator):
         self.fingerprint_ = model.fingerprint
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
         """Returns the codes of rows X [rows, features]: the means of q(z | x), float32 [rows, latent]."""
         return self._fitted().encode(self._rows(X))
 
-    def inverse_transform(self, Z):
+    def inverse_transform(self, Z: ArrayLike) -> NDArray:
         """Returns the means of p(x | z) for codes Z [rows, latent]: [rows, features], in the units of the data.
 
         They are float64 for standardised or scaled data, else float32. Bytes stay in [0, 1].
@@ -142,11 +155,11 @@ class VAE(TransformerMixin, BaseEstimator):
         check_numbers(Z)
         return self.values_.restored(model.decode(np.ascontiguousarray(Z, np.float32)))
 
-    def reconstruct(self, X):
+    def reconstruct(self, X: ArrayLike) -> NDArray:
         """Returns inverse_transform(transform(X)) for rows X [rows, features]."""
         return self.values_.restored(self._fitted().reconstruct(self._rows(X)))
 
-    def sample(self, n=1, *, mean=False, seed=None):
+    def sample(self, n: int = 1, *, mean: bool = False, seed: int | None = None) -> NDArray:
         """Draws z from the prior and returns n draws from p(x | z), or its means: [n, features], as inverse_transform.
 
         The draws depend only on the model and the seed, which is that of the estimator if it is None.
@@ -154,7 +167,7 @@ class VAE(TransformerMixin, BaseEstimator):
         _, means, draws = self._fitted().sample(operator.index(n), self._seed(seed))
         return self.values_.restored(means if mean else draws)
 
-    def score_samples(self, X, *, samples=1, seed=None):
+    def score_samples(self, X: ArrayLike, *, samples: int = 1, seed: int | None = None) -> NDArray[np.float64]:
         """Returns an estimate of log p(x) in nats per row of X: float64 [rows].
 
         With one sample it is the ELBO, with more the importance-weighted bound (Burda et al., 2016), which approaches
@@ -163,12 +176,12 @@ class VAE(TransformerMixin, BaseEstimator):
         """
         return self._fitted().score(self._rows(X), operator.index(samples), self._seed(seed))
 
-    def score(self, X, y=None, *, samples=1, seed=None):
+    def score(self, X: ArrayLike, y: Any = None, *, samples: int = 1, seed: int | None = None) -> float:
         """Returns the mean of score_samples(X), in nats. ``y`` is ignored. Higher is better."""
         return float(self.score_samples(X, samples=samples, seed=seed).mean())
 
     @property
-    def history_(self):
+    def history_(self) -> Any:
         """The losses of the epochs in nats per row: a DataFrame if pandas is installed, else a list of dicts."""
         self._fitted()
         try:
@@ -177,10 +190,11 @@ class VAE(TransformerMixin, BaseEstimator):
             return [dict(row) for row in self._history]
         return pandas.DataFrame(self._history)
 
-    def save(self, path, *, overwrite=False):
+    def save(self, path: str | os.PathLike, *, overwrite: bool = False) -> Path:
         """Saves the model as a run folder, or as one file if the path ends in .safetensors. Returns the file's path.
 
-        gpuvae.load and the program vae open it. Throws FileExistsError if there is a model already, unless ``overwrite``.
+        gpuvae.load and the program vae open it. Throws FileExistsError if there is a model already, unless
+        ``overwrite`` is true.
         """
         model = self._fitted()
         file = _files.model_file(path)
@@ -191,7 +205,7 @@ class VAE(TransformerMixin, BaseEstimator):
         model.save(file, {key: text for key, text in metadata.items() if key != "checksum"})
         return file
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray:
         """Returns the names of the columns of transform: "vae0", "vae1", ..."""
         self._fitted()
         return np.array([f"vae{i}" for i in range(self.latent_)], dtype=object)
@@ -260,7 +274,7 @@ def _without_validation(history):
     return [{name: value for name, value in row.items() if not name.startswith("val_")} for row in history]
 
 
-def load(path, *, device="auto"):
+def load(path: str | os.PathLike, *, device: str = "auto") -> VAE:
     """Opens a run folder or model file of the programs or of VAE.save, and returns a VAE.
 
     The methods take and return numbers in the units of the training data: standardised columns are restored. fit on the
