@@ -3,9 +3,9 @@
 // The library has one pool of threads per process, which the loops of all callers share: while one caller's
 // loop uses it, loops of other callers run on their own threads. Results have the same bits for any number of
 // threads. The pool works after fork(), and inside parallel regions of the caller (OpenMP, TBB, std::thread).
-// It starts its threads when it first needs them, and blocks all signals in them. It works in a shared library
-// that dlopen() loads. When a process exits or unloads such a library, no thread may be in a call of gpuvae,
-// because oneDNN then frees the code of its products.
+// It starts its threads when it first needs them, and blocks all signals in them. It works in a shared
+// library that dlopen() loads. When a process exits or unloads such a library, no thread may be in a call of
+// gpuvae, because oneDNN then frees the code of its products.
 #pragma once
 
 namespace gpuvae {
