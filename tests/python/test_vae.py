@@ -132,6 +132,11 @@ def test_samples_follow_the_model(vae, rows):
     assert close(vae.sample(20000, mean=True).mean(axis=0), expected, 0.03)
 
 
+def test_blocks_of_rows_are_scaled_alike(vae, rows):
+    many = np.tile(rows, (30, 1))
+    assert (vae.values_.rows(many) == np.tile(vae.values_.rows(rows), (30, 1))).all()
+
+
 @pytest.mark.parametrize("convert", [
     lambda x: np.asfortranarray(x),
     lambda x: np.repeat(x, 2, axis=1)[:, ::2],

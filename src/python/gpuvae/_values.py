@@ -7,6 +7,9 @@ import numpy as np
 # The limits of the kinds of values that the programs distinguish (ValueKind in gpuvae/data.h).
 LIMITS = {"unit": (0, 1), "signed-unit": (-1, 1), "counts": (0, np.inf)}
 
+# Rows that are scaled at a time, which limits the memory for their copies in float64.
+BLOCK = 4096
+
 
 @dataclasses.dataclass
 class Values:
@@ -48,16 +51,22 @@ class Values:
         if X.dtype == np.uint8 and self.kind != "counts" and X.max() > 1:
             raise ValueError("[VAE] the model was not trained on bytes: expected other numbers than uint8")
         self._check_limits(X)
-        if self.scaled:
-            X = (np.asarray(X, np.float64) - self.low) / (self.high - self.low)
-        elif self.mean:
-            stddev = np.asarray(self.stddev)
-            X = np.where(stddev > 0, (np.asarray(X, np.float64) - self.mean) / np.where(stddev > 0, stddev, 1), 0)
         with np.errstate(over="ignore"):
-            rows = np.ascontiguousarray(X, np.float32)
+            if not (self.scaled or self.mean):
+                rows = np.ascontiguousarray(X, np.float32)
+            else:
+                rows = np.empty(X.shape, np.float32)
+                for first in range(0, len(X), BLOCK):
+                    rows[first : first + BLOCK] = self._scaled(X[first : first + BLOCK].astype(np.float64))
         if not np.isfinite(rows).all():
             raise ValueError(f"[VAE] expected numbers within the range of float32, got up to {np.abs(X).max():g}")
         return rows
+
+    def _scaled(self, X):
+        if self.scaled:
+            return (X - self.low) / (self.high - self.low)
+        stddev = np.asarray(self.stddev)
+        return np.where(stddev > 0, (X - self.mean) / np.where(stddev > 0, stddev, 1), 0)
 
     def restored(self, rows):
         """Reverses rows(): returns float64 in the units of the data, or else float32. Bytes stay in [0, 1]."""
