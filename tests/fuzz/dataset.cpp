@@ -1,8 +1,9 @@
 // Data sets: the first character of the input chooses the kind of file, the second one the options, and the
 // rest is the file. Examples are finite and in the range that the description says, and the same file read
-// for the model (--input) gives the same examples.
+// for the model (--input) gives the same examples. So does a file whose examples stay in it.
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include "gpuvae/data.h"
 #include "tests/fuzz/fuzz.h"
@@ -68,6 +69,18 @@ void check_same_rows(const Dataset& part, const Dataset& all) {
   }
 }
 
+// The examples that stay in the file are those that memory has.
+void check_kept(const Dataset& kept, const Dataset& set) {
+  fuzz::require(kept.count() == set.count() && kept.dtype() == set.dtype(), "the file has as many examples");
+  std::vector<std::int64_t> numbers(static_cast<std::size_t>(kept.count()));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  const Tensor rows = kept.select(numbers);
+  const auto bytes = static_cast<std::size_t>(rows.bytes());
+  fuzz::require(bytes == 0 || std::memcmp(rows.data(), set.examples.data(), bytes) == 0,
+                "the file has the same examples");
+  fuzz::require(fingerprint(kept) == fingerprint(set), "the file has the same fingerprint");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -75,7 +88,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const DatasetOptions options = options_of(data[1]);
   const auto path = fuzz::input_file(std::span(data, size).subspan(2), name_of(data[0]));
   Split split;
-  if (!fuzz::accepts([&] { split = load_dataset(path, options); })) return 0;
+  const bool in_memory = fuzz::accepts([&] { split = load_dataset(path, options); });
+  if (data[0] == 'n' || data[0] == 'i') {
+    DatasetOptions in_place = options;
+    in_place.placement = Placement::file;
+    Split kept;
+    const bool in_file = fuzz::accepts([&] { kept = load_dataset(path, in_place); });
+    fuzz::require(in_memory || !in_file, "what memory refuses is refused in the file, too");
+    if (in_file) check_kept(kept.train, split.train);
+    if (in_file) check_kept(kept.test, split.test);
+  }
+  if (!in_memory) return 0;
   for (const std::string& note : split.notes) fuzz::require_one_line(note);
   fuzz::require_one_line(split.source);
   for (const Dataset* part : {&split.train, &split.test}) check_examples(*part, split.description);
