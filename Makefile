@@ -12,7 +12,7 @@ PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev l
 TEST_PACKAGES := chromium-headless-shell libmatio-dev libopenmpi-dev openmpi-bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: mnist frey fetch test modes profile build configure deps bench bench-peers gpu-check mutants reproduce docs
+.PHONY: mnist frey fetch test modes profile build configure deps wheel bench bench-peers gpu-check mutants reproduce docs
 .PHONY: interop tidy format asan tsan fuzz coverage install clean
 .DEFAULT_GOAL := build
 
@@ -38,6 +38,11 @@ test: build
 # Runs the tests on the emulated CUDA device in all other modes (orders, numerics, architectures; tests/ptx/README.md).
 modes: build
 	cd $(BUILD) && ctest --output-on-failure -j $(JOBS) -C modes -R '^ptx\.modes'
+
+# Builds the Python package as a wheel for the running Python, in build/dist. Needs pip, which downloads scikit-build-core
+# and nanobind for the build. `pip install build/dist/gpuvae-*.whl` installs it.
+wheel: deps
+	CMAKE_ARGS="$(CMAKE_ARGS)" python3 -m pip wheel --no-deps -w build/dist .
 
 # Rewrites tests/ptx/profile.json: the cost of each CUDA kernel, which the test ptx.profile takes as the limit.
 profile: build
@@ -134,6 +139,7 @@ tidy: deps
 	cmake --preset $(PRESET) -B build/tidy -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DGPUVAE_UNITY=OFF -DGPUVAE_WERROR=OFF >/dev/null
 	@command -v clang-tidy >/dev/null || echo "tidy: clang-tidy skipped, because it is missing"
 	! command -v clang-tidy >/dev/null || git ls-files $(patsubst %,'%/**.cpp',$(TIDY)) | grep -v bench/peers | \
+	  { grep -q src/python/ build/tidy/compile_commands.json && cat || grep -v ^src/python/; } | \
 	  xargs -P $(JOBS) -n 4 clang-tidy -p build/tidy --quiet --extra-arg=-Wno-unknown-warning-option
 	! command -v clang-format >/dev/null || git ls-files '*.h' '*.c' '*.cpp' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror
 

@@ -25,7 +25,7 @@ LAYERS = [
     ["src/distributions: distributions"],
     ["src/vae: vae weights onnx export_header"],
     ["src/train: train train_many distributed evaluate"],
-    ["gpuvae.h: gpuvae", "src/c: c"],
+    ["gpuvae.h: gpuvae", "src/c: c", "src/python"],
     ["apps/plot", "apps/cli"],
     ["apps/run"],
     ["apps/report"],
