@@ -75,8 +75,10 @@ std::vector<Setting> command_settings(Command& c) {
        "format (default: a file in the run folder)"},
       {"--format", one_of(c.format, {"onnx", "cuda", "c"}),
        "format of the command export: onnx writes encoder.onnx and decoder.onnx to the run folder, or "
-       "NAME-encoder.onnx and NAME-decoder.onnx for --output NAME.onnx; cuda and c write a header, model.h, with "
-       "functions that encode and decode one row, for nvcc and NVRTC (and C and C++ elsewhere), or for C99 and C++"},
+       "NAME-encoder.onnx and NAME-decoder.onnx for --output NAME.onnx; cuda and c write a header, model.h, "
+       "with "
+       "functions that encode and decode one row, for nvcc and NVRTC (and C and C++ elsewhere), or for C99 "
+       "and C++"},
       {"--grid", texts(c.grid, "NAME=VALUES"),
        "settings that the command sweep varies, as in --grid beta=0.5,1,2 latent=2,10, where NAME is a flag "
        "without its dashes; it trains every combination; semicolons separate values that contain commas, as "

@@ -28,7 +28,7 @@ fs::path part_path(const Session& s, const Command& command, const std::string& 
 }
 
 // What the values of x mean to a caller who has the original data.
-std::string description_of_values(const DataFacts& data) {
+std::string description_of_values(const TrainingData& data) {
   const DataDescription& d = data.description;
   if (data.bytes) return "bytes / 255";
   if (!d.standardization.empty())

@@ -12,11 +12,11 @@ gpuvae_model* new_model(std::shared_ptr<ModelRecord> record) {
   return static_cast<gpuvae_model*>(add_handle(HandleKind::model, std::move(record)));
 }
 
-ExampleRules rules_of(const Vae& vae, const DistributionOptions& distributions, int height, int width) {
+ExampleRules rules_of(const Vae& vae, const DistributionSettings& distributions, int height, int width) {
   return {.features = vae.options().features,
           .height = height,
           .width = width,
-          .unit_values = needs_unit_values(distributions.likelihood)};
+          .unit_values = !named_likelihood(distributions.likelihood).any_number};
 }
 
 // A run folder stands for its model file.

@@ -8,21 +8,14 @@
 #include <string>
 
 #include "src/c/options.h"
+#include "src/train/model_file.h"
 
 namespace gpuvae::c {
-
-// The data that a model was trained on.
-struct TrainingData {
-  DataDescription description;
-  std::string source;  // where the data came from
-  std::int64_t train_count = 0, validation_count = 0;
-  std::string fingerprint;  // of the training set, 16 hexadecimal digits
-};
 
 // What a model file says about its model.
 struct FileDescription {
   VaeOptions vae;
-  DistributionOptions distributions;
+  DistributionSettings distributions;
   std::optional<DataDescription> data;          // of the training data; nothing if there were none
   int height = 1, width = 1;                    // of an example
   int epochs = -1;                              // finished epochs; -1: unknown
@@ -36,7 +29,7 @@ FileDescription read_description(const std::filesystem::path& file);
 // What save_model writes besides the parameters.
 struct SavedModel {
   const Vae& vae;
-  const DistributionOptions& distributions;
+  const DistributionSettings& distributions;
   int height, width;
   const std::optional<TrainingData>& data;             // of training by this process
   const std::map<std::string, std::string>& metadata;  // of the file from which the model was loaded

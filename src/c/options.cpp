@@ -8,7 +8,7 @@
 namespace gpuvae::c {
 namespace {
 
-constexpr std::int64_t kMaxLayers = 1000, kMaxComponents = 100'000;
+constexpr std::int64_t kMaxLayers = 1000;
 
 const char* text_or(const char* text, const char* otherwise) { return text ? text : otherwise; }
 
@@ -26,30 +26,10 @@ std::vector<std::int64_t> widths_of(const std::int64_t* widths, std::int64_t lay
   return {widths, widths + layers};
 }
 
-std::shared_ptr<Likelihood> likelihood_of(const DistributionOptions& d, Origin origin) {
-  if (d.likelihood == "bernoulli") return bernoulli_likelihood();
-  if (d.likelihood == "continuous-bernoulli") return continuous_bernoulli_likelihood();
-  if (d.likelihood == "gaussian") return gaussian_likelihood(d.gaussian);
-  if (d.likelihood == "laplace") return laplace_likelihood({.sigmoid_location = d.gaussian.sigmoid_mean});
-  if (d.likelihood == "gaussian-shared") return shared_gaussian_likelihood(d.gaussian);
-  if (d.likelihood == "gaussian-fixed") return fixed_gaussian_likelihood(d.sigma, d.gaussian.sigmoid_mean);
-  fail(origin,
-       "expected bernoulli, continuous-bernoulli, gaussian, laplace, gaussian-shared or gaussian-fixed as "
-       "likelihood, got {}",
-       io::printable(d.likelihood));
-}
-
-std::shared_ptr<Prior> prior_of(const DistributionOptions& d, Origin origin) {
-  if (d.prior == "normal") return standard_normal_prior();
-  if (d.prior == "mixture") return gaussian_mixture_prior(d.prior_components);
-  if (d.prior == "vamp") return vamp_prior(d.prior_components, d.gaussian.sigmoid_mean);
-  fail(origin, "expected normal, mixture or vamp as prior, got {}", io::printable(d.prior));
-}
-
-DistributionOptions distributions_of(const gpuvae_model_options& o, const char* operation) {
-  check(o.prior_components >= 1 && o.prior_components <= kMaxComponents, operation,
-        "expected 1 to {} as prior_components, got {}", kMaxComponents, o.prior_components);
-  DistributionOptions d;
+DistributionSettings distributions_of(const gpuvae_model_options& o, const char* operation) {
+  check(o.prior_components >= 1 && o.prior_components <= kMaxPriorComponents, operation,
+        "expected 1 to {} as prior_components, got {}", kMaxPriorComponents, o.prior_components);
+  DistributionSettings d;
   d.likelihood = text_or(o.likelihood, "bernoulli");
   d.prior = text_or(o.prior, "normal");
   d.gaussian = {.sigmoid_mean = flag(o.sigmoid_mean, "sigmoid_mean", operation),
@@ -122,16 +102,6 @@ gpuvae_evaluate_options default_evaluate_options() {
   o.samples = 100;
   o.threshold = 0.5;
   return o;
-}
-
-void set_distributions(const DistributionOptions& from, VaeOptions& options, Origin origin) {
-  options.posterior = diagonal_gaussian(from.posterior);
-  options.likelihood = likelihood_of(from, origin);
-  options.prior = prior_of(from, origin);
-}
-
-bool needs_unit_values(std::string_view likelihood) {
-  return likelihood == "bernoulli" || likelihood == "continuous-bernoulli";
 }
 
 ModelDescription describe_model(const gpuvae_model_options* given, const char* operation) {

@@ -9,6 +9,7 @@
 #include "gpuvae/train.h"
 #include "kernels/check.h"
 #include "src/io/printable.h"
+#include "src/vae/named_distributions.h"
 
 namespace gpuvae::c {
 
@@ -28,23 +29,10 @@ gpuvae_model_options default_model_options();
 gpuvae_train_options default_train_options();
 gpuvae_evaluate_options default_evaluate_options();
 
-// The names and numbers from which the distributions of a model are made.
-struct DistributionOptions {
-  std::string likelihood = "bernoulli", prior = "normal";
-  GaussianOptions gaussian;
-  double sigma = 0.1;
-  int prior_components = 50;
-  DiagonalGaussianOptions posterior;
-};
-// Sets the three distributions of `options`. Throws Error for an unknown name.
-void set_distributions(const DistributionOptions& from, VaeOptions& options, Origin origin);
-// Whether a likelihood requires values in [0, 1].
-bool needs_unit_values(std::string_view likelihood);
-
 // A model as gpuvae_model_options describe it.
 struct ModelDescription {
   VaeOptions vae;
-  DistributionOptions distributions;
+  DistributionSettings distributions;
   std::string device;
   int height = 1, width = 1;
 };

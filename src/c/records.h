@@ -13,7 +13,7 @@ namespace gpuvae::c {
 
 struct ModelRecord {
   Vae vae;
-  DistributionOptions distributions;
+  DistributionSettings distributions;
   ExampleRules rules;
   std::map<std::string, std::string> metadata = {};  // of the file from which it was loaded
   std::optional<TrainingData> trained = {};          // on what a trainer of this process trained it

@@ -1,13 +1,11 @@
 // Trainers of the C interface.
 #include <algorithm>
-#include <bit>
 #include <climits>
 #include <cmath>
 
 #include "src/c/records.h"
 #include "src/c/status.h"
 #include "src/c/structs.h"
-#include "src/io/checksum.h"
 #include "src/io/safetensors.h"
 
 namespace gpuvae::c {
@@ -91,17 +89,6 @@ ValueRange range_of(const Dataset& train, const ExampleRules& rules, Binarize bi
   return range;
 }
 
-// The fingerprint covers what the programs' fingerprints of a run cover.
-std::string fingerprint_text(const Dataset& train, const DataDescription& by) {
-  io::Checksum sum;
-  sum.add(fingerprint(train));
-  for (const std::vector<double>* moments : {&by.standardization.mean, &by.standardization.stddev})
-    for (const double value : *moments) sum.add(std::bit_cast<std::uint64_t>(value));
-  if (by.values.scaled)
-    for (const double limit : {by.values.low, by.values.high}) sum.add(std::bit_cast<std::uint64_t>(limit));
-  return sum.text();
-}
-
 TrainingData training_data(const Dataset& train, const Dataset& validation, const ExampleRules& rules,
                            Binarize binarize) {
   TrainingData data;
@@ -113,6 +100,7 @@ TrainingData training_data(const Dataset& train, const Dataset& validation, cons
     data.description.values = range_of(train, rules, binarize);
   }
   data.source = "an array of the C interface";
+  data.bytes = train.dtype() == DType::u8;
   data.train_count = train.count();
   data.validation_count = validation.defined() ? validation.count() : 0;
   data.fingerprint = fingerprint_text(train, data.description);

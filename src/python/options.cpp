@@ -4,6 +4,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "kernels/check.h"
+#include "src/vae/named_distributions.h"
 
 namespace gpuvae::python {
 
@@ -62,37 +63,24 @@ void Settings::check_all_used() const {
 
 namespace {
 
-std::shared_ptr<const Likelihood> likelihood_of(Settings& s) {
-  const std::string kind = s.text("likelihood", "gaussian"), mean = s.text("gaussian_mean", "identity");
+DistributionSettings distributions_of(Settings& s) {
+  DistributionSettings d;
+  d.posterior.scale = s.choice("posterior_scale", d.posterior.scale, PosteriorScale::softplus);
+  d.posterior.noise_std = s.number("noise_std", d.posterior.noise_std);
+  d.likelihood = s.text("likelihood", "gaussian");
+  const std::string mean = s.text("gaussian_mean", "identity");
   check(mean == "identity" || mean == "sigmoid", "VAE",
         "expected identity or sigmoid as gaussian_mean, got {}", mean);
-  const GaussianOptions gaussian{.sigmoid_mean = mean == "sigmoid",
-                                 .low = s.number("log_variance_low", -5),
-                                 .high = s.number("log_variance_high", 5)};
-  const double sigma = s.number("sigma", 0.1);
-  if (kind == "bernoulli") return bernoulli_likelihood();
-  if (kind == "continuous-bernoulli") return continuous_bernoulli_likelihood();
-  if (kind == "gaussian") return gaussian_likelihood(gaussian);
-  if (kind == "laplace") return laplace_likelihood({.sigmoid_location = gaussian.sigmoid_mean});
-  if (kind == "gaussian-shared") return shared_gaussian_likelihood(gaussian);
-  if (kind == "gaussian-fixed") return fixed_gaussian_likelihood(sigma, gaussian.sigmoid_mean);
-  fail("VAE",
-       "expected bernoulli, continuous-bernoulli, gaussian, laplace, gaussian-shared or gaussian-fixed as "
-       "likelihood, "
-       "got {}",
-       kind);
-}
-
-std::shared_ptr<const Prior> prior_of(Settings& s) {
-  constexpr std::int64_t kMaxComponents = 100'000;
-  const std::string kind = s.text("prior", "normal");
-  const std::int64_t components = s.whole("prior_components", 50);
-  check(components >= 1 && components <= kMaxComponents, "VAE",
-        "expected 1 to {} as prior_components, got {}", kMaxComponents, components);
-  if (kind == "normal") return standard_normal_prior();
-  if (kind == "mixture") return gaussian_mixture_prior(static_cast<int>(components));
-  check(kind == "vamp", "VAE", "expected normal, mixture or vamp as prior, got {}", kind);
-  return vamp_prior(static_cast<int>(components), s.text("gaussian_mean", "identity") == "sigmoid");
+  d.gaussian = {.sigmoid_mean = mean == "sigmoid",
+                .low = s.number("log_variance_low", -5),
+                .high = s.number("log_variance_high", 5)};
+  d.sigma = s.number("sigma", d.sigma);
+  d.prior = s.text("prior", "normal");
+  const std::int64_t components = s.whole("prior_components", d.prior_components);
+  check(components >= 1 && components <= kMaxPriorComponents, "VAE",
+        "expected 1 to {} as prior_components, got {}", kMaxPriorComponents, components);
+  d.prior_components = static_cast<int>(components);
+  return d;
 }
 
 }  // namespace
@@ -105,12 +93,7 @@ VaeOptions vae_options(Settings& s, std::int64_t features) {
   o.latent = s.whole("latent", o.latent);
   o.activation = s.choice("activation", o.activation, all_activations().back());
   o.precision = s.choice("precision", o.precision, Precision::bf16);
-  DiagonalGaussianOptions posterior;
-  posterior.scale = s.choice("posterior_scale", posterior.scale, PosteriorScale::softplus);
-  posterior.noise_std = s.number("noise_std", posterior.noise_std);
-  o.posterior = diagonal_gaussian(posterior);
-  o.likelihood = likelihood_of(s);
-  o.prior = prior_of(s);
+  set_distributions(distributions_of(s), o, "VAE");
   Initializer& init = o.initializer;
   init.weight = s.choice("init", init.weight, WeightInit::two_over_root_fan_in);
   init.weight_std = s.number("init_std", init.weight_std);

@@ -98,7 +98,8 @@ void add_mean(OnnxGraph& graph, const Likelihood& likelihood, const std::string&
   const kernels::Unary function = *mean_function(likelihood);
   std::string mean = likelihood.params_per_feature() == 2 ? graph.add_split(params).first : params;
   if (function == kernels::Unary::sigmoid) mean = graph.add("Sigmoid", {mean});
-  if (function == kernels::Unary::continuous_bernoulli_mean) mean = add_continuous_bernoulli_mean(graph, mean);
+  if (function == kernels::Unary::continuous_bernoulli_mean)
+    mean = add_continuous_bernoulli_mean(graph, mean);
   graph.add("Identity", {mean}, {}, "mean");
 }
 
