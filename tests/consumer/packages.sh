@@ -132,16 +132,16 @@ check_debian() {
   command -v dpkg-deb >/dev/null && command -v dpkg-shlibdeps >/dev/null || { say "skipped: Debian packages, because dpkg-dev is missing"; return; }
   quietly cpack cpack --config "$build/CPackConfig.cmake" -G DEB -B "$work/deb" -D CPACK_DEBIAN_COMPRESSION_TYPE=none
   local root_folder=$work/debian name
-  declare -A contains=([libgpuvae0.]='/libgpuvae\.so\.' [libgpuvae-dev]='/include/gpuvae/gpuvae\.h' [gpuvae-tools]='/bin/mnist_vae')
+  declare -A contains=(['libgpuvae[0-9]']='/libgpuvae\.so\.' [libgpuvae-dev]='/include/gpuvae/gpuvae\.h' [gpuvae-tools]='/bin/mnist_vae')
   for name in "${!contains[@]}"; do
-    local package=$(ls "$work"/deb/"$name"*.deb)
+    local package=$(ls "$work"/deb/$name*.deb)
     dpkg-deb -c "$package" >"$work/contents"
     grep -qE "${contains[$name]}" "$work/contents" || fail "$package: expected ${contains[$name]}"
     grep -q '/share/doc/.*/copyright' "$work/contents" || fail "$package: no licence"
     dpkg-deb -x "$package" "$root_folder"
     say "Debian package $(basename "$package"), depends on $(dpkg-deb -f "$package" Depends)"
   done
-  dpkg-deb -f "$work"/deb/libgpuvae-dev*.deb Depends | grep -q '^libgpuvae0\.[0-9]* (= ' || fail "libgpuvae-dev does not depend on the library"
+  dpkg-deb -f "$work"/deb/libgpuvae-dev*.deb Depends | grep -q '^libgpuvae[0-9.]* (= ' || fail "libgpuvae-dev does not depend on the library"
   quietly deb_program "$root_folder/usr/bin/mnist_vae" --help
   local folder=$(dirname "$(find "$root_folder/usr" -name libgpuvae.so)")
   "$compiler" "$work/cxx/CMakeFiles/consumer_objects.dir/consumer.cpp.o" -L "$folder" -lgpuvae -o "$work/deb_consumer"
