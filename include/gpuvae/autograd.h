@@ -8,6 +8,10 @@
 
 #include "gpuvae/tensor.h"
 
+namespace gpuvae {
+struct GraphAccess;
+}  // namespace gpuvae
+
 #pragma GCC visibility push(default)
 namespace gpuvae {
 

@@ -26,7 +26,7 @@ struct ChosenStep {
   std::string name = "graph", why = {};
 };
 
-class StepExecutor {
+class [[gnu::visibility("hidden")]] StepExecutor {
  public:
   // Throws Error if the device does not support the requested executor.
   StepExecutor(ChosenStep step, Executor asked, std::uint64_t steps_between);
