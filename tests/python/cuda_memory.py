@@ -1,6 +1,6 @@
 """A small library of arrays on CUDA device 0, which exports and imports them by DLPack as PyTorch and CuPy do.
 
-It calls the CUDA runtime that the environment variable GPUVAE_CUDART names, such as libcudart.so or the emulated device.
+It calls the CUDA runtime that the environment variable GPUVAE_CUDART names: libcudart.so or the emulated device.
 """
 
 import ctypes
@@ -107,7 +107,7 @@ class Array:
 
 
 class Memory:
-    """Memory of the device, which is freed after the work of one stream only."""
+    """Memory of the device, which is freed after the work of one stream, whatever others still do."""
 
     def __init__(self, size, stream):
         self.stream = stream
@@ -116,8 +116,7 @@ class Memory:
         self.pointer = pointer.value
 
     def __del__(self):
-        call("cudaStreamSynchronize", ctypes.c_void_p(self.stream))
-        call("cudaFree", ctypes.c_void_p(self.pointer))
+        call("cudaFreeAsync", ctypes.c_void_p(self.pointer), ctypes.c_void_p(self.stream))
 
 
 def pointer_of(array):

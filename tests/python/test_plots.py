@@ -20,7 +20,8 @@ def close_figures():
 
 
 def fitted(images, **arguments):
-    return gpuvae.VAE(**{"hidden": (8,), "likelihood": "bernoulli", "epochs": 1, "verbose": False, **arguments}).fit(images)
+    vae = gpuvae.VAE(hidden=(8,), likelihood="bernoulli", epochs=1, verbose=False, **arguments)
+    return vae.fit(images)
 
 
 def test_the_manifold_decodes_quantiles(images):
@@ -62,7 +63,8 @@ def test_chosen_dimensions(images):
 
 @pytest.mark.parametrize("arguments, message", [
     ({"dims": (0, 0)}, "two different dimensions below 2"), ({"dims": (0, 2)}, "below 2"), ({"dims": ()}, "one or two"),
-    ({"dims": -1}, "below 2"), ({"at": [0, 0, 0]}, "2 values as at"), ({"shape": (5, 5)}, "64 pixels"), ({"n": 0}, "1 or more"),
+    ({"dims": -1}, "below 2"), ({"at": [0, 0, 0]}, "2 values as at"), ({"shape": (5, 5)}, "64 pixels"),
+    ({"n": 0}, "1 or more"),
 ])
 def test_unsuitable_arguments_of_the_manifold(images, arguments, message):
     with pytest.raises(ValueError, match=message):

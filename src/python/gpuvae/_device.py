@@ -65,8 +65,8 @@ def placed_like(X, rows):
 def use_stream(stream: Any, device: str = "cuda") -> Iterator[None]:
     """Makes this thread use a CUDA stream for the work on ``device`` within a ``with`` statement.
 
-    ``stream`` is a stream of PyTorch or CuPy, an object with ``__cuda_stream__``, or a cudaStream_t as a number; it must
-    exist until the end of the statement. Without this, work goes to the legacy default stream of CUDA.
+    ``stream`` is a stream of PyTorch or CuPy, an object with ``__cuda_stream__``, or a cudaStream_t as a number. It
+    must exist until the end of the statement. Without this, work goes to the legacy default stream of CUDA.
     """
     scope = StreamScope(device, _handle(stream))
     try:

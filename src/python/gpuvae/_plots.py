@@ -34,9 +34,9 @@ class Plots:
     ) -> Any:
         """Draws the means of p(x | z) as images for a grid of codes z, and returns the axes of matplotlib.
 
-        The grid has n quantiles of N(0, 1), the prior, along each of the latent dimensions ``dims`` (one or two; None: the
-        first two). The other dimensions have the values ``at``, a code [latent], or 0. ``shape`` is (height, width) of
-        an image; None takes that of the data of a loaded model, or else a square. Draws into ``ax`` or, if it is None,
+        The grid has n quantiles of N(0, 1) along each of the latent dimensions ``dims`` (one or two; None: the first
+        two). The other dimensions have the values ``at``, a code [latent], or 0. ``shape`` is (height, width) of an
+        image; None takes that of the data of a loaded model, or else a square. Draws into ``ax`` or, if it is None,
         into a new figure. Throws ImportError without matplotlib.
         """
         model, n = self._fitted(), operator.index(n)
@@ -61,10 +61,10 @@ class Plots:
     ) -> Any:
         """Draws the codes of rows X [rows, features] as points, and returns the axes of matplotlib.
 
-        ``labels`` [rows] colour the points: up to 20 classes (texts, booleans or whole numbers) with a legend, other numbers
-        with a colour bar, where NaN is grey. ``dims`` are one or two latent dimensions (None: the first two); with one,
-        the points are scattered along the other axis at random. ``size`` is the area of a point in points squared. Draws
-        into ``ax`` or, if it is None, into a new figure. Throws ImportError without matplotlib.
+        ``labels`` [rows] colour the points: up to 20 classes (texts, booleans or whole numbers) with a legend, and
+        other numbers with a colour bar, where NaN is grey. ``dims`` are one or two latent dimensions (None: the first
+        two); with one, the points are scattered along the other axis at random. ``size`` is the area of a point in
+        points squared. Draws into ``ax`` or, if it is None, into a new figure. Throws ImportError without matplotlib.
         """
         self._fitted()
         dims = chosen_dimensions(dims, self.latent_, "plot_latent")

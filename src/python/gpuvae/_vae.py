@@ -34,15 +34,16 @@ UNIT_LIKELIHOODS = ("bernoulli", "continuous-bernoulli")
 class VAE(Plots, TransformerMixin, BaseEstimator):
     """A variational autoencoder: an encoder q(z | x), a decoder p(x | z) and a prior p(z), all learned by fit.
 
-    Rows X are arrays [rows, features] of any numeric type: of NumPy, pandas, or any library with DLPack. Rows of uint8 above 1 are bytes, which are divided by 255 like the pixels of images. fit scales each
-    feature of other rows to mean 0 and standard deviation 1, unless ``standardize`` is False or the likelihood needs
-    values in [0, 1]. The model computes in float32. It keeps what the training data were, and refuses rows that do not
-    match: a model of bytes refuses floats outside [0, 1].
+    Rows X are arrays [rows, features] of any numeric type: of NumPy, pandas, or any library with DLPack. Rows of uint8
+    above 1 are bytes, which are divided by 255 like the pixels of images. fit scales each feature of other rows to mean
+    0 and standard deviation 1, unless ``standardize`` is False or the likelihood needs values in [0, 1]. The model
+    computes in float32. It keeps what the training data were, and refuses rows that do not match: a model of bytes
+    refuses floats outside [0, 1].
 
-    Contiguous rows of float32, float64, uint8 or int32 in the memory of a CUDA device are accepted by a model on that
-    device; all other arrays there are refused. Results are then on the device, too, as a DeviceArray, which other
-    libraries take by DLPack. Rows of uint8 and float32 that need no scaling are used without a copy: fit only inspects a
-    copy on the host. Other rows are converted on the host. A call returns when the GPU has finished.
+    A model on a CUDA device also takes contiguous rows of float32, float64, uint8 or int32 on that device. Results are
+    then there, too, as a DeviceArray, which other libraries take by DLPack. Rows of uint8 and float32 that need no
+    scaling are used without a copy: fit only inspects a copy on the host. Other rows are converted on the host. A call
+    returns when the GPU has finished.
 
     Results depend only on the parameters, the seed and the data, and not on the number of threads. The result of a row
     does not depend on the other rows of the call.
@@ -204,9 +205,7 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         return self.values_.restored(means if mean else draws)
 
     @overload
-    def score_samples(
-        self, X: ArrayLike, *, samples: int = 1, seed: int | None = None
-    ) -> NDArray[np.float64]: ...
+    def score_samples(self, X: ArrayLike, *, samples: int = 1, seed: int | None = None) -> NDArray[np.float64]: ...
     @overload
     def score_samples(self, X: SupportsDLPack, *, samples: int = 1, seed: int | None = None) -> Any: ...
     def score_samples(self, X, *, samples=1, seed=None):
@@ -218,7 +217,9 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         """
         return self._fitted().score(self._rows(X), operator.index(samples), self._seed(seed))
 
-    def score(self, X: ArrayLike | SupportsDLPack, y: Any = None, *, samples: int = 1, seed: int | None = None) -> float:
+    def score(
+        self, X: ArrayLike | SupportsDLPack, y: Any = None, *, samples: int = 1, seed: int | None = None
+    ) -> float:
         """Returns the mean of score_samples(X), in nats. ``y`` is ignored. Higher is better."""
         return float(np.mean(on_host(self.score_samples(X, samples=samples, seed=seed))))
 
