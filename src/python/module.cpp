@@ -170,7 +170,8 @@ nb::tuple sample(const Model& model, std::int64_t rows, std::uint64_t seed) {
 
 nb::dict parameters_of(const Model& model) {
   nb::dict all;
-  for (const Parameter& p : model.vae().parameters()) all[p.name.c_str()] = to_array(p.variable.value().clone());
+  for (const Parameter& p : model.vae().parameters())
+    all[p.name.c_str()] = to_array(p.variable.value().clone());
   return all;
 }
 
