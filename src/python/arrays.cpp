@@ -1,6 +1,8 @@
 #include "src/python/arrays.h"
 
 #include <array>
+#include <cstdint>
+#include <span>
 #include <utility>
 
 #include "kernels/check.h"

@@ -50,14 +50,20 @@ std::shared_ptr<void> keep_alive(const InputArray& array) {
 DeviceArray DeviceArray::from_dlpack(const nb::object& array, int index) {
   constexpr const char* kOperation = "from_dlpack";
   const Device device = Device::cuda(index);
-  const nb::object capsule = array.attr("__dlpack__")("stream"_a = stream_argument(Stream::current(device)));
+  const Stream stream = Stream::current(device);
+  const nb::object capsule = array.attr("__dlpack__")("stream"_a = stream_argument(stream));
   InputArray imported;
   check(nb::isinstance<nb::capsule>(capsule) && nb::try_cast(capsule, imported), kOperation,
         "expected a new DLPack capsule, got one that was consumed before, or another object");
   check(imported.device_type() == kCuda && imported.device_id() == index, kOperation,
         "expected memory of {}, as __dlpack_device__ says, got memory of device {} of DLPack's kind {}",
         device, imported.device_id(), imported.device_type());
-  return DeviceArray(view_of(imported, device, kOperation, keep_alive(imported)));
+  return {view_of(imported, device, kOperation, keep_alive(imported)), stream.record()};
+}
+
+const Tensor& DeviceArray::elements() const {
+  if (ready_) Stream::current(tensor_.device()).wait(*ready_);
+  return tensor_;
 }
 
 DeviceArray DeviceArray::upload(const nb::object& array, const std::string& device) {
@@ -77,6 +83,7 @@ nb::object DeviceArray::to_dlpack(const nb::object& stream, const nb::object& dl
   if (!dl_device.is_none() && !dl_device.equal(dlpack_device()))
     throw nb::buffer_error(
         "[__dlpack__] expected the device of the array as dl_device: numpy() copies to the host");
+  if (ready_) ready_->synchronize();
   auto* shared = new Tensor(tensor_);
   const nb::capsule owner = owner_of(shared);
   if (!copy.is_none() && nb::cast<bool>(copy)) {
@@ -98,7 +105,7 @@ bool DeviceArray::within(double low, double high) const {
   const std::int64_t rows = tensor_.shape()[0];
   Variable excess;
   for (std::int64_t first = 0; first < rows; first += kBlock) {
-    const Variable x = tensor_.slice(first, std::min(kBlock, rows - first));
+    const Variable x = elements().slice(first, std::min(kBlock, rows - first));
     // NaN and infinity give NaN and infinity.
     const Variable part = sum(abs(x - clamp(x, low, high)));
     excess = excess ? excess + part : part;
@@ -109,7 +116,7 @@ bool DeviceArray::within(double low, double high) const {
 Tensor rows_of(const nb::object& array, std::int64_t columns, const char* operation) {
   Tensor rows;
   if (nb::isinstance<DeviceArray>(array)) {
-    rows = nb::cast<const DeviceArray&>(array).tensor();
+    rows = nb::cast<const DeviceArray&>(array).elements();
   } else {
     InputArray host;
     check(nb::try_cast(array, host), operation, "expected an array, got {}",
@@ -131,7 +138,7 @@ nb::object to_python(const Tensor& tensor) {
 namespace {
 
 // Copies the elements to the host.
-OutputArray to_host(const DeviceArray& array) { return to_array(array.tensor()); }
+OutputArray to_host(const DeviceArray& array) { return to_array(array.elements()); }
 
 nb::tuple shape_of(const DeviceArray& array) {
   nb::list extents;
@@ -153,8 +160,7 @@ class StreamScope {
   StreamScope(const std::string& device, std::uintptr_t handle) {
     const Device parsed = Device::parse(device);
     check(!parsed.is_cpu(), "use_stream", "expected a CUDA device, got {}", device);
-    guard_.emplace(
-        Stream::wrap(parsed, reinterpret_cast<void*>(handle)));  // NOLINT: a cudaStream_t as a number
+    guard_.emplace(Stream::wrap(parsed, reinterpret_cast<void*>(handle)));
   }
   void close() { guard_.reset(); }
 

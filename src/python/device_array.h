@@ -3,7 +3,9 @@
 
 #include <nanobind/nanobind.h>
 
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "gpuvae/tensor.h"
 
@@ -24,10 +26,14 @@ class DeviceArray {
   // Copies an array in host memory to a CUDA device ("cuda:0").
   static DeviceArray upload(const nanobind::object& array, const std::string& device);
 
+  // The tensor, for its shape, dtype and device.
   const Tensor& tensor() const { return tensor_; }
+  // The tensor, for work on the current stream, which first waits for the work that computes the elements.
+  const Tensor& elements() const;
 
-  // Returns the array as a DLPack capsule (`__dlpack__` of the array API standard). No stream has to wait,
-  // because the elements are complete. Throws nb::buffer_error for another device than that of the array.
+  // Returns the array as a DLPack capsule (`__dlpack__` of the array API standard). The elements are then
+  // complete, so that no stream has to wait. Throws nb::buffer_error for another device than that of the
+  // array.
   nanobind::object to_dlpack(const nanobind::object& stream, const nanobind::object& dl_device,
                              const nanobind::object& copy) const;
   // The kind of the device in DLPack, and its index.
@@ -36,7 +42,10 @@ class DeviceArray {
   bool within(double low, double high) const;
 
  private:
+  DeviceArray(Tensor tensor, Event ready) : tensor_(std::move(tensor)), ready_(std::move(ready)) {}
+
   Tensor tensor_;
+  std::optional<Event> ready_;  // after which the elements are complete, if another library computes them
 };
 
 // Returns rows [count, columns] as a tensor: those of a DeviceArray, or those of an array in host memory,

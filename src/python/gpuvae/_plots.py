@@ -46,8 +46,7 @@ class Plots:
         height, width = image_shape(shape, self._image_shape, model.features)
         codes, quantiles = manifold_codes(n, dims, self.latent_, at)
         images = self.inverse_transform(codes).reshape(-1, height, width)
-        limits = (0, 1) if self.values_.kind in ("bytes", "unit") and not self.values_.scaled else None
-        return draw_manifold(ax, images, dims, quantiles, limits, cmap)
+        return draw_manifold(ax, images, dims, quantiles, value_limits(self.values_), cmap)
 
     def plot_latent(
         self,
@@ -108,6 +107,13 @@ def image_shape(shape, loaded, features):
     elif len(shape) != 2 or shape[0] * shape[1] != features:
         raise ValueError(f"[plot_manifold] expected shape=(height, width) of {features} pixels, got {tuple(shape)}")
     return tuple(int(extent) for extent in shape)
+
+
+def value_limits(values):
+    """Returns the values that are black and white, or None for the least and the largest of a picture."""
+    if values.scaled:
+        return values.low, values.high
+    return (0, 1) if values.kind in ("bytes", "unit") else None
 
 
 def manifold_codes(n, dims, latent, at):
