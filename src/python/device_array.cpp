@@ -69,10 +69,10 @@ const Tensor& DeviceArray::elements() const {
 DeviceArray DeviceArray::upload(const nb::object& array, const std::string& device) {
   InputArray host;
   check(nb::try_cast(array, host), "upload", "expected an array in host memory, got another object");
-  const Tensor elements = host_view(host, "upload");
+  const Tensor source = host_view(host, "upload");
   const LibraryCall call;
   const Device target = Device::parse(device);
-  const Tensor copy = elements.to(target);
+  const Tensor copy = source.to(target);
   Stream::current(target).synchronize();
   return DeviceArray(copy);
 }
