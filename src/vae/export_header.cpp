@@ -261,8 +261,8 @@ std::string unit_functions(const NamedModel& m, const DataDescription& data) {
     unscaled = fmt::format("(double)x[i] * ({1} - ({0})) + ({0})", low, high);
   } else {
     const std::string declaration = fmt::format("{0}_WEIGHTS double {0}_column_", m.name);
-    arrays = "\n" + c_array(declaration + "mean", std::span(s.mean)) +
-             c_array(declaration + "stddev", std::span(s.stddev));
+    arrays = fmt::format("\n{}{}", c_array(declaration + "mean", std::span(s.mean)),
+                         c_array(declaration + "stddev", std::span(s.stddev)));
     scaled = fmt::format(
         "{0}_column_stddev[i] > 0\n             ? (float)((row[i] - {0}_column_mean[i]) / "
         "{0}_column_stddev[i])\n             : 0.0f",

@@ -94,14 +94,14 @@ TEST(ExportHeader, CommentsCannotEndEarly) {
   EXPECT_EQ(text.substr(end, 12), "*/\n#ifndef G");
 }
 
-class OtherLikelihood : public Likelihood {
+class CustomLikelihood : public Likelihood {
  public:
   std::string name() const override { return "my likelihood"; }
   Variable log_density(const Variable& params, const Variable&) const override { return params; }
   Variable mean(const Variable& params) const override { return params; }
 };
 
-class OtherPosterior : public Posterior {
+class CustomPosterior : public Posterior {
  public:
   std::string name() const override { return "my flow"; }
   Variable mean(const Variable& params) const override { return columns(params, 0, 2); }
@@ -111,10 +111,10 @@ class OtherPosterior : public Posterior {
 
 TEST(ExportHeader, RefusesCustomDistributions) {
   VaeOptions o = small_model();
-  o.likelihood = std::make_shared<OtherLikelihood>();
+  o.likelihood = std::make_shared<CustomLikelihood>();
   EXPECT_EQ(message_for(o), "[export_header] expected a built-in likelihood, got my likelihood");
   o = small_model();
-  o.posterior = std::make_shared<OtherPosterior>();
+  o.posterior = std::make_shared<CustomPosterior>();
   EXPECT_EQ(message_for(o), "[export_header] expected a diagonal Gaussian posterior, got my flow");
 }
 
