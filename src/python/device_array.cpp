@@ -37,10 +37,11 @@ void check_stream(const nb::object& stream) {
         "expected None, -1, 1, 2 or a cudaStream_t as stream, got {}", number);
 }
 
-// Python code may run when the array is released, so that the thread must hold the GIL.
+// Python code may run when the array is released, which needs the GIL and must not see a pending exception.
 std::shared_ptr<void> keep_alive(const InputArray& array) {
   return {new InputArray(array), [](void* kept) {
             const nb::gil_scoped_acquire acquired;
+            const nb::error_scope pending;
             delete static_cast<InputArray*>(kept);
           }};
 }
@@ -96,7 +97,7 @@ nb::object DeviceArray::to_dlpack(const nb::object& stream, const nb::object& dl
   return nb::cast(array);
 }
 
-nb::tuple DeviceArray::dlpack_device() const { return nb::make_tuple(kCuda, tensor_.device().index()); }
+nb::typed<nb::tuple, int, int> DeviceArray::dlpack_device() const { return nb::make_tuple(kCuda, tensor_.device().index()); }
 
 bool DeviceArray::within(double low, double high) const {
   constexpr std::int64_t kBlock = 4096;  // rows; limits the memory of the intermediate results
@@ -140,7 +141,7 @@ namespace {
 // Copies the elements to the host.
 OutputArray to_host(const DeviceArray& array) { return to_array(array.elements()); }
 
-nb::tuple shape_of(const DeviceArray& array) {
+nb::typed<nb::tuple, int, nb::ellipsis> shape_of(const DeviceArray& array) {
   nb::list extents;
   for (const std::size_t extent : extents_of(array.tensor().shape())) extents.append(extent);
   return nb::tuple(extents);

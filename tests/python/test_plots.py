@@ -37,13 +37,22 @@ def test_the_manifold_decodes_quantiles(images):
             part = picture[8 * row : 8 * row + 8, 8 * column : 8 * column + 8]
             assert np.abs(part - image).max() <= 1e-6
     assert ax.images[0].get_clim() == (0, 1)
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["-1.2", "-0.32", "0.32", "1.2"]
+    labels = [label.get_text().replace("\N{MINUS SIGN}", "-") for label in ax.get_xticklabels()]
+    assert labels == ["-1", "-0.5", "0", "0.5", "1"]
+    assert np.allclose(ax.get_xticks(), np.interp([-1, -0.5, 0, 0.5, 1], quantiles, [0.5, 1.5, 2.5, 3.5]))
 
 
 def test_one_dimension_is_a_strip(images):
     vae = fitted(images, latent=1)
     assert vae.plot_manifold(5).images[0].get_array().shape == (8, 40)
     assert len(vae.plot_latent(images).collections[0].get_offsets()) == 200
+    # Each class has its band.
+    classes = np.arange(200) % 3
+    ax = vae.plot_latent(images, np.array(["a", "b", "c"])[classes])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
+    drawn = {x: y for x, y in ax.collections[0].get_offsets().astype(np.float32)}
+    for code, label in zip(vae.transform(images)[:, 0], classes):
+        assert abs(drawn[code] - label) <= 0.5
 
 
 def test_chosen_dimensions(images):

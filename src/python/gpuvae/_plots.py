@@ -15,8 +15,8 @@ from gpuvae._device import SupportsDLPack, imported, on_host
 
 # More classes than these share a colour, so that a legend would mislead.
 MAX_CLASSES = 20
-# The number of quantiles that an axis of the manifold shows as ticks.
-TICKS = 5
+# The values of a latent dimension that the manifold shows as ticks.
+TICKS = (-2, -1, -0.5, 0, 0.5, 1, 2)
 
 
 class Plots:
@@ -62,7 +62,7 @@ class Plots:
 
         ``labels`` [rows] colour the points: up to 20 classes (texts, booleans or whole numbers) with a legend, and
         other numbers with a colour bar, where NaN is grey. ``dims`` are one or two latent dimensions (None: the first
-        two); with one, the points are scattered along the other axis at random. ``size`` is the area of a point in
+        two); with one, each class is a band in which the points are scattered at random. ``size`` is the area of a point in
         points squared. Draws into ``ax`` or, if it is None, into a new figure. Throws ImportError without matplotlib.
         """
         self._fitted()
@@ -150,12 +150,13 @@ def draw_manifold(ax, images, dims, quantiles, limits, cmap):
         ax = new_axes("plot_manifold", figsize=(n * width * size + 0.8, max(rows * height * size, 0.3) + 0.8))
     ax.imshow(picture, cmap=cmap, vmin=low, vmax=high, interpolation="nearest", extent=(0, n, 0, rows),
               aspect=height / width)
-    shown = np.unique(np.linspace(0, n - 1, min(n, TICKS)).round().astype(int))
-    labels = [f"{quantiles[i]:.2g}" if abs(quantiles[i]) > 1e-9 else "0" for i in shown]
-    ax.set_xticks(shown + 0.5, labels)
+    ticks = [z for z in TICKS if quantiles[0] <= z <= quantiles[-1]]
+    positions = np.interp(ticks, quantiles, np.arange(n) + 0.5)
+    labels = [f"{z:g}".replace("-", "\N{MINUS SIGN}") for z in ticks]
+    ax.set_xticks(positions, labels)
     ax.set_xlabel(f"$z_{{{dims[0]}}}$")
     if len(dims) == 2:
-        ax.set_yticks(shown + 0.5, labels)
+        ax.set_yticks(positions, labels)
         ax.set_ylabel(f"$z_{{{dims[1]}}}$")
     else:
         ax.set_yticks([])
@@ -171,13 +172,17 @@ def draw_latent(ax, codes, dims, labels, cmap, size):
     if labels is not None and labels.shape != (len(codes),):
         raise ValueError(f"[plot_latent] expected {len(codes)} labels, one per row, got shape {labels.shape}")
     classes = None if labels is None else classes_of(labels)
-    if ax is None:
-        ax = new_axes("plot_latent", figsize=(7.2, 6) if len(dims) == 2 else (7.2, 3))
     # A random order keeps the last class from hiding the others. The same seed draws the same picture.
     generator = np.random.default_rng(0)
     order = generator.permutation(len(codes))
+    numbers = None if classes is None else np.searchsorted(classes, labels[order])
+    flat = len(dims) == 1
+    if ax is None:
+        ax = new_axes("plot_latent", figsize=(7.2, _height(classes) if flat else 6))
     x = codes[order, dims[0]]
-    y = codes[order, dims[1]] if len(dims) == 2 else generator.uniform(-1, 1, len(codes))
+    y = generator.uniform(-0.4, 0.4, len(codes)) if flat else codes[order, dims[1]]
+    if flat and classes is not None:
+        y += numbers
     size = np.clip(40_000 / max(len(codes), 1), 3, 30) if size is None else size
     style = {"s": size, "alpha": 0.7, "linewidths": 0, "rasterized": len(codes) > 2000}
     if labels is None:
@@ -185,15 +190,30 @@ def draw_latent(ax, codes, dims, labels, cmap, size):
     elif classes is None:
         _draw_numbers(ax, x, y, labels[order].astype(np.float64), cmap, style)
     else:
-        _draw_classes(ax, x, y, np.searchsorted(classes, labels[order]), classes, cmap, style)
+        colours = _colours(len(classes), cmap)
+        ax.scatter(x, y, c=colours[numbers], **style)
+        if not flat:
+            _add_legend(ax, classes, colours)
+    _finish_axes(ax, dims, classes)
+    return ax
+
+
+def _height(classes):
+    """Returns the height in inches of a picture of one dimension."""
+    return 3 if classes is None else 1 + 0.35 * len(classes)
+
+
+def _finish_axes(ax, dims, classes):
     ax.set_xlabel(f"$z_{{{dims[0]}}}$")
     if len(dims) == 2:
         ax.set_ylabel(f"$z_{{{dims[1]}}}$")
         ax.set_aspect("equal", adjustable="datalim")
-    else:
+    elif classes is None:
         ax.set_yticks([])
+    else:
+        ax.set_yticks(range(len(classes)), [str(name) for name in classes])
+        ax.invert_yaxis()
     ax.spines[["top", "right"]].set_visible(False)
-    return ax
 
 
 def classes_of(labels):
@@ -216,16 +236,21 @@ def _draw_numbers(ax, x, y, numbers, cmap, style):
     ax.figure.colorbar(points, ax=ax).solids.set_alpha(1)
 
 
-def _draw_classes(ax, x, y, numbers, classes, cmap, style):
+def _colours(count, cmap):
+    """Returns one colour of a colour map per class, [count, 4]."""
     from matplotlib import colormaps
+
+    palette = colormaps[cmap or ("tab10" if count <= 10 else "tab20")]
+    if len(getattr(palette, "colors", range(256))) <= MAX_CLASSES:  # a list of distinct colours
+        return palette(np.arange(count))
+    return palette(np.linspace(0, 1, count))
+
+
+def _add_legend(ax, classes, colours):
     from matplotlib.lines import Line2D
 
-    palette = colormaps[cmap or ("tab10" if len(classes) <= 10 else "tab20")]
-    listed = getattr(palette, "colors", None)
-    positions = np.linspace(0, 1, len(classes))
-    colours = np.array([palette(i) if listed and len(listed) <= MAX_CLASSES else palette(positions[i])
-                        for i in range(len(classes))])
-    ax.scatter(x, y, c=colours[numbers], **style)
-    handles = [Line2D([], [], color=colour, marker="o", linestyle="", label=str(name))
-               for name, colour in zip(classes, colours)]
+    handles = [
+        Line2D([], [], color=colour, marker="o", linestyle="", label=str(name))
+        for name, colour in zip(classes, colours)
+    ]
     ax.legend(handles=handles, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, handletextpad=0.2)
