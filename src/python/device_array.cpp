@@ -97,7 +97,9 @@ nb::object DeviceArray::to_dlpack(const nb::object& stream, const nb::object& dl
   return nb::cast(array);
 }
 
-nb::typed<nb::tuple, int, int> DeviceArray::dlpack_device() const { return nb::make_tuple(kCuda, tensor_.device().index()); }
+nb::typed<nb::tuple, int, int> DeviceArray::dlpack_device() const {
+  return nb::make_tuple(kCuda, tensor_.device().index());
+}
 
 bool DeviceArray::within(double low, double high) const {
   constexpr std::int64_t kBlock = 4096;  // rows; limits the memory of the intermediate results
