@@ -14,7 +14,7 @@ generator = np.random.default_rng(0)
 t = generator.uniform(0, 6, 1000)
 points = np.stack([t * np.cos(t), t * np.sin(t), t], axis=1) + 0.1 * generator.normal(size=(1000, 3))
 
-losses = []
+losses: list[float] = []
 vae = gpuvae.VAE(latent=1, hidden=(64, 64), epochs=60, batch_size=50, learning_rate=3e-3, seed=0)
 vae.fit(points[:900], validation=points[900:], callback=lambda epoch: losses.append(epoch["val_loss"]))
 print("the validation loss fell:", losses[-1] < losses[0])

@@ -1,6 +1,9 @@
 #include "src/python/arrays.h"
 
-#include <cstring>
+#include <array>
+#include <cstdint>
+#include <span>
+#include <utility>
 
 #include "kernels/check.h"
 
@@ -9,6 +12,22 @@ namespace gpuvae::python {
 namespace nb = nanobind;
 
 namespace {
+
+struct NamedType {
+  DType dtype;
+  nb::dlpack::dtype dlpack;
+  const char* name;
+};
+constexpr std::array<NamedType, 4> kTypes = {{{DType::f32, nb::dtype<float>(), "float32"},
+                                              {DType::f64, nb::dtype<double>(), "float64"},
+                                              {DType::u8, nb::dtype<std::uint8_t>(), "uint8"},
+                                              {DType::i32, nb::dtype<std::int32_t>(), "int32"}}};
+
+const NamedType& named(DType dtype) {
+  for (const NamedType& type : kTypes)
+    if (type.dtype == dtype) return type;
+  fail("python", "expected float32, float64, uint8 or int32, got {}", name(dtype));
+}
 
 bool is_contiguous(const InputArray& a) {
   std::int64_t expected = 1;
@@ -21,28 +40,48 @@ bool is_contiguous(const InputArray& a) {
 
 }  // namespace
 
-Tensor matrix_view(const InputArray& array, std::int64_t columns, const char* operation) {
+std::optional<DType> dtype_of(nb::dlpack::dtype type) {
+  for (const NamedType& known : kTypes)
+    if (known.dlpack == type) return known.dtype;
+  return std::nullopt;
+}
+
+nb::dlpack::dtype dlpack_type(DType dtype) { return named(dtype).dlpack; }
+
+const char* numpy_name(DType dtype) { return named(dtype).name; }
+
+Tensor view_of(const InputArray& array, Device device, const char* operation, std::shared_ptr<void> owner) {
+  check(array.ndim() >= 1 && array.ndim() <= Shape::kMaxRank, operation,
+        "expected an array with 1 to {} dimensions, got {}", Shape::kMaxRank, array.ndim());
+  const std::optional<DType> dtype = dtype_of(array.dtype());
+  check(dtype.has_value(), operation,
+        "expected float32, float64, uint8 or int32, got another type (DLPack's code {} with {} bits)",
+        static_cast<int>(array.dtype().code), static_cast<int>(array.dtype().bits));
+  check(is_contiguous(array), operation,
+        "expected a contiguous array in C order, got other strides: make it contiguous first");
+  std::vector<std::int64_t> shape;
+  for (std::size_t i = 0; i < array.ndim(); ++i) shape.push_back(static_cast<std::int64_t>(array.shape(i)));
+  return Tensor::view(const_cast<void*>(static_cast<const void*>(array.data())),
+                      Shape(std::span<const std::int64_t>(shape)), *dtype, device, std::move(owner));
+}
+
+Tensor host_view(const InputArray& array, const char* operation) {
   check(array.device_type() == nb::device::cpu::value, operation,
         "expected an array in host memory, got one on another device");
-  check(array.ndim() == 2, operation, "expected an array [rows, columns], got one with {} dimensions",
-        array.ndim());
-  check(static_cast<std::int64_t>(array.shape(1)) == columns, operation, "expected {} columns, got {}",
-        columns, array.shape(1));
-  const bool bytes = array.dtype() == nb::dtype<std::uint8_t>();
-  check(bytes || array.dtype() == nb::dtype<float>(), operation,
-        "expected float32 or uint8, got another type");
-  check(is_contiguous(array), operation, "expected a contiguous array in C order, got other strides");
-  const Shape shape{static_cast<std::int64_t>(array.shape(0)), columns};
-  return Tensor::view(const_cast<void*>(array.data()), shape, bytes ? DType::u8 : DType::f32, Device::cpu());
+  return view_of(array, Device::cpu(), operation);
+}
+
+std::vector<std::size_t> extents_of(const Shape& shape) {
+  std::vector<std::size_t> extents;
+  for (int i = 0; i < shape.rank(); ++i) extents.push_back(static_cast<std::size_t>(shape[i]));
+  return extents;
 }
 
 OutputArray to_array(const Tensor& tensor) {
-  auto* values = new std::vector<float>(tensor.to_vector());
-  const nb::capsule owner(values, [](void* p) noexcept { delete static_cast<std::vector<float>*>(p); });
-  std::vector<std::size_t> shape;
-  for (int i = 0; i < tensor.shape().rank(); ++i)
-    shape.push_back(static_cast<std::size_t>(tensor.shape()[i]));
-  return OutputArray(values->data(), shape.size(), shape.data(), owner);
+  auto* host = new Tensor(tensor.to(Device::cpu()));
+  const nb::capsule owner = owner_of(host);
+  const std::vector<std::size_t> shape = extents_of(host->shape());
+  return OutputArray(host->data(), shape.size(), shape.data(), owner, nullptr, dlpack_type(host->dtype()));
 }
 
 }  // namespace gpuvae::python

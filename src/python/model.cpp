@@ -8,7 +8,6 @@
 
 #include "gpuvae/data.h"
 #include "kernels/check.h"
-#include "src/io/checksum.h"
 
 namespace gpuvae::python {
 namespace {
@@ -80,10 +79,6 @@ std::vector<float> bounds_of(const Vae& vae, const Tensor& x, const Variable& po
 std::vector<EpochResult> Model::train(const Tensor& rows, const Tensor& validation, const TrainingRun& run) {
   check(run.epochs >= 0, "fit", "expected epochs of 0 or more, got {}", run.epochs);
   check(rows.shape()[0] > 0, "fit", "expected at least one row, got none");
-  io::Checksum sum;
-  sum.add(gpuvae::fingerprint(dataset_of(rows, Device::cpu())));
-  fingerprint_ = sum.text();
-
   const Device device = vae_.device();
   Optimizer optimizer(vae_.parameters(), run.optimizer);
   Trainer trainer(vae_, optimizer, dataset_of(rows, device),
@@ -109,7 +104,7 @@ Tensor Model::map_rows(const Tensor& rows, std::int64_t columns,
                        const std::function<Variable(const Variable&)>& map) const {
   const NoGradGuard no_grad;
   const std::int64_t count = rows.shape()[0], block = block_rows(vae_.device());
-  const Tensor result = Tensor::empty({count, columns});
+  const Tensor result = Tensor::empty({count, columns}, DType::f32, rows.device());
   for (std::int64_t first = 0; first < count; first += block) {
     const std::int64_t part = std::min(block, count - first);
     const Tensor y = map(block_of(rows, first, part, block, vae_.device())).value();

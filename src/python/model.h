@@ -33,15 +33,15 @@ class Model {
 
   const Vae& vae() const { return vae_; }
 
-  // Trains on rows [count, features], f32 or u8 on the CPU; `validation` may be undefined. Returns the
-  // finished epochs. Throws Error like Trainer, and if TrainingRun::stop ended the training.
+  // Trains on rows [count, features], f32 or u8, on the CPU or on the model's device, whose memory is then
+  // used without a copy; `validation` may be undefined. Returns the finished epochs. Throws Error like
+  // Trainer, and if TrainingRun::stop ended the training.
   std::vector<EpochResult> train(const Tensor& rows, const Tensor& validation, const TrainingRun& run);
-  // A text of 16 hexadecimal digits that identifies the rows of train().
-  const std::string& fingerprint() const { return fingerprint_; }
 
   // @{
-  // Each returns f32 on the CPU: the means of q(z | x), [count, latent]; the means of p(x | z) and of p(x |
-  // mean of z), [count, features]. Rows are f32 or u8 on the CPU, and z is f32.
+  // Each returns f32 on the device of its rows: the means of q(z | x), [count, latent]; the means of p(x | z)
+  // and of p(x | mean of z), [count, features]. Rows are f32 or u8 and z is f32, on the CPU or on the model's
+  // device.
   Tensor encode(const Tensor& rows) const;
   Tensor decode(const Tensor& z) const;
   Tensor reconstruct(const Tensor& rows) const;
@@ -62,7 +62,6 @@ class Model {
   void score_block(const Tensor& x, std::int64_t samples, std::uint64_t seed, std::span<double> scores) const;
 
   Vae vae_;
-  std::string fingerprint_;
 };
 
 }  // namespace gpuvae::python

@@ -3,18 +3,19 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/map.h>
-#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include "gpuvae/threads.h"
 #include "gpuvae/version.h"
 #include "kernels/check.h"
-#include "src/io/safetensors.h"
 #include "src/python/arrays.h"
+#include "src/python/description.h"
+#include "src/python/device_array.h"
 #include "src/python/interpreter.h"
 #include "src/python/model.h"
 #include "src/python/options.h"
+#include "src/train/model_file.h"
 
 namespace nb = nanobind;
 
@@ -89,12 +90,43 @@ std::function<bool(const EpochResult&)> epoch_callback_of(const nb::object& call
   };
 }
 
-std::vector<nb::dict> train(Model& model, const InputArray& rows, const std::optional<InputArray>& validation,
-                            int epochs, const nb::dict& settings, const nb::object& progress,
+// Returns the rows of a call, which are on the CPU or on the device of the model.
+Tensor rows_for(const Model& model, const nb::object& array, std::int64_t columns, const char* operation) {
+  Tensor rows = rows_of(array, columns, operation);
+  const Device device = model.vae().device();
+  check(
+      rows.device().is_cpu() || rows.device() == device, operation,
+      "expected an array in host memory or on {}, where the model is, got one on {}: copy it, or choose the "
+      "device of the model",
+      device, rows.device());
+  return rows;
+}
+
+// Releases the GIL and calls compute(). Then waits for the work on a GPU: the caller may free or change the
+// memory of the arrays after the call, and the elements of results must be complete.
+template <class Compute>
+auto run_on(Device device, Compute compute) {
+  const LibraryCall call;
+  const Stream stream = Stream::current(device);
+  try {
+    auto result = compute();
+    if (!device.is_cpu()) stream.synchronize();
+    return result;
+  } catch (...) {
+    try {
+      if (!device.is_cpu()) stream.synchronize();
+    } catch (const Error&) {  // the first error is the one to report
+    }
+    throw;
+  }
+}
+
+std::vector<nb::dict> train(Model& model, const nb::object& rows, const nb::object& validation, int epochs,
+                            const nb::dict& settings, const nb::object& progress,
                             const nb::object& on_epoch) {
   const std::int64_t features = model.vae().options().features;
-  const Tensor examples = matrix_view(rows, features, "fit");
-  const Tensor held_out = validation ? matrix_view(*validation, features, "fit") : Tensor();
+  const Tensor examples = rows_for(model, rows, features, "fit");
+  const Tensor held_out = validation.is_none() ? Tensor() : rows_for(model, validation, features, "fit");
   Settings s(settings);
   TrainingRun run;
   run.optimizer = optimizer_options(s);
@@ -104,38 +136,26 @@ std::vector<nb::dict> train(Model& model, const InputArray& rows, const std::opt
   run.on_progress = progress_of(progress);
   run.on_epoch = epoch_callback_of(on_epoch);
   run.stop = SignalCheck();
-  std::vector<EpochResult> results;
-  {
-    const LibraryCall call;
-    results = model.train(examples, held_out, run);
-  }
+  const std::vector<EpochResult> results =
+      run_on(model.vae().device(), [&] { return model.train(examples, held_out, run); });
   std::vector<nb::dict> history;
   for (const EpochResult& r : results) history.push_back(dict_of(r));
   return history;
 }
 
 // Calls a function of the model that maps rows to rows.
-OutputArray map(const Model& model, Tensor (Model::*function)(const Tensor&) const, const InputArray& array,
-                std::int64_t columns, const char* operation) {
-  const Tensor rows = matrix_view(array, columns, operation);
-  Tensor result;
-  {
-    const LibraryCall call;
-    result = (model.*function)(rows);
-  }
-  return to_array(result);
+nb::object map(const Model& model, Tensor (Model::*function)(const Tensor&) const, const nb::object& array,
+               std::int64_t columns, const char* operation) {
+  const Tensor rows = rows_for(model, array, columns, operation);
+  return to_python(run_on(model.vae().device(), [&] { return (model.*function)(rows); }));
 }
 
-nb::ndarray<nb::numpy, double> score(const Model& model, const InputArray& array, std::int64_t samples,
-                                     std::uint64_t seed) {
-  const Tensor rows = matrix_view(array, model.vae().options().features, "score_samples");
-  auto* scores = new std::vector<double>();
-  const nb::capsule owner(scores, [](void* p) noexcept { delete static_cast<std::vector<double>*>(p); });
-  {
-    const LibraryCall call;
-    *scores = model.score(rows, samples, seed);
-  }
-  return nb::ndarray<nb::numpy, double>(scores->data(), {scores->size()}, owner);
+nb::object score(const Model& model, const nb::object& array, std::int64_t samples, std::uint64_t seed) {
+  const Tensor rows = rows_for(model, array, model.vae().options().features, "score_samples");
+  return to_python(run_on(model.vae().device(), [&] {
+    const std::vector<double> scores = model.score(rows, samples, seed);
+    return Tensor::from(scores, {rows.shape()[0]}).to(rows.device());
+  }));
 }
 
 nb::tuple sample(const Model& model, std::int64_t rows, std::uint64_t seed) {
@@ -150,7 +170,8 @@ nb::tuple sample(const Model& model, std::int64_t rows, std::uint64_t seed) {
 
 nb::dict parameters_of(const Model& model) {
   nb::dict all;
-  for (const Parameter& p : model.vae().parameters()) all[p.name.c_str()] = to_array(p.variable.value());
+  for (const Parameter& p : model.vae().parameters())
+    all[p.name.c_str()] = to_array(p.variable.value().clone());
   return all;
 }
 
@@ -165,7 +186,10 @@ void set_parameter(Model& model, const std::string& name,
 
 void define_model(nb::module_& module) {
   using namespace nb::literals;
-  nb::class_<Model>(module, "Model", "A VAE. Rows are C-contiguous float32 or uint8 arrays [rows, features].")
+  nb::class_<Model>(
+      module, "Model",
+      "A VAE. Rows are C-contiguous float32 or uint8 arrays [rows, features] in host memory, or "
+      "DeviceArrays on the device of the model, where the results are then, too.")
       .def(
           "__init__",
           [](Model* place, std::int64_t features, const nb::dict& settings, const std::string& device) {
@@ -175,23 +199,22 @@ void define_model(nb::module_& module) {
       .def("train", &train, "rows"_a, "validation"_a.none(), "epochs"_a, "settings"_a, "progress"_a.none(),
            "on_epoch"_a.none(),
            "Trains and returns one dictionary per epoch. progress(epoch, rows, loss) is called at most ten "
-           "times per "
-           "second. Training stops after an epoch for which on_epoch(result) is true.")
+           "times per second. Training stops after an epoch for which on_epoch(result) is true.")
       .def(
           "encode",
-          [](const Model& m, const InputArray& x) {
+          [](const Model& m, const nb::object& x) {
             return map(m, &Model::encode, x, m.vae().options().features, "transform");
           },
           "rows"_a, "Returns the posterior means, float32 [rows, latent].")
       .def(
           "decode",
-          [](const Model& m, const InputArray& z) {
+          [](const Model& m, const nb::object& z) {
             return map(m, &Model::decode, z, m.vae().options().latent, "inverse_transform");
           },
           "codes"_a, "Returns the means of p(x | z), float32 [rows, features].")
       .def(
           "reconstruct",
-          [](const Model& m, const InputArray& x) {
+          [](const Model& m, const nb::object& x) {
             return map(m, &Model::reconstruct, x, m.vae().options().features, "reconstruct");
           },
           "rows"_a, "Returns the decoded posterior means, float32 [rows, features].")
@@ -207,7 +230,6 @@ void define_model(nb::module_& module) {
           "features", [](const Model& m) { return m.vae().options().features; }, "Values per row.")
       .def_prop_ro(
           "latent", [](const Model& m) { return m.vae().options().latent; }, "Values per code.")
-      .def_prop_ro("fingerprint", &Model::fingerprint, "Identifies the rows of train().")
       .def_prop_ro(
           "device", [](const Model& m) { return m.vae().device().text(); }, "The device of the parameters.");
 }
@@ -224,10 +246,15 @@ NB_MODULE(_core, module) {
   nb::module_::import_("atexit").attr("register")(nb::cpp_function(&prepare_exit));
   nb::module_::import_("os").attr("register_at_fork")("after_in_child"_a =
                                                           nb::cpp_function(&forget_other_threads));
+  define_device_array(module);
   define_model(module);
+  module.attr("MODEL_FORMAT") = gpuvae::kModelFormat;
   module.attr("__version__") = gpuvae::version();
-  module.def("read_metadata", &gpuvae::io::read_safetensors_metadata, "path"_a,
-             "Returns the metadata of a safetensors file.");
+  module.def(
+      "read_description", &read_description, "path"_a,
+      "Returns the metadata of a model file, and a dictionary of what they say about its training data.");
+  module.def("describe_rows", &describe_rows, "rows"_a, "values"_a, "column_names"_a,
+             "Returns the description of training rows for the metadata of a model file.");
   module.def("num_threads", &gpuvae::num_threads, "Returns the largest number of threads of one call.");
   module.def("set_num_threads", &gpuvae::set_num_threads, "threads"_a,
              "Sets the largest number of threads of one call.");

@@ -12,7 +12,7 @@ skip() {
   exit 0
 }
 python3 -m venv "$environment" 2>/dev/null || skip "python3 cannot create virtual environments"
-"$python" -m pip install -q numpy 'scikit-learn>=1.6' pandas tqdm pytest scikit-build-core nanobind ||
+"$python" -m pip install -q numpy 'scikit-learn>=1.6' pandas tqdm matplotlib mypy pytest scikit-build-core nanobind ||
   skip "pip cannot install the packages that the tests need"
 # Without build isolation, a second run finds the compiled files of the first one.
 CMAKE_ARGS="-DGPUVAE_CUDA=OFF ${CMAKE_ARGS:-}" "$python" -m pip install -q --no-deps --no-build-isolation .

@@ -70,6 +70,8 @@ def test_training_gives_the_bits_of_the_program(rows, program, tmp_path):
         assert (ours._model.parameters()[name] == array).all(), name
     for mine, other in zip(ours._history, theirs._history):
         assert np.isclose(mine["train_loss"], other["train_loss"], rtol=1e-5)
+    fingerprints = [json.loads(vae._metadata["data"])["fingerprint"] for vae in (theirs, ours)]
+    assert fingerprints[0] == fingerprints[1]
 
 
 @pytest.mark.parametrize("scaling", [[], ["--standardize=false"], ["--value-range=-20:20"]])
@@ -122,19 +124,45 @@ def test_unsuitable_files(vae, tmp_path):
         gpuvae.load(path)
     path.write_bytes(content)
     rewrite(path, lambda metadata: metadata.update(format_version="3"))
-    with pytest.raises(ValueError, match="newer version"):
+    with pytest.raises(OSError, match="newer version"):
         gpuvae.load(path)
     path.write_bytes(content)
     rewrite(path, lambda metadata: metadata.pop("settings"))
-    with pytest.raises(ValueError, match="description"):
+    with pytest.raises(OSError, match="description"):
         gpuvae.load(path)
     path.write_bytes(content)
     rewrite(path, lambda metadata: metadata.update(settings="{}"))
-    with pytest.raises(ValueError, match="hidden, latent"):
+    with pytest.raises(OSError, match="hidden, latent"):
         gpuvae.load(path)
     path.write_bytes(content)
     rewrite(path, lambda metadata: metadata.update(settings="{"))
-    with pytest.raises(ValueError, match="JSON"):
+    with pytest.raises(OSError, match="JSON"):
+        gpuvae.load(path)
+    path.write_bytes(content)
+    rewrite(path, lambda metadata: metadata.update(settings="[1]"))
+    with pytest.raises(OSError, match="JSON object"):
+        gpuvae.load(path)
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda data: data.pop("height"), "height"),
+    (lambda data: data.update(width=-5), "width"),
+    (lambda data: data.update(values="pixels"), "kind of values"),
+    (lambda data: data.update(mean=[0.0]), "moments of 5 columns"),
+    (lambda data: data.update(stddev=[1, 1, -1, 1, 1]), "standard deviations of 0"),
+    (lambda data: data.update(column_names=["a"]), "names of 5 columns"),
+    (lambda data: data.update(fingerprint="none"), "16 hexadecimal digits"),
+])
+def test_damaged_descriptions_of_the_data(vae, tmp_path, change, message):
+    path = vae.save(tmp_path / "m.safetensors")
+
+    def edit(metadata):
+        data = json.loads(metadata["data"])
+        change(data)
+        metadata["data"] = json.dumps(data)
+
+    rewrite(path, edit)
+    with pytest.raises(OSError, match=message):
         gpuvae.load(path)
 
 

@@ -129,9 +129,13 @@ class Capsule:
 def test_dlpack(rows):
     vae = gpuvae.VAE(hidden=(8,), epochs=1, verbose=False).fit(Capsule(rows, 1))
     assert (vae.transform(Capsule(rows, 1)) == vae.transform(rows)).all()
-    cuda = 2
-    with pytest.raises(ValueError, match="host memory"):
+    cuda, vulkan = 2, 7
+    with pytest.raises((RuntimeError, ValueError), match="CUDA|DLPack"):
         vae.transform(Capsule(rows, cuda))
+    with pytest.raises(ValueError, match="on device 0 of DLPack's kind 7"):
+        vae.transform(Capsule(rows, vulkan))
+    with pytest.raises(ValueError, match="pass the array that exports it"):
+        vae.transform(rows.__dlpack__())
 
 
 def test_progress_bar(rows, capsys, monkeypatch):

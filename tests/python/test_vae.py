@@ -174,7 +174,7 @@ def test_unsuitable_rows(X, message):
     ({"latent": 0}, "latent"),
     ({"hidden": (0,)}, "[Oo]utputs|width|1 or more|above 0|\\[linear"),
     ({"likelihood": "poisson"}, "bernoulli, continuous-bernoulli"),
-    ({"prior": "flat"}, "normal, mixture or vamp"),
+    ({"prior": "flat"}, "one of normal, mixture, vamp"),
     ({"activation": "step"}, "one of identity, relu"),
     ({"optimizer": "lion"}, "one of sgd"),
     ({"learning_rate": -1.0}, "learning rate"),

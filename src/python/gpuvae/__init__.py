@@ -9,12 +9,13 @@
 
 from typing import TYPE_CHECKING
 
-from gpuvae._core import __version__, num_threads, set_num_threads
+from gpuvae._core import DeviceArray, __version__, num_threads, set_num_threads
 
 if TYPE_CHECKING:
+    from gpuvae._device import use_stream
     from gpuvae._vae import VAE, load
 
-__all__ = ["VAE", "__version__", "load", "num_threads", "set_num_threads"]
+__all__ = ["VAE", "DeviceArray", "__version__", "load", "num_threads", "set_num_threads", "use_stream"]
 
 
 def __getattr__(name):
@@ -24,6 +25,10 @@ def __getattr__(name):
 
         globals().update(VAE=_vae.VAE, load=_vae.load)
         return globals()[name]
+    if name == "use_stream":  # imports NumPy
+        from gpuvae._device import use_stream
+
+        return use_stream
     raise AttributeError(f"module 'gpuvae' has no attribute {name!r}")
 
 

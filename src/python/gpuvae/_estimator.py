@@ -50,7 +50,6 @@ def check_rows(estimator, X, reset):
 
     With ``reset``, the number and names of the features are kept in the estimator. Otherwise X must match them.
     """
-    X = host_array(X)
     if validate_data is not None:
         return validate_data(estimator, X, reset=reset)
     X = np.asarray(X)
@@ -59,12 +58,17 @@ def check_rows(estimator, X, reset):
     check_numbers(X)
     if reset:
         estimator.n_features_in_ = X.shape[1]
-    elif X.shape[1] != estimator.n_features_in_:
+    check_features(estimator, X)
+    return X
+
+
+def check_features(estimator, X):
+    """Throws ValueError unless X has as many features as the estimator."""
+    if X.shape[1] != estimator.n_features_in_:
         raise ValueError(
             f"X has {X.shape[1]} features, but {type(estimator).__name__} is expecting "
             f"{estimator.n_features_in_} features as input"
         )
-    return X
 
 
 def check_numbers(X):
@@ -73,23 +77,3 @@ def check_numbers(X):
         raise ValueError(f"[VAE] expected real numbers, got an array of {X.dtype}")
     if X.dtype.kind == "f" and not np.isfinite(X).all():
         raise ValueError("[VAE] expected finite numbers, got NaN or infinity")
-
-
-def host_array(X):
-    """Returns arrays of other libraries, such as PyTorch and JAX, as NumPy arrays that share their memory.
-
-    Objects without DLPack are returned unchanged.
-    """
-    if isinstance(X, np.ndarray) or not hasattr(X, "__dlpack_device__"):
-        return X
-    host = 1  # kDLCPU
-    kind, index = X.__dlpack_device__()
-    if int(kind) != host:
-        raise ValueError(
-            f"[VAE] expected an array in host memory, got {type(X).__name__} on device {index} of DLPack's kind "
-            f"{int(kind)}: copy it to the CPU first"
-        )
-    try:
-        return np.from_dlpack(X)
-    except (BufferError, RuntimeError, TypeError) as error:
-        raise ValueError(f"[VAE] expected an array that DLPack can export to NumPy: {error}") from error

@@ -6,10 +6,8 @@ from pathlib import Path
 
 from gpuvae import _core
 from gpuvae._settings import to_file
-from gpuvae._values import Values
 
 MODEL_FILE = "model.safetensors"
-FORMAT_VERSION = 2
 
 
 def model_file(path):
@@ -18,71 +16,36 @@ def model_file(path):
     return path if path.suffix == ".safetensors" else path / MODEL_FILE
 
 
-def describe(estimator, model_settings, training_settings):
-    """Returns the metadata of the file of a model that fit() trained."""
-    values = estimator.values_
-    data = {
-        "source": "an array in Python",
-        "training_examples": estimator.n_samples_,
-        "validation_examples": 0,
-        "fingerprint": estimator.fingerprint_,
-        "dtype": "u8" if values.kind == "bytes" else "f32",
-        "labelled": False,
-        "height": 1,
-        "width": estimator.n_features_in_,
-        "values": values.kind,
-        "value_low": values.low,
-        "value_high": values.high,
-        "values_scaled": values.scaled,
-        "column_names": [str(name) for name in getattr(estimator, "feature_names_in_", ())],
-        "label_column": "",
-        "class_names": [],
-        "mean": list(values.mean),
-        "stddev": list(values.stddev),
-    }
-    epochs = len(estimator._history)
+def describe(data, settings, history):
+    """Returns the metadata of the file of a model that fit() trained.
+
+    ``data`` is the description of its training data, and ``settings`` those of the model and of its training.
+    """
     return {
         "format": "gpuvae",
-        "format_version": str(FORMAT_VERSION),
+        "format_version": str(_core.MODEL_FORMAT),
         "program": "vae",
         "program_version": _core.__version__,
         "preset": "default",
-        "epochs": str(epochs),
-        "settings": json.dumps(to_file(model_settings, training_settings, epochs, bool(values.mean))),
-        "data": json.dumps(data),
-        "history": json.dumps(estimator._history),
+        "epochs": str(len(history)),
+        "settings": json.dumps(to_file(settings, len(history), bool(json.loads(data)["mean"]))),
+        "data": data,
+        "history": json.dumps(history),
     }
 
 
 def read(path):
-    """Returns the metadata, the settings and the description of the data of a model file."""
+    """Returns the metadata of a model file, its settings, and a dictionary of what it says about the training data."""
     if not path.exists():
         raise FileNotFoundError(f"[load] {path}: no such file")
-    metadata = _core.read_metadata(path)
-    version = metadata.get("format_version", "1")
-    if not version.isdigit() or int(version) > FORMAT_VERSION:
-        raise ValueError(
-            f"[load] {path}: expected format version 1 to {FORMAT_VERSION}, got {version}: a newer version of gpuvae "
-            "wrote this file"
-        )
-    if "settings" not in metadata or "data" not in metadata:
-        raise ValueError(f"[load] {path}: expected the description of the model in the metadata, got none")
+    metadata, data = _core.read_description(path)
     try:
-        return metadata, json.loads(metadata["settings"]), json.loads(metadata["data"])
-    except json.JSONDecodeError as error:
-        raise ValueError(f"[load] {path}: expected the description of the model as JSON: {error}") from error
-
-
-def values_of(data):
-    """Returns what the description of the data says about their values."""
-    return Values(
-        data["values"],
-        data["value_low"],
-        data["value_high"],
-        data["values_scaled"],
-        tuple(data["mean"]),
-        tuple(data["stddev"]),
-    )
+        settings = json.loads(metadata["settings"])
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise OSError(f"[load] {path}: expected the settings of the model as JSON: {error}") from error
+    if not isinstance(settings, dict):
+        raise OSError(f"[load] {path}: expected the settings of the model as a JSON object, got {settings!r}")
+    return metadata, settings, data
 
 
 def history_of(path, metadata):

@@ -80,10 +80,10 @@ def _plain(value):
     return value.item() if hasattr(value, "item") and not hasattr(value, "__len__") else value
 
 
-def to_file(model, training, epochs, standardize):
-    """Returns the settings as the programs write them into a model file."""
+def to_file(settings, epochs, standardize):
+    """Returns the settings of the model and of its training as the programs write them into a model file."""
     return {"preset": "default", "epochs": epochs, "standardize": standardize} | {
-        name.replace("_", "-"): value for name, value in {**model, **training}.items()
+        name.replace("_", "-"): value for name, value in settings.items()
     }
 
 
@@ -92,7 +92,7 @@ def from_file(settings, where):
     values = {name.replace("-", "_"): value for name, value in settings.items()}
     missing = [name for name in REQUIRED if name not in values]
     if missing:
-        raise ValueError(f"[load] {where}: expected the settings {', '.join(missing)}, which the file lacks")
+        raise OSError(f"[load] {where}: expected the settings {', '.join(missing)}, which the file lacks")
     params = {name: values[name] for name in (*MODEL_PARAMS, *TRAINING_PARAMS, "epochs") if name in values}
     params["standardize"] = bool(values.get("standardize", False))
     params["hidden"] = tuple(values["hidden"])

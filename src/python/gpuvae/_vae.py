@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+import dataclasses
 import operator
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpuvae import _core, _files, _settings
-from gpuvae._estimator import BaseEstimator, NotFittedError, TransformerMixin, check_numbers, check_rows, host_array
+from gpuvae._core import DeviceArray
+from gpuvae._device import SupportsDLPack, imported, on_host, placed_like
+from gpuvae._estimator import (
+    BaseEstimator,
+    NotFittedError,
+    TransformerMixin,
+    check_features,
+    check_numbers,
+    check_rows,
+)
+from gpuvae._plots import Plots
 from gpuvae._progress import progress, wanted
-from gpuvae._values import Values
+from gpuvae._values import FINITE, Values
 
 # Likelihoods of values in [0, 1].
 UNIT_LIKELIHOODS = ("bernoulli", "continuous-bernoulli")
 
 
-class VAE(TransformerMixin, BaseEstimator):
+class VAE(Plots, TransformerMixin, BaseEstimator):
     """A variational autoencoder: an encoder q(z | x), a decoder p(x | z) and a prior p(z), all learned by fit.
 
-    Rows X are arrays [rows, features] of any numeric type: of NumPy, pandas, or any library with DLPack whose array is
-    in host memory. Rows of uint8 above 1 are bytes, which are divided by 255 like the pixels of images. fit scales each
-    feature of other rows to mean 0 and standard deviation 1, unless ``standardize`` is False or the likelihood needs
-    values in [0, 1]. The model computes in float32. It keeps what the training data were, and refuses rows that do not
-    match: a model of bytes refuses floats outside [0, 1].
+    Rows X are arrays [rows, features] of any numeric type: of NumPy, pandas, or any library with DLPack. Rows of uint8
+    above 1 are bytes, which are divided by 255 like the pixels of images. fit scales each feature of other rows to mean
+    0 and standard deviation 1, unless ``standardize`` is False or the likelihood needs values in [0, 1]. The model
+    computes in float32. It keeps what the training data were, and refuses rows that do not match: a model of bytes
+    refuses floats outside [0, 1].
+
+    A model on a CUDA device also takes contiguous rows of float32, float64, uint8 or int32 on that device. Results are
+    then there, too, as a DeviceArray, which other libraries take by DLPack. Rows of uint8 and float32 that need no
+    scaling are used without a copy: fit only inspects a copy on the host. Other rows are converted on the host. A call
+    returns when the GPU has finished.
 
     Results depend only on the parameters, the seed and the data, and not on the number of threads. The result of a row
     does not depend on the other rows of the call.
@@ -48,7 +64,7 @@ class VAE(TransformerMixin, BaseEstimator):
     optimizer : "adam", "adamw", "sgd", "rmsprop", "rmsprop_tf1" or "adagrad".
     learning_rate : float; None is the usual one of the optimiser.
     seed : int, of the initial parameters, the order of the rows and the noise.
-    device : "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:1".
+    device : "auto" (the GPU that holds X, or else a GPU if there is one), "cpu", "cuda" or "cuda:1".
     standardize : bool, whether fit scales the features of data that are not bytes, as above.
     verbose : bool, whether to show a progress bar; None shows it in terminals and notebooks.
     settings : dict of further settings by the names of the programs' flags with underscores, such as
@@ -105,10 +121,10 @@ class VAE(TransformerMixin, BaseEstimator):
 
     def fit(
         self,
-        X: ArrayLike,
+        X: ArrayLike | SupportsDLPack,
         y: Any = None,
         *,
-        validation: ArrayLike | None = None,
+        validation: ArrayLike | SupportsDLPack | None = None,
         callback: Callable[[dict[str, float]], Any] | None = None,
     ) -> VAE:
         """Trains a new model on rows X [rows, features], and returns self. ``y`` is ignored.
@@ -123,11 +139,16 @@ class VAE(TransformerMixin, BaseEstimator):
         model_settings, training = _settings.resolve(self.get_params(deep=False), self.settings)
         before = {name: vars(self)[name] for name in ("n_features_in_", "feature_names_in_") if name in vars(self)}
         try:
-            X = check_rows(self, X, reset=True)
-            values = Values.of(X, self.likelihood in UNIT_LIKELIHOODS, self.standardize)
-            held_out = None if validation is None else values.rows(check_rows(self, validation, reset=False))
-            model = _core.Model(X.shape[1], model_settings, self.device)
-            history = _train(model, values.rows(X), held_out, epochs, training, wanted(self.verbose), callback)
+            X, validation = imported(X), imported(validation)
+            host = check_rows(self, on_host(X), reset=True)
+            values = Values.of(host, self.likelihood in UNIT_LIKELIHOODS, self.standardize)
+            rows = _rows_for_training(values, X, host)
+            held_out = None
+            if validation is not None:
+                held_out = _rows_for_training(values, validation, check_rows(self, on_host(validation), reset=False))
+            device = X.device if self.device == "auto" and isinstance(X, DeviceArray) else self.device
+            model = _core.Model(host.shape[1], model_settings, device)
+            history = _train(model, rows, held_out, epochs, training, wanted(self.verbose), callback)
         except BaseException:
             # A model that fit() has not replaced keeps the features that belong to it.
             if "_model" in vars(self):
@@ -135,29 +156,45 @@ class VAE(TransformerMixin, BaseEstimator):
                 vars(self).update(before)
             raise
         self._keep(model, model_settings, values, history if held_out is not None else _without_validation(history))
-        self._metadata = None
-        self._training_settings = training
-        self.n_samples_ = X.shape[0]
-        self.fingerprint_ = model.fingerprint
+        self._image_shape = None
+        names = [str(name) for name in getattr(self, "feature_names_in_", ())]
+        self._metadata = _files.describe(
+            _core.describe_rows(rows, dataclasses.asdict(values), names), {**model_settings, **training}, self._history
+        )
         return self
 
-    def transform(self, X: ArrayLike) -> NDArray[np.float32]:
+    # An array on a GPU gives a DeviceArray.
+    @overload
+    def transform(self, X: ArrayLike) -> NDArray[np.float32]: ...
+    @overload
+    def transform(self, X: SupportsDLPack) -> Any: ...
+    def transform(self, X):
         """Returns the codes of rows X [rows, features]: the means of q(z | x), float32 [rows, latent]."""
-        return self._fitted().encode(self._rows(X))
+        return self._codes(X)
 
-    def inverse_transform(self, Z: ArrayLike) -> NDArray:
+    @overload
+    def inverse_transform(self, Z: ArrayLike) -> NDArray: ...
+    @overload
+    def inverse_transform(self, Z: SupportsDLPack) -> Any: ...
+    def inverse_transform(self, Z):
         """Returns the means of p(x | z) for codes Z [rows, latent]: [rows, features], in the units of the data.
 
         They are float64 for standardised or scaled data, else float32. Bytes stay in [0, 1].
         """
-        model = self._fitted()
-        Z = np.asarray(host_array(Z))
-        check_numbers(Z)
-        return self.values_.restored(model.decode(np.ascontiguousarray(Z, np.float32)))
+        model, Z = self._fitted(), imported(Z)
+        if not (isinstance(Z, DeviceArray) and Z.dtype == "float32" and Z.within(*FINITE)):
+            host = np.asarray(on_host(Z))
+            check_numbers(host)
+            Z = placed_like(Z, np.ascontiguousarray(host, np.float32))
+        return self._restored(model.decode(Z))
 
-    def reconstruct(self, X: ArrayLike) -> NDArray:
+    @overload
+    def reconstruct(self, X: ArrayLike) -> NDArray: ...
+    @overload
+    def reconstruct(self, X: SupportsDLPack) -> Any: ...
+    def reconstruct(self, X):
         """Returns inverse_transform(transform(X)) for rows X [rows, features]."""
-        return self.values_.restored(self._fitted().reconstruct(self._rows(X)))
+        return self._restored(self._fitted().reconstruct(self._rows(X)))
 
     def sample(self, n: int = 1, *, mean: bool = False, seed: int | None = None) -> NDArray:
         """Draws z from the prior and returns n draws from p(x | z), or its means: [n, features], as inverse_transform.
@@ -167,7 +204,11 @@ class VAE(TransformerMixin, BaseEstimator):
         _, means, draws = self._fitted().sample(operator.index(n), self._seed(seed))
         return self.values_.restored(means if mean else draws)
 
-    def score_samples(self, X: ArrayLike, *, samples: int = 1, seed: int | None = None) -> NDArray[np.float64]:
+    @overload
+    def score_samples(self, X: ArrayLike, *, samples: int = 1, seed: int | None = None) -> NDArray[np.float64]: ...
+    @overload
+    def score_samples(self, X: SupportsDLPack, *, samples: int = 1, seed: int | None = None) -> Any: ...
+    def score_samples(self, X, *, samples=1, seed=None):
         """Returns an estimate of log p(x) in nats per row of X: float64 [rows].
 
         With one sample it is the ELBO, with more the importance-weighted bound (Burda et al., 2016), which approaches
@@ -176,9 +217,11 @@ class VAE(TransformerMixin, BaseEstimator):
         """
         return self._fitted().score(self._rows(X), operator.index(samples), self._seed(seed))
 
-    def score(self, X: ArrayLike, y: Any = None, *, samples: int = 1, seed: int | None = None) -> float:
+    def score(
+        self, X: ArrayLike | SupportsDLPack, y: Any = None, *, samples: int = 1, seed: int | None = None
+    ) -> float:
         """Returns the mean of score_samples(X), in nats. ``y`` is ignored. Higher is better."""
-        return float(self.score_samples(X, samples=samples, seed=seed).mean())
+        return float(np.mean(on_host(self.score_samples(X, samples=samples, seed=seed))))
 
     @property
     def history_(self) -> Any:
@@ -201,8 +244,7 @@ class VAE(TransformerMixin, BaseEstimator):
         if file.exists() and not overwrite:
             raise FileExistsError(f"[save] {file} exists: choose another path, or pass overwrite=True")
         file.parent.mkdir(parents=True, exist_ok=True)
-        metadata = self._metadata or _files.describe(self, self._model_settings, self._training_settings)
-        model.save(file, {key: text for key, text in metadata.items() if key != "checksum"})
+        model.save(file, {key: text for key, text in self._metadata.items() if key != "checksum"})
         return file
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray:
@@ -222,9 +264,23 @@ class VAE(TransformerMixin, BaseEstimator):
             raise NotFittedError(f"This {type(self).__name__} instance is not fitted yet: call fit, or gpuvae.load")
         return self._model
 
+    # transform() is wrapped by scikit-learn, which may make its result a data frame.
+    def _codes(self, X):
+        return self._fitted().encode(self._rows(X))
+
     def _rows(self, X):
         self._fitted()
-        return self.values_.rows(check_rows(self, X, reset=False))
+        X = imported(X)
+        if isinstance(X, DeviceArray) and len(X.shape) == 2 and 0 not in X.shape:
+            check_features(self, X)
+            if self.values_.accepts_unchanged(X):
+                return X
+        return placed_like(X, self.values_.rows(check_rows(self, on_host(X), reset=False)))
+
+    def _restored(self, rows):
+        if isinstance(rows, DeviceArray) and not self.values_.restores():
+            return rows
+        return placed_like(rows, self.values_.restored(on_host(rows)))
 
     def _seed(self, seed):
         return operator.index(self.seed if seed is None else seed)
@@ -255,6 +311,14 @@ class VAE(TransformerMixin, BaseEstimator):
                 self._model.set_parameter(name, array)
 
 
+def _rows_for_training(values, X, host):
+    # Computes the values also if they are not used, because that checks them.
+    rows = values.rows(host)
+    if isinstance(X, DeviceArray) and values.accepts_unchanged(X):
+        return X
+    return placed_like(X, rows)
+
+
 def _train(model, rows, held_out, epochs, settings, show, callback):
     if not show:
         return model.train(rows, held_out, epochs, settings, None, callback)
@@ -280,8 +344,8 @@ def load(path: str | os.PathLike, *, device: str = "auto") -> VAE:
     The methods take and return numbers in the units of the training data: standardised columns are restored. fit on the
     result trains a new model with the same settings.
 
-    Throws FileNotFoundError, OSError for a damaged file, and ValueError for a file that does not describe its model or
-    that a newer version wrote.
+    Throws FileNotFoundError, and OSError for a file that is damaged, does not describe its model, or was written by a
+    newer version.
     """
     file = _files.model_file(Path(path))
     metadata, settings, data = _files.read(file)
@@ -292,8 +356,10 @@ def load(path: str | os.PathLike, *, device: str = "auto") -> VAE:
     )
     model = _core.Model(features, model_settings, device)
     model.load(file)
-    vae._keep(model, model_settings, _files.values_of(data), _files.history_of(file, metadata))
+    values = Values(**{field.name: data[field.name] for field in dataclasses.fields(Values)})
+    vae._keep(model, model_settings, values, _files.history_of(file, metadata))
     vae._metadata = metadata
+    vae._image_shape = (data["height"], data["width"])
     vae.n_features_in_ = features
     if data["column_names"]:
         vae.feature_names_in_ = np.array(data["column_names"], dtype=object)

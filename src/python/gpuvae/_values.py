@@ -6,6 +6,8 @@ import numpy as np
 
 # The limits of the kinds of values that the programs distinguish (ValueKind in gpuvae/data.h).
 LIMITS = {"unit": (0, 1), "signed-unit": (-1, 1), "counts": (0, np.inf)}
+# Finite numbers of float32.
+FINITE = (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))
 
 # Rows that are scaled at a time, which limits the memory for their copies in float64.
 BLOCK = 4096
@@ -62,11 +64,26 @@ class Values:
             raise ValueError(f"[VAE] expected numbers within the range of float32, got up to {np.abs(X).max():g}")
         return rows
 
+    def accepts_unchanged(self, X):
+        """Whether a float32 or uint8 array [rows, features] on a GPU holds the model's values as they are.
+
+        If not, they must be computed on the host, where rows() also says what is wrong with unsuitable ones.
+        """
+        if self.scaled or self.mean or self.kind == "counts":
+            return False
+        if X.dtype != "float32":
+            return X.dtype == "uint8" and self.kind == "bytes"
+        return X.within(*((0, 1) if self.kind == "bytes" else LIMITS.get(self.kind, FINITE)))
+
     def _scaled(self, X):
         if self.scaled:
             return (X - self.low) / (self.high - self.low)
         stddev = np.asarray(self.stddev)
         return np.where(stddev > 0, (X - self.mean) / np.where(stddev > 0, stddev, 1), 0)
+
+    def restores(self):
+        """Whether restored() changes rows."""
+        return bool(self.scaled or self.mean)
 
     def restored(self, rows):
         """Reverses rows(): returns float64 in the units of the data, or else float32. Bytes stay in [0, 1]."""
