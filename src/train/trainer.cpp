@@ -5,6 +5,7 @@
 #include "gpuvae/train.h"
 #include "kernels/backend.h"
 #include "kernels/check.h"
+#include "kernels/enumerators.h"
 #include "src/train/autograd_step.h"
 #include "src/train/executor.h"
 #include "src/train/fused_step.h"
@@ -31,6 +32,8 @@ class Training {
 };
 
 void check_belongs(const Vae& model, const Optimizer& optimizer) {
+  check(optimizer.variable_count() > 0, "train",
+        "expected an optimiser with parameters, got one that was moved from");
   std::size_t updated = 0;
   for (const Parameter& p : model.parameters()) updated += optimizer.updates(p.variable);
   check(updated == optimizer.variable_count(), "train",
@@ -55,6 +58,8 @@ Trainer::Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset 
       validation_(std::move(validation)),
       options_(options) {
   check(options.batch_size > 0, "train", "expected a batch size of 1 or more, got {}", options.batch_size);
+  check_enumerator("train", "executor", options.executor);
+  check_enumerator("train", "on_nan", options.on_nan);
   check(options.warmup_epochs >= 0 && options.free_bits >= 0, "train",
         "expected warm-up epochs and free bits of 0 or more, got {} and {}", options.warmup_epochs,
         options.free_bits);
