@@ -3,6 +3,7 @@
 #pragma once
 
 #include "gpuvae/enums.h"
+#include "gpuvae/log.h"
 #include "kernels/check.h"
 
 namespace gpuvae {
@@ -31,6 +32,8 @@ template <>
 inline constexpr unsigned kEnumerators<OnNan> = 3;
 template <>
 inline constexpr unsigned kEnumerators<ErrorKind> = 6;
+template <>
+inline constexpr unsigned kEnumerators<LogLevel> = 3;
 
 // Throws Error if `value` is not an enumerator. `what` names the setting in the message, such as "dtype".
 template <class E>

@@ -10,11 +10,11 @@ ROOT = Path(__file__).resolve().parent.parent
 # The layers from the bottom to the top. Folders on the same line must not use each other. A public header
 # "gpuvae/NAME.h" is listed after the folder that implements it.
 LAYERS = [
-    ["gpuvae: enums types error version shape"],
+    ["gpuvae: enums types error log version shape"],
     ["kernels/math"],
     ["kernels"],
     ["kernels/cpu", "kernels/cuda"],
-    ["src/core: device memory tensor random graph cuda threads"],
+    ["src/core: device memory memory_resource tensor random graph cuda threads"],
     ["src/autograd: autograd custom"],
     ["src/ops: ops"],
     ["src/io", "src/nn: nn"],

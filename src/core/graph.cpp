@@ -2,6 +2,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/check.h"
+#include "kernels/ranges.h"
 #include "src/core/memory.h"
 
 namespace gpuvae {
@@ -54,6 +55,7 @@ CudaGraph CudaGraph::capture(const Stream& stream, const std::function<void()>& 
   check(!stream.device().is_cpu(), unsupported("graph"), "expected a CUDA device, got cpu");
   check(!sharing || sharing->stream() == stream, "graph",
         "expected sharing to be a graph of the same stream, got a graph of another stream");
+  const kernels::Range range("capture");
   auto recorded = std::make_unique<Recorded>(stream);
   if (sharing) recorded->memory = sharing->recorded_->memory;
   const StreamGuard on(stream);
@@ -78,6 +80,7 @@ void CudaGraph::launch() const {
   const Stream& stream = recorded().stream;
   check(Stream::current(stream.device()) == stream, "graph",
         "expected the captured stream to be current at a launch, got another stream");
+  const kernels::Range range("graph");
   stream.device().backend().launch_graph(recorded_->handle, stream.handle());
 }
 

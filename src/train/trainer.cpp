@@ -6,6 +6,8 @@
 #include "kernels/backend.h"
 #include "kernels/check.h"
 #include "kernels/enumerators.h"
+#include "kernels/log.h"
+#include "kernels/ranges.h"
 #include "src/train/autograd_step.h"
 #include "src/train/executor.h"
 #include "src/train/fused_step.h"
@@ -99,6 +101,8 @@ Trainer::Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset 
                         : static_cast<std::uint64_t>(std::min(full, options.report_steps)));
   executor_ = std::make_unique<StepExecutor>(
       choose_step(), options.communicator ? Executor::eager : options.executor, between);
+  log_message(LogLevel::info, "train", "{} steps per epoch on {}, executor {}", steps_per_epoch_,
+              model.device(), executor());
 }
 
 ChosenStep Trainer::choose_step() {
@@ -211,6 +215,7 @@ bool Trainer::any_rank(bool condition) const {
 // Runs steps of one epoch, up to step number `end` of the run. Waits for the device only for reports and at
 // the end. Returns whether a callback stopped the run.
 bool Trainer::train_to(std::uint64_t end, const ProgressCallback& progress) {
+  const kernels::Range range("train");
   const auto start = std::chrono::steady_clock::now();
   if (step_in_epoch() == 0) begin_epoch();
   StepContext step = first_step();
