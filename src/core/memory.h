@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "gpuvae/memory.h"
@@ -16,7 +17,8 @@ struct Storage {
   void* pointer = nullptr;
   std::size_t bytes = 0;
   Stream stream;
-  std::shared_ptr<Allocator> allocator;    // null for wrapped memory
+  Allocator* allocator = nullptr;          // null for wrapped memory
+  std::shared_ptr<Allocator> custom;       // keeps `allocator` alive, unless it is the pool
   std::shared_ptr<void> owner;             // owner of wrapped memory, or null
   int pool = -1;                           // slot of the device, for the counters; -1 for wrapped memory
   std::atomic<std::uint64_t> version = 0;  // counts changes of the elements in place
@@ -37,6 +39,9 @@ void release_stream(Device device, void* stream) noexcept;
 // Blocks that are allocated during the capture are therefore reused only within it, and return to the
 // device's allocator when this object is destroyed. Blocks of other allocators that tensors release during
 // the capture are kept until then, too. Thread-safe.
+//
+// A custom allocator may queue its work on the stream that it receives, as cudaMallocAsync does. During a
+// capture, that work would become a part of the graph, so a custom allocator receives another stream.
 class GraphMemory final : public Allocator {
  public:
   explicit GraphMemory(Device device);
@@ -54,7 +59,13 @@ class GraphMemory final : public Allocator {
     std::size_t bytes;
     Stream stream;
   };
+  void* fresh(std::size_t size, const Stream& stream);
+  void wait_aside(const Stream& stream) noexcept;
+
   std::shared_ptr<Allocator> upstream_;
+  bool is_custom_;
+  std::optional<Stream> aside_;  // the stream on which a custom allocator works
+  void* last_waited_ = nullptr;  // the last stream for which aside_ waited
   std::mutex mutex_;
   std::vector<Block> free_, kept_;
   std::vector<std::shared_ptr<void>> owners_;
