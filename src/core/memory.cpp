@@ -5,10 +5,13 @@
 #include <atomic>
 #include <bit>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "kernels/backend.h"
+#include "kernels/callers_capture.h"
 #include "kernels/check.h"
 #include "kernels/log.h"
 
@@ -162,6 +165,76 @@ const CaptureScope* capture_of(Device device) {
   return capturing && capturing->device == device ? capturing : nullptr;
 }
 
+// The memory of graphs that the caller of the library captures. The graph owns it. It is released when the
+// graph is destroyed, but no CUDA call is allowed then, so that the library destroys it at a later call.
+struct CallersCaptures {
+  std::mutex mutex;                                                            // guards `memory`
+  std::map<std::pair<int, std::uint64_t>, std::weak_ptr<GraphMemory>> memory;  // by device and capture
+  std::mutex released_mutex;  // guards `released`; never held during a CUDA call
+  std::vector<std::shared_ptr<GraphMemory>> released;
+  std::atomic<bool> has_released = false;
+};
+CallersCaptures& callers_captures() {
+  static auto* all = new CallersCaptures;  // never destroyed, like memory_of()
+  return *all;
+}
+
+// Called when the last graph of a capture is destroyed. `owned` is a std::shared_ptr<GraphMemory>.
+void release_graph_memory(void* owned) {
+  const std::unique_ptr<std::shared_ptr<GraphMemory>> memory(static_cast<std::shared_ptr<GraphMemory>*>(owned));
+  CallersCaptures& captures = callers_captures();
+  const std::scoped_lock lock(captures.released_mutex);
+  captures.released.push_back(std::move(*memory));
+  captures.has_released.store(true, std::memory_order_release);
+}
+
+void destroy_released_memory() {
+  CallersCaptures& captures = callers_captures();
+  if (!captures.has_released.load(std::memory_order_acquire)) return;
+  std::vector<std::shared_ptr<GraphMemory>> released;
+  {
+    const std::scoped_lock lock(captures.released_mutex);
+    released.swap(captures.released);
+    captures.has_released.store(false, std::memory_order_relaxed);
+  }
+  // Without a lock, because an owner of wrapped memory may use the library when it is released.
+  released.clear();
+  const std::scoped_lock lock(captures.mutex);
+  std::erase_if(captures.memory, [](const auto& entry) { return entry.second.expired(); });
+}
+
+// Returns the memory of the graph into which the caller of the library captures the stream, or null.
+std::shared_ptr<GraphMemory> callers_memory(const Stream& stream) {
+  const int device = stream.device().index();
+  if (stream.device().is_cpu() || !stream.handle()) return nullptr;  // the default stream cannot be captured
+  const std::uint64_t number = kernels::capture_number(device, stream.handle());
+  if (number == 0) return nullptr;
+  CallersCaptures& captures = callers_captures();
+  const std::scoped_lock lock(captures.mutex);
+  std::weak_ptr<GraphMemory>& known = captures.memory[{device, number}];
+  if (std::shared_ptr<GraphMemory> memory = known.lock()) return memory;
+  const auto memory = std::make_shared<GraphMemory>(stream.device());
+  auto owned = std::make_unique<std::shared_ptr<GraphMemory>>(memory);
+  kernels::attach_to_capture(device, stream.handle(), owned.get(), release_graph_memory);
+  owned.release();
+  known = memory;
+  return memory;
+}
+
+// Returns the memory of the graph into which work on the stream is captured, by the library or by its caller;
+// null if it is not captured.
+std::shared_ptr<GraphMemory> graph_memory(const Stream& stream) {
+  if (const CaptureScope* capture = capture_of(stream.device())) return capture->memory;
+  return callers_memory(stream);
+}
+std::shared_ptr<GraphMemory> graph_memory_or_null(const Stream& stream) noexcept {
+  try {
+    return graph_memory(stream);
+  } catch (...) {
+    return nullptr;
+  }
+}
+
 }  // namespace
 
 GraphMemory::GraphMemory(Device device)
@@ -227,7 +300,11 @@ CaptureScope::CaptureScope(Device d, std::shared_ptr<GraphMemory> m) : device(d)
 }
 CaptureScope::~CaptureScope() { capturing = nullptr; }
 
-bool is_capturing(Device device) { return capture_of(device) != nullptr; }
+bool is_capturing(Device device) {
+  if (capture_of(device)) return true;
+  const Stream stream = Stream::current(device);
+  return !device.is_cpu() && stream.handle() && kernels::capture_number(device.index(), stream.handle()) != 0;
+}
 
 void refuse_in_capture(const char* call, Device device) {
   check(
@@ -241,8 +318,11 @@ std::shared_ptr<Storage> allocate_storage(std::size_t bytes, Device device) {
   auto storage = std::make_shared<Storage>(nullptr, bytes, Stream::current(device));
   const int slot = slot_of(device);
   DeviceMemory& memory = memory_of(slot);
-  const CaptureScope* capture = capture_of(device);
-  storage->custom = capture ? capture->memory : custom_allocator(memory);
+  if (!device.is_cpu()) {
+    destroy_released_memory();
+    storage->custom = graph_memory(storage->stream);
+  }
+  if (!storage->custom) storage->custom = custom_allocator(memory);
   Allocator* allocator = storage->custom ? storage->custom.get() : &pool_of(memory, device);
   storage->pointer = allocator->allocate(bytes, storage->stream);
   check(storage->pointer != nullptr, Origin("allocate", ErrorKind::out_of_memory),
@@ -254,11 +334,12 @@ std::shared_ptr<Storage> allocate_storage(std::size_t bytes, Device device) {
 }
 
 Storage::~Storage() {
-  const CaptureScope* capture = capture_of(stream.device());
-  if (owner && capture) capture->memory->keep(std::move(owner));
+  const std::shared_ptr<GraphMemory> graph =
+      stream.device().is_cpu() ? nullptr : graph_memory_or_null(stream);
+  if (owner && graph) graph->keep(std::move(owner));
   if (!allocator) return;
-  if (capture && allocator != capture->memory.get())  // captured work may use the block
-    capture->memory->keep(custom ? custom : borrowed(*allocator), pointer, bytes, stream);
+  if (graph && allocator != graph.get())  // captured work may use the block
+    graph->keep(custom ? custom : borrowed(*allocator), pointer, bytes, stream);
   else
     allocator->free(pointer, bytes, stream);
   memory_of(pool).live_bytes.fetch_sub(bytes, std::memory_order_relaxed);
@@ -294,6 +375,7 @@ void release_stream(Device device, void* stream) noexcept {
 }
 
 void release_unused_memory(Device device) {
+  destroy_released_memory();
   if (Pool* pool = memory_of(slot_of(device)).pool.load(std::memory_order_acquire)) pool->trim();
 }
 

@@ -83,7 +83,8 @@ class CaptureScope {
   const Device device;
   const std::shared_ptr<GraphMemory> memory;
 };
-// Returns whether this thread captures work for the device.
+// Returns whether this thread captures work for the device, or the caller of the library captures the
+// thread's current stream.
 bool is_capturing(Device device);
 // Throws Error during a capture, for example "[item] ...". Calls that wait for the device or copy from the
 // host use this check.

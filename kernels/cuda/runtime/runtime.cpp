@@ -60,6 +60,7 @@ void* CudaBackend::allocate(std::size_t bytes) {
   const DeviceGuard on(device_);
   if (bytes == 0) return nullptr;
   void* pointer = nullptr;
+  const RelaxedCapture relaxed;
   const cudaError_t error = cudaMalloc(&pointer, bytes);
   if (error == cudaErrorMemoryAllocation) {
     cudaGetLastError();
