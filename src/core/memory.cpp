@@ -55,7 +55,7 @@ class Pool final : public Allocator {
       reserved = reserved_ += size;
     }
     log_message(LogLevel::debug, "allocate", "{} bytes of {} from the system, which holds {} for tensors", size,
-                device_.text(), reserved);
+                device_, reserved);
     return block;
   }
   void free(void* pointer, std::size_t bytes, const Stream& stream) noexcept override {

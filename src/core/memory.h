@@ -23,7 +23,7 @@ struct Storage {
   int pool = -1;                           // slot of the device, for the counters; -1 for wrapped memory
   std::atomic<std::uint64_t> version = 0;  // counts changes of the elements in place
 
-  Storage(void* p, std::size_t n, Stream s) : pointer(p), bytes(n), stream(std::move(s)) {}
+  Storage(void* p, std::size_t n, const Stream& s) : pointer(p), bytes(n), stream(s) {}
   ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
