@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "kernels/backend.h"
-#include "kernels/callers_capture.h"
 #include "kernels/check.h"
 #include "kernels/log.h"
 
@@ -20,15 +19,6 @@ namespace {
 
 constexpr std::size_t kSmallest = 256;
 
-// Rounds a size up, so that blocks can be reused. The granularity is an eighth of the largest power of two
-// below the size, and at least 256 bytes.
-std::size_t rounded(std::size_t bytes) {
-  if (bytes <= kSmallest) return kSmallest;
-  const std::size_t step = std::max(kSmallest, std::bit_floor(bytes - 1) / 8);
-  check(bytes <= SIZE_MAX - step, "allocate", "expected a size below 2^64, got {} bytes", bytes);
-  return (bytes + step - 1) / step * step;
-}
-
 // Keeps lists of free blocks per stream and size. A block is reused on the stream that freed it, so no
 // synchronisation is needed. Blocks of destroyed streams may be reused on any stream.
 class Pool final : public Allocator {
@@ -36,7 +26,7 @@ class Pool final : public Allocator {
   explicit Pool(Device device) : device_(device) {}
 
   void* allocate(std::size_t bytes, const Stream& stream) override {
-    const std::size_t size = rounded(bytes);
+    const std::size_t size = rounded_size(bytes);
     {
       const std::scoped_lock lock(mutex_);
       for (void* owner : {stream.handle(), ended()}) {
@@ -60,7 +50,7 @@ class Pool final : public Allocator {
   }
   void free(void* pointer, std::size_t bytes, const Stream& stream) noexcept override {
     const std::scoped_lock lock(mutex_);
-    blocks_of(stream.handle(), rounded(bytes)).push_back(pointer);
+    blocks_of(stream.handle(), rounded_size(bytes)).push_back(pointer);
   }
   void release_stream(void* stream) {
     const std::scoped_lock lock(mutex_);
@@ -152,166 +142,21 @@ std::shared_ptr<Allocator> custom_allocator(DeviceMemory& memory) {
   return memory.custom;
 }
 
-// Returns a pointer that does not own the pool, which lives as long as the process.
-std::shared_ptr<Allocator> borrowed(Allocator& allocator) {
-  return {std::shared_ptr<void>(), &allocator};
-}
-
-// The capture that this thread is recording, or null. It is a plain pointer, because tensors may be destroyed
-// after the thread's thread_local objects.
-thread_local const CaptureScope* capturing = nullptr;
-
-const CaptureScope* capture_of(Device device) {
-  return capturing && capturing->device == device ? capturing : nullptr;
-}
-
-// The memory of graphs that the caller of the library captures. The graph owns it. It is released when the
-// graph is destroyed, but no CUDA call is allowed then, so that the library destroys it at a later call.
-struct CallersCaptures {
-  std::mutex mutex;                                                            // guards `memory`
-  std::map<std::pair<int, std::uint64_t>, std::weak_ptr<GraphMemory>> memory;  // by device and capture
-  std::mutex released_mutex;  // guards `released`; never held during a CUDA call
-  std::vector<std::shared_ptr<GraphMemory>> released;
-  std::atomic<bool> has_released = false;
-};
-CallersCaptures& callers_captures() {
-  static auto* all = new CallersCaptures;  // never destroyed, like memory_of()
-  return *all;
-}
-
-// Called when the last graph of a capture is destroyed. `owned` is a std::shared_ptr<GraphMemory>.
-void release_graph_memory(void* owned) {
-  const std::unique_ptr<std::shared_ptr<GraphMemory>> memory(static_cast<std::shared_ptr<GraphMemory>*>(owned));
-  CallersCaptures& captures = callers_captures();
-  const std::scoped_lock lock(captures.released_mutex);
-  captures.released.push_back(std::move(*memory));
-  captures.has_released.store(true, std::memory_order_release);
-}
-
-void destroy_released_memory() {
-  CallersCaptures& captures = callers_captures();
-  if (!captures.has_released.load(std::memory_order_acquire)) return;
-  std::vector<std::shared_ptr<GraphMemory>> released;
-  {
-    const std::scoped_lock lock(captures.released_mutex);
-    released.swap(captures.released);
-    captures.has_released.store(false, std::memory_order_relaxed);
-  }
-  // Without a lock, because an owner of wrapped memory may use the library when it is released.
-  released.clear();
-  const std::scoped_lock lock(captures.mutex);
-  std::erase_if(captures.memory, [](const auto& entry) { return entry.second.expired(); });
-}
-
-// Returns the memory of the graph into which the caller of the library captures the stream, or null.
-std::shared_ptr<GraphMemory> callers_memory(const Stream& stream) {
-  const int device = stream.device().index();
-  if (stream.device().is_cpu() || !stream.handle()) return nullptr;  // the default stream cannot be captured
-  const std::uint64_t number = kernels::capture_number(device, stream.handle());
-  if (number == 0) return nullptr;
-  CallersCaptures& captures = callers_captures();
-  const std::scoped_lock lock(captures.mutex);
-  std::weak_ptr<GraphMemory>& known = captures.memory[{device, number}];
-  if (std::shared_ptr<GraphMemory> memory = known.lock()) return memory;
-  const auto memory = std::make_shared<GraphMemory>(stream.device());
-  auto owned = std::make_unique<std::shared_ptr<GraphMemory>>(memory);
-  kernels::attach_to_capture(device, stream.handle(), owned.get(), release_graph_memory);
-  owned.release();
-  known = memory;
-  return memory;
-}
-
-// Returns the memory of the graph into which work on the stream is captured, by the library or by its caller;
-// null if it is not captured.
-std::shared_ptr<GraphMemory> graph_memory(const Stream& stream) {
-  if (const CaptureScope* capture = capture_of(stream.device())) return capture->memory;
-  return callers_memory(stream);
-}
-std::shared_ptr<GraphMemory> graph_memory_or_null(const Stream& stream) noexcept {
-  try {
-    return graph_memory(stream);
-  } catch (...) {
-    return nullptr;
-  }
-}
-
 }  // namespace
 
-GraphMemory::GraphMemory(Device device)
-    : upstream_(custom_allocator(memory_of(slot_of(device)))), is_custom_(upstream_ != nullptr) {
-  if (!is_custom_) upstream_ = borrowed(pool_of(memory_of(slot_of(device)), device));
+std::size_t rounded_size(std::size_t bytes) {
+  if (bytes <= kSmallest) return kSmallest;
+  const std::size_t step = std::max(kSmallest, std::bit_floor(bytes - 1) / 8);
+  check(bytes <= SIZE_MAX - step, "allocate", "expected a size below 2^64, got {} bytes", bytes);
+  return (bytes + step - 1) / step * step;
 }
 
-GraphMemory::~GraphMemory() {
-  for (const Block& b : free_) {
-    if (aside_) wait_aside(b.stream);
-    b.from->free(b.pointer, b.bytes, aside_ ? *aside_ : b.stream);
-  }
-  for (const Block& b : kept_) b.from->free(b.pointer, b.bytes, b.stream);
-}
+std::shared_ptr<Allocator> borrowed(Allocator& allocator) { return {std::shared_ptr<void>(), &allocator}; }
 
-void* GraphMemory::allocate(std::size_t bytes, const Stream& stream) {
-  const std::size_t size = rounded(bytes);
-  const std::scoped_lock lock(mutex_);
-  const auto fits = [&](const Block& b) { return b.bytes == size && b.stream == stream; };
-  const auto found = std::find_if(free_.begin(), free_.end(), fits);
-  if (found == free_.end()) return fresh(size, stream);
-  void* pointer = found->pointer;
-  free_.erase(found);
-  return pointer;
-}
-
-void* GraphMemory::fresh(std::size_t size, const Stream& stream) {
-  if (!is_custom_) return upstream_->allocate(size, stream);
-  if (!aside_) aside_.emplace(stream.device());
-  void* pointer = upstream_->allocate(size, *aside_);
-  stream.device().backend().synchronize(aside_->handle());
-  return pointer;
-}
-
-// Makes later work on aside_ wait for the launches of the graph.
-void GraphMemory::wait_aside(const Stream& stream) noexcept {
-  try {
-    if (last_waited_ != stream.handle()) aside_->wait(stream.record());
-    last_waited_ = stream.handle();
-  } catch (const Error&) {  // after a device failure, the next call that uses the device throws
-  }
-}
-
-void GraphMemory::free(void* pointer, std::size_t bytes, const Stream& stream) noexcept {
-  std::scoped_lock lock(mutex_);
-  free_.push_back({upstream_, pointer, rounded(bytes), stream});
-}
-
-void GraphMemory::keep(std::shared_ptr<Allocator> allocator, void* pointer, std::size_t bytes,
-                       const Stream& stream) noexcept {
-  std::scoped_lock lock(mutex_);
-  kept_.push_back({std::move(allocator), pointer, bytes, stream});
-}
-
-void GraphMemory::keep(std::shared_ptr<void> owner) noexcept {
-  std::scoped_lock lock(mutex_);
-  owners_.push_back(std::move(owner));
-}
-
-CaptureScope::CaptureScope(Device d, std::shared_ptr<GraphMemory> m) : device(d), memory(std::move(m)) {
-  check(!capturing, "graph", "expected no capture inside another capture of the same thread");
-  capturing = this;
-}
-CaptureScope::~CaptureScope() { capturing = nullptr; }
-
-bool is_capturing(Device device) {
-  if (capture_of(device)) return true;
-  const Stream stream = Stream::current(device);
-  return !device.is_cpu() && stream.handle() && kernels::capture_number(device.index(), stream.handle()) != 0;
-}
-
-void refuse_in_capture(const char* call, Device device) {
-  check(
-      !is_capturing(device), call,
-      "expected only work that can be queued during a graph capture, got a call that waits for {} or copies "
-      "from the host",
-      device);
+CurrentAllocator current_allocator(Device device) {
+  DeviceMemory& memory = memory_of(slot_of(device));
+  if (std::shared_ptr<Allocator> custom = custom_allocator(memory)) return {std::move(custom), true};
+  return {borrowed(pool_of(memory, device)), false};
 }
 
 std::shared_ptr<Storage> allocate_storage(std::size_t bytes, Device device) {
@@ -319,8 +164,8 @@ std::shared_ptr<Storage> allocate_storage(std::size_t bytes, Device device) {
   const int slot = slot_of(device);
   DeviceMemory& memory = memory_of(slot);
   if (!device.is_cpu()) {
-    destroy_released_memory();
     storage->custom = graph_memory(storage->stream);
+    if (!storage->custom) destroy_released_memory();
   }
   if (!storage->custom) storage->custom = custom_allocator(memory);
   Allocator* allocator = storage->custom ? storage->custom.get() : &pool_of(memory, device);

@@ -31,6 +31,19 @@ struct Storage {
 
 std::shared_ptr<Storage> allocate_storage(std::size_t bytes, Device device);
 
+// Rounds a size up, so that blocks can be reused. The granularity is an eighth of the largest power of two
+// below the size, and at least 256 bytes.
+std::size_t rounded_size(std::size_t bytes);
+
+// The allocator of a device's new tensors: the user's, or the pool.
+struct CurrentAllocator {
+  std::shared_ptr<Allocator> allocator;
+  bool is_custom = false;
+};
+CurrentAllocator current_allocator(Device device);
+// Returns a pointer that does not own the allocator, for the pool, which lives as long as the process.
+std::shared_ptr<Allocator> borrowed(Allocator& allocator);
+
 // Makes blocks that were freed on the stream available to all streams. Call this function after the stream
 // was destroyed, when all its work is done.
 void release_stream(Device device, void* stream) noexcept;
@@ -63,13 +76,20 @@ class GraphMemory final : public Allocator {
   void wait_aside(const Stream& stream) noexcept;
 
   std::shared_ptr<Allocator> upstream_;
-  bool is_custom_;
+  bool is_custom_ = false;
   std::optional<Stream> aside_;  // the stream on which a custom allocator works
   void* last_waited_ = nullptr;  // the last stream for which aside_ waited
   std::mutex mutex_;
   std::vector<Block> free_, kept_;
   std::vector<std::shared_ptr<void>> owners_;
 };
+
+// Returns the memory of the graph into which work on the stream is captured, by the library or by its caller;
+// null if it is not captured. The second function also returns null if the first one would throw.
+std::shared_ptr<GraphMemory> graph_memory(const Stream& stream);
+std::shared_ptr<GraphMemory> graph_memory_or_null(const Stream& stream) noexcept;
+// Destroys the memory of graphs that the caller of the library has destroyed.
+void destroy_released_memory();
 
 // While a CaptureScope exists, new tensors of this thread on the device are allocated from the graph's
 // memory.
