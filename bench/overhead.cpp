@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gpuvae/ops.h"
+#include "kernels/ranges.h"
 
 namespace {
 
@@ -60,5 +61,6 @@ int main(int argc, char** argv) {
     for (const Variable* v : {&x, &weight, &bias}) v->zero_grad();
   });
   measure("Tensor::empty", "", [] { static_cast<void>(Tensor::empty({1, 8})); });
+  measure("profiler's range", "", [] { const kernels::Range range("range"); });
   return argc > 1 && !(largest <= std::atof(argv[1])) ? 1 : 0;
 }
