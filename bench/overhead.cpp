@@ -1,6 +1,6 @@
 // Measures the time of single operations on a batch of one row, [1, 8], on the CPU: almost all of it is the
-// library's overhead. Prints nanoseconds per call, the median and the least of 41 rounds. With an argument, the
-// exit status is 1 if the least time of an operation exceeds that many nanoseconds.
+// library's overhead. Prints nanoseconds per call, the median and the least of 41 rounds. With an argument,
+// the exit status is 1 if the least time of an operation exceeds that many nanoseconds.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>

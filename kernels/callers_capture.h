@@ -7,8 +7,8 @@
 
 namespace gpuvae::kernels {
 
-// Returns a number that identifies the capture of a stream of GPU `device` in this process, or 0 if the stream
-// is not captured.
+// Returns a number that identifies the capture of a stream of GPU `device` in this process, or 0 if the
+// stream is not captured.
 std::uint64_t capture_number(int device, StreamHandle stream) noexcept;
 
 // Attaches an object to the graph that a capture builds. release(object) is called when that graph and all

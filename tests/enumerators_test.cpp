@@ -38,9 +38,7 @@ TEST(Enumerators, OtherNumbersAreErrors) {
   weights.weight = invalid<WeightInit>();
   generator.generator = invalid<InitGenerator>();
   const auto layer = [](const Initializer& initializer) {
-    return call([=] {
-      return Linear("l", 2, 2, Activation::relu, initializer, Device::cpu()).weight;
-    });
+    return call([=] { return Linear("l", 2, 2, Activation::relu, initializer, Device::cpu()).weight; });
   };
   const auto axis = invalid<Axis>();
   const auto scale = invalid<PosteriorScale>();
@@ -53,9 +51,7 @@ TEST(Enumerators, OtherNumbersAreErrors) {
       {"random_normal", call([&] { return random_normal({2}, {}, 0, 1, dtype); })},
       {"activate", call([&] { return activate(x, invalid<Activation>(8)); })},
       {"linear", call([&] { return linear(x, x, {}, invalid<Activation>()); })},
-      {"linear, precision", call([&] {
-         return linear(x, x, {}, Activation::relu, invalid<Precision>());
-       })},
+      {"linear, precision", call([&] { return linear(x, x, {}, Activation::relu, invalid<Precision>()); })},
       {"Vae", call([&] { return Vae(options, Device::cpu()).parameter_count(); })},
       {"Linear, weight", layer(weights)},
       {"Linear, generator", layer(generator)},

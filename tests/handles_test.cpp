@@ -32,7 +32,9 @@ std::vector<Call> calls_of(const std::string& which, const Tensor& t) {
   return {
       {named("data"), call([=] { return t.data(); })},
       {named("data_as"), call([=] { return t.data_as<float>(); })},
-      {named("reshape"), call([=] { return t.reshape({1, 1}); })},
+      {named("reshape"), call([=] {
+         return t.reshape({1, 1});
+       })},
       {named("slice"), call([=] { return t.slice(0, 1); })},
       {named("clone"), call([=] { return t.clone(); })},
       {named("to(cpu)"), call([=] { return t.to(Device::cpu()); })},
@@ -93,7 +95,10 @@ TEST(HandlesOnDevice, EveryOperationRefusesUndefinedVariables) {
           {"reshape", [](const Variable& v) { return reshape(v, {1}); }},
           {"transpose", [](const Variable& v) { return transpose(v); }},
           {"columns", [](const Variable& v) { return columns(v, 0, 1); }},
-          {"concat", [](const Variable& v) { return concat({v, v}, Axis::rows); }},
+          {"concat",
+           [](const Variable& v) {
+             return concat({v, v}, Axis::rows);
+           }},
           {"linear", [](const Variable& v) { return linear(v, v, {}); }},
           {"unfused linear", [](const Variable& v) { return unfused::linear(v, v, {}); }},
           {"sample_posterior", [](const Variable& v) { return sample_posterior(v, {}); }},
@@ -110,16 +115,22 @@ TEST(HandlesOnDevice, EveryOperationRefusesUndefinedVariables) {
           {"divide", [](const Variable& a, const Variable& b) { return a / b; }},
           {"matmul", [](const Variable& a, const Variable& b) { return matmul(a, b, false, true); }},
           {"linear", [](const Variable& a, const Variable& b) { return linear(a, b, {}); }},
-          {"concat", [](const Variable& a, const Variable& b) { return concat({a, b}, Axis::rows); }},
+          {"concat",
+           [](const Variable& a, const Variable& b) {
+             return concat({a, b}, Axis::rows);
+           }},
           {"bce_with_logits", [](const Variable& a, const Variable& b) { return bce_with_logits(a, b); }},
           {"bce", [](const Variable& a, const Variable& b) { return bce(a, b); }},
-          {"continuous nll", [](const Variable& a, const Variable& b) { return continuous_bernoulli_nll(a, b); }},
+          {"continuous nll",
+           [](const Variable& a, const Variable& b) { return continuous_bernoulli_nll(a, b); }},
           {"gaussian_nll", [](const Variable& a, const Variable& b) { return gaussian_nll(a, b); }},
           {"laplace_nll", [](const Variable& a, const Variable& b) { return laplace_nll(a, b); }},
-          {"bernoulli density", [](const Variable& a, const Variable& b) { return bernoulli_log_density(a, b); }},
+          {"bernoulli density",
+           [](const Variable& a, const Variable& b) { return bernoulli_log_density(a, b); }},
           {"continuous density",
            [](const Variable& a, const Variable& b) { return continuous_bernoulli_log_density(a, b); }},
-          {"gaussian density", [](const Variable& a, const Variable& b) { return gaussian_log_density(a, b); }},
+          {"gaussian density",
+           [](const Variable& a, const Variable& b) { return gaussian_log_density(a, b); }},
           {"laplace density", [](const Variable& a, const Variable& b) { return laplace_log_density(a, b); }},
           {"mixture",
            [](const Variable& a, const Variable& b) {
@@ -134,13 +145,11 @@ TEST(HandlesOnDevice, EveryOperationRefusesUndefinedVariables) {
           {"set_grad_storage", [&] { bad.set_grad_storage(x.value()); }},
           {"zero_stored_grad", [&] { bad.zero_stored_grad(); }},
           {"a leaf", call([&] { return Variable(bad.value(), true); })},
-          {"custom, input",
-           call([&] {
+          {"custom, input", call([&] {
              return custom("mine", {bad}, x.value(),
                            [](const Tensor&, const CustomContext&) { return std::vector<Tensor>(); });
            })},
-          {"custom, value",
-           call([&] {
+          {"custom, value", call([&] {
              return custom("mine", {x}, bad.value(),
                            [](const Tensor&, const CustomContext&) { return std::vector<Tensor>(); });
            })},
@@ -175,8 +184,7 @@ TEST(HandlesOnDevice, MovedFromGraphsAndEmptyBodiesAreErrors) {
       {"launch", [&] { source.launch(); }},  // NOLINT
       {"nodes", call([&] { return source.nodes(); })},
       {"stream", call([&] { return source.stream(); })},
-      {"sharing",
-       call([&] {
+      {"sharing", call([&] {
          return CudaGraph::capture(
              stream, [] {}, 1, &source);
        })},
@@ -314,7 +322,8 @@ TEST(HandlesOnDevice, EmptyCallbacksAndTrainersAreErrors) {
     Trainer trainer(model, optimizer, data, {}, {.batch_size = 2});
     const TrainJob no_trainer[] = {{nullptr, 1}};
     const TrainFunction no_function[] = {{}};
-    const auto trainer_of = [&](const Vae& of, Optimizer& by, const Dataset& on, const TrainOptions& options) {
+    const auto trainer_of = [&](const Vae& of, Optimizer& by, const Dataset& on,
+                                const TrainOptions& options) {
       return call([&of, &by, on, options] { return Trainer(of, by, on, {}, options).steps_done(); });
     };
     expect_errors({
@@ -322,7 +331,7 @@ TEST(HandlesOnDevice, EmptyCallbacksAndTrainersAreErrors) {
         {"on_epoch", [&] { trainer.on_epoch({}); }},
         {"train_many, null", call([&] { return train_many(no_trainer); })},
         {"train_many, empty", call([&] { return train_many(no_function); })},
-        {"Trainer, moved-from optimiser", trainer_of(model, moved, data, {})},  // NOLINT
+        {"Trainer, moved-from optimiser", trainer_of(model, moved, data, {})},   // NOLINT
         {"Trainer, moved-from model", trainer_of(source, optimizer, data, {})},  // NOLINT
         {"Trainer, no data", trainer_of(model, optimizer, {}, {})},
     });
@@ -343,20 +352,19 @@ TEST(HandlesOnDevice, UndefinedDataSetsAreErrors) {
       {"count", call([&] { return none.count(); })},
       {"features", call([&] { return none.features(); })},
       {"slice", call([&] { return none.slice(0, 1); })},
-      {"select", call([&] {
-         return none.select(std::vector<std::int64_t>{0});
-       })},
+      {"select", call([&] { return none.select(std::vector<std::int64_t>{0}); })},
       {"fingerprint", call([&] { return fingerprint(none); })},
       {"gather_batch", call([&] { return gather_batch(none, 1, {}, {}); })},
       {"gather_batch of a tensor", call([&] { return gather_batch(Tensor(), 1, {}, {}); })},
       {"unfused gather_batch", call([&] { return unfused::gather_batch(Tensor(), 1, {}, {}); })},
       {"too few labels", call([&] { return few.slice(0, 2); })},
       {"standardize nothing", [&] { standardize(by, Tensor()); }},
-      {"standardize", [&] { standardize(by, Tensor::zeros({1, 2})); }},
+      {"standardize",
+       [&] {
+         standardize(by, Tensor::zeros({1, 2}));
+       }},
       {"restore_units", [&] { restore_units(by, rows); }},
-      {"restored", call([&] {
-         return restored({.standardization = by}, rows);
-       })},
+      {"restored", call([&] { return restored({.standardization = by}, rows); })},
   });
   EXPECT_FALSE(none.to(Device::cpu()).defined());
 }

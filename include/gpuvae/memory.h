@@ -11,10 +11,10 @@ namespace gpuvae {
 
 // Interface of a custom allocator of tensors; gpuvae/memory_resource.h adapts those of RMM and cuda::mr.
 // Several threads may call it at the same time. Memory is stream-ordered: a block is freed on the stream on
-// which it was allocated, and may be allocated again on that stream without waiting. If a program uses a tensor
-// on another stream, it must make the tensor's own stream wait for that work (Stream::wait) before the tensor
-// is destroyed. For the memory of a captured graph, the stream is another one than the captured stream, so
-// that an allocator may queue work on it.
+// which it was allocated, and may be allocated again on that stream without waiting. If a program uses a
+// tensor on another stream, it must make the tensor's own stream wait for that work (Stream::wait) before the
+// tensor is destroyed. For the memory of a captured graph, the stream is another one than the captured
+// stream, so that an allocator may queue work on it.
 //
 // On CUDA, each stream on which the library computes has 33 MiB of workspace besides, which comes from
 // cudaMalloc and not from the allocator.

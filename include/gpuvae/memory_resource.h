@@ -4,15 +4,15 @@
 //   rmm::mr::pool_memory_resource pool(...);
 //   gpuvae::set_allocator(gpuvae::Device::cuda(), gpuvae::allocator_of(pool));
 //
-// A resource is recognised by its members. `stream` is constructed from a cudaStream_t, as rmm::cuda_stream_view
-// and cuda::stream_ref are.
+// A resource is recognised by its members. `stream` is constructed from a cudaStream_t, as
+// rmm::cuda_stream_view and cuda::stream_ref are.
 //
-//   | allocate                                    | deallocate                                               |
+//   | allocate                                    | deallocate |
 //   |---------------------------------------------|----------------------------------------------------------|
-//   | allocate(bytes, stream)                     | deallocate(pointer, bytes, stream)             RMM       |
-//   | allocate(stream, bytes, alignment)          | deallocate(stream, pointer, bytes, alignment)  cuda::mr  |
-//   | allocate_async(bytes, alignment, stream)    | deallocate_async(pointer, bytes, alignment, stream)      |
-//   | allocate(bytes, alignment)                  | deallocate(pointer, bytes, alignment)          std::pmr  |
+//   | allocate(bytes, stream)                     | deallocate(pointer, bytes, stream)             RMM | |
+//   allocate(stream, bytes, alignment)          | deallocate(stream, pointer, bytes, alignment)  cuda::mr  |
+//   | allocate_async(bytes, alignment, stream)    | deallocate_async(pointer, bytes, alignment, stream) | |
+//   allocate(bytes, alignment)                  | deallocate(pointer, bytes, alignment)          std::pmr  |
 //
 // Of several forms, the first is used. The last one is not ordered with the work of a stream, so that it
 // serves the CPU only.
@@ -67,17 +67,25 @@ inline constexpr bool is_stream_ordered = StreamOrdered<R> || StreamFirst<R> || 
 // See Allocator::allocate(). `bytes` is at least 1.
 template <class R>
 [[nodiscard]] void* allocate(R& resource, std::size_t bytes, std::size_t alignment, CudaStream stream) {
-  if constexpr (StreamOrdered<R>) return resource.allocate(bytes, stream);
-  else if constexpr (StreamFirst<R>) return resource.allocate(stream, bytes, alignment);
-  else if constexpr (Async<R>) return resource.allocate_async(bytes, alignment, stream);
-  else return resource.allocate(bytes, alignment);
+  if constexpr (StreamOrdered<R>)
+    return resource.allocate(bytes, stream);
+  else if constexpr (StreamFirst<R>)
+    return resource.allocate(stream, bytes, alignment);
+  else if constexpr (Async<R>)
+    return resource.allocate_async(bytes, alignment, stream);
+  else
+    return resource.allocate(bytes, alignment);
 }
 template <class R>
 void deallocate(R& resource, void* pointer, std::size_t bytes, std::size_t alignment, CudaStream stream) {
-  if constexpr (StreamOrdered<R>) resource.deallocate(pointer, bytes, stream);
-  else if constexpr (StreamFirst<R>) resource.deallocate(stream, pointer, bytes, alignment);
-  else if constexpr (Async<R>) resource.deallocate_async(pointer, bytes, alignment, stream);
-  else resource.deallocate(pointer, bytes, alignment);
+  if constexpr (StreamOrdered<R>)
+    resource.deallocate(pointer, bytes, stream);
+  else if constexpr (StreamFirst<R>)
+    resource.deallocate(stream, pointer, bytes, alignment);
+  else if constexpr (Async<R>)
+    resource.deallocate_async(pointer, bytes, alignment, stream);
+  else
+    resource.deallocate(pointer, bytes, alignment);
 }
 
 }  // namespace memory_resource
@@ -103,9 +111,11 @@ class ResourceAllocator final : public Allocator {
       throw Error("allocate", "expected a resource whose memory is ordered by streams for " +
                                   stream.device().text() + ", got one without streams");
     try {
-      return memory_resource::allocate(*resource_, size_of_block(bytes), alignment_on(stream), handle_of(stream));
+      return memory_resource::allocate(*resource_, size_of_block(bytes), alignment_on(stream),
+                                       handle_of(stream));
     } catch (const std::bad_alloc& error) {
-      throw Error("allocate", std::to_string(bytes) + " bytes on " + stream.device().text() + ": " + error.what(),
+      throw Error("allocate",
+                  std::to_string(bytes) + " bytes on " + stream.device().text() + ": " + error.what(),
                   ErrorKind::out_of_memory);
     }
   }

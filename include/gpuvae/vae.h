@@ -36,9 +36,9 @@ struct Elbo {
 };
 
 // Copies refer to the same model: they share the layers and the parameters. A model can be moved at any time,
-// even after an optimiser or a trainer was constructed for it. The functions of a moved-from model throw Error,
-// except those that return a stored value. Calls from several threads are safe while no optimiser updates the
-// parameters. Different models on different threads and streams need no lock.
+// even after an optimiser or a trainer was constructed for it. The functions of a moved-from model throw
+// Error, except those that return a stored value. Calls from several threads are safe while no optimiser
+// updates the parameters. Different models on different threads and streams need no lock.
 class Vae {
  public:
   // Draws the initial parameters. Throws Error for sizes below 1 and for distributions that do not fit

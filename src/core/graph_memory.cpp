@@ -39,7 +39,8 @@ CallersCaptures& callers_captures() {
 
 // Called when the last graph of a capture is destroyed. `owned` is a std::shared_ptr<GraphMemory>.
 void release_graph_memory(void* owned) {
-  const std::unique_ptr<std::shared_ptr<GraphMemory>> memory(static_cast<std::shared_ptr<GraphMemory>*>(owned));
+  const std::unique_ptr<std::shared_ptr<GraphMemory>> memory(
+      static_cast<std::shared_ptr<GraphMemory>*>(owned));
   CallersCaptures& captures = callers_captures();
   const std::scoped_lock lock(captures.released_mutex);
   captures.released.push_back(std::move(*memory));

@@ -44,8 +44,8 @@ class Pool final : public Allocator {
       const std::scoped_lock lock(mutex_);
       reserved = reserved_ += size;
     }
-    log_message(LogLevel::debug, "allocate", "{} bytes of {} from the system, which holds {} for tensors", size,
-                device_, reserved);
+    log_message(LogLevel::debug, "allocate", "{} bytes of {} from the system, which holds {} for tensors",
+                size, device_, reserved);
     return block;
   }
   void free(void* pointer, std::size_t bytes, const Stream& stream) noexcept override {
@@ -216,7 +216,8 @@ void set_allocator(Device device, std::shared_ptr<Allocator> allocator) {
 }
 
 void release_stream(Device device, void* stream) noexcept {
-  if (Pool* pool = memory_of(slot_of(device)).pool.load(std::memory_order_acquire)) pool->release_stream(stream);
+  if (Pool* pool = memory_of(slot_of(device)).pool.load(std::memory_order_acquire))
+    pool->release_stream(stream);
 }
 
 void release_unused_memory(Device device) {

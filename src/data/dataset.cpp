@@ -73,8 +73,8 @@ void check_vectors(const Dataset& set) {
   check(fits(set.labels.size(), 1), "slice", "expected {} labels, got {}", set.count(), set.labels.size());
   check(fits(set.row_numbers.size(), 1), "slice", "expected {} row numbers, got {}", set.count(),
         set.row_numbers.size());
-  check(fits(set.factors.size(), set.factor_names.size()), "slice", "expected {} factors per example, got {} in all",
-        set.factor_names.size(), set.factors.size());
+  check(fits(set.factors.size(), set.factor_names.size()), "slice",
+        "expected {} factors per example, got {} in all", set.factor_names.size(), set.factors.size());
 }
 
 }  // namespace

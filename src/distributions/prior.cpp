@@ -121,7 +121,8 @@ class Vamp final : public Mixture {
 
  protected:
   Variable component_params() const override {
-    check(static_cast<bool>(encode_), "prior", "expected an initialised VampPrior, got one that no model owns");
+    check(static_cast<bool>(encode_), "prior",
+          "expected an initialised VampPrior, got one that no model owns");
     return encode_(unit_pixels_ ? activate(inputs_, Activation::sigmoid) : inputs_);
   }
 

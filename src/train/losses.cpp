@@ -37,8 +37,9 @@ void Trainer::count_updates(const RunState& totals) {
   optimizer_.count(totals.updates - updates_read_);
   updates_read_ = totals.updates;
   if (totals.skipped.steps > epoch_skipped_)
-    log_message(LogLevel::warning, "train", "{} steps of epoch {} skipped so far, because they are not finite",
-                totals.skipped.steps, (std::max<std::uint64_t>(step_, 1) - 1) / steps_per_epoch_ + 1);
+    log_message(LogLevel::warning, "train",
+                "{} steps of epoch {} skipped so far, because they are not finite", totals.skipped.steps,
+                (std::max<std::uint64_t>(step_, 1) - 1) / steps_per_epoch_ + 1);
   epoch_skipped_ = totals.skipped.steps;
   epoch_skipped_images_ = totals.skipped.images;
 }

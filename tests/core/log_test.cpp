@@ -130,8 +130,8 @@ TEST(LogOnDevice, SaysWhichExecutorRunsAndWhatIsSkipped) {
   for (const Device device : devices()) {
     Log log;
     SmallRun run(device, OnNan::skip, std::numeric_limits<double>::infinity());
-    EXPECT_EQ(log.line("info [train]"), "info [train] 3 steps per epoch on " + device.text() + ", executor " +
-                                            run.trainer->executor());
+    EXPECT_EQ(log.line("info [train]"),
+              "info [train] 3 steps per epoch on " + device.text() + ", executor " + run.trainer->executor());
     EXPECT_THROW(run.trainer->run_epoch(), Error);  // all steps are skipped
     EXPECT_EQ(log.line("warning"),
               "warning [train] 3 steps of epoch 1 skipped so far, because they are not finite");
@@ -181,7 +181,8 @@ TEST(LogOnDevice, NothingIsPrinted) {
 TEST(LogSources, NoFileOfTheLibraryPrints) {
   namespace fs = std::filesystem;
   // Host code only: printf in a kernel would be found, too.
-  const std::regex prints(R"(\b(stdout|stderr|std::cout|std::cerr|std::clog|perror|puts|printf|fmt::print)\b)");
+  const std::regex prints(
+      R"(\b(stdout|stderr|std::cout|std::cerr|std::clog|perror|puts|printf|fmt::print)\b)");
   const std::string line_comments = "//";
   int files = 0;
   for (const char* folder : {"src", "kernels", "include"}) {

@@ -108,8 +108,8 @@ struct OlderCcclResource {
   }
 };
 
-static_assert(MemoryResource<RmmResource> && MemoryResource<CcclResource> && MemoryResource<OlderCcclResource> &&
-              MemoryResource<std::pmr::memory_resource>);
+static_assert(MemoryResource<RmmResource> && MemoryResource<CcclResource> &&
+              MemoryResource<OlderCcclResource> && MemoryResource<std::pmr::memory_resource>);
 static_assert(!MemoryResource<std::allocator<char>> && !MemoryResource<std::string>);
 
 // Trains a step on a stream of the caller with tensors of the resource.
@@ -133,8 +133,7 @@ void check_resource(Device device) {
       ADD_FAILURE() << "no error";
     } catch (const Error& error) {
       EXPECT_EQ(error.kind(), ErrorKind::out_of_memory);
-      EXPECT_EQ(std::string(error.what()),
-                "[allocate] 400 bytes on " + device.text() + ": std::bad_alloc");
+      EXPECT_EQ(std::string(error.what()), "[allocate] 400 bytes on " + device.text() + ": std::bad_alloc");
     }
   }
   const int allocated = resource.blocks.allocated;
@@ -161,7 +160,8 @@ TEST(MemoryResourcesOnDevice, GraphsReturnTheirMemory) {
   const Stream stream(device);
   const StreamGuard on(stream);
   const Tensor x = Tensor::full({8}, 1, DType::f32, device);
-  const CudaGraph graph = CudaGraph::capture(stream, [&] { x.copy_from(affine(x, 2, 1).value()); }, 2);
+  const CudaGraph graph = CudaGraph::capture(
+      stream, [&] { x.copy_from(affine(x, 2, 1).value()); }, 2);
   graph.launch();
   EXPECT_EQ(x.to_vector(), std::vector<float>(8, 7.0f));
 }

@@ -21,8 +21,8 @@ nvtxDomainHandle_t create_domain(const char* name) {
 
 int push_range(nvtxDomainHandle_t domain, const nvtxEventAttributes_t* attributes) {
   const std::lock_guard lock(guard);
-  ranges += std::string(static_cast<std::size_t>(depth), ' ') + *reinterpret_cast<std::string*>(domain) + ":" +
-            attributes->message.ascii + "\n";
+  ranges += std::string(static_cast<std::size_t>(depth), ' ') + *reinterpret_cast<std::string*>(domain) +
+            ":" + attributes->message.ascii + "\n";
   return depth++;
 }
 

@@ -39,8 +39,9 @@ struct Setting {
   bool transpose_a, transpose_b, accumulate, bias;
   Activation activation;
   std::string text() const {
-    return std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k) + (transpose_a ? ", a^T" : "") +
-           (transpose_b ? ", b^T" : "") + (accumulate ? ", added" : "") + (bias ? ", bias" : "");
+    return std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k) +
+           (transpose_a ? ", a^T" : "") + (transpose_b ? ", b^T" : "") + (accumulate ? ", added" : "") +
+           (bias ? ", bias" : "");
   }
 };
 
@@ -88,7 +89,9 @@ TEST(SmallGemm, MatchesSumsInDoublePrecision) {
         if (m * n * k <= 4096)
           for (int flags = 0; flags < 16; ++flags)
             check({m, n, k, (flags & 1) != 0, (flags & 2) != 0, (flags & 4) != 0, (flags & 8) != 0,
-                   flags == 9 ? Activation::relu : flags == 11 ? Activation::tanh : Activation::identity});
+                   flags == 9    ? Activation::relu
+                   : flags == 11 ? Activation::tanh
+                                 : Activation::identity});
 }
 
 TEST(SmallGemm, LongSidesStayWithinTheBuffer) {
@@ -100,7 +103,8 @@ TEST(SmallGemm, LongSidesStayWithinTheBuffer) {
 
 TEST(SmallGemm, LargerProductsAreLeftToOthers) {
   std::vector<float> memory(5000 * 2);
-  for (const auto& [m, n, k] : {std::array<std::int64_t, 3>{17, 17, 17}, {4097, 1, 1}, {1, 1, 300}, {1, 5000, 1}}) {
+  for (const auto& [m, n, k] :
+       {std::array<std::int64_t, 3>{17, 17, 17}, {4097, 1, 1}, {1, 1, 300}, {1, 5000, 1}}) {
     GemmArgs args{.m = m, .n = n, .k = k};
     args.a = args.b = memory.data();
     args.c = memory.data() + 5000;

@@ -25,9 +25,7 @@ using test::message_of;
 // A stream that the program creates.
 class CallersStream {
  public:
-  CallersStream() {
-    EXPECT_EQ(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), cudaSuccess);
-  }
+  CallersStream() { EXPECT_EQ(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), cudaSuccess); }
   ~CallersStream() { EXPECT_EQ(cudaStreamDestroy(stream_), cudaSuccess); }
   CallersStream(const CallersStream&) = delete;
   CallersStream& operator=(const CallersStream&) = delete;
@@ -194,7 +192,8 @@ TEST(CallersDevice, ViewsAndTheirOwnersLiveAsLongAsTheCallersGraph) {
   {
     const Stream stream = wrap_stream(mine.get());
     const StreamGuard on(stream);
-    const Tensor memory = Tensor::full({8}, 3, DType::f32, device), out = Tensor::zeros({8}, DType::f32, device);
+    const Tensor memory = Tensor::full({8}, 3, DType::f32, device),
+                 out = Tensor::zeros({8}, DType::f32, device);
     {
       const CallersGraph graph(mine.get(), [&] {
         const std::shared_ptr<void> owner(memory.data(), [&](void*) { released = true; });

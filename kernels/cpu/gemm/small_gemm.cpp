@@ -35,8 +35,8 @@ constexpr std::int64_t kSmallLanes = HWY_LANES(float);
 // Computes R elements of one vector of columns. `b` points to the vector in row 0 of op(b), whose rows are
 // `width` apart, and `access` covers the columns that exist.
 template <int R, class Access>
-HWY_INLINE void small_tile(const GemmArgs& g, Access access, const float* b, std::int64_t width, std::int64_t i,
-                           float* c) {
+HWY_INLINE void small_tile(const GemmArgs& g, Access access, const float* b, std::int64_t width,
+                           std::int64_t i, float* c) {
   const std::int64_t row_step = g.transpose_a ? 1 : g.k, step = g.transpose_a ? g.m : 1;
   const float* a = as<float>(g.a) + i * row_step;
   hn::Vec<hn::ScalableTag<float>> sum[R];

@@ -108,7 +108,8 @@ class Pool {
   void report_refusal(int threads) {
     if (unreported_.load(std::memory_order_relaxed) && unreported_.exchange(false))
       log_message(LogLevel::warning, "threads",
-                  "the system refuses to start another thread, so that loops use fewer than {} threads", threads);
+                  "the system refuses to start another thread, so that loops use fewer than {} threads",
+                  threads);
   }
 
   // Whether no thread runs a loop.

@@ -126,8 +126,8 @@ cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatu
                                      const cudaGraphEdgeData**, std::size_t*) {
 #else
 cudaError_t cudaStreamGetCaptureInfo_v2(cudaStream_t stream, cudaStreamCaptureStatus* status,
-                                        unsigned long long* number, cudaGraph_t* graph, const cudaGraphNode_t**,
-                                        std::size_t*) {
+                                        unsigned long long* number, cudaGraph_t* graph,
+                                        const cudaGraphNode_t**, std::size_t*) {
 #endif
   return query_point([=] {
     const CUstream_st& s = of(stream);
@@ -138,8 +138,8 @@ cudaError_t cudaStreamGetCaptureInfo_v2(cudaStream_t stream, cudaStreamCaptureSt
     return cudaSuccess;
   });
 }
-cudaError_t cudaUserObjectCreate(cudaUserObject_t* object, void* pointer, cudaHostFn_t destroy, unsigned count,
-                                 unsigned flags) {
+cudaError_t cudaUserObjectCreate(cudaUserObject_t* object, void* pointer, cudaHostFn_t destroy,
+                                 unsigned count, unsigned flags) {
   return query_point([=] {
     if (!object || !destroy || count != 1 || flags != cudaUserObjectNoDestructorSync)
       return cudaErrorInvalidValue;
