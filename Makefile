@@ -12,8 +12,8 @@ PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev l
 TEST_PACKAGES := chromium-headless-shell libmatio-dev libopenmpi-dev openmpi-bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: mnist frey fetch test modes profile build configure deps bench bench-peers gpu-check mutants reproduce docs
-.PHONY: tidy format asan tsan fuzz coverage install clean
+.PHONY: mnist frey fetch test modes profile build configure deps wheel bench bench-peers gpu-check mutants reproduce docs
+.PHONY: interop tidy format asan tsan fuzz coverage install clean
 .DEFAULT_GOAL := build
 
 mnist: NEED := t10k-labels-idx1-ubyte.gz
@@ -38,6 +38,11 @@ test: build
 # Runs the tests on the emulated CUDA device in all other modes (orders, numerics, architectures; tests/ptx/README.md).
 modes: build
 	cd $(BUILD) && ctest --output-on-failure -j $(JOBS) -C modes -R '^ptx\.modes'
+
+# Builds the Python package as a wheel for the running Python, in build/dist. Needs pip, which downloads scikit-build-core
+# and nanobind for the build. `pip install build/dist/gpuvae-*.whl` installs it.
+wheel: deps
+	CMAKE_ARGS="$(CMAKE_ARGS)" python3 -m pip wheel --no-deps -w build/dist .
 
 # Rewrites tests/ptx/profile.json: the cost of each CUDA kernel, which the test ptx.profile takes as the limit.
 profile: build
@@ -94,6 +99,12 @@ bench-peers: build
 reproduce: build
 	bench/reproduce --bin $(BUILD)/bin $(ARGS)
 
+# Writes the PyTorch and Keras models of the tests again, loads them, and compares ONNX Runtime with exported models. It
+# needs python3. The first run downloads about 3 GB of packages to build/interop-venv.
+interop: configure
+	cmake --build --preset $(PRESET) -j $(JOBS) --target gpuvae_tests onnx_models
+	tests/interop/run.sh $(BUILD)/bin
+
 # ThreadSanitizer otherwise ends the processes that tests fork.
 tsan: export TSAN_OPTIONS := die_after_fork=0 suppressions=$(CURDIR)/tests/tsan.supp
 asan tsan: deps
@@ -128,11 +139,12 @@ tidy: deps
 	cmake --preset $(PRESET) -B build/tidy -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DGPUVAE_UNITY=OFF -DGPUVAE_WERROR=OFF >/dev/null
 	@command -v clang-tidy >/dev/null || echo "tidy: clang-tidy skipped, because it is missing"
 	! command -v clang-tidy >/dev/null || git ls-files $(patsubst %,'%/**.cpp',$(TIDY)) | grep -v bench/peers | \
+	  { grep -q src/python/ build/tidy/compile_commands.json && cat || grep -v ^src/python/; } | \
 	  xargs -P $(JOBS) -n 4 clang-tidy -p build/tidy --quiet --extra-arg=-Wno-unknown-warning-option
-	! command -v clang-format >/dev/null || git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror
+	! command -v clang-format >/dev/null || git ls-files '*.h' '*.c' '*.cpp' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror
 
 format:
-	git ls-files '*.h' '*.cpp' '*.cu' '*.cuh' | xargs clang-format -i
+	git ls-files '*.h' '*.c' '*.cpp' '*.cu' '*.cuh' | xargs clang-format -i
 
 # Builds and installs the library alone. With tests, it would contain the PTX that they execute.
 install: deps

@@ -6,9 +6,9 @@
 #include <span>
 
 #include "bench/gpu_probe.h"
+#include "gpuvae/device/random.h"
 #include "gpuvae/ops.h"
 #include "kernels/backend.h"
-#include "kernels/math/philox.h"
 #include "tests/kernels/fused_product_kernels.h"
 
 namespace gpuvae::bench {

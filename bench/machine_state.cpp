@@ -9,6 +9,7 @@
 #include <chrono>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 
 namespace gpuvae::bench {
 namespace {
@@ -46,6 +47,17 @@ void read_processors(const std::filesystem::path& root, MachineSnapshot& s) {
   if (double kilohertz = 0; frequency >> kilohertz) s.megahertz = kilohertz / 1000;
 }
 
+// Adds up the second number in the schedstat of every thread, which counts nanoseconds.
+double seconds_waiting(const std::filesystem::path& root) {
+  double nanoseconds = 0;
+  std::error_code ended;  // a thread may end between two calls
+  for (const auto& task : std::filesystem::directory_iterator(root / "proc/self/task", ended)) {
+    std::ifstream file(task.path() / "schedstat");
+    if (double running = 0, waiting = 0; file >> running >> waiting) nanoseconds += waiting;
+  }
+  return 1e-9 * nanoseconds;
+}
+
 }  // namespace
 
 MachineSnapshot take_snapshot(const std::filesystem::path& root) {
@@ -56,6 +68,7 @@ MachineSnapshot take_snapshot(const std::filesystem::path& root) {
     s.own = seconds_of(own.ru_utime) + seconds_of(own.ru_stime);
     s.switches = static_cast<double>(own.ru_nivcsw);
   }
+  s.waiting = seconds_waiting(root);
   read_processors(root, s);
   std::ifstream load(root / "proc/loadavg");
   if (double minute = 0; load >> minute) s.load = minute;
@@ -68,6 +81,7 @@ MachineState between(const MachineSnapshot& begin, const MachineSnapshot& end) {
   state.steal = std::max(0.0, end.steal - begin.steal);
   state.others = std::max(0.0, (end.busy - begin.busy) - (end.own - begin.own));
   state.switches = end.switches - begin.switches;
+  state.waiting = std::max(0.0, end.waiting - begin.waiting);  // less if a thread has ended
   state.load = end.load;
   state.megahertz = end.megahertz;
   state.processors = end.processors;
@@ -75,7 +89,7 @@ MachineState between(const MachineSnapshot& begin, const MachineSnapshot& end) {
 }
 
 std::string MachineState::disturbance() const {
-  constexpr double kSteal = 0.01, kOthers = 0.05, kLeastOthers = 0.02, kSwitches = 50;
+  constexpr double kSteal = 0.01, kOthers = 0.05, kLeastOthers = 0.02, kWaiting = 0.05;
   const double available = seconds * processors;
   std::string reasons;
   const auto add = [&](const std::string& reason) { reasons += (reasons.empty() ? "" : ", ") + reason; };
@@ -83,7 +97,8 @@ std::string MachineState::disturbance() const {
     add(fmt::format("steal time {:.0f} %", 100 * std::min(1.0, steal / available)));
   if (others >= kLeastOthers && others > kOthers * available)
     add(fmt::format("other processes {:.0f} %", 100 * std::min(1.0, others / available)));
-  if (switches > kSwitches * seconds) add(fmt::format("{:.0f} involuntary context switches", switches));
+  if (waiting > kWaiting * available)
+    add(fmt::format("waiting for a processor {:.0f} %", 100 * std::min(1.0, waiting / available)));
   return reasons;
 }
 

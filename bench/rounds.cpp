@@ -75,6 +75,7 @@ std::string Comparison::text() const {
 nlohmann::json Rounds::machine_json() const {
   nlohmann::json columns{{"seconds", nlohmann::json::array()},  {"steal", nlohmann::json::array()},
                          {"others", nlohmann::json::array()},   {"switches", nlohmann::json::array()},
+                         {"waiting", nlohmann::json::array()},
                          {"load", nlohmann::json::array()},     {"megahertz", nlohmann::json::array()},
                          {"disturbed", nlohmann::json::array()}};
   const auto known = [](double v) { return v < 0 ? nlohmann::json() : nlohmann::json(v); };
@@ -83,6 +84,7 @@ nlohmann::json Rounds::machine_json() const {
     columns["steal"].push_back(m.steal);
     columns["others"].push_back(m.others);
     columns["switches"].push_back(m.switches);
+    columns["waiting"].push_back(m.waiting);
     columns["load"].push_back(known(m.load));
     columns["megahertz"].push_back(known(m.megahertz));
     columns["disturbed"].push_back(m.disturbance());

@@ -77,20 +77,23 @@ class Snapshot:
     busy: float
     own: float  # of this process and of the processes that it has waited for
     switches: float
+    waiting: float  # seconds that the threads were ready to run and had no processor
 
 
 def counts(process_ids):
-    """Returns the processor seconds and involuntary context switches of processes with all their threads."""
-    tick, seconds, switches = os.sysconf("SC_CLK_TCK"), 0.0, 0
+    """Returns the processor seconds, involuntary context switches and seconds of waiting for a processor of processes
+    with all their threads."""
+    tick, seconds, switches, waiting = os.sysconf("SC_CLK_TCK"), 0.0, 0, 0.0
     for pid in process_ids:
         for task in Path(f"/proc/{pid}/task").glob("*"):
             try:
                 fields = (task / "stat").read_text().rpartition(")")[2].split()
                 switches += int(re.search(r"nonvoluntary_ctxt_switches:\s*(\d+)", (task / "status").read_text())[1])
                 seconds += (int(fields[11]) + int(fields[12])) / tick
-            except (OSError, TypeError):  # the thread has ended
+                waiting += 1e-9 * int((task / "schedstat").read_text().split()[1])
+            except (OSError, TypeError, IndexError):  # the thread has ended
                 continue
-    return seconds, switches
+    return seconds, switches, waiting
 
 
 def snapshot(process_ids=()):
@@ -108,8 +111,9 @@ def snapshot(process_ids=()):
             busy += (user + nice + system + irq + softirq) / tick
             steal += stolen / tick
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    own, switches = counts([os.getpid(), *process_ids])
-    return Snapshot(time.monotonic(), steal, busy, own + ended.ru_utime + ended.ru_stime, switches + ended.ru_nivcsw)
+    own, switches, waiting = counts([os.getpid(), *process_ids])
+    own += ended.ru_utime + ended.ru_stime
+    return Snapshot(time.monotonic(), steal, busy, own, switches + ended.ru_nivcsw, waiting)
 
 
 def megahertz():
@@ -125,18 +129,19 @@ def between(begin, end, shared=False):
     processes take processors from each other on purpose."""
     state = {"seconds": end.wall - begin.wall, "steal": max(0.0, end.steal - begin.steal),
              "others": max(0.0, end.busy - begin.busy - (end.own - begin.own)),
-             "switches": max(0, end.switches - begin.switches), "load": os.getloadavg()[0], "megahertz": megahertz()}
+             "switches": max(0, end.switches - begin.switches), "waiting": max(0.0, end.waiting - begin.waiting),
+             "load": os.getloadavg()[0], "megahertz": megahertz()}
     return state | {"disturbed": disturbance(state, len(os.sched_getaffinity(0)), shared)}
 
 
 def disturbance(state, processors, shared=False):
-    """Returns why a round is regarded as disturbed, or an empty string. Context switches are expected if the processors
-    are `shared`."""
+    """Returns why a round is regarded as disturbed, or an empty string. Waiting is expected if the processors are
+    `shared`."""
     available, reasons = state["seconds"] * processors, []
     if state["steal"] > 0.01 * available:
         reasons.append(f"steal time {100 * min(1, state['steal'] / available):.0f} %")
     if state["others"] >= 0.02 and state["others"] > 0.05 * available:
         reasons.append(f"other processes {100 * min(1, state['others'] / available):.0f} %")
-    if not shared and state["switches"] > 50 * state["seconds"]:
-        reasons.append(f"{state['switches']:.0f} involuntary context switches")
+    if not shared and state["waiting"] > 0.05 * available:
+        reasons.append(f"waiting for a processor {100 * min(1, state['waiting'] / available):.0f} %")
     return ", ".join(reasons)

@@ -11,18 +11,21 @@ ROOT = Path(__file__).resolve().parent.parent
 # "gpuvae/NAME.h" is listed after the folder that implements it.
 LAYERS = [
     ["gpuvae: enums types error log version shape"],
+    ["gpuvae/device: device/host_device device/scalar device/shared_formulas device/normal device/random "
+     "device/continuous_bernoulli device/posterior device/activation_formulas device/activation "
+     "device/likelihood_formulas device/likelihood"],
     ["kernels/math"],
     ["kernels"],
     ["kernels/cpu", "kernels/cuda"],
     ["src/core: device memory memory_resource tensor random graph cuda threads"],
     ["src/autograd: autograd custom"],
     ["src/ops: ops"],
-    ["src/io", "src/nn: nn"],
+    ["src/io: safetensors", "src/nn: nn"],
     ["src/data: data", "src/optim: optim schedule"],
     ["src/distributions: distributions"],
-    ["src/vae: vae"],
+    ["src/vae: vae weights onnx export_header"],
     ["src/train: train train_many distributed evaluate"],
-    ["gpuvae.h: gpuvae"],
+    ["gpuvae.h: gpuvae", "src/c: c", "src/python"],
     ["apps/plot", "apps/cli"],
     ["apps/run"],
     ["apps/report"],
@@ -32,7 +35,7 @@ LAYERS = [
 ]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]((?:gpuvae|kernels|src|apps|bench|tests)/[^">]+)[">]', re.M)
-SOURCES = {".h", ".cpp", ".cu", ".cuh"}
+SOURCES = {".h", ".c", ".cpp", ".cu", ".cuh"}
 
 
 def layers():

@@ -12,6 +12,7 @@
 #include "gpuvae/error.h"
 #include "src/data/counted.h"
 #include "src/io/safetensors.h"
+#include "src/train/model_file.h"
 
 namespace gpuvae::apps {
 namespace {

@@ -21,8 +21,6 @@ inline constexpr const char* kConfigMark = "# Repeat this run: ";
 // The settings that describe a model and its training as a JSON object, {"latent": 2, ...}. It leaves out
 // where and how a run was made, such as its folder and device.
 std::string settings_json(const RunConfig& config);
-// The metadata key of model files and checkpoints that holds the result of settings_json().
-inline constexpr const char* kSettingsKey = "settings";
 // Reads what settings_json wrote. `where` names the file in errors. Throws Error.
 Texts texts_of_settings_json(const std::string& json, const std::string& where);
 

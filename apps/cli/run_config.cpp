@@ -4,18 +4,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "apps/cli/likelihoods.h"
-
 namespace gpuvae::apps {
-namespace {
-
-std::shared_ptr<Prior> prior_of(const DistributionSettings& d) {
-  if (d.prior == "mixture") return gaussian_mixture_prior(d.prior_components);
-  if (d.prior == "vamp") return vamp_prior(d.prior_components, d.gaussian.sigmoid_mean);
-  return standard_normal_prior();
-}
-
-}  // namespace
 
 std::optional<CheckpointInterval> parse_checkpoint_interval(const std::string& text) {
   double number = 0;
@@ -33,9 +22,7 @@ std::optional<CheckpointInterval> parse_checkpoint_interval(const std::string& t
 VaeOptions RunConfig::vae_options(std::int64_t features) const {
   VaeOptions o = model;
   o.features = features;
-  o.posterior = diagonal_gaussian(distributions.posterior);
-  o.likelihood = named_likelihood(distributions.likelihood).make(distributions);
-  o.prior = prior_of(distributions);
+  set_distributions(distributions, o, "model");
   o.initializer.seed = seed;
   return o;
 }

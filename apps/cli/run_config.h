@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gpuvae/train.h"
+#include "src/vae/named_distributions.h"
 
 namespace gpuvae::apps {
 
@@ -24,16 +25,6 @@ struct DataSettings {
   std::int64_t train_images = 0, validation_images = 0;  // 0: all
   std::string validation_set = "test";                   // or "rest": the training images left out
   Placement placement = Placement::automatic;            // of the examples, also those of --input
-};
-
-// The names and options from which a model's three distributions are made.
-struct DistributionSettings {
-  DiagonalGaussianOptions posterior;
-  std::string likelihood = "bernoulli";
-  GaussianOptions gaussian;  // of the Gaussian likelihoods
-  double sigma = 0.1;        // of "gaussian-fixed"
-  std::string prior = "normal";
-  int prior_components = 50;
 };
 
 // The learning-rate schedule. Durations are in epochs.

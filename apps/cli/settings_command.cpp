@@ -19,6 +19,7 @@ const std::vector<std::pair<std::string, std::string>> kCommands = {
     {"sample", "decode codes drawn from the prior"},
     {"manifold", "draw the grids of --manifold"},
     {"explore", "write explorer.html, which decodes the point under the pointer"},
+    {"export", "write the encoder and the decoder for other programs; see --format"},
     {"rerun", "repeat a finished run and say whether the weights have the same bits"},
     {"sweep", "train several models side by side: all values of --grid with all of --seeds"}};
 
@@ -70,9 +71,14 @@ std::vector<Setting> command_settings(Command& c) {
        "as "
        "0.5,-1;0,2"},
       {"--output", text(c.output, "FILE"),
-       "file that the command writes; its ending (.csv, .npy, .png, .json or .html) chooses the format "
-       "(default: a "
-       "file in the run folder)"},
+       "file that the command writes; its ending (.csv, .npy, .png, .json, .html, .onnx or .h) chooses the "
+       "format (default: a file in the run folder)"},
+      {"--format", one_of(c.format, {"onnx", "cuda", "c"}),
+       "format of the command export: onnx writes encoder.onnx and decoder.onnx to the run folder, or "
+       "NAME-encoder.onnx and NAME-decoder.onnx for --output NAME.onnx; cuda and c write a header, model.h, "
+       "with "
+       "functions that encode and decode one row, for nvcc and NVRTC (and C and C++ elsewhere), or for C99 "
+       "and C++"},
       {"--grid", texts(c.grid, "NAME=VALUES"),
        "settings that the command sweep varies, as in --grid beta=0.5,1,2 latent=2,10, where NAME is a flag "
        "without its dashes; it trains every combination; semicolons separate values that contain commas, as "

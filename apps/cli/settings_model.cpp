@@ -1,6 +1,6 @@
 // The groups Model and Loss.
-#include "apps/cli/likelihoods.h"
 #include "apps/cli/settings.h"
+#include "src/vae/named_distributions.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -54,11 +54,11 @@ std::vector<Setting> model_settings(RunConfig& c) {
        "lower bound of the Gaussian's log variance (--likelihood gaussian or gaussian-shared)"},
       {"--log-variance-high", number(d.gaussian.high),
        "upper bound of the Gaussian's log variance (--likelihood gaussian or gaussian-shared)"},
-      {"--prior", one_of(d.prior, {"normal", "mixture", "vamp"}),
+      {"--prior", one_of(d.prior, prior_names()),
        "distribution p(z): normal is N(0, I), mixture is a learned mixture of Gaussians, vamp is a "
        "VampPrior, the "
        "mean of q(z | u) over learned pseudo-inputs u"},
-      {"--prior-components", whole_number(d.prior_components, between(1, 100'000)),
+      {"--prior-components", whole_number(d.prior_components, between(1, kMaxPriorComponents)),
        "number of Gaussians (--prior mixture) or pseudo-inputs (--prior vamp)"},
       {"--init", choice(init.weight, WeightInit::two_over_root_fan_in),
        "distribution of the initial weights"},

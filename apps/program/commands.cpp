@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <fstream>
 
+#include "apps/program/export.h"
 #include "apps/program/latent_file.h"
 #include "apps/program/rerun.h"
 #include "apps/report/figures.h"
@@ -53,6 +54,7 @@ const Usage kUsages[] = {{"train", false, false, false, {}},
                          {"sample", false, false, true, {".png", ".csv", ".npy"}},
                          {"manifold", false, false, false, {}},
                          {"explore", false, false, true, {".html"}},
+                         {"export", false, false, true, {".onnx", ".h", ".hpp", ".cuh"}},
                          {"rerun", false, false, false, {}},
                          {"sweep", false, false, false, {}}};
 
@@ -85,11 +87,13 @@ void check_command(const Command& c, const RunConfig& config) {
   refuse(!c.output.empty(), usage->output, "--output");
   refuse(!c.z.empty(), c.name == "decode", "--z");
   refuse(c.importance_samples != plain.importance_samples, c.name == "eval", "--importance-samples");
+  refuse(!c.format.empty(), c.name == "export", "--format");
   refuse(c.resume, c.name == "train", "--resume");
   refuse(c.grid != plain.grid, c.name == "sweep", "--grid");
   refuse(c.seeds != plain.seeds, c.name == "sweep", "--seeds");
   refuse(c.jobs != plain.jobs, c.name == "sweep", "--jobs");
   check(!c.resume || !c.retrain, c.name, "expected either --resume or --retrain, got both");
+  if (c.name == "export") check_export(c);
   if (!c.output.empty()) {
     check_ending(c.output, usage->endings);
     check_output(c, config);
@@ -286,6 +290,7 @@ void use_model(const Session& session, const Command& command) {
   if (what == "sample") return sample(session, command);
   if (what == "manifold") return manifold(session);
   if (what == "explore") return explore(session, command);
+  if (what == "export") return export_model(session, command);
   draw_run(session, command);
 }
 

@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <numeric>
 
-#include "apps/cli/likelihoods.h"
 #include "apps/cli/text.h"
 #include "apps/plot/axes.h"
 #include "apps/plot/plot.h"
 #include "apps/report/model_graph.h"
 #include "apps/report/pca.h"
 #include "src/io/file.h"
+#include "src/vae/named_distributions.h"
 
 namespace gpuvae::apps {
 namespace {

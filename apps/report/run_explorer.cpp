@@ -1,8 +1,8 @@
 // Builds the explorer page of a run from its decoder, its encoded data and the flag --sliders.
 #include <fmt/format.h>
 
-#include "apps/cli/likelihoods.h"
 #include "apps/report/figures.h"
+#include "src/vae/named_distributions.h"
 
 namespace gpuvae::apps {
 namespace {

@@ -8,28 +8,21 @@
 #include <string>
 
 #include "apps/cli/run_config.h"
+#include "src/train/model_file.h"
 
 namespace gpuvae::apps {
 
-// The data that a model was trained on.
-struct DataFacts {
-  DataDescription description;
-  std::string source;  // where the data came from
-  std::int64_t train_count = 0, validation_count = 0;
-  bool bytes = false;       // u8 examples rather than floats
-  bool labelled = false;    // whether the training set has labels
-  std::string fingerprint;  // of the training set, 16 hexadecimal digits
-};
-DataFacts facts_of(const Dataset& train, const Dataset& validation, const Split& split);
+// Returns what a model file says about the data of a run.
+TrainingData facts_of(const Dataset& train, const Dataset& validation, const Split& split);
 
 // The metadata of a model file and of a checkpoint.
-std::map<std::string, std::string> metadata_of(const RunConfig& config, const DataFacts& data,
+std::map<std::string, std::string> metadata_of(const RunConfig& config, const TrainingData& data,
                                                const std::string& program);
 
 // A run as one of its files describes it.
 struct RunDescription {
   std::map<std::string, std::string> settings;  // by flag
-  DataFacts data;
+  TrainingData data;
 };
 // Returns nothing for a file without a description: version 1 wrote none, and other programs may drop the
 // metadata. Throws Error if a newer version or another of the programs wrote the file, or if the description
@@ -45,7 +38,5 @@ inline constexpr const char* kProcessesKey = "processes";
 // Returns the number of processes that trained, from the metadata, or the numbers in their order if it
 // changed: "3,1". Throws Error if the metadata have another text.
 std::string processes_of(const std::map<std::string, std::string>& metadata);
-// Returns the number of finished epochs from a model file's metadata, or -1 if they do not contain it.
-int epochs_of(const std::map<std::string, std::string>& metadata);
 
 }  // namespace gpuvae::apps

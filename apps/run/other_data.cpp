@@ -8,11 +8,11 @@
 #include <span>
 
 #include "apps/cli/data_flags.h"
-#include "apps/cli/likelihoods.h"
 #include "apps/cli/text.h"
 #include "kernels/check.h"
 #include "src/data/counted.h"
 #include "src/data/parts.h"
+#include "src/vae/named_distributions.h"
 
 namespace gpuvae::apps {
 namespace {

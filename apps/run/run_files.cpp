@@ -42,6 +42,9 @@ constexpr std::string_view kNames[] = {kModelFile,
                                        "decoded.csv",
                                        "reconstructions.csv",
                                        "samples.csv",
+                                       "encoder.onnx",
+                                       "decoder.onnx",
+                                       "model.h",
                                        kConfigFile};
 
 // The pictures of a grid beyond the first one have its kind in their names: manifold-linear.png.
@@ -56,6 +59,8 @@ std::string_view mark_of(const std::string& name, const std::string& extension) 
   if (name == kMetricsFile) return "epoch,train_loss,";
   if (name == kStepsFile) return "epoch,images,loss";
   if (name == "latent.csv") return "z1";
+  if (extension == ".onnx") return "\x12\x06gpuvae";  // the field producer_name
+  if (extension == ".h") return "exported by gpuvae";
   if (extension == ".json") return "\"program\": ";
   if (extension == ".html") return "<meta name=\"generator\" content=\"gpuvae\">";
   if (extension == ".svg") return "data-generator=\"gpuvae\"";

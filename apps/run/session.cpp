@@ -107,7 +107,7 @@ bool Session::open_model(const std::string& command) {
 }
 
 std::string Session::load_data_of_model() {
-  const DataFacts of_model = facts_;
+  const TrainingData of_model = facts_;
   const RunConfig config = config_;
   std::string what;
   try {

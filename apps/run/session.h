@@ -67,7 +67,7 @@ class Session {
   // The numbers of processes that trained the model, such as "2" or, if it changed, "2,4".
   const std::string& processes() const { return processes_; }
   // What the model file says about the data.
-  const DataFacts& data_facts() const { return facts_; }
+  const TrainingData& data_facts() const { return facts_; }
   const std::string& source() const { return facts_.source; }
   const DataDescription& description() const { return facts_.description; }
   const Standardization& standardization() const { return description().standardization; }
@@ -129,7 +129,7 @@ class Session {
   Device device_;
   std::optional<FolderLock> lock_;
   Dataset train_, validation_;
-  DataFacts facts_;
+  TrainingData facts_;
   std::unique_ptr<Vae> model_;
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Trainer> trainer_;

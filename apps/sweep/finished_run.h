@@ -12,7 +12,7 @@ namespace gpuvae::apps {
 struct FinishedRun {
   std::string name;  // of its folder in the sweep's folder
   RunConfig config;
-  DataFacts data;
+  TrainingData data;
   std::vector<EpochResult> epochs;
 };
 

@@ -1,4 +1,5 @@
 #include "apps/sweep/summary.h"
+#include "src/vae/named_distributions.h"
 
 #include <fmt/format.h>
 
@@ -6,8 +7,6 @@
 #include <map>
 #include <numeric>
 #include <set>
-
-#include "apps/cli/likelihoods.h"
 
 namespace gpuvae::apps {
 namespace {

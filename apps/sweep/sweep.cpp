@@ -59,7 +59,7 @@ bool uses_gpu(const RunConfig& config) {
 // What is known of the data before the first run starts.
 struct LoadedData {
   RunConfig config;  // in which the data have decided the likelihood and whether the built-in data are used
-  DataFacts facts;
+  TrainingData facts;
   std::string unit;
 };
 

@@ -5,13 +5,11 @@
 #include <string>
 
 #include "kernels/backend.h"
-#include "kernels/ranges.h"
 
 namespace gpuvae::kernels {
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend() { find_profiler(); }
   std::string description() const override;
   bool supports(Precision precision) const override;
   std::string fused_step_unavailable() const override { return "the model is on the CPU"; }

@@ -47,7 +47,7 @@ inline std::uint64_t epoch_of(const Clock& clock) {
 }
 
 // time_of() and sample_of() return the position of a row's numbers in the random sequence
-// (kernels/math/philox.h). The time is the epoch, or 0 for frozen noise.
+// (gpuvae/device/random.h). The time is the epoch, or 0 for frozen noise.
 inline std::uint64_t time_of(const Noise& noise) { return noise.frozen ? 0 : epoch_of(noise.clock); }
 inline std::uint32_t sample_of(const Noise& noise, std::int64_t row) {
   return noise.samples ? static_cast<std::uint32_t>(noise.samples[row])

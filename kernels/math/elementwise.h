@@ -1,5 +1,5 @@
 // All element-wise functions: the list, then the formulas. To add a function, add a line to the list and a
-// struct; an activation also needs an enumerator of gpuvae::Activation and a function in explorer_decoder.js.
+// struct. The activations are in gpuvae/device/activation_formulas.h.
 //
 // The file has two parts. A normal include defines the list. If GPUVAE_FORMULA is defined, an include inside
 // a namespace defines the formulas, which call functions of that namespace. The same formulas thus serve
@@ -10,19 +10,10 @@
 
 #include <cstdint>
 
+#include "gpuvae/device/activation_formulas.h"
 #include "gpuvae/enums.h"
 
 // X(enumerator, struct). Activations come first, in the order of gpuvae::Activation.
-#define GPUVAE_ACTIVATIONS(X) \
-  X(identity, Identity)       \
-  X(relu, Relu)               \
-  X(leaky_relu, LeakyRelu)    \
-  X(sigmoid, Sigmoid)         \
-  X(tanh, Tanh)               \
-  X(softplus, Softplus)       \
-  X(gelu, Gelu)               \
-  X(silu, Silu)
-
 #define GPUVAE_ELEMENTWISE(X)                                              \
   GPUVAE_ACTIVATIONS(X)                                                    \
   X(exp, Exp)                                                              \
@@ -63,67 +54,8 @@ constexpr Unary unary_of(Activation activation) { return static_cast<Unary>(acti
 #endif
 
 #ifdef GPUVAE_FORMULA
-// A function has value(x) and its derivative slope(v), where v is the output value(x) if slope_from_output is
-// true, and the input x otherwise. Functions with parameters take them as further arguments: value(x, a, b)
-// and slope(v, a, b). `cheap` functions are memory-bound on a CPU, so threads pay off only for larger arrays.
-
-struct Identity {
-  static constexpr bool slope_from_output = true, cheap = true;
-  GPUVAE_FORMULA static auto value(auto x) { return x; }
-  GPUVAE_FORMULA static auto slope(auto x) { return like(x, 1); }
-};
-
-struct Relu {
-  static constexpr bool slope_from_output = true, cheap = true;
-  GPUVAE_FORMULA static auto value(auto x) {
-    return zero_if(x <= like(x, 0), x);  // NaN stays NaN
-  }
-  GPUVAE_FORMULA static auto slope(auto y) { return select(y > like(y, 0), like(y, 1), like(y, 0)); }
-};
-
-struct LeakyRelu {
-  static constexpr bool slope_from_output = true, cheap = true;
-  GPUVAE_FORMULA static auto value(auto x) { return select(x > like(x, 0), x, like(x, kLeakySlope) * x); }
-  GPUVAE_FORMULA static auto slope(auto y) {
-    return select(y > like(y, 0), like(y, 1), like(y, kLeakySlope));
-  }
-};
-
-struct Sigmoid {
-  static constexpr bool slope_from_output = true, cheap = false;
-  GPUVAE_FORMULA static auto value(auto x) { return sigmoid(x); }
-  GPUVAE_FORMULA static auto slope(auto y) { return y * (like(y, 1) - y); }
-};
-
-struct Tanh {
-  static constexpr bool slope_from_output = true, cheap = false;
-  GPUVAE_FORMULA static auto value(auto x) { return tanh(x); }
-  GPUVAE_FORMULA static auto slope(auto y) { return neg_mul_add(y, y, like(y, 1)); }
-};
-
-struct Softplus {
-  static constexpr bool slope_from_output = true, cheap = false;
-  GPUVAE_FORMULA static auto value(auto x) { return softplus(x); }
-  GPUVAE_FORMULA static auto slope(auto y) { return neg(expm1(neg(y))); }
-};
-
-// x Phi(x): Hendrycks and Gimpel, "Gaussian error linear units", 2016; exact, with kernels/math/normal.h.
-struct Gelu {
-  static constexpr bool slope_from_output = false, cheap = false;
-  GPUVAE_FORMULA static auto value(auto x) { return x * normal_cdf(x); }
-  GPUVAE_FORMULA static auto slope(auto x) { return mul_add(x, normal_density(x), normal_cdf(x)); }
-};
-
-// x sigmoid(x): Elfwing et al., "Sigmoid-weighted linear units for neural network function approximation in
-// reinforcement learning", 2017. The slope is sigmoid(x) + x sigmoid(x) sigmoid(-x).
-struct Silu {
-  static constexpr bool slope_from_output = false, cheap = false;
-  GPUVAE_FORMULA static auto value(auto x) { return x * sigmoid(x); }
-  GPUVAE_FORMULA static auto slope(auto x) {
-    const auto e = exp_of_moderate(neg(fabs(x))), whole = like(x, 1) + e;
-    return mul_add(x, e / (whole * whole), sigmoid_from(x, e));
-  }
-};
+// See gpuvae/device/activation_formulas.h for the members of a function. A file that includes these formulas
+// includes those of the activations first.
 
 struct Exp {
   static constexpr bool slope_from_output = true, cheap = false;
@@ -171,7 +103,7 @@ struct Clamp {
   }
 };
 
-// See kernels/math/continuous_bernoulli.h.
+// See gpuvae/device/continuous_bernoulli.h.
 struct ContinuousBernoulliLogNormalizer {
   static constexpr bool slope_from_output = false, cheap = false;
   GPUVAE_FORMULA static auto value(auto logit) { return continuous_bernoulli_log_normalizer(logit); }
@@ -234,13 +166,4 @@ GPUVAE_FORMULA constexpr auto with_function(kernels::Unary function, const Body&
 }
 #undef GPUVAE_CASE_OF_UNARY
 
-#define GPUVAE_CASE_OF_ACTIVATION(name, Function) \
-  case Activation::name:                          \
-    return body(Function());
-template <class Body>
-GPUVAE_FORMULA constexpr auto with_function(Activation activation, const Body& body) {
-  switch (activation) { GPUVAE_ACTIVATIONS(GPUVAE_CASE_OF_ACTIVATION) }
-  return body(Identity());
-}
-#undef GPUVAE_CASE_OF_ACTIVATION
 #endif

@@ -1,13 +1,11 @@
 // The element-wise functions for scalars, chosen at run time.
 #pragma once
 
-#include <type_traits>
-
-#include "kernels/math/continuous_bernoulli.h"
+#include "gpuvae/device/activation.h"
+#include "gpuvae/device/continuous_bernoulli.h"
+#include "gpuvae/device/scalar.h"
 #include "kernels/math/elementwise.h"
 #include "kernels/math/gamma.h"
-#include "kernels/math/normal.h"
-#include "kernels/math/scalar.h"
 
 namespace gpuvae::math {
 
@@ -32,33 +30,6 @@ GPUVAE_HD T continuous_bernoulli_variance(T logit) {
 template <class E>
 GPUVAE_HD constexpr bool slope_from_output(E function) {
   return with_function(function, [](auto f) { return decltype(f)::slope_from_output; });
-}
-
-// Sets of functions, as template arguments of the functions below. A kernel contains code only for the
-// functions of its set and treats all others as the identity.
-template <class Function>
-struct Every : std::true_type {};
-template <class Function>
-struct SlopeFromOutput : std::bool_constant<Function::slope_from_output> {};
-template <class Function>
-struct SlopeFromInput : std::bool_constant<!Function::slope_from_output> {};
-
-template <template <class> class Set = Every, class T>
-GPUVAE_HD T activate(Activation activation, T x) {
-  return with_function(activation, [x](auto f) {
-    using Function = decltype(f);
-    if constexpr (Set<Function>::value) return Function::value(x);
-    return x;
-  });
-}
-// Returns dy/dx, computed from y or from x; see slope_from_output().
-template <template <class> class Set = Every, class T>
-GPUVAE_HD T activation_derivative(Activation activation, T v) {
-  return with_function(activation, [v](auto f) {
-    using Function = decltype(f);
-    if constexpr (Set<Function>::value) return Function::slope(v);
-    return T(1);
-  });
 }
 
 // Versions for N elements that select the function only once: apply() computes x = function(x), and

@@ -13,7 +13,7 @@
 #ifndef GPUVAE_KERNELS_MATH_GAMMA_H
 #define GPUVAE_KERNELS_MATH_GAMMA_H
 
-#include "kernels/math/scalar.h"
+#include "gpuvae/device/scalar.h"
 
 namespace gpuvae::math {
 

@@ -5,9 +5,9 @@
 
 #include <cmath>
 
-#include "kernels/math/host_device.h"
+#include "gpuvae/device/host_device.h"
+#include "gpuvae/device/posterior.h"
 #include "kernels/math/likelihood.h"
-#include "kernels/math/posterior.h"
 
 namespace gpuvae::math {
 

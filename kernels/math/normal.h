@@ -1,16 +1,14 @@
-// The standard normal distribution: density exp(-x^2 / 2) / sqrt(2 pi) and distribution function Phi(x).
+// The standard normal distribution for vectors, which have no erfc; gpuvae/device/normal.h has the scalar
+// form.
 //
-// The file has two parts: the formulas for scalars and, with GPUVAE_VECTOR_FORMULA defined and inside the
-// namespace of an instruction set (kernels/cpu/simd/functions-inl.h), the formulas for vectors, which have no
-// erfc.
+// The file has two parts: the coefficients and, with GPUVAE_VECTOR_FORMULA defined and inside the namespace
+// of an instruction set (kernels/cpu/simd/functions-inl.h), the formulas.
 #ifndef GPUVAE_KERNELS_MATH_NORMAL_H
 #define GPUVAE_KERNELS_MATH_NORMAL_H
 
-#include "kernels/math/scalar.h"
+#include "gpuvae/device/normal.h"
 
 namespace gpuvae::math {
-
-inline constexpr double kInverseRootTwoPi = 0.398942280401432677940;
 
 // Phi(-a) exp(a^2 / 2) (1 + a) for a >= 0, as a polynomial in (a - 4) / (a + 4). The coefficients are
 // Chebyshev fits with relative errors below 3e-9 for a below 14 (floats), and below 1e-17 for a below 40
@@ -25,15 +23,6 @@ inline constexpr Coefficients<24> kNormalTailDouble = {
      1.36268867792075717e-5, -3.43222926639272937e-6, -2.61296324723691052e-6, 4.04534960740403658e-7,
      5.52119533224264393e-7, 1.42485002339593007e-9,  -1.11160031367018874e-7, -1.99077979094749738e-8,
      1.77618318838503682e-8, 6.26813572535948719e-9,  -1.57622649049166212e-9, -8.02139310026269511e-10}};
-
-template <class T>
-GPUVAE_HD T normal_density(T x) {
-  return T(kInverseRootTwoPi) * exp(T(-0.5) * x * x);
-}
-template <class T>
-GPUVAE_HD T normal_cdf(T x) {
-  return T(0.5) * erfc(T(-0.707106781186547524401) * x);
-}
 
 }  // namespace gpuvae::math
 #endif

@@ -1,8 +1,8 @@
 // The update of one element by each optimiser. Comments beside the formulas name their sources.
 #pragma once
 
+#include "gpuvae/device/host_device.h"
 #include "gpuvae/enums.h"
-#include "kernels/math/host_device.h"
 
 namespace gpuvae::math {
 

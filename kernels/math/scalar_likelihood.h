@@ -1,9 +1,8 @@
-// The likelihoods' formulas for scalars.
+// The likelihoods' formulas for scalars, chosen by kind.
 #pragma once
 
-#include "kernels/math/continuous_bernoulli.h"
+#include "gpuvae/device/likelihood.h"
 #include "kernels/math/likelihood.h"
-#include "kernels/math/scalar.h"
 
 namespace gpuvae::math {
 

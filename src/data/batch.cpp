@@ -2,10 +2,10 @@
 #include <cmath>
 
 #include "gpuvae/data.h"
+#include "gpuvae/device/random.h"
 #include "kernels/backend.h"
 #include "kernels/check.h"
 #include "kernels/enumerators.h"
-#include "kernels/math/philox.h"
 #include "src/core/random.h"
 #include "src/data/batch.h"
 

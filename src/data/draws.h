@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "kernels/math/philox.h"
+#include "gpuvae/device/random.h"
 
 namespace gpuvae::data {
 

@@ -5,8 +5,8 @@
 #include <span>
 #include <utility>
 
+#include "gpuvae/device/random.h"
 #include "kernels/check.h"
-#include "kernels/math/philox.h"
 #include "src/data/file_examples.h"
 #include "src/data/parts.h"
 #include "src/data/values.h"

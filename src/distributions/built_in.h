@@ -1,7 +1,11 @@
-// Recognises built-in distributions, for the fused training step, whose kernels support only some of them.
+// Recognises built-in distributions, for the fused training step and for exported models, which support only
+// some of them.
 #pragma once
 
+#include <optional>
+
 #include "gpuvae/distributions.h"
+#include "kernels/math/elementwise.h"
 
 namespace gpuvae {
 
@@ -12,5 +16,8 @@ const DiagonalGaussianOptions* diagonal_gaussian_options(const Posterior& poster
 bool is_bernoulli(const Likelihood& likelihood);
 // Returns the settings of a likelihood that gaussian_likelihood() made, or null for any other likelihood.
 const GaussianOptions* gaussian_options(const Likelihood& likelihood);
+// Returns the function that maps the first parameter of a feature to its mean, or nothing for a likelihood
+// that is not built in.
+std::optional<kernels::Unary> mean_function(const Likelihood& likelihood);
 
 }  // namespace gpuvae

@@ -97,6 +97,7 @@ class Laplace final : public Likelihood {
  public:
   explicit Laplace(const LaplaceOptions& options) : options_(options) {}
   std::string name() const override { return "Laplace"; }
+  const LaplaceOptions& options() const { return options_; }
   int params_per_feature() const override { return 2; }
   bool is_density() const override { return true; }
   Variable log_density(const Variable& params, const Variable& x) const override {
@@ -131,6 +132,7 @@ class SharedGaussian final : public Likelihood {
   std::string name() const override {
     return fixed_ ? "Gaussian of fixed sigma" : "Gaussian of shared sigma";
   }
+  const GaussianOptions& options() const { return options_; }
   std::shared_ptr<Likelihood> clone() const override {
     return std::make_shared<SharedGaussian>(options_, fixed_);
   }
@@ -224,6 +226,18 @@ bool is_bernoulli(const Likelihood& likelihood) {
 const GaussianOptions* gaussian_options(const Likelihood& likelihood) {
   const auto* gaussian = dynamic_cast<const Gaussian*>(&likelihood);
   return gaussian ? &gaussian->options() : nullptr;
+}
+std::optional<kernels::Unary> mean_function(const Likelihood& likelihood) {
+  using kernels::Unary;
+  const auto location = [](bool is_sigmoid) { return is_sigmoid ? Unary::sigmoid : Unary::identity; };
+  if (is_bernoulli(likelihood)) return Unary::sigmoid;
+  if (dynamic_cast<const ContinuousBernoulli*>(&likelihood)) return Unary::continuous_bernoulli_mean;
+  if (const auto* options = gaussian_options(likelihood)) return location(options->sigmoid_mean);
+  if (const auto* laplace = dynamic_cast<const Laplace*>(&likelihood))
+    return location(laplace->options().sigmoid_location);
+  if (const auto* shared = dynamic_cast<const SharedGaussian*>(&likelihood))
+    return location(shared->options().sigmoid_mean);
+  return std::nullopt;
 }
 
 }  // namespace gpuvae

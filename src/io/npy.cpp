@@ -15,6 +15,7 @@
 #include "kernels/check.h"
 #include "src/io/file.h"
 #include "src/io/file_array.h"
+#include "src/io/half.h"
 #include "src/io/input.h"
 #include "src/io/npy_header.h"
 
@@ -30,18 +31,6 @@ constexpr std::size_t kChunkBytes = 1 << 20;         // a multiple of every elem
 struct Boolean {
   std::uint8_t bits;
   explicit operator float() const { return bits != 0 ? 1.0f : 0.0f; }
-};
-
-// IEEE 754 binary16.
-struct Half {
-  std::uint16_t bits;
-  explicit operator float() const {
-    const int exponent = bits >> 10 & 31, mantissa = bits & 1023;
-    const auto sign = static_cast<float>(bits >> 15 != 0 ? -1 : 1);
-    if (exponent == 31) return sign * (mantissa != 0 ? NAN : INFINITY);
-    if (exponent == 0) return sign * std::ldexp(static_cast<float>(mantissa), -24);
-    return sign * std::ldexp(static_cast<float>(1024 + mantissa), exponent - 25);
-  }
 };
 
 // Appends raw elements to an array.

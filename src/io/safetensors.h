@@ -11,6 +11,7 @@
 
 #include "gpuvae/types.h"
 #include "src/io/file.h"
+#include "src/io/safetensors_header.h"
 
 namespace gpuvae::io {
 
@@ -26,10 +27,7 @@ struct TensorFile {
   std::map<std::string, std::string> metadata;
 };
 
-// A metadata key under which a file may hold the checksum of everything else in it.
-inline constexpr const char* kChecksumKey = "checksum";
-// The checksum of names, types, shapes, bytes and metadata (except kChecksumKey), as 16 hexadecimal digits.
-// It does not depend on the order of the tensors.
+// The checksum of a file's content; see content_checksum.
 std::string checksum_of(const TensorFile& file);
 
 // Replaces the file at `path` completely or not at all (see AtomicFile). The header keeps the order of

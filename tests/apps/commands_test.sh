@@ -151,6 +151,18 @@ run sample --out a --output samples.png
 run sample --out a --output samples.npy
 [ "$(npy samples.npy 784 | wc -l)" -eq 9 ] || fail "samples.npy has not 9 rows"
 run sample --out a --output samples2.npy && same samples.npy samples2.npy
+run export --out a --format onnx
+said '^wrote   a/encoder.onnx$' && said '^wrote   a/decoder.onnx$'
+run export --out a --format onnx --output exported.onnx
+same a/encoder.onnx exported-encoder.onnx && same a/decoder.onnx exported-decoder.onnx
+[ "$(head -c 10 a/encoder.onnx | tail -c 6)" = gpuvae ] || fail "a/encoder.onnx does not name gpuvae"
+grep -qa 'bytes / 255' a/encoder.onnx || fail "a/encoder.onnx does not say what its values are"
+expect_untouched a 1 'expected --format onnx, cuda or c, got no format' export --out a
+expect_untouched a 1 'this command does not take --format' eval --out a --format onnx
+expect_untouched a 1 'x.bin: expected a file ending in .onnx' export --out a --format onnx --output x.bin
+echo mine >other-decoder.onnx
+expect_untouched a 1 'other-decoder.onnx: expected a new file or one of this command' export --out a --format onnx --output other.onnx
+[ "$(cat other-decoder.onnx)" = mine ] && [ ! -e other-encoder.onnx ] || fail "export wrote beside a file of others"
 rm a/manifold* a/explorer.html
 run manifold --out a
 run explore --out a
@@ -242,8 +254,8 @@ not_said '^epoch'
 
 # ---- help ----
 "$program" --help >help.txt || fail "--help fails"
-for word in train eval encode decode reconstruct sample manifold explore default keras-mnist tf-mnist flex-mnist theano-mnist \
-  --importance-samples --retrain; do
+for word in train eval encode decode reconstruct sample manifold explore export default keras-mnist tf-mnist flex-mnist theano-mnist \
+  --importance-samples --retrain --format; do
   grep -qE "^ +$word[ =]" help.txt || fail "--help does not list $word"
 done
 finish

@@ -84,7 +84,7 @@ TEST(FolderLock, EndsWithItsProcess) {
 TEST(RunFolder, FilesOfOthersAreRefused) {
   for (const char* name :
        {"config.toml", "model.safetensors", "checkpoint.safetensors", "metrics.csv", "steps.csv",
-        "report.html", "samples.png", "manifold-data.svg", "eval.json", "kl.svg"}) {
+        "report.html", "samples.png", "manifold-data.svg", "eval.json", "kl.svg", "encoder.onnx"}) {
     const TemporaryFolder folder;
     write(folder / "notes.txt");
     check_no_foreign_files(folder.path(), "train");
@@ -124,6 +124,7 @@ TEST(RunFolder, FilesOfOthersBesideARunAreRefused) {
       {"eval.json", "{\n  \"program\": \"vae\",\n"},
       {"metrics.csv", "# losses\nepoch,train_loss,train_reconstruction\n"},
       {"steps.csv", "epoch,images,loss\n"},
+      {"encoder.onnx", "\x08\x08\x12\x06gpuvae"},
       {"latent.csv", "label,z1,z2,row\n"}};
   for (const auto& [name, content] : own) {
     const TemporaryFolder folder;

@@ -29,7 +29,7 @@ def check_rounds(row, ratio, interval, numerators, denominators):
     assert interval is None or interval[0] <= ratio <= interval[1], (ratio, interval)
     assert interval is None or all(min(abs(end / r - 1) for r in ratios) < 1e-4 for end in interval), (interval, ratios)
     assert row["verdict"] in ("faster", "slower", "same", "undecided"), row
-    assert all(len(machine[k]) == row["rounds"] for k in ("seconds", "steal", "others", "switches", "load", "disturbed"))
+    assert all(len(machine[k]) == row["rounds"] for k in ("seconds", "steal", "others", "switches", "waiting", "load", "disturbed"))
     assert row["disturbed"] == sum(1 for reason in machine["disturbed"] if reason), row
 
 

@@ -149,9 +149,9 @@ class Peers(unittest.TestCase):
         self.assertEqual([s["name"] for s in result["busy"]["systems"]], ["gpuvae", "b"])
         self.assertIn("| a | | failed: out of memory |", text)
 
-    def test_context_switches_are_expected_beside_a_busy_process(self):
-        state = {"seconds": 1, "steal": 0, "others": 0, "switches": 500}
-        self.assertIn("context switches", rounds.disturbance(state, 2))
+    def test_waiting_is_expected_beside_a_busy_process(self):
+        state = {"seconds": 1, "steal": 0, "others": 0, "waiting": 0.5}
+        self.assertIn("waiting for a processor", rounds.disturbance(state, 2))
         self.assertEqual(rounds.disturbance(state, 2, shared=True), "")
         self.assertIn("other processes", rounds.disturbance(state | {"others": 1}, 2, shared=True))
 

@@ -124,11 +124,11 @@ class Rounds(unittest.TestCase):
         self.assertEqual([n for n in range(40) if rounds.is_look(n)], [7, 10, 14, 19, 26, 35])
 
     def test_disturbance(self):
-        quiet = {"seconds": 1, "steal": 0.019, "others": 0.099, "switches": 50}
+        quiet = {"seconds": 1, "steal": 0.019, "others": 0.099, "waiting": 0.099}
         self.assertEqual(rounds.disturbance(quiet, 2), "")
         self.assertEqual(rounds.disturbance(quiet | {"steal": 0.06}, 2), "steal time 3 %")
         self.assertEqual(rounds.disturbance(quiet | {"others": 0.5}, 2), "other processes 25 %")
-        self.assertEqual(rounds.disturbance(quiet | {"switches": 51}, 2), "51 involuntary context switches")
+        self.assertEqual(rounds.disturbance(quiet | {"waiting": 0.12}, 2), "waiting for a processor 6 %")
 
     def test_own_work_does_not_count_as_other_processes(self):
         begin = rounds.snapshot()
@@ -137,7 +137,7 @@ class Rounds(unittest.TestCase):
         state = rounds.between(begin, rounds.snapshot())
         self.assertGreaterEqual(state["seconds"], 0.5)
         self.assertGreaterEqual(rounds.snapshot().own - begin.own, 0.05)
-        self.assertEqual(set(state), {"seconds", "steal", "others", "switches", "load", "megahertz", "disturbed"})
+        self.assertEqual(set(state), {"seconds", "steal", "others", "switches", "waiting", "load", "megahertz", "disturbed"})
 
 
 if __name__ == "__main__":

@@ -98,24 +98,24 @@ TEST(MachineState, ReadsTheCountersOfTheUsableProcessors) {
   EXPECT_EQ(unknown.load, -1);
 }
 
-TEST(MachineState, MarksStealTimeOtherProcessesAndPreemptions) {
-  const MachineSnapshot begin{.wall = 10, .steal = 1, .busy = 100, .own = 50, .switches = 7, .processors = 2};
-  const auto after = [&](double steal, double others, double switches) {
+TEST(MachineState, MarksStealTimeOtherProcessesAndWaiting) {
+  const MachineSnapshot begin{.wall = 10, .steal = 1, .busy = 100, .own = 50, .waiting = 7, .processors = 2};
+  const auto after = [&](double steal, double others, double waiting) {
     MachineSnapshot end = begin;
     end.wall += 1;
     end.steal += steal;
     end.busy += 1.5 + others;
     end.own += 1.5;
-    end.switches += switches;
+    end.waiting += waiting;
     return between(begin, end).disturbance();
   };
   EXPECT_EQ(after(0, 0, 0), "");
-  EXPECT_EQ(after(0.019, 0.099, 50), "");
+  EXPECT_EQ(after(0.019, 0.099, 0.099), "");
   EXPECT_EQ(after(0.06, 0, 0), "steal time 3 %");
   EXPECT_EQ(after(0, 0.5, 0), "other processes 25 %");
   EXPECT_EQ(after(0, -0.3, 0), "");  // the ticks of a short time are not those of this process
-  EXPECT_EQ(after(0, 0, 51), "51 involuntary context switches");
-  EXPECT_EQ(after(0.2, 2, 90), "steal time 10 %, other processes 100 %, 90 involuntary context switches");
+  EXPECT_EQ(after(0, 0, 0.12), "waiting for a processor 6 %");
+  EXPECT_EQ(after(0.2, 2, 1), "steal time 10 %, other processes 100 %, waiting for a processor 50 %");
 }
 
 TEST(MachineState, IsKeptForEveryRound) {

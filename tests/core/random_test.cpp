@@ -1,4 +1,4 @@
-#include "kernels/math/philox.h"
+#include "gpuvae/device/random.h"
 
 #include <gtest/gtest.h>
 

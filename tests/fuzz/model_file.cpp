@@ -23,7 +23,7 @@ std::map<std::string, std::string> metadata_in(std::string_view text) {
   return metadata;
 }
 
-void check_data(const apps::DataFacts& data) {
+void check_data(const TrainingData& data) {
   const DataDescription& d = data.description;
   fuzz::require(d.height >= 1 && d.width >= 1, "data have a height and a width");
   fuzz::require(data.train_count >= 0 && data.validation_count >= 0, "numbers of examples are not negative");

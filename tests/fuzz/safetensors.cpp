@@ -1,9 +1,12 @@
 // Safetensors files: sizes agree, the metadata alone are the same, and a written file is read back. A file
 // is also restored as a checkpoint of a small model, with its checksum made valid.
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <memory>
 
+#include "gpuvae/safetensors.h"
 #include "gpuvae/train.h"
 #include "src/io/safetensors.h"
 #include "tests/fuzz/fuzz.h"
@@ -30,6 +33,31 @@ bool same(const io::TensorFile& a, const io::TensorFile& b) {
       return false;
   }
   return true;
+}
+
+// The reader of parts accepts what the reader of whole files accepts, and reads the same bytes. A tensor of
+// any other type is read or refused.
+void check_reader(const std::filesystem::path& path, const io::TensorFile* whole) {
+  std::unique_ptr<SafetensorsReader> reader;
+  const bool accepted = fuzz::accepts([&] { reader = std::make_unique<SafetensorsReader>(path); });
+  fuzz::require(accepted || !whole, "the reader of parts accepts the file");
+  if (!accepted) return;
+  for (const TensorInfo& info : reader->tensors()) {
+    Tensor tensor;
+    if (!fuzz::accepts([&] { tensor = reader->read(info.name, DType::f64); })) continue;
+    fuzz::require(std::ranges::equal(tensor.shape().extents(), info.shape),
+                  "a tensor has the header's shape");
+  }
+  if (!whole) return;
+  reader->check_checksum();
+  for (const auto& [name, tensor] : whole->tensors) {
+    if (tensor.shape.size() > Shape::kMaxRank) continue;
+    const Tensor read = reader->read(name, tensor.dtype);
+    fuzz::require(
+        read.bytes() == tensor.bytes.size() &&
+            (tensor.bytes.empty() || std::memcmp(read.data(), tensor.bytes.data(), tensor.bytes.size()) == 0),
+        "both readers read the same bytes");
+  }
 }
 
 // A model of two parameters, [2] and [1, 2], and its optimiser.
@@ -67,7 +95,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::map<std::string, std::string> metadata;
   const bool has_metadata = fuzz::accepts([&] { metadata = io::read_safetensors_metadata(path); });
   io::TensorFile file;
-  if (!fuzz::accepts([&] { file = io::read_safetensors(path); })) return 0;
+  const bool accepted = fuzz::accepts([&] { file = io::read_safetensors(path); });
+  check_reader(path, accepted ? &file : nullptr);
+  if (!accepted) return 0;
   fuzz::require(has_metadata && metadata == file.metadata, "the metadata alone are those of the whole file");
   check_tensors(file);
   const auto copy = fuzz::input_file("", "copy");

@@ -6,7 +6,7 @@
 #include <functional>
 #include <vector>
 
-#include "kernels/math/philox.h"
+#include "gpuvae/device/random.h"
 #include "tests/kernels/fused_product_kernels.h"
 
 namespace gpuvae {

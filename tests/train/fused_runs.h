@@ -12,8 +12,8 @@
 #include <cstring>
 #include <functional>
 
+#include "gpuvae/device/random.h"
 #include "gpuvae/error.h"
-#include "kernels/math/philox.h"
 #include "tests/exact_allocator.h"
 #include "tests/second_run.h"
 

@@ -1,11 +1,11 @@
 // Gathers batches from a data set in memory: shuffles, scales bytes to [0, 1], and binarizes in one pass.
 #include <cstring>
 
+#include "gpuvae/device/random.h"
 #include "kernels/cpu/backend.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd/simd.h"
-#include "kernels/math/philox.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/ops/gather.cpp"
@@ -48,8 +48,8 @@ void scale_row(const std::uint8_t* bytes, std::int64_t columns, T threshold, T* 
   }
 }
 
-// Draws from Bernoulli(byte / 255) by comparing byte / 255 with uniform01() (kernels/math/philox.h), in float
-// for every T.
+// Draws from Bernoulli(byte / 255) by comparing byte / 255 with uniform01() (gpuvae/device/random.h), in
+// float for every T.
 template <class T>
 void draw_row(const std::uint8_t* bytes, std::int64_t columns, const RandomPosition& at, std::uint32_t sample,
               T* out) {

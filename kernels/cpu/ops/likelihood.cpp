@@ -16,6 +16,8 @@ HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
 
 #define GPUVAE_FORMULA HWY_INLINE
+#include "gpuvae/device/likelihood_formulas.h"
+
 #include "kernels/math/likelihood.h"
 #undef GPUVAE_FORMULA
 

@@ -16,8 +16,8 @@ struct RandomBlocks {
 
 // Writes the 4 * count standard normals, or uniform numbers in (0, 1), of the blocks to `numbers`. Numbers
 // beyond the last column of a row are unspecified. Normals differ from those of normal4()
-// (kernels/math/philox.h) by at most 1e-6. For a given instruction set, the bits of a number do not depend on
-// what else the call draws.
+// (gpuvae/device/random.h) by at most 1e-6. For a given instruction set, the bits of a number do not depend
+// on what else the call draws.
 void draw_blocks(const RandomBlocks& blocks, bool normal, float* numbers);
 
 }  // namespace gpuvae::kernels

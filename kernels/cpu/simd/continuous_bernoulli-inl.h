@@ -1,5 +1,5 @@
-// The functions of kernels/math/continuous_bernoulli.h for vectors of float and double. This file is included
-// once per instruction set, like Highway's headers.
+// The functions of gpuvae/device/continuous_bernoulli.h for vectors of float and double. This file is
+// included once per instruction set, like Highway's headers.
 #if defined(GPUVAE_KERNELS_CPU_CONTINUOUS_BERNOULLI_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef GPUVAE_KERNELS_CPU_CONTINUOUS_BERNOULLI_INL_H
 #undef GPUVAE_KERNELS_CPU_CONTINUOUS_BERNOULLI_INL_H
@@ -7,8 +7,8 @@
 #define GPUVAE_KERNELS_CPU_CONTINUOUS_BERNOULLI_INL_H
 #endif
 
+#include "gpuvae/device/continuous_bernoulli.h"
 #include "kernels/cpu/simd/simd_math-inl.h"
-#include "kernels/math/continuous_bernoulli.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {

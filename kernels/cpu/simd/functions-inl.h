@@ -35,6 +35,8 @@ HWY_INLINE V continuous_bernoulli_variance(V logit) {
 #undef GPUVAE_VECTOR_FORMULA
 
 #define GPUVAE_FORMULA HWY_INLINE
+#include "gpuvae/device/activation_formulas.h"
+
 #include "kernels/math/elementwise.h"
 #undef GPUVAE_FORMULA
 

@@ -9,8 +9,8 @@
 
 #include <cstdint>
 
+#include "gpuvae/device/random.h"
 #include "hwy/highway.h"
-#include "kernels/math/philox.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {

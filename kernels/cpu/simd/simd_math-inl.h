@@ -10,10 +10,10 @@
 
 #include <limits>
 
+#include "gpuvae/device/posterior.h"
+#include "gpuvae/device/scalar.h"
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
-#include "kernels/math/posterior.h"
-#include "kernels/math/scalar.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace gpuvae::kernels::HWY_NAMESPACE {
@@ -28,7 +28,7 @@ HWY_INLINE V constant(double value) {
   return hn::Set(Tag<V>(), static_cast<Lane<V>>(value));
 }
 
-// ---- the vector counterparts of kernels/math/scalar.h ----
+// ---- the vector counterparts of gpuvae/device/scalar.h ----
 
 template <class V>
 HWY_INLINE V like(V, double value) {
@@ -171,7 +171,7 @@ HWY_INLINE V expm1(V x) {
 }
 
 #define GPUVAE_FORMULA HWY_INLINE
-#include "kernels/math/shared.h"
+#include "gpuvae/device/shared_formulas.h"
 #undef GPUVAE_FORMULA
 
 // The parts of math::posterior_sigma as separate functions, because most callers need only some of them.

@@ -1,7 +1,7 @@
 // The backward pass of a fused training step. A launch computes the gradient of one hidden layer and, in
 // other blocks, updates the weights whose old values no later kernel reads.
+#include "gpuvae/device/posterior.h"
 #include "kernels/cuda/fused_step/fused_weights.cuh"
-#include "kernels/math/posterior.h"
 
 namespace gpuvae::kernels {
 namespace {

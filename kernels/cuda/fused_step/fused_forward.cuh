@@ -2,10 +2,10 @@
 // z, and the operands of the products.
 #pragma once
 
+#include "gpuvae/device/posterior.h"
 #include "kernels/cuda/fused_step/fused_plan.cuh"
 #include "kernels/cuda/ops/batch_values.cuh"
 #include "kernels/cuda/ops/optimizer_scalars.cuh"
-#include "kernels/math/posterior.h"
 
 namespace gpuvae::kernels {
 namespace {

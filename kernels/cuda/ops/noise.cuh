@@ -1,8 +1,8 @@
 // Device functions for Clock and Noise: the number of finished steps and the random numbers of a row.
 #pragma once
 
+#include "gpuvae/device/random.h"
 #include "kernels/cuda/device.cuh"
-#include "kernels/math/philox.h"
 
 namespace gpuvae::kernels {
 namespace {

@@ -1,9 +1,9 @@
 // Sampling from the posterior with noise drawn in the kernel, and the KL divergence to the standard normal.
 // The forward and the backward pass are one kernel each. Each thread computes four latent dimensions of a
 // row, which need one Philox block.
+#include "gpuvae/device/posterior.h"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/ops/noise.cuh"
-#include "kernels/math/posterior.h"
 
 namespace gpuvae::kernels {
 namespace {

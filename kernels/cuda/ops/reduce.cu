@@ -1,7 +1,7 @@
 // Sums over a tensor, its rows or its columns, and the scale that clips a gradient's global norm.
+#include "gpuvae/device/host_device.h"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/ops/column_sum.cuh"
-#include "kernels/math/host_device.h"
 
 namespace gpuvae::kernels {
 namespace {

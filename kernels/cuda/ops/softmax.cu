@@ -1,7 +1,7 @@
 // Softmax and log-sum-exp of rows.
+#include "gpuvae/device/host_device.h"
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/launch.cuh"
-#include "kernels/math/host_device.h"
 
 namespace gpuvae::kernels {
 namespace {

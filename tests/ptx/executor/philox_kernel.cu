@@ -1,7 +1,7 @@
 // Runs Philox4x32-10 of cuRAND and of gpuvae side by side.
 #include <curand_kernel.h>
 
-#include "kernels/math/philox.h"
+#include "gpuvae/device/random.h"
 
 // Each thread uses one counter and one key and writes four words of each implementation.
 extern "C" __global__ void philox(const uint4* counters, const uint2* keys, uint4* of_curand,

@@ -5,7 +5,7 @@
 #include <array>
 #include <random>
 
-#include "kernels/math/philox.h"
+#include "gpuvae/device/random.h"
 #include "test_kernels.h"
 
 namespace ptx {

@@ -2,8 +2,8 @@
 // divergence to the standard normal. Kingma and Welling, "Auto-encoding variational Bayes", 2013, appendix B.
 #pragma once
 
+#include "gpuvae/device/scalar.h"
 #include "gpuvae/enums.h"
-#include "kernels/math/scalar.h"
 
 namespace gpuvae::math {
 

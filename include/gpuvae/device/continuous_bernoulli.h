@@ -3,7 +3,7 @@
 // their constant C(l) = l / tanh(l / 2), A(l) = softplus(l) - log C(l) = log((exp(l) - 1) / l).
 #pragma once
 
-#include "kernels/math/host_device.h"
+#include "gpuvae/device/host_device.h"
 
 namespace gpuvae::math {
 

@@ -2,7 +2,7 @@
 // functions of <cmath>. kernels/cpu/simd/simd_math-inl.h has the vector versions.
 #pragma once
 
-#include "kernels/math/host_device.h"
+#include "gpuvae/device/host_device.h"
 
 namespace gpuvae::math {
 
@@ -76,7 +76,7 @@ GPUVAE_HD T log1p_of_unit(T x) {
 }
 
 #define GPUVAE_FORMULA GPUVAE_HD
-#include "kernels/math/shared.h"
+#include "gpuvae/device/shared_formulas.h"
 #undef GPUVAE_FORMULA
 
 }  // namespace gpuvae::math

@@ -1,12 +1,13 @@
-// Counter-based random numbers. A number depends only on its position (seed, purpose, time, sample,
-// dimension) and never on the launch configuration or the thread. The CPU and the GPU draw the same bits.
+// Counter-based random numbers, for a kernel or a function of your own. A number depends only on its position
+// (seed, purpose, time, sample, dimension) and never on the launch configuration or the thread. The CPU and
+// the GPU draw the same bits. All functions are for the host and, under nvcc, also for the device.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 
+#include "gpuvae/device/host_device.h"
 #include "gpuvae/enums.h"
-#include "kernels/math/host_device.h"
 
 namespace gpuvae {
 
@@ -79,6 +80,14 @@ GPUVAE_HD float normal_at(std::uint64_t seed, RandomPurpose purpose, std::uint64
   float four[4];
   normal4(random_block(seed, purpose, time, sample, dimension / 4), four);
   return four[dimension % 4];
+}
+
+// Returns epsilon, the noise that the library adds to dimension `dimension` of the code of a training example
+// (RandomPurpose::posterior_noise) in an epoch, up to rounding. `sample` is the example's number in
+// its data set, and `seed` that of the run.
+GPUVAE_HD float posterior_noise(std::uint64_t seed, std::uint64_t epoch, std::uint32_t sample,
+                                std::uint32_t dimension) {
+  return normal_at(seed, RandomPurpose::posterior_noise, epoch, sample, dimension);
 }
 
 // Returns element i of a pseudorandom permutation of 0, ..., n - 1. The function applies six Feistel rounds

@@ -1,4 +1,4 @@
-// Building blocks of the other formulas, for scalars and vectors. Both kernels/math/scalar.h and
+// Building blocks of the other formulas, for scalars and vectors. Both gpuvae/device/scalar.h and
 // kernels/cpu/simd/simd_math-inl.h include this file inside their namespace with GPUVAE_FORMULA defined, so
 // it has no include guard.
 

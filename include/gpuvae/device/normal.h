@@ -1,0 +1,19 @@
+// The standard normal distribution: density exp(-x^2 / 2) / sqrt(2 pi) and distribution function Phi(x).
+#pragma once
+
+#include "gpuvae/device/scalar.h"
+
+namespace gpuvae::math {
+
+inline constexpr double kInverseRootTwoPi = 0.398942280401432677940;
+
+template <class T>
+GPUVAE_HD T normal_density(T x) {
+  return T(kInverseRootTwoPi) * exp(T(-0.5) * x * x);
+}
+template <class T>
+GPUVAE_HD T normal_cdf(T x) {
+  return T(0.5) * erfc(T(-0.707106781186547524401) * x);
+}
+
+}  // namespace gpuvae::math

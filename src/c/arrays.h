@@ -1,0 +1,41 @@
+// Arrays of the C interface as examples of a model, and results as arrays.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+
+#include "gpuvae/c.h"
+#include "gpuvae/data.h"
+
+namespace gpuvae::c {
+
+// What examples of a model must be, and how they become numbers of the model.
+struct ExampleRules {
+  std::int64_t features = 0;
+  int height = 1, width = 1;
+  // Whether the likelihood requires values in [0, 1].
+  bool unit_values = false;
+  // The training data as a model file describes them, or nothing for a new model.
+  std::optional<DataDescription> trained_on = {};
+};
+
+// Copies examples to the CPU, u8 or f32 [rows, features]: floats are standardised or scaled like the training
+// data. With Binarize::threshold, values outside [0, 1] are accepted, because they are compared only. Throws
+// Error that names row and column if a value does not fit.
+Dataset examples_of(const gpuvae_array* array, const ExampleRules& rules, Binarize binarize,
+                    const char* operation);
+
+// Copies codes to the CPU, f32 [rows, latent].
+Tensor codes_of(const gpuvae_array* array, std::int64_t latent, const char* operation);
+
+// Throws Error unless the array is an output of `rows` (0: any number of rows) and `columns`.
+void check_output(const gpuvae_array* array, std::int64_t rows, std::int64_t columns, const char* what,
+                  const char* operation);
+// Writes row-major values from row `first` of the array on.
+void write_rows(const gpuvae_array& array, std::int64_t first, std::span<const float> values);
+// As write_rows, but converts values of the model to the units of the training data.
+void write_examples(const gpuvae_array& array, std::int64_t first, std::span<const float> values,
+                    const ExampleRules& rules);
+
+}  // namespace gpuvae::c

@@ -1,0 +1,279 @@
+// Trainers of the C interface.
+#include <algorithm>
+#include <climits>
+#include <cmath>
+
+#include "src/c/records.h"
+#include "src/c/status.h"
+#include "src/c/structs.h"
+#include "src/io/safetensors.h"
+
+namespace gpuvae::c {
+namespace {
+
+struct TrainerRecord {
+  TrainerRecord(std::shared_ptr<ModelRecord> of_model, const TrainerSettings& settings, const Dataset& train,
+                const Dataset& validation)
+      : model(std::move(of_model)),
+        optimizer(model->vae.parameters(), settings.optimizer),
+        trainer(model->vae, optimizer, train, validation, settings.train),
+        epochs_before(std::max(model->epochs, 0)) {}
+
+  std::shared_ptr<ModelRecord> model;
+  Optimizer optimizer;
+  Trainer trainer;
+  int epochs_before;  // epochs of the model before this trainer
+  TrainingData data;
+  std::map<std::string, std::string> order;  // see order_of()
+  std::recursive_mutex use;  // recursive, because a callback may use the trainer that calls it
+};
+
+std::shared_ptr<TrainerRecord> trainer_of(const gpuvae_trainer* handle, const char* operation) {
+  return std::static_pointer_cast<TrainerRecord>(find_handle(HandleKind::trainer, handle, operation));
+}
+
+// Throws Error if another thread uses the trainer.
+std::unique_lock<std::recursive_mutex> lock(TrainerRecord& trainer, const char* operation) {
+  std::unique_lock lock(trainer.use, std::try_to_lock);
+  check(lock.owns_lock(), operation, "expected a trainer that no other thread is using, got one in use");
+  return lock;
+}
+
+gpuvae_losses losses_of(const Losses& losses) { return {losses.loss, losses.reconstruction, losses.kl}; }
+
+gpuvae_epoch_result result_of(const EpochResult& epoch) {
+  gpuvae_epoch_result result{};
+  result.struct_size = sizeof result;
+  result.epoch = epoch.epoch;
+  result.train = losses_of(epoch.train);
+  result.validation = losses_of(epoch.validation);
+  result.train_seconds = epoch.train_seconds;
+  result.validation_seconds = epoch.validation_seconds;
+  result.complete = epoch.complete;
+  result.skipped_steps = epoch.skipped;
+  result.rewinds = epoch.rewinds;
+  return result;
+}
+
+gpuvae_step_report report_of(const StepReport& step) {
+  gpuvae_step_report report{};
+  report.struct_size = sizeof report;
+  report.step = step.step;
+  report.epoch = step.epoch;
+  report.losses = losses_of(step.losses);
+  report.learning_rate = step.learning_rate;
+  return report;
+}
+
+// Calls a callback of the user, which may be written in C++ and throw.
+template <class Report>
+TrainControl call(int (*callback)(const Report*, void*), const Report& report, void* user) {
+  try {
+    return callback(&report, user) == GPUVAE_CONTINUE ? TrainControl::proceed : TrainControl::stop;
+  } catch (const std::exception& error) {
+    throw CallbackError(std::string("expected a callback that does not throw, got ") + error.what());
+  } catch (...) {
+    throw CallbackError("expected a callback that does not throw, got an exception of an unknown type");
+  }
+}
+
+// The kind of the training data, as far as their type and the likelihood tell.
+ValueRange range_of(const Dataset& train, const ExampleRules& rules, Binarize binarize) {
+  if (train.dtype() == DType::u8) return {ValueKind::bytes, 0, 255, false};
+  if (rules.unit_values && binarize != Binarize::threshold) return {ValueKind::unit, 0, 1, false};
+  ValueRange range{ValueKind::any, INFINITY, -INFINITY, false};
+  for (const float value : train.examples.to_vector()) {
+    range.low = std::min<double>(range.low, value);
+    range.high = std::max<double>(range.high, value);
+  }
+  return range;
+}
+
+TrainingData training_data(const Dataset& train, const Dataset& validation, const ExampleRules& rules,
+                           Binarize binarize) {
+  TrainingData data;
+  if (rules.trained_on) {
+    data.description = *rules.trained_on;
+  } else {
+    data.description.height = rules.height;
+    data.description.width = rules.width;
+    data.description.values = range_of(train, rules, binarize);
+  }
+  data.source = "an array of the C interface";
+  data.bytes = train.dtype() == DType::u8;
+  data.train_count = train.count();
+  data.validation_count = validation.defined() ? validation.count() : 0;
+  data.fingerprint = fingerprint_text(train, data.description);
+  return data;
+}
+
+// What a checkpoint must share with the trainer that continues it, by metadata key.
+std::map<std::string, std::string> order_of(const TrainingData& data, const TrainOptions& options) {
+  return {{"fingerprint", data.fingerprint},
+          {"batch_size", std::to_string(options.batch_size)},
+          {"drop_last", options.drop_last ? "true" : "false"},
+          {"shuffle", options.data.shuffle ? "true" : "false"},
+          {"seed", std::to_string(options.data.seed)}};
+}
+
+// Throws Error if a trainer with other examples or another order of them saved the checkpoint. Checkpoints of
+// other programs may lack these metadata.
+void check_order(const char* path, const std::map<std::string, std::string>& order) {
+  const auto metadata = io::read_safetensors_metadata(path);
+  for (const auto& [key, value] : order) {
+    const auto found = metadata.find(key);
+    check(found == metadata.end() || found->second == value, file_error("load"),
+          "{}: expected a checkpoint of training with the {} {}, got {}", path, key, value,
+          found == metadata.end() ? "none" : io::printable(found->second));
+  }
+}
+
+// Runs `work` and notes in the model what it was trained on, even if an error ends the training.
+template <class Work>
+void train(TrainerRecord& trainer, const Work& work) {
+  const auto note = [&] {
+    trainer.model->trained = trainer.data;
+    trainer.model->epochs = trainer.epochs_before + trainer.trainer.epochs_done();
+  };
+  try {
+    work();
+  } catch (...) {
+    note();
+    throw;
+  }
+  note();
+}
+
+}  // namespace
+}  // namespace gpuvae::c
+
+using namespace gpuvae::c;
+
+extern "C" {
+
+gpuvae_status gpuvae_train_options_init(gpuvae_train_options* options, size_t struct_size) {
+  constexpr const char* kName = "gpuvae_train_options_init";
+  return guarded(kName, [&] { init_struct(options, struct_size, default_train_options(), kName); });
+}
+
+gpuvae_status gpuvae_trainer_create(gpuvae_model* model, const gpuvae_array* train,
+                                    const gpuvae_array* validation, const gpuvae_train_options* options,
+                                    gpuvae_trainer** trainer) {
+  constexpr const char* kName = "gpuvae_trainer_create";
+  return guarded(kName, [&] {
+    check_result(trainer, kName);
+    const auto record = model_of(model, kName);
+    const TrainerSettings settings = trainer_settings(options, kName);
+    const gpuvae::Binarize binarize = settings.train.data.binarize;
+    const gpuvae::Device device = record->vae.device();
+    const gpuvae::Dataset examples = examples_of(train, record->rules, binarize, kName);
+    gpuvae::Dataset of_validation;
+    if (validation) of_validation = examples_of(validation, record->rules, binarize, kName).to(device);
+    auto created = std::make_shared<TrainerRecord>(record, settings, examples.to(device), of_validation);
+    created->data = training_data(examples, of_validation, record->rules, binarize);
+    created->order = order_of(created->data, settings.train);
+    *trainer = static_cast<gpuvae_trainer*>(add_handle(HandleKind::trainer, std::move(created)));
+  });
+}
+
+gpuvae_status gpuvae_trainer_free(gpuvae_trainer* trainer) {
+  constexpr const char* kName = "gpuvae_trainer_free";
+  return guarded(kName, [&] {
+    if (trainer) remove_handle(HandleKind::trainer, trainer, kName);
+  });
+}
+
+gpuvae_status gpuvae_trainer_on_steps(gpuvae_trainer* trainer, uint64_t every, gpuvae_step_callback callback,
+                                      void* user) {
+  constexpr const char* kName = "gpuvae_trainer_on_steps";
+  return guarded(kName, [&] {
+    const auto record = trainer_of(trainer, kName);
+    const auto held = lock(*record, kName);
+    gpuvae::check(callback != nullptr, kName, "expected a callback, got NULL");
+    record->trainer.on_steps(every, [callback, user](const gpuvae::StepReport& step) {
+      return call(callback, report_of(step), user);
+    });
+  });
+}
+
+gpuvae_status gpuvae_trainer_on_epoch(gpuvae_trainer* trainer, gpuvae_epoch_callback callback, void* user) {
+  constexpr const char* kName = "gpuvae_trainer_on_epoch";
+  return guarded(kName, [&] {
+    const auto record = trainer_of(trainer, kName);
+    const auto held = lock(*record, kName);
+    gpuvae::check(callback != nullptr, kName, "expected a callback, got NULL");
+    record->trainer.on_epoch([callback, user](const gpuvae::EpochResult& epoch) {
+      return call(callback, result_of(epoch), user);
+    });
+  });
+}
+
+gpuvae_status gpuvae_trainer_run_epochs(gpuvae_trainer* trainer, int64_t epochs, gpuvae_epoch_result* last) {
+  constexpr const char* kName = "gpuvae_trainer_run_epochs";
+  return guarded(kName, [&] {
+    const auto record = trainer_of(trainer, kName);
+    const auto held = lock(*record, kName);
+    gpuvae::check(epochs >= 0 && epochs <= INT_MAX, kName, "expected 0 to {} epochs, got {}", INT_MAX,
+                  epochs);
+    const std::size_t size = last ? struct_size_of(last, kName) : 0;
+    gpuvae_epoch_result result{};
+    train(*record, [&] {
+      const auto results = record->trainer.run_epochs(static_cast<int>(epochs));
+      if (!results.empty()) result = result_of(results.back());
+    });
+    if (last) write_struct(last, size, result);
+  });
+}
+
+gpuvae_status gpuvae_trainer_run_steps(gpuvae_trainer* trainer, uint64_t steps, gpuvae_steps_result* result) {
+  constexpr const char* kName = "gpuvae_trainer_run_steps";
+  return guarded(kName, [&] {
+    const auto record = trainer_of(trainer, kName);
+    const auto held = lock(*record, kName);
+    const std::size_t size = result ? struct_size_of(result, kName) : 0;
+    gpuvae_steps_result done{};
+    train(*record, [&] {
+      const gpuvae::StepsResult of_steps = record->trainer.run_steps(steps);
+      done.steps = of_steps.steps;
+      done.losses = losses_of(of_steps.losses);
+      done.stopped = of_steps.stopped;
+    });
+    if (result) write_struct(result, size, done);
+  });
+}
+
+gpuvae_status gpuvae_trainer_set_learning_rate(gpuvae_trainer* trainer, double learning_rate) {
+  constexpr const char* kName = "gpuvae_trainer_set_learning_rate";
+  return guarded(kName, [&] {
+    const auto record = trainer_of(trainer, kName);
+    const auto held = lock(*record, kName);
+    record->optimizer.set_learning_rate(learning_rate);
+  });
+}
+
+gpuvae_status gpuvae_trainer_save(gpuvae_trainer* trainer, const char* path) {
+  constexpr const char* kName = "gpuvae_trainer_save";
+  return guarded(kName, [&] {
+    const auto record = trainer_of(trainer, kName);
+    const auto held = lock(*record, kName);
+    gpuvae::save_checkpoint(path_of(path, kName), record->model->vae.parameters(), record->optimizer,
+                            record->trainer.state(), record->order);
+  });
+}
+
+gpuvae_status gpuvae_trainer_restore(gpuvae_trainer* trainer, const char* path) {
+  constexpr const char* kName = "gpuvae_trainer_restore";
+  return guarded(kName, [&] {
+    const auto record = trainer_of(trainer, kName);
+    const auto held = lock(*record, kName);
+    check_order(path_of(path, kName), record->order);
+    train(*record, [&] {
+      // The epochs of a checkpoint include those before this trainer.
+      record->epochs_before = 0;
+      record->trainer.resume(
+          gpuvae::restore_checkpoint(path, record->model->vae.parameters(), record->optimizer));
+    });
+  });
+}
+
+}  // extern "C"

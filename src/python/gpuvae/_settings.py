@@ -1,0 +1,105 @@
+"""The settings of a model and its training, by the names of the programs' flags with underscores."""
+
+# Settings that VAE(settings={...}) accepts, with their defaults. None is the usual value of the optimiser.
+MODEL = {
+    "prior_components": 50,
+    "gaussian_mean": "identity",
+    "sigma": 0.1,
+    "log_variance_low": -5.0,
+    "log_variance_high": 5.0,
+    "precision": "f32",
+    "posterior_scale": "log_variance",
+    "noise_std": 1.0,
+    "init": "glorot_uniform",
+    "init_std": 0.01,
+    "bias_std": 0.0,
+    "init_generator": "philox",
+}
+TRAINING = {
+    "drop_last": False,
+    "no_shuffle": False,
+    "threshold": 0.5,
+    "frozen_noise": False,
+    "warmup_epochs": 0.0,
+    "free_bits": 0.0,
+    "pixel_mean": False,
+    "batch_sum": False,
+    "on_nan": "stop",
+    "beta1": None,
+    "beta2": None,
+    "epsilon": None,
+    "l2": None,
+    "l2_biases": False,
+    "clip_norm": None,
+}
+# Parameters of VAE that are settings of the model and of its training.
+MODEL_PARAMS = ("latent", "hidden", "decoder_hidden", "likelihood", "prior", "activation", "seed")
+TRAINING_PARAMS = ("beta", "binarize", "batch_size", "optimizer", "learning_rate", "seed")
+
+# Settings of the programs that decide the training and that fit() does not have, with the values that change nothing.
+PROGRAMS_ONLY = {
+    "value_range": "",
+    "schedule": "constant",
+    "lr_warmup": 0.0,
+}
+# Settings without which a file does not describe its model.
+REQUIRED = ("hidden", "latent", "activation", "posterior_scale", "likelihood", "gaussian_mean", "prior")
+
+
+def widths(value):
+    """Returns the widths of hidden layers as a list. One number is one layer, and None is an empty list."""
+    if value is None:
+        return []
+    return [int(w) for w in value] if hasattr(value, "__iter__") else [int(value)]
+
+
+def resolve(params, settings):
+    """Returns the settings of the model and of its training as two dictionaries for gpuvae._core."""
+    settings = dict(settings or {})
+    known = MODEL.keys() | TRAINING.keys()
+    unknown = sorted(settings.keys() - known)
+    if unknown:
+        raise ValueError(
+            f"[VAE] expected settings among {', '.join(sorted(known))}, got {', '.join(unknown)}"
+            + "".join(f"; only the programs have {name}" for name in unknown if name in PROGRAMS_ONLY)
+        )
+    values = {**params, "hidden": widths(params["hidden"]), "decoder_hidden": widths(params["decoder_hidden"])}
+    model = {**{k: values[k] for k in MODEL_PARAMS}, **MODEL}
+    training = {**{k: values[k] for k in TRAINING_PARAMS}, **TRAINING}
+    for name, value in settings.items():
+        (model if name in MODEL else training)[name] = value
+    return _given(model), _given(training)
+
+
+def _given(settings):
+    return {name: _plain(value) for name, value in settings.items() if value is not None}
+
+
+def _plain(value):
+    # Searches over parameters pass the scalars of NumPy.
+    return value.item() if hasattr(value, "item") and not hasattr(value, "__len__") else value
+
+
+def to_file(model, training, epochs, standardize):
+    """Returns the settings as the programs write them into a model file."""
+    return {"preset": "default", "epochs": epochs, "standardize": standardize} | {
+        name.replace("_", "-"): value for name, value in {**model, **training}.items()
+    }
+
+
+def from_file(settings, where):
+    """Returns parameters of VAE for the settings of a model file."""
+    values = {name.replace("-", "_"): value for name, value in settings.items()}
+    missing = [name for name in REQUIRED if name not in values]
+    if missing:
+        raise ValueError(f"[load] {where}: expected the settings {', '.join(missing)}, which the file lacks")
+    params = {name: values[name] for name in (*MODEL_PARAMS, *TRAINING_PARAMS, "epochs") if name in values}
+    params["standardize"] = bool(values.get("standardize", False))
+    params["hidden"] = tuple(values["hidden"])
+    params["decoder_hidden"] = tuple(values.get("decoder_hidden", ())) or None
+    further = {
+        name: values[name]
+        for name, default in {**MODEL, **TRAINING, **PROGRAMS_ONLY}.items()
+        if name in values and values[name] != default
+    }
+    return {**params, "settings": further or None}

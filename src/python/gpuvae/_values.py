@@ -1,0 +1,127 @@
+"""What the numbers of a model's data mean, and how they become the values that the model computes with."""
+
+import dataclasses
+
+import numpy as np
+
+# The limits of the kinds of values that the programs distinguish (ValueKind in gpuvae/data.h).
+LIMITS = {"unit": (0, 1), "signed-unit": (-1, 1), "counts": (0, np.inf)}
+
+# Rows that are scaled at a time, which limits the memory for their copies in float64.
+BLOCK = 4096
+
+
+@dataclasses.dataclass
+class Values:
+    """How numbers become the values of a model, which are float32, or bytes that the library divides by 255."""
+
+    kind: str = "any"  # or "bytes", "unit", "signed-unit", "counts", "standardized"
+    low: float = 0.0
+    high: float = 0.0
+    scaled: bool = False  # whether values are (x - low) / (high - low)
+    mean: tuple = ()  # per feature, of standardised data; or empty
+    stddev: tuple = ()
+
+    @classmethod
+    def of(cls, X, unit, standardize):
+        """Describes the rows X of a training set.
+
+        ``unit`` says that the likelihood is one of values in [0, 1]. ``standardize`` applies to all other numbers but
+        bytes. Rows of uint8 that are only 0 and 1 are numbers.
+        """
+        if X.dtype == np.uint8 and X.max() > 1:
+            return cls("bytes", 0.0, 255.0)
+        low, high = float(X.min()), float(X.max())
+        if unit:
+            if not (low >= 0 and high <= 1):
+                raise ValueError(
+                    f"[fit] expected values in [0, 1] or uint8 for this likelihood, got {low:g} to {high:g}: scale X, "
+                    'or choose likelihood="gaussian"'
+                )
+            return cls("unit", 0.0, 1.0)
+        if standardize:
+            return cls("standardized", low, high, False, *moments(X))
+        check_resolution(X)
+        return cls("any", low, high)
+
+    def rows(self, X):
+        """Returns X [rows, features] as a C-contiguous float32 or uint8 array of the model's values."""
+        if self.kind == "bytes":
+            return self._byte_rows(X)
+        if X.dtype == np.uint8 and self.kind != "counts" and X.max() > 1:
+            raise ValueError("[VAE] the model was not trained on bytes: expected other numbers than uint8")
+        self._check_limits(X)
+        with np.errstate(over="ignore"):
+            if not (self.scaled or self.mean):
+                rows = np.ascontiguousarray(X, np.float32)
+            else:
+                rows = np.empty(X.shape, np.float32)
+                for first in range(0, len(X), BLOCK):
+                    rows[first : first + BLOCK] = self._scaled(X[first : first + BLOCK].astype(np.float64))
+        if not np.isfinite(rows).all():
+            raise ValueError(f"[VAE] expected numbers within the range of float32, got up to {np.abs(X).max():g}")
+        return rows
+
+    def _scaled(self, X):
+        if self.scaled:
+            return (X - self.low) / (self.high - self.low)
+        stddev = np.asarray(self.stddev)
+        return np.where(stddev > 0, (X - self.mean) / np.where(stddev > 0, stddev, 1), 0)
+
+    def restored(self, rows):
+        """Reverses rows(): returns float64 in the units of the data, or else float32. Bytes stay in [0, 1]."""
+        if self.scaled:
+            return rows.astype(np.float64) * (self.high - self.low) + self.low
+        if self.mean:
+            return rows.astype(np.float64) * np.asarray(self.stddev) + np.asarray(self.mean)
+        return rows
+
+    def _byte_rows(self, X):
+        low, high = X.min(), X.max()
+        if X.dtype.kind == "f":
+            if not (low >= 0 and high <= 1):
+                raise ValueError(
+                    f"[VAE] the model was trained on bytes: expected uint8, or floats in [0, 1], got floats from "
+                    f"{low:g} to {high:g}"
+                )
+            return np.ascontiguousarray(X, np.float32)
+        if not (low >= 0 and high <= 255):
+            raise ValueError(f"[VAE] the model was trained on bytes: expected 0 to 255, got {low} to {high}")
+        return np.ascontiguousarray(X, np.uint8)
+
+    def _check_limits(self, X):
+        low, high = (self.low, self.high) if self.scaled else LIMITS.get(self.kind, (-np.inf, np.inf))
+        if not (X.min() >= low and X.max() <= high):
+            raise ValueError(
+                f"[VAE] the model was trained on values from {low:g} to {high:g}: expected the same range, got "
+                f"{X.min():g} to {X.max():g}"
+            )
+        if self.kind == "counts" and not self.scaled and (X != np.floor(X)).any():
+            raise ValueError("[VAE] the model was trained on counts: expected whole numbers, got fractions")
+
+
+def moments(X):
+    """Returns the means and standard deviations of the columns as two tuples, computed in float64."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, stddev = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
+    if not (np.isfinite(mean).all() and np.isfinite(stddev).all()):
+        raise ValueError(f"[fit] expected smaller numbers, got up to {np.abs(X).max():g}")
+    # Rounding gives constant columns a small standard deviation.
+    stddev[X.min(axis=0) == X.max(axis=0)] = 0
+    return tuple(mean.tolist()), tuple(stddev.tolist())
+
+
+def check_resolution(X):
+    """Throws ValueError if float32 keeps fewer than 100 steps of a feature's range, as with times in Unix seconds."""
+    if X.dtype in (np.float32, np.float16):
+        return
+    low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
+    with np.errstate(over="ignore"):
+        step = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32))
+    coarse = np.flatnonzero((high > low) & np.isfinite(step) & (step > (high - low) / 100))
+    if coarse.size:
+        i = coarse[0]
+        raise ValueError(
+            f"[fit] feature {i} ranges from {low[i]!r} to {high[i]!r}, which float32 cannot resolve: subtract its mean "
+            "in float64 first, for example with sklearn.preprocessing.StandardScaler"
+        )

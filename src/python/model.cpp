@@ -1,0 +1,193 @@
+#include "src/python/model.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "gpuvae/data.h"
+#include "kernels/check.h"
+#include "src/io/checksum.h"
+
+namespace gpuvae::python {
+namespace {
+
+// The rows of a block. A call computes blocks of this size only, and fills the last one with zeros, because
+// matrix products of other sizes round differently.
+std::int64_t block_rows(Device device) { return device.is_cpu() ? 256 : 4096; }
+
+// Returns `count` rows from `first` as f32 [block, columns] on the device, followed by zeros. Bytes are
+// scaled to [0, 1].
+Tensor block_of(const Tensor& rows, std::int64_t first, std::int64_t count, std::int64_t block,
+                Device device) {
+  const Tensor part = rows.slice(first, count).to(device);
+  const Tensor values = part.dtype() == DType::f32
+                            ? part
+                            : gather_batch(part, count, {}, {.shuffle = false}, DType::f32, count).x;
+  if (count == block) return values;
+  const Tensor padded = Tensor::zeros({block, rows.shape()[1]}, DType::f32, device);
+  padded.slice(0, count).copy_from(values);
+  return padded;
+}
+
+Dataset dataset_of(const Tensor& rows, Device device) {
+  Dataset set;
+  set.height = 1;
+  set.width = static_cast<int>(rows.shape()[1]);
+  set.examples = rows;
+  return set.to(device);
+}
+
+// A finaliser of 64 bits (Steele et al., "Fast splittable pseudorandom number generators", 2014).
+std::uint64_t mix(std::uint64_t x) {
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+  return x ^ (x >> 31);
+}
+
+std::uint64_t hash_of(std::span<const float> row) {
+  constexpr std::uint64_t kStep = 0x9e3779b97f4a7c15ULL;
+  std::uint64_t hash = kStep;
+  // Adding 0 gives both zeros the same bits.
+  for (const float value : row) hash = mix(hash + kStep + std::bit_cast<std::uint32_t>(value + 0.0f));
+  return hash;
+}
+
+// Returns the log of the mean of exp(values).
+double log_mean_exp(std::span<const double> values) {
+  const double largest = *std::max_element(values.begin(), values.end());
+  double sum = 0;
+  for (const double value : values) sum += std::exp(value - largest);
+  return largest + std::log(sum / static_cast<double>(values.size()));
+}
+
+// Returns per row log p(x | z) + log p(z) - log q(z | x) at the draw, or the ELBO with the KL divergence in
+// closed form if `closed_form` is true and there is one.
+std::vector<float> bounds_of(const Vae& vae, const Tensor& x, const Variable& posterior_params,
+                             const Draw& draw, bool closed_form) {
+  const Posterior& posterior = vae.posterior();
+  const DensitySample q = posterior.rsample_with_log_density(posterior_params, draw);
+  const Variable reconstruction = vae.likelihood().log_density(vae.decode(q.z), x);
+  if (closed_form && vae.prior().is_standard_normal())
+    if (const Variable kl = posterior.kl_to_standard_normal(posterior_params); kl)
+      return (reconstruction - sum(kl, Axis::columns)).value().to_vector();
+  return (reconstruction + vae.prior().log_density(q.z) - q.log_density).value().to_vector();
+}
+
+}  // namespace
+
+std::vector<EpochResult> Model::train(const Tensor& rows, const Tensor& validation, const TrainingRun& run) {
+  check(run.epochs >= 0, "fit", "expected epochs of 0 or more, got {}", run.epochs);
+  check(rows.shape()[0] > 0, "fit", "expected at least one row, got none");
+  io::Checksum sum;
+  sum.add(gpuvae::fingerprint(dataset_of(rows, Device::cpu())));
+  fingerprint_ = sum.text();
+
+  const Device device = vae_.device();
+  Optimizer optimizer(vae_.parameters(), run.optimizer);
+  Trainer trainer(vae_, optimizer, dataset_of(rows, device),
+                  validation ? dataset_of(validation, device) : dataset_of(rows, device).slice(0, 0),
+                  run.options);
+  if (run.stop) trainer.stop_when(run.stop);
+  std::vector<EpochResult> epochs;
+  while (trainer.epochs_done() < run.epochs) {
+    const int epoch = trainer.epochs_done() + 1;
+    ProgressCallback progress;
+    if (run.on_progress)
+      progress = [&](std::int64_t images, const Losses& so_far) { run.on_progress(epoch, images, so_far); };
+    const EpochResult result = trainer.run_epoch(progress);
+    check(result.complete, unsupported("fit"), "stopped after {} steps, because the interpreter exits",
+          trainer.steps_done());
+    epochs.push_back(result);
+    if (run.on_epoch && run.on_epoch(result)) break;
+  }
+  return epochs;
+}
+
+Tensor Model::map_rows(const Tensor& rows, std::int64_t columns,
+                       const std::function<Variable(const Variable&)>& map) const {
+  const NoGradGuard no_grad;
+  const std::int64_t count = rows.shape()[0], block = block_rows(vae_.device());
+  const Tensor result = Tensor::empty({count, columns});
+  for (std::int64_t first = 0; first < count; first += block) {
+    const std::int64_t part = std::min(block, count - first);
+    const Tensor y = map(block_of(rows, first, part, block, vae_.device())).value();
+    result.slice(first, part).copy_from(y.slice(0, part));
+  }
+  return result;
+}
+
+Tensor Model::encode(const Tensor& rows) const {
+  return map_rows(rows, vae_.options().latent, [this](const Variable& x) { return vae_.encode_mean(x); });
+}
+
+Tensor Model::decode(const Tensor& z) const {
+  return map_rows(z, vae_.options().features, [this](const Variable& x) { return vae_.decode_mean(x); });
+}
+
+Tensor Model::reconstruct(const Tensor& rows) const {
+  return map_rows(rows, vae_.options().features, [this](const Variable& x) { return vae_.reconstruct(x); });
+}
+
+std::vector<double> Model::score(const Tensor& rows, std::int64_t samples, std::uint64_t seed) const {
+  check(samples >= 1, "score_samples", "expected 1 or more samples, got {}", samples);
+  const NoGradGuard no_grad;
+  const std::int64_t count = rows.shape()[0], block = block_rows(vae_.device());
+  std::vector<double> scores(static_cast<std::size_t>(count));
+  for (std::int64_t first = 0; first < count; first += block) {
+    const std::int64_t part = std::min(block, count - first);
+    score_block(block_of(rows, first, part, block, vae_.device()), samples, seed,
+                std::span(scores).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(part)));
+  }
+  return scores;
+}
+
+// Decodes the draws in pieces of this many per row, which limits the memory.
+void Model::score_block(const Tensor& x, std::int64_t samples, std::uint64_t seed,
+                        std::span<double> scores) const {
+  constexpr std::int64_t kPiece = 4;
+  const std::int64_t rows = x.shape()[0], columns = x.shape()[1];
+  const std::vector<float> values = x.to_vector();
+  std::vector<std::uint64_t> hashes;
+  for (std::int64_t i = 0; i < rows; ++i)
+    hashes.push_back(hash_of(
+        std::span(values).subspan(static_cast<std::size_t>(i * columns), static_cast<std::size_t>(columns))));
+  const Tensor params = vae_.encode(x).value();
+  std::vector<std::vector<double>> log_weights(scores.size());
+  for (std::int64_t done = 0; done < samples; done += kPiece) {
+    const std::int64_t draws = std::min(kPiece, samples - done);
+    std::vector<std::int32_t> noise;
+    for (const std::uint64_t hash : hashes)
+      for (std::int64_t k = done; k < done + draws; ++k)
+        noise.push_back(static_cast<std::int32_t>(mix(hash + static_cast<std::uint64_t>(k))));
+    Draw draw;
+    draw.noise = {.seed = seed, .purpose = RandomPurpose::importance, .frozen = true};
+    draw.noise.samples = Tensor::from(std::span<const std::int32_t>(noise), {rows * draws}, vae_.device());
+    const std::vector<float> bounds =
+        bounds_of(vae_, repeat_rows(x, draws), repeat_rows(params, draws), draw, samples == 1);
+    for (std::size_t i = 0; i < scores.size() * static_cast<std::size_t>(draws); ++i)
+      log_weights[i / static_cast<std::size_t>(draws)].push_back(bounds[i]);
+  }
+  for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = log_mean_exp(log_weights[i]);
+}
+
+void Model::set_parameter(const std::string& name, const Tensor& values) {
+  for (const Parameter& p : vae_.parameters()) {
+    if (p.name != name) continue;
+    check(p.variable.shape() == values.shape(), "load", "expected {} of shape {}, got {}", name,
+          p.variable.shape(), values.shape());
+    p.variable.value().copy_from(values);
+    return;
+  }
+  fail("load", "expected the name of a parameter, got {}", name);
+}
+
+void Model::save(const std::filesystem::path& path,
+                 const std::map<std::string, std::string>& metadata) const {
+  save_parameters(path, vae_.parameters(), metadata);
+}
+
+void Model::load(const std::filesystem::path& path) { load_parameters(path, vae_.parameters()); }
+
+}  // namespace gpuvae::python

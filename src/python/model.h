@@ -1,0 +1,68 @@
+// A VAE with the calls that Python makes. All functions work row by row: the result of a row has the same
+// bits whatever other rows the call gets.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "gpuvae/train.h"
+
+namespace gpuvae::python {
+
+// The settings of a training run.
+struct TrainingRun {
+  OptimizerOptions optimizer;
+  TrainOptions options;
+  int epochs = 10;
+  // Receives the number of the epoch and the losses so far; or empty.
+  std::function<void(int epoch, std::int64_t images, const Losses&)> on_progress;
+  // Receives a finished epoch, and returns whether training stops; or empty.
+  std::function<bool(const EpochResult&)> on_epoch;
+  // Asked between two steps; returns whether training stops at once. May throw.
+  std::function<bool()> stop;
+};
+
+// Several threads may call const members at the same time, but not during train() or set_parameter().
+class Model {
+ public:
+  // Draws the initial parameters. Throws Error for unusable options.
+  Model(const VaeOptions& options, Device device) : vae_(options, device) {}
+
+  const Vae& vae() const { return vae_; }
+
+  // Trains on rows [count, features], f32 or u8 on the CPU; `validation` may be undefined. Returns the
+  // finished epochs. Throws Error like Trainer, and if TrainingRun::stop ended the training.
+  std::vector<EpochResult> train(const Tensor& rows, const Tensor& validation, const TrainingRun& run);
+  // A text of 16 hexadecimal digits that identifies the rows of train().
+  const std::string& fingerprint() const { return fingerprint_; }
+
+  // @{
+  // Each returns f32 on the CPU: the means of q(z | x), [count, latent]; the means of p(x | z) and of p(x |
+  // mean of z), [count, features]. Rows are f32 or u8 on the CPU, and z is f32.
+  Tensor encode(const Tensor& rows) const;
+  Tensor decode(const Tensor& z) const;
+  Tensor reconstruct(const Tensor& rows) const;
+  // @}
+  // Returns per row an estimate of log p(x) in nats: with one sample the ELBO, with more the
+  // importance-weighted bound (Burda et al., 2016). The noise is a function of the seed and of the values of
+  // the row.
+  std::vector<double> score(const Tensor& rows, std::int64_t samples, std::uint64_t seed) const;
+
+  // Sets the values of a parameter. Throws Error if there is no such parameter of this shape.
+  void set_parameter(const std::string& name, const Tensor& values);
+  void save(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) const;
+  void load(const std::filesystem::path& path);
+
+ private:
+  Tensor map_rows(const Tensor& rows, std::int64_t columns,
+                  const std::function<Variable(const Variable&)>& map) const;
+  void score_block(const Tensor& x, std::int64_t samples, std::uint64_t seed, std::span<double> scores) const;
+
+  Vae vae_;
+  std::string fingerprint_;
+};
+
+}  // namespace gpuvae::python

@@ -1,0 +1,234 @@
+// The extension module gpuvae._core. The package in gpuvae/ checks and converts the arguments of users before
+// it calls these functions.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/filesystem.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "gpuvae/threads.h"
+#include "gpuvae/version.h"
+#include "kernels/check.h"
+#include "src/io/safetensors.h"
+#include "src/python/arrays.h"
+#include "src/python/interpreter.h"
+#include "src/python/model.h"
+#include "src/python/options.h"
+
+namespace nb = nanobind;
+
+namespace gpuvae::python {
+namespace {
+
+PyObject* exception_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::invalid_argument:
+      return PyExc_ValueError;
+    case ErrorKind::out_of_memory:
+      return PyExc_MemoryError;
+    case ErrorKind::io:
+      return PyExc_OSError;
+    case ErrorKind::unsupported:
+    case ErrorKind::cuda:
+    case ErrorKind::not_finite:
+      break;
+  }
+  return PyExc_RuntimeError;
+}
+
+void translate(const std::exception_ptr& error, void*) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& e) {
+    PyErr_SetString(exception_of(e.kind()), e.what());
+  }
+}
+
+nb::dict dict_of(const EpochResult& r) {
+  nb::dict row;
+  row["epoch"] = r.epoch;
+  row["train_loss"] = r.train.loss;
+  row["train_reconstruction"] = r.train.reconstruction;
+  row["train_kl"] = r.train.kl;
+  row["val_loss"] = r.validation.loss;
+  row["val_reconstruction"] = r.validation.reconstruction;
+  row["val_kl"] = r.validation.kl;
+  row["train_seconds"] = r.train_seconds;
+  row["val_seconds"] = r.validation_seconds;
+  return row;
+}
+
+Model* make_model(Model* place, std::int64_t features, const nb::dict& settings, const std::string& device) {
+  Settings s(settings);
+  const VaeOptions options = vae_options(s, features);
+  s.check_all_used();
+  const LibraryCall call;
+  return new (place) Model(options, Device::parse(device));
+}
+
+// Calls Python at most ten times per second.
+std::function<void(int, std::int64_t, const Losses&)> progress_of(const nb::object& callback) {
+  if (callback.is_none()) return {};
+  return [callback = callback.ptr(), last = std::chrono::steady_clock::time_point()](
+             int epoch, std::int64_t images, const Losses& so_far) mutable {
+    constexpr std::chrono::milliseconds kPeriod{100};
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last < kPeriod) return;
+    last = now;
+    const nb::gil_scoped_acquire acquired;
+    nb::borrow(callback)(epoch, images, so_far.loss);
+  };
+}
+
+std::function<bool(const EpochResult&)> epoch_callback_of(const nb::object& callback) {
+  if (callback.is_none()) return {};
+  return [callback = callback.ptr()](const EpochResult& result) {
+    const nb::gil_scoped_acquire acquired;
+    return nb::cast<bool>(nb::bool_(nb::borrow(callback)(dict_of(result))));
+  };
+}
+
+std::vector<nb::dict> train(Model& model, const InputArray& rows, const std::optional<InputArray>& validation,
+                            int epochs, const nb::dict& settings, const nb::object& progress,
+                            const nb::object& on_epoch) {
+  const std::int64_t features = model.vae().options().features;
+  const Tensor examples = matrix_view(rows, features, "fit");
+  const Tensor held_out = validation ? matrix_view(*validation, features, "fit") : Tensor();
+  Settings s(settings);
+  TrainingRun run;
+  run.optimizer = optimizer_options(s);
+  run.options = train_options(s);
+  run.epochs = epochs;
+  s.check_all_used();
+  run.on_progress = progress_of(progress);
+  run.on_epoch = epoch_callback_of(on_epoch);
+  run.stop = SignalCheck();
+  std::vector<EpochResult> results;
+  {
+    const LibraryCall call;
+    results = model.train(examples, held_out, run);
+  }
+  std::vector<nb::dict> history;
+  for (const EpochResult& r : results) history.push_back(dict_of(r));
+  return history;
+}
+
+// Calls a function of the model that maps rows to rows.
+OutputArray map(const Model& model, Tensor (Model::*function)(const Tensor&) const, const InputArray& array,
+                std::int64_t columns, const char* operation) {
+  const Tensor rows = matrix_view(array, columns, operation);
+  Tensor result;
+  {
+    const LibraryCall call;
+    result = (model.*function)(rows);
+  }
+  return to_array(result);
+}
+
+nb::ndarray<nb::numpy, double> score(const Model& model, const InputArray& array, std::int64_t samples,
+                                     std::uint64_t seed) {
+  const Tensor rows = matrix_view(array, model.vae().options().features, "score_samples");
+  auto* scores = new std::vector<double>();
+  const nb::capsule owner(scores, [](void* p) noexcept { delete static_cast<std::vector<double>*>(p); });
+  {
+    const LibraryCall call;
+    *scores = model.score(rows, samples, seed);
+  }
+  return nb::ndarray<nb::numpy, double>(scores->data(), {scores->size()}, owner);
+}
+
+nb::tuple sample(const Model& model, std::int64_t rows, std::uint64_t seed) {
+  check(rows >= 1, "sample", "expected 1 or more rows, got {}", rows);
+  Vae::Generated drawn;
+  {
+    const LibraryCall call;
+    drawn = model.vae().sample_prior(rows, seed);
+  }
+  return nb::make_tuple(to_array(drawn.z), to_array(drawn.mean), to_array(drawn.x));
+}
+
+nb::dict parameters_of(const Model& model) {
+  nb::dict all;
+  for (const Parameter& p : model.vae().parameters()) all[p.name.c_str()] = to_array(p.variable.value());
+  return all;
+}
+
+void set_parameter(Model& model, const std::string& name,
+                   const nb::ndarray<const float, nb::c_contig>& array) {
+  std::vector<std::int64_t> shape;
+  for (std::size_t i = 0; i < array.ndim(); ++i) shape.push_back(static_cast<std::int64_t>(array.shape(i)));
+  model.set_parameter(
+      name, Tensor::view(const_cast<float*>(array.data()), Shape(std::span<const std::int64_t>(shape)),
+                         DType::f32, Device::cpu()));
+}
+
+void define_model(nb::module_& module) {
+  using namespace nb::literals;
+  nb::class_<Model>(module, "Model", "A VAE. Rows are C-contiguous float32 or uint8 arrays [rows, features].")
+      .def(
+          "__init__",
+          [](Model* place, std::int64_t features, const nb::dict& settings, const std::string& device) {
+            make_model(place, features, settings, device);
+          },
+          "features"_a, "settings"_a, "device"_a, "Draws the initial parameters.")
+      .def("train", &train, "rows"_a, "validation"_a.none(), "epochs"_a, "settings"_a, "progress"_a.none(),
+           "on_epoch"_a.none(),
+           "Trains and returns one dictionary per epoch. progress(epoch, rows, loss) is called at most ten "
+           "times per "
+           "second. Training stops after an epoch for which on_epoch(result) is true.")
+      .def(
+          "encode",
+          [](const Model& m, const InputArray& x) {
+            return map(m, &Model::encode, x, m.vae().options().features, "transform");
+          },
+          "rows"_a, "Returns the posterior means, float32 [rows, latent].")
+      .def(
+          "decode",
+          [](const Model& m, const InputArray& z) {
+            return map(m, &Model::decode, z, m.vae().options().latent, "inverse_transform");
+          },
+          "codes"_a, "Returns the means of p(x | z), float32 [rows, features].")
+      .def(
+          "reconstruct",
+          [](const Model& m, const InputArray& x) {
+            return map(m, &Model::reconstruct, x, m.vae().options().features, "reconstruct");
+          },
+          "rows"_a, "Returns the decoded posterior means, float32 [rows, features].")
+      .def("score", &score, "rows"_a, "samples"_a, "seed"_a,
+           "Returns log p(x) per row in nats, float64 [rows].")
+      .def("sample", &sample, "rows"_a, "seed"_a,
+           "Returns draws of z [rows, latent], and the means and draws of p(x | z) [rows, features].")
+      .def("parameters", &parameters_of, "Returns copies of the parameters by name.")
+      .def("set_parameter", &set_parameter, "name"_a, "values"_a, "Overwrites a parameter.")
+      .def("save", &Model::save, "path"_a, "metadata"_a, "Writes a safetensors file.")
+      .def("load", &Model::load, "path"_a, "Reads the parameters of a safetensors file.")
+      .def_prop_ro(
+          "features", [](const Model& m) { return m.vae().options().features; }, "Values per row.")
+      .def_prop_ro(
+          "latent", [](const Model& m) { return m.vae().options().latent; }, "Values per code.")
+      .def_prop_ro("fingerprint", &Model::fingerprint, "Identifies the rows of train().")
+      .def_prop_ro(
+          "device", [](const Model& m) { return m.vae().device().text(); }, "The device of the parameters.");
+}
+
+}  // namespace
+}  // namespace gpuvae::python
+
+NB_MODULE(_core, module) {
+  using namespace gpuvae::python;
+  using namespace nb::literals;
+  // Daemon threads keep their objects when the interpreter exits.
+  nb::set_leak_warnings(false);
+  nb::register_exception_translator(&translate);
+  nb::module_::import_("atexit").attr("register")(nb::cpp_function(&prepare_exit));
+  nb::module_::import_("os").attr("register_at_fork")("after_in_child"_a =
+                                                          nb::cpp_function(&forget_other_threads));
+  define_model(module);
+  module.attr("__version__") = gpuvae::version();
+  module.def("read_metadata", &gpuvae::io::read_safetensors_metadata, "path"_a,
+             "Returns the metadata of a safetensors file.");
+  module.def("num_threads", &gpuvae::num_threads, "Returns the largest number of threads of one call.");
+  module.def("set_num_threads", &gpuvae::set_num_threads, "threads"_a,
+             "Sets the largest number of threads of one call.");
+}

@@ -1,0 +1,253 @@
+"""The numbers that VAE computes, against NumPy, and the errors of unsuitable arguments."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gpuvae
+
+
+def forward(vae, x, prefix, head):
+    """The encoder or decoder of a VAE with ReLU in NumPy, in float64."""
+    p = {name: array.astype(np.float64) for name, array in vae._model.parameters().items()}
+    layer = 0
+    while f"{prefix}.{layer}.weight" in p:
+        x = np.maximum(x @ p[f"{prefix}.{layer}.weight"].T + p[f"{prefix}.{layer}.bias"], 0)
+        layer += 1
+    assert layer > 0
+    return x @ p[f"{head}.weight"].T + p[f"{head}.bias"]
+
+
+def encoded(vae, x):
+    mean, log_variance = np.split(forward(vae, x, "encoder", "posterior"), 2, axis=1)
+    return mean, log_variance
+
+
+def gaussian_log_density(x, mean, log_variance):
+    v = np.clip(log_variance, -5, 5)
+    return -0.5 * (np.log(2 * np.pi) + v + (x - mean) ** 2 * np.exp(-v)).sum(axis=-1)
+
+
+def close(actual, expected, tolerance):
+    return np.shape(actual) == np.shape(expected) and np.max(np.abs(actual - expected)) <= tolerance
+
+
+@pytest.fixture
+def vae(rows):
+    return gpuvae.VAE(latent=2, hidden=(16, 8), epochs=5, batch_size=50, verbose=False).fit(rows)
+
+
+def standardized(rows):
+    return (rows - rows.mean(axis=0)) / rows.std(axis=0)
+
+
+def test_transform_is_the_mean_of_the_posterior(vae, rows):
+    codes = vae.transform(rows)
+    assert codes.dtype == np.float32
+    assert close(codes, encoded(vae, standardized(rows))[0], 1e-5)
+
+
+def test_inverse_transform_is_in_the_units_of_the_data(vae, rows):
+    z = np.random.default_rng(3).normal(size=(7, 2))
+    mean, _ = np.split(forward(vae, z, "decoder", "output"), 2, axis=1)
+    assert close(vae.inverse_transform(z), mean * rows.std(axis=0) + rows.mean(axis=0), 1e-5)
+    assert close(vae.reconstruct(rows), vae.inverse_transform(vae.transform(rows)), 1e-6)
+
+
+def test_training_lowers_the_loss_of_validation_rows(rows):
+    vae = gpuvae.VAE(hidden=(32,), epochs=60, batch_size=20, learning_rate=3e-3, verbose=False)
+    vae.fit(rows[:200], validation=rows[200:])
+    losses = [row["val_loss"] for row in vae._history]
+    assert len(losses) == 60
+    assert losses[-1] < losses[0] - 1
+    # A Gaussian with independent features, the best model without a latent code, has this loss.
+    assert losses[-1] < 5 * 0.5 * (np.log(2 * np.pi) + 1)
+
+
+def test_bernoulli_of_bytes(images):
+    vae = gpuvae.VAE(hidden=(16,), likelihood="bernoulli", epochs=3, batch_size=20, verbose=False).fit(images)
+    x = images / 255.0
+    assert close(vae.transform(images), encoded(vae, x)[0], 1e-5)
+    logits = forward(vae, vae.transform(images), "decoder", "output")
+    assert close(vae.reconstruct(images), 1 / (1 + np.exp(-logits)), 1e-5)
+    assert close(vae.transform(x), vae.transform(images), 1e-5)
+    assert close(vae.transform(images.astype(np.int64)), vae.transform(images), 0)
+
+
+def test_importance_weighted_scores_approach_log_p(rows):
+    vae = gpuvae.VAE(latent=1, hidden=(8,), epochs=20, batch_size=20, learning_rate=3e-3, verbose=False).fit(rows)
+    x = standardized(rows)[:40]
+    # log p(x) by quadrature over the one latent dimension
+    z = np.linspace(-8, 8, 4001)
+    mean, log_variance = np.split(forward(vae, z[:, None], "decoder", "output"), 2, axis=1)
+    log_prior = -0.5 * (z**2 + np.log(2 * np.pi))
+    joint = gaussian_log_density(x[:, None, :], mean, log_variance) + log_prior
+    largest = joint.max(axis=1, keepdims=True)
+    log_p = largest[:, 0] + np.log(np.exp(joint - largest).sum(axis=1) * (z[1] - z[0]))
+    scores = vae.score_samples(rows[:40], samples=20000)
+    assert scores.dtype == np.float64
+    assert close(scores, log_p, 0.05)
+    assert abs(np.mean(scores - log_p)) <= 0.01
+    # The mean of the single draws is the ELBO, the expectation of log p(x | z) under q less the KL divergence.
+    center, log_variance = encoded(vae, x)
+    density = np.exp(-0.5 * ((z - center) ** 2 / np.exp(log_variance) + log_variance + np.log(2 * np.pi)))
+    kl = 0.5 * (center**2 + np.exp(log_variance) - log_variance - 1)[:, 0]
+    elbo = (density * (joint - log_prior)).sum(axis=1) * (z[1] - z[0]) - kl
+    draws = [vae.score_samples(rows[:40], seed=seed) for seed in range(100)]
+    assert abs(np.mean(draws) - elbo.mean()) <= 0.1
+    assert (elbo <= log_p + 1e-3).all()
+    assert np.isclose(vae.score(rows[:40]), vae.score_samples(rows[:40]).mean())
+
+
+def test_rows_do_not_depend_on_each_other(vae, rows):
+    many = np.vstack([rows, rows])
+    for function in (vae.transform, vae.reconstruct, vae.score_samples):
+        all_rows = function(many)
+        assert (all_rows[:300] == all_rows[300:]).all()
+        assert (function(rows[7:8]) == all_rows[7:8]).all()
+        assert (function(rows[::-1]) == all_rows[:300][::-1]).all()
+
+
+def test_same_seed_same_bits(rows):
+    def codes(seed):
+        return gpuvae.VAE(hidden=(8,), epochs=2, seed=seed, verbose=False).fit(rows).transform(rows)
+
+    assert (codes(4) == codes(4)).all()
+    assert (codes(4) != codes(5)).any()
+
+
+def test_samples_follow_the_model(vae, rows):
+    draws = vae.sample(20000)
+    assert draws.shape == (20000, 5)
+    assert (draws == vae.sample(20000)).all()
+    assert (draws != vae.sample(20000, seed=1)).any()
+    z = np.random.default_rng(5).normal(size=(20000, 2))
+    mean, log_variance = np.split(forward(vae, z, "decoder", "output"), 2, axis=1)
+    variance = mean.var(axis=0) + np.exp(np.clip(log_variance, -5, 5)).mean(axis=0)
+    assert close(draws.std(axis=0) / rows.std(axis=0), np.sqrt(variance), 0.03)
+    expected = mean.mean(axis=0) * rows.std(axis=0) + rows.mean(axis=0)
+    assert close(vae.sample(20000, mean=True).mean(axis=0), expected, 0.03)
+
+
+def test_blocks_of_rows_are_scaled_alike(vae, rows):
+    many = np.tile(rows, (30, 1))
+    assert (vae.values_.rows(many) == np.tile(vae.values_.rows(rows), (30, 1))).all()
+
+
+@pytest.mark.parametrize("convert", [
+    lambda x: np.asfortranarray(x),
+    lambda x: np.repeat(x, 2, axis=1)[:, ::2],
+    lambda x: x.tolist(),
+    lambda x: x[::-1][::-1],
+])
+def test_strides_and_lists(vae, rows, convert):
+    assert (vae.transform(convert(rows)) == vae.transform(rows)).all()
+
+
+def test_large_offsets_are_kept(rows):
+    # Unix seconds, whose differences float32 loses
+    times = 1.7e9 + np.arange(80.0)[:, None] * [1, 2]
+    vae = gpuvae.VAE(hidden=(8,), epochs=2, verbose=False).fit(times)
+    assert len(np.unique(vae.transform(times)[:, 0])) > 40
+    assert close(vae.inverse_transform([[0.0, 0.0]])[0], times.mean(axis=0), 1000)
+    with pytest.raises(ValueError, match="feature 0 .* float32 cannot resolve"):
+        gpuvae.VAE(standardize=False, verbose=False).fit(times)
+
+
+@pytest.mark.parametrize("X, message", [
+    (np.ones((3, 2)) * np.nan, "NaN"),
+    (np.ones((3, 2)) * 1j, "omplex|real numbers"),
+    (np.ones(3), "1D array|rows"),
+    (np.ones((3, 0)), "0 feature|at least one value"),
+    (np.array([["a", "b"]]), "string|real numbers"),
+    (np.array([[1e308, 1.0], [-1e308, 1.0]]), "smaller numbers|large"),
+])
+def test_unsuitable_rows(X, message):
+    with pytest.raises(ValueError, match=message):
+        gpuvae.VAE(epochs=1, verbose=False).fit(X)
+
+
+@pytest.mark.parametrize("parameters, message", [
+    ({"latent": 0}, "latent"),
+    ({"hidden": (0,)}, "[Oo]utputs|width|1 or more|above 0|\\[linear"),
+    ({"likelihood": "poisson"}, "bernoulli, continuous-bernoulli"),
+    ({"prior": "flat"}, "normal, mixture or vamp"),
+    ({"activation": "step"}, "one of identity, relu"),
+    ({"optimizer": "lion"}, "one of sgd"),
+    ({"learning_rate": -1.0}, "learning rate"),
+    ({"batch_size": 0}, "batch"),
+    ({"seed": -1}, "0 or more"),
+    ({"device": "tpu"}, "tpu"),
+    ({"settings": {"fre_bits": 1}}, "got fre_bits"),
+    ({"settings": {"schedule": "cosine"}}, "only the programs have schedule"),
+    ({"settings": {"free_bits": "many"}}, "a number as free_bits"),
+])
+def test_unsuitable_parameters(rows, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        gpuvae.VAE(**{"epochs": 1, "verbose": False, **parameters}).fit(rows)
+
+
+def test_values_that_do_not_match_the_training_data(vae, rows, images):
+    with pytest.raises(ValueError, match="5 features|expecting 5"):
+        vae.transform(rows[:, :4])
+    with pytest.raises(ValueError, match="2 columns|columns"):
+        vae.inverse_transform(np.zeros((3, 3)))
+    with pytest.raises(ValueError, match="\\[0, 1\\]"):
+        gpuvae.VAE(likelihood="bernoulli", verbose=False).fit(rows)
+    pictures = gpuvae.VAE(hidden=(8,), likelihood="bernoulli", epochs=1, verbose=False).fit(images)
+    with pytest.raises(ValueError, match="trained on bytes.*got floats from 0 to"):
+        pictures.transform(images.astype(np.float32))
+    with pytest.raises(ValueError, match="trained on bytes"):
+        pictures.transform(images.astype(int) * 2)
+    with pytest.raises(ValueError, match="not trained on bytes"):
+        gpuvae.VAE(hidden=(8,), epochs=1, verbose=False).fit(images / 255.0).transform(images)
+
+
+def test_bytes_of_zero_and_one_are_numbers():
+    mask = np.random.default_rng(0).integers(0, 2, (50, 6))
+    fit = {dtype: gpuvae.VAE(hidden=(8,), likelihood="bernoulli", epochs=2, verbose=False).fit(mask.astype(dtype))
+           for dtype in (np.uint8, np.float64, bool)}
+    codes = {dtype: vae.transform(mask.astype(dtype)) for dtype, vae in fit.items()}
+    assert (codes[np.uint8] == codes[np.float64]).all()
+    assert (codes[bool] == codes[np.float64]).all()
+
+
+def test_use_before_fit():
+    for name, arguments in {"transform": [[[1.0]]], "sample": [], "save": ["x"], "score": [[[1.0]]]}.items():
+        with pytest.raises(ValueError, match="not fitted"):
+            getattr(gpuvae.VAE(), name)(*arguments)
+
+
+def test_callback_stops_the_training(rows):
+    seen = []
+    vae = gpuvae.VAE(hidden=(8,), epochs=10, verbose=False)
+    vae.fit(rows, callback=lambda result: seen.append(result) or result["epoch"] == 3)
+    assert [row["epoch"] for row in seen] == [1, 2, 3]
+    assert len(vae.history_) == 3
+
+
+def test_a_failed_fit_keeps_the_model(vae, rows):
+    before = vae.transform(rows)
+
+    def fail(result):
+        raise KeyError("stop here")
+
+    with pytest.raises(KeyError, match="stop here"):
+        vae.fit(rows[:, :3], callback=fail)
+    assert (vae.transform(rows) == before).all()
+
+
+def test_diverging_training_is_a_runtime_error(rows):
+    with pytest.raises(RuntimeError, match="not finite"):
+        gpuvae.VAE(optimizer="sgd", learning_rate=1e30, epochs=20, verbose=False).fit(rows)
+
+
+def test_the_example_prints_what_its_header_says():
+    example = Path(__file__).parents[2] / "apps/examples/python_vae.py"
+    header = example.read_text().split('"""')[1]
+    expected = [line[2:] for line in header.splitlines() if line.startswith("  ")]
+    output = subprocess.check_output([sys.executable, str(example)], text=True)
+    assert output.splitlines() == expected

@@ -1,0 +1,2 @@
+// The C test as C++.
+#include "exported_test.c"
