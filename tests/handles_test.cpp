@@ -12,9 +12,12 @@
 #include "gpuvae/custom.h"
 #include "gpuvae/data.h"
 #include "gpuvae/evaluate.h"
+#include "gpuvae/export_header.h"
 #include "gpuvae/graph.h"
-#include "gpuvae/memory.h"
+#include "gpuvae/onnx.h"
+#include "gpuvae/safetensors.h"
 #include "gpuvae/train_many.h"
+#include "gpuvae/weights.h"
 #include "tests/devices.h"
 #include "tests/error_calls.h"
 #include "tests/temporary_folder.h"
@@ -61,103 +64,6 @@ TEST(HandlesOnDevice, UndefinedAndMovedFromTensorsAreErrors) {
     expect_errors(calls_of("an undefined tensor", Tensor()));
     expect_errors(calls_of("a moved-from tensor", source));
     EXPECT_EQ(moved_to.item(), 3);
-  }
-}
-
-TEST(HandlesOnDevice, EveryOperationRefusesUndefinedVariables) {
-  for (const Device device : devices()) {
-    const Variable none, x(Tensor::full({2, 4}, 0.5, DType::f32, device));
-    Variable source(Tensor::full({2, 4}, 0.5, DType::f32, device), true);
-    const Variable moved_to = std::move(source);
-    for (const Variable& bad : {none, source}) {  // NOLINT
-      const std::pair<const char*, std::function<Variable(const Variable&)>> unary[] = {
-          {"minus", [](const Variable& v) { return -v; }},
-          {"plus one", [](const Variable& v) { return v + 1; }},
-          {"one minus", [](const Variable& v) { return 1 - v; }},
-          {"one over", [](const Variable& v) { return 1 / v; }},
-          {"affine", [](const Variable& v) { return affine(v, 2, 1); }},
-          {"exp", [](const Variable& v) { return exp(v); }},
-          {"log", [](const Variable& v) { return log(v); }},
-          {"sqrt", [](const Variable& v) { return sqrt(v); }},
-          {"square", [](const Variable& v) { return square(v); }},
-          {"reciprocal", [](const Variable& v) { return reciprocal(v); }},
-          {"abs", [](const Variable& v) { return abs(v); }},
-          {"clamp", [](const Variable& v) { return clamp(v, 0, 1); }},
-          {"activate", [](const Variable& v) { return activate(v, Activation::relu); }},
-          {"lgamma", [](const Variable& v) { return lgamma(v); }},
-          {"digamma", [](const Variable& v) { return digamma(v); }},
-          {"normalizer", [](const Variable& v) { return continuous_bernoulli_log_normalizer(v); }},
-          {"continuous mean", [](const Variable& v) { return continuous_bernoulli_mean(v); }},
-          {"sum", [](const Variable& v) { return sum(v); }},
-          {"mean", [](const Variable& v) { return mean(v, Axis::rows); }},
-          {"log_sum_exp", [](const Variable& v) { return log_sum_exp(v, Axis::columns); }},
-          {"softmax", [](const Variable& v) { return softmax(v, Axis::all); }},
-          {"reshape", [](const Variable& v) { return reshape(v, {1}); }},
-          {"transpose", [](const Variable& v) { return transpose(v); }},
-          {"columns", [](const Variable& v) { return columns(v, 0, 1); }},
-          {"concat",
-           [](const Variable& v) {
-             return concat({v, v}, Axis::rows);
-           }},
-          {"linear", [](const Variable& v) { return linear(v, v, {}); }},
-          {"unfused linear", [](const Variable& v) { return unfused::linear(v, v, {}); }},
-          {"sample_posterior", [](const Variable& v) { return sample_posterior(v, {}); }},
-          {"kl", [](const Variable& v) { return kl_divergence(v, PosteriorScale::log_variance); }},
-          {"sample with kl", [](const Variable& v) { return sample_posterior_with_kl(v, {}).z; }},
-          {"repeat_rows", [](const Variable& v) { return Variable(repeat_rows(v.value(), 2)); }},
-      };
-      for (const auto& [name, f] : unary) expect_errors({{name, call([&, &f = f] { return f(bad); })}});
-      using Binary = std::function<Variable(const Variable&, const Variable&)>;
-      const std::pair<const char*, Binary> binary[] = {
-          {"add", [](const Variable& a, const Variable& b) { return a + b; }},
-          {"subtract", [](const Variable& a, const Variable& b) { return a - b; }},
-          {"multiply", [](const Variable& a, const Variable& b) { return a * b; }},
-          {"divide", [](const Variable& a, const Variable& b) { return a / b; }},
-          {"matmul", [](const Variable& a, const Variable& b) { return matmul(a, b, false, true); }},
-          {"linear", [](const Variable& a, const Variable& b) { return linear(a, b, {}); }},
-          {"concat",
-           [](const Variable& a, const Variable& b) {
-             return concat({a, b}, Axis::rows);
-           }},
-          {"bce_with_logits", [](const Variable& a, const Variable& b) { return bce_with_logits(a, b); }},
-          {"bce", [](const Variable& a, const Variable& b) { return bce(a, b); }},
-          {"continuous nll",
-           [](const Variable& a, const Variable& b) { return continuous_bernoulli_nll(a, b); }},
-          {"gaussian_nll", [](const Variable& a, const Variable& b) { return gaussian_nll(a, b); }},
-          {"laplace_nll", [](const Variable& a, const Variable& b) { return laplace_nll(a, b); }},
-          {"bernoulli density",
-           [](const Variable& a, const Variable& b) { return bernoulli_log_density(a, b); }},
-          {"continuous density",
-           [](const Variable& a, const Variable& b) { return continuous_bernoulli_log_density(a, b); }},
-          {"gaussian density",
-           [](const Variable& a, const Variable& b) { return gaussian_log_density(a, b); }},
-          {"laplace density", [](const Variable& a, const Variable& b) { return laplace_log_density(a, b); }},
-          {"mixture",
-           [](const Variable& a, const Variable& b) {
-             return mixture_log_density(a, b, PosteriorScale::log_sigma, {});
-           }},
-      };
-      for (const auto& [name, f] : binary)
-        expect_errors({{name, call([&, &f = f] { return f(bad, x); })},
-                       {std::string(name) + ", second", call([&, &f = f] { return f(x, bad); })}});
-      expect_errors({
-          {"backward", [&] { bad.backward(); }},
-          {"set_grad_storage", [&] { bad.set_grad_storage(x.value()); }},
-          {"zero_stored_grad", [&] { bad.zero_stored_grad(); }},
-          {"a leaf", call([&] { return Variable(bad.value(), true); })},
-          {"custom, input", call([&] {
-             return custom("mine", {bad}, x.value(),
-                           [](const Tensor&, const CustomContext&) { return std::vector<Tensor>(); });
-           })},
-          {"custom, value", call([&] {
-             return custom("mine", {x}, bad.value(),
-                           [](const Tensor&, const CustomContext&) { return std::vector<Tensor>(); });
-           })},
-          {"custom, no backward", call([&] { return custom("mine", {x}, x.value(), {}); })},
-      });
-      EXPECT_FALSE(bad.grad());
-      bad.zero_grad();
-    }
   }
 }
 
@@ -250,6 +156,24 @@ TEST(HandlesOnDevice, MovedFromOptimisersAreErrors) {
   }
 }
 
+TEST(Handles, FilesRefuseUndefinedTensorsAndParameters) {
+  const test::TemporaryFolder folder;
+  const std::filesystem::path path = folder.path() / "weights.safetensors";
+  const NamedTensor weight[] = {{"w", Tensor::full({2}, 3)}}, none[] = {{"w", Tensor()}};
+  write_safetensors(path, weight);
+  SafetensorsReader source(path);
+  const SafetensorsReader reader = std::move(source);
+  EXPECT_EQ(source.read("w").to_vector(), reader.read("w").to_vector());  // NOLINT: a move is a copy
+  const std::vector<Parameter> parameters = {{"w", {}, false}};
+  expect_errors({
+      {"write_safetensors", [&] { write_safetensors(folder.path() / "none", none); }},
+      {"load_weights", call([&] { return load_weights(reader, parameters); })},
+      {"a stored float that does not exist",
+       [&] { write_safetensors(folder.path() / "none", weight, {}, static_cast<StoredFloat>(9)); }},
+  });
+  EXPECT_EQ(folder.names(), std::vector<std::string>{"weights.safetensors"});
+}
+
 VaeOptions small_model() {
   VaeOptions options;
   options.features = 4;
@@ -284,6 +208,11 @@ TEST(HandlesOnDevice, MovedFromModelsAndNullPartsAreErrors) {
         {"encode_all", call([&] { return encode_all(source, data, {}); })},
         {"evaluation of no data", call([&] { return evaluate_elbo(model, {}, {}); })},
         {"encoding of no data", call([&] { return encode_all(model, {}, {}); })},
+        {"export_header", call([&] { return export_header(source); })},
+        {"export_onnx_encoder", [&] { export_onnx_encoder(source, "none.onnx"); }},
+        {"export_onnx_decoder", [&] { export_onnx_decoder(source, "none.onnx"); }},
+        {"a format that does not exist",
+         call([&] { return export_header(model, {.format = static_cast<HeaderFormat>(9)}); })},
     };
     for (int part = 0; part < 3; ++part) {
       VaeOptions options = small_model();
