@@ -4,11 +4,13 @@
 #include <atomic>
 
 #include "kernels/observer.h"
+#include "kernels/ranges.h"
 
 namespace gpuvae::kernels {
 
 template <class Args>
 void Backend::start(const char* name, const Args& args, StreamHandle stream) {
+  const Range range(name);
   KernelObserver* observer = std::atomic_ref(observer_).load(std::memory_order_relaxed);
   if (!observer) [[likely]]
     return run(args, stream);

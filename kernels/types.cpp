@@ -1,53 +1,72 @@
 #include "gpuvae/types.h"
 
+#include <cstddef>
+#include <iterator>
+
 #include "gpuvae/error.h"
+#include "kernels/enumerators.h"
 #include "kernels/math/elementwise.h"
 
 namespace gpuvae {
+namespace {
+
+// Returns the name of an enumerator. Throws Error for a number that is none.
+template <class E, std::size_t n>
+std::string_view name_in(const std::string_view (&names)[n], const char* what, E value) {
+  static_assert(n == kEnumerators<E>);
+  check_enumerator("name", what, value);
+  return names[static_cast<std::size_t>(value)];
+}
+
+}  // namespace
 
 std::string_view name(DType t) {
   constexpr std::string_view names[] = {"f32", "f64", "bf16", "u8", "i32"};
-  return names[static_cast<int>(t)];
+  return name_in(names, "dtype", t);
 }
 std::string_view name(Axis axis) {
   constexpr std::string_view names[] = {"all", "rows", "columns"};
-  return names[static_cast<int>(axis)];
+  return name_in(names, "axis", axis);
 }
-std::string_view name(Activation a) { return kernels::name(kernels::unary_of(a)); }
+std::string_view name(Activation a) {
+  check_enumerator("name", "activation", a);
+  return kernels::name(kernels::unary_of(a));
+}
 std::span<const Activation> all_activations() {
 #define GPUVAE_ENUMERATOR(name, Function) Activation::name,
   static constexpr Activation kAll[] = {GPUVAE_ACTIVATIONS(GPUVAE_ENUMERATOR)};
+  static_assert(std::size(kAll) == kEnumerators<Activation>);
 #undef GPUVAE_ENUMERATOR
   return kAll;
 }
 std::string_view name(Precision p) {
   constexpr std::string_view names[] = {"f32", "tf32", "bf16"};
-  return names[static_cast<int>(p)];
+  return name_in(names, "precision", p);
 }
 std::string_view name(PosteriorScale s) {
   constexpr std::string_view names[] = {"log_variance", "log_sigma", "softplus"};
-  return names[static_cast<int>(s)];
+  return name_in(names, "posterior scale", s);
 }
 std::string_view name(Binarize b) {
   constexpr std::string_view names[] = {"none", "threshold", "fixed", "dynamic"};
-  return names[static_cast<int>(b)];
+  return name_in(names, "binarization", b);
 }
 std::string_view name(OptimizerKind k) {
   constexpr std::string_view names[] = {"sgd", "rmsprop", "rmsprop_tf1", "adagrad", "adam", "adamw"};
-  return names[static_cast<int>(k)];
+  return name_in(names, "optimiser", k);
 }
 std::string_view name(Executor e) {
   constexpr std::string_view names[] = {"auto", "eager", "graph", "fused"};
-  return names[static_cast<int>(e)];
+  return name_in(names, "executor", e);
 }
 std::string_view name(OnNan o) {
   constexpr std::string_view names[] = {"stop", "skip", "rewind"};
-  return names[static_cast<int>(o)];
+  return name_in(names, "on_nan", o);
 }
 std::string_view name(ErrorKind kind) {
   constexpr std::string_view names[] = {"invalid_argument", "unsupported", "out_of_memory", "io", "cuda",
                                         "not_finite"};
-  return names[static_cast<int>(kind)];
+  return name_in(names, "kind of error", kind);
 }
 
 }  // namespace gpuvae

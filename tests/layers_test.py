@@ -10,14 +10,14 @@ ROOT = Path(__file__).resolve().parent.parent
 # The layers from the bottom to the top. Folders on the same line must not use each other. A public header
 # "gpuvae/NAME.h" is listed after the folder that implements it.
 LAYERS = [
-    ["gpuvae: language enums types error version shape"],
+    ["gpuvae: language enums types error log version shape"],
     ["gpuvae/device: device/host_device device/scalar device/shared_formulas device/normal device/random "
      "device/continuous_bernoulli device/posterior device/activation_formulas device/activation "
      "device/likelihood_formulas device/likelihood"],
     ["kernels/math"],
     ["kernels"],
     ["kernels/cpu", "kernels/cuda"],
-    ["src/core: device memory tensor random graph cuda threads"],
+    ["src/core: device memory memory_resource tensor random graph cuda threads"],
     ["src/autograd: autograd custom"],
     ["src/ops: ops"],
     ["src/io: safetensors", "src/nn: nn"],

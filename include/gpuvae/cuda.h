@@ -1,5 +1,11 @@
 // Conversion between gpuvae's streams and cudaStream_t, for programs with their own CUDA code. This header
 // needs the CUDA toolkit; no other public header does.
+//
+// A program may also call gpuvae while it captures its stream itself (cudaStreamBeginCapture, in any mode),
+// with that stream as the current one: the work becomes a part of the program's graph. Call the same code
+// once beforehand, as for CudaGraph::capture, and launch the graph on the captured stream only, whose
+// workspaces it uses. Memory that the captured work uses is reserved until the graph and all executable
+// graphs made from it are destroyed. Calls that wait for the device throw Error and leave the capture valid.
 #pragma once
 
 #include <cuda_runtime_api.h>

@@ -56,9 +56,14 @@ class Device {
 };
 
 // A point in the work of a stream, made by Stream::record(). On the CPU, where all work is complete when a
-// call returns, it only holds the time. A moved-from event can only be assigned to or destroyed.
+// call returns, it only holds the time.
 class Event {
  public:
+  // @{
+  // Copies refer to the same point. There is no move, so no event is ever empty.
+  Event(const Event&) = default;
+  Event& operator=(const Event&) = default;
+  // @}
   // The device of the stream that recorded the event.
   [[nodiscard]] Device device() const { return device_; }
   // Makes the host wait for all work that precedes the event on its stream. Throws Error during a capture on
@@ -81,6 +86,11 @@ class Stream {
  public:
   // Creates a stream. Destroying its last copy waits for its work and then destroys the stream.
   explicit Stream(Device device);
+  // @{
+  // Copies refer to the same queue. There is no move, because an emptied stream would be the default stream.
+  Stream(const Stream&) = default;
+  Stream& operator=(const Stream&) = default;
+  // @}
   // Wraps a cudaStream_t of the caller, who must keep it alive while copies of the result exist.
   [[nodiscard]] static Stream wrap(Device device, void* foreign_handle);
   // Returns the calling thread's current stream on a device. All work of the thread for that device goes to

@@ -26,7 +26,7 @@ class CudaGraph {
   [[nodiscard]] static CudaGraph capture(const Stream& stream, const std::function<void()>& body,
                                          int repeats = 1, const CudaGraph* sharing = nullptr);
 
-  // A graph can be moved but not copied. After a move, the source can only be assigned to or destroyed.
+  // A graph can be moved but not copied. After a move, all other members of the source throw Error.
   CudaGraph(CudaGraph&&) noexcept;
   CudaGraph& operator=(CudaGraph&&) noexcept;  // frees the graph that the target held
   ~CudaGraph();
@@ -41,6 +41,7 @@ class CudaGraph {
  private:
   struct Recorded;
   explicit CudaGraph(std::unique_ptr<Recorded> recorded);
+  [[nodiscard]] const Recorded& recorded() const;
   std::unique_ptr<Recorded> recorded_;
 };
 

@@ -10,15 +10,20 @@
 #pragma GCC visibility push(default)
 namespace gpuvae {
 
-// Interface of a custom allocator. Several threads may call it at the same time. Memory is stream-ordered: a
-// block is freed on the stream on which it was allocated, and may be allocated again on that stream without
-// waiting. If a program uses a tensor on another stream, it must make the tensor's own stream wait for that
-// work (Stream::wait) before the tensor is destroyed.
+// Interface of a custom allocator of tensors; gpuvae/memory_resource.h adapts those of RMM and cuda::mr.
+// Several threads may call it at the same time. Memory is stream-ordered: a block is freed on the stream on
+// which it was allocated, and may be allocated again on that stream without waiting. If a program uses a
+// tensor on another stream, it must make the tensor's own stream wait for that work (Stream::wait) before the
+// tensor is destroyed. For the memory of a captured graph, the stream is another one than the captured
+// stream, so that an allocator may queue work on it.
+//
+// On CUDA, each stream on which the library computes has 33 MiB of workspace besides, which comes from
+// cudaMalloc and not from the allocator.
 class Allocator {
  public:
   virtual ~Allocator() = default;
   // Returns memory, aligned to 64 bytes (256 on CUDA), for work that is queued on `stream` after the call.
-  // Throws Error if the allocation fails.
+  // `bytes` may be 0; the pointer must not be null even then. Throws Error if the allocation fails.
   [[nodiscard]] virtual void* allocate(std::size_t bytes, const Stream& stream) = 0;
   // Frees a block that allocate() returned. `bytes` and `stream` are those of the allocation.
   virtual void free(void* pointer, std::size_t bytes, const Stream& stream) noexcept = 0;

@@ -40,7 +40,8 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;  // no two optimisers may update the same parameters
   Optimizer& operator=(const Optimizer&) = delete;
   // @{
-  // After a move, the new object updates the parameters and the old object updates none.
+  // After a move, the new object updates the parameters. The old object updates none, and its members throw
+  // Error, except zero_grad(), updates(), variable_count() and those that return a stored value.
   Optimizer(Optimizer&&) = default;
   Optimizer& operator=(Optimizer&&) = default;
   // @}

@@ -30,6 +30,11 @@ class SafetensorsReader {
   // Opens the file. Throws Error "[read] path: reason" if it cannot be read, or unless its header is valid.
   // The file may be a model or a checkpoint of this library.
   explicit SafetensorsReader(const std::filesystem::path& path);
+  // @{
+  // Copies share the open file. There is no move, so no reader is ever without a file.
+  SafetensorsReader(const SafetensorsReader&) = default;
+  SafetensorsReader& operator=(const SafetensorsReader&) = default;
+  // @}
 
   // The tensors in the order of the header.
   [[nodiscard]] const std::vector<TensorInfo>& tensors() const;

@@ -41,7 +41,7 @@ struct TrainOutcome {
 // Threads other than the calling one start with the device's default stream as current stream. On a GPU, a
 // trainer that uses graphs has a stream of its own, so that models run side by side.
 //
-// Throws Error if `threads` is negative, or if a trainer is null or there twice.
+// Throws Error if `threads` is negative, if a function is empty, or if a trainer is null or there twice.
 [[nodiscard]] std::vector<TrainOutcome> train_many(std::span<const TrainJob> jobs, int threads = 0);
 [[nodiscard]] std::vector<TrainOutcome> train_many(std::span<const TrainFunction> functions, int threads = 0);
 // @}

@@ -37,9 +37,9 @@ struct Elbo {
 };
 
 // Copies refer to the same model: they share the layers and the parameters. A model can be moved at any time,
-// even after an optimiser or a trainer was constructed for it. A moved-from model can only be assigned to or
-// destroyed. Calls from several threads are safe while no optimiser updates the parameters. Different models
-// on different threads and streams need no lock.
+// even after an optimiser or a trainer was constructed for it. The functions of a moved-from model throw
+// Error, except those that return a stored value. Calls from several threads are safe while no optimiser
+// updates the parameters. Different models on different threads and streams need no lock.
 class Vae {
  public:
   // Draws the initial parameters. Throws Error for sizes below 1 and for distributions that do not fit
@@ -92,9 +92,9 @@ class Vae {
   [[nodiscard]] const VaeOptions& options() const { return options_; }
   // @{
   // The parts of the model. The references are valid as long as a copy of the model exists.
-  [[nodiscard]] const Posterior& posterior() const { return *posterior_; }
-  [[nodiscard]] const Likelihood& likelihood() const { return *likelihood_; }
-  [[nodiscard]] const Prior& prior() const { return *prior_; }
+  [[nodiscard]] const Posterior& posterior() const;
+  [[nodiscard]] const Likelihood& likelihood() const;
+  [[nodiscard]] const Prior& prior() const;
 
   [[nodiscard]] const Mlp& encoder() const { return encoder_; }
   [[nodiscard]] const Linear& posterior_head() const { return head_; }

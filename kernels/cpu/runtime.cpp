@@ -13,6 +13,7 @@
 #include "kernels/cpu/backend.h"
 #include "kernels/cpu/parallel/pool.h"
 #include "kernels/cpu/simd/simd.h"
+#include "kernels/ranges.h"
 // Must come after simd.h, which selects Highway's targets.
 #include "hwy/highway.h"
 
@@ -101,7 +102,11 @@ void CpuBackend::launch_graph(GraphHandle, StreamHandle) { fail_graph(); }
 std::size_t CpuBackend::graph_nodes(GraphHandle) { fail_graph(); }
 
 Backend& cpu_backend() {
-  static CpuBackend backend;
+  static CpuBackend& backend = *[] {
+    static CpuBackend only;
+    find_profiler();
+    return &only;
+  }();
   return backend;
 }
 

@@ -3,6 +3,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/check.h"
+#include "kernels/ranges.h"
 #include "src/autograd/node.h"
 
 namespace gpuvae::autograd {
@@ -97,6 +98,7 @@ class Walk {
       const std::shared_ptr<Node> node = queue_.top();
       BackwardContext context(*node, retain);
       for (const Edge& edge : node->inputs) push(edge.node);
+      const kernels::Range range(node->name);
       node->backward(context);
       // `node` is still the first in the queue, because its inputs were created before it. It stays in the
       // queue until here, so that the destructor resets it if its backward function throws.
@@ -183,6 +185,7 @@ BackwardContext::Destination BackwardContext::destination(int input) const {
 }
 
 void backward(std::span<const Root> roots, bool retain_graph) {
+  const kernels::Range range("backward");
   Walk walk;
   for (const Root& root : roots) {
     const Variable& v = root.variable;

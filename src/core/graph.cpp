@@ -2,6 +2,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/check.h"
+#include "kernels/ranges.h"
 #include "src/core/memory.h"
 
 namespace gpuvae {
@@ -49,10 +50,12 @@ class Capture {
 
 CudaGraph CudaGraph::capture(const Stream& stream, const std::function<void()>& body, int repeats,
                              const CudaGraph* sharing) {
+  check(static_cast<bool>(body), "graph", "expected a function to record, got an empty one");
   check(repeats > 0, "graph", "expected 1 or more repeats, got {}", repeats);
   check(!stream.device().is_cpu(), unsupported("graph"), "expected a CUDA device, got cpu");
   check(!sharing || sharing->stream() == stream, "graph",
         "expected sharing to be a graph of the same stream, got a graph of another stream");
+  const kernels::Range range("capture");
   auto recorded = std::make_unique<Recorded>(stream);
   if (sharing) recorded->memory = sharing->recorded_->memory;
   const StreamGuard on(stream);
@@ -68,14 +71,20 @@ CudaGraph::CudaGraph(CudaGraph&&) noexcept = default;
 CudaGraph& CudaGraph::operator=(CudaGraph&&) noexcept = default;
 CudaGraph::~CudaGraph() = default;
 
+const CudaGraph::Recorded& CudaGraph::recorded() const {
+  check(recorded_ != nullptr, "graph", "expected a captured graph, got one that was moved from");
+  return *recorded_;
+}
+
 void CudaGraph::launch() const {
-  const Stream& stream = recorded_->stream;
+  const Stream& stream = recorded().stream;
   check(Stream::current(stream.device()) == stream, "graph",
         "expected the captured stream to be current at a launch, got another stream");
+  const kernels::Range range("graph");
   stream.device().backend().launch_graph(recorded_->handle, stream.handle());
 }
 
 std::size_t CudaGraph::nodes() const { return stream().device().backend().graph_nodes(recorded_->handle); }
-const Stream& CudaGraph::stream() const { return recorded_->stream; }
+const Stream& CudaGraph::stream() const { return recorded().stream; }
 
 }  // namespace gpuvae

@@ -1,27 +1,23 @@
 #include "src/core/memory.h"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <bit>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
 
 #include "kernels/backend.h"
 #include "kernels/check.h"
+#include "kernels/log.h"
 
 namespace gpuvae {
 namespace {
 
-// Rounds a size up, so that blocks can be reused. The granularity is an eighth of the largest power of two
-// below the size, and at least 256 bytes.
-std::size_t rounded(std::size_t bytes) {
-  constexpr std::size_t kSmallest = 256;
-  if (bytes <= kSmallest) return kSmallest;
-  const std::size_t step = std::max(kSmallest, std::bit_floor(bytes - 1) / 8);
-  check(bytes <= SIZE_MAX - step, "allocate", "expected a size below 2^64, got {} bytes", bytes);
-  return (bytes + step - 1) / step * step;
-}
+constexpr std::size_t kSmallest = 256;
 
 // Keeps lists of free blocks per stream and size. A block is reused on the stream that freed it, so no
 // synchronisation is needed. Blocks of destroyed streams may be reused on any stream.
@@ -30,34 +26,42 @@ class Pool final : public Allocator {
   explicit Pool(Device device) : device_(device) {}
 
   void* allocate(std::size_t bytes, const Stream& stream) override {
-    const std::size_t size = rounded(bytes);
-    std::scoped_lock lock(mutex_);
-    for (void* owner : {stream.handle(), ended()}) {
-      auto& blocks = free_[{owner, size}];
-      if (blocks.empty()) continue;
-      void* block = blocks.back();
-      blocks.pop_back();
-      return block;
+    const std::size_t size = rounded_size(bytes);
+    {
+      const std::scoped_lock lock(mutex_);
+      for (void* owner : {stream.handle(), ended()}) {
+        Blocks& blocks = blocks_of(owner, size);
+        if (blocks.empty()) continue;
+        void* block = blocks.back();
+        blocks.pop_back();
+        return block;
+      }
+      ++system_allocations_;
     }
-    ++system_allocations_;
     void* block = device_.backend().allocate(size);
-    reserved_ += size;
+    std::size_t reserved = 0;
+    {
+      const std::scoped_lock lock(mutex_);
+      reserved = reserved_ += size;
+    }
+    log_message(LogLevel::debug, "allocate", "{} bytes of {} from the system, which holds {} for tensors",
+                size, device_, reserved);
     return block;
   }
   void free(void* pointer, std::size_t bytes, const Stream& stream) noexcept override {
-    std::scoped_lock lock(mutex_);
-    free_[{stream.handle(), rounded(bytes)}].push_back(pointer);
+    const std::scoped_lock lock(mutex_);
+    blocks_of(stream.handle(), rounded_size(bytes)).push_back(pointer);
   }
   void release_stream(void* stream) {
-    std::scoped_lock lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     for (auto found = free_.lower_bound({stream, 0}); found != free_.end() && found->first.first == stream;) {
-      auto& blocks = free_[{ended(), found->first.second}];
+      Blocks& blocks = free_[{ended(), found->first.second}];
       blocks.insert(blocks.end(), found->second.begin(), found->second.end());
       found = free_.erase(found);
     }
   }
   void trim() {
-    std::scoped_lock lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     release_blocks();
   }
   // Like trim(), at the end of the process. A forked process may have inherited a lock that is never
@@ -66,37 +70,60 @@ class Pool final : public Allocator {
     if (const std::unique_lock lock(mutex_, std::try_to_lock); lock) release_blocks();
   }
   void describe(MemoryStatistics& into) {
-    std::scoped_lock lock(mutex_);
+    const std::scoped_lock lock(mutex_);
     into.reserved_bytes = reserved_;
     into.system_allocations = system_allocations_;
   }
 
  private:
+  using Blocks = std::vector<void*>;
+  // Blocks of the default stream, and thus of the CPU, that have one of these many sizes are found at once.
+  // Up to here, sizes are multiples of kSmallest.
+  static constexpr std::size_t kSmallSizes = 16;
+
   void* ended() { return this; }  // key of blocks of destroyed streams; no stream has this handle
 
+  Blocks& blocks_of(void* owner, std::size_t size) {
+    const std::size_t index = size / kSmallest - 1;
+    return !owner && index < kSmallSizes ? small_[index] : free_[{owner, size}];
+  }
   void release_blocks() {
-    for (auto& [key, blocks] : free_) {
-      if (!blocks.empty() && key.first != ended()) device_.backend().synchronize(key.first);
-      for (void* block : blocks) {
-        device_.backend().release(block);
-        reserved_ -= key.second;
-      }
-      blocks.clear();
+    for (std::size_t i = 0; i < kSmallSizes; ++i) release(nullptr, (i + 1) * kSmallest, small_[i]);
+    for (auto& [key, blocks] : free_) release(key.first, key.second, blocks);
+  }
+  void release(void* owner, std::size_t size, Blocks& blocks) {
+    if (!blocks.empty() && owner != ended()) device_.backend().synchronize(owner);
+    for (void* block : blocks) {
+      device_.backend().release(block);
+      reserved_ -= size;
     }
+    blocks.clear();
   }
 
   Device device_;
   std::mutex mutex_;
-  std::map<std::pair<void*, std::size_t>, std::vector<void*>> free_;
+  std::array<Blocks, kSmallSizes> small_;
+  std::map<std::pair<void*, std::size_t>, Blocks> free_;
   std::size_t reserved_ = 0;
   std::uint64_t system_allocations_ = 0;
 };
 
+// The counters are atomic, because every tensor changes them.
 struct DeviceMemory {
-  std::mutex mutex;
-  std::shared_ptr<Pool> pool;
-  std::shared_ptr<Allocator> allocator;  // the user's, or the pool
-  MemoryStatistics statistics;
+  std::mutex mutex;                      // guards `custom` and the construction of the pool
+  std::atomic<Pool*> pool = nullptr;     // made when it is first needed, and never destroyed
+  std::shared_ptr<Allocator> custom;     // the user's allocator, or null
+  std::atomic<bool> has_custom = false;  // whether `custom` is not null
+  std::atomic<std::size_t> live_bytes = 0, peak_bytes = 0;
+  std::atomic<std::uint64_t> allocations = 0;
+
+  void count(std::size_t bytes) {
+    allocations.fetch_add(1, std::memory_order_relaxed);
+    const std::size_t live = live_bytes.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    std::size_t peak = peak_bytes.load(std::memory_order_relaxed);
+    while (live > peak && !peak_bytes.compare_exchange_weak(peak, live, std::memory_order_relaxed)) {
+    }
+  }
 };
 
 // Slot 0 is the CPU, and slot 1 + i is CUDA device i. The slots are never destroyed, because tensors may
@@ -113,149 +140,117 @@ int slot_of(Device device) { return device.is_cpu() ? 0 : 1 + device.index(); }
 // may load many times.
 class ReleaseAtEnd {
  public:
-  explicit ReleaseAtEnd(std::shared_ptr<Pool> pool) : pool_(std::move(pool)) {}
-  ~ReleaseAtEnd() { pool_->trim_at_end(); }
+  explicit ReleaseAtEnd(Pool& pool) : pool_(pool) {}
+  ~ReleaseAtEnd() { pool_.trim_at_end(); }
   ReleaseAtEnd(const ReleaseAtEnd&) = delete;
   ReleaseAtEnd& operator=(const ReleaseAtEnd&) = delete;
 
  private:
-  std::shared_ptr<Pool> pool_;
+  Pool& pool_;
 };
 
-// Callers must hold the lock.
-void ensure_pool(DeviceMemory& memory, Device device) {
-  if (memory.pool) return;
-  memory.pool = std::make_shared<Pool>(device);
+Pool& pool_of(DeviceMemory& memory, Device device) {
+  if (Pool* pool = memory.pool.load(std::memory_order_acquire)) return *pool;
+  const std::scoped_lock lock(memory.mutex);
+  if (Pool* pool = memory.pool.load()) return *pool;
+  auto* pool = new Pool(device);
   if (device.is_cpu()) {
     (void)device.backend();  // is made first, and thus destroyed after the object that uses it
-    static const ReleaseAtEnd release_at_end(memory.pool);
+    static const ReleaseAtEnd release_at_end(*pool);
   }
-  if (!memory.allocator) memory.allocator = memory.pool;
+  memory.pool.store(pool, std::memory_order_release);
+  return *pool;
+}
 }
 
-std::shared_ptr<Allocator> allocator_of(Device device) {
-  DeviceMemory& memory = memory_of(slot_of(device));
-  std::scoped_lock lock(memory.mutex);
-  ensure_pool(memory, device);
-  return memory.allocator;
+// Returns the user's allocator, or null if there is none.
+std::shared_ptr<Allocator> custom_allocator(DeviceMemory& memory) {
+  if (!memory.has_custom.load(std::memory_order_acquire)) return nullptr;
+  const std::scoped_lock lock(memory.mutex);
+  return memory.custom;
 }
-
-// The capture that this thread is recording, or null. It is a plain pointer, because tensors may be destroyed
-// after the thread's thread_local objects.
-thread_local const CaptureScope* capturing = nullptr;
 
 }  // namespace
 
-GraphMemory::GraphMemory(Device device) : upstream_(allocator_of(device)) {}
-
-GraphMemory::~GraphMemory() {
-  for (const Block& b : free_) b.from->free(b.pointer, b.bytes, b.stream);
-  for (const Block& b : kept_) b.from->free(b.pointer, b.bytes, b.stream);
+std::size_t rounded_size(std::size_t bytes) {
+  if (bytes <= kSmallest) return kSmallest;
+  const std::size_t step = std::max(kSmallest, std::bit_floor(bytes - 1) / 8);
+  check(bytes <= SIZE_MAX - step, "allocate", "expected a size below 2^64, got {} bytes", bytes);
+  return (bytes + step - 1) / step * step;
 }
 
-void* GraphMemory::allocate(std::size_t bytes, const Stream& stream) {
-  const std::size_t size = rounded(bytes);
-  std::scoped_lock lock(mutex_);
-  const auto fits = [&](const Block& b) { return b.bytes == size && b.stream == stream; };
-  const auto found = std::find_if(free_.begin(), free_.end(), fits);
-  if (found == free_.end()) return upstream_->allocate(size, stream);
-  void* pointer = found->pointer;
-  free_.erase(found);
-  return pointer;
-}
+std::shared_ptr<Allocator> borrowed(Allocator& allocator) { return {std::shared_ptr<void>(), &allocator}; }
 
-void GraphMemory::free(void* pointer, std::size_t bytes, const Stream& stream) noexcept {
-  std::scoped_lock lock(mutex_);
-  free_.push_back({upstream_, pointer, rounded(bytes), stream});
-}
-
-void GraphMemory::keep(std::shared_ptr<Allocator> allocator, void* pointer, std::size_t bytes,
-                       const Stream& stream) noexcept {
-  std::scoped_lock lock(mutex_);
-  kept_.push_back({std::move(allocator), pointer, bytes, stream});
-}
-
-void GraphMemory::keep(std::shared_ptr<void> owner) noexcept {
-  std::scoped_lock lock(mutex_);
-  owners_.push_back(std::move(owner));
-}
-
-CaptureScope::CaptureScope(Device d, std::shared_ptr<GraphMemory> m) : device(d), memory(std::move(m)) {
-  check(!capturing, "graph", "expected no capture inside another capture of the same thread");
-  capturing = this;
-}
-CaptureScope::~CaptureScope() { capturing = nullptr; }
-
-bool is_capturing(Device device) { return capturing && capturing->device == device; }
-
-void refuse_in_capture(const char* call, Device device) {
-  check(
-      !is_capturing(device), call,
-      "expected only work that can be queued during a graph capture, got a call that waits for {} or copies "
-      "from the host",
-      device);
+CurrentAllocator current_allocator(Device device) {
+  DeviceMemory& memory = memory_of(slot_of(device));
+  if (std::shared_ptr<Allocator> custom = custom_allocator(memory)) return {std::move(custom), true};
+  return {borrowed(pool_of(memory, device)), false};
 }
 
 std::shared_ptr<Storage> allocate_storage(std::size_t bytes, Device device) {
   auto storage = std::make_shared<Storage>(nullptr, bytes, Stream::current(device));
-  DeviceMemory& memory = memory_of(slot_of(device));
-  std::shared_ptr<Allocator> allocator =
-      is_capturing(device) ? std::shared_ptr<Allocator>(capturing->memory) : allocator_of(device);
+  const int slot = slot_of(device);
+  DeviceMemory& memory = memory_of(slot);
+  if (!device.is_cpu()) {
+    storage->custom = graph_memory(storage->stream);
+    if (!storage->custom) destroy_released_memory();
+  }
+  if (!storage->custom) storage->custom = custom_allocator(memory);
+  Allocator* allocator = storage->custom ? storage->custom.get() : &pool_of(memory, device);
   storage->pointer = allocator->allocate(bytes, storage->stream);
   check(storage->pointer != nullptr, Origin("allocate", ErrorKind::out_of_memory),
         "{} bytes on {}: the allocator returned a null pointer", bytes, device);
-  storage->allocator = std::move(allocator);
-  storage->pool = slot_of(device);
-  std::scoped_lock lock(memory.mutex);
-  ++memory.statistics.allocations;
-  memory.statistics.live_bytes += bytes;
-  memory.statistics.peak_bytes = std::max(memory.statistics.peak_bytes, memory.statistics.live_bytes);
+  storage->allocator = allocator;
+  storage->pool = slot;
+  memory.count(bytes);
   return storage;
 }
 
 Storage::~Storage() {
-  if (owner && is_capturing(stream.device())) capturing->memory->keep(std::move(owner));
+  const std::shared_ptr<GraphMemory> graph =
+      stream.device().is_cpu() ? nullptr : graph_memory_or_null(stream);
+  if (owner && graph) graph->keep(std::move(owner));
   if (!allocator) return;
-  if (is_capturing(stream.device()) && allocator != capturing->memory)
-    capturing->memory->keep(allocator, pointer, bytes, stream);  // captured work may use the block
+  if (graph && allocator != graph.get())  // captured work may use the block
+    graph->keep(custom ? custom : borrowed(*allocator), pointer, bytes, stream);
   else
     allocator->free(pointer, bytes, stream);
-  DeviceMemory& memory = memory_of(pool);
-  std::scoped_lock lock(memory.mutex);
-  memory.statistics.live_bytes -= bytes;
+  memory_of(pool).live_bytes.fetch_sub(bytes, std::memory_order_relaxed);
 }
 
 MemoryStatistics memory_statistics(Device device) {
   DeviceMemory& memory = memory_of(slot_of(device));
-  std::scoped_lock lock(memory.mutex);
-  MemoryStatistics result = memory.statistics;
-  if (memory.pool) memory.pool->describe(result);
+  MemoryStatistics result;
+  result.live_bytes = memory.live_bytes.load(std::memory_order_relaxed);
+  result.peak_bytes = memory.peak_bytes.load(std::memory_order_relaxed);
+  result.allocations = memory.allocations.load(std::memory_order_relaxed);
+  if (Pool* pool = memory.pool.load(std::memory_order_acquire)) pool->describe(result);
   return result;
 }
 
 void reset_peak_memory(Device device) {
   DeviceMemory& memory = memory_of(slot_of(device));
-  std::scoped_lock lock(memory.mutex);
-  memory.statistics.peak_bytes = memory.statistics.live_bytes;
+  memory.peak_bytes.store(memory.live_bytes.load(std::memory_order_relaxed), std::memory_order_relaxed);
 }
 
 void set_allocator(Device device, std::shared_ptr<Allocator> allocator) {
   DeviceMemory& memory = memory_of(slot_of(device));
-  std::scoped_lock lock(memory.mutex);
-  ensure_pool(memory, device);
-  memory.allocator = allocator ? std::move(allocator) : memory.pool;
+  {
+    const std::scoped_lock lock(memory.mutex);
+    memory.custom.swap(allocator);
+    memory.has_custom.store(memory.custom != nullptr, std::memory_order_release);
+  }
+  // The previous allocator is released here, outside the lock, because its destructor may use the library.
 }
 
 void release_stream(Device device, void* stream) noexcept {
-  DeviceMemory& memory = memory_of(slot_of(device));
-  std::scoped_lock lock(memory.mutex);
-  if (memory.pool) memory.pool->release_stream(stream);
+  if (Pool* pool = memory_of(slot_of(device)).pool.load(std::memory_order_acquire))
+    pool->release_stream(stream);
 }
 
 void release_unused_memory(Device device) {
-  DeviceMemory& memory = memory_of(slot_of(device));
-  std::scoped_lock lock(memory.mutex);
-  if (memory.pool) memory.pool->trim();
+  destroy_released_memory();
+  if (Pool* pool = memory_of(slot_of(device)).pool.load(std::memory_order_acquire)) pool->trim();
 }
 
 }  // namespace gpuvae

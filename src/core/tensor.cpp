@@ -4,6 +4,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/check.h"
+#include "kernels/enumerators.h"
 #include "src/core/memory.h"
 
 namespace gpuvae {
@@ -19,12 +20,17 @@ constexpr DType dtype_of() {
 
 void* stream_on(Device device) { return Stream::current(device).handle(); }
 
+void require_defined(const char* call, const Tensor& tensor) {
+  check(static_cast<bool>(tensor), call, "expected a tensor with elements, got an undefined one");
+}
+
 }  // namespace
 
 Tensor::Tensor(std::shared_ptr<Storage> storage, std::size_t offset, Shape shape, DType dtype, Device device)
     : storage_(std::move(storage)), offset_(offset), shape_(shape), dtype_(dtype), device_(device) {}
 
 Tensor Tensor::empty(Shape shape, DType dtype, Device device) {
+  check_enumerator("tensor", "dtype", dtype);
   std::size_t bytes = 0;
   check(!__builtin_mul_overflow(static_cast<std::size_t>(shape.elements()), size_of(dtype), &bytes), "tensor",
         "expected fewer than 2^64 bytes, got {} of {}", shape, name(dtype));
@@ -60,6 +66,7 @@ Tensor Tensor::from(std::span<const std::int32_t> v, Shape shape, Device device)
 }
 
 Tensor Tensor::view(void* pointer, Shape shape, DType dtype, Device device, std::shared_ptr<void> owner) {
+  check_enumerator("view", "dtype", dtype);
   check(pointer != nullptr || shape.elements() == 0, "view", "expected memory for {}, got a null pointer",
         shape);
   check(reinterpret_cast<std::uintptr_t>(pointer) % size_of(dtype) == 0, "view",
@@ -73,7 +80,7 @@ Tensor Tensor::view(void* pointer, Shape shape, DType dtype, Device device, std:
 }
 
 void* Tensor::data() const {
-  check(storage_ != nullptr, "tensor", "expected a tensor with elements, got an undefined one");
+  require_defined("tensor", *this);
   return static_cast<std::byte*>(storage_->pointer) + offset_;
 }
 
@@ -88,12 +95,14 @@ template std::uint8_t* Tensor::data_as<std::uint8_t>() const;
 template std::int32_t* Tensor::data_as<std::int32_t>() const;
 
 Tensor Tensor::reshape(Shape shape) const {
+  require_defined("reshape", *this);
   check(shape.elements() == elements(), "reshape", "expected {} elements, got {} for {}", elements(), shape,
         *this);
   return {storage_, offset_, shape, dtype_, device_};
 }
 
 Tensor Tensor::slice(std::int64_t first, std::int64_t count) const {
+  require_defined("slice", *this);
   check(shape_.rank() > 0, "slice", "expected a tensor of rank 1 or more, got {}", *this);
   check(first >= 0 && count >= 0 && first <= shape_[0] - count, "slice",
         "expected rows within {}, got {} rows from row {}", *this, count, first);
@@ -107,12 +116,14 @@ Tensor Tensor::slice(std::int64_t first, std::int64_t count) const {
 bool Tensor::is_sole_owner() const { return storage_.use_count() == 1 && storage_->allocator != nullptr; }
 
 Tensor Tensor::clone() const {
+  require_defined("clone", *this);
   Tensor copy = empty(shape_, dtype_, device_);
   copy.copy_from(*this);
   return copy;
 }
 
 Tensor Tensor::to(Device device) const {
+  require_defined("to", *this);
   if (device == device_) return *this;
   refuse_in_capture("to", device_.is_cpu() ? device : device_);
   Tensor copy = empty(shape_, dtype_, device);
@@ -121,6 +132,7 @@ Tensor Tensor::to(Device device) const {
 }
 
 Tensor Tensor::to(DType dtype) const {
+  require_defined("to", *this);
   if (dtype == dtype_) return *this;
   Tensor copy = empty(shape_, dtype, device_);
   device_.backend().cast({dtype_, dtype, elements(), data(), copy.data()}, stream_on(device_));
@@ -128,6 +140,8 @@ Tensor Tensor::to(DType dtype) const {
 }
 
 void Tensor::copy_from(const Tensor& source) const {
+  require_defined("copy", *this);
+  require_defined("copy", source);
   check(source.shape() == shape_ && source.dtype() == dtype_, "copy", "expected {}, got {}", *this, source);
   increment_version();
   if (bytes() == 0) return;
@@ -146,6 +160,7 @@ void Tensor::copy_from(const Tensor& source) const {
 }
 
 void Tensor::fill(double value) const {
+  require_defined("fill", *this);
   increment_version();
   device_.backend().fill({dtype_, elements(), value, data()}, stream_on(device_));
 }

@@ -5,6 +5,7 @@
 #include "gpuvae/device/random.h"
 #include "kernels/backend.h"
 #include "kernels/check.h"
+#include "kernels/enumerators.h"
 #include "src/core/random.h"
 #include "src/data/batch.h"
 
@@ -12,6 +13,7 @@ namespace gpuvae {
 namespace {
 
 void check_images(const Tensor& images, const BatchOptions& options) {
+  check_enumerator("gather_batch", "binarize", options.binarize);
   check((images.dtype() == DType::u8 || images.dtype() == DType::f32) && images.shape().rank() == 2,
         "gather_batch", "expected images of u8 or f32 [count, pixels], got {}", images);
   const bool drawn = options.binarize == Binarize::fixed || options.binarize == Binarize::dynamic;

@@ -63,7 +63,24 @@ Split split_frames(const Dataset& frames, std::string source) {
 
 }  // namespace
 
+namespace {
+
+// Checks that the vectors of a data set, which a caller may have filled, have one entry per example.
+void check_vectors(const Dataset& set) {
+  const auto fits = [&](std::size_t size, std::size_t each) {
+    return size == 0 || size == static_cast<std::size_t>(set.count()) * each;
+  };
+  check(fits(set.labels.size(), 1), "slice", "expected {} labels, got {}", set.count(), set.labels.size());
+  check(fits(set.row_numbers.size(), 1), "slice", "expected {} row numbers, got {}", set.count(),
+        set.row_numbers.size());
+  check(fits(set.factors.size(), set.factor_names.size()), "slice",
+        "expected {} factors per example, got {} in all", set.factor_names.size(), set.factors.size());
+}
+
+}  // namespace
+
 Dataset Dataset::slice(std::int64_t first, std::int64_t n) const {
+  check_vectors(*this);
   Dataset part{height, width, {}, {}, factor_names};
   if (source) {
     part.source = data::part_of(source, first, n);
@@ -84,7 +101,7 @@ Dataset Dataset::slice(std::int64_t first, std::int64_t n) const {
 Dataset Dataset::to(Device device) const {
   Dataset set = *this;
   if (!source) {
-    set.examples = examples.to(device);
+    if (examples) set.examples = examples.to(device);
     return set;
   }
   set.batch_device = device;

@@ -191,6 +191,9 @@ void standardize(const Standardization& by, const Tensor& images) {
   const auto count = static_cast<std::size_t>(images.shape()[0]), columns = by.mean.size();
   check(static_cast<std::size_t>(images.shape()[1]) == columns, "standardize",
         "expected rows of {} columns, got {}", columns, images.shape()[1]);
+  check(by.stddev.size() == columns, "standardize", "expected {} standard deviations, got {}", columns,
+        by.stddev.size());
+  check(images.device().is_cpu(), "standardize", "expected examples on the CPU, got {}", images);
   float* values = images.data_as<float>();
   for (std::size_t row = 0; row < count; ++row)
     for (std::size_t c = 0; c < columns; ++c, ++values)
@@ -199,6 +202,8 @@ void standardize(const Standardization& by, const Tensor& images) {
 
 void restore_units(const Standardization& by, std::vector<float>& rows) {
   const std::size_t columns = by.mean.size();
+  check(by.stddev.size() == columns, "restore_units", "expected {} standard deviations, got {}", columns,
+        by.stddev.size());
   check(columns > 0 && rows.size() % columns == 0, "restore_units",
         "expected rows of {} columns, got {} values", columns, rows.size());
   for (std::size_t i = 0; i < rows.size(); ++i)
@@ -210,6 +215,8 @@ std::vector<double> restored(const DataDescription& by, std::span<const float> r
   const std::size_t columns = s.mean.size();
   check(s.empty() || rows.size() % columns == 0, "restored", "expected rows of {} columns, got {} values",
         columns, rows.size());
+  check(s.stddev.size() == columns, "restored", "expected {} standard deviations, got {}", columns,
+        s.stddev.size());
   std::vector<double> values(rows.begin(), rows.end());
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (!s.empty()) {

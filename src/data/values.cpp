@@ -8,19 +8,31 @@
 
 namespace gpuvae {
 
+namespace {
+
+// Returns the name of an enumerator. Throws Error for a number that is none.
+template <class E, std::size_t n>
+const char* name_in(const char* const (&names)[n], const char* what, E value) {
+  check(static_cast<std::size_t>(value) < n, "name", "expected a {} below {}, got number {}", what, n,
+        static_cast<std::size_t>(value));
+  return names[static_cast<std::size_t>(value)];
+}
+
+}  // namespace
+
 const char* name(ValueKind kind) {
   constexpr const char* kNames[] = {"bytes", "unit", "signed-unit", "counts", "standardized", "any"};
-  return kNames[static_cast<std::size_t>(kind)];
+  return name_in(kNames, "kind of values", kind);
 }
 
 const char* name(Header header) {
   constexpr const char* kNames[] = {"auto", "yes", "no"};
-  return kNames[static_cast<std::size_t>(header)];
+  return name_in(kNames, "header", header);
 }
 
 const char* name(Placement placement) {
   constexpr const char* kNames[] = {"auto", "memory", "file"};
-  return kNames[static_cast<std::size_t>(placement)];
+  return name_in(kNames, "placement", placement);
 }
 
 std::string describe(const ValueRange& range) {

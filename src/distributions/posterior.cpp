@@ -2,6 +2,7 @@
 
 #include "gpuvae/distributions.h"
 #include "kernels/check.h"
+#include "kernels/enumerators.h"
 #include "src/distributions/built_in.h"
 #include "src/distributions/constants.h"
 #include "src/ops/sigma.h"
@@ -83,6 +84,7 @@ DensitySample Posterior::rsample_with_log_density(const Variable& posterior_para
 }
 
 std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options) {
+  check_enumerator("posterior", "scale", options.scale);
   check(options.noise_std >= 0 && std::isfinite(options.noise_std), "posterior",
         "expected a noise_std of 0 or more, got {}", options.noise_std);
   return std::make_shared<DiagonalGaussian>(options);

@@ -105,6 +105,7 @@ class Vamp final : public Mixture {
   std::shared_ptr<Prior> clone() const override { return std::make_shared<Vamp>(components_, unit_pixels_); }
 
   void initialize(const ModelContext& c) override {
+    check(static_cast<bool>(c.encode), "prior", "expected a model context with encode, got one without");
     check(c.posterior_has_log_variances, "prior",
           "expected a Gaussian posterior with log variances and noise_std 1 for a VampPrior");
     // Image pseudo-inputs start dark: sigmoid(-3) is about 0.05. Other pseudo-inputs are drawn from N(0, 1).
@@ -120,6 +121,8 @@ class Vamp final : public Mixture {
 
  protected:
   Variable component_params() const override {
+    check(static_cast<bool>(encode_), "prior",
+          "expected an initialised VampPrior, got one that no model owns");
     return encode_(unit_pixels_ ? activate(inputs_, Activation::sigmoid) : inputs_);
   }
 

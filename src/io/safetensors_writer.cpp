@@ -33,6 +33,8 @@ std::vector<std::byte> stored_bytes(const std::string& where, const Tensor& tens
 
 void write_safetensors(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
                        const std::map<std::string, std::string>& metadata, StoredFloat stored_float) {
+  check(static_cast<unsigned>(stored_float) <= static_cast<unsigned>(StoredFloat::f64), "write",
+        "expected a stored_float below 5, got number {}", static_cast<unsigned>(stored_float));
   std::vector<io::StoredTensor> described;
   std::map<std::string_view, std::vector<std::byte>> bytes;
   for (const NamedTensor& t : tensors) {

@@ -1,11 +1,19 @@
 #include "gpuvae/nn.h"
 
 #include <cmath>
+#include <iterator>
 
 #include "kernels/backend.h"
 #include "kernels/check.h"
+#include "kernels/enumerators.h"
 
 namespace gpuvae {
+
+template <>
+inline constexpr unsigned kEnumerators<WeightInit> = 4;
+template <>
+inline constexpr unsigned kEnumerators<InitGenerator> = 2;
+
 namespace {
 
 // Returns the FNV-1a hash of a parameter's name, which serves as its position in the random sequence. A
@@ -73,14 +81,23 @@ Tensor draw_weight(const std::string& name, Shape shape, const Initializer& init
 
 std::string_view name(WeightInit i) {
   constexpr std::string_view names[] = {"glorot_uniform", "he_normal", "normal", "two_over_root_fan_in"};
-  return names[static_cast<int>(i)];
+  static_assert(std::size(names) == kEnumerators<WeightInit>);
+  check_enumerator("name", "weight initialisation", i);
+  return names[static_cast<std::size_t>(i)];
 }
 
-std::string_view name(InitGenerator g) { return g == InitGenerator::philox ? "philox" : "curand"; }
+std::string_view name(InitGenerator g) {
+  check_enumerator("name", "generator", g);
+  return g == InitGenerator::philox ? "philox" : "curand";
+}
 
 Linear::Linear(const std::string& name, std::int64_t in, std::int64_t out, Activation activation_,
                const Initializer& init, Device device, int heads, Precision precision_)
     : activation(activation_), precision(precision_), name_(name) {
+  check_enumerator("linear", "activation", activation);
+  check_enumerator("linear", "precision", precision);
+  check_enumerator("linear", "weight initialisation", init.weight);
+  check_enumerator("linear", "generator", init.generator);
   check(device.backend().supports(precision), "linear", "expected a precision that {} supports, got {}",
         device.description(), gpuvae::name(precision));
   check(in > 0 && out > 0, "linear", "expected widths of 1 or more for {}, got {} to {}", name, in, out);

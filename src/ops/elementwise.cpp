@@ -1,7 +1,7 @@
 // Unary primitives, and binary primitives with broadcasting.
 #include <optional>
-#include "kernels/math/functions.h"
 
+#include "kernels/math/functions.h"
 #include "src/ops/op.h"
 
 namespace gpuvae {
@@ -159,6 +159,7 @@ Variable continuous_bernoulli_mean(const Variable& logits) {
 }
 
 Variable activate(const Variable& x, Activation activation) {
+  check_enumerator("activate", "activation", activation);
   return activation == Activation::identity ? x : unary(kernels::unary_of(activation), x);
 }
 

@@ -131,6 +131,8 @@ class LinearBackward {
 
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias, Activation activation,
                 Precision precision) {
+  check_enumerator("linear", "activation", activation);
+  check_enumerator("linear", "precision", precision);
   check_linear(x, weight, bias);
   Tensor y = Tensor::empty({x.shape().rows(), weight.shape()[0]}, x.dtype(), x.device());
   kernels::GemmArgs args = product_args(y, {x.value(), false}, {weight.value(), true}, precision);

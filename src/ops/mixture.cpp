@@ -16,7 +16,9 @@ struct Extents {
   std::int64_t rows, latent, components;
 };
 
-Extents check_mixture(const Variable& z, const Variable& component_params, const Variable& log_weights) {
+Extents check_mixture(const Variable& z, const Variable& component_params, PosteriorScale scale,
+                      const Variable& log_weights) {
+  check_enumerator(kName, "scale", scale);
   check_defined(kName, z, "z");
   check_defined(kName, component_params, "component_params");
   check_real(kName, z);
@@ -41,7 +43,7 @@ Extents check_mixture(const Variable& z, const Variable& component_params, const
 
 Variable mixture_log_density(const Variable& z, const Variable& component_params, PosteriorScale scale,
                              const Variable& log_weights) {
-  const auto [rows, latent, components] = check_mixture(z, component_params, log_weights);
+  const auto [rows, latent, components] = check_mixture(z, component_params, scale, log_weights);
   Tensor out = Tensor::empty({rows, 1}, z.dtype(), z.device());
   const Tensor workspace =
       Tensor::empty({2 * latent + 1, kernels::mixture_stride(components)}, z.dtype(), z.device());
@@ -89,7 +91,7 @@ namespace unfused {
 // Computes the log density of one component at a time.
 Variable mixture_log_density(const Variable& z, const Variable& component_params, PosteriorScale scale,
                              const Variable& log_weights) {
-  const auto [rows, latent, components] = check_mixture(z, component_params, log_weights);
+  const auto [rows, latent, components] = check_mixture(z, component_params, scale, log_weights);
   constexpr double kLogTwoPi = 1.83787706640934548356;
   const Variable flat = reshape(component_params, {1, components * 2 * latent});
   const Variable weights = log_weights ? reshape(log_weights, {1, components}) : Variable();

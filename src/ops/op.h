@@ -4,6 +4,7 @@
 #include "gpuvae/ops.h"
 #include "kernels/backend.h"
 #include "kernels/check.h"
+#include "kernels/enumerators.h"
 #include "src/autograd/node.h"
 
 namespace gpuvae::ops {

@@ -22,6 +22,7 @@ std::int64_t latent_of(const char* name, const Variable& posterior_params) {
 
 void check_options(const char* name, const Variable& posterior_params, const PosteriorOptions& o) {
   const std::int64_t rows = posterior_params.shape()[0], latent = posterior_params.shape()[1] / 2;
+  check_enumerator(name, "scale", o.scale);
   check(o.noise_std >= 0 && std::isfinite(o.noise_std), name, "expected a noise_std of 0 or more, got {}",
         o.noise_std);
   if (o.epsilon) {

@@ -43,6 +43,7 @@ Broadcast broadcast_along(Axis axis) {
 }
 
 Variable reduce(const char* name, Axis axis, const Variable& x, double scale) {
+  check_enumerator(name, "axis", axis);
   return record(name, {&x}, reduce_value(axis, x.value(), reduced_shape(x.shape(), axis), scale),
                 [=, shape = x.shape()](BackwardContext& context) {
                   if (context.gradient().kind == Gradient::Kind::constant)
@@ -78,6 +79,7 @@ Layout layout_of(std::span<const Variable> parts, Axis axis) {
 
 void check_parts(std::span<const Variable> parts, Axis axis) {
   check(!parts.empty(), "concat", "expected at least one part, got none");
+  check_enumerator("concat", "axis", axis);
   check(axis != Axis::all, "concat", "expected axis rows or columns, got {}", name(axis));
   for (const Variable& part : parts) {
     check_defined("concat", part, "every part");

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "gpuvae/ops.h"
+#include "kernels/enumerators.h"
 
 namespace gpuvae::unfused {
 
@@ -14,6 +15,7 @@ inline Variable softplus_sigma(const Variable& s) {
 }
 
 inline Variable log_sigma_of(const Variable& s, PosteriorScale scale) {
+  check_enumerator("sigma", "scale", scale);
   switch (scale) {
     case PosteriorScale::log_sigma:
       return s;

@@ -62,6 +62,7 @@ Variable as_matrix(const Variable& x) {
 }  // namespace
 
 Variable log_sum_exp(const Variable& x, Axis axis) {
+  check_enumerator("log_sum_exp", "axis", axis);
   check_defined("log_sum_exp", x, "x");
   check_real("log_sum_exp", x);
   const Shape& shape = x.shape();
@@ -71,6 +72,7 @@ Variable log_sum_exp(const Variable& x, Axis axis) {
 }
 
 Variable softmax(const Variable& x, Axis axis) {
+  check_enumerator("softmax", "axis", axis);
   check_defined("softmax", x, "x");
   check_real("softmax", x);
   const Shape& shape = x.shape();

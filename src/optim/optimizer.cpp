@@ -7,6 +7,7 @@
 
 #include "kernels/backend.h"
 #include "kernels/check.h"
+#include "kernels/enumerators.h"
 #include "src/autograd/node.h"
 #include "src/core/memory.h"
 #include "src/core/random.h"
@@ -26,12 +27,19 @@ void check_learning_rate(double rate) {
 }
 
 void check_optimizer_options(const OptimizerOptions& o) {
+  check_enumerator("optimizer", "kind", o.kind);
   check_learning_rate(o.learning_rate);
   check(o.beta1 >= 0 && o.beta1 < 1 && o.beta2 >= 0 && o.beta2 < 1, "optimizer",
         "expected beta1 and beta2 in [0, 1), got {} and {}", o.beta1, o.beta2);
   const auto finite = [](double x) { return x >= 0 && std::isfinite(x); };
   check(finite(o.epsilon) && finite(o.l2) && o.clip_norm >= 0, "optimizer",
         "expected epsilon, l2 and clip_norm of 0 or more, got {}, {} and {}", o.epsilon, o.l2, o.clip_norm);
+}
+
+// Throws Error for an optimiser that was moved from, which has no arena.
+void check_arena(const Tensor& values) {
+  check(static_cast<bool>(values), "optimizer",
+        "expected an optimiser with parameters, got one that was moved from");
 }
 
 void check_parameters(std::span<const Parameter> parameters) {
@@ -54,6 +62,7 @@ void check_parameters(std::span<const Parameter> parameters) {
 }  // namespace
 
 OptimizerOptions OptimizerOptions::defaults(OptimizerKind kind) {
+  check_enumerator("optimizer", "kind", kind);
   OptimizerOptions o;
   o.kind = kind;
   switch (kind) {
@@ -129,6 +138,7 @@ void Optimizer::place(const Parameter& p, std::int64_t offset) {
 }
 
 void Optimizer::set_learning_rate(double rate) {
+  check_arena(values_);
   check_learning_rate(rate);
   const Device device = learning_rate_.device();
   check(!is_capturing(device), "set_learning_rate", "expected no capture on {}, got a call during one",
@@ -150,6 +160,7 @@ void Optimizer::zero_grad() {
 std::uint64_t* Optimizer::counter() const { return static_cast<std::uint64_t*>(counter_.data()); }
 
 Clock Optimizer::clock(std::uint64_t steps_per_epoch) {
+  check_arena(values_);
   on_device_ = on_device_ || is_capturing(values_.device());
   return {steps_, on_device_ ? counter_ : Tensor(), steps_per_epoch};
 }
@@ -160,6 +171,7 @@ void Optimizer::step() {
 }
 
 void Optimizer::count(std::uint64_t updates) {
+  check_arena(values_);
   const Device device = values_.device();
   if (on_device_)
     device.backend().advance({counter(), updates}, Stream::current(device).handle());
@@ -168,6 +180,7 @@ void Optimizer::count(std::uint64_t updates) {
 }
 
 std::uint64_t Optimizer::steps() const {
+  check_arena(values_);
   if (!on_device_) return steps_;
   const Tensor host = counter_.to(Device::cpu());
   std::uint64_t counted = 0;
@@ -176,6 +189,7 @@ std::uint64_t Optimizer::steps() const {
 }
 
 Tensor Optimizer::gradients() {
+  check_arena(values_);
   for (const Variable& v : variables_)
     if (!v.grad()) v.zero_stored_grad();
   return gradients_;
@@ -210,6 +224,7 @@ void Optimizer::clip(std::span<const Tensor> losses, bool guard) {
 }
 
 void Optimizer::update(const Clock& updates, const Tensor& factors, bool guarded) {
+  check_arena(values_);
   check(!factors ||
             (factors.dtype() == DType::f64 && factors.device() == values_.device() && factors.elements() > 0),
         "optimizer", "expected factors as f64 on {}, got {}", values_.device(), factors);
@@ -237,14 +252,19 @@ void Optimizer::update(const Clock& updates, const Tensor& factors, bool guarded
 }
 
 double Optimizer::gradient_norm() const {
+  check_arena(values_);
   check(options_.clip_norm > 0, "gradient_norm", "expected an optimiser with clip_norm, got one without");
   return clip_.slice(1, 1).item();
 }
 
-Tensor Optimizer::gradient_scale() const { return clip_.slice(0, 1); }
+Tensor Optimizer::gradient_scale() const {
+  check_arena(values_);
+  return clip_.slice(0, 1);
+}
 
 // The norm of a tensor is finite only if all of its elements are.
 bool Optimizer::is_finite() const {
+  check_arena(values_);
   const Device device = values_.device();
   const Tensor norms = Tensor::zeros({3, 2}, DType::f32, device);
   const Tensor tensors[] = {values_, state1_, state2_};
@@ -262,6 +282,7 @@ bool Optimizer::is_finite() const {
 }
 
 void Optimizer::restore(std::uint64_t steps, const Tensor& state1, const Tensor& state2) {
+  check_arena(values_);
   state1_.copy_from(state1);
   check(static_cast<bool>(state2) == static_cast<bool>(state2_), "optimizer",
         "expected {} second state, got {}", state2_ ? "a" : "no", state2 ? "one" : "none");

@@ -4,6 +4,7 @@
 #include "gpuvae/optim.h"
 #include "kernels/backend.h"
 #include "kernels/check.h"
+#include "kernels/enumerators.h"
 
 namespace gpuvae {
 namespace {
@@ -68,6 +69,7 @@ namespace unfused {
 void optimizer_step(const OptimizerOptions& o, std::uint64_t step, std::int64_t decayed,
                     const Tensor& parameters, const Tensor& gradients, const Tensor& state1,
                     const Tensor& state2) {
+  check_enumerator("optimizer_step", "kind", o.kind);
   const bool adam = o.kind == OptimizerKind::adam || o.kind == OptimizerKind::adamw;
   for (const Tensor& t : {gradients, state1, adam ? state2 : state1})
     check(t && t.elements() == parameters.elements(), "optimizer_step",

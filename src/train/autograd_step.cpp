@@ -1,5 +1,6 @@
 #include "src/train/autograd_step.h"
 
+#include "kernels/ranges.h"
 #include "src/core/random.h"
 #include "src/data/batch.h"
 
@@ -106,6 +107,7 @@ autograd::Root AutogradStep::regularizer_root(const Variable& regularizer, const
 }
 
 void AutogradStep::enqueue(const StepContext& step) {
+  const kernels::Range range("step");
   const Batch batch = batch_of(step);
   const Noise noise{.seed = options_.data.seed,
                     .purpose = RandomPurpose::posterior_noise,

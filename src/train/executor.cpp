@@ -1,6 +1,7 @@
 #include "src/train/executor.h"
 
 #include "kernels/check.h"
+#include "kernels/log.h"
 
 namespace gpuvae {
 
@@ -47,6 +48,7 @@ const CudaGraph* StepExecutor::graph_of(const StepContext& step, std::uint64_t s
     if (asked_ != Executor::automatic) throw;
     captures_ = false;
     why_ = fmt::format("this step cannot be captured: {}", error.what());
+    log_message(LogLevel::warning, "train", "executor {}", text());
     return nullptr;
   }
 }

@@ -1,6 +1,7 @@
 #include "src/train/fused_step.h"
 
 #include "kernels/check.h"
+#include "kernels/ranges.h"
 #include "src/core/random.h"
 #include "src/distributions/built_in.h"
 
@@ -150,6 +151,7 @@ FusedStep::FusedStep(const Vae& model, const Optimizer& optimizer, const Dataset
 }
 
 void FusedStep::enqueue(const StepContext& step) {
+  const kernels::Range range("step");
   args_.gather.clock = kernel_clock("fused_step", step.clock, device_);
   args_.optimizer.clock = kernel_clock("fused_step", step.updates, device_);
   args_.metrics.totals = step.state->sums;

@@ -1,8 +1,11 @@
 // The trainer's losses: sums over an epoch in device memory, means for callbacks, and evaluation.
+#include <algorithm>
 #include <cmath>
 
 #include "gpuvae/train.h"
 #include "kernels/check.h"
+#include "kernels/log.h"
+#include "kernels/ranges.h"
 #include "src/train/autograd_step.h"
 #include "src/train/run_state.h"
 
@@ -33,6 +36,10 @@ void Trainer::count_updates(const RunState& totals) {
   if (!skips()) return;
   optimizer_.count(totals.updates - updates_read_);
   updates_read_ = totals.updates;
+  if (totals.skipped.steps > epoch_skipped_)
+    log_message(LogLevel::warning, "train",
+                "{} steps of epoch {} skipped so far, because they are not finite", totals.skipped.steps,
+                (std::max<std::uint64_t>(step_, 1) - 1) / steps_per_epoch_ + 1);
   epoch_skipped_ = totals.skipped.steps;
   epoch_skipped_images_ = totals.skipped.images;
 }
@@ -60,6 +67,7 @@ Losses Trainer::evaluate(const Dataset& images) { return evaluate_in(step_ / ste
 
 // The noise depends on the epoch of training, so that it changes from epoch to epoch, like that of training.
 Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images) {
+  const kernels::Range range("evaluate");
   const NoGradGuard no_grad;
   const Tensor totals = new_run_state(model_.device());
   write_run_state(totals, {});

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "kernels/check.h"
+#include "kernels/log.h"
 
 namespace gpuvae {
 namespace {
@@ -55,6 +56,8 @@ void Trainer::rewind(const Error& error) {
   restore_state(point.state);
   of_call_ = {};
   for (StepWatch& watch : step_callbacks_) watch.since_report = {};
+  log_message(LogLevel::warning, "train", "rewind {} of {} to epoch {}, learning rate {}: {}", rewinds_,
+              kMaxRewinds, point.state.epochs, optimizer_.learning_rate(), message_of(error));
   if (rewind_callback_)
     rewind_callback_({std::string(message_of(error)), rewinds_, point.state, optimizer_.learning_rate()});
 }

@@ -44,6 +44,8 @@ std::vector<std::jthread> start_threads(std::size_t count, const std::function<v
 
 std::vector<TrainOutcome> train_many(std::span<const TrainFunction> functions, int threads) {
   check(threads >= 0, "train_many", "expected 0 or more threads, got {}", threads);
+  for (const TrainFunction& function : functions)
+    check(static_cast<bool>(function), "train_many", "expected functions, got an empty one");
   std::vector<TrainOutcome> outcomes(functions.size());
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {

@@ -5,6 +5,9 @@
 #include "gpuvae/train.h"
 #include "kernels/backend.h"
 #include "kernels/check.h"
+#include "kernels/enumerators.h"
+#include "kernels/log.h"
+#include "kernels/ranges.h"
 #include "src/train/autograd_step.h"
 #include "src/train/executor.h"
 #include "src/train/fused_step.h"
@@ -31,6 +34,8 @@ class Training {
 };
 
 void check_belongs(const Vae& model, const Optimizer& optimizer) {
+  check(optimizer.variable_count() > 0, "train",
+        "expected an optimiser with parameters, got one that was moved from");
   std::size_t updated = 0;
   for (const Parameter& p : model.parameters()) updated += optimizer.updates(p.variable);
   check(updated == optimizer.variable_count(), "train",
@@ -55,6 +60,8 @@ Trainer::Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset 
       validation_(std::move(validation)),
       options_(options) {
   check(options.batch_size > 0, "train", "expected a batch size of 1 or more, got {}", options.batch_size);
+  check_enumerator("train", "executor", options.executor);
+  check_enumerator("train", "on_nan", options.on_nan);
   check(options.warmup_epochs >= 0 && options.free_bits >= 0, "train",
         "expected warm-up epochs and free bits of 0 or more, got {} and {}", options.warmup_epochs,
         options.free_bits);
@@ -94,6 +101,8 @@ Trainer::Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset 
                         : static_cast<std::uint64_t>(std::min(full, options.report_steps)));
   executor_ = std::make_unique<StepExecutor>(
       choose_step(), options.communicator ? Executor::eager : options.executor, between);
+  log_message(LogLevel::info, "train", "{} steps per epoch on {}, executor {}", steps_per_epoch_,
+              model.device(), executor());
 }
 
 ChosenStep Trainer::choose_step() {
@@ -206,6 +215,7 @@ bool Trainer::any_rank(bool condition) const {
 // Runs steps of one epoch, up to step number `end` of the run. Waits for the device only for reports and at
 // the end. Returns whether a callback stopped the run.
 bool Trainer::train_to(std::uint64_t end, const ProgressCallback& progress) {
+  const kernels::Range range("train");
   const auto start = std::chrono::steady_clock::now();
   if (step_in_epoch() == 0) begin_epoch();
   StepContext step = first_step();

@@ -278,6 +278,8 @@ std::string unit_functions(const NamedModel& m, const DataDescription& data) {
 
 std::string export_header(const Vae& model, const HeaderOptions& options) {
   check_name(options.name);
+  check(options.format == HeaderFormat::cuda || options.format == HeaderFormat::c, kExport,
+        "expected the format cuda or c, got number {}", static_cast<int>(options.format));
   if (options.data) check_data(*options.data, model.options().features);
   const NamedModel m{exported_model(model, kExport), options.name, model.options().precision};
   std::string text = first_comment(m, options) + preamble(m, options);

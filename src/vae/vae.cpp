@@ -16,6 +16,13 @@ VaeOptions checked(VaeOptions o) {
   return o;
 }
 
+// Returns a part of a model. Throws Error if the model was moved from.
+template <class T>
+const T& present(const std::shared_ptr<const T>& part) {
+  check(part != nullptr, "vae", "expected a model, got one that was moved from");
+  return *part;
+}
+
 std::vector<Parameter> parameters_of(const Distribution& distribution) {
   std::vector<Parameter> all;
   distribution.collect(all);
@@ -103,15 +110,19 @@ Tensor Vae::posterior_predictive(const Variable& x, std::uint64_t seed) const {
   return likelihood().sample(decode(encode_sample(x, draw)), x_noise);
 }
 
+const Posterior& Vae::posterior() const { return present(posterior_); }
+const Likelihood& Vae::likelihood() const { return present(likelihood_); }
+const Prior& Vae::prior() const { return present(prior_); }
+
 std::vector<Parameter> Vae::parameters() const {
   std::vector<Parameter> all;
   encoder_.collect(all);
   head_.collect(all);
   decoder_.collect(all);
   output_.collect(all);
-  likelihood_->collect(all);
-  prior_->collect(all);
-  posterior_->collect(all);
+  likelihood().collect(all);
+  prior().collect(all);
+  posterior().collect(all);
   return all;
 }
 

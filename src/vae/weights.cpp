@@ -217,6 +217,8 @@ void WeightLoader::fail_with_problems() const {
 
 LoadedWeights WeightLoader::load() {
   for (const Parameter& parameter : parameters_) {
+    check(static_cast<bool>(parameter.variable), "load_weights",
+          "expected {} to have a variable, got an undefined one", parameter.name);
     const WeightSource source = source_of(parameter);
     const std::vector<std::string> missing = missing_tensors(source);
     if (missing.empty()) {

@@ -12,6 +12,7 @@
 #include "kernels/cpu/gemm/blocked_signals.h"
 #include "kernels/cpu/gemm/skinny_gemm.h"
 #include "kernels/cpu/gemm/slices.h"
+#include "kernels/cpu/gemm/small_gemm.h"
 #include "kernels/cpu/gemm/sparse_gemm.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/parallel/sequential.h"
@@ -117,6 +118,7 @@ void CpuBackend::run(const GemmArgs& g, StreamHandle) {
   if (g.dtype == DType::f64) return gemm_plain<double>(g);
   if (g.k == 0) return gemm_plain<float>(g);
   if (skinny_gemm(g)) return;
+  if (small_gemm(g)) return;
   if (sparse_gemm(g)) return;
   gemm_f32(g);
 }

@@ -21,6 +21,7 @@
 #include "kernels/cpu/parallel/adaptive_count.h"
 #include "kernels/cpu/parallel/cores.h"
 #include "kernels/cpu/parallel/sequential.h"
+#include "kernels/log.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -103,6 +104,14 @@ class Pool {
     return true;
   }
 
+  // Logs once that the system refused to start a thread. Callers hold no lock.
+  void report_refusal(int threads) {
+    if (unreported_.load(std::memory_order_relaxed) && unreported_.exchange(false))
+      log_message(LogLevel::warning, "threads",
+                  "the system refuses to start another thread, so that loops use fewer than {} threads",
+                  threads);
+  }
+
   // Whether no thread runs a loop.
   bool idle() { return std::unique_lock(busy_, std::try_to_lock).owns_lock(); }
 
@@ -138,6 +147,7 @@ class Pool {
       } catch (const std::system_error&) {
         helpers_.pop_back();
         refused_ = true;
+        unreported_.store(true, std::memory_order_relaxed);
       }
       pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
@@ -203,6 +213,7 @@ class Pool {
   std::mutex busy_;  // held by the thread whose loop runs
   std::deque<Helper> helpers_;
   bool refused_ = false;
+  std::atomic<bool> unreported_ = false;  // whether a refusal was not logged yet
   std::uint32_t loop_ = 0;
   AdaptiveCount adaptive_;
   std::mutex error_guard_;
@@ -289,7 +300,8 @@ SingleThread::~SingleThread() { in_piece = outer_; }
 
 void run_pieces(std::int64_t count, Function run, const void* body) {
   if (count > 1 && !in_piece && num_threads() > 1)
-    if (Pool* pool = process_pool.get(); pool && pool->try_run(count, run, body, num_threads())) return;
+    if (Pool* pool = process_pool.get(); pool && pool->try_run(count, run, body, num_threads()))
+      return pool->report_refusal(num_threads());
   for (std::int64_t i = 0; i < count; ++i) run(body, i);
 }
 

@@ -11,6 +11,7 @@
 #include "kernels/cuda/backend.h"
 #include "kernels/cuda/runtime/architecture.h"
 #include "kernels/cuda/runtime/errors.h"
+#include "kernels/log.h"
 
 namespace gpuvae::kernels {
 namespace {
@@ -84,10 +85,21 @@ int cuda_device_count() { return devices().count; }
 Backend* cuda_backend(int device) {
   Devices& all = devices();
   if (device < 0 || device >= all.count) return nullptr;
-  const std::lock_guard lock(all.mutex);
-  Entry& entry = all.entries[static_cast<std::size_t>(device)];
-  if (!entry.backend && entry.problem.empty()) entry = make_entry(device);
-  return entry.backend.get();
+  const Entry* fresh = nullptr;
+  Backend* backend = nullptr;
+  {
+    const std::lock_guard lock(all.mutex);
+    Entry& entry = all.entries[static_cast<std::size_t>(device)];
+    if (!entry.backend && entry.problem.empty()) {
+      entry = make_entry(device);
+      fresh = &entry;
+    }
+    backend = entry.backend.get();
+  }
+  // An entry does not change any more once it is made.
+  if (fresh && backend) log_message(LogLevel::info, "device", "GPU {} is in use", device);
+  if (fresh && !backend) log_message(LogLevel::warning, "device", "{}", fresh->problem);
+  return backend;
 }
 
 std::string cuda_status() {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/check.h"
+#include "kernels/log.h"
 
 namespace gpuvae::kernels {
 
@@ -20,7 +21,10 @@ void* open_library(const ToolkitLibrary& library) {
   names.push_back(library.file);
   std::string problems;
   for (const std::string& name : names) {
-    if (void* handle = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL)) return handle;
+    if (void* handle = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL)) {
+      log_message(LogLevel::debug, library.operation, "loaded {}", name);
+      return handle;
+    }
     const char* problem = dlerror();
     problems += "; " + (problem ? std::string(problem) : name);
   }

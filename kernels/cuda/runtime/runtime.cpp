@@ -8,6 +8,7 @@
 #include "kernels/cuda/runtime/capture.h"
 #include "kernels/cuda/runtime/errors.h"
 #include "kernels/cuda/runtime/resources.h"
+#include "kernels/ranges.h"
 
 namespace gpuvae::kernels {
 namespace {
@@ -34,7 +35,9 @@ CudaBackend::CudaBackend(const CudaDevice& device, int architecture)
       multiprocessors_(attribute_of(device, cudaDevAttrMultiProcessorCount)),
       capability_(10 * attribute_of(device, cudaDevAttrComputeCapabilityMajor) +
                   attribute_of(device, cudaDevAttrComputeCapabilityMinor)),
-      resources_(new Resources) {}
+      resources_(new Resources) {
+  find_profiler();
+}
 
 CudaBackend::~CudaBackend() { delete resources_; }
 
@@ -57,6 +60,7 @@ void* CudaBackend::allocate(std::size_t bytes) {
   const DeviceGuard on(device_);
   if (bytes == 0) return nullptr;
   void* pointer = nullptr;
+  const RelaxedCapture relaxed;
   const cudaError_t error = cudaMalloc(&pointer, bytes);
   if (error == cudaErrorMemoryAllocation) {
     cudaGetLastError();

@@ -1,21 +1,10 @@
 #include "kernels/cuda/runtime/workspaces.h"
 
+#include "kernels/cuda/runtime/capture.h"
 #include "kernels/cuda/runtime/errors.h"
 
 namespace gpuvae::kernels {
 namespace {
-
-// Allows this thread to allocate memory while it captures a stream. The allocation is not part of the graph.
-class RelaxedCapture {
- public:
-  RelaxedCapture() { check_cuda(cudaThreadExchangeStreamCaptureMode(&mode_), "workspace", "capture mode"); }
-  ~RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
-  RelaxedCapture(const RelaxedCapture&) = delete;
-  RelaxedCapture& operator=(const RelaxedCapture&) = delete;
-
- private:
-  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
-};
 
 DeviceMemory allocate(std::size_t bytes, const char* what) {
   void* pointer = nullptr;

@@ -7,6 +7,7 @@
 
 #include "gpuvae/distributed.h"
 #include "kernels/check.h"
+#include "kernels/log.h"
 #include "src/train/distributed/mpi_plugin.h"
 
 namespace gpuvae {
@@ -88,7 +89,9 @@ std::shared_ptr<Communicator> mpi_communicator() {
   if (!launched_by_mpi()) return nullptr;
   static std::weak_ptr<Communicator> existing;
   std::shared_ptr<Communicator> communicator = existing.lock();
-  if (!communicator) existing = communicator = std::make_shared<MpiCommunicator>();
+  if (communicator) return communicator;
+  existing = communicator = std::make_shared<MpiCommunicator>();
+  log_message(LogLevel::info, "mpi", "rank {} of {}", communicator->rank(), communicator->size());
   return communicator;
 }
 

@@ -26,7 +26,8 @@ cudaError_t begin_capture(cudaStream_t stream, cudaStreamCaptureMode mode) {
   CUstream_st& s = of(stream);
   if (&s == &of(cudaStreamLegacy)) return cudaErrorStreamCaptureUnsupported;
   if (s.capture) return cudaErrorIllegalState;
-  s.capture = std::make_shared<Capture>(Capture{.origin = &s, .mode = mode});
+  static unsigned long long captures = 0;
+  s.capture = std::make_shared<Capture>(Capture{.origin = &s, .mode = mode, .number = ++captures});
   return cudaSuccess;
 }
 
@@ -47,6 +48,19 @@ cudaError_t list_nodes(cudaGraph_t graph, cudaGraphNode_t* nodes, std::size_t* c
   if (nodes)
     for (std::size_t i = 0; i < *count; ++i) nodes[i] = i < graph->nodes.size() ? &graph->nodes[i] : nullptr;
   *count = nodes ? std::min(*count, graph->nodes.size()) : graph->nodes.size();
+  return cudaSuccess;
+}
+
+cudaStreamCaptureStatus status_of(const CUstream_st& stream) {
+  if (!stream.capture) return cudaStreamCaptureStatusNone;
+  return stream.capture->invalid ? cudaStreamCaptureStatusInvalidated : cudaStreamCaptureStatusActive;
+}
+
+// The emulated graphs own a user object as soon as they retain it with cudaGraphUserObjectMove.
+cudaError_t retain_object(cudaGraph_t graph, cudaUserObject_t object, unsigned count, unsigned flags) {
+  if (!graph || !object || count != 1 || flags != cudaGraphUserObjectMove) return cudaErrorInvalidValue;
+  graph->objects.push_back(std::move(object->object));
+  delete object;
   return cudaSuccess;
 }
 
@@ -102,12 +116,40 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
 }
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
   return entry_point([=] {
-    const auto& capture = of(stream).capture;
-    *status = !capture           ? cudaStreamCaptureStatusNone
-              : capture->invalid ? cudaStreamCaptureStatusInvalidated
-                                 : cudaStreamCaptureStatusActive;
+    *status = status_of(of(stream));
     return cudaSuccess;
   });
+}
+#if CUDART_VERSION >= 13000
+cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status,
+                                     unsigned long long* number, cudaGraph_t* graph, const cudaGraphNode_t**,
+                                     const cudaGraphEdgeData**, std::size_t*) {
+#else
+cudaError_t cudaStreamGetCaptureInfo_v2(cudaStream_t stream, cudaStreamCaptureStatus* status,
+                                        unsigned long long* number, cudaGraph_t* graph,
+                                        const cudaGraphNode_t**, std::size_t*) {
+#endif
+  return query_point([=] {
+    const CUstream_st& s = of(stream);
+    *status = status_of(s);
+    if (!s.capture) return cudaSuccess;
+    if (number) *number = s.capture->number;
+    if (graph) *graph = s.capture->graph.get();
+    return cudaSuccess;
+  });
+}
+cudaError_t cudaUserObjectCreate(cudaUserObject_t* object, void* pointer, cudaHostFn_t destroy,
+                                 unsigned count, unsigned flags) {
+  return query_point([=] {
+    if (!object || !destroy || count != 1 || flags != cudaUserObjectNoDestructorSync)
+      return cudaErrorInvalidValue;
+    *object = new CUuserObject_st{{pointer, destroy}};
+    return cudaSuccess;
+  });
+}
+cudaError_t cudaGraphRetainUserObject(cudaGraph_t graph, cudaUserObject_t object, unsigned count,
+                                      unsigned flags) {
+  return query_point([=] { return retain_object(graph, object, count, flags); });
 }
 cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
   return std::swap(*mode, thread_mode), cudaSuccess;

@@ -13,7 +13,11 @@ struct CUgraphNode_st {
   emulator::detail::Work work;
 };
 struct CUgraph_st {
-  std::deque<CUgraphNode_st> nodes;  // in the order of the calls
+  std::deque<CUgraphNode_st> nodes;            // in the order of the calls
+  std::vector<std::shared_ptr<void>> objects;  // user objects, which executable graphs share
+};
+struct CUuserObject_st {
+  std::shared_ptr<void> object;
 };
 struct CUgraphExec_st {
   CUgraph_st graph;
@@ -26,6 +30,7 @@ struct Capture {
   cudaStreamCaptureMode mode;
   std::unique_ptr<CUgraph_st> graph = std::make_unique<CUgraph_st>();
   bool invalid = false, ended = false;
+  unsigned long long number = 0;  // from 1, in the order of the captures
 };
 
 // One cudaEventRecord: the point in a stream at which an event was recorded.
