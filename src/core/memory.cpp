@@ -161,7 +161,6 @@ Pool& pool_of(DeviceMemory& memory, Device device) {
   memory.pool.store(pool, std::memory_order_release);
   return *pool;
 }
-}
 
 // Returns the user's allocator, or null if there is none.
 std::shared_ptr<Allocator> custom_allocator(DeviceMemory& memory) {

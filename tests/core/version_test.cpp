@@ -14,7 +14,7 @@ Variable leaf(std::vector<float> values, Shape shape, Device device = Device::cp
 }
 
 // Returns the error of backward(), or "" if it succeeds.
-std::string error_of(const Variable& y) {
+std::string backward_error(const Variable& y) {
   try {
     sum(y).backward();
   } catch (const Error& error) {
@@ -24,7 +24,7 @@ std::string error_of(const Variable& y) {
 }
 
 void expect_error_of(const std::string& operation, const Variable& y) {
-  const std::string message = error_of(y), start = "[" + operation + "] ";
+  const std::string message = backward_error(y), start = "[" + operation + "] ";
   EXPECT_EQ(message.substr(0, start.size()), start) << message;
   EXPECT_NE(message.find("changed in place"), std::string::npos) << message;
 }
@@ -106,14 +106,14 @@ TEST(Version, OperationsThatSaveNoValueAllowChanges) {
   const Variable y = 3 * x + other - 1;
   x.value().fill(7);
   other.value().fill(8);
-  EXPECT_EQ(error_of(y), "");
+  EXPECT_EQ(backward_error(y), "");
   EXPECT_EQ(x.grad().to_vector(), (std::vector<float>{3, 3}));
 }
 
 TEST(Version, AChangeBeforeTheOperationIsAllowed) {
   const Variable x = leaf({1, 2}, {2});
   x.value().fill(7);
-  EXPECT_EQ(error_of(square(x)), "");
+  EXPECT_EQ(backward_error(square(x)), "");
   EXPECT_EQ(x.grad().to_vector(), (std::vector<float>{14, 14}));
 }
 
@@ -124,7 +124,7 @@ TEST(VersionOnDevice, OptimiserStepsAreAllowedOnlyAfterTheBackwardPass) {
   Optimizer optimizer({&parameter, 1}, OptimizerOptions::defaults(OptimizerKind::sgd));
   const Variable x = Tensor::full({3, 2}, 1, DType::f32, device);
   for (int step = 0; step < 3; ++step) {
-    EXPECT_EQ(error_of(square(linear(x, w, Variable()))), "");
+    EXPECT_EQ(backward_error(square(linear(x, w, Variable()))), "");
     optimizer.step();
     optimizer.zero_grad();
   }
