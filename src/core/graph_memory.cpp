@@ -60,7 +60,7 @@ std::shared_ptr<GraphMemory> callers_memory(const Stream& stream) {
   const auto memory = std::make_shared<GraphMemory>(stream.device());
   auto owned = std::make_unique<std::shared_ptr<GraphMemory>>(memory);
   kernels::attach_to_capture(device, stream.handle(), owned.get(), release_graph_memory);
-  owned.release();
+  static_cast<void>(owned.release());  // the graph owns it now
   known = memory;
   return memory;
 }
