@@ -174,7 +174,7 @@ TEST(Handles, FilesRefuseUndefinedTensorsAndParameters) {
   EXPECT_EQ(folder.names(), std::vector<std::string>{"weights.safetensors"});
 }
 
-VaeOptions small_model() {
+VaeOptions handles_model() {
   VaeOptions options;
   options.features = 4;
   options.encoder_widths = {3};
@@ -183,7 +183,7 @@ VaeOptions small_model() {
 
 TEST(HandlesOnDevice, MovedFromModelsAndNullPartsAreErrors) {
   for (const Device device : devices()) {
-    Vae source(small_model(), device);
+    Vae source(handles_model(), device);
     const Vae model = std::move(source);
     const Variable x(Tensor::zeros({2, 4}, DType::f32, device)), z(Tensor::zeros({2, 2}, DType::f32, device));
     const Dataset data{1, 4, x.value()};
@@ -215,7 +215,7 @@ TEST(HandlesOnDevice, MovedFromModelsAndNullPartsAreErrors) {
          call([&] { return export_header(model, {.format = static_cast<HeaderFormat>(9)}); })},
     };
     for (int part = 0; part < 3; ++part) {
-      VaeOptions options = small_model();
+      VaeOptions options = handles_model();
       if (part == 0) options.posterior = nullptr;
       if (part == 1) options.likelihood = nullptr;
       if (part == 2) options.prior = nullptr;
@@ -242,11 +242,11 @@ TEST(HandlesOnDevice, UninitialisedPriorsAreErrors) {
 
 TEST(HandlesOnDevice, EmptyCallbacksAndTrainersAreErrors) {
   for (const Device device : devices()) {
-    const Vae model(small_model(), device);
+    const Vae model(handles_model(), device);
     Adam optimizer(model.parameters()), moved(std::vector<Parameter>{{"w", {Tensor::zeros({1}), true}}});
     const Optimizer kept = std::move(moved);
     const Dataset data{1, 4, Tensor::zeros({3, 4}, DType::f32, device)};
-    Vae source(small_model(), device);
+    Vae source(handles_model(), device);
     const Vae moved_to = std::move(source);
     Trainer trainer(model, optimizer, data, {}, {.batch_size = 2});
     const TrainJob no_trainer[] = {{nullptr, 1}};

@@ -18,8 +18,8 @@ using test::call;
 using test::devices;
 using test::expect_errors;
 
-using Unary = std::function<Variable(const Variable&)>;
-const std::pair<const char*, Unary> kUnary[] = {
+using UnaryFunction = std::function<Variable(const Variable&)>;
+const std::pair<const char*, UnaryFunction> kUnaryCalls[] = {
     {"minus", [](const Variable& v) { return -v; }},
     {"plus one", [](const Variable& v) { return v + 1; }},
     {"one minus", [](const Variable& v) { return 1 - v; }},
@@ -56,8 +56,8 @@ const std::pair<const char*, Unary> kUnary[] = {
     {"repeat_rows", [](const Variable& v) { return Variable(repeat_rows(v.value(), 2)); }},
 };
 
-using Binary = std::function<Variable(const Variable&, const Variable&)>;
-const std::pair<const char*, Binary> kBinary[] = {
+using BinaryFunction = std::function<Variable(const Variable&, const Variable&)>;
+const std::pair<const char*, BinaryFunction> kBinaryCalls[] = {
     {"add", [](const Variable& a, const Variable& b) { return a + b; }},
     {"subtract", [](const Variable& a, const Variable& b) { return a - b; }},
     {"multiply", [](const Variable& a, const Variable& b) { return a * b; }},
@@ -83,8 +83,8 @@ const std::pair<const char*, Binary> kBinary[] = {
 };
 
 void expect_errors_of(const Variable& bad, const Variable& x) {
-  for (const auto& [name, f] : kUnary) expect_errors({{name, call([&, &f = f] { return f(bad); })}});
-  for (const auto& [name, f] : kBinary)
+  for (const auto& [name, f] : kUnaryCalls) expect_errors({{name, call([&, &f = f] { return f(bad); })}});
+  for (const auto& [name, f] : kBinaryCalls)
     expect_errors({{name, call([&, &f = f] { return f(bad, x); })},
                    {std::string(name) + ", second", call([&, &f = f] { return f(x, bad); })}});
   const auto no_gradients = [](const Tensor&, const CustomContext&) { return std::vector<Tensor>(); };

@@ -26,9 +26,9 @@ namespace {
 using test::devices;
 
 // Collects the messages of the process while it exists, as "warning [train] text".
-class Log {
+class LogLines {
  public:
-  explicit Log(LogLevel lowest = LogLevel::debug) {
+  explicit LogLines(LogLevel lowest = LogLevel::debug) {
     set_log_callback(
         [this](const LogMessage& m) {
           const std::lock_guard lock(guard_);
@@ -37,9 +37,9 @@ class Log {
         },
         lowest);
   }
-  ~Log() { set_log_callback({}); }
-  Log(const Log&) = delete;
-  Log& operator=(const Log&) = delete;
+  ~LogLines() { set_log_callback({}); }
+  LogLines(const LogLines&) = delete;
+  LogLines& operator=(const LogLines&) = delete;
 
   std::vector<std::string> lines() {
     const std::lock_guard lock(guard_);
@@ -59,7 +59,7 @@ class Log {
 
 TEST(Log, SendsMessagesFromALevelUpwards) {
   {
-    Log log(LogLevel::info);
+    LogLines log(LogLevel::info);
     EXPECT_FALSE(is_logged(LogLevel::debug));
     EXPECT_TRUE(is_logged(LogLevel::info));
     log_message(LogLevel::debug, "test", "a detail");
@@ -109,8 +109,8 @@ TEST(Log, ManyThreadsMaySendAndReplace) {
   EXPECT_LE(calls, 800);
 }
 
-struct SmallRun {
-  SmallRun(Device device, OnNan on_nan, double bad)
+struct LoggedRun {
+  LoggedRun(Device device, OnNan on_nan, double bad)
       : model(options(), device), optimizer(model.parameters(), {.learning_rate = 1e-3}) {
     const Dataset data{1, 4, Tensor::full({6, 4}, bad, DType::f32, device)};
     trainer.emplace(model, optimizer, data, Dataset{}, TrainOptions{.batch_size = 2, .on_nan = on_nan});
@@ -128,8 +128,8 @@ struct SmallRun {
 
 TEST(LogOnDevice, SaysWhichExecutorRunsAndWhatIsSkipped) {
   for (const Device device : devices()) {
-    Log log;
-    SmallRun run(device, OnNan::skip, std::numeric_limits<double>::infinity());
+    LogLines log;
+    LoggedRun run(device, OnNan::skip, std::numeric_limits<double>::infinity());
     EXPECT_EQ(log.line("info [train]"),
               "info [train] 3 steps per epoch on " + device.text() + ", executor " + run.trainer->executor());
     EXPECT_THROW(run.trainer->run_epoch(), Error);  // all steps are skipped
@@ -140,8 +140,8 @@ TEST(LogOnDevice, SaysWhichExecutorRunsAndWhatIsSkipped) {
 
 TEST(LogOnDevice, SaysThatARunWentBack) {
   for (const Device device : devices()) {
-    Log log(LogLevel::warning);
-    SmallRun run(device, OnNan::rewind, std::numeric_limits<double>::infinity());
+    LogLines log(LogLevel::warning);
+    LoggedRun run(device, OnNan::rewind, std::numeric_limits<double>::infinity());
     EXPECT_THROW(run.trainer->run_epoch(), Error);
     const std::vector<std::string> lines = log.lines();
     ASSERT_EQ(lines.size(), 3u);
@@ -153,7 +153,7 @@ TEST(LogOnDevice, SaysThatARunWentBack) {
 TEST(LogOnDevice, AllocationsFromTheSystemAreDetails) {
   for (const Device device : devices()) {
     release_unused_memory(device);
-    Log log;
+    LogLines log;
     static_cast<void>(Tensor::empty({1 << 20}, DType::f32, device));
     static_cast<void>(Tensor::empty({1 << 20}, DType::f32, device));
     int lines = 0;
@@ -169,9 +169,9 @@ TEST(LogOnDevice, NothingIsPrinted) {
   for (const Device device : devices()) {
     testing::internal::CaptureStdout();
     testing::internal::CaptureStderr();
-    SmallRun run(device, OnNan::skip, 0.5);
+    LoggedRun run(device, OnNan::skip, 0.5);
     run.trainer->run_epochs(2);
-    SmallRun bad(device, OnNan::rewind, std::numeric_limits<double>::infinity());
+    LoggedRun bad(device, OnNan::rewind, std::numeric_limits<double>::infinity());
     EXPECT_THROW(bad.trainer->run_epoch(), Error);
     EXPECT_EQ(testing::internal::GetCapturedStdout(), "");
     EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
