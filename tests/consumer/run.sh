@@ -47,6 +47,7 @@ needs() { readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'; }
 . "$here/packages.sh"
 
 quietly install cmake --install "$build" --prefix "$prefix"
+! grep '^-- Installing: ' "$work/install.log" | grep -v ": $prefix/" || fail "files are installed outside of the prefix"
 libraries=$(dirname "$(ls "$prefix"/lib*/libgpuvae.a "$prefix"/lib*/*/libgpuvae.a 2>/dev/null | head -1)")
 grep -q 'gpuvae_WITH_CUDA ON' "$libraries/cmake/gpuvae/gpuvaeConfig.cmake" || nvcc=''
 say "installed: $(du -sh "$prefix" | cut -f1)"

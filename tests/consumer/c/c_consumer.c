@@ -1,5 +1,5 @@
-/* Trains a model with the installed library, from C. Prints the loss of the last epoch as an exact number, which
-   python_consumer.py compares with its own. */
+/* Trains a model with the installed library, from C. Prints the loss of the last epoch as an exact number,
+   which python_consumer.py compares with its own. */
 #include <gpuvae/c.h>
 #include <stdio.h>
 #include <stdlib.h>
