@@ -139,7 +139,7 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         epochs = operator.index(self.epochs)
         if not isinstance(self.standardize, (bool, np.bool_)):
             raise ValueError(f"[VAE] expected True or False as standardize, got {self.standardize!r}")
-        model_settings, training = _settings.resolve(self.get_params(deep=False), self.settings)
+        model_settings, training = _settings.resolve(vars(self), self.settings)
         before = {name: vars(self)[name] for name in ("n_features_in_", "feature_names_in_") if name in vars(self)}
         try:
             X, validation = imported(X), imported(validation)
@@ -357,7 +357,7 @@ def load(path: str | os.PathLike, *, device: str = "auto") -> VAE:
     vae = VAE(**_settings.from_file(settings, file), device=device)
     features = data["height"] * data["width"]
     model_settings, _ = _settings.resolve(
-        vae.get_params(deep=False), {k: v for k, v in (vae.settings or {}).items() if k in _settings.MODEL}
+        vars(vae), {k: v for k, v in (vae.settings or {}).items() if k in _settings.MODEL}
     )
     model = _core.Model(features, model_settings, device)
     model.load(file)
