@@ -32,7 +32,9 @@ std::string description_of_values(const TrainingData& data) {
   const DataDescription& d = data.description;
   if (data.bytes) return "bytes / 255";
   if (!d.standardization.empty())
-    return "(value - mean) / stddev of each column, with the moments in the metadata field data";
+    return "(value - mean) / stddev of each column, or 0 if stddev is 0, with the moments in the metadata "
+           "field "
+           "data";
   if (d.values.scaled) return fmt::format("(value - {}) / {}", d.values.low, d.values.high - d.values.low);
   return "values as in the training data";
 }

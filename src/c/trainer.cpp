@@ -24,7 +24,7 @@ struct TrainerRecord {
   Trainer trainer;
   int epochs_before;  // epochs of the model before this trainer
   TrainingData data;
-  std::map<std::string, std::string> order;  // see order_of()
+  Metadata order;            // see order_of()
   std::recursive_mutex use;  // recursive, because a callback may use the trainer that calls it
 };
 
@@ -108,7 +108,7 @@ TrainingData training_data(const Dataset& train, const Dataset& validation, cons
 }
 
 // What a checkpoint must share with the trainer that continues it, by metadata key.
-std::map<std::string, std::string> order_of(const TrainingData& data, const TrainOptions& options) {
+Metadata order_of(const TrainingData& data, const TrainOptions& options) {
   return {{"fingerprint", data.fingerprint},
           {"batch_size", std::to_string(options.batch_size)},
           {"drop_last", options.drop_last ? "true" : "false"},
@@ -116,10 +116,13 @@ std::map<std::string, std::string> order_of(const TrainingData& data, const Trai
           {"seed", std::to_string(options.data.seed)}};
 }
 
+// Epochs of the model before the trainer that saved the checkpoint. Checkpoints of other programs lack it,
+// because they count all epochs of the model.
+constexpr const char* kEpochsBeforeKey = "epochs_before";
+
 // Throws Error if a trainer with other examples or another order of them saved the checkpoint. Checkpoints of
 // other programs may lack these metadata.
-void check_order(const char* path, const std::map<std::string, std::string>& order) {
-  const auto metadata = io::read_safetensors_metadata(path);
+void check_order(const char* path, const Metadata& metadata, const Metadata& order) {
   for (const auto& [key, value] : order) {
     const auto found = metadata.find(key);
     check(found == metadata.end() || found->second == value, file_error("load"),
@@ -256,8 +259,10 @@ gpuvae_status gpuvae_trainer_save(gpuvae_trainer* trainer, const char* path) {
   return guarded(kName, [&] {
     const auto record = trainer_of(trainer, kName);
     const auto held = lock(*record, kName);
+    gpuvae::Metadata metadata = record->order;
+    metadata[kEpochsBeforeKey] = std::to_string(record->epochs_before);
     gpuvae::save_checkpoint(path_of(path, kName), record->model->vae.parameters(), record->optimizer,
-                            record->trainer.state(), record->order);
+                            record->trainer.state(), metadata);
   });
 }
 
@@ -266,13 +271,12 @@ gpuvae_status gpuvae_trainer_restore(gpuvae_trainer* trainer, const char* path) 
   return guarded(kName, [&] {
     const auto record = trainer_of(trainer, kName);
     const auto held = lock(*record, kName);
-    check_order(path_of(path, kName), record->order);
-    train(*record, [&] {
-      // The epochs of a checkpoint include those before this trainer.
-      record->epochs_before = 0;
-      record->trainer.resume(
-          gpuvae::restore_checkpoint(path, record->model->vae.parameters(), record->optimizer));
-    });
+    const gpuvae::Metadata metadata = gpuvae::io::read_safetensors_metadata(path_of(path, kName));
+    check_order(path, metadata, record->order);
+    const gpuvae::TrainingState state =
+        gpuvae::restore_checkpoint(path, record->model->vae.parameters(), record->optimizer);
+    record->epochs_before = std::max(gpuvae::whole_of(metadata, kEpochsBeforeKey), 0);
+    train(*record, [&] { record->trainer.resume(state); });
   });
 }
 

@@ -169,8 +169,11 @@ std::uint64_t header_size(const std::string& path, std::string_view bytes, std::
         kLengthBytes, bytes.size());
   std::uint64_t length = 0;
   std::ranges::copy(bytes.substr(0, kLengthBytes), reinterpret_cast<char*>(&length));
-  check(length <= file_size - kLengthBytes, file_error("read"), "{}: header of {} bytes in a file of {}",
-        path, length, file_size);
+  check(
+      length <= file_size - kLengthBytes, file_error("read"),
+      "{}: expected a complete safetensors file, got {} bytes, of which the first 8 announce a header of {} "
+      "bytes",
+      path, file_size, length);
   check(length <= kMaxHeaderBytes, file_error("read"), "{}: header of {} bytes, expected at most {}", path,
         length, kMaxHeaderBytes);
   return kLengthBytes + length;

@@ -258,6 +258,13 @@ static void check_files(const char* folder) {
   EXPECT_OK(gpuvae_model_free(model));
 }
 
+static int64_t epochs_of(const gpuvae_model* model) {
+  gpuvae_model_info info;
+  info.struct_size = sizeof info;
+  EXPECT_OK(gpuvae_model_get_info(model, &info));
+  return info.epochs;
+}
+
 /* A file that does not fit leaves the trainer and its model as they were. */
 static void check_restore(const char* folder) {
   char path[4096];
@@ -287,7 +294,42 @@ static void check_restore(const char* folder) {
   EXPECT_OK(gpuvae_evaluate_elbo(model, &x, NULL, &after));
   EXPECT(before.loss == after.loss);
   EXPECT_OK(gpuvae_trainer_free(trainer));
+  options.batch_size = 100;
+  options.optimizer = "sgd";
+  EXPECT_OK(gpuvae_trainer_create(model, &x, NULL, &options, &trainer));
+  EXPECT_ERROR(gpuvae_trainer_restore(trainer, path), GPUVAE_IO, "optimiser sgd, got that of adam");
+  EXPECT(epochs_of(model) == 1);
+  EXPECT_OK(gpuvae_trainer_free(trainer));
   EXPECT_OK(gpuvae_model_free(model));
+}
+
+/* A checkpoint has the epochs of the model before its trainer, so that those of the model are known. */
+static void check_restored_epochs(const char* folder) {
+  char model_path[4096], path[4096];
+  gpuvae_array x = examples();
+  gpuvae_model *model = new_model(NULL), *loaded = NULL;
+  gpuvae_trainer* trainer = NULL;
+  snprintf(model_path, sizeof model_path, "%s/three_epochs.safetensors", folder);
+  snprintf(path, sizeof path, "%s/five_epochs.safetensors", folder);
+  EXPECT_OK(gpuvae_trainer_create(model, &x, NULL, NULL, &trainer));
+  EXPECT_OK(gpuvae_trainer_run_epochs(trainer, 3, NULL));
+  EXPECT_OK(gpuvae_trainer_free(trainer));
+  EXPECT_OK(gpuvae_model_save(model, model_path));
+  EXPECT_OK(gpuvae_trainer_create(model, &x, NULL, NULL, &trainer));
+  EXPECT_OK(gpuvae_trainer_run_epochs(trainer, 2, NULL));
+  EXPECT_OK(gpuvae_trainer_save(trainer, path));
+  EXPECT_OK(gpuvae_trainer_free(trainer));
+  EXPECT_OK(gpuvae_model_free(model));
+
+  EXPECT_OK(gpuvae_model_load(model_path, "cpu", &loaded));
+  EXPECT(epochs_of(loaded) == 3);
+  EXPECT_OK(gpuvae_trainer_create(loaded, &x, NULL, NULL, &trainer));
+  EXPECT_OK(gpuvae_trainer_restore(trainer, path));
+  EXPECT(epochs_of(loaded) == 5);
+  EXPECT_OK(gpuvae_trainer_run_epochs(trainer, 1, NULL));
+  EXPECT(epochs_of(loaded) == 6);
+  EXPECT_OK(gpuvae_trainer_free(trainer));
+  EXPECT_OK(gpuvae_model_free(loaded));
 }
 
 /* Trains a model on the examples, saves it, and loads it again. */
@@ -378,6 +420,7 @@ int main(int argc, char** argv) {
   check_train_options();
   check_files(argv[1]);
   check_restore(argv[1]);
+  check_restored_epochs(argv[1]);
   check_kinds(argv[1]);
   check_stop();
   printf("%d failures\n", failures);

@@ -104,8 +104,11 @@ TEST(Safetensors, RefusesDamagedHeaders) {
   EXPECT_EQ(reading_error(""), "expected at least 8 bytes, got 0");
   EXPECT_EQ(reading_error("1234567"), "expected at least 8 bytes, got 7");
   EXPECT_EQ(reading_error(std::string(8, '\xff') + "{}"),
-            "header of 18446744073709551615 bytes in a file of 10");
-  EXPECT_EQ(reading_error(file_bytes("{}", "").substr(0, 9)), "header of 2 bytes in a file of 9");
+            "expected a complete safetensors file, got 10 bytes, of which the first 8 announce a header of "
+            "18446744073709551615 bytes");
+  EXPECT_EQ(
+      reading_error(file_bytes("{}", "").substr(0, 9)),
+      "expected a complete safetensors file, got 9 bytes, of which the first 8 announce a header of 2 bytes");
   EXPECT_EQ(reading_error(file_bytes("", "")), "header does not begin with '{'");
   EXPECT_EQ(reading_error(file_bytes(" {}", "")), "header does not begin with '{'");
   EXPECT_EQ(reading_error(file_bytes("{\"a\":1", "")), "header is not valid JSON (at its byte 7)");
@@ -263,9 +266,10 @@ TEST(Safetensors, ReadsMetadataAlone) {
       error_of([&] { read_safetensors_metadata(folder / "n"); }).find("expected at least 8 bytes, got 5"),
       std::string::npos);
   write_file(folder / "n", file_bytes("{}", "").replace(0, 1, 1, '\x7f'));
-  EXPECT_NE(
-      error_of([&] { read_safetensors_metadata(folder / "n"); }).find("header of 127 bytes in a file of 10"),
-      std::string::npos);
+  EXPECT_NE(error_of([&] {
+              read_safetensors_metadata(folder / "n");
+            }).find("got 10 bytes, of which the first 8 announce a header of 127 bytes"),
+            std::string::npos);
 }
 
 // The values are those of zlib's crc32 and adler32 in Python.

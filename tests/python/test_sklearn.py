@@ -45,3 +45,12 @@ def test_data_frames(rows):
         vae.transform(frame[list("bacde")])
     assert list(vae.set_output(transform="pandas").transform(frame).columns) == ["vae0", "vae1"]
     assert list(vae.history_["epoch"]) == [1, 2]
+
+
+def test_a_subclass_may_have_fewer_parameters(rows):
+    class SmallVAE(gpuvae.VAE):
+        def __init__(self, latent=1):
+            super().__init__(latent, hidden=(8,), epochs=1, verbose=False)
+
+    small, vae = SmallVAE().fit(rows), gpuvae.VAE(1, hidden=(8,), epochs=1).fit(rows)
+    assert (small.transform(rows) == vae.transform(rows)).all()

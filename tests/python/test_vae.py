@@ -163,6 +163,9 @@ def test_large_offsets_are_kept(rows):
     (np.ones(3), "1D array|rows"),
     (np.ones((3, 0)), "0 feature|at least one value"),
     (np.array([["a", "b"]]), "string|real numbers"),
+    ([[None, 1.0]], "NaN|finite"),
+    (np.zeros((3, 2), "M8[s]"), "real numbers.*datetime64"),
+    (np.ma.masked_array([[1.0, -999.0], [2.0, 3.0]], mask=[[0, 1], [0, 0]]), "masked array with 1 masked elements"),
     (np.array([[1e308, 1.0], [-1e308, 1.0]]), "smaller numbers|large"),
 ])
 def test_unsuitable_rows(X, message):
@@ -181,6 +184,11 @@ def test_unsuitable_rows(X, message):
     ({"batch_size": 0}, "batch"),
     ({"seed": -1}, "0 or more"),
     ({"device": "tpu"}, "tpu"),
+    ({"hidden": "64"}, "whole numbers as hidden, got '64'"),
+    ({"hidden": (8.5,)}, "whole numbers as hidden, got \\(8.5,\\)"),
+    ({"seed": None}, "a value as seed, got None"),
+    ({"likelihood": None}, "a value as likelihood, got None"),
+    ({"standardize": "no"}, "True or False as standardize, got 'no'"),
     ({"settings": {"fre_bits": 1}}, "got fre_bits"),
     ({"settings": {"schedule": "cosine"}}, "only the programs have schedule"),
     ({"settings": {"free_bits": "many"}}, "a number as free_bits"),
@@ -198,7 +206,7 @@ def test_values_that_do_not_match_the_training_data(vae, rows, images):
     with pytest.raises(ValueError, match="\\[0, 1\\]"):
         gpuvae.VAE(likelihood="bernoulli", verbose=False).fit(rows)
     pictures = gpuvae.VAE(hidden=(8,), likelihood="bernoulli", epochs=1, verbose=False).fit(images)
-    with pytest.raises(ValueError, match="trained on bytes.*got floats from 0 to"):
+    with pytest.raises(ValueError, match="trained on bytes.*got floats from 0.0 to"):
         pictures.transform(images.astype(np.float32))
     with pytest.raises(ValueError, match="trained on bytes"):
         pictures.transform(images.astype(int) * 2)
@@ -213,6 +221,26 @@ def test_bytes_of_zero_and_one_are_numbers():
     codes = {dtype: vae.transform(mask.astype(dtype)) for dtype, vae in fit.items()}
     assert (codes[np.uint8] == codes[np.float64]).all()
     assert (codes[bool] == codes[np.float64]).all()
+
+
+def test_a_model_of_bytes_takes_bool_as_zero_and_one(images):
+    vae = gpuvae.VAE(hidden=(8,), likelihood="bernoulli", epochs=2, verbose=False).fit(images)
+    mask = images > 0
+    codes = vae.transform(np.where(mask, 255, 0).astype(np.uint8))
+    assert (vae.transform(mask) == codes).all()
+    assert (vae.transform(mask.astype(np.float64)) == codes).all()
+
+
+def test_unsuitable_codes_and_seeds(vae):
+    for codes, message in [([[1e300, 0]], "range of float32, got up to 1e\\+300"), ([["a", "b"]], "real numbers"),
+                           (np.ma.masked_array([[1.0, 2.0]], mask=[[0, 1]]), "masked array")]:
+        with pytest.raises(ValueError, match=message):
+            vae.inverse_transform(codes)
+    for seed in (-1, 2**64):
+        with pytest.raises(ValueError, match=f"0 or more, below 2\\^64, as seed, got {seed}"):
+            vae.sample(1, seed=seed)
+    with pytest.raises(ValueError, match="got 0.0 to 1.0000001"):
+        gpuvae.VAE(likelihood="bernoulli", verbose=False).fit([[0.0, 1.0000001]])
 
 
 def test_use_before_fit():

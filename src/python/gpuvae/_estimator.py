@@ -50,12 +50,13 @@ def check_rows(estimator, X, reset):
 
     With ``reset``, the number and names of the features are kept in the estimator. Otherwise X must match them.
     """
+    refuse_masked(X)
     if validate_data is not None:
-        return validate_data(estimator, X, reset=reset)
+        return real_numbers(validate_data(estimator, X, reset=reset))
     X = np.asarray(X)
     if X.ndim != 2 or 0 in X.shape:
         raise ValueError(f"[VAE] expected rows [count, features] with at least one value, got shape {X.shape}")
-    check_numbers(X)
+    X = real_numbers(X)
     if reset:
         estimator.n_features_in_ = X.shape[1]
     check_features(estimator, X)
@@ -71,9 +72,27 @@ def check_features(estimator, X):
         )
 
 
-def check_numbers(X):
-    """Throws ValueError unless the array holds finite real numbers."""
+def refuse_masked(X):
+    """Throws ValueError for an array with masked elements, whose mask np.asarray would drop."""
+    if np.ma.is_masked(X):
+        raise ValueError(
+            f"[VAE] expected values for all elements, got a masked array with {np.ma.count_masked(X)} masked elements: "
+            "fill them first, or leave out their rows"
+        )
+
+
+def real_numbers(X):
+    """Returns an array of finite real numbers unchanged, or converts an array of objects to float64.
+
+    Throws ValueError if that is not possible, or if a number is not finite.
+    """
+    if X.dtype == object:
+        try:
+            X = X.astype(np.float64)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"[VAE] expected real numbers, got an array of objects: {error}") from error
     if X.dtype.kind not in "buif":
         raise ValueError(f"[VAE] expected real numbers, got an array of {X.dtype}")
     if X.dtype.kind == "f" and not np.isfinite(X).all():
         raise ValueError("[VAE] expected finite numbers, got NaN or infinity")
+    return X

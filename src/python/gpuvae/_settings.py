@@ -1,5 +1,7 @@
 """The settings of a model and its training, by the names of the programs' flags with underscores."""
 
+import operator
+
 # Settings that VAE(settings={...}) accepts, with their defaults. None is the usual value of the optimiser.
 MODEL = {
     "prior_components": 50,
@@ -36,6 +38,11 @@ TRAINING = {
 MODEL_PARAMS = ("latent", "hidden", "decoder_hidden", "likelihood", "prior", "activation", "seed")
 TRAINING_PARAMS = ("beta", "binarize", "batch_size", "optimizer", "learning_rate", "seed")
 
+# Those of them that have no meaning for None.
+REQUIRED_PARAMS = tuple(
+    name for name in (*MODEL_PARAMS, *TRAINING_PARAMS) if name not in ("decoder_hidden", "learning_rate")
+)
+
 # Settings of the programs that decide the training and that fit() does not have, with the values that change nothing.
 PROGRAMS_ONLY = {
     "value_range": "",
@@ -46,11 +53,14 @@ PROGRAMS_ONLY = {
 REQUIRED = ("hidden", "latent", "activation", "posterior_scale", "likelihood", "gaussian_mean", "prior")
 
 
-def widths(value):
+def widths(name, value):
     """Returns the widths of hidden layers as a list. One number is one layer, and None is an empty list."""
     if value is None:
         return []
-    return [int(w) for w in value] if hasattr(value, "__iter__") else [int(value)]
+    try:
+        return [operator.index(w) for w in (value if hasattr(value, "__iter__") else [value])]
+    except TypeError:
+        raise ValueError(f"[VAE] expected whole numbers as {name}, got {value!r}") from None
 
 
 def resolve(params, settings):
@@ -63,7 +73,10 @@ def resolve(params, settings):
             f"[VAE] expected settings among {', '.join(sorted(known))}, got {', '.join(unknown)}"
             + "".join(f"; only the programs have {name}" for name in unknown if name in PROGRAMS_ONLY)
         )
-    values = {**params, "hidden": widths(params["hidden"]), "decoder_hidden": widths(params["decoder_hidden"])}
+    for name in REQUIRED_PARAMS:
+        if params[name] is None:
+            raise ValueError(f"[VAE] expected a value as {name}, got None")
+    values = {**params, **{name: widths(name, params[name]) for name in ("hidden", "decoder_hidden")}}
     model = {**{k: values[k] for k in MODEL_PARAMS}, **MODEL}
     training = {**{k: values[k] for k in TRAINING_PARAMS}, **TRAINING}
     for name, value in settings.items():

@@ -20,12 +20,13 @@ from gpuvae._estimator import (
     NotFittedError,
     TransformerMixin,
     check_features,
-    check_numbers,
     check_rows,
+    real_numbers,
+    refuse_masked,
 )
 from gpuvae._plots import Plots
 from gpuvae._progress import progress, wanted
-from gpuvae._values import FINITE, Values
+from gpuvae._values import FINITE, Values, float32_numbers
 
 # Likelihoods of values in [0, 1].
 UNIT_LIKELIHOODS = ("bernoulli", "continuous-bernoulli")
@@ -136,7 +137,9 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         Throws ValueError for unsuitable rows or parameters, MemoryError, and RuntimeError if the loss becomes infinite.
         """
         epochs = operator.index(self.epochs)
-        model_settings, training = _settings.resolve(self.get_params(deep=False), self.settings)
+        if not isinstance(self.standardize, (bool, np.bool_)):
+            raise ValueError(f"[VAE] expected True or False as standardize, got {self.standardize!r}")
+        model_settings, training = _settings.resolve(vars(self), self.settings)
         before = {name: vars(self)[name] for name in ("n_features_in_", "feature_names_in_") if name in vars(self)}
         try:
             X, validation = imported(X), imported(validation)
@@ -183,9 +186,8 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         """
         model, Z = self._fitted(), imported(Z)
         if not (isinstance(Z, DeviceArray) and Z.dtype == "float32" and Z.within(*FINITE)):
-            host = np.asarray(on_host(Z))
-            check_numbers(host)
-            Z = placed_like(Z, np.ascontiguousarray(host, np.float32))
+            refuse_masked(Z)
+            Z = placed_like(Z, float32_numbers(real_numbers(np.asarray(on_host(Z)))))
         return self._restored(model.decode(Z))
 
     @overload
@@ -283,7 +285,10 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         return placed_like(rows, self.values_.restored(on_host(rows)))
 
     def _seed(self, seed):
-        return operator.index(self.seed if seed is None else seed)
+        seed = operator.index(self.seed if seed is None else seed)
+        if not 0 <= seed < 2**64:
+            raise ValueError(f"[VAE] expected a whole number of 0 or more, below 2^64, as seed, got {seed}")
+        return seed
 
     def __sklearn_is_fitted__(self):
         return "_model" in vars(self)
@@ -352,7 +357,7 @@ def load(path: str | os.PathLike, *, device: str = "auto") -> VAE:
     vae = VAE(**_settings.from_file(settings, file), device=device)
     features = data["height"] * data["width"]
     model_settings, _ = _settings.resolve(
-        vae.get_params(deep=False), {k: v for k, v in (vae.settings or {}).items() if k in _settings.MODEL}
+        vars(vae), {k: v for k, v in (vae.settings or {}).items() if k in _settings.MODEL}
     )
     model = _core.Model(features, model_settings, device)
     model.load(file)

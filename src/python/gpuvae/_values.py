@@ -37,7 +37,7 @@ class Values:
         if unit:
             if not (low >= 0 and high <= 1):
                 raise ValueError(
-                    f"[fit] expected values in [0, 1] or uint8 for this likelihood, got {low:g} to {high:g}: scale X, "
+                    f"[fit] expected values in [0, 1] or uint8 for this likelihood, got {low} to {high}: scale X, "
                     'or choose likelihood="gaussian"'
                 )
             return cls("unit", 0.0, 1.0)
@@ -60,8 +60,7 @@ class Values:
                 rows = np.empty(X.shape, np.float32)
                 for first in range(0, len(X), BLOCK):
                     rows[first : first + BLOCK] = self._scaled(X[first : first + BLOCK].astype(np.float64))
-        if not np.isfinite(rows).all():
-            raise ValueError(f"[VAE] expected numbers within the range of float32, got up to {np.abs(X).max():g}")
+        check_float32(rows, X)
         return rows
 
     def accepts_unchanged(self, X):
@@ -95,11 +94,12 @@ class Values:
 
     def _byte_rows(self, X):
         low, high = X.min(), X.max()
-        if X.dtype.kind == "f":
+        # The elements of bool are the numbers 0 and 1, and not bytes.
+        if X.dtype.kind in "fb":
             if not (low >= 0 and high <= 1):
                 raise ValueError(
                     f"[VAE] the model was trained on bytes: expected uint8, or floats in [0, 1], got floats from "
-                    f"{low:g} to {high:g}"
+                    f"{low} to {high}"
                 )
             return np.ascontiguousarray(X, np.float32)
         if not (low >= 0 and high <= 255):
@@ -111,10 +111,24 @@ class Values:
         if not (X.min() >= low and X.max() <= high):
             raise ValueError(
                 f"[VAE] the model was trained on values from {low:g} to {high:g}: expected the same range, got "
-                f"{X.min():g} to {X.max():g}"
+                f"{X.min()} to {X.max()}"
             )
         if self.kind == "counts" and not self.scaled and (X != np.floor(X)).any():
             raise ValueError("[VAE] the model was trained on counts: expected whole numbers, got fractions")
+
+
+def float32_numbers(X):
+    """Returns finite numbers as a C-contiguous float32 array. Throws ValueError if one is too large."""
+    with np.errstate(over="ignore"):
+        numbers = np.ascontiguousarray(X, np.float32)
+    check_float32(numbers, X)
+    return numbers
+
+
+def check_float32(numbers, X):
+    """Throws ValueError if the conversion of finite numbers X to float32 made one of them infinite."""
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"[VAE] expected numbers within the range of float32, got up to {np.abs(X).max():g}")
 
 
 def moments(X):
@@ -139,6 +153,6 @@ def check_resolution(X):
     if coarse.size:
         i = coarse[0]
         raise ValueError(
-            f"[fit] feature {i} ranges from {low[i]!r} to {high[i]!r}, which float32 cannot resolve: subtract its mean "
+            f"[fit] feature {i} ranges from {low[i]} to {high[i]}, which float32 cannot resolve: subtract its mean "
             "in float64 first, for example with sklearn.preprocessing.StandardScaler"
         )
