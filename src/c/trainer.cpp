@@ -7,6 +7,7 @@
 #include "src/c/status.h"
 #include "src/c/structs.h"
 #include "src/io/safetensors.h"
+#include "src/train/model_file.h"
 
 namespace gpuvae::c {
 namespace {
