@@ -65,12 +65,14 @@ void Session::load_data() {
   say_data(split);
 }
 
-void Session::build_model() {
+VaeOptions Session::model_options() const {
   const DataDescription& d = facts_.description;
   VaeOptions options = config_.vae_options(std::int64_t{d.height} * d.width);
   if (device_.is_cpu()) options.initializer.generator = InitGenerator::philox;  // see check_generator()
-  model_ = std::make_unique<Vae>(options, device_);
+  return options;
 }
+
+void Session::build_model() { model_ = std::make_unique<Vae>(model_options(), device_); }
 
 bool Session::open_model(const std::string& command) {
   std::error_code ignored;
@@ -91,6 +93,7 @@ bool Session::open_model(const std::string& command) {
   if (!described) held.config.epochs = config_.epochs;  // a checkpoint may be older than config.toml
   check_same_run(command, held);
   facts_ = run->data;
+  check_model_fits(model_options(), file);
   build_model();
   const std::map<std::string, std::string> metadata = load_parameters(file, model_->parameters());
   const int epochs = epochs_of(metadata);

@@ -55,7 +55,7 @@ enum {
   GPUVAE_OUT_OF_MEMORY = 3,     // the host or the device has no free memory left
   GPUVAE_IO = 4,                // a file is missing, unreadable, not writable, damaged or of the wrong kind
   GPUVAE_CUDA = 5,              // CUDA or one of its libraries reported a failure
-  GPUVAE_NOT_FINITE = 6,        // a loss, a gradient or a weight became infinite or not a number in training
+  GPUVAE_NOT_FINITE = 6,        // a loss, a gradient, a weight or a density became infinite or not a number
   GPUVAE_CALLBACK = 7,          // a callback in C++ threw an exception
   GPUVAE_INTERNAL = 8           // an error that the library did not expect
 };

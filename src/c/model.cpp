@@ -28,8 +28,7 @@ fs::path model_path(const char* path) {
 std::shared_ptr<ModelRecord> load_model(const char* path, const char* device) {
   const fs::path file = model_path(path);
   FileDescription from = read_description(file);
-  const Vae vae(from.vae, Device::parse(device ? device : "auto"));
-  load_parameters(file, vae.parameters());
+  const Vae vae = gpuvae::load_model(from.vae, Device::parse(device ? device : "auto"), file);
   ExampleRules rules = rules_of(vae, from.distributions, from.height, from.width);
   rules.trained_on = std::move(from.data);
   return std::make_shared<ModelRecord>(ModelRecord{.vae = vae,

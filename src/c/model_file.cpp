@@ -46,7 +46,11 @@ class JsonReader {
   }
   template <class E>
   E name(const char* key, E last) const {
-    return enumerator(text(key), last, key, file_error("load"));
+    const std::string value = text(key);
+    for (int i = 0; i <= static_cast<int>(last); ++i)
+      if (gpuvae::name(static_cast<E>(i)) == value) return static_cast<E>(i);
+    fail(file_error("load"), "{}: expected a name of this version as {}, got {}", where_, key,
+         io::printable(value));
   }
 
  private:
@@ -162,7 +166,12 @@ FileDescription read_description(const std::filesystem::path& path) {
          io::printable(error.what()));
   }
   file.vae.features = std::int64_t{file.height} * file.width;
-  set_distributions(file.distributions, file.vae, file_error("load"));
+  try {
+    set_distributions(file.distributions, file.vae, file_error("load"));
+  } catch (const Error& error) {
+    fail(file_error("load"), "{}: expected the description of a model, got one that is refused: {}", where,
+         error.what());
+  }
   file.epochs = epochs_of(file.metadata);
   return file;
 }

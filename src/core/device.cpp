@@ -13,7 +13,7 @@ Device Device::cuda(int index) {
   const int count = cuda_count();
   check(index >= 0 && index < count,
         Origin("device", count == 0 ? ErrorKind::unsupported : ErrorKind::invalid_argument),
-        "expected a CUDA device index below {}, got {} ({})", count, index, kernels::cuda_status());
+        "expected one of {} CUDA devices, got device {} ({})", count, index, kernels::cuda_status());
   // cuda_backend() must be called first: only then does cuda_status() contain the reason for a failure.
   const bool usable = kernels::cuda_backend(index) != nullptr;
   check(usable, unsupported("device"), "CUDA device {} is not usable: {}", index, kernels::cuda_status());

@@ -8,6 +8,7 @@
 
 #include "gpuvae/data.h"
 #include "kernels/check.h"
+#include "src/python/interpreter.h"
 
 namespace gpuvae::python {
 namespace {
@@ -74,6 +75,11 @@ std::vector<float> bounds_of(const Vae& vae, const Tensor& x, const Variable& po
   return (reconstruction + vae.prior().log_density(q.z) - q.log_density).value().to_vector();
 }
 
+// Throws the exception of a signal handler, or Error if the interpreter exits.
+void go_on(SignalCheck& signals) {
+  check(!signals(), unsupported("VAE"), "stopped, because the interpreter exits");
+}
+
 }  // namespace
 
 std::vector<EpochResult> Model::train(const Tensor& rows, const Tensor& validation, const TrainingRun& run) {
@@ -105,7 +111,9 @@ Tensor Model::map_rows(const Tensor& rows, std::int64_t columns,
   const NoGradGuard no_grad;
   const std::int64_t count = rows.shape()[0], block = block_rows(vae_.device());
   const Tensor result = Tensor::empty({count, columns}, DType::f32, rows.device());
+  SignalCheck signals;
   for (std::int64_t first = 0; first < count; first += block) {
+    go_on(signals);
     const std::int64_t part = std::min(block, count - first);
     const Tensor y = map(block_of(rows, first, part, block, vae_.device())).value();
     result.slice(first, part).copy_from(y.slice(0, part));
@@ -150,7 +158,9 @@ void Model::score_block(const Tensor& x, std::int64_t samples, std::uint64_t see
         std::span(values).subspan(static_cast<std::size_t>(i * columns), static_cast<std::size_t>(columns))));
   const Tensor params = vae_.encode(x).value();
   std::vector<std::vector<double>> log_weights(scores.size());
+  SignalCheck signals;
   for (std::int64_t done = 0; done < samples; done += kPiece) {
+    go_on(signals);
     const std::int64_t draws = std::min(kPiece, samples - done);
     std::vector<std::int32_t> noise;
     for (const std::uint64_t hash : hashes)
@@ -182,7 +192,5 @@ void Model::save(const std::filesystem::path& path,
                  const std::map<std::string, std::string>& metadata) const {
   save_parameters(path, vae_.parameters(), metadata);
 }
-
-void Model::load(const std::filesystem::path& path) { load_parameters(path, vae_.parameters()); }
 
 }  // namespace gpuvae::python

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gpuvae/train.h"
+#include "src/train/model_file.h"
 
 namespace gpuvae::python {
 
@@ -30,6 +31,9 @@ class Model {
  public:
   // Draws the initial parameters. Throws Error for unusable options.
   Model(const VaeOptions& options, Device device) : vae_(options, device) {}
+  // Reads the parameters of a model file. Throws Error for a file that does not fit the options.
+  Model(const VaeOptions& options, Device device, const std::filesystem::path& file)
+      : vae_(load_model(options, device, file)) {}
 
   const Vae& vae() const { return vae_; }
 
@@ -51,10 +55,12 @@ class Model {
   // the row.
   std::vector<double> score(const Tensor& rows, std::int64_t samples, std::uint64_t seed) const;
 
+  // The four functions above must be called within a LibraryCall. They end with the exception of a signal
+  // handler, such as KeyboardInterrupt, and throw Error if the interpreter exits.
+
   // Sets the values of a parameter. Throws Error if there is no such parameter of this shape.
   void set_parameter(const std::string& name, const Tensor& values);
   void save(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) const;
-  void load(const std::filesystem::path& path);
 
  private:
   Tensor map_rows(const Tensor& rows, std::int64_t columns,

@@ -60,11 +60,14 @@ nb::dict dict_of(const EpochResult& r) {
   return row;
 }
 
-Model* make_model(Model* place, std::int64_t features, const nb::dict& settings, const std::string& device) {
+// Draws the parameters or, if there is a file, reads them.
+Model* make_model(Model* place, std::int64_t features, const nb::dict& settings, const std::string& device,
+                  const std::optional<std::filesystem::path>& file) {
   Settings s(settings);
   const VaeOptions options = vae_options(s, features);
   s.check_all_used();
   const LibraryCall call;
+  if (file) return new (place) Model(options, Device::parse(device), *file);
   return new (place) Model(options, Device::parse(device));
 }
 
@@ -192,10 +195,12 @@ void define_model(nb::module_& module) {
       "DeviceArrays on the device of the model, where the results are then, too.")
       .def(
           "__init__",
-          [](Model* place, std::int64_t features, const nb::dict& settings, const std::string& device) {
-            make_model(place, features, settings, device);
+          [](Model* place, std::int64_t features, const nb::dict& settings, const std::string& device,
+             const std::optional<std::filesystem::path>& file) {
+            make_model(place, features, settings, device, file);
           },
-          "features"_a, "settings"_a, "device"_a, "Draws the initial parameters.")
+          "features"_a, "settings"_a, "device"_a, "file"_a = nb::none(),
+          "Draws the initial parameters, or reads them from a safetensors file.")
       .def("train", &train, "rows"_a, "validation"_a.none(), "epochs"_a, "settings"_a, "progress"_a.none(),
            "on_epoch"_a.none(),
            "Trains and returns one dictionary per epoch. progress(epoch, rows, loss) is called at most ten "
@@ -225,7 +230,6 @@ void define_model(nb::module_& module) {
       .def("parameters", &parameters_of, "Returns copies of the parameters by name.")
       .def("set_parameter", &set_parameter, "name"_a, "values"_a, "Overwrites a parameter.")
       .def("save", &Model::save, "path"_a, "metadata"_a, "Writes a safetensors file.")
-      .def("load", &Model::load, "path"_a, "Reads the parameters of a safetensors file.")
       .def_prop_ro(
           "features", [](const Model& m) { return m.vae().options().features; }, "Values per row.")
       .def_prop_ro(

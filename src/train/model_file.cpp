@@ -7,7 +7,10 @@
 #include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <system_error>
+#include <vector>
 
+#include "gpuvae/train.h"
 #include "kernels/check.h"
 #include "src/io/checksum.h"
 #include "src/io/printable.h"
@@ -165,6 +168,40 @@ void check_model_format(const Metadata& metadata, const std::string& where) {
   check(version >= 1 && version <= kModelFormat, file_error("load"),
         "{}: expected format version 1 to {}, got {}: a newer version of gpuvae wrote this file", where,
         kModelFormat, found == metadata.end() ? "none" : io::printable(found->second));
+}
+
+void check_model_fits(const VaeOptions& o, const std::filesystem::path& file) {
+  const auto layers = [](double inputs, const std::vector<std::int64_t>& widths, double outputs) {
+    double parameters = 0;
+    for (const std::int64_t width : widths) {
+      parameters += static_cast<double>(width) * (inputs + 1);
+      inputs = static_cast<double>(width);
+    }
+    return parameters + outputs * (inputs + 1);
+  };
+  const auto features = static_cast<double>(o.features), latent = static_cast<double>(o.latent);
+  std::vector<std::int64_t> decoder = o.decoder_widths;
+  if (decoder.empty()) decoder.assign(o.encoder_widths.rbegin(), o.encoder_widths.rend());
+  const double parameters = layers(features, o.encoder_widths, latent * o.posterior->params_per_dimension()) +
+                            layers(latent, decoder, features * o.likelihood->params_per_feature());
+  std::error_code error;
+  const auto bytes = static_cast<double>(std::filesystem::file_size(file, error));
+  check(error || parameters * sizeof(float) <= bytes, file_error("load"),
+        "{}: expected a file of a model with {:.0f} parameters, got one of {:.0f} bytes", file.string(),
+        parameters, bytes);
+}
+
+Vae load_model(const VaeOptions& options, Device device, const std::filesystem::path& file) {
+  check_model_fits(options, file);
+  try {
+    Vae model(options, device);
+    load_parameters(file, model.parameters());
+    return model;
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::invalid_argument) throw;
+    fail(file_error("load"), "{}: expected the description of a model, got one that is refused: {}",
+         file.string(), error.what());
+  }
 }
 
 }  // namespace gpuvae

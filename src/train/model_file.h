@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <string>
 
 #include "gpuvae/data.h"
+#include "gpuvae/vae.h"
 
 namespace gpuvae {
 
@@ -43,5 +45,12 @@ void check_model_format(const Metadata& metadata, const std::string& where);
 int whole_of(const Metadata& metadata, const char* key);
 // Returns the number of finished epochs, or -1 if the metadata do not contain it.
 int epochs_of(const Metadata& metadata);
+
+// Throws Error if the file is too small for the parameters of such a model. Call it before the model is made,
+// whose memory a damaged description would otherwise decide.
+void check_model_fits(const VaeOptions& options, const std::filesystem::path& file);
+// Makes the model that a file describes, and reads its parameters. Throws Error (io) that names the file if
+// it is damaged, or if no model can have such options.
+[[nodiscard]] Vae load_model(const VaeOptions& options, Device device, const std::filesystem::path& file);
 
 }  // namespace gpuvae

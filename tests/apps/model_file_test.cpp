@@ -42,6 +42,29 @@ TEST(ModelFile, ReadsItsDescription) {
   EXPECT_EQ(run->data.description.values.kind, ValueKind::standardized);
 }
 
+// A description decides how much memory a model needs, so it is compared with the size of the file first.
+TEST(ModelFile, AModelThatTheFileCannotHoldIsNotMade) {
+  const TemporaryFolder folder;
+  write_described_model(folder / "m", sound_data().dump());
+  VaeOptions options{.features = 2, .encoder_widths = {100'000'000}, .latent = 1};
+  const std::string said =
+      error_of([&] { static_cast<void>(load_model(options, Device::cpu(), folder / "m")); });
+  EXPECT_EQ(said.find("[load] " + (folder / "m").string() +
+                      ": expected a file of a model with 900000004 parameters"),
+            0u)
+      << said;
+  options.encoder_widths = {3};
+  const Vae model(options, Device::cpu());
+  save_parameters(folder / "p", model.parameters());
+  EXPECT_EQ(load_model(options, Device::cpu(), folder / "p").output().weight.value().to_vector(),
+            model.output().weight.value().to_vector());
+  options.latent = 0;
+  const std::string refused =
+      error_of([&] { static_cast<void>(load_model(options, Device::cpu(), folder / "p")); });
+  EXPECT_EQ(refused.find("[load] " + (folder / "p").string() + ": expected the description of a model"), 0u)
+      << refused;
+}
+
 TEST(ModelFile, ADamagedDescriptionNamesFileAndReason) {
   const std::pair<Json, std::string> cases[] = {
       {{{"stddev", {-1, 0.5}}}, "expected standard deviations of 0 (a constant column) or more, got -1"},

@@ -50,6 +50,31 @@ def test_save_overwrites_only_on_request(vae, tmp_path):
     vae.save(tmp_path / "run", overwrite=True)
 
 
+def test_save_keeps_a_run_of_the_programs(vae, tmp_path):
+    vae.save(tmp_path)
+    (tmp_path / "metrics.csv").write_text("epoch,train_loss\n")
+    with pytest.raises(FileExistsError, match="metrics.csv"):
+        vae.save(tmp_path, overwrite=True)
+
+
+def test_a_model_file_needs_no_ending(vae, rows, tmp_path):
+    vae.save(tmp_path)
+    (tmp_path / "model.safetensors").rename(tmp_path / "model")
+    assert (gpuvae.load(tmp_path / "model").transform(rows) == vae.transform(rows)).all()
+
+
+@pytest.mark.parametrize("widths, reason", [([100_000_000], "parameters, got one of"), ([0], "is refused")])
+def test_a_description_that_does_not_fit_the_file(vae, tmp_path, widths, reason):
+    path = vae.save(tmp_path / "model.safetensors")
+
+    def change(metadata):
+        metadata["settings"] = json.dumps({**json.loads(metadata["settings"]), "hidden": widths})
+
+    rewrite(path, change)
+    with pytest.raises(OSError, match=reason):
+        gpuvae.load(path)
+
+
 @pytest.mark.parametrize("prior", ["normal", "mixture", "vamp"])
 def test_pickles_and_copies(rows, prior):
     vae = gpuvae.VAE(hidden=(8,), epochs=2, prior=prior, verbose=False, settings={"prior_components": 3}).fit(rows)

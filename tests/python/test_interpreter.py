@@ -44,6 +44,23 @@ def test_ctrl_c_ends_the_training():
     assert time.monotonic() - sent < 20
 
 
+def test_ctrl_c_ends_the_scores():
+    process = python("""
+        vae.set_params(epochs=1).fit(X)
+        print("started", flush=True)
+        try:
+            vae.score_samples(X, samples=10**6)
+        except KeyboardInterrupt:
+            print("interrupted")
+    """)
+    assert process.stdout.readline() == "started\n"
+    sent = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert (output, process.returncode) == ("interrupted\n", 0), errors
+    assert time.monotonic() - sent < 20
+
+
 def test_exit_while_a_daemon_thread_trains():
     process = python("""
         started = threading.Event()

@@ -279,3 +279,13 @@ def test_the_example_prints_what_its_header_says():
     expected = [line[2:] for line in header.splitlines() if line.startswith("  ")]
     output = subprocess.check_output([sys.executable, str(example)], text=True)
     assert output.splitlines() == expected
+
+
+def test_a_score_that_f32_cannot_hold_warns(rows):
+    vae = gpuvae.VAE(hidden=(8,), epochs=1, verbose=False).fit(rows)
+    far = np.array(rows, dtype=float)
+    far[0] = 1e30
+    with pytest.warns(RuntimeWarning, match="1 of .* rows have no finite score"):
+        scores = vae.score_samples(far)
+    assert not np.isfinite(scores[0])
+    assert np.isfinite(scores[1:]).all()

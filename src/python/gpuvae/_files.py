@@ -11,9 +11,14 @@ MODEL_FILE = "model.safetensors"
 
 
 def model_file(path):
-    """Returns the model file of a path: itself if it ends in .safetensors, else the one in the run folder."""
+    """Returns the model file of a path: itself if it is a file or ends in .safetensors, else the one in the folder."""
     path = Path(path)
-    return path if path.suffix == ".safetensors" else path / MODEL_FILE
+    return path if path.suffix == ".safetensors" or path.is_file() else path / MODEL_FILE
+
+
+def run_files(folder):
+    """Returns the names of files in a folder that say that the programs wrote a run there."""
+    return [name for name in ("config.toml", "metrics.csv", "checkpoint.safetensors") if (folder / name).exists()]
 
 
 def describe(data, settings, history):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import operator
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -215,9 +216,18 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
 
         With one sample it is the ELBO, with more the importance-weighted bound (Burda et al., 2016), which approaches
         log p(x) as ``samples`` grows. Values of standardised or scaled data are those that the model sees. The noise
-        depends on the seed and on the values of the row.
+        depends on the seed and on the values of the row. A row far outside the training data may have a density that
+        f32 cannot hold: its score is not finite, of which a RuntimeWarning tells.
         """
-        return self._fitted().score(self._rows(X), operator.index(samples), self._seed(seed))
+        scores = self._fitted().score(self._rows(X), operator.index(samples), self._seed(seed))
+        if isinstance(scores, np.ndarray) and (rows := np.count_nonzero(~np.isfinite(scores))):
+            warnings.warn(
+                f"[score_samples] {rows} of {len(scores)} rows have no finite score: compare their values with those of "
+                "the training data",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        return scores
 
     def score(
         self, X: ArrayLike | SupportsDLPack, y: Any = None, *, samples: int = 1, seed: int | None = None
@@ -239,12 +249,15 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         """Saves the model as a run folder, or as one file if the path ends in .safetensors. Returns the file's path.
 
         gpuvae.load and the program vae open it. Throws FileExistsError if there is a model already, unless
-        ``overwrite`` is true.
+        ``overwrite`` is true, and if the folder holds other files of a run of the programs, which would no longer
+        belong to the model.
         """
         model = self._fitted()
         file = _files.model_file(path)
         if file.exists() and not overwrite:
             raise FileExistsError(f"[save] {file} exists: choose another path, or pass overwrite=True")
+        if file.name == _files.MODEL_FILE and (others := _files.run_files(file.parent)):
+            raise FileExistsError(f"[save] {file.parent} holds a run of the programs ({others[0]}): choose another folder")
         file.parent.mkdir(parents=True, exist_ok=True)
         model.save(file, {key: text for key, text in self._metadata.items() if key != "checksum"})
         return file
@@ -347,7 +360,8 @@ def load(path: str | os.PathLike, *, device: str = "auto") -> VAE:
     """Opens a run folder or model file of the programs or of VAE.save, and returns a VAE.
 
     The methods take and return numbers in the units of the training data: standardised columns are restored. fit on the
-    result trains a new model with the same settings.
+    result trains a new model with the same settings; it throws ValueError if the model was trained with a setting that
+    only the programs have, such as --value-range.
 
     Throws FileNotFoundError, and OSError for a file that is damaged, does not describe its model, or was written by a
     newer version.
@@ -359,8 +373,7 @@ def load(path: str | os.PathLike, *, device: str = "auto") -> VAE:
     model_settings, _ = _settings.resolve(
         vars(vae), {k: v for k, v in (vae.settings or {}).items() if k in _settings.MODEL}
     )
-    model = _core.Model(features, model_settings, device)
-    model.load(file)
+    model = _core.Model(features, model_settings, device, file)
     values = Values(**{field.name: data[field.name] for field in dataclasses.fields(Values)})
     vae._keep(model, model_settings, values, _files.history_of(file, metadata))
     vae._metadata = metadata
