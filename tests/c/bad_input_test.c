@@ -101,6 +101,7 @@ static void check_values(void) {
   gpuvae_model* model = new_model(NULL);
   gpuvae_array x = examples(), z = codes();
   gpuvae_losses losses = {7, 7, 7};
+  gpuvae_likelihood likelihood;
   double doubles[kFeatures] = {0, 0, 0, 0};
   gpuvae_array of_doubles = array_of(doubles, GPUVAE_F64, 1, kFeatures);
   z.rows = 1;
@@ -121,6 +122,12 @@ static void check_values(void) {
                "expected numbers within 32-bit floats, got 1e+300 in row 0, column 1");
   doubles[1] = 1e30;
   EXPECT_OK(gpuvae_encode(model, &of_doubles, &z));
+  losses.loss = 7;
+  EXPECT_ERROR(gpuvae_evaluate_elbo(model, &of_doubles, NULL, &losses), GPUVAE_NOT_FINITE,
+               "[gpuvae_evaluate_elbo] expected examples with a finite likelihood");
+  EXPECT(losses.loss == 7);
+  EXPECT_ERROR(gpuvae_log_likelihood(model, &of_doubles, NULL, &likelihood), GPUVAE_NOT_FINITE,
+               "[gpuvae_log_likelihood] expected examples with a finite likelihood");
   EXPECT_OK(gpuvae_model_free(model));
 }
 
