@@ -2,8 +2,11 @@
 
 import copy
 import json
+import os
 import pickle
 import struct
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -134,6 +137,18 @@ def test_bytes_in_a_file(images, program, tmp_path):
     assert np.max(np.abs(np.load(tmp_path / "codes.npy") - vae.transform(images))) <= 1e-6
     loaded = gpuvae.load(tmp_path / "R")
     assert (loaded.transform(images) == vae.transform(images)).all()
+
+
+def test_a_model_of_the_c_interface_gives_its_codes(tmp_path):
+    tool = Path(os.environ.get("GPUVAE_PROGRAMS", "")) / "c_run_folder_tool"
+    if not tool.exists():
+        pytest.skip("GPUVAE_PROGRAMS does not name a folder with c_run_folder_tool")
+    (tmp_path / "R").mkdir()
+    for arguments in (["images", "x.npy"], ["train", "R/model.safetensors"], ["encode-images", "R", "c"]):
+        subprocess.run([str(tool), *arguments], cwd=tmp_path, check=True)
+    images = np.load(tmp_path / "x.npy")
+    codes = gpuvae.load(tmp_path / "R").transform(images.reshape(len(images), -1))
+    assert (codes == np.fromfile(tmp_path / "c.codes", np.float32).reshape(codes.shape)).all()
 
 
 def test_unsuitable_files(vae, tmp_path):
