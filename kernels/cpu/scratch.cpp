@@ -16,13 +16,15 @@ void free_block(const ScratchBlock& block) { hwy::FreeAlignedBytes(block.memory,
 // The blocks that nobody uses, in no particular order.
 class IdleBlocks {
  public:
-  // Returns the smallest block of at least `bytes` bytes, or an empty one. If all are too small, the largest
-  // is freed, because the block that the caller then allocates takes its place.
-  ScratchBlock take(std::size_t bytes) {
+  // Returns the block `preferred` if it is large enough, or else the smallest of at least `bytes` bytes, or
+  // an empty one. If all are too small, the largest is freed, because the block that the caller then
+  // allocates takes its place.
+  ScratchBlock take(std::size_t bytes, const void* preferred) {
     const std::lock_guard lock(guard_);
     ScratchBlock *fitting = nullptr, *largest = nullptr;
     for (std::size_t i = 0; i < count_; ++i) {
       ScratchBlock& block = blocks_[i];
+      if (block.bytes >= bytes && block.memory == preferred) return remove(block);
       if (block.bytes >= bytes && (!fitting || block.bytes < fitting->bytes)) fitting = &block;
       if (!largest || block.bytes > largest->bytes) largest = &block;
     }
@@ -63,6 +65,9 @@ class IdleBlocks {
 constinit IdleBlocks idle_blocks;
 static_assert(std::is_trivially_destructible_v<IdleBlocks>);
 
+// The block that this thread gave back last, which is probably in its processor's cache.
+thread_local const void* latest = nullptr;
+
 // Frees the blocks when the process exits or dlclose() unloads the library.
 struct FreeAtEnd {
   ~FreeAtEnd() { idle_blocks.end(); }
@@ -72,13 +77,16 @@ const FreeAtEnd free_at_end{};
 }  // namespace
 
 ScratchBlock take_scratch(std::size_t bytes) {
-  if (const ScratchBlock block = idle_blocks.take(bytes); block.memory) return block;
+  if (const ScratchBlock block = idle_blocks.take(bytes, latest); block.memory) return block;
   bytes = std::max<std::size_t>(bytes, 1);
   void* memory = hwy::AllocateAlignedBytes(bytes, nullptr, nullptr);
   if (!memory) throw std::bad_alloc();
   return {memory, bytes};
 }
 
-void return_scratch(ScratchBlock block) noexcept { idle_blocks.keep(block); }
+void return_scratch(ScratchBlock block) noexcept {
+  latest = block.memory;
+  idle_blocks.keep(block);
+}
 
 }  // namespace gpuvae::kernels
