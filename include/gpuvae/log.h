@@ -23,9 +23,9 @@ enum class LogLevel : std::uint8_t {
 
 // A message. The texts are valid only during the call of the callback.
 struct LogMessage {
-  LogLevel level = LogLevel::info;
-  std::string_view operation;  // the part of the library that reports, as in errors: "train"
-  std::string_view text;       // one line without a line break at its end
+  LogLevel level = LogLevel::info;  // importance
+  std::string_view operation;       // the part of the library that reports, as in errors: "train"
+  std::string_view text;            // one line without a line break at its end
 };
 
 // Receives messages. Several threads may call it at the same time. It may call the library, and it must not
