@@ -54,7 +54,7 @@ std::int64_t output_rows(std::span<const gpuvae_array* const> outputs, const cha
 }
 
 // Values far outside the training data can have a density that f32 cannot hold.
-void check_finite(double nats, const char* operation) {
+void require_finite(double nats, const char* operation) {
   check(std::isfinite(nats), Origin(operation, ErrorKind::not_finite),
         "expected examples with a finite likelihood, got {} nats: compare their values with those of the "
         "training data",
@@ -131,7 +131,7 @@ gpuvae_status gpuvae_log_likelihood(const gpuvae_model* model, const gpuvae_arra
     const gpuvae::Dataset examples = examples_on_device(x, *record, settings.evaluation.data.binarize, kName);
     const gpuvae::ImportanceEstimate estimate =
         gpuvae::importance_weighted_nll(record->vae, examples, settings.samples, settings.evaluation);
-    check_finite(estimate.nll, kName);
+    require_finite(estimate.nll, kName);
     *result = {-estimate.nll, estimate.standard_error, estimate.effective_samples};
   });
 }
@@ -145,7 +145,7 @@ gpuvae_status gpuvae_evaluate_elbo(const gpuvae_model* model, const gpuvae_array
     const EvaluationSettings settings = evaluation_settings(options, kName);
     const gpuvae::Dataset examples = examples_on_device(x, *record, settings.evaluation.data.binarize, kName);
     const gpuvae::Losses of_model = gpuvae::evaluate_elbo(record->vae, examples, settings.evaluation);
-    check_finite(of_model.loss, kName);
+    require_finite(of_model.loss, kName);
     *losses = {of_model.loss, of_model.reconstruction, of_model.kl};
   });
 }

@@ -190,7 +190,7 @@ expect_untouched other 1 '\[train\] other holds a run with --hidden 17, got --hi
 # ---- damaged folders ----
 damaged() { rm -rf damaged; cp -r a damaged; }
 damaged; truncate -s 3000 damaged/model.safetensors
-expect_untouched damaged 1 '\[read\] damaged/model.safetensors' eval --out damaged
+expect_untouched damaged 1 '\[load\] damaged/model.safetensors: expected a file of a model with' eval --out damaged
 expect_untouched damaged 1 '\[read\] damaged/model.safetensors' $small --epochs 2 --out damaged
 damaged; rm damaged/checkpoint-previous.safetensors; truncate -s 5000 damaged/checkpoint.safetensors
 expect_untouched damaged 1 '\[read\] damaged/checkpoint.safetensors' $small --epochs 4 --out damaged
