@@ -97,9 +97,7 @@ nb::object DeviceArray::to_dlpack(const nb::object& stream, const nb::object& dl
   return nb::cast(array);
 }
 
-nb::typed<nb::tuple, int, int> DeviceArray::dlpack_device() const {
-  return nb::make_tuple(kCuda, tensor_.device().index());
-}
+nb::tuple DeviceArray::dlpack_device() const { return nb::make_tuple(kCuda, tensor_.device().index()); }
 
 bool DeviceArray::within(double low, double high) const {
   constexpr std::int64_t kBlock = 4096;  // rows; limits the memory of the intermediate results
@@ -143,7 +141,7 @@ namespace {
 // Copies the elements to the host.
 OutputArray to_host(const DeviceArray& array) { return to_array(array.elements()); }
 
-nb::typed<nb::tuple, int, nb::ellipsis> shape_of(const DeviceArray& array) {
+nb::tuple shape_of(const DeviceArray& array) {
   nb::list extents;
   for (const std::size_t extent : extents_of(array.tensor().shape())) extents.append(extent);
   return nb::tuple(extents);
@@ -187,7 +185,7 @@ void define_device_array(nb::module_& module) {
       .def("numpy", &to_host, "Returns a copy in host memory.")
       .def("within", &DeviceArray::within, "low"_a, "high"_a,
            "Whether all elements of a float32 array are in [low, high].")
-      .def_prop_ro("shape", &shape_of, "The extents.")
+      .def_prop_ro("shape", &shape_of, nb::sig("def shape(self) -> tuple[int, ...]"), "The extents.")
       .def_prop_ro(
           "dtype", [](const DeviceArray& a) { return numpy_name(a.tensor().dtype()); },
           "The type of the elements, such as \"float32\".")
@@ -203,6 +201,7 @@ void define_device_array(nb::module_& module) {
           nb::kw_only(), "stream"_a = nb::none(), "max_version"_a = nb::none(), "dl_device"_a = nb::none(),
           "copy"_a = nb::none(), "Returns a DLPack capsule that shares the memory.")
       .def("__dlpack_device__", &DeviceArray::dlpack_device,
+           nb::sig("def __dlpack_device__(self) -> tuple[int, int]"),
            "The kind of the device in DLPack, and its index.")
       .def("__repr__", [](const DeviceArray& a) { return "DeviceArray(" + a.tensor().text() + ")"; });
   nb::class_<StreamScope>(module, "StreamScope", "Sets the current stream of a thread until close().")

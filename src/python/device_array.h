@@ -37,7 +37,7 @@ class DeviceArray {
   nanobind::object to_dlpack(const nanobind::object& stream, const nanobind::object& dl_device,
                              const nanobind::object& copy) const;
   // The kind of the device in DLPack, and its index.
-  nanobind::typed<nanobind::tuple, int, int> dlpack_device() const;
+  nanobind::tuple dlpack_device() const;
   // Whether all elements of a float32 array are in [low, high]. NaN is in no interval. Waits for the device.
   bool within(double low, double high) const;
 
