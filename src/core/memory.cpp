@@ -1,6 +1,7 @@
 #include "src/core/memory.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <map>
 #include <mutex>
@@ -60,8 +61,7 @@ class Pool final : public Allocator {
     std::scoped_lock lock(mutex_);
     release_blocks();
   }
-  // Like trim(), at the end of the process. A forked process may have inherited a lock that is never
-  // released.
+  // Like trim(), but does nothing if another thread holds the lock.
   void trim_at_end() {
     if (const std::unique_lock lock(mutex_, std::try_to_lock); lock) release_blocks();
   }
@@ -101,25 +101,38 @@ struct DeviceMemory {
 
 // Slot 0 is the CPU, and slot 1 + i is CUDA device i. The slots are never destroyed, because tensors may
 // outlive static destruction.
+constexpr int kMaxDevices = 65;
+union Slots {
+  constexpr Slots() : memory() {}
+  ~Slots() {}
+  std::array<DeviceMemory, kMaxDevices> memory;
+};
+constinit Slots slots;
+
 DeviceMemory& memory_of(int slot) {
-  constexpr int kMaxDevices = 65;
-  static auto* slots = new DeviceMemory[kMaxDevices];
   check(slot >= 0 && slot < kMaxDevices, "memory", "expected at most {} devices", kMaxDevices - 1);
-  return slots[slot];
+  return slots.memory[static_cast<std::size_t>(slot)];
 }
 int slot_of(Device device) { return device.is_cpu() ? 0 : 1 + device.index(); }
 
 // Frees the unused memory of the CPU when the process exits or dlclose() unloads the library, which a program
-// may load many times.
+// may load many times. Tensors that still exist keep the pool.
 class ReleaseAtEnd {
  public:
-  explicit ReleaseAtEnd(std::shared_ptr<Pool> pool) : pool_(std::move(pool)) {}
-  ~ReleaseAtEnd() { pool_->trim_at_end(); }
+  explicit ReleaseAtEnd(DeviceMemory& memory) : memory_(memory) {}
+  ~ReleaseAtEnd() {
+    // A forked process may have inherited a lock that is never released.
+    const std::unique_lock lock(memory_.mutex, std::try_to_lock);
+    if (!lock || !memory_.pool) return;
+    memory_.pool->trim_at_end();
+    if (memory_.allocator == memory_.pool) memory_.allocator.reset();
+    memory_.pool.reset();
+  }
   ReleaseAtEnd(const ReleaseAtEnd&) = delete;
   ReleaseAtEnd& operator=(const ReleaseAtEnd&) = delete;
 
  private:
-  std::shared_ptr<Pool> pool_;
+  DeviceMemory& memory_;
 };
 
 // Callers must hold the lock.
@@ -128,7 +141,7 @@ void ensure_pool(DeviceMemory& memory, Device device) {
   memory.pool = std::make_shared<Pool>(device);
   if (device.is_cpu()) {
     (void)device.backend();  // is made first, and thus destroyed after the object that uses it
-    static const ReleaseAtEnd release_at_end(memory.pool);
+    static const ReleaseAtEnd release_at_end(memory);
   }
   if (!memory.allocator) memory.allocator = memory.pool;
 }
