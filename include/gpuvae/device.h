@@ -121,7 +121,7 @@ class Stream {
 class StreamGuard {
  public:
   // Makes `stream` current. The destructor, which must run in the same thread, restores the previous one.
-  explicit StreamGuard(Stream stream);
+  explicit StreamGuard(const Stream& stream);
   ~StreamGuard();
   StreamGuard(const StreamGuard&) = delete;
   StreamGuard& operator=(const StreamGuard&) = delete;

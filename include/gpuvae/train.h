@@ -15,6 +15,10 @@
 #include "gpuvae/schedule.h"
 #include "gpuvae/vae.h"
 
+namespace gpuvae {
+class [[gnu::visibility("hidden")]] StepExecutor;
+}  // namespace gpuvae
+
 #pragma GCC visibility push(default)
 namespace gpuvae {
 
@@ -268,7 +272,7 @@ class Trainer {
   Tensor state_;                  // a RunState, as bytes on the device
   Tensor factors_;                // f64 [steps per epoch]: the schedule's factors, if there is a schedule
   std::optional<Stream> stream_;  // the trainer's stream for captures
-  std::unique_ptr<class StepExecutor> executor_;
+  std::unique_ptr<StepExecutor> executor_;
   std::chrono::steady_clock::time_point reported_;
   struct StepWatch {
     std::uint64_t every;

@@ -96,7 +96,7 @@ double Event::milliseconds_since(const Event& start) const {
   return device_.backend().milliseconds_between(start.handle_.get(), handle_.get());
 }
 
-StreamGuard::StreamGuard(Stream stream) : stream_(std::move(stream)), outer_(innermost_guard) {
+StreamGuard::StreamGuard(const Stream& stream) : stream_(stream), outer_(innermost_guard) {
   innermost_guard = this;
 }
 StreamGuard::~StreamGuard() {

@@ -64,8 +64,8 @@ class Pool final : public Allocator {
     const std::scoped_lock lock(mutex_);
     release_blocks();
   }
-  // Like trim(), at the end of the process. A forked process may have inherited a lock that is never
-  // released.
+  // Like trim(), but does nothing if another thread holds the lock: a forked process may have inherited one
+  // that is never released.
   void trim_at_end() {
     if (const std::unique_lock lock(mutex_, std::try_to_lock); lock) release_blocks();
   }
@@ -128,16 +128,22 @@ struct DeviceMemory {
 
 // Slot 0 is the CPU, and slot 1 + i is CUDA device i. The slots are never destroyed, because tensors may
 // outlive static destruction.
+constexpr int kMaxDevices = 65;
+union Slots {
+  constexpr Slots() : memory() {}
+  ~Slots() {}
+  std::array<DeviceMemory, kMaxDevices> memory;
+};
+constinit Slots slots;
+
 DeviceMemory& memory_of(int slot) {
-  constexpr int kMaxDevices = 65;
-  static auto* slots = new DeviceMemory[kMaxDevices];
   check(slot >= 0 && slot < kMaxDevices, "memory", "expected at most {} devices", kMaxDevices - 1);
-  return slots[slot];
+  return slots.memory[static_cast<std::size_t>(slot)];
 }
 int slot_of(Device device) { return device.is_cpu() ? 0 : 1 + device.index(); }
 
 // Frees the unused memory of the CPU when the process exits or dlclose() unloads the library, which a program
-// may load many times.
+// may load many times. The pool itself stays, because tensors may still exist.
 class ReleaseAtEnd {
  public:
   explicit ReleaseAtEnd(Pool& pool) : pool_(pool) {}
