@@ -31,11 +31,11 @@ struct MachineState {
   int processors = 1;
 
   // Returns why the round is regarded as disturbed, such as "steal time 3 %", or an empty string. The
-  // thresholds are 1 % of the processors' time for steal time, and 5 % each for other processes and for waiting.
-  // /proc/stat counts in units of 10 ms, so that in short rounds a single unit of steal time exceeds the
-  // threshold, and less than 20 ms of other processes do not count. Context switches are recorded but do not
-  // mark a round, because their number does not tell how long they last: services of the system interrupt a
-  // process often and briefly.
+  // thresholds are 1 % of the processors' time for steal time, and 5 % each for other processes and for
+  // waiting. /proc/stat counts in units of 10 ms, so that in short rounds a single unit of steal time exceeds
+  // the threshold, and less than 20 ms of other processes do not count. Context switches are recorded but do
+  // not mark a round, because their number does not tell how long they last: services of the system interrupt
+  // a process often and briefly.
   std::string disturbance() const;
 };
 MachineState between(const MachineSnapshot& begin, const MachineSnapshot& end);

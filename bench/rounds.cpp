@@ -73,11 +73,10 @@ std::string Comparison::text() const {
 }
 
 nlohmann::json Rounds::machine_json() const {
-  nlohmann::json columns{{"seconds", nlohmann::json::array()},  {"steal", nlohmann::json::array()},
-                         {"others", nlohmann::json::array()},   {"switches", nlohmann::json::array()},
-                         {"waiting", nlohmann::json::array()},
-                         {"load", nlohmann::json::array()},     {"megahertz", nlohmann::json::array()},
-                         {"disturbed", nlohmann::json::array()}};
+  nlohmann::json columns{{"seconds", nlohmann::json::array()},   {"steal", nlohmann::json::array()},
+                         {"others", nlohmann::json::array()},    {"switches", nlohmann::json::array()},
+                         {"waiting", nlohmann::json::array()},   {"load", nlohmann::json::array()},
+                         {"megahertz", nlohmann::json::array()}, {"disturbed", nlohmann::json::array()}};
   const auto known = [](double v) { return v < 0 ? nlohmann::json() : nlohmann::json(v); };
   for (const MachineState& m : machine) {
     columns["seconds"].push_back(m.seconds);
