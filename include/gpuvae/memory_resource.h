@@ -7,17 +7,10 @@
 // A resource is recognised by its members. `stream` is constructed from a cudaStream_t, as
 // rmm::cuda_stream_view and cuda::stream_ref are.
 //
-<<<<<<< HEAD
 //   RMM        allocate(bytes, stream)                    deallocate(pointer, bytes, stream)
 //   cuda::mr   allocate(stream, bytes, alignment)         deallocate(stream, pointer, bytes, alignment)
 //              allocate_async(bytes, alignment, stream)   deallocate_async(pointer, bytes, alignment, stream)
 //   std::pmr   allocate(bytes, alignment)                 deallocate(pointer, bytes, alignment)
-=======
-//   RMM        allocate(bytes, stream), deallocate(pointer, bytes, stream)
-//   cuda::mr   allocate(stream, bytes, alignment), deallocate(stream, pointer, bytes, alignment)
-//   cuda::mr   allocate_async(bytes, alignment, stream), deallocate_async(pointer, bytes, alignment, stream)
-//   std::pmr   allocate(bytes, alignment), deallocate(pointer, bytes, alignment)
->>>>>>> terms20
 //
 // Of several forms, the first is used. The last one is not ordered with the work of a stream, so that it
 // serves the CPU only.
