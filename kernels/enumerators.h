@@ -38,9 +38,10 @@ inline constexpr unsigned kEnumerators<LogLevel> = 3;
 // Throws Error if `value` is not an enumerator. `what` names the setting in the message, such as "dtype".
 template <class E>
 void check_enumerator(const char* operation, const char* what, E value) {
-  static_assert(kEnumerators<E> > 0, "list the enumeration above");
-  check(static_cast<unsigned>(value) < kEnumerators<E>, operation, "expected a {} below {}, got number {}",
-        what, kEnumerators<E>, static_cast<unsigned>(value));
+  constexpr unsigned kCount = kEnumerators<E>;  // a copy, so that no symbol of the template is exported
+  static_assert(kCount > 0, "list the enumeration above");
+  check(static_cast<unsigned>(value) < kCount, operation, "expected a {} below {}, got number {}", what,
+        kCount, static_cast<unsigned>(value));
 }
 
 }  // namespace gpuvae
