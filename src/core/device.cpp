@@ -11,9 +11,10 @@ namespace gpuvae {
 
 Device Device::cuda(int index) {
   const int count = cuda_count();
-  check(index >= 0 && index < count,
-        Origin("device", count == 0 ? ErrorKind::unsupported : ErrorKind::invalid_argument),
-        "expected one of {} CUDA devices, got device {} ({})", count, index, kernels::cuda_status());
+  check(count > 0, unsupported("device"), "expected a CUDA device for cuda:{}, got none ({})", index,
+        kernels::cuda_status());
+  check(index >= 0 && index < count, "device", "expected a CUDA device from cuda:0 to cuda:{}, got cuda:{}",
+        count - 1, index);
   // cuda_backend() must be called first: only then does cuda_status() contain the reason for a failure.
   const bool usable = kernels::cuda_backend(index) != nullptr;
   check(usable, unsupported("device"), "CUDA device {} is not usable: {}", index, kernels::cuda_status());
