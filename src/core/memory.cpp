@@ -34,6 +34,7 @@ class Pool final : public Allocator {
         if (blocks.empty()) continue;
         void* block = blocks.back();
         blocks.pop_back();
+        ++handed_out_;
         return block;
       }
       ++system_allocations_;
@@ -43,6 +44,7 @@ class Pool final : public Allocator {
     {
       const std::scoped_lock lock(mutex_);
       reserved = reserved_ += size;
+      ++handed_out_;
     }
     log_message(LogLevel::debug, "allocate", "{} bytes of {} from the system, which holds {} for tensors",
                 size, device_, reserved);
@@ -51,6 +53,7 @@ class Pool final : public Allocator {
   void free(void* pointer, std::size_t bytes, const Stream& stream) noexcept override {
     const std::scoped_lock lock(mutex_);
     blocks_of(stream.handle(), rounded_size(bytes)).push_back(pointer);
+    --handed_out_;
   }
   void release_stream(void* stream) {
     const std::scoped_lock lock(mutex_);
@@ -66,8 +69,12 @@ class Pool final : public Allocator {
   }
   // Like trim(), but does nothing if another thread holds the lock: a forked process may have inherited one
   // that is never released.
-  void trim_at_end() {
-    if (const std::unique_lock lock(mutex_, std::try_to_lock); lock) release_blocks();
+  // Returns whether no tensor has a block of this pool.
+  bool trim_at_end() {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock) return false;
+    release_blocks();
+    return handed_out_ == 0;
   }
   void describe(MemoryStatistics& into) {
     const std::scoped_lock lock(mutex_);
@@ -105,13 +112,14 @@ class Pool final : public Allocator {
   std::array<Blocks, kSmallSizes> small_;
   std::map<std::pair<void*, std::size_t>, Blocks> free_;
   std::size_t reserved_ = 0;
+  std::uint64_t handed_out_ = 0;  // blocks that tensors have
   std::uint64_t system_allocations_ = 0;
 };
 
 // The counters are atomic, because every tensor changes them.
 struct DeviceMemory {
   std::mutex mutex;                      // guards `custom` and the construction of the pool
-  std::atomic<Pool*> pool = nullptr;     // made when it is first needed, and never destroyed
+  std::atomic<Pool*> pool = nullptr;     // made when it is first needed
   std::shared_ptr<Allocator> custom;     // the user's allocator, or null
   std::atomic<bool> has_custom = false;  // whether `custom` is not null
   std::atomic<std::size_t> live_bytes = 0, peak_bytes = 0;
@@ -143,16 +151,21 @@ DeviceMemory& memory_of(int slot) {
 int slot_of(Device device) { return device.is_cpu() ? 0 : 1 + device.index(); }
 
 // Frees the unused memory of the CPU when the process exits or dlclose() unloads the library, which a program
-// may load many times. The pool itself stays, because tensors may still exist.
+// may load many times. The pool itself stays if a tensor still exists.
 class ReleaseAtEnd {
  public:
-  explicit ReleaseAtEnd(Pool& pool) : pool_(pool) {}
-  ~ReleaseAtEnd() { pool_.trim_at_end(); }
+  explicit ReleaseAtEnd(DeviceMemory& memory) : memory_(memory) {}
+  ~ReleaseAtEnd() {
+    Pool* pool = memory_.pool.load();
+    if (!pool->trim_at_end()) return;
+    memory_.pool.store(nullptr);
+    delete pool;
+  }
   ReleaseAtEnd(const ReleaseAtEnd&) = delete;
   ReleaseAtEnd& operator=(const ReleaseAtEnd&) = delete;
 
  private:
-  Pool& pool_;
+  DeviceMemory& memory_;
 };
 
 Pool& pool_of(DeviceMemory& memory, Device device) {
@@ -162,7 +175,7 @@ Pool& pool_of(DeviceMemory& memory, Device device) {
   auto* pool = new Pool(device);
   if (device.is_cpu()) {
     (void)device.backend();  // is made first, and thus destroyed after the object that uses it
-    static const ReleaseAtEnd release_at_end(*pool);
+    static const ReleaseAtEnd release_at_end(memory);
   }
   memory.pool.store(pool, std::memory_order_release);
   return *pool;
