@@ -1,7 +1,7 @@
 """Compares VAE.fit of the Python package with mnist_vae: the same model, settings, images and seed, in turn.
 
 Usage: python_fit.py MNIST_VAE [--rounds N] [--epochs N]; the package is found through PYTHONPATH, MNIST's files
-through GPUVAE_DATA_DIR. Each round trains the preset keras-mnist once with each, in a process of its own, and compares
+through GPUVAE_DATA_DIR. Each round trains the preset keras-mnist once with each, in a new process, and compares
 the seconds of the training steps. Prints the medians, the ratio with its 95 % interval, and what else fit() takes.
 """
 

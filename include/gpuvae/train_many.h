@@ -39,7 +39,7 @@ struct TrainOutcome {
 // too. With functions that build their models, at most `threads` models are in memory at a time.
 //
 // Threads other than the calling one start with the device's default stream as current stream. On a GPU, a
-// trainer that uses graphs has a stream of its own, so that models run side by side.
+// trainer that uses graphs has a separate stream, so that models run side by side.
 //
 // Throws Error if `threads` is negative, if a function is empty, or if a trainer is null or there twice.
 [[nodiscard]] std::vector<TrainOutcome> train_many(std::span<const TrainJob> jobs, int threads = 0);

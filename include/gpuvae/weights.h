@@ -60,7 +60,7 @@ struct LoadedWeights {
 };
 
 // Copies the tensors of a file into parameters, converted to f32 from any float type. A parameter that `map`
-// does not name is read from the tensor of its own name. Throws Error "[load_weights] path: reasons" that
+// does not name is read from the tensor of the same name. Throws Error "[load_weights] path: reasons" that
 // lists every parameter without a tensor, every tensor that is neither used nor ignored, every name of the
 // map that is no parameter, every shape that does not fit, and outputs of a tensor that are not used or used
 // twice; also if the file is damaged or a value is not finite. An error changes no parameter. The loading is

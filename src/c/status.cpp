@@ -95,9 +95,9 @@ const char* gpuvae_status_name(gpuvae_status status) {
 
 gpuvae_status gpuvae_set_num_threads(int64_t threads) {
   return gpuvae::c::guarded("gpuvae_set_num_threads", [&] {
-    constexpr std::int64_t kMost = 1'000'000;
-    gpuvae::check(threads >= 1 && threads <= kMost, "gpuvae_set_num_threads",
-                  "expected 1 to {} threads, got {}", kMost, threads);
+    constexpr std::int64_t kMaxThreads = 1'000'000;
+    gpuvae::check(threads >= 1 && threads <= kMaxThreads, "gpuvae_set_num_threads",
+                  "expected 1 to {} threads, got {}", kMaxThreads, threads);
     gpuvae::set_num_threads(static_cast<int>(threads));
   });
 }

@@ -176,7 +176,7 @@ void define_device_array(nb::module_& module) {
                           "An array in the memory of a GPU, which other libraries take without a copy "
                           "through DLPack, for example as "
                           "torch.from_dlpack(array). Its elements are complete. A library that uses it on a "
-                          "stream of its own must keep "
+                          "separate stream must keep "
                           "it until that work is complete.")
       .def_static("from_dlpack", &DeviceArray::from_dlpack, "array"_a, "index"_a,
                   "Wraps the memory of an array on the CUDA device `index`.")

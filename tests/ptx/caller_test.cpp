@@ -176,7 +176,7 @@ TEST(CallersDevice, MemoryOfTheCallersCaptureIsReserved) {
                   std::vector<float>(1000, static_cast<float>(i)));
     }
     result = Tensor();
-    // The graph is destroyed, so its blocks are free again: two of its own, and that of `dropped`.
+    // The graph is destroyed, so its blocks are free again: two that it allocated, and that of `dropped`.
     const MemoryStatistics before = memory_statistics(device);
     for (int i = 0; i < 3; ++i) others.push_back(Tensor::empty({1000}, DType::f32, device));
     EXPECT_EQ(memory_statistics(device).system_allocations, before.system_allocations);
