@@ -47,8 +47,8 @@ def test_ctrl_c_ends_the_training():
 def test_ctrl_c_ends_the_scores():
     process = python("""
         vae.set_params(epochs=1).fit(X)
-        print("started", flush=True)
         try:
+            print("started", flush=True)
             vae.score_samples(X, samples=10**6)
         except KeyboardInterrupt:
             print("interrupted")
