@@ -6,14 +6,13 @@ BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
 PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev libdeflate-dev libpng-dev libjpeg-dev \
             nlohmann-json3-dev libstb-dev libcli11-dev libeigen3-dev libgtest-dev libbenchmark-dev
-# The tests of the HTML pages need a browser, one test of MATLAB files needs libmatio, and runs on several processes need
-# MPI. These tests are skipped if the
-# distribution has no packages of these names.
-TEST_PACKAGES := chromium-headless-shell libmatio-dev libopenmpi-dev openmpi-bin
+# The tests of the HTML pages need a browser, one test of MATLAB files needs libmatio, runs on several processes need MPI,
+# and the Python package needs Python's headers. These tests are skipped if the distribution has no packages of these names.
+TEST_PACKAGES := chromium-headless-shell libmatio-dev libopenmpi-dev openmpi-bin python3-dev python3-venv
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: mnist frey fetch test modes profile build configure deps wheel bench bench-peers gpu-check mutants reproduce docs
-.PHONY: interop tidy format asan tsan fuzz coverage install package clean
+.PHONY: mnist frey fetch test slow python modes profile build configure deps wheel bench bench-peers gpu-check mutants
+.PHONY: reproduce docs interop tidy format asan tsan fuzz coverage install package clean
 .DEFAULT_GOAL := build
 
 mnist: NEED := t10k-labels-idx1-ubyte.gz
@@ -31,9 +30,23 @@ NEED := frey_rawface.mat
 fetch:
 	@[ -n "$$GPUVAE_DATA_DIR" ] || [ -e data/$(NEED) ] || bash data/fetch.sh >/dev/null 2>&1 || true
 
-test asan tsan: WANTED := $(TEST_PACKAGES)
+test slow asan tsan: WANTED := $(TEST_PACKAGES)
+test slow: python
 test: build
-	cd $(BUILD) && ctest --output-on-failure -j $(JOBS)
+	cd $(BUILD) && ctest --output-on-failure -j $(JOBS) -LE slow
+
+# Runs the tests that `make test` leaves out, because they take long: of kills at any time, and of the measuring programs.
+slow: build
+	cd $(BUILD) && ctest --output-on-failure -j $(JOBS) -L slow
+
+# Creates an environment with what the Python package and its tests need. Without it, they are skipped.
+PYTHON_ENVIRONMENT := build/python
+PYTHON_ARGS = $(shell [ ! -e $(PYTHON_ENVIRONMENT)/complete ] || echo -DPython_EXECUTABLE=$(CURDIR)/$(PYTHON_ENVIRONMENT)/bin/python)
+python:
+	@[ -e $(PYTHON_ENVIRONMENT)/complete ] || { \
+	  python3 -m venv $(PYTHON_ENVIRONMENT) && \
+	  $(PYTHON_ENVIRONMENT)/bin/python -m pip install -q --disable-pip-version-check nanobind numpy pytest && \
+	  touch $(PYTHON_ENVIRONMENT)/complete; } || echo "continuing without the Python package"
 
 # Runs the tests on the emulated CUDA device in all other modes (orders, numerics, architectures; tests/ptx/README.md).
 modes: build
@@ -52,7 +65,7 @@ build: configure
 	cmake --build --preset $(PRESET) -j $(JOBS)
 
 configure: deps
-	cmake --preset $(PRESET) $(CMAKE_ARGS)
+	cmake --preset $(PRESET) $(PYTHON_ARGS) $(CMAKE_ARGS)
 
 # Installs only packages that dpkg does not list as installed, so that a second run needs neither network nor root.
 deps:

@@ -41,16 +41,14 @@ std::vector<Setting> command_settings(Command& c) {
   command.type = "COMMAND";
   return {
       {"command", command,
-       "what to do; see Commands below. Every command but train and sweep starts from the settings of the "
-       "run "
-       "folder (--out)"},
+       "what to do; see Commands below. Every command but train and sweep needs a trained model in the run "
+       "folder (--out), and starts from the settings of that folder"},
       {"folder", text(c.folder, "FOLDER"), "run folder of the command, as an alternative to --out"},
       {"--config", text(c.config_file, "FILE", file_mistake),
        "file of settings, which other flags override; the config.toml of a run folder repeats that run"},
       {"--retrain", yes(c.retrain),
-       "train from the start, even if the run folder (--out) holds a run; that run stays until the new one "
-       "has finished "
-       "an epoch, and then moves to the folder previous/ in the run folder"},
+       "train from the start before the command, even if the run folder (--out) holds a run; that run stays "
+       "until the new one has finished an epoch, and then moves to the folder previous/ in the run folder"},
       {"--resume", yes(c.resume),
        "continue the interrupted run of the run folder (--out) with the folder's settings, as the same "
        "command line "

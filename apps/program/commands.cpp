@@ -12,6 +12,7 @@
 #include "apps/report/figures.h"
 #include "apps/run/other_data.h"
 #include "apps/run/ranks.h"
+#include "apps/run/run_files.h"
 #include "apps/run/run_folder.h"
 #include "apps/sweep/sweep.h"
 #include "kernels/check.h"
@@ -267,11 +268,15 @@ void explore(const Session& s, const Command& command) {
   say_wrote(path);
 }
 
-// Commands on a trained model use the model file, and load the data only if they need them.
+// Commands on a trained model use the model file, and load the data only if they need them. If the folder has
+// no model, its name may be mistyped, so they do not train one.
 void open_or_train(Session& session, const Command& command) {
   const std::string& what = command.name;
-  if (what == "train" || command.retrain || !session.open_model(what))
-    return session.train_or_reload(command);
+  if (what == "train" || command.retrain) return session.train_or_reload(command);
+  check(is_there(session.folder() / kModelFile), file_error(what),
+        "{}: expected a folder with a trained model, found none: the command train, or --retrain, trains one",
+        session.folder().string());
+  if (!session.open_model(what)) return session.train_or_reload(command);
   const bool requires_data =
       what == "eval" || ((what == "encode" || what == "reconstruct") && command.input.empty());
   if (!requires_data && what != "explore" && what != "manifold") return;

@@ -173,10 +173,14 @@ said 'encoded 200 images of decoded.npy'
 [ "$(head -1 other.csv) $(wc -l <other.csv)" = "z1,z2,row 201" ] || fail "codes of --input: $(head -1 other.csv)"
 no_partial_files a
 
-# ---- a command trains a missing model, with its flags ----
-run encode $small --epochs 1 --out fresh
+# ---- a folder without a model, whose name may be mistyped: nothing is trained unless --retrain says so ----
+for command in eval encode sample manifold explore 'export --format c' 'decode --z 0,0'; do
+  expect_error 1 'fresh: expected a folder with a trained model, found none' $command $small --epochs 1 --out fresh
+  [ ! -e fresh ] || fail "$command wrote to a folder without a model"
+done
+run encode $small --epochs 1 --out fresh --retrain
 said '^epoch 1/1'
-[ -s fresh/latent.csv ] && [ -s fresh/model.safetensors ] || fail "encode in a new folder"
+[ -s fresh/latent.csv ] && [ -s fresh/model.safetensors ] || fail "encode --retrain in a new folder"
 
 # ---- settings that differ from the folder's: nothing is trained over it ----
 expect_untouched a 1 '\[eval\] a holds a run with --hidden 16, got --hidden 33' eval --out a --hidden 33
