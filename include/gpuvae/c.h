@@ -72,6 +72,17 @@ GPUVAE_C_API const char* gpuvae_last_error(void);
 // not depend on it.
 GPUVAE_C_API gpuvae_status gpuvae_set_num_threads(int64_t threads);
 
+// Levels of messages, from the least to the most important (LogLevel).
+enum { GPUVAE_LOG_DEBUG = 0, GPUVAE_LOG_INFO = 1, GPUVAE_LOG_WARNING = 2 };
+// Receives a message: its level, the part of the library that reports, such as "train", and one line of
+// text. The texts are valid only during the call. Several threads may call it at the same time. It may call
+// the library, and it must not block for long.
+typedef void (*gpuvae_log_callback)(int64_t level, const char* operation, const char* text, void* user);
+// Makes `callback` receive all messages of the process from level `lowest` upwards, instead of the previous
+// callback; NULL drops all messages, as is done without a call (set_log_callback). A call of the previous
+// callback may still run in another thread when this function returns.
+GPUVAE_C_API gpuvae_status gpuvae_set_log_callback(gpuvae_log_callback callback, int64_t lowest, void* user);
+
 // ---- arrays ----
 
 // Element types of arrays.

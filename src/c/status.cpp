@@ -4,9 +4,11 @@
 #include <array>
 #include <cstring>
 #include <new>
+#include <string>
 #include <string_view>
 
 #include "gpuvae/error.h"
+#include "gpuvae/log.h"
 #include "gpuvae/threads.h"
 #include "gpuvae/version.h"
 #include "kernels/check.h"
@@ -99,6 +101,21 @@ gpuvae_status gpuvae_set_num_threads(int64_t threads) {
     gpuvae::check(threads >= 1 && threads <= kMaxThreads, "gpuvae_set_num_threads",
                   "expected 1 to {} threads, got {}", kMaxThreads, threads);
     gpuvae::set_num_threads(static_cast<int>(threads));
+  });
+}
+
+gpuvae_status gpuvae_set_log_callback(gpuvae_log_callback callback, int64_t lowest, void* user) {
+  return gpuvae::c::guarded("gpuvae_set_log_callback", [&] {
+    gpuvae::check(lowest >= GPUVAE_LOG_DEBUG && lowest <= GPUVAE_LOG_WARNING, "gpuvae_set_log_callback",
+                  "expected a level from {} to {}, got {}", int{GPUVAE_LOG_DEBUG}, int{GPUVAE_LOG_WARNING},
+                  lowest);
+    if (!callback) return gpuvae::set_log_callback({});
+    gpuvae::set_log_callback(
+        [=](const gpuvae::LogMessage& message) {
+          callback(static_cast<int64_t>(message.level), std::string(message.operation).c_str(),
+                   std::string(message.text).c_str(), user);
+        },
+        static_cast<gpuvae::LogLevel>(lowest));
   });
 }
 

@@ -234,6 +234,27 @@ static void check_checkpoint(void) {
   EXPECT_OK(gpuvae_model_free(second));
 }
 
+/* A message of the trainer reaches the callback, and none after the callback was removed. */
+static void count_message(int64_t level, const char* operation, const char* text, void* user) {
+  if (level == GPUVAE_LOG_INFO && strcmp(operation, "train") == 0 && strstr(text, "executor eager"))
+    ++*(int*)user;
+}
+
+static void check_log(void) {
+  int messages = 0;
+  gpuvae_model* model = new_model("bernoulli");
+  gpuvae_array x = array_of(bytes, GPUVAE_U8, kRows, kFeatures);
+  EXPECT_OK(gpuvae_set_log_callback(count_message, GPUVAE_LOG_INFO, &messages));
+  EXPECT_OK(gpuvae_trainer_free(new_trainer(model, &x)));
+  EXPECT(messages == 1);
+  EXPECT_OK(gpuvae_set_log_callback(count_message, GPUVAE_LOG_WARNING, &messages));
+  EXPECT_OK(gpuvae_trainer_free(new_trainer(model, &x)));
+  EXPECT_OK(gpuvae_set_log_callback(NULL, GPUVAE_LOG_INFO, NULL));
+  EXPECT_OK(gpuvae_trainer_free(new_trainer(model, &x)));
+  EXPECT(messages == 1);
+  EXPECT_OK(gpuvae_model_free(model));
+}
+
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
   folder = argv[1];
@@ -242,6 +263,7 @@ int main(int argc, char** argv) {
   check_run("bernoulli", 1, "bytes.safetensors");
   check_run("gaussian", 0, "floats.safetensors");
   check_checkpoint();
+  check_log();
   printf("%d failures\n", failures);
   return failures != 0;
 }

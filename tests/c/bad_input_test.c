@@ -420,6 +420,7 @@ int main(int argc, char** argv) {
   EXPECT(strcmp(gpuvae_status_name(GPUVAE_IO), "GPUVAE_IO") == 0);
   EXPECT(strcmp(gpuvae_status_name(-1), "unknown status") == 0);
   EXPECT_ERROR(gpuvae_set_num_threads(0), GPUVAE_INVALID_ARGUMENT, "threads, got 0");
+  EXPECT_ERROR(gpuvae_set_log_callback(NULL, 3, NULL), GPUVAE_INVALID_ARGUMENT, "level from 0 to 2, got 3");
   check_handles();
   check_arrays();
   check_values();
