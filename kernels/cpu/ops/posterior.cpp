@@ -22,6 +22,26 @@ constexpr std::int64_t kTile = 256;
 // softplus and a logarithm.
 constexpr std::int64_t kGrain = 3000;
 
+// Copies a block of a matrix. Its rows begin `from_step` elements apart, those of the copy `to_step`.
+template <std::int64_t kColumns, class From, class To>
+void copy_columns(std::int64_t rows, const From* from, std::int64_t from_step, To* to, std::int64_t to_step) {
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t i = 0; i < kColumns; ++i)
+      to[r * to_step + i] = static_cast<To>(from[r * from_step + i]);
+}
+// The same for any number of columns. For few columns, the vectorised loop over a row costs more than the
+// copy.
+template <class From, class To>
+void copy_block(std::int64_t rows, std::int64_t columns, const From* from, std::int64_t from_step, To* to,
+                std::int64_t to_step) {
+  if (columns == 1) return copy_columns<1>(rows, from, from_step, to, to_step);
+  if (columns == 2) return copy_columns<2>(rows, from, from_step, to, to_step);
+  if (columns == 3) return copy_columns<3>(rows, from, from_step, to, to_step);
+  if (columns == 4) return copy_columns<4>(rows, from, from_step, to, to_step);
+  for (std::int64_t r = 0; r < rows; ++r)
+    for (std::int64_t i = 0; i < columns; ++i) to[r * to_step + i] = static_cast<To>(from[r * from_step + i]);
+}
+
 template <class T>
 struct Tile {
   std::int64_t row, rows, first, dimensions;  // each row has dimensions first, ..., first + dimensions - 1
@@ -32,23 +52,17 @@ struct Tile {
   // load() and store() copy the tile's elements from and to a matrix with `width` columns, whose column
   // `offset` holds dimension 0.
   void load(const T* matrix, std::int64_t width, std::int64_t offset, T* to) const {
-    for (std::int64_t r = 0; r < rows; ++r)
-      for (std::int64_t i = 0; i < dimensions; ++i)
-        to[r * dimensions + i] = matrix[(row + r) * width + offset + first + i];
+    copy_block(rows, dimensions, matrix + row * width + offset + first, width, to, dimensions);
   }
   void store(const T* from, T* matrix, std::int64_t width, std::int64_t offset) const {
-    for (std::int64_t r = 0; r < rows; ++r)
-      for (std::int64_t i = 0; i < dimensions; ++i)
-        matrix[(row + r) * width + offset + first + i] = from[r * dimensions + i];
+    copy_block(rows, dimensions, from, dimensions, matrix + row * width + offset + first, width);
   }
 
   void draw(const Noise& noise, std::int64_t latent) {
     float numbers[4 * kTile];  // with one latent dimension, each number needs a block of four
     const std::int64_t blocks_of_row = (latent + 3) / 4, blocks = (dimensions + 3) / 4;
     draw_blocks({noise, latent, row * blocks_of_row + first / 4, rows * blocks}, true, numbers);
-    for (std::int64_t r = 0; r < rows; ++r)
-      for (std::int64_t i = 0; i < dimensions; ++i)
-        epsilon[r * dimensions + i] = static_cast<T>(numbers[4 * blocks * r + i]);
+    copy_block(rows, dimensions, numbers, 4 * blocks, epsilon, dimensions);
   }
   void load(const PosteriorArgs& g, bool sampled) {
     load(as<T>(g.posterior_params), 2 * g.latent, 0, mean);
