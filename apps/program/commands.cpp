@@ -69,7 +69,7 @@ void check_output(const Command& c, const RunConfig& config) {
   refuse(c.input, "the file of --input");
   refuse(config.data.path, "the data of the run");
   for (const char* name :
-       {kModelFile, kCheckpointFile, kEarlierCheckpointFile, kConfigFile, kMetricsFile, kStepsFile})
+       {kModelFile, kCheckpointFile, kEarlierCheckpointFile, kBestFile, kConfigFile, kMetricsFile, kStepsFile})
     refuse(folder / name, fmt::format("a file that the run in {} needs", folder.string()));
 }
 
