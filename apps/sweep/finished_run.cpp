@@ -35,6 +35,7 @@ std::optional<FinishedRun> read_finished_run(const fs::path& folder, const Progr
   run.epochs = read_metrics(folder / kMetricsFile);
   if (run.epochs.size() != static_cast<std::size_t>(epochs_of(metadata)) || run.epochs.empty())
     return std::nullopt;
+  run.best_epoch = std::min(best_epoch_of(metadata), static_cast<int>(run.epochs.size()));
   return run;
 } catch (const Error&) {
   return std::nullopt;
