@@ -8,7 +8,7 @@
 
 #include "gpuvae/ops.h"
 #include "kernels/backend.h"
-#include "tests/error_message.h"
+#include "tests/temporary_folder.h"
 
 namespace gpuvae {
 namespace {

@@ -8,7 +8,6 @@
 
 #include "gpuvae/evaluate.h"
 #include "gpuvae/output_bias.h"
-#include "tests/error_message.h"
 #include "tests/temporary_folder.h"
 #include "tests/train/places.h"
 
