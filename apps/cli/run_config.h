@@ -53,7 +53,7 @@ struct RunConfig {
   int epochs = 3;
   std::int64_t log_every = 0;  // steps per row of steps.csv; 0: no such file
   std::string checkpoint_every = "30s";
-  bool save_best = false;          // whether best.safetensors receives the model of the best epoch so far
+  bool save_best = false;         // whether best.safetensors receives the model of the best epoch so far
   bool data_output_bias = false;  // whether the biases of the output start at the means of the data
 
   DataSettings data;

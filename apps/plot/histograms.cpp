@@ -28,7 +28,8 @@ std::string fitted(std::string text, double width, double size, bool bold) {
 
 void draw_columns(Svg& svg, const Box& area, const std::vector<double>& shares, double largest) {
   const double width = area.width / static_cast<double>(shares.size());
-  const std::string fill = fmt::format("fill=\"{}\" fill-opacity=\"0.32\" class=\"data\"", hex(kLineColours[0]));
+  const std::string fill =
+      fmt::format("fill=\"{}\" fill-opacity=\"0.32\" class=\"data\"", hex(kLineColours[0]));
   for (std::size_t i = 0; i < shares.size(); ++i) {
     const double height = area.height * shares[i] / largest;
     svg.rect({area.x + static_cast<double>(i) * width, area.bottom() - height, width, height}, fill);
@@ -42,9 +43,10 @@ void draw_outline(Svg& svg, const Box& area, const std::vector<double>& shares, 
     path += fmt::format("V{}H{}", coordinate(area.bottom() - area.height * shares[i] / largest),
                         coordinate(area.x + static_cast<double>(i + 1) * width));
   path += fmt::format("V{}", coordinate(area.bottom()));
-  svg.path(path, area,
-           fmt::format("fill=\"none\" stroke=\"{}\" stroke-width=\"1.8\" stroke-linejoin=\"round\" class=\"data\"",
-                       hex(kLineColours[1])));
+  svg.path(
+      path, area,
+      fmt::format("fill=\"none\" stroke=\"{}\" stroke-width=\"1.8\" stroke-linejoin=\"round\" class=\"data\"",
+                  hex(kLineColours[1])));
 }
 
 void draw_panel(Svg& svg, const HistogramPanel& panel, const Box& area) {

@@ -70,8 +70,8 @@ void check_output(const fs::path& output, const Command& c, const RunConfig& con
   };
   refuse(c.input, "the file of --input");
   refuse(config.data.path, "the data of the run");
-  for (const char* name :
-       {kModelFile, kCheckpointFile, kEarlierCheckpointFile, kBestFile, kConfigFile, kMetricsFile, kStepsFile})
+  for (const char* name : {kModelFile, kCheckpointFile, kEarlierCheckpointFile, kBestFile, kConfigFile,
+                           kMetricsFile, kStepsFile})
     refuse(folder / name, fmt::format("a file that the run in {} needs", folder.string()));
 }
 

@@ -66,8 +66,7 @@ Bins bins_of(const std::vector<double>& real, const std::vector<double>& generat
   constexpr double kTail = 0.005, kWholeNumbers = 40;
   const bool whole = std::ranges::all_of(real, [](double v) { return v == std::floor(v); });
   if (whole && real.back() - real.front() < kWholeNumbers)
-    return {real.front() - 0.5, real.back() + 0.5,
-            static_cast<std::size_t>(real.back() - real.front()) + 1};
+    return {real.front() - 0.5, real.back() + 0.5, static_cast<std::size_t>(real.back() - real.front()) + 1};
   const double low = std::min(quantile(real, kTail), quantile(generated, kTail)),
                high = std::max(quantile(real, 1 - kTail), quantile(generated, 1 - kTail));
   return high > low ? Bins{low, high} : Bins{low - 0.5, low + 0.5};
@@ -84,7 +83,8 @@ std::string short_number(double value) { return fmt::format("{:.3g}", value); }
 
 // The distance below which 19 of 20 pairs of samples of one distribution are, for large samples.
 double usual_distance(const ColumnReport& r) {
-  return 1.358 * std::sqrt(1.0 / static_cast<double>(r.real_rows) + 1.0 / static_cast<double>(r.generated_rows));
+  return 1.358 *
+         std::sqrt(1.0 / static_cast<double>(r.real_rows) + 1.0 / static_cast<double>(r.generated_rows));
 }
 
 std::vector<double> rows_in_units(const Session& s, const Tensor& rows) {
@@ -107,10 +107,19 @@ std::vector<ColumnComparison> compare_columns(const std::vector<std::string>& na
     const std::vector<double> a = column_of(real, c, width), b = column_of(generated, c, width);
     const MeanAndStddev of_real = moments_of(a), of_generated = moments_of(b);
     const Bins bins = bins_of(a, b);
-    ColumnComparison column{names[c], of_real.mean, of_real.stddev, of_generated.mean, of_generated.stddev,
-                            largest_difference(a, b), {}};
-    column.panel = {names[c], fmt::format("distance {:.3f}", column.distance), short_number(bins.low),
-                    short_number(bins.high), bins.shares(a), bins.shares(b)};
+    ColumnComparison column{names[c],
+                            of_real.mean,
+                            of_real.stddev,
+                            of_generated.mean,
+                            of_generated.stddev,
+                            largest_difference(a, b),
+                            {}};
+    column.panel = {names[c],
+                    fmt::format("distance {:.3f}", column.distance),
+                    short_number(bins.low),
+                    short_number(bins.high),
+                    bins.shares(a),
+                    bins.shares(b)};
     columns.push_back(std::move(column));
   }
   return columns;
@@ -120,8 +129,7 @@ ColumnReport column_report(const Session& s) {
   const Dataset set = s.images("validation", kComparedRows);
   ColumnReport report;
   report.real_rows = report.generated_rows = set.count();
-  const Tensor real =
-      gather_batch(set, set.count(), {.step = 0, .steps_per_epoch = 1}, {.shuffle = false}).x;
+  const Tensor real = gather_batch(set, set.count(), {.step = 0, .steps_per_epoch = 1}, {.shuffle = false}).x;
   const Tensor generated = s.model().sample_prior(set.count(), s.config().seed).x;
   std::vector<std::string> names = s.column_names();
   for (std::size_t i = names.size(); i < static_cast<std::size_t>(set.features()); ++i)
@@ -135,16 +143,16 @@ Figure column_figure(const ColumnReport& r) {
   std::iota(order.begin(), order.end(), 0);
   const bool some = order.size() > kShownColumns;
   if (some) {
-    std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) {
-      return r.columns[a].distance > r.columns[b].distance;
-    });
+    std::ranges::stable_sort(
+        order, [&](std::size_t a, std::size_t b) { return r.columns[a].distance > r.columns[b].distance; });
     order.resize(kShownColumns);
   }
   HistogramSheet sheet{"Generated beside real values", "real", "generated", {}};
   for (const std::size_t c : order) sheet.panels.push_back(r.columns[c].panel);
   std::string caption = fmt::format(
       "{} real rows, and {} draws of x from p(x | z) with z from the prior. The distance is the largest "
-      "difference of the two distribution functions; for rows of one distribution, it is below {:.3f} 19 times "
+      "difference of the two distribution functions; for rows of one distribution, it is below {:.3f} 19 "
+      "times "
       "out of 20.",
       count_text(r.real_rows), count_text(r.generated_rows), usual_distance(r));
   if (some)
@@ -156,12 +164,16 @@ Figure column_figure(const ColumnReport& r) {
 ReportTable column_table(const ColumnReport& r) {
   ReportTable table;
   table.title = "Columns of generated and real rows";
-  table.columns = {"Column",        "Real mean",           "Real standard deviation",
-                   "Generated mean", "Generated standard deviation", "Distance"};
+  table.columns = {
+      "Column",  "Real mean", "Real standard deviation", "Generated mean", "Generated standard deviation",
+      "Distance"};
   table.folded = true;
   for (const ColumnComparison& c : r.columns)
-    table.rows.push_back({{c.name}, {fmt::format("{:.5g}", c.real_mean)}, {fmt::format("{:.5g}", c.real_stddev)},
-                          {fmt::format("{:.5g}", c.generated_mean)}, {fmt::format("{:.5g}", c.generated_stddev)},
+    table.rows.push_back({{c.name},
+                          {fmt::format("{:.5g}", c.real_mean)},
+                          {fmt::format("{:.5g}", c.real_stddev)},
+                          {fmt::format("{:.5g}", c.generated_mean)},
+                          {fmt::format("{:.5g}", c.generated_stddev)},
                           {fmt::format("{:.3f}", c.distance)}});
   return table;
 }

@@ -10,7 +10,7 @@ namespace gpuvae::apps {
 struct ColumnComparison {
   std::string name;
   double real_mean = 0, real_stddev = 0, generated_mean = 0, generated_stddev = 0;
-  double distance = 0;    // of Kolmogorov and Smirnov: the largest difference of the distribution functions
+  double distance = 0;   // of Kolmogorov and Smirnov: the largest difference of the distribution functions
   HistogramPanel panel;  // real and generated values
 };
 // Compares real [rows, columns] with generated rows of as many columns. The numbers of rows may differ.

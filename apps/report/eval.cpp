@@ -37,9 +37,9 @@ void estimate_nll(const Session& s, const Dataset& images, bool row_scores, Eval
   e.rows = score_rows(s.model(), images, e.samples, s.evaluation());
   if (e.samples == 0) return;
   const MeanOverRows bound = mean_over_rows(e.rows.log_likelihood);
-  e.importance = ImportanceEstimate{
-      -bound.mean, bound.standard_error, mean_over_rows(e.rows.effective_samples).mean,
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
+  e.importance =
+      ImportanceEstimate{-bound.mean, bound.standard_error, mean_over_rows(e.rows.effective_samples).mean,
+                         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
 }
 
 }  // namespace

@@ -26,13 +26,17 @@ MeanOverRows scaled(MeanOverRows m, double factor) {
   return {m.mean * factor, m.standard_error * std::abs(factor)};
 }
 
-std::string things(const Session& s, std::int64_t n) { return counted(n, s.has_pictures() ? "image" : "row"); }
+std::string things(const Session& s, std::int64_t n) {
+  return counted(n, s.has_pictures() ? "image" : "row");
+}
 
 std::string estimator(const Evaluation& e) {
   if (e.samples == 0) return "negative ELBO, with one draw of z per example";
   return fmt::format(
-      "importance-weighted bound on −log p(x): −log of the mean of {} weights p(x | z) p(z) / q(z | x), z drawn "
-      "from q(z | x) (Burda et al., 2016). Its expectation is above −log p(x) and falls towards it as the number "
+      "importance-weighted bound on −log p(x): −log of the mean of {} weights p(x | z) p(z) / q(z | x), z "
+      "drawn "
+      "from q(z | x) (Burda et al., 2016). Its expectation is above −log p(x) and falls towards it as the "
+      "number "
       "of samples grows",
       count_text(e.samples));
 }
@@ -40,9 +44,10 @@ std::string estimator(const Evaluation& e) {
 std::string binarisation(const Session& s) {
   switch (s.config().training.data.binarize) {
     case Binarize::dynamic:
-      return fmt::format("pixels drawn with their value as probability: anew in every epoch of training, once "
-                         "for the evaluation (seed {})",
-                         s.config().seed);
+      return fmt::format(
+          "pixels drawn with their value as probability: anew in every epoch of training, once "
+          "for the evaluation (seed {})",
+          s.config().seed);
     case Binarize::fixed:
       return fmt::format("pixels drawn once with their value as probability (seed {})", s.config().seed);
     case Binarize::threshold:
@@ -56,8 +61,8 @@ std::string binarisation(const Session& s) {
 std::string split_text(const Session& s, const Evaluation& e) {
   const std::string of = e.set == "train" ? "training" : "validation";
   return fmt::format("{} of the {} set; the model was trained on {} and validated on {} of {}",
-                     things(s, e.images), of, things(s, s.train().count()), count_text(s.validation().count()),
-                     s.source());
+                     things(s, e.images), of, things(s, s.train().count()),
+                     count_text(s.validation().count()), s.source());
 }
 
 std::string weights_text(const Session& s) {
@@ -87,12 +92,14 @@ ReportTable protocol_table(const Session& s, const Evaluation& e) {
   };
   row("Estimator", estimator(e));
   row("Interval",
-      fmt::format("95 %: 1.96 standard errors of the mean over {}, of this one model. It leaves out the spread "
-                  "over training seeds, which the command sweep --seeds measures",
-                  things(s, e.images)));
-  row("Seeds", fmt::format("{0} of the initial weights, the order of the data and the noise of training; {0} of "
-                           "the noise of this evaluation",
-                           s.config().seed));
+      fmt::format(
+          "95 %: 1.96 standard errors of the mean over {}, of this one model. It leaves out the spread "
+          "over training seeds, which the command sweep --seeds measures",
+          things(s, e.images)));
+  row("Seeds",
+      fmt::format("{0} of the initial weights, the order of the data and the noise of training; {0} of "
+                  "the noise of this evaluation",
+                  s.config().seed));
   row("Split", split_text(s, e));
   row("Binarisation", binarisation(s));
   row("Unit", unit_text(s));
@@ -110,7 +117,8 @@ ReportTable result_table(const Session& s, const Evaluation& e) {
   table.note = fmt::format("Means over {} with 95 % intervals, in nats unless another unit is given.",
                            things(s, e.images));
   table.columns = {"Measure", "Mean ± interval", "Definition"};
-  const auto row = [&](const std::string& name, const MeanOverRows& m, const std::string& text, int decimals) {
+  const auto row = [&](const std::string& name, const MeanOverRows& m, const std::string& text,
+                       int decimals) {
     table.rows.push_back({{name}, {with_interval(m, decimals)}, {text}});
   };
   const RowScores& r = e.rows;
@@ -140,8 +148,8 @@ ReportTable result_table(const Session& s, const Evaluation& e) {
 std::optional<ReportTable> published_table(const Session& s, const Evaluation& e) {
   const std::vector<PublishedValue> values = published_values(s, e);
   if (values.empty()) return std::nullopt;
-  const MeanOverRows ours =
-      e.importance ? scaled(mean_over_rows(e.rows.log_likelihood), -1) : scaled(mean_over_rows(e.rows.elbo), -1);
+  const MeanOverRows ours = e.importance ? scaled(mean_over_rows(e.rows.log_likelihood), -1)
+                                         : scaled(mean_over_rows(e.rows.elbo), -1);
   ReportTable table;
   table.title = "Published values of this model";
   table.columns = {"Model", "Published −log p(x)", "This run", "Protocol", "Source"};
@@ -170,11 +178,13 @@ std::string evaluation_html(const Session& s, const Evaluation& e, const Provena
     page.numbers.push_back({"−log p(x), at most",
                             with_interval(scaled(mean_over_rows(e.rows.log_likelihood), -1), 2), unit,
                             fmt::format("{}; {} importance samples", interval, count_text(e.samples))});
-  page.numbers.push_back({"−ELBO", with_interval(scaled(mean_over_rows(e.rows.elbo), -1), 2), unit, interval});
+  page.numbers.push_back(
+      {"−ELBO", with_interval(scaled(mean_over_rows(e.rows.elbo), -1), 2), unit, interval});
   page.numbers.push_back({"Bits per dimension", figure_text(e.bits_per_dimension, 4), "bits",
                           e.importance ? "importance-weighted" : "from the ELBO"});
   page.tables = {result_table(s, e), protocol_table(s, e)};
-  if (std::optional<ReportTable> published = published_table(s, e)) page.tables.push_back(*std::move(published));
+  if (std::optional<ReportTable> published = published_table(s, e))
+    page.tables.push_back(*std::move(published));
   std::vector<ReportRow> rows;
   for (const auto& [name, value] : provenance) rows.push_back({name, value});
   page.configuration = {{"How this page was made", std::move(rows)}};

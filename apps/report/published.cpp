@@ -24,8 +24,9 @@ const char* const kBurda = "Burda, Grosse and Salakhutdinov, arXiv:1509.00519, t
 
 // Models of Burda et al. with one stochastic layer.
 PublishedRow burda(const std::string& objective, int samples, double nll) {
-  const std::string name =
-      objective == "elbo" ? "VAE" : objective == "iwae" ? "IWAE" : "DReG (unpublished repository numbers)";
+  const std::string name = objective == "elbo"   ? "VAE"
+                           : objective == "iwae" ? "IWAE"
+                                                 : "DReG (unpublished repository numbers)";
   return {fmt::format("{}, 784-200-200-50, k = {}", name, samples),
           {{"hidden", "200,200"},
            {"latent", "50"},
@@ -43,9 +44,8 @@ PublishedRow burda(const std::string& objective, int samples, double nll) {
 
 const std::vector<PublishedRow>& rows() {
   static const std::vector<PublishedRow> kRows = {
-      burda("elbo", 1, 86.76),  burda("elbo", 5, 86.47),  burda("elbo", 50, 86.35),
-      burda("iwae", 5, 85.54),  burda("iwae", 50, 84.78), burda("dreg", 1, 86.08),
-      burda("dreg", 5, 84.90),  burda("dreg", 50, 84.32),
+      burda("elbo", 1, 86.76),  burda("elbo", 5, 86.47), burda("elbo", 50, 86.35), burda("iwae", 5, 85.54),
+      burda("iwae", 50, 84.78), burda("dreg", 1, 86.08), burda("dreg", 5, 84.90),  burda("dreg", 50, 84.32),
   };
   return kRows;
 }
@@ -75,9 +75,9 @@ std::vector<std::string> differences_of(const Session& s, const Evaluation& e,
   compare(e.set == "validation" && s.config().data.validation_set == "test",
           "evaluated on training images, published: on the test set");
   compare(e.images == kTestImages, fmt::format("{} images, published: {}", e.images, kTestImages));
-  compare(e.samples == kSamples, e.samples > 0
-                                     ? fmt::format("{} importance samples, published: {}", e.samples, kSamples)
-                                     : fmt::format("ELBO, published: {} importance samples", kSamples));
+  compare(e.samples == kSamples,
+          e.samples > 0 ? fmt::format("{} importance samples, published: {}", e.samples, kSamples)
+                        : fmt::format("ELBO, published: {} importance samples", kSamples));
   const std::string epochs = texts.at("epochs"), schedule = texts.at("schedule");
   compare(epochs == "3280" && schedule == "iwae",
           fmt::format("{} epochs with the schedule {}, published: 3280 epochs with the schedule iwae", epochs,

@@ -35,10 +35,11 @@ std::string row_html(const ReportTable& table, std::size_t row) {
   constexpr std::size_t kLongText = 60;  // bytes; longer texts are broken into lines
   std::string cells;
   for (const ReportCell& cell : table.rows[row])
-    cells += cell.link.empty() ? fmt::format("<td{}>{}</td>", cell.text.size() > kLongText ? " class=\"page-text\"" : "",
-                                             html_escaped(cell.text))
-                               : fmt::format("<td><a href=\"{}\">{}</a></td>", html_escaped(cell.link),
-                                             html_escaped(cell.text));
+    cells +=
+        cell.link.empty()
+            ? fmt::format("<td{}>{}</td>", cell.text.size() > kLongText ? " class=\"page-text\"" : "",
+                          html_escaped(cell.text))
+            : fmt::format("<td><a href=\"{}\">{}</a></td>", html_escaped(cell.link), html_escaped(cell.text));
   return fmt::format("<tr{}>{}</tr>\n", table.marked == row ? " class=\"page-marked\"" : "", cells);
 }
 

@@ -9,7 +9,7 @@ namespace gpuvae {
 
 // Settings of a WeightAverage.
 struct AverageOptions {
-  double decay = 0;  // d in average = d * average + (1 - d) * weights; in [0, 1)
+  double decay = 0;                        // d in average = d * average + (1 - d) * weights; in [0, 1)
   AverageForm form = AverageForm::warmup;  // how the average begins
 };
 

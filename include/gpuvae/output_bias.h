@@ -9,8 +9,8 @@ namespace gpuvae {
 
 // Sets the biases of the decoder's last layer such that the mean of p(x | z) starts near the mean of each
 // feature over the examples, as IWAE's code does (Burda et al., 2016). For a mean that is the sigmoid of its
-// parameter, the bias is logit(m) for the mean m clipped to [0.001, 0.999]; for a mean without a sigmoid it is
-// m itself. Biases of variances and scales become 0. With Binarize::threshold, the means are those of the
+// parameter, the bias is logit(m) for the mean m clipped to [0.001, 0.999]; for a mean without a sigmoid it
+// is m itself. Biases of variances and scales become 0. With Binarize::threshold, the means are those of the
 // binarized values. Call it before training. Without it, the decoder spends the first updates on the mean
 // example, and the encoder meanwhile saturates.
 //

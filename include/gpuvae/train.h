@@ -185,8 +185,8 @@ class Trainer {
   // Calls run_epoch() up to `epochs` times, until a callback stops the run or the patience is over.
   std::vector<EpochResult> run_epochs(int epochs);
   // Runs the next `steps` steps, which may span several epochs. At the end of an epoch, the validation set is
-  // evaluated only if an on_epoch() callback exists or the best epoch is kept. The errors are those of run_epoch. After a rewind, the
-  // losses cover the steps since then.
+  // evaluated only if an on_epoch() callback exists or the best epoch is kept. The errors are those of
+  // run_epoch. After a rewind, the losses cover the steps since then.
   StepsResult run_steps(std::uint64_t steps);
   // Adds a callback for all later training calls: it is called whenever the number of finished steps is a
   // multiple of `every`. On a GPU, each report waits for the device, and graphs hold at most `every` steps.

@@ -35,8 +35,8 @@ struct OptimizerArgs {
   }
 };
 
-// average = keep * average + (1 - keep) * parameters, where keep = math::average_keep(form, decay, t) and t is
-// the clock's step: the number of updates before the one that made the parameters.
+// average = keep * average + (1 - keep) * parameters, where keep = math::average_keep(form, decay, t) and t
+// is the clock's step: the number of updates before the one that made the parameters.
 struct AverageArgs {
   DType dtype = DType::f32;
   AverageForm form = AverageForm::warmup;

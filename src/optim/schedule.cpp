@@ -38,7 +38,8 @@ double IwaeSchedule::operator()(std::uint64_t step) const {
   // The whole parts and the rest are multiplied separately, so that no product overflows.
   const std::uint64_t per_part = total_steps / kParts, rest = total_steps % kParts;
   int stage = 0;
-  for (std::uint64_t parts = 1, stage_parts = 3; stage + 1 < kStages; parts += stage_parts, stage_parts *= 3) {
+  for (std::uint64_t parts = 1, stage_parts = 3; stage + 1 < kStages;
+       parts += stage_parts, stage_parts *= 3) {
     const std::uint64_t first_of_next = per_part * parts + (rest * parts + kParts - 1) / kParts;
     if (step < first_of_next) break;
     ++stage;

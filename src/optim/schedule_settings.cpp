@@ -31,9 +31,8 @@ LearningRateSchedule make_schedule(const ScheduleSettings& s, double learning_ra
           "expected a final learning rate from 0 to the learning rate {}, got {}", learning_rate,
           s.final_rate);
     const std::uint64_t total = std::max(steps(epochs), warmup.steps + 1);
-    return CosineSchedule{.total_steps = total,
-                          .warmup_steps = warmup.steps,
-                          .final_factor = s.final_rate / learning_rate};
+    return CosineSchedule{
+        .total_steps = total, .warmup_steps = warmup.steps, .final_factor = s.final_rate / learning_rate};
   }
   if (s.name == "iwae") {
     const IwaeSchedule stages{std::max<std::uint64_t>(1, steps(epochs))};

@@ -21,8 +21,9 @@ const std::vector<std::string>& schedule_names();
 // Whether the factors depend on the number of epochs of the run.
 bool depends_on_epochs(const ScheduleSettings& settings);
 
-// Returns the schedule of a run of `epochs` epochs whose largest learning rate is `learning_rate`, or an empty
-// function if the learning rate is constant. Throws Error for an unknown name and for a number out of range.
+// Returns the schedule of a run of `epochs` epochs whose largest learning rate is `learning_rate`, or an
+// empty function if the learning rate is constant. Throws Error for an unknown name and for a number out of
+// range.
 LearningRateSchedule make_schedule(const ScheduleSettings& settings, double learning_rate, int epochs,
                                    std::int64_t steps_per_epoch);
 

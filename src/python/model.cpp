@@ -161,8 +161,8 @@ Draw draw_of(const std::vector<std::uint64_t>& hashes, std::int64_t first, std::
       noise.push_back(static_cast<std::int32_t>(mix(hash + static_cast<std::uint64_t>(k))));
   Draw draw;
   draw.noise = {.seed = seed, .purpose = RandomPurpose::importance, .frozen = true};
-  draw.noise.samples = Tensor::from(std::span<const std::int32_t>(noise),
-                                    {static_cast<std::int64_t>(noise.size())}, device);
+  draw.noise.samples =
+      Tensor::from(std::span<const std::int32_t>(noise), {static_cast<std::int64_t>(noise.size())}, device);
   return draw;
 }
 
@@ -189,7 +189,8 @@ std::vector<double> Model::score(const Tensor& rows, std::int64_t samples, std::
     const std::int64_t part = std::min(block, count - first);
     const Tensor x = block_of(rows, first, part, block, vae_.device());
     const auto weights = log_weights(x, vae_.encode(x).value(), samples, seed);
-    for (std::int64_t i = 0; i < part; ++i) scores.push_back(log_mean_exp(weights[static_cast<std::size_t>(i)]));
+    for (std::int64_t i = 0; i < part; ++i)
+      scores.push_back(log_mean_exp(weights[static_cast<std::size_t>(i)]));
   }
   return scores;
 }
@@ -204,8 +205,8 @@ RowScores Model::scores(const Tensor& rows, std::int64_t samples, std::uint64_t 
     const Tensor x = block_of(rows, first, part, block, vae_.device());
     const Tensor params = vae_.encode(x).value();
     const auto weights = log_weights(x, params, samples, seed);
-    const DensitySample q = vae_.posterior().rsample_with_log_density(
-        params, draw_of(hashes_of(x), 0, 1, seed, vae_.device()));
+    const DensitySample q =
+        vae_.posterior().rsample_with_log_density(params, draw_of(hashes_of(x), 0, 1, seed, vae_.device()));
     const std::vector<float> log_p = vae_.likelihood().log_density(vae_.decode(q.z), x).value().to_vector();
     const Variable closed =
         vae_.prior().is_standard_normal() ? vae_.posterior().kl_to_standard_normal(params) : Variable();

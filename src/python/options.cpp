@@ -136,8 +136,8 @@ TrainOptions train_options(Settings& s) {
   o.average.decay = s.number("ema", o.average.decay);
   o.average.form = s.choice("ema_form", o.average.form, AverageForm::zero);
   const std::int64_t patience = s.whole("patience", o.patience);
-  check(patience >= 0 && patience <= INT_MAX, "VAE", "expected a whole number of 0 or more as patience, got {}",
-        patience);
+  check(patience >= 0 && patience <= INT_MAX, "VAE",
+        "expected a whole number of 0 or more as patience, got {}", patience);
   o.patience = static_cast<int>(patience);
   return o;
 }

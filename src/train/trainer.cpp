@@ -290,7 +290,8 @@ EpochResult Trainer::run_epoch(const ProgressCallback& progress, bool& stopped) 
 std::vector<EpochResult> Trainer::run_epochs(int epochs) {
   std::vector<EpochResult> results;
   bool stopped = false;
-  for (int i = 0; i < epochs && !stopped && !patience_is_over(); ++i) results.push_back(run_epoch({}, stopped));
+  for (int i = 0; i < epochs && !stopped && !patience_is_over(); ++i)
+    results.push_back(run_epoch({}, stopped));
   return results;
 }
 

@@ -98,7 +98,9 @@ TEST(OptimizerAverage, RefusesOtherSettings) {
             "[average] expected a decay in [0, 1), got 1");
   EXPECT_EQ(error_of([&] { WeightAverage(optimizer, {.decay = NAN}); }),
             "[average] expected a decay in [0, 1), got nan");
-  EXPECT_NE(error_of([&] { WeightAverage(optimizer, {0.9, static_cast<AverageForm>(7)}); }).find("below 4"),
+  EXPECT_NE(error_of([&] {
+              WeightAverage(optimizer, {0.9, static_cast<AverageForm>(7)});
+            }).find("below 4"),
             std::string::npos);
   EXPECT_THROW(unfused::average({.decay = 0.9}, 0, Tensor::zeros({3}), Tensor::zeros({4})), Error);
 }

@@ -74,8 +74,14 @@ TEST(Schedule, FactorsMatchTheFormulas) {
 TEST(Schedule, RatesMatchPublishedValues) {
   // Stage i of 3,280 epochs of 7 steps begins after (3^i - 1) / 2 epochs.
   const IwaeSchedule iwae{.total_steps = 3280 * 7};
-  const double rates[] = {1e-3,           7.1968567300e-4, 5.1794746792e-4, 3.7275937203e-4,
-                          2.6826957953e-4, 1.9306977289e-4, 1.3894954944e-4, 1e-4};
+  const double rates[] = {1e-3,
+                          7.1968567300e-4,
+                          5.1794746792e-4,
+                          3.7275937203e-4,
+                          2.6826957953e-4,
+                          1.9306977289e-4,
+                          1.3894954944e-4,
+                          1e-4};
   std::uint64_t begin = 0, epochs = 1;
   for (const double rate : rates) {
     EXPECT_NEAR(1e-3 * iwae(begin), rate, 1e-13);
@@ -87,12 +93,17 @@ TEST(Schedule, RatesMatchPublishedValues) {
   EXPECT_NEAR(1e-3 * iwae(begin + 5), 1e-4, 1e-13);
   // 100 steps: stage i begins at the first step from 100 (3^i - 1) / 2 / 3280 on: 0, 1, 1, 1, 2, 4, 12, 34.
   const IwaeSchedule scaled{.total_steps = 100};
-  for (const auto& [step, stage] : {std::pair{0, 0}, {1, 3}, {2, 4}, {3, 4}, {4, 5}, {11, 5}, {12, 6}, {33, 6},
-                                    {34, 7}, {99, 7}})
+  for (const auto& [step, stage] :
+       {std::pair{0, 0}, {1, 3}, {2, 4}, {3, 4}, {4, 5}, {11, 5}, {12, 6}, {33, 6}, {34, 7}, {99, 7}})
     EXPECT_NEAR(scaled(static_cast<std::uint64_t>(step)), std::pow(10, -stage / 7.0), 1e-15) << step;
   const CosineSchedule cosine{.total_steps = 110, .warmup_steps = 10, .final_factor = 0.01};
-  for (const auto& [step, rate] : {std::pair{0, 1e-4}, {4, 5e-4}, {9, 1e-3}, {10, 1e-3}, {35, 8.5501785669e-4},
-                                   {60, 5.05e-4}, {109, 1.0244252619e-5}})
+  for (const auto& [step, rate] : {std::pair{0, 1e-4},
+                                   {4, 5e-4},
+                                   {9, 1e-3},
+                                   {10, 1e-3},
+                                   {35, 8.5501785669e-4},
+                                   {60, 5.05e-4},
+                                   {109, 1.0244252619e-5}})
     EXPECT_NEAR(1e-3 * cosine(static_cast<std::uint64_t>(step)), rate, 1e-13) << step;
   const StepDecay decay{.every = 25, .decay = 0.3};
   for (const auto& [step, rate] : {std::pair{24, 1e-3}, {25, 3e-4}, {80, 2.7e-5}})

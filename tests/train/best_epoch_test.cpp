@@ -285,7 +285,8 @@ TEST(TrainerOutputBias, StartsTheMeanAtThatOfTheData) {
 
 TEST(TrainerOutputBias, RefusesOtherData) {
   const Vae model({.features = 16, .encoder_widths = {8}}, Device::cpu());
-  EXPECT_EQ(error_of([&] { start_output_bias(model, {}); }), "[start_output_bias] expected examples, got none");
+  EXPECT_EQ(error_of([&] { start_output_bias(model, {}); }),
+            "[start_output_bias] expected examples, got none");
   const Dataset other{1, 4, Tensor::zeros({2, 4}), {}};
   EXPECT_EQ(error_of([&] { start_output_bias(model, other); }),
             "[start_output_bias] expected examples of 16 features, got 4");

@@ -38,8 +38,7 @@ __global__ void __launch_bounds__(kThreads)
   });
 }
 
-__global__ void __launch_bounds__(kThreads)
-    average_kernel(AverageArgs args, double log_decay, bool vectors) {
+__global__ void __launch_bounds__(kThreads) average_kernel(AverageArgs args, double log_decay, bool vectors) {
   if (args.gradient_scale && std::isnan(*static_cast<const float*>(args.gradient_scale))) return;
   __shared__ float shared[2];
   if (threadIdx.x == 0) {
