@@ -68,7 +68,7 @@ void draw_panel(Svg& svg, const HistogramPanel& panel, const Box& area) {
 }
 
 // The names of the two distributions, each with a sample of how it is drawn.
-void draw_names(Svg& svg, const HistogramSheet& sheet, double y) {
+void draw_legend(Svg& svg, const HistogramSheet& sheet, double y) {
   const double size = 12;
   svg.rect({0, y - size + 2, 18, size - 2},
            fmt::format("fill=\"{}\" fill-opacity=\"0.32\"", hex(kLineColours[0])));
@@ -85,7 +85,7 @@ std::string histogram_sheet_svg(const HistogramSheet& sheet) {
   check(sheet.columns > 0, "histogram_sheet", "expected 1 or more columns, got {}", sheet.columns);
   Svg svg;
   svg.text(0, 0, sheet.title, {.size = kTitle, .bold = true});
-  draw_names(svg, sheet, 26);
+  draw_legend(svg, sheet, 26);
   const auto columns = static_cast<std::size_t>(sheet.columns);
   for (std::size_t i = 0; i < sheet.panels.size(); ++i) {
     const HistogramPanel& panel = sheet.panels[i];

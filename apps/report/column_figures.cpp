@@ -40,7 +40,7 @@ double largest_difference(const std::vector<double>& a, const std::vector<double
   return largest;
 }
 
-double quantile(const std::vector<double>& sorted, double share) {
+double value_at(const std::vector<double>& sorted, double share) {
   return sorted[static_cast<std::size_t>(share * static_cast<double>(sorted.size() - 1))];
 }
 
@@ -67,8 +67,8 @@ Bins bins_of(const std::vector<double>& real, const std::vector<double>& generat
   const bool whole = std::ranges::all_of(real, [](double v) { return v == std::floor(v); });
   if (whole && real.back() - real.front() < kWholeNumbers)
     return {real.front() - 0.5, real.back() + 0.5, static_cast<std::size_t>(real.back() - real.front()) + 1};
-  const double low = std::min(quantile(real, kTail), quantile(generated, kTail)),
-               high = std::max(quantile(real, 1 - kTail), quantile(generated, 1 - kTail));
+  const double low = std::min(value_at(real, kTail), value_at(generated, kTail)),
+               high = std::max(value_at(real, 1 - kTail), value_at(generated, 1 - kTail));
   return high > low ? Bins{low, high} : Bins{low - 0.5, low + 0.5};
 }
 

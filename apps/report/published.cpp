@@ -42,7 +42,7 @@ PublishedRow burda(const std::string& objective, int samples, double nll) {
           objective == "dreg" ? "github.com/nbip/IWAE, README, one seed" : kBurda};
 }
 
-const std::vector<PublishedRow>& rows() {
+const std::vector<PublishedRow>& published_rows() {
   static const std::vector<PublishedRow> kRows = {
       burda("elbo", 1, 86.76),  burda("elbo", 5, 86.47), burda("elbo", 50, 86.35), burda("iwae", 5, 85.54),
       burda("iwae", 50, 84.78), burda("dreg", 1, 86.08), burda("dreg", 5, 84.90),  burda("dreg", 50, 84.32),
@@ -91,7 +91,7 @@ std::vector<PublishedValue> published_values(const Session& s, const Evaluation&
   std::vector<PublishedValue> values;
   if (!is_mnist(s)) return values;
   const std::map<std::string, std::string> texts = texts_of(s.config());
-  for (const PublishedRow& row : rows()) {
+  for (const PublishedRow& row : published_rows()) {
     bool same = true;
     for (const auto& [flag, text] : row.needs) {
       const auto found = texts.find(flag);

@@ -8,6 +8,7 @@
 
 #include "gpuvae/ops.h"
 #include "kernels/backend.h"
+#include "tests/devices.h"
 #include "tests/temporary_folder.h"
 
 namespace gpuvae {
@@ -28,12 +29,6 @@ const FormValues kForms[] = {{AverageForm::zero, 0.9, {0.1, 0.29, 0.661, 0.8949}
                              {AverageForm::warmup, 0.999, {1, 1.8181818182, 3.4545454545, 3.1398601399}}};
 constexpr double kWeights[] = {1, 2, 4, 3};
 
-std::vector<Device> devices() {
-  std::vector<Device> all{Device::cpu()};
-  if (Device::cuda_count() > 0) all.push_back(Device::cuda());
-  return all;
-}
-
 TEST(OptimizerAverage, FormsHaveTheirValuesInF64) {
   for (const FormValues& f : kForms) {
     const Tensor average = Tensor::zeros({5}, DType::f64);
@@ -52,7 +47,7 @@ TEST(OptimizerAverage, FormsHaveTheirValuesInF64) {
 // 20,003 elements, so that a thread of a GPU processes several and the last ones are not a multiple of four.
 TEST(OptimizerAverageDevice, FusedUnfusedAndFormulaAgree) {
   constexpr std::int64_t kSize = 20'003;
-  for (const Device device : devices())
+  for (const Device device : test::devices())
     for (const FormValues& f : kForms) {
       const Variable x(Tensor::full({kSize}, 0, DType::f32, device), true);
       const Parameter parameters[] = {{"x", x, false}};
@@ -74,7 +69,7 @@ TEST(OptimizerAverageDevice, FusedUnfusedAndFormulaAgree) {
 }
 
 TEST(OptimizerAverageDevice, ALeftOutUpdateChangesNothing) {
-  for (const Device device : devices()) {
+  for (const Device device : test::devices()) {
     const Variable x(Tensor::full({37}, 2, DType::f32, device), true);
     const Parameter parameters[] = {{"x", x, false}};
     Adam optimizer(parameters);
