@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <span>
 
 #include "kernels/check.h"
 
@@ -12,7 +13,9 @@ namespace gpuvae::apps {
 namespace {
 
 constexpr std::size_t kShownColumns = 30;
-constexpr std::int64_t kComparedRows = 5000;
+// Rows of many columns are fewer, so that all values fit into memory twice.
+constexpr std::int64_t kLargestCount = 5000, kSmallestCount = 100, kComparedValues = 4'000'000;
+constexpr std::size_t kListedColumns = 1000;
 
 struct MeanAndStddev {
   double mean = 0, stddev = 0;
@@ -126,7 +129,9 @@ std::vector<ColumnComparison> compare_columns(const std::vector<std::string>& na
 }
 
 ColumnReport column_report(const Session& s) {
-  const Dataset set = s.images("validation", kComparedRows);
+  const std::int64_t most =
+      std::clamp(kComparedValues / s.model().options().features, kSmallestCount, kLargestCount);
+  const Dataset set = s.images("validation", most);
   ColumnReport report;
   report.real_rows = report.generated_rows = set.count();
   const Tensor real = gather_batch(set, set.count(), {.step = 0, .steps_per_epoch = 1}, {.shuffle = false}).x;
@@ -168,7 +173,10 @@ ReportTable column_table(const ColumnReport& r) {
       "Column",  "Real mean", "Real standard deviation", "Generated mean", "Generated standard deviation",
       "Distance"};
   table.folded = true;
-  for (const ColumnComparison& c : r.columns)
+  if (r.columns.size() > kListedColumns)
+    table.note = fmt::format("The first {} of {} columns.", kListedColumns,
+                             count_text(static_cast<std::int64_t>(r.columns.size())));
+  for (const ColumnComparison& c : std::span(r.columns).first(std::min(kListedColumns, r.columns.size())))
     table.rows.push_back({{c.name},
                           {fmt::format("{:.5g}", c.real_mean)},
                           {fmt::format("{:.5g}", c.real_stddev)},

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "gpuvae/device/scalar.h"
+#include "gpuvae/device/host_device.h"
 #include "gpuvae/enums.h"
 
 namespace gpuvae::math {
