@@ -100,7 +100,7 @@ const std::array<Group, 7>& groups() {
       {"activations, biases", {"activation_backward", "unary", "unary_backward"}},
       {"likelihood", {"likelihood", "bce", "gaussian_nll"}},
       {"sampling, KL", {"posterior", "posterior_backward"}},
-      {"optimiser", {"optimizer_step", "clip"}},
+      {"optimiser", {"optimizer_step", "clip", "average"}},
       {"batch gather", {"gather"}},
       {"host and gaps", {"rest"}},
   }};

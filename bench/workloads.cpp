@@ -6,6 +6,7 @@
 #include <cstring>
 #include <iterator>
 
+#include "gpuvae/average.h"
 #include "gpuvae/data.h"
 #include "gpuvae/ops.h"
 #include "gpuvae/optim.h"
@@ -108,6 +109,35 @@ Workload optimizer_workload(OptimizerKind kind, std::int64_t n, bool large) {
   return w;
 }
 
+Workload average_workload(std::int64_t n, bool large) {
+  Workload w{"average", size_name("warmup" + Shape{n}.text()), "update", large, static_cast<double>(n)};
+  w.bytes = 12.0 * w.elements;
+  w.flops = 3 * w.elements;
+  w.prepare = [=](Device device) {
+    const Noise noise{.seed = 3, .purpose = RandomPurpose::test};
+    const Tensor weights = random_uniform({n}, noise, -0.1, 0.1, DType::f32, device),
+                 average = random_uniform({n}, noise, -0.1, 0.1, DType::f32, device);
+    const AverageOptions options{.decay = 0.999};
+    Contest contest;
+    contest.fused = {[=](std::vector<Tensor>* outputs) {
+                       kernels::AverageArgs args{.size = n, .decay = options.decay};
+                       args.clock.step = 10;
+                       args.parameters = weights.data();
+                       args.average = average.data();
+                       device.backend().average(args, Stream::current(device).handle());
+                       if (outputs) *outputs = {average};
+                     },
+                     {weights, average}};
+    contest.unfused = {[=](std::vector<Tensor>* outputs) {
+                         unfused::average(options, 10, weights, average);
+                         if (outputs) *outputs = {average};
+                       },
+                       {weights, average}};
+    return contest;
+  };
+  return w;
+}
+
 // Gathers a batch in separate passes: copies of rows, conversion to f32, scaling. The order is given.
 Tensor gather_unfused(const Tensor& images, const std::vector<std::int64_t>& order) {
   const Shape shape{static_cast<std::int64_t>(order.size()), images.shape()[1]};
@@ -181,6 +211,8 @@ std::vector<Workload> optimizer_workloads(double most_elements) {
   std::vector<Workload> list;
   for (int kind = 0; kind <= static_cast<int>(OptimizerKind::adamw); ++kind)
     list.push_back(optimizer_workload(OptimizerKind(kind), kKerasMnistParameters, false));
+  list.push_back(average_workload(kKerasMnistParameters, false));
+  for (const std::int64_t n : large_sizes(most_elements)) list.push_back(average_workload(n, true));
   for (const std::int64_t n : large_sizes(most_elements))
     for (const OptimizerKind kind : {OptimizerKind::sgd, OptimizerKind::rmsprop, OptimizerKind::adam})
       list.push_back(optimizer_workload(kind, n, true));

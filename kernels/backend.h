@@ -62,6 +62,7 @@ class KernelObserver;  // kernels/observer.h
   KERNEL(mixture, MixtureArgs)                        \
   KERNEL(mixture_backward, MixtureBackwardArgs)       \
   KERNEL(optimizer_step, OptimizerArgs)               \
+  KERNEL(average, AverageArgs)                        \
   KERNEL(gather, GatherArgs)                          \
   KERNEL(accumulate_metrics, MetricsArgs)             \
   KERNEL(ramp, RampArgs)                              \

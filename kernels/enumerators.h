@@ -27,6 +27,8 @@ inline constexpr unsigned kEnumerators<Binarize> = 4;
 template <>
 inline constexpr unsigned kEnumerators<OptimizerKind> = 6;
 template <>
+inline constexpr unsigned kEnumerators<AverageForm> = 4;
+template <>
 inline constexpr unsigned kEnumerators<Executor> = 4;
 template <>
 inline constexpr unsigned kEnumerators<OnNan> = 3;

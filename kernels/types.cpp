@@ -55,6 +55,10 @@ std::string_view name(OptimizerKind k) {
   constexpr std::string_view names[] = {"sgd", "rmsprop", "rmsprop_tf1", "adagrad", "adam", "adamw"};
   return name_in(names, "optimiser", k);
 }
+std::string_view name(AverageForm f) {
+  constexpr std::string_view names[] = {"warmup", "debiased", "first", "zero"};
+  return name_in(names, "form of average", f);
+}
 std::string_view name(Executor e) {
   constexpr std::string_view names[] = {"auto", "eager", "graph", "fused"};
   return name_in(names, "executor", e);

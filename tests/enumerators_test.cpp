@@ -94,6 +94,7 @@ TEST(Enumerators, OtherNumbersHaveNoName) {
       {"name of a scale", call([&] { return name(scale); })},
       {"name of a binarization", call([&] { return name(invalid<Binarize>()); })},
       {"name of an optimiser", call([&] { return name(invalid<OptimizerKind>()); })},
+      {"name of a form of average", call([&] { return name(invalid<AverageForm>()); })},
       {"name of an executor", call([&] { return name(invalid<Executor>()); })},
       {"name of on_nan", call([&] { return name(invalid<OnNan>()); })},
       {"name of an error", call([&] { return name(invalid<ErrorKind>()); })},

@@ -58,6 +58,10 @@ RunConfig configuration(const Texts& given, const std::string& program, const st
   config.preset = preset.name;
   for (const SettingGroup& group : settings(config)) assign_texts(given, group.settings);
   settle_optimizer(given, config);
+  if (config.schedule.final_rate > config.optimizer.learning_rate)
+    throw CLI::ValidationError("--lr-final",
+                               fmt::format("expected at most the learning rate {}, got {}",
+                                           config.optimizer.learning_rate, config.schedule.final_rate));
   if (config.out.empty()) config.out = default_folder(program, config.preset);
   return config;
 }

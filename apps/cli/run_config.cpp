@@ -1,6 +1,5 @@
 #include "apps/cli/run_config.h"
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -30,6 +29,7 @@ VaeOptions RunConfig::vae_options(std::int64_t features) const {
 TrainOptions RunConfig::train_options(std::int64_t training_images) const {
   TrainOptions o = training;
   o.data.seed = seed;
+  o.keep_best = save_best;
   o.schedule = learning_rate_schedule(steps_per_epoch(o, training_images));
   if (log_every > 0) {
     o.report_steps = log_every;
@@ -39,24 +39,7 @@ TrainOptions RunConfig::train_options(std::int64_t training_images) const {
 }
 
 LearningRateSchedule RunConfig::learning_rate_schedule(std::int64_t steps_per_epoch) const {
-  // Longer durations than any run are limited, because llround() has no result for them.
-  const auto steps = [=](double epochs) {
-    constexpr double kMaxSteps = 1e18;
-    const double product = std::min(epochs * static_cast<double>(steps_per_epoch), kMaxSteps);
-    return static_cast<std::uint64_t>(std::llround(product));
-  };
-  const LinearWarmup warmup{steps(schedule.warmup_epochs)};
-  if (schedule.name == "cosine") {
-    const std::uint64_t total = std::max(steps(epochs), warmup.steps + 1);
-    return CosineSchedule{.total_steps = total, .warmup_steps = warmup.steps};
-  }
-  if (schedule.name == "step") {
-    const StepDecay decay{.every = std::max<std::uint64_t>(1, steps(schedule.decay_epochs)),
-                          .decay = schedule.decay_rate};
-    return [=](std::uint64_t step) { return warmup(step) * decay(step); };
-  }
-  if (warmup.steps > 0) return warmup;
-  return {};
+  return make_schedule(schedule, optimizer.learning_rate, epochs, steps_per_epoch);
 }
 
 }  // namespace gpuvae::apps

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gpuvae/train.h"
+#include "src/optim/schedule_settings.h"
 #include "src/vae/named_distributions.h"
 
 namespace gpuvae::apps {
@@ -25,13 +26,6 @@ struct DataSettings {
   std::int64_t train_images = 0, validation_images = 0;  // 0: all
   std::string validation_set = "test";                   // or "rest": the training images left out
   Placement placement = Placement::automatic;            // of the examples, also those of --input
-};
-
-// The learning-rate schedule. Durations are in epochs.
-struct ScheduleSettings {
-  std::string name = "constant";               // or "step", "cosine"
-  double warmup_epochs = 0;                    // over which the learning rate rises from 0
-  double decay_epochs = 30, decay_rate = 0.1;  // of "step"
 };
 
 struct PictureSettings {
@@ -59,6 +53,8 @@ struct RunConfig {
   int epochs = 3;
   std::int64_t log_every = 0;  // steps per row of steps.csv; 0: no such file
   std::string checkpoint_every = "30s";
+  bool save_best = false;         // whether best.safetensors receives the model of the best epoch so far
+  bool data_output_bias = false;  // whether the biases of the output start at the means of the data
 
   DataSettings data;
   VaeOptions model;  // without what vae_options() adds

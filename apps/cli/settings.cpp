@@ -63,7 +63,7 @@ std::vector<ValueGroup> values_of(const RunConfig& config) {
 }
 
 std::optional<Difference> training_difference(const RunConfig& a, const RunConfig& b) {
-  const bool any_length = a.schedule.name != "cosine";
+  const bool any_length = !depends_on_epochs(a.schedule);
   return difference(
       a, b, [&](const NamedValue& v) { return v.decides_weights && !(any_length && v.flag == "--epochs"); });
 }

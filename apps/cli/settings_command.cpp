@@ -60,6 +60,10 @@ std::vector<Setting> command_settings(Command& c) {
        "uses all"},
       {"--importance-samples", whole_number(c.importance_samples, at_least(0)),
        "number of draws of z per image with which the command eval estimates -log p(x); 0 makes no estimate"},
+      {"--per-row", text(c.per_row, "FILE"),
+       "file (.csv or .npy) to which the command eval also writes the scores of each image or row in nats: "
+       "ELBO, reconstruction and KL; with --importance-samples also the bound on log p(x) and its effective "
+       "sample size"},
       {"--input", text(c.input, "FILE"),
        "file of other images or rows for the commands encode and reconstruct, or of latent codes (.csv or "
        ".npy) for "

@@ -66,6 +66,9 @@ std::vector<Setting> model_settings(RunConfig& c) {
        "standard deviation of the initial weights (--init normal)"},
       {"--bias-std", number(init.bias_std, at_least(0)),
        "standard deviation of the initial biases, whose mean is 0"},
+      {"--output-bias", one_of(c.data_output_bias, "data", "zero"),
+       "initial biases of the decoder's output: zero, or data, with which the mean of p(x | z) starts at the "
+       "mean of each feature in the training set"},
       {"--init-generator", choice(init.generator, InitGenerator::curand),
        "random generator of the initial weights and biases: philox runs on every device, curand is NVIDIA's "
        "cuRAND "

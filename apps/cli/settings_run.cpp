@@ -43,6 +43,12 @@ std::vector<Setting> run_settings(RunConfig& c) {
        "such as "
        "1epoch or 10epochs; a stopped or killed run continues from its last checkpoint",
        false},
+      {"--patience", whole_number(c.training.patience, between(0, 1'000'000)),
+       "number of epochs without a better validation loss after which training stops; the model is then that "
+       "of the best epoch. The loss is compared with KL weight 1 and with the same noise in every epoch, and "
+       "epochs of --warmup-epochs do not count; 0 never stops early"},
+      {"--save-best", yes(c.save_best),
+       "also write best.safetensors, the model of the best epoch so far, compared as with --patience", false},
       {"--on-nan", choice(c.training.on_nan, OnNan::rewind),
        "what to do if the loss or the gradient of a training step is not finite: stop ends the run with an "
        "error, "

@@ -74,6 +74,20 @@ struct BarChart {
 };
 std::string bar_chart_svg(const BarChart& chart);
 
+// Two distributions of one quantity: the share of the values in each of equally wide bins. The first one is
+// drawn as bars, the second one as a line.
+struct HistogramPanel {
+  std::string title = {}, note = {};
+  std::string low = {}, high = {};  // the ends of the range of the bins
+  std::vector<double> first = {}, second = {};
+};
+struct HistogramSheet {
+  std::string title = {}, first_name = {}, second_name = {};
+  std::vector<HistogramPanel> panels = {};
+  int columns = 5;  // panels side by side
+};
+std::string histogram_sheet_svg(const HistogramSheet& sheet);
+
 struct SheetRow {
   std::string caption = {};
   std::vector<io::Gray> images = {};  // all images of a sheet have the same size

@@ -9,6 +9,8 @@
 #include "apps/program/export.h"
 #include "apps/program/latent_file.h"
 #include "apps/program/rerun.h"
+#include "apps/report/column_figures.h"
+#include "apps/report/eval_page.h"
 #include "apps/report/figures.h"
 #include "apps/run/other_data.h"
 #include "apps/run/ranks.h"
@@ -60,17 +62,17 @@ const Usage kUsages[] = {{"train", false, false, false, {}},
                          {"sweep", false, false, false, {}}};
 
 // Refuses an output file that would replace the input, the training data or what a run needs to continue.
-void check_output(const Command& c, const RunConfig& config) {
+void check_output(const fs::path& output, const Command& c, const RunConfig& config) {
   std::error_code ignored;
-  const fs::path output = c.output, folder = config.out;
+  const fs::path folder = config.out;
   const auto refuse = [&](const fs::path& file, const std::string& what) {
     check(file.empty() || !fs::equivalent(output, file, ignored), "write", "{}: expected a new file, got {}",
           output.string(), what);
   };
   refuse(c.input, "the file of --input");
   refuse(config.data.path, "the data of the run");
-  for (const char* name :
-       {kModelFile, kCheckpointFile, kEarlierCheckpointFile, kConfigFile, kMetricsFile, kStepsFile})
+  for (const char* name : {kModelFile, kCheckpointFile, kEarlierCheckpointFile, kBestFile, kConfigFile,
+                           kMetricsFile, kStepsFile})
     refuse(folder / name, fmt::format("a file that the run in {} needs", folder.string()));
 }
 
@@ -88,6 +90,7 @@ void check_command(const Command& c, const RunConfig& config) {
   refuse(!c.output.empty(), usage->output, "--output");
   refuse(!c.z.empty(), c.name == "decode", "--z");
   refuse(c.importance_samples != plain.importance_samples, c.name == "eval", "--importance-samples");
+  refuse(!c.per_row.empty(), c.name == "eval", "--per-row");
   refuse(!c.format.empty(), c.name == "export", "--format");
   refuse(c.resume, c.name == "train", "--resume");
   refuse(c.grid != plain.grid, c.name == "sweep", "--grid");
@@ -97,7 +100,11 @@ void check_command(const Command& c, const RunConfig& config) {
   if (c.name == "export") check_export(c);
   if (!c.output.empty()) {
     check_ending(c.output, usage->endings);
-    check_output(c, config);
+    check_output(c.output, c, config);
+  }
+  if (!c.per_row.empty()) {
+    check_ending(c.per_row, {".csv", ".npy"});
+    check_output(c.per_row, c, config);
   }
   if (c.name != "decode") return;
   check(c.z.empty() || c.input.empty(), "decode", "expected either --z or --input, got both");
@@ -112,26 +119,59 @@ void draw_run(const Session& s, const Command& command) {
   if (const std::string warning = collapse_warning(e.latent); !warning.empty())
     std::fprintf(stderr, "warning %s\n", warning.c_str());
   const std::vector<float> codes = shown_codes(s);
-  const std::vector<Figure> figures = all_figures(s, e, codes);
+  std::vector<Figure> figures = all_figures(s, e, codes);
+  std::vector<ReportTable> tables;
+  if (!s.has_pictures()) {
+    const ColumnReport columns = column_report(s);
+    figures.insert(figures.end() - 1, column_figure(columns));  // the model's graph is last
+    tables.push_back(column_table(columns));
+  }
   for (const char* page : {"explorer.html", "report.html"}) check_own_file(s.folder() / page, command.name);
   write_figures(s.folder(), figures);
   io::write_file(s.folder() / "explorer.html", explorer_html(explorer_of(s, codes)), io::Sync::no);
-  io::write_file(s.folder() / "report.html",
-                 report_html(report_of(s, e, figures, codes, provenance_of(s, command.text))), io::Sync::no);
+  ReportPage page = report_of(s, e, figures, codes, provenance_of(s, command.text));
+  page.tables = std::move(tables);
+  io::write_file(s.folder() / "report.html", report_html(page), io::Sync::no);
   std::fprintf(
       stderr,
       "wrote   %s/: report.html, explorer.html, %zu pictures, metrics.csv, config.toml, model.safetensors\n",
       s.folder().c_str(), figures.size());
 }
 
+// Writes the scores of each image or row (--per-row).
+void write_row_scores(const Session& s, const Command& command, const RowScores& scores) {
+  const Dataset images = s.images(command.set, command.images);
+  Rows rows;
+  std::vector<const std::vector<double>*> columns = {&scores.elbo, &scores.reconstruction, &scores.kl};
+  rows.columns = {"elbo", "reconstruction", "kl"};
+  if (!scores.log_likelihood.empty()) {
+    columns.insert(columns.end(), {&scores.log_likelihood, &scores.effective_samples});
+    rows.columns.insert(rows.columns.end(), {"log_likelihood", "effective_samples"});
+  }
+  for (std::size_t i = 0; i < scores.elbo.size(); ++i)
+    for (const std::vector<double>* column : columns) rows.exact.push_back((*column)[i]);
+  rows.values.assign(rows.exact.begin(), rows.exact.end());
+  rows.labels = images.labels;
+  rows.class_names = s.class_names();
+  for (std::int64_t i = 0; i < images.count(); ++i) rows.row_numbers.push_back(images.row_number(i));
+  write_rows(command.per_row, rows);
+  say_wrote(command.per_row);
+}
+
 void eval(const Session& s, const Command& command) {
-  const Evaluation e = evaluate(s, command.set, command.images, command.importance_samples);
+  const Evaluation e = evaluate(s, command.set, command.images, command.importance_samples, true);
   if (const std::string warning = collapse_warning(e.latent); !warning.empty())
     std::fprintf(stderr, "warning %s\n", warning.c_str());
   std::fputs(evaluation_text(s, e).c_str(), stdout);
   const fs::path path = output_or(s, command, "eval.json");
-  io::write_file(path, evaluation_json(s, e, provenance_of(s, command.text)));
+  const Provenance provenance = provenance_of(s, command.text);
+  io::write_file(path, evaluation_json(s, e, provenance));
   say_wrote(path);
+  if (!command.per_row.empty()) write_row_scores(s, command, e.rows);
+  if (!command.output.empty()) return;
+  const fs::path page = output_or(s, command, "eval.html");
+  io::write_file(page, evaluation_html(s, e, provenance));
+  say_wrote(page);
 }
 
 // The images that a command works on: those of the run, or those of --input.

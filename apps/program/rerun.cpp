@@ -43,8 +43,9 @@ void rerun(const Program& program, const RunConfig& config) {
   Session first(program, config);
   check(first.open_model("rerun"), "rerun", "expected a model that carries its settings in {}, found none",
         folder.string());
-  const int epochs = epochs_of(io::read_safetensors_metadata(folder / kModelFile));
-  check(epochs == config.epochs, "rerun", "expected a finished run of {}, got one of {}",
+  const auto metadata = io::read_safetensors_metadata(folder / kModelFile);
+  const int epochs = epochs_of(metadata);
+  check(is_finished(metadata, config.epochs), "rerun", "expected a finished run of {}, got one of {}",
         counted(config.epochs, "epoch"), epochs);
   check(first.processes() == "1", "rerun",
         "expected a run of one process, got one of {}, which sum the gradients in another order: the same "

@@ -2,6 +2,7 @@
 
 #include <fmt/ranges.h>
 
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -13,7 +14,7 @@ namespace gpuvae::apps {
 namespace {
 
 // Prints how long the estimate will take, since 10,000 images x 5,000 samples take long.
-ImportanceEstimate estimate_nll(const Session& s, const Dataset& images, std::int64_t samples) {
+void say_duration(const Session& s, const Dataset& images, std::int64_t samples) {
   const EvaluationOptions options = s.evaluation();
   const std::int64_t few = std::min<std::int64_t>(images.count(), std::max<std::int64_t>(1, 4000 / samples));
   double seconds = 0;
@@ -23,10 +24,26 @@ ImportanceEstimate estimate_nll(const Session& s, const Dataset& images, std::in
       stderr, "nll     %lld images x %lld samples: about %s\n", static_cast<long long>(images.count()),
       static_cast<long long>(samples),
       time_left_text(seconds / static_cast<double>(few) * static_cast<double>(images.count())).c_str());
-  return importance_weighted_nll(s.model(), images, samples, options);
 }
 
-// The unit of a density: what became of the data's values before the model saw them.
+// Estimates -log p(x), and keeps the estimate of each image if that is asked for.
+void estimate_nll(const Session& s, const Dataset& images, bool row_scores, Evaluation& e) {
+  if (e.samples > 0) say_duration(s, images, e.samples);
+  if (!row_scores) {
+    if (e.samples > 0) e.importance = importance_weighted_nll(s.model(), images, e.samples, s.evaluation());
+    return;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  e.rows = score_rows(s.model(), images, e.samples, s.evaluation());
+  if (e.samples == 0) return;
+  const MeanOverRows bound = mean_over_rows(e.rows.log_likelihood);
+  e.importance =
+      ImportanceEstimate{-bound.mean, bound.standard_error, mean_over_rows(e.rows.effective_samples).mean,
+                         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
+}
+
+}  // namespace
+
 std::string density_unit(const Session& s) {
   const ValueRange& v = s.description().values;
   if (!s.standardization().empty()) return "the standardised data";
@@ -34,10 +51,19 @@ std::string density_unit(const Session& s) {
   return v.kind == ValueKind::bytes ? "the data divided by 255" : "the data";
 }
 
-}  // namespace
+// The same sums as importance_weighted_nll has.
+MeanOverRows mean_over_rows(const std::vector<double>& values) {
+  const double n = static_cast<double>(values.size());
+  MeanOverRows result;
+  for (const double v : values) result.mean += v / n;
+  double squares = 0;
+  for (const double v : values) squares += std::pow(v - result.mean, 2);
+  result.standard_error = n > 1 ? std::sqrt(squares / (n - 1) / n) : NAN;
+  return result;
+}
 
 Evaluation evaluate(const Session& s, const std::string& set, std::int64_t count,
-                    std::int64_t importance_samples) {
+                    std::int64_t importance_samples, bool row_scores) {
   Evaluation e;
   e.set = s.validation().count() > 0 ? set : "train";
   const Dataset images = s.images(set, count);
@@ -45,7 +71,7 @@ Evaluation evaluate(const Session& s, const std::string& set, std::int64_t count
   e.samples = importance_samples;
   e.elbo = evaluate_elbo(s.model(), images, s.evaluation());
   e.latent = latent_statistics(s.model(), images, s.evaluation());
-  if (e.samples > 0) e.importance = estimate_nll(s, images, e.samples);
+  estimate_nll(s, images, row_scores, e);
   const double nll = e.importance ? e.importance->nll : e.elbo.loss;
   e.bits_per_dimension = nll / (std::log(2.0) * static_cast<double>(images.features()));
   return e;
@@ -119,6 +145,8 @@ std::string evaluation_json(const Session& s, const Evaluation& e, const Provena
                        {"standard_error", e.importance->standard_error},
                        {"effective_samples", e.importance->effective_samples},
                        {"seconds", e.importance->seconds}};
+  if (!e.rows.elbo.empty()) j["elbo_standard_error"] = mean_over_rows(e.rows.elbo).standard_error;
+  if (s.best_epoch() > 0) j["best_epoch"] = s.best_epoch();
   for (const auto& [name, value] : provenance) j["provenance"][name] = value;
   return j.dump(2) + "\n";
 }

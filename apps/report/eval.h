@@ -12,13 +12,23 @@ struct Evaluation {
   Losses elbo;
   LatentStatistics latent;
   std::optional<ImportanceEstimate> importance;
+  RowScores rows;                 // of each example, if they were asked for
   double bits_per_dimension = 0;  // of the importance-weighted estimate if there is one, else of the ELBO
 };
 
 // Evaluates the model on the first `images` (0: all) of the set named "train" or "validation". With
-// `importance_samples` above 0 it also estimates -log p(x) from that many draws of z per image.
+// `importance_samples` above 0 it also estimates -log p(x) from that many draws of z per image. With
+// `row_scores`, the result has the scores of each image.
 Evaluation evaluate(const Session& session, const std::string& set = "validation", std::int64_t images = 0,
-                    std::int64_t importance_samples = 0);
+                    std::int64_t importance_samples = 0, bool row_scores = false);
+
+// A mean over examples with its standard error.
+struct MeanOverRows {
+  double mean = 0, standard_error = 0;  // the standard error is NaN for one example
+};
+MeanOverRows mean_over_rows(const std::vector<double>& values);
+// The unit of a density: what became of the data's values before the model saw them.
+std::string density_unit(const Session& session);
 std::string evaluation_text(const Session& session, const Evaluation& e);
 std::string evaluation_json(const Session& session, const Evaluation& e, const Provenance& provenance);
 

@@ -32,11 +32,14 @@ std::string row_html(const ReportTable& table, std::size_t row) {
   check(table.rows[row].size() == table.columns.size(), "report",
         "expected {} cells per row in table '{}', got {}", table.columns.size(), table.title,
         table.rows[row].size());
+  constexpr std::size_t kLongText = 60;  // bytes; longer texts are broken into lines
   std::string cells;
   for (const ReportCell& cell : table.rows[row])
-    cells += cell.link.empty() ? fmt::format("<td>{}</td>", html_escaped(cell.text))
-                               : fmt::format("<td><a href=\"{}\">{}</a></td>", html_escaped(cell.link),
-                                             html_escaped(cell.text));
+    cells +=
+        cell.link.empty()
+            ? fmt::format("<td{}>{}</td>", cell.text.size() > kLongText ? " class=\"page-text\"" : "",
+                          html_escaped(cell.text))
+            : fmt::format("<td><a href=\"{}\">{}</a></td>", html_escaped(cell.link), html_escaped(cell.text));
   return fmt::format("<tr{}>{}</tr>\n", table.marked == row ? " class=\"page-marked\"" : "", cells);
 }
 

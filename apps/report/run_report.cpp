@@ -33,6 +33,9 @@ std::vector<ReportNumber> loss_numbers(const Session& s) {
         {"Validation loss", figure_text(last.validation.loss, decimals), unit,
          fmt::format("reconstruction {} + KL {}", figure_text(last.validation.reconstruction, decimals),
                      figure_text(last.validation.kl, decimals))});
+  if (s.best_epoch() > 0)
+    numbers.push_back({"Best epoch", count_text(s.best_epoch()), "",
+                       fmt::format("of {}; the model has its weights", count_text(last.epoch))});
   double seconds = 0;
   for (const EpochResult& r : s.history().epochs) seconds += r.train_seconds;
   numbers.push_back(

@@ -40,14 +40,16 @@ void Session::follow() {
   make_trainer();
   const int start = of_rank_0(0);
   if (start == kNoTraining) return;
-  if (start != kFromTheBeginning)
+  if (start == kFromTheBeginning)
+    set_output_bias();
+  else
     trainer_->resume(
         restore_checkpoint(folder_ / (start == kFromCheckpoint ? kCheckpointFile : kEarlierCheckpointFile),
                            model_->parameters(), *optimizer_));
   of_rank_0(0);
   const StopSignals signals;
   trainer_->stop_when([] { return StopSignals::received() != 0; });
-  while (trainer_->epochs_done() < config_.epochs) {
+  while (!has_ended()) {
     trainer_->run_epoch();
     if (const int signal = largest_of_ranks(StopSignals::received()))
       throw Stopped(signal, "stopped with rank 0");

@@ -214,6 +214,7 @@ EpochLine epoch_line(const EpochResult& r, bool validated, double beta) {
   line.kl = r.train.kl;
   line.seconds = r.train_seconds;
   if (!validated) return line;
+  line.best = r.best;
   line.val = r.validation.loss;
   line.reconstruction = r.validation.reconstruction;
   line.kl = r.validation.kl;

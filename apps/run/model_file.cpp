@@ -1,5 +1,7 @@
 #include "apps/run/model_file.h"
 
+#include <algorithm>
+
 #include "apps/cli/config_file.h"
 #include "gpuvae/version.h"
 #include "kernels/check.h"
@@ -42,6 +44,15 @@ std::optional<RunDescription> read_description(const std::filesystem::path& path
         "{}: expected a model of {}, got one of {}", where, program,
         made_by == metadata.end() ? "an unknown program" : io::printable(made_by->second));
   return RunDescription{texts_of_settings_json(settings->second, where), read_data_json(data->second, where)};
+}
+
+bool is_finished(const std::map<std::string, std::string>& metadata, int epochs) {
+  const int done = epochs_of(metadata);
+  return done == epochs || (done >= 0 && done < epochs && metadata.contains(kStoppedKey));
+}
+
+int best_epoch_of(const std::map<std::string, std::string>& metadata) {
+  return std::max(0, whole_of(metadata, kBestEpochKey));
 }
 
 std::string processes_of(const std::map<std::string, std::string>& metadata) {

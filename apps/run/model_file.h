@@ -32,6 +32,16 @@ std::optional<RunDescription> read_description(const std::filesystem::path& path
 // The metadata key of a checkpoint with the rows of metrics.csv (see rows_text).
 inline constexpr const char* kMetricsKey = "metrics";
 
+// @{
+// The metadata keys of a model that is not the one of the last epoch, or whose run --patience ended.
+inline constexpr const char* kBestEpochKey = "best_epoch";
+inline constexpr const char* kStoppedKey = "stopped";
+// @}
+// Whether the metadata are those of a run that has done `epochs` epochs, or that --patience ended before.
+bool is_finished(const std::map<std::string, std::string>& metadata, int epochs);
+// The epoch whose weights the model has if that is not the last one (--patience), or else 0.
+int best_epoch_of(const std::map<std::string, std::string>& metadata);
+
 // The metadata key of a model and a checkpoint that several processes trained (see processes_of).
 inline constexpr const char* kProcessesKey = "processes";
 

@@ -97,6 +97,7 @@ std::string epoch_text(const EpochLine& line, int epochs, std::int64_t images, s
                       elapsed_text(line.seconds));
   if (line.seconds > 0)
     text += fmt::format("  {} images/s", rate_text(static_cast<double>(images) / line.seconds));
+  if (line.best) text += "  best";
   return text;
 }
 

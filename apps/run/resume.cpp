@@ -125,12 +125,14 @@ void Session::check_generator() const {
 bool Session::reload(const std::string& command) {
   const fs::path file = folder_ / kModelFile;
   if (!is_there(file)) return false;
-  const int epochs = epochs_of(io::read_safetensors_metadata(file));
-  const bool taken = epochs == config_.epochs || (epochs < 0 && command != "train");
+  const auto metadata = io::read_safetensors_metadata(file);
+  const int epochs = epochs_of(metadata);
+  const bool taken = is_finished(metadata, config_.epochs) || (epochs < 0 && command != "train");
   if (!taken) return false;
   load_parameters(file, model_->parameters());
-  processes_ = processes_of(io::read_safetensors_metadata(file));
-  history_.epochs = read_history(config_.epochs);
+  processes_ = processes_of(metadata);
+  best_epoch_ = best_epoch_of(metadata);
+  history_.epochs = read_history(epochs < 0 ? config_.epochs : epochs);
   const fs::path metrics = folder_ / kMetricsFile;
   if (!history_.epochs.empty() && (!is_there(metrics) || read_metrics(metrics).empty()))
     MetricsFile(metrics, config_.training, history_.epochs);

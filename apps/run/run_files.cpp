@@ -17,35 +17,17 @@ constexpr std::uint64_t kBytesOfMark = 4096;
 // What the programs write to a run folder, in the order in which move_to_previous() moves it. The model moves
 // first and config.toml last. Each of them marks a folder as that of a run, so that both folders are
 // recognised at every moment.
-constexpr std::string_view kNames[] = {kModelFile,
-                                       kCheckpointFile,
-                                       kEarlierCheckpointFile,
-                                       kMetricsFile,
-                                       kStepsFile,
-                                       "report.html",
-                                       "explorer.html",
-                                       "curves.svg",
-                                       "curves-kl.svg",
-                                       "latent.svg",
-                                       "kl.svg",
-                                       "posterior.svg",
-                                       "prior.svg",
-                                       "model.svg",
-                                       "manifold.svg",
-                                       "manifold.png",
-                                       "reconstructions.png",
-                                       "samples.png",
-                                       "examples.png",
-                                       "eval.json",
-                                       "latent.csv",
-                                       "decoded.png",
-                                       "decoded.csv",
-                                       "reconstructions.csv",
-                                       "samples.csv",
-                                       "encoder.onnx",
-                                       "decoder.onnx",
-                                       "model.h",
-                                       kConfigFile};
+constexpr std::string_view kNames[] = {kModelFile,      kCheckpointFile, kEarlierCheckpointFile,
+                                       kBestFile,       kMetricsFile,    kStepsFile,
+                                       "report.html",   "explorer.html", "curves.svg",
+                                       "curves-kl.svg", "latent.svg",    "kl.svg",
+                                       "posterior.svg", "prior.svg",     "model.svg",
+                                       "manifold.svg",  "manifold.png",  "reconstructions.png",
+                                       "samples.png",   "examples.png",  "columns.svg",
+                                       "eval.json",     "eval.html",     "latent.csv",
+                                       "decoded.png",   "decoded.csv",   "reconstructions.csv",
+                                       "samples.csv",   "encoder.onnx",  "decoder.onnx",
+                                       "model.h",       kConfigFile};
 
 // The pictures of a grid beyond the first one have its kind in their names: manifold-linear.png.
 bool is_other_manifold(std::string_view name) {

@@ -10,6 +10,7 @@ namespace gpuvae::apps {
 inline constexpr const char* kModelFile = "model.safetensors";
 inline constexpr const char* kCheckpointFile = "checkpoint.safetensors";
 inline constexpr const char* kEarlierCheckpointFile = "checkpoint-previous.safetensors";  // last but one
+inline constexpr const char* kBestFile = "best.safetensors";  // the model of the best epoch (--save-best)
 inline constexpr const char* kConfigFile = "config.toml";
 inline constexpr const char* kMetricsFile = "metrics.csv";
 inline constexpr const char* kStepsFile = "steps.csv";

@@ -98,12 +98,14 @@ bool Session::open_model(const std::string& command) {
   const std::map<std::string, std::string> metadata = load_parameters(file, model_->parameters());
   const int epochs = epochs_of(metadata);
   processes_ = processes_of(metadata);
+  best_epoch_ = best_epoch_of(metadata);
   if (!described)
     std::fprintf(stderr, "note    %s does not describe its run: the checkpoint beside it does\n",
                  file.c_str());
   std::fprintf(stderr, "loaded  %s%s\n", file.c_str(),
                epochs < 0 ? "" : (", trained for " + counted(epochs, "epoch")).c_str());
-  if (epochs >= 0 && epochs < config_.epochs)
+  if (best_epoch_ > 0) std::fprintf(stderr, "note    its weights are those of epoch %d\n", best_epoch_);
+  if (epochs >= 0 && !is_finished(metadata, config_.epochs) && epochs < config_.epochs)
     std::fprintf(stderr, "note    its run has %s and is not finished (--resume continues it)\n",
                  counted(config_.epochs, "epoch").c_str());
   return true;

@@ -64,6 +64,8 @@ class Session {
   Dataset images(const std::string& set, std::int64_t most = 0) const;
   // @}
   const History& history() const { return history_; }
+  // The epoch whose weights the model has, if that is not the last one (--patience); else 0.
+  int best_epoch() const { return best_epoch_; }
   // The numbers of processes that trained the model, such as "2" or, if it changed, "2,4".
   const std::string& processes() const { return processes_; }
   // What the model file says about the data.
@@ -122,6 +124,15 @@ class Session {
   void say_skipped(const EpochResult& result) const;
   void rewind(const Rewind& rewind);
   void save_model(int epoch, Durability durability) const;
+  void save_weights(const std::filesystem::path& file, int epoch, ModelWeights which,
+                    Durability durability) const;
+  void save_best(Durability durability) const;
+  // Whether the run has trained all epochs, or its patience is over.
+  bool has_ended() const;
+  // The weights of model.safetensors: those of the best epoch at the end of a run with --patience.
+  ModelWeights weights_to_save() const;
+  void finish_training();
+  void set_output_bias();
   void save_checkpoint(Durability durability) const;
 
   Program program_;
@@ -135,6 +146,7 @@ class Session {
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Trainer> trainer_;
   History history_;
+  int best_epoch_ = 0;
   // State of a run in progress.
   bool replaces_ = false;               // whether the folder still holds the run that this one replaces
   bool config_written_ = false;         // whether config.toml is that of this run

@@ -66,11 +66,13 @@ int saved_epochs(const fs::path& folder) {
 void Session::train_from(const TrainingState& start) {
   const bool fresh = start.epochs == 0 && start.steps == 0;
   announce_start(true);
+  if (fresh) set_output_bias();
   if (fresh && !replaces_) begin_files();
   metrics_.emplace(folder_ / kMetricsFile, config_.training, history_.epochs, replaces_);
   if (config_.log_every > 0) steps_.emplace(folder_ / kStepsFile, config_, log_position_, replaces_);
   if (start.steps == 0 && start.epochs > saved_epochs(folder_))
     save_model(start.epochs, Durability::process_end);
+  if (!fresh) save_best(Durability::process_end);
   Progress progress(config_.epochs, trainer_->images_per_epoch(), unit());
   const StopSignals signals;
   CheckpointTimer timer(config_.checkpoint_every, !fresh);
@@ -82,12 +84,12 @@ void Session::train_from(const TrainingState& start) {
   trainer_->on_rewind([&](const Rewind& r) { rewind(r); });
   rewind_log_position_ = log_position_;
   try {
-    while (trainer_->epochs_done() < config_.epochs) train_epoch(progress, timer);
+    while (!has_ended()) train_epoch(progress, timer);
   } catch (const Error& error) {
     fail_training(error);
   }
   trainer_->stop_when({});
-  if (config_.epochs > 0) return;
+  if (config_.epochs > 0) return finish_training();
   begin_files();
   save_checkpoint(Durability::power_loss);
   save_model(0, Durability::power_loss);
@@ -105,7 +107,7 @@ void Session::train_epoch(Progress& progress, CheckpointTimer& timer) {
     timer.finished_epoch();
   }
   const int signal = largest_of_ranks(StopSignals::received());
-  const bool last = trainer_->epochs_done() == config_.epochs, stopped = signal != 0;
+  const bool last = has_ended(), stopped = signal != 0;
   const bool due = last || stopped || timer.is_due();
   const Durability durability = due ? Durability::power_loss : Durability::process_end;
   if (!replaces_ && (due || timer.is_missing())) {
@@ -114,8 +116,9 @@ void Session::train_epoch(Progress& progress, CheckpointTimer& timer) {
     save_checkpoint(durability);
     timer.saved();
   }
-  if (r.complete) save_model(r.epoch, durability);
   if (r.complete) {
+    save_model(r.epoch, durability);
+    if (r.best) save_best(durability);
     progress.finish_epoch(epoch_line(r, validation_.count() > 0, config_.training.beta));
     say_skipped(r);
     if (steps_) rewind_log_position_ = steps_->position();
@@ -213,12 +216,18 @@ void Session::stop(int signal) const {
 }
 
 void Session::save_model(int epoch, Durability durability) const {
+  save_weights(folder_ / kModelFile, epoch, weights_to_save(), durability);
+}
+
+void Session::save_weights(const fs::path& file, int epoch, ModelWeights which, Durability durability) const {
   std::map<std::string, std::string> metadata = metadata_of(config_, facts_, program_.name);
   metadata["format"] = "gpuvae";
   metadata["format_version"] = "2";
   metadata["epochs"] = std::to_string(epoch);
   if (processes_ != "1") metadata[kProcessesKey] = processes_;
-  save_parameters(folder_ / kModelFile, model_->parameters(), metadata, durability);
+  if (which == ModelWeights::best) metadata[kBestEpochKey] = std::to_string(trainer_->best().epoch);
+  if (trainer_->patience_is_over()) metadata[kStoppedKey] = "patience";
+  trainer_->with_weights(which, [&] { save_parameters(file, model_->parameters(), metadata, durability); });
 }
 
 // Keeps the checkpoint before this one under another name. This second name is made before the new checkpoint

@@ -26,15 +26,16 @@ std::optional<FinishedRun> read_finished_run(const fs::path& folder, const Progr
   FinishedRun run{
       folder.filename().string(), read_config(config.string(), program.name, program.presets), {}, {}};
   const std::optional<RunDescription> description = read_description(model, program.name);
-  if (!description || epochs_of(io::read_safetensors_metadata(model)) != run.config.epochs)
-    return std::nullopt;
+  const auto metadata = io::read_safetensors_metadata(model);
+  if (!description || !is_finished(metadata, run.config.epochs)) return std::nullopt;
   const RunConfig of_model =
       config_of_texts(description->settings, model.string(), program.name, program.presets);
   if (training_difference(of_model, run.config)) return std::nullopt;
   run.data = description->data;
   run.epochs = read_metrics(folder / kMetricsFile);
-  if (run.epochs.size() != static_cast<std::size_t>(run.config.epochs) || run.epochs.empty())
+  if (run.epochs.size() != static_cast<std::size_t>(epochs_of(metadata)) || run.epochs.empty())
     return std::nullopt;
+  run.best_epoch = std::min(best_epoch_of(metadata), static_cast<int>(run.epochs.size()));
   return run;
 } catch (const Error&) {
   return std::nullopt;

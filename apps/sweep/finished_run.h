@@ -14,6 +14,12 @@ struct FinishedRun {
   RunConfig config;
   TrainingData data;
   std::vector<EpochResult> epochs;
+  int best_epoch = 0;  // the epoch whose weights the model has, if that is not the last one; else 0
+
+  // The losses of the model.
+  const EpochResult& of_model() const {
+    return best_epoch > 0 ? epochs.at(static_cast<std::size_t>(best_epoch - 1)) : epochs.back();
+  }
 };
 
 // Reads the run in a folder. Returns nothing if the folder holds no finished run of the program, or if a file

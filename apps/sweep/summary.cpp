@@ -18,7 +18,7 @@ double train_seconds(const FinishedRun& run) {
                          [](double sum, const EpochResult& r) { return sum + r.train_seconds; });
 }
 
-const EpochResult& last(const FinishedRun& run) { return run.epochs.back(); }
+const EpochResult& last(const FinishedRun& run) { return run.of_model(); }
 double unweighted(const Losses& losses) { return losses.reconstruction + losses.kl; }
 
 constexpr SweepFigure kFigures[] = {

@@ -40,7 +40,7 @@ void SweepProgress::end(const PlannedRun& run) {
 void SweepProgress::finished(const PlannedRun& run, const FinishedRun& result, double seconds) {
   ++finished_;
   end(run);
-  const EpochResult& last = result.epochs.back();
+  const EpochResult& last = result.of_model();
   const bool validated = result.data.validation_count > 0;
   const std::string left = time_left();
   line_.write(fmt::format("run {}/{}  {}  {} {}  {}{}", finished_ + failed_, total_, run.name,

@@ -266,6 +266,10 @@ typedef struct gpuvae_train_options {
   int64_t validation_batch;  // examples per batch of the validation (1000)
   const char* executor;      // auto, eager, graph or fused (auto)
   const char* on_nan;        // stop, skip or rewind (stop)
+  double average_decay;      // decay of the moving average of the weights, below 1; 0: no average (0)
+  const char* average_form;  // warmup, debiased, first or zero (warmup)
+  int64_t patience;          // epochs without a better validation after which training ends; 0: no limit (0)
+  int64_t data_output_bias;  // flag: whether the output biases start at the means of the examples (0)
 } gpuvae_train_options;
 // Sets the defaults, as gpuvae_model_options_init does.
 GPUVAE_C_API gpuvae_status gpuvae_train_options_init(gpuvae_train_options* options, size_t struct_size);
@@ -303,6 +307,7 @@ typedef struct gpuvae_epoch_result {
   int64_t complete;           // 0 if a callback stopped the epoch; `train` then covers the steps so far
   uint64_t skipped_steps;     // steps that on_nan skip left out
   int64_t rewinds;            // rewinds of the run so far (on_nan rewind)
+  int64_t best;               // 1 if no earlier epoch had as good a validation (patience), else 0
 } gpuvae_epoch_result;
 
 // The result of gpuvae_trainer_run_steps.
@@ -335,6 +340,9 @@ GPUVAE_C_API gpuvae_status gpuvae_trainer_run_epochs(gpuvae_trainer* trainer, in
 // Trains for `steps` steps, which may span several epochs (Trainer::run_steps). `result` may be NULL.
 GPUVAE_C_API gpuvae_status gpuvae_trainer_run_steps(gpuvae_trainer* trainer, uint64_t steps,
                                                     gpuvae_steps_result* result);
+// Gives the model weights of the trainer (Trainer::load_weights): "best", those of the best epoch (patience),
+// or "evaluated", the moving average if there is one. Training that goes on then starts from them.
+GPUVAE_C_API gpuvae_status gpuvae_trainer_load_weights(gpuvae_trainer* trainer, const char* which);
 // Sets the learning rate for later steps (Optimizer::set_learning_rate). A callback may call it.
 GPUVAE_C_API gpuvae_status gpuvae_trainer_set_learning_rate(gpuvae_trainer* trainer, double learning_rate);
 // Saves all that training needs to continue bit for bit (save_checkpoint). An existing file is replaced,

@@ -12,6 +12,8 @@
 
 #include <functional>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "gpuvae/nn.h"
 
@@ -149,6 +151,10 @@ class Likelihood : public Distribution {
   [[nodiscard]] virtual Variable mean(const Variable& params) const = 0;
   // Returns a draw from p(x | z), [rows, features]. Throws Error if the likelihood cannot draw.
   [[nodiscard]] virtual Tensor sample(const Variable& params, const Noise& noise) const;
+  // Returns params_per_feature * means.size() outputs of the decoder for which mean() is about `means`, one
+  // per feature, with which a decoder may start (start_output_bias). The default returns none, which means
+  // that no such outputs are known.
+  [[nodiscard]] virtual std::vector<double> outputs_of_mean(std::span<const double> means) const;
 };
 // Bernoulli distribution with one logit per feature. Features may be any value in [0, 1] (soft targets).
 // Draws are 0 or 1.

@@ -73,6 +73,14 @@ enum class Binarize : std::uint8_t {
 // The update rules of gpuvae/optim.h. kernels/math/optimizer.h contains their formulas and literature.
 enum class OptimizerKind : std::uint8_t { sgd, rmsprop, rmsprop_tf1, adagrad, adam, adamw };
 
+// How the moving average of the weights begins (gpuvae/average.h). kernels/math/average.h has the formulas.
+enum class AverageForm : std::uint8_t {
+  warmup,    // the decay of update t, from 0, is min(decay, (1 + t) / (10 + t)); starts at the first weights
+  debiased,  // starts at 0 and divides by 1 - decay^(t + 1), which is the weighted mean of all weights so far
+  first,     // starts at the weights after the first update
+  zero,      // starts at 0, towards which early averages are biased
+};
+
 // What random numbers are used for. The purpose is part of the generator's counter, so that two purposes
 // never share numbers.
 enum class RandomPurpose : std::uint32_t {
@@ -97,7 +105,7 @@ enum class Executor : std::uint8_t {
 // What a trainer does with a step whose loss or gradient is infinite or not a number. A gradient also counts
 // as infinite if the square of its norm, after clipping, exceeds the largest f32 number.
 enum class OnNan : std::uint8_t {
-  stop,    // throws Error if the loss is not finite; the gradient is not checked
+  stop,    // throws Error if the loss is not finite; the gradient is checked only if it is clipped
   skip,    // leaves the parameters and the optimiser as they are, and counts the step as skipped
   rewind,  // goes back to the start of the epoch with half the learning rate, at most three times
 };

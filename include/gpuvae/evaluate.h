@@ -36,6 +36,26 @@ struct ImportanceEstimate {
     const Vae& model, const Dataset& images, std::int64_t samples, const EvaluationOptions& options,
     const std::function<void(std::int64_t images_done, double seconds)>& progress = {});
 
+// Scores of single examples, in nats: one number per example.
+struct RowScores {
+  std::vector<double> elbo;            // -(reconstruction + kl), with one draw of z
+  std::vector<double> reconstruction;  // -log p(x | z) at this draw
+  std::vector<double> kl;  // KL(q(z | x) || p(z)), or its estimate at the draw if no closed form is known
+  // @{
+  // Empty if no importance samples are drawn. The importance-weighted bound on log p(x), and its effective
+  // sample size (sum w)^2 / sum w^2, which lies between 1 and the number of samples.
+  std::vector<double> log_likelihood;
+  std::vector<double> effective_samples;
+  // @}
+};
+// Returns the scores of all examples, with `samples` importance samples per example; 0 makes no
+// importance-weighted estimate. The means over the examples are the results of evaluate_elbo and
+// importance_weighted_nll with the same options, except for rounding. `progress` is that of
+// importance_weighted_nll.
+[[nodiscard]] RowScores score_rows(
+    const Vae& model, const Dataset& images, std::int64_t samples, const EvaluationOptions& options,
+    const std::function<void(std::int64_t images_done, double seconds)>& progress = {});
+
 // How a model uses its latent code.
 struct LatentStatistics {
   // [latent]: KL(q || N(0, 1)) in nats, averaged over the examples. Empty if the prior is not N(0, I) or the

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gpuvae/autograd.h"
+#include "gpuvae/average.h"
 #include "gpuvae/custom.h"
 #include "gpuvae/data.h"
 #include "gpuvae/device.h"
@@ -18,6 +19,7 @@
 #include "gpuvae/onnx.h"
 #include "gpuvae/ops.h"
 #include "gpuvae/optim.h"
+#include "gpuvae/output_bias.h"
 #include "gpuvae/safetensors.h"
 #include "gpuvae/schedule.h"
 #include "gpuvae/tensor.h"

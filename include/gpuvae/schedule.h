@@ -48,5 +48,15 @@ struct CosineSchedule {
   double operator()(std::uint64_t step) const;  // the factor
 };
 
+// The schedule of importance weighted autoencoders (Burda et al., 2016): eight stages i = 0, ..., 7 with
+//   factor(step) = 10^(-i / 7),
+// of which stage i takes 3^i of the 3,280 parts of `total_steps` steps. With 3,280 epochs, a part is an
+// epoch, as in the paper, whose learning rate is 0.001. From step number `total_steps` on, the factor stays
+// 0.1. Throws Error if total_steps is 0.
+struct IwaeSchedule {
+  std::uint64_t total_steps = 3280;             // steps of the run
+  double operator()(std::uint64_t step) const;  // the factor
+};
+
 }  // namespace gpuvae
 #pragma GCC visibility pop

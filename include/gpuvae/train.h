@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "gpuvae/average.h"
 #include "gpuvae/data.h"
 #include "gpuvae/distributed.h"
 #include "gpuvae/optim.h"
@@ -45,6 +46,15 @@ struct TrainOptions {
   // What happens at a step whose loss or gradient is not finite. With skip and rewind, every step also
   // computes the norm of the gradient, and the fused executor is not available.
   OnNan on_nan = OnNan::stop;
+  // The moving average of the weights, with which the trainer evaluates the model. A decay of 0 means none.
+  AverageOptions average = {};
+  // Number of epochs without a better validation after which run_epochs() and run_steps() end; 0: no limit.
+  // Each epoch is compared with the best one so far: only a smaller reconstruction + KL (with weight 1,
+  // whatever `beta` is) is an improvement. The validation then draws the same noise and binarization in all
+  // epochs. Epochs of the KL warm-up do not count. Requires validation examples.
+  int patience = 0;
+  // Whether to keep a copy of the weights of the best epoch even without `patience`.
+  bool keep_best = false;
   // Divides every batch among several ranks. The executor is then eager. free_bits must be 0, because free
   // bits depend on the whole batch, and on_nan must not be rewind, because only some ranks read losses in an
   // epoch.
@@ -71,6 +81,21 @@ struct EpochResult {
   bool complete = true;       // false if a callback stopped the epoch; `train` then covers the steps so far
   std::uint64_t skipped = 0;  // steps that OnNan::skip left out; `train` does not include them
   int rewinds = 0;            // rewinds of the run so far (OnNan::rewind)
+  bool best = false;          // whether this is the best epoch so far (patience, keep_best)
+};
+
+// The best epoch of a run (TrainOptions::patience, keep_best).
+struct BestEpoch {
+  int epoch = 0;        // its number, from 1; 0 if there is none
+  double loss = 0;      // its validation reconstruction + KL
+  int waited = 0;       // epochs since then, without those of the KL warm-up
+  Tensor weights = {};  // those with which it was evaluated, with the layout of Optimizer::values()
+};
+// Weights that a Trainer can give its model.
+enum class ModelWeights : std::uint8_t {
+  trained,    // those that the training steps update
+  evaluated,  // those with which the trainer evaluates: the moving average if there is one
+  best,       // those of the best epoch
 };
 // Receives the number of images processed in the current epoch, and the mean losses so far.
 using ProgressCallback = std::function<void(std::int64_t images, const Losses& so_far)>;
@@ -95,7 +120,7 @@ using EpochCallback = std::function<TrainControl(const EpochResult&)>;
 struct StepsResult {
   std::uint64_t steps = 0;  // number of steps that were done
   Losses losses;            // means over the images of these steps
-  bool stopped = false;     // true if a callback stopped the call
+  bool stopped = false;     // true if a callback stopped the call, or the patience is over
 };
 
 // Where a run stands between two steps, besides the parameters and the optimiser.
@@ -115,6 +140,8 @@ struct TrainingState {
   std::uint64_t epoch_skipped_images = 0;
   // @}
   int rewinds = 0;  // with OnNan::rewind: how often the run has gone back
+  BestEpoch best = {};
+  Tensor average = {};  // the moving average of the weights; or undefined
 };
 
 // The number of times that a run goes back with OnNan::rewind before it ends with an error.
@@ -155,11 +182,11 @@ class Trainer {
   // validation set unless it is empty. Throws Error with the number of the step if a loss is not finite
   // (ErrorKind::not_finite; see OnNan), or if the device fails (ErrorKind::cuda).
   EpochResult run_epoch(const ProgressCallback& progress = {});
-  // Calls run_epoch() up to `epochs` times, until a callback stops the run.
+  // Calls run_epoch() up to `epochs` times, until a callback stops the run or the patience is over.
   std::vector<EpochResult> run_epochs(int epochs);
   // Runs the next `steps` steps, which may span several epochs. At the end of an epoch, the validation set is
-  // evaluated only if an on_epoch() callback exists. The errors are those of run_epoch. After a rewind, the
-  // losses cover the steps since then.
+  // evaluated only if an on_epoch() callback exists or the best epoch is kept. The errors are those of
+  // run_epoch. After a rewind, the losses cover the steps since then.
   StepsResult run_steps(std::uint64_t steps);
   // Adds a callback for all later training calls: it is called whenever the number of finished steps is a
   // multiple of `every`. On a GPU, each report waits for the device, and graphs hold at most `every` steps.
@@ -179,8 +206,8 @@ class Trainer {
   void stop_when(std::function<bool()> condition);
 
   // Returns the losses on a data set on the model's device, with one draw of z per image. The noise depends
-  // on the number of finished epochs (unless frozen_noise is true), so repeated calls between two steps give
-  // the same result.
+  // on the number of finished epochs (unless frozen_noise is true, or the best epoch is kept), so repeated
+  // calls between two steps give the same result. The weights are ModelWeights::evaluated.
   [[nodiscard]] Losses evaluate(const Dataset& images);
 
   // The number of finished epochs of the run.
@@ -191,8 +218,21 @@ class Trainer {
   [[nodiscard]] std::uint64_t skipped_steps() const { return skipped_before_ + epoch_skipped_; }
   // How often the run has gone back (OnNan::rewind).
   [[nodiscard]] int rewinds() const { return rewinds_; }
+  // The best epoch so far, if TrainOptions::patience or keep_best is set.
+  [[nodiscard]] const BestEpoch& best() const { return best_; }
+  // Whether TrainOptions::patience epochs have passed without an improvement.
+  [[nodiscard]] bool patience_is_over() const {
+    return options_.patience > 0 && best_.waited >= options_.patience;
+  }
+  // Calls `body` while the model has these weights, and then restores the present ones, also if `body`
+  // throws. Throws Error for ModelWeights::best if there is no best epoch.
+  void with_weights(ModelWeights which, const std::function<void()>& body);
+  // Gives the model these weights for good. The optimiser's state stays that of the last step. Throws Error
+  // as with_weights().
+  void load_weights(ModelWeights which);
   // Makes the next training call continue after `epochs` finished epochs. The parameters and the optimiser
-  // must have the state from that point, for example from load_checkpoint.
+  // must have the state from that point, for example from load_checkpoint. The moving average starts at the
+  // present weights, and no epoch is the best one.
   void resume_after(int epochs);
   // Where the run stands now. Waits for the device. Throws Error if a loss was not finite.
   [[nodiscard]] TrainingState state();
@@ -236,6 +276,9 @@ class Trainer {
   [[nodiscard]] EpochResult epoch_so_far() const;
   EpochResult finish_epoch();
   bool report_epoch(const EpochResult& result);
+  [[nodiscard]] bool keeps_best() const { return options_.patience > 0 || options_.keep_best; }
+  [[nodiscard]] Tensor weights_of(ModelWeights which) const;
+  void compare_with_best(EpochResult& result);
   Losses evaluate_in(std::uint64_t epoch, const Dataset& images);
   [[nodiscard]] double factor(std::uint64_t step) const;
   void write_factors(std::uint64_t steps);
@@ -263,6 +306,8 @@ class Trainer {
   std::uint64_t epoch_skipped_images_ = 0;  // their images
   std::uint64_t updates_read_ = 0;          // the device's number of updates, when it was last read
   int rewinds_ = 0;
+  BestEpoch best_;
+  std::optional<WeightAverage> average_;
   struct RewindPoint;
   std::unique_ptr<RewindPoint>
       rewind_point_;              // null before the first training call, and without OnNan::rewind

@@ -24,6 +24,8 @@ namespace gpuvae {
 [[nodiscard]] std::string_view name(Binarize b);
 // Returns the name: "sgd", "rmsprop", ...
 [[nodiscard]] std::string_view name(OptimizerKind k);
+// Returns the name: "warmup", "debiased", "first", "zero".
+[[nodiscard]] std::string_view name(AverageForm f);
 // Returns the name: "auto", "eager", "graph", "fused".
 [[nodiscard]] std::string_view name(Executor e);
 // Returns the name: "stop", "skip", "rewind".

@@ -1,8 +1,9 @@
-// Arguments of the optimiser kernel.
+// Arguments of the optimiser kernel, and of the kernel that averages the weights.
 #pragma once
 
 #include <cstdint>
 
+#include "kernels/math/average.h"
 #include "kernels/math/optimizer.h"
 #include "kernels/noise.h"
 #include "kernels/ops/sizes.h"
@@ -32,6 +33,21 @@ struct OptimizerArgs {
   double bytes() const {
     return size_in_bytes(dtype, static_cast<double>(size) * (3 + 2 * math::optimizer_states(kind)));
   }
+};
+
+// average = keep * average + (1 - keep) * parameters, where keep = math::average_keep(form, decay, t) and t
+// is the clock's step: the number of updates before the one that made the parameters.
+struct AverageArgs {
+  DType dtype = DType::f32;
+  AverageForm form = AverageForm::warmup;
+  std::int64_t size = 0;
+  double decay = 0.999;
+  Clock clock = {};
+  const void* parameters = nullptr;      // [size]
+  void* average = nullptr;               // [size]
+  const void* gradient_scale = nullptr;  // [1], or null; nothing changes if it is NaN
+
+  double bytes() const { return size_in_bytes(dtype, 3 * static_cast<double>(size)); }
 };
 
 }  // namespace gpuvae::kernels

@@ -140,6 +140,13 @@ TrainerSettings trainer_settings(const gpuvae_train_options* given, const char* 
   t.validation_batch = o.validation_batch;
   t.executor = enumerator(text_or(o.executor, "auto"), Executor::fused, "executor", operation);
   t.on_nan = enumerator(text_or(o.on_nan, "stop"), OnNan::rewind, "on_nan", operation);
+  t.average.decay = o.average_decay;
+  t.average.form =
+      enumerator(text_or(o.average_form, "warmup"), AverageForm::zero, "average_form", operation);
+  check(o.patience >= 0 && o.patience <= INT_MAX, operation, "expected 0 to {} as patience, got {}", INT_MAX,
+        o.patience);
+  t.patience = static_cast<int>(o.patience);
+  settings.data_output_bias = flag(o.data_output_bias, "data_output_bias", operation);
   settings.optimizer = optimizer_of(o, operation);
   return settings;
 }

@@ -43,6 +43,7 @@ ModelDescription describe_model(const gpuvae_model_options* given, const char* o
 struct TrainerSettings {
   TrainOptions train;
   OptimizerOptions optimizer;
+  bool data_output_bias = false;
 };
 TrainerSettings trainer_settings(const gpuvae_train_options* given, const char* operation);
 

@@ -3,6 +3,7 @@
 #include <climits>
 #include <cmath>
 
+#include "gpuvae/output_bias.h"
 #include "src/c/records.h"
 #include "src/c/status.h"
 #include "src/c/structs.h"
@@ -53,6 +54,7 @@ gpuvae_epoch_result result_of(const EpochResult& epoch) {
   result.complete = epoch.complete;
   result.skipped_steps = epoch.skipped;
   result.rewinds = epoch.rewinds;
+  result.best = epoch.best;
   return result;
 }
 
@@ -176,6 +178,8 @@ gpuvae_status gpuvae_trainer_create(gpuvae_model* model, const gpuvae_array* tra
     auto created = std::make_shared<TrainerRecord>(record, settings, examples.to(device), of_validation);
     created->data = training_data(examples, of_validation, record->rules, binarize);
     created->order = order_of(created->data, settings.train);
+    if (settings.data_output_bias)
+      gpuvae::start_output_bias(record->vae, examples.to(device), settings.train.data);
     *trainer = static_cast<gpuvae_trainer*>(add_handle(HandleKind::trainer, std::move(created)));
   });
 }
@@ -243,6 +247,19 @@ gpuvae_status gpuvae_trainer_run_steps(gpuvae_trainer* trainer, uint64_t steps, 
       done.stopped = of_steps.stopped;
     });
     if (result) write_struct(result, size, done);
+  });
+}
+
+gpuvae_status gpuvae_trainer_load_weights(gpuvae_trainer* trainer, const char* which) {
+  constexpr const char* kName = "gpuvae_trainer_load_weights";
+  return guarded(kName, [&] {
+    const auto record = trainer_of(trainer, kName);
+    const auto held = lock(*record, kName);
+    const std::string_view name = which ? which : "";
+    gpuvae::check(name == "best" || name == "evaluated", kName, "expected best or evaluated, got {}",
+                  gpuvae::io::printable(name));
+    record->trainer.load_weights(name == "best" ? gpuvae::ModelWeights::best
+                                                : gpuvae::ModelWeights::evaluated);
   });
 }
 

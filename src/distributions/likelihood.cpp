@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
+#include "gpuvae/device/continuous_bernoulli.h"
 #include "gpuvae/distributions.h"
 #include "kernels/check.h"
 #include "src/distributions/built_in.h"
@@ -21,6 +23,30 @@ Variable normal_like(const Variable& x, const Noise& noise) {
   return random_normal(x.shape(), noise, 0, 1, x.dtype(), x.device());
 }
 
+// Means closer to 0 or 1 would start at probabilities from which single examples of the other value are
+// hardly possible.
+double clipped_mean(double mean) { return std::clamp(mean, 0.001, 0.999); }
+
+// The parameters of means that are the sigmoids of their parameters, or the parameters themselves, followed
+// by zeros for the further parameters of each feature.
+std::vector<double> location_outputs(std::span<const double> means, bool is_sigmoid, int params_per_feature) {
+  std::vector<double> outputs(means.begin(), means.end());
+  if (is_sigmoid)
+    for (double& m : outputs) m = std::log(clipped_mean(m)) - std::log1p(-clipped_mean(m));
+  outputs.resize(means.size() * static_cast<std::size_t>(params_per_feature));
+  return outputs;
+}
+
+// Returns the logit of a continuous Bernoulli distribution with this mean, by bisection.
+double continuous_bernoulli_logit(double mean) {
+  double low = -1100, high = 1100;
+  for (int i = 0; i < 60; ++i) {
+    const double middle = (low + high) / 2;
+    (math::continuous_bernoulli(middle).mean < mean ? low : high) = middle;
+  }
+  return (low + high) / 2;
+}
+
 class Bernoulli final : public Likelihood {
  public:
   std::string name() const override { return "Bernoulli"; }
@@ -33,6 +59,9 @@ class Bernoulli final : public Likelihood {
   Variable mean(const Variable& logits) const override { return activate(logits, Activation::sigmoid); }
   Tensor sample(const Variable& logits, const Noise& noise) const override {
     return bernoulli_draw(mean(logits), noise);
+  }
+  std::vector<double> outputs_of_mean(std::span<const double> means) const override {
+    return location_outputs(means, true, 1);
   }
 };
 
@@ -61,6 +90,11 @@ class ContinuousBernoulli final : public Likelihood {
     }
     return Tensor::from(x, logits.shape(), logits.device());
   }
+  std::vector<double> outputs_of_mean(std::span<const double> means) const override {
+    std::vector<double> logits;
+    for (const double m : means) logits.push_back(continuous_bernoulli_logit(clipped_mean(m)));
+    return logits;
+  }
 };
 
 // A Gaussian with a mean and a clipped log variance per feature.
@@ -86,6 +120,9 @@ class Gaussian final : public Likelihood {
     const std::int64_t pixels = params.shape()[1] / 2;
     const Variable m = mean(params), v = clamp(columns(params, pixels, pixels), options_.low, options_.high);
     return (m + exp(0.5 * v) * normal_like(m, noise)).value();
+  }
+  std::vector<double> outputs_of_mean(std::span<const double> means) const override {
+    return location_outputs(means, options_.sigmoid_mean, 2);
   }
 
  private:
@@ -118,6 +155,9 @@ class Laplace final : public Likelihood {
     const Variable m = mean(params), s = clamp(columns(params, pixels, pixels), options_.low, options_.high);
     const Variable v = random_uniform(m.shape(), noise, -1, 1, m.dtype(), m.device());
     return (m - exp(s) * (v / abs(v)) * log(1 - abs(v))).value();
+  }
+  std::vector<double> outputs_of_mean(std::span<const double> means) const override {
+    return location_outputs(means, options_.sigmoid_location, 2);
   }
 
  private:
@@ -165,6 +205,9 @@ class SharedGaussian final : public Likelihood {
     const Variable m = mean(params);
     return (m + normal_like(m, noise) * exp(0.5 * clipped())).value();
   }
+  std::vector<double> outputs_of_mean(std::span<const double> means) const override {
+    return location_outputs(means, options_.sigmoid_mean, 1);
+  }
 
  private:
   Variable squared_errors(const Variable& params, const Variable& x) const {
@@ -188,6 +231,8 @@ Variable Likelihood::negative_log_likelihood(const Variable& params, const Varia
 Tensor Likelihood::sample(const Variable&, const Noise&) const {
   fail("likelihood", "the likelihood {} does not implement sample()", name());
 }
+
+std::vector<double> Likelihood::outputs_of_mean(std::span<const double>) const { return {}; }
 
 namespace {
 

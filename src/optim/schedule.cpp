@@ -31,4 +31,20 @@ double CosineSchedule::operator()(std::uint64_t step) const {
   return final_factor + (1 - final_factor) * (1 + std::cos(std::numbers::pi * std::min(1.0, t))) / 2;
 }
 
+double IwaeSchedule::operator()(std::uint64_t step) const {
+  check(total_steps > 0, "schedule", "expected 1 or more steps in total, got 0");
+  constexpr int kStages = 8;
+  constexpr std::uint64_t kParts = 3280;  // 3^0 + ... + 3^7
+  // The whole parts and the rest are multiplied separately, so that no product overflows.
+  const std::uint64_t per_part = total_steps / kParts, rest = total_steps % kParts;
+  int stage = 0;
+  for (std::uint64_t parts = 1, stage_parts = 3; stage + 1 < kStages;
+       parts += stage_parts, stage_parts *= 3) {
+    const std::uint64_t first_of_next = per_part * parts + (rest * parts + kParts - 1) / kParts;
+    if (step < first_of_next) break;
+    ++stage;
+  }
+  return std::pow(10.0, -stage / 7.0);
+}
+
 }  // namespace gpuvae

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "gpuvae/data.h"
+#include "gpuvae/output_bias.h"
 #include "kernels/check.h"
 #include "src/python/interpreter.h"
 
@@ -87,12 +88,16 @@ std::vector<EpochResult> Model::train(const Tensor& rows, const Tensor& validati
   check(rows.shape()[0] > 0, "fit", "expected at least one row, got none");
   const Device device = vae_.device();
   Optimizer optimizer(vae_.parameters(), run.optimizer);
-  Trainer trainer(vae_, optimizer, dataset_of(rows, device),
-                  validation ? dataset_of(validation, device) : dataset_of(rows, device).slice(0, 0),
-                  run.options);
+  TrainOptions options = run.options;
+  options.schedule = make_schedule(run.schedule, run.optimizer.learning_rate, run.epochs,
+                                   steps_per_epoch(options, rows.shape()[0]));
+  const Dataset train = dataset_of(rows, device);
+  if (run.output_bias) start_output_bias(vae_, train, options.data);
+  Trainer trainer(vae_, optimizer, train, validation ? dataset_of(validation, device) : train.slice(0, 0),
+                  options);
   if (run.stop) trainer.stop_when(run.stop);
   std::vector<EpochResult> epochs;
-  while (trainer.epochs_done() < run.epochs) {
+  while (trainer.epochs_done() < run.epochs && !trainer.patience_is_over()) {
     const int epoch = trainer.epochs_done() + 1;
     ProgressCallback progress;
     if (run.on_progress)
@@ -103,6 +108,8 @@ std::vector<EpochResult> Model::train(const Tensor& rows, const Tensor& validati
     epochs.push_back(result);
     if (run.on_epoch && run.on_epoch(result)) break;
   }
+  const bool best = options.patience > 0 && trainer.best().epoch > 0;
+  trainer.load_weights(best ? ModelWeights::best : ModelWeights::evaluated);
   return epochs;
 }
 
@@ -133,48 +140,107 @@ Tensor Model::reconstruct(const Tensor& rows) const {
   return map_rows(rows, vae_.options().features, [this](const Variable& x) { return vae_.reconstruct(x); });
 }
 
+namespace {
+
+// Returns the hash of each row.
+std::vector<std::uint64_t> hashes_of(const Tensor& x) {
+  const auto columns = static_cast<std::size_t>(x.shape()[1]);
+  const std::vector<float> values = x.to_vector();
+  std::vector<std::uint64_t> hashes;
+  for (std::size_t at = 0; at < values.size(); at += columns)
+    hashes.push_back(hash_of(std::span(values).subspan(at, columns)));
+  return hashes;
+}
+
+// The noise of the draws first, ..., first + draws - 1 of each row, which follows from the row's values.
+Draw draw_of(const std::vector<std::uint64_t>& hashes, std::int64_t first, std::int64_t draws,
+             std::uint64_t seed, Device device) {
+  std::vector<std::int32_t> noise;
+  for (const std::uint64_t hash : hashes)
+    for (std::int64_t k = first; k < first + draws; ++k)
+      noise.push_back(static_cast<std::int32_t>(mix(hash + static_cast<std::uint64_t>(k))));
+  Draw draw;
+  draw.noise = {.seed = seed, .purpose = RandomPurpose::importance, .frozen = true};
+  draw.noise.samples =
+      Tensor::from(std::span<const std::int32_t>(noise), {static_cast<std::int64_t>(noise.size())}, device);
+  return draw;
+}
+
+// (sum w)^2 / sum w^2.
+double effective_samples(std::span<const double> log_weights) {
+  const double largest = *std::max_element(log_weights.begin(), log_weights.end());
+  double sum = 0, squares = 0;
+  for (const double l : log_weights) {
+    const double w = std::exp(l - largest);
+    sum += w;
+    squares += w * w;
+  }
+  return sum * sum / squares;
+}
+
+}  // namespace
+
 std::vector<double> Model::score(const Tensor& rows, std::int64_t samples, std::uint64_t seed) const {
   check(samples >= 1, "score_samples", "expected 1 or more samples, got {}", samples);
   const NoGradGuard no_grad;
   const std::int64_t count = rows.shape()[0], block = block_rows(vae_.device());
-  std::vector<double> scores(static_cast<std::size_t>(count));
+  std::vector<double> scores;
   for (std::int64_t first = 0; first < count; first += block) {
     const std::int64_t part = std::min(block, count - first);
-    score_block(block_of(rows, first, part, block, vae_.device()), samples, seed,
-                std::span(scores).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(part)));
+    const Tensor x = block_of(rows, first, part, block, vae_.device());
+    const auto weights = log_weights(x, vae_.encode(x).value(), samples, seed);
+    for (std::int64_t i = 0; i < part; ++i)
+      scores.push_back(log_mean_exp(weights[static_cast<std::size_t>(i)]));
   }
   return scores;
 }
 
-// Decodes the draws in pieces of this many per row, which limits the memory.
-void Model::score_block(const Tensor& x, std::int64_t samples, std::uint64_t seed,
-                        std::span<double> scores) const {
+RowScores Model::scores(const Tensor& rows, std::int64_t samples, std::uint64_t seed) const {
+  check(samples >= 1, "scores", "expected 1 or more samples, got {}", samples);
+  const NoGradGuard no_grad;
+  const std::int64_t count = rows.shape()[0], block = block_rows(vae_.device());
+  RowScores all;
+  for (std::int64_t first = 0; first < count; first += block) {
+    const std::int64_t part = std::min(block, count - first);
+    const Tensor x = block_of(rows, first, part, block, vae_.device());
+    const Tensor params = vae_.encode(x).value();
+    const auto weights = log_weights(x, params, samples, seed);
+    const DensitySample q =
+        vae_.posterior().rsample_with_log_density(params, draw_of(hashes_of(x), 0, 1, seed, vae_.device()));
+    const std::vector<float> log_p = vae_.likelihood().log_density(vae_.decode(q.z), x).value().to_vector();
+    const Variable closed =
+        vae_.prior().is_standard_normal() ? vae_.posterior().kl_to_standard_normal(params) : Variable();
+    const Variable kl = closed ? sum(closed, Axis::columns) : q.log_density - vae_.prior().log_density(q.z);
+    const std::vector<float> kl_of_row = kl.value().to_vector();
+    for (std::size_t i = 0; i < static_cast<std::size_t>(part); ++i) {
+      all.reconstruction.push_back(-static_cast<double>(log_p[i]));
+      all.kl.push_back(kl_of_row[i]);
+      all.elbo.push_back(-all.reconstruction.back() - all.kl.back());
+      all.log_likelihood.push_back(log_mean_exp(weights[i]));
+      all.effective_samples.push_back(effective_samples(weights[i]));
+    }
+  }
+  return all;
+}
+
+// Returns the log weights of the draws of each row of x. The draws are decoded in pieces of this many per
+// row, which limits the memory.
+std::vector<std::vector<double>> Model::log_weights(const Tensor& x, const Tensor& params,
+                                                    std::int64_t samples, std::uint64_t seed) const {
   constexpr std::int64_t kPiece = 4;
-  const std::int64_t rows = x.shape()[0], columns = x.shape()[1];
-  const std::vector<float> values = x.to_vector();
-  std::vector<std::uint64_t> hashes;
-  for (std::int64_t i = 0; i < rows; ++i)
-    hashes.push_back(hash_of(
-        std::span(values).subspan(static_cast<std::size_t>(i * columns), static_cast<std::size_t>(columns))));
-  const Tensor params = vae_.encode(x).value();
-  std::vector<std::vector<double>> log_weights(scores.size());
+  const std::vector<std::uint64_t> hashes = hashes_of(x);
+  std::vector<std::vector<double>> all(hashes.size());
   SignalCheck signals;
   for (std::int64_t done = 0; done < samples; done += kPiece) {
     go_on(signals);
     const std::int64_t draws = std::min(kPiece, samples - done);
-    std::vector<std::int32_t> noise;
-    for (const std::uint64_t hash : hashes)
-      for (std::int64_t k = done; k < done + draws; ++k)
-        noise.push_back(static_cast<std::int32_t>(mix(hash + static_cast<std::uint64_t>(k))));
-    Draw draw;
-    draw.noise = {.seed = seed, .purpose = RandomPurpose::importance, .frozen = true};
-    draw.noise.samples = Tensor::from(std::span<const std::int32_t>(noise), {rows * draws}, vae_.device());
     const std::vector<float> bounds =
-        bounds_of(vae_, repeat_rows(x, draws), repeat_rows(params, draws), draw, samples == 1);
-    for (std::size_t i = 0; i < scores.size() * static_cast<std::size_t>(draws); ++i)
-      log_weights[i / static_cast<std::size_t>(draws)].push_back(bounds[i]);
+        bounds_of(vae_, repeat_rows(x, draws), repeat_rows(params, draws),
+                  draw_of(hashes, done, draws, seed, vae_.device()), samples == 1);
+    for (std::size_t i = 0; i < bounds.size(); ++i)
+      all[i / static_cast<std::size_t>(draws)].push_back(bounds[i]);
   }
-  for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = log_mean_exp(log_weights[i]);
+  return all;
 }
 
 void Model::set_parameter(const std::string& name, const Tensor& values) {

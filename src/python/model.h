@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "gpuvae/evaluate.h"
 #include "gpuvae/train.h"
+#include "src/optim/schedule_settings.h"
 #include "src/train/model_file.h"
 
 namespace gpuvae::python {
@@ -17,6 +19,8 @@ namespace gpuvae::python {
 struct TrainingRun {
   OptimizerOptions optimizer;
   TrainOptions options;
+  ScheduleSettings schedule;  // of the learning rate, over all epochs
+  bool output_bias = false;   // whether the output biases start at the means of the rows
   int epochs = 10;
   // Receives the number of the epoch and the losses so far; or empty.
   std::function<void(int epoch, std::int64_t images, const Losses&)> on_progress;
@@ -39,7 +43,8 @@ class Model {
 
   // Trains on rows [count, features], f32 or u8, on the CPU or on the model's device, whose memory is then
   // used without a copy; `validation` may be undefined. Returns the finished epochs. Throws Error like
-  // Trainer, and if TrainingRun::stop ended the training.
+  // Trainer, and if TrainingRun::stop ended the training. The model then has the weights of the best epoch
+  // with TrainOptions::patience, else the moving average of the weights if there is one.
   std::vector<EpochResult> train(const Tensor& rows, const Tensor& validation, const TrainingRun& run);
 
   // @{
@@ -55,7 +60,11 @@ class Model {
   // the row.
   std::vector<double> score(const Tensor& rows, std::int64_t samples, std::uint64_t seed) const;
 
-  // The four functions above must be called within a LibraryCall. They end with the exception of a signal
+  // Returns the scores of each row. With one sample, the bound on log p(x) is the ELBO. The noise is that of
+  // score().
+  RowScores scores(const Tensor& rows, std::int64_t samples, std::uint64_t seed) const;
+
+  // The five functions above must be called within a LibraryCall. They end with the exception of a signal
   // handler, such as KeyboardInterrupt, and throw Error if the interpreter exits.
 
   // Sets the values of a parameter. Throws Error if there is no such parameter of this shape.
@@ -65,7 +74,8 @@ class Model {
  private:
   Tensor map_rows(const Tensor& rows, std::int64_t columns,
                   const std::function<Variable(const Variable&)>& map) const;
-  void score_block(const Tensor& x, std::int64_t samples, std::uint64_t seed, std::span<double> scores) const;
+  std::vector<std::vector<double>> log_weights(const Tensor& x, const Tensor& params, std::int64_t samples,
+                                               std::uint64_t seed) const;
 
   Vae vae_;
 };

@@ -135,6 +135,8 @@ std::vector<nb::dict> train(Model& model, const nb::object& rows, const nb::obje
   TrainingRun run;
   run.optimizer = optimizer_options(s);
   run.options = train_options(s);
+  run.schedule = schedule_settings(s);
+  run.output_bias = starts_at_data(s);
   run.epochs = epochs;
   s.check_all_used();
   run.on_progress = progress_of(progress);
@@ -160,6 +162,22 @@ nb::object score(const Model& model, const nb::object& array, std::int64_t sampl
     const std::vector<double> scores = model.score(rows, samples, seed);
     return Tensor::from(scores, {rows.shape()[0]}).to(rows.device());
   }));
+}
+
+// Returns the scores by name.
+nb::dict scores(const Model& model, const nb::object& array, std::int64_t samples, std::uint64_t seed) {
+  const Tensor rows = rows_for(model, array, model.vae().options().features, "scores");
+  const RowScores scores = run_on(model.vae().device(), [&] { return model.scores(rows, samples, seed); });
+  const auto array_of = [&](const std::vector<double>& values) {
+    return to_python(Tensor::from(values, {rows.shape()[0]}));
+  };
+  nb::dict result;
+  result["elbo"] = array_of(scores.elbo);
+  result["reconstruction"] = array_of(scores.reconstruction);
+  result["kl"] = array_of(scores.kl);
+  result["log_likelihood"] = array_of(scores.log_likelihood);
+  result["effective_samples"] = array_of(scores.effective_samples);
+  return result;
 }
 
 nb::tuple sample(const Model& model, std::int64_t rows, std::uint64_t seed) {
@@ -226,6 +244,9 @@ void define_model(nb::module_& module) {
           "rows"_a, "Returns the decoded posterior means, float32 [rows, features].")
       .def("score", &score, "rows"_a, "samples"_a, "seed"_a,
            "Returns log p(x) per row in nats, float64 [rows].")
+      .def("scores", &scores, "rows"_a, "samples"_a, "seed"_a,
+           "Returns a dictionary of scores per row in nats, float64 [rows] each, on the host: elbo, "
+           "reconstruction, kl, log_likelihood, effective_samples.")
       .def("sample", &sample, "rows"_a, "seed"_a,
            "Returns draws of z [rows, latent], and the means and draws of p(x | z) [rows, features].")
       .def("parameters", &parameters_of, "Returns copies of the parameters by name.")

@@ -3,6 +3,8 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <climits>
+
 #include "kernels/check.h"
 #include "src/vae/named_distributions.h"
 
@@ -131,7 +133,29 @@ TrainOptions train_options(Settings& s) {
   o.pixel_mean = s.flag("pixel_mean", o.pixel_mean);
   o.batch_sum = s.flag("batch_sum", o.batch_sum);
   o.on_nan = s.choice("on_nan", o.on_nan, OnNan::rewind);
+  o.average.decay = s.number("ema", o.average.decay);
+  o.average.form = s.choice("ema_form", o.average.form, AverageForm::zero);
+  const std::int64_t patience = s.whole("patience", o.patience);
+  check(patience >= 0 && patience <= INT_MAX, "VAE",
+        "expected a whole number of 0 or more as patience, got {}", patience);
+  o.patience = static_cast<int>(patience);
   return o;
+}
+
+ScheduleSettings schedule_settings(Settings& s) {
+  ScheduleSettings schedule;
+  schedule.name = s.text("schedule", "constant");
+  schedule.warmup_epochs = s.number("lr_warmup", schedule.warmup_epochs);
+  schedule.decay_epochs = s.number("lr_decay_epochs", schedule.decay_epochs);
+  schedule.decay_rate = s.number("lr_decay_rate", schedule.decay_rate);
+  schedule.final_rate = s.number("lr_final", schedule.final_rate);
+  return schedule;
+}
+
+bool starts_at_data(Settings& s) {
+  const std::string text = s.text("output_bias", "zero");
+  check(text == "zero" || text == "data", "VAE", "expected zero or data as output_bias, got {}", text);
+  return text == "data";
 }
 
 }  // namespace gpuvae::python

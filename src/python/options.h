@@ -8,6 +8,7 @@
 #include <string>
 
 #include "gpuvae/train.h"
+#include "src/optim/schedule_settings.h"
 
 namespace gpuvae::python {
 
@@ -45,5 +46,8 @@ VaeOptions vae_options(Settings& settings, std::int64_t features);
 // The settings of a training run.
 OptimizerOptions optimizer_options(Settings& settings);
 TrainOptions train_options(Settings& settings);
+ScheduleSettings schedule_settings(Settings& settings);
+// Whether the output biases start at the means of the data.
+bool starts_at_data(Settings& settings);
 
 }  // namespace gpuvae::python

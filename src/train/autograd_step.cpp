@@ -134,12 +134,15 @@ void AutogradStep::enqueue(const StepContext& step) {
 }
 
 void AutogradStep::update(const Tensor& reconstruction, const Tensor& kl, const StepContext& step) {
-  if (options_.on_nan == OnNan::stop) {
+  // A gradient whose norm is not finite cannot be scaled down to clip_norm.
+  if (options_.on_nan == OnNan::stop && optimizer_.options().clip_norm == 0) {
     optimizer_.step(step.updates, step.factors);
+    if (step.average) step.average->update(step.updates);
     return count_step(reconstruction, kl, options_, step, {});
   }
   const Tensor losses[] = {reconstruction, kl};
   optimizer_.step_if_finite(step.updates, step.factors, losses);
+  if (step.average) step.average->update(step.updates, optimizer_.gradient_scale());
   count_step(reconstruction, kl, options_, step, optimizer_.gradient_scale());
 }
 

@@ -12,6 +12,8 @@ namespace gpuvae {
 namespace {
 
 constexpr const char* kStates[] = {"optimizer.state1", "optimizer.state2"};
+// Tensors with the layout of Optimizer::values(): the moving average, and the weights of the best epoch.
+constexpr const char *kAverage = "optimizer.average", *kBest = "optimizer.best";
 // Version 1 had no checksum and no steps within an epoch.
 constexpr int kVersion = 2;
 
@@ -134,6 +136,26 @@ TrainingState state_of(const Metadata& metadata, const std::filesystem::path& pa
   return state;
 }
 
+// The best epoch and the moving average, on the optimiser's device, of a run that has them.
+void read_extra_weights(const io::TensorFile& file, const std::filesystem::path& path,
+                        const Optimizer& optimizer, TrainingState& state) {
+  const Metadata metadata(file, path);
+  const auto tensor = [&](const char* key) {
+    const Tensor result = optimizer.values().clone();
+    copy_to(result, expected(file, path, key, result));
+    return result;
+  };
+  if (find(file, kAverage)) state.average = tensor(kAverage);
+  if (!find(file, kBest)) return;
+  state.best.epoch = metadata.number<int>("best_epoch");
+  state.best.loss = metadata.number<double>("best_loss");
+  state.best.waited = metadata.number<int>("best_waited");
+  check(state.best.epoch >= 1 && state.best.epoch <= state.epochs && state.best.waited >= 0,
+        file_error("load"), "{}: expected a best epoch from 1 to {}, got {}", path.string(), state.epochs,
+        state.best.epoch);
+  state.best.weights = tensor(kBest);
+}
+
 // Older checkpoints do not name their optimiser. For them, this function only rejects a second state tensor
 // that the optimiser does not have.
 void check_same_optimizer(const io::TensorFile& file, const std::filesystem::path& path,
@@ -192,6 +214,13 @@ void save_checkpoint(const std::filesystem::path& path, std::span<const Paramete
   const Tensor states[] = {optimizer.state1(), optimizer.state2()};
   for (int i : {0, 1})
     if (states[i]) file.tensors.push_back(host_copy(kStates[i], states[i]));
+  if (state.average) file.tensors.push_back(host_copy(kAverage, state.average));
+  if (state.best.weights) {
+    file.tensors.push_back(host_copy(kBest, state.best.weights));
+    file.metadata["best_epoch"] = std::to_string(state.best.epoch);
+    file.metadata["best_loss"] = fmt::format("{}", state.best.loss);
+    file.metadata["best_waited"] = std::to_string(state.best.waited);
+  }
   write_checked(path, std::move(file), durability);
 }
 
@@ -204,8 +233,9 @@ TrainingState restore_checkpoint(const std::filesystem::path& path, std::span<co
                                  Optimizer& optimizer) {
   const io::TensorFile file = io::read_safetensors(path);
   const Metadata metadata(file, path);
-  const TrainingState state = state_of(metadata, path);
+  TrainingState state = state_of(metadata, path);
   check_same_optimizer(file, path, optimizer);
+  read_extra_weights(file, path, optimizer, state);
   const auto steps = metadata.number<std::uint64_t>("steps");
   double learning_rate = optimizer.learning_rate();
   if (!metadata.text("learning_rate").empty()) learning_rate = metadata.number<double>("learning_rate");

@@ -104,14 +104,18 @@ Losses evaluate_elbo(const Vae& model, const Dataset& images, const EvaluationOp
   return {(reconstruction + kl) / n, reconstruction / n, kl / n};
 }
 
-ImportanceEstimate importance_weighted_nll(const Vae& model, const Dataset& images, std::int64_t samples,
-                                           const EvaluationOptions& options,
-                                           const std::function<void(std::int64_t, double)>& progress) {
-  check_evaluated("importance_weighted_nll", model, images);
-  check(samples > 0, "importance_weighted_nll", "expected 1 or more samples, got {}", samples);
-  check(images.count() <= UINT32_MAX / samples, "importance_weighted_nll",
+namespace {
+
+using EvaluationProgress = std::function<void(std::int64_t, double)>;
+
+void check_samples(const char* name, const Dataset& images, std::int64_t samples) {
+  check(images.count() <= UINT32_MAX / samples, name,
         "expected fewer than 2^32 samples in total, got {} for each of {} images", samples, images.count());
-  const NoGradGuard no_grad;
+}
+
+// Returns the sums of the weights of each image.
+std::vector<LogSum> importance_sums(const Vae& model, const Dataset& images, std::int64_t samples,
+                                    const EvaluationOptions& options, const EvaluationProgress& progress) {
   const auto start = std::chrono::steady_clock::now();
   const std::int64_t rows = rows_for(options, model);
   const std::int64_t piece = std::min(samples, rows), batch = std::max<std::int64_t>(1, rows / samples);
@@ -128,8 +132,53 @@ ImportanceEstimate importance_weighted_nll(const Vae& model, const Dataset& imag
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
     if (progress) progress(std::min(first + batch, images.count()), elapsed.count());
   }
+  return sums;
+}
+
+void append_scaled(std::vector<double>& to, const Variable& column, double factor) {
+  for (const float value : column.value().to_vector()) to.push_back(factor * static_cast<double>(value));
+}
+
+}  // namespace
+
+ImportanceEstimate importance_weighted_nll(const Vae& model, const Dataset& images, std::int64_t samples,
+                                           const EvaluationOptions& options,
+                                           const EvaluationProgress& progress) {
+  check_evaluated("importance_weighted_nll", model, images);
+  check(samples > 0, "importance_weighted_nll", "expected 1 or more samples, got {}", samples);
+  check_samples("importance_weighted_nll", images, samples);
+  const NoGradGuard no_grad;
+  const auto start = std::chrono::steady_clock::now();
+  const std::vector<LogSum> sums = importance_sums(model, images, samples, options, progress);
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   return summarise(sums, samples, elapsed.count());
+}
+
+RowScores score_rows(const Vae& model, const Dataset& images, std::int64_t samples,
+                     const EvaluationOptions& options, const EvaluationProgress& progress) {
+  check_evaluated("score_rows", model, images);
+  check(samples >= 0, "score_rows", "expected 0 or more samples, got {}", samples);
+  if (samples > 0) check_samples("score_rows", images, samples);
+  const NoGradGuard no_grad;
+  RowScores scores;
+  const Posterior& posterior = model.posterior();
+  for_batches(model, images, options, [&](const Tensor& x, std::int64_t first) {
+    const Variable params = model.encode(x);
+    const DensitySample q = posterior.rsample_with_log_density(
+        params, draw_at(options.seed, RandomPurpose::validation_noise, first));
+    append_scaled(scores.reconstruction, model.likelihood().log_density(model.decode(q.z), x), -1);
+    const Variable kl =
+        model.prior().is_standard_normal() ? posterior.kl_to_standard_normal(params) : Variable();
+    append_scaled(scores.kl, kl ? sum(kl, Axis::columns) : q.log_density - model.prior().log_density(q.z), 1);
+  });
+  for (std::size_t i = 0; i < scores.kl.size(); ++i)
+    scores.elbo.push_back(-scores.reconstruction[i] - scores.kl[i]);
+  if (samples == 0) return scores;
+  for (const LogSum& s : importance_sums(model, images, samples, options, progress)) {
+    scores.log_likelihood.push_back(s.log_mean(samples));
+    scores.effective_samples.push_back(s.sum * s.sum / s.squares);
+  }
+  return scores;
 }
 
 namespace {

@@ -160,6 +160,11 @@ void FusedStep::enqueue(const StepContext& step) {
   args_.optimizer.learning_rate_factors = step.factors ? step.factors.data_as<double>() : nullptr;
   args_.optimizer.factor_count = step.factors ? static_cast<std::uint64_t>(step.factors.elements()) : 1;
   device_.backend().fused_step(args_, Stream::current(device_).handle());
+  if (!step.average) return;
+  // The fused step has advanced the counter from which the clock is computed.
+  Clock updates = step.updates;
+  --updates.step;
+  step.average->update(updates);
 }
 
 }  // namespace gpuvae

@@ -63,9 +63,14 @@ Losses Trainer::mean_of(const Sums& sums) const {
   return {reconstruction + options_.beta * kl, reconstruction, kl};
 }
 
-Losses Trainer::evaluate(const Dataset& images) { return evaluate_in(step_ / steps_per_epoch_, images); }
+Losses Trainer::evaluate(const Dataset& images) {
+  Losses losses;
+  with_weights(ModelWeights::evaluated, [&] { losses = evaluate_in(step_ / steps_per_epoch_, images); });
+  return losses;
+}
 
 // The noise depends on the epoch of training, so that it changes from epoch to epoch, like that of training.
+// Where epochs are compared, it stays the same, so that the best epoch is not the one with lucky noise.
 Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images) {
   const kernels::Range range("evaluate");
   const NoGradGuard no_grad;
@@ -78,7 +83,7 @@ Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images) {
   // Another seed, so that the random binarization of image i differs from that of image i of the training
   // set.
   in_order.seed = ~in_order.seed;
-  Clock clock{.step = epoch * batches, .steps_per_epoch = batches};
+  Clock clock{.step = keeps_best() ? 0 : epoch * batches, .steps_per_epoch = batches};
   StepContext step;
   step.state = static_cast<RunState*>(totals.data());
   // Ranks evaluate different batches.

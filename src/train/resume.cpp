@@ -9,6 +9,7 @@ namespace gpuvae {
 void Trainer::resume_after(int epochs) {
   check(epochs >= 0, "resume_after", "expected 0 or more epochs, got {}", epochs);
   restore_state({.epochs = epochs});
+  if (average_) average_->restore(optimizer_.values());
   rewinds_ = 0;
   rewind_point_.reset();
 }
@@ -25,6 +26,8 @@ TrainingState Trainer::state() {
   }
   state.skipped = skipped_steps();
   state.rewinds = rewinds_;
+  state.best = best_;
+  if (average_) state.average = average_->values().clone();
   return state;
 }
 
@@ -36,6 +39,8 @@ void Trainer::resume(const TrainingState& state) {
             state.epoch_skipped_images <= static_cast<std::uint64_t>(images_after(state.steps)),
         "resume", "expected at most {} skipped steps of {} images, got {} of {}", state.steps,
         images_after(state.steps), state.epoch_skipped, state.epoch_skipped_images);
+  check(!average_ || state.average, "resume",
+        "expected a state with the moving average of the weights, got one without");
   restore_state(state);
   rewinds_ = state.rewinds;
   rewind_point_.reset();
@@ -47,6 +52,8 @@ void Trainer::restore_state(const TrainingState& state) {
   skipped_before_ = state.skipped - state.epoch_skipped;
   epoch_skipped_ = state.epoch_skipped;
   epoch_skipped_images_ = state.epoch_skipped_images;
+  best_ = state.best;
+  if (average_ && state.average) average_->restore(state.average);
   if (state.steps == 0) return;
   RunState sums{.step = step_, .updates = updates_read_};
   sums.sums[0] = state.reconstruction;

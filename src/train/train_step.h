@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "gpuvae/average.h"
 #include "gpuvae/device.h"
 #include "gpuvae/random.h"
 #include "gpuvae/tensor.h"
@@ -19,6 +20,7 @@ struct StepContext {
   std::int64_t rows = 0;      // batch size; smaller for the last batch of an epoch
   RunState* state = nullptr;  // on the device
   Tensor factors = {};        // factors of the learning rate, see Optimizer::step
+  WeightAverage* average = nullptr;  // which the step updates after the weights; or null
 };
 
 class TrainStep {

@@ -79,6 +79,10 @@ Trainer::Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset 
   check(train_.device() == model.device(), "train", "expected the examples on {}, got {}", model.device(),
         train_.source ? train_.device().text() : train_.examples.text());
   check_belongs(model, optimizer);
+  check(options.patience >= 0, "train", "expected a patience of 0 or more epochs, got {}", options.patience);
+  check(!keeps_best() || (validation_.defined() && validation_.count() > 0), "train",
+        "expected validation examples to compare epochs with, got none");
+  if (options.average.decay != 0) average_.emplace(optimizer, options.average);
   // Rank 0 alone reads the losses for reports, so that it alone would go back within an epoch.
   check(!options.communicator || options.on_nan != OnNan::rewind, "train",
         "expected on_nan stop or skip with several ranks, got rewind");
@@ -201,6 +205,7 @@ StepContext Trainer::first_step() {
   step.updates = {.step = updates - step_, .device_step = step.clock.device_step};
   if (skips()) step.updates = {.step = updates - updates_read_, .device_step = update_counter(state_)};
   step.factors = factors_;
+  step.average = average_ ? &*average_ : nullptr;
   return step;
 }
 
@@ -255,8 +260,11 @@ EpochResult Trainer::finish_epoch() {
   EpochResult result = epoch_so_far();
   if (validation_.defined() && validation_.count() > 0) {
     const auto start = std::chrono::steady_clock::now();
-    result.validation = evaluate_in(static_cast<std::uint64_t>(result.epoch) - 1, validation_);
+    with_weights(ModelWeights::evaluated, [&] {
+      result.validation = evaluate_in(static_cast<std::uint64_t>(result.epoch) - 1, validation_);
+    });
     result.validation_seconds = seconds_since(start);
+    if (keeps_best()) compare_with_best(result);
   }
   return result;
 }
@@ -282,7 +290,8 @@ EpochResult Trainer::run_epoch(const ProgressCallback& progress, bool& stopped) 
 std::vector<EpochResult> Trainer::run_epochs(int epochs) {
   std::vector<EpochResult> results;
   bool stopped = false;
-  for (int i = 0; i < epochs && !stopped; ++i) results.push_back(run_epoch({}, stopped));
+  for (int i = 0; i < epochs && !stopped && !patience_is_over(); ++i)
+    results.push_back(run_epoch({}, stopped));
   return results;
 }
 
@@ -292,15 +301,16 @@ StepsResult Trainer::run_steps(std::uint64_t steps) {
   StepsResult result;
   of_call_ = {};
   const std::uint64_t first = step_, end = steps > UINT64_MAX - first ? UINT64_MAX : first + steps;
-  while (step_ < end && !result.stopped) {
+  while (step_ < end && !result.stopped && !patience_is_over()) {
     std::optional<EpochResult> epoch;
     run_with_rewinds([&] {
       epoch.reset();
       result.stopped = train_to(std::min(end, end_of_epoch()), {});
-      if (step_in_epoch() == 0 && !epoch_callbacks_.empty()) epoch = finish_epoch();
+      if (step_in_epoch() == 0 && (!epoch_callbacks_.empty() || keeps_best())) epoch = finish_epoch();
     });
     if (epoch) result.stopped = report_epoch(*epoch) || result.stopped;
   }
+  result.stopped = result.stopped || patience_is_over();
   result.steps = step_ - first;
   result.losses = mean_of(of_call_);
   return result;

@@ -197,6 +197,7 @@ const char* const kEverything =
     "--on-nan skip\n--beta 4\n--warmup-epochs 2.5\n--free-bits 0.125\n--optimizer adamw\n--learning-rate "
     "0.5\n--beta1 0.5\n"
     "--beta2 0.25\n--epsilon 0.75\n--l2 0.01\n--l2-biases\n--schedule step\n--lr-warmup 1.5\n"
+    "--patience 3\n--save-best\n--ema 0.5\n--ema-form zero\n--output-bias data\n--lr-final 0.125\n"
     "--lr-decay-epochs 3.5\n--lr-decay-rate 0.75\n--clip-norm 6\n--encode sample\n"
     "--manifold quantile:5:0.01:0.99:left-up,data:3\n--samples 18\n--reconstructions 19\n--examples 20\n"
     "--latent-names pose,humour,c,d,e\n--sliders -15:15:3:0.01";
@@ -208,6 +209,7 @@ void expect_everything(const RunConfig& c) {
   EXPECT_EQ(c.epochs, 9);
   EXPECT_EQ(c.log_every, 4);
   EXPECT_EQ(c.checkpoint_every, "2epochs");
+  EXPECT_TRUE(c.save_best && c.data_output_bias);
   EXPECT_EQ(c.data.folder + c.data.path + c.data.label_column, "da b.csvclass");
   EXPECT_EQ(c.data.columns + c.data.value_range, "a,\"b, c\"-1.5:2");
   EXPECT_EQ(c.data.variable, "faces");
@@ -250,6 +252,9 @@ void expect_everything(const TrainOptions& t) {
   EXPECT_EQ(t.beta, 4);
   EXPECT_EQ(t.warmup_epochs, 2.5);
   EXPECT_EQ(t.free_bits, 0.125);
+  EXPECT_EQ(t.patience, 3);
+  EXPECT_EQ(t.average.decay, 0.5);
+  EXPECT_EQ(t.average.form, AverageForm::zero);
 }
 
 void expect_everything(const OptimizerOptions& o, const ScheduleSettings& s) {
@@ -265,6 +270,7 @@ void expect_everything(const OptimizerOptions& o, const ScheduleSettings& s) {
   EXPECT_EQ(s.warmup_epochs, 1.5);
   EXPECT_EQ(s.decay_epochs, 3.5);
   EXPECT_EQ(s.decay_rate, 0.75);
+  EXPECT_EQ(s.final_rate, 0.125);
 }
 
 void expect_everything(const PictureSettings& p) {

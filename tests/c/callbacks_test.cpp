@@ -88,6 +88,30 @@ TEST_F(CInterface, ACallbackThatThrowsANumberIsAnErrorToo) {
   EXPECT_NE(std::string(gpuvae_last_error()).find("an exception of an unknown type"), std::string::npos);
 }
 
+// Training stops after an epoch that is not better than an earlier one. The learning rate is so large that
+// there soon is one.
+TEST_F(CInterface, PatienceEndsTheTrainingAndKeepsTheBestWeights) {
+  gpuvae_trainer_free(trainer_);
+  gpuvae_train_options options;
+  ASSERT_EQ(gpuvae_train_options_init(&options, sizeof options), GPUVAE_OK);
+  options.batch_size = 4;
+  options.learning_rate = 0.1;
+  options.patience = 1;
+  options.average_decay = 0.5;
+  options.data_output_bias = 1;
+  ASSERT_EQ(gpuvae_trainer_create(model_, &x_, &x_, &options, &trainer_), GPUVAE_OK) << gpuvae_last_error();
+  EXPECT_EQ(gpuvae_trainer_load_weights(trainer_, "best"), GPUVAE_INVALID_ARGUMENT);
+  EXPECT_EQ(gpuvae_trainer_load_weights(trainer_, "last"), GPUVAE_INVALID_ARGUMENT);
+  gpuvae_epoch_result last{};
+  last.struct_size = sizeof last;
+  ASSERT_EQ(gpuvae_trainer_run_epochs(trainer_, 500, &last), GPUVAE_OK) << gpuvae_last_error();
+  EXPECT_LT(last.epoch, 500);
+  EXPECT_EQ(last.best, 0);
+  const std::vector<float> trained = codes(model_);
+  ASSERT_EQ(gpuvae_trainer_load_weights(trainer_, "best"), GPUVAE_OK) << gpuvae_last_error();
+  EXPECT_NE(codes(model_), trained);
+}
+
 struct SavingCallback {
   gpuvae_trainer* trainer;
   gpuvae_model* model;

@@ -77,6 +77,10 @@ LAYOUT(gpuvae_train_options, frozen_noise, 152);
 LAYOUT(gpuvae_train_options, validation_batch, 160);
 LAYOUT(gpuvae_train_options, executor, 168);
 LAYOUT(gpuvae_train_options, on_nan, 176);
+LAYOUT(gpuvae_train_options, average_decay, 184);
+LAYOUT(gpuvae_train_options, average_form, 192);
+LAYOUT(gpuvae_train_options, patience, 200);
+LAYOUT(gpuvae_train_options, data_output_bias, 208);
 
 LAYOUT(gpuvae_step_report, struct_size, 0);
 LAYOUT(gpuvae_step_report, step, 8);
@@ -93,6 +97,7 @@ LAYOUT(gpuvae_epoch_result, validation_seconds, 72);
 LAYOUT(gpuvae_epoch_result, complete, 80);
 LAYOUT(gpuvae_epoch_result, skipped_steps, 88);
 LAYOUT(gpuvae_epoch_result, rewinds, 96);
+LAYOUT(gpuvae_epoch_result, best, 104);
 
 LAYOUT(gpuvae_steps_result, struct_size, 0);
 LAYOUT(gpuvae_steps_result, steps, 8);

@@ -204,6 +204,20 @@ TEST(AlignmentDevice, OptimizerUpdates) {
   }
 }
 
+TEST(AlignmentDevice, AveragesOfWeights) {
+  expect_same_on_devices(
+      [=](Device device, std::int64_t offset) {
+        const Tensor p = numbers(1, -1, 1, device, offset), a = numbers(2, -1, 1, device, offset);
+        kernels::AverageArgs args{.size = kSize, .decay = 0.9};
+        args.clock.step = 40;
+        args.parameters = p.data();
+        args.average = a.data();
+        device.backend().average(args, Stream::current(device).handle());
+        return std::vector{a};
+      },
+      "average");
+}
+
 // With these sizes, a thread processes one to four elements, so that every part of the unrolled loop runs.
 TEST(AlignmentDevice, GradientsThroughActivations) {
   for (const Activation activation : all_activations())

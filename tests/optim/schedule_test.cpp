@@ -70,7 +70,49 @@ TEST(Schedule, FactorsMatchTheFormulas) {
     EXPECT_NEAR(cosine(static_cast<std::uint64_t>(step)), factor, 1e-15) << step;
 }
 
+// Rates of a run, times the learning rate 0.001.
+TEST(Schedule, RatesMatchPublishedValues) {
+  // Stage i of 3,280 epochs of 7 steps begins after (3^i - 1) / 2 epochs.
+  const IwaeSchedule iwae{.total_steps = 3280 * 7};
+  const double rates[] = {1e-3,
+                          7.1968567300e-4,
+                          5.1794746792e-4,
+                          3.7275937203e-4,
+                          2.6826957953e-4,
+                          1.9306977289e-4,
+                          1.3894954944e-4,
+                          1e-4};
+  std::uint64_t begin = 0, epochs = 1;
+  for (const double rate : rates) {
+    EXPECT_NEAR(1e-3 * iwae(begin), rate, 1e-13);
+    begin += 7 * epochs;
+    EXPECT_NEAR(1e-3 * iwae(begin - 1), rate, 1e-13);
+    epochs *= 3;
+  }
+  EXPECT_EQ(begin, 3280u * 7);
+  EXPECT_NEAR(1e-3 * iwae(begin + 5), 1e-4, 1e-13);
+  // 100 steps: stage i begins at the first step from 100 (3^i - 1) / 2 / 3280 on: 0, 1, 1, 1, 2, 4, 12, 34.
+  const IwaeSchedule scaled{.total_steps = 100};
+  for (const auto& [step, stage] :
+       {std::pair{0, 0}, {1, 3}, {2, 4}, {3, 4}, {4, 5}, {11, 5}, {12, 6}, {33, 6}, {34, 7}, {99, 7}})
+    EXPECT_NEAR(scaled(static_cast<std::uint64_t>(step)), std::pow(10, -stage / 7.0), 1e-15) << step;
+  const CosineSchedule cosine{.total_steps = 110, .warmup_steps = 10, .final_factor = 0.01};
+  for (const auto& [step, rate] : {std::pair{0, 1e-4},
+                                   {4, 5e-4},
+                                   {9, 1e-3},
+                                   {10, 1e-3},
+                                   {35, 8.5501785669e-4},
+                                   {60, 5.05e-4},
+                                   {109, 1.0244252619e-5}})
+    EXPECT_NEAR(1e-3 * cosine(static_cast<std::uint64_t>(step)), rate, 1e-13) << step;
+  const StepDecay decay{.every = 25, .decay = 0.3};
+  for (const auto& [step, rate] : {std::pair{24, 1e-3}, {25, 3e-4}, {80, 2.7e-5}})
+    EXPECT_NEAR(1e-3 * decay(static_cast<std::uint64_t>(step)), rate, 1e-13) << step;
+}
+
 TEST(Schedule, ErrorsNameTheProblem) {
+  EXPECT_EQ(error_of([] { IwaeSchedule{.total_steps = 0}(1); }),
+            "[schedule] expected 1 or more steps in total, got 0");
   EXPECT_EQ(error_of([] { StepDecay{.every = 0}(1); }),
             "[schedule] expected a decay every 1 or more steps, got 0");
   EXPECT_EQ(error_of([] { StepDecay{.every = 2, .decay = -1}(1); }),

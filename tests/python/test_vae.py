@@ -190,7 +190,7 @@ def test_unsuitable_rows(X, message):
     ({"likelihood": None}, "a value as likelihood, got None"),
     ({"standardize": "no"}, "True or False as standardize, got 'no'"),
     ({"settings": {"fre_bits": 1}}, "got fre_bits"),
-    ({"settings": {"schedule": "cosine"}}, "only the programs have schedule"),
+    ({"settings": {"value_range": "0:1"}}, "only the programs have value_range"),
     ({"settings": {"free_bits": "many"}}, "a number as free_bits"),
 ])
 def test_unsuitable_parameters(rows, parameters, message):
@@ -255,6 +255,41 @@ def test_callback_stops_the_training(rows):
     vae.fit(rows, callback=lambda result: seen.append(result) or result["epoch"] == 3)
     assert [row["epoch"] for row in seen] == [1, 2, 3]
     assert len(vae.history_) == 3
+
+
+def test_patience_keeps_the_best_epoch(rows):
+    settings = {"patience": 2, "ema": 0.5, "output_bias": "data", "schedule": "cosine", "lr_final": 1e-3}
+    vae = gpuvae.VAE(hidden=(16,), epochs=60, learning_rate=0.05, verbose=False, settings=settings)
+    vae.fit(rows[:60], validation=rows[60:])
+    history = pandas_free(vae)
+    losses = [row["val_reconstruction"] + row["val_kl"] for row in history]
+    best = int(np.argmin(losses))
+    assert len(history) == best + 3 < 60
+    again = gpuvae.VAE(hidden=(16,), epochs=60, learning_rate=0.05, verbose=False, settings=settings)
+    again.fit(rows[:60], validation=rows[60:], callback=lambda result: result["epoch"] == best + 1)
+    assert (again.transform(rows) == vae.transform(rows)).all()
+    with pytest.raises(ValueError, match="expected validation examples"):
+        gpuvae.VAE(epochs=1, verbose=False, settings={"patience": 1}).fit(rows)
+    for bad in ({"ema": 1.5}, {"ema_form": "none"}, {"output_bias": "mean"}, {"schedule": "linear"}, {"patience": -1},
+                {"schedule": "cosine", "lr_final": 1.0}):
+        with pytest.raises(ValueError, match="expected"):
+            gpuvae.VAE(epochs=1, verbose=False, settings=bad).fit(rows)
+
+
+def pandas_free(vae):
+    return vae.history_ if isinstance(vae.history_, list) else vae.history_.to_dict("records")
+
+
+def test_scores(vae, rows):
+    scores = vae.scores(rows, samples=20, seed=4)
+    assert set(scores) == {"elbo", "reconstruction", "kl", "log_likelihood", "effective_samples"}
+    assert all(values.shape == (len(rows),) and values.dtype == np.float64 for values in scores.values())
+    assert (scores["log_likelihood"] == vae.score_samples(rows, samples=20, seed=4)).all()
+    assert close(scores["elbo"], -(scores["reconstruction"] + scores["kl"]), 1e-9)
+    assert ((scores["effective_samples"] >= 1 - 1e-12) & (scores["effective_samples"] <= 20 + 1e-9)).all()
+    one = vae.scores(rows[:7], seed=4)
+    assert close(one["elbo"], vae.score_samples(rows[:7], seed=4), 1e-4)
+    assert (one["elbo"] == scores["elbo"][:7]).all() and (one["effective_samples"] == 1).all()
 
 
 def test_a_failed_fit_keeps_the_model(vae, rows):

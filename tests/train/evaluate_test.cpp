@@ -99,6 +99,44 @@ TEST(Evaluation, ManySamplesOvercomeAWrongPosterior) {
   EXPECT_GT(many.effective_samples, 100);
 }
 
+TEST(Evaluation, RowScoresHaveTheMeansOfTheEstimates) {
+  const Dataset images = points(23);
+  const LinearGaussian wrong(0.3, 1.4);
+  EvaluationOptions options;
+  options.seed = 3;
+  options.rows = 10;
+  const RowScores scores = score_rows(wrong.model, images, 50, options);
+  const Losses elbo = evaluate_elbo(wrong.model, images, options);
+  const ImportanceEstimate bound = importance_weighted_nll(wrong.model, images, 50, options);
+  const auto mean = [](const std::vector<double>& values) {
+    double sum = 0;
+    for (const double v : values) sum += v / static_cast<double>(values.size());
+    return sum;
+  };
+  ASSERT_EQ(scores.elbo.size(), 23u);
+  ASSERT_EQ(scores.log_likelihood.size(), 23u);
+  EXPECT_NEAR(mean(scores.reconstruction), elbo.reconstruction, 1e-5);
+  EXPECT_NEAR(mean(scores.kl), elbo.kl, 1e-5);
+  EXPECT_NEAR(mean(scores.elbo), -elbo.loss, 1e-5);
+  EXPECT_NEAR(mean(scores.log_likelihood), -bound.nll, 1e-12);
+  EXPECT_NEAR(mean(scores.effective_samples), bound.effective_samples, 1e-9);
+  for (const double n : scores.effective_samples) {
+    EXPECT_GE(n, 1 - 1e-12);
+    EXPECT_LE(n, 50 + 1e-9);
+  }
+  EXPECT_TRUE(score_rows(wrong.model, images, 0, options).log_likelihood.empty());
+  EXPECT_THROW(score_rows(wrong.model, images, -1, options), Error);
+  // With the true posterior, every weight is p(x).
+  const RowScores exact = score_rows(LinearGaussian().model, images, 5, options);
+  const std::vector<float> x = images.examples.to_vector();
+  for (std::size_t i = 0; i < 23; ++i) {
+    const std::vector<float> row(x.begin() + 3 * static_cast<std::ptrdiff_t>(i),
+                                 x.begin() + 3 * static_cast<std::ptrdiff_t>(i) + 3);
+    EXPECT_NEAR(exact.log_likelihood[i], -LinearGaussian::nll(row), 1e-4);
+    EXPECT_NEAR(exact.effective_samples[i], 5, 1e-3);
+  }
+}
+
 TEST(Evaluation, DoesNotDependOnTheBatchSize) {
   const Dataset images = points(23);
   const LinearGaussian wrong(0.3, 1.4);

@@ -1,4 +1,4 @@
-// Optimiser updates of a whole arena of parameters.
+// Optimiser updates of a whole arena of parameters, and the average of the weights.
 #include <cmath>
 
 #include "kernels/cpu/backend.h"
@@ -122,12 +122,36 @@ void OptimizerStep(const OptimizerArgs& g) {
   with_float(g.dtype, "optimizer_step", [&](auto type) { optimizer_of<decltype(type)>(g); });
 }
 
+template <class T>
+void average_of(const AverageArgs& g) {
+  if (std::isnan(value_or<T>(g.gradient_scale, 1))) return;
+  using V = hn::Vec<hn::ScalableTag<T>>;
+  const double kept = math::average_keep(g.form, g.decay, std::log(g.decay), step_of(g.clock));
+  const V keep = constant<V>(kept), rest = constant<V>(1 - kept);
+  const T* parameters = as<T>(g.parameters);
+  T* average = as<T>(g.average);
+  parallel_chunks(Chunks::of_elements(g.size), g.size >= kCheapGrain,
+                  [=](std::int64_t begin, std::int64_t end) HWY_ATTR {
+                    const FlushSubnormals flush;
+                    each_vector<T>(begin, end, [=](auto access, std::int64_t i) HWY_ATTR {
+                      const V new_part = hn::Mul(rest, access.load(parameters + i));
+                      access.store(hn::MulAdd(keep, access.load(average + i), new_part), average + i);
+                    });
+                  });
+}
+
+void Average(const AverageArgs& g) {
+  with_float(g.dtype, "average", [&](auto type) { average_of<decltype(type)>(g); });
+}
+
 }  // namespace gpuvae::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace gpuvae::kernels {
 HWY_EXPORT(OptimizerStep);
+HWY_EXPORT(Average);
 void CpuBackend::run(const OptimizerArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(OptimizerStep)(g); }
+void CpuBackend::run(const AverageArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(Average)(g); }
 }  // namespace gpuvae::kernels
 #endif

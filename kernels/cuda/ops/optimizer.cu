@@ -1,4 +1,4 @@
-// One optimiser update of a whole arena of parameters.
+// One optimiser update of a whole arena of parameters, and of the average of the weights.
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/ops/optimizer_scalars.cuh"
 
@@ -38,6 +38,27 @@ __global__ void __launch_bounds__(kThreads)
   });
 }
 
+__global__ void __launch_bounds__(kThreads) average_kernel(AverageArgs args, double log_decay, bool vectors) {
+  if (args.gradient_scale && std::isnan(*static_cast<const float*>(args.gradient_scale))) return;
+  __shared__ float shared[2];
+  if (threadIdx.x == 0) {
+    const double keep = math::average_keep(args.form, args.decay, log_decay, finished_steps(args.clock));
+    shared[0] = static_cast<float>(keep);
+    shared[1] = static_cast<float>(1 - keep);
+  }
+  __syncthreads();
+  const float keep = shared[0], rest = shared[1];
+  for_elements(args.size, vectors, [&](auto width, std::int64_t i) {
+    constexpr int kWidth = decltype(width)::value;
+    float* average = static_cast<float*>(args.average) + i;
+    const Floats<kWidth> p = load<kWidth>(static_cast<const float*>(args.parameters) + i);
+    Floats<kWidth> a = load<kWidth>(average);
+#pragma unroll
+    for (int k = 0; k < kWidth; ++k) a[k] = keep * a[k] + rest * p[k];
+    store(average, a);
+  });
+}
+
 }  // namespace
 
 void CudaBackend::run(const OptimizerArgs& args, StreamHandle stream) {
@@ -47,6 +68,15 @@ void CudaBackend::run(const OptimizerArgs& args, StreamHandle stream) {
   const std::int64_t grid = blocks(args.size, kThreads * (vectors ? 4 : 1));
   launch({"optimizer_step", "optimizer_kernel", grid, kThreads, args.size, stream}, optimizer_kernel, args,
          math::log(args.beta1), math::log(args.beta2), vectors);
+}
+
+void CudaBackend::run(const AverageArgs& args, StreamHandle stream) {
+  require_f32("average", args.dtype);
+  const DeviceGuard on(device_);
+  const bool vectors = aligned16(args.parameters, args.average);
+  const std::int64_t grid = blocks(args.size, kThreads * (vectors ? 4 : 1));
+  launch({"average", "average_kernel", grid, kThreads, args.size, stream}, average_kernel, args,
+         math::log(args.decay), vectors);
 }
 
 }  // namespace gpuvae::kernels

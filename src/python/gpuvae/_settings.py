@@ -33,6 +33,15 @@ TRAINING = {
     "l2": None,
     "l2_biases": False,
     "clip_norm": None,
+    "schedule": "constant",
+    "lr_warmup": 0.0,
+    "lr_decay_epochs": 30.0,
+    "lr_decay_rate": 0.1,
+    "lr_final": 0.0,
+    "patience": 0,
+    "ema": 0.0,
+    "ema_form": "warmup",
+    "output_bias": "zero",
 }
 # Parameters of VAE that are settings of the model and of its training.
 MODEL_PARAMS = ("latent", "hidden", "decoder_hidden", "likelihood", "prior", "activation", "seed")
@@ -46,8 +55,6 @@ REQUIRED_PARAMS = tuple(
 # Settings of the programs that decide the training and that fit() does not have, with the values that change nothing.
 PROGRAMS_ONLY = {
     "value_range": "",
-    "schedule": "constant",
-    "lr_warmup": 0.0,
 }
 # Settings without which a file does not describe its model.
 REQUIRED = ("hidden", "latent", "activation", "posterior_scale", "likelihood", "gaussian_mean", "prior")

@@ -70,7 +70,9 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
     standardize : bool, whether fit scales the features of data that are not bytes, as above.
     verbose : bool, whether to show a progress bar; None shows it in terminals and notebooks.
     settings : dict of further settings by the names of the programs' flags with underscores, such as
-        {"free_bits": 0.1, "posterior_scale": "softplus"}.
+        {"free_bits": 0.1, "posterior_scale": "softplus"}. {"patience": 10} stops after 10 epochs without a better
+        loss on the rows of fit(validation=...) and keeps the weights of the best epoch; {"ema": 0.999} keeps the
+        moving average of the weights; {"output_bias": "data"} starts the output at the means of the rows.
 
     Attributes
     ----------
@@ -228,6 +230,17 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
                 stacklevel=2,
             )
         return scores
+
+    def scores(
+        self, X: ArrayLike | SupportsDLPack, *, samples: int = 1, seed: int | None = None
+    ) -> dict[str, NDArray[np.float64]]:
+        """Returns scores of rows X in nats by name, float64 [rows] each.
+
+        "elbo" is -("reconstruction" + "kl") with one draw of z per row. "log_likelihood" is score_samples(X), and
+        "effective_samples" is the effective sample size (sum w)^2 / sum w^2 of its importance weights w, from 1 to
+        ``samples``. The noise is that of score_samples.
+        """
+        return self._fitted().scores(self._rows(X), operator.index(samples), self._seed(seed))
 
     def score(
         self, X: ArrayLike | SupportsDLPack, y: Any = None, *, samples: int = 1, seed: int | None = None

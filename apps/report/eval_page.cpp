@@ -1,0 +1,194 @@
+#include "apps/report/eval_page.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cmath>
+
+#include "apps/report/figures.h"
+#include "apps/report/published.h"
+#include "src/data/counted.h"
+
+namespace gpuvae::apps {
+namespace {
+
+// The half width of a 95 % interval in standard errors, for a normal distribution.
+constexpr double kInterval = 1.96;
+
+std::string with_interval(const MeanOverRows& m, int decimals) {
+  const std::string mean = figure_text(m.mean, decimals);
+  return std::isfinite(m.standard_error)
+             ? fmt::format("{} ± {}", mean, figure_text(kInterval * m.standard_error, decimals))
+             : mean;
+}
+
+MeanOverRows scaled(MeanOverRows m, double factor) {
+  return {m.mean * factor, m.standard_error * std::abs(factor)};
+}
+
+std::string things(const Session& s, std::int64_t n) {
+  return counted(n, s.has_pictures() ? "image" : "row");
+}
+
+std::string estimator(const Evaluation& e) {
+  if (e.samples == 0) return "negative ELBO, with one draw of z per example";
+  return fmt::format(
+      "importance-weighted bound on −log p(x): −log of the mean of {} weights p(x | z) p(z) / q(z | x), z "
+      "drawn "
+      "from q(z | x) (Burda et al., 2016). Its expectation is above −log p(x) and falls towards it as the "
+      "number "
+      "of samples grows",
+      count_text(e.samples));
+}
+
+std::string binarisation(const Session& s) {
+  switch (s.config().training.data.binarize) {
+    case Binarize::dynamic:
+      return fmt::format(
+          "pixels drawn with their value as probability: anew in every epoch of training, once "
+          "for the evaluation (seed {})",
+          s.config().seed);
+    case Binarize::fixed:
+      return fmt::format("pixels drawn once with their value as probability (seed {})", s.config().seed);
+    case Binarize::threshold:
+      return fmt::format("1 above {}, else 0", s.config().training.data.threshold);
+    case Binarize::none:
+      break;
+  }
+  return "none: the values themselves";
+}
+
+std::string split_text(const Session& s, const Evaluation& e) {
+  const std::string of = e.set == "train" ? "training" : "validation";
+  return fmt::format("{} of the {} set; the model was trained on {} and validated on {} of {}",
+                     things(s, e.images), of, things(s, s.train().count()),
+                     count_text(s.validation().count()), s.source());
+}
+
+std::string weights_text(const Session& s) {
+  const RunConfig& c = s.config();
+  std::string text = s.best_epoch() > 0
+                         ? fmt::format("those of epoch {}, the best one of the run (--patience {})",
+                                       s.best_epoch(), c.training.patience)
+                         : fmt::format("those after {}", counted(c.epochs, "epoch"));
+  if (c.training.average.decay > 0)
+    text += fmt::format("; moving average with decay {}", c.training.average.decay);
+  return text;
+}
+
+std::string unit_text(const Session& s) {
+  const std::string unit = s.has_pictures() ? "nats per image" : "nats per row";
+  return s.model().likelihood().is_density()
+             ? fmt::format("{}, of a density in units of {}", unit, density_unit(s))
+             : fmt::format("{}, of a probability", unit);
+}
+
+ReportTable protocol_table(const Session& s, const Evaluation& e) {
+  ReportTable table;
+  table.title = "Protocol";
+  table.columns = {"", ""};
+  const auto row = [&](const std::string& name, const std::string& text) {
+    table.rows.push_back({{name}, {text}});
+  };
+  row("Estimator", estimator(e));
+  row("Interval",
+      fmt::format(
+          "95 %: 1.96 standard errors of the mean over {}, of this one model. It leaves out the spread "
+          "over training seeds, which the command sweep --seeds measures",
+          things(s, e.images)));
+  row("Seeds",
+      fmt::format("{0} of the initial weights, the order of the data and the noise of training; {0} of "
+                  "the noise of this evaluation",
+                  s.config().seed));
+  row("Split", split_text(s, e));
+  row("Binarisation", binarisation(s));
+  row("Unit", unit_text(s));
+  row("Bits per dimension", fmt::format("nats / ({} log 2)", s.model().options().features));
+  row("Weights", weights_text(s));
+  if (s.config().distributions.posterior.noise_std != 1)
+    row("Not a bound", fmt::format("z is drawn with {} times the posterior's standard deviation",
+                                   s.config().distributions.posterior.noise_std));
+  return table;
+}
+
+ReportTable result_table(const Session& s, const Evaluation& e) {
+  ReportTable table;
+  table.title = "Results";
+  table.note = fmt::format("Means over {} with 95 % intervals, in nats unless another unit is given.",
+                           things(s, e.images));
+  table.columns = {"Measure", "Mean ± interval", "Definition"};
+  const auto row = [&](const std::string& name, const MeanOverRows& m, const std::string& text,
+                       int decimals) {
+    table.rows.push_back({{name}, {with_interval(m, decimals)}, {text}});
+  };
+  const RowScores& r = e.rows;
+  const double bits = 1 / (std::log(2.0) * static_cast<double>(s.model().options().features));
+  const MeanOverRows elbo = mean_over_rows(r.elbo);
+  if (e.importance) {
+    const MeanOverRows bound = scaled(mean_over_rows(r.log_likelihood), -1);
+    row("−log p(x), at most", bound, fmt::format("K = {} importance samples", count_text(e.samples)), 2);
+    row("Bits per dimension", scaled(bound, bits), "of the line above", 4);
+    row("Effective samples", mean_over_rows(r.effective_samples), "(Σ w)² / Σ w² of the weights", 1);
+  } else {
+    row("Bits per dimension", scaled(elbo, -bits), "of the negative ELBO", 4);
+  }
+  row("−ELBO", scaled(elbo, -1), "reconstruction + KL, one draw of z", 2);
+  row("Reconstruction", mean_over_rows(r.reconstruction), "−log p(x | z)", 2);
+  row("KL", mean_over_rows(r.kl), "KL(q(z | x) ‖ p(z))", 2);
+  const LatentStatistics& l = e.latent;
+  table.rows.push_back({{"Active units"},
+                        {fmt::format("{} of {}", l.active_units, l.mean_variance.size())},
+                        {"variance of the posterior mean above 0.01"}});
+  table.rows.push_back({{"Mutual information"},
+                        {figure_text(l.mutual_information, 2)},
+                        {"of x and z under q(z | x), at most the log of the number of examples"}});
+  return table;
+}
+
+std::optional<ReportTable> published_table(const Session& s, const Evaluation& e) {
+  const std::vector<PublishedValue> values = published_values(s, e);
+  if (values.empty()) return std::nullopt;
+  const MeanOverRows ours = e.importance ? scaled(mean_over_rows(e.rows.log_likelihood), -1)
+                                         : scaled(mean_over_rows(e.rows.elbo), -1);
+  ReportTable table;
+  table.title = "Published values of this model";
+  table.columns = {"Model", "Published −log p(x)", "This run", "Protocol", "Source"};
+  for (const PublishedValue& v : values)
+    table.rows.push_back(
+        {{v.model},
+         {figure_text(v.nll, 2)},
+         {with_interval(ours, 2)},
+         {v.differences.empty() ? "the same" : fmt::format("differs: {}", fmt::join(v.differences, "; "))},
+         {v.source}});
+  return table;
+}
+
+}  // namespace
+
+std::string evaluation_html(const Session& s, const Evaluation& e, const Provenance& provenance) {
+  ReportPage page;
+  page.title = fmt::format("Evaluation of {}, preset {}", s.program().name, s.config().preset);
+  page.subtitle = fmt::format("{}: {} of the {} set", s.source(), things(s, e.images),
+                              e.set == "train" ? "training" : "validation");
+  if (const std::string warning = collapse_warning(e.latent); !warning.empty())
+    page.warnings.push_back(warning);
+  const std::string unit = s.has_pictures() ? "nats/image" : "nats/row";
+  const std::string interval = "mean ± 95 % interval";
+  if (e.importance)
+    page.numbers.push_back({"−log p(x), at most",
+                            with_interval(scaled(mean_over_rows(e.rows.log_likelihood), -1), 2), unit,
+                            fmt::format("{}; {} importance samples", interval, count_text(e.samples))});
+  page.numbers.push_back(
+      {"−ELBO", with_interval(scaled(mean_over_rows(e.rows.elbo), -1), 2), unit, interval});
+  page.numbers.push_back({"Bits per dimension", figure_text(e.bits_per_dimension, 4), "bits",
+                          e.importance ? "importance-weighted" : "from the ELBO"});
+  page.tables = {result_table(s, e), protocol_table(s, e)};
+  if (std::optional<ReportTable> published = published_table(s, e))
+    page.tables.push_back(*std::move(published));
+  std::vector<ReportRow> rows;
+  for (const auto& [name, value] : provenance) rows.push_back({name, value});
+  page.configuration = {{"How this page was made", std::move(rows)}};
+  return report_html(page);
+}
+
+}  // namespace gpuvae::apps
