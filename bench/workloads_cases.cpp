@@ -199,9 +199,9 @@ void add_layers(List& list) {
 
 void add_densities(List& list, const std::vector<std::int64_t>& sizes) {
   const auto add = [&](std::int64_t targets, std::int64_t n, std::int64_t width, bool large) {
-    std::vector<Case> all = cases::log_density_cases(targets, n, width, false);
+    std::vector<Case> all = cases::log_density_cases(targets, n, width, true);
     all.erase(all.begin() + 2);  // the Gaussian without a sigmoid on its mean
-    for (Case& c : all) list.add(std::move(c), large, false);
+    for (Case& c : all) list.add(std::move(c), large);
   };
   add(20, 50, 784, false);
   for (const std::int64_t n : sizes) add(n / 1024 / 64, 64, 512, true);

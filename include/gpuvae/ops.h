@@ -187,8 +187,8 @@ struct LaplaceOptions {
 
 // log Bernoulli(target | sigmoid(logits)), summed over the columns of each row, in nats, [rows, 1]. `target`
 // is a constant. It may have fewer rows, [rows / n, columns]: each of its rows then applies to n consecutive
-// rows of parameters, as in importance sampling. If a gradient is needed, the unfused implementation runs;
-// otherwise, one kernel does all the work.
+// rows of parameters, as in importance sampling. Where the gradient with respect to the result is 0, that
+// with respect to the parameters is 0, even if the derivative of the density is infinite.
 [[nodiscard]] Variable bernoulli_log_density(const Variable& logits, const Variable& target);
 // Like bernoulli_log_density, for the continuous Bernoulli distribution.
 [[nodiscard]] Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target);

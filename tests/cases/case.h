@@ -67,7 +67,7 @@ enum class PosteriorForm { sample, kl, both };
 Case posterior_case(PosteriorForm form, PosteriorScale scale, std::int64_t rows, std::int64_t latent);
 // Returns one case per variant of the fused log densities: Bernoulli, continuous Bernoulli, and Gaussian and
 // Laplace, each with a plain and with a sigmoid mean. Each of the `targets` rows of data has n rows of
-// likelihood parameters. The operation uses the fused kernel only if `differentiable` is false.
+// likelihood parameters. The parameters require gradients if `differentiable` is true.
 std::vector<Case> log_density_cases(std::int64_t targets, std::int64_t n, std::int64_t width,
                                     bool differentiable);
 struct MixtureSetting {
