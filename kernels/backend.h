@@ -21,6 +21,7 @@
 #include "kernels/noise.h"
 #include "kernels/ops/elementwise.h"
 #include "kernels/ops/gemm.h"
+#include "kernels/ops/importance.h"
 #include "kernels/ops/mixture.h"
 #include "kernels/ops/random.h"
 #include "kernels/ops/reduce.h"
@@ -53,10 +54,14 @@ class KernelObserver;  // kernels/observer.h
   KERNEL(copy_columns, ColumnsArgs)                    \
   KERNEL(transpose, TransposeArgs)                     \
   KERNEL(repeat_rows, RepeatRowsArgs)                  \
+  KERNEL(sum_repeats, SumRepeatsArgs) \
   KERNEL(random, RandomArgs)                           \
   KERNEL(curand, CurandArgs)                           \
   KERNEL(posterior, PosteriorArgs)                     \
   KERNEL(posterior_backward, PosteriorBackwardArgs)    \
+  KERNEL(posterior_draws, PosteriorDrawsArgs) \
+  KERNEL(posterior_draws_backward, PosteriorDrawsBackwardArgs) \
+  KERNEL(importance, ImportanceArgs) \
   KERNEL(likelihood, LikelihoodArgs)                   \
   KERNEL(log_density, LogDensityArgs)                  \
   KERNEL(log_density_backward, LogDensityBackwardArgs) \

@@ -62,6 +62,20 @@ enum class Precision : std::uint8_t {
 // deviation is exp(s / 2) for log_variance, exp(s) for log_sigma, and softplus(s) + 1e-6 for softplus.
 enum class PosteriorScale : std::uint8_t { log_variance, log_sigma, softplus };
 
+// What the gradient of log q(z | x) at draws z from q consists of.
+enum class EncoderGradient : std::uint8_t {
+  total,  // the derivative of the value
+  // The derivative through z only: the parameters of q themselves count as constants ("sticking the landing",
+  // Roeder, Wu and Duvenaud, 2017). Unbiased for the ELBO.
+  path,
+  // As `path`, with the gradient of each draw multiplied by its normalised importance weight. Unbiased for
+  // the importance-weighted bound (Tucker, Lawson, Gu and Maddison, 2018).
+  doubly_reparameterized,
+};
+
+// The objectives of training; gpuvae/objective.h says what each maximises.
+enum class ObjectiveKind : std::uint8_t { elbo, stl, iwae, iwae_stl, dreg, ciwae, miwae, piwae };
+
 // How the values of a batch are binarized.
 enum class Binarize : std::uint8_t {
   none,       // x = byte / 255, or the value of f32 data
