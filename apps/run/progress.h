@@ -20,6 +20,7 @@ struct EpochLine {
   double reconstruction = 0, kl = 0;  // of `val`, or of `train` without it
   double seconds = 0;                 // of training, without validation
   double beta = 1;                    // weight of `kl` in the losses
+  bool is_sum = true;                 // whether the losses are reconstruction + beta * kl
 };
 
 // On a terminal, one line is redrawn at most ten times per second, and finish_epoch() replaces it with a

@@ -255,6 +255,11 @@ typedef struct gpuvae_train_options {
   int64_t validation_batch;  // examples per batch of the validation (1000)
   const char* executor;      // auto, eager, graph or fused (auto)
   const char* on_nan;        // stop, skip or rewind (stop)
+  const char* objective;     // elbo, stl, iwae, iwae_stl, dreg, ciwae, miwae or piwae (elbo)
+  int64_t objective_samples; // draws of z per example; of miwae and piwae: per group (1)
+  int64_t objective_groups;  // groups of draws per example (miwae and piwae) (1)
+  double objective_mix;      // share of the ELBO, from 0 to 1 (ciwae) (0.5)
+  int64_t sampled_kl;        // flag: estimates the KL term from the draws (elbo) (0)
 } gpuvae_train_options;
 // Sets the defaults, as gpuvae_model_options_init does.
 GPUVAE_C_API gpuvae_status gpuvae_train_options_init(gpuvae_train_options* options, size_t struct_size);

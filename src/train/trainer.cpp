@@ -11,6 +11,7 @@
 #include "src/train/autograd_step.h"
 #include "src/train/executor.h"
 #include "src/train/fused_step.h"
+#include "src/train/objective_checks.h"
 #include "src/train/rewind.h"
 #include "src/train/seconds.h"
 #include "src/train/streams.h"
@@ -79,6 +80,7 @@ Trainer::Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset 
   check(train_.device() == model.device(), "train", "expected the examples on {}, got {}", model.device(),
         train_.source ? train_.device().text() : train_.examples.text());
   check_belongs(model, optimizer);
+  check_objective_options(model, options);
   // Rank 0 alone reads the losses for reports, so that it alone would go back within an epoch.
   check(!options.communicator || options.on_nan != OnNan::rewind, "train",
         "expected on_nan stop or skip with several ranks, got rewind");

@@ -77,6 +77,11 @@ LAYOUT(gpuvae_train_options, frozen_noise, 152);
 LAYOUT(gpuvae_train_options, validation_batch, 160);
 LAYOUT(gpuvae_train_options, executor, 168);
 LAYOUT(gpuvae_train_options, on_nan, 176);
+LAYOUT(gpuvae_train_options, objective, 184);
+LAYOUT(gpuvae_train_options, objective_samples, 192);
+LAYOUT(gpuvae_train_options, objective_groups, 200);
+LAYOUT(gpuvae_train_options, objective_mix, 208);
+LAYOUT(gpuvae_train_options, sampled_kl, 216);
 
 LAYOUT(gpuvae_step_report, struct_size, 0);
 LAYOUT(gpuvae_step_report, step, 8);
