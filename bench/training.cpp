@@ -14,7 +14,8 @@
 namespace gpuvae::bench {
 namespace {
 
-// The importance-weighted autoencoder of Burda et al., 2015, with one stochastic layer, on some of the images.
+// The importance-weighted autoencoder of Burda et al., 2015, with one stochastic layer, on some of the
+// images.
 apps::RunConfig iwae_config() {
   apps::RunConfig c;
   c.model.encoder_widths = {200, 200};

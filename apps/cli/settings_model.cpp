@@ -90,9 +90,12 @@ std::vector<Setting> loss_settings(RunConfig& c) {
       {"--free-bits", number(t.free_bits, at_least(0)),
        "KL per latent dimension (nats) that is not penalised"},
       {"--objective", choice(t.objective.kind, ObjectiveKind::piwae),
-       "bound on log p(x) that training maximises with --objective-samples draws of z per image: elbo; stl (the ELBO "
-       "with the path derivative as gradient); iwae (importance-weighted); iwae_stl; dreg (iwae with the doubly "
-       "reparameterised gradient); ciwae (a mixture of elbo and iwae); miwae (the mean of several iwae); piwae "
+       "bound on log p(x) that training maximises with --objective-samples draws of z per image: elbo; stl "
+       "(the ELBO "
+       "with the path derivative as gradient); iwae (importance-weighted); iwae_stl; dreg (iwae with the "
+       "doubly "
+       "reparameterised gradient); ciwae (a mixture of elbo and iwae); miwae (the mean of several iwae); "
+       "piwae "
        "(miwae for the encoder, iwae for the decoder)"},
       {"--objective-samples", whole_number(t.objective.samples, between(1, kMaxDraws)),
        "draws of z per image in a training step; of --objective miwae and piwae: per group"},

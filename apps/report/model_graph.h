@@ -39,7 +39,8 @@ struct GraphNotes {
 
   // Whether the loss is the negative evidence lower bound.
   bool is_elbo() const {
-    return beta == 1 && noise_std == 1 && !pixel_mean && free_bits == 0 && !objective.is_importance_weighted();
+    return beta == 1 && noise_std == 1 && !pixel_mean && free_bits == 0 &&
+           !objective.is_importance_weighted();
   }
 };
 ModelGraph model_graph(const VaeOptions& options, int height, int width, const GraphNotes& notes = {});

@@ -124,10 +124,10 @@ class Posterior : public Distribution {
   // q(z | x) - log p(z).
   [[nodiscard]] virtual PosteriorSample rsample_with_kl(const Variable& posterior_params, const Draw& draw,
                                                         const Prior& prior, double weight) const;
-  // Returns several draws per row, those of row 0 first, and log p(z) - log q(z | x) of each, for objectives of
-  // several draws; see sample_posterior_draws for the random numbers and the gradients. The default repeats the
-  // rows of posterior_params. It calls rsample_with_log_density or, if the parameters of q count as constants,
-  // rsample and log_density.
+  // Returns several draws per row, those of row 0 first, and log p(z) - log q(z | x) of each, for objectives
+  // of several draws; see sample_posterior_draws for the random numbers and the gradients. The default
+  // repeats the rows of posterior_params. It calls rsample_with_log_density or, if the parameters of q count
+  // as constants, rsample and log_density.
   [[nodiscard]] virtual PosteriorDraws rsample_draws(const Variable& posterior_params, const Draw& draw,
                                                      const Prior& prior, const DrawSettings& settings) const;
 };

@@ -163,8 +163,8 @@ struct PosteriorDraws {
 };
 // Draws z = mean + noise_std epsilon sigma several times per row, and computes the log ratio of prior and
 // posterior, where q is N(mean, (noise_std sigma)^2). `posterior_params` is [rows, 2 latent] as in
-// sample_posterior. Draw 0 is the draw of sample_posterior; the others continue the random numbers of the row,
-// so that a draw does not depend on the number of draws. With EncoderGradient::doubly_reparameterized,
+// sample_posterior. Draw 0 is the draw of sample_posterior; the others continue the random numbers of the
+// row, so that a draw does not depend on the number of draws. With EncoderGradient::doubly_reparameterized,
 // log_ratio must enter an importance-weighted bound of all draws of its row, as importance_weighted_loss
 // computes it with one group: each draw's share of the gradient with respect to log_ratio is then its
 // normalised weight, by which all gradients of the draw are multiplied.
@@ -190,13 +190,14 @@ struct ImportanceLoss {
   Tensor effective_samples;  // [rows, 1]: (sum w)^2 / (sum w^2) over the draws of a row
 };
 // Minus a bound on log p(x), estimated from draws z of q(z | x). With log w = log_likelihood + kl_weight
-// log_ratio, the bound of a row is elbo_share times the mean over its draws of log w, plus 1 - elbo_share times
-// the mean over its groups of log (mean over the group's draws of w): the importance-weighted autoencoder for
-// one group (Burda, Grosse and Salakhutdinov, 2015), MIWAE for several groups, and CIWAE for a share between 0
-// and 1 (Rainforth et al., 2018). `log_likelihood`, log p(x | z), and `log_ratio`, log p(z) - log q(z | x), are
-// [rows * groups * samples, 1]; an undefined log_ratio counts as 0. The bound is finite if one weight per group
-// is above 0. Only with kl_weight 1 is it a bound. If kl_weight is 0, the gradient with respect to log_ratio is
-// that for 1e-20, from which sample_posterior_draws computes the normalised weights.
+// log_ratio, the bound of a row is elbo_share times the mean over its draws of log w, plus 1 - elbo_share
+// times the mean over its groups of log (mean over the group's draws of w): the importance-weighted
+// autoencoder for one group (Burda, Grosse and Salakhutdinov, 2015), MIWAE for several groups, and CIWAE for
+// a share between 0 and 1 (Rainforth et al., 2018). `log_likelihood`, log p(x | z), and `log_ratio`, log p(z)
+// - log q(z | x), are [rows * groups * samples, 1]; an undefined log_ratio counts as 0. The bound is finite
+// if one weight per group is above 0. Only with kl_weight 1 is it a bound. If kl_weight is 0, the gradient
+// with respect to log_ratio is that for 1e-20, from which sample_posterior_draws computes the normalised
+// weights.
 [[nodiscard]] ImportanceLoss importance_weighted_loss(const Variable& log_likelihood,
                                                       const Variable& log_ratio,
                                                       const ImportanceOptions& options);

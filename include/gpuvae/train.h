@@ -33,11 +33,11 @@ struct TrainOptions {
   double warmup_epochs = 0;   // KL warm-up: epochs in which the gradient's KL weight rises from 0 to beta
   double free_bits = 0;       // see ElboWeights; the reported KL term does not include free bits
   // What training maximises, also in the evaluation of the validation set, and the reported loss. Other
-  // objectives than the default have neither free bits nor pixel_mean. KL warm-up and beta multiply log p(z) -
-  // log q(z | x) in the importance weights; the objective is then no bound on log p(x).
+  // objectives than the default have neither free bits nor pixel_mean. KL warm-up and beta multiply log p(z)
+  // - log q(z | x) in the importance weights; the objective is then no bound on log p(x).
   Objective objective = {};
-  bool pixel_mean = false;    // mean over the features instead of sum; the loss is then not an ELBO
-  bool batch_sum = false;     // minimises the sum over the batch, not the mean; reports are means
+  bool pixel_mean = false;  // mean over the features instead of sum; the loss is then not an ELBO
+  bool batch_sum = false;   // minimises the sum over the batch, not the mean; reports are means
   std::int64_t validation_batch = 1000;  // images times draws per batch in evaluation
   // Number of steps between calls of run_epoch's progress callback. On a GPU, a report waits for the device,
   // so reports are at least report_seconds apart, and with graphs they come only at the end of a launch. If
@@ -61,8 +61,8 @@ std::int64_t steps_per_epoch(const TrainOptions& options, std::int64_t images);
 // Losses in nats per image (unless pixel_mean is true), averaged over the images. During training, the loss
 // of each batch is computed before the update that it causes.
 struct Losses {
-  // reconstruction + beta * kl or, for an importance-weighted objective, minus the objective (in training with
-  // the KL weight of the step).
+  // reconstruction + beta * kl or, for an importance-weighted objective, minus the objective (in training
+  // with the KL weight of the step).
   double loss = 0;
   double reconstruction = 0;  // -log p(x | z), the mean over the draws
   double kl = 0;              // KL(q(z | x) || p(z)), in closed form or the mean over the draws

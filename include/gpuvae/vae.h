@@ -82,10 +82,10 @@ class Vae {
   // Returns the negative ELBO of x [rows, features], estimated with one draw of z per row. Throws Error if
   // free_bits is above 0 and the KL divergence has no closed form.
   [[nodiscard]] Elbo negative_elbo(const Variable& x, const Draw& draw, const ElboWeights& weights) const;
-  // Returns minus an objective of x [rows, features], estimated with objective.draws() draws of z per row. Draw
-  // 0 of a row is that of negative_elbo, and the others continue the random numbers of the row. Throws Error
-  // for an objective that is not valid (check_objective), and for stl, iwae_stl and dreg if the posterior can
-  // compute its log density only at its draws.
+  // Returns minus an objective of x [rows, features], estimated with objective.draws() draws of z per row.
+  // Draw 0 of a row is that of negative_elbo, and the others continue the random numbers of the row. Throws
+  // Error for an objective that is not valid (check_objective), and for stl, iwae_stl and dreg if the
+  // posterior can compute its log density only at its draws.
   [[nodiscard]] ObjectiveLoss negative_objective(const Variable& x, const Draw& draw,
                                                  const Objective& objective,
                                                  const ObjectiveWeights& weights = {}) const;

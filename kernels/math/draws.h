@@ -3,8 +3,8 @@
 // GPUVAE_FORMULA defined, defines the formulas for scalars (kernels/cuda/ops/posterior_draws.cu) or vectors
 // (kernels/cpu/ops/posterior_draws.cpp), so the file has no include guard.
 
-// Returns log N(z; 0, 1) - log q(z) if `standard_normal` is true, else -log q(z). log q(z) is -(epsilon^2 + log
-// 2 pi) / 2 - log_stddev, with log_stddev = log(noise_std sigma).
+// Returns log N(z; 0, 1) - log q(z) if `standard_normal` is true, else -log q(z). log q(z) is -(epsilon^2 +
+// log 2 pi) / 2 - log_stddev, with log_stddev = log(noise_std sigma).
 template <class V>
 GPUVAE_FORMULA V log_ratio_of(V epsilon, V z, V log_stddev, bool standard_normal) {
   const V half = constant<V>(0.5);
@@ -19,9 +19,9 @@ struct DrawSlopes {
 };
 // The arguments are the gradients with respect to z (log p(z) included) and to -log q(z), then epsilon,
 // noise_std, and sigma with its derivative and that of log sigma with respect to s. If `stopped` is true, the
-// parameters in -log q(z) = (z - mean)^2 / (2 (noise_std sigma)^2) + log sigma + ... count as constants, so that
-// only its derivative with respect to z counts, which is epsilon / (noise_std sigma). Otherwise this derivative
-// and those with respect to the parameters add up to d log sigma / d s.
+// parameters in -log q(z) = (z - mean)^2 / (2 (noise_std sigma)^2) + log sigma + ... count as constants, so
+// that only its derivative with respect to z counts, which is epsilon / (noise_std sigma). Otherwise this
+// derivative and those with respect to the parameters add up to d log sigma / d s.
 template <class V>
 GPUVAE_FORMULA DrawSlopes<V> draw_slopes(V d_z, V ratio, V epsilon, V noise_std, V sigma, V slope,
                                          V log_slope, bool stopped) {

@@ -1,6 +1,6 @@
-// Arguments of the kernels for objectives of several draws per image: draws from a diagonal Gaussian posterior
-// with the log ratio of prior and posterior, and the combination of the draws' log weights. "Row" is an image,
-// and its draws are consecutive. The formulas of a draw are in kernels/math/draws.h.
+// Arguments of the kernels for objectives of several draws per image: draws from a diagonal Gaussian
+// posterior with the log ratio of prior and posterior, and the combination of the draws' log weights. "Row"
+// is an image, and its draws are consecutive. The formulas of a draw are in kernels/math/draws.h.
 #pragma once
 
 #include <cstdint>
@@ -30,18 +30,18 @@ struct PosteriorDrawsArgs {
 
   double bytes() const {
     const double matrices = epsilon ? 2 : 1;
-    return size_in_bytes(dtype, times(rows, latent) * (2 + static_cast<double>(draws) * matrices) +
-                                    times(rows, draws));
+    return size_in_bytes(
+        dtype, times(rows, latent) * (2 + static_cast<double>(draws) * matrices) + times(rows, draws));
   }
 };
 // The number of random numbers per draw: latent, rounded up to whole blocks of four.
 inline std::int64_t numbers_per_draw(std::int64_t latent) { return (latent + 3) / 4 * 4; }
 
 // The gradient with respect to posterior_params, given the gradients with respect to z and log_ratio. With
-// EncoderGradient::path, the parameters of q in log_ratio count as constants. With doubly_reparameterized, the
-// gradients of draw n are in addition multiplied by v[n] = d_log_ratio[n] / (sum of d_log_ratio over the draws
-// of the row): if log_ratio enters an importance-weighted bound, its gradient is proportional to the normalised
-// importance weights, so that v are these weights.
+// EncoderGradient::path, the parameters of q in log_ratio count as constants. With doubly_reparameterized,
+// the gradients of draw n are in addition multiplied by v[n] = d_log_ratio[n] / (sum of d_log_ratio over the
+// draws of the row): if log_ratio enters an importance-weighted bound, its gradient is proportional to the
+// normalised importance weights, so that v are these weights.
 struct PosteriorDrawsBackwardArgs {
   PosteriorDrawsArgs forward = {};  // z and log_ratio are unused
   EncoderGradient gradient = EncoderGradient::total;
@@ -63,8 +63,8 @@ struct PosteriorDrawsBackwardArgs {
 //   + (1 - elbo_share) * (mean over the groups of log (mean over the group's draws of w))
 // (Burda, Grosse and Salakhutdinov, 2015; Rainforth et al., 2018). *loss is -weight times its sum over rows;
 // *reconstruction and *kl are -weight times the sums over rows of the means over the draws of log_likelihood
-// and of log_ratio. The pass also computes the gradients of *loss. If all weights of a group are 0, so are its
-// gradients. If kl_weight is 0, d_log_ratio is that for the weight kTinyKlWeight, because
+// and of log_ratio. The pass also computes the gradients of *loss. If all weights of a group are 0, so are
+// its gradients. If kl_weight is 0, d_log_ratio is that for the weight kTinyKlWeight, because
 // EncoderGradient::doubly_reparameterized computes the importance weights from it.
 inline constexpr double kTinyKlWeight = 1e-20;
 struct ImportanceArgs {

@@ -143,8 +143,7 @@ TrainerSettings trainer_settings(const gpuvae_train_options* given, const char* 
   t.validation_batch = o.validation_batch;
   t.executor = enumerator(text_or(o.executor, "auto"), Executor::fused, "executor", operation);
   t.on_nan = enumerator(text_or(o.on_nan, "stop"), OnNan::rewind, "on_nan", operation);
-  t.objective.kind =
-      enumerator(text_or(o.objective, "elbo"), ObjectiveKind::piwae, "objective", operation);
+  t.objective.kind = enumerator(text_or(o.objective, "elbo"), ObjectiveKind::piwae, "objective", operation);
   t.objective.samples = o.objective_samples;
   t.objective.groups = o.objective_groups;
   t.objective.mix = o.objective_mix;

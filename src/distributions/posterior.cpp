@@ -93,14 +93,15 @@ DensitySample Posterior::rsample_with_log_density(const Variable& posterior_para
   return {z, log_density(posterior_params, z)};
 }
 
-PosteriorDraws Posterior::rsample_draws(const Variable& posterior_params, const Draw& draw, const Prior& prior,
-                                        const DrawSettings& settings) const {
+PosteriorDraws Posterior::rsample_draws(const Variable& posterior_params, const Draw& draw,
+                                        const Prior& prior, const DrawSettings& settings) const {
   const std::int64_t rows = posterior_params.shape()[0];
-  const Variable params = settings.draws == 1 ? posterior_params : repeat_rows(posterior_params, settings.draws);
+  const Variable params =
+      settings.draws == 1 ? posterior_params : repeat_rows(posterior_params, settings.draws);
   Draw drawn = draw;
   if (!drawn.epsilon && settings.draws > 1)
-    drawn.epsilon = ops::draw_epsilon(draw.noise, rows, settings.latent, settings.draws, params.dtype(),
-                                      params.device());
+    drawn.epsilon =
+        ops::draw_epsilon(draw.noise, rows, settings.latent, settings.draws, params.dtype(), params.device());
   DensitySample q;
   if (settings.gradient == EncoderGradient::total) {
     q = rsample_with_log_density(params, drawn);

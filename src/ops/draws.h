@@ -6,8 +6,8 @@
 namespace gpuvae::ops {
 
 // Returns the epsilon of `draws` draws per row, [rows * draws, latent], as sample_posterior_draws draws it.
-Tensor draw_epsilon(const Noise& noise, std::int64_t rows, std::int64_t latent, std::int64_t draws, DType dtype,
-                    Device device);
+Tensor draw_epsilon(const Noise& noise, std::int64_t rows, std::int64_t latent, std::int64_t draws,
+                    DType dtype, Device device);
 
 // A draw of z [rows * draws, latent] and its log q(z | x) [rows * draws, 1], with other gradients.
 struct WeightedDraw {

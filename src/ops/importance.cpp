@@ -16,8 +16,8 @@ std::int64_t check_importance(const Variable& log_likelihood, const Variable& lo
                               const ImportanceOptions& o) {
   check_defined(kImportanceName, log_likelihood, "log_likelihood");
   check_real(kImportanceName, log_likelihood);
-  check(o.samples > 0 && o.groups > 0, kImportanceName, "expected 1 or more samples and groups, got {} and {}",
-        o.samples, o.groups);
+  check(o.samples > 0 && o.groups > 0, kImportanceName,
+        "expected 1 or more samples and groups, got {} and {}", o.samples, o.groups);
   check(o.elbo_share >= 0 && o.elbo_share <= 1, kImportanceName, "expected an elbo_share in [0, 1], got {}",
         o.elbo_share);
   const Shape& shape = log_likelihood.shape();

@@ -90,8 +90,8 @@ PosteriorDraws sample_posterior_draws(const Variable& posterior_params, const Po
 namespace ops {
 
 // The draws of a row continue its sequence of numbers, and each begins with a new block of four.
-Tensor draw_epsilon(const Noise& noise, std::int64_t rows, std::int64_t latent, std::int64_t draws, DType dtype,
-                    Device device) {
+Tensor draw_epsilon(const Noise& noise, std::int64_t rows, std::int64_t latent, std::int64_t draws,
+                    DType dtype, Device device) {
   const NoGradGuard no_grad;
   const std::int64_t numbers = kernels::numbers_per_draw(latent);
   const Tensor all = random_normal({rows, draws * numbers}, noise, 0, 1, dtype, device);

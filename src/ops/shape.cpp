@@ -195,8 +195,8 @@ Variable repeat_rows(const Variable& x, std::int64_t n) {
                 [n, shape = x.shape()](BackwardContext& context) {
                   const Tensor g = context.gradient_tensor();
                   Tensor d_x = Tensor::empty(shape, g.dtype(), g.device());
-                  backend(g).sum_repeats(
-                      {g.dtype(), shape.rows(), shape.columns(), n, g.data(), d_x.data()}, stream(g));
+                  backend(g).sum_repeats({g.dtype(), shape.rows(), shape.columns(), n, g.data(), d_x.data()},
+                                         stream(g));
                   context.add(0, std::move(d_x));
                 });
 }

@@ -113,8 +113,8 @@ void AutogradStep::zero_gradients() {
   for (const Variable& other : others_) other.zero_grad();
 }
 
-// The weight of the KL term rises linearly during the warm-up (Bowman et al., 2016; Sonderby et al., 2016). The
-// device computes it from its step counter.
+// The weight of the KL term rises linearly during the warm-up (Bowman et al., 2016; Sonderby et al., 2016).
+// The device computes it from its step counter.
 Tensor AutogradStep::warmup_weight(const Clock& clock) const {
   const double steps = options_.warmup_epochs * static_cast<double>(clock.steps_per_epoch);
   if (steps <= 0) return {};

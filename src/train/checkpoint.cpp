@@ -124,8 +124,7 @@ TrainingState state_of(const Metadata& metadata, const std::filesystem::path& pa
   state.kl = metadata.number<double>("epoch_kl");
   state.seconds = metadata.number<double>("epoch_seconds");
   // Checkpoints from before TrainOptions::objective have no such number.
-  if (!metadata.text("epoch_objective").empty())
-    state.objective = metadata.number<double>("epoch_objective");
+  if (!metadata.text("epoch_objective").empty()) state.objective = metadata.number<double>("epoch_objective");
   // Checkpoints from before TrainOptions::on_nan have no such numbers.
   const auto count = [&](const char* key) {
     return metadata.text(key).empty() ? 0 : metadata.number<std::uint64_t>(key);

@@ -73,8 +73,7 @@ Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images) {
   const NoGradGuard no_grad;
   const Tensor totals = new_run_state(model_.device());
   write_run_state(totals, {});
-  const std::int64_t rows =
-      std::max<std::int64_t>(1, options_.validation_batch / options_.objective.draws());
+  const std::int64_t rows = std::max<std::int64_t>(1, options_.validation_batch / options_.objective.draws());
   const auto batches = static_cast<std::uint64_t>((images.count() + rows - 1) / rows);
   BatchOptions in_order = options_.data;
   in_order.shuffle = false;

@@ -33,9 +33,11 @@ void check_objective_options(const Vae& model, const TrainOptions& options) {
   const double bytes = draw_bytes(model.options(), options);
   const auto available = static_cast<double>(model.device().backend().available_memory());
   check(!(bytes > available), Origin("train", ErrorKind::out_of_memory),
-        "expected draws that fit into the memory of {}, got {} examples of {} draws, which need about {:.1f} GiB "
+        "expected draws that fit into the memory of {}, got {} examples of {} draws, which need about {:.1f} "
+        "GiB "
         "({:.1f} GiB are available)",
-        model.device(), options.batch_size, objective.draws(), bytes / kBytesPerGiB, available / kBytesPerGiB);
+        model.device(), options.batch_size, objective.draws(), bytes / kBytesPerGiB,
+        available / kBytesPerGiB);
   if (bytes > kBytesPerGiB)
     log_message(LogLevel::warning, "train", "the {} x {} draws of a step need about {:.1f} GiB",
                 options.batch_size, objective.draws(), bytes / kBytesPerGiB);

@@ -47,8 +47,8 @@ void check_objective(const char* operation, const Objective& o) {
   check_enumerator(operation, "kind of objective", o.kind);
   check(o.samples > 0 && o.groups > 0, operation, "expected 1 or more samples and groups, got {} and {}",
         o.samples, o.groups);
-  check(o.samples <= kMaxDraws / o.groups, operation, "expected at most {} draws per example, got {} times {}",
-        kMaxDraws, o.groups, o.samples);
+  check(o.samples <= kMaxDraws / o.groups, operation,
+        "expected at most {} draws per example, got {} times {}", kMaxDraws, o.groups, o.samples);
   const bool grouped = o.kind == ObjectiveKind::miwae || o.kind == ObjectiveKind::piwae;
   check(grouped || o.groups == 1, operation, "expected 1 group of draws for the objective {}, got {}",
         name(o.kind), o.groups);
@@ -109,9 +109,8 @@ ObjectiveLoss Vae::negative_objective(const Variable& x, const Draw& draw, const
   const bool apart = objective.kind == ObjectiveKind::piwae;
   if (apart) check_fixed_distributions();
   const Variable posterior_params = encode(x);
-  const PosteriorDraws draws =
-      posterior().rsample_draws(posterior_params, draw, prior(),
-                                {objective.draws(), options_.latent, gradient_of(objective.kind)});
+  const PosteriorDraws draws = posterior().rsample_draws(
+      posterior_params, draw, prior(), {objective.draws(), options_.latent, gradient_of(objective.kind)});
   const Variable params = apart ? decode_by_constants(draws.z) : decode(draws.z);
   const Variable log_likelihood = row_log_likelihood(params, x, objective.draws());
   const ImportanceOptions options = importance_options(objective, weights);

@@ -81,8 +81,8 @@ Case posterior_draws_case(const DrawsSetting& s) {
     return [=](std::span<const Variable> v) -> Variables {
       PosteriorDrawOptions options{o, s.draws, s.standard_normal, s.gradient};
       if (curand)
-        options.posterior.epsilon = curand_normal({s.rows * s.draws, s.latent}, o.noise.seed, 0, 1,
-                                                  v[0].value().device());
+        options.posterior.epsilon =
+            curand_normal({s.rows * s.draws, s.latent}, o.noise.seed, 0, 1, v[0].value().device());
       const PosteriorDraws draws = sample(v[0], options);
       return {draws.z, draws.log_ratio};
     };
@@ -112,10 +112,13 @@ Case importance_case(const ImportanceSetting& s) {
   const double weight = 0.25;
   const auto wrap = [=](auto loss) {
     return [=](std::span<const Variable> v) -> Variables {
-      const ImportanceLoss l =
-          loss(v[0], v[1],
-               {.samples = s.samples, .groups = s.groups, .elbo_share = s.elbo_share, .weight = weight,
-                .kl_weight = s.kl_weight, .device_kl_weight = {}});
+      const ImportanceLoss l = loss(v[0], v[1],
+                                    {.samples = s.samples,
+                                     .groups = s.groups,
+                                     .elbo_share = s.elbo_share,
+                                     .weight = weight,
+                                     .kl_weight = s.kl_weight,
+                                     .device_kl_weight = {}});
       if (s.differentiable) return {l.loss};
       return {l.loss, l.reconstruction, l.kl, l.bounds, l.effective_samples};
     };

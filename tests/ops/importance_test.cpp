@@ -59,36 +59,96 @@ ImportanceOptions bound(std::int64_t samples, std::int64_t groups, double elbo_s
 std::vector<Estimator> estimators() {
   using enum EncoderGradient;
   return {
-      {"ELBO, closed KL", total, bound(4, 1, 1), true, 1.8484440129,
+      {"ELBO, closed KL",
+       total,
+       bound(4, 1, 1),
+       true,
+       1.8484440129,
        {-0.3232707823, -0.0995422963, 0.0349405761, -0.2805276818},
-       {-0.0174346757, 0.1176763067, 0.1080181524, -0.0738332386}, &kElboWeight, &kElboBias},
-      {"ELBO, sampled KL", total, bound(4, 1, 1), false, 1.8065193968,
+       {-0.0174346757, 0.1176763067, 0.1080181524, -0.0738332386},
+       &kElboWeight,
+       &kElboBias},
+      {"ELBO, sampled KL",
+       total,
+       bound(4, 1, 1),
+       false,
+       1.8065193968,
        {-0.2925683791, -0.0995422963, 0.0612223535, -0.1879254042},
-       {0.0085371363, -0.0304187778, -0.0159767020, -0.0230700995}, &kElboWeight, &kElboBias},
-      {"beta 0.5, closed KL", total, bound(4, 1, 1, 0.5), true, 1.7502308431,
+       {0.0085371363, -0.0304187778, -0.0159767020, -0.0230700995},
+       &kElboWeight,
+       &kElboBias},
+      {"beta 0.5, closed KL",
+       total,
+       bound(4, 1, 1, 0.5),
+       true,
+       1.7502308431,
        {-0.3982707823, -0.0495422963, 0.1599405761, -0.3805276818},
-       {0.0237753186, 0.0900009619, 0.0948717876, -0.0174346932}, &kElboWeight, &kElboBias},
-      {"beta 0.5, sampled KL", total, bound(4, 1, 1, 0.5), false, 1.7292685351,
+       {0.0237753186, 0.0900009619, 0.0948717876, -0.0174346932},
+       &kElboWeight,
+       &kElboBias},
+      {"beta 0.5, sampled KL",
+       total,
+       bound(4, 1, 1, 0.5),
+       false,
+       1.7292685351,
        {-0.3829195807, -0.0495422963, 0.1730814648, -0.3342265430},
-       {0.0367612245, 0.0159534197, 0.0328743604, 0.0079468764}, &kElboWeight, &kElboBias},
-      {"STL", path, bound(4, 1, 1), false, 1.8065193968,
+       {0.0367612245, 0.0159534197, 0.0328743604, 0.0079468764},
+       &kElboWeight,
+       &kElboBias},
+      {"STL",
+       path,
+       bound(4, 1, 1),
+       false,
+       1.8065193968,
        {-0.3383709825, -0.0995422963, 0.0374416179, -0.3566577552},
-       {-0.0233378637, 0.0908312222, 0.0902732980, -0.0818200995}, &kElboWeight, &kElboBias},
-      {"IWAE", total, bound(4, 1, 0), false, 1.6544994626,
+       {-0.0233378637, 0.0908312222, 0.0902732980, -0.0818200995},
+       &kElboWeight,
+       &kElboBias},
+      {"IWAE",
+       total,
+       bound(4, 1, 0),
+       false,
+       1.6544994626,
        {0.0841086932, 0.1668328928, -0.0796077454, 0.0134652885},
-       {0.0492487609, -0.0176866911, -0.0351220287, -0.0560549595}, &kIwaeWeight, &kIwaeBias},
-      {"IWAE-STL", path, bound(4, 1, 0), false, 1.6544994626,
+       {0.0492487609, -0.0176866911, -0.0351220287, -0.0560549595},
+       &kIwaeWeight,
+       &kIwaeBias},
+      {"IWAE-STL",
+       path,
+       bound(4, 1, 0),
+       false,
+       1.6544994626,
        {-0.3789080385, -0.0161369582, -0.0298693174, -0.3806149287},
-       {-0.1376149987, 0.0701032481, 0.0828437138, -0.1159274897}, &kIwaeWeight, &kIwaeBias},
-      {"DReG", doubly_reparameterized, bound(4, 1, 0), false, 1.6544994626,
+       {-0.1376149987, 0.0701032481, 0.0828437138, -0.1159274897},
+       &kIwaeWeight,
+       &kIwaeBias},
+      {"DReG",
+       doubly_reparameterized,
+       bound(4, 1, 0),
+       false,
+       1.6544994626,
        {-0.1629530363, 0.0196652490, -0.0235730086, -0.1128585158},
-       {-0.0911722472, 0.0206734003, 0.0215654763, -0.0401338893}, &kIwaeWeight, &kIwaeBias},
-      {"CIWAE, share 0.3", total, bound(4, 1, 0.3), false, 1.7001054429,
+       {-0.0911722472, 0.0206734003, 0.0215654763, -0.0401338893},
+       &kIwaeWeight,
+       &kIwaeBias},
+      {"CIWAE, share 0.3",
+       total,
+       bound(4, 1, 0.3),
+       false,
+       1.7001054429,
        {-0.0288944285, 0.0869203361, -0.0373587157, -0.0469519193},
-       {0.0370352735, -0.0215063171, -0.0293784307, -0.0461595015}, &kCiwaeWeight, &kCiwaeBias},
-      {"MIWAE, 2 groups of 2", total, bound(2, 2, 0), false, 1.7374055237,
+       {0.0370352735, -0.0215063171, -0.0293784307, -0.0461595015},
+       &kCiwaeWeight,
+       &kCiwaeBias},
+      {"MIWAE, 2 groups of 2",
+       total,
+       bound(2, 2, 0),
+       false,
+       1.7374055237,
        {-0.0542508564, 0.0330847104, 0.0758445102, -0.1744790705},
-       {-0.0016320605, -0.0016057634, -0.0064642994, -0.0331259753}, &kMiwaeWeight, &kMiwaeBias},
+       {-0.0016320605, -0.0016057634, -0.0064642994, -0.0331259753},
+       &kMiwaeWeight,
+       &kMiwaeBias},
   };
 }
 
@@ -118,7 +178,8 @@ struct DrawnModel {
     return fused ? sample_posterior_draws(posterior_params, o)
                  : unfused::sample_posterior_draws(posterior_params, o);
   }
-  ImportanceLoss loss(const PosteriorDraws& draws, const ImportanceOptions& o, bool closed_kl, bool fused) const {
+  ImportanceLoss loss(const PosteriorDraws& draws, const ImportanceOptions& o, bool closed_kl,
+                      bool fused) const {
     const Variable log_likelihood = bernoulli_log_density(matmul(draws.z, weight) + bias, x);
     const Variable ratio = closed_kl ? Variable() : draws.log_ratio;
     return fused ? importance_weighted_loss(log_likelihood, ratio, o)
@@ -147,7 +208,8 @@ void expect_all_near(const Numbers& got, const Numbers& expected, double toleran
 
 // The gradients of the model's parameters; those of q in the order of Estimator.
 struct ModelGradients {
-  explicit ModelGradients(const DrawnModel& m) : weight(m.weight.grad().to_doubles()), bias(m.bias.grad().to_doubles()) {
+  explicit ModelGradients(const DrawnModel& m)
+      : weight(m.weight.grad().to_doubles()), bias(m.bias.grad().to_doubles()) {
     const Numbers of_q = m.posterior_params.grad().to_doubles();
     mean = {of_q[0], of_q[1], of_q[4], of_q[5]};
     log_variance = {of_q[2], of_q[3], of_q[6], of_q[7]};
@@ -206,7 +268,8 @@ TEST(ImportanceDevice, LogWeightsBoundsAndEffectiveSamples) {
   for (const ArithmeticPlace& place : arithmetic_places()) {
     const DrawnModel model(place.dtype, place.device);
     const PosteriorDraws draws = model.draws(EncoderGradient::total, true);
-    const Variable log_likelihood = bernoulli_log_density(matmul(draws.z, model.weight) + model.bias, model.x);
+    const Variable log_likelihood =
+        bernoulli_log_density(matmul(draws.z, model.weight) + model.bias, model.x);
     expect_all_near((log_likelihood + draws.log_ratio).value().to_doubles(), log_weights, place.tolerance(),
                     "log w");
     const auto result = [&](const ImportanceOptions& o) { return model.loss(draws, o, false, true); };
@@ -244,8 +307,7 @@ struct LinearModel {
     o.draws = 2;
     o.gradient = gradient;
     const PosteriorDraws draws = sample_posterior_draws(posterior_params, o);
-    const Variable log_likelihood =
-        affine(square(draws.z - kX), -0.5, -0.5 * std::log(2 * std::numbers::pi));
+    const Variable log_likelihood = affine(square(draws.z - kX), -0.5, -0.5 * std::log(2 * std::numbers::pi));
     ImportanceOptions all;
     all.samples = 2;
     all.weight = -1;
@@ -349,9 +411,8 @@ TEST(ImportanceDevice, DrawsWithoutWeightAddNothing) {
          {EncoderGradient::total, EncoderGradient::path, EncoderGradient::doubly_reparameterized}) {
       const DrawnModel model(DType::f32, device);
       const PosteriorDraws draws = model.draws(gradient, true);
-      const Tensor never = Tensor::from(Numbers{-kInfinity, 0, 0, 0, 0, 0, -kInfinity, 0}, {8, 1})
-                               .to(DType::f32)
-                               .to(device);
+      const Tensor never =
+          Tensor::from(Numbers{-kInfinity, 0, 0, 0, 0, 0, -kInfinity, 0}, {8, 1}).to(DType::f32).to(device);
       const Variable log_likelihood =
           bernoulli_log_density(matmul(draws.z, model.weight) + model.bias, model.x) + never;
       importance_weighted_loss(log_likelihood, draws.log_ratio, bound(4, 1, 0)).loss.backward();
@@ -365,8 +426,9 @@ TEST(ImportanceDevice, DoublyReparameterizedWithoutKlWeight) {
   for (const Device device : test::devices()) {
     const auto gradient_at = [&](double kl_weight) {
       const DrawnModel model(DType::f32, device);
-      model.loss(model.draws(EncoderGradient::doubly_reparameterized, true), bound(4, 1, 0, kl_weight), false,
-                 true)
+      model
+          .loss(model.draws(EncoderGradient::doubly_reparameterized, true), bound(4, 1, 0, kl_weight), false,
+                true)
           .loss.backward();
       return model.posterior_params.grad().to_doubles();
     };

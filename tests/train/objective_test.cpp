@@ -19,9 +19,9 @@ namespace {
 using test::byte_images;
 using test::error_of;
 
-constexpr ObjectiveKind kAllObjectives[] = {ObjectiveKind::elbo,     ObjectiveKind::stl,  ObjectiveKind::iwae,
-                                            ObjectiveKind::iwae_stl, ObjectiveKind::dreg, ObjectiveKind::ciwae,
-                                            ObjectiveKind::miwae,    ObjectiveKind::piwae};
+constexpr ObjectiveKind kAllObjectives[] = {
+    ObjectiveKind::elbo, ObjectiveKind::stl,   ObjectiveKind::iwae,  ObjectiveKind::iwae_stl,
+    ObjectiveKind::dreg, ObjectiveKind::ciwae, ObjectiveKind::miwae, ObjectiveKind::piwae};
 
 // An objective of four draws.
 Objective four_draws(ObjectiveKind kind) {
@@ -105,8 +105,8 @@ TEST(Objective, ARunContinuesWithinAnEpoch) {
   const test::TemporaryFolder folder;
   save_checkpoint(folder.path() / "checkpoint.safetensors", divided.model.parameters(), divided.adam, state);
   ObjectiveRun again(objective, place);
-  again.trainer->resume(restore_checkpoint(folder.path() / "checkpoint.safetensors",
-                                           again.model.parameters(), again.adam));
+  again.trainer->resume(
+      restore_checkpoint(folder.path() / "checkpoint.safetensors", again.model.parameters(), again.adam));
   const EpochResult result = again.trainer->run_epoch();
   test::expect_same_losses(result.train, expected.train);
   test::expect_same_losses(result.validation, expected.validation);
@@ -181,8 +181,8 @@ TEST(Objective, CustomPosteriorsHaveTheSameGradients) {
   }
 }
 
-// The parameters of a learned prior have the gradient of the bound, also those that a VampPrior reaches through
-// the encoder; only the path through z differs.
+// The parameters of a learned prior have the gradient of the bound, also those that a VampPrior reaches
+// through the encoder; only the path through z differs.
 TEST(Objective, LearnedPriorsHaveTheGradientOfTheBound) {
   for (const auto& [prior, parameter] :
        {std::pair{gaussian_mixture_prior(5), "prior."}, {vamp_prior(5), "prior.pseudo_inputs"}}) {
@@ -211,13 +211,12 @@ TEST(Objective, LikelihoodsWithoutRepeatedTargets) {
   options.likelihood = shared_gaussian_likelihood();
   const Vae model(options, Device::cpu());
   const Variable x = random_uniform({6, 16}, {.seed = 1});
-  EXPECT_TRUE(std::isfinite(
-      model.negative_objective(x, {}, four_draws(ObjectiveKind::iwae)).loss.value().item()));
-  EXPECT_EQ(error_of([&] {
-              static_cast<void>(model.negative_objective(x, {}, four_draws(ObjectiveKind::piwae)));
-            }),
-            "[negative_objective] expected a likelihood and a prior without learned parameters for the "
-            "objective piwae, got Gaussian of shared sigma and standard normal");
+  EXPECT_TRUE(
+      std::isfinite(model.negative_objective(x, {}, four_draws(ObjectiveKind::iwae)).loss.value().item()));
+  EXPECT_EQ(
+      error_of([&] { static_cast<void>(model.negative_objective(x, {}, four_draws(ObjectiveKind::piwae))); }),
+      "[negative_objective] expected a likelihood and a prior without learned parameters for the "
+      "objective piwae, got Gaussian of shared sigma and standard normal");
 }
 
 // ---- refusals ----
@@ -233,7 +232,8 @@ TEST(Objective, UnsuitableSettingsAreRefused) {
   pixel_mean.pixel_mean = true;
   EXPECT_EQ(training_error(iwae, free_bits),
             "[train] expected no free bits with the objective iwae, 5 draws, got 0.1");
-  EXPECT_EQ(training_error(iwae, pixel_mean), "[train] expected no pixel_mean with the objective iwae, 5 draws");
+  EXPECT_EQ(training_error(iwae, pixel_mean),
+            "[train] expected no pixel_mean with the objective iwae, 5 draws");
   EXPECT_EQ(training_error({.samples = 0}), "[train] expected 1 or more samples and groups, got 0 and 1");
   EXPECT_EQ(training_error({.kind = ObjectiveKind::iwae, .groups = 2}),
             "[train] expected 1 group of draws for the objective iwae, got 2");
@@ -256,8 +256,9 @@ TEST(Objective, DrawsThatDoNotFitIntoMemoryAreRefusedBeforeTraining) {
   const std::string error = error_of([&] {
     Trainer(model, adam, {1, 100'000, Tensor::zeros({4, 100'000}), {}}, {}, training);
   });
-  EXPECT_TRUE(error.starts_with("[train] expected draws that fit into the memory of cpu, got 4 examples of "
-                                "1000000 draws, which need about 2980.6 GiB ("))
+  EXPECT_TRUE(
+      error.starts_with("[train] expected draws that fit into the memory of cpu, got 4 examples of "
+                        "1000000 draws, which need about 2980.6 GiB ("))
       << error;
 }
 

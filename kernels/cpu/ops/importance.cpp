@@ -54,8 +54,8 @@ struct Draws {
   }
 };
 
-// Returns the number that is subtracted from the log weights before the exponential: the largest of them, or 0
-// if that is infinite. NaN may be ignored here, because the sum of exponentials includes it.
+// Returns the number that is subtracted from the log weights before the exponential: the largest of them, or
+// 0 if that is infinite. NaN may be ignored here, because the sum of exponentials includes it.
 template <class T>
 HWY_INLINE T weight_shift(const Draws<T>& draws, std::int64_t begin, std::int64_t end) {
   using V = hn::Vec<hn::ScalableTag<T>>;
@@ -106,9 +106,9 @@ HWY_INLINE void write_gradients(const Draws<T>& draws, std::int64_t begin, std::
     const auto d = access.d;
     auto coefficient = hn::Set(d, c.elbo_part);
     if (c.iwae_part != 0)
-      coefficient = hn::MulAdd(
-          hn::Set(d, c.iwae_part),
-          HWY_NAMESPACE::exp(hn::Sub(draws.log_weight(access, i), hn::Set(d, c.shift))), coefficient);
+      coefficient = hn::MulAdd(hn::Set(d, c.iwae_part),
+                               HWY_NAMESPACE::exp(hn::Sub(draws.log_weight(access, i), hn::Set(d, c.shift))),
+                               coefficient);
     const auto slope = hn::Mul(hn::Set(d, -c.weight), coefficient);
     access.store(slope, d_log_likelihood + i);
     if (d_log_ratio) access.store(hn::Mul(hn::Set(d, c.kl_weight), slope), d_log_ratio + i);
@@ -170,16 +170,17 @@ void importance_of(const ImportanceArgs& g) {
   const Importance<T> importance(g);
   const Chunks chunks = Chunks::of_rows(g.rows, 4 * importance.draws);
   std::array<RowTerms, Chunks::kLargest> partial;
-  parallel_for(chunks.count(), g.rows * importance.draws >= kImportanceGrain, [&](std::int64_t chunk) HWY_ATTR {
-    RowTerms sum;
-    for (std::int64_t row = chunks.begin(chunk); row < chunks.end(chunk); ++row) {
-      const RowTerms terms = importance.row(row);
-      sum.bound += terms.bound;
-      sum.log_likelihood += terms.log_likelihood;
-      sum.log_ratio += terms.log_ratio;
-    }
-    partial[static_cast<std::size_t>(chunk)] = sum;
-  });
+  parallel_for(chunks.count(), g.rows * importance.draws >= kImportanceGrain,
+               [&](std::int64_t chunk) HWY_ATTR {
+                 RowTerms sum;
+                 for (std::int64_t row = chunks.begin(chunk); row < chunks.end(chunk); ++row) {
+                   const RowTerms terms = importance.row(row);
+                   sum.bound += terms.bound;
+                   sum.log_likelihood += terms.log_likelihood;
+                   sum.log_ratio += terms.log_ratio;
+                 }
+                 partial[static_cast<std::size_t>(chunk)] = sum;
+               });
   RowTerms total;
   for (std::int64_t chunk = 0; chunk < chunks.count(); ++chunk) {
     const RowTerms& part = partial[static_cast<std::size_t>(chunk)];

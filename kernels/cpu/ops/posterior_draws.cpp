@@ -111,8 +111,8 @@ HWY_INLINE double forward_draw(DrawTile<T>& tile, std::int64_t k) {
   tile.each([&](std::int64_t i) HWY_ATTR {
     const auto z = tile.z_at(i);
     hn::Store(z, d, tile.values + i);
-    const auto share = log_ratio_of(hn::Load(d, tile.epsilon + i), z, hn::Load(d, tile.log_stddev + i),
-                                    g.standard_normal);
+    const auto share =
+        log_ratio_of(hn::Load(d, tile.epsilon + i), z, hn::Load(d, tile.log_stddev + i), g.standard_normal);
     const std::int64_t inside = std::min(DrawTile<T>::kLanes, tile.dims - i);
     ratio.add(hn::IfThenElseZero(hn::FirstN(d, static_cast<std::size_t>(inside)), share));
   });
@@ -155,9 +155,9 @@ HWY_INLINE void backward_draw(const PosteriorDrawsBackwardArgs& b, DrawTile<T>& 
   tile.each([&](std::int64_t i) HWY_ATTR {
     V d_z = hn::Mul(factors, hn::Load(d, tile.values + i));
     if (g.standard_normal) d_z = hn::NegMulAdd(ratios, tile.z_at(i), d_z);
-    const auto slopes = draw_slopes(d_z, ratios, hn::Load(d, tile.epsilon + i), noise_std,
-                                    hn::Load(d, tile.sigma + i), hn::Load(d, tile.slope + i),
-                                    hn::Load(d, tile.log_slope + i), stopped);
+    const auto slopes =
+        draw_slopes(d_z, ratios, hn::Load(d, tile.epsilon + i), noise_std, hn::Load(d, tile.sigma + i),
+                    hn::Load(d, tile.slope + i), hn::Load(d, tile.log_slope + i), stopped);
     hn::Store(hn::Add(hn::Load(d, tile.d_mean + i), slopes.mean), d, tile.d_mean + i);
     hn::Store(hn::Add(hn::Load(d, tile.d_s + i), slopes.s), d, tile.d_s + i);
   });

@@ -86,9 +86,9 @@ __device__ void write_gradients(const ImportanceArgs& args, const RowDraws& draw
 // Computes a row and writes its terms: the bound, and the means of log_likelihood and log_ratio.
 __device__ void importance_row(const ImportanceArgs& args, float kl_weight, std::int64_t row) {
   const std::int64_t count = args.groups * args.samples;
-  const RowDraws draws{
-      static_cast<const float*>(args.log_likelihood) + row * count,
-      args.log_ratio ? static_cast<const float*>(args.log_ratio) + row * count : nullptr, kl_weight};
+  const RowDraws draws{static_cast<const float*>(args.log_likelihood) + row * count,
+                       args.log_ratio ? static_cast<const float*>(args.log_ratio) + row * count : nullptr,
+                       kl_weight};
   WeightSums all{0, 0, 0};
   double log_means = 0, log_weights = 0, log_likelihood = 0, log_ratio = 0;
   for (std::int64_t begin = 0; begin < count; begin += args.samples) {
@@ -105,8 +105,8 @@ __device__ void importance_row(const ImportanceArgs& args, float kl_weight, std:
   double bound = 0;
   if (share != 0) bound += share * (log_weights * of_draws);
   if (share != 1)
-    bound += (1 - share) * (log_means / static_cast<double>(args.groups) -
-                            math::log(static_cast<float>(args.samples)));
+    bound += (1 - share) *
+             (log_means / static_cast<double>(args.groups) - math::log(static_cast<float>(args.samples)));
   static_cast<float*>(args.bounds)[row] = static_cast<float>(bound);
   static_cast<float*>(args.effective_samples)[row] =
       all.sum == 0 ? 0.0f : static_cast<float>(all.sum / all.squares * all.sum);

@@ -1,5 +1,5 @@
-// Several draws per row from the diagonal Gaussian posterior, with noise drawn in the kernel and the log ratio
-// of prior and posterior, forward and backward.
+// Several draws per row from the diagonal Gaussian posterior, with noise drawn in the kernel and the log
+// ratio of prior and posterior, forward and backward.
 #include "gpuvae/device/likelihood.h"
 #include "gpuvae/device/posterior.h"
 #include "kernels/cuda/launch.cuh"
@@ -55,8 +55,8 @@ __global__ void __launch_bounds__(kThreads) posterior_draws_kernel(PosteriorDraw
         const auto sigma = math::posterior_sigma(args.scale, scale[i]);
         const float scaled = noise_std * epsilon[i];
         sample[i] = mean[i] + scaled * math::factor_for(scaled, sigma.sigma);
-        const float share = math::log_ratio_of(epsilon[i], sample[i], sigma.log_sigma + log_noise_std,
-                                               args.standard_normal);
+        const float share =
+            math::log_ratio_of(epsilon[i], sample[i], sigma.log_sigma + log_noise_std, args.standard_normal);
         sum += i < count ? share : 0.0f;
       }
       store_some<Aligned>(z + column, sample, count);
@@ -114,8 +114,8 @@ __global__ void __launch_bounds__(kThreads) posterior_draws_backward_kernel(Post
         float arriving = factor * d_z[i];
         if (forward.standard_normal)
           arriving -= ratio * (mean[i] + scaled * math::factor_for(scaled, sigma.sigma));
-        const auto slopes = math::draw_slopes(arriving, ratio, epsilon[i], noise_std, sigma.sigma, sigma.slope,
-                                              sigma.log_slope, stopped);
+        const auto slopes = math::draw_slopes(arriving, ratio, epsilon[i], noise_std, sigma.sigma,
+                                              sigma.slope, sigma.log_slope, stopped);
         sums.mean[i] += slopes.mean;
         sums.s[i] += slopes.s;
       }
@@ -151,8 +151,8 @@ void CudaBackend::run(const PosteriorDrawsBackwardArgs& args, StreamHandle strea
   const bool aligned = forward.latent % 4 == 0 && aligned16(forward.posterior_params, forward.epsilon,
                                                             args.d_z, args.d_posterior_params);
   const std::int64_t work = forward.rows * ceil_div(forward.latent, 4);
-  launch({"posterior_draws_backward", "posterior_draws_backward_kernel", blocks(work, kThreads / 32), kThreads,
-          forward.rows * forward.draws * forward.latent, stream},
+  launch({"posterior_draws_backward", "posterior_draws_backward_kernel", blocks(work, kThreads / 32),
+          kThreads, forward.rows * forward.draws * forward.latent, stream},
          aligned ? posterior_draws_backward_kernel<true> : posterior_draws_backward_kernel<false>, args);
 }
 
