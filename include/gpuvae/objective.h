@@ -1,24 +1,5 @@
 // The objectives that training maximises: the ELBO and importance-weighted bounds on log p(x), with several
-// draws of z per example, and the estimators of their gradients.
-//
-// With log w_k = log p(x | z_k) + log p(z_k) - log q(z_k | x) for the draws z_1, ..., z_K of an example, the
-// objective of an example is
-//   elbo      the mean of log w_k; without `sampled_kl`, and if the KL divergence has a closed form, the mean
-//   of
-//             log p(x | z_k) minus that divergence (Kingma and Welling, 2013)
-//   stl       the ELBO with sampled KL; the parameters of q count as constants in log q, so that the gradient
-//   is
-//             0 at the exact posterior (Roeder, Wu and Duvenaud, 2017)
-//   iwae      log (mean of w_k), at least the ELBO and at most log p(x) in expectation (Burda, Grosse and
-//             Salakhutdinov, 2015)
-//   iwae_stl  iwae with the gradient of stl, which is biased if K > 1
-//   dreg      iwae; the encoder has the doubly reparameterised gradient, which is unbiased (Tucker, Lawson,
-//   Gu and
-//             Maddison, 2018)
-//   ciwae     mix times the ELBO plus 1 - mix times iwae
-//   miwae     the mean over `groups` of iwae of `samples` draws each
-//   piwae     miwae for the encoder, and iwae of all draws for the decoder (the last three: Rainforth et al.,
-//   2018)
+// draws of z per example. ObjectiveKind in gpuvae/enums.h lists them with their formulas and sources.
 #pragma once
 
 #include <cstdint>

@@ -216,6 +216,14 @@ static void check_train_options(void) {
   bad = good;
   bad.on_nan = "ignore";
   expect_trainer_error(model, &bad, "expected stop, skip, rewind as on_nan, got ignore");
+  bad = good;
+  bad.objective = "vae";
+  expect_trainer_error(
+      model, &bad, "expected elbo, stl, iwae, iwae_stl, dreg, ciwae, miwae, piwae as objective, got vae");
+  bad = good;
+  bad.objective = "iwae";
+  bad.objective_groups = 2;
+  expect_trainer_error(model, &bad, "expected 1 group of draws for the objective iwae, got 2");
   EXPECT_OK(gpuvae_trainer_create(model, &x, NULL, NULL, &first));
   EXPECT_ERROR(gpuvae_trainer_create(model, &x, NULL, NULL, &second), GPUVAE_INVALID_ARGUMENT, "optimi");
   EXPECT_ERROR(gpuvae_trainer_on_steps(first, 0, NULL, NULL), GPUVAE_INVALID_ARGUMENT, "callback, got NULL");
