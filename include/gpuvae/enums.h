@@ -77,8 +77,7 @@ enum class EncoderGradient : std::uint8_t {
 // draws z_1, ..., z_K of an example.
 enum class ObjectiveKind : std::uint8_t {
   // The mean of log w_k (Kingma and Welling, 2013). The KL divergence is in closed form if there is one,
-  // unless
-  // Objective::sampled_kl is true.
+  // unless Objective::sampled_kl is true.
   elbo,
   // The mean of log w_k, with EncoderGradient::path, which is 0 at the exact posterior.
   stl,

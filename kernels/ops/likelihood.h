@@ -43,9 +43,9 @@ struct LogDensityArgs {
     return size_in_bytes(dtype, times(rows, columns) * matrices + static_cast<double>(rows));
   }
 };
-// The gradient with respect to params: d_params[r] = d_rows[r] * d log p(target[r / repeats] | params[r]) /
-// d params[r]. Where d_rows is 0, so is the gradient, even if a derivative is infinite: importance weights
-// may be 0 because the density is.
+// The gradient with respect to params: d_params[r] = d_rows[r] * d log p(target[r / repeats] | params[r]) / d
+// params[r]. Where d_rows is 0, so is the gradient, even if a derivative is infinite: importance weights may
+// be 0 because the density is.
 struct LogDensityBackwardArgs {
   LogDensityArgs forward = {};   // `out` is unused
   const void* d_rows = nullptr;  // [rows], the gradient with respect to `out`
