@@ -211,7 +211,7 @@ GPUVAE_C_API gpuvae_status gpuvae_log_likelihood(const gpuvae_model* model, cons
 
 // Losses, nats per example. The layout never changes.
 typedef struct gpuvae_losses {
-  double loss;            // the negative ELBO; in training, reconstruction + beta * kl
+  double loss;            // the negative ELBO; in training, reconstruction + beta * kl or minus the objective
   double reconstruction;  // -log p(x | z)
   double kl;              // KL(q(z | x) || p(z))
 } gpuvae_losses;
