@@ -24,15 +24,16 @@ std::int64_t divided(std::int64_t size, std::int64_t parts, std::int64_t multipl
 
 }  // namespace
 
-BareProducts::BareProducts(Vae& model, std::int64_t batch) : device_(model.device()) {
+BareProducts::BareProducts(Vae& model, std::int64_t batch, std::int64_t draws) : device_(model.device()) {
   bool first = true;
   for (const Parameter& p : model.parameters()) {
     const Shape shape = p.variable.shape();
     if (p.is_bias || shape.rank() != 2) continue;
-    const std::int64_t out = shape[0], in = shape[1];
-    add(false, true, batch, out, in);
-    add(true, false, out, in, batch);
-    if (!first) add(false, false, batch, in, out);
+    const bool of_decoder = p.name.starts_with("decoder") || p.name.starts_with("output");
+    const std::int64_t out = shape[0], in = shape[1], rows = of_decoder ? batch * draws : batch;
+    add(false, true, rows, out, in);
+    add(true, false, out, in, rows);
+    if (!first) add(false, false, rows, in, out);
     first = false;
   }
   check();

@@ -11,11 +11,12 @@ namespace gpuvae::bench {
 // input gradient (the first layer needs no input gradient). CUDA uses the backend's gemm (cuBLASLt). The CPU
 // uses oneDNN's dnnl_sgemm, which computes slices of a result sequentially on the threads of the library's
 // pool: the threads that OpenMP starts for oneDNN would keep spinning after the products, and slow down the
-// training step that is measured next. The constructor measures several ways to cut each product into slices
-// and keeps the fastest one. It throws Error if a product differs from the backend's.
+// training step that is measured next. The decoder's products have `draws` rows per image. The constructor
+// measures several ways to cut each product into slices and keeps the fastest one. It throws Error if a
+// product differs from the backend's.
 class BareProducts {
  public:
-  BareProducts(Vae& model, std::int64_t batch);
+  BareProducts(Vae& model, std::int64_t batch, std::int64_t draws = 1);
   void run() const;
   std::size_t count() const { return products_.size(); }
 

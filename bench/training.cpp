@@ -14,7 +14,23 @@
 namespace gpuvae::bench {
 namespace {
 
+// The importance-weighted autoencoder of Burda et al., 2015, with one stochastic layer, on some of the
+// images.
+apps::RunConfig iwae_config() {
+  apps::RunConfig c;
+  c.model.encoder_widths = {200, 200};
+  c.model.latent = 50;
+  c.model.activation = Activation::tanh;
+  c.training.data.binarize = Binarize::dynamic;
+  c.training.batch_size = 20;
+  c.training.objective = {.kind = ObjectiveKind::iwae, .samples = 50};
+  c.data.train_images = 10'000;
+  c.data.validation_images = 1000;
+  return c;
+}
+
 apps::RunConfig config_of(const System& system) {
+  if (std::string(system.name) == "iwae-50") return iwae_config();
   for (const apps::Preset& p : system.frey ? apps::frey_presets() : apps::mnist_presets())
     if (p.name == system.name) return p.config;
   throw Error("train_bench", fmt::format("expected the name of a preset, got {}", system.name));
@@ -139,7 +155,8 @@ class Measurement {
     const auto trainings = warmed_up();
     if (trainings.empty()) return {};
     const Device device = trainings[0]->model.device();
-    const BareProducts products(trainings[0]->model, config_.training.batch_size);
+    const BareProducts products(trainings[0]->model, config_.training.batch_size,
+                                config_.training.objective.draws());
     const Body all_products = [&] {
       for (std::int64_t i = 0; i < steps_; ++i) products.run();
     };

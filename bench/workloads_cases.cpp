@@ -178,6 +178,13 @@ void add_posteriors(List& list, const std::vector<std::int64_t>& sizes) {
     for (const std::int64_t n : sizes)
       list.add(cases::posterior_case(form, PosteriorScale::log_variance, n / kLatent / 2, kLatent), true);
   }
+  // Objectives of several draws, the last with the gradient of DReG.
+  list.add(cases::posterior_draws_case({20, 50, 50}), false);
+  list.add(cases::posterior_draws_case(
+               {1024, 64, 50, PosteriorScale::log_variance, EncoderGradient::doubly_reparameterized}),
+           true);
+  list.add(cases::importance_case({20, 1, 50}), false);
+  list.add(cases::importance_case({16384, 1, 64}), true);
 }
 
 void add_layers(List& list) {
@@ -199,9 +206,9 @@ void add_layers(List& list) {
 
 void add_densities(List& list, const std::vector<std::int64_t>& sizes) {
   const auto add = [&](std::int64_t targets, std::int64_t n, std::int64_t width, bool large) {
-    std::vector<Case> all = cases::log_density_cases(targets, n, width, false);
+    std::vector<Case> all = cases::log_density_cases(targets, n, width, true);
     all.erase(all.begin() + 2);  // the Gaussian without a sigmoid on its mean
-    for (Case& c : all) list.add(std::move(c), large, false);
+    for (Case& c : all) list.add(std::move(c), large);
   };
   add(20, 50, 784, false);
   for (const std::int64_t n : sizes) add(n / 1024 / 64, 64, 512, true);

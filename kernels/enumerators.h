@@ -23,6 +23,10 @@ inline constexpr unsigned kEnumerators<Precision> = 3;
 template <>
 inline constexpr unsigned kEnumerators<PosteriorScale> = 3;
 template <>
+inline constexpr unsigned kEnumerators<EncoderGradient> = 3;
+template <>
+inline constexpr unsigned kEnumerators<ObjectiveKind> = 8;
+template <>
 inline constexpr unsigned kEnumerators<Binarize> = 4;
 template <>
 inline constexpr unsigned kEnumerators<OptimizerKind> = 6;

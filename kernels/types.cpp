@@ -47,6 +47,14 @@ std::string_view name(PosteriorScale s) {
   constexpr std::string_view names[] = {"log_variance", "log_sigma", "softplus"};
   return name_in(names, "posterior scale", s);
 }
+std::string_view name(EncoderGradient g) {
+  constexpr std::string_view names[] = {"total", "path", "doubly_reparameterized"};
+  return name_in(names, "gradient of the encoder", g);
+}
+std::string_view name(ObjectiveKind k) {
+  constexpr std::string_view names[] = {"elbo", "stl", "iwae", "iwae_stl", "dreg", "ciwae", "miwae", "piwae"};
+  return name_in(names, "objective", k);
+}
 std::string_view name(Binarize b) {
   constexpr std::string_view names[] = {"none", "threshold", "fixed", "dynamic"};
   return name_in(names, "binarization", b);

@@ -197,6 +197,7 @@ TEST(HandlesOnDevice, MovedFromModelsAndNullPartsAreErrors) {
         {"sample_prior", call([&] { return source.sample_prior(1, 0); })},
         {"posterior_predictive", call([&] { return source.posterior_predictive(x, 0); })},
         {"negative_elbo", call([&] { return source.negative_elbo(x, {}, {}); })},
+        {"negative_objective", call([&] { return source.negative_objective(x, {}, {}); })},
         {"parameters", call([&] { return source.parameters(); })},
         {"parameter_count", call([&] { return source.parameter_count(); })},
         {"posterior", call([&] { return source.posterior().name(); })},

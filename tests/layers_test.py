@@ -23,7 +23,7 @@ LAYERS = [
     ["src/io: safetensors", "src/nn: nn"],
     ["src/data: data", "src/optim: optim average schedule"],
     ["src/distributions: distributions"],
-    ["src/vae: vae weights onnx export_header"],
+    ["src/vae: vae objective weights onnx export_header"],
     ["src/train: train train_many distributed evaluate output_bias"],
     ["gpuvae.h: gpuvae", "src/c: c", "src/python"],
     ["apps/plot", "apps/cli"],

@@ -54,6 +54,9 @@ const std::pair<const char*, UnaryFunction> kUnaryCalls[] = {
     {"kl", [](const Variable& v) { return kl_divergence(v, PosteriorScale::log_variance); }},
     {"sample with kl", [](const Variable& v) { return sample_posterior_with_kl(v, {}).z; }},
     {"repeat_rows", [](const Variable& v) { return Variable(repeat_rows(v.value(), 2)); }},
+    {"repeat_rows of a variable", [](const Variable& v) { return repeat_rows(v, 2); }},
+    {"sample draws", [](const Variable& v) { return sample_posterior_draws(v, {}).z; }},
+    {"importance", [](const Variable& v) { return importance_weighted_loss(v, {}, {}).loss; }},
 };
 
 using BinaryFunction = std::function<Variable(const Variable&, const Variable&)>;

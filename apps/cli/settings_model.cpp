@@ -92,6 +92,22 @@ std::vector<Setting> loss_settings(RunConfig& c) {
        "number of epochs over which the weight of the KL term rises linearly from 0 to --beta"},
       {"--free-bits", number(t.free_bits, at_least(0)),
        "KL per latent dimension (nats) that is not penalised"},
+      {"--objective", choice(t.objective.kind, ObjectiveKind::piwae),
+       "bound on log p(x) that training maximises with --objective-samples draws of z per image: elbo; stl "
+       "(the ELBO "
+       "with the path derivative as gradient); iwae (importance-weighted); iwae_stl; dreg (iwae with the "
+       "doubly "
+       "reparameterised gradient); ciwae (a mixture of elbo and iwae); miwae (the mean of several iwae); "
+       "piwae "
+       "(miwae for the encoder, iwae for the decoder)"},
+      {"--objective-samples", whole_number(t.objective.samples, between(1, kMaxDraws)),
+       "draws of z per image in a training step; of --objective miwae and piwae: per group"},
+      {"--objective-groups", whole_number(t.objective.groups, between(1, kMaxDraws)),
+       "number of groups of draws per image (--objective miwae or piwae)"},
+      {"--objective-mix", number(t.objective.mix, between(0, 1)),
+       "share of the ELBO in the bound, from 0 to 1 (--objective ciwae)"},
+      {"--sampled-kl", yes(t.objective.sampled_kl),
+       "estimate the KL divergence from the draws of z even where a closed form exists (--objective elbo)"},
   };
 }
 

@@ -25,7 +25,8 @@ GraphNotes notes_of(const RunConfig& c) {
   const DiagonalGaussianOptions& posterior = c.distributions.posterior;
   return {c.training.beta,      posterior.scale,
           posterior.noise_std,  c.training.pixel_mean,
-          c.training.free_bits, named_likelihood(c.distributions.likelihood).decoder_outputs};
+          c.training.free_bits, named_likelihood(c.distributions.likelihood).decoder_outputs,
+          c.training.objective};
 }
 
 Figure curve_figure(const Session& s, const std::string& file, const std::string& title,
@@ -150,6 +151,8 @@ std::vector<std::string> latent_names(const Session& s) {
 
 std::string loss_name(const RunConfig& c) {
   if (c.training.pixel_mean) return "loss, not an ELBO";
+  if (c.training.objective.is_importance_weighted())
+    return "minus the objective: " + objective_text(c.training.objective);
   if (c.training.beta != 1) return fmt::format("reconstruction + {} KL", c.training.beta);
   return notes_of(c).is_elbo() ? "negative ELBO" : "reconstruction + KL";
 }

@@ -260,6 +260,10 @@ ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNo
                           : "−log p(x | z)",
                       0};
   g.loss = beta == 1 ? "loss = reconstruction + KL" : fmt::format("loss = reconstruction + {} · KL", beta);
+  if (notes.objective.is_importance_weighted()) {
+    g.loss = fmt::format("loss = −objective: {}", objective_text(notes.objective));
+    if (beta != 1) g.loss += fmt::format(", KL weight {}", beta);
+  }
   if (notes.free_bits > 0) g.loss += fmt::format(", at least {} nats per dimension", notes.free_bits);
   g.loss += notes.is_elbo() ? " = −ELBO" : notes.pixel_mean ? " (not an ELBO)" : "";
   g.kl = {beta == 1 ? "KL" : fmt::format("{} · KL", beta),

@@ -35,9 +35,13 @@ struct GraphNotes {
   bool pixel_mean = false;
   double free_bits = 0;
   std::string decoder_outputs = "logits";  // what the decoder computes for each feature
+  Objective objective = {};
 
   // Whether the loss is the negative evidence lower bound.
-  bool is_elbo() const { return beta == 1 && noise_std == 1 && !pixel_mean && free_bits == 0; }
+  bool is_elbo() const {
+    return beta == 1 && noise_std == 1 && !pixel_mean && free_bits == 0 &&
+           !objective.is_importance_weighted();
+  }
 };
 ModelGraph model_graph(const VaeOptions& options, int height, int width, const GraphNotes& notes = {});
 

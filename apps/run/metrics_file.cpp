@@ -45,11 +45,20 @@ std::string steps_until(const std::filesystem::path& path, const StepLog::Positi
   return "";
 }
 
-std::vector<std::string> comments(bool pixel_mean) {
-  return {pixel_mean
-              ? "reconstruction: mean over the pixels, kl: sum over the latent dimensions, nats; not an ELBO"
-              : "losses: nats per image, mean over the images; loss = reconstruction + beta * kl = -ELBO "
-                "at beta 1",
+std::string loss_comment(const TrainOptions& options) {
+  if (options.pixel_mean)
+    return "reconstruction: mean over the pixels, kl: sum over the latent dimensions, nats; not an ELBO";
+  if (options.objective.is_importance_weighted())
+    return fmt::format(
+        "losses: nats per image, mean over the images; loss = -objective ({}); reconstruction and kl: means "
+        "over "
+        "the draws",
+        objective_text(options.objective));
+  return "losses: nats per image, mean over the images; loss = reconstruction + beta * kl = -ELBO at beta 1";
+}
+
+std::vector<std::string> comments(const TrainOptions& options) {
+  return {loss_comment(options),
           "train_*: means over the epoch, while the weights change; val_*: after the epoch"};
 }
 
@@ -128,8 +137,7 @@ MetricsFile::MetricsFile(const std::filesystem::path& path, const TrainOptions& 
                          const std::vector<EpochResult>& before, bool deferred)
     : skipped_(options.on_nan == OnNan::skip || any_skipped(before)),
       rewinds_(options.on_nan == OnNan::rewind || any_rewinds(before)),
-      csv_(path, columns(skipped_, rewinds_), comments(options.pixel_mean),
-           {.sync = io::Sync::no, .deferred = true}) {
+      csv_(path, columns(skipped_, rewinds_), comments(options), {.sync = io::Sync::no, .deferred = true}) {
   for (const EpochResult& r : before) append(r);
   if (!deferred) start();
 }
@@ -186,13 +194,14 @@ std::vector<EpochResult> read_metrics(const std::filesystem::path& path) {
 // The rows are written too often to wait for the disk; a loss of power may cost the last ones.
 StepLog::StepLog(const std::filesystem::path& path, const RunConfig& c, const Position& position,
                  bool deferred)
-    : beta_(c.training.beta), last_(position) {
-  csv_.emplace(path, kStepColumns,
-               std::vector{fmt::format("mean nats per image over the last {}; with beta 1, the loss is -ELBO",
-                                       counted(c.log_every, "step"))},
-               io::CsvOptions{.rows = position.epoch > 0 ? steps_until(path, position) : "",
-                              .sync = io::Sync::no,
-                              .deferred = deferred});
+    : beta_(c.training.beta), weighted_(c.training.objective.is_importance_weighted()), last_(position) {
+  csv_.emplace(
+      path, kStepColumns,
+      std::vector{fmt::format("mean nats per image over the last {}; {}", counted(c.log_every, "step"),
+                              weighted_ ? "the loss is -objective" : "with beta 1, the loss is -ELBO")},
+      io::CsvOptions{.rows = position.epoch > 0 ? steps_until(path, position) : "",
+                     .sync = io::Sync::no,
+                     .deferred = deferred});
 }
 
 void StepLog::update(int epoch, std::int64_t images, const Losses& so_far) {
@@ -201,14 +210,17 @@ void StepLog::update(int epoch, std::int64_t images, const Losses& so_far) {
   if (d <= 0) return;  // all steps since the last row were skipped (--on-nan skip)
   const double reconstruction = (so_far.reconstruction * n - last_.so_far.reconstruction * before) / d;
   const double kl = (so_far.kl * n - last_.so_far.kl * before) / d;
-  csv_->append({double(epoch), n, reconstruction + beta_ * kl, reconstruction, kl});
+  const double loss =
+      weighted_ ? (so_far.loss * n - last_.so_far.loss * before) / d : reconstruction + beta_ * kl;
+  csv_->append({double(epoch), n, loss, reconstruction, kl});
   last_ = {epoch, images, so_far};
 }
 
-EpochLine epoch_line(const EpochResult& r, bool validated, double beta) {
+EpochLine epoch_line(const EpochResult& r, bool validated, const TrainOptions& options) {
   EpochLine line;
   line.epoch = r.epoch;
-  line.beta = beta;
+  line.beta = options.beta;
+  line.is_sum = !options.objective.is_importance_weighted();
   line.train = r.train.loss;
   line.reconstruction = r.train.reconstruction;
   line.kl = r.train.kl;

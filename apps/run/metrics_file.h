@@ -54,9 +54,10 @@ class StepLog {
  private:
   std::optional<io::CsvWriter> csv_;
   double beta_;
+  bool weighted_;  // whether the loss is not reconstruction + beta KL
   Position last_;
 };
 
-EpochLine epoch_line(const EpochResult& r, bool validated, double beta);
+EpochLine epoch_line(const EpochResult& r, bool validated, const TrainOptions& options);
 
 }  // namespace gpuvae::apps

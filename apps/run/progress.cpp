@@ -92,9 +92,9 @@ std::string elapsed_text(double seconds) {
 std::string epoch_text(const EpochLine& line, int epochs, std::int64_t images, std::string_view unit) {
   std::string text = fmt::format("epoch {}/{}  train {}", line.epoch, epochs, loss_text(line.train, 2));
   if (line.val) text += fmt::format("  val {}", loss_text(*line.val, 2));
-  text += fmt::format("  {} (reconstruction {} + {}KL {})  {}", unit, loss_text(line.reconstruction, 1),
-                      line.beta == 1 ? "" : fmt::format("{} x ", line.beta), loss_text(line.kl, 1),
-                      elapsed_text(line.seconds));
+  const std::string weight = line.beta == 1 ? "" : fmt::format("{} x ", line.beta);
+  text += fmt::format("  {} (reconstruction {}{}KL {})  {}", unit, loss_text(line.reconstruction, 1),
+                      line.is_sum ? " + " + weight : ", ", loss_text(line.kl, 1), elapsed_text(line.seconds));
   if (line.seconds > 0)
     text += fmt::format("  {} images/s", rate_text(static_cast<double>(images) / line.seconds));
   if (line.best) text += "  best";

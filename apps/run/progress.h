@@ -21,6 +21,7 @@ struct EpochLine {
   double seconds = 0;                 // of training, without validation
   double beta = 1;                    // weight of `kl` in the losses
   bool best = false;                  // whether `val` is the best so far, if that is known
+  bool is_sum = true;                 // whether the losses are reconstruction + beta * kl
 };
 
 // On a terminal, one line is redrawn at most ten times per second, and finish_epoch() replaces it with a

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 
 #include "apps/cli/config_file.h"
@@ -12,6 +13,7 @@
 #include "src/data/counted.h"
 #include "src/io/file.h"
 #include "src/io/safetensors.h"
+#include "src/train/objective_checks.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -58,7 +60,14 @@ StepLog::Position log_position_of(const std::map<std::string, std::string>& meta
   position.images = number_of<std::int64_t>(metadata, "log_images");
   position.so_far.reconstruction = number_of<double>(metadata, "log_reconstruction");
   position.so_far.kl = number_of<double>(metadata, "log_kl");
+  position.so_far.loss = number_of<double>(metadata, "log_loss");
   return position;
+}
+
+// Says how much memory the draws of a step need: "100 x 50 draws, about 31 MiB".
+std::string draws_text(const Vae& model, const TrainOptions& options) {
+  return fmt::format("{} x {} draws, about {:.0f} MiB", options.batch_size, options.objective.draws(),
+                     std::ceil(draw_bytes(model.options(), options) / (1 << 20)));
 }
 
 }  // namespace
@@ -108,6 +117,9 @@ void Session::announce() const {
                counted(config_.model.latent, "latent dimension").c_str(), config_.preset.c_str(),
                static_cast<unsigned long long>(config_.seed));
   std::fprintf(stderr, "executor  %s\n", trainer_->executor().c_str());
+  if (!config_.training.objective.is_default())
+    std::fprintf(stderr, "objective  %s; %s per step\n", objective_text(config_.training.objective).c_str(),
+                 draws_text(*model_, config_.training).c_str());
   if (config_.training.pixel_mean)
     std::fprintf(stderr,
                  "loss    the reconstruction term is a mean over the pixels: the loss is not an ELBO\n");

@@ -119,7 +119,7 @@ void Session::train_epoch(Progress& progress, CheckpointTimer& timer) {
   if (r.complete) {
     save_model(r.epoch, durability);
     if (r.best) save_best(durability);
-    progress.finish_epoch(epoch_line(r, validation_.count() > 0, config_.training.beta));
+    progress.finish_epoch(epoch_line(r, validation_.count() > 0, config_.training));
     say_skipped(r);
     if (steps_) rewind_log_position_ = steps_->position();
   }
@@ -242,6 +242,7 @@ void Session::save_checkpoint(Durability durability) const {
     metadata["log_images"] = std::to_string(log.images);
     metadata["log_reconstruction"] = fmt::format("{}", log.so_far.reconstruction);
     metadata["log_kl"] = fmt::format("{}", log.so_far.kl);
+    metadata["log_loss"] = fmt::format("{}", log.so_far.loss);
   }
   const fs::path file = folder_ / kCheckpointFile, earlier = folder_ / kEarlierCheckpointFile;
   const fs::path kept = folder_ / fmt::format("{}.tmp-0", kEarlierCheckpointFile);

@@ -158,6 +158,9 @@ def training(config):
 
 
 def setup(config):
+    if config["draws"] > 1:
+        import jax_iwae
+        return jax_iwae.setup(config)
     return training(config)[0]
 
 

@@ -120,6 +120,9 @@ class Contest:
             if self.options.device not in peer.devices:
                 self.leave_out(peer, "skipped", peer.why_not)
                 continue
+            if self.workload.draws > 1 and peer.module != "jax_peer":
+                self.leave_out(peer, "skipped", "importance weights are implemented for JAX only")
+                continue
             try:
                 self.start(peer)
             except Trouble as trouble:

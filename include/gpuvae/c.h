@@ -222,7 +222,7 @@ GPUVAE_C_API gpuvae_status gpuvae_log_likelihood(const gpuvae_model* model, cons
 
 // Losses, nats per example. The layout never changes.
 typedef struct gpuvae_losses {
-  double loss;            // the negative ELBO; in training, reconstruction + beta * kl
+  double loss;            // the negative ELBO; in training, reconstruction + beta * kl or minus the objective
   double reconstruction;  // -log p(x | z)
   double kl;              // KL(q(z | x) || p(z))
 } gpuvae_losses;
@@ -270,6 +270,11 @@ typedef struct gpuvae_train_options {
   const char* average_form;  // warmup, debiased, first or zero (warmup)
   int64_t patience;          // epochs without a better validation after which training ends; 0: no limit (0)
   int64_t data_output_bias;  // flag: whether the output biases start at the means of the examples (0)
+  const char* objective;      // elbo, stl, iwae, iwae_stl, dreg, ciwae, miwae or piwae (elbo)
+  int64_t objective_samples;  // draws of z per example; of miwae and piwae: per group (1)
+  int64_t objective_groups;   // groups of draws per example (miwae and piwae) (1)
+  double objective_mix;       // share of the ELBO, from 0 to 1 (ciwae) (0.5)
+  int64_t sampled_kl;         // flag: estimates the KL term from the draws (elbo) (0)
 } gpuvae_train_options;
 // Sets the defaults, as gpuvae_model_options_init does.
 GPUVAE_C_API gpuvae_status gpuvae_train_options_init(gpuvae_train_options* options, size_t struct_size);

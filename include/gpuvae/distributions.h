@@ -81,6 +81,12 @@ struct DensitySample {
   Variable z;            // [rows, latent]
   Variable log_density;  // [rows, 1], nats
 };
+// How Posterior::rsample_draws draws.
+struct DrawSettings {
+  std::int64_t draws = 1;   // per row
+  std::int64_t latent = 0;  // dimensions of z
+  EncoderGradient gradient = EncoderGradient::total;
+};
 // Base class of posteriors q(z | x), given the encoder's outputs: "posterior_params" [rows,
 // params_per_dimension * latent].
 class Posterior : public Distribution {
@@ -120,6 +126,12 @@ class Posterior : public Distribution {
   // q(z | x) - log p(z).
   [[nodiscard]] virtual PosteriorSample rsample_with_kl(const Variable& posterior_params, const Draw& draw,
                                                         const Prior& prior, double weight) const;
+  // Returns several draws per row, those of row 0 first, and log p(z) - log q(z | x) of each, for objectives
+  // of several draws; see sample_posterior_draws for the random numbers and the gradients. The default
+  // repeats the rows of posterior_params. It calls rsample_with_log_density or, if the parameters of q count
+  // as constants, rsample and log_density.
+  [[nodiscard]] virtual PosteriorDraws rsample_draws(const Variable& posterior_params, const Draw& draw,
+                                                     const Prior& prior, const DrawSettings& settings) const;
 };
 // Settings of diagonal_gaussian().
 struct DiagonalGaussianOptions {
@@ -144,6 +156,9 @@ class Likelihood : public Distribution {
   [[nodiscard]] virtual bool is_density() const { return false; }
   // Returns log p(x | z) per row in nats, [rows, 1]; x is [rows, features].
   [[nodiscard]] virtual Variable log_density(const Variable& params, const Variable& x) const = 0;
+  // Whether log_density() also accepts x of [rows / n, features], of which each row applies to n consecutive
+  // rows of `params`. Otherwise, objectives of several draws repeat the rows of x in memory.
+  [[nodiscard]] virtual bool repeats_targets() const { return false; }
   // Returns weight times the sum over rows of -log p(x | z) in nats, [1].
   [[nodiscard]] virtual Variable negative_log_likelihood(const Variable& params, const Variable& x,
                                                          double weight) const;

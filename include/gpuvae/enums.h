@@ -62,6 +62,35 @@ enum class Precision : std::uint8_t {
 // deviation is exp(s / 2) for log_variance, exp(s) for log_sigma, and softplus(s) + 1e-6 for softplus.
 enum class PosteriorScale : std::uint8_t { log_variance, log_sigma, softplus };
 
+// What the gradient of log q(z | x) at draws z from q consists of.
+enum class EncoderGradient : std::uint8_t {
+  total,  // the derivative of the value
+  // The derivative through z only: the parameters of q themselves count as constants ("sticking the landing",
+  // Roeder, Wu and Duvenaud, 2017). Unbiased for the ELBO.
+  path,
+  // As `path`, with the gradient of each draw multiplied by its normalised importance weight. Unbiased for
+  // the importance-weighted bound (Tucker, Lawson, Gu and Maddison, 2018).
+  doubly_reparameterized,
+};
+
+// What training maximises, as a function of log w_k = log p(x | z_k) + log p(z_k) - log q(z_k | x) for the
+// draws z_1, ..., z_K of an example.
+enum class ObjectiveKind : std::uint8_t {
+  // The mean of log w_k (Kingma and Welling, 2013). The KL divergence is in closed form if there is one,
+  // unless Objective::sampled_kl is true.
+  elbo,
+  // The mean of log w_k, with EncoderGradient::path, which is 0 at the exact posterior.
+  stl,
+  // log (mean of w_k), which in expectation is at least the ELBO and at most log p(x) (Burda, Grosse and
+  // Salakhutdinov, 2015).
+  iwae,
+  iwae_stl,  // iwae with EncoderGradient::path, which is biased if K > 1
+  dreg,      // iwae with EncoderGradient::doubly_reparameterized, which is unbiased
+  ciwae,     // Objective::mix times the ELBO plus 1 - mix times iwae (Rainforth et al., 2018)
+  miwae,     // the mean over Objective::groups of iwae of each group's draws (Rainforth et al., 2018)
+  piwae,     // miwae for the encoder, and iwae of all draws for the decoder (Rainforth et al., 2018)
+};
+
 // How the values of a batch are binarized.
 enum class Binarize : std::uint8_t {
   none,       // x = byte / 255, or the value of f32 data

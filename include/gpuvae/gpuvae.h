@@ -16,6 +16,7 @@
 #include "gpuvae/memory.h"
 #include "gpuvae/memory_resource.h"
 #include "gpuvae/nn.h"
+#include "gpuvae/objective.h"
 #include "gpuvae/onnx.h"
 #include "gpuvae/ops.h"
 #include "gpuvae/optim.h"

@@ -149,6 +149,59 @@ struct PosteriorSample {
 [[nodiscard]] PosteriorSample sample_posterior_with_kl(const Variable& posterior_params,
                                                        const PosteriorOptions& options, double weight = 1);
 
+// Several draws per row, and how they are differentiated.
+struct PosteriorDrawOptions {
+  PosteriorOptions posterior = {};  // noise_std must be above 0; epsilon is [rows * draws, latent]
+  std::int64_t draws = 1;           // draws per row
+  bool standard_normal = true;      // whether log_ratio contains log N(z; 0, I)
+  EncoderGradient gradient = EncoderGradient::total;
+};
+// The result of sample_posterior_draws: the draws of row 0, then those of row 1, and so on.
+struct PosteriorDraws {
+  Variable z;          // [rows * draws, latent]
+  Variable log_ratio;  // [rows * draws, 1], nats: log N(z; 0, I) - log q(z), or -log q(z)
+};
+// Draws z = mean + noise_std epsilon sigma several times per row, and computes the log ratio of prior and
+// posterior, where q is N(mean, (noise_std sigma)^2). `posterior_params` is [rows, 2 latent] as in
+// sample_posterior. Draw 0 is the draw of sample_posterior; the others continue the random numbers of the
+// row, so that a draw does not depend on the number of draws. With EncoderGradient::doubly_reparameterized,
+// log_ratio must enter an importance-weighted bound of all draws of its row, as importance_weighted_loss
+// computes it with one group: each draw's share of the gradient with respect to log_ratio is then its
+// normalised weight, by which all gradients of the draw are multiplied.
+[[nodiscard]] PosteriorDraws sample_posterior_draws(const Variable& posterior_params,
+                                                    const PosteriorDrawOptions& options);
+
+// How importance_weighted_loss combines the draws of a row. A row has groups * samples draws, and a group
+// consists of `samples` consecutive draws.
+struct ImportanceOptions {
+  std::int64_t samples = 1;      // draws per group
+  std::int64_t groups = 1;       // groups per row
+  double elbo_share = 0;         // share of the ELBO in the bound, from 0 to 1
+  double weight = 1;             // factor of the result; 1 / rows yields nats per row
+  double kl_weight = 1;          // factor of log_ratio in log w
+  Tensor device_kl_weight = {};  // [1] on the device of log_ratio, multiplies kl_weight; or undefined
+};
+// The result of importance_weighted_loss. Only `loss` is differentiable.
+struct ImportanceLoss {
+  Variable loss;             // [1], -weight times the sum over rows of the bound
+  Variable reconstruction;   // [1], -weight times the sum over rows of the mean over draws of log_likelihood
+  Variable kl;               // [1], the same of log_ratio
+  Tensor bounds;             // [rows, 1], nats
+  Tensor effective_samples;  // [rows, 1]: (sum w)^2 / (sum w^2) over the draws of a row
+};
+// Minus a bound on log p(x), estimated from draws z of q(z | x). With log w = log_likelihood + kl_weight
+// log_ratio, the bound of a row is elbo_share times the mean over its draws of log w, plus 1 - elbo_share
+// times the mean over its groups of log (mean over the group's draws of w): the importance-weighted
+// autoencoder for one group (Burda, Grosse and Salakhutdinov, 2015), MIWAE for several groups, and CIWAE for
+// a share between 0 and 1 (Rainforth et al., 2018). `log_likelihood`, log p(x | z), and `log_ratio`, log p(z)
+// - log q(z | x), are [rows * groups * samples, 1]; an undefined log_ratio counts as 0. The bound is finite
+// if one weight per group is above 0. Only with kl_weight 1 is it a bound. If kl_weight is 0, the gradient
+// with respect to log_ratio is that for 1e-20, from which sample_posterior_draws computes the normalised
+// weights.
+[[nodiscard]] ImportanceLoss importance_weighted_loss(const Variable& log_likelihood,
+                                                      const Variable& log_ratio,
+                                                      const ImportanceOptions& options);
+
 // weight times the sum over all elements of -log Bernoulli(target | sigmoid(logit)), nats, [1], with value
 // and gradient computed in one pass. `target` is a constant in [0, 1]. A weight of 1 / batch yields the mean
 // over the batch of the sum over the features.
@@ -187,8 +240,8 @@ struct LaplaceOptions {
 
 // log Bernoulli(target | sigmoid(logits)), summed over the columns of each row, in nats, [rows, 1]. `target`
 // is a constant. It may have fewer rows, [rows / n, columns]: each of its rows then applies to n consecutive
-// rows of parameters, as in importance sampling. If a gradient is needed, the unfused implementation runs;
-// otherwise, one kernel does all the work.
+// rows of parameters, as in importance sampling. Where the gradient with respect to the result is 0, that
+// with respect to the parameters is 0, even if the derivative of the density is infinite.
 [[nodiscard]] Variable bernoulli_log_density(const Variable& logits, const Variable& target);
 // Like bernoulli_log_density, for the continuous Bernoulli distribution.
 [[nodiscard]] Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target);
@@ -220,6 +273,11 @@ namespace unfused {
                                      double weight = 1);
 [[nodiscard]] PosteriorSample sample_posterior_with_kl(const Variable& posterior_params,
                                                        const PosteriorOptions& options, double weight = 1);
+[[nodiscard]] PosteriorDraws sample_posterior_draws(const Variable& posterior_params,
+                                                    const PosteriorDrawOptions& options);
+[[nodiscard]] ImportanceLoss importance_weighted_loss(const Variable& log_likelihood,
+                                                      const Variable& log_ratio,
+                                                      const ImportanceOptions& options);
 [[nodiscard]] Variable bce_with_logits(const Variable& logits, const Variable& target, double weight = 1);
 [[nodiscard]] Variable bce(const Variable& probabilities, const Variable& target, double weight = 1);
 [[nodiscard]] Variable continuous_bernoulli_nll(const Variable& logits, const Variable& target,
@@ -239,9 +297,12 @@ namespace unfused {
 // @}
 }  // namespace unfused
 
-// Repeats each row n times, from [rows, columns] to [rows * n, columns]. x is f32 or f64. The operation is
-// not differentiable.
+// @{
+// Repeats each row n times, from [rows, columns] to [rows * n, columns]. x is f32 or f64. The function of a
+// Variable is differentiable.
 [[nodiscard]] Tensor repeat_rows(const Tensor& x, std::int64_t n);
+[[nodiscard]] Variable repeat_rows(const Variable& x, std::int64_t n);
+// @}
 
 // @name Random tensors
 // They are constants. The element in row r and column c is random number c for row r of `noise`

@@ -33,9 +33,13 @@ struct TrainOptions {
   double beta = 1;            // weight of the KL term in the gradient and in the reported loss
   double warmup_epochs = 0;   // KL warm-up: epochs in which the gradient's KL weight rises from 0 to beta
   double free_bits = 0;       // see ElboWeights; the reported KL term does not include free bits
-  bool pixel_mean = false;    // mean over the features instead of sum; the loss is then not an ELBO
-  bool batch_sum = false;     // minimises the sum over the batch, not the mean; reports are means
-  std::int64_t validation_batch = 1000;  // images per batch in evaluation
+  // What training maximises, also in the evaluation of the validation set, and the reported loss. Other
+  // objectives than the default have neither free bits nor pixel_mean. KL warm-up and beta multiply log p(z)
+  // - log q(z | x) in the importance weights; the objective is then no bound on log p(x).
+  Objective objective = {};
+  bool pixel_mean = false;  // mean over the features instead of sum; the loss is then not an ELBO
+  bool batch_sum = false;   // minimises the sum over the batch, not the mean; reports are means
+  std::int64_t validation_batch = 1000;  // images times draws per batch in evaluation
   // Number of steps between calls of run_epoch's progress callback. On a GPU, a report waits for the device,
   // so reports are at least report_seconds apart, and with graphs they come only at the end of a launch. If
   // report_seconds is 0, a report comes every report_steps steps on a GPU, too.
@@ -67,9 +71,11 @@ std::int64_t steps_per_epoch(const TrainOptions& options, std::int64_t images);
 // Losses in nats per image (unless pixel_mean is true), averaged over the images. During training, the loss
 // of each batch is computed before the update that it causes.
 struct Losses {
-  double loss = 0;            // reconstruction + beta * kl
-  double reconstruction = 0;  // -log p(x | z)
-  double kl = 0;              // KL(q(z | x) || p(z))
+  // reconstruction + beta * kl or, for an importance-weighted objective, minus the objective (in training
+  // with the KL weight of the step).
+  double loss = 0;
+  double reconstruction = 0;  // -log p(x | z), the mean over the draws
+  double kl = 0;              // KL(q(z | x) || p(z)), in closed form or the mean over the draws
 };
 // The result of an epoch.
 struct EpochResult {
@@ -131,6 +137,7 @@ struct TrainingState {
   // Sums over the images of these steps, nats.
   double reconstruction = 0;
   double kl = 0;
+  double objective = 0;  // minus the objective, if it is importance-weighted
   // @}
   double seconds = 0;  // wall-clock time of these steps
   // @{
@@ -284,7 +291,7 @@ class Trainer {
   void write_factors(std::uint64_t steps);
   // The sums over the epoch's images so far, and the number of images.
   struct Sums {
-    double reconstruction = 0, kl = 0;
+    double reconstruction = 0, kl = 0, objective = 0;
     std::int64_t images = 0;
   };
   Sums read_sums();

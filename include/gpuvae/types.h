@@ -20,6 +20,10 @@ namespace gpuvae {
 [[nodiscard]] std::string_view name(Precision p);
 // Returns the name: "log_variance", "log_sigma", "softplus".
 [[nodiscard]] std::string_view name(PosteriorScale s);
+// Returns the name: "total", "path", "doubly_reparameterized".
+[[nodiscard]] std::string_view name(EncoderGradient g);
+// Returns the name: "elbo", "stl", "iwae", ...
+[[nodiscard]] std::string_view name(ObjectiveKind k);
 // Returns the name: "none", "threshold", "fixed", "dynamic".
 [[nodiscard]] std::string_view name(Binarize b);
 // Returns the name: "sgd", "rmsprop", ...

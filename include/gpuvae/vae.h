@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gpuvae/distributions.h"
+#include "gpuvae/objective.h"
 
 #pragma GCC visibility push(default)
 namespace gpuvae {
@@ -81,6 +82,13 @@ class Vae {
   // Returns the negative ELBO of x [rows, features], estimated with one draw of z per row. Throws Error if
   // free_bits is above 0 and the KL divergence has no closed form.
   [[nodiscard]] Elbo negative_elbo(const Variable& x, const Draw& draw, const ElboWeights& weights) const;
+  // Returns minus an objective of x [rows, features], estimated with objective.draws() draws of z per row.
+  // Draw 0 of a row is that of negative_elbo, and the others continue the random numbers of the row. Throws
+  // Error for an objective that is not valid (check_objective), and for stl, iwae_stl and dreg if the
+  // posterior can compute its log density only at its draws.
+  [[nodiscard]] ObjectiveLoss negative_objective(const Variable& x, const Draw& draw,
+                                                 const Objective& objective,
+                                                 const ObjectiveWeights& weights = {}) const;
 
   // Returns handles to all parameters in a fixed order: those of the layers, then those of likelihood, prior
   // and posterior.
@@ -106,6 +114,13 @@ class Vae {
 
  private:
   [[nodiscard]] Variable free_bits_kl(const Variable& posterior_params, const ElboWeights& weights) const;
+  [[nodiscard]] Variable closed_kl(const Variable& posterior_params) const;
+  [[nodiscard]] Variable row_log_likelihood(const Variable& params, const Variable& x,
+                                            std::int64_t draws) const;
+  void check_fixed_distributions() const;
+  [[nodiscard]] Variable decode_by_constants(const Variable& z) const;
+  [[nodiscard]] Variable decoder_loss(const Variable& x, const PosteriorDraws& draws,
+                                      const ImportanceOptions& options) const;
 
   VaeOptions options_;
   Device device_;

@@ -136,6 +136,12 @@ __device__ __forceinline__ T warp_sum(T v) {
   return v;
 }
 
+__device__ __forceinline__ float warp_max(float v) {
+#pragma unroll
+  for (int i = 16; i > 0; i /= 2) v = fmaxf(v, __shfl_xor_sync(kWholeWarp, v, i));
+  return v;
+}
+
 // Returns the sum over a one-dimensional block of whole warps, in every thread. Repeated calls are safe.
 template <class T>
 __device__ T block_sum(T v) {

@@ -1,6 +1,6 @@
 // Arguments of the likelihood kernels: the negative log likelihood of all elements with its gradient, and the
-// log density per row. The formulas are in kernels/math/likelihood.h. `params` is [rows, parameters *
-// columns] with parameters = parameters_of(kind).
+// log density per row with the gradient in a second kernel. The formulas are in kernels/math/likelihood.h.
+// `params` is [rows, parameters * columns] with parameters = parameters_of(kind).
 #pragma once
 
 #include <cstdint>
@@ -41,6 +41,20 @@ struct LogDensityArgs {
   double bytes() const {
     const double matrices = parameters_of(likelihood.kind) + 1 / static_cast<double>(repeats);
     return size_in_bytes(dtype, times(rows, columns) * matrices + static_cast<double>(rows));
+  }
+};
+// The gradient with respect to params: d_params[r] = d_rows[r] * d log p(target[r / repeats] | params[r]) / d
+// params[r]. Where d_rows is 0, so is the gradient, even if a derivative is infinite: importance weights may
+// be 0 because the density is.
+struct LogDensityBackwardArgs {
+  LogDensityArgs forward = {};   // `out` is unused
+  const void* d_rows = nullptr;  // [rows], the gradient with respect to `out`
+  void* d_params = nullptr;      // [rows, parameters * columns]
+
+  double bytes() const {
+    const LogDensityArgs& g = forward;
+    const double matrices = 2 * parameters_of(g.likelihood.kind) + 1 / static_cast<double>(g.repeats);
+    return size_in_bytes(g.dtype, times(g.rows, g.columns) * matrices + static_cast<double>(g.rows));
   }
 };
 

@@ -1,4 +1,4 @@
-// Argument structs of the kernels that copy memory or columns, transpose, and repeat rows.
+// Argument structs of the kernels that copy memory or columns, transpose, repeat rows, and sum repeated rows.
 #pragma once
 
 #include <cstddef>
@@ -45,6 +45,18 @@ struct TransposeArgs {
 struct RepeatRowsArgs {
   DType dtype = DType::f32;
   std::int64_t rows = 0, columns = 0, times = 1;  // rows of x
+  const void* x = nullptr;
+  void* out = nullptr;
+
+  double bytes() const {
+    return size_in_bytes(dtype, kernels::times(rows, columns) * static_cast<double>(1 + times));
+  }
+};
+
+// out[r] = the sum of x[r * times + i] over i < `times`: the gradient of repeat_rows.
+struct SumRepeatsArgs {
+  DType dtype = DType::f32;
+  std::int64_t rows = 0, columns = 0, times = 1;  // rows of out
   const void* x = nullptr;
   void* out = nullptr;
 

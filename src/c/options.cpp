@@ -93,6 +93,9 @@ gpuvae_train_options default_train_options() {
   o.threshold = 0.5;
   o.shuffle = 1;
   o.validation_batch = 1000;
+  o.objective_samples = 1;
+  o.objective_groups = 1;
+  o.objective_mix = 0.5;
   return o;
 }
 
@@ -147,6 +150,11 @@ TrainerSettings trainer_settings(const gpuvae_train_options* given, const char* 
         o.patience);
   t.patience = static_cast<int>(o.patience);
   settings.data_output_bias = flag(o.data_output_bias, "data_output_bias", operation);
+  t.objective.kind = enumerator(text_or(o.objective, "elbo"), ObjectiveKind::piwae, "objective", operation);
+  t.objective.samples = o.objective_samples;
+  t.objective.groups = o.objective_groups;
+  t.objective.mix = o.objective_mix;
+  t.objective.sampled_kl = flag(o.sampled_kl, "sampled_kl", operation);
   settings.optimizer = optimizer_of(o, operation);
   return settings;
 }

@@ -53,6 +53,7 @@ class Bernoulli final : public Likelihood {
   Variable log_density(const Variable& logits, const Variable& x) const override {
     return bernoulli_log_density(logits, x);
   }
+  bool repeats_targets() const override { return true; }
   Variable negative_log_likelihood(const Variable& logits, const Variable& x, double weight) const override {
     return bce_with_logits(logits, x, weight);
   }
@@ -72,6 +73,7 @@ class ContinuousBernoulli final : public Likelihood {
   Variable log_density(const Variable& logits, const Variable& x) const override {
     return continuous_bernoulli_log_density(logits, x);
   }
+  bool repeats_targets() const override { return true; }
   Variable negative_log_likelihood(const Variable& logits, const Variable& x, double weight) const override {
     return continuous_bernoulli_nll(logits, x, weight);
   }
@@ -108,6 +110,7 @@ class Gaussian final : public Likelihood {
   Variable log_density(const Variable& params, const Variable& x) const override {
     return gaussian_log_density(params, x, options_);
   }
+  bool repeats_targets() const override { return true; }
   Variable negative_log_likelihood(const Variable& params, const Variable& x, double weight) const override {
     return gaussian_nll(params, x, options_, weight);
   }
@@ -140,6 +143,7 @@ class Laplace final : public Likelihood {
   Variable log_density(const Variable& params, const Variable& x) const override {
     return laplace_log_density(params, x, options_);
   }
+  bool repeats_targets() const override { return true; }
   Variable negative_log_likelihood(const Variable& params, const Variable& x, double weight) const override {
     return laplace_nll(params, x, options_, weight);
   }

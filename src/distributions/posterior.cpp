@@ -5,6 +5,7 @@
 #include "kernels/enumerators.h"
 #include "src/distributions/built_in.h"
 #include "src/distributions/constants.h"
+#include "src/ops/draws.h"
 #include "src/ops/sigma.h"
 
 namespace gpuvae {
@@ -53,6 +54,15 @@ class DiagonalGaussian final : public Posterior {
     return sample_posterior_with_kl(posterior_params, options_for(draw), weight);
   }
 
+  PosteriorDraws rsample_draws(const Variable& posterior_params, const Draw& draw, const Prior& prior,
+                               const DrawSettings& settings) const override {
+    const bool standard_normal = prior.is_standard_normal();
+    PosteriorDraws draws = sample_posterior_draws(
+        posterior_params, {options_for(draw), settings.draws, standard_normal, settings.gradient});
+    if (!standard_normal) draws.log_ratio = draws.log_ratio + prior.log_density(draws.z);
+    return draws;
+  }
+
  private:
   PosteriorOptions options_for(const Draw& draw) const {
     return {options_.scale, options_.noise_std, draw.noise, draw.epsilon};
@@ -81,6 +91,29 @@ PosteriorSample Posterior::rsample_with_kl(const Variable& posterior_params, con
 DensitySample Posterior::rsample_with_log_density(const Variable& posterior_params, const Draw& draw) const {
   const Variable z = rsample(posterior_params, draw);
   return {z, log_density(posterior_params, z)};
+}
+
+PosteriorDraws Posterior::rsample_draws(const Variable& posterior_params, const Draw& draw,
+                                        const Prior& prior, const DrawSettings& settings) const {
+  const std::int64_t rows = posterior_params.shape()[0];
+  const Variable params =
+      settings.draws == 1 ? posterior_params : repeat_rows(posterior_params, settings.draws);
+  Draw drawn = draw;
+  if (!drawn.epsilon && settings.draws > 1)
+    drawn.epsilon =
+        ops::draw_epsilon(draw.noise, rows, settings.latent, settings.draws, params.dtype(), params.device());
+  DensitySample q;
+  if (settings.gradient == EncoderGradient::total) {
+    q = rsample_with_log_density(params, drawn);
+  } else {
+    q.z = rsample(params, drawn);
+    q.log_density = log_density(params.detach(), q.z);
+  }
+  if (settings.gradient == EncoderGradient::doubly_reparameterized) {
+    const ops::WeightedDraw weighted = ops::doubly_reparameterize(q.z, q.log_density, settings.draws);
+    q = {weighted.z, weighted.log_density};
+  }
+  return {q.z, prior.log_density(q.z) - q.log_density};
 }
 
 std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options) {

@@ -1,5 +1,5 @@
 // Negative log likelihoods, which compute value and gradient in one pass and keep the gradient for the
-// backward pass, and log densities per row for evaluation.
+// backward pass, and log densities per row, which compute the gradient in the backward pass.
 #include <cmath>
 
 #include "src/ops/op.h"
@@ -112,7 +112,6 @@ Variable negative_log_likelihood(const Density& l, const Variable& params, const
   });
 }
 
-// Computes the log density without recording a gradient.
 Variable log_density(const Density& l, const Variable& params, const Variable& target) {
   const Shape shape = checked_shape(l, params);
   kernels::LogDensityArgs args{.dtype = params.dtype(), .likelihood = l.options, .rows = shape.rows()};
@@ -123,11 +122,17 @@ Variable log_density(const Density& l, const Variable& params, const Variable& t
   args.target = target.value().data();
   args.out = out.data();
   backend(out).log_density(args, stream(out));
-  return out;
-}
-bool needs_gradient(const Density& l, const Variable& params) {
-  check_defined(l.name, params, l.params);
-  return GraphAccess::needs_gradient({&params});
+  return record(
+      l.name, {&params}, std::move(out),
+      [=, kept_params = Saved(l.name, params.value()),
+       kept_target = Saved(l.name, target.value())](BackwardContext& context) {
+        const Tensor& params = kept_params.get();
+        kept_target.get();
+        const Tensor d_rows = context.gradient_tensor();
+        Tensor d_params = empty_like(params);
+        backend(params).log_density_backward({args, d_rows.data(), d_params.data()}, stream(params));
+        context.add(0, std::move(d_params));
+      });
 }
 
 }  // namespace
@@ -151,25 +156,17 @@ Variable laplace_nll(const Variable& params, const Variable& target, const Lapla
 }
 
 Variable bernoulli_log_density(const Variable& logits, const Variable& target) {
-  const Density l = bernoulli("bernoulli_log_density");
-  return needs_gradient(l, logits) ? unfused::bernoulli_log_density(logits, target)
-                                   : log_density(l, logits, target);
+  return log_density(bernoulli("bernoulli_log_density"), logits, target);
 }
 Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target) {
-  const Density l = continuous_bernoulli("continuous_bernoulli_log_density");
-  return needs_gradient(l, logits) ? unfused::continuous_bernoulli_log_density(logits, target)
-                                   : log_density(l, logits, target);
+  return log_density(continuous_bernoulli("continuous_bernoulli_log_density"), logits, target);
 }
 Variable gaussian_log_density(const Variable& params, const Variable& target,
                               const GaussianOptions& options) {
-  const Density l = gaussian("gaussian_log_density", options);
-  return needs_gradient(l, params) ? unfused::gaussian_log_density(params, target, options)
-                                   : log_density(l, params, target);
+  return log_density(gaussian("gaussian_log_density", options), params, target);
 }
 Variable laplace_log_density(const Variable& params, const Variable& target, const LaplaceOptions& options) {
-  const Density l = laplace("laplace_log_density", options);
-  return needs_gradient(l, params) ? unfused::laplace_log_density(params, target, options)
-                                   : log_density(l, params, target);
+  return log_density(laplace("laplace_log_density", options), params, target);
 }
 
 namespace unfused {

@@ -189,5 +189,16 @@ Tensor repeat_rows(const Tensor& x, std::int64_t n) {
   backend(x).repeat_rows({x.dtype(), rows, width, n, x.data(), out.data()}, stream(x));
   return out;
 }
+Variable repeat_rows(const Variable& x, std::int64_t n) {
+  check_defined("repeat_rows", x, "x");
+  return record("repeat_rows", {&x}, repeat_rows(x.value(), n),
+                [n, shape = x.shape()](BackwardContext& context) {
+                  const Tensor g = context.gradient_tensor();
+                  Tensor d_x = Tensor::empty(shape, g.dtype(), g.device());
+                  backend(g).sum_repeats({g.dtype(), shape.rows(), shape.columns(), n, g.data(), d_x.data()},
+                                         stream(g));
+                  context.add(0, std::move(d_x));
+                });
+}
 
 }  // namespace gpuvae

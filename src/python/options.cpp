@@ -130,6 +130,11 @@ TrainOptions train_options(Settings& s) {
   o.beta = s.number("beta", o.beta);
   o.warmup_epochs = s.number("warmup_epochs", o.warmup_epochs);
   o.free_bits = s.number("free_bits", o.free_bits);
+  o.objective.kind = s.choice("objective", o.objective.kind, ObjectiveKind::piwae);
+  o.objective.samples = s.whole("objective_samples", o.objective.samples);
+  o.objective.groups = s.whole("objective_groups", o.objective.groups);
+  o.objective.mix = s.number("objective_mix", o.objective.mix);
+  o.objective.sampled_kl = s.flag("sampled_kl", o.objective.sampled_kl);
   o.pixel_mean = s.flag("pixel_mean", o.pixel_mean);
   o.batch_sum = s.flag("batch_sum", o.batch_sum);
   o.on_nan = s.choice("on_nan", o.on_nan, OnNan::rewind);

@@ -6,24 +6,37 @@
 
 namespace gpuvae {
 
-Elbo losses_of(const Vae& model, const Batch& batch, const Noise& noise, const TrainOptions& options,
-               double per_image) {
+namespace {
+
+Draw draw_of(const Batch& batch, const Noise& noise) {
   Draw draw;
   draw.noise = noise;
   draw.noise.samples = batch.samples;
-  const double per_pixel = options.pixel_mean ? 1.0 / static_cast<double>(batch.x.shape()[1]) : 1.0;
-  return model.negative_elbo(batch.x, draw, {per_image * per_pixel, per_image, options.free_bits});
+  return draw;
 }
 
-namespace {
+Elbo elbo_of(const Vae& model, const Batch& batch, const Noise& noise, const TrainOptions& options,
+             double per_image) {
+  const double per_pixel = options.pixel_mean ? 1.0 / static_cast<double>(batch.x.shape()[1]) : 1.0;
+  return model.negative_elbo(batch.x, draw_of(batch, noise),
+                             {per_image * per_pixel, per_image, options.free_bits});
+}
 
-kernels::MetricsArgs metrics_of(const Tensor& reconstruction, const Tensor& kl, const TrainOptions& options,
+BatchLosses reported(const Elbo& elbo) { return {elbo.reconstruction.value(), elbo.kl.value()}; }
+BatchLosses reported(const ObjectiveLoss& loss, const Objective& objective) {
+  BatchLosses losses = {loss.reconstruction.value(), loss.kl.value()};
+  if (objective.is_importance_weighted()) losses.push_back(loss.loss.value());
+  return losses;
+}
+
+kernels::MetricsArgs metrics_of(const BatchLosses& losses, const TrainOptions& options,
                                 const StepContext& step) {
-  kernels::MetricsArgs args{.count = 2};
-  args.terms[0] = reconstruction.data();
-  args.terms[1] = kl.data();
-  args.weights[0] = args.weights[1] = options.batch_sum ? 1.0 : static_cast<double>(step.rows);
-  args.clock = kernel_clock("train", step.clock, kl.device());
+  kernels::MetricsArgs args{.count = static_cast<int>(losses.size())};
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    args.terms[i] = losses[i].data();
+    args.weights[i] = options.batch_sum ? 1.0 : static_cast<double>(step.rows);
+  }
+  args.clock = kernel_clock("train", step.clock, losses[0].device());
   args.totals = step.state->sums;
   args.bad_step = &step.state->bad_step;
   return args;
@@ -35,14 +48,21 @@ void accumulate(const kernels::MetricsArgs& args, Device device) {
 
 }  // namespace
 
-void count_losses(const Tensor& reconstruction, const Tensor& kl, const TrainOptions& options,
-                  const StepContext& step) {
-  accumulate(metrics_of(reconstruction, kl, options, step), kl.device());
+BatchLosses losses_of(const Vae& model, const Batch& batch, const Noise& noise, const TrainOptions& options,
+                      double per_image) {
+  if (options.objective.is_default()) return reported(elbo_of(model, batch, noise, options, per_image));
+  return reported(model.negative_objective(batch.x, draw_of(batch, noise), options.objective,
+                                           {per_image, options.beta, {}}),
+                  options.objective);
 }
 
-void count_step(const Tensor& reconstruction, const Tensor& kl, const TrainOptions& options,
-                const StepContext& step, const Tensor& gradient_scale) {
-  kernels::MetricsArgs args = metrics_of(reconstruction, kl, options, step);
+void count_losses(const BatchLosses& losses, const TrainOptions& options, const StepContext& step) {
+  accumulate(metrics_of(losses, options, step), losses[0].device());
+}
+
+void count_step(const BatchLosses& losses, const TrainOptions& options, const StepContext& step,
+                const Tensor& gradient_scale) {
+  kernels::MetricsArgs args = metrics_of(losses, options, step);
   args.advance = &step.state->step;
   if (gradient_scale) args.gradient_scale = gradient_scale.data();
   if (options.on_nan == OnNan::skip) {
@@ -50,7 +70,7 @@ void count_step(const Tensor& reconstruction, const Tensor& kl, const TrainOptio
     args.images = static_cast<std::uint64_t>(step.rows);
     args.updates = &step.state->updates;
   }
-  accumulate(args, kl.device());
+  accumulate(args, losses[0].device());
 }
 
 namespace {
@@ -93,17 +113,37 @@ void AutogradStep::zero_gradients() {
   for (const Variable& other : others_) other.zero_grad();
 }
 
-// Returns the KL term with its weight, which rises linearly during the warm-up (Bowman et al., 2016; Sonderby
-// et al., 2016). The device computes the weight from its step counter.
-autograd::Root AutogradStep::regularizer_root(const Variable& regularizer, const Clock& clock) const {
+// The weight of the KL term rises linearly during the warm-up (Bowman et al., 2016; Sonderby et al., 2016).
+// The device computes it from its step counter.
+Tensor AutogradStep::warmup_weight(const Clock& clock) const {
   const double steps = options_.warmup_epochs * static_cast<double>(clock.steps_per_epoch);
-  if (steps <= 0) return {regularizer, options_.beta};
-  const Device device = regularizer.device();
-  const Tensor weight = Tensor::empty({1}, regularizer.dtype(), device);
+  if (steps <= 0) return {};
+  const Device device = model_.device();
+  const Tensor weight = Tensor::empty({1}, DType::f32, device);
   device.backend().ramp(
       {weight.dtype(), options_.beta, steps, kernel_clock("train", clock, device), weight.data()},
       Stream::current(device).handle());
-  return {regularizer, 1, weight};
+  return weight;
+}
+
+// Computes the losses and the gradients.
+BatchLosses AutogradStep::backward(const Batch& batch, const Noise& noise, const Clock& clock,
+                                   double per_image) {
+  if (options_.objective.is_default()) {
+    const Elbo elbo = elbo_of(model_, batch, noise, options_, per_image);
+    const Tensor weight = warmup_weight(clock);
+    const autograd::Root roots[] = {{elbo.reconstruction, 1, {}},
+                                    {elbo.regularizer, weight ? 1 : options_.beta, weight}};
+    zero_gradients();
+    autograd::backward(roots);
+    return reported(elbo);
+  }
+  const Tensor weight = warmup_weight(clock);
+  const ObjectiveLoss loss = model_.negative_objective(batch.x, draw_of(batch, noise), options_.objective,
+                                                       {per_image, weight ? 1 : options_.beta, weight});
+  zero_gradients();
+  loss.loss.backward();
+  return reported(loss, options_.objective);
 }
 
 void AutogradStep::enqueue(const StepContext& step) {
@@ -115,35 +155,28 @@ void AutogradStep::enqueue(const StepContext& step) {
                     .frozen = options_.frozen_noise};
   const double per_image = options_.batch_sum ? 1.0 : 1.0 / static_cast<double>(batch.x.shape()[0]);
   const Share share = share_of(batch, options_.communicator.get());
-  const Elbo elbo = losses_of(model_, share.batch, noise, options_, share.empty ? 0 : per_image);
-  const autograd::Root roots[] = {{elbo.reconstruction, 1, {}},
-                                  regularizer_root(elbo.regularizer, step.clock)};
-  zero_gradients();
-  autograd::backward(roots);
-  Tensor reconstruction = elbo.reconstruction.value(), kl = elbo.kl.value();
+  BatchLosses losses = backward(share.batch, noise, step.clock, share.empty ? 0 : per_image);
   if (options_.communicator) {
-    const Tensor losses = Tensor::empty({2}, reconstruction.dtype(), reconstruction.device());
-    losses.slice(0, 1).copy_from(reconstruction.reshape({1}));
-    losses.slice(1, 1).copy_from(kl.reshape({1}));
+    const auto count = static_cast<std::int64_t>(losses.size());
+    const Tensor all = Tensor::empty({count}, losses[0].dtype(), losses[0].device());
+    for (std::int64_t i = 0; i < count; ++i) all.slice(i, 1).copy_from(losses[i].reshape({1}));
     options_.communicator->sum(optimizer_.gradients());
-    options_.communicator->sum(losses);
-    reconstruction = losses.slice(0, 1);
-    kl = losses.slice(1, 1);
+    options_.communicator->sum(all);
+    for (std::int64_t i = 0; i < count; ++i) losses[i] = all.slice(i, 1);
   }
-  update(reconstruction, kl, step);
+  update(losses, step);
 }
 
-void AutogradStep::update(const Tensor& reconstruction, const Tensor& kl, const StepContext& step) {
+void AutogradStep::update(const BatchLosses& losses, const StepContext& step) {
   // A gradient whose norm is not finite cannot be scaled down to clip_norm.
   if (options_.on_nan == OnNan::stop && optimizer_.options().clip_norm == 0) {
     optimizer_.step(step.updates, step.factors);
     if (step.average) step.average->update(step.updates);
-    return count_step(reconstruction, kl, options_, step, {});
+    return count_step(losses, options_, step, {});
   }
-  const Tensor losses[] = {reconstruction, kl};
   optimizer_.step_if_finite(step.updates, step.factors, losses);
   if (step.average) step.average->update(step.updates, optimizer_.gradient_scale());
-  count_step(reconstruction, kl, options_, step, optimizer_.gradient_scale());
+  count_step(losses, options_, step, optimizer_.gradient_scale());
 }
 
 }  // namespace gpuvae

@@ -7,17 +7,19 @@
 
 namespace gpuvae {
 
+// The losses of a batch for reports, [1] each: -log p(x | z), the KL term and, for an importance-weighted
+// objective, minus the objective.
+using BatchLosses = std::vector<Tensor>;
 // Returns the losses of a batch: `per_image` times the sum over the batch, otherwise weighted as `options`
 // requires.
-Elbo losses_of(const Vae& model, const Batch& batch, const Noise& noise, const TrainOptions& options,
-               double per_image);
-// Adds the losses, one element each, to the run's sums.
-void count_losses(const Tensor& reconstruction, const Tensor& kl, const TrainOptions& options,
-                  const StepContext& step);
+BatchLosses losses_of(const Vae& model, const Batch& batch, const Noise& noise, const TrainOptions& options,
+                      double per_image);
+// Adds the losses to the run's sums.
+void count_losses(const BatchLosses& losses, const TrainOptions& options, const StepContext& step);
 // Adds the losses of a training step to the run's sums, or counts it as skipped, and advances the run's
 // counters. `gradient_scale` is that of Optimizer::step_if_finite, or undefined with OnNan::stop.
-void count_step(const Tensor& reconstruction, const Tensor& kl, const TrainOptions& options,
-                const StepContext& step, const Tensor& gradient_scale);
+void count_step(const BatchLosses& losses, const TrainOptions& options, const StepContext& step,
+                const Tensor& gradient_scale);
 
 class AutogradStep final : public TrainStep {
  public:
@@ -29,10 +31,12 @@ class AutogradStep final : public TrainStep {
   void feed(std::uint64_t number, std::int64_t rows) override { feed_->queue(number, rows); }
 
  private:
-  autograd::Root regularizer_root(const Variable& regularizer, const Clock& clock) const;
+  // The KL weight of a step during the warm-up, [1] on the device; undefined without a warm-up.
+  Tensor warmup_weight(const Clock& clock) const;
+  BatchLosses backward(const Batch& batch, const Noise& noise, const Clock& clock, double per_image);
   Batch batch_of(const StepContext& step) const;
   void zero_gradients();
-  void update(const Tensor& reconstruction, const Tensor& kl, const StepContext& step);
+  void update(const BatchLosses& losses, const StepContext& step);
 
   Vae model_;
   Optimizer& optimizer_;

@@ -125,6 +125,8 @@ TrainingState state_of(const Metadata& metadata, const std::filesystem::path& pa
   state.reconstruction = metadata.number<double>("epoch_reconstruction");
   state.kl = metadata.number<double>("epoch_kl");
   state.seconds = metadata.number<double>("epoch_seconds");
+  // Checkpoints from before TrainOptions::objective have no such number.
+  if (!metadata.text("epoch_objective").empty()) state.objective = metadata.number<double>("epoch_objective");
   // Checkpoints from before TrainOptions::on_nan have no such numbers.
   const auto count = [&](const char* key) {
     return metadata.text(key).empty() ? 0 : metadata.number<std::uint64_t>(key);
@@ -199,6 +201,7 @@ void save_checkpoint(const std::filesystem::path& path, std::span<const Paramete
                    {"epoch_steps", std::to_string(state.steps)},
                    {"epoch_reconstruction", fmt::format("{}", state.reconstruction)},
                    {"epoch_kl", fmt::format("{}", state.kl)},
+                   {"epoch_objective", fmt::format("{}", state.objective)},
                    {"epoch_seconds", fmt::format("{}", state.seconds)},
                    {"skipped", std::to_string(state.skipped)},
                    {"epoch_skipped", std::to_string(state.epoch_skipped)},

@@ -70,7 +70,8 @@ std::vector<float> log_weights(const Vae& model, const Tensor& x, const Tensor& 
                                std::int64_t samples, const Draw& draw) {
   const Variable repeated = repeat_rows(posterior_params, samples);
   const DensitySample q = model.posterior().rsample_with_log_density(repeated, draw);
-  const Variable likelihood = model.likelihood().log_density(model.decode(q.z), repeat_rows(x, samples));
+  const Tensor targets = model.likelihood().repeats_targets() ? x : repeat_rows(x, samples);
+  const Variable likelihood = model.likelihood().log_density(model.decode(q.z), targets);
   return (likelihood + model.prior().log_density(q.z) - q.log_density).value().to_vector();
 }
 

@@ -128,6 +128,8 @@ std::string FusedStep::why_not(const Vae& model, const Optimizer& optimizer, con
     return "gradients are clipped by their norm, which requires all gradients first";
   if (options.on_nan != OnNan::stop)
     return fmt::format("on_nan {} requires all gradients before the update", name(options.on_nan));
+  if (!options.objective.is_default())
+    return fmt::format("the objective is {}", objective_text(options.objective));
   if (options.free_bits > 0) return "free bits require the KL divergence of the whole batch first";
   return kernels::fused_step_why_not(args_of(model, optimizer, images, options));
 }

@@ -17,7 +17,7 @@ Trainer::Sums Trainer::read_sums() {
   read_ = step_;
   count_updates(totals);
   // Without a guard, a gradient that is not finite shows in the loss of the next step.
-  const bool finite_losses = std::isfinite(totals.sums[0] + totals.sums[1]);
+  const bool finite_losses = std::isfinite(totals.sums[0] + totals.sums[1] + totals.sums[2]);
   check(totals.bad_step == 0, Origin("train", ErrorKind::not_finite),
         "the {} is not finite at step {} (epoch {}, step {} of {})", finite_losses ? "gradient" : "loss",
         totals.bad_step, (totals.bad_step - 1) / steps_per_epoch_ + 1,
@@ -25,7 +25,7 @@ Trainer::Sums Trainer::read_sums() {
   check(epoch_skipped_ < steps_per_epoch_, Origin("train", ErrorKind::not_finite),
         "all {} steps of epoch {} were skipped, because their loss or gradient is not finite",
         steps_per_epoch_, (step_ - 1) / steps_per_epoch_ + 1);
-  const Sums sums{totals.sums[0], totals.sums[1],
+  const Sums sums{totals.sums[0], totals.sums[1], totals.sums[2],
                   images_after(steps) - static_cast<std::int64_t>(epoch_skipped_images_)};
   add_to_means(sums);
   return sums;
@@ -50,6 +50,7 @@ void Trainer::add_to_means(const Sums& epoch) {
   const auto add = [&](Sums& to) {
     to.reconstruction += epoch.reconstruction - seen_.reconstruction;
     to.kl += epoch.kl - seen_.kl;
+    to.objective += epoch.objective - seen_.objective;
     to.images += epoch.images - seen_.images;
   };
   add(of_call_);
@@ -60,7 +61,8 @@ void Trainer::add_to_means(const Sums& epoch) {
 Losses Trainer::mean_of(const Sums& sums) const {
   const double n = static_cast<double>(std::max<std::int64_t>(1, sums.images));
   const double reconstruction = sums.reconstruction / n, kl = sums.kl / n;
-  return {reconstruction + options_.beta * kl, reconstruction, kl};
+  const bool weighted = options_.objective.is_importance_weighted();
+  return {weighted ? sums.objective / n : reconstruction + options_.beta * kl, reconstruction, kl};
 }
 
 Losses Trainer::evaluate(const Dataset& images) {
@@ -76,8 +78,8 @@ Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images) {
   const NoGradGuard no_grad;
   const Tensor totals = new_run_state(model_.device());
   write_run_state(totals, {});
-  const auto batches = static_cast<std::uint64_t>((images.count() + options_.validation_batch - 1) /
-                                                  options_.validation_batch);
+  const std::int64_t rows = std::max<std::int64_t>(1, options_.validation_batch / options_.objective.draws());
+  const auto batches = static_cast<std::uint64_t>((images.count() + rows - 1) / rows);
   BatchOptions in_order = options_.data;
   in_order.shuffle = false;
   // Another seed, so that the random binarization of image i differs from that of image i of the training
@@ -91,7 +93,7 @@ Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images) {
   for (std::uint64_t i = 0; i < batches; ++i, ++clock.step) {
     if (ranks && i % static_cast<std::uint64_t>(ranks->size()) != static_cast<std::uint64_t>(ranks->rank()))
       continue;
-    const Batch batch = gather_batch(images, options_.validation_batch, clock, in_order);
+    const Batch batch = gather_batch(images, rows, clock, in_order);
     const Noise noise{.seed = options_.data.seed,
                       .purpose = RandomPurpose::validation_noise,
                       .clock = clock,
@@ -99,17 +101,16 @@ Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images) {
     step.clock = clock;
     step.rows = batch.x.shape()[0];
     const double per_image = options_.batch_sum ? 1.0 : 1.0 / static_cast<double>(step.rows);
-    const Elbo elbo = losses_of(model_, batch, noise, options_, per_image);
-    count_losses(elbo.reconstruction.value(), elbo.kl.value(), options_, step);
+    count_losses(losses_of(model_, batch, noise, options_, per_image), options_, step);
   }
   const RunState own = read_run_state(totals);
-  Tensor sums =
-      Tensor::from(std::vector<double>{own.sums[0], own.sums[1], own.bad_step > 0 ? 1.0 : 0.0}, {3});
+  Tensor sums = Tensor::from(
+      std::vector<double>{own.sums[0], own.sums[1], own.sums[2], own.bad_step > 0 ? 1.0 : 0.0}, {4});
   if (ranks) options_.communicator->sum(sums);
   const std::vector<double> all = sums.to_doubles();
-  check(all[2] == 0, Origin("evaluate", ErrorKind::not_finite), "the loss is not finite after epoch {}",
+  check(all[3] == 0, Origin("evaluate", ErrorKind::not_finite), "the loss is not finite after epoch {}",
         epoch + 1);
-  return mean_of({all[0], all[1], images.count()});
+  return mean_of({all[0], all[1], all[2], images.count()});
 }
 
 }  // namespace gpuvae

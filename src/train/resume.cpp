@@ -20,6 +20,7 @@ TrainingState Trainer::state() {
     const Sums sums = read_sums();
     state.reconstruction = sums.reconstruction;
     state.kl = sums.kl;
+    state.objective = sums.objective;
     state.seconds = seconds_;
     state.epoch_skipped = epoch_skipped_;
     state.epoch_skipped_images = epoch_skipped_images_;
@@ -58,9 +59,10 @@ void Trainer::restore_state(const TrainingState& state) {
   RunState sums{.step = step_, .updates = updates_read_};
   sums.sums[0] = state.reconstruction;
   sums.sums[1] = state.kl;
+  sums.sums[2] = state.objective;
   sums.skipped = {epoch_skipped_, epoch_skipped_images_};
   write_run_state(state_, sums);
-  seen_ = {state.reconstruction, state.kl,
+  seen_ = {state.reconstruction, state.kl, state.objective,
            images_after(state.steps) - static_cast<std::int64_t>(epoch_skipped_images_)};
   seconds_ = state.seconds;
 }

@@ -11,6 +11,7 @@
 #include "src/train/autograd_step.h"
 #include "src/train/executor.h"
 #include "src/train/fused_step.h"
+#include "src/train/objective_checks.h"
 #include "src/train/rewind.h"
 #include "src/train/seconds.h"
 #include "src/train/streams.h"
@@ -83,6 +84,7 @@ Trainer::Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset 
   check(!keeps_best() || (validation_.defined() && validation_.count() > 0), "train",
         "expected validation examples to compare epochs with, got none");
   if (options.average.decay != 0) average_.emplace(optimizer, options.average);
+  check_objective_options(model, options);
   // Rank 0 alone reads the losses for reports, so that it alone would go back within an epoch.
   check(!options.communicator || options.on_nan != OnNan::rewind, "train",
         "expected on_nan stop or skip with several ranks, got rewind");

@@ -83,8 +83,7 @@ Elbo Vae::negative_elbo(const Variable& x, const Draw& draw, const ElboWeights& 
 }
 
 Variable Vae::free_bits_kl(const Variable& posterior_params, const ElboWeights& weights) const {
-  const Variable kl =
-      prior().is_standard_normal() ? posterior().kl_to_standard_normal(posterior_params) : Variable();
+  const Variable kl = closed_kl(posterior_params);
   check(static_cast<bool>(kl), "vae",
         "expected a posterior and a prior with a closed-form KL divergence for free bits, got {} and {}",
         posterior().name(), prior().name());

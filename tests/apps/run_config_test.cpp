@@ -194,7 +194,9 @@ const char* const kEverything =
     "--likelihood gaussian-fixed\n--gaussian-mean identity\n--sigma 0.3\n--log-variance-low -7\n"
     "--log-variance-high 8\n--prior vamp\n--prior-components 17\n--init normal\n--init-std 0.02\n"
     "--bias-std 0.03\n--init-generator curand\n--noise-std 0.5\n--frozen-noise\n--pixel-mean\n--batch-sum\n"
-    "--on-nan skip\n--beta 4\n--warmup-epochs 2.5\n--free-bits 0.125\n--optimizer adamw\n--learning-rate "
+    "--on-nan skip\n--beta 4\n--warmup-epochs 2.5\n--free-bits 0.125\n--objective miwae\n"
+    "--objective-samples 3\n--objective-groups 2\n--objective-mix 0.75\n--sampled-kl\n--optimizer "
+    "adamw\n--learning-rate "
     "0.5\n--beta1 0.5\n"
     "--beta2 0.25\n--epsilon 0.75\n--l2 0.01\n--l2-biases\n--schedule step\n--lr-warmup 1.5\n"
     "--patience 3\n--save-best\n--ema 0.5\n--ema-form zero\n--output-bias data\n--lr-final 0.125\n"
@@ -255,6 +257,7 @@ void expect_everything(const TrainOptions& t) {
   EXPECT_EQ(t.patience, 3);
   EXPECT_EQ(t.average.decay, 0.5);
   EXPECT_EQ(t.average.form, AverageForm::zero);
+  EXPECT_EQ(t.objective, (Objective{ObjectiveKind::miwae, 3, 2, 0.75, true}));
 }
 
 void expect_everything(const OptimizerOptions& o, const ScheduleSettings& s) {
@@ -383,6 +386,7 @@ TEST(SameTraining, ComparesOnlySettingsThatAffectTheWeights) {
                                                   {"--prior", "vamp"},
                                                   {"--schedule", "cosine"},
                                                   {"--lr-warmup", "1"},
+                                                  {"--objective-samples", "5"},
                                                   {"--free-bits", "1"}}) {
     std::vector<std::string> arguments = {"--hidden", "8"};
     arguments.insert(arguments.end(), weights.begin(), weights.end());

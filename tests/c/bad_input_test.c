@@ -230,6 +230,14 @@ static void check_train_options(void) {
   bad = good;
   bad.data_output_bias = 2;
   expect_trainer_error(model, &bad, "expected 0 or 1 as data_output_bias, got 2");
+  bad = good;
+  bad.objective = "vae";
+  expect_trainer_error(
+      model, &bad, "expected elbo, stl, iwae, iwae_stl, dreg, ciwae, miwae, piwae as objective, got vae");
+  bad = good;
+  bad.objective = "iwae";
+  bad.objective_groups = 2;
+  expect_trainer_error(model, &bad, "expected 1 group of draws for the objective iwae, got 2");
   EXPECT_OK(gpuvae_trainer_create(model, &x, NULL, NULL, &first));
   EXPECT_ERROR(gpuvae_trainer_create(model, &x, NULL, NULL, &second), GPUVAE_INVALID_ARGUMENT, "optimi");
   EXPECT_ERROR(gpuvae_trainer_on_steps(first, 0, NULL, NULL), GPUVAE_INVALID_ARGUMENT, "callback, got NULL");

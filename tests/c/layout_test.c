@@ -81,6 +81,11 @@ LAYOUT(gpuvae_train_options, average_decay, 184);
 LAYOUT(gpuvae_train_options, average_form, 192);
 LAYOUT(gpuvae_train_options, patience, 200);
 LAYOUT(gpuvae_train_options, data_output_bias, 208);
+LAYOUT(gpuvae_train_options, objective, 216);
+LAYOUT(gpuvae_train_options, objective_samples, 224);
+LAYOUT(gpuvae_train_options, objective_groups, 232);
+LAYOUT(gpuvae_train_options, objective_mix, 240);
+LAYOUT(gpuvae_train_options, sampled_kl, 248);
 
 LAYOUT(gpuvae_step_report, struct_size, 0);
 LAYOUT(gpuvae_step_report, step, 8);

@@ -37,6 +37,9 @@ struct Case {
   // Largest permitted errors of results and of gradients in f32, relative to the largest element of the
   // tensor.
   double tolerance = 1e-5, gradient_tolerance = 1e-4;
+  // Whether the gradient is the derivative of the value. It is not for some estimators of an objective's
+  // gradient.
+  bool true_gradient = true;
   // The minimum numbers of bytes moved and of floating-point operations: `bytes` and `flops` for the forward
   // and backward pass together, the others for the forward pass alone. Each addition, multiplication,
   // division, exponential, logarithm or root counts as one operation.
@@ -54,6 +57,7 @@ std::vector<Case> linear_cases();
 std::vector<Case> posterior_cases();
 std::vector<Case> likelihood_cases();
 std::vector<Case> log_density_cases();
+std::vector<Case> importance_cases();
 std::vector<Case> mixture_cases();
 std::vector<Case> random_cases();
 
@@ -67,9 +71,24 @@ enum class PosteriorForm { sample, kl, both };
 Case posterior_case(PosteriorForm form, PosteriorScale scale, std::int64_t rows, std::int64_t latent);
 // Returns one case per variant of the fused log densities: Bernoulli, continuous Bernoulli, and Gaussian and
 // Laplace, each with a plain and with a sigmoid mean. Each of the `targets` rows of data has n rows of
-// likelihood parameters. The operation uses the fused kernel only if `differentiable` is false.
+// likelihood parameters. The parameters require gradients if `differentiable` is true.
 std::vector<Case> log_density_cases(std::int64_t targets, std::int64_t n, std::int64_t width,
                                     bool differentiable);
+// Draws per row from posteriors of `latent` dimensions.
+struct DrawsSetting {
+  std::int64_t rows, latent, draws;
+  PosteriorScale scale = PosteriorScale::log_variance;
+  EncoderGradient gradient = EncoderGradient::total;
+  bool standard_normal = true;
+};
+Case posterior_draws_case(const DrawsSetting& setting);
+// The loss of rows of groups * samples draws.
+struct ImportanceSetting {
+  std::int64_t rows, groups, samples;
+  double elbo_share = 0, kl_weight = 1;
+  bool differentiable = true;  // otherwise, all results are outputs, of which only the loss has a gradient
+};
+Case importance_case(const ImportanceSetting& setting);
 struct MixtureSetting {
   std::int64_t rows, latent, components;
   PosteriorScale scale = PosteriorScale::log_variance;

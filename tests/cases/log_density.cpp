@@ -81,11 +81,13 @@ Case log_density_case(const Likelihood& l, std::int64_t targets, std::int64_t n,
   return c;
 }
 
-Case repeat_rows_case(std::int64_t rows, std::int64_t width, std::int64_t n) {
+Case repeat_rows_case(std::int64_t rows, std::int64_t width, std::int64_t n, bool differentiable = false) {
   Case c{.operation = "repeat_rows"};
-  c.name = c.operation + "/" + Shape{rows, width, n}.text();
-  c.inputs = {{{rows, width}, -1, 1, 0, false}};
-  c.run = [=](auto v) { return Variables{repeat_rows(v[0].value(), n)}; };
+  c.name = c.operation + "/" + Shape{rows, width, n}.text() + (differentiable ? "_gradient" : "");
+  c.inputs = {{{rows, width}, -1, 1, 0, differentiable}};
+  c.run = [=](auto v) {
+    return Variables{differentiable ? repeat_rows(v[0], n) : Variable(repeat_rows(v[0].value(), n))};
+  };
   c.reference = [=](auto v) {
     Doubles out;
     for (std::int64_t r = 0; r < rows; ++r)
@@ -118,6 +120,8 @@ std::vector<Case> log_density_cases() {
   cases.push_back(repeat_rows_case(33, 17, 5));
   cases.push_back(repeat_rows_case(3, 784, 50));
   cases.push_back(repeat_rows_case(70000, 2, 2));
+  cases.push_back(repeat_rows_case(33, 17, 5, true));
+  cases.push_back(repeat_rows_case(20, 100, 50, true));
   return cases;
 }
 

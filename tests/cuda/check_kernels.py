@@ -29,6 +29,7 @@ for formula, parameters in re.findall(r"X\(\w+, (\w+), (\d+)\)", LIKELIHOODS.rea
     HOT.append((f"likelihood_kernel<gpuvae::math::{formula}, true>", int(parameters) + 1, int(parameters)))
     if formula != "BernoulliOfProbability":  # no operation computes its log density
         HOT.append((f"log_density_kernel<gpuvae::math::{formula}, true>", int(parameters) + 1, 0))
+        HOT.append((f"log_density_backward_kernel<gpuvae::math::{formula}, true>", int(parameters) + 1, int(parameters)))
 VECTOR = {"load": re.compile(r"\bld\.global[.\w:]*\.v4\b"), "store": re.compile(r"\bst\.global[.\w]*\.v4\b")}
 
 

@@ -6,6 +6,7 @@
 
 #include "gpuvae/error.h"
 #include "gpuvae/ops.h"
+#include "tests/devices.h"
 #include "tests/special_values.h"
 
 namespace gpuvae {
@@ -44,6 +45,17 @@ TEST(ContinuousBernoulli, DensityIntegratesToOneAndHasTheMean) {
     }
     EXPECT_NEAR(total, 1, 1e-9) << logit;
     EXPECT_NEAR(continuous_bernoulli_mean(l.slice(0, 1)).value().item(), mean, 1e-9) << logit;
+  }
+}
+
+// The weight of a draw is 0 if its density is. The density of row 0 is so small that its derivative with
+// respect to the mean overflows.
+TEST(LogDensity, RowsWithWeightZeroHaveNoGradient) {
+  for (const Device device : test::devices()) {
+    const Variable params(Tensor::from(std::vector<float>{3e38f, -5, 0.5f, 0}, {2, 2}, device), true);
+    const Variable rows = gaussian_log_density(params, Tensor::zeros({1, 1}, DType::f32, device), {false});
+    sum(rows * Tensor::from(std::vector<float>{0, 1}, {2, 1}, device)).backward();
+    EXPECT_EQ(params.grad().to_vector(), (std::vector<float>{0, 0, -0.5f, -0.375f})) << device.text();
   }
 }
 

@@ -192,6 +192,9 @@ def test_unsuitable_rows(X, message):
     ({"settings": {"fre_bits": 1}}, "got fre_bits"),
     ({"settings": {"value_range": "0:1"}}, "only the programs have value_range"),
     ({"settings": {"free_bits": "many"}}, "a number as free_bits"),
+    ({"settings": {"objective": "vae"}}, "one of elbo, stl, iwae, iwae_stl, dreg, ciwae, miwae, piwae as objective"),
+    ({"settings": {"objective": "iwae", "objective_samples": 0}}, "1 or more samples"),
+    ({"settings": {"objective": "iwae", "free_bits": 0.1}}, "no free bits with the objective iwae"),
 ])
 def test_unsuitable_parameters(rows, parameters, message):
     with pytest.raises(ValueError, match=message):

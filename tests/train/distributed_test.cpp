@@ -45,14 +45,15 @@ class ThreadRank final : public Communicator {
   int rank_;
 };
 
-std::vector<RankRun> train_on_threads(int ranks, std::uint64_t stop_after = 0) {
+std::vector<RankRun> train_on_threads(int ranks, std::uint64_t stop_after = 0,
+                                      const Objective& objective = {}) {
   Meeting meeting(ranks);
   std::vector<RankRun> runs(static_cast<std::size_t>(ranks));
   std::vector<std::jthread> threads;
   for (int rank = 0; rank < ranks; ++rank)
     threads.emplace_back([&, rank] {
       runs[static_cast<std::size_t>(rank)] =
-          train_on(std::make_shared<ThreadRank>(meeting, rank), stop_after);
+          train_on(std::make_shared<ThreadRank>(meeting, rank), stop_after, objective);
     });
   threads.clear();
   return runs;
@@ -72,6 +73,17 @@ TEST(Distributed, LossesEqualThoseOfOneProcess) {
     ASSERT_EQ(runs[0].epochs.size(), alone.epochs.size());
     for (std::size_t i = 0; i < alone.epochs.size(); ++i)
       EXPECT_LE(std::fabs(runs[0].epochs[i] - alone.epochs[i]), 1e-5 * std::fabs(alone.epochs[i]));
+  }
+}
+
+TEST(Distributed, ImportanceWeightedLossesEqualThoseOfOneProcess) {
+  const Objective objective{.kind = ObjectiveKind::dreg, .samples = 5};
+  const RankRun alone = train_on(nullptr, 0, objective);
+  for (const RankRun& run : train_on_threads(3, 0, objective)) {
+    EXPECT_LE(difference(alone, run), 1e-6);
+    ASSERT_EQ(run.epochs.size(), alone.epochs.size());
+    for (std::size_t i = 0; i < alone.epochs.size(); ++i)
+      EXPECT_LE(std::fabs(run.epochs[i] - alone.epochs[i]), 1e-5 * std::fabs(alone.epochs[i]));
   }
 }
 

@@ -17,7 +17,8 @@ struct RankRun {
 
 // Trains for two epochs of 11 steps; the last batch of an epoch has one image. `stop_after` ends the run
 // early.
-inline RankRun train_on(std::shared_ptr<Communicator> communicator, std::uint64_t stop_after = 0) {
+inline RankRun train_on(std::shared_ptr<Communicator> communicator, std::uint64_t stop_after = 0,
+                        const Objective& objective = {}) {
   constexpr std::int64_t kFeatures = 20, kImages = 101;
   std::vector<std::uint8_t> bytes(kImages * kFeatures);
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i * i * 7 / 16);
@@ -33,6 +34,7 @@ inline RankRun train_on(std::shared_ptr<Communicator> communicator, std::uint64_
   options.validation_batch = 30;
   options.warmup_epochs = 1.5;
   options.communicator = communicator;
+  options.objective = objective;
   Trainer trainer(model, optimizer, images, images, options);
   RankRun run;
   trainer.on_steps(1, [&](const StepReport& report) {
@@ -43,6 +45,7 @@ inline RankRun train_on(std::shared_ptr<Communicator> communicator, std::uint64_
     for (const Losses& l : {result.train, result.validation}) {
       run.epochs.push_back(l.reconstruction);
       run.epochs.push_back(l.kl);
+      run.epochs.push_back(l.loss);
     }
     return TrainControl::proceed;
   });

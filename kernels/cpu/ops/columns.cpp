@@ -1,4 +1,4 @@
-// Copies of columns, transposition, and repeated rows.
+// Copies of columns, transposition, repeated rows and their sums.
 #include <algorithm>
 
 #include "kernels/cpu/backend.h"
@@ -41,6 +41,19 @@ void CpuBackend::run(const RepeatRowsArgs& g, StreamHandle) {
     parallel_for(rows, rows * g.columns >= kCheapGrain, [&](std::int64_t row) {
       const T* x = as<T>(g.x) + row / g.times * g.columns;
       std::copy(x, x + g.columns, as<T>(g.out) + row * g.columns);
+    });
+  });
+}
+
+void CpuBackend::run(const SumRepeatsArgs& g, StreamHandle) {
+  with_float(g.dtype, "sum_repeats", [&]<class T>(T) {
+    parallel_for(g.rows, g.rows * g.times * g.columns >= kCheapGrain, [&](std::int64_t row) {
+      T* out = as<T>(g.out) + row * g.columns;
+      std::fill_n(out, g.columns, T(0));
+      for (std::int64_t i = 0; i < g.times; ++i) {
+        const T* x = as<T>(g.x) + (row * g.times + i) * g.columns;
+        for (std::int64_t c = 0; c < g.columns; ++c) out[c] += x[c];
+      }
     });
   });
 }

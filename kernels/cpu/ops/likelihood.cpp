@@ -1,4 +1,4 @@
-// Negative log likelihoods with their gradient in one pass, and log densities per row.
+// Negative log likelihoods with their gradient in one pass, and log densities per row with their gradient.
 #include "kernels/math/likelihood.h"
 #include "kernels/cpu/backend.h"
 #include "kernels/cpu/dispatch.h"
@@ -129,6 +129,38 @@ void log_density_of(const LogDensityArgs& g) {
   parallel_chunks(Chunks::of_rows(g.rows, g.columns), g.rows * g.columns >= kCostlyGrain, rows);
 }
 
+// Writes weight times the derivatives of a row's log density.
+template <class F, class T, class V>
+HWY_INLINE void row_slopes(const LogDensityBackwardArgs& b, std::int64_t row, T weight,
+                           const LikelihoodSettings<V>& settings) {
+  const LogDensityArgs& g = b.forward;
+  const T* params = as<T>(g.params) + row * F::kParameters * g.columns;
+  const T* target = as<T>(g.target) + row / g.repeats * g.columns;
+  T* d_params = as<T>(b.d_params) + row * F::kParameters * g.columns;
+  if (weight == 0) {
+    std::fill_n(d_params, F::kParameters * g.columns, T(0));
+    return;
+  }
+  const V scale = constant<V>(-static_cast<double>(weight));
+  each_vector<T>(0, g.columns, [&](auto access, std::int64_t i) HWY_ATTR {
+    V p[F::kParameters];
+    for (int k = 0; k < F::kParameters; ++k) p[k] = access.load(params + k * g.columns + i);
+    const auto nll = F::at(p, access.load(target + i), settings);
+    for (int k = 0; k < F::kParameters; ++k)
+      access.store(hn::Mul(scale, nll.slopes[k]), d_params + k * g.columns + i);
+  });
+}
+
+template <class F, class T>
+void log_density_backward_of(const LogDensityBackwardArgs& b) {
+  const LogDensityArgs& g = b.forward;
+  const auto settings = settings_of<hn::Vec<hn::ScalableTag<T>>>(g.likelihood);
+  const auto rows = [&](std::int64_t begin, std::int64_t end) HWY_ATTR {
+    for (std::int64_t row = begin; row < end; ++row) row_slopes<F, T>(b, row, as<T>(b.d_rows)[row], settings);
+  };
+  parallel_chunks(Chunks::of_rows(g.rows, g.columns), g.rows * g.columns >= kCostlyGrain, rows);
+}
+
 void NegativeLogLikelihood(const LikelihoodArgs& g) {
   with_float(g.dtype, "likelihood", [&](auto type) {
     with_likelihood(g.likelihood.kind,
@@ -141,6 +173,12 @@ void RowLogDensity(const LogDensityArgs& g) {
                     [&](auto formula) { log_density_of<decltype(formula), decltype(type)>(g); });
   });
 }
+void RowLogDensityBackward(const LogDensityBackwardArgs& b) {
+  with_float(b.forward.dtype, "log_density_backward", [&](auto type) {
+    with_likelihood(b.forward.likelihood.kind,
+                    [&](auto formula) { log_density_backward_of<decltype(formula), decltype(type)>(b); });
+  });
+}
 
 }  // namespace gpuvae::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -149,9 +187,13 @@ HWY_AFTER_NAMESPACE();
 namespace gpuvae::kernels {
 HWY_EXPORT(NegativeLogLikelihood);
 HWY_EXPORT(RowLogDensity);
+HWY_EXPORT(RowLogDensityBackward);
 void CpuBackend::run(const LikelihoodArgs& g, StreamHandle) {
   HWY_DYNAMIC_DISPATCH(NegativeLogLikelihood)(g);
 }
 void CpuBackend::run(const LogDensityArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(RowLogDensity)(g); }
+void CpuBackend::run(const LogDensityBackwardArgs& g, StreamHandle) {
+  HWY_DYNAMIC_DISPATCH(RowLogDensityBackward)(g);
+}
 }  // namespace gpuvae::kernels
 #endif

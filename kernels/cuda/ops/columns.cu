@@ -1,4 +1,4 @@
-// Copies of columns, transposition, and repeated rows.
+// Copies of columns, transposition, repeated rows and their sums.
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/launch.cuh"
 
@@ -50,6 +50,19 @@ __global__ void __launch_bounds__(kThreads) repeat_rows_kernel(RepeatRowsArgs ar
   }
 }
 
+__global__ void __launch_bounds__(kThreads) sum_repeats_kernel(SumRepeatsArgs args) {
+  const float* x = static_cast<const float*>(args.x);
+  float* out = static_cast<float*>(args.out);
+  const std::int64_t size = args.rows * args.columns;
+  for (std::int64_t i = grid_thread(); i < size; i += grid_threads()) {
+    const std::int64_t row = i / args.columns, column = i - row * args.columns;
+    const float* first = x + row * args.times * args.columns + column;
+    float sum = 0;
+    for (std::int64_t k = 0; k < args.times; ++k) sum += first[k * args.columns];
+    out[i] = sum;
+  }
+}
+
 }  // namespace
 
 void CudaBackend::run(const ColumnsArgs& args, StreamHandle stream) {
@@ -74,6 +87,14 @@ void CudaBackend::run(const RepeatRowsArgs& args, StreamHandle stream) {
   const std::int64_t size = args.rows * args.times * args.columns;
   launch({"repeat_rows", "repeat_rows_kernel", blocks(size, kThreads), kThreads, size, stream},
          repeat_rows_kernel, args);
+}
+
+void CudaBackend::run(const SumRepeatsArgs& args, StreamHandle stream) {
+  require_f32("sum_repeats", args.dtype);
+  const DeviceGuard on(device_);
+  const std::int64_t size = args.rows * args.columns;
+  launch({"sum_repeats", "sum_repeats_kernel", blocks(size, kThreads), kThreads, size, stream},
+         sum_repeats_kernel, args);
 }
 
 }  // namespace gpuvae::kernels

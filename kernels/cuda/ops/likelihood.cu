@@ -1,4 +1,4 @@
-// Negative log likelihoods with their gradient in one pass, and log densities per row.
+// Negative log likelihoods with their gradient in one pass, and log densities per row with their gradient.
 #include <type_traits>
 
 #include "kernels/cuda/device.cuh"
@@ -96,6 +96,48 @@ __global__ void __launch_bounds__(kThreads) log_density_kernel(LogDensityArgs ar
   }
 }
 
+// Each warp computes a row. See log_density_kernel for `Aligned`.
+template <class F, bool Aligned>
+__global__ void __launch_bounds__(kThreads) log_density_backward_kernel(LogDensityBackwardArgs args) {
+  const LogDensityArgs& forward = args.forward;
+  const auto settings = math::settings_of<float>(forward.likelihood);
+  const std::int64_t lane = threadIdx.x % 32, columns = forward.columns, width = F::kParameters * columns;
+  for (std::int64_t row = grid_thread() / 32; row < forward.rows; row += grid_threads() / 32) {
+    const float* params = static_cast<const float*>(forward.params) + row * width;
+    const float* target = static_cast<const float*>(forward.target) + row / forward.repeats * columns;
+    float* d_params = static_cast<float*>(args.d_params) + row * width;
+    const float weight = -static_cast<const float*>(args.d_rows)[row];
+    for (std::int64_t column = 4 * lane; column < columns; column += 4 * 32) {
+      const std::int64_t left = columns - column;
+      const int count = left < 4 ? static_cast<int>(left) : 4;
+      Floats<4> p[F::kParameters] = {};
+      if (weight != 0.0f) {
+#pragma unroll
+        for (int k = 0; k < F::kParameters; ++k)
+          p[k] = load_some<Aligned>(params + k * columns + column, count);
+        nll_of<F>(p, load_some<Aligned>(target + column, count), count, settings);
+#pragma unroll
+        for (int k = 0; k < F::kParameters; ++k) p[k] = scaled(weight, p[k]);
+      }
+#pragma unroll
+      for (int k = 0; k < F::kParameters; ++k)
+        store_some<Aligned>(d_params + k * columns + column, p[k], count);
+    }
+  }
+}
+
+// Calls body(Formula()) with the formula of a kind. No operation computes log densities from probabilities,
+// so there is no kernel for them.
+template <class Body>
+void with_density(const char* operation, LikelihoodKind kind, const Body& body) {
+  math::with_likelihood(kind, [&](auto formula) {
+    if constexpr (std::is_same_v<decltype(formula), math::BernoulliOfProbability>)
+      fail_argument(operation, "logits", "probabilities");
+    else
+      body(formula);
+  });
+}
+
 }  // namespace
 
 void CudaBackend::run(const LikelihoodArgs& args, StreamHandle stream) {
@@ -119,16 +161,24 @@ void CudaBackend::run(const LogDensityArgs& args, StreamHandle stream) {
   require_f32("log_density", args.dtype);
   const DeviceGuard on(device_);
   const bool aligned = args.columns % 4 == 0 && aligned16(args.params, args.target);
-  math::with_likelihood(args.likelihood.kind, [&](auto formula) {
+  with_density("log_density", args.likelihood.kind, [&](auto formula) {
     using F = decltype(formula);
-    // No operation computes log densities from probabilities, so there is no kernel for them.
-    if constexpr (std::is_same_v<F, math::BernoulliOfProbability>) {
-      fail_argument("log_density", "logits", "probabilities");
-    } else {
-      launch({"log_density", "log_density_kernel", blocks(args.rows, kThreads / 32), kThreads,
-              args.rows * args.columns, stream},
-             aligned ? log_density_kernel<F, true> : log_density_kernel<F, false>, args);
-    }
+    launch({"log_density", "log_density_kernel", blocks(args.rows, kThreads / 32), kThreads,
+            args.rows * args.columns, stream},
+           aligned ? log_density_kernel<F, true> : log_density_kernel<F, false>, args);
+  });
+}
+
+void CudaBackend::run(const LogDensityBackwardArgs& args, StreamHandle stream) {
+  const LogDensityArgs& forward = args.forward;
+  require_f32("log_density_backward", forward.dtype);
+  const DeviceGuard on(device_);
+  const bool aligned = forward.columns % 4 == 0 && aligned16(forward.params, forward.target, args.d_params);
+  with_density("log_density_backward", forward.likelihood.kind, [&](auto formula) {
+    using F = decltype(formula);
+    launch({"log_density_backward", "log_density_backward_kernel", blocks(forward.rows, kThreads / 32),
+            kThreads, forward.rows * forward.columns, stream},
+           aligned ? log_density_backward_kernel<F, true> : log_density_backward_kernel<F, false>, args);
   });
 }
 

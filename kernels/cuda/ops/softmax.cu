@@ -6,12 +6,6 @@
 namespace gpuvae::kernels {
 namespace {
 
-__device__ __forceinline__ float warp_max(float v) {
-#pragma unroll
-  for (int i = 16; i > 0; i /= 2) v = fmaxf(v, __shfl_xor_sync(kWholeWarp, v, i));
-  return v;
-}
-
 // Returns the maximum over a block of kThreads threads, in every thread. Repeated calls are safe.
 __device__ float block_max(float v) {
   __shared__ float partial[kThreads / 32];
