@@ -25,11 +25,7 @@ class Product final : public Likelihood {
     return text;
   }
   std::shared_ptr<Likelihood> clone() const override {
-    std::vector<ColumnBlock> copies = blocks_;
-    for (ColumnBlock& b : copies)
-      if (b.likelihood)
-        if (const std::shared_ptr<Likelihood> copy = b.likelihood->clone()) b.likelihood = copy;
-    return std::make_shared<Product>(std::move(copies), reference_);
+    return std::make_shared<Product>(blocks_, reference_);  // initialize() clones the blocks
   }
   std::int64_t outputs(std::int64_t features) const override {
     std::int64_t columns = 0, outputs = 0;
@@ -109,7 +105,7 @@ class Product final : public Likelihood {
       return b.likelihood->mean(own);
     });
   }
-  // Each block has a seed of its own, because blocks would otherwise share random numbers.
+  // Each block uses a different seed, because blocks would otherwise share random numbers.
   Tensor sample(const Variable& params, const Noise& noise) const override {
     const NoGradGuard no_grad;
     return joined(params, [&](const ColumnBlock& b, const Variable& own, std::int64_t first) {
