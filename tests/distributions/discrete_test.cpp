@@ -8,7 +8,7 @@
 #include "gpuvae/error.h"
 #include "gpuvae/evaluate.h"
 #include "gpuvae/train.h"
-#include "tests/special_values.h"
+#include "tests/devices.h"
 
 namespace gpuvae {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "gpuvae/error.h"
 #include "gpuvae/ops.h"
-#include "tests/special_values.h"
+#include "tests/devices.h"
 
 namespace gpuvae {
 namespace {
