@@ -19,7 +19,8 @@ std::string likelihood_help() {
     if (!likelihood.description.empty()) text += " (" + likelihood.description + ")";
     text += ", ";
   }
-  return text + "or auto: columns with --column-types, else bernoulli for images and gaussian for other numbers";
+  return text +
+         "or auto: columns with --column-types, else bernoulli for images and gaussian for other numbers";
 }
 
 }  // namespace

@@ -101,7 +101,9 @@ std::vector<Setting> data_settings(RunConfig& c) {
        "while "
        "the model trains, with the same results), or auto, which is file for such files of more than 256 MiB",
        false},
-      {"--builtin-data", yes(d.builtin), "train on the program's built-in data set, which needs no files: drawn digits, drawn faces, or synthetic "
+      {"--builtin-data", yes(d.builtin),
+       "train on the program's built-in data set, which needs no files: drawn digits, drawn faces, or "
+       "synthetic "
        "counts"},
       {"--train-images", whole_number(d.train_images, at_least(0)),
        "number of training images, counted from the first; 0 uses all"},

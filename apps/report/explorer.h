@@ -42,8 +42,8 @@ struct ExplorerPage {
   std::vector<PageLayer> decoder = {};  // the last layer gives the mean of p(x | z); pixels in [0, 1]
   // How the mean follows from the outputs of the last layer, if these are not the mean.
   std::vector<PageMean> means = {};
-  std::vector<Slider> sliders = {};     // one per latent dimension
-  std::vector<float> points = {};       // [n, latent], encoded data drawn in the pad; may be empty
+  std::vector<Slider> sliders = {};  // one per latent dimension
+  std::vector<float> points = {};    // [n, latent], encoded data drawn in the pad; may be empty
   // One class (`labels`) or one quantity (`values`) per point, or neither. If there are more than ten
   // classes, the points are coloured as by a quantity.
   std::vector<int> labels = {};

@@ -236,9 +236,9 @@ ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNo
   const int per_feature = o.likelihood->params_per_feature();
   const std::string head = dense_text(encoded, fmt::format("{}", o.latent), Activation::identity);
   const std::int64_t all_outputs = o.likelihood->outputs(o.features);
-  const std::string outputs =
-      all_outputs != per_feature * o.features ? fmt::format("{}", all_outputs)
-      : per_feature == 1 ? fmt::format("{}", o.features) : fmt::format("{} × {}", per_feature, o.features);
+  const std::string outputs = all_outputs != per_feature * o.features ? fmt::format("{}", all_outputs)
+                              : per_feature == 1                      ? fmt::format("{}", o.features)
+                                                 : fmt::format("{} × {}", per_feature, o.features);
   ModelGraph g;
   g.input = {"x",
              height > 1 ? fmt::format("{} pixels ({} × {})", o.features, height, width)

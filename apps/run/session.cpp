@@ -38,8 +38,8 @@ RunConfig resolved(RunConfig c, const DataDescription& data, std::int64_t featur
   if (!c.data.library_size.empty() && d.likelihood != "columns") {
     check(d.likelihood != "auto" && named_likelihood(d.likelihood).is_count(), "data",
           "--library-size expects a likelihood of counts, got --likelihood {}", d.likelihood);
-    d.column_types = column_types_with_library(d.likelihood, c.data.library_size, data.column_names, features,
-                                               "data");
+    d.column_types =
+        column_types_with_library(d.likelihood, c.data.library_size, data.column_names, features, "data");
     d.likelihood = "columns";
   }
   if (d.likelihood == "auto" && !d.column_types.empty()) {

@@ -112,7 +112,8 @@ typedef struct gpuvae_model_options {
   // poisson, negative-binomial, zero-inflated-negative-binomial or columns (bernoulli). The first two need
   // examples in [0, 1], logistic-256 needs bytes, and the next three counts, whole numbers of 0 or more.
   const char* likelihood;
-  // Flag of gaussian, laplace, gaussian-shared, gaussian-fixed and logistic-256: whether a sigmoid keeps their mean in [0, 1]. Values beyond need 0 (1).
+  // Flag of gaussian, laplace, gaussian-shared, gaussian-fixed and logistic-256: whether a sigmoid keeps
+  // their mean in [0, 1]. Values beyond need 0 (1).
   int64_t sigmoid_mean;
   double sigma;              // standard deviation of gaussian-fixed, above 0 (0.1)
   double log_variance_low;   // lower bound of the log variance of gaussian and gaussian-shared (-5)

@@ -12,8 +12,8 @@
 
 #include "gpuvae/device/likelihood.h"
 
-// X(enumerator, struct, parameters per element). On a GPU, the kernels of the first list wait for memory; those
-// of the second list, which compute far more per element, have one element per thread.
+// X(enumerator, struct, parameters per element). On a GPU, the kernels of the first list wait for memory;
+// those of the second list, which compute far more per element, have one element per thread.
 #define GPUVAE_MEMORY_BOUND_LIKELIHOODS(X)               \
   X(bernoulli, Bernoulli, 1)                             \
   X(bernoulli_of_probability, BernoulliOfProbability, 1) \

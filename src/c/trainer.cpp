@@ -81,7 +81,8 @@ TrainControl call(int (*callback)(const Report*, void*), const Report& report, v
 // The kind of the training data, as far as their type and the likelihood tell.
 ValueRange range_of(const Dataset& train, const ExampleRules& rules, Binarize binarize) {
   if (train.dtype() == DType::u8) return {ValueKind::bytes, 0, 255, false};
-  if (rules.values == LikelihoodValues::unit && binarize != Binarize::threshold) return {ValueKind::unit, 0, 1, false};
+  if (rules.values == LikelihoodValues::unit && binarize != Binarize::threshold)
+    return {ValueKind::unit, 0, 1, false};
   const bool counts = rules.values == LikelihoodValues::counts;
   ValueRange range{counts ? ValueKind::counts : ValueKind::any, INFINITY, -INFINITY, false};
   for (const float value : train.examples.to_vector()) {

@@ -202,7 +202,8 @@ void standardize(const Standardization& by, const Tensor& images) {
   float* values = images.data_as<float>();
   for (std::size_t row = 0; row < count; ++row)
     for (std::size_t c = 0; c < columns; ++c, ++values)
-      if (!std::isnan(*values)) *values = by.stddev[c] > 0 ? static_cast<float>((*values - by.mean[c]) / by.stddev[c]) : 0.0f;
+      if (!std::isnan(*values))
+        *values = by.stddev[c] > 0 ? static_cast<float>((*values - by.mean[c]) / by.stddev[c]) : 0.0f;
 }
 
 void restore_units(const Standardization& by, std::vector<float>& rows) {

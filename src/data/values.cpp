@@ -177,10 +177,9 @@ ValueRange decide_range(Rows& rows, const DatasetOptions& options) {
   const Extent e = extent_of(rows);
   check(e.observed > 0, file_error("read"), "{}: expected numbers, got only missing values", rows.path);
   if (e.missing > 0)
-    rows.notes.push_back(fmt::format("{}: {} of {} values are missing ({:.2g} %)", rows.path, e.missing,
-                                     e.missing + e.observed,
-                                     100.0 * static_cast<double>(e.missing) /
-                                         static_cast<double>(e.missing + e.observed)));
+    rows.notes.push_back(fmt::format(
+        "{}: {} of {} values are missing ({:.2g} %)", rows.path, e.missing, e.missing + e.observed,
+        100.0 * static_cast<double>(e.missing) / static_cast<double>(e.missing + e.observed)));
   if (options.counts && e.whole && e.low >= 0) return {ValueKind::counts, e.low, e.high, false};
   const ValueKind kind = kind_of(rows, e);
   switch (kind) {
@@ -269,8 +268,8 @@ Tensor convert(const Rows& rows, const ValueRange& range, const Standardization&
   return examples;
 }
 
-// Computes the moments from differences to the first value, without missing values. A large mean then costs no precision, and the
-// standard deviation of a constant column is exactly 0.
+// Computes the moments from differences to the first value, without missing values. A large mean then costs
+// no precision, and the standard deviation of a constant column is exactly 0.
 Standardization moments(const Rows& rows, const std::vector<bool>& chosen, bool which) {
   const std::size_t columns = rows.row_size();
   std::vector<double> first(columns, 0.0), sum(columns, 0.0), squares(columns, 0.0), count(columns, 0.0);

@@ -121,9 +121,7 @@ class NegativeBinomial final : public Likelihood {
 
  private:
   std::int64_t features(const Variable& params) const { return params.shape()[1] / params_per_feature(); }
-  Variable gate(const Variable& params) const {
-    return columns(params, features(params), features(params));
-  }
+  Variable gate(const Variable& params) const { return columns(params, features(params), features(params)); }
   // Returns the parameters of the operations: the log means, the log inverse dispersions, and the gates.
   Variable all_params(const Variable& params) const {
     const std::int64_t width = features(params);
@@ -145,8 +143,8 @@ class Categorical final : public Likelihood {
   std::shared_ptr<Likelihood> clone() const override { return std::make_shared<Categorical>(sizes_); }
   bool supports_missing_values() const override { return true; }
   std::int64_t outputs(std::int64_t features) const override {
-    check(features == groups_.columns(), "categorical", "expected {} features, the columns of all groups, got {}",
-          groups_.columns(), features);
+    check(features == groups_.columns(), "categorical",
+          "expected {} features, the columns of all groups, got {}", groups_.columns(), features);
     return features;
   }
   void initialize(const ModelContext& context) override { groups_ = ColumnGroups(sizes_, context.device); }

@@ -21,7 +21,8 @@ class Product final : public Likelihood {
   std::string name() const override {
     std::string text = "product of";
     for (const ColumnBlock& b : blocks_)
-      if (b.likelihood) text += fmt::format("{} {} ({})", &b == &blocks_[0] ? "" : ",", b.likelihood->name(), b.columns);
+      if (b.likelihood)
+        text += fmt::format("{} {} ({})", &b == &blocks_[0] ? "" : ",", b.likelihood->name(), b.columns);
     return text;
   }
   std::shared_ptr<Likelihood> clone() const override {
@@ -94,8 +95,8 @@ class Product final : public Likelihood {
     const Variable shift = log_library(x, 1);
     Variable total;
     for_blocks(params, [&](const ColumnBlock& b, const Variable& own, std::int64_t first) {
-      const Variable term = b.likelihood->negative_log_likelihood(shifted(b, own, shift),
-                                                                  columns(x, first, b.columns), weight);
+      const Variable term =
+          b.likelihood->negative_log_likelihood(shifted(b, own, shift), columns(x, first, b.columns), weight);
       total = total ? total + term : term;
     });
     return total;
@@ -108,18 +109,20 @@ class Product final : public Likelihood {
   // Each block uses a different seed, because blocks would otherwise share random numbers.
   Tensor sample(const Variable& params, const Noise& noise) const override {
     const NoGradGuard no_grad;
-    return joined(params, [&](const ColumnBlock& b, const Variable& own, std::int64_t first) {
-             Noise of_block = noise;
-             of_block.seed += static_cast<std::uint64_t>(first) * 0x9E3779B97F4A7C15;
-             return Variable(b.likelihood->sample(own, of_block));
-           })
+    return joined(params,
+                  [&](const ColumnBlock& b, const Variable& own, std::int64_t first) {
+                    Noise of_block = noise;
+                    of_block.seed += static_cast<std::uint64_t>(first) * 0x9E3779B97F4A7C15;
+                    return Variable(b.likelihood->sample(own, of_block));
+                  })
         .value();
   }
 
  private:
   template <class Test>
   bool all_blocks(const Test& test) const {
-    return std::ranges::all_of(blocks_, [&](const ColumnBlock& b) { return !b.likelihood || test(*b.likelihood); });
+    return std::ranges::all_of(blocks_,
+                               [&](const ColumnBlock& b) { return !b.likelihood || test(*b.likelihood); });
   }
   // Calls use(block, parameters of the block, first column) for each block with a likelihood.
   template <class Use>

@@ -50,17 +50,17 @@ Variable categorical(const char* name, const Variable& logits, const Variable& t
   args.target = target.value().data();
   args.out = out.data();
   backend(out).categorical(args, stream(out));
-  return record(name, {&logits}, std::move(out),
-                [=, kept_logits = Saved(name, logits.value()), kept_target = Saved(name, target.value()),
-                 kept_starts = groups.starts()](BackwardContext& context) {
-                  const Tensor& logits = kept_logits.get();
-                  kept_target.get();
-                  const Tensor d_rows = context.gradient_tensor();
-                  Tensor d_logits = empty_like(logits);
-                  backend(logits).categorical_backward({args, d_rows.data(), d_logits.data()},
-                                                       stream(logits));
-                  context.add(0, std::move(d_logits));
-                });
+  return record(
+      name, {&logits}, std::move(out),
+      [=, kept_logits = Saved(name, logits.value()), kept_target = Saved(name, target.value()),
+       kept_starts = groups.starts()](BackwardContext& context) {
+        const Tensor& logits = kept_logits.get();
+        kept_target.get();
+        const Tensor d_rows = context.gradient_tensor();
+        Tensor d_logits = empty_like(logits);
+        backend(logits).categorical_backward({args, d_rows.data(), d_logits.data()}, stream(logits));
+        context.add(0, std::move(d_logits));
+      });
 }
 
 }  // namespace
@@ -90,8 +90,8 @@ Variable categories_by_group(const char* name, const Variable& logits, const Var
   for (std::int64_t i = 0; i + 1 < host.elements(); ++i) {
     const std::int64_t first = starts[i], size = starts[i + 1] - first;
     const Variable l = columns(logits, first, size), chosen = columns(x, first, size);
-    const Variable term = sum(chosen * l, Axis::columns) -
-                          sum(chosen, Axis::columns) * log_sum_exp(l, Axis::columns);
+    const Variable term =
+        sum(chosen * l, Axis::columns) - sum(chosen, Axis::columns) * log_sum_exp(l, Axis::columns);
     total = total ? total + term : term;
   }
   return total;

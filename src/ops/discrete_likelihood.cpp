@@ -20,8 +20,7 @@ Density discretized_logistic(const char* name, const DiscretizedLogisticOptions&
 }
 Density poisson(const char* name) { return {name, {LikelihoodKind::poisson}, "log_mean"}; }
 Density negative_binomial(const char* name) {
-  return {
-      name, {LikelihoodKind::negative_binomial}, "params", "log mean, then log inverse dispersion"};
+  return {name, {LikelihoodKind::negative_binomial}, "params", "log mean, then log inverse dispersion"};
 }
 Density zero_inflated_negative_binomial(const char* name) {
   return {name,
@@ -105,8 +104,7 @@ Variable zero_inflated_element(const Variable& params, const Variable& x) {
   const Variable e = columns(params, 0, width), r = columns(params, width, width),
                  gate = columns(params, 2 * width, width);
   const Variable drawn = -(exp(r) * activate(e - r, Activation::softplus)) - gate;
-  const Variable empty =
-      activate(drawn, Activation::softplus) - activate(-gate, Activation::softplus);
+  const Variable empty = activate(drawn, Activation::softplus) - activate(-gate, Activation::softplus);
   const Variable counted = negative_binomial_of(e, r, x) - activate(gate, Activation::softplus);
   const Variable positive = clamp(x, 0, 1);  // counts are whole numbers
   return positive * counted + (1 - positive) * empty;

@@ -182,7 +182,8 @@ LatentStatistics latent_statistics(const Vae& model, const Dataset& all, const E
   std::vector<float> posterior_params;
   for_batches(model, images, options, [&](const Tensor& x, std::int64_t) {
     const Variable s = model.encode(x), mean = posterior.mean(s);
-    data.add(x, model.options().missing_values), means.add(mean.value()), decoded.add(model.decode_mean(mean).value());
+    data.add(x, model.options().missing_values), means.add(mean.value()),
+        decoded.add(model.decode_mean(mean).value());
     if (const Variable k = posterior.kl_to_standard_normal(s); k && model.prior().is_standard_normal())
       kl.add(k.value());
     const std::vector<float> host = s.value().to_vector();

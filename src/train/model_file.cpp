@@ -112,22 +112,22 @@ void check_data(const TrainingData& data, const std::string& where) {
 std::string data_json(const TrainingData& data) {
   const DataDescription& d = data.description;
   DataJson json = {{"source", data.source},
-                         {"training_examples", data.train_count},
-                         {"validation_examples", data.validation_count},
-                         {"fingerprint", data.fingerprint},
-                         {"dtype", data.bytes ? "u8" : "f32"},
-                         {"labelled", data.labelled},
-                         {"height", d.height},
-                         {"width", d.width},
-                         {"values", name(d.values.kind)},
-                         {"value_low", d.values.low},
-                         {"value_high", d.values.high},
-                         {"values_scaled", d.values.scaled},
-                         {"column_names", d.column_names},
-                         {"label_column", d.label_column},
-                         {"class_names", d.class_names},
-                         {"mean", d.standardization.mean},
-                         {"stddev", d.standardization.stddev}};
+                   {"training_examples", data.train_count},
+                   {"validation_examples", data.validation_count},
+                   {"fingerprint", data.fingerprint},
+                   {"dtype", data.bytes ? "u8" : "f32"},
+                   {"labelled", data.labelled},
+                   {"height", d.height},
+                   {"width", d.width},
+                   {"values", name(d.values.kind)},
+                   {"value_low", d.values.low},
+                   {"value_high", d.values.high},
+                   {"values_scaled", d.values.scaled},
+                   {"column_names", d.column_names},
+                   {"label_column", d.label_column},
+                   {"class_names", d.class_names},
+                   {"mean", d.standardization.mean},
+                   {"stddev", d.standardization.stddev}};
   if (d.missing_values) json["missing_values"] = true;
   return json.dump();
 }

@@ -79,11 +79,15 @@ std::vector<ColumnType> blocks_of(const std::vector<OneColumn>& columns) {
 }  // namespace
 
 const std::vector<std::string>& column_type_names() {
-  static const std::vector<std::string> names = {
-      "bernoulli", "continuous-bernoulli", "gaussian",
-      "laplace",   "poisson",              "negative-binomial",
-      "zero-inflated-negative-binomial",   "categorical",
-      "library"};
+  static const std::vector<std::string> names = {"bernoulli",
+                                                 "continuous-bernoulli",
+                                                 "gaussian",
+                                                 "laplace",
+                                                 "poisson",
+                                                 "negative-binomial",
+                                                 "zero-inflated-negative-binomial",
+                                                 "categorical",
+                                                 "library"};
   return names;
 }
 

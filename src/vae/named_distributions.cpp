@@ -32,7 +32,8 @@ std::shared_ptr<Likelihood> likelihood_of_columns(const DistributionSettings& s)
 const std::vector<NamedLikelihood>& named_likelihoods() {
   using Settings = DistributionSettings;
   static const std::vector<NamedLikelihood> all = {
-      {"bernoulli", "", "logits", LikelihoodValues::unit, [](const Settings&) { return bernoulli_likelihood(); }},
+      {"bernoulli", "", "logits", LikelihoodValues::unit,
+       [](const Settings&) { return bernoulli_likelihood(); }},
       {"continuous-bernoulli", "a density on [0, 1]", "logits", LikelihoodValues::unit,
        [](const Settings&) { return continuous_bernoulli_likelihood(); }},
       {"gaussian", "with a variance per pixel", "mean, log variance", LikelihoodValues::any_number,

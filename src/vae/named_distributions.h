@@ -15,8 +15,8 @@ namespace gpuvae {
 struct DistributionSettings {
   DiagonalGaussianOptions posterior;
   std::string likelihood = "bernoulli";
-  GaussianOptions gaussian;  // of the Gaussian likelihoods
-  double sigma = 0.1;        // of "gaussian-fixed"
+  GaussianOptions gaussian;                       // of the Gaussian likelihoods
+  double sigma = 0.1;                             // of "gaussian-fixed"
   double log_scale_low = -7, log_scale_high = 2;  // of "logistic-256"
   std::string column_types;                       // of "columns"; see parse_column_types
   double library_reference = 0;                   // of "columns" with a library size; 0 stands for 1

@@ -82,8 +82,9 @@ double zero_inflated_element(const double* params, std::int64_t width, double ta
 inline constexpr DiscretizedLogisticOptions kDiscreteOptions{true, -2.5, -0.5};
 
 // Returns one case per variant of the fused log densities: Bernoulli, continuous Bernoulli, Gaussian and
-// Laplace, each with a plain and with a sigmoid mean, and those of bytes and counts. Each of the `targets` rows of data has n rows of
-// likelihood parameters. The parameters require gradients if `differentiable` is true.
+// Laplace, each with a plain and with a sigmoid mean, and those of bytes and counts. Each of the `targets`
+// rows of data has n rows of likelihood parameters. The parameters require gradients if `differentiable` is
+// true.
 std::vector<Case> log_density_cases(std::int64_t targets, std::int64_t n, std::int64_t width,
                                     bool differentiable);
 struct MixtureSetting {

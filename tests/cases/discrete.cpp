@@ -47,20 +47,20 @@ struct Discrete {
 };
 
 std::vector<Discrete> discretes(double w) {
-  return {{"discretized_logistic_nll",
-           [w](auto& x, auto& t) { return discretized_logistic_nll(x, t, kDiscreteOptions, w); },
-           [w](auto& x, auto& t) { return unfused::discretized_logistic_nll(x, t, kDiscreteOptions, w); }, 2,
-           3, discretized_logistic_element, 1, 1.0 / 255, 40},
-          {"poisson_nll", [w](auto& x, auto& t) { return poisson_nll(x, t, w); },
-           [w](auto& x, auto& t) { return unfused::poisson_nll(x, t, w); }, 1, 2.5, poisson_element, 12, 1,
-           20},
-          {"negative_binomial_nll", [w](auto& x, auto& t) { return negative_binomial_nll(x, t, w); },
-           [w](auto& x, auto& t) { return unfused::negative_binomial_nll(x, t, w); }, 2, 2.5,
-           negative_binomial_element, 12, 1, 60},
-          {"zero_inflated_negative_binomial_nll",
-           [w](auto& x, auto& t) { return zero_inflated_negative_binomial_nll(x, t, w); },
-           [w](auto& x, auto& t) { return unfused::zero_inflated_negative_binomial_nll(x, t, w); }, 3, 2.5,
-           zero_inflated_element, 12, 1, 75}};
+  return {
+      {"discretized_logistic_nll",
+       [w](auto& x, auto& t) { return discretized_logistic_nll(x, t, kDiscreteOptions, w); },
+       [w](auto& x, auto& t) { return unfused::discretized_logistic_nll(x, t, kDiscreteOptions, w); }, 2, 3,
+       discretized_logistic_element, 1, 1.0 / 255, 40},
+      {"poisson_nll", [w](auto& x, auto& t) { return poisson_nll(x, t, w); },
+       [w](auto& x, auto& t) { return unfused::poisson_nll(x, t, w); }, 1, 2.5, poisson_element, 12, 1, 20},
+      {"negative_binomial_nll", [w](auto& x, auto& t) { return negative_binomial_nll(x, t, w); },
+       [w](auto& x, auto& t) { return unfused::negative_binomial_nll(x, t, w); }, 2, 2.5,
+       negative_binomial_element, 12, 1, 60},
+      {"zero_inflated_negative_binomial_nll",
+       [w](auto& x, auto& t) { return zero_inflated_negative_binomial_nll(x, t, w); },
+       [w](auto& x, auto& t) { return unfused::zero_inflated_negative_binomial_nll(x, t, w); }, 3, 2.5,
+       zero_inflated_element, 12, 1, 75}};
 }
 
 // Returns t with NaN in the place of numbers below 0.2.
@@ -141,9 +141,7 @@ Case categorical_density_case(std::int64_t targets, std::int64_t n, std::int64_t
   c.name = c.operation + "/" + Shape{targets, n, groups, size}.text();
   c.inputs[1].shape = {targets, groups * size};
   const std::vector<std::int64_t> sizes(static_cast<std::size_t>(groups), size);
-  c.run = [=](auto v) {
-    return Variables{categorical_log_density(v[0], v[1], {sizes, v[0].device()})};
-  };
+  c.run = [=](auto v) { return Variables{categorical_log_density(v[0], v[1], {sizes, v[0].device()})}; };
   c.unfused = [=](auto v) {
     return Variables{unfused::categorical_log_density(v[0], v[1], {sizes, v[0].device()})};
   };
@@ -195,8 +193,7 @@ std::vector<Case> discrete_cases() {
     for (Case& c : discrete_nll_cases(rows, width, 0.01)) cases.push_back(std::move(c));
   for (const Discrete& d : discretes(0.5)) cases.push_back(discrete_case(d, 33, 17, 0.5, true));
   add_missing(cases);
-  for (const auto& [rows, groups, size] :
-       {std::tuple{1, 1, 1}, {33, 3, 5}, {20, 40, 3}, {5000, 2, 2}}) {
+  for (const auto& [rows, groups, size] : {std::tuple{1, 1, 1}, {33, 3, 5}, {20, 40, 3}, {5000, 2, 2}}) {
     cases.push_back(categorical_case(rows, groups, size, 0.01));
     cases.push_back(categorical_density_case(rows, 3, groups, size));
   }

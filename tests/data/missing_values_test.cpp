@@ -32,7 +32,8 @@ TEST(MissingValuesInData, EmptyCellsAndNanBecomeNan) {
   EXPECT_EQ(split.description.values.low, -5);
   EXPECT_EQ(split.description.values.high, 8);
   bool said = false;
-  for (const std::string& note : split.notes) said |= note.find("4 of 9 values are missing") != std::string::npos;
+  for (const std::string& note : split.notes)
+    said |= note.find("4 of 9 values are missing") != std::string::npos;
   EXPECT_TRUE(said);
   expect_contains(loading_error(folder / "t.csv"), {"line 2, column 'b': missing value, got ''"});
 }
@@ -70,7 +71,8 @@ TEST(Counts, AreNeverBytes) {
   const TemporaryFolder folder;
   std::string text;
   for (int row = 0; row < 3; ++row)
-    for (int c = 0; c < 16; ++c) text += std::to_string(row * c == 30 ? 255 : row + c) + (c < 15 ? "," : "\n");
+    for (int c = 0; c < 16; ++c)
+      text += std::to_string(row * c == 30 ? 255 : row + c) + (c < 15 ? "," : "\n");
   io::write_file(folder / "t.csv", text);
   DatasetOptions options = kAllInTraining;
   EXPECT_EQ(load_dataset(folder / "t.csv", options).train.dtype(), DType::u8);
@@ -107,8 +109,9 @@ TEST(ColumnTypes, RefuseMistakes) {
             "[t] expected TYPE:COLUMNS,... as column types, such as bernoulli:3,gaussian:5, got gaussian");
   EXPECT_EQ(type_error([] { parse_column_types("gaussian:0", "t"); }),
             "[t] expected numbers of columns of 1 or more, at most 4194304 in total, got 0");
-  EXPECT_NE(type_error([] { parse_column_types("normal:2", "t"); }).find("as the type of columns, got normal"),
-            std::string::npos);
+  EXPECT_NE(
+      type_error([] { parse_column_types("normal:2", "t"); }).find("as the type of columns, got normal"),
+      std::string::npos);
   EXPECT_EQ(type_error([&] { numbered_column_types("gaussian:a+b", names, "t"); }),
             "[t] expected a type for each column, got none for c");
   EXPECT_EQ(type_error([&] { numbered_column_types("gaussian:a+b+c,poisson:b", names, "t"); }),
@@ -117,8 +120,9 @@ TEST(ColumnTypes, RefuseMistakes) {
             "[t] expected names of the table's columns, got x");
   EXPECT_EQ(type_error([&] { numbered_column_types("categorical:a+c,gaussian:b", names, "t"); }),
             "[t] expected the columns of a categorical variable to be neighbours in the table, got a+c");
-  EXPECT_EQ(type_error([&] { column_types_with_library("poisson", "x", names, 3, "t"); }),
-            "[t] expected the name or the number (from 0) of one of several columns as the library size, got x");
+  EXPECT_EQ(
+      type_error([&] { column_types_with_library("poisson", "x", names, 3, "t"); }),
+      "[t] expected the name or the number (from 0) of one of several columns as the library size, got x");
 }
 
 TEST(ColumnTypes, MakeALikelihood) {

@@ -39,7 +39,7 @@ std::shared_ptr<Likelihood> four_types() {
 
 TEST(ProductLikelihood, HasTheKnownValueAndGradient) {
   const Doubles params = {0.3, -0.2, 0.4, 1.1, 0.5, -0.4, 0.1}, x = {1, 0.9, 2, 0, 1, 0};
-  const Doubles slopes = {0.4255574832,  0.7373520506,  -0.0944563721, -1.0041660239,
+  const Doubles slopes = {0.4255574832,  0.7373520506, -0.0944563721, -1.0041660239,
                           -0.4814892179, 0.8042410925, -0.3227518747};
   Doubles with_missing = x;
   with_missing[1] = NAN;
@@ -64,8 +64,7 @@ TEST(ProductLikelihood, HasMeansAndDrawsOfEachType) {
   const std::shared_ptr<Likelihood> product = four_types();
   Doubles params;
   constexpr std::int64_t kRows = 4000;
-  for (std::int64_t r = 0; r < kRows; ++r)
-    params.insert(params.end(), {0.3, -0.2, 0.4, 1.1, 0.5, -0.4, 0.1});
+  for (std::int64_t r = 0; r < kRows; ++r) params.insert(params.end(), {0.3, -0.2, 0.4, 1.1, 0.5, -0.4, 0.1});
   const Tensor p = matrix(params, kRows);
   const Doubles mean = product->mean(p).value().to_doubles(),
                 draws = product->sample(p, {.seed = 3, .purpose = RandomPurpose::test}).to_doubles();
@@ -75,7 +74,8 @@ TEST(ProductLikelihood, HasMeansAndDrawsOfEachType) {
     for (std::int64_t r = 0; r < kRows; ++r) sum += draws[r * 6 + c] / kRows;
     EXPECT_NEAR(sum, mean[c], 0.12) << "column " << c;
   }
-  for (std::int64_t r = 0; r < kRows; ++r) EXPECT_EQ(draws[r * 6 + 3] + draws[r * 6 + 4] + draws[r * 6 + 5], 1);
+  for (std::int64_t r = 0; r < kRows; ++r)
+    EXPECT_EQ(draws[r * 6 + 3] + draws[r * 6 + 4] + draws[r * 6 + 5], 1);
 }
 
 TEST(ProductLikelihood, MultipliesMeansOfCountsByTheLibrarySize) {
@@ -101,7 +101,9 @@ TEST(ProductLikelihood, MultipliesMeansOfCountsByTheLibrarySize) {
   EXPECT_EQ(product->mean(params).value().to_vector()[1], 100);
   EXPECT_EQ(error_text([] { static_cast<void>(product_likelihood({{}})); }),
             "[product] expected a block with a likelihood, and at most one without, got 0 and 1");
-  EXPECT_EQ(error_text([] { static_cast<void>(product_likelihood({{bernoulli_likelihood(), 2}}, 0)); }),
+  EXPECT_EQ(error_text([] {
+              static_cast<void>(product_likelihood({{bernoulli_likelihood(), 2}}, 0));
+            }),
             "[product] expected a library reference above 0, got 0");
 }
 
@@ -135,9 +137,10 @@ TEST(CountLikelihoods, DrawCounts) {
       EXPECT_NEAR((squares - sum * sum) / variance, 1, 0.15) << e << inflated;
       EXPECT_NEAR(l->mean(params).value().item(), present * mean, 1e-4 * mean);
     }
-    const Doubles x = poisson_likelihood()
-                          ->sample(repeat_rows(matrix({e}, 1), kRows), {.seed = 2, .purpose = RandomPurpose::test})
-                          .to_doubles();
+    const Doubles x =
+        poisson_likelihood()
+            ->sample(repeat_rows(matrix({e}, 1), kRows), {.seed = 2, .purpose = RandomPurpose::test})
+            .to_doubles();
     double sum = 0, squares = 0;
     for (const double v : x) sum += v / kRows, squares += v * v / kRows;
     EXPECT_NEAR(sum, mean, 5 * std::sqrt(mean / kRows)) << e;
@@ -204,7 +207,8 @@ TEST(MissingValues, TrainAModelOfCounts) {
     for (std::size_t i = 0; i < x.size(); ++i)
       EXPECT_TRUE(i % 7 == 0 ? values[i] > 0 : values[i] == x[i]) << i;
     EXPECT_TRUE(std::isfinite(importance_weighted_nll(model, set, 5, {}).nll));
-    EXPECT_FALSE(latent_statistics(model, set, {}).data_stddev != latent_statistics(model, set, {}).data_stddev);
+    EXPECT_FALSE(latent_statistics(model, set, {}).data_stddev !=
+                 latent_statistics(model, set, {}).data_stddev);
   }
 }
 

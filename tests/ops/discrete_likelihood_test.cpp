@@ -1,5 +1,5 @@
-// The likelihoods of bytes, counts and categories against values computed with 60 digits, the accuracy in f32,
-// and edge cases. tests/cases covers gradients, shapes and devices.
+// The likelihoods of bytes, counts and categories against values computed with 60 digits, the accuracy in
+// f32, and edge cases. tests/cases covers gradients, shapes and devices.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -76,16 +76,15 @@ void check_table(const Density& density, const std::vector<Row>& rows) {
 TEST(DiscretizedLogistic, HasTheValuesOfTheTable) {
   const Density density = [](auto& p, auto& x) { return discretized_logistic_log_density(p, x, {false}); };
   const auto byte = [](double v) { return v / 255; };
-  check_table(density,
-              {{byte(0), {0.1, -3}, -2.0656166378, {-17.5398936894, 1.6854741592}},
-               {byte(1), {0.1, -3}, -4.7171213947, {-14.8146681044, 0.3944999277}},
-               {byte(100), {0.4, -3}, -3.9371484160, {-1.4937611360, -0.9886613015}},
-               {byte(102), {0.4, -4.5}, -2.4343497882, {1.5703081260, -0.9942580423}},
-               {byte(128), {0.4, -2}, -5.0701284656, {2.6585425348, -0.7289320501}},
-               {byte(255), {0.9, -3}, -2.0656166378, {17.5398936894, 1.6854741592}},
-               {byte(100), {0.9, -5}, -75.8392958759, {-148.4131591026, 74.2802310126}},
-               {byte(100), {0.4, 2}, -8.9314720636, {-6.7968184287e-05, -0.9999994839}},
-               {byte(255), {0, -7}, -1092.3494351533, {1096.6331584285, 1092.3494351533}}});
+  check_table(density, {{byte(0), {0.1, -3}, -2.0656166378, {-17.5398936894, 1.6854741592}},
+                        {byte(1), {0.1, -3}, -4.7171213947, {-14.8146681044, 0.3944999277}},
+                        {byte(100), {0.4, -3}, -3.9371484160, {-1.4937611360, -0.9886613015}},
+                        {byte(102), {0.4, -4.5}, -2.4343497882, {1.5703081260, -0.9942580423}},
+                        {byte(128), {0.4, -2}, -5.0701284656, {2.6585425348, -0.7289320501}},
+                        {byte(255), {0.9, -3}, -2.0656166378, {17.5398936894, 1.6854741592}},
+                        {byte(100), {0.9, -5}, -75.8392958759, {-148.4131591026, 74.2802310126}},
+                        {byte(100), {0.4, 2}, -8.9314720636, {-6.7968184287e-05, -0.9999994839}},
+                        {byte(255), {0, -7}, -1092.3494351533, {1096.6331584285, 1092.3494351533}}});
 }
 
 TEST(DiscretizedLogistic, SumsARowAndGivesBitsPerDimension) {
@@ -162,7 +161,8 @@ TEST(Counts, AreAccurateInSinglePrecision) {
   Doubles exact_slopes, slopes;
   const Doubles exact = run(DType::f64, Device::cpu(), exact_slopes);
   for (std::int64_t i = 0; i < kCases; ++i) {  // the exact values against the plain formula
-    const long double k = std::exp((long double)params[2 * i + 1]), mean = std::exp((long double)params[2 * i]);
+    const long double k = std::exp((long double)params[2 * i + 1]),
+                      mean = std::exp((long double)params[2 * i]);
     const long double n = x[i], plain = std::lgamma(n + k) - std::lgamma(k) - std::lgamma(n + 1) +
                                         k * std::log(k / (k + mean)) + n * std::log(mean / (k + mean));
     // The plain formula loses digits for large k even in 80 bits.
@@ -235,8 +235,7 @@ TEST(Categorical, LeavesOutMissingGroups) {
     for (const double missing : {0.0, double(NAN)}) {
       const std::vector<std::int64_t> sizes = {3, 2};
       const Variable logits = leaf({0.2, -1.1, 0.7, 1.5, -0.3}, DType::f32, device);
-      const Tensor x =
-          Tensor::from(Doubles{0, 0, 1, missing, missing}, {1, 5}).to(DType::f32).to(device);
+      const Tensor x = Tensor::from(Doubles{0, 0, 1, missing, missing}, {1, 5}).to(DType::f32).to(device);
       const Variable value = categorical_log_density(logits, x, {sizes, device});
       value.backward();
       EXPECT_NEAR(value.value().item(), 0.7 - std::log(std::exp(0.2) + std::exp(-1.1) + std::exp(0.7)), 1e-6);
@@ -270,8 +269,8 @@ TEST(DiscreteLikelihoods, RefuseWrongArguments) {
             "[negative_binomial_nll] expected params of [rows, 2 columns] (log mean, then log inverse "
             "dispersion), got [2, 3]");
   EXPECT_EQ(error_of([&] {
-              static_cast<void>(discretized_logistic_nll(Tensor::zeros({2, 2}), Tensor::zeros({2, 1}),
-                                                         {true, -50, 2}));
+              static_cast<void>(
+                  discretized_logistic_nll(Tensor::zeros({2, 2}), Tensor::zeros({2, 1}), {true, -50, 2}));
             }),
             "[discretized_logistic_nll] expected bounds of the log scale in [-30, 30], got -50 and 2");
 }

@@ -26,17 +26,17 @@ struct DiscretizedLogistic {
     const V a = (lower + bin) * rate, b = lower * rate, d = bin * rate;
     const auto first = v <= zero, last = v >= constant<V>(255);
     const V e_a = exp_of_moderate(neg(fabs(a))), e_b = exp_of_moderate(neg(fabs(b)));
-    const V above = zero_if(last, fmax(neg(a), zero) + log1p_of_unit(e_a));   // -log S(a)
-    const V below = zero_if(first, fmax(b, zero) + log1p_of_unit(e_b));       // -log S(-b)
-    const V inside = neg(expm1(neg(d)));                                      // 1 - exp(-d)
+    const V above = zero_if(last, fmax(neg(a), zero) + log1p_of_unit(e_a));  // -log S(a)
+    const V below = zero_if(first, fmax(b, zero) + log1p_of_unit(e_b));      // -log S(-b)
+    const V inside = neg(expm1(neg(d)));                                     // 1 - exp(-d)
     const V tail_a = zero_if(last, sigmoid_from(neg(a), e_a));
     const V tail_b = zero_if(first, sigmoid_from(b, e_b));
     const auto edge = either(first, last);
     const V value = above + below - zero_if(edge, log_of_positive(inside));
     const V slope = a * tail_a - b * tail_b + zero_if(edge, d * exp_of_moderate(neg(d)) / inside);
-    return {value,
-            {(tail_a - tail_b) * rate * location.slope,
-             slope_inside(p[1], settings.low, settings.high, slope)}};
+    return {
+        value,
+        {(tail_a - tail_b) * rate * location.slope, slope_inside(p[1], settings.low, settings.high, slope)}};
   }
 };
 
@@ -55,8 +55,8 @@ GPUVAE_FORMULA V stirling_error(V u) {
   const V y = select(is_small, u + shift, u), inverse = constant<V>(1) / y;
   V product = u + constant<V>(1);
   for (int i = 2; i < kShift; ++i) product = product * (u + constant<V>(i));
-  const V raised = (y - half) * log_of_positive(y) - (u + half) * log_of_positive(u) -
-                   log_of_positive(product) - shift;
+  const V raised =
+      (y - half) * log_of_positive(y) - (u + half) * log_of_positive(u) - log_of_positive(product) - shift;
   const V series = inverse * power_series<math::kStirlingErrorSeries, kTerms>(inverse * inverse);
   return series + select(is_small, raised, constant<V>(0));
 }
@@ -130,11 +130,12 @@ struct NegativeBinomial {
   template <class V>
   GPUVAE_FORMULA static Terms<V> terms(V log_mean, V log_size, V x) {
     const V high = constant<V>(math::kLargestLogCount), low = neg(high), half = constant<V>(0.5);
-    const V mean = exp_of_moderate(clamp(log_mean, low, high)), k = exp_of_moderate(clamp(log_size, low, high));
+    const V mean = exp_of_moderate(clamp(log_mean, low, high)),
+            k = exp_of_moderate(clamp(log_size, low, high));
     const V n = k + x, total = k + mean, share = k / total, u = (x - mean) / total, t = share * (x - mean);
     const V empty = k * log1p(mean / k);
-    const V saddle = deviance(k, n * share, neg(t)) + deviance(x, n * (mean / total), t) +
-                     stirling_error(k) + stirling_error(x) - stirling_error(n) -
+    const V saddle = deviance(k, n * share, neg(t)) + deviance(x, n * (mean / total), t) + stirling_error(k) +
+                     stirling_error(x) - stirling_error(n) -
                      half * (log_of_positive(k / n / x) - constant<V>(math::kLogTwoPi));
     const V growth = log1p_minus(u, n / total) + digamma_remainder(k, n, x);
     return {select(x > constant<V>(0), saddle, empty),

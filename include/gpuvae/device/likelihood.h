@@ -16,7 +16,7 @@ namespace gpuvae::math {
 inline constexpr double kLogTwoPi = 1.83787706640934548356;
 inline constexpr double kLogTwo = 0.693147180559945309417;
 inline constexpr double kProbabilityMargin = 1e-7;  // margin of BernoulliOfProbability
-inline constexpr double kLargestLogCount = 40;      // of the log mean and the log inverse dispersion of counts
+inline constexpr double kLargestLogCount = 40;  // of the log mean and the log inverse dispersion of counts
 
 // B(2k) / (2k (2k - 1)) for k = 1, 2, ..., where B(n) are Bernoulli's numbers: Stirling's series (Abramowitz
 // and Stegun, 1964, 6.1.41).

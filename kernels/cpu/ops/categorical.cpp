@@ -19,8 +19,8 @@ void log_density_of(const CategoricalArgs& g) {
       double sum = 0;
       for (std::int64_t i = 0; i < g.groups; ++i) {
         const std::int64_t first = g.starts[i], columns = g.starts[i + 1] - first;
-        sum += static_cast<double>(
-            math::categorical_group(logits + first, target + first, columns).log_density);
+        sum +=
+            static_cast<double>(math::categorical_group(logits + first, target + first, columns).log_density);
       }
       as<T>(g.out)[row] = static_cast<T>(sum);
     }

@@ -129,7 +129,9 @@ __global__ void __launch_bounds__(kThreads) log_density_backward_kernel(LogDensi
 // The likelihoods whose formulas cost more than the memory they read. Their kernels have one element per
 // thread, which keeps the number of registers low.
 template <class F>
-concept Costly = requires { F::kCostly; };
+concept Costly = requires {
+  F::kCostly;
+};
 
 // Returns the negative log likelihood of an element, whose parameters are `stride` floats apart, and writes
 // its derivatives to `slopes`.
@@ -155,8 +157,8 @@ __global__ void __launch_bounds__(kThreads) costly_likelihood_kernel(LikelihoodA
   for (std::int64_t i = grid_thread(); i < args.rows * args.columns; i += grid_threads()) {
     const std::int64_t row = i / args.columns, at = i + (F::kParameters - 1) * row * args.columns;
     float slopes[F::kParameters];
-    sum += costly_nll<F>(static_cast<const float*>(args.params) + at, args.columns, target[i], settings,
-                         slopes);
+    sum +=
+        costly_nll<F>(static_cast<const float*>(args.params) + at, args.columns, target[i], settings, slopes);
     if (!d_params) continue;
 #pragma unroll
     for (int k = 0; k < F::kParameters; ++k) d_params[at + k * args.columns] = weight * slopes[k];
