@@ -20,40 +20,76 @@ using test::expect_errors;
 
 using UnaryFunction = std::function<Variable(const Variable&)>;
 const std::pair<const char*, UnaryFunction> kUnaryCalls[] = {
-    {"minus", [](const Variable& v) { return -v; }},
-    {"plus one", [](const Variable& v) { return v + 1; }},
-    {"one minus", [](const Variable& v) { return 1 - v; }},
-    {"one over", [](const Variable& v) { return 1 / v; }},
-    {"affine", [](const Variable& v) { return affine(v, 2, 1); }},
-    {"exp", [](const Variable& v) { return exp(v); }},
-    {"log", [](const Variable& v) { return log(v); }},
-    {"sqrt", [](const Variable& v) { return sqrt(v); }},
-    {"square", [](const Variable& v) { return square(v); }},
-    {"reciprocal", [](const Variable& v) { return reciprocal(v); }},
-    {"abs", [](const Variable& v) { return abs(v); }},
-    {"clamp", [](const Variable& v) { return clamp(v, 0, 1); }},
-    {"activate", [](const Variable& v) { return activate(v, Activation::relu); }},
-    {"lgamma", [](const Variable& v) { return lgamma(v); }},
-    {"digamma", [](const Variable& v) { return digamma(v); }},
-    {"normalizer", [](const Variable& v) { return continuous_bernoulli_log_normalizer(v); }},
-    {"continuous mean", [](const Variable& v) { return continuous_bernoulli_mean(v); }},
-    {"sum", [](const Variable& v) { return sum(v); }},
-    {"mean", [](const Variable& v) { return mean(v, Axis::rows); }},
-    {"log_sum_exp", [](const Variable& v) { return log_sum_exp(v, Axis::columns); }},
-    {"softmax", [](const Variable& v) { return softmax(v, Axis::all); }},
-    {"reshape", [](const Variable& v) { return reshape(v, {1}); }},
-    {"transpose", [](const Variable& v) { return transpose(v); }},
-    {"columns", [](const Variable& v) { return columns(v, 0, 1); }},
+    {"minus", [](const Variable& v) {
+  return -v; }},
+    {"plus one", [](const Variable& v) {
+  return v + 1; }},
+    {"one minus", [](const Variable& v) {
+  return 1 - v; }},
+    {"one over", [](const Variable& v) {
+  return 1 / v; }},
+    {"affine", [](const Variable& v) {
+  return affine(v, 2, 1); }},
+    {"exp", [](const Variable& v) {
+  return exp(v); }},
+    {"log", [](const Variable& v) {
+  return log(v); }},
+    {"sqrt", [](const Variable& v) {
+  return sqrt(v); }},
+    {"square", [](const Variable& v) {
+  return square(v); }},
+    {"reciprocal", [](const Variable& v) {
+  return reciprocal(v); }},
+    {"abs", [](const Variable& v) {
+  return abs(v); }},
+    {"clamp", [](const Variable& v) {
+  return clamp(v, 0, 1); }},
+    {"activate", [](const Variable& v) {
+  return activate(v, Activation::relu); }},
+    {"log1p", [](const Variable& v) {
+  return log1p(v); }},
+    {"is_observed", [](const Variable& v) {
+  return is_observed(v); }},
+    {"fill_missing", [](const Variable& v) {
+  return fill_missing(v); }},
+    {"lgamma", [(const Variable& v) {
+  return lgamma(v); }},
+    {"digamma", [](const Variable& v) {
+  return digamma(v); }},
+    {"normalizer", [](const Variable& v) {
+  return continuous_bernoulli_log_normalizer(v); }},
+    {"continuous mean", [](const Variable& v) {
+  return continuous_bernoulli_mean(v); }},
+    {"sum", [](const Variable& v) {
+  return sum(v); }},
+    {"mean", [](const Variable& v) {
+  return mean(v, Axis::rows); }},
+    {"log_sum_exp", [](const Variable& v) {
+  return log_sum_exp(v, Axis::columns); }},
+    {"softmax", [](const Variable& v) {
+  return softmax(v, Axis::all); }},
+    {"reshape", [](const Variable& v) {
+  return reshape(v, {1}); }},
+    {"transpose", [](const Variable& v) {
+  return transpose(v); }},
+    {"columns", [](const Variable& v) {
+  return columns(v, 0, 1); }},
     {"concat",
      [](const Variable& v) {
-       return concat({v, v}, Axis::rows);
+  return concat({v, v}, Axis::rows);
      }},
-    {"linear", [](const Variable& v) { return linear(v, v, {}); }},
-    {"unfused linear", [](const Variable& v) { return unfused::linear(v, v, {}); }},
-    {"sample_posterior", [](const Variable& v) { return sample_posterior(v, {}); }},
-    {"kl", [](const Variable& v) { return kl_divergence(v, PosteriorScale::log_variance); }},
-    {"sample with kl", [](const Variable& v) { return sample_posterior_with_kl(v, {}).z; }},
-    {"repeat_rows", [](const Variable& v) { return Variable(repeat_rows(v.value(), 2)); }},
+    {"linear", [](const Variable& v) {
+  return linear(v, v, {}); }},
+    {"unfused linear", [](const Variable& v) {
+  return unfused::linear(v, v, {}); }},
+    {"sample_posterior", [](const Variable& v) {
+  return sample_posterior(v, {}); }},
+    {"kl", [](const Variable& v) {
+  return kl_divergence(v, PosteriorScale::log_variance); }},
+    {"sample with kl", [](const Variable& v) {
+  return sample_posterior_with_kl(v, {}).z; }},
+    {"repeat_rows", [](const Variable& v) {
+  return Variable(repeat_rows(v.value(), 2)); }},
 };
 
 using BinaryFunction = std::function<Variable(const Variable&, const Variable&)>;
@@ -73,6 +109,27 @@ const std::pair<const char*, BinaryFunction> kBinaryCalls[] = {
     {"continuous nll", [](const Variable& a, const Variable& b) { return continuous_bernoulli_nll(a, b); }},
     {"gaussian_nll", [](const Variable& a, const Variable& b) { return gaussian_nll(a, b); }},
     {"laplace_nll", [](const Variable& a, const Variable& b) { return laplace_nll(a, b); }},
+    {"logistic nll", [](const Variable& a, const Variable& b) { return discretized_logistic_nll(a, b); }},
+    {"poisson nll", [](const Variable& a, const Variable& b) { return poisson_nll(a, b); }},
+    {"negative binomial nll",
+     [](const Variable& a, const Variable& b) { return negative_binomial_nll(a, b); }},
+    {"zero-inflated nll",
+     [](const Variable& a, const Variable& b) { return zero_inflated_negative_binomial_nll(a, b); }},
+    {"categorical nll",
+     [](const Variable& a, const Variable& b) {
+       return categorical_nll(a, b, {std::vector<std::int64_t>{4}, Device::cpu()});
+     }},
+    {"logistic density",
+     [](const Variable& a, const Variable& b) { return discretized_logistic_log_density(a, b); }},
+    {"poisson density", [](const Variable& a, const Variable& b) { return poisson_log_density(a, b); }},
+    {"negative binomial density",
+     [](const Variable& a, const Variable& b) { return negative_binomial_log_density(a, b); }},
+    {"zero-inflated density",
+     [](const Variable& a, const Variable& b) { return zero_inflated_negative_binomial_log_density(a, b); }},
+    {"categorical density",
+     [](const Variable& a, const Variable& b) {
+       return categorical_log_density(a, b, {std::vector<std::int64_t>{4}, Device::cpu()});
+     }},
     {"bernoulli density", [](const Variable& a, const Variable& b) { return bernoulli_log_density(a, b); }},
     {"continuous density",
      [](const Variable& a, const Variable& b) { return continuous_bernoulli_log_density(a, b); }},

@@ -19,7 +19,7 @@ struct DiscretizedLogistic {
   static constexpr bool kCostly = true;
   template <class V>
   GPUVAE_FORMULA static Nll<V, 2> at(const V (&p)[2], V x, const LikelihoodSettings<V>& settings) {
-    const V zero = constant<V>(0), one = constant<V>(1), bin = constant<V>(1. / 256);
+    const V zero = constant<V>(0), bin = constant<V>(1. / 256);
     const Location<V> location = location_of(p[0], settings);
     const V l = clamp(p[1], settings.low, settings.high), rate = exp_of_moderate(neg(l));
     const V v = rounded(constant<V>(255) * x), lower = bin * v - location.value;
