@@ -20,76 +20,43 @@ using test::expect_errors;
 
 using UnaryFunction = std::function<Variable(const Variable&)>;
 const std::pair<const char*, UnaryFunction> kUnaryCalls[] = {
-    {"minus", [](const Variable& v) {
-  return -v; }},
-    {"plus one", [](const Variable& v) {
-  return v + 1; }},
-    {"one minus", [](const Variable& v) {
-  return 1 - v; }},
-    {"one over", [](const Variable& v) {
-  return 1 / v; }},
-    {"affine", [](const Variable& v) {
-  return affine(v, 2, 1); }},
-    {"exp", [](const Variable& v) {
-  return exp(v); }},
-    {"log", [](const Variable& v) {
-  return log(v); }},
-    {"sqrt", [](const Variable& v) {
-  return sqrt(v); }},
-    {"square", [](const Variable& v) {
-  return square(v); }},
-    {"reciprocal", [](const Variable& v) {
-  return reciprocal(v); }},
-    {"abs", [](const Variable& v) {
-  return abs(v); }},
-    {"clamp", [](const Variable& v) {
-  return clamp(v, 0, 1); }},
-    {"activate", [](const Variable& v) {
-  return activate(v, Activation::relu); }},
-    {"log1p", [](const Variable& v) {
-  return log1p(v); }},
-    {"is_observed", [](const Variable& v) {
-  return is_observed(v); }},
-    {"fill_missing", [](const Variable& v) {
-  return fill_missing(v); }},
-    {"lgamma", [(const Variable& v) {
-  return lgamma(v); }},
-    {"digamma", [](const Variable& v) {
-  return digamma(v); }},
-    {"normalizer", [](const Variable& v) {
-  return continuous_bernoulli_log_normalizer(v); }},
-    {"continuous mean", [](const Variable& v) {
-  return continuous_bernoulli_mean(v); }},
-    {"sum", [](const Variable& v) {
-  return sum(v); }},
-    {"mean", [](const Variable& v) {
-  return mean(v, Axis::rows); }},
-    {"log_sum_exp", [](const Variable& v) {
-  return log_sum_exp(v, Axis::columns); }},
-    {"softmax", [](const Variable& v) {
-  return softmax(v, Axis::all); }},
-    {"reshape", [](const Variable& v) {
-  return reshape(v, {1}); }},
-    {"transpose", [](const Variable& v) {
-  return transpose(v); }},
-    {"columns", [](const Variable& v) {
-  return columns(v, 0, 1); }},
+    {"minus", [](const Variable& v) { return -v; }},
+    {"plus one", [](const Variable& v) { return v + 1; }},
+    {"one minus", [](const Variable& v) { return 1 - v; }},
+    {"one over", [](const Variable& v) { return 1 / v; }},
+    {"affine", [](const Variable& v) { return affine(v, 2, 1); }},
+    {"exp", [](const Variable& v) { return exp(v); }},
+    {"log", [](const Variable& v) { return log(v); }},
+    {"sqrt", [](const Variable& v) { return sqrt(v); }},
+    {"square", [](const Variable& v) { return square(v); }},
+    {"reciprocal", [](const Variable& v) { return reciprocal(v); }},
+    {"abs", [](const Variable& v) { return abs(v); }},
+    {"clamp", [](const Variable& v) { return clamp(v, 0, 1); }},
+    {"activate", [](const Variable& v) { return activate(v, Activation::relu); }},
+    {"log1p", [](const Variable& v) { return log1p(v); }},
+    {"is_observed", [](const Variable& v) { return is_observed(v); }},
+    {"fill_missing", [](const Variable& v) { return fill_missing(v); }},
+    {"lgamma", [](const Variable& v) { return lgamma(v); }},
+    {"digamma", [](const Variable& v) { return digamma(v); }},
+    {"normalizer", [](const Variable& v) { return continuous_bernoulli_log_normalizer(v); }},
+    {"continuous mean", [](const Variable& v) { return continuous_bernoulli_mean(v); }},
+    {"sum", [](const Variable& v) { return sum(v); }},
+    {"mean", [](const Variable& v) { return mean(v, Axis::rows); }},
+    {"log_sum_exp", [](const Variable& v) { return log_sum_exp(v, Axis::columns); }},
+    {"softmax", [](const Variable& v) { return softmax(v, Axis::all); }},
+    {"reshape", [](const Variable& v) { return reshape(v, {1}); }},
+    {"transpose", [](const Variable& v) { return transpose(v); }},
+    {"columns", [](const Variable& v) { return columns(v, 0, 1); }},
     {"concat",
      [](const Variable& v) {
-  return concat({v, v}, Axis::rows);
+       return concat({v, v}, Axis::rows);
      }},
-    {"linear", [](const Variable& v) {
-  return linear(v, v, {}); }},
-    {"unfused linear", [](const Variable& v) {
-  return unfused::linear(v, v, {}); }},
-    {"sample_posterior", [](const Variable& v) {
-  return sample_posterior(v, {}); }},
-    {"kl", [](const Variable& v) {
-  return kl_divergence(v, PosteriorScale::log_variance); }},
-    {"sample with kl", [](const Variable& v) {
-  return sample_posterior_with_kl(v, {}).z; }},
-    {"repeat_rows", [](const Variable& v) {
-  return Variable(repeat_rows(v.value(), 2)); }},
+    {"linear", [](const Variable& v) { return linear(v, v, {}); }},
+    {"unfused linear", [](const Variable& v) { return unfused::linear(v, v, {}); }},
+    {"sample_posterior", [](const Variable& v) { return sample_posterior(v, {}); }},
+    {"kl", [](const Variable& v) { return kl_divergence(v, PosteriorScale::log_variance); }},
+    {"sample with kl", [](const Variable& v) { return sample_posterior_with_kl(v, {}).z; }},
+    {"repeat_rows", [](const Variable& v) { return Variable(repeat_rows(v.value(), 2)); }},
 };
 
 using BinaryFunction = std::function<Variable(const Variable&, const Variable&)>;

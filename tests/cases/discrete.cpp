@@ -189,11 +189,13 @@ std::vector<Case> discrete_nll_cases(std::int64_t rows, std::int64_t width, doub
 
 std::vector<Case> discrete_cases() {
   std::vector<Case> cases;
-  for (const auto& [rows, width] : {std::pair{1, 1}, {33, 17}, {20, 560}, {7000, 3}})
+  for (const auto& [rows, width] :
+       {std::pair{1, 1}, std::pair{33, 17}, std::pair{20, 560}, std::pair{7000, 3}})
     for (Case& c : discrete_nll_cases(rows, width, 0.01)) cases.push_back(std::move(c));
   for (const Discrete& d : discretes(0.5)) cases.push_back(discrete_case(d, 33, 17, 0.5, true));
   add_missing(cases);
-  for (const auto& [rows, groups, size] : {std::tuple{1, 1, 1}, {33, 3, 5}, {20, 40, 3}, {5000, 2, 2}}) {
+  for (const auto& [rows, groups, size] :
+       {std::tuple{1, 1, 1}, std::tuple{33, 3, 5}, std::tuple{20, 40, 3}, std::tuple{5000, 2, 2}}) {
     cases.push_back(categorical_case(rows, groups, size, 0.01));
     cases.push_back(categorical_density_case(rows, 3, groups, size));
   }

@@ -194,10 +194,10 @@ TEST(MissingValues, TrainAModelOfCounts) {
     options.likelihood = negative_binomial_likelihood();
     options.missing_values = options.log1p_counts = true;
     Vae model(options, device);
-    Optimizer optimizer(model.parameters(), OptimizerOptions{.learning_rate = 0.01});
+    Adam adam(model.parameters(), {.learning_rate = 0.01});
     TrainOptions training;
     training.batch_size = 32;
-    Trainer trainer(model, optimizer, set, {}, training);
+    Trainer trainer(model, adam, set, {}, training);
     const EpochResult first = trainer.run_epoch();
     EpochResult last = first;
     for (int i = 0; i < 3; ++i) last = trainer.run_epoch();
@@ -207,8 +207,7 @@ TEST(MissingValues, TrainAModelOfCounts) {
     for (std::size_t i = 0; i < x.size(); ++i)
       EXPECT_TRUE(i % 7 == 0 ? values[i] > 0 : values[i] == x[i]) << i;
     EXPECT_TRUE(std::isfinite(importance_weighted_nll(model, set, 5, {}).nll));
-    EXPECT_FALSE(latent_statistics(model, set, {}).data_stddev !=
-                 latent_statistics(model, set, {}).data_stddev);
+    EXPECT_TRUE(std::isfinite(latent_statistics(model, set, {}).data_stddev));
   }
 }
 

@@ -99,7 +99,8 @@ TEST(DiscretizedLogistic, SumsARowAndGivesBitsPerDimension) {
 TEST(DiscretizedLogistic, ProbabilitiesSumToOne) {
   Doubles x(256), params(512);
   for (int v = 0; v < 256; ++v) x[v] = v / 255.0;
-  for (const auto& [m, l] : {std::pair{0.9, -2.0}, {0.1, -7.0}, {0.5, 2.0}, {-0.3, -4.0}, {1.0, -5.0}}) {
+  for (const auto& [m, l] : std::vector<std::pair<double, double>>{
+           {0.9, -2.0}, {0.1, -7.0}, {0.5, 2.0}, {-0.3, -4.0}, {1.0, -5.0}}) {
     for (int v = 0; v < 256; ++v) params[2 * v] = m, params[2 * v + 1] = l;
     const Tensor p = Tensor::from(params, {256, 2}), target = Tensor::from(x, {256, 1});
     for (const DType dtype : {DType::f64, DType::f32}) {

@@ -208,21 +208,21 @@ __global__ void __launch_bounds__(kThreads) costly_log_density_backward_kernel(L
 
 // The kernels of a formula; `aligned` chooses between the variants of the memory-bound ones.
 template <class F>
-auto likelihood_kernel_of(bool aligned) {
+auto likelihood_kernel_of([[maybe_unused]] bool aligned) {
   if constexpr (Costly<F>)
     return costly_likelihood_kernel<F>;
   else
     return aligned ? likelihood_kernel<F, true> : likelihood_kernel<F, false>;
 }
 template <class F>
-auto log_density_kernel_of(bool aligned) {
+auto log_density_kernel_of([[maybe_unused]] bool aligned) {
   if constexpr (Costly<F>)
     return costly_log_density_kernel<F>;
   else
     return aligned ? log_density_kernel<F, true> : log_density_kernel<F, false>;
 }
 template <class F>
-auto log_density_backward_kernel_of(bool aligned) {
+auto log_density_backward_kernel_of([[maybe_unused]] bool aligned) {
   if constexpr (Costly<F>)
     return costly_log_density_backward_kernel<F>;
   else
