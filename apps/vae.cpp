@@ -5,8 +5,11 @@
 int main(int argc, char** argv) {
   using namespace gpuvae;
   using namespace gpuvae::apps;
-  const auto load = [](RunConfig&) -> Split {
-    throw Error("data", "expected --data PATH: an .npy, .csv, .mat or IDX file, or a folder of images");
+  const auto load = [](RunConfig& config) -> Split {
+    if (config.data.builtin) return synthetic_counts();
+    throw Error("data",
+                "expected --data PATH: an .npy, .csv, .mat or IDX file, or a folder of images; "
+                "or --builtin-data for synthetic counts");
   };
   return run_program(
       argc, argv,

@@ -162,6 +162,8 @@ void add_likelihoods(List& list, const std::vector<std::int64_t>& sizes) {
   };
   add(100, 784, false);
   list.add(cases::gaussian_nll_case(100, 560, true, 0.01), false);
+  for (Case& c : cases::discrete_nll_cases(100, 560, 0.01)) list.add(std::move(c), false);
+  list.add(cases::categorical_case(100, 100, 5, 0.01), false);
   constexpr std::int64_t kWidth = 1024;
   for (const std::int64_t n : sizes) {
     add(n / kWidth, kWidth, true);

@@ -19,6 +19,7 @@
 #include "gpuvae/enums.h"
 #include "kernels/fused_step.h"
 #include "kernels/noise.h"
+#include "kernels/ops/categorical.h"
 #include "kernels/ops/elementwise.h"
 #include "kernels/ops/gemm.h"
 #include "kernels/ops/importance.h"
@@ -65,6 +66,8 @@ class KernelObserver;  // kernels/observer.h
   KERNEL(likelihood, LikelihoodArgs)                           \
   KERNEL(log_density, LogDensityArgs)                          \
   KERNEL(log_density_backward, LogDensityBackwardArgs)         \
+  KERNEL(categorical, CategoricalArgs)                         \
+  KERNEL(categorical_backward, CategoricalBackwardArgs)        \
   KERNEL(mixture, MixtureArgs)                                 \
   KERNEL(mixture_backward, MixtureBackwardArgs)                \
   KERNEL(optimizer_step, OptimizerArgs)                        \

@@ -13,7 +13,7 @@ LAYERS = [
     ["gpuvae: language enums types error log version shape"],
     ["gpuvae/device: device/host_device device/scalar device/shared_formulas device/normal device/random "
      "device/continuous_bernoulli device/posterior device/activation_formulas device/activation "
-     "device/likelihood_formulas device/likelihood"],
+     "device/likelihood_formulas device/discrete_formulas device/likelihood"],
     ["kernels/math"],
     ["kernels"],
     ["kernels/cpu", "kernels/cuda"],

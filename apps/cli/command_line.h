@@ -12,6 +12,7 @@ struct Command {
   std::string name = "train";
   bool retrain = false;
   bool resume = false;      // continues the run of the folder with its own settings
+  bool impute = false;      // of reconstruct: replaces only missing values
   std::string folder;       // the run folder, if it was given without --out
   std::string config_file;  // empty: none
   std::string input, output, z;

@@ -20,7 +20,8 @@ struct DataSettings {
   Header header = Header::automatic;
   std::string columns;  // names separated by commas; empty: all
   bool standardize = false;
-  std::string value_range;  // "LOW:HIGH"; empty: determined from the values
+  std::string library_size;  // column of a table with the library size of each row; empty: none
+  std::string value_range;   // "LOW:HIGH"; empty: determined from the values
   double validation_fraction = 0.1;
   bool builtin = false;
   std::int64_t train_images = 0, validation_images = 0;  // 0: all

@@ -58,6 +58,8 @@ std::vector<Setting> command_settings(Command& c) {
       {"--images", whole_number(c.images, at_least(0)),
        "number of images that the commands eval, encode and reconstruct work on, counted from the first; 0 "
        "uses all"},
+      {"--impute", yes(c.impute),
+       "replace only the missing values in the rows that the command reconstruct writes (--missing-values)"},
       {"--importance-samples", whole_number(c.importance_samples, at_least(0)),
        "number of draws of z per image with which the command eval estimates -log p(x); 0 makes no estimate"},
       {"--per-row", text(c.per_row, "FILE"),

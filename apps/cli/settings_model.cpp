@@ -19,7 +19,8 @@ std::string likelihood_help() {
     if (!likelihood.description.empty()) text += " (" + likelihood.description + ")";
     text += ", ";
   }
-  return text + "or auto: bernoulli for images, gaussian for other numbers";
+  return text +
+         "or auto: columns with --column-types, else bernoulli for images and gaussian for other numbers";
 }
 
 }  // namespace
@@ -54,6 +55,21 @@ std::vector<Setting> model_settings(RunConfig& c) {
        "lower bound of the Gaussian's log variance (--likelihood gaussian or gaussian-shared)"},
       {"--log-variance-high", number(d.gaussian.high),
        "upper bound of the Gaussian's log variance (--likelihood gaussian or gaussian-shared)"},
+      {"--log-scale-low", number(d.log_scale_low, between(-30, 30)),
+       "lower bound of the log scale, in units in which bytes are 0 to 1 (--likelihood logistic-256)"},
+      {"--log-scale-high", number(d.log_scale_high, between(-30, 30)),
+       "upper bound of the log scale (--likelihood logistic-256)"},
+      {"--column-types", text(d.column_types, "TYPES"),
+       "types of the columns of a table, in their order, such as bernoulli:3,gaussian:5,categorical:4, or by "
+       "name, such as gaussian:age,categorical:red+green; a categorical variable is a group of one-hot "
+       "columns. Types: bernoulli, continuous-bernoulli, gaussian, laplace, poisson, negative-binomial, "
+       "zero-inflated-negative-binomial, categorical, library (--likelihood columns)"},
+      {"--library-reference", number(d.library_reference, at_least(0)),
+       "library size at which counts are decoded and drawn; 0 stands for the mean of the training rows "
+       "(--library-size)",
+       false},
+      {"--log1p-counts", yes(d.log1p_counts),
+       "give counts to the encoder as log(1 + x) (likelihoods of counts)"},
       {"--prior", one_of(d.prior, prior_names()),
        "distribution p(z): normal is N(0, I), mixture is a learned mixture of Gaussians, vamp is a "
        "VampPrior, the "

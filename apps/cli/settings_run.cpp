@@ -87,7 +87,15 @@ std::vector<Setting> data_settings(RunConfig& c) {
       {"--standardize", yes(d.standardize),
        "scale each column of a table (--data) to mean 0 and standard deviation 1, unless its values are "
        "bytes "
-       "or --value-range is given"},
+       "or --value-range is given, or the likelihood is one of counts; with --column-types, only the columns "
+       "of the types gaussian and laplace"},
+      {"--missing-values", yes(c.distributions.missing_values),
+       "accept missing values (empty cells, nan, NA, null or ? in tables, NaN in arrays): the encoder gets 0 "
+       "in their place, and they do not count in the loss"},
+      {"--library-size", text(d.library_size, "COLUMN"),
+       "name or number (from 0) of the column of a table that holds the library size of each row, by which "
+       "the means of all counts are multiplied (--likelihood poisson, negative-binomial or "
+       "zero-inflated-negative-binomial)"},
       {"--value-range", text(d.value_range, "LOW:HIGH", value_range_mistake),
        "range of the values of --data, which are scaled from it to [0, 1], such as 0:65535 (default: decided "
        "from the values; the log says how)"},
@@ -99,7 +107,10 @@ std::vector<Setting> data_settings(RunConfig& c) {
        "while "
        "the model trains, with the same results), or auto, which is file for such files of more than 256 MiB",
        false},
-      {"--builtin-data", yes(d.builtin), "train on the built-in procedural data set, which needs no files"},
+      {"--builtin-data", yes(d.builtin),
+       "train on the program's built-in data set, which needs no files: drawn digits, drawn faces, or "
+       "synthetic "
+       "counts"},
       {"--train-images", whole_number(d.train_images, at_least(0)),
        "number of training images, counted from the first; 0 uses all"},
       {"--validation-images", whole_number(d.validation_images, at_least(0)),

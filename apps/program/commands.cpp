@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
 
@@ -19,6 +20,7 @@
 #include "apps/sweep/sweep.h"
 #include "kernels/check.h"
 #include "src/data/counted.h"
+#include "src/data/parts.h"
 #include "src/io/file.h"
 
 namespace gpuvae::apps {
@@ -93,6 +95,7 @@ void check_command(const Command& c, const RunConfig& config) {
   refuse(!c.per_row.empty(), c.name == "eval", "--per-row");
   refuse(!c.format.empty(), c.name == "export", "--format");
   refuse(c.resume, c.name == "train", "--resume");
+  refuse(c.impute, c.name == "reconstruct", "--impute");
   refuse(c.grid != plain.grid, c.name == "sweep", "--grid");
   refuse(c.seeds != plain.seeds, c.name == "sweep", "--seeds");
   refuse(c.jobs != plain.jobs, c.name == "sweep", "--jobs");
@@ -265,8 +268,20 @@ void decode(const Session& s, const Command& command) {
                                                             : read_codes(command.input, latent)));
 }
 
+// Replaces the decoded values by those of the data, where the data have a value.
+void keep_observed(const Dataset& images, std::vector<float>& decoded) {
+  data::for_parts(images, [&](const Tensor& part, std::int64_t first) {
+    const auto at = static_cast<std::size_t>(first * part.shape()[1]);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(part.elements()); ++i)
+      if (const float x = part.data_as<float>()[i]; !std::isnan(x)) decoded[at + i] = x;
+  });
+}
+
 void reconstruct(const Session& s, const Command& command) {
   const fs::path path = decoded_path(s, command, "reconstructions");
+  check(!command.impute || (s.model().options().missing_values && path.extension() != ".png"), "reconstruct",
+        "--impute expects rows of numbers of a model with --missing-values, got {}",
+        path.extension() == ".png" ? "pictures" : "a model without");
   const Dataset images = images_of(s, command);
   if (path.extension() == ".png") {
     const int count = static_cast<int>(std::min<std::int64_t>(
@@ -275,7 +290,9 @@ void reconstruct(const Session& s, const Command& command) {
     return say_wrote(path);
   }
   const Tensor means = encode_all(s.model(), images, s.evaluation());
-  write_decoded(s, path, decode_all(s.model(), means.to_vector()));
+  std::vector<float> decoded = decode_all(s.model(), means.to_vector());
+  if (command.impute) keep_observed(images, decoded);
+  write_decoded(s, path, std::move(decoded));
 }
 
 void sample(const Session& s, const Command& command) {

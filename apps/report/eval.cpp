@@ -9,6 +9,7 @@
 
 #include "apps/run/progress.h"
 #include "src/data/counted.h"
+#include "src/data/parts.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -62,6 +63,18 @@ MeanOverRows mean_over_rows(const std::vector<double>& values) {
   return result;
 }
 
+double observed_share(const Session& s, const Dataset& images) {
+  if (!s.model().options().missing_values || images.dtype() == DType::u8) return 1;
+  double observed = 0, all = 0;
+  data::for_parts(images, [&](const Tensor& part, std::int64_t) {
+    for (std::int64_t i = 0; i < part.elements(); ++i) observed += !std::isnan(part.data_as<float>()[i]);
+    all += static_cast<double>(part.elements());
+  });
+  return observed / all;
+}
+
+}  // namespace
+
 Evaluation evaluate(const Session& s, const std::string& set, std::int64_t count,
                     std::int64_t importance_samples, bool row_scores) {
   Evaluation e;
@@ -73,7 +86,8 @@ Evaluation evaluate(const Session& s, const std::string& set, std::int64_t count
   e.latent = latent_statistics(s.model(), images, s.evaluation());
   estimate_nll(s, images, row_scores, e);
   const double nll = e.importance ? e.importance->nll : e.elbo.loss;
-  e.bits_per_dimension = nll / (std::log(2.0) * static_cast<double>(images.features()));
+  e.observed = observed_share(s, images);
+  e.bits_per_dimension = nll / (std::log(2.0) * static_cast<double>(images.features()) * e.observed);
   return e;
 }
 
@@ -108,6 +122,9 @@ std::string evaluation_text(const Session& s, const Evaluation& e) {
   line("bits per dimension",
        fmt::format("{:.4f}{}", e.bits_per_dimension,
                    density ? fmt::format(" (of a density, in units of {})", density_unit(s)) : ""));
+  if (s.model().options().missing_values)
+    line("observed", fmt::format("{:.2f} % of the values; the losses are those of the observed values",
+                                 100 * e.observed));
   if (!l.kl.empty()) line("KL per dimension", fmt::format("{:.3f} nats", fmt::join(l.kl, ", ")));
   line("active units", fmt::format("{} of {} (variance of the posterior mean above 0.01)", l.active_units,
                                    l.mean_variance.size()));
@@ -139,6 +156,7 @@ std::string evaluation_json(const Session& s, const Evaluation& e, const Provena
                               {"decoded_stddev", l.decoded_stddev},
                               {"data_stddev", l.data_stddev},
                               {"collapsed", l.collapsed()}};
+  if (s.model().options().missing_values) j["observed"] = e.observed;
   if (e.importance)
     j["importance"] = {{"samples", e.samples},
                        {"nll", e.importance->nll},

@@ -13,7 +13,9 @@ struct Evaluation {
   LatentStatistics latent;
   std::optional<ImportanceEstimate> importance;
   RowScores rows;                 // of each example, if they were asked for
-  double bits_per_dimension = 0;  // of the importance-weighted estimate if there is one, else of the ELBO
+  double observed = 1;  // share of the values that are not missing, which alone count in the losses
+  double bits_per_dimension =
+      0;  // per observed value, of the importance-weighted estimate if there is one, else of the ELBO
 };
 
 // Evaluates the model on the first `images` (0: all) of the set named "train" or "validation". With

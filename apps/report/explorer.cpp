@@ -31,6 +31,15 @@ void check_decoder(const ExplorerPage& page) {
           layer.out, layer.in, layer.out, layer.weight.size(), layer.bias.size());
     inputs = layer.out;
   }
+  if (!page.means.empty()) {
+    std::int64_t outputs = 0, columns = 0;
+    for (const PageMean& m : page.means) {
+      outputs += m.outputs;
+      columns += m.columns;
+    }
+    check(outputs == inputs, kOperation, "expected means of {} decoder outputs, got {}", inputs, outputs);
+    inputs = columns;
+  }
   check(page.height > 0 && page.width > 0 && inputs == std::int64_t{page.height} * page.width, kOperation,
         "expected a decoder with {} x {} outputs, got {}", page.height, page.width, inputs);
 }
@@ -70,6 +79,14 @@ Json decoder_json(const ExplorerPage& page) {
                       {"weight", base64(layer.weight)},
                       {"bias", base64(layer.bias)}});
   return layers;
+}
+
+Json means_json(const ExplorerPage& page) {
+  Json means = Json::array();
+  for (const PageMean& m : page.means)
+    means.push_back(
+        {{"function", m.function}, {"columns", m.columns}, {"outputs", m.outputs}, {"value", m.value}});
+  return means;
 }
 
 Json sliders_json(const ExplorerPage& page) {
@@ -118,6 +135,7 @@ std::string script_json(const ExplorerPage& page) {
   Json data = {{"height", page.height}, {"width", page.width}, {"leakySlope", kLeakySlope}};
   data["isNormal"] = page.standard_normal_prior;
   data["decoder"] = decoder_json(page);
+  data["means"] = means_json(page);
   data["sliders"] = sliders_json(page);
   data["columns"] = columns_json(page);
   add_points(data, page);

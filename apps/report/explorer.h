@@ -20,6 +20,14 @@ struct PageLayer {
   bool continuous_bernoulli_mean = false;
 };
 
+// Neighbouring columns whose means follow from the decoder's outputs by one function: an activation, "exp",
+// "gated_exp" (exp of the first outputs times 1 - sigmoid of the second ones), "softmax", or "value".
+struct PageMean {
+  std::string function = {};
+  std::int64_t columns = 0, outputs = 0;
+  double value = 0;  // of "value", which has no outputs
+};
+
 // The slider of a latent dimension: z = value * scale, with value in [low, high]. The pad, a plane of two
 // latent dimensions, covers the same range.
 struct Slider {
@@ -32,8 +40,10 @@ struct ExplorerPage {
   // Size of an image. With height 1, the output is a row of a table and is drawn as bars.
   int height = 28, width = 28;
   std::vector<PageLayer> decoder = {};  // the last layer gives the mean of p(x | z); pixels in [0, 1]
-  std::vector<Slider> sliders = {};     // one per latent dimension
-  std::vector<float> points = {};       // [n, latent], encoded data drawn in the pad; may be empty
+  // How the mean follows from the outputs of the last layer, if these are not the mean.
+  std::vector<PageMean> means = {};
+  std::vector<Slider> sliders = {};  // one per latent dimension
+  std::vector<float> points = {};    // [n, latent], encoded data drawn in the pad; may be empty
   // One class (`labels`) or one quantity (`values`) per point, or neither. If there are more than ten
   // classes, the points are coloured as by a quantity.
   std::vector<int> labels = {};

@@ -235,8 +235,10 @@ ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNo
   const std::int64_t decoded = decoder.empty() ? o.latent : decoder.back();
   const int per_feature = o.likelihood->params_per_feature();
   const std::string head = dense_text(encoded, fmt::format("{}", o.latent), Activation::identity);
-  const std::string outputs =
-      per_feature == 1 ? fmt::format("{}", o.features) : fmt::format("{} × {}", per_feature, o.features);
+  const std::int64_t all_outputs = o.likelihood->outputs(o.features);
+  const std::string outputs = all_outputs != per_feature * o.features ? fmt::format("{}", all_outputs)
+                              : per_feature == 1                      ? fmt::format("{}", o.features)
+                                                 : fmt::format("{} × {}", per_feature, o.features);
   ModelGraph g;
   g.input = {"x",
              height > 1 ? fmt::format("{} pixels ({} × {})", o.features, height, width)
@@ -250,7 +252,7 @@ ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNo
              0};
   g.decoder = hidden_layers("decoder", o.latent, decoder, o.activation);
   g.output = {notes.decoder_outputs, dense_text(decoded, outputs, Activation::identity),
-              (decoded + 1) * o.features * per_feature};
+              (decoded + 1) * all_outputs};
   std::string family = o.likelihood->name();
   if (!family.empty()) family[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(family[0])));
   g.likelihood = {"p(x | z)", fmt::format("{} for each {}", family, height > 1 ? "pixel" : "column"), 0};

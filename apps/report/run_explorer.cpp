@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "apps/report/figures.h"
+#include "src/vae/column_types.h"
 #include "src/vae/named_distributions.h"
 
 namespace gpuvae::apps {
@@ -13,14 +14,41 @@ void add_layer(ExplorerPage& page, const Linear& layer, Activation activation) {
       {activation, shape[1], shape[0], layer.weight.value().to_vector(), layer.bias.value().to_vector()});
 }
 
+// The mean of `columns` columns of a type (see column_type_names).
+PageMean mean_of(const std::string& type, std::int64_t columns, const DistributionSettings& d) {
+  if (type == "library") return {"value", columns, 0, d.library_reference};
+  if (type == "categorical") return {"softmax", columns, columns};
+  if (type == "continuous-bernoulli") return {"continuous_bernoulli_mean", columns, columns};
+  if (type == "zero-inflated-negative-binomial") return {"gated_exp", columns, 2 * columns};
+  if (type == "poisson" || type == "negative-binomial") return {"exp", columns, columns};
+  if (type == "bernoulli") return {"sigmoid", columns, columns};
+  return {d.gaussian.sigmoid_mean ? "sigmoid" : "identity", columns, 2 * columns};
+}
+
+// Returns how the means of counts and of columns of several types follow from the decoder's outputs. The list
+// is empty for other likelihoods, whose last layer has an activation that gives the mean.
+std::vector<PageMean> page_means(const Session& s) {
+  const DistributionSettings& d = s.config().distributions;
+  if (named_likelihood(d.likelihood).is_count())
+    return {mean_of(d.likelihood, s.model().options().features, d)};
+  std::vector<PageMean> means;
+  if (d.likelihood == "columns")
+    for (const ColumnType& t : parse_column_types(d.column_types, "explore"))
+      means.push_back(mean_of(t.type, t.columns, d));
+  return means;
+}
+
 void add_decoder(ExplorerPage& page, const Session& s) {
   const DistributionSettings& d = s.config().distributions;
   for (const Linear& layer : s.model().decoder().layers) add_layer(page, layer, layer.activation);
-  const bool any_number = named_likelihood(d.likelihood).any_number;
+  page.means = page_means(s);
+  if (!page.means.empty()) return add_layer(page, s.model().output(), Activation::identity);
+  const LikelihoodValues values = named_likelihood(d.likelihood).values;
+  const bool has_location = values == LikelihoodValues::any_number || values == LikelihoodValues::bytes;
   const bool continuous = d.likelihood == "continuous-bernoulli";
   add_layer(
       page, s.model().output(),
-      continuous || (any_number && !d.gaussian.sigmoid_mean) ? Activation::identity : Activation::sigmoid);
+      continuous || (has_location && !d.gaussian.sigmoid_mean) ? Activation::identity : Activation::sigmoid);
   // The last layer computes the means or logits of all features and then, for some likelihoods, their log
   // variances or log scales, which the page does not need.
   PageLayer& last = page.decoder.back();

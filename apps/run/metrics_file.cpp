@@ -83,10 +83,11 @@ std::vector<double> row(const EpochResult& r, bool skipped, bool rewinds) {
   return numbers;
 }
 
-std::vector<std::string> columns(bool skipped, bool rewinds) {
+std::vector<std::string> columns(bool skipped, bool rewinds, bool bits) {
   std::vector<std::string> names = kColumns;
   if (skipped) names.push_back(kSkippedColumn);
   if (rewinds) names.push_back(kRewindsColumn);
+  if (bits) names.insert(names.end(), {"train_bits_per_dimension", "val_bits_per_dimension"});
   return names;
 }
 
@@ -134,15 +135,22 @@ bool set_counts(const std::vector<std::string>& names, std::span<const double> n
 }  // namespace
 
 MetricsFile::MetricsFile(const std::filesystem::path& path, const TrainOptions& options,
-                         const std::vector<EpochResult>& before, bool deferred)
+                         const std::vector<EpochResult>& before, bool deferred, std::int64_t features)
     : skipped_(options.on_nan == OnNan::skip || any_skipped(before)),
       rewinds_(options.on_nan == OnNan::rewind || any_rewinds(before)),
-      csv_(path, columns(skipped_, rewinds_), comments(options), {.sync = io::Sync::no, .deferred = true}) {
+      features_(features),
+      csv_(path, columns(skipped_, rewinds_, features > 0), comments(options),
+           {.sync = io::Sync::no, .deferred = true}) {
   for (const EpochResult& r : before) append(r);
   if (!deferred) start();
 }
 
-void MetricsFile::append(const EpochResult& r) { csv_.append(row(r, skipped_, rewinds_)); }
+void MetricsFile::append(const EpochResult& r) {
+  std::vector<double> numbers = row(r, skipped_, rewinds_);
+  const double nats = std::log(2.0) * static_cast<double>(features_);
+  if (features_ > 0) numbers.insert(numbers.end(), {r.train.loss / nats, r.validation.loss / nats});
+  csv_.append(numbers);
+}
 
 void MetricsFile::sync() {
   csv_.set_sync(io::Sync::yes);

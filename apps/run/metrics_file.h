@@ -15,9 +15,9 @@ class MetricsFile {
  public:
   // With OnNan::skip, or if an earlier epoch skipped steps, the file has a further column skipped_steps: the
   // skipped steps of the epoch. With OnNan::rewind, or after a rewind, the further column rewinds is that of
-  // EpochResult.
+  // EpochResult. If `features` is above 0, the losses are also given in bits per dimension.
   MetricsFile(const std::filesystem::path& path, const TrainOptions& options,
-              const std::vector<EpochResult>& before, bool deferred = false);
+              const std::vector<EpochResult>& before, bool deferred = false, std::int64_t features = 0);
   void start() { csv_.start(); }
   void append(const EpochResult& r);
   // Writes the file again and waits until it is on the disk.
@@ -25,6 +25,7 @@ class MetricsFile {
 
  private:
   bool skipped_, rewinds_;  // whether the file has these columns
+  std::int64_t features_;   // of the columns with bits per dimension; 0: no such columns
   io::CsvWriter csv_;
 };
 // The rows of metrics.csv with all digits, as a checkpoint keeps them.

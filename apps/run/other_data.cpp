@@ -12,6 +12,7 @@
 #include "kernels/check.h"
 #include "src/data/counted.h"
 #include "src/data/parts.h"
+#include "src/vae/column_types.h"
 #include "src/vae/named_distributions.h"
 
 namespace gpuvae::apps {
@@ -19,6 +20,44 @@ namespace {
 
 void say_notes(const std::vector<std::string>& notes) {
   for (const std::string& note : notes) std::fprintf(stderr, "note    %s\n", one_line(note).c_str());
+}
+
+// The values that a column may have.
+struct AllowedValues {
+  double low = -INFINITY, high = INFINITY;
+  bool whole = false;
+};
+AllowedValues allowed_values(LikelihoodValues values) {
+  if (values == LikelihoodValues::unit) return {.low = 0, .high = 1};
+  if (values == LikelihoodValues::counts) return {.low = 0, .whole = true};
+  return {};
+}
+AllowedValues allowed_values(const std::string& type) {
+  if (type == "library") return {.low = 1e-30};
+  if (type == "categorical") return {.low = 0, .high = 1, .whole = true};
+  return allowed_values(named_likelihood(type).values);
+}
+
+// Returns what each column may have; one entry stands for all columns.
+std::vector<AllowedValues> allowed_columns(const DistributionSettings& d) {
+  const LikelihoodValues values = named_likelihood(d.likelihood).values;
+  if (values != LikelihoodValues::by_column) return {allowed_values(values)};
+  std::vector<AllowedValues> columns;
+  for (const ColumnType& t : parse_column_types(d.column_types, "data"))
+    columns.insert(columns.end(), static_cast<std::size_t>(t.columns), allowed_values(t.type));
+  return columns;
+}
+
+// Throws Error with advice for a value that the likelihood does not allow.
+[[noreturn]] void refuse_value(const DistributionSettings& d, float value, std::size_t column) {
+  const LikelihoodValues values = named_likelihood(d.likelihood).values;
+  check(values != LikelihoodValues::unit, "data",
+        "--likelihood {} expects values in [0, 1], got {}: scale them with --value-range LOW:HIGH, or use "
+        "--likelihood gaussian with --gaussian-mean identity",
+        d.likelihood, value);
+  check(values != LikelihoodValues::counts, "data",
+        "--likelihood {} expects counts, whole numbers of 0 or more, got {}", d.likelihood, value);
+  fail("data", "--column-types {} does not allow {} in column {} (from 0)", d.column_types, value, column);
 }
 
 }  // namespace
@@ -29,7 +68,9 @@ Split load_other_data(const RunConfig& c) {
   options.header = c.data.header;
   options.variable = c.data.variable;
   options.columns = parse_columns(c.data.columns);
-  options.standardize = c.data.standardize;
+  options.counts = keeps_whole_numbers(c.distributions);
+  options.missing_values = c.distributions.missing_values;
+  options.standardize = c.data.standardize && !options.counts;
   options.value_range = parse_value_range(c.data.value_range);
   options.validation_fraction = c.data.validation_fraction;
   options.placement = c.data.placement;
@@ -46,6 +87,9 @@ void refuse_data_flags(const RunConfig& c) {
   refuse(!c.data.variable.empty(), "--variable");
   refuse(!c.data.label_column.empty(), "--label-column");
   refuse(c.data.standardize, "--standardize");
+  refuse(c.distributions.missing_values, "--missing-values");
+  refuse(!c.data.library_size.empty(), "--library-size");
+  refuse(!c.distributions.column_types.empty(), "--column-types");
   refuse(c.data.validation_fraction != DataSettings().validation_fraction, "--validation-fraction");
 }
 
@@ -67,16 +111,68 @@ void say_data(const Split& split) {
   say_notes(split.notes);
 }
 
-// Not every likelihood is defined for numbers outside [0, 1].
+void standardize_columns(Split& split, const std::string& column_types) {
+  check(split.train.examples && split.test.examples, "data",
+        "--column-types expects --data-placement memory, got examples that stay in a file");
+  check(split.train.dtype() == DType::f32, "data", "expected numbers with --column-types, got bytes");
+  const Tensor& train = split.train.examples;
+  const auto columns = static_cast<std::size_t>(split.train.features());
+  Standardization by{std::vector<double>(columns, 0.0), std::vector<double>(columns, 1.0)};
+  std::size_t first = 0;
+  for (const ColumnType& t : parse_column_types(column_types, "data")) {
+    const std::size_t end = std::min(first + static_cast<std::size_t>(t.columns), columns);
+    for (std::size_t c = first; c < end && (t.type == "gaussian" || t.type == "laplace"); ++c) {
+      double sum = 0, squares = 0, count = 0;
+      const auto each = [&](const auto& use) {
+        for (std::size_t i = c; i < static_cast<std::size_t>(train.elements()); i += columns)
+          if (const double v = train.data_as<float>()[i]; !std::isnan(v)) use(v);
+      };
+      each([&](double v) { sum += v, ++count; });
+      by.mean[c] = count > 0 ? sum / count : 0;
+      each([&](double v) { squares += (v - by.mean[c]) * (v - by.mean[c]); });
+      by.stddev[c] = count > 0 ? std::sqrt(squares / count) : 0;
+    }
+    first = end;
+  }
+  standardize(by, train);
+  standardize(by, split.test.examples);
+  split.description.standardization = std::move(by);
+  split.description.values.kind = ValueKind::standardized;
+}
+
+double mean_library_size(const Dataset& train, std::int64_t column) {
+  double sum = 0, count = 0;
+  data::for_parts(train, [&](const Tensor& part, std::int64_t) {
+    for (std::int64_t i = column; i < part.elements(); i += part.shape()[1])
+      if (const double v = part.data_as<float>()[i]; !std::isnan(v)) sum += v, ++count;
+  });
+  check(sum > 0, "data", "expected library sizes above 0 in column {} (from 0), got a mean of {}", column,
+        count > 0 ? sum / count : 0);
+  return sum / count;
+}
+
+// Not every likelihood is defined for all numbers.
 void check_values(const RunConfig& c, const Dataset& images) {
-  if (images.dtype() == DType::u8 || named_likelihood(c.distributions.likelihood).any_number) return;
+  const DistributionSettings& d = c.distributions;
+  const LikelihoodValues values = named_likelihood(d.likelihood).values;
+  const bool bytes = images.dtype() == DType::u8;
+  check(values != LikelihoodValues::bytes || bytes, "data",
+        "--likelihood {} expects bytes, whole numbers from 0 to 255, got other numbers", d.likelihood);
+  check(values != LikelihoodValues::bytes || c.training.data.binarize == Binarize::none, "data",
+        "--likelihood {} expects --binarize none, got {}", d.likelihood, name(c.training.data.binarize));
+  check(!bytes || !keeps_whole_numbers(d), "data", "--likelihood {} expects counts, got bytes", d.likelihood);
+  if (bytes || values == LikelihoodValues::any_number) return;
+  const std::vector<AllowedValues> allowed = allowed_columns(d);
+  const auto columns = static_cast<std::size_t>(images.features());
+  check(allowed.size() == 1 || allowed.size() == columns, "data",
+        "--column-types {} has types for {} columns, expected {}", d.column_types, allowed.size(), columns);
   data::for_parts(images, [&](const Tensor& part, std::int64_t) {
-    for (const float v : std::span(part.data_as<float>(), static_cast<std::size_t>(part.elements())))
-      check(
-          v >= 0 && v <= 1, "data",
-          "--likelihood {} expects values in [0, 1], got {}: scale them with --value-range LOW:HIGH, or use "
-          "--likelihood gaussian with --gaussian-mean identity",
-          c.distributions.likelihood, v);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(part.elements()); ++i) {
+      const float v = part.data_as<float>()[i];
+      if (std::isnan(v)) continue;
+      const AllowedValues& a = allowed.size() == 1 ? allowed[0] : allowed[i % columns];
+      if (!(v >= a.low && v <= a.high && (!a.whole || v == std::trunc(v)))) refuse_value(d, v, i % columns);
+    }
   });
 }
 

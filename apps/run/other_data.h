@@ -15,6 +15,13 @@ std::string scaling_advice(const DataDescription& data);
 // Prints what the values are and how the data were read.
 void say_data(const Split& split);
 
+// Standardises the columns of the types gaussian and laplace over the training rows, which do not include
+// missing values. Throws Error if the examples stay in a file.
+void standardize_columns(Split& split, const std::string& column_types);
+// Returns the mean of a column of the training rows, without missing values. Throws Error unless it is
+// positive.
+double mean_library_size(const Dataset& train, std::int64_t column);
+
 // Throws Error if an example has a value for which the likelihood is not defined.
 void check_values(const RunConfig& config, const Dataset& images);
 

@@ -11,6 +11,7 @@
 #include "kernels/check.h"
 #include "src/data/counted.h"
 #include "src/io/file.h"
+#include "src/vae/column_types.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -31,8 +32,22 @@ Dataset validation_of(const Split& split, const RunConfig& c) {
   return first_rows(split.train.slice(used, rest), c.data.validation_images);
 }
 
-RunConfig resolved(RunConfig c, bool bytes) {
+// Replaces what the settings leave open by what the data say.
+RunConfig resolved(RunConfig c, const DataDescription& data, std::int64_t features, bool bytes) {
   DistributionSettings& d = c.distributions;
+  if (!c.data.library_size.empty() && d.likelihood != "columns") {
+    check(d.likelihood != "auto" && named_likelihood(d.likelihood).is_count(), "data",
+          "--library-size expects a likelihood of counts, got --likelihood {}", d.likelihood);
+    d.column_types =
+        column_types_with_library(d.likelihood, c.data.library_size, data.column_names, features, "data");
+    d.likelihood = "columns";
+  }
+  if (d.likelihood == "auto" && !d.column_types.empty()) {
+    d.likelihood = "columns";
+    d.gaussian.sigmoid_mean = false;
+  }
+  if (d.likelihood == "columns" && !d.column_types.empty())
+    d.column_types = numbered_column_types(d.column_types, data.column_names, "data");
   if (d.likelihood == "auto") {
     d.likelihood = bytes ? "bernoulli" : "gaussian";
     d.gaussian.sigmoid_mean = bytes;
@@ -51,18 +66,30 @@ void Session::load_data() {
   Split split = config_.data.path.empty() ? program_.load(config_) : load_other_data(config_);
   check(config_.data.placement != Placement::file || split.train.source, "data",
         "--data-placement file expects an uncompressed NPY or IDX file, got {}", split.source);
+  const bool bytes = split.train.dtype() == DType::u8;
+  config_ = resolved(config_, split.description, split.train.features(), bytes);
+  const std::string& types = config_.distributions.column_types;
+  if (!types.empty() && config_.data.standardize) standardize_columns(split, types);
   train_ = first_rows(split.train, config_.data.train_images);
   validation_ = validation_of(split, config_);
   facts_ = facts_of(train_, validation_, split);
   train_ = train_.to(device_);
   validation_ = validation_.to(device_);
-  config_ = resolved(config_, facts_.bytes);
   check_values(config_, train_);
+  set_library_reference();
   std::fprintf(stderr, "data    %s: %lld training and %lld validation %s\n", facts_.source.c_str(),
                static_cast<long long>(train_.count()), static_cast<long long>(validation_.count()),
                has_pictures() ? fmt::format("images of {}x{}", train_.height, train_.width).c_str()
                               : ("rows of " + counted(train_.width, "column")).c_str());
   say_data(split);
+}
+
+// Counts are decoded at the mean library size of the training rows unless the settings say otherwise.
+void Session::set_library_reference() {
+  DistributionSettings& d = config_.distributions;
+  if (d.column_types.empty() || d.library_reference > 0) return;
+  const std::int64_t column = library_column(parse_column_types(d.column_types, "data"));
+  if (column >= 0) d.library_reference = mean_library_size(train_, column);
 }
 
 VaeOptions Session::model_options() const {
@@ -88,7 +115,8 @@ bool Session::open_model(const std::string& command) {
           file.string(), kConfigFile);
     return false;
   }
-  config_ = resolved(config_, run->data.bytes);
+  const DataDescription& data = run->data.description;
+  config_ = resolved(config_, data, std::int64_t{data.height} * data.width, run->data.bytes);
   HeldRun held{config_of_texts(run->settings, file.string(), program_.name, program_.presets), "", {}};
   if (!described) held.config.epochs = config_.epochs;  // a checkpoint may be older than config.toml
   check_same_run(command, held);

@@ -97,6 +97,7 @@ class Session {
   void check_held(const std::string& command, const HeldRun& held) const;
   void say_new_description(const HeldRun& held) const;
   void keep_description() const;
+  void set_library_reference();
   VaeOptions model_options() const;  // of the model for the data
   void build_model();
   void announce() const;

@@ -68,7 +68,10 @@ void Session::train_from(const TrainingState& start) {
   announce_start(true);
   if (fresh) set_output_bias();
   if (fresh && !replaces_) begin_files();
-  metrics_.emplace(folder_ / kMetricsFile, config_.training, history_.epochs, replaces_);
+  // Losses of bytes are usually compared in bits per dimension.
+  const bool bits = config_.distributions.likelihood == "logistic-256" && !config_.training.pixel_mean;
+  metrics_.emplace(folder_ / kMetricsFile, config_.training, history_.epochs, replaces_,
+                   bits ? model_->options().features : 0);
   if (config_.log_every > 0) steps_.emplace(folder_ / kStepsFile, config_, log_position_, replaces_);
   if (start.steps == 0 && start.epochs > saved_epochs(folder_))
     save_model(start.epochs, Durability::process_end);

@@ -121,7 +121,7 @@ std::vector<SweepSetting> group(const std::vector<Member>& members, const std::v
 // Likelihoods that are densities of the same real numbers can be compared.
 bool likelihoods_differ_in_kind(const std::vector<Member>& members) {
   return varies(members, "likelihood") && !std::ranges::all_of(members, [](const Member& m) {
-           return named_likelihood(m.values.at("likelihood")).any_number;
+           return named_likelihood(m.values.at("likelihood")).values == LikelihoodValues::any_number;
          });
 }
 

@@ -119,10 +119,12 @@ typedef struct gpuvae_model_options {
   int64_t decoder_layers;         // number of decoder_widths; NULL or 0 layers select the default
   // identity, relu, leaky_relu, sigmoid, tanh, softplus, gelu or silu (relu)
   const char* activation;
-  // bernoulli, continuous-bernoulli, gaussian, laplace, gaussian-shared or gaussian-fixed (bernoulli). The
-  // first two need examples in [0, 1].
+  // bernoulli, continuous-bernoulli, gaussian, laplace, gaussian-shared, gaussian-fixed, logistic-256,
+  // poisson, negative-binomial, zero-inflated-negative-binomial or columns (bernoulli). The first two need
+  // examples in [0, 1], logistic-256 needs bytes, and the next three counts, whole numbers of 0 or more.
   const char* likelihood;
-  // Flag of the other four: whether a sigmoid keeps their mean in [0, 1]. Values beyond need 0 (1).
+  // Flag of gaussian, laplace, gaussian-shared, gaussian-fixed and logistic-256: whether a sigmoid keeps
+  // their mean in [0, 1]. Values beyond need 0 (1).
   int64_t sigmoid_mean;
   double sigma;              // standard deviation of gaussian-fixed, above 0 (0.1)
   double log_variance_low;   // lower bound of the log variance of gaussian and gaussian-shared (-5)
@@ -132,6 +134,14 @@ typedef struct gpuvae_model_options {
   const char* device;        // auto, cpu, cuda or cuda:N (auto: the first GPU, or the CPU if there is none)
   uint64_t seed;             // seed of the initial parameters (0)
   int64_t height;  // height of the images of `features` pixels; 0 stands for 1, a row of a table (0)
+  // Types of the columns for the likelihood columns, such as "bernoulli:3,gaussian:5,categorical:4"; see
+  // product_likelihood. The type library is the library size of counts (NULL).
+  const char* column_types;
+  double library_reference;  // library size at which counts are decoded, 0 or more; 0 stands for 1 (0)
+  int64_t missing_values;    // flag: whether NaN in examples is a missing value, which does not count (0)
+  int64_t log1p_counts;      // flag: whether counts enter the encoder as log(1 + x) (1)
+  double log_scale_low;      // lower bound of the log scale of logistic-256 (-7)
+  double log_scale_high;     // upper bound of that log scale (2)
 } gpuvae_model_options;
 
 // Sets the defaults in a struct of struct_size bytes: gpuvae_model_options_init(&options, sizeof options).
@@ -171,7 +181,8 @@ GPUVAE_C_API gpuvae_status gpuvae_model_get_info(const gpuvae_model* model, gpuv
 // training data, floats are standardised or scaled as these were, and decoded values are returned in the
 // original units. Examples that do not fit the training data are refused: bytes if these were neither bytes
 // nor numbers in [0, 1], floats outside [0, 1] if they were bytes, and values outside their range. Bernoulli
-// and continuous Bernoulli likelihoods require values in [0, 1] in any case. Values must be finite.
+// and continuous Bernoulli likelihoods require values in [0, 1] in any case. Values must be finite, or NaN
+// for models with missing_values.
 //
 // Codes z are [rows, latent]. Outputs are GPUVAE_F32 or GPUVAE_F64, with exactly the rows and columns that
 // the comments say. Rows are computed in batches of 1,000 on the CPU and 16,384 on a GPU, except

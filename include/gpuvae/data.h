@@ -124,6 +124,7 @@ struct DataDescription {
   std::string label_column = {};               // name or number of the label column; or empty
   std::vector<std::string> class_names = {};   // names of the labels 0, 1, ..., or empty
   Standardization standardization = {};        // applied to the examples
+  bool missing_values = false;                 // whether examples may have missing values, which are NaN
 };
 
 // A data set that is split into training and validation data.
@@ -203,6 +204,11 @@ struct DatasetOptions {
   // Shifts and scales each column of a table to mean 0 and standard deviation 1 over the training rows, in
   // f64. Bytes, images and values with a given range are not standardised.
   bool standardize = false;
+  // Accepts missing values (empty cells, nan, NA, null or ? in text, and NaN in arrays), which become NaN.
+  // Otherwise, they are errors. Data with missing values are not bytes.
+  bool missing_values = false;
+  // Whole numbers of 0 or more are counts and never bytes, as the likelihoods of counts require.
+  bool counts = false;
   double validation_fraction = 0.1;  // share of the rows, in [0, 1); MNIST has a fixed split instead
   std::uint64_t seed = 0;            // seed of the permutation that chooses the validation rows
   std::int64_t max_rows = 0;         // reads only the first rows (of each part of a fixed split); 0: all
@@ -256,6 +262,13 @@ struct DatasetOptions {
 // Returns 1,965 built-in frames of a drawn face, which are the same on every machine and are split like Frey
 // Face. Their factors are "pose" and "smile", each in [-1, 1].
 [[nodiscard]] Split procedural_frey();
+
+// Returns 3,000 rows of 30 counts, the same on every machine, of which the first 2,000 are `train`. Row i is
+// drawn from negative binomial distributions with log means A z + b and inverse dispersions k_j, where z ~
+// N(0, I) has two dimensions (the factors "z1" and "z2"), A_j = 0.9 (sin(1.3 j + 0.5), sin(1.3 j + 2.6)), b_j
+// = 1.5 + cos(0.7 j) and k_j = 2 exp(0.5 sin(0.9 j)) for the columns j = 0, ..., 29. The true negative log
+// likelihood is 82.1892 nats per row for `test` and 82.3089 for `train`.
+[[nodiscard]] Split synthetic_counts();
 
 // How examples are combined into a batch.
 struct BatchOptions {

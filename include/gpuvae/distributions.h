@@ -143,8 +143,7 @@ struct DiagonalGaussianOptions {
 // q(z | x) = N(mean, diag(sigma^2)), with mean and sigma from the encoder (Kingma and Welling, 2013).
 [[nodiscard]] std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options = {});
 
-// Base class of likelihoods p(x | z), given the decoder's outputs: "params" [rows, params_per_feature *
-// features].
+// Base class of likelihoods p(x | z), given the decoder's outputs: "params" [rows, outputs(features)].
 class Likelihood : public Distribution {
  public:
   // See Prior::clone.
@@ -152,6 +151,20 @@ class Likelihood : public Distribution {
   // The number of decoder outputs per feature. The outputs of each kind, such as the means, are initialised
   // like a separate layer.
   [[nodiscard]] virtual int params_per_feature() const { return 1; }
+  // The number of decoder outputs. Only a likelihood whose features have different numbers of outputs
+  // overrides this function. Throws Error if the likelihood does not fit the number of features.
+  [[nodiscard]] virtual std::int64_t outputs(std::int64_t features) const {
+    return params_per_feature() * features;
+  }
+  // Whether x may have missing values (NaN), which then do not count in log_density() and
+  // negative_log_likelihood().
+  [[nodiscard]] virtual bool supports_missing_values() const { return false; }
+  // Whether x holds counts, whole numbers of 0 or more, and the first `features` parameters are the logs of
+  // their means.
+  [[nodiscard]] virtual bool is_count() const { return false; }
+  // Returns the form in which x [rows, features] enters the encoder if VaeOptions::log1p_counts is set: log(1
+  // + x) for counts, and x itself for other data.
+  [[nodiscard]] virtual Variable encoder_input(const Variable& x) const { return is_count() ? log1p(x) : x; }
   // Whether log_density() returns the log of a probability density of continuous data, not of a probability.
   [[nodiscard]] virtual bool is_density() const { return false; }
   // Returns log p(x | z) per row in nats, [rows, 1]; x is [rows, features].
@@ -188,6 +201,38 @@ class Likelihood : public Distribution {
 // Gaussian with a mean per feature (the sigmoid of its parameter if `sigmoid_mean` is true) and a fixed
 // standard deviation `sigma` above 0.
 [[nodiscard]] std::shared_ptr<Likelihood> fixed_gaussian_likelihood(double sigma, bool sigmoid_mean = true);
+// Discretised logistic distribution of bytes, with a location and a clipped log scale per feature; x is byte
+// / 255. Its log density is that of a probability, so that the loss in bits per dimension is comparable with
+// those of other models of bytes. The location serves as the mean; it differs from E[x | z] by less than half
+// a byte unless the edges cut off much of the distribution. See discretized_logistic_nll.
+[[nodiscard]] std::shared_ptr<Likelihood> discretized_logistic_likelihood(
+    const DiscretizedLogisticOptions& options = {});
+// Poisson distribution of counts, with the log of the mean per feature.
+[[nodiscard]] std::shared_ptr<Likelihood> poisson_likelihood();
+// Negative binomial distribution of counts, with the log of the mean per feature from the decoder, and a
+// learned log inverse dispersion per feature that starts at 0: the variance is mean + mean^2 exp(-that).
+[[nodiscard]] std::shared_ptr<Likelihood> negative_binomial_likelihood();
+// Like negative_binomial_likelihood, with a further decoder output per feature: the logit of the probability
+// that the count is 0 regardless of the mean.
+[[nodiscard]] std::shared_ptr<Likelihood> zero_inflated_negative_binomial_likelihood();
+// Categorical variables, each a group of consecutive one-hot columns. `sizes` has the number of columns of
+// each group.
+[[nodiscard]] std::shared_ptr<Likelihood> categorical_likelihood(std::vector<std::int64_t> sizes);
+
+// Consecutive columns of a table that share a likelihood. Without a likelihood, a column is the library size
+// of counts.
+struct ColumnBlock {
+  std::shared_ptr<const Likelihood> likelihood = {};
+  std::int64_t columns = 1;
+};
+// A product of likelihoods for a table whose columns have different types (as in Nazabal et al.,
+// arXiv:1807.03653). Each block has the decoder outputs of its likelihood, one block after the other. At most
+// one block, of one column, has no likelihood: this column is not modelled, but holds the library size L of
+// each row, such as the total count. The means of all counts are then multiplied by L / library_reference;
+// where L is missing or not known, as in mean() and sample(), it is the reference. Throws Error if there are
+// no blocks, and for a reference that is not positive.
+[[nodiscard]] std::shared_ptr<Likelihood> product_likelihood(std::vector<ColumnBlock> blocks,
+                                                             double library_reference = 1);
 
 }  // namespace gpuvae
 #pragma GCC visibility pop

@@ -65,6 +65,12 @@ namespace gpuvae {
 // log Gamma(x) for x > 0 (Abramowitz and Stegun, 1964, 6.1.33 and 6.1.41). The relative error is below 2e-6
 // (f32) and 1e-14 (f64) for x in [1e-3, 1e5]; the value is inf at 0 and NaN below.
 [[nodiscard]] Variable lgamma(const Variable& x);
+// log(1 + x) for x > -1, accurate near 0.
+[[nodiscard]] Variable log1p(const Variable& x);
+// 1 where x is a number, and 0 where it is NaN. The gradient is 0.
+[[nodiscard]] Variable is_observed(const Variable& x);
+// x, with 0 in the place of NaN, which marks a missing value. The gradient is 0 there.
+[[nodiscard]] Variable fill_missing(const Variable& x);
 // The derivative of log Gamma. This function is differentiable, too. The error bounds are those of lgamma;
 // the value is -inf at 0 and NaN below.
 [[nodiscard]] Variable digamma(const Variable& x);
@@ -202,6 +208,9 @@ struct ImportanceLoss {
                                                       const Variable& log_ratio,
                                                       const ImportanceOptions& options);
 
+// In the likelihoods below, an element of the target that is NaN is a missing value: it adds 0 to the result
+// and to the gradient. The unfused implementations require complete targets.
+
 // weight times the sum over all elements of -log Bernoulli(target | sigmoid(logit)), nats, [1], with value
 // and gradient computed in one pass. `target` is a constant in [0, 1]. A weight of 1 / batch yields the mean
 // over the batch of the sum over the features.
@@ -238,6 +247,53 @@ struct LaplaceOptions {
 [[nodiscard]] Variable laplace_nll(const Variable& params, const Variable& target,
                                    const LaplaceOptions& options = {}, double weight = 1);
 
+// How the parameters of a discretised logistic likelihood are interpreted.
+struct DiscretizedLogisticOptions {
+  bool sigmoid_location = true;  // the first half of the parameters holds logits of the location
+  double low = -7;               // lower bound of the log scale
+  double high = 2;               // upper bound of the log scale
+};
+// weight times the sum over all elements of -log P(target | location, exp(s)), nats, [1], for bytes: each
+// element of the target is byte / 255 and is rounded to the nearest such number. A byte v has the probability
+// of [v, v + 1] / 256 under the logistic distribution; the intervals of 0 and 255 extend to infinity, so that
+// the 256 probabilities sum to 1 (Kingma et al., arXiv:1606.04934; Salimans et al., arXiv:1701.05517).
+// `params` is [rows, 2 columns]: the location or its logit, then the log scale s, which is clipped to the
+// bounds. Throws Error for bounds outside [-30, 30].
+[[nodiscard]] Variable discretized_logistic_nll(const Variable& params, const Variable& target,
+                                                const DiscretizedLogisticOptions& options = {},
+                                                double weight = 1);
+// weight times the sum over all elements of -log Poisson(target | exp(log_mean)), nats, [1]. The target holds
+// counts, whole numbers of 0 or more. log_mean is clipped to [-40, 40]. In this and the next two functions,
+// probabilities are computed in Loader's saddle-point form, which is accurate in f32 for large counts.
+[[nodiscard]] Variable poisson_nll(const Variable& log_mean, const Variable& target, double weight = 1);
+// weight times the sum over all elements of -log NB(target | mean, k), nats, [1]: the negative binomial
+// distribution of counts with variance mean + mean^2 / k. `params` is [rows, 2 columns]: log mean, then the
+// log inverse dispersion log k. Both are clipped to [-40, 40].
+[[nodiscard]] Variable negative_binomial_nll(const Variable& params, const Variable& target,
+                                             double weight = 1);
+// Like negative_binomial_nll, where a count is 0 with probability sigmoid(gate) and otherwise drawn from NB.
+// `params` is [rows, 3 columns]: log mean, log inverse dispersion, gate logit.
+[[nodiscard]] Variable zero_inflated_negative_binomial_nll(const Variable& params, const Variable& target,
+                                                           double weight = 1);
+
+// The first column of each group of a one-hot table, in memory of a device.
+class ColumnGroups {
+ public:
+  // Throws Error unless there is at least one group and all sizes are positive.
+  ColumnGroups(std::span<const std::int64_t> sizes, Device device);
+  [[nodiscard]] std::int64_t columns() const { return columns_; }
+  [[nodiscard]] const Tensor& starts() const { return starts_; }  // i32 [groups + 1], ending with columns()
+
+ private:
+  std::int64_t columns_ = 0;
+  Tensor starts_;
+};
+// weight times the sum over rows and groups of the negative log density of categorical variables, nats, [1].
+// Each group of columns is one variable: `logits` has its unnormalised log probabilities, and `target` has 1
+// in the column of its category and 0 elsewhere. A group of zeros, or with a NaN, is a missing value.
+[[nodiscard]] Variable categorical_nll(const Variable& logits, const Variable& target,
+                                       const ColumnGroups& groups, double weight = 1);
+
 // log Bernoulli(target | sigmoid(logits)), summed over the columns of each row, in nats, [rows, 1]. `target`
 // is a constant. It may have fewer rows, [rows / n, columns]: each of its rows then applies to n consecutive
 // rows of parameters, as in importance sampling. Where the gradient with respect to the result is 0, that
@@ -251,6 +307,21 @@ struct LaplaceOptions {
 // Like bernoulli_log_density, for the Laplace distribution with the parameters of laplace_nll.
 [[nodiscard]] Variable laplace_log_density(const Variable& params, const Variable& target,
                                            const LaplaceOptions& options = {});
+
+// Like bernoulli_log_density, for the discretised logistic distribution with the parameters of
+// discretized_logistic_nll.
+[[nodiscard]] Variable discretized_logistic_log_density(const Variable& params, const Variable& target,
+                                                        const DiscretizedLogisticOptions& options = {});
+// Like bernoulli_log_density, for counts with the parameters of poisson_nll.
+[[nodiscard]] Variable poisson_log_density(const Variable& log_mean, const Variable& target);
+// Like bernoulli_log_density, for counts with the parameters of negative_binomial_nll.
+[[nodiscard]] Variable negative_binomial_log_density(const Variable& params, const Variable& target);
+// Like bernoulli_log_density, for counts with the parameters of zero_inflated_negative_binomial_nll.
+[[nodiscard]] Variable zero_inflated_negative_binomial_log_density(const Variable& params,
+                                                                   const Variable& target);
+// Like bernoulli_log_density, for the categorical variables of categorical_nll.
+[[nodiscard]] Variable categorical_log_density(const Variable& logits, const Variable& target,
+                                               const ColumnGroups& groups);
 
 // log sum_k exp(log_weights_k) N(z_r; mean_k, sigma_k^2) for each row r of z [rows, latent], in nats, [rows,
 // 1]: the log density of a mixture of diagonal Gaussians. `component_params` is [components, 2 latent], read
@@ -292,6 +363,24 @@ namespace unfused {
                                    const LaplaceOptions& options = {}, double weight = 1);
 [[nodiscard]] Variable laplace_log_density(const Variable& params, const Variable& target,
                                            const LaplaceOptions& options = {});
+[[nodiscard]] Variable discretized_logistic_nll(const Variable& params, const Variable& target,
+                                                const DiscretizedLogisticOptions& options = {},
+                                                double weight = 1);
+[[nodiscard]] Variable discretized_logistic_log_density(const Variable& params, const Variable& target,
+                                                        const DiscretizedLogisticOptions& options = {});
+[[nodiscard]] Variable poisson_nll(const Variable& log_mean, const Variable& target, double weight = 1);
+[[nodiscard]] Variable poisson_log_density(const Variable& log_mean, const Variable& target);
+[[nodiscard]] Variable negative_binomial_nll(const Variable& params, const Variable& target,
+                                             double weight = 1);
+[[nodiscard]] Variable negative_binomial_log_density(const Variable& params, const Variable& target);
+[[nodiscard]] Variable zero_inflated_negative_binomial_nll(const Variable& params, const Variable& target,
+                                                           double weight = 1);
+[[nodiscard]] Variable zero_inflated_negative_binomial_log_density(const Variable& params,
+                                                                   const Variable& target);
+[[nodiscard]] Variable categorical_nll(const Variable& logits, const Variable& target,
+                                       const ColumnGroups& groups, double weight = 1);
+[[nodiscard]] Variable categorical_log_density(const Variable& logits, const Variable& target,
+                                               const ColumnGroups& groups);
 [[nodiscard]] Variable mixture_log_density(const Variable& z, const Variable& component_params,
                                            PosteriorScale scale, const Variable& log_weights);
 // @}

@@ -19,6 +19,11 @@ struct VaeOptions {
   std::shared_ptr<const Prior> prior = standard_normal_prior();           // p(z)
   Initializer initializer = {};                                           // initialiser of all layers
   Precision precision = Precision::f32;  // precision of the dense layers' products
+  // Whether x may have missing values, which are NaN. The encoder gets 0 in their place, and they do not
+  // count in the likelihood, which must support this.
+  bool missing_values = false;
+  // Whether counts enter the encoder as log(1 + x); see Likelihood::encoder_input.
+  bool log1p_counts = false;
 };
 
 // Weights of the two terms of the negative ELBO. The terms are sums over the batch, so a weight of 1 / rows
@@ -51,7 +56,7 @@ class Vae {
   // The posterior q(z | x) for x [rows, features]: encode() returns its parameters, [rows,
   // params_per_dimension * latent]; encode_mean() returns its mean and encode_sample() a draw, both [rows,
   // latent].
-  [[nodiscard]] Variable encode(const Variable& x) const { return head_(encoder_(x)); }
+  [[nodiscard]] Variable encode(const Variable& x) const { return head_(encoder_(encoder_input(x))); }
   [[nodiscard]] Variable encode_mean(const Variable& x) const { return posterior().mean(encode(x)); }
   [[nodiscard]] Variable encode_sample(const Variable& x, const Draw& draw) const {
     return posterior().rsample(encode(x), draw);
@@ -64,8 +69,11 @@ class Vae {
   [[nodiscard]] Variable decode_mean(const Variable& z) const { return likelihood().mean(decode(z)); }
   // @}
 
-  // The mean of p(x | mean of q(z | x)), [rows, features].
+  // The mean of p(x | mean of q(z | x)), [rows, features]. For a model with missing_values, it estimates the
+  // missing values, too.
   [[nodiscard]] Variable reconstruct(const Variable& x) const { return decode_mean(encode_mean(x)); }
+  // Returns x with its missing values replaced by those of reconstruct(x), [rows, features].
+  [[nodiscard]] Tensor impute(const Variable& x) const;
   // The result of sample_prior(): draws of z from the prior, the means of p(x | z) (for Bernoulli: the
   // probabilities), and draws of x from p(x | z).
   struct Generated {
@@ -113,6 +121,8 @@ class Vae {
   [[nodiscard]] Device device() const { return device_; }
 
  private:
+  // Returns x with missing values filled and counts transformed, as the options say.
+  [[nodiscard]] Variable encoder_input(const Variable& x) const;
   [[nodiscard]] Variable free_bits_kl(const Variable& posterior_params, const ElboWeights& weights) const;
   [[nodiscard]] Variable closed_kl(const Variable& posterior_params) const;
   [[nodiscard]] Variable row_log_likelihood(const Variable& params, const Variable& x,

@@ -27,7 +27,10 @@
   X(continuous_bernoulli_mean, ContinuousBernoulliMean)                    \
   X(abs, Abs)                                                              \
   X(lgamma, Lgamma)                                                        \
-  X(digamma, Digamma)
+  X(digamma, Digamma)                                                      \
+  X(log1p, Log1p)                                                          \
+  X(is_observed, IsObserved)                                               \
+  X(fill_missing, FillMissing)
 
 namespace gpuvae::kernels {
 
@@ -136,6 +139,24 @@ struct Digamma {
   static constexpr bool slope_from_output = false, cheap = false;
   GPUVAE_FORMULA static auto value(auto x) { return digamma(x); }
   GPUVAE_FORMULA static auto slope(auto x) { return trigamma(x); }
+};
+
+struct Log1p {
+  static constexpr bool slope_from_output = false, cheap = false;
+  GPUVAE_FORMULA static auto value(auto x) { return log1p(x); }
+  GPUVAE_FORMULA static auto slope(auto x) { return like(x, 1) / (like(x, 1) + x); }
+};
+
+// Whether x is a number, and x with 0 in the place of NaN.
+struct IsObserved {
+  static constexpr bool slope_from_output = false, cheap = true;
+  GPUVAE_FORMULA static auto value(auto x) { return select(x == x, like(x, 1), like(x, 0)); }
+  GPUVAE_FORMULA static auto slope(auto x) { return like(x, 0); }
+};
+struct FillMissing {
+  static constexpr bool slope_from_output = false, cheap = true;
+  GPUVAE_FORMULA static auto value(auto x) { return zero_if(x != x, x); }
+  GPUVAE_FORMULA static auto slope(auto x) { return IsObserved::value(x); }
 };
 
 template <class Function, class V>

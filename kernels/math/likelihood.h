@@ -12,13 +12,22 @@
 
 #include "gpuvae/device/likelihood.h"
 
-// X(enumerator, struct, parameters per element).
-#define GPUVAE_LIKELIHOODS(X)                            \
+// X(enumerator, struct, parameters per element). On a GPU, the kernels of the first list wait for memory;
+// those of the second list, which compute far more per element, have one element per thread.
+#define GPUVAE_MEMORY_BOUND_LIKELIHOODS(X)               \
   X(bernoulli, Bernoulli, 1)                             \
   X(bernoulli_of_probability, BernoulliOfProbability, 1) \
   X(continuous_bernoulli, ContinuousBernoulliOfLogit, 1) \
   X(gaussian, Gaussian, 2)                               \
   X(laplace, Laplace, 2)
+#define GPUVAE_COSTLY_LIKELIHOODS(X)              \
+  X(discretized_logistic, DiscretizedLogistic, 2) \
+  X(poisson, Poisson, 1)                          \
+  X(negative_binomial, NegativeBinomial, 2)       \
+  X(zero_inflated_negative_binomial, ZeroInflatedNegativeBinomial, 3)
+#define GPUVAE_LIKELIHOODS(X)        \
+  GPUVAE_MEMORY_BOUND_LIKELIHOODS(X) \
+  GPUVAE_COSTLY_LIKELIHOODS(X)
 
 namespace gpuvae::kernels {
 
@@ -49,7 +58,8 @@ struct LikelihoodOptions {
 #endif
 
 #ifdef GPUVAE_FORMULA
-// The formulas are in gpuvae/device/likelihood_formulas.h, which a file includes first.
+// The formulas are in gpuvae/device/likelihood_formulas.h and discrete_formulas.h, which a file includes
+// first.
 
 template <class V>
 GPUVAE_FORMULA LikelihoodSettings<V> settings_of(const kernels::LikelihoodOptions& o) {

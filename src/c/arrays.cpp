@@ -68,6 +68,7 @@ struct AllowedValues {
   double low = -INFINITY, high = INFINITY;
   bool whole = false;
   const char* reason = "";
+  bool missing = false;  // whether NaN is allowed, too
 };
 
 // Standardised data may exceed the range of the training data by this factor, as in load_like().
@@ -97,8 +98,11 @@ AllowedValues allowed_values(const ExampleRules& rules, Binarize binarize) {
         break;
     }
   }
-  if (rules.unit_values && binarize != Binarize::threshold && !rules.trained_on)
+  if (rules.trained_on) return {};
+  if (rules.values == LikelihoodValues::unit && binarize != Binarize::threshold)
     return {.low = 0, .high = 1, .reason = " for this likelihood"};
+  if (rules.values == LikelihoodValues::counts)
+    return {.low = 0, .whole = true, .reason = " for this likelihood"};
   return {};
 }
 
@@ -108,7 +112,7 @@ class Units {
   explicit Units(const ExampleRules& rules) : data_(rules.trained_on ? &*rules.trained_on : nullptr) {}
 
   float to_model(double value, std::int64_t column) const {
-    if (!data_) return static_cast<float>(value);
+    if (!data_ || std::isnan(value)) return static_cast<float>(value);
     if (const Standardization& by = data_->standardization; !by.empty()) {
       const auto c = static_cast<std::size_t>(column);
       return by.stddev[c] > 0 ? static_cast<float>((value - by.mean[c]) / by.stddev[c]) : 0.0f;
@@ -127,6 +131,10 @@ Tensor numbers_tensor(const gpuvae_array& a, const AllowedValues& allowed, const
   Tensor numbers = Tensor::empty({a.rows, a.columns});
   auto* out = numbers.data_as<float>();
   for_numbers(a, [&](double value, std::int64_t row, std::int64_t column) {
+    if (allowed.missing && std::isnan(value)) {
+      *out++ = static_cast<float>(value);
+      return;
+    }
     check(std::isfinite(value), operation, "expected finite values, got {} in row {}, column {} (from 0)",
           value, row, column);
     check(value >= allowed.low && value <= allowed.high, operation,
@@ -164,6 +172,7 @@ void write_any(const gpuvae_array& a, std::int64_t first, std::span<const U> val
 
 // Bytes stand for numbers in [0, 1], so they fit training data that were bytes or in that range.
 bool accepts_bytes(const ExampleRules& rules) {
+  if (rules.values == LikelihoodValues::counts || rules.values == LikelihoodValues::by_column) return false;
   if (!rules.trained_on) return true;
   const DataDescription& data = *rules.trained_on;
   const bool unit =
@@ -179,11 +188,16 @@ Dataset examples_of(const gpuvae_array* array, const ExampleRules& rules, Binari
   check_columns(*array, rules.features, "examples", operation);
   Dataset set{.height = rules.height, .width = rules.width};
   if (array->dtype == GPUVAE_U8) {
-    check(accepts_bytes(rules), operation,
-          "expected GPUVAE_F32 or GPUVAE_F64 examples, like the training data, got GPUVAE_U8");
+    check(accepts_bytes(rules), operation, "expected GPUVAE_F32 or GPUVAE_F64 examples, {}, got GPUVAE_U8",
+          rules.trained_on ? "like the training data" : "counts for this likelihood");
     set.examples = bytes_tensor(*array);
   } else {
-    set.examples = numbers_tensor(*array, allowed_values(rules, binarize), Units(rules), operation);
+    check(rules.values != LikelihoodValues::bytes || rules.trained_on, operation,
+          "expected GPUVAE_U8 examples for this likelihood, got {}",
+          array->dtype == GPUVAE_F64 ? "GPUVAE_F64" : "GPUVAE_F32");
+    AllowedValues allowed = allowed_values(rules, binarize);
+    allowed.missing = rules.missing_values;
+    set.examples = numbers_tensor(*array, allowed, Units(rules), operation);
   }
   return set;
 }

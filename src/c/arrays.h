@@ -7,6 +7,7 @@
 
 #include "gpuvae/c.h"
 #include "gpuvae/data.h"
+#include "src/vae/named_distributions.h"
 
 namespace gpuvae::c {
 
@@ -14,8 +15,8 @@ namespace gpuvae::c {
 struct ExampleRules {
   std::int64_t features = 0;
   int height = 1, width = 1;
-  // Whether the likelihood requires values in [0, 1].
-  bool unit_values = false;
+  LikelihoodValues values = LikelihoodValues::any_number;  // those for which the likelihood is defined
+  bool missing_values = false;                             // whether NaN is a missing value
   // The training data as a model file describes them, or nothing for a new model.
   std::optional<DataDescription> trained_on = {};
 };

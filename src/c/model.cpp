@@ -16,7 +16,8 @@ ExampleRules rules_of(const Vae& vae, const DistributionSettings& distributions,
   return {.features = vae.options().features,
           .height = height,
           .width = width,
-          .unit_values = !named_likelihood(distributions.likelihood).any_number};
+          .values = named_likelihood(distributions.likelihood).values,
+          .missing_values = distributions.missing_values};
 }
 
 // A run folder stands for its model file.

@@ -27,6 +27,7 @@ class JsonReader {
   }
 
   bool has(const char* key) const { return json_.contains(key); }
+  bool flag(const char* key) const { return get<bool>(key, "true or false", &Json::is_boolean); }
   std::string text(const char* key) const { return get<std::string>(key, "a text", &Json::is_string); }
   double number(const char* key) const {
     const auto value = get<double>(key, "a finite number", &Json::is_number);
@@ -105,6 +106,12 @@ void read_settings(const JsonReader& json, bool bytes, const std::string& where,
     d.prior_components = static_cast<int>(json.whole("prior-components", 1, kMaxPriorComponents));
   if (json.has("posterior-scale")) d.posterior.scale = json.name("posterior-scale", PosteriorScale::softplus);
   if (json.has("noise-std")) d.posterior.noise_std = json.number("noise-std");
+  if (json.has("log-scale-low")) d.log_scale_low = json.number("log-scale-low");
+  if (json.has("log-scale-high")) d.log_scale_high = json.number("log-scale-high");
+  if (json.has("column-types")) d.column_types = json.text("column-types");
+  if (json.has("library-reference")) d.library_reference = json.number("library-reference");
+  if (json.has("log1p-counts")) d.log1p_counts = json.flag("log1p-counts");
+  if (json.has("missing-values")) d.missing_values = json.flag("missing-values");
 }
 
 // The settings that decide the model, under the names of the programs' flags.
@@ -126,6 +133,12 @@ Json settings_of(const SavedModel& model) {
           {"prior", d.prior},
           {"prior-components", d.prior_components},
           {"noise-std", d.posterior.noise_std},
+          {"log-scale-low", d.log_scale_low},
+          {"log-scale-high", d.log_scale_high},
+          {"column-types", d.column_types},
+          {"library-reference", d.library_reference},
+          {"log1p-counts", d.log1p_counts},
+          {"missing-values", d.missing_values},
           {"epochs", std::max(model.epochs, 0)}};
 }
 

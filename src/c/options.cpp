@@ -1,6 +1,7 @@
 #include "src/c/options.h"
 
 #include <algorithm>
+#include <cfloat>
 #include <climits>
 
 #include "src/c/structs.h"
@@ -37,6 +38,14 @@ DistributionSettings distributions_of(const gpuvae_model_options& o, const char*
                 .high = o.log_variance_high};
   d.sigma = o.sigma;
   d.prior_components = static_cast<int>(o.prior_components);
+  d.column_types = text_or(o.column_types, "");
+  check(o.library_reference >= 0 && o.library_reference <= DBL_MAX, operation,
+        "expected a library_reference of 0 or more, got {}", o.library_reference);
+  d.library_reference = o.library_reference;
+  d.missing_values = flag(o.missing_values, "missing_values", operation);
+  d.log1p_counts = flag(o.log1p_counts, "log1p_counts", operation);
+  d.log_scale_low = o.log_scale_low;
+  d.log_scale_high = o.log_scale_high;
   return d;
 }
 
@@ -81,6 +90,9 @@ gpuvae_model_options default_model_options() {
   o.log_variance_low = -5;
   o.log_variance_high = 5;
   o.prior_components = 50;
+  o.log1p_counts = 1;
+  o.log_scale_low = -7;
+  o.log_scale_high = 2;
   return o;
 }
 

@@ -83,9 +83,12 @@ TrainControl call(int (*callback)(const Report*, void*), const Report& report, v
 // The kind of the training data, as far as their type and the likelihood tell.
 ValueRange range_of(const Dataset& train, const ExampleRules& rules, Binarize binarize) {
   if (train.dtype() == DType::u8) return {ValueKind::bytes, 0, 255, false};
-  if (rules.unit_values && binarize != Binarize::threshold) return {ValueKind::unit, 0, 1, false};
-  ValueRange range{ValueKind::any, INFINITY, -INFINITY, false};
+  if (rules.values == LikelihoodValues::unit && binarize != Binarize::threshold)
+    return {ValueKind::unit, 0, 1, false};
+  const bool counts = rules.values == LikelihoodValues::counts;
+  ValueRange range{counts ? ValueKind::counts : ValueKind::any, INFINITY, -INFINITY, false};
   for (const float value : train.examples.to_vector()) {
+    if (std::isnan(value)) continue;
     range.low = std::min<double>(range.low, value);
     range.high = std::max<double>(range.high, value);
   }
@@ -101,6 +104,7 @@ TrainingData training_data(const Dataset& train, const Dataset& validation, cons
     data.description.height = rules.height;
     data.description.width = rules.width;
     data.description.values = range_of(train, rules, binarize);
+    data.description.missing_values = rules.missing_values;
   }
   data.source = "an array of the C interface";
   data.bytes = train.dtype() == DType::u8;

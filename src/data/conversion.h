@@ -26,7 +26,7 @@ struct RowConverter {
     for (std::size_t c = 0; c < rows.row_size(); ++c) {
       const auto value = static_cast<double>(values[c]);
       out[c] = converted(value, c);
-      if (!std::isfinite(out[c]))
+      if (!std::isfinite(out[c]) && !(rows.missing_values && std::isnan(value)))
         fail(file_error("read"), "{}: expected numbers within 32-bit floats, got {} in {}", rows.path, value,
              rows.place(row * rows.row_size() + c));
     }
@@ -34,6 +34,7 @@ struct RowConverter {
 
  private:
   float converted(double v, std::size_t column) const {
+    if (std::isnan(v)) return static_cast<float>(v);
     if (!by.empty())
       return by.stddev[column] > 0 ? static_cast<float>((v - by.mean[column]) / by.stddev[column]) : 0.0f;
     return static_cast<float>(range.scaled ? (v - range.low) / (range.high - range.low) : v);

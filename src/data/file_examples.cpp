@@ -55,6 +55,7 @@ class FileExamples final : public ExampleSource {
     rows_.values = rows.values;
     rows_.columns = rows.columns;
     rows_.first_row = rows.first_row;
+    rows_.missing_values = rows.missing_values;
     const io::ArrayLayout& layout = rows.file()->layout();
     const bool floats = layout.element_size == sizeof(float) && by.empty() && !range.scaled;
     copied_ = layout.plain && (range.kind == ValueKind::bytes ? layout.bytes : !layout.bytes && floats);

@@ -77,6 +77,7 @@ void note_constant_columns(Rows& rows, const DataDescription& like) {
 }
 
 Dataset conform(Rows& rows, const DataDescription& like, std::vector<std::string>& notes) {
+  rows.missing_values = like.missing_values;
   check_shape(rows, like);
   note_constant_columns(rows, like);
   match_classes(rows, like);

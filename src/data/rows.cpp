@@ -93,7 +93,8 @@ DataDescription describe_rows(Rows& rows, const DatasetOptions& options) {
   DataDescription d;
   d.height = rows.height;
   d.width = rows.width;
-  d.values = decide_range(rows, options.value_range);
+  d.values = decide_range(rows, options);
+  d.missing_values = options.missing_values;
   d.column_names = std::move(rows.columns);
   d.label_column = std::move(rows.label_column);
   d.class_names = std::move(rows.classes);
@@ -130,6 +131,8 @@ void check_options(const DatasetOptions& options) {
         "expected a validation fraction from 0 to below 1, got {}", options.validation_fraction);
   check(options.max_rows >= 0, "load_dataset", "expected max_rows of 0 (all) or more, got {}",
         options.max_rows);
+  check(!options.counts || !(options.standardize || options.value_range), "load_dataset",
+        "expected counts without standardisation and without a value range, got both");
   if (!options.value_range) return;
   const auto [low, high] = *options.value_range;
   check(std::isfinite(low) && std::isfinite(high) && low < high && std::isfinite(high - low), "load_dataset",
@@ -138,6 +141,7 @@ void check_options(const DatasetOptions& options) {
 
 Split split_rows(Rows rows, const DatasetOptions& options, std::string source) {
   keep_first(rows, options.max_rows);
+  rows.missing_values = options.missing_values;
   const int fewest = options.validation_fraction > 0 ? 2 : 1;
   check(rows.count() >= fewest && rows.count() <= INT32_MAX, file_error("read"),
         "{}: expected {} to 2^31-1 rows, got {}", rows.path, fewest, rows.count());
@@ -162,9 +166,10 @@ Split split_rows(Rows train, Rows test, const DatasetOptions& options, std::stri
         train.height, train.width, train.path, test.height, test.width);
   keep_first(train, options.max_rows);
   keep_first(test, options.max_rows);
+  train.missing_values = test.missing_values = options.missing_values;
   Split split{.train = {}, .test = {}, .source = std::move(source), .description = {}, .notes = {}};
   split.description = describe_rows(train, options);
-  static_cast<void>(decide_range(test, options.value_range));
+  static_cast<void>(decide_range(test, options));
   split.train = whole(train, split.description.values, {});
   split.test = whole(test, split.description.values, {});
   split.notes = std::move(train.notes);
@@ -197,7 +202,8 @@ void standardize(const Standardization& by, const Tensor& images) {
   float* values = images.data_as<float>();
   for (std::size_t row = 0; row < count; ++row)
     for (std::size_t c = 0; c < columns; ++c, ++values)
-      *values = by.stddev[c] > 0 ? static_cast<float>((*values - by.mean[c]) / by.stddev[c]) : 0.0f;
+      if (!std::isnan(*values))
+        *values = by.stddev[c] > 0 ? static_cast<float>((*values - by.mean[c]) / by.stddev[c]) : 0.0f;
 }
 
 void restore_units(const Standardization& by, std::vector<float>& rows) {

@@ -43,6 +43,7 @@ struct Rows {
   std::vector<std::string> classes = {};  // names of the labels, or none
   std::vector<std::string> notes = {};    // see Split::notes
   std::int64_t first_row = 0;             // number of the first row in the file, counted from 0
+  bool missing_values = false;            // whether NaN is a missing value rather than an error
 
   std::size_t row_size() const { return static_cast<std::size_t>(height) * static_cast<std::size_t>(width); }
   std::size_t elements() const;

@@ -23,6 +23,7 @@ io::TableOptions table_options(const DatasetOptions& options, const DataDescript
                      .columns = options.columns,
                      .label_column = options.label_column,
                      .expected_names = {},
+                     .missing_values = options.missing_values || (like && like->missing_values),
                      .max_rows = options.max_rows};
   if (!like) return o;
   o.columns = like->column_names;

@@ -68,14 +68,26 @@ constexpr std::int64_t kRowsForMoments = 20;
 
 struct Extent {
   double low = 0, high = 0;
-  bool whole = true;  // whether all values are whole numbers
+  bool whole = true;         // whether all values are whole numbers
+  std::size_t observed = 0;  // values that are not missing
+  std::size_t missing = 0;
+
+  void add(double v) {
+    if (observed == 0 || v < low) low = v;
+    if (observed == 0 || v >= high) high = v;
+    whole = whole && v == std::trunc(v);
+    ++observed;
+  }
 };
 
-// Throws Error with the place of the first value for which `fits` returns false.
+// Throws Error with the place of the first value for which `fits` returns false. Missing values fit.
 template <class T, class Fits>
 void check_part(const Rows& rows, std::span<const T> values, std::size_t first, std::string_view expected,
                 const Fits& fits) {
-  const auto bad = std::ranges::find_if(values, [&](T v) { return !fits(static_cast<double>(v)); });
+  const auto bad = std::ranges::find_if(values, [&](T v) {
+    const auto number = static_cast<double>(v);
+    return !fits(number) && !(rows.missing_values && std::isnan(number));
+  });
   if (bad == values.end()) return;
   fail(file_error("read"), "{}: expected {}, got {} in {}", rows.path, expected, *bad,
        rows.place(first + static_cast<std::size_t>(bad - values.begin())));
@@ -94,6 +106,12 @@ Extent extent_of(const Rows& rows) {
     constexpr bool floating = std::is_floating_point_v<T>;
     if constexpr (floating)
       check_part(rows, values, first, "finite values", [](double v) { return std::isfinite(v); });
+    if constexpr (floating)
+      if (rows.missing_values) {
+        for (const T v : values) std::isnan(v) ? void(++all.missing) : all.add(static_cast<double>(v));
+        return;
+      }
+    all.observed += values.size();
     const auto [low, high] = std::ranges::minmax(values);
     if (first == 0 || low < all.low) all.low = static_cast<double>(low);
     if (first == 0 || high >= all.high) all.high = static_cast<double>(high);
@@ -104,7 +122,9 @@ Extent extent_of(const Rows& rows) {
 }
 
 // Whether whole numbers from 0 to 255 are bytes rather than counts or categories.
-bool look_like_bytes(const Rows& rows, double high) {
+bool look_like_bytes(const Rows& rows, const Extent& e) {
+  const double high = e.high;
+  if (e.missing > 0) return false;
   if (rows.height > 1) return true;
   if (rows.origin == Origin::text) return rows.width >= kManyColumns && high == 255;
   return rows.holds_bytes() || (rows.width >= kManyColumns && high >= 128);
@@ -120,7 +140,7 @@ bool look_standardized(const Rows& rows) {
 
 ValueKind kind_of(const Rows& rows, const Extent& e) {
   if (rows.origin == Origin::pixels || (rows.holds_bytes() && e.high == 0)) return ValueKind::bytes;
-  if (e.whole && e.low >= 0 && e.high <= 255 && e.high > 1 && look_like_bytes(rows, e.high))
+  if (e.whole && e.low >= 0 && e.high <= 255 && e.high > 1 && look_like_bytes(rows, e))
     return ValueKind::bytes;
   if (e.low >= 0 && e.high <= 1) return ValueKind::unit;
   if (e.low >= -1 && e.high <= 1) return ValueKind::signed_unit;
@@ -133,7 +153,8 @@ bool is_byte(double v) { return v >= 0 && v <= 255 && v == std::trunc(v); }
 ValueRange given_range(const Rows& rows, double low, double high) {
   check_each(rows, fmt::format("values from {} to {}", low, high),
              [&](double v) { return v >= low && v <= high; });
-  if (low == 0 && high == 255 && extent_of(rows).whole) return kByteRange;
+  const Extent e = extent_of(rows);
+  if (low == 0 && high == 255 && e.whole && e.missing == 0) return kByteRange;
   return {ValueKind::unit, low, high, true};
 }
 
@@ -151,9 +172,15 @@ void for_rows(const Rows& rows, const std::vector<bool>& chosen, bool which, con
 
 }  // namespace
 
-ValueRange decide_range(Rows& rows, const std::optional<std::array<double, 2>>& given) {
-  if (given) return given_range(rows, (*given)[0], (*given)[1]);
+ValueRange decide_range(Rows& rows, const DatasetOptions& options) {
+  if (options.value_range) return given_range(rows, (*options.value_range)[0], (*options.value_range)[1]);
   const Extent e = extent_of(rows);
+  check(e.observed > 0, file_error("read"), "{}: expected numbers, got only missing values", rows.path);
+  if (e.missing > 0)
+    rows.notes.push_back(fmt::format(
+        "{}: {} of {} values are missing ({:.2g} %)", rows.path, e.missing, e.missing + e.observed,
+        100.0 * static_cast<double>(e.missing) / static_cast<double>(e.missing + e.observed)));
+  if (options.counts && e.whole && e.low >= 0) return {ValueKind::counts, e.low, e.high, false};
   const ValueKind kind = kind_of(rows, e);
   switch (kind) {
     case ValueKind::bytes:
@@ -241,28 +268,31 @@ Tensor convert(const Rows& rows, const ValueRange& range, const Standardization&
   return examples;
 }
 
-// Computes the moments from differences to the first row. A large mean then costs no precision, and the
-// standard deviation of a constant column is exactly 0.
+// Computes the moments from differences to the first value, without missing values. A large mean then costs
+// no precision, and the standard deviation of a constant column is exactly 0.
 Standardization moments(const Rows& rows, const std::vector<bool>& chosen, bool which) {
   const std::size_t columns = rows.row_size();
-  std::vector<double> first, sum(columns, 0.0), squares(columns, 0.0);
-  double count = 0;
+  std::vector<double> first(columns, 0.0), sum(columns, 0.0), squares(columns, 0.0), count(columns, 0.0);
   for_rows(rows, chosen, which, [&](const auto* values, std::size_t) {
-    if (first.empty()) first.assign(values, values + columns);
-    for (std::size_t c = 0; c < columns; ++c) sum[c] += static_cast<double>(values[c]) - first[c];
-    ++count;
+    for (std::size_t c = 0; c < columns; ++c) {
+      const auto value = static_cast<double>(values[c]);
+      if (std::isnan(value)) continue;
+      if (count[c] == 0) first[c] = value;
+      sum[c] += value - first[c];
+      ++count[c];
+    }
   });
-  for (double& s : sum) s /= count;
+  for (std::size_t c = 0; c < columns; ++c) sum[c] /= std::max(count[c], 1.0);
   for_rows(rows, chosen, which, [&](const auto* values, std::size_t) {
     for (std::size_t c = 0; c < columns; ++c) {
       const double difference = static_cast<double>(values[c]) - first[c] - sum[c];
-      squares[c] += difference * difference;
+      if (!std::isnan(difference)) squares[c] += difference * difference;
     }
   });
   Standardization result{std::move(first), std::move(squares)};
   for (std::size_t c = 0; c < columns; ++c) {
     result.mean[c] += sum[c];
-    result.stddev[c] = std::sqrt(result.stddev[c] / count);
+    result.stddev[c] = std::sqrt(result.stddev[c] / std::max(count[c], 1.0));
     check(std::isfinite(result.mean[c]) && std::isfinite(result.stddev[c]), file_error("read"),
           "{}: expected columns whose variance is within 64-bit floats, got column {} (from 0)", rows.path,
           c);

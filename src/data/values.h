@@ -14,7 +14,7 @@ inline constexpr ValueRange kByteRange{ValueKind::bytes, 0, 255, false};
 // Determines the range of all values. `given` is DatasetOptions::value_range. Adds a note to the rows if the
 // result may surprise the user. Throws Error "[read] path: reason" if a value is not finite or outside
 // `given`.
-ValueRange decide_range(Rows& rows, const std::optional<std::array<double, 2>>& given);
+ValueRange decide_range(Rows& rows, const DatasetOptions& options);
 
 // Throws Error "[read] path: reason" unless all values fit the range of a model's training data. Returns the
 // range to convert them with: `like`, or the range [0, 1] if the training data are bytes and the values are

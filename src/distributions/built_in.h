@@ -19,5 +19,7 @@ const GaussianOptions* gaussian_options(const Likelihood& likelihood);
 // Returns the function that maps the first parameter of a feature to its mean, or nothing for a likelihood
 // that is not built in.
 std::optional<kernels::Unary> mean_function(const Likelihood& likelihood);
+// mean_function() for the likelihoods of bytes and counts.
+std::optional<kernels::Unary> discrete_mean_function(const Likelihood& likelihood);
 
 }  // namespace gpuvae

@@ -50,6 +50,7 @@ double continuous_bernoulli_logit(double mean) {
 class Bernoulli final : public Likelihood {
  public:
   std::string name() const override { return "Bernoulli"; }
+  bool supports_missing_values() const override { return true; }
   Variable log_density(const Variable& logits, const Variable& x) const override {
     return bernoulli_log_density(logits, x);
   }
@@ -69,6 +70,7 @@ class Bernoulli final : public Likelihood {
 class ContinuousBernoulli final : public Likelihood {
  public:
   std::string name() const override { return "continuous Bernoulli"; }
+  bool supports_missing_values() const override { return true; }
   bool is_density() const override { return true; }
   Variable log_density(const Variable& logits, const Variable& x) const override {
     return continuous_bernoulli_log_density(logits, x);
@@ -104,6 +106,7 @@ class Gaussian final : public Likelihood {
  public:
   explicit Gaussian(const GaussianOptions& options) : options_(options) {}
   std::string name() const override { return "Gaussian"; }
+  bool supports_missing_values() const override { return true; }
   const GaussianOptions& options() const { return options_; }
   int params_per_feature() const override { return 2; }
   bool is_density() const override { return true; }
@@ -137,6 +140,7 @@ class Laplace final : public Likelihood {
  public:
   explicit Laplace(const LaplaceOptions& options) : options_(options) {}
   std::string name() const override { return "Laplace"; }
+  bool supports_missing_values() const override { return true; }
   const LaplaceOptions& options() const { return options_; }
   int params_per_feature() const override { return 2; }
   bool is_density() const override { return true; }
@@ -286,7 +290,7 @@ std::optional<kernels::Unary> mean_function(const Likelihood& likelihood) {
     return location(laplace->options().sigmoid_location);
   if (const auto* shared = dynamic_cast<const SharedGaussian*>(&likelihood))
     return location(shared->options().sigmoid_mean);
-  return std::nullopt;
+  return discrete_mean_function(likelihood);
 }
 
 }  // namespace gpuvae

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -260,7 +261,12 @@ class TableReader {
     for (std::size_t c = 0; c < columns_.size(); ++c) {
       if (columns_[c].use == Column::label) label_ = cells_[c];
       if (columns_[c].use != Column::number) continue;
-      const Cell kind = parse_number(cells_[c], out[columns_[c].slot]);
+      double& value = out[columns_[c].slot];
+      const Cell kind = parse_number(cells_[c], value);
+      if (kind == Cell::missing && options_.missing_values) {
+        value = std::numeric_limits<double>::quiet_NaN();
+        continue;
+      }
       if (kind != Cell::number) bad_cell(c, kind, cells_[c]);
     }
   }

@@ -21,7 +21,8 @@ struct TableOptions {
   // Finds `columns` by name only, which requires a header. Other columns are left out, as the summary then
   // says, and the label column may be absent.
   bool by_name = false;
-  std::int64_t max_rows = 0;  // reads only the first rows; 0 reads all
+  bool missing_values = false;  // accepts missing values, which become NaN
+  std::int64_t max_rows = 0;    // reads only the first rows; 0 reads all
 };
 
 struct Table {
@@ -44,7 +45,8 @@ struct Table {
 // decimal point in every locale; "inf" is allowed. An index column in front is left out: a first column
 // without a name, the row names of R, or a first column that counts the rows and has a name like "index" or
 // "id", or counts them in a table without a header. Throws Error "[read] path: line N, column ...: reason"
-// for missing values (empty, nan, NA, null, ?), text, numbers beyond f64 and rows of another length, and
+// for missing values (empty, nan, NA, null, ?) unless they are accepted, text, numbers beyond f64 and rows of
+// another length, and
 // "[read] path: reason" if there are no rows, if a column is not found, or if it is doubtful whether line 1
 // is a header.
 Table read_table(const std::filesystem::path& path, const TableOptions& options = {});

@@ -144,6 +144,9 @@ Variable sqrt(const Variable& x) { return unary(Unary::sqrt, x); }
 Variable abs(const Variable& x) { return unary(Unary::abs, x); }
 Variable lgamma(const Variable& x) { return unary(Unary::lgamma, x); }
 Variable digamma(const Variable& x) { return unary(Unary::digamma, x); }
+Variable log1p(const Variable& x) { return unary(Unary::log1p, x); }
+Variable is_observed(const Variable& x) { return unary(Unary::is_observed, x); }
+Variable fill_missing(const Variable& x) { return unary(Unary::fill_missing, x); }
 Variable square(const Variable& x) { return unary(Unary::square, x); }
 Variable reciprocal(const Variable& x) { return unary(Unary::reciprocal, x); }
 Variable clamp(const Variable& x, double low, double high) {

@@ -2,7 +2,7 @@
 // backward pass, and log densities per row, which compute the gradient in the backward pass.
 #include <cmath>
 
-#include "src/ops/op.h"
+#include "src/ops/density.h"
 #include "src/ops/sigma.h"
 
 namespace gpuvae {
@@ -22,40 +22,6 @@ void add_scaled(BackwardContext& context, int input, const Tensor& slope) {
   context.add(input, std::move(scaled));
 }
 
-}  // namespace ops
-
-namespace {
-
-using namespace ops;
-using kernels::LikelihoodKind;
-
-// Describes a public function: its name, the likelihood that it computes, the name of its first argument, and
-// the content of a row of that argument.
-struct Density {
-  const char* name;
-  kernels::LikelihoodOptions options;
-  const char* params = "params";
-  const char* layout = "";
-};
-Density bernoulli(const char* name) { return {name, {LikelihoodKind::bernoulli}, "logits"}; }
-Density bernoulli_of_probability(const char* name) {
-  return {name, {LikelihoodKind::bernoulli_of_probability}, "probabilities"};
-}
-Density continuous_bernoulli(const char* name) {
-  return {name, {LikelihoodKind::continuous_bernoulli}, "logits"};
-}
-Density gaussian(const char* name, const GaussianOptions& o) {
-  return {
-      name, {LikelihoodKind::gaussian, o.sigmoid_mean, o.low, o.high}, "params", "mean, then log variance"};
-}
-Density laplace(const char* name, const LaplaceOptions& o) {
-  return {name,
-          {LikelihoodKind::laplace, o.sigmoid_location, o.low, o.high},
-          "params",
-          "location, then log scale"};
-}
-
-// Checks `params` and returns the shape of the target that they describe.
 Shape checked_shape(const Density& l, const Variable& params) {
   check_defined(l.name, params, l.params);
   check_real(l.name, params);
@@ -69,19 +35,22 @@ Shape checked_shape(const Density& l, const Variable& params) {
   return {shape[0], shape[1] / parameters};
 }
 
+namespace {
+
 void check_constant_target(const Density& l, const Variable& params, const Variable& target) {
   check_defined(l.name, target, "a target");
   check_like(l.name, target, params);
   check(!target.requires_grad(), l.name, "expected a constant target, got one that requires gradients");
 }
-// Checks the target and returns its shape.
+
+}  // namespace
+
 Shape checked_target(const Density& l, const Variable& params, const Variable& target) {
   const Shape shape = checked_shape(l, params);
   check_constant_target(l, params, target);
   check(target.shape() == shape, l.name, "expected a target of {}, got {}", shape, target.shape());
   return shape;
 }
-// Checks the target and returns the number of rows of `params` per row of the target.
 std::int64_t checked_repeats(const Density& l, const Variable& params, const Variable& target) {
   const Shape shape = checked_shape(l, params);
   check_constant_target(l, params, target);
@@ -135,6 +104,31 @@ Variable log_density(const Density& l, const Variable& params, const Variable& t
       });
 }
 
+}  // namespace ops
+
+namespace {
+
+using namespace ops;
+using kernels::LikelihoodKind;
+
+Density bernoulli(const char* name) { return {name, {LikelihoodKind::bernoulli}, "logits"}; }
+Density bernoulli_of_probability(const char* name) {
+  return {name, {LikelihoodKind::bernoulli_of_probability}, "probabilities"};
+}
+Density continuous_bernoulli(const char* name) {
+  return {name, {LikelihoodKind::continuous_bernoulli}, "logits"};
+}
+Density gaussian(const char* name, const GaussianOptions& o) {
+  return {
+      name, {LikelihoodKind::gaussian, o.sigmoid_mean, o.low, o.high}, "params", "mean, then log variance"};
+}
+Density laplace(const char* name, const LaplaceOptions& o) {
+  return {name,
+          {LikelihoodKind::laplace, o.sigmoid_location, o.low, o.high},
+          "params",
+          "location, then log scale"};
+}
+
 }  // namespace
 
 Variable bce_with_logits(const Variable& logits, const Variable& target, double weight) {
@@ -171,22 +165,6 @@ Variable laplace_log_density(const Variable& params, const Variable& target, con
 
 namespace unfused {
 namespace {
-
-// Returns scale times the sum of element(params, x) over all elements.
-template <class Element>
-Variable total(const Density& l, const Variable& params, const Variable& target, double scale,
-               const Element& element) {
-  checked_target(l, params, target);
-  return scale * sum(element(params, target));
-}
-// Returns the sums of element(params, x) per row. Each row of the target applies to n consecutive rows of
-// `params`.
-template <class Element>
-Variable row_sums(const Density& l, const Variable& params, const Variable& target, const Element& element) {
-  const std::int64_t n = checked_repeats(l, params, target);
-  const Tensor repeated = n == 1 ? target.value() : repeat_rows(target.value(), n);
-  return sum(element(params, repeated.reshape(checked_shape(l, params))), Axis::columns);
-}
 
 // The next three functions return the log density of each element.
 Variable of_logits(const Variable& logits, const Variable& x) {

@@ -43,6 +43,7 @@ nb::tuple read_description(const std::filesystem::path& path) {
   result["scaled"] = data.values.scaled;
   result["mean"] = nb::tuple(nb::cast(data.standardization.mean));
   result["stddev"] = nb::tuple(nb::cast(data.standardization.stddev));
+  result["missing_values"] = data.missing_values;
   result["height"] = data.height;
   result["width"] = data.width;
   result["column_names"] = nb::cast(data.column_names);
@@ -67,6 +68,7 @@ std::string describe_rows(const nb::object& rows, const nb::dict& values,
               .scaled = field<bool>(values, "scaled")};
   d.standardization = {.mean = field<std::vector<double>>(values, "mean"),
                        .stddev = field<std::vector<double>>(values, "stddev")};
+  d.missing_values = field<bool>(values, "missing_values");
   Dataset set;
   set.height = d.height;
   set.width = d.width;

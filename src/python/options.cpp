@@ -82,6 +82,12 @@ DistributionSettings distributions_of(Settings& s) {
   check(components >= 1 && components <= kMaxPriorComponents, "VAE",
         "expected 1 to {} as prior_components, got {}", kMaxPriorComponents, components);
   d.prior_components = static_cast<int>(components);
+  d.log_scale_low = s.number("log_scale_low", d.log_scale_low);
+  d.log_scale_high = s.number("log_scale_high", d.log_scale_high);
+  d.column_types = s.text("column_types", "");
+  d.library_reference = s.number("library_reference", d.library_reference);
+  d.log1p_counts = s.flag("log1p_counts", d.log1p_counts);
+  d.missing_values = s.flag("missing_values", d.missing_values);
   return d;
 }
 

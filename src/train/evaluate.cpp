@@ -184,22 +184,28 @@ RowScores score_rows(const Vae& model, const Dataset& images, std::int64_t sampl
 
 namespace {
 
-// Sums of the columns and of their squares over all rows, for means and variances.
+// Sums of the columns and of their squares over all rows, for means and variances. Missing values, which are
+// NaN in the data, do not count.
 struct Moments {
-  std::vector<double> sum, squares;
+  std::vector<double> sum, squares, missing;
   double rows = 0;
-  void add(const Tensor& t) {
+  void add(const Tensor& t, bool has_missing = false) {
     const std::vector<float> values = t.to_vector();
     const auto columns = static_cast<std::size_t>(t.shape()[1]);
-    sum.resize(columns), squares.resize(columns);
+    sum.resize(columns), squares.resize(columns), missing.resize(columns);
     for (std::size_t i = 0; i < values.size(); ++i) {
+      if (has_missing && std::isnan(values[i])) {
+        ++missing[i % columns];
+        continue;
+      }
       sum[i % columns] += values[i];
       squares[i % columns] += double(values[i]) * values[i];
     }
     rows += static_cast<double>(t.shape()[0]);
   }
-  double mean(std::size_t i) const { return sum[i] / rows; }
-  double variance(std::size_t i) const { return std::max(0.0, squares[i] / rows - mean(i) * mean(i)); }
+  double count(std::size_t i) const { return std::max(1.0, rows - missing[i]); }
+  double mean(std::size_t i) const { return sum[i] / count(i); }
+  double variance(std::size_t i) const { return std::max(0.0, squares[i] / count(i) - mean(i) * mean(i)); }
   double stddev() const {  // mean of the columns' standard deviations
     double total = 0;
     for (std::size_t i = 0; i < sum.size(); ++i) total += std::sqrt(variance(i));
@@ -226,7 +232,8 @@ LatentStatistics latent_statistics(const Vae& model, const Dataset& all, const E
   std::vector<float> posterior_params;
   for_batches(model, images, options, [&](const Tensor& x, std::int64_t) {
     const Variable s = model.encode(x), mean = posterior.mean(s);
-    data.add(x), means.add(mean.value()), decoded.add(model.decode_mean(mean).value());
+    data.add(x, model.options().missing_values), means.add(mean.value()),
+        decoded.add(model.decode_mean(mean).value());
     if (const Variable k = posterior.kl_to_standard_normal(s); k && model.prior().is_standard_normal())
       kl.add(k.value());
     const std::vector<float> host = s.value().to_vector();

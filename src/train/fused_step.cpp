@@ -122,6 +122,7 @@ std::string FusedStep::why_not(const Vae& model, const Optimizer& optimizer, con
   if (std::string why = model.device().backend().fused_step_unavailable(); !why.empty()) return why;
   if (images.source) return "the examples are read from a source";
   if (std::string why = custom_part(model); !why.empty()) return why;
+  if (model.options().missing_values) return "examples may have missing values";
   if (optimizer.variable_count() != model.parameters().size())
     return "the optimiser updates only some of the parameters";
   if (optimizer.options().clip_norm > 0)

@@ -71,6 +71,7 @@ TrainingData data_of(const DataJson& json, const std::string& where) {
   json.at("class_names").get_to(d.class_names);
   json.at("mean").get_to(d.standardization.mean);
   json.at("stddev").get_to(d.standardization.stddev);
+  if (json.contains("missing_values")) json.at("missing_values").get_to(d.missing_values);
   return data;
 }
 
@@ -110,23 +111,24 @@ void check_data(const TrainingData& data, const std::string& where) {
 
 std::string data_json(const TrainingData& data) {
   const DataDescription& d = data.description;
-  const DataJson json = {{"source", data.source},
-                         {"training_examples", data.train_count},
-                         {"validation_examples", data.validation_count},
-                         {"fingerprint", data.fingerprint},
-                         {"dtype", data.bytes ? "u8" : "f32"},
-                         {"labelled", data.labelled},
-                         {"height", d.height},
-                         {"width", d.width},
-                         {"values", name(d.values.kind)},
-                         {"value_low", d.values.low},
-                         {"value_high", d.values.high},
-                         {"values_scaled", d.values.scaled},
-                         {"column_names", d.column_names},
-                         {"label_column", d.label_column},
-                         {"class_names", d.class_names},
-                         {"mean", d.standardization.mean},
-                         {"stddev", d.standardization.stddev}};
+  DataJson json = {{"source", data.source},
+                   {"training_examples", data.train_count},
+                   {"validation_examples", data.validation_count},
+                   {"fingerprint", data.fingerprint},
+                   {"dtype", data.bytes ? "u8" : "f32"},
+                   {"labelled", data.labelled},
+                   {"height", d.height},
+                   {"width", d.width},
+                   {"values", name(d.values.kind)},
+                   {"value_low", d.values.low},
+                   {"value_high", d.values.high},
+                   {"values_scaled", d.values.scaled},
+                   {"column_names", d.column_names},
+                   {"label_column", d.label_column},
+                   {"class_names", d.class_names},
+                   {"mean", d.standardization.mean},
+                   {"stddev", d.standardization.stddev}};
+  if (d.missing_values) json["missing_values"] = true;
   return json.dump();
 }
 
@@ -183,7 +185,7 @@ void check_model_fits(const VaeOptions& o, const std::filesystem::path& file) {
   std::vector<std::int64_t> decoder = o.decoder_widths;
   if (decoder.empty()) decoder.assign(o.encoder_widths.rbegin(), o.encoder_widths.rend());
   const double parameters = layers(features, o.encoder_widths, latent * o.posterior->params_per_dimension()) +
-                            layers(latent, decoder, features * o.likelihood->params_per_feature());
+                            layers(latent, decoder, static_cast<double>(o.likelihood->outputs(o.features)));
   std::error_code error;
   const auto bytes = static_cast<double>(std::filesystem::file_size(file, error));
   check(error || parameters * sizeof(float) <= bytes, file_error("load"),

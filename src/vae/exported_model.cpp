@@ -38,6 +38,9 @@ ExportedModel exported_model(const Vae& model, const char* operation) {
   const DiagonalGaussianOptions* posterior = diagonal_gaussian_options(model.posterior());
   check(posterior != nullptr, unsupported(operation), "expected a diagonal Gaussian posterior, got {}",
         model.posterior().name());
+  check(!model.options().missing_values && !model.options().log1p_counts, unsupported(operation),
+        "expected a model of complete data that are not counts, got one {}",
+        model.options().missing_values ? "with missing values" : "of counts as log(1 + x)");
   const std::optional<kernels::Unary> mean = mean_function(model.likelihood());
   check(mean.has_value(), unsupported(operation), "expected a built-in likelihood, got {}",
         model.likelihood().name());

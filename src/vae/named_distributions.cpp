@@ -5,23 +5,56 @@
 #include <algorithm>
 
 #include "src/io/printable.h"
+#include "src/vae/column_types.h"
 
 namespace gpuvae {
+namespace {
+
+DiscretizedLogisticOptions logistic_options(const DistributionSettings& s) {
+  return {.sigmoid_location = s.gaussian.sigmoid_mean, .low = s.log_scale_low, .high = s.log_scale_high};
+}
+
+std::shared_ptr<Likelihood> likelihood_of_columns(const DistributionSettings& s) {
+  std::vector<ColumnBlock> blocks;
+  for (const ColumnType& t : parse_column_types(s.column_types, "likelihood")) {
+    if (t.type == "library")
+      blocks.push_back({nullptr, t.columns});
+    else if (t.type == "categorical")
+      blocks.push_back({categorical_likelihood({t.columns}), t.columns});
+    else
+      blocks.push_back({named_likelihood(t.type).make(s), t.columns});
+  }
+  return product_likelihood(std::move(blocks), s.library_reference > 0 ? s.library_reference : 1);
+}
+
+}  // namespace
 
 const std::vector<NamedLikelihood>& named_likelihoods() {
   using Settings = DistributionSettings;
   static const std::vector<NamedLikelihood> all = {
-      {"bernoulli", "", "logits", false, [](const Settings&) { return bernoulli_likelihood(); }},
-      {"continuous-bernoulli", "a density on [0, 1]", "logits", false,
+      {"bernoulli", "", "logits", LikelihoodValues::unit,
+       [](const Settings&) { return bernoulli_likelihood(); }},
+      {"continuous-bernoulli", "a density on [0, 1]", "logits", LikelihoodValues::unit,
        [](const Settings&) { return continuous_bernoulli_likelihood(); }},
-      {"gaussian", "with a variance per pixel", "mean, log variance", true,
+      {"gaussian", "with a variance per pixel", "mean, log variance", LikelihoodValues::any_number,
        [](const Settings& s) { return gaussian_likelihood(s.gaussian); }},
-      {"laplace", "with a scale per pixel", "location, log scale", true,
+      {"laplace", "with a scale per pixel", "location, log scale", LikelihoodValues::any_number,
        [](const Settings& s) { return laplace_likelihood({.sigmoid_location = s.gaussian.sigmoid_mean}); }},
-      {"gaussian-shared", "with one learned variance for all pixels", "mean", true,
+      {"gaussian-shared", "with one learned variance for all pixels", "mean", LikelihoodValues::any_number,
        [](const Settings& s) { return shared_gaussian_likelihood(s.gaussian); }},
-      {"gaussian-fixed", "with the standard deviation --sigma", "mean", true,
+      {"gaussian-fixed", "with the standard deviation --sigma", "mean", LikelihoodValues::any_number,
        [](const Settings& s) { return fixed_gaussian_likelihood(s.sigma, s.gaussian.sigmoid_mean); }},
+      {"logistic-256", "discretised, of bytes; losses are comparable as bits per dimension",
+       "location, log scale", LikelihoodValues::bytes,
+       [](const Settings& s) { return discretized_logistic_likelihood(logistic_options(s)); }},
+      {"poisson", "of counts", "log mean", LikelihoodValues::counts,
+       [](const Settings&) { return poisson_likelihood(); }},
+      {"negative-binomial", "of counts, with a learned dispersion per column", "log mean",
+       LikelihoodValues::counts, [](const Settings&) { return negative_binomial_likelihood(); }},
+      {"zero-inflated-negative-binomial", "of counts", "log mean, gate", LikelihoodValues::counts,
+       [](const Settings&) { return zero_inflated_negative_binomial_likelihood(); }},
+      {"columns", "a product, see --column-types", "parameters by column", LikelihoodValues::by_column,
+       likelihood_of_columns},
   };
   return all;
 }
@@ -41,9 +74,22 @@ const std::vector<std::string>& prior_names() {
   return names;
 }
 
+bool keeps_whole_numbers(const DistributionSettings& s) {
+  if (s.likelihood == "auto") return !s.column_types.empty();
+  const LikelihoodValues values = named_likelihood(s.likelihood).values;
+  return values == LikelihoodValues::counts || values == LikelihoodValues::by_column;
+}
+
 void set_distributions(const DistributionSettings& s, VaeOptions& options, Origin origin) {
+  check(s.column_types.empty() || s.likelihood == "columns", origin,
+        "expected the likelihood columns with column types, got {}", io::printable(s.likelihood));
+  check(!s.column_types.empty() || s.likelihood != "columns", origin,
+        "expected column types with the likelihood columns, got none");
   options.posterior = diagonal_gaussian(s.posterior);
   options.likelihood = named_likelihood(s.likelihood, origin).make(s);
+  static_cast<void>(options.likelihood->outputs(options.features));  // throws Error if it does not fit
+  options.missing_values = s.missing_values;
+  options.log1p_counts = s.log1p_counts && keeps_whole_numbers(s);
   check(s.prior_components >= 1 && s.prior_components <= kMaxPriorComponents, origin,
         "expected 1 to {} components of the prior, got {}", kMaxPriorComponents, s.prior_components);
   check(std::ranges::find(prior_names(), s.prior) != prior_names().end(), origin,

@@ -113,6 +113,9 @@ void export_onnx_encoder(const Vae& model, const std::filesystem::path& path, co
   const DiagonalGaussianOptions* gaussian = diagonal_gaussian_options(model.posterior());
   check(gaussian != nullptr, unsupported("export_onnx"), "expected a diagonal Gaussian posterior, got {}",
         model.posterior().name());
+  check(!model.options().missing_values && !model.options().log1p_counts, unsupported("export_onnx"),
+        "expected a model of complete data that are not counts, got one {}",
+        model.options().missing_values ? "with missing values" : "of counts as log(1 + x)");
   const std::int64_t latent = model.options().latent;
   OnnxGraph graph("encoder");
   graph.add_input("x", model.options().features, meaning_of_x("examples", options));

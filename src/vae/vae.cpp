@@ -12,6 +12,8 @@ VaeOptions checked(VaeOptions o) {
   check(o.features > 0 && o.latent > 0, "vae", "expected features and latent of 1 or more, got {} and {}",
         o.features, o.latent);
   check(o.posterior && o.likelihood && o.prior, "vae", "expected a posterior, a likelihood and a prior");
+  check(!o.missing_values || o.likelihood->supports_missing_values(), "vae",
+        "expected a likelihood that supports missing values, got {}", o.likelihood->name());
   if (o.decoder_widths.empty()) o.decoder_widths.assign(o.encoder_widths.rbegin(), o.encoder_widths.rend());
   return o;
 }
@@ -57,7 +59,7 @@ Vae::Vae(const VaeOptions& options, Device device) : options_(checked(options)),
   head_ = Linear("posterior", encoder_.outputs(), heads * o.latent, Activation::identity, o.initializer,
                  device, heads, o.precision);
   decoder_ = Mlp("decoder", o.latent, o.decoder_widths, o.activation, o.initializer, device, o.precision);
-  output_ = Linear("output", decoder_.outputs(), per_feature * o.features, Activation::identity,
+  output_ = Linear("output", decoder_.outputs(), o.likelihood->outputs(o.features), Activation::identity,
                    o.initializer, device, per_feature, o.precision);
   const ModelContext context{
       o.features,
@@ -69,6 +71,16 @@ Vae::Vae(const VaeOptions& options, Device device) : options_(checked(options)),
   likelihood_ = owned(o.likelihood, context);
   prior_ = owned(o.prior, context);
   posterior_ = owned(o.posterior, context);
+}
+
+Variable Vae::encoder_input(const Variable& x) const {
+  const Variable filled = options_.missing_values ? fill_missing(x) : x;
+  return options_.log1p_counts ? likelihood().encoder_input(filled) : filled;
+}
+
+Tensor Vae::impute(const Variable& x) const {
+  const NoGradGuard no_grad;
+  return (fill_missing(x) + reconstruct(x) * (1 - is_observed(x))).value();
 }
 
 Elbo Vae::negative_elbo(const Variable& x, const Draw& draw, const ElboWeights& weights) const {

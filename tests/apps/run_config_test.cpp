@@ -186,13 +186,16 @@ const char* const kEverything =
     "4\n"
     "--checkpoint-every 2epochs\n"
     "--data-dir d\n--data a b.csv\n--label-column class\n--header no\n--columns a,\"b, c\"\n--value-range "
-    "-1.5:2\n--variable faces\n--standardize\n--validation-fraction 0.25\n"
+    "-1.5:2\n--variable faces\n--standardize\n--missing-values\n--library-size total\n--validation-fraction "
+    "0.25\n"
     "--data-placement file\n--builtin-data\n--train-images 11\n--validation-images 12\n--validation-set "
     "rest\n--batch-size 13\n"
     "--drop-last\n--no-shuffle=false\n--binarize fixed\n--threshold 0.25\n--hidden 9,8\n--decoder-hidden 7\n"
     "--latent 5\n--activation tanh\n--precision bf16\n--posterior-scale softplus\n"
     "--likelihood gaussian-fixed\n--gaussian-mean identity\n--sigma 0.3\n--log-variance-low -7\n"
-    "--log-variance-high 8\n--prior vamp\n--prior-components 17\n--init normal\n--init-std 0.02\n"
+    "--log-variance-high 8\n--log-scale-low -6\n--log-scale-high 1\n--column-types gaussian:2\n"
+    "--library-reference 9\n--log1p-counts=false\n--prior vamp\n--prior-components 17\n--init "
+    "normal\n--init-std 0.02\n"
     "--bias-std 0.03\n--init-generator curand\n--noise-std 0.5\n--frozen-noise\n--pixel-mean\n--batch-sum\n"
     "--on-nan skip\n--beta 4\n--warmup-epochs 2.5\n--free-bits 0.125\n--objective miwae\n"
     "--objective-samples 3\n--objective-groups 2\n--objective-mix 0.75\n--sampled-kl\n--optimizer "
@@ -216,7 +219,12 @@ void expect_everything(const RunConfig& c) {
   EXPECT_EQ(c.data.columns + c.data.value_range, "a,\"b, c\"-1.5:2");
   EXPECT_EQ(c.data.variable, "faces");
   EXPECT_EQ(c.data.header, Header::no);
-  EXPECT_TRUE(c.data.standardize && c.data.builtin);
+  EXPECT_TRUE(c.data.standardize && c.data.builtin && c.distributions.missing_values);
+  EXPECT_EQ(c.data.library_size + c.distributions.column_types, "totalgaussian:2");
+  EXPECT_EQ(c.distributions.log_scale_low, -6);
+  EXPECT_EQ(c.distributions.log_scale_high, 1);
+  EXPECT_EQ(c.distributions.library_reference, 9);
+  EXPECT_FALSE(c.distributions.log1p_counts);
   EXPECT_EQ(c.data.validation_fraction, 0.25);
   EXPECT_EQ(c.data.placement, Placement::file);
   EXPECT_EQ(c.data.train_images, 11);

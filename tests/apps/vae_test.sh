@@ -215,6 +215,32 @@ run $small --data four --out m
 said ': 30 training and 30 validation images'
 (program=$mnist; run $small --data four --out m2; said ': 30 training and 30 validation images of 6x5'; exit $failures) || failures=$((failures + 1))
 
+# ---- counts, missing values, and columns of several types ----
+run --preset counts --epochs 2 --device cpu --out counts
+said 'synthetic counts: 2000 training and 1000 validation rows of 30 columns'
+grep -q '^likelihood="negative-binomial"' counts/config.toml || fail "config.toml of counts"
+run sample --out counts --output drawn.csv
+run reconstruct --out counts --images 4 --output four.csv
+[ "$(wc -l <four.csv)" -eq 5 ] || fail "reconstructions of counts"
+expect_error 1 'expected a model of complete data that are not counts' export --out counts --format onnx
+awk 'BEGIN { srand(4); print "n,red,green,blue,height,smoker,total"
+  for (r = 0; r < 200; ++r) { c = int(3 * rand()); n = int(20 * rand())
+    printf "%s,%d,%d,%d,%s,%d,%d\n", r % 7 ? n : "", c == 0, c == 1, c == 2, r % 5 ? 150 + 40 * rand() : "NA", rand() < .3, 50 + n } }' >mixed.csv
+types=poisson:n,categorical:red+green+blue,gaussian:height,bernoulli:smoker,library:total
+run $small --data mixed.csv --missing-values --column-types $types --out mixed
+said '69 of 1400 values are missing'
+grep -q '^column-types="poisson:1,categorical:3,gaussian:1,bernoulli:1,library:1"' mixed/config.toml || fail "column types in config.toml"
+run eval --out mixed
+says '^observed +95\.'
+run reconstruct --out mixed --impute --output imputed.csv --input mixed.csv
+[ "$(grep -c nan imputed.csv)" -eq 0 ] || fail "missing values are left"
+run $small --data mixed.csv --missing-values --columns n,total --likelihood poisson --library-size total --out library
+grep -q '^column-types="poisson:1,library:1"' library/config.toml || fail "the library size in config.toml"
+expect_error 1 '.column-types bernoulli:7 does not allow' $small --data mixed.csv --missing-values --column-types bernoulli:7 --out bad
+expect_error 1 'expects a likelihood of counts' $small --data named.csv --library-size six --out bad
+expect_error 1 'expects counts, whole numbers' $small --data named.csv --likelihood poisson --out bad
+expect_error 1 'expects bytes' $small --data named.csv --likelihood logistic-256 --out bad
+
 # ---- files that contain no usable data ----
 bad() { local pattern=$1; shift; expect_error 1 "$pattern" $small --data "$@" --out bad; }
 printf '1,2\n3\n' >ragged.csv; bad '\[read\] ragged.csv: line 2' ragged.csv

@@ -29,6 +29,12 @@ LAYOUT(gpuvae_model_options, prior_components, 112);
 LAYOUT(gpuvae_model_options, device, 120);
 LAYOUT(gpuvae_model_options, seed, 128);
 LAYOUT(gpuvae_model_options, height, 136);
+LAYOUT(gpuvae_model_options, column_types, 144);
+LAYOUT(gpuvae_model_options, library_reference, 152);
+LAYOUT(gpuvae_model_options, missing_values, 160);
+LAYOUT(gpuvae_model_options, log1p_counts, 168);
+LAYOUT(gpuvae_model_options, log_scale_low, 176);
+LAYOUT(gpuvae_model_options, log_scale_high, 184);
 
 LAYOUT(gpuvae_model_info, struct_size, 0);
 LAYOUT(gpuvae_model_info, features, 8);

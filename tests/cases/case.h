@@ -21,6 +21,8 @@ struct Input {
   Shape shape = {};
   double low = -1, high = 1, margin = 0;
   bool differentiable = true;
+  double step = 0;              // if above 0, the values are multiples of it
+  std::int64_t categories = 0;  // if above 0, each group of so many values is one-hot
 };
 
 struct Case {
@@ -58,6 +60,7 @@ std::vector<Case> posterior_cases();
 std::vector<Case> likelihood_cases();
 std::vector<Case> log_density_cases();
 std::vector<Case> importance_cases();
+std::vector<Case> discrete_cases();
 std::vector<Case> mixture_cases();
 std::vector<Case> random_cases();
 
@@ -65,13 +68,27 @@ std::vector<Case> random_cases();
 Case bce_case(bool logits, Shape shape, double weight);
 Case continuous_bernoulli_case(Shape shape, double largest_logit, double weight);
 Case gaussian_nll_case(std::int64_t rows, std::int64_t width, bool sigmoid_mean, double weight);
+// The negative log likelihoods of bytes and counts.
+std::vector<Case> discrete_nll_cases(std::int64_t rows, std::int64_t width, double weight);
+// `groups` categorical variables of `size` categories each.
+Case categorical_case(std::int64_t rows, std::int64_t groups, std::int64_t size, double weight);
 Case linear_case(std::int64_t rows, std::int64_t in, std::int64_t out, Activation activation,
                  bool bias = true);
 enum class PosteriorForm { sample, kl, both };
 Case posterior_case(PosteriorForm form, PosteriorScale scale, std::int64_t rows, std::int64_t latent);
-// Returns one case per variant of the fused log densities: Bernoulli, continuous Bernoulli, and Gaussian and
-// Laplace, each with a plain and with a sigmoid mean. Each of the `targets` rows of data has n rows of
-// likelihood parameters. The parameters require gradients if `differentiable` is true.
+// The log density of one element. `params` points at the element's first parameter; the others are `width`
+// elements apart. They are computed from their definitions in double precision. See kDiscreteOptions for the
+// discretised logistic distribution.
+double discretized_logistic_element(const double* params, std::int64_t width, double target);
+double poisson_element(const double* params, std::int64_t width, double target);
+double negative_binomial_element(const double* params, std::int64_t width, double target);
+double zero_inflated_element(const double* params, std::int64_t width, double target);
+inline constexpr DiscretizedLogisticOptions kDiscreteOptions{true, -2.5, -0.5};
+
+// Returns one case per variant of the fused log densities: Bernoulli, continuous Bernoulli, Gaussian and
+// Laplace, each with a plain and with a sigmoid mean, and those of bytes and counts. Each of the `targets`
+// rows of data has n rows of likelihood parameters. The parameters require gradients if `differentiable` is
+// true.
 std::vector<Case> log_density_cases(std::int64_t targets, std::int64_t n, std::int64_t width,
                                     bool differentiable);
 // Draws per row from posteriors of `latent` dimensions.

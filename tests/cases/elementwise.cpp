@@ -65,6 +65,12 @@ void add_unary(std::vector<Case>& cases) {
         [](double x) { return std::min(std::max(x, -1.5), 2.25); }));
     cases.push_back(unary_case(
         "abs", n, any, [](auto& x) { return abs(x); }, [](double x) { return std::fabs(x); }));
+    cases.push_back(unary_case(
+        "log1p", n, {s, -0.9, 5}, [](auto& x) { return log1p(x); }, [](double x) { return std::log1p(x); }));
+    cases.push_back(unary_case(
+        "fill_missing", n, any, [](auto& x) { return fill_missing(x); }, [](double x) { return x; }));
+    cases.push_back(unary_case(
+        "is_observed", n, any, [](auto& x) { return is_observed(x); }, [](double) { return 1.0; }));
     add_gamma(cases, s);
     // The functions use a power series for |x| < 1. The ranges include both sides of this limit, numbers far
     // beyond it, and numbers close to 0.

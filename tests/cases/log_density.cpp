@@ -15,6 +15,8 @@ struct Likelihood {
   double most;              // largest magnitude of a parameter
   // `params` points at the pixel's first parameter; the second one is `width` elements later.
   Pixel log_density;
+  double most_target = 1,
+         step = 0;  // targets are from 0 to most_target, multiples of the step if it is not 0
 };
 
 GaussianOptions options(bool sigmoid_mean) { return {sigmoid_mean, -2, 1.5}; }
@@ -57,6 +59,17 @@ std::vector<Likelihood> likelihoods() {
                    },
                    2, 3,
                    [s](const double* x, std::int64_t w, double t) { return laplace_pixel(x, w, t, s); }});
+  all.push_back(
+      {"discretized_logistic_log_density",
+       [](auto& x, auto& t) { return discretized_logistic_log_density(x, t, kDiscreteOptions); },
+       [](auto& x, auto& t) { return unfused::discretized_logistic_log_density(x, t, kDiscreteOptions); }, 2,
+       3, discretized_logistic_element, 1, 1.0 / 255});
+  all.push_back({"poisson_log_density", poisson_log_density, unfused::poisson_log_density, 1, 2.5,
+                 poisson_element, 12, 1});
+  all.push_back({"negative_binomial_log_density", negative_binomial_log_density,
+                 unfused::negative_binomial_log_density, 2, 2.5, negative_binomial_element, 12, 1});
+  all.push_back({"zero_inflated_negative_binomial_log_density", zero_inflated_negative_binomial_log_density,
+                 unfused::zero_inflated_negative_binomial_log_density, 3, 2.5, zero_inflated_element, 12, 1});
   return all;
 }
 
@@ -65,7 +78,8 @@ Case log_density_case(const Likelihood& l, std::int64_t targets, std::int64_t n,
   Case c{.operation = l.operation};
   c.name = c.operation + "/" + Shape{targets, n, width}.text() + (differentiable ? "_gradient" : "");
   const std::int64_t rows = targets * n, row_width = l.parameters * width;
-  c.inputs = {{{rows, row_width}, -l.most, l.most, 0, differentiable}, {{targets, width}, 0, 1, 0, false}};
+  c.inputs = {{{rows, row_width}, -l.most, l.most, 0, differentiable},
+              {{targets, width}, 0, l.most_target, 0, false, l.step}};
   c.run = [=](auto v) { return Variables{l.run(v[0], v[1])}; };
   c.unfused = [=](auto v) { return Variables{l.unfused(v[0], v[1])}; };
   c.reference = [=](auto v) {

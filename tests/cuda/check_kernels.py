@@ -23,9 +23,10 @@ HOT = [
     ("posterior_backward_kernel<true>", 3, 2), ("optimizer_kernel", 4, 3), ("average_kernel", 2, 1), ("gather_kernel<unsigned char, true>", 1, 1),
     ("gather_kernel<float, true>", 1, 1), ("random_kernel<true>", 0, 1), ("sum_kernel", 1, 0), ("sum_rows_kernel<4>", 1, 0), ("clip_kernel", 1, 0),
 ]
-# The kernel of a likelihood loads each parameter and the target, and stores the slope of each parameter.
+# The kernel of a memory-bound likelihood loads each parameter and the target, and stores the slope of each parameter.
 LIKELIHOODS = pathlib.Path(__file__).resolve().parents[2] / "kernels/math/likelihood.h"
-for formula, parameters in re.findall(r"X\(\w+, (\w+), (\d+)\)", LIKELIHOODS.read_text()):
+MEMORY_BOUND = LIKELIHOODS.read_text().partition("#define GPUVAE_COSTLY_LIKELIHOODS")[0]
+for formula, parameters in re.findall(r"X\(\w+, (\w+), (\d+)\)", MEMORY_BOUND):
     HOT.append((f"likelihood_kernel<gpuvae::math::{formula}, true>", int(parameters) + 1, int(parameters)))
     if formula != "BernoulliOfProbability":  # no operation computes its log density
         HOT.append((f"log_density_kernel<gpuvae::math::{formula}, true>", int(parameters) + 1, 0))

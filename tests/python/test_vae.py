@@ -327,3 +327,49 @@ def test_a_score_that_f32_cannot_hold_warns(rows):
         scores = vae.score_samples(far)
     assert not np.isfinite(scores[0])
     assert np.isfinite(scores[1:]).all()
+
+
+def counts(rows=200):
+    rng = np.random.default_rng(3)
+    return rng.negative_binomial(2, 0.3, (rows, 6)).astype(np.float64)
+
+
+def test_likelihoods_of_counts_train_and_return_counts(tmp_path):
+    X = counts()
+    vae = gpuvae.VAE(latent=2, hidden=(8,), epochs=2, likelihood="negative-binomial").fit(X)
+    assert vae.values_.kind == "counts"
+    draws = vae.sample(50)
+    assert (draws >= 0).all() and (draws == np.floor(draws)).all()
+    loaded = gpuvae.load(vae.save(tmp_path / "m.safetensors"))
+    np.testing.assert_array_equal(loaded.transform(X), vae.transform(X))
+    with pytest.raises(ValueError, match="expected counts, whole numbers of 0 or more"):
+        gpuvae.VAE(epochs=1, likelihood="poisson").fit(X - 0.5)
+    with pytest.raises(ValueError, match="expected uint8 for the likelihood logistic-256"):
+        gpuvae.VAE(epochs=1, likelihood="logistic-256").fit(X)
+
+
+def test_missing_values_are_left_out_and_imputed(tmp_path):
+    X = counts()
+    X[::3, 1] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        gpuvae.VAE(epochs=1).fit(X)
+    for likelihood in ("gaussian", "poisson"):
+        vae = gpuvae.VAE(hidden=(8,), epochs=2, likelihood=likelihood, settings={"missing_values": True}).fit(X)
+        assert np.isfinite([row["train_loss"] for row in vae._history]).all()
+        assert np.isfinite(vae.score_samples(X, samples=5)).all()
+        filled = vae.impute(X)
+        assert np.isfinite(filled).all()
+        np.testing.assert_array_equal(filled[~np.isnan(X)], X[~np.isnan(X)])
+        loaded = gpuvae.load(vae.save(tmp_path / f"{likelihood}.safetensors"))
+        np.testing.assert_array_equal(loaded.impute(X), filled)
+
+
+def test_columns_of_several_types():
+    rng = np.random.default_rng(5)
+    X = np.column_stack([rng.poisson(3, 100), rng.normal(size=100), np.eye(3)[rng.integers(0, 3, 100)]])
+    settings = {"column_types": "poisson:1,gaussian:1,categorical:3"}
+    vae = gpuvae.VAE(hidden=(8,), epochs=2, likelihood="columns", settings=settings).fit(X)
+    means = vae.reconstruct(X)
+    np.testing.assert_allclose(means[:, 2:].sum(axis=1), 1, rtol=1e-5)
+    with pytest.raises(ValueError, match="expected types of 5 columns, got types of 4"):
+        gpuvae.VAE(epochs=1, likelihood="columns", settings={"column_types": "poisson:4"}).fit(X)

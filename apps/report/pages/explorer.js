@@ -3,7 +3,7 @@
 const latent = data.sliders.length;
 const find = (selector) => root.querySelector(selector);
 const padCanvas = find(".gx-pad");
-const decode = makeDecoder(data.decoder);
+const decode = makeDecoder(data.decoder, data.means);
 const points = makePoints(latent);
 const range = ({ low, high, scale }) => [low * scale, high * scale].sort((a, b) => a - b);
 const axisOf = (dimension) => {

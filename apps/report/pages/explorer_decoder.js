@@ -23,6 +23,7 @@ const activations = {
   softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))),
   gelu: (x) => x * normalCdf(x),
   silu: (x) => x / (1 + Math.exp(-x)),
+  exp: (x) => Math.exp(Math.min(Math.max(x, -40), 40)),
   continuous_bernoulli_mean: (x) => (Math.abs(x) < 0.02 ? 0.5 + x / 12 : 1 / (1 - Math.exp(-x)) - 1 / x),
 };
 
@@ -40,20 +41,42 @@ function product(weight, row, x) {
   return a + b + (c + d);
 }
 
-// z to the last layer's output, in an array that the next call writes again.
-function makeDecoder(layers) {
+// Writes the means of neighbouring columns, which follow from the outputs y of the last layer.
+function writeMeans({ function: name, columns, value }, y, x) {
+  if (name === "softmax") {
+    const largest = Math.max(...y), e = y.map((l) => Math.exp(l - largest));
+    const sum = e.reduce((a, b) => a + b);
+    for (let i = 0; i < columns; ++i) x[i] = e[i] / sum;
+  } else {
+    for (let i = 0; i < columns; ++i)
+      x[i] = name === "value" ? value
+        : name === "gated_exp" ? activations.exp(y[i]) * activations.sigmoid(-y[columns + i])
+        : activations[name](y[i]);
+  }
+}
+
+// z to the mean of p(x | z), in an array that the next call writes again.
+function makeDecoder(layers, means) {
   const ready = layers.map((layer) => ({
     activate: activations[layer.activation],
     weight: floats(layer.weight),  // [out, in]
     bias: floats(layer.bias),
     output: new Float32Array(layer.out),
   }));
+  const mean = new Float32Array(means.reduce((sum, m) => sum + m.columns, 0));
   return (z) => {
     let x = Float32Array.from(z);
     for (const { activate, weight, bias, output } of ready) {
       for (let row = 0; row < output.length; ++row) output[row] = activate(bias[row] + product(weight, row, x));
       x = output;
     }
-    return x;
+    if (means.length === 0) return x;
+    let from = 0, to = 0;
+    for (const m of means) {
+      writeMeans(m, x.subarray(from, from + m.outputs), mean.subarray(to, to + m.columns));
+      from += m.outputs;
+      to += m.columns;
+    }
+    return mean;
   };
 }

@@ -16,9 +16,23 @@ namespace gpuvae::math {
 inline constexpr double kLogTwoPi = 1.83787706640934548356;
 inline constexpr double kLogTwo = 0.693147180559945309417;
 inline constexpr double kProbabilityMargin = 1e-7;  // margin of BernoulliOfProbability
+inline constexpr double kLargestLogCount = 40;  // of the log mean and the log inverse dispersion of counts
+
+// B(2k) / (2k (2k - 1)) for k = 1, 2, ..., where B(n) are Bernoulli's numbers: Stirling's series (Abramowitz
+// and Stegun, 1964, 6.1.41).
+inline constexpr Coefficients<8> kStirlingErrorSeries = {
+    {1. / 12, -1. / 360, 1. / 1260, -1. / 1680, 1. / 1188, -691. / 360360, 1. / 156, -3617. / 122400}};
+// -B(2k) / 2k for k = 2, 3, ...: the series of digamma (ibid. 6.3.18) after its second term.
+inline constexpr Coefficients<7> kDigammaTail = {
+    {1. / 120, -1. / 252, 1. / 240, -1. / 132, 691. / 32760, -1. / 12, 3617. / 8160}};
+// artanh(w) = w + w^3 (1/3 + w^2 / 5 + ...).
+inline constexpr Coefficients<8> kArtanhTail = {
+    {1. / 3, 1. / 5, 1. / 7, 1. / 9, 1. / 11, 1. / 13, 1. / 15, 1. / 17}};
 
 #define GPUVAE_FORMULA GPUVAE_HD
 #include "gpuvae/device/likelihood_formulas.h"
+
+#include "gpuvae/device/discrete_formulas.h"
 #undef GPUVAE_FORMULA
 
 }  // namespace gpuvae::math

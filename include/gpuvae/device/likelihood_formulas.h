@@ -17,6 +17,17 @@ struct LikelihoodSettings {
   bool sigmoid_location;
   V low, high;
 };
+// Returns F::at(p, x, settings) or, if x is NaN and thus a missing value, zeros. F::at() never sees the NaN,
+// because its product with 0 would be NaN.
+template <class F, class V, int N>
+GPUVAE_FORMULA Nll<V, N> observed_nll(const V (&p)[N], V x, const LikelihoodSettings<V>& settings) {
+  const auto missing = x != x;
+  Nll<V, N> nll = F::at(p, zero_if(missing, x), settings);
+  nll.value = zero_if(missing, nll.value);
+  for (int k = 0; k < N; ++k) nll.slopes[k] = zero_if(missing, nll.slopes[k]);
+  return nll;
+}
+
 // The location that a parameter defines, and its derivative.
 template <class V>
 struct Location {

@@ -73,14 +73,14 @@ void draw_row(const std::uint8_t* bytes, std::int64_t columns, const RandomPosit
   }
 }
 
-// Writes the values of a float sample, or whether they exceed the threshold.
+// Writes the values of a float sample, or whether they exceed the threshold. A missing value stays NaN.
 template <class T>
 void gather_row(const GatherArgs& g, const float* values, std::uint64_t, std::uint32_t, T* out) {
   const T threshold = static_cast<T>(g.threshold);
   const bool compare = g.binarize == Binarize::threshold;
   for (std::int64_t i = 0; i < g.columns; ++i) {
     const T x = static_cast<T>(values[i]);
-    out[i] = compare ? T(x > threshold) : x;
+    out[i] = compare && x == x ? T(x > threshold) : x;
   }
 }
 

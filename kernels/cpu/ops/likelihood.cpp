@@ -18,6 +18,8 @@ namespace gpuvae::kernels::HWY_NAMESPACE {
 #define GPUVAE_FORMULA HWY_INLINE
 #include "gpuvae/device/likelihood_formulas.h"
 
+#include "gpuvae/device/discrete_formulas.h"
+
 #include "kernels/math/likelihood.h"
 #undef GPUVAE_FORMULA
 
@@ -46,7 +48,7 @@ struct Elements {
   HWY_INLINE void operator()(Access access, std::int64_t i, Sum<T>& sum) const {
     V p[F::kParameters];
     for (int k = 0; k < F::kParameters; ++k) p[k] = access.load(params + k * stride + i);
-    const auto nll = F::at(p, access.load(target + i), settings);
+    const auto nll = observed_nll<F>(p, access.load(target + i), settings);
     sum.add(access.keep(nll.value));
     if (!d_params) return;
     for (int k = 0; k < F::kParameters; ++k)
@@ -57,10 +59,12 @@ struct Elements {
     const Whole<T> access;
     V odds = hn::Zero(access.d), values = hn::Zero(access.d);
     for (std::int64_t i = begin; i < end; i += kLanes) {
-      const auto parts = F::parts(access.load(params + i), access.load(target + i));
-      odds = multiply_odds(odds, parts.e);
-      values = hn::Add(values, parts.linear);
-      if (d_params) access.store(hn::Mul(weight, parts.slope), d_params + i);
+      const V x = access.load(target + i);
+      const auto missing = hn::IsNaN(x);
+      const auto parts = F::parts(access.load(params + i), zero_if(missing, x));
+      odds = multiply_odds(odds, zero_if(missing, parts.e));
+      values = hn::Add(values, zero_if(missing, parts.linear));
+      if (d_params) access.store(hn::Mul(weight, zero_if(missing, parts.slope)), d_params + i);
     }
     sum.add(hn::Add(values, log1p(odds)));
   }
@@ -145,7 +149,7 @@ HWY_INLINE void row_slopes(const LogDensityBackwardArgs& b, std::int64_t row, T 
   each_vector<T>(0, g.columns, [&](auto access, std::int64_t i) HWY_ATTR {
     V p[F::kParameters];
     for (int k = 0; k < F::kParameters; ++k) p[k] = access.load(params + k * g.columns + i);
-    const auto nll = F::at(p, access.load(target + i), settings);
+    const auto nll = observed_nll<F>(p, access.load(target + i), settings);
     for (int k = 0; k < F::kParameters; ++k)
       access.store(hn::Mul(scale, nll.slopes[k]), d_params + k * g.columns + i);
   });

@@ -49,7 +49,7 @@ __device__ __forceinline__ Floats<4> load_values(const float* p, int count) {
 }
 
 // Binarizes x, the values column, ..., column + 3 of a sample. Floats (Source = float) are compared with the
-// threshold and never drawn.
+// threshold and never drawn; a missing value stays NaN.
 template <class Source = std::uint8_t>
 __device__ __forceinline__ Floats<4> binarized(const GatherArgs& args, Floats<4> x, std::uint64_t epoch,
                                                std::uint32_t sample, std::int64_t column) {
@@ -64,7 +64,8 @@ __device__ __forceinline__ Floats<4> binarized(const GatherArgs& args, Floats<4>
     for (int k = 0; k < 4; ++k) bound[k] = uniform01(bits.v[k]);
   }
 #pragma unroll
-  for (int k = 0; k < 4; ++k) x[k] = x[k] > bound[k] ? 1.0f : 0.0f;
+  for (int k = 0; k < 4; ++k)
+    if (std::is_same_v<Source, std::uint8_t> || x[k] == x[k]) x[k] = x[k] > bound[k] ? 1.0f : 0.0f;
   return x;
 }
 

@@ -21,7 +21,7 @@ __device__ __forceinline__ Floats<N> nll_of(Floats<N> (&params)[F::kParameters],
     float p[F::kParameters];
 #pragma unroll
     for (int k = 0; k < F::kParameters; ++k) p[k] = params[k][i];
-    const auto nll = F::at(p, target[i], settings);
+    const auto nll = math::observed_nll<F>(p, target[i], settings);
     values[i] = i < count ? nll.value : 0.0f;
 #pragma unroll
     for (int k = 0; k < F::kParameters; ++k) params[k][i] = nll.slopes[k];
@@ -126,6 +126,109 @@ __global__ void __launch_bounds__(kThreads) log_density_backward_kernel(LogDensi
   }
 }
 
+// The likelihoods whose formulas cost more than the memory they read. Their kernels have one element per
+// thread, which keeps the number of registers low.
+template <class F>
+concept Costly = requires {
+  F::kCostly;
+};
+
+// Returns the negative log likelihood of an element, whose parameters are `stride` floats apart, and writes
+// its derivatives to `slopes`.
+template <class F>
+__device__ __forceinline__ float costly_nll(const float* params, std::int64_t stride, float target,
+                                            const Settings& settings, float (&slopes)[F::kParameters]) {
+  float p[F::kParameters];
+#pragma unroll
+  for (int k = 0; k < F::kParameters; ++k) p[k] = params[k * stride];
+  const auto nll = math::observed_nll<F>(p, target, settings);
+#pragma unroll
+  for (int k = 0; k < F::kParameters; ++k) slopes[k] = nll.slopes[k];
+  return nll.value;
+}
+
+template <class F>
+__global__ void __launch_bounds__(kThreads) costly_likelihood_kernel(LikelihoodArgs args, Scratch scratch) {
+  const float* target = static_cast<const float*>(args.target);
+  float* d_params = static_cast<float*>(args.d_params);
+  const float weight = static_cast<float>(args.weight);
+  const auto settings = math::settings_of<float>(args.likelihood);
+  double sum = 0;
+  for (std::int64_t i = grid_thread(); i < args.rows * args.columns; i += grid_threads()) {
+    const std::int64_t row = i / args.columns, at = i + (F::kParameters - 1) * row * args.columns;
+    float slopes[F::kParameters];
+    sum +=
+        costly_nll<F>(static_cast<const float*>(args.params) + at, args.columns, target[i], settings, slopes);
+    if (!d_params) continue;
+#pragma unroll
+    for (int k = 0; k < F::kParameters; ++k) d_params[at + k * args.columns] = weight * slopes[k];
+  }
+  grid_sum(static_cast<float>(sum), scratch,
+           [&](double total) { *static_cast<float*>(args.loss) = static_cast<float>(args.weight * total); });
+}
+
+// Each warp sums a row.
+template <class F>
+__global__ void __launch_bounds__(kThreads) costly_log_density_kernel(LogDensityArgs args) {
+  const auto settings = math::settings_of<float>(args.likelihood);
+  const std::int64_t lane = threadIdx.x % 32, columns = args.columns;
+  for (std::int64_t row = grid_thread() / 32; row < args.rows; row += grid_threads() / 32) {
+    const float* params = static_cast<const float*>(args.params) + row * F::kParameters * columns;
+    const float* target = static_cast<const float*>(args.target) + row / args.repeats * columns;
+    double sum = 0;
+    for (std::int64_t column = lane; column < columns; column += 32) {
+      float unused[F::kParameters];
+      sum += costly_nll<F>(params + column, columns, target[column], settings, unused);
+    }
+    sum = warp_sum(sum);
+    if (lane == 0) static_cast<float*>(args.out)[row] = static_cast<float>(-sum);
+  }
+}
+
+// Each warp computes a row.
+template <class F>
+__global__ void __launch_bounds__(kThreads) costly_log_density_backward_kernel(LogDensityBackwardArgs args) {
+  const LogDensityArgs& forward = args.forward;
+  const auto settings = math::settings_of<float>(forward.likelihood);
+  const std::int64_t lane = threadIdx.x % 32, columns = forward.columns;
+  for (std::int64_t row = grid_thread() / 32; row < forward.rows; row += grid_threads() / 32) {
+    const float* params = static_cast<const float*>(forward.params) + row * F::kParameters * columns;
+    const float* target = static_cast<const float*>(forward.target) + row / forward.repeats * columns;
+    float* d_params = static_cast<float*>(args.d_params) + row * F::kParameters * columns;
+    const float weight = -static_cast<const float*>(args.d_rows)[row];
+    for (std::int64_t column = lane; column < columns; column += 32) {
+      float slopes[F::kParameters] = {};
+      if (weight != 0.0f) costly_nll<F>(params + column, columns, target[column], settings, slopes);
+#pragma unroll
+      for (int k = 0; k < F::kParameters; ++k)
+        d_params[k * columns + column] = weight != 0.0f ? weight * slopes[k] : 0.0f;
+    }
+  }
+}
+
+// The kernels of a formula; `aligned` chooses between the variants of the memory-bound ones.
+template <class F>
+auto likelihood_kernel_of([[maybe_unused]] bool aligned) {
+  if constexpr (Costly<F>)
+    return costly_likelihood_kernel<F>;
+  else
+    return aligned ? likelihood_kernel<F, true> : likelihood_kernel<F, false>;
+}
+template <class F>
+auto log_density_kernel_of([[maybe_unused]] bool aligned) {
+  if constexpr (Costly<F>)
+    return costly_log_density_kernel<F>;
+  else
+    return aligned ? log_density_kernel<F, true> : log_density_kernel<F, false>;
+}
+template <class F>
+auto log_density_backward_kernel_of([[maybe_unused]] bool aligned) {
+  if constexpr (Costly<F>)
+    return costly_log_density_backward_kernel<F>;
+  else
+    return aligned ? log_density_backward_kernel<F, true> : log_density_backward_kernel<F, false>;
+}
+
 // Calls body(Formula()) with the formula of a kind. No operation computes log densities from probabilities,
 // so there is no kernel for them.
 template <class Body>
@@ -149,11 +252,11 @@ void CudaBackend::run(const LikelihoodArgs& args, StreamHandle stream) {
   const std::int64_t work = !flat     ? args.rows * ceil_div(args.columns, 4)
                             : aligned ? ceil_div(size, 4)
                                       : size;
-  const std::int64_t grid = blocks(work, kThreads, 1);
   math::with_likelihood(args.likelihood.kind, [&](auto formula) {
     using F = decltype(formula);
+    const std::int64_t grid = blocks(Costly<F> ? size : work, kThreads, 1);
     launch({"likelihood", "likelihood_kernel", grid, kThreads, size, stream},
-           aligned ? likelihood_kernel<F, true> : likelihood_kernel<F, false>, args, scratch(stream));
+           likelihood_kernel_of<F>(aligned), args, scratch(stream));
   });
 }
 
@@ -165,7 +268,7 @@ void CudaBackend::run(const LogDensityArgs& args, StreamHandle stream) {
     using F = decltype(formula);
     launch({"log_density", "log_density_kernel", blocks(args.rows, kThreads / 32), kThreads,
             args.rows * args.columns, stream},
-           aligned ? log_density_kernel<F, true> : log_density_kernel<F, false>, args);
+           log_density_kernel_of<F>(aligned), args);
   });
 }
 
@@ -178,7 +281,7 @@ void CudaBackend::run(const LogDensityBackwardArgs& args, StreamHandle stream) {
     using F = decltype(formula);
     launch({"log_density_backward", "log_density_backward_kernel", blocks(forward.rows, kThreads / 32),
             kThreads, forward.rows * forward.columns, stream},
-           aligned ? log_density_backward_kernel<F, true> : log_density_backward_kernel<F, false>, args);
+           log_density_backward_kernel_of<F>(aligned), args);
   });
 }
 

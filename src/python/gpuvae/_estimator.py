@@ -45,18 +45,22 @@ except ImportError:
             return self.fit(X, y, **fit_params).transform(X)
 
 
-def check_rows(estimator, X, reset):
+def check_rows(estimator, X, reset, missing=False):
     """Returns X as a NumPy array [rows, features] of finite numbers, of any numeric type.
 
-    With ``reset``, the number and names of the features are kept in the estimator. Otherwise X must match them.
+    With ``reset``, the number and names of the features are kept in the estimator. Otherwise X must match them. With
+    ``missing``, elements that are NaN or masked are missing values, which are NaN in the result.
     """
+    if missing and np.ma.is_masked(X):
+        X = np.ma.filled(X.astype(np.float64), np.nan)
     refuse_masked(X)
     if validate_data is not None:
-        return real_numbers(validate_data(estimator, X, reset=reset))
+        options = {"ensure_all_finite": "allow-nan"} if missing else {}
+        return real_numbers(validate_data(estimator, X, reset=reset, **options), missing)
     X = np.asarray(X)
     if X.ndim != 2 or 0 in X.shape:
         raise ValueError(f"[VAE] expected rows [count, features] with at least one value, got shape {X.shape}")
-    X = real_numbers(X)
+    X = real_numbers(X, missing)
     if reset:
         estimator.n_features_in_ = X.shape[1]
     check_features(estimator, X)
@@ -81,10 +85,10 @@ def refuse_masked(X):
         )
 
 
-def real_numbers(X):
+def real_numbers(X, missing=False):
     """Returns an array of finite real numbers unchanged, or converts an array of objects to float64.
 
-    Throws ValueError if that is not possible, or if a number is not finite.
+    Throws ValueError if that is not possible, or if a number is not finite. With ``missing``, NaN is accepted.
     """
     if X.dtype == object:
         try:
@@ -93,6 +97,6 @@ def real_numbers(X):
             raise ValueError(f"[VAE] expected real numbers, got an array of objects: {error}") from error
     if X.dtype.kind not in "buif":
         raise ValueError(f"[VAE] expected real numbers, got an array of {X.dtype}")
-    if X.dtype.kind == "f" and not np.isfinite(X).all():
-        raise ValueError("[VAE] expected finite numbers, got NaN or infinity")
+    if X.dtype.kind == "f" and (np.isinf(X).any() if missing else not np.isfinite(X).all()):
+        raise ValueError(f"[VAE] expected finite numbers, got {'' if missing else 'NaN or '}infinity")
     return X

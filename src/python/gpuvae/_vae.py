@@ -29,9 +29,6 @@ from gpuvae._plots import Plots
 from gpuvae._progress import progress, wanted
 from gpuvae._values import FINITE, Values, float32_numbers
 
-# Likelihoods of values in [0, 1].
-UNIT_LIKELIHOODS = ("bernoulli", "continuous-bernoulli")
-
 
 class VAE(Plots, TransformerMixin, BaseEstimator):
     """A variational autoencoder: an encoder q(z | x), a decoder p(x | z) and a prior p(z), all learned by fit.
@@ -56,7 +53,9 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
     hidden : tuple of int, the widths of the encoder's hidden layers.
     decoder_hidden : tuple of int, the widths of the decoder's hidden layers; None reverses ``hidden``.
     likelihood : p(x | z). "gaussian" (a mean and a variance per feature), "gaussian-shared", "gaussian-fixed" and
-        "laplace" fit any real numbers. "bernoulli" and "continuous-bernoulli" need values in [0, 1] or bytes.
+        "laplace" fit any real numbers. "bernoulli" and "continuous-bernoulli" need values in [0, 1] or bytes,
+        "logistic-256" needs bytes, and "poisson", "negative-binomial" and "zero-inflated-negative-binomial" need counts.
+        "columns" has a likelihood per column: settings={"column_types": "bernoulli:3,gaussian:5,categorical:4"}.
     prior : p(z), "normal", "mixture" or "vamp".
     activation : of the hidden layers, "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "gelu" or "silu".
     beta : float, the weight of the KL term in the loss.
@@ -146,12 +145,13 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         before = {name: vars(self)[name] for name in ("n_features_in_", "feature_names_in_") if name in vars(self)}
         try:
             X, validation = imported(X), imported(validation)
-            host = check_rows(self, on_host(X), reset=True)
-            values = Values.of(host, self.likelihood in UNIT_LIKELIHOODS, self.standardize)
+            missing = bool(model_settings["missing_values"])
+            host = check_rows(self, on_host(X), reset=True, missing=missing)
+            values = Values.of(host, self.likelihood, self.standardize, missing)
             rows = _rows_for_training(values, X, host)
             held_out = None
             if validation is not None:
-                held_out = _rows_for_training(values, validation, check_rows(self, on_host(validation), reset=False))
+                held_out = _rows_for_training(values, validation, check_rows(self, on_host(validation), False, missing))
             device = X.device if self.device == "auto" and isinstance(X, DeviceArray) else self.device
             model = _core.Model(host.shape[1], model_settings, device)
             history = _train(model, rows, held_out, epochs, training, wanted(self.verbose), callback)
@@ -198,8 +198,17 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
     @overload
     def reconstruct(self, X: SupportsDLPack) -> Any: ...
     def reconstruct(self, X):
-        """Returns inverse_transform(transform(X)) for rows X [rows, features]."""
+        """Returns inverse_transform(transform(X)) for rows X [rows, features].
+
+        A model with missing values (settings={"missing_values": True}) estimates the missing values, too.
+        """
         return self._restored(self._fitted().reconstruct(self._rows(X)))
+
+    def impute(self, X: ArrayLike) -> NDArray:
+        """Returns rows X [rows, features] with their missing values replaced by those of reconstruct(X)."""
+        means = on_host(self.reconstruct(X))
+        rows = check_rows(self, on_host(imported(X)), reset=False, missing=self.values_.missing_values)
+        return np.where(np.isnan(rows), means, rows)
 
     def sample(self, n: int = 1, *, mean: bool = False, seed: int | None = None) -> NDArray:
         """Draws z from the prior and returns n draws from p(x | z), or its means: [n, features], as inverse_transform.
@@ -303,7 +312,8 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
             check_features(self, X)
             if self.values_.accepts_unchanged(X):
                 return X
-        return placed_like(X, self.values_.rows(check_rows(self, on_host(X), reset=False)))
+        host = check_rows(self, on_host(X), reset=False, missing=self.values_.missing_values)
+        return placed_like(X, self.values_.rows(host))
 
     def _restored(self, rows):
         if isinstance(rows, DeviceArray) and not self.values_.restores():

@@ -6,6 +6,10 @@ import numpy as np
 
 # The limits of the kinds of values that the programs distinguish (ValueKind in gpuvae/data.h).
 LIMITS = {"unit": (0, 1), "signed-unit": (-1, 1), "counts": (0, np.inf)}
+# Likelihoods of values in [0, 1], of bytes, and of counts.
+UNIT_LIKELIHOODS = ("bernoulli", "continuous-bernoulli")
+BYTE_LIKELIHOODS = ("logistic-256",)
+COUNT_LIKELIHOODS = ("poisson", "negative-binomial", "zero-inflated-negative-binomial")
 # Finite numbers of float32.
 FINITE = (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max))
 
@@ -23,18 +27,38 @@ class Values:
     scaled: bool = False  # whether values are (x - low) / (high - low)
     mean: tuple = ()  # per feature, of standardised data; or empty
     stddev: tuple = ()
+    missing_values: bool = False  # whether NaN is a missing value
 
     @classmethod
-    def of(cls, X, unit, standardize):
+    def of(cls, X, likelihood, standardize, missing_values=False):
         """Describes the rows X of a training set.
 
-        ``unit`` says that the likelihood is one of values in [0, 1]. ``standardize`` applies to all other numbers but
-        bytes. Rows of uint8 that are only 0 and 1 are numbers.
+        ``standardize`` applies to all numbers but bytes, unless the likelihood is one of values in [0, 1], of counts or
+        of columns of several types. Rows of uint8 that are only 0 and 1 are numbers.
         """
+        values = cls._of(X, likelihood, standardize)
+        values.missing_values = missing_values
+        return values
+
+    @classmethod
+    def _of(cls, X, likelihood, standardize):
+        if np.isnan(X).all():
+            raise ValueError("[fit] expected numbers, got only missing values")
+        low, high = float(np.nanmin(X)), float(np.nanmax(X))
+        if likelihood in COUNT_LIKELIHOODS:
+            if not low >= 0 or (X != np.floor(X))[~np.isnan(X)].any():
+                raise ValueError(
+                    f"[fit] expected counts, whole numbers of 0 or more, for the likelihood {likelihood}, got {low} to "
+                    f"{high}"
+                )
+            return cls("counts", low, high)
+        if likelihood == "columns":
+            return cls("any", low, high)
         if X.dtype == np.uint8 and X.max() > 1:
             return cls("bytes", 0.0, 255.0)
-        low, high = float(X.min()), float(X.max())
-        if unit:
+        if likelihood in BYTE_LIKELIHOODS:
+            raise ValueError(f"[fit] expected uint8 for the likelihood {likelihood}, got {X.dtype}")
+        if likelihood in UNIT_LIKELIHOODS:
             if not (low >= 0 and high <= 1):
                 raise ValueError(
                     f"[fit] expected values in [0, 1] or uint8 for this likelihood, got {low} to {high}: scale X, "
@@ -68,7 +92,7 @@ class Values:
 
         If not, they must be computed on the host, where rows() also says what is wrong with unsuitable ones.
         """
-        if self.scaled or self.mean or self.kind == "counts":
+        if self.scaled or self.mean or self.kind == "counts" or self.missing_values:
             return False
         if X.dtype != "float32":
             return X.dtype == "uint8" and self.kind == "bytes"
@@ -78,7 +102,8 @@ class Values:
         if self.scaled:
             return (X - self.low) / (self.high - self.low)
         stddev = np.asarray(self.stddev)
-        return np.where(stddev > 0, (X - self.mean) / np.where(stddev > 0, stddev, 1), 0)
+        scaled = np.where(stddev > 0, (X - self.mean) / np.where(stddev > 0, stddev, 1), 0)
+        return np.where(np.isnan(X), np.nan, scaled)
 
     def restores(self):
         """Whether restored() changes rows."""
@@ -108,12 +133,14 @@ class Values:
 
     def _check_limits(self, X):
         low, high = (self.low, self.high) if self.scaled else LIMITS.get(self.kind, (-np.inf, np.inf))
-        if not (X.min() >= low and X.max() <= high):
+        if np.isnan(X).all():
+            return
+        if not (np.nanmin(X) >= low and np.nanmax(X) <= high):
             raise ValueError(
                 f"[VAE] the model was trained on values from {low:g} to {high:g}: expected the same range, got "
                 f"{X.min()} to {X.max()}"
             )
-        if self.kind == "counts" and not self.scaled and (X != np.floor(X)).any():
+        if self.kind == "counts" and not self.scaled and (X != np.floor(X))[~np.isnan(X)].any():
             raise ValueError("[VAE] the model was trained on counts: expected whole numbers, got fractions")
 
 
@@ -127,18 +154,23 @@ def float32_numbers(X):
 
 def check_float32(numbers, X):
     """Throws ValueError if the conversion of finite numbers X to float32 made one of them infinite."""
-    if not np.isfinite(numbers).all():
-        raise ValueError(f"[VAE] expected numbers within the range of float32, got up to {np.abs(X).max():g}")
+    if np.isinf(numbers).any():
+        raise ValueError(f"[VAE] expected numbers within the range of float32, got up to {np.nanmax(np.abs(X)):g}")
 
 
 def moments(X):
     """Returns the means and standard deviations of the columns as two tuples, computed in float64."""
     with np.errstate(over="ignore", invalid="ignore"):
-        mean, stddev = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
+        if X.dtype.kind == "f" and np.isnan(X).any():
+            # A column without any value has mean and standard deviation 0.
+            X = np.where(np.isnan(X).all(axis=0), 0, X)
+            mean, stddev = np.nanmean(X, axis=0, dtype=np.float64), np.nanstd(X, axis=0, dtype=np.float64)
+        else:
+            mean, stddev = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
     if not (np.isfinite(mean).all() and np.isfinite(stddev).all()):
-        raise ValueError(f"[fit] expected smaller numbers, got up to {np.abs(X).max():g}")
+        raise ValueError(f"[fit] expected smaller numbers, got up to {np.nanmax(np.abs(X)):g}")
     # Rounding gives constant columns a small standard deviation.
-    stddev[X.min(axis=0) == X.max(axis=0)] = 0
+    stddev[np.nanmin(X, axis=0) == np.nanmax(X, axis=0)] = 0
     return tuple(mean.tolist()), tuple(stddev.tolist())
 
 
@@ -146,7 +178,8 @@ def check_resolution(X):
     """Throws ValueError if float32 keeps fewer than 100 steps of a feature's range, as with times in Unix seconds."""
     if X.dtype in (np.float32, np.float16):
         return
-    low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
+    X = np.where(np.isnan(X).all(axis=0), 0, X)
+    low, high = np.nanmin(X, axis=0).astype(np.float64), np.nanmax(X, axis=0).astype(np.float64)
     with np.errstate(over="ignore"):
         step = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32))
     coarse = np.flatnonzero((high > low) & np.isfinite(step) & (step > (high - low) / 100))

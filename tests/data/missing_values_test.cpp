@@ -1,0 +1,143 @@
+// Missing values and counts in data sets, and the types of columns.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "src/train/model_file.h"
+#include "src/vae/column_types.h"
+#include "src/vae/named_distributions.h"
+#include "tests/data/dataset_files.h"
+
+namespace gpuvae {
+namespace {
+
+using namespace test;
+
+DatasetOptions with_missing_values() {
+  DatasetOptions options = kAllInTraining;
+  options.missing_values = true;
+  return options;
+}
+
+TEST(MissingValuesInData, EmptyCellsAndNanBecomeNan) {
+  const TemporaryFolder folder;
+  io::write_file(folder / "t.csv", "a,b,c\n1.5,,3\nnan,-5,NA\n7,8,\"?\"\n");
+  const Split split = load_dataset(folder / "t.csv", with_missing_values());
+  const std::vector<float> x = split.train.examples.to_vector();
+  ASSERT_EQ(x.size(), 9u);
+  const std::vector<bool> missing = {false, true, false, true, false, true, false, false, true};
+  for (std::size_t i = 0; i < x.size(); ++i) EXPECT_EQ(std::isnan(x[i]), missing[i]) << i;
+  EXPECT_EQ(x[4], -5);
+  EXPECT_TRUE(split.description.missing_values);
+  EXPECT_EQ(split.description.values.low, -5);
+  EXPECT_EQ(split.description.values.high, 8);
+  bool said = false;
+  for (const std::string& note : split.notes)
+    said |= note.find("4 of 9 values are missing") != std::string::npos;
+  EXPECT_TRUE(said);
+  expect_contains(loading_error(folder / "t.csv"), {"line 2, column 'b': missing value, got ''"});
+}
+
+TEST(MissingValuesInData, AreNotPartOfMeansAndStandardDeviations) {
+  const TemporaryFolder folder;
+  io::write_file(folder / "t.csv", "a,b\n1,\n,4\n3,6\n,\n");
+  DatasetOptions options = with_missing_values();
+  options.standardize = true;
+  const Split split = load_dataset(folder / "t.csv", options);
+  EXPECT_EQ(split.description.standardization.mean, (std::vector<double>{2, 5}));
+  EXPECT_EQ(split.description.standardization.stddev, (std::vector<double>{1, 1}));
+  const std::vector<float> x = split.train.examples.to_vector();
+  EXPECT_EQ(x[0], -1);
+  EXPECT_TRUE(std::isnan(x[1]));
+  EXPECT_EQ(x[3], -1);
+  const Split other = load_like(folder / "t.csv", split.description);
+  EXPECT_EQ(other.train.examples.to_vector()[5], 1);
+  EXPECT_TRUE(std::isnan(other.train.examples.to_vector()[7]));
+}
+
+TEST(MissingValuesInData, SurviveTheDescriptionOfAModelFile) {
+  TrainingData data;
+  data.train_count = 1;
+  data.fingerprint = "0123456789abcdef";
+  data.description.height = data.description.width = 1;
+  data.description.missing_values = true;
+  EXPECT_TRUE(read_data_json(data_json(data), "x").description.missing_values);
+  data.description.missing_values = false;
+  EXPECT_EQ(data_json(data).find("missing"), std::string::npos);
+  EXPECT_FALSE(read_data_json(data_json(data), "x").description.missing_values);
+}
+
+TEST(Counts, AreNeverBytes) {
+  const TemporaryFolder folder;
+  std::string text;
+  for (int row = 0; row < 3; ++row)
+    for (int c = 0; c < 16; ++c)
+      text += std::to_string(row * c == 30 ? 255 : row + c) + (c < 15 ? "," : "\n");
+  io::write_file(folder / "t.csv", text);
+  DatasetOptions options = kAllInTraining;
+  EXPECT_EQ(load_dataset(folder / "t.csv", options).train.dtype(), DType::u8);
+  options.counts = true;
+  const Split split = load_dataset(folder / "t.csv", options);
+  EXPECT_EQ(split.train.dtype(), DType::f32);
+  EXPECT_EQ(split.description.values.kind, ValueKind::counts);
+  EXPECT_EQ(split.train.examples.to_vector()[3], 3);
+}
+
+std::string type_error(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(ColumnTypes, AreReadByNumberAndByName) {
+  const std::vector<std::string> names = {"smoker", "age", "red", "green", "height"};
+  EXPECT_EQ(numbered_column_types("gaussian:age+height,bernoulli:smoker,categorical:red+green", names, "t"),
+            "bernoulli:1,gaussian:1,categorical:2,gaussian:1");
+  EXPECT_EQ(numbered_column_types("gaussian:2,bernoulli:3", names, "t"), "gaussian:2,bernoulli:3");
+  EXPECT_EQ(column_types_with_library("poisson", "age", names, 5, "t"), "poisson:1,library:1,poisson:3");
+  EXPECT_EQ(column_types_with_library("poisson", "0", {}, 3, "t"), "library:1,poisson:2");
+  EXPECT_EQ(library_column(parse_column_types("poisson:4,library:1,poisson:3", "t")), 4);
+  EXPECT_EQ(library_column(parse_column_types("poisson:4", "t")), -1);
+}
+
+TEST(ColumnTypes, RefuseMistakes) {
+  const std::vector<std::string> names = {"a", "b", "c"};
+  EXPECT_EQ(type_error([] { parse_column_types("gaussian", "t"); }),
+            "[t] expected TYPE:COLUMNS,... as column types, such as bernoulli:3,gaussian:5, got gaussian");
+  EXPECT_EQ(type_error([] { parse_column_types("gaussian:0", "t"); }),
+            "[t] expected numbers of columns of 1 or more, at most 4194304 in total, got 0");
+  EXPECT_NE(
+      type_error([] { parse_column_types("normal:2", "t"); }).find("as the type of columns, got normal"),
+      std::string::npos);
+  EXPECT_EQ(type_error([&] { numbered_column_types("gaussian:a+b", names, "t"); }),
+            "[t] expected a type for each column, got none for c");
+  EXPECT_EQ(type_error([&] { numbered_column_types("gaussian:a+b+c,poisson:b", names, "t"); }),
+            "[t] expected one type per column, got two for b");
+  EXPECT_EQ(type_error([&] { numbered_column_types("gaussian:x", names, "t"); }),
+            "[t] expected names of the table's columns, got x");
+  EXPECT_EQ(type_error([&] { numbered_column_types("categorical:a+c,gaussian:b", names, "t"); }),
+            "[t] expected the columns of a categorical variable to be neighbours in the table, got a+c");
+  EXPECT_EQ(
+      type_error([&] { column_types_with_library("poisson", "x", names, 3, "t"); }),
+      "[t] expected the name or the number (from 0) of one of several columns as the library size, got x");
+}
+
+TEST(ColumnTypes, MakeALikelihood) {
+  VaeOptions options;
+  options.features = 6;
+  DistributionSettings settings;
+  settings.likelihood = "columns";
+  settings.column_types = "bernoulli:1,gaussian:1,poisson:1,categorical:3";
+  set_distributions(settings, options, "t");
+  EXPECT_EQ(options.likelihood->outputs(6), 7);
+  EXPECT_TRUE(options.log1p_counts);
+  settings.likelihood = "gaussian";
+  EXPECT_EQ(type_error([&] { set_distributions(settings, options, "t"); }),
+            "[t] expected the likelihood columns with column types, got gaussian");
+}
+
+}  // namespace
+}  // namespace gpuvae
