@@ -19,7 +19,10 @@
 #include "gpuvae/enums.h"
 #include "kernels/fused_step.h"
 #include "kernels/noise.h"
+#include "kernels/ops/covariance.h"
 #include "kernels/ops/elementwise.h"
+#include "kernels/ops/flow.h"
+#include "kernels/ops/gate.h"
 #include "kernels/ops/gemm.h"
 #include "kernels/ops/mixture.h"
 #include "kernels/ops/random.h"
@@ -61,6 +64,14 @@ class KernelObserver;  // kernels/observer.h
   KERNEL(log_density, LogDensityArgs)                 \
   KERNEL(mixture, MixtureArgs)                        \
   KERNEL(mixture_backward, MixtureBackwardArgs)       \
+  KERNEL(gate, GateArgs) \
+  KERNEL(gate_backward, GateBackwardArgs) \
+  KERNEL(planar_flow, PlanarFlowArgs) \
+  KERNEL(planar_flow_backward, PlanarFlowBackwardArgs) \
+  KERNEL(autoregressive_step, AutoregressiveStepArgs) \
+  KERNEL(autoregressive_step_backward, AutoregressiveStepBackwardArgs) \
+  KERNEL(full_covariance, CovarianceArgs) \
+  KERNEL(full_covariance_backward, CovarianceBackwardArgs) \
   KERNEL(optimizer_step, OptimizerArgs)               \
   KERNEL(gather, GatherArgs)                          \
   KERNEL(accumulate_metrics, MetricsArgs)             \

@@ -22,6 +22,17 @@ std::string likelihood_help() {
   return text + "or auto: bernoulli for images, gaussian for other numbers";
 }
 
+// Returns the mistake in a value of --posterior, or an empty string.
+std::string posterior_mistake(const std::string& family) {
+  try {
+    static_cast<void>(named_posterior(family));
+    return "";
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    return message.substr(message.find("expected"));
+  }
+}
+
 }  // namespace
 
 std::vector<Setting> model_settings(RunConfig& c) {
@@ -36,9 +47,16 @@ std::vector<Setting> model_settings(RunConfig& c) {
       {"--latent", whole_number(model.latent, at_least(1)), "number of latent dimensions"},
       {"--activation", choice(model.activation, all_activations().back()),
        "activation function of all hidden layers"},
+      {"--gated", yes(model.gated),
+       "make every hidden layer a gated one, y = (W x + b) * sigmoid(V x + c), without the function of "
+       "--activation; the models that introduced them to VAEs were initialised by --init he_normal"},
       {"--precision", choice(model.precision, Precision::bf16),
        "number format of the factors in large matrix products; tf32 and bf16 need a device that supports "
        "them"},
+      {"--posterior", text(d.posterior_family, "FAMILY", posterior_mistake),
+       "distribution q(z | x): gaussian (diagonal), planar:N (planar flow of N layers, such as planar:4), iaf:N "
+       "or iaf:N:UNITS (inverse autoregressive flow of N masked networks with 200 or UNITS hidden units), or "
+       "full (Gaussian with a full covariance matrix); the KL term of flows is estimated at the draw"},
       {"--posterior-scale", choice(d.posterior.scale, PosteriorScale::softplus),
        "meaning of the encoder's output s for the standard deviation of q(z | x): exp(s / 2) with "
        "log_variance, "

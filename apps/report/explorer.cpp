@@ -25,10 +25,10 @@ void check_decoder(const ExplorerPage& page) {
     const PageLayer& layer = page.decoder[i];
     check(layer.in == inputs, kOperation, "expected decoder layer {} to have {} inputs, got {}", i, inputs,
           layer.in);
-    check(layer.out > 0 && ssize(layer.weight) == layer.in * layer.out && ssize(layer.bias) == layer.out,
-          kOperation,
+    const std::int64_t rows = layer.gated ? 2 * layer.out : layer.out;
+    check(layer.out > 0 && ssize(layer.weight) == layer.in * rows && ssize(layer.bias) == rows, kOperation,
           "expected decoder layer {} to have a weight [{}, {}] and a bias [{}], got {} and {} elements", i,
-          layer.out, layer.in, layer.out, layer.weight.size(), layer.bias.size());
+          rows, layer.in, rows, layer.weight.size(), layer.bias.size());
     inputs = layer.out;
   }
   check(page.height > 0 && page.width > 0 && inputs == std::int64_t{page.height} * page.width, kOperation,
@@ -67,6 +67,7 @@ Json decoder_json(const ExplorerPage& page) {
                                                                      : name(layer.activation)},
                       {"in", layer.in},
                       {"out", layer.out},
+                      {"gated", layer.gated},
                       {"weight", base64(layer.weight)},
                       {"bias", base64(layer.bias)}});
   return layers;

@@ -18,6 +18,8 @@ struct PageLayer {
   // Whether the outputs are logits of a continuous Bernoulli; the page then shows its mean instead of the
   // activation.
   bool continuous_bernoulli_mean = false;
+  // Whether the layer is gated (GatedLinear): weight [2 out, in], bias [2 out].
+  bool gated = false;
 };
 
 // The slider of a latent dimension: z = value * scale, with value in [low, high]. The pad, a plane of two

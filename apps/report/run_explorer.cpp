@@ -15,7 +15,12 @@ void add_layer(ExplorerPage& page, const Linear& layer, Activation activation) {
 
 void add_decoder(ExplorerPage& page, const Session& s) {
   const DistributionSettings& d = s.config().distributions;
-  for (const Linear& layer : s.model().decoder().layers) add_layer(page, layer, layer.activation);
+  const Mlp& decoder = s.model().decoder();
+  for (const Linear& layer : decoder.layers) {
+    add_layer(page, layer, layer.activation);
+    page.decoder.back().gated = decoder.gated;
+    if (decoder.gated) page.decoder.back().out /= 2;
+  }
   const bool any_number = named_likelihood(d.likelihood).any_number;
   const bool continuous = d.likelihood == "continuous-bernoulli";
   add_layer(

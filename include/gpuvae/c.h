@@ -121,6 +121,12 @@ typedef struct gpuvae_model_options {
   const char* device;        // auto, cpu, cuda or cuda:N (auto: the first GPU, or the CPU if there is none)
   uint64_t seed;             // seed of the initial parameters (0)
   int64_t height;  // height of the images of `features` pixels; 0 stands for 1, a row of a table (0)
+  int64_t gated;   // flag: gated hidden layers, (W x + b) * sigmoid(V x + c), which have no activation (0)
+  // gaussian, planar:N (planar flow of N layers), iaf:N or iaf:N:UNITS (inverse autoregressive flow), or full
+  // (Gaussian with a full covariance matrix) (gaussian)
+  const char* posterior;
+  // glorot_uniform, he_normal, normal or two_over_root_fan_in: the initial weights (glorot_uniform)
+  const char* init;
 } gpuvae_model_options;
 
 // Sets the defaults in a struct of struct_size bytes: gpuvae_model_options_init(&options, sizeof options).

@@ -124,6 +124,12 @@ namespace gpuvae {
                               Activation activation = Activation::identity,
                               Precision precision = Precision::f32);
 
+// h * sigmoid(g) with [h, g] = x weight^T + bias, a gated dense layer (Dauphin et al., "Language modeling with
+// gated convolutional networks", 2017): x [rows, in], weight [2 out, in], whose first half computes h, bias [2
+// out] or undefined, result [rows, out]. `precision` is that of linear().
+[[nodiscard]] Variable gated_linear(const Variable& x, const Variable& weight, const Variable& bias,
+                                    Precision precision = Precision::f32);
+
 // How a posterior's parameters are interpreted, and where its noise comes from.
 struct PosteriorOptions {
   PosteriorScale scale = PosteriorScale::log_variance;  // meaning of the second half of the parameters
@@ -148,6 +154,39 @@ struct PosteriorSample {
 // Computes sample_posterior and kl_divergence in one pass.
 [[nodiscard]] PosteriorSample sample_posterior_with_kl(const Variable& posterior_params,
                                                        const PosteriorOptions& options, double weight = 1);
+
+// A draw and its log density, log q(z | x).
+struct DensitySample {
+  Variable z;            // [rows, latent]
+  Variable log_density;  // [rows, 1], nats
+};
+// A draw z = mean + L epsilon from a Gaussian with a full covariance matrix, and its log density (Kingma and
+// Welling, "An introduction to variational autoencoders", 2019, section 2.5.1). L is lower triangular. A row of
+// `posterior_params` [rows, latent (latent + 3) / 2] holds the mean, the logarithms of L's diagonal, and the
+// elements below the diagonal, row by row. `epsilon` [rows, latent] is used instead of `noise` if it is
+// defined.
+[[nodiscard]] DensitySample sample_full_covariance(const Variable& posterior_params, const Noise& noise,
+                                                   const Tensor& epsilon = {});
+// The same draw, and weight times the sum over rows of KL(N(mean, L L^T) || N(0, I)), nats, [1].
+[[nodiscard]] PosteriorSample sample_full_covariance_with_kl(const Variable& posterior_params,
+                                                             const Noise& noise, const Tensor& epsilon = {},
+                                                             double weight = 1);
+
+// The image z' of z under a normalizing flow, and log |det dz'/dz|.
+struct FlowSample {
+  Variable z;        // [rows, latent]
+  Variable log_det;  // [rows, 1]
+};
+// A sequence of planar layers z' = z + u' tanh(w.z + b), where u' = u + (softplus(w.u) - 1 - w.u) w / |w|^2
+// makes each layer invertible (Rezende and Mohamed, "Variational inference with normalizing flows", 2015,
+// appendix A.1). z is [rows, latent]. A row of `params` [rows, layers (2 latent + 1)] holds w, u and b of each
+// layer for that row of z. All layers are computed in one kernel.
+[[nodiscard]] FlowSample planar_flow(const Variable& z, const Variable& params);
+// The element-wise step of an inverse autoregressive flow, z' = gate z + (1 - gate) m with gate = sigmoid(s +
+// 2) (Kingma et al., "Improving variational inference with inverse autoregressive flow", 2016). z is [rows,
+// latent] and `params` [rows, 2 latent]: m, then s. log_det = sum of log gate is the log determinant if column
+// i of m and s depends only on columns of z before i, in some order of the columns.
+[[nodiscard]] FlowSample autoregressive_step(const Variable& z, const Variable& params);
 
 // weight times the sum over all elements of -log Bernoulli(target | sigmoid(logit)), nats, [1], with value
 // and gradient computed in one pass. `target` is a constant in [0, 1]. A weight of 1 / batch yields the mean
@@ -215,11 +254,19 @@ namespace unfused {
 // Each function computes the same result as the fused operation of the same name.
 [[nodiscard]] Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
                               Activation activation = Activation::identity);
+[[nodiscard]] Variable gated_linear(const Variable& x, const Variable& weight, const Variable& bias);
 [[nodiscard]] Variable sample_posterior(const Variable& posterior_params, const PosteriorOptions& options);
 [[nodiscard]] Variable kl_divergence(const Variable& posterior_params, PosteriorScale scale,
                                      double weight = 1);
 [[nodiscard]] PosteriorSample sample_posterior_with_kl(const Variable& posterior_params,
                                                        const PosteriorOptions& options, double weight = 1);
+[[nodiscard]] DensitySample sample_full_covariance(const Variable& posterior_params, const Noise& noise,
+                                                   const Tensor& epsilon = {});
+[[nodiscard]] PosteriorSample sample_full_covariance_with_kl(const Variable& posterior_params,
+                                                             const Noise& noise, const Tensor& epsilon = {},
+                                                             double weight = 1);
+[[nodiscard]] FlowSample planar_flow(const Variable& z, const Variable& params);
+[[nodiscard]] FlowSample autoregressive_step(const Variable& z, const Variable& params);
 [[nodiscard]] Variable bce_with_logits(const Variable& logits, const Variable& target, double weight = 1);
 [[nodiscard]] Variable bce(const Variable& probabilities, const Variable& target, double weight = 1);
 [[nodiscard]] Variable continuous_bernoulli_nll(const Variable& logits, const Variable& target,

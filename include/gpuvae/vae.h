@@ -13,6 +13,7 @@ struct VaeOptions {
   std::vector<std::int64_t> decoder_widths = {};     // empty: the encoder's widths in reverse order
   std::int64_t latent = 2;                           // dimensions of z
   Activation activation = Activation::relu;          // activation of the hidden layers
+  bool gated = false;  // whether the hidden layers are gated (GatedLinear), without `activation`
   std::shared_ptr<const Posterior> posterior = diagonal_gaussian();       // q(z | x)
   std::shared_ptr<const Likelihood> likelihood = bernoulli_likelihood();  // p(x | z)
   std::shared_ptr<const Prior> prior = standard_normal_prior();           // p(z)
@@ -47,9 +48,8 @@ class Vae {
   Vae(const VaeOptions& options, Device device);
 
   // @{
-  // The posterior q(z | x) for x [rows, features]: encode() returns its parameters, [rows,
-  // params_per_dimension * latent]; encode_mean() returns its mean and encode_sample() a draw, both [rows,
-  // latent].
+  // The posterior q(z | x) for x [rows, features]: encode() returns its parameters, [rows, sum of
+  // Posterior::head_sizes]; encode_mean() returns its mean and encode_sample() a draw, both [rows, latent].
   [[nodiscard]] Variable encode(const Variable& x) const { return head_(encoder_(x)); }
   [[nodiscard]] Variable encode_mean(const Variable& x) const { return posterior().mean(encode(x)); }
   [[nodiscard]] Variable encode_sample(const Variable& x, const Draw& draw) const {

@@ -28,6 +28,7 @@ class JsonReader {
 
   bool has(const char* key) const { return json_.contains(key); }
   std::string text(const char* key) const { return get<std::string>(key, "a text", &Json::is_string); }
+  bool flag(const char* key) const { return get<bool>(key, "true or false", &Json::is_boolean); }
   double number(const char* key) const {
     const auto value = get<double>(key, "a finite number", &Json::is_number);
     check(std::isfinite(value), file_error("load"), "{}: expected a finite number as {}, got {}", where_, key,
@@ -84,6 +85,7 @@ void read_settings(const JsonReader& json, bool bytes, const std::string& where,
   vae.decoder_widths = json.list<std::int64_t>("decoder-hidden");
   vae.latent = json.whole("latent", 1, INT_MAX);
   vae.activation = json.name("activation", all_activations().back());
+  if (json.has("gated")) vae.gated = json.flag("gated");
   if (json.has("precision")) vae.precision = json.name("precision", Precision::bf16);
   DistributionSettings& d = file.distributions;
   d.likelihood = json.text("likelihood");
@@ -103,6 +105,7 @@ void read_settings(const JsonReader& json, bool bytes, const std::string& where,
   d.prior = json.text("prior");
   if (json.has("prior-components"))
     d.prior_components = static_cast<int>(json.whole("prior-components", 1, kMaxPriorComponents));
+  if (json.has("posterior")) d.posterior_family = json.text("posterior");
   if (json.has("posterior-scale")) d.posterior.scale = json.name("posterior-scale", PosteriorScale::softplus);
   if (json.has("noise-std")) d.posterior.noise_std = json.number("noise-std");
 }
@@ -116,7 +119,9 @@ Json settings_of(const SavedModel& model) {
           {"decoder-hidden", vae.decoder_widths},
           {"latent", vae.latent},
           {"activation", name(vae.activation)},
+          {"gated", vae.gated},
           {"precision", name(vae.precision)},
+          {"posterior", d.posterior_family},
           {"posterior-scale", name(d.posterior.scale)},
           {"likelihood", d.likelihood},
           {"gaussian-mean", d.gaussian.sigmoid_mean ? "sigmoid" : "identity"},

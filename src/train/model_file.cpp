@@ -171,10 +171,10 @@ void check_model_format(const Metadata& metadata, const std::string& where) {
 }
 
 void check_model_fits(const VaeOptions& o, const std::filesystem::path& file) {
-  const auto layers = [](double inputs, const std::vector<std::int64_t>& widths, double outputs) {
+  const auto layers = [&](double inputs, const std::vector<std::int64_t>& widths, double outputs) {
     double parameters = 0;
     for (const std::int64_t width : widths) {
-      parameters += static_cast<double>(width) * (inputs + 1);
+      parameters += (o.gated ? 2 : 1) * static_cast<double>(width) * (inputs + 1);
       inputs = static_cast<double>(width);
     }
     return parameters + outputs * (inputs + 1);
@@ -182,7 +182,9 @@ void check_model_fits(const VaeOptions& o, const std::filesystem::path& file) {
   const auto features = static_cast<double>(o.features), latent = static_cast<double>(o.latent);
   std::vector<std::int64_t> decoder = o.decoder_widths;
   if (decoder.empty()) decoder.assign(o.encoder_widths.rbegin(), o.encoder_widths.rend());
-  const double parameters = layers(features, o.encoder_widths, latent * o.posterior->params_per_dimension()) +
+  double heads = 0;
+  for (const std::int64_t size : o.posterior->head_sizes(o.latent)) heads += static_cast<double>(size);
+  const double parameters = layers(features, o.encoder_widths, heads) +
                             layers(latent, decoder, features * o.likelihood->params_per_feature());
   std::error_code error;
   const auto bytes = static_cast<double>(std::filesystem::file_size(file, error));

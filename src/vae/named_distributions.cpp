@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "src/io/printable.h"
 
@@ -36,13 +37,57 @@ const NamedLikelihood& named_likelihood(std::string_view name, Origin origin) {
        io::printable(std::string(name)));
 }
 
+namespace {
+
+constexpr int kMaxFlowLayers = 1000;
+constexpr int kMaxFlowUnits = 1'000'000;
+
+// Reads a whole number from 1 to `most`, or returns 0.
+int positive(std::string_view text, int most) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole && number >= 1 && number <= most ? number : 0;
+}
+
+}  // namespace
+
+std::shared_ptr<const Posterior> named_posterior(const std::string& family,
+                                                 const DiagonalGaussianOptions& options, Origin origin) {
+  const std::size_t colon = family.find(':');
+  const std::string kind = family.substr(0, colon);
+  const std::string_view rest =
+      colon == std::string::npos ? std::string_view() : std::string_view(family).substr(colon + 1);
+  if (family == "gaussian") return diagonal_gaussian(options);
+  if (family == "full") {
+    const DiagonalGaussianOptions usual;
+    check(options.scale == usual.scale && options.noise_std == usual.noise_std, origin,
+          "expected log_variance as posterior scale and a noise_std of 1 for the posterior full, got {} and {}",
+          name(options.scale), options.noise_std);
+    return full_covariance_posterior();
+  }
+  if (kind == "planar")
+    if (const int layers = positive(rest, kMaxFlowLayers)) return planar_posterior(layers, options);
+  if (kind == "iaf") {
+    const std::size_t second = rest.find(':');
+    const int layers = positive(rest.substr(0, second), kMaxFlowLayers);
+    const bool has_units = second != std::string_view::npos;
+    const int units = has_units ? positive(rest.substr(second + 1), kMaxFlowUnits) : 200;
+    if (layers > 0 && units > 0) return autoregressive_posterior(layers, units, options);
+  }
+  fail(origin,
+       "expected gaussian, planar:LAYERS, iaf:LAYERS, iaf:LAYERS:UNITS or full as posterior, with 1 to "
+       "{} layers, got {}",
+       kMaxFlowLayers, io::printable(family));
+}
+
 const std::vector<std::string>& prior_names() {
   static const std::vector<std::string> names = {"normal", "mixture", "vamp"};
   return names;
 }
 
 void set_distributions(const DistributionSettings& s, VaeOptions& options, Origin origin) {
-  options.posterior = diagonal_gaussian(s.posterior);
+  options.posterior = named_posterior(s.posterior_family, s.posterior, origin);
   options.likelihood = named_likelihood(s.likelihood, origin).make(s);
   check(s.prior_components >= 1 && s.prior_components <= kMaxPriorComponents, origin,
         "expected 1 to {} components of the prior, got {}", kMaxPriorComponents, s.prior_components);

@@ -56,8 +56,12 @@ std::string add_layer(OnnxGraph& graph, const std::string& name, const Linear& l
 }
 
 std::string add_mlp(OnnxGraph& graph, const std::string& name, const Mlp& mlp, std::string x) {
-  for (std::size_t i = 0; i < mlp.layers.size(); ++i)
+  for (std::size_t i = 0; i < mlp.layers.size(); ++i) {
     x = add_layer(graph, fmt::format("{}.{}", name, i), mlp.layers[i], x);
+    if (!mlp.gated) continue;
+    const auto [value, gate] = graph.add_split(x);
+    x = graph.add("Mul", {value, graph.add("Sigmoid", {gate})});
+  }
   return x;
 }
 

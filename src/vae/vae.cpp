@@ -51,12 +51,14 @@ std::shared_ptr<const T> owned(const std::shared_ptr<const T>& described, const 
 
 Vae::Vae(const VaeOptions& options, Device device) : options_(checked(options)), device_(device) {
   const VaeOptions& o = options_;
-  encoder_ = Mlp("encoder", o.features, o.encoder_widths, o.activation, o.initializer, device, o.precision);
+  encoder_ = Mlp("encoder", o.features, o.encoder_widths, o.activation, o.initializer, device, o.precision,
+                 o.gated);
   // The parts of a head, such as means and scales, are initialised like separate layers.
-  const int heads = o.posterior->params_per_dimension(), per_feature = o.likelihood->params_per_feature();
-  head_ = Linear("posterior", encoder_.outputs(), heads * o.latent, Activation::identity, o.initializer,
-                 device, heads, o.precision);
-  decoder_ = Mlp("decoder", o.latent, o.decoder_widths, o.activation, o.initializer, device, o.precision);
+  const int per_feature = o.likelihood->params_per_feature();
+  head_ = Linear("posterior", encoder_.outputs(), o.posterior->head_sizes(o.latent), o.initializer, device,
+                 o.precision);
+  decoder_ = Mlp("decoder", o.latent, o.decoder_widths, o.activation, o.initializer, device, o.precision,
+                 o.gated);
   output_ = Linear("output", decoder_.outputs(), per_feature * o.features, Activation::identity,
                    o.initializer, device, per_feature, o.precision);
   const ModelContext context{

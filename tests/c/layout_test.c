@@ -29,6 +29,9 @@ LAYOUT(gpuvae_model_options, prior_components, 112);
 LAYOUT(gpuvae_model_options, device, 120);
 LAYOUT(gpuvae_model_options, seed, 128);
 LAYOUT(gpuvae_model_options, height, 136);
+LAYOUT(gpuvae_model_options, gated, 144);
+LAYOUT(gpuvae_model_options, posterior, 152);
+LAYOUT(gpuvae_model_options, init, 160);
 
 LAYOUT(gpuvae_model_info, struct_size, 0);
 LAYOUT(gpuvae_model_info, features, 8);

@@ -1,4 +1,5 @@
-// The decoder, layer after layer: y = activation(weight x + bias).
+// The decoder, layer after layer: y = activation(weight x + bias). A gated layer has two rows of the weight per output:
+// the value, and further below its gate.
 
 // Base64 of little-endian f32, the order of every machine with a browser.
 function floats(base64) {
@@ -44,14 +45,18 @@ function product(weight, row, x) {
 function makeDecoder(layers) {
   const ready = layers.map((layer) => ({
     activate: activations[layer.activation],
+    gated: layer.gated,
     weight: floats(layer.weight),  // [out, in]
     bias: floats(layer.bias),
     output: new Float32Array(layer.out),
   }));
   return (z) => {
     let x = Float32Array.from(z);
-    for (const { activate, weight, bias, output } of ready) {
-      for (let row = 0; row < output.length; ++row) output[row] = activate(bias[row] + product(weight, row, x));
+    for (const { activate, gated, weight, bias, output } of ready) {
+      const sum = (row) => bias[row] + product(weight, row, x);
+      for (let row = 0; row < output.length; ++row) output[row] = activate(sum(row));
+      if (gated)
+        for (let row = 0; row < output.length; ++row) output[row] *= activations.sigmoid(sum(row + output.length));
       x = output;
     }
     return x;

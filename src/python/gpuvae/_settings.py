@@ -10,6 +10,8 @@ MODEL = {
     "log_variance_low": -5.0,
     "log_variance_high": 5.0,
     "precision": "f32",
+    "gated": False,
+    "posterior": "gaussian",
     "posterior_scale": "log_variance",
     "noise_std": 1.0,
     "init": "glorot_uniform",
