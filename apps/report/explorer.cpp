@@ -31,6 +31,11 @@ void check_decoder(const ExplorerPage& page) {
           rows, layer.in, rows, layer.weight.size(), layer.bias.size());
     inputs = layer.out;
   }
+  check(page.class_names.size() == page.class_biases.size(), kOperation, "expected {} biases of classes, got {}",
+        page.class_names.size(), page.class_biases.size());
+  for (const std::vector<float>& bias : page.class_biases)
+    check(bias.size() == page.decoder.front().bias.size(), kOperation,
+          "expected biases of classes with {} elements, got {}", page.decoder.front().bias.size(), bias.size());
   check(page.height > 0 && page.width > 0 && inputs == std::int64_t{page.height} * page.width, kOperation,
         "expected a decoder with {} x {} outputs, got {}", page.height, page.width, inputs);
 }
@@ -119,6 +124,9 @@ std::string script_json(const ExplorerPage& page) {
   Json data = {{"height", page.height}, {"width", page.width}, {"leakySlope", kLeakySlope}};
   data["isNormal"] = page.standard_normal_prior;
   data["decoder"] = decoder_json(page);
+  data["classes"] = page.class_names;
+  data["classBiases"] = Json::array();
+  for (const std::vector<float>& bias : page.class_biases) data["classBiases"].push_back(base64(bias));
   data["sliders"] = sliders_json(page);
   data["columns"] = columns_json(page);
   add_points(data, page);

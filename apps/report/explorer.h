@@ -34,7 +34,11 @@ struct ExplorerPage {
   // Size of an image. With height 1, the output is a row of a table and is drawn as bars.
   int height = 28, width = 28;
   std::vector<PageLayer> decoder = {};  // the last layer gives the mean of p(x | z); pixels in [0, 1]
-  std::vector<Slider> sliders = {};     // one per latent dimension
+  // The classes of a conditional model and, for each, the bias of the first layer, which includes the layer's
+  // products with the class's code; or none.
+  std::vector<std::string> class_names = {};
+  std::vector<std::vector<float>> class_biases = {};
+  std::vector<Slider> sliders = {};  // one per latent dimension
   std::vector<float> points = {};       // [n, latent], encoded data drawn in the pad; may be empty
   // One class (`labels`) or one quantity (`values`) per point, or neither. If there are more than ten
   // classes, the points are coloured as by a quantity.

@@ -74,6 +74,10 @@ class Session {
   // Names of a table's columns, and names of labels; or none.
   const std::vector<std::string>& column_names() const { return description().column_names; }
   const std::vector<std::string>& class_names() const { return description().class_names; }
+  // The description of x alone, without the condition's columns of a table.
+  DataDescription feature_description() const;
+  // Adds the class codes of a model with a class as condition to examples that load_input() returned.
+  Dataset conditioned(const Dataset& set) const;
   std::string unit() const;
   // Whether the examples are images, not rows of a table.
   bool has_pictures() const { return description().height > 1; }

@@ -11,7 +11,7 @@ Elbo losses_of(const Vae& model, const Batch& batch, const Noise& noise, const T
   Draw draw;
   draw.noise = noise;
   draw.noise.samples = batch.samples;
-  const double per_pixel = options.pixel_mean ? 1.0 / static_cast<double>(batch.x.shape()[1]) : 1.0;
+  const double per_pixel = options.pixel_mean ? 1.0 / static_cast<double>(model.options().features) : 1.0;
   return model.negative_elbo(batch.x, draw, {per_image * per_pixel, per_image, options.free_bits});
 }
 

@@ -111,12 +111,18 @@ std::string meaning_of_x(const char* what, const OnnxOptions& options) {
   return options.x_description.empty() ? what : fmt::format("{}: {}", what, options.x_description);
 }
 
+void check_unconditional(const Vae& model) {
+  check(model.options().conditions == 0, unsupported("export_onnx"),
+        "expected a model without a condition, got one with {} columns", model.options().conditions);
+}
+
 }  // namespace
 
 void export_onnx_encoder(const Vae& model, const std::filesystem::path& path, const OnnxOptions& options) {
   const DiagonalGaussianOptions* gaussian = diagonal_gaussian_options(model.posterior());
   check(gaussian != nullptr, unsupported("export_onnx"), "expected a diagonal Gaussian posterior, got {}",
         model.posterior().name());
+  check_unconditional(model);
   const std::int64_t latent = model.options().latent;
   OnnxGraph graph("encoder");
   graph.add_input("x", model.options().features, meaning_of_x("examples", options));
@@ -139,6 +145,7 @@ void export_onnx_decoder(const Vae& model, const std::filesystem::path& path, co
   const Likelihood& likelihood = model.likelihood();
   check(mean_function(likelihood).has_value(), unsupported("export_onnx"),
         "expected a likelihood of the library, got {}", likelihood.name());
+  check_unconditional(model);
   const std::int64_t features = model.options().features;
   OnnxGraph graph("decoder");
   graph.add_input("z", model.options().latent, "latent codes");

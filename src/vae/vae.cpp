@@ -11,6 +11,7 @@ namespace {
 VaeOptions checked(VaeOptions o) {
   check(o.features > 0 && o.latent > 0, "vae", "expected features and latent of 1 or more, got {} and {}",
         o.features, o.latent);
+  check(o.conditions >= 0, "vae", "expected 0 or more conditions, got {}", o.conditions);
   check(o.posterior && o.likelihood && o.prior, "vae", "expected a posterior, a likelihood and a prior");
   if (o.decoder_widths.empty()) o.decoder_widths.assign(o.encoder_widths.rbegin(), o.encoder_widths.rend());
   return o;
@@ -51,18 +52,18 @@ std::shared_ptr<const T> owned(const std::shared_ptr<const T>& described, const 
 
 Vae::Vae(const VaeOptions& options, Device device) : options_(checked(options)), device_(device) {
   const VaeOptions& o = options_;
-  encoder_ = Mlp("encoder", o.features, o.encoder_widths, o.activation, o.initializer, device, o.precision,
+  encoder_ = Mlp("encoder", example_columns(o), o.encoder_widths, o.activation, o.initializer, device, o.precision,
                  o.gated);
   // The parts of a head, such as means and scales, are initialised like separate layers.
   const int per_feature = o.likelihood->params_per_feature();
   head_ = Linear("posterior", encoder_.outputs(), o.posterior->head_sizes(o.latent), o.initializer, device,
                  o.precision);
-  decoder_ = Mlp("decoder", o.latent, o.decoder_widths, o.activation, o.initializer, device, o.precision,
+  decoder_ = Mlp("decoder", o.latent + o.conditions, o.decoder_widths, o.activation, o.initializer, device, o.precision,
                  o.gated);
   output_ = Linear("output", decoder_.outputs(), per_feature * o.features, Activation::identity,
                    o.initializer, device, per_feature, o.precision);
   const ModelContext context{
-      o.features,
+      example_columns(o),
       o.latent,
       o.initializer,
       device,
@@ -78,8 +79,9 @@ Elbo Vae::negative_elbo(const Variable& x, const Draw& draw, const ElboWeights& 
         weights.free_bits);
   const Variable posterior_params = encode(x);
   const PosteriorSample sample = posterior().rsample_with_kl(posterior_params, draw, prior(), weights.kl);
-  const Variable params = decode(sample.z);
-  Elbo elbo{likelihood().negative_log_likelihood(params, x, weights.reconstruction), sample.kl, sample.kl};
+  const Variable params = decode(sample.z, condition_of(x));
+  Elbo elbo{likelihood().negative_log_likelihood(params, features_of(x), weights.reconstruction), sample.kl,
+            sample.kl};
   if (weights.free_bits > 0) elbo.regularizer = free_bits_kl(posterior_params, weights);
   return elbo;
 }
@@ -95,12 +97,30 @@ Variable Vae::free_bits_kl(const Variable& posterior_params, const ElboWeights& 
   return weights.kl * rows * sum(floored);
 }
 
-Vae::Generated Vae::sample_prior(std::int64_t rows, std::uint64_t seed) const {
+Variable Vae::decode(const Variable& z, const Tensor& y) const {
+  const std::int64_t conditions = options_.conditions;
+  check(conditions > 0 || !y, "decode", "expected no condition for a model without one, got {}", y);
+  if (conditions == 0) return output_(decoder_(z));
+  check(y && y.shape().rank() == 2 && y.shape()[1] == conditions && y.shape()[0] > 0 && z &&
+            z.shape()[0] % y.shape()[0] == 0,
+        "decode", "expected a condition of [rows, {}], whose rows divide those of z, got {}", conditions, y);
+  const std::int64_t repeats = z.shape()[0] / y.shape()[0];
+  const Variable condition = repeats == 1 ? y : repeat_rows(y, repeats);
+  return output_(decoder_(concat({z, condition}, Axis::columns)));
+}
+
+Tensor Vae::condition_of(const Variable& x) const {
+  if (options_.conditions == 0) return {};
+  const NoGradGuard no_grad;
+  return columns(x, options_.features, options_.conditions).value();
+}
+
+Vae::Generated Vae::sample_prior(std::int64_t rows, std::uint64_t seed, const Tensor& y) const {
   const NoGradGuard no_grad;
   const Noise z_noise{.seed = seed, .purpose = RandomPurpose::prior};
   const Noise x_noise{.seed = seed, .purpose = RandomPurpose::likelihood};
   const Tensor z = prior().sample(rows, options_.latent, z_noise, device_);
-  const Variable params = decode(z);
+  const Variable params = decode(z, y);
   return {z, likelihood().mean(params).value(), likelihood().sample(params, x_noise)};
 }
 
@@ -109,7 +129,7 @@ Tensor Vae::posterior_predictive(const Variable& x, std::uint64_t seed) const {
   Draw draw;
   draw.noise = {.seed = seed, .purpose = RandomPurpose::validation_noise};
   const Noise x_noise{.seed = ~seed, .purpose = RandomPurpose::likelihood};
-  return likelihood().sample(decode(encode_sample(x, draw)), x_noise);
+  return likelihood().sample(decode(encode_sample(x, draw), condition_of(x)), x_noise);
 }
 
 const Posterior& Vae::posterior() const { return present(posterior_); }

@@ -41,8 +41,9 @@ function product(weight, row, x) {
   return a + b + (c + d);
 }
 
-// z to the last layer's output, in an array that the next call writes again.
-function makeDecoder(layers) {
+// z to the last layer's output, in an array that the next call writes again. `classBiases` are the first layer's biases
+// for the classes of a conditional model; decode.choose(c) selects one.
+function makeDecoder(layers, classBiases) {
   const ready = layers.map((layer) => ({
     activate: activations[layer.activation],
     gated: layer.gated,
@@ -50,7 +51,8 @@ function makeDecoder(layers) {
     bias: floats(layer.bias),
     output: new Float32Array(layer.out),
   }));
-  return (z) => {
+  const biases = classBiases.map(floats);
+  const decode = (z) => {
     let x = Float32Array.from(z);
     for (const { activate, gated, weight, bias, output } of ready) {
       const sum = (row) => bias[row] + product(weight, row, x);
@@ -61,4 +63,6 @@ function makeDecoder(layers) {
     }
     return x;
   };
+  decode.choose = (c) => { if (biases.length > 0) ready[0].bias = biases[c]; };
+  return decode;
 }
