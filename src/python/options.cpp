@@ -89,6 +89,7 @@ DistributionSettings distributions_of(Settings& s) {
 VaeOptions vae_options(Settings& s, std::int64_t features) {
   VaeOptions o;
   o.features = features;
+  o.conditions = s.whole("conditions", o.conditions);
   o.encoder_widths = s.widths("hidden");
   o.decoder_widths = s.widths("decoder_hidden");
   o.latent = s.whole("latent", o.latent);
