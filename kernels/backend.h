@@ -40,43 +40,43 @@ class KernelObserver;  // kernels/observer.h
 // The list of kernels as KERNEL(method of Backend, argument struct). The structs are declared in kernels/ops
 // and kernels/fused_step.h. fused_step and curand exist only on CUDA (the CPU backend throws Error), and
 // curand must not be captured in a graph.
-#define GPUVAE_KERNELS(KERNEL)                        \
-  KERNEL(gemm, GemmArgs)                              \
-  KERNEL(activation_backward, ActivationBackwardArgs) \
-  KERNEL(unary, UnaryArgs)                            \
-  KERNEL(unary_backward, UnaryBackwardArgs)           \
-  KERNEL(binary, BinaryArgs)                          \
-  KERNEL(axpby, AxpbyArgs)                            \
-  KERNEL(fill, FillArgs)                              \
-  KERNEL(cast, CastArgs)                              \
-  KERNEL(reduce, ReduceArgs)                          \
-  KERNEL(softmax, SoftmaxArgs)                        \
-  KERNEL(clip, ClipArgs)                              \
-  KERNEL(copy, CopyArgs)                              \
-  KERNEL(copy_columns, ColumnsArgs)                   \
-  KERNEL(transpose, TransposeArgs)                    \
-  KERNEL(repeat_rows, RepeatRowsArgs)                 \
-  KERNEL(random, RandomArgs)                          \
-  KERNEL(curand, CurandArgs)                          \
-  KERNEL(posterior, PosteriorArgs)                    \
-  KERNEL(posterior_backward, PosteriorBackwardArgs)   \
-  KERNEL(likelihood, LikelihoodArgs)                  \
-  KERNEL(log_density, LogDensityArgs)                 \
-  KERNEL(mixture, MixtureArgs)                        \
-  KERNEL(mixture_backward, MixtureBackwardArgs)       \
-  KERNEL(gate, GateArgs) \
-  KERNEL(gate_backward, GateBackwardArgs) \
-  KERNEL(planar_flow, PlanarFlowArgs) \
-  KERNEL(planar_flow_backward, PlanarFlowBackwardArgs) \
-  KERNEL(autoregressive_step, AutoregressiveStepArgs) \
+#define GPUVAE_KERNELS(KERNEL)                                         \
+  KERNEL(gemm, GemmArgs)                                               \
+  KERNEL(activation_backward, ActivationBackwardArgs)                  \
+  KERNEL(unary, UnaryArgs)                                             \
+  KERNEL(unary_backward, UnaryBackwardArgs)                            \
+  KERNEL(binary, BinaryArgs)                                           \
+  KERNEL(axpby, AxpbyArgs)                                             \
+  KERNEL(fill, FillArgs)                                               \
+  KERNEL(cast, CastArgs)                                               \
+  KERNEL(reduce, ReduceArgs)                                           \
+  KERNEL(softmax, SoftmaxArgs)                                         \
+  KERNEL(clip, ClipArgs)                                               \
+  KERNEL(copy, CopyArgs)                                               \
+  KERNEL(copy_columns, ColumnsArgs)                                    \
+  KERNEL(transpose, TransposeArgs)                                     \
+  KERNEL(repeat_rows, RepeatRowsArgs)                                  \
+  KERNEL(random, RandomArgs)                                           \
+  KERNEL(curand, CurandArgs)                                           \
+  KERNEL(posterior, PosteriorArgs)                                     \
+  KERNEL(posterior_backward, PosteriorBackwardArgs)                    \
+  KERNEL(likelihood, LikelihoodArgs)                                   \
+  KERNEL(log_density, LogDensityArgs)                                  \
+  KERNEL(mixture, MixtureArgs)                                         \
+  KERNEL(mixture_backward, MixtureBackwardArgs)                        \
+  KERNEL(gate, GateArgs)                                               \
+  KERNEL(gate_backward, GateBackwardArgs)                              \
+  KERNEL(planar_flow, PlanarFlowArgs)                                  \
+  KERNEL(planar_flow_backward, PlanarFlowBackwardArgs)                 \
+  KERNEL(autoregressive_step, AutoregressiveStepArgs)                  \
   KERNEL(autoregressive_step_backward, AutoregressiveStepBackwardArgs) \
-  KERNEL(full_covariance, CovarianceArgs) \
-  KERNEL(full_covariance_backward, CovarianceBackwardArgs) \
-  KERNEL(optimizer_step, OptimizerArgs)               \
-  KERNEL(gather, GatherArgs)                          \
-  KERNEL(accumulate_metrics, MetricsArgs)             \
-  KERNEL(ramp, RampArgs)                              \
-  KERNEL(advance, AdvanceArgs)                        \
+  KERNEL(full_covariance, CovarianceArgs)                              \
+  KERNEL(full_covariance_backward, CovarianceBackwardArgs)             \
+  KERNEL(optimizer_step, OptimizerArgs)                                \
+  KERNEL(gather, GatherArgs)                                           \
+  KERNEL(accumulate_metrics, MetricsArgs)                              \
+  KERNEL(ramp, RampArgs)                                               \
+  KERNEL(advance, AdvanceArgs)                                         \
   KERNEL(fused_step, FusedStepArgs)
 
 class Backend {

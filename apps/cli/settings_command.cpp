@@ -74,7 +74,8 @@ std::vector<Setting> command_settings(Command& c) {
        "class, by name or number, that the commands decode, sample and manifold decode with a model of "
        "--condition label (default: all classes in turn; decode needs it)"},
       {"--given", text(c.given, "NUMBERS"),
-       "values of the columns of --condition, separated by commas, with which the commands decode, sample and "
+       "values of the columns of --condition, separated by commas, with which the commands decode, sample "
+       "and "
        "manifold decode (default: their means over the training data)"},
       {"--output", text(c.output, "FILE"),
        "file that the command writes; its ending (.csv, .npy, .png, .json, .html, .onnx or .h) chooses the "

@@ -54,7 +54,8 @@ std::vector<Setting> model_settings(RunConfig& c) {
        "number format of the factors in large matrix products; tf32 and bf16 need a device that supports "
        "them"},
       {"--posterior", text(d.posterior_family, "FAMILY", posterior_mistake),
-       "distribution q(z | x): gaussian (diagonal), planar:N (planar flow of N layers, such as planar:4), iaf:N "
+       "distribution q(z | x): gaussian (diagonal), planar:N (planar flow of N layers, such as planar:4), "
+       "iaf:N "
        "or iaf:N:UNITS (inverse autoregressive flow of N masked networks with 200 or UNITS hidden units), or "
        "full (Gaussian with a full covariance matrix); the KL term of flows is estimated at the draw"},
       {"--posterior-scale", choice(d.posterior.scale, PosteriorScale::softplus),

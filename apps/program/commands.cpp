@@ -228,11 +228,11 @@ void decode(const Session& s, const Command& command) {
   check(!has_class_condition(s) || !given.class_name.empty(), "decode",
         "expected --class for a model of --condition label, got none");
   const Tensor y = condition_rows(s, {shown_classes(s, given, "decode").front()}, given, "decode");
-  write_decoded(s, path,
-                decode_all(s.model(),
-                           command.input.empty() ? parse_codes(command.z, latent)
-                                                 : read_codes(command.input, latent),
-                           y));
+  write_decoded(
+      s, path,
+      decode_all(s.model(),
+                 command.input.empty() ? parse_codes(command.z, latent) : read_codes(command.input, latent),
+                 y));
 }
 
 void reconstruct(const Session& s, const Command& command) {
@@ -245,9 +245,9 @@ void reconstruct(const Session& s, const Command& command) {
     return say_wrote(path);
   }
   const Tensor means = encode_all(s.model(), images, s.evaluation());
-  const Tensor y = is_conditional(s) ? s.model().condition_of(first_images(images, images.count(),
-                                                                           s.evaluation().data))
-                                     : Tensor();
+  const Tensor y = is_conditional(s)
+                       ? s.model().condition_of(first_images(images, images.count(), s.evaluation().data))
+                       : Tensor();
   write_decoded(s, path, decode_all(s.model(), means.to_vector(), y));
 }
 

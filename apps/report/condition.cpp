@@ -50,8 +50,8 @@ std::vector<float> column_values(const Session& s, const std::string& given, con
   const DataDescription& d = s.description();
   const std::int64_t first = s.model().options().features;
   const std::vector<std::string> texts = given.empty() ? std::vector<std::string>() : parts_of(given, ',');
-  check(texts.empty() || std::ssize(texts) == d.condition_columns, operation, "expected {} in --given, got {}",
-        counted(d.condition_columns, "number"), texts.size());
+  check(texts.empty() || std::ssize(texts) == d.condition_columns, operation,
+        "expected {} in --given, got {}", counted(d.condition_columns, "number"), texts.size());
   std::vector<float> values;
   for (std::int64_t i = 0; i < d.condition_columns; ++i) {
     if (texts.empty()) {

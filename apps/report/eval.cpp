@@ -70,8 +70,9 @@ std::string evaluation_text(const Session& s, const Evaluation& e) {
   };
   const bool conditional = s.model().options().conditions > 0;
   if (conditional)
-    line("condition", fmt::format("y = {}: the ELBO bounds log p(x | y), which is not comparable with log p(x)",
-                                  s.config().data.condition));
+    line("condition",
+         fmt::format("y = {}: the ELBO bounds log p(x | y), which is not comparable with log p(x)",
+                     s.config().data.condition));
   line("ELBO", fmt::format("{:.3f} {} = -(reconstruction {:.3f} + KL {:.3f})", -e.elbo.loss, unit,
                            e.elbo.reconstruction, e.elbo.kl));
   if (s.config().distributions.posterior.noise_std != 1)

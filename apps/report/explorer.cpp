@@ -31,11 +31,12 @@ void check_decoder(const ExplorerPage& page) {
           rows, layer.in, rows, layer.weight.size(), layer.bias.size());
     inputs = layer.out;
   }
-  check(page.class_names.size() == page.class_biases.size(), kOperation, "expected {} biases of classes, got {}",
-        page.class_names.size(), page.class_biases.size());
+  check(page.class_names.size() == page.class_biases.size(), kOperation,
+        "expected {} biases of classes, got {}", page.class_names.size(), page.class_biases.size());
   for (const std::vector<float>& bias : page.class_biases)
     check(bias.size() == page.decoder.front().bias.size(), kOperation,
-          "expected biases of classes with {} elements, got {}", page.decoder.front().bias.size(), bias.size());
+          "expected biases of classes with {} elements, got {}", page.decoder.front().bias.size(),
+          bias.size());
   check(page.height > 0 && page.width > 0 && inputs == std::int64_t{page.height} * page.width, kOperation,
         "expected a decoder with {} x {} outputs, got {}", page.height, page.width, inputs);
 }

@@ -39,7 +39,7 @@ struct ExplorerPage {
   std::vector<std::string> class_names = {};
   std::vector<std::vector<float>> class_biases = {};
   std::vector<Slider> sliders = {};  // one per latent dimension
-  std::vector<float> points = {};       // [n, latent], encoded data drawn in the pad; may be empty
+  std::vector<float> points = {};    // [n, latent], encoded data drawn in the pad; may be empty
   // One class (`labels`) or one quantity (`values`) per point, or neither. If there are more than ten
   // classes, the points are coloured as by a quantity.
   std::vector<int> labels = {};

@@ -208,8 +208,7 @@ std::vector<GraphLayer> hidden_layers(const char* prefix, std::int64_t in,
   for (const std::int64_t out : widths) {
     const std::string text = o.gated ? fmt::format("gated dense {} → {}", in, out)
                                      : dense_text(in, fmt::format("{}", out), o.activation);
-    layers.push_back(
-        {fmt::format("{}.{}", prefix, layers.size()), text, (o.gated ? 2 : 1) * (in + 1) * out});
+    layers.push_back({fmt::format("{}.{}", prefix, layers.size()), text, (o.gated ? 2 : 1) * (in + 1) * out});
     in = out;
   }
   return layers;

@@ -111,9 +111,10 @@ Figure class_figure(const Session& s) {
     const Tensor y = condition_rows(s, {static_cast<int>(i)}, {}, "report");
     sheet.rows.push_back(sheet_row(names[i], decode_all(s.model(), z, y), kShown, set));
   }
-  return sheet_figure("classes.svg", sheet,
-                      "Means of p(x | z, y): one class y per row, and the same z, drawn from the prior, in each "
-                      "column.");
+  return sheet_figure(
+      "classes.svg", sheet,
+      "Means of p(x | z, y): one class y per row, and the same z, drawn from the prior, in each "
+      "column.");
 }
 
 Figure prior_figure(const Session& s) {
@@ -201,13 +202,13 @@ std::vector<Figure> sheet_figures(const Session& s) {
   const Dataset set = s.images("validation");
   std::vector<Figure> figures = {posterior_figure(s), prior_figure(s)};
   if (has_class_condition(s)) figures.push_back(class_figure(s));
-  const Tensor y =
-      condition_rows(s, classes_in_turn(s, static_cast<std::size_t>(p.samples)), {}, "report");
+  const Tensor y = condition_rows(s, classes_in_turn(s, static_cast<std::size_t>(p.samples)), {}, "report");
   figures.push_back(png_figure("reconstructions.png", "Reconstructions",
                                "Originals, each above its reconstruction.",
                                reconstructions(s.model(), set, p.reconstructions, s.evaluation().data)));
-  figures.push_back(png_figure("samples.png", "Samples", "Means of p(x | z), z drawn from the prior.",
-                               prior_samples(s.model(), p.samples, s.config().seed, set.height, set.width, y)));
+  figures.push_back(
+      png_figure("samples.png", "Samples", "Means of p(x | z), z drawn from the prior.",
+                 prior_samples(s.model(), p.samples, s.config().seed, set.height, set.width, y)));
   const auto shown = std::min<std::int64_t>(p.examples, s.train().count());
   figures.push_back(png_figure("examples.png", "Examples",
                                fmt::format("The first {} images of the training set.", count_text(shown)),

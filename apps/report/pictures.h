@@ -27,8 +27,8 @@ struct CodeRange {
 CodeRange code_range(const Grid& grid, const std::vector<float>& codes, std::int64_t latent,
                      std::int64_t dimension);
 
-// Means of p(x | z) for z [count, latent]: [count, pixels], on the host. Decodes in batches. `y` is the condition
-// of a conditional model, [1 or count, conditions].
+// Means of p(x | z) for z [count, latent]: [count, pixels], on the host. Decodes in batches. `y` is the
+// condition of a conditional model, [1 or count, conditions].
 std::vector<float> decode_all(const Vae& model, const std::vector<float>& z, const Tensor& y = {});
 
 // The first images of a set as the model gets them (scaled, binarised): [count, pixels], followed by the

@@ -13,8 +13,8 @@ void add_layer(ExplorerPage& page, const Linear& layer, Activation activation) {
       {activation, shape[1], shape[0], layer.weight.value().to_vector(), layer.bias.value().to_vector()});
 }
 
-// Splits the first layer of a conditional model's decoder: its columns for the condition become a bias for each
-// class.
+// Splits the first layer of a conditional model's decoder: its columns for the condition become a bias for
+// each class.
 void add_classes(ExplorerPage& page, const Session& s) {
   if (!is_conditional(s)) return;
   const std::int64_t latent = s.config().model.latent, conditions = s.model().options().conditions;
@@ -26,8 +26,9 @@ void add_classes(ExplorerPage& page, const Session& s) {
     std::vector<float> bias = first.bias;
     for (std::size_t row = 0; row < rows; ++row)
       for (std::int64_t i = 0; i < conditions; ++i)
-        bias[row] += first.weight[row * static_cast<std::size_t>(first.in) + static_cast<std::size_t>(latent + i)] *
-                     y[c * static_cast<std::size_t>(conditions) + static_cast<std::size_t>(i)];
+        bias[row] +=
+            first.weight[row * static_cast<std::size_t>(first.in) + static_cast<std::size_t>(latent + i)] *
+            y[c * static_cast<std::size_t>(conditions) + static_cast<std::size_t>(i)];
     page.class_biases.push_back(std::move(bias));
   }
   page.class_names = condition_class_names(s);

@@ -82,8 +82,8 @@ class Posterior : public Distribution {
   [[nodiscard]] virtual std::shared_ptr<Posterior> clone() const { return nullptr; }
   // The number of encoder outputs per latent dimension, for a class that does not override head_sizes.
   [[nodiscard]] virtual int params_per_dimension() const { return 2; }
-  // The numbers of encoder outputs of each kind, such as the means. The outputs of a kind are initialised like
-  // a separate layer. The default is params_per_dimension() kinds of `latent` outputs each.
+  // The numbers of encoder outputs of each kind, such as the means. The outputs of a kind are initialised
+  // like a separate layer. The default is params_per_dimension() kinds of `latent` outputs each.
   [[nodiscard]] virtual std::vector<std::int64_t> head_sizes(std::int64_t latent) const;
   // Whether posterior_params are the mean and the log variance of the Gaussian from which rsample draws.
   [[nodiscard]] virtual bool has_log_variances() const { return false; }
@@ -125,16 +125,16 @@ struct DiagonalGaussianOptions {
 };
 // q(z | x) = N(mean, diag(sigma^2)), with mean and sigma from the encoder (Kingma and Welling, 2013).
 [[nodiscard]] std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options = {});
-// A planar flow of `layers` layers (planar_flow) on the diagonal Gaussian. The encoder computes the parameters
-// of all layers for each example. Like those of the other posteriors below, its density is known only at its
-// draws, and its KL divergence is estimated at the draw: log q(z | x) - log p(z). Throws Error for fewer than 1
-// layers.
+// A planar flow of `layers` layers (planar_flow) on the diagonal Gaussian. The encoder computes the
+// parameters of all layers for each example. Like those of the other posteriors below, its density is known
+// only at its draws, and its KL divergence is estimated at the draw: log q(z | x) - log p(z). Throws Error
+// for fewer than 1 layers.
 [[nodiscard]] std::shared_ptr<const Posterior> planar_posterior(int layers,
                                                                 const DiagonalGaussianOptions& options = {});
-// An inverse autoregressive flow on the diagonal Gaussian (Kingma et al., 2016). Each of the `layers` layers is
-// an autoregressive_step whose m and s come from a masked network with `width` hidden units with ReLU (Germain
-// et al., 2015), to which the encoder adds a context for each example. Every second layer reverses the order of
-// the dimensions. Throws Error for numbers below 1.
+// An inverse autoregressive flow on the diagonal Gaussian (Kingma et al., 2016). Each of the `layers` layers
+// is an autoregressive_step whose m and s come from a masked network with `width` hidden units with ReLU
+// (Germain et al., 2015), to which the encoder adds a context for each example. Every second layer reverses
+// the order of the dimensions. Throws Error for numbers below 1.
 [[nodiscard]] std::shared_ptr<const Posterior> autoregressive_posterior(
     int layers, std::int64_t width = 200, const DiagonalGaussianOptions& options = {});
 // q(z | x) = N(mean, L L^T), with the lower triangular L from the encoder (sample_full_covariance). With the

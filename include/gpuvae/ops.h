@@ -124,9 +124,9 @@ namespace gpuvae {
                               Activation activation = Activation::identity,
                               Precision precision = Precision::f32);
 
-// h * sigmoid(g) with [h, g] = x weight^T + bias, a gated dense layer (Dauphin et al., "Language modeling with
-// gated convolutional networks", 2017): x [rows, in], weight [2 out, in], whose first half computes h, bias [2
-// out] or undefined, result [rows, out]. `precision` is that of linear().
+// h * sigmoid(g) with [h, g] = x weight^T + bias, a gated dense layer (Dauphin et al., "Language modeling
+// with gated convolutional networks", 2017): x [rows, in], weight [2 out, in], whose first half computes h,
+// bias [2 out] or undefined, result [rows, out]. `precision` is that of linear().
 [[nodiscard]] Variable gated_linear(const Variable& x, const Variable& weight, const Variable& bias,
                                     Precision precision = Precision::f32);
 
@@ -161,9 +161,9 @@ struct DensitySample {
   Variable log_density;  // [rows, 1], nats
 };
 // A draw z = mean + L epsilon from a Gaussian with a full covariance matrix, and its log density (Kingma and
-// Welling, "An introduction to variational autoencoders", 2019, section 2.5.1). L is lower triangular. A row of
-// `posterior_params` [rows, latent (latent + 3) / 2] holds the mean, the logarithms of L's diagonal, and the
-// elements below the diagonal, row by row. `epsilon` [rows, latent] is used instead of `noise` if it is
+// Welling, "An introduction to variational autoencoders", 2019, section 2.5.1). L is lower triangular. A row
+// of `posterior_params` [rows, latent (latent + 3) / 2] holds the mean, the logarithms of L's diagonal, and
+// the elements below the diagonal, row by row. `epsilon` [rows, latent] is used instead of `noise` if it is
 // defined.
 [[nodiscard]] DensitySample sample_full_covariance(const Variable& posterior_params, const Noise& noise,
                                                    const Tensor& epsilon = {});
@@ -179,13 +179,13 @@ struct FlowSample {
 };
 // A sequence of planar layers z' = z + u' tanh(w.z + b), where u' = u + (softplus(w.u) - 1 - w.u) w / |w|^2
 // makes each layer invertible (Rezende and Mohamed, "Variational inference with normalizing flows", 2015,
-// appendix A.1). z is [rows, latent]. A row of `params` [rows, layers (2 latent + 1)] holds w, u and b of each
-// layer for that row of z. All layers are computed in one kernel.
+// appendix A.1). z is [rows, latent]. A row of `params` [rows, layers (2 latent + 1)] holds w, u and b of
+// each layer for that row of z. All layers are computed in one kernel.
 [[nodiscard]] FlowSample planar_flow(const Variable& z, const Variable& params);
 // The element-wise step of an inverse autoregressive flow, z' = gate z + (1 - gate) m with gate = sigmoid(s +
 // 2) (Kingma et al., "Improving variational inference with inverse autoregressive flow", 2016). z is [rows,
-// latent] and `params` [rows, 2 latent]: m, then s. log_det = sum of log gate is the log determinant if column
-// i of m and s depends only on columns of z before i, in some order of the columns.
+// latent] and `params` [rows, 2 latent]: m, then s. log_det = sum of log gate is the log determinant if
+// column i of m and s depends only on columns of z before i, in some order of the columns.
 [[nodiscard]] FlowSample autoregressive_step(const Variable& z, const Variable& params);
 
 // weight times the sum over all elements of -log Bernoulli(target | sigmoid(logit)), nats, [1], with value

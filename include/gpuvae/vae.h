@@ -9,9 +9,9 @@ namespace gpuvae {
 // The description of a model. It holds no parameters, so two models with the same options share none.
 struct VaeOptions {
   std::int64_t features = 784;  // values of x, such as the pixels of an image
-  // Values of the condition y of a conditional model p(x | y) (Kingma et al., "Semi-supervised learning with deep
-  // generative models", 2014; Sohn et al., 2015), such as the one-hot code of a class; 0: none. An example is
-  // then a row [x, y]. Encoder and decoder get y, and the prior p(z) does not depend on it.
+  // Values of the condition y of a conditional model p(x | y) (Kingma et al., "Semi-supervised learning with
+  // deep generative models", 2014; Sohn et al., 2015), such as the one-hot code of a class; 0: none. An
+  // example is then a row [x, y]. Encoder and decoder get y, and the prior p(z) does not depend on it.
   std::int64_t conditions = 0;
   std::vector<std::int64_t> encoder_widths = {256};  // widths of the hidden layers
   std::vector<std::int64_t> decoder_widths = {};     // empty: the encoder's widths in reverse order
@@ -66,8 +66,8 @@ class Vae {
   // @}
   // @{
   // The likelihood p(x | z) for z [rows, latent]: decode() returns its parameters, [rows,
-  // params_per_feature * features], and decode_mean() its mean, [rows, features]. A conditional model requires
-  // the condition y [rows / n, conditions], each of whose rows applies to n consecutive rows of z.
+  // params_per_feature * features], and decode_mean() its mean, [rows, features]. A conditional model
+  // requires the condition y [rows / n, conditions], each of whose rows applies to n consecutive rows of z.
   [[nodiscard]] Variable decode(const Variable& z, const Tensor& y = {}) const;
   [[nodiscard]] Variable decode_mean(const Variable& z, const Tensor& y = {}) const {
     return likelihood().mean(decode(z, y));

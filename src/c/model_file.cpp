@@ -146,9 +146,10 @@ void read_data(FileDescription& file, const std::string& where) {
     return;
   }
   file.data = read_data_json(file.metadata.at(kDataKey), where).description;
-  check(file.data->condition_columns == 0 && file.data->condition_classes == 0, file_error("load"),
-        "{}: expected a model without a condition, got a conditional one, which the C interface does not load",
-        where);
+  check(
+      file.data->condition_columns == 0 && file.data->condition_classes == 0, file_error("load"),
+      "{}: expected a model without a condition, got a conditional one, which the C interface does not load",
+      where);
   file.height = file.data->height;
   file.width = file.data->width;
 }

@@ -83,7 +83,8 @@ void move_columns_last(Split& split, std::span<const std::string> names) {
     std::erase(order, column);
     last.push_back(column);
   }
-  check(!order.empty(), kCondition, "expected a column of {} that is not a condition, got none", split.source);
+  check(!order.empty(), kCondition, "expected a column of {} that is not a condition, got none",
+        split.source);
   order.insert(order.end(), last.begin(), last.end());
   for (Dataset* set : {&split.train, &split.test}) {
     if (!set->defined()) continue;

@@ -7,8 +7,8 @@
 
 namespace gpuvae {
 
-// Maps z [rows, latent] and a context [rows, hidden], which is added to the hidden units before their ReLU and
-// is not masked, to m and s of a step of an inverse autoregressive flow, [rows, 2 latent].
+// Maps z [rows, latent] and a context [rows, hidden], which is added to the hidden units before their ReLU
+// and is not masked, to m and s of a step of an inverse autoregressive flow, [rows, 2 latent].
 class Made {
  public:
   Made() = default;

@@ -18,10 +18,11 @@ std::int64_t check_covariance(const char* name, const Variable& params, const Te
   check_defined(name, params, "posterior_params");
   check_real(name, params);
   const std::int64_t latent = params.shape().rank() == 2 ? latent_of_columns(params.shape()[1]) : 0;
-  check(latent > 0, name,
-        "expected posterior_params of [rows, latent (latent + 3) / 2] (mean, log diagonal, elements below the "
-        "diagonal), got {}",
-        params.shape());
+  check(
+      latent > 0, name,
+      "expected posterior_params of [rows, latent (latent + 3) / 2] (mean, log diagonal, elements below the "
+      "diagonal), got {}",
+      params.shape());
   if (epsilon) {
     check_like(name, epsilon, params);
     check(epsilon.shape() == Shape({params.shape()[0], latent}), name, "expected epsilon of [{}, {}], got {}",
@@ -39,8 +40,8 @@ Tensor epsilon_for(const Variable& params, std::int64_t latent, const Noise& noi
 struct CovarianceSample {
   Variable z, term;
 };
-CovarianceSample run_covariance(const char* name, const Variable& params, const Noise& noise, const Tensor& given,
-                      bool kl) {
+CovarianceSample run_covariance(const char* name, const Variable& params, const Noise& noise,
+                                const Tensor& given, bool kl) {
   const std::int64_t latent = check_covariance(name, params, given), rows = params.shape()[0];
   const Tensor epsilon = epsilon_for(params, latent, noise, given);
   const Tensor z = Tensor::empty({rows, latent}, params.dtype(), params.device());
@@ -59,8 +60,7 @@ CovarianceSample run_covariance(const char* name, const Variable& params, const 
     kept_epsilon.get();
     const Tensor d_z = context.gradient_tensor(0), d_term = context.gradient_tensor(1);
     Tensor d_params = empty_like(x);
-    kernels::CovarianceBackwardArgs back{
-        .forward = args, .d_z = d_z.data(), .d_params = d_params.data()};
+    kernels::CovarianceBackwardArgs back{.forward = args, .d_z = d_z.data(), .d_params = d_params.data()};
     (kl ? back.d_kl : back.d_log_density) = d_term.data();
     backend(x).full_covariance_backward(back, stream(x));
     context.add(0, std::move(d_params));
@@ -72,7 +72,8 @@ CovarianceSample run_covariance(const char* name, const Variable& params, const 
 
 DensitySample sample_full_covariance(const Variable& posterior_params, const Noise& noise,
                                      const Tensor& epsilon) {
-  const CovarianceSample sample = run_covariance("sample_full_covariance", posterior_params, noise, epsilon, false);
+  const CovarianceSample sample =
+      run_covariance("sample_full_covariance", posterior_params, noise, epsilon, false);
   return {sample.z, sample.term};
 }
 PosteriorSample sample_full_covariance_with_kl(const Variable& posterior_params, const Noise& noise,
@@ -114,9 +115,9 @@ DensitySample sample_full_covariance(const Variable& posterior_params, const Noi
   const Variable epsilon = epsilon_for(posterior_params, latent, noise, given);
   const CovarianceParts parts = parts_of(posterior_params, latent, epsilon.value());
   constexpr double kHalfLogTwoPi = 0.918938533204672742;
-  return {parts.z, affine(sum(square(epsilon), Axis::columns), -0.5,
-                          -kHalfLogTwoPi * static_cast<double>(latent)) -
-                       parts.log_diagonal};
+  return {parts.z,
+          affine(sum(square(epsilon), Axis::columns), -0.5, -kHalfLogTwoPi * static_cast<double>(latent)) -
+              parts.log_diagonal};
 }
 PosteriorSample sample_full_covariance_with_kl(const Variable& posterior_params, const Noise& noise,
                                                const Tensor& given, double weight) {

@@ -12,8 +12,7 @@ void check_gated(const Variable& x, const Variable& weight, const Variable& bias
   check_defined(kGatedLinear, x, "x");
   check_defined(kGatedLinear, weight, "weight");
   check_real(kGatedLinear, x);
-  check(weight.shape().rank() == 2 && weight.shape()[0] % 2 == 0 &&
-            weight.shape()[1] == x.shape().columns(),
+  check(weight.shape().rank() == 2 && weight.shape()[0] % 2 == 0 && weight.shape()[1] == x.shape().columns(),
         kGatedLinear, "expected a weight of [2 out, {}] (values, then gates) for x {}, got {}",
         x.shape().columns(), x.shape(), weight.shape());
   check(!bias || bias.shape() == Shape{weight.shape()[0]}, kGatedLinear, "expected a bias of [{}], got {}",

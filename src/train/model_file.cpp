@@ -104,8 +104,8 @@ void check_data(const TrainingData& data, const std::string& where) {
   check(d.condition_columns == 0 || (d.height == 1 && d.condition_columns < d.width), file_error("load"),
         "{}: expected fewer condition columns than the {} columns of a table, got {}", where, d.width,
         d.condition_columns);
-  check(d.condition_classes <= 256, file_error("load"), "{}: expected at most 256 classes as condition, got {}",
-        where, d.condition_classes);
+  check(d.condition_classes <= 256, file_error("load"),
+        "{}: expected at most 256 classes as condition, got {}", where, d.condition_classes);
   check(d.class_names.size() <= 256, file_error("load"), "{}: expected at most 256 classes, got {}", where,
         d.class_names.size());
   check(data.fingerprint.size() == 16 &&
@@ -119,22 +119,22 @@ void check_data(const TrainingData& data, const std::string& where) {
 std::string data_json(const TrainingData& data) {
   const DataDescription& d = data.description;
   DataJson json = {{"source", data.source},
-                         {"training_examples", data.train_count},
-                         {"validation_examples", data.validation_count},
-                         {"fingerprint", data.fingerprint},
-                         {"dtype", data.bytes ? "u8" : "f32"},
-                         {"labelled", data.labelled},
-                         {"height", d.height},
-                         {"width", d.width},
-                         {"values", name(d.values.kind)},
-                         {"value_low", d.values.low},
-                         {"value_high", d.values.high},
-                         {"values_scaled", d.values.scaled},
-                         {"column_names", d.column_names},
-                         {"label_column", d.label_column},
-                         {"class_names", d.class_names},
-                         {"mean", d.standardization.mean},
-                         {"stddev", d.standardization.stddev}};
+                   {"training_examples", data.train_count},
+                   {"validation_examples", data.validation_count},
+                   {"fingerprint", data.fingerprint},
+                   {"dtype", data.bytes ? "u8" : "f32"},
+                   {"labelled", data.labelled},
+                   {"height", d.height},
+                   {"width", d.width},
+                   {"values", name(d.values.kind)},
+                   {"value_low", d.values.low},
+                   {"value_high", d.values.high},
+                   {"values_scaled", d.values.scaled},
+                   {"column_names", d.column_names},
+                   {"label_column", d.label_column},
+                   {"class_names", d.class_names},
+                   {"mean", d.standardization.mean},
+                   {"stddev", d.standardization.stddev}};
   if (d.condition_columns > 0) json["condition_columns"] = d.condition_columns;
   if (d.condition_classes > 0) json["condition_classes"] = d.condition_classes;
   return json.dump();
@@ -195,8 +195,9 @@ void check_model_fits(const VaeOptions& o, const std::filesystem::path& file) {
   if (decoder.empty()) decoder.assign(o.encoder_widths.rbegin(), o.encoder_widths.rend());
   double heads = 0;
   for (const std::int64_t size : o.posterior->head_sizes(o.latent)) heads += static_cast<double>(size);
-  const double parameters = layers(features + conditions, o.encoder_widths, heads) +
-                            layers(latent + conditions, decoder, features * o.likelihood->params_per_feature());
+  const double parameters =
+      layers(features + conditions, o.encoder_widths, heads) +
+      layers(latent + conditions, decoder, features * o.likelihood->params_per_feature());
   std::error_code error;
   const auto bytes = static_cast<double>(std::filesystem::file_size(file, error));
   check(error || parameters * sizeof(float) <= bytes, file_error("load"),

@@ -38,9 +38,10 @@ ExportedModel exported_model(const Vae& model, const char* operation) {
   const DiagonalGaussianOptions* posterior = diagonal_gaussian_options(model.posterior());
   check(posterior != nullptr, unsupported(operation), "expected a diagonal Gaussian posterior, got {}",
         model.posterior().name());
-  check(model.options().conditions == 0, unsupported(operation), "expected a model without a condition, got one with {} columns",
-        model.options().conditions);
-  check(!model.options().gated, unsupported(operation), "expected hidden layers with an activation, got gated ones");
+  check(model.options().conditions == 0, unsupported(operation),
+        "expected a model without a condition, got one with {} columns", model.options().conditions);
+  check(!model.options().gated, unsupported(operation),
+        "expected hidden layers with an activation, got gated ones");
   const std::optional<kernels::Unary> mean = mean_function(model.likelihood());
   check(mean.has_value(), unsupported(operation), "expected a built-in likelihood, got {}",
         model.likelihood().name());

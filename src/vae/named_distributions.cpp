@@ -61,9 +61,10 @@ std::shared_ptr<const Posterior> named_posterior(const std::string& family,
   if (family == "gaussian") return diagonal_gaussian(options);
   if (family == "full") {
     const DiagonalGaussianOptions usual;
-    check(options.scale == usual.scale && options.noise_std == usual.noise_std, origin,
-          "expected log_variance as posterior scale and a noise_std of 1 for the posterior full, got {} and {}",
-          name(options.scale), options.noise_std);
+    check(
+        options.scale == usual.scale && options.noise_std == usual.noise_std, origin,
+        "expected log_variance as posterior scale and a noise_std of 1 for the posterior full, got {} and {}",
+        name(options.scale), options.noise_std);
     return full_covariance_posterior();
   }
   if (kind == "planar")

@@ -36,9 +36,9 @@ const std::vector<NamedLikelihood>& named_likelihoods();
 // Throws Error that lists the names for one that is not in the list, such as "auto".
 const NamedLikelihood& named_likelihood(std::string_view name, Origin origin = "likelihood");
 
-// Returns the posterior of a family: "gaussian" (diagonal), "planar:LAYERS", "iaf:LAYERS", "iaf:LAYERS:UNITS" or
-// "full" (covariance). `options` are those of the diagonal Gaussian, on which the flows are based. Throws Error
-// for any other text, and for "full" with options that are not the defaults.
+// Returns the posterior of a family: "gaussian" (diagonal), "planar:LAYERS", "iaf:LAYERS", "iaf:LAYERS:UNITS"
+// or "full" (covariance). `options` are those of the diagonal Gaussian, on which the flows are based. Throws
+// Error for any other text, and for "full" with options that are not the defaults.
 std::shared_ptr<const Posterior> named_posterior(const std::string& family,
                                                  const DiagonalGaussianOptions& options = {},
                                                  Origin origin = "posterior");

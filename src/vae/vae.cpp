@@ -52,14 +52,14 @@ std::shared_ptr<const T> owned(const std::shared_ptr<const T>& described, const 
 
 Vae::Vae(const VaeOptions& options, Device device) : options_(checked(options)), device_(device) {
   const VaeOptions& o = options_;
-  encoder_ = Mlp("encoder", example_columns(o), o.encoder_widths, o.activation, o.initializer, device, o.precision,
-                 o.gated);
+  encoder_ = Mlp("encoder", example_columns(o), o.encoder_widths, o.activation, o.initializer, device,
+                 o.precision, o.gated);
   // The parts of a head, such as means and scales, are initialised like separate layers.
   const int per_feature = o.likelihood->params_per_feature();
   head_ = Linear("posterior", encoder_.outputs(), o.posterior->head_sizes(o.latent), o.initializer, device,
                  o.precision);
-  decoder_ = Mlp("decoder", o.latent + o.conditions, o.decoder_widths, o.activation, o.initializer, device, o.precision,
-                 o.gated);
+  decoder_ = Mlp("decoder", o.latent + o.conditions, o.decoder_widths, o.activation, o.initializer, device,
+                 o.precision, o.gated);
   output_ = Linear("output", decoder_.outputs(), per_feature * o.features, Activation::identity,
                    o.initializer, device, per_feature, o.precision);
   const ModelContext context{

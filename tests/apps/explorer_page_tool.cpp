@@ -49,8 +49,7 @@ struct RandomDecoder {
 
   Variable operator()(const Variable& z) const {
     Variable x = z;
-    for (std::size_t i = 0; i < layers.size(); ++i)
-      x = i == 0 && gated.both.weight ? gated(x) : layers[i](x);
+    for (std::size_t i = 0; i < layers.size(); ++i) x = i == 0 && gated.both.weight ? gated(x) : layers[i](x);
     return x;
   }
 };

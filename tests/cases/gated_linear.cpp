@@ -20,7 +20,8 @@ Case gated_linear_case(std::int64_t rows, std::int64_t in, std::int64_t out, boo
     };
     Doubles y;
     for (std::int64_t r = 0; r < rows; ++r)
-      for (std::int64_t o = 0; o < out; ++o) y.push_back(product(r, o) / (1 + std::exp(-product(r, out + o))));
+      for (std::int64_t o = 0; o < out; ++o)
+        y.push_back(product(r, o) / (1 + std::exp(-product(r, out + o))));
     return std::vector<Doubles>{y};
   };
   const auto product = static_cast<double>(rows * in * 2 * out);
@@ -36,9 +37,9 @@ Case gated_linear_case(std::int64_t rows, std::int64_t in, std::int64_t out, boo
 }
 
 std::vector<Case> gated_linear_cases() {
-  return {gated_linear_case(1, 1, 1),           gated_linear_case(17, 5, 3),
-          gated_linear_case(8, 6, 4),           gated_linear_case(33, 12, 20, false),
-          gated_linear_case(100, 64, 130),      gated_linear_case(600, 4, 64)};
+  return {gated_linear_case(1, 1, 1),      gated_linear_case(17, 5, 3),
+          gated_linear_case(8, 6, 4),      gated_linear_case(33, 12, 20, false),
+          gated_linear_case(100, 64, 130), gated_linear_case(600, 4, 64)};
 }
 
 }  // namespace gpuvae::cases

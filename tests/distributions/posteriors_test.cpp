@@ -71,7 +71,8 @@ TEST(ModelValues, PlanarFlow) {
 Numbers weights(double phase, int rows, int columns) {
   Numbers values;
   for (int j = 0; j < columns; ++j)
-    for (int i = 0; i < rows; ++i) values.push_back(std::round(100 * std::sin(phase + 1.7 * i + .9 * j)) / 100);
+    for (int i = 0; i < rows; ++i)
+      values.push_back(std::round(100 * std::sin(phase + 1.7 * i + .9 * j)) / 100);
   return values;
 }
 
@@ -220,10 +221,10 @@ TEST(Posteriors, AutoregressiveFlowReturnsTheLogDensityOfItsDraws) {
   model.posterior().collect(parameters);
   std::vector<std::string> names;
   for (const Parameter& p : parameters) names.push_back(p.name);
-  EXPECT_EQ(names, (std::vector<std::string>{"posterior.flow.0.input.weight", "posterior.flow.0.output.weight",
-                                             "posterior.flow.0.output.bias", "posterior.flow.1.input.weight",
-                                             "posterior.flow.1.output.weight",
-                                             "posterior.flow.1.output.bias"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"posterior.flow.0.input.weight", "posterior.flow.0.output.weight",
+                                      "posterior.flow.0.output.bias", "posterior.flow.1.input.weight",
+                                      "posterior.flow.1.output.weight", "posterior.flow.1.output.bias"}));
   // In double precision, the networks are built anew from the model's parameters.
   std::vector<Made> networks;
   for (int i = 0; i < 2; ++i) {
@@ -277,7 +278,8 @@ TEST(Posteriors, AutoregressiveFlowReturnsTheLogDensityOfItsDraws) {
 }
 
 TEST(Posteriors, ALayerWithZeroWeightsDoesNotMoveZ) {
-  const Variable z = leaf({.3, -.8}, {1, 2}, DType::f64), params = leaf({0, 0, .5, .4, .7}, {1, 5}, DType::f64);
+  const Variable z = leaf({.3, -.8}, {1, 2}, DType::f64),
+                 params = leaf({0, 0, .5, .4, .7}, {1, 5}, DType::f64);
   const FlowSample flow = planar_flow(z, params);
   const double t = std::tanh(0.7);
   expect_numbers(flow.z.value(), {.3 + .5 * t, -.8 + .4 * t}, "z");
@@ -287,8 +289,9 @@ TEST(Posteriors, ALayerWithZeroWeightsDoesNotMoveZ) {
 }
 
 TEST(Posteriors, UnknownFamiliesAreErrors) {
-  for (const char* name : {"", "planar", "planar:", "planar:0", "planar:1001", "planar:x", "planar:2:3", "iaf",
-                           "iaf:0", "iaf:2:", "iaf:2:0", "iaf:2:3:4", "full:2", "gaussian:1", "student"})
+  for (const char* name :
+       {"", "planar", "planar:", "planar:0", "planar:1001", "planar:x", "planar:2:3", "iaf", "iaf:0",
+        "iaf:2:", "iaf:2:0", "iaf:2:3:4", "full:2", "gaussian:1", "student"})
     EXPECT_THROW(static_cast<void>(named_posterior(name)), Error) << name;
   EXPECT_THROW(static_cast<void>(named_posterior("full", {.noise_std = 0.5})), Error);
   EXPECT_THROW(static_cast<void>(planar_posterior(0)), Error);
@@ -328,7 +331,8 @@ TEST(PosteriorsDevice, TrainWithTheModel) {
 TEST(Posteriors, FurtherRefusals) {
   const Vae model(model_with("planar:2"), Device::cpu());
   const Tensor x = Tensor::zeros({2, 16});
-  EXPECT_THROW(static_cast<void>(model.posterior().log_density(model.encode(x), Tensor::zeros({2, 3}))), Error);
+  EXPECT_THROW(static_cast<void>(model.posterior().log_density(model.encode(x), Tensor::zeros({2, 3}))),
+               Error);
   EXPECT_THROW(static_cast<void>(model.negative_elbo(x, {}, {.free_bits = 0.1})), Error);
   VaeOptions vamp = model_with("full");
   vamp.prior = vamp_prior(2);

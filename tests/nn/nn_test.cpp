@@ -73,7 +73,8 @@ TEST(LayersDevice, GatedLinearMatchesPlainLoops) {
     NaiveGated naive;
     naive.x = x.value().to_doubles();
     naive.d = d.to_doubles();
-    const Doubles weight = layer.both.weight.value().to_doubles(), bias = layer.both.bias.value().to_doubles();
+    const Doubles weight = layer.both.weight.value().to_doubles(),
+                  bias = layer.both.bias.value().to_doubles();
     const auto half = [](const Doubles& all, bool second) {
       const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
       return second ? Doubles(middle, all.end()) : Doubles(all.begin(), middle);

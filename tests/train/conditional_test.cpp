@@ -82,8 +82,7 @@ TEST(Conditional, AOneHotColumnIsABias) {
     const Tensor condition = Tensor::from(code, {1, kClasses});
     const auto expected = [&](const Linear& layer, const Tensor& input) {
       const std::int64_t in = input.shape()[1];
-      const Variable bias =
-          layer.bias + reshape(columns(layer.weight, in + y, 1), {layer.weight.shape()[0]});
+      const Variable bias = layer.bias + reshape(columns(layer.weight, in + y, 1), {layer.weight.shape()[0]});
       return linear(input, columns(layer.weight, 0, in), bias, Activation::relu).value().to_vector();
     };
     const auto expect_close = [](const std::vector<float>& got, const std::vector<float>& wanted) {

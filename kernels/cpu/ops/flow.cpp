@@ -74,8 +74,7 @@ void planar_backward_row(const PlanarFlowBackwardArgs& b, std::int64_t row) {
     T *d_w = as<T>(b.d_params) + at, *d_u = d_w + latent;
     const T* z = l == 0 ? as<T>(g.z) + row * latent : as<T>(g.states) + ((l - 1) * g.rows + row) * latent;
     const auto layer = layer_at(w, z, latent);
-    const auto s =
-        math::planar_slopes(layer, dot(upstream, u, latent), dot(upstream, w, latent), d_log_det);
+    const auto s = math::planar_slopes(layer, dot(upstream, u, latent), dot(upstream, w, latent), d_log_det);
     const V tanh = constant<V>(layer.tanh), tanh_c = constant<V>(layer.tanh * layer.c);
     const V a = constant<V>(s.a), q = constant<V>(s.q), r = constant<V>(s.r);
     each_vector<T>(0, latent, [=](auto access, std::int64_t i) HWY_ATTR {
@@ -124,7 +123,8 @@ void step_backward_row(const AutoregressiveStepBackwardArgs& b, std::int64_t row
 
 void PlanarFlow(const PlanarFlowArgs& g) {
   with_float(g.dtype, "planar_flow", [&](auto type) {
-    each_row(g.rows, g.layers * g.layer_size(), [&](std::int64_t row) { planar_row<decltype(type)>(g, row); });
+    each_row(g.rows, g.layers * g.layer_size(),
+             [&](std::int64_t row) { planar_row<decltype(type)>(g, row); });
   });
 }
 void PlanarFlowBackward(const PlanarFlowBackwardArgs& b) {

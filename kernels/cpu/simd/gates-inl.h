@@ -22,8 +22,9 @@ template <class T>
 HWY_INLINE T dot(const T* a, const T* b, std::int64_t n) {
   const hn::ScalableTag<T> d;
   auto sum = hn::Zero(d);
-  each_vector<T>(0, n, [&](auto access, std::int64_t i)
-                           HWY_ATTR { sum = hn::MulAdd(access.load(a + i), access.load(b + i), sum); });
+  each_vector<T>(0, n, [&](auto access, std::int64_t i) HWY_ATTR {
+    sum = hn::MulAdd(access.load(a + i), access.load(b + i), sum);
+  });
   return hn::GetLane(hn::SumOfLanes(d, sum));
 }
 

@@ -39,8 +39,8 @@ __global__ void __launch_bounds__(kThreads) planar_flow_kernel(PlanarFlowArgs ar
     float log_det = 0;
     for (std::int64_t l = 0; l < args.layers; ++l, w += layer_size) {
       const auto layer = layer_at(w, z, latent, lane);
-      float* out = states && l < args.layers - 1 ? states + (l * args.rows + row) * latent
-                                                 : final_out + row * latent;
+      float* out =
+          states && l < args.layers - 1 ? states + (l * args.rows + row) * latent : final_out + row * latent;
       for (std::int64_t i = lane; i < latent; i += 32)
         out[i] = z[i] + layer.tanh * w[latent + i] + layer.tanh * layer.c * w[i];
       log_det += math::planar_log_det(layer);
@@ -62,9 +62,9 @@ __global__ void __launch_bounds__(kThreads) planar_flow_backward_kernel(PlanarFl
       const std::int64_t at = (row * forward.layers + l) * layer_size;
       const float *w = static_cast<const float*>(forward.params) + at, *u = w + latent;
       float *d_w = static_cast<float*>(args.d_params) + at, *d_u = d_w + latent;
-      const float* z = l == 0 ? static_cast<const float*>(forward.z) + row * latent
-                              : static_cast<const float*>(forward.states) +
-                                    ((l - 1) * forward.rows + row) * latent;
+      const float* z =
+          l == 0 ? static_cast<const float*>(forward.z) + row * latent
+                 : static_cast<const float*>(forward.states) + ((l - 1) * forward.rows + row) * latent;
       const auto layer = layer_at(w, z, latent, lane);
       float gu = 0, gw = 0;
       for (std::int64_t i = lane; i < latent; i += 32) {
@@ -151,9 +151,10 @@ void CudaBackend::run(const AutoregressiveStepArgs& args, StreamHandle stream) {
 void CudaBackend::run(const AutoregressiveStepBackwardArgs& args, StreamHandle stream) {
   require_f32("autoregressive_step_backward", args.forward.dtype);
   const DeviceGuard on(device_);
-  launch({"autoregressive_step_backward", "autoregressive_step_backward_kernel",
-          blocks(args.forward.rows, kThreads / 32), kThreads, args.forward.rows * args.forward.latent, stream},
-         autoregressive_step_backward_kernel, args);
+  launch(
+      {"autoregressive_step_backward", "autoregressive_step_backward_kernel",
+       blocks(args.forward.rows, kThreads / 32), kThreads, args.forward.rows * args.forward.latent, stream},
+      autoregressive_step_backward_kernel, args);
 }
 
 }  // namespace gpuvae::kernels

@@ -54,6 +54,15 @@ def describe_rows(rows, values, names, condition):
     return _core.describe_rows(features, described, names, condition.columns, classes, [str(c) for c in condition.classes])
 
 
+def with_condition(settings, condition):
+    """Returns the settings of a model as the programs write them, who count the columns of a condition themselves."""
+    settings = {name: value for name, value in settings.items() if name != "conditions"}
+    if len(condition):
+        names = ",".join(f"condition{i}" for i in range(condition.columns))
+        settings["condition"] = "label" if condition.classes else names
+    return settings
+
+
 def condition_of(data):
     """Returns the condition of a model for the dictionary that read() returns."""
     classes, columns = data["condition_classes"], data["condition_columns"]

@@ -175,7 +175,9 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         self._image_shape = None
         names = [str(name) for name in getattr(self, "feature_names_in_", ())]
         self._metadata = _files.describe(
-            _files.describe_rows(rows, values, names, conditions), {**model_settings, **training}, self._history
+            _files.describe_rows(rows, values, names, conditions),
+            {**_files.with_condition(model_settings, conditions), **training},
+            self._history,
         )
         return self
 
@@ -359,6 +361,7 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         state = dict(state)
         saved = state.pop("_saved", None)
         vars(self).update(state)
+        vars(self).setdefault("condition_", Condition())
         if saved is not None:
             features, model_settings, parameters = saved
             self._model = _core.Model(features, model_settings, self.device)
