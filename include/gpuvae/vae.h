@@ -8,21 +8,21 @@ namespace gpuvae {
 
 // The description of a model. It holds no parameters, so two models with the same options share none.
 struct VaeOptions {
-  std::int64_t features = 784;  // values of x, such as the pixels of an image
-  // Values of the condition y of a conditional model p(x | y) (Kingma et al., "Semi-supervised learning with
-  // deep generative models", 2014; Sohn et al., 2015), such as the one-hot code of a class; 0: none. An
-  // example is then a row [x, y]. Encoder and decoder get y, and the prior p(z) does not depend on it.
-  std::int64_t conditions = 0;
+  std::int64_t features = 784;                       // values of x, such as the pixels of an image
   std::vector<std::int64_t> encoder_widths = {256};  // widths of the hidden layers
   std::vector<std::int64_t> decoder_widths = {};     // empty: the encoder's widths in reverse order
   std::int64_t latent = 2;                           // dimensions of z
   Activation activation = Activation::relu;          // activation of the hidden layers
-  bool gated = false;  // whether the hidden layers are gated (GatedLinear), without `activation`
   std::shared_ptr<const Posterior> posterior = diagonal_gaussian();       // q(z | x)
   std::shared_ptr<const Likelihood> likelihood = bernoulli_likelihood();  // p(x | z)
   std::shared_ptr<const Prior> prior = standard_normal_prior();           // p(z)
   Initializer initializer = {};                                           // initialiser of all layers
   Precision precision = Precision::f32;  // precision of the dense layers' products
+  bool gated = false;  // whether the hidden layers are gated (GatedLinear), without `activation`
+  // Values of the condition y of a conditional model p(x | y) (Kingma et al., "Semi-supervised learning with
+  // deep generative models", 2014; Sohn et al., 2015), such as the one-hot code of a class; 0: none. An
+  // example is then a row [x, y]. Encoder and decoder get y, and the prior p(z) does not depend on it.
+  std::int64_t conditions = 0;
 };
 
 // Returns the columns of an example: those of x, and those of the condition y.

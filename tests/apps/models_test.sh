@@ -20,7 +20,7 @@ done
 run encode --out iaf --output codes.csv
 
 expect_error 2 '--posterior: expected gaussian, planar:LAYERS' $small --posterior student --out none
-expect_error 1 'expected hidden layers with an activation, got gated ones' export --out full --format c
+expect_error 1 'expected a diagonal Gaussian posterior' export --out full --format c
 expect_error 1 'expected a diagonal Gaussian posterior' export --out planar --format onnx
 expect_error 1 'free bits' $small --posterior planar:2 --free-bits 0.1 --out none
 
@@ -49,7 +49,7 @@ expect_error 1 'expected --class for a model of --condition label' decode --out 
 expect_error 1 'expected no --class' sample --out full --class 3
 expect_error 1 'expected a model without a condition' export --out c --format c
 expect_error 1 'this command does not take --class' encode --out c --class 3
-expect_error 1 'expected .* got --condition|holds a run with --condition label' $small --latent 2 --out c
+expect_error 1 'holds a run with --condition label' $small --latent 2 --out c
 
 # ---- columns of a table as condition ----
 program=$vae
