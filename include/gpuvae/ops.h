@@ -242,9 +242,13 @@ struct LaplaceOptions {
 // 1]: the log density of a mixture of diagonal Gaussians. `component_params` is [components, 2 latent], read
 // like a posterior's parameters. `log_weights` [components] is used as given, so the caller must normalise
 // it. If it is undefined, each weight is 1 / components. The result is differentiable with respect to all
-// three inputs, and the operation allocates no intermediate of rows x components elements.
+// three inputs, and the operation allocates no intermediate of rows x components elements. `left_out` [rows],
+// i32, names for each row the component that its mixture leaves out, or is negative: the others then have the
+// weight 1 / (components - 1), as in an exemplar prior (Norouzi et al., 2020). It requires equal weights and
+// 2 or more components; undefined, no component is left out.
 [[nodiscard]] Variable mixture_log_density(const Variable& z, const Variable& component_params,
-                                           PosteriorScale scale, const Variable& log_weights);
+                                           PosteriorScale scale, const Variable& log_weights,
+                                           const Tensor& left_out = {});
 // @}
 
 // Implementations of the fused operations with primitive operations, used as the reference in tests and as
@@ -282,7 +286,8 @@ namespace unfused {
 [[nodiscard]] Variable laplace_log_density(const Variable& params, const Variable& target,
                                            const LaplaceOptions& options = {});
 [[nodiscard]] Variable mixture_log_density(const Variable& z, const Variable& component_params,
-                                           PosteriorScale scale, const Variable& log_weights);
+                                           PosteriorScale scale, const Variable& log_weights,
+                                           const Tensor& left_out = {});
 // @}
 }  // namespace unfused
 

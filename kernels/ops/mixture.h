@@ -19,6 +19,9 @@ struct MixtureArgs {
   const void* z = nullptr;                 // [rows, latent]
   const void* component_params = nullptr;  // [components, 2 latent]: mean, then scale parameter
   const void* log_weights = nullptr;       // [components], or null for equal weights
+  // [rows], or null: the component that the mixture of a row leaves out, or a negative number. The others
+  // then have the weight 1 / (components - 1). Requires equal weights and 2 components or more.
+  const std::int32_t* left_out = nullptr;
   void* workspace = nullptr;  // [2 latent + 1, mixture_stride(components)], written forward and read backward
   void* out = nullptr;        // [rows]
 

@@ -150,6 +150,67 @@ TEST(ModelValues, FullCovariance) {
   }
 }
 
+const Numbers kComponentMeans = {.3, -.2, -.5, .4, 1.1, .8};
+const Numbers kCodes = {.2, .1, -.9, 1.3};
+
+TEST(ModelValues, MixtureOfPosteriors) {
+  for (const DType dtype : {DType::f64, DType::f32}) {
+    const Variable z = leaf(kCodes, {2, 2}, dtype);
+    const Variable params = leaf({.3, -.2, -.4, .2, -.5, .4, .1, -.6, 1.1, .8, -1, -.3}, {3, 4}, dtype);
+    const Variable density = mixture_log_density(z, params, PosteriorScale::log_variance, {});
+    expect_numbers(density.value(), {-2.0352402320, -3.2534651837}, "log p");
+    sum(density).backward();
+    expect_numbers(z.grad(), {0.2749444513, 0.2805179449, 0.7057385360, -1.5455970586}, "dz");
+    expect_numbers(params.grad(),
+                   {-0.4334422129, 0.3588598203, -0.0929929853, -0.1119571801, -0.0399986324, 1.0752905943,
+                    -0.4423473434, 0.0256902810, -0.5072421420, -0.1690713009, 0.1594280767, -0.0346645265},
+                   "d mean and d log variance");
+  }
+}
+
+// Exemplars have one log variance, and row n may leave out exemplar n.
+TEST(ModelValues, Exemplars) {
+  for (const DType dtype : {DType::f64, DType::f32})
+    for (const bool leaves_out : {false, true}) {
+      const Variable z = leaf(kCodes, {2, 2}, dtype), means = leaf(kComponentMeans, {3, 2}, dtype);
+      const Variable log_variance = leaf({-.7}, {1}, dtype);
+      const Variable spread = Tensor::zeros({3, 2}, dtype) + log_variance;
+      const std::int32_t numbers[] = {0, 1};
+      const Tensor left_out =
+          leaves_out ? Tensor::from(std::span<const std::int32_t>(numbers), {2}) : Tensor();
+      const Variable density = mixture_log_density(z, concat({means, spread}, Axis::columns),
+                                                   PosteriorScale::log_variance, {}, left_out);
+      sum(density).backward();
+      if (!leaves_out) {
+        expect_numbers(density.value(), {-1.6872173774, -3.1165381195}, "log p");
+        expect_numbers(log_variance.grad(), {-0.3075315119}, "d log s^2");
+        continue;
+      }
+      expect_numbers(density.value(), {-2.0200367022, -5.0959507833}, "log p, one left out");
+      expect_numbers(z.grad(), {-0.3582750323, 0.8669637780, 3.0007443610, -2.2903276712}, "dz");
+      expect_numbers(means.grad(),
+                     {-1.5401415809, 1.9251769762, 0.9496604552, -0.4069973379, -2.0519882030, -0.0948157450},
+                     "d mean");
+      expect_numbers(log_variance.grad(), {2.7404005888}, "d log s^2");
+    }
+}
+
+TEST(ModelValues, LeavingOutComponentsHasConditions) {
+  const Variable z = leaf(kCodes, {2, 2}, DType::f64);
+  const std::int32_t numbers[] = {0, 1, 0};
+  const auto left_out = [&](std::int64_t n) {
+    return Tensor::from(std::span<const std::int32_t>(numbers).first(static_cast<std::size_t>(n)), {n});
+  };
+  const auto density = [&](std::int64_t components, const Variable& weights, const Tensor& left) {
+    return mixture_log_density(z, Tensor::zeros({components, 4}, DType::f64), PosteriorScale::log_sigma,
+                               weights, left);
+  };
+  EXPECT_THROW(static_cast<void>(density(3, {}, left_out(3))), Error);
+  EXPECT_THROW(static_cast<void>(density(1, {}, left_out(2))), Error);
+  EXPECT_THROW(static_cast<void>(density(3, Tensor::zeros({3}, DType::f64), left_out(2))), Error);
+  EXPECT_THROW(static_cast<void>(density(3, {}, Tensor::zeros({2}, DType::f64))), Error);
+}
+
 // ---- posteriors ----
 
 VaeOptions model_with(const std::string& posterior) {
