@@ -76,8 +76,8 @@ struct MixtureSetting {
   std::int64_t rows, latent, components;
   PosteriorScale scale = PosteriorScale::log_variance;
   bool weighted = false;  // whether the weights of the components are an input; otherwise they are equal
-  bool left_out = false;  // whether each row but every third leaves out a component
   double spread = 1.5;    // z and the parameters of the components are drawn from [-spread, spread]
+  bool left_out = false;  // whether each row but every third leaves out a component
 };
 Case mixture_case(const MixtureSetting& setting);
 
