@@ -63,6 +63,7 @@ class KernelObserver;  // kernels/observer.h
   KERNEL(likelihood, LikelihoodArgs)                                   \
   KERNEL(log_density, LogDensityArgs)                                  \
   KERNEL(mixture, MixtureArgs)                                         \
+  KERNEL(match, MatchArgs)                                             \
   KERNEL(mixture_backward, MixtureBackwardArgs)                        \
   KERNEL(gate, GateArgs)                                               \
   KERNEL(gate_backward, GateBackwardArgs)                              \

@@ -76,9 +76,13 @@ std::vector<Setting> model_settings(RunConfig& c) {
       {"--prior", one_of(d.prior, prior_names()),
        "distribution p(z): normal is N(0, I), mixture is a learned mixture of Gaussians, vamp is a "
        "VampPrior, the "
-       "mean of q(z | u) over learned pseudo-inputs u"},
+       "mean of q(z | u) over learned pseudo-inputs u, exemplar is the mean of Gaussians around the codes of "
+       "the "
+       "training examples, which every command then needs"},
       {"--prior-components", whole_number(d.prior_components, between(1, kMaxPriorComponents)),
-       "number of Gaussians (--prior mixture) or pseudo-inputs (--prior vamp)"},
+       "number of Gaussians (--prior mixture), pseudo-inputs (--prior vamp) or exemplars per training step "
+       "(--prior "
+       "exemplar)"},
       {"--init", choice(init.weight, WeightInit::two_over_root_fan_in),
        "distribution of the initial weights"},
       {"--init-std", number(init.weight_std, at_least(0)),

@@ -295,7 +295,7 @@ void open_or_train(Session& session, const Command& command) {
     return session.train_or_reload(command);
   const bool requires_data =
       what == "eval" || ((what == "encode" || what == "reconstruct") && command.input.empty());
-  if (!requires_data && what != "explore" && what != "manifold") return;
+  if (session.has_data() || (!requires_data && what != "explore" && what != "manifold")) return;
   const std::string why = session.load_data_of_model();
   if (requires_data && !why.empty()) throw Error(what, why, ErrorKind::io);
   if (!why.empty()) std::fprintf(stderr, "note    %s; no encoded data are shown\n", why.c_str());

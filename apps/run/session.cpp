@@ -89,7 +89,13 @@ void Session::load_data() {
 
 VaeOptions Session::model_options() const {
   const DataDescription& d = facts_.description;
-  VaeOptions options = config_.vae_options(std::int64_t{d.height} * d.width - d.condition_columns);
+  RunConfig config = config_;
+  if (config.distributions.prior == "exemplar") {
+    check(has_data(), "model", "expected the training data for the exemplar prior, got none");
+    config.distributions.exemplar_prior = exemplar_prior(
+        train_, {.per_step = config.distributions.prior_components, .data = evaluation().data});
+  }
+  VaeOptions options = config.vae_options(std::int64_t{d.height} * d.width - d.condition_columns);
   options.conditions = d.condition_columns + d.condition_classes;
   if (device_.is_cpu()) options.initializer.generator = InitGenerator::philox;  // see check_generator()
   return options;
@@ -116,6 +122,10 @@ bool Session::open_model(const std::string& command) {
   if (!described) held.config.epochs = config_.epochs;  // a checkpoint may be older than config.toml
   check_same_run(command, held);
   facts_ = run->data;
+  if (config_.distributions.prior == "exemplar") {
+    const std::string why = load_data_of_model();
+    check(why.empty(), file_error(command), "the model has an exemplar prior, but {}", why);
+  }
   check_model_fits(model_options(), file);
   build_model();
   const std::map<std::string, std::string> metadata = load_parameters(file, model_->parameters());

@@ -11,6 +11,7 @@
 #include "apps/run/model_file.h"
 #include "apps/run/run_folder.h"
 #include "gpuvae/evaluate.h"
+#include "gpuvae/exemplar_prior.h"
 
 namespace gpuvae::apps {
 

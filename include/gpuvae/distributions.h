@@ -37,6 +37,9 @@ struct ModelContext {
   // The model's encoder, which maps x [rows, features] to posterior_params. It may be stored and called
   // later.
   std::function<Variable(const Variable&)> encode;
+  // Maps x [rows, features] to the means of q(z | x), [rows, latent]. Defined for priors only, because the
+  // model initialises its posterior first.
+  std::function<Variable(const Variable&)> encode_mean = {};
 };
 
 // Base class of the three distributions.
@@ -60,6 +63,9 @@ class Prior : public Distribution {
   [[nodiscard]] virtual bool is_standard_normal() const { return false; }
   // Returns log p(z) per row in nats, [rows, 1]; z is [rows, latent].
   [[nodiscard]] virtual Variable log_density(const Variable& z) const = 0;
+  // Returns log p(z) per row for draws of a training step, as log_density(). A prior may depend on the step
+  // and on the examples of the rows, which are those of draw.noise. The default calls log_density.
+  [[nodiscard]] virtual Variable training_log_density(const Variable& z, const Draw& draw) const;
   // Returns draws from p(z), f32 [rows, latent] on `device`.
   [[nodiscard]] virtual Tensor sample(std::int64_t rows, std::int64_t latent, const Noise& noise,
                                       Device device) const = 0;

@@ -49,4 +49,14 @@ struct MixtureBackwardArgs {
   }
 };
 
+// out[r] = the first k with among[k] == ids[r], or -1.
+struct MatchArgs {
+  std::int64_t rows = 0, candidates = 0;
+  const std::int32_t* ids = nullptr;    // [rows]
+  const std::int32_t* among = nullptr;  // [candidates]
+  std::int32_t* out = nullptr;          // [rows]
+
+  double bytes() const { return size_in_bytes(DType::i32, static_cast<double>(2 * rows + candidates)); }
+};
+
 }  // namespace gpuvae::kernels

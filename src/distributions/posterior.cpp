@@ -81,7 +81,10 @@ std::vector<std::int64_t> Posterior::head_sizes(std::int64_t latent) const {
 PosteriorSample Posterior::rsample_with_kl(const Variable& posterior_params, const Draw& draw,
                                            const Prior& prior, double weight) const {
   const DensitySample sample = rsample_with_log_density(posterior_params, draw);
-  return {sample.z, weight * sum(sample.log_density - prior.log_density(sample.z))};
+  const bool training = draw.noise.purpose == RandomPurpose::posterior_noise;
+  const Variable log_prior =
+      training ? prior.training_log_density(sample.z, draw) : prior.log_density(sample.z);
+  return {sample.z, weight * sum(sample.log_density - log_prior)};
 }
 
 DensitySample Posterior::rsample_with_log_density(const Variable& posterior_params, const Draw& draw) const {

@@ -83,7 +83,7 @@ std::shared_ptr<const Posterior> named_posterior(const std::string& family,
 }
 
 const std::vector<std::string>& prior_names() {
-  static const std::vector<std::string> names = {"normal", "mixture", "vamp"};
+  static const std::vector<std::string> names = {"normal", "mixture", "vamp", "exemplar"};
   return names;
 }
 
@@ -96,6 +96,13 @@ void set_distributions(const DistributionSettings& s, VaeOptions& options, Origi
         "expected one of {} as prior, got {}", fmt::join(prior_names(), ", "), io::printable(s.prior));
   if (s.prior == "normal") options.prior = standard_normal_prior();
   if (s.prior == "mixture") options.prior = gaussian_mixture_prior(s.prior_components);
+  if (s.prior == "exemplar") {
+    check(s.exemplar_prior != nullptr, origin,
+          "expected the training set for the exemplar prior, which only the programs and exemplar_prior() in "
+          "C++ "
+          "support, got none");
+    options.prior = s.exemplar_prior;
+  }
   if (s.prior == "vamp") options.prior = vamp_prior(s.prior_components, s.gaussian.sigmoid_mean);
 }
 

@@ -20,6 +20,7 @@ struct DistributionSettings {
   double sigma = 0.1;        // of "gaussian-fixed"
   std::string prior = "normal";
   int prior_components = 50;
+  std::shared_ptr<const Prior> exemplar_prior = {};  // of "exemplar", which needs the training set
 };
 
 struct NamedLikelihood {

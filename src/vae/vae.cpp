@@ -62,16 +62,19 @@ Vae::Vae(const VaeOptions& options, Device device) : options_(checked(options)),
                  o.precision, o.gated);
   output_ = Linear("output", decoder_.outputs(), per_feature * o.features, Activation::identity,
                    o.initializer, device, per_feature, o.precision);
-  const ModelContext context{
-      example_columns(o),
-      o.latent,
-      o.initializer,
-      device,
-      o.posterior->has_log_variances(),
-      [encoder = encoder_, head = head_](const Variable& x) { return head(encoder(x)); }};
+  ModelContext context{example_columns(o),
+                       o.latent,
+                       o.initializer,
+                       device,
+                       o.posterior->has_log_variances(),
+                       [encoder = encoder_, head = head_](const Variable& x) { return head(encoder(x)); },
+                       {}};
   likelihood_ = owned(o.likelihood, context);
-  prior_ = owned(o.prior, context);
   posterior_ = owned(o.posterior, context);
+  context.encode_mean = [encode = context.encode, posterior = posterior_](const Variable& x) {
+    return posterior->mean(encode(x));
+  };
+  prior_ = owned(o.prior, context);
 }
 
 Elbo Vae::negative_elbo(const Variable& x, const Draw& draw, const ElboWeights& weights) const {

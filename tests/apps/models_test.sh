@@ -24,6 +24,12 @@ expect_error 1 'expected a diagonal Gaussian posterior' export --out full --form
 expect_error 1 'expected a diagonal Gaussian posterior' export --out planar --format onnx
 expect_error 1 'free bits' $small --posterior planar:2 --free-bits 0.1 --out none
 
+# ---- the exemplar prior, whose model needs its training data ----
+run $small --latent 3 --prior exemplar --prior-components 100 --out e
+run sample --out e --output e.csv
+run eval --out e --importance-samples 5
+says '^-log p\(x\), at most'
+
 # ---- the class of a digit as condition ----
 run $small --latent 2 --condition label --out c
 pictures c/{classes,manifold-class0,prior,posterior}.svg c/{report,explorer}.html

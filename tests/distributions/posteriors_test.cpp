@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "gpuvae/evaluate.h"
+#include "gpuvae/exemplar_prior.h"
 #include "gpuvae/vae.h"
 #include "src/nn/made.h"
 #include "src/vae/named_distributions.h"
@@ -365,6 +366,51 @@ Dataset gradients(std::int64_t count, Device device) {
     for (int p = 0; p < 16; ++p)
       bytes.push_back(static_cast<std::uint8_t>(40 + (i * 13 % 100) + (i % 2 ? p % 4 : p / 4) * 30));
   return {4, 4, Tensor::from(bytes, {count, 16}, device), {}};
+}
+
+// With all exemplars in a step, the prior of a training step is the mixture that leaves out the row's
+// example.
+TEST(PosteriorsDevice, ExemplarPriorLeavesOutTheRowsExample) {
+  const Device device = Device::best();
+  const Dataset set = gradients(6, device);
+  VaeOptions options = model_with("gaussian");
+  options.prior = exemplar_prior(set, {.per_step = 6});
+  const Vae model(options, device);
+  EXPECT_EQ(model.parameters().back().name, "prior.log_variance");
+  const Tensor x = gather_batch(set, 6, {.step = 0, .steps_per_epoch = 1}, {.shuffle = false}).x;
+  const Variable means = model.encode_mean(x);
+  const Variable components =
+      concat({means, Variable(Tensor::zeros({6, 3}, DType::f32, device))}, Axis::columns);
+  const Tensor z = random_normal({2, 3}, {.seed = 8}, 0, 1, DType::f32, device);
+  const std::int32_t rows[] = {4, 1};
+  Draw draw;
+  draw.noise.samples = Tensor::from(std::span<const std::int32_t>(rows), {2}, device);
+  const auto close = [](const Tensor& a, const Tensor& b) {
+    const Numbers left = a.to_doubles(), right = b.to_doubles();
+    for (std::size_t i = 0; i < left.size(); ++i) EXPECT_NEAR(left[i], right[i], 1e-4) << i;
+  };
+  close(model.prior().training_log_density(z, draw).value(),
+        mixture_log_density(z, components, PosteriorScale::log_variance, {}, draw.noise.samples).value());
+  close(model.prior().log_density(z).value(),
+        mixture_log_density(z, components, PosteriorScale::log_variance, {}).value());
+  EXPECT_EQ(model.sample_prior(4, 1).z.shape(), Shape({4, 3}));
+  EXPECT_THROW(static_cast<void>(exemplar_prior(set, {.per_step = 1})), Error);
+  EXPECT_THROW(static_cast<void>(exemplar_prior(gradients(1, device))), Error);
+}
+
+TEST(PosteriorsDevice, ExemplarPriorTrains) {
+  const Device device = Device::best();
+  const Dataset set = gradients(128, device);
+  VaeOptions options = model_with("gaussian");
+  options.prior = exemplar_prior(set, {.per_step = 32});
+  const Vae model(options, device);
+  Optimizer optimizer(model.parameters(), {.learning_rate = 5e-3});
+  Trainer trainer(model, optimizer, set, gradients(32, device), {.batch_size = 32});
+  const Losses first = trainer.run_epoch().train;
+  Losses last;
+  for (int i = 0; i < 15; ++i) last = trainer.run_epoch().train;
+  EXPECT_LT(last.loss, first.loss - 3);
+  EXPECT_NE(model.parameters().back().variable.value().item(), 0);
 }
 
 // Every posterior trains on the device, also as a graph, and with gated layers.

@@ -182,7 +182,28 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
+// One warp per row.
+__global__ void __launch_bounds__(kThreads) match_kernel(MatchArgs args) {
+  const unsigned lane = threadIdx.x % 32;
+  for (std::int64_t row = grid_thread() / 32; row < args.rows; row += grid_threads() / 32) {
+    const std::int32_t id = args.ids[row];
+    std::int32_t found = -1;
+    for (std::int64_t first = 0; first < args.candidates && found < 0; first += 32) {
+      const std::int64_t k = first + lane;
+      const unsigned equal = __ballot_sync(kWholeWarp, k < args.candidates && args.among[k] == id);
+      if (equal != 0) found = static_cast<std::int32_t>(first) + __ffs(static_cast<int>(equal)) - 1;
+    }
+    if (lane == 0) args.out[row] = found;
+  }
+}
+
 }  // namespace
+
+void CudaBackend::run(const MatchArgs& args, StreamHandle stream) {
+  const DeviceGuard on(device_);
+  launch({"match", "match_kernel", blocks(args.rows, kThreads / 32), kThreads, args.rows, stream},
+         match_kernel, args);
+}
 
 void CudaBackend::run(const MixtureArgs& args, StreamHandle stream) {
   require_f32("mixture", args.dtype);
