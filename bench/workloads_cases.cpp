@@ -206,6 +206,20 @@ void add_layers(List& list) {
     add(8192, 512, 512, a, true);
 }
 
+void add_models(List& list, const std::vector<std::int64_t>& sizes) {
+  list.add(cases::gated_linear_case(100, 784, 300), false);
+  list.add(cases::gated_linear_case(8192, 512, 512), true, true, 2 * 8192 * 512);
+  list.add(cases::planar_flow_case(100, 50, 4), false);
+  list.add(cases::autoregressive_step_case(100, 50), false);
+  for (const bool kl : {false, true}) list.add(cases::full_covariance_case(100, 50, kl), false);
+  constexpr std::int64_t kLatent = 64;
+  for (const std::int64_t n : sizes) {
+    list.add(cases::planar_flow_case(n / kLatent / 16, kLatent, 4), true);
+    list.add(cases::autoregressive_step_case(n / kLatent / 2, kLatent), true);
+    list.add(cases::full_covariance_case(n / kLatent / 32, kLatent, false), true);
+  }
+}
+
 void add_densities(List& list, const std::vector<std::int64_t>& sizes) {
   const auto add = [&](std::int64_t targets, std::int64_t n, std::int64_t width, bool large) {
     std::vector<Case> all = cases::log_density_cases(targets, n, width, true);
@@ -231,6 +245,7 @@ std::vector<Workload> case_workloads(double most_elements) {
   add_likelihoods(list, sizes);
   add_posteriors(list, sizes);
   add_layers(list);
+  add_models(list, sizes);
   add_densities(list, sizes);
   return list.take();
 }

@@ -20,7 +20,10 @@
 #include "kernels/fused_step.h"
 #include "kernels/noise.h"
 #include "kernels/ops/categorical.h"
+#include "kernels/ops/covariance.h"
 #include "kernels/ops/elementwise.h"
+#include "kernels/ops/flow.h"
+#include "kernels/ops/gate.h"
 #include "kernels/ops/gemm.h"
 #include "kernels/ops/importance.h"
 #include "kernels/ops/mixture.h"
@@ -39,43 +42,52 @@ class KernelObserver;  // kernels/observer.h
 // The list of kernels as KERNEL(method of Backend, argument struct). The structs are declared in kernels/ops
 // and kernels/fused_step.h. fused_step and curand exist only on CUDA (the CPU backend throws Error), and
 // curand must not be captured in a graph.
-#define GPUVAE_KERNELS(KERNEL)                                 \
-  KERNEL(gemm, GemmArgs)                                       \
-  KERNEL(activation_backward, ActivationBackwardArgs)          \
-  KERNEL(unary, UnaryArgs)                                     \
-  KERNEL(unary_backward, UnaryBackwardArgs)                    \
-  KERNEL(binary, BinaryArgs)                                   \
-  KERNEL(axpby, AxpbyArgs)                                     \
-  KERNEL(fill, FillArgs)                                       \
-  KERNEL(cast, CastArgs)                                       \
-  KERNEL(reduce, ReduceArgs)                                   \
-  KERNEL(softmax, SoftmaxArgs)                                 \
-  KERNEL(clip, ClipArgs)                                       \
-  KERNEL(copy, CopyArgs)                                       \
-  KERNEL(copy_columns, ColumnsArgs)                            \
-  KERNEL(transpose, TransposeArgs)                             \
-  KERNEL(repeat_rows, RepeatRowsArgs)                          \
-  KERNEL(sum_repeats, SumRepeatsArgs)                          \
-  KERNEL(random, RandomArgs)                                   \
-  KERNEL(curand, CurandArgs)                                   \
-  KERNEL(posterior, PosteriorArgs)                             \
-  KERNEL(posterior_backward, PosteriorBackwardArgs)            \
-  KERNEL(posterior_draws, PosteriorDrawsArgs)                  \
-  KERNEL(posterior_draws_backward, PosteriorDrawsBackwardArgs) \
-  KERNEL(importance, ImportanceArgs)                           \
-  KERNEL(likelihood, LikelihoodArgs)                           \
-  KERNEL(log_density, LogDensityArgs)                          \
-  KERNEL(log_density_backward, LogDensityBackwardArgs)         \
-  KERNEL(categorical, CategoricalArgs)                         \
-  KERNEL(categorical_backward, CategoricalBackwardArgs)        \
-  KERNEL(mixture, MixtureArgs)                                 \
-  KERNEL(mixture_backward, MixtureBackwardArgs)                \
-  KERNEL(optimizer_step, OptimizerArgs)                        \
-  KERNEL(average, AverageArgs)                                 \
-  KERNEL(gather, GatherArgs)                                   \
-  KERNEL(accumulate_metrics, MetricsArgs)                      \
-  KERNEL(ramp, RampArgs)                                       \
-  KERNEL(advance, AdvanceArgs)                                 \
+#define GPUVAE_KERNELS(KERNEL)                                         \
+  KERNEL(gemm, GemmArgs)                                               \
+  KERNEL(activation_backward, ActivationBackwardArgs)                  \
+  KERNEL(unary, UnaryArgs)                                             \
+  KERNEL(unary_backward, UnaryBackwardArgs)                            \
+  KERNEL(binary, BinaryArgs)                                           \
+  KERNEL(axpby, AxpbyArgs)                                             \
+  KERNEL(fill, FillArgs)                                               \
+  KERNEL(cast, CastArgs)                                               \
+  KERNEL(reduce, ReduceArgs)                                           \
+  KERNEL(softmax, SoftmaxArgs)                                         \
+  KERNEL(clip, ClipArgs)                                               \
+  KERNEL(copy, CopyArgs)                                               \
+  KERNEL(copy_columns, ColumnsArgs)                                    \
+  KERNEL(transpose, TransposeArgs)                                     \
+  KERNEL(repeat_rows, RepeatRowsArgs)                                  \
+  KERNEL(sum_repeats, SumRepeatsArgs)                                  \
+  KERNEL(random, RandomArgs)                                           \
+  KERNEL(curand, CurandArgs)                                           \
+  KERNEL(posterior, PosteriorArgs)                                     \
+  KERNEL(posterior_backward, PosteriorBackwardArgs)                    \
+  KERNEL(posterior_draws, PosteriorDrawsArgs)                          \
+  KERNEL(posterior_draws_backward, PosteriorDrawsBackwardArgs)         \
+  KERNEL(importance, ImportanceArgs)                                   \
+  KERNEL(likelihood, LikelihoodArgs)                                   \
+  KERNEL(log_density, LogDensityArgs)                                  \
+  KERNEL(log_density_backward, LogDensityBackwardArgs)                 \
+  KERNEL(categorical, CategoricalArgs)                                 \
+  KERNEL(categorical_backward, CategoricalBackwardArgs)                \
+  KERNEL(mixture, MixtureArgs)                                         \
+  KERNEL(match, MatchArgs)                                             \
+  KERNEL(mixture_backward, MixtureBackwardArgs)                        \
+  KERNEL(gate, GateArgs)                                               \
+  KERNEL(gate_backward, GateBackwardArgs)                              \
+  KERNEL(planar_flow, PlanarFlowArgs)                                  \
+  KERNEL(planar_flow_backward, PlanarFlowBackwardArgs)                 \
+  KERNEL(autoregressive_step, AutoregressiveStepArgs)                  \
+  KERNEL(autoregressive_step_backward, AutoregressiveStepBackwardArgs) \
+  KERNEL(full_covariance, CovarianceArgs)                              \
+  KERNEL(full_covariance_backward, CovarianceBackwardArgs)             \
+  KERNEL(optimizer_step, OptimizerArgs)                                \
+  KERNEL(average, AverageArgs)                                         \
+  KERNEL(gather, GatherArgs)                                           \
+  KERNEL(accumulate_metrics, MetricsArgs)                              \
+  KERNEL(ramp, RampArgs)                                               \
+  KERNEL(advance, AdvanceArgs)                                         \
   KERNEL(fused_step, FusedStepArgs)
 
 class Backend {

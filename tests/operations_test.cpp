@@ -205,7 +205,7 @@ TEST(Operations, EachPublicOperationHasACase) {
   std::ifstream header(GPUVAE_SOURCE_DIR "/include/gpuvae/ops.h");
   const std::string text((std::istreambuf_iterator<char>(header)), {});
   const std::regex declaration(
-      R"(\n\[\[nodiscard\]\] (?:Variable|Tensor|PosteriorSample|PosteriorDraws|ImportanceLoss) (operator.|\w+)\()");
+      R"(\n\[\[nodiscard\]\] (?:Variable|Tensor|PosteriorSample|PosteriorDraws|DensitySample|FlowSample|ImportanceLoss) (operator.|\w+)\()");
   // A case compares CUDA with the CPU. cuRAND has no CPU implementation; tests/ptx/curand_test.cpp tests it.
   std::set<std::string> with_case = {"curand_normal", "curand_uniform"};
   for (const Case& c : all_cases()) with_case.insert(c.operation);

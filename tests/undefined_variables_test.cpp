@@ -53,6 +53,7 @@ const std::pair<const char*, UnaryFunction> kUnaryCalls[] = {
      }},
     {"linear", [](const Variable& v) { return linear(v, v, {}); }},
     {"unfused linear", [](const Variable& v) { return unfused::linear(v, v, {}); }},
+    {"sample_full_covariance", [](const Variable& v) { return sample_full_covariance(v, {}).z; }},
     {"sample_posterior", [](const Variable& v) { return sample_posterior(v, {}); }},
     {"kl", [](const Variable& v) { return kl_divergence(v, PosteriorScale::log_variance); }},
     {"sample with kl", [](const Variable& v) { return sample_posterior_with_kl(v, {}).z; }},
@@ -105,6 +106,9 @@ const std::pair<const char*, BinaryFunction> kBinaryCalls[] = {
      [](const Variable& a, const Variable& b) { return continuous_bernoulli_log_density(a, b); }},
     {"gaussian density", [](const Variable& a, const Variable& b) { return gaussian_log_density(a, b); }},
     {"laplace density", [](const Variable& a, const Variable& b) { return laplace_log_density(a, b); }},
+    {"gated_linear", [](const Variable& a, const Variable& b) { return gated_linear(a, b, {}); }},
+    {"planar_flow", [](const Variable& a, const Variable& b) { return planar_flow(a, b).z; }},
+    {"autoregressive_step", [](const Variable& a, const Variable& b) { return autoregressive_step(a, b).z; }},
     {"mixture", [](const Variable& a,
                    const Variable& b) { return mixture_log_density(a, b, PosteriorScale::log_sigma, {}); }},
 };

@@ -16,6 +16,7 @@ struct Command {
   std::string folder;       // the run folder, if it was given without --out
   std::string config_file;  // empty: none
   std::string input, output, z;
+  std::string class_name, given;        // the condition of decoded examples; empty: not given
   std::string format;                   // of export: onnx, cuda or c; empty: not given
   std::string set = "validation";       // images to work on: train or validation
   std::int64_t importance_samples = 0;  // of eval; 0: no importance-weighted estimate

@@ -74,6 +74,13 @@ std::vector<Setting> command_settings(Command& c) {
        "latent codes for the command decode, with commas between numbers and semicolons between codes, such "
        "as "
        "0.5,-1;0,2"},
+      {"--class", text(c.class_name, "NAME"),
+       "class, by name or number, that the commands decode, sample and manifold decode with a model of "
+       "--condition label (default: all classes in turn; decode needs it)"},
+      {"--given", text(c.given, "NUMBERS"),
+       "values of the columns of --condition, separated by commas, with which the commands decode, sample "
+       "and "
+       "manifold decode (default: their means over the training data)"},
       {"--output", text(c.output, "FILE"),
        "file that the command writes; its ending (.csv, .npy, .png, .json, .html, .onnx or .h) chooses the "
        "format (default: a file in the run folder)"},

@@ -23,6 +23,17 @@ std::string likelihood_help() {
          "or auto: columns with --column-types, else bernoulli for images and gaussian for other numbers";
 }
 
+// Returns the mistake in a value of --posterior, or an empty string.
+std::string posterior_mistake(const std::string& family) {
+  try {
+    static_cast<void>(named_posterior(family));
+    return "";
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    return message.substr(message.find("expected"));
+  }
+}
+
 }  // namespace
 
 std::vector<Setting> model_settings(RunConfig& c) {
@@ -37,9 +48,17 @@ std::vector<Setting> model_settings(RunConfig& c) {
       {"--latent", whole_number(model.latent, at_least(1)), "number of latent dimensions"},
       {"--activation", choice(model.activation, all_activations().back()),
        "activation function of all hidden layers"},
+      {"--gated", yes(model.gated),
+       "make every hidden layer a gated one, y = (W x + b) * sigmoid(V x + c), without the function of "
+       "--activation; the models that introduced them to VAEs were initialised by --init he_normal"},
       {"--precision", choice(model.precision, Precision::bf16),
        "number format of the factors in large matrix products; tf32 and bf16 need a device that supports "
        "them"},
+      {"--posterior", text(d.posterior_family, "FAMILY", posterior_mistake),
+       "distribution q(z | x): gaussian (diagonal), planar:N (planar flow of N layers, such as planar:4), "
+       "iaf:N "
+       "or iaf:N:UNITS (inverse autoregressive flow of N masked networks with 200 or UNITS hidden units), or "
+       "full (Gaussian with a full covariance matrix); the KL term of flows is estimated at the draw"},
       {"--posterior-scale", choice(d.posterior.scale, PosteriorScale::softplus),
        "meaning of the encoder's output s for the standard deviation of q(z | x): exp(s / 2) with "
        "log_variance, "
@@ -73,9 +92,13 @@ std::vector<Setting> model_settings(RunConfig& c) {
       {"--prior", one_of(d.prior, prior_names()),
        "distribution p(z): normal is N(0, I), mixture is a learned mixture of Gaussians, vamp is a "
        "VampPrior, the "
-       "mean of q(z | u) over learned pseudo-inputs u"},
+       "mean of q(z | u) over learned pseudo-inputs u, exemplar is the mean of Gaussians around the codes of "
+       "the "
+       "training examples, which every command then needs"},
       {"--prior-components", whole_number(d.prior_components, between(1, kMaxPriorComponents)),
-       "number of Gaussians (--prior mixture) or pseudo-inputs (--prior vamp)"},
+       "number of Gaussians (--prior mixture), pseudo-inputs (--prior vamp) or exemplars per training step "
+       "(--prior "
+       "exemplar)"},
       {"--init", choice(init.weight, WeightInit::two_over_root_fan_in),
        "distribution of the initial weights"},
       {"--init-std", number(init.weight_std, at_least(0)),

@@ -84,6 +84,11 @@ std::vector<Setting> data_settings(RunConfig& c) {
        "columns of a table (--data) to train on, by name or number (from 0), separated by commas "
        "(default: "
        "all but an index column and --label-column)"},
+      {"--condition", text(d.condition, "label|NAMES"),
+       "train a conditional model p(x | y): y is the class of an example (label), or columns of a table by "
+       "name, "
+       "or both, separated by commas; encoder and decoder get it, as a one-hot code or as the column's "
+       "value"},
       {"--standardize", yes(d.standardize),
        "scale each column of a table (--data) to mean 0 and standard deviation 1, unless its values are "
        "bytes "

@@ -91,6 +91,9 @@ void check_command(const Command& c, const RunConfig& config) {
   refuse(!c.input.empty(), usage->input, "--input");
   refuse(!c.output.empty(), usage->output, "--output");
   refuse(!c.z.empty(), c.name == "decode", "--z");
+  const bool decodes = c.name == "decode" || c.name == "sample" || c.name == "manifold";
+  refuse(!c.class_name.empty(), decodes, "--class");
+  refuse(!c.given.empty(), decodes, "--given");
   refuse(c.importance_samples != plain.importance_samples, c.name == "eval", "--importance-samples");
   refuse(!c.per_row.empty(), c.name == "eval", "--per-row");
   refuse(!c.format.empty(), c.name == "export", "--format");
@@ -177,12 +180,14 @@ void eval(const Session& s, const Command& command) {
   say_wrote(page);
 }
 
+GivenCondition given_condition(const Command& command) { return {command.class_name, command.given}; }
+
 // The images that a command works on: those of the run, or those of --input.
 Dataset images_of(const Session& s, const Command& command) {
   if (command.input.empty()) return s.images(command.set, command.images);
   const Dataset set = load_input(s.config(), command.input, command.set, s.description());
-  return set.slice(0, command.images > 0 ? std::min(command.images, set.count()) : set.count())
-      .to(s.model().device());
+  const Dataset part = set.slice(0, command.images > 0 ? std::min(command.images, set.count()) : set.count());
+  return s.conditioned(part).to(s.model().device());
 }
 
 // Says which rows were encoded, because a run without --input encodes only the validation set.
@@ -213,7 +218,7 @@ void encode(const Session& s, const Command& command) {
 
 // The columns of decoded rows: those of the table, or x0, x1, ...
 std::vector<std::string> decoded_columns(const Session& s) {
-  std::vector<std::string> columns = s.column_names();
+  std::vector<std::string> columns = s.feature_description().column_names;
   const auto features = static_cast<std::size_t>(s.model().options().features);
   for (std::size_t i = 0; columns.size() < features; ++i) columns.push_back(fmt::format("x{}", i));
   return columns;
@@ -222,7 +227,7 @@ std::vector<std::string> decoded_columns(const Session& s) {
 // Writes decoded rows as a sheet of images or as numbers, depending on the extension of the path. Rows of a
 // table are in the units of its columns.
 void write_decoded(const Session& s, const fs::path& path, std::vector<float> images) {
-  const DataDescription& like = s.description();
+  const DataDescription like = s.feature_description();
   const std::int64_t features = s.model().options().features;
   const auto count = static_cast<int>(static_cast<std::int64_t>(images.size()) / features);
   if (path.extension() == ".png") {
@@ -231,8 +236,8 @@ void write_decoded(const Session& s, const fs::path& path, std::vector<float> im
   } else {
     Rows rows;
     rows.columns = decoded_columns(s);
-    if (!s.standardization().empty() || s.description().values.scaled) {
-      rows.exact = restored(s.description(), images);
+    if (!like.standardization.empty() || like.values.scaled) {
+      rows.exact = restored(like, images);
       images.assign(rows.exact.begin(), rows.exact.end());
     }
     rows.values = std::move(images);
@@ -263,9 +268,15 @@ fs::path decoded_path(const Session& s, const Command& command, const char* stem
 void decode(const Session& s, const Command& command) {
   const fs::path path = decoded_path(s, command, "decoded");
   const std::int64_t latent = s.config().model.latent;
-  write_decoded(s, path,
-                decode_all(s.model(), command.input.empty() ? parse_codes(command.z, latent)
-                                                            : read_codes(command.input, latent)));
+  const GivenCondition given = given_condition(command);
+  check(!has_class_condition(s) || !given.class_name.empty(), "decode",
+        "expected --class for a model of --condition label, got none");
+  const Tensor y = condition_rows(s, {shown_classes(s, given, "decode").front()}, given, "decode");
+  write_decoded(
+      s, path,
+      decode_all(s.model(),
+                 command.input.empty() ? parse_codes(command.z, latent) : read_codes(command.input, latent),
+                 y));
 }
 
 // Replaces the decoded values by those of the data, where the data have a value.
@@ -290,23 +301,31 @@ void reconstruct(const Session& s, const Command& command) {
     return say_wrote(path);
   }
   const Tensor means = encode_all(s.model(), images, s.evaluation());
-  std::vector<float> decoded = decode_all(s.model(), means.to_vector());
+  const Tensor y = is_conditional(s)
+                       ? s.model().condition_of(first_images(images, images.count(), s.evaluation().data))
+                       : Tensor();
+  std::vector<float> decoded = decode_all(s.model(), means.to_vector(), y);
   if (command.impute) keep_observed(images, decoded);
   write_decoded(s, path, std::move(decoded));
 }
 
 void sample(const Session& s, const Command& command) {
   const fs::path path = decoded_path(s, command, "samples");
+  const int count = s.config().pictures.samples;
+  const GivenCondition given = given_condition(command);
+  const std::vector<int> shown = shown_classes(s, given, "sample");
+  std::vector<int> classes;
+  for (int i = 0; i < count; ++i) classes.push_back(shown[static_cast<std::size_t>(i) % shown.size()]);
+  const Tensor y = condition_rows(s, classes, given, "sample");
   if (path.extension() == ".png") {
-    io::write_png(path, prior_samples(s.model(), s.config().pictures.samples, s.config().seed,
-                                      s.description().height, s.description().width));
+    io::write_png(path, prior_samples(s.model(), count, s.config().seed, s.description().height,
+                                      s.description().width, y));
     return say_wrote(path);
   }
-  write_decoded(s, path,
-                s.model().sample_prior(s.config().pictures.samples, s.config().seed).mean.to_vector());
+  write_decoded(s, path, s.model().sample_prior(count, s.config().seed, y).mean.to_vector());
 }
 
-void manifold(const Session& s) {
+void manifold(const Session& s, const Command& command) {
   if (!s.has_pictures())
     throw Error("manifold", "expected images, got rows of a table, which have no grid of pictures");
   for (const Grid& grid : parse_grids(s.config().pictures.manifold))
@@ -314,7 +333,9 @@ void manifold(const Session& s) {
       throw Error("manifold",
                   "expected the data of the model for the grid data, got none: --manifold quantile or linear "
                   "need no data");
-  const std::vector<Figure> figures = manifold_figures(s, shown_codes(s));
+  const GivenCondition given = given_condition(command);
+  const std::vector<Figure> figures =
+      manifold_figures(s, shown_codes(s), shown_classes(s, given, "manifold"), given);
   write_figures(s.folder(), figures);
   for (const Figure& f : figures) say_wrote(s.folder() / f.file);
 }
@@ -336,7 +357,7 @@ void open_or_train(Session& session, const Command& command) {
   if (!session.open_model(what)) return session.train_or_reload(command);
   const bool requires_data =
       what == "eval" || ((what == "encode" || what == "reconstruct") && command.input.empty());
-  if (!requires_data && what != "explore" && what != "manifold") return;
+  if (session.has_data() || (!requires_data && what != "explore" && what != "manifold")) return;
   const std::string why = session.load_data_of_model();
   if (requires_data && !why.empty()) throw Error(what, why, ErrorKind::io);
   if (!why.empty()) std::fprintf(stderr, "note    %s; no encoded data are shown\n", why.c_str());
@@ -350,7 +371,7 @@ void use_model(const Session& session, const Command& command) {
   if (what == "decode") return decode(session, command);
   if (what == "reconstruct") return reconstruct(session, command);
   if (what == "sample") return sample(session, command);
-  if (what == "manifold") return manifold(session);
+  if (what == "manifold") return manifold(session, command);
   if (what == "explore") return explore(session, command);
   if (what == "export") return export_model(session, command);
   draw_run(session, command);

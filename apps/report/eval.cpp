@@ -87,7 +87,7 @@ Evaluation evaluate(const Session& s, const std::string& set, std::int64_t count
   estimate_nll(s, images, row_scores, e);
   const double nll = e.importance ? e.importance->nll : e.elbo.loss;
   e.observed = observed_share(s, images);
-  e.bits_per_dimension = nll / (std::log(2.0) * static_cast<double>(images.features()) * e.observed);
+  e.bits_per_dimension = nll / (std::log(2.0) * static_cast<double>(s.model().options().features) * e.observed);
   return e;
 }
 
@@ -108,13 +108,18 @@ std::string evaluation_text(const Session& s, const Evaluation& e) {
   const auto line = [&](const std::string& name, const std::string& value) {
     text += fmt::format("{:<22}{}\n", name, value);
   };
+  const bool conditional = s.model().options().conditions > 0;
+  if (conditional)
+    line("condition",
+         fmt::format("y = {}: the ELBO bounds log p(x | y), which is not comparable with log p(x)",
+                     s.config().data.condition));
   line("ELBO", fmt::format("{:.3f} {} = -(reconstruction {:.3f} + KL {:.3f})", -e.elbo.loss, unit,
                            e.elbo.reconstruction, e.elbo.kl));
   if (s.config().distributions.posterior.noise_std != 1)
     line("", fmt::format("not a bound: z is drawn with {} times the posterior's standard deviation",
                          s.config().distributions.posterior.noise_std));
   if (e.importance)
-    line("-log p(x), at most",
+    line(conditional ? "-log p(x | y), at most" : "-log p(x), at most",
          fmt::format("{:.3f} +- {:.3f} {} ({} importance samples, {:.1f} of them effective, {})",
                      e.importance->nll, e.importance->standard_error, unit, e.samples,
                      e.importance->effective_samples, elapsed_text(e.importance->seconds)));
@@ -145,6 +150,7 @@ std::string evaluation_json(const Session& s, const Evaluation& e, const Provena
                               {"set", e.set},
                               {"images", e.images},
                               {"unit", s.has_pictures() ? "nats/image" : "nats/row"},
+                              {"condition", s.config().data.condition},
                               {"elbo", -e.elbo.loss},
                               {"reconstruction", e.elbo.reconstruction},
                               {"kl", e.elbo.kl},

@@ -25,10 +25,10 @@ void check_decoder(const ExplorerPage& page) {
     const PageLayer& layer = page.decoder[i];
     check(layer.in == inputs, kOperation, "expected decoder layer {} to have {} inputs, got {}", i, inputs,
           layer.in);
-    check(layer.out > 0 && ssize(layer.weight) == layer.in * layer.out && ssize(layer.bias) == layer.out,
-          kOperation,
+    const std::int64_t rows = layer.gated ? 2 * layer.out : layer.out;
+    check(layer.out > 0 && ssize(layer.weight) == layer.in * rows && ssize(layer.bias) == rows, kOperation,
           "expected decoder layer {} to have a weight [{}, {}] and a bias [{}], got {} and {} elements", i,
-          layer.out, layer.in, layer.out, layer.weight.size(), layer.bias.size());
+          rows, layer.in, rows, layer.weight.size(), layer.bias.size());
     inputs = layer.out;
   }
   if (!page.means.empty()) {
@@ -40,6 +40,12 @@ void check_decoder(const ExplorerPage& page) {
     check(outputs == inputs, kOperation, "expected means of {} decoder outputs, got {}", inputs, outputs);
     inputs = columns;
   }
+  check(page.class_names.size() == page.class_biases.size(), kOperation,
+        "expected {} biases of classes, got {}", page.class_names.size(), page.class_biases.size());
+  for (const std::vector<float>& bias : page.class_biases)
+    check(bias.size() == page.decoder.front().bias.size(), kOperation,
+          "expected biases of classes with {} elements, got {}", page.decoder.front().bias.size(),
+          bias.size());
   check(page.height > 0 && page.width > 0 && inputs == std::int64_t{page.height} * page.width, kOperation,
         "expected a decoder with {} x {} outputs, got {}", page.height, page.width, inputs);
 }
@@ -76,6 +82,7 @@ Json decoder_json(const ExplorerPage& page) {
                                                                      : name(layer.activation)},
                       {"in", layer.in},
                       {"out", layer.out},
+                      {"gated", layer.gated},
                       {"weight", base64(layer.weight)},
                       {"bias", base64(layer.bias)}});
   return layers;
@@ -136,6 +143,9 @@ std::string script_json(const ExplorerPage& page) {
   data["isNormal"] = page.standard_normal_prior;
   data["decoder"] = decoder_json(page);
   data["means"] = means_json(page);
+  data["classes"] = page.class_names;
+  data["classBiases"] = Json::array();
+  for (const std::vector<float>& bias : page.class_biases) data["classBiases"].push_back(base64(bias));
   data["sliders"] = sliders_json(page);
   data["columns"] = columns_json(page);
   add_points(data, page);

@@ -18,6 +18,8 @@ struct PageLayer {
   // Whether the outputs are logits of a continuous Bernoulli; the page then shows its mean instead of the
   // activation.
   bool continuous_bernoulli_mean = false;
+  // Whether the layer is gated (GatedLinear): weight [2 out, in], bias [2 out].
+  bool gated = false;
 };
 
 // Neighbouring columns whose means follow from the decoder's outputs by one function: an activation, "exp",
@@ -42,6 +44,10 @@ struct ExplorerPage {
   std::vector<PageLayer> decoder = {};  // the last layer gives the mean of p(x | z); pixels in [0, 1]
   // How the mean follows from the outputs of the last layer, if these are not the mean.
   std::vector<PageMean> means = {};
+  // The classes of a conditional model and, for each, the bias of the first layer, which includes the layer's
+  // products with the class's code; or none.
+  std::vector<std::string> class_names = {};
+  std::vector<std::vector<float>> class_biases = {};
   std::vector<Slider> sliders = {};  // one per latent dimension
   std::vector<float> points = {};    // [n, latent], encoded data drawn in the pad; may be empty
   // One class (`labels`) or one quantity (`values`) per point, or neither. If there are more than ten

@@ -115,6 +115,9 @@ Figure model_figure(const Session& s) {
   const auto parameters = s.model().parameter_count();
   ModelGraph graph =
       model_graph(s.model().options(), s.description().height, s.description().width, notes_of(s.config()));
+  std::vector<Parameter> of_posterior;
+  s.model().posterior().collect(of_posterior);
+  for (const Parameter& p : of_posterior) graph.latent.parameters += p.variable.value().elements();
   std::vector<Parameter> of_prior;
   s.model().prior().collect(of_prior);
   for (const Parameter& p : of_prior) graph.kl.parameters += p.variable.value().elements();

@@ -1,6 +1,7 @@
 // The pictures and pages of a run folder: figures, explorer.html and report.html.
 #pragma once
 
+#include "apps/report/condition.h"
 #include "apps/report/eval.h"
 #include "apps/report/explorer.h"
 #include "apps/report/pictures.h"
@@ -38,7 +39,9 @@ std::string loss_unit(const Session& session);
 std::string figure_text(double number, int decimals);
 std::string count_text(std::int64_t number);
 
-std::vector<Figure> manifold_figures(const Session& session, const std::vector<float>& codes);
+// The grids of --manifold, for each of the classes of a conditional model.
+std::vector<Figure> manifold_figures(const Session& session, const std::vector<float>& codes,
+                                     const std::vector<int>& classes = {0}, const GivenCondition& given = {});
 // Rows of images: posterior, prior, reconstructions, samples, examples.
 std::vector<Figure> sheet_figures(const Session& session);
 std::vector<Figure> all_figures(const Session& session, const Evaluation& evaluation,

@@ -203,11 +203,12 @@ std::string dense_text(std::int64_t in, const std::string& out, Activation activ
 }
 
 std::vector<GraphLayer> hidden_layers(const char* prefix, std::int64_t in,
-                                      const std::vector<std::int64_t>& widths, Activation activation) {
+                                      const std::vector<std::int64_t>& widths, const VaeOptions& o) {
   std::vector<GraphLayer> layers;
   for (const std::int64_t out : widths) {
-    layers.push_back({fmt::format("{}.{}", prefix, layers.size()),
-                      dense_text(in, fmt::format("{}", out), activation), (in + 1) * out});
+    const std::string text = o.gated ? fmt::format("gated dense {} → {}", in, out)
+                                     : dense_text(in, fmt::format("{}", out), o.activation);
+    layers.push_back({fmt::format("{}.{}", prefix, layers.size()), text, (o.gated ? 2 : 1) * (in + 1) * out});
     in = out;
   }
   return layers;
@@ -224,6 +225,17 @@ std::string scale_name(PosteriorScale scale) {
   }
   return "scale";
 }
+
+// The encoder's outputs beside the mean and the scale.
+std::int64_t further_heads(const VaeOptions& o) {
+  std::int64_t sum = -2 * o.latent;
+  for (const std::int64_t size : o.posterior->head_sizes(o.latent)) sum += size;
+  return sum;
+}
+bool is_full(const VaeOptions& o) { return o.posterior->name() == full_covariance_posterior()->name(); }
+bool is_flow(const VaeOptions& o) { return further_heads(o) > 0 && !is_full(o); }
+// The number of elements below the diagonal of a full covariance matrix, or 0.
+std::int64_t below_diagonal(const VaeOptions& o) { return is_full(o) ? further_heads(o) : 0; }
 
 }  // namespace
 
@@ -244,13 +256,18 @@ ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNo
              height > 1 ? fmt::format("{} pixels ({} × {})", o.features, height, width)
                         : counted(o.features, "column"),
              0};
-  g.encoder = hidden_layers("encoder", o.features, o.encoder_widths, o.activation);
+  g.encoder = hidden_layers("encoder", o.features, o.encoder_widths, o);
   g.mean = {"mean μ", head, (encoded + 1) * o.latent};
   g.scale = {scale_name(notes.scale), head, (encoded + 1) * o.latent};
   g.latent = {"z = μ + σ ε", counted(o.latent, "latent dimension"), 0};
+  if (is_flow(o)) g.latent = {"z = flow(μ + σ ε)", o.posterior->name(), further_heads(o) * (encoded + 1)};
+  if (const std::int64_t below = below_diagonal(o)) {
+    g.scale = {"L, log diagonal", head, g.scale.parameters};
+    g.latent = {"z = μ + L ε", fmt::format("{} numbers below the diagonal", below), below * (encoded + 1)};
+  }
   g.noise = {notes.noise_std == 1 ? "ε ~ N(0, I)" : fmt::format("ε ~ N(0, {}² I)", notes.noise_std), "noise",
              0};
-  g.decoder = hidden_layers("decoder", o.latent, decoder, o.activation);
+  g.decoder = hidden_layers("decoder", o.latent, decoder, o);
   g.output = {notes.decoder_outputs, dense_text(decoded, outputs, Activation::identity),
               (decoded + 1) * all_outputs};
   std::string family = o.likelihood->name();
@@ -274,7 +291,7 @@ ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNo
 }
 
 std::int64_t parameter_count(const ModelGraph& g) {
-  std::int64_t count = g.mean.parameters + g.scale.parameters + g.output.parameters +
+  std::int64_t count = g.mean.parameters + g.scale.parameters + g.latent.parameters + g.output.parameters +
                        g.likelihood.parameters + g.kl.parameters;
   for (const auto* layers : {&g.encoder, &g.decoder})
     for (const GraphLayer& layer : *layers) count += layer.parameters;

@@ -14,6 +14,7 @@ namespace gpuvae::apps {
 namespace {
 
 constexpr std::size_t kShown = 10;
+constexpr std::size_t kMaxClassRows = 30;
 
 Figure png_figure(std::string file, std::string title, std::string caption, const io::Gray& image) {
   return {std::move(file), {std::move(title), std::move(caption), "", io::encode_png(image), true}};
@@ -24,7 +25,7 @@ Figure sheet_figure(std::string file, const LabelledSheet& sheet, std::string ca
 
 SheetRow sheet_row(const std::string& caption, const std::vector<float>& images, std::size_t count,
                    const Dataset& set) {
-  const auto pixels = static_cast<std::size_t>(set.features());
+  const auto pixels = static_cast<std::size_t>(set.height) * static_cast<std::size_t>(set.width);
   SheetRow row{caption, {}};
   for (std::size_t i = 0; i < count; ++i)
     row.images.push_back(
@@ -79,7 +80,7 @@ Figure posterior_figure(const Session& s) {
   const auto count = static_cast<std::size_t>(set.count());
   LabelledSheet sheet{"Posterior predictive", {}, {}};
   sheet.rows = {
-      sheet_row("original", x.value().to_vector(), count, set),
+      sheet_row("original", s.model().features_of(x).value().to_vector(), count, set),
       sheet_row("mean", s.model().reconstruct(x).value().to_vector(), count, set),
       sheet_row("draw", s.model().posterior_predictive(x, s.config().seed).to_vector(), count, set)};
   return sheet_figure(
@@ -89,9 +90,37 @@ Figure posterior_figure(const Session& s) {
           s.validation().count() > 0 ? "Validation" : "Training", noise_text(s)));
 }
 
+// Returns `count` classes, all in turn.
+std::vector<int> classes_in_turn(const Session& s, std::size_t count) {
+  const int classes = std::max(1, s.description().condition_classes);
+  std::vector<int> result;
+  for (std::size_t i = 0; i < count; ++i) result.push_back(static_cast<int>(i) % classes);
+  return result;
+}
+
+// A row per class: the same draws of z in all rows.
+Figure class_figure(const Session& s) {
+  const Dataset set = s.images("validation", 1);
+  const std::int64_t latent = s.config().model.latent;
+  const Noise noise{.seed = s.config().seed, .purpose = RandomPurpose::prior};
+  const std::vector<float> z =
+      s.model().prior().sample(std::int64_t{kShown}, latent, noise, Device::cpu()).to_vector();
+  const std::vector<std::string> names = condition_class_names(s);
+  LabelledSheet sheet{"Classes", {}, {}};
+  for (std::size_t i = 0; i < std::min(names.size(), kMaxClassRows); ++i) {
+    const Tensor y = condition_rows(s, {static_cast<int>(i)}, {}, "report");
+    sheet.rows.push_back(sheet_row(names[i], decode_all(s.model(), z, y), kShown, set));
+  }
+  return sheet_figure(
+      "classes.svg", sheet,
+      "Means of p(x | z, y): one class y per row, and the same z, drawn from the prior, in each "
+      "column.");
+}
+
 Figure prior_figure(const Session& s) {
   const Dataset set = s.images("validation", 1);
-  const Vae::Generated g = s.model().sample_prior(kShown, s.config().seed);
+  const Tensor y = condition_rows(s, classes_in_turn(s, kShown), {}, "report");
+  const Vae::Generated g = s.model().sample_prior(kShown, s.config().seed, y);
   const bool bernoulli = s.config().distributions.likelihood == "bernoulli";
   LabelledSheet sheet{"Prior predictive", {}, {}};
   sheet.rows = {sheet_row(bernoulli ? "probability" : "mean", g.mean.to_vector(), kShown, set),
@@ -126,16 +155,26 @@ std::string manifold_caption(const std::vector<std::string>& names, const std::s
 
 }  // namespace
 
-std::vector<Figure> manifold_figures(const Session& s, const std::vector<float>& codes) {
+namespace {
+
+// The manifold of --manifold with the condition of one class, if the model has any.
+std::vector<Figure> manifold_of_class(const Session& s, const std::vector<float>& codes, int number,
+                                      const GivenCondition& given) {
   std::vector<Figure> figures;
   const DataDescription& set = s.description();
   const std::vector<std::string> names = latent_names(s);
+  const Tensor y = condition_rows(s, {number}, given, "manifold");
+  const bool has_class = has_class_condition(s);
+  const std::string class_title =
+      has_class ? fmt::format(", class {}", condition_class_names(s)[static_cast<std::size_t>(number)]) : "";
   for (const Grid& grid : parse_grids(s.config().pictures.manifold)) {
-    const GridImage g = decode_grid(s.model(), grid, codes, set.height, set.width);
-    const std::string file = figures.empty() ? "manifold" : fmt::format("manifold-{}", grid.name());
-    const std::string title = grid.kind == GridKind::quantile ? "Manifold over quantiles"
-                              : grid.kind == GridKind::data   ? "Manifold over the range of the data"
-                                                              : "Manifold over a linear range";
+    const GridImage g = decode_grid(s.model(), grid, codes, set.height, set.width, y);
+    std::string file = figures.empty() ? "manifold" : fmt::format("manifold-{}", grid.name());
+    if (has_class) file += fmt::format("-class{}", number);
+    const std::string title = (grid.kind == GridKind::quantile ? "Manifold over quantiles"
+                               : grid.kind == GridKind::data   ? "Manifold over the range of the data"
+                                                               : "Manifold over a linear range") +
+                              class_title;
     GridPlot plot{title, "", "", g.image, g.columns, g.rows};
     const std::string second = names.size() > 1 ? names[1] : "";
     plot.x_label = g.z1_across ? names[0] : second;
@@ -148,15 +187,28 @@ std::vector<Figure> manifold_figures(const Session& s, const std::vector<float>&
   return figures;
 }
 
+}  // namespace
+
+std::vector<Figure> manifold_figures(const Session& s, const std::vector<float>& codes,
+                                     const std::vector<int>& classes, const GivenCondition& given) {
+  std::vector<Figure> figures;
+  for (const int number : classes)
+    for (Figure& f : manifold_of_class(s, codes, number, given)) figures.push_back(std::move(f));
+  return figures;
+}
+
 std::vector<Figure> sheet_figures(const Session& s) {
   const PictureSettings& p = s.config().pictures;
   const Dataset set = s.images("validation");
   std::vector<Figure> figures = {posterior_figure(s), prior_figure(s)};
+  if (has_class_condition(s)) figures.push_back(class_figure(s));
+  const Tensor y = condition_rows(s, classes_in_turn(s, static_cast<std::size_t>(p.samples)), {}, "report");
   figures.push_back(png_figure("reconstructions.png", "Reconstructions",
                                "Originals, each above its reconstruction.",
                                reconstructions(s.model(), set, p.reconstructions, s.evaluation().data)));
-  figures.push_back(png_figure("samples.png", "Samples", "Means of p(x | z), z drawn from the prior.",
-                               prior_samples(s.model(), p.samples, s.config().seed, set.height, set.width)));
+  figures.push_back(
+      png_figure("samples.png", "Samples", "Means of p(x | z), z drawn from the prior.",
+                 prior_samples(s.model(), p.samples, s.config().seed, set.height, set.width, y)));
   const auto shown = std::min<std::int64_t>(p.examples, s.train().count());
   figures.push_back(png_figure("examples.png", "Examples",
                                fmt::format("The first {} images of the training set.", count_text(shown)),

@@ -18,9 +18,15 @@ Sheet sheet_for(int width) {
   return {std::clamp(kSheetWidth / (zoom * width + kGap), 1, kMax), zoom};
 }
 
+// The pixels of rows [x, y].
+Tensor pixels_of(const Tensor& x, const Dataset& images) {
+  const std::int64_t pixels = std::int64_t{images.height} * images.width;
+  return x.shape()[1] == pixels ? x : columns(x, 0, pixels).value();
+}
+
 }  // namespace
 
-std::vector<float> decode_all(const Vae& model, const std::vector<float>& z) {
+std::vector<float> decode_all(const Vae& model, const std::vector<float>& z, const Tensor& y) {
   const NoGradGuard no_grad;
   const std::int64_t latent = model.options().latent;
   const auto count = static_cast<std::int64_t>(z.size()) / latent;
@@ -31,7 +37,8 @@ std::vector<float> decode_all(const Vae& model, const std::vector<float>& z) {
     const std::int64_t rows = std::min(kRows, count - first);
     const std::span<const float> part(z.data() + first * latent, static_cast<std::size_t>(rows * latent));
     const Tensor codes = Tensor::from(part, {rows, latent}, model.device());
-    const std::vector<float> x = model.decode_mean(codes).value().to_vector();
+    const Tensor condition = y && y.shape()[0] > 1 ? y.slice(first, rows) : y;
+    const std::vector<float> x = model.decode_mean(codes, condition).value().to_vector();
     all.insert(all.end(), x.begin(), x.end());
   }
   return all;
@@ -53,7 +60,7 @@ CodeRange code_range(const Grid& grid, const std::vector<float>& codes, std::int
 }
 
 GridImage decode_grid(const Vae& model, const Grid& grid, const std::vector<float>& codes, int height,
-                      int width) {
+                      int width, const Tensor& y_of_model) {
   const auto latent = static_cast<std::size_t>(model.options().latent);
   const auto n = static_cast<std::size_t>(grid.n);
   const std::int64_t second = latent > 1 ? 1 : 0;
@@ -67,7 +74,7 @@ GridImage decode_grid(const Vae& model, const Grid& grid, const std::vector<floa
     z[i * latent] = static_cast<float>(result.z1_across ? across : down);
     if (latent > 1) z[i * latent + 1] = static_cast<float>(result.z1_across ? down : across);
   }
-  result.image = io::image_grid(decode_all(model, z), grid.n * grid.n, width, height, grid.n);
+  result.image = io::image_grid(decode_all(model, z, y_of_model), grid.n * grid.n, width, height, grid.n);
   return result;
 }
 
@@ -80,7 +87,7 @@ Tensor first_images(const Dataset& images, std::int64_t count, const BatchOption
 
 io::Gray examples(const Dataset& images, int count) {
   constexpr int kColumns = 25;
-  const Tensor x = first_images(images, count, {});
+  const Tensor x = pixels_of(first_images(images, count, {}), images);
   const int zoom = std::clamp(kSheetWidth / (kColumns * images.width), 1, 2);
   return io::image_grid(x.to_vector(), static_cast<int>(x.shape()[0]), images.width, images.height, kColumns,
                         {.zoom = zoom});
@@ -90,13 +97,14 @@ io::Gray reconstructions(const Vae& model, const Dataset& images, int count, con
   const NoGradGuard no_grad;
   const Tensor x = first_images(images, count, options);
   const Sheet sheet = sheet_for(images.width);
-  return io::reconstruction_sheet(x.to_vector(), model.reconstruct(x).value().to_vector(),
+  return io::reconstruction_sheet(pixels_of(x, images).to_vector(), model.reconstruct(x).value().to_vector(),
                                   static_cast<int>(x.shape()[0]), images.width, images.height, sheet.columns,
                                   sheet.zoom);
 }
 
-io::Gray prior_samples(const Vae& model, int count, std::uint64_t seed, int height, int width) {
-  const std::vector<float> images = model.sample_prior(count, seed).mean.to_vector();
+io::Gray prior_samples(const Vae& model, int count, std::uint64_t seed, int height, int width,
+                       const Tensor& y) {
+  const std::vector<float> images = model.sample_prior(count, seed, y).mean.to_vector();
   const Sheet sheet = sheet_for(width);
   return io::image_grid(images, count, width, height, sheet.columns,
                         {.gap = 2, .background = 40, .zoom = sheet.zoom});

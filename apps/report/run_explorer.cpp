@@ -38,9 +38,44 @@ std::vector<PageMean> page_means(const Session& s) {
   return means;
 }
 
+// Splits the first layer of a conditional model's decoder: its columns for the condition become a bias for
+// each class.
+void add_classes(ExplorerPage& page, const Session& s) {
+  if (!is_conditional(s)) return;
+  const std::int64_t latent = s.config().model.latent, conditions = s.model().options().conditions;
+  PageLayer& first = page.decoder.front();
+  const std::size_t rows = first.bias.size();
+  const std::vector<int> classes = shown_classes(s, {}, "explore");
+  const std::vector<float> y = condition_rows(s, classes, {}, "explore").to_vector();
+  for (std::size_t c = 0; c < classes.size(); ++c) {
+    std::vector<float> bias = first.bias;
+    for (std::size_t row = 0; row < rows; ++row)
+      for (std::int64_t i = 0; i < conditions; ++i)
+        bias[row] +=
+            first.weight[row * static_cast<std::size_t>(first.in) + static_cast<std::size_t>(latent + i)] *
+            y[c * static_cast<std::size_t>(conditions) + static_cast<std::size_t>(i)];
+    page.class_biases.push_back(std::move(bias));
+  }
+  page.class_names = condition_class_names(s);
+  if (page.class_names.empty()) page.class_names = {"mean"};
+  std::vector<float> weight;
+  for (std::size_t row = 0; row < rows; ++row) {
+    const auto begin = first.weight.begin() + static_cast<std::ptrdiff_t>(row) * first.in;
+    weight.insert(weight.end(), begin, begin + latent);
+  }
+  first.weight = std::move(weight);
+  first.in = latent;
+  first.bias = page.class_biases.front();
+}
+
 void add_decoder(ExplorerPage& page, const Session& s) {
   const DistributionSettings& d = s.config().distributions;
-  for (const Linear& layer : s.model().decoder().layers) add_layer(page, layer, layer.activation);
+  const Mlp& decoder = s.model().decoder();
+  for (const Linear& layer : decoder.layers) {
+    add_layer(page, layer, layer.activation);
+    page.decoder.back().gated = decoder.gated;
+    if (decoder.gated) page.decoder.back().out /= 2;
+  }
   page.means = page_means(s);
   if (!page.means.empty()) return add_layer(page, s.model().output(), Activation::identity);
   const LikelihoodValues values = named_likelihood(d.likelihood).values;
@@ -56,6 +91,7 @@ void add_decoder(ExplorerPage& page, const Session& s) {
   last.out = s.model().options().features;
   last.weight.resize(static_cast<std::size_t>(last.in * last.out));
   last.bias.resize(static_cast<std::size_t>(last.out));
+  add_classes(page, s);
 }
 
 void add_sliders(ExplorerPage& page, const RunConfig& c, const std::vector<std::string>& names) {
@@ -77,9 +113,9 @@ ExplorerPage explorer_of(const Session& s, const std::vector<float>& codes) {
   page.subtitle = fmt::format("{}; {} parameters, seed {}", s.source(),
                               count_text(s.model().parameter_count()), s.config().seed);
   page.height = s.description().height;
-  page.width = s.description().width;
+  page.width = s.feature_description().width;
   page.standard_normal_prior = s.model().prior().is_standard_normal();
-  if (!s.has_pictures()) page.column_names = s.column_names();
+  if (!s.has_pictures()) page.column_names = s.feature_description().column_names;
   add_decoder(page, s);
   page.points = codes;
   CodeColours colours = code_colours(s);

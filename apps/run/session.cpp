@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "apps/cli/settings.h"
+#include "apps/cli/text.h"
 #include "apps/run/other_data.h"
 #include "apps/run/ranks.h"
 #include "gpuvae/threads.h"
@@ -30,6 +32,25 @@ Dataset validation_of(const Split& split, const RunConfig& c) {
     throw Error("data", fmt::format("--validation-set rest expects --train-images below {}, got {}",
                                     split.train.count(), used));
   return first_rows(split.train.slice(used, rest), c.data.validation_images);
+}
+
+// Prepares the data for --condition: moves the named columns last, and counts the classes.
+void set_condition(Split& split, const RunConfig& c) {
+  if (c.data.condition.empty()) return;
+  std::vector<std::string> names = parts_of(c.data.condition, ',');
+  const bool by_class = std::erase(names, "label") > 0;
+  if (!names.empty()) {
+    check(c.training.data.binarize == Binarize::none, "data",
+          "--condition with columns expects --binarize none, got {}", name(c.training.data.binarize));
+    move_columns_last(split, names);
+  }
+  if (!by_class) return;
+  check(!split.train.labels.empty(), "data",
+        "--condition label expects data with labels (--label-column for a table), got {}", split.source);
+  int classes = static_cast<int>(split.description.class_names.size());
+  for (const Dataset* set : {&split.train, &split.test})
+    for (const std::uint8_t label : set->labels) classes = std::max(classes, label + 1);
+  split.description.condition_classes = classes;
 }
 
 // Replaces what the settings leave open by what the data say.
@@ -64,17 +85,18 @@ Session::Session(const Program& program, const RunConfig& config)
 
 void Session::load_data() {
   Split split = config_.data.path.empty() ? program_.load(config_) : load_other_data(config_);
+  set_condition(split, config_);
   check(config_.data.placement != Placement::file || split.train.source, "data",
         "--data-placement file expects an uncompressed NPY or IDX file, got {}", split.source);
   const bool bytes = split.train.dtype() == DType::u8;
-  config_ = resolved(config_, split.description, split.train.features(), bytes);
+  config_ = resolved(config_, split.description, split.train.features() - split.description.condition_columns, bytes);
   const std::string& types = config_.distributions.column_types;
   if (!types.empty() && config_.data.standardize) standardize_columns(split, types);
   train_ = first_rows(split.train, config_.data.train_images);
   validation_ = validation_of(split, config_);
   facts_ = facts_of(train_, validation_, split);
-  train_ = train_.to(device_);
-  validation_ = validation_.to(device_);
+  train_ = conditioned(train_).to(device_);
+  validation_ = conditioned(validation_).to(device_);
   check_values(config_, train_);
   set_library_reference();
   std::fprintf(stderr, "data    %s: %lld training and %lld validation %s\n", facts_.source.c_str(),
@@ -94,7 +116,14 @@ void Session::set_library_reference() {
 
 VaeOptions Session::model_options() const {
   const DataDescription& d = facts_.description;
-  VaeOptions options = config_.vae_options(std::int64_t{d.height} * d.width);
+  RunConfig config = config_;
+  if (config.distributions.prior == "exemplar") {
+    check(has_data(), "model", "expected the training data for the exemplar prior, got none");
+    config.distributions.exemplar_prior = exemplar_prior(
+        train_, {.per_step = config.distributions.prior_components, .data = evaluation().data});
+  }
+  VaeOptions options = config.vae_options(std::int64_t{d.height} * d.width - d.condition_columns);
+  options.conditions = d.condition_columns + d.condition_classes;
   if (device_.is_cpu()) options.initializer.generator = InitGenerator::philox;  // see check_generator()
   return options;
 }
@@ -121,6 +150,10 @@ bool Session::open_model(const std::string& command) {
   if (!described) held.config.epochs = config_.epochs;  // a checkpoint may be older than config.toml
   check_same_run(command, held);
   facts_ = run->data;
+  if (config_.distributions.prior == "exemplar") {
+    const std::string why = load_data_of_model();
+    check(why.empty(), file_error(command), "the model has an exemplar prior, but {}", why);
+  }
   check_model_fits(model_options(), file);
   build_model();
   const std::map<std::string, std::string> metadata = load_parameters(file, model_->parameters());
@@ -159,6 +192,24 @@ std::string Session::load_data_of_model() {
   train_ = validation_ = {};
   return fmt::format("the data on which {} was trained ({}) {}", (folder_ / kModelFile).string(),
                      facts_.source, what);
+}
+
+DataDescription Session::feature_description() const {
+  DataDescription d = facts_.description;
+  const auto features = static_cast<std::size_t>(d.width - d.condition_columns);
+  if (d.condition_columns == 0) return d;
+  d.width = static_cast<int>(features);
+  d.column_names.resize(features);
+  if (!d.standardization.empty()) {
+    d.standardization.mean.resize(features);
+    d.standardization.stddev.resize(features);
+  }
+  return d;
+}
+
+Dataset Session::conditioned(const Dataset& set) const {
+  const int classes = facts_.description.condition_classes;
+  return classes > 0 && set.defined() ? with_class_codes(set, classes) : set;
 }
 
 std::string Session::unit() const {

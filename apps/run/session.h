@@ -11,6 +11,7 @@
 #include "apps/run/model_file.h"
 #include "apps/run/run_folder.h"
 #include "gpuvae/evaluate.h"
+#include "gpuvae/exemplar_prior.h"
 
 namespace gpuvae::apps {
 
@@ -76,6 +77,10 @@ class Session {
   // Names of a table's columns, and names of labels; or none.
   const std::vector<std::string>& column_names() const { return description().column_names; }
   const std::vector<std::string>& class_names() const { return description().class_names; }
+  // The description of x alone, without the condition's columns of a table.
+  DataDescription feature_description() const;
+  // Adds the class codes of a model with a class as condition to examples that load_input() returned.
+  Dataset conditioned(const Dataset& set) const;
   std::string unit() const;
   // Whether the examples are images, not rows of a table.
   bool has_pictures() const { return description().height > 1; }

@@ -142,6 +142,12 @@ typedef struct gpuvae_model_options {
   int64_t log1p_counts;      // flag: whether counts enter the encoder as log(1 + x) (1)
   double log_scale_low;      // lower bound of the log scale of logistic-256 (-7)
   double log_scale_high;     // upper bound of that log scale (2)
+  int64_t gated;   // flag: gated hidden layers, (W x + b) * sigmoid(V x + c), which have no activation (0)
+  // gaussian, planar:N (planar flow of N layers), iaf:N or iaf:N:UNITS (inverse autoregressive flow), or full
+  // (Gaussian with a full covariance matrix) (gaussian)
+  const char* posterior;
+  // glorot_uniform, he_normal, normal or two_over_root_fan_in: the initial weights (glorot_uniform)
+  const char* init;
 } gpuvae_model_options;
 
 // Sets the defaults in a struct of struct_size bytes: gpuvae_model_options_init(&options, sizeof options).

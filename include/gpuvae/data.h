@@ -125,6 +125,12 @@ struct DataDescription {
   std::vector<std::string> class_names = {};   // names of the labels 0, 1, ..., or empty
   Standardization standardization = {};        // applied to the examples
   bool missing_values = false;                 // whether examples may have missing values, which are NaN
+  // @{
+  // The condition of a conditional model, which follows its features: the last columns of a table, and then
+  // the one-hot code of a class (with_class_codes).
+  std::int64_t condition_columns = 0;
+  int condition_classes = 0;
+  // @}
 };
 
 // A data set that is split into training and validation data.
@@ -137,6 +143,15 @@ struct Split {
   // the header.
   std::vector<std::string> notes = {};
 };
+
+// Returns a data set whose examples are rows [x, y], where y is the one-hot code of the label in `classes`
+// columns, for a conditional model (VaeOptions::conditions). Throws Error if an example has no label, if a
+// label is not below `classes`, and for examples that are read from a source.
+[[nodiscard]] Dataset with_class_codes(const Dataset& set, int classes);
+// Moves the named columns of a table behind the others, in both parts and in the description, as conditions
+// of a conditional model. Throws Error for a table without names, for unknown names, and if no column is
+// left.
+void move_columns_last(Split& split, std::span<const std::string> names);
 
 // A 64-bit hash of the examples with their shape, dtype and labels, the same on every machine and for
 // examples in memory and in a source. The examples may be on any device; the call waits until the device has

@@ -39,6 +39,9 @@ struct ModelContext {
   // The model's encoder, which maps x [rows, features] to posterior_params. It may be stored and called
   // later.
   std::function<Variable(const Variable&)> encode;
+  // Maps x [rows, features] to the means of q(z | x), [rows, latent]. Defined for priors only, because the
+  // model initialises its posterior first.
+  std::function<Variable(const Variable&)> encode_mean = {};
 };
 
 // Base class of the three distributions.
@@ -62,6 +65,9 @@ class Prior : public Distribution {
   [[nodiscard]] virtual bool is_standard_normal() const { return false; }
   // Returns log p(z) per row in nats, [rows, 1]; z is [rows, latent].
   [[nodiscard]] virtual Variable log_density(const Variable& z) const = 0;
+  // Returns log p(z) per row for draws of a training step, as log_density(). A prior may depend on the step
+  // and on the examples of the rows, which are those of draw.noise. The default calls log_density.
+  [[nodiscard]] virtual Variable training_log_density(const Variable& z, const Draw& draw) const;
   // Returns draws from p(z), f32 [rows, latent] on `device`.
   [[nodiscard]] virtual Tensor sample(std::int64_t rows, std::int64_t latent, const Noise& noise,
                                       Device device) const = 0;
@@ -76,26 +82,23 @@ class Prior : public Distribution {
 // Requires the diagonal Gaussian posterior with log variances; a Vae throws Error for any other posterior.
 [[nodiscard]] std::shared_ptr<Prior> vamp_prior(int components, bool unit_pixels = true);
 
-// A draw and its log density, log q(z | x).
-struct DensitySample {
-  Variable z;            // [rows, latent]
-  Variable log_density;  // [rows, 1], nats
-};
 // How Posterior::rsample_draws draws.
 struct DrawSettings {
   std::int64_t draws = 1;   // per row
   std::int64_t latent = 0;  // dimensions of z
   EncoderGradient gradient = EncoderGradient::total;
 };
-// Base class of posteriors q(z | x), given the encoder's outputs: "posterior_params" [rows,
-// params_per_dimension * latent].
+// Base class of posteriors q(z | x), given the encoder's outputs: "posterior_params" [rows, sum of
+// head_sizes(latent)].
 class Posterior : public Distribution {
  public:
   // See Prior::clone.
   [[nodiscard]] virtual std::shared_ptr<Posterior> clone() const { return nullptr; }
-  // The number of encoder outputs per latent dimension. The outputs of each kind, such as the means, are
-  // initialised like a separate layer.
+  // The number of encoder outputs per latent dimension, for a class that does not override head_sizes.
   [[nodiscard]] virtual int params_per_dimension() const { return 2; }
+  // The numbers of encoder outputs of each kind, such as the means. The outputs of a kind are initialised
+  // like a separate layer. The default is params_per_dimension() kinds of `latent` outputs each.
+  [[nodiscard]] virtual std::vector<std::int64_t> head_sizes(std::int64_t latent) const;
   // Whether posterior_params are the mean and the log variance of the Gaussian from which rsample draws.
   [[nodiscard]] virtual bool has_log_variances() const { return false; }
   // Returns the code of x, [rows, latent]: the posterior's mean or, if that has no closed form, the image of
@@ -142,6 +145,21 @@ struct DiagonalGaussianOptions {
 };
 // q(z | x) = N(mean, diag(sigma^2)), with mean and sigma from the encoder (Kingma and Welling, 2013).
 [[nodiscard]] std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options = {});
+// A planar flow of `layers` layers (planar_flow) on the diagonal Gaussian. The encoder computes the
+// parameters of all layers for each example. Like those of the other posteriors below, its density is known
+// only at its draws, and its KL divergence is estimated at the draw: log q(z | x) - log p(z). Throws Error
+// for fewer than 1 layers.
+[[nodiscard]] std::shared_ptr<const Posterior> planar_posterior(int layers,
+                                                                const DiagonalGaussianOptions& options = {});
+// An inverse autoregressive flow on the diagonal Gaussian (Kingma et al., 2016). Each of the `layers` layers
+// is an autoregressive_step whose m and s come from a masked network with `width` hidden units with ReLU
+// (Germain et al., 2015), to which the encoder adds a context for each example. Every second layer reverses
+// the order of the dimensions. Throws Error for numbers below 1.
+[[nodiscard]] std::shared_ptr<const Posterior> autoregressive_posterior(
+    int layers, std::int64_t width = 200, const DiagonalGaussianOptions& options = {});
+// q(z | x) = N(mean, L L^T), with the lower triangular L from the encoder (sample_full_covariance). With the
+// prior N(0, I), the KL divergence is computed in closed form.
+[[nodiscard]] std::shared_ptr<const Posterior> full_covariance_posterior();
 
 // Base class of likelihoods p(x | z), given the decoder's outputs: "params" [rows, outputs(features)].
 class Likelihood : public Distribution {

@@ -10,6 +10,7 @@
 #include "gpuvae/distributions.h"
 #include "gpuvae/error.h"
 #include "gpuvae/evaluate.h"
+#include "gpuvae/exemplar_prior.h"
 #include "gpuvae/export_header.h"
 #include "gpuvae/graph.h"
 #include "gpuvae/log.h"

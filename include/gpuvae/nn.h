@@ -56,6 +56,9 @@ class Linear {
   // device lacks the precision.
   Linear(const std::string& name, std::int64_t in, std::int64_t out, Activation activation,
          const Initializer& initializer, Device device, int heads = 1, Precision precision = Precision::f32);
+  // The same for groups of the given sizes, without activation. Throws Error if there is no group.
+  Linear(const std::string& name, std::int64_t in, std::span<const std::int64_t> group_sizes,
+         const Initializer& initializer, Device device, Precision precision = Precision::f32);
   // Returns the output [rows, out] for x [rows, in]. The errors are those of linear().
   [[nodiscard]] Variable operator()(const Variable& x) const {
     return linear(x, weight, bias, activation, precision);
@@ -74,30 +77,35 @@ class Linear {
 
 // A gated dense layer, (x W1^T + b1) * sigmoid(x W2^T + b2), which maps x [rows, in] to [rows, out].
 // Introduced by Dauphin et al., "Language modeling with gated convolutional networks", 2017, and used for
-// VAEs by Tomczak and Welling, "VAE with a VampPrior", 2018. Copies share the parameters, as in Linear.
+// VAEs by Tomczak and Welling, "VAE with a VampPrior", 2018, with WeightInit::he_normal. Copies share the
+// parameters, as in Linear.
 class GatedLinear {
  public:
   GatedLinear() = default;
-  // Draws the initial parameters of two layers, NAME.value and NAME.gate. The errors are those of Linear.
+  // Draws the initial parameters of W1 and W2 like those of two layers. The errors are those of Linear.
   GatedLinear(const std::string& name, std::int64_t in, std::int64_t out, const Initializer& initializer,
               Device device, Precision precision = Precision::f32);
-  // Returns the output [rows, out] for x [rows, in]. The errors are those of linear().
-  [[nodiscard]] Variable operator()(const Variable& x) const { return value(x) * gate(x); }
-  // Appends the parameters of `value`, then those of `gate`.
-  void collect(std::vector<Parameter>& into) const;
+  // Returns the output [rows, out] for x [rows, in]. The errors are those of gated_linear().
+  [[nodiscard]] Variable operator()(const Variable& x) const {
+    return gated_linear(x, both.weight, both.bias, both.precision);
+  }
+  // Appends the parameters NAME.weight and NAME.bias.
+  void collect(std::vector<Parameter>& into) const { both.collect(into); }
 
-  Linear value;  // W1 and b1, without activation
-  Linear gate;   // W2 and b2, with a sigmoid
+  Linear both;  // weight [2 out, in], W1 above W2, and bias [2 out]; without activation
 };
 
-// A multilayer perceptron: a sequence of dense layers that share one activation function. It maps x [rows,
-// in] to [rows, outputs()]. Without layers, it is the identity. Copies share the parameters, as in Linear.
+// A multilayer perceptron: a sequence of dense layers that share one activation function, or of gated dense
+// layers. It maps x [rows, in] to [rows, outputs()]. Without layers, it is the identity. Copies share the
+// parameters, as in Linear.
 class Mlp {
  public:
   Mlp() = default;
-  // Creates the layers NAME.0, NAME.1, ... The errors are those of Linear.
+  // Creates the layers NAME.0, NAME.1, ... If `gated_layers` is true, they are gated, and `activation` is not
+  // used. The errors are those of Linear.
   Mlp(const std::string& name, std::int64_t in, std::span<const std::int64_t> widths, Activation activation,
-      const Initializer& initializer, Device device, Precision precision = Precision::f32);
+      const Initializer& initializer, Device device, Precision precision = Precision::f32,
+      bool gated_layers = false);
   // Returns the output [rows, outputs()] for x [rows, in].
   [[nodiscard]] Variable operator()(const Variable& x) const;
   // The width of the last layer, or `in` if there are no layers.
@@ -105,7 +113,9 @@ class Mlp {
   // Appends the parameters of all layers in order.
   void collect(std::vector<Parameter>& into) const;
 
-  std::vector<Linear> layers;  // in the order of evaluation
+  // In the order of evaluation. A gated layer has the parameters of GatedLinear::both.
+  std::vector<Linear> layers;
+  bool gated = false;  // whether the layers are gated
 
  private:
   std::int64_t outputs_ = 0;

@@ -130,6 +130,12 @@ namespace gpuvae {
                               Activation activation = Activation::identity,
                               Precision precision = Precision::f32);
 
+// h * sigmoid(g) with [h, g] = x weight^T + bias, a gated dense layer (Dauphin et al., "Language modeling
+// with gated convolutional networks", 2017): x [rows, in], weight [2 out, in], whose first half computes h,
+// bias [2 out] or undefined, result [rows, out]. `precision` is that of linear().
+[[nodiscard]] Variable gated_linear(const Variable& x, const Variable& weight, const Variable& bias,
+                                    Precision precision = Precision::f32);
+
 // How a posterior's parameters are interpreted, and where its noise comes from.
 struct PosteriorOptions {
   PosteriorScale scale = PosteriorScale::log_variance;  // meaning of the second half of the parameters
@@ -207,6 +213,39 @@ struct ImportanceLoss {
 [[nodiscard]] ImportanceLoss importance_weighted_loss(const Variable& log_likelihood,
                                                       const Variable& log_ratio,
                                                       const ImportanceOptions& options);
+
+// A draw and its log density, log q(z | x).
+struct DensitySample {
+  Variable z;            // [rows, latent]
+  Variable log_density;  // [rows, 1], nats
+};
+// A draw z = mean + L epsilon from a Gaussian with a full covariance matrix, and its log density (Kingma and
+// Welling, "An introduction to variational autoencoders", 2019, section 2.5.1). L is lower triangular. A row
+// of `posterior_params` [rows, latent (latent + 3) / 2] holds the mean, the logarithms of L's diagonal, and
+// the elements below the diagonal, row by row. `epsilon` [rows, latent] is used instead of `noise` if it is
+// defined.
+[[nodiscard]] DensitySample sample_full_covariance(const Variable& posterior_params, const Noise& noise,
+                                                   const Tensor& epsilon = {});
+// The same draw, and weight times the sum over rows of KL(N(mean, L L^T) || N(0, I)), nats, [1].
+[[nodiscard]] PosteriorSample sample_full_covariance_with_kl(const Variable& posterior_params,
+                                                             const Noise& noise, const Tensor& epsilon = {},
+                                                             double weight = 1);
+
+// The image z' of z under a normalizing flow, and log |det dz'/dz|.
+struct FlowSample {
+  Variable z;        // [rows, latent]
+  Variable log_det;  // [rows, 1]
+};
+// A sequence of planar layers z' = z + u' tanh(w.z + b), where u' = u + (softplus(w.u) - 1 - w.u) w / |w|^2
+// makes each layer invertible (Rezende and Mohamed, "Variational inference with normalizing flows", 2015,
+// appendix A.1). z is [rows, latent]. A row of `params` [rows, layers (2 latent + 1)] holds w, u and b of
+// each layer for that row of z. All layers are computed in one kernel.
+[[nodiscard]] FlowSample planar_flow(const Variable& z, const Variable& params);
+// The element-wise step of an inverse autoregressive flow, z' = gate z + (1 - gate) m with gate = sigmoid(s +
+// 2) (Kingma et al., "Improving variational inference with inverse autoregressive flow", 2016). z is [rows,
+// latent] and `params` [rows, 2 latent]: m, then s. log_det = sum of log gate is the log determinant if
+// column i of m and s depends only on columns of z before i, in some order of the columns.
+[[nodiscard]] FlowSample autoregressive_step(const Variable& z, const Variable& params);
 
 // In the likelihoods below, an element of the target that is NaN is a missing value: it adds 0 to the result
 // and to the gradient. The unfused implementations require complete targets.
@@ -327,9 +366,13 @@ class ColumnGroups {
 // 1]: the log density of a mixture of diagonal Gaussians. `component_params` is [components, 2 latent], read
 // like a posterior's parameters. `log_weights` [components] is used as given, so the caller must normalise
 // it. If it is undefined, each weight is 1 / components. The result is differentiable with respect to all
-// three inputs, and the operation allocates no intermediate of rows x components elements.
+// three inputs, and the operation allocates no intermediate of rows x components elements. `left_out` [rows],
+// i32, names for each row the component that its mixture leaves out, or is negative: the others then have the
+// weight 1 / (components - 1), as in an exemplar prior (Norouzi et al., 2020). It requires equal weights and
+// 2 or more components; undefined, no component is left out.
 [[nodiscard]] Variable mixture_log_density(const Variable& z, const Variable& component_params,
-                                           PosteriorScale scale, const Variable& log_weights);
+                                           PosteriorScale scale, const Variable& log_weights,
+                                           const Tensor& left_out = {});
 // @}
 
 // Implementations of the fused operations with primitive operations, used as the reference in tests and as
@@ -339,6 +382,7 @@ namespace unfused {
 // Each function computes the same result as the fused operation of the same name.
 [[nodiscard]] Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
                               Activation activation = Activation::identity);
+[[nodiscard]] Variable gated_linear(const Variable& x, const Variable& weight, const Variable& bias);
 [[nodiscard]] Variable sample_posterior(const Variable& posterior_params, const PosteriorOptions& options);
 [[nodiscard]] Variable kl_divergence(const Variable& posterior_params, PosteriorScale scale,
                                      double weight = 1);
@@ -349,6 +393,13 @@ namespace unfused {
 [[nodiscard]] ImportanceLoss importance_weighted_loss(const Variable& log_likelihood,
                                                       const Variable& log_ratio,
                                                       const ImportanceOptions& options);
+[[nodiscard]] DensitySample sample_full_covariance(const Variable& posterior_params, const Noise& noise,
+                                                   const Tensor& epsilon = {});
+[[nodiscard]] PosteriorSample sample_full_covariance_with_kl(const Variable& posterior_params,
+                                                             const Noise& noise, const Tensor& epsilon = {},
+                                                             double weight = 1);
+[[nodiscard]] FlowSample planar_flow(const Variable& z, const Variable& params);
+[[nodiscard]] FlowSample autoregressive_step(const Variable& z, const Variable& params);
 [[nodiscard]] Variable bce_with_logits(const Variable& logits, const Variable& target, double weight = 1);
 [[nodiscard]] Variable bce(const Variable& probabilities, const Variable& target, double weight = 1);
 [[nodiscard]] Variable continuous_bernoulli_nll(const Variable& logits, const Variable& target,
@@ -382,7 +433,8 @@ namespace unfused {
 [[nodiscard]] Variable categorical_log_density(const Variable& logits, const Variable& target,
                                                const ColumnGroups& groups);
 [[nodiscard]] Variable mixture_log_density(const Variable& z, const Variable& component_params,
-                                           PosteriorScale scale, const Variable& log_weights);
+                                           PosteriorScale scale, const Variable& log_weights,
+                                           const Tensor& left_out = {});
 // @}
 }  // namespace unfused
 

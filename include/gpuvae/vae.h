@@ -9,7 +9,7 @@ namespace gpuvae {
 
 // The description of a model. It holds no parameters, so two models with the same options share none.
 struct VaeOptions {
-  std::int64_t features = 784;                       // values per example, such as the pixels of an image
+  std::int64_t features = 784;                       // values of x, such as the pixels of an image
   std::vector<std::int64_t> encoder_widths = {256};  // widths of the hidden layers
   std::vector<std::int64_t> decoder_widths = {};     // empty: the encoder's widths in reverse order
   std::int64_t latent = 2;                           // dimensions of z
@@ -24,7 +24,15 @@ struct VaeOptions {
   bool missing_values = false;
   // Whether counts enter the encoder as log(1 + x); see Likelihood::encoder_input.
   bool log1p_counts = false;
+  bool gated = false;  // whether the hidden layers are gated (GatedLinear), without `activation`
+  // Values of the condition y of a conditional model p(x | y) (Kingma et al., "Semi-supervised learning with
+  // deep generative models", 2014; Sohn et al., 2015), such as the one-hot code of a class; 0: none. An
+  // example is then a row [x, y]. Encoder and decoder get y, and the prior p(z) does not depend on it.
+  std::int64_t conditions = 0;
 };
+
+// Returns the columns of an example: those of x, and those of the condition y.
+[[nodiscard]] inline std::int64_t example_columns(const VaeOptions& o) { return o.features + o.conditions; }
 
 // Weights of the two terms of the negative ELBO. The terms are sums over the batch, so a weight of 1 / rows
 // yields nats per image. With free bits (Kingma et al., 2016), a latent dimension whose KL divergence,
@@ -52,10 +60,10 @@ class Vae {
   // together.
   Vae(const VaeOptions& options, Device device);
 
+  // In the functions below, the examples x of a conditional model are rows [x, y] of example_columns().
   // @{
-  // The posterior q(z | x) for x [rows, features]: encode() returns its parameters, [rows,
-  // params_per_dimension * latent]; encode_mean() returns its mean and encode_sample() a draw, both [rows,
-  // latent].
+  // The posterior q(z | x) for x [rows, features]: encode() returns its parameters, [rows, sum of
+  // Posterior::head_sizes]; encode_mean() returns its mean and encode_sample() a draw, both [rows, latent].
   [[nodiscard]] Variable encode(const Variable& x) const { return head_(encoder_(encoder_input(x))); }
   [[nodiscard]] Variable encode_mean(const Variable& x) const { return posterior().mean(encode(x)); }
   [[nodiscard]] Variable encode_sample(const Variable& x, const Draw& draw) const {
@@ -64,14 +72,27 @@ class Vae {
   // @}
   // @{
   // The likelihood p(x | z) for z [rows, latent]: decode() returns its parameters, [rows,
-  // params_per_feature * features], and decode_mean() its mean, [rows, features].
-  [[nodiscard]] Variable decode(const Variable& z) const { return output_(decoder_(z)); }
-  [[nodiscard]] Variable decode_mean(const Variable& z) const { return likelihood().mean(decode(z)); }
+  // params_per_feature * features], and decode_mean() its mean, [rows, features]. A conditional model
+  // requires the condition y [rows / n, conditions], each of whose rows applies to n consecutive rows of z.
+  [[nodiscard]] Variable decode(const Variable& z, const Tensor& y = {}) const;
+  [[nodiscard]] Variable decode_mean(const Variable& z, const Tensor& y = {}) const {
+    return likelihood().mean(decode(z, y));
+  }
+  // @}
+  // @{
+  // The parts of an example [x, y]: x [rows, features], and y [rows, conditions] or, without conditions, an
+  // undefined tensor.
+  [[nodiscard]] Variable features_of(const Variable& x) const {
+    return options_.conditions == 0 ? x : columns(x, 0, options_.features);
+  }
+  [[nodiscard]] Tensor condition_of(const Variable& x) const;
   // @}
 
   // The mean of p(x | mean of q(z | x)), [rows, features]. For a model with missing_values, it estimates the
   // missing values, too.
-  [[nodiscard]] Variable reconstruct(const Variable& x) const { return decode_mean(encode_mean(x)); }
+  [[nodiscard]] Variable reconstruct(const Variable& x) const {
+    return decode_mean(encode_mean(x), condition_of(x));
+  }
   // Returns x with its missing values replaced by those of reconstruct(x), [rows, features].
   [[nodiscard]] Tensor impute(const Variable& x) const;
   // The result of sample_prior(): draws of z from the prior, the means of p(x | z) (for Bernoulli: the
@@ -81,14 +102,15 @@ class Vae {
     Tensor mean;  // [rows, features]
     Tensor x;     // [rows, features]
   };
-  // Returns `rows` draws, which depend only on the seed and the model. Throws Error if the likelihood cannot
-  // draw.
-  [[nodiscard]] Generated sample_prior(std::int64_t rows, std::uint64_t seed) const;
+  // Returns `rows` draws, which depend only on the seed, the model and the condition y, which is that of
+  // decode(). Throws Error if the likelihood cannot draw.
+  [[nodiscard]] Generated sample_prior(std::int64_t rows, std::uint64_t seed, const Tensor& y = {}) const;
   // Draws z from q(z | x) for each row of x and returns a draw from p(x | z), [rows, features].
   [[nodiscard]] Tensor posterior_predictive(const Variable& x, std::uint64_t seed) const;
 
-  // Returns the negative ELBO of x [rows, features], estimated with one draw of z per row. Throws Error if
-  // free_bits is above 0 and the KL divergence has no closed form.
+  // Returns the negative ELBO of x [rows, features], estimated with one draw of z per row. It is a bound on
+  // -log p(x) or, with a condition, on -log p(x | y). Throws Error if free_bits is above 0 and the KL
+  // divergence has no closed form.
   [[nodiscard]] Elbo negative_elbo(const Variable& x, const Draw& draw, const ElboWeights& weights) const;
   // Returns minus an objective of x [rows, features], estimated with objective.draws() draws of z per row.
   // Draw 0 of a row is that of negative_elbo, and the others continue the random numbers of the row. Throws

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 
 #include "gpuvae/device/host_device.h"
 #include "gpuvae/device/posterior.h"
@@ -33,6 +34,13 @@ struct LogSumExp {
 template <class T>
 GPUVAE_HD T mixture_offset(const Sigma<T>& s) {
   return -s.log_sigma - T(0.5 * kLogTwoPi);
+}
+
+// What leaving out one of `components` equal components adds to the log density of a row: the log of
+// components / (components - 1). Returns 0 if `left_out` is negative.
+template <class T>
+GPUVAE_HD T left_out_shift(std::int64_t components, std::int32_t left_out) {
+  return left_out < 0 ? T(0) : log1p(T(1) / T(components - 1));
 }
 
 // Returns 1 / sigma, but at most the largest finite number, so that u = 0 for a row at the mean of a

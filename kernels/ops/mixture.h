@@ -19,6 +19,9 @@ struct MixtureArgs {
   const void* z = nullptr;                 // [rows, latent]
   const void* component_params = nullptr;  // [components, 2 latent]: mean, then scale parameter
   const void* log_weights = nullptr;       // [components], or null for equal weights
+  // [rows], or null: the component that the mixture of a row leaves out, or a negative number. The others
+  // then have the weight 1 / (components - 1). Requires equal weights and 2 components or more.
+  const std::int32_t* left_out = nullptr;
   void* workspace = nullptr;  // [2 latent + 1, mixture_stride(components)], written forward and read backward
   void* out = nullptr;        // [rows]
 
@@ -44,6 +47,16 @@ struct MixtureBackwardArgs {
                              if_there(d_log_weights, f.components);
     return size_in_bytes(f.dtype, f.input_elements() + 2 * static_cast<double>(f.rows) + gradients);
   }
+};
+
+// out[r] = the first k with among[k] == ids[r], or -1.
+struct MatchArgs {
+  std::int64_t rows = 0, candidates = 0;
+  const std::int32_t* ids = nullptr;    // [rows]
+  const std::int32_t* among = nullptr;  // [candidates]
+  std::int32_t* out = nullptr;          // [rows]
+
+  double bytes() const { return size_in_bytes(DType::i32, static_cast<double>(2 * rows + candidates)); }
 };
 
 }  // namespace gpuvae::kernels

@@ -29,6 +29,7 @@ class JsonReader {
   bool has(const char* key) const { return json_.contains(key); }
   bool flag(const char* key) const { return get<bool>(key, "true or false", &Json::is_boolean); }
   std::string text(const char* key) const { return get<std::string>(key, "a text", &Json::is_string); }
+  bool flag(const char* key) const { return get<bool>(key, "true or false", &Json::is_boolean); }
   double number(const char* key) const {
     const auto value = get<double>(key, "a finite number", &Json::is_number);
     check(std::isfinite(value), file_error("load"), "{}: expected a finite number as {}, got {}", where_, key,
@@ -85,6 +86,7 @@ void read_settings(const JsonReader& json, bool bytes, const std::string& where,
   vae.decoder_widths = json.list<std::int64_t>("decoder-hidden");
   vae.latent = json.whole("latent", 1, INT_MAX);
   vae.activation = json.name("activation", all_activations().back());
+  if (json.has("gated")) vae.gated = json.flag("gated");
   if (json.has("precision")) vae.precision = json.name("precision", Precision::bf16);
   DistributionSettings& d = file.distributions;
   d.likelihood = json.text("likelihood");
@@ -104,6 +106,7 @@ void read_settings(const JsonReader& json, bool bytes, const std::string& where,
   d.prior = json.text("prior");
   if (json.has("prior-components"))
     d.prior_components = static_cast<int>(json.whole("prior-components", 1, kMaxPriorComponents));
+  if (json.has("posterior")) d.posterior_family = json.text("posterior");
   if (json.has("posterior-scale")) d.posterior.scale = json.name("posterior-scale", PosteriorScale::softplus);
   if (json.has("noise-std")) d.posterior.noise_std = json.number("noise-std");
   if (json.has("log-scale-low")) d.log_scale_low = json.number("log-scale-low");
@@ -123,7 +126,9 @@ Json settings_of(const SavedModel& model) {
           {"decoder-hidden", vae.decoder_widths},
           {"latent", vae.latent},
           {"activation", name(vae.activation)},
+          {"gated", vae.gated},
           {"precision", name(vae.precision)},
+          {"posterior", d.posterior_family},
           {"posterior-scale", name(d.posterior.scale)},
           {"likelihood", d.likelihood},
           {"gaussian-mean", d.gaussian.sigmoid_mean ? "sigmoid" : "identity"},
@@ -154,6 +159,10 @@ void read_data(FileDescription& file, const std::string& where) {
     return;
   }
   file.data = read_data_json(file.metadata.at(kDataKey), where).description;
+  check(
+      file.data->condition_columns == 0 && file.data->condition_classes == 0, file_error("load"),
+      "{}: expected a model without a condition, got a conditional one, which the C interface does not load",
+      where);
   file.height = file.data->height;
   file.width = file.data->width;
 }

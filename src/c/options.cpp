@@ -31,6 +31,7 @@ DistributionSettings distributions_of(const gpuvae_model_options& o, const char*
   check(o.prior_components >= 1 && o.prior_components <= kMaxPriorComponents, operation,
         "expected 1 to {} as prior_components, got {}", kMaxPriorComponents, o.prior_components);
   DistributionSettings d;
+  d.posterior_family = text_or(o.posterior, "gaussian");
   d.likelihood = text_or(o.likelihood, "bernoulli");
   d.prior = text_or(o.prior, "normal");
   d.gaussian = {.sigmoid_mean = flag(o.sigmoid_mean, "sigmoid_mean", operation),
@@ -132,6 +133,9 @@ ModelDescription describe_model(const gpuvae_model_options* given, const char* o
     vae.decoder_widths = widths_of(o.decoder_widths, o.decoder_layers, "decoder_layers", operation);
   vae.activation =
       enumerator(text_or(o.activation, "relu"), all_activations().back(), "activation", operation);
+  vae.gated = flag(o.gated, "gated", operation);
+  vae.initializer.weight =
+      enumerator(text_or(o.init, "glorot_uniform"), WeightInit::two_over_root_fan_in, "init", operation);
   vae.initializer.seed = o.seed;
   model.distributions = distributions_of(o, operation);
   set_distributions(model.distributions, vae, operation);

@@ -82,10 +82,19 @@ class DiagonalGaussian final : public Posterior {
 
 }  // namespace
 
+std::vector<std::int64_t> Posterior::head_sizes(std::int64_t latent) const {
+  check(params_per_dimension() > 0, "posterior", "expected 1 or more parameters per dimension, got {}",
+        params_per_dimension());
+  return std::vector<std::int64_t>(static_cast<std::size_t>(params_per_dimension()), latent);
+}
+
 PosteriorSample Posterior::rsample_with_kl(const Variable& posterior_params, const Draw& draw,
                                            const Prior& prior, double weight) const {
   const DensitySample sample = rsample_with_log_density(posterior_params, draw);
-  return {sample.z, weight * sum(sample.log_density - prior.log_density(sample.z))};
+  const bool training = draw.noise.purpose == RandomPurpose::posterior_noise;
+  const Variable log_prior =
+      training ? prior.training_log_density(sample.z, draw) : prior.log_density(sample.z);
+  return {sample.z, weight * sum(sample.log_density - log_prior)};
 }
 
 DensitySample Posterior::rsample_with_log_density(const Variable& posterior_params, const Draw& draw) const {

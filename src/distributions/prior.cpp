@@ -134,6 +134,8 @@ class Vamp final : public Mixture {
 
 }  // namespace
 
+Variable Prior::training_log_density(const Variable& z, const Draw&) const { return log_density(z); }
+
 std::shared_ptr<Prior> standard_normal_prior() { return std::make_shared<StandardNormal>(); }
 std::shared_ptr<Prior> gaussian_mixture_prior(int components) {
   return std::make_shared<GaussianMixture>(components);

@@ -1,5 +1,6 @@
 #include "gpuvae/nn.h"
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 
@@ -114,29 +115,51 @@ void Linear::collect(std::vector<Parameter>& into) const {
   into.push_back({name_ + ".bias", bias, true});
 }
 
-GatedLinear::GatedLinear(const std::string& name, std::int64_t in, std::int64_t out, const Initializer& init,
-                         Device device, Precision precision)
-    : value(name + ".value", in, out, Activation::identity, init, device, 1, precision),
-      gate(name + ".gate", in, out, Activation::sigmoid, init, device, 1, precision) {}
-
-void GatedLinear::collect(std::vector<Parameter>& into) const {
-  value.collect(into);
-  gate.collect(into);
+Linear::Linear(const std::string& name, std::int64_t in, std::span<const std::int64_t> group_sizes,
+               const Initializer& init, Device device, Precision precision_) {
+  check(!group_sizes.empty(), "linear", "expected 1 or more groups of outputs for {}, got none", name);
+  std::int64_t out = 0;
+  for (const std::int64_t size : group_sizes) {
+    check(size > 0, "linear", "expected groups of 1 or more outputs for {}, got {}", name, size);
+    out += size;
+  }
+  const auto groups = static_cast<std::int64_t>(group_sizes.size());
+  const bool equal = std::ranges::all_of(group_sizes, [&](std::int64_t n) { return n == group_sizes[0]; });
+  *this = Linear(name, in, out, Activation::identity, init, device, equal ? static_cast<int>(groups) : 1,
+                 precision_);
+  // Only glorot_uniform depends on the number of outputs.
+  if (equal || init.weight != WeightInit::glorot_uniform) return;
+  std::int64_t first = 0;
+  for (const std::int64_t size : group_sizes) {
+    const double factor = std::sqrt(static_cast<double>(in + out) / static_cast<double>(in + size));
+    const Tensor rows = weight.value().slice(first, size);
+    rows.copy_from((Variable(rows) * factor).value());
+    first += size;
+  }
 }
 
+GatedLinear::GatedLinear(const std::string& name, std::int64_t in, std::int64_t out, const Initializer& init,
+                         Device device, Precision precision)
+    : both(name, in, 2 * out, Activation::identity, init, device, 2, precision) {}
+
 Mlp::Mlp(const std::string& name, std::int64_t in, std::span<const std::int64_t> widths,
-         Activation activation, const Initializer& init, Device device, Precision precision)
-    : outputs_(in) {
+         Activation activation, const Initializer& init, Device device, Precision precision,
+         bool gated_layers)
+    : gated(gated_layers), outputs_(in) {
   for (std::size_t i = 0; i < widths.size(); ++i) {
-    layers.emplace_back(name + "." + std::to_string(i), outputs_, widths[i], activation, init, device, 1,
-                        precision);
+    const std::string layer = name + "." + std::to_string(i);
+    if (gated)
+      layers.push_back(GatedLinear(layer, outputs_, widths[i], init, device, precision).both);
+    else
+      layers.emplace_back(layer, outputs_, widths[i], activation, init, device, 1, precision);
     outputs_ = widths[i];
   }
 }
 
 Variable Mlp::operator()(const Variable& x) const {
   Variable h = x;
-  for (const Linear& layer : layers) h = layer(h);
+  for (const Linear& layer : layers)
+    h = gated ? gated_linear(h, layer.weight, layer.bias, layer.precision) : layer(h);
   return h;
 }
 

@@ -17,7 +17,7 @@ struct Extents {
 };
 
 Extents check_mixture(const Variable& z, const Variable& component_params, PosteriorScale scale,
-                      const Variable& log_weights) {
+                      const Variable& log_weights, const Tensor& left_out) {
   check_enumerator(kName, "scale", scale);
   check_defined(kName, z, "z");
   check_defined(kName, component_params, "component_params");
@@ -36,14 +36,22 @@ Extents check_mixture(const Variable& z, const Variable& component_params, Poste
     check(log_weights.shape() == Shape{components}, kName, "expected log_weights of [{}], got {}", components,
           log_weights.shape());
   }
+  if (left_out) {
+    check(left_out.dtype() == DType::i32 && left_out.device() == z.device() &&
+              left_out.shape() == Shape{z.shape()[0]},
+          kName, "expected left_out of i32 [{}] on {}, got {}", z.shape()[0], z.device(), left_out);
+    check(!log_weights && components > 1, kName,
+          "expected equal weights and 2 or more components for left_out, got {} components{}", components,
+          log_weights ? " with weights" : "");
+  }
   return {z.shape()[0], latent, components};
 }
 
 }  // namespace
 
 Variable mixture_log_density(const Variable& z, const Variable& component_params, PosteriorScale scale,
-                             const Variable& log_weights) {
-  const auto [rows, latent, components] = check_mixture(z, component_params, scale, log_weights);
+                             const Variable& log_weights, const Tensor& left_out) {
+  const auto [rows, latent, components] = check_mixture(z, component_params, scale, log_weights, left_out);
   Tensor out = Tensor::empty({rows, 1}, z.dtype(), z.device());
   const Tensor workspace =
       Tensor::empty({2 * latent + 1, kernels::mixture_stride(components)}, z.dtype(), z.device());
@@ -52,16 +60,18 @@ Variable mixture_log_density(const Variable& z, const Variable& component_params
   args.z = z.value().data();
   args.component_params = component_params.value().data();
   args.log_weights = log_weights ? log_weights.value().data() : nullptr;
+  args.left_out = left_out ? left_out.data_as<std::int32_t>() : nullptr;
   args.workspace = workspace.data();
   args.out = out.data();
   backend(out).mixture(args, stream(out));
   // The lambda captures all tensors to which `args` points, so that their memory is kept.
   return record(kName, {&z, &component_params, &log_weights}, out,
-                [=, kept_out = Saved(kName, out), kept_z = Saved(kName, z.value()),
-                 kept_params = Saved(kName, component_params.value()),
+                [=, kept_left_out = Saved(kName, left_out), kept_out = Saved(kName, out),
+                 kept_z = Saved(kName, z.value()), kept_params = Saved(kName, component_params.value()),
                  kept_log_weights =
                      log_weights ? Saved(kName, log_weights.value()) : Saved()](BackwardContext& context) {
                   kept_out.get();
+                  kept_left_out.get();
                   const Tensor &z = kept_z.get(), &component_params = kept_params.get(),
                                &log_weights = kept_log_weights.get();
                   const Tensor d_out = context.gradient_tensor();
@@ -90,8 +100,9 @@ namespace unfused {
 
 // Computes the log density of one component at a time.
 Variable mixture_log_density(const Variable& z, const Variable& component_params, PosteriorScale scale,
-                             const Variable& log_weights) {
-  const auto [rows, latent, components] = check_mixture(z, component_params, scale, log_weights);
+                             const Variable& log_weights, const Tensor& left_out) {
+  const auto [rows, latent, components] = check_mixture(z, component_params, scale, log_weights, left_out);
+  const std::vector<double> numbers = left_out ? left_out.to_doubles() : std::vector<double>();
   constexpr double kLogTwoPi = 1.83787706640934548356;
   const Variable flat = reshape(component_params, {1, components * 2 * latent});
   const Variable weights = log_weights ? reshape(log_weights, {1, components}) : Variable();
@@ -105,7 +116,21 @@ Variable mixture_log_density(const Variable& z, const Variable& component_params
     terms.push_back(weights ? term + columns(weights, k, 1)
                             : term - std::log(static_cast<double>(components)));
   }
-  return log_sum_exp(concat(terms, Axis::columns), Axis::columns);
+  Variable all = concat(terms, Axis::columns);
+  if (!left_out) return log_sum_exp(all, Axis::columns);
+  // Adds minus infinity to the terms that are left out.
+  std::vector<double> mask(static_cast<std::size_t>(rows * components), 0.0), shift;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const auto number = static_cast<std::int64_t>(numbers[static_cast<std::size_t>(r)]);
+    if (number >= 0 && number < components)
+      mask[static_cast<std::size_t>(r * components + number)] = -INFINITY;
+    shift.push_back(number >= 0 ? std::log1p(1 / static_cast<double>(components - 1)) : 0);
+  }
+  const auto constant = [&](const std::vector<double>& values, Shape shape) {
+    return Tensor::from(values, shape).to(z.dtype()).to(z.device());
+  };
+  all = all + constant(mask, {rows, components});
+  return log_sum_exp(all, Axis::columns) + constant(shift, {rows, 1});
 }
 
 }  // namespace unfused

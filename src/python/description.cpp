@@ -47,11 +47,15 @@ nb::tuple read_description(const std::filesystem::path& path) {
   result["height"] = data.height;
   result["width"] = data.width;
   result["column_names"] = nb::cast(data.column_names);
+  result["condition_columns"] = data.condition_columns;
+  result["condition_classes"] = data.condition_classes;
+  result["class_names"] = nb::cast(data.class_names);
   return nb::make_tuple(metadata, result);
 }
 
 std::string describe_rows(const nb::object& rows, const nb::dict& values,
-                          const std::vector<std::string>& column_names) {
+                          const std::vector<std::string>& column_names, std::int64_t condition_columns,
+                          int condition_classes, const std::vector<std::string>& class_names) {
   const auto columns = nb::cast<std::int64_t>(nb::object(rows.attr("shape"))[1]);
   const Tensor examples = rows_of(rows, columns, "describe");
   TrainingData data;
@@ -62,6 +66,9 @@ std::string describe_rows(const nb::object& rows, const nb::dict& values,
   d.height = 1;
   d.width = static_cast<int>(columns);
   d.column_names = column_names;
+  d.condition_columns = condition_columns;
+  d.condition_classes = condition_classes;
+  d.class_names = class_names;
   d.values = {.kind = value_kind(field<std::string>(values, "kind")),
               .low = field<double>(values, "low"),
               .high = field<double>(values, "high"),

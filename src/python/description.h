@@ -18,6 +18,7 @@ nanobind::tuple read_description(const std::filesystem::path& path);
 // Returns the description of training rows [count, features] as JSON. `values` has the fields of the class
 // Values; `column_names` is empty or has one name per feature.
 std::string describe_rows(const nanobind::object& rows, const nanobind::dict& values,
-                          const std::vector<std::string>& column_names);
+                          const std::vector<std::string>& column_names, std::int64_t condition_columns,
+                          int condition_classes, const std::vector<std::string>& class_names);
 
 }  // namespace gpuvae::python

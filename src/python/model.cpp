@@ -69,7 +69,8 @@ std::vector<float> bounds_of(const Vae& vae, const Tensor& x, const Variable& po
                              const Draw& draw, bool closed_form) {
   const Posterior& posterior = vae.posterior();
   const DensitySample q = posterior.rsample_with_log_density(posterior_params, draw);
-  const Variable reconstruction = vae.likelihood().log_density(vae.decode(q.z), x);
+  const Variable reconstruction =
+      vae.likelihood().log_density(vae.decode(q.z, vae.condition_of(x)), vae.features_of(x));
   if (closed_form && vae.prior().is_standard_normal())
     if (const Variable kl = posterior.kl_to_standard_normal(posterior_params); kl)
       return (reconstruction - sum(kl, Axis::columns)).value().to_vector();
@@ -133,7 +134,11 @@ Tensor Model::encode(const Tensor& rows) const {
 }
 
 Tensor Model::decode(const Tensor& z) const {
-  return map_rows(z, vae_.options().features, [this](const Variable& x) { return vae_.decode_mean(x); });
+  const std::int64_t latent = vae_.options().latent, conditions = vae_.options().conditions;
+  return map_rows(z, vae_.options().features, [=, this](const Variable& row) {
+    if (conditions == 0) return vae_.decode_mean(row);
+    return vae_.decode_mean(columns(row, 0, latent), columns(row, latent, conditions).value());
+  });
 }
 
 Tensor Model::reconstruct(const Tensor& rows) const {

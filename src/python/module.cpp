@@ -128,7 +128,7 @@ auto run_on(Device device, Compute compute) {
 std::vector<nb::dict> train(Model& model, const nb::object& rows, const nb::object& validation, int epochs,
                             const nb::dict& settings, const nb::object& progress,
                             const nb::object& on_epoch) {
-  const std::int64_t features = model.vae().options().features;
+  const std::int64_t features = example_columns(model.vae().options());
   const Tensor examples = rows_for(model, rows, features, "fit");
   const Tensor held_out = validation.is_none() ? Tensor() : rows_for(model, validation, features, "fit");
   Settings s(settings);
@@ -157,7 +157,7 @@ nb::object map(const Model& model, Tensor (Model::*function)(const Tensor&) cons
 }
 
 nb::object score(const Model& model, const nb::object& array, std::int64_t samples, std::uint64_t seed) {
-  const Tensor rows = rows_for(model, array, model.vae().options().features, "score_samples");
+  const Tensor rows = rows_for(model, array, example_columns(model.vae().options()), "score_samples");
   return to_python(run_on(model.vae().device(), [&] {
     const std::vector<double> scores = model.score(rows, samples, seed);
     return Tensor::from(scores, {rows.shape()[0]}).to(rows.device());
@@ -180,12 +180,15 @@ nb::dict scores(const Model& model, const nb::object& array, std::int64_t sample
   return result;
 }
 
-nb::tuple sample(const Model& model, std::int64_t rows, std::uint64_t seed) {
+// `condition` is None, or float32 [rows, conditions].
+nb::tuple sample(const Model& model, std::int64_t rows, std::uint64_t seed, const nb::object& condition) {
   check(rows >= 1, "sample", "expected 1 or more rows, got {}", rows);
+  const std::int64_t conditions = model.vae().options().conditions;
+  const Tensor y = condition.is_none() ? Tensor() : rows_for(model, condition, conditions, "sample");
   Vae::Generated drawn;
   {
     const LibraryCall call;
-    drawn = model.vae().sample_prior(rows, seed);
+    drawn = model.vae().sample_prior(rows, seed, y ? y.to(model.vae().device()) : y);
   }
   return nb::make_tuple(to_array(drawn.z), to_array(drawn.mean), to_array(drawn.x));
 }
@@ -210,7 +213,8 @@ void define_model(nb::module_& module) {
   using namespace nb::literals;
   nb::class_<Model>(
       module, "Model",
-      "A VAE. Rows are C-contiguous float32 or uint8 arrays [rows, features] in host memory, or "
+      "A VAE. Rows are C-contiguous float32 or uint8 arrays [rows, features], followed by the columns of "
+      "a condition (for codes, too), in host memory, or "
       "DeviceArrays on the device of the model, where the results are then, too.")
       .def(
           "__init__",
@@ -227,19 +231,20 @@ void define_model(nb::module_& module) {
       .def(
           "encode",
           [](const Model& m, const nb::object& x) {
-            return map(m, &Model::encode, x, m.vae().options().features, "transform");
+            return map(m, &Model::encode, x, example_columns(m.vae().options()), "transform");
           },
           "rows"_a, "Returns the posterior means, float32 [rows, latent].")
       .def(
           "decode",
           [](const Model& m, const nb::object& z) {
-            return map(m, &Model::decode, z, m.vae().options().latent, "inverse_transform");
+            const VaeOptions& o = m.vae().options();
+            return map(m, &Model::decode, z, o.latent + o.conditions, "inverse_transform");
           },
           "codes"_a, "Returns the means of p(x | z), float32 [rows, features].")
       .def(
           "reconstruct",
           [](const Model& m, const nb::object& x) {
-            return map(m, &Model::reconstruct, x, m.vae().options().features, "reconstruct");
+            return map(m, &Model::reconstruct, x, example_columns(m.vae().options()), "reconstruct");
           },
           "rows"_a, "Returns the decoded posterior means, float32 [rows, features].")
       .def("score", &score, "rows"_a, "samples"_a, "seed"_a,
@@ -247,7 +252,7 @@ void define_model(nb::module_& module) {
       .def("scores", &scores, "rows"_a, "samples"_a, "seed"_a,
            "Returns a dictionary of scores per row in nats, float64 [rows] each, on the host: elbo, "
            "reconstruction, kl, log_likelihood, effective_samples.")
-      .def("sample", &sample, "rows"_a, "seed"_a,
+      .def("sample", &sample, "rows"_a, "seed"_a, "condition"_a = nb::none(),
            "Returns draws of z [rows, latent], and the means and draws of p(x | z) [rows, features].")
       .def("parameters", &parameters_of, "Returns copies of the parameters by name.")
       .def("set_parameter", &set_parameter, "name"_a, "values"_a, "Overwrites a parameter.")
@@ -279,7 +284,8 @@ NB_MODULE(_core, module) {
   module.def(
       "read_description", &read_description, "path"_a,
       "Returns the metadata of a model file, and a dictionary of what they say about its training data.");
-  module.def("describe_rows", &describe_rows, "rows"_a, "values"_a, "column_names"_a,
+  module.def("describe_rows", &describe_rows, "rows"_a, "values"_a, "column_names"_a, "condition_columns"_a,
+             "condition_classes"_a, "class_names"_a,
              "Returns the description of training rows for the metadata of a model file.");
   module.def("num_threads", &gpuvae::num_threads, "Returns the largest number of threads of one call.");
   module.def("set_num_threads", &gpuvae::set_num_threads, "threads"_a,

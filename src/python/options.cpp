@@ -67,6 +67,7 @@ namespace {
 
 DistributionSettings distributions_of(Settings& s) {
   DistributionSettings d;
+  d.posterior_family = s.text("posterior", "gaussian");
   d.posterior.scale = s.choice("posterior_scale", d.posterior.scale, PosteriorScale::softplus);
   d.posterior.noise_std = s.number("noise_std", d.posterior.noise_std);
   d.likelihood = s.text("likelihood", "gaussian");
@@ -96,10 +97,12 @@ DistributionSettings distributions_of(Settings& s) {
 VaeOptions vae_options(Settings& s, std::int64_t features) {
   VaeOptions o;
   o.features = features;
+  o.conditions = s.whole("conditions", o.conditions);
   o.encoder_widths = s.widths("hidden");
   o.decoder_widths = s.widths("decoder_hidden");
   o.latent = s.whole("latent", o.latent);
   o.activation = s.choice("activation", o.activation, all_activations().back());
+  o.gated = s.flag("gated", o.gated);
   o.precision = s.choice("precision", o.precision, Precision::bf16);
   set_distributions(distributions_of(s), o, "VAE");
   Initializer& init = o.initializer;

@@ -17,7 +17,7 @@ Draw draw_of(const Batch& batch, const Noise& noise) {
 
 Elbo elbo_of(const Vae& model, const Batch& batch, const Noise& noise, const TrainOptions& options,
              double per_image) {
-  const double per_pixel = options.pixel_mean ? 1.0 / static_cast<double>(batch.x.shape()[1]) : 1.0;
+  const double per_pixel = options.pixel_mean ? 1.0 / static_cast<double>(model.options().features) : 1.0;
   return model.negative_elbo(batch.x, draw_of(batch, noise),
                              {per_image * per_pixel, per_image, options.free_bits});
 }

@@ -27,8 +27,9 @@ Tensor images_in_order(const Dataset& images, std::int64_t batch_size, std::int6
 
 void check_evaluated(const char* name, const Vae& model, const Dataset& images) {
   check(images.defined() && images.count() > 0, name, "expected images, got none");
-  check(images.features() == model.options().features, name, "expected examples of {} features, got {}",
-        model.options().features, images.features());
+  const std::int64_t columns = example_columns(model.options());
+  check(images.features() == columns, name, "expected examples of {} features, got {}", columns,
+        images.features());
 }
 
 // Calls each(x, index of the first image in x) for each batch.
@@ -70,8 +71,10 @@ std::vector<float> log_weights(const Vae& model, const Tensor& x, const Tensor& 
                                std::int64_t samples, const Draw& draw) {
   const Variable repeated = repeat_rows(posterior_params, samples);
   const DensitySample q = model.posterior().rsample_with_log_density(repeated, draw);
-  const Tensor targets = model.likelihood().repeats_targets() ? x : repeat_rows(x, samples);
-  const Variable likelihood = model.likelihood().log_density(model.decode(q.z), targets);
+  const Variable params = model.decode(q.z, model.condition_of(x));
+  const Tensor features = model.features_of(x).value();
+  const Tensor targets = model.likelihood().repeats_targets() ? features : repeat_rows(features, samples);
+  const Variable likelihood = model.likelihood().log_density(params, targets);
   return (likelihood + model.prior().log_density(q.z) - q.log_density).value().to_vector();
 }
 
@@ -232,8 +235,9 @@ LatentStatistics latent_statistics(const Vae& model, const Dataset& all, const E
   std::vector<float> posterior_params;
   for_batches(model, images, options, [&](const Tensor& x, std::int64_t) {
     const Variable s = model.encode(x), mean = posterior.mean(s);
-    data.add(x, model.options().missing_values), means.add(mean.value()),
-        decoded.add(model.decode_mean(mean).value());
+    data.add(model.features_of(x).value(), model.options().missing_values);
+    means.add(mean.value());
+    decoded.add(model.decode_mean(mean, model.condition_of(x)).value());
     if (const Variable k = posterior.kl_to_standard_normal(s); k && model.prior().is_standard_normal())
       kl.add(k.value());
     const std::vector<float> host = s.value().to_vector();

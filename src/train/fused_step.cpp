@@ -107,6 +107,8 @@ kernels::FusedPrecision fused_precision(Precision precision) {
 std::string custom_part(const Vae& model) {
   if (!diagonal_gaussian_options(model.posterior()))
     return fmt::format("the posterior is {}", model.posterior().name());
+  if (model.options().conditions > 0) return "the model has a condition";
+  if (model.options().gated) return "the hidden layers are gated";
   if (!model.prior().is_standard_normal()) return fmt::format("the prior is {}", model.prior().name());
   if (!is_bernoulli(model.likelihood()) && !gaussian_options(model.likelihood()))
     return fmt::format("the likelihood is {}", model.likelihood().name());

@@ -72,6 +72,9 @@ TrainingData data_of(const DataJson& json, const std::string& where) {
   json.at("mean").get_to(d.standardization.mean);
   json.at("stddev").get_to(d.standardization.stddev);
   if (json.contains("missing_values")) json.at("missing_values").get_to(d.missing_values);
+  if (json.contains("condition_columns"))
+    get_whole<std::int64_t>(json, "condition_columns", 0, where, d.condition_columns);
+  if (json.contains("condition_classes")) get_whole(json, "condition_classes", 0, where, d.condition_classes);
   return data;
 }
 
@@ -99,6 +102,11 @@ void check_data(const TrainingData& data, const std::string& where) {
         "{}: expected a range of values whose lower limit comes first, got {} to {}", where, v.low, v.high);
   check(d.column_names.empty() || d.column_names.size() == features, file_error("load"),
         "{}: expected the names of {} columns, got {}", where, features, d.column_names.size());
+  check(d.condition_columns == 0 || (d.height == 1 && d.condition_columns < d.width), file_error("load"),
+        "{}: expected fewer condition columns than the {} columns of a table, got {}", where, d.width,
+        d.condition_columns);
+  check(d.condition_classes <= 256, file_error("load"),
+        "{}: expected at most 256 classes as condition, got {}", where, d.condition_classes);
   check(d.class_names.size() <= 256, file_error("load"), "{}: expected at most 256 classes, got {}", where,
         d.class_names.size());
   check(data.fingerprint.size() == 16 &&
@@ -129,6 +137,8 @@ std::string data_json(const TrainingData& data) {
                    {"mean", d.standardization.mean},
                    {"stddev", d.standardization.stddev}};
   if (d.missing_values) json["missing_values"] = true;
+  if (d.condition_columns > 0) json["condition_columns"] = d.condition_columns;
+  if (d.condition_classes > 0) json["condition_classes"] = d.condition_classes;
   return json.dump();
 }
 
@@ -173,19 +183,23 @@ void check_model_format(const Metadata& metadata, const std::string& where) {
 }
 
 void check_model_fits(const VaeOptions& o, const std::filesystem::path& file) {
-  const auto layers = [](double inputs, const std::vector<std::int64_t>& widths, double outputs) {
+  const auto layers = [&](double inputs, const std::vector<std::int64_t>& widths, double outputs) {
     double parameters = 0;
     for (const std::int64_t width : widths) {
-      parameters += static_cast<double>(width) * (inputs + 1);
+      parameters += (o.gated ? 2 : 1) * static_cast<double>(width) * (inputs + 1);
       inputs = static_cast<double>(width);
     }
     return parameters + outputs * (inputs + 1);
   };
   const auto features = static_cast<double>(o.features), latent = static_cast<double>(o.latent);
+  const auto conditions = static_cast<double>(o.conditions);
   std::vector<std::int64_t> decoder = o.decoder_widths;
   if (decoder.empty()) decoder.assign(o.encoder_widths.rbegin(), o.encoder_widths.rend());
-  const double parameters = layers(features, o.encoder_widths, latent * o.posterior->params_per_dimension()) +
-                            layers(latent, decoder, static_cast<double>(o.likelihood->outputs(o.features)));
+  double heads = 0;
+  for (const std::int64_t size : o.posterior->head_sizes(o.latent)) heads += static_cast<double>(size);
+  const double parameters =
+      layers(features + conditions, o.encoder_widths, heads) +
+      layers(latent + conditions, decoder, static_cast<double>(o.likelihood->outputs(o.features)));
   std::error_code error;
   const auto bytes = static_cast<double>(std::filesystem::file_size(file, error));
   check(error || parameters * sizeof(float) <= bytes, file_error("load"),

@@ -72,11 +72,12 @@ Trainer::Trainer(const Vae& model, Optimizer& optimizer, Dataset train, Dataset 
         options.validation_batch);
   check(train_.defined(), "train", "expected training examples, got none");
   check(std::isfinite(options.beta), "train", "expected a finite beta, got {}", options.beta);
-  check(!validation_.defined() || validation_.features() == model.options().features, "train",
-        "expected validation examples of {} features, got {}", model.options().features,
+  const std::int64_t columns = example_columns(model.options());
+  check(!validation_.defined() || validation_.features() == columns, "train",
+        "expected validation examples of {} features, got {}", columns,
         validation_.defined() ? validation_.features() : 0);
-  check(train_.features() == model.options().features, "train", "expected examples of {} features, got {}",
-        model.options().features, train_.features());
+  check(train_.features() == columns, "train", "expected examples of {} features, got {}", columns,
+        train_.features());
   check(train_.device() == model.device(), "train", "expected the examples on {}, got {}", model.device(),
         train_.source ? train_.device().text() : train_.examples.text());
   check_belongs(model, optimizer);

@@ -41,6 +41,10 @@ ExportedModel exported_model(const Vae& model, const char* operation) {
   check(!model.options().missing_values && !model.options().log1p_counts, unsupported(operation),
         "expected a model of complete data that are not counts, got one {}",
         model.options().missing_values ? "with missing values" : "of counts as log(1 + x)");
+  check(model.options().conditions == 0, unsupported(operation),
+        "expected a model without a condition, got one with {} columns", model.options().conditions);
+  check(!model.options().gated, unsupported(operation),
+        "expected hidden layers with an activation, got gated ones");
   const std::optional<kernels::Unary> mean = mean_function(model.likelihood());
   check(mean.has_value(), unsupported(operation), "expected a built-in likelihood, got {}",
         model.likelihood().name());

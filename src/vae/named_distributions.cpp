@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "src/io/printable.h"
 #include "src/vae/column_types.h"
@@ -69,8 +70,53 @@ const NamedLikelihood& named_likelihood(std::string_view name, Origin origin) {
        io::printable(std::string(name)));
 }
 
+namespace {
+
+constexpr int kMaxFlowLayers = 1000;
+constexpr int kMaxFlowUnits = 1'000'000;
+
+// Reads a whole number from 1 to `most`, or returns 0.
+int positive(std::string_view text, int most) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole && number >= 1 && number <= most ? number : 0;
+}
+
+}  // namespace
+
+std::shared_ptr<const Posterior> named_posterior(const std::string& family,
+                                                 const DiagonalGaussianOptions& options, Origin origin) {
+  const std::size_t colon = family.find(':');
+  const std::string kind = family.substr(0, colon);
+  const std::string_view rest =
+      colon == std::string::npos ? std::string_view() : std::string_view(family).substr(colon + 1);
+  if (family == "gaussian") return diagonal_gaussian(options);
+  if (family == "full") {
+    const DiagonalGaussianOptions usual;
+    check(
+        options.scale == usual.scale && options.noise_std == usual.noise_std, origin,
+        "expected log_variance as posterior scale and a noise_std of 1 for the posterior full, got {} and {}",
+        name(options.scale), options.noise_std);
+    return full_covariance_posterior();
+  }
+  if (kind == "planar")
+    if (const int layers = positive(rest, kMaxFlowLayers)) return planar_posterior(layers, options);
+  if (kind == "iaf") {
+    const std::size_t second = rest.find(':');
+    const int layers = positive(rest.substr(0, second), kMaxFlowLayers);
+    const bool has_units = second != std::string_view::npos;
+    const int units = has_units ? positive(rest.substr(second + 1), kMaxFlowUnits) : 200;
+    if (layers > 0 && units > 0) return autoregressive_posterior(layers, units, options);
+  }
+  fail(origin,
+       "expected gaussian, planar:LAYERS, iaf:LAYERS, iaf:LAYERS:UNITS or full as posterior, with 1 to "
+       "{} layers, got {}",
+       kMaxFlowLayers, io::printable(family));
+}
+
 const std::vector<std::string>& prior_names() {
-  static const std::vector<std::string> names = {"normal", "mixture", "vamp"};
+  static const std::vector<std::string> names = {"normal", "mixture", "vamp", "exemplar"};
   return names;
 }
 
@@ -85,7 +131,7 @@ void set_distributions(const DistributionSettings& s, VaeOptions& options, Origi
         "expected the likelihood columns with column types, got {}", io::printable(s.likelihood));
   check(!s.column_types.empty() || s.likelihood != "columns", origin,
         "expected column types with the likelihood columns, got none");
-  options.posterior = diagonal_gaussian(s.posterior);
+  options.posterior = named_posterior(s.posterior_family, s.posterior, origin);
   options.likelihood = named_likelihood(s.likelihood, origin).make(s);
   static_cast<void>(options.likelihood->outputs(options.features));  // throws Error if it does not fit
   options.missing_values = s.missing_values;
@@ -96,6 +142,13 @@ void set_distributions(const DistributionSettings& s, VaeOptions& options, Origi
         "expected one of {} as prior, got {}", fmt::join(prior_names(), ", "), io::printable(s.prior));
   if (s.prior == "normal") options.prior = standard_normal_prior();
   if (s.prior == "mixture") options.prior = gaussian_mixture_prior(s.prior_components);
+  if (s.prior == "exemplar") {
+    check(s.exemplar_prior != nullptr, origin,
+          "expected the training set for the exemplar prior, which only the programs and exemplar_prior() in "
+          "C++ "
+          "support, got none");
+    options.prior = s.exemplar_prior;
+  }
   if (s.prior == "vamp") options.prior = vamp_prior(s.prior_components, s.gaussian.sigmoid_mean);
 }
 

@@ -13,6 +13,7 @@ namespace gpuvae {
 
 // The names and options from which a model's three distributions are made.
 struct DistributionSettings {
+  std::string posterior_family = "gaussian";  // see named_posterior
   DiagonalGaussianOptions posterior;
   std::string likelihood = "bernoulli";
   GaussianOptions gaussian;                       // of the Gaussian likelihoods
@@ -24,6 +25,7 @@ struct DistributionSettings {
   bool missing_values = false;                    // see VaeOptions
   std::string prior = "normal";
   int prior_components = 50;
+  std::shared_ptr<const Prior> exemplar_prior = {};  // of "exemplar", which needs the training set
 };
 
 // The values for which a likelihood is defined.
@@ -50,6 +52,13 @@ struct NamedLikelihood {
 const std::vector<NamedLikelihood>& named_likelihoods();
 // Throws Error that lists the names for one that is not in the list, such as "auto".
 const NamedLikelihood& named_likelihood(std::string_view name, Origin origin = "likelihood");
+
+// Returns the posterior of a family: "gaussian" (diagonal), "planar:LAYERS", "iaf:LAYERS", "iaf:LAYERS:UNITS"
+// or "full" (covariance). `options` are those of the diagonal Gaussian, on which the flows are based. Throws
+// Error for any other text, and for "full" with options that are not the defaults.
+std::shared_ptr<const Posterior> named_posterior(const std::string& family,
+                                                 const DiagonalGaussianOptions& options = {},
+                                                 Origin origin = "posterior");
 
 inline constexpr std::int64_t kMaxPriorComponents = 100'000;
 // The names of the priors.

@@ -56,8 +56,12 @@ std::string add_layer(OnnxGraph& graph, const std::string& name, const Linear& l
 }
 
 std::string add_mlp(OnnxGraph& graph, const std::string& name, const Mlp& mlp, std::string x) {
-  for (std::size_t i = 0; i < mlp.layers.size(); ++i)
+  for (std::size_t i = 0; i < mlp.layers.size(); ++i) {
     x = add_layer(graph, fmt::format("{}.{}", name, i), mlp.layers[i], x);
+    if (!mlp.gated) continue;
+    const auto [value, gate] = graph.add_split(x);
+    x = graph.add("Mul", {value, graph.add("Sigmoid", {gate})});
+  }
   return x;
 }
 
@@ -107,6 +111,11 @@ std::string meaning_of_x(const char* what, const OnnxOptions& options) {
   return options.x_description.empty() ? what : fmt::format("{}: {}", what, options.x_description);
 }
 
+void check_unconditional(const Vae& model) {
+  check(model.options().conditions == 0, unsupported("export_onnx"),
+        "expected a model without a condition, got one with {} columns", model.options().conditions);
+}
+
 }  // namespace
 
 void export_onnx_encoder(const Vae& model, const std::filesystem::path& path, const OnnxOptions& options) {
@@ -116,6 +125,7 @@ void export_onnx_encoder(const Vae& model, const std::filesystem::path& path, co
   check(!model.options().missing_values && !model.options().log1p_counts, unsupported("export_onnx"),
         "expected a model of complete data that are not counts, got one {}",
         model.options().missing_values ? "with missing values" : "of counts as log(1 + x)");
+  check_unconditional(model);
   const std::int64_t latent = model.options().latent;
   OnnxGraph graph("encoder");
   graph.add_input("x", model.options().features, meaning_of_x("examples", options));
@@ -138,6 +148,7 @@ void export_onnx_decoder(const Vae& model, const std::filesystem::path& path, co
   const Likelihood& likelihood = model.likelihood();
   check(mean_function(likelihood).has_value(), unsupported("export_onnx"),
         "expected a likelihood of the library, got {}", likelihood.name());
+  check_unconditional(model);
   const std::int64_t features = model.options().features;
   OnnxGraph graph("decoder");
   graph.add_input("z", model.options().latent, "latent codes");

@@ -11,6 +11,7 @@ namespace {
 VaeOptions checked(VaeOptions o) {
   check(o.features > 0 && o.latent > 0, "vae", "expected features and latent of 1 or more, got {} and {}",
         o.features, o.latent);
+  check(o.conditions >= 0, "vae", "expected 0 or more conditions, got {}", o.conditions);
   check(o.posterior && o.likelihood && o.prior, "vae", "expected a posterior, a likelihood and a prior");
   check(!o.missing_values || o.likelihood->supports_missing_values(), "vae",
         "expected a likelihood that supports missing values, got {}", o.likelihood->name());
@@ -53,34 +54,44 @@ std::shared_ptr<const T> owned(const std::shared_ptr<const T>& described, const 
 
 Vae::Vae(const VaeOptions& options, Device device) : options_(checked(options)), device_(device) {
   const VaeOptions& o = options_;
-  encoder_ = Mlp("encoder", o.features, o.encoder_widths, o.activation, o.initializer, device, o.precision);
+  encoder_ = Mlp("encoder", example_columns(o), o.encoder_widths, o.activation, o.initializer, device,
+                 o.precision, o.gated);
   // The parts of a head, such as means and scales, are initialised like separate layers.
-  const int heads = o.posterior->params_per_dimension(), per_feature = o.likelihood->params_per_feature();
-  head_ = Linear("posterior", encoder_.outputs(), heads * o.latent, Activation::identity, o.initializer,
-                 device, heads, o.precision);
-  decoder_ = Mlp("decoder", o.latent, o.decoder_widths, o.activation, o.initializer, device, o.precision);
+  const int per_feature = o.likelihood->params_per_feature();
+  head_ = Linear("posterior", encoder_.outputs(), o.posterior->head_sizes(o.latent), o.initializer, device,
+                 o.precision);
+  decoder_ = Mlp("decoder", o.latent + o.conditions, o.decoder_widths, o.activation, o.initializer, device,
+                 o.precision, o.gated);
   output_ = Linear("output", decoder_.outputs(), o.likelihood->outputs(o.features), Activation::identity,
                    o.initializer, device, per_feature, o.precision);
-  const ModelContext context{
-      o.features,
-      o.latent,
-      o.initializer,
-      device,
-      o.posterior->has_log_variances(),
-      [encoder = encoder_, head = head_](const Variable& x) { return head(encoder(x)); }};
+  ModelContext context{example_columns(o),
+                       o.latent,
+                       o.initializer,
+                       device,
+                       o.posterior->has_log_variances(),
+                       [encoder = encoder_, head = head_](const Variable& x) { return head(encoder(x)); },
+                       {}};
   likelihood_ = owned(o.likelihood, context);
-  prior_ = owned(o.prior, context);
   posterior_ = owned(o.posterior, context);
+  context.encode_mean = [encode = context.encode, posterior = posterior_](const Variable& x) {
+    return posterior->mean(encode(x));
+  };
+  prior_ = owned(o.prior, context);
 }
 
 Variable Vae::encoder_input(const Variable& x) const {
   const Variable filled = options_.missing_values ? fill_missing(x) : x;
-  return options_.log1p_counts ? likelihood().encoder_input(filled) : filled;
+  if (!options_.log1p_counts) return filled;
+  if (options_.conditions == 0) return likelihood().encoder_input(filled);
+  return concat({likelihood().encoder_input(features_of(filled)),
+                 columns(filled, options_.features, options_.conditions)},
+                Axis::columns);
 }
 
 Tensor Vae::impute(const Variable& x) const {
   const NoGradGuard no_grad;
-  return (fill_missing(x) + reconstruct(x) * (1 - is_observed(x))).value();
+  const Variable features = features_of(x);
+  return (fill_missing(features) + reconstruct(x) * (1 - is_observed(features))).value();
 }
 
 Elbo Vae::negative_elbo(const Variable& x, const Draw& draw, const ElboWeights& weights) const {
@@ -88,8 +99,9 @@ Elbo Vae::negative_elbo(const Variable& x, const Draw& draw, const ElboWeights& 
         weights.free_bits);
   const Variable posterior_params = encode(x);
   const PosteriorSample sample = posterior().rsample_with_kl(posterior_params, draw, prior(), weights.kl);
-  const Variable params = decode(sample.z);
-  Elbo elbo{likelihood().negative_log_likelihood(params, x, weights.reconstruction), sample.kl, sample.kl};
+  const Variable params = decode(sample.z, condition_of(x));
+  Elbo elbo{likelihood().negative_log_likelihood(params, features_of(x), weights.reconstruction), sample.kl,
+            sample.kl};
   if (weights.free_bits > 0) elbo.regularizer = free_bits_kl(posterior_params, weights);
   return elbo;
 }
@@ -104,12 +116,30 @@ Variable Vae::free_bits_kl(const Variable& posterior_params, const ElboWeights& 
   return weights.kl * rows * sum(floored);
 }
 
-Vae::Generated Vae::sample_prior(std::int64_t rows, std::uint64_t seed) const {
+Variable Vae::decode(const Variable& z, const Tensor& y) const {
+  const std::int64_t conditions = options_.conditions;
+  check(conditions > 0 || !y, "decode", "expected no condition for a model without one, got {}", y);
+  if (conditions == 0) return output_(decoder_(z));
+  check(y && y.shape().rank() == 2 && y.shape()[1] == conditions && y.shape()[0] > 0 && z &&
+            z.shape()[0] % y.shape()[0] == 0,
+        "decode", "expected a condition of [rows, {}], whose rows divide those of z, got {}", conditions, y);
+  const std::int64_t repeats = z.shape()[0] / y.shape()[0];
+  const Variable condition = repeats == 1 ? y : repeat_rows(y, repeats);
+  return output_(decoder_(concat({z, condition}, Axis::columns)));
+}
+
+Tensor Vae::condition_of(const Variable& x) const {
+  if (options_.conditions == 0) return {};
+  const NoGradGuard no_grad;
+  return columns(x, options_.features, options_.conditions).value();
+}
+
+Vae::Generated Vae::sample_prior(std::int64_t rows, std::uint64_t seed, const Tensor& y) const {
   const NoGradGuard no_grad;
   const Noise z_noise{.seed = seed, .purpose = RandomPurpose::prior};
   const Noise x_noise{.seed = seed, .purpose = RandomPurpose::likelihood};
   const Tensor z = prior().sample(rows, options_.latent, z_noise, device_);
-  const Variable params = decode(z);
+  const Variable params = decode(z, y);
   return {z, likelihood().mean(params).value(), likelihood().sample(params, x_noise)};
 }
 
@@ -118,7 +148,7 @@ Tensor Vae::posterior_predictive(const Variable& x, std::uint64_t seed) const {
   Draw draw;
   draw.noise = {.seed = seed, .purpose = RandomPurpose::validation_noise};
   const Noise x_noise{.seed = ~seed, .purpose = RandomPurpose::likelihood};
-  return likelihood().sample(decode(encode_sample(x, draw)), x_noise);
+  return likelihood().sample(decode(encode_sample(x, draw), condition_of(x)), x_noise);
 }
 
 const Posterior& Vae::posterior() const { return present(posterior_); }

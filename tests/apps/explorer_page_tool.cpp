@@ -45,10 +45,11 @@ void write_latents(const fs::path& path, std::int64_t latent, const Decode& deco
 
 struct RandomDecoder {
   std::vector<Linear> layers;
+  GatedLinear gated = {};  // the first layer, if it has a weight; then layers[0] is not used
 
   Variable operator()(const Variable& z) const {
     Variable x = z;
-    for (const Linear& layer : layers) x = layer(x);
+    for (std::size_t i = 0; i < layers.size(); ++i) x = i == 0 && gated.both.weight ? gated(x) : layers[i](x);
     return x;
   }
 };
@@ -75,6 +76,13 @@ ExplorerPage random_page(const RandomDecoder& decoder, std::string title, int he
   page.width = width;
   for (const Linear& layer : decoder.layers)
     page.decoder.push_back(page_layer(layer.weight.value(), layer.bias.value(), layer.activation));
+  if (decoder.gated.both.weight) {
+    const Linear& both = decoder.gated.both;
+    PageLayer layer = page_layer(both.weight.value(), both.bias.value(), Activation::identity);
+    layer.out /= 2;
+    layer.gated = true;
+    page.decoder.front() = std::move(layer);
+  }
   const std::int64_t latent = page.decoder.front().in;
   if (points > 0) page.points = draws(points, latent, 2).to_vector();
   page.sliders = sliders_around(page.points, latent);
@@ -113,9 +121,10 @@ Made table() {  // a table's row, eight dimensions, no data
   return m;
 }
 
-Made line() {  // one dimension, data without labels
+Made line() {  // one dimension, a gated layer, data without labels
   using enum Activation;
   Made m{random_decoder({1, 16, 36}, {tanh, sigmoid}), {}};
+  m.decoder.gated = GatedLinear("gated", 1, 16, {WeightInit::he_normal, 0.01, 0.5, 9}, Device::cpu());
   m.page = random_page(m.decoder, "A line", 6, 6, 300);
   return m;
 }

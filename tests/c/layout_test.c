@@ -35,6 +35,9 @@ LAYOUT(gpuvae_model_options, missing_values, 160);
 LAYOUT(gpuvae_model_options, log1p_counts, 168);
 LAYOUT(gpuvae_model_options, log_scale_low, 176);
 LAYOUT(gpuvae_model_options, log_scale_high, 184);
+LAYOUT(gpuvae_model_options, gated, 192);
+LAYOUT(gpuvae_model_options, posterior, 200);
+LAYOUT(gpuvae_model_options, init, 208);
 
 LAYOUT(gpuvae_model_info, struct_size, 0);
 LAYOUT(gpuvae_model_info, features, 8);

@@ -62,6 +62,8 @@ std::vector<Case> log_density_cases();
 std::vector<Case> importance_cases();
 std::vector<Case> discrete_cases();
 std::vector<Case> mixture_cases();
+std::vector<Case> gated_linear_cases();
+std::vector<Case> flow_cases();
 std::vector<Case> random_cases();
 
 // These functions create cases of any size. The benchmark uses them too.
@@ -111,8 +113,15 @@ struct MixtureSetting {
   PosteriorScale scale = PosteriorScale::log_variance;
   bool weighted = false;  // whether the weights of the components are an input; otherwise they are equal
   double spread = 1.5;    // z and the parameters of the components are drawn from [-spread, spread]
+  bool left_out = false;  // whether each row but every third leaves out a component
 };
 Case mixture_case(const MixtureSetting& setting);
+
+Case gated_linear_case(std::int64_t rows, std::int64_t in, std::int64_t out, bool bias = true);
+Case planar_flow_case(std::int64_t rows, std::int64_t latent, std::int64_t layers);
+Case autoregressive_step_case(std::int64_t rows, std::int64_t latent);
+// The draw with its log density, or with its KL divergence.
+Case full_covariance_case(std::int64_t rows, std::int64_t latent, bool kl);
 
 // Returns sigma for a scale parameter s, computed from its definition in double precision.
 double sigma_of(PosteriorScale scale, double s);

@@ -19,7 +19,7 @@ HOT = [
     ("fill_kernel", 0, 1), ("activation_backward_kernel<true>", 2, 1),
     ("activation_backward_kernel<false>", 2, 1), ("activation_bias_backward_kernel<4, true>", 2, 1),
     ("bias_activation_kernel<true>", 1, 1),
-    ("bias_activation_kernel<false>", 1, 2), ("posterior_kernel<true>", 3, 1),
+    ("bias_activation_kernel<false>", 1, 2), ("posterior_kernel<true>", 3, 1), ("gate_kernel<true>", 2, 1), ("gate_backward_kernel<true>", 3, 2),
     ("posterior_backward_kernel<true>", 3, 2), ("optimizer_kernel", 4, 3), ("average_kernel", 2, 1), ("gather_kernel<unsigned char, true>", 1, 1),
     ("gather_kernel<float, true>", 1, 1), ("random_kernel<true>", 0, 1), ("sum_kernel", 1, 0), ("sum_rows_kernel<4>", 1, 0), ("clip_kernel", 1, 0),
 ]

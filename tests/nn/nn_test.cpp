@@ -73,18 +73,25 @@ TEST(LayersDevice, GatedLinearMatchesPlainLoops) {
     NaiveGated naive;
     naive.x = x.value().to_doubles();
     naive.d = d.to_doubles();
-    naive.value_weight = layer.value.weight.value().to_doubles();
-    naive.value_bias = layer.value.bias.value().to_doubles();
-    naive.gate_weight = layer.gate.weight.value().to_doubles();
-    naive.gate_bias = layer.gate.bias.value().to_doubles();
+    const Doubles weight = layer.both.weight.value().to_doubles(),
+                  bias = layer.both.bias.value().to_doubles();
+    const auto half = [](const Doubles& all, bool second) {
+      const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
+      return second ? Doubles(middle, all.end()) : Doubles(all.begin(), middle);
+    };
+    naive.value_weight = half(weight, false);
+    naive.gate_weight = half(weight, true);
+    naive.value_bias = half(bias, false);
+    naive.gate_bias = half(bias, true);
     naive.run();
     EXPECT_NE(naive.value_weight, naive.gate_weight);
     expect_close_gated(y.value(), naive.y, "output");
     expect_close_gated(x.grad(), naive.d_x, "gradient of x");
-    expect_close_gated(layer.value.weight.grad(), naive.d_value_weight, "gradient of the value's weight");
-    expect_close_gated(layer.value.bias.grad(), naive.d_value_bias, "gradient of the value's bias");
-    expect_close_gated(layer.gate.weight.grad(), naive.d_gate_weight, "gradient of the gate's weight");
-    expect_close_gated(layer.gate.bias.grad(), naive.d_gate_bias, "gradient of the gate's bias");
+    Doubles d_weight = naive.d_value_weight, d_bias = naive.d_value_bias;
+    d_weight.insert(d_weight.end(), naive.d_gate_weight.begin(), naive.d_gate_weight.end());
+    d_bias.insert(d_bias.end(), naive.d_gate_bias.begin(), naive.d_gate_bias.end());
+    expect_close_gated(layer.both.weight.grad(), d_weight, "gradient of the weight");
+    expect_close_gated(layer.both.bias.grad(), d_bias, "gradient of the bias");
   }
 }
 
@@ -94,10 +101,19 @@ TEST(Layers, GatedLinearNamesItsParameters) {
   layer.collect(parameters);
   std::vector<std::string> names;
   for (const Parameter& parameter : parameters) names.push_back(parameter.name);
-  EXPECT_EQ(names, (std::vector<std::string>{"encoder.0.value.weight", "encoder.0.value.bias",
-                                             "encoder.0.gate.weight", "encoder.0.gate.bias"}));
-  EXPECT_TRUE(parameters[3].is_bias);
-  EXPECT_FALSE(parameters[2].is_bias);
+  EXPECT_EQ(names, (std::vector<std::string>{"encoder.0.weight", "encoder.0.bias"}));
+  EXPECT_EQ(layer.both.weight.shape(), Shape({4, 3}));
+  EXPECT_TRUE(parameters[1].is_bias);
+  EXPECT_FALSE(parameters[0].is_bias);
+}
+
+TEST(Layers, GatedMlpHasTheWidthsOfItsOutputs) {
+  const std::int64_t widths[] = {5, 3};
+  const Mlp mlp("encoder", 4, widths, Activation::relu, {.weight = WeightInit::he_normal}, Device::cpu(),
+                Precision::f32, true);
+  EXPECT_EQ(mlp.outputs(), 3);
+  EXPECT_EQ(mlp.layers[1].weight.shape(), Shape({6, 5}));
+  EXPECT_EQ(mlp(Tensor::full({2, 4}, 0.5)).shape(), Shape({2, 3}));
 }
 
 }  // namespace

@@ -55,6 +55,7 @@ int main(int argc, char** argv) {
     };
     for (const Activation a : all_activations())
       write_case(folder, "activation-" + std::string(name(a)), with([&](auto& o) { o.activation = a; }));
+    write_case(folder, "gated", with([](auto& o) { o.gated = true; }));
     for (const PosteriorScale s :
          {PosteriorScale::log_variance, PosteriorScale::log_sigma, PosteriorScale::softplus})
       write_case(folder, "scale-" + std::string(name(s)),

@@ -3,7 +3,7 @@
 const latent = data.sliders.length;
 const find = (selector) => root.querySelector(selector);
 const padCanvas = find(".gx-pad");
-const decode = makeDecoder(data.decoder, data.means);
+const decode = makeDecoder(data.decoder, data.means, data.classBiases);
 const points = makePoints(latent);
 const range = ({ low, high, scale }) => [low * scale, high * scale].sort((a, b) => a - b);
 const axisOf = (dimension) => {
@@ -66,8 +66,37 @@ function showZ() {
     .map(({ name, dimension }) => `${name} ${z[dimension].toFixed(2)}`).join(", "));
 }
 
+// ---- the classes of a conditional model: what each decodes z to, and the chosen one ----
+
+let chosen = 0;
+const classTiles = data.classes.map((name, c) => {
+  const button = document.createElement("button"), canvas = document.createElement("canvas");
+  const text = document.createElement("span");
+  Object.assign(canvas, { width: view.tileWidth, height: view.tileHeight });
+  text.textContent = name;
+  button.type = "button";
+  button.append(canvas, text);
+  button.addEventListener("click", () => chooseClass(c));
+  find(".gx-classes").append(button);
+  return { button, context: canvas.getContext("2d") };
+});
+function chooseClass(c) {
+  chosen = c;
+  decode.choose(chosen);
+  redraw();
+}
+function showClasses() {
+  classTiles.forEach(({ button, context }, c) => {
+    decode.choose(c);
+    view.tile(context, decode(z), 0, 0);
+    button.setAttribute("aria-pressed", c === chosen);
+  });
+  decode.choose(chosen);
+}
+
 function show() {
   if (pad.shows.manifold) manifold.update(z, axes);
+  showClasses();
   view.draw(decode(z));
   pad.draw(z);
   showZ();
@@ -244,4 +273,5 @@ window.gpuvae = {
   setZ,
   z: () => Array.from(z),
   latent,
+  chooseClass,
 };

@@ -1,4 +1,5 @@
-// The decoder, layer after layer: y = activation(weight x + bias).
+// The decoder, layer after layer: y = activation(weight x + bias). A gated layer has two rows of the weight per output:
+// the value, and further below its gate.
 
 // Base64 of little-endian f32, the order of every machine with a browser.
 function floats(base64) {
@@ -55,19 +56,25 @@ function writeMeans({ function: name, columns, value }, y, x) {
   }
 }
 
-// z to the mean of p(x | z), in an array that the next call writes again.
-function makeDecoder(layers, means) {
+// z to the mean of p(x | z), in an array that the next call writes again. `classBiases` are the first layer's biases for the
+// classes of a conditional model; decode.choose(c) selects one.
+function makeDecoder(layers, means, classBiases) {
   const ready = layers.map((layer) => ({
     activate: activations[layer.activation],
+    gated: layer.gated,
     weight: floats(layer.weight),  // [out, in]
     bias: floats(layer.bias),
     output: new Float32Array(layer.out),
   }));
   const mean = new Float32Array(means.reduce((sum, m) => sum + m.columns, 0));
-  return (z) => {
+  const biases = classBiases.map(floats);
+  const decode = (z) => {
     let x = Float32Array.from(z);
-    for (const { activate, weight, bias, output } of ready) {
-      for (let row = 0; row < output.length; ++row) output[row] = activate(bias[row] + product(weight, row, x));
+    for (const { activate, gated, weight, bias, output } of ready) {
+      const sum = (row) => bias[row] + product(weight, row, x);
+      for (let row = 0; row < output.length; ++row) output[row] = activate(sum(row));
+      if (gated)
+        for (let row = 0; row < output.length; ++row) output[row] *= activations.sigmoid(sum(row + output.length));
       x = output;
     }
     if (means.length === 0) return x;
@@ -79,4 +86,6 @@ function makeDecoder(layers, means) {
     }
     return mean;
   };
+  decode.choose = (c) => { if (biases.length > 0) ready[0].bias = biases[c]; };
+  return decode;
 }

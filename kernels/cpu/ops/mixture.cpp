@@ -64,11 +64,21 @@ void prepare(const MixtureArgs& g) {
 template <class T>
 struct Team {
   Team(const MixtureArgs& g, std::int64_t row, std::int64_t end) : count(std::min(kTeam, end - row)) {
-    for (std::int64_t j = 0; j < kTeam; ++j) z[j] = as<T>(g.z) + std::min(row + j, end - 1) * g.latent;
+    for (std::int64_t j = 0; j < kTeam; ++j) {
+      const std::int64_t at = std::min(row + j, end - 1);
+      z[j] = as<T>(g.z) + at * g.latent;
+      left_out[j] = g.left_out ? g.left_out[at] : -1;
+    }
   }
   std::int64_t count;
   const T* z[kTeam];
+  std::int32_t left_out[kTeam];  // see MixtureArgs::left_out
 };
+
+// See math::left_out_shift.
+double shift_of_row(const MixtureArgs& g, std::int64_t row) {
+  return g.left_out ? math::left_out_shift<double>(g.components, g.left_out[row]) : 0;
+}
 
 // Computes terms[j][k - first] = log(w_k N_k(row j)) for the tile of components that starts at `first`.
 // Returns the number of terms per row, which is a multiple of the vector's lanes.
@@ -95,6 +105,9 @@ HWY_INLINE std::int64_t tile_terms(const Components<T>& c, const Team<T>& team, 
                             HWY_ATTR { hn::StoreU(hn::NegMulAdd(half, sum, offset), d, terms[j] + k); };
     finish(0, s0), finish(1, s1), finish(2, s2), finish(3, s3);
   }
+  for (std::int64_t j = 0; j < kTeam; ++j)
+    if (const std::int64_t k = team.left_out[j] - first; team.left_out[j] >= 0 && k >= 0 && k < count)
+      terms[j][k] = -std::numeric_limits<T>::infinity();
   return count;
 }
 
@@ -137,7 +150,7 @@ void mixture_of(const MixtureArgs& g) {
         for (std::int64_t j = 0; j < team.count; ++j) add_terms(terms[j], count, totals[row - begin + j]);
       }
     for (std::int64_t row = begin; row < end; ++row)
-      as<T>(g.out)[row] = static_cast<T>(totals[row - begin].value());
+      as<T>(g.out)[row] = static_cast<T>(totals[row - begin].value() + shift_of_row(g, row));
   });
 }
 
@@ -153,7 +166,9 @@ HWY_INLINE V counted(V weight, V u) {
 template <class T>
 HWY_INLINE void weigh(const MixtureBackwardArgs& b, std::int64_t row, std::int64_t count, T* terms) {
   const hn::ScalableTag<T> d;
-  const auto total = hn::Set(d, as<T>(b.forward.out)[row]), upstream = hn::Set(d, as<T>(b.d_out)[row]);
+  const T without_shift =
+      static_cast<T>(static_cast<double>(as<T>(b.forward.out)[row]) - shift_of_row(b.forward, row));
+  const auto total = hn::Set(d, without_shift), upstream = hn::Set(d, as<T>(b.d_out)[row]);
   for (std::int64_t k = 0; k < count; k += HWY_LANES(T)) {
     const auto share = exp_of_moderate(hn::Sub(hn::LoadU(d, terms + k), total));
     hn::StoreU(hn::Mul(upstream, share), d, terms + k);

@@ -60,17 +60,26 @@ __global__ void __launch_bounds__(kThreads) mixture_prepare_kernel(MixtureArgs a
   }
 }
 
+// Returns the component that a row leaves out, or -1.
+__device__ __forceinline__ std::int32_t left_out_of(const MixtureArgs& args, std::int64_t row) {
+  return args.left_out ? args.left_out[row] : -1;
+}
+
 __global__ void __launch_bounds__(kThreads) mixture_kernel(MixtureArgs args, std::int64_t stride) {
   const Components components(args, stride);
   const std::int64_t lane = threadIdx.x % 32;
   for (std::int64_t row = grid_thread() / 32; row < args.rows; row += grid_threads() / 32) {
     const float* z = static_cast<const float*>(args.z) + row * args.latent;
+    const std::int32_t left_out = left_out_of(args, row);
     math::LogSumExp<float> total;
-    for (std::int64_t k = lane; k < args.components; k += 32) total.add(components.term(z, k));
+    for (std::int64_t k = lane; k < args.components; k += 32)
+      if (k != left_out) total.add(components.term(z, k));
 #pragma unroll
     for (int i = 16; i > 0; i /= 2)
       total.add({__shfl_xor_sync(kWholeWarp, total.most, i), __shfl_xor_sync(kWholeWarp, total.sum, i)});
-    if (lane == 0) static_cast<float*>(args.out)[row] = total.value();
+    if (lane == 0)
+      static_cast<float*>(args.out)[row] =
+          total.value() + math::left_out_shift<float>(args.components, left_out);
   }
 }
 
@@ -78,8 +87,11 @@ __global__ void __launch_bounds__(kThreads) mixture_kernel(MixtureArgs args, std
 // output.
 __device__ __forceinline__ float weight_of(const MixtureBackwardArgs& args, const Components& components,
                                            std::int64_t row, std::int64_t k) {
+  const std::int32_t left_out = left_out_of(args.forward, row);
+  if (k == left_out) return 0.0f;
   const float term = components.term(static_cast<const float*>(args.forward.z) + row * components.latent, k);
-  const float total = static_cast<const float*>(args.forward.out)[row];
+  const float total = static_cast<const float*>(args.forward.out)[row] -
+                      math::left_out_shift<float>(args.forward.components, left_out);
   return static_cast<const float*>(args.d_out)[row] * math::exp(term - total);
 }
 
@@ -170,7 +182,28 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
+// One warp per row.
+__global__ void __launch_bounds__(kThreads) match_kernel(MatchArgs args) {
+  const unsigned lane = threadIdx.x % 32;
+  for (std::int64_t row = grid_thread() / 32; row < args.rows; row += grid_threads() / 32) {
+    const std::int32_t id = args.ids[row];
+    std::int32_t found = -1;
+    for (std::int64_t first = 0; first < args.candidates && found < 0; first += 32) {
+      const std::int64_t k = first + lane;
+      const unsigned equal = __ballot_sync(kWholeWarp, k < args.candidates && args.among[k] == id);
+      if (equal != 0) found = static_cast<std::int32_t>(first) + __ffs(static_cast<int>(equal)) - 1;
+    }
+    if (lane == 0) args.out[row] = found;
+  }
+}
+
 }  // namespace
+
+void CudaBackend::run(const MatchArgs& args, StreamHandle stream) {
+  const DeviceGuard on(device_);
+  launch({"match", "match_kernel", blocks(args.rows, kThreads / 32), kThreads, args.rows, stream},
+         match_kernel, args);
+}
 
 void CudaBackend::run(const MixtureArgs& args, StreamHandle stream) {
   require_f32("mixture", args.dtype);

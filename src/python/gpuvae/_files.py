@@ -1,10 +1,12 @@
 """Model files and run folders, in the format of the programs vae, mnist_vae and frey_vae."""
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 
 from gpuvae import _core
+from gpuvae._condition import Condition
 from gpuvae._settings import to_file
 
 MODEL_FILE = "model.safetensors"
@@ -37,6 +39,38 @@ def describe(data, settings, history):
         "data": data,
         "history": json.dumps(history),
     }
+
+
+def describe_rows(rows, values, names, condition):
+    """Returns the description of the training rows, which are followed by the columns of their condition."""
+    described = dataclasses.asdict(values)
+    if condition.columns:
+        if values.mean:  # the condition is not standardised
+            described["mean"] = (*values.mean, *[0.0] * condition.columns)
+            described["stddev"] = (*values.stddev, *[1.0] * condition.columns)
+        names = [*names, *[f"condition{i}" for i in range(condition.columns)]] if names else []
+    classes = len(condition.classes)
+    features = rows if not classes else rows[:, : rows.shape[1] - classes].copy()
+    return _core.describe_rows(features, described, names, condition.columns, classes, [str(c) for c in condition.classes])
+
+
+def with_condition(settings, condition):
+    """Returns the settings of a model as the programs write them, who count the columns of a condition themselves."""
+    settings = {name: value for name, value in settings.items() if name != "conditions"}
+    if len(condition):
+        names = ",".join(f"condition{i}" for i in range(condition.columns))
+        settings["condition"] = "label" if condition.classes else names
+    return settings
+
+
+def condition_of(data):
+    """Returns the condition of a model for the dictionary that read() returns."""
+    classes, columns = data["condition_classes"], data["condition_columns"]
+    if classes and columns:
+        raise OSError("[load] expected a condition of classes or of columns, got one of both, which only the programs have")
+    # The names of classes that are whole numbers are those numbers.
+    names = data["class_names"] or range(classes)
+    return Condition(tuple(int(n) if str(n).isdigit() else n for n in names)[:classes], columns)
 
 
 def read(path):

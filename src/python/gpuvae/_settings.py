@@ -16,6 +16,8 @@ MODEL = {
     "log1p_counts": True,
     "missing_values": False,
     "precision": "f32",
+    "gated": False,
+    "posterior": "gaussian",
     "posterior_scale": "log_variance",
     "noise_std": 1.0,
     "init": "glorot_uniform",

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gpuvae import _core, _files, _settings
+from gpuvae._condition import Condition
 from gpuvae._core import DeviceArray
 from gpuvae._device import SupportsDLPack, imported, on_host, placed_like
 from gpuvae._estimator import (
@@ -127,11 +128,16 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         X: ArrayLike | SupportsDLPack,
         y: Any = None,
         *,
+        condition: Any = None,
         validation: ArrayLike | SupportsDLPack | None = None,
+        validation_condition: Any = None,
         callback: Callable[[dict[str, float]], Any] | None = None,
     ) -> VAE:
         """Trains a new model on rows X [rows, features], and returns self. ``y`` is ignored.
 
+        ``condition`` trains a conditional model p(x | y): the classes of the rows (whole numbers or texts, [rows]), as
+        one-hot codes, or real numbers [rows, columns], as they are. Encoder and decoder get it, and the other methods
+        need it, too; ``validation_condition`` is that of the validation rows.
         ``validation`` holds rows whose losses history_ then has as val_loss and so on. ``callback`` is called after
         each epoch with a dictionary of its losses, and ends the training by returning True. Ctrl-C ends it with
         KeyboardInterrupt. If an exception ends the training, the estimator keeps the model that it had before.
@@ -149,9 +155,14 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
             host = check_rows(self, on_host(X), reset=True, missing=missing)
             values = Values.of(host, self.likelihood, self.standardize, missing)
             rows = _rows_for_training(values, X, host)
+            conditions = Condition() if condition is None else Condition.of(condition, len(host))
+            rows = conditions.joined(rows, condition)
             held_out = None
             if validation is not None:
                 held_out = _rows_for_training(values, validation, check_rows(self, on_host(validation), False, missing))
+                held_out = conditions.joined(held_out, validation_condition)
+            if len(conditions):
+                model_settings["conditions"] = len(conditions)
             device = X.device if self.device == "auto" and isinstance(X, DeviceArray) else self.device
             model = _core.Model(host.shape[1], model_settings, device)
             history = _train(model, rows, held_out, epochs, training, wanted(self.verbose), callback)
@@ -161,76 +172,95 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
                 vars(self).pop("feature_names_in_", None)
                 vars(self).update(before)
             raise
+        self.condition_ = conditions
         self._keep(model, model_settings, values, history if held_out is not None else _without_validation(history))
         self._image_shape = None
         names = [str(name) for name in getattr(self, "feature_names_in_", ())]
         self._metadata = _files.describe(
-            _core.describe_rows(rows, dataclasses.asdict(values), names), {**model_settings, **training}, self._history
+            _files.describe_rows(rows, values, names, conditions),
+            {**_files.with_condition(model_settings, conditions), **training},
+            self._history,
         )
         return self
 
     # An array on a GPU gives a DeviceArray.
     @overload
-    def transform(self, X: ArrayLike) -> NDArray[np.float32]: ...
+    def transform(self, X: ArrayLike, *, condition: Any = None) -> NDArray[np.float32]: ...
     @overload
-    def transform(self, X: SupportsDLPack) -> Any: ...
-    def transform(self, X):
-        """Returns the codes of rows X [rows, features]: the means of q(z | x), float32 [rows, latent]."""
-        return self._codes(X)
+    def transform(self, X: SupportsDLPack, *, condition: Any = None) -> Any: ...
+    def transform(self, X, *, condition=None):
+        """Returns the codes of rows X [rows, features]: the means of q(z | x), float32 [rows, latent].
+
+        ``condition`` is that of the rows, for a model that fit() trained with one.
+        """
+        return self._codes(X, condition)
 
     @overload
-    def inverse_transform(self, Z: ArrayLike) -> NDArray: ...
+    def inverse_transform(self, Z: ArrayLike, *, condition: Any = None) -> NDArray: ...
     @overload
-    def inverse_transform(self, Z: SupportsDLPack) -> Any: ...
-    def inverse_transform(self, Z):
+    def inverse_transform(self, Z: SupportsDLPack, *, condition: Any = None) -> Any: ...
+    def inverse_transform(self, Z, *, condition=None):
         """Returns the means of p(x | z) for codes Z [rows, latent]: [rows, features], in the units of the data.
 
-        They are float64 for standardised or scaled data, else float32. Bytes stay in [0, 1].
+        They are float64 for standardised or scaled data, else float32. Bytes stay in [0, 1]. A model with a condition
+        needs ``condition``, one for each code or one for all: a class, or the numbers [columns].
         """
         model, Z = self._fitted(), imported(Z)
         if not (isinstance(Z, DeviceArray) and Z.dtype == "float32" and Z.within(*FINITE)):
             refuse_masked(Z)
             Z = placed_like(Z, float32_numbers(real_numbers(np.asarray(on_host(Z)))))
-        return self._restored(model.decode(Z))
+        return self._restored(model.decode(self.condition_.joined(Z, condition)))
 
     @overload
-    def reconstruct(self, X: ArrayLike) -> NDArray: ...
+    def reconstruct(self, X: ArrayLike, *, condition: Any = None) -> NDArray: ...
     @overload
-    def reconstruct(self, X: SupportsDLPack) -> Any: ...
-    def reconstruct(self, X):
+    def reconstruct(self, X: SupportsDLPack, *, condition: Any = None) -> Any: ...
+    def reconstruct(self, X, *, condition=None):
         """Returns inverse_transform(transform(X)) for rows X [rows, features].
 
         A model with missing values (settings={"missing_values": True}) estimates the missing values, too.
         """
-        return self._restored(self._fitted().reconstruct(self._rows(X)))
+        return self._restored(self._fitted().reconstruct(self._rows(X, condition)))
 
-    def impute(self, X: ArrayLike) -> NDArray:
+    def impute(self, X: ArrayLike, *, condition: Any = None) -> NDArray:
         """Returns rows X [rows, features] with their missing values replaced by those of reconstruct(X)."""
-        means = on_host(self.reconstruct(X))
+        means = on_host(self.reconstruct(X, condition=condition))
         rows = check_rows(self, on_host(imported(X)), reset=False, missing=self.values_.missing_values)
         return np.where(np.isnan(rows), means, rows)
 
-    def sample(self, n: int = 1, *, mean: bool = False, seed: int | None = None) -> NDArray:
+    def sample(
+        self, n: int = 1, *, mean: bool = False, seed: int | None = None, condition: Any = None
+    ) -> NDArray:
         """Draws z from the prior and returns n draws from p(x | z), or its means: [n, features], as inverse_transform.
 
-        The draws depend only on the model and the seed, which is that of the estimator if it is None.
+        The draws depend only on the model, the condition and the seed, which is that of the estimator if it is None.
+        ``condition`` is as for inverse_transform.
         """
-        _, means, draws = self._fitted().sample(operator.index(n), self._seed(seed))
+        model, n = self._fitted(), operator.index(n)
+        if not len(self.condition_):
+            self.condition_.joined(None, condition)
+        codes = self.condition_.codes(condition, n) if len(self.condition_) and n > 0 else None
+        _, means, draws = model.sample(n, self._seed(seed), codes)
         return self.values_.restored(means if mean else draws)
 
     @overload
-    def score_samples(self, X: ArrayLike, *, samples: int = 1, seed: int | None = None) -> NDArray[np.float64]: ...
+    def score_samples(
+        self, X: ArrayLike, *, samples: int = 1, seed: int | None = None, condition: Any = None
+    ) -> NDArray[np.float64]: ...
     @overload
-    def score_samples(self, X: SupportsDLPack, *, samples: int = 1, seed: int | None = None) -> Any: ...
-    def score_samples(self, X, *, samples=1, seed=None):
+    def score_samples(
+        self, X: SupportsDLPack, *, samples: int = 1, seed: int | None = None, condition: Any = None
+    ) -> Any: ...
+    def score_samples(self, X, *, samples=1, seed=None, condition=None):
         """Returns an estimate of log p(x) in nats per row of X: float64 [rows].
 
         With one sample it is the ELBO, with more the importance-weighted bound (Burda et al., 2016), which approaches
         log p(x) as ``samples`` grows. Values of standardised or scaled data are those that the model sees. The noise
         depends on the seed and on the values of the row. A row far outside the training data may have a density that
-        f32 cannot hold: its score is not finite, of which a RuntimeWarning tells.
+        f32 cannot hold: its score is not finite, of which a RuntimeWarning tells. With a condition y, the estimate is
+        one of log p(x | y), which is not comparable with log p(x).
         """
-        scores = self._fitted().score(self._rows(X), operator.index(samples), self._seed(seed))
+        scores = self._fitted().score(self._rows(X, condition), operator.index(samples), self._seed(seed))
         if isinstance(scores, np.ndarray) and (rows := np.count_nonzero(~np.isfinite(scores))):
             warnings.warn(
                 f"[score_samples] {rows} of {len(scores)} rows have no finite score: compare their values with those of "
@@ -241,7 +271,12 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         return scores
 
     def scores(
-        self, X: ArrayLike | SupportsDLPack, *, samples: int = 1, seed: int | None = None
+        self,
+        X: ArrayLike | SupportsDLPack,
+        *,
+        samples: int = 1,
+        seed: int | None = None,
+        condition: Any = None,
     ) -> dict[str, NDArray[np.float64]]:
         """Returns scores of rows X in nats by name, float64 [rows] each.
 
@@ -249,13 +284,19 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         "effective_samples" is the effective sample size (sum w)^2 / sum w^2 of its importance weights w, from 1 to
         ``samples``. The noise is that of score_samples.
         """
-        return self._fitted().scores(self._rows(X), operator.index(samples), self._seed(seed))
+        return self._fitted().scores(self._rows(X, condition), operator.index(samples), self._seed(seed))
 
     def score(
-        self, X: ArrayLike | SupportsDLPack, y: Any = None, *, samples: int = 1, seed: int | None = None
+        self,
+        X: ArrayLike | SupportsDLPack,
+        y: Any = None,
+        *,
+        samples: int = 1,
+        seed: int | None = None,
+        condition: Any = None,
     ) -> float:
         """Returns the mean of score_samples(X), in nats. ``y`` is ignored. Higher is better."""
-        return float(np.mean(on_host(self.score_samples(X, samples=samples, seed=seed))))
+        return float(np.mean(on_host(self.score_samples(X, samples=samples, seed=seed, condition=condition))))
 
     @property
     def history_(self) -> Any:
@@ -302,11 +343,14 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         return self._model
 
     # transform() is wrapped by scikit-learn, which may make its result a data frame.
-    def _codes(self, X):
-        return self._fitted().encode(self._rows(X))
+    def _codes(self, X, condition=None):
+        return self._fitted().encode(self._rows(X, condition))
 
-    def _rows(self, X):
+    def _rows(self, X, condition=None):
         self._fitted()
+        return self.condition_.joined(self._values_of(X), condition)
+
+    def _values_of(self, X):
         X = imported(X)
         if isinstance(X, DeviceArray) and len(X.shape) == 2 and 0 not in X.shape:
             check_features(self, X)
@@ -345,6 +389,7 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         state = dict(state)
         saved = state.pop("_saved", None)
         vars(self).update(state)
+        vars(self).setdefault("condition_", Condition())
         if saved is not None:
             features, model_settings, parameters = saved
             self._model = _core.Model(features, model_settings, self.device)
@@ -392,16 +437,20 @@ def load(path: str | os.PathLike, *, device: str = "auto") -> VAE:
     file = _files.model_file(Path(path))
     metadata, settings, data = _files.read(file)
     vae = VAE(**_settings.from_file(settings, file), device=device)
-    features = data["height"] * data["width"]
+    vae.condition_ = _files.condition_of(data)
+    features = data["height"] * data["width"] - vae.condition_.columns
     model_settings, _ = _settings.resolve(
         vars(vae), {k: v for k, v in (vae.settings or {}).items() if k in _settings.MODEL}
     )
+    if len(vae.condition_):
+        model_settings["conditions"] = len(vae.condition_)
     model = _core.Model(features, model_settings, device, file)
+    data["mean"], data["stddev"] = data["mean"][:features], data["stddev"][:features]
     values = Values(**{field.name: data[field.name] for field in dataclasses.fields(Values)})
     vae._keep(model, model_settings, values, _files.history_of(file, metadata))
     vae._metadata = metadata
     vae._image_shape = (data["height"], data["width"])
     vae.n_features_in_ = features
     if data["column_names"]:
-        vae.feature_names_in_ = np.array(data["column_names"], dtype=object)
+        vae.feature_names_in_ = np.array(data["column_names"][:features], dtype=object)
     return vae

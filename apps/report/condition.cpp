@@ -1,0 +1,115 @@
+#include "apps/report/condition.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "apps/cli/text.h"
+#include "kernels/check.h"
+#include "src/data/counted.h"
+#include "src/io/printable.h"
+
+namespace gpuvae::apps {
+namespace {
+
+int class_number(const Session& s, const std::string& text, const char* operation) {
+  const std::vector<std::string> names = condition_class_names(s);
+  const auto found = std::ranges::find(names, text);
+  check(found != names.end(), operation, "expected one of the classes {} as --class, got {}",
+        io::printable(fmt::format("{}", fmt::join(names, ", "))), io::printable(text));
+  return static_cast<int>(found - names.begin());
+}
+
+// The mean of a column of the training examples.
+double column_mean(const Session& s, std::int64_t column, const char* operation) {
+  if (!s.standardization().empty()) return 0;
+  check(s.has_data(), operation,
+        "expected values of the condition's columns (--given) without the training data, got none");
+  const Dataset& train = s.train();
+  const std::vector<float> rows =
+      gather_batch(train, train.count(), {.step = 0, .steps_per_epoch = 1}, {.shuffle = false}).x.to_vector();
+  double sum = 0;
+  for (std::int64_t i = 0; i < train.count(); ++i)
+    sum += rows[static_cast<std::size_t>(i * train.features() + column)];
+  return sum / static_cast<double>(train.count());
+}
+
+// Converts a value from the units of the file to those of the model.
+double model_value(const DataDescription& d, std::int64_t column, double value) {
+  const auto at = static_cast<std::size_t>(column);
+  if (!d.standardization.empty())
+    return d.standardization.stddev[at] == 0
+               ? 0
+               : (value - d.standardization.mean[at]) / d.standardization.stddev[at];
+  if (d.values.scaled) return (value - d.values.low) / (d.values.high - d.values.low);
+  return d.values.kind == ValueKind::bytes ? value / 255 : value;
+}
+
+std::vector<float> column_values(const Session& s, const std::string& given, const char* operation) {
+  const DataDescription& d = s.description();
+  const std::int64_t first = s.model().options().features;
+  const std::vector<std::string> texts = given.empty() ? std::vector<std::string>() : parts_of(given, ',');
+  check(texts.empty() || std::ssize(texts) == d.condition_columns, operation,
+        "expected {} in --given, got {}", counted(d.condition_columns, "number"), texts.size());
+  std::vector<float> values;
+  for (std::int64_t i = 0; i < d.condition_columns; ++i) {
+    if (texts.empty()) {
+      values.push_back(static_cast<float>(column_mean(s, first + i, operation)));
+      continue;
+    }
+    const std::string& text = texts[static_cast<std::size_t>(i)];
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    check(error == std::errc() && end == text.data() + text.size() && std::isfinite(value), operation,
+          "expected numbers separated by commas in --given, got {}", io::printable(text));
+    values.push_back(static_cast<float>(model_value(d, first + i, value)));
+  }
+  return values;
+}
+
+}  // namespace
+
+bool is_conditional(const Session& s) { return s.model().options().conditions > 0; }
+bool has_class_condition(const Session& s) { return s.description().condition_classes > 0; }
+
+std::vector<std::string> condition_class_names(const Session& s) {
+  std::vector<std::string> names = s.class_names();
+  for (int i = static_cast<int>(names.size()); i < s.description().condition_classes; ++i)
+    names.push_back(std::to_string(i));
+  names.resize(static_cast<std::size_t>(s.description().condition_classes));
+  return names;
+}
+
+void check_given(const Session& s, const GivenCondition& given, const char* operation) {
+  check(given.class_name.empty() || has_class_condition(s), operation,
+        "expected no --class for a model without classes as condition (--condition label), got {}",
+        io::printable(given.class_name));
+  check(given.columns.empty() || s.description().condition_columns > 0, operation,
+        "expected no --given for a model without columns as condition (--condition NAMES), got {}",
+        io::printable(given.columns));
+}
+
+std::vector<int> shown_classes(const Session& s, const GivenCondition& given, const char* operation) {
+  check_given(s, given, operation);
+  if (!given.class_name.empty()) return {class_number(s, given.class_name, operation)};
+  std::vector<int> classes;
+  for (int i = 0; i < std::max(1, s.description().condition_classes); ++i) classes.push_back(i);
+  return classes;
+}
+
+Tensor condition_rows(const Session& s, const std::vector<int>& classes, const GivenCondition& given,
+                      const char* operation) {
+  check_given(s, given, operation);
+  if (!is_conditional(s)) return {};
+  const std::int64_t conditions = s.model().options().conditions;
+  const std::vector<float> columns = column_values(s, given.columns, operation);
+  std::vector<float> rows;
+  for (const int number : classes) {
+    rows.insert(rows.end(), columns.begin(), columns.end());
+    for (int i = 0; i < s.description().condition_classes; ++i) rows.push_back(i == number ? 1.0f : 0.0f);
+  }
+  return Tensor::from(rows, {std::ssize(classes), conditions}, s.model().device());
+}
+
+}  // namespace gpuvae::apps

@@ -1,0 +1,83 @@
+"""The condition y of a conditional model p(x | y): the classes of rows, or columns of real numbers."""
+
+import dataclasses
+
+import numpy as np
+
+from gpuvae._device import DeviceArray, on_host
+from gpuvae._values import float32_numbers
+
+
+@dataclasses.dataclass
+class Condition:
+    """How the condition of rows becomes the columns that follow their features or codes."""
+
+    classes: tuple = ()  # the classes of a one-hot code, in the order of its columns; or empty
+    columns: int = 0  # the number of columns of real numbers; 0 with classes
+
+    @classmethod
+    def of(cls, condition, count):
+        """Describes the condition of training rows: [count] classes, or real numbers [count, columns]."""
+        y = np.asarray(on_host(condition))
+        if y.ndim == 1:
+            check_count(y, count)
+            if y.dtype.kind == "f" and not (np.isfinite(y).all() and (y == np.floor(y)).all()):
+                raise ValueError("[fit] expected classes as condition [rows], got fractions: real numbers are [rows, columns]")
+            classes = tuple(np.unique(y).tolist())
+            if len(classes) > 256:
+                raise ValueError(f"[fit] expected at most 256 classes as condition, got {len(classes)}")
+            return cls(classes=classes)
+        if y.ndim != 2 or y.shape[1] == 0:
+            raise ValueError(f"[fit] expected a condition of [rows] classes or [rows, columns], got shape {y.shape}")
+        return cls(columns=y.shape[1])
+
+    def __len__(self):
+        """The number of columns."""
+        return len(self.classes) or self.columns
+
+    def codes(self, condition, count):
+        """Returns the columns, float32 [count, len(self)], for the condition of `count` rows or one for all rows."""
+        if condition is None:
+            raise ValueError("[VAE] expected a condition, because the model was trained with one, got None")
+        y = np.asarray(on_host(condition))
+        if self.classes:
+            if y.ndim == 0:
+                y = np.full(count, y)
+            check_count(y, count)
+            index = {name: i for i, name in enumerate(self.classes)}
+            unknown = [name for name in y.tolist() if name not in index]
+            if y.ndim != 1 or unknown:
+                raise ValueError(
+                    f"[VAE] expected classes among {', '.join(map(str, self.classes))} as condition [rows], got "
+                    f"{unknown[0] if y.ndim == 1 else f'shape {y.shape}'}"
+                )
+            return np.eye(len(self), dtype=np.float32)[[index[name] for name in y.tolist()]]
+        y = np.broadcast_to(y, (count, self.columns)) if y.ndim == 1 and len(y) == self.columns else y
+        if y.ndim != 2 or y.shape[1] != self.columns:
+            raise ValueError(f"[VAE] expected a condition of [rows, {self.columns}], got shape {y.shape}")
+        check_count(y, count)
+        if y.dtype.kind not in "buif" or not np.isfinite(y).all():
+            raise ValueError("[VAE] expected finite real numbers as condition")
+        return float32_numbers(y)
+
+    def joined(self, rows, condition):
+        """Returns rows, the values of a model or codes, followed by the columns of the condition."""
+        if not len(self):
+            if condition is not None:
+                raise ValueError("[VAE] expected no condition for a model without one: pass it to fit(X, condition=y)")
+            return rows
+        if isinstance(rows, DeviceArray):
+            raise ValueError("[VAE] expected rows in host memory for a model with a condition, got an array on a GPU")
+        codes = self.codes(condition, len(rows))
+        if rows.dtype == np.uint8:
+            if self.columns:
+                rows = rows.astype(np.float32) / np.float32(255)
+            else:
+                codes = (255 * codes).astype(np.uint8)
+        return np.ascontiguousarray(np.concatenate([rows, codes], axis=1))
+
+
+def check_count(y, count):
+    """Throws ValueError unless y has `count` rows."""
+    if y.ndim == 0 or len(y) != count:
+        raise ValueError(f"[VAE] expected a condition for each of {count} rows, got shape {y.shape}")

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Tests the model flags: gated layers, posteriors and conditions. Arguments: mnist_vae and vae.
+vae=$(realpath "$2")
+source "$(dirname "$0")/common.sh"
+small="--builtin-data --train-images 300 --validation-images 100 --hidden 12 --epochs 1 --device cpu --samples 20
+  --reconstructions 4 --examples 20 --manifold quantile:4:0.05:0.95"
+
+# ---- gated layers, and each posterior ----
+for posterior in planar:2 iaf:2:8 full; do
+  name=${posterior%%:*}
+  run $small --gated --init he_normal --latent 3 --posterior $posterior --out $name
+  grep -q "^posterior=\"$posterior\"" $name/config.toml || fail "config.toml without $posterior"
+  grep -q '^gated=true' $name/config.toml || fail "config.toml without gated"
+  pictures $name/{model,manifold,latent}.svg $name/{report,explorer}.html
+  run eval --out $name --importance-samples 5
+  says '^-log p\(x\), at most'
+  run sample --out $name --output $name.csv
+done
+
+run encode --out iaf --output codes.csv
+
+expect_error 2 '--posterior: expected gaussian, planar:LAYERS' $small --posterior student --out none
+expect_error 1 'expected a diagonal Gaussian posterior' export --out full --format c
+expect_error 1 'expected a diagonal Gaussian posterior' export --out planar --format onnx
+expect_error 1 'free bits' $small --posterior planar:2 --free-bits 0.1 --out none
+
+# ---- the exemplar prior, whose model needs its training data ----
+run $small --latent 3 --prior exemplar --prior-components 100 --out e
+run sample --out e --output e.csv
+run eval --out e --importance-samples 5
+says '^-log p\(x\), at most'
+
+# ---- the class of a digit as condition ----
+run $small --latent 2 --condition label --out c
+pictures c/{classes,manifold-class0,prior,posterior}.svg c/{report,explorer}.html
+run eval --out c --importance-samples 5
+says '^condition +y = label: the ELBO bounds log p\(x \| y\)'
+says '^-log p\(x \| y\), at most'
+grep -q '"condition": "label"' c/eval.json || fail "eval.json without the condition"
+run manifold --out c --class 3
+[ -s c/manifold-class3.png ] || fail "no manifold of class 3"
+run sample --out c --class 3 --output three.csv
+run sample --out c --class 4 --output four.csv
+run sample --out c --output all.csv
+[ "$(head -1 three.csv | tr , '\n' | wc -l)" -eq 784 ] || fail "samples of a conditional model have other columns"
+differ three.csv four.csv
+# Without --class, the classes take turns: sample 4 (from 1) is one of class 3.
+same <(sed -n 5p three.csv) <(sed -n 5p all.csv)
+run decode --out c --class 3 --z 0.5,-1 --output one.csv
+run reconstruct --out c --output r.csv --images 6
+[ "$(wc -l <r.csv)" -eq 7 ] || fail "reconstructions of a conditional model"
+run encode --out c
+expect_error 1 'expected one of the classes 0, 1, .* as --class, got 10' sample --out c --class 10
+expect_error 1 'expected --class for a model of --condition label' decode --out c --z 0,0
+expect_error 1 'expected no --class' sample --out full --class 3
+expect_error 1 'expected a model without a condition' export --out c --format c
+expect_error 1 'this command does not take --class' encode --out c --class 3
+expect_error 1 'holds a run with --condition label' $small --latent 2 --out c
+
+# ---- columns of a table as condition ----
+program=$vae
+{ echo 'a,b,dose,kind'
+  awk 'BEGIN { srand(3); for (r = 0; r < 300; ++r) { d = rand(); printf "%.5g,%.5g,%.5g,%s\n", 10 * d + rand(), 5 - 4 * d + rand(), 100 * d, r % 2 ? "x" : "y" } }'
+} >table.csv
+flags="--data table.csv --label-column kind --hidden 8 --epochs 30 --device cpu --latent 1 --seed 2"
+run $flags --condition dose --out t
+said 'rows of 3 columns'
+run sample --out t --given 90 --output high.csv --samples 40
+run sample --out t --given 10 --output low.csv --samples 40
+[ "$(head -1 high.csv)" = a,b ] || fail "columns of samples: $(head -1 high.csv)"
+average() { awk -F, 'NR > 1 { s += $1; ++n } END { print s / n }' "$1"; }
+holds 'high > low + 2' high="$(average high.csv)" low="$(average low.csv)"
+run encode --out t --input table.csv --output codes-t.csv
+run reconstruct --out t --input table.csv --output r-t.csv
+[ "$(head -1 r-t.csv)" = a,b ] || fail "columns of reconstructions: $(head -1 r-t.csv)"
+run $flags --condition dose,label --out both
+run sample --out both --given 50 --class x --output both.csv
+expect_error 1 'expected a column of .* as condition, got price' $flags --condition price --out none
+expect_error 1 'expected 1 number in --given, got 2' sample --out t --given 1,2
+expect_error 1 'expected numbers separated by commas in --given, got many' sample --out t --given many
+expect_error 1 '--condition label expects data with labels' --data table.csv --columns a,b,dose --condition label --out none
+
+finish
