@@ -150,7 +150,8 @@ class Vae {
   [[nodiscard]] Variable row_log_likelihood(const Variable& params, const Variable& x,
                                             std::int64_t draws) const;
   void check_fixed_distributions() const;
-  [[nodiscard]] Variable decode_by_constants(const Variable& z) const;
+  [[nodiscard]] Variable decoder_input(const Variable& z, const Tensor& y) const;
+  [[nodiscard]] Variable decode_by_constants(const Variable& z, const Tensor& y) const;
   [[nodiscard]] Variable decoder_loss(const Variable& x, const PosteriorDraws& draws,
                                       const ImportanceOptions& options) const;
 

@@ -59,6 +59,9 @@ class ExemplarPrior final : public Prior {
                                       .steps_per_epoch = steps},
                                      data, DType::f32, options_.per_step);
     const Tensor& rows = draw.noise.samples;
+    check(!rows || rows.elements() == z.shape()[0], "prior",
+          "expected one draw per example with an exemplar prior, got {} for {}", z.shape()[0],
+          rows.elements());
     const Tensor left_out = rows ? ops::match(rows, batch.samples) : Tensor();
     return density(z, encode_mean_(batch.x), left_out);
   }

@@ -11,6 +11,12 @@
 namespace gpuvae {
 namespace {
 
+// Returns log p(z) for draws of a training step or of another purpose.
+Variable log_prior(const Prior& prior, const Variable& z, const Draw& draw) {
+  const bool training = draw.noise.purpose == RandomPurpose::posterior_noise;
+  return training ? prior.training_log_density(z, draw) : prior.log_density(z);
+}
+
 class DiagonalGaussian final : public Posterior {
  public:
   explicit DiagonalGaussian(const DiagonalGaussianOptions& options) : options_(options) {}
@@ -59,7 +65,7 @@ class DiagonalGaussian final : public Posterior {
     const bool standard_normal = prior.is_standard_normal();
     PosteriorDraws draws = sample_posterior_draws(
         posterior_params, {options_for(draw), settings.draws, standard_normal, settings.gradient});
-    if (!standard_normal) draws.log_ratio = draws.log_ratio + prior.log_density(draws.z);
+    if (!standard_normal) draws.log_ratio = draws.log_ratio + log_prior(prior, draws.z, draw);
     return draws;
   }
 
@@ -91,10 +97,7 @@ std::vector<std::int64_t> Posterior::head_sizes(std::int64_t latent) const {
 PosteriorSample Posterior::rsample_with_kl(const Variable& posterior_params, const Draw& draw,
                                            const Prior& prior, double weight) const {
   const DensitySample sample = rsample_with_log_density(posterior_params, draw);
-  const bool training = draw.noise.purpose == RandomPurpose::posterior_noise;
-  const Variable log_prior =
-      training ? prior.training_log_density(sample.z, draw) : prior.log_density(sample.z);
-  return {sample.z, weight * sum(sample.log_density - log_prior)};
+  return {sample.z, weight * sum(sample.log_density - log_prior(prior, sample.z, draw))};
 }
 
 DensitySample Posterior::rsample_with_log_density(const Variable& posterior_params, const Draw& draw) const {
@@ -122,7 +125,7 @@ PosteriorDraws Posterior::rsample_draws(const Variable& posterior_params, const 
     const ops::WeightedDraw weighted = ops::doubly_reparameterize(q.z, q.log_density, settings.draws);
     q = {weighted.z, weighted.log_density};
   }
-  return {q.z, prior.log_density(q.z) - q.log_density};
+  return {q.z, log_prior(prior, q.z, draw) - q.log_density};
 }
 
 std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options) {

@@ -166,7 +166,7 @@ nb::object score(const Model& model, const nb::object& array, std::int64_t sampl
 
 // Returns the scores by name.
 nb::dict scores(const Model& model, const nb::object& array, std::int64_t samples, std::uint64_t seed) {
-  const Tensor rows = rows_for(model, array, model.vae().options().features, "scores");
+  const Tensor rows = rows_for(model, array, example_columns(model.vae().options()), "scores");
   const RowScores scores = run_on(model.vae().device(), [&] { return model.scores(rows, samples, seed); });
   const auto array_of = [&](const std::vector<double>& values) {
     return to_python(Tensor::from(values, {rows.shape()[0]}));

@@ -74,13 +74,14 @@ Variable Vae::closed_kl(const Variable& posterior_params) const {
 
 Variable Vae::row_log_likelihood(const Variable& params, const Variable& x, std::int64_t draws) const {
   const bool repeat = draws > 1 && !likelihood().repeats_targets();
-  return likelihood().log_density(params, repeat ? repeat_rows(x, draws) : x);
+  const Variable features = features_of(x);
+  return likelihood().log_density(params, repeat ? repeat_rows(features, draws) : features);
 }
 
-Variable Vae::decode_by_constants(const Variable& z) const {
+Variable Vae::decode_by_constants(const Variable& z, const Tensor& y) const {
   Mlp decoder = decoder_;
   for (Linear& layer : decoder.layers) layer = constant_layer(layer);
-  return constant_layer(output_)(decoder(z));
+  return constant_layer(output_)(decoder(decoder_input(z, y)));
 }
 
 // Returns minus the importance-weighted bound of all draws as a function of the decoder alone.
@@ -90,7 +91,7 @@ Variable Vae::decoder_loss(const Variable& x, const PosteriorDraws& draws,
   ImportanceOptions all = options;
   all.samples = per_row;
   all.groups = 1;
-  const Variable log_likelihood = row_log_likelihood(decode(draws.z.detach()), x, per_row);
+  const Variable log_likelihood = row_log_likelihood(decode(draws.z.detach(), condition_of(x)), x, per_row);
   return importance_weighted_loss(log_likelihood, draws.log_ratio.detach(), all).loss;
 }
 
@@ -111,7 +112,8 @@ ObjectiveLoss Vae::negative_objective(const Variable& x, const Draw& draw, const
   const Variable posterior_params = encode(x);
   const PosteriorDraws draws = posterior().rsample_draws(
       posterior_params, draw, prior(), {objective.draws(), options_.latent, gradient_of(objective.kind)});
-  const Variable params = apart ? decode_by_constants(draws.z) : decode(draws.z);
+  const Tensor y = condition_of(x);
+  const Variable params = apart ? decode_by_constants(draws.z, y) : decode(draws.z, y);
   const Variable log_likelihood = row_log_likelihood(params, x, objective.draws());
   const ImportanceOptions options = importance_options(objective, weights);
 

@@ -116,16 +116,20 @@ Variable Vae::free_bits_kl(const Variable& posterior_params, const ElboWeights& 
   return weights.kl * rows * sum(floored);
 }
 
-Variable Vae::decode(const Variable& z, const Tensor& y) const {
+Variable Vae::decoder_input(const Variable& z, const Tensor& y) const {
   const std::int64_t conditions = options_.conditions;
   check(conditions > 0 || !y, "decode", "expected no condition for a model without one, got {}", y);
-  if (conditions == 0) return output_(decoder_(z));
+  if (conditions == 0) return z;
   check(y && y.shape().rank() == 2 && y.shape()[1] == conditions && y.shape()[0] > 0 && z &&
             z.shape()[0] % y.shape()[0] == 0,
         "decode", "expected a condition of [rows, {}], whose rows divide those of z, got {}", conditions, y);
   const std::int64_t repeats = z.shape()[0] / y.shape()[0];
   const Variable condition = repeats == 1 ? y : repeat_rows(y, repeats);
-  return output_(decoder_(concat({z, condition}, Axis::columns)));
+  return concat({z, condition}, Axis::columns);
+}
+
+Variable Vae::decode(const Variable& z, const Tensor& y) const {
+  return output_(decoder_(decoder_input(z, y)));
 }
 
 Tensor Vae::condition_of(const Variable& x) const {
