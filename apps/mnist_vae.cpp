@@ -46,5 +46,5 @@ int main(int argc, char** argv) {
       {"mnist_vae",
        "Trains a variational autoencoder on MNIST and draws what it learned, or runs a command on "
        "a trained one.",
-       mnist_presets(), load, "digit"});
+       mnist_presets(), load, "digit", "", false});
 }

@@ -18,7 +18,7 @@ struct Command {
   std::string input, output, z;
   std::string class_name, given;        // the condition of decoded examples; empty: not given
   std::string format;                   // of export: onnx, cuda or c; empty: not given
-  std::string set = "validation";       // images to work on: train or validation
+  std::string set = "validation";       // images to work on: train, validation or test
   std::int64_t importance_samples = 0;  // of eval; 0: no importance-weighted estimate
   std::string per_row;                  // of eval: file of the scores of each image; empty: none
   std::int64_t images = 0;              // number of images to work on, counted from the first; 0: all

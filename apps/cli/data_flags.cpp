@@ -1,6 +1,7 @@
 #include "apps/cli/data_flags.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <stdexcept>
 
@@ -30,6 +31,18 @@ std::vector<std::string> parse_columns(const std::string& text) {
     throw std::invalid_argument("expected names of columns separated by commas, got " + io::printable(text));
   return names;
 }
+
+std::optional<std::uint64_t> parse_seed(const std::string& text) {
+  if (text.empty()) return {};
+  std::uint64_t seed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  if (error != std::errc() || end != text.data() + text.size())
+    throw std::invalid_argument("expected a whole number of 0 or more, below 2^64, got " +
+                                io::printable(text));
+  return seed;
+}
+
+std::string seed_mistake(const std::string& text) { return mistake(text, parse_seed); }
 
 std::string columns_mistake(const std::string& text) { return mistake(text, parse_columns); }
 

@@ -20,8 +20,9 @@ struct DataSettings {
   Header header = Header::automatic;
   std::string columns;  // names separated by commas; empty: all
   bool standardize = false;
-  std::string condition;    // "label", or names of columns separated by commas, or both; empty: none
+  std::string condition;     // "label", or names of columns separated by commas, or both; empty: none
   std::string library_size;  // column of a table with the library size of each row; empty: none
+  std::string split_seed;    // of a shuffled split; empty: the order of the file
   std::string value_range;   // "LOW:HIGH"; empty: determined from the values
   double validation_fraction = 0.1;
   bool builtin = false;

@@ -53,7 +53,7 @@ std::vector<Setting> command_settings(Command& c) {
        "continue the interrupted run of the run folder (--out) with the folder's settings, as the same "
        "command line "
        "would do again; an error if nothing was saved"},
-      {"--set", one_of(c.set, {"train", "validation"}),
+      {"--set", one_of(c.set, {"train", "validation", "test"}),
        "set of images that the commands eval, encode and reconstruct work on"},
       {"--images", whole_number(c.images, at_least(0)),
        "number of images that the commands eval, encode and reconstruct work on, counted from the first; 0 "

@@ -120,6 +120,10 @@ std::vector<Setting> data_settings(RunConfig& c) {
        "number of training images, counted from the first; 0 uses all"},
       {"--validation-images", whole_number(d.validation_images, at_least(0)),
        "number of validation images, counted from the first; 0 uses all"},
+      {"--split-seed", text(d.split_seed, "SEED", seed_mistake),
+       "seed of a random split into training and validation images, instead of the order of the file; the "
+       "last "
+       "--validation-images of the shuffled order are the test set (frey_vae, and vae with arrays)"},
       {"--validation-set", one_of(d.validation_set, {"test", "rest"}),
        "images to validate on: the test set, or the rest of the training set, which --train-images leaves "
        "out"},

@@ -195,7 +195,9 @@ void say_encoded(const Session& s, const Command& command, const Dataset& images
   std::string of = command.input;
   if (of.empty())
     of = fmt::format("the {} set",
-                     command.set == "train" || s.validation().count() == 0 ? "training" : "validation");
+                     command.set == "train" || (s.validation().count() == 0 && command.set != "test")
+                         ? "training"
+                         : command.set);
   std::fprintf(stderr, "encoded %s of %s\n",
                counted(images.count(), s.has_pictures() ? "image" : "row").c_str(), of.c_str());
 }

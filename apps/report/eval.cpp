@@ -78,7 +78,7 @@ double observed_share(const Session& s, const Dataset& images) {
 Evaluation evaluate(const Session& s, const std::string& set, std::int64_t count,
                     std::int64_t importance_samples, bool row_scores) {
   Evaluation e;
-  e.set = s.validation().count() > 0 ? set : "train";
+  e.set = s.validation().count() > 0 || set == "test" ? set : "train";
   const Dataset images = s.images(set, count);
   e.images = images.count();
   e.samples = importance_samples;
@@ -87,7 +87,8 @@ Evaluation evaluate(const Session& s, const std::string& set, std::int64_t count
   estimate_nll(s, images, row_scores, e);
   const double nll = e.importance ? e.importance->nll : e.elbo.loss;
   e.observed = observed_share(s, images);
-  e.bits_per_dimension = nll / (std::log(2.0) * static_cast<double>(s.model().options().features) * e.observed);
+  e.bits_per_dimension =
+      nll / (std::log(2.0) * static_cast<double>(s.model().options().features) * e.observed);
   return e;
 }
 

@@ -18,7 +18,7 @@ struct Evaluation {
       0;  // per observed value, of the importance-weighted estimate if there is one, else of the ELBO
 };
 
-// Evaluates the model on the first `images` (0: all) of the set named "train" or "validation". With
+// Evaluates the model on the first `images` (0: all) of the set named "train", "validation" or "test". With
 // `importance_samples` above 0 it also estimates -log p(x) from that many draws of z per image. With
 // `row_scores`, the result has the scores of each image.
 Evaluation evaluate(const Session& session, const std::string& set = "validation", std::int64_t images = 0,

@@ -58,10 +58,11 @@ std::string binarisation(const Session& s) {
   return "none: the values themselves";
 }
 
+std::string set_name(const Evaluation& e) { return e.set == "train" ? "training" : e.set; }
+
 std::string split_text(const Session& s, const Evaluation& e) {
-  const std::string of = e.set == "train" ? "training" : "validation";
   return fmt::format("{} of the {} set; the model was trained on {} and validated on {} of {}",
-                     things(s, e.images), of, things(s, s.train().count()),
+                     things(s, e.images), set_name(e), things(s, s.train().count()),
                      count_text(s.validation().count()), s.source());
 }
 
@@ -168,8 +169,7 @@ std::optional<ReportTable> published_table(const Session& s, const Evaluation& e
 std::string evaluation_html(const Session& s, const Evaluation& e, const Provenance& provenance) {
   ReportPage page;
   page.title = fmt::format("Evaluation of {}, preset {}", s.program().name, s.config().preset);
-  page.subtitle = fmt::format("{}: {} of the {} set", s.source(), things(s, e.images),
-                              e.set == "train" ? "training" : "validation");
+  page.subtitle = fmt::format("{}: {} of the {} set", s.source(), things(s, e.images), set_name(e));
   if (const std::string warning = collapse_warning(e.latent); !warning.empty())
     page.warnings.push_back(warning);
   const std::string unit = s.has_pictures() ? "nats/image" : "nats/row";

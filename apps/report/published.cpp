@@ -33,7 +33,7 @@ PublishedRow burda(const std::string& objective, int samples, double nll) {
            {"activation", "tanh"},
            {"likelihood", "bernoulli"},
            {"prior", "normal"},
-           {"posterior", "diagonal"},
+           {"posterior", "gaussian"},
            {"binarize", "dynamic"},
            {"beta", "1"},
            {"objective", objective},

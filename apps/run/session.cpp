@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "apps/cli/data_flags.h"
 #include "apps/cli/settings.h"
 #include "apps/cli/text.h"
 #include "apps/run/other_data.h"
@@ -85,15 +86,23 @@ Session::Session(const Program& program, const RunConfig& config)
 
 void Session::load_data() {
   Split split = config_.data.path.empty() ? program_.load(config_) : load_other_data(config_);
+  if (const std::optional<std::uint64_t> seed = parse_seed(config_.data.split_seed)) {
+    check(program_.shuffles_splits, "data", "{} does not take --split-seed: its data have a test set",
+          program_.name);
+    const std::int64_t test = config_.data.validation_images;
+    split = shuffled_split(split, *seed, test > 0 ? test : split.test.count());
+  }
   set_condition(split, config_);
   check(config_.data.placement != Placement::file || split.train.source, "data",
         "--data-placement file expects an uncompressed NPY or IDX file, got {}", split.source);
   const bool bytes = split.train.dtype() == DType::u8;
-  config_ = resolved(config_, split.description, split.train.features() - split.description.condition_columns, bytes);
+  config_ = resolved(config_, split.description, split.train.features() - split.description.condition_columns,
+                     bytes);
   const std::string& types = config_.distributions.column_types;
   if (!types.empty() && config_.data.standardize) standardize_columns(split, types);
   train_ = first_rows(split.train, config_.data.train_images);
   validation_ = validation_of(split, config_);
+  if (config_.data.validation_set != "test") test_ = conditioned(split.test).to(device_);
   facts_ = facts_of(train_, validation_, split);
   train_ = conditioned(train_).to(device_);
   validation_ = conditioned(validation_).to(device_);
@@ -224,6 +233,12 @@ EvaluationOptions Session::evaluation() const {
 }
 
 Dataset Session::images(const std::string& set, std::int64_t most) const {
+  if (set == "test") {
+    check(
+        test_.defined(), "data",
+        "--set test expects a run with --validation-set rest, whose validation images are not the test set");
+    return first_rows(test_, most);
+  }
   return first_rows(set == "train" || validation_.count() == 0 ? train_ : validation_, most);
 }
 

@@ -23,6 +23,7 @@ struct Program {
   std::function<Split(RunConfig&)> load;
   std::string label_name = "class";  // singular noun for a label: "digit"
   std::string order_name = {};       // noun for an image of a video: "frame"; else empty
+  bool shuffles_splits = true;       // whether the data may be split in another way (--split-seed)
 };
 
 // The losses of finished epochs, as in metrics.csv.
@@ -60,8 +61,8 @@ class Session {
   // These functions need the data (has_data()).
   const Dataset& train() const { return train_; }
   const Dataset& validation() const { return validation_; }
-  // Returns the first `most` images (0: all) of the set "train" or "validation". If there is no validation
-  // set, "validation" means the training set.
+  // Returns the first `most` images (0: all) of the set "train", "validation" or "test". If there is no
+  // validation set, "validation" means the training set.
   Dataset images(const std::string& set, std::int64_t most = 0) const;
   // @}
   const History& history() const { return history_; }
@@ -147,6 +148,7 @@ class Session {
   Device device_;
   std::optional<FolderLock> lock_;
   Dataset train_, validation_;
+  Dataset test_;  // with --validation-set rest
   TrainingData facts_;
   std::unique_ptr<Vae> model_;
   std::unique_ptr<Optimizer> optimizer_;

@@ -284,6 +284,11 @@ struct DatasetOptions {
 // = 1.5 + cos(0.7 j) and k_j = 2 exp(0.5 sin(0.9 j)) for the columns j = 0, ..., 29. The true negative log
 // likelihood is 82.1892 nats per row for `test` and 82.3089 for `train`.
 [[nodiscard]] Split synthetic_counts();
+// Returns the examples of a split in another order, of which the last `test` ones are the new test set.
+// Example i of the training set followed by the test set gets number i of the generator splitmix64 with
+// `seed`, and the examples are sorted by these numbers. Throws Error unless the examples are in host memory
+// and `test` leaves at least one for training.
+[[nodiscard]] Split shuffled_split(const Split& split, std::uint64_t seed, std::int64_t test);
 
 // How examples are combined into a batch.
 struct BatchOptions {

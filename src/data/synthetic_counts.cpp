@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gpuvae/data.h"
+#include "src/data/splitmix.h"
 
 namespace gpuvae {
 namespace {
@@ -14,10 +15,7 @@ constexpr std::int64_t kRows = 3000, kTrain = 2000, kColumns = 30;
 
 // Uniform number `index` of the generator splitmix64 with a seed, in [0, 1).
 double uniform(std::uint64_t seed, std::uint64_t index) {
-  std::uint64_t z = seed + (index + 1) * 0x9E3779B97F4A7C15;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-  return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53;
+  return static_cast<double>(data::splitmix64(seed, index) >> 11) * 0x1p-53;
 }
 
 // The smallest count whose distribution function exceeds u, for the negative binomial distribution.
