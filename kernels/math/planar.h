@@ -26,13 +26,16 @@ GPUVAE_HD PlanarLayer<T> planar_layer(T wz_plus_b, T wu, T ww) {
   layer.soft = none ? T(1) : softplus(wu);
   layer.c = none ? T(0) : (layer.soft - T(1) - wu) / ww;
   layer.tanh = tanh(wz_plus_b);
-  layer.slope = T(1) - layer.tanh * layer.tanh;
+  // 1 - tanh^2 without the rounding error of the difference, where tanh is almost 1.
+  const T e = exp(T(-2) * fabs(wz_plus_b)), whole = T(1) + e;
+  layer.slope = T(4) * e / (whole * whole);
   layer.det = layer.tanh * layer.tanh + layer.slope * layer.soft;
   return layer;
 }
 template <class T>
 GPUVAE_HD T planar_log_det(const PlanarLayer<T>& layer) {
-  return log(layer.det);
+  const T change = layer.slope * (layer.soft - T(1));
+  return change > T(-0.5) ? log1p(change) : log(layer.det);
 }
 
 // The scalars of the backward pass. With g, the gradient with respect to z':

@@ -17,8 +17,9 @@ Tensor with_codes(const Dataset& set, int classes, T one) {
   const std::int64_t columns = set.features(), width = columns + classes;
   const Tensor on_cpu = set.examples.to(Device::cpu());
   const T* from = on_cpu.data_as<T>();
-  const Tensor rows = Tensor::zeros({set.count(), width}, set.dtype());
+  const Tensor rows = Tensor::empty({set.count(), width}, set.dtype());
   T* to = rows.data_as<T>();
+  std::fill_n(to, rows.elements(), T(0));
   for (std::int64_t i = 0; i < set.count(); ++i, from += columns, to += width) {
     std::copy_n(from, columns, to);
     to[columns + set.labels[static_cast<std::size_t>(i)]] = one;

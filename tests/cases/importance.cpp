@@ -35,7 +35,9 @@ std::vector<Doubles> draws_reference(const Doubles& params, const DrawsSetting& 
 }
 
 std::string gradient_suffix(EncoderGradient gradient) {
-  return gradient == EncoderGradient::total ? "" : "_" + std::string(name(gradient));
+  std::string suffix;
+  if (gradient != EncoderGradient::total) suffix.append("_").append(name(gradient));
+  return suffix;
 }
 
 // The results of one row of log weights, in long double, whose exponent range suffices for all cases.

@@ -134,12 +134,12 @@ void PlanarFlowBackward(const PlanarFlowBackwardArgs& b) {
              [&](std::int64_t row) { planar_backward_row<decltype(type)>(b, row); });
   });
 }
-void AutoregressiveStep(const AutoregressiveStepArgs& g) {
+void StepForward(const AutoregressiveStepArgs& g) {
   with_float(g.dtype, "autoregressive_step", [&](auto type) {
     each_row(g.rows, 3 * g.latent, [&](std::int64_t row) { step_row<decltype(type)>(g, row); });
   });
 }
-void AutoregressiveStepBackward(const AutoregressiveStepBackwardArgs& b) {
+void StepBackward(const AutoregressiveStepBackwardArgs& b) {
   with_float(b.forward.dtype, "autoregressive_step_backward", [&](auto type) {
     each_row(b.forward.rows, 4 * b.forward.latent,
              [&](std::int64_t row) { step_backward_row<decltype(type)>(b, row); });
@@ -153,17 +153,15 @@ HWY_AFTER_NAMESPACE();
 namespace gpuvae::kernels {
 HWY_EXPORT(PlanarFlow);
 HWY_EXPORT(PlanarFlowBackward);
-HWY_EXPORT(AutoregressiveStep);
-HWY_EXPORT(AutoregressiveStepBackward);
+HWY_EXPORT(StepForward);
+HWY_EXPORT(StepBackward);
 void CpuBackend::run(const PlanarFlowArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(PlanarFlow)(g); }
 void CpuBackend::run(const PlanarFlowBackwardArgs& b, StreamHandle) {
   HWY_DYNAMIC_DISPATCH(PlanarFlowBackward)(b);
 }
-void CpuBackend::run(const AutoregressiveStepArgs& g, StreamHandle) {
-  HWY_DYNAMIC_DISPATCH(AutoregressiveStep)(g);
-}
+void CpuBackend::run(const AutoregressiveStepArgs& g, StreamHandle) { HWY_DYNAMIC_DISPATCH(StepForward)(g); }
 void CpuBackend::run(const AutoregressiveStepBackwardArgs& b, StreamHandle) {
-  HWY_DYNAMIC_DISPATCH(AutoregressiveStepBackward)(b);
+  HWY_DYNAMIC_DISPATCH(StepBackward)(b);
 }
 }  // namespace gpuvae::kernels
 #endif

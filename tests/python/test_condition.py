@@ -1,0 +1,80 @@
+"""Conditional models: classes and real numbers as condition, and models with other posteriors and gated layers."""
+
+import numpy as np
+import pytest
+
+import gpuvae
+
+
+@pytest.fixture
+def classes(rows):
+    return np.arange(len(rows)) % 3
+
+
+def settings(**others):
+    return {"latent": 2, "hidden": (8,), "epochs": 3, "batch_size": 50, "verbose": False, **others}
+
+
+def test_classes_as_condition(rows, classes, tmp_path):
+    moved = rows + 3 * rows.std(axis=0) * classes[:, None]
+    vae = gpuvae.VAE(**settings(epochs=60, learning_rate=5e-3)).fit(moved, condition=classes)
+    assert vae.transform(moved, condition=classes).shape == (len(rows), 2)
+    assert vae.reconstruct(moved, condition=classes).shape == rows.shape
+    low, high = (vae.sample(200, mean=True, condition=c).mean(axis=0) for c in (0, 2))
+    assert (high > low).all()
+    assert np.isfinite(vae.score(moved, condition=classes, samples=5))
+    codes = np.zeros((4, 2))
+    assert (vae.inverse_transform(codes, condition=1) == vae.inverse_transform(codes, condition=[1] * 4)).all()
+    loaded = gpuvae.load(vae.save(tmp_path / "model.safetensors"))
+    assert (loaded.transform(moved, condition=classes) == vae.transform(moved, condition=classes)).all()
+    assert (loaded.sample(3, condition=2) == vae.sample(3, condition=2)).all()
+
+
+def test_texts_and_bytes(images):
+    names = np.array(["even", "odd"])[np.arange(len(images)) % 2]
+    vae = gpuvae.VAE(**settings(likelihood="bernoulli")).fit(images, condition=names)
+    assert vae.transform(images, condition=names).shape == (len(images), 2)
+    assert vae.sample(2, condition="odd").shape == (2, images.shape[1])
+
+
+def test_numbers_as_condition(rows, tmp_path):
+    condition = np.random.default_rng(0).normal(size=(len(rows), 2))
+    vae = gpuvae.VAE(**settings()).fit(rows, condition=condition, validation=rows, validation_condition=condition)
+    codes = vae.transform(rows, condition=condition)
+    loaded = gpuvae.load(vae.save(tmp_path / "model.safetensors"))
+    assert (loaded.transform(rows, condition=condition) == codes).all()
+    assert loaded.n_features_in_ == rows.shape[1]
+    assert vae.inverse_transform(codes[:3], condition=[0.5, -1]).shape == (3, rows.shape[1])
+
+
+def test_unsuitable_conditions(rows, classes):
+    vae = gpuvae.VAE(**settings(epochs=1)).fit(rows, condition=classes)
+    for call, message in [
+        (lambda: vae.transform(rows), "expected a condition"),
+        (lambda: vae.transform(rows, condition=classes[:-1]), "for each of"),
+        (lambda: vae.sample(2, condition=7), "expected classes among 0, 1, 2"),
+        (lambda: gpuvae.VAE(**settings()).fit(rows, condition=classes + 0.5), "got fractions"),
+        (lambda: gpuvae.VAE(**settings()).fit(rows, condition=classes[:5]), "for each of"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            call()
+    plain = gpuvae.VAE(**settings(epochs=1)).fit(rows)
+    for call in (
+        lambda: plain.transform(rows, condition=classes),
+        lambda: plain.sample(2, condition=1),
+    ):
+        with pytest.raises(ValueError, match="expected no condition"):
+            call()
+
+
+@pytest.mark.parametrize("posterior", ["planar:2", "iaf:2:8", "full"])
+def test_posteriors_and_gated_layers(rows, posterior, tmp_path):
+    vae = gpuvae.VAE(**settings(settings={"posterior": posterior, "gated": True, "init": "he_normal"})).fit(rows)
+    assert np.isfinite(vae.score(rows, samples=3))
+    loaded = gpuvae.load(vae.save(tmp_path / "model.safetensors"))
+    assert (loaded.transform(rows) == vae.transform(rows)).all()
+
+
+def test_the_exemplar_prior_is_refused(rows):
+    with pytest.raises(ValueError, match="exemplar prior"):
+        gpuvae.VAE(**settings(prior="exemplar")).fit(rows)
