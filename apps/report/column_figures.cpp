@@ -63,13 +63,16 @@ struct Bins {
   }
 };
 
+// Whether a value is a whole number, up to the rounding of a standardised value to f32.
+bool is_whole(double v) { return std::abs(v - std::round(v)) <= 1e-5 * (1 + std::abs(v)); }
+
 // A bin per whole number if the real values are few whole numbers; else bins over all but the outermost
 // hundredth of the values.
 Bins bins_of(const std::vector<double>& real, const std::vector<double>& generated) {
   constexpr double kTail = 0.005, kWholeNumbers = 40;
-  const bool whole = std::ranges::all_of(real, [](double v) { return v == std::floor(v); });
-  if (whole && real.back() - real.front() < kWholeNumbers)
-    return {real.front() - 0.5, real.back() + 0.5, static_cast<std::size_t>(real.back() - real.front()) + 1};
+  const double first = std::round(real.front()), last = std::round(real.back());
+  if (std::ranges::all_of(real, is_whole) && last - first < kWholeNumbers)
+    return {first - 0.5, last + 0.5, static_cast<std::size_t>(last - first) + 1};
   const double low = std::min(value_at(real, kTail), value_at(generated, kTail)),
                high = std::max(value_at(real, 1 - kTail), value_at(generated, 1 - kTail));
   return high > low ? Bins{low, high} : Bins{low - 0.5, low + 0.5};

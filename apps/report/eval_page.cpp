@@ -87,7 +87,7 @@ std::string unit_text(const Session& s) {
 ReportTable protocol_table(const Session& s, const Evaluation& e) {
   ReportTable table;
   table.title = "Protocol";
-  table.columns = {"", ""};
+  table.columns = {"Aspect", "This evaluation"};
   const auto row = [&](const std::string& name, const std::string& text) {
     table.rows.push_back({{name}, {text}});
   };

@@ -54,7 +54,7 @@ run rerun started
 says '^same bits'
 run $plain --schedule cosine --lr-final 1e-4 --out cosine
 differ_in_weights cosine/model.safetensors plain/model.safetensors
-expect_error 2 'lr-final: expected at most the learning rate 0.001, got 0.5' $plain --schedule cosine --lr-final 0.5
+expect_error 2 'lr-final: expected at most the learning rate 0.002, got 0.5' $plain --schedule cosine --lr-final 0.5
 expect_error 2 'ema: expected' $plain --ema 1
 expect_error 2 'patience: expected' $plain --patience -1
 
