@@ -62,7 +62,7 @@ program=$vae
 { echo 'a,b,dose,kind'
   awk 'BEGIN { srand(3); for (r = 0; r < 300; ++r) { d = rand(); printf "%.5g,%.5g,%.5g,%s\n", 10 * d + rand(), 5 - 4 * d + rand(), 100 * d, r % 2 ? "x" : "y" } }'
 } >table.csv
-flags="--data table.csv --label-column kind --hidden 8 --epochs 30 --device cpu --latent 1 --seed 2"
+flags="--data table.csv --label-column kind --hidden 8 --epochs 200 --learning-rate 1e-2 --device cpu --latent 1 --seed 2"
 run $flags --condition dose --out t
 said 'rows of 3 columns'
 run sample --out t --given 90 --output high.csv --samples 40

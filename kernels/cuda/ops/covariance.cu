@@ -1,5 +1,5 @@
 // Sampling from a Gaussian posterior with a full covariance matrix, forward and backward. A warp computes a
-// row, one row of L after the other.
+// row, one row of L after the other. `width` is the number of parameters per row.
 #include "gpuvae/device/likelihood.h"
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/launch.cuh"
@@ -8,11 +8,11 @@
 namespace gpuvae::kernels {
 namespace {
 
-__global__ void __launch_bounds__(kThreads) covariance_kernel(CovarianceArgs args) {
+__global__ void __launch_bounds__(kThreads) covariance_kernel(CovarianceArgs args, std::int64_t width) {
   const std::int64_t latent = args.latent;
   const unsigned lane = threadIdx.x % 32;
   for (std::int64_t row = grid_thread() / 32; row < args.rows; row += grid_threads() / 32) {
-    const float* mean = static_cast<const float*>(args.params) + row * covariance_params(latent);
+    const float* mean = static_cast<const float*>(args.params) + row * width;
     const float *a = mean + latent, *lower = a + latent;
     const float* epsilon = static_cast<const float*>(args.epsilon) + row * latent;
     float* z = static_cast<float*>(args.z) + row * latent;
@@ -44,12 +44,13 @@ __global__ void __launch_bounds__(kThreads) covariance_kernel(CovarianceArgs arg
   }
 }
 
-__global__ void __launch_bounds__(kThreads) covariance_backward_kernel(CovarianceBackwardArgs args) {
+__global__ void __launch_bounds__(kThreads)
+    covariance_backward_kernel(CovarianceBackwardArgs args, std::int64_t width) {
   const CovarianceArgs& forward = args.forward;
   const std::int64_t latent = forward.latent;
   const unsigned lane = threadIdx.x % 32;
   for (std::int64_t row = grid_thread() / 32; row < forward.rows; row += grid_threads() / 32) {
-    const std::int64_t at = row * covariance_params(latent);
+    const std::int64_t at = row * width;
     const float *mean = static_cast<const float*>(forward.params) + at, *lower = mean + 2 * latent;
     const float* epsilon = static_cast<const float*>(forward.epsilon) + row * latent;
     const float* d_z = static_cast<const float*>(args.d_z) + row * latent;
@@ -75,7 +76,7 @@ void CudaBackend::run(const CovarianceArgs& args, StreamHandle stream) {
   const DeviceGuard on(device_);
   launch({"full_covariance", "covariance_kernel", blocks(args.rows, kThreads / 32), kThreads,
           args.rows * covariance_params(args.latent), stream},
-         covariance_kernel, args);
+         covariance_kernel, args, covariance_params(args.latent));
 }
 
 void CudaBackend::run(const CovarianceBackwardArgs& args, StreamHandle stream) {
@@ -83,7 +84,7 @@ void CudaBackend::run(const CovarianceBackwardArgs& args, StreamHandle stream) {
   const DeviceGuard on(device_);
   launch({"full_covariance_backward", "covariance_backward_kernel", blocks(args.forward.rows, kThreads / 32),
           kThreads, args.forward.rows * covariance_params(args.forward.latent), stream},
-         covariance_backward_kernel, args);
+         covariance_backward_kernel, args, covariance_params(args.forward.latent));
 }
 
 }  // namespace gpuvae::kernels
