@@ -29,7 +29,6 @@ class JsonReader {
   bool has(const char* key) const { return json_.contains(key); }
   bool flag(const char* key) const { return get<bool>(key, "true or false", &Json::is_boolean); }
   std::string text(const char* key) const { return get<std::string>(key, "a text", &Json::is_string); }
-  bool flag(const char* key) const { return get<bool>(key, "true or false", &Json::is_boolean); }
   double number(const char* key) const {
     const auto value = get<double>(key, "a finite number", &Json::is_number);
     check(std::isfinite(value), file_error("load"), "{}: expected a finite number as {}, got {}", where_, key,
