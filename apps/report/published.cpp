@@ -67,7 +67,7 @@ bool is_mnist(const Session& s) {
 
 std::vector<std::string> differences_of(const Session& s, const Evaluation& e,
                                         const std::map<std::string, std::string>& texts) {
-  constexpr std::int64_t kTestImages = 10'000, kSamples = 5000;
+  constexpr std::int64_t kTestImages = 10'000, kSamples = 5000, kFewestTraining = 50'000;
   std::vector<std::string> differences;
   const auto compare = [&](bool same, const std::string& text) {
     if (!same) differences.push_back(text);
@@ -78,10 +78,12 @@ std::vector<std::string> differences_of(const Session& s, const Evaluation& e,
   compare(e.samples == kSamples,
           e.samples > 0 ? fmt::format("{} importance samples, published: {}", e.samples, kSamples)
                         : fmt::format("ELBO, published: {} importance samples", kSamples));
+  const std::int64_t trained = s.data_facts().train_count;
+  compare(trained >= kFewestTraining, fmt::format("{} training images, published: 59600", trained));
   const std::string epochs = texts.at("epochs"), schedule = texts.at("schedule");
   compare(epochs == "3280" && schedule == "iwae",
-          fmt::format("{} epochs with the schedule {}, published: 3280 epochs with the schedule iwae", epochs,
-                      schedule));
+          fmt::format("--epochs {} with the schedule {}, published: 3280 epochs with the schedule iwae",
+                      epochs, schedule));
   return differences;
 }
 
