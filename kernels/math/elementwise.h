@@ -150,12 +150,12 @@ struct Log1p {
 // Whether x is a number, and x with 0 in the place of NaN.
 struct IsObserved {
   static constexpr bool slope_from_output = false, cheap = true;
-  GPUVAE_FORMULA static auto value(auto x) { return select(x == x, like(x, 1), like(x, 0)); }
+  GPUVAE_FORMULA static auto value(auto x) { return select(is_nan(x), like(x, 0), like(x, 1)); }
   GPUVAE_FORMULA static auto slope(auto x) { return like(x, 0); }
 };
 struct FillMissing {
   static constexpr bool slope_from_output = false, cheap = true;
-  GPUVAE_FORMULA static auto value(auto x) { return zero_if(x != x, x); }
+  GPUVAE_FORMULA static auto value(auto x) { return zero_if(is_nan(x), x); }
   GPUVAE_FORMULA static auto slope(auto x) { return IsObserved::value(x); }
 };
 

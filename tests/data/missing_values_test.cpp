@@ -75,6 +75,7 @@ TEST(Counts, AreNeverBytes) {
       text += std::to_string(row * c == 30 ? 255 : row + c) + (c < 15 ? "," : "\n");
   io::write_file(folder / "t.csv", text);
   DatasetOptions options = kAllInTraining;
+  options.header = Header::no;
   EXPECT_EQ(load_dataset(folder / "t.csv", options).train.dtype(), DType::u8);
   options.counts = true;
   const Split split = load_dataset(folder / "t.csv", options);

@@ -21,7 +21,7 @@ struct LikelihoodSettings {
 // because its product with 0 would be NaN.
 template <class F, class V, int N>
 GPUVAE_FORMULA Nll<V, N> observed_nll(const V (&p)[N], V x, const LikelihoodSettings<V>& settings) {
-  const auto missing = x != x;
+  const auto missing = is_nan(x);
   Nll<V, N> nll = F::at(p, zero_if(missing, x), settings);
   nll.value = zero_if(missing, nll.value);
   for (int k = 0; k < N; ++k) nll.slopes[k] = zero_if(missing, nll.slopes[k]);

@@ -46,6 +46,10 @@ template <class T>
 GPUVAE_HD T zero_if(bool condition, T otherwise) {
   return condition ? T(0) : otherwise;
 }
+template <class T>
+GPUVAE_HD bool is_nan(T x) {
+  return x != x;
+}
 GPUVAE_HD bool both(bool a, bool b) { return a && b; }
 GPUVAE_HD bool either(bool a, bool b) { return a || b; }
 // NaN stays NaN, so that a diverged run is detected.

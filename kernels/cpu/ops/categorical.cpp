@@ -18,7 +18,7 @@ void log_density_of(const CategoricalArgs& g) {
       const T* target = as<T>(g.target) + row / g.repeats * g.columns;
       double sum = 0;
       for (std::int64_t i = 0; i < g.groups; ++i) {
-        const std::int64_t first = g.starts[i], columns = g.starts[i + 1] - first;
+        const int first = g.starts[i], columns = g.starts[i + 1] - first;
         sum +=
             static_cast<double>(math::categorical_group(logits + first, target + first, columns).log_density);
       }
@@ -40,9 +40,9 @@ void backward_of(const CategoricalBackwardArgs& b) {
       return;
     }
     for (std::int64_t i = 0; i < g.groups; ++i) {
-      const std::int64_t first = g.starts[i], end = g.starts[i + 1];
+      const int first = g.starts[i], end = g.starts[i + 1];
       const auto of = math::categorical_group(logits + first, target + first, end - first);
-      for (std::int64_t j = first; j < end; ++j)
+      for (int j = first; j < end; ++j)
         d_logits[j] = weight * math::categorical_slope(of, logits[j], target[j]);
     }
   };

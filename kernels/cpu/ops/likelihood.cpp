@@ -60,7 +60,7 @@ struct Elements {
     V odds = hn::Zero(access.d), values = hn::Zero(access.d);
     for (std::int64_t i = begin; i < end; i += kLanes) {
       const V x = access.load(target + i);
-      const auto missing = hn::IsNaN(x);
+      const auto missing = is_nan(x);
       const auto parts = F::parts(access.load(params + i), zero_if(missing, x));
       odds = multiply_odds(odds, zero_if(missing, parts.e));
       values = hn::Add(values, zero_if(missing, parts.linear));

@@ -54,6 +54,11 @@ template <class V, class Mask>
 HWY_INLINE V zero_if(Mask condition, V otherwise) {
   return hn::IfThenZeroElse(condition, otherwise);
 }
+// Highway's operator != is false for NaN on some processors.
+template <class V>
+HWY_INLINE auto is_nan(V x) {
+  return hn::IsNaN(x);
+}
 template <class Mask>
 HWY_INLINE Mask both(Mask a, Mask b) {
   return hn::And(a, b);

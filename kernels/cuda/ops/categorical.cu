@@ -14,7 +14,7 @@ __global__ void __launch_bounds__(kThreads) categorical_kernel(CategoricalArgs a
     const float* target = static_cast<const float*>(args.target) + row / args.repeats * args.columns;
     double sum = 0;
     for (std::int64_t i = lane; i < args.groups; i += 32) {
-      const std::int64_t first = args.starts[i], columns = args.starts[i + 1] - first;
+      const int first = args.starts[i], columns = args.starts[i + 1] - first;
       sum += math::categorical_group(logits + first, target + first, columns).log_density;
     }
     sum = warp_sum(sum);
@@ -31,10 +31,12 @@ __global__ void __launch_bounds__(kThreads) categorical_backward_kernel(Categori
     float* d_logits = static_cast<float*>(args.d_logits) + row * columns;
     const float weight = static_cast<const float*>(args.d_rows)[row];
     for (std::int64_t i = lane; i < forward.groups; i += 32) {
-      const std::int64_t first = forward.starts[i], end = forward.starts[i + 1];
-      const auto of = math::categorical_group(logits + first, target + first, end - first);
-      for (std::int64_t j = first; j < end; ++j)
-        d_logits[j] = weight == 0.0f ? 0.0f : weight * math::categorical_slope(of, logits[j], target[j]);
+      const int first = forward.starts[i], count = forward.starts[i + 1] - first;
+      const float *l = logits + first, *x = target + first;
+      const auto of = math::categorical_group(l, x, count);
+#pragma unroll 1
+      for (int j = 0; j < count; ++j)
+        d_logits[first + j] = weight == 0.0f ? 0.0f : weight * math::categorical_slope(of, l[j], x[j]);
     }
   }
 }
