@@ -404,11 +404,11 @@ TEST(PosteriorsDevice, ExemplarPriorTrains) {
   VaeOptions options = model_with("gaussian");
   options.prior = exemplar_prior(set, {.per_step = 32});
   const Vae model(options, device);
-  Optimizer optimizer(model.parameters(), {.learning_rate = 5e-3});
+  Optimizer optimizer(model.parameters(), {.learning_rate = 1e-2});
   Trainer trainer(model, optimizer, set, gradients(32, device), {.batch_size = 32});
   const Losses first = trainer.run_epoch().train;
   Losses last;
-  for (int i = 0; i < 15; ++i) last = trainer.run_epoch().train;
+  for (int i = 0; i < 8; ++i) last = trainer.run_epoch().train;
   EXPECT_LT(last.loss, first.loss - 3);
   EXPECT_NE(model.parameters().back().variable.value().item(), 0);
 }
@@ -421,11 +421,11 @@ TEST(PosteriorsDevice, TrainWithTheModel) {
     options.gated = true;
     options.initializer.weight = WeightInit::he_normal;
     const Vae model(options, device);
-    Optimizer optimizer(model.parameters(), {.learning_rate = 5e-3});
+    Optimizer optimizer(model.parameters(), {.learning_rate = 1e-2});
     Trainer trainer(model, optimizer, gradients(128, device), gradients(32, device), {.batch_size = 32});
     const Losses first = trainer.run_epoch().train;
     Losses last;
-    for (int i = 0; i < 15; ++i) last = trainer.run_epoch().train;
+    for (int i = 0; i < 8; ++i) last = trainer.run_epoch().train;
     EXPECT_LT(last.loss, first.loss - 3) << name;
     EXPECT_GT(last.kl, 0.3) << name;
     const Dataset images = gradients(20, device);
