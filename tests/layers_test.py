@@ -22,7 +22,7 @@ LAYERS = [
     ["src/ops: ops"],
     ["src/io: safetensors", "src/nn: nn"],
     ["src/data: data", "src/optim: optim average schedule"],
-    ["src/distributions: distributions"],
+    ["src/distributions: distributions exemplar_prior"],
     ["src/vae: vae objective weights onnx export_header"],
     ["src/train: train train_many distributed evaluate output_bias"],
     ["gpuvae.h: gpuvae", "src/c: c", "src/python"],

@@ -120,7 +120,7 @@ std::string evaluation_text(const Session& s, const Evaluation& e) {
     line("", fmt::format("not a bound: z is drawn with {} times the posterior's standard deviation",
                          s.config().distributions.posterior.noise_std));
   if (e.importance)
-    line(conditional ? "-log p(x | y), at most" : "-log p(x), at most",
+    line(conditional ? "-log p(x|y), at most" : "-log p(x), at most",
          fmt::format("{:.3f} +- {:.3f} {} ({} importance samples, {:.1f} of them effective, {})",
                      e.importance->nll, e.importance->standard_error, unit, e.samples,
                      e.importance->effective_samples, elapsed_text(e.importance->seconds)));
@@ -134,10 +134,11 @@ std::string evaluation_text(const Session& s, const Evaluation& e) {
   if (!l.kl.empty()) line("KL per dimension", fmt::format("{:.3f} nats", fmt::join(l.kl, ", ")));
   line("active units", fmt::format("{} of {} (variance of the posterior mean above 0.01)", l.active_units,
                                    l.mean_variance.size()));
-  line("mutual information",
-       fmt::format("{:.3f} nats, at most log {} = {:.2f}", l.mutual_information,
-                   std::min<std::int64_t>(e.images, 10000),
-                   std::log(static_cast<double>(std::min<std::int64_t>(e.images, 10000)))));
+  if (!std::isnan(l.mutual_information))
+    line("mutual information",
+         fmt::format("{:.3f} nats, at most log {} = {:.2f}", l.mutual_information,
+                     std::min<std::int64_t>(e.images, 10000),
+                     std::log(static_cast<double>(std::min<std::int64_t>(e.images, 10000)))));
   line("decoder", fmt::format("standard deviation of a value over the set {:.4f}, {:.4f} in the data",
                               l.decoded_stddev, l.data_stddev));
   return text;

@@ -1,6 +1,8 @@
 // Builds the report page of a run from its session and its evaluation.
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "apps/cli/settings.h"
 #include "apps/report/figures.h"
 #include "apps/run/progress.h"
@@ -61,8 +63,9 @@ ReportPage report_of(const Session& s, const Evaluation& e, const std::vector<Fi
   page.numbers.push_back({"Active units",
                           fmt::format("{} of {}", e.latent.active_units, s.config().model.latent), "",
                           "latent dimensions whose posterior mean has a variance above 0.01"});
-  page.numbers.push_back({"Mutual information", figure_text(e.latent.mutual_information, 2), "nats",
-                          "between x and z under q(z | x)"});
+  if (!std::isnan(e.latent.mutual_information))
+    page.numbers.push_back({"Mutual information", figure_text(e.latent.mutual_information, 2), "nats",
+                            "between x and z under q(z | x)"});
   page.numbers.push_back({"Bits per dimension", figure_text(e.bits_per_dimension, 3), "bits",
                           e.importance ? "importance-weighted" : "from the ELBO"});
   page.numbers.push_back(

@@ -35,7 +35,7 @@ run $small --latent 2 --condition label --out c
 pictures c/{classes,manifold-class0,prior,posterior}.svg c/{report,explorer}.html
 run eval --out c --importance-samples 5
 says '^condition +y = label: the ELBO bounds log p\(x \| y\)'
-says '^-log p\(x \| y\), at most'
+says '^-log p\(x\|y\), at most'
 grep -q '"condition": "label"' c/eval.json || fail "eval.json without the condition"
 run manifold --out c --class 3
 [ -s c/manifold-class3.png ] || fail "no manifold of class 3"

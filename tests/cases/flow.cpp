@@ -145,7 +145,7 @@ Case full_covariance_case(std::int64_t rows, std::int64_t latent, bool kl) {
 
 std::vector<Case> flow_cases() {
   std::vector<Case> cases{planar_flow_case(1, 1, 1),        planar_flow_case(9, 3, 2),
-                          planar_flow_case(33, 17, 4),      planar_flow_case(300, 50, 3),
+                          planar_flow_case(33, 17, 4),      planar_flow_case(200, 20, 3),
                           planar_flow_case(5, 100, 1),      autoregressive_step_case(1, 1),
                           autoregressive_step_case(33, 17), autoregressive_step_case(300, 50)};
   for (const bool kl : {false, true}) {

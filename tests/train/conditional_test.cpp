@@ -142,9 +142,9 @@ TEST(ConditionalDevice, TrainsAndEvaluates) {
   options.likelihood = gaussian_likelihood();
   const auto train = [&](const VaeOptions& o, const Dataset& data) {
     const Vae model(o, device);
-    Optimizer optimizer(model.parameters(), {.learning_rate = 1e-2});
+    Optimizer optimizer(model.parameters(), {.learning_rate = 2e-2});
     Trainer trainer(model, optimizer, data, data, {.batch_size = 32});
-    for (int i = 0; i < 40; ++i) static_cast<void>(trainer.run_epoch());
+    for (int i = 0; i < 20; ++i) static_cast<void>(trainer.run_epoch());
     return model;
   };
   const Vae model = train(options, set);

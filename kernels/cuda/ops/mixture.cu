@@ -187,13 +187,16 @@ __global__ void __launch_bounds__(kThreads) match_kernel(MatchArgs args) {
   const unsigned lane = threadIdx.x % 32;
   for (std::int64_t row = grid_thread() / 32; row < args.rows; row += grid_threads() / 32) {
     const std::int32_t id = args.ids[row];
-    std::int32_t found = -1;
-    for (std::int64_t first = 0; first < args.candidates && found < 0; first += 32) {
-      const std::int64_t k = first + lane;
-      const unsigned equal = __ballot_sync(kWholeWarp, k < args.candidates && args.among[k] == id);
-      if (equal != 0) found = static_cast<std::int32_t>(first) + __ffs(static_cast<int>(equal)) - 1;
+    const auto none = static_cast<std::int32_t>(args.candidates);
+    std::int32_t found = none;
+    for (std::int32_t k = static_cast<std::int32_t>(lane); k < none && found == none; k += 32)
+      if (args.among[k] == id) found = k;
+#pragma unroll
+    for (int i = 16; i > 0; i /= 2) {
+      const std::int32_t other = __shfl_xor_sync(kWholeWarp, found, i);
+      found = other < found ? other : found;
     }
-    if (lane == 0) args.out[row] = found;
+    if (lane == 0) args.out[row] = found == none ? -1 : found;
   }
 }
 
