@@ -65,7 +65,9 @@ __device__ __forceinline__ std::int32_t left_out_of(const MixtureArgs& args, std
   return args.left_out ? args.left_out[row] : -1;
 }
 
-__global__ void __launch_bounds__(kThreads) mixture_kernel(MixtureArgs args, std::int64_t stride) {
+// `shift` is added to the rows that leave a component out.
+__global__ void __launch_bounds__(kThreads)
+    mixture_kernel(MixtureArgs args, std::int64_t stride, float shift) {
   const Components components(args, stride);
   const std::int64_t lane = threadIdx.x % 32;
   for (std::int64_t row = grid_thread() / 32; row < args.rows; row += grid_threads() / 32) {
@@ -77,9 +79,7 @@ __global__ void __launch_bounds__(kThreads) mixture_kernel(MixtureArgs args, std
 #pragma unroll
     for (int i = 16; i > 0; i /= 2)
       total.add({__shfl_xor_sync(kWholeWarp, total.most, i), __shfl_xor_sync(kWholeWarp, total.sum, i)});
-    if (lane == 0)
-      static_cast<float*>(args.out)[row] =
-          total.value() + math::left_out_shift<float>(args.components, left_out);
+    if (lane == 0) static_cast<float*>(args.out)[row] = total.value() + (left_out < 0 ? 0.0f : shift);
   }
 }
 
@@ -217,7 +217,7 @@ void CudaBackend::run(const MixtureArgs& args, StreamHandle stream) {
          mixture_prepare_kernel, args, stride);
   launch({"mixture", "mixture_kernel", blocks(args.rows, kThreads / 32), kThreads,
           args.rows * args.components, stream},
-         mixture_kernel, args, stride);
+         mixture_kernel, args, stride, math::left_out_shift<float>(args.components, 0));
 }
 
 void CudaBackend::run(const MixtureBackwardArgs& args, StreamHandle stream) {
