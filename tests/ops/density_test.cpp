@@ -6,6 +6,7 @@
 
 #include "gpuvae/error.h"
 #include "gpuvae/ops.h"
+#include "tests/devices.h"
 #include "tests/special_values.h"
 
 namespace gpuvae {
