@@ -34,7 +34,7 @@ __global__ void __launch_bounds__(kThreads) categorical_backward_kernel(Categori
       const int first = forward.starts[i], count = forward.starts[i + 1] - first;
       const float *l = logits + first, *x = target + first;
       const auto of = math::categorical_group(l, x, count);
-#pragma unroll 1
+#pragma unroll 1  // unrolled, the loop spills a register for compute capability 8.0
       for (int j = 0; j < count; ++j)
         d_logits[first + j] = weight == 0.0f ? 0.0f : weight * math::categorical_slope(of, l[j], x[j]);
     }
