@@ -43,6 +43,16 @@ void estimate_nll(const Session& s, const Dataset& images, bool row_scores, Eval
                          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
 }
 
+double observed_share(const Session& s, const Dataset& images) {
+  if (!s.model().options().missing_values || images.dtype() == DType::u8) return 1;
+  double observed = 0, all = 0;
+  data::for_parts(images, [&](const Tensor& part, std::int64_t) {
+    for (std::int64_t i = 0; i < part.elements(); ++i) observed += !std::isnan(part.data_as<float>()[i]);
+    all += static_cast<double>(part.elements());
+  });
+  return observed / all;
+}
+
 }  // namespace
 
 std::string density_unit(const Session& s) {
@@ -62,18 +72,6 @@ MeanOverRows mean_over_rows(const std::vector<double>& values) {
   result.standard_error = n > 1 ? std::sqrt(squares / (n - 1) / n) : NAN;
   return result;
 }
-
-double observed_share(const Session& s, const Dataset& images) {
-  if (!s.model().options().missing_values || images.dtype() == DType::u8) return 1;
-  double observed = 0, all = 0;
-  data::for_parts(images, [&](const Tensor& part, std::int64_t) {
-    for (std::int64_t i = 0; i < part.elements(); ++i) observed += !std::isnan(part.data_as<float>()[i]);
-    all += static_cast<double>(part.elements());
-  });
-  return observed / all;
-}
-
-}  // namespace
 
 Evaluation evaluate(const Session& s, const std::string& set, std::int64_t count,
                     std::int64_t importance_samples, bool row_scores) {
