@@ -63,8 +63,8 @@ std::vector<Discrete> discretes(double w) {
        zero_inflated_element, 12, 1, 75}};
 }
 
-// Returns t with NaN in the place of numbers below 0.2.
-Variable with_missing(const Variable& t) { return t + 0 * log(t - 0.2); }
+// Returns t with NaN in the place of numbers below 0.201, which is no byte / 255.
+Variable with_missing(const Variable& t) { return t + 0 * log(t - 0.201); }
 
 Case discrete_case(const Discrete& d, std::int64_t rows, std::int64_t width, double weight, bool missing) {
   Case c{.operation = d.operation};
@@ -77,7 +77,7 @@ Case discrete_case(const Discrete& d, std::int64_t rows, std::int64_t width, dou
   c.reference = [=](auto v) {
     double sum = 0;
     for (std::int64_t i = 0; i < rows * width; ++i)
-      if (const double t = v[1][i]; !missing || t > 0.2)
+      if (const double t = v[1][i]; !missing || t > 0.201)
         sum -= d.element(v[0].data() + i / width * d.parameters * width + i % width, width, t);
     return std::vector<Doubles>{{weight * sum}};
   };
@@ -99,7 +99,7 @@ void add_missing(std::vector<Case>& cases) {
     b.reference = [](auto v) {
       double sum = 0;
       for (std::size_t i = 0; i < v[0].size(); ++i)
-        if (v[1][i] > 0.2) sum += std::log(1 + std::exp(v[0][i])) - v[1][i] * v[0][i];
+        if (v[1][i] > 0.201) sum += std::log(1 + std::exp(v[0][i])) - v[1][i] * v[0][i];
       return std::vector<Doubles>{{0.01 * sum}};
     };
     cases.push_back(std::move(b));
@@ -116,7 +116,7 @@ void add_missing(std::vector<Case>& cases) {
       for (std::int64_t i = 0; i < rows * width; ++i) {
         const double* p = v[0].data() + i / width * 2 * width + i % width;
         const double log_variance = std::min(std::max(p[width], -2.0), 1.5), d = v[1][i] - p[0];
-        if (v[1][i] > 0.2)
+        if (v[1][i] > 0.201)
           out[i / width] -= 0.5 * (std::log(2 * M_PI) + log_variance + d * d / std::exp(log_variance));
       }
       return std::vector<Doubles>{out};
