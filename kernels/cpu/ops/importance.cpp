@@ -6,6 +6,7 @@
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/simd/simd.h"
+#include "kernels/math/importance.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/ops/importance.cpp"
@@ -105,10 +106,12 @@ HWY_INLINE void write_gradients(const Draws<T>& draws, std::int64_t begin, std::
   each_vector<T>(begin, end, [&](auto access, std::int64_t i) HWY_ATTR {
     const auto d = access.d;
     auto coefficient = hn::Set(d, c.elbo_part);
-    if (c.iwae_part != 0)
-      coefficient = hn::MulAdd(hn::Set(d, c.iwae_part),
-                               HWY_NAMESPACE::exp(hn::Sub(draws.log_weight(access, i), hn::Set(d, c.shift))),
-                               coefficient);
+    if (c.iwae_part != 0) {
+      auto share = HWY_NAMESPACE::exp(hn::Sub(draws.log_weight(access, i), hn::Set(d, c.shift)));
+      if constexpr (sizeof(T) == 4)
+        share = hn::IfThenZeroElse(hn::Lt(share, hn::Set(d, static_cast<T>(math::kLeastShare))), share);
+      coefficient = hn::MulAdd(hn::Set(d, c.iwae_part), share, coefficient);
+    }
     const auto slope = hn::Mul(hn::Set(d, -c.weight), coefficient);
     access.store(slope, d_log_likelihood + i);
     if (d_log_ratio) access.store(hn::Mul(hn::Set(d, c.kl_weight), slope), d_log_ratio + i);

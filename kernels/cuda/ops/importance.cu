@@ -2,6 +2,7 @@
 #include "gpuvae/device/scalar.h"
 #include "kernels/cuda/device.cuh"
 #include "kernels/cuda/launch.cuh"
+#include "kernels/math/importance.h"
 
 namespace gpuvae::kernels {
 namespace {
@@ -77,7 +78,10 @@ __device__ void write_gradients(const ImportanceArgs& args, const RowDraws& draw
   const float weight = static_cast<float>(args.weight);
   for (std::int64_t i = begin + threadIdx.x % 32; i < begin + args.samples; i += 32) {
     float coefficient = elbo_part;
-    if (iwae_part != 0.0f) coefficient += iwae_part * math::exp(draws.log_weight(i) - group.shift);
+    if (iwae_part != 0.0f) {
+      const float share = math::exp(draws.log_weight(i) - group.shift);
+      coefficient += share < static_cast<float>(math::kLeastShare) ? 0.0f : iwae_part * share;
+    }
     d_log_likelihood[i] = -weight * coefficient;
     if (d_log_ratio) d_log_ratio[i] = kl_weight * (-weight * coefficient);
   }
