@@ -186,7 +186,8 @@ const char* const kEverything =
     "4\n"
     "--checkpoint-every 2epochs\n"
     "--data-dir d\n--data a b.csv\n--label-column class\n--header no\n--columns a,\"b, c\"\n--value-range "
-    "-1.5:2\n--variable faces\n--standardize\n--validation-fraction 0.25\n"
+    "-1.5:2\n--variable faces\n--condition label,dose\n--gated\n--posterior "
+    "iaf:3:20\n--standardize\n--validation-fraction 0.25\n"
     "--data-placement file\n--builtin-data\n--train-images 11\n--validation-images 12\n--validation-set "
     "rest\n--batch-size 13\n"
     "--drop-last\n--no-shuffle=false\n--binarize fixed\n--threshold 0.25\n--hidden 9,8\n--decoder-hidden 7\n"
@@ -212,7 +213,8 @@ void expect_everything(const RunConfig& c) {
   EXPECT_EQ(c.data.columns + c.data.value_range, "a,\"b, c\"-1.5:2");
   EXPECT_EQ(c.data.variable, "faces");
   EXPECT_EQ(c.data.header, Header::no);
-  EXPECT_TRUE(c.data.standardize && c.data.builtin);
+  EXPECT_TRUE(c.data.standardize && c.data.builtin && c.model.gated);
+  EXPECT_EQ(c.data.condition, "label,dose");
   EXPECT_EQ(c.data.validation_fraction, 0.25);
   EXPECT_EQ(c.data.placement, Placement::file);
   EXPECT_EQ(c.data.train_images, 11);
@@ -230,6 +232,7 @@ void expect_everything(const RunConfig& c) {
 }
 
 void expect_everything(const DistributionSettings& d) {
+  EXPECT_EQ(d.posterior_family, "iaf:3:20");
   EXPECT_EQ(d.posterior.scale, PosteriorScale::softplus);
   EXPECT_EQ(d.posterior.noise_std, 0.5);
   EXPECT_EQ(d.likelihood + " " + d.prior, "gaussian-fixed vamp");
