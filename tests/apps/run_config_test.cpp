@@ -186,8 +186,8 @@ const char* const kEverything =
     "4\n"
     "--checkpoint-every 2epochs\n"
     "--data-dir d\n--data a b.csv\n--label-column class\n--header no\n--columns a,\"b, c\"\n--value-range "
-    "-1.5:2\n--variable faces\n--standardize\n--missing-values\n--library-size total\n--validation-fraction "
-    "0.25\n"
+    "-1.5:2\n--variable faces\n--condition label,dose\n--split-seed 12\n--gated\n--posterior iaf:3:20\n"
+    "--standardize\n--missing-values\n--library-size total\n--validation-fraction 0.25\n"
     "--data-placement file\n--builtin-data\n--train-images 11\n--validation-images 12\n--validation-set "
     "rest\n--batch-size 13\n"
     "--drop-last\n--no-shuffle=false\n--binarize fixed\n--threshold 0.25\n--hidden 9,8\n--decoder-hidden 7\n"
@@ -219,12 +219,13 @@ void expect_everything(const RunConfig& c) {
   EXPECT_EQ(c.data.columns + c.data.value_range, "a,\"b, c\"-1.5:2");
   EXPECT_EQ(c.data.variable, "faces");
   EXPECT_EQ(c.data.header, Header::no);
-  EXPECT_TRUE(c.data.standardize && c.data.builtin && c.distributions.missing_values);
+  EXPECT_TRUE(c.data.standardize && c.data.builtin && c.model.gated && c.distributions.missing_values);
   EXPECT_EQ(c.data.library_size + c.distributions.column_types, "totalgaussian:2");
   EXPECT_EQ(c.distributions.log_scale_low, -6);
   EXPECT_EQ(c.distributions.log_scale_high, 1);
   EXPECT_EQ(c.distributions.library_reference, 9);
   EXPECT_FALSE(c.distributions.log1p_counts);
+  EXPECT_EQ(c.data.condition + c.data.split_seed, "label,dose12");
   EXPECT_EQ(c.data.validation_fraction, 0.25);
   EXPECT_EQ(c.data.placement, Placement::file);
   EXPECT_EQ(c.data.train_images, 11);
@@ -242,6 +243,7 @@ void expect_everything(const RunConfig& c) {
 }
 
 void expect_everything(const DistributionSettings& d) {
+  EXPECT_EQ(d.posterior_family, "iaf:3:20");
   EXPECT_EQ(d.posterior.scale, PosteriorScale::softplus);
   EXPECT_EQ(d.posterior.noise_std, 0.5);
   EXPECT_EQ(d.likelihood + " " + d.prior, "gaussian-fixed vamp");
