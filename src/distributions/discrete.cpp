@@ -8,9 +8,17 @@
 #include "kernels/check.h"
 #include "src/distributions/built_in.h"
 #include "src/distributions/discrete_draws.h"
+#include "src/distributions/output_means.h"
 
 namespace gpuvae {
 namespace {
+
+// Returns the logs of means times `factor`. A mean of 0 would start at a count that can never be larger.
+std::vector<double> log_means(std::span<const double> means, double factor) {
+  std::vector<double> logs;
+  for (const double m : means) logs.push_back(std::log(factor * std::max(m, 0.001)));
+  return logs;
+}
 
 // The kernels clip the logs of means and of inverse dispersions to this range.
 double clipped_exp(double x) { return std::exp(std::clamp(x, -40.0, 40.0)); }
@@ -47,6 +55,10 @@ class DiscretizedLogistic final : public Likelihood {
     }
     return Tensor::from(x, shape, params.device());
   }
+  bool repeats_targets() const override { return true; }
+  std::vector<double> outputs_of_mean(std::span<const double> means) const override {
+    return location_outputs(means, options_.sigmoid_location, 2);
+  }
 
  private:
   DiscretizedLogisticOptions options_;
@@ -69,6 +81,10 @@ class Poisson final : public Likelihood {
     const std::vector<double> means = mean(log_mean).value().to_doubles();
     const std::vector<double> k(means.size(), std::numeric_limits<double>::infinity());
     return count_draws(means, k, {}, log_mean.shape(), noise, log_mean.device());
+  }
+  bool repeats_targets() const override { return true; }
+  std::vector<double> outputs_of_mean(std::span<const double> means) const override {
+    return log_means(means, 1);
   }
 };
 
@@ -117,6 +133,13 @@ class NegativeBinomial final : public Likelihood {
     }
     if (zero_inflated_) empty = activate(gate(params), Activation::sigmoid).value().to_doubles();
     return count_draws(means, k, empty, {params.shape()[0], width}, noise, params.device());
+  }
+  bool repeats_targets() const override { return true; }
+  // With the gates at 0, half of the counts are zeros, so that the others need twice the mean.
+  std::vector<double> outputs_of_mean(std::span<const double> means) const override {
+    std::vector<double> outputs = log_means(means, zero_inflated_ ? 2 : 1);
+    outputs.resize(means.size() * static_cast<std::size_t>(params_per_feature()));
+    return outputs;
   }
 
  private:
@@ -178,6 +201,10 @@ class Categorical final : public Likelihood {
         at += columns;
       }
     return Tensor::from(x, logits.shape(), logits.device());
+  }
+  // The means are the shares of the classes, whose logs are logits of them.
+  std::vector<double> outputs_of_mean(std::span<const double> means) const override {
+    return log_means(means, 1);
   }
 
  private:

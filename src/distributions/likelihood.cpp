@@ -7,6 +7,7 @@
 #include "kernels/check.h"
 #include "src/distributions/built_in.h"
 #include "src/distributions/constants.h"
+#include "src/distributions/output_means.h"
 
 namespace gpuvae {
 namespace {
@@ -21,20 +22,6 @@ Tensor bernoulli_draw(const Variable& p, const Noise& noise) {
 
 Variable normal_like(const Variable& x, const Noise& noise) {
   return random_normal(x.shape(), noise, 0, 1, x.dtype(), x.device());
-}
-
-// Means closer to 0 or 1 would start at probabilities from which single examples of the other value are
-// hardly possible.
-double clipped_mean(double mean) { return std::clamp(mean, 0.001, 0.999); }
-
-// The parameters of means that are the sigmoids of their parameters, or the parameters themselves, followed
-// by zeros for the further parameters of each feature.
-std::vector<double> location_outputs(std::span<const double> means, bool is_sigmoid, int params_per_feature) {
-  std::vector<double> outputs(means.begin(), means.end());
-  if (is_sigmoid)
-    for (double& m : outputs) m = std::log(clipped_mean(m)) - std::log1p(-clipped_mean(m));
-  outputs.resize(means.size() * static_cast<std::size_t>(params_per_feature));
-  return outputs;
 }
 
 // Returns the logit of a continuous Bernoulli distribution with this mean, by bisection.

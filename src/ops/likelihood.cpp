@@ -157,6 +157,9 @@ Variable continuous_bernoulli_log_density(const Variable& logits, const Variable
 }
 Variable gaussian_log_density(const Variable& params, const Variable& target,
                               const GaussianOptions& options) {
+  // The kernel computes 1 / sigma, which exceeds the largest float for lower log variances.
+  constexpr double kLowest = -176;
+  if (options.low < kLowest) return unfused::gaussian_log_density(params, target, options);
   return log_density(gaussian("gaussian_log_density", options), params, target);
 }
 Variable laplace_log_density(const Variable& params, const Variable& target, const LaplaceOptions& options) {

@@ -67,7 +67,7 @@ TEST(CommandLine, InvalidArgumentsAreErrors) {
                                                     {"--checkpoint-every", "often"},
                                                     {"--standardize=maybe"},
                                                     {"--beta", "nan"},
-                                                    {"eval", "--set", "test"},
+                                                    {"eval", "--set", "all"},
                                                     {"--epochs", "-1"},
                                                     {"--latent", "0"},
                                                     {"--activation", "swish"},
