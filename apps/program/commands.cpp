@@ -353,6 +353,7 @@ void explore(const Session& s, const Command& command) {
 void open_or_train(Session& session, const Command& command) {
   const std::string& what = command.name;
   if (what == "train" || command.retrain) return session.train_or_reload(command);
+  check_no_sweep(session.folder(), what);
   check(is_there(session.folder() / kModelFile), file_error(what),
         "{}: expected a folder with a trained model, found none: the command train, or --retrain, trains one",
         session.folder().string());

@@ -64,23 +64,25 @@ struct Bins {
 };
 
 // Whether a value is a whole number, up to the rounding of a standardised value to f32.
-bool is_whole(double v) { return std::abs(v - std::round(v)) <= 1e-5 * (1 + std::abs(v)); }
+bool is_whole_number(double v) { return std::abs(v - std::round(v)) <= 1e-5 * (1 + std::abs(v)); }
 
 // A bin per whole number if the real values are few whole numbers; else bins over all but the outermost
 // hundredth of the values.
 Bins bins_of(const std::vector<double>& real, const std::vector<double>& generated) {
   constexpr double kTail = 0.005, kWholeNumbers = 40;
   const double first = std::round(real.front()), last = std::round(real.back());
-  if (std::ranges::all_of(real, is_whole) && last - first < kWholeNumbers)
+  if (std::ranges::all_of(real, is_whole_number) && last - first < kWholeNumbers)
     return {first - 0.5, last + 0.5, static_cast<std::size_t>(last - first) + 1};
   const double low = std::min(value_at(real, kTail), value_at(generated, kTail)),
                high = std::max(value_at(real, 1 - kTail), value_at(generated, 1 - kTail));
   return high > low ? Bins{low, high} : Bins{low - 0.5, low + 0.5};
 }
 
+// Returns the values of a column that are not missing, in order.
 std::vector<double> column_of(const std::vector<double>& rows, std::size_t column, std::size_t width) {
   std::vector<double> values;
-  for (std::size_t i = column; i < rows.size(); i += width) values.push_back(rows[i]);
+  for (std::size_t i = column; i < rows.size(); i += width)
+    if (!std::isnan(rows[i])) values.push_back(rows[i]);
   std::ranges::sort(values);
   return values;
 }
@@ -111,6 +113,7 @@ std::vector<ColumnComparison> compare_columns(const std::vector<std::string>& na
   std::vector<ColumnComparison> columns;
   for (std::size_t c = 0; c < width; ++c) {
     const std::vector<double> a = column_of(real, c, width), b = column_of(generated, c, width);
+    if (a.empty() || b.empty()) continue;
     const MeanAndStddev of_real = moments_of(a), of_generated = moments_of(b);
     const Bins bins = bins_of(a, b);
     ColumnComparison column{names[c],
@@ -138,11 +141,15 @@ ColumnReport column_report(const Session& s) {
   ColumnReport report;
   report.real_rows = report.generated_rows = set.count();
   const Tensor real = gather_batch(set, set.count(), {.step = 0, .steps_per_epoch = 1}, {.shuffle = false}).x;
-  const Tensor generated = s.model().sample_prior(set.count(), s.config().seed).x;
+  // The generated rows of a conditional model have the conditions of the real ones.
+  const Tensor generated =
+      s.model().sample_prior(set.count(), s.config().seed, s.model().condition_of(real)).x;
   std::vector<std::string> names = s.column_names();
-  for (std::size_t i = names.size(); i < static_cast<std::size_t>(set.features()); ++i)
+  names.resize(std::min(names.size(), static_cast<std::size_t>(s.model().options().features)));
+  for (std::size_t i = names.size(); i < static_cast<std::size_t>(s.model().options().features); ++i)
     names.push_back(fmt::format("x{}", i));
-  report.columns = compare_columns(names, rows_in_units(s, real), rows_in_units(s, generated));
+  report.columns = compare_columns(names, rows_in_units(s, s.model().features_of(real).value()),
+                                   rows_in_units(s, generated));
   return report;
 }
 

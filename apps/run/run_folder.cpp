@@ -129,9 +129,13 @@ bool holds_sweep(const fs::path& folder) {
   return fs::is_regular_file(table, ignored) && io::read_part(table, 0, 100).bytes.starts_with(kSweepMark);
 }
 
-void check_no_foreign_files(const fs::path& folder, const std::string& operation) {
+void check_no_sweep(const fs::path& folder, const std::string& operation) {
   check(!holds_sweep(folder), file_error(operation),
         "{} holds a sweep, expected the folder of a run or a new one", folder.string());
+}
+
+void check_no_foreign_files(const fs::path& folder, const std::string& operation) {
+  check_no_sweep(folder, operation);
   const std::vector<std::string> names = run_files(folder);
   std::error_code ignored;
   const auto refuse = [&](const fs::path& file) {

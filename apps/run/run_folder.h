@@ -32,6 +32,8 @@ class FolderLock {
 inline constexpr const char *kSweepTableFile = "sweep.csv", *kSweepMark = "# sweep of ";
 // Whether the folder is that of a sweep.
 bool holds_sweep(const std::filesystem::path& folder);
+// Throws Error if it does.
+void check_no_sweep(const std::filesystem::path& folder, const std::string& operation);
 // Whether the folder has a file that only the programs write: a marked config.toml, a model or a checkpoint.
 bool holds_run(const std::filesystem::path& folder);
 // Throws Error if the folder is that of a sweep, if config.toml is not one that the programs wrote, if the

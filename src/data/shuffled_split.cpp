@@ -9,7 +9,7 @@ namespace gpuvae {
 namespace {
 
 // Copies the examples with the given numbers, which count those of `first` and then those of `second`.
-Dataset chosen(const Dataset& first, const Dataset& second, const std::vector<std::int64_t>& numbers) {
+Dataset examples_of(const Dataset& first, const Dataset& second, const std::vector<std::int64_t>& numbers) {
   Dataset result;
   result.height = first.height;
   result.width = first.width;
@@ -45,8 +45,8 @@ Split shuffled_split(const Split& split, std::uint64_t seed, std::int64_t test) 
       order, {}, [&](std::int64_t i) { return data::splitmix64(seed, static_cast<std::uint64_t>(i)); });
   const auto middle = order.begin() + static_cast<std::ptrdiff_t>(all - test);
   Split result = split;
-  result.train = chosen(split.train, split.test, {order.begin(), middle});
-  result.test = chosen(split.train, split.test, {middle, order.end()});
+  result.train = examples_of(split.train, split.test, {order.begin(), middle});
+  result.test = examples_of(split.train, split.test, {middle, order.end()});
   return result;
 }
 

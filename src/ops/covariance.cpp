@@ -90,7 +90,7 @@ namespace {
 struct CovarianceParts {
   Variable z, log_diagonal, squares;
 };
-CovarianceParts parts_of(const Variable& params, std::int64_t latent, const Tensor& epsilon) {
+CovarianceParts covariance_parts(const Variable& params, std::int64_t latent, const Tensor& epsilon) {
   const Variable mean = columns(params, 0, latent), a = columns(params, latent, latent);
   const Variable diagonal = exp(a);
   std::vector<Variable> off_diagonal;
@@ -113,7 +113,7 @@ DensitySample sample_full_covariance(const Variable& posterior_params, const Noi
                                      const Tensor& given) {
   const std::int64_t latent = check_covariance("sample_full_covariance", posterior_params, given);
   const Variable epsilon = epsilon_for(posterior_params, latent, noise, given);
-  const CovarianceParts parts = parts_of(posterior_params, latent, epsilon.value());
+  const CovarianceParts parts = covariance_parts(posterior_params, latent, epsilon.value());
   constexpr double kHalfLogTwoPi = 0.918938533204672742;
   return {parts.z,
           affine(sum(square(epsilon), Axis::columns), -0.5, -kHalfLogTwoPi * static_cast<double>(latent)) -
@@ -123,7 +123,7 @@ PosteriorSample sample_full_covariance_with_kl(const Variable& posterior_params,
                                                const Tensor& given, double weight) {
   const std::int64_t latent = check_covariance("sample_full_covariance_with_kl", posterior_params, given);
   const CovarianceParts parts =
-      parts_of(posterior_params, latent, epsilon_for(posterior_params, latent, noise, given));
+      covariance_parts(posterior_params, latent, epsilon_for(posterior_params, latent, noise, given));
   const Variable kl = affine(parts.squares, 0.5, -0.5 * static_cast<double>(latent)) - parts.log_diagonal;
   return {parts.z, weight * sum(kl)};
 }

@@ -212,7 +212,11 @@ RowScores Model::scores(const Tensor& rows, std::int64_t samples, std::uint64_t 
     const auto weights = log_weights(x, params, samples, seed);
     const DensitySample q =
         vae_.posterior().rsample_with_log_density(params, draw_of(hashes_of(x), 0, 1, seed, vae_.device()));
-    const std::vector<float> log_p = vae_.likelihood().log_density(vae_.decode(q.z), x).value().to_vector();
+    const std::vector<float> log_p =
+        vae_.likelihood()
+            .log_density(vae_.decode(q.z, vae_.condition_of(x)), vae_.features_of(x))
+            .value()
+            .to_vector();
     const Variable closed =
         vae_.prior().is_standard_normal() ? vae_.posterior().kl_to_standard_normal(params) : Variable();
     const Variable kl = closed ? sum(closed, Axis::columns) : q.log_density - vae_.prior().log_density(q.z);

@@ -170,7 +170,9 @@ RowScores score_rows(const Vae& model, const Dataset& images, std::int64_t sampl
     const Variable params = model.encode(x);
     const DensitySample q = posterior.rsample_with_log_density(
         params, draw_at(options.seed, RandomPurpose::validation_noise, first));
-    append_scaled(scores.reconstruction, model.likelihood().log_density(model.decode(q.z), x), -1);
+    append_scaled(
+        scores.reconstruction,
+        model.likelihood().log_density(model.decode(q.z, model.condition_of(x)), model.features_of(x)), -1);
     const Variable kl =
         model.prior().is_standard_normal() ? posterior.kl_to_standard_normal(params) : Variable();
     append_scaled(scores.kl, kl ? sum(kl, Axis::columns) : q.log_density - model.prior().log_density(q.z), 1);

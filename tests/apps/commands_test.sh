@@ -193,7 +193,7 @@ expect_untouched other 1 '\[train\] other holds a run with --hidden 17, got --hi
 
 # ---- damaged folders ----
 damaged() { rm -rf damaged; cp -r a damaged; }
-damaged; truncate -s 3000 damaged/model.safetensors
+damaged; truncate -s 5000 damaged/model.safetensors
 expect_untouched damaged 1 '\[load\] damaged/model.safetensors: expected a file of a model with' eval --out damaged
 expect_untouched damaged 1 '\[read\] damaged/model.safetensors' $small --epochs 2 --out damaged
 damaged; rm damaged/checkpoint-previous.safetensors; truncate -s 5000 damaged/checkpoint.safetensors
@@ -231,7 +231,7 @@ expect_untouched a 1 '\[sample\] this command does not take --input' sample --ou
 expect_untouched a 1 '\[eval\] this command does not take --z' eval --out a --z 0,0
 expect_untouched a 1 '\[train\] this command does not take --output' $small --epochs 2 --out a --output x.png
 expect_untouched a 2 'importance-samples' eval --out a --importance-samples -1
-expect_untouched a 2 'set' eval --out a --set test
+expect_untouched a 2 'set' eval --out a --set all
 expect_untouched a 2 'evaluate' evaluate --out a
 expect_untouched a 2 'encode' encode --out a --encode median
 expect_untouched a 2 'manifold' manifold --out a --manifold quantile:5:0:1

@@ -165,7 +165,7 @@ static void check_model_options(void) {
   expect_model_error(&bad, "as likelihood, got Bernoulli");
   bad = good;
   bad.prior = "";
-  expect_model_error(&bad, "expected one of normal, mixture, vamp as prior");
+  expect_model_error(&bad, "expected one of normal, mixture, vamp, exemplar as prior");
   bad = good;
   bad.sigmoid_mean = 2;
   expect_model_error(&bad, "expected 0 or 1 as sigmoid_mean, got 2");

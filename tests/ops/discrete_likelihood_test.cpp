@@ -23,14 +23,14 @@ struct Row {
   Doubles slopes;
 };
 
-Variable leaf(const Doubles& values, DType dtype, Device device) {
+Variable parameter_leaf(const Doubles& values, DType dtype, Device device) {
   const auto n = static_cast<std::int64_t>(values.size());
   return Variable(Tensor::from(values, {1, n}).to(dtype).to(device), true);
 }
 
 // Evaluates one row. The result is the value, then the derivatives.
-Doubles evaluate(const Density& density, double x, const Doubles& params, DType dtype, Device device) {
-  const Variable p = leaf(params, dtype, device);
+Doubles density_at(const Density& density, double x, const Doubles& params, DType dtype, Device device) {
+  const Variable p = parameter_leaf(params, dtype, device);
   const Variable value = density(p, Tensor::from(Doubles{x}, {1, 1}).to(dtype).to(device));
   value.backward();
   Doubles result = {value.value().item()};
@@ -55,15 +55,15 @@ void check_table(const Density& density, const std::vector<Row>& rows) {
     for (std::size_t i = 0; i < row.slopes.size() + 1; ++i)
       largest[i] = std::max(largest[i], std::fabs(expected_of(row)[i]));
   for (const Row& row : rows) {
-    const Doubles exact = evaluate(density, row.x, row.params, DType::f64, Device::cpu());
+    const Doubles exact = density_at(density, row.x, row.params, DType::f64, Device::cpu());
     const Doubles expected = expected_of(row), inputs = rounded_to_float(row.params);
     // Targets that are bytes / 255 are not f32 numbers, but the kernels round them to bytes.
-    const Doubles single_exact = evaluate(density, row.x, inputs, DType::f64, Device::cpu());
+    const Doubles single_exact = density_at(density, row.x, inputs, DType::f64, Device::cpu());
     for (std::size_t i = 0; i < expected.size(); ++i)
       EXPECT_TRUE(std::fabs(exact[i] - expected[i]) <= 1e-9 * largest[i])
           << "x " << row.x << ", entry " << i << ": " << exact[i] << ", expected " << expected[i];
     for (const Device device : test::devices()) {
-      const Doubles single = evaluate(density, row.x, inputs, DType::f32, device);
+      const Doubles single = density_at(density, row.x, inputs, DType::f32, device);
       for (std::size_t i = 0; i < expected.size(); ++i)
         EXPECT_TRUE(std::fabs(single[i] - single_exact[i]) <=
                     (i == 2 ? 5e-5 : 1e-5) * std::max(largest[i], 1.0))
@@ -205,13 +205,14 @@ TEST(Counts, ProbabilitiesSumToOne) {
 // Parameters beyond the bounds have the value at the bound and no gradient.
 TEST(Counts, ClipExtremeParameters) {
   for (const Device device : test::devices()) {
-    const Doubles high = evaluate(negative_binomial_log_density, 3, {90, -90}, DType::f32, device);
-    const Doubles bound = evaluate(negative_binomial_log_density, 3, {40, -40}, DType::f32, device);
+    const Doubles high = density_at(negative_binomial_log_density, 3, {90, -90}, DType::f32, device);
+    const Doubles bound = density_at(negative_binomial_log_density, 3, {40, -40}, DType::f32, device);
     EXPECT_EQ(high[0], bound[0]) << device.text();
     EXPECT_TRUE(std::isfinite(high[0])) << device.text();
     EXPECT_EQ(high[1], 0) << device.text();
     EXPECT_EQ(high[2], 0) << device.text();
-    EXPECT_TRUE(std::isnan(evaluate(poisson_log_density, 3, {NAN}, DType::f32, device)[0])) << device.text();
+    EXPECT_TRUE(std::isnan(density_at(poisson_log_density, 3, {NAN}, DType::f32, device)[0]))
+        << device.text();
   }
 }
 
@@ -221,7 +222,8 @@ TEST(Categorical, HasTheKnownValue) {
     const std::vector<std::int64_t> sizes = {3, 2};
     const ColumnGroups groups(sizes, device);
     const bool cpu = device.is_cpu();
-    const Variable logits = leaf({0.2, -1.1, 0.7, 1.5, -0.3}, cpu ? DType::f64 : DType::f32, device);
+    const Variable logits =
+        parameter_leaf({0.2, -1.1, 0.7, 1.5, -0.3}, cpu ? DType::f64 : DType::f32, device);
     const Tensor x = Tensor::from(Doubles{0, 0, 1, 0, 1}, {1, 5}).to(logits.dtype()).to(device);
     const Variable value = categorical_log_density(logits, x, groups);
     value.backward();
@@ -235,7 +237,7 @@ TEST(Categorical, LeavesOutMissingGroups) {
   for (const Device device : test::devices())
     for (const double missing : {0.0, double(NAN)}) {
       const std::vector<std::int64_t> sizes = {3, 2};
-      const Variable logits = leaf({0.2, -1.1, 0.7, 1.5, -0.3}, DType::f32, device);
+      const Variable logits = parameter_leaf({0.2, -1.1, 0.7, 1.5, -0.3}, DType::f32, device);
       const Tensor x = Tensor::from(Doubles{0, 0, 1, missing, missing}, {1, 5}).to(DType::f32).to(device);
       const Variable value = categorical_log_density(logits, x, {sizes, device});
       value.backward();
@@ -299,14 +301,14 @@ TEST(MissingValues, AreLeftOutByEveryLikelihood) {
       Doubles params, x(kColumns, k.x), without;
       for (int i = 0; i < k.parameters * kColumns; ++i) params.push_back(0.1 * i - 0.7);
       for (int c = 0; c < kColumns; c += 3) x[c] = NAN;
-      const Variable p = leaf(params, DType::f32, device);
+      const Variable p = parameter_leaf(params, DType::f32, device);
       const Variable value = k.density(p, Tensor::from(x, {1, kColumns}).to(DType::f32).to(device));
       value.backward();
       double expected = 0;
       for (int c = 0; c < kColumns; ++c) {
         Doubles own;
         for (int i = 0; i < k.parameters; ++i) own.push_back(params[i * kColumns + c]);
-        const Doubles one = evaluate(k.density, k.x, own, DType::f32, device);
+        const Doubles one = density_at(k.density, k.x, own, DType::f32, device);
         const bool missing = c % 3 == 0;
         expected += missing ? 0 : one[0];
         for (int i = 0; i < k.parameters; ++i)

@@ -176,7 +176,7 @@ def test_unsuitable_rows(X, message):
 @pytest.mark.parametrize("parameters, message", [
     ({"latent": 0}, "latent"),
     ({"hidden": (0,)}, "[Oo]utputs|width|1 or more|above 0|\\[linear"),
-    ({"likelihood": "poisson"}, "bernoulli, continuous-bernoulli"),
+    ({"likelihood": "student"}, "bernoulli, continuous-bernoulli"),
     ({"prior": "flat"}, "one of normal, mixture, vamp"),
     ({"activation": "step"}, "one of identity, relu"),
     ({"optimizer": "lion"}, "one of sgd"),
