@@ -12,7 +12,7 @@ struct Evaluation {
   Losses elbo;
   LatentStatistics latent;
   std::optional<ImportanceEstimate> importance;
-  RowScores rows;                 // of each example, if they were asked for
+  RowScores rows;       // of each example, if they were asked for
   double observed = 1;  // share of the values that are not missing, which alone count in the losses
   double bits_per_dimension =
       0;  // per observed value, of the importance-weighted estimate if there is one, else of the ELBO

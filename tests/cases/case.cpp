@@ -9,10 +9,9 @@ namespace gpuvae::cases {
 const std::vector<Case>& all_cases() {
   static const std::vector<Case> cases = [] {
     std::vector<Case> all;
-    for (auto* part :
-         {elementwise_cases, operator_cases, shape_cases, softmax_cases, linear_cases, posterior_cases,
-           likelihood_cases, discrete_cases, log_density_cases, importance_cases, mixture_cases,
-           gated_linear_cases, flow_cases, random_cases})
+    for (auto* part : {elementwise_cases, operator_cases, shape_cases, softmax_cases, linear_cases,
+                       posterior_cases, likelihood_cases, discrete_cases, log_density_cases, importance_cases,
+                       mixture_cases, gated_linear_cases, flow_cases, random_cases})
       for (Case& c : part()) all.push_back(std::move(c));
     return all;
   }();
