@@ -84,9 +84,9 @@ class Prior : public Distribution {
 
 // How Posterior::rsample_draws draws.
 struct DrawSettings {
-  std::int64_t draws = 1;   // per row
-  std::int64_t latent = 0;  // dimensions of z
-  EncoderGradient gradient = EncoderGradient::total;
+  std::int64_t draws = 1;                             // per row
+  std::int64_t latent = 0;                            // dimensions of z
+  EncoderGradient gradient = EncoderGradient::total;  // what the encoder's gradient contains
 };
 // Base class of posteriors q(z | x), given the encoder's outputs: "posterior_params" [rows, sum of
 // head_sizes(latent)].
@@ -240,8 +240,8 @@ class Likelihood : public Distribution {
 // Consecutive columns of a table that share a likelihood. Without a likelihood, a column is the library size
 // of counts.
 struct ColumnBlock {
-  std::shared_ptr<const Likelihood> likelihood = {};
-  std::int64_t columns = 1;
+  std::shared_ptr<const Likelihood> likelihood = {};  // of these columns; or null
+  std::int64_t columns = 1;                           // number of columns
 };
 // A product of likelihoods for a table whose columns have different types (as in Nazabal et al.,
 // arXiv:1807.03653). Each block has the decoder outputs of its likelihood, one block after the other. At most

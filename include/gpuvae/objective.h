@@ -12,11 +12,11 @@ namespace gpuvae {
 
 // An objective and its settings.
 struct Objective {
-  ObjectiveKind kind = ObjectiveKind::elbo;
-  std::int64_t samples = 1;  // draws of z per example; of miwae and piwae: per group
-  std::int64_t groups = 1;   // groups of draws per example (miwae and piwae)
-  double mix = 0.5;          // share of the ELBO, from 0 to 1 (ciwae)
-  bool sampled_kl = false;   // elbo: estimates the KL divergence from the draws even if a closed form exists
+  ObjectiveKind kind = ObjectiveKind::elbo;  // the bound and its estimator
+  std::int64_t samples = 1;                  // draws of z per example; of miwae and piwae: per group
+  std::int64_t groups = 1;                   // groups of draws per example (miwae and piwae)
+  double mix = 0.5;                          // share of the ELBO, from 0 to 1 (ciwae)
+  bool sampled_kl = false;  // elbo: estimates the KL divergence from the draws even if a closed form exists
 
   // The number of draws of z per example.
   [[nodiscard]] std::int64_t draws() const { return samples * groups; }
@@ -27,6 +27,7 @@ struct Objective {
   [[nodiscard]] bool is_importance_weighted() const {
     return kind != ObjectiveKind::elbo && kind != ObjectiveKind::stl;
   }
+  // Compares all settings.
   bool operator==(const Objective&) const = default;
 };
 // The largest number of draws per example.

@@ -166,7 +166,7 @@ struct PosteriorDrawOptions {
   PosteriorOptions posterior = {};  // noise_std must be above 0; epsilon is [rows * draws, latent]
   std::int64_t draws = 1;           // draws per row
   bool standard_normal = true;      // whether log_ratio contains log N(z; 0, I)
-  EncoderGradient gradient = EncoderGradient::total;
+  EncoderGradient gradient = EncoderGradient::total;  // what the encoder's gradient contains
 };
 // The result of sample_posterior_draws: the draws of row 0, then those of row 1, and so on.
 struct PosteriorDraws {
@@ -320,8 +320,8 @@ class ColumnGroups {
  public:
   // Throws Error unless there is at least one group and all sizes are positive.
   ColumnGroups(std::span<const std::int64_t> sizes, Device device);
-  [[nodiscard]] std::int64_t columns() const { return columns_; }
-  [[nodiscard]] const Tensor& starts() const { return starts_; }  // i32 [groups + 1], ending with columns()
+  [[nodiscard]] std::int64_t columns() const { return columns_; }  // columns of all groups
+  [[nodiscard]] const Tensor& starts() const { return starts_; }   // i32 [groups + 1], ending with columns()
 
  private:
   std::int64_t columns_ = 0;

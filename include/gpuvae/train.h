@@ -146,8 +146,8 @@ struct TrainingState {
   std::uint64_t epoch_skipped = 0;
   std::uint64_t epoch_skipped_images = 0;
   // @}
-  int rewinds = 0;  // with OnNan::rewind: how often the run has gone back
-  BestEpoch best = {};
+  int rewinds = 0;      // with OnNan::rewind: how often the run has gone back
+  BestEpoch best = {};  // the best epoch so far, with TrainOptions::patience or keep_best
   Tensor average = {};  // the moving average of the weights; or undefined
 };
 
