@@ -148,7 +148,7 @@ class Product final : public Likelihood {
       if (library_ >= 0 && first == library_ + 1) add_library();
       parts.push_back(value(b, own, first));
     });
-    if (blocks_.size() > 0 && !blocks_.back().likelihood) add_library();
+    if (!blocks_.empty() && !blocks_.back().likelihood) add_library();
     return concat(parts, Axis::columns);
   }
   // Returns log(L / reference) per row of the parameters, [rows * n, 1], which is 0 where L is missing; or
