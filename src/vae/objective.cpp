@@ -129,7 +129,7 @@ ObjectiveLoss Vae::negative_objective(const Variable& x, const Draw& draw, const
   }
   ImportanceLoss result = importance_weighted_loss(log_likelihood, draws.log_ratio, options);
   if (apart) {
-    // The value is that of the decoder's bound; the encoder has the gradient of its own bound.
+    // The value is that of the decoder's bound; the encoder gets the gradient of the MIWAE bound.
     const Variable of_encoder = result.loss - result.loss.detach();
     result.loss = decoder_loss(x, draws, options) + of_encoder;
   }

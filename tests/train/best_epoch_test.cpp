@@ -167,7 +167,7 @@ TEST(TrainerPatience, SurvivesARewind) {
   EXPECT_EQ(run.trainer.best().epoch, expected.trainer.best().epoch);
 }
 
-// The average of every executor is that of its own weights after each step, and does not change them.
+// With every executor, the average follows the weights after each step and does not change them.
 TEST(TrainerAverage, FollowsTheWeightsOnEveryExecutor) {
   for (const Place& place : test::all_places())
     for (const OnNan on_nan : {OnNan::stop, OnNan::skip}) {
