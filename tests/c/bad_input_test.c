@@ -232,8 +232,8 @@ static void check_train_options(void) {
   expect_trainer_error(model, &bad, "expected 0 or 1 as data_output_bias, got 2");
   bad = good;
   bad.objective = "vae";
-  expect_trainer_error(
-      model, &bad, "expected elbo, stl, iwae, iwae_stl, dreg, ciwae, miwae, piwae as objective, got vae");
+  expect_trainer_error(model, &bad,
+                       "expected elbo, stl, iwae, iwae_stl, dreg, ciwae, miwae, piwae as objective, got vae");
   bad = good;
   bad.objective = "iwae";
   bad.objective_groups = 2;
