@@ -348,6 +348,13 @@ def test_likelihoods_of_counts_train_and_return_counts(tmp_path):
         gpuvae.VAE(epochs=1, likelihood="logistic-256").fit(X)
 
 
+def test_the_location_of_bytes_is_between_0_and_1(tmp_path):
+    X = np.full((40, 6), [0, 0, 0, 255, 255, 255], np.uint8)
+    vae = gpuvae.VAE(latent=1, hidden=(8,), epochs=60, learning_rate=0.1, likelihood="logistic-256").fit(X)
+    means = vae.reconstruct(X[:1])
+    assert (means >= 0).all() and (means <= 1).all() and (means[0, :3] < 0.1).all() and (means[0, 3:] > 0.9).all()
+
+
 def test_missing_values_are_left_out_and_imputed(tmp_path):
     X = counts()
     X[::3, 1] = np.nan

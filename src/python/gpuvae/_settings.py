@@ -2,10 +2,12 @@
 
 import operator
 
+from ._values import BYTE_LIKELIHOODS
+
 # Settings that VAE(settings={...}) accepts, with their defaults. None is the usual value of the optimiser.
 MODEL = {
     "prior_components": 50,
-    "gaussian_mean": "identity",
+    "gaussian_mean": "identity",  # "sigmoid" for logistic-256
     "sigma": 0.1,
     "log_variance_low": -5.0,
     "log_variance_high": 5.0,
@@ -98,6 +100,8 @@ def resolve(params, settings):
             raise ValueError(f"[VAE] expected a value as {name}, got None")
     values = {**params, **{name: widths(name, params[name]) for name in ("hidden", "decoder_hidden")}}
     model = {**{k: values[k] for k in MODEL_PARAMS}, **MODEL}
+    if model["likelihood"] in BYTE_LIKELIHOODS:
+        model["gaussian_mean"] = "sigmoid"  # bytes never lie outside [0, 1]
     training = {**{k: values[k] for k in TRAINING_PARAMS}, **TRAINING}
     for name, value in settings.items():
         (model if name in MODEL else training)[name] = value
