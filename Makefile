@@ -12,7 +12,7 @@ TEST_PACKAGES := chromium-headless-shell libmatio-dev libopenmpi-dev openmpi-bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
 .PHONY: mnist frey fetch test slow python modes profile build configure deps wheel bench bench-peers gpu-check mutants
-.PHONY: reproduce reproduce-published docs interop tidy format asan tsan fuzz coverage install package clean
+.PHONY: reproduce reproduce-published docs interop tidy check-format format asan tsan fuzz coverage install package clean
 .DEFAULT_GOAL := build
 
 mnist: NEED := t10k-labels-idx1-ubyte.gz
@@ -150,9 +150,9 @@ docs: deps
 	@mkdir -p build
 	@if command -v doxygen >/dev/null; then doxygen include/Doxyfile; else echo "docs: skipped, because there is no doxygen"; fi
 
-# The checks of .clang-tidy on the folders TIDY, and the format of all sources.
+# The checks of .clang-tidy on the folders TIDY.
 TIDY ?= src kernels apps bench
-tidy: WANTED := clang-tidy clang-format
+tidy: WANTED := clang-tidy
 tidy: deps
 	cmake --preset $(PRESET) -B build/tidy -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON -DGPUVAE_UNITY=OFF -DGPUVAE_WERROR=OFF >/dev/null
 	sed -i 's/ -fno-gnu-unique//' build/tidy/compile_commands.json  # clang-tidy does not know this option of g++
@@ -160,6 +160,10 @@ tidy: deps
 	! command -v clang-tidy >/dev/null || git ls-files $(patsubst %,'%/**.cpp',$(TIDY)) | grep -v bench/peers | \
 	  { grep -q src/python/ build/tidy/compile_commands.json && cat || grep -v ^src/python/; } | \
 	  xargs -P $(JOBS) -n 4 clang-tidy -p build/tidy --quiet --extra-arg=-Wno-unknown-warning-option
+
+# Fails if clang-format would change a source.
+check-format: WANTED := clang-format
+check-format: deps
 	! command -v clang-format >/dev/null || git ls-files '*.h' '*.c' '*.cpp' '*.cu' '*.cuh' | xargs clang-format --dry-run --Werror
 
 format:
