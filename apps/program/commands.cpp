@@ -187,6 +187,7 @@ Dataset images_of(const Session& s, const Command& command) {
   if (command.input.empty()) return s.images(command.set, command.images);
   const Dataset set = load_input(s.config(), command.input, command.set, s.description());
   const Dataset part = set.slice(0, command.images > 0 ? std::min(command.images, set.count()) : set.count());
+  s.check_classes(part, command.name);
   return s.conditioned(part).to(s.model().device());
 }
 

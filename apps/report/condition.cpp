@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <numeric>
 
 #include "apps/cli/text.h"
 #include "kernels/check.h"
@@ -15,10 +16,14 @@ namespace {
 
 int class_number(const Session& s, const std::string& text, const char* operation) {
   const std::vector<std::string> names = condition_class_names(s);
-  const auto found = std::ranges::find(names, text);
-  check(found != names.end(), operation, "expected one of the classes {} as --class, got {}",
-        io::printable(fmt::format("{}", fmt::join(names, ", "))), io::printable(text));
-  return static_cast<int>(found - names.begin());
+  const std::vector<int> numbers = condition_classes(s);
+  std::vector<std::string> known;
+  for (const int number : numbers) {
+    known.push_back(names[static_cast<std::size_t>(number)]);
+    if (known.back() == text) return number;
+  }
+  fail(operation, "expected one of the classes {} as --class, got {}",
+       io::printable(fmt::format("{}", fmt::join(known, ", "))), io::printable(text));
 }
 
 // The mean of a column of the training examples.
@@ -81,6 +86,13 @@ std::vector<std::string> condition_class_names(const Session& s) {
   return names;
 }
 
+std::vector<int> condition_classes(const Session& s) {
+  if (!s.data_facts().class_labels.empty()) return s.data_facts().class_labels;
+  std::vector<int> classes(static_cast<std::size_t>(std::max(1, s.description().condition_classes)));
+  std::iota(classes.begin(), classes.end(), 0);
+  return classes;
+}
+
 void check_given(const Session& s, const GivenCondition& given, const char* operation) {
   check(given.class_name.empty() || has_class_condition(s), operation,
         "expected no --class for a model without classes as condition (--condition label), got {}",
@@ -93,9 +105,7 @@ void check_given(const Session& s, const GivenCondition& given, const char* oper
 std::vector<int> shown_classes(const Session& s, const GivenCondition& given, const char* operation) {
   check_given(s, given, operation);
   if (!given.class_name.empty()) return {class_number(s, given.class_name, operation)};
-  std::vector<int> classes;
-  for (int i = 0; i < std::max(1, s.description().condition_classes); ++i) classes.push_back(i);
-  return classes;
+  return condition_classes(s);
 }
 
 Tensor condition_rows(const Session& s, const std::vector<int>& classes, const GivenCondition& given,

@@ -16,7 +16,10 @@ bool is_conditional(const Session& session);
 bool has_class_condition(const Session& session);
 // The names of the classes of the condition: those of the data, or "0", "1", ...; none without a class.
 std::vector<std::string> condition_class_names(const Session& session);
-// The class of `given`, or all classes in their order. Without a class in the condition, the result is {0}.
+// The numbers of the classes that the training data have, in their order; {0} without a class in the
+// condition.
+std::vector<int> condition_classes(const Session& session);
+// The class of `given`, or condition_classes(). Without a class in the condition, the result is {0}.
 std::vector<int> shown_classes(const Session& session, const GivenCondition& given, const char* operation);
 // The condition of each of the classes, [classes.size(), conditions] on the model's device, or an undefined
 // tensor for a model without a condition. Columns that `given` lacks have their mean over the training data,

@@ -56,8 +56,9 @@ void add_classes(ExplorerPage& page, const Session& s) {
             y[c * static_cast<std::size_t>(conditions) + static_cast<std::size_t>(i)];
     page.class_biases.push_back(std::move(bias));
   }
-  page.class_names = condition_class_names(s);
-  if (page.class_names.empty()) page.class_names = {"mean"};
+  const std::vector<std::string> names = condition_class_names(s);
+  for (const int number : classes)
+    page.class_names.push_back(names.empty() ? "mean" : names[static_cast<std::size_t>(number)]);
   std::vector<float> weight;
   for (std::size_t row = 0; row < rows; ++row) {
     const auto begin = first.weight.begin() + static_cast<std::ptrdiff_t>(row) * first.in;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 
 #include "apps/cli/data_flags.h"
 #include "apps/cli/settings.h"
@@ -14,6 +15,7 @@
 #include "kernels/check.h"
 #include "src/data/counted.h"
 #include "src/io/file.h"
+#include "src/io/printable.h"
 #include "src/vae/column_types.h"
 
 namespace gpuvae::apps {
@@ -52,6 +54,28 @@ void set_condition(Split& split, const RunConfig& c) {
   for (const Dataset* set : {&split.train, &split.test})
     for (const std::uint8_t label : set->labels) classes = std::max(classes, label + 1);
   split.description.condition_classes = classes;
+}
+
+// Returns the labels of a set in ascending order.
+std::vector<int> distinct_labels(const Dataset& set) {
+  const std::set<int> labels(set.labels.begin(), set.labels.end());
+  return {labels.begin(), labels.end()};
+}
+
+// Returns the labels of the training set if they are fewer than the classes of the condition; else none.
+std::vector<int> labels_with_gaps(const Dataset& train, int classes) {
+  const std::vector<int> labels = distinct_labels(train);
+  return std::ssize(labels) < classes ? labels : std::vector<int>();
+}
+
+// The names of labels, separated by commas.
+std::string label_list(const std::vector<int>& labels, const std::vector<std::string>& names) {
+  std::string text;
+  for (const int label : labels) {
+    const auto at = static_cast<std::size_t>(label);
+    text += (text.empty() ? "" : ", ") + (at < names.size() ? names[at] : std::to_string(label));
+  }
+  return io::printable(text);
 }
 
 // Replaces what the settings leave open by what the data say.
@@ -104,6 +128,10 @@ void Session::load_data() {
   validation_ = validation_of(split, config_);
   if (config_.data.validation_set != "test") test_ = conditioned(split.test).to(device_);
   facts_ = facts_of(train_, validation_, split);
+  facts_.class_labels = labels_with_gaps(train_, split.description.condition_classes);
+  if (const std::vector<int> others = labels_outside_training(validation_); !others.empty())
+    std::fprintf(stderr, "note    the training set has the classes %s of the validation set\n",
+                 label_list(others, class_names()).c_str());
   train_ = conditioned(train_).to(device_);
   validation_ = conditioned(validation_).to(device_);
   check_values(config_, train_);
@@ -214,6 +242,21 @@ DataDescription Session::feature_description() const {
     d.standardization.stddev.resize(features);
   }
   return d;
+}
+
+std::vector<int> Session::labels_outside_training(const Dataset& set) const {
+  if (facts_.class_labels.empty()) return {};
+  std::vector<int> others = distinct_labels(set);
+  std::erase_if(others, [&](int label) {
+    return std::ranges::find(facts_.class_labels, label) != facts_.class_labels.end();
+  });
+  return others;
+}
+
+void Session::check_classes(const Dataset& set, const std::string& operation) const {
+  const std::vector<int> others = labels_outside_training(set);
+  check(others.empty(), operation, "expected the classes of the training data ({}), got {}",
+        label_list(facts_.class_labels, class_names()), label_list(others, class_names()));
 }
 
 Dataset Session::conditioned(const Dataset& set) const {

@@ -59,6 +59,21 @@ expect_error 1 'holds a run with --condition label' $small --latent 2 --out c
 
 # ---- columns of a table as condition ----
 program=$vae
+
+# The classes are those of the training data: other labels below the largest one have no trained weights.
+{ echo 'a,b,k'
+  awk 'BEGIN { srand(4); for (r = 0; r < 120; ++r) printf "%.4g,%.4g,%d\n", rand(), rand(), 5 + 2 * (r % 3) }'
+} >gaps.csv
+run --data gaps.csv --label-column k --condition label --hidden 4 --epochs 1 --latent 1 --samples 4 --out g
+expect_error 1 'expected one of the classes 5, 7, 9 as --class, got 6' sample --out g --class 6
+expect_error 1 'expected one of the classes 5, 7, 9 as --class, got 0' sample --out g --class 0
+run sample --out g --class 7 --output seven.csv
+run sample --out g --output all-g.csv
+same <(sed -n '3p' all-g.csv) <(sed -n '3p' seven.csv)  # the classes in turn are 5, 7, 9, 5
+grep -q '"classes":\["5","7","9"\]' g/explorer.html || fail "explorer.html has other classes than 5, 7, 9"
+printf 'a,b,k\n0.1,0.2,6\n' >six.csv
+expect_error 1 'expected the classes of the training data \(5, 7, 9\), got 6' encode --out g --input six.csv
+
 { echo 'a,b,dose,kind'
   awk 'BEGIN { srand(3); for (r = 0; r < 300; ++r) { d = rand(); printf "%.5g,%.5g,%.5g,%s\n", 10 * d + rand(), 5 - 4 * d + rand(), 100 * d, r % 2 ? "x" : "y" } }'
 } >table.csv
