@@ -92,7 +92,8 @@ std::vector<Setting> data_settings(RunConfig& c) {
       {"--standardize", yes(d.standardize),
        "scale each column of a table (--data) to mean 0 and standard deviation 1, unless its values are "
        "bytes "
-       "or --value-range is given, or the likelihood is one of counts; with --column-types, only the columns "
+       "or --value-range is given, or --likelihood is one of counts or of values in [0, 1]; with "
+       "--column-types, only the columns "
        "of the types gaussian and laplace"},
       {"--missing-values", yes(c.distributions.missing_values),
        "accept missing values (empty cells, nan, NA, null or ? in tables, NaN in arrays): the encoder gets 0 "

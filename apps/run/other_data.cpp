@@ -48,6 +48,11 @@ std::vector<AllowedValues> allowed_columns(const DistributionSettings& d) {
   return columns;
 }
 
+// Whether a likelihood that is given expects numbers in [0, 1], which standardised columns are not.
+bool expects_unit_values(const DistributionSettings& d) {
+  return d.likelihood != "auto" && named_likelihood(d.likelihood).values == LikelihoodValues::unit;
+}
+
 // Throws Error with advice for a value that the likelihood does not allow.
 [[noreturn]] void refuse_value(const DistributionSettings& d, float value, std::size_t column) {
   const LikelihoodValues values = named_likelihood(d.likelihood).values;
@@ -70,7 +75,7 @@ Split load_other_data(const RunConfig& c) {
   options.columns = parse_columns(c.data.columns);
   options.counts = keeps_whole_numbers(c.distributions);
   options.missing_values = c.distributions.missing_values;
-  options.standardize = c.data.standardize && !options.counts;
+  options.standardize = c.data.standardize && !options.counts && !expects_unit_values(c.distributions);
   options.value_range = parse_value_range(c.data.value_range);
   options.validation_fraction = c.data.validation_fraction;
   options.placement = c.data.placement;

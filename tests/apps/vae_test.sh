@@ -258,4 +258,14 @@ mkdir hollow; bad 'hollow: expected images, got an empty folder' hollow
 mkdir wrong && echo x >wrong/a.png; bad '\[read\] wrong/a.png' wrong
 head -c 300 some-images-idx3-ubyte >short-images; bad 'short-images: expected 900 bytes' short-images
 [ -e bad/model.safetensors ] && fail "a model without data"
+
+# ---- a likelihood of values in [0, 1] takes a table of 0 and 1 as it is ----
+awk 'BEGIN { srand(5); print "a,b,c"; for (r = 0; r < 60; ++r) printf "%d,%d,%d\n", rand() < 0.5, rand() < 0.3, r % 2 }' >bits.csv
+for likelihood in bernoulli continuous-bernoulli; do
+  run --data bits.csv --likelihood $likelihood --hidden 4 --epochs 1 --out bits-$likelihood
+  said '^values  numbers from 0 to 1, used as they are'
+done
+sed '2s/^[01]/2/' bits.csv >two.csv
+expect_error 1 'expects values in \[0, 1\], got 2: scale them with --value-range LOW:HIGH' --data two.csv --likelihood bernoulli --out none
+
 finish
