@@ -166,6 +166,10 @@ void check_values(const RunConfig& c, const Dataset& images) {
   check(values != LikelihoodValues::bytes || c.training.data.binarize == Binarize::none, "data",
         "--likelihood {} expects --binarize none, got {}", d.likelihood, name(c.training.data.binarize));
   check(!bytes || !keeps_whole_numbers(d), "data", "--likelihood {} expects counts, got bytes", d.likelihood);
+  const Binarize binarize = c.training.data.binarize;
+  check(bytes || (binarize != Binarize::fixed && binarize != Binarize::dynamic), "data",
+        "--binarize {} draws the pixels of byte images, got other numbers: use --binarize threshold or none",
+        name(binarize));
   if (bytes || values == LikelihoodValues::any_number) return;
   const std::vector<AllowedValues> allowed = allowed_columns(d);
   const auto columns = static_cast<std::size_t>(images.features());

@@ -265,6 +265,10 @@ for likelihood in bernoulli continuous-bernoulli; do
   run --data bits.csv --likelihood $likelihood --hidden 4 --epochs 1 --out bits-$likelihood
   said '^values  numbers from 0 to 1, used as they are'
 done
+for binarize in fixed dynamic; do
+  expect_error 1 "\\[data\\] --binarize $binarize draws the pixels of byte images, got other numbers" --data bits.csv \
+    --likelihood bernoulli --binarize $binarize --missing-values --out none
+done
 sed '2s/^[01]/2/' bits.csv >two.csv
 expect_error 1 'expects values in \[0, 1\], got 2: scale them with --value-range LOW:HIGH' --data two.csv --likelihood bernoulli --out none
 
