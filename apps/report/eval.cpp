@@ -43,6 +43,13 @@ void estimate_nll(const Session& s, const Dataset& images, bool row_scores, Eval
                          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
 }
 
+// Half the width of the interval of a mean, with the confidence level; empty for one example.
+std::string interval_text(double standard_error) {
+  return std::isfinite(standard_error)
+             ? fmt::format("\u00B1 {:.3f} (95 % interval) ", kNormalInterval * standard_error)
+             : "";
+}
+
 double observed_share(const Session& s, const Dataset& images) {
   if (!s.model().options().missing_values || images.dtype() == DType::u8) return 1;
   double observed = 0, all = 0;
@@ -119,8 +126,8 @@ std::string evaluation_text(const Session& s, const Evaluation& e) {
                          s.config().distributions.posterior.noise_std));
   if (e.importance)
     line(conditional ? "-log p(x|y), at most" : "-log p(x), at most",
-         fmt::format("{:.3f} +- {:.3f} {} ({} importance samples, {:.1f} of them effective, {})",
-                     e.importance->nll, e.importance->standard_error, unit, e.samples,
+         fmt::format("{:.3f} {}{} ({} importance samples, {:.1f} of them effective, {})", e.importance->nll,
+                     interval_text(e.importance->standard_error), unit, e.samples,
                      e.importance->effective_samples, elapsed_text(e.importance->seconds)));
   const bool density = s.model().likelihood().is_density();
   line("bits per dimension",

@@ -29,6 +29,8 @@ struct MeanOverRows {
   double mean = 0, standard_error = 0;  // the standard error is NaN for one example
 };
 MeanOverRows mean_over_rows(const std::vector<double>& values);
+// The half width of a 95 % interval in standard errors, for a normal distribution.
+inline constexpr double kNormalInterval = 1.96;
 // The unit of a density: what became of the data's values before the model saw them.
 std::string density_unit(const Session& session);
 std::string evaluation_text(const Session& session, const Evaluation& e);

@@ -12,13 +12,10 @@
 namespace gpuvae::apps {
 namespace {
 
-// The half width of a 95 % interval in standard errors, for a normal distribution.
-constexpr double kInterval = 1.96;
-
 std::string with_interval(const MeanOverRows& m, int decimals) {
   const std::string mean = figure_text(m.mean, decimals);
   return std::isfinite(m.standard_error)
-             ? fmt::format("{} ± {}", mean, figure_text(kInterval * m.standard_error, decimals))
+             ? fmt::format("{} ± {}", mean, figure_text(kNormalInterval * m.standard_error, decimals))
              : mean;
 }
 

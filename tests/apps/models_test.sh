@@ -24,6 +24,13 @@ expect_error 1 'expected a diagonal Gaussian posterior' export --out full --form
 expect_error 1 'expected a diagonal Gaussian posterior' export --out planar --format onnx
 expect_error 1 'free bits' $small --posterior planar:2 --free-bits 0.1 --out none
 
+# The text and the page of eval show the same interval.
+run eval --out full --importance-samples 5
+says '^-log p\(x\), at most +[0-9.]+ ± [0-9.]+ \(95 % interval\) nats/image'
+half=$(sed -n 's/^-log p(x), at most.* ± \([0-9.]*\) (95 %.*/\1/p' stdout.txt)
+holds 'h > 1.95 * e && h < 1.97 * e' h="$half" e="$(grep -A3 '"nll"' full/eval.json | sed -n 's/.*"standard_error": \([0-9.]*\).*/\1/p')"
+grep -q "± $(printf %.2f "$half")" full/eval.html || fail "eval.html has another interval than $half"
+
 # ---- the exemplar prior, whose model needs its training data ----
 run $small --latent 3 --prior exemplar --prior-components 100 --out e
 run sample --out e --output e.csv
