@@ -10,6 +10,8 @@
 #include "apps/run/progress.h"
 #include "src/data/counted.h"
 #include "src/data/parts.h"
+#include "src/vae/column_types.h"
+#include "src/vae/named_distributions.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -62,6 +64,18 @@ double observed_share(const Session& s, const Dataset& images) {
 
 }  // namespace
 
+bool mixes_densities(const Session& s) {
+  const DistributionSettings& d = s.config().distributions;
+  if (d.likelihood != "columns") return false;
+  bool densities = false, probabilities = false;
+  for (const ColumnType& t : parse_column_types(d.column_types, "eval")) {
+    if (t.type == "library") continue;
+    const bool is_density = t.type != "categorical" && named_likelihood(t.type).make(d)->is_density();
+    (is_density ? densities : probabilities) = true;
+  }
+  return densities && probabilities;
+}
+
 std::string density_unit(const Session& s) {
   const ValueRange& v = s.description().values;
   if (!s.standardization().empty()) return "the standardised data";
@@ -94,6 +108,7 @@ Evaluation evaluate(const Session& s, const std::string& set, std::int64_t count
   e.observed = observed_share(s, images);
   e.bits_per_dimension =
       nll / (std::log(2.0) * static_cast<double>(s.model().options().features) * e.observed);
+  if (mixes_densities(s)) e.bits_per_dimension = NAN;
   return e;
 }
 
@@ -130,9 +145,10 @@ std::string evaluation_text(const Session& s, const Evaluation& e) {
                      interval_text(e.importance->standard_error), unit, e.samples,
                      e.importance->effective_samples, elapsed_text(e.importance->seconds)));
   const bool density = s.model().likelihood().is_density();
-  line("bits per dimension",
-       fmt::format("{:.4f}{}", e.bits_per_dimension,
-                   density ? fmt::format(" (of a density, in units of {})", density_unit(s)) : ""));
+  if (!std::isnan(e.bits_per_dimension))
+    line("bits per dimension",
+         fmt::format("{:.4f}{}", e.bits_per_dimension,
+                     density ? fmt::format(" (of a density, in units of {})", density_unit(s)) : ""));
   if (s.model().options().missing_values)
     line("observed", fmt::format("{:.2f} % of the values; the losses are those of the observed values",
                                  100 * e.observed));

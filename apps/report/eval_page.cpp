@@ -76,6 +76,9 @@ std::string weights_text(const Session& s) {
 
 std::string unit_text(const Session& s) {
   const std::string unit = s.has_pictures() ? "nats per image" : "nats per row";
+  if (mixes_densities(s))
+    return fmt::format("{}, of densities in units of {} and of probabilities, depending on the column", unit,
+                       density_unit(s));
   return s.model().likelihood().is_density()
              ? fmt::format("{}, of a density in units of {}", unit, density_unit(s))
              : fmt::format("{}, of a probability", unit);
@@ -101,7 +104,8 @@ ReportTable protocol_table(const Session& s, const Evaluation& e) {
   row("Split", split_text(s, e));
   row("Binarisation", binarisation(s));
   row("Unit", unit_text(s));
-  row("Bits per dimension", fmt::format("nats / ({} log 2)", s.model().options().features));
+  if (!std::isnan(e.bits_per_dimension))
+    row("Bits per dimension", fmt::format("nats / ({} log 2)", s.model().options().features));
   row("Weights", weights_text(s));
   if (s.config().distributions.posterior.noise_std != 1)
     row("Not a bound", fmt::format("z is drawn with {} times the posterior's standard deviation",
@@ -122,12 +126,13 @@ ReportTable result_table(const Session& s, const Evaluation& e) {
   const RowScores& r = e.rows;
   const double bits = 1 / (std::log(2.0) * static_cast<double>(s.model().options().features));
   const MeanOverRows elbo = mean_over_rows(r.elbo);
+  const bool has_bits = !std::isnan(e.bits_per_dimension);
   if (e.importance) {
     const MeanOverRows bound = scaled(mean_over_rows(r.log_likelihood), -1);
     row("−log p(x), at most", bound, fmt::format("K = {} importance samples", count_text(e.samples)), 2);
-    row("Bits per dimension", scaled(bound, bits), "of the line above", 4);
+    if (has_bits) row("Bits per dimension", scaled(bound, bits), "of the line above", 4);
     row("Effective samples", mean_over_rows(r.effective_samples), "(Σ w)² / Σ w² of the weights", 1);
-  } else {
+  } else if (has_bits) {
     row("Bits per dimension", scaled(elbo, -bits), "of the negative ELBO", 4);
   }
   row("−ELBO", scaled(elbo, -1), "reconstruction + KL, one draw of z", 2);
@@ -177,8 +182,9 @@ std::string evaluation_html(const Session& s, const Evaluation& e, const Provena
                             fmt::format("{}; {} importance samples", interval, count_text(e.samples))});
   page.numbers.push_back(
       {"−ELBO", with_interval(scaled(mean_over_rows(e.rows.elbo), -1), 2), unit, interval});
-  page.numbers.push_back({"Bits per dimension", figure_text(e.bits_per_dimension, 4), "bits",
-                          e.importance ? "importance-weighted" : "from the ELBO"});
+  if (!std::isnan(e.bits_per_dimension))
+    page.numbers.push_back({"Bits per dimension", figure_text(e.bits_per_dimension, 4), "bits",
+                            e.importance ? "importance-weighted" : "from the ELBO"});
   page.tables = {result_table(s, e), protocol_table(s, e)};
   if (std::optional<ReportTable> published = published_table(s, e))
     page.tables.push_back(*std::move(published));

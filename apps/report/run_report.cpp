@@ -66,8 +66,9 @@ ReportPage report_of(const Session& s, const Evaluation& e, const std::vector<Fi
   if (!std::isnan(e.latent.mutual_information))
     page.numbers.push_back({"Mutual information", figure_text(e.latent.mutual_information, 2), "nats",
                             "between x and z under q(z | x)"});
-  page.numbers.push_back({"Bits per dimension", figure_text(e.bits_per_dimension, 3), "bits",
-                          e.importance ? "importance-weighted" : "from the ELBO"});
+  if (!std::isnan(e.bits_per_dimension))
+    page.numbers.push_back({"Bits per dimension", figure_text(e.bits_per_dimension, 3), "bits",
+                            e.importance ? "importance-weighted" : "from the ELBO"});
   page.numbers.push_back(
       {"Parameters", count_text(s.model().parameter_count()), "", "all learned numbers of the model"});
   for (const Figure& f : figures)

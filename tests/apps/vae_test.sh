@@ -229,6 +229,11 @@ awk 'BEGIN { srand(4); print "n,red,green,blue,height,smoker,total"
 types=poisson:n,categorical:red+green+blue,gaussian:height,bernoulli:smoker,library:total
 run $small --data mixed.csv --missing-values --column-types $types --out mixed
 said '69 of 1400 values are missing'
+# Densities and probabilities have no common unit.
+run eval --out mixed
+grep -q 'bits per dimension' stdout.txt && fail "bits per dimension of densities and probabilities: $(cat stdout.txt)"
+grep -q '"bits_per_dimension": null' mixed/eval.json || fail "eval.json with bits per dimension of a mixed table"
+grep -q 'Bits per dimension' mixed/{eval,report}.html && fail "pages with bits per dimension of a mixed table"
 grep -q '^column-types="poisson:1,categorical:3,gaussian:1,bernoulli:1,library:1"' mixed/config.toml || fail "column types in config.toml"
 run eval --out mixed
 says '^observed +9[0-9]\.'
