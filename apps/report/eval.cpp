@@ -64,6 +64,16 @@ double observed_share(const Session& s, const Dataset& images) {
 
 }  // namespace
 
+std::string noise_note(const Session& s) {
+  const double noise_std = s.config().distributions.posterior.noise_std;
+  if (noise_std == 1) return "";
+  return fmt::format(
+      "reconstruction + KL is no bound on log p(x), and may be below the bound on -log p(x), because z is "
+      "drawn "
+      "with {} times the posterior's standard deviation (--noise-std)",
+      noise_std);
+}
+
 bool mixes_densities(const Session& s) {
   const DistributionSettings& d = s.config().distributions;
   if (d.likelihood != "columns") return false;
@@ -136,9 +146,7 @@ std::string evaluation_text(const Session& s, const Evaluation& e) {
                      s.config().data.condition));
   line("ELBO", fmt::format("{:.3f} {} = -(reconstruction {:.3f} + KL {:.3f})", -e.elbo.loss, unit,
                            e.elbo.reconstruction, e.elbo.kl));
-  if (s.config().distributions.posterior.noise_std != 1)
-    line("", fmt::format("not a bound: z is drawn with {} times the posterior's standard deviation",
-                         s.config().distributions.posterior.noise_std));
+  if (const std::string note = noise_note(s); !note.empty()) line("", "not an ELBO: " + note);
   if (e.importance)
     line(conditional ? "-log p(x|y), at most" : "-log p(x), at most",
          fmt::format("{:.3f} {}{} ({} importance samples, {:.1f} of them effective, {})", e.importance->nll,

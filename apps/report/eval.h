@@ -34,6 +34,8 @@ MeanOverRows mean_over_rows(const std::vector<double>& values);
 inline constexpr double kNormalInterval = 1.96;
 // Whether some columns have densities and others have probabilities, whose sum has no bits per dimension.
 bool mixes_densities(const Session& session);
+// Says that the loss is no bound on log p(x) because of --noise-std; empty with a noise_std of 1.
+std::string noise_note(const Session& session);
 // The unit of a density: what became of the data's values before the model saw them.
 std::string density_unit(const Session& session);
 std::string evaluation_text(const Session& session, const Evaluation& e);

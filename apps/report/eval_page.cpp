@@ -107,9 +107,6 @@ ReportTable protocol_table(const Session& s, const Evaluation& e) {
   if (!std::isnan(e.bits_per_dimension))
     row("Bits per dimension", fmt::format("nats / ({} log 2)", s.model().options().features));
   row("Weights", weights_text(s));
-  if (s.config().distributions.posterior.noise_std != 1)
-    row("Not a bound", fmt::format("z is drawn with {} times the posterior's standard deviation",
-                                   s.config().distributions.posterior.noise_std));
   return table;
 }
 
@@ -174,6 +171,8 @@ std::string evaluation_html(const Session& s, const Evaluation& e, const Provena
   page.subtitle = fmt::format("{}: {} of the {} set", s.source(), things(s, e.images), set_name(e));
   if (const std::string warning = collapse_warning(e.latent); !warning.empty())
     page.warnings.push_back(warning);
+  if (const std::string note = noise_note(s); !note.empty())
+    page.warnings.push_back("Not an ELBO: " + note + ".");
   const std::string unit = s.has_pictures() ? "nats/image" : "nats/row";
   const std::string interval = "mean ± 95 % interval";
   if (e.importance)

@@ -57,6 +57,8 @@ ReportPage report_of(const Session& s, const Evaluation& e, const std::vector<Fi
                   count_text(s.validation().count()), s.has_pictures() ? "images" : "rows");
   if (const std::string warning = collapse_warning(e.latent); !warning.empty())
     page.warnings.push_back(warning);
+  if (const std::string note = noise_note(s); !note.empty())
+    page.warnings.push_back("Not an ELBO: " + note + ".");
   if (s.config().training.pixel_mean)
     page.warnings.push_back("The reconstruction term is a mean over the pixels, so the loss is not an ELBO.");
   page.numbers = loss_numbers(s);
