@@ -26,18 +26,24 @@ int class_number(const Session& s, const std::string& text, const char* operatio
        io::printable(fmt::format("{}", fmt::join(known, ", "))), io::printable(text));
 }
 
+// A column of the training examples, in the units of the model.
+std::vector<double> training_column(const Session& s, std::int64_t column) {
+  const Dataset& train = s.train();
+  const std::vector<float> rows =
+      gather_batch(train, train.count(), {.step = 0, .steps_per_epoch = 1}, {.shuffle = false}).x.to_vector();
+  std::vector<double> values;
+  for (std::int64_t i = 0; i < train.count(); ++i)
+    values.push_back(rows[static_cast<std::size_t>(i * train.features() + column)]);
+  return values;
+}
+
 // The mean of a column of the training examples.
 double column_mean(const Session& s, std::int64_t column, const char* operation) {
   if (!s.standardization().empty()) return 0;
   check(s.has_data(), operation,
         "expected values of the condition's columns (--given) without the training data, got none");
-  const Dataset& train = s.train();
-  const std::vector<float> rows =
-      gather_batch(train, train.count(), {.step = 0, .steps_per_epoch = 1}, {.shuffle = false}).x.to_vector();
-  double sum = 0;
-  for (std::int64_t i = 0; i < train.count(); ++i)
-    sum += rows[static_cast<std::size_t>(i * train.features() + column)];
-  return sum / static_cast<double>(train.count());
+  const std::vector<double> values = training_column(s, column);
+  return std::reduce(values.begin(), values.end()) / static_cast<double>(values.size());
 }
 
 // Converts a value from the units of the file to those of the model.
@@ -49,6 +55,14 @@ double model_value(const DataDescription& d, std::int64_t column, double value) 
                : (value - d.standardization.mean[at]) / d.standardization.stddev[at];
   if (d.values.scaled) return (value - d.values.low) / (d.values.high - d.values.low);
   return d.values.kind == ValueKind::bytes ? value / 255 : value;
+}
+
+// Converts a value from the units of the model to those of the file, except in a constant column.
+double file_value(const DataDescription& d, std::int64_t column, double value) {
+  const auto at = static_cast<std::size_t>(column);
+  if (!d.standardization.empty()) return d.standardization.mean[at] + d.standardization.stddev[at] * value;
+  if (d.values.scaled) return d.values.low + (d.values.high - d.values.low) * value;
+  return d.values.kind == ValueKind::bytes ? 255 * value : value;
 }
 
 std::vector<float> column_values(const Session& s, const std::string& given, const char* operation) {
@@ -91,6 +105,26 @@ std::vector<int> condition_classes(const Session& s) {
   std::vector<int> classes(static_cast<std::size_t>(std::max(1, s.description().condition_classes)));
   std::iota(classes.begin(), classes.end(), 0);
   return classes;
+}
+
+std::vector<ConditionColumn> condition_columns(const Session& s, const char* operation) {
+  const DataDescription& d = s.description();
+  std::vector<ConditionColumn> columns;
+  for (std::int64_t i = 0; i < d.condition_columns; ++i) {
+    const std::int64_t at = s.model().options().features + i;
+    const double mean = column_mean(s, at, operation);
+    double low = mean - 2, high = mean + 2;
+    if (s.has_data()) {
+      const std::vector<double> values = training_column(s, at);
+      low = std::ranges::min(values);
+      high = std::ranges::max(values);
+    }
+    const double unit = file_value(d, at, 1) - file_value(d, at, 0);
+    columns.push_back(
+        {d.column_names.empty() ? std::to_string(at) : d.column_names[static_cast<std::size_t>(at)],
+         file_value(d, at, low), file_value(d, at, high), file_value(d, at, mean), unit == 0 ? 0 : 1 / unit});
+  }
+  return columns;
 }
 
 void check_given(const Session& s, const GivenCondition& given, const char* operation) {

@@ -26,6 +26,15 @@ std::vector<int> shown_classes(const Session& session, const GivenCondition& giv
 // which requires the data unless they are standardised. Throws Error for values that do not fit.
 Tensor condition_rows(const Session& session, const std::vector<int>& classes, const GivenCondition& given,
                       const char* operation);
+// A column of the condition: its range and its mean over the training data, in the units of the data. Without
+// the training data, the range is two standard deviations around the mean.
+struct ConditionColumn {
+  std::string name;
+  double low = 0, high = 0, mean = 0;
+  double scale = 1;  // the model's value per unit of the data
+};
+// The columns of the condition; none without columns. `operation` is the origin of errors.
+std::vector<ConditionColumn> condition_columns(const Session& session, const char* operation);
 // Throws Error if `given` does not fit the model.
 void check_given(const Session& session, const GivenCondition& given, const char* operation);
 

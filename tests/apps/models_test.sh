@@ -92,6 +92,11 @@ run sample --out t --given 10 --output low.csv --samples 40
 [ "$(head -1 high.csv)" = a,b ] || fail "columns of samples: $(head -1 high.csv)"
 average() { awk -F, 'NR > 1 { s += $1; ++n } END { print s / n }' "$1"; }
 holds 'high > low + 2' high="$(average high.csv)" low="$(average low.csv)"
+# The page decodes at the mean dose, in the units of the file, until its slider moves. The legend has the classes' names.
+dose=$(sed -n 's/.*"conditions":\[{"name":"dose","low":\([0-9.]*\),"high":\([0-9.]*\),"value":\([0-9.]*\),.*/low=\1 high=\2 value=\3/p' t/explorer.html)
+holds 'low < 3 && high > 97 && value > 40 && value < 60' ${dose:-value=none}
+grep -q '"labelNames":\["x","y"\]' t/explorer.html || fail "explorer.html without the names of classes"
+grep -q '"unitNote":"Numbers are in the units of the data; bars show standard deviations' t/explorer.html || fail "explorer.html without units"
 run encode --out t --input table.csv --output codes-t.csv
 run reconstruct --out t --input table.csv --output r-t.csv
 [ "$(head -1 r-t.csv)" = a,b ] || fail "columns of reconstructions: $(head -1 r-t.csv)"
