@@ -26,7 +26,7 @@ GraphNotes notes_of(const RunConfig& c) {
   return {c.training.beta,      posterior.scale,
           posterior.noise_std,  c.training.pixel_mean,
           c.training.free_bits, named_likelihood(c.distributions.likelihood).decoder_outputs,
-          c.training.objective};
+          c.training.objective, c.data.condition};
 }
 
 Figure curve_figure(const Session& s, const std::string& file, const std::string& title,
