@@ -98,8 +98,9 @@ void refuse_data_flags(const RunConfig& c) {
   refuse(c.data.validation_fraction != DataSettings().validation_fraction, "--validation-fraction");
 }
 
-std::string scaling_advice(const DataDescription& d) {
+std::string scaling_advice(const DataDescription& d, const RunConfig& c) {
   constexpr double kFar = 10;
+  if (c.data.path.empty() || keeps_whole_numbers(c.distributions)) return "";
   const ValueRange& v = d.values;
   const bool as_they_are = d.standardization.empty() && !v.scaled && v.kind != ValueKind::bytes;
   if (!as_they_are || !(std::max(std::abs(v.low), std::abs(v.high)) > kFar)) return "";
@@ -110,9 +111,9 @@ std::string scaling_advice(const DataDescription& d) {
       d.height > 1 ? "" : ", --standardize scales every column to mean 0 and standard deviation 1");
 }
 
-void say_data(const Split& split) {
+void say_data(const Split& split, const RunConfig& c) {
   std::fprintf(stderr, "values  %s\n", describe(split.description.values).c_str());
-  if (const std::string advice = scaling_advice(split.description); !advice.empty()) say_notes({advice});
+  if (const std::string advice = scaling_advice(split.description, c); !advice.empty()) say_notes({advice});
   say_notes(split.notes);
 }
 
@@ -142,7 +143,12 @@ void standardize_columns(Split& split, const std::string& column_types) {
   standardize(by, train);
   standardize(by, split.test.examples);
   split.description.standardization = std::move(by);
-  split.description.values.kind = ValueKind::standardized;
+  const std::vector<ColumnType> types = parse_column_types(column_types, "data");
+  const bool any =
+      split.description.condition_columns > 0 || std::ranges::any_of(types, [](const ColumnType& t) {
+        return t.type == "gaussian" || t.type == "laplace";
+      });
+  if (any) split.description.values.kind = ValueKind::standardized;
 }
 
 double mean_library_size(const Dataset& train, std::int64_t column) {

@@ -140,7 +140,7 @@ void Session::load_data() {
                static_cast<long long>(train_.count()), static_cast<long long>(validation_.count()),
                has_pictures() ? fmt::format("images of {}x{}", train_.height, train_.width).c_str()
                               : ("rows of " + counted(train_.width, "column")).c_str());
-  say_data(split);
+  say_data(split, config_);
 }
 
 // Counts are decoded at the mean library size of the training rows unless the settings say otherwise.

@@ -148,7 +148,7 @@ void Session::fail_training(const Error& error) const {
     text += where_it_continues();
   }
   if (error.kind() == ErrorKind::not_finite) {
-    const std::string advice = scaling_advice(facts_.description);
+    const std::string advice = scaling_advice(facts_.description, config_);
     if (!advice.empty()) text += "; " + advice;
     if (!history_.epochs.empty())
       text +=

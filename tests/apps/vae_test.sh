@@ -218,6 +218,7 @@ said ': 30 training and 30 validation images'
 # ---- counts, missing values, and columns of several types ----
 run --preset counts --epochs 2 --device cpu --out counts
 said 'synthetic counts: 2000 training and 1000 validation rows of 30 columns'
+not_said 'value-range'
 grep -q '^likelihood="negative-binomial"' counts/config.toml || fail "config.toml of counts"
 run sample --out counts --output drawn.csv
 run reconstruct --out counts --images 4 --output four.csv
@@ -240,6 +241,8 @@ says '^observed +9[0-9]\.'
 run reconstruct --out mixed --impute --output imputed.csv --input mixed.csv
 [ "$(grep -c nan imputed.csv)" -eq 0 ] || fail "missing values are left"
 run $small --data mixed.csv --missing-values --columns n,total --likelihood poisson --library-size total --out library
+said '^values  whole numbers from 0 to [0-9]+, used as they are'
+not_said 'value-range|standardised'
 grep -q '^column-types="poisson:1,library:1"' library/config.toml || fail "the library size in config.toml"
 expect_error 1 '.column-types bernoulli:7 does not allow' $small --data mixed.csv --missing-values --column-types bernoulli:7 --out bad
 expect_error 1 'expects a likelihood of counts' $small --data named.csv --library-size six --out bad
