@@ -9,6 +9,7 @@
 
 #include "apps/program/export.h"
 #include "apps/program/latent_file.h"
+#include "apps/program/observed.h"
 #include "apps/program/rerun.h"
 #include "apps/report/column_figures.h"
 #include "apps/report/eval_page.h"
@@ -228,8 +229,10 @@ std::vector<std::string> decoded_columns(const Session& s) {
 }
 
 // Writes decoded rows as a sheet of images or as numbers, depending on the extension of the path. Rows of a
-// table are in the units of its columns.
-void write_decoded(const Session& s, const fs::path& path, std::vector<float> images) {
+// table are in the units of its columns. `observed` has the values that the data have (--impute), or is
+// empty.
+void write_decoded(const Session& s, const fs::path& path, std::vector<float> images,
+                   std::vector<double> observed = {}) {
   const DataDescription like = s.feature_description();
   const std::int64_t features = s.model().options().features;
   const auto count = static_cast<int>(static_cast<std::int64_t>(images.size()) / features);
@@ -244,6 +247,7 @@ void write_decoded(const Session& s, const fs::path& path, std::vector<float> im
       images.assign(rows.exact.begin(), rows.exact.end());
     }
     rows.values = std::move(images);
+    rows.observed = std::move(observed);
     write_rows(path, rows);
   }
   say_wrote(path);
@@ -308,8 +312,9 @@ void reconstruct(const Session& s, const Command& command) {
                        ? s.model().condition_of(first_images(images, images.count(), s.evaluation().data))
                        : Tensor();
   std::vector<float> decoded = decode_all(s.model(), means.to_vector(), y);
-  if (command.impute) keep_observed(images, decoded);
-  write_decoded(s, path, std::move(decoded));
+  if (!command.impute) return write_decoded(s, path, std::move(decoded));
+  keep_observed(images, decoded);
+  write_decoded(s, path, std::move(decoded), observed_values(s, command.input, images));
 }
 
 void sample(const Session& s, const Command& command) {

@@ -67,7 +67,7 @@ bool expects_unit_values(const DistributionSettings& d) {
 
 }  // namespace
 
-Split load_other_data(const RunConfig& c) {
+DatasetOptions data_options(const RunConfig& c) {
   DatasetOptions options;
   options.label_column = c.data.label_column;
   options.header = c.data.header;
@@ -79,8 +79,10 @@ Split load_other_data(const RunConfig& c) {
   options.value_range = parse_value_range(c.data.value_range);
   options.validation_fraction = c.data.validation_fraction;
   options.placement = c.data.placement;
-  return load_dataset(c.data.path, options);
+  return options;
 }
+
+Split load_other_data(const RunConfig& c) { return load_dataset(c.data.path, data_options(c)); }
 
 void refuse_data_flags(const RunConfig& c) {
   const auto refuse = [](bool given, const char* flag) {

@@ -5,6 +5,8 @@
 
 namespace gpuvae::apps {
 
+// How load_other_data() reads --data.
+DatasetOptions data_options(const RunConfig& config);
 // The training and validation rows of --data. Throws Error.
 Split load_other_data(const RunConfig& config);
 // Throws Error if --header, --columns or --value-range is given, which only --data uses.

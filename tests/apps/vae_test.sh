@@ -240,6 +240,15 @@ run eval --out mixed
 says '^observed +9[0-9]\.'
 run reconstruct --out mixed --impute --output imputed.csv --input mixed.csv
 [ "$(grep -c nan imputed.csv)" -eq 0 ] || fail "missing values are left"
+# Observed cells have the digits of the file, also in a standardised table, in the file and in the validation set.
+awk 'BEGIN { srand(6); print "a,b"; for (r = 0; r < 60; ++r) printf "%.5f,%s\n", 7 + rand(), r % 4 ? sprintf("%.9f", 100 * rand()) : "NA" }' >gappy.csv
+run $small --data gappy.csv --missing-values --out gappy
+run reconstruct --out gappy --impute --output filled.csv --input gappy.csv
+paste -d, gappy.csv filled.csv | awk -F, 'NR > 1 && ($1 + 0 != $3 || $2 != "NA" && $2 + 0 != $4 || length($3) > 7 || length($4) > 13 && $2 != "NA" || $4 == "NA") { exit 1 }' ||
+  fail "--impute changed observed cells: $(paste -d, gappy.csv filled.csv | head -4)"
+run reconstruct --out gappy --impute --output filled-validation.csv
+awk -F, 'FNR == NR { seen[$1 + 0] = 1; next } FNR > 1 && (!($1 + 0 in seen) || length($1) > 7) { exit 1 }' gappy.csv filled-validation.csv ||
+  fail "--impute changed observed cells of the validation set: $(head -3 filled-validation.csv)"
 run $small --data mixed.csv --missing-values --columns n,total --likelihood poisson --library-size total --out library
 said '^values  whole numbers from 0 to [0-9]+, used as they are'
 not_said 'value-range|standardised'
