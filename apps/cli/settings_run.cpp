@@ -122,9 +122,10 @@ std::vector<Setting> data_settings(RunConfig& c) {
       {"--validation-images", whole_number(d.validation_images, at_least(0)),
        "number of validation images, counted from the first; 0 uses all"},
       {"--split-seed", text(d.split_seed, "SEED", seed_mistake),
-       "seed of a random split into training and validation images, instead of the order of the file; the "
-       "last "
-       "--validation-images of the shuffled order are the test set (frey_vae, and vae with arrays)"},
+       "seed of a random order of all images or rows in memory, which replaces the order of the file before "
+       "they are split (frey_vae and vae): the last --validation-images of it (default: as many as without "
+       "this flag) are those to validate on or, with --validation-set rest and --train-images, the test set "
+       "of --set test"},
       {"--validation-set", one_of(d.validation_set, {"test", "rest"}),
        "images to validate on: the test set, or the rest of the training set, which --train-images leaves "
        "out"},

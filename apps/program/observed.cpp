@@ -43,7 +43,7 @@ FileRows read_rows(const Session& s, const std::string& input) {
 }
 
 // The value of the model for a value of the file.
-double model_value(const DataDescription& d, std::size_t column, double value) {
+double value_of_model(const DataDescription& d, std::size_t column, double value) {
   if (!d.standardization.empty()) {
     const double stddev = d.standardization.stddev[column];
     return stddev == 0 ? 0 : (value - d.standardization.mean[column]) / stddev;
@@ -69,7 +69,8 @@ std::vector<double> observed_values(const Session& s, const std::string& input, 
         const double x = part.data_as<float>()[static_cast<std::size_t>(row) * width + c];
         const double read = file.values[static_cast<std::size_t>(at) * file.width + c];
         if (std::isnan(x)) continue;
-        same = same && std::abs(model_value(s.description(), c, read) - x) <= kRounding * (1 + std::abs(x));
+        same =
+            same && std::abs(value_of_model(s.description(), c, read) - x) <= kRounding * (1 + std::abs(x));
         observed[static_cast<std::size_t>(first + row) * features + c] = read;
       }
     }

@@ -261,7 +261,7 @@ bool is_flow(const VaeOptions& o) { return further_heads(o) > 0 && !is_full(o); 
 std::int64_t below_diagonal(const VaeOptions& o) { return is_full(o) ? further_heads(o) : 0; }
 
 // Cuts a list at a comma so that it has at most `most` characters.
-std::string shortened(const std::string& list, std::size_t most) {
+std::string shortened_list(const std::string& list, std::size_t most) {
   if (list.size() <= most) return list;
   const std::size_t comma = list.rfind(", ", most);
   return list.substr(0, comma == std::string::npos ? most : comma) + ", …";
@@ -293,7 +293,7 @@ std::string family_text(const Likelihood& likelihood, const char* element) {
   for (const auto& [type, columns] : types)
     text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", type, columns);
   constexpr std::size_t kMost = 44;
-  return shortened(text, kMost);
+  return shortened_list(text, kMost);
 }
 
 }  // namespace
@@ -321,7 +321,7 @@ ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNo
              0};
   if (conditional) {
     constexpr std::size_t kMost = 24;
-    const std::string what = shortened(notes.condition, kMost), size = counted(o.conditions, "value");
+    const std::string what = shortened_list(notes.condition, kMost), size = counted(o.conditions, "value");
     g.condition = {"y", what.empty() ? size : fmt::format("{}: {}", what, size), 0};
   }
   g.encoder = hidden_layers("encoder", inputs, o.encoder_widths, o);

@@ -113,6 +113,8 @@ void Session::load_data() {
   if (const std::optional<std::uint64_t> seed = parse_seed(config_.data.split_seed)) {
     check(program_.shuffles_splits, "data", "{} does not take --split-seed: its data have a test set",
           program_.name);
+    check(split.train.examples && split.test.examples, "data",
+          "--split-seed expects --data-placement memory, got examples that stay in {}", split.source);
     const std::int64_t test = config_.data.validation_images;
     split = shuffled_split(split, *seed, test > 0 ? test : split.test.count());
   }
@@ -277,9 +279,11 @@ EvaluationOptions Session::evaluation() const {
 
 Dataset Session::images(const std::string& set, std::int64_t most) const {
   if (set == "test") {
-    check(
-        test_.defined(), "data",
-        "--set test expects a run with --validation-set rest, whose validation images are not the test set");
+    check(test_.defined(), "data",
+          "--set test expects a run with --validation-set rest and --train-images, which validates on other "
+          "{0} "
+          "than its test set: the validation {0} of this run are its test set",
+          has_pictures() ? "images" : "rows");
     return first_rows(test_, most);
   }
   return first_rows(set == "train" || validation_.count() == 0 ? train_ : validation_, most);
