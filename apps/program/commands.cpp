@@ -229,10 +229,8 @@ std::vector<std::string> decoded_columns(const Session& s) {
 }
 
 // Writes decoded rows as a sheet of images or as numbers, depending on the extension of the path. Rows of a
-// table are in the units of its columns. `observed` has the values that the data have (--impute), or is
-// empty.
-void write_decoded(const Session& s, const fs::path& path, std::vector<float> images,
-                   std::vector<double> observed = {}) {
+// table are in the units of its columns. `more` has what the file has besides the decoded values.
+void write_decoded(const Session& s, const fs::path& path, std::vector<float> images, Rows more = {}) {
   const DataDescription like = s.feature_description();
   const std::int64_t features = s.model().options().features;
   const auto count = static_cast<int>(static_cast<std::int64_t>(images.size()) / features);
@@ -240,14 +238,13 @@ void write_decoded(const Session& s, const fs::path& path, std::vector<float> im
     io::write_png(path, io::image_grid(images, count, like.width, like.height, std::min(count, 20),
                                        {.gap = 2, .background = 40, .zoom = 2}));
   } else {
-    Rows rows;
+    Rows rows = std::move(more);
     rows.columns = decoded_columns(s);
     if (!like.standardization.empty() || like.values.scaled) {
       rows.exact = restored(like, images);
       images.assign(rows.exact.begin(), rows.exact.end());
     }
     rows.values = std::move(images);
-    rows.observed = std::move(observed);
     write_rows(path, rows);
   }
   say_wrote(path);
@@ -257,7 +254,10 @@ void write_decoded(const Session& s, const fs::path& path, std::vector<float> im
 void check_own_table(const fs::path& path, std::vector<std::string> columns) {
   std::ifstream in(path);
   std::string header;
-  check(!std::getline(in, header) || header == header_of({.columns = std::move(columns)}),
+  const Rows plain{.columns = std::move(columns)};
+  Rows with_class = plain;
+  with_class.row_classes = {""};
+  check(!std::getline(in, header) || header == header_of(plain) || header == header_of(with_class),
         file_error("write"),
         "{}: expected a file of a run, got another one: move it away, or choose another file with --output",
         path.string());
@@ -314,7 +314,7 @@ void reconstruct(const Session& s, const Command& command) {
   std::vector<float> decoded = decode_all(s.model(), means.to_vector(), y);
   if (!command.impute) return write_decoded(s, path, std::move(decoded));
   keep_observed(images, decoded);
-  write_decoded(s, path, std::move(decoded), observed_values(s, command.input, images));
+  write_decoded(s, path, std::move(decoded), {.observed = observed_values(s, command.input, images)});
 }
 
 void sample(const Session& s, const Command& command) {
@@ -330,7 +330,11 @@ void sample(const Session& s, const Command& command) {
                                       s.description().width, y));
     return say_wrote(path);
   }
-  write_decoded(s, path, s.model().sample_prior(count, s.config().seed, y).mean.to_vector());
+  Rows more;
+  const std::vector<std::string> names = condition_class_names(s);
+  for (const int number : classes)
+    if (!names.empty()) more.row_classes.push_back(names[static_cast<std::size_t>(number)]);
+  write_decoded(s, path, s.model().sample_prior(count, s.config().seed, y).mean.to_vector(), std::move(more));
 }
 
 void manifold(const Session& s, const Command& command) {

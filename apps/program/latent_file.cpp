@@ -50,6 +50,7 @@ void append_row(std::string& text, const Rows& rows, std::size_t row) {
   }
   if (!rows.row_numbers.empty()) fmt::format_to(out, ",{}", rows.row_numbers[row]);
   if (has_classes(rows)) fmt::format_to(out, ",{}", csv_quoted(rows.class_names.at(rows.labels[row])));
+  if (!rows.row_classes.empty()) fmt::format_to(out, ",{}", csv_quoted(rows.row_classes.at(row)));
   text += '\n';
 }
 
@@ -103,7 +104,7 @@ std::string header_of(const Rows& rows) {
   for (std::size_t c = 0; c < rows.columns.size(); ++c)
     text += (c > 0 ? "," : "") + csv_quoted(rows.columns[c]);
   if (!rows.row_numbers.empty()) text += ",row";
-  return has_classes(rows) ? text + "," + kClassColumn : text;
+  return has_classes(rows) || !rows.row_classes.empty() ? text + "," + kClassColumn : text;
 }
 
 void write_rows(const std::filesystem::path& path, const Rows& rows) {

@@ -22,6 +22,9 @@ int class_number(const Session& s, const std::string& text, const char* operatio
     known.push_back(names[static_cast<std::size_t>(number)]);
     if (known.back() == text) return number;
   }
+  // The number of a class that has a name.
+  for (const int number : numbers)
+    if (std::to_string(number) == text) return number;
   fail(operation, "expected one of the classes {} as --class, got {}",
        io::printable(fmt::format("{}", fmt::join(known, ", "))), io::printable(text));
 }

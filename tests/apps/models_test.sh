@@ -49,8 +49,10 @@ run manifold --out c --class 3
 run sample --out c --class 3 --output three.csv
 run sample --out c --class 4 --output four.csv
 run sample --out c --output all.csv
-[ "$(head -1 three.csv | tr , '\n' | wc -l)" -eq 784 ] || fail "samples of a conditional model have other columns"
+[ "$(head -1 three.csv | tr , '\n' | wc -l)" -eq 785 ] || fail "samples of a conditional model have other columns"
 differ three.csv four.csv
+[ "$(cut -d, -f785 all.csv | head -5 | paste -sd' ')" = "class 0 1 2 3" ] || fail "samples without their classes"
+run sample --out c --output ten.npy
 # Without --class, the classes take turns: sample 4 (from 1) is one of class 3.
 same <(sed -n 5p three.csv) <(sed -n 5p all.csv)
 run decode --out c --class 3 --z 0.5,-1 --output one.csv
@@ -102,6 +104,9 @@ run reconstruct --out t --input table.csv --output r-t.csv
 [ "$(head -1 r-t.csv)" = a,b ] || fail "columns of reconstructions: $(head -1 r-t.csv)"
 run $flags --condition dose,label --out both
 run sample --out both --given 50 --class x --output both.csv
+run sample --out both --given 50 --class 0 --output both0.csv  # x, by its number
+same both.csv both0.csv
+[ "$(head -2 both.csv | tail -1 | cut -d, -f3)" = x ] || fail "samples without the names of their classes"
 expect_error 1 'expected a column of .* as condition, got price' $flags --condition price --out none
 expect_error 1 'expected 1 number in --given, got 2' sample --out t --given 1,2
 expect_error 1 'expected numbers separated by commas in --given, got many' sample --out t --given many
