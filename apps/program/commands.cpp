@@ -93,7 +93,9 @@ void check_command(const Command& c, const RunConfig& config) {
   refuse(!c.output.empty(), usage->output, "--output");
   refuse(!c.z.empty(), c.name == "decode", "--z");
   const bool decodes = c.name == "decode" || c.name == "sample" || c.name == "manifold";
-  refuse(!c.class_name.empty(), decodes, "--class");
+  const bool encodes_input = (c.name == "encode" || c.name == "reconstruct") && !c.input.empty();
+  check(c.class_name.empty() || decodes || encodes_input, c.name, "this command does not take --class{}",
+        c.name == "encode" || c.name == "reconstruct" ? " without --input" : "");
   refuse(!c.given.empty(), decodes, "--given");
   refuse(c.importance_samples != plain.importance_samples, c.name == "eval", "--importance-samples");
   refuse(!c.per_row.empty(), c.name == "eval", "--per-row");
@@ -187,7 +189,14 @@ GivenCondition given_condition(const Command& command) { return {command.class_n
 Dataset images_of(const Session& s, const Command& command) {
   if (command.input.empty()) return s.images(command.set, command.images);
   const Dataset set = load_input(s.config(), command.input, command.set, s.description());
-  const Dataset part = set.slice(0, command.images > 0 ? std::min(command.images, set.count()) : set.count());
+  Dataset part = set.slice(0, command.images > 0 ? std::min(command.images, set.count()) : set.count());
+  if (!command.class_name.empty()) {
+    const int number = shown_classes(s, {command.class_name, ""}, command.name.c_str()).front();
+    part.labels.assign(static_cast<std::size_t>(part.count()), static_cast<std::uint8_t>(number));
+  }
+  check(!has_class_condition(s) || !part.labels.empty(), command.name,
+        "{}: expected a label for each {} as condition, got none: --class gives all of them one class",
+        command.input, s.has_pictures() ? "image" : "row");
   s.check_classes(part, command.name);
   return s.conditioned(part).to(s.model().device());
 }

@@ -63,7 +63,15 @@ expect_error 1 'expected one of the classes 0, 1, .* as --class, got 10' sample 
 expect_error 1 'expected --class for a model of --condition label' decode --out c --z 0,0
 expect_error 1 'expected no --class' sample --out full --class 3
 expect_error 1 'expected a model without a condition' export --out c --format c
-expect_error 1 'this command does not take --class' encode --out c --class 3
+expect_error 1 'this command does not take --class without --input' encode --out c --class 3
+# An array has no labels: --class gives them.
+run sample --out c --class 3 --samples 5 --output five.npy
+expect_error 1 'five.npy: expected a label for each image as condition, got none: --class' encode --out c --input five.npy
+run encode --out c --input five.npy --class 3 --output five3.csv
+run encode --out c --input five.npy --class 8 --output five8.csv
+[ "$(cut -d, -f1 five3.csv | paste -sd' ')" = "label 3 3 3 3 3" ] || fail "codes without the class of --class"
+differ <(cut -d, -f2- five3.csv) <(cut -d, -f2- five8.csv)
+run reconstruct --out c --input five.npy --class 3 --output five-r.csv
 expect_error 1 'holds a run with --condition label' $small --latent 2 --out c
 
 # ---- columns of a table as condition ----
