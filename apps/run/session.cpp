@@ -45,6 +45,12 @@ void set_condition(Split& split, const RunConfig& c) {
   if (!names.empty()) {
     check(c.training.data.binarize == Binarize::none, "data",
           "--condition with columns expects --binarize none, got {}", name(c.training.data.binarize));
+    for (const std::string& column : names)
+      check(
+          c.data.columns.empty() || std::ranges::count(split.description.column_names, column) > 0, "data",
+          "expected --columns to include the column {0} of --condition, got --columns {1}: the condition is "
+          "taken from the columns that are read",
+          io::printable(column), io::printable(c.data.columns));
     move_columns_last(split, names);
   }
   if (!by_class) return;

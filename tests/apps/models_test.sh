@@ -97,6 +97,7 @@ expect_error 1 'expected the classes of the training data \(5, 7, 9\), got 6' en
 flags="--data table.csv --label-column kind --hidden 8 --epochs 200 --learning-rate 1e-2 --device cpu --latent 1 --seed 2"
 run $flags --condition dose --out t
 said 'rows of 3 columns'
+expect_error 1 'expected --columns to include the column dose of --condition, got --columns a,b' $flags --condition dose --columns a,b --out none
 run sample --out t --given 90 --output high.csv --samples 40
 run sample --out t --given 10 --output low.csv --samples 40
 [ "$(head -1 high.csv)" = a,b ] || fail "columns of samples: $(head -1 high.csv)"
