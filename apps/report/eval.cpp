@@ -24,8 +24,8 @@ void say_duration(const Session& s, const Dataset& images, std::int64_t samples)
   for (int i = 0; i < 2; ++i)  // the first one warms up
     seconds = importance_weighted_nll(s.model(), images.slice(0, few), samples, options).seconds;
   std::fprintf(
-      stderr, "nll     %lld images x %lld samples: about %s\n", static_cast<long long>(images.count()),
-      static_cast<long long>(samples),
+      stderr, "nll     %lld %s x %lld samples: about %s\n", static_cast<long long>(images.count()),
+      s.has_pictures() ? "images" : "rows", static_cast<long long>(samples),
       time_left_text(seconds / static_cast<double>(few) * static_cast<double>(images.count())).c_str());
 }
 
@@ -51,6 +51,9 @@ std::string interval_text(double standard_error) {
              ? fmt::format("\u00B1 {:.3f} (95 % interval) ", kNormalInterval * standard_error)
              : "";
 }
+
+// The values of one row, or of equal ones, do not vary, whether the posterior collapsed or not.
+bool is_collapsed(const LatentStatistics& l) { return l.collapsed() && l.data_stddev != 0; }
 
 double observed_share(const Session& s, const Dataset& images) {
   if (!s.model().options().missing_values || images.dtype() == DType::u8) return 1;
@@ -123,7 +126,7 @@ Evaluation evaluate(const Session& s, const std::string& set, std::int64_t count
 }
 
 std::string collapse_warning(const LatentStatistics& l) {
-  if (!l.collapsed()) return "";
+  if (!is_collapsed(l)) return "";
   return fmt::format(
       "posterior collapse: the decoder ignores z (standard deviation of a value over the set: {:.2g} "
       "decoded, "
@@ -192,7 +195,7 @@ std::string evaluation_json(const Session& s, const Evaluation& e, const Provena
                               {"mutual_information", l.mutual_information},
                               {"decoded_stddev", l.decoded_stddev},
                               {"data_stddev", l.data_stddev},
-                              {"collapsed", l.collapsed()}};
+                              {"collapsed", is_collapsed(l)}};
   if (s.model().options().missing_values) j["observed"] = e.observed;
   if (e.importance)
     j["importance"] = {{"samples", e.samples},

@@ -273,7 +273,8 @@ Dataset Session::conditioned(const Dataset& set) const {
 }
 
 std::string Session::unit() const {
-  return config_.training.pixel_mean ? "nats (pixel mean)" : has_pictures() ? "nats/image" : "nats/row";
+  if (config_.training.pixel_mean) return has_pictures() ? "nats (pixel mean)" : "nats (column mean)";
+  return has_pictures() ? "nats/image" : "nats/row";
 }
 
 EvaluationOptions Session::evaluation() const {

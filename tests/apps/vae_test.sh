@@ -215,6 +215,18 @@ run $small --data four --out m
 said ': 30 training and 30 validation images'
 (program=$mnist; run $small --data four --out m2; said ': 30 training and 30 validation images of 6x5'; exit $failures) || failures=$((failures + 1))
 
+# Rows of a table are not called images.
+{ head -1 <<<'a,b,c'; awk 'BEGIN { srand(9); for (r = 0; r < 12; ++r) printf "%.3f,%.3f,%.3f\n", rand(), rand(), rand() }'; } >few.csv
+run --data few.csv --hidden 4 --epochs 2 --validation-fraction 0.1 --out few
+said '^epoch 2/2 .* rows/s'
+not_said 'images'
+grep -qE 'nats per image|images' few/metrics.csv && fail "metrics.csv of a table with images: $(head -3 few/metrics.csv)"
+# One validation row does not vary, whether the posterior collapsed or not.
+said ': 11 training and 1 validation rows?'
+not_said 'collapse'
+run eval --out few
+grep -q '"collapsed": false' few/eval.json || fail "a collapse was found in one row"
+
 # ---- counts, missing values, and columns of several types ----
 run --preset counts --epochs 2 --device cpu --out counts
 said 'synthetic counts: 2000 training and 1000 validation rows of 30 columns'
