@@ -215,6 +215,23 @@ run $small --data four --out m
 said ': 30 training and 30 validation images'
 (program=$mnist; run $small --data four --out m2; said ': 30 training and 30 validation images of 6x5'; exit $failures) || failures=$((failures + 1))
 
+# Flags without an effect are named.
+awk 'BEGIN { srand(9); for (r = 0; r < 12; ++r) printf "%.3f,%.3f,%.3f\n", rand(), rand(), rand() }' >idle.csv
+run --data idle.csv --hidden 4 --epochs 1 --objective-mix 0.3 --prior-components 7 --ema-form zero --gated --activation tanh --out idle
+for flag in objective-mix prior-components ema-form activation; do said "^note    ignored --$flag, which"; done
+run --data idle.csv --hidden 4 --epochs 1 --gated --out idle2
+not_said 'ignored'
+# A reader that closes the pipe of the help is no error.
+set -o pipefail
+{ sleep 0.3; "$program" --help 2>help.txt; } | true || fail "--help into a closed pipe exits with an error"
+set +o pipefail
+[ -s help.txt ] && fail "--help into a closed pipe: $(cat help.txt)"
+# An evaluation does not outlive its model.
+run eval --out idle
+run --data idle.csv --hidden 4 --epochs 2 --objective-mix 0.3 --prior-components 7 --ema-form zero --gated --activation tanh --out idle
+said '^note    removed idle/eval.html, which evaluated the model before this training'
+[ -e idle/eval.json ] || [ -e idle/eval.html ] && fail "the evaluation of an older model is left"
+
 # Rows of a table are not called images.
 { head -1 <<<'a,b,c'; awk 'BEGIN { srand(9); for (r = 0; r < 12; ++r) printf "%.3f,%.3f,%.3f\n", rand(), rand(), rand() }'; } >few.csv
 run --data few.csv --hidden 4 --epochs 2 --validation-fraction 0.1 --out few
