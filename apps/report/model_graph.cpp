@@ -267,6 +267,13 @@ std::string shortened_list(const std::string& list, std::size_t most) {
   return list.substr(0, comma == std::string::npos ? most : comma) + ", …";
 }
 
+// "dose, label" for "dose,label".
+std::string spaced_list(const std::string& list) {
+  std::string text;
+  for (const char c : list) text += c == ',' ? std::string(", ") : std::string(1, c);
+  return text;
+}
+
 // The family of p(x | z). The columns of a product of likelihoods are counted by type, as they may be many.
 std::string family_text(const Likelihood& likelihood, const char* element) {
   constexpr std::string_view kProduct = "product of ";
@@ -321,7 +328,8 @@ ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNo
              0};
   if (conditional) {
     constexpr std::size_t kMost = 24;
-    const std::string what = shortened_list(notes.condition, kMost), size = counted(o.conditions, "value");
+    const std::string what = shortened_list(spaced_list(notes.condition), kMost),
+                      size = counted(o.conditions, "value");
     g.condition = {"y", what.empty() ? size : fmt::format("{}: {}", what, size), 0};
   }
   g.encoder = hidden_layers("encoder", inputs, o.encoder_widths, o);
