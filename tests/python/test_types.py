@@ -26,6 +26,7 @@ scores: NDArray[np.float64] = vae.score_samples(X.tolist(), samples=3)
 mean: float = vae.score(X)
 loaded: gpuvae.VAE = gpuvae.load("runs/x", device="cpu")
 threads: int = gpuvae.num_threads()
+exemplars: gpuvae.VAE = loaded.set_exemplars(X, condition=[0] * 10)
 version: str = gpuvae.__version__
 def on_gpu(array: gpuvae.DeviceArray) -> None:
     with gpuvae.use_stream(0, "cuda:1"):
