@@ -11,6 +11,7 @@
 #include "src/python/description.h"
 #include "src/python/device_array.h"
 #include "src/python/interpreter.h"
+#include "src/python/log.h"
 #include "src/python/model_class.h"
 #include "src/train/model_file.h"
 
@@ -65,6 +66,23 @@ NB_MODULE(_core, module) {
   module.def("describe_rows", &describe_rows, "rows"_a, "values"_a, "column_names"_a, "condition_columns"_a,
              "condition_classes"_a, "class_names"_a,
              "Returns the description of training rows for the metadata of a model file.");
+  module.def(
+      "set_log", &set_log, "callback"_a.none(), "lowest"_a = "info",
+      nb::sig("def set_log(callback: collections.abc.Callable[[str, str, str], object] | None, lowest: str = "
+              "\"info\") -> None"),
+      "Makes callback(level, operation, text) receive what the library decides by itself, such as the "
+      "executor "
+      "of a training run, instead of the previous callback; None receives nothing.\n\n"
+      "level is \"debug\", \"info\" or \"warning\", operation the part of the library, such as \"train\", "
+      "and "
+      "text one line. Messages below the level ``lowest`` are dropped. Messages of all threads wait in a "
+      "queue "
+      "until a call of the library ends or, in a long call, for a fraction of a second. They arrive one at a "
+      "time, in a thread that called the library. The callback may call the library. Its exceptions are "
+      "reported by sys.unraisablehook and change nothing. If more than 10,000 messages wait, the further "
+      "ones "
+      "are dropped, and a message says how many.\n\n"
+      "Throws ValueError for another level, and TypeError for an object that cannot be called.");
   module.def("num_threads", &gpuvae::num_threads, "Returns the largest number of threads of one call.");
   module.def("set_num_threads", &gpuvae::set_num_threads, "threads"_a,
              "Sets the largest number of threads of one call.");
