@@ -40,6 +40,11 @@ Dataset dataset_of(const Tensor& rows, Device device) {
   return set.to(device);
 }
 
+// Copies rows to the device. The copy outlives the arrays of the caller.
+Dataset copied(const Tensor& rows, Device device) {
+  return dataset_of(rows.device() == device ? rows.clone() : rows, device);
+}
+
 // A finaliser of 64 bits (Steele et al., "Fast splittable pseudorandom number generators", 2014).
 std::uint64_t mix(std::uint64_t x) {
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
@@ -92,10 +97,11 @@ std::vector<EpochResult> Model::train(const Tensor& rows, const Tensor& validati
   TrainOptions options = run.options;
   options.schedule = make_schedule(run.schedule, run.optimizer.learning_rate, run.epochs,
                                    steps_per_epoch(options, rows.shape()[0]));
-  const Dataset train = dataset_of(rows, device);
+  const Dataset train = exemplars_ ? copied(rows, device) : dataset_of(rows, device);
   if (run.output_bias) start_output_bias(vae_, train, options.data);
   Trainer trainer(vae_, optimizer, train, validation ? dataset_of(validation, device) : train.slice(0, 0),
                   options);
+  if (exemplars_) exemplars_->set(train, options.data);
   if (run.stop) trainer.stop_when(run.stop);
   std::vector<EpochResult> epochs;
   while (trainer.epochs_done() < run.epochs && !trainer.patience_is_over()) {
@@ -250,6 +256,19 @@ std::vector<std::vector<double>> Model::log_weights(const Tensor& x, const Tenso
       all[i / static_cast<std::size_t>(draws)].push_back(bounds[i]);
   }
   return all;
+}
+
+void Model::set_exemplars(const Tensor& rows, const BatchOptions& data, const TrainingData* trained_on) {
+  constexpr const char* kOperation = "set_exemplars";
+  check(exemplars_ != nullptr, kOperation, "expected a model with the prior exemplar, got {}",
+        vae_.prior().name());
+  if (trained_on) check_training_rows(*trained_on, dataset_of(rows, Device::cpu()), kOperation);
+  exemplars_->set(copied(rows, vae_.device()), data);
+}
+
+Tensor Model::exemplars() const {
+  const auto set = exemplars_ ? exemplars_->get() : nullptr;
+  return set ? set->examples.examples.to(Device::cpu()) : Tensor();
 }
 
 void Model::set_parameter(const std::string& name, const Tensor& values) {

@@ -73,8 +73,3 @@ def test_posteriors_and_gated_layers(rows, posterior, tmp_path):
     assert np.isfinite(vae.score(rows, samples=3))
     loaded = gpuvae.load(vae.save(tmp_path / "model.safetensors"))
     assert (loaded.transform(rows) == vae.transform(rows)).all()
-
-
-def test_the_exemplar_prior_is_refused(rows):
-    with pytest.raises(ValueError, match="exemplar prior"):
-        gpuvae.VAE(**settings(prior="exemplar")).fit(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import operator
 import os
 import warnings
@@ -57,7 +58,9 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         "laplace" fit any real numbers. "bernoulli" and "continuous-bernoulli" need values in [0, 1] or bytes,
         "logistic-256" needs bytes, and "poisson", "negative-binomial" and "zero-inflated-negative-binomial" need counts.
         "columns" has a likelihood per column: settings={"column_types": "bernoulli:3,gaussian:5,categorical:4"}.
-    prior : p(z), "normal", "mixture" or "vamp".
+    prior : p(z), "normal", "mixture", "vamp" or "exemplar". "exemplar" is a mixture of Gaussians around the codes of the
+        training rows, which the estimator keeps; a step uses settings={"prior_components": 500} of them. Files do not
+        hold these rows, so an estimator that load returns needs set_exemplars before it samples or scores.
     activation : of the hidden layers, "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "gelu" or "silu".
     beta : float, the weight of the KL term in the loss.
     binarize : how bytes become 0 or 1 in training, "none", "threshold", "fixed" or "dynamic".
@@ -325,6 +328,17 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         model.save(file, {key: text for key, text in self._metadata.items() if key != "checksum"})
         return file
 
+    def set_exemplars(self, X: ArrayLike | SupportsDLPack, *, condition: Any = None) -> VAE:
+        """Gives a loaded model with the prior "exemplar" its training rows X [rows, features], and returns self.
+
+        The rows are copied. They are those of fit or of the program's training set, in the same order and units, with
+        their ``condition``. Throws ValueError for another prior and for other rows. Those of a training set with labels,
+        such as MNIST, are only counted. The other methods must not run at the same time.
+        """
+        rows = self._rows(X, condition)
+        self._model.set_exemplars(rows, self._exemplar_settings(), self._metadata["data"])
+        return self
+
     def get_feature_names_out(self, input_features: Any = None) -> NDArray:
         """Returns the names of the columns of transform: "vae0", "vae1", ..."""
         self._fitted()
@@ -341,6 +355,10 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         if "_model" not in vars(self):
             raise NotFittedError(f"This {type(self).__name__} instance is not fitted yet: call fit, or gpuvae.load")
         return self._model
+
+    def _exemplar_settings(self):
+        settings = json.loads(self._metadata["settings"])
+        return {name: settings[name] for name in ("binarize", "threshold", "seed") if name in settings}
 
     # transform() is wrapped by scikit-learn, which may make its result a data frame.
     def _codes(self, X, condition=None):
@@ -383,11 +401,12 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         model = state.pop("_model", None)
         if model is not None:
             state["_saved"] = (model.features, self._model_settings, model.parameters())
+            state["_exemplars"] = model.exemplars()
         return state
 
     def __setstate__(self, state):
         state = dict(state)
-        saved = state.pop("_saved", None)
+        saved, exemplars = state.pop("_saved", None), state.pop("_exemplars", None)
         vars(self).update(state)
         vars(self).setdefault("condition_", Condition())
         if saved is not None:
@@ -395,6 +414,8 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
             self._model = _core.Model(features, model_settings, self.device)
             for name, array in parameters.items():
                 self._model.set_parameter(name, array)
+            if exemplars is not None:
+                self._model.set_exemplars(exemplars, self._exemplar_settings(), "")
 
 
 def _rows_for_training(values, X, host):
