@@ -45,6 +45,11 @@ class ExemplarPrior final : public Prior {
   }
 
   Variable log_density(const Variable& z) const override { return density(z, all_means(), {}); }
+  std::shared_ptr<const Prior> frozen() const override {
+    auto prior = std::make_shared<ExemplarPrior>(*this);
+    prior->means_ = all_means().value();
+    return prior;
+  }
 
   // The exemplars of a step are those of one batch of a shuffled pass over all of them.
   Variable training_log_density(const Variable& z, const Draw& draw) const override {
@@ -99,6 +104,7 @@ class ExemplarPrior final : public Prior {
 
   // The means of all exemplars, without gradients.
   Variable all_means() const {
+    if (means_) return means_;
     check_initialised();
     const NoGradGuard no_grad;
     const Tensor means = Tensor::empty({exemplars_.count(), latent_}, DType::f32, exemplars_.device());
@@ -118,6 +124,7 @@ class ExemplarPrior final : public Prior {
   std::int64_t latent_ = 0;
   Variable log_variance_;
   std::function<Variable(const Variable&)> encode_mean_;
+  Tensor means_;  // of all exemplars, in a frozen prior
 };
 
 }  // namespace
