@@ -94,7 +94,8 @@ gpuvae_status gpuvae_reconstruct(const gpuvae_model* model, const gpuvae_array* 
     const auto record = model_of(model, kName);
     const gpuvae::Dataset examples = examples_on_device(x, *record, gpuvae::Binarize::none, kName);
     check_output(reconstruction, examples.count(), examples.features(), "reconstructions", kName);
-    decode_to(*reconstruction, *record, gpuvae::encode_all(record->vae, examples, {}));
+    write_examples(*reconstruction, 0, gpuvae::reconstruct_all(record->vae, examples, {}).to_vector(),
+                   record->rules);
   });
 }
 
