@@ -287,6 +287,8 @@ NB_MODULE(_core, module) {
   module.def("describe_rows", &describe_rows, "rows"_a, "values"_a, "column_names"_a, "condition_columns"_a,
              "condition_classes"_a, "class_names"_a,
              "Returns the description of training rows for the metadata of a model file.");
+  module.def("check_columns", &check_columns, "rows"_a, "column_types"_a,
+             "Throws ValueError for rows with a value that the type of its column does not allow.");
   module.def("num_threads", &gpuvae::num_threads, "Returns the largest number of threads of one call.");
   module.def("set_num_threads", &gpuvae::set_num_threads, "threads"_a,
              "Sets the largest number of threads of one call.");
