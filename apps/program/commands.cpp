@@ -302,11 +302,7 @@ void reconstruct(const Session& s, const Command& command) {
     io::write_png(path, reconstructions(s.model(), images, count, s.evaluation().data));
     return say_wrote(path);
   }
-  const Tensor means = encode_all(s.model(), images, s.evaluation());
-  const Tensor y = is_conditional(s)
-                       ? s.model().condition_of(first_images(images, images.count(), s.evaluation().data))
-                       : Tensor();
-  std::vector<float> decoded = decode_all(s.model(), means.to_vector(), y);
+  std::vector<float> decoded = reconstruct_all(s.model(), images, s.evaluation()).to_vector();
   if (command.impute) keep_observed(images, decoded);
   write_decoded(s, path, std::move(decoded));
 }

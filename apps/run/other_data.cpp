@@ -12,6 +12,7 @@
 #include "kernels/check.h"
 #include "src/data/counted.h"
 #include "src/data/parts.h"
+#include "src/vae/column_rules.h"
 #include "src/vae/column_types.h"
 #include "src/vae/named_distributions.h"
 
@@ -22,7 +23,7 @@ void say_notes(const std::vector<std::string>& notes) {
   for (const std::string& note : notes) std::fprintf(stderr, "note    %s\n", one_line(note).c_str());
 }
 
-// The values that a column may have.
+// The values that a likelihood allows.
 struct AllowedValues {
   double low = -INFINITY, high = INFINITY;
   bool whole = false;
@@ -32,32 +33,27 @@ AllowedValues allowed_values(LikelihoodValues values) {
   if (values == LikelihoodValues::counts) return {.low = 0, .whole = true};
   return {};
 }
-AllowedValues allowed_values(const std::string& type) {
-  if (type == "library") return {.low = 1e-30};
-  if (type == "categorical") return {.low = 0, .high = 1, .whole = true};
-  return allowed_values(named_likelihood(type).values);
-}
-
-// Returns what each column may have; one entry stands for all columns.
-std::vector<AllowedValues> allowed_columns(const DistributionSettings& d) {
-  const LikelihoodValues values = named_likelihood(d.likelihood).values;
-  if (values != LikelihoodValues::by_column) return {allowed_values(values)};
-  std::vector<AllowedValues> columns;
-  for (const ColumnType& t : parse_column_types(d.column_types, "data"))
-    columns.insert(columns.end(), static_cast<std::size_t>(t.columns), allowed_values(t.type));
-  return columns;
-}
 
 // Throws Error with advice for a value that the likelihood does not allow.
-[[noreturn]] void refuse_value(const DistributionSettings& d, float value, std::size_t column) {
+[[noreturn]] void refuse_value(const DistributionSettings& d, float value) {
   const LikelihoodValues values = named_likelihood(d.likelihood).values;
   check(values != LikelihoodValues::unit, "data",
         "--likelihood {} expects values in [0, 1], got {}: scale them with --value-range LOW:HIGH, or use "
         "--likelihood gaussian with --gaussian-mean identity",
         d.likelihood, value);
-  check(values != LikelihoodValues::counts, "data",
-        "--likelihood {} expects counts, whole numbers of 0 or more, got {}", d.likelihood, value);
-  fail("data", "--column-types {} does not allow {} in column {} (from 0)", d.column_types, value, column);
+  fail("data", "--likelihood {} expects counts, whole numbers of 0 or more, got {}", d.likelihood, value);
+}
+
+// Whether numbers are bytes divided by 255, which data with missing values hold in the place of bytes.
+bool are_scaled_bytes(const Dataset& images) {
+  bool all = true;
+  data::for_parts(images, [&](const Tensor& part, std::int64_t) {
+    for (std::int64_t i = 0; i < part.elements(); ++i) {
+      const float v = part.data_as<float>()[i], byte = 255 * v;
+      all &= std::isnan(v) || (v >= 0 && v <= 1 && std::abs(byte - std::round(byte)) < 1e-3f);
+    }
+  });
+  return all;
 }
 
 }  // namespace
@@ -156,22 +152,25 @@ void check_values(const RunConfig& c, const Dataset& images) {
   const DistributionSettings& d = c.distributions;
   const LikelihoodValues values = named_likelihood(d.likelihood).values;
   const bool bytes = images.dtype() == DType::u8;
-  check(values != LikelihoodValues::bytes || bytes, "data",
+  check(values != LikelihoodValues::bytes || bytes || (d.missing_values && are_scaled_bytes(images)), "data",
         "--likelihood {} expects bytes, whole numbers from 0 to 255, got other numbers", d.likelihood);
   check(values != LikelihoodValues::bytes || c.training.data.binarize == Binarize::none, "data",
         "--likelihood {} expects --binarize none, got {}", d.likelihood, name(c.training.data.binarize));
   check(!bytes || !keeps_whole_numbers(d), "data", "--likelihood {} expects counts, got bytes", d.likelihood);
-  if (bytes || values == LikelihoodValues::any_number) return;
-  const std::vector<AllowedValues> allowed = allowed_columns(d);
-  const auto columns = static_cast<std::size_t>(images.features());
-  check(allowed.size() == 1 || allowed.size() == columns, "data",
-        "--column-types {} has types for {} columns, expected {}", d.column_types, allowed.size(), columns);
+  if (bytes || values == LikelihoodValues::any_number || values == LikelihoodValues::bytes) return;
+  if (values == LikelihoodValues::by_column) {
+    const ColumnRules rules(d.column_types, "data");
+    data::for_parts(images,
+                    [&](const Tensor& part, std::int64_t first) { rules.check_rows(part, first, "data"); });
+    return;
+  }
+  const AllowedValues allowed = allowed_values(values);
   data::for_parts(images, [&](const Tensor& part, std::int64_t) {
-    for (std::size_t i = 0; i < static_cast<std::size_t>(part.elements()); ++i) {
+    for (std::int64_t i = 0; i < part.elements(); ++i) {
       const float v = part.data_as<float>()[i];
       if (std::isnan(v)) continue;
-      const AllowedValues& a = allowed.size() == 1 ? allowed[0] : allowed[i % columns];
-      if (!(v >= a.low && v <= a.high && (!a.whole || v == std::trunc(v)))) refuse_value(d, v, i % columns);
+      if (!(v >= allowed.low && v <= allowed.high && (!allowed.whole || v == std::trunc(v))))
+        refuse_value(d, v);
     }
   });
 }

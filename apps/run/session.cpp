@@ -95,7 +95,10 @@ void Session::load_data() {
   set_condition(split, config_);
   check(config_.data.placement != Placement::file || split.train.source, "data",
         "--data-placement file expects an uncompressed NPY or IDX file, got {}", split.source);
-  const bool bytes = split.train.dtype() == DType::u8;
+  const ValueRange& values = split.description.values;
+  // Bytes are numbers if values may be missing.
+  const bool bytes = split.train.dtype() == DType::u8 || (split.description.missing_values && values.scaled &&
+                                                          values.low == 0 && values.high == 255);
   config_ = resolved(config_, split.description, split.train.features() - split.description.condition_columns,
                      bytes);
   const std::string& types = config_.distributions.column_types;
@@ -107,6 +110,7 @@ void Session::load_data() {
   train_ = conditioned(train_).to(device_);
   validation_ = conditioned(validation_).to(device_);
   check_values(config_, train_);
+  if (validation_.defined() && validation_.count() > 0) check_values(config_, validation_);
   set_library_reference();
   std::fprintf(stderr, "data    %s: %lld training and %lld validation %s\n", facts_.source.c_str(),
                static_cast<long long>(train_.count()), static_cast<long long>(validation_.count()),

@@ -51,7 +51,14 @@ class ExemplarPrior final : public Prior {
     into.push_back({"prior.log_variance", log_variance_, true});
   }
 
-  Variable log_density(const Variable& z) const override { return density(z, all_means(*exemplars()), {}); }
+  Variable log_density(const Variable& z) const override {
+    return density(z, means_ ? Variable(means_) : all_means(*exemplars()), {});
+  }
+  std::shared_ptr<const Prior> frozen() const override {
+    auto prior = std::make_shared<ExemplarPrior>(*this);
+    prior->means_ = all_means(*exemplars()).value();
+    return prior;
+  }
 
   // The exemplars of a step are those of one batch of a shuffled pass over all of them.
   Variable training_log_density(const Variable& z, const Draw& draw) const override {
@@ -132,6 +139,7 @@ class ExemplarPrior final : public Prior {
   std::int64_t latent_ = 0;
   Variable log_variance_;
   std::function<Variable(const Variable&)> encode_mean_;
+  Tensor means_;  // of all exemplars, in a frozen prior
 };
 
 }  // namespace

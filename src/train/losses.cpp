@@ -76,6 +76,7 @@ Losses Trainer::evaluate(const Dataset& images) {
 Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images) {
   const kernels::Range range("evaluate");
   const NoGradGuard no_grad;
+  const Vae model = model_.for_evaluation();
   const Tensor totals = new_run_state(model_.device());
   write_run_state(totals, {});
   const std::int64_t rows = std::max<std::int64_t>(1, options_.validation_batch / options_.objective.draws());
@@ -101,7 +102,7 @@ Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images) {
     step.clock = clock;
     step.rows = batch.x.shape()[0];
     const double per_image = options_.batch_sum ? 1.0 : 1.0 / static_cast<double>(step.rows);
-    count_losses(losses_of(model_, batch, noise, options_, per_image), options_, step);
+    count_losses(losses_of(model, batch, noise, options_, per_image), options_, step);
   }
   const RunState own = read_run_state(totals);
   Tensor sums = Tensor::from(
