@@ -30,6 +30,22 @@ struct TrainerRecord {
   std::recursive_mutex use;  // recursive, because a callback may use the trainer that calls it
 };
 
+// Creates a trainer. The output biases come first, because the trainer's moving average starts at the weights
+// that the model then has. An error leaves the model as it was.
+std::shared_ptr<TrainerRecord> created_trainer(const std::shared_ptr<ModelRecord>& model,
+                                               const TrainerSettings& settings, const Dataset& train,
+                                               const Dataset& validation) {
+  if (!settings.data_output_bias) return std::make_shared<TrainerRecord>(model, settings, train, validation);
+  const Tensor before = model->vae.output().bias.value().clone();
+  start_output_bias(model->vae, train, settings.train.data);
+  try {
+    return std::make_shared<TrainerRecord>(model, settings, train, validation);
+  } catch (...) {
+    model->vae.output().bias.value().copy_from(before);
+    throw;
+  }
+}
+
 std::shared_ptr<TrainerRecord> trainer_of(const gpuvae_trainer* handle, const char* operation) {
   return std::static_pointer_cast<TrainerRecord>(find_handle(HandleKind::trainer, handle, operation));
 }
@@ -179,11 +195,10 @@ gpuvae_status gpuvae_trainer_create(gpuvae_model* model, const gpuvae_array* tra
     const gpuvae::Dataset examples = examples_of(train, record->rules, binarize, kName);
     gpuvae::Dataset of_validation;
     if (validation) of_validation = examples_of(validation, record->rules, binarize, kName).to(device);
-    auto created = std::make_shared<TrainerRecord>(record, settings, examples.to(device), of_validation);
+    const gpuvae::Dataset on_device = examples.to(device);
+    auto created = created_trainer(record, settings, on_device, of_validation);
     created->data = training_data(examples, of_validation, record->rules, binarize);
     created->order = order_of(created->data, settings.train);
-    if (settings.data_output_bias)
-      gpuvae::start_output_bias(record->vae, examples.to(device), settings.train.data);
     *trainer = static_cast<gpuvae_trainer*>(add_handle(HandleKind::trainer, std::move(created)));
   });
 }
