@@ -279,6 +279,16 @@ def test_patience_keeps_the_best_epoch(rows):
             gpuvae.VAE(epochs=1, verbose=False, settings=bad).fit(rows)
 
 
+def test_patience_compares_importance_weighted_objectives(rows):
+    settings = {"patience": 40, "objective": "iwae", "objective_samples": 5}
+    vae = gpuvae.VAE(hidden=(16,), epochs=20, learning_rate=0.05, verbose=False, settings=settings)
+    vae.fit(rows[:60], validation=rows[60:])
+    best = int(np.argmin([row["val_loss"] for row in pandas_free(vae)]))
+    again = gpuvae.VAE(hidden=(16,), epochs=20, learning_rate=0.05, verbose=False, settings=settings)
+    again.fit(rows[:60], validation=rows[60:], callback=lambda result: result["epoch"] == best + 1)
+    assert (again.transform(rows) == vae.transform(rows)).all()
+
+
 def pandas_free(vae):
     return vae.history_ if isinstance(vae.history_, list) else vae.history_.to_dict("records")
 

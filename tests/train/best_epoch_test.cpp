@@ -99,6 +99,37 @@ TEST(TrainerPatience, StopsAndKeepsTheBestWeights) {
   }
 }
 
+// Epochs of an importance-weighted objective are compared by that objective with KL weight 1, not by the
+// ELBO.
+TEST(TrainerPatience, ComparesImportanceWeightedObjectives) {
+  const Place cpu{Device::cpu(), Executor::eager};
+  for (const ObjectiveKind kind : {ObjectiveKind::iwae, ObjectiveKind::ciwae})
+    for (const double beta : {1.0, 0.5}) {
+      SCOPED_TRACE(beta);
+      TrainOptions options{.beta = beta, .keep_best = true};
+      options.objective = {.kind = kind, .samples = 5};
+      TrainOptions with_weight_one = options;
+      with_weight_one.beta = 1;
+      HabitRun run(cpu, options), other(cpu, with_weight_one);
+      int best = 0;
+      double least = INFINITY;
+      for (int epoch = 1; epoch <= 6; ++epoch) {
+        const EpochResult r = run.trainer.run_epoch();
+        other.adam.values().copy_from(run.adam.values());
+        const double loss = other.trainer.evaluate(example_images(9, Device::cpu())).loss;
+        EXPECT_EQ(r.validation.loss == loss, beta == 1);
+        EXPECT_NE(loss, compared(r));
+        if (loss < least) {
+          least = loss;
+          best = epoch;
+        }
+        EXPECT_EQ(r.best, best == epoch);
+        EXPECT_EQ(run.trainer.best().loss, least);
+      }
+      EXPECT_EQ(run.trainer.best().epoch, best);
+    }
+}
+
 TEST(TrainerPatience, NeedsValidationAndABestEpoch) {
   const Vae model({.features = 16, .encoder_widths = {8}}, Device::cpu());
   Adam adam(model.parameters());
