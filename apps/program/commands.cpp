@@ -9,6 +9,7 @@
 
 #include "apps/program/export.h"
 #include "apps/program/latent_file.h"
+#include "apps/program/observed.h"
 #include "apps/program/rerun.h"
 #include "apps/report/column_figures.h"
 #include "apps/report/eval_page.h"
@@ -92,7 +93,9 @@ void check_command(const Command& c, const RunConfig& config) {
   refuse(!c.output.empty(), usage->output, "--output");
   refuse(!c.z.empty(), c.name == "decode", "--z");
   const bool decodes = c.name == "decode" || c.name == "sample" || c.name == "manifold";
-  refuse(!c.class_name.empty(), decodes, "--class");
+  const bool encodes_input = (c.name == "encode" || c.name == "reconstruct") && !c.input.empty();
+  check(c.class_name.empty() || decodes || encodes_input, c.name, "this command does not take --class{}",
+        c.name == "encode" || c.name == "reconstruct" ? " without --input" : "");
   refuse(!c.given.empty(), decodes, "--given");
   refuse(c.importance_samples != plain.importance_samples, c.name == "eval", "--importance-samples");
   refuse(!c.per_row.empty(), c.name == "eval", "--per-row");
@@ -186,7 +189,15 @@ GivenCondition given_condition(const Command& command) { return {command.class_n
 Dataset images_of(const Session& s, const Command& command) {
   if (command.input.empty()) return s.images(command.set, command.images);
   const Dataset set = load_input(s.config(), command.input, command.set, s.description());
-  const Dataset part = set.slice(0, command.images > 0 ? std::min(command.images, set.count()) : set.count());
+  Dataset part = set.slice(0, command.images > 0 ? std::min(command.images, set.count()) : set.count());
+  if (!command.class_name.empty()) {
+    const int number = shown_classes(s, {command.class_name, ""}, command.name.c_str()).front();
+    part.labels.assign(static_cast<std::size_t>(part.count()), static_cast<std::uint8_t>(number));
+  }
+  check(!has_class_condition(s) || !part.labels.empty(), command.name,
+        "{}: expected a label for each {} as condition, got none: --class gives all of them one class",
+        command.input, s.has_pictures() ? "image" : "row");
+  s.check_classes(part, command.name);
   return s.conditioned(part).to(s.model().device());
 }
 
@@ -227,8 +238,8 @@ std::vector<std::string> decoded_columns(const Session& s) {
 }
 
 // Writes decoded rows as a sheet of images or as numbers, depending on the extension of the path. Rows of a
-// table are in the units of its columns.
-void write_decoded(const Session& s, const fs::path& path, std::vector<float> images) {
+// table are in the units of its columns. `more` has what the file has besides the decoded values.
+void write_decoded(const Session& s, const fs::path& path, std::vector<float> images, Rows more = {}) {
   const DataDescription like = s.feature_description();
   const std::int64_t features = s.model().options().features;
   const auto count = static_cast<int>(static_cast<std::int64_t>(images.size()) / features);
@@ -236,7 +247,7 @@ void write_decoded(const Session& s, const fs::path& path, std::vector<float> im
     io::write_png(path, io::image_grid(images, count, like.width, like.height, std::min(count, 20),
                                        {.gap = 2, .background = 40, .zoom = 2}));
   } else {
-    Rows rows;
+    Rows rows = std::move(more);
     rows.columns = decoded_columns(s);
     if (!like.standardization.empty() || like.values.scaled) {
       rows.exact = restored(like, images);
@@ -252,7 +263,10 @@ void write_decoded(const Session& s, const fs::path& path, std::vector<float> im
 void check_own_table(const fs::path& path, std::vector<std::string> columns) {
   std::ifstream in(path);
   std::string header;
-  check(!std::getline(in, header) || header == header_of({.columns = std::move(columns)}),
+  const Rows plain{.columns = std::move(columns)};
+  Rows with_class = plain;
+  with_class.row_classes = {""};
+  check(!std::getline(in, header) || header == header_of(plain) || header == header_of(with_class),
         file_error("write"),
         "{}: expected a file of a run, got another one: move it away, or choose another file with --output",
         path.string());
@@ -306,8 +320,9 @@ void reconstruct(const Session& s, const Command& command) {
     return say_wrote(path);
   }
   std::vector<float> decoded = reconstruct_all(s.model(), images, s.evaluation()).to_vector();
-  if (command.impute) keep_observed(images, s.model().options().features, decoded);
-  write_decoded(s, path, std::move(decoded));
+  if (!command.impute) return write_decoded(s, path, std::move(decoded));
+  keep_observed(images, s.model().options().features, decoded);
+  write_decoded(s, path, std::move(decoded), {.observed = observed_values(s, command.input, images)});
 }
 
 void sample(const Session& s, const Command& command) {
@@ -323,7 +338,11 @@ void sample(const Session& s, const Command& command) {
                                       s.description().width, y));
     return say_wrote(path);
   }
-  write_decoded(s, path, s.model().sample_prior(count, s.config().seed, y).mean.to_vector());
+  Rows more;
+  const std::vector<std::string> names = condition_class_names(s);
+  for (const int number : classes)
+    if (!names.empty()) more.row_classes.push_back(names[static_cast<std::size_t>(number)]);
+  write_decoded(s, path, s.model().sample_prior(count, s.config().seed, y).mean.to_vector(), std::move(more));
 }
 
 void manifold(const Session& s, const Command& command) {

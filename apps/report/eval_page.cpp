@@ -14,13 +14,10 @@ namespace {
 
 std::string bound_name(const Session& s) { return fmt::format("−log {}, at most", density_name(s)); }
 
-// The half width of a 95 % interval in standard errors, for a normal distribution.
-constexpr double kInterval = 1.96;
-
 std::string with_interval(const MeanOverRows& m, int decimals) {
   const std::string mean = figure_text(m.mean, decimals);
   return std::isfinite(m.standard_error)
-             ? fmt::format("{} ± {}", mean, figure_text(kInterval * m.standard_error, decimals))
+             ? fmt::format("{} ± {}", mean, figure_text(kNormalInterval * m.standard_error, decimals))
              : mean;
 }
 
@@ -82,6 +79,9 @@ std::string weights_text(const Session& s) {
 
 std::string unit_text(const Session& s) {
   const std::string unit = s.has_pictures() ? "nats per image" : "nats per row";
+  if (mixes_densities(s))
+    return fmt::format("{}, of densities in units of {} and of probabilities, depending on the column", unit,
+                       density_unit(s));
   return s.model().likelihood().is_density()
              ? fmt::format("{}, of a density in units of {}", unit, density_unit(s))
              : fmt::format("{}, of a probability", unit);
@@ -118,11 +118,8 @@ ReportTable protocol_table(const Session& s, const Evaluation& e) {
   row("Split", split_text(s, e));
   row("Binarisation", binarisation(s));
   row("Unit", unit_text(s));
-  row("Bits per dimension", bits_text(s, e));
+  if (!std::isnan(e.bits_per_dimension)) row("Bits per dimension", bits_text(s, e));
   row("Weights", weights_text(s));
-  if (s.config().distributions.posterior.noise_std != 1)
-    row("Not a bound", fmt::format("z is drawn with {} times the posterior's standard deviation",
-                                   s.config().distributions.posterior.noise_std));
   return table;
 }
 
@@ -139,12 +136,13 @@ ReportTable result_table(const Session& s, const Evaluation& e) {
   const RowScores& r = e.rows;
   const double bits = 1 / (std::log(2.0) * observed_features(s, e));
   const MeanOverRows elbo = mean_over_rows(r.elbo);
+  const bool has_bits = !std::isnan(e.bits_per_dimension);
   if (e.importance) {
     const MeanOverRows bound = scaled(mean_over_rows(r.log_likelihood), -1);
     row(bound_name(s), bound, fmt::format("K = {} importance samples", count_text(e.samples)), 2);
-    row("Bits per dimension", scaled(bound, bits), "of the line above", 4);
+    if (has_bits) row("Bits per dimension", scaled(bound, bits), "of the line above", 4);
     row("Effective samples", mean_over_rows(r.effective_samples), "(Σ w)² / Σ w² of the weights", 1);
-  } else {
+  } else if (has_bits) {
     row("Bits per dimension", scaled(elbo, -bits), "of the negative ELBO", 4);
   }
   row("−ELBO", scaled(elbo, -1), "reconstruction + KL, one draw of z", 2);
@@ -190,6 +188,8 @@ std::string evaluation_html(const Session& s, const Evaluation& e, const Provena
     page.warnings.push_back(warning);
   if (const std::string note = condition_note(s); !note.empty())
     page.warnings.push_back(fmt::format("A conditional model, {}.", note));
+  if (const std::string note = noise_note(s); !note.empty())
+    page.warnings.push_back("Not an ELBO: " + note + ".");
   const std::string unit = s.has_pictures() ? "nats/image" : "nats/row";
   const std::string interval = "mean ± 95 % interval";
   if (e.importance)
@@ -198,8 +198,9 @@ std::string evaluation_html(const Session& s, const Evaluation& e, const Provena
                             fmt::format("{}; {} importance samples", interval, count_text(e.samples))});
   page.numbers.push_back(
       {"−ELBO", with_interval(scaled(mean_over_rows(e.rows.elbo), -1), 2), unit, interval});
-  page.numbers.push_back({"Bits per dimension", figure_text(e.bits_per_dimension, 4), "bits",
-                          e.importance ? "importance-weighted" : "from the ELBO"});
+  if (!std::isnan(e.bits_per_dimension))
+    page.numbers.push_back({"Bits per dimension", figure_text(e.bits_per_dimension, 4), "bits",
+                            e.importance ? "importance-weighted" : "from the ELBO"});
   page.tables = {result_table(s, e), protocol_table(s, e)};
   if (std::optional<ReportTable> published = published_table(s, e))
     page.tables.push_back(*std::move(published));

@@ -35,6 +35,11 @@ AllowedValues allowed_values(LikelihoodValues values) {
   return {};
 }
 
+// Whether a likelihood that is given expects numbers in [0, 1], which standardised columns are not.
+bool expects_unit_values(const DistributionSettings& d) {
+  return d.likelihood != "auto" && named_likelihood(d.likelihood).values == LikelihoodValues::unit;
+}
+
 // Throws Error with advice for a value that the likelihood does not allow.
 [[noreturn]] void refuse_value(const DistributionSettings& d, float value) {
   const LikelihoodValues values = named_likelihood(d.likelihood).values;
@@ -60,7 +65,7 @@ bool are_scaled_bytes(const Dataset& images, std::int64_t features) {
 
 }  // namespace
 
-Split load_other_data(const RunConfig& c) {
+DatasetOptions data_options(const RunConfig& c) {
   DatasetOptions options;
   options.label_column = c.data.label_column;
   options.header = c.data.header;
@@ -68,12 +73,14 @@ Split load_other_data(const RunConfig& c) {
   options.columns = parse_columns(c.data.columns);
   options.counts = keeps_whole_numbers(c.distributions);
   options.missing_values = c.distributions.missing_values;
-  options.standardize = c.data.standardize && !options.counts;
+  options.standardize = c.data.standardize && !options.counts && !expects_unit_values(c.distributions);
   options.value_range = parse_value_range(c.data.value_range);
   options.validation_fraction = c.data.validation_fraction;
   options.placement = c.data.placement;
-  return load_dataset(c.data.path, options);
+  return options;
 }
+
+Split load_other_data(const RunConfig& c) { return load_dataset(c.data.path, data_options(c)); }
 
 void refuse_data_flags(const RunConfig& c) {
   const auto refuse = [](bool given, const char* flag) {
@@ -91,8 +98,9 @@ void refuse_data_flags(const RunConfig& c) {
   refuse(c.data.validation_fraction != DataSettings().validation_fraction, "--validation-fraction");
 }
 
-std::string scaling_advice(const DataDescription& d) {
+std::string scaling_advice(const DataDescription& d, const RunConfig& c) {
   constexpr double kFar = 10;
+  if (c.data.path.empty() || keeps_whole_numbers(c.distributions)) return "";
   const ValueRange& v = d.values;
   const bool as_they_are = d.standardization.empty() && !v.scaled && v.kind != ValueKind::bytes;
   if (!as_they_are || !(std::max(std::abs(v.low), std::abs(v.high)) > kFar)) return "";
@@ -103,9 +111,9 @@ std::string scaling_advice(const DataDescription& d) {
       d.height > 1 ? "" : ", --standardize scales every column to mean 0 and standard deviation 1");
 }
 
-void say_data(const Split& split) {
+void say_data(const Split& split, const RunConfig& c) {
   std::fprintf(stderr, "values  %s\n", describe(split.description.values).c_str());
-  if (const std::string advice = scaling_advice(split.description); !advice.empty()) say_notes({advice});
+  if (const std::string advice = scaling_advice(split.description, c); !advice.empty()) say_notes({advice});
   say_notes(split.notes);
 }
 
@@ -138,7 +146,12 @@ void standardize_columns(Split& split, const std::string& column_types) {
   standardize(by, train);
   standardize(by, split.test.examples);
   split.description.standardization = std::move(by);
-  split.description.values.kind = ValueKind::standardized;
+  const std::vector<ColumnType> types = parse_column_types(column_types, "data");
+  const bool any =
+      split.description.condition_columns > 0 || std::ranges::any_of(types, [](const ColumnType& t) {
+        return t.type == "gaussian" || t.type == "laplace";
+      });
+  if (any) split.description.values.kind = ValueKind::standardized;
 }
 
 double mean_library_size(const Dataset& train, std::int64_t column) {
@@ -194,6 +207,10 @@ void check_values(const RunConfig& c, const Dataset& images, const DataDescripti
   check(values != LikelihoodValues::bytes || c.training.data.binarize == Binarize::none, "data",
         "--likelihood {} expects --binarize none, got {}", d.likelihood, name(c.training.data.binarize));
   check(!bytes || !keeps_whole_numbers(d), "data", "--likelihood {} expects counts, got bytes", d.likelihood);
+  const Binarize binarize = c.training.data.binarize;
+  check(bytes || (binarize != Binarize::fixed && binarize != Binarize::dynamic), "data",
+        "--binarize {} draws the pixels of byte images, got other numbers: use --binarize threshold or none",
+        name(binarize));
   if (bytes || values == LikelihoodValues::any_number || values == LikelihoodValues::bytes) return;
   if (values == LikelihoodValues::by_column) {
     const ColumnRules rules(d.column_types, "data");

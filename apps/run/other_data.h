@@ -5,15 +5,18 @@
 
 namespace gpuvae::apps {
 
+// How load_other_data() reads --data.
+DatasetOptions data_options(const RunConfig& config);
 // The training and validation rows of --data. Throws Error.
 Split load_other_data(const RunConfig& config);
 // Throws Error if --header, --columns or --value-range is given, which only --data uses.
 void refuse_data_flags(const RunConfig& config);
 // Returns how to scale values that are used as they are and reach far outside [-10, 10], which can make
-// training diverge. The text is empty for other values.
-std::string scaling_advice(const DataDescription& data);
+// training diverge. The text is empty for other values, for counts, which must stay as they are, and without
+// --data, which --value-range needs.
+std::string scaling_advice(const DataDescription& data, const RunConfig& config);
 // Prints what the values are and how the data were read.
-void say_data(const Split& split);
+void say_data(const Split& split, const RunConfig& config);
 
 // Standardises the columns of the types gaussian and laplace, and those of the condition, over the training
 // rows, which do not include missing values. Throws Error if the examples stay in a file.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 
 #include "apps/cli/data_flags.h"
 #include "apps/cli/settings.h"
@@ -14,6 +15,7 @@
 #include "kernels/check.h"
 #include "src/data/counted.h"
 #include "src/io/file.h"
+#include "src/io/printable.h"
 #include "src/vae/column_types.h"
 
 namespace gpuvae::apps {
@@ -44,6 +46,12 @@ void set_condition(Split& split, const RunConfig& c) {
   if (!names.empty()) {
     check(c.training.data.binarize == Binarize::none, "data",
           "--condition with columns expects --binarize none, got {}", name(c.training.data.binarize));
+    for (const std::string& column : names)
+      check(
+          c.data.columns.empty() || std::ranges::count(split.description.column_names, column) > 0, "data",
+          "expected --columns to include the column {0} of --condition, got --columns {1}: the condition is "
+          "taken from the columns that are read",
+          io::printable(column), io::printable(c.data.columns));
     move_columns_last(split, names);
     for (const Dataset* set : {&split.train, &split.test})
       check_conditions(*set, split.description, c.data.path.empty() ? split.source : c.data.path);
@@ -55,6 +63,28 @@ void set_condition(Split& split, const RunConfig& c) {
   for (const Dataset* set : {&split.train, &split.test})
     for (const std::uint8_t label : set->labels) classes = std::max(classes, label + 1);
   split.description.condition_classes = classes;
+}
+
+// Returns the labels of a set in ascending order.
+std::vector<int> distinct_labels(const Dataset& set) {
+  const std::set<int> labels(set.labels.begin(), set.labels.end());
+  return {labels.begin(), labels.end()};
+}
+
+// Returns the labels of the training set if they are fewer than the classes of the condition; else none.
+std::vector<int> labels_with_gaps(const Dataset& train, int classes) {
+  const std::vector<int> labels = distinct_labels(train);
+  return std::ssize(labels) < classes ? labels : std::vector<int>();
+}
+
+// The names of labels, separated by commas.
+std::string label_list(const std::vector<int>& labels, const std::vector<std::string>& names) {
+  std::string text;
+  for (const int label : labels) {
+    const auto at = static_cast<std::size_t>(label);
+    text += (text.empty() ? "" : ", ") + (at < names.size() ? names[at] : std::to_string(label));
+  }
+  return io::printable(text);
 }
 
 // Replaces what the settings leave open by what the data say. `data` describes the features without the
@@ -92,6 +122,8 @@ void Session::load_data() {
   if (const std::optional<std::uint64_t> seed = parse_seed(config_.data.split_seed)) {
     check(program_.shuffles_splits, "data", "{} does not take --split-seed: its data have a test set",
           program_.name);
+    check(split.train.examples && split.test.examples, "data",
+          "--split-seed expects --data-placement memory, got examples that stay in {}", split.source);
     const std::int64_t test = config_.data.validation_images;
     split = shuffled_split(split, *seed, test > 0 ? test : split.test.count());
   }
@@ -111,6 +143,10 @@ void Session::load_data() {
   validation_ = validation_of(split, config_);
   if (config_.data.validation_set != "test") test_ = conditioned(split.test).to(device_);
   facts_ = facts_of(train_, validation_, split);
+  facts_.class_labels = labels_with_gaps(train_, split.description.condition_classes);
+  if (const std::vector<int> others = labels_outside_training(validation_); !others.empty())
+    std::fprintf(stderr, "note    the training set has the classes %s of the validation set\n",
+                 label_list(others, class_names()).c_str());
   train_ = conditioned(train_).to(device_);
   validation_ = conditioned(validation_).to(device_);
   check_values(config_, train_, facts_.description);
@@ -121,7 +157,7 @@ void Session::load_data() {
                static_cast<long long>(train_.count()), static_cast<long long>(validation_.count()),
                has_pictures() ? fmt::format("images of {}x{}", train_.height, train_.width).c_str()
                               : ("rows of " + counted(train_.width, "column")).c_str());
-  say_data(split);
+  say_data(split, config_);
 }
 
 // Counts are decoded at the mean library size of the training rows unless the settings say otherwise.
@@ -213,13 +249,29 @@ std::string Session::load_data_of_model() {
 
 DataDescription Session::feature_description() const { return without_condition(facts_.description); }
 
+std::vector<int> Session::labels_outside_training(const Dataset& set) const {
+  if (facts_.class_labels.empty()) return {};
+  std::vector<int> others = distinct_labels(set);
+  std::erase_if(others, [&](int label) {
+    return std::ranges::find(facts_.class_labels, label) != facts_.class_labels.end();
+  });
+  return others;
+}
+
+void Session::check_classes(const Dataset& set, const std::string& operation) const {
+  const std::vector<int> others = labels_outside_training(set);
+  check(others.empty(), operation, "expected the classes of the training data ({}), got {}",
+        label_list(facts_.class_labels, class_names()), label_list(others, class_names()));
+}
+
 Dataset Session::conditioned(const Dataset& set) const {
   const int classes = facts_.description.condition_classes;
   return classes > 0 && set.defined() ? with_class_codes(set, classes) : set;
 }
 
 std::string Session::unit() const {
-  return config_.training.pixel_mean ? "nats (pixel mean)" : has_pictures() ? "nats/image" : "nats/row";
+  if (config_.training.pixel_mean) return has_pictures() ? "nats (pixel mean)" : "nats (column mean)";
+  return has_pictures() ? "nats/image" : "nats/row";
 }
 
 EvaluationOptions Session::evaluation() const {
@@ -231,9 +283,11 @@ EvaluationOptions Session::evaluation() const {
 
 Dataset Session::images(const std::string& set, std::int64_t most) const {
   if (set == "test") {
-    check(
-        test_.defined(), "data",
-        "--set test expects a run with --validation-set rest, whose validation images are not the test set");
+    check(test_.defined(), "data",
+          "--set test expects a run with --validation-set rest and --train-images, which validates on other "
+          "{0} "
+          "than its test set: the validation {0} of this run are its test set",
+          has_pictures() ? "images" : "rows");
     return first_rows(test_, most);
   }
   return first_rows(set == "train" || validation_.count() == 0 ? train_ : validation_, most);

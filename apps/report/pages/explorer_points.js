@@ -41,7 +41,7 @@ function buildLegend(place, points, changed) {
     button.title = "Show or hide";
     button.setAttribute("aria-pressed", "true");
     dot.style.background = c.colour;
-    button.append(dot, String(c.label));
+    button.append(dot, data.labelNames[c.label] ?? String(c.label));
     button.addEventListener("click", () => {
       c.shown = !c.shown;
       button.setAttribute("aria-pressed", c.shown);
