@@ -1,5 +1,6 @@
 # Debian packages: `make package`, or `cpack -G DEB` in a build folder. There is one per part (package.cmake), and one of
-# the programs, `tools`. Each contains the licence under the name that Debian requires; other systems get the same files.
+# the programs, `tools`. Each contains the licence, and those of the third-party code that is compiled into the binaries,
+# under the name that Debian requires; other systems get the same files.
 set(parts development)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libgpuvae-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
@@ -18,10 +19,17 @@ if(GPUVAE_APPS)
   set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION science)
   set(CPACK_COMPONENT_TOOLS_DESCRIPTION "programs that train VAEs and show what they learned")
 endif()
+set(copyright ${PROJECT_BINARY_DIR}/copyright)
+set(licence_files ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/src/third_party_licences.txt)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${licence_files})
+file(WRITE ${copyright} "")
+foreach(licence IN LISTS licence_files)
+  file(READ ${licence} text)
+  file(APPEND ${copyright} "${text}")
+endforeach()
 foreach(part IN LISTS parts)
   string(TOUPPER CPACK_DEBIAN_${part}_PACKAGE_NAME name)
-  install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${${name}} RENAME copyright
-          COMPONENT ${part})
+  install(FILES ${copyright} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${${name}} COMPONENT ${part})
 endforeach()
 
 if(PROJECT_IS_TOP_LEVEL)

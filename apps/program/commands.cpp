@@ -295,12 +295,15 @@ void decode(const Session& s, const Command& command) {
                  y));
 }
 
-// Replaces the decoded values by those of the data, where the data have a value.
-void keep_observed(const Dataset& images, std::vector<float>& decoded) {
+// Replaces the decoded values, [images, features], by those of the data where the data have a value. The rows
+// of the data may have further columns, those of the condition.
+void keep_observed(const Dataset& images, std::int64_t features, std::vector<float>& decoded) {
   data::for_parts(images, [&](const Tensor& part, std::int64_t first) {
-    const auto at = static_cast<std::size_t>(first * part.shape()[1]);
-    for (std::size_t i = 0; i < static_cast<std::size_t>(part.elements()); ++i)
-      if (const float x = part.data_as<float>()[i]; !std::isnan(x)) decoded[at + i] = x;
+    const std::int64_t rows = part.shape()[0], columns = part.shape()[1];
+    for (std::int64_t row = 0; row < rows; ++row)
+      for (std::int64_t c = 0; c < features; ++c)
+        if (const float x = part.data_as<float>()[row * columns + c]; !std::isnan(x))
+          decoded[static_cast<std::size_t>((first + row) * features + c)] = x;
   });
 }
 
@@ -316,13 +319,9 @@ void reconstruct(const Session& s, const Command& command) {
     io::write_png(path, reconstructions(s.model(), images, count, s.evaluation().data));
     return say_wrote(path);
   }
-  const Tensor means = encode_all(s.model(), images, s.evaluation());
-  const Tensor y = is_conditional(s)
-                       ? s.model().condition_of(first_images(images, images.count(), s.evaluation().data))
-                       : Tensor();
-  std::vector<float> decoded = decode_all(s.model(), means.to_vector(), y);
+  std::vector<float> decoded = reconstruct_all(s.model(), images, s.evaluation()).to_vector();
   if (!command.impute) return write_decoded(s, path, std::move(decoded));
-  keep_observed(images, decoded);
+  keep_observed(images, s.model().options().features, decoded);
   write_decoded(s, path, std::move(decoded), {.observed = observed_values(s, command.input, images)});
 }
 

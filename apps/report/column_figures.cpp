@@ -97,7 +97,8 @@ double usual_distance(const ColumnReport& r) {
 
 std::vector<double> rows_in_units(const Session& s, const Tensor& rows) {
   const std::vector<float> values = rows.to_vector();
-  if (!s.standardization().empty() || s.description().values.scaled) return restored(s.description(), values);
+  const DataDescription like = s.feature_description();
+  if (!like.standardization.empty() || like.values.scaled) return restored(like, values);
   return {values.begin(), values.end()};
 }
 

@@ -55,17 +55,35 @@ std::string interval_text(double standard_error) {
 // The values of one row, or of equal ones, do not vary, whether the posterior collapsed or not.
 bool is_collapsed(const LatentStatistics& l) { return l.collapsed() && l.data_stddev != 0; }
 
+// The share of the features that are not missing. The condition, in the last columns, does not count.
 double observed_share(const Session& s, const Dataset& images) {
   if (!s.model().options().missing_values || images.dtype() == DType::u8) return 1;
-  double observed = 0, all = 0;
+  const std::int64_t features = s.model().options().features;
+  double observed = 0;
   data::for_parts(images, [&](const Tensor& part, std::int64_t) {
-    for (std::int64_t i = 0; i < part.elements(); ++i) observed += !std::isnan(part.data_as<float>()[i]);
-    all += static_cast<double>(part.elements());
+    const std::int64_t rows = part.shape()[0], columns = part.shape()[1];
+    for (std::int64_t row = 0; row < rows; ++row)
+      for (std::int64_t c = 0; c < features; ++c)
+        observed += !std::isnan(part.data_as<float>()[row * columns + c]);
   });
-  return observed / all;
+  return observed / static_cast<double>(images.count() * features);
 }
 
 }  // namespace
+
+double observed_features(const Session& s, const Evaluation& e) {
+  return static_cast<double>(s.model().options().features) * e.observed;
+}
+
+std::string density_name(const Session& s) {
+  return s.model().options().conditions > 0 ? "p(x | y)" : "p(x)";
+}
+
+std::string condition_note(const Session& s) {
+  if (s.model().options().conditions == 0) return "";
+  return fmt::format("y = {}: the ELBO bounds log p(x | y), which is not comparable with log p(x)",
+                     s.config().data.condition);
+}
 
 std::string noise_note(const Session& s) {
   const double noise_std = s.config().distributions.posterior.noise_std;
@@ -119,8 +137,7 @@ Evaluation evaluate(const Session& s, const std::string& set, std::int64_t count
   estimate_nll(s, images, row_scores, e);
   const double nll = e.importance ? e.importance->nll : e.elbo.loss;
   e.observed = observed_share(s, images);
-  e.bits_per_dimension =
-      nll / (std::log(2.0) * static_cast<double>(s.model().options().features) * e.observed);
+  e.bits_per_dimension = nll / (std::log(2.0) * observed_features(s, e));
   if (mixes_densities(s)) e.bits_per_dimension = NAN;
   return e;
 }
@@ -143,10 +160,7 @@ std::string evaluation_text(const Session& s, const Evaluation& e) {
     text += fmt::format("{:<22}{}\n", name, value);
   };
   const bool conditional = s.model().options().conditions > 0;
-  if (conditional)
-    line("condition",
-         fmt::format("y = {}: the ELBO bounds log p(x | y), which is not comparable with log p(x)",
-                     s.config().data.condition));
+  if (conditional) line("condition", condition_note(s));
   line("ELBO", fmt::format("{:.3f} {} = -(reconstruction {:.3f} + KL {:.3f})", -e.elbo.loss, unit,
                            e.elbo.reconstruction, e.elbo.kl));
   if (const std::string note = noise_note(s); !note.empty()) line("", "not an ELBO: " + note);

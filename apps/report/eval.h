@@ -13,7 +13,7 @@ struct Evaluation {
   LatentStatistics latent;
   std::optional<ImportanceEstimate> importance;
   RowScores rows;       // of each example, if they were asked for
-  double observed = 1;  // share of the values that are not missing, which alone count in the losses
+  double observed = 1;  // share of the features that are not missing, which alone count in the losses
   double bits_per_dimension =
       0;  // per observed value, of the importance-weighted estimate if there is one, else of the ELBO; NaN if
           // some columns have densities and others have probabilities
@@ -30,6 +30,12 @@ struct MeanOverRows {
   double mean = 0, standard_error = 0;  // the standard error is NaN for one example
 };
 MeanOverRows mean_over_rows(const std::vector<double>& values);
+// The mean number of observed features per example, by which bits per dimension divide.
+double observed_features(const Session& session, const Evaluation& e);
+// The name of the estimated quantity: "p(x)", or "p(x | y)" for a conditional model.
+std::string density_name(const Session& session);
+// What a conditional model's losses are, for the text and the page; empty for other models.
+std::string condition_note(const Session& session);
 // The half width of a 95 % interval in standard errors, for a normal distribution.
 inline constexpr double kNormalInterval = 1.96;
 // Whether some columns have densities and others have probabilities, whose sum has no bits per dimension.

@@ -79,16 +79,9 @@ void add_classes(ExplorerPage& page, const Session& s) {
   first.bias = page.class_biases.front();
 }
 
-void add_decoder(ExplorerPage& page, const Session& s) {
+// Adds the last layer, with the activation that gives the means, unless page_means() says how they follow.
+void add_output_of_means(ExplorerPage& page, const Session& s) {
   const DistributionSettings& d = s.config().distributions;
-  const Mlp& decoder = s.model().decoder();
-  for (const Linear& layer : decoder.layers) {
-    add_layer(page, layer, layer.activation);
-    page.decoder.back().gated = decoder.gated;
-    if (decoder.gated) page.decoder.back().out /= 2;
-  }
-  page.means = page_means(s);
-  if (!page.means.empty()) return add_layer(page, s.model().output(), Activation::identity);
   const LikelihoodValues values = named_likelihood(d.likelihood).values;
   const bool has_location = values == LikelihoodValues::any_number || values == LikelihoodValues::bytes;
   const bool continuous = d.likelihood == "continuous-bernoulli";
@@ -102,6 +95,20 @@ void add_decoder(ExplorerPage& page, const Session& s) {
   last.out = s.model().options().features;
   last.weight.resize(static_cast<std::size_t>(last.in * last.out));
   last.bias.resize(static_cast<std::size_t>(last.out));
+}
+
+void add_decoder(ExplorerPage& page, const Session& s) {
+  const Mlp& decoder = s.model().decoder();
+  for (const Linear& layer : decoder.layers) {
+    add_layer(page, layer, layer.activation);
+    page.decoder.back().gated = decoder.gated;
+    if (decoder.gated) page.decoder.back().out /= 2;
+  }
+  page.means = page_means(s);
+  if (page.means.empty())
+    add_output_of_means(page, s);
+  else
+    add_layer(page, s.model().output(), Activation::identity);
   add_classes(page, s);
 }
 

@@ -18,15 +18,19 @@ std::string scaling_advice(const DataDescription& data, const RunConfig& config)
 // Prints what the values are and how the data were read.
 void say_data(const Split& split, const RunConfig& config);
 
-// Standardises the columns of the types gaussian and laplace over the training rows, which do not include
-// missing values. Throws Error if the examples stay in a file.
+// Standardises the columns of the types gaussian and laplace, and those of the condition, over the training
+// rows, which do not include missing values. Throws Error if the examples stay in a file.
 void standardize_columns(Split& split, const std::string& column_types);
 // Returns the mean of a column of the training rows, without missing values. Throws Error unless it is
 // positive.
 double mean_library_size(const Dataset& train, std::int64_t column);
 
-// Throws Error if an example has a value for which the likelihood is not defined.
-void check_values(const RunConfig& config, const Dataset& images);
+// The description of the features alone: without the columns of the condition, which are the last ones.
+DataDescription without_condition(DataDescription data);
+// Throws Error with the column and the row if an example lacks a value in a column of the condition.
+void check_conditions(const Dataset& images, const DataDescription& data, const std::string& source);
+// Throws Error if an example has a feature for which the likelihood is not defined.
+void check_values(const RunConfig& config, const Dataset& images, const DataDescription& data);
 
 // Reads all rows of another file or, if a folder has a fixed split, those of the part `set` ("train" or
 // "validation"). They must match the training data that `like` describes, and are converted in the same way.

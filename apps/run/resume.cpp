@@ -90,7 +90,10 @@ std::vector<std::string> ignored_flags(const RunConfig& c, const RunConfig& pres
 
 }  // namespace
 
+// The trainer's moving average starts at the weights that the model has here. A run that is loaded or
+// continued then replaces both.
 void Session::make_trainer() {
+  set_output_bias();
   optimizer_ = std::make_unique<Optimizer>(model_->parameters(), config_.optimizer);
   TrainOptions options = config_.train_options(train_.count());
   options.communicator = communicator_on(device_);

@@ -37,7 +37,8 @@ Dataset validation_of(const Split& split, const RunConfig& c) {
   return first_rows(split.train.slice(used, rest), c.data.validation_images);
 }
 
-// Prepares the data for --condition: moves the named columns last, and counts the classes.
+// Prepares the data for --condition: moves the named columns last, refuses missing values in them, and counts
+// the classes.
 void set_condition(Split& split, const RunConfig& c) {
   if (c.data.condition.empty()) return;
   std::vector<std::string> names = parts_of(c.data.condition, ',');
@@ -52,6 +53,8 @@ void set_condition(Split& split, const RunConfig& c) {
           "taken from the columns that are read",
           io::printable(column), io::printable(c.data.columns));
     move_columns_last(split, names);
+    for (const Dataset* set : {&split.train, &split.test})
+      check_conditions(*set, split.description, c.data.path.empty() ? split.source : c.data.path);
   }
   if (!by_class) return;
   check(!split.train.labels.empty(), "data",
@@ -84,9 +87,11 @@ std::string label_list(const std::vector<int>& labels, const std::vector<std::st
   return io::printable(text);
 }
 
-// Replaces what the settings leave open by what the data say.
-RunConfig resolved(RunConfig c, const DataDescription& data, std::int64_t features, bool bytes) {
+// Replaces what the settings leave open by what the data say. `data` describes the features without the
+// condition.
+RunConfig resolved(RunConfig c, const DataDescription& data, bool bytes) {
   DistributionSettings& d = c.distributions;
+  const std::int64_t features = std::int64_t{data.height} * data.width;
   if (!c.data.library_size.empty() && d.likelihood != "columns") {
     check(d.likelihood != "auto" && named_likelihood(d.likelihood).is_count(), "data",
           "--library-size expects a likelihood of counts, got --likelihood {}", d.likelihood);
@@ -94,15 +99,13 @@ RunConfig resolved(RunConfig c, const DataDescription& data, std::int64_t featur
         column_types_with_library(d.likelihood, c.data.library_size, data.column_names, features, "data");
     d.likelihood = "columns";
   }
-  if (d.likelihood == "auto" && !d.column_types.empty()) {
-    d.likelihood = "columns";
-    d.gaussian.sigmoid_mean = false;
-  }
+  if (d.likelihood == "auto" && !d.column_types.empty()) d.likelihood = "columns";
   if (d.likelihood == "columns" && !d.column_types.empty())
     d.column_types = numbered_column_types(d.column_types, data.column_names, "data");
-  if (d.likelihood == "auto") {
-    d.likelihood = bytes ? "bernoulli" : "gaussian";
-    d.gaussian.sigmoid_mean = bytes;
+  if (d.likelihood == "auto") d.likelihood = bytes ? "bernoulli" : "gaussian";
+  if (c.gaussian_mean == GaussianMean::automatic) {
+    const bool unit = bytes || named_likelihood(d.likelihood).values == LikelihoodValues::unit;
+    c.set_gaussian_mean(unit ? GaussianMean::sigmoid : GaussianMean::identity);
   }
   return c;
 }
@@ -124,12 +127,16 @@ void Session::load_data() {
     const std::int64_t test = config_.data.validation_images;
     split = shuffled_split(split, *seed, test > 0 ? test : split.test.count());
   }
+  split.description.height = split.train.height;
+  split.description.width = split.train.width;
   set_condition(split, config_);
   check(config_.data.placement != Placement::file || split.train.source, "data",
         "--data-placement file expects an uncompressed NPY or IDX file, got {}", split.source);
-  const bool bytes = split.train.dtype() == DType::u8;
-  config_ = resolved(config_, split.description, split.train.features() - split.description.condition_columns,
-                     bytes);
+  const ValueRange& values = split.description.values;
+  // Bytes are numbers if values may be missing.
+  const bool bytes = split.train.dtype() == DType::u8 || (split.description.missing_values && values.scaled &&
+                                                          values.low == 0 && values.high == 255);
+  config_ = resolved(config_, without_condition(split.description), bytes);
   const std::string& types = config_.distributions.column_types;
   if (!types.empty() && config_.data.standardize) standardize_columns(split, types);
   train_ = first_rows(split.train, config_.data.train_images);
@@ -142,7 +149,9 @@ void Session::load_data() {
                  label_list(others, class_names()).c_str());
   train_ = conditioned(train_).to(device_);
   validation_ = conditioned(validation_).to(device_);
-  check_values(config_, train_);
+  check_values(config_, train_, facts_.description);
+  if (validation_.defined() && validation_.count() > 0)
+    check_values(config_, validation_, facts_.description);
   set_library_reference();
   std::fprintf(stderr, "data    %s: %lld training and %lld validation %s\n", facts_.source.c_str(),
                static_cast<long long>(train_.count()), static_cast<long long>(validation_.count()),
@@ -189,8 +198,7 @@ bool Session::open_model(const std::string& command) {
           file.string(), kConfigFile);
     return false;
   }
-  const DataDescription& data = run->data.description;
-  config_ = resolved(config_, data, std::int64_t{data.height} * data.width, run->data.bytes);
+  config_ = resolved(config_, without_condition(run->data.description), run->data.bytes);
   HeldRun held{config_of_texts(run->settings, file.string(), program_.name, program_.presets), "", {}};
   if (!described) held.config.epochs = config_.epochs;  // a checkpoint may be older than config.toml
   check_same_run(command, held);
@@ -239,18 +247,7 @@ std::string Session::load_data_of_model() {
                      facts_.source, what);
 }
 
-DataDescription Session::feature_description() const {
-  DataDescription d = facts_.description;
-  const auto features = static_cast<std::size_t>(d.width - d.condition_columns);
-  if (d.condition_columns == 0) return d;
-  d.width = static_cast<int>(features);
-  d.column_names.resize(features);
-  if (!d.standardization.empty()) {
-    d.standardization.mean.resize(features);
-    d.standardization.stddev.resize(features);
-  }
-  return d;
-}
+DataDescription Session::feature_description() const { return without_condition(facts_.description); }
 
 std::vector<int> Session::labels_outside_training(const Dataset& set) const {
   if (facts_.class_labels.empty()) return {};

@@ -78,7 +78,6 @@ void remove_evaluation(const fs::path& folder) {
 void Session::train_from(const TrainingState& start) {
   const bool fresh = start.epochs == 0 && start.steps == 0;
   announce_start(true);
-  if (fresh) set_output_bias();
   if (fresh && !replaces_) begin_files();
   // Losses of bytes are usually compared in bits per dimension.
   const bool bits = config_.distributions.likelihood == "logistic-256" && !config_.training.pixel_mean;

@@ -129,8 +129,8 @@ typedef struct gpuvae_model_options {
   double sigma;              // standard deviation of gaussian-fixed, above 0 (0.1)
   double log_variance_low;   // lower bound of the log variance of gaussian and gaussian-shared (-5)
   double log_variance_high;  // upper bound of that log variance (5)
-  const char* prior;         // normal, mixture or vamp (normal)
-  int64_t prior_components;  // number of components of mixture or vamp (50)
+  const char* prior;         // normal, mixture, vamp or exemplar (normal); see gpuvae_model_set_exemplars
+  int64_t prior_components;  // components of mixture or vamp, or exemplars per step, 2 or more (50)
   const char* device;        // auto, cpu, cuda or cuda:N (auto: the first GPU, or the CPU if there is none)
   uint64_t seed;             // seed of the initial parameters (0)
   int64_t height;  // height of the images of `features` pixels; 0 stands for 1, a row of a table (0)
@@ -148,6 +148,9 @@ typedef struct gpuvae_model_options {
   const char* posterior;
   // glorot_uniform, he_normal, normal or two_over_root_fan_in: the initial weights (glorot_uniform)
   const char* init;
+  // Numbers of the condition y of a conditional model p(x | y), such as a dose; they need a height of 1 (0).
+  int64_t condition_columns;
+  int64_t condition_classes;  // classes 0, 1, ... of the condition, at most 256; 0 stands for none (0)
 } gpuvae_model_options;
 
 // Sets the defaults in a struct of struct_size bytes: gpuvae_model_options_init(&options, sizeof options).
@@ -168,18 +171,30 @@ GPUVAE_C_API gpuvae_status gpuvae_model_free(gpuvae_model* model);
 
 // Properties of a model.
 typedef struct gpuvae_model_info {
-  size_t struct_size;       // sizeof(gpuvae_model_info), set by the caller
-  int64_t features;         // values per example
-  int64_t latent;           // dimensions of z
-  int64_t parameter_count;  // number of learned numbers
-  int64_t height;           // height of an image; 1 for tables
-  int64_t width;            // width of an image, or number of columns
-  int64_t bytes;            // 1 if the training data are known to be bytes, else 0
-  int64_t standardized;     // 1 if the library standardises examples as the training data were, else 0
-  int64_t epochs;           // number of epochs that the model was trained for, if it is known, else -1
+  size_t struct_size;         // sizeof(gpuvae_model_info), set by the caller
+  int64_t features;           // values per example
+  int64_t latent;             // dimensions of z
+  int64_t parameter_count;    // number of learned numbers
+  int64_t height;             // height of an image; 1 for tables
+  int64_t width;              // width of an image, or number of columns
+  int64_t bytes;              // 1 if the training data are known to be bytes, else 0
+  int64_t standardized;       // 1 if the library standardises examples as the training data were, else 0
+  int64_t epochs;             // number of epochs that the model was trained for, if it is known, else -1
+  int64_t condition_columns;  // numbers of the condition of a conditional model, else 0
+  int64_t condition_classes;  // classes of the condition of a conditional model, else 0
 } gpuvae_model_info;
 // Writes the properties of a model.
 GPUVAE_C_API gpuvae_status gpuvae_model_get_info(const gpuvae_model* model, gpuvae_model_info* info);
+
+// Gives a model with the prior exemplar its exemplars: copies of the rows x [rows, features] of its training
+// set, in their order, as in gpuvae_encode, with their condition (NULL for a model without one). A model file
+// does not hold them, so a loaded model needs them before it samples or evaluates examples; a trainer sets
+// them itself. The rows become examples as those of the training that the file describes (binarize,
+// threshold, seed). Other rows than those of the training set are refused; of a training set with labels,
+// whose fingerprint includes them, only the number of rows is compared. No other thread may use the model
+// during the call. Returns GPUVAE_INVALID_ARGUMENT for another prior and while a trainer of the model exists.
+GPUVAE_C_API gpuvae_status gpuvae_model_set_exemplars(gpuvae_model* model, const gpuvae_array* x,
+                                                      const gpuvae_array* condition);
 
 // ---- inference ----
 
@@ -189,6 +204,12 @@ GPUVAE_C_API gpuvae_status gpuvae_model_get_info(const gpuvae_model* model, gpuv
 // nor numbers in [0, 1], floats outside [0, 1] if they were bytes, and values outside their range. Bernoulli
 // and continuous Bernoulli likelihoods require values in [0, 1] in any case. Values must be finite, or NaN
 // for models with missing_values.
+//
+// A conditional model also needs the condition of the rows: a GPUVAE_F32 or GPUVAE_F64 array [rows,
+// condition_columns + 1], or without the last column if there are no classes. The first columns are numbers,
+// in the units of the training data, and the last one is the class, a whole number from 0 to
+// condition_classes - 1. The functions whose names end in `_given` take it; for other models it is NULL. If
+// a function says so, one row of it may stand for all rows.
 //
 // Codes z are [rows, latent]. Outputs are GPUVAE_F32 or GPUVAE_F64, with exactly the rows and columns that
 // the comments say. Rows are computed in batches of 1,000 on the CPU and 16,384 on a GPU, except
@@ -212,14 +233,40 @@ GPUVAE_C_API gpuvae_status gpuvae_reconstruct(const gpuvae_model* model, const g
 GPUVAE_C_API gpuvae_status gpuvae_sample(const gpuvae_model* model, uint64_t seed, const gpuvae_array* z,
                                          const gpuvae_array* mean, const gpuvae_array* x);
 
+// @{
+// The same for a conditional model, or with a NULL condition for any other. `condition` has a row for each
+// row of x or, in gpuvae_decode_given and gpuvae_sample_given, one row or as many as the other arrays. The
+// C++ functions take rows [x, y], and Vae::decode_mean and Vae::sample_prior take y.
+GPUVAE_C_API gpuvae_status gpuvae_encode_given(const gpuvae_model* model, const gpuvae_array* x,
+                                               const gpuvae_array* condition, const gpuvae_array* z);
+GPUVAE_C_API gpuvae_status gpuvae_encode_sample_given(const gpuvae_model* model, const gpuvae_array* x,
+                                                      const gpuvae_array* condition, uint64_t seed,
+                                                      const gpuvae_array* z);
+GPUVAE_C_API gpuvae_status gpuvae_decode_given(const gpuvae_model* model, const gpuvae_array* z,
+                                               const gpuvae_array* condition, const gpuvae_array* x);
+GPUVAE_C_API gpuvae_status gpuvae_reconstruct_given(const gpuvae_model* model, const gpuvae_array* x,
+                                                    const gpuvae_array* condition,
+                                                    const gpuvae_array* reconstruction);
+GPUVAE_C_API gpuvae_status gpuvae_sample_given(const gpuvae_model* model, const gpuvae_array* condition,
+                                               uint64_t seed, const gpuvae_array* z, const gpuvae_array* mean,
+                                               const gpuvae_array* x);
+// @}
+
+// Writes x with its missing values, which are NaN, replaced by those of its reconstruction (Vae::impute):
+// `imputed` is [rows, features] in the units of x, where a byte b becomes b / 255, and may be x itself.
+// `condition` is NULL for a model without one. The model needs missing_values.
+GPUVAE_C_API gpuvae_status gpuvae_impute(const gpuvae_model* model, const gpuvae_array* x,
+                                         const gpuvae_array* condition, const gpuvae_array* imputed);
+
 // How examples are evaluated. gpuvae_evaluate_options_init sets the defaults in parentheses.
 typedef struct gpuvae_evaluate_options {
-  size_t struct_size;    // sizeof(gpuvae_evaluate_options)
-  int64_t samples;       // importance samples per example, 1 or more (100)
-  uint64_t seed;         // seed of the noise (0)
-  const char* binarize;  // none, threshold, fixed or dynamic, as in training (none)
-  double threshold;      // of binarize threshold (0.5)
-  int64_t batch_rows;    // rows per pass of the decoder; 0: a number that suits the device (0)
+  size_t struct_size;             // sizeof(gpuvae_evaluate_options)
+  int64_t samples;                // importance samples per example, 1 or more (100)
+  uint64_t seed;                  // seed of the noise (0)
+  const char* binarize;           // none, threshold, fixed or dynamic, as in training (none)
+  double threshold;               // of binarize threshold (0.5)
+  int64_t batch_rows;             // rows per pass of the decoder; 0: a number that suits the device (0)
+  const gpuvae_array* condition;  // of the examples of a conditional model; NULL for other models (NULL)
 } gpuvae_evaluate_options;
 // Sets the defaults, as gpuvae_model_options_init does.
 GPUVAE_C_API gpuvae_status gpuvae_evaluate_options_init(gpuvae_evaluate_options* options, size_t struct_size);
@@ -248,6 +295,23 @@ typedef struct gpuvae_losses {
 GPUVAE_C_API gpuvae_status gpuvae_evaluate_elbo(const gpuvae_model* model, const gpuvae_array* x,
                                                 const gpuvae_evaluate_options* options,
                                                 gpuvae_losses* losses);
+
+// The columns of the scores of examples, in nats but for the last one.
+enum {
+  GPUVAE_SCORE_ELBO = 0,               // -(reconstruction + kl), with one draw of z
+  GPUVAE_SCORE_RECONSTRUCTION = 1,     // -log p(x | z) at this draw
+  GPUVAE_SCORE_KL = 2,                 // KL(q(z | x) || p(z)), or its estimate at the draw
+  GPUVAE_SCORE_LOG_LIKELIHOOD = 3,     // the importance-weighted bound on log p(x)
+  GPUVAE_SCORE_EFFECTIVE_SAMPLES = 4,  // its effective sample size, from 1 to the number of samples
+  GPUVAE_SCORE_COLUMNS = 5             // the number of columns
+};
+// Writes the scores of each example of x to `scores` [rows, GPUVAE_SCORE_COLUMNS] (score_rows), the same as
+// the programs' eval --per-row. With an array of three columns, it writes the first three and draws no
+// importance samples. A density that 32-bit floats cannot hold gives scores that are not finite. NULL options
+// stand for the defaults.
+GPUVAE_C_API gpuvae_status gpuvae_score_rows(const gpuvae_model* model, const gpuvae_array* x,
+                                             const gpuvae_evaluate_options* options,
+                                             const gpuvae_array* scores);
 
 // ---- training ----
 
@@ -292,6 +356,17 @@ typedef struct gpuvae_train_options {
   int64_t objective_groups;   // groups of draws per example (miwae and piwae) (1)
   double objective_mix;       // share of the ELBO, from 0 to 1 (ciwae) (0.5)
   int64_t sampled_kl;         // flag: estimates the KL term from the draws (elbo) (0)
+  // Schedule of the learning rate, as the programs' flag --schedule: constant, step, cosine or iwae
+  // (constant). Its factors multiply learning_rate and what gpuvae_trainer_set_learning_rate sets.
+  const char* schedule;
+  int64_t schedule_epochs;        // number of epochs of the whole run, 1 or more; cosine and iwae need it (0)
+  double lr_warmup;               // epochs over which the learning rate rises linearly from 0 (0)
+  double lr_decay_epochs;         // epochs between two decays, above 0 (step) (30)
+  double lr_decay_rate;           // factor of each decay, above 0 (step) (0.1)
+  double lr_final;                // learning rate at the end of the run, at most learning_rate (cosine) (0)
+  const gpuvae_array* condition;  // of the training examples of a conditional model, copied (NULL)
+  // That of the validation examples of a conditional model, copied; NULL without such examples (NULL).
+  const gpuvae_array* validation_condition;
 } gpuvae_train_options;
 // Sets the defaults, as gpuvae_model_options_init does.
 GPUVAE_C_API gpuvae_status gpuvae_train_options_init(gpuvae_train_options* options, size_t struct_size);

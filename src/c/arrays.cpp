@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "kernels/check.h"
+#include "src/vae/column_rules.h"
 
 namespace gpuvae::c {
 namespace {
@@ -109,7 +110,8 @@ AllowedValues allowed_values(const ExampleRules& rules, Binarize binarize) {
 // Converts numbers of the caller to numbers of the model, and back.
 class Units {
  public:
-  explicit Units(const ExampleRules& rules) : data_(rules.trained_on ? &*rules.trained_on : nullptr) {}
+  explicit Units(const std::optional<DataDescription>& trained_on)
+      : data_(trained_on ? &*trained_on : nullptr) {}
 
   float to_model(double value, std::int64_t column) const {
     if (!data_ || std::isnan(value)) return static_cast<float>(value);
@@ -184,8 +186,7 @@ bool accepts_bytes(const ExampleRules& rules) {
 
 Dataset examples_of(const gpuvae_array* array, const ExampleRules& rules, Binarize binarize,
                     const char* operation) {
-  check_layout(array, "examples", operation);
-  check_columns(*array, rules.features, "examples", operation);
+  check_input(array, rules.features, "examples", operation);
   Dataset set{.height = rules.height, .width = rules.width};
   if (array->dtype == GPUVAE_U8) {
     check(accepts_bytes(rules), operation, "expected GPUVAE_F32 or GPUVAE_F64 examples, {}, got GPUVAE_U8",
@@ -197,16 +198,31 @@ Dataset examples_of(const gpuvae_array* array, const ExampleRules& rules, Binari
           array->dtype == GPUVAE_F64 ? "GPUVAE_F64" : "GPUVAE_F32");
     AllowedValues allowed = allowed_values(rules, binarize);
     allowed.missing = rules.missing_values;
-    set.examples = numbers_tensor(*array, allowed, Units(rules), operation);
+    set.examples = numbers_tensor(*array, allowed, Units(rules.trained_on), operation);
+    if (rules.values == LikelihoodValues::by_column)
+      ColumnRules(rules.column_types, operation).check_rows(set.examples, 0, operation);
   }
   return set;
 }
 
 Tensor codes_of(const gpuvae_array* array, std::int64_t latent, const char* operation) {
-  check_layout(array, "codes", operation);
-  check_columns(*array, latent, "codes", operation);
+  check_input(array, latent, "codes", operation);
   check(array->dtype != GPUVAE_U8, operation, "expected GPUVAE_F32 or GPUVAE_F64 codes, got GPUVAE_U8");
-  return numbers_tensor(*array, {}, Units({}), operation);
+  return numbers_tensor(*array, {}, Units(std::nullopt), operation);
+}
+
+void check_input(const gpuvae_array* array, std::int64_t columns, const char* what, const char* operation) {
+  check_layout(array, what, operation);
+  check_columns(*array, columns, what, operation);
+}
+
+void for_each_number(const gpuvae_array& array,
+                     const std::function<void(double, std::int64_t, std::int64_t)>& use) {
+  for_numbers(array, use);
+}
+
+float number_of_model(double value, std::int64_t column, const std::optional<DataDescription>& trained_on) {
+  return Units(trained_on).to_model(value, column);
 }
 
 void check_output(const gpuvae_array* array, std::int64_t rows, std::int64_t columns, const char* what,
@@ -223,14 +239,37 @@ void write_rows(const gpuvae_array& array, std::int64_t first, std::span<const f
   write_any(array, first, values);
 }
 
+void write_rows(const gpuvae_array& array, std::int64_t first, std::span<const double> values) {
+  write_any(array, first, values);
+}
+
 void write_examples(const gpuvae_array& array, std::int64_t first, std::span<const float> values,
                     const ExampleRules& rules) {
-  if (Units(rules).same()) {
+  if (Units(rules.trained_on).same()) {
     write_any(array, first, values);
   } else {
     const std::vector<double> original = restored(*rules.trained_on, values);
     write_any(array, first, std::span<const double>(original));
   }
+}
+
+std::vector<double> imputed(const gpuvae_array& examples, std::span<const float> values,
+                            const ExampleRules& rules) {
+  std::vector<double> all = Units(rules.trained_on).same() ? std::vector<double>(values.begin(), values.end())
+                                                           : restored(*rules.trained_on, values);
+  if (examples.dtype == GPUVAE_U8) {
+    auto to = all.begin();
+    for_values<std::uint8_t>(examples, [&](std::uint8_t byte, std::int64_t, std::int64_t) {
+      *to++ = static_cast<float>(byte) / 255.0f;
+    });
+    return all;
+  }
+  auto to = all.begin();
+  for_numbers(examples, [&](double value, std::int64_t, std::int64_t) {
+    if (!std::isnan(value)) *to = value;
+    ++to;
+  });
+  return all;
 }
 
 }  // namespace gpuvae::c

@@ -17,6 +17,7 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kProgram = "vae";
 // The size of an example in the file of a model that was never trained, which has no data to describe.
 constexpr const char *kHeightKey = "example_height", *kWidthKey = "example_width";
+constexpr const char *kColumnsKey = "condition_columns", *kClassesKey = "condition_classes";
 
 // Reads members of a JSON object. Throws Error with the file and the member.
 class JsonReader {
@@ -34,6 +35,9 @@ class JsonReader {
     check(std::isfinite(value), file_error("load"), "{}: expected a finite number as {}, got {}", where_, key,
           value);
     return value;
+  }
+  std::uint64_t seed(const char* key) const {
+    return get<std::uint64_t>(key, "a whole number of 0 or more", &Json::is_number_unsigned);
   }
   std::int64_t whole(const char* key, std::int64_t low, std::int64_t high) const {
     const auto value = get<std::int64_t>(key, "a whole number", &Json::is_number_integer);
@@ -79,6 +83,12 @@ Json parsed_settings(const std::string& text, const std::string& where) {
   });
 }
 
+void read_exemplar_data(const JsonReader& json, BatchOptions& data) {
+  if (json.has("seed")) data.seed = json.seed("seed");
+  if (json.has("binarize")) data.binarize = json.name("binarize", Binarize::dynamic);
+  if (json.has("threshold")) data.threshold = json.number("threshold");
+}
+
 void read_settings(const JsonReader& json, bool bytes, const std::string& where, FileDescription& file) {
   VaeOptions& vae = file.vae;
   vae.encoder_widths = json.list<std::int64_t>("hidden");
@@ -114,6 +124,23 @@ void read_settings(const JsonReader& json, bool bytes, const std::string& where,
   if (json.has("library-reference")) d.library_reference = json.number("library-reference");
   if (json.has("log1p-counts")) d.log1p_counts = json.flag("log1p-counts");
   if (json.has("missing-values")) d.missing_values = json.flag("missing-values");
+  if (d.prior == "exemplar") read_exemplar_data(json, file.exemplar_data);
+}
+
+// The condition as the flag --condition of the programs names it.
+std::string condition_text(const ConditionRules& condition) {
+  std::string text;
+  for (std::int64_t i = 0; i < condition.columns; ++i)
+    text += (i == 0 ? "condition" : ",condition") + std::to_string(i);
+  if (condition.classes > 0) text += text.empty() ? "label" : ",label";
+  return text;
+}
+
+// Adds how the exemplars of a model became examples. The noise of the programs follows from the same seed.
+void set_exemplar_data(Json& settings, const BatchOptions& data) {
+  settings["seed"] = data.seed;
+  settings["binarize"] = name(data.binarize);
+  settings["threshold"] = data.threshold;
 }
 
 // The settings that decide the model, under the names of the programs' flags.
@@ -143,6 +170,7 @@ Json settings_of(const SavedModel& model) {
           {"library-reference", d.library_reference},
           {"log1p-counts", d.log1p_counts},
           {"missing-values", d.missing_values},
+          {"condition", condition_text(model.condition)},
           {"epochs", std::max(model.epochs, 0)}};
 }
 
@@ -155,15 +183,15 @@ void read_data(FileDescription& file, const std::string& where) {
           "{}: expected a description of the training data or the numbers {} and {} in the metadata, got "
           "neither",
           where, kHeightKey, kWidthKey);
+    file.condition.columns = std::max(whole_of(file.metadata, kColumnsKey), 0);
+    file.condition.classes = std::max(whole_of(file.metadata, kClassesKey), 0);
     return;
   }
   file.data = read_data_json(file.metadata.at(kDataKey), where).description;
-  check(
-      file.data->condition_columns == 0 && file.data->condition_classes == 0, file_error("load"),
-      "{}: expected a model without a condition, got a conditional one, which the C interface does not load",
-      where);
+  file.condition.columns = file.data->condition_columns;
+  file.condition.classes = file.data->condition_classes;
   file.height = file.data->height;
-  file.width = file.data->width;
+  file.width = static_cast<int>(file.data->width - file.data->condition_columns);
 }
 
 }  // namespace
@@ -187,7 +215,9 @@ FileDescription read_description(const std::filesystem::path& path) {
          io::printable(error.what()));
   }
   file.vae.features = std::int64_t{file.height} * file.width;
+  file.vae.conditions = file.condition.size();
   try {
+    file.exemplars = add_exemplar_slot(file.distributions);
     set_distributions(file.distributions, file.vae, file_error("load"));
   } catch (const Error& error) {
     fail(file_error("load"), "{}: expected the description of a model, got one that is refused: {}", where,
@@ -207,8 +237,15 @@ void save_model(const std::filesystem::path& path, const SavedModel& model) {
   metadata.emplace("preset", "default");
   if (model.epochs >= 0) metadata["epochs"] = std::to_string(model.epochs);
   metadata.emplace(kSettingsKey, settings_of(model).dump());
+  if (model.distributions.prior == "exemplar") {
+    Json settings = Json::parse(metadata[kSettingsKey]);
+    set_exemplar_data(settings, model.exemplar_data);
+    metadata[kSettingsKey] = settings.dump();
+  }
   metadata[kHeightKey] = std::to_string(model.height);
   metadata[kWidthKey] = std::to_string(model.width);
+  metadata[kColumnsKey] = std::to_string(model.condition.columns);
+  metadata[kClassesKey] = std::to_string(model.condition.classes);
   if (model.data) {
     TrainingData data = *model.data;
     // A loaded file keeps the names that it has.
@@ -216,7 +253,7 @@ void save_model(const std::filesystem::path& path, const SavedModel& model) {
       const TrainingData before = read_data_json(loaded->second, path.string());
       data.description = before.description;
       data.bytes = before.bytes;
-      data.labelled = before.labelled;
+      data.labelled = data.labelled || before.labelled;
     }
     metadata[kDataKey] = data_json(data);
   }

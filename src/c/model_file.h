@@ -16,8 +16,11 @@ namespace gpuvae::c {
 struct FileDescription {
   VaeOptions vae;
   DistributionSettings distributions;
-  std::optional<DataDescription> data;          // of the training data; nothing if there were none
-  int height = 1, width = 1;                    // of an example
+  std::optional<DataDescription> data;  // of the training data; nothing if there were none
+  int height = 1, width = 1;            // of an example, without the condition
+  ConditionRules condition;
+  BatchOptions exemplar_data;                   // how exemplars become examples
+  std::shared_ptr<ExemplarSlot> exemplars;      // of the prior exemplar; else null
   int epochs = -1;                              // finished epochs; -1: unknown
   std::map<std::string, std::string> metadata;  // the whole metadata
 };
@@ -30,10 +33,12 @@ FileDescription read_description(const std::filesystem::path& file);
 struct SavedModel {
   const Vae& vae;
   const DistributionSettings& distributions;
-  int height, width;
+  int height, width;  // of an example, without the condition
+  const ConditionRules& condition;
   const std::optional<TrainingData>& data;             // of training by this process
   const std::map<std::string, std::string>& metadata;  // of the file from which the model was loaded
   int epochs;
+  const BatchOptions& exemplar_data;  // how exemplars become examples
 };
 // Writes a model file that read_description and the programs read.
 void save_model(const std::filesystem::path& file, const SavedModel& model);

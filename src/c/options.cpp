@@ -1,5 +1,7 @@
 #include "src/c/options.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cfloat>
 #include <climits>
@@ -10,6 +12,7 @@ namespace gpuvae::c {
 namespace {
 
 constexpr std::int64_t kMaxLayers = 1000;
+constexpr std::int64_t kMaxClasses = 256;
 
 const char* text_or(const char* text, const char* otherwise) { return text ? text : otherwise; }
 
@@ -59,6 +62,19 @@ void set_size(const gpuvae_model_options& o, ModelDescription& model, const char
   model.width = static_cast<int>(o.features / model.height);
 }
 
+void set_condition_rules(const gpuvae_model_options& o, ModelDescription& model, const char* operation) {
+  check(o.condition_columns >= 0 && o.condition_columns <= INT_MAX - o.features, operation,
+        "expected 0 or more condition_columns, and fewer than 2^31 with the features, got {}",
+        o.condition_columns);
+  check(o.condition_columns == 0 || model.height == 1, operation,
+        "expected a height of 0 or 1 with condition_columns, got {}", model.height);
+  check(o.condition_classes >= 0 && o.condition_classes <= kMaxClasses, operation,
+        "expected 0 to {} condition_classes, got {}", kMaxClasses, o.condition_classes);
+  model.condition.columns = o.condition_columns;
+  model.condition.classes = static_cast<int>(o.condition_classes);
+  model.vae.conditions = model.condition.size();
+}
+
 OptimizerOptions optimizer_of(const gpuvae_train_options& o, const char* operation) {
   const auto kind = enumerator(text_or(o.optimizer, "adam"), OptimizerKind::adamw, "optimizer", operation);
   OptimizerOptions options = OptimizerOptions::defaults(kind);
@@ -69,6 +85,23 @@ OptimizerOptions optimizer_of(const gpuvae_train_options& o, const char* operati
   options.l2 = chosen(o.l2, options.l2);
   options.clip_norm = o.clip_norm;
   return options;
+}
+
+void set_schedule(const gpuvae_train_options& o, TrainerSettings& settings, const char* operation) {
+  ScheduleSettings& s = settings.schedule;
+  s.name = text_or(o.schedule, "constant");
+  check(std::ranges::count(schedule_names(), s.name) == 1, operation, "expected {} as schedule, got {}",
+        fmt::join(schedule_names(), ", "), io::printable(s.name));
+  check(o.schedule_epochs >= (depends_on_epochs(s) ? 1 : 0) && o.schedule_epochs <= INT_MAX, operation,
+        "expected a schedule_epochs of {} or more for the schedule {}, got {}", depends_on_epochs(s) ? 1 : 0,
+        s.name, o.schedule_epochs);
+  check(o.lr_decay_rate > 0 && o.lr_decay_rate <= DBL_MAX, operation,
+        "expected an lr_decay_rate above 0, got {}", o.lr_decay_rate);
+  settings.schedule_epochs = static_cast<int>(o.schedule_epochs);
+  s.warmup_epochs = o.lr_warmup;
+  s.decay_epochs = o.lr_decay_epochs;
+  s.decay_rate = o.lr_decay_rate;
+  s.final_rate = o.lr_final;
 }
 
 BatchOptions batch_options(const char* binarize, double threshold, std::uint64_t seed, bool shuffle,
@@ -109,6 +142,9 @@ gpuvae_train_options default_train_options() {
   o.objective_samples = 1;
   o.objective_groups = 1;
   o.objective_mix = 0.5;
+  const ScheduleSettings schedule;
+  o.lr_decay_epochs = schedule.decay_epochs;
+  o.lr_decay_rate = schedule.decay_rate;
   return o;
 }
 
@@ -124,6 +160,7 @@ ModelDescription describe_model(const gpuvae_model_options* given, const char* o
   const gpuvae_model_options o = read_struct(given, default_model_options(), operation);
   ModelDescription model;
   set_size(o, model, operation);
+  set_condition_rules(o, model, operation);
   VaeOptions& vae = model.vae;
   vae.features = o.features;
   vae.latent = o.latent;
@@ -138,6 +175,7 @@ ModelDescription describe_model(const gpuvae_model_options* given, const char* o
       enumerator(text_or(o.init, "glorot_uniform"), WeightInit::two_over_root_fan_in, "init", operation);
   vae.initializer.seed = o.seed;
   model.distributions = distributions_of(o, operation);
+  model.exemplars = add_exemplar_slot(model.distributions);
   set_distributions(model.distributions, vae, operation);
   model.device = text_or(o.device, "auto");
   return model;
@@ -172,6 +210,9 @@ TrainerSettings trainer_settings(const gpuvae_train_options* given, const char* 
   t.objective.mix = o.objective_mix;
   t.objective.sampled_kl = flag(o.sampled_kl, "sampled_kl", operation);
   settings.optimizer = optimizer_of(o, operation);
+  set_schedule(o, settings, operation);
+  settings.condition = o.condition;
+  settings.validation_condition = o.validation_condition;
   return settings;
 }
 
@@ -182,6 +223,7 @@ EvaluationSettings evaluation_settings(const gpuvae_evaluate_options* given, con
   settings.samples = o.samples;
   settings.evaluation.seed = o.seed;
   settings.evaluation.rows = o.batch_rows;
+  settings.condition = o.condition;
   settings.evaluation.data = batch_options(o.binarize, o.threshold, o.seed, false, operation);
   return settings;
 }

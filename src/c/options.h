@@ -8,7 +8,9 @@
 #include "gpuvae/evaluate.h"
 #include "gpuvae/train.h"
 #include "kernels/check.h"
+#include "src/c/arrays.h"
 #include "src/io/printable.h"
+#include "src/optim/schedule_settings.h"
 #include "src/vae/named_distributions.h"
 
 namespace gpuvae::c {
@@ -35,6 +37,8 @@ struct ModelDescription {
   DistributionSettings distributions;
   std::string device;
   int height = 1, width = 1;
+  ConditionRules condition;
+  std::shared_ptr<ExemplarSlot> exemplars;  // of the prior exemplar; else null
 };
 // Throws Error for a value out of range.
 ModelDescription describe_model(const gpuvae_model_options* given, const char* operation);
@@ -44,12 +48,20 @@ struct TrainerSettings {
   TrainOptions train;
   OptimizerOptions optimizer;
   bool data_output_bias = false;
+  ScheduleSettings schedule;
+  int schedule_epochs = 0;
+  // @{
+  // The arrays of the caller, or null.
+  const gpuvae_array* condition = nullptr;
+  const gpuvae_array* validation_condition = nullptr;
+  // @}
 };
 TrainerSettings trainer_settings(const gpuvae_train_options* given, const char* operation);
 
 struct EvaluationSettings {
   EvaluationOptions evaluation;
   std::int64_t samples = 0;
+  const gpuvae_array* condition = nullptr;  // the array of the caller, or null
 };
 EvaluationSettings evaluation_settings(const gpuvae_evaluate_options* given, const char* operation);
 

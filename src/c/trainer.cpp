@@ -1,14 +1,13 @@
 // Trainers of the C interface.
 #include <algorithm>
 #include <climits>
-#include <cmath>
 
 #include "gpuvae/output_bias.h"
 #include "src/c/records.h"
 #include "src/c/status.h"
 #include "src/c/structs.h"
+#include "src/c/training_data.h"
 #include "src/io/safetensors.h"
-#include "src/train/model_file.h"
 
 namespace gpuvae::c {
 namespace {
@@ -19,7 +18,12 @@ struct TrainerRecord {
       : model(std::move(of_model)),
         optimizer(model->vae.parameters(), settings.optimizer),
         trainer(model->vae, optimizer, train, validation, settings.train),
-        epochs_before(std::max(model->epochs, 0)) {}
+        epochs_before(std::max(model->epochs, 0)) {
+    ++*model->trainers;
+  }
+  ~TrainerRecord() { --*model->trainers; }
+  TrainerRecord(const TrainerRecord&) = delete;
+  TrainerRecord& operator=(const TrainerRecord&) = delete;
 
   std::shared_ptr<ModelRecord> model;
   Optimizer optimizer;
@@ -29,6 +33,22 @@ struct TrainerRecord {
   Metadata order;            // see order_of()
   std::recursive_mutex use;  // recursive, because a callback may use the trainer that calls it
 };
+
+// Creates a trainer. The output biases come first, because the trainer's moving average starts at the weights
+// that the model then has. An error leaves the model as it was.
+std::shared_ptr<TrainerRecord> created_trainer(const std::shared_ptr<ModelRecord>& model,
+                                               const TrainerSettings& settings, const Dataset& train,
+                                               const Dataset& validation) {
+  if (!settings.data_output_bias) return std::make_shared<TrainerRecord>(model, settings, train, validation);
+  const Tensor before = model->vae.output().bias.value().clone();
+  start_output_bias(model->vae, train, settings.train.data);
+  try {
+    return std::make_shared<TrainerRecord>(model, settings, train, validation);
+  } catch (...) {
+    model->vae.output().bias.value().copy_from(before);
+    throw;
+  }
+}
 
 std::shared_ptr<TrainerRecord> trainer_of(const gpuvae_trainer* handle, const char* operation) {
   return std::static_pointer_cast<TrainerRecord>(find_handle(HandleKind::trainer, handle, operation));
@@ -68,6 +88,34 @@ gpuvae_step_report report_of(const StepReport& step) {
   return report;
 }
 
+// Creates a trainer. The exemplars of the model are then its training examples.
+std::shared_ptr<TrainerRecord> new_trainer(const std::shared_ptr<ModelRecord>& model,
+                                           const gpuvae_array* train, const gpuvae_array* validation,
+                                           TrainerSettings settings, const char* operation) {
+  const Binarize binarize = settings.train.data.binarize;
+  const ExampleRules& rules = model->rules;
+  const Dataset features = examples_of(train, rules, binarize, operation);
+  const Dataset examples = with_condition(features, settings.condition, rules.condition, binarize, operation);
+  const Dataset on_device = examples.to(model->vae.device());
+  Dataset of_validation;
+  check(validation || !settings.validation_condition, operation,
+        "expected NULL as validation_condition without validation examples, got an array");
+  if (validation)
+    of_validation =
+        examples_on_device(validation, settings.validation_condition, *model, binarize, operation);
+  settings.train.schedule =
+      make_schedule(settings.schedule, settings.optimizer.learning_rate, settings.schedule_epochs,
+                    steps_per_epoch(settings.train, examples.count()));
+  auto created = created_trainer(model, settings, on_device, of_validation);
+  created->data = training_data(*model, features, examples, of_validation, binarize);
+  created->order = order_of(created->data, settings.train);
+  if (model->exemplars) {
+    model->exemplars->set(on_device, settings.train.data);
+    model->exemplar_data = settings.train.data;
+  }
+  return created;
+}
+
 // Calls a callback of the user, which may be written in C++ and throw.
 template <class Report>
 TrainControl call(int (*callback)(const Report*, void*), const Report& report, void* user) {
@@ -77,64 +125,6 @@ TrainControl call(int (*callback)(const Report*, void*), const Report& report, v
     throw CallbackError(std::string("expected a callback that does not throw, got ") + error.what());
   } catch (...) {
     throw CallbackError("expected a callback that does not throw, got an exception of an unknown type");
-  }
-}
-
-// The kind of the training data, as far as their type and the likelihood tell.
-ValueRange range_of(const Dataset& train, const ExampleRules& rules, Binarize binarize) {
-  if (train.dtype() == DType::u8) return {ValueKind::bytes, 0, 255, false};
-  if (rules.values == LikelihoodValues::unit && binarize != Binarize::threshold)
-    return {ValueKind::unit, 0, 1, false};
-  const bool counts = rules.values == LikelihoodValues::counts;
-  ValueRange range{counts ? ValueKind::counts : ValueKind::any, INFINITY, -INFINITY, false};
-  for (const float value : train.examples.to_vector()) {
-    if (std::isnan(value)) continue;
-    range.low = std::min<double>(range.low, value);
-    range.high = std::max<double>(range.high, value);
-  }
-  return range;
-}
-
-TrainingData training_data(const Dataset& train, const Dataset& validation, const ExampleRules& rules,
-                           Binarize binarize) {
-  TrainingData data;
-  if (rules.trained_on) {
-    data.description = *rules.trained_on;
-  } else {
-    data.description.height = rules.height;
-    data.description.width = rules.width;
-    data.description.values = range_of(train, rules, binarize);
-    data.description.missing_values = rules.missing_values;
-  }
-  data.source = "an array of the C interface";
-  data.bytes = train.dtype() == DType::u8;
-  data.train_count = train.count();
-  data.validation_count = validation.defined() ? validation.count() : 0;
-  data.fingerprint = fingerprint_text(train, data.description);
-  return data;
-}
-
-// What a checkpoint must share with the trainer that continues it, by metadata key.
-Metadata order_of(const TrainingData& data, const TrainOptions& options) {
-  return {{"fingerprint", data.fingerprint},
-          {"batch_size", std::to_string(options.batch_size)},
-          {"drop_last", options.drop_last ? "true" : "false"},
-          {"shuffle", options.data.shuffle ? "true" : "false"},
-          {"seed", std::to_string(options.data.seed)}};
-}
-
-// Epochs of the model before the trainer that saved the checkpoint. Checkpoints of other programs lack it,
-// because they count all epochs of the model.
-constexpr const char* kEpochsBeforeKey = "epochs_before";
-
-// Throws Error if a trainer with other examples or another order of them saved the checkpoint. Checkpoints of
-// other programs may lack these metadata.
-void check_order(const char* path, const Metadata& metadata, const Metadata& order) {
-  for (const auto& [key, value] : order) {
-    const auto found = metadata.find(key);
-    check(found == metadata.end() || found->second == value, file_error("load"),
-          "{}: expected a checkpoint of training with the {} {}, got {}", path, key, value,
-          found == metadata.end() ? "none" : io::printable(found->second));
   }
 }
 
@@ -173,17 +163,7 @@ gpuvae_status gpuvae_trainer_create(gpuvae_model* model, const gpuvae_array* tra
   return guarded(kName, [&] {
     check_result(trainer, kName);
     const auto record = model_of(model, kName);
-    const TrainerSettings settings = trainer_settings(options, kName);
-    const gpuvae::Binarize binarize = settings.train.data.binarize;
-    const gpuvae::Device device = record->vae.device();
-    const gpuvae::Dataset examples = examples_of(train, record->rules, binarize, kName);
-    gpuvae::Dataset of_validation;
-    if (validation) of_validation = examples_of(validation, record->rules, binarize, kName).to(device);
-    auto created = std::make_shared<TrainerRecord>(record, settings, examples.to(device), of_validation);
-    created->data = training_data(examples, of_validation, record->rules, binarize);
-    created->order = order_of(created->data, settings.train);
-    if (settings.data_output_bias)
-      gpuvae::start_output_bias(record->vae, examples.to(device), settings.train.data);
+    auto created = new_trainer(record, train, validation, trainer_settings(options, kName), kName);
     *trainer = static_cast<gpuvae_trainer*>(add_handle(HandleKind::trainer, std::move(created)));
   });
 }

@@ -169,9 +169,9 @@ Split split_rows(Rows train, Rows test, const DatasetOptions& options, std::stri
   train.missing_values = test.missing_values = options.missing_values;
   Split split{.train = {}, .test = {}, .source = std::move(source), .description = {}, .notes = {}};
   split.description = describe_rows(train, options);
-  static_cast<void>(decide_range(test, options));
+  const ValueRange of_test = check_range(test, split.description.values);
   split.train = whole(train, split.description.values, {});
-  split.test = whole(test, split.description.values, {});
+  split.test = whole(test, of_test, {});
   split.notes = std::move(train.notes);
   split.notes.insert(split.notes.end(), test.notes.begin(), test.notes.end());
   return split;

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "gpuvae/error.h"
+#include "src/python/log.h"
 
 namespace gpuvae::python {
 namespace {
@@ -24,16 +25,23 @@ LibraryCall::LibraryCall() {
 
 LibraryCall::~LibraryCall() {
   PyEval_RestoreThread(static_cast<PyThreadState*>(thread_state_));
+  // Before the count falls, so that the interpreter waits for a callback of a daemon thread.
+  if (!exiting) deliver_messages();
   --running;
 }
 
 void prepare_exit() {
   exiting = true;
+  deliver_messages();
+  stop_log();
   const nanobind::gil_scoped_release released;
   while (running > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
-void forget_other_threads() { running = 0; }
+void forget_other_threads() {
+  running = 0;
+  renew_log();
+}
 
 bool SignalCheck::operator()() {
   constexpr std::chrono::milliseconds kPeriod{50};
@@ -43,6 +51,7 @@ bool SignalCheck::operator()() {
   last_ = now;
   const nanobind::gil_scoped_acquire acquired;
   if (PyErr_CheckSignals() != 0) throw nanobind::python_error();
+  deliver_messages();
   return false;
 }
 

@@ -6,8 +6,9 @@
 
 namespace gpuvae::python {
 
-// Releases the GIL for the time of a call of the library. While such an object exists, the interpreter does
-// not finalise: prepare_exit() waits for its end. Throws Error if the interpreter is already exiting.
+// Releases the GIL for the time of a call of the library, and delivers the messages of the log afterwards.
+// While such an object exists, the interpreter does not finalise: prepare_exit() waits for its end. Throws
+// Error if the interpreter is already exiting.
 class LibraryCall {
  public:
   LibraryCall();
@@ -27,7 +28,8 @@ void prepare_exit();
 // Runs in the child of a fork, where the threads that are in calls of the library do not exist.
 void forget_other_threads();
 
-// Asks Python from time to time, within a LibraryCall, whether a signal such as Ctrl-C arrived.
+// Asks Python from time to time, within a LibraryCall, whether a signal such as Ctrl-C arrived, and delivers
+// the messages of the log.
 class SignalCheck {
  public:
   // Returns whether training must stop because the interpreter exits. Throws the exception of a signal

@@ -10,7 +10,7 @@
 
 #include "gpuvae/evaluate.h"
 #include "gpuvae/train.h"
-#include "src/optim/schedule_settings.h"
+#include "src/python/options.h"
 #include "src/train/model_file.h"
 
 namespace gpuvae::python {
@@ -34,17 +34,19 @@ struct TrainingRun {
 class Model {
  public:
   // Draws the initial parameters. Throws Error for unusable options.
-  Model(const VaeOptions& options, Device device) : vae_(options, device) {}
+  Model(const ModelSettings& settings, Device device)
+      : vae_(settings.vae, device), exemplars_(settings.exemplars) {}
   // Reads the parameters of a model file. Throws Error for a file that does not fit the options.
-  Model(const VaeOptions& options, Device device, const std::filesystem::path& file)
-      : vae_(load_model(options, device, file)) {}
+  Model(const ModelSettings& settings, Device device, const std::filesystem::path& file)
+      : vae_(load_model(settings.vae, device, file)), exemplars_(settings.exemplars) {}
 
   const Vae& vae() const { return vae_; }
 
   // Trains on rows [count, features], f32 or u8, on the CPU or on the model's device, whose memory is then
-  // used without a copy; `validation` may be undefined. Returns the finished epochs. Throws Error like
-  // Trainer, and if TrainingRun::stop ended the training. The model then has the weights of the best epoch
-  // with TrainOptions::patience, else the moving average of the weights if there is one.
+  // used without a copy, unless they become exemplars; `validation` may be undefined. Returns the finished
+  // epochs. Throws Error like Trainer, and if TrainingRun::stop ended the training. The model then has the
+  // weights of the best epoch with TrainOptions::patience, else the moving average of the weights if there is
+  // one.
   std::vector<EpochResult> train(const Tensor& rows, const Tensor& validation, const TrainingRun& run);
 
   // @{
@@ -67,6 +69,13 @@ class Model {
   // The five functions above must be called within a LibraryCall. They end with the exception of a signal
   // handler, such as KeyboardInterrupt, and throw Error if the interpreter exits.
 
+  // Gives the prior exemplar copies of the rows of the training set, [count, example_columns] as for train().
+  // `data` says how they become examples. Throws Error for another prior, and for other rows than those that
+  // `trained_on` describes unless it is null.
+  void set_exemplars(const Tensor& rows, const BatchOptions& data, const TrainingData* trained_on);
+  // Returns the exemplars in host memory, or an undefined tensor if there are none.
+  Tensor exemplars() const;
+
   // Sets the values of a parameter. Throws Error if there is no such parameter of this shape.
   void set_parameter(const std::string& name, const Tensor& values);
   void save(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) const;
@@ -74,10 +83,11 @@ class Model {
  private:
   Tensor map_rows(const Tensor& rows, std::int64_t columns,
                   const std::function<Variable(const Variable&)>& map) const;
-  std::vector<std::vector<double>> log_weights(const Tensor& x, const Tensor& params, std::int64_t samples,
-                                               std::uint64_t seed) const;
+  std::vector<std::vector<double>> log_weights(const Vae& vae, const Tensor& x, const Tensor& params,
+                                               std::int64_t samples, std::uint64_t seed) const;
 
   Vae vae_;
+  std::shared_ptr<ExemplarSlot> exemplars_;  // null for other priors
 };
 
 }  // namespace gpuvae::python

@@ -2,20 +2,17 @@
 // it calls these functions.
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/filesystem.h>
-#include <nanobind/stl/map.h>
-#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "gpuvae/error.h"
 #include "gpuvae/threads.h"
 #include "gpuvae/version.h"
-#include "kernels/check.h"
-#include "src/python/arrays.h"
 #include "src/python/description.h"
 #include "src/python/device_array.h"
 #include "src/python/interpreter.h"
-#include "src/python/model.h"
-#include "src/python/options.h"
+#include "src/python/log.h"
+#include "src/python/model_class.h"
 #include "src/train/model_file.h"
 
 namespace nb = nanobind;
@@ -47,224 +44,6 @@ void translate(const std::exception_ptr& error, void*) {
   }
 }
 
-nb::dict dict_of(const EpochResult& r) {
-  nb::dict row;
-  row["epoch"] = r.epoch;
-  row["train_loss"] = r.train.loss;
-  row["train_reconstruction"] = r.train.reconstruction;
-  row["train_kl"] = r.train.kl;
-  row["val_loss"] = r.validation.loss;
-  row["val_reconstruction"] = r.validation.reconstruction;
-  row["val_kl"] = r.validation.kl;
-  row["train_seconds"] = r.train_seconds;
-  row["val_seconds"] = r.validation_seconds;
-  return row;
-}
-
-// Draws the parameters or, if there is a file, reads them.
-Model* make_model(Model* place, std::int64_t features, const nb::dict& settings, const std::string& device,
-                  const std::optional<std::filesystem::path>& file) {
-  Settings s(settings);
-  const VaeOptions options = vae_options(s, features);
-  s.check_all_used();
-  const LibraryCall call;
-  if (file) return new (place) Model(options, Device::parse(device), *file);
-  return new (place) Model(options, Device::parse(device));
-}
-
-// Calls Python at most ten times per second.
-std::function<void(int, std::int64_t, const Losses&)> progress_of(const nb::object& callback) {
-  if (callback.is_none()) return {};
-  return [callback = callback.ptr(), last = std::chrono::steady_clock::time_point()](
-             int epoch, std::int64_t images, const Losses& so_far) mutable {
-    constexpr std::chrono::milliseconds kPeriod{100};
-    const auto now = std::chrono::steady_clock::now();
-    if (now - last < kPeriod) return;
-    last = now;
-    const nb::gil_scoped_acquire acquired;
-    nb::borrow(callback)(epoch, images, so_far.loss);
-  };
-}
-
-std::function<bool(const EpochResult&)> epoch_callback_of(const nb::object& callback) {
-  if (callback.is_none()) return {};
-  return [callback = callback.ptr()](const EpochResult& result) {
-    const nb::gil_scoped_acquire acquired;
-    return nb::cast<bool>(nb::bool_(nb::borrow(callback)(dict_of(result))));
-  };
-}
-
-// Returns the rows of a call, which are on the CPU or on the device of the model.
-Tensor rows_for(const Model& model, const nb::object& array, std::int64_t columns, const char* operation) {
-  Tensor rows = rows_of(array, columns, operation);
-  const Device device = model.vae().device();
-  check(
-      rows.device().is_cpu() || rows.device() == device, operation,
-      "expected an array in host memory or on {}, where the model is, got one on {}: copy it, or choose the "
-      "device of the model",
-      device, rows.device());
-  return rows;
-}
-
-// Releases the GIL and calls compute(). Then waits for the work on a GPU: the caller may free or change the
-// memory of the arrays after the call, and the elements of results must be complete.
-template <class Compute>
-auto run_on(Device device, Compute compute) {
-  const LibraryCall call;
-  const Stream stream = Stream::current(device);
-  try {
-    auto result = compute();
-    if (!device.is_cpu()) stream.synchronize();
-    return result;
-  } catch (...) {
-    try {
-      if (!device.is_cpu()) stream.synchronize();
-    } catch (const Error&) {  // the first error is the one to report
-    }
-    throw;
-  }
-}
-
-std::vector<nb::dict> train(Model& model, const nb::object& rows, const nb::object& validation, int epochs,
-                            const nb::dict& settings, const nb::object& progress,
-                            const nb::object& on_epoch) {
-  const std::int64_t features = example_columns(model.vae().options());
-  const Tensor examples = rows_for(model, rows, features, "fit");
-  const Tensor held_out = validation.is_none() ? Tensor() : rows_for(model, validation, features, "fit");
-  Settings s(settings);
-  TrainingRun run;
-  run.optimizer = optimizer_options(s);
-  run.options = train_options(s);
-  run.schedule = schedule_settings(s);
-  run.output_bias = starts_at_data(s);
-  run.epochs = epochs;
-  s.check_all_used();
-  run.on_progress = progress_of(progress);
-  run.on_epoch = epoch_callback_of(on_epoch);
-  run.stop = SignalCheck();
-  const std::vector<EpochResult> results =
-      run_on(model.vae().device(), [&] { return model.train(examples, held_out, run); });
-  std::vector<nb::dict> history;
-  for (const EpochResult& r : results) history.push_back(dict_of(r));
-  return history;
-}
-
-// Calls a function of the model that maps rows to rows.
-nb::object map(const Model& model, Tensor (Model::*function)(const Tensor&) const, const nb::object& array,
-               std::int64_t columns, const char* operation) {
-  const Tensor rows = rows_for(model, array, columns, operation);
-  return to_python(run_on(model.vae().device(), [&] { return (model.*function)(rows); }));
-}
-
-nb::object score(const Model& model, const nb::object& array, std::int64_t samples, std::uint64_t seed) {
-  const Tensor rows = rows_for(model, array, example_columns(model.vae().options()), "score_samples");
-  return to_python(run_on(model.vae().device(), [&] {
-    const std::vector<double> scores = model.score(rows, samples, seed);
-    return Tensor::from(scores, {rows.shape()[0]}).to(rows.device());
-  }));
-}
-
-// Returns the scores by name.
-nb::dict scores(const Model& model, const nb::object& array, std::int64_t samples, std::uint64_t seed) {
-  const Tensor rows = rows_for(model, array, example_columns(model.vae().options()), "scores");
-  const RowScores scores = run_on(model.vae().device(), [&] { return model.scores(rows, samples, seed); });
-  const auto array_of = [&](const std::vector<double>& values) {
-    return to_python(Tensor::from(values, {rows.shape()[0]}));
-  };
-  nb::dict result;
-  result["elbo"] = array_of(scores.elbo);
-  result["reconstruction"] = array_of(scores.reconstruction);
-  result["kl"] = array_of(scores.kl);
-  result["log_likelihood"] = array_of(scores.log_likelihood);
-  result["effective_samples"] = array_of(scores.effective_samples);
-  return result;
-}
-
-// `condition` is None, or float32 [rows, conditions].
-nb::tuple sample(const Model& model, std::int64_t rows, std::uint64_t seed, const nb::object& condition) {
-  check(rows >= 1, "sample", "expected 1 or more rows, got {}", rows);
-  const std::int64_t conditions = model.vae().options().conditions;
-  const Tensor y = condition.is_none() ? Tensor() : rows_for(model, condition, conditions, "sample");
-  Vae::Generated drawn;
-  {
-    const LibraryCall call;
-    drawn = model.vae().sample_prior(rows, seed, y ? y.to(model.vae().device()) : y);
-  }
-  return nb::make_tuple(to_array(drawn.z), to_array(drawn.mean), to_array(drawn.x));
-}
-
-nb::dict parameters_of(const Model& model) {
-  nb::dict all;
-  for (const Parameter& p : model.vae().parameters())
-    all[p.name.c_str()] = to_array(p.variable.value().clone());
-  return all;
-}
-
-void set_parameter(Model& model, const std::string& name,
-                   const nb::ndarray<const float, nb::c_contig>& array) {
-  std::vector<std::int64_t> shape;
-  for (std::size_t i = 0; i < array.ndim(); ++i) shape.push_back(static_cast<std::int64_t>(array.shape(i)));
-  model.set_parameter(
-      name, Tensor::view(const_cast<float*>(array.data()), Shape(std::span<const std::int64_t>(shape)),
-                         DType::f32, Device::cpu()));
-}
-
-void define_model(nb::module_& module) {
-  using namespace nb::literals;
-  nb::class_<Model>(
-      module, "Model",
-      "A VAE. Rows are C-contiguous float32 or uint8 arrays [rows, features], followed by the columns of "
-      "a condition (for codes, too), in host memory, or "
-      "DeviceArrays on the device of the model, where the results are then, too.")
-      .def(
-          "__init__",
-          [](Model* place, std::int64_t features, const nb::dict& settings, const std::string& device,
-             const std::optional<std::filesystem::path>& file) {
-            make_model(place, features, settings, device, file);
-          },
-          "features"_a, "settings"_a, "device"_a, "file"_a = nb::none(),
-          "Draws the initial parameters, or reads them from a safetensors file.")
-      .def("train", &train, "rows"_a, "validation"_a.none(), "epochs"_a, "settings"_a, "progress"_a.none(),
-           "on_epoch"_a.none(),
-           "Trains and returns one dictionary per epoch. progress(epoch, rows, loss) is called at most ten "
-           "times per second. Training stops after an epoch for which on_epoch(result) is true.")
-      .def(
-          "encode",
-          [](const Model& m, const nb::object& x) {
-            return map(m, &Model::encode, x, example_columns(m.vae().options()), "transform");
-          },
-          "rows"_a, "Returns the posterior means, float32 [rows, latent].")
-      .def(
-          "decode",
-          [](const Model& m, const nb::object& z) {
-            const VaeOptions& o = m.vae().options();
-            return map(m, &Model::decode, z, o.latent + o.conditions, "inverse_transform");
-          },
-          "codes"_a, "Returns the means of p(x | z), float32 [rows, features].")
-      .def(
-          "reconstruct",
-          [](const Model& m, const nb::object& x) {
-            return map(m, &Model::reconstruct, x, example_columns(m.vae().options()), "reconstruct");
-          },
-          "rows"_a, "Returns the decoded posterior means, float32 [rows, features].")
-      .def("score", &score, "rows"_a, "samples"_a, "seed"_a,
-           "Returns log p(x) per row in nats, float64 [rows].")
-      .def("scores", &scores, "rows"_a, "samples"_a, "seed"_a,
-           "Returns a dictionary of scores per row in nats, float64 [rows] each, on the host: elbo, "
-           "reconstruction, kl, log_likelihood, effective_samples.")
-      .def("sample", &sample, "rows"_a, "seed"_a, "condition"_a = nb::none(),
-           "Returns draws of z [rows, latent], and the means and draws of p(x | z) [rows, features].")
-      .def("parameters", &parameters_of, "Returns copies of the parameters by name.")
-      .def("set_parameter", &set_parameter, "name"_a, "values"_a, "Overwrites a parameter.")
-      .def("save", &Model::save, "path"_a, "metadata"_a, "Writes a safetensors file.")
-      .def_prop_ro(
-          "features", [](const Model& m) { return m.vae().options().features; }, "Values per row.")
-      .def_prop_ro(
-          "latent", [](const Model& m) { return m.vae().options().latent; }, "Values per code.")
-      .def_prop_ro(
-          "device", [](const Model& m) { return m.vae().device().text(); }, "The device of the parameters.");
-}
-
 }  // namespace
 }  // namespace gpuvae::python
 
@@ -287,6 +66,25 @@ NB_MODULE(_core, module) {
   module.def("describe_rows", &describe_rows, "rows"_a, "values"_a, "column_names"_a, "condition_columns"_a,
              "condition_classes"_a, "class_names"_a,
              "Returns the description of training rows for the metadata of a model file.");
+  module.def(
+      "set_log", &set_log, "callback"_a.none(), "lowest"_a = "info",
+      nb::sig("def set_log(callback: collections.abc.Callable[[str, str, str], object] | None, lowest: str = "
+              "\"info\") -> None"),
+      "Makes callback(level, operation, text) receive what the library decides by itself, such as the "
+      "executor "
+      "of a training run, instead of the previous callback; None receives nothing.\n\n"
+      "level is \"debug\", \"info\" or \"warning\", operation the part of the library, such as \"train\", "
+      "and "
+      "text one line. Messages below the level ``lowest`` are dropped. Messages of all threads wait in a "
+      "queue "
+      "until a call of the library ends or, in a long call, for a fraction of a second. They arrive one at a "
+      "time, in a thread that called the library. The callback may call the library. Its exceptions are "
+      "reported by sys.unraisablehook and change nothing. If more than 10,000 messages wait, the further "
+      "ones "
+      "are dropped, and a message says how many.\n\n"
+      "Throws ValueError for another level, and TypeError for an object that cannot be called.");
+  module.def("check_columns", &check_columns, "rows"_a, "column_types"_a,
+             "Throws ValueError for rows with a value that the type of its column does not allow.");
   module.def("num_threads", &gpuvae::num_threads, "Returns the largest number of threads of one call.");
   module.def("set_num_threads", &gpuvae::set_num_threads, "threads"_a,
              "Sets the largest number of threads of one call.");

@@ -94,8 +94,9 @@ DistributionSettings distributions_of(Settings& s) {
 
 }  // namespace
 
-VaeOptions vae_options(Settings& s, std::int64_t features) {
-  VaeOptions o;
+ModelSettings model_settings(Settings& s, std::int64_t features) {
+  ModelSettings model;
+  VaeOptions& o = model.vae;
   o.features = features;
   o.conditions = s.whole("conditions", o.conditions);
   o.encoder_widths = s.widths("hidden");
@@ -104,14 +105,16 @@ VaeOptions vae_options(Settings& s, std::int64_t features) {
   o.activation = s.choice("activation", o.activation, all_activations().back());
   o.gated = s.flag("gated", o.gated);
   o.precision = s.choice("precision", o.precision, Precision::bf16);
-  set_distributions(distributions_of(s), o, "VAE");
+  DistributionSettings distributions = distributions_of(s);
+  model.exemplars = add_exemplar_slot(distributions);
+  set_distributions(distributions, o, "VAE");
   Initializer& init = o.initializer;
   init.weight = s.choice("init", init.weight, WeightInit::two_over_root_fan_in);
   init.weight_std = s.number("init_std", init.weight_std);
   init.bias_std = s.number("bias_std", init.bias_std);
   init.generator = s.choice("init_generator", init.generator, InitGenerator::curand);
   init.seed = s.seed("seed");
-  return o;
+  return model;
 }
 
 OptimizerOptions optimizer_options(Settings& s) {
@@ -127,14 +130,20 @@ OptimizerOptions optimizer_options(Settings& s) {
   return o;
 }
 
+BatchOptions batch_options(Settings& s) {
+  BatchOptions data;
+  data.shuffle = !s.flag("no_shuffle", false);
+  data.binarize = s.choice("binarize", data.binarize, Binarize::dynamic);
+  data.threshold = s.number("threshold", data.threshold);
+  data.seed = s.seed("seed");
+  return data;
+}
+
 TrainOptions train_options(Settings& s) {
   TrainOptions o;
   o.batch_size = s.whole("batch_size", o.batch_size);
   o.drop_last = s.flag("drop_last", o.drop_last);
-  o.data.shuffle = !s.flag("no_shuffle", false);
-  o.data.binarize = s.choice("binarize", o.data.binarize, Binarize::dynamic);
-  o.data.threshold = s.number("threshold", o.data.threshold);
-  o.data.seed = s.seed("seed");
+  o.data = batch_options(s);
   o.frozen_noise = s.flag("frozen_noise", o.frozen_noise);
   o.beta = s.number("beta", o.beta);
   o.warmup_epochs = s.number("warmup_epochs", o.warmup_epochs);

@@ -4,10 +4,12 @@
 
 #include <nanobind/nanobind.h>
 
+#include <memory>
 #include <set>
 #include <string>
 
 #include "gpuvae/train.h"
+#include "src/distributions/exemplar_slot.h"
 #include "src/optim/schedule_settings.h"
 
 namespace gpuvae::python {
@@ -41,12 +43,19 @@ class Settings {
   std::set<std::string> used_;
 };
 
+// The description of a model.
+struct ModelSettings {
+  VaeOptions vae;
+  std::shared_ptr<ExemplarSlot> exemplars;  // of the prior exemplar; else null
+};
 // Returns the description of a model with `features` values per row.
-VaeOptions vae_options(Settings& settings, std::int64_t features);
+ModelSettings model_settings(Settings& settings, std::int64_t features);
 // The settings of a training run.
 OptimizerOptions optimizer_options(Settings& settings);
 TrainOptions train_options(Settings& settings);
 ScheduleSettings schedule_settings(Settings& settings);
+// How rows become examples of a training step.
+BatchOptions batch_options(Settings& settings);
 // Whether the output biases start at the means of the data.
 bool starts_at_data(Settings& settings);
 

@@ -171,6 +171,45 @@ std::string fingerprint_text(const Dataset& train, const DataDescription& d) {
   return sum.text();
 }
 
+namespace {
+
+template <class T>
+Dataset codes_to_labels(const Dataset& set, int classes) {
+  const std::int64_t kept = set.features() - classes;
+  Dataset result = set;
+  result.examples = Tensor::empty({set.count(), kept}, set.dtype());
+  result.labels.clear();
+  const T* from = set.examples.data_as<T>();
+  T* to = result.examples.data_as<T>();
+  for (std::int64_t i = 0; i < set.count(); ++i, from += set.features()) {
+    to = std::copy_n(from, kept, to);
+    const T* code = from + kept;
+    result.labels.push_back(static_cast<std::uint8_t>(std::max_element(code, code + classes) - code));
+  }
+  return result;
+}
+
+}  // namespace
+
+Dataset without_class_codes(const Dataset& set, int classes) {
+  return set.dtype() == DType::u8 ? codes_to_labels<std::uint8_t>(set, classes)
+                                  : codes_to_labels<float>(set, classes);
+}
+
+void check_training_rows(const TrainingData& data, const Dataset& rows, Origin origin) {
+  check(rows.count() == data.train_count, origin, "expected the {} rows of the training set, got {}",
+        data.train_count, rows.count());
+  const DataDescription& d = data.description;
+  Dataset described = d.condition_classes > 0 ? without_class_codes(rows, d.condition_classes) : rows;
+  described.height = d.height;
+  if (!data.labelled) described.labels.clear();
+  if (data.labelled && described.labels.empty()) return;
+  const std::string got = fingerprint_text(described, d);
+  check(got == data.fingerprint, origin,
+        "expected the rows of the training set in their order, with the fingerprint {}, got others, with {}",
+        data.fingerprint, got);
+}
+
 int whole_of(const Metadata& metadata, const char* key) {
   const auto found = metadata.find(key);
   if (found == metadata.end()) return -1;

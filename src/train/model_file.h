@@ -9,6 +9,7 @@
 
 #include "gpuvae/data.h"
 #include "gpuvae/vae.h"
+#include "kernels/check.h"
 
 namespace gpuvae {
 
@@ -41,6 +42,14 @@ TrainingData read_data_json(const std::string& text, const std::string& where);
 // Returns the fingerprint of a training set and of its standardisation or scaling, 16 hexadecimal digits.
 // Tables in different units have different fingerprints, even if they are equal once they are standardised.
 std::string fingerprint_text(const Dataset& train, const DataDescription& description);
+
+// Returns examples in host memory without the one-hot codes of classes in their last columns, which become
+// labels: reverses with_class_codes().
+Dataset without_class_codes(const Dataset& set, int classes);
+// Throws Error unless `rows`, examples [x, y] in host memory, are those of the training set, in its order.
+// The fingerprint of a training set with labels includes them, so if they are not the condition, only the
+// number of rows is compared.
+void check_training_rows(const TrainingData& data, const Dataset& rows, Origin origin);
 
 // Throws Error if a newer version wrote the file `where`.
 void check_model_format(const Metadata& metadata, const std::string& where);

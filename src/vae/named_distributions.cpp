@@ -126,6 +126,13 @@ bool keeps_whole_numbers(const DistributionSettings& s) {
   return values == LikelihoodValues::counts || values == LikelihoodValues::by_column;
 }
 
+std::shared_ptr<ExemplarSlot> add_exemplar_slot(DistributionSettings& s) {
+  if (s.prior != "exemplar") return nullptr;
+  auto slot = std::make_shared<ExemplarSlot>(s.prior_components);
+  s.exemplar_prior = exemplar_prior(slot);
+  return slot;
+}
+
 void set_distributions(const DistributionSettings& s, VaeOptions& options, Origin origin) {
   check(s.column_types.empty() || s.likelihood == "columns", origin,
         "expected the likelihood columns with column types, got {}", io::printable(s.likelihood));
@@ -143,10 +150,7 @@ void set_distributions(const DistributionSettings& s, VaeOptions& options, Origi
   if (s.prior == "normal") options.prior = standard_normal_prior();
   if (s.prior == "mixture") options.prior = gaussian_mixture_prior(s.prior_components);
   if (s.prior == "exemplar") {
-    check(s.exemplar_prior != nullptr, origin,
-          "expected the training set for the exemplar prior, which only the programs and exemplar_prior() in "
-          "C++ "
-          "support, got none");
+    check(s.exemplar_prior != nullptr, origin, "expected the training set for the exemplar prior, got none");
     options.prior = s.exemplar_prior;
   }
   if (s.prior == "vamp") options.prior = vamp_prior(s.prior_components, s.gaussian.sigmoid_mean);

@@ -8,6 +8,7 @@
 
 #include "gpuvae/vae.h"
 #include "kernels/check.h"
+#include "src/distributions/exemplar_slot.h"
 
 namespace gpuvae {
 
@@ -67,6 +68,10 @@ const std::vector<std::string>& prior_names();
 // Whether the data of a likelihood keep their whole numbers: they are never taken as bytes and not
 // standardised.
 bool keeps_whole_numbers(const DistributionSettings& settings);
+
+// With the prior "exemplar", sets an exemplar prior whose exemplars are known later, and returns their slot.
+// Otherwise returns null. Throws Error for fewer than 2 components.
+std::shared_ptr<ExemplarSlot> add_exemplar_slot(DistributionSettings& settings);
 
 // Makes the three distributions of `options`, which must have its number of features, and sets what the
 // options say about the values. Throws Error for an unknown name or an option out of range.

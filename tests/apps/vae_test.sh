@@ -215,6 +215,22 @@ run $small --data four --out m
 said ': 30 training and 30 validation images'
 (program=$mnist; run $small --data four --out m2; said ': 30 training and 30 validation images of 6x5'; exit $failures) || failures=$((failures + 1))
 
+# ---- bytes of which later data may miss some: numbers in [0, 1], with the likelihoods of bytes ----
+awk 'BEGIN { srand(6); for (r = 0; r < 60; ++r) for (c = 0; c < 20; ++c) printf "%d%s", r == 0 && c == 0 ? 255 : int(256 * rand()), c < 19 ? "," : "\n" }' >complete.csv
+sed 's/^[0-9]*,/,/' complete.csv >gaps.csv
+run $small --data complete.csv --missing-values --standardize=false --out gaps
+said '^values  numbers scaled from \[0, 255\] to \[0, 1\]'
+grep -q '^likelihood="bernoulli"' gaps/config.toml || fail "complete bytes that may be missing are not Bernoulli"
+run $small --data complete.csv --missing-values --standardize=false --likelihood logistic-256 --out gaps-logistic
+run reconstruct --out gaps-logistic --impute --input gaps.csv --output filled.csv
+csv filled.csv | cut -d' ' -f2- >filled.txt
+cut -d, -f2- complete.csv | tr , ' ' >complete.txt
+close filled.txt complete.txt 1e-3
+# Variances below the range of f32.
+{ echo a,b; for i in 1 2 3 4 5 6 7 8; do echo "$i.5,$((i % 3 ? i : 0))"; done; echo 3.5,; } >few.csv
+run $small --data few.csv --missing-values --likelihood gaussian --gaussian-mean identity --log-variance-low -200 --standardize=false --out tiny
+run eval --out tiny --set train --importance-samples 5
+says '^-log p\(x\), at most +-?[0-9]'
 # Flags without an effect are named.
 awk 'BEGIN { srand(9); for (r = 0; r < 12; ++r) printf "%.3f,%.3f,%.3f\n", rand(), rand(), rand() }' >idle.csv
 run --data idle.csv --hidden 4 --epochs 1 --objective-mix 0.3 --prior-components 7 --ema-form zero --gated --activation tanh --out idle
@@ -282,7 +298,13 @@ run $small --data mixed.csv --missing-values --columns n,total --likelihood pois
 said '^values  whole numbers from 0 to [0-9]+, used as they are'
 not_said 'value-range|standardised'
 grep -q '^column-types="poisson:1,library:1"' library/config.toml || fail "the library size in config.toml"
-expect_error 1 '.column-types bernoulli:7 does not allow' $small --data mixed.csv --missing-values --column-types bernoulli:7 --out bad
+expect_error 1 'expected numbers from 0 to 1 in column .* \(bernoulli\), got' $small --data mixed.csv --missing-values --column-types bernoulli:7 --out bad
+{ echo 'n,red,blue'; echo '3,0,1'; echo '5,1,1'; echo '2,0,1'; } >two-hot.csv
+expect_error 1 'expected at most one 1 in the columns 1 to 2 \(categorical\), got 2' $small --data two-hot.csv --column-types poisson:1,categorical:2 --out bad
+# The library size decides the reconstructed counts.
+run reconstruct --out library --output by-library.csv --input mixed.csv
+[ "$(csv by-library.csv | awk 'NR == 1 || NR == 3 { print $2 }' | paste -sd' ')" = "$(awk -F, 'NR == 2 || NR == 4 { print $7 }' mixed.csv | paste -sd' ')" ] || fail "reconstructions with another library size: $(head -4 by-library.csv)"
+run $small --data mixed.csv --missing-values --column-types $types --output-bias data --out started
 expect_error 1 'expects a likelihood of counts' $small --data named.csv --library-size six --out bad
 expect_error 1 'expects counts, whole numbers' $small --data named.csv --likelihood poisson --out bad
 expect_error 1 'expects bytes' $small --data named.csv --likelihood logistic-256 --out bad

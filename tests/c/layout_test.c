@@ -38,6 +38,8 @@ LAYOUT(gpuvae_model_options, log_scale_high, 184);
 LAYOUT(gpuvae_model_options, gated, 192);
 LAYOUT(gpuvae_model_options, posterior, 200);
 LAYOUT(gpuvae_model_options, init, 208);
+LAYOUT(gpuvae_model_options, condition_columns, 216);
+LAYOUT(gpuvae_model_options, condition_classes, 224);
 
 LAYOUT(gpuvae_model_info, struct_size, 0);
 LAYOUT(gpuvae_model_info, features, 8);
@@ -48,6 +50,8 @@ LAYOUT(gpuvae_model_info, width, 40);
 LAYOUT(gpuvae_model_info, bytes, 48);
 LAYOUT(gpuvae_model_info, standardized, 56);
 LAYOUT(gpuvae_model_info, epochs, 64);
+LAYOUT(gpuvae_model_info, condition_columns, 72);
+LAYOUT(gpuvae_model_info, condition_classes, 80);
 
 LAYOUT(gpuvae_evaluate_options, struct_size, 0);
 LAYOUT(gpuvae_evaluate_options, samples, 8);
@@ -55,6 +59,7 @@ LAYOUT(gpuvae_evaluate_options, seed, 16);
 LAYOUT(gpuvae_evaluate_options, binarize, 24);
 LAYOUT(gpuvae_evaluate_options, threshold, 32);
 LAYOUT(gpuvae_evaluate_options, batch_rows, 40);
+LAYOUT(gpuvae_evaluate_options, condition, 48);
 
 LAYOUT(gpuvae_likelihood, log_likelihood, 0);
 LAYOUT(gpuvae_likelihood, standard_error, 8);
@@ -95,6 +100,14 @@ LAYOUT(gpuvae_train_options, objective_samples, 224);
 LAYOUT(gpuvae_train_options, objective_groups, 232);
 LAYOUT(gpuvae_train_options, objective_mix, 240);
 LAYOUT(gpuvae_train_options, sampled_kl, 248);
+LAYOUT(gpuvae_train_options, schedule, 256);
+LAYOUT(gpuvae_train_options, schedule_epochs, 264);
+LAYOUT(gpuvae_train_options, lr_warmup, 272);
+LAYOUT(gpuvae_train_options, lr_decay_epochs, 280);
+LAYOUT(gpuvae_train_options, lr_decay_rate, 288);
+LAYOUT(gpuvae_train_options, lr_final, 296);
+LAYOUT(gpuvae_train_options, condition, 304);
+LAYOUT(gpuvae_train_options, validation_condition, 312);
 
 LAYOUT(gpuvae_step_report, struct_size, 0);
 LAYOUT(gpuvae_step_report, step, 8);

@@ -6,7 +6,21 @@
 extern "C" {
 #endif
 
-enum { kRows = 96, kValidationRows = 20, kFeatures = 12, kLatent = 3, kBatch = 10, kDraws = 7, kSamples = 5 };
+enum {
+  kRows = 96,
+  kValidationRows = 20,
+  kFeatures = 12,
+  kLatent = 3,
+  kBatch = 10,
+  kDraws = 7,
+  kSamples = 5,
+  // The condition of an example: two numbers and one of three classes.
+  kNumbers = 2,
+  kClasses = 3,
+  kGiven = kNumbers + 1,
+  kPerStep = 40,  // exemplars of a step
+  kScores = 5
+};
 
 // The inputs of a run, and what it yields.
 struct ReferenceRun {

@@ -19,6 +19,12 @@ same_codes codes.npy c.codes
 cmp decoded.csv c.csv || fail "decoded rows differ"
 tool refuse table
 
+# A condition is in the units of the table, too.
+run $small --data table.csv --standardize --condition share --epochs 1 --out given
+run encode --out given --input table.csv --output given.npy
+tool encode-given given g
+same_codes given.npy g.codes
+
 # Values that --value-range scales.
 run $small --data table.csv --value-range 0:2e9 --epochs 1 --out scaled
 run encode --out scaled --input table.csv --output scaled.npy
@@ -42,6 +48,13 @@ tool train trained/model.safetensors
 tool encode-images trained e
 run encode --out trained --input images.npy --output trained.npy
 same_codes trained.npy e.codes
+
+# A model with an exemplar prior, which needs the rows of its training set.
+run $small --data images.npy --prior exemplar --prior-components 16 --binarize dynamic --validation-fraction 0 \
+  --seed 5 --epochs 2 --out exemplars
+run sample --out exemplars --samples 9 --output samples.npy
+tool sample-exemplars exemplars x
+same_codes samples.npy x.codes
 
 # The model of images that a program trained.
 run $small --data images.npy --epochs 1 --out images

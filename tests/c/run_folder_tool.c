@@ -1,17 +1,22 @@
 /* The C side of run_folder_test.sh, which exchanges models with the programs. Commands:
-     table FILE             writes the test table as CSV
-     images FILE            writes the test images as NPY
-     encode FOLDER OUT      encodes the table with a run's model: raw floats in OUT.codes, decoded rows in
-   OUT.csv encode-images FOLDER OUT   the same for the images, without OUT.csv resave FOLDER FILE     loads a
-   run's model and saves it train FILE             trains a new model on the images and saves it refuse FOLDER
-   expects that bytes are refused by a model of the table */
+
+     table FILE                    writes the test table as CSV
+     images FILE                   writes the test images as NPY
+     encode FOLDER OUT             encodes the table with a run's model: raw floats in OUT.codes, and decoded
+                                   rows in OUT.csv
+     encode-images FOLDER OUT      the same for the images, without OUT.csv
+     encode-given FOLDER OUT       the same for the table whose last column is a condition, without OUT.csv
+     sample-exemplars FOLDER OUT   draws from a model whose exemplars are the images: raw means in OUT.codes
+     resave FOLDER FILE            loads a run's model and saves it
+     train FILE                    trains a new model on the images and saves it
+     refuse FOLDER                 expects that bytes are refused by a model of the table */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/c/c_test.h"
 
-enum { kRows = 80, kColumns = 3, kImages = 40, kSide = 6, kPixels = kSide * kSide, kLatent = 2 };
+enum { kRows = 80, kColumns = 3, kImages = 40, kSide = 6, kPixels = kSide * kSide, kLatent = 2, kDraws = 9 };
 
 static double table[kRows][kColumns];
 static unsigned char images[kImages][kPixels];
@@ -103,6 +108,32 @@ static void encode_images(const char* folder, const char* out) {
   EXPECT_OK(gpuvae_model_free(model));
 }
 
+/* The condition is the last column, in the units of the table. */
+static void encode_given(const char* folder, const char* out) {
+  static float codes[kRows][kLatent];
+  gpuvae_model* model = loaded(folder);
+  gpuvae_array x = array_of(table, GPUVAE_F64, kRows, kColumns - 1);
+  gpuvae_array condition = array_of(&table[0][kColumns - 1], GPUVAE_F64, kRows, 1);
+  gpuvae_array z = array_of(codes, GPUVAE_F32, kRows, kLatent);
+  x.row_stride = kColumns;
+  condition.row_stride = kColumns;
+  EXPECT_OK(gpuvae_encode_given(model, &x, &condition, &z));
+  write_codes(out, &codes[0][0], kRows * kLatent);
+  EXPECT_OK(gpuvae_model_free(model));
+}
+
+/* Writes the means of draws of a model with an exemplar prior, whose exemplars are the images. */
+static void sample_exemplars(const char* folder, const char* out) {
+  static float means[kDraws][kPixels];
+  gpuvae_model* model = loaded(folder);
+  gpuvae_array x = array_of(images, GPUVAE_U8, kImages, kPixels);
+  gpuvae_array mean = array_of(means, GPUVAE_F32, kDraws, kPixels);
+  EXPECT_OK(gpuvae_model_set_exemplars(model, &x, NULL));
+  EXPECT_OK(gpuvae_sample(model, 5, NULL, &mean, NULL));
+  write_codes(out, &means[0][0], kDraws * kPixels);
+  EXPECT_OK(gpuvae_model_free(model));
+}
+
 static void train_images(const char* file) {
   gpuvae_model_options options;
   gpuvae_model* model = NULL;
@@ -158,6 +189,10 @@ int main(int argc, char** argv) {
     encode_table(argv[2], argv[3]);
   } else if (strcmp(command, "encode-images") == 0 && argc == 4) {
     encode_images(argv[2], argv[3]);
+  } else if (strcmp(command, "encode-given") == 0 && argc == 4) {
+    encode_given(argv[2], argv[3]);
+  } else if (strcmp(command, "sample-exemplars") == 0 && argc == 4) {
+    sample_exemplars(argv[2], argv[3]);
   } else if (strcmp(command, "resave") == 0 && argc == 4) {
     resave(argv[2], argv[3]);
   } else {

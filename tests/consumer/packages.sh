@@ -133,7 +133,7 @@ check_pkg_config() {
 check_debian() {
   command -v dpkg-deb >/dev/null && command -v dpkg-shlibdeps >/dev/null || { say "skipped: Debian packages, because dpkg-dev is missing"; return; }
   quietly cpack cpack --config "$build/CPackConfig.cmake" -G DEB -B "$work/deb" -D CPACK_DEBIAN_COMPRESSION_TYPE=none
-  local root_folder=$work/debian name
+  local root_folder=$work/debian name licence
   declare -A contains=(['libgpuvae[0-9]']='/libgpuvae\.so\.' [libgpuvae-dev]='/include/gpuvae/gpuvae\.h' [gpuvae-tools]='/bin/mnist_vae')
   [ -e "$prefix/bin/mnist_vae" ] || unset "contains[gpuvae-tools]"
   for name in "${!contains[@]}"; do
@@ -142,6 +142,10 @@ check_debian() {
     grep -qE "${contains[$name]}" "$work/contents" || fail "$package: expected ${contains[$name]}"
     grep -q '/share/doc/.*/copyright' "$work/contents" || fail "$package: no licence"
     dpkg-deb -x "$package" "$root_folder"
+    for licence in 'Apache License' 'Niels Lohmann' 'stb_image_write' 'University of Cincinnati' 'Permission is hereby granted'; do
+      grep -q "$licence" "$root_folder"/usr/share/doc/$(dpkg-deb -f "$package" Package)/copyright ||
+        fail "$package: expected '$licence' in the file copyright"
+    done
     say "Debian package $(basename "$package"), depends on $(dpkg-deb -f "$package" Depends)"
   done
   dpkg-deb -f "$work"/deb/libgpuvae-dev*.deb Depends | grep -q '^libgpuvae[0-9.]* (= ' || fail "libgpuvae-dev does not depend on the library"

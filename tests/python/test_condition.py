@@ -75,6 +75,44 @@ def test_posteriors_and_gated_layers(rows, posterior, tmp_path):
     assert (loaded.transform(rows) == vae.transform(rows)).all()
 
 
-def test_the_exemplar_prior_is_refused(rows):
-    with pytest.raises(ValueError, match="exemplar prior"):
-        gpuvae.VAE(**settings(prior="exemplar")).fit(rows)
+@pytest.mark.parametrize(
+    "values",
+    [[0.0, 1.0], [False, True], [-1, 1], ["0", "1"], ["01", "1"], [0, 1], ["a", "1"], [-0.0, 2.0]],
+    ids=repr,
+)
+def test_classes_keep_their_kind_in_files(rows, values, tmp_path):
+    condition = np.array(values)[np.arange(len(rows)) % 2]
+    vae = gpuvae.VAE(**settings(epochs=1)).fit(rows, condition=condition)
+    codes = vae.transform(rows, condition=condition)
+    path = vae.save(tmp_path / "model.safetensors")
+    for _ in range(2):  # the second file is that of a loaded model
+        loaded = gpuvae.load(path)
+        assert loaded.condition_ == vae.condition_
+        assert [type(c) for c in loaded.condition_.classes] == [type(c) for c in vae.condition_.classes]
+        assert (loaded.transform(rows, condition=condition) == codes).all()
+        path = loaded.save(tmp_path / "again.safetensors", overwrite=True)
+
+
+def test_classes_of_files_of_the_programs(rows, classes, tmp_path):
+    vae = gpuvae.VAE(**settings(epochs=1)).fit(rows, condition=classes)
+    del vae._metadata["classes"]
+    loaded = gpuvae.load(vae.save(tmp_path / "model.safetensors"))
+    assert (loaded.transform(rows, condition=classes) == vae.transform(rows, condition=classes)).all()
+    vae._metadata["classes"] = "[0, 1]"
+    path = vae.save(tmp_path / "damaged.safetensors")
+    with pytest.raises(OSError, match="expected 3 classes of the condition"):
+        gpuvae.load(path)
+
+
+def test_classes_with_two_dimensions_are_refused(rows, classes):
+    vae = gpuvae.VAE(**settings(epochs=1)).fit(rows, condition=classes)
+    with pytest.raises(ValueError, match=r"expected classes among 0, 1, 2 as condition \[rows\], got shape \(\d+, 1\)"):
+        vae.transform(rows, condition=classes[:, None])
+
+
+@pytest.mark.parametrize("likelihood", ["negative-binomial", "zero-inflated-negative-binomial"])
+def test_conditional_models_of_counts(classes, likelihood):
+    counts = np.random.default_rng(0).poisson(1 + 5 * classes[:, None], (len(classes), 4)).astype(np.float64)
+    vae = gpuvae.VAE(**settings(likelihood=likelihood)).fit(counts, condition=classes)
+    assert np.isfinite(vae.score(counts, condition=classes, samples=3))
+    assert vae.sample(3, condition=1).shape == (3, 4)

@@ -26,6 +26,10 @@ scores: NDArray[np.float64] = vae.score_samples(X.tolist(), samples=3)
 mean: float = vae.score(X)
 loaded: gpuvae.VAE = gpuvae.load("runs/x", device="cpu")
 threads: int = gpuvae.num_threads()
+exemplars: gpuvae.VAE = loaded.set_exemplars(X, condition=[0] * 10)
+def receive(level: str, operation: str, text: str) -> None: ...
+gpuvae.set_log(receive, lowest="debug")
+gpuvae.set_log(None)
 version: str = gpuvae.__version__
 def on_gpu(array: gpuvae.DeviceArray) -> None:
     with gpuvae.use_stream(0, "cuda:1"):
@@ -42,6 +46,7 @@ gpuvae.load(3)
 gpuvae.VAE().score([[1.0]]) + "x"
 gpuvae.VAE().sample("two")
 gpuvae.set_num_threads("all")
+gpuvae.set_log(3)
 """
 
 

@@ -18,15 +18,18 @@ namespace gpuvae::math {
 #include "gpuvae/device/activation_formulas.h"
 #undef GPUVAE_FORMULA
 
-// Sets of functions, as template arguments of the functions below. A kernel contains code only for the
-// functions of its set and treats all others as the identity.
+// The set of all functions. Sets are template arguments of the functions below: a kernel contains code only
+// for the functions of its set and treats all others as the identity.
 template <class Function>
 struct Every : std::true_type {};
+// The functions whose derivative follows from their output.
 template <class Function>
 struct SlopeFromOutput : std::bool_constant<Function::slope_from_output> {};
+// The functions whose derivative follows from their input.
 template <class Function>
 struct SlopeFromInput : std::bool_constant<!Function::slope_from_output> {};
 
+// Returns the activation of x.
 template <template <class> class Set = Every, class T>
 GPUVAE_HD T activate(Activation activation, T x) {
   return with_function(activation, [x](auto f) {

@@ -7,6 +7,7 @@
 
 namespace gpuvae::math {
 
+// @{
 // Returns c0 + z (c1 + z (c2 + ...)).
 template <class T>
 GPUVAE_HD T polynomial(T, double c) {
@@ -16,12 +17,15 @@ template <class T, class... Rest>
 GPUVAE_HD T polynomial(T z, double c, Rest... rest) {
   return T(c) + z * polynomial(z, rest...);
 }
+// @}
 
 // A(l) = l / 2 + log(sinh(l / 2) / (l / 2)), the mean A'(l) = coth(l / 2) / 2 + 1 / 2 - 1 / l, and the
 // variance A''(l) = 1 / l^2 - 1 / (4 sinh(l / 2)^2).
 template <class T>
 struct ContinuousBernoulli {
-  T log_normalizer, mean, variance;
+  T log_normalizer;  // A(l), nats
+  T mean;            // A'(l)
+  T variance;        // A''(l)
 };
 
 // For |l| below this bound, the differences above suffer from cancellation, so power series replace them.
@@ -29,6 +33,7 @@ struct ContinuousBernoulli {
 // double needs.
 inline constexpr double kContinuousBernoulliSeries = 1;
 
+// Returns these three values for a logit.
 template <class T>
 GPUVAE_HD ContinuousBernoulli<T> continuous_bernoulli(T logit) {
   const T a = fabs(logit);

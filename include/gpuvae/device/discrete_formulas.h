@@ -15,8 +15,11 @@ GPUVAE_FORMULA V rounded(V x) {
 // [low, high]. With the limits a and b of the interval in units of the scale, d = a - b and S = sigmoid, the
 // probability inside is S(a) - S(b) = S(a) S(-b) (1 - exp(-d)), which does not cancel.
 struct DiscretizedLogistic {
+  // The number of parameters.
   static constexpr int kParameters = 2;
+  // Marks a formula that costs more than the memory it reads: its CUDA kernel has one element per thread.
   static constexpr bool kCostly = true;
+  // Returns the negative log likelihood of x and its derivatives, nats.
   template <class V>
   GPUVAE_FORMULA static Nll<V, 2> at(const V (&p)[2], V x, const LikelihoodSettings<V>& settings) {
     const V zero = constant<V>(0), bin = constant<V>(1. / 256);
@@ -105,8 +108,11 @@ GPUVAE_FORMULA V digamma_remainder(V k, V n, V x) {
 // For the log mean e, which is clipped to [-kLargestLogCount, kLargestLogCount], the value is -log of
 // exp(-mean) mean^x / x!. The slope is mean - x.
 struct Poisson {
+  // The number of parameters.
   static constexpr int kParameters = 1;
+  // Marks a formula that costs more than the memory it reads: its CUDA kernel has one element per thread.
   static constexpr bool kCostly = true;
+  // Returns the negative log likelihood of x and its derivatives, nats.
   template <class V>
   GPUVAE_FORMULA static Nll<V, 1> at(const V (&p)[1], V x, const LikelihoodSettings<V>&) {
     const V high = constant<V>(math::kLargestLogCount), low = neg(high), zero = constant<V>(0);
@@ -120,13 +126,18 @@ struct Poisson {
 // The negative binomial distribution with mean mu = exp(e) and variance mu + mu^2 / k, where k = exp(r). The
 // parameters e and r are clipped to [-kLargestLogCount, kLargestLogCount].
 struct NegativeBinomial {
+  // The number of parameters.
   static constexpr int kParameters = 2;
+  // Marks a formula that costs more than the memory it reads: its CUDA kernel has one element per thread.
   static constexpr bool kCostly = true;
-  // `empty` is -log P(0).
+  // What the formula computes for a count x.
   template <class V>
   struct Terms {
-    V value, empty, slopes[2];
+    V value;      // -log P(x), nats
+    V empty;      // -log P(0), nats
+    V slopes[2];  // derivatives of the value with respect to e and r
   };
+  // Returns the terms for the log mean e, the log inverse dispersion r and a count x of 0 or more.
   template <class V>
   GPUVAE_FORMULA static Terms<V> terms(V log_mean, V log_size, V x) {
     const V high = constant<V>(math::kLargestLogCount), low = neg(high), half = constant<V>(0.5);
@@ -142,6 +153,7 @@ struct NegativeBinomial {
             empty,
             {slope_inside(log_mean, low, high, neg(t)), slope_inside(log_size, low, high, neg(k * growth))}};
   }
+  // Returns the negative log likelihood of x and its derivatives, nats.
   template <class V>
   GPUVAE_FORMULA static Nll<V, 2> at(const V (&p)[2], V x, const LikelihoodSettings<V>&) {
     const Terms<V> of = terms(p[0], p[1], x);
@@ -152,8 +164,11 @@ struct NegativeBinomial {
 // With probability sigmoid(g), the count is 0; otherwise it is drawn from the negative binomial distribution
 // with the parameters e and r. The parameters are e, r and g.
 struct ZeroInflatedNegativeBinomial {
+  // The number of parameters.
   static constexpr int kParameters = 3;
+  // Marks a formula that costs more than the memory it reads: its CUDA kernel has one element per thread.
   static constexpr bool kCostly = true;
+  // Returns the negative log likelihood of x and its derivatives, nats.
   template <class V>
   GPUVAE_FORMULA static Nll<V, 3> at(const V (&p)[3], V x, const LikelihoodSettings<V>&) {
     const auto of = NegativeBinomial::terms(p[0], p[1], x);

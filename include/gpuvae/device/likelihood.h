@@ -13,10 +13,14 @@
 
 namespace gpuvae::math {
 
+// log(2 pi).
 inline constexpr double kLogTwoPi = 1.83787706640934548356;
+// log 2.
 inline constexpr double kLogTwo = 0.693147180559945309417;
-inline constexpr double kProbabilityMargin = 1e-7;  // margin of BernoulliOfProbability
-inline constexpr double kLargestLogCount = 40;  // of the log mean and the log inverse dispersion of counts
+// The least distance from 0 and 1 of the probability of BernoulliOfProbability.
+inline constexpr double kProbabilityMargin = 1e-7;
+// The bound of the log mean and of the log inverse dispersion of counts.
+inline constexpr double kLargestLogCount = 40;
 
 // B(2k) / (2k (2k - 1)) for k = 1, 2, ..., where B(n) are Bernoulli's numbers: Stirling's series (Abramowitz
 // and Stegun, 1964, 6.1.41).

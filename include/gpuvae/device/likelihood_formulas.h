@@ -5,17 +5,18 @@
 // A formula has at(p, x, settings), which returns the negative log likelihood of the element x in nats and
 // its derivatives with respect to the parameters p.
 
+// The result of a formula with N parameters.
 template <class V, int N>
 struct Nll {
-  V value;
-  V slopes[N];
+  V value;      // negative log likelihood, nats
+  V slopes[N];  // its derivatives with respect to the parameters
 };
-// The settings of the formulas with a location and a scale: whether the location is the sigmoid of its
-// parameter, and the bounds of the logarithm of the scale.
+// The settings of the formulas with a location and a scale. The others ignore them.
 template <class V>
 struct LikelihoodSettings {
-  bool sigmoid_location;
-  V low, high;
+  bool sigmoid_location;  // whether the location is the sigmoid of its parameter
+  V low;                  // lower bound of the log scale or log variance
+  V high;                 // upper bound
 };
 // Returns F::at(p, x, settings) or, if x is NaN and thus a missing value, zeros. F::at() never sees the NaN,
 // because its product with 0 would be NaN.
@@ -31,8 +32,10 @@ GPUVAE_FORMULA Nll<V, N> observed_nll(const V (&p)[N], V x, const LikelihoodSett
 // The location that a parameter defines, and its derivative.
 template <class V>
 struct Location {
-  V value, slope;
+  V value;  // location, in the units of x
+  V slope;  // its derivative with respect to the parameter
 };
+// Returns the location of a parameter: the parameter itself or, if the settings say so, its sigmoid.
 template <class V>
 GPUVAE_FORMULA Location<V> location_of(V parameter, const LikelihoodSettings<V>& settings) {
   const V one = constant<V>(1);
@@ -51,18 +54,23 @@ GPUVAE_FORMULA V slope_inside(V parameter, V low, V high, V slope) {
 
 // For the logit l, the value is max(l, 0) - l x + log(1 + exp(-|l|)), and the slope is sigmoid(l) - x.
 struct Bernoulli {
+  // The number of parameters.
   static constexpr int kParameters = 1;
   // The value is `linear` + log(1 + e). A kernel can thus add several values with one logarithm of the
   // product of all 1 + e.
   template <class V>
   struct Parts {
-    V linear, e, slope;
+    V linear;  // max(l, 0) - l x
+    V e;       // exp(-|l|)
+    V slope;   // sigmoid(l) - x
   };
+  // Returns the parts for a logit and an element x of [0, 1].
   template <class V>
   GPUVAE_FORMULA static Parts<V> parts(V logit, V x) {
     const V e = exp_of_moderate(neg(fabs(logit)));
     return {neg_mul_add(logit, x, fmax(logit, constant<V>(0))), e, sigmoid_from(logit, e) - x};
   }
+  // Returns the negative log likelihood of x and its derivatives, nats.
   template <class V>
   GPUVAE_FORMULA static Nll<V, 1> at(const V (&p)[1], V x, const LikelihoodSettings<V>&) {
     const Parts<V> of = parts(p[0], x);
@@ -73,7 +81,9 @@ struct Bernoulli {
 // For the probability p, which is clipped to [1e-7, 1 - 1e-7] as in Keras, the value is -x log p - (1 - x)
 // log(1 - p). The slope is 0 where p is clipped.
 struct BernoulliOfProbability {
+  // The number of parameters.
   static constexpr int kParameters = 1;
+  // Returns the negative log likelihood of x and its derivatives, nats.
   template <class V>
   GPUVAE_FORMULA static Nll<V, 1> at(const V (&params)[1], V x, const LikelihoodSettings<V>&) {
     const V one = constant<V>(1), low = constant<V>(math::kProbabilityMargin), high = one - low;
@@ -86,7 +96,9 @@ struct BernoulliOfProbability {
 // For the logit l, the value is A(l) - l x (gpuvae/device/continuous_bernoulli.h), and the slope is the mean
 // minus x.
 struct ContinuousBernoulliOfLogit {
+  // The number of parameters.
   static constexpr int kParameters = 1;
+  // Returns the negative log likelihood of x and its derivatives, nats.
   template <class V>
   GPUVAE_FORMULA static Nll<V, 1> at(const V (&p)[1], V x, const LikelihoodSettings<V>&) {
     const auto of = continuous_bernoulli(p[0]);
@@ -106,7 +118,9 @@ GPUVAE_FORMULA V root_of_inverse(V x) {
 // [low, high], so that the variance can neither vanish nor explode; the slope of v is 0 where it is clipped.
 // The quadratic term is computed as u^2 with u = (m - x) exp(-v / 2), which overflows only if the value does.
 struct Gaussian {
+  // The number of parameters.
   static constexpr int kParameters = 2;
+  // Returns the negative log likelihood of x and its derivatives, nats.
   template <class V>
   GPUVAE_FORMULA static Nll<V, 2> at(const V (&p)[2], V x, const LikelihoodSettings<V>& settings) {
     const Location<V> mean = location_of(p[0], settings);
@@ -121,7 +135,9 @@ struct Gaussian {
 // For the location m and the log scale s, the value is log 2 + s + |x - m| exp(-s), with s clipped to [low,
 // high]. At x = m, the slope of m is 0.
 struct Laplace {
+  // The number of parameters.
   static constexpr int kParameters = 2;
+  // Returns the negative log likelihood of x and its derivatives, nats.
   template <class V>
   GPUVAE_FORMULA static Nll<V, 2> at(const V (&p)[2], V x, const LikelihoodSettings<V>& settings) {
     const Location<V> location = location_of(p[0], settings);

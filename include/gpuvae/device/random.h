@@ -11,8 +11,9 @@
 
 namespace gpuvae {
 
+// The four words that one call of Philox returns.
 struct Philox4x32 {
-  std::uint32_t v[4];
+  std::uint32_t v[4];  // 32 random bits each
 };
 
 // Philox4x32-10: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011. `key` is
@@ -45,12 +46,14 @@ GPUVAE_HD Philox4x32 random_block(std::uint64_t seed, RandomPurpose purpose, std
 // that 0 and 1 are never drawn.
 GPUVAE_HD float uniform01(std::uint32_t bits) { return (static_cast<float>(bits >> 9) + 0.5f) * 0x1p-23f; }
 
+// Two independent standard normals.
 struct Normal2 {
-  float first, second;
+  float first;   // with the cosine of the angle
+  float second;  // with its sine
 };
 
-// Box and Muller, "A note on the generation of random normal deviates", 1958. All numbers n satisfy |n| <
-// 5.9.
+// Returns two standard normals from two words of random bits, by the method of Box and Muller, "A note on the
+// generation of random normal deviates", 1958. All numbers n satisfy |n| < 5.9.
 GPUVAE_HD Normal2 box_muller(std::uint32_t a, std::uint32_t b) {
   const float radius = sqrtf(-2.0f * logf(uniform01(a)));
 #ifdef __CUDA_ARCH__

@@ -20,6 +20,7 @@ GPUVAE_FORMULA V sigmoid_from(V x, V e) {
   const V one = constant<V>(1);
   return select(x >= constant<V>(0), one, e) / (one + e);
 }
+// 1 / (1 + exp(-x)).
 template <class V>
 GPUVAE_FORMULA V sigmoid(V x) {
   return sigmoid_from(x, exp_of_moderate(neg(fabs(x))));

@@ -9,13 +9,13 @@
 
 from typing import TYPE_CHECKING
 
-from gpuvae._core import DeviceArray, __version__, num_threads, set_num_threads
+from gpuvae._core import DeviceArray, __version__, num_threads, set_log, set_num_threads
 
 if TYPE_CHECKING:
     from gpuvae._device import use_stream
     from gpuvae._vae import VAE, load
 
-__all__ = ["VAE", "DeviceArray", "__version__", "load", "num_threads", "set_num_threads", "use_stream"]
+__all__ = ["VAE", "DeviceArray", "__version__", "load", "num_threads", "set_log", "set_num_threads", "use_stream"]
 
 
 def __getattr__(name):

@@ -45,11 +45,11 @@ class Condition:
                 y = np.full(count, y)
             check_count(y, count)
             index = {name: i for i, name in enumerate(self.classes)}
-            unknown = [name for name in y.tolist() if name not in index]
-            if y.ndim != 1 or unknown:
+            unknown = [name for name in y.tolist() if name not in index] if y.ndim == 1 else [f"shape {y.shape}"]
+            if unknown:
                 raise ValueError(
                     f"[VAE] expected classes among {', '.join(map(str, self.classes))} as condition [rows], got "
-                    f"{unknown[0] if y.ndim == 1 else f'shape {y.shape}'}"
+                    f"{unknown[0]}"
                 )
             return np.eye(len(self), dtype=np.float32)[[index[name] for name in y.tolist()]]
         y = np.broadcast_to(y, (count, self.columns)) if y.ndim == 1 and len(y) == self.columns else y

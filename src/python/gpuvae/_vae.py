@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import operator
 import os
 import warnings
@@ -57,7 +58,9 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         "laplace" fit any real numbers. "bernoulli" and "continuous-bernoulli" need values in [0, 1] or bytes,
         "logistic-256" needs bytes, and "poisson", "negative-binomial" and "zero-inflated-negative-binomial" need counts.
         "columns" has a likelihood per column: settings={"column_types": "bernoulli:3,gaussian:5,categorical:4"}.
-    prior : p(z), "normal", "mixture" or "vamp".
+    prior : p(z), "normal", "mixture", "vamp" or "exemplar". "exemplar" is a mixture of Gaussians around the codes of the
+        training rows, which the estimator keeps; a step uses settings={"prior_components": 500} of them. Files do not
+        hold these rows, so an estimator that load returns needs set_exemplars before it samples or scores.
     activation : of the hidden layers, "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "gelu" or "silu".
     beta : float, the weight of the KL term in the loss.
     binarize : how bytes become 0 or 1 in training, "none", "threshold", "fixed" or "dynamic".
@@ -154,12 +157,13 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
             missing = bool(model_settings["missing_values"])
             host = check_rows(self, on_host(X), reset=True, missing=missing)
             values = Values.of(host, self.likelihood, self.standardize, missing)
-            rows = _rows_for_training(values, X, host)
+            rows = _rows_for_training(values, X, host, model_settings)
             conditions = Condition() if condition is None else Condition.of(condition, len(host))
             rows = conditions.joined(rows, condition)
             held_out = None
             if validation is not None:
-                held_out = _rows_for_training(values, validation, check_rows(self, on_host(validation), False, missing))
+                held_out = check_rows(self, on_host(validation), False, missing)
+                held_out = _rows_for_training(values, validation, held_out, model_settings)
                 held_out = conditions.joined(held_out, validation_condition)
             if len(conditions):
                 model_settings["conditions"] = len(conditions)
@@ -180,6 +184,7 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
             _files.describe_rows(rows, values, names, conditions),
             {**_files.with_condition(model_settings, conditions), **training},
             self._history,
+            conditions,
         )
         return self
 
@@ -325,6 +330,17 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         model.save(file, {key: text for key, text in self._metadata.items() if key != "checksum"})
         return file
 
+    def set_exemplars(self, X: ArrayLike | SupportsDLPack, *, condition: Any = None) -> VAE:
+        """Gives a loaded model with the prior "exemplar" its training rows X [rows, features], and returns self.
+
+        The rows are copied. They are those of fit or of the program's training set, in the same order and units, with
+        their ``condition``. Throws ValueError for another prior and for other rows. Those of a training set with labels,
+        such as MNIST, are only counted. The other methods must not run at the same time.
+        """
+        rows = self._rows(X, condition)
+        self._model.set_exemplars(rows, self._exemplar_settings(), self._metadata["data"])
+        return self
+
     def get_feature_names_out(self, input_features: Any = None) -> NDArray:
         """Returns the names of the columns of transform: "vae0", "vae1", ..."""
         self._fitted()
@@ -342,6 +358,10 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
             raise NotFittedError(f"This {type(self).__name__} instance is not fitted yet: call fit, or gpuvae.load")
         return self._model
 
+    def _exemplar_settings(self):
+        settings = json.loads(self._metadata["settings"])
+        return {name: settings[name] for name in ("binarize", "threshold", "seed") if name in settings}
+
     # transform() is wrapped by scikit-learn, which may make its result a data frame.
     def _codes(self, X, condition=None):
         return self._fitted().encode(self._rows(X, condition))
@@ -355,9 +375,10 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         if isinstance(X, DeviceArray) and len(X.shape) == 2 and 0 not in X.shape:
             check_features(self, X)
             if self.values_.accepts_unchanged(X):
-                return X
+                return _checked(X, self._model_settings)
         host = check_rows(self, on_host(X), reset=False, missing=self.values_.missing_values)
-        return placed_like(X, self.values_.rows(host))
+        rows = self.values_.rows(host, by_column=_has_column_types(self._model_settings))
+        return placed_like(X, _checked(rows, self._model_settings))
 
     def _restored(self, rows):
         if isinstance(rows, DeviceArray) and not self.values_.restores():
@@ -383,11 +404,12 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         model = state.pop("_model", None)
         if model is not None:
             state["_saved"] = (model.features, self._model_settings, model.parameters())
+            state["_exemplars"] = model.exemplars()
         return state
 
     def __setstate__(self, state):
         state = dict(state)
-        saved = state.pop("_saved", None)
+        saved, exemplars = state.pop("_saved", None), state.pop("_exemplars", None)
         vars(self).update(state)
         vars(self).setdefault("condition_", Condition())
         if saved is not None:
@@ -395,11 +417,24 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
             self._model = _core.Model(features, model_settings, self.device)
             for name, array in parameters.items():
                 self._model.set_parameter(name, array)
+            if exemplars is not None:
+                self._model.set_exemplars(exemplars, self._exemplar_settings(), "")
 
 
-def _rows_for_training(values, X, host):
+def _has_column_types(settings):
+    return settings["likelihood"] == "columns" and bool(settings["column_types"])
+
+
+def _checked(rows, settings):
+    # Returns the values of a model after it has checked that the types of their columns allow them.
+    if _has_column_types(settings):
+        _core.check_columns(rows, settings["column_types"])
+    return rows
+
+
+def _rows_for_training(values, X, host, settings):
     # Computes the values also if they are not used, because that checks them.
-    rows = values.rows(host)
+    rows = _checked(values.rows(host, by_column=_has_column_types(settings)), settings)
     if isinstance(X, DeviceArray) and values.accepts_unchanged(X):
         return X
     return placed_like(X, rows)
@@ -437,7 +472,7 @@ def load(path: str | os.PathLike, *, device: str = "auto") -> VAE:
     file = _files.model_file(Path(path))
     metadata, settings, data = _files.read(file)
     vae = VAE(**_settings.from_file(settings, file), device=device)
-    vae.condition_ = _files.condition_of(data)
+    vae.condition_ = _files.condition_of(data, metadata)
     features = data["height"] * data["width"] - vae.condition_.columns
     model_settings, _ = _settings.resolve(
         vars(vae), {k: v for k, v in (vae.settings or {}).items() if k in _settings.MODEL}

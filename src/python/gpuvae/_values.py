@@ -70,11 +70,14 @@ class Values:
         check_resolution(X)
         return cls("any", low, high)
 
-    def rows(self, X):
-        """Returns X [rows, features] as a C-contiguous float32 or uint8 array of the model's values."""
+    def rows(self, X, by_column=False):
+        """Returns X [rows, features] as a C-contiguous float32 or uint8 array of the model's values.
+
+        With ``by_column``, columns have types, so that uint8 is a type of numbers.
+        """
         if self.kind == "bytes":
             return self._byte_rows(X)
-        if X.dtype == np.uint8 and self.kind != "counts" and X.max() > 1:
+        if X.dtype == np.uint8 and self.kind != "counts" and not by_column and X.max() > 1:
             raise ValueError("[VAE] the model was not trained on bytes: expected other numbers than uint8")
         self._check_limits(X)
         with np.errstate(over="ignore"):
@@ -118,7 +121,9 @@ class Values:
         return rows
 
     def _byte_rows(self, X):
-        low, high = X.min(), X.max()
+        # Only floats can be missing, which fit.
+        numbers = X[~np.isnan(X)] if X.dtype.kind == "f" else X
+        low, high = numbers.min(initial=255), numbers.max(initial=0)
         # The elements of bool are the numbers 0 and 1, and not bytes.
         if X.dtype.kind in "fb":
             if not (low >= 0 and high <= 1):
