@@ -145,7 +145,7 @@ void Session::load_data() {
   facts_ = facts_of(train_, validation_, split);
   facts_.class_labels = labels_with_gaps(train_, split.description.condition_classes);
   if (const std::vector<int> others = labels_outside_training(validation_); !others.empty())
-    std::fprintf(stderr, "note    the training set has the classes %s of the validation set\n",
+    std::fprintf(stderr, "note    the training set has no example of the classes %s of the validation set\n",
                  label_list(others, class_names()).c_str());
   train_ = conditioned(train_).to(device_);
   validation_ = conditioned(validation_).to(device_);
