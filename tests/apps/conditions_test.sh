@@ -20,9 +20,9 @@ header() { [ "$(head -1 "$1")" = "$2" ] || fail "columns of $1: $(head -1 "$1")"
 # ---- counts and columns of several types, with a class, a column or both as condition ----
 # check NAME CONDITION COLUMNS ARGUMENTS... trains a conditional model, and uses it.
 check() {
-  local name=$1-$2 condition=$2 columns=$3 given=(); shift 3
+  local name=$1-$2 condition=$2 columns=$3 given=() class=""; shift 3
   [[ $condition == *dose* ]] && given+=(--given 0.8)
-  [[ $condition == *label* ]] && given+=(--class x)
+  [[ $condition == *label* ]] && given+=(--class x) && class=,class
   run $flags --data table.csv --label-column kind --condition "$condition" "$@" --out "$name"
   pictures "$name"/{report,explorer}.html
   run eval --out "$name" --importance-samples 4
@@ -31,7 +31,7 @@ check() {
   header rows.csv "$columns"
   [ "$(wc -l <rows.csv)" -eq 201 ] || fail "reconstructions of $name: $(wc -l <rows.csv)"
   run sample --out "$name" "${given[@]}" --output rows.csv
-  header rows.csv "$columns"
+  header rows.csv "$columns$class"
   run explore --out "$name"
   run encode --out "$name" --input table.csv --output codes.csv
   run rerun "$name"
