@@ -258,6 +258,7 @@ grep -qE 'nats per image|images' few/metrics.csv && fail "metrics.csv of a table
 said ': 11 training and 1 validation rows?'
 not_said 'collapse'
 run eval --out few
+expect_error 1 'set test expects a run with --validation-set rest and --train-images, which validates on other rows' eval --out few --set test
 grep -q '"collapsed": false' few/eval.json || fail "a collapse was found in one row"
 
 # ---- counts, missing values, and columns of several types ----
