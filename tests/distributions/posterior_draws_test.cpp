@@ -268,5 +268,25 @@ TEST(PosteriorDraws, FlowsRefuseEstimatorsThatStopTheirParameters) {
     }
 }
 
+// ---- clipping and skipping ----
+
+TEST(PosteriorDrawsDevice, EveryObjectiveClipsAndSkips) {
+  const VaeOptions options = draws_model("gaussian");
+  for (const Objective& objective : objectives_for("gaussian"))
+    for (const test::Place& place : test::autograd_places()) {
+      const std::string what = objective_text(objective) + " on " + place.text();
+      const auto trained = [&](double clip_norm, OnNan on_nan) {
+        DrawsRun run(options, objective, place, clip_norm, on_nan);
+        EXPECT_EQ(run.trainer.run_epoch().skipped, 0u) << what;
+        return test::weights_of(run.model);
+      };
+      // A guard and a limit that no gradient reaches change nothing.
+      const std::vector<float> plain = trained(0, OnNan::stop);
+      EXPECT_EQ(trained(1e9, OnNan::stop), plain) << what;
+      EXPECT_EQ(trained(0, OnNan::skip), plain) << what;
+      EXPECT_NE(trained(1e-9, OnNan::stop), plain) << what;
+    }
+}
+
 }  // namespace
 }  // namespace gpuvae
