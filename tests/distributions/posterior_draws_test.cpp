@@ -288,5 +288,36 @@ TEST(PosteriorDrawsDevice, EveryObjectiveClipsAndSkips) {
     }
 }
 
+// ---- the exemplar prior ----
+
+TEST(PosteriorDrawsDevice, ExemplarPriorLeavesTheExampleOutForEachDraw) {
+  const Device device = Device::best();
+  VaeOptions options = draws_model("gaussian");
+  options.prior = exemplar_prior(test::byte_images(6, device), {.per_step = 6});
+  const Vae model(options, device);
+  const Tensor z = random_normal({6, kLatentOfDraws}, {.seed = 8}, 0, 1, DType::f32, device);
+  const auto density = [&](const Tensor& rows, std::vector<std::int32_t> samples) {
+    Draw draw;
+    draw.noise.samples = Tensor::from(std::span<const std::int32_t>(samples),
+                                      {static_cast<std::int64_t>(samples.size())}, device);
+    return model.prior().training_log_density(rows, draw).value().to_doubles();
+  };
+  const std::vector<double> expected = density(z, {4, 4, 4, 1, 1, 1});
+  EXPECT_EQ(density(z, {4, 1}), expected);
+  EXPECT_NE(density(z, {1, 4}), expected);
+  EXPECT_THROW(static_cast<void>(density(z, {0, 1, 2, 3})), Error);
+}
+
+TEST(PosteriorDrawsDevice, ExemplarPriorTrainsWithSeveralDraws) {
+  for (const test::Place& place : test::autograd_places())
+    for (const char* name : {"gaussian", "full", "planar:2"}) {
+      VaeOptions options = draws_model(name);
+      options.prior = exemplar_prior(test::byte_images(20, place.device), {.per_step = 8});
+      DrawsRun run(options, {.kind = ObjectiveKind::iwae, .samples = 3}, place);
+      const std::vector<EpochResult> epochs = run.trainer.run_epochs(3);
+      EXPECT_LT(epochs.back().validation.loss, epochs[0].validation.loss) << name << " on " << place.text();
+    }
+}
+
 }  // namespace
 }  // namespace gpuvae
