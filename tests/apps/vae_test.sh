@@ -249,6 +249,7 @@ printf 'a,b\n1,two\n' >text.csv; bad "\[read\] text.csv: line 2, column 'b'.*'tw
 printf 'a,b\n' >header.csv; bad '\[read\] header.csv' header.csv
 printf 'a,b\n1,2\n' >row.csv; bad '\[read\] row.csv: expected 2 to .* rows, got 1' row.csv
 printf 'a,b\n1,\n' >missing.csv; bad '\[read\] missing.csv: line 2' missing.csv
+printf 'a,b\n1,\n2,\n3,\n4,\n' >column.csv; bad "column.csv: .*only missing values in column 1 .'b'" column.csv --missing-values
 bad "expected label column 'class' among the 7 columns" named.csv --label-column class
 { npy_file '|O' '3,'; bytes 24; } >object.npy; bad '\[read\] object.npy' object.npy
 head -c 900 images.npy >short.npy; bad '\[read\] short.npy' short.npy

@@ -55,6 +55,15 @@ TEST(MissingValuesInData, AreNotPartOfMeansAndStandardDeviations) {
   EXPECT_TRUE(std::isnan(other.train.examples.to_vector()[7]));
 }
 
+// A model could learn nothing about such a column.
+TEST(MissingValuesInData, ColumnsWithoutAnyValueAreRefused) {
+  const TemporaryFolder folder;
+  io::write_file(folder / "t.csv", "a,b\n1,\n2,\n3,nan\n");
+  expect_contains(
+      error_of([&] { static_cast<void>(load_dataset(folder / "t.csv", with_missing_values())); }),
+      {"expected values in every column of the training rows, got only missing values in column 1 ('b')"});
+}
+
 TEST(MissingValuesInData, SurviveTheDescriptionOfAModelFile) {
   TrainingData data;
   data.train_count = 1;

@@ -380,3 +380,11 @@ def test_columns_of_several_types():
     np.testing.assert_allclose(means[:, 2:].sum(axis=1), 1, rtol=1e-5)
     with pytest.raises(ValueError, match="expected types of 5 columns, got types of 4"):
         gpuvae.VAE(epochs=1, likelihood="columns", settings={"column_types": "poisson:4"}).fit(X)
+
+
+def test_columns_without_values_are_refused(rows):
+    X = rows.copy()
+    X[:, 2] = np.nan
+    for likelihood in ("gaussian", "bernoulli"):
+        with pytest.raises(ValueError, match=r"only missing values in feature 2 \(from 0\)"):
+            gpuvae.VAE(epochs=1, likelihood=likelihood, settings={"missing_values": True}).fit(X)

@@ -43,8 +43,11 @@ class Values:
 
     @classmethod
     def _of(cls, X, likelihood, standardize, column_types):
-        if np.isnan(X).all():
+        empty = np.flatnonzero(np.isnan(X).all(axis=0))
+        if empty.size == X.shape[1]:
             raise ValueError("[fit] expected numbers, got only missing values")
+        if empty.size:
+            raise ValueError(f"[fit] expected values in every feature, got only missing values in feature {empty[0]} (from 0)")
         low, high = float(np.nanmin(X)), float(np.nanmax(X))
         if likelihood in COUNT_LIKELIHOODS:
             if not low >= 0 or (X != np.floor(X))[~np.isnan(X)].any():
@@ -179,8 +182,6 @@ def moments(X):
     """Returns the means and standard deviations of the columns as two tuples, computed in float64."""
     with np.errstate(over="ignore", invalid="ignore"):
         if X.dtype.kind == "f" and np.isnan(X).any():
-            # A column without any value has mean and standard deviation 0.
-            X = np.where(np.isnan(X).all(axis=0), 0, X)
             mean, stddev = np.nanmean(X, axis=0, dtype=np.float64), np.nanstd(X, axis=0, dtype=np.float64)
         else:
             mean, stddev = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
