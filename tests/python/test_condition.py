@@ -73,3 +73,27 @@ def test_posteriors_and_gated_layers(rows, posterior, tmp_path):
     assert np.isfinite(vae.score(rows, samples=3))
     loaded = gpuvae.load(vae.save(tmp_path / "model.safetensors"))
     assert (loaded.transform(rows) == vae.transform(rows)).all()
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_missing_classes_are_refused(rows, missing):
+    names = ["a", "b", missing] * 100
+    for given in (names, np.array(names, dtype=object), [0, 1, missing] * 100):
+        with pytest.raises(ValueError, match="expected texts or whole numbers as classes"):
+            gpuvae.VAE(**settings()).fit(rows, condition=given)
+    vae = gpuvae.VAE(**settings(epochs=1)).fit(rows, condition=["a", "b", "c"] * 100)
+    with pytest.raises(ValueError, match="expected classes among a, b, c"):
+        vae.transform(rows, condition=names)
+
+
+def test_lists_are_no_classes(rows, classes):
+    vae = gpuvae.VAE(**settings(epochs=1)).fit(rows, condition=classes)
+    lists = np.empty(len(rows), object)
+    lists[:] = [[0]] * len(rows)
+    for given in ([[0]] * len(rows), [[0, 1]] * len(rows), lists):
+        with pytest.raises(ValueError, match="expected classes among 0, 1, 2"):
+            vae.transform(rows, condition=given)
+        with pytest.raises(ValueError, match="expected"):
+            vae.sample(len(rows), condition=given)
+    with pytest.raises(ValueError, match="expected texts or whole numbers as classes"):
+        gpuvae.VAE(**settings()).fit(rows, condition=lists)
