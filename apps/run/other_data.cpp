@@ -162,6 +162,12 @@ void check_values(const RunConfig& c, const Dataset& images) {
         "--likelihood {} expects --binarize none, got {}", d.likelihood, name(c.training.data.binarize));
   check(!bytes || !keeps_whole_numbers(d), "data", "--likelihood {} expects counts, got bytes", d.likelihood);
   if (bytes || values == LikelihoodValues::any_number) return;
+  if (values == LikelihoodValues::by_column && d.missing_values) {
+    const std::vector<ColumnType> types = parse_column_types(d.column_types, "data");
+    data::for_parts(images, [&](const Tensor& part, std::int64_t first) {
+      check_categories(types, part, first, "data");
+    });
+  }
   const std::vector<AllowedValues> allowed = allowed_columns(d);
   const auto columns = static_cast<std::size_t>(images.features());
   check(allowed.size() == 1 || allowed.size() == columns, "data",

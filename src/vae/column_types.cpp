@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <optional>
 
 #include "src/io/printable.h"
@@ -151,6 +152,28 @@ std::string column_types_with_library(const std::string& type, const std::string
   std::vector<OneColumn> types(static_cast<std::size_t>(columns), OneColumn{type});
   types[static_cast<std::size_t>(column)].type = "library";
   return column_types_text(blocks_of(types));
+}
+
+void check_categories(const std::vector<ColumnType>& types, const Tensor& rows, std::int64_t first_row,
+                      Origin origin) {
+  const std::int64_t width = rows.shape()[1];
+  for (std::int64_t row = 0; row < rows.shape()[0]; ++row) {
+    std::int64_t first = 0;
+    for (const ColumnType& t : types) {
+      const std::int64_t end = std::min(first + t.columns, width);
+      const float* values = rows.data_as<float>() + row * width;
+      const std::int64_t missing =
+          t.type == "categorical"
+              ? std::count_if(values + first, values + end, [](float v) { return std::isnan(v); })
+              : 0;
+      check(
+          missing == 0 || missing == t.columns, origin,
+          "expected all columns {} to {} (categorical) to be missing or none of them, got {} missing values "
+          "in row {} (from 0)",
+          first, first + t.columns - 1, missing, first_row + row);
+      first = end;
+    }
+  }
 }
 
 std::int64_t library_column(const std::vector<ColumnType>& types) {

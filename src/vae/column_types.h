@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "gpuvae/tensor.h"
 #include "kernels/check.h"
 
 namespace gpuvae {
@@ -36,6 +37,11 @@ std::string numbered_column_types(const std::string& text, const std::vector<std
 std::string column_types_with_library(const std::string& type, const std::string& library,
                                       const std::vector<std::string>& names, std::int64_t columns,
                                       Origin origin);
+// Throws Error if some columns of a categorical variable are missing (NaN) in a row, but not all of them.
+// `rows` are f32 on the CPU, and `first_row` is the number of the first one. Columns without a type, which
+// follow the others, are not checked.
+void check_categories(const std::vector<ColumnType>& types, const Tensor& rows, std::int64_t first_row,
+                      Origin origin);
 // The column with the library size, or -1.
 std::int64_t library_column(const std::vector<ColumnType>& types);
 

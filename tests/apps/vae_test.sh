@@ -234,6 +234,9 @@ run eval --out mixed
 says '^observed +9[0-9]\.'
 run reconstruct --out mixed --impute --output imputed.csv --input mixed.csv
 [ "$(grep -c nan imputed.csv)" -eq 0 ] || fail "missing values are left"
+sed '2,90s/,[01],/,NA,/' mixed.csv >partly.csv
+expect_error 1 'columns 1 to 3 .categorical. to be missing or none of them, got 1 missing' $small --data partly.csv --missing-values --column-types $types --out bad
+expect_error 1 'columns 1 to 3 .categorical. to be missing' reconstruct --out mixed --impute --output bad.csv --input partly.csv
 run $small --data mixed.csv --missing-values --columns n,total --likelihood poisson --library-size total --out library
 grep -q '^column-types="poisson:1,library:1"' library/config.toml || fail "the library size in config.toml"
 expect_error 1 '.column-types bernoulli:7 does not allow' $small --data mixed.csv --missing-values --column-types bernoulli:7 --out bad

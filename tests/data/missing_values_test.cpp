@@ -64,6 +64,20 @@ TEST(MissingValuesInData, ColumnsWithoutAnyValueAreRefused) {
       {"expected values in every column of the training rows, got only missing values in column 1 ('b')"});
 }
 
+TEST(MissingValuesInData, CategoricalVariablesAreMissingAsAWhole) {
+  const std::vector<ColumnType> types = parse_column_types("gaussian:1,categorical:3,poisson:1", "data");
+  const float nan = std::nanf("");
+  const auto checked = [&](const std::vector<float>& rows) {
+    check_categories(types, Tensor::from(rows, {2, 5}), 10, "data");
+  };
+  EXPECT_NO_THROW(checked({nan, nan, nan, nan, nan, nan, 0, 1, 0, nan}));
+  EXPECT_EQ(error_of([&] {
+              checked({nan, nan, nan, nan, nan, 1, 0, nan, 1, 2});
+            }),
+            "[data] expected all columns 1 to 3 (categorical) to be missing or none of them, got 1 missing "
+            "values in row 11 (from 0)");
+}
+
 TEST(MissingValuesInData, SurviveTheDescriptionOfAModelFile) {
   TrainingData data;
   data.train_count = 1;

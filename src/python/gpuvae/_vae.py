@@ -29,7 +29,7 @@ from gpuvae._estimator import (
 )
 from gpuvae._plots import Plots
 from gpuvae._progress import progress, wanted
-from gpuvae._values import FINITE, Values, float32_numbers
+from gpuvae._values import FINITE, Values, check_groups, float32_numbers
 
 
 class VAE(Plots, TransformerMixin, BaseEstimator):
@@ -158,13 +158,13 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
             missing = bool(model_settings["missing_values"])
             host = check_rows(self, on_host(X), reset=True, missing=missing)
             values = Values.of(host, self.likelihood, self.standardize, missing, model_settings["column_types"])
-            rows = _rows_for_training(values, X, host)
+            rows = _rows_for_training(values, X, host, model_settings)
             conditions = Condition() if condition is None else Condition.of(condition, len(host))
             rows = conditions.joined(rows, condition)
             held_out = None
             if validation is not None:
                 held_out = check_rows(self, on_host(validation), False, missing)
-                held_out = _rows_for_training(values, validation, held_out)
+                held_out = _rows_for_training(values, validation, held_out, model_settings)
                 held_out = conditions.joined(held_out, validation_condition)
             if len(conditions):
                 model_settings["conditions"] = len(conditions)
@@ -377,7 +377,7 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
             if self.values_.accepts_unchanged(X):
                 return X
         host = check_rows(self, on_host(X), reset=False, missing=self.values_.missing_values)
-        return placed_like(X, self.values_.rows(host))
+        return placed_like(X, _checked(self.values_.rows(host), self._model_settings))
 
     def _restored(self, rows):
         if isinstance(rows, DeviceArray) and not self.values_.restores():
@@ -420,9 +420,16 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
                 self._model.set_exemplars(exemplars, self._exemplar_settings(), "")
 
 
-def _rows_for_training(values, X, host):
+def _checked(rows, settings):
+    # Returns the rows after it has checked their categorical variables.
+    if settings["likelihood"] == "columns" and settings["missing_values"]:
+        check_groups(rows, settings["column_types"])
+    return rows
+
+
+def _rows_for_training(values, X, host, settings):
     # Computes the values also if they are not used, because that checks them.
-    rows = values.training_rows(host)
+    rows = _checked(values.training_rows(host), settings)
     if isinstance(X, DeviceArray) and values.accepts_unchanged(X):
         return X
     return placed_like(X, rows)

@@ -218,6 +218,21 @@ def types_of_columns(column_types):
     return [(kind, int(n)) for kind, _, n in parts] if all(n.isdecimal() and len(n) < 10 for _, _, n in parts) else []
 
 
+def check_groups(rows, column_types):
+    """Throws ValueError if some columns of a categorical variable are missing in a row, but not all of them."""
+    first = 0
+    for kind, n in types_of_columns(column_types):
+        if kind == "categorical":
+            missing = np.isnan(rows[:, first : first + n]).sum(axis=1)
+            partly = np.flatnonzero((missing > 0) & (missing < n))
+            if partly.size:
+                raise ValueError(
+                    f"[VAE] expected all columns {first} to {first + n - 1} (categorical) to be missing or none of them, "
+                    f"got {missing[partly[0]]} missing values in row {partly[0]} (from 0)"
+                )
+        first += n
+
+
 def real_columns(column_types, count):
     """Returns for each of ``count`` columns whether its type has real numbers, or [] for types of other columns."""
     types = types_of_columns(column_types)
