@@ -64,7 +64,9 @@ std::vector<Setting> model_settings(RunConfig& c) {
        "distribution q(z | x): gaussian (diagonal), planar:N (planar flow of N layers, such as planar:4), "
        "iaf:N "
        "or iaf:N:UNITS (inverse autoregressive flow of N masked networks with 200 or UNITS hidden units), or "
-       "full (Gaussian with a full covariance matrix); the KL term of flows is estimated at the draw"},
+       "full (Gaussian with a full covariance matrix); the KL term of flows is estimated at the draw; "
+       "--prior vamp "
+       "needs gaussian, and --objective stl, iwae_stl and dreg need gaussian or full"},
       {"--posterior-scale", choice(d.posterior.scale, PosteriorScale::softplus),
        "meaning of the encoder's output s for the standard deviation of q(z | x): exp(s / 2) with "
        "log_variance, "
@@ -99,7 +101,8 @@ std::vector<Setting> model_settings(RunConfig& c) {
       {"--prior", one_of(d.prior, prior_names()),
        "distribution p(z): normal is N(0, I), mixture is a learned mixture of Gaussians, vamp is a "
        "VampPrior, the "
-       "mean of q(z | u) over learned pseudo-inputs u, exemplar is the mean of Gaussians around the codes of "
+       "mean of q(z | u) over learned pseudo-inputs u (--posterior gaussian), exemplar is the mean of "
+       "Gaussians around the codes of "
        "the "
        "training examples, which every command then needs"},
       {"--prior-components", whole_number(d.prior_components, between(1, kMaxPriorComponents)),
@@ -145,7 +148,10 @@ std::vector<Setting> loss_settings(RunConfig& c) {
        "doubly "
        "reparameterised gradient); ciwae (a mixture of elbo and iwae); miwae (the mean of several iwae); "
        "piwae "
-       "(miwae for the encoder, iwae for the decoder)"},
+       "(miwae for the encoder, iwae for the decoder); stl, iwae_stl and dreg need --posterior gaussian or "
+       "full, and "
+       "piwae needs --prior normal and a likelihood other than gaussian-shared, negative-binomial and "
+       "zero-inflated-negative-binomial, whose parameters are learned"},
       {"--objective-samples", whole_number(t.objective.samples, between(1, kMaxDraws)),
        "draws of z per image in a training step; of --objective miwae and piwae: per group"},
       {"--objective-groups", whole_number(t.objective.groups, between(1, kMaxDraws)),

@@ -40,6 +40,11 @@ void check_categories(const CheckedRow& row, const ColumnRules::Rule& rule) {
   check_each_value(row, rule, "0 or 1", [](float v) { return v == 0 || v == 1; });
   const auto categories =
       row.values.subspan(static_cast<std::size_t>(rule.first), static_cast<std::size_t>(rule.type.columns));
+  const auto missing = std::ranges::count_if(categories, [](float v) { return std::isnan(v); });
+  check(missing == 0 || missing == rule.type.columns, row.origin,
+        "expected all columns {} to {} (categorical) to be missing or none of them, got {} missing values in "
+        "row {} (from 0)",
+        rule.first, rule.first + rule.type.columns - 1, missing, row.number);
   const auto ones = std::ranges::count(categories, 1.0f);
   check(ones <= 1, row.origin,
         "expected at most one 1 in the columns {} to {} (categorical), got {} in row {} (from 0)", rule.first,

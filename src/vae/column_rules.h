@@ -13,7 +13,7 @@ namespace gpuvae {
 
 // Which values the type of each column allows: numbers from 0 to 1 for bernoulli and continuous-bernoulli,
 // whole numbers of 0 or more for counts, numbers above 0 for a library size, and at most one 1 among zeros
-// for the columns of a categorical variable.
+// for the columns of a categorical variable, which are missing as a whole or not at all.
 class ColumnRules {
  public:
   // Reads a text of parse_column_types(). Throws Error.

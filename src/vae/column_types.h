@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "gpuvae/tensor.h"
 #include "kernels/check.h"
 
 namespace gpuvae {

@@ -295,6 +295,9 @@ paste -d, gappy.csv filled.csv | awk -F, 'NR > 1 && ($1 + 0 != $3 || $2 != "NA" 
 run reconstruct --out gappy --impute --output filled-validation.csv
 awk -F, 'FNR == NR { seen[$1 + 0] = 1; next } FNR > 1 && (!($1 + 0 in seen) || length($1) > 7) { exit 1 }' gappy.csv filled-validation.csv ||
   fail "--impute changed observed cells of the validation set: $(head -3 filled-validation.csv)"
+sed '2,90s/,[01],/,NA,/' mixed.csv >partly.csv
+expect_error 1 'columns 1 to 3 .categorical. to be missing or none of them, got 1 missing' $small --data partly.csv --missing-values --column-types $types --out bad
+expect_error 1 'columns 1 to 3 .categorical. to be missing' reconstruct --out mixed --impute --output bad.csv --input partly.csv
 run $small --data mixed.csv --missing-values --columns n,total --likelihood poisson --library-size total --out library
 said '^values  whole numbers from 0 to [0-9]+, used as they are'
 not_said 'value-range|standardised'
@@ -318,6 +321,7 @@ printf 'a,b\n1,two\n' >text.csv; bad "\[read\] text.csv: line 2, column 'b'.*'tw
 printf 'a,b\n' >header.csv; bad '\[read\] header.csv' header.csv
 printf 'a,b\n1,2\n' >row.csv; bad '\[read\] row.csv: expected 2 to .* rows, got 1' row.csv
 printf 'a,b\n1,\n' >missing.csv; bad '\[read\] missing.csv: line 2' missing.csv
+printf 'a,b\n1,\n2,\n3,\n4,\n' >column.csv; bad "column.csv: .*only missing values in column 1 .'b'" column.csv --missing-values
 bad "expected label column 'class' among the 7 columns" named.csv --label-column class
 { npy_file '|O' '3,'; bytes 24; } >object.npy; bad '\[read\] object.npy' object.npy
 head -c 900 images.npy >short.npy; bad '\[read\] short.npy' short.npy

@@ -5,7 +5,7 @@
 
 #include "src/train/model_file.h"
 #include "src/vae/column_rules.h"
-#include "src/vae/column_types.h"
+#include "src/vae/column_rules.h"
 #include "src/vae/named_distributions.h"
 #include "tests/data/dataset_files.h"
 
@@ -54,6 +54,29 @@ TEST(MissingValuesInData, AreNotPartOfMeansAndStandardDeviations) {
   const Split other = load_like(folder / "t.csv", split.description);
   EXPECT_EQ(other.train.examples.to_vector()[5], 1);
   EXPECT_TRUE(std::isnan(other.train.examples.to_vector()[7]));
+}
+
+// A model could learn nothing about such a column.
+TEST(MissingValuesInData, ColumnsWithoutAnyValueAreRefused) {
+  const TemporaryFolder folder;
+  io::write_file(folder / "t.csv", "a,b\n1,\n2,\n3,nan\n");
+  expect_contains(
+      error_of([&] { static_cast<void>(load_dataset(folder / "t.csv", with_missing_values())); }),
+      {"expected values in every column of the training rows, got only missing values in column 1 ('b')"});
+}
+
+TEST(MissingValuesInData, CategoricalVariablesAreMissingAsAWhole) {
+  const ColumnRules rules("gaussian:1,categorical:3,poisson:1", "data");
+  const float nan = std::nanf("");
+  const auto checked = [&](const std::vector<float>& rows) {
+    rules.check_rows(Tensor::from(rows, {2, 5}), 10, "data");
+  };
+  EXPECT_NO_THROW(checked({nan, nan, nan, nan, nan, nan, 0, 1, 0, nan}));
+  EXPECT_EQ(error_of([&] {
+              checked({nan, nan, nan, nan, nan, 1, 0, nan, 1, 2});
+            }),
+            "[data] expected all columns 1 to 3 (categorical) to be missing or none of them, got 1 missing "
+            "values in row 11 (from 0)");
 }
 
 TEST(MissingValuesInData, SurviveTheDescriptionOfAModelFile) {

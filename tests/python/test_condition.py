@@ -116,3 +116,27 @@ def test_conditional_models_of_counts(classes, likelihood):
     vae = gpuvae.VAE(**settings(likelihood=likelihood)).fit(counts, condition=classes)
     assert np.isfinite(vae.score(counts, condition=classes, samples=3))
     assert vae.sample(3, condition=1).shape == (3, 4)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_missing_classes_are_refused(rows, missing):
+    names = ["a", "b", missing] * 100
+    for given in (names, np.array(names, dtype=object), [0, 1, missing] * 100):
+        with pytest.raises(ValueError, match="expected texts or whole numbers as classes"):
+            gpuvae.VAE(**settings()).fit(rows, condition=given)
+    vae = gpuvae.VAE(**settings(epochs=1)).fit(rows, condition=["a", "b", "c"] * 100)
+    with pytest.raises(ValueError, match="expected classes among a, b, c"):
+        vae.transform(rows, condition=names)
+
+
+def test_lists_are_no_classes(rows, classes):
+    vae = gpuvae.VAE(**settings(epochs=1)).fit(rows, condition=classes)
+    lists = np.empty(len(rows), object)
+    lists[:] = [[0]] * len(rows)
+    for given in ([[0]] * len(rows), [[0, 1]] * len(rows), lists):
+        with pytest.raises(ValueError, match="expected classes among 0, 1, 2"):
+            vae.transform(rows, condition=given)
+        with pytest.raises(ValueError, match="expected"):
+            vae.sample(len(rows), condition=given)
+    with pytest.raises(ValueError, match="expected texts or whole numbers as classes"):
+        gpuvae.VAE(**settings()).fit(rows, condition=lists)

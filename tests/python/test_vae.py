@@ -458,3 +458,28 @@ def test_rows_whose_draws_all_have_the_weight_zero(rows):
             assert (vae.score_samples(far, samples=samples) == -np.inf).all()
         scores = vae.scores(far, samples=samples)
         assert (scores["log_likelihood"] == -np.inf).all() and (scores["effective_samples"] == 0).all()
+
+
+def test_columns_without_values_are_refused(rows):
+    X = rows.copy()
+    X[:, 2] = np.nan
+    for likelihood in ("gaussian", "bernoulli"):
+        with pytest.raises(ValueError, match=r"only missing values in feature 2 \(from 0\)"):
+            gpuvae.VAE(epochs=1, likelihood=likelihood, settings={"missing_values": True}).fit(X)
+
+
+def test_categorical_variables_are_missing_as_a_whole():
+    X = np.column_stack([np.linspace(-1, 1, 60), np.eye(3)[np.arange(60) % 3]])
+    settings = {"column_types": "gaussian:1,categorical:3", "missing_values": True}
+    X[5, 1:] = np.nan
+    vae = gpuvae.VAE(hidden=(8,), epochs=2, likelihood="columns", settings=settings).fit(X)
+    assert np.isfinite(vae.impute(X)).all()
+    partly = X.copy()
+    partly[7, 2] = np.nan
+    message = r"columns 1 to 3 \(categorical\) to be missing or none of them, got 1 missing values in row 7"
+    with pytest.raises(ValueError, match=message):
+        vae.impute(partly)
+    with pytest.raises(ValueError, match=message):
+        vae.fit(partly)
+    with pytest.raises(ValueError, match=message):
+        vae.fit(X, validation=partly)

@@ -37,9 +37,10 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
 
     Rows X are arrays [rows, features] of any numeric type: of NumPy, pandas, or any library with DLPack. Rows of uint8
     above 1 are bytes, which are divided by 255 like the pixels of images. fit scales each feature of other rows to mean
-    0 and standard deviation 1, unless ``standardize`` is False or the likelihood needs values in [0, 1]. The model
-    computes in float32. It keeps what the training data were, and refuses rows that do not match: a model of bytes
-    refuses floats outside [0, 1].
+    0 and standard deviation 1, unless ``standardize`` is False or the likelihood needs values in [0, 1] or counts. With
+    the likelihood "columns", it scales the columns of the types gaussian and laplace. The model computes in float32. It
+    keeps what the training data were, and refuses rows that do not match: a model of bytes refuses floats outside
+    [0, 1].
 
     A model on a CUDA device also takes contiguous rows of float32, float64, uint8 or int32 on that device. Results are
     then there, too, as a DeviceArray, which other libraries take by DLPack. Rows of uint8 and float32 that need no
@@ -156,7 +157,7 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
             X, validation = imported(X), imported(validation)
             missing = bool(model_settings["missing_values"])
             host = check_rows(self, on_host(X), reset=True, missing=missing)
-            values = Values.of(host, self.likelihood, self.standardize, missing)
+            values = Values.of(host, self.likelihood, self.standardize, missing, model_settings["column_types"])
             rows = _rows_for_training(values, X, host, model_settings)
             conditions = Condition() if condition is None else Condition.of(condition, len(host))
             rows = conditions.joined(rows, condition)
@@ -434,7 +435,7 @@ def _checked(rows, settings):
 
 def _rows_for_training(values, X, host, settings):
     # Computes the values also if they are not used, because that checks them.
-    rows = _checked(values.rows(host, by_column=_has_column_types(settings)), settings)
+    rows = _checked(values.training_rows(host, by_column=_has_column_types(settings)), settings)
     if isinstance(X, DeviceArray) and values.accepts_unchanged(X):
         return X
     return placed_like(X, rows)
