@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "gpuvae/tensor.h"
 #include "kernels/check.h"
 
 namespace gpuvae {

@@ -5,7 +5,6 @@
 
 #include "src/train/model_file.h"
 #include "src/vae/column_rules.h"
-#include "src/vae/column_rules.h"
 #include "src/vae/named_distributions.h"
 #include "tests/data/dataset_files.h"
 
