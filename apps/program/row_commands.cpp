@@ -6,10 +6,10 @@
 #include <fstream>
 
 #include "apps/program/latent_file.h"
+#include "apps/program/observed.h"
 #include "apps/program/output.h"
 #include "apps/report/condition.h"
 #include "apps/report/pictures.h"
-#include "apps/program/observed.h"
 #include "apps/run/other_data.h"
 #include "apps/run/run_files.h"
 #include "kernels/check.h"
