@@ -33,8 +33,8 @@ Draw draw_for_samples(std::vector<std::int32_t> samples) {
       Tensor::from(std::span<const std::int32_t>(samples), {static_cast<std::int64_t>(samples.size())});
   return draw;
 }
-void expect_close(const std::vector<double>& got, const std::vector<double>& expected, double tolerance,
-                  const std::string& what) {
+void expect_near_all(const std::vector<double>& got, const std::vector<double>& expected, double tolerance,
+                     const std::string& what) {
   ASSERT_EQ(got.size(), expected.size()) << what;
   for (std::size_t i = 0; i < got.size(); ++i)
     EXPECT_TRUE(std::fabs(got[i] - expected[i]) <= tolerance * std::max(1.0, std::fabs(expected[i])))
@@ -55,15 +55,15 @@ TEST(PosteriorDraws, AreSingleDrawsWithTheNoiseOfTheExample) {
       Draw single;
       single.epsilon = epsilon.slice(i, 1);
       const DensitySample q = posterior->rsample_with_log_density(params.slice(i / 3, 1), single);
-      expect_close(draws.z.value().slice(i, 1).to_doubles(), q.z.value().to_doubles(), 1e-12, name);
+      expect_near_all(draws.z.value().slice(i, 1).to_doubles(), q.z.value().to_doubles(), 1e-12, name);
       const double ratio = prior->log_density(q.z).value().item() - q.log_density.value().item();
       EXPECT_NEAR(draws.log_ratio.value().slice(i, 1).item(), ratio, 1e-10) << name;
     }
     // The first draw of an example is its only draw with one draw per example.
     const PosteriorDraws one = posterior->rsample_draws(params, draw, *prior, {1, kLatentOfDraws, {}});
     for (std::int64_t row = 0; row < 2; ++row)
-      expect_close(one.z.value().slice(row, 1).to_doubles(), draws.z.value().slice(3 * row, 1).to_doubles(),
-                   1e-12, name);
+      expect_near_all(one.z.value().slice(row, 1).to_doubles(),
+                      draws.z.value().slice(3 * row, 1).to_doubles(), 1e-12, name);
   }
 }
 
@@ -79,7 +79,7 @@ void expect_differences(const std::vector<double>& gradient, const Tensor& at,
     down[i] -= kStep;
     expected.push_back((f(Tensor::from(up, at.shape())) - f(Tensor::from(down, at.shape()))) / (2 * kStep));
   }
-  expect_close(gradient, expected, 1e-7, what);
+  expect_near_all(gradient, expected, 1e-7, what);
 }
 
 TEST(PosteriorDraws, GradientsOfBoundsMatchDifferences) {
@@ -158,8 +158,8 @@ TEST(PosteriorDraws, FullCovarianceHasTheEstimatorsOfTheDiagonalGaussian) {
       return columns(params.grad(), 0, 2 * kLatentOfDraws).value().to_doubles();
     };
     const Tensor below = Tensor::zeros({2, width_of(*full) - 2 * kLatentOfDraws}, DType::f64);
-    expect_close(gradient_of(*full, concat({of_diagonal, below}, Axis::columns).value()),
-                 gradient_of(*diagonal, of_diagonal), 1e-9, std::string(name(gradient)));
+    expect_near_all(gradient_of(*full, concat({of_diagonal, below}, Axis::columns).value()),
+                    gradient_of(*diagonal, of_diagonal), 1e-9, std::string(name(gradient)));
   }
 }
 
