@@ -95,9 +95,11 @@ double usual_distance(const ColumnReport& r) {
          std::sqrt(1.0 / static_cast<double>(r.real_rows) + 1.0 / static_cast<double>(r.generated_rows));
 }
 
+// Returns rows of x, without the condition's columns, in the units of the table.
 std::vector<double> rows_in_units(const Session& s, const Tensor& rows) {
   const std::vector<float> values = rows.to_vector();
-  if (!s.standardization().empty() || s.description().values.scaled) return restored(s.description(), values);
+  const DataDescription data = s.feature_description();
+  if (!data.standardization.empty() || data.values.scaled) return restored(data, values);
   return {values.begin(), values.end()};
 }
 
