@@ -1,6 +1,6 @@
-# `make mnist` builds mnist_vae and the library, trains a VAE and draws what it learned. `make test` builds everything and
-# runs the tests. On Debian and Ubuntu both first install the packages that are missing. Elsewhere they print the list of
-# packages.
+# `make mnist` builds mnist_vae and the library, trains a VAE and draws what it learned. `make test` builds everything that
+# its tests need, and runs them. On Debian and Ubuntu both first install the packages that are missing. Elsewhere they
+# print the list of packages.
 PRESET ?= release
 BUILD := build/$(PRESET)
 JOBS ?= $(shell nproc)
@@ -11,8 +11,8 @@ PACKAGES := g++ cmake ninja-build libdnnl-dev libhwy-dev libfmt-dev zlib1g-dev l
 TEST_PACKAGES := chromium-headless-shell libmatio-dev libopenmpi-dev openmpi-bin python3-dev python3-venv
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 
-.PHONY: mnist frey fetch test slow python modes profile build configure deps wheel bench bench-peers gpu-check mutants
-.PHONY: reproduce reproduce-published docs interop tidy check-format format asan tsan fuzz coverage install package clean
+.PHONY: mnist frey fetch test slow python modes profile build benchmarks configure deps wheel bench bench-peers gpu-check
+.PHONY: mutants reproduce reproduce-published docs interop tidy check-format format asan tsan fuzz coverage install package clean
 .DEFAULT_GOAL := build
 
 mnist: NEED := t10k-labels-idx1-ubyte.gz
@@ -35,8 +35,9 @@ test slow: python
 test: build
 	cd $(BUILD) && ctest --output-on-failure -j $(JOBS) -LE slow
 
-# Runs the tests that `make test` leaves out, because they take long: of kills at any time, and of the measuring programs.
-slow: build
+# Runs the tests that `make test` leaves out, because they take long: of kills at any time, and of the measuring programs,
+# which `make test` does not even build.
+slow: benchmarks
 	cd $(BUILD) && ctest --output-on-failure -j $(JOBS) -L slow
 
 # Creates an environment with what the Python package and its tests need. Without it, they are skipped.
@@ -64,6 +65,10 @@ profile: build
 build: configure
 	cmake --build --preset $(PRESET) -j $(JOBS)
 
+# Builds the measuring programs of bench/, too.
+benchmarks: build
+	cmake --build --preset $(PRESET) -j $(JOBS) --target gpuvae_benchmarks
+
 configure: deps
 	cmake --preset $(PRESET) $(PYTHON_ARGS) $(CMAKE_ARGS)
 
@@ -84,12 +89,12 @@ deps:
 
 # Times fused and unfused operations, steps and epochs. Writes tables and figures to build/bench/ and, if the machine was
 # quiet, describes the run in bench/RESULTS.md. Needs python3. ARGS=--quick measures smaller sizes with fewer samples.
-bench: build
+bench: benchmarks
 	bench/report --bin $(BUILD)/bin --publish $(ARGS)
 
 # Checks a GPU in at most eight minutes: build/gpu-check/gpu-check.md says what passed, what failed and what to do next.
 # Needs python3. ARGS=--quick takes three minutes. CONTRIBUTING.md describes the other options.
-gpu-check: build
+gpu-check: benchmarks
 	bench/gpu_check --bin $(BUILD)/bin $(ARGS)
 
 # Changes one instruction of a kernel at a time and shows which changes the tests find. Writes tests/ptx/mutants.md in
@@ -103,7 +108,7 @@ mutants: configure
 # hours for run.py, half of it with ARGS=--short, and two to three hours for time_to_loss, which continues if it is
 # interrupted (LOSS_ARGS=--quick: some minutes). It needs python3. The first run downloads about 3 GB of packages, which
 # take 7 GB in build/peers-venv.
-bench-peers: build
+bench-peers: benchmarks
 	bench/peers/run.py --bin $(BUILD)/bin --busy $(ARGS)
 	bench/time_to_loss --bin $(BUILD)/bin $(LOSS_ARGS)
 

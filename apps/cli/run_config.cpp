@@ -18,6 +18,11 @@ std::optional<CheckpointInterval> parse_checkpoint_interval(const std::string& t
   return std::nullopt;
 }
 
+void RunConfig::set_gaussian_mean(GaussianMean mean) {
+  gaussian_mean = mean;
+  if (mean != GaussianMean::automatic) distributions.gaussian.sigmoid_mean = mean == GaussianMean::sigmoid;
+}
+
 VaeOptions RunConfig::vae_options(std::int64_t features) const {
   VaeOptions o = model;
   o.features = features;

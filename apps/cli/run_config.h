@@ -1,6 +1,7 @@
 // All settings of a run. Flags and config.toml set them (settings.h), and presets give their starting values.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -47,6 +48,9 @@ struct CheckpointInterval {
 // Reads "30s", "5min", "2h", "1epoch" or "10epochs". Returns nothing for any other text.
 std::optional<CheckpointInterval> parse_checkpoint_interval(const std::string& text);
 
+// The function that gives the mean of p(x | z) where x may be any number (--gaussian-mean).
+enum class GaussianMean : std::uint8_t { automatic, sigmoid, identity };
+
 struct RunConfig {
   std::string preset = "default";
   std::uint64_t seed = 0;  // of the model, the batches and the noise
@@ -62,11 +66,14 @@ struct RunConfig {
   DataSettings data;
   VaeOptions model;  // without what vae_options() adds
   DistributionSettings distributions;
-  TrainOptions training;  // without what train_options() adds
+  GaussianMean gaussian_mean = GaussianMean::automatic;  // set_gaussian_mean() keeps `distributions` in step
+  TrainOptions training;                                 // without what train_options() adds
   OptimizerOptions optimizer;
   ScheduleSettings schedule;
   PictureSettings pictures;
 
+  // Sets the function, and that of `distributions` unless the data decide it (automatic).
+  void set_gaussian_mean(GaussianMean mean);
   // Returns `model` with the number of features, the seed and new distributions.
   VaeOptions vae_options(std::int64_t features) const;
   // Returns `training` with the seed, the learning-rate schedule, and a report for every row of steps.csv.

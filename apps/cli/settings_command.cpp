@@ -75,8 +75,11 @@ std::vector<Setting> command_settings(Command& c) {
        "as "
        "0.5,-1;0,2"},
       {"--class", text(c.class_name, "NAME"),
-       "class, by name or number, that the commands decode, sample and manifold decode with a model of "
-       "--condition label (default: all classes in turn; decode needs it)"},
+       "class, by name or by number in the order of the names, that the commands decode, sample and manifold "
+       "decode with a model of "
+       "--condition label (default: all classes in turn; decode needs it). With --input, also the class of "
+       "all images or rows "
+       "that the commands encode and reconstruct read (default: their labels)"},
       {"--given", text(c.given, "NUMBERS"),
        "values of the columns of --condition, separated by commas, with which the commands decode, sample "
        "and "

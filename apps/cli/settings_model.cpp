@@ -23,6 +23,12 @@ std::string likelihood_help() {
          "or auto: columns with --column-types, else bernoulli for images and gaussian for other numbers";
 }
 
+Binding gaussian_mean(RunConfig& c) {
+  return one_of(
+      {"auto", "sigmoid", "identity"}, [&c] { return static_cast<std::size_t>(c.gaussian_mean); },
+      [&c](std::size_t index) { c.set_gaussian_mean(static_cast<GaussianMean>(index)); });
+}
+
 // Returns the mistake in a value of --posterior, or an empty string.
 std::string posterior_mistake(const std::string& family) {
   try {
@@ -58,16 +64,18 @@ std::vector<Setting> model_settings(RunConfig& c) {
        "distribution q(z | x): gaussian (diagonal), planar:N (planar flow of N layers, such as planar:4), "
        "iaf:N "
        "or iaf:N:UNITS (inverse autoregressive flow of N masked networks with 200 or UNITS hidden units), or "
-       "full (Gaussian with a full covariance matrix); the KL term of flows is estimated at the draw"},
+       "full (Gaussian with a full covariance matrix); the KL term of flows is estimated at the draw; "
+       "--prior vamp "
+       "needs gaussian, and --objective stl, iwae_stl and dreg need gaussian or full"},
       {"--posterior-scale", choice(d.posterior.scale, PosteriorScale::softplus),
        "meaning of the encoder's output s for the standard deviation of q(z | x): exp(s / 2) with "
        "log_variance, "
        "exp(s) with log_sigma, softplus(s) with softplus"},
       {"--likelihood", one_of(d.likelihood, likelihood_names()), likelihood_help()},
-      {"--gaussian-mean", one_of(d.gaussian.sigmoid_mean, "sigmoid", "identity"),
+      {"--gaussian-mean", gaussian_mean(c),
        "function that gives the mean of p(x | z), where x may be any number as with --likelihood gaussian, "
-       "and "
-       "the pseudo-inputs of --prior vamp; sigmoid keeps both in [0, 1]"},
+       "and the pseudo-inputs of --prior vamp: sigmoid keeps both in [0, 1], identity does not; auto is "
+       "sigmoid for bytes and for the likelihoods bernoulli and continuous-bernoulli, else identity"},
       {"--sigma", number(d.sigma, above_zero()),
        "standard deviation of the Gaussian p(x | z), in units of the data (--likelihood gaussian-fixed)"},
       {"--log-variance-low", number(d.gaussian.low),
@@ -79,9 +87,10 @@ std::vector<Setting> model_settings(RunConfig& c) {
       {"--log-scale-high", number(d.log_scale_high, between(-30, 30)),
        "upper bound of the log scale (--likelihood logistic-256)"},
       {"--column-types", text(d.column_types, "TYPES"),
-       "types of the columns of a table, in their order, such as bernoulli:3,gaussian:5,categorical:4, or by "
-       "name, such as gaussian:age,categorical:red+green; a categorical variable is a group of one-hot "
-       "columns. Types: bernoulli, continuous-bernoulli, gaussian, laplace, poisson, negative-binomial, "
+       "types of the columns of a table without those of --condition, in their order, such as "
+       "bernoulli:3,gaussian:5,categorical:4, or by name, such as gaussian:age,categorical:red+green; a "
+       "categorical variable is a group of one-hot columns. Types: bernoulli, continuous-bernoulli, "
+       "gaussian, laplace, poisson, negative-binomial, "
        "zero-inflated-negative-binomial, categorical, library (--likelihood columns)"},
       {"--library-reference", number(d.library_reference, at_least(0)),
        "library size at which counts are decoded and drawn; 0 stands for the mean of the training rows "
@@ -92,7 +101,8 @@ std::vector<Setting> model_settings(RunConfig& c) {
       {"--prior", one_of(d.prior, prior_names()),
        "distribution p(z): normal is N(0, I), mixture is a learned mixture of Gaussians, vamp is a "
        "VampPrior, the "
-       "mean of q(z | u) over learned pseudo-inputs u, exemplar is the mean of Gaussians around the codes of "
+       "mean of q(z | u) over learned pseudo-inputs u (--posterior gaussian), exemplar is the mean of "
+       "Gaussians around the codes of "
        "the "
        "training examples, which every command then needs"},
       {"--prior-components", whole_number(d.prior_components, between(1, kMaxPriorComponents)),
@@ -138,7 +148,10 @@ std::vector<Setting> loss_settings(RunConfig& c) {
        "doubly "
        "reparameterised gradient); ciwae (a mixture of elbo and iwae); miwae (the mean of several iwae); "
        "piwae "
-       "(miwae for the encoder, iwae for the decoder)"},
+       "(miwae for the encoder, iwae for the decoder); stl, iwae_stl and dreg need --posterior gaussian or "
+       "full, and "
+       "piwae needs --prior normal and a likelihood other than gaussian-shared, negative-binomial and "
+       "zero-inflated-negative-binomial, whose parameters are learned"},
       {"--objective-samples", whole_number(t.objective.samples, between(1, kMaxDraws)),
        "draws of z per image in a training step; of --objective miwae and piwae: per group"},
       {"--objective-groups", whole_number(t.objective.groups, between(1, kMaxDraws)),

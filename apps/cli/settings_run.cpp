@@ -91,16 +91,16 @@ std::vector<Setting> data_settings(RunConfig& c) {
        "value"},
       {"--standardize", yes(d.standardize),
        "scale each column of a table (--data) to mean 0 and standard deviation 1, unless its values are "
-       "bytes "
-       "or --value-range is given, or the likelihood is one of counts; with --column-types, only the columns "
-       "of the types gaussian and laplace"},
+       "bytes or --value-range is given, or --likelihood is one of counts or of values in [0, 1]; with "
+       "--column-types or --library-size, only the columns of the types gaussian and laplace and those of "
+       "--condition"},
       {"--missing-values", yes(c.distributions.missing_values),
        "accept missing values (empty cells, nan, NA, null or ? in tables, NaN in arrays): the encoder gets 0 "
        "in their place, and they do not count in the loss"},
       {"--library-size", text(d.library_size, "COLUMN"),
-       "name or number (from 0) of the column of a table that holds the library size of each row, by which "
-       "the means of all counts are multiplied (--likelihood poisson, negative-binomial or "
-       "zero-inflated-negative-binomial)"},
+       "name or number (from 0, without the columns of --condition) of the column of a table that holds the "
+       "library size of each row, by which the means of all counts are multiplied (--likelihood poisson, "
+       "negative-binomial or zero-inflated-negative-binomial)"},
       {"--value-range", text(d.value_range, "LOW:HIGH", value_range_mistake),
        "range of the values of --data, which are scaled from it to [0, 1], such as 0:65535 (default: decided "
        "from the values; the log says how)"},
@@ -121,9 +121,10 @@ std::vector<Setting> data_settings(RunConfig& c) {
       {"--validation-images", whole_number(d.validation_images, at_least(0)),
        "number of validation images, counted from the first; 0 uses all"},
       {"--split-seed", text(d.split_seed, "SEED", seed_mistake),
-       "seed of a random split into training and validation images, instead of the order of the file; the "
-       "last "
-       "--validation-images of the shuffled order are the test set (frey_vae, and vae with arrays)"},
+       "seed of a random order of all images or rows in memory, which replaces the order of the file before "
+       "they are split (frey_vae and vae): the last --validation-images of it (default: as many as without "
+       "this flag) are those to validate on or, with --validation-set rest and --train-images, the test set "
+       "of --set test"},
       {"--validation-set", one_of(d.validation_set, {"test", "rest"}),
        "images to validate on: the test set, or the rest of the training set, which --train-images leaves "
        "out"},

@@ -40,14 +40,24 @@ void append_row(std::string& text, const Rows& rows, std::size_t row) {
   if (!rows.labels.empty()) fmt::format_to(out, "{},", rows.labels[row]);
   for (std::size_t c = 0; c < width; ++c) {
     if (c > 0) text += ',';
-    if (rows.exact.empty())
-      fmt::format_to(out, "{}", rows.values[row * width + c]);
+    const std::size_t at = row * width + c;
+    if (!rows.observed.empty() && !std::isnan(rows.observed[at]))
+      fmt::format_to(out, "{}", rows.observed[at]);
+    else if (rows.exact.empty())
+      fmt::format_to(out, "{}", rows.values[at]);
     else
-      fmt::format_to(out, "{:.12g}", rows.exact[row * width + c]);
+      fmt::format_to(out, "{:.12g}", rows.exact[at]);
   }
   if (!rows.row_numbers.empty()) fmt::format_to(out, ",{}", rows.row_numbers[row]);
   if (has_classes(rows)) fmt::format_to(out, ",{}", csv_quoted(rows.class_names.at(rows.labels[row])));
+  if (!rows.row_classes.empty()) fmt::format_to(out, ",{}", csv_quoted(rows.row_classes.at(row)));
   text += '\n';
+}
+
+std::vector<double> with_observed(std::vector<double> values, const std::vector<double>& observed) {
+  for (std::size_t i = 0; i < observed.size(); ++i)
+    if (!std::isnan(observed[i])) values[i] = observed[i];
+  return values;
 }
 
 std::vector<float> checked(const std::filesystem::path& path, std::vector<float> codes) {
@@ -94,7 +104,7 @@ std::string header_of(const Rows& rows) {
   for (std::size_t c = 0; c < rows.columns.size(); ++c)
     text += (c > 0 ? "," : "") + csv_quoted(rows.columns[c]);
   if (!rows.row_numbers.empty()) text += ",row";
-  return has_classes(rows) ? text + "," + kClassColumn : text;
+  return has_classes(rows) || !rows.row_classes.empty() ? text + "," + kClassColumn : text;
 }
 
 void write_rows(const std::filesystem::path& path, const Rows& rows) {
@@ -105,7 +115,7 @@ void write_rows(const std::filesystem::path& path, const Rows& rows) {
     if (rows.exact.empty())
       io::write_npy(path, shape, rows.values);
     else
-      io::write_npy(path, shape, rows.exact);
+      io::write_npy(path, shape, with_observed(rows.exact, rows.observed));
     return;
   }
   check(ending == ".csv", "write", "{}: expected a file ending in .csv or .npy", path.string());

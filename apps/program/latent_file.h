@@ -9,12 +9,14 @@ namespace gpuvae::apps {
 
 // Rows of numbers, with a class per row or without classes.
 struct Rows {
-  std::vector<std::string> columns;
+  std::vector<std::string> columns = {};
   std::vector<float> values = {};  // [rows, columns]
   std::vector<std::uint8_t> labels = {};
   std::vector<std::int64_t> row_numbers = {};  // of the rows in their file; or none
   std::vector<std::string> class_names = {};   // of the labels 0, 1, ..., as a last column; or none
+  std::vector<std::string> row_classes = {};   // a class per row, as a last column without a number; or none
   std::vector<double> exact = {};              // f64 numbers that are written instead of `values`; or none
+  std::vector<double> observed = {};  // f64 numbers that are written with all digits, or NaN; or none
 };
 // Writes CSV (labels first, row numbers and names of classes last) or NPY (f32 values only), depending on the
 // extension of the path. Throws Error for another extension.

@@ -95,11 +95,10 @@ double usual_distance(const ColumnReport& r) {
          std::sqrt(1.0 / static_cast<double>(r.real_rows) + 1.0 / static_cast<double>(r.generated_rows));
 }
 
-// Returns rows of x, without the condition's columns, in the units of the table.
 std::vector<double> rows_in_units(const Session& s, const Tensor& rows) {
   const std::vector<float> values = rows.to_vector();
-  const DataDescription data = s.feature_description();
-  if (!data.standardization.empty() || data.values.scaled) return restored(data, values);
+  const DataDescription like = s.feature_description();
+  if (!like.standardization.empty() || like.values.scaled) return restored(like, values);
   return {values.begin(), values.end()};
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <numeric>
 
 #include "apps/cli/text.h"
 #include "kernels/check.h"
@@ -15,10 +16,28 @@ namespace {
 
 int class_number(const Session& s, const std::string& text, const char* operation) {
   const std::vector<std::string> names = condition_class_names(s);
-  const auto found = std::ranges::find(names, text);
-  check(found != names.end(), operation, "expected one of the classes {} as --class, got {}",
-        io::printable(fmt::format("{}", fmt::join(names, ", "))), io::printable(text));
-  return static_cast<int>(found - names.begin());
+  const std::vector<int> numbers = condition_classes(s);
+  std::vector<std::string> known;
+  for (const int number : numbers) {
+    known.push_back(names[static_cast<std::size_t>(number)]);
+    if (known.back() == text) return number;
+  }
+  // The number of a class that has a name.
+  for (const int number : numbers)
+    if (std::to_string(number) == text) return number;
+  fail(operation, "expected one of the classes {} as --class, got {}",
+       io::printable(fmt::format("{}", fmt::join(known, ", "))), io::printable(text));
+}
+
+// A column of the training examples, in the units of the model.
+std::vector<double> training_column(const Session& s, std::int64_t column) {
+  const Dataset& train = s.train();
+  const std::vector<float> rows =
+      gather_batch(train, train.count(), {.step = 0, .steps_per_epoch = 1}, {.shuffle = false}).x.to_vector();
+  std::vector<double> values;
+  for (std::int64_t i = 0; i < train.count(); ++i)
+    values.push_back(rows[static_cast<std::size_t>(i * train.features() + column)]);
+  return values;
 }
 
 // The mean of a column of the training examples.
@@ -26,13 +45,8 @@ double column_mean(const Session& s, std::int64_t column, const char* operation)
   if (!s.standardization().empty()) return 0;
   check(s.has_data(), operation,
         "expected values of the condition's columns (--given) without the training data, got none");
-  const Dataset& train = s.train();
-  const std::vector<float> rows =
-      gather_batch(train, train.count(), {.step = 0, .steps_per_epoch = 1}, {.shuffle = false}).x.to_vector();
-  double sum = 0;
-  for (std::int64_t i = 0; i < train.count(); ++i)
-    sum += rows[static_cast<std::size_t>(i * train.features() + column)];
-  return sum / static_cast<double>(train.count());
+  const std::vector<double> values = training_column(s, column);
+  return std::reduce(values.begin(), values.end()) / static_cast<double>(values.size());
 }
 
 // Converts a value from the units of the file to those of the model.
@@ -44,6 +58,14 @@ double model_value(const DataDescription& d, std::int64_t column, double value) 
                : (value - d.standardization.mean[at]) / d.standardization.stddev[at];
   if (d.values.scaled) return (value - d.values.low) / (d.values.high - d.values.low);
   return d.values.kind == ValueKind::bytes ? value / 255 : value;
+}
+
+// Converts a value from the units of the model to those of the file, except in a constant column.
+double file_value(const DataDescription& d, std::int64_t column, double value) {
+  const auto at = static_cast<std::size_t>(column);
+  if (!d.standardization.empty()) return d.standardization.mean[at] + d.standardization.stddev[at] * value;
+  if (d.values.scaled) return d.values.low + (d.values.high - d.values.low) * value;
+  return d.values.kind == ValueKind::bytes ? 255 * value : value;
 }
 
 std::vector<float> column_values(const Session& s, const std::string& given, const char* operation) {
@@ -81,6 +103,33 @@ std::vector<std::string> condition_class_names(const Session& s) {
   return names;
 }
 
+std::vector<int> condition_classes(const Session& s) {
+  if (!s.data_facts().class_labels.empty()) return s.data_facts().class_labels;
+  std::vector<int> classes(static_cast<std::size_t>(std::max(1, s.description().condition_classes)));
+  std::iota(classes.begin(), classes.end(), 0);
+  return classes;
+}
+
+std::vector<ConditionColumn> condition_columns(const Session& s, const char* operation) {
+  const DataDescription& d = s.description();
+  std::vector<ConditionColumn> columns;
+  for (std::int64_t i = 0; i < d.condition_columns; ++i) {
+    const std::int64_t at = s.model().options().features + i;
+    const double mean = column_mean(s, at, operation);
+    double low = mean - 2, high = mean + 2;
+    if (s.has_data()) {
+      const std::vector<double> values = training_column(s, at);
+      low = std::ranges::min(values);
+      high = std::ranges::max(values);
+    }
+    const double unit = file_value(d, at, 1) - file_value(d, at, 0);
+    columns.push_back(
+        {d.column_names.empty() ? std::to_string(at) : d.column_names[static_cast<std::size_t>(at)],
+         file_value(d, at, low), file_value(d, at, high), file_value(d, at, mean), unit == 0 ? 0 : 1 / unit});
+  }
+  return columns;
+}
+
 void check_given(const Session& s, const GivenCondition& given, const char* operation) {
   check(given.class_name.empty() || has_class_condition(s), operation,
         "expected no --class for a model without classes as condition (--condition label), got {}",
@@ -93,9 +142,7 @@ void check_given(const Session& s, const GivenCondition& given, const char* oper
 std::vector<int> shown_classes(const Session& s, const GivenCondition& given, const char* operation) {
   check_given(s, given, operation);
   if (!given.class_name.empty()) return {class_number(s, given.class_name, operation)};
-  std::vector<int> classes;
-  for (int i = 0; i < std::max(1, s.description().condition_classes); ++i) classes.push_back(i);
-  return classes;
+  return condition_classes(s);
 }
 
 Tensor condition_rows(const Session& s, const std::vector<int>& classes, const GivenCondition& given,

@@ -10,6 +10,8 @@
 #include "apps/run/progress.h"
 #include "src/data/counted.h"
 #include "src/data/parts.h"
+#include "src/vae/column_types.h"
+#include "src/vae/named_distributions.h"
 
 namespace gpuvae::apps {
 namespace {
@@ -22,8 +24,8 @@ void say_duration(const Session& s, const Dataset& images, std::int64_t samples)
   for (int i = 0; i < 2; ++i)  // the first one warms up
     seconds = importance_weighted_nll(s.model(), images.slice(0, few), samples, options).seconds;
   std::fprintf(
-      stderr, "nll     %lld images x %lld samples: about %s\n", static_cast<long long>(images.count()),
-      static_cast<long long>(samples),
+      stderr, "nll     %lld %s x %lld samples: about %s\n", static_cast<long long>(images.count()),
+      s.has_pictures() ? "images" : "rows", static_cast<long long>(samples),
       time_left_text(seconds / static_cast<double>(few) * static_cast<double>(images.count())).c_str());
 }
 
@@ -43,17 +45,67 @@ void estimate_nll(const Session& s, const Dataset& images, bool row_scores, Eval
                          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
 }
 
+// Half the width of the interval of a mean, with the confidence level; empty for one example.
+std::string interval_text(double standard_error) {
+  return std::isfinite(standard_error)
+             ? fmt::format("\u00B1 {:.3f} (95 % interval) ", kNormalInterval * standard_error)
+             : "";
+}
+
+// The values of one row, or of equal ones, do not vary, whether the posterior collapsed or not.
+bool is_collapsed(const LatentStatistics& l) { return l.collapsed() && l.data_stddev != 0; }
+
+// The share of the features that are not missing. The condition, in the last columns, does not count.
 double observed_share(const Session& s, const Dataset& images) {
   if (!s.model().options().missing_values || images.dtype() == DType::u8) return 1;
-  double observed = 0, all = 0;
+  const std::int64_t features = s.model().options().features;
+  double observed = 0;
   data::for_parts(images, [&](const Tensor& part, std::int64_t) {
-    for (std::int64_t i = 0; i < part.elements(); ++i) observed += !std::isnan(part.data_as<float>()[i]);
-    all += static_cast<double>(part.elements());
+    const std::int64_t rows = part.shape()[0], columns = part.shape()[1];
+    for (std::int64_t row = 0; row < rows; ++row)
+      for (std::int64_t c = 0; c < features; ++c)
+        observed += !std::isnan(part.data_as<float>()[row * columns + c]);
   });
-  return observed / all;
+  return observed / static_cast<double>(images.count() * features);
 }
 
 }  // namespace
+
+double observed_features(const Session& s, const Evaluation& e) {
+  return static_cast<double>(s.model().options().features) * e.observed;
+}
+
+std::string density_name(const Session& s) {
+  return s.model().options().conditions > 0 ? "p(x | y)" : "p(x)";
+}
+
+std::string condition_note(const Session& s) {
+  if (s.model().options().conditions == 0) return "";
+  return fmt::format("y = {}: the ELBO bounds log p(x | y), which is not comparable with log p(x)",
+                     s.config().data.condition);
+}
+
+std::string noise_note(const Session& s) {
+  const double noise_std = s.config().distributions.posterior.noise_std;
+  if (noise_std == 1) return "";
+  return fmt::format(
+      "reconstruction + KL is no bound on log p(x), and may be below the bound on -log p(x), because z is "
+      "drawn "
+      "with {} times the posterior's standard deviation (--noise-std)",
+      noise_std);
+}
+
+bool mixes_densities(const Session& s) {
+  const DistributionSettings& d = s.config().distributions;
+  if (d.likelihood != "columns") return false;
+  bool densities = false, probabilities = false;
+  for (const ColumnType& t : parse_column_types(d.column_types, "eval")) {
+    if (t.type == "library") continue;
+    const bool is_density = t.type != "categorical" && named_likelihood(t.type).make(d)->is_density();
+    (is_density ? densities : probabilities) = true;
+  }
+  return densities && probabilities;
+}
 
 std::string density_unit(const Session& s) {
   const ValueRange& v = s.description().values;
@@ -85,13 +137,13 @@ Evaluation evaluate(const Session& s, const std::string& set, std::int64_t count
   estimate_nll(s, images, row_scores, e);
   const double nll = e.importance ? e.importance->nll : e.elbo.loss;
   e.observed = observed_share(s, images);
-  e.bits_per_dimension =
-      nll / (std::log(2.0) * static_cast<double>(s.model().options().features) * e.observed);
+  e.bits_per_dimension = nll / (std::log(2.0) * observed_features(s, e));
+  if (mixes_densities(s)) e.bits_per_dimension = NAN;
   return e;
 }
 
 std::string collapse_warning(const LatentStatistics& l) {
-  if (!l.collapsed()) return "";
+  if (!is_collapsed(l)) return "";
   return fmt::format(
       "posterior collapse: the decoder ignores z (standard deviation of a value over the set: {:.2g} "
       "decoded, "
@@ -108,24 +160,20 @@ std::string evaluation_text(const Session& s, const Evaluation& e) {
     text += fmt::format("{:<22}{}\n", name, value);
   };
   const bool conditional = s.model().options().conditions > 0;
-  if (conditional)
-    line("condition",
-         fmt::format("y = {}: the ELBO bounds log p(x | y), which is not comparable with log p(x)",
-                     s.config().data.condition));
+  if (conditional) line("condition", condition_note(s));
   line("ELBO", fmt::format("{:.3f} {} = -(reconstruction {:.3f} + KL {:.3f})", -e.elbo.loss, unit,
                            e.elbo.reconstruction, e.elbo.kl));
-  if (s.config().distributions.posterior.noise_std != 1)
-    line("", fmt::format("not a bound: z is drawn with {} times the posterior's standard deviation",
-                         s.config().distributions.posterior.noise_std));
+  if (const std::string note = noise_note(s); !note.empty()) line("", "not an ELBO: " + note);
   if (e.importance)
     line(conditional ? "-log p(x|y), at most" : "-log p(x), at most",
-         fmt::format("{:.3f} +- {:.3f} {} ({} importance samples, {:.1f} of them effective, {})",
-                     e.importance->nll, e.importance->standard_error, unit, e.samples,
+         fmt::format("{:.3f} {}{} ({} importance samples, {:.1f} of them effective, {})", e.importance->nll,
+                     interval_text(e.importance->standard_error), unit, e.samples,
                      e.importance->effective_samples, elapsed_text(e.importance->seconds)));
   const bool density = s.model().likelihood().is_density();
-  line("bits per dimension",
-       fmt::format("{:.4f}{}", e.bits_per_dimension,
-                   density ? fmt::format(" (of a density, in units of {})", density_unit(s)) : ""));
+  if (!std::isnan(e.bits_per_dimension))
+    line("bits per dimension",
+         fmt::format("{:.4f}{}", e.bits_per_dimension,
+                     density ? fmt::format(" (of a density, in units of {})", density_unit(s)) : ""));
   if (s.model().options().missing_values)
     line("observed", fmt::format("{:.2f} % of the values; the losses are those of the observed values",
                                  100 * e.observed));
@@ -161,7 +209,7 @@ std::string evaluation_json(const Session& s, const Evaluation& e, const Provena
                               {"mutual_information", l.mutual_information},
                               {"decoded_stddev", l.decoded_stddev},
                               {"data_stddev", l.data_stddev},
-                              {"collapsed", l.collapsed()}};
+                              {"collapsed", is_collapsed(l)}};
   if (s.model().options().missing_values) j["observed"] = e.observed;
   if (e.importance)
     j["importance"] = {{"samples", e.samples},

@@ -12,13 +12,12 @@
 namespace gpuvae::apps {
 namespace {
 
-// The half width of a 95 % interval in standard errors, for a normal distribution.
-constexpr double kInterval = 1.96;
+std::string bound_name(const Session& s) { return fmt::format("−log {}, at most", density_name(s)); }
 
 std::string with_interval(const MeanOverRows& m, int decimals) {
   const std::string mean = figure_text(m.mean, decimals);
   return std::isfinite(m.standard_error)
-             ? fmt::format("{} ± {}", mean, figure_text(kInterval * m.standard_error, decimals))
+             ? fmt::format("{} ± {}", mean, figure_text(kNormalInterval * m.standard_error, decimals))
              : mean;
 }
 
@@ -30,15 +29,16 @@ std::string things(const Session& s, std::int64_t n) {
   return counted(n, s.has_pictures() ? "image" : "row");
 }
 
-std::string estimator(const Evaluation& e) {
+std::string estimator(const Session& s, const Evaluation& e) {
   if (e.samples == 0) return "negative ELBO, with one draw of z per example";
+  const bool conditional = s.model().options().conditions > 0;
+  const std::string likelihood = conditional ? "p(x | z, y)" : "p(x | z)";
+  const std::string posterior = conditional ? "q(z | x, y)" : "q(z | x)";
   return fmt::format(
-      "importance-weighted bound on −log p(x): −log of the mean of {} weights p(x | z) p(z) / q(z | x), z "
-      "drawn "
-      "from q(z | x) (Burda et al., 2016). Its expectation is above −log p(x) and falls towards it as the "
-      "number "
-      "of samples grows",
-      count_text(e.samples));
+      "importance-weighted bound on −log {0}: −log of the mean of {1} weights {2} p(z) / {3}, z drawn from "
+      "{3} (Burda et al., 2016). Its expectation is above −log {0} and falls towards it as the number of "
+      "samples grows",
+      density_name(s), count_text(e.samples), likelihood, posterior);
 }
 
 std::string binarisation(const Session& s) {
@@ -79,9 +79,22 @@ std::string weights_text(const Session& s) {
 
 std::string unit_text(const Session& s) {
   const std::string unit = s.has_pictures() ? "nats per image" : "nats per row";
+  if (mixes_densities(s))
+    return fmt::format("{}, of densities in units of {} and of probabilities, depending on the column", unit,
+                       density_unit(s));
   return s.model().likelihood().is_density()
              ? fmt::format("{}, of a density in units of {}", unit, density_unit(s))
              : fmt::format("{}, of a probability", unit);
+}
+
+std::string bits_text(const Session& s, const Evaluation& e) {
+  if (!s.model().options().missing_values)
+    return fmt::format("nats / ({} log 2)", s.model().options().features);
+  return fmt::format(
+      "nats / ({} log 2): {} features, of whose values {} % are not missing. The losses are those of the "
+      "observed values",
+      figure_text(observed_features(s, e), 2), s.model().options().features,
+      figure_text(100 * e.observed, 2));
 }
 
 ReportTable protocol_table(const Session& s, const Evaluation& e) {
@@ -91,7 +104,8 @@ ReportTable protocol_table(const Session& s, const Evaluation& e) {
   const auto row = [&](const std::string& name, const std::string& text) {
     table.rows.push_back({{name}, {text}});
   };
-  row("Estimator", estimator(e));
+  if (const std::string note = condition_note(s); !note.empty()) row("Condition", note);
+  row("Estimator", estimator(s, e));
   row("Interval",
       fmt::format(
           "95 %: 1.96 standard errors of the mean over {}, of this one model. It leaves out the spread "
@@ -104,11 +118,8 @@ ReportTable protocol_table(const Session& s, const Evaluation& e) {
   row("Split", split_text(s, e));
   row("Binarisation", binarisation(s));
   row("Unit", unit_text(s));
-  row("Bits per dimension", fmt::format("nats / ({} log 2)", s.model().options().features));
+  if (!std::isnan(e.bits_per_dimension)) row("Bits per dimension", bits_text(s, e));
   row("Weights", weights_text(s));
-  if (s.config().distributions.posterior.noise_std != 1)
-    row("Not a bound", fmt::format("z is drawn with {} times the posterior's standard deviation",
-                                   s.config().distributions.posterior.noise_std));
   return table;
 }
 
@@ -123,19 +134,22 @@ ReportTable result_table(const Session& s, const Evaluation& e) {
     table.rows.push_back({{name}, {with_interval(m, decimals)}, {text}});
   };
   const RowScores& r = e.rows;
-  const double bits = 1 / (std::log(2.0) * static_cast<double>(s.model().options().features));
+  const double bits = 1 / (std::log(2.0) * observed_features(s, e));
   const MeanOverRows elbo = mean_over_rows(r.elbo);
+  const bool has_bits = !std::isnan(e.bits_per_dimension);
   if (e.importance) {
     const MeanOverRows bound = scaled(mean_over_rows(r.log_likelihood), -1);
-    row("−log p(x), at most", bound, fmt::format("K = {} importance samples", count_text(e.samples)), 2);
-    row("Bits per dimension", scaled(bound, bits), "of the line above", 4);
+    row(bound_name(s), bound, fmt::format("K = {} importance samples", count_text(e.samples)), 2);
+    if (has_bits) row("Bits per dimension", scaled(bound, bits), "of the line above", 4);
     row("Effective samples", mean_over_rows(r.effective_samples), "(Σ w)² / Σ w² of the weights", 1);
-  } else {
+  } else if (has_bits) {
     row("Bits per dimension", scaled(elbo, -bits), "of the negative ELBO", 4);
   }
   row("−ELBO", scaled(elbo, -1), "reconstruction + KL, one draw of z", 2);
-  row("Reconstruction", mean_over_rows(r.reconstruction), "−log p(x | z)", 2);
-  row("KL", mean_over_rows(r.kl), "KL(q(z | x) ‖ p(z))", 2);
+  const bool conditional = s.model().options().conditions > 0;
+  row("Reconstruction", mean_over_rows(r.reconstruction), conditional ? "−log p(x | z, y)" : "−log p(x | z)",
+      2);
+  row("KL", mean_over_rows(r.kl), conditional ? "KL(q(z | x, y) ‖ p(z))" : "KL(q(z | x) ‖ p(z))", 2);
   const LatentStatistics& l = e.latent;
   table.rows.push_back({{"Active units"},
                         {fmt::format("{} of {}", l.active_units, l.mean_variance.size())},
@@ -172,16 +186,21 @@ std::string evaluation_html(const Session& s, const Evaluation& e, const Provena
   page.subtitle = fmt::format("{}: {} of the {} set", s.source(), things(s, e.images), set_name(e));
   if (const std::string warning = collapse_warning(e.latent); !warning.empty())
     page.warnings.push_back(warning);
+  if (const std::string note = condition_note(s); !note.empty())
+    page.warnings.push_back(fmt::format("A conditional model, {}.", note));
+  if (const std::string note = noise_note(s); !note.empty())
+    page.warnings.push_back("Not an ELBO: " + note + ".");
   const std::string unit = s.has_pictures() ? "nats/image" : "nats/row";
   const std::string interval = "mean ± 95 % interval";
   if (e.importance)
-    page.numbers.push_back({"−log p(x), at most",
+    page.numbers.push_back({bound_name(s),
                             with_interval(scaled(mean_over_rows(e.rows.log_likelihood), -1), 2), unit,
                             fmt::format("{}; {} importance samples", interval, count_text(e.samples))});
   page.numbers.push_back(
       {"−ELBO", with_interval(scaled(mean_over_rows(e.rows.elbo), -1), 2), unit, interval});
-  page.numbers.push_back({"Bits per dimension", figure_text(e.bits_per_dimension, 4), "bits",
-                          e.importance ? "importance-weighted" : "from the ELBO"});
+  if (!std::isnan(e.bits_per_dimension))
+    page.numbers.push_back({"Bits per dimension", figure_text(e.bits_per_dimension, 4), "bits",
+                            e.importance ? "importance-weighted" : "from the ELBO"});
   page.tables = {result_table(s, e), protocol_table(s, e)};
   if (std::optional<ReportTable> published = published_table(s, e))
     page.tables.push_back(*std::move(published));

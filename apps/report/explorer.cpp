@@ -46,6 +46,10 @@ void check_decoder(const ExplorerPage& page) {
     check(bias.size() == page.decoder.front().bias.size(), kOperation,
           "expected biases of classes with {} elements, got {}", page.decoder.front().bias.size(),
           bias.size());
+  for (const PageCondition& c : page.conditions)
+    check(c.weight.size() == page.decoder.front().bias.size() && !page.class_biases.empty(), kOperation,
+          "expected a bias and {} weights of the condition '{}', got {}", page.decoder.front().bias.size(),
+          c.name, c.weight.size());
   check(page.height > 0 && page.width > 0 && inputs == std::int64_t{page.height} * page.width, kOperation,
         "expected a decoder with {} x {} outputs, got {}", page.height, page.width, inputs);
 }
@@ -73,6 +77,9 @@ void check_data(const ExplorerPage& page) {
   check(page.column_names.empty() || (page.height == 1 && ssize(page.column_names) == page.width), kOperation,
         "expected one name per column of a table of height 1, got {} names for {} x {}",
         page.column_names.size(), page.height, page.width);
+  check(page.units.empty() || (page.height == 1 && ssize(page.units) == page.width), kOperation,
+        "expected one unit per column of a table of height 1, got {} units for {} x {}", page.units.size(),
+        page.height, page.width);
 }
 
 Json decoder_json(const ExplorerPage& page) {
@@ -104,6 +111,24 @@ Json sliders_json(const ExplorerPage& page) {
   return sliders;
 }
 
+Json conditions_json(const ExplorerPage& page) {
+  Json conditions = Json::array();
+  for (const PageCondition& c : page.conditions)
+    conditions.push_back({{"name", c.name},
+                          {"low", c.low},
+                          {"high", c.high},
+                          {"value", c.value},
+                          {"scale", c.scale},
+                          {"weight", base64(c.weight)}});
+  return conditions;
+}
+
+Json units_json(const ExplorerPage& page) {
+  Json units = Json::array();
+  for (const PageUnit& u : page.units) units.push_back({u.scale, u.offset});
+  return units;
+}
+
 Json columns_json(const ExplorerPage& page) {
   Json columns = page.column_names;
   if (page.height == 1 && page.column_names.empty())
@@ -132,6 +157,7 @@ void add_points(Json& data, const ExplorerPage& page) {
   }
   data["points"] = base64(points);
   data["labels"] = labels;
+  data["labelNames"] = page.label_names;
   data["isQuantity"] = !page.values.empty();
   add_colours(data, page);
 }
@@ -146,8 +172,11 @@ std::string script_json(const ExplorerPage& page) {
   data["classes"] = page.class_names;
   data["classBiases"] = Json::array();
   for (const std::vector<float>& bias : page.class_biases) data["classBiases"].push_back(base64(bias));
+  data["conditions"] = conditions_json(page);
   data["sliders"] = sliders_json(page);
   data["columns"] = columns_json(page);
+  data["units"] = units_json(page);
+  data["unitNote"] = page.unit_note;
   add_points(data, page);
   std::string text = data.dump(-1, ' ', true, Json::error_handler_t::replace);
   for (std::size_t at = 0; (at = text.find('<', at)) != std::string::npos;) text.replace(at, 1, "\\u003c");

@@ -37,6 +37,19 @@ struct Slider {
   double low = -3, high = 3, step = 0.05, scale = 1;
 };
 
+// A column of the condition, with a slider in the units of the data. The first layer's bias gains weight *
+// scale * (v - value), where v is the slider's position and `value` its first one.
+struct PageCondition {
+  std::string name = {};
+  double low = 0, high = 1, value = 0, scale = 1;
+  std::vector<float> weight = {};  // [first layer's outputs]
+};
+
+// The units of a table's column: the shown number is offset + scale * mean of p(x | z).
+struct PageUnit {
+  double scale = 1, offset = 0;
+};
+
 struct ExplorerPage {
   std::string title = {}, subtitle = {};
   // Size of an image. With height 1, the output is a row of a table and is drawn as bars.
@@ -48,17 +61,21 @@ struct ExplorerPage {
   // products with the class's code; or none.
   std::vector<std::string> class_names = {};
   std::vector<std::vector<float>> class_biases = {};
+  std::vector<PageCondition> conditions = {};
   std::vector<Slider> sliders = {};  // one per latent dimension
   std::vector<float> points = {};    // [n, latent], encoded data drawn in the pad; may be empty
   // One class (`labels`) or one quantity (`values`) per point, or neither. If there are more than ten
   // classes, the points are coloured as by a quantity.
   std::vector<int> labels = {};
   std::vector<float> values = {};
-  std::string colour_label = {};  // noun for labels or values: "digit"
+  std::vector<std::string> label_names = {};  // of the labels 0, 1, ...; a label without a name is a number
+  std::string colour_label = {};              // noun for labels or values: "digit"
   // Whether the prior is N(0, I). If it is not, the page picks a random encoded point instead of drawing from
   // N(0, I), and shows no circles of N(0, I).
   bool standard_normal_prior = true;
   std::vector<std::string> column_names = {};  // one per column of a table, or empty
+  std::vector<PageUnit> units = {};            // one per column of a table; or none for the model's units
+  std::string unit_note = {};                  // what the numbers and the bars of a table are
 };
 
 // The largest number of points in a page. If there are more, the page contains every k-th point.

@@ -26,7 +26,7 @@ GraphNotes notes_of(const RunConfig& c) {
   return {c.training.beta,      posterior.scale,
           posterior.noise_std,  c.training.pixel_mean,
           c.training.free_bits, named_likelihood(c.distributions.likelihood).decoder_outputs,
-          c.training.objective};
+          c.training.objective, c.data.condition};
 }
 
 Figure curve_figure(const Session& s, const std::string& file, const std::string& title,
@@ -96,12 +96,12 @@ Figure latent_figure(const Session& s, const std::vector<float>& codes) {
 }
 
 // Many dimensions are sorted by their KL, which shows how many are in use.
-Figure kl_figure(const Evaluation& e) {
+Figure kl_figure(const Session& s, const Evaluation& e) {
   constexpr std::size_t kMaxNamed = 20;
   BarChart chart{"KL divergence per dimension", "latent dimension", "KL (nats)", {}, e.latent.kl, {}, ""};
   const std::size_t n = chart.values.size();
-  std::string caption = fmt::format("Mean over {} images; {} of {} dimensions are active.",
-                                    count_text(e.images), e.latent.active_units, n);
+  std::string caption = fmt::format("Mean over {} {}; {} of {} dimensions are active.", count_text(e.images),
+                                    s.has_pictures() ? "images" : "rows", e.latent.active_units, n);
   if (n > kMaxNamed) {
     std::sort(chart.values.begin(), chart.values.end(), std::greater<>());
     chart.x_label = "latent dimensions, sorted";
@@ -209,7 +209,7 @@ std::vector<Figure> all_figures(const Session& s, const Evaluation& e, const std
   if (pictures)
     for (Figure& f : manifold_figures(s, codes)) figures.push_back(std::move(f));
   pair_up(figures);
-  if (e.latent.kl.size() > 2) figures.push_back(kl_figure(e));
+  if (e.latent.kl.size() > 2) figures.push_back(kl_figure(s, e));
   if (pictures)
     for (Figure& f : sheet_figures(s)) figures.push_back(std::move(f));
   figures.insert(figures.end() - (pictures ? 1 : 0), model_figure(s));  // the examples are last

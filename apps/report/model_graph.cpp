@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <cstdlib>
 
 #include "apps/plot/axes.h"
 #include "src/data/counted.h"
@@ -81,7 +82,8 @@ double widest(const std::vector<GraphLayer>& layers) {
 }
 
 // Four columns: encoder, the two heads of the posterior, z, and decoder. Their last rows form a band
-// at the bottom, in which data flow from left to right.
+// at the bottom, in which data flow from left to right. A condition y stands at the outer side of the first
+// layer of either network.
 class Layout {
  public:
   explicit Layout(const ModelGraph& graph) : g_(graph) {
@@ -111,6 +113,7 @@ class Layout {
     draw_box(svg_, z, g_.latent, kLatent);
     draw_box(svg_, noise, g_.noise, kData);
     connect_band(last_left, last_right, above, below, z, noise);
+    if (!g_.condition.name.empty()) draw_conditions(last_left, last_right);
     draw_losses(above);
     draw_total(noise);
     svg_.text(0, -30, g_.title, {.size = kTitle, .bold = true});
@@ -142,7 +145,8 @@ class Layout {
   void draw_posterior_frame(const Box& above, const Box& below) {
     frame_ = {above.x - 14, above.y - 30, above.width + 28, below.bottom() - above.y + 44};
     svg_.rect(frame_, "rx=\"10\" fill=\"none\" stroke=\"#8b2fa8\" stroke-dasharray=\"2 3\"");
-    svg_.text(frame_.x + 12, frame_.y + 20, "q(z | x)", {.colour = "#6d2384"});
+    svg_.text(frame_.x + 12, frame_.y + 20, g_.condition.name.empty() ? "q(z | x)" : "q(z | x, y)",
+              {.colour = "#6d2384"});
   }
 
   void connect_band(const Box& left, const Box& right, const Box& above, const Box& below, const Box& z,
@@ -161,6 +165,25 @@ class Layout {
       draw_arrow(svg_, {{z.right(), y}, {right.centre_x(), y}, {right.centre_x(), right.bottom() + 2}});
     else
       draw_arrow(svg_, {{z.right(), y}, {right.x - 2, y}});
+  }
+
+  // Without a hidden layer, y joins the line that carries x or z.
+  void draw_conditions(const Box& last_left, const Box& last_right) {
+    const double width = box_width(g_.condition), band = band_ + kBoxHeight / 2;
+    const bool encodes = left_.size() > 1, decodes = right_.size() > 2;
+    const double row = encodes ? last_left.y / static_cast<double>(left_.size() - 1) : band_;
+    const Box left = in({left_column_.x - kColumnGap - width, 0, width, 0}, row),
+              right = in({right_column_.right() + kColumnGap, 0, width, 0}, decodes ? last_right.y : band_);
+    draw_box(svg_, left, g_.condition, kData);
+    draw_box(svg_, right, g_.condition, kData);
+    if (encodes)
+      draw_arrow(svg_, {{left.right(), left.centre_y()}, {left_column_.x - 2, left.centre_y()}});
+    else
+      draw_arrow(svg_, {{left.right(), band}, {last_left.centre_x(), band}}, false, false);
+    if (decodes)
+      draw_arrow(svg_, {{right.x, right.centre_y()}, {right_column_.right() + 2, right.centre_y()}});
+    else
+      draw_arrow(svg_, {{right.x, band}, {last_right.centre_x(), band}}, false, false);
   }
 
   // The reconstruction term is drawn between x and p(x | z), which it compares, and the KL term over the
@@ -237,14 +260,61 @@ bool is_flow(const VaeOptions& o) { return further_heads(o) > 0 && !is_full(o); 
 // The number of elements below the diagonal of a full covariance matrix, or 0.
 std::int64_t below_diagonal(const VaeOptions& o) { return is_full(o) ? further_heads(o) : 0; }
 
+// Cuts a list at a comma so that it has at most `most` characters.
+std::string shortened_list(const std::string& list, std::size_t most) {
+  if (list.size() <= most) return list;
+  const std::size_t comma = list.rfind(", ", most);
+  return list.substr(0, comma == std::string::npos ? most : comma) + ", …";
+}
+
+// "dose, label" for "dose,label".
+std::string spaced_list(const std::string& list) {
+  std::string text;
+  for (const char c : list) text += c == ',' ? std::string(", ") : std::string(1, c);
+  return text;
+}
+
+// The family of p(x | z). The columns of a product of likelihoods are counted by type, as they may be many.
+std::string family_text(const Likelihood& likelihood, const char* element) {
+  constexpr std::string_view kProduct = "product of ";
+  std::string family = likelihood.name();
+  if (!family.empty() && !family.starts_with(kProduct)) {
+    family[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(family[0])));
+    return fmt::format("{} for each {}", family, element);
+  }
+  std::vector<std::pair<std::string, std::int64_t>> types;
+  for (std::size_t begin = kProduct.size(); begin < family.size();) {
+    const std::size_t end = std::min(family.find(", ", begin), family.size());
+    const std::string item = family.substr(begin, end - begin);
+    const std::size_t bracket = item.rfind(" (");
+    const std::string type = item.substr(0, bracket);
+    const std::int64_t columns = bracket == std::string::npos ? 1 : std::atoll(item.c_str() + bracket + 2);
+    const auto found = std::ranges::find(types, type, [](const auto& t) { return t.first; });
+    if (found == types.end())
+      types.emplace_back(type, columns);
+    else
+      found->second += columns;
+    begin = end + 2;
+  }
+  std::string text;
+  for (const auto& [type, columns] : types)
+    text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", type, columns);
+  constexpr std::size_t kMost = 44;
+  return shortened_list(text, kMost);
+}
+
 }  // namespace
 
 ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNotes& notes) {
   const double beta = notes.beta;
   std::vector<std::int64_t> decoder = o.decoder_widths;
   if (decoder.empty()) decoder.assign(o.encoder_widths.rbegin(), o.encoder_widths.rend());
-  const std::int64_t encoded = o.encoder_widths.empty() ? o.features : o.encoder_widths.back();
-  const std::int64_t decoded = decoder.empty() ? o.latent : decoder.back();
+  const std::int64_t inputs = o.features + o.conditions, codes = o.latent + o.conditions;
+  const std::int64_t encoded = o.encoder_widths.empty() ? inputs : o.encoder_widths.back();
+  const std::int64_t decoded = decoder.empty() ? codes : decoder.back();
+  const bool conditional = o.conditions > 0;
+  const std::string posterior = conditional ? "q(z | x, y)" : "q(z | x)",
+                    likelihood = conditional ? "p(x | z, y)" : "p(x | z)";
   const int per_feature = o.likelihood->params_per_feature();
   const std::string head = dense_text(encoded, fmt::format("{}", o.latent), Activation::identity);
   const std::int64_t all_outputs = o.likelihood->outputs(o.features);
@@ -256,7 +326,13 @@ ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNo
              height > 1 ? fmt::format("{} pixels ({} × {})", o.features, height, width)
                         : counted(o.features, "column"),
              0};
-  g.encoder = hidden_layers("encoder", o.features, o.encoder_widths, o);
+  if (conditional) {
+    constexpr std::size_t kMost = 24;
+    const std::string what = shortened_list(spaced_list(notes.condition), kMost),
+                      size = counted(o.conditions, "value");
+    g.condition = {"y", what.empty() ? size : fmt::format("{}: {}", what, size), 0};
+  }
+  g.encoder = hidden_layers("encoder", inputs, o.encoder_widths, o);
   g.mean = {"mean μ", head, (encoded + 1) * o.latent};
   g.scale = {scale_name(notes.scale), head, (encoded + 1) * o.latent};
   g.latent = {"z = μ + σ ε", counted(o.latent, "latent dimension"), 0};
@@ -267,16 +343,14 @@ ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNo
   }
   g.noise = {notes.noise_std == 1 ? "ε ~ N(0, I)" : fmt::format("ε ~ N(0, {}² I)", notes.noise_std), "noise",
              0};
-  g.decoder = hidden_layers("decoder", o.latent, decoder, o);
+  g.decoder = hidden_layers("decoder", codes, decoder, o);
   g.output = {notes.decoder_outputs, dense_text(decoded, outputs, Activation::identity),
               (decoded + 1) * all_outputs};
-  std::string family = o.likelihood->name();
-  if (!family.empty()) family[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(family[0])));
-  g.likelihood = {"p(x | z)", fmt::format("{} for each {}", family, height > 1 ? "pixel" : "column"), 0};
+  g.likelihood = {likelihood, family_text(*o.likelihood, height > 1 ? "pixel" : "column"), 0};
   g.reconstruction = {"reconstruction",
                       notes.pixel_mean
-                          ? fmt::format("−log p(x | z), mean of {}", height > 1 ? "pixels" : "columns")
-                          : "−log p(x | z)",
+                          ? fmt::format("−log {}, mean of {}", likelihood, height > 1 ? "pixels" : "columns")
+                          : "−log " + likelihood,
                       0};
   g.loss = beta == 1 ? "loss = reconstruction + KL" : fmt::format("loss = reconstruction + {} · KL", beta);
   if (notes.objective.is_importance_weighted()) {
@@ -285,8 +359,10 @@ ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNo
   }
   if (notes.free_bits > 0) g.loss += fmt::format(", at least {} nats per dimension", notes.free_bits);
   g.loss += notes.is_elbo() ? " = −ELBO" : notes.pixel_mean ? " (not an ELBO)" : "";
+  const std::string prior = o.prior->is_standard_normal() ? "N(0, I)" : "p(z)";
   g.kl = {beta == 1 ? "KL" : fmt::format("{} · KL", beta),
-          o.prior->is_standard_normal() ? "KL(q(z | x) ‖ N(0, I))" : "KL(q(z | x) ‖ p(z)), learned p", 0};
+          fmt::format("KL({} ‖ {}){}", posterior, prior, o.prior->is_standard_normal() ? "" : ", learned p"),
+          0};
   return g;
 }
 

@@ -17,6 +17,7 @@ struct GraphLayer {
 struct ModelGraph {
   std::string title;
   GraphLayer input;                 // x
+  GraphLayer condition;             // y, an input of both networks; without a name if there is none
   std::vector<GraphLayer> encoder;  // hidden layers, from x on
   GraphLayer mean, scale;           // of q(z | x)
   GraphLayer latent, noise;         // z = mean + sigma epsilon, and epsilon
@@ -36,6 +37,7 @@ struct GraphNotes {
   double free_bits = 0;
   std::string decoder_outputs = "logits";  // what the decoder computes for each feature
   Objective objective = {};
+  std::string condition = {};  // what y is: "label" or names of columns
 
   // Whether the loss is the negative evidence lower bound.
   bool is_elbo() const {

@@ -92,9 +92,9 @@ Figure posterior_figure(const Session& s) {
 
 // Returns `count` classes, all in turn.
 std::vector<int> classes_in_turn(const Session& s, std::size_t count) {
-  const int classes = std::max(1, s.description().condition_classes);
+  const std::vector<int> classes = condition_classes(s);
   std::vector<int> result;
-  for (std::size_t i = 0; i < count; ++i) result.push_back(static_cast<int>(i) % classes);
+  for (std::size_t i = 0; i < count; ++i) result.push_back(classes[i % classes.size()]);
   return result;
 }
 
@@ -107,9 +107,11 @@ Figure class_figure(const Session& s) {
       s.model().prior().sample(std::int64_t{kShown}, latent, noise, Device::cpu()).to_vector();
   const std::vector<std::string> names = condition_class_names(s);
   LabelledSheet sheet{"Classes", {}, {}};
-  for (std::size_t i = 0; i < std::min(names.size(), kMaxClassRows); ++i) {
-    const Tensor y = condition_rows(s, {static_cast<int>(i)}, {}, "report");
-    sheet.rows.push_back(sheet_row(names[i], decode_all(s.model(), z, y), kShown, set));
+  const std::vector<int> classes = condition_classes(s);
+  for (std::size_t i = 0; i < std::min(classes.size(), kMaxClassRows); ++i) {
+    const Tensor y = condition_rows(s, {classes[i]}, {}, "report");
+    const std::string& name = names[static_cast<std::size_t>(classes[i])];
+    sheet.rows.push_back(sheet_row(name, decode_all(s.model(), z, y), kShown, set));
   }
   return sheet_figure(
       "classes.svg", sheet,

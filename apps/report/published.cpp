@@ -31,6 +31,8 @@ PublishedRow burda(const std::string& objective, int samples, double nll) {
           {{"hidden", "200,200"},
            {"latent", "50"},
            {"activation", "tanh"},
+           {"gated", "false"},
+           {"condition", ""},
            {"likelihood", "bernoulli"},
            {"prior", "normal"},
            {"posterior", "gaussian"},
@@ -50,10 +52,9 @@ const std::vector<PublishedRow>& published_rows() {
   return kRows;
 }
 
-// The texts of all settings, with the values of those that a program does not have.
+// The texts of all settings, by flag without dashes.
 std::map<std::string, std::string> texts_of(const RunConfig& config) {
-  std::map<std::string, std::string> texts = {
-      {"objective", "elbo"}, {"objective-samples", "1"}, {"posterior", "diagonal"}};
+  std::map<std::string, std::string> texts;
   for (const ValueGroup& group : values_of(config))
     for (const NamedValue& v : group.values) texts[v.flag.substr(2)] = text_of(v.value);
   return texts;
@@ -72,8 +73,12 @@ std::vector<std::string> differences_of(const Session& s, const Evaluation& e,
   const auto compare = [&](bool same, const std::string& text) {
     if (!same) differences.push_back(text);
   };
-  compare(e.set == "validation" && s.config().data.validation_set == "test",
-          "evaluated on training images, published: on the test set");
+  const bool test_set =
+      e.set == "test" || (e.set == "validation" && s.config().data.validation_set == "test");
+  compare(test_set,
+          e.set == "validation"
+              ? "evaluated on validation images that are not the test set, published: on the test set"
+              : "evaluated on training images, published: on the test set");
   compare(e.images == kTestImages, fmt::format("{} images, published: {}", e.images, kTestImages));
   compare(e.samples == kSamples,
           e.samples > 0 ? fmt::format("{} importance samples, published: {}", e.samples, kSamples)

@@ -17,7 +17,7 @@ struct PublishedValue {
   std::vector<std::string> differences = {};
 };
 // Returns the published values of the run's model: those whose architecture, objective and binarisation are
-// the run's. Differences of the training and of the evaluation are listed.
+// the run's. A conditional model has none. Differences of the training and of the evaluation are listed.
 std::vector<PublishedValue> published_values(const Session& session, const Evaluation& e);
 
 }  // namespace gpuvae::apps

@@ -56,8 +56,19 @@ void add_classes(ExplorerPage& page, const Session& s) {
             y[c * static_cast<std::size_t>(conditions) + static_cast<std::size_t>(i)];
     page.class_biases.push_back(std::move(bias));
   }
-  page.class_names = condition_class_names(s);
-  if (page.class_names.empty()) page.class_names = {"mean"};
+  const std::vector<std::string> names = condition_class_names(s);
+  for (const int number : classes)
+    page.class_names.push_back(names.empty() ? "mean" : names[static_cast<std::size_t>(number)]);
+  const std::vector<ConditionColumn> columns = condition_columns(s, "explore");
+  for (std::size_t k = 0; k < columns.size(); ++k) {
+    const ConditionColumn& c = columns[k];
+    if (!(c.low < c.high)) continue;
+    PageCondition condition{c.name, c.low, c.high, c.mean, c.scale, {}};
+    for (std::size_t row = 0; row < rows; ++row)
+      condition.weight.push_back(
+          first.weight[row * static_cast<std::size_t>(first.in) + static_cast<std::size_t>(latent) + k]);
+    page.conditions.push_back(std::move(condition));
+  }
   std::vector<float> weight;
   for (std::size_t row = 0; row < rows; ++row) {
     const auto begin = first.weight.begin() + static_cast<std::ptrdiff_t>(row) * first.in;
@@ -68,16 +79,9 @@ void add_classes(ExplorerPage& page, const Session& s) {
   first.bias = page.class_biases.front();
 }
 
-void add_decoder(ExplorerPage& page, const Session& s) {
+// Adds the last layer, with the activation that gives the means, unless page_means() says how they follow.
+void add_output_of_means(ExplorerPage& page, const Session& s) {
   const DistributionSettings& d = s.config().distributions;
-  const Mlp& decoder = s.model().decoder();
-  for (const Linear& layer : decoder.layers) {
-    add_layer(page, layer, layer.activation);
-    page.decoder.back().gated = decoder.gated;
-    if (decoder.gated) page.decoder.back().out /= 2;
-  }
-  page.means = page_means(s);
-  if (!page.means.empty()) return add_layer(page, s.model().output(), Activation::identity);
   const LikelihoodValues values = named_likelihood(d.likelihood).values;
   const bool has_location = values == LikelihoodValues::any_number || values == LikelihoodValues::bytes;
   const bool continuous = d.likelihood == "continuous-bernoulli";
@@ -91,6 +95,20 @@ void add_decoder(ExplorerPage& page, const Session& s) {
   last.out = s.model().options().features;
   last.weight.resize(static_cast<std::size_t>(last.in * last.out));
   last.bias.resize(static_cast<std::size_t>(last.out));
+}
+
+void add_decoder(ExplorerPage& page, const Session& s) {
+  const Mlp& decoder = s.model().decoder();
+  for (const Linear& layer : decoder.layers) {
+    add_layer(page, layer, layer.activation);
+    page.decoder.back().gated = decoder.gated;
+    if (decoder.gated) page.decoder.back().out /= 2;
+  }
+  page.means = page_means(s);
+  if (page.means.empty())
+    add_output_of_means(page, s);
+  else
+    add_layer(page, s.model().output(), Activation::identity);
   add_classes(page, s);
 }
 
@@ -105,6 +123,29 @@ void add_sliders(ExplorerPage& page, const RunConfig& c, const std::vector<std::
   }
 }
 
+// The numbers of a table are shown in the units of the data.
+void add_units(ExplorerPage& page, const Session& s) {
+  const DataDescription d = s.feature_description();
+  const Standardization& by = d.standardization;
+  const ValueRange& v = d.values;
+  const auto width = static_cast<std::size_t>(d.width);
+  std::string bars;
+  if (!by.empty()) {
+    for (std::size_t c = 0; c < width; ++c) page.units.push_back({by.stddev[c], by.mean[c]});
+    bars = s.config().distributions.likelihood == "columns"
+               ? "bars of standardised columns show standard deviations from the mean of the training data"
+               : "bars show standard deviations from the mean of the training data";
+  } else if (v.scaled) {
+    page.units.assign(width, {v.high - v.low, v.low});
+    bars = fmt::format("bars show them scaled from [{:.7g}, {:.7g}] to [0, 1]", v.low, v.high);
+  } else if (v.kind == ValueKind::bytes) {
+    page.units.assign(width, {255, 0});
+    bars = "bars show them divided by 255";
+  }
+  page.unit_note = "Numbers are in the units of the data";
+  page.unit_note += bars.empty() ? ", as are the bars." : "; " + bars + ".";
+}
+
 }  // namespace
 
 ExplorerPage explorer_of(const Session& s, const std::vector<float>& codes) {
@@ -115,12 +156,16 @@ ExplorerPage explorer_of(const Session& s, const std::vector<float>& codes) {
   page.height = s.description().height;
   page.width = s.feature_description().width;
   page.standard_normal_prior = s.model().prior().is_standard_normal();
-  if (!s.has_pictures()) page.column_names = s.feature_description().column_names;
+  if (!s.has_pictures()) {
+    page.column_names = s.feature_description().column_names;
+    add_units(page, s);
+  }
   add_decoder(page, s);
   page.points = codes;
   CodeColours colours = code_colours(s);
   page.labels = std::move(colours.labels);
   page.values = std::move(colours.values);
+  page.label_names = s.class_names();
   page.colour_label = colours.name;
   add_sliders(page, s.config(), latent_names(s));
   return page;

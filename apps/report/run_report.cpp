@@ -57,6 +57,8 @@ ReportPage report_of(const Session& s, const Evaluation& e, const std::vector<Fi
                   count_text(s.validation().count()), s.has_pictures() ? "images" : "rows");
   if (const std::string warning = collapse_warning(e.latent); !warning.empty())
     page.warnings.push_back(warning);
+  if (const std::string note = noise_note(s); !note.empty())
+    page.warnings.push_back("Not an ELBO: " + note + ".");
   if (s.config().training.pixel_mean)
     page.warnings.push_back("The reconstruction term is a mean over the pixels, so the loss is not an ELBO.");
   page.numbers = loss_numbers(s);
@@ -66,8 +68,9 @@ ReportPage report_of(const Session& s, const Evaluation& e, const std::vector<Fi
   if (!std::isnan(e.latent.mutual_information))
     page.numbers.push_back({"Mutual information", figure_text(e.latent.mutual_information, 2), "nats",
                             "between x and z under q(z | x)"});
-  page.numbers.push_back({"Bits per dimension", figure_text(e.bits_per_dimension, 3), "bits",
-                          e.importance ? "importance-weighted" : "from the ELBO"});
+  if (!std::isnan(e.bits_per_dimension))
+    page.numbers.push_back({"Bits per dimension", figure_text(e.bits_per_dimension, 3), "bits",
+                            e.importance ? "importance-weighted" : "from the ELBO"});
   page.numbers.push_back(
       {"Parameters", count_text(s.model().parameter_count()), "", "all learned numbers of the model"});
   for (const Figure& f : figures)

@@ -40,9 +40,7 @@ void Session::follow() {
   make_trainer();
   const int start = of_rank_0(0);
   if (start == kNoTraining) return;
-  if (start == kFromTheBeginning)
-    set_output_bias();
-  else
+  if (start != kFromTheBeginning)
     trainer_->resume(
         restore_checkpoint(folder_ / (start == kFromCheckpoint ? kCheckpointFile : kEarlierCheckpointFile),
                            model_->parameters(), *optimizer_));

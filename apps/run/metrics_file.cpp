@@ -50,11 +50,13 @@ std::string loss_comment(const TrainOptions& options) {
     return "reconstruction: mean over the pixels, kl: sum over the latent dimensions, nats; not an ELBO";
   if (options.objective.is_importance_weighted())
     return fmt::format(
-        "losses: nats per image, mean over the images; loss = -objective ({}); reconstruction and kl: means "
+        "losses: nats per example, mean over the examples; loss = -objective ({}); reconstruction and kl: "
+        "means "
         "over "
         "the draws",
         objective_text(options.objective));
-  return "losses: nats per image, mean over the images; loss = reconstruction + beta * kl = -ELBO at beta 1";
+  return "losses: nats per example, mean over the examples; loss = reconstruction + beta * kl = -ELBO at "
+         "beta 1";
 }
 
 std::vector<std::string> comments(const TrainOptions& options) {
@@ -205,7 +207,7 @@ StepLog::StepLog(const std::filesystem::path& path, const RunConfig& c, const Po
     : beta_(c.training.beta), weighted_(c.training.objective.is_importance_weighted()), last_(position) {
   csv_.emplace(
       path, kStepColumns,
-      std::vector{fmt::format("mean nats per image over the last {}; {}", counted(c.log_every, "step"),
+      std::vector{fmt::format("mean nats per example over the last {}; {}", counted(c.log_every, "step"),
                               weighted_ ? "the loss is -objective" : "with beta 1, the loss is -ELBO")},
       io::CsvOptions{.rows = position.epoch > 0 ? steps_until(path, position) : "",
                      .sync = io::Sync::no,

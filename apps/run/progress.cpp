@@ -45,8 +45,8 @@ void Progress::draw(std::int64_t images_done, double running_loss, Clock::time_p
                                  loss_text(running_loss, 2), unit_);
   const double in_epoch = duration<double>(now - epoch_began_).count();
   if (in_epoch > 0 && images_done > epoch_offset_)
-    tail +=
-        fmt::format("  {} images/s", rate_text(static_cast<double>(images_done - epoch_offset_) / in_epoch));
+    tail += fmt::format("  {} {}/s", rate_text(static_cast<double>(images_done - epoch_offset_) / in_epoch),
+                        examples_of(unit_));
   const std::int64_t done = (epoch_ - 1) * images_per_epoch_ + images_done;
   const double in_run = duration<double>(now - run_began_).count();
   if (in_run > 0 && done > run_offset_) {
@@ -59,6 +59,10 @@ void Progress::draw(std::int64_t images_done, double running_loss, Clock::time_p
 
 void Progress::finish_epoch(const EpochLine& line) {
   line_.write(epoch_text(line, epochs_, images_per_epoch_, unit_));
+}
+
+std::string_view examples_of(std::string_view unit) {
+  return unit.find("row") != unit.npos || unit.find("column") != unit.npos ? "rows" : "images";
 }
 
 std::string loss_text(double loss, int decimals) {
@@ -96,7 +100,8 @@ std::string epoch_text(const EpochLine& line, int epochs, std::int64_t images, s
   text += fmt::format("  {} (reconstruction {}{}KL {})  {}", unit, loss_text(line.reconstruction, 1),
                       line.is_sum ? " + " + weight : ", ", loss_text(line.kl, 1), elapsed_text(line.seconds));
   if (line.seconds > 0)
-    text += fmt::format("  {} images/s", rate_text(static_cast<double>(images) / line.seconds));
+    text +=
+        fmt::format("  {} {}/s", rate_text(static_cast<double>(images) / line.seconds), examples_of(unit));
   if (line.best) text += "  best";
   return text;
 }

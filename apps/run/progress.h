@@ -57,6 +57,8 @@ class Progress {
   std::int64_t epoch_offset_ = 0, run_offset_ = 0;
 };
 
+// What the unit of the losses counts: "rows" for nats per row or a mean over columns, else "images".
+std::string_view examples_of(std::string_view unit);
 // The formats of the texts that Progress prints. Losses below 1, such as means over the pixels, get four
 // decimals.
 std::string loss_text(double loss, int decimals);

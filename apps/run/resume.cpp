@@ -1,6 +1,7 @@
 // How a session finds out what its folder holds, and continues from there.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -70,9 +71,29 @@ std::string draws_text(const Vae& model, const TrainOptions& options) {
                      std::ceil(draw_bytes(model.options(), options) / (1 << 20)));
 }
 
+// Returns the flags that differ from the preset but have no effect with the other settings, each with the
+// reason.
+std::vector<std::string> ignored_flags(const RunConfig& c, const RunConfig& preset) {
+  std::vector<std::string> ignored;
+  const TrainOptions &t = c.training, &of_preset = preset.training;
+  if (t.objective.mix != of_preset.objective.mix && t.objective.kind != ObjectiveKind::ciwae)
+    ignored.emplace_back("--objective-mix, which only --objective ciwae uses");
+  if (c.distributions.prior_components != preset.distributions.prior_components &&
+      c.distributions.prior == "normal")
+    ignored.emplace_back("--prior-components, which only --prior mixture, vamp and exemplar use");
+  if (t.average.form != of_preset.average.form && t.average.decay == 0)
+    ignored.emplace_back("--ema-form, which only --ema uses");
+  if (c.model.activation != preset.model.activation && c.model.gated)
+    ignored.emplace_back("--activation, which layers of --gated do not have");
+  return ignored;
+}
+
 }  // namespace
 
+// The trainer's moving average starts at the weights that the model has here. A run that is loaded or
+// continued then replaces both.
 void Session::make_trainer() {
+  set_output_bias();
   optimizer_ = std::make_unique<Optimizer>(model_->parameters(), config_.optimizer);
   TrainOptions options = config_.train_options(train_.count());
   options.communicator = communicator_on(device_);
@@ -117,6 +138,10 @@ void Session::announce() const {
                counted(config_.model.latent, "latent dimension").c_str(), config_.preset.c_str(),
                static_cast<unsigned long long>(config_.seed));
   std::fprintf(stderr, "executor  %s\n", trainer_->executor().c_str());
+  const auto preset = std::ranges::find(program_.presets, config_.preset, &Preset::name);
+  if (preset != program_.presets.end())
+    for (const std::string& flag : ignored_flags(config_, preset->config))
+      std::fprintf(stderr, "note    ignored %s\n", flag.c_str());
   if (!config_.training.objective.is_default())
     std::fprintf(stderr, "objective  %s; %s per step\n", objective_text(config_.training.objective).c_str(),
                  draws_text(*model_, config_.training).c_str());

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 
 #include "apps/cli/data_flags.h"
 #include "apps/cli/settings.h"
@@ -14,6 +15,7 @@
 #include "kernels/check.h"
 #include "src/data/counted.h"
 #include "src/io/file.h"
+#include "src/io/printable.h"
 #include "src/vae/column_types.h"
 
 namespace gpuvae::apps {
@@ -35,7 +37,8 @@ Dataset validation_of(const Split& split, const RunConfig& c) {
   return first_rows(split.train.slice(used, rest), c.data.validation_images);
 }
 
-// Prepares the data for --condition: moves the named columns last, and counts the classes.
+// Prepares the data for --condition: moves the named columns last, refuses missing values in them, and counts
+// the classes.
 void set_condition(Split& split, const RunConfig& c) {
   if (c.data.condition.empty()) return;
   std::vector<std::string> names = parts_of(c.data.condition, ',');
@@ -43,7 +46,15 @@ void set_condition(Split& split, const RunConfig& c) {
   if (!names.empty()) {
     check(c.training.data.binarize == Binarize::none, "data",
           "--condition with columns expects --binarize none, got {}", name(c.training.data.binarize));
+    for (const std::string& column : names)
+      check(
+          c.data.columns.empty() || std::ranges::count(split.description.column_names, column) > 0, "data",
+          "expected --columns to include the column {0} of --condition, got --columns {1}: the condition is "
+          "taken from the columns that are read",
+          io::printable(column), io::printable(c.data.columns));
     move_columns_last(split, names);
+    for (const Dataset* set : {&split.train, &split.test})
+      check_conditions(*set, split.description, c.data.path.empty() ? split.source : c.data.path);
   }
   if (!by_class) return;
   check(!split.train.labels.empty(), "data",
@@ -54,9 +65,33 @@ void set_condition(Split& split, const RunConfig& c) {
   split.description.condition_classes = classes;
 }
 
-// Replaces what the settings leave open by what the data say.
-RunConfig resolved(RunConfig c, const DataDescription& data, std::int64_t features, bool bytes) {
+// Returns the labels of a set in ascending order.
+std::vector<int> distinct_labels(const Dataset& set) {
+  const std::set<int> labels(set.labels.begin(), set.labels.end());
+  return {labels.begin(), labels.end()};
+}
+
+// Returns the labels of the training set if they are fewer than the classes of the condition; else none.
+std::vector<int> labels_with_gaps(const Dataset& train, int classes) {
+  const std::vector<int> labels = distinct_labels(train);
+  return std::ssize(labels) < classes ? labels : std::vector<int>();
+}
+
+// The names of labels, separated by commas.
+std::string label_list(const std::vector<int>& labels, const std::vector<std::string>& names) {
+  std::string text;
+  for (const int label : labels) {
+    const auto at = static_cast<std::size_t>(label);
+    text += (text.empty() ? "" : ", ") + (at < names.size() ? names[at] : std::to_string(label));
+  }
+  return io::printable(text);
+}
+
+// Replaces what the settings leave open by what the data say. `data` describes the features without the
+// condition.
+RunConfig resolved(RunConfig c, const DataDescription& data, bool bytes) {
   DistributionSettings& d = c.distributions;
+  const std::int64_t features = std::int64_t{data.height} * data.width;
   if (!c.data.library_size.empty() && d.likelihood != "columns") {
     check(d.likelihood != "auto" && named_likelihood(d.likelihood).is_count(), "data",
           "--library-size expects a likelihood of counts, got --likelihood {}", d.likelihood);
@@ -64,15 +99,13 @@ RunConfig resolved(RunConfig c, const DataDescription& data, std::int64_t featur
         column_types_with_library(d.likelihood, c.data.library_size, data.column_names, features, "data");
     d.likelihood = "columns";
   }
-  if (d.likelihood == "auto" && !d.column_types.empty()) {
-    d.likelihood = "columns";
-    d.gaussian.sigmoid_mean = false;
-  }
+  if (d.likelihood == "auto" && !d.column_types.empty()) d.likelihood = "columns";
   if (d.likelihood == "columns" && !d.column_types.empty())
     d.column_types = numbered_column_types(d.column_types, data.column_names, "data");
-  if (d.likelihood == "auto") {
-    d.likelihood = bytes ? "bernoulli" : "gaussian";
-    d.gaussian.sigmoid_mean = bytes;
+  if (d.likelihood == "auto") d.likelihood = bytes ? "bernoulli" : "gaussian";
+  if (c.gaussian_mean == GaussianMean::automatic) {
+    const bool unit = bytes || named_likelihood(d.likelihood).values == LikelihoodValues::unit;
+    c.set_gaussian_mean(unit ? GaussianMean::sigmoid : GaussianMean::identity);
   }
   return c;
 }
@@ -89,30 +122,42 @@ void Session::load_data() {
   if (const std::optional<std::uint64_t> seed = parse_seed(config_.data.split_seed)) {
     check(program_.shuffles_splits, "data", "{} does not take --split-seed: its data have a test set",
           program_.name);
+    check(split.train.examples && split.test.examples, "data",
+          "--split-seed expects --data-placement memory, got examples that stay in {}", split.source);
     const std::int64_t test = config_.data.validation_images;
     split = shuffled_split(split, *seed, test > 0 ? test : split.test.count());
   }
+  split.description.height = split.train.height;
+  split.description.width = split.train.width;
   set_condition(split, config_);
   check(config_.data.placement != Placement::file || split.train.source, "data",
         "--data-placement file expects an uncompressed NPY or IDX file, got {}", split.source);
-  const bool bytes = split.train.dtype() == DType::u8;
-  config_ = resolved(config_, split.description, split.train.features() - split.description.condition_columns,
-                     bytes);
+  const ValueRange& values = split.description.values;
+  // Bytes are numbers if values may be missing.
+  const bool bytes = split.train.dtype() == DType::u8 || (split.description.missing_values && values.scaled &&
+                                                          values.low == 0 && values.high == 255);
+  config_ = resolved(config_, without_condition(split.description), bytes);
   const std::string& types = config_.distributions.column_types;
   if (!types.empty() && config_.data.standardize) standardize_columns(split, types);
   train_ = first_rows(split.train, config_.data.train_images);
   validation_ = validation_of(split, config_);
   if (config_.data.validation_set != "test") test_ = conditioned(split.test).to(device_);
   facts_ = facts_of(train_, validation_, split);
+  facts_.class_labels = labels_with_gaps(train_, split.description.condition_classes);
+  if (const std::vector<int> others = labels_outside_training(validation_); !others.empty())
+    std::fprintf(stderr, "note    the training set has no example of the classes %s of the validation set\n",
+                 label_list(others, class_names()).c_str());
   train_ = conditioned(train_).to(device_);
   validation_ = conditioned(validation_).to(device_);
-  check_values(config_, train_);
+  check_values(config_, train_, facts_.description);
+  if (validation_.defined() && validation_.count() > 0)
+    check_values(config_, validation_, facts_.description);
   set_library_reference();
   std::fprintf(stderr, "data    %s: %lld training and %lld validation %s\n", facts_.source.c_str(),
                static_cast<long long>(train_.count()), static_cast<long long>(validation_.count()),
                has_pictures() ? fmt::format("images of {}x{}", train_.height, train_.width).c_str()
                               : ("rows of " + counted(train_.width, "column")).c_str());
-  say_data(split);
+  say_data(split, config_);
 }
 
 // Counts are decoded at the mean library size of the training rows unless the settings say otherwise.
@@ -153,8 +198,7 @@ bool Session::open_model(const std::string& command) {
           file.string(), kConfigFile);
     return false;
   }
-  const DataDescription& data = run->data.description;
-  config_ = resolved(config_, data, std::int64_t{data.height} * data.width, run->data.bytes);
+  config_ = resolved(config_, without_condition(run->data.description), run->data.bytes);
   HeldRun held{config_of_texts(run->settings, file.string(), program_.name, program_.presets), "", {}};
   if (!described) held.config.epochs = config_.epochs;  // a checkpoint may be older than config.toml
   // A model that Python or C trained on an array does not name its data, which an exemplar prior needs.
@@ -206,17 +250,21 @@ std::string Session::load_data_of_model() {
                      facts_.source, what);
 }
 
-DataDescription Session::feature_description() const {
-  DataDescription d = facts_.description;
-  const auto features = static_cast<std::size_t>(d.width - d.condition_columns);
-  if (d.condition_columns == 0) return d;
-  d.width = static_cast<int>(features);
-  d.column_names.resize(features);
-  if (!d.standardization.empty()) {
-    d.standardization.mean.resize(features);
-    d.standardization.stddev.resize(features);
-  }
-  return d;
+DataDescription Session::feature_description() const { return without_condition(facts_.description); }
+
+std::vector<int> Session::labels_outside_training(const Dataset& set) const {
+  if (facts_.class_labels.empty()) return {};
+  std::vector<int> others = distinct_labels(set);
+  std::erase_if(others, [&](int label) {
+    return std::ranges::find(facts_.class_labels, label) != facts_.class_labels.end();
+  });
+  return others;
+}
+
+void Session::check_classes(const Dataset& set, const std::string& operation) const {
+  const std::vector<int> others = labels_outside_training(set);
+  check(others.empty(), operation, "expected the classes of the training data ({}), got {}",
+        label_list(facts_.class_labels, class_names()), label_list(others, class_names()));
 }
 
 Dataset Session::conditioned(const Dataset& set) const {
@@ -225,7 +273,8 @@ Dataset Session::conditioned(const Dataset& set) const {
 }
 
 std::string Session::unit() const {
-  return config_.training.pixel_mean ? "nats (pixel mean)" : has_pictures() ? "nats/image" : "nats/row";
+  if (config_.training.pixel_mean) return has_pictures() ? "nats (pixel mean)" : "nats (column mean)";
+  return has_pictures() ? "nats/image" : "nats/row";
 }
 
 EvaluationOptions Session::evaluation() const {
@@ -237,9 +286,11 @@ EvaluationOptions Session::evaluation() const {
 
 Dataset Session::images(const std::string& set, std::int64_t most) const {
   if (set == "test") {
-    check(
-        test_.defined(), "data",
-        "--set test expects a run with --validation-set rest, whose validation images are not the test set");
+    check(test_.defined(), "data",
+          "--set test expects a run with --validation-set rest and --train-images, which validates on other "
+          "{0} "
+          "than its test set: the validation {0} of this run are its test set",
+          has_pictures() ? "images" : "rows");
     return first_rows(test_, most);
   }
   return first_rows(set == "train" || validation_.count() == 0 ? train_ : validation_, most);

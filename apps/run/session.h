@@ -80,6 +80,8 @@ class Session {
   const std::vector<std::string>& class_names() const { return description().class_names; }
   // The description of x alone, without the condition's columns of a table.
   DataDescription feature_description() const;
+  // Throws Error if examples have classes that the training data of a model of --condition label lack.
+  void check_classes(const Dataset& set, const std::string& operation) const;
   // Adds the class codes of a model with a class as condition to examples that load_input() returned.
   Dataset conditioned(const Dataset& set) const;
   std::string unit() const;
@@ -104,6 +106,8 @@ class Session {
   void say_new_description(const HeldRun& held) const;
   void keep_description() const;
   void set_library_reference();
+  // The labels of a set that the training data lack.
+  std::vector<int> labels_outside_training(const Dataset& set) const;
   VaeOptions model_options() const;  // of the model for the data
   void build_model();
   void announce() const;

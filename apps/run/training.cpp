@@ -8,6 +8,7 @@
 #include "apps/run/other_data.h"
 #include "apps/run/progress.h"
 #include "apps/run/ranks.h"
+#include "apps/run/run_files.h"
 #include "apps/run/session.h"
 #include "apps/run/stop_signals.h"
 #include "kernels/check.h"
@@ -61,12 +62,22 @@ int saved_epochs(const fs::path& folder) {
   return fs::exists(file, ignored) ? epochs_of(io::read_safetensors_metadata(file)) : 0;
 }
 
+// Removes the evaluation of a model that an epoch is about to replace. The command eval makes it again.
+void remove_evaluation(const fs::path& folder) {
+  for (const char* name : {"eval.json", "eval.html"}) {
+    const fs::path file = folder / name;
+    std::error_code ignored;
+    if (is_there(file) && is_own_file(file) && fs::remove(file, ignored))
+      std::fprintf(stderr, "note    removed %s, which evaluated the model before this training\n",
+                   file.c_str());
+  }
+}
+
 }  // namespace
 
 void Session::train_from(const TrainingState& start) {
   const bool fresh = start.epochs == 0 && start.steps == 0;
   announce_start(true);
-  if (fresh) set_output_bias();
   if (fresh && !replaces_) begin_files();
   // Losses of bytes are usually compared in bits per dimension.
   const bool bits = config_.distributions.likelihood == "logistic-256" && !config_.training.pixel_mean;
@@ -120,6 +131,7 @@ void Session::train_epoch(Progress& progress, CheckpointTimer& timer) {
     timer.saved();
   }
   if (r.complete) {
+    remove_evaluation(folder_);
     save_model(r.epoch, durability);
     if (r.best) save_best(durability);
     progress.finish_epoch(epoch_line(r, validation_.count() > 0, config_.training));
@@ -148,7 +160,7 @@ void Session::fail_training(const Error& error) const {
     text += where_it_continues();
   }
   if (error.kind() == ErrorKind::not_finite) {
-    const std::string advice = scaling_advice(facts_.description);
+    const std::string advice = scaling_advice(facts_.description, config_);
     if (!advice.empty()) text += "; " + advice;
     if (!history_.epochs.empty())
       text +=

@@ -138,6 +138,19 @@ std::string incomparable(const std::vector<Member>& members, bool validated) {
   return "";
 }
 
+// Returns the first setting with which the losses of the runs are different quantities whose common measure
+// is reconstruction + KL, or an empty text.
+std::string differs_in_loss(const std::vector<Member>& members) {
+  if (varies(members, "beta")) return "beta";
+  if (varies(members, "objective")) return "objective";
+  // The ELBO does not depend on the number of draws.
+  const std::string& objective = members.front().values.at("objective");
+  if (objective == "elbo" || objective == "stl") return "";
+  for (const char* key : {"objective-samples", "objective-groups", "objective-mix"})
+    if (varies(members, key)) return key;
+  return "";
+}
+
 std::optional<BestSetting> best_of(const SweepSummary& summary) {
   std::vector<std::pair<double, const SweepSetting*>> ranking;
   for (const SweepSetting& setting : summary.settings)
@@ -211,9 +224,14 @@ SweepSummary summarize(const std::vector<GridKey>& grid, const std::vector<Finis
     summary.why_no_best = fmt::format("the losses are not comparable, because --{} differs", key);
     return summary;
   }
-  summary.criterion =
-      &figure_named(fmt::format("{}_{}", summary.validated ? "val" : "train",
-                                varies(compared, "beta") ? "reconstruction_plus_kl" : "loss"));
+  const std::string other_loss = differs_in_loss(compared);
+  summary.criterion = &figure_named(fmt::format("{}_{}", summary.validated ? "val" : "train",
+                                                other_loss.empty() ? "loss" : "reconstruction_plus_kl"));
+  if (!other_loss.empty())
+    summary.criterion_note = fmt::format(
+        "Settings are compared by {}, because the losses with different --{} are different {}.",
+        summary.criterion->title, other_loss,
+        other_loss == "beta" ? "sums" : "bounds on log p(x), of which one may be tighter by construction");
   summary.best = best_of(summary);
   return summary;
 }

@@ -44,10 +44,13 @@ struct SweepSummary {
   std::vector<std::string> keys;
   std::vector<SweepSetting> settings;  // in the order of the grid, and then those of earlier sweeps
   bool validated = false;              // whether all runs have validation data
-  // The figure by which settings are compared: the loss or, if --beta differs, reconstruction + KL, because
-  // losses with different weights of the KL term are not comparable. Null if the losses of the settings are
-  // not comparable at all; `why_no_best` then has the reason.
+  // The figure by which settings are compared: the loss or, if --beta or the objective differs,
+  // reconstruction
+  // + KL, because losses with different weights of the KL term, and different bounds on log p(x), are not
+  // comparable. Null if the losses of the settings are not comparable at all; `why_no_best` then has the
+  // reason.
   const SweepFigure* criterion = nullptr;
+  std::string criterion_note;  // a sentence that says why settings are not compared by the loss; or empty
   std::string why_no_best;
   std::optional<BestSetting> best;
 

@@ -82,6 +82,7 @@ std::string summary_text(const SweepSummary& summary, const std::string& unit) {
   }
   std::string text =
       fmt::format("losses in {}: mean over the seeds \u00B1 95 % interval (Student's t)\n", unit);
+  if (!summary.criterion_note.empty()) text += summary.criterion_note + "\n";
   for (const auto& row : rows) {
     std::string line;
     for (std::size_t c = 0; c < row.size(); ++c) {
@@ -102,6 +103,7 @@ std::string summary_csv(const SweepSummary& summary, const std::string& program,
       "# *_interval: half the width of the 95 % confidence interval (Student's t); empty below two runs\n"
       "# runs: number of finished runs; failed: seeds of runs that failed\n",
       kSweepMark, program, unit);
+  if (!summary.criterion_note.empty()) text += "# " + summary.criterion_note + "\n";
   for (const std::string& key : summary.keys) text += csv_field(key) + ",";
   text += "runs,failed";
   for (const SweepFigure& figure : sweep_figures()) text += fmt::format(",{0},{0}_interval", figure.column);

@@ -39,11 +39,14 @@ void check_folder(const fs::path& folder) {
   refuse(kPageFile, "<meta name=\"generator\" content=\"gpuvae\">");
 }
 
-// The settings on which the training set and the choice of --likelihood auto depend.
+// The settings on which the training set and what it decides depend: --likelihood auto, --gaussian-mean auto
+// and the numbers of --column-types.
 std::string data_key(const RunConfig& config) {
   static const std::set<std::string> kOfBatches = {"--batch-size", "--drop-last", "--no-shuffle",
                                                    "--binarize", "--threshold"};
-  std::string key = config.distributions.likelihood;
+  const DistributionSettings& d = config.distributions;
+  std::string key =
+      fmt::format("{}\n{}\n{}", d.likelihood, d.column_types, static_cast<int>(config.gaussian_mean));
   for (const ValueGroup& group : values_of(config))
     if (group.name == "Data")
       for (const NamedValue& v : group.values)
@@ -58,7 +61,8 @@ bool uses_gpu(const RunConfig& config) {
 
 // What is known of the data before the first run starts.
 struct LoadedData {
-  RunConfig config;  // in which the data have decided the likelihood and whether the built-in data are used
+  // With what the data decide, such as the likelihood and whether they are the built-in ones.
+  RunConfig config;
   TrainingData facts;
   std::string unit;
 };
@@ -118,7 +122,8 @@ class Sweep {
       const LoadedData& data = loaded_.at(key);
       run.config.data.builtin = data.config.data.builtin;
       run.config.distributions.likelihood = data.config.distributions.likelihood;
-      run.config.distributions.gaussian.sigmoid_mean = data.config.distributions.gaussian.sigmoid_mean;
+      run.config.distributions.column_types = data.config.distributions.column_types;
+      run.config.set_gaussian_mean(data.config.gaussian_mean);
     }
   }
 

@@ -74,7 +74,8 @@ ReportPicture intervals(const SweepSummary& summary, const std::string& unit) {
     chart.rows.push_back(std::move(row));
   }
   return {.title = chart.title,
-          .caption = "Mean over the seeds with its 95 % confidence interval; a pale dot is a run.",
+          .caption = "Mean over the seeds with its 95 % confidence interval; a pale dot is a run." +
+                     (summary.criterion_note.empty() ? "" : " " + summary.criterion_note),
           .svg = interval_chart_svg(chart),
           .wide = true};
 }
@@ -85,6 +86,7 @@ ReportTable settings_table(const SweepSummary& summary, const std::string& unit)
       "Losses in {}, after the last epoch: mean over the seeds \u00B1 half the width of the "
       "95 % confidence interval (Student's t).",
       unit);
+  if (!summary.criterion_note.empty()) table.note += " " + summary.criterion_note;
   table.columns = summary.keys;
   table.columns.emplace_back("runs");
   for (const SweepFigure& figure : sweep_figures())

@@ -220,7 +220,9 @@ struct DatasetOptions {
   // f64. Bytes, images and values with a given range are not standardised.
   bool standardize = false;
   // Accepts missing values (empty cells, nan, NA, null or ? in text, and NaN in arrays), which become NaN.
-  // Otherwise, they are errors. Data with missing values are not bytes.
+  // Otherwise, they are errors. The data are then never bytes: whole numbers from 0 to 255 that would be
+  // bytes become numbers scaled to [0, 1] (ValueKind::unit), so that later data may have missing values. A
+  // column without any value in the training rows is an error.
   bool missing_values = false;
   // Whole numbers of 0 or more are counts and never bytes, as the likelihoods of counts require.
   bool counts = false;

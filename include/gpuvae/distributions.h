@@ -29,18 +29,19 @@ struct Draw {
 
 // The properties of the model that a Vae passes to initialize().
 struct ModelContext {
-  std::int64_t features = 0;  // values per example
-  std::int64_t latent = 0;    // dimensions of z
+  // Columns of an example: those of x and of a condition (example_columns); for a likelihood, those of x.
+  std::int64_t features = 0;
+  std::int64_t latent = 0;  // dimensions of z
 
   Initializer initializer = {};   // initialiser of the layers, with the model's seed
   Device device = Device::cpu();  // device of the parameters
 
   bool posterior_has_log_variances = false;  // see Posterior::has_log_variances
-  // The model's encoder, which maps x [rows, features] to posterior_params. It may be stored and called
-  // later.
+  // The layers of the model's encoder, which map [rows, features] to posterior_params. Unlike Vae::encode,
+  // the function neither fills missing values nor transforms counts. It may be stored and called later.
   std::function<Variable(const Variable&)> encode;
-  // Maps x [rows, features] to the means of q(z | x), [rows, latent]. Defined for priors only, because the
-  // model initialises its posterior first.
+  // Maps examples [rows, features] to the means of q(z | x), [rows, latent], like Vae::encode_mean. Defined
+  // for priors only, because the model initialises its posterior first.
   std::function<Variable(const Variable&)> encode_mean = {};
 };
 
@@ -68,6 +69,10 @@ class Prior : public Distribution {
   // Returns log p(z) per row for draws of a training step, as log_density(). A prior may depend on the step
   // and on the examples of the rows, which are those of draw.noise. The default calls log_density.
   [[nodiscard]] virtual Variable training_log_density(const Variable& z, const Draw& draw) const;
+  // Returns the same prior for evaluation, which has computed once what depends only on the parameters. It
+  // serves until an update of the parameters. The default returns null, which means that log_density()
+  // computes nothing that could be kept.
+  [[nodiscard]] virtual std::shared_ptr<const Prior> frozen() const { return nullptr; }
   // Returns draws from p(z), f32 [rows, latent] on `device`.
   [[nodiscard]] virtual Tensor sample(std::int64_t rows, std::int64_t latent, const Noise& noise,
                                       Device device) const = 0;
@@ -195,11 +200,14 @@ class Likelihood : public Distribution {
                                                          double weight) const;
   // Returns E[x | z], [rows, features], which serves as the reconstruction.
   [[nodiscard]] virtual Variable mean(const Variable& params) const = 0;
+  // Returns mean() for rows whose examples x [rows, features] are known. A likelihood may use the parts of x
+  // that it does not model, such as the library size of a row. The default returns mean(params).
+  [[nodiscard]] virtual Variable mean_given(const Variable& params, const Variable& x) const;
   // Returns a draw from p(x | z), [rows, features]. Throws Error if the likelihood cannot draw.
   [[nodiscard]] virtual Tensor sample(const Variable& params, const Noise& noise) const;
-  // Returns params_per_feature * means.size() outputs of the decoder for which mean() is about `means`, one
-  // per feature, with which a decoder may start (start_output_bias). The default returns none, which means
-  // that no such outputs are known.
+  // Returns outputs(means.size()) outputs of the decoder for which mean() is about `means`, one per feature,
+  // with which a decoder may start (start_output_bias). The default returns none, which means that no such
+  // outputs are known.
   [[nodiscard]] virtual std::vector<double> outputs_of_mean(std::span<const double> means) const;
 };
 // Bernoulli distribution with one logit per feature. Features may be any value in [0, 1] (soft targets).
@@ -247,8 +255,8 @@ struct ColumnBlock {
 // arXiv:1807.03653). Each block has the decoder outputs of its likelihood, one block after the other. At most
 // one block, of one column, has no likelihood: this column is not modelled, but holds the library size L of
 // each row, such as the total count. The means of all counts are then multiplied by L / library_reference;
-// where L is missing or not known, as in mean() and sample(), it is the reference. Throws Error if there are
-// no blocks, and for a reference that is not positive.
+// where L is missing or not known, as in mean() and sample(), it is the reference. mean_given() uses the L of
+// each row. Throws Error if there are no blocks, and for a reference that is not positive.
 [[nodiscard]] std::shared_ptr<Likelihood> product_likelihood(std::vector<ColumnBlock> blocks,
                                                              double library_reference = 1);
 

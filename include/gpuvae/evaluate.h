@@ -43,7 +43,8 @@ struct RowScores {
   std::vector<double> kl;  // KL(q(z | x) || p(z)), or its estimate at the draw if no closed form is known
   // @{
   // Empty if no importance samples are drawn. The importance-weighted bound on log p(x), and its effective
-  // sample size (sum w)^2 / sum w^2, which lies between 1 and the number of samples.
+  // sample size (sum w)^2 / sum w^2, which lies between 1 and the number of samples. If all weights are 0,
+  // they are minus infinity and 0.
   std::vector<double> log_likelihood;
   std::vector<double> effective_samples;
   // @}
@@ -83,6 +84,10 @@ struct LatentStatistics {
 // Returns the posterior means of all examples, or draws if `sample` is true: f32 [count, latent], on the CPU.
 [[nodiscard]] Tensor encode_all(const Vae& model, const Dataset& images, const EvaluationOptions& options,
                                 bool sample = false);
+
+// Returns Vae::reconstruct of all examples: f32 [count, features], on the CPU.
+[[nodiscard]] Tensor reconstruct_all(const Vae& model, const Dataset& images,
+                                     const EvaluationOptions& options);
 
 }  // namespace gpuvae
 #pragma GCC visibility pop

@@ -18,7 +18,8 @@ struct ExemplarOptions {
 // N(mean of q(z | x_n), s^2 I) over the examples x_n of `exemplars`, with one learned s. In a training step,
 // the draws of an example leave this example out, if it is among the step's exemplars; this requires that
 // `exemplars` are the training set, in its order. Outside training, all exemplars count, and each call
-// encodes them all. Throws Error for examples that are read from a source, and for fewer than 2 examples or
+// encodes them all, except with the prior of Vae::for_evaluation(), which the functions of gpuvae/evaluate.h
+// use. Throws Error for examples that are read from a source, and for fewer than 2 examples or
 // exemplars per step.
 [[nodiscard]] std::shared_ptr<Prior> exemplar_prior(const Dataset& exemplars,
                                                     const ExemplarOptions& options = {});

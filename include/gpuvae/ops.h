@@ -367,9 +367,10 @@ class ColumnGroups {
 // like a posterior's parameters. `log_weights` [components] is used as given, so the caller must normalise
 // it. If it is undefined, each weight is 1 / components. The result is differentiable with respect to all
 // three inputs, and the operation allocates no intermediate of rows x components elements. `left_out` [rows],
-// i32, names for each row the component that its mixture leaves out, or is negative: the others then have the
-// weight 1 / (components - 1), as in an exemplar prior (Norouzi et al., 2020). It requires equal weights and
-// 2 or more components; undefined, no component is left out.
+// i32, names for each row the component that its mixture leaves out; the others then have the weight 1 /
+// (components - 1), as in an exemplar prior (Norouzi et al., 2020). A negative number leaves out none. Other
+// numbers throw Error on the CPU; on a GPU they are not checked, and the result is wrong. It requires equal
+// weights and 2 or more components; undefined, no component is left out.
 [[nodiscard]] Variable mixture_log_density(const Variable& z, const Variable& component_params,
                                            PosteriorScale scale, const Variable& log_weights,
                                            const Tensor& left_out = {});

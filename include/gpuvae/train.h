@@ -53,9 +53,10 @@ struct TrainOptions {
   // The moving average of the weights, with which the trainer evaluates the model. A decay of 0 means none.
   AverageOptions average = {};
   // Number of epochs without a better validation after which run_epochs() and run_steps() end; 0: no limit.
-  // Each epoch is compared with the best one so far: only a smaller reconstruction + KL (with weight 1,
-  // whatever `beta` is) is an improvement. The validation then draws the same noise and binarization in all
-  // epochs. Epochs of the KL warm-up do not count. Requires validation examples.
+  // Each epoch is compared with the best one so far: only a smaller reconstruction + KL or, for an
+  // importance-weighted objective, a larger objective is an improvement, both with KL weight 1, whatever
+  // `beta` is. The validation then draws the same noise and binarization in all epochs. Epochs of the KL
+  // warm-up do not count. Requires validation examples.
   int patience = 0;
   // Whether to keep a copy of the weights of the best epoch even without `patience`.
   bool keep_best = false;
@@ -93,7 +94,7 @@ struct EpochResult {
 // The best epoch of a run (TrainOptions::patience, keep_best).
 struct BestEpoch {
   int epoch = 0;        // its number, from 1; 0 if there is none
-  double loss = 0;      // its validation reconstruction + KL
+  double loss = 0;      // its validation loss with KL weight 1, by which epochs are compared
   int waited = 0;       // epochs since then, without those of the KL warm-up
   Tensor weights = {};  // those with which it was evaluated, with the layout of Optimizer::values()
 };
@@ -285,8 +286,9 @@ class Trainer {
   bool report_epoch(const EpochResult& result);
   [[nodiscard]] bool keeps_best() const { return options_.patience > 0 || options_.keep_best; }
   [[nodiscard]] Tensor weights_of(ModelWeights which) const;
-  void compare_with_best(EpochResult& result);
-  Losses evaluate_in(std::uint64_t epoch, const Dataset& images);
+  double loss_to_compare(const EpochResult& result);
+  void compare_with_best(EpochResult& result, double loss);
+  Losses evaluate_in(std::uint64_t epoch, const Dataset& images, double kl_weight);
   [[nodiscard]] double factor(std::uint64_t step) const;
   void write_factors(std::uint64_t steps);
   // The sums over the epoch's images so far, and the number of images.

@@ -89,9 +89,9 @@ class Vae {
   // @}
 
   // The mean of p(x | mean of q(z | x)), [rows, features]. For a model with missing_values, it estimates the
-  // missing values, too.
+  // missing values, too. Counts with a library size are those at the library size of their row.
   [[nodiscard]] Variable reconstruct(const Variable& x) const {
-    return decode_mean(encode_mean(x), condition_of(x));
+    return likelihood().mean_given(decode(encode_mean(x), condition_of(x)), features_of(x));
   }
   // Returns x with its missing values replaced by those of reconstruct(x), [rows, features].
   [[nodiscard]] Tensor impute(const Variable& x) const;
@@ -119,6 +119,11 @@ class Vae {
   [[nodiscard]] ObjectiveLoss negative_objective(const Variable& x, const Draw& draw,
                                                  const Objective& objective,
                                                  const ObjectiveWeights& weights = {}) const;
+
+  // Returns a copy for evaluation, whose prior has computed once what depends only on the parameters
+  // (Prior::frozen), such as the codes of all exemplars. Its results are those of this model, until an update
+  // of the parameters makes them outdated.
+  [[nodiscard]] Vae for_evaluation() const;
 
   // Returns handles to all parameters in a fixed order: those of the layers, then those of likelihood, prior
   // and posterior.

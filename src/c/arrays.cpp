@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "kernels/check.h"
+#include "src/vae/column_rules.h"
 
 namespace gpuvae::c {
 namespace {
@@ -198,6 +199,8 @@ Dataset examples_of(const gpuvae_array* array, const ExampleRules& rules, Binari
     AllowedValues allowed = allowed_values(rules, binarize);
     allowed.missing = rules.missing_values;
     set.examples = numbers_tensor(*array, allowed, Units(rules.trained_on), operation);
+    if (rules.values == LikelihoodValues::by_column)
+      ColumnRules(rules.column_types, operation).check_rows(set.examples, 0, operation);
   }
   return set;
 }

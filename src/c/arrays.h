@@ -29,6 +29,7 @@ struct ExampleRules {
   int height = 1, width = 1;
   LikelihoodValues values = LikelihoodValues::any_number;  // those for which the likelihood is defined
   bool missing_values = false;                             // whether NaN is a missing value
+  std::string column_types = {};                           // of LikelihoodValues::by_column
   // The training data, without their condition, as a model file describes them; nothing for a new model.
   std::optional<DataDescription> trained_on = {};
   ConditionRules condition = {};

@@ -25,22 +25,16 @@ void encode(const gpuvae_model* handle, const gpuvae_array* x, const gpuvae_arra
   write_rows(*z, 0, encode_all(model->vae, examples, {.seed = seed}, sample).to_vector());
 }
 
-// Calls use(first, means) for batches of the means of p(x | z) of codes on the CPU. The condition y is on the
-// CPU, too, and has one row for all codes, or as many rows.
-template <class Use>
-void decode_batches(const Vae& vae, const Tensor& codes, const Tensor& y, const Use& use) {
+// Decodes codes on the CPU and writes the means. The condition y is on the CPU, too, and has one row for all
+// codes, or as many rows.
+void decode_to(const gpuvae_array& x, const ModelRecord& model, const Tensor& codes, const Tensor& y) {
   const NoGradGuard no_grad;
+  const Vae& vae = model.vae;
   for_row_batches(codes.shape()[0], vae, [&](std::int64_t first, std::int64_t count) {
     const Variable z = codes.slice(first, count).to(vae.device());
     const Tensor part = y && y.shape()[0] > 1 ? y.slice(first, count) : y;
-    use(first, vae.decode_mean(z, part ? part.to(vae.device()) : part).value().to_vector());
-  });
-}
-
-// Decodes codes and writes the means.
-void decode_to(const gpuvae_array& x, const ModelRecord& model, const Tensor& codes, const Tensor& y) {
-  decode_batches(model.vae, codes, y, [&](std::int64_t first, const std::vector<float>& means) {
-    write_examples(x, first, means, model.rules);
+    const Tensor means = vae.decode_mean(z, part ? part.to(vae.device()) : part).value();
+    write_examples(x, first, means.to_vector(), model.rules);
   });
 }
 
@@ -57,9 +51,8 @@ void reconstruct(const gpuvae_model* handle, const gpuvae_array* x, const gpuvae
                  const gpuvae_array* reconstruction, const char* operation) {
   const auto model = model_of(handle, operation);
   const Dataset examples = examples_on_device(x, condition, *model, Binarize::none, operation);
-  const Tensor y = condition_rows(condition, model->rules.condition, examples.count(), false, operation);
   check_output(reconstruction, examples.count(), model->vae.options().features, "reconstructions", operation);
-  decode_to(*reconstruction, *model, encode_all(model->vae, examples, {}), y);
+  write_examples(*reconstruction, 0, reconstruct_all(model->vae, examples, {}).to_vector(), model->rules);
 }
 
 // The number of rows of the outputs that are not null.
@@ -96,13 +89,8 @@ void impute(const gpuvae_model* handle, const gpuvae_array* x, const gpuvae_arra
   const auto model = model_of(handle, operation);
   check(model->rules.missing_values, operation, "expected a model with missing_values, got one without");
   const Dataset examples = examples_on_device(x, condition, *model, Binarize::none, operation);
-  const Tensor y = condition_rows(condition, model->rules.condition, examples.count(), false, operation);
   check_output(result, examples.count(), model->vae.options().features, "imputed examples", operation);
-  std::vector<float> means;
-  decode_batches(model->vae, encode_all(model->vae, examples, {}), y,
-                 [&](std::int64_t, const std::vector<float>& of_batch) {
-                   means.insert(means.end(), of_batch.begin(), of_batch.end());
-                 });
+  const std::vector<float> means = reconstruct_all(model->vae, examples, {}).to_vector();
   write_rows(*result, 0, std::span<const double>(imputed(*x, means, model->rules)));
 }
 

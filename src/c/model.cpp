@@ -17,7 +17,8 @@ ExampleRules rules_of(const Vae& vae, const DistributionSettings& distributions,
           .height = height,
           .width = width,
           .values = named_likelihood(distributions.likelihood).values,
-          .missing_values = distributions.missing_values};
+          .missing_values = distributions.missing_values,
+          .column_types = distributions.column_types};
 }
 
 // A run folder stands for its model file.

@@ -34,6 +34,22 @@ struct TrainerRecord {
   std::recursive_mutex use;  // recursive, because a callback may use the trainer that calls it
 };
 
+// Creates a trainer. The output biases come first, because the trainer's moving average starts at the weights
+// that the model then has. An error leaves the model as it was.
+std::shared_ptr<TrainerRecord> created_trainer(const std::shared_ptr<ModelRecord>& model,
+                                               const TrainerSettings& settings, const Dataset& train,
+                                               const Dataset& validation) {
+  if (!settings.data_output_bias) return std::make_shared<TrainerRecord>(model, settings, train, validation);
+  const Tensor before = model->vae.output().bias.value().clone();
+  start_output_bias(model->vae, train, settings.train.data);
+  try {
+    return std::make_shared<TrainerRecord>(model, settings, train, validation);
+  } catch (...) {
+    model->vae.output().bias.value().copy_from(before);
+    throw;
+  }
+}
+
 std::shared_ptr<TrainerRecord> trainer_of(const gpuvae_trainer* handle, const char* operation) {
   return std::static_pointer_cast<TrainerRecord>(find_handle(HandleKind::trainer, handle, operation));
 }
@@ -90,10 +106,9 @@ std::shared_ptr<TrainerRecord> new_trainer(const std::shared_ptr<ModelRecord>& m
   settings.train.schedule =
       make_schedule(settings.schedule, settings.optimizer.learning_rate, settings.schedule_epochs,
                     steps_per_epoch(settings.train, examples.count()));
-  auto created = std::make_shared<TrainerRecord>(model, settings, on_device, of_validation);
+  auto created = created_trainer(model, settings, on_device, of_validation);
   created->data = training_data(*model, features, examples, of_validation, binarize);
   created->order = order_of(created->data, settings.train);
-  if (settings.data_output_bias) start_output_bias(model->vae, on_device, settings.train.data);
   if (model->exemplars) {
     model->exemplars->set(on_device, settings.train.data);
     model->exemplar_data = settings.train.data;

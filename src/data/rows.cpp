@@ -89,6 +89,26 @@ void note_far_values(Rows& rows, const Dataset& set) {
   });
 }
 
+// Throws Error for a column without any value: a model could learn nothing about it.
+void check_columns_have_values(const Rows& rows, const DataDescription& d, const Dataset& train) {
+  if (!d.missing_values || train.dtype() != DType::f32) return;
+  std::vector<bool> has_value(rows.row_size(), false);
+  for_parts(train, [&](const Tensor& part, std::int64_t) {
+    const float* values = part.data_as<float>();
+    for (std::size_t i = 0; i < static_cast<std::size_t>(part.elements()); ++i)
+      if (!std::isnan(values[i])) has_value[i % has_value.size()] = true;
+  });
+  const auto empty = static_cast<std::size_t>(std::ranges::find(has_value, false) - has_value.begin());
+  if (empty == has_value.size()) return;
+  const std::string name =
+      d.column_names.empty() ? "" : fmt::format(" ('{}')", io::shown(d.column_names[empty]));
+  fail(file_error("read"),
+       "{}: expected values in every column of the training rows, got only missing values in column {}{} "
+       "(from "
+       "0): leave this column out",
+       rows.path, empty, name);
+}
+
 DataDescription describe_rows(Rows& rows, const DatasetOptions& options) {
   DataDescription d;
   d.height = rows.height;
@@ -155,6 +175,7 @@ Split split_rows(Rows rows, const DatasetOptions& options, std::string source) {
     split.source += ", standardised";
   }
   split.train = part(rows, d, chosen, false);
+  check_columns_have_values(rows, d, split.train);
   split.test = part(rows, d, chosen, true);
   split.notes = std::move(rows.notes);
   return split;
@@ -169,9 +190,10 @@ Split split_rows(Rows train, Rows test, const DatasetOptions& options, std::stri
   train.missing_values = test.missing_values = options.missing_values;
   Split split{.train = {}, .test = {}, .source = std::move(source), .description = {}, .notes = {}};
   split.description = describe_rows(train, options);
-  static_cast<void>(decide_range(test, options));
+  const ValueRange of_test = check_range(test, split.description.values);
   split.train = whole(train, split.description.values, {});
-  split.test = whole(test, split.description.values, {});
+  check_columns_have_values(train, split.description, split.train);
+  split.test = whole(test, of_test, {});
   split.notes = std::move(train.notes);
   split.notes.insert(split.notes.end(), test.notes.begin(), test.notes.end());
   return split;

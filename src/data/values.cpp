@@ -154,7 +154,7 @@ ValueRange given_range(const Rows& rows, double low, double high) {
   check_each(rows, fmt::format("values from {} to {}", low, high),
              [&](double v) { return v >= low && v <= high; });
   const Extent e = extent_of(rows);
-  if (low == 0 && high == 255 && e.whole && e.missing == 0) return kByteRange;
+  if (low == 0 && high == 255 && e.whole && !rows.missing_values) return kByteRange;
   return {ValueKind::unit, low, high, true};
 }
 
@@ -189,7 +189,7 @@ ValueRange decide_range(Rows& rows, const DatasetOptions& options) {
             fmt::format("{}: the values, taken as bytes, reach only {} of 255 (--value-range "
                         "0:{} scales by the largest value instead)",
                         rows.path, e.high, e.high));
-      return kByteRange;
+      return rows.missing_values ? kScaledByteRange : kByteRange;
     case ValueKind::unit:
       return {kind, 0, 1, false};
     case ValueKind::signed_unit:
@@ -220,6 +220,8 @@ ValueRange check_range(Rows& rows, const ValueRange& like) {
       return {ValueKind::unit, 0, 1, false};
     }
     check_each(rows, "whole numbers from 0 to 255, like the training data", is_byte);
+    // A byte cannot be missing.
+    if (e.missing > 0 && e.high != 1) return kScaledByteRange;
     if (e.high != 1) return like;
     rows.notes.push_back(fmt::format(
         "{}: the values are only 0 and 1 and were taken as 0 and 255 of 255 (black and white)", rows.path));

@@ -10,6 +10,8 @@ namespace gpuvae::data {
 
 // The range of data that are bytes by their format, such as images.
 inline constexpr ValueRange kByteRange{ValueKind::bytes, 0, 255, false};
+// The range of such data as numbers, of which some may be missing.
+inline constexpr ValueRange kScaledByteRange{ValueKind::unit, 0, 255, true};
 
 // Determines the range of all values. `given` is DatasetOptions::value_range. Adds a note to the rows if the
 // result may surprise the user. Throws Error "[read] path: reason" if a value is not finite or outside

@@ -1,5 +1,5 @@
-// Recognises built-in distributions, for the fused training step and for exported models, which support only
-// some of them.
+// Recognises built-in distributions, for the fused training step, exported models and objectives, which
+// support only some of them.
 #pragma once
 
 #include <optional>
@@ -11,6 +11,9 @@ namespace gpuvae {
 
 // Returns the settings of a posterior that diagonal_gaussian() made, or null for any other posterior.
 const DiagonalGaussianOptions* diagonal_gaussian_options(const Posterior& posterior);
+
+// Whether planar_posterior() or autoregressive_posterior() made the posterior.
+bool is_flow(const Posterior& posterior);
 
 // Whether bernoulli_likelihood() made the likelihood.
 bool is_bernoulli(const Likelihood& likelihood);

@@ -1,20 +1,21 @@
 #include "src/distributions/discrete_draws.h"
 
-#include <bit>
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <numbers>
 
-#include "gpuvae/ops.h"
+#include "gpuvae/device/random.h"
+#include "kernels/check.h"
 
 namespace gpuvae {
 namespace {
 
-// A generator for one element, whose state starts from that element's random number (splitmix64).
+// A generator for one element (splitmix64), whose state starts from 64 bits of the block of random numbers
+// that belongs to the element's sample and column.
 class ElementGenerator {
  public:
-  ElementGenerator(float uniform, std::size_t element, std::uint64_t seed)
-      : state_((std::uint64_t{std::bit_cast<std::uint32_t>(uniform)} << 32) ^
-               (seed + element * 0x9E3779B97F4A7C15)) {}
+  explicit ElementGenerator(const Philox4x32& bits) : state_(std::uint64_t{bits.v[0]} << 32 | bits.v[1]) {}
 
   // A uniform number in (0, 1).
   double uniform() {
@@ -30,6 +31,38 @@ class ElementGenerator {
 
  private:
   std::uint64_t state_;
+};
+
+// The random numbers of the rows of a batch, which depend on their samples (gpuvae/random.h).
+class RowNoise {
+ public:
+  RowNoise(const Noise& noise, std::int64_t rows) : noise_(noise) {
+    const Clock& clock = noise.clock;
+    std::uint64_t step = clock.step;
+    if (clock.device_step) {
+      const Tensor host = clock.device_step.to(Device::cpu());
+      std::uint64_t counted = 0;
+      std::memcpy(&counted, host.data(), sizeof counted);
+      step += counted;
+    }
+    time_ = noise.frozen ? 0 : step / std::max<std::uint64_t>(1, clock.steps_per_epoch);
+    if (!noise.samples) return;
+    check(noise.samples.dtype() == DType::i32 && noise.samples.elements() == rows, "sample",
+          "expected samples of i32[{}], got {}", rows, noise.samples);
+    const Tensor host = noise.samples.to(Device::cpu());
+    const auto* first = host.data_as<std::int32_t>();
+    numbers_.assign(first, first + rows);
+  }
+  Philox4x32 bits(std::size_t row, std::size_t column) const {
+    const std::uint32_t sample = numbers_.empty() ? noise_.first_sample + static_cast<std::uint32_t>(row)
+                                                  : static_cast<std::uint32_t>(numbers_[row]);
+    return random_block(noise_.seed, noise_.purpose, time_, sample, static_cast<std::uint32_t>(column));
+  }
+
+ private:
+  const Noise& noise_;
+  std::uint64_t time_ = 0;
+  std::vector<std::int32_t> numbers_;
 };
 
 // A draw from the gamma distribution with scale 1 (Marsaglia and Tsang, "A simple method for generating gamma
@@ -71,14 +104,18 @@ double poisson_draw(double mean, ElementGenerator& g) {
 
 Tensor count_draws(std::span<const double> mean, std::span<const double> inverse_dispersion,
                    std::span<const double> empty, Shape shape, const Noise& noise, Device device) {
-  std::vector<float> x = random_uniform(shape, noise).to_vector();
+  const auto columns = static_cast<std::size_t>(shape.columns());
+  const RowNoise of_rows(noise, shape.rows());
+  std::vector<float> x(mean.size(), 0.0f);
   for (std::size_t i = 0; i < x.size(); ++i) {
-    ElementGenerator g(x[i], i, noise.seed);
-    x[i] = 0;
-    if (!empty.empty() && g.uniform() < empty[i]) continue;
-    const double k = inverse_dispersion[i];
-    const double rate = std::isinf(k) ? mean[i] : mean[i] / k * gamma_draw(k, g);
-    x[i] = static_cast<float>(poisson_draw(rate, g));
+    const double m = mean[i], k = inverse_dispersion[i], none = empty.empty() ? 0 : empty[i];
+    if (!std::isfinite(m) || std::isnan(k) || std::isnan(none)) {
+      x[i] = NAN;
+      continue;
+    }
+    ElementGenerator g(of_rows.bits(i / columns, i % columns));
+    if (g.uniform() < none) continue;
+    x[i] = static_cast<float>(poisson_draw(std::isinf(k) ? m : m / k * gamma_draw(k, g), g));
   }
   return Tensor::from(x, shape, device);
 }

@@ -51,7 +51,14 @@ class ExemplarPrior final : public Prior {
     into.push_back({"prior.log_variance", log_variance_, true});
   }
 
-  Variable log_density(const Variable& z) const override { return density(z, all_means(*exemplars()), {}); }
+  Variable log_density(const Variable& z) const override {
+    return density(z, means_ ? Variable(means_) : all_means(*exemplars()), {});
+  }
+  std::shared_ptr<const Prior> frozen() const override {
+    auto prior = std::make_shared<ExemplarPrior>(*this);
+    prior->means_ = all_means(*exemplars()).value();
+    return prior;
+  }
 
   // The exemplars of a step are those of one batch of a shuffled pass over all of them.
   Variable training_log_density(const Variable& z, const Draw& draw) const override {
@@ -67,11 +74,13 @@ class ExemplarPrior final : public Prior {
                                       .steps_per_epoch = steps},
                                      data, DType::f32, per_step);
     const Tensor& rows = draw.noise.samples;
-    check(!rows || rows.elements() == z.shape()[0], "prior",
-          "expected one draw per example with an exemplar prior, got {} for {}", z.shape()[0],
-          rows.elements());
-    const Tensor left_out = rows ? ops::match(rows, batch.samples) : Tensor();
-    return density(z, encode_mean_(batch.x), left_out);
+    if (!rows) return density(z, encode_mean_(batch.x), {});
+    // The draws of an example are consecutive rows of z.
+    const std::int64_t draws = z.shape()[0] / std::max<std::int64_t>(rows.elements(), 1);
+    check(draws > 0 && draws * rows.elements() == z.shape()[0], "prior",
+          "expected the same number of draws for each of {} examples, got {} draws", rows.elements(),
+          z.shape()[0]);
+    return density(z, encode_mean_(batch.x), ops::match(rows, batch.samples, draws));
   }
 
   // Draws an exemplar, and then a code around its mean, on the host.
@@ -132,6 +141,7 @@ class ExemplarPrior final : public Prior {
   std::int64_t latent_ = 0;
   Variable log_variance_;
   std::function<Variable(const Variable&)> encode_mean_;
+  Tensor means_;  // of all exemplars, in a frozen prior
 };
 
 }  // namespace

@@ -3,12 +3,14 @@
 #include "gpuvae/distributions.h"
 #include "kernels/check.h"
 #include "kernels/ops/covariance.h"
+#include "src/distributions/built_in.h"
+#include "src/distributions/posterior_draws.h"
 #include "src/nn/made.h"
 
 namespace gpuvae {
 namespace {
 
-// Base class of posteriors whose density is known only at their draws.
+// Base class of posteriors whose density is computed only at their draws.
 class DrawnPosterior : public Posterior {
  public:
   Variable rsample(const Variable& posterior_params, const Draw& draw) const final {
@@ -129,6 +131,22 @@ class Autoregressive final : public FlowPosterior {
   std::vector<Made> networks_;
 };
 
+// Returns L^-T epsilon, [rows, latent], by back substitution: minus the derivative of log N(z; mean, L L^T)
+// with respect to z at z = mean + L epsilon. `params` are those of sample_full_covariance.
+Variable negative_score(const Variable& params, const Variable& epsilon) {
+  const NoGradGuard no_grad;
+  const std::int64_t latent = epsilon.shape()[1];
+  const Variable scales = exp(-columns(params, latent, latent));
+  std::vector<Variable> score(static_cast<std::size_t>(latent));
+  Variable rest = epsilon;
+  for (std::int64_t i = latent - 1; i >= 0; --i) {
+    const Variable of_row = columns(rest, i, 1) * columns(scales, i, 1);
+    score[static_cast<std::size_t>(i)] = of_row;
+    if (i > 0) rest = columns(rest, 0, i) - of_row * columns(params, 2 * latent + i * (i - 1) / 2, i);
+  }
+  return concat(score, Axis::columns);
+}
+
 class FullCovariance final : public DrawnPosterior {
  public:
   std::string name() const override { return "Gaussian with a full covariance matrix"; }
@@ -144,6 +162,20 @@ class FullCovariance final : public DrawnPosterior {
   DensitySample rsample_with_log_density(const Variable& posterior_params, const Draw& draw) const override {
     return sample_full_covariance(posterior_params, draw.noise, draw.epsilon);
   }
+  // If the parameters count as constants in log q, its derivative with respect to z is known at the draws.
+  PosteriorDraws rsample_draws(const Variable& posterior_params, const Draw& draw, const Prior& prior,
+                               const DrawSettings& settings) const override {
+    if (settings.gradient == EncoderGradient::total)
+      return Posterior::rsample_draws(posterior_params, draw, prior, settings);
+    const RepeatedRows rows = repeated_rows(posterior_params, draw, settings);
+    const Tensor epsilon = rows.draw.epsilon
+                               ? rows.draw.epsilon
+                               : random_normal({rows.params.shape()[0], settings.latent}, draw.noise, 0, 1,
+                                               rows.params.dtype(), rows.params.device());
+    const DensitySample q = sample_full_covariance(rows.params, {}, epsilon);
+    const Variable along_z = (q.z - q.z.detach()) * negative_score(rows.params, epsilon);
+    return draws_of({q.z, q.log_density.detach() - sum(along_z, Axis::columns)}, draw, prior, settings);
+  }
   PosteriorSample rsample_with_kl(const Variable& posterior_params, const Draw& draw, const Prior& prior,
                                   double weight) const override {
     if (!prior.is_standard_normal()) return Posterior::rsample_with_kl(posterior_params, draw, prior, weight);
@@ -152,6 +184,8 @@ class FullCovariance final : public DrawnPosterior {
 };
 
 }  // namespace
+
+bool is_flow(const Posterior& posterior) { return dynamic_cast<const FlowPosterior*>(&posterior) != nullptr; }
 
 std::shared_ptr<const Posterior> planar_posterior(int layers, const DiagonalGaussianOptions& options) {
   return std::make_shared<Planar>(layers, options);

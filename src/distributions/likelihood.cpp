@@ -223,6 +223,8 @@ Variable Likelihood::negative_log_likelihood(const Variable& params, const Varia
   return -weight * sum(log_density(params, x));
 }
 
+Variable Likelihood::mean_given(const Variable& params, const Variable&) const { return mean(params); }
+
 Tensor Likelihood::sample(const Variable&, const Noise&) const {
   fail("likelihood", "the likelihood {} does not implement sample()", name());
 }

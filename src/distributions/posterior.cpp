@@ -5,6 +5,7 @@
 #include "kernels/enumerators.h"
 #include "src/distributions/built_in.h"
 #include "src/distributions/constants.h"
+#include "src/distributions/posterior_draws.h"
 #include "src/ops/draws.h"
 #include "src/ops/sigma.h"
 
@@ -105,27 +106,33 @@ DensitySample Posterior::rsample_with_log_density(const Variable& posterior_para
   return {z, log_density(posterior_params, z)};
 }
 
-PosteriorDraws Posterior::rsample_draws(const Variable& posterior_params, const Draw& draw,
-                                        const Prior& prior, const DrawSettings& settings) const {
-  const std::int64_t rows = posterior_params.shape()[0];
-  const Variable params =
-      settings.draws == 1 ? posterior_params : repeat_rows(posterior_params, settings.draws);
-  Draw drawn = draw;
-  if (!drawn.epsilon && settings.draws > 1)
-    drawn.epsilon =
-        ops::draw_epsilon(draw.noise, rows, settings.latent, settings.draws, params.dtype(), params.device());
-  DensitySample q;
-  if (settings.gradient == EncoderGradient::total) {
-    q = rsample_with_log_density(params, drawn);
-  } else {
-    q.z = rsample(params, drawn);
-    q.log_density = log_density(params.detach(), q.z);
-  }
+RepeatedRows repeated_rows(const Variable& posterior_params, const Draw& draw, const DrawSettings& settings) {
+  if (settings.draws == 1) return {posterior_params, draw};
+  RepeatedRows repeated{repeat_rows(posterior_params, settings.draws), draw};
+  if (!draw.epsilon)
+    repeated.draw.epsilon =
+        ops::draw_epsilon(draw.noise, posterior_params.shape()[0], settings.latent, settings.draws,
+                          posterior_params.dtype(), posterior_params.device());
+  // The samples are those of the rows of posterior_params, of which there are fewer.
+  repeated.draw.noise.samples = {};
+  return repeated;
+}
+
+PosteriorDraws draws_of(DensitySample q, const Draw& draw, const Prior& prior, const DrawSettings& settings) {
   if (settings.gradient == EncoderGradient::doubly_reparameterized) {
     const ops::WeightedDraw weighted = ops::doubly_reparameterize(q.z, q.log_density, settings.draws);
     q = {weighted.z, weighted.log_density};
   }
   return {q.z, log_prior(prior, q.z, draw) - q.log_density};
+}
+
+PosteriorDraws Posterior::rsample_draws(const Variable& posterior_params, const Draw& draw,
+                                        const Prior& prior, const DrawSettings& settings) const {
+  const RepeatedRows rows = repeated_rows(posterior_params, draw, settings);
+  if (settings.gradient == EncoderGradient::total)
+    return draws_of(rsample_with_log_density(rows.params, rows.draw), draw, prior, settings);
+  const Variable z = rsample(rows.params, rows.draw);
+  return draws_of({z, log_density(rows.params.detach(), z)}, draw, prior, settings);
 }
 
 std::shared_ptr<const Posterior> diagonal_gaussian(const DiagonalGaussianOptions& options) {

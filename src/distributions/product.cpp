@@ -102,20 +102,46 @@ class Product final : public Likelihood {
     return total;
   }
   Variable mean(const Variable& params) const override {
-    return joined(params, [](const ColumnBlock& b, const Variable& own, std::int64_t) {
-      return b.likelihood->mean(own);
-    });
+    return joined(
+        params, library_of({}, params),
+        [](const ColumnBlock& b, const Variable& own, std::int64_t) { return b.likelihood->mean(own); });
+  }
+  Variable mean_given(const Variable& params, const Variable& x) const override {
+    const Variable shift = log_library(x, 1);
+    return joined(params, library_of(x, params),
+                  [&](const ColumnBlock& b, const Variable& own, std::int64_t) {
+                    return b.likelihood->mean(shifted(b, own, shift));
+                  });
   }
   // Each block uses a different seed, because blocks would otherwise share random numbers.
   Tensor sample(const Variable& params, const Noise& noise) const override {
     const NoGradGuard no_grad;
-    return joined(params,
+    return joined(params, library_of({}, params),
                   [&](const ColumnBlock& b, const Variable& own, std::int64_t first) {
                     Noise of_block = noise;
                     of_block.seed += static_cast<std::uint64_t>(first) * 0x9E3779B97F4A7C15;
                     return Variable(b.likelihood->sample(own, of_block));
                   })
         .value();
+  }
+
+  // The outputs of each block. The means of counts are those at the mean library size.
+  std::vector<double> outputs_of_mean(std::span<const double> means) const override {
+    const double library = library_ < 0 ? 1 : means[static_cast<std::size_t>(library_)] / reference_;
+    std::vector<double> all;
+    std::size_t first = 0;
+    for (const ColumnBlock& b : blocks_) {
+      const auto of_block = means.subspan(first, static_cast<std::size_t>(b.columns));
+      first += of_block.size();
+      if (!b.likelihood) continue;
+      std::vector<double> scaled(of_block.begin(), of_block.end());
+      if (b.likelihood->is_count() && library > 0)
+        for (double& m : scaled) m /= library;
+      const std::vector<double> outputs = b.likelihood->outputs_of_mean(scaled);
+      if (std::ssize(outputs) != b.likelihood->outputs(b.columns)) return {};
+      all.insert(all.end(), outputs.begin(), outputs.end());
+    }
+    return all;
   }
 
  private:
@@ -137,19 +163,25 @@ class Product final : public Likelihood {
       column += b.columns;
     }
   }
-  // Concatenates value(block, parameters, first column) over all blocks. The library size is the reference.
+  // Concatenates value(block, parameters, first column) over all blocks, and the column of library sizes.
   template <class Value>
-  Variable joined(const Variable& params, const Value& value) const {
+  Variable joined(const Variable& params, const Variable& library, const Value& value) const {
     std::vector<Variable> parts;
-    const auto add_library = [&] {
-      parts.emplace_back(Tensor::full({params.shape()[0], 1}, reference_, params.dtype(), params.device()));
-    };
+    const auto add_library = [&] { parts.push_back(library); };
     for_blocks(params, [&](const ColumnBlock& b, const Variable& own, std::int64_t first) {
       if (library_ >= 0 && first == library_ + 1) add_library();
       parts.push_back(value(b, own, first));
     });
     if (!blocks_.empty() && !blocks_.back().likelihood) add_library();
     return concat(parts, Axis::columns);
+  }
+  // Returns the library size of each row, [rows, 1], or the reference where x or its library size is missing.
+  Variable library_of(const Variable& x, const Variable& params) const {
+    const Variable reference =
+        Tensor::full({params.shape()[0], 1}, reference_, params.dtype(), params.device());
+    if (!x || library_ < 0) return reference;
+    const Variable sizes = columns(x, library_, 1);
+    return fill_missing(sizes) + reference * (1 - is_observed(sizes));
   }
   // Returns log(L / reference) per row of the parameters, [rows * n, 1], which is 0 where L is missing; or
   // nothing without a library size.

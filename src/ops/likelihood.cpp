@@ -155,13 +155,6 @@ Variable bernoulli_log_density(const Variable& logits, const Variable& target) {
 Variable continuous_bernoulli_log_density(const Variable& logits, const Variable& target) {
   return log_density(continuous_bernoulli("continuous_bernoulli_log_density"), logits, target);
 }
-Variable gaussian_log_density(const Variable& params, const Variable& target,
-                              const GaussianOptions& options) {
-  // The kernel computes 1 / sigma, which exceeds the largest float for lower log variances.
-  constexpr double kLowest = -176;
-  if (options.low < kLowest) return unfused::gaussian_log_density(params, target, options);
-  return log_density(gaussian("gaussian_log_density", options), params, target);
-}
 Variable laplace_log_density(const Variable& params, const Variable& target, const LaplaceOptions& options) {
   return log_density(laplace("laplace_log_density", options), params, target);
 }
@@ -181,9 +174,10 @@ Variable of_probabilities(const Variable& probabilities, const Variable& x) {
   const Variable p = clamp(probabilities, kMargin, 1 - kMargin);
   return log(p) * x + log(1 - p) * (1 - x);
 }
-// Returns a function that computes -2 times the log density.
-auto gaussian_element(const GaussianOptions& options) {
-  return [options](const Variable& params, const Variable& x) {
+// Returns a function that computes -2 times the log density, or 0 for `missing_values`, where x is NaN. The
+// mean then takes the place of x, because the product of 0 and an infinite square would be NaN.
+auto gaussian_element(const GaussianOptions& options, bool missing_values = false) {
+  return [options, missing_values](const Variable& params, const Variable& x) {
     const std::int64_t width = params.shape().columns() / 2;
     Variable mean = columns(params, 0, width);
     if (options.sigmoid_mean) mean = activate(mean, Activation::sigmoid);
@@ -191,7 +185,9 @@ auto gaussian_element(const GaussianOptions& options) {
     // 1 / sigma is applied as two equal factors, because it may overflow where the result does not.
     const Variable root = bounded_exp(-0.25 * v, 88, 709);
     constexpr double kLogTwoPi = 1.83787706640934548356;
-    return square((mean - x) * root * root) + v + kLogTwoPi;
+    if (!missing_values) return square((mean - x) * root * root) + v + kLogTwoPi;
+    const Variable observed = is_observed(x), target = fill_missing(x) + mean.value() * (1 - observed);
+    return square((mean - target) * root * root) + observed * (v + kLogTwoPi);
   };
 }
 // Returns a function that computes the negative log density.
@@ -244,4 +240,14 @@ Variable laplace_log_density(const Variable& params, const Variable& target, con
 }
 
 }  // namespace unfused
+
+Variable gaussian_log_density(const Variable& params, const Variable& target,
+                              const GaussianOptions& options) {
+  const Density density = gaussian("gaussian_log_density", options);
+  // The kernel computes 1 / sigma, which exceeds the largest float for lower log variances.
+  constexpr double kLowest = -176;
+  if (options.low >= kLowest) return log_density(density, params, target);
+  return -0.5 * row_sums(density, params, target, unfused::gaussian_element(options, true));
+}
+
 }  // namespace gpuvae

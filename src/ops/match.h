@@ -5,8 +5,8 @@
 
 namespace gpuvae::ops {
 
-// Returns, for each of `ids` [rows], i32, its first position among `among` [candidates], i32, or -1: i32
-// [rows].
-Tensor match(const Tensor& ids, const Tensor& among);
+// Returns, for each of `ids` [rows], i32, its first position among `among` [candidates], i32, or -1. Each
+// result is repeated `times` times in a row: i32 [rows * times].
+Tensor match(const Tensor& ids, const Tensor& among, std::int64_t times = 1);
 
 }  // namespace gpuvae::ops

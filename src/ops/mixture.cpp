@@ -1,6 +1,8 @@
 // The log density of a mixture of diagonal Gaussians. The forward pass is one kernel; the backward pass
 // recomputes the responsibilities instead of storing them.
+#include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "src/ops/op.h"
 #include "src/ops/sigma.h"
@@ -15,6 +17,17 @@ constexpr const char* kName = "mixture_log_density";
 struct Extents {
   std::int64_t rows, latent, components;
 };
+
+// Checks that left_out names components. A GPU would have to be waited for, so that its values are not
+// checked.
+void check_numbers(const Tensor& left_out, std::int64_t components) {
+  if (!left_out.device().is_cpu()) return;
+  const std::span numbers(left_out.data_as<std::int32_t>(), static_cast<std::size_t>(left_out.elements()));
+  const auto bad = std::ranges::find_if(numbers, [&](std::int32_t k) { return k >= components; });
+  check(bad == numbers.end(), kName,
+        "expected components from 0 to {} or negative numbers in left_out, got {} in row {}", components - 1,
+        bad == numbers.end() ? 0 : *bad, bad - numbers.begin());
+}
 
 Extents check_mixture(const Variable& z, const Variable& component_params, PosteriorScale scale,
                       const Variable& log_weights, const Tensor& left_out) {
@@ -43,6 +56,7 @@ Extents check_mixture(const Variable& z, const Variable& component_params, Poste
     check(!log_weights && components > 1, kName,
           "expected equal weights and 2 or more components for left_out, got {} components{}", components,
           log_weights ? " with weights" : "");
+    check_numbers(left_out, components);
   }
   return {z.shape()[0], latent, components};
 }

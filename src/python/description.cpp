@@ -9,6 +9,7 @@
 #include "src/python/device_array.h"
 #include "src/python/interpreter.h"
 #include "src/train/model_file.h"
+#include "src/vae/column_rules.h"
 
 namespace gpuvae::python {
 
@@ -83,6 +84,15 @@ std::string describe_rows(const nb::object& rows, const nb::dict& values,
   const LibraryCall call;
   data.fingerprint = fingerprint_text(set, d);
   return data_json(data);
+}
+
+void check_columns(const nb::object& rows, const std::string& column_types) {
+  const auto columns = nb::cast<std::int64_t>(nb::object(rows.attr("shape"))[1]);
+  const Tensor values = rows_of(rows, columns, "VAE");
+  const LibraryCall call;
+  const ColumnRules rules(column_types, "VAE");
+  // The likelihood refuses types for another number of columns.
+  if (rules.columns() == columns) rules.check_rows(values.to(Device::cpu()), 0, "VAE");
 }
 
 }  // namespace gpuvae::python

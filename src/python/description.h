@@ -21,4 +21,8 @@ std::string describe_rows(const nanobind::object& rows, const nanobind::dict& va
                           const std::vector<std::string>& column_names, std::int64_t condition_columns,
                           int condition_classes, const std::vector<std::string>& class_names);
 
+// Throws Error for rows [count, columns], in the units of the model, with a value that the type of its column
+// (settings["column_types"]) does not allow.
+void check_columns(const nanobind::object& rows, const std::string& column_types);
+
 }  // namespace gpuvae::python

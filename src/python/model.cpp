@@ -63,6 +63,7 @@ std::uint64_t hash_of(std::span<const float> row) {
 // Returns the log of the mean of exp(values).
 double log_mean_exp(std::span<const double> values) {
   const double largest = *std::max_element(values.begin(), values.end());
+  if (largest == -INFINITY) return largest;
   double sum = 0;
   for (const double value : values) sum += std::exp(value - largest);
   return largest + std::log(sum / static_cast<double>(values.size()));
@@ -177,9 +178,10 @@ Draw draw_of(const std::vector<std::uint64_t>& hashes, std::int64_t first, std::
   return draw;
 }
 
-// (sum w)^2 / sum w^2.
+// (sum w)^2 / sum w^2, or 0 if all weights are 0.
 double effective_samples(std::span<const double> log_weights) {
   const double largest = *std::max_element(log_weights.begin(), log_weights.end());
+  if (largest == -INFINITY) return 0;
   double sum = 0, squares = 0;
   for (const double l : log_weights) {
     const double w = std::exp(l - largest);
@@ -195,11 +197,12 @@ std::vector<double> Model::score(const Tensor& rows, std::int64_t samples, std::
   check(samples >= 1, "score_samples", "expected 1 or more samples, got {}", samples);
   const NoGradGuard no_grad;
   const std::int64_t count = rows.shape()[0], block = block_rows(vae_.device());
+  const Vae vae = vae_.for_evaluation();
   std::vector<double> scores;
   for (std::int64_t first = 0; first < count; first += block) {
     const std::int64_t part = std::min(block, count - first);
-    const Tensor x = block_of(rows, first, part, block, vae_.device());
-    const auto weights = log_weights(x, vae_.encode(x).value(), samples, seed);
+    const Tensor x = block_of(rows, first, part, block, vae.device());
+    const auto weights = log_weights(vae, x, vae.encode(x).value(), samples, seed);
     for (std::int64_t i = 0; i < part; ++i)
       scores.push_back(log_mean_exp(weights[static_cast<std::size_t>(i)]));
   }
@@ -210,22 +213,23 @@ RowScores Model::scores(const Tensor& rows, std::int64_t samples, std::uint64_t 
   check(samples >= 1, "scores", "expected 1 or more samples, got {}", samples);
   const NoGradGuard no_grad;
   const std::int64_t count = rows.shape()[0], block = block_rows(vae_.device());
+  const Vae vae = vae_.for_evaluation();
   RowScores all;
   for (std::int64_t first = 0; first < count; first += block) {
     const std::int64_t part = std::min(block, count - first);
-    const Tensor x = block_of(rows, first, part, block, vae_.device());
-    const Tensor params = vae_.encode(x).value();
-    const auto weights = log_weights(x, params, samples, seed);
+    const Tensor x = block_of(rows, first, part, block, vae.device());
+    const Tensor params = vae.encode(x).value();
+    const auto weights = log_weights(vae, x, params, samples, seed);
     const DensitySample q =
-        vae_.posterior().rsample_with_log_density(params, draw_of(hashes_of(x), 0, 1, seed, vae_.device()));
+        vae.posterior().rsample_with_log_density(params, draw_of(hashes_of(x), 0, 1, seed, vae.device()));
     const std::vector<float> log_p =
-        vae_.likelihood()
-            .log_density(vae_.decode(q.z, vae_.condition_of(x)), vae_.features_of(x))
+        vae.likelihood()
+            .log_density(vae.decode(q.z, vae.condition_of(x)), vae.features_of(x))
             .value()
             .to_vector();
     const Variable closed =
-        vae_.prior().is_standard_normal() ? vae_.posterior().kl_to_standard_normal(params) : Variable();
-    const Variable kl = closed ? sum(closed, Axis::columns) : q.log_density - vae_.prior().log_density(q.z);
+        vae.prior().is_standard_normal() ? vae.posterior().kl_to_standard_normal(params) : Variable();
+    const Variable kl = closed ? sum(closed, Axis::columns) : q.log_density - vae.prior().log_density(q.z);
     const std::vector<float> kl_of_row = kl.value().to_vector();
     for (std::size_t i = 0; i < static_cast<std::size_t>(part); ++i) {
       all.reconstruction.push_back(-static_cast<double>(log_p[i]));
@@ -240,7 +244,7 @@ RowScores Model::scores(const Tensor& rows, std::int64_t samples, std::uint64_t 
 
 // Returns the log weights of the draws of each row of x. The draws are decoded in pieces of this many per
 // row, which limits the memory.
-std::vector<std::vector<double>> Model::log_weights(const Tensor& x, const Tensor& params,
+std::vector<std::vector<double>> Model::log_weights(const Vae& vae, const Tensor& x, const Tensor& params,
                                                     std::int64_t samples, std::uint64_t seed) const {
   constexpr std::int64_t kPiece = 4;
   const std::vector<std::uint64_t> hashes = hashes_of(x);
@@ -250,8 +254,8 @@ std::vector<std::vector<double>> Model::log_weights(const Tensor& x, const Tenso
     go_on(signals);
     const std::int64_t draws = std::min(kPiece, samples - done);
     const std::vector<float> bounds =
-        bounds_of(vae_, repeat_rows(x, draws), repeat_rows(params, draws),
-                  draw_of(hashes, done, draws, seed, vae_.device()), samples == 1);
+        bounds_of(vae, repeat_rows(x, draws), repeat_rows(params, draws),
+                  draw_of(hashes, done, draws, seed, vae.device()), samples == 1);
     for (std::size_t i = 0; i < bounds.size(); ++i)
       all[i / static_cast<std::size_t>(draws)].push_back(bounds[i]);
   }

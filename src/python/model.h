@@ -83,8 +83,8 @@ class Model {
  private:
   Tensor map_rows(const Tensor& rows, std::int64_t columns,
                   const std::function<Variable(const Variable&)>& map) const;
-  std::vector<std::vector<double>> log_weights(const Tensor& x, const Tensor& params, std::int64_t samples,
-                                               std::uint64_t seed) const;
+  std::vector<std::vector<double>> log_weights(const Vae& vae, const Tensor& x, const Tensor& params,
+                                               std::int64_t samples, std::uint64_t seed) const;
 
   Vae vae_;
   std::shared_ptr<ExemplarSlot> exemplars_;  // null for other priors

@@ -83,6 +83,8 @@ NB_MODULE(_core, module) {
       "ones "
       "are dropped, and a message says how many.\n\n"
       "Throws ValueError for another level, and TypeError for an object that cannot be called.");
+  module.def("check_columns", &check_columns, "rows"_a, "column_types"_a,
+             "Throws ValueError for rows with a value that the type of its column does not allow.");
   module.def("num_threads", &gpuvae::num_threads, "Returns the largest number of threads of one call.");
   module.def("set_num_threads", &gpuvae::set_num_threads, "threads"_a,
              "Sets the largest number of threads of one call.");

@@ -42,6 +42,17 @@ kernels::MetricsArgs metrics_of(const BatchLosses& losses, const TrainOptions& o
   return args;
 }
 
+// Returns tensors for Optimizer::step_if_finite of which one is not finite if a loss is not: a sum is finite
+// only if its terms are.
+BatchLosses guarded(BatchLosses losses) {
+  while (losses.size() > kernels::kMaxGuardedLosses) {
+    const Tensor last = losses.back();
+    losses.pop_back();
+    losses.back() = (Variable(losses.back()) + Variable(last)).value();
+  }
+  return losses;
+}
+
 void accumulate(const kernels::MetricsArgs& args, Device device) {
   device.backend().accumulate_metrics(args, Stream::current(device).handle());
 }
@@ -174,7 +185,7 @@ void AutogradStep::update(const BatchLosses& losses, const StepContext& step) {
     if (step.average) step.average->update(step.updates);
     return count_step(losses, options_, step, {});
   }
-  optimizer_.step_if_finite(step.updates, step.factors, losses);
+  optimizer_.step_if_finite(step.updates, step.factors, guarded(losses));
   if (step.average) step.average->update(step.updates, optimizer_.gradient_scale());
   count_step(losses, options_, step, optimizer_.gradient_scale());
 }

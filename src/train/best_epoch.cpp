@@ -45,10 +45,19 @@ void Trainer::load_weights(ModelWeights which) {
   if (const Tensor weights = weights_of(which)) optimizer_.values().copy_from(weights);
 }
 
+// Returns the validation loss with KL weight 1, which bounds -log p(x). For importance-weighted objectives it
+// does not follow from the reconstruction and the KL term, so that another KL weight needs another
+// evaluation.
+double Trainer::loss_to_compare(const EpochResult& result) {
+  if (!options_.objective.is_importance_weighted())
+    return result.validation.reconstruction + result.validation.kl;
+  if (options_.beta == 1) return result.validation.loss;
+  return evaluate_in(static_cast<std::uint64_t>(result.epoch) - 1, validation_, 1).loss;
+}
+
 // During the KL warm-up, the model still learns to use less of the code, so that the validation may get worse
 // for a while without a reason to stop.
-void Trainer::compare_with_best(EpochResult& result) {
-  const double loss = result.validation.reconstruction + result.validation.kl;
+void Trainer::compare_with_best(EpochResult& result, double loss) {
   result.best = best_.epoch == 0 || loss < best_.loss;
   if (result.best) {
     const Tensor weights = average_ ? average_->values() : optimizer_.values();

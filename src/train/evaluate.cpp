@@ -52,6 +52,7 @@ Draw draw_at(std::uint64_t seed, RandomPurpose purpose, std::int64_t first) {
 struct LogSum {
   double largest = -INFINITY, sum = 0, squares = 0;
   void add(double log_weight) {
+    if (log_weight == -INFINITY) return;  // a weight of 0, without which `largest` may still be -INFINITY
     if (log_weight > largest) {
       const double shrink = std::exp(largest - log_weight);
       sum *= shrink;
@@ -63,6 +64,8 @@ struct LogSum {
     squares += w * w;
   }
   double log_mean(std::int64_t n) const { return largest + std::log(sum / static_cast<double>(n)); }
+  // (sum w)^2 / sum w^2, or 0 if all weights are 0.
+  double effective_samples() const { return largest == -INFINITY ? 0 : sum * sum / squares; }
 };
 
 // Returns log p(x | z_k) + log p(z_k) - log q(z_k | x) for `samples` draws per image of x. Draws of the same
@@ -83,7 +86,7 @@ ImportanceEstimate summarise(const std::vector<LogSum>& sums, std::int64_t sampl
   const double n = static_cast<double>(sums.size());
   for (const LogSum& s : sums) {
     result.nll -= s.log_mean(samples) / n;
-    result.effective_samples += s.sum * s.sum / s.squares / n;
+    result.effective_samples += s.effective_samples() / n;
   }
   double squares = 0;
   for (const LogSum& s : sums) squares += std::pow(-s.log_mean(samples) - result.nll, 2);
@@ -94,9 +97,10 @@ ImportanceEstimate summarise(const std::vector<LogSum>& sums, std::int64_t sampl
 
 }  // namespace
 
-Losses evaluate_elbo(const Vae& model, const Dataset& images, const EvaluationOptions& options) {
-  check_evaluated("evaluate", model, images);
+Losses evaluate_elbo(const Vae& evaluated, const Dataset& images, const EvaluationOptions& options) {
+  check_evaluated("evaluate", evaluated, images);
   const NoGradGuard no_grad;
+  const Vae model = evaluated.for_evaluation();
   double reconstruction = 0, kl = 0;
   for_batches(model, images, options, [&](const Tensor& x, std::int64_t first) {
     const Elbo elbo =
@@ -118,8 +122,9 @@ void check_samples(const char* name, const Dataset& images, std::int64_t samples
 }
 
 // Returns the sums of the weights of each image.
-std::vector<LogSum> importance_sums(const Vae& model, const Dataset& images, std::int64_t samples,
+std::vector<LogSum> importance_sums(const Vae& evaluated, const Dataset& images, std::int64_t samples,
                                     const EvaluationOptions& options, const EvaluationProgress& progress) {
+  const Vae model = evaluated.for_evaluation();
   const auto start = std::chrono::steady_clock::now();
   const std::int64_t rows = rows_for(options, model);
   const std::int64_t piece = std::min(samples, rows), batch = std::max<std::int64_t>(1, rows / samples);
@@ -158,13 +163,14 @@ ImportanceEstimate importance_weighted_nll(const Vae& model, const Dataset& imag
   return summarise(sums, samples, elapsed.count());
 }
 
-RowScores score_rows(const Vae& model, const Dataset& images, std::int64_t samples,
+RowScores score_rows(const Vae& evaluated, const Dataset& images, std::int64_t samples,
                      const EvaluationOptions& options, const EvaluationProgress& progress) {
-  check_evaluated("score_rows", model, images);
+  check_evaluated("score_rows", evaluated, images);
   check(samples >= 0, "score_rows", "expected 0 or more samples, got {}", samples);
   if (samples > 0) check_samples("score_rows", images, samples);
   const NoGradGuard no_grad;
   RowScores scores;
+  const Vae model = evaluated.for_evaluation();
   const Posterior& posterior = model.posterior();
   for_batches(model, images, options, [&](const Tensor& x, std::int64_t first) {
     const Variable params = model.encode(x);
@@ -182,7 +188,7 @@ RowScores score_rows(const Vae& model, const Dataset& images, std::int64_t sampl
   if (samples == 0) return scores;
   for (const LogSum& s : importance_sums(model, images, samples, options, progress)) {
     scores.log_likelihood.push_back(s.log_mean(samples));
-    scores.effective_samples.push_back(s.sum * s.sum / s.squares);
+    scores.effective_samples.push_back(s.effective_samples());
   }
   return scores;
 }
@@ -239,7 +245,9 @@ LatentStatistics latent_statistics(const Vae& model, const Dataset& all, const E
     const Variable s = model.encode(x), mean = posterior.mean(s);
     data.add(model.features_of(x).value(), model.options().missing_values);
     means.add(mean.value());
-    decoded.add(model.decode_mean(mean, model.condition_of(x)).value());
+    decoded.add(model.likelihood()
+                    .mean_given(model.decode(mean, model.condition_of(x)), model.features_of(x))
+                    .value());
     if (const Variable k = posterior.kl_to_standard_normal(s); k && model.prior().is_standard_normal())
       kl.add(k.value());
     const std::vector<float> host = s.value().to_vector();
@@ -276,6 +284,17 @@ Tensor encode_all(const Vae& model, const Dataset& images, const EvaluationOptio
     z.insert(z.end(), host.begin(), host.end());
   });
   return Tensor::from(z, {images.count(), latent});
+}
+
+Tensor reconstruct_all(const Vae& model, const Dataset& images, const EvaluationOptions& options) {
+  check_evaluated("reconstruct", model, images);
+  const NoGradGuard no_grad;
+  std::vector<float> all;
+  for_batches(model, images, options, [&](const Tensor& x, std::int64_t) {
+    const std::vector<float> host = model.reconstruct(x).value().to_vector();
+    all.insert(all.end(), host.begin(), host.end());
+  });
+  return Tensor::from(all, {images.count(), model.options().features});
 }
 
 }  // namespace gpuvae

@@ -67,17 +67,21 @@ Losses Trainer::mean_of(const Sums& sums) const {
 
 Losses Trainer::evaluate(const Dataset& images) {
   Losses losses;
-  with_weights(ModelWeights::evaluated, [&] { losses = evaluate_in(step_ / steps_per_epoch_, images); });
+  with_weights(ModelWeights::evaluated,
+               [&] { losses = evaluate_in(step_ / steps_per_epoch_, images, options_.beta); });
   return losses;
 }
 
 // The noise depends on the epoch of training, so that it changes from epoch to epoch, like that of training.
 // Where epochs are compared, it stays the same, so that the best epoch is not the one with lucky noise.
-Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images) {
+Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images, double kl_weight) {
   const kernels::Range range("evaluate");
   const NoGradGuard no_grad;
+  const Vae model = model_.for_evaluation();
   const Tensor totals = new_run_state(model_.device());
   write_run_state(totals, {});
+  TrainOptions options = options_;
+  options.beta = kl_weight;
   const std::int64_t rows = std::max<std::int64_t>(1, options_.validation_batch / options_.objective.draws());
   const auto batches = static_cast<std::uint64_t>((images.count() + rows - 1) / rows);
   BatchOptions in_order = options_.data;
@@ -101,7 +105,7 @@ Losses Trainer::evaluate_in(std::uint64_t epoch, const Dataset& images) {
     step.clock = clock;
     step.rows = batch.x.shape()[0];
     const double per_image = options_.batch_sum ? 1.0 : 1.0 / static_cast<double>(step.rows);
-    count_losses(losses_of(model_, batch, noise, options_, per_image), options_, step);
+    count_losses(losses_of(model, batch, noise, options, per_image), options, step);
   }
   const RunState own = read_run_state(totals);
   Tensor sums = Tensor::from(

@@ -1,5 +1,7 @@
 #include "src/train/model_file.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <bit>
 #include <charconv>
@@ -75,6 +77,7 @@ TrainingData data_of(const DataJson& json, const std::string& where) {
   if (json.contains("condition_columns"))
     get_whole<std::int64_t>(json, "condition_columns", 0, where, d.condition_columns);
   if (json.contains("condition_classes")) get_whole(json, "condition_classes", 0, where, d.condition_classes);
+  if (json.contains("class_labels")) json.at("class_labels").get_to(data.class_labels);
   return data;
 }
 
@@ -107,6 +110,10 @@ void check_data(const TrainingData& data, const std::string& where) {
         d.condition_columns);
   check(d.condition_classes <= 256, file_error("load"),
         "{}: expected at most 256 classes as condition, got {}", where, d.condition_classes);
+  check(std::ranges::all_of(data.class_labels,
+                            [&](int label) { return label >= 0 && label < d.condition_classes; }),
+        file_error("load"), "{}: expected labels from 0 to {}, got {}", where, d.condition_classes - 1,
+        fmt::join(data.class_labels, ", "));
   check(d.class_names.size() <= 256, file_error("load"), "{}: expected at most 256 classes, got {}", where,
         d.class_names.size());
   check(data.fingerprint.size() == 16 &&
@@ -139,6 +146,7 @@ std::string data_json(const TrainingData& data) {
   if (d.missing_values) json["missing_values"] = true;
   if (d.condition_columns > 0) json["condition_columns"] = d.condition_columns;
   if (d.condition_classes > 0) json["condition_classes"] = d.condition_classes;
+  if (!data.class_labels.empty()) json["class_labels"] = data.class_labels;
   return json.dump();
 }
 

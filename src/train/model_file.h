@@ -28,6 +28,9 @@ struct TrainingData {
   bool bytes = false;       // u8 examples rather than floats
   bool labelled = false;    // whether the training set has labels
   std::string fingerprint;  // of the training set, 16 hexadecimal digits
+  // The labels of the training set in ascending order, if a label below condition_classes is not among them;
+  // else empty.
+  std::vector<int> class_labels = {};
 };
 
 // Returns the description as JSON.

@@ -4,11 +4,17 @@
 #include "kernels/backend.h"
 #include "kernels/check.h"
 #include "kernels/log.h"
+#include "src/distributions/built_in.h"
 
 namespace gpuvae {
 namespace {
 
 constexpr double kBytesPerGiB = 1 << 30;
+
+// Whether the gradient treats the parameters of q as constants in log q(z | x).
+bool stops_posterior(ObjectiveKind kind) {
+  return kind == ObjectiveKind::stl || kind == ObjectiveKind::iwae_stl || kind == ObjectiveKind::dreg;
+}
 
 }  // namespace
 
@@ -26,6 +32,10 @@ void check_objective_options(const Vae& model, const TrainOptions& options) {
   const Objective& objective = options.objective;
   check_objective("train", objective);
   if (objective.is_default()) return;
+  // log q at constant parameters of a flow, as a function of z, would need the inverse of the flow.
+  check(!stops_posterior(objective.kind) || !is_flow(model.posterior()), "objective",
+        "expected the posterior gaussian or full for {}, got {}", name(objective.kind),
+        model.posterior().name());
   check(options.free_bits == 0, "train", "expected no free bits with the objective {}, got {}",
         objective_text(objective), options.free_bits);
   check(!options.pixel_mean, "train", "expected no pixel_mean with the objective {}",

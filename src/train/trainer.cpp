@@ -263,11 +263,14 @@ EpochResult Trainer::finish_epoch() {
   EpochResult result = epoch_so_far();
   if (validation_.defined() && validation_.count() > 0) {
     const auto start = std::chrono::steady_clock::now();
+    double compared = 0;
     with_weights(ModelWeights::evaluated, [&] {
-      result.validation = evaluate_in(static_cast<std::uint64_t>(result.epoch) - 1, validation_);
+      result.validation =
+          evaluate_in(static_cast<std::uint64_t>(result.epoch) - 1, validation_, options_.beta);
+      if (keeps_best()) compared = loss_to_compare(result);
     });
     result.validation_seconds = seconds_since(start);
-    if (keeps_best()) compare_with_best(result);
+    if (keeps_best()) compare_with_best(result, compared);
   }
   return result;
 }

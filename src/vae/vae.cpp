@@ -50,6 +50,17 @@ std::shared_ptr<const T> owned(const std::shared_ptr<const T>& described, const 
   return own;
 }
 
+// Returns the examples x in the form in which they enter the encoder: with missing values filled and counts
+// transformed, as the options say.
+Variable encoder_input_of(const VaeOptions& o, const Likelihood& likelihood, const Variable& x) {
+  const Variable filled = o.missing_values ? fill_missing(x) : x;
+  if (!o.log1p_counts) return filled;
+  if (o.conditions == 0) return likelihood.encoder_input(filled);
+  return concat(
+      {likelihood.encoder_input(columns(filled, 0, o.features)), columns(filled, o.features, o.conditions)},
+      Axis::columns);
+}
+
 }  // namespace
 
 Vae::Vae(const VaeOptions& options, Device device) : options_(checked(options)), device_(device) {
@@ -71,21 +82,24 @@ Vae::Vae(const VaeOptions& options, Device device) : options_(checked(options)),
                        o.posterior->has_log_variances(),
                        [encoder = encoder_, head = head_](const Variable& x) { return head(encoder(x)); },
                        {}};
-  likelihood_ = owned(o.likelihood, context);
+  // A likelihood models the features only, without the columns of a condition.
+  ModelContext of_likelihood = context;
+  of_likelihood.features = o.features;
+  likelihood_ = owned(o.likelihood, of_likelihood);
   posterior_ = owned(o.posterior, context);
-  context.encode_mean = [encode = context.encode, posterior = posterior_](const Variable& x) {
-    return posterior->mean(encode(x));
+  context.encode_mean = [encode = context.encode, posterior = posterior_, likelihood = likelihood_,
+                         options = options_](const Variable& x) {
+    return posterior->mean(encode(encoder_input_of(options, *likelihood, x)));
   };
   prior_ = owned(o.prior, context);
 }
 
-Variable Vae::encoder_input(const Variable& x) const {
-  const Variable filled = options_.missing_values ? fill_missing(x) : x;
-  if (!options_.log1p_counts) return filled;
-  if (options_.conditions == 0) return likelihood().encoder_input(filled);
-  return concat({likelihood().encoder_input(features_of(filled)),
-                 columns(filled, options_.features, options_.conditions)},
-                Axis::columns);
+Variable Vae::encoder_input(const Variable& x) const { return encoder_input_of(options_, likelihood(), x); }
+
+Vae Vae::for_evaluation() const {
+  Vae model = *this;
+  if (const std::shared_ptr<const Prior> frozen = prior().frozen()) model.prior_ = frozen;
+  return model;
 }
 
 Tensor Vae::impute(const Variable& x) const {

@@ -232,6 +232,39 @@ TEST(ModelGraph, NamesTheElboOnlyIfTheLossIsOne) {
   expect_sound(model_graph_svg(graph));
 }
 
+// The weights of y belong to the first layers.
+TEST(ModelGraph, ShowsTheConditionAsAnInputOfBothNetworks) {
+  VaeOptions o;
+  o.conditions = 10;
+  const ModelGraph graph = model_graph(o, 28, 28, {.condition = "label"});
+  EXPECT_EQ(parameter_count(graph), Vae(o, Device::cpu()).parameter_count());
+  const std::string svg = model_graph_svg(graph);
+  expect_sound(svg);
+  for (const char* text : {"label: 10 values", "dense 794 → 256, relu", "dense 12 → 256, relu", "p(x | z, y)",
+                           "q(z | x, y)", "−log p(x | z, y)", "KL(q(z | x, y) ‖ N(0, I))"})
+    EXPECT_TRUE(has_text(svg, text)) << text;
+  o.encoder_widths = {};
+  const ModelGraph flat = model_graph(o, 28, 28);
+  EXPECT_EQ(parameter_count(flat), Vae(o, Device::cpu()).parameter_count());
+  expect_sound(model_graph_svg(flat));
+}
+
+TEST(ModelGraph, ShortensAProductOfManyLikelihoods) {
+  std::vector<ColumnBlock> blocks;
+  for (int i = 0; i < 20; ++i) {
+    blocks.push_back({gaussian_likelihood(), 2});
+    blocks.push_back({i % 2 ? bernoulli_likelihood() : poisson_likelihood(), 1});
+  }
+  VaeOptions o;
+  o.features = 60;
+  o.likelihood = product_likelihood(blocks);
+  EXPECT_EQ(model_graph(o, 1, 60).likelihood.detail, "Gaussian (40), Poisson (10), Bernoulli (10)");
+  blocks.push_back({laplace_likelihood(), 7});
+  o.features = 67;
+  o.likelihood = product_likelihood(blocks);
+  EXPECT_EQ(model_graph(o, 1, 67).likelihood.detail, "Gaussian (40), Poisson (10), Bernoulli (10), …");
+}
+
 TEST(ModelGraph, CountsTheParametersOfALearnedPrior) {
   ModelGraph graph = model_graph({}, 28, 28);
   graph.kl.parameters = 250;

@@ -33,6 +33,13 @@ rm parts/best.safetensors
 run $few --epochs 60 --out parts
 for file in model best checkpoint; do same_weights whole/$file.safetensors parts/$file.safetensors; done
 [ "$(losses whole)" = "$(losses parts)" ] || fail "the losses differ"
+# With an importance-weighted objective, the validation losses that are printed decide, not reconstruction + KL.
+run $few --ema 0 --objective iwae --objective-samples 8 --patience 30 --epochs 12 --out iwae
+best=$(sed -n 's/^best .*the model is that of epoch \([0-9]*\) .*/\1/p' log.txt)
+loss=$(sed -n 's/^best .*the model is that of epoch [0-9]* (\([0-9.]*\) .*/\1/p' log.txt)
+read -r least of_least <<<"$(grep -E '^[0-9]' iwae/metrics.csv | awk -F, 'NR == 1 || $5 < m { m = $5; e = $1 } END { print e, m }')"
+[ "$least" = "$best" ] || fail "metrics.csv has its minimum at $least, the best epoch is $best"
+holds '(a - b) ^ 2 < 1e-3' a="$loss" b="$of_least"
 # The checkpoint has the trained weights, the average and those of the best epoch.
 for name in optimizer.average optimizer.best optimizer.state1; do
   head -c 20000 whole/checkpoint.safetensors | grep -aq "\"$name\"" || fail "the checkpoint has no $name"
@@ -52,6 +59,12 @@ run $plain --epochs 1 --schedule iwae --out unstarted
 holds 'a < b' a="$(losses started | tail -1 | cut -d, -f2)" b="$(losses unstarted | tail -1 | cut -d, -f2)"
 run rerun started
 says '^same bits'
+# The moving average starts at these biases.
+run $plain --epochs 0 --output-bias data --out biased
+run $plain --epochs 0 --output-bias data --ema 0.9 --out biased-ema
+same_weights biased/model.safetensors biased-ema/model.safetensors
+run $plain --epochs 0 --out unbiased
+differ_in_weights biased/model.safetensors unbiased/model.safetensors
 run $plain --schedule cosine --lr-final 1e-4 --out cosine
 differ_in_weights cosine/model.safetensors plain/model.safetensors
 expect_error 2 'lr-final: expected at most the learning rate 0.002, got 0.5' $plain --schedule cosine --lr-final 0.5

@@ -82,6 +82,8 @@ TEST(ModelFile, ADamagedDescriptionNamesFileAndReason) {
       {{{"width", 18446744073709551615u}}, "as width, got 18446744073709551615"},
       {{{"training_examples", -1}}, "expected a whole number of 1 or more as training_examples, got -1"},
       {{{"column_names", {"a"}}}, "expected the names of 2 columns, got 1"},
+      {{{"class_labels", {0}}}, "expected labels from 0 to -1, got 0"},
+      {{{"condition_classes", 3}, {"class_labels", {0, 3}}}, "expected labels from 0 to 2, got 0, 3"},
       {{{"fingerprint", "?"}}, "expected a fingerprint of 16 hexadecimal digits, got ?"}};
   const TemporaryFolder folder;
   for (const auto& [changes, reason] : cases) {

@@ -137,6 +137,32 @@ TEST(Explorer, ColoursByAQuantity) {
   EXPECT_EQ(error_of([&] { explorer_html(page); }), "[explorer] expected 2 values or none, got 1");
 }
 
+TEST(Explorer, HasUnitsConditionsAndNamesOfLabels) {
+  ExplorerPage page = small_page();
+  page.height = 1;
+  page.width = 6;
+  page.units.assign(6, {2, 10});
+  page.unit_note = "in cm";
+  page.label_names = {"no", "yes"};
+  page.class_names = {"mean"};
+  page.class_biases = {{3}};
+  page.conditions = {{"dose", 0, 100, 40, 0.5, {7}}};
+  const nlohmann::json data = data_of(explorer_html(page));
+  EXPECT_EQ(data.at("units").at(5), nlohmann::json::parse("[2.0, 10.0]"));
+  EXPECT_EQ(data.at("unitNote"), "in cm");
+  EXPECT_EQ(data.at("labelNames").at(1), "yes");
+  const nlohmann::json dose = data.at("conditions").at(0);
+  EXPECT_EQ(dose.at("name"), "dose");
+  EXPECT_EQ(dose.at("value"), 40);
+  EXPECT_EQ(floats(dose.at("weight")), std::vector<float>{7});
+  page.conditions[0].weight = {1, 2};
+  EXPECT_NE(error_of([&] { explorer_html(page); }).find("weights of the condition 'dose', got 2"),
+            std::string::npos);
+  page.conditions.clear();
+  page.units.resize(5);
+  EXPECT_NE(error_of([&] { explorer_html(page); }).find("expected one unit per column"), std::string::npos);
+}
+
 TEST(Explorer, AllTextIsEscaped) {
   const std::string evil = "</script><script>alert(1)</script><!-- \" ' & </title>";
   ExplorerPage page = small_page();

@@ -132,6 +132,31 @@ TEST(SweepSummary, ComparesReconstructionPlusKlIfBetaDiffers) {
   EXPECT_EQ(csv_row(summary_csv(s, "mnist_vae", ""), 0)["val_loss_interval"], "");
 }
 
+// The bound of iwae is tighter by construction, so that its loss says nothing about the model.
+TEST(SweepSummary, ComparesReconstructionPlusKlIfTheObjectiveDiffers) {
+  const auto criterion = [](const GridPoint& a, const GridPoint& b) {
+    std::vector<FinishedRun> runs = {finished(a, 0, 100), finished(b, 0, 103)};
+    runs[1].epochs.back().validation.loss = 90;
+    const SweepSummary s = summarize({}, runs, {});
+    EXPECT_TRUE(s.best);
+    EXPECT_EQ(s.best->best->runs.front(), s.criterion_note.empty() ? &runs[1] : &runs[0]);
+    EXPECT_EQ(report_html(sweep_page(s, {})).find("Settings are compared by") != std::string::npos,
+              !s.criterion_note.empty());
+    EXPECT_EQ(summary_text(s, "").find(s.criterion_note) != std::string::npos, true);
+    EXPECT_EQ(summary_csv(s, "vae", "").find(s.criterion_note) != std::string::npos, true);
+    return std::string(s.criterion->column);
+  };
+  const std::string sum = "val_reconstruction_plus_kl";
+  EXPECT_EQ(criterion({{"objective", "elbo"}}, {{"objective", "iwae"}, {"objective-samples", "5"}}), sum);
+  EXPECT_EQ(criterion({{"objective", "iwae"}, {"objective-samples", "2"}},
+                      {{"objective", "iwae"}, {"objective-samples", "50"}}),
+            sum);
+  EXPECT_EQ(criterion({{"objective", "ciwae"}, {"objective-mix", "0.1"}},
+                      {{"objective", "ciwae"}, {"objective-mix", "0.9"}}),
+            sum);
+  EXPECT_EQ(criterion({{"objective-samples", "1"}}, {{"objective-samples", "5"}}), "val_loss");
+}
+
 TEST(SweepSummary, NamesNoBestSettingIfLossesAreNotComparable) {
   const auto why = [](const char* key, const char* a, const char* b) {
     const std::vector<FinishedRun> runs = {finished({{key, a}}, 0, 100), finished({{key, b}}, 0, 90)};

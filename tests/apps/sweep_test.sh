@@ -177,6 +177,25 @@ said '^sweep   4 settings \(hidden 8 or 8,4; validation-fraction 0.1 or 0.2\) x 
 says '^no best setting: the losses are not comparable, because --validation-fraction differs'
 [ -s 't/hidden=8,4,validation-fraction=0.2,seed=1/model.safetensors' ] || fail "the folder holds $(ls t)"
 grep -q '^"8,4",0.2,2,' t/sweep.csv || fail "sweep.csv has the rows $(cat t/sweep.csv)"
+# Types by name and a library size become numbers of columns, also when the sweep is repeated.
+for flags in "--column-types gaussian:a+b,laplace:c" "--library-size total --likelihood poisson"; do
+  file=table.csv
+  [[ $flags == --library* ]] && file=counts.csv
+  awk -v OFS=, 'BEGIN { srand(4); print "n,m,total"; for (r = 0; r < 60; ++r) { n = int(9 * rand()); print n, 3, n + 3 } }' >counts.csv
+  rm -rf types
+  run sweep --data $file $flags --epochs 1 --seeds 0..1 --grid hidden=8 --device cpu --out types
+  run sweep --data $file $flags --epochs 1 --seeds 0..2 --grid hidden=8 --device cpu --out types
+  said '2 finished, 1 to do'
+done
+# A grid may have several column types and functions of the mean.
+run sweep --data table.csv --epochs 1 --seeds 0 --grid 'column-types=gaussian:3;laplace:3' gaussian-mean=sigmoid,identity --device cpu --out means
+for types in gaussian laplace; do
+  for mean in sigmoid identity; do
+    folder="means/column-types=$types:3,gaussian-mean=$mean,seed=0"
+    grep -q "^gaussian-mean=\"$mean\"" "$folder/config.toml" || fail "$folder has another mean"
+    grep -q "^column-types=\"$types:3\"" "$folder/config.toml" || fail "$folder has other types"
+  done
+done
 table 2 >table.csv
 expect_untouched t 1 'it was trained on another training set' sweep --data table.csv --epochs 2 --seeds 0..2 --grid hidden=8 validation-fraction=0.1 --device cpu --out t
 finish

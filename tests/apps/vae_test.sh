@@ -215,9 +215,56 @@ run $small --data four --out m
 said ': 30 training and 30 validation images'
 (program=$mnist; run $small --data four --out m2; said ': 30 training and 30 validation images of 6x5'; exit $failures) || failures=$((failures + 1))
 
+# ---- bytes of which later data may miss some: numbers in [0, 1], with the likelihoods of bytes ----
+awk 'BEGIN { srand(6); for (r = 0; r < 60; ++r) for (c = 0; c < 20; ++c) printf "%d%s", r == 0 && c == 0 ? 255 : int(256 * rand()), c < 19 ? "," : "\n" }' >complete.csv
+sed 's/^[0-9]*,/,/' complete.csv >gaps.csv
+run $small --data complete.csv --missing-values --standardize=false --out gaps
+said '^values  numbers scaled from \[0, 255\] to \[0, 1\]'
+grep -q '^likelihood="bernoulli"' gaps/config.toml || fail "complete bytes that may be missing are not Bernoulli"
+run $small --data complete.csv --missing-values --standardize=false --likelihood logistic-256 --out gaps-logistic
+run reconstruct --out gaps-logistic --impute --input gaps.csv --output filled.csv
+csv filled.csv | cut -d' ' -f2- >filled.txt
+cut -d, -f2- complete.csv | tr , ' ' >complete.txt
+close filled.txt complete.txt 1e-3
+# Variances below the range of f32.
+{ echo a,b; for i in 1 2 3 4 5 6 7 8; do echo "$i.5,$((i % 3 ? i : 0))"; done; echo 3.5,; } >few.csv
+run $small --data few.csv --missing-values --likelihood gaussian --gaussian-mean identity --log-variance-low -200 --standardize=false --out tiny
+run eval --out tiny --set train --importance-samples 5
+says '^-log p\(x\), at most +-?[0-9]'
+# Flags without an effect are named.
+awk 'BEGIN { srand(9); for (r = 0; r < 12; ++r) printf "%.3f,%.3f,%.3f\n", rand(), rand(), rand() }' >idle.csv
+run --data idle.csv --hidden 4 --epochs 1 --objective-mix 0.3 --prior-components 7 --ema-form zero --gated --activation tanh --out idle
+for flag in objective-mix prior-components ema-form activation; do said "^note    ignored --$flag, which"; done
+run --data idle.csv --hidden 4 --epochs 1 --gated --out idle2
+not_said 'ignored'
+# A reader that closes the pipe of the help is no error.
+set -o pipefail
+{ sleep 0.3; "$program" --help 2>help.txt; } | true || fail "--help into a closed pipe exits with an error"
+set +o pipefail
+[ -s help.txt ] && fail "--help into a closed pipe: $(cat help.txt)"
+# An evaluation does not outlive its model.
+run eval --out idle
+run --data idle.csv --hidden 4 --epochs 2 --objective-mix 0.3 --prior-components 7 --ema-form zero --gated --activation tanh --out idle
+said '^note    removed idle/eval.html, which evaluated the model before this training'
+[ -e idle/eval.json ] || [ -e idle/eval.html ] && fail "the evaluation of an older model is left"
+
+# Rows of a table are not called images.
+{ head -1 <<<'a,b,c'; awk 'BEGIN { srand(9); for (r = 0; r < 12; ++r) printf "%.3f,%.3f,%.3f\n", rand(), rand(), rand() }'; } >few.csv
+run --data few.csv --hidden 4 --epochs 2 --validation-fraction 0.1 --out few
+said '^epoch 2/2 .* rows/s'
+not_said 'images'
+grep -qE 'nats per image|images' few/metrics.csv && fail "metrics.csv of a table with images: $(head -3 few/metrics.csv)"
+# One validation row does not vary, whether the posterior collapsed or not.
+said ': 11 training and 1 validation rows?'
+not_said 'collapse'
+run eval --out few
+expect_error 1 'set test expects a run with --validation-set rest and --train-images, which validates on other rows' eval --out few --set test
+grep -q '"collapsed": false' few/eval.json || fail "a collapse was found in one row"
+
 # ---- counts, missing values, and columns of several types ----
 run --preset counts --epochs 2 --device cpu --out counts
 said 'synthetic counts: 2000 training and 1000 validation rows of 30 columns'
+not_said 'value-range'
 grep -q '^likelihood="negative-binomial"' counts/config.toml || fail "config.toml of counts"
 run sample --out counts --output drawn.csv
 run reconstruct --out counts --images 4 --output four.csv
@@ -229,14 +276,39 @@ awk 'BEGIN { srand(4); print "n,red,green,blue,height,smoker,total"
 types=poisson:n,categorical:red+green+blue,gaussian:height,bernoulli:smoker,library:total
 run $small --data mixed.csv --missing-values --column-types $types --out mixed
 said '69 of 1400 values are missing'
+# Densities and probabilities have no common unit.
+run eval --out mixed
+grep -q 'bits per dimension' stdout.txt && fail "bits per dimension of densities and probabilities: $(cat stdout.txt)"
+grep -q '"bits_per_dimension": null' mixed/eval.json || fail "eval.json with bits per dimension of a mixed table"
+grep -q 'Bits per dimension' mixed/{eval,report}.html && fail "pages with bits per dimension of a mixed table"
 grep -q '^column-types="poisson:1,categorical:3,gaussian:1,bernoulli:1,library:1"' mixed/config.toml || fail "column types in config.toml"
 run eval --out mixed
 says '^observed +9[0-9]\.'
 run reconstruct --out mixed --impute --output imputed.csv --input mixed.csv
 [ "$(grep -c nan imputed.csv)" -eq 0 ] || fail "missing values are left"
+# Observed cells have the digits of the file, also in a standardised table, in the file and in the validation set.
+awk 'BEGIN { srand(6); print "a,b"; for (r = 0; r < 60; ++r) printf "%.5f,%s\n", 7 + rand(), r % 4 ? sprintf("%.9f", 100 * rand()) : "NA" }' >gappy.csv
+run $small --data gappy.csv --missing-values --out gappy
+run reconstruct --out gappy --impute --output filled.csv --input gappy.csv
+paste -d, gappy.csv filled.csv | awk -F, 'NR > 1 && ($1 + 0 != $3 || $2 != "NA" && $2 + 0 != $4 || length($3) > 7 || length($4) > 13 && $2 != "NA" || $4 == "NA") { exit 1 }' ||
+  fail "--impute changed observed cells: $(paste -d, gappy.csv filled.csv | head -4)"
+run reconstruct --out gappy --impute --output filled-validation.csv
+awk -F, 'FNR == NR { seen[$1 + 0] = 1; next } FNR > 1 && (!($1 + 0 in seen) || length($1) > 7) { exit 1 }' gappy.csv filled-validation.csv ||
+  fail "--impute changed observed cells of the validation set: $(head -3 filled-validation.csv)"
+sed '2,90s/,[01],/,NA,/' mixed.csv >partly.csv
+expect_error 1 'columns 1 to 3 .categorical. to be missing or none of them, got 1 missing' $small --data partly.csv --missing-values --column-types $types --out bad
+expect_error 1 'columns 1 to 3 .categorical. to be missing' reconstruct --out mixed --impute --output bad.csv --input partly.csv
 run $small --data mixed.csv --missing-values --columns n,total --likelihood poisson --library-size total --out library
+said '^values  whole numbers from 0 to [0-9]+, used as they are'
+not_said 'value-range|standardised'
 grep -q '^column-types="poisson:1,library:1"' library/config.toml || fail "the library size in config.toml"
-expect_error 1 '.column-types bernoulli:7 does not allow' $small --data mixed.csv --missing-values --column-types bernoulli:7 --out bad
+expect_error 1 'expected numbers from 0 to 1 in column .* \(bernoulli\), got' $small --data mixed.csv --missing-values --column-types bernoulli:7 --out bad
+{ echo 'n,red,blue'; echo '3,0,1'; echo '5,1,1'; echo '2,0,1'; } >two-hot.csv
+expect_error 1 'expected at most one 1 in the columns 1 to 2 \(categorical\), got 2' $small --data two-hot.csv --column-types poisson:1,categorical:2 --out bad
+# The library size decides the reconstructed counts.
+run reconstruct --out library --output by-library.csv --input mixed.csv
+[ "$(csv by-library.csv | awk 'NR == 1 || NR == 3 { print $2 }' | paste -sd' ')" = "$(awk -F, 'NR == 2 || NR == 4 { print $7 }' mixed.csv | paste -sd' ')" ] || fail "reconstructions with another library size: $(head -4 by-library.csv)"
+run $small --data mixed.csv --missing-values --column-types $types --output-bias data --out started
 expect_error 1 'expects a likelihood of counts' $small --data named.csv --library-size six --out bad
 expect_error 1 'expects counts, whole numbers' $small --data named.csv --likelihood poisson --out bad
 expect_error 1 'expects bytes' $small --data named.csv --likelihood logistic-256 --out bad
@@ -249,6 +321,7 @@ printf 'a,b\n1,two\n' >text.csv; bad "\[read\] text.csv: line 2, column 'b'.*'tw
 printf 'a,b\n' >header.csv; bad '\[read\] header.csv' header.csv
 printf 'a,b\n1,2\n' >row.csv; bad '\[read\] row.csv: expected 2 to .* rows, got 1' row.csv
 printf 'a,b\n1,\n' >missing.csv; bad '\[read\] missing.csv: line 2' missing.csv
+printf 'a,b\n1,\n2,\n3,\n4,\n' >column.csv; bad "column.csv: .*only missing values in column 1 .'b'" column.csv --missing-values
 bad "expected label column 'class' among the 7 columns" named.csv --label-column class
 { npy_file '|O' '3,'; bytes 24; } >object.npy; bad '\[read\] object.npy' object.npy
 head -c 900 images.npy >short.npy; bad '\[read\] short.npy' short.npy
@@ -258,4 +331,18 @@ mkdir hollow; bad 'hollow: expected images, got an empty folder' hollow
 mkdir wrong && echo x >wrong/a.png; bad '\[read\] wrong/a.png' wrong
 head -c 300 some-images-idx3-ubyte >short-images; bad 'short-images: expected 900 bytes' short-images
 [ -e bad/model.safetensors ] && fail "a model without data"
+
+# ---- a likelihood of values in [0, 1] takes a table of 0 and 1 as it is ----
+awk 'BEGIN { srand(5); print "a,b,c"; for (r = 0; r < 60; ++r) printf "%d,%d,%d\n", rand() < 0.5, rand() < 0.3, r % 2 }' >bits.csv
+for likelihood in bernoulli continuous-bernoulli; do
+  run --data bits.csv --likelihood $likelihood --hidden 4 --epochs 1 --out bits-$likelihood
+  said '^values  numbers from 0 to 1, used as they are'
+done
+for binarize in fixed dynamic; do
+  expect_error 1 "\\[data\\] --binarize $binarize draws the pixels of byte images, got other numbers" --data bits.csv \
+    --likelihood bernoulli --binarize $binarize --missing-values --out none
+done
+sed '2s/^[01]/2/' bits.csv >two.csv
+expect_error 1 'expects values in \[0, 1\], got 2: scale them with --value-range LOW:HIGH' --data two.csv --likelihood bernoulli --out none
+
 finish

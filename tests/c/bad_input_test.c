@@ -131,6 +131,42 @@ static void check_values(void) {
   EXPECT_OK(gpuvae_model_free(model));
 }
 
+/* The types of columns decide which values are allowed, in training and in every later call. */
+static void check_column_types(void) {
+  float rows[] = {2, 0.5f, 100, 1, 0, 4, 0.25f, 80, 0, 1};
+  float z_of_rows[2 * kLatent];
+  const struct {
+    int at;
+    float value;
+    const char* part;
+  } bad[] = {
+      {5, -1, "expected whole numbers of 0 or more in column 0 (poisson), got -1 in row 1 (from 0)"},
+      {1, 2.5f, "expected numbers from 0 to 1 in column 1 (bernoulli), got 2.5 in row 0"},
+      {7, -80, "expected a library size above 0 in column 2 (library), got -80 in row 1"},
+      {4, 1, "expected at most one 1 in the columns 3 to 4 (categorical), got 2 in row 0"},
+  };
+  gpuvae_array x = array_of(rows, GPUVAE_F32, 2, 5), z = array_of(z_of_rows, GPUVAE_F32, 2, kLatent);
+  gpuvae_model_options options;
+  gpuvae_model* model = NULL;
+  gpuvae_trainer* trainer = NULL;
+  EXPECT_OK(gpuvae_model_options_init(&options, sizeof options));
+  options.features = 5;
+  options.likelihood = "columns";
+  options.column_types = "poisson:1,bernoulli:1,library:1,categorical:2";
+  options.device = "cpu";
+  EXPECT_OK(gpuvae_model_create(&options, &model));
+  EXPECT_OK(gpuvae_encode(model, &x, &z));
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; ++i) {
+    const float good = rows[bad[i].at];
+    rows[bad[i].at] = bad[i].value;
+    EXPECT_ERROR(gpuvae_encode(model, &x, &z), GPUVAE_INVALID_ARGUMENT, bad[i].part);
+    EXPECT_ERROR(gpuvae_trainer_create(model, &x, NULL, NULL, &trainer), GPUVAE_INVALID_ARGUMENT,
+                 bad[i].part);
+    rows[bad[i].at] = good;
+  }
+  EXPECT_OK(gpuvae_model_free(model));
+}
+
 static void expect_model_error(const gpuvae_model_options* options, const char* part) {
   gpuvae_model* model = NULL;
   EXPECT_ERROR(gpuvae_model_create(options, &model), GPUVAE_INVALID_ARGUMENT, part);
@@ -446,6 +482,7 @@ int main(int argc, char** argv) {
   check_handles();
   check_arrays();
   check_values();
+  check_column_types();
   check_model_options();
   check_train_options();
   check_files(argv[1]);

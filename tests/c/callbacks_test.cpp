@@ -112,6 +112,37 @@ TEST_F(CInterface, PatienceEndsTheTrainingAndKeepsTheBestWeights) {
   EXPECT_NE(codes(model_), trained);
 }
 
+// The moving average starts at the weights with the output biases of the data, also before the first step.
+TEST_F(CInterface, TheAverageStartsAtTheOutputBiases) {
+  const auto decoded = [&] {
+    const std::vector<float> z(2, 0.5f);
+    std::vector<float> x(kFeatures);
+    const gpuvae_array codes{const_cast<float*>(z.data()), GPUVAE_F32, 1, 2, 0};
+    const gpuvae_array rows{x.data(), GPUVAE_F32, 1, kFeatures, 0};
+    EXPECT_EQ(gpuvae_decode(model_, &codes, &rows), GPUVAE_OK) << gpuvae_last_error();
+    return x;
+  };
+  const std::vector<float> unbiased = decoded();
+  gpuvae_trainer_free(trainer_);
+  trainer_ = nullptr;
+  gpuvae_train_options options;
+  ASSERT_EQ(gpuvae_train_options_init(&options, sizeof options), GPUVAE_OK);
+  options.batch_size = 4;
+  options.average_decay = 0.9;
+  options.data_output_bias = 1;
+  // A trainer that cannot be created leaves the model as it was.
+  options.patience = 1;
+  ASSERT_EQ(gpuvae_trainer_create(model_, &x_, nullptr, &options, &trainer_), GPUVAE_INVALID_ARGUMENT);
+  EXPECT_EQ(decoded(), unbiased);
+  options.patience = 0;
+  ASSERT_EQ(gpuvae_trainer_create(model_, &x_, nullptr, &options, &trainer_), GPUVAE_OK)
+      << gpuvae_last_error();
+  const std::vector<float> biased = decoded();
+  EXPECT_NE(biased, unbiased);
+  ASSERT_EQ(gpuvae_trainer_load_weights(trainer_, "evaluated"), GPUVAE_OK) << gpuvae_last_error();
+  EXPECT_EQ(decoded(), biased);
+}
+
 struct SavingCallback {
   gpuvae_trainer* trainer;
   gpuvae_model* model;

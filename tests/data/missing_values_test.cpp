@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "src/train/model_file.h"
-#include "src/vae/column_types.h"
+#include "src/vae/column_rules.h"
 #include "src/vae/named_distributions.h"
 #include "tests/data/dataset_files.h"
 
@@ -55,6 +55,29 @@ TEST(MissingValuesInData, AreNotPartOfMeansAndStandardDeviations) {
   EXPECT_TRUE(std::isnan(other.train.examples.to_vector()[7]));
 }
 
+// A model could learn nothing about such a column.
+TEST(MissingValuesInData, ColumnsWithoutAnyValueAreRefused) {
+  const TemporaryFolder folder;
+  io::write_file(folder / "t.csv", "a,b\n1,\n2,\n3,nan\n");
+  expect_contains(
+      error_of([&] { static_cast<void>(load_dataset(folder / "t.csv", with_missing_values())); }),
+      {"expected values in every column of the training rows, got only missing values in column 1 ('b')"});
+}
+
+TEST(MissingValuesInData, CategoricalVariablesAreMissingAsAWhole) {
+  const ColumnRules rules("gaussian:1,categorical:3,poisson:1", "data");
+  const float nan = std::nanf("");
+  const auto checked = [&](const std::vector<float>& rows) {
+    rules.check_rows(Tensor::from(rows, {2, 5}), 10, "data");
+  };
+  EXPECT_NO_THROW(checked({nan, nan, nan, nan, nan, nan, 0, 1, 0, nan}));
+  EXPECT_EQ(error_of([&] {
+              checked({nan, nan, nan, nan, nan, 1, 0, nan, 1, 2});
+            }),
+            "[data] expected all columns 1 to 3 (categorical) to be missing or none of them, got 1 missing "
+            "values in row 11 (from 0)");
+}
+
 TEST(MissingValuesInData, SurviveTheDescriptionOfAModelFile) {
   TrainingData data;
   data.train_count = 1;
@@ -65,6 +88,40 @@ TEST(MissingValuesInData, SurviveTheDescriptionOfAModelFile) {
   data.description.missing_values = false;
   EXPECT_EQ(data_json(data).find("missing"), std::string::npos);
   EXPECT_FALSE(read_data_json(data_json(data), "x").description.missing_values);
+}
+
+// Whole numbers from 0 to 255 are not bytes if values may be missing, because a byte cannot be missing.
+TEST(MissingValuesInData, AreKeptInLaterDataOfBytes) {
+  const TemporaryFolder folder;
+  std::vector<float> complete, later;
+  for (int i = 0; i < 40; ++i) {
+    complete.push_back(static_cast<float>(i * 37 % 256));
+    later.push_back(i % 7 == 0 ? NAN : complete.back());
+  }
+  complete[3] = 255;
+  write_float_npy(folder / "complete.npy", {2, 20}, complete);
+  write_float_npy(folder / "later.npy", {2, 20}, later);
+  DatasetOptions options = kAllInTraining;
+  const Split bytes = load_dataset(folder / "complete.npy", options);
+  EXPECT_EQ(bytes.train.dtype(), DType::u8);
+  options.missing_values = true;
+  const Split split = load_dataset(folder / "complete.npy", options);
+  const ValueRange& range = split.description.values;
+  EXPECT_EQ(range.kind, ValueKind::unit);
+  EXPECT_TRUE(range.scaled && range.low == 0 && range.high == 255);
+  ASSERT_EQ(split.train.dtype(), DType::f32);
+  // A model of an older version has bytes with missing values.
+  DataDescription older = bytes.description;
+  older.missing_values = true;
+  for (const DataDescription& like : {split.description, older}) {
+    const Split other = load_like(folder / "later.npy", like);
+    ASSERT_EQ(other.train.dtype(), DType::f32);
+    const std::vector<float> x = other.train.examples.to_vector();
+    for (std::size_t i = 0; i < x.size(); ++i)
+      EXPECT_TRUE(i % 7 == 0 ? std::isnan(x[i]) : std::fabs(x[i] - later[i] / 255) <= 1e-6f) << i;
+  }
+  options.value_range = {0, 255};
+  EXPECT_EQ(load_dataset(folder / "complete.npy", options).train.dtype(), DType::f32);
 }
 
 TEST(Counts, AreNeverBytes) {
@@ -124,6 +181,40 @@ TEST(ColumnTypes, RefuseMistakes) {
   EXPECT_EQ(
       type_error([&] { column_types_with_library("poisson", "x", names, 3, "t"); }),
       "[t] expected the name or the number (from 0) of one of several columns as the library size, got x");
+}
+
+TEST(ColumnRules, RefuseValuesThatATypeDoesNotAllow) {
+  const ColumnRules rules("poisson:1,bernoulli:1,library:1,categorical:3,gaussian:1", "t");
+  EXPECT_EQ(rules.columns(), 7);
+  const std::vector<float> good = {2, 0.5f, 100, 0, 1, 0, -7.5f};
+  const auto refusal = [&](std::size_t column, float value) {
+    std::vector<float> rows = good;
+    rows.insert(rows.end(), good.begin(), good.end());
+    rows[7 + column] = value;
+    return type_error([&] { rules.check_rows(Tensor::from(rows, {2, 7}), 10, "t"); });
+  };
+  for (std::size_t column = 0; column < 7; ++column) EXPECT_EQ(refusal(column, NAN), "no error");
+  EXPECT_EQ(refusal(4, 0), "no error");  // zeros for all categories are a missing value
+  EXPECT_EQ(refusal(0, -1),
+            "[t] expected whole numbers of 0 or more in column 0 (poisson), got -1 in row 11 (from 0)");
+  EXPECT_EQ(refusal(0, 1.5f),
+            "[t] expected whole numbers of 0 or more in column 0 (poisson), got 1.5 in row 11 (from 0)");
+  EXPECT_EQ(refusal(1, 2),
+            "[t] expected numbers from 0 to 1 in column 1 (bernoulli), got 2 in row 11 (from 0)");
+  for (const float size : {0.0f, -3.0f})
+    EXPECT_NE(refusal(2, size).find("expected a library size above 0 in column 2 (library)"),
+              std::string::npos);
+  EXPECT_EQ(refusal(3, 0.5f), "[t] expected 0 or 1 in column 3 (categorical), got 0.5 in row 11 (from 0)");
+  EXPECT_EQ(refusal(5, 1),
+            "[t] expected at most one 1 in the columns 3 to 5 (categorical), got 2 in row 11 (from 0)");
+  EXPECT_EQ(type_error([&] {
+              rules.check_rows(Tensor::zeros({1, 6}), 0, "t");
+            }),
+            "[t] expected rows of 7 columns, for which there are types, got 6");
+  // The columns of a condition follow.
+  std::vector<float> with_condition = good;
+  with_condition.push_back(-5);
+  EXPECT_EQ(type_error([&] { rules.check_rows(Tensor::from(with_condition, {1, 8}), 0, "t"); }), "no error");
 }
 
 TEST(ColumnTypes, MakeALikelihood) {

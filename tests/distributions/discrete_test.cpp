@@ -2,7 +2,10 @@
 // values.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
+#include <future>
+#include <thread>
 
 #include "gpuvae/data.h"
 #include "gpuvae/error.h"
@@ -99,6 +102,17 @@ TEST(ProductLikelihood, MultipliesMeansOfCountsByTheLibrarySize) {
   EXPECT_NEAR(two[0], expected(2.5), 1e-5);
   EXPECT_NEAR(two[1], expected(2.5), 1e-5);
   EXPECT_EQ(product->mean(params).value().to_vector()[1], 100);
+  // The means of a row whose library size is known are those at this size.
+  const Doubles means =
+      product->mean_given(matrix({0.5, 1.5, 0.5, 1.5}, 2), matrix({2, 250, 4, 2, NAN, 4}, 2))
+          .value()
+          .to_doubles();
+  const double factors[] = {2.5, 1};
+  for (std::size_t row = 0; row < 2; ++row) {
+    EXPECT_NEAR(means[3 * row], factors[row] * std::exp(0.5), 1e-5);
+    EXPECT_NEAR(means[3 * row + 1], factors[row] * 100, 1e-4);
+    EXPECT_NEAR(means[3 * row + 2], factors[row] * std::exp(1.5), 1e-4);
+  }
   EXPECT_EQ(error_text([] { static_cast<void>(product_likelihood({{}})); }),
             "[product] expected a block with a likelihood, and at most one without, got 0 and 1");
   EXPECT_EQ(error_text([] {
@@ -146,6 +160,68 @@ TEST(CountLikelihoods, DrawCounts) {
     EXPECT_NEAR(sum, mean, 5 * std::sqrt(mean / kRows)) << e;
     EXPECT_NEAR((squares - sum * sum) / mean, 1, 0.06) << e;
   }
+}
+
+// A draw depends on the seed, the sample and the dimension, and not on the other rows of the call.
+TEST(CountLikelihoods, DrawsBelongToTheirSamples) {
+  constexpr std::int64_t kColumns = 3;
+  for (const std::shared_ptr<Likelihood>& l :
+       {poisson_likelihood(), negative_binomial_likelihood(), zero_inflated_negative_binomial_likelihood()}) {
+    ModelContext context;
+    context.features = kColumns;
+    l->initialize(context);
+    const std::int64_t width = l->outputs(kColumns);
+    const auto draws = [&](std::int64_t rows, const Noise& noise) {
+      return l->sample(Tensor::full({rows, width}, 2.5), noise).to_vector();
+    };
+    const Noise noise{.seed = 4, .purpose = RandomPurpose::test};
+    const std::vector<float> all = draws(8, noise);
+    Noise later = noise;
+    later.first_sample = 5;
+    EXPECT_EQ(draws(3, later), std::vector<float>(all.begin() + 5 * kColumns, all.end())) << l->name();
+    Noise chosen = noise;
+    const std::int32_t numbers[] = {6, 2};
+    chosen.samples = Tensor::from(std::span<const std::int32_t>(numbers), {2});
+    const std::vector<float> two = draws(2, chosen);
+    for (std::size_t c = 0; c < kColumns; ++c) {
+      EXPECT_EQ(two[c], all[6 * kColumns + c]) << l->name();
+      EXPECT_EQ(two[kColumns + c], all[2 * kColumns + c]) << l->name();
+    }
+    Noise epoch = noise;
+    epoch.clock.step = 1;
+    EXPECT_NE(draws(8, epoch), all) << l->name();
+    epoch.frozen = true;
+    EXPECT_EQ(draws(8, epoch), all) << l->name();
+  }
+}
+
+// A comparison with NaN is false, so that loops which wait for one would never end.
+TEST(CountLikelihoods, DrawsOfNanAreNan) {
+  std::packaged_task<std::vector<float>()> task([] {
+    std::vector<float> drawn;
+    for (const std::shared_ptr<Likelihood>& l :
+         {negative_binomial_likelihood(), zero_inflated_negative_binomial_likelihood(),
+          poisson_likelihood()}) {
+      ModelContext context;
+      context.features = 1;
+      l->initialize(context);
+      std::vector<Parameter> sizes;
+      l->collect(sizes);
+      const auto draw = [&](double value) {
+        drawn.push_back(l->sample(Tensor::full({1, l->outputs(1)}, value), {}).to_vector()[0]);
+      };
+      draw(NAN);
+      for (const Parameter& size : sizes) size.variable.value().fill(NAN);
+      draw(sizes.empty() ? NAN : 1);
+    }
+    return drawn;
+  });
+  std::future<std::vector<float>> drawn = task.get_future();
+  std::thread(std::move(task)).detach();
+  ASSERT_EQ(drawn.wait_for(std::chrono::seconds(30)), std::future_status::ready) << "the draws do not end";
+  const std::vector<float> values = drawn.get();
+  ASSERT_EQ(values.size(), 6u);
+  for (std::size_t i = 0; i < values.size(); ++i) EXPECT_TRUE(std::isnan(values[i])) << i;
 }
 
 TEST(DiscretizedLogisticLikelihood, DrawsBytes) {

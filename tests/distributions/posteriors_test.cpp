@@ -400,6 +400,96 @@ TEST(PosteriorsDevice, ExemplarPriorLeavesOutTheRowsExample) {
   EXPECT_THROW(static_cast<void>(exemplar_prior(ramp_images(1, device))), Error);
 }
 
+// Exemplars enter the encoder like the examples whose codes the prior describes: with missing values filled
+// and counts transformed, but for the columns of a condition.
+TEST(Posteriors, ExemplarPriorEncodesExemplarsLikeExamples) {
+  constexpr std::int64_t kRows = 4, kFeatures = 3, kConditions = 2;
+  std::vector<float> exemplars, transformed;
+  for (int row = 0; row < kRows; ++row)
+    for (int c = 0; c < kFeatures + kConditions; ++c) {
+      const float count = static_cast<float>(c < kFeatures ? row * 37 % 11 + 20 * c : row % 2);
+      const bool missing = c < kFeatures && (row + c) % 3 == 0;
+      exemplars.push_back(missing ? NAN : count);
+      transformed.push_back(missing ? 0 : c < kFeatures ? std::log1p(count) : count);
+    }
+  const Dataset set{1, kFeatures, Tensor::from(exemplars, {kRows, kFeatures + kConditions}), {}};
+  VaeOptions options;
+  options.features = kFeatures;
+  options.conditions = kConditions;
+  options.encoder_widths = {6};
+  options.likelihood = poisson_likelihood();
+  options.missing_values = options.log1p_counts = true;
+  options.prior = exemplar_prior(set, {.per_step = kRows});
+  const Vae model(options, Device::cpu());
+  const Variable x = Tensor::from(transformed, {kRows, kFeatures + kConditions});
+  const Variable means = columns(model.posterior_head()(model.encoder()(x)), 0, options.latent);
+  const Variable components = concat({means, Variable(Tensor::zeros(means.shape()))}, Axis::columns);
+  const Tensor z = random_normal({5, options.latent}, {.seed = 8});
+  const Numbers expected =
+      mixture_log_density(z, components, PosteriorScale::log_variance, {}).value().to_doubles();
+  const Numbers all = model.prior().log_density(z).value().to_doubles(),
+                in_training = model.prior().training_log_density(z, {}).value().to_doubles();
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const double tolerance = 1e-5 * std::max(1.0, std::fabs(expected[i]));
+    EXPECT_TRUE(std::fabs(all[i] - expected[i]) <= tolerance) << i << ": " << all[i];
+    EXPECT_TRUE(std::fabs(in_training[i] - expected[i]) <= tolerance) << i << ": " << in_training[i];
+  }
+}
+
+// A Bernoulli likelihood that counts the rows that enter the encoder.
+class RowCountingLikelihood final : public Likelihood {
+ public:
+  std::string name() const override { return "counting"; }
+  Variable encoder_input(const Variable& x) const override {
+    rows += x.shape()[0];
+    return x;
+  }
+  Variable log_density(const Variable& logits, const Variable& x) const override {
+    return bernoulli_log_density(logits, x);
+  }
+  Variable mean(const Variable& logits) const override { return activate(logits, Activation::sigmoid); }
+
+  mutable std::int64_t rows = 0;
+};
+
+// An evaluation encodes the exemplars once, and not once per batch or per piece of importance samples.
+TEST(Posteriors, EvaluationsEncodeTheExemplarsOnce) {
+  constexpr std::int64_t kExemplars = 40, kRows = 12;
+  const Dataset exemplars = ramp_images(kExemplars, Device::cpu()), set = ramp_images(kRows, Device::cpu());
+  const auto counting = std::make_shared<RowCountingLikelihood>();
+  VaeOptions options = model_with("gaussian");
+  options.likelihood = counting;
+  options.log1p_counts = true;
+  options.prior = exemplar_prior(exemplars, {.per_step = 20});
+  const Vae model(options, Device::cpu());
+  const auto rows_of = [&](const auto& evaluation) {
+    counting->rows = 0;
+    evaluation();
+    return counting->rows;
+  };
+  const EvaluationOptions three{.rows = 3};
+  EXPECT_EQ(rows_of([&] { static_cast<void>(evaluate_elbo(model, set, three)); }), kRows + kExemplars);
+  EXPECT_EQ(rows_of([&] { static_cast<void>(importance_weighted_nll(model, set, 7, three)); }),
+            kRows + kExemplars);
+  EXPECT_EQ(rows_of([&] { static_cast<void>(score_rows(model, set, 7, three)); }), 2 * kRows + kExemplars);
+  Optimizer optimizer(model.parameters(), {.learning_rate = 1e-2});
+  TrainOptions training{.batch_size = 20};
+  training.validation_batch = 3;
+  Trainer trainer(model, optimizer, exemplars, set, training);
+  EXPECT_EQ(rows_of([&] { static_cast<void>(trainer.evaluate(set)); }), kRows + kExemplars);
+
+  // The prior for evaluation has the same bits, until the parameters change.
+  const Tensor z = random_normal({5, 3}, {.seed = 8});
+  const auto density = [&](const Vae& of) { return of.prior().log_density(z).value().to_vector(); };
+  const Vae before = model.for_evaluation();
+  EXPECT_EQ(density(before), density(model));
+  EXPECT_EQ(before.sample_prior(3, 1).z.to_vector(), model.sample_prior(3, 1).z.to_vector());
+  trainer.run_epoch();
+  EXPECT_NE(density(before), density(model));
+  EXPECT_EQ(density(model.for_evaluation()), density(model));
+  EXPECT_EQ(before.parameters().size(), model.parameters().size());
+}
+
 TEST(PosteriorsDevice, ExemplarPriorTrains) {
   const Device device = Device::best();
   const Dataset set = ramp_images(128, device);

@@ -48,6 +48,37 @@ TEST(ContinuousBernoulli, DensityIntegratesToOneAndHasTheMean) {
   }
 }
 
+// Below a log variance of -176, another implementation computes the density.
+TEST(LogDensity, MissingValuesDoNotCountWithTinyVariances) {
+  for (const Device device : test::devices()) {
+    const std::vector<float> of_params = {0.2f, 0.7f, -0.1f, 0.5f, -1, -190}, x = {0.5f, 0.6f, NAN};
+    const GaussianOptions usual{false, -100, 5}, tiny{false, -200, 5};
+    const Variable params(row(of_params, device), true), again(row(of_params, device), true);
+    const Variable value = gaussian_log_density(params, row(x, device), tiny),
+                   expected = gaussian_log_density(again, row(x, device), usual);
+    EXPECT_NEAR(value.value().item(), expected.value().item(), 1e-5) << device.text();
+    value.backward();
+    expected.backward();
+    const std::vector<float> got = params.grad().to_vector(), slopes = again.grad().to_vector();
+    for (std::size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], slopes[i], 1e-5) << i;
+  }
+}
+
+// A component number that is too large would otherwise raise the weights of the others and leave out none.
+TEST(MixtureDensity, RefusesToLeaveOutAComponentThatItLacks) {
+  const Tensor z = Tensor::zeros({3, 1}), components = Tensor::zeros({2, 2});
+  const auto density = [&](std::int32_t last) {
+    const std::vector<std::int32_t> numbers = {-5, 1, last};
+    return mixture_log_density(z, components, PosteriorScale::log_variance, {},
+                               Tensor::from(std::span<const std::int32_t>(numbers), {3}));
+  };
+  const std::vector<float> values = density(-1).value().to_vector();
+  EXPECT_EQ(values[0], values[2]);
+  expect_error([&] { static_cast<void>(density(2)); },
+               "[mixture_log_density] expected components from 0 to 1 or negative numbers in left_out, got 2 "
+               "in row 2");
+}
+
 // The weight of a draw is 0 if its density is. The density of row 0 is so small that its derivative with
 // respect to the mean overflows.
 TEST(LogDensity, RowsWithWeightZeroHaveNoGradient) {

@@ -73,3 +73,70 @@ def test_posteriors_and_gated_layers(rows, posterior, tmp_path):
     assert np.isfinite(vae.score(rows, samples=3))
     loaded = gpuvae.load(vae.save(tmp_path / "model.safetensors"))
     assert (loaded.transform(rows) == vae.transform(rows)).all()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[0.0, 1.0], [False, True], [-1, 1], ["0", "1"], ["01", "1"], [0, 1], ["a", "1"], [-0.0, 2.0]],
+    ids=repr,
+)
+def test_classes_keep_their_kind_in_files(rows, values, tmp_path):
+    condition = np.array(values)[np.arange(len(rows)) % 2]
+    vae = gpuvae.VAE(**settings(epochs=1)).fit(rows, condition=condition)
+    codes = vae.transform(rows, condition=condition)
+    path = vae.save(tmp_path / "model.safetensors")
+    for _ in range(2):  # the second file is that of a loaded model
+        loaded = gpuvae.load(path)
+        assert loaded.condition_ == vae.condition_
+        assert [type(c) for c in loaded.condition_.classes] == [type(c) for c in vae.condition_.classes]
+        assert (loaded.transform(rows, condition=condition) == codes).all()
+        path = loaded.save(tmp_path / "again.safetensors", overwrite=True)
+
+
+def test_classes_of_files_of_the_programs(rows, classes, tmp_path):
+    vae = gpuvae.VAE(**settings(epochs=1)).fit(rows, condition=classes)
+    del vae._metadata["classes"]
+    loaded = gpuvae.load(vae.save(tmp_path / "model.safetensors"))
+    assert (loaded.transform(rows, condition=classes) == vae.transform(rows, condition=classes)).all()
+    vae._metadata["classes"] = "[0, 1]"
+    path = vae.save(tmp_path / "damaged.safetensors")
+    with pytest.raises(OSError, match="expected 3 classes of the condition"):
+        gpuvae.load(path)
+
+
+def test_classes_with_two_dimensions_are_refused(rows, classes):
+    vae = gpuvae.VAE(**settings(epochs=1)).fit(rows, condition=classes)
+    with pytest.raises(ValueError, match=r"expected classes among 0, 1, 2 as condition \[rows\], got shape \(\d+, 1\)"):
+        vae.transform(rows, condition=classes[:, None])
+
+
+@pytest.mark.parametrize("likelihood", ["negative-binomial", "zero-inflated-negative-binomial"])
+def test_conditional_models_of_counts(classes, likelihood):
+    counts = np.random.default_rng(0).poisson(1 + 5 * classes[:, None], (len(classes), 4)).astype(np.float64)
+    vae = gpuvae.VAE(**settings(likelihood=likelihood)).fit(counts, condition=classes)
+    assert np.isfinite(vae.score(counts, condition=classes, samples=3))
+    assert vae.sample(3, condition=1).shape == (3, 4)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_missing_classes_are_refused(rows, missing):
+    names = ["a", "b", missing] * 100
+    for given in (names, np.array(names, dtype=object), [0, 1, missing] * 100):
+        with pytest.raises(ValueError, match="expected texts or whole numbers as classes"):
+            gpuvae.VAE(**settings()).fit(rows, condition=given)
+    vae = gpuvae.VAE(**settings(epochs=1)).fit(rows, condition=["a", "b", "c"] * 100)
+    with pytest.raises(ValueError, match="expected classes among a, b, c"):
+        vae.transform(rows, condition=names)
+
+
+def test_lists_are_no_classes(rows, classes):
+    vae = gpuvae.VAE(**settings(epochs=1)).fit(rows, condition=classes)
+    lists = np.empty(len(rows), object)
+    lists[:] = [[0]] * len(rows)
+    for given in ([[0]] * len(rows), [[0, 1]] * len(rows), lists):
+        with pytest.raises(ValueError, match="expected classes among 0, 1, 2"):
+            vae.transform(rows, condition=given)
+        with pytest.raises(ValueError, match="expected"):
+            vae.sample(len(rows), condition=given)
+    with pytest.raises(ValueError, match="expected texts or whole numbers as classes"):
+        gpuvae.VAE(**settings()).fit(rows, condition=lists)

@@ -102,6 +102,33 @@ def test_training_gives_the_bits_of_the_program(rows, program, tmp_path):
     assert fingerprints[0] == fingerprints[1]
 
 
+@pytest.mark.parametrize("missing", [False, True])
+def test_columns_of_several_types_give_the_bits_of_the_program(missing, program, tmp_path):
+    rng = np.random.default_rng(3)
+    real = rng.normal(size=(200, 3)) * [3, 0.01, 40] + [100, 0, -7]
+    x = np.column_stack([real[:, :2], rng.poisson(4, 200), np.eye(3)[rng.integers(0, 3, 200)], real[:, 2]])
+    if missing:
+        x[rng.random(200) < 0.2, 1] = np.nan
+        x[::9, 3:6] = np.nan
+    x = x.round(6)  # float32 has fewer digits
+    np.savetxt(tmp_path / "x.csv", x, "%.6f", ",", header="a,b,c,d,e,f,g", comments="")
+    types = "gaussian:2,poisson:1,categorical:3,laplace:1"
+    flags = ["--missing-values"] if missing else []
+    program("vae", "--data", "x.csv", "--column-types", types, "--hidden", "16", "--epochs", 3,
+            "--validation-fraction", 0, "--seed", 7, "--out", "R", *flags, cwd=tmp_path)
+    theirs = gpuvae.load(tmp_path / "R")
+    settings = {"column_types": types, "missing_values": missing}
+    ours = gpuvae.VAE(hidden=(16,), epochs=3, seed=7, likelihood="columns", verbose=False, settings=settings).fit(x)
+    for name, array in theirs._model.parameters().items():
+        assert (ours._model.parameters()[name] == array).all(), name
+    described = [json.loads(vae._metadata["data"]) for vae in (theirs, ours)]
+    for key in ("mean", "stddev", "fingerprint"):
+        assert described[0][key] == described[1][key], key
+    plain = gpuvae.VAE(hidden=(16,), epochs=3, seed=7, likelihood="columns", standardize=False, verbose=False, settings=settings)
+    assert np.abs(ours.reconstruct(x)[:, 0] - 100).max() < 50  # in the units of the data
+    assert not plain.fit(x).values_.mean
+
+
 @pytest.mark.parametrize("scaling", [[], ["--standardize=false"], ["--value-range=-20:20"]])
 def test_a_run_of_the_program_gives_its_codes(rows, scaling, program, tmp_path):
     np.savetxt(tmp_path / "x.csv", rows * [1, 2, 0.5, 1, 1] + 1, "%.6f", ",", header="a,b,c,d,e", comments="")

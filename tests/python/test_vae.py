@@ -279,6 +279,16 @@ def test_patience_keeps_the_best_epoch(rows):
             gpuvae.VAE(epochs=1, verbose=False, settings=bad).fit(rows)
 
 
+def test_patience_compares_importance_weighted_objectives(rows):
+    settings = {"patience": 40, "objective": "iwae", "objective_samples": 5}
+    vae = gpuvae.VAE(hidden=(16,), epochs=20, learning_rate=0.05, verbose=False, settings=settings)
+    vae.fit(rows[:60], validation=rows[60:])
+    best = int(np.argmin([row["val_loss"] for row in pandas_free(vae)]))
+    again = gpuvae.VAE(hidden=(16,), epochs=20, learning_rate=0.05, verbose=False, settings=settings)
+    again.fit(rows[:60], validation=rows[60:], callback=lambda result: result["epoch"] == best + 1)
+    assert (again.transform(rows) == vae.transform(rows)).all()
+
+
 def pandas_free(vae):
     return vae.history_ if isinstance(vae.history_, list) else vae.history_.to_dict("records")
 
@@ -380,3 +390,96 @@ def test_columns_of_several_types():
     np.testing.assert_allclose(means[:, 2:].sum(axis=1), 1, rtol=1e-5)
     with pytest.raises(ValueError, match="expected types of 5 columns, got types of 4"):
         gpuvae.VAE(epochs=1, likelihood="columns", settings={"column_types": "poisson:4"}).fit(X)
+
+
+def test_columns_refuse_values_that_their_types_do_not_allow():
+    types = "poisson:1,bernoulli:1,library:1,categorical:2"
+    vae = gpuvae.VAE(hidden=(8,), epochs=1, likelihood="columns", settings={"column_types": types})
+    X = np.tile([[2, 0.5, 100, 0, 1], [4, 0, 80, 1, 0.0]], (20, 1))
+    vae.fit(X)
+    for column, value, message in [
+        (0, -1, r"whole numbers of 0 or more in column 0 \(poisson\), got -1 in row 1"),
+        (0, 2.5, r"whole numbers of 0 or more in column 0 \(poisson\), got 2.5"),
+        (1, 2, r"numbers from 0 to 1 in column 1 \(bernoulli\)"),
+        (2, -80, r"a library size above 0 in column 2 \(library\)"),
+        (4, 1, r"at most one 1 in the columns 3 to 4 \(categorical\)"),
+    ]:
+        bad = X.copy()
+        bad[1, column] = value
+        for call in (vae.transform, vae.reconstruct, vae.score, vae.scores, lambda rows: vae.fit(X, validation=rows)):
+            with pytest.raises(ValueError, match=message):
+                call(bad)
+        with pytest.raises(ValueError, match=message):
+            gpuvae.VAE(epochs=1, likelihood="columns", settings={"column_types": types}).fit(bad)
+
+
+def test_columns_take_uint8_as_numbers(tmp_path):
+    X = np.random.default_rng(1).poisson(4, (60, 3)).astype(np.uint8)
+    vae = gpuvae.VAE(hidden=(8,), epochs=2, likelihood="columns", settings={"column_types": "poisson:3"})
+    codes = vae.fit(X).transform(X)
+    np.testing.assert_array_equal(vae.transform(X.astype(np.float64)), codes)
+    np.testing.assert_array_equal(gpuvae.load(vae.save(tmp_path / "m.safetensors")).transform(X), codes)
+
+
+def test_columns_start_at_the_means_and_decode_at_the_library_size():
+    rng = np.random.default_rng(2)
+    library = rng.integers(50, 500, 200).astype(np.float64)
+    X = np.column_stack([rng.poisson(library / 20), rng.normal(3, 0.1, 200), library])
+    settings = {"column_types": "poisson:1,gaussian:1,library:1", "output_bias": "data", "library_reference": 100.0}
+    vae = gpuvae.VAE(hidden=(8,), epochs=0, likelihood="columns", settings=settings).fit(X)
+    bias = vae._model.parameters()["output.bias"]
+    rate = X[:, 0].mean() / library.mean() * 100
+    np.testing.assert_allclose(bias, [np.log(rate), X[:, 1].mean(), 0], atol=1e-4)
+    means = vae.reconstruct(X)
+    np.testing.assert_array_equal(means[:, 2], library)
+    at_reference = vae.inverse_transform(vae.transform(X))
+    np.testing.assert_allclose(means[:, 0], at_reference[:, 0] * library / 100, rtol=1e-4)
+    np.testing.assert_array_equal(at_reference[:, 2], 100)
+
+
+def test_missing_bytes_in_later_rows():
+    X = np.random.default_rng(3).integers(0, 256, (60, 5)).astype(np.uint8)
+    vae = gpuvae.VAE(hidden=(8,), epochs=1, likelihood="bernoulli", settings={"missing_values": True}).fit(X)
+    later = X / 255.0
+    later[::2, 1] = np.nan
+    filled = vae.impute(later)
+    assert np.isfinite(filled).all() and (filled >= 0).all() and (filled <= 1).all()
+    with pytest.raises(ValueError, match="trained on bytes"):
+        vae.impute(later - 0.5)
+
+
+def test_rows_whose_draws_all_have_the_weight_zero(rows):
+    vae = gpuvae.VAE(hidden=(8,), epochs=1, standardize=False).fit(rows)
+    for name in ("posterior.weight", "posterior.bias"):  # q(z | x) = N(0, I) for all x
+        vae._model.set_parameter(name, np.zeros_like(vae._model.parameters()[name]))
+    far = np.full((2, rows.shape[1]), 1e30)
+    for samples in (1, 4):
+        with pytest.warns(RuntimeWarning, match="no finite score"):
+            assert (vae.score_samples(far, samples=samples) == -np.inf).all()
+        scores = vae.scores(far, samples=samples)
+        assert (scores["log_likelihood"] == -np.inf).all() and (scores["effective_samples"] == 0).all()
+
+
+def test_columns_without_values_are_refused(rows):
+    X = rows.copy()
+    X[:, 2] = np.nan
+    for likelihood in ("gaussian", "bernoulli"):
+        with pytest.raises(ValueError, match=r"only missing values in feature 2 \(from 0\)"):
+            gpuvae.VAE(epochs=1, likelihood=likelihood, settings={"missing_values": True}).fit(X)
+
+
+def test_categorical_variables_are_missing_as_a_whole():
+    X = np.column_stack([np.linspace(-1, 1, 60), np.eye(3)[np.arange(60) % 3]])
+    settings = {"column_types": "gaussian:1,categorical:3", "missing_values": True}
+    X[5, 1:] = np.nan
+    vae = gpuvae.VAE(hidden=(8,), epochs=2, likelihood="columns", settings=settings).fit(X)
+    assert np.isfinite(vae.impute(X)).all()
+    partly = X.copy()
+    partly[7, 2] = np.nan
+    message = r"columns 1 to 3 \(categorical\) to be missing or none of them, got 1 missing values in row 7"
+    with pytest.raises(ValueError, match=message):
+        vae.impute(partly)
+    with pytest.raises(ValueError, match=message):
+        vae.fit(partly)
+    with pytest.raises(ValueError, match=message):
+        vae.fit(X, validation=partly)

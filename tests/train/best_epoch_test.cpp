@@ -99,6 +99,37 @@ TEST(TrainerPatience, StopsAndKeepsTheBestWeights) {
   }
 }
 
+// Epochs of an importance-weighted objective are compared by that objective with KL weight 1, not by the
+// ELBO.
+TEST(TrainerPatience, ComparesImportanceWeightedObjectives) {
+  const Place cpu{Device::cpu(), Executor::eager};
+  for (const ObjectiveKind kind : {ObjectiveKind::iwae, ObjectiveKind::ciwae})
+    for (const double beta : {1.0, 0.5}) {
+      SCOPED_TRACE(beta);
+      TrainOptions options{.beta = beta, .keep_best = true};
+      options.objective = {.kind = kind, .samples = 5};
+      TrainOptions with_weight_one = options;
+      with_weight_one.beta = 1;
+      HabitRun run(cpu, options), other(cpu, with_weight_one);
+      int best = 0;
+      double least = INFINITY;
+      for (int epoch = 1; epoch <= 6; ++epoch) {
+        const EpochResult r = run.trainer.run_epoch();
+        other.adam.values().copy_from(run.adam.values());
+        const double loss = other.trainer.evaluate(example_images(9, Device::cpu())).loss;
+        EXPECT_EQ(r.validation.loss == loss, beta == 1);
+        EXPECT_NE(loss, compared(r));
+        if (loss < least) {
+          least = loss;
+          best = epoch;
+        }
+        EXPECT_EQ(r.best, best == epoch);
+        EXPECT_EQ(run.trainer.best().loss, least);
+      }
+      EXPECT_EQ(run.trainer.best().epoch, best);
+    }
+}
+
 TEST(TrainerPatience, NeedsValidationAndABestEpoch) {
   const Vae model({.features = 16, .encoder_widths = {8}}, Device::cpu());
   Adam adam(model.parameters());
@@ -205,10 +236,11 @@ TEST(TrainerAverage, IsWhatTheValidationUses) {
   const EpochResult a = averaged.trainer.run_epoch(), b = plain.trainer.run_epoch();
   EXPECT_EQ(a.train.loss, b.train.loss);
   EXPECT_NE(a.validation.loss, b.validation.loss);
-  const Losses trained = plain.trainer.evaluate(example_images(9, Device::cpu()));
+  // A trainer without an average evaluates the loaded weights with the noise of the first epoch.
   averaged.trainer.load_weights(ModelWeights::evaluated);
-  const Losses loaded = averaged.trainer.evaluate(example_images(9, Device::cpu()));
-  EXPECT_NE(loaded.loss, trained.loss);
+  Adam adam(averaged.model.parameters());
+  Trainer without(averaged.model, adam, example_images(43, Device::cpu()), {}, {.batch_size = 8});
+  EXPECT_EQ(without.evaluate(example_images(9, Device::cpu())).loss, a.validation.loss);
 }
 
 // A clipped gradient whose norm is not finite ends the run before it reaches the weights.
@@ -248,6 +280,40 @@ TEST(TrainerClipping, ScalesTheGradientToTheLargestNorm) {
 }
 
 double logit(double p) { return std::log(p / (1 - p)); }
+
+// Each column of a product starts at the mean of its likelihood, and counts do so at the mean library size.
+TEST(TrainerOutputBias, StartsEachColumnOfAProduct) {
+  const float kMissing = NAN;
+  const std::vector<float> values = {
+      2, 1, 0, 100, 0.5f,  1,  //
+      4, 0, 1, 300, -2.5f, 0,  //
+      6, 0, 1, 200, 1,     1,  //
+      0, 0, 1, 200, 3,     kMissing,
+  };
+  const Dataset data{1, 6, Tensor::from(values, {4, 6}), {}};
+  VaeOptions o{.features = 6, .encoder_widths = {3}};
+  o.missing_values = true;
+  o.likelihood = product_likelihood({{poisson_likelihood(), 1},
+                                     {categorical_likelihood({2}), 2},
+                                     {},
+                                     {gaussian_likelihood({.sigmoid_mean = false}), 1},
+                                     {bernoulli_likelihood(), 1}},
+                                    50);
+  const Vae model(o, Device::cpu());
+  start_output_bias(model, data);
+  const std::vector<double> bias = model.output().bias.value().to_doubles(),
+                            expected = {std::log(3.0 / 4), std::log(0.25), std::log(0.75), 0.5, 0,
+                                        logit(2.0 / 3)};
+  ASSERT_EQ(bias.size(), expected.size());
+  for (std::size_t i = 0; i < bias.size(); ++i) EXPECT_NEAR(bias[i], expected[i], 1e-5) << i;
+  // A decoder with weights 0 reconstructs the means at the library size of each row.
+  model.output().weight.value().fill(0);
+  const std::vector<double> means = model.reconstruct(data.examples).value().to_doubles();
+  EXPECT_NEAR(means[0], 1.5, 1e-4);
+  EXPECT_NEAR(means[6], 4.5, 1e-4);
+  EXPECT_EQ(means[9], 300);
+  EXPECT_NEAR(means[10], 0.5, 1e-5);
+}
 
 TEST(TrainerOutputBias, StartsTheMeanAtThatOfTheData) {
   const std::vector<float> values = {0, 0.2f, 1, 0.9f, 0, 0.4f, 1, 0.1f};  // two rows of four features

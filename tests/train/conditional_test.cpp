@@ -115,6 +115,27 @@ TEST(Conditional, TheElboIsThatOfTheParts) {
   EXPECT_EQ(model.sample_prior(4, 7, one).mean.shape(), Shape({4, 16}));
 }
 
+// The dispersions of counts belong to the features only, without the columns of the condition.
+TEST(Conditional, CountsHaveOneDispersionPerFeature) {
+  const std::vector<float> examples = {3, 0, 1, 0, 0, 7, 2, 0, 1, 0, 0, 0, 0, 0, 1};
+  for (const std::shared_ptr<Likelihood>& likelihood :
+       {negative_binomial_likelihood(), zero_inflated_negative_binomial_likelihood(),
+        product_likelihood({{negative_binomial_likelihood(), 1}, {poisson_likelihood(), 1}})}) {
+    VaeOptions options;
+    options.features = 2;
+    options.conditions = kClasses;
+    options.encoder_widths = {4};
+    options.likelihood = likelihood;
+    options.log1p_counts = true;
+    const Vae model(options, Device::cpu());
+    const Dataset set{1, 2, Tensor::from(examples, {3, 5}), {}};
+    EXPECT_TRUE(std::isfinite(evaluate_elbo(model, set, {}).loss)) << likelihood->name();
+    EXPECT_TRUE(std::isfinite(importance_weighted_nll(model, set, 3, {}).nll)) << likelihood->name();
+    const Tensor one = Tensor::from(std::vector<float>{0, 1, 0}, {1, 3});
+    EXPECT_EQ(model.sample_prior(4, 7, one).x.shape(), Shape({4, 2})) << likelihood->name();
+  }
+}
+
 TEST(Conditional, WrongConditionsAreErrors) {
   const Vae model(conditional_options(), Device::cpu());
   VaeOptions plain = conditional_options();

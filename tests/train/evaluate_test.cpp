@@ -77,6 +77,59 @@ double exact_nll(const Dataset& images) {
   return sum / static_cast<double>(images.count());
 }
 
+// Twice the density of N(0, I) where the first dimension is positive, and 0 elsewhere.
+class HalfNormal final : public Prior {
+ public:
+  std::string name() const override { return "half normal"; }
+  Variable log_density(const Variable& z) const override {
+    const Variable inside = clamp(1e30 * columns(z, 0, 1), 0, 1);
+    return normal_->log_density(z) + log(2 * inside);
+  }
+  Tensor sample(std::int64_t rows, std::int64_t latent, const Noise& noise, Device device) const override {
+    return normal_->sample(rows, latent, noise, device);
+  }
+
+ private:
+  std::shared_ptr<Prior> normal_ = standard_normal_prior();
+};
+
+// With all parameters 0, the weight of a draw is 2 p(x) if its first dimension is positive, else 0. The first
+// draws of some rows have the weight 0, which must not make the estimate NaN.
+TEST(Evaluation, DrawsMayHaveTheWeightZero) {
+  VaeOptions options;
+  options.features = 2;
+  options.latent = 1;
+  options.encoder_widths = {};
+  options.prior = std::make_shared<HalfNormal>();
+  const Vae model(options, Device::cpu());
+  for (const Parameter& p : model.parameters()) p.variable.value().fill(0);
+  constexpr std::int64_t kRows = 40;
+  const Dataset set{1, 2, Tensor::zeros({kRows, 2}), {}};
+  const double log_p = -2 * std::log(2.0);
+  for (const std::int64_t samples : {1, 5}) {
+    const RowScores scores = score_rows(model, set, samples, {});
+    int empty = 0, full = 0;
+    double nll = 0, effective = 0;
+    for (std::size_t row = 0; row < kRows; ++row) {
+      const double n = scores.effective_samples[row];
+      EXPECT_NEAR(n, std::round(n), 1e-4);
+      const double expected = log_p + std::log(2 * n / static_cast<double>(samples));
+      EXPECT_TRUE(n == 0 ? scores.log_likelihood[row] == -INFINITY
+                         : std::fabs(scores.log_likelihood[row] - expected) <= 1e-4)
+          << row << ": " << scores.log_likelihood[row];
+      empty += n == 0;
+      full += n == static_cast<double>(samples);
+      nll -= scores.log_likelihood[row] / kRows;
+      effective += n / kRows;
+    }
+    EXPECT_LT(full, kRows - 5);
+    EXPECT_TRUE(samples > 1 || empty > 5) << empty;
+    const ImportanceEstimate estimate = importance_weighted_nll(model, set, samples, {});
+    EXPECT_NEAR(estimate.effective_samples, effective, 1e-6);
+    EXPECT_TRUE(empty > 0 ? estimate.nll == INFINITY : std::fabs(estimate.nll - nll) <= 1e-6) << estimate.nll;
+  }
+}
+
 TEST(Evaluation, WithTheTruePosteriorOneSampleIsExact) {
   const Dataset images = points(40);
   for (const std::int64_t samples : {1, 7}) {

@@ -3,7 +3,7 @@
 const latent = data.sliders.length;
 const find = (selector) => root.querySelector(selector);
 const padCanvas = find(".gx-pad");
-const decode = makeDecoder(data.decoder, data.means, data.classBiases);
+const decode = makeDecoder(data.decoder, data.means, data.classBiases, data.conditions);
 const points = makePoints(latent);
 const range = ({ low, high, scale }) => [low * scale, high * scale].sort((a, b) => a - b);
 const axisOf = (dimension) => {
@@ -11,24 +11,33 @@ const axisOf = (dimension) => {
   return { dimension, name: data.sliders[dimension].name, low, high };
 };
 
-// Smallest and largest value that a table's decoder gives at the data, or without data at the sliders' ends.
+// Smallest and largest value that a table's decoder gives at the data, or without data at the sliders' ends, for all
+// classes and at the ends of the condition's columns.
 function valueRange() {
   let low = 0, high = 0;
   const look = (z) => {
     for (const value of decode(z)) [low, high] = [Math.min(low, value), Math.max(high, value)];
   };
-  look(new Float32Array(latent));
-  const step = Math.max(1, Math.floor(points.count / 300));
-  for (let i = 0; i < points.count; i += step) look(Float32Array.from({ length: latent }, (_, k) => points.at(i, k)));
-  if (points.count === 0) data.sliders.forEach((slider, k) => {
-    for (const end of range(slider)) look(Float32Array.from({ length: latent }, (_, i) => (i === k ? end : 0)));
-  });
+  const conditions = [() => {}, ...data.classes.map((_, c) => () => decode.choose(c)),
+    ...data.conditions.flatMap((c, k) => [c.low, c.high].map((value) => () => decode.give(k, value)))];
+  const step = Math.max(1, Math.floor((points.count * Math.max(conditions.length, 1)) / 300));
+  for (const set of conditions) {
+    set();
+    look(new Float32Array(latent));
+    for (let i = 0; i < points.count; i += step) look(Float32Array.from({ length: latent }, (_, k) => points.at(i, k)));
+    if (points.count === 0) data.sliders.forEach((slider, k) => {
+      for (const end of range(slider)) look(Float32Array.from({ length: latent }, (_, i) => (i === k ? end : 0)));
+    });
+    decode.choose(0);
+    data.conditions.forEach((c, k) => decode.give(k, c.value));
+  }
   return low < high ? [low, high] : [-1, 1];
 }
 
 const view = data.height > 1
   ? imageView(find(".gx-image"), data.height, data.width)
-  : barsView(find(".gx-image"), data.columns, valueRange());
+  : barsView(find(".gx-image"), data.columns, valueRange(), data.units);
+find(".gx-units").textContent = data.unitNote;
 const manifold = makeManifold(decode, view, () => { pad.refreshGround(); pad.draw(z); });
 const pad = makePad(padCanvas, points, manifold);
 let axes = [0, 1].map((k) => (k < latent ? axisOf(k) : null));
@@ -69,7 +78,9 @@ function showZ() {
 // ---- the classes of a conditional model: what each decodes z to, and the chosen one ----
 
 let chosen = 0;
-const classTiles = data.classes.map((name, c) => {
+// Without classes, the condition's columns have the only bias.
+const tiledClasses = data.conditions.length && data.classes.length === 1 ? [] : data.classes;
+const classTiles = tiledClasses.map((name, c) => {
   const button = document.createElement("button"), canvas = document.createElement("canvas");
   const text = document.createElement("span");
   Object.assign(canvas, { width: view.tileWidth, height: view.tileHeight });
@@ -92,6 +103,28 @@ function showClasses() {
     button.setAttribute("aria-pressed", c === chosen);
   });
   decode.choose(chosen);
+}
+
+// ---- the columns of the condition ----
+
+const conditionRows = data.conditions.map(({ name, low, high, value }, k) => {
+  const row = document.createElement("label"), text = document.createElement("span");
+  const input = document.createElement("input"), output = document.createElement("output");
+  row.className = "gx-condition";
+  text.textContent = text.title = name;
+  Object.assign(input, { type: "range", min: low, max: high, step: (high - low) / 200, value });
+  input.setAttribute("aria-label", `${name}, a condition`);
+  output.textContent = short(value);
+  input.addEventListener("input", () => give(k, Number(input.value)));
+  row.append(text, input, output);
+  find(".gx-conditions").append(row);
+  return { input, output };
+});
+function give(k, value) {
+  conditionRows[k].input.value = value;
+  conditionRows[k].output.textContent = short(value);
+  decode.give(k, value);
+  redraw();
 }
 
 function show() {
@@ -274,4 +307,5 @@ window.gpuvae = {
   z: () => Array.from(z),
   latent,
   chooseClass,
+  give,  // sets column k of the condition to a value in the units of the data
 };

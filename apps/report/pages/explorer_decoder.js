@@ -57,8 +57,8 @@ function writeMeans({ function: name, columns, value }, y, x) {
 }
 
 // z to the mean of p(x | z), in an array that the next call writes again. `classBiases` are the first layer's biases for the
-// classes of a conditional model; decode.choose(c) selects one.
-function makeDecoder(layers, means, classBiases) {
+// classes of a conditional model; decode.choose(c) selects one, and decode.give(k, value) sets a column of the condition.
+function makeDecoder(layers, means, classBiases, conditions) {
   const ready = layers.map((layer) => ({
     activate: activations[layer.activation],
     gated: layer.gated,
@@ -86,6 +86,16 @@ function makeDecoder(layers, means, classBiases) {
     }
     return mean;
   };
-  decode.choose = (c) => { if (biases.length > 0) ready[0].bias = biases[c]; };
+  const columns = conditions.map(({ weight, scale, value }) => ({ weight: floats(weight), scale, value, given: value }));
+  let chosen = 0;
+  const setBias = () => {
+    if (biases.length === 0) return;
+    const bias = biases[chosen].slice();
+    for (const { weight, scale, value, given } of columns)
+      if (given !== value) for (let row = 0; row < bias.length; ++row) bias[row] += scale * (given - value) * weight[row];
+    ready[0].bias = bias;
+  };
+  decode.choose = (c) => { chosen = c; setBias(); };
+  decode.give = (k, value) => { columns[k].given = value; setBias(); };
   return decode;
 }

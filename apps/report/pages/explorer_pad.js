@@ -90,7 +90,7 @@ function makePad(canvas, points, manifold) {
     const places = points.classes.filter((c) => c.shown).map((c) => {
       const members = points.membersOf(c);
       const [x, y] = axes.map((axis) => median(members.map((i) => points.at(i, axis.dimension))));
-      return { text: c.label, x: toX(x), y: toY(y) };
+      return { text: nameOf(c), x: toX(x), y: toY(y) };
     });
     const kApart = 20;
     for (let round = 0; round < 20; ++round) {

@@ -29,6 +29,8 @@ function makePoints(latent) {
   };
 }
 
+const nameOf = ({ label }) => data.labelNames[label] ?? String(label);
+
 function buildLegend(place, points, changed) {
   if (points.labelled && data.colourLabel) {
     const name = document.createElement("span");
@@ -41,7 +43,7 @@ function buildLegend(place, points, changed) {
     button.title = "Show or hide";
     button.setAttribute("aria-pressed", "true");
     dot.style.background = c.colour;
-    button.append(dot, String(c.label));
+    button.append(dot, nameOf(c));
     button.addEventListener("click", () => {
       c.shown = !c.shown;
       button.setAttribute("aria-pressed", c.shown);

@@ -21,11 +21,13 @@ function imageView(canvas, height, width) {
   };
 }
 
-// Bars to the right of zero and to the left, on one scale for all columns and all z.
-function barsView(canvas, names, [low, high]) {
+// Bars to the right of zero and to the left, on one scale for all columns and all z. The numbers beside them are offset +
+// scale * value, with the units [scale, offset] of each column, if there are units.
+function barsView(canvas, names, [low, high], units) {
   const kRow = 26, kTile = 32;
   canvas.classList.add("gx-bars");
   canvas.style.height = `${names.length * kRow + 16}px`;
+  const text = (value, i) => (units.length ? short(units[i][1] + units[i][0] * value) : signed(value, 2));
   const part = (value) => (Math.min(Math.max(value, low), high) - low) / (high - low);
   const bar = (context, value, left, top, width, height) => {
     const zero = part(0) * width, end = part(value) * width;
@@ -42,7 +44,7 @@ function barsView(canvas, names, [low, high]) {
       context.textAlign = "right";
       context.fillStyle = colour("ink");
       context.fillText(shortened(context, name, left - 18), left - 10, middle);
-      context.fillText(signed(values[i], 2), width - 12, middle);
+      context.fillText(text(values[i], i), width - 12, middle);
       context.fillStyle = colour("accent");
       bar(context, values[i], left, middle - 8, room, 16);
     });
@@ -81,6 +83,9 @@ const fontOf = (element) => getComputedStyle(element).fontFamily;
 
 // A fixed width for either sign: U+2212 is as wide as the plus.
 const signed = (value, digits) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(digits);
+
+// Four digits, which suit values of any size.
+const short = (value) => String(Number(value.toPrecision(4))).replace("-", "−");
 
 // A colour of theme.css, as the page shows it now.
 const probe = root.appendChild(document.createElement("span"));

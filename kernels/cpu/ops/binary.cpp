@@ -43,23 +43,31 @@ void combine_row(std::int64_t size, const T* a, const T* b, T* out) {
   });
 }
 
-template <Binary operation, bool a_varies, bool b_varies, class T>
-void combine_all(std::int64_t rows, std::int64_t columns, const Operand<T>& a, const Operand<T>& b, T* out) {
-  const bool worth = rows * columns >= kCheapGrain;
-  if (rows == 1) {
-    return parallel_chunks(Chunks::of_elements(columns), worth, [&](std::int64_t begin, std::int64_t end) {
-      combine_row<operation, a_varies, b_varies>(end - begin, a.data + (a_varies ? begin : 0),
-                                                 b.data + (b_varies ? begin : 0), out + begin);
-    });
-  }
-  parallel_chunks(Chunks::of_rows(rows, columns), worth, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row)
-      combine_row<operation, a_varies, b_varies>(columns, a.data + row * a.row_step,
-                                                 b.data + row * b.row_step, out + row * columns);
-  });
-}
+template <class T>
+using CombineRow = void (*)(std::int64_t size, const T* a, const T* b, T* out);
 
 template <Binary operation, class T>
+CombineRow<T> select_row(bool a_varies, bool b_varies) {
+  if (a_varies)
+    return b_varies ? combine_row<operation, true, true, T> : combine_row<operation, true, false, T>;
+  return b_varies ? combine_row<operation, false, true, T> : combine_row<operation, false, false, T>;
+}
+template <class T>
+CombineRow<T> select_row(Binary operation, bool a_varies, bool b_varies) {
+  switch (operation) {
+    case Binary::add:
+      return select_row<Binary::add, T>(a_varies, b_varies);
+    case Binary::subtract:
+      return select_row<Binary::subtract, T>(a_varies, b_varies);
+    case Binary::multiply:
+      return select_row<Binary::multiply, T>(a_varies, b_varies);
+    case Binary::divide:
+      break;
+  }
+  return select_row<Binary::divide, T>(a_varies, b_varies);
+}
+
+template <class T>
 void binary_of(const BinaryArgs& g) {
   const auto flat = [](Broadcast b) { return b == Broadcast::none || b == Broadcast::scalar; };
   const bool one_row = flat(g.broadcast_a) && flat(g.broadcast_b);
@@ -67,31 +75,21 @@ void binary_of(const BinaryArgs& g) {
   if (rows == 0 || columns == 0) return;
   const Operand<T> a(g.a, g.broadcast_a, columns), b(g.b, g.broadcast_b, columns);
   T* out = as<T>(g.out);
-  if (a.varies) {
-    b.varies ? combine_all<operation, true, true>(rows, columns, a, b, out)
-             : combine_all<operation, true, false>(rows, columns, a, b, out);
-  } else {
-    b.varies ? combine_all<operation, false, true>(rows, columns, a, b, out)
-             : combine_all<operation, false, false>(rows, columns, a, b, out);
+  const bool worth = rows * columns >= kCheapGrain;
+  const CombineRow<T> combine = select_row<T>(g.operation, a.varies, b.varies);
+  if (rows == 1) {
+    return parallel_chunks(Chunks::of_elements(columns), worth, [&](std::int64_t begin, std::int64_t end) {
+      combine(end - begin, a.data + (a.varies ? begin : 0), b.data + (b.varies ? begin : 0), out + begin);
+    });
   }
-}
-
-template <class T>
-void binary_of_type(const BinaryArgs& g) {
-  switch (g.operation) {
-    case Binary::add:
-      return binary_of<Binary::add, T>(g);
-    case Binary::subtract:
-      return binary_of<Binary::subtract, T>(g);
-    case Binary::multiply:
-      return binary_of<Binary::multiply, T>(g);
-    case Binary::divide:
-      return binary_of<Binary::divide, T>(g);
-  }
+  parallel_chunks(Chunks::of_rows(rows, columns), worth, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row)
+      combine(columns, a.data + row * a.row_step, b.data + row * b.row_step, out + row * columns);
+  });
 }
 
 void BinaryOperation(const BinaryArgs& g) {
-  with_float(g.dtype, "binary", [&](auto type) { binary_of_type<decltype(type)>(g); });
+  with_float(g.dtype, "binary", [&](auto type) { binary_of<decltype(type)>(g); });
 }
 
 }  // namespace gpuvae::kernels::HWY_NAMESPACE

@@ -1,4 +1,6 @@
 // Element-wise kernels over flat arrays: unary operations and their derivatives, axpby, fill.
+#include <cstring>
+
 #include "kernels/cpu/backend.h"
 #include "kernels/cpu/dispatch.h"
 #include "kernels/cpu/parallel.h"
@@ -20,37 +22,67 @@ void map(std::int64_t size, std::int64_t grain, const Body& body) {
                   [&](std::int64_t begin, std::int64_t end) HWY_ATTR { each_vector<T>(begin, end, body); });
 }
 
-template <class Function, class T>
-void unary_of(const UnaryArgs& g) {
-  using V = hn::Vec<hn::ScalableTag<T>>;
-  const T* x = as<T>(g.x);
-  T* y = as<T>(g.y);
-  map<T>(g.size, Function::cheap ? kCheapGrain : kCostlyGrain, [=](auto access, std::int64_t i) HWY_ATTR {
-    access.store(value_of<Function>(access.load(x + i), constant<V>(g.a), constant<V>(g.b)), y + i);
-  });
-}
+// Computes out[i] from x[i] and y[i] for i = 0, ..., size - 1, where size is a multiple of the vector's
+// length.
+template <class T>
+using VectorKernel = void (*)(const T* x, const T* y, T* out, std::int64_t size, double a, double b);
 
 template <class Function, class T>
-void unary_backward_of(const UnaryBackwardArgs& g) {
+void value_vectors(const T* x, const T*, T* y, std::int64_t size, double a, double b) {
   using V = hn::Vec<hn::ScalableTag<T>>;
-  const T* saved = as<T>(g.saved);
-  const T* d_y = as<T>(g.d_y);
-  T* d_x = as<T>(g.d_x);
-  map<T>(g.size, kCheapGrain, [=](auto access, std::int64_t i) HWY_ATTR {
-    const V a = constant<V>(g.a), b = constant<V>(g.b), d = access.load(d_y + i);
-    access.store(hn::Mul(d, slope_of<Function>(access.load(saved + i), a, b)), d_x + i);
-  });
+  const Whole<T> access;
+  const V va = constant<V>(a), vb = constant<V>(b);
+  for (std::int64_t i = 0; i < size; i += HWY_LANES(T))
+    access.store(value_of<Function>(access.load(x + i), va, vb), y + i);
+}
+template <class Function, class T>
+void gradient_vectors(const T* saved, const T* d_y, T* d_x, std::int64_t size, double a, double b) {
+  using V = hn::Vec<hn::ScalableTag<T>>;
+  const Whole<T> access;
+  const V va = constant<V>(a), vb = constant<V>(b);
+  for (std::int64_t i = 0; i < size; i += HWY_LANES(T))
+    access.store(hn::Mul(access.load(d_y + i), slope_of<Function>(access.load(saved + i), va, vb)), d_x + i);
+}
+
+// Calls a kernel for all vectors. The same kernel processes the last elements in buffers if they do not fill
+// a vector. As it is called through a pointer, the compiler sees each function once, and this loop once per
+// type.
+template <class T>
+void run_vectors(VectorKernel<T> kernel, std::int64_t size, std::int64_t grain, const T* x, const T* y,
+                 T* out, double a, double b) {
+  const auto chunk = [&](std::int64_t begin, std::int64_t end) {
+    constexpr std::int64_t lanes = HWY_LANES(T);
+    const std::int64_t last = begin + (end - begin) / lanes * lanes;
+    kernel(x + begin, y + begin, out + begin, last - begin, a, b);
+    if (last == end) return;
+    const std::size_t bytes = static_cast<std::size_t>(end - last) * sizeof(T);
+    T x_rest[lanes] = {}, y_rest[lanes] = {}, out_rest[lanes];
+    std::memcpy(x_rest, x + last, bytes);
+    std::memcpy(y_rest, y + last, bytes);
+    kernel(x_rest, y_rest, out_rest, lanes, a, b);
+    std::memcpy(out + last, out_rest, bytes);
+  };
+  parallel_chunks(Chunks::of_elements(size), size >= grain, chunk);
 }
 
 void UnaryForward(const UnaryArgs& g) {
   with_float(g.dtype, "unary", [&](auto type) {
-    with_function(g.operation, [&](auto function) { unary_of<decltype(function), decltype(type)>(g); });
+    using T = decltype(type);
+    std::int64_t grain = kCostlyGrain;
+    const VectorKernel<T> kernel = with_function(g.operation, [&](auto function) -> VectorKernel<T> {
+      if (function.cheap) grain = kCheapGrain;
+      return value_vectors<decltype(function), T>;
+    });
+    run_vectors(kernel, g.size, grain, as<T>(g.x), as<T>(g.x), as<T>(g.y), g.a, g.b);
   });
 }
 void UnaryBackward(const UnaryBackwardArgs& g) {
   with_float(g.dtype, "unary_backward", [&](auto type) {
-    with_function(g.operation,
-                  [&](auto function) { unary_backward_of<decltype(function), decltype(type)>(g); });
+    using T = decltype(type);
+    const VectorKernel<T> kernel = with_function(g.operation, [](auto function) -> VectorKernel<T> {
+      return gradient_vectors<decltype(function), T>;
+    });
+    run_vectors(kernel, g.size, kCheapGrain, as<T>(g.saved), as<T>(g.d_y), as<T>(g.d_x), g.a, g.b);
   });
 }
 

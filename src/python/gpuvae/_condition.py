@@ -8,6 +8,10 @@ from gpuvae._device import DeviceArray, on_host
 from gpuvae._values import float32_numbers
 
 
+# The types of classes.
+CLASS_TYPES = (str, bytes, int, float)
+
+
 @dataclasses.dataclass
 class Condition:
     """How the condition of rows becomes the columns that follow their features or codes."""
@@ -21,6 +25,7 @@ class Condition:
         y = np.asarray(on_host(condition))
         if y.ndim == 1:
             check_count(y, count)
+            check_class_values(condition, y)
             if y.dtype.kind == "f" and not (np.isfinite(y).all() and (y == np.floor(y)).all()):
                 raise ValueError("[fit] expected classes as condition [rows], got fractions: real numbers are [rows, columns]")
             classes = tuple(np.unique(y).tolist())
@@ -45,11 +50,14 @@ class Condition:
                 y = np.full(count, y)
             check_count(y, count)
             index = {name: i for i, name in enumerate(self.classes)}
-            unknown = [name for name in y.tolist() if name not in index]
-            if y.ndim != 1 or unknown:
+            # Objects of other types may have no hash.
+            unknown = [name for name in y.tolist() if not isinstance(name, CLASS_TYPES) or name not in index]
+            if y.ndim != 1:
+                unknown = [f"shape {y.shape}"]
+            if unknown:
                 raise ValueError(
                     f"[VAE] expected classes among {', '.join(map(str, self.classes))} as condition [rows], got "
-                    f"{unknown[0] if y.ndim == 1 else f'shape {y.shape}'}"
+                    f"{unknown[0]}"
                 )
             return np.eye(len(self), dtype=np.float32)[[index[name] for name in y.tolist()]]
         y = np.broadcast_to(y, (count, self.columns)) if y.ndim == 1 and len(y) == self.columns else y
@@ -75,6 +83,17 @@ class Condition:
             else:
                 codes = (255 * codes).astype(np.uint8)
         return np.ascontiguousarray(np.concatenate([rows, codes], axis=1))
+
+
+def check_class_values(condition, y):
+    """Throws ValueError unless the classes y of a condition are all texts or all numbers, none of which is missing."""
+    # NumPy makes texts of the numbers and NaN in a list with texts.
+    given = np.asarray(condition, dtype=object) if y.dtype.kind == "U" and not isinstance(condition, np.ndarray) else y
+    values = given.tolist()
+    kinds = (str, bytes) if any(isinstance(v, str) for v in values) else CLASS_TYPES
+    wrong = [v for v in values if not isinstance(v, kinds) or v != v]
+    if wrong:
+        raise ValueError(f"[fit] expected texts or whole numbers as classes [rows], got {wrong[0]!r} among them")
 
 
 def check_count(y, count):

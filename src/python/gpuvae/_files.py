@@ -23,12 +23,16 @@ def run_files(folder):
     return [name for name in ("config.toml", "metrics.csv", "checkpoint.safetensors") if (folder / name).exists()]
 
 
-def describe(data, settings, history):
+def describe(data, settings, history, condition):
     """Returns the metadata of the file of a model that fit() trained.
 
     ``data`` is the description of its training data, and ``settings`` those of the model and of its training.
     """
+    # The names of classes in ``data`` are texts, which do not say whether a class is 1, 1.0, True or "1".
+    plain = all(type(c) in (bool, int, float, str) for c in condition.classes)
+    classes = {"classes": json.dumps(condition.classes)} if condition.classes and plain else {}
     return {
+        **classes,
         "format": "gpuvae",
         "format_version": str(_core.MODEL_FORMAT),
         "program": "vae",
@@ -63,12 +67,17 @@ def with_condition(settings, condition):
     return settings
 
 
-def condition_of(data):
-    """Returns the condition of a model for the dictionary that read() returns."""
+def condition_of(data, metadata):
+    """Returns the condition of a model for the dictionary and the metadata that read() returns."""
     classes, columns = data["condition_classes"], data["condition_columns"]
     if classes and columns:
         raise OSError("[load] expected a condition of classes or of columns, got one of both, which only the programs have")
-    # The names of classes that are whole numbers are those numbers.
+    if "classes" in metadata and classes:
+        stored = json.loads(metadata["classes"])
+        if not isinstance(stored, list) or len(stored) != classes:
+            raise OSError(f"[load] expected {classes} classes of the condition in the file, got {metadata['classes']}")
+        return Condition(tuple(stored), columns)
+    # The programs write names only. Those that are whole numbers are those numbers.
     names = data["class_names"] or range(classes)
     return Condition(tuple(int(n) if str(n).isdigit() else n for n in names)[:classes], columns)
 

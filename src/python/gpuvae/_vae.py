@@ -37,9 +37,10 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
 
     Rows X are arrays [rows, features] of any numeric type: of NumPy, pandas, or any library with DLPack. Rows of uint8
     above 1 are bytes, which are divided by 255 like the pixels of images. fit scales each feature of other rows to mean
-    0 and standard deviation 1, unless ``standardize`` is False or the likelihood needs values in [0, 1]. The model
-    computes in float32. It keeps what the training data were, and refuses rows that do not match: a model of bytes
-    refuses floats outside [0, 1].
+    0 and standard deviation 1, unless ``standardize`` is False or the likelihood needs values in [0, 1] or counts. With
+    the likelihood "columns", it scales the columns of the types gaussian and laplace. The model computes in float32. It
+    keeps what the training data were, and refuses rows that do not match: a model of bytes refuses floats outside
+    [0, 1].
 
     A model on a CUDA device also takes contiguous rows of float32, float64, uint8 or int32 on that device. Results are
     then there, too, as a DeviceArray, which other libraries take by DLPack. Rows of uint8 and float32 that need no
@@ -156,13 +157,14 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
             X, validation = imported(X), imported(validation)
             missing = bool(model_settings["missing_values"])
             host = check_rows(self, on_host(X), reset=True, missing=missing)
-            values = Values.of(host, self.likelihood, self.standardize, missing)
-            rows = _rows_for_training(values, X, host)
+            values = Values.of(host, self.likelihood, self.standardize, missing, model_settings["column_types"])
+            rows = _rows_for_training(values, X, host, model_settings)
             conditions = Condition() if condition is None else Condition.of(condition, len(host))
             rows = conditions.joined(rows, condition)
             held_out = None
             if validation is not None:
-                held_out = _rows_for_training(values, validation, check_rows(self, on_host(validation), False, missing))
+                held_out = check_rows(self, on_host(validation), False, missing)
+                held_out = _rows_for_training(values, validation, held_out, model_settings)
                 held_out = conditions.joined(held_out, validation_condition)
             if len(conditions):
                 model_settings["conditions"] = len(conditions)
@@ -183,6 +185,7 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
             _files.describe_rows(rows, values, names, conditions),
             {**_files.with_condition(model_settings, conditions), **training},
             self._history,
+            conditions,
         )
         return self
 
@@ -373,9 +376,10 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         if isinstance(X, DeviceArray) and len(X.shape) == 2 and 0 not in X.shape:
             check_features(self, X)
             if self.values_.accepts_unchanged(X):
-                return X
+                return _checked(X, self._model_settings)
         host = check_rows(self, on_host(X), reset=False, missing=self.values_.missing_values)
-        return placed_like(X, self.values_.rows(host))
+        rows = self.values_.rows(host, by_column=_has_column_types(self._model_settings))
+        return placed_like(X, _checked(rows, self._model_settings))
 
     def _restored(self, rows):
         if isinstance(rows, DeviceArray) and not self.values_.restores():
@@ -418,9 +422,20 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
                 self._model.set_exemplars(exemplars, self._exemplar_settings(), "")
 
 
-def _rows_for_training(values, X, host):
+def _has_column_types(settings):
+    return settings["likelihood"] == "columns" and bool(settings["column_types"])
+
+
+def _checked(rows, settings):
+    # Returns the values of a model after it has checked that the types of their columns allow them.
+    if _has_column_types(settings):
+        _core.check_columns(rows, settings["column_types"])
+    return rows
+
+
+def _rows_for_training(values, X, host, settings):
     # Computes the values also if they are not used, because that checks them.
-    rows = values.rows(host)
+    rows = _checked(values.training_rows(host, by_column=_has_column_types(settings)), settings)
     if isinstance(X, DeviceArray) and values.accepts_unchanged(X):
         return X
     return placed_like(X, rows)
@@ -458,7 +473,7 @@ def load(path: str | os.PathLike, *, device: str = "auto") -> VAE:
     file = _files.model_file(Path(path))
     metadata, settings, data = _files.read(file)
     vae = VAE(**_settings.from_file(settings, file), device=device)
-    vae.condition_ = _files.condition_of(data)
+    vae.condition_ = _files.condition_of(data, metadata)
     features = data["height"] * data["width"] - vae.condition_.columns
     model_settings, _ = _settings.resolve(
         vars(vae), {k: v for k, v in (vae.settings or {}).items() if k in _settings.MODEL}

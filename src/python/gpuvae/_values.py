@@ -30,20 +30,24 @@ class Values:
     missing_values: bool = False  # whether NaN is a missing value
 
     @classmethod
-    def of(cls, X, likelihood, standardize, missing_values=False):
+    def of(cls, X, likelihood, standardize, missing_values=False, column_types=""):
         """Describes the rows X of a training set.
 
-        ``standardize`` applies to all numbers but bytes, unless the likelihood is one of values in [0, 1], of counts or
-        of columns of several types. Rows of uint8 that are only 0 and 1 are numbers.
+        ``standardize`` applies to all numbers but bytes, unless the likelihood is one of values in [0, 1] or of counts.
+        Of columns of several types, it applies to those of real numbers. Rows of uint8 that are only 0 and 1 are
+        numbers.
         """
-        values = cls._of(X, likelihood, standardize)
+        values = cls._of(X, likelihood, standardize, column_types)
         values.missing_values = missing_values
         return values
 
     @classmethod
-    def _of(cls, X, likelihood, standardize):
-        if np.isnan(X).all():
+    def _of(cls, X, likelihood, standardize, column_types):
+        empty = np.flatnonzero(np.isnan(X).all(axis=0))
+        if empty.size == X.shape[1]:
             raise ValueError("[fit] expected numbers, got only missing values")
+        if empty.size:
+            raise ValueError(f"[fit] expected values in every feature, got only missing values in feature {empty[0]} (from 0)")
         low, high = float(np.nanmin(X)), float(np.nanmax(X))
         if likelihood in COUNT_LIKELIHOODS:
             if not low >= 0 or (X != np.floor(X))[~np.isnan(X)].any():
@@ -53,7 +57,12 @@ class Values:
                 )
             return cls("counts", low, high)
         if likelihood == "columns":
-            return cls("any", low, high)
+            real = real_columns(column_types, X.shape[1])
+            if not standardize or not any(real):
+                return cls("any", low, high)
+            values = cls("standardized", low, high, False, *moments_by_column(X, real))
+            values.rounds_first = True
+            return values
         if X.dtype == np.uint8 and X.max() > 1:
             return cls("bytes", 0.0, 255.0)
         if likelihood in BYTE_LIKELIHOODS:
@@ -70,11 +79,25 @@ class Values:
         check_resolution(X)
         return cls("any", low, high)
 
-    def rows(self, X):
-        """Returns X [rows, features] as a C-contiguous float32 or uint8 array of the model's values."""
+    # Whether training rows are rounded to float32 before they are standardised, as the programs do with columns of
+    # several types. This is no field: it does not describe the data, and the file of a model has no place for it.
+    rounds_first = False
+
+    def training_rows(self, X, by_column=False):
+        """Returns rows() of training rows."""
+        if self.rounds_first and X.dtype != np.uint8:
+            with np.errstate(over="ignore"):
+                X = X.astype(np.float32)
+        return self.rows(X, by_column)
+
+    def rows(self, X, by_column=False):
+        """Returns X [rows, features] as a C-contiguous float32 or uint8 array of the model's values.
+
+        With ``by_column``, columns have types, so that uint8 is a type of numbers.
+        """
         if self.kind == "bytes":
             return self._byte_rows(X)
-        if X.dtype == np.uint8 and self.kind != "counts" and X.max() > 1:
+        if X.dtype == np.uint8 and self.kind != "counts" and not by_column and X.max() > 1:
             raise ValueError("[VAE] the model was not trained on bytes: expected other numbers than uint8")
         self._check_limits(X)
         with np.errstate(over="ignore"):
@@ -118,7 +141,9 @@ class Values:
         return rows
 
     def _byte_rows(self, X):
-        low, high = X.min(), X.max()
+        # Only floats can be missing, which fit.
+        numbers = X[~np.isnan(X)] if X.dtype.kind == "f" else X
+        low, high = numbers.min(initial=255), numbers.max(initial=0)
         # The elements of bool are the numbers 0 and 1, and not bytes.
         if X.dtype.kind in "fb":
             if not (low >= 0 and high <= 1):
@@ -162,8 +187,6 @@ def moments(X):
     """Returns the means and standard deviations of the columns as two tuples, computed in float64."""
     with np.errstate(over="ignore", invalid="ignore"):
         if X.dtype.kind == "f" and np.isnan(X).any():
-            # A column without any value has mean and standard deviation 0.
-            X = np.where(np.isnan(X).all(axis=0), 0, X)
             mean, stddev = np.nanmean(X, axis=0, dtype=np.float64), np.nanstd(X, axis=0, dtype=np.float64)
         else:
             mean, stddev = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
@@ -172,6 +195,40 @@ def moments(X):
     # Rounding gives constant columns a small standard deviation.
     stddev[np.nanmin(X, axis=0) == np.nanmax(X, axis=0)] = 0
     return tuple(mean.tolist()), tuple(stddev.tolist())
+
+
+def moments_by_column(X, chosen):
+    """Returns moments() of the chosen columns in float32, and mean 0 and standard deviation 1 of the others.
+
+    The sums are computed from the first row to the last, as in the programs, so that they have the same bits.
+    """
+    mean, stddev = np.zeros(X.shape[1]), np.ones(X.shape[1])
+    for c in np.flatnonzero(chosen):
+        with np.errstate(over="ignore", invalid="ignore"):
+            column = X[:, c].astype(np.float32).astype(np.float64)
+            column = column[~np.isnan(column)]
+            mean[c] = np.cumsum(column)[-1] / len(column)
+            stddev[c] = np.sqrt(np.cumsum((column - mean[c]) ** 2)[-1] / len(column))
+        if not (np.isfinite(mean[c]) and np.isfinite(stddev[c])):
+            raise ValueError(f"[fit] expected smaller numbers, got up to {np.nanmax(np.abs(X[:, c])):g}")
+    return tuple(mean.tolist()), tuple(stddev.tolist())
+
+
+def types_of_columns(column_types):
+    """Returns the pairs (type, number of columns) of a text such as "gaussian:3,categorical:2".
+
+    The library refuses other texts, for which the result is an empty list.
+    """
+    parts = [part.partition(":") for part in str(column_types).split(",")]
+    return [(kind, int(n)) for kind, _, n in parts] if all(n.isdecimal() and len(n) < 10 for _, _, n in parts) else []
+
+
+def real_columns(column_types, count):
+    """Returns for each of ``count`` columns whether its type has real numbers, or [] for types of other columns."""
+    types = types_of_columns(column_types)
+    if sum(n for _, n in types) != count:
+        return []
+    return [kind in ("gaussian", "laplace") for kind, n in types for _ in range(n)]
 
 
 def check_resolution(X):
