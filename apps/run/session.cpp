@@ -201,6 +201,9 @@ bool Session::open_model(const std::string& command) {
   config_ = resolved(config_, without_condition(run->data.description), run->data.bytes);
   HeldRun held{config_of_texts(run->settings, file.string(), program_.name, program_.presets), "", {}};
   if (!described) held.config.epochs = config_.epochs;  // a checkpoint may be older than config.toml
+  // A model that Python or C trained on an array does not name its data, which an exemplar prior needs.
+  if (held.config.data.path.empty() && run->data.source.starts_with("an array"))
+    held.config.data = config_.data;
   check_same_run(command, held);
   facts_ = run->data;
   if (config_.distributions.prior == "exemplar") {

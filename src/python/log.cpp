@@ -22,13 +22,15 @@ struct Message {
   std::string operation, text;
 };
 
+// The largest number of messages that wait.
+constexpr std::size_t kMaxWaiting = 10'000;
+
 // Messages that wait for a thread with the GIL. Its lock is held for a moment only, and nobody waits for the
 // GIL while holding it.
 class MessageQueue {
  public:
   // Drops the message if too many wait.
   void push(const LogMessage& message) {
-    constexpr std::size_t kMaxWaiting = 10'000;
     const std::lock_guard lock(mutex_);
     if (messages_.size() >= kMaxWaiting) {
       ++dropped_;
@@ -108,7 +110,10 @@ void deliver_messages() noexcept {
   if (delivering.exchange(true)) return;
   const nb::error_scope pending;
   try {
-    while (const std::optional<Message> message = queue.load()->pop()) {
+    // Other threads may report without end, so the number of messages of a call is limited.
+    for (std::size_t i = 0; i < kMaxWaiting; ++i) {
+      const std::optional<Message> message = queue.load()->pop();
+      if (!message) break;
       // A copy, because the callback may set another one.
       const nb::object callback = log_callback();
       if (callback.is_valid()) call(callback, *message);

@@ -99,7 +99,7 @@ def test_the_program_and_python_agree(rows, program, tmp_path):
     assert (np.load(tmp_path / "theirs.npy") == ours.sample(9, mean=True)).all()
     # The program opens a model of Python if it gets the training data.
     ours.save(tmp_path / "P")
-    program("vae", "sample", "--out", "P", *flags[:4], "--samples", 9, "--output", "ours.npy", cwd=tmp_path)
+    program("vae", "sample", "--out", "P", *flags[:5], "--samples", 9, "--output", "ours.npy", cwd=tmp_path)
     assert (np.load(tmp_path / "ours.npy") == np.load(tmp_path / "theirs.npy")).all()
 
 

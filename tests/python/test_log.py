@@ -135,7 +135,7 @@ def test_exit_with_a_callback_and_a_daemon_thread():
         threading.Thread(target=run, daemon=True).start()
         started.wait()
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -152,5 +152,5 @@ def test_a_forked_child_has_the_callback():
             os._exit(len(messages))
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), len(messages))
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stdout) == (0, "2 1\n"), done.stderr
