@@ -4,7 +4,7 @@
 // The file has two parts. A normal include defines the list. If GPUVAE_FORMULA is defined, an include inside
 // a namespace defines the formulas, which call functions of that namespace. The same formulas thus serve
 // scalars in CUDA kernels (kernels/math/scalar_likelihood.h) and vectors on the CPU
-// (kernels/cpu/ops/likelihood.cpp).
+// (kernels/cpu/simd/likelihood-inl.h).
 #ifndef GPUVAE_KERNELS_MATH_LIKELIHOOD_H
 #define GPUVAE_KERNELS_MATH_LIKELIHOOD_H
 
