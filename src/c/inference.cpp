@@ -38,8 +38,8 @@ void decode_to(const gpuvae_array& x, const ModelRecord& model, const Tensor& co
   });
 }
 
-void decode(const gpuvae_model* handle, const gpuvae_array* z, const gpuvae_array* condition,
-            const gpuvae_array* x, const char* operation) {
+void decode_codes(const gpuvae_model* handle, const gpuvae_array* z, const gpuvae_array* condition,
+                  const gpuvae_array* x, const char* operation) {
   const auto model = model_of(handle, operation);
   const Tensor codes = codes_of(z, model->vae.options().latent, operation);
   const Tensor y = condition_rows(condition, model->rules.condition, codes.shape()[0], true, operation);
@@ -125,13 +125,13 @@ gpuvae_status gpuvae_encode_sample_given(const gpuvae_model* model, const gpuvae
 }
 
 gpuvae_status gpuvae_decode(const gpuvae_model* model, const gpuvae_array* z, const gpuvae_array* x) {
-  return guarded("gpuvae_decode", [&] { decode(model, z, nullptr, x, "gpuvae_decode"); });
+  return guarded("gpuvae_decode", [&] { decode_codes(model, z, nullptr, x, "gpuvae_decode"); });
 }
 
 gpuvae_status gpuvae_decode_given(const gpuvae_model* model, const gpuvae_array* z,
                                   const gpuvae_array* condition, const gpuvae_array* x) {
   constexpr const char* kName = "gpuvae_decode_given";
-  return guarded(kName, [&] { decode(model, z, condition, x, kName); });
+  return guarded(kName, [&] { decode_codes(model, z, condition, x, kName); });
 }
 
 gpuvae_status gpuvae_reconstruct(const gpuvae_model* model, const gpuvae_array* x,
