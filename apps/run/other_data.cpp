@@ -12,8 +12,8 @@
 #include "kernels/check.h"
 #include "src/data/counted.h"
 #include "src/data/parts.h"
-#include "src/vae/column_rules.h"
 #include "src/io/printable.h"
+#include "src/vae/column_rules.h"
 #include "src/vae/column_types.h"
 #include "src/vae/named_distributions.h"
 
@@ -202,8 +202,9 @@ void check_values(const RunConfig& c, const Dataset& images, const DataDescripti
   const bool bytes = images.dtype() == DType::u8;
   const DataDescription of_features = without_condition(of_images);
   const std::int64_t features = std::int64_t{of_features.height} * of_features.width;
-  check(values != LikelihoodValues::bytes || bytes || (d.missing_values && are_scaled_bytes(images, features)), "data",
-        "--likelihood {} expects bytes, whole numbers from 0 to 255, got other numbers", d.likelihood);
+  check(
+      values != LikelihoodValues::bytes || bytes || (d.missing_values && are_scaled_bytes(images, features)),
+      "data", "--likelihood {} expects bytes, whole numbers from 0 to 255, got other numbers", d.likelihood);
   check(values != LikelihoodValues::bytes || c.training.data.binarize == Binarize::none, "data",
         "--likelihood {} expects --binarize none, got {}", d.likelihood, name(c.training.data.binarize));
   check(!bytes || !keeps_whole_numbers(d), "data", "--likelihood {} expects counts, got bytes", d.likelihood);
