@@ -17,7 +17,7 @@ namespace {
 
 // Throws Error if standard output could not be written, for example to a full disk or a closed pipe. A reader
 // of the help may close the pipe after the lines that it needs, as head does.
-void check_output(bool is_help) {
+void check_stdout(bool is_help) {
   if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return;
   if (is_help && errno == EPIPE) return;
   throw Error("write", "standard output: " + std::generic_category().message(errno), ErrorKind::io);
@@ -33,7 +33,7 @@ int run_program(int argc, char** argv, const Program& program) {
   const int status = run_guarded(program.name, [&] {
     ranks.emplace();
     if (line.exit_code < 0) run_command(program, line);
-    check_output(line.exit_code == 0);
+    check_stdout(line.exit_code == 0);
   });
   if (ranks) ranks->end(status);
   return status;

@@ -56,7 +56,7 @@ class ExemplarPrior final : public Prior {
   }
   std::shared_ptr<const Prior> frozen() const override {
     auto prior = std::make_shared<ExemplarPrior>(*this);
-    prior->means_ = all_means(*exemplars()).value();
+    if (!means_) prior->means_ = all_means(*exemplars()).value();
     return prior;
   }
 
