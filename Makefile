@@ -31,13 +31,12 @@ fetch:
 	@[ -n "$$GPUVAE_DATA_DIR" ] || [ -e data/$(NEED) ] || bash data/fetch.sh >/dev/null 2>&1 || true
 
 test slow asan tsan: WANTED := $(TEST_PACKAGES)
-test slow: python
-test: build
+test: python build
 	cd $(BUILD) && ctest --output-on-failure -j $(JOBS) -LE slow
 
 # Runs the tests that `make test` leaves out, because they take long: of kills at any time, and of the measuring programs,
 # which `make test` does not even build.
-slow: benchmarks
+slow: python benchmarks
 	cd $(BUILD) && ctest --output-on-failure -j $(JOBS) -L slow
 
 # Creates an environment with what the Python package and its tests need. Without it, they are skipped.
