@@ -130,7 +130,7 @@ interop: configure
 # ThreadSanitizer otherwise ends the processes that tests fork.
 tsan: export TSAN_OPTIONS := die_after_fork=0 suppressions=$(CURDIR)/tests/tsan.supp
 asan tsan: deps
-	cmake --preset $@ && cmake --build --preset $@ -j $(JOBS) && cd build/$@ && ctest --output-on-failure -j $(JOBS)
+	cmake --preset $@ && cmake --build --preset $@ -j $(JOBS) && cd build/$@ && ctest --output-on-failure -j $(JOBS) -LE slow
 
 # Gives damaged inputs to every reader of files for FUZZ_SECONDS per reader (tests/fuzz), as many readers at a time as
 # there are cores. Needs clang. A finding fails. ARGS="table mat" runs only these readers.
