@@ -299,8 +299,8 @@ std::string family_text(const Likelihood& likelihood, const char* element) {
   std::string text;
   for (const auto& [type, columns] : types)
     text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", type, columns);
-  constexpr std::size_t kMost = 44;
-  return shortened_list(text, kMost);
+  constexpr std::size_t kLongestName = 44;
+  return shortened_list(text, kLongestName);
 }
 
 }  // namespace
@@ -327,8 +327,8 @@ ModelGraph model_graph(const VaeOptions& o, int height, int width, const GraphNo
                         : counted(o.features, "column"),
              0};
   if (conditional) {
-    constexpr std::size_t kMost = 24;
-    const std::string what = shortened_list(spaced_list(notes.condition), kMost),
+    constexpr std::size_t kLongestLabel = 24;
+    const std::string what = shortened_list(spaced_list(notes.condition), kLongestLabel),
                       size = counted(o.conditions, "value");
     g.condition = {"y", what.empty() ? size : fmt::format("{}: {}", what, size), 0};
   }
