@@ -123,7 +123,8 @@ class Optimizer {
   bool on_device_ = false;
   std::vector<Variable> variables_;
   Tensor values_, gradients_, state1_, state2_, clip_;
-  Tensor counter_;  // a std::uint64_t as bytes
+  std::vector<std::int64_t> tensors_;  // the beginnings of the parameters in the arena, ascending
+  Tensor counter_;                     // a std::uint64_t as bytes
   Tensor learning_rate_;
   std::shared_ptr<const void> identity_;  // marks the leaves that this optimiser updates
   std::int64_t decayed_ = 0;

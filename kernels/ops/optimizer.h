@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "kernels/math/average.h"
 #include "kernels/math/optimizer.h"
@@ -29,6 +30,9 @@ struct OptimizerArgs {
   void* state2 = nullptr;                // [size], or null if optimizer_states() is 1
   const void* gradient_scale = nullptr;  // [1], or null for 1
   bool guarded = false;                  // changes nothing if *gradient_scale is NaN
+  // The beginnings of the arena's tensors, the first of which is 0, or empty for one tensor. A CPU updates a
+  // part of a tensor on the thread that most likely computed its gradient. The results do not depend on it.
+  std::span<const std::int64_t> tensors = {};
 
   double bytes() const {
     return size_in_bytes(dtype, static_cast<double>(size) * (3 + 2 * math::optimizer_states(kind)));

@@ -1,5 +1,6 @@
 #include "gpuvae/optim.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -118,8 +119,10 @@ Optimizer::Optimizer(std::span<const Parameter> parameters, const OptimizerOptio
   for (const Parameter& p : parameters) {
     std::int64_t& offset = next[is_decayed(p) ? 0 : 1];
     place(p, offset);
+    tensors_.push_back(offset);
     offset += padded(p.variable.shape().elements());
   }
+  std::ranges::sort(tensors_);
 }
 
 void Optimizer::place(const Parameter& p, std::int64_t offset) {
@@ -246,6 +249,7 @@ void Optimizer::update(const Clock& updates, const Tensor& factors, bool guarded
   args.state1 = state1_.data();
   args.state2 = state2_ ? state2_.data() : nullptr;
   args.guarded = guarded;
+  args.tensors = tensors_;
   if (guarded || options_.clip_norm > 0) args.gradient_scale = gradient_scale().data();
   device.backend().optimizer_step(args, Stream::current(device).handle());
   values_.increment_version();

@@ -16,6 +16,7 @@
 #include "kernels/cpu/gemm/sparse_gemm.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/parallel/sequential.h"
+#include "kernels/cpu/scratch.h"
 #include "kernels/math/functions.h"
 
 namespace gpuvae::kernels {
@@ -30,7 +31,7 @@ std::int64_t power_of_two(double limit) {
 
 // The limits follow from measurements of slices (bench/NOTES.md). Powers of two occupy two, four, ... threads
 // evenly.
-Slices::Slices(const GemmArgs& g) : rows_{g.m, 1, 4}, columns_{g.n, 1, 16} {
+Slices::Slices(const GemmArgs& g) : rows_{g.m, 1, 4}, columns_{g.n, 1, 16}, k_(g.k) {
   constexpr double kMinWork = 2.5e6, kMinWorkOfTwo = 0.4e6, kMaxSlices = 64, kMaxAcross = 4;
   const auto m = static_cast<double>(g.m), n = static_cast<double>(g.n);
   const double work = m * n * static_cast<double>(g.k);
@@ -39,8 +40,15 @@ Slices::Slices(const GemmArgs& g) : rows_{g.m, 1, 4}, columns_{g.n, 1, 16} {
     rows_.count = power_of_two(std::min({m / 32, work / kMinWorkOfTwo, kMaxSlices}));
     return;
   }
+  // Halves pay off if c, which they sum, is small compared with b.
+  if (!g.transpose_b && work >= kMinWork && g.n >= 64 && g.k >= 2 * g.m) {
+    halves_ = 2;
+    columns_.count = g.n >= 128 ? 2 : 1;
+    return;
+  }
   const double most = std::min(kMaxSlices, std::max(work / kMinWork, work / kMinWorkOfTwo >= 2 ? 2.0 : 1.0));
-  const std::int64_t wide = power_of_two(std::min({n / 128, most, kMaxAcross}));
+  const double least_columns = g.transpose_b ? 48 : 128;
+  const std::int64_t wide = power_of_two(std::min({n / least_columns, most, kMaxAcross}));
   // Each slice of rows packs b again, which costs most if b is transposed and wide.
   const double least_rows = !g.transpose_b ? 24 : wide == 1 ? 32 : wide == 2 ? 48 : 96;
   const std::int64_t high = power_of_two(std::min(m / least_rows, most / static_cast<double>(wide)));
@@ -49,35 +57,57 @@ Slices::Slices(const GemmArgs& g) : rows_{g.m, 1, 4}, columns_{g.n, 1, 16} {
   columns_.count = is_flat ? 2 : wide;
 }
 
-Block Slices::block(std::int64_t slice) const {
-  const std::int64_t row = slice / columns_.count, column = slice % columns_.count;
-  return {rows_.bound(row), rows_.bound(row + 1), columns_.bound(column), columns_.bound(column + 1)};
+Slices::Slice Slices::slice(std::int64_t i) const {
+  const std::int64_t blocks = rows_.count * columns_.count, half = i / blocks;
+  const std::int64_t row = i % blocks / columns_.count, column = i % columns_.count;
+  const Parts depth{k_, halves_, 4};
+  return {{rows_.bound(row), rows_.bound(row + 1), columns_.bound(column), columns_.bound(column + 1)},
+          depth.bound(half),
+          depth.bound(half + 1)};
 }
 
-void multiply_slice(const GemmArgs& g, const Block& of) {
+namespace {
+
+// Computes a slice on the calling thread, into the matrix c.
+void multiply_slice(const GemmArgs& g, const Slices::Slice& of, float* c, bool accumulate) {
   const std::int64_t a_stride = g.transpose_a ? g.m : g.k, b_stride = g.transpose_b ? g.k : g.n;
+  const auto at = [](const void* factor, std::int64_t row, std::int64_t column, std::int64_t stride,
+                     bool transposed) {
+    return as<float>(factor) + (transposed ? column * stride + row : row * stride + column);
+  };
   const SequentialOpenMp sequential;
   const dnnl_status_t status =
-      dnnl_sgemm(g.transpose_a ? 'T' : 'N', g.transpose_b ? 'T' : 'N', of.rows(), of.columns(), g.k, 1,
-                 as<float>(g.a) + of.first_row * (g.transpose_a ? 1 : a_stride), a_stride,
-                 as<float>(g.b) + of.first_column * (g.transpose_b ? b_stride : 1), b_stride,
-                 g.accumulate ? 1.0f : 0.0f, as<float>(g.c) + of.first_row * g.n + of.first_column, g.n);
+      dnnl_sgemm(g.transpose_a ? 'T' : 'N', g.transpose_b ? 'T' : 'N', of.block.rows(), of.block.columns(),
+                 of.end_k - of.first_k, 1, at(g.a, of.block.first_row, of.first_k, a_stride, g.transpose_a),
+                 a_stride, at(g.b, of.first_k, of.block.first_column, b_stride, g.transpose_b), b_stride,
+                 accumulate ? 1.0f : 0.0f, c + of.block.first_row * g.n + of.block.first_column, g.n);
   if (status == dnnl_success) return;
   fail(Origin("gemm", status == dnnl_out_of_memory ? ErrorKind::out_of_memory : ErrorKind::unsupported),
        "oneDNN: {} for [{}, {}] x [{}, {}]", dnnl_status2str(status), g.m, g.k, g.k, g.n);
 }
 
-namespace {
+// y += x.
+void add(const float* x, float* y, std::int64_t size) {
+  const Chunks chunks = Chunks::of_elements(size);
+  parallel_chunks(chunks, size >= kCostlyGrain, [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) y[i] += x[i];
+  });
+}
 
 void gemm_f32(const GemmArgs& g) {
   const Slices slices(g);
   const BlockedSignals blocked;  // the pool's other threads block signals at all times
   const bool finishes = g.bias || g.activation != Activation::identity;
-  parallel_for(slices.count(), true, [&](std::int64_t slice) {
-    const Block block = slices.block(slice);
-    multiply_slice(g, block);
-    if (finishes) add_bias_and_activate(g, block);
+  const Scratch<float> second_half(slices.halved() ? g.m * g.n : 0);
+  parallel_for(slices.count(), true, [&](std::int64_t i) {
+    const Slices::Slice slice = slices.slice(i);
+    if (slice.of_second_half()) return multiply_slice(g, slice, second_half.get(), false);
+    multiply_slice(g, slice, as<float>(g.c), g.accumulate);
+    if (finishes && !slices.halved()) add_bias_and_activate(g, slice.block);
   });
+  if (!slices.halved()) return;
+  add(second_half.get(), as<float>(g.c), g.m * g.n);
+  if (finishes) add_bias_and_activate(g);
 }
 
 // A simple implementation for gradient checks and for products with k = 0, where speed does not matter.

@@ -121,6 +121,28 @@ HWY_INLINE void each_block([[maybe_unused]] D d, hn::Vec<D> v, int i, const Body
   }
 }
 
+// Loads blocks of four lanes that are `stride` elements apart.
+template <class D>
+HWY_INLINE hn::Vec<D> load_blocks(D d, const float* from, [[maybe_unused]] std::int64_t stride) {
+  if constexpr (hn::MaxLanes(D()) == 4) {
+    return hn::LoadU(d, from);
+  } else {
+    const hn::Half<D> half;
+    constexpr std::int64_t kBlocks = static_cast<std::int64_t>(hn::MaxLanes(half)) / 4;
+    return hn::Combine(d, load_blocks(half, from + kBlocks * stride, stride),
+                       load_blocks(half, from, stride));
+  }
+}
+
+// Copies four elements of each of as many rows as d has lanes to four rows: to(q, j) = from(j, q).
+template <class D>
+HWY_INLINE void transpose_rows(D d, const float* from, std::int64_t from_stride, float* to) {
+  hn::Vec<D> v[4];
+  for (int r = 0; r < 4; ++r) v[r] = load_blocks(d, from + r * from_stride, 4 * from_stride);
+  transpose(d, v);
+  for (int r = 0; r < 4; ++r) hn::StoreU(v[r], d, to + r * kStrip);
+}
+
 void pack_panel(const SparseProduct& g, const Panels& to, std::int64_t panel) {
   const D4 d;
   const std::int64_t first = panel * kPanel, rows = std::min(kPanel, g.rows - first);
@@ -170,15 +192,16 @@ void pack_strip(const SparseProduct& g, std::int64_t first, float* to) {
         hn::Store(hn::LoadU(d, from + p * d_p + v * kLanes), d, to + p * kStrip + v * kLanes);
   if (d_p == 1)
     for (; p + kLine <= g.depth; p += kLine) {
-      const std::int64_t whole = width / 4 * 4;
-      for (std::int64_t j = 0; j < whole; j += 4)
-        for (std::int64_t q = p; q < p + kLine; q += 4) {
-          V4 v[4];
-          for (int r = 0; r < 4; ++r) v[r] = hn::LoadU(d4, from + (j + r) * d_j + q);
-          transpose(d4, v);
-          for (int r = 0; r < 4; ++r) hn::Store(v[r], d4, to + (q + r) * kStrip + j);
-        }
-      for (std::int64_t q = p; q < p + kLine; ++q) copy_row(q, whole);
+      std::int64_t j = 0;
+      const auto copy_rows = [&](auto lanes) HWY_ATTR {
+        constexpr auto kRows = static_cast<std::int64_t>(hn::MaxLanes(lanes));
+        for (; j + kRows <= width; j += kRows)
+          for (std::int64_t q = p; q < p + kLine; q += 4)
+            transpose_rows(lanes, from + j * d_j + q, d_j, to + q * kStrip + j);
+      };
+      copy_rows(d);
+      copy_rows(d4);
+      for (std::int64_t q = p; q < p + kLine; ++q) copy_row(q, j);
     }
   for (; p < g.depth; ++p) copy_row(p, 0);
 }

@@ -69,10 +69,9 @@ HWY_INLINE void update(const Coefficients<V>& o, V g, V& p, V& s1, V& s2) {
 }
 
 // Updates the elements begin, ..., end - 1, reading and writing `states` states.
-template <OptimizerKind kind, int states, class T>
-void update_range(const OptimizerArgs& g, double decay, std::int64_t begin, std::int64_t end) {
-  using V = hn::Vec<hn::ScalableTag<T>>;
-  const Coefficients<V> coefficients(g, decay);
+template <OptimizerKind kind, int states, class T, class V>
+void update_range(const OptimizerArgs& g, const Coefficients<V>& coefficients, std::int64_t begin,
+                  std::int64_t end) {
   T* parameters = as<T>(g.parameters);
   const T* gradients = as<T>(g.gradients);
   T* state1 = as<T>(g.state1);
@@ -88,15 +87,35 @@ void update_range(const OptimizerArgs& g, double decay, std::int64_t begin, std:
   });
 }
 
+// Calls body(begin, end) for parts of the arena. Piece i of n contains the elements from i/n to (i + 1)/n of
+// every tensor. Products divide weights and their gradients in the same way (kernels/cpu/gemm/slices.h), so a
+// thread mostly updates weights whose gradients are in its cache, and that only it reads.
+template <class Body>
+void each_part(const OptimizerArgs& g, const Body& body) {
+  constexpr std::int64_t kElementsOfTwo = 16384, kMultiple = 64, kMaxPieces = 256, kWhole[] = {0};
+  const std::int64_t pieces = std::clamp<std::int64_t>(g.size / kElementsOfTwo * 2, 2, kMaxPieces);
+  const std::span<const std::int64_t> tensors = g.tensors.empty() ? kWhole : g.tensors;
+  parallel_for(pieces, g.size >= kCostlyGrain, [&](std::int64_t piece) {
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      const std::int64_t first = tensors[i], end = i + 1 < tensors.size() ? tensors[i + 1] : g.size;
+      const auto bound = [&](std::int64_t n) {
+        return n == pieces ? end : first + (end - first) * n / pieces / kMultiple * kMultiple;
+      };
+      if (bound(piece) < bound(piece + 1)) body(bound(piece), bound(piece + 1));
+    }
+  });
+}
+
 template <OptimizerKind kind, class T, int states = math::optimizer_states(kind)>
 void update_all(const OptimizerArgs& g) {
-  parallel_chunks(Chunks::of_elements(g.size), g.size >= kCostlyGrain,
-                  [&](std::int64_t begin, std::int64_t end) {
-                    const FlushSubnormals flush;
-                    const std::int64_t middle = std::clamp(g.decayed, begin, end);
-                    update_range<kind, states, T>(g, g.decay, begin, middle);
-                    update_range<kind, states, T>(g, 0, middle, end);
-                  });
+  using V = hn::Vec<hn::ScalableTag<T>>;
+  const Coefficients<V> with_decay(g, g.decay), without_decay(g, 0);
+  each_part(g, [&](std::int64_t begin, std::int64_t end) {
+    const FlushSubnormals flush;
+    const std::int64_t middle = std::clamp(g.decayed, begin, end);
+    update_range<kind, states, T>(g, with_decay, begin, middle);
+    update_range<kind, states, T>(g, without_decay, middle, end);
+  });
 }
 
 template <class T>
