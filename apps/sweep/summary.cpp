@@ -127,9 +127,10 @@ bool likelihoods_differ_in_kind(const std::vector<Member>& members) {
 
 // Returns the first setting that makes the losses of the runs incomparable, or an empty text.
 std::string incomparable(const std::vector<Member>& members, bool validated) {
-  for (const char* key : {"data", "builtin-data", "variable", "header", "columns", "label-column",
-                          "standardize", "value-range", "validation-fraction", "validation-images",
-                          "validation-set", "binarize", "threshold", "pixel-mean", "noise-std"})
+  for (const char* key :
+       {"data", "builtin-data", "variable", "header", "columns", "label-column", "column-types", "condition",
+        "library-size", "missing-values", "standardize", "value-range", "validation-fraction",
+        "validation-images", "validation-set", "binarize", "threshold", "pixel-mean", "noise-std"})
     if (varies(members, key)) return key;
   const bool rest = members.front().values.at("validation-set") == "rest";
   if ((rest || !validated) && varies(members, "train-images")) return "train-images";

@@ -169,6 +169,8 @@ TEST(SweepSummary, NamesNoBestSettingIfLossesAreNotComparable) {
   EXPECT_NE(why("pixel-mean", "true", "false").find("--pixel-mean differs"), std::string::npos);
   EXPECT_NE(why("binarize", "none", "threshold").find("--binarize differs"), std::string::npos);
   EXPECT_NE(why("validation-images", "100", "200").find("--validation-images differs"), std::string::npos);
+  EXPECT_NE(why("condition", "label", "").find("--condition differs"), std::string::npos);
+  EXPECT_NE(why("missing-values", "true", "false").find("--missing-values differs"), std::string::npos);
   EXPECT_EQ(why("train-images", "100", "200"), "");
   EXPECT_EQ(why("free-bits", "0", "1"), "");
 }
