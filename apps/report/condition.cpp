@@ -93,6 +93,8 @@ std::vector<float> column_values(const Session& s, const std::string& given, con
 }  // namespace
 
 bool is_conditional(const Session& s) { return s.model().options().conditions > 0; }
+const char* posterior_name(const Session& s) { return is_conditional(s) ? "q(z | x, y)" : "q(z | x)"; }
+const char* decoder_name(const Session& s) { return is_conditional(s) ? "p(x | z, y)" : "p(x | z)"; }
 bool has_class_condition(const Session& s) { return s.description().condition_classes > 0; }
 
 std::vector<std::string> condition_class_names(const Session& s) {

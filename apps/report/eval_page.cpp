@@ -31,14 +31,11 @@ std::string things(const Session& s, std::int64_t n) {
 
 std::string estimator(const Session& s, const Evaluation& e) {
   if (e.samples == 0) return "negative ELBO, with one draw of z per example";
-  const bool conditional = s.model().options().conditions > 0;
-  const std::string likelihood = conditional ? "p(x | z, y)" : "p(x | z)";
-  const std::string posterior = conditional ? "q(z | x, y)" : "q(z | x)";
   return fmt::format(
       "importance-weighted bound on −log {0}: −log of the mean of {1} weights {2} p(z) / {3}, z drawn from "
       "{3} (Burda et al., 2016). Its expectation is above −log {0} and falls towards it as the number of "
       "samples grows",
-      density_name(s), count_text(e.samples), likelihood, posterior);
+      density_name(s), count_text(e.samples), decoder_name(s), posterior_name(s));
 }
 
 std::string binarisation(const Session& s) {
@@ -146,17 +143,16 @@ ReportTable result_table(const Session& s, const Evaluation& e) {
     row("Bits per dimension", scaled(elbo, -bits), "of the negative ELBO", 4);
   }
   row("−ELBO", scaled(elbo, -1), "reconstruction + KL, one draw of z", 2);
-  const bool conditional = s.model().options().conditions > 0;
-  row("Reconstruction", mean_over_rows(r.reconstruction), conditional ? "−log p(x | z, y)" : "−log p(x | z)",
-      2);
-  row("KL", mean_over_rows(r.kl), conditional ? "KL(q(z | x, y) ‖ p(z))" : "KL(q(z | x) ‖ p(z))", 2);
+  row("Reconstruction", mean_over_rows(r.reconstruction), fmt::format("−log {}", decoder_name(s)), 2);
+  row("KL", mean_over_rows(r.kl), fmt::format("KL({} ‖ p(z))", posterior_name(s)), 2);
   const LatentStatistics& l = e.latent;
   table.rows.push_back({{"Active units"},
                         {fmt::format("{} of {}", l.active_units, l.mean_variance.size())},
                         {"variance of the posterior mean above 0.01"}});
-  table.rows.push_back({{"Mutual information"},
-                        {figure_text(l.mutual_information, 2)},
-                        {"of x and z under q(z | x), at most the log of the number of examples"}});
+  table.rows.push_back(
+      {{"Mutual information"},
+       {figure_text(l.mutual_information, 2)},
+       {fmt::format("of x and z under {}, at most the log of the number of examples", posterior_name(s))}});
   return table;
 }
 

@@ -56,7 +56,7 @@ Dataset coded_images(const Session& s) { return s.images("validation", kMaxCodes
 
 std::string codes_caption(const Session& s) {
   const std::string what =
-      fmt::format("{} of q(z | x)", s.config().pictures.encode == "mean" ? "Means" : "Draws");
+      fmt::format("{} of {}", s.config().pictures.encode == "mean" ? "Means" : "Draws", posterior_name(s));
   const std::string things = s.has_pictures() ? "images" : "rows";
   if (is_film(s) && s.validation().count() > 0)
     return fmt::format("{} for all frames: {} of training, then {} of validation.", what,

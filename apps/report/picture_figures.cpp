@@ -85,9 +85,9 @@ Figure posterior_figure(const Session& s) {
       sheet_row("draw", s.model().posterior_predictive(x, s.config().seed).to_vector(), count, set)};
   return sheet_figure(
       "posterior.svg", sheet,
-      fmt::format(
-          "{} images; the mean of p(x | z) at the mean of q(z | x); a draw of z and then of x, where {}.",
-          s.validation().count() > 0 ? "Validation" : "Training", noise_text(s)));
+      fmt::format("{} images; the mean of {} at the mean of {}; a draw of z and then of x, where {}.",
+                  s.validation().count() > 0 ? "Validation" : "Training", decoder_name(s), posterior_name(s),
+                  noise_text(s)));
 }
 
 // Returns `count` classes, all in turn.

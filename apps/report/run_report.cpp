@@ -67,7 +67,7 @@ ReportPage report_of(const Session& s, const Evaluation& e, const std::vector<Fi
                           "latent dimensions whose posterior mean has a variance above 0.01"});
   if (!std::isnan(e.latent.mutual_information))
     page.numbers.push_back({"Mutual information", figure_text(e.latent.mutual_information, 2), "nats",
-                            "between x and z under q(z | x)"});
+                            fmt::format("between x and z under {}", posterior_name(s))});
   if (!std::isnan(e.bits_per_dimension))
     page.numbers.push_back({"Bits per dimension", figure_text(e.bits_per_dimension, 3), "bits",
                             e.importance ? "importance-weighted" : "from the ELBO"});
