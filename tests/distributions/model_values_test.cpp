@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "gpuvae/vae.h"
+#include "src/nn/made.h"
 
 namespace gpuvae {
 namespace {

@@ -9,6 +9,7 @@
 #include "gpuvae/evaluate.h"
 #include "gpuvae/exemplar_prior.h"
 #include "gpuvae/vae.h"
+#include "src/nn/made.h"
 #include "src/vae/named_distributions.h"
 
 namespace gpuvae {
