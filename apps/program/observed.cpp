@@ -48,7 +48,8 @@ double value_of_model(const DataDescription& d, std::size_t column, double value
     const double stddev = d.standardization.stddev[column];
     return stddev == 0 ? 0 : (value - d.standardization.mean[column]) / stddev;
   }
-  return d.values.scaled ? (value - d.values.low) / (d.values.high - d.values.low) : value;
+  if (d.values.scaled) return (value - d.values.low) / (d.values.high - d.values.low);
+  return d.values.kind == ValueKind::bytes ? value / 255 : value;
 }
 
 }  // namespace

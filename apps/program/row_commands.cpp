@@ -161,6 +161,9 @@ void reconstruct(const Session& s, const Command& command) {
   std::vector<float> decoded = reconstruct_all(s.model(), images, s.evaluation()).to_vector();
   if (!command.impute) return write_decoded(s, path, std::move(decoded));
   keep_observed(images, s.model().options().features, decoded);
+  // Elsewhere, bytes are written as numbers in [0, 1], but here they stand beside bytes of the file.
+  if (s.description().values.kind == ValueKind::bytes && !s.description().values.scaled)
+    for (float& value : decoded) value *= 255;
   write_decoded(s, path, std::move(decoded), {.observed = observed_values(s, command.input, images)});
 }
 

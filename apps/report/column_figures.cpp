@@ -140,6 +140,7 @@ ColumnReport column_report(const Session& s) {
       std::clamp(kComparedValues / s.model().options().features, kSmallestCount, kLargestCount);
   const Dataset set = s.images("validation", most);
   ColumnReport report;
+  report.drawn_from = decoder_name(s);
   report.real_rows = report.generated_rows = set.count();
   const Tensor real = gather_batch(set, set.count(), {.step = 0, .steps_per_epoch = 1}, {.shuffle = false}).x;
   // The generated rows of a conditional model have the conditions of the real ones.
@@ -166,11 +167,10 @@ Figure column_figure(const ColumnReport& r) {
   HistogramSheet sheet{"Generated beside real values", "real", "generated", {}};
   for (const std::size_t c : order) sheet.panels.push_back(r.columns[c].panel);
   std::string caption = fmt::format(
-      "{} real rows, and {} draws of x from p(x | z) with z from the prior. The distance is the largest "
+      "{} real rows, and {} draws of x from {} with z from the prior. The distance is the largest "
       "difference of the two distribution functions; for rows of one distribution, it is below {:.3f} 19 "
-      "times "
-      "out of 20.",
-      count_text(r.real_rows), count_text(r.generated_rows), usual_distance(r));
+      "times out of 20.",
+      count_text(r.real_rows), count_text(r.generated_rows), r.drawn_from, usual_distance(r));
   if (some)
     caption += fmt::format(" The {} of {} columns that differ most; a table below lists all.", kShownColumns,
                            count_text(static_cast<std::int64_t>(r.columns.size())));

@@ -22,6 +22,7 @@ std::vector<ColumnComparison> compare_columns(const std::vector<std::string>& na
 struct ColumnReport {
   std::vector<ColumnComparison> columns;
   std::int64_t real_rows = 0, generated_rows = 0;
+  std::string drawn_from = "p(x | z)";  // the name of the distribution in captions
 };
 ColumnReport column_report(const Session& session);
 // Histograms of up to 30 columns: the first ones, or if there are more, those that differ most.

@@ -127,9 +127,10 @@ Figure prior_figure(const Session& s) {
   LabelledSheet sheet{"Prior predictive", {}, {}};
   sheet.rows = {sheet_row(bernoulli ? "probability" : "mean", g.mean.to_vector(), kShown, set),
                 sheet_row("draw", g.x.to_vector(), kShown, set)};
-  return sheet_figure("prior.svg", sheet,
-                      fmt::format("z drawn from the prior: {} of p(x | z), and a draw of x, where {}.",
-                                  bernoulli ? "the probabilities" : "the mean", noise_text(s)));
+  return sheet_figure(
+      "prior.svg", sheet,
+      fmt::format("z drawn from the prior: {} of {}, and a draw of x, where {}.",
+                  bernoulli ? "the probabilities" : "the mean", decoder_name(s), noise_text(s)));
 }
 
 std::string range_text(const Grid& grid, const std::vector<float>& codes, std::int64_t latent) {
@@ -146,9 +147,11 @@ std::string range_text(const Grid& grid, const std::vector<float>& codes, std::i
                      figure_text(range.high, 2));
 }
 
-std::string manifold_caption(const std::vector<std::string>& names, const std::string& range) {
-  if (names.size() == 1) return fmt::format("Means of p(x | z), {} {}.", names[0], range);
-  std::string text = fmt::format("Means of p(x | z), {} and {} {}.", names[0], names[1], range);
+std::string manifold_caption(const Session& s, const std::vector<std::string>& names,
+                             const std::string& range) {
+  const std::string what = fmt::format("Means of {}, {}", decoder_name(s), names[0]);
+  if (names.size() == 1) return fmt::format("{} {}.", what, range);
+  std::string text = fmt::format("{} and {} {}.", what, names[1], range);
   if (names.size() > 2)
     text += fmt::format(" The other {} dimension{} 0: a cut through the latent space, not all of it.",
                         names.size() - 2, names.size() == 3 ? " is" : "s are");
@@ -183,7 +186,7 @@ std::vector<Figure> manifold_of_class(const Session& s, const std::vector<float>
     plot.y_label = g.z1_across ? second : names[0];
     figures.push_back({file + ".png", {"", "", "", io::encode_png(g.image), false}});
     figures.push_back({file + ".svg",
-                       {title, manifold_caption(names, range_text(grid, codes, s.config().model.latent)),
+                       {title, manifold_caption(s, names, range_text(grid, codes, s.config().model.latent)),
                         grid_svg(plot), "", false}});
   }
   return figures;
@@ -208,9 +211,9 @@ std::vector<Figure> sheet_figures(const Session& s) {
   figures.push_back(png_figure("reconstructions.png", "Reconstructions",
                                "Originals, each above its reconstruction.",
                                reconstructions(s.model(), set, p.reconstructions, s.evaluation().data)));
-  figures.push_back(
-      png_figure("samples.png", "Samples", "Means of p(x | z), z drawn from the prior.",
-                 prior_samples(s.model(), p.samples, s.config().seed, set.height, set.width, y)));
+  figures.push_back(png_figure(
+      "samples.png", "Samples", fmt::format("Means of {}, z drawn from the prior.", decoder_name(s)),
+      prior_samples(s.model(), p.samples, s.config().seed, set.height, set.width, y)));
   const auto shown = std::min<std::int64_t>(p.examples, s.train().count());
   figures.push_back(png_figure("examples.png", "Examples",
                                fmt::format("The first {} images of the training set.", count_text(shown)),

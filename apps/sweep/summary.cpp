@@ -118,19 +118,40 @@ std::vector<SweepSetting> group(const std::vector<Member>& members, const std::v
   return settings;
 }
 
-// Likelihoods that are densities of the same real numbers can be compared.
+// Densities of the same real numbers can be compared, and so can probabilities of the same counts.
 bool likelihoods_differ_in_kind(const std::vector<Member>& members) {
-  return varies(members, "likelihood") && !std::ranges::all_of(members, [](const Member& m) {
-           return named_likelihood(m.values.at("likelihood")).values == LikelihoodValues::any_number;
-         });
+  const auto all_have = [&](LikelihoodValues values) {
+    return std::ranges::all_of(members, [&](const Member& m) {
+      return named_likelihood(m.values.at("likelihood")).values == values;
+    });
+  };
+  return varies(members, "likelihood") && !all_have(LikelihoodValues::any_number) &&
+         !all_have(LikelihoodValues::counts);
 }
 
 // Returns the first setting that makes the losses of the runs incomparable, or an empty text.
 std::string incomparable(const std::vector<Member>& members, bool validated) {
-  for (const char* key :
-       {"data", "builtin-data", "variable", "header", "columns", "label-column", "column-types", "condition",
-        "library-size", "missing-values", "standardize", "value-range", "validation-fraction",
-        "validation-images", "validation-set", "binarize", "threshold", "pixel-mean", "noise-std"})
+  for (const char* key : {"data",
+                          "data-dir",
+                          "builtin-data",
+                          "variable",
+                          "header",
+                          "columns",
+                          "label-column",
+                          "column-types",
+                          "condition",
+                          "library-size",
+                          "missing-values",
+                          "standardize",
+                          "value-range",
+                          "validation-fraction",
+                          "validation-images",
+                          "validation-set",
+                          "split-seed",
+                          "binarize",
+                          "threshold",
+                          "pixel-mean",
+                          "noise-std"})
     if (varies(members, key)) return key;
   const bool rest = members.front().values.at("validation-set") == "rest";
   if ((rest || !validated) && varies(members, "train-images")) return "train-images";

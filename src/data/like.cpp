@@ -2,7 +2,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <optional>
 
 #include "kernels/check.h"
 #include "src/data/readers.h"
@@ -34,23 +36,38 @@ void check_shape(Rows& rows, const DataDescription& like) {
                                      io::printable(fmt::format("{}", fmt::join(like.column_names, ", ")))));
 }
 
+// Returns the number of a class of the training data, by its name or, without names, by its digits.
+std::optional<std::uint8_t> number_of_class(const std::string& name, const DataDescription& like) {
+  if (!like.class_names.empty()) {
+    const auto found = std::ranges::find(like.class_names, name);
+    if (found == like.class_names.end()) return std::nullopt;
+    return static_cast<std::uint8_t>(found - like.class_names.begin());
+  }
+  std::uint8_t number = 0;
+  const char* end = name.data() + name.size();
+  const auto [stop, error] = std::from_chars(name.data(), end, number);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return number;
+}
+
 // Renumbers labels that have other numbers than in training, such as those of a folder with fewer
 // sub-folders. Removes all labels if one of their classes is not among the model's.
 void match_classes(Rows& rows, const DataDescription& like) {
-  if (rows.classes.empty() || like.class_names.empty() || rows.classes == like.class_names) return;
+  if (rows.classes.empty() || rows.classes == like.class_names) return;
   std::vector<std::uint8_t> numbers;
   for (const std::string& name : rows.classes) {
-    const auto found = std::ranges::find(like.class_names, name);
-    if (found == like.class_names.end()) {
-      rows.notes.push_back(
-          fmt::format("{}: the labels are left out, because '{}' is not one of the training "
-                      "data's classes {}",
-                      rows.path, io::printable(name),
-                      io::printable(fmt::format("{}", fmt::join(like.class_names, ", ")))));
+    const std::optional<std::uint8_t> number = number_of_class(name, like);
+    if (!number) {
+      const std::string known = like.class_names.empty()
+                                    ? "numbers from 0 to 255"
+                                    : io::printable(fmt::format("{}", fmt::join(like.class_names, ", ")));
+      rows.notes.push_back(fmt::format(
+          "{}: the labels are left out, because '{}' is not one of the training data's classes {}", rows.path,
+          io::printable(name), known));
       rows.labels.clear();
       return;
     }
-    numbers.push_back(static_cast<std::uint8_t>(found - like.class_names.begin()));
+    numbers.push_back(*number);
   }
   for (std::uint8_t& label : rows.labels) label = numbers[label];
 }

@@ -166,6 +166,9 @@ TEST(SweepSummary, NamesNoBestSettingIfLossesAreNotComparable) {
   };
   EXPECT_NE(why("likelihood", "bernoulli", "gaussian").find("--likelihood differs"), std::string::npos);
   EXPECT_EQ(why("likelihood", "laplace", "gaussian"), "");
+  EXPECT_EQ(why("likelihood", "poisson", "negative-binomial"), "");
+  EXPECT_NE(why("likelihood", "poisson", "gaussian").find("--likelihood differs"), std::string::npos);
+  EXPECT_NE(why("split-seed", "1", "2").find("--split-seed differs"), std::string::npos);
   EXPECT_NE(why("pixel-mean", "true", "false").find("--pixel-mean differs"), std::string::npos);
   EXPECT_NE(why("binarize", "none", "threshold").find("--binarize differs"), std::string::npos);
   EXPECT_NE(why("validation-images", "100", "200").find("--validation-images differs"), std::string::npos);

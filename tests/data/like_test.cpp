@@ -322,6 +322,20 @@ TEST(Like, ClassesOfFoldersGetTheModelsNumbers) {
   expect_contains(split.notes.back(), {"'cow' is not one of the training data's classes cat, dog"});
 }
 
+// The classes of MNIST have numbers instead of names.
+TEST(Like, ClassesOfFoldersAreTheNumbersOfAModelWithoutNames) {
+  const TemporaryFolder folder;
+  for (const char* name : {"7", "3"}) std::filesystem::create_directory(folder / name);
+  write_picture(folder.path() / "7" / "1.png", 1, 1, 10);
+  write_picture(folder.path() / "3" / "1.png", 1, 1, 20);
+  const DataDescription like{.height = 1, .width = 1, .values = {ValueKind::bytes, 0, 255, false}};
+  EXPECT_EQ(load_like(folder.path(), like).train.labels, (Labels{3, 7}));
+  std::filesystem::rename(folder / "7", folder / "seven");
+  const Split split = load_like(folder.path(), like);
+  EXPECT_TRUE(split.train.labels.empty());
+  expect_contains(split.notes.back(), {"'seven' is not one of the training data's classes numbers"});
+}
+
 TEST(Like, AFolderOfMnistHasTwoSets) {
   const TemporaryFolder folder;
   io::write_idx_images(folder / "train-images-idx3-ubyte", {3, 1, 2}, {1, 2, 3, 4, 5, 6});
