@@ -73,19 +73,22 @@ Dataset whole(const Rows& rows, const ValueRange& range, const Standardization& 
 // data, and numbers of standard deviations from their mean.
 constexpr double kFarOut = 10, kFarDeviations = 100;
 
-// Adds a note if a standardised value is far from the mean of the training rows.
-void note_far_values(Rows& rows, const Dataset& set) {
+// Adds a note if a standardised value is far from the mean of the training rows. Columns with the mean 0 and
+// the standard deviation 1 are not standardised, such as counts beside other columns.
+void note_far_values(Rows& rows, const Dataset& set, const Standardization& by) {
   bool found = false;
   for_parts(set, [&](const Tensor& part, std::int64_t first) {
     const std::span<const float> values(part.data_as<float>(), static_cast<std::size_t>(part.elements()));
-    const auto far = std::ranges::find_if(values, [](float z) { return std::abs(z) > kFarDeviations; });
-    if (found || far == values.end()) return;
-    found = true;
-    const auto element = static_cast<std::size_t>(first * set.features() + (far - values.begin()));
-    rows.notes.push_back(fmt::format(
-        "{}: the value in {} is {:.3g} standard deviations away from the training data's mean: are its units "
-        "the same?",
-        rows.path, rows.place(element), std::abs(*far)));
+    for (std::size_t i = 0; i < values.size() && !found; ++i) {
+      const std::size_t column = i % by.mean.size();
+      found = std::abs(values[i]) > kFarDeviations && !(by.mean[column] == 0 && by.stddev[column] == 1);
+      if (!found) continue;
+      const auto element = static_cast<std::size_t>(first * set.features()) + i;
+      rows.notes.push_back(
+          fmt::format("{}: the value in {} is {:.3g} standard deviations away from the training data's mean: "
+                      "are its units the same?",
+                      rows.path, rows.place(element), std::abs(values[i])));
+    }
   });
 }
 
@@ -200,13 +203,13 @@ Split split_rows(Rows train, Rows test, const DatasetOptions& options, std::stri
 }
 
 Dataset conform_rows(Rows& rows, const DataDescription& like) {
-  const ValueRange range = check_range(rows, like.values);
+  const ValueRange range = check_range(rows, like.values, like.condition_columns);
   if (like.values.kind == ValueKind::standardized && like.standardization.empty())
     check_magnitude(rows, kFarOut * std::max(std::abs(like.values.low), std::abs(like.values.high)));
   Dataset set = whole(rows, range, like.standardization);
   set.height = like.height;
   set.width = like.width;
-  if (!like.standardization.empty()) note_far_values(rows, set);
+  if (!like.standardization.empty()) note_far_values(rows, set, like.standardization);
   return set;
 }
 

@@ -80,23 +80,25 @@ struct Extent {
   }
 };
 
-// Throws Error with the place of the first value for which `fits` returns false. Missing values fit.
+// Throws Error with the place of the first value for which `fits` returns false. Missing values fit, and so
+// do those of the last `skipped` columns.
 template <class T, class Fits>
 void check_part(const Rows& rows, std::span<const T> values, std::size_t first, std::string_view expected,
-                const Fits& fits) {
-  const auto bad = std::ranges::find_if(values, [&](T v) {
-    const auto number = static_cast<double>(v);
-    return !fits(number) && !(rows.missing_values && std::isnan(number));
-  });
-  if (bad == values.end()) return;
-  fail(file_error("read"), "{}: expected {}, got {} in {}", rows.path, expected, *bad,
-       rows.place(first + static_cast<std::size_t>(bad - values.begin())));
+                const Fits& fits, std::int64_t skipped = 0) {
+  const std::size_t size = rows.row_size(), checked = size - static_cast<std::size_t>(skipped);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto number = static_cast<double>(values[i]);
+    if (fits(number) || (rows.missing_values && std::isnan(number))) continue;
+    if (skipped > 0 && (first + i) % size >= checked) continue;
+    fail(file_error("read"), "{}: expected {}, got {} in {}", rows.path, expected, values[i],
+         rows.place(first + i));
+  }
 }
 
 template <class Fits>
-void check_each(const Rows& rows, std::string_view expected, const Fits& fits) {
+void check_each(const Rows& rows, std::string_view expected, const Fits& fits, std::int64_t skipped = 0) {
   rows.for_parts([&]<class T>(std::span<const T> values, std::size_t first) {
-    check_part(rows, values, first, expected, fits);
+    check_part(rows, values, first, expected, fits, skipped);
   });
 }
 
@@ -199,7 +201,7 @@ ValueRange decide_range(Rows& rows, const DatasetOptions& options) {
   }
 }
 
-ValueRange check_range(Rows& rows, const ValueRange& like) {
+ValueRange check_range(Rows& rows, const ValueRange& like, std::int64_t condition_columns) {
   const Extent e = extent_of(rows);
   if (like.scaled) {
     check_each(rows, fmt::format("values from {} to {}, like the training data", like.low, like.high),
@@ -232,14 +234,17 @@ ValueRange check_range(Rows& rows, const ValueRange& like) {
       file_error("read"), "{}: expected floating-point numbers, like the training data, got bytes{}",
       rows.path, like.kind == ValueKind::unit ? ": divide them by 255 and save them as floats" : "");
   if (like.kind == ValueKind::unit)
-    check_each(rows, "numbers from 0 to 1, like the training data",
-               [](double v) { return v >= 0 && v <= 1; });
+    check_each(
+        rows, "numbers from 0 to 1, like the training data", [](double v) { return v >= 0 && v <= 1; },
+        condition_columns);
   if (like.kind == ValueKind::signed_unit)
-    check_each(rows, "numbers from -1 to 1, like the training data",
-               [](double v) { return std::abs(v) <= 1; });
+    check_each(
+        rows, "numbers from -1 to 1, like the training data", [](double v) { return std::abs(v) <= 1; },
+        condition_columns);
   if (like.kind == ValueKind::counts)
-    check_each(rows, "whole numbers of 0 or more, like the training data",
-               [](double v) { return v >= 0 && v == std::trunc(v); });
+    check_each(
+        rows, "whole numbers of 0 or more, like the training data",
+        [](double v) { return v >= 0 && v == std::trunc(v); }, condition_columns);
   return like;
 }
 

@@ -20,8 +20,9 @@ ValueRange decide_range(Rows& rows, const DatasetOptions& options);
 
 // Throws Error "[read] path: reason" unless all values fit the range of a model's training data. Returns the
 // range to convert them with: `like`, or the range [0, 1] if the training data are bytes and the values are
-// bytes that were already divided by 255, or only 0 and 1.
-ValueRange check_range(Rows& rows, const ValueRange& like);
+// bytes that were already divided by 255, or only 0 and 1. The last `condition_columns` columns may hold
+// other numbers than counts, numbers in [0, 1] or numbers in [-1, 1].
+ValueRange check_range(Rows& rows, const ValueRange& like, std::int64_t condition_columns = 0);
 
 // Throws Error "[read] path: reason" if the magnitude of a value exceeds `limit`. The numbers are then
 // probably not standardised, although the training data were.

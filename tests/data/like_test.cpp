@@ -108,6 +108,28 @@ TEST_F(LikeTable, ValuesInOtherUnitsAreNoted) {
                   {"the value in row 1, column 2 ('c') (from 0) is 4.33e+03 standard deviations away"});
 }
 
+// Counts and conditions beside standardised columns have the mean 0 and the standard deviation 1.
+TEST(Like, ColumnsThatAreNotStandardisedAreNeverFarOut) {
+  const TemporaryFolder folder;
+  DataDescription like{.height = 1, .width = 2, .values = {ValueKind::standardized, -3, 2, false}};
+  like.standardization = {{0, 5}, {1, 2}};
+  io::write_file(folder / "x.csv", "974,6\n980,7\n");
+  EXPECT_EQ(load_like(folder / "x.csv", like).notes.size(), 1u);
+  io::write_file(folder / "x.csv", "974,6\n980,7000\n");
+  expect_contains(load_like(folder / "x.csv", like).notes.back(), {"row 1, column 1"});
+}
+
+TEST(Like, ConditionsOfCountsMayBeAnyNumbers) {
+  const TemporaryFolder folder;
+  DataDescription like{.height = 1, .width = 3, .values = {ValueKind::counts, 0, 9, false}};
+  like.condition_columns = 1;
+  io::write_file(folder / "x.csv", "4,5,-2.5\n0,1,0.25\n");
+  EXPECT_EQ(load_like(folder / "x.csv", like).train.examples.to_doubles(), (Doubles{4, 5, -2.5, 0, 1, 0.25}));
+  io::write_file(folder / "x.csv", "4,5,-2.5\n0,1.5,0.25\n");
+  expect_contains(error_like(folder / "x.csv", like),
+                  {"expected whole numbers of 0 or more", "got 1.5 in row 1, column 1"});
+}
+
 TEST(Like, StandardisedDataRefuseNumbersThatAreNot) {
   const TemporaryFolder folder;
   const DataDescription like{.height = 1, .width = 2, .values = {ValueKind::standardized, -3, 2, false}};
