@@ -12,6 +12,7 @@
 #include "kernels/check.h"
 #include "src/data/counted.h"
 #include "src/data/parts.h"
+#include "src/data/values.h"
 #include "src/io/printable.h"
 #include "src/vae/column_rules.h"
 #include "src/vae/column_types.h"
@@ -125,15 +126,9 @@ void standardize_columns(Split& split, const std::string& column_types) {
   const auto columns = static_cast<std::size_t>(split.train.features());
   Standardization by{std::vector<double>(columns, 0.0), std::vector<double>(columns, 1.0)};
   const auto add_column = [&](std::size_t c) {
-    double sum = 0, squares = 0, count = 0;
-    const auto each = [&](const auto& use) {
-      for (std::size_t i = c; i < static_cast<std::size_t>(train.elements()); i += columns)
-        if (const double v = train.data_as<float>()[i]; !std::isnan(v)) use(v);
-    };
-    each([&](double v) { sum += v, ++count; });
-    by.mean[c] = count > 0 ? sum / count : 0;
-    each([&](double v) { squares += (v - by.mean[c]) * (v - by.mean[c]); });
-    by.stddev[c] = count > 0 ? std::sqrt(squares / count) : 0;
+    const auto [mean, stddev] = data::column_moments(train, static_cast<std::int64_t>(c));
+    by.mean[c] = mean;
+    by.stddev[c] = stddev;
   };
   const std::size_t features = columns - static_cast<std::size_t>(split.description.condition_columns);
   std::size_t first = 0;

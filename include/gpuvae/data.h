@@ -288,8 +288,9 @@ struct DatasetOptions {
 [[nodiscard]] Split synthetic_counts();
 // Returns the examples of a split in another order, of which the last `test` ones are the new test set.
 // Example i of the training set followed by the test set gets number i of the generator splitmix64 with
-// `seed`, and the examples are sorted by these numbers. Throws Error unless the examples are in host memory
-// and `test` leaves at least one for training.
+// `seed`, and the examples are sorted by these numbers. Standardised columns are standardised again, with the
+// moments of the new training set. Throws Error unless the examples are in host memory and `test` leaves at
+// least one for training.
 [[nodiscard]] Split shuffled_split(const Split& split, std::uint64_t seed, std::int64_t test);
 
 // How examples are combined into a batch.

@@ -4,6 +4,7 @@
 #include "gpuvae/data.h"
 #include "kernels/check.h"
 #include "src/data/splitmix.h"
+#include "src/data/values.h"
 
 namespace gpuvae {
 namespace {
@@ -32,6 +33,23 @@ Dataset examples_of(const Dataset& first, const Dataset& second, const std::vect
   return result;
 }
 
+// Standardises rows with the moments of the new training rows, instead of those of the training rows before.
+// A column that was constant before stays 0.
+void standardize_again(Split& split) {
+  Standardization& by = split.description.standardization;
+  if (by.empty()) return;
+  Standardization change;
+  for (std::size_t c = 0; c < by.mean.size(); ++c) {
+    const auto [mean, stddev] = data::column_moments(split.train.examples, static_cast<std::int64_t>(c));
+    change.mean.push_back(mean);
+    change.stddev.push_back(stddev);
+    by.mean[c] += by.stddev[c] * mean;
+    by.stddev[c] *= stddev;
+  }
+  standardize(change, split.train.examples);
+  standardize(change, split.test.examples);
+}
+
 }  // namespace
 
 Split shuffled_split(const Split& split, std::uint64_t seed, std::int64_t test) {
@@ -47,6 +65,7 @@ Split shuffled_split(const Split& split, std::uint64_t seed, std::int64_t test) 
   Split result = split;
   result.train = examples_of(split.train, split.test, {order.begin(), middle});
   result.test = examples_of(split.train, split.test, {middle, order.end()});
+  standardize_again(result);
   return result;
 }
 

@@ -307,4 +307,19 @@ Standardization moments(const Rows& rows, const std::vector<bool>& chosen, bool 
   return result;
 }
 
+ColumnMoments column_moments(const Tensor& rows, std::int64_t column) {
+  ColumnMoments m;
+  double sum = 0, squares = 0, count = 0;
+  const auto each = [&](const auto& use) {
+    for (std::int64_t i = column; i < rows.elements(); i += rows.shape()[1])
+      if (const double v = rows.data_as<float>()[i]; !std::isnan(v)) use(v);
+  };
+  each([&](double v) { sum += v, ++count; });
+  if (count == 0) return m;
+  m.mean = sum / count;
+  each([&](double v) { squares += (v - m.mean) * (v - m.mean); });
+  m.stddev = std::sqrt(squares / count);
+  return m;
+}
+
 }  // namespace gpuvae::data

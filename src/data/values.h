@@ -36,4 +36,10 @@ Tensor convert(const Rows& rows, const ValueRange& range, const Standardization&
 // The mean and standard deviation of each column over the chosen rows, in f64.
 Standardization moments(const Rows& rows, const std::vector<bool>& chosen, bool which);
 
+struct ColumnMoments {
+  double mean = 0, stddev = 0;
+};
+// The moments of a column of f32 rows on the CPU, in f64 and without missing values; zeros without any value.
+ColumnMoments column_moments(const Tensor& rows, std::int64_t column);
+
 }  // namespace gpuvae::data
