@@ -48,8 +48,18 @@ void export_onnx(const Session& s, const Command& command) {
           file.string());
   const OnnxOptions options{.metadata = metadata_of(s.config(), s.data_facts(), s.program().name),
                             .x_description = description_of_values(s.data_facts())};
-  export_onnx_encoder(s.model(), encoder, options);
-  export_onnx_decoder(s.model(), decoder, options);
+  // Some models have an encoder in ONNX, but no decoder: both are written before either gets its name.
+  const fs::path new_encoder = encoder.string() + ".new", new_decoder = decoder.string() + ".new";
+  try {
+    export_onnx_encoder(s.model(), new_encoder, options);
+    export_onnx_decoder(s.model(), new_decoder, options);
+  } catch (...) {
+    std::error_code ignored;
+    for (const fs::path& file : {new_encoder, new_decoder}) fs::remove(file, ignored);
+    throw;
+  }
+  fs::rename(new_encoder, encoder);
+  fs::rename(new_decoder, decoder);
   for (const fs::path& file : {encoder, decoder}) std::fprintf(stderr, "wrote   %s\n", file.c_str());
 }
 

@@ -212,8 +212,10 @@ void check_values(const RunConfig& c, const Dataset& images, const DataDescripti
     const ColumnRules rules(d.column_types, "data");
     check(rules.columns() == features, "data", "--column-types {} has types for {} columns, expected {}",
           d.column_types, rules.columns(), features);
-    data::for_parts(images,
-                    [&](const Tensor& part, std::int64_t first) { rules.check_rows(part, first, "data"); });
+    data::for_parts(images, [&](const Tensor& part, std::int64_t first) {
+      rules.check_rows(
+          part, [&](std::int64_t row) { return images.row_number(first + row); }, "data");
+    });
     return;
   }
   const AllowedValues allowed = allowed_values(values);

@@ -200,7 +200,9 @@ Dataset examples_of(const gpuvae_array* array, const ExampleRules& rules, Binari
     allowed.missing = rules.missing_values;
     set.examples = numbers_tensor(*array, allowed, Units(rules.trained_on), operation);
     if (rules.values == LikelihoodValues::by_column)
-      ColumnRules(rules.column_types, operation).check_rows(set.examples, 0, operation);
+      ColumnRules(rules.column_types, operation)
+          .check_rows(
+              set.examples, [](std::int64_t row) { return row; }, operation);
   }
   return set;
 }

@@ -92,7 +92,9 @@ void check_columns(const nb::object& rows, const std::string& column_types) {
   const LibraryCall call;
   const ColumnRules rules(column_types, "VAE");
   // The likelihood refuses types for another number of columns.
-  if (rules.columns() == columns) rules.check_rows(values.to(Device::cpu()), 0, "VAE");
+  if (rules.columns() == columns)
+    rules.check_rows(
+        values.to(Device::cpu()), [](std::int64_t row) { return row; }, "VAE");
 }
 
 }  // namespace gpuvae::python

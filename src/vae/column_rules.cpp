@@ -76,13 +76,13 @@ ColumnRules::ColumnRules(const std::string& column_types, Origin origin) {
   }
 }
 
-void ColumnRules::check_rows(const Tensor& rows, std::int64_t first_row, Origin origin) const {
+void ColumnRules::check_rows(const Tensor& rows, const RowNumber& number_of, Origin origin) const {
   const std::int64_t width = rows.shape()[1];
   check(width >= columns_, origin, "expected rows of {} columns, for which there are types, got {}", columns_,
         width);
   const float* values = rows.data_as<float>();
   for (std::int64_t r = 0; r < rows.shape()[0]; ++r) {
-    const CheckedRow row{{values + r * width, static_cast<std::size_t>(width)}, first_row + r, origin};
+    const CheckedRow row{{values + r * width, static_cast<std::size_t>(width)}, number_of(r), origin};
     for (const Rule& rule : rules_) check_rule(row, rule);
   }
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,10 @@ class ColumnRules {
   ColumnRules(const std::string& column_types, Origin origin);
   [[nodiscard]] std::int64_t columns() const { return columns_; }
   // Throws Error that names the first value that does not fit. `rows` are f32 [count, columns() or more] in
-  // the units of the model, on the CPU; `first_row` is the number of the first one. Missing values (NaN) fit,
-  // and further columns, which belong to a condition, are not checked.
-  void check_rows(const Tensor& rows, std::int64_t first_row, Origin origin) const;
+  // the units of the model, on the CPU; `number_of(i)` is the number of row i for the message. Missing values
+  // (NaN) fit, and further columns, which belong to a condition, are not checked.
+  using RowNumber = std::function<std::int64_t(std::int64_t)>;
+  void check_rows(const Tensor& rows, const RowNumber& number_of, Origin origin) const;
 
   enum class Allowed : std::uint8_t { any, unit, counts, library, categories };
   // The rule of the consecutive columns of one type.

@@ -280,8 +280,8 @@ std::string export_header(const Vae& model, const HeaderOptions& options) {
   check_name(options.name);
   check(options.format == HeaderFormat::cuda || options.format == HeaderFormat::c, kExport,
         "expected the format cuda or c, got number {}", static_cast<int>(options.format));
-  if (options.data) check_data(*options.data, model.options().features);
   const NamedModel m{exported_model(model, kExport), options.name, model.options().precision};
+  if (options.data) check_data(*options.data, model.options().features);
   std::string text = first_comment(m, options) + preamble(m, options);
   const std::string declaration = fmt::format("{0}_WEIGHTS float {0}_", m.name);
   for (const auto* layers : {&m.encoder, &m.decoder})

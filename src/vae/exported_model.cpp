@@ -46,7 +46,8 @@ ExportedModel exported_model(const Vae& model, const char* operation) {
   check(!model.options().gated, unsupported(operation),
         "expected hidden layers with an activation, got gated ones");
   const std::optional<kernels::Unary> mean = mean_function(model.likelihood());
-  check(mean.has_value(), unsupported(operation), "expected a built-in likelihood, got {}",
+  check(mean.has_value(), unsupported(operation),
+        "expected a Bernoulli, continuous Bernoulli, Gaussian, Laplace or logistic likelihood, got {}",
         model.likelihood().name());
   return {model.options().features,
           model.options().latent,

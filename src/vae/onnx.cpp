@@ -147,7 +147,8 @@ void export_onnx_encoder(const Vae& model, const std::filesystem::path& path, co
 void export_onnx_decoder(const Vae& model, const std::filesystem::path& path, const OnnxOptions& options) {
   const Likelihood& likelihood = model.likelihood();
   check(mean_function(likelihood).has_value(), unsupported("export_onnx"),
-        "expected a likelihood of the library, got {}", likelihood.name());
+        "expected a Bernoulli, continuous Bernoulli, Gaussian, Laplace or logistic likelihood, got {}",
+        likelihood.name());
   check_unconditional(model);
   const std::int64_t features = model.options().features;
   OnnxGraph graph("decoder");

@@ -112,7 +112,9 @@ class CustomPosterior : public Posterior {
 TEST(ExportHeader, RefusesCustomDistributions) {
   VaeOptions o = small_model();
   o.likelihood = std::make_shared<CustomLikelihood>();
-  EXPECT_EQ(message_for(o), "[export_header] expected a built-in likelihood, got my likelihood");
+  EXPECT_EQ(message_for(o),
+            "[export_header] expected a Bernoulli, continuous Bernoulli, Gaussian, Laplace or logistic "
+            "likelihood, got my likelihood");
   o = small_model();
   o.posterior = std::make_shared<CustomPosterior>();
   EXPECT_EQ(message_for(o), "[export_header] expected a diagonal Gaussian posterior, got my flow");

@@ -55,7 +55,8 @@ TEST(Onnx, RefusesCustomDistributions) {
   EXPECT_EQ(error_of([&] { export_onnx_encoder(model, folder / "e"); }),
             "[export_onnx] expected a diagonal Gaussian posterior, got other");
   EXPECT_EQ(error_of([&] { export_onnx_decoder(model, folder / "d"); }),
-            "[export_onnx] expected a likelihood of the library, got other");
+            "[export_onnx] expected a Bernoulli, continuous Bernoulli, Gaussian, Laplace or logistic "
+            "likelihood, got other");
   EXPECT_TRUE(folder.names().empty());
 }
 
