@@ -68,7 +68,8 @@ TEST(MissingValuesInData, CategoricalVariablesAreMissingAsAWhole) {
   const ColumnRules rules("gaussian:1,categorical:3,poisson:1", "data");
   const float nan = std::nanf("");
   const auto checked = [&](const std::vector<float>& rows) {
-    rules.check_rows(Tensor::from(rows, {2, 5}), 10, "data");
+    rules.check_rows(
+        Tensor::from(rows, {2, 5}), [](std::int64_t row) { return 10 + row; }, "data");
   };
   EXPECT_NO_THROW(checked({nan, nan, nan, nan, nan, nan, 0, 1, 0, nan}));
   EXPECT_EQ(error_of([&] {
