@@ -69,6 +69,20 @@ def with_condition(settings, condition):
 
 def condition_of(data, metadata):
     """Returns the condition of a model for the dictionary and the metadata that read() returns."""
+    condition = _unscaled_condition(data, metadata)
+    described = json.loads(metadata["data"])
+    condition.trained = tuple(condition.classes[label] for label in described.get("class_labels", ()))
+    if not condition.columns:
+        return condition
+    count = condition.columns
+    if data["mean"]:
+        condition.offset, condition.scale = data["mean"][-count:], data["stddev"][-count:]
+    elif data["scaled"]:
+        condition.offset, condition.scale = (data["low"],) * count, (data["high"] - data["low"],) * count
+    return condition
+
+
+def _unscaled_condition(data, metadata):
     classes, columns = data["condition_classes"], data["condition_columns"]
     if classes and columns:
         raise OSError("[load] expected a condition of classes or of columns, got one of both, which only the programs have")
@@ -77,9 +91,17 @@ def condition_of(data, metadata):
         if not isinstance(stored, list) or len(stored) != classes:
             raise OSError(f"[load] expected {classes} classes of the condition in the file, got {metadata['classes']}")
         return Condition(tuple(stored), columns)
-    # The programs write names only. Those that are whole numbers are those numbers.
-    names = data["class_names"] or range(classes)
-    return Condition(tuple(int(n) if str(n).isdigit() else n for n in names)[:classes], columns)
+    # The programs write names only, and none for classes that are numbered.
+    names = [*data["class_names"], *range(len(data["class_names"]), classes)][:classes]
+    return Condition(_numbers_if_all(names), columns)
+
+
+def _numbers_if_all(names):
+    # Returns the names of classes as whole numbers if all of them are different numbers in decimal digits.
+    texts = [str(name) for name in names]
+    if not all(text.isascii() and text.isdecimal() for text in texts) or len(set(map(int, texts))) < len(texts):
+        return tuple(texts)
+    return tuple(map(int, texts))
 
 
 def read(path):

@@ -463,9 +463,9 @@ def _without_validation(history):
 def load(path: str | os.PathLike, *, device: str = "auto") -> VAE:
     """Opens a run folder or model file of the programs or of VAE.save, and returns a VAE.
 
-    The methods take and return numbers in the units of the training data: standardised columns are restored. fit on the
-    result trains a new model with the same settings; it throws ValueError if the model was trained with a setting that
-    only the programs have, such as --value-range.
+    The methods take and return numbers in the units of the training data: standardised columns are restored, and a
+    condition of numbers is scaled as in training. fit on the result trains a new model with the same settings; it throws
+    ValueError if the model was trained with a setting that only the programs have, such as --value-range.
 
     Throws FileNotFoundError, and OSError for a file that is damaged, does not describe its model, or was written by a
     newer version.
@@ -481,6 +481,7 @@ def load(path: str | os.PathLike, *, device: str = "auto") -> VAE:
     if len(vae.condition_):
         model_settings["conditions"] = len(vae.condition_)
     model = _core.Model(features, model_settings, device, file)
+    # The condition keeps the moments of its columns.
     data["mean"], data["stddev"] = data["mean"][:features], data["stddev"][:features]
     values = Values(**{field.name: data[field.name] for field in dataclasses.fields(Values)})
     vae._keep(model, model_settings, values, _files.history_of(file, metadata))
