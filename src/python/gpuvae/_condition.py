@@ -23,8 +23,11 @@ class Condition:
     trained: tuple = ()  # the classes that the training rows had, if they are fewer than the classes
 
     @classmethod
-    def of(cls, condition, count):
-        """Describes the condition of training rows: [count] classes, or real numbers [count, columns]."""
+    def of(cls, condition, count, binarize="none"):
+        """Describes the condition of training rows: [count] classes, or real numbers [count, columns].
+
+        The training would binarize real numbers together with the features, so ``binarize`` must be "none" for them.
+        """
         y = np.asarray(on_host(condition))
         if y.ndim == 1:
             check_count(y, count)
@@ -37,6 +40,8 @@ class Condition:
             return cls(classes=classes)
         if y.ndim != 2 or y.shape[1] == 0:
             raise ValueError(f"[fit] expected a condition of [rows] classes or [rows, columns], got shape {y.shape}")
+        if binarize != "none":
+            raise ValueError(f'[fit] expected binarize="none" for a condition of real numbers, got {binarize!r}')
         return cls(columns=y.shape[1])
 
     def __len__(self):
