@@ -60,7 +60,8 @@ def test_numbers_as_condition_have_the_units_of_the_data(numbers, program, tmp_p
 
 def trained_with_labels(rows, labels, program, folder):
     table(folder / "x.csv", ["a", "b", "c", "label"], [*rows[:, :3].round(4).T, labels])
-    program("vae", "--data", "x.csv", "--label-column", "label", "--condition", "label", *FLAGS, "--out", "R", cwd=folder)
+    flags = ["--label-column", "label", "--condition", "label", *FLAGS]
+    program("vae", "--data", "x.csv", *flags, "--out", "R", cwd=folder)
     program("vae", "encode", "--out", "R", "--input", "x.csv", "--output", "z.csv", cwd=folder)
     return gpuvae.load(folder / "R"), rows[:, :3].round(4), codes_of(folder / "z.csv")
 
