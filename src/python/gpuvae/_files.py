@@ -8,6 +8,7 @@ from pathlib import Path
 from gpuvae import _core
 from gpuvae._condition import Condition
 from gpuvae._settings import to_file
+from gpuvae._values import Values
 
 MODEL_FILE = "model.safetensors"
 
@@ -23,14 +24,18 @@ def run_files(folder):
     return [name for name in ("config.toml", "metrics.csv", "checkpoint.safetensors") if (folder / name).exists()]
 
 
-def describe(data, settings, history, condition):
+def describe(data, settings, history, condition, rows):
     """Returns the metadata of the file of a model that fit() trained.
 
-    ``data`` is the description of its training data, and ``settings`` those of the model and of its training.
+    ``data`` is the description of its training data, and ``settings`` those of the model and of its training. ``rows``
+    are the training rows with the columns of their condition.
     """
     # The names of classes in ``data`` are texts, which do not say whether a class is 1, 1.0, True or "1".
     plain = all(type(c) in (bool, int, float, str) for c in condition.classes)
     classes = {"classes": json.dumps(condition.classes)} if condition.classes and plain else {}
+    # The fingerprint in ``data`` is one of the rows without their classes.
+    if condition.classes and settings["prior"] == "exemplar":
+        classes["input_fingerprint"] = fingerprint(rows)
     return {
         **classes,
         "format": "gpuvae",
@@ -43,6 +48,24 @@ def describe(data, settings, history, condition):
         "data": data,
         "history": json.dumps(history),
     }
+
+
+def fingerprint(rows):
+    """Returns the fingerprint of rows with all of their columns."""
+    return json.loads(_core.describe_rows(rows, dataclasses.asdict(Values()), [], 0, 0, []))["fingerprint"]
+
+
+def check_classes(rows, metadata):
+    """Throws ValueError for rows that have other classes than those with which fit() trained the model of a file."""
+    expected = metadata.get("input_fingerprint")
+    # The library refuses another number of rows.
+    if expected is None or len(rows) != json.loads(metadata["data"])["training_examples"]:
+        return
+    if (got := fingerprint(rows)) != expected:
+        raise ValueError(
+            f"[set_exemplars] expected the rows and classes of the training set in their order, with the fingerprint "
+            f"{expected}, got others, with {got}"
+        )
 
 
 def describe_rows(rows, values, names, condition):

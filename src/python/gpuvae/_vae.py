@@ -190,6 +190,7 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
             {**_files.with_condition(model_settings, conditions), **training},
             self._history,
             conditions,
+            rows,
         )
         return self
 
@@ -344,6 +345,7 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         """
         self._fitted()
         rows = self.condition_.joined(self._values_of(X, binarize=False), condition)
+        _files.check_classes(rows, self._metadata)
         self._model.set_exemplars(rows, self._exemplar_settings(), self._metadata["data"])
         return self
 
