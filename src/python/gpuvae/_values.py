@@ -117,7 +117,9 @@ class Values:
         """
         if self.kind == "bytes":
             return self._byte_rows(X)
-        if X.dtype == np.uint8 and self.kind != "counts" and not by_column and X.max() > 1:
+        # Models with a range, or with missing values, are trained on floats in the units of the data, also on bytes.
+        numbers = self.kind == "counts" or self.scaled or self.missing_values or by_column
+        if X.dtype == np.uint8 and not numbers and X.max() > 1:
             raise ValueError("[VAE] the model was not trained on bytes: expected other numbers than uint8")
         self._check_limits(X)
         with np.errstate(over="ignore"):
