@@ -68,3 +68,19 @@ def test_columns_in_another_order_are_refused_without_scikit_learn(tmp_path):
     assert not hasattr(vae.fit(numbered), "feature_names_in_")
     """
     without_sklearn(code, tmp_path)
+
+
+NULLABLE = """
+    frame = pandas.DataFrame({"a": [1.5, 2, None, 4] * 15, "b": pandas.array([1, None, 3, 4] * 15, dtype="Int64")})
+    vae = gpuvae.VAE(hidden=(8,), epochs=1, verbose=False, settings={"missing_values": True}).fit(frame)
+    plain = np.array([[1.5, 1], [2, np.nan], [np.nan, 3], [4, 4]] * 15)
+    codes = vae.transform(pandas.DataFrame(plain, columns=["a", "b"]))
+    assert (np.asarray(vae.transform(frame)) == np.asarray(codes)).all()
+    filled = vae.impute(frame)
+    assert np.isfinite(filled).all() and (filled[~np.isnan(plain)] == plain[~np.isnan(plain)]).all()
+"""
+
+
+def test_missing_values_of_pandas(tmp_path):
+    without_sklearn(NULLABLE, tmp_path)
+    exec(textwrap.dedent(NULLABLE), {"np": np, "pandas": pandas, "gpuvae": gpuvae})

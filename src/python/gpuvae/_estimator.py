@@ -122,6 +122,9 @@ def real_numbers(X, missing=False):
     Throws ValueError if that is not possible, or if a number is not finite. With ``missing``, NaN is accepted.
     """
     if X.dtype == object:
+        if missing:
+            # pandas has an object for missing values, which float() refuses.
+            X = np.where(np.frompyfunc(lambda value: type(value).__name__ == "NAType", 1, 1)(X).astype(bool), np.nan, X)
         try:
             X = X.astype(np.float64)
         except (TypeError, ValueError, OverflowError) as error:
