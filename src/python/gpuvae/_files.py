@@ -33,7 +33,7 @@ def describe(data, settings, history, condition, rows):
     # The names of classes in ``data`` are texts, which do not say whether a class is 1, 1.0, True or "1".
     plain = all(type(c) in (bool, int, float, str) for c in condition.classes)
     classes = {"classes": json.dumps(condition.classes)} if condition.classes and plain else {}
-    # The fingerprint in ``data`` is one of the rows without their classes.
+    # The fingerprint in ``data`` covers the rows without their classes.
     if condition.classes and settings["prior"] == "exemplar":
         classes["input_fingerprint"] = fingerprint(rows)
     return {

@@ -475,7 +475,10 @@ def load(path: str | os.PathLike, *, device: str = "auto") -> VAE:
     # The condition keeps the moments of its columns.
     data["mean"], data["stddev"] = data["mean"][:features], data["stddev"][:features]
     values = Values(**{field.name: data[field.name] for field in dataclasses.fields(Values)})
-    values.set_binarize(vae.binarize, (vae.settings or {}).get("threshold", _settings.TRAINING["threshold"]))
+    threshold = settings.get("threshold", _settings.TRAINING["threshold"])
+    if not isinstance(threshold, (int, float)):
+        raise OSError(f"[load] {file}: expected a number as the setting threshold, got {threshold!r}")
+    values.set_binarize(vae.binarize, threshold)
     vae._keep(model, model_settings, values, _files.history_of(file, metadata))
     vae._metadata = metadata
     vae._image_shape = (data["height"], data["width"])
