@@ -147,6 +147,18 @@ def test_bytes():
     assert same(device.transform(Array(images.astype(np.int32))), host.transform(images))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_the_threshold_of_a_model_binarizes_rows_on_the_device(unit_rows, dtype):
+    x = unit_rows if dtype == np.float32 else (255 * unit_rows).astype(np.uint8)
+    vae = fitted(Array(x), binarize="threshold")
+    for name, values in fitted(x, binarize="threshold")._model.parameters().items():
+        assert (vae._model.parameters()[name] == values).all(), name
+    binary = (unit_rows > 0.5 if dtype == np.float32 else x > 127).astype(np.float32)
+    assert (vae.transform(x) == vae.transform(binary)).all()
+    assert same(vae.transform(Array(x)), vae.transform(x))
+    assert same(vae.score_samples(Array(x[:40])), vae.score_samples(x[:40]))
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_standardised_data_are_converted_in_float64(rows, dtype):
     rows = (rows + 1000).astype(dtype)

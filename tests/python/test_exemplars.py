@@ -83,6 +83,26 @@ def test_exemplars_with_a_condition(rows, tmp_path, kind):
         loaded.set_exemplars(rows)
 
 
+def test_exemplars_must_have_their_classes(rows, program, tmp_path):
+    classes = np.arange(len(rows)) % 3
+    vae = exemplar_vae().fit(rows, condition=classes)
+    vae.save(tmp_path / "P")
+    table = np.column_stack([rows.round(4), classes])
+    np.savetxt(tmp_path / "x.csv", table, ",".join(["%.4f"] * 5 + ["%d"]), header="a,b,c,d,e,label", comments="")
+    flags = ["--data", "x.csv", "--label-column", "label", "--condition", "label", "--prior", "exemplar"]
+    program("vae", *flags, "--prior-components", 60, "--validation-fraction", 0, "--hidden", "8", "--epochs", 2,
+            "--device", "cpu", "--out", "R", cwd=tmp_path)
+    for folder, x in (("P", rows), ("R", rows.round(4))):
+        loaded = gpuvae.load(tmp_path / folder)
+        with pytest.raises(ValueError, match="in their order, with the fingerprint"):
+            loaded.set_exemplars(x, condition=2 - classes)
+        with pytest.raises(ValueError, match="expected the 300 rows of the training set, got 299"):
+            loaded.set_exemplars(x[1:], condition=classes[1:])
+        assert np.isfinite(loaded.set_exemplars(x, condition=classes).score(x, condition=classes))
+    loaded = gpuvae.load(tmp_path / "P").set_exemplars(rows, condition=classes)
+    assert same_results(vae, loaded, rows, condition=classes)
+
+
 def test_the_program_and_python_agree(rows, program, tmp_path):
     x = rows.astype(np.float32)
     np.save(tmp_path / "x.npy", x)

@@ -102,6 +102,22 @@ def test_training_gives_the_bits_of_the_program(rows, program, tmp_path):
     assert fingerprints[0] == fingerprints[1]
 
 
+@pytest.mark.parametrize("flags", [[], ["--standardize"]], ids=str)
+def test_bytes_with_missing_values(images, program, tmp_path, flags):
+    x = images[:, 8:40]
+    np.save(tmp_path / "x.npy", x)
+    program("vae", "--data", "x.npy", "--missing-values", "--hidden", "8", "--epochs", 2, "--validation-fraction", 0,
+            "--device", "cpu", "--out", "R", *flags, cwd=tmp_path)
+    program("vae", "reconstruct", "--out", "R", "--input", "x.npy", "--output", "rec.npy", cwd=tmp_path)
+    theirs = np.load(tmp_path / "rec.npy").reshape(x.shape)
+    vae = gpuvae.load(tmp_path / "R")
+    assert np.allclose(vae.reconstruct(x), theirs, rtol=1e-4, atol=1e-3)
+    assert (vae.impute(x) == x).all()
+    holes = x.astype(np.float64)
+    holes[:, ::5] = np.nan
+    assert np.isfinite(vae.impute(holes)).all() and (vae.impute(holes)[:, 1] == x[:, 1]).all()
+
+
 @pytest.mark.parametrize("missing", [False, True])
 def test_columns_of_several_types_give_the_bits_of_the_program(missing, program, tmp_path):
     rng = np.random.default_rng(3)

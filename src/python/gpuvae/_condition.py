@@ -18,10 +18,16 @@ class Condition:
 
     classes: tuple = ()  # the classes of a one-hot code, in the order of its columns; or empty
     columns: int = 0  # the number of columns of real numbers; 0 with classes
+    offset: tuple = ()  # per column of real numbers, which become (x - offset) / scale; or empty
+    scale: tuple = ()  # 0 for a column that was constant in training
+    trained: tuple = ()  # the classes that the training rows had, if they are fewer than the classes
 
     @classmethod
-    def of(cls, condition, count):
-        """Describes the condition of training rows: [count] classes, or real numbers [count, columns]."""
+    def of(cls, condition, count, binarize="none"):
+        """Describes the condition of training rows: [count] classes, or real numbers [count, columns].
+
+        The training would binarize real numbers together with the features, so ``binarize`` must be "none" for them.
+        """
         y = np.asarray(on_host(condition))
         if y.ndim == 1:
             check_count(y, count)
@@ -34,6 +40,8 @@ class Condition:
             return cls(classes=classes)
         if y.ndim != 2 or y.shape[1] == 0:
             raise ValueError(f"[fit] expected a condition of [rows] classes or [rows, columns], got shape {y.shape}")
+        if binarize != "none":
+            raise ValueError(f'[fit] expected binarize="none" for a condition of real numbers, got {binarize!r}')
         return cls(columns=y.shape[1])
 
     def __len__(self):
@@ -49,24 +57,36 @@ class Condition:
             if y.ndim == 0:
                 y = np.full(count, y)
             check_count(y, count)
-            index = {name: i for i, name in enumerate(self.classes)}
+            known = self.trained or self.classes
+            index = {name: i for i, name in enumerate(self.classes) if name in known}
             # Objects of other types may have no hash.
             unknown = [name for name in y.tolist() if not isinstance(name, CLASS_TYPES) or name not in index]
             if y.ndim != 1:
                 unknown = [f"shape {y.shape}"]
             if unknown:
                 raise ValueError(
-                    f"[VAE] expected classes among {', '.join(map(str, self.classes))} as condition [rows], got "
+                    f"[VAE] expected classes among {', '.join(map(str, known))} as condition [rows], got "
                     f"{unknown[0]}"
                 )
             return np.eye(len(self), dtype=np.float32)[[index[name] for name in y.tolist()]]
+        return self._scaled(self._numbers(y, count))
+
+    def _numbers(self, y, count):
+        # Returns the columns of real numbers in the units of the training data.
         y = np.broadcast_to(y, (count, self.columns)) if y.ndim == 1 and len(y) == self.columns else y
         if y.ndim != 2 or y.shape[1] != self.columns:
             raise ValueError(f"[VAE] expected a condition of [rows, {self.columns}], got shape {y.shape}")
         check_count(y, count)
         if y.dtype.kind not in "buif" or not np.isfinite(y).all():
             raise ValueError("[VAE] expected finite real numbers as condition")
-        return float32_numbers(y)
+        return y
+
+    def _scaled(self, numbers):
+        if not self.scale:
+            return float32_numbers(numbers)
+        scale = np.asarray(self.scale)
+        centred = numbers.astype(np.float64) - np.asarray(self.offset)
+        return float32_numbers(np.where(scale > 0, centred / np.where(scale > 0, scale, 1), 0))
 
     def joined(self, rows, condition):
         """Returns rows, the values of a model or codes, followed by the columns of the condition."""

@@ -57,14 +57,45 @@ def check_rows(estimator, X, reset, missing=False):
     if validate_data is not None:
         options = {"ensure_all_finite": "allow-nan"} if missing else {}
         return real_numbers(validate_data(estimator, X, reset=reset, **options), missing)
+    names = names_of_columns(X)
     X = np.asarray(X)
     if X.ndim != 2 or 0 in X.shape:
         raise ValueError(f"[VAE] expected rows [count, features] with at least one value, got shape {X.shape}")
     X = real_numbers(X, missing)
     if reset:
         estimator.n_features_in_ = X.shape[1]
+        vars(estimator).pop("feature_names_in_", None)
+        if names is not None:
+            estimator.feature_names_in_ = names
+    check_names(estimator, names)
     check_features(estimator, X)
     return X
+
+
+def names_of_columns(X):
+    """Returns the names of the columns of a data frame as an array of objects, or None without names that are texts.
+
+    Throws ValueError if only some of the names are texts.
+    """
+    # Other arrays and lists have no columns.
+    names = list(getattr(X, "columns", ()))
+    texts = sum(isinstance(name, str) for name in names)
+    if 0 < texts < len(names):
+        raise ValueError(f"[VAE] expected texts as the names of all columns, got {texts} among {len(names)} names")
+    return np.array(names, dtype=object) if texts else None
+
+
+def check_names(estimator, names):
+    """Throws ValueError if rows and estimator both have names of features, and these differ or are in another order."""
+    expected = getattr(estimator, "feature_names_in_", None)
+    if names is None or expected is None:
+        return
+    for i, (name, other) in enumerate(zip(expected, names)):
+        if name != other:
+            raise ValueError(
+                f"[VAE] expected the feature names of the training in their order, {name} as feature {i} (from 0), got "
+                f"{other}"
+            )
 
 
 def check_features(estimator, X):
@@ -91,6 +122,9 @@ def real_numbers(X, missing=False):
     Throws ValueError if that is not possible, or if a number is not finite. With ``missing``, NaN is accepted.
     """
     if X.dtype == object:
+        if missing:
+            # pandas has an object for missing values, which float() refuses.
+            X = np.where(np.frompyfunc(lambda value: type(value).__name__ == "NAType", 1, 1)(X).astype(bool), np.nan, X)
         try:
             X = X.astype(np.float64)
         except (TypeError, ValueError, OverflowError) as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from gpuvae import _core
 from gpuvae._condition import Condition
 from gpuvae._settings import to_file
+from gpuvae._values import Values
 
 MODEL_FILE = "model.safetensors"
 
@@ -23,14 +24,18 @@ def run_files(folder):
     return [name for name in ("config.toml", "metrics.csv", "checkpoint.safetensors") if (folder / name).exists()]
 
 
-def describe(data, settings, history, condition):
+def describe(data, settings, history, condition, rows):
     """Returns the metadata of the file of a model that fit() trained.
 
-    ``data`` is the description of its training data, and ``settings`` those of the model and of its training.
+    ``data`` is the description of its training data, and ``settings`` those of the model and of its training. ``rows``
+    are the training rows with the columns of their condition.
     """
     # The names of classes in ``data`` are texts, which do not say whether a class is 1, 1.0, True or "1".
     plain = all(type(c) in (bool, int, float, str) for c in condition.classes)
     classes = {"classes": json.dumps(condition.classes)} if condition.classes and plain else {}
+    # The fingerprint in ``data`` covers the rows without their classes.
+    if condition.classes and settings["prior"] == "exemplar":
+        classes["input_fingerprint"] = fingerprint(rows)
     return {
         **classes,
         "format": "gpuvae",
@@ -43,6 +48,24 @@ def describe(data, settings, history, condition):
         "data": data,
         "history": json.dumps(history),
     }
+
+
+def fingerprint(rows):
+    """Returns the fingerprint of rows with all of their columns."""
+    return json.loads(_core.describe_rows(rows, dataclasses.asdict(Values()), [], 0, 0, []))["fingerprint"]
+
+
+def check_classes(rows, metadata):
+    """Throws ValueError for rows that have other classes than those with which fit() trained the model of a file."""
+    expected = metadata.get("input_fingerprint")
+    # The library refuses another number of rows.
+    if expected is None or len(rows) != json.loads(metadata["data"])["training_examples"]:
+        return
+    if (got := fingerprint(rows)) != expected:
+        raise ValueError(
+            f"[set_exemplars] expected the rows and classes of the training set in their order, with the fingerprint "
+            f"{expected}, got others, with {got}"
+        )
 
 
 def describe_rows(rows, values, names, condition):
@@ -69,6 +92,20 @@ def with_condition(settings, condition):
 
 def condition_of(data, metadata):
     """Returns the condition of a model for the dictionary and the metadata that read() returns."""
+    condition = _unscaled_condition(data, metadata)
+    described = json.loads(metadata["data"])
+    condition.trained = tuple(condition.classes[label] for label in described.get("class_labels", ()))
+    if not condition.columns:
+        return condition
+    count = condition.columns
+    if data["mean"]:
+        condition.offset, condition.scale = data["mean"][-count:], data["stddev"][-count:]
+    elif data["scaled"]:
+        condition.offset, condition.scale = (data["low"],) * count, (data["high"] - data["low"],) * count
+    return condition
+
+
+def _unscaled_condition(data, metadata):
     classes, columns = data["condition_classes"], data["condition_columns"]
     if classes and columns:
         raise OSError("[load] expected a condition of classes or of columns, got one of both, which only the programs have")
@@ -77,9 +114,17 @@ def condition_of(data, metadata):
         if not isinstance(stored, list) or len(stored) != classes:
             raise OSError(f"[load] expected {classes} classes of the condition in the file, got {metadata['classes']}")
         return Condition(tuple(stored), columns)
-    # The programs write names only. Those that are whole numbers are those numbers.
-    names = data["class_names"] or range(classes)
-    return Condition(tuple(int(n) if str(n).isdigit() else n for n in names)[:classes], columns)
+    # The programs write names only, and none for classes that are numbered.
+    names = [*data["class_names"], *range(len(data["class_names"]), classes)][:classes]
+    return Condition(_numbers_if_all(names), columns)
+
+
+def _numbers_if_all(names):
+    # Returns the names of classes as whole numbers if all of them are different numbers in decimal digits.
+    texts = [str(name) for name in names]
+    if not all(text.isascii() and text.isdecimal() for text in texts) or len(set(map(int, texts))) < len(texts):
+        return tuple(texts)
+    return tuple(map(int, texts))
 
 
 def read(path):

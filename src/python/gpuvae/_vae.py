@@ -29,7 +29,7 @@ from gpuvae._estimator import (
 )
 from gpuvae._plots import Plots
 from gpuvae._progress import progress, wanted
-from gpuvae._values import FINITE, Values, float32_numbers
+from gpuvae._values import FINITE, Values, checked, float32_numbers, has_column_types, rows_for_training
 
 
 class VAE(Plots, TransformerMixin, BaseEstimator):
@@ -64,7 +64,8 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         hold these rows, so an estimator that load returns needs set_exemplars before it samples or scores.
     activation : of the hidden layers, "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "gelu" or "silu".
     beta : float, the weight of the KL term in the loss.
-    binarize : how bytes become 0 or 1 in training, "none", "threshold", "fixed" or "dynamic".
+    binarize : how bytes become 0 or 1, "none", "threshold", "fixed" or "dynamic". The methods use the threshold, too.
+        "fixed" and "dynamic" draw the values in training only: the methods take bytes as probabilities.
     epochs : int, the number of passes over the rows.
     batch_size : int, the number of rows per step.
     optimizer : "adam", "adamw", "sgd", "rmsprop", "rmsprop_tf1" or "adagrad".
@@ -158,13 +159,15 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
             missing = bool(model_settings["missing_values"])
             host = check_rows(self, on_host(X), reset=True, missing=missing)
             values = Values.of(host, self.likelihood, self.standardize, missing, model_settings["column_types"])
-            rows = _rows_for_training(values, X, host, model_settings)
-            conditions = Condition() if condition is None else Condition.of(condition, len(host))
+            rows = rows_for_training(values, X, host, model_settings)
+            conditions = Condition()
+            if condition is not None:
+                conditions = Condition.of(condition, len(host), training["binarize"])
             rows = conditions.joined(rows, condition)
             held_out = None
             if validation is not None:
                 held_out = check_rows(self, on_host(validation), False, missing)
-                held_out = _rows_for_training(values, validation, held_out, model_settings)
+                held_out = rows_for_training(values, validation, held_out, model_settings)
                 held_out = conditions.joined(held_out, validation_condition)
             if len(conditions):
                 model_settings["conditions"] = len(conditions)
@@ -178,6 +181,7 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
                 vars(self).update(before)
             raise
         self.condition_ = conditions
+        values.set_binarize(training["binarize"], training["threshold"])
         self._keep(model, model_settings, values, history if held_out is not None else _without_validation(history))
         self._image_shape = None
         names = [str(name) for name in getattr(self, "feature_names_in_", ())]
@@ -186,6 +190,7 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
             {**_files.with_condition(model_settings, conditions), **training},
             self._history,
             conditions,
+            rows,
         )
         return self
 
@@ -338,7 +343,9 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         their ``condition``. Throws ValueError for another prior and for other rows. Those of a training set with labels,
         such as MNIST, are only counted. The other methods must not run at the same time.
         """
-        rows = self._rows(X, condition)
+        self._fitted()
+        rows = self.condition_.joined(self._values_of(X, binarize=False), condition)
+        _files.check_classes(rows, self._metadata)
         self._model.set_exemplars(rows, self._exemplar_settings(), self._metadata["data"])
         return self
 
@@ -371,15 +378,18 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         self._fitted()
         return self.condition_.joined(self._values_of(X), condition)
 
-    def _values_of(self, X):
+    def _values_of(self, X, binarize=True):
+        # Training and set_exemplars() binarize the rows in the library.
+        binarize = binarize and self.values_.threshold is not None
         X = imported(X)
         if isinstance(X, DeviceArray) and len(X.shape) == 2 and 0 not in X.shape:
             check_features(self, X)
-            if self.values_.accepts_unchanged(X):
-                return _checked(X, self._model_settings)
+            if not binarize and self.values_.accepts_unchanged(X):
+                return checked(X, self._model_settings)
         host = check_rows(self, on_host(X), reset=False, missing=self.values_.missing_values)
-        rows = self.values_.rows(host, by_column=_has_column_types(self._model_settings))
-        return placed_like(X, _checked(rows, self._model_settings))
+        rows = self.values_.rows(host, by_column=has_column_types(self._model_settings))
+        rows = checked(rows, self._model_settings)
+        return placed_like(X, self.values_.binarized(rows) if binarize else rows)
 
     def _restored(self, rows):
         if isinstance(rows, DeviceArray) and not self.values_.restores():
@@ -422,25 +432,6 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
                 self._model.set_exemplars(exemplars, self._exemplar_settings(), "")
 
 
-def _has_column_types(settings):
-    return settings["likelihood"] == "columns" and bool(settings["column_types"])
-
-
-def _checked(rows, settings):
-    # Returns the values of a model after it has checked that the types of their columns allow them.
-    if _has_column_types(settings):
-        _core.check_columns(rows, settings["column_types"])
-    return rows
-
-
-def _rows_for_training(values, X, host, settings):
-    # Computes the values also if they are not used, because that checks them.
-    rows = _checked(values.training_rows(host, by_column=_has_column_types(settings)), settings)
-    if isinstance(X, DeviceArray) and values.accepts_unchanged(X):
-        return X
-    return placed_like(X, rows)
-
-
 def _train(model, rows, held_out, epochs, settings, show, callback):
     if not show:
         return model.train(rows, held_out, epochs, settings, None, callback)
@@ -463,9 +454,9 @@ def _without_validation(history):
 def load(path: str | os.PathLike, *, device: str = "auto") -> VAE:
     """Opens a run folder or model file of the programs or of VAE.save, and returns a VAE.
 
-    The methods take and return numbers in the units of the training data: standardised columns are restored. fit on the
-    result trains a new model with the same settings; it throws ValueError if the model was trained with a setting that
-    only the programs have, such as --value-range.
+    The methods take and return numbers in the units of the training data: standardised columns are restored, and a
+    condition of numbers is scaled as in training. fit on the result trains a new model with the same settings; it
+    throws ValueError if the model was trained with a setting that only the programs have, such as --value-range.
 
     Throws FileNotFoundError, and OSError for a file that is damaged, does not describe its model, or was written by a
     newer version.
@@ -481,8 +472,13 @@ def load(path: str | os.PathLike, *, device: str = "auto") -> VAE:
     if len(vae.condition_):
         model_settings["conditions"] = len(vae.condition_)
     model = _core.Model(features, model_settings, device, file)
+    # The condition keeps the moments of its columns.
     data["mean"], data["stddev"] = data["mean"][:features], data["stddev"][:features]
     values = Values(**{field.name: data[field.name] for field in dataclasses.fields(Values)})
+    threshold = settings.get("threshold", _settings.TRAINING["threshold"])
+    if not isinstance(threshold, (int, float)):
+        raise OSError(f"[load] {file}: expected a number as the setting threshold, got {threshold!r}")
+    values.set_binarize(vae.binarize, threshold)
     vae._keep(model, model_settings, values, _files.history_of(file, metadata))
     vae._metadata = metadata
     vae._image_shape = (data["height"], data["width"])

@@ -4,6 +4,9 @@ import dataclasses
 
 import numpy as np
 
+from gpuvae import _core
+from gpuvae._device import DeviceArray, placed_like
+
 # The limits of the kinds of values that the programs distinguish (ValueKind in gpuvae/data.h).
 LIMITS = {"unit": (0, 1), "signed-unit": (-1, 1), "counts": (0, np.inf)}
 # Likelihoods of values in [0, 1], of bytes, and of counts.
@@ -83,6 +86,23 @@ class Values:
     # several types. This is no field: it does not describe the data, and the file of a model has no place for it.
     rounds_first = False
 
+    # The threshold above which values become 1 after training, as in training with binarize="threshold". Like
+    # rounds_first, it does not describe the data.
+    threshold = None
+
+    def set_binarize(self, binarize, threshold):
+        """Sets how the model's values become 0 or 1 in the methods. Random binarization belongs to training only."""
+        self.threshold = float(threshold) if binarize == "threshold" else None
+
+    def binarized(self, rows):
+        """Returns the values of a model as 0 or 1 (0 or 255 for bytes) if it has a threshold. NaN stays."""
+        if self.threshold is None:
+            return rows
+        if rows.dtype == np.uint8:
+            bytes_above = np.arange(256, dtype=np.float32) / np.float32(255) > np.float32(self.threshold)
+            return (np.uint8(255) * bytes_above)[rows]
+        return np.where(np.isnan(rows), rows, rows > np.float32(self.threshold)).astype(np.float32)
+
     def training_rows(self, X, by_column=False):
         """Returns rows() of training rows."""
         if self.rounds_first and X.dtype != np.uint8:
@@ -97,7 +117,9 @@ class Values:
         """
         if self.kind == "bytes":
             return self._byte_rows(X)
-        if X.dtype == np.uint8 and self.kind != "counts" and not by_column and X.max() > 1:
+        # Models with a range, or with missing values, are trained on floats in the units of the data, also on bytes.
+        numbers = self.kind == "counts" or self.scaled or self.missing_values or by_column
+        if X.dtype == np.uint8 and not numbers and X.max() > 1:
             raise ValueError("[VAE] the model was not trained on bytes: expected other numbers than uint8")
         self._check_limits(X)
         with np.errstate(over="ignore"):
@@ -167,6 +189,27 @@ class Values:
             )
         if self.kind == "counts" and not self.scaled and (X != np.floor(X))[~np.isnan(X)].any():
             raise ValueError("[VAE] the model was trained on counts: expected whole numbers, got fractions")
+
+
+def has_column_types(settings):
+    """Whether the columns of a model's rows have types."""
+    return settings["likelihood"] == "columns" and bool(settings["column_types"])
+
+
+def checked(rows, settings):
+    """Returns the values of a model after it has checked that the types of their columns allow them."""
+    if has_column_types(settings):
+        _core.check_columns(rows, settings["column_types"])
+    return rows
+
+
+def rows_for_training(values, X, host, settings):
+    """Returns the values of training rows X, a copy of which is ``host``, on the device of X."""
+    # Computes the values also if they are not used, because that checks them.
+    rows = checked(values.training_rows(host, by_column=has_column_types(settings)), settings)
+    if isinstance(X, DeviceArray) and values.accepts_unchanged(X):
+        return X
+    return placed_like(X, rows)
 
 
 def float32_numbers(X):

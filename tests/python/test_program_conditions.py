@@ -1,0 +1,94 @@
+"""Conditional models of the programs: scaled columns of real numbers, names of classes, and classes without rows."""
+
+import numpy as np
+import pytest
+
+import gpuvae
+
+FLAGS = ["--hidden", "8", "--latent", 2, "--epochs", 2, "--validation-fraction", 0, "--samples", 4, "--threads", 1,
+         "--device", "cpu"]
+
+
+def table(path, names, columns):
+    path.write_text("\n".join(",".join(map(str, row)) for row in [names, *zip(*columns)]) + "\n")
+
+
+def read_table(path):
+    names, *lines = path.read_text().splitlines()
+    return dict(zip(names.split(","), np.array([line.split(",") for line in lines]).T))
+
+
+def codes_of(path):
+    columns = read_table(path)
+    return np.stack([columns["z1"], columns["z2"]], axis=1).astype(np.float64)
+
+
+@pytest.fixture
+def numbers():
+    """Whole numbers [200, 4] from 0 to 255."""
+    return np.random.default_rng(3).integers(0, 256, (200, 4))
+
+
+@pytest.mark.parametrize("prior", ["normal", "exemplar"])
+@pytest.mark.parametrize("units", [["--standardize"], ["--value-range", "0:300"]], ids=str)
+def test_numbers_as_condition_have_the_units_of_the_data(numbers, program, tmp_path, units, prior):
+    table(tmp_path / "x.csv", "abcd", numbers.T)
+    more = ["--prior", prior, "--prior-components", 50] if prior == "exemplar" else []
+    data = ["--data", "x.csv", "--condition", "b"]
+    program("vae", *data, *units, *more, *FLAGS, "--out", "R", cwd=tmp_path)
+    features, condition = numbers[:, [0, 2, 3]].astype(np.float64), numbers[:, [1]]
+    vae = gpuvae.load(tmp_path / "R")
+    vae.save(tmp_path / "P")
+    for run in ("R", "P"):
+        program("vae", "encode", "--out", run, "--input", "x.csv", "--output", "z.csv", cwd=tmp_path)
+        codes = vae.transform(features, condition=condition)
+        assert np.allclose(codes, codes_of(tmp_path / "z.csv"), rtol=0, atol=1e-5)
+        program("vae", "reconstruct", "--out", run, "--input", "x.csv", "--output", "rec.csv", cwd=tmp_path)
+        theirs = np.stack([read_table(tmp_path / "rec.csv")[name].astype(float) for name in "acd"], axis=1)
+        ours = vae.reconstruct(features, condition=condition)
+        assert np.allclose(ours, theirs, rtol=1e-4, atol=1e-2)
+    if prior == "exemplar":
+        vae.set_exemplars(features, condition=condition)
+        with pytest.raises(ValueError, match="fingerprint"):
+            vae.set_exemplars(features, condition=255 - condition)
+    program("vae", "sample", "--out", "R", *(data[:2] if more else []), "--given", 100, "--samples", 5, "--output",
+            "s.csv", cwd=tmp_path)
+    theirs = np.stack([read_table(tmp_path / "s.csv")[name].astype(float) for name in "acd"], axis=1)
+    assert np.allclose(vae.sample(5, mean=True, condition=[100]), theirs, rtol=1e-4, atol=1e-2)
+    assert np.isfinite(vae.score(features, condition=condition))
+
+
+def trained_with_labels(rows, labels, program, folder):
+    table(folder / "x.csv", ["a", "b", "c", "label"], [*rows[:, :3].round(4).T, labels])
+    flags = ["--label-column", "label", "--condition", "label", *FLAGS]
+    program("vae", "--data", "x.csv", *flags, "--out", "R", cwd=folder)
+    program("vae", "encode", "--out", "R", "--input", "x.csv", "--output", "z.csv", cwd=folder)
+    return gpuvae.load(folder / "R"), rows[:, :3].round(4), codes_of(folder / "z.csv")
+
+
+@pytest.mark.parametrize("names", [["\u00b2", "x", "y"], ["1", "a", "b"]], ids=str)
+def test_names_of_classes_that_are_texts(rows, program, tmp_path, names):
+    labels = np.array(names)[np.arange(len(rows)) % 3]
+    vae, x, codes = trained_with_labels(rows, labels, program, tmp_path)
+    assert np.allclose(vae.transform(x, condition=labels), codes, rtol=0, atol=1e-5)
+
+
+def test_names_of_classes_that_are_numbers(rows, program, tmp_path):
+    labels = np.array([8, 9, 10])[np.arange(len(rows)) % 3]
+    vae, x, codes = trained_with_labels(rows, labels, program, tmp_path)
+    assert np.allclose(vae.transform(x, condition=labels), codes, rtol=0, atol=1e-5)
+
+
+def test_classes_without_training_rows_are_refused(rows, program, tmp_path):
+    labels = np.array([1, 4, 7])[np.arange(len(rows)) % 3]
+    vae, x, codes = trained_with_labels(rows, labels, program, tmp_path)
+    again = gpuvae.load(vae.save(tmp_path / "model.safetensors"))
+    for model in (vae, again):
+        assert np.allclose(model.transform(x, condition=labels), codes, rtol=0, atol=1e-5)
+        assert model.sample(2, condition=4).shape == (2, 3)
+        for call in (lambda: model.sample(2, condition=2), lambda: model.transform(x, condition=labels - 1)):
+            with pytest.raises(ValueError, match="expected classes among 1, 4, 7"):
+                call()
+    fitted = gpuvae.VAE(hidden=(8,), epochs=1, verbose=False).fit(x, condition=labels)
+    with pytest.raises(ValueError, match="expected classes among 1, 4, 7"):
+        fitted.sample(2, condition=2)
