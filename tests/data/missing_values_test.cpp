@@ -192,7 +192,10 @@ TEST(ColumnRules, RefuseValuesThatATypeDoesNotAllow) {
     std::vector<float> rows = good;
     rows.insert(rows.end(), good.begin(), good.end());
     rows[7 + column] = value;
-    return type_error([&] { rules.check_rows(Tensor::from(rows, {2, 7}), 10, "t"); });
+    return type_error([&] {
+      rules.check_rows(
+          Tensor::from(rows, {2, 7}), [](std::int64_t row) { return 10 + row; }, "t");
+    });
   };
   for (const std::size_t column : {0, 1, 2, 6}) EXPECT_EQ(refusal(column, NAN), "no error");
   EXPECT_EQ(
