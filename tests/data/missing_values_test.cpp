@@ -184,6 +184,8 @@ TEST(ColumnTypes, RefuseMistakes) {
       "[t] expected the name or the number (from 0) of one of several columns as the library size, got x");
 }
 
+std::int64_t same_number(std::int64_t row) { return row; }
+
 TEST(ColumnRules, RefuseValuesThatATypeDoesNotAllow) {
   const ColumnRules rules("poisson:1,bernoulli:1,library:1,categorical:3,gaussian:1", "t");
   EXPECT_EQ(rules.columns(), 7);
@@ -216,13 +218,16 @@ TEST(ColumnRules, RefuseValuesThatATypeDoesNotAllow) {
   EXPECT_EQ(refusal(5, 1),
             "[t] expected at most one 1 in the columns 3 to 5 (categorical), got 2 in row 11 (from 0)");
   EXPECT_EQ(type_error([&] {
-              rules.check_rows(Tensor::zeros({1, 6}), 0, "t");
+              rules.check_rows(Tensor::zeros({1, 6}), same_number, "t");
             }),
             "[t] expected rows of 7 columns, for which there are types, got 6");
   // The columns of a condition follow.
   std::vector<float> with_condition = good;
   with_condition.push_back(-5);
-  EXPECT_EQ(type_error([&] { rules.check_rows(Tensor::from(with_condition, {1, 8}), 0, "t"); }), "no error");
+  EXPECT_EQ(type_error([&] {
+              rules.check_rows(Tensor::from(with_condition, {1, 8}), same_number, "t");
+            }),
+            "no error");
 }
 
 TEST(ColumnTypes, MakeALikelihood) {
