@@ -19,17 +19,12 @@ using test::small_model;
 using test::TemporaryFolder;
 
 // A model with an optimiser of the given kind, and its trainer on 43 images.
-struct TrainedModel {
-  explicit TrainedModel(OptimizerKind kind)
+struct OptimizedModel {
+  explicit OptimizedModel(OptimizerKind kind)
       : model(small_model(), Device::cpu()),
         optimizer(model.parameters(), OptimizerOptions::defaults(kind)),
         trainer(model, optimizer, byte_images(43, Device::cpu()), {}, {.batch_size = 8}) {}
-  std::vector<float> parameters() const {
-    std::vector<float> all;
-    for (const Parameter& p : model.parameters())
-      for (const float v : p.variable.value().to_vector()) all.push_back(v);
-    return all;
-  }
+  std::vector<float> parameters() const { return test::parameters_of(model); }
 
   Vae model;
   Optimizer optimizer;
@@ -88,7 +83,7 @@ TEST(OptimizerOwnership, ACheckpointOfAnotherKindIsAnError) {
   for (int saved = 0; saved <= static_cast<int>(OptimizerKind::adamw); ++saved)
     for (int loaded = 0; loaded <= static_cast<int>(OptimizerKind::adamw); ++loaded) {
       const auto from = static_cast<OptimizerKind>(saved), to = static_cast<OptimizerKind>(loaded);
-      TrainedModel a(from), b(to);
+      OptimizedModel a(from), b(to);
       a.trainer.run_epoch();
       save_checkpoint(file, a.model.parameters(), a.optimizer, 1);
       const std::vector<float> before = b.parameters();

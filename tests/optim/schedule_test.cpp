@@ -39,12 +39,7 @@ struct ScheduledRun {
           o.report_seconds = 0;
           return o;
         }()) {}
-  std::vector<float> parameters() {
-    std::vector<float> all;
-    for (const Parameter& p : model.parameters())
-      for (const float v : p.variable.value().to_vector()) all.push_back(v);
-    return all;
-  }
+  std::vector<float> parameters() const { return test::parameters_of(model); }
 
   Vae model;
   Optimizer optimizer;

@@ -57,12 +57,7 @@ struct Training {
           return o;
         }()) {}
   static Dataset images(std::int64_t count) { return test::byte_images(count, Device::cpu()); }
-  std::vector<float> parameters() {
-    std::vector<float> all;
-    for (const Parameter& p : model.parameters())
-      for (const float v : p.variable.value().to_vector()) all.push_back(v);
-    return all;
-  }
+  std::vector<float> parameters() const { return test::parameters_of(model); }
 
   Vae model;
   Optimizer optimizer;

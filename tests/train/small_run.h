@@ -27,6 +27,14 @@ inline Dataset byte_images(std::int64_t count, Device device, int height = 4, in
   return {height, width, Tensor::from(bytes, {count, pixels}, device), {}};
 }
 
+// The numbers of all parameters, one after another.
+inline std::vector<float> parameters_of(const Vae& model) {
+  std::vector<float> all;
+  for (const Parameter& p : model.parameters())
+    for (const float v : p.variable.value().to_vector()) all.push_back(v);
+  return all;
+}
+
 inline void expect_same_losses(const Losses& a, const Losses& b) {
   EXPECT_EQ(a.loss, b.loss);
   EXPECT_EQ(a.reconstruction, b.reconstruction);

@@ -32,12 +32,7 @@ struct TrainedModel {
         adam(model.parameters(), {.learning_rate = learning_rate}),
         trainer(model, adam, training_images(300), training_images(100),
                 {.batch_size = 100, .data = {.seed = seed}}) {}
-  std::vector<float> weights() const {
-    std::vector<float> all;
-    for (const Parameter& p : model.parameters())
-      for (const float v : p.variable.value().to_vector()) all.push_back(v);
-    return all;
-  }
+  std::vector<float> weights() const { return test::parameters_of(model); }
   Vae model;
   Adam adam;
   Trainer trainer;

@@ -31,12 +31,7 @@ struct TrainingRun {
           o.schedule = CosineSchedule{.total_steps = 20, .warmup_steps = 3};
           return o;
         }()) {}
-  std::vector<float> parameters() const {
-    std::vector<float> all;
-    for (const Parameter& p : model.parameters())
-      for (const float v : p.variable.value().to_vector()) all.push_back(v);
-    return all;
-  }
+  std::vector<float> parameters() const { return test::parameters_of(model); }
   Vae model;
   Optimizer optimizer;
   Trainer trainer;
