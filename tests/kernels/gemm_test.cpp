@@ -21,6 +21,14 @@ class SlicedProducts : public testing::Test {
 
 struct Product {
   std::int64_t m, n, k;
+
+  kernels::GemmArgs args(const Tensor& a, const Tensor& b, const Tensor& c, bool transpose_a,
+                         bool transpose_b) const {
+    kernels::GemmArgs args{.m = m, .n = n, .k = k, .a = a.data(), .b = b.data(), .c = c.data()};
+    args.transpose_a = transpose_a;
+    args.transpose_b = transpose_b;
+    return args;
+  }
 };
 
 // oneDNN's results depend on the size of the slices into which a product is cut.
@@ -46,9 +54,7 @@ TEST_F(SlicedProducts, HaveTheSameBitsForAnyNumberOfThreads) {
         for (const int threads : {1, 2, 3, 5}) {
           set_num_threads(threads);
           Tensor c = Tensor::zeros({p.m, p.n});
-          kernels::GemmArgs args{.m = p.m, .n = p.n, .k = p.k, .a = a.data(), .b = b.data(), .c = c.data()};
-          args.transpose_a = transpose_a;
-          args.transpose_b = transpose_b;
+          kernels::GemmArgs args = p.args(a, b, c, transpose_a, transpose_b);
           args.activation = Activation::tanh;
           kernels::cpu_backend().gemm(args, nullptr);
           const std::vector<float> values = c.to_vector();
@@ -64,9 +70,7 @@ double largest_error(const Product& p, bool transpose_a, bool transpose_b, bool 
   const Noise noise{.seed = 6, .purpose = RandomPurpose::test};
   const Tensor a = random_normal({p.m * p.k}, noise, 0, 1), b = random_normal({p.k * p.n}, noise, 1, 1),
                bias = random_normal({p.n}, noise, 2, 1), c = Tensor::full({p.m, p.n}, 3);
-  kernels::GemmArgs args{.m = p.m, .n = p.n, .k = p.k, .a = a.data(), .b = b.data(), .c = c.data()};
-  args.transpose_a = transpose_a;
-  args.transpose_b = transpose_b;
+  kernels::GemmArgs args = p.args(a, b, c, transpose_a, transpose_b);
   args.accumulate = !finished;
   if (finished) args.bias = bias.data(), args.activation = Activation::relu;
   kernels::cpu_backend().gemm(args, nullptr);

@@ -92,8 +92,8 @@ void update_range(const OptimizerArgs& g, const Coefficients<V>& coefficients, s
 // thread mostly updates weights whose gradients are in its cache, and that only it reads.
 template <class Body>
 void each_part(const OptimizerArgs& g, const Body& body) {
-  constexpr std::int64_t kElementsOfTwo = 16384, kMultiple = 64, kMaxPieces = 256, kWhole[] = {0};
-  const std::int64_t pieces = std::clamp<std::int64_t>(g.size / kElementsOfTwo * 2, 2, kMaxPieces);
+  constexpr std::int64_t kElementsPerTwoPieces = 16384, kMultiple = 64, kMaxPieces = 256, kWhole[] = {0};
+  const std::int64_t pieces = std::clamp<std::int64_t>(g.size / kElementsPerTwoPieces * 2, 2, kMaxPieces);
   const std::span<const std::int64_t> tensors = g.tensors.empty() ? kWhole : g.tensors;
   parallel_for(pieces, g.size >= kCostlyGrain, [&](std::int64_t piece) {
     for (std::size_t i = 0; i < tensors.size(); ++i) {
