@@ -312,7 +312,7 @@ bool is_sparse(const SparseProduct& g, int most) {
     const std::int64_t i = share(t * 0x91E10DA6u, g.rows / kPanel) * kPanel;
     const float* s = g.s + i * g.s_i + share(t * 0xC13FA9A9u, g.depth) * g.s_p;
     bool any = false;
-    for (std::int64_t r = 0; r < kPanel; ++r) any |= s[r * g.s_i] != 0;
+    for (std::int64_t r = 0; r < kPanel && !any; ++r) any = s[r * g.s_i] != 0;
     active += any;
   }
   return active <= most;
