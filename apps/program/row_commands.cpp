@@ -25,6 +25,11 @@ namespace fs = std::filesystem;
 // The images that a command works on: those of the run, or those of --input.
 Dataset images_of(const Session& s, const Command& command) {
   if (command.input.empty()) return s.images(command.set, command.images);
+  check(
+      !has_numbers_beside_bytes(s), unsupported(command.name),
+      "{}: expected no --input for a model of bytes with numbers as condition, which no file holds together: "
+      "use Python's gpuvae.load",
+      command.input);
   const Dataset set = load_input(s.config(), command.input, command.set, s.description());
   Dataset part = set.slice(0, command.images > 0 ? std::min(command.images, set.count()) : set.count());
   if (!command.class_name.empty()) {

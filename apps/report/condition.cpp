@@ -49,23 +49,25 @@ double column_mean(const Session& s, std::int64_t column, const char* operation)
   return std::reduce(values.begin(), values.end()) / static_cast<double>(values.size());
 }
 
-// Converts a value from the units of the file to those of the model.
-double model_value(const DataDescription& d, std::int64_t column, double value) {
+// Converts a value of a condition's column from the units of the file to those of the model.
+double model_value(const Session& s, std::int64_t column, double value) {
+  const DataDescription& d = s.description();
   const auto at = static_cast<std::size_t>(column);
   if (!d.standardization.empty())
     return d.standardization.stddev[at] == 0
                ? 0
                : (value - d.standardization.mean[at]) / d.standardization.stddev[at];
   if (d.values.scaled) return (value - d.values.low) / (d.values.high - d.values.low);
-  return d.values.kind == ValueKind::bytes ? value / 255 : value;
+  return d.values.kind == ValueKind::bytes && !has_numbers_beside_bytes(s) ? value / 255 : value;
 }
 
-// Converts a value from the units of the model to those of the file, except in a constant column.
-double file_value(const DataDescription& d, std::int64_t column, double value) {
+// The opposite conversion, except in a constant column.
+double file_value(const Session& s, std::int64_t column, double value) {
+  const DataDescription& d = s.description();
   const auto at = static_cast<std::size_t>(column);
   if (!d.standardization.empty()) return d.standardization.mean[at] + d.standardization.stddev[at] * value;
   if (d.values.scaled) return d.values.low + (d.values.high - d.values.low) * value;
-  return d.values.kind == ValueKind::bytes ? 255 * value : value;
+  return d.values.kind == ValueKind::bytes && !has_numbers_beside_bytes(s) ? 255 * value : value;
 }
 
 std::vector<float> column_values(const Session& s, const std::string& given, const char* operation) {
@@ -85,7 +87,7 @@ std::vector<float> column_values(const Session& s, const std::string& given, con
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     check(error == std::errc() && end == text.data() + text.size() && std::isfinite(value), operation,
           "expected numbers separated by commas in --given, got {}", io::printable(text));
-    values.push_back(static_cast<float>(model_value(d, first + i, value)));
+    values.push_back(static_cast<float>(model_value(s, first + i, value)));
   }
   return values;
 }
@@ -95,6 +97,11 @@ std::vector<float> column_values(const Session& s, const std::string& given, con
 bool is_conditional(const Session& s) { return s.model().options().conditions > 0; }
 const char* posterior_name(const Session& s) { return is_conditional(s) ? "q(z | x, y)" : "q(z | x)"; }
 const char* decoder_name(const Session& s) { return is_conditional(s) ? "p(x | z, y)" : "p(x | z)"; }
+bool has_numbers_beside_bytes(const Session& s) {
+  const TrainingData& data = s.data_facts();
+  return data.description.values.kind == ValueKind::bytes && data.description.condition_columns > 0 &&
+         !data.bytes;
+}
 bool has_class_condition(const Session& s) { return s.description().condition_classes > 0; }
 
 std::vector<std::string> condition_class_names(const Session& s) {
@@ -124,10 +131,10 @@ std::vector<ConditionColumn> condition_columns(const Session& s, const char* ope
       low = std::ranges::min(values);
       high = std::ranges::max(values);
     }
-    const double unit = file_value(d, at, 1) - file_value(d, at, 0);
+    const double unit = file_value(s, at, 1) - file_value(s, at, 0);
     columns.push_back(
         {d.column_names.empty() ? std::to_string(at) : d.column_names[static_cast<std::size_t>(at)],
-         file_value(d, at, low), file_value(d, at, high), file_value(d, at, mean), unit == 0 ? 0 : 1 / unit});
+         file_value(s, at, low), file_value(s, at, high), file_value(s, at, mean), unit == 0 ? 0 : 1 / unit});
   }
   return columns;
 }

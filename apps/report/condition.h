@@ -15,6 +15,9 @@ bool is_conditional(const Session& session);
 // The names of the distributions in captions: "q(z | x)" and "p(x | z)", or "q(z | x, y)" and "p(x | z, y)".
 const char* posterior_name(const Session& session);
 const char* decoder_name(const Session& session);
+// Whether the features are bytes and the columns of the condition numbers of any size, which only Python and
+// C can train: in a file of bytes, the columns of the condition are divided by 255, too.
+bool has_numbers_beside_bytes(const Session& session);
 // Whether the condition has the one-hot code of a class.
 bool has_class_condition(const Session& session);
 // The names of the classes of the condition: those of the data, or "0", "1", ...; none without a class.

@@ -118,9 +118,11 @@ void say_data(const Split& split, const RunConfig& c) {
   say_notes(split.notes);
 }
 
-void standardize_columns(Split& split, const std::string& column_types) {
+void standardize_columns(Split& split, const RunConfig& c) {
+  const std::string& column_types = c.distributions.column_types;
   check(split.train.examples && split.test.examples, "data",
-        "--column-types expects --data-placement memory, got examples that stay in a file");
+        "{} expects --data-placement memory, got examples that stay in {}",
+        c.data.library_size.empty() ? "--column-types" : "--library-size", split.source);
   check(split.train.dtype() == DType::f32, "data", "expected numbers with --column-types, got bytes");
   const Tensor& train = split.train.examples;
   const auto columns = static_cast<std::size_t>(split.train.features());

@@ -20,7 +20,7 @@ void say_data(const Split& split, const RunConfig& config);
 
 // Standardises the columns of the types gaussian and laplace, and those of the condition, over the training
 // rows, which do not include missing values. Throws Error if the examples stay in a file.
-void standardize_columns(Split& split, const std::string& column_types);
+void standardize_columns(Split& split, const RunConfig& config);
 // Returns the mean of a column of the training rows, without missing values. Throws Error unless it is
 // positive.
 double mean_library_size(const Dataset& train, std::int64_t column);

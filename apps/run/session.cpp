@@ -137,8 +137,8 @@ void Session::load_data() {
   const bool bytes = split.train.dtype() == DType::u8 || (split.description.missing_values && values.scaled &&
                                                           values.low == 0 && values.high == 255);
   config_ = resolved(config_, without_condition(split.description), bytes);
-  const std::string& types = config_.distributions.column_types;
-  if (!types.empty() && config_.data.standardize) standardize_columns(split, types);
+  if (!config_.distributions.column_types.empty() && config_.data.standardize)
+    standardize_columns(split, config_);
   train_ = first_rows(split.train, config_.data.train_images);
   validation_ = validation_of(split, config_);
   if (config_.data.validation_set != "test") test_ = conditioned(split.test).to(device_);

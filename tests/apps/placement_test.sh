@@ -42,6 +42,11 @@ expect_error 1 '\[read\] t.csv: expected an uncompressed NPY file' $small --data
 expect_error 1 'images.npy.gz: expected an uncompressed' $small --data images.npy.gz --data-placement file --out none
 head -c 19300 images.npy >cut.npy
 expect_error 1 'cut.npy: expected 19200 bytes of data.*got 19172: the file is truncated' $small --data cut.npy --data-placement file --out none
+{ npy_header '<u2' '300, 20'; head -c 24000 "$program" | tail -c 12000; } >counts.npy
+for flags in "--column-types poisson:20" "--likelihood poisson --library-size 0"; do
+  flag=$(grep -oE -- '--(column-types|library-size)' <<<"$flags")
+  expect_error 1 "$flag expects --data-placement memory, got examples that stay in" $small --data counts.npy $flags --data-placement file --out none
+done
 [ -e none ] && fail "a refused run left a folder"
 
 # ---- a file that is not small stays on the disk by itself, and training needs little memory ----

@@ -1,5 +1,7 @@
 """Conditional models of the programs: scaled columns of real numbers, names of classes, and classes without rows."""
 
+import subprocess
+
 import numpy as np
 import pytest
 
@@ -56,6 +58,35 @@ def test_numbers_as_condition_have_the_units_of_the_data(numbers, program, tmp_p
     theirs = np.stack([read_table(tmp_path / "s.csv")[name].astype(float) for name in "acd"], axis=1)
     assert np.allclose(vae.sample(5, mean=True, condition=[100]), theirs, rtol=1e-4, atol=1e-2)
     assert np.isfinite(vae.score(features, condition=condition))
+
+
+def test_bytes_as_condition_of_bytes_are_divided_by_255(program, tmp_path):
+    bytes_ = np.random.default_rng(4).integers(0, 256, (100, 17))
+    bytes_[0, 0] = 255
+    names = [f"c{i}" for i in range(17)]
+    table(tmp_path / "x.csv", names, bytes_.T)
+    program("vae", "--data", "x.csv", "--condition", "c16", *FLAGS, "--out", "R", cwd=tmp_path)
+    program("vae", "encode", "--out", "R", "--input", "x.csv", "--output", "z.csv", cwd=tmp_path)
+    vae = gpuvae.load(tmp_path / "R")
+    codes = vae.transform(bytes_[:, :16].astype(np.uint8), condition=bytes_[:, [16]])
+    assert np.allclose(codes, codes_of(tmp_path / "z.csv"), rtol=0, atol=1e-5)
+
+
+def test_numbers_as_condition_of_bytes_are_not_divided(program, tmp_path):
+    random = np.random.default_rng(5)
+    x, y = random.integers(0, 256, (100, 16)).astype(np.uint8), random.normal(30, 10, (100, 1))
+    vae = gpuvae.VAE(hidden=(8,), latent=2, epochs=1, likelihood="bernoulli", verbose=False).fit(x, condition=y)
+    (tmp_path / "P").mkdir()
+    vae.save(tmp_path / "P/model.safetensors")
+    (tmp_path / "z.csv").write_text("z1,z2\n0.5,-1\n1,2\n")
+    program("vae", "decode", "--out", "P", "--input", "z.csv", "--given", 35.5, "--output", "x.csv", cwd=tmp_path)
+    theirs = np.stack([read_table(tmp_path / "x.csv")[f"x{i}"].astype(float) for i in range(16)], axis=1)
+    ours = vae.inverse_transform(np.array([[0.5, -1], [1, 2]]), condition=np.array([[35.5], [35.5]]))
+    assert np.allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+    table(tmp_path / "rows.csv", [*(f"x{i}" for i in range(16)), "condition0"], np.concatenate([x, y.round()], axis=1).T)
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        program("vae", "encode", "--out", "P", "--input", "rows.csv", "--output", "q.csv", cwd=tmp_path)
+    assert "expected no --input for a model of bytes with numbers as condition" in failed.value.stderr
 
 
 def trained_with_labels(rows, labels, program, folder):

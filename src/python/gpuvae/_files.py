@@ -102,6 +102,8 @@ def condition_of(data, metadata):
         condition.offset, condition.scale = data["mean"][-count:], data["stddev"][-count:]
     elif data["scaled"]:
         condition.offset, condition.scale = (data["low"],) * count, (data["high"] - data["low"],) * count
+    elif described.get("dtype") == "u8":  # the programs divide all columns by 255
+        condition.offset, condition.scale = (0.0,) * count, (255.0,) * count
     return condition
 
 
