@@ -6,6 +6,7 @@
 #include <cstring>
 #include <iterator>
 
+#include "bench/index_select.h"
 #include "gpuvae/average.h"
 #include "gpuvae/data.h"
 #include "gpuvae/ops.h"
@@ -138,18 +139,28 @@ Workload average_workload(std::int64_t n, bool large) {
   return w;
 }
 
-// Gathers a batch in separate passes: copies of rows, conversion to f32, scaling. The order is given.
-Tensor gather_unfused(const Tensor& images, const std::vector<std::int64_t>& order) {
-  const Shape shape{static_cast<std::int64_t>(order.size()), images.shape()[1]};
-  const Tensor rows = Tensor::empty(shape, DType::u8);
-  const auto width = static_cast<std::size_t>(shape[1]);
+// Copies the given rows: on the CPU one by one, on a GPU with one kernel.
+Tensor selected_rows(const Tensor& images, const Tensor& order) {
+  const Device device = images.device();
+  const std::int64_t count = order.elements(), width = images.shape()[1];
+  const Tensor rows = Tensor::empty({count, width}, DType::u8, device);
   const auto* from = images.data_as<std::uint8_t>();
+  const auto* row = order.data_as<std::int32_t>();
   auto* to = rows.data_as<std::uint8_t>();
-  for (std::size_t r = 0; r < order.size(); ++r)
-    std::memcpy(to + r * width, from + static_cast<std::size_t>(order[r]) * width, width);
-  const Tensor x = rows.to(DType::f32);
+  if (!device.is_cpu()) {
+    index_select(from, row, count, width, to, Stream::current(device).handle());
+    return rows;
+  }
+  for (std::int64_t i = 0; i < count; ++i)
+    std::memcpy(to + i * width, from + row[i] * width, static_cast<std::size_t>(width));
+  return rows;
+}
+
+// Gathers a batch in separate passes: copies of rows, conversion to f32, scaling. The order is given.
+Tensor gather_unfused(const Tensor& images, const Tensor& order) {
+  const Tensor x = selected_rows(images, order).to(DType::f32);
   const kernels::AxpbyArgs scale{.size = x.elements(), .alpha = 1.0 / 255, .x = x.data(), .y = x.data()};
-  x.device().backend().axpby(scale, nullptr);
+  x.device().backend().axpby(scale, Stream::current(x.device()).handle());
   return x;
 }
 
@@ -161,11 +172,7 @@ Contest gather_contest(const Tensor& images, std::int64_t batch) {
                      if (outputs) *outputs = {x};
                    },
                    {images}};
-  // On a GPU, a copy per image would not be a fair comparison.
-  if (!images.device().is_cpu()) return contest;
-  std::vector<std::int64_t> order;
-  for (const double sample : gather().samples.to_doubles())
-    order.push_back(static_cast<std::int64_t>(sample));
+  const Tensor order = gather().samples;
   contest.unfused = {[=](std::vector<Tensor>* outputs) {
                        const Tensor x = gather_unfused(images, order);
                        if (outputs) *outputs = {x};

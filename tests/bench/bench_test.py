@@ -84,15 +84,19 @@ def ptx(out):
     """Tests launches, events, and the eager and graph executors on the emulated device. Timings are meaningless."""
     place = out / "operations.json"
     run(bin / "gpuvae_bench_ptx", "--device", "cuda", "--most-elements", "100000", "--flush-mib", "1", "--budget", "0.001",
-        "--benchmark_filter=^(bce_with_logits/100x784|sample_posterior_with_kl/log_variance-100x2).*warm",
+        "--benchmark_filter=^(bce_with_logits/100x784|sample_posterior_with_kl/log_variance-100x2|gather_batch/100x560).*warm",
         f"--benchmark_out={place}", "--benchmark_out_format=json", GPUVAE_NUM_THREADS="1")
     rows = {b["name"].split("/warm")[0]: b for b in json.loads(place.read_text())["benchmarks"]}
-    assert len(rows) == 4, rows.keys()
+    assert len(rows) == 5, rows.keys()
     bce, sampling = (rows[f"{n}/training"] for n in ("bce_with_logits/100x784", "sample_posterior_with_kl/log_variance-100x2"))
     assert bce["launches"] == 1 and bce["unfused_launches"] > 8, bce
     # The launches are those of sampling and of the sum that reduces z to a scalar, forward and backward.
     assert sampling["launches"] <= 5 and sampling["unfused_launches"] > 15, sampling
     assert sampling["unfused_curand"] == 1 and "unfused_curand" not in bce, sampling  # its unfused noise comes from cuRAND
+    # One kernel against a copy of rows, a conversion to f32 and a product, of which the benchmark itself launches the
+    # copy. The program compares their results.
+    gather = rows.pop("gather_batch/100x560/forward")
+    assert gather["launches"] == 1 and gather["unfused_launches"] == 2, gather
     for row in rows.values():
         assert row["real_time"] > 0 and row["error"] < 1e-5, row
 
