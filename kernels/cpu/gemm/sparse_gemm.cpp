@@ -29,11 +29,11 @@ constexpr std::int64_t kPanel = 4;  // rows of the sparse factor that are multip
 // distance in elements between s(i, p) and s(i + 1, p); the other strides are analogous. One of the two
 // strides of each factor is 1.
 struct SparseProduct {
-  std::int64_t rows, columns, depth;
-  const float *s, *d;
-  float* c;
-  std::int64_t s_i, s_p, d_p, d_j, c_i, c_j;
-  bool accumulate;
+  std::int64_t rows = 0, columns = 0, depth = 0;
+  const float *s = nullptr, *d = nullptr;
+  float* c = nullptr;
+  std::int64_t s_i = 0, s_p = 0, d_p = 0, d_j = 0, c_i = 0, c_j = 0;
+  bool accumulate = false;
 
   std::int64_t panels() const { return (rows + kPanel - 1) / kPanel; }
 };
