@@ -3,55 +3,18 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "tests/c/c_test.h"
-#include "tests/c/reference.h"
-
-static const char* folder;
-static unsigned char bytes[kRows * kFeatures];
-static float floats[kRows * kFeatures];
-
-static const char* path_in_folder(const char* name) {
-  static char path[4096];
-  snprintf(path, sizeof path, "%s/%s", folder, name);
-  return path;
-}
-
-static void make_examples(void) {
-  for (int i = 0; i < kRows * kFeatures; ++i) {
-    bytes[i] = (unsigned char)((i * i * 7 + i * 31) / 16);
-    floats[i] = (float)sin(0.37 * i) * (float)(1 + i % kFeatures);
-  }
-}
+#include "tests/c/examples.h"
 
 static gpuvae_model* new_model(const char* likelihood) {
-  const int64_t widths[] = {8, 6};
-  gpuvae_model_options options;
-  gpuvae_model* model = NULL;
-  EXPECT_OK(gpuvae_model_options_init(&options, sizeof options));
-  EXPECT(options.struct_size == sizeof options);
-  EXPECT(options.features == 784);
-  options.features = kFeatures;
-  options.latent = kLatent;
-  options.encoder_widths = widths;
-  options.encoder_layers = 2;
-  options.activation = "tanh";
-  options.likelihood = likelihood;
-  options.sigmoid_mean = 0;
-  options.device = "cpu";
-  options.seed = 3;
-  EXPECT_OK(gpuvae_model_create(&options, &model));
-  return model;
+  const gpuvae_model_options options = small_model(likelihood);
+  return created(&options);
 }
 
 static gpuvae_trainer* new_trainer(gpuvae_model* model, const gpuvae_array* train) {
-  gpuvae_train_options options;
+  const gpuvae_train_options options = small_training();
   gpuvae_trainer* trainer = NULL;
   gpuvae_array validation = *train;
   validation.rows = kValidationRows;
-  EXPECT_OK(gpuvae_train_options_init(&options, sizeof options));
-  options.batch_size = kBatch;
-  options.learning_rate = 2e-3;
-  options.seed = 8;
   EXPECT_OK(gpuvae_trainer_create(model, train, &validation, &options, &trainer));
   return trainer;
 }

@@ -26,6 +26,14 @@ def images():
 
 
 @pytest.fixture
+def vae(rows):
+    """A trained model of the rows."""
+    import gpuvae  # here, because test_cuda.py loads a CUDA runtime before it imports gpuvae
+
+    return gpuvae.VAE(latent=2, hidden=(16, 8), epochs=5, batch_size=50, verbose=False).fit(rows)
+
+
+@pytest.fixture
 def program():
     """Returns a function that runs one of the programs and returns its output."""
     folder = os.environ.get("GPUVAE_PROGRAMS")
