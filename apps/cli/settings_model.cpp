@@ -77,7 +77,9 @@ std::vector<Setting> model_settings(RunConfig& c) {
        "and the pseudo-inputs of --prior vamp: sigmoid keeps both in [0, 1], identity does not; auto is "
        "sigmoid for bytes and for the likelihoods bernoulli and continuous-bernoulli, else identity"},
       {"--sigma", number(d.sigma, above_zero()),
-       "standard deviation of the Gaussian p(x | z), in units of the data (--likelihood gaussian-fixed)"},
+       "standard deviation of the Gaussian p(x | z), in the units of the model, which are standard "
+       "deviations of "
+       "standardised columns (--likelihood gaussian-fixed)"},
       {"--log-variance-low", number(d.gaussian.low),
        "lower bound of the Gaussian's log variance (--likelihood gaussian or gaussian-shared)"},
       {"--log-variance-high", number(d.gaussian.high),
@@ -128,7 +130,7 @@ std::vector<Setting> model_settings(RunConfig& c) {
 std::vector<Setting> loss_settings(RunConfig& c) {
   TrainOptions& t = c.training;
   return {
-      {"--noise-std", number(c.distributions.posterior.noise_std, at_least(0)),
+      {"--noise-std", number(c.distributions.posterior.noise_std, above_zero()),
        "standard deviation of epsilon in z = mean + epsilon * sigma; the loss is an ELBO only at 1"},
       {"--frozen-noise", yes(t.frozen_noise),
        "draw one epsilon per image for the whole run instead of a new one in each epoch"},

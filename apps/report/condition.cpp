@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <numeric>
+#include <optional>
 
 #include "apps/cli/text.h"
 #include "kernels/check.h"
@@ -14,6 +16,12 @@
 namespace gpuvae::apps {
 namespace {
 
+std::optional<double> number_in(const std::string& text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
 int class_number(const Session& s, const std::string& text, const char* operation) {
   const std::vector<std::string> names = condition_class_names(s);
   const std::vector<int> numbers = condition_classes(s);
@@ -22,9 +30,12 @@ int class_number(const Session& s, const std::string& text, const char* operatio
     known.push_back(names[static_cast<std::size_t>(number)]);
     if (known.back() == text) return number;
   }
-  // The number of a class that has a name.
-  for (const int number : numbers)
-    if (std::to_string(number) == text) return number;
+  // Names that are numbers, such as 1.0, are compared as numbers. Other names have numbers in their order.
+  const std::optional<double> value = number_in(text);
+  const bool numeric =
+      std::ranges::any_of(known, [](const std::string& name) { return number_in(name).has_value(); });
+  for (std::size_t i = 0; value && i < numbers.size(); ++i)
+    if (numeric ? number_in(known[i]) == value : std::to_string(numbers[i]) == text) return numbers[i];
   fail(operation, "expected one of the classes {} as --class, got {}",
        io::printable(fmt::format("{}", fmt::join(known, ", "))), io::printable(text));
 }
@@ -40,9 +51,17 @@ std::vector<double> training_column(const Session& s, std::int64_t column) {
   return values;
 }
 
+// Whether a column of the condition is not standardised. Python and C write mean 0 and standard deviation 1
+// for it.
+bool is_unscaled(const Session& s, std::int64_t column) {
+  const Standardization& by = s.standardization();
+  const auto at = static_cast<std::size_t>(column);
+  return by.empty() || (by.mean[at] == 0 && by.stddev[at] == 1);
+}
+
 // The mean of a column of the training examples.
 double column_mean(const Session& s, std::int64_t column, const char* operation) {
-  if (!s.standardization().empty()) return 0;
+  if (!is_unscaled(s, column)) return 0;
   check(s.has_data(), operation,
         "expected values of the condition's columns (--given) without the training data, got none");
   const std::vector<double> values = training_column(s, column);
@@ -124,7 +143,14 @@ std::vector<ConditionColumn> condition_columns(const Session& s, const char* ope
   std::vector<ConditionColumn> columns;
   for (std::int64_t i = 0; i < d.condition_columns; ++i) {
     const std::int64_t at = s.model().options().features + i;
-    const double mean = column_mean(s, at, operation);
+    // The model file of a table without data says nothing about a column that is not standardised.
+    const bool unknown = !s.has_data() && !s.standardization().empty() && is_unscaled(s, at);
+    const double mean = unknown ? 0 : column_mean(s, at, operation);
+    if (unknown)
+      std::fprintf(
+          stderr,
+          "note    the range of column %lld of the condition is not known: its slider goes from -2 to 2\n",
+          static_cast<long long>(i));
     double low = mean - 2, high = mean + 2;
     if (s.has_data()) {
       const std::vector<double> values = training_column(s, at);

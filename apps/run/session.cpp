@@ -57,6 +57,8 @@ void set_condition(Split& split, const RunConfig& c) {
       check_conditions(*set, split.description, c.data.path.empty() ? split.source : c.data.path);
   }
   if (!by_class) return;
+  check(split.train.examples && split.test.examples, "data",
+        "--condition label expects --data-placement memory, got examples that stay in {}", split.source);
   check(!split.train.labels.empty(), "data",
         "--condition label expects data with labels (--label-column for a table), got {}", split.source);
   int classes = static_cast<int>(split.description.class_names.size());

@@ -173,11 +173,31 @@ std::string differs_in_loss(const std::vector<Member>& members) {
   return "";
 }
 
+// The seeds that all settings with finished runs have.
+std::set<std::uint64_t> common_seeds(const std::vector<SweepSetting>& settings) {
+  std::map<std::uint64_t, std::size_t> counts;
+  std::size_t with_runs = 0;
+  for (const SweepSetting& setting : settings) {
+    with_runs += setting.runs.empty() ? 0 : 1;
+    for (const FinishedRun* run : setting.runs) ++counts[run->config.seed];
+  }
+  std::set<std::uint64_t> seeds;
+  for (const auto& [seed, count] : counts)
+    if (count == with_runs) seeds.insert(seed);
+  return seeds;
+}
+
+// Settings are ranked by the seeds that all of them have, because a seed whose run failed elsewhere would
+// count for one side only.
 std::optional<BestSetting> best_of(const SweepSummary& summary) {
+  const std::set<std::uint64_t> seeds = common_seeds(summary.settings);
   std::vector<std::pair<double, const SweepSetting*>> ranking;
-  for (const SweepSetting& setting : summary.settings)
-    if (const double mean = estimate_of(setting, *summary.criterion).mean; std::isfinite(mean))
-      ranking.emplace_back(mean, &setting);
+  for (const SweepSetting& setting : summary.settings) {
+    std::vector<double> values;
+    for (const FinishedRun* run : setting.runs)
+      if (seeds.empty() || seeds.contains(run->config.seed)) values.push_back(summary.criterion->of(*run));
+    if (const double mean = estimate(values).mean; std::isfinite(mean)) ranking.emplace_back(mean, &setting);
+  }
   if (ranking.empty()) return std::nullopt;
   std::ranges::stable_sort(ranking, {}, [](const auto& entry) { return entry.first; });
   BestSetting result{ranking[0].second, ranking.size() > 1 ? ranking[1].second : nullptr, {}};

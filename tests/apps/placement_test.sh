@@ -47,6 +47,10 @@ for flags in "--column-types poisson:20" "--likelihood poisson --library-size 0"
   flag=$(grep -oE -- '--(column-types|library-size)' <<<"$flags")
   expect_error 1 "$flag expects --data-placement memory, got examples that stay in" $small --data counts.npy $flags --data-placement file --out none
 done
+{ printf '\x00\x00\x08\x03\x00\x00\x00\x14\x00\x00\x00\x02\x00\x00\x00\x03'; head -c 120 "$program"; } >train-images-idx3-ubyte
+{ printf '\x00\x00\x08\x01\x00\x00\x00\x14'; printf '\x00\x01%.0s' {1..10}; } >train-labels-idx1-ubyte
+for part in images-idx3 labels-idx1; do cp train-$part-ubyte t10k-$part-ubyte; done
+expect_error 1 '--condition label expects --data-placement memory, got examples that stay in' $small --data . --condition label --data-placement file --out none
 [ -e none ] && fail "a refused run left a folder"
 
 # ---- a file that is not small stays on the disk by itself, and training needs little memory ----

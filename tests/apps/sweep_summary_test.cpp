@@ -120,6 +120,20 @@ TEST(SweepSummary, SaysWhenADifferenceMayBeChance) {
   EXPECT_NE(best_text(summarize({}, runs, {}), "").find("which may be chance"), std::string::npos);
 }
 
+// The third seed, which is the best for one setting, failed for the other.
+TEST(SweepSummary, RanksSettingsByTheSeedsThatAllOfThemHave) {
+  const GridPoint two{{"latent", "2"}}, ten{{"latent", "10"}};
+  std::vector<FinishedRun> runs;
+  for (const auto& [seed, loss] : {std::pair(0, 100.0), std::pair(1, 102.0), std::pair(2, 60.0)})
+    runs.push_back(finished(two, static_cast<std::uint64_t>(seed), loss));
+  for (const auto& [seed, loss] : {std::pair(0, 99.0), std::pair(1, 101.0)})
+    runs.push_back(finished(ten, static_cast<std::uint64_t>(seed), loss));
+  const SweepSummary summary = summarize({{"latent", {"2", "10"}}}, runs, {});
+  ASSERT_TRUE(summary.best);
+  EXPECT_EQ(summary.best->best->values, Strings{"10"});
+  EXPECT_NEAR(summary.best->difference.mean, 1, 1e-9);
+}
+
 TEST(SweepSummary, ComparesReconstructionPlusKlIfBetaDiffers) {
   // The loss of beta 0.5 is 103 + 5, that of beta 2 is 100 + 20.
   const std::vector<FinishedRun> runs = {finished({{"beta", "0.5"}}, 0, 103),

@@ -89,6 +89,45 @@ def test_numbers_as_condition_of_bytes_are_not_divided(program, tmp_path):
     assert "expected no --input for a model of bytes with numbers as condition" in failed.value.stderr
 
 
+def test_columns_of_a_condition_have_the_names_of_the_frame(rows, program, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    x = pandas.DataFrame(rows[:, :3], columns=list("abc"))
+    y = pandas.DataFrame({"dose": rows[:, 3], "age": 50 + 10 * rows[:, 0]})
+    vae = gpuvae.VAE(hidden=(8,), latent=2, epochs=1, verbose=False).fit(x, condition=y)
+    (tmp_path / "P").mkdir()
+    again = gpuvae.load(vae.save(tmp_path / "P/model.safetensors"))
+    for model in (vae, again):
+        assert np.allclose(model.transform(x, condition=y), model.transform(x, condition=y.to_numpy()))
+        with pytest.raises(ValueError, match="expected a condition with the columns dose, age in this order, got age, dose"):
+            model.transform(x, condition=y[["age", "dose"]])
+    # The file does not have the mean of the condition, so that the programs cannot take it.
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        program("vae", "sample", "--out", "P", "--samples", 3, "--output", "s.csv", cwd=tmp_path)
+    assert "expected values of the condition's columns (--given)" in failed.value.stderr
+    program("vae", "sample", "--out", "P", "--samples", 3, "--given", "1,50", "--output", "s.csv", cwd=tmp_path)
+    assert list(read_table(tmp_path / "s.csv")) == ["a", "b", "c"]
+    # Names that the programs cannot read, or that features have, too, are not stored.
+    odd = pandas.DataFrame({"a": rows[:, 3], "label": rows[:, 0], "x,y": rows[:, 1]})
+    vae = gpuvae.VAE(hidden=(8,), latent=2, epochs=1, verbose=False).fit(x, condition=odd)
+    again = gpuvae.load(vae.save(tmp_path / "odd.safetensors"))
+    assert np.allclose(again.transform(x, condition=odd), vae.transform(x, condition=odd))
+
+
+def test_classes_that_are_numbers_are_compared_as_numbers(rows, program, tmp_path):
+    labels = np.array([1.0, 2.0, 3.0])[np.arange(len(rows)) % 3]
+    vae = gpuvae.VAE(hidden=(8,), latent=2, epochs=1, verbose=False).fit(rows[:, :3], condition=labels)
+    (tmp_path / "P").mkdir()
+    vae.save(tmp_path / "P/model.safetensors")
+    for name in ("1", "1.0", "3"):
+        program("vae", "decode", "--out", "P", "--z", "0.5,-1", "--class", name, "--output", "x.csv", cwd=tmp_path)
+        theirs = np.array([read_table(tmp_path / "x.csv")[f"x{i}"].astype(float)[0] for i in range(3)])
+        ours = vae.inverse_transform(np.array([[0.5, -1]]), condition=float(name))
+        assert np.allclose(ours[0], theirs, rtol=1e-4, atol=1e-4)
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        program("vae", "decode", "--out", "P", "--z", "0,0", "--class", "0", "--output", "y.csv", cwd=tmp_path)
+    assert "expected one of the classes 1.0, 2.0, 3.0 as --class, got 0" in failed.value.stderr
+
+
 def trained_with_labels(rows, labels, program, folder):
     table(folder / "x.csv", ["a", "b", "c", "label"], [*rows[:, :3].round(4).T, labels])
     flags = ["--label-column", "label", "--condition", "label", *FLAGS]

@@ -21,6 +21,7 @@ class Condition:
     offset: tuple = ()  # per column of real numbers, which become (x - offset) / scale; or empty
     scale: tuple = ()  # 0 for a column that was constant in training
     trained: tuple = ()  # the classes that the training rows had, if they are fewer than the classes
+    names: tuple = ()  # the names of the columns, if the training rows had a data frame as condition
 
     @classmethod
     def of(cls, condition, count, binarize="none"):
@@ -42,7 +43,7 @@ class Condition:
             raise ValueError(f"[fit] expected a condition of [rows] classes or [rows, columns], got shape {y.shape}")
         if binarize != "none":
             raise ValueError(f'[fit] expected binarize="none" for a condition of real numbers, got {binarize!r}')
-        return cls(columns=y.shape[1])
+        return cls(columns=y.shape[1], names=frame_names(condition))
 
     def __len__(self):
         """The number of columns."""
@@ -69,6 +70,11 @@ class Condition:
                     f"{unknown[0]}"
                 )
             return np.eye(len(self), dtype=np.float32)[[index[name] for name in y.tolist()]]
+        given = frame_names(condition)
+        if self.names and given and given != self.names:
+            raise ValueError(
+                f"[VAE] expected a condition with the columns {', '.join(self.names)} in this order, got {', '.join(given)}"
+            )
         return self._scaled(self._numbers(y, count))
 
     def _numbers(self, y, count):
@@ -103,6 +109,13 @@ class Condition:
             else:
                 codes = (255 * codes).astype(np.uint8)
         return np.ascontiguousarray(np.concatenate([rows, codes], axis=1))
+
+
+def frame_names(condition):
+    """Returns the names of the columns of a data frame; an empty tuple for other objects and for names that are no texts."""
+    names = getattr(condition, "columns", ())
+    names = () if callable(names) else tuple(names)
+    return names if all(isinstance(name, str) for name in names) else ()
 
 
 def check_class_values(condition, y):

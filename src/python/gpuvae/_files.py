@@ -75,17 +75,28 @@ def describe_rows(rows, values, names, condition):
         if values.mean:  # the condition is not standardised
             described["mean"] = (*values.mean, *[0.0] * condition.columns)
             described["stddev"] = (*values.stddev, *[1.0] * condition.columns)
-        names = [*names, *[f"condition{i}" for i in range(condition.columns)]] if names else []
+        names = [*names, *_names_of(condition, names)] if names else []
     classes = len(condition.classes)
     features = rows if not classes else rows[:, : rows.shape[1] - classes].copy()
     return _core.describe_rows(features, described, names, condition.columns, classes, [str(c) for c in condition.classes])
 
 
-def with_condition(settings, condition):
-    """Returns the settings of a model as the programs write them, who count the columns of a condition themselves."""
+def _names_of(condition, features):
+    # The programs read the names of the condition as a list with commas, in which "label" has a meaning.
+    names = condition.names
+    if not names or len({*names, *features, "label"}) < len(names) + len(set(features)) + 1 or any("," in n for n in names):
+        return tuple(f"condition{i}" for i in range(condition.columns))
+    return names
+
+
+def with_condition(settings, condition, names):
+    """Returns the settings of a model as the programs write them, who count the columns of a condition themselves.
+
+    ``names`` are those of the features.
+    """
     settings = {name: value for name, value in settings.items() if name != "conditions"}
     if len(condition):
-        names = ",".join(f"condition{i}" for i in range(condition.columns))
+        names = ",".join(_names_of(condition, names))
         settings["condition"] = "label" if condition.classes else names
     return settings
 
@@ -98,6 +109,9 @@ def condition_of(data, metadata):
     if not condition.columns:
         return condition
     count = condition.columns
+    names = tuple(data["column_names"][-count:])
+    if names != tuple(f"condition{i}" for i in range(count)):
+        condition.names = names
     if data["mean"]:
         condition.offset, condition.scale = data["mean"][-count:], data["stddev"][-count:]
     elif data["scaled"]:

@@ -187,7 +187,7 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
         names = [str(name) for name in getattr(self, "feature_names_in_", ())]
         self._metadata = _files.describe(
             _files.describe_rows(rows, values, names, conditions),
-            {**_files.with_condition(model_settings, conditions), **training},
+            {**_files.with_condition(model_settings, conditions, names), **training},
             self._history,
             conditions,
             rows,
