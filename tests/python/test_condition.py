@@ -39,6 +39,8 @@ def test_texts_and_bytes(images):
 
 def test_numbers_as_condition(rows, tmp_path):
     condition = np.random.default_rng(0).normal(size=(len(rows), 2))
+    with pytest.raises(ValueError, match="expected no validation_condition without validation rows"):
+        gpuvae.VAE(**settings()).fit(rows, condition=condition, validation_condition=condition)
     vae = gpuvae.VAE(**settings()).fit(rows, condition=condition, validation=rows, validation_condition=condition)
     codes = vae.transform(rows, condition=condition)
     loaded = gpuvae.load(vae.save(tmp_path / "model.safetensors"))

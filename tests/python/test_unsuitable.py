@@ -62,6 +62,10 @@ def test_values_that_do_not_match_the_training_data(vae, rows, images):
         pictures.transform(images.astype(np.float32))
     with pytest.raises(ValueError, match="trained on bytes"):
         pictures.transform(images.astype(int) * 2)
+    with pytest.raises(ValueError, match="trained on bytes: expected 0 to 255, got -"):
+        pictures.transform(images.astype(np.int8))
+    small = (images // 2).astype(np.int8)
+    assert (pictures.transform(small) == pictures.transform(small.astype(np.uint8))).all()
     with pytest.raises(ValueError, match="not trained on bytes"):
         gpuvae.VAE(hidden=(8,), epochs=1, verbose=False).fit(images / 255.0).transform(images)
 

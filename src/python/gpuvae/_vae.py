@@ -165,6 +165,8 @@ class VAE(Plots, TransformerMixin, BaseEstimator):
                 conditions = Condition.of(condition, len(host), training["binarize"])
             rows = conditions.joined(rows, condition)
             held_out = None
+            if validation is None and validation_condition is not None:
+                raise ValueError("[fit] expected no validation_condition without validation rows, got one")
             if validation is not None:
                 held_out = check_rows(self, on_host(validation), False, missing)
                 held_out = rows_for_training(values, validation, held_out, model_settings)

@@ -165,7 +165,7 @@ class Values:
     def _byte_rows(self, X):
         # Only floats can be missing, which fit.
         numbers = X[~np.isnan(X)] if X.dtype.kind == "f" else X
-        low, high = numbers.min(initial=255), numbers.max(initial=0)
+        low, high = (numbers.min(), numbers.max()) if numbers.size else (0, 0)
         # The elements of bool are the numbers 0 and 1, and not bytes.
         if X.dtype.kind in "fb":
             if not (low >= 0 and high <= 1):
