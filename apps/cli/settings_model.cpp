@@ -78,8 +78,7 @@ std::vector<Setting> model_settings(RunConfig& c) {
        "sigmoid for bytes and for the likelihoods bernoulli and continuous-bernoulli, else identity"},
       {"--sigma", number(d.sigma, above_zero()),
        "standard deviation of the Gaussian p(x | z), in the units of the model, which are standard "
-       "deviations of "
-       "standardised columns (--likelihood gaussian-fixed)"},
+       "deviations of standardised columns (--likelihood gaussian-fixed)"},
       {"--log-variance-low", number(d.gaussian.low),
        "lower bound of the Gaussian's log variance (--likelihood gaussian or gaussian-shared)"},
       {"--log-variance-high", number(d.gaussian.high),

@@ -102,11 +102,10 @@ std::vector<float> column_values(const Session& s, const std::string& given, con
       continue;
     }
     const std::string& text = texts[static_cast<std::size_t>(i)];
-    double value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    check(error == std::errc() && end == text.data() + text.size() && std::isfinite(value), operation,
+    const std::optional<double> value = number_in(text);
+    check(value && std::isfinite(*value), operation,
           "expected numbers separated by commas in --given, got {}", io::printable(text));
-    values.push_back(static_cast<float>(model_value(s, first + i, value)));
+    values.push_back(static_cast<float>(model_value(s, first + i, *value)));
   }
   return values;
 }
