@@ -129,6 +129,14 @@ void standardize_columns(Split& split, const RunConfig& c) {
   Standardization by{std::vector<double>(columns, 0.0), std::vector<double>(columns, 1.0)};
   const auto add_column = [&](std::size_t c) {
     const auto [mean, stddev] = data::column_moments(train, static_cast<std::int64_t>(c));
+    // The rows are f32 already, whose rounding would be more than a thousandth of the column's deviation.
+    const double rounding = std::abs(mean) * 0x1p-24;
+    const std::vector<std::string>& names = split.description.column_names;
+    check(
+        !(rounding > 1e-3 * stddev) || (stddev == 0 && rounding < 1), "data",
+        "column {}: expected values whose differences single precision can hold, got a mean of {:.10g} and a "
+        "standard deviation of {:.3g}: subtract a constant from the column",
+        names.empty() ? std::to_string(c) : io::printable(names[c]), mean, stddev);
     by.mean[c] = mean;
     by.stddev[c] = stddev;
   };

@@ -19,7 +19,8 @@ std::string scaling_advice(const DataDescription& data, const RunConfig& config)
 void say_data(const Split& split, const RunConfig& config);
 
 // Standardises the columns of the types gaussian and laplace, and those of the condition, over the training
-// rows, which do not include missing values. Throws Error if the examples stay in a file.
+// rows, which do not include missing values. Throws Error if the examples stay in a file, and for a column
+// whose differences are lost in f32.
 void standardize_columns(Split& split, const RunConfig& config);
 // Returns the mean of a column of the training rows, without missing values. Throws Error unless it is
 // positive.

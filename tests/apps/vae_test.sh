@@ -309,6 +309,8 @@ expect_error 1 'expected at most one 1 in the columns 1 to 2 \(categorical\), go
 run reconstruct --out library --output by-library.csv --input mixed.csv
 [ "$(csv by-library.csv | awk 'NR == 1 || NR == 3 { print $2 }' | paste -sd' ')" = "$(awk -F, 'NR == 2 || NR == 4 { print $7 }' mixed.csv | paste -sd' ')" ] || fail "reconstructions with another library size: $(head -4 by-library.csv)"
 run $small --data mixed.csv --missing-values --column-types $types --output-bias data --out started
+awk 'BEGIN { srand(7); print "a,time"; for (r = 0; r < 60; ++r) printf "%.5f,%d\n", rand(), 1700000000 + 100 * rand() }' >seconds.csv
+expect_error 1 'column time: expected values whose differences single precision can hold.*subtract a constant' $small --data seconds.csv --column-types gaussian:2 --out bad
 expect_error 1 'expects a likelihood of counts' $small --data named.csv --library-size six --out bad
 expect_error 1 'expects counts, whole numbers' $small --data named.csv --likelihood poisson --out bad
 expect_error 1 'expects bytes' $small --data named.csv --likelihood logistic-256 --out bad
